@@ -1,0 +1,1 @@
+//! An AgentX (RFC 2741) subagent as a library.

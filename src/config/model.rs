@@ -1,0 +1,364 @@
+//! The typed configuration: what the daemon acts on, every value already valid.
+//!
+//! Built by the parent and by each child from the same text; the machines take their rows from it.
+//! A field names the keyword it stems from. Defaults that stem from `global_defs` are already merged into each
+//! instance, so nobody below has to look twice.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+/// A whole configuration.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// `global_defs` and the keywords of the file's top level.
+    pub global: Global,
+    /// `static_ipaddress`, in configured order.
+    pub static_addresses: Vec<Address>,
+    /// `vrrp_instance` blocks, in configured order; names and (VRID, family, interface) are unique.
+    pub instances: Vec<Instance>,
+    /// `vrrp_sync_group` blocks, in configured order; each member names an instance, in one group only.
+    pub sync_groups: Vec<SyncGroup>,
+    /// Whether any `virtual_server` is configured (the checker process is needed).
+    pub has_virtual_servers: bool,
+}
+
+/// Settings of the whole daemon.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Global {
+    /// `router_id`; default the host's name. The removed `lvs_id` sets it too.
+    pub router_id: String,
+    /// `notification_email`, as written.
+    pub notification_email: Vec<String>,
+    /// `notification_email_from`; default `USER@HOST` when recipients are configured.
+    pub notification_email_from: Option<String>,
+    /// `smtp_server` with its port (25 by default), resolved when the file was read.
+    pub smtp_server: Option<SocketAddr>,
+    /// `smtp_helo_name`; default the host's name.
+    pub smtp_helo_name: String,
+    /// `smtp_connect_timeout` (also the guide's `smtp_connection_timeout`); default 30 s.
+    pub smtp_connect_timeout: Duration,
+    /// `smtp_alert`; `None` when the keyword is absent.
+    pub smtp_alert: Option<bool>,
+    /// `smtp_alert_vrrp`; `None` when the keyword is absent.
+    pub smtp_alert_vrrp: Option<bool>,
+    /// `smtp_alert_checker`; `None` when the keyword is absent.
+    pub smtp_alert_checker: Option<bool>,
+    /// `no_email_faults`.
+    pub no_email_faults: bool,
+    /// `enable_traps`.
+    pub enable_traps: bool,
+    /// `enable_snmp_vrrp` (also `enable_snmp_keepalived`).
+    pub snmp_vrrp: bool,
+    /// `enable_snmp_checker`.
+    pub snmp_checker: bool,
+    /// `enable_snmp_rfcv2` or `enable_snmp_rfc`.
+    pub snmp_rfcv2: bool,
+    /// `enable_snmp_rfcv3` or `enable_snmp_rfc`.
+    pub snmp_rfcv3: bool,
+    /// `snmp_socket`, as written.
+    pub snmp_socket: Option<String>,
+    /// `dynamic_interfaces`.
+    pub dynamic_interfaces: bool,
+    /// `linkbeat_use_polling`.
+    pub linkbeat_use_polling: bool,
+    /// `lvs_flush`.
+    pub lvs_flush: bool,
+    /// `lvs_flush_on_stop`.
+    pub lvs_flush_on_stop: FlushOnStop,
+    /// `net_namespace`.
+    pub net_namespace: Option<String>,
+    /// `instance`.
+    pub instance: Option<String>,
+    /// `use_pid_dir`.
+    pub use_pid_dir: bool,
+    /// `enable_dbus`.
+    pub dbus: bool,
+    /// `v3_checksum_as_v2`.
+    pub v3_checksum_as_v2: bool,
+    /// `default_interface`; default `eth0`.
+    pub default_interface: String,
+    /// `lvs_sync_daemon`: the interface and the instance it follows.
+    pub lvs_sync_daemon: Option<LvsSyncDaemon>,
+    /// `script_user`.
+    pub script_user: Option<ScriptUser>,
+    /// `enable_script_security`.
+    pub script_security: bool,
+    /// `child_wait_time`; default 5 s.
+    pub child_wait_time: Duration,
+    /// The longer of `vrrp_startup_delay` and what `vrrp_delay_after_boot` leaves.
+    pub vrrp_startup_delay: Duration,
+    /// `log_unknown_vrids`.
+    pub log_unknown_vrids: bool,
+    /// `vrrp_priority`: nice value of the VRRP process.
+    pub vrrp_nice: Option<i8>,
+    /// `vrrp_rt_priority`: `SCHED_RR` priority of the VRRP process, 1..=99.
+    pub vrrp_rt_priority: Option<u8>,
+    /// `vrrp_no_swap`.
+    pub vrrp_no_swap: bool,
+}
+
+/// `lvs_flush_on_stop`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FlushOnStop {
+    /// The keyword is absent.
+    #[default]
+    No,
+    /// The whole table is cleared.
+    All,
+    /// `VS`: only the virtual servers.
+    VirtualServers,
+}
+
+/// `lvs_sync_daemon IFNAME [inst] INSTANCE ...`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LvsSyncDaemon {
+    /// Interface of the synchronisation traffic.
+    pub interface: String,
+    /// Instance whose state decides the role; `None` runs both roles.
+    pub instance: Option<String>,
+}
+
+/// User and group of a script, resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScriptUser {
+    /// Numeric user id.
+    pub uid: u32,
+    /// Numeric group id.
+    pub gid: u32,
+}
+
+/// A command with its arguments and the identity it runs as.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Script {
+    /// Program and arguments, never empty.
+    pub argv: Vec<String>,
+    /// User of the line; `None` takes `script_user`.
+    pub user: Option<ScriptUser>,
+}
+
+/// Address family of an instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Family {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+impl Family {
+    /// The family of an address.
+    pub fn of(ip: IpAddr) -> Family {
+        if ip.is_ipv4() { Family::V4 } else { Family::V6 }
+    }
+}
+
+/// Protocol version of an instance (`version`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Version {
+    /// RFC 3768.
+    V2,
+    /// RFC 9568.
+    V3,
+}
+
+/// `state`: what an instance is configured to start as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StartState {
+    /// `MASTER`, or priority 255.
+    Master,
+    /// `BACKUP`, the default.
+    Backup,
+}
+
+/// `authentication` of a VRRPv2 instance. `Debug` never shows the password.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Authentication {
+    /// `auth_type PASS`: the first 8 characters, zero padded.
+    Pass([u8; 8]),
+    /// `auth_type AH`: the key, zero padded.
+    Ah([u8; 8]),
+}
+
+impl fmt::Debug for Authentication {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Authentication::Pass(_) => "Pass(..)",
+            Authentication::Ah(_) => "Ah(..)",
+        })
+    }
+}
+
+/// One `vrrp_instance`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Instance {
+    /// Name of the block.
+    pub name: String,
+    /// `interface`.
+    pub interface: String,
+    /// Family of the addresses (or `native_ipv6`).
+    pub family: Family,
+    /// `virtual_router_id`, 1..=255.
+    pub vrid: u8,
+    /// `version`; IPv6 takes 3.
+    pub version: Version,
+    /// `priority`, 1..=255; 255 is the address owner.
+    pub priority: u8,
+    /// `state`.
+    pub start_state: StartState,
+    /// `advert_int`: v2 whole seconds, v3 10 ms..=40.95 s in steps of 10 ms.
+    pub advert_interval: Duration,
+    /// `mcast_src_ip`, of the instance's family.
+    pub source: Option<IpAddr>,
+    /// `mcast_dst_ip`, else `vrrp_mcast_group4`/`6`.
+    pub group: IpAddr,
+    /// `track_src_ip`.
+    pub track_source: bool,
+    /// `nopreempt`, already cleared for owners and `state MASTER`.
+    pub nopreempt: bool,
+    /// `preempt_delay`, already cleared where it has no effect.
+    pub preempt_delay: Duration,
+    /// `authentication`, VRRPv2 only.
+    pub authentication: Option<Authentication>,
+    /// `virtual_ipaddress`: all of `family`, at most 255.
+    pub addresses: Vec<Address>,
+    /// `virtual_ipaddress_excluded` (and VIPs beyond 255).
+    pub excluded: Vec<Address>,
+    /// `v3_checksum_as_v2`: sent IPv4 VRRPv3 checksum has no pseudo header.
+    pub v3_checksum_as_v2: bool,
+    /// `accept` (true) / `no_accept`; default true unless strict.
+    pub accept: bool,
+    /// `strict_mode` / `vrrp_strict`.
+    pub strict: bool,
+    /// `skip_check_adv_addr`.
+    pub skip_check_adv_addr: bool,
+    /// `promote_secondaries`.
+    pub promote_secondaries: bool,
+    /// `linkbeat_use_polling`, in the instance or for the whole daemon.
+    pub linkbeat: bool,
+    /// `down_timer_adverts`, 1..=100; default 3.
+    pub down_timer_adverts: u8,
+    /// `dont_track_primary`.
+    pub dont_track_primary: bool,
+    /// `track_interface` entries.
+    pub track_interfaces: Vec<TrackedInterface>,
+    /// Gratuitous ARP and NA settings.
+    pub garp: Garp,
+    /// `lower_prio_no_advert`.
+    pub lower_prio_no_advert: bool,
+    /// `higher_prio_send_advert`.
+    pub higher_prio_send_advert: bool,
+    /// `owner_ignore_adverts`.
+    pub owner_ignore_adverts: bool,
+    /// `smtp_alert`, with the global defaults merged in; default false.
+    pub smtp_alert: bool,
+    /// Notify scripts.
+    pub scripts: Scripts,
+    /// `notify_deleted` given, with or without a script.
+    pub notify_deleted: bool,
+    /// `lvs_sync_daemon_interface` (deprecated).
+    pub lvs_sync_interface: Option<String>,
+}
+
+/// Gratuitous ARP / unsolicited NA settings of an instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Garp {
+    /// `garp_master_delay`: second burst that long after the first, 0 = none; default 5 s.
+    pub delay: Duration,
+    /// `garp_master_repeat`: messages per burst and address, at least 1; default 5.
+    pub repeat: u32,
+    /// `garp_master_refresh`: period of refreshes, 0 = none.
+    pub refresh: Duration,
+    /// `garp_master_refresh_repeat`, at least 1.
+    pub refresh_repeat: u32,
+    /// `garp_lower_prio_delay`; default `delay`.
+    pub lower_prio_delay: Duration,
+    /// `garp_lower_prio_repeat`; default `repeat`, 0 = none.
+    pub lower_prio_repeat: u32,
+    /// `vrrp_garp_interval` / `garp_group`: spacing of GARPs on one interface.
+    pub garp_interval: Duration,
+    /// `vrrp_gna_interval` / `garp_group`: spacing of NAs on one interface.
+    pub gna_interval: Duration,
+}
+
+/// `track_interface` entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrackedInterface {
+    /// Name of the interface.
+    pub name: String,
+    /// `weight`, -253..=253; 0 = down means FAULT.
+    pub weight: i16,
+    /// `reverse`.
+    pub reverse: bool,
+}
+
+/// Notify scripts of an instance or a group.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scripts {
+    /// `notify_master`.
+    pub master: Option<Script>,
+    /// `notify_backup`.
+    pub backup: Option<Script>,
+    /// `notify_fault`.
+    pub fault: Option<Script>,
+    /// `notify_stop`.
+    pub stop: Option<Script>,
+    /// `notify`.
+    pub any: Option<Script>,
+    /// `notify_deleted` (instances only).
+    pub deleted: Option<Script>,
+    /// `notify_master_rx_lower_pri` (instances only).
+    pub master_rx_lower_pri: Option<Script>,
+}
+
+/// One line of `virtual_ipaddress`, `virtual_ipaddress_excluded` or `static_ipaddress`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// The address.
+    pub ip: IpAddr,
+    /// Prefix length; 32 or 128 when not written.
+    pub prefix: u8,
+    /// `dev`, else the instance's interface (static: `default_interface`).
+    pub device: String,
+    /// `scope` as the kernel's number: global 0, site 200, link 253, host 254, nowhere 255.
+    pub scope: u8,
+    /// `broadcast` / `brd`, with `+` and `-` computed.
+    pub broadcast: Option<IpAddr>,
+    /// `label`.
+    pub label: Option<String>,
+    /// `peer ADDR[/LEN]`.
+    pub peer: Option<(IpAddr, u8)>,
+    /// IPv6 no-DAD flag: true by default, false with `-nodad`.
+    pub nodad: bool,
+    /// `home`.
+    pub home: bool,
+    /// `mngtmpaddr`.
+    pub mngtmpaddr: bool,
+    /// `noprefixroute`.
+    pub noprefixroute: bool,
+    /// `autojoin`.
+    pub autojoin: bool,
+    /// `no_track`.
+    pub no_track: bool,
+    /// `preferred_lft`; `None` = the rule: forever, and 0 for IPv6 /128 VIPs. `Some(u32::MAX)` = `forever`.
+    pub preferred_lft: Option<u32>,
+    /// `track_group` (static addresses only).
+    pub track_group: Option<String>,
+}
+
+/// One `vrrp_sync_group`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SyncGroup {
+    /// Name of the block.
+    pub name: String,
+    /// Names of the member instances, in configured order, never empty.
+    pub members: Vec<String>,
+    /// Notify scripts.
+    pub scripts: Scripts,
+    /// `smtp_alert`, with the global defaults merged in; default false.
+    pub smtp_alert: bool,
+    /// `track_interface` entries of the group.
+    pub track_interfaces: Vec<TrackedInterface>,
+    /// `sync_group_tracking_weight`.
+    pub tracking_weight: bool,
+}

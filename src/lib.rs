@@ -1,0 +1,25 @@
+//! keepalived in Rust: VRRP and LVS health checks from a `keepalived.conf`.
+//!
+//! Everything the daemon knows lives in tables, one row per MIB row. A row is written by one state
+//! machine and then seen by every view: the kernel, KEEPALIVED-MIB, traps, scripts, mail, logs.
+//!
+//! The floor plan, imports running downwards only:
+//!
+//! | floor | modules |
+//! |---|---|
+//! | 4 | `process`: parent and watchdog, VRRP process; wiring only |
+//! | 3 | `reactor` the event loop; `kernel` rtnetlink and raw sockets; `mib` tables as KEEPALIVED-MIB; `notify` log and scripts |
+//! | 2 | `vrrp`: tables and state machines, no I/O and no clock |
+//! | 1 | `config` text to typed configuration; `wire` packet formats; crate `snmp` the AgentX subagent |
+//!
+//! **Time** is a [`std::time::Duration`] since an arbitrary epoch of `CLOCK_MONOTONIC`, handed in
+//! from outside; no machine reads a clock.
+
+pub mod config;
+pub mod kernel;
+pub mod mib;
+pub mod notify;
+pub mod process;
+pub mod reactor;
+pub mod vrrp;
+pub mod wire;

@@ -1,0 +1,3 @@
+//! Command line to one of the processes.
+
+fn main() {}
