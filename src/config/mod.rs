@@ -1,3 +1,102 @@
 //! `keepalived.conf` text to a typed [`model::Config`], with `file:line:col` diagnostics.
+//!
+//! The way of a file: [`load`] reads it and what it includes into items (comments, `@` conditions, `$`
+//! parameters and `~` repetitions resolved, cut at braces), finds each in the keyword tree ([`keywords`])
+//! with its arguments checked, and builds the model, checking values against each other. The parent hands
+//! the [`Snapshot`] to its children, who get the same [`model::Config`] without reading any file.
 
+mod build;
+mod diag;
+mod facts;
+mod glob;
+mod grammar;
+mod include;
+pub mod keywords;
+mod line;
 pub mod model;
+mod params;
+mod read;
+mod repeat;
+mod secret;
+mod snapshot;
+mod suggest;
+mod tree;
+mod value;
+mod words;
+
+use std::path::PathBuf;
+
+pub use diag::{Class, Diagnostic, Diagnostics, Place, Severity};
+pub use facts::Outside;
+pub use snapshot::{Snapshot, SnapshotError};
+
+use diag::Report;
+use facts::Facts;
+use params::Params;
+use read::Reader;
+
+/// What to read, and where answers from outside come from.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The configuration file; may be a glob.
+    pub path: PathBuf,
+    /// `-i`: what `@ID` lines are compared with. Default: the host's name up to its first dot.
+    pub config_id: String,
+    /// `-e`: every include problem is an error.
+    pub all_config: bool,
+    /// Answers from outside.
+    pub outside: Outside,
+}
+
+impl Options {
+    /// A file read on the running system; `interfaces` = names of those that exist, `None` = not checked.
+    pub fn system(path: PathBuf, interfaces: Option<Vec<String>>) -> Options {
+        let outside = Outside::system(interfaces);
+        let config_id = outside
+            .host_name
+            .split('.')
+            .next()
+            .unwrap_or_default()
+            .to_owned();
+        Options {
+            path,
+            config_id,
+            all_config: false,
+            outside,
+        }
+    }
+}
+
+/// The result of reading a configuration.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The configuration; `None` when there is any error.
+    pub config: Option<model::Config>,
+    /// What is wrong, each once.
+    pub diagnostics: Diagnostics,
+    /// What the children are given. Only of use when there is a configuration.
+    pub snapshot: Snapshot,
+}
+
+/// Reads a configuration. Blocks on the file system, and on name resolution of `smtp_server` when that is a name.
+pub fn load(options: &Options) -> Loaded {
+    let mut report = Report::default();
+    let params = Params::new(
+        options.config_id.clone(),
+        options.outside.env,
+        options.outside.seed,
+    );
+    let mut reader = Reader::new(&mut report, params, options.all_config);
+    reader.read_top(&options.path.to_string_lossy());
+    let (items, sources) = (reader.items, reader.sources);
+    let mut facts = Facts::asking(&options.outside);
+    let tree = tree::build(&items, &mut report);
+    let config = build::build(&tree, &mut facts, &mut report);
+    let snapshot = Snapshot::record(&items, &sources, &facts);
+    let config = (!report.has_errors()).then_some(config);
+    Loaded {
+        config,
+        diagnostics: report.finish(&sources),
+        snapshot,
+    }
+}

@@ -1,0 +1,169 @@
+//! Entries of `virtual_ipaddress`, `virtual_ipaddress_excluded` and `static_ipaddress`.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::super::diag::Class;
+use super::super::model::Address;
+use super::super::tree::Node;
+use super::super::value::Value;
+use super::global::Defaults;
+use super::{Ctx, options, text};
+
+/// `static_ipaddress`.
+pub(super) fn statics(
+    tree: &[Node<'_>],
+    defaults: &Defaults,
+    ctx: &mut Ctx<'_, '_>,
+) -> Vec<Address> {
+    let device = defaults.global.default_interface.clone();
+    let groups: Vec<&str> = tree
+        .iter()
+        .filter(|n| n.keyword.name == "track_group")
+        .filter_map(|n| n.text(0))
+        .collect();
+    let mut list = Vec::new();
+    for entry in tree
+        .iter()
+        .filter(|n| n.keyword.name == "static_ipaddress")
+        .flat_map(|n| n.children.iter())
+    {
+        let Some(address) = address(entry, &device, defaults.global.dynamic_interfaces, ctx) else {
+            continue;
+        };
+        if let Some(name) = address
+            .track_group
+            .as_deref()
+            .filter(|g| !groups.contains(g))
+        {
+            ctx.report
+                .error(
+                    Class::General,
+                    entry.at(),
+                    format!("the track_group '{name}' does not exist"),
+                )
+                .help(format!(
+                    "define it: track_group {name} {{ group {{ INSTANCE }} }}"
+                ));
+        }
+        list.push(address);
+    }
+    list
+}
+
+/// One entry; `device` is used without `dev`.
+pub(super) fn address(
+    entry: &Node<'_>,
+    device: &str,
+    dynamic: bool,
+    ctx: &mut Ctx<'_, '_>,
+) -> Option<Address> {
+    let Some(Value::Prefix(ip, len)) = entry.value(0).filter(|_| !entry.bad) else {
+        return None;
+    };
+    let prefix = len.unwrap_or(if ip.is_ipv4() { 32 } else { 128 });
+    let mut address = Address {
+        ip: *ip,
+        prefix,
+        device: device.to_owned(),
+        scope: 0,
+        broadcast: None,
+        label: None,
+        peer: None,
+        nodad: true,
+        home: false,
+        mngtmpaddr: false,
+        noprefixroute: false,
+        autojoin: false,
+        no_track: false,
+        preferred_lft: None,
+        track_group: None,
+    };
+    for (option, args) in options(&entry.args) {
+        let value = args.first().map(|a| &a.value);
+        let word = value.and_then(text);
+        let place = args.first().map_or_else(
+            || entry.at(),
+            |a| entry.line.at(a.start, a.end.saturating_sub(a.start)),
+        );
+        match (option, value) {
+            ("dev", _) => {
+                address.device = word.unwrap_or(device).to_owned();
+                ctx.interface(&address.device, place, dynamic);
+            }
+            ("scope", Some(Value::Uint(n))) => address.scope = u8::try_from(*n).unwrap_or(0),
+            ("broadcast", _) => match (ip, word.and_then(|w| broadcast(*ip, prefix, w))) {
+                (IpAddr::V4(_), found) => address.broadcast = found,
+                (IpAddr::V6(_), _) => {
+                    ctx.adjusted(place, "IPv6 has no broadcast address: ignored");
+                }
+            },
+            ("label", _) => {
+                let label = word.unwrap_or_default();
+                if label.len() > 15 {
+                    let text = format!("the label '{label}' is longer than 15 characters");
+                    ctx.report
+                        .error(Class::General, place, text)
+                        .help("shorten it");
+                }
+                address.label = Some(label.to_owned());
+            }
+            ("peer", Some(Value::Prefix(peer, len))) => {
+                if peer.is_ipv4() == ip.is_ipv4() {
+                    address.peer =
+                        Some((*peer, len.unwrap_or(if peer.is_ipv4() { 32 } else { 128 })));
+                } else {
+                    let text = format!("the peer {peer} is not of the family of {ip}");
+                    ctx.report
+                        .error(Class::General, place, text)
+                        .help("use two addresses of one family");
+                }
+            }
+            ("preferred_lft", Some(Value::Uint(n))) => {
+                address.preferred_lft = u32::try_from(*n).ok()
+            }
+            ("track_group", _) => address.track_group = word.map(str::to_owned),
+            ("-nodad", _) => address.nodad = false,
+            ("home", _) => address.home = true,
+            ("mngtmpaddr", _) => address.mngtmpaddr = true,
+            ("noprefixroute", _) => address.noprefixroute = true,
+            ("autojoin", _) => address.autojoin = true,
+            ("no_track", _) => address.no_track = true,
+            _ => {}
+        }
+    }
+    Some(address)
+}
+
+/// `ADDR`, `+` (all host bits set) or `-` (all clear).
+fn broadcast(ip: IpAddr, prefix: u8, word: &str) -> Option<IpAddr> {
+    let IpAddr::V4(ip) = ip else { return None };
+    let hosts = u32::MAX.checked_shr(u32::from(prefix)).unwrap_or(0);
+    let bits = u32::from(ip);
+    match word {
+        "+" => Some(Ipv4Addr::from(bits | hosts).into()),
+        "-" => Some(Ipv4Addr::from(bits & !hosts).into()),
+        other => other.parse().ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn broadcasts() {
+        for (ip, prefix, word, want) in [
+            ("10.1.2.3", 24, "+", "10.1.2.255"),
+            ("10.1.2.3", 24, "-", "10.1.2.0"),
+            ("10.1.2.3", 32, "+", "10.1.2.3"),
+            ("10.1.2.3", 0, "+", "255.255.255.255"),
+            ("10.1.2.3", 24, "10.9.9.9", "10.9.9.9"),
+        ] {
+            assert_eq!(
+                broadcast(ip.parse().unwrap(), prefix, word),
+                want.parse().ok(),
+                "{ip}/{prefix} {word}"
+            );
+        }
+    }
+}

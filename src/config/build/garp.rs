@@ -1,0 +1,106 @@
+//! Gratuitous ARP and neighbour advertisement settings, and `garp_group`.
+
+use std::time::Duration;
+
+use super::super::diag::Class;
+use super::super::model::Garp;
+use super::super::tree::Node;
+use super::Ctx;
+use super::global::Defaults;
+use super::instance::Built;
+
+/// The settings of an instance with the defaults merged in.
+pub(super) fn of(
+    node: &Node<'_>,
+    defaults: &Defaults,
+    strict: bool,
+    ctx: &mut Ctx<'_, '_>,
+) -> Garp {
+    let d = &defaults.garp;
+    let own = |name: &str| node.last(name).and_then(|n| n.u32(0));
+    let mut counted = |name: &str| node.last(name).and_then(|n| at_least_one(n, ctx));
+    let repeat = counted("garp_master_repeat").or(d.repeat);
+    let refresh_repeat = counted("garp_master_refresh_repeat").or(d.refresh_repeat);
+    let delay = own("garp_master_delay").or(d.delay);
+    let refresh = own("garp_master_refresh").or(d.refresh);
+    // vrrp_min_garp: one message only, where nothing else is written.
+    let repeat = repeat.unwrap_or(if d.min { 1 } else { 5 });
+    let delay = delay.unwrap_or(if d.min { 0 } else { 5 });
+    let mut lower_delay = own("garp_lower_prio_delay")
+        .or(d.lower_delay)
+        .unwrap_or(delay);
+    let mut lower_repeat = own("garp_lower_prio_repeat")
+        .or(d.lower_repeat)
+        .unwrap_or(repeat);
+    if strict {
+        for name in ["garp_lower_prio_repeat", "garp_lower_prio_delay"] {
+            if let Some(n) = node.last(name).filter(|n| n.u32(0) != Some(0)) {
+                ctx.adjusted(n.at(), format!("strict mode: {name} is 0"));
+            }
+        }
+        (lower_delay, lower_repeat) = (0, 0);
+    }
+    let secs = |s: u32| Duration::from_secs(s.into());
+    Garp {
+        delay: secs(delay),
+        repeat,
+        refresh: secs(refresh.unwrap_or(0)),
+        refresh_repeat: refresh_repeat.unwrap_or(1),
+        lower_prio_delay: secs(lower_delay),
+        lower_prio_repeat: lower_repeat,
+        garp_interval: d.interval,
+        gna_interval: d.gna_interval,
+    }
+}
+
+/// A number of messages, where 0 is taken as 1.
+pub(super) fn at_least_one(node: &Node<'_>, ctx: &mut Ctx<'_, '_>) -> Option<u32> {
+    let written = node.u32(0)?;
+    if written == 0 {
+        ctx.adjusted(
+            node.at_arg(0),
+            format!("{} 0 is taken as 1", node.keyword.name),
+        );
+    }
+    Some(written.max(1))
+}
+
+/// Applies `garp_group` blocks to the instances on their interfaces.
+pub(super) fn groups(tree: &[Node<'_>], instances: &mut [Built], ctx: &mut Ctx<'_, '_>) {
+    let mut taken: Vec<String> = Vec::new();
+    for group in tree.iter().filter(|n| n.keyword.name == "garp_group") {
+        let micros = |name: &str| {
+            group
+                .last(name)
+                .and_then(|n| n.uint(0))
+                .map(Duration::from_micros)
+        };
+        let (garp, gna) = (micros("garp_interval"), micros("gna_interval"));
+        let singles = group.all("interface");
+        let members = singles.chain(group.all("interfaces").flat_map(|n| n.children.iter()));
+        let mut any = false;
+        for member in members {
+            let Some(name) = member.text(0) else { continue };
+            any = true;
+            if taken.iter().any(|t| t == name) {
+                let text = format!("'{name}' is in two garp_groups: the first counts");
+                ctx.adjusted(member.at_arg(0), text);
+                continue;
+            }
+            taken.push(name.to_owned());
+            for built in instances
+                .iter_mut()
+                .filter(|b| b.instance.interface == name)
+            {
+                let settings = &mut built.instance.garp;
+                settings.garp_interval = garp.unwrap_or(settings.garp_interval);
+                settings.gna_interval = gna.unwrap_or(settings.gna_interval);
+            }
+        }
+        if !any || (garp.is_none() && gna.is_none()) {
+            ctx.report
+                .warn(Class::General, group.at(), "this garp_group has no effect")
+                .help("it needs interfaces, and garp_interval or gna_interval");
+        }
+    }
+}

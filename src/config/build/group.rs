@@ -1,0 +1,137 @@
+//! `vrrp_sync_group` and the members of `track_group`.
+
+use std::collections::HashMap;
+
+use super::super::diag::{At, Class};
+use super::super::model::SyncGroup;
+use super::super::suggest::nearest;
+use super::super::tree::Node;
+use super::global::Defaults;
+use super::instance::Built;
+use super::{Ctx, blocks, script, track_interfaces};
+
+pub(super) fn build(
+    tree: &[Node<'_>],
+    defaults: &Defaults,
+    instances: &[Built],
+    ctx: &mut Ctx<'_, '_>,
+) -> Vec<SyncGroup> {
+    for (_, block) in blocks(tree, "track_group", ctx) {
+        for member in block.all("group").flat_map(|n| n.children.iter()) {
+            known(member, instances, ctx);
+        }
+    }
+    let mut owner_of: HashMap<String, At> = HashMap::new();
+    let mut groups = Vec::new();
+    for (name, block) in blocks(tree, "vrrp_sync_group", ctx) {
+        let members = members(block, instances, &mut owner_of, ctx);
+        let written = block.children.iter().any(|n| n.keyword.name == "INSTANCE")
+            || block.all("group").any(|n| !n.children.is_empty());
+        match members.as_slice() {
+            [] if written => {}
+            [] => {
+                let text = format!("vrrp_sync_group '{name}' has no members and is ignored");
+                ctx.report
+                    .warn(Class::General, block.at_arg(0), text)
+                    .help("add group { INSTANCE ... }");
+            }
+            [_] => {
+                let text = format!("vrrp_sync_group '{name}' has only one member");
+                ctx.report
+                    .warn(Class::General, block.at_arg(0), text)
+                    .help("a group is of use for two or more");
+            }
+            _ => mixed_owners(name, block, &members, instances, ctx),
+        }
+        if members.is_empty() {
+            continue;
+        }
+        let global = &defaults.global;
+        groups.push(SyncGroup {
+            name: name.to_owned(),
+            members,
+            scripts: script::scripts(block, ctx),
+            smtp_alert: block
+                .flag("smtp_alert")
+                .or(global.smtp_alert_vrrp)
+                .or(global.smtp_alert)
+                .unwrap_or(false),
+            track_interfaces: track_interfaces(block, global.dynamic_interfaces, ctx),
+            tracking_weight: block.has("sync_group_tracking_weight"),
+        });
+    }
+    groups
+}
+
+fn members(
+    block: &Node<'_>,
+    instances: &[Built],
+    owner_of: &mut HashMap<String, At>,
+    ctx: &mut Ctx<'_, '_>,
+) -> Vec<String> {
+    let listed = block.all("group").flat_map(|n| n.children.iter());
+    let direct = block
+        .children
+        .iter()
+        .filter(|n| n.keyword.name == "INSTANCE");
+    let mut members = Vec::new();
+    for node in listed.chain(direct) {
+        let Some(name) = known(node, instances, ctx) else {
+            continue;
+        };
+        if let Some(first) = owner_of.get(name) {
+            ctx.report
+                .error(
+                    Class::General,
+                    node.at(),
+                    format!("'{name}' is in two sync groups, or twice in one"),
+                )
+                .also(*first, "first named here")
+                .help("an instance belongs to one group");
+            continue;
+        }
+        owner_of.insert(name.to_owned(), node.at());
+        members.push(name.to_owned());
+    }
+    members
+}
+
+/// The name of a member that exists.
+fn known<'n>(node: &'n Node<'_>, instances: &[Built], ctx: &mut Ctx<'_, '_>) -> Option<&'n str> {
+    let name = node.text(0)?;
+    if instances.iter().any(|b| b.instance.name == name) {
+        return Some(name);
+    }
+    let near = nearest(name, instances.iter().map(|b| b.instance.name.as_str()));
+    let help = match near {
+        Some(near) => format!("did you mean '{near}'?"),
+        None => "define it, or remove it here".to_owned(),
+    };
+    ctx.report
+        .error(
+            Class::General,
+            node.at(),
+            format!("there is no vrrp_instance '{name}'"),
+        )
+        .help(help);
+    None
+}
+
+fn mixed_owners(
+    name: &str,
+    block: &Node<'_>,
+    members: &[String],
+    instances: &[Built],
+    ctx: &mut Ctx<'_, '_>,
+) {
+    let owners = instances
+        .iter()
+        .filter(|b| members.contains(&b.instance.name) && b.instance.priority == 255)
+        .count();
+    if owners > 0 && owners < members.len() {
+        let text = format!("vrrp_sync_group '{name}' mixes members of priority 255 with others");
+        ctx.report
+            .warn(Class::General, block.at_arg(0), text)
+            .help("they cannot change state together");
+    }
+}

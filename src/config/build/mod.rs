@@ -1,0 +1,219 @@
+//! From the tree of keywords to the typed [`Config`]: defaults merged, values checked against each other.
+
+mod address;
+mod check;
+mod garp;
+mod global;
+mod group;
+mod instance;
+mod script;
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use super::diag::{At, Class, Report};
+use super::facts::Facts;
+use super::model::{Config, TrackedInterface};
+use super::tree::Node;
+use super::value::{Arg, Value};
+
+/// Builds the configuration. It is only meaningful when the report has no errors.
+pub(crate) fn build(tree: &[Node<'_>], facts: &mut Facts<'_>, report: &mut Report) -> Config {
+    let mut ctx = Ctx { facts, report };
+    let defaults = global::build(tree, &mut ctx);
+    let mut instances = instance::build(tree, &defaults, &mut ctx);
+    garp::groups(tree, &mut instances, &mut ctx);
+    let sync_groups = group::build(tree, &defaults, &instances, &mut ctx);
+    let static_addresses = address::statics(tree, &defaults, &mut ctx);
+    check::instances(&instances, &mut ctx);
+    Config {
+        static_addresses,
+        instances: instances.into_iter().map(|i| i.instance).collect(),
+        sync_groups,
+        has_virtual_servers: tree.iter().any(|n| n.keyword.name == "virtual_server"),
+        global: defaults.global,
+    }
+}
+
+/// What building needs besides the tree.
+struct Ctx<'c, 'f> {
+    facts: &'c mut Facts<'f>,
+    report: &'c mut Report,
+}
+
+impl Ctx<'_, '_> {
+    /// An interface that must exist, unless interfaces may come later.
+    fn interface(&mut self, name: &str, at: At, dynamic: bool) {
+        if !dynamic && !self.facts.has_interface(name) {
+            self.report
+                .error(Class::BadInterface, at, format!("the interface '{name}' does not exist"))
+                .help("correct the name, or write dynamic_interfaces in global_defs to accept interfaces that come later");
+        }
+    }
+
+    /// A change made to what is written, as keepalived makes it.
+    fn adjusted(&mut self, at: At, text: impl Into<String>) -> &mut super::diag::Draft {
+        self.report.warn(Class::General, at, text)
+    }
+}
+
+/// Access to a block's keywords; a keyword given twice counts as written last.
+impl<'a> Node<'a> {
+    fn last(&self, name: &str) -> Option<&Node<'a>> {
+        self.children
+            .iter()
+            .rev()
+            .find(|n| n.keyword.name == name && !n.bad)
+    }
+
+    fn all<'n>(&'n self, name: &'n str) -> impl Iterator<Item = &'n Node<'a>> + 'n {
+        self.children
+            .iter()
+            .filter(move |n| n.keyword.name == name && !n.bad)
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.last(name).is_some()
+    }
+
+    fn flag(&self, name: &str) -> Option<bool> {
+        self.last(name).map(|n| n.boolean(0).unwrap_or(true))
+    }
+
+    fn value(&self, n: usize) -> Option<&Value> {
+        self.args.get(n).map(|a| &a.value)
+    }
+
+    fn boolean(&self, n: usize) -> Option<bool> {
+        match self.value(n) {
+            Some(Value::Bool(b)) => Some(*b),
+            _ => None,
+        }
+    }
+
+    fn uint(&self, n: usize) -> Option<u64> {
+        match self.value(n) {
+            Some(Value::Uint(v) | Value::Decimal(v)) => Some(*v),
+            _ => None,
+        }
+    }
+
+    fn u32(&self, n: usize) -> Option<u32> {
+        self.uint(n).and_then(|v| u32::try_from(v).ok())
+    }
+
+    fn int(&self, n: usize) -> Option<i64> {
+        match self.value(n) {
+            Some(Value::Int(v)) => Some(*v),
+            _ => None,
+        }
+    }
+
+    fn text(&self, n: usize) -> Option<&str> {
+        text(self.value(n)?)
+    }
+
+    fn ip(&self, n: usize) -> Option<IpAddr> {
+        match self.value(n) {
+            Some(Value::Addr(ip)) => Some(*ip),
+            _ => None,
+        }
+    }
+}
+
+fn text(value: &Value) -> Option<&str> {
+    match value {
+        Value::Text(t) => Some(t),
+        Value::Choice(c) => Some(c),
+        _ => None,
+    }
+}
+
+/// The options of an entry by their canonical name, the last one counts.
+fn options(args: &[Arg]) -> impl Iterator<Item = (&'static str, &[Arg])> {
+    args.iter().filter_map(|a| match &a.value {
+        Value::Option(keyword, inner) => {
+            let name = match keyword.status {
+                super::keywords::Status::Alias(of) | super::keywords::Status::Deprecated(of) => of,
+                _ => keyword.name,
+            };
+            Some((name, inner.as_slice()))
+        }
+        _ => None,
+    })
+}
+
+/// The blocks of a kind at the top level; a name given twice is an error.
+fn blocks<'t, 'a>(
+    tree: &'t [Node<'a>],
+    kind: &str,
+    ctx: &mut Ctx<'_, '_>,
+) -> Vec<(&'t str, &'t Node<'a>)> {
+    let mut seen: HashMap<&str, At> = HashMap::new();
+    let mut found = Vec::new();
+    for node in tree.iter().filter(|n| n.keyword.name == kind && !n.bad) {
+        let Some(name) = node.text(0) else { continue };
+        if let Some(first) = seen.get(name) {
+            ctx.report
+                .error(
+                    Class::General,
+                    node.at_arg(0),
+                    format!("{kind} '{name}' is defined twice"),
+                )
+                .also(*first, "first defined here")
+                .help("give each a name of its own");
+        } else {
+            seen.insert(name, node.at_arg(0));
+            found.push((name, node));
+        }
+    }
+    found
+}
+
+/// `track_interface` of an instance or a group.
+fn track_interfaces(
+    block: &Node<'_>,
+    dynamic: bool,
+    ctx: &mut Ctx<'_, '_>,
+) -> Vec<TrackedInterface> {
+    let mut list: Vec<TrackedInterface> = Vec::new();
+    for entry in block
+        .all("track_interface")
+        .flat_map(|n| n.children.iter())
+        .filter(|n| !n.bad)
+    {
+        let Some(name) = entry.text(0) else { continue };
+        ctx.interface(name, entry.at_arg(0), dynamic);
+        let (mut weight, mut reverse) = (0i64, false);
+        for (option, args) in options(&entry.args) {
+            if option == "weight" {
+                weight = match args.first().map(|a| &a.value) {
+                    Some(Value::Int(n)) => *n,
+                    _ => 0,
+                };
+                reverse = args.get(1).and_then(|a| text(&a.value)) == Some("reverse");
+            }
+        }
+        if weight.abs() > 253 {
+            ctx.adjusted(
+                entry.at(),
+                format!("weight {weight} is taken as {}", weight.clamp(-253, 253)),
+            );
+            weight = weight.clamp(-253, 253);
+        }
+        if list.iter().any(|t| t.name == name) {
+            ctx.adjusted(
+                entry.at(),
+                format!("'{name}' is tracked twice; the first entry counts"),
+            );
+            continue;
+        }
+        let weight = i16::try_from(weight).unwrap_or(0);
+        list.push(TrackedInterface {
+            name: name.to_owned(),
+            weight,
+            reverse,
+        });
+    }
+    list
+}

@@ -1,0 +1,109 @@
+//! Notify scripts and the users they run as.
+
+use super::super::diag::Class;
+use super::super::line::is_space;
+use super::super::model::{Script, ScriptUser, Scripts};
+use super::super::tree::Node;
+use super::super::value::Value;
+use super::super::words::{Word, split_script};
+use super::Ctx;
+
+/// All notify scripts of an instance or a group.
+pub(super) fn scripts(block: &Node<'_>, ctx: &mut Ctx<'_, '_>) -> Scripts {
+    let mut get = |name: &str| block.last(name).and_then(|n| script(n, ctx));
+    Scripts {
+        master: get("notify_master"),
+        backup: get("notify_backup"),
+        fault: get("notify_fault"),
+        stop: get("notify_stop"),
+        any: get("notify"),
+        deleted: get("notify_deleted"),
+        master_rx_lower_pri: get("notify_master_rx_lower_pri"),
+    }
+}
+
+/// One script keyword: a command of one quoted word may be followed by `USER [GROUP]`, an unquoted one takes
+/// every word as an argument.
+pub(super) fn script(node: &Node<'_>, ctx: &mut Ctx<'_, '_>) -> Option<Script> {
+    let Some(Value::Script(words)) = node.value(0) else {
+        return None;
+    };
+    let first = words.first()?;
+    let whole = first.quoted && first.text.contains(is_space);
+    let argv: Vec<String> = if whole {
+        split_script(&first.text, 0)
+            .0
+            .into_iter()
+            .map(|w| w.text)
+            .collect()
+    } else if first.quoted {
+        vec![first.text.clone()]
+    } else {
+        words.iter().map(|w| w.text.clone()).collect()
+    };
+    if argv.first().is_none_or(|program| program.is_empty()) {
+        ctx.report
+            .error(
+                Class::MissingParameter,
+                node.at_arg(0),
+                format!("'{}' has an empty command", node.keyword.name),
+            )
+            .help("name a program with its full path");
+        return None;
+    }
+    let user = if first.quoted {
+        user(node, words.get(1..).unwrap_or_default(), ctx)
+    } else {
+        None
+    };
+    Some(Script { argv, user })
+}
+
+/// `script_user`; without it the user `keepalived_script` if there is one.
+pub(super) fn default_user(global: Option<&Node<'_>>, ctx: &mut Ctx<'_, '_>) -> Option<ScriptUser> {
+    match global.and_then(|g| g.last("script_user")) {
+        Some(node) => user(node, node.words.get(1..).unwrap_or_default(), ctx),
+        None => ctx
+            .facts
+            .user("keepalived_script")
+            .map(|(uid, gid)| ScriptUser { uid, gid }),
+    }
+}
+
+/// `USER [[:] GROUP]`, by name or number.
+fn user(node: &Node<'_>, words: &[Word], ctx: &mut Ctx<'_, '_>) -> Option<ScriptUser> {
+    let named = words.first()?;
+    let group = match words.get(1) {
+        Some(colon) if colon.text == ":" => words.get(2),
+        other => other,
+    };
+    let number = |w: &Word| w.text.parse::<u32>().ok();
+    let found = ctx
+        .facts
+        .user(&named.text)
+        .or_else(|| number(named).map(|uid| (uid, uid)));
+    let Some((uid, own)) = found else {
+        ctx.report
+            .error(
+                Class::General,
+                named.at(node.line),
+                format!("the user '{}' does not exist", named.text),
+            )
+            .help("create the user, or name another one");
+        return None;
+    };
+    let Some(group) = group else {
+        return Some(ScriptUser { uid, gid: own });
+    };
+    let Some(gid) = ctx.facts.group(&group.text).or_else(|| number(group)) else {
+        ctx.report
+            .error(
+                Class::General,
+                group.at(node.line),
+                format!("the group '{}' does not exist", group.text),
+            )
+            .help("create the group, or name another one");
+        return None;
+    };
+    Some(ScriptUser { uid, gid })
+}

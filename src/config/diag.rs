@@ -1,0 +1,399 @@
+//! Diagnostics: what is wrong with a configuration, where, and what to do about it.
+
+use std::collections::HashSet;
+use std::fmt;
+
+/// How bad a diagnostic is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Severity {
+    /// The configuration is refused.
+    Error,
+    /// It is used, with an adjustment or without what the line asks for.
+    Warning,
+}
+
+/// What kind of problem it is; decides the exit status of `-t`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Class {
+    /// The file, or an included one, cannot be read.
+    FileNotFound,
+    /// A network interface that does not exist.
+    BadInterface,
+    /// Beyond a bound that keeps reading finite.
+    Fatal,
+    /// A word that is no keyword where it stands.
+    UnknownKeyword,
+    /// `{` where no block is expected.
+    UnexpectedOpen,
+    /// A block without `{`.
+    MissingOpen,
+    /// `}` without a block.
+    UnexpectedClose,
+    /// A block without `}`.
+    MissingClose,
+    /// An unpaired quote.
+    UnmatchedQuote,
+    /// A keyword without its argument.
+    MissingParameter,
+    /// A number that is none, or out of its range.
+    InvalidNumber,
+    /// Anything else.
+    General,
+    /// An old form, or one without effect.
+    Deprecated,
+    /// Something this release reads but does not do.
+    NotActedOn,
+    /// A script that could be changed by others.
+    Security,
+}
+
+/// A place in a file: byte offset in the line as read, not yet a column.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct At {
+    /// Index into [`Sources`].
+    pub file: u32,
+    /// Line, from 1; 0 when the file as a whole is meant.
+    pub line: u32,
+    /// Byte offset of the first character.
+    pub offset: u32,
+    /// Bytes, at least 1 when drawn.
+    pub len: u32,
+}
+
+/// The files read, for positions and for the quoted lines.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sources {
+    files: Vec<(String, Vec<String>)>,
+}
+
+impl Sources {
+    /// Adds a file by its name as shown; gives its index.
+    pub fn add(&mut self, name: String) -> u32 {
+        self.files.push((name, Vec::new()));
+        u32::try_from(self.files.len().saturating_sub(1)).unwrap_or(u32::MAX)
+    }
+
+    /// Adds the next line of a file.
+    pub fn push_line(&mut self, file: u32, line: String) {
+        if let Some((_, lines)) = self.files.get_mut(file as usize) {
+            lines.push(line);
+        }
+    }
+
+    /// Name of a file.
+    pub fn name(&self, file: u32) -> &str {
+        self.files.get(file as usize).map_or("", |(name, _)| name)
+    }
+
+    /// Names of all files, by index.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.files.iter().map(|(name, _)| name.as_str())
+    }
+
+    fn line(&self, at: At) -> Option<&str> {
+        let (_, lines) = self.files.get(at.file as usize)?;
+        lines
+            .get((at.line as usize).checked_sub(1)?)
+            .map(String::as_str)
+    }
+}
+
+/// A place as shown: file, line, column, and the line's text with secrets masked.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Place {
+    /// Name of the file as given or included.
+    pub file: String,
+    /// Line from 1; 0 when the file as a whole is meant.
+    pub line: u32,
+    /// Column from 1, in characters.
+    pub col: u32,
+    /// Characters to underline, at least 1.
+    pub width: u32,
+    /// The line's text.
+    pub source: Option<String>,
+}
+
+/// One problem.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Diagnostic {
+    /// Error or warning.
+    pub severity: Severity,
+    /// Kind of problem.
+    pub class: Class,
+    /// Where it is.
+    pub place: Place,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub help: Option<String>,
+    /// A second place that explains it.
+    pub also: Option<(Place, String)>,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.file)?;
+        if self.line > 0 {
+            write!(f, ":{}:{}", self.line, self.col)?;
+        }
+        Ok(())
+    }
+}
+
+impl Place {
+    fn draw(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(source) = &self.source else {
+            return Ok(());
+        };
+        let number = self.line.to_string();
+        let gutter = " ".repeat(number.len());
+        // Tabs stay tabs in the padding, so that the caret stands below its character on any terminal.
+        let before = self.col.saturating_sub(1) as usize;
+        let pad: String = source
+            .chars()
+            .take(before)
+            .map(|c| if c == '\t' { '\t' } else { ' ' })
+            .collect();
+        let room = source.chars().count().saturating_sub(before).max(1);
+        let carets = "^".repeat((self.width as usize).clamp(1, room));
+        write!(f, "\n {number} | {source}\n {gutter} | {pad}{carets}")
+    }
+}
+
+/// `file:line:col: error: message`, the line, a caret, and the remedy.
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let severity = match self.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        };
+        write!(f, "{}: {severity}: {}", self.place, self.message)?;
+        self.place.draw(f)?;
+        if let Some((place, note)) = &self.also {
+            write!(f, "\n{place}: note: {note}")?;
+            place.draw(f)?;
+        }
+        if let Some(help) = &self.help {
+            write!(f, "\n   help: {help}")?;
+        }
+        Ok(())
+    }
+}
+
+/// All problems of a configuration, each once, in the order of the file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Diagnostics {
+    list: Vec<Diagnostic>,
+}
+
+impl Diagnostics {
+    /// Whether the configuration is refused.
+    pub fn has_errors(&self) -> bool {
+        self.list.iter().any(|d| d.severity == Severity::Error)
+    }
+
+    /// Exit status of `-t`: 0 fine (warnings included), 2 missing parameter, 4 unreadable file, missing
+    /// interface or a bound exceeded, 5 any other error, 6 insecure script.
+    pub fn exit_code(&self) -> u8 {
+        let classes = || {
+            self.list
+                .iter()
+                .filter(|d| d.severity == Severity::Error)
+                .map(|d| d.class)
+        };
+        // keepalived ends at the first missing parameter, so that outranks all.
+        if classes().any(|c| c == Class::MissingParameter) {
+            return 2;
+        }
+        match classes().max() {
+            None => 0,
+            Some(Class::FileNotFound | Class::BadInterface | Class::Fatal) => 4,
+            Some(Class::Security) => 6,
+            Some(_) => 5,
+        }
+    }
+
+    /// The problems.
+    pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
+        self.list.iter()
+    }
+
+    /// Number of problems.
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+}
+
+impl<'a> IntoIterator for &'a Diagnostics {
+    type Item = &'a Diagnostic;
+    type IntoIter = std::slice::Iter<'a, Diagnostic>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.list.iter()
+    }
+}
+
+impl fmt::Display for Diagnostics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.list.iter().try_for_each(|d| writeln!(f, "{d}"))
+    }
+}
+
+/// Problems kept for one configuration; the rest is counted.
+const MOST: usize = 1000;
+
+/// Collects problems while a configuration is read.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    drafts: Vec<Draft>,
+    dropped: usize,
+    errors: bool,
+    secrets: Vec<String>,
+}
+
+/// A problem whose place is not yet resolved.
+#[derive(Debug)]
+pub(crate) struct Draft {
+    severity: Severity,
+    class: Class,
+    at: At,
+    message: String,
+    help: Option<String>,
+    also: Option<(At, String)>,
+}
+
+impl Draft {
+    /// Says what to do about it.
+    pub fn help(&mut self, text: impl Into<String>) -> &mut Draft {
+        self.help = Some(text.into());
+        self
+    }
+
+    /// Points to a second place.
+    pub fn also(&mut self, at: At, note: impl Into<String>) -> &mut Draft {
+        self.also = Some((at, note.into()));
+        self
+    }
+}
+
+impl Report {
+    /// Adds an error.
+    pub fn error(&mut self, class: Class, at: At, message: impl Into<String>) -> &mut Draft {
+        self.errors = true;
+        self.add(Severity::Error, class, at, message.into())
+    }
+
+    /// Adds a warning.
+    pub fn warn(&mut self, class: Class, at: At, message: impl Into<String>) -> &mut Draft {
+        self.add(Severity::Warning, class, at, message.into())
+    }
+
+    /// Whether any error was added.
+    pub fn has_errors(&self) -> bool {
+        self.errors
+    }
+
+    /// A text that no message and no quoted line may show.
+    pub fn secret(&mut self, text: &str) {
+        if !text.is_empty() && !self.secrets.iter().any(|s| s == text) {
+            self.secrets.push(text.to_owned());
+        }
+    }
+
+    fn add(&mut self, severity: Severity, class: Class, at: At, message: String) -> &mut Draft {
+        let draft = Draft {
+            severity,
+            class,
+            at,
+            message,
+            help: None,
+            also: None,
+        };
+        // Beyond the bound the last slot is overwritten, so that errors still reach the exit status.
+        if self.drafts.len() > MOST {
+            self.dropped = self.dropped.saturating_add(1);
+            if severity == Severity::Error
+                || self
+                    .drafts
+                    .last()
+                    .is_some_and(|d| d.severity == Severity::Warning)
+            {
+                self.drafts.pop();
+                self.drafts.push(draft);
+            }
+        } else {
+            self.drafts.push(draft);
+        }
+        let last = self.drafts.len().saturating_sub(1);
+        &mut self.drafts[last]
+    }
+
+    /// Resolves places, removes duplicates and puts everything in the order of the files.
+    pub fn finish(mut self, sources: &Sources) -> Diagnostics {
+        // Longest first, so that a secret that holds another is masked whole.
+        self.secrets.sort_by_key(|s| std::cmp::Reverse(s.len()));
+        let mut seen = HashSet::new();
+        self.drafts
+            .sort_by_key(|d| (d.at.file, d.at.line, d.at.offset));
+        let mut list = Vec::new();
+        let secrets = std::mem::take(&mut self.secrets);
+        for d in self.drafts {
+            let diagnostic = Diagnostic {
+                severity: d.severity,
+                class: d.class,
+                place: place(sources, d.at, &secrets),
+                message: d.message,
+                help: d.help,
+                also: d
+                    .also
+                    .map(|(at, note)| (place(sources, at, &secrets), note)),
+            };
+            if seen.insert(diagnostic.clone()) {
+                list.push(diagnostic);
+            }
+        }
+        if self.dropped > 0 {
+            let place = Place {
+                file: sources.name(0).to_owned(),
+                line: 0,
+                col: 0,
+                width: 0,
+                source: None,
+            };
+            let message = format!("{} further problems are not shown", self.dropped);
+            list.push(Diagnostic {
+                severity: Severity::Warning,
+                class: Class::General,
+                place,
+                message,
+                help: None,
+                also: None,
+            });
+        }
+        Diagnostics { list }
+    }
+}
+
+fn place(sources: &Sources, at: At, secrets: &[String]) -> Place {
+    let raw = sources.line(at);
+    let chars = |bytes: usize| {
+        let n = raw.map_or(0, |r| {
+            r.char_indices().take_while(|(i, _)| *i < bytes).count()
+        });
+        u32::try_from(n).unwrap_or(u32::MAX)
+    };
+    let start = chars(at.offset as usize);
+    let end = chars((at.offset as usize).saturating_add(at.len as usize));
+    Place {
+        file: sources.name(at.file).to_owned(),
+        line: at.line,
+        col: start.saturating_add(1),
+        width: end.saturating_sub(start).max(1),
+        source: raw.map(|r| super::secret::mask(r.trim_end(), secrets)),
+    }
+}

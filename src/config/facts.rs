@@ -1,0 +1,186 @@
+//! What a configuration takes from outside its text: names of users, hosts and interfaces, the clock.
+//!
+//! Each answer is asked once and recorded, so that a snapshot gives the same configuration in another process.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, ToSocketAddrs};
+use std::time::Duration;
+
+use nix::unistd::{Group, Uid, User};
+
+/// Where the answers come from.
+#[derive(Clone, Debug)]
+pub struct Outside {
+    /// Name of the host: default of `router_id` and `smtp_helo_name`.
+    pub host_name: String,
+    /// Names of the interfaces that exist; `None` = not checked.
+    pub interfaces: Option<Vec<String>>,
+    /// An environment variable, for `${_ENV NAME}` and `~`.
+    pub env: fn(&str) -> Option<String>,
+    /// User and primary group of a user name.
+    pub user: fn(&str) -> Option<(u32, u32)>,
+    /// Id of a group name.
+    pub group: fn(&str) -> Option<u32>,
+    /// First address of a host name.
+    pub resolve: fn(&str) -> Option<IpAddr>,
+    /// Name of the user the daemon runs as.
+    pub login: String,
+    /// Time since the system started.
+    pub uptime: Duration,
+    /// Start of the `_RANDOM` series when the file has no `random_seed`.
+    pub seed: u64,
+}
+
+impl Outside {
+    /// The answers of the running system. `interfaces` as in the field.
+    pub fn system(interfaces: Option<Vec<String>>) -> Outside {
+        let host = nix::unistd::gethostname()
+            .ok()
+            .and_then(|n| n.into_string().ok());
+        let login = User::from_uid(Uid::effective())
+            .ok()
+            .flatten()
+            .map(|u| u.name);
+        let seed =
+            std::hash::BuildHasher::hash_one(&std::collections::hash_map::RandomState::new(), 0);
+        Outside {
+            host_name: host.unwrap_or_else(|| "localhost".to_owned()),
+            interfaces,
+            env: |name| std::env::var(name).ok(),
+            user: |name| {
+                User::from_name(name)
+                    .ok()
+                    .flatten()
+                    .map(|u| (u.uid.as_raw(), u.gid.as_raw()))
+            },
+            group: |name| {
+                Group::from_name(name)
+                    .ok()
+                    .flatten()
+                    .map(|g| g.gid.as_raw())
+            },
+            resolve: |name| (name, 0).to_socket_addrs().ok()?.next().map(|a| a.ip()),
+            login: login.unwrap_or_else(|| "root".to_owned()),
+            uptime: nix::time::clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME)
+                .map_or(Duration::ZERO, Duration::from),
+            seed,
+        }
+    }
+
+    /// Fixed answers that do not depend on the machine: host `localhost`, only root exists, no names resolve.
+    pub fn fixed() -> Outside {
+        Outside {
+            host_name: "localhost".to_owned(),
+            interfaces: None,
+            env: |_| None,
+            user: |name| (name == "root").then_some((0, 0)),
+            group: |name| (name == "root").then_some(0),
+            resolve: |_| None,
+            login: "root".to_owned(),
+            uptime: Duration::ZERO,
+            seed: 0,
+        }
+    }
+}
+
+/// Answers given so far; asks outside for new ones, or has only recorded ones.
+#[derive(Debug, Default)]
+pub(crate) struct Facts<'a> {
+    outside: Option<&'a Outside>,
+    known: BTreeMap<String, Option<String>>,
+}
+
+impl<'a> Facts<'a> {
+    /// Asks `outside`.
+    pub fn asking(outside: &'a Outside) -> Facts<'a> {
+        Facts {
+            outside: Some(outside),
+            known: BTreeMap::new(),
+        }
+    }
+
+    /// Knows only what was recorded.
+    pub fn recorded(known: BTreeMap<String, Option<String>>) -> Facts<'static> {
+        Facts {
+            outside: None,
+            known,
+        }
+    }
+
+    /// All answers, by question.
+    pub fn known(&self) -> &BTreeMap<String, Option<String>> {
+        &self.known
+    }
+
+    /// Name of the host.
+    pub fn host_name(&mut self) -> String {
+        self.ask("host".to_owned(), |o| Some(o.host_name.clone()))
+            .unwrap_or_default()
+    }
+
+    /// Name of the daemon's user.
+    pub fn login(&mut self) -> String {
+        self.ask("login".to_owned(), |o| Some(o.login.clone()))
+            .unwrap_or_default()
+    }
+
+    /// Time since the system started.
+    pub fn uptime(&mut self) -> Duration {
+        let millis = self.ask("uptime".to_owned(), |o| {
+            Some(o.uptime.as_millis().to_string())
+        });
+        Duration::from_millis(millis.and_then(|m| m.parse().ok()).unwrap_or(0))
+    }
+
+    /// Whether an interface exists; true when that is not checked.
+    pub fn has_interface(&mut self, name: &str) -> bool {
+        let exists = |o: &Outside| {
+            o.interfaces
+                .as_ref()
+                .is_some_and(|all| !all.iter().any(|i| i == name))
+        };
+        self.ask(format!("interface {name}"), |o| {
+            exists(o).then(|| "absent".to_owned())
+        })
+        .is_none()
+    }
+
+    /// User and primary group.
+    pub fn user(&mut self, name: &str) -> Option<(u32, u32)> {
+        let found = self.ask(format!("user {name}"), |o| {
+            (o.user)(name).map(|(u, g)| format!("{u} {g}"))
+        })?;
+        let (uid, gid) = found.split_once(' ')?;
+        Some((uid.parse().ok()?, gid.parse().ok()?))
+    }
+
+    /// Group.
+    pub fn group(&mut self, name: &str) -> Option<u32> {
+        self.ask(format!("group {name}"), |o| {
+            (o.group)(name).map(|g| g.to_string())
+        })?
+        .parse()
+        .ok()
+    }
+
+    /// Address of a host name.
+    pub fn resolve(&mut self, name: &str) -> Option<IpAddr> {
+        self.ask(format!("resolve {name}"), |o| {
+            (o.resolve)(name).map(|a| a.to_string())
+        })?
+        .parse()
+        .ok()
+    }
+
+    fn ask(
+        &mut self,
+        question: String,
+        answer: impl FnOnce(&Outside) -> Option<String>,
+    ) -> Option<String> {
+        let outside = self.outside;
+        self.known
+            .entry(question)
+            .or_insert_with(|| outside.and_then(answer))
+            .clone()
+    }
+}

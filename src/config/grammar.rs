@@ -1,0 +1,243 @@
+//! The words after a keyword, checked against its argument grammar.
+
+use super::diag::{Class, Report};
+use super::keywords::{Keyword, Kind, Term, find};
+use super::line::Line;
+use super::suggest::nearest;
+use super::value::{Arg, Value, parse};
+use super::words::{self, Word};
+
+/// A line being matched: where it is and which of its words are left.
+pub(crate) struct Matching<'a> {
+    /// The line.
+    pub line: &'a Line,
+    /// Its words.
+    pub words: &'a [Word],
+    /// Index of the next word.
+    pub next: usize,
+    /// Whether an error was reported.
+    pub failed: bool,
+    /// Option names that end an open-ended list of words.
+    stops: Vec<&'static [&'static [Keyword]]>,
+}
+
+impl<'a> Matching<'a> {
+    /// Starts at a word.
+    pub fn new(line: &'a Line, words: &'a [Word], next: usize) -> Matching<'a> {
+        Matching {
+            line,
+            words,
+            next,
+            failed: false,
+            stops: Vec::new(),
+        }
+    }
+
+    /// Matches the terms of a keyword or an entry. `name` is what messages call it.
+    pub fn run(
+        &mut self,
+        name: &str,
+        terms: &'static [Term],
+        usage: &str,
+        report: &mut Report,
+    ) -> Vec<Arg> {
+        let mut args = Vec::new();
+        for term in terms {
+            match *term {
+                Term::One(kind) => match self.take(kind, report, name) {
+                    Some(arg) => args.push(arg),
+                    None if self.failed => return args,
+                    None => return self.missing(name, usage, report, args),
+                },
+                Term::Opt(kind) => args.extend(self.take_if(kind, report, name)),
+                Term::Many(kind) => {
+                    while let Some(arg) = self.take_if(kind, report, name) {
+                        args.push(arg);
+                    }
+                }
+                Term::Named(sets) => self.options(sets, report, &mut args),
+                Term::Script => match self.script(report) {
+                    Some(arg) => args.push(arg),
+                    None => return self.missing(name, usage, report, args),
+                },
+                Term::OptScript => args.extend(self.script(report)),
+                Term::Pattern => match self.pattern(report) {
+                    Some(arg) => args.push(arg),
+                    None => return self.missing(name, usage, report, args),
+                },
+            }
+            if self.failed {
+                break;
+            }
+        }
+        args
+    }
+
+    /// The words not taken.
+    pub fn left(&self) -> &'a [Word] {
+        self.words.get(self.next..).unwrap_or_default()
+    }
+
+    fn missing(
+        &mut self,
+        name: &str,
+        usage: &str,
+        report: &mut Report,
+        args: Vec<Arg>,
+    ) -> Vec<Arg> {
+        self.failed = true;
+        let end = self.line.text.len();
+        let at = match self.words.get(self.next.saturating_sub(1)) {
+            Some(word) => word.at(self.line),
+            None => self.line.at(end, 1),
+        };
+        report
+            .error(
+                Class::MissingParameter,
+                at,
+                format!("'{name}' lacks a parameter"),
+            )
+            .help(format!("write: {name} {usage}"));
+        args
+    }
+
+    fn take(&mut self, kind: Kind, report: &mut Report, name: &str) -> Option<Arg> {
+        let word = self.words.get(self.next)?;
+        self.next = self.next.saturating_add(1);
+        if kind == Kind::Secret {
+            report.secret(&word.text);
+        }
+        match parse(kind, &word.text) {
+            Ok(value) => Some(Arg {
+                value,
+                start: word.start,
+                end: word.end,
+            }),
+            Err(wrong) => {
+                let text = format!("{name}: {}", wrong.text);
+                let at = word.at(self.line);
+                if let Some(value) = wrong.rounded {
+                    report.warn(wrong.class, at, text);
+                    return Some(Arg {
+                        value: Value::Decimal(value),
+                        start: word.start,
+                        end: word.end,
+                    });
+                }
+                self.failed = true;
+                let draft = report.error(wrong.class, at, text);
+                if let Some(help) = wrong.help {
+                    draft.help(help);
+                }
+                None
+            }
+        }
+    }
+
+    /// An optional value: one of a set of words, an address and the like may be left for the next term;
+    /// a number or a boolean is either right or an error.
+    fn take_if(&mut self, kind: Kind, report: &mut Report, name: &str) -> Option<Arg> {
+        let word = self.words.get(self.next)?;
+        if self
+            .stops
+            .iter()
+            .any(|sets| find(sets, &word.text).is_some())
+        {
+            return None;
+        }
+        let skippable = matches!(
+            kind,
+            Kind::OneOf(_) | Kind::Destination | Kind::Address | Kind::Prefix | Kind::Text
+        );
+        if skippable && parse(kind, &word.text).is_err() {
+            return None;
+        }
+        self.take(kind, report, name)
+    }
+
+    fn options(
+        &mut self,
+        sets: &'static [&'static [Keyword]],
+        report: &mut Report,
+        args: &mut Vec<Arg>,
+    ) {
+        self.stops.push(sets);
+        while let Some(word) = self.words.get(self.next) {
+            let Some(keyword) = find(sets, &word.text).filter(|k| !k.is_placeholder()) else {
+                break;
+            };
+            self.next = self.next.saturating_add(1);
+            let inner = self.run(keyword.name, keyword.args, keyword.usage, report);
+            args.push(Arg {
+                value: Value::Option(keyword, inner),
+                start: word.start,
+                end: word.end,
+            });
+            if self.failed {
+                break;
+            }
+        }
+        self.stops.pop();
+    }
+
+    fn script(&mut self, report: &mut Report) -> Option<Arg> {
+        let first = self.left().first()?;
+        self.next = self.words.len();
+        let (words, unpaired) = words::split_script(&self.line.text, first.start);
+        self.unpaired(unpaired, report);
+        Some(Arg {
+            value: Value::Script(words),
+            start: first.start,
+            end: self.line.text.len(),
+        })
+    }
+
+    fn pattern(&mut self, report: &mut Report) -> Option<Arg> {
+        let first = self.left().first()?;
+        self.next = self.words.len();
+        let (word, closed) = words::pattern(&self.line.text, first.start)?;
+        self.unpaired((!closed).then_some(word.start), report);
+        Some(Arg {
+            value: Value::Text(word.text),
+            start: word.start,
+            end: word.end,
+        })
+    }
+
+    fn unpaired(&mut self, at: Option<usize>, report: &mut Report) {
+        if let Some(at) = at {
+            self.failed = true;
+            unpaired(self.line, at, report);
+        }
+    }
+}
+
+/// Reports an unpaired quote.
+pub(crate) fn unpaired(line: &Line, at: usize, report: &mut Report) {
+    report
+        .error(
+            Class::UnmatchedQuote,
+            line.at(at, 1),
+            "this quote is not closed on its line",
+        )
+        .help("add the closing quote");
+}
+
+/// Whether a grammar has its own tokeniser, so that the plain one's complaints do not count.
+pub(crate) fn own_tokeniser(terms: &[Term]) -> bool {
+    terms
+        .iter()
+        .any(|t| matches!(t, Term::Script | Term::OptScript | Term::Pattern))
+}
+
+/// The names options of these terms have, for "did you mean".
+pub(crate) fn nearest_option(terms: &'static [Term], word: &str) -> Option<&'static str> {
+    let names = terms.iter().filter_map(|t| match t {
+        Term::Named(sets) => Some(*sets),
+        _ => None,
+    });
+    nearest(
+        word,
+        names.flatten().flat_map(|set| set.iter()).map(|k| k.name),
+    )
+}

@@ -1,0 +1,520 @@
+//! From files to items: lines with comments, conditions, parameters, repetitions and includes resolved, cut at braces.
+
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use super::diag::{At, Class, Report, Sources};
+use super::include::{Checks, Include};
+use super::line::{Line, decomment, is_space};
+use super::params::{MAX_LINE, Params, Scope, definition};
+use super::repeat;
+
+/// Bytes of one file.
+const MAX_FILE: u64 = 16 << 20;
+/// Files read, each inclusion counted.
+const MAX_FILES: u32 = 10_000;
+/// Files within files.
+const MAX_NESTING: usize = 32;
+/// Repetitions and parameters that start further ones, on one line.
+const MAX_ROUNDS_DEPTH: u8 = 32;
+
+/// A piece of configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Item {
+    /// What it is.
+    pub kind: ItemKind,
+    /// Its text (empty for braces) and place.
+    pub line: Line,
+}
+
+/// Kind of an [`Item`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ItemKind {
+    /// A keyword with its words, or an entry.
+    Text,
+    /// `{`
+    Open,
+    /// `}`
+    Close,
+}
+
+/// Reads files into items.
+pub(crate) struct Reader<'a> {
+    /// Files read so far.
+    pub sources: Sources,
+    /// The result.
+    pub items: Vec<Item>,
+    report: &'a mut Report,
+    params: Params,
+    checks: Checks,
+    all_config: bool,
+    stack: Vec<Open>,
+    files: u32,
+    pending: Option<(String, Vec<String>)>,
+}
+
+struct Open {
+    directory: PathBuf,
+    identity: (u64, u64),
+}
+
+impl<'a> Reader<'a> {
+    /// A reader that has read nothing yet. `all_config` checks every include for all problems.
+    pub fn new(report: &'a mut Report, params: Params, all_config: bool) -> Reader<'a> {
+        let checks = if all_config {
+            Checks::ALL
+        } else {
+            Checks::default()
+        };
+        Reader {
+            sources: Sources::default(),
+            items: Vec::new(),
+            report,
+            params,
+            checks,
+            all_config,
+            stack: Vec::new(),
+            files: 0,
+            pending: None,
+        }
+    }
+
+    /// Reads the top-level file or files.
+    pub fn read_top(&mut self, pattern: &str) {
+        let paths = match super::glob::alternatives(pattern) {
+            Some(list) => list
+                .iter()
+                .flat_map(|p| super::glob::matches(p, Path::new("")))
+                .collect(),
+            None => Vec::new(),
+        };
+        if paths.is_empty() {
+            let file = self.sources.add(pattern.to_owned());
+            let at = At {
+                file,
+                ..At::default()
+            };
+            let text = if super::glob::has_wildcard(pattern) {
+                "no file matches"
+            } else {
+                "the file does not exist"
+            };
+            self.report
+                .error(Class::FileNotFound, at, text)
+                .help("name the configuration file with -f FILE");
+            return;
+        }
+        for path in paths {
+            if let Err(problem) = self.read_file(&path) {
+                let file = self.sources.add(path.display().to_string());
+                let at = At {
+                    file,
+                    ..At::default()
+                };
+                let draft = self.report.error(Class::FileNotFound, at, problem.text);
+                if let Some(help) = problem.help {
+                    draft.help(help);
+                }
+            }
+        }
+    }
+
+    /// Reads one file; the error says why it cannot be.
+    pub fn read_file(&mut self, path: &Path) -> Result<(), Problem> {
+        let (bytes, identity) = open(path)?;
+        if self.stack.iter().any(|o| o.identity == identity) {
+            return Err(Problem::new("it includes itself").fatal());
+        }
+        if self.stack.len() >= MAX_NESTING || self.files >= MAX_FILES {
+            return Err(Problem::new("too many included files").fatal());
+        }
+        self.files = self.files.saturating_add(1);
+        let directory = path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
+        self.stack.push(Open {
+            directory,
+            identity,
+        });
+        let (checks, pwd) = (self.checks, self.pwd());
+        let outer = std::mem::replace(&mut self.params.directory, pwd);
+        let file = self.sources.add(path.display().to_string());
+        let mut number = 0u32;
+        for raw in bytes.split(|b| *b == b'\n') {
+            number = number.saturating_add(1);
+            let text = String::from_utf8_lossy(raw.strip_suffix(b"\r").unwrap_or(raw)).into_owned();
+            self.sources.push_line(file, text.clone());
+            self.physical_line(Line::new(file, number, text), raw);
+            if self.params.budget().exhausted() {
+                break;
+            }
+        }
+        self.end_definition();
+        self.params.directory = outer;
+        self.checks = checks;
+        self.stack.pop();
+        Ok(())
+    }
+
+    fn pwd(&self) -> String {
+        let directory = self.directory();
+        let absolute = if directory.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            directory
+        };
+        std::path::absolute(absolute)
+            .unwrap_or_else(|_| absolute.to_path_buf())
+            .display()
+            .to_string()
+    }
+
+    /// Directory of the file being read; empty for the current one.
+    pub fn directory(&self) -> &Path {
+        self.stack.last().map_or(Path::new(""), |o| &o.directory)
+    }
+
+    fn physical_line(&mut self, raw: Line, bytes: &[u8]) {
+        if bytes.len() > MAX_LINE {
+            self.report
+                .error(
+                    Class::General,
+                    raw.at(MAX_LINE, 1),
+                    format!("the line has {} bytes", bytes.len()),
+                )
+                .help(format!("a line holds at most {MAX_LINE} bytes; split it"));
+            return;
+        }
+        if let Some(nul) = raw.text.find('\0') {
+            self.report
+                .error(
+                    Class::General,
+                    raw.at(nul, 1),
+                    "the line contains a NUL byte",
+                )
+                .help("remove it: the file may be damaged");
+            return;
+        }
+        let found = decomment(&raw);
+        if let Some(cut) = found.cut_word {
+            let comment = raw
+                .text
+                .get(cut..)
+                .and_then(|t| t.chars().next())
+                .unwrap_or('#');
+            self.report
+                .warn(Class::General, raw.at(cut, 1), format!("'{comment}' within a word starts a comment: the word ends here"))
+                .help(format!("put the word in double quotes, write \\{comment}, or put a blank before the comment"));
+        }
+        let line = found.line;
+        if line.text.contains('\u{fffd}') {
+            let at = line.text.find('\u{fffd}').unwrap_or(0);
+            self.report
+                .warn(Class::General, line.at(at, 3), "the text is not UTF-8")
+                .help("save the file as UTF-8");
+        }
+        if let Some((_, pieces)) = &mut self.pending {
+            let (piece, more) = continued(&line.text);
+            pieces.push(piece.to_owned());
+            if !more {
+                self.end_definition();
+            }
+            return;
+        }
+        if let Some(line) = self.condition(line) {
+            self.logical_line(&line);
+        }
+    }
+
+    /// Resolves `@ID` and `@^ID`: the rest of the line, or nothing when the line is not for this configuration.
+    fn condition(&mut self, line: Line) -> Option<Line> {
+        let Some(rest) = line.text.strip_prefix('@') else {
+            return (!line.text.is_empty()).then_some(line);
+        };
+        let (negated, name_start) = if rest.starts_with('^') {
+            (true, 2)
+        } else {
+            (false, 1)
+        };
+        let end = line.text.find(is_space).unwrap_or(line.text.len());
+        let id = line.text.get(name_start..end).unwrap_or("");
+        if id.is_empty() {
+            self.report
+                .error(
+                    Class::General,
+                    line.at(0, name_start),
+                    "a condition without a name",
+                )
+                .help("write @ID or @^ID, then the line");
+            return None;
+        }
+        if (id == self.params.config_id) == negated {
+            return None;
+        }
+        let rest = line.rest(end);
+        (!rest.text.is_empty()).then_some(rest)
+    }
+
+    fn logical_line(&mut self, line: &Line) {
+        if let Some((name, value)) = definition(&line.text) {
+            let (piece, more) = continued(line.text.get(value..).unwrap_or(""));
+            let name = name.to_owned();
+            let pieces = vec![piece.to_owned()];
+            self.pending = Some((name, pieces));
+            if !more {
+                self.end_definition();
+            }
+            return;
+        }
+        self.repeated(line, &mut Scope::new(), 0);
+    }
+
+    fn end_definition(&mut self) {
+        if let Some((name, pieces)) = self.pending.take() {
+            self.params.define(name, pieces);
+        }
+    }
+
+    fn repeated(&mut self, line: &Line, scope: &mut Scope, depth: u8) {
+        if depth > MAX_ROUNDS_DEPTH {
+            self.report.error(
+                Class::General,
+                line.at_all(),
+                "too many repetitions within each other",
+            );
+            return;
+        }
+        let next = depth.saturating_add(1);
+        if !line.text.starts_with("~SEQ") && !line.text.starts_with("~LST") {
+            for one in self.params.expand(line, scope, self.report) {
+                if one.text.starts_with("~SEQ") || one.text.starts_with("~LST") {
+                    self.repeated(&one, scope, next);
+                } else if !one.text.is_empty() {
+                    self.fragments(&one);
+                }
+            }
+            return;
+        }
+        let Some((keyword, start, end)) = repeat::prefix(&line.text) else {
+            self.report
+                .error(
+                    Class::General,
+                    line.at(0, 4),
+                    "a repetition without its list in parentheses",
+                )
+                .help("write ~SEQ(VAR, FROM, TO) text or ~LST(VAR, A, B) text");
+            return;
+        };
+        let args = self
+            .params
+            .expand(&line.part(start, end), scope, self.report);
+        let args: Vec<&str> = args.iter().map(|l| l.text.as_str()).collect();
+        let parsed = match repeat::parse(keyword, &args.join(" ")) {
+            Ok(parsed) => parsed,
+            Err(why) => {
+                let width = end.saturating_add(1);
+                self.report.error(
+                    Class::General,
+                    line.at(0, width),
+                    format!("{keyword}: {why}"),
+                );
+                return;
+            }
+        };
+        if let Some(var) = parsed
+            .vars
+            .iter()
+            .find(|v| scope.iter().any(|(n, _)| n == *v))
+        {
+            let text = format!("{keyword}: the variable '{var}' is in use by an outer repetition");
+            self.report
+                .error(Class::General, line.at(0, end.saturating_add(1)), text);
+            return;
+        }
+        let body = line.rest(end.saturating_add(1));
+        let outer = scope.len();
+        for round in 0..parsed.rounds() {
+            if !self.params.budget().step(line, self.report) {
+                break;
+            }
+            scope.extend(parsed.round(round));
+            self.repeated(&body, scope, next);
+            scope.truncate(outer);
+        }
+    }
+
+    /// Cuts a line at its braces.
+    fn fragments(&mut self, line: &Line) {
+        let mut start = 0usize;
+        let mut quoted = false;
+        let mut parameter = false;
+        let mut before = ' ';
+        if self.directive(line) {
+            return;
+        }
+        for (i, c) in line.text.char_indices() {
+            match c {
+                '"' => quoted = !quoted,
+                '{' if !quoted && before == '$' => parameter = true,
+                '}' if !quoted && parameter => parameter = false,
+                '{' | '}' if !quoted => {
+                    self.text(&line.part(start, i));
+                    let kind = if c == '{' {
+                        ItemKind::Open
+                    } else {
+                        ItemKind::Close
+                    };
+                    self.items.push(Item {
+                        kind,
+                        line: line.part(i, i.saturating_add(1)),
+                    });
+                    start = i.saturating_add(1);
+                    if self.directive(&line.rest(start)) {
+                        return;
+                    }
+                }
+                _ => {}
+            }
+            before = c;
+        }
+        self.text(&line.rest(start));
+    }
+
+    /// Takes a line that steers the reading: `include`. True when the whole line was taken.
+    fn directive(&mut self, line: &Line) -> bool {
+        let Some(include) = Include::parse(&line.text) else {
+            return false;
+        };
+        include.run(self, line);
+        true
+    }
+
+    fn text(&mut self, line: &Line) {
+        if line.text.is_empty() {
+            return;
+        }
+        // Two keywords of global_defs act while the file is being read.
+        let mut words = line.text.split(is_space).filter(|w| !w.is_empty());
+        match words.next() {
+            Some("include_check") if !self.all_config => {
+                self.checks.set(&words.collect::<Vec<_>>());
+            }
+            Some("random_seed") => {
+                if let Some(seed) = words.next().and_then(|w| w.parse().ok()) {
+                    self.params.seed(seed);
+                }
+            }
+            _ => {}
+        }
+        self.items.push(Item {
+            kind: ItemKind::Text,
+            line: line.clone(),
+        });
+    }
+
+    /// What the includes in this file are checked for besides what their keyword says.
+    pub fn checks(&self) -> Checks {
+        self.checks
+    }
+
+    /// Where problems go.
+    pub fn report(&mut self) -> &mut Report {
+        self.report
+    }
+
+    /// Home directory, for `~`.
+    pub fn home(&self) -> Option<String> {
+        self.params.env.and_then(|env| env("HOME"))
+    }
+}
+
+/// Splits off the `\` that continues a definition on the next line.
+fn continued(text: &str) -> (&str, bool) {
+    match text.strip_suffix('\\') {
+        Some(head) => (head.trim_end_matches(is_space), true),
+        None => (text, false),
+    }
+}
+
+/// Why a file cannot be read.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    /// What is wrong with it.
+    pub text: String,
+    /// What to do.
+    pub help: Option<&'static str>,
+    /// It is wrong wherever it comes from, not only where an include is checked.
+    pub fatal: bool,
+    /// A directory, which includes skip silently.
+    pub directory: bool,
+}
+
+impl Problem {
+    fn new(text: impl Into<String>) -> Problem {
+        Problem {
+            text: text.into(),
+            help: None,
+            fatal: false,
+            directory: false,
+        }
+    }
+
+    fn help(self, help: &'static str) -> Problem {
+        Problem {
+            help: Some(help),
+            ..self
+        }
+    }
+
+    fn fatal(self) -> Problem {
+        Problem {
+            fatal: true,
+            ..self
+        }
+    }
+}
+
+/// Reads a regular, non-executable file of bounded size; never waits on a FIFO or a device.
+fn open(path: &Path) -> Result<(Vec<u8>, (u64, u64)), Problem> {
+    let failed = |e: std::io::Error| Problem::new(format!("cannot read it: {}", reason(&e)));
+    let regular = |meta: &std::fs::Metadata| {
+        if meta.is_dir() {
+            return Err(Problem {
+                directory: true,
+                ..Problem::new("it is a directory")
+            });
+        }
+        if !meta.is_file() {
+            return Err(Problem::new("it is not a regular file"));
+        }
+        if meta.permissions().mode() & 0o111 != 0 {
+            return Err(Problem::new("it is executable, so it is not read").help("chmod a-x FILE"));
+        }
+        if meta.len() > MAX_FILE {
+            return Err(Problem::new("it is larger than 16 MiB"));
+        }
+        Ok(())
+    };
+    regular(&path.metadata().map_err(failed)?)?;
+    let flags = nix::fcntl::OFlag::O_NONBLOCK | nix::fcntl::OFlag::O_CLOEXEC;
+    let file = File::options()
+        .read(true)
+        .custom_flags(flags.bits())
+        .open(path)
+        .map_err(failed)?;
+    // Once more on what was opened: the name may have been given to something else meanwhile.
+    let meta = file.metadata().map_err(failed)?;
+    regular(&meta)?;
+    let mut bytes = Vec::new();
+    file.take(MAX_FILE)
+        .read_to_end(&mut bytes)
+        .map_err(failed)?;
+    Ok((bytes, (meta.dev(), meta.ino())))
+}
+
+fn reason(e: &std::io::Error) -> String {
+    match e.raw_os_error() {
+        Some(number) => nix::errno::Errno::from_raw(number).desc().to_owned(),
+        None => e.to_string(),
+    }
+}

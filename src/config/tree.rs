@@ -1,0 +1,546 @@
+//! From items to a tree of blocks: each keyword found, its arguments checked, braces paired.
+
+use std::collections::HashMap;
+
+use super::diag::{At, Class, Report};
+use super::grammar::{Matching, nearest_option, own_tokeniser, unpaired};
+use super::keywords::{self, Body, Keyword, ROOT, Status};
+use super::line::Line;
+use super::read::{Item, ItemKind};
+use super::secret::MASK;
+use super::suggest::nearest;
+use super::value::{Arg, Value, parse};
+use super::words::{self, Word};
+
+/// A keyword of the file with its arguments and what its braces hold.
+#[derive(Debug)]
+pub(crate) struct Node<'a> {
+    /// The keyword it is acted on as: aliases and old spellings are resolved.
+    pub keyword: &'static Keyword,
+    /// The line.
+    pub line: &'a Line,
+    /// Its words, as the plain tokeniser sees them.
+    pub words: Vec<Word>,
+    /// Its arguments.
+    pub args: Vec<Arg>,
+    /// What its braces hold.
+    pub children: Vec<Node<'a>>,
+    /// Whether braces were there.
+    pub braces: bool,
+    /// Whether an argument was wrong: the default stays.
+    pub bad: bool,
+}
+
+impl Node<'_> {
+    /// Place of the keyword.
+    pub fn at(&self) -> At {
+        self.words
+            .first()
+            .map_or_else(|| self.line.at_all(), |w| w.at(self.line))
+    }
+
+    /// Place of an argument; of the keyword when there is none.
+    pub fn at_arg(&self, n: usize) -> At {
+        match self.args.get(n) {
+            Some(arg) => self.line.at(arg.start, arg.end.saturating_sub(arg.start)),
+            None => self.at(),
+        }
+    }
+}
+
+/// Builds the tree. Problems go to the report.
+pub(crate) fn build<'a>(items: &'a [Item], report: &mut Report) -> Vec<Node<'a>> {
+    let mut parser = Parser {
+        report,
+        stack: Vec::new(),
+        top: Vec::new(),
+        skip: None,
+        notes: HashMap::new(),
+    };
+    for (n, item) in items.iter().enumerate() {
+        let opens = items
+            .get(n.saturating_add(1))
+            .is_some_and(|i| i.kind == ItemKind::Open);
+        parser.item(item, opens);
+    }
+    parser.end();
+    parser.top
+}
+
+struct Parser<'a, 'r> {
+    report: &'r mut Report,
+    stack: Vec<Level<'a>>,
+    top: Vec<Node<'a>>,
+    /// Braces still to be skipped with what they hold.
+    skip: Option<Skip>,
+    notes: HashMap<(*const Keyword, bool), Note>,
+}
+
+struct Level<'a> {
+    node: Node<'a>,
+    /// Place of the line that opened the block.
+    opened: At,
+    /// Within a block that is not acted on: no further warnings of that kind.
+    silent: bool,
+}
+
+struct Skip {
+    depth: u32,
+    opened: At,
+}
+
+/// A warning said once for all places.
+struct Note {
+    at: At,
+    text: String,
+    help: Option<String>,
+    class: Class,
+    count: u32,
+}
+
+impl<'a> Parser<'a, '_> {
+    fn item(&mut self, item: &'a Item, opens: bool) {
+        if self.skipped(item) {
+            return;
+        }
+        match item.kind {
+            ItemKind::Text => self.text(&item.line, opens),
+            ItemKind::Open => self.open(&item.line),
+            ItemKind::Close => self.close(&item.line),
+        }
+    }
+
+    fn skipped(&mut self, item: &Item) -> bool {
+        let Some(skip) = &mut self.skip else {
+            return false;
+        };
+        match item.kind {
+            ItemKind::Open => skip.depth = skip.depth.saturating_add(1),
+            ItemKind::Close => skip.depth = skip.depth.saturating_sub(1),
+            ItemKind::Text => {}
+        }
+        if skip.depth == 0 {
+            self.skip = None;
+        }
+        true
+    }
+
+    fn body(&self) -> Body {
+        self.stack
+            .last()
+            .map_or(Body::Block(ROOT), |l| l.node.keyword.body)
+    }
+
+    fn push(&mut self, node: Node<'a>) {
+        match self.stack.last_mut() {
+            Some(level) => level.node.children.push(node),
+            None => self.top.push(node),
+        }
+    }
+
+    fn text(&mut self, line: &'a Line, opens: bool) {
+        let (words, open) = words::split(&line.text);
+        let Some(first) = words.first() else { return };
+        let script = |k: &Keyword| own_tokeniser(k.args);
+        match self.body() {
+            Body::Block(sets) | Body::Loose(sets, _) => {
+                if let Some(keyword) = keywords::find(sets, &first.text).filter(|_| !first.quoted) {
+                    if let Some(at) = open.filter(|_| !script(keyword)) {
+                        unpaired(line, at, self.report);
+                    }
+                    self.keyword(sets, keyword, line, words, opens);
+                    return;
+                }
+                if let Some(at) = open {
+                    unpaired(line, at, self.report);
+                }
+                if let (Body::Loose(_, kind), [word], false) =
+                    (self.body(), words.as_slice(), opens)
+                    && !self.belongs_to_top(&first.text, line)
+                {
+                    let help = "put the members between braces: group { ... }".to_owned();
+                    let text = "members written directly in the block are deprecated".to_owned();
+                    self.note(kind, word.at(line), text, Some(help), Class::Deprecated);
+                    self.entry(kind, line, vec![word.clone()], 0);
+                    return;
+                }
+                self.unknown(sets, line, &words, opens);
+            }
+            body => {
+                if let Some(at) = open {
+                    unpaired(line, at, self.report);
+                }
+                if self.belongs_to_top(&first.text, line) {
+                    self.missing_close();
+                    return self.text(line, opens);
+                }
+                match body {
+                    Body::Entries(kinds) => {
+                        if let Some((kind, next)) = choose(kinds, first) {
+                            self.entry(kind, line, words, next);
+                        }
+                    }
+                    Body::Words(kind) => words
+                        .into_iter()
+                        .for_each(|w| self.entry(kind, line, vec![w], 0)),
+                    _ => {}
+                }
+                if opens {
+                    self.stray_block(line);
+                }
+            }
+        }
+    }
+
+    /// Whether a line within a block can only be one of the top level: then the block lacks its `}`.
+    fn belongs_to_top(&self, word: &str, line: &Line) -> bool {
+        let block = keywords::find(ROOT, word).is_some_and(|k| !matches!(k.body, Body::None));
+        let indented = self
+            .stack
+            .last()
+            .is_some_and(|l| l.node.line.offset(0) < line.offset(0));
+        !self.stack.is_empty() && block && !indented
+    }
+
+    fn keyword(
+        &mut self,
+        sets: &'static [&'static [Keyword]],
+        written: &'static Keyword,
+        line: &'a Line,
+        words: Vec<Word>,
+        opens: bool,
+    ) {
+        let keyword = keywords::canonical(sets, written);
+        let at = words.first().map_or_else(|| line.at_all(), |w| w.at(line));
+        self.status(written, keyword, at);
+        let mut matching = Matching::new(line, &words, 1);
+        let args = matching.run(written.name, keyword.args, written.usage, self.report);
+        let (bad, left) = (matching.failed, matching.left());
+        if let (false, Some(extra)) = (bad, left.first()) {
+            let shown = if super::secret::mask(&line.text, &[]) == line.text {
+                extra.text.as_str()
+            } else {
+                MASK
+            };
+            let text = format!("'{shown}' after '{}' is ignored", written.name);
+            let draft = self.report.warn(Class::General, extra.at(line), text);
+            draft.help(
+                format!("write: {} {}", written.name, written.usage)
+                    .trim_end()
+                    .to_owned(),
+            );
+        }
+        let node = Node {
+            keyword,
+            line,
+            words,
+            args,
+            children: Vec::new(),
+            braces: false,
+            bad,
+        };
+        let wants = !matches!(keyword.body, Body::None);
+        if opens && !wants {
+            self.push(node);
+            self.stray_block(line);
+        } else if opens {
+            let silent = self.silent() || matches!(keyword.status, Status::NotYet);
+            self.stack.push(Level {
+                node,
+                opened: at,
+                silent,
+            });
+        } else {
+            if wants {
+                self.report
+                    .error(
+                        Class::MissingOpen,
+                        at,
+                        format!("'{}' has no block", written.name),
+                    )
+                    .help("add { after it and } at the end of the block");
+            }
+            self.push(node);
+        }
+    }
+
+    fn silent(&self) -> bool {
+        self.stack.last().is_some_and(|l| l.silent)
+    }
+
+    /// Warns about a keyword that is old, without effect or not acted on.
+    fn status(&mut self, written: &'static Keyword, keyword: &'static Keyword, at: At) {
+        if let Status::Deprecated(instead) = written.status {
+            let text = format!("'{}' is deprecated", written.name);
+            self.note(
+                written,
+                at,
+                text,
+                Some(format!("use {instead}")),
+                Class::Deprecated,
+            );
+        }
+        match keyword.status {
+            Status::NotYet if !self.silent() => {
+                self.note(
+                    keyword,
+                    at,
+                    format!("'{}' is not acted on yet", written.name),
+                    None,
+                    Class::NotActedOn,
+                );
+            }
+            Status::Partly(what) => {
+                self.note(
+                    keyword,
+                    at,
+                    format!("'{}': {what}", written.name),
+                    None,
+                    Class::NotActedOn,
+                );
+            }
+            Status::NoEffect if !self.silent() => {
+                let text = format!("'{}' has no effect", written.name);
+                self.note(
+                    keyword,
+                    at,
+                    text,
+                    Some("remove it".to_owned()),
+                    Class::Deprecated,
+                );
+            }
+            _ => {}
+        }
+    }
+
+    fn note(
+        &mut self,
+        keyword: &'static Keyword,
+        at: At,
+        text: String,
+        help: Option<String>,
+        class: Class,
+    ) {
+        let key = (std::ptr::from_ref(keyword), class == Class::Deprecated);
+        let note = self.notes.entry(key).or_insert(Note {
+            at,
+            text,
+            help,
+            class,
+            count: 0,
+        });
+        note.count = note.count.saturating_add(1);
+    }
+
+    fn entry(&mut self, kind: &'static Keyword, line: &'a Line, words: Vec<Word>, next: usize) {
+        let mut matching = Matching::new(line, &words, next);
+        let name = self.stack.last().map_or("", |l| l.node.keyword.name);
+        let args = matching.run(name, kind.args, kind.usage, self.report);
+        let mut bad = matching.failed;
+        if let (false, Some(extra)) = (bad, matching.left().first()) {
+            let text = format!("'{}' is unknown in an entry of '{name}'", extra.text);
+            let help = match nearest_option(kind.args, &extra.text) {
+                Some(near) => format!("did you mean '{near}'?"),
+                None => format!("write one entry a line: {}", kind.usage),
+            };
+            self.report
+                .error(Class::General, extra.at(line), text)
+                .help(help);
+            bad = true;
+        }
+        for arg in &args {
+            self.option_status(arg, line);
+        }
+        self.push(Node {
+            keyword: kind,
+            line,
+            words,
+            args,
+            children: Vec::new(),
+            braces: false,
+            bad,
+        });
+    }
+
+    fn option_status(&mut self, arg: &Arg, line: &Line) {
+        if let Value::Option(keyword, inner) = &arg.value {
+            let at = line.at(arg.start, arg.end.saturating_sub(arg.start));
+            self.status(keyword, keyword, at);
+            for arg in inner {
+                self.option_status(arg, line);
+            }
+        }
+    }
+
+    fn unknown(
+        &mut self,
+        sets: &'static [&'static [Keyword]],
+        line: &'a Line,
+        words: &[Word],
+        opens: bool,
+    ) {
+        let Some(first) = words.first() else { return };
+        if self.belongs_to_top(&first.text, line) {
+            self.missing_close();
+            return self.text(line, opens);
+        }
+        let inside = self.stack.last().map(|l| l.node.keyword.name);
+        let text = match inside {
+            Some(block) => format!("unknown keyword '{}' in '{block}'", first.text),
+            None => format!("unknown keyword '{}'", first.text),
+        };
+        let here = nearest(
+            &first.text,
+            sets.iter().flat_map(|s| s.iter()).map(|k| k.name),
+        );
+        let elsewhere = places_of(&first.text);
+        let help = match (here, elsewhere.as_slice()) {
+            (Some(near), []) => Some(format!("did you mean '{near}'?")),
+            (_, []) => None,
+            (_, all) => Some(format!(
+                "'{}' is a keyword of {}",
+                first.text,
+                all.join(", ")
+            )),
+        };
+        let draft = self
+            .report
+            .error(Class::UnknownKeyword, first.at(line), text);
+        if let Some(help) = help {
+            draft.help(help);
+        }
+        if opens {
+            self.skip = Some(Skip {
+                depth: 0,
+                opened: first.at(line),
+            });
+        }
+    }
+
+    /// A block after something that takes none: reported once and skipped as a whole.
+    fn stray_block(&mut self, line: &Line) {
+        let at = line.at_all();
+        let end = At {
+            offset: at.offset.saturating_add(at.len),
+            len: 1,
+            ..at
+        };
+        self.report
+            .error(Class::UnexpectedOpen, end, "no block is expected here")
+            .help("remove the braces");
+        self.skip = Some(Skip {
+            depth: 0,
+            opened: at,
+        });
+    }
+
+    fn open(&mut self, line: &'a Line) {
+        // The text before it pushed the level, unless there was none.
+        let at = line.at_all();
+        match self.stack.last_mut() {
+            Some(level) if !level.node.braces => level.node.braces = true,
+            _ => {
+                self.report
+                    .error(Class::UnexpectedOpen, at, "'{' without a keyword before it")
+                    .help("remove it");
+                self.skip = Some(Skip {
+                    depth: 1,
+                    opened: at,
+                });
+            }
+        }
+    }
+
+    fn close(&mut self, line: &Line) {
+        match self.stack.pop() {
+            Some(level) => self.push(level.node),
+            None => {
+                self.report
+                    .error(
+                        Class::UnexpectedClose,
+                        line.at_all(),
+                        "'}' without a block to close",
+                    )
+                    .help("remove it, or add the missing '{' before it");
+            }
+        }
+    }
+
+    fn missing_close(&mut self) {
+        while let Some(level) = self.stack.pop() {
+            self.report
+                .error(
+                    Class::MissingClose,
+                    level.opened,
+                    format!("the block '{}' is not closed", level.node.keyword.name),
+                )
+                .help("add '}' at its end");
+            self.push(level.node);
+        }
+    }
+
+    fn end(&mut self) {
+        if let Some(skip) = self.skip.take() {
+            self.report
+                .error(Class::MissingClose, skip.opened, "the block is not closed")
+                .help("add '}' at its end");
+        }
+        self.missing_close();
+        let mut notes: Vec<Note> = self.notes.drain().map(|(_, n)| n).collect();
+        notes.sort_by_key(|n| (n.at.file, n.at.line, n.at.offset));
+        for note in notes {
+            let text = if note.count > 1 {
+                format!("{} ({} times)", note.text, note.count)
+            } else {
+                note.text
+            };
+            let draft = self.report.warn(note.class, note.at, text);
+            if let Some(help) = note.help {
+                draft.help(help);
+            }
+        }
+    }
+}
+
+/// The kind of an entry and the index of the first word its grammar covers.
+fn choose(kinds: &'static [Keyword], first: &Word) -> Option<(&'static Keyword, usize)> {
+    if let Some(kind) = kinds
+        .iter()
+        .find(|k| k.name == first.text && !k.is_placeholder())
+    {
+        return Some((kind, 1));
+    }
+    let fits = |k: &&Keyword| match k.args.first() {
+        Some(keywords::Term::One(kind)) => parse(*kind, &first.text).is_ok(),
+        _ => true,
+    };
+    kinds
+        .iter()
+        .filter(|k| k.is_placeholder())
+        .find(fits)
+        .or(kinds.first())
+        .map(|k| (k, 0))
+}
+
+/// The blocks a word is a keyword of.
+fn places_of(word: &str) -> Vec<String> {
+    fn walk(sets: &'static [&'static [Keyword]], name: &str, word: &str, found: &mut Vec<String>) {
+        if keywords::find(sets, word).is_some_and(|k| !k.is_placeholder()) {
+            let text = if name.is_empty() {
+                "the top level".to_owned()
+            } else {
+                format!("'{name}'")
+            };
+            if !found.contains(&text) {
+                found.push(text);
+            }
+        }
+        for keyword in sets.iter().flat_map(|s| s.iter()) {
+            walk(keyword.block(), keyword.name, word, found);
+        }
+    }
+    let mut found = Vec::new();
+    walk(ROOT, "", word, &mut found);
+    found.truncate(4);
+    found
+}
