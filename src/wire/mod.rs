@@ -1,1 +1,7 @@
-//! The wire module.
+//! Packet formats: bytes to structs and back, nothing else.
+//!
+//! Readers take any bytes: a length is checked before it is used, and a field that cannot be right
+//! gives `None`, never a panic.
+
+pub mod checksum;
+pub mod vrrp;
