@@ -8,7 +8,7 @@ pub struct Sum(u32);
 
 impl Sum {
     /// Adds bytes as big-endian 16-bit words; an odd last byte is padded with zero.
-    pub fn add(mut self, bytes: &[u8]) -> Sum {
+    pub fn with(mut self, bytes: &[u8]) -> Sum {
         for word in bytes.chunks(2) {
             let value = match word {
                 [high, low] => u16::from_be_bytes([*high, *low]),
@@ -25,13 +25,13 @@ impl Sum {
     pub fn pseudo_header(self, source: IpAddr, destination: IpAddr, length: usize) -> Sum {
         let sum = self.address(source).address(destination);
         // Upper-layer length and next header are 32-bit fields in IPv6 and 16-bit ones in IPv4: the sum is the same.
-        sum.add(&(length as u32).to_be_bytes()).add(&[0, crate::wire::vrrp::PROTOCOL])
+        sum.with(&(length as u32).to_be_bytes()).with(&[0, crate::wire::vrrp::PROTOCOL])
     }
 
     fn address(self, ip: IpAddr) -> Sum {
         match ip {
-            IpAddr::V4(ip) => self.add(&ip.octets()),
-            IpAddr::V6(ip) => self.add(&ip.octets()),
+            IpAddr::V4(ip) => self.with(&ip.octets()),
+            IpAddr::V6(ip) => self.with(&ip.octets()),
         }
     }
 
@@ -47,17 +47,17 @@ mod tests {
 
     #[test]
     fn rfc1071_example() {
-        let sum = Sum::default().add(&[0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7]);
+        let sum = Sum::default().with(&[0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7]);
         assert_eq!(sum.finish(), !0xddf2);
     }
 
     #[test]
     fn odd_length_is_padded() {
-        assert_eq!(Sum::default().add(&[1, 2, 3]).finish(), Sum::default().add(&[1, 2, 3, 0]).finish());
+        assert_eq!(Sum::default().with(&[1, 2, 3]).finish(), Sum::default().with(&[1, 2, 3, 0]).finish());
     }
 
     #[test]
     fn many_carries() {
-        assert_eq!(Sum::default().add(&[0xff; 4096]).finish(), 0);
+        assert_eq!(Sum::default().with(&[0xff; 4096]).finish(), 0);
     }
 }

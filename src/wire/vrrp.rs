@@ -145,8 +145,8 @@ impl<'a> Packet<'a> {
     /// Version 3 over IPv4 is met in both forms: RFC 5798 was read with the pseudo header, RFC 9568 says without.
     pub fn checksum(&self, source: IpAddr, destination: IpAddr) -> Option<Checksum> {
         let message = self.message();
-        let plain = Sum::default().add(message);
-        let with_pseudo = Sum::default().pseudo_header(source, destination, message.len()).add(message);
+        let plain = Sum::default().with(message);
+        let with_pseudo = Sum::default().pseudo_header(source, destination, message.len()).with(message);
         if !self.ipv6 && plain.finish() == 0 {
             Some(Checksum::Message)
         } else if (self.ipv6 || self.version() == 3) && with_pseudo.finish() == 0 {
@@ -220,7 +220,7 @@ impl Advertisement<'_> {
         if pseudo {
             sum = sum.pseudo_header(source, destination, bytes.len());
         }
-        let checksum = sum.add(&bytes).finish().to_be_bytes();
+        let checksum = sum.with(&bytes).finish().to_be_bytes();
         if let Some(field) = bytes.get_mut(6..8) {
             field.copy_from_slice(&checksum);
         }
