@@ -54,8 +54,7 @@ mod tests {
     use std::thread;
 
     use mio::{Interest, Token};
-    use nix::sys::pthread::{pthread_kill, pthread_self};
-    use nix::sys::signal::Signal;
+    use nix::sys::signal::{Signal, raise};
 
     use super::Signals;
     use crate::reactor::{Events, Reactor};
@@ -72,8 +71,8 @@ mod tests {
                 .unwrap();
             assert!(signals.read().unwrap().is_empty());
             for _ in 0..2 {
-                pthread_kill(pthread_self(), Signal::SIGUSR2).unwrap();
-                pthread_kill(pthread_self(), Signal::SIGUSR1).unwrap();
+                raise(Signal::SIGUSR2).unwrap();
+                raise(Signal::SIGUSR1).unwrap();
                 reactor.wait(None, &mut events).unwrap();
                 assert_eq!(events.iter().next().unwrap().token, Token(3));
                 let mut got = signals.read().unwrap();
