@@ -10,10 +10,7 @@ use rustix::time::{ClockId, clock_gettime};
 /// [`Reactor::wait`](super::Reactor::wait).
 pub fn now() -> Duration {
     let time = clock_gettime(ClockId::Monotonic);
-    Duration::new(
-        u64::try_from(time.tv_sec).unwrap_or(0),
-        u32::try_from(time.tv_nsec).unwrap_or(0),
-    )
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
 #[cfg(test)]

@@ -35,49 +35,27 @@ impl Reactor {
     /// Makes a poller and its timer.
     pub fn new() -> io::Result<Reactor> {
         let poll = Poll::new()?;
-        let timer = TimerFd::new(
-            ClockId::CLOCK_MONOTONIC,
-            TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC,
-        )?;
+        let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC)?;
         let fd = std::os::fd::AsFd::as_fd(&timer).as_raw_fd();
-        poll.registry()
-            .register(&mut SourceFd(&fd), TIMER, Interest::READABLE)?;
-        Ok(Reactor {
-            poll,
-            timer,
-            armed: None,
-        })
+        poll.registry().register(&mut SourceFd(&fd), TIMER, Interest::READABLE)?;
+        Ok(Reactor { poll, timer, armed: None })
     }
 
     /// Watches a descriptor; its events carry `token`.
     ///
     /// Edge-triggered: a change is told once. If the descriptor is ready already, the next wait tells so.
     /// `token` may be anything but `usize::MAX`.
-    pub fn register(
-        &self,
-        source: &impl AsRawFd,
-        token: Token,
-        interest: Interest,
-    ) -> io::Result<()> {
+    pub fn register(&self, source: &impl AsRawFd, token: Token, interest: Interest) -> io::Result<()> {
         refuse_own_token(token)?;
         let fd = source.as_raw_fd();
-        self.poll
-            .registry()
-            .register(&mut SourceFd(&fd), token, interest)
+        self.poll.registry().register(&mut SourceFd(&fd), token, interest)
     }
 
     /// Changes the token or the interest of a watched descriptor; also tells again what is ready now.
-    pub fn reregister(
-        &self,
-        source: &impl AsRawFd,
-        token: Token,
-        interest: Interest,
-    ) -> io::Result<()> {
+    pub fn reregister(&self, source: &impl AsRawFd, token: Token, interest: Interest) -> io::Result<()> {
         refuse_own_token(token)?;
         let fd = source.as_raw_fd();
-        self.poll
-            .registry()
-            .reregister(&mut SourceFd(&fd), token, interest)
+        self.poll.registry().reregister(&mut SourceFd(&fd), token, interest)
     }
 
     /// Watches a descriptor no longer. To be called before it is closed.
@@ -112,10 +90,9 @@ impl Reactor {
             return Ok(());
         }
         match deadline {
-            Some(at) => self.timer.set(
-                Expiration::OneShot(TimeSpec::from_duration(at)),
-                TimerSetTimeFlags::TFD_TIMER_ABSTIME,
-            )?,
+            Some(at) => self
+                .timer
+                .set(Expiration::OneShot(TimeSpec::from_duration(at)), TimerSetTimeFlags::TFD_TIMER_ABSTIME)?,
             None => self.timer.unset()?,
         }
         self.armed = deadline;
@@ -142,16 +119,13 @@ impl Events {
 
     /// What is ready, in the kernel's order.
     pub fn iter(&self) -> impl Iterator<Item = Ready> + '_ {
-        self.0
-            .iter()
-            .filter(|event| event.token() != TIMER)
-            .map(|event| Ready {
-                token: event.token(),
-                readable: event.is_readable(),
-                writable: event.is_writable(),
-                error: event.is_error(),
-                read_closed: event.is_read_closed(),
-            })
+        self.0.iter().filter(|event| event.token() != TIMER).map(|event| Ready {
+            token: event.token(),
+            readable: event.is_readable(),
+            writable: event.is_writable(),
+            error: event.is_error(),
+            read_closed: event.is_read_closed(),
+        })
     }
 
     /// Whether nothing is ready.
@@ -249,18 +223,14 @@ mod tests {
             let (c, mut d) = pair();
             // A copy keeps the first socket alive in the poller, as an inherited descriptor would.
             let copy = a.try_clone().unwrap();
-            reactor
-                .register(&a, Token(2 * round), Interest::READABLE)
-                .unwrap();
+            reactor.register(&a, Token(2 * round), Interest::READABLE).unwrap();
             if round % 2 == 0 {
                 reactor.deregister(&a).unwrap();
             }
             // Closes the first socket and puts the second at its number.
             let mut slot = OwnedFd::from(a);
             rustix::io::dup2(&c, &mut slot).unwrap();
-            reactor
-                .register(&slot, Token(2 * round + 1), Interest::READABLE)
-                .unwrap();
+            reactor.register(&slot, Token(2 * round + 1), Interest::READABLE).unwrap();
             d.write_all(b"new").unwrap();
             reactor.wait(None, &mut events).unwrap();
             assert_eq!(tokens(&events), [2 * round + 1]);
@@ -282,9 +252,7 @@ mod tests {
         reactor.register(&a, Token(1), Interest::READABLE).unwrap();
         reactor.deregister(&a).unwrap();
         b.write_all(b"x").unwrap();
-        reactor
-            .wait(Some(clock::now() + Duration::from_millis(5)), &mut events)
-            .unwrap();
+        reactor.wait(Some(clock::now() + Duration::from_millis(5)), &mut events).unwrap();
         assert!(events.is_empty());
     }
 
@@ -292,10 +260,6 @@ mod tests {
     fn the_timers_token_is_refused() {
         let reactor = Reactor::new().unwrap();
         let (a, _b) = pair();
-        assert!(
-            reactor
-                .register(&a, Token(usize::MAX), Interest::READABLE)
-                .is_err()
-        );
+        assert!(reactor.register(&a, Token(usize::MAX), Interest::READABLE).is_err());
     }
 }

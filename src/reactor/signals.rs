@@ -30,11 +30,9 @@ impl Signals {
         let mut signals = Vec::new();
         loop {
             match self.fd.read_signal() {
-                Ok(Some(info)) => signals.extend(
-                    i32::try_from(info.ssi_signo)
-                        .ok()
-                        .and_then(|number| Signal::try_from(number).ok()),
-                ),
+                Ok(Some(info)) => {
+                    signals.extend(i32::try_from(info.ssi_signo).ok().and_then(|number| Signal::try_from(number).ok()))
+                }
                 Ok(None) => return Ok(signals),
                 Err(nix::Error::EINTR) => {}
                 Err(e) => return Err(e.into()),
@@ -66,9 +64,7 @@ mod tests {
             let signals = Signals::new(&[Signal::SIGUSR1, Signal::SIGUSR2]).unwrap();
             let mut reactor = Reactor::new().unwrap();
             let mut events = Events::with_capacity(4);
-            reactor
-                .register(&signals, Token(3), Interest::READABLE)
-                .unwrap();
+            reactor.register(&signals, Token(3), Interest::READABLE).unwrap();
             assert!(signals.read().unwrap().is_empty());
             for _ in 0..2 {
                 raise(Signal::SIGUSR2).unwrap();

@@ -16,10 +16,7 @@ pub struct Timers<K> {
 impl<K: Ord + Copy> Timers<K> {
     /// An empty queue.
     pub fn new() -> Timers<K> {
-        Timers {
-            by_key: BTreeMap::new(),
-            by_time: BTreeSet::new(),
-        }
+        Timers { by_key: BTreeMap::new(), by_time: BTreeSet::new() }
     }
 
     /// Arms the timer of `key` for `at`, in place of the deadline it may have had.

@@ -50,9 +50,7 @@ mod tests {
         let waker = Waker::new().unwrap();
         let mut reactor = Reactor::new().unwrap();
         let mut events = Events::with_capacity(4);
-        reactor
-            .register(&waker, Token(5), Interest::READABLE)
-            .unwrap();
+        reactor.register(&waker, Token(5), Interest::READABLE).unwrap();
         for _ in 0..10 {
             let other = waker.clone();
             let thread = thread::spawn(move || other.wake());
