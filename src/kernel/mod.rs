@@ -13,11 +13,15 @@
 
 mod monitor;
 mod netlink;
+mod request;
 mod tables;
+mod writer;
 
 pub use monitor::{KernelEvent, Monitor, Snapshot};
 pub use netlink::Refusal;
 pub use tables::{Addr, AddrKey, Link, PROTOCOL_KEEPALIVED, primary_ipv4, primary_ipv6};
+
+pub use writer::{AddressRequest, AddressResult, Done, Op, QueueFull, Stopped, WantedAddr, Writer};
 
 use std::io;
 

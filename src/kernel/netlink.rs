@@ -75,9 +75,10 @@ impl RouteSocket<OwnedFd> {
 }
 
 impl RouteSocket<NlSocket> {
-    /// A blocking socket for requests.
+    /// A socket for requests. It does not block: the kernel acts on a request, and queues its answer, in `send`.
     pub(super) fn request() -> io::Result<RouteSocket<NlSocket>> {
         let socket = NlSocket::connect(NlFamily::Route, None, Groups::empty())?;
+        socket.nonblock()?;
         // Kernels before 4.12 have no words.
         let _ = socket.enable_ext_ack(true);
         Ok(RouteSocket { socket })
