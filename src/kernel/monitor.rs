@@ -26,8 +26,7 @@ use neli::types::RtBuffer;
 use nix::errno::Errno;
 
 use super::netlink::{
-    Message, NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR, NLMSG_OVERRUN, RouteSocket, encode, i32_at,
-    messages,
+    Message, NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR, NLMSG_OVERRUN, RouteSocket, encode, i32_at, messages,
 };
 use super::tables::{Addr, AddrKey, Link};
 use crate::reactor::clock;
@@ -163,12 +162,7 @@ impl Monitor {
         self.overflows
     }
 
-    fn receive_into(
-        &mut self,
-        buffer: &mut [u8],
-        budget: usize,
-        events: &mut Vec<KernelEvent>,
-    ) -> io::Result<bool> {
+    fn receive_into(&mut self, buffer: &mut [u8], budget: usize, events: &mut Vec<KernelEvent>) -> io::Result<bool> {
         for _ in 0..budget {
             match self.socket.receive(buffer) {
                 Ok(datagram) => {
@@ -180,10 +174,7 @@ impl Monitor {
                     Phase::Draining => self.start_dump()?,
                     Phase::Watching | Phase::Links | Phase::Addresses => return Ok(false),
                 },
-                Err(e)
-                    if e.raw_os_error() == Some(Errno::ENOBUFS as i32)
-                        || e.kind() == io::ErrorKind::InvalidData =>
-                {
+                Err(e) if e.raw_os_error() == Some(Errno::ENOBUFS as i32) || e.kind() == io::ErrorKind::InvalidData => {
                     self.overflowed();
                 }
                 Err(e) => return Err(e),
@@ -209,11 +200,7 @@ impl Monitor {
     }
 
     /// A message of the dump that is under way.
-    fn handle_reply(
-        &mut self,
-        message: &Message<'_>,
-        events: &mut Vec<KernelEvent>,
-    ) -> io::Result<()> {
+    fn handle_reply(&mut self, message: &Message<'_>, events: &mut Vec<KernelEvent>) -> io::Result<()> {
         self.dump.interrupted |= message.flags & NLM_F_DUMP_INTR != 0;
         match (message.kind, self.phase) {
             (RTM_NEWLINK, Phase::Links) => self.dump.links.extend(Link::read(message.payload)),
@@ -284,10 +271,9 @@ impl AsRawFd for Monitor {
 fn notification(message: &Message<'_>) -> Option<KernelEvent> {
     match message.kind {
         RTM_NEWLINK => Link::read(message.payload).map(KernelEvent::Link),
-        RTM_DELLINK => Link::read(message.payload).map(|link| KernelEvent::LinkGone {
-            index: link.index,
-            name: link.name,
-        }),
+        RTM_DELLINK => {
+            Link::read(message.payload).map(|link| KernelEvent::LinkGone { index: link.index, name: link.name })
+        }
         RTM_NEWADDR => Addr::read(message.payload).map(KernelEvent::Address),
         RTM_DELADDR => Addr::read(message.payload).map(KernelEvent::AddressGone),
         _ => None,
@@ -332,10 +318,7 @@ struct Later<K, R> {
 
 impl<K, R> Default for Later<K, R> {
     fn default() -> Self {
-        Later {
-            last: BTreeMap::new(),
-            heard: 0,
-        }
+        Later { last: BTreeMap::new(), heard: 0 }
     }
 }
 
@@ -354,11 +337,7 @@ impl<K: Ord, R> Later<K, R> {
                 Some((_, later)) => later,
             })
             .collect();
-        let mut new: Vec<(u64, R)> = self
-            .last
-            .into_values()
-            .filter_map(|(heard, row)| Some((heard, row?)))
-            .collect();
+        let mut new: Vec<(u64, R)> = self.last.into_values().filter_map(|(heard, row)| Some((heard, row?))).collect();
         new.sort_by_key(|(heard, _)| *heard);
         rows.extend(new.into_iter().map(|(_, row)| row));
         rows

@@ -16,8 +16,8 @@ use neli::socket::NlSocket;
 use neli::utils::Groups;
 use nix::errno::Errno;
 use nix::sys::socket::{
-    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, getsockname,
-    recvmsg, send, setsockopt, socket, sockopt,
+    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, getsockname, recvmsg, send,
+    setsockopt, socket, sockopt,
 };
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -56,9 +56,7 @@ impl RouteSocket<OwnedFd> {
         )?;
         setsockopt(&socket, sockopt::RcvBufForce, &buffer)
             .or_else(|_| setsockopt(&socket, sockopt::RcvBuf, &buffer))?;
-        let groups = Groups::new_groups(groups)
-            .as_bitmask()
-            .map_err(io::Error::other)?;
+        let groups = Groups::new_groups(groups).as_bitmask().map_err(io::Error::other)?;
         bind(socket.as_raw_fd(), &NetlinkAddr::new(0, groups))?;
         Ok(RouteSocket { socket })
     }
@@ -136,12 +134,7 @@ impl<S: AsRawFd> AsRawFd for RouteSocket<S> {
 }
 
 /// One request as bytes, its length a multiple of four.
-pub(super) fn encode<P: neli::Size + ToBytes>(
-    kind: u16,
-    flags: NlmF,
-    seq: u32,
-    payload: P,
-) -> io::Result<Vec<u8>> {
+pub(super) fn encode<P: neli::Size + ToBytes>(kind: u16, flags: NlmF, seq: u32, payload: P) -> io::Result<Vec<u8>> {
     let message = NlmsghdrBuilder::default()
         .nl_type(kind)
         .nl_flags(NlmF::REQUEST | flags)
@@ -211,10 +204,7 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal without words.
     pub(super) fn new(errno: i32) -> Refusal {
-        Refusal {
-            errno,
-            text: String::new(),
-        }
+        Refusal { errno, text: String::new() }
     }
 }
 

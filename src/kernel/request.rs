@@ -43,11 +43,7 @@ type Outcome = Result<Done, Refusal>;
 impl AddressSocket {
     /// Opens the socket in the calling thread's network namespace.
     pub(super) fn open() -> io::Result<AddressSocket> {
-        Ok(AddressSocket {
-            socket: Some(RouteSocket::request()?),
-            buffer: vec![0; DATAGRAM],
-            seq: 0,
-        })
+        Ok(AddressSocket { socket: Some(RouteSocket::request()?), buffer: vec![0; DATAGRAM], seq: 0 })
     }
 
     /// Does all requests, in order; the outcomes are in the same order.
@@ -63,18 +59,12 @@ impl AddressSocket {
             .and_then(|e| e.raw_os_error());
         outcomes
             .into_iter()
-            .map(|outcome| {
-                outcome.unwrap_or_else(|| Err(Refusal::new(failure.unwrap_or(Errno::EIO as i32))))
-            })
+            .map(|outcome| outcome.unwrap_or_else(|| Err(Refusal::new(failure.unwrap_or(Errno::EIO as i32)))))
             .collect()
     }
 
     /// Sends what has no outcome yet and collects the answers; the socket is kept only if all goes well.
-    fn attempt(
-        &mut self,
-        batch: &[AddressRequest],
-        outcomes: &mut [Option<Outcome>],
-    ) -> io::Result<()> {
+    fn attempt(&mut self, batch: &[AddressRequest], outcomes: &mut [Option<Outcome>]) -> io::Result<()> {
         let mut datagram = Vec::new();
         let mut waiting = BTreeMap::new();
         for (request, outcome) in batch.iter().zip(outcomes) {
@@ -117,8 +107,7 @@ fn judge(op: Op, answer: Result<(), Refusal>) -> Outcome {
     match answer {
         Ok(()) => Ok(Done::Changed),
         Err(refusal) => match (op, Errno::from_raw(refusal.errno)) {
-            (Op::Add, Errno::EEXIST)
-            | (Op::Remove, Errno::EADDRNOTAVAIL | Errno::ENODEV | Errno::ESRCH) => {
+            (Op::Add, Errno::EEXIST) | (Op::Remove, Errno::EADDRNOTAVAIL | Errno::ENODEV | Errno::ESRCH) => {
                 Ok(Done::AlreadySo)
             }
             _ => Err(refusal),
@@ -129,20 +118,13 @@ fn judge(op: Op, answer: Result<(), Refusal>) -> Outcome {
 /// The request as a netlink message.
 fn message(request: &AddressRequest, seq: u32) -> Result<Vec<u8>, Refusal> {
     let address = &request.address;
-    let invalid = |why: &str| Refusal {
-        errno: Errno::EINVAL as i32,
-        text: why.to_owned(),
-    };
+    let invalid = |why: &str| Refusal { errno: Errno::EINVAL as i32, text: why.to_owned() };
     if let Some((peer, _)) = address.peer
         && peer.is_ipv4() != address.ip.is_ipv4()
     {
         return Err(invalid("the peer is of another family"));
     }
-    if address
-        .label
-        .as_ref()
-        .is_some_and(|label| label.len() > LABEL_MAX)
-    {
+    if address.label.as_ref().is_some_and(|label| label.len() > LABEL_MAX) {
         return Err(invalid("the label is too long"));
     }
     encode_message(request.op, address, seq).map_err(|e| invalid(&e.to_string()))
@@ -151,10 +133,7 @@ fn message(request: &AddressRequest, seq: u32) -> Result<Vec<u8>, Refusal> {
 fn encode_message(op: Op, address: &WantedAddr, seq: u32) -> io::Result<Vec<u8>> {
     let v4 = address.ip.is_ipv4();
     let (peer, prefix) = address.peer.unwrap_or((address.ip, address.prefix));
-    let mut attributes = vec![
-        attribute(Ifa::Local, octets(address.ip))?,
-        attribute(Ifa::Address, octets(peer))?,
-    ];
+    let mut attributes = vec![attribute(Ifa::Local, octets(address.ip))?, attribute(Ifa::Address, octets(peer))?];
     let (kind, flags) = match op {
         Op::Add => {
             attributes.push(attribute(Ifa::Flags, flags(address))?);
@@ -177,11 +156,7 @@ fn encode_message(op: Op, address: &WantedAddr, seq: u32) -> io::Result<Vec<u8>>
         Op::Remove => (RTM_DELADDR, NlmF::ACK),
     };
     let request = IfaddrmsgBuilder::default()
-        .ifa_family(if v4 {
-            RtAddrFamily::Inet
-        } else {
-            RtAddrFamily::Inet6
-        })
+        .ifa_family(if v4 { RtAddrFamily::Inet } else { RtAddrFamily::Inet6 })
         .ifa_prefixlen(prefix)
         .ifa_scope(RtScope::from(address.scope))
         .ifa_index(address.ifindex)
@@ -202,17 +177,12 @@ fn flags(address: &WantedAddr) -> u32 {
         (address.autojoin, IFA_F_MCAUTOJOIN),
     ]
     .into_iter()
-    .fold(
-        0,
-        |flags, (set, flag)| if set { flags | flag } else { flags },
-    )
+    .fold(0, |flags, (set, flag)| if set { flags | flag } else { flags })
 }
 
 fn preferred_lifetime(address: &WantedAddr) -> u32 {
     let host_v6 = address.ip.is_ipv6() && address.peer.is_none() && address.prefix == 128;
-    address
-        .preferred_lft
-        .unwrap_or(if host_v6 { 0 } else { FOREVER })
+    address.preferred_lft.unwrap_or(if host_v6 { 0 } else { FOREVER })
 }
 
 fn octets(ip: IpAddr) -> Buffer {
@@ -223,9 +193,5 @@ fn octets(ip: IpAddr) -> Buffer {
 }
 
 fn attribute<P: neli::Size + ToBytes>(kind: Ifa, payload: P) -> io::Result<Rtattr<Ifa, Buffer>> {
-    RtattrBuilder::default()
-        .rta_type(kind)
-        .rta_payload(payload)
-        .build()
-        .map_err(io::Error::other)
+    RtattrBuilder::default().rta_type(kind).rta_payload(payload).build().map_err(io::Error::other)
 }

@@ -211,10 +211,7 @@ pub fn primary_ipv4<'a>(
     let mut second = None;
     for address in addresses {
         let IpAddr::V4(ip) = address.ip else { continue };
-        if address.ifindex != ifindex
-            || address.protocol == PROTOCOL_KEEPALIVED
-            || is_virtual(address.ip)
-        {
+        if address.ifindex != ifindex || address.protocol == PROTOCOL_KEEPALIVED || is_virtual(address.ip) {
             continue;
         }
         if !address.secondary() {

@@ -140,11 +140,8 @@ impl Writer {
     /// Starts the thread, in the caller's network namespace. `capacity` bounds the requests that are submitted and
     /// whose results were not taken yet.
     pub fn start(capacity: usize) -> io::Result<Writer> {
-        let shared = Arc::new(Shared {
-            queue: Mutex::default(),
-            filled: Condvar::new(),
-            in_flight: AtomicUsize::new(0),
-        });
+        let shared =
+            Arc::new(Shared { queue: Mutex::default(), filled: Condvar::new(), in_flight: AtomicUsize::new(0) });
         let waker = Waker::new()?;
         let (sender, results) = channel();
         let socket = AddressSocket::open()?;
@@ -152,27 +149,16 @@ impl Writer {
             let (shared, waker) = (shared.clone(), waker.clone());
             move || work(&shared, &sender, &waker, socket)
         })?;
-        Ok(Writer {
-            shared,
-            results,
-            waker,
-            capacity,
-            thread: Some(thread),
-        })
+        Ok(Writer { shared, results, waker, capacity, thread: Some(thread) })
     }
 
     /// Queues a batch, all of it or nothing. Does not wait for the kernel.
     pub fn submit(&self, requests: Vec<AddressRequest>) -> Result<(), QueueFull> {
         let in_flight = self.in_flight();
         if in_flight.saturating_add(requests.len()) > self.capacity {
-            return Err(QueueFull {
-                requests,
-                in_flight,
-            });
+            return Err(QueueFull { requests, in_flight });
         }
-        self.shared
-            .in_flight
-            .fetch_add(requests.len(), Ordering::Relaxed);
+        self.shared.in_flight.fetch_add(requests.len(), Ordering::Relaxed);
         self.shared.lock().requests.extend(requests);
         self.shared.filled.notify_one();
         Ok(())
@@ -198,10 +184,7 @@ impl Writer {
         self.shared.close();
         let mut results = Vec::new();
         let finished = loop {
-            match self
-                .results
-                .recv_timeout(deadline.saturating_sub(clock::now()))
-            {
+            match self.results.recv_timeout(deadline.saturating_sub(clock::now())) {
                 Ok(result) => results.push(result),
                 Err(RecvTimeoutError::Timeout) => break false,
                 Err(RecvTimeoutError::Disconnected) => break true,
@@ -242,9 +225,7 @@ impl Shared {
     fn next_batch(&self) -> Option<Vec<AddressRequest>> {
         let mut queue = self
             .filled
-            .wait_while(self.lock(), |queue| {
-                queue.requests.is_empty() && !queue.closed
-            })
+            .wait_while(self.lock(), |queue| queue.requests.is_empty() && !queue.closed)
             .unwrap_or_else(PoisonError::into_inner);
         let size = queue.requests.len().min(BATCH);
         let batch: Vec<_> = queue.requests.drain(..size).collect();
@@ -253,21 +234,12 @@ impl Shared {
 }
 
 /// The thread.
-fn work(
-    shared: &Shared,
-    results: &Sender<AddressResult>,
-    waker: &Waker,
-    mut socket: AddressSocket,
-) {
+fn work(shared: &Shared, results: &Sender<AddressResult>, waker: &Waker, mut socket: AddressSocket) {
     while let Some(batch) = shared.next_batch() {
         let outcomes = socket.perform(&batch);
         for (request, outcome) in batch.iter().zip(outcomes) {
             // Nobody listens any more after a drop: the queue is empty then, too.
-            let _ = results.send(AddressResult {
-                token: request.token,
-                op: request.op,
-                outcome,
-            });
+            let _ = results.send(AddressResult { token: request.token, op: request.op, outcome });
         }
         waker.wake();
     }
