@@ -3,5 +3,8 @@
 //! Readers take any bytes: a length is checked before it is used, and a field that cannot be right
 //! gives `None`, never a panic.
 
+pub mod arp;
 pub mod checksum;
+pub mod ipv4;
+pub mod ndisc;
 pub mod vrrp;
