@@ -48,11 +48,21 @@ impl<T, K, R> Column<T, K, R> {
         }
     }
 
-    /// The same column, writable.
-    #[must_use]
-    pub const fn writable(mut self, setter: Setter<T, K>) -> Self {
-        self.set = Some(setter);
-        self
+    /// A read-write column.
+    pub const fn writable(
+        number: u32,
+        name: &'static str,
+        syntax: Syntax,
+        get: fn(&T, &K, &R) -> Option<Value>,
+        setter: Setter<T, K>,
+    ) -> Self {
+        Column {
+            number,
+            name,
+            syntax,
+            get,
+            set: Some(setter),
+        }
     }
 }
 

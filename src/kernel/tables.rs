@@ -127,7 +127,8 @@ pub struct Addr {
     pub peer: Option<IpAddr>,
     /// Who set it (`IFA_PROTO`); 0 = not told, as by kernels before 5.18.
     pub protocol: u8,
-    /// Remaining preferred lifetime, seconds; `u32::MAX` = for ever.
+    /// Remaining preferred lifetime, seconds; `u32::MAX` = for ever. Not told for deprecated IPv4 addresses: see
+    /// [`deprecated`](Addr::deprecated).
     pub preferred_lft: u32,
 }
 

@@ -332,6 +332,11 @@ impl Session {
             }
         }
         self.tick(now);
+        self.can_serve()
+    }
+
+    /// Whether [`serve`](Self::serve) has something to do: a PDU, and room for the answer.
+    pub fn can_serve(&self) -> bool {
         self.output().len() < OUTPUT_FULL && self.inbox.has_frame()
     }
 
