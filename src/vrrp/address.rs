@@ -61,7 +61,7 @@ impl Vrrp {
     fn held_by_another(&self, id: AddressId) -> bool {
         let Some(row) = self.tables.addresses.get(&id) else { return false };
         let Some(ifindex) = row.ifindex else { return false };
-        let same = self.tables.rows_of(ifindex, row.config.ip, row.config.prefix);
+        let same = self.tables.rows_of(ifindex, row.config.ip, row.kernel_prefix());
         same.iter().any(|other| *other != id && self.tables.addresses.get(other).is_some_and(|row| row.wanted))
     }
 
@@ -124,7 +124,7 @@ impl Vrrp {
         let (addresses, interfaces) = (&mut self.tables.addresses, &self.tables.interfaces);
         for (_, row) in addresses.iter_mut() {
             let link = row.ifindex.and_then(|index| interfaces.get(index));
-            row.installed = link.is_some_and(|link| link.addresses.contains(row.config.ip, row.config.prefix));
+            row.installed = link.is_some_and(|link| link.addresses.contains(row.config.ip, row.kernel_prefix()));
         }
     }
 

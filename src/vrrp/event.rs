@@ -40,7 +40,10 @@ pub enum Event<'a> {
     /// SET of vrrpInstancePreempt: `true` = preempt.
     SetPreempt(InstanceId, bool),
     /// The daemon stops: priority 0, addresses away, stop notifications.
-    Stop,
+    Stop {
+        /// `-V`: the addresses stay set.
+        keep_addresses: bool,
+    },
 }
 
 /// A received packet with what its IP header and socket tell.

@@ -70,7 +70,7 @@ impl Vrrp {
                     row.nopreempt = !preempt;
                 }
             }
-            Event::Stop => self.stop(),
+            Event::Stop { keep_addresses } => self.stop(keep_addresses),
         }
     }
 
@@ -234,7 +234,7 @@ impl Vrrp {
     }
 
     /// Priority 0, addresses away, notifications: instances first, then their groups.
-    fn stop(&mut self) {
+    fn stop(&mut self, keep_addresses: bool) {
         if std::mem::replace(&mut self.phase, Phase::Stopping) == Phase::Stopping {
             return;
         }
@@ -254,7 +254,9 @@ impl Vrrp {
             row.wanted = State::Init;
             self.set_timer(TimerKey::Protocol(id), None);
             self.stop_announcements(id);
-            self.hold_addresses(id, false);
+            if !keep_addresses {
+                self.hold_addresses(id, false);
+            }
             if from != State::Init {
                 self.change(Change::Instance { id, from, to: State::Stopped, cause: Cause::Shutdown });
             }
@@ -266,7 +268,16 @@ impl Vrrp {
         for (id, from) in groups.into_iter().filter(|(_, from)| *from != State::Init) {
             self.change(Change::Group { id, from, to: State::Stopped });
         }
-        self.drop_static();
+        if !keep_addresses {
+            self.drop_static();
+        }
+    }
+
+    /// After [`Event::Stop`]: whether the kernel has done all it was asked for, or refused it.
+    pub fn is_stopped(&self) -> bool {
+        let settled =
+            |row: &super::rows::Address| row.pending.is_none() && (row.refused || !row.installed || row.wanted);
+        self.phase == Phase::Stopping && self.tables.addresses.values().all(settled)
     }
 
     /// Sends an advert with the present priority.

@@ -12,6 +12,8 @@ mod machine;
 mod receive;
 mod rows;
 mod tables;
+#[cfg(test)]
+mod tests;
 
 pub use event::{Action, AddressOp, Cause, Change, Complaint, Event, Fault, KernelAddress, Output, Received, TimerKey};
 pub use interface::{Addresses, Interface, InterfaceAddress, Interfaces};

@@ -285,6 +285,11 @@ impl Address {
         let (ifindex, pending) = (None, None);
         Address { config, advertised, ifindex, wanted: false, installed: false, pending, refused: false }
     }
+
+    /// The prefix length by which the kernel knows it: that of the peer, if there is one.
+    pub fn kernel_prefix(&self) -> u8 {
+        self.config.peer.map_or(self.config.prefix, |(_, prefix)| prefix)
+    }
 }
 
 /// A row of emailTable.

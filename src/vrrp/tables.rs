@@ -130,7 +130,7 @@ impl Tables {
     /// The address rows that the kernel's address stands for.
     pub(super) fn rows_of(&self, ifindex: u32, ip: IpAddr, prefix: u8) -> Vec<AddressId> {
         let ids = self.by_address.get(&(ifindex, ip)).map_or(&[][..], Vec::as_slice);
-        let same = |id: &&AddressId| self.addresses.get(id).is_some_and(|row| row.config.prefix == prefix);
+        let same = |id: &&AddressId| self.addresses.get(id).is_some_and(|row| row.kernel_prefix() == prefix);
         ids.iter().filter(same).copied().collect()
     }
 
