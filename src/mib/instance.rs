@@ -22,10 +22,13 @@ pub(super) const INSTANCES: TableView<Vrrp, InstanceId, Instance> = TableView {
         Column::new(4, "vrrpInstanceState", STATE, |_, _, row| Some(Value::Integer(row.state as i32))),
         Column::new(5, "vrrpInstanceInitialState", STATE, |_, _, row| Some(initial_state(row))),
         Column::new(6, "vrrpInstanceWantedState", STATE, |_, _, row| Some(Value::Integer(row.wanted as i32))),
-        Column::new(7, "vrrpInstanceBasePriority", Syntax::INTEGER32, |_, _, row: &Instance| {
-            Some(Value::Integer(row.base_priority.into()))
-        })
-        .writable(SET_BASE_PRIORITY),
+        Column::writable(
+            7,
+            "vrrpInstanceBasePriority",
+            Syntax::INTEGER32,
+            |_, _, row: &Instance| Some(Value::Integer(row.base_priority.into())),
+            SET_BASE_PRIORITY,
+        ),
         Column::new(8, "vrrpInstanceEffectivePriority", Syntax::INTEGER32, |_, _, row| {
             Some(Value::Integer(row.priority.into()))
         }),
@@ -50,13 +53,13 @@ pub(super) const INSTANCES: TableView<Vrrp, InstanceId, Instance> = TableView {
                 }
             })
         }),
-        Column::new(
+        Column::writable(
             13,
             "vrrpInstancePreempt",
             Syntax::Enum(&[("preempt", 1), ("noPreempt", 2)]),
             |_, _, row: &Instance| Some(Value::truth(!row.nopreempt)),
-        )
-        .writable(SET_PREEMPT),
+            SET_PREEMPT,
+        ),
         Column::new(14, "vrrpInstancePreemptDelay", Syntax::UNSIGNED32, |_, _, row| {
             Some(seconds(row.config.preempt_delay))
         }),
@@ -92,16 +95,27 @@ pub(super) const INSTANCES: TableView<Vrrp, InstanceId, Instance> = TableView {
         Column::new(25, "vrrpInstanceScriptStop", STRING, |_, _, row| script(row.config.scripts.stop.as_ref())),
         Column::new(26, "vrrpInstanceScript", STRING, |_, _, row| script(row.config.scripts.any.as_ref())),
         // For version 2 C keepalived shows 0, which the MIB does not have.
-        Column::new(27, "vrrpInstanceAccept", TRUTH, |_, _, row: &Instance| Some(Value::truth(row.config.accept)))
-            .writable(SET_ACCEPT),
-        Column::new(28, "vrrpInstancePromoteSecondaries", TRUTH, |_, _, row: &Instance| {
-            Some(Value::truth(row.config.promote_secondaries))
-        })
-        .writable(SET_PROMOTE_SECONDARIES),
-        Column::new(29, "vrrpInstanceUseLinkbeat", TRUTH, |_, _, row: &Instance| {
-            Some(Value::truth(row.config.linkbeat))
-        })
-        .writable(SET_USE_LINKBEAT),
+        Column::writable(
+            27,
+            "vrrpInstanceAccept",
+            TRUTH,
+            |_, _, row: &Instance| Some(Value::truth(row.config.accept)),
+            SET_ACCEPT,
+        ),
+        Column::writable(
+            28,
+            "vrrpInstancePromoteSecondaries",
+            TRUTH,
+            |_, _, row: &Instance| Some(Value::truth(row.config.promote_secondaries)),
+            SET_PROMOTE_SECONDARIES,
+        ),
+        Column::writable(
+            29,
+            "vrrpInstanceUseLinkbeat",
+            TRUTH,
+            |_, _, row: &Instance| Some(Value::truth(row.config.linkbeat)),
+            SET_USE_LINKBEAT,
+        ),
         Column::new(30, "vrrpInstanceVrrpVersion", Syntax::Enum(&[("vrrpv2", 2), ("vrrpv3", 3)]), |_, _, row| {
             Some(Value::Integer(match row.config.version {
                 Version::V2 => 2,
@@ -112,10 +126,13 @@ pub(super) const INSTANCES: TableView<Vrrp, InstanceId, Instance> = TableView {
             script(row.config.scripts.master_rx_lower_pri.as_ref())
         }),
         Column::new(32, "vrrpInstanceScriptDeleted", STRING, |_, _, row| script(row.config.scripts.deleted.as_ref())),
-        Column::new(33, "vrrpInstanceNotifyDeleted", TRUTH, |_, _, row: &Instance| {
-            Some(Value::truth(row.config.notify_deleted))
-        })
-        .writable(SET_NOTIFY_DELETED),
+        Column::writable(
+            33,
+            "vrrpInstanceNotifyDeleted",
+            TRUTH,
+            |_, _, row: &Instance| Some(Value::truth(row.config.notify_deleted)),
+            SET_NOTIFY_DELETED,
+        ),
         Column::new(34, "vrrpInstanceMulticastAddressType", Syntax::INET_ADDRESS_TYPE, |_, _, row| {
             Some(address_type(row.config.group))
         }),
