@@ -1,6 +1,8 @@
 //! Links and addresses in namespaces of their own: what the kernel does is what the monitor tells, and what the writer
 //! is asked is what `ip` shows.
 
+#![allow(clippy::unwrap_used)] // a test fails by panicking
+
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::net::IpAddr;
@@ -91,8 +93,7 @@ impl Mirror {
     fn listing(&mut self) -> BTreeSet<String> {
         self.read();
         let name = |index| self.links.iter().find(|link| link.index == index).map_or("?", |link| link.name.as_str());
-        let lines = self.addresses.iter().map(|a| format!("{} {}/{}", name(a.ifindex), a.ip, a.prefix)).collect();
-        lines
+        self.addresses.iter().map(|a| format!("{} {}/{}", name(a.ifindex), a.ip, a.prefix)).collect()
     }
 }
 
