@@ -10,14 +10,14 @@ use lab::{Daemon, Lab, holds_for, machine, wait_until};
 const IPV4: &str = "
     10.9.0.60/24
     10.9.0.61/24 brd 10.9.0.255
-    10.9.0.62/24 brd + scope link
+    10.7.0.62/24 brd + scope link
     10.9.0.63/24 brd - label eth0:vip
     10.9.0.64/32 dev eth0 scope host
     10.9.0.65
     10.9.0.66 peer 10.9.0.166 label eth0:peer
     10.8.0.67/16 dev eth1 noprefixroute
     10.8.0.68/16 dev eth1 preferred_lft 0
-    10.8.0.69/16 dev eth1 scope site label eth1:6 home";
+    10.6.0.69/16 dev eth1 scope site label eth1:6 home";
 /// Those of virtual_ipaddress_excluded beside them.
 const IPV4_EXCLUDED: &str = "
     10.8.0.70/16 dev eth1
