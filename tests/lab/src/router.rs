@@ -164,11 +164,14 @@ impl Router {
         String::from_utf8_lossy(&log).into_owned()
     }
 
-    /// Prints the end of the daemon's log, for a test that failed.
-    pub(crate) fn show_log(&self) {
-        let log = self.log();
-        let lines: Vec<&str> = log.lines().collect();
-        let end = lines[lines.len().saturating_sub(40)..].join("\n");
-        eprintln!("--- log of router {} ---\n{end}", self.number);
+    /// Prints the ends of the logs, for a test that failed.
+    pub(crate) fn show_logs(&self) {
+        for name in ["daemon.log", "snmpd.log", "snmptrapd.log"] {
+            let log = fs::read(self.file(name)).unwrap_or_default();
+            let log = String::from_utf8_lossy(&log);
+            let lines: Vec<&str> = log.lines().collect();
+            let end = lines[lines.len().saturating_sub(40)..].join("\n");
+            eprintln!("--- {name} of router {} ---\n{end}", self.number);
+        }
     }
 }

@@ -40,8 +40,8 @@ impl Snmp {
             "agentAddress udp:127.0.0.1:161\nrocommunity public\nmaster agentx\n\
              agentXSocket unix:{agentx}\ntrap2sink 127.0.0.1:162 public\n"
         );
-        fs::write(dir.join("snmpd.conf"), master).expect("a writable directory");
-        fs::write(dir.join("snmptrapd.conf"), "disableAuthorization yes\n").expect("writable");
+        fs::write(dir.join("master.conf"), master).expect("a writable directory");
+        fs::write(dir.join("sink.conf"), "disableAuthorization yes\n").expect("writable");
         let snmptrapd = Proc::spawn(trap_sink(netns, dir), &dir.join("snmptrapd.log"));
         let snmpd = Proc::spawn(master_agent(netns.name(), dir), &dir.join("snmpd.log"));
         let snmp = Self {
@@ -183,7 +183,7 @@ fn master_agent(netns: &str, dir: &Path) -> Command {
     command.args(["netns", "exec", netns, "snmpd", "-f", "-C", "-Lo"]);
     command
         .arg("-c")
-        .arg(dir.join("snmpd.conf"))
+        .arg(dir.join("master.conf"))
         .arg("-p")
         .arg(dir.join("snmpd.pid"));
     command.env("SNMP_PERSISTENT_DIR", dir).env("MIBS", "");
@@ -197,7 +197,7 @@ fn trap_sink(netns: &Netns, dir: &Path) -> Command {
         .arg("-Lf")
         .arg(dir.join("traps"))
         .arg("-c")
-        .arg(dir.join("snmptrapd.conf"));
+        .arg(dir.join("sink.conf"));
     command
         .arg("-p")
         .arg(dir.join("snmptrapd.pid"))

@@ -92,7 +92,7 @@ impl Drop for Lab {
     fn drop(&mut self) {
         if std::thread::panicking() {
             for router in &self.routers {
-                router.show_log();
+                router.show_logs();
             }
         }
     }
