@@ -53,22 +53,14 @@ fn compare(vips: &str, excluded: &str) {
     let expected = addresses_set_by(C, vips, excluded);
     let ours = addresses_set_by(Ours, vips, excluded);
     let lines = |text: &[String]| text.join("\n");
-    assert_eq!(
-        ours,
-        expected,
-        "\nours:\n{}\nC:\n{}",
-        lines(&ours),
-        lines(&expected)
-    );
+    assert_eq!(ours, expected, "\nours:\n{}\nC:\n{}", lines(&ours), lines(&expected));
 }
 
 /// What `ip -d address` shows of the addresses a daemon adds on becoming master, sorted.
 fn addresses_set_by(daemon: Daemon, vips: &str, excluded: &str) -> Vec<String> {
     let mut lab = Lab::new(1);
     let router = lab.router(1);
-    router
-        .netns()
-        .ip("link add eth1 address 02:00:00:00:01:01 type veth peer name far");
+    router.netns().ip("link add eth1 address 02:00:00:00:01:01 type veth peer name far");
     router.netns().ip("link set far up");
     router.netns().ip("link set eth1 up");
     let before = addresses(&mut lab);
@@ -79,22 +71,14 @@ fn addresses_set_by(daemon: Daemon, vips: &str, excluded: &str) -> Vec<String> {
     );
     lab.router(1).configure(&conf);
     lab.router(1).start(daemon);
-    lab.wire
-        .await_advert(1, VRID, Duration::ZERO, Duration::from_secs(10));
+    lab.wire.await_advert(1, VRID, Duration::ZERO, Duration::from_secs(10));
     let wanted = vips.trim().lines().count() + excluded.trim().lines().count();
-    wait_until(Duration::from_secs(5), "all addresses are set", || {
-        addresses(&mut lab).len() >= before.len() + wanted
-    });
+    wait_until(Duration::from_secs(5), "all addresses are set", || addresses(&mut lab).len() >= before.len() + wanted);
     // Duplicate address detection, where it was asked for, comes to its end.
     wait_until(Duration::from_secs(5), "no address is tentative", || {
-        addresses(&mut lab)
-            .iter()
-            .all(|address| !address.contains("tentative"))
+        addresses(&mut lab).iter().all(|address| !address.contains("tentative"))
     });
-    let set: Vec<String> = addresses(&mut lab)
-        .into_iter()
-        .filter(|address| !before.contains(address))
-        .collect();
+    let set: Vec<String> = addresses(&mut lab).into_iter().filter(|address| !before.contains(address)).collect();
     holds_for(Duration::from_millis(200), "the addresses stay", || {
         addresses(&mut lab).len() == before.len() + set.len()
     });
@@ -108,11 +92,7 @@ fn addresses(lab: &mut Lab) -> Vec<String> {
         .netns()
         .ip("-d -o address show")
         .lines()
-        .map(|line| {
-            line.split_once(' ')
-                .map_or(line, |(_, rest)| rest)
-                .replace('\\', " ")
-        })
+        .map(|line| line.split_once(' ').map_or(line, |(_, rest)| rest).replace('\\', " "))
         .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
         .filter(|line| line.contains("inet"))
         .collect();

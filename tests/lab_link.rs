@@ -11,9 +11,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// Two running routers, ours above C, settled on ours.
 fn lab_with_master_ours(protocol: Protocol, globals: &str, extra: &str) -> Lab {
     let mut lab = Lab::new(2);
-    let ours = protocol
-        .conf(200, extra)
-        .replacen('{', &format!("{{\n{globals}"), 1);
+    let ours = protocol.conf(200, extra).replacen('{', &format!("{{\n{globals}"), 1);
     lab.router(1).configure(&ours);
     lab.router(2).configure(&protocol.conf(100, ""));
     lab.router(1).start(Ours);
@@ -25,9 +23,7 @@ fn lab_with_master_ours(protocol: Protocol, globals: &str, extra: &str) -> Lab {
 
 fn await_holder(lab: &Lab, protocol: Protocol, router: usize) {
     for vip in protocol.all_vips() {
-        wait_until(LIMIT, &format!("{vip} is on router {router} alone"), || {
-            lab.holders(vip) == [router]
-        });
+        wait_until(LIMIT, &format!("{vip} is on router {router} alone"), || lab.holders(vip) == [router]);
     }
 }
 
@@ -47,20 +43,12 @@ fn lost_and_found(protocol: Protocol, lose: impl FnOnce(&mut Lab), find: impl Fn
 
 #[test]
 fn carrier_lost_and_back() {
-    lost_and_found(
-        Protocol::V3,
-        |lab| lab.cable(1, false),
-        |lab| lab.cable(1, true),
-    );
+    lost_and_found(Protocol::V3, |lab| lab.cable(1, false), |lab| lab.cable(1, true));
 }
 
 #[test]
 fn carrier_lost_and_back_ip6() {
-    lost_and_found(
-        Protocol::V3Ip6,
-        |lab| lab.cable(1, false),
-        |lab| lab.cable(1, true),
-    );
+    lost_and_found(Protocol::V3Ip6, |lab| lab.cable(1, false), |lab| lab.cable(1, true));
 }
 
 #[test]
@@ -93,18 +81,12 @@ fn a_tracked_interface_takes_the_sync_group_along() {
     let _turn = machine::shared();
     let protocol = Protocol::SyncGroup;
     let mut lab = Lab::new(2);
-    lab.router(1)
-        .netns()
-        .ip("link add uplink type veth peer name internet");
+    lab.router(1).netns().ip("link add uplink type veth peer name internet");
     lab.router(1).netns().ip("link set internet up");
     lab.router(1).netns().ip("link set uplink up");
     let ours = protocol.conf(200, "");
-    let (head, tail) = ours
-        .split_once("virtual_router_id 51")
-        .expect("the first instance");
-    lab.router(1).configure(&format!(
-        "{head}virtual_router_id 51\n  track_interface {{\n    uplink\n  }}{tail}"
-    ));
+    let (head, tail) = ours.split_once("virtual_router_id 51").expect("the first instance");
+    lab.router(1).configure(&format!("{head}virtual_router_id 51\n  track_interface {{\n    uplink\n  }}{tail}"));
     lab.router(2).configure(&protocol.conf(100, ""));
     lab.router(1).start(Ours);
     lab.router(2).start(C);
@@ -132,8 +114,6 @@ fn an_address_removed_by_another_program_comes_back() {
     let protocol = Protocol::V3;
     let mut lab = lab_with_master_ours(protocol, "", "");
     let vip = protocol.vips(VRID)[0];
-    lab.router(1)
-        .netns()
-        .ip(&format!("address delete {vip}/32 dev eth0"));
+    lab.router(1).netns().ip(&format!("address delete {vip}/32 dev eth0"));
     await_holder(&lab, protocol, 1);
 }

@@ -56,17 +56,10 @@ fn stopped_while_the_backup_must_take_over_all() {
         crowd.lab.wire.schedule(2, killed, now()).len() == usize::from(INSTANCES)
     });
     let schedule = crowd.lab.wire.schedule(2, killed, now());
-    let last = schedule
-        .values()
-        .filter_map(|times| times.first())
-        .max()
-        .copied();
+    let last = schedule.values().filter_map(|times| times.first()).max().copied();
     let took = last.unwrap_or_default() - killed;
     println!("the last of 255 was taken {took:?} after the kill, bound {bound:?}");
-    assert!(
-        took < bound + Duration::from_millis(200),
-        "{took:?} is too late"
-    );
+    assert!(took < bound + Duration::from_millis(200), "{took:?} is too late");
 
     let hung = crowd.longest_gap(2, |crowd| crowd.hang(2, hang));
     println!("longest gap with snmpd stopped for {hang:?}: {hung:?}");
@@ -101,10 +94,7 @@ fn killed_and_restarted() {
         disturbed.clone().all(|vrid| {
             let name = format!("VI_{vrid}");
             let states = traps.iter().filter(|(instance, _)| *instance == name);
-            states
-                .map(|(_, state)| state.as_str())
-                .collect::<Vec<_>>()
-                .ends_with(&["1", MASTER])
+            states.map(|(_, state)| state.as_str()).collect::<Vec<_>>().ends_with(&["1", MASTER])
         })
     });
     crowd.assert_nothing_happened(1, before);
@@ -120,10 +110,8 @@ struct Crowd {
 impl Crowd {
     fn settled(with_snmp: usize) -> Self {
         let mut lab = Lab::new(2);
-        lab.router(1)
-            .configure(&conf::many(INSTANCES, 1, 200, INTERVAL));
-        lab.router(2)
-            .configure(&conf::many(INSTANCES, 1, 100, INTERVAL));
+        lab.router(1).configure(&conf::many(INSTANCES, 1, 200, INTERVAL));
+        lab.router(2).configure(&conf::many(INSTANCES, 1, 100, INTERVAL));
         lab.router(with_snmp).start_snmp();
         lab.router(1).start(Ours);
         let everyone = usize::from(INSTANCES);
@@ -137,11 +125,7 @@ impl Crowd {
             let rows = lab.router(with_snmp).snmp().walk(INSTANCE_STATE);
             rows.iter().filter(|(_, value)| value == state).count() == everyone
         });
-        let mut crowd = Self {
-            lab,
-            settled: now(),
-            undisturbed: INSTANCES,
-        };
+        let mut crowd = Self { lab, settled: now(), undisturbed: INSTANCES };
         if with_snmp == 1 {
             crowd.await_traps(1);
         }
@@ -162,10 +146,7 @@ impl Crowd {
             longest_of(adverts, from, to, &stalls)
         });
         let longest = gaps.max().unwrap_or_default();
-        assert!(
-            longest <= LONGEST_GAP,
-            "a gap of {longest:?} between adverts"
-        );
+        assert!(longest <= LONGEST_GAP, "a gap of {longest:?} between adverts");
         longest
     }
 
@@ -180,9 +161,7 @@ impl Crowd {
 
     fn await_readable(&mut self, router: usize, since: Instant) {
         let snmp = self.lab.router(router).snmp();
-        wait_until(LIMIT, "objects are readable", || {
-            snmp.get(VERSION).is_some()
-        });
+        wait_until(LIMIT, "objects are readable", || snmp.get(VERSION).is_some());
         let took = since.elapsed();
         assert!(took < READABLE, "objects were readable only after {took:?}");
     }
@@ -219,18 +198,12 @@ impl Crowd {
         let traps = self.lab.router(router).snmp().instance_traps();
         for vrid in 1..=self.undisturbed {
             let name = format!("VI_{vrid}");
-            let masters = traps
-                .iter()
-                .filter(|(instance, state)| *instance == name && state == MASTER);
+            let masters = traps.iter().filter(|(instance, state)| *instance == name && state == MASTER);
             assert_eq!(masters.count(), 1, "traps of {name}");
         }
         let (memory, descriptors) = self.footprint(router);
         assert_eq!(descriptors, before.1, "descriptors before and after");
-        assert!(
-            memory <= before.0 + GROWTH_KIB,
-            "memory: {} then {memory} KiB",
-            before.0
-        );
+        assert!(memory <= before.0 + GROWTH_KIB, "memory: {} then {memory} KiB", before.0);
     }
 }
 
@@ -239,11 +212,7 @@ fn longest_of(adverts: &[Stamp], from: Stamp, to: Stamp, stalls: &[Stalls]) -> D
     let ends = [&[from], adverts, &[to]].concat();
     let gaps = ends.windows(2).map(|pair| {
         let gap = pair[1] - pair[0];
-        if gap > LONGEST_GAP {
-            gap.saturating_sub(stalled(stalls, pair[0], pair[1]))
-        } else {
-            gap
-        }
+        if gap > LONGEST_GAP { gap.saturating_sub(stalled(stalls, pair[0], pair[1])) } else { gap }
     });
     gaps.max().unwrap_or_default()
 }

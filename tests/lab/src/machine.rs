@@ -24,11 +24,7 @@ pub fn shared() -> Flock<File> {
 
 fn turn(how: FlockArg) -> Flock<File> {
     let path = std::env::temp_dir().join("keepalived-labs.lock");
-    let file = File::options()
-        .create(true)
-        .append(true)
-        .open(path)
-        .expect("a lock file");
+    let file = File::options().create(true).append(true).open(path).expect("a lock file");
     Flock::lock(file, how).expect("a lock")
 }
 
@@ -64,19 +60,13 @@ impl Witness {
             let stop = stop.clone();
             std::thread::spawn(move || watch(processor, &stop))
         });
-        Self {
-            threads: threads.collect(),
-            stop,
-        }
+        Self { threads: threads.collect(), stop }
     }
 
     /// Ends watching; returns the stalls of each processor.
     pub fn stop(self) -> Vec<Stalls> {
         self.stop.store(true, Ordering::Relaxed);
-        self.threads
-            .into_iter()
-            .map(|thread| thread.join().expect("a witness"))
-            .collect()
+        self.threads.into_iter().map(|thread| thread.join().expect("a witness")).collect()
     }
 }
 
@@ -101,8 +91,6 @@ fn watch(processor: usize, stop: &AtomicBool) -> Stalls {
 /// For how much of the time between two moments the processor that stood still most did so.
 pub fn stalled(processors: &[Stalls], from: Stamp, to: Stamp) -> Duration {
     let overlap = |&(start, end): &(Stamp, Stamp)| end.min(to).saturating_sub(start.max(from));
-    let sums = processors
-        .iter()
-        .map(|stalls| stalls.iter().map(overlap).sum());
+    let sums = processors.iter().map(|stalls| stalls.iter().map(overlap).sum());
     sums.max().unwrap_or_default()
 }

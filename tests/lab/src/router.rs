@@ -30,13 +30,7 @@ impl Router {
     pub(crate) fn new(number: usize, netns: Netns, dir: &Path) -> Self {
         let dir = dir.join(format!("router{number}"));
         fs::create_dir(&dir).expect("a directory");
-        Self {
-            daemon: None,
-            snmp: None,
-            netns,
-            number,
-            dir,
-        }
+        Self { daemon: None, snmp: None, netns, number, dir }
     }
 
     /// Its number in the lab, from 1; also the last octet of its addresses.
@@ -98,11 +92,9 @@ impl Router {
         let pids = self.daemon_pids();
         let at = now();
         self.daemon().kill_group();
-        wait_until(
-            Duration::from_secs(2),
-            "kill -9 of the group leaves none of it",
-            || pids.iter().all(|&pid| is_gone(pid)),
-        );
+        wait_until(Duration::from_secs(2), "kill -9 of the group leaves none of it", || {
+            pids.iter().all(|&pid| is_gone(pid))
+        });
         at
     }
 
@@ -116,11 +108,9 @@ impl Router {
     /// The pid of the VRRP process, from its pid file.
     pub fn vrrp_pid(&self) -> i32 {
         let file = self.file("vrrp.pid");
-        wait_for(
-            Duration::from_secs(5),
-            "the VRRP process has written its pid file",
-            || fs::read_to_string(&file).ok()?.trim().parse().ok(),
-        )
+        wait_for(Duration::from_secs(5), "the VRRP process has written its pid file", || {
+            fs::read_to_string(&file).ok()?.trim().parse().ok()
+        })
     }
 
     /// All processes of the daemon that live in this router's namespace.
@@ -147,9 +137,7 @@ impl Router {
     /// How many of its addresses start with `prefix`.
     pub fn count_addresses(&self, prefix: &str) -> usize {
         let shown = self.netns.ip("-o address show dev eth0");
-        let words = shown
-            .lines()
-            .filter_map(|line| line.split_whitespace().nth(3));
+        let words = shown.lines().filter_map(|line| line.split_whitespace().nth(3));
         words.filter(|address| address.starts_with(prefix)).count()
     }
 

@@ -44,13 +44,7 @@ impl Snmp {
         fs::write(dir.join("sink.conf"), "disableAuthorization yes\n").expect("writable");
         let snmptrapd = Proc::spawn(trap_sink(netns, dir), &dir.join("snmptrapd.log"));
         let snmpd = Proc::spawn(master_agent(netns.name(), dir), &dir.join("snmpd.log"));
-        let snmp = Self {
-            snmpd,
-            snmptrapd,
-            netns: netns.name().into(),
-            dir: dir.to_owned(),
-            agentx,
-        };
+        let snmp = Self { snmpd, snmptrapd, netns: netns.name().into(), dir: dir.to_owned(), agentx };
         snmp.await_answer();
         snmp
     }
@@ -67,10 +61,7 @@ impl Snmp {
 
     /// Starts the master agent again after [`Snmp::kill_master`]; returns when it answers.
     pub fn start_master(&mut self) {
-        self.snmpd = Proc::spawn(
-            master_agent(&self.netns, &self.dir),
-            &self.dir.join("snmpd.log"),
-        );
+        self.snmpd = Proc::spawn(master_agent(&self.netns, &self.dir), &self.dir.join("snmpd.log"));
         self.await_answer();
     }
 
@@ -87,42 +78,22 @@ impl Snmp {
     /// A command of the net-snmp tools, with its usual arguments set before `oid`.
     pub fn tool(&self, tool: &str, oid: &str) -> Command {
         let mut command = Command::new("ip");
-        command.args([
-            "netns",
-            "exec",
-            &self.netns,
-            tool,
-            "-v2c",
-            "-c",
-            "public",
-            "-m",
-            "",
-        ]);
-        command
-            .args(["-On", "-OQ", "-t", "1", "-r", "0", "127.0.0.1"])
-            .arg(oid);
+        command.args(["netns", "exec", &self.netns, tool, "-v2c", "-c", "public", "-m", ""]);
+        command.args(["-On", "-OQ", "-t", "1", "-r", "0", "127.0.0.1"]).arg(oid);
         command
     }
 
     /// The value of one object as text, or `None` while it is not served.
     pub fn get(&self, oid: &str) -> Option<String> {
-        let output = self
-            .tool("snmpget", oid)
-            .stderr(Stdio::null())
-            .output()
-            .expect("snmpget");
+        let output = self.tool("snmpget", oid).stderr(Stdio::null()).output().expect("snmpget");
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let value = text.split_once(" = ")?.1.trim();
-        (output.status.success() && !value.starts_with("No Such"))
-            .then(|| value.trim_matches('"').to_owned())
+        (output.status.success() && !value.starts_with("No Such")).then(|| value.trim_matches('"').to_owned())
     }
 
     /// All objects below `oid`: name and value as text.
     pub fn walk(&self, oid: &str) -> Vec<(String, String)> {
-        let output = self
-            .tool("snmpbulkwalk", oid)
-            .output()
-            .expect("snmpbulkwalk");
+        let output = self.tool("snmpbulkwalk", oid).output().expect("snmpbulkwalk");
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let lines = text.lines().filter_map(|line| line.split_once(" = "));
         lines
@@ -145,26 +116,18 @@ impl Snmp {
     /// The var-binds of each trap received so far, one line a trap.
     pub fn traps(&self) -> Vec<String> {
         let log = fs::read_to_string(self.dir.join("traps")).unwrap_or_default();
-        log.lines()
-            .filter(|line| line.contains(" = "))
-            .map(str::to_owned)
-            .collect()
+        log.lines().filter(|line| line.contains(" = ")).map(str::to_owned).collect()
     }
 
     /// Name and new state of each vrrpInstanceStateChange received so far, in order.
     pub fn instance_traps(&self) -> Vec<(String, String)> {
-        let traps = self
-            .traps()
-            .into_iter()
-            .filter(|trap| trap.contains(INSTANCE_TRAP));
+        let traps = self.traps().into_iter().filter(|trap| trap.contains(INSTANCE_TRAP));
         traps
             .map(|trap| {
                 let value = |object: &str| {
                     let bind = trap.split('\t').find(|bind| bind.starts_with(object));
                     let value = bind.and_then(|bind| bind.split_once(" = "));
-                    value
-                        .map(|(_, value)| value.trim_matches('"').to_owned())
-                        .unwrap_or_default()
+                    value.map(|(_, value)| value.trim_matches('"').to_owned()).unwrap_or_default()
                 };
                 (value(&format!("{ROOT}.2.3.1.2")), value(INSTANCE_STATE))
             })
@@ -172,20 +135,14 @@ impl Snmp {
     }
 
     fn await_answer(&self) {
-        wait_until(Duration::from_secs(10), "snmpd answers", || {
-            self.get(".1.3.6.1.2.1.1.3.0").is_some()
-        });
+        wait_until(Duration::from_secs(10), "snmpd answers", || self.get(".1.3.6.1.2.1.1.3.0").is_some());
     }
 }
 
 fn master_agent(netns: &str, dir: &Path) -> Command {
     let mut command = Command::new("ip");
     command.args(["netns", "exec", netns, "snmpd", "-f", "-C", "-Lo"]);
-    command
-        .arg("-c")
-        .arg(dir.join("master.conf"))
-        .arg("-p")
-        .arg(dir.join("snmpd.pid"));
+    command.arg("-c").arg(dir.join("master.conf")).arg("-p").arg(dir.join("snmpd.pid"));
     command.env("SNMP_PERSISTENT_DIR", dir).env("MIBS", "");
     command
 }
@@ -193,15 +150,8 @@ fn master_agent(netns: &str, dir: &Path) -> Command {
 fn trap_sink(netns: &Netns, dir: &Path) -> Command {
     let mut command = netns.command("snmptrapd");
     command.args(["-f", "-C", "-On", "-OQ", "-F", "%v\n"]);
-    command
-        .arg("-Lf")
-        .arg(dir.join("traps"))
-        .arg("-c")
-        .arg(dir.join("sink.conf"));
-    command
-        .arg("-p")
-        .arg(dir.join("snmptrapd.pid"))
-        .arg("udp:127.0.0.1:162");
+    command.arg("-Lf").arg(dir.join("traps")).arg("-c").arg(dir.join("sink.conf"));
+    command.arg("-p").arg(dir.join("snmptrapd.pid")).arg("udp:127.0.0.1:162");
     command.env("SNMP_PERSISTENT_DIR", dir).env("MIBS", "");
     command
 }
