@@ -102,15 +102,19 @@ impl Snmp {
             .collect()
     }
 
-    /// Starts walks one after the other until the returned process is dropped.
+    /// Starts walks one after the other, until the returned process is dropped; returns in the middle
+    /// of the second.
     pub fn walk_forever(&self) -> Proc {
+        let log = self.dir.join("walk.log");
         let mut shell = Command::new("ip");
-        shell.args(["netns", "exec", &self.netns, "sh", "-c"]);
-        shell.arg(format!(
-            "while :; do snmpbulkwalk -v2c -c public -m '' -On -t 60 -r 0 127.0.0.1 {ROOT}; done \
-             > /dev/null 2>&1"
+        shell.args(["netns", "exec", &self.netns, "sh", "-c"]).arg(format!(
+            "while :; do snmpbulkwalk -v2c -c public -m '' -On -t 60 -r 0 127.0.0.1 {ROOT} | wc -l; done"
         ));
-        Proc::spawn(shell, &self.dir.join("walk.log"))
+        let walks = Proc::spawn(shell, &log);
+        wait_until(Duration::from_secs(30), "a walk has come to its end", || walks.log().contains('\n'));
+        let objects: usize = walks.log().lines().next().and_then(|count| count.parse().ok()).expect("a count");
+        assert!(objects > 100, "a walk of {objects} objects is none");
+        walks
     }
 
     /// The var-binds of each trap received so far, one line a trap.
