@@ -97,7 +97,7 @@ fn right_advert(protocol: Protocol) -> Forged {
     let interval = if protocol.version() == 2 { 1 } else { 10 };
     let mut forged = Forged::right(protocol.version(), VRID, 254, interval, &protocol.vips(VRID));
     if protocol == Protocol::V2Pass {
-        forged.auth = (1, PASSWORD.as_bytes().try_into().expect("8 octets"));
+        forged.auth = (1, *PASSWORD);
     }
     forged
 }

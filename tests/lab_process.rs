@@ -1,8 +1,6 @@
 //! Parent and VRRP process: clean stop, a dead or deaf child, scripts, command line ends.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use std::time::Duration;
 
 use lab::Daemon::Ours;
@@ -17,9 +15,8 @@ const PROTOCOL: Protocol = Protocol::V3;
 /// A lone router of ours that has become master, with notify scripts that log to router1/notes.
 fn lone_master() -> Lab {
     let mut lab = Lab::new(1);
-    let script = lab.router(1).file("notify.sh");
     let notes = lab.router(1).file("notes");
-    write_script(&script, &format!("#!/bin/sh\necho \"$@\" >> {}\n", notes.display()));
+    let script = lab.router(1).script("notify.sh", &format!("echo \"$@\" >> {}\n", notes.display()));
     let script = script.display();
     let extra = format!(
         "notify_master \"{script} became master\"\n  notify_stop \"{script} stopped\"\n  \
@@ -31,11 +28,6 @@ fn lone_master() -> Lab {
     lab.wire.await_advert(1, VRID, Duration::ZERO, LIMIT);
     wait_until(LIMIT, "the addresses are set", || holds_all(&mut lab));
     lab
-}
-
-fn write_script(path: &Path, text: &str) {
-    fs::write(path, text).expect("a writable directory");
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("our own file");
 }
 
 fn holds_all(lab: &mut Lab) -> bool {
@@ -122,7 +114,7 @@ fn exit_statuses() {
     let _turn = machine::shared();
     let mut lab = Lab::new(1);
     let router = lab.router(1);
-    let mut status = |conf: &str, extra: &[&str]| {
+    let status = |conf: &str, extra: &[&str]| {
         router.configure(conf);
         let mut process = lab::process::Proc::spawn(
             {

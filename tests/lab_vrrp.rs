@@ -172,7 +172,7 @@ impl Pair {
         assert_eq!(advert.addresses, self.protocol.vips(vrid));
         let (checksum, auth) = match self.sends[router - 1] {
             Protocol::V2 => (Checksum::Plain, Some([0; 8])),
-            Protocol::V2Pass => (Checksum::Plain, lab::conf::PASSWORD.as_bytes().try_into().ok()),
+            Protocol::V2Pass => (Checksum::Plain, Some(*lab::conf::PASSWORD)),
             Protocol::V3Rfc9568 => (Checksum::Plain, None),
             _ => (Checksum::PseudoHeader, None),
         };

@@ -25,7 +25,7 @@ pub const VRID: u8 = 51;
 /// The second member of [`Protocol::SyncGroup`].
 pub const SECOND_VRID: u8 = 52;
 /// The password of [`Protocol::V2Pass`].
-pub const PASSWORD: &str = "k33p4l1v";
+pub const PASSWORD: &[u8; 8] = b"k33p4l1v";
 
 impl Protocol {
     /// 2 or 3.
@@ -88,7 +88,8 @@ impl Protocol {
         let vips: Vec<String> = self.vips(vrid).iter().map(IpAddr::to_string).collect();
         let authentication = match self {
             Self::V2Pass => {
-                format!("  authentication {{\n    auth_type PASS\n    auth_pass {PASSWORD}\n  }}\n")
+                let password = String::from_utf8_lossy(PASSWORD);
+                format!("  authentication {{\n    auth_type PASS\n    auth_pass {password}\n  }}\n")
             }
             _ => String::new(),
         };

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::IpAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
@@ -51,6 +52,14 @@ impl Router {
     /// Writes its keepalived.conf.
     pub fn configure(&self, text: &str) {
         fs::write(self.file("keepalived.conf"), text).expect("a writable directory");
+    }
+
+    /// Writes a shell script among its files and returns its path.
+    pub fn script(&self, name: &str, lines: &str) -> PathBuf {
+        let path = self.file(name);
+        fs::write(&path, format!("#!/bin/sh\n{lines}")).expect("a writable directory");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("our own file");
+        path
     }
 
     /// Starts snmpd and snmptrapd; a daemon started afterwards is told to use them.
