@@ -90,11 +90,7 @@ fn election_takeover_return_and_stop(protocol: Protocol, seats: [Daemon; 2]) {
     let taken = pair.await_master(2, killed);
     for (last, first) in last_words.iter().zip(&taken) {
         // Members of a group follow the first of them, whose last advert may be a little older.
-        let early = if protocol == Protocol::SyncGroup {
-            protocol.interval()
-        } else {
-            EARLY
-        };
+        let early = if protocol == Protocol::SyncGroup { protocol.interval() } else { EARLY };
         assert_due(*first - *last, protocol.master_down(LOW), early);
     }
 
@@ -116,10 +112,7 @@ fn nopreempt(protocol: Protocol, seats: [Daemon; 2]) {
     // Long enough to start and for its timer to run out twice.
     let patience = 2 * protocol.master_down(HIGH) + Duration::from_secs(1);
     holds_for(patience, "router 1 keeps silent", || {
-        pair.protocol
-            .vrids()
-            .iter()
-            .all(|&vrid| pair.lab.wire.adverts(1, vrid, since).is_empty())
+        pair.protocol.vrids().iter().all(|&vrid| pair.lab.wire.adverts(1, vrid, since).is_empty())
     });
     pair.settled_on(2);
 
@@ -142,12 +135,7 @@ impl Pair {
         let mut lab = Lab::new(2);
         lab.router(1).configure(&sends[0].conf(HIGH, extra));
         lab.router(2).configure(&sends[1].conf(LOW, extra));
-        Self {
-            lab,
-            protocol: sends[0],
-            sends,
-            seats,
-        }
+        Self { lab, protocol: sends[0], sends, seats }
     }
 
     /// Starts the daemon of a router; returns when.
@@ -162,9 +150,7 @@ impl Pair {
     fn await_master(&self, router: usize, since: Stamp) -> Vec<Stamp> {
         let limit = self.protocol.master_down(LOW) + Duration::from_secs(5);
         let vrids = self.protocol.vrids().iter();
-        let first: Vec<Stamp> = vrids
-            .map(|&vrid| self.lab.wire.await_advert(router, vrid, since, limit))
-            .collect();
+        let first: Vec<Stamp> = vrids.map(|&vrid| self.lab.wire.await_advert(router, vrid, since, limit)).collect();
         for &vrid in self.protocol.vrids() {
             self.advert_is_right(router, vrid, since);
         }
@@ -178,9 +164,7 @@ impl Pair {
 
     fn advert_is_right(&self, router: usize, vrid: u8, since: Stamp) {
         let adverts = self.lab.wire.adverts(router, vrid, since);
-        let (_, advert) = adverts
-            .first()
-            .unwrap_or_else(|| panic!("no advert of {router}"));
+        let (_, advert) = adverts.first().unwrap_or_else(|| panic!("no advert of {router}"));
         assert_eq!(advert.version, self.protocol.version());
         assert_eq!(advert.ttl, 255);
         assert_eq!(advert.priority, if router == 1 { HIGH } else { LOW });
@@ -188,10 +172,7 @@ impl Pair {
         assert_eq!(advert.addresses, self.protocol.vips(vrid));
         let (checksum, auth) = match self.sends[router - 1] {
             Protocol::V2 => (Checksum::Plain, Some([0; 8])),
-            Protocol::V2Pass => (
-                Checksum::Plain,
-                lab::conf::PASSWORD.as_bytes().try_into().ok(),
-            ),
+            Protocol::V2Pass => (Checksum::Plain, Some(*lab::conf::PASSWORD)),
             Protocol::V3Rfc9568 => (Checksum::Plain, None),
             _ => (Checksum::PseudoHeader, None),
         };
@@ -201,18 +182,14 @@ impl Pair {
     /// The last adverts of a router, one for each virtual router.
     fn last_adverts(&self, router: usize) -> Vec<Stamp> {
         let vrids = self.protocol.vrids().iter();
-        vrids
-            .filter_map(|&vrid| self.lab.wire.last_advert(router, vrid))
-            .collect()
+        vrids.filter_map(|&vrid| self.lab.wire.last_advert(router, vrid)).collect()
     }
 
     /// The virtual addresses are on this router and no other, which goes on advertising alone.
     fn settled_on(&self, router: usize) {
         let limit = Duration::from_secs(3);
         for vip in self.protocol.all_vips() {
-            wait_until(limit, &format!("{vip} is on router {router} alone"), || {
-                self.lab.holders(vip) == [router]
-            });
+            wait_until(limit, &format!("{vip} is on router {router} alone"), || self.lab.holders(vip) == [router]);
         }
         let settled = now();
         for &vrid in self.protocol.vrids() {
@@ -231,25 +208,14 @@ impl Pair {
             let adverts = self.lab.wire.adverts(1, vrid, at);
             let resigned = adverts.iter().find(|(_, advert)| advert.priority == 0);
             let (resigned, _) = resigned.expect("an advert of priority 0");
-            let early = if self.protocol == Protocol::SyncGroup {
-                LATE
-            } else {
-                EARLY
-            };
-            assert_due(
-                first.saturating_sub(*resigned),
-                self.protocol.skew(LOW),
-                early,
-            );
+            let early = if self.protocol == Protocol::SyncGroup { LATE } else { EARLY };
+            assert_due(first.saturating_sub(*resigned), self.protocol.skew(LOW), early);
         }
         self.settled_on(2);
         let left: Vec<IpAddr> = self.protocol.all_vips();
         assert!(left.iter().all(|vip| !self.lab.router(1).holds(*vip)));
         let leftover = ["keepalived.pid", "vrrp.pid"].map(|pid| self.lab.router(1).file(pid));
-        assert!(
-            leftover.iter().all(|file| !file.exists()),
-            "pid files are removed"
-        );
+        assert!(leftover.iter().all(|file| !file.exists()), "pid files are removed");
     }
 }
 

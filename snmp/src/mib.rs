@@ -60,11 +60,7 @@ impl<T: 'static> MibBuilder<T> {
         }
         for view in &self.views {
             let objects = view.objects();
-            if objects
-                .iter()
-                .zip(objects.iter().skip(1))
-                .any(|(a, b)| a.oid >= b.oid)
-            {
+            if objects.iter().zip(objects.iter().skip(1)).any(|(a, b)| a.oid >= b.oid) {
                 return Err(MibError::ColumnOrder(view.name()));
             }
         }
@@ -95,10 +91,7 @@ impl<T: 'static> Mib<T> {
         let end = Some(end.as_slice()).filter(|end| !end.is_empty());
         let from = start.as_slice();
         // The view `start` lies in, if any, is the last whose root is not after it.
-        let first = self
-            .views
-            .partition_point(|view| view.root() <= from)
-            .saturating_sub(1);
+        let first = self.views.partition_point(|view| view.root() <= from).saturating_sub(1);
         for view in self.views.get(first..).unwrap_or_default() {
             if end.is_some_and(|end| view.root() >= end) {
                 break;
@@ -112,10 +105,7 @@ impl<T: 'static> Mib<T> {
                 return found;
             }
         }
-        VarBind {
-            name: start.clone(),
-            value: Value::EndOfMibView,
-        }
+        VarBind { name: start.clone(), value: Value::EndOfMibView }
     }
 
     /// Whether a SET of `name` to `value` would be accepted now.
@@ -144,10 +134,7 @@ impl<T: 'static> Mib<T> {
     /// The view `name` lies in, and what follows its root.
     fn view_of<'a>(&'a self, name: &'a Oid) -> Option<(&'a dyn View<T>, &'a [u32])> {
         let name = name.as_slice();
-        let at = self
-            .views
-            .partition_point(|view| view.root() <= name)
-            .checked_sub(1)?;
+        let at = self.views.partition_point(|view| view.root() <= name).checked_sub(1)?;
         let view = self.views.get(at)?.as_ref();
         Some((view, name.strip_prefix(view.root())?))
     }

@@ -128,10 +128,7 @@ impl FromStr for Oid {
             .split('.')
             .map(|part| {
                 let digits = !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-                part.parse()
-                    .ok()
-                    .filter(|_| digits)
-                    .ok_or_else(|| ParseOidError::SubId(part.to_owned()))
+                part.parse().ok().filter(|_| digits).ok_or_else(|| ParseOidError::SubId(part.to_owned()))
             })
             .collect::<Result<Vec<u32>, _>>()?;
         if sub_ids.len() > MAX_SUB_IDS {
@@ -151,15 +148,7 @@ mod tests {
 
     #[test]
     fn order_is_that_of_the_tree() {
-        let sorted = [
-            ".",
-            ".1.3",
-            ".1.3.6",
-            ".1.3.6.0",
-            ".1.3.6.2",
-            ".1.3.6.10",
-            ".1.4",
-        ];
+        let sorted = [".", ".1.3", ".1.3.6", ".1.3.6.0", ".1.3.6.2", ".1.3.6.10", ".1.4"];
         assert!(sorted.windows(2).all(|pair| oid(pair[0]) < oid(pair[1])));
         assert!(oid(".1.3.4294967295") > oid(".1.3.16384"));
     }
@@ -171,10 +160,7 @@ mod tests {
         for bad in ["1..3", ".1.3.", "1.x", "4294967296", "-1", "+1", " 1"] {
             assert!(bad.parse::<Oid>().is_err(), "{bad}");
         }
-        assert_eq!(
-            [".1"; 129].concat().parse::<Oid>(),
-            Err(ParseOidError::TooLong)
-        );
+        assert_eq!([".1"; 129].concat().parse::<Oid>(), Err(ParseOidError::TooLong));
     }
 
     #[test]

@@ -47,15 +47,9 @@ pub enum Syntax {
 
 impl Syntax {
     /// Integer32 without a range.
-    pub const INTEGER32: Syntax = Syntax::Integer32 {
-        min: i32::MIN,
-        max: i32::MAX,
-    };
+    pub const INTEGER32: Syntax = Syntax::Integer32 { min: i32::MIN, max: i32::MAX };
     /// Unsigned32 without a range.
-    pub const UNSIGNED32: Syntax = Syntax::Unsigned32 {
-        min: 0,
-        max: u32::MAX,
-    };
+    pub const UNSIGNED32: Syntax = Syntax::Unsigned32 { min: 0, max: u32::MAX };
     /// DisplayString (RFC 2579).
     pub const DISPLAY_STRING: Syntax = Syntax::OctetString { min: 0, max: 255 };
     /// TruthValue (RFC 2579).
@@ -72,14 +66,8 @@ impl Syntax {
     /// MacAddress (RFC 2579).
     pub const MAC_ADDRESS: Syntax = Syntax::OctetString { min: 6, max: 6 };
     /// InetAddressType (RFC 4001).
-    pub const INET_ADDRESS_TYPE: Syntax = Syntax::Enum(&[
-        ("unknown", 0),
-        ("ipv4", 1),
-        ("ipv6", 2),
-        ("ipv4z", 3),
-        ("ipv6z", 4),
-        ("dns", 16),
-    ]);
+    pub const INET_ADDRESS_TYPE: Syntax =
+        Syntax::Enum(&[("unknown", 0), ("ipv4", 1), ("ipv6", 2), ("ipv4z", 3), ("ipv6z", 4), ("dns", 16)]);
     /// InetAddress (RFC 4001).
     pub const INET_ADDRESS: Syntax = Syntax::OctetString { min: 0, max: 255 };
     /// InetAddressPrefixLength (RFC 4001).
@@ -97,10 +85,7 @@ impl Syntax {
         ("global", 14),
     ]);
     /// InterfaceIndex (RFC 2863).
-    pub const INTERFACE_INDEX: Syntax = Syntax::Integer32 {
-        min: 1,
-        max: i32::MAX,
-    };
+    pub const INTERFACE_INDEX: Syntax = Syntax::Integer32 { min: 1, max: i32::MAX };
 
     /// Whether `value` is of this type and within its range, size or named numbers.
     ///
@@ -108,12 +93,8 @@ impl Syntax {
     /// [`SetError::WrongType`], [`SetError::WrongLength`] or [`SetError::WrongValue`].
     pub fn check(&self, value: &Value) -> Result<(), SetError> {
         let in_range = match (self, value) {
-            (Syntax::Integer32 { min, max }, Value::Integer(number)) => {
-                (min..=max).contains(&number)
-            }
-            (Syntax::Unsigned32 { min, max }, Value::Gauge32(number)) => {
-                (min..=max).contains(&number)
-            }
+            (Syntax::Integer32 { min, max }, Value::Integer(number)) => (min..=max).contains(&number),
+            (Syntax::Unsigned32 { min, max }, Value::Gauge32(number)) => (min..=max).contains(&number),
             (Syntax::Enum(names), Value::Integer(number)) => names.iter().any(|(_, n)| n == number),
             (Syntax::OctetString { min, max }, Value::OctetString(octets)) => {
                 return if (usize::from(*min)..=usize::from(*max)).contains(&octets.len()) {
@@ -130,11 +111,7 @@ impl Syntax {
             | (Syntax::Counter64, Value::Counter64(_)) => true,
             _ => return Err(SetError::WrongType),
         };
-        if in_range {
-            Ok(())
-        } else {
-            Err(SetError::WrongValue)
-        }
+        if in_range { Ok(()) } else { Err(SetError::WrongValue) }
     }
 }
 
@@ -207,19 +184,10 @@ mod tests {
     fn a_value_must_fit_type_range_and_names() {
         let priority = Syntax::Integer32 { min: 1, max: 255 };
         assert_eq!(priority.check(&Value::Integer(255)), Ok(()));
-        assert_eq!(
-            priority.check(&Value::Integer(0)),
-            Err(SetError::WrongValue)
-        );
+        assert_eq!(priority.check(&Value::Integer(0)), Err(SetError::WrongValue));
         assert_eq!(priority.check(&Value::Gauge32(1)), Err(SetError::WrongType));
-        assert_eq!(
-            Syntax::TRUTH_VALUE.check(&Value::Integer(3)),
-            Err(SetError::WrongValue)
-        );
-        assert_eq!(
-            Syntax::MAC_ADDRESS.check(&Value::text("12345")),
-            Err(SetError::WrongLength)
-        );
+        assert_eq!(Syntax::TRUTH_VALUE.check(&Value::Integer(3)), Err(SetError::WrongValue));
+        assert_eq!(Syntax::MAC_ADDRESS.check(&Value::text("12345")), Err(SetError::WrongLength));
         assert_eq!(Syntax::Gauge32.check(&Value::Gauge32(7)), Ok(()));
         assert_eq!(SetError::WrongType.status(), 7);
     }

@@ -44,9 +44,7 @@ pub trait Key: Ord + Clone {
                 padded.resize(Self::LEN, 0);
                 Self::from_sub_ids(&padded).map(Bound::Included)
             }
-            Some(exact) if exact.len() == sub_ids.len() && include => {
-                Self::from_sub_ids(exact).map(Bound::Included)
-            }
+            Some(exact) if exact.len() == sub_ids.len() && include => Self::from_sub_ids(exact).map(Bound::Included),
             Some(exact) => Self::from_sub_ids(exact).map(Bound::Excluded),
         }
     }
@@ -93,11 +91,7 @@ impl<A: Key, B: Key, C: Key> Key for (A, B, C) {
     fn from_sub_ids(sub_ids: &[u32]) -> Option<Self> {
         let (a, rest) = sub_ids.split_at_checked(A::LEN)?;
         let (b, c) = rest.split_at_checked(B::LEN)?;
-        Some((
-            A::from_sub_ids(a)?,
-            B::from_sub_ids(b)?,
-            C::from_sub_ids(c)?,
-        ))
+        Some((A::from_sub_ids(a)?, B::from_sub_ids(b)?, C::from_sub_ids(c)?))
     }
 }
 
@@ -115,11 +109,7 @@ impl Key for Oid {
 
     fn seek(sub_ids: &[u32], include: bool) -> Option<Bound<Self>> {
         let at = Oid::new(sub_ids);
-        Some(if include {
-            Bound::Included(at)
-        } else {
-            Bound::Excluded(at)
-        })
+        Some(if include { Bound::Included(at) } else { Bound::Excluded(at) })
     }
 }
 
@@ -131,9 +121,7 @@ pub struct Table<K, R> {
 
 impl<K, R> Default for Table<K, R> {
     fn default() -> Self {
-        Table {
-            rows: BTreeMap::new(),
-        }
+        Table { rows: BTreeMap::new() }
     }
 }
 
@@ -222,10 +210,7 @@ impl<K: Key, R> Table<K, R> {
     /// The rows after `sub_ids` (from `sub_ids` on, if `include`), in index order. `sub_ids` may be
     /// any part of an index, or more than one.
     pub fn seek(&self, sub_ids: &[u32], include: bool) -> impl Iterator<Item = (&K, &R)> {
-        K::seek(sub_ids, include)
-            .map(|from| self.rows.range((from, Bound::Unbounded)))
-            .into_iter()
-            .flatten()
+        K::seek(sub_ids, include).map(|from| self.rows.range((from, Bound::Unbounded))).into_iter().flatten()
     }
 
     /// The lowest one-number index from 1 on that no row has: the place for a new row, so that rows
@@ -233,40 +218,30 @@ impl<K: Key, R> Table<K, R> {
     pub fn free_key(&self) -> Option<K> {
         let dense = u32::try_from(self.rows.len()).ok()?.checked_add(1)?;
         let next = K::from_sub_ids(&[dense])?;
-        let after_last = self
-            .rows
-            .last_key_value()
-            .is_none_or(|(last, _)| *last < next);
+        let after_last = self.rows.last_key_value().is_none_or(|(last, _)| *last < next);
         if after_last && !self.rows.contains_key(&K::from_sub_ids(&[0])?) {
             // No gap: n rows, none at 0, none above n.
             return Some(next);
         }
-        (1..=u32::MAX)
-            .filter_map(|id| K::from_sub_ids(&[id]))
-            .find(|key| !self.rows.contains_key(key))
+        (1..=u32::MAX).filter_map(|id| K::from_sub_ids(&[id])).find(|key| !self.rows.contains_key(key))
     }
 }
 
 impl<A: Key, R> Table<(A, u32), R> {
     /// The rows whose first index is `owner`, in index order.
     pub fn of(&self, owner: &A) -> Range<'_, (A, u32), R> {
-        self.rows
-            .range((owner.clone(), 0)..=(owner.clone(), u32::MAX))
+        self.rows.range((owner.clone(), 0)..=(owner.clone(), u32::MAX))
     }
 
     /// The rows whose first index is `owner`, in index order, to be changed.
     pub fn of_mut(&mut self, owner: &A) -> btree_map::RangeMut<'_, (A, u32), R> {
-        self.rows
-            .range_mut((owner.clone(), 0)..=(owner.clone(), u32::MAX))
+        self.rows.range_mut((owner.clone(), 0)..=(owner.clone(), u32::MAX))
     }
 
     /// The lowest second index from 1 on that no row of `owner` has.
     pub fn free_position(&self, owner: &A) -> u32 {
         let mut free = 1;
-        for ((_, position), _) in self
-            .of(owner)
-            .skip_while(|((_, position), _)| *position == 0)
-        {
+        for ((_, position), _) in self.of(owner).skip_while(|((_, position), _)| *position == 0) {
             if *position != free {
                 break;
             }
@@ -287,9 +262,7 @@ impl<'a, K, R> IntoIterator for &'a Table<K, R> {
 
 impl<K: Key, R> FromIterator<(K, R)> for Table<K, R> {
     fn from_iter<I: IntoIterator<Item = (K, R)>>(rows: I) -> Self {
-        Table {
-            rows: rows.into_iter().collect(),
-        }
+        Table { rows: rows.into_iter().collect() }
     }
 }
 
@@ -298,16 +271,11 @@ mod tests {
     use super::*;
 
     fn two_level() -> Table<(u32, u32), char> {
-        [((1, 2), 'a'), ((1, 5), 'b'), ((3, 1), 'c')]
-            .into_iter()
-            .collect()
+        [((1, 2), 'a'), ((1, 5), 'b'), ((3, 1), 'c')].into_iter().collect()
     }
 
     fn after(sub_ids: &[u32]) -> String {
-        two_level()
-            .seek(sub_ids, false)
-            .map(|(_, row)| row)
-            .collect()
+        two_level().seek(sub_ids, false).map(|(_, row)| row).collect()
     }
 
     #[test]
@@ -326,19 +294,9 @@ mod tests {
 
     #[test]
     fn seek_with_indices_of_varying_length() {
-        let table: Table<Oid, u8> = [
-            (Oid::new(&[1, 10]), 1),
-            (Oid::new(&[1, 10, 0]), 2),
-            (Oid::new(&[2]), 3),
-        ]
-        .into_iter()
-        .collect();
-        let rows = |ids: &[u32], include| {
-            table
-                .seek(ids, include)
-                .map(|(_, r)| *r)
-                .collect::<Vec<_>>()
-        };
+        let table: Table<Oid, u8> =
+            [(Oid::new(&[1, 10]), 1), (Oid::new(&[1, 10, 0]), 2), (Oid::new(&[2]), 3)].into_iter().collect();
+        let rows = |ids: &[u32], include| table.seek(ids, include).map(|(_, r)| *r).collect::<Vec<_>>();
         assert_eq!(rows(&[1, 10], false), [2, 3]);
         assert_eq!(rows(&[1, 10], true), [1, 2, 3]);
         assert_eq!(rows(&[1, 9, 4], false), [1, 2, 3]);
@@ -360,15 +318,7 @@ mod tests {
 
     #[test]
     fn rows_of_an_owner() {
-        let rows = |owner: u32| {
-            two_level()
-                .of(&owner)
-                .map(|(_, row)| *row)
-                .collect::<String>()
-        };
-        assert_eq!(
-            (rows(1), rows(2), rows(3)),
-            ("ab".to_owned(), String::new(), "c".to_owned())
-        );
+        let rows = |owner: u32| two_level().of(&owner).map(|(_, row)| *row).collect::<String>();
+        assert_eq!((rows(1), rows(2), rows(3)), ("ab".to_owned(), String::new(), "c".to_owned()));
     }
 }

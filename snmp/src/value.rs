@@ -48,10 +48,7 @@ impl Value {
 
     /// Whether this is one of the three exceptions instead of a value.
     pub fn is_exception(&self) -> bool {
-        matches!(
-            self,
-            Value::NoSuchObject | Value::NoSuchInstance | Value::EndOfMibView
-        )
+        matches!(self, Value::NoSuchObject | Value::NoSuchInstance | Value::EndOfMibView)
     }
 }
 
@@ -91,9 +88,6 @@ pub struct VarBind {
 impl VarBind {
     /// A binding of `value` to `name`.
     pub fn new(name: impl Into<Oid>, value: impl Into<Value>) -> Self {
-        VarBind {
-            name: name.into(),
-            value: value.into(),
-        }
+        VarBind { name: name.into(), value: value.into() }
     }
 }

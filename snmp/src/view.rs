@@ -33,19 +33,8 @@ pub struct Column<T, K, R> {
 
 impl<T, K, R> Column<T, K, R> {
     /// A read-only column.
-    pub const fn new(
-        number: u32,
-        name: &'static str,
-        syntax: Syntax,
-        get: fn(&T, &K, &R) -> Option<Value>,
-    ) -> Self {
-        Column {
-            number,
-            name,
-            syntax,
-            get,
-            set: None,
-        }
+    pub const fn new(number: u32, name: &'static str, syntax: Syntax, get: fn(&T, &K, &R) -> Option<Value>) -> Self {
+        Column { number, name, syntax, get, set: None }
     }
 
     /// A read-write column.
@@ -94,19 +83,8 @@ pub struct ScalarView<T> {
 
 impl<T> ScalarView<T> {
     /// A read-only scalar.
-    pub const fn new(
-        oid: &'static [u32],
-        name: &'static str,
-        syntax: Syntax,
-        get: fn(&T) -> Option<Value>,
-    ) -> Self {
-        ScalarView {
-            oid,
-            name,
-            syntax,
-            get,
-            set: None,
-        }
+    pub const fn new(oid: &'static [u32], name: &'static str, syntax: Syntax, get: fn(&T) -> Option<Value>) -> Self {
+        ScalarView { oid, name, syntax, get, set: None }
     }
 }
 
@@ -135,8 +113,7 @@ pub(crate) trait View<T> {
     fn get(&self, data: &T, suffix: &[u32]) -> Value;
 
     /// The first instance after `suffix` (at it, if `include`) and before `end`, a full identifier.
-    fn next(&self, data: &T, suffix: &[u32], include: bool, end: Option<&[u32]>)
-    -> Option<VarBind>;
+    fn next(&self, data: &T, suffix: &[u32], include: bool, end: Option<&[u32]>) -> Option<VarBind>;
 
     /// Whether this instance could be set to `value`.
     fn test(&self, data: &T, suffix: &[u32], value: &Value) -> Result<(), SetError>;
@@ -152,10 +129,7 @@ impl<T, K: Key, R> TableView<T, K, R> {
     /// The column that `suffix` names.
     fn column(&self, suffix: &[u32]) -> Option<&Column<T, K, R>> {
         let number = suffix.first()?;
-        let at = self
-            .columns
-            .binary_search_by_key(number, |column| column.number)
-            .ok()?;
+        let at = self.columns.binary_search_by_key(number, |column| column.number).ok()?;
         self.columns.get(at)
     }
 
@@ -165,13 +139,7 @@ impl<T, K: Key, R> TableView<T, K, R> {
     }
 
     /// The first instance of one column whose index follows `index`.
-    fn next_in_column(
-        &self,
-        data: &T,
-        column: &Column<T, K, R>,
-        index: &[u32],
-        include: bool,
-    ) -> Option<VarBind> {
+    fn next_in_column(&self, data: &T, column: &Column<T, K, R>, index: &[u32], include: bool) -> Option<VarBind> {
         let (key, value) = (self.table)(data)
             .seek(index, include)
             .find_map(|(key, row)| Some((key, (column.get)(data, key, row)?)))?;
@@ -179,10 +147,7 @@ impl<T, K: Key, R> TableView<T, K, R> {
         name.extend_from_slice(self.entry);
         name.push(column.number);
         key.push(&mut name);
-        Some(VarBind {
-            name: name.into(),
-            value,
-        })
+        Some(VarBind { name: name.into(), value })
     }
 }
 
@@ -206,23 +171,14 @@ impl<T, K: Key, R> View<T> for TableView<T, K, R> {
         cell().unwrap_or(Value::NoSuchInstance)
     }
 
-    fn next(
-        &self,
-        data: &T,
-        suffix: &[u32],
-        include: bool,
-        end: Option<&[u32]>,
-    ) -> Option<VarBind> {
+    fn next(&self, data: &T, suffix: &[u32], include: bool, end: Option<&[u32]>) -> Option<VarBind> {
         let (number, index) = match suffix.split_first() {
             Some((number, index)) => (*number, index),
             None => (0, suffix),
         };
-        let first = self
-            .columns
-            .partition_point(|column| column.number < number);
+        let first = self.columns.partition_point(|column| column.number < number);
         for column in self.columns.get(first..)? {
-            let after_end =
-                end.is_some_and(|end| self.entry.iter().chain(&[column.number]).ge(end));
+            let after_end = end.is_some_and(|end| self.entry.iter().chain(&[column.number]).ge(end));
             if after_end {
                 return None;
             }
@@ -232,8 +188,7 @@ impl<T, K: Key, R> View<T> for TableView<T, K, R> {
                 self.next_in_column(data, column, &[], true)
             };
             if let Some(found) = found {
-                return Some(found)
-                    .filter(|found| end.is_none_or(|end| found.name.as_slice() < end));
+                return Some(found).filter(|found| end.is_none_or(|end| found.name.as_slice() < end));
             }
         }
         None
@@ -285,13 +240,7 @@ impl<T> View<T> for ScalarView<T> {
         }
     }
 
-    fn next(
-        &self,
-        data: &T,
-        suffix: &[u32],
-        include: bool,
-        end: Option<&[u32]>,
-    ) -> Option<VarBind> {
+    fn next(&self, data: &T, suffix: &[u32], include: bool, end: Option<&[u32]>) -> Option<VarBind> {
         if !(suffix.is_empty() || (suffix == [0] && include)) {
             return None;
         }
@@ -299,10 +248,7 @@ impl<T> View<T> for ScalarView<T> {
         if end.is_some_and(|end| name.as_slice() >= end) {
             return None;
         }
-        Some(VarBind {
-            name,
-            value: (self.get)(data)?,
-        })
+        Some(VarBind { name, value: (self.get)(data)? })
     }
 
     fn test(&self, data: &T, suffix: &[u32], value: &Value) -> Result<(), SetError> {
@@ -320,19 +266,10 @@ impl<T> View<T> for ScalarView<T> {
     }
 
     fn objects(&self) -> Vec<Object> {
-        vec![Object {
-            name: self.name,
-            oid: Oid::new(self.oid),
-            syntax: self.syntax,
-            access: access(&self.set),
-        }]
+        vec![Object { name: self.name, oid: Oid::new(self.oid), syntax: self.syntax, access: access(&self.set) }]
     }
 }
 
 fn access<T, K>(setter: &Option<Setter<T, K>>) -> Access {
-    if setter.is_some() {
-        Access::ReadWrite
-    } else {
-        Access::ReadOnly
-    }
+    if setter.is_some() { Access::ReadWrite } else { Access::ReadOnly }
 }

@@ -1,17 +1,16 @@
 //! The socket of VRRP packets of one interface and family.
 
 use std::cell::Cell;
-use std::io::{self, IoSlice, IoSliceMut, Read};
+use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{IpAddr, Ipv6Addr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::{AsRawFd, RawFd};
 
 use nix::cmsg_space;
-use nix::errno::Errno;
-use nix::libc::{c_int, in6_addr, in6_pktinfo};
+use nix::libc::{c_int, in_pktinfo, in6_addr, in6_pktinfo};
 use nix::sys::socket::{
-    ControlMessage, ControlMessageOwned, MsgFlags, SockaddrIn6, recvmsg, sendmsg, setsockopt, sockopt,
+    ControlMessage, ControlMessageOwned, MsgFlags, SockaddrIn, SockaddrIn6, recvmsg, sendmsg, setsockopt, sockopt,
 };
-use socket2::{Domain, InterfaceIndexOrAddress, Protocol, Socket, Type};
+use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockFilter, Socket, Type};
 
 use crate::wire::ipv4;
 
@@ -19,6 +18,9 @@ use crate::wire::ipv4;
 const PRIORITY: u32 = 6;
 /// Receive buffer asked for: a packet is charged with about 800 octets, so this holds some 1000.
 const RECEIVE_BUFFER: usize = 512 << 10;
+
+/// `BPF_RET | BPF_K`, a whole filter: keep 0 octets of every packet.
+pub(super) const DROP_ALL: SockFilter = SockFilter::new(0x06, 0, 0, 0);
 
 /// A raw socket bound to one interface, for packets of one IP protocol.
 ///
@@ -30,6 +32,7 @@ pub struct AdvertSocket {
     ifindex: u32,
     ipv6: bool,
     protocol: u8,
+    groups: Vec<IpAddr>,
     /// Identification of the last IPv4 packet.
     id: Cell<u16>,
 }
@@ -64,7 +67,6 @@ impl AdvertSocket {
             .or_else(|_| setsockopt(&socket, sockopt::RcvBuf, &RECEIVE_BUFFER))?;
         socket.set_priority(PRIORITY)?;
         if ipv6 {
-            socket.set_multicast_all_v6(false)?;
             socket.set_multicast_loop_v6(false)?;
             socket.set_multicast_if_v6(ifindex)?;
             socket.set_recv_hoplimit_v6(true)?;
@@ -77,26 +79,28 @@ impl AdvertSocket {
             socket.set_multicast_loop_v4(false)?;
             // The header is ours: with any source, and on an interface without an address of its own.
             socket.set_header_included_v4(true)?;
+            setsockopt(&socket, sockopt::Ipv4PacketInfo, &true)?;
         }
-        let advert_socket = AdvertSocket { socket, ifindex, ipv6, protocol, id: Cell::new(0) };
+        let mut advert_socket = AdvertSocket { socket, ifindex, ipv6, protocol, groups: Vec::new(), id: Cell::new(0) };
         advert_socket.join(group)?;
         Ok(advert_socket)
     }
 
     /// Joins one more group; one that was joined already is no error. `InvalidInput` for an address of the other family.
-    pub fn join(&self, group: IpAddr) -> io::Result<()> {
-        let joined = match group {
+    pub fn join(&mut self, group: IpAddr) -> io::Result<()> {
+        if self.groups.contains(&group) {
+            return Ok(());
+        }
+        match group {
             IpAddr::V4(group) if !self.ipv6 => {
                 let interface = InterfaceIndexOrAddress::Index(self.ifindex);
-                self.socket.join_multicast_v4_n(&group, &interface)
+                self.socket.join_multicast_v4_n(&group, &interface)?;
             }
-            IpAddr::V6(group) if self.ipv6 => self.socket.join_multicast_v6(&group, self.ifindex),
+            IpAddr::V6(group) if self.ipv6 => self.socket.join_multicast_v6(&group, self.ifindex)?,
             _ => return Err(io::ErrorKind::InvalidInput.into()),
-        };
-        joined.or_else(|e| match e.kind() {
-            io::ErrorKind::AddrInUse => Ok(()),
-            _ => Err(e),
-        })
+        }
+        self.groups.push(group);
+        Ok(())
     }
 
     /// Takes one packet into `buffer`; `None` when there is none left.
@@ -114,12 +118,16 @@ impl AdvertSocket {
 
     fn receive_v4<'b>(&self, buffer: &'b mut [u8]) -> io::Result<Received<'b>> {
         loop {
-            let length = match (&self.socket).read(buffer) {
-                Ok(length) => length,
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-                Err(e) => return Err(e),
-            };
-            if buffer.get(..length).and_then(ipv4::parse).is_some() {
+            let mut control = cmsg_space!(in_pktinfo);
+            let mut parts = [IoSliceMut::new(buffer)];
+            let message = recvmsg::<SockaddrIn>(self.as_raw_fd(), &mut parts, Some(&mut control), MsgFlags::empty())?;
+            let arrived = message.cmsgs()?.find_map(|item| match item {
+                ControlMessageOwned::Ipv4PacketInfo(info) => Some(info.ipi_ifindex),
+                _ => None,
+            });
+            let length = message.bytes;
+            let whole = buffer.get(..length).and_then(ipv4::parse).is_some();
+            if whole && self.is_own(arrived) {
                 break;
             }
         }
@@ -138,26 +146,23 @@ impl AdvertSocket {
         let (length, source, destination, ttl) = loop {
             let mut control = cmsg_space!(in6_pktinfo, c_int);
             let mut parts = [IoSliceMut::new(buffer)];
-            let message =
-                match recvmsg::<SockaddrIn6>(self.as_raw_fd(), &mut parts, Some(&mut control), MsgFlags::empty()) {
-                    Ok(message) => message,
-                    Err(Errno::EINTR) => continue,
-                    Err(e) => return Err(e.into()),
-                };
-            let (mut destination, mut ttl) = (None, None);
+            let message = recvmsg::<SockaddrIn6>(self.as_raw_fd(), &mut parts, Some(&mut control), MsgFlags::empty())?;
+            let (mut arrival, mut ttl) = (None, None);
             for item in message.cmsgs()? {
                 match item {
-                    ControlMessageOwned::Ipv6PacketInfo(info) => {
-                        destination = Some(Ipv6Addr::from(info.ipi6_addr.s6_addr));
-                    }
+                    ControlMessageOwned::Ipv6PacketInfo(info) => arrival = Some(info),
                     ControlMessageOwned::Ipv6HopLimit(limit) => ttl = u8::try_from(limit).ok(),
                     _ => {}
                 }
             }
-            if message.flags.contains(MsgFlags::MSG_TRUNC) {
+            let (Some(source), Some(arrival), Some(ttl)) = (message.address, arrival, ttl) else {
                 continue;
-            }
-            if let (Some(source), Some(destination), Some(ttl)) = (message.address, destination, ttl) {
+            };
+            let destination = Ipv6Addr::from(arrival.ipi6_addr.s6_addr);
+            // Unlike IPv4, a raw IPv6 socket is given the groups of its neighbours too, whatever IPV6_MULTICAST_ALL says.
+            let foreign = destination.is_multicast() && !self.groups.contains(&destination.into());
+            let truncated = message.flags.contains(MsgFlags::MSG_TRUNC);
+            if !foreign && !truncated && self.is_own(Some(arrival.ipi6_ifindex)) {
                 break (message.bytes, source.ip(), destination, ttl);
             }
         };
@@ -168,6 +173,14 @@ impl AdvertSocket {
             header: &[],
             payload: buffer.get(..length).unwrap_or_default(),
         })
+    }
+
+    /// Whether a packet arrived by our interface: until the socket was bound it heard all of them.
+    fn is_own<I>(&self, arrived: Option<I>) -> bool
+    where
+        u32: TryFrom<I>,
+    {
+        arrived.and_then(|index| u32::try_from(index).ok()) == Some(self.ifindex)
     }
 
     /// Sends a packet from any source address to a group or a unicast peer of the socket's family.

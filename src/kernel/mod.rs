@@ -17,6 +17,7 @@ mod monitor;
 mod ndisc;
 mod netlink;
 mod request;
+mod resync;
 pub mod sysctl;
 mod tables;
 mod writer;

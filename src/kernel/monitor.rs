@@ -13,7 +13,6 @@
 //! Notifications heard during a dump are handed on at once, and applied to the dump's result once more before it is
 //! handed on as a snapshot: whatever the dump saw of that row, the last notification is what is so.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::mem;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -28,7 +27,8 @@ use nix::errno::Errno;
 use super::netlink::{
     Message, NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR, NLMSG_OVERRUN, RouteSocket, encode, i32_at, messages,
 };
-use super::tables::{Addr, AddrKey, Link};
+use super::resync::Dump;
+use super::tables::{Addr, Link};
 use crate::reactor::clock;
 
 const RTM_NEWLINK: u16 = 16;
@@ -280,70 +280,6 @@ fn notification(message: &Message<'_>) -> Option<KernelEvent> {
     }
 }
 
-/// A dump under way and the notifications heard since it was asked for.
-#[derive(Debug, Default)]
-struct Dump {
-    links: Vec<Link>,
-    addresses: Vec<Addr>,
-    interrupted: bool,
-    later_links: Later<u32, Link>,
-    later_addresses: Later<AddrKey, Addr>,
-}
-
-impl Dump {
-    fn heard(&mut self, event: &KernelEvent) {
-        match event {
-            KernelEvent::Link(link) => self.later_links.put(link.index, Some(link.clone())),
-            KernelEvent::LinkGone { index, .. } => self.later_links.put(*index, None),
-            KernelEvent::Address(addr) => self.later_addresses.put(addr.key(), Some(addr.clone())),
-            KernelEvent::AddressGone(addr) => self.later_addresses.put(addr.key(), None),
-            KernelEvent::Snapshot(_) => {}
-        }
-    }
-
-    fn finish(self) -> Snapshot {
-        Snapshot {
-            links: self.later_links.apply(self.links, |link| link.index),
-            addresses: self.later_addresses.apply(self.addresses, Addr::key),
-        }
-    }
-}
-
-/// The last that was heard of each row, with the order of hearing; `None` = gone.
-#[derive(Debug)]
-struct Later<K, R> {
-    last: BTreeMap<K, (u64, Option<R>)>,
-    heard: u64,
-}
-
-impl<K, R> Default for Later<K, R> {
-    fn default() -> Self {
-        Later { last: BTreeMap::new(), heard: 0 }
-    }
-}
-
-impl<K: Ord, R> Later<K, R> {
-    fn put(&mut self, key: K, row: Option<R>) {
-        self.heard = self.heard.saturating_add(1);
-        self.last.insert(key, (self.heard, row));
-    }
-
-    /// The dumped rows, corrected; rows that are only heard of come last.
-    fn apply(mut self, dumped: Vec<R>, key: impl Fn(&R) -> K) -> Vec<R> {
-        let mut rows: Vec<R> = dumped
-            .into_iter()
-            .filter_map(|row| match self.last.remove(&key(&row)) {
-                None => Some(row),
-                Some((_, later)) => later,
-            })
-            .collect();
-        let mut new: Vec<(u64, R)> = self.last.into_values().filter_map(|(heard, row)| Some((heard, row?))).collect();
-        new.sort_by_key(|(heard, _)| *heard);
-        rows.extend(new.into_iter().map(|(_, row)| row));
-        rows
-    }
-}
-
 fn link_dump(seq: u32) -> io::Result<Vec<u8>> {
     let mask = RtattrBuilder::default()
         .rta_type(Ifla::ExtMask)
@@ -367,4 +303,142 @@ fn address_dump(seq: u32) -> io::Result<Vec<u8>> {
         .build()
         .map_err(io::Error::other)?;
     encode(RTM_GETADDR, NlmF::DUMP, seq, request)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::netlink::{NLM_F_DUMP_INTR, messages};
+    use super::*;
+
+    const TIMEOUT: Duration = Duration::from_secs(10);
+
+    /// A link message: `ifinfomsg` and a name.
+    fn link(index: u8, name: &str, up: bool) -> Vec<u8> {
+        let mut payload = vec![0; 16];
+        payload[4] = index;
+        payload[8] = u8::from(up);
+        payload.extend([u8::try_from(name.len()).unwrap() + 5, 0, 3, 0]);
+        payload.extend(name.as_bytes());
+        payload.push(0);
+        payload.resize(payload.len().next_multiple_of(4), 0);
+        payload
+    }
+
+    struct Script {
+        monitor: Monitor,
+        events: Vec<KernelEvent>,
+    }
+
+    impl Script {
+        fn new() -> Script {
+            let monitor = Monitor::open(TIMEOUT).unwrap();
+            Script { monitor, events: Vec::new() }
+        }
+
+        /// A message of the dump under way.
+        fn reply(&mut self, kind: u16, flags: u16, payload: &[u8]) -> &mut Script {
+            let (seq, port) = (self.monitor.seq, self.monitor.port);
+            self.handle(Message { kind, flags, seq, port, payload })
+        }
+
+        fn notify(&mut self, kind: u16, payload: &[u8]) -> &mut Script {
+            self.handle(Message { kind, flags: 0, seq: self.monitor.seq, port: 0, payload })
+        }
+
+        fn handle(&mut self, message: Message<'_>) -> &mut Script {
+            self.monitor.handle(&message, &mut self.events).unwrap();
+            self
+        }
+
+        fn snapshots(&self) -> Vec<&Snapshot> {
+            let snapshots = self.events.iter().filter_map(|event| match event {
+                KernelEvent::Snapshot(snapshot) => Some(snapshot),
+                _ => None,
+            });
+            snapshots.collect()
+        }
+    }
+
+    const DONE: &[u8] = &[0; 4];
+
+    #[test]
+    fn what_is_heard_during_a_dump_corrects_it() {
+        let mut script = Script::new();
+        script.monitor.phase = Phase::Links;
+        script.reply(RTM_NEWLINK, 2, &link(1, "stays", false)).notify(RTM_DELLINK, &link(2, "goes", false));
+        script.notify(RTM_NEWLINK, &link(3, "comes", true)).notify(RTM_NEWLINK, &link(1, "stays", true));
+        // The dump was read from the tables before these were changed.
+        script.reply(RTM_NEWLINK, 2, &link(2, "goes", false)).reply(NLMSG_DONE, 2, DONE).reply(NLMSG_DONE, 2, DONE);
+        let snapshots = script.snapshots();
+        assert_eq!(snapshots.len(), 1);
+        let links: Vec<_> = snapshots[0].links.iter().map(|l| (l.name.as_str(), l.admin_up)).collect();
+        assert_eq!(links, [("stays", true), ("comes", true)]);
+        // They were told at once, too.
+        assert_eq!(script.events.len(), 4);
+    }
+
+    #[test]
+    fn a_dump_from_changing_tables_is_thrown_away() {
+        for at in 0..4 {
+            let mut script = Script::new();
+            script.monitor.phase = Phase::Links;
+            let flags = |n| if n == at { NLM_F_DUMP_INTR | 2 } else { 2 };
+            script.reply(RTM_NEWLINK, flags(0), &link(1, "a", true)).reply(NLMSG_DONE, flags(1), DONE);
+            if script.monitor.phase == Phase::Addresses {
+                script.reply(RTM_NEWADDR, flags(2), &[2, 24, 0, 0, 1, 0, 0, 0]).reply(NLMSG_DONE, flags(3), DONE);
+            }
+            assert_eq!(script.monitor.phase, Phase::Draining, "interrupted at {at}");
+            assert!(script.snapshots().is_empty());
+        }
+    }
+
+    #[test]
+    fn a_failing_dump_is_tried_again_a_few_times() {
+        let mut script = Script::new();
+        let busy = (-(Errno::EBUSY as i32)).to_ne_bytes();
+        for failure in 0..=DUMP_FAILURES {
+            script.monitor.phase = Phase::Links;
+            let (seq, port) = (script.monitor.seq, script.monitor.port);
+            let kind = if failure % 2 == 0 { NLMSG_ERROR } else { NLMSG_DONE };
+            let message = Message { kind, flags: 0, seq, port, payload: &busy };
+            let result = script.monitor.handle(&message, &mut script.events);
+            assert_eq!(result.is_ok(), failure < DUMP_FAILURES);
+            assert!(result.is_err() || script.monitor.phase == Phase::Draining);
+        }
+    }
+
+    #[test]
+    fn replies_to_an_abandoned_dump_and_overruns_do_not_end_up_in_a_snapshot() {
+        let mut script = Script::new();
+        script.monitor.phase = Phase::Links;
+        let (seq, port) = (script.monitor.seq - 1, script.monitor.port);
+        let old = link(9, "old", true);
+        script.handle(Message { kind: RTM_NEWLINK, flags: 2, seq, port, payload: &old });
+        script.handle(Message { kind: NLMSG_DONE, flags: 2, seq, port, payload: DONE });
+        assert_eq!(script.monitor.phase, Phase::Links);
+        script.handle(Message { kind: NLMSG_OVERRUN, flags: 0, seq: 0, port: 0, payload: &[] });
+        assert_eq!((script.monitor.phase, script.monitor.overflows()), (Phase::Draining, 1));
+        // What is left of a dump that was overrun is read, and not used.
+        script.reply(RTM_NEWLINK, 2, &old).reply(NLMSG_DONE, 2, DONE);
+        assert_eq!(script.monitor.phase, Phase::Draining);
+        let mut events = Vec::new();
+        while script.monitor.phase != Phase::Watching {
+            script.monitor.receive(8, &mut events).unwrap();
+        }
+        let Some(KernelEvent::Snapshot(snapshot)) = events.last() else { panic!("{events:?}") };
+        assert!(snapshot.links.iter().any(|link| link.name == "lo"));
+        assert!(snapshot.links.iter().all(|link| link.name != "old"));
+    }
+
+    #[test]
+    fn the_requests_are_dumps() {
+        for (bytes, kind, length) in
+            [(link_dump(5).unwrap(), RTM_GETLINK, 24), (address_dump(5).unwrap(), RTM_GETADDR, 8)]
+        {
+            let request = messages(&bytes).next().unwrap();
+            assert_eq!((request.kind, request.seq, request.payload.len()), (kind, 5, length));
+            // NLM_F_REQUEST and NLM_F_DUMP.
+            assert_eq!(request.flags, 0x301);
+        }
+    }
 }

@@ -2,13 +2,10 @@
 
 use std::io;
 
-use socket2::{Domain, Protocol, SockFilter, Socket, Type};
+use socket2::{Domain, Protocol, Socket, Type};
 
-use super::advert::send_v6;
+use super::advert::{DROP_ALL, send_v6};
 use crate::wire::ndisc::{ALL_NODES, HOP_LIMIT, PROTOCOL, Unsolicited};
-
-/// `BPF_RET | BPF_K`: return a constant, here 0 octets of the packet.
-const DROP_ALL: SockFilter = SockFilter::new(0x06, 0, 0, 0);
 
 /// A raw ICMPv6 socket for all interfaces; it receives nothing.
 #[derive(Debug)]

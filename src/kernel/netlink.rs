@@ -253,3 +253,88 @@ pub(super) fn i32_at(bytes: &[u8], at: usize) -> Option<i32> {
 fn align(length: usize) -> usize {
     length.saturating_add(3) & !3
 }
+
+#[cfg(test)]
+mod tests {
+    use neli::types::Buffer;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A message with any header fields and the right length.
+    pub(in crate::kernel) fn message(kind: u16, flags: u16, seq: u32, port: u32, payload: &[u8]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        bytes.extend(u32::try_from(HEADER + payload.len()).unwrap().to_ne_bytes());
+        bytes.extend(kind.to_ne_bytes());
+        bytes.extend(flags.to_ne_bytes());
+        bytes.extend(seq.to_ne_bytes());
+        bytes.extend(port.to_ne_bytes());
+        bytes.extend(payload);
+        bytes.resize(align(bytes.len()), 0);
+        bytes
+    }
+
+    /// An attribute, padded.
+    pub(in crate::kernel) fn attribute(kind: u16, payload: &[u8]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        bytes.extend(u16::try_from(4 + payload.len()).unwrap().to_ne_bytes());
+        bytes.extend(kind.to_ne_bytes());
+        bytes.extend(payload);
+        bytes.resize(align(bytes.len()), 0);
+        bytes
+    }
+
+    fn refused(flags: u16, parts: &[&[u8]]) -> Refusal {
+        let payload = parts.concat();
+        acknowledgement(&Message { kind: NLMSG_ERROR, flags, seq: 1, port: 1, payload: &payload }).unwrap_err()
+    }
+
+    #[test]
+    fn what_is_encoded_is_read_back() {
+        let bytes = encode(20, NlmF::ACK, 7, Buffer::from(vec![1, 2, 3, 4])).unwrap();
+        let read: Vec<_> = messages(&bytes).collect();
+        assert_eq!(read, [Message { kind: 20, flags: 5, seq: 7, port: 0, payload: &[1, 2, 3, 4] }]);
+    }
+
+    #[test]
+    fn messages_and_attributes_are_aligned_and_the_broken_tail_is_left() {
+        let mut bytes = message(1, 2, 3, 4, b"odd");
+        bytes.extend(message(5, 6, 7, 8, b""));
+        bytes.extend([9, 0, 0, 0]);
+        let kinds: Vec<_> = messages(&bytes).map(|m| (m.kind, m.payload.len())).collect();
+        assert_eq!(kinds, [(1, 3), (5, 0)]);
+        let mut bytes = attribute(0x8001, b"nested");
+        bytes.extend(attribute(2, b""));
+        bytes.extend([3, 0, 1, 0]);
+        assert_eq!(attributes(&bytes).collect::<Vec<_>>(), [(1, &b"nested"[..]), (2, b"")]);
+    }
+
+    #[test]
+    fn a_refusal_has_its_number_and_words() {
+        let errno = (-(Errno::EINVAL as i32)).to_ne_bytes();
+        let request = message(20, 0, 1, 0, &[0; 24]);
+        let words = [attribute(2, &[0; 4]), attribute(NLMSGERR_ATTR_MSG, b"no such thing\0")].concat();
+        let whole = refused(NLM_F_ACK_TLVS, &[&errno, &request, &words]);
+        assert_eq!(whole, Refusal { errno: 22, text: "no such thing".to_owned() });
+        assert_eq!(whole.to_string(), "Invalid argument (no such thing)");
+        assert_eq!(refused(NLM_F_ACK_TLVS | NLM_F_CAPPED, &[&errno, &request[..HEADER], &words]), whole);
+        let wordless = refused(0, &[&errno, &request]);
+        assert_eq!((wordless.errno, wordless.to_string().as_str()), (22, "Invalid argument"));
+        let done = Message { kind: NLMSG_ERROR, flags: 0, seq: 1, port: 1, payload: &[0; 4] };
+        assert_eq!(acknowledgement(&done), Ok(()));
+        assert_eq!(refused(0, &[&[0; 3]]).errno, Errno::EBADMSG as i32);
+    }
+
+    proptest! {
+        /// No bytes make a reader panic or run on for ever.
+        #[test]
+        fn any_bytes_are_read(bytes in prop::collection::vec(any::<u8>(), 0..200), flags in any::<u16>()) {
+            for message in messages(&bytes) {
+                prop_assert!(attributes(message.payload).count() <= bytes.len());
+            }
+            prop_assert!(attributes(&bytes).count() <= bytes.len());
+            let _ = acknowledgement(&Message { kind: NLMSG_ERROR, flags, seq: 0, port: 0, payload: &bytes });
+            let _ = text(&bytes);
+        }
+    }
+}

@@ -243,3 +243,94 @@ pub fn primary_ipv6<'a>(
         usable.then_some(ip)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::netlink::messages;
+    use super::*;
+
+    /// `RTM_NEWADDR` as sent for `ip addr add 10.1.0.1/24 brd 10.1.0.255 dev lo label lo:x proto keepalived`.
+    const NEW_ADDRESS: &[u8] = &[
+        88, 0, 0, 0, 20, 0, 0, 0, 1, 0, 0, 0, 9, 0, 0, 0, 2, 24, 0x80, 0, 1, 0, 0, 0, 8, 0, 1, 0, 10, 1, 0, 1, 8, 0, 2,
+        0, 10, 1, 0, 1, 8, 0, 4, 0, 10, 1, 0, 255, 9, 0, 3, 0, b'l', b'o', b':', b'x', 0, 0, 0, 0, 8, 0, 8, 0, 0x80, 2,
+        0, 0, 5, 0, 11, 0, 18, 0, 0, 0, 12, 0, 6, 0, 255, 255, 255, 255, 255, 255, 255, 255,
+    ];
+    /// `RTM_NEWLINK` of a macvlan `mv0` over interface 2, up and running.
+    const NEW_LINK: &[u8] = &[
+        84, 0, 0, 0, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 7, 0, 0, 0, 0x43, 0x10, 1, 0, 0, 0, 0, 0, 8, 0,
+        3, 0, b'm', b'v', b'0', 0, 10, 0, 1, 0, 0, 0, 0x5e, 0, 1, 51, 0, 0, 8, 0, 4, 0, 0xdc, 5, 0, 0, 8, 0, 5, 0, 2,
+        0, 0, 0, 16, 0, 18, 0, 12, 0, 1, 0, b'm', b'a', b'c', b'v', b'l', b'a', b'n', 0,
+    ];
+
+    fn payload(datagram: &[u8]) -> &[u8] {
+        messages(datagram).next().unwrap().payload
+    }
+
+    #[test]
+    #[cfg(target_endian = "little")]
+    fn an_address_is_read_whole() {
+        let address = Addr::read(payload(NEW_ADDRESS)).unwrap();
+        let expected = Addr {
+            ifindex: 1,
+            ip: "10.1.0.1".parse().unwrap(),
+            prefix: 24,
+            scope: 0,
+            flags: 0x280,
+            label: Some("lo:x".to_owned()),
+            broadcast: Some("10.1.0.255".parse().unwrap()),
+            peer: None,
+            protocol: PROTOCOL_KEEPALIVED,
+            preferred_lft: u32::MAX,
+        };
+        assert_eq!(address, expected);
+    }
+
+    #[test]
+    #[cfg(target_endian = "little")]
+    fn a_link_is_read_whole() {
+        let link = Link::read(payload(NEW_LINK)).unwrap();
+        let expected = Link {
+            index: 7,
+            name: "mv0".to_owned(),
+            admin_up: true,
+            running: true,
+            noarp: false,
+            loopback: false,
+            multicast: true,
+            mtu: 1500,
+            mac: Some([0, 0, 0x5e, 0, 1, 51]),
+            kind: "macvlan".to_owned(),
+            base: Some(2),
+        };
+        assert_eq!(link, expected);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..120)) {
+            let _ = Link::read(&bytes);
+            let _ = Addr::read(&bytes);
+        }
+
+        /// Real messages with some octets changed, so that the reader gets further in.
+        #[test]
+        fn damaged_messages_are_read_or_refused(
+            link in any::<bool>(),
+            damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
+            cut in any::<prop::sample::Index>(),
+        ) {
+            let mut bytes = if link { NEW_LINK } else { NEW_ADDRESS }.to_vec();
+            for (at, value) in damage {
+                let at = at.index(bytes.len());
+                bytes[at] = value;
+            }
+            bytes.truncate(cut.index(bytes.len()) + 1);
+            for message in messages(&bytes) {
+                let _ = Link::read(message.payload);
+                let _ = Addr::read(message.payload);
+            }
+        }
+    }
+}

@@ -39,10 +39,7 @@ impl DecodeError {
 pub fn body(frame: &Frame<'_>) -> Result<Body, DecodeError> {
     let kind = Type::from_byte(frame.head.kind).map_err(|_| DecodeError::Malformed)?;
     let network_order = frame.head.flags & FLAG_NETWORK_ORDER != 0;
-    let mut reader = Reader {
-        octets: frame.payload,
-        network_order,
-    };
+    let mut reader = Reader { octets: frame.payload, network_order };
     // An empty name is the default context: net-snmp's own library flags it so.
     if frame.head.flags & FLAG_CONTEXT != 0 && !reader.octet_string()?.is_empty() {
         return Err(DecodeError::Context);
@@ -52,22 +49,14 @@ pub fn body(frame: &Frame<'_>) -> Result<Body, DecodeError> {
         Type::GetNext => Body::GetNext(reader.ranges()?),
         Type::GetBulk => {
             let (non_repeaters, max_repetitions) = (reader.u16()?, reader.u16()?);
-            Body::GetBulk {
-                non_repeaters,
-                max_repetitions,
-                ranges: reader.ranges()?,
-            }
+            Body::GetBulk { non_repeaters, max_repetitions, ranges: reader.ranges()? }
         }
         Type::TestSet => Body::TestSet(reader.var_binds()?),
         Type::CommitSet => Body::CommitSet,
         Type::UndoSet => Body::UndoSet,
         Type::CleanupSet => Body::CleanupSet,
         Type::Close => Body::Close(reader.u8()?),
-        Type::Response => Body::Response {
-            sys_uptime: reader.u32()?,
-            error: reader.u16()?,
-            index: reader.u16()?,
-        },
+        Type::Response => Body::Response { sys_uptime: reader.u32()?, error: reader.u16()?, index: reader.u16()? },
         _ => return Err(DecodeError::Malformed),
     })
 }
@@ -80,10 +69,7 @@ pub(crate) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn chunk<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
-        let (chunk, rest) = self
-            .octets
-            .split_first_chunk::<N>()
-            .ok_or(DecodeError::Malformed)?;
+        let (chunk, rest) = self.octets.split_first_chunk::<N>().ok_or(DecodeError::Malformed)?;
         self.octets = rest;
         Ok(*chunk)
     }
@@ -94,41 +80,24 @@ impl<'a> Reader<'a> {
 
     fn u16(&mut self) -> Result<u16, DecodeError> {
         let octets = self.chunk()?;
-        Ok(if self.network_order {
-            u16::from_be_bytes(octets)
-        } else {
-            u16::from_le_bytes(octets)
-        })
+        Ok(if self.network_order { u16::from_be_bytes(octets) } else { u16::from_le_bytes(octets) })
     }
 
     fn u32(&mut self) -> Result<u32, DecodeError> {
         let octets = self.chunk()?;
-        Ok(if self.network_order {
-            u32::from_be_bytes(octets)
-        } else {
-            u32::from_le_bytes(octets)
-        })
+        Ok(if self.network_order { u32::from_be_bytes(octets) } else { u32::from_le_bytes(octets) })
     }
 
     fn u64(&mut self) -> Result<u64, DecodeError> {
         let octets = self.chunk()?;
-        Ok(if self.network_order {
-            u64::from_be_bytes(octets)
-        } else {
-            u64::from_le_bytes(octets)
-        })
+        Ok(if self.network_order { u64::from_be_bytes(octets) } else { u64::from_le_bytes(octets) })
     }
 
     /// RFC 2741 section 5.3: length, octets, padding to a multiple of 4.
     fn octet_string(&mut self) -> Result<&'a [u8], DecodeError> {
         let length = usize::try_from(self.u32()?).map_err(|_| DecodeError::Malformed)?;
-        let padded = length
-            .checked_next_multiple_of(4)
-            .ok_or(DecodeError::Malformed)?;
-        let (octets, rest) = self
-            .octets
-            .split_at_checked(padded)
-            .ok_or(DecodeError::Malformed)?;
+        let padded = length.checked_next_multiple_of(4).ok_or(DecodeError::Malformed)?;
+        let (octets, rest) = self.octets.split_at_checked(padded).ok_or(DecodeError::Malformed)?;
         self.octets = rest;
         octets.get(..length).ok_or(DecodeError::Malformed)
     }
@@ -154,11 +123,7 @@ impl<'a> Reader<'a> {
         self.list(|reader| {
             let (start, include) = reader.object_id()?;
             let (end, _) = reader.object_id()?;
-            Ok(SearchRange {
-                start,
-                include,
-                end,
-            })
+            Ok(SearchRange { start, include, end })
         })
     }
 
@@ -166,10 +131,7 @@ impl<'a> Reader<'a> {
         self.list(Self::var_bind)
     }
 
-    fn list<T>(
-        &mut self,
-        mut item: impl FnMut(&mut Self) -> Result<T, DecodeError>,
-    ) -> Result<Vec<T>, DecodeError> {
+    fn list<T>(&mut self, mut item: impl FnMut(&mut Self) -> Result<T, DecodeError>) -> Result<Vec<T>, DecodeError> {
         let mut items = Vec::new();
         while !self.octets.is_empty() {
             if items.len() == MAX_BINDS {

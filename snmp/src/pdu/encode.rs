@@ -1,9 +1,7 @@
 //! PDUs to bytes, appended to a buffer. A PDU that cannot be written leaves the buffer as it was.
 
 use agentx::encodings::ID;
-use agentx::pdu::{
-    AddAgentCaps, Close, CloseReason, Header, Open, Ping, Register, Type, Unregister,
-};
+use agentx::pdu::{AddAgentCaps, Close, CloseReason, Header, Open, Ping, Register, Type, Unregister};
 
 use super::{FLAG_NETWORK_ORDER, HEADER_LEN, Head};
 use crate::oid::{MAX_SUB_IDS, Oid};
@@ -40,13 +38,7 @@ fn id(oid: &Oid) -> Result<ID, TooLong> {
 }
 
 /// Open (RFC 2741 section 6.2.1); `timeout` in seconds, 0 for the master's default.
-pub fn open(
-    out: &mut Vec<u8>,
-    packet: u32,
-    timeout: u8,
-    agent: &Oid,
-    description: &str,
-) -> Result<(), TooLong> {
+pub fn open(out: &mut Vec<u8>, packet: u32, timeout: u8, agent: &Oid, description: &str) -> Result<(), TooLong> {
     let mut pdu = Open::new(id(agent)?, description);
     pdu.header = header(Type::Open, 0, packet);
     pdu.timeout = std::time::Duration::from_secs(timeout.into());
@@ -63,13 +55,7 @@ pub fn close(out: &mut Vec<u8>, session: u32, packet: u32) -> Result<(), TooLong
 }
 
 /// Register (RFC 2741 section 6.2.3) of a whole subtree.
-pub fn register(
-    out: &mut Vec<u8>,
-    session: u32,
-    packet: u32,
-    subtree: &Oid,
-    priority: u8,
-) -> Result<(), TooLong> {
+pub fn register(out: &mut Vec<u8>, session: u32, packet: u32, subtree: &Oid, priority: u8) -> Result<(), TooLong> {
     let mut pdu = Register::new(id(subtree)?);
     pdu.header = header(Type::Register, session, packet);
     pdu.priority = priority;
@@ -78,13 +64,7 @@ pub fn register(
 }
 
 /// Unregister (RFC 2741 section 6.2.4) of what [`register`] registered.
-pub fn unregister(
-    out: &mut Vec<u8>,
-    session: u32,
-    packet: u32,
-    subtree: &Oid,
-    priority: u8,
-) -> Result<(), TooLong> {
+pub fn unregister(out: &mut Vec<u8>, session: u32, packet: u32, subtree: &Oid, priority: u8) -> Result<(), TooLong> {
     let mut pdu = Unregister::new(id(subtree)?, priority);
     pdu.header = header(Type::Unregister, session, packet);
     out.extend(pdu.to_bytes()?);

@@ -59,18 +59,9 @@ pub fn next(input: &[u8]) -> Result<Option<Frame<'_>>, FramingError> {
     if length % 4 != 0 {
         return Err(FramingError::Unaligned(length));
     }
-    let payload = usize::try_from(length)
-        .ok()
-        .filter(|length| *length <= MAX_PAYLOAD)
-        .ok_or(FramingError::TooLong(length))?;
-    let head = Head {
-        kind: *kind,
-        flags: *flags,
-        session,
-        transaction,
-        packet,
-        payload,
-    };
+    let payload =
+        usize::try_from(length).ok().filter(|length| *length <= MAX_PAYLOAD).ok_or(FramingError::TooLong(length))?;
+    let head = Head { kind: *kind, flags: *flags, session, transaction, packet, payload };
     Ok(rest.get(..payload).map(|payload| Frame { head, payload }))
 }
 
@@ -80,20 +71,13 @@ mod tests {
 
     #[test]
     fn a_frame_is_cut_at_its_length_whatever_the_byte_order() {
-        let big = [
-            1, 13, 0x10, 0, 0, 0, 0, 7, 0, 0, 0, 8, 0, 0, 0, 9, 0, 0, 0, 4, 1, 2, 3, 4, 99,
-        ];
-        let little = [
-            1, 13, 0, 0, 7, 0, 0, 0, 8, 0, 0, 0, 9, 0, 0, 0, 4, 0, 0, 0, 1, 2, 3, 4, 99,
-        ];
+        let big = [1, 13, 0x10, 0, 0, 0, 0, 7, 0, 0, 0, 8, 0, 0, 0, 9, 0, 0, 0, 4, 1, 2, 3, 4, 99];
+        let little = [1, 13, 0, 0, 7, 0, 0, 0, 8, 0, 0, 0, 9, 0, 0, 0, 4, 0, 0, 0, 1, 2, 3, 4, 99];
         for bytes in [big, little] {
             let frame = next(&bytes).unwrap().unwrap();
             assert_eq!(frame.payload, [1, 2, 3, 4]);
             let head = frame.head;
-            assert_eq!(
-                (head.kind, head.session, head.transaction, head.packet),
-                (13, 7, 8, 9)
-            );
+            assert_eq!((head.kind, head.session, head.transaction, head.packet), (13, 7, 8, 9));
             assert_eq!(next(&bytes[..23]), Ok(None));
         }
     }

@@ -12,16 +12,8 @@ const MAX_ANSWER: usize = 64 * 1024;
 const MAX_BULK_BINDS: usize = 1024;
 
 /// Answers a Get; returns the number of bindings.
-pub(super) fn get<T: 'static>(
-    mib: &Mib<T>,
-    data: &T,
-    head: &Head,
-    ranges: &[SearchRange],
-    out: &mut Vec<u8>,
-) -> usize {
-    each(head, ranges, out, |range, answer| {
-        bind(answer, range.start.as_slice(), &mib.get(data, &range.start))
-    })
+pub(super) fn get<T: 'static>(mib: &Mib<T>, data: &T, head: &Head, ranges: &[SearchRange], out: &mut Vec<u8>) -> usize {
+    each(head, ranges, out, |range, answer| bind(answer, range.start.as_slice(), &mib.get(data, &range.start)))
 }
 
 /// Answers a GetNext; returns the number of bindings.

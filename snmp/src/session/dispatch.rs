@@ -30,9 +30,7 @@ impl Session {
         self.inbox.skip(length);
         self.heard = now;
         match body {
-            Ok(Body::Response {
-                sys_uptime, error, ..
-            }) => {
+            Ok(Body::Response { sys_uptime, error, .. }) => {
                 self.answered(&head, sys_uptime, error, now);
             }
             Ok(Body::Close(reason)) => self.lose(now, Lost::ClosedByMaster(reason)),
@@ -55,11 +53,7 @@ impl Session {
         let outcome = match request {
             Body::Get(ranges) => Err(answer::get(mib, data, head, &ranges, out)),
             Body::GetNext(ranges) => Err(answer::get_next(mib, data, head, &ranges, out)),
-            Body::GetBulk {
-                non_repeaters,
-                max_repetitions,
-                ranges,
-            } => {
+            Body::GetBulk { non_repeaters, max_repetitions, ranges } => {
                 let repetitions = (non_repeaters, max_repetitions);
                 Err(answer::get_bulk(mib, data, head, repetitions, ranges, out))
             }
@@ -84,19 +78,12 @@ impl Session {
 
     /// The master has answered a PDU of ours.
     fn answered(&mut self, head: &Head, sys_uptime: u32, error: u16, now: Duration) {
-        let Some(at) = self
-            .pending
-            .iter()
-            .position(|pending| pending.packet == head.packet)
-        else {
+        let Some(at) = self.pending.iter().position(|pending| pending.packet == head.packet) else {
             self.stats.bad_pdus += 1;
             return;
         };
         let what = self.pending.remove(at).what;
-        self.up_time = Some(UpTime {
-            ticks: sys_uptime,
-            at: now,
-        });
+        self.up_time = Some(UpTime { ticks: sys_uptime, at: now });
         if std::mem::take(&mut self.unresponsive) {
             self.tell(Event::Responsive);
         }

@@ -26,10 +26,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 impl Session {
     /// Notices a master that does not answer or does not read.
     pub(super) fn watch_master(&mut self, now: Duration) {
-        let waited = self
-            .pending
-            .first()
-            .map(|oldest| now.saturating_sub(oldest.at));
+        let waited = self.pending.first().map(|oldest| now.saturating_sub(oldest.at));
         let stuck = self.stuck_since.map(|since| now.saturating_sub(since));
         if stuck.is_some_and(|stuck| stuck >= STUCK_LIMIT) {
             self.lose(now, Lost::Stuck);
@@ -73,11 +70,7 @@ impl Session {
         if self.last_lost.replace(why) != Some(why) {
             self.tell(Event::Lost(why));
         }
-        let longest = if matches!(why, Lost::OpenRefused(_)) {
-            REFUSED_PAUSE
-        } else {
-            AWAY_PAUSE
-        };
+        let longest = if matches!(why, Lost::OpenRefused(_)) { REFUSED_PAUSE } else { AWAY_PAUSE };
         self.retry_after(now, longest);
     }
 
@@ -85,9 +78,7 @@ impl Session {
     pub(super) fn retry_after(&mut self, now: Duration, longest: Duration) {
         let pause = match self.failures {
             0 => Duration::ZERO,
-            n => FIRST_PAUSE
-                .saturating_mul(1 << (n - 1).min(16))
-                .min(longest),
+            n => FIRST_PAUSE.saturating_mul(1 << (n - 1).min(16)).min(longest),
         };
         self.failures = self.failures.saturating_add(1);
         self.state = State::Away(now + self.jitter(pause));

@@ -247,12 +247,7 @@ impl Session {
         self.heard = now;
         self.state = State::Opening;
         let packet = self.expect(Ask::Open, now);
-        let Config {
-            id,
-            description,
-            timeout,
-            ..
-        } = &self.config;
+        let Config { id, description, timeout, .. } = &self.config;
         if encode::open(&mut self.output, packet, *timeout, id, description).is_err() {
             // An identifier or a text too long for AgentX is worth no session; none is better.
             let _ = encode::open(&mut self.output, packet, *timeout, &Oid::default(), "");
@@ -313,13 +308,7 @@ impl Session {
 
     /// Handles up to `max_pdus` PDUs received, and sends what is due; returns whether more can be done
     /// at once. It stops short while the peer does not read its answers.
-    pub fn serve<T: 'static>(
-        &mut self,
-        mib: &Mib<T>,
-        data: &mut T,
-        now: Duration,
-        max_pdus: usize,
-    ) -> bool {
+    pub fn serve<T: 'static>(&mut self, mib: &Mib<T>, data: &mut T, now: Duration, max_pdus: usize) -> bool {
         for _ in 0..max_pdus {
             if self.output().len() >= OUTPUT_FULL {
                 self.stuck_since.get_or_insert(now);
@@ -352,9 +341,7 @@ impl Session {
         if let State::Open(session) = self.state {
             self.register_due(session, now);
             self.send_notifications(session, now);
-            if self.pending.is_empty()
-                && now >= self.heard.saturating_add(self.config.ping_interval)
-            {
+            if self.pending.is_empty() && now >= self.heard.saturating_add(self.config.ping_interval) {
                 let packet = self.expect(Ask::Ping, now);
                 let _ = encode::ping(&mut self.output, session, packet);
             }
@@ -366,11 +353,7 @@ impl Session {
     /// yes; `None`: only after I/O.
     pub fn deadline(&self) -> Option<Duration> {
         let oldest = self.pending.first().map(|pending| pending.at);
-        let patience = if self.unresponsive {
-            self.config.silence_limit
-        } else {
-            self.config.reply_timeout
-        };
+        let patience = if self.unresponsive { self.config.silence_limit } else { self.config.reply_timeout };
         let state = match self.state {
             State::Away(not_before) => Some(not_before),
             State::Connecting(since) => Some(since.saturating_add(CONNECT_LIMIT)),
@@ -385,14 +368,9 @@ impl Session {
             State::Open(_) => self.registry.next_retry(),
             _ => None,
         };
-        let stuck = self
-            .stuck_since
-            .map(|since| since.saturating_add(STUCK_LIMIT));
+        let stuck = self.stuck_since.map(|since| since.saturating_add(STUCK_LIMIT));
         let close_by = self.close_by.filter(|_| self.state != State::Closed);
-        [state, registering, stuck, close_by]
-            .into_iter()
-            .flatten()
-            .min()
+        [state, registering, stuck, close_by].into_iter().flatten().min()
     }
 
     /// Queues a notification of an event that happened at `now`.
@@ -424,8 +402,7 @@ impl Session {
                 let packet = self.expect(Ask::Unregistration, now);
                 let _ = encode::unregister(&mut self.output, session, packet, &subtree, priority);
             }
-            self.pending
-                .retain(|pending| !matches!(pending.what, Ask::Registration(_)));
+            self.pending.retain(|pending| !matches!(pending.what, Ask::Registration(_)));
             self.register_due(session, now);
         }
     }
@@ -474,11 +451,7 @@ impl Session {
     /// A number for a PDU of ours, whose answer will be about `what`.
     fn expect(&mut self, what: Ask, at: Duration) -> u32 {
         self.next_packet = self.next_packet.wrapping_add(1);
-        self.pending.push(Pending {
-            packet: self.next_packet,
-            what,
-            at,
-        });
+        self.pending.push(Pending { packet: self.next_packet, what, at });
         self.next_packet
     }
 
@@ -486,9 +459,7 @@ impl Session {
         // A hung master has a window full already; more would only be repeated to its successor.
         while !self.unresponsive && self.queue.can_send() && self.output().len() < OUTPUT_FULL {
             let packet = self.next_packet.wrapping_add(1);
-            let sent = self
-                .queue
-                .send_next(&mut self.output, session, packet, self.up_time);
+            let sent = self.queue.send_next(&mut self.output, session, packet, self.up_time);
             match sent {
                 Sent::Nothing => return,
                 Sent::First(number) => {

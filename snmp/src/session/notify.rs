@@ -53,10 +53,7 @@ impl UpTime {
             Some(later) => self.ticks.wrapping_add(ticks(later)),
             None => {
                 let earlier = (self.at - when).as_millis() / 10;
-                u32::try_from(earlier)
-                    .ok()
-                    .and_then(|e| self.ticks.checked_sub(e))
-                    .unwrap_or(0)
+                u32::try_from(earlier).ok().and_then(|e| self.ticks.checked_sub(e)).unwrap_or(0)
             }
         }
     }
@@ -103,12 +100,7 @@ pub(super) struct Queue {
 
 impl Queue {
     pub(super) fn new(capacity: usize) -> Self {
-        Queue {
-            capacity: capacity.max(WINDOW + 1),
-            queued: VecDeque::new(),
-            sent: 0,
-            next_number: 0,
-        }
+        Queue { capacity: capacity.max(WINDOW + 1), queued: VecDeque::new(), sent: 0, next_number: 0 }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -128,13 +120,7 @@ impl Queue {
         let number = self.next_number;
         self.next_number += 1;
         let progress = Progress::Waiting;
-        self.queued.push_back(Queued {
-            number,
-            at,
-            notification,
-            progress,
-            again: false,
-        });
+        self.queued.push_back(Queued { number, at, notification, progress, again: false });
         full
     }
 
@@ -144,13 +130,7 @@ impl Queue {
     }
 
     /// Writes the next notification's PDU to `out`.
-    pub(super) fn send_next(
-        &mut self,
-        out: &mut Vec<u8>,
-        session: u32,
-        packet: u32,
-        up_time: Option<UpTime>,
-    ) -> Sent {
+    pub(super) fn send_next(&mut self, out: &mut Vec<u8>, session: u32, packet: u32, up_time: Option<UpTime>) -> Sent {
         if !self.can_send() {
             return Sent::Nothing;
         }
@@ -159,33 +139,19 @@ impl Queue {
         };
         if queued.write(out, session, packet, up_time).is_err() {
             let gone = self.queued.remove(self.sent);
-            return gone.map_or(Sent::Nothing, |gone| {
-                Sent::Unsendable(gone.notification.trap)
-            });
+            return gone.map_or(Sent::Nothing, |gone| Sent::Unsendable(gone.notification.trap));
         }
         queued.progress = Progress::Sent;
         self.sent += 1;
-        if queued.again {
-            Sent::Again(queued.number)
-        } else {
-            Sent::First(queued.number)
-        }
+        if queued.again { Sent::Again(queued.number) } else { Sent::First(queued.number) }
     }
 
     /// The master has answered notification `number`. Returns its identity.
     pub(super) fn answered(&mut self, number: u64) -> Option<Oid> {
-        let queued = self
-            .queued
-            .iter_mut()
-            .take(self.sent)
-            .find(|q| q.number == number)?;
+        let queued = self.queued.iter_mut().take(self.sent).find(|q| q.number == number)?;
         queued.progress = Progress::Done;
         let trap = queued.notification.trap.clone();
-        while self
-            .queued
-            .front()
-            .is_some_and(|q| q.progress == Progress::Done)
-        {
+        while self.queued.front().is_some_and(|q| q.progress == Progress::Done) {
             self.queued.pop_front();
             self.sent = self.sent.saturating_sub(1);
         }
@@ -194,8 +160,7 @@ impl Queue {
 
     /// The connection is lost: what was sent and not acknowledged is to be sent again.
     pub(super) fn rewind(&mut self) {
-        self.queued
-            .retain(|queued| queued.progress != Progress::Done);
+        self.queued.retain(|queued| queued.progress != Progress::Done);
         for queued in self.queued.iter_mut().take(self.sent) {
             queued.again |= queued.progress == Progress::Sent;
             queued.progress = Progress::Waiting;
@@ -205,23 +170,10 @@ impl Queue {
 }
 
 impl Queued {
-    fn write(
-        &self,
-        out: &mut Vec<u8>,
-        session: u32,
-        packet: u32,
-        up_time: Option<UpTime>,
-    ) -> Result<(), TooLong> {
-        let up_time =
-            up_time.map(|up_time| VarBind::new(SYS_UP_TIME, Value::TimeTicks(up_time.at(self.at))));
-        let trap = VarBind::new(
-            SNMP_TRAP_OID,
-            Value::ObjectId(self.notification.trap.clone()),
-        );
-        let binds = up_time
-            .iter()
-            .chain([&trap])
-            .chain(&self.notification.binds);
+    fn write(&self, out: &mut Vec<u8>, session: u32, packet: u32, up_time: Option<UpTime>) -> Result<(), TooLong> {
+        let up_time = up_time.map(|up_time| VarBind::new(SYS_UP_TIME, Value::TimeTicks(up_time.at(self.at))));
+        let trap = VarBind::new(SNMP_TRAP_OID, Value::ObjectId(self.notification.trap.clone()));
+        let binds = up_time.iter().chain([&trap]).chain(&self.notification.binds);
         encode::notify(out, session, packet, binds)
     }
 }
@@ -233,10 +185,7 @@ mod tests {
     fn queue(capacity: usize, count: u32) -> Queue {
         let mut queue = Queue::new(capacity);
         for id in 0..count {
-            let notification = Notification {
-                trap: Oid::new(&[1, 3, id]),
-                binds: Vec::new(),
-            };
+            let notification = Notification { trap: Oid::new(&[1, 3, id]), binds: Vec::new() };
             queue.push(notification, Duration::ZERO);
         }
         queue
@@ -245,8 +194,7 @@ mod tests {
     fn send_all(queue: &mut Queue) -> Vec<u64> {
         let mut numbers = Vec::new();
         let mut out = Vec::new();
-        while let Sent::First(number) | Sent::Again(number) = queue.send_next(&mut out, 1, 1, None)
-        {
+        while let Sent::First(number) | Sent::Again(number) = queue.send_next(&mut out, 1, 1, None) {
             numbers.push(number);
         }
         numbers
@@ -276,10 +224,7 @@ mod tests {
     fn a_full_queue_drops_the_oldest_that_is_not_under_way() {
         let mut queue = queue(20, 20);
         send_all(&mut queue);
-        let late = Notification {
-            trap: Oid::new(&[9]),
-            binds: Vec::new(),
-        };
+        let late = Notification { trap: Oid::new(&[9]), binds: Vec::new() };
         assert!(queue.push(late, Duration::ZERO));
         for number in 0..16 {
             assert!(queue.answered(number).is_some());
@@ -289,22 +234,12 @@ mod tests {
 
     #[test]
     fn sys_up_time_is_that_of_the_event() {
-        let now = UpTime {
-            ticks: 500,
-            at: Duration::from_secs(100),
-        };
+        let now = UpTime { ticks: 500, at: Duration::from_secs(100) };
         assert_eq!(now.at(Duration::from_secs(100)), 500);
         assert_eq!(now.at(Duration::from_millis(98_500)), 350);
         assert_eq!(now.at(Duration::from_millis(100_020)), 502);
-        assert_eq!(
-            now.at(Duration::from_secs(1)),
-            0,
-            "before the master started"
-        );
-        let wrapping = UpTime {
-            ticks: u32::MAX,
-            at: Duration::ZERO,
-        };
+        assert_eq!(now.at(Duration::from_secs(1)), 0, "before the master started");
+        let wrapping = UpTime { ticks: u32::MAX, at: Duration::ZERO };
         assert_eq!(wrapping.at(Duration::from_millis(20)), 1);
     }
 }

@@ -35,13 +35,7 @@ impl Transactions {
         self.open.clear();
     }
 
-    pub(super) fn test<T: 'static>(
-        &mut self,
-        mib: &Mib<T>,
-        data: &T,
-        id: u32,
-        binds: Vec<VarBind>,
-    ) -> Outcome {
+    pub(super) fn test<T: 'static>(&mut self, mib: &Mib<T>, data: &T, id: u32, binds: Vec<VarBind>) -> Outcome {
         self.cleanup(id);
         for (at, bind) in binds.iter().enumerate() {
             if let Err(refused) = mib.test(data, &bind.name, &bind.value) {
@@ -51,11 +45,7 @@ impl Transactions {
         if self.open.len() == MAX_TRANSACTIONS {
             self.open.remove(0);
         }
-        self.open.push(Transaction {
-            id,
-            binds,
-            undo: Vec::new(),
-        });
+        self.open.push(Transaction { id, binds, undo: Vec::new() });
         DONE
     }
 

@@ -29,15 +29,8 @@ enum Standing {
 
 impl Registry {
     pub(super) fn new(capabilities: usize, wanted: Vec<Registration>) -> Self {
-        let wanted = wanted
-            .into_iter()
-            .map(|wanted| (wanted, Standing::Unasked))
-            .collect();
-        Registry {
-            capabilities,
-            capabilities_asked: false,
-            wanted,
-        }
+        let wanted = wanted.into_iter().map(|wanted| (wanted, Standing::Unasked)).collect();
+        Registry { capabilities, capabilities_asked: false, wanted }
     }
 
     /// Nothing is known to a new master.
@@ -49,21 +42,14 @@ impl Registry {
     }
 
     /// Wants these subtrees; returns those registered or asked for that are not wanted any more.
-    pub(super) fn replace(
-        &mut self,
-        wanted: Vec<Registration>,
-        now: Duration,
-    ) -> Vec<Registration> {
+    pub(super) fn replace(&mut self, wanted: Vec<Registration>, now: Duration) -> Vec<Registration> {
         let former = std::mem::take(&mut self.wanted);
         self.wanted = wanted
             .into_iter()
             .map(|wanted| {
                 let standing = match former.iter().find(|(former, _)| *former == wanted) {
                     // The answer will come under a place in the former list: ask again.
-                    Some((_, Standing::Asked { refusals })) => Standing::Refused {
-                        refusals: *refusals,
-                        again: now,
-                    },
+                    Some((_, Standing::Asked { refusals })) => Standing::Refused { refusals: *refusals, again: now },
                     Some((_, standing)) => *standing,
                     None => Standing::Unasked,
                 };
@@ -147,13 +133,8 @@ impl Session {
                 Standing::Asked { refusals } => *refusals,
                 _ => 0,
             };
-            let pause = FIRST_RETRY
-                .saturating_mul(1 << refusals.min(16))
-                .min(LONGEST_RETRY);
-            *standing = Standing::Refused {
-                refusals: refusals.saturating_add(1),
-                again: now + pause,
-            };
+            let pause = FIRST_RETRY.saturating_mul(1 << refusals.min(16)).min(LONGEST_RETRY);
+            *standing = Standing::Refused { refusals: refusals.saturating_add(1), again: now + pause };
             if refusals == 0 {
                 let what = Refused::Registration(wanted.subtree.clone());
                 self.tell(Event::Refused { what, error });

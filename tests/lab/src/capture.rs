@@ -46,20 +46,12 @@ impl Capture {
         let socket = bridge.enter(open);
         let (records, known, ending) = (heard.clone(), ports.clone(), stop.clone());
         let thread = std::thread::spawn(move || run(&socket, &known, &records, &ending));
-        Self {
-            heard,
-            ports,
-            stop,
-            thread: Some(thread),
-        }
+        Self { heard, ports, stop, thread: Some(thread) }
     }
 
     /// Takes what comes in by the interface `port` for what `router` says.
     pub fn watch(&self, port: usize, router: usize) {
-        self.ports
-            .lock()
-            .expect("not poisoned")
-            .insert(port, router);
+        self.ports.lock().expect("not poisoned").insert(port, router);
     }
 
     /// All frames so far, in order of arrival.
@@ -75,9 +67,7 @@ impl Capture {
     /// The adverts that `router` sent for `vrid` at or after `since`.
     pub fn adverts(&self, router: usize, vrid: u8, since: Stamp) -> Vec<(Stamp, Advert)> {
         let heard = self.heard();
-        let recent = heard
-            .iter()
-            .filter(|heard| heard.at >= since && heard.from == router);
+        let recent = heard.iter().filter(|heard| heard.at >= since && heard.from == router);
         recent
             .filter_map(|heard| match &heard.frame {
                 Frame::Vrrp(advert) if advert.vrid == vrid => Some((heard.at, advert.clone())),
@@ -88,20 +78,13 @@ impl Capture {
 
     /// Time of the last advert of `router` for `vrid` in which it claims to be master.
     pub fn last_advert(&self, router: usize, vrid: u8) -> Option<Stamp> {
-        self.heard()
-            .iter()
-            .rev()
-            .find(|heard| heard.claims(router, vrid))
-            .map(|heard| heard.at)
+        self.heard().iter().rev().find(|heard| heard.claims(router, vrid)).map(|heard| heard.at)
     }
 
     /// Time of the first advert of `router` for `vrid` at or after `since` that claims mastership.
     pub fn first_advert(&self, router: usize, vrid: u8, since: Stamp) -> Option<Stamp> {
         let heard = self.heard();
-        heard
-            .iter()
-            .find(|heard| heard.at >= since && heard.claims(router, vrid))
-            .map(|h| h.at)
+        heard.iter().find(|heard| heard.at >= since && heard.claims(router, vrid)).map(|h| h.at)
     }
 
     /// Waits for [`Capture::first_advert`].
@@ -126,11 +109,7 @@ impl Capture {
     /// For each VRID that `router` advertised between two times: the times of its adverts.
     pub fn schedule(&self, router: usize, from: Stamp, to: Stamp) -> HashMap<u8, Vec<Stamp>> {
         let mut schedule: HashMap<u8, Vec<Stamp>> = HashMap::new();
-        for heard in self
-            .heard()
-            .iter()
-            .filter(|heard| heard.at >= from && heard.at <= to)
-        {
+        for heard in self.heard().iter().filter(|heard| heard.at >= from && heard.at <= to) {
             if let Frame::Vrrp(advert) = &heard.frame {
                 if heard.from == router {
                     schedule.entry(advert.vrid).or_default().push(heard.at);
@@ -165,12 +144,7 @@ const ALL: u16 = 0x0003_u16.to_be();
 const BUFFER: usize = 64 << 20;
 
 fn open() -> Socket {
-    let socket = Socket::new(
-        Domain::PACKET,
-        Type::RAW,
-        Some(Protocol::from(i32::from(ALL))),
-    )
-    .expect("a packet socket");
+    let socket = Socket::new(Domain::PACKET, Type::RAW, Some(Protocol::from(i32::from(ALL)))).expect("a packet socket");
     // Not what leaves the bridge again: `ld type; jeq OUTGOING drop; accept`.
     socket
         .attach_filter(&[
@@ -182,26 +156,18 @@ fn open() -> Socket {
         .expect("a filter");
     setsockopt(&socket, sockopt::ReceiveTimestampns, &true).expect("time stamps");
     setsockopt(&socket, sockopt::RcvBufForce, &BUFFER).expect("root may size its buffers");
-    socket
-        .set_read_timeout(Some(Duration::from_millis(50)))
-        .expect("a timeout");
+    socket.set_read_timeout(Some(Duration::from_millis(50))).expect("a timeout");
     socket
 }
 
-fn run(
-    socket: &Socket,
-    ports: &Mutex<HashMap<usize, usize>>,
-    records: &Mutex<Vec<Heard>>,
-    ending: &AtomicBool,
-) {
+fn run(socket: &Socket, ports: &Mutex<HashMap<usize, usize>>, records: &Mutex<Vec<Heard>>, ending: &AtomicBool) {
     let mut buffer = vec![0_u8; 65536];
     let mut control = cmsg_space!(TimeSpec);
     while !ending.load(Ordering::Relaxed) {
         let mut slices = [IoSliceMut::new(&mut buffer)];
         let descriptor = socket.as_raw_fd();
         let flags = MsgFlags::empty();
-        let Ok(message) = recvmsg::<LinkAddr>(descriptor, &mut slices, Some(&mut control), flags)
-        else {
+        let Ok(message) = recvmsg::<LinkAddr>(descriptor, &mut slices, Some(&mut control), flags) else {
             continue; // Timeout.
         };
         let at = message.cmsgs().ok().and_then(|mut all| {
@@ -211,16 +177,11 @@ fn run(
             })
         });
         let ports = ports.lock().expect("not poisoned");
-        let from = message
-            .address
-            .and_then(|address| ports.get(&address.ifindex()).copied());
+        let from = message.address.and_then(|address| ports.get(&address.ifindex()).copied());
         let length = message.bytes;
         let frame = parse(&buffer[..length]);
         if let (Some(at), Some(from), Some(frame)) = (at, from, frame) {
-            records
-                .lock()
-                .expect("not poisoned")
-                .push(Heard { at, from, frame });
+            records.lock().expect("not poisoned").push(Heard { at, from, frame });
         }
     }
 }

@@ -25,25 +25,17 @@ pub const VRID: u8 = 51;
 /// The second member of [`Protocol::SyncGroup`].
 pub const SECOND_VRID: u8 = 52;
 /// The password of [`Protocol::V2Pass`].
-pub const PASSWORD: &str = "k33p4l1v";
+pub const PASSWORD: &[u8; 8] = b"k33p4l1v";
 
 impl Protocol {
     /// 2 or 3.
     pub fn version(self) -> u8 {
-        if matches!(self, Self::V2 | Self::V2Pass) {
-            2
-        } else {
-            3
-        }
+        if matches!(self, Self::V2 | Self::V2Pass) { 2 } else { 3 }
     }
 
     /// The advertisement interval of its configuration.
     pub fn interval(self) -> Duration {
-        if self.version() == 2 {
-            Duration::from_secs(1)
-        } else {
-            Duration::from_millis(100)
-        }
+        if self.version() == 2 { Duration::from_secs(1) } else { Duration::from_millis(100) }
     }
 
     /// Skew_Time of a backup of this priority (RFC 3768 section 6.1, RFC 9568 section 6.1).
@@ -58,11 +50,7 @@ impl Protocol {
 
     /// The virtual routers of its configuration.
     pub fn vrids(self) -> &'static [u8] {
-        if self == Self::SyncGroup {
-            &[VRID, SECOND_VRID]
-        } else {
-            &[VRID]
-        }
+        if self == Self::SyncGroup { &[VRID, SECOND_VRID] } else { &[VRID] }
     }
 
     /// The virtual addresses of a virtual router.
@@ -71,17 +59,12 @@ impl Protocol {
             Self::V3Ip6 => vec![format!("fe80::9:{vrid}"), format!("fd09::9:{vrid}")],
             _ => vec![format!("10.9.0.{vrid}"), format!("10.99.0.{vrid}")],
         };
-        text.iter()
-            .map(|address| address.parse().expect("an address"))
-            .collect()
+        text.iter().map(|address| address.parse().expect("an address")).collect()
     }
 
     /// All virtual addresses of its configuration.
     pub fn all_vips(self) -> Vec<IpAddr> {
-        self.vrids()
-            .iter()
-            .flat_map(|&vrid| self.vips(vrid))
-            .collect()
+        self.vrids().iter().flat_map(|&vrid| self.vips(vrid)).collect()
     }
 
     /// Its keepalived.conf; `extra` lines go into each instance.
@@ -105,7 +88,8 @@ impl Protocol {
         let vips: Vec<String> = self.vips(vrid).iter().map(IpAddr::to_string).collect();
         let authentication = match self {
             Self::V2Pass => {
-                format!("  authentication {{\n    auth_type PASS\n    auth_pass {PASSWORD}\n  }}\n")
+                let password = String::from_utf8_lossy(PASSWORD);
+                format!("  authentication {{\n    auth_type PASS\n    auth_pass {password}\n  }}\n")
             }
             _ => String::new(),
         };
@@ -123,9 +107,7 @@ impl Protocol {
 pub fn many(instances: u8, addresses: usize, priority: u8, interval: Duration) -> String {
     let mut text = format!("global_defs {{\n  router_id many{priority}\n  enable_traps\n}}\n");
     for vrid in 1..=instances {
-        let vips: Vec<String> = (1..=addresses)
-            .map(|address| format!("    10.{}.{vrid}.1\n", 100 + address))
-            .collect();
+        let vips: Vec<String> = (1..=addresses).map(|address| format!("    10.{}.{vrid}.1\n", 100 + address)).collect();
         text += &format!(
             "vrrp_instance VI_{vrid} {{\n  interface eth0\n  version 3\n  \
              virtual_router_id {vrid}\n  priority {priority}\n  advert_int {}\n  \

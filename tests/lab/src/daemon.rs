@@ -26,11 +26,7 @@ impl Daemon {
 
     /// The daemon that really runs, after LAB_OURS.
     pub fn seated(self) -> Self {
-        if std::env::var_os("LAB_OURS").is_some_and(|value| value == "c") {
-            Self::C
-        } else {
-            self
-        }
+        if std::env::var_os("LAB_OURS").is_some_and(|value| value == "c") { Self::C } else { self }
     }
 
     /// A command that starts it inside `netns`, without arguments yet.
@@ -39,9 +35,7 @@ impl Daemon {
             Self::Ours => netns.command(ours()),
             Self::C => {
                 let mut command = netns.command("env");
-                command
-                    .arg(format!("LD_LIBRARY_PATH={}", peer_libraries()))
-                    .arg(peer());
+                command.arg(format!("LD_LIBRARY_PATH={}", peer_libraries())).arg(peer());
                 command
             }
         }
@@ -51,11 +45,7 @@ impl Daemon {
 /// The program of this workspace that cargo built beside the running test or benchmark.
 pub fn ours() -> PathBuf {
     let test = std::env::current_exe().expect("the path of this test");
-    let built = test
-        .ancestors()
-        .nth(2)
-        .expect("target/PROFILE/deps/TEST")
-        .join("keepalived");
+    let built = test.ancestors().nth(2).expect("target/PROFILE/deps/TEST").join("keepalived");
     assert!(built.exists(), "{} is not built", built.display());
     built
 }
@@ -67,18 +57,13 @@ pub fn workspace() -> &'static Path {
 
 fn peer() -> PathBuf {
     let peer = workspace().join(".test/peer/usr/sbin/keepalived");
-    assert!(
-        peer.exists(),
-        "C keepalived is not there: run tests/peer/fetch.sh (make setup does)"
-    );
+    assert!(peer.exists(), "C keepalived is not there: run tests/peer/fetch.sh (make setup does)");
     peer
 }
 
 fn peer_libraries() -> String {
     let lib = workspace().join(".test/peer/usr/lib");
     let entries = std::fs::read_dir(lib).into_iter().flatten().flatten();
-    let paths: Vec<String> = entries
-        .map(|entry| entry.path().display().to_string())
-        .collect();
+    let paths: Vec<String> = entries.map(|entry| entry.path().display().to_string()).collect();
     paths.join(":")
 }

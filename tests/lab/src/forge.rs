@@ -3,9 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use nix::ifaddrs::getifaddrs;
-use nix::sys::socket::{
-    AddressFamily, LinkAddr, MsgFlags, SockFlag, SockType, SockaddrLike, sendto, socket,
-};
+use nix::sys::socket::{AddressFamily, LinkAddr, MsgFlags, SockFlag, SockType, SockaddrLike, sendto, socket};
 use std::os::fd::AsRawFd;
 
 use crate::frame::{VRRP, internet_checksum, pseudo_header};
@@ -85,9 +83,7 @@ impl Forged {
             let from = Ipv4Addr::new(10, 9, 0, 100);
             let part = self.vrrp(from.into(), group.into());
             let length = u16::try_from(20 + part.len()).expect("small").to_be_bytes();
-            let mut head = [
-                0x45, 0xc0, length[0], length[1], 0, 1, 0, 0, self.ttl, VRRP, 0, 0,
-            ];
+            let mut head = [0x45, 0xc0, length[0], length[1], 0, 1, 0, 0, self.ttl, VRRP, 0, 0];
             let addresses = [from.octets(), group.octets()].concat();
             let checksum = internet_checksum(&[&head, &addresses]).to_be_bytes();
             head[10..].copy_from_slice(&checksum);
@@ -98,26 +94,11 @@ impl Forged {
 
     /// The VRRP part with its checksum.
     fn vrrp(&self, from: IpAddr, to: IpAddr) -> Vec<u8> {
-        let count = u8::try_from(self.addresses.len())
-            .expect("few")
-            .wrapping_add(self.miscount);
+        let count = u8::try_from(self.addresses.len()).expect("few").wrapping_add(self.miscount);
         let interval = self.interval.to_be_bytes();
-        let field = if self.layout == 2 {
-            [self.auth.0, interval[1]]
-        } else {
-            interval
-        };
+        let field = if self.layout == 2 { [self.auth.0, interval[1]] } else { interval };
         let kind = self.version << 4 | self.kind;
-        let mut part = vec![
-            kind,
-            self.vrid,
-            self.priority,
-            count,
-            field[0],
-            field[1],
-            0,
-            0,
-        ];
+        let mut part = vec![kind, self.vrid, self.priority, count, field[0], field[1], 0, 0];
         for address in &self.addresses {
             match address {
                 IpAddr::V4(address) => part.extend(address.octets()),
@@ -138,13 +119,7 @@ impl Forged {
 
 /// Sends an Ethernet frame out of eth0 of the namespace the thread is in.
 fn send_frame(frame: &[u8]) {
-    let socket = socket(
-        AddressFamily::Packet,
-        SockType::Raw,
-        SockFlag::SOCK_CLOEXEC,
-        None,
-    )
-    .expect("a packet socket");
+    let socket = socket(AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC, None).expect("a packet socket");
     // The kernel's own description of the interface serves as the destination: no sockaddr is built.
     let device: LinkAddr = getifaddrs()
         .expect("a list of interfaces")

@@ -103,13 +103,10 @@ fn advert(part: &[u8], source: IpAddr, destination: IpAddr, ttl: u8) -> Option<A
     let version = kind >> 4;
     let width = if source.is_ipv4() { 4 } else { 16 };
     let end = 8 + usize::from(count) * width;
-    let addresses = part
-        .get(8..end)?
-        .chunks_exact(width)
-        .map(|address| match width {
-            4 => IpAddr::from(<[u8; 4]>::try_from(address).unwrap()),
-            _ => IpAddr::from(<[u8; 16]>::try_from(address).unwrap()),
-        });
+    let addresses = part.get(8..end)?.chunks_exact(width).map(|address| match width {
+        4 => IpAddr::from(<[u8; 4]>::try_from(address).unwrap()),
+        _ => IpAddr::from(<[u8; 16]>::try_from(address).unwrap()),
+    });
     let interval = match version {
         2 => Duration::from_secs(low.into()),
         _ => Duration::from_millis(u64::from(u16::from_be_bytes([high & 0xf, low])) * 10),
@@ -137,17 +134,11 @@ fn advert(part: &[u8], source: IpAddr, destination: IpAddr, ttl: u8) -> Option<A
 
 /// The pseudo header of a VRRP checksum (RFC 5798 section 5.2.8).
 pub fn pseudo_header(source: IpAddr, destination: IpAddr, length: usize) -> Vec<u8> {
-    let length = u16::try_from(length)
-        .expect("a packet's length")
-        .to_be_bytes();
+    let length = u16::try_from(length).expect("a packet's length").to_be_bytes();
     match (source, destination) {
-        (IpAddr::V4(source), IpAddr::V4(destination)) => [
-            &source.octets()[..],
-            &destination.octets(),
-            &[0, VRRP],
-            &length,
-        ]
-        .concat(),
+        (IpAddr::V4(source), IpAddr::V4(destination)) => {
+            [&source.octets()[..], &destination.octets(), &[0, VRRP], &length].concat()
+        }
         (IpAddr::V6(source), IpAddr::V6(destination)) => {
             let end = [0, 0, length[0], length[1], 0, 0, 0, VRRP];
             [&source.octets()[..], &destination.octets(), &end].concat()
@@ -180,13 +171,9 @@ mod tests {
     fn reads_an_advert_of_c_keepalived() {
         let frame = "01005e000012020000000001080045c0002000010000ff70d0980a010001e0000012\
                      310dff010032dac40a010068";
-        let bytes: Vec<u8> = (0..frame.len())
-            .step_by(2)
-            .map(|at| u8::from_str_radix(&frame[at..at + 2], 16).unwrap())
-            .collect();
-        let Some(Frame::Vrrp(advert)) = parse(&bytes) else {
-            panic!("no advert")
-        };
+        let bytes: Vec<u8> =
+            (0..frame.len()).step_by(2).map(|at| u8::from_str_radix(&frame[at..at + 2], 16).unwrap()).collect();
+        let Some(Frame::Vrrp(advert)) = parse(&bytes) else { panic!("no advert") };
         assert_eq!((advert.version, advert.vrid, advert.priority), (3, 13, 255));
         assert_eq!(advert.interval, Duration::from_millis(500));
         assert_eq!(advert.addresses, ["10.1.0.104".parse::<IpAddr>().unwrap()]);

@@ -40,9 +40,7 @@ pub type Stamp = Duration;
 
 /// The time now, comparable with the stamps of captured frames.
 pub fn now() -> Stamp {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .expect("a clock after 1970")
+    SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock after 1970")
 }
 
 /// Polls `condition` until it yields a value; panics with `what` when `limit` has passed.

@@ -24,16 +24,17 @@ pub fn shared() -> Flock<File> {
 
 fn turn(how: FlockArg) -> Flock<File> {
     let path = std::env::temp_dir().join("keepalived-labs.lock");
-    let file = File::options()
-        .create(true)
-        .append(true)
-        .open(path)
-        .expect("a lock file");
+    let file = File::options().create(true).append(true).open(path).expect("a lock file");
     Flock::lock(file, how).expect("a lock")
 }
 
-/// A stretch of time in which a processor did not run a thread that was due.
-pub type Stall = (Stamp, Stamp);
+/// Whether the long forms of the labs are wanted (`make soak`, by LAB_SOAK=1).
+pub fn soak() -> bool {
+    std::env::var_os("LAB_SOAK").is_some_and(|value| value == "1")
+}
+
+/// Stretches of time in which a processor did not run a thread that was due.
+pub type Stalls = Vec<(Stamp, Stamp)>;
 
 /// Threads, one on each processor, that want to wake every 2 ms and note when they could not.
 ///
@@ -42,7 +43,7 @@ pub type Stall = (Stamp, Stamp);
 #[derive(Debug)]
 pub struct Witness {
     stop: Arc<AtomicBool>,
-    threads: Vec<JoinHandle<Vec<Stall>>>,
+    threads: Vec<JoinHandle<Stalls>>,
 }
 
 /// How often a witness wants to wake.
@@ -59,29 +60,22 @@ impl Witness {
             let stop = stop.clone();
             std::thread::spawn(move || watch(processor, &stop))
         });
-        Self {
-            threads: threads.collect(),
-            stop,
-        }
+        Self { threads: threads.collect(), stop }
     }
 
-    /// Ends watching; returns the stalls of all processors.
-    pub fn stop(self) -> Vec<Stall> {
+    /// Ends watching; returns the stalls of each processor.
+    pub fn stop(self) -> Vec<Stalls> {
         self.stop.store(true, Ordering::Relaxed);
-        let stalls = self
-            .threads
-            .into_iter()
-            .map(|thread| thread.join().expect("a witness"));
-        stalls.flatten().collect()
+        self.threads.into_iter().map(|thread| thread.join().expect("a witness")).collect()
     }
 }
 
-fn watch(processor: usize, stop: &AtomicBool) -> Vec<Stall> {
+fn watch(processor: usize, stop: &AtomicBool) -> Stalls {
     let mut only = CpuSet::new();
     if only.set(processor).is_ok() {
         let _ = sched_setaffinity(Pid::from_raw(0), &only);
     }
-    let mut stalls = Vec::new();
+    let mut stalls = Stalls::new();
     let mut last = now();
     while !stop.load(Ordering::Relaxed) {
         std::thread::sleep(TICK);
@@ -94,11 +88,9 @@ fn watch(processor: usize, stop: &AtomicBool) -> Vec<Stall> {
     stalls
 }
 
-/// How much of the time between two moments some processor stood still. Stalls of several
-/// processors that overlap count once each: the longest sum is the kindest to the daemon.
-pub fn stalled(stalls: &[Stall], from: Stamp, to: Stamp) -> Duration {
-    stalls
-        .iter()
-        .map(|&(start, end)| end.min(to).saturating_sub(start.max(from)))
-        .sum()
+/// For how much of the time between two moments the processor that stood still most did so.
+pub fn stalled(processors: &[Stalls], from: Stamp, to: Stamp) -> Duration {
+    let overlap = |&(start, end): &(Stamp, Stamp)| end.min(to).saturating_sub(start.max(from));
+    let sums = processors.iter().map(|stalls| stalls.iter().map(overlap).sum());
+    sums.max().unwrap_or_default()
 }

@@ -41,11 +41,7 @@ impl Netns {
 
     /// Runs `ip ARGS` (words separated by blanks) inside and returns what it printed.
     pub fn ip(&self, args: &str) -> String {
-        output_of(
-            Command::new("ip")
-                .args(["-n", &self.name])
-                .args(args.split_whitespace()),
-        )
+        output_of(Command::new("ip").args(["-n", &self.name]).args(args.split_whitespace()))
     }
 
     /// A command that will run `program` inside.
@@ -58,8 +54,7 @@ impl Netns {
     /// Sets a sysctl of the namespace, `path` as below /proc/sys.
     pub fn sysctl(&self, path: &str, value: &str) {
         let file = PathBuf::from("/proc/sys").join(path);
-        self.enter(|| fs::write(&file, value))
-            .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        self.enter(|| fs::write(&file, value)).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     }
 
     /// Runs `work` on a thread of its own inside the namespace.
@@ -69,9 +64,7 @@ impl Netns {
                 self.join_thread();
                 work()
             });
-            inside
-                .join()
-                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            inside.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         })
     }
 
@@ -105,9 +98,7 @@ pub fn sweep() {
     };
     for entry in entries.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        let maker = name
-            .strip_prefix(PREFIX)
-            .and_then(|rest| rest.split('-').nth(1));
+        let maker = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').nth(1));
         if maker.is_some_and(|pid| !PathBuf::from("/proc").join(pid).exists()) {
             remove(&name);
         }

@@ -24,25 +24,11 @@ pub struct Proc {
 impl Proc {
     /// Starts `command` as the leader of a new process group, appending its output to `log`.
     pub fn spawn(mut command: Command, log: &Path) -> Self {
-        let file = File::options()
-            .create(true)
-            .append(true)
-            .open(log)
-            .expect("a log file");
+        let file = File::options().create(true).append(true).open(log).expect("a log file");
         let errors = file.try_clone().expect("a second descriptor");
-        command
-            .process_group(0)
-            .stdin(Stdio::null())
-            .stdout(file)
-            .stderr(errors);
-        let child = command
-            .spawn()
-            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
-        Self {
-            child,
-            log: log.to_owned(),
-            ended: None,
-        }
+        command.process_group(0).stdin(Stdio::null()).stdout(file).stderr(errors);
+        let child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        Self { child, log: log.to_owned(), ended: None }
     }
 
     /// The process started, which leads its group.
@@ -109,15 +95,8 @@ pub fn is_gone(pid: i32) -> bool {
 
 /// Runs a command to its end; panics unless it succeeds. Returns its standard output.
 pub fn output_of(command: &mut Command) -> String {
-    let output = command
-        .output()
-        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    assert!(
-        output.status.success(),
-        "{command:?}: {}: {}",
-        output.status,
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(output.status.success(), "{command:?}: {}: {}", output.status, String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
@@ -130,12 +109,7 @@ pub fn footprint(pid: i32) -> (u64, usize) {
         .and_then(|rest| rest.split_whitespace().next())
         .and_then(|kib| kib.parse().ok())
         .expect("VmRSS");
-    (
-        memory,
-        fs::read_dir(format!("/proc/{pid}/fd"))
-            .expect("a running process")
-            .count(),
-    )
+    (memory, fs::read_dir(format!("/proc/{pid}/fd")).expect("a running process").count())
 }
 
 /// Processor time of a process so far, user and system.

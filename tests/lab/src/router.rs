@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::IpAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
@@ -30,13 +31,7 @@ impl Router {
     pub(crate) fn new(number: usize, netns: Netns, dir: &Path) -> Self {
         let dir = dir.join(format!("router{number}"));
         fs::create_dir(&dir).expect("a directory");
-        Self {
-            daemon: None,
-            snmp: None,
-            netns,
-            number,
-            dir,
-        }
+        Self { daemon: None, snmp: None, netns, number, dir }
     }
 
     /// Its number in the lab, from 1; also the last octet of its addresses.
@@ -57,6 +52,14 @@ impl Router {
     /// Writes its keepalived.conf.
     pub fn configure(&self, text: &str) {
         fs::write(self.file("keepalived.conf"), text).expect("a writable directory");
+    }
+
+    /// Writes a shell script among its files and returns its path.
+    pub fn script(&self, name: &str, lines: &str) -> PathBuf {
+        let path = self.file(name);
+        fs::write(&path, format!("#!/bin/sh\n{lines}")).expect("a writable directory");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("our own file");
+        path
     }
 
     /// Starts snmpd and snmptrapd; a daemon started afterwards is told to use them.
@@ -98,11 +101,9 @@ impl Router {
         let pids = self.daemon_pids();
         let at = now();
         self.daemon().kill_group();
-        wait_until(
-            Duration::from_secs(2),
-            "kill -9 of the group leaves none of it",
-            || pids.iter().all(|&pid| is_gone(pid)),
-        );
+        wait_until(Duration::from_secs(2), "kill -9 of the group leaves none of it", || {
+            pids.iter().all(|&pid| is_gone(pid))
+        });
         at
     }
 
@@ -116,11 +117,9 @@ impl Router {
     /// The pid of the VRRP process, from its pid file.
     pub fn vrrp_pid(&self) -> i32 {
         let file = self.file("vrrp.pid");
-        wait_for(
-            Duration::from_secs(5),
-            "the VRRP process has written its pid file",
-            || fs::read_to_string(&file).ok()?.trim().parse().ok(),
-        )
+        wait_for(Duration::from_secs(5), "the VRRP process has written its pid file", || {
+            fs::read_to_string(&file).ok()?.trim().parse().ok()
+        })
     }
 
     /// All processes of the daemon that live in this router's namespace.
@@ -147,9 +146,7 @@ impl Router {
     /// How many of its addresses start with `prefix`.
     pub fn count_addresses(&self, prefix: &str) -> usize {
         let shown = self.netns.ip("-o address show dev eth0");
-        let words = shown
-            .lines()
-            .filter_map(|line| line.split_whitespace().nth(3));
+        let words = shown.lines().filter_map(|line| line.split_whitespace().nth(3));
         words.filter(|address| address.starts_with(prefix)).count()
     }
 
@@ -164,11 +161,14 @@ impl Router {
         String::from_utf8_lossy(&log).into_owned()
     }
 
-    /// Prints the end of the daemon's log, for a test that failed.
-    pub(crate) fn show_log(&self) {
-        let log = self.log();
-        let lines: Vec<&str> = log.lines().collect();
-        let end = lines[lines.len().saturating_sub(40)..].join("\n");
-        eprintln!("--- log of router {} ---\n{end}", self.number);
+    /// Prints the ends of the logs, for a test that failed.
+    pub(crate) fn show_logs(&self) {
+        for name in ["daemon.log", "snmpd.log", "snmptrapd.log"] {
+            let log = fs::read(self.file(name)).unwrap_or_default();
+            let log = String::from_utf8_lossy(&log);
+            let lines: Vec<&str> = log.lines().collect();
+            let end = lines[lines.len().saturating_sub(40)..].join("\n");
+            eprintln!("--- {name} of router {} ---\n{end}", self.number);
+        }
     }
 }

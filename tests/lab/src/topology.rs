@@ -50,13 +50,7 @@ impl Lab {
             Router::new(router, netns, dir.path())
         });
         let routers = routers.collect();
-        Self {
-            routers,
-            wire,
-            client,
-            bridge,
-            dir,
-        }
+        Self { routers, wire, client, bridge, dir }
     }
 
     /// Router `number`, from 1.
@@ -92,7 +86,7 @@ impl Drop for Lab {
     fn drop(&mut self) {
         if std::thread::panicking() {
             for router in &self.routers {
-                router.show_log();
+                router.show_logs();
             }
         }
     }
@@ -100,11 +94,7 @@ impl Drop for Lab {
 
 /// Connects `netns` to the bridge as eth0 with addresses by its number; returns the port's index.
 fn plug(bridge: &Netns, netns: &Netns, number: usize) -> usize {
-    let host = if number == CLIENT {
-        CLIENT_HOST
-    } else {
-        number
-    };
+    let host = if number == CLIENT { CLIENT_HOST } else { number };
     let inside = netns.name();
     bridge.ip(&format!(
         "link add port{number} type veth peer name eth0 address 02:00:00:00:00:{number:02x} \
@@ -117,9 +107,5 @@ fn plug(bridge: &Netns, netns: &Netns, number: usize) -> usize {
     netns.ip(&format!("address add fe80::{host}/64 dev eth0 nodad"));
     netns.ip("link set eth0 up");
     let shown = bridge.ip(&format!("-o link show port{number}"));
-    shown
-        .split(':')
-        .next()
-        .and_then(|index| index.parse().ok())
-        .expect("an interface index")
+    shown.split(':').next().and_then(|index| index.parse().ok()).expect("an interface index")
 }
