@@ -14,6 +14,7 @@ use keepalived::kernel::{
     Addr, AddressRequest, AddressResult, Done, KernelEvent, Link, Monitor, Op, PROTOCOL_KEEPALIVED, WantedAddr, Writer,
     interface_names, primary_ipv4, primary_ipv6,
 };
+use keepalived::reactor::{Events, Interest, Reactor, Token, clock};
 use lab::netns::{Netns, next_lab};
 use lab::{wait_for, wait_until};
 
@@ -463,6 +464,39 @@ fn a_full_queue_gives_the_batch_back() {
         results.len() == 3
     });
     writer.submit(refused.requests).unwrap();
+}
+
+#[test]
+fn the_loop_is_woken_by_results_and_by_changes() {
+    let netns = pair();
+    let mut mirror = Mirror::open(&netns);
+    let a = mirror.index("va");
+    let writer = netns.enter(|| Writer::start(1000).unwrap());
+    let mut reactor = Reactor::new().unwrap();
+    let mut events = Events::with_capacity(8);
+    reactor.register(&mirror.monitor, Token(1), Interest::READABLE).unwrap();
+    reactor.register(&writer, Token(2), Interest::READABLE).unwrap();
+    for round in 0..50u8 {
+        let requests = (0..40u8).map(|n| AddressRequest {
+            token: n.into(),
+            op: if round % 2 == 0 { Op::Add } else { Op::Remove },
+            address: wanted(a, &format!("10.8.{}.{n}", round / 2), 32),
+        });
+        writer.submit(requests.collect()).unwrap();
+        let present = if round % 2 == 0 { 40 } else { 0 };
+        let mut results = Vec::new();
+        let deadline = clock::now() + LIMIT;
+        while results.len() < 40 || mirror.addresses.iter().filter(|a| a.ip.is_ipv4()).count() != present + 1 {
+            assert!(clock::now() < deadline, "not woken in round {round}");
+            reactor.wait(Some(deadline), &mut events).unwrap();
+            for ready in events.iter() {
+                match ready.token {
+                    Token(1) => drop(mirror.read()),
+                    _ => writer.results(&mut results),
+                }
+            }
+        }
+    }
 }
 
 #[test]

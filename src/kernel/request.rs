@@ -195,3 +195,46 @@ fn octets(ip: IpAddr) -> Buffer {
 fn attribute<P: neli::Size + ToBytes>(kind: Ifa, payload: P) -> io::Result<Rtattr<Ifa, Buffer>> {
     RtattrBuilder::default().rta_type(kind).rta_payload(payload).build().map_err(io::Error::other)
 }
+
+#[cfg(test)]
+mod tests {
+    use lab::netns::{Netns, next_lab};
+
+    use super::*;
+
+    fn removal(token: u64) -> AddressRequest {
+        let address = WantedAddr {
+            ifindex: 999,
+            ip: [10, 0, 0, 1].into(),
+            prefix: 32,
+            scope: 0,
+            label: None,
+            broadcast: None,
+            peer: None,
+            nodad: true,
+            home: false,
+            mngtmpaddr: false,
+            noprefixroute: false,
+            autojoin: false,
+            preferred_lft: None,
+        };
+        AddressRequest { token, op: Op::Remove, address }
+    }
+
+    #[test]
+    fn lost_answers_are_asked_for_again_through_a_new_socket() {
+        let netns = Netns::new(next_lab(), "request");
+        netns.enter(|| {
+            let mut addresses = AddressSocket::open().unwrap();
+            // Fill the socket with answers that nobody takes, so that it has no room for the next ones.
+            let socket = addresses.socket.as_ref().unwrap();
+            for _ in 0..3000 {
+                socket.send(&message(&removal(0), 0).unwrap()).unwrap();
+            }
+            let batch: Vec<_> = (0..20).map(removal).collect();
+            assert_eq!(addresses.perform(&batch), vec![Ok(Done::AlreadySo); 20]);
+            assert!(addresses.socket.is_some(), "kept for the next batch");
+            assert_eq!(addresses.perform(&batch), vec![Ok(Done::AlreadySo); 20]);
+        });
+    }
+}
