@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use lab::Daemon::{C, Ours};
 use lab::frame::Checksum;
-use lab::{Daemon, Frame, Lab, Protocol, Stamp, holds_for, machine, now, wait_until};
+use lab::{Daemon, Lab, Protocol, Stamp, holds_for, machine, now, wait_until};
 
 /// Priority of router 1.
 const HIGH: u8 = 200;
@@ -51,7 +51,6 @@ seatings! {
 }
 
 /// C keepalived 2.2.7 does not know the checksum of RFC 9568, so ours talks to itself here.
-#[cfg(test)]
 mod v3_rfc9568_checksum {
     use super::*;
 
@@ -207,7 +206,7 @@ impl Pair {
         for (&vrid, first) in self.protocol.vrids().iter().zip(taken) {
             let adverts = self.lab.wire.adverts(1, vrid, at);
             let resigned = adverts.iter().find(|(_, advert)| advert.priority == 0);
-            let (resigned, _) = resigned.expect("an advert of priority 0");
+            let Some((resigned, _)) = resigned else { panic!("no advert of priority 0 for VRID {vrid}") };
             let early = if self.protocol == Protocol::SyncGroup { LATE } else { EARLY };
             assert_due(first.saturating_sub(*resigned), self.protocol.skew(LOW), early);
         }
