@@ -1,2 +1,53 @@
-test:
-	cargo test --workspace
+# What a person does with this tree. Everything but `build` and `install` needs root and Debian 12 (or like).
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+PROGRAM = $(or $(CARGO_TARGET_DIR),target)/release/keepalived
+
+# Programs and libraries the build, the labs and the demo need, as program:package.
+TOOLS = cc:gcc ip:iproute2 ping:iputils-ping snmpd:snmpd snmptrapd:snmptrapd snmpwalk:snmp smilint:smitools ps:procps
+
+.PHONY: all setup tools build demo test soak bench install
+
+all: build
+
+# Programs that are missing are installed, those that are there are left alone.
+tools:
+	@missing=; for tool in $(TOOLS); do \
+	  command -v $${tool%%:*} >/dev/null || missing="$$missing $${tool#*:}"; \
+	done; \
+	if [ -n "$$missing" ]; then \
+	  apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install $$missing; \
+	fi
+
+# ... and C keepalived, the peer of the labs, is unpacked under .test.
+setup: tools
+	@tests/peer/fetch.sh
+
+build:
+	cargo build --release
+
+# Failover you can watch.
+demo: tools build
+	@tests/demo.sh $(PROGRAM)
+
+# Labs wait more than they work, so more of them run at once than there are processors; those that measure
+# time keep the others away by themselves.
+test: setup
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	RUST_TEST_THREADS=6 cargo test --workspace
+
+# The long forms of the labs.
+soak: setup
+	LAB_SOAK=1 cargo test --release --test lab_snmpd_hurts -- --nocapture --test-threads 1
+
+# Takeover time, jitter and the cost of SNMP, beside C keepalived; BENCH_N (20) repetitions.
+bench: setup
+	cargo bench --bench failover
+
+install: build
+	install -D -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/sbin/keepalived
+	install -d $(DESTDIR)$(PREFIX)/share/snmp/mibs $(DESTDIR)$(PREFIX)/share/doc/keepalived/conf
+	install -m 644 mibs/*.txt $(DESTDIR)$(PREFIX)/share/snmp/mibs
+	install -m 644 conf/* $(DESTDIR)$(PREFIX)/share/doc/keepalived/conf

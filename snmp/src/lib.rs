@@ -1,1 +1,31 @@
 //! An AgentX (RFC 2741) subagent as a library.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`oid`], [`value`], [`syntax`] | object identifiers, values, the types a MIB states |
+//! | [`table`] | conceptual rows in index order |
+//! | [`view`], [`mib`] | how tables and scalars appear in the tree: columns as data |
+//! | [`pdu`] | protocol data units: bytes to structures and back |
+//! | [`session`] | the session with a master: a machine without I/O and without a clock |
+//! | [`transport`], [`link`] | a socket that never blocks, and a session on it |
+
+pub mod link;
+pub mod mib;
+pub mod oid;
+pub mod pdu;
+pub mod session;
+pub mod syntax;
+pub mod table;
+pub mod transport;
+pub mod value;
+pub mod view;
+
+pub use link::Link;
+pub use mib::{Mib, MibBuilder, MibError};
+pub use oid::Oid;
+pub use session::{Config, Event, Lost, Notification, Refused, Registration, Session};
+pub use syntax::{Access, SetError, Syntax};
+pub use table::{Key, Table};
+pub use transport::MasterAddress;
+pub use value::{Value, VarBind};
+pub use view::{Column, Object, ScalarView, Setter, TableView};

@@ -1,1 +1,40 @@
-//! The kernel module.
+//! The Linux kernel: the only user of netlink, raw sockets and `/proc/sys/net`.
+//!
+//! | part | for |
+//! |---|---|
+//! | [`Monitor`] | links and addresses as the kernel tells of them, with recovery from lost messages |
+//! | [`Writer`] | adding and removing addresses, on a thread of its own, results as events |
+//! | [`AdvertSocket`] | VRRP packets of one interface and family |
+//! | [`ArpSocket`], [`NdSocket`] | gratuitous ARP and unsolicited neighbour advertisements |
+//! | [`sysctl`] | interface settings, put back at the end |
+//!
+//! All types are this module's own; no netlink type leaves it. Everything acts in the network namespace of the
+//! thread that opened it.
+
+mod advert;
+mod arp;
+mod monitor;
+mod ndisc;
+mod netlink;
+mod request;
+mod resync;
+pub mod sysctl;
+mod tables;
+mod writer;
+
+pub use advert::{AdvertSocket, Received};
+pub use arp::ArpSocket;
+pub use monitor::{KernelEvent, Monitor, Snapshot};
+pub use ndisc::NdSocket;
+pub use netlink::Refusal;
+pub use tables::{Addr, AddrKey, Link, PROTOCOL_KEEPALIVED, primary_ipv4, primary_ipv6};
+
+pub use writer::{AddressRequest, AddressResult, Done, Op, QueueFull, Stopped, WantedAddr, Writer};
+
+use std::io;
+
+/// The names of all interfaces, for checking a configuration. Asks the kernel and waits for its answer.
+pub fn interface_names() -> io::Result<Vec<String>> {
+    let interfaces = nix::net::if_::if_nameindex()?;
+    Ok(interfaces.iter().map(|interface| interface.name().to_string_lossy().into_owned()).collect())
+}

@@ -1,1 +1,8 @@
-//! The notify module.
+//! Views that tell people and programs: the log and the notify scripts.
+//!
+//! Each works in a thread of its own behind a bounded queue that drops and counts rather than waits, so none of
+//! them can hold up the state machines.
+
+pub mod log;
+pub mod messages;
+pub mod scripts;

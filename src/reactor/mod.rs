@@ -1,1 +1,27 @@
-//! The reactor module.
+//! The event loop's pieces: one clock, one timer queue, one poller, signals and wake-ups.
+//!
+//! A process owns one [`Reactor`] and one [`Timers`] queue and turns them in a loop:
+//!
+//! ```text
+//! loop {
+//!     reactor.wait(timers.next_deadline(), &mut events)?;
+//!     while let Some(key) = timers.pop_due(clock::now()) { .. }   // adverts first
+//!     for ready in events.iter() { .. }                           // then sockets
+//! }
+//! ```
+//!
+//! Readiness is **edge-triggered**: whoever is told that a descriptor is readable reads it until it would
+//! block, or remembers that there is more and asks for a turn without sleep (a deadline of zero).
+
+pub mod clock;
+mod poll;
+mod signals;
+mod timers;
+mod waker;
+
+pub use mio::{Interest, Token};
+pub use nix::sys::signal::Signal;
+pub use poll::{Events, Reactor, Ready};
+pub use signals::Signals;
+pub use timers::Timers;
+pub use waker::Waker;

@@ -1,1 +1,24 @@
-//! The vrrp module.
+//! VRRP: its tables and its state machines. No I/O and no clock.
+//!
+//! [`Vrrp::handle`] takes an [`Event`] and the time; it writes rows in [`Tables`] and leaves [`Action`]s for the
+//! outside and [`Change`]s for the views in [`Vrrp::take_output`]. One event is handled to its end before the next.
+
+mod address;
+mod event;
+mod group;
+mod interface;
+mod links;
+mod machine;
+mod receive;
+mod rows;
+mod tables;
+#[cfg(test)]
+mod tests;
+
+pub use event::{Action, AddressOp, Cause, Change, Complaint, Event, Fault, KernelAddress, Output, Received, TimerKey};
+pub use interface::{Addresses, Interface, InterfaceAddress, Interfaces};
+pub use machine::Vrrp;
+pub use rows::{
+    Address, AddressId, Announcements, Complaints, Counters, Email, Group, GroupId, Instance, InstanceId, Member, State,
+};
+pub use tables::{System, Tables};

@@ -1,0 +1,189 @@
+//! A [`Session`] with its socket: all the I/O an event loop has to do, in one call a turn.
+
+use std::io::{self, Read, Write};
+use std::os::fd::{AsRawFd, RawFd};
+use std::time::Duration;
+
+use crate::mib::Mib;
+use crate::session::Session;
+use crate::transport::{MasterAddress, Stream};
+
+/// Most octets asked for in one read.
+const READ_SIZE: usize = 16 * 1024;
+
+/// Most reads in one turn.
+const MAX_READS: usize = 4;
+
+/// A session and the connection it wants.
+pub struct Link {
+    address: MasterAddress,
+    /// The session machine, to queue notifications, read events and counters.
+    pub session: Session,
+    stream: Option<Stream>,
+    /// Tells one socket from the next, as their descriptors' numbers do not.
+    generation: u64,
+}
+
+/// What an event loop must watch for a [`Link`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Interest {
+    /// The socket.
+    pub fd: RawFd,
+    /// Changes with every new socket: **register anew when this differs, even if `fd` is the same**. The
+    /// kernel forgets a socket when it is closed, and the next one mostly gets its number.
+    pub generation: u64,
+    /// Whether to wake when there is something to read.
+    pub read: bool,
+    /// Whether to wake when there is room to write.
+    pub write: bool,
+}
+
+impl Link {
+    /// A link that connects in its first [`turn`](Self::turn). A host name in `address` must have been
+    /// [resolved](MasterAddress::resolve).
+    pub fn new(address: MasterAddress, session: Session) -> Self {
+        Link {
+            address,
+            session,
+            stream: None,
+            generation: 0,
+        }
+    }
+
+    /// Connects, reads, serves up to `max_pdus` PDUs and writes, as far as that goes without waiting.
+    /// Returns whether there is more to do at once; if not, wait for [`interest`](Self::interest) or
+    /// [`deadline`](Self::deadline).
+    pub fn turn<T: 'static>(
+        &mut self,
+        mib: &Mib<T>,
+        data: &mut T,
+        now: Duration,
+        max_pdus: usize,
+    ) -> bool {
+        self.session.tick(now);
+        self.connect(now);
+        let input = self.read();
+        self.session.serve(mib, data, now, max_pdus);
+        let failed = self.write();
+        // What the peer sent before it closed is served before the end counts.
+        let more = self.session.can_serve();
+        if failed || (input == Input::Ended && !more) {
+            self.stream = None;
+            self.session.disconnected(now);
+        }
+        self.drop_unwanted();
+        more || input == Input::More
+    }
+
+    /// What to watch; `None` while there is no socket.
+    pub fn interest(&self) -> Option<Interest> {
+        let stream = self.stream.as_ref()?;
+        let up = !stream.is_connecting();
+        Some(Interest {
+            fd: stream.as_raw_fd(),
+            generation: self.generation,
+            read: up && self.session.input_room() > 0,
+            write: !up || !self.session.output().is_empty(),
+        })
+    }
+
+    /// When [`turn`](Self::turn) has something to do without any I/O.
+    pub fn deadline(&self) -> Option<Duration> {
+        self.session.deadline()
+    }
+
+    fn connect(&mut self, now: Duration) {
+        self.drop_unwanted();
+        if self.session.poll_connect(now) {
+            match Stream::connect(&self.address) {
+                Ok(stream) => {
+                    self.generation += 1;
+                    let connecting = stream.is_connecting();
+                    self.stream = Some(stream);
+                    if !connecting {
+                        self.session.connected(now);
+                    }
+                }
+                Err(error) => self.session.connect_failed(now, error.kind()),
+            }
+        } else if let Some(stream) = self.stream.as_mut().filter(|stream| stream.is_connecting()) {
+            match stream.is_connected() {
+                Ok(true) => self.session.connected(now),
+                Ok(false) => {}
+                Err(error) => {
+                    self.stream = None;
+                    self.session.connect_failed(now, error.kind());
+                }
+            }
+        }
+    }
+
+    /// Reads what there is, up to a limit.
+    fn read(&mut self) -> Input {
+        let Some(stream) = self
+            .stream
+            .as_mut()
+            .filter(|stream| !stream.is_connecting())
+        else {
+            return Input::Empty;
+        };
+        let mut buffer = [0; READ_SIZE];
+        for _ in 0..MAX_READS {
+            let room = self.session.input_room().min(READ_SIZE);
+            let Some(buffer) = buffer.get_mut(..room).filter(|buffer| !buffer.is_empty()) else {
+                return Input::Empty;
+            };
+            match stream.read(buffer) {
+                Ok(0) => return Input::Ended,
+                Ok(count) => self
+                    .session
+                    .receive(buffer.get(..count).unwrap_or_default()),
+                Err(error) if is_retry(&error) => return Input::Empty,
+                Err(_) => return Input::Ended,
+            };
+        }
+        Input::More
+    }
+
+    /// Writes what goes; whether the stream has failed.
+    fn write(&mut self) -> bool {
+        let Some(stream) = self
+            .stream
+            .as_mut()
+            .filter(|stream| !stream.is_connecting())
+        else {
+            return false;
+        };
+        while !self.session.output().is_empty() {
+            match stream.write(self.session.output()) {
+                Ok(count) => self.session.consume(count),
+                Err(error) => return !is_retry(&error),
+            }
+        }
+        false
+    }
+
+    fn drop_unwanted(&mut self) {
+        if !self.session.wants_connection() {
+            self.stream = None;
+        }
+    }
+}
+
+/// How far the input is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Input {
+    /// As far as there is anything, or room for it. A loop told of edges only misses nothing.
+    Empty,
+    /// There may be more.
+    More,
+    /// To its end.
+    Ended,
+}
+
+fn is_retry(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+    )
+}

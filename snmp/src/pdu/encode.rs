@@ -1,0 +1,240 @@
+//! PDUs to bytes, appended to a buffer. A PDU that cannot be written leaves the buffer as it was.
+
+use agentx::encodings::ID;
+use agentx::pdu::{AddAgentCaps, Close, CloseReason, Header, Open, Ping, Register, Type, Unregister};
+
+use super::{FLAG_NETWORK_ORDER, HEADER_LEN, Head};
+use crate::oid::{MAX_SUB_IDS, Oid};
+use crate::value::{Value, VarBind};
+
+/// Offset of `h.payload_length`.
+const LENGTH_AT: usize = 16;
+
+/// Something is too long for its field: an identifier of more than 128 numbers, a text, a time-out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("does not fit into an AgentX PDU")]
+pub struct TooLong;
+
+impl From<std::io::Error> for TooLong {
+    fn from(_: std::io::Error) -> Self {
+        TooLong
+    }
+}
+
+/// A header for a PDU of ours, in network byte order.
+fn header(kind: Type, session: u32, packet: u32) -> Header {
+    let mut header = Header::new(kind);
+    header.flags = FLAG_NETWORK_ORDER;
+    header.session_id = session;
+    header.packet_id = packet;
+    header
+}
+
+fn id(oid: &Oid) -> Result<ID, TooLong> {
+    if oid.as_slice().len() > MAX_SUB_IDS {
+        return Err(TooLong);
+    }
+    Ok(ID::try_from(oid.as_slice().to_vec())?)
+}
+
+/// Open (RFC 2741 section 6.2.1); `timeout` in seconds, 0 for the master's default.
+pub fn open(out: &mut Vec<u8>, packet: u32, timeout: u8, agent: &Oid, description: &str) -> Result<(), TooLong> {
+    let mut pdu = Open::new(id(agent)?, description);
+    pdu.header = header(Type::Open, 0, packet);
+    pdu.timeout = std::time::Duration::from_secs(timeout.into());
+    out.extend(pdu.to_bytes()?);
+    Ok(())
+}
+
+/// Close (RFC 2741 section 6.2.2) because this side shuts down.
+pub fn close(out: &mut Vec<u8>, session: u32, packet: u32) -> Result<(), TooLong> {
+    let mut pdu = Close::new(CloseReason::Shutdown);
+    pdu.header = header(Type::Close, session, packet);
+    out.extend(pdu.to_bytes()?);
+    Ok(())
+}
+
+/// Register (RFC 2741 section 6.2.3) of a whole subtree.
+pub fn register(out: &mut Vec<u8>, session: u32, packet: u32, subtree: &Oid, priority: u8) -> Result<(), TooLong> {
+    let mut pdu = Register::new(id(subtree)?);
+    pdu.header = header(Type::Register, session, packet);
+    pdu.priority = priority;
+    out.extend(pdu.to_bytes()?);
+    Ok(())
+}
+
+/// Unregister (RFC 2741 section 6.2.4) of what [`register`] registered.
+pub fn unregister(out: &mut Vec<u8>, session: u32, packet: u32, subtree: &Oid, priority: u8) -> Result<(), TooLong> {
+    let mut pdu = Unregister::new(id(subtree)?, priority);
+    pdu.header = header(Type::Unregister, session, packet);
+    out.extend(pdu.to_bytes()?);
+    Ok(())
+}
+
+/// Ping (RFC 2741 section 6.2.11).
+pub fn ping(out: &mut Vec<u8>, session: u32, packet: u32) -> Result<(), TooLong> {
+    let mut pdu = Ping::new();
+    pdu.header = header(Type::Ping, session, packet);
+    out.extend(pdu.to_bytes()?);
+    Ok(())
+}
+
+/// AddAgentCaps (RFC 2741 section 6.2.14): one row of the master's sysORTable.
+pub fn add_agent_caps(
+    out: &mut Vec<u8>,
+    session: u32,
+    packet: u32,
+    capability: &Oid,
+    description: &str,
+) -> Result<(), TooLong> {
+    let mut pdu = AddAgentCaps::new(id(capability)?, description);
+    pdu.header = header(Type::AddAgentCaps, session, packet);
+    out.extend(pdu.to_bytes()?);
+    Ok(())
+}
+
+/// Notify (RFC 2741 section 6.2.10).
+pub fn notify<'a>(
+    out: &mut Vec<u8>,
+    session: u32,
+    packet: u32,
+    binds: impl IntoIterator<Item = &'a VarBind>,
+) -> Result<(), TooLong> {
+    let start = out.len();
+    out.extend(header(Type::Notify, session, packet).to_bytes());
+    for bind in binds {
+        if let Err(error) = var_bind(out, bind.name.as_slice(), &bind.value) {
+            out.truncate(start);
+            return Err(error);
+        }
+    }
+    patch_length(out, start);
+    Ok(())
+}
+
+/// Response (RFC 2741 section 6.2.16) under way: a header, bindings one by one, then
+/// [`finish`](Response::finish) or [`fail`](Response::fail).
+pub struct Response<'a> {
+    out: &'a mut Vec<u8>,
+    start: usize,
+}
+
+impl<'a> Response<'a> {
+    /// Begins the answer to the request with this header.
+    pub fn to(head: &Head, out: &'a mut Vec<u8>) -> Self {
+        let start = out.len();
+        out.extend_from_slice(&[1, Type::Response.to_byte(), FLAG_NETWORK_ORDER, 0]);
+        for number in [head.session, head.transaction, head.packet, 0] {
+            out.extend_from_slice(&number.to_be_bytes());
+        }
+        // res.sysUpTime (a master ignores it), res.error, res.index.
+        out.extend_from_slice(&[0; 8]);
+        Response { out, start }
+    }
+
+    /// Adds a binding.
+    ///
+    /// # Errors
+    /// The name or the value has no AgentX form; the answer is as before.
+    pub fn bind(&mut self, name: &[u32], value: &Value) -> Result<(), TooLong> {
+        let before = self.out.len();
+        var_bind(self.out, name, value).inspect_err(|_| self.out.truncate(before))
+    }
+
+    /// Octets so far, header included.
+    pub fn len(&self) -> usize {
+        self.out.len() - self.start
+    }
+
+    /// Never: an answer has a header.
+    pub fn is_empty(&self) -> bool {
+        false
+    }
+
+    /// Takes back all after the first `len` octets, a former [`len`](Self::len).
+    pub fn truncate(&mut self, len: usize) {
+        self.out.truncate(self.start + len);
+    }
+
+    /// Ends it without an error.
+    pub fn finish(self) {
+        patch_length(self.out, self.start);
+    }
+
+    /// Ends it with `error` about binding `index` (from 1, 0 for none) and without bindings.
+    pub fn fail(self, error: u16, index: u16) {
+        self.out.truncate(self.start + HEADER_LEN + 4);
+        self.out.extend_from_slice(&error.to_be_bytes());
+        self.out.extend_from_slice(&index.to_be_bytes());
+        patch_length(self.out, self.start);
+    }
+}
+
+fn patch_length(out: &mut [u8], start: usize) {
+    let length = out.len().saturating_sub(start + HEADER_LEN);
+    let length = u32::try_from(length).unwrap_or(u32::MAX);
+    if let Some(field) = out.get_mut(start + LENGTH_AT..start + LENGTH_AT + 4) {
+        field.copy_from_slice(&length.to_be_bytes());
+    }
+}
+
+/// RFC 2741 section 5.4.
+fn var_bind(out: &mut Vec<u8>, name: &[u32], value: &Value) -> Result<(), TooLong> {
+    let kind: u16 = match value {
+        Value::Integer(_) => 2,
+        Value::OctetString(_) => 4,
+        Value::Null => 5,
+        Value::ObjectId(_) => 6,
+        Value::IpAddress(_) => 64,
+        Value::Counter32(_) => 65,
+        Value::Gauge32(_) => 66,
+        Value::TimeTicks(_) => 67,
+        Value::Opaque(_) => 68,
+        Value::Counter64(_) => 70,
+        Value::NoSuchObject => 128,
+        Value::NoSuchInstance => 129,
+        Value::EndOfMibView => 130,
+    };
+    out.extend_from_slice(&kind.to_be_bytes());
+    out.extend_from_slice(&[0; 2]);
+    object_id(out, name)?;
+    match value {
+        Value::Integer(number) => out.extend_from_slice(&number.to_be_bytes()),
+        Value::Counter32(number) | Value::Gauge32(number) | Value::TimeTicks(number) => {
+            out.extend_from_slice(&number.to_be_bytes());
+        }
+        Value::Counter64(number) => out.extend_from_slice(&number.to_be_bytes()),
+        Value::OctetString(octets) | Value::Opaque(octets) => octet_string(out, octets)?,
+        Value::IpAddress(octets) => octet_string(out, octets)?,
+        Value::ObjectId(oid) => object_id(out, oid.as_slice())?,
+        Value::Null | Value::NoSuchObject | Value::NoSuchInstance | Value::EndOfMibView => {}
+    }
+    Ok(())
+}
+
+/// RFC 2741 section 5.1: the internet prefix is written in one octet.
+fn object_id(out: &mut Vec<u8>, sub_ids: &[u32]) -> Result<(), TooLong> {
+    if sub_ids.len() > MAX_SUB_IDS {
+        return Err(TooLong);
+    }
+    let (prefix, rest) = match sub_ids {
+        [1, 3, 6, 1, prefix @ 1..=255, rest @ ..] => (u8::try_from(*prefix).unwrap_or(0), rest),
+        _ => (0, sub_ids),
+    };
+    let count = u8::try_from(rest.len()).map_err(|_| TooLong)?;
+    out.extend_from_slice(&[count, prefix, 0, 0]);
+    for sub_id in rest {
+        out.extend_from_slice(&sub_id.to_be_bytes());
+    }
+    Ok(())
+}
+
+/// RFC 2741 section 5.3.
+fn octet_string(out: &mut Vec<u8>, octets: &[u8]) -> Result<(), TooLong> {
+    let length = u32::try_from(octets.len()).map_err(|_| TooLong)?;
+    out.extend_from_slice(&length.to_be_bytes());
+    out.extend_from_slice(octets);
+    let padding = octets.len().next_multiple_of(4) - octets.len();
+    out.resize(out.len() + padding, 0);
+    Ok(())
+}

@@ -1,0 +1,95 @@
+//! Losing a master and seeking it again.
+
+use std::time::Duration;
+
+use super::{Event, Lost, Session, State};
+
+/// A session that lasted this long was a good one: after it, a new one is sought without delay.
+const STEADY: Duration = Duration::from_secs(1);
+
+/// Longest pause between attempts when no transport can be opened.
+pub(super) const AWAY_PAUSE: Duration = Duration::from_millis(400);
+
+/// Longest pause between attempts when the master refuses to open sessions.
+const REFUSED_PAUSE: Duration = Duration::from_secs(5);
+
+/// Longest time an attempt to open a transport may take.
+pub(super) const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+
+/// A peer that takes nothing of a full output for this long is left: it may itself wait for us to
+/// read, and the requests it has not read the answers of are long given up.
+pub(super) const STUCK_LIMIT: Duration = Duration::from_secs(10);
+
+/// First pause between attempts.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+
+impl Session {
+    /// Notices a master that does not answer or does not read.
+    pub(super) fn watch_master(&mut self, now: Duration) {
+        let waited = self.pending.first().map(|oldest| now.saturating_sub(oldest.at));
+        let stuck = self.stuck_since.map(|since| now.saturating_sub(since));
+        if stuck.is_some_and(|stuck| stuck >= STUCK_LIMIT) {
+            self.lose(now, Lost::Stuck);
+        } else if waited.is_some_and(|waited| waited >= self.config.silence_limit) {
+            self.lose(now, Lost::Silence);
+        } else if let Some(waited) = waited.filter(|waited| *waited >= self.config.reply_timeout) {
+            if !std::mem::replace(&mut self.unresponsive, true) {
+                self.tell(Event::Unresponsive(waited));
+            }
+        }
+    }
+
+    /// Forgets all that belongs to one connection.
+    pub(super) fn reset(&mut self) {
+        self.pending.clear();
+        self.inbox.clear();
+        self.output.clear();
+        self.written = 0;
+        self.transactions.clear();
+        self.queue.rewind();
+        self.registry.rewind();
+        self.up_time = None;
+        self.unresponsive = false;
+        self.up_told = false;
+        self.stuck_since = None;
+    }
+
+    pub(super) fn lose(&mut self, now: Duration, why: Lost) {
+        if self.state == State::Closed {
+            self.reset();
+            return;
+        }
+        let was_open = matches!(self.state, State::Open(_));
+        if was_open {
+            self.stats.lost += 1;
+            if now.saturating_sub(self.open_since) >= STEADY {
+                (self.failures, self.last_lost) = (0, None);
+            }
+        }
+        self.reset();
+        if self.last_lost.replace(why) != Some(why) {
+            self.tell(Event::Lost(why));
+        }
+        let longest = if matches!(why, Lost::OpenRefused(_)) { REFUSED_PAUSE } else { AWAY_PAUSE };
+        self.retry_after(now, longest);
+    }
+
+    /// Seeks a new session after a pause that doubles with each failure: 0, 50 ms, ... `longest`.
+    pub(super) fn retry_after(&mut self, now: Duration, longest: Duration) {
+        let pause = match self.failures {
+            0 => Duration::ZERO,
+            n => FIRST_PAUSE.saturating_mul(1 << (n - 1).min(16)).min(longest),
+        };
+        self.failures = self.failures.saturating_add(1);
+        self.state = State::Away(now + self.jitter(pause));
+    }
+
+    /// `pause` less up to a tenth, so that agents which lost one master do not return in step.
+    fn jitter(&mut self, pause: Duration) -> Duration {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        let tenth = u32::try_from(self.random % 100).unwrap_or(0);
+        pause - pause / 1000 * tenth
+    }
+}

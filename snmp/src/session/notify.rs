@@ -1,0 +1,245 @@
+//! The queue of notifications: in order, bounded, each kept until the master has acknowledged it.
+//!
+//! **Window.** At most [`WINDOW`] notifications are unacknowledged at a time. Each is at most a few
+//! hundred octets, so they and their answers always fit into a socket's buffers: the master can
+//! never be blocked in writing to us while we wait for it. It is also the most an NMS can see
+//! twice when a master dies between sending a trap on and acknowledging it. One round trip to a local
+//! snmpd takes about 0.1 ms, so a burst leaves at more than ten thousand a second.
+//!
+//! **Time.** Every notification carries the time it was handed in, as the master's sysUpTime.0 at that
+//! moment, reckoned back from the master's last answer. An event older than the master itself
+//! (it restarted meanwhile) gets 0: "before this master started".
+//!
+//! **Overflow.** A full queue drops its oldest unsent notification: the latest tell the present state.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::oid::Oid;
+use crate::pdu::encode::{self, TooLong};
+use crate::value::{Value, VarBind};
+
+/// Most notifications sent and not yet acknowledged.
+pub const WINDOW: usize = 16;
+
+/// sysUpTime.0
+const SYS_UP_TIME: [u32; 9] = [1, 3, 6, 1, 2, 1, 1, 3, 0];
+/// snmpTrapOID.0
+const SNMP_TRAP_OID: [u32; 11] = [1, 3, 6, 1, 6, 3, 1, 1, 4, 1, 0];
+
+/// An SNMPv2 notification.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notification {
+    /// snmpTrapOID: which notification it is.
+    pub trap: Oid,
+    /// Its objects; sysUpTime.0 and snmpTrapOID.0 are put before them.
+    pub binds: Vec<VarBind>,
+}
+
+/// The master's sysUpTime at some moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct UpTime {
+    /// In hundredths of a second.
+    pub ticks: u32,
+    /// When it was so.
+    pub at: Duration,
+}
+
+impl UpTime {
+    /// sysUpTime at `when`; 0 if the master had not started then.
+    fn at(self, when: Duration) -> u32 {
+        let ticks = |time: Duration| u32::try_from(time.as_millis() / 10 % (1 << 32)).unwrap_or(0);
+        match when.checked_sub(self.at) {
+            Some(later) => self.ticks.wrapping_add(ticks(later)),
+            None => {
+                let earlier = (self.at - when).as_millis() / 10;
+                u32::try_from(earlier).ok().and_then(|e| self.ticks.checked_sub(e)).unwrap_or(0)
+            }
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Progress {
+    Waiting,
+    Sent,
+    Done,
+}
+
+#[derive(Debug)]
+struct Queued {
+    number: u64,
+    at: Duration,
+    notification: Notification,
+    progress: Progress,
+    /// Whether it was sent on a former connection.
+    again: bool,
+}
+
+/// What [`Queue::send_next`] did.
+pub(super) enum Sent {
+    /// Wrote the notification with this number.
+    First(u64),
+    /// The same, and it had been sent on a former connection.
+    Again(u64),
+    /// Dropped one that has no AgentX form.
+    Unsendable(Oid),
+    /// Nothing to send, or the window is full.
+    Nothing,
+}
+
+/// Notifications not yet acknowledged, oldest first.
+#[derive(Debug)]
+pub(super) struct Queue {
+    capacity: usize,
+    queued: VecDeque<Queued>,
+    /// How many at the front are not `Waiting`.
+    sent: usize,
+    next_number: u64,
+}
+
+impl Queue {
+    pub(super) fn new(capacity: usize) -> Self {
+        Queue { capacity: capacity.max(WINDOW + 1), queued: VecDeque::new(), sent: 0, next_number: 0 }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.queued.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.queued.is_empty()
+    }
+
+    /// Puts one in; returns whether an older one had to go.
+    pub(super) fn push(&mut self, notification: Notification, at: Duration) -> bool {
+        let full = self.queued.len() >= self.capacity;
+        if full {
+            self.queued.remove(self.sent);
+        }
+        let number = self.next_number;
+        self.next_number += 1;
+        let progress = Progress::Waiting;
+        self.queued.push_back(Queued { number, at, notification, progress, again: false });
+        full
+    }
+
+    /// Whether [`send_next`](Self::send_next) would send.
+    pub(super) fn can_send(&self) -> bool {
+        self.sent < WINDOW && self.sent < self.queued.len()
+    }
+
+    /// Writes the next notification's PDU to `out`.
+    pub(super) fn send_next(&mut self, out: &mut Vec<u8>, session: u32, packet: u32, up_time: Option<UpTime>) -> Sent {
+        if !self.can_send() {
+            return Sent::Nothing;
+        }
+        let Some(queued) = self.queued.get_mut(self.sent) else {
+            return Sent::Nothing;
+        };
+        if queued.write(out, session, packet, up_time).is_err() {
+            let gone = self.queued.remove(self.sent);
+            return gone.map_or(Sent::Nothing, |gone| Sent::Unsendable(gone.notification.trap));
+        }
+        queued.progress = Progress::Sent;
+        self.sent += 1;
+        if queued.again { Sent::Again(queued.number) } else { Sent::First(queued.number) }
+    }
+
+    /// The master has answered notification `number`. Returns its identity.
+    pub(super) fn answered(&mut self, number: u64) -> Option<Oid> {
+        let queued = self.queued.iter_mut().take(self.sent).find(|q| q.number == number)?;
+        queued.progress = Progress::Done;
+        let trap = queued.notification.trap.clone();
+        while self.queued.front().is_some_and(|q| q.progress == Progress::Done) {
+            self.queued.pop_front();
+            self.sent = self.sent.saturating_sub(1);
+        }
+        Some(trap)
+    }
+
+    /// The connection is lost: what was sent and not acknowledged is to be sent again.
+    pub(super) fn rewind(&mut self) {
+        self.queued.retain(|queued| queued.progress != Progress::Done);
+        for queued in self.queued.iter_mut().take(self.sent) {
+            queued.again |= queued.progress == Progress::Sent;
+            queued.progress = Progress::Waiting;
+        }
+        self.sent = 0;
+    }
+}
+
+impl Queued {
+    fn write(&self, out: &mut Vec<u8>, session: u32, packet: u32, up_time: Option<UpTime>) -> Result<(), TooLong> {
+        let up_time = up_time.map(|up_time| VarBind::new(SYS_UP_TIME, Value::TimeTicks(up_time.at(self.at))));
+        let trap = VarBind::new(SNMP_TRAP_OID, Value::ObjectId(self.notification.trap.clone()));
+        let binds = up_time.iter().chain([&trap]).chain(&self.notification.binds);
+        encode::notify(out, session, packet, binds)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn queue(capacity: usize, count: u32) -> Queue {
+        let mut queue = Queue::new(capacity);
+        for id in 0..count {
+            let notification = Notification { trap: Oid::new(&[1, 3, id]), binds: Vec::new() };
+            queue.push(notification, Duration::ZERO);
+        }
+        queue
+    }
+
+    fn send_all(queue: &mut Queue) -> Vec<u64> {
+        let mut numbers = Vec::new();
+        let mut out = Vec::new();
+        while let Sent::First(number) | Sent::Again(number) = queue.send_next(&mut out, 1, 1, None) {
+            numbers.push(number);
+        }
+        numbers
+    }
+
+    #[test]
+    fn no_more_than_the_window_is_under_way() {
+        let mut queue = queue(100, 40);
+        assert_eq!(send_all(&mut queue), (0..16).collect::<Vec<_>>());
+        queue.answered(1);
+        assert_eq!(send_all(&mut queue), [], "the oldest holds the window");
+        queue.answered(0);
+        assert_eq!(send_all(&mut queue), [16, 17]);
+        assert_eq!(queue.len(), 38);
+    }
+
+    #[test]
+    fn after_a_loss_all_that_is_not_acknowledged_goes_again_in_order() {
+        let mut queue = queue(100, 4);
+        assert_eq!(send_all(&mut queue).len(), 4);
+        queue.answered(2);
+        queue.rewind();
+        assert_eq!(send_all(&mut queue), [0, 1, 3]);
+    }
+
+    #[test]
+    fn a_full_queue_drops_the_oldest_that_is_not_under_way() {
+        let mut queue = queue(20, 20);
+        send_all(&mut queue);
+        let late = Notification { trap: Oid::new(&[9]), binds: Vec::new() };
+        assert!(queue.push(late, Duration::ZERO));
+        for number in 0..16 {
+            assert!(queue.answered(number).is_some());
+        }
+        assert_eq!(send_all(&mut queue), [17, 18, 19, 20]);
+    }
+
+    #[test]
+    fn sys_up_time_is_that_of_the_event() {
+        let now = UpTime { ticks: 500, at: Duration::from_secs(100) };
+        assert_eq!(now.at(Duration::from_secs(100)), 500);
+        assert_eq!(now.at(Duration::from_millis(98_500)), 350);
+        assert_eq!(now.at(Duration::from_millis(100_020)), 502);
+        assert_eq!(now.at(Duration::from_secs(1)), 0, "before the master started");
+        let wrapping = UpTime { ticks: u32::MAX, at: Duration::ZERO };
+        assert_eq!(wrapping.at(Duration::from_millis(20)), 1);
+    }
+}

@@ -1,0 +1,162 @@
+//! What a new session asks of the master: capabilities and registrations, and what it is told.
+
+use std::time::Duration;
+
+use super::event::{Event, Refused};
+use super::{Ask, Registration, Session};
+use crate::pdu::encode;
+
+/// Pauses between attempts to register what was refused.
+const FIRST_RETRY: Duration = Duration::from_millis(250);
+const LONGEST_RETRY: Duration = Duration::from_secs(10);
+
+/// The subtrees wanted, and how each stands with the master.
+#[derive(Debug)]
+pub(super) struct Registry {
+    /// Number of capabilities, and whether each was asked for.
+    capabilities: usize,
+    capabilities_asked: bool,
+    wanted: Vec<(Registration, Standing)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    Unasked,
+    Asked { refusals: u32 },
+    Registered,
+    Refused { refusals: u32, again: Duration },
+}
+
+impl Registry {
+    pub(super) fn new(capabilities: usize, wanted: Vec<Registration>) -> Self {
+        let wanted = wanted.into_iter().map(|wanted| (wanted, Standing::Unasked)).collect();
+        Registry { capabilities, capabilities_asked: false, wanted }
+    }
+
+    /// Nothing is known to a new master.
+    pub(super) fn rewind(&mut self) {
+        self.capabilities_asked = false;
+        for (_, standing) in &mut self.wanted {
+            *standing = Standing::Unasked;
+        }
+    }
+
+    /// Wants these subtrees; returns those registered or asked for that are not wanted any more.
+    pub(super) fn replace(&mut self, wanted: Vec<Registration>, now: Duration) -> Vec<Registration> {
+        let former = std::mem::take(&mut self.wanted);
+        self.wanted = wanted
+            .into_iter()
+            .map(|wanted| {
+                let standing = match former.iter().find(|(former, _)| *former == wanted) {
+                    // The answer will come under a place in the former list: ask again.
+                    Some((_, Standing::Asked { refusals })) => Standing::Refused { refusals: *refusals, again: now },
+                    Some((_, standing)) => *standing,
+                    None => Standing::Unasked,
+                };
+                (wanted, standing)
+            })
+            .collect();
+        let kept = |former: &Registration| self.wanted.iter().any(|(wanted, _)| wanted == former);
+        former
+            .into_iter()
+            .filter(|(former, standing)| {
+                matches!(standing, Standing::Registered | Standing::Asked { .. }) && !kept(former)
+            })
+            .map(|(former, _)| former)
+            .collect()
+    }
+
+    /// When a refused registration is to be tried again.
+    pub(super) fn next_retry(&self) -> Option<Duration> {
+        self.wanted
+            .iter()
+            .filter_map(|(_, standing)| match standing {
+                Standing::Refused { again, .. } => Some(*again),
+                _ => None,
+            })
+            .min()
+    }
+
+    /// Number registered, once every subtree has been answered for.
+    fn settled(&self) -> Option<usize> {
+        let mut registered = 0;
+        for (_, standing) in &self.wanted {
+            match standing {
+                Standing::Unasked | Standing::Asked { refusals: 0 } => return None,
+                Standing::Registered => registered += 1,
+                Standing::Asked { .. } | Standing::Refused { .. } => {}
+            }
+        }
+        Some(registered)
+    }
+}
+
+impl Session {
+    /// Asks for capabilities and subtrees that are due.
+    pub(super) fn register_due(&mut self, session: u32, now: Duration) {
+        if !std::mem::replace(&mut self.registry.capabilities_asked, true) {
+            for at in 0..self.registry.capabilities {
+                let packet = self.expect(Ask::Capability(at), now);
+                if let Some((oid, text)) = self.config.capabilities.get(at) {
+                    let _ = encode::add_agent_caps(&mut self.output, session, packet, oid, text);
+                }
+            }
+        }
+        for at in 0..self.registry.wanted.len() {
+            let Some((_, standing)) = self.registry.wanted.get(at) else {
+                return;
+            };
+            let refusals = match *standing {
+                Standing::Unasked => 0,
+                Standing::Refused { refusals, again } if again <= now => refusals,
+                _ => continue,
+            };
+            let packet = self.expect(Ask::Registration(at), now);
+            if let Some((wanted, standing)) = self.registry.wanted.get_mut(at) {
+                *standing = Standing::Asked { refusals };
+                let Registration { subtree, priority } = wanted;
+                let _ = encode::register(&mut self.output, session, packet, subtree, *priority);
+            }
+        }
+        self.tell_when_settled();
+    }
+
+    /// The master has answered for the subtree at this place of the list.
+    pub(super) fn registration_answered(&mut self, at: usize, error: u16, now: Duration) {
+        let Some((wanted, standing)) = self.registry.wanted.get_mut(at) else {
+            return;
+        };
+        if error == 0 {
+            *standing = Standing::Registered;
+        } else {
+            let refusals = match standing {
+                Standing::Asked { refusals } => *refusals,
+                _ => 0,
+            };
+            let pause = FIRST_RETRY.saturating_mul(1 << refusals.min(16)).min(LONGEST_RETRY);
+            *standing = Standing::Refused { refusals: refusals.saturating_add(1), again: now + pause };
+            if refusals == 0 {
+                let what = Refused::Registration(wanted.subtree.clone());
+                self.tell(Event::Refused { what, error });
+            }
+        }
+        self.tell_when_settled();
+    }
+
+    /// The master has answered for the capability at this place of the list.
+    pub(super) fn capability_answered(&mut self, at: usize, error: u16) {
+        if let Some((oid, _)) = self.config.capabilities.get(at).filter(|_| error != 0) {
+            let what = Refused::Capability(oid.clone());
+            self.tell(Event::Refused { what, error });
+        }
+    }
+
+    fn tell_when_settled(&mut self) {
+        let settled = self.registry.settled().filter(|_| !self.up_told);
+        if let Some(registered) = settled {
+            self.up_told = true;
+            (self.last_connect_error, self.last_lost) = (None, None);
+            self.tell(Event::Up { registered });
+        }
+    }
+}

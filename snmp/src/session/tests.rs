@@ -1,0 +1,1 @@
+//! The session machine against bytes made by hand.

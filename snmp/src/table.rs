@@ -1,0 +1,324 @@
+//! Conceptual rows kept in index order.
+//!
+//! A [`Table`] is the one place where rows of a kind live. It is ordered as SNMP orders the
+//! instances, so a GETNEXT is one search in a balanced tree and a walk is one pass.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::{self, Range};
+use std::ops::{Bound, RangeBounds};
+
+use crate::oid::Oid;
+
+/// An index of a conceptual row: how it becomes sub-identifiers and back.
+///
+/// `Ord` must be the order of the sub-identifiers, and `from_sub_ids` must accept any number in
+/// each of the [`LEN`](Key::LEN) places (or `seek` be written by hand): a search may start at an
+/// index no row can have.
+///
+/// ```
+/// use snmp::table::Key;
+/// #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+/// struct InstanceId(u32);
+/// impl Key for InstanceId {
+///     const LEN: usize = 1;
+///     fn push(&self, out: &mut Vec<u32>) { out.push(self.0) }
+///     fn from_sub_ids(ids: &[u32]) -> Option<Self> { u32::from_sub_ids(ids).map(InstanceId) }
+/// }
+/// ```
+pub trait Key: Ord + Clone {
+    /// Number of sub-identifiers; 0 when it varies, and then `seek` must be written by hand.
+    const LEN: usize;
+
+    /// Appends the sub-identifiers of this index.
+    fn push(&self, out: &mut Vec<u32>);
+
+    /// The index with exactly these sub-identifiers; `None` when their number is wrong.
+    fn from_sub_ids(sub_ids: &[u32]) -> Option<Self>;
+
+    /// Where to begin looking for the first index after `sub_ids` (or at it, if `include`), which
+    /// may be shorter or longer than an index. `None`: no index can follow.
+    fn seek(sub_ids: &[u32], include: bool) -> Option<Bound<Self>> {
+        match sub_ids.get(..Self::LEN) {
+            None => {
+                let mut padded = sub_ids.to_vec();
+                padded.resize(Self::LEN, 0);
+                Self::from_sub_ids(&padded).map(Bound::Included)
+            }
+            Some(exact) if exact.len() == sub_ids.len() && include => Self::from_sub_ids(exact).map(Bound::Included),
+            Some(exact) => Self::from_sub_ids(exact).map(Bound::Excluded),
+        }
+    }
+}
+
+impl Key for u32 {
+    const LEN: usize = 1;
+
+    fn push(&self, out: &mut Vec<u32>) {
+        out.push(*self);
+    }
+
+    fn from_sub_ids(sub_ids: &[u32]) -> Option<Self> {
+        match sub_ids {
+            [id] => Some(*id),
+            _ => None,
+        }
+    }
+}
+
+impl<A: Key, B: Key> Key for (A, B) {
+    const LEN: usize = A::LEN + B::LEN;
+
+    fn push(&self, out: &mut Vec<u32>) {
+        self.0.push(out);
+        self.1.push(out);
+    }
+
+    fn from_sub_ids(sub_ids: &[u32]) -> Option<Self> {
+        let (a, b) = sub_ids.split_at_checked(A::LEN)?;
+        Some((A::from_sub_ids(a)?, B::from_sub_ids(b)?))
+    }
+}
+
+impl<A: Key, B: Key, C: Key> Key for (A, B, C) {
+    const LEN: usize = A::LEN + B::LEN + C::LEN;
+
+    fn push(&self, out: &mut Vec<u32>) {
+        self.0.push(out);
+        self.1.push(out);
+        self.2.push(out);
+    }
+
+    fn from_sub_ids(sub_ids: &[u32]) -> Option<Self> {
+        let (a, rest) = sub_ids.split_at_checked(A::LEN)?;
+        let (b, c) = rest.split_at_checked(B::LEN)?;
+        Some((A::from_sub_ids(a)?, B::from_sub_ids(b)?, C::from_sub_ids(c)?))
+    }
+}
+
+/// An index of varying length, such as one with address octets in it.
+impl Key for Oid {
+    const LEN: usize = 0;
+
+    fn push(&self, out: &mut Vec<u32>) {
+        out.extend_from_slice(self.as_slice());
+    }
+
+    fn from_sub_ids(sub_ids: &[u32]) -> Option<Self> {
+        Some(Oid::new(sub_ids))
+    }
+
+    fn seek(sub_ids: &[u32], include: bool) -> Option<Bound<Self>> {
+        let at = Oid::new(sub_ids);
+        Some(if include { Bound::Included(at) } else { Bound::Excluded(at) })
+    }
+}
+
+/// Rows in the order of their index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Table<K, R> {
+    rows: BTreeMap<K, R>,
+}
+
+impl<K, R> Default for Table<K, R> {
+    fn default() -> Self {
+        Table { rows: BTreeMap::new() }
+    }
+}
+
+impl<K: Key, R> Table<K, R> {
+    /// A table without rows.
+    pub fn new() -> Self {
+        Table::default()
+    }
+
+    /// Puts a row in; returns the one it replaces.
+    pub fn insert(&mut self, key: K, row: R) -> Option<R> {
+        self.rows.insert(key, row)
+    }
+
+    /// The row with this index.
+    pub fn get(&self, key: &K) -> Option<&R> {
+        self.rows.get(key)
+    }
+
+    /// The row with this index, to be changed.
+    pub fn get_mut(&mut self, key: &K) -> Option<&mut R> {
+        self.rows.get_mut(key)
+    }
+
+    /// Takes a row out.
+    pub fn remove(&mut self, key: &K) -> Option<R> {
+        self.rows.remove(key)
+    }
+
+    /// Keeps only the rows for which `keep` says so.
+    pub fn retain(&mut self, keep: impl FnMut(&K, &mut R) -> bool) {
+        self.rows.retain(keep);
+    }
+
+    /// Takes all rows out.
+    pub fn clear(&mut self) {
+        self.rows.clear();
+    }
+
+    /// Whether there is a row with this index.
+    pub fn contains_key(&self, key: &K) -> bool {
+        self.rows.contains_key(key)
+    }
+
+    /// The rows, in index order.
+    pub fn iter(&self) -> btree_map::Iter<'_, K, R> {
+        self.rows.iter()
+    }
+
+    /// The rows, in index order, to be changed.
+    pub fn iter_mut(&mut self) -> btree_map::IterMut<'_, K, R> {
+        self.rows.iter_mut()
+    }
+
+    /// The indices, in order.
+    pub fn keys(&self) -> btree_map::Keys<'_, K, R> {
+        self.rows.keys()
+    }
+
+    /// The rows without their indices, in index order.
+    pub fn values(&self) -> btree_map::Values<'_, K, R> {
+        self.rows.values()
+    }
+
+    /// The rows without their indices, in index order, to be changed.
+    pub fn values_mut(&mut self) -> btree_map::ValuesMut<'_, K, R> {
+        self.rows.values_mut()
+    }
+
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// The rows within `range`, in index order. Like [`BTreeMap::range`] it panics on a range that
+    /// ends before it begins.
+    pub fn range(&self, range: impl RangeBounds<K>) -> Range<'_, K, R> {
+        self.rows.range(range)
+    }
+
+    /// The rows after `sub_ids` (from `sub_ids` on, if `include`), in index order. `sub_ids` may be
+    /// any part of an index, or more than one.
+    pub fn seek(&self, sub_ids: &[u32], include: bool) -> impl Iterator<Item = (&K, &R)> {
+        K::seek(sub_ids, include).map(|from| self.rows.range((from, Bound::Unbounded))).into_iter().flatten()
+    }
+
+    /// The lowest one-number index from 1 on that no row has: the place for a new row, so that rows
+    /// already there keep theirs. `None` for an index of several numbers, or a full table.
+    pub fn free_key(&self) -> Option<K> {
+        let dense = u32::try_from(self.rows.len()).ok()?.checked_add(1)?;
+        let next = K::from_sub_ids(&[dense])?;
+        let after_last = self.rows.last_key_value().is_none_or(|(last, _)| *last < next);
+        if after_last && !self.rows.contains_key(&K::from_sub_ids(&[0])?) {
+            // No gap: n rows, none at 0, none above n.
+            return Some(next);
+        }
+        (1..=u32::MAX).filter_map(|id| K::from_sub_ids(&[id])).find(|key| !self.rows.contains_key(key))
+    }
+}
+
+impl<A: Key, R> Table<(A, u32), R> {
+    /// The rows whose first index is `owner`, in index order.
+    pub fn of(&self, owner: &A) -> Range<'_, (A, u32), R> {
+        self.rows.range((owner.clone(), 0)..=(owner.clone(), u32::MAX))
+    }
+
+    /// The rows whose first index is `owner`, in index order, to be changed.
+    pub fn of_mut(&mut self, owner: &A) -> btree_map::RangeMut<'_, (A, u32), R> {
+        self.rows.range_mut((owner.clone(), 0)..=(owner.clone(), u32::MAX))
+    }
+
+    /// The lowest second index from 1 on that no row of `owner` has.
+    pub fn free_position(&self, owner: &A) -> u32 {
+        let mut free = 1;
+        for ((_, position), _) in self.of(owner).skip_while(|((_, position), _)| *position == 0) {
+            if *position != free {
+                break;
+            }
+            free = free.saturating_add(1);
+        }
+        free
+    }
+}
+
+impl<'a, K, R> IntoIterator for &'a Table<K, R> {
+    type Item = (&'a K, &'a R);
+    type IntoIter = btree_map::Iter<'a, K, R>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.rows.iter()
+    }
+}
+
+impl<K: Key, R> FromIterator<(K, R)> for Table<K, R> {
+    fn from_iter<I: IntoIterator<Item = (K, R)>>(rows: I) -> Self {
+        Table { rows: rows.into_iter().collect() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn two_level() -> Table<(u32, u32), char> {
+        [((1, 2), 'a'), ((1, 5), 'b'), ((3, 1), 'c')].into_iter().collect()
+    }
+
+    fn after(sub_ids: &[u32]) -> String {
+        two_level().seek(sub_ids, false).map(|(_, row)| row).collect()
+    }
+
+    #[test]
+    fn seek_from_any_place() {
+        assert_eq!(after(&[]), "abc");
+        assert_eq!(after(&[1]), "abc");
+        assert_eq!(after(&[1, 2]), "bc");
+        assert_eq!(after(&[1, 2, 0]), "bc");
+        assert_eq!(after(&[1, 3]), "bc");
+        assert_eq!(after(&[2]), "c");
+        assert_eq!(after(&[3, 1, 7]), "");
+        assert_eq!(after(&[4]), "");
+        assert_eq!(two_level().seek(&[1, 2], true).count(), 3);
+        assert_eq!(two_level().seek(&[1, 2, 9], true).count(), 2);
+    }
+
+    #[test]
+    fn seek_with_indices_of_varying_length() {
+        let table: Table<Oid, u8> =
+            [(Oid::new(&[1, 10]), 1), (Oid::new(&[1, 10, 0]), 2), (Oid::new(&[2]), 3)].into_iter().collect();
+        let rows = |ids: &[u32], include| table.seek(ids, include).map(|(_, r)| *r).collect::<Vec<_>>();
+        assert_eq!(rows(&[1, 10], false), [2, 3]);
+        assert_eq!(rows(&[1, 10], true), [1, 2, 3]);
+        assert_eq!(rows(&[1, 9, 4], false), [1, 2, 3]);
+    }
+
+    #[test]
+    fn a_new_row_takes_the_lowest_free_index() {
+        let mut table: Table<u32, ()> = (1..=4).map(|id| (id, ())).collect();
+        assert_eq!(table.free_key(), Some(5));
+        table.remove(&2);
+        assert_eq!(table.free_key(), Some(2));
+        table.insert(0, ());
+        assert_eq!(table.free_key(), Some(2));
+        assert_eq!(Table::<u32, ()>::new().free_key(), Some(1));
+        assert_eq!(two_level().free_position(&1), 1);
+        assert_eq!(two_level().free_position(&3), 2);
+        assert_eq!(two_level().free_position(&2), 1);
+    }
+
+    #[test]
+    fn rows_of_an_owner() {
+        let rows = |owner: u32| two_level().of(&owner).map(|(_, row)| *row).collect::<String>();
+        assert_eq!((rows(1), rows(2), rows(3)), ("ab".to_owned(), String::new(), "c".to_owned()));
+    }
+}

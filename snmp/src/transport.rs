@@ -1,0 +1,352 @@
+//! The connection to a master: its address, and a socket that never blocks.
+//!
+//! Opening a unix socket is over at once, yes or no: a master that hangs and has a full backlog refuses
+//! with [`io::ErrorKind::WouldBlock`] like any that is away. Opening a TCP connection goes on in
+//! the background; [`Stream::is_connected`] tells when the socket becomes writable.
+
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use socket2::{Domain, SockAddr, Socket, Type};
+
+/// Where net-snmp's master listens unless told otherwise.
+pub const DEFAULT_SOCKET: &str = "/var/agentx/master";
+
+/// The port IANA gave to AgentX.
+pub const DEFAULT_PORT: u16 = 705;
+
+/// Where a master listens.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum MasterAddress {
+    /// A unix stream socket.
+    Unix(PathBuf),
+    /// A TCP socket.
+    Tcp(SocketAddr),
+    /// A TCP socket on a host known by name only. [`resolve`](MasterAddress::resolve) it before use.
+    TcpName {
+        /// The name.
+        host: String,
+        /// The port.
+        port: u16,
+    },
+}
+
+impl Default for MasterAddress {
+    /// [`DEFAULT_SOCKET`]
+    fn default() -> Self {
+        MasterAddress::Unix(DEFAULT_SOCKET.into())
+    }
+}
+
+impl MasterAddress {
+    /// The same with its host name looked up. **Blocks** while it asks, so not for an event loop.
+    ///
+    /// # Errors
+    /// The name has no address.
+    pub fn resolve(self) -> io::Result<Self> {
+        match self {
+            MasterAddress::TcpName { host, port } => {
+                let address = (host.as_str(), port).to_socket_addrs()?.next();
+                address
+                    .map(MasterAddress::Tcp)
+                    .ok_or_else(|| io::ErrorKind::NotFound.into())
+            }
+            resolved => Ok(resolved),
+        }
+    }
+}
+
+impl fmt::Display for MasterAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            MasterAddress::Unix(path) => write!(f, "unix:{}", path.display()),
+            MasterAddress::Tcp(address) => write!(f, "tcp:{address}"),
+            MasterAddress::TcpName { host, port } => write!(f, "tcp:{host}:{port}"),
+        }
+    }
+}
+
+/// Why a text does not say where a master listens.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AddressError {
+    /// Nothing, or nothing after the colon.
+    #[error("no address of an AgentX master given")]
+    Empty,
+    /// A transport on which AgentX cannot run.
+    #[error("'{0}': AgentX needs a stream; use unix:PATH or tcp:HOST:PORT")]
+    NotAStream(String),
+    /// The port is not a number from 1 to 65535.
+    #[error("'{0}' is not a port (1 to 65535)")]
+    Port(String),
+    /// An address in brackets that is not an IPv6 address.
+    #[error("'{0}' is not an IPv6 address in brackets")]
+    Brackets(String),
+}
+
+/// Accepts what `-A` and `snmp_socket` do with net-snmp: `/PATH`, `unix:PATH`, `tcp:HOST:PORT`,
+/// `tcp:HOST`, `tcp:PORT`, `tcp6:[ADDRESS]:PORT`, and `HOST:PORT`, which is TCP. `udp:` is refused:
+/// AgentX is a stream of PDUs without message borders.
+impl FromStr for MasterAddress {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Err(AddressError::Empty);
+        }
+        if text.starts_with('/') {
+            return Ok(MasterAddress::Unix(text.into()));
+        }
+        let (scheme, rest) = text.split_once(':').unwrap_or(("", text));
+        match scheme.to_ascii_lowercase().as_str() {
+            "unix" | "local" if rest.is_empty() => Err(AddressError::Empty),
+            "unix" | "local" => Ok(MasterAddress::Unix(rest.into())),
+            "tcp" | "tcp6" | "tcpv6" | "tcpipv6" => host_and_port(rest),
+            "udp" | "udp6" | "udpv6" | "udpipv6" | "dtlsudp" | "tlstcp" | "ssh" | "callback" => {
+                Err(AddressError::NotAStream(text.to_owned()))
+            }
+            _ => host_and_port(text),
+        }
+    }
+}
+
+fn host_and_port(text: &str) -> Result<MasterAddress, AddressError> {
+    let port = |text: &str| {
+        let number = text.parse().ok().filter(|port| *port != 0);
+        number.ok_or_else(|| AddressError::Port(text.to_owned()))
+    };
+    if text.is_empty() {
+        return Err(AddressError::Empty);
+    }
+    if let Some(inside) = text.strip_prefix('[') {
+        let (address, rest) = inside
+            .split_once(']')
+            .ok_or_else(|| AddressError::Brackets(text.to_owned()))?;
+        let address = address
+            .parse()
+            .map_err(|_| AddressError::Brackets(text.to_owned()))?;
+        let port = match rest.strip_prefix(':') {
+            Some(number) => port(number)?,
+            None if rest.is_empty() => DEFAULT_PORT,
+            None => return Err(AddressError::Port(rest.to_owned())),
+        };
+        return Ok(MasterAddress::Tcp(SocketAddr::new(
+            IpAddr::V6(address),
+            port,
+        )));
+    }
+    if text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Ok(MasterAddress::Tcp(
+            (Ipv4Addr::LOCALHOST, port(text)?).into(),
+        ));
+    }
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, number)) => (host, port(number)?),
+        None => (text, DEFAULT_PORT),
+    };
+    Ok(match host.parse() {
+        Ok(address) => MasterAddress::Tcp(SocketAddr::new(address, port)),
+        Err(_) if host == "localhost" => MasterAddress::Tcp((Ipv4Addr::LOCALHOST, port).into()),
+        Err(_) => MasterAddress::TcpName {
+            host: host.to_owned(),
+            port,
+        },
+    })
+}
+
+/// A stream socket to a master. Nothing on it blocks.
+#[derive(Debug)]
+pub struct Stream {
+    socket: Socket,
+    /// A TCP connection whose outcome is not known yet.
+    connecting: bool,
+}
+
+impl Stream {
+    /// Begins to connect.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::NotFound`] and [`io::ErrorKind::ConnectionRefused`]: no master is there.
+    /// [`io::ErrorKind::PermissionDenied`]: the master's socket is closed to this user; with net-snmp
+    /// `agentXPerms` opens it. [`io::ErrorKind::WouldBlock`]: the master does not accept.
+    /// [`io::ErrorKind::InvalidInput`]: the path is too long, or the host name was not resolved.
+    pub fn connect(address: &MasterAddress) -> io::Result<Self> {
+        match address {
+            MasterAddress::Unix(path) => {
+                let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking().cloexec(), None)?;
+                socket.connect(&SockAddr::unix(path)?)?;
+                Ok(Stream {
+                    socket,
+                    connecting: false,
+                })
+            }
+            MasterAddress::Tcp(address) => {
+                let kind = Type::STREAM.nonblocking().cloexec();
+                let socket = Socket::new(Domain::for_address(*address), kind, None)?;
+                // A request and its answer are one small segment each.
+                socket.set_tcp_nodelay(true)?;
+                socket.set_keepalive(true)?;
+                match socket.connect(&SockAddr::from(*address)) {
+                    Ok(()) => Ok(Stream {
+                        socket,
+                        connecting: false,
+                    }),
+                    Err(error) if is_in_progress(&error) => Ok(Stream {
+                        socket,
+                        connecting: true,
+                    }),
+                    Err(error) => Err(error),
+                }
+            }
+            MasterAddress::TcpName { .. } => Err(io::ErrorKind::InvalidInput.into()),
+        }
+    }
+
+    /// Whether the outcome of [`connect`](Self::connect) is not known yet.
+    pub fn is_connecting(&self) -> bool {
+        self.connecting
+    }
+
+    /// Whether the connection stands; ask when the socket becomes writable.
+    ///
+    /// # Errors
+    /// It failed.
+    pub fn is_connected(&mut self) -> io::Result<bool> {
+        if self.connecting {
+            if let Some(error) = self.socket.take_error()? {
+                return Err(error);
+            }
+            match self.socket.peer_addr() {
+                Ok(_) => self.connecting = false,
+                Err(error) if error.kind() == io::ErrorKind::NotConnected => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(!self.connecting)
+    }
+}
+
+fn is_in_progress(error: &io::Error) -> bool {
+    const EINPROGRESS: i32 = 115;
+    error.raw_os_error() == Some(EINPROGRESS)
+}
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.socket.read(buffer)
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        self.socket.write(octets)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl AsRawFd for Stream {
+    fn as_raw_fd(&self) -> RawFd {
+        self.socket.as_raw_fd()
+    }
+}
+
+impl AsFd for Stream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<String, AddressError> {
+        text.parse::<MasterAddress>()
+            .map(|address| address.to_string())
+    }
+
+    #[test]
+    fn addresses_as_users_write_them() {
+        for (text, meaning) in [
+            ("/var/agentx/master", "unix:/var/agentx/master"),
+            ("unix:/run/x", "unix:/run/x"),
+            ("tcp:192.0.2.1:7050", "tcp:192.0.2.1:7050"),
+            ("tcp:localhost:705", "tcp:127.0.0.1:705"),
+            ("tcp:[::1]:705", "tcp:[::1]:705"),
+            ("tcp6:[2001:db8::1]", "tcp:[2001:db8::1]:705"),
+            ("tcp:705", "tcp:127.0.0.1:705"),
+            ("192.0.2.1:705", "tcp:192.0.2.1:705"),
+            ("nms.example:7000", "tcp:nms.example:7000"),
+        ] {
+            assert_eq!(parse(text).as_deref(), Ok(meaning), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_work_is_refused_with_a_hint() {
+        let udp = parse("udp:localhost:705").unwrap_err();
+        assert_eq!(
+            udp.to_string(),
+            "'udp:localhost:705': AgentX needs a stream; use unix:PATH or tcp:HOST:PORT"
+        );
+        for bad in [
+            "",
+            "  ",
+            "unix:",
+            "tcp:",
+            "tcp:h:0",
+            "tcp:h:65536",
+            "tcp:[::1",
+            "tcp:[x]:1",
+        ] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn failures_tell_why() {
+        let dir = tempfile::tempdir().unwrap();
+        let absent = MasterAddress::Unix(dir.path().join("absent"));
+        assert_eq!(
+            Stream::connect(&absent).unwrap_err().kind(),
+            io::ErrorKind::NotFound
+        );
+        let left = dir.path().join("left");
+        drop(std::os::unix::net::UnixListener::bind(&left).unwrap());
+        let refused = Stream::connect(&MasterAddress::Unix(left)).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+    }
+
+    #[test]
+    fn a_master_that_does_not_accept_does_not_hold_us_up() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("hung");
+        let listener = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+        listener.bind(&SockAddr::unix(&path).unwrap()).unwrap();
+        listener.listen(1).unwrap();
+        let address = MasterAddress::Unix(path);
+        let attempts: Vec<_> = (0..8).map(|_| Stream::connect(&address)).collect();
+        let last = attempts.last().unwrap().as_ref().unwrap_err();
+        assert_eq!(last.kind(), io::ErrorKind::WouldBlock);
+    }
+
+    #[test]
+    fn tcp_connects_in_the_background() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = MasterAddress::Tcp(listener.local_addr().unwrap());
+        let mut stream = Stream::connect(&address).unwrap();
+        let (mut peer, _) = listener.accept().unwrap();
+        assert!(stream.is_connected().unwrap());
+        stream.write_all(b"hello").unwrap();
+        let mut octets = [0; 5];
+        peer.read_exact(&mut octets).unwrap();
+        assert_eq!(&octets, b"hello");
+    }
+}

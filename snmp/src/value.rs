@@ -1,0 +1,93 @@
+//! Values and variable bindings as AgentX carries them (RFC 2741 section 5.4).
+
+use std::net::Ipv4Addr;
+
+use crate::oid::Oid;
+
+/// The value of a variable, or the exception that takes its place in an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// INTEGER, Integer32, and every enumeration.
+    Integer(i32),
+    /// OCTET STRING and all its textual conventions, InetAddress included.
+    OctetString(Vec<u8>),
+    /// No value.
+    Null,
+    /// OBJECT IDENTIFIER.
+    ObjectId(Oid),
+    /// IpAddress: four octets of an IPv4 address.
+    IpAddress([u8; 4]),
+    /// A counter that wraps at 2^32.
+    Counter32(u32),
+    /// Gauge32 and Unsigned32, which are one type on the wire.
+    Gauge32(u32),
+    /// Hundredths of a second, modulo 2^32.
+    TimeTicks(u32),
+    /// Wrapped BER of another type.
+    Opaque(Vec<u8>),
+    /// A counter that wraps at 2^64.
+    Counter64(u64),
+    /// The object type is not known here.
+    NoSuchObject,
+    /// The object type is known, this instance does not exist.
+    NoSuchInstance,
+    /// Nothing follows in the range asked for.
+    EndOfMibView,
+}
+
+impl Value {
+    /// A DisplayString or other octet string from text.
+    pub fn text(text: impl AsRef<str>) -> Self {
+        Value::OctetString(text.as_ref().as_bytes().to_vec())
+    }
+
+    /// A TruthValue (RFC 2579): true is 1, false is 2.
+    pub fn truth(truth: bool) -> Self {
+        Value::Integer(if truth { 1 } else { 2 })
+    }
+
+    /// Whether this is one of the three exceptions instead of a value.
+    pub fn is_exception(&self) -> bool {
+        matches!(self, Value::NoSuchObject | Value::NoSuchInstance | Value::EndOfMibView)
+    }
+}
+
+impl From<i32> for Value {
+    fn from(number: i32) -> Self {
+        Value::Integer(number)
+    }
+}
+
+impl From<u32> for Value {
+    fn from(number: u32) -> Self {
+        Value::Gauge32(number)
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Value::text(text)
+    }
+}
+
+impl From<Ipv4Addr> for Value {
+    fn from(address: Ipv4Addr) -> Self {
+        Value::IpAddress(address.octets())
+    }
+}
+
+/// A variable's name and its value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VarBind {
+    /// The instance's full identifier; for [`Value::EndOfMibView`] the one the search began at.
+    pub name: Oid,
+    /// Its value or the exception.
+    pub value: Value,
+}
+
+impl VarBind {
+    /// A binding of `value` to `name`.
+    pub fn new(name: impl Into<Oid>, value: impl Into<Value>) -> Self {
+        VarBind { name: name.into(), value: value.into() }
+    }
+}

@@ -1,0 +1,248 @@
+//! The socket of VRRP packets of one interface and family.
+
+use std::cell::Cell;
+use std::io::{self, IoSlice, IoSliceMut};
+use std::net::{IpAddr, Ipv6Addr, SocketAddrV4, SocketAddrV6};
+use std::os::fd::{AsRawFd, RawFd};
+
+use nix::cmsg_space;
+use nix::libc::{c_int, in_pktinfo, in6_addr, in6_pktinfo};
+use nix::sys::socket::{
+    ControlMessage, ControlMessageOwned, MsgFlags, SockaddrIn, SockaddrIn6, recvmsg, sendmsg, setsockopt, sockopt,
+};
+use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockFilter, Socket, Type};
+
+use crate::wire::ipv4;
+
+/// `SO_PRIORITY` of adverts: `TC_PRIO_INTERACTIVE`, the highest that needs no privilege.
+const PRIORITY: u32 = 6;
+/// Receive buffer asked for: a packet is charged with about 800 octets, so this holds some 1000.
+const RECEIVE_BUFFER: usize = 512 << 10;
+
+/// `BPF_RET | BPF_K`, a whole filter: keep 0 octets of every packet.
+pub(super) const DROP_ALL: SockFilter = SockFilter::new(0x06, 0, 0, 0);
+
+/// A raw socket bound to one interface, for packets of one IP protocol.
+///
+/// It hears what is sent to it, and to the groups it has joined on that interface, never what it sends itself.
+/// Non-blocking.
+#[derive(Debug)]
+pub struct AdvertSocket {
+    socket: Socket,
+    ifindex: u32,
+    ipv6: bool,
+    protocol: u8,
+    groups: Vec<IpAddr>,
+    /// Identification of the last IPv4 packet.
+    id: Cell<u16>,
+}
+
+/// A packet that came in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Received<'b> {
+    /// Sender.
+    pub source: IpAddr,
+    /// The group, or the own address it was sent to.
+    pub destination: IpAddr,
+    /// Time to live, or hop limit, on arrival.
+    pub ttl: u8,
+    /// The IPv4 header as it came; empty for IPv6.
+    pub header: &'b [u8],
+    /// What follows the IP header, without padding.
+    pub payload: &'b [u8],
+}
+
+impl AdvertSocket {
+    /// Opens a socket for IP `protocol` (112 VRRP, 51 AH) on an interface and joins `group`, whose family is the
+    /// socket's.
+    ///
+    /// `ENODEV` when the interface is not there (any more), `EPERM` without `CAP_NET_RAW`.
+    pub fn open(ifname: &str, ifindex: u32, group: IpAddr, protocol: u8) -> io::Result<AdvertSocket> {
+        let ipv6 = group.is_ipv6();
+        let domain = if ipv6 { Domain::IPV6 } else { Domain::IPV4 };
+        let kind = Type::RAW.nonblocking().cloexec();
+        let socket = Socket::new(domain, kind, Some(Protocol::from(i32::from(protocol))))?;
+        socket.bind_device(Some(ifname.as_bytes()))?;
+        setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER)
+            .or_else(|_| setsockopt(&socket, sockopt::RcvBuf, &RECEIVE_BUFFER))?;
+        socket.set_priority(PRIORITY)?;
+        if ipv6 {
+            socket.set_multicast_loop_v6(false)?;
+            socket.set_multicast_if_v6(ifindex)?;
+            socket.set_recv_hoplimit_v6(true)?;
+            setsockopt(&socket, sockopt::Ipv6RecvPacketInfo, &true)?;
+            socket.set_tclass_v6(u32::from(ipv4::TOS_INTERNETWORK_CONTROL))?;
+            // The source may be an address that is not set, or not usable yet.
+            socket.set_freebind_v6(true)?;
+        } else {
+            socket.set_multicast_all_v4(false)?;
+            socket.set_multicast_loop_v4(false)?;
+            // The header is ours: with any source, and on an interface without an address of its own.
+            socket.set_header_included_v4(true)?;
+            setsockopt(&socket, sockopt::Ipv4PacketInfo, &true)?;
+        }
+        let mut advert_socket = AdvertSocket { socket, ifindex, ipv6, protocol, groups: Vec::new(), id: Cell::new(0) };
+        advert_socket.join(group)?;
+        Ok(advert_socket)
+    }
+
+    /// Joins one more group; one that was joined already is no error. `InvalidInput` for an address of the other family.
+    pub fn join(&mut self, group: IpAddr) -> io::Result<()> {
+        if self.groups.contains(&group) {
+            return Ok(());
+        }
+        match group {
+            IpAddr::V4(group) if !self.ipv6 => {
+                let interface = InterfaceIndexOrAddress::Index(self.ifindex);
+                self.socket.join_multicast_v4_n(&group, &interface)?;
+            }
+            IpAddr::V6(group) if self.ipv6 => self.socket.join_multicast_v6(&group, self.ifindex)?,
+            _ => return Err(io::ErrorKind::InvalidInput.into()),
+        }
+        self.groups.push(group);
+        Ok(())
+    }
+
+    /// Takes one packet into `buffer`; `None` when there is none left.
+    ///
+    /// A packet that cannot be right (an IP header that contradicts itself or the packet's length) and one that does not
+    /// fit the buffer are dropped. An error such as `ENETDOWN` is told once by the kernel; go on until `None`.
+    pub fn receive<'b>(&self, buffer: &'b mut [u8]) -> io::Result<Option<Received<'b>>> {
+        let received = if self.ipv6 { self.receive_v6(buffer) } else { self.receive_v4(buffer) };
+        match received {
+            Ok(received) => Ok(Some(received)),
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+
+    fn receive_v4<'b>(&self, buffer: &'b mut [u8]) -> io::Result<Received<'b>> {
+        loop {
+            let mut control = cmsg_space!(in_pktinfo);
+            let mut parts = [IoSliceMut::new(buffer)];
+            let message = recvmsg::<SockaddrIn>(self.as_raw_fd(), &mut parts, Some(&mut control), MsgFlags::empty())?;
+            let arrived = message.cmsgs()?.find_map(|item| match item {
+                ControlMessageOwned::Ipv4PacketInfo(info) => Some(info.ipi_ifindex),
+                _ => None,
+            });
+            let length = message.bytes;
+            let whole = buffer.get(..length).and_then(ipv4::parse).is_some();
+            if whole && self.is_own(arrived) {
+                break;
+            }
+        }
+        // The packet ends where its header says, so what the buffer held before does not matter.
+        let packet = ipv4::parse(buffer).ok_or(io::ErrorKind::InvalidData)?;
+        Ok(Received {
+            source: packet.header.source.into(),
+            destination: packet.header.destination.into(),
+            ttl: packet.header.ttl,
+            header: packet.header_bytes,
+            payload: packet.payload,
+        })
+    }
+
+    fn receive_v6<'b>(&self, buffer: &'b mut [u8]) -> io::Result<Received<'b>> {
+        let (length, source, destination, ttl) = loop {
+            let mut control = cmsg_space!(in6_pktinfo, c_int);
+            let mut parts = [IoSliceMut::new(buffer)];
+            let message = recvmsg::<SockaddrIn6>(self.as_raw_fd(), &mut parts, Some(&mut control), MsgFlags::empty())?;
+            let (mut arrival, mut ttl) = (None, None);
+            for item in message.cmsgs()? {
+                match item {
+                    ControlMessageOwned::Ipv6PacketInfo(info) => arrival = Some(info),
+                    ControlMessageOwned::Ipv6HopLimit(limit) => ttl = u8::try_from(limit).ok(),
+                    _ => {}
+                }
+            }
+            let (Some(source), Some(arrival), Some(ttl)) = (message.address, arrival, ttl) else {
+                continue;
+            };
+            let destination = Ipv6Addr::from(arrival.ipi6_addr.s6_addr);
+            // Unlike IPv4, a raw IPv6 socket is given the groups of its neighbours too, whatever IPV6_MULTICAST_ALL says.
+            let foreign = destination.is_multicast() && !self.groups.contains(&destination.into());
+            let truncated = message.flags.contains(MsgFlags::MSG_TRUNC);
+            if !foreign && !truncated && self.is_own(Some(arrival.ipi6_ifindex)) {
+                break (message.bytes, source.ip(), destination, ttl);
+            }
+        };
+        Ok(Received {
+            source: source.into(),
+            destination: destination.into(),
+            ttl,
+            header: &[],
+            payload: buffer.get(..length).unwrap_or_default(),
+        })
+    }
+
+    /// Whether a packet arrived by our interface: until the socket was bound it heard all of them.
+    fn is_own<I>(&self, arrived: Option<I>) -> bool
+    where
+        u32: TryFrom<I>,
+    {
+        arrived.and_then(|index| u32::try_from(index).ok()) == Some(self.ifindex)
+    }
+
+    /// Sends a packet from any source address to a group or a unicast peer of the socket's family.
+    ///
+    /// Does not wait. Errors are the kernel's: `ENETDOWN` and `ENETUNREACH` while the interface is down, `ENODEV` once it
+    /// is gone, `ENOBUFS` or `EAGAIN` when its queue is full. `InvalidInput` for addresses of the other family.
+    pub fn send(&self, source: IpAddr, destination: IpAddr, ttl: u8, payload: &[u8]) -> io::Result<()> {
+        match (source, destination) {
+            (IpAddr::V4(source), IpAddr::V4(destination)) if !self.ipv6 => {
+                let header = ipv4::Header {
+                    tos: ipv4::TOS_INTERNETWORK_CONTROL,
+                    id: self.next_id(),
+                    ttl,
+                    protocol: self.protocol,
+                    source,
+                    destination,
+                };
+                self.send_v4(&header, payload)
+            }
+            (IpAddr::V6(source), IpAddr::V6(destination)) if self.ipv6 => {
+                send_v6(&self.socket, self.ifindex, source, destination, ttl, payload)
+            }
+            _ => Err(io::ErrorKind::InvalidInput.into()),
+        }
+    }
+
+    /// Sends an IPv4 packet with a header made by the caller, who needs it beforehand to authenticate it.
+    pub fn send_v4(&self, header: &ipv4::Header, payload: &[u8]) -> io::Result<()> {
+        let octets = header.emit(payload.len());
+        let parts = [IoSlice::new(&octets), IoSlice::new(payload)];
+        let destination = SocketAddrV4::new(header.destination, 0);
+        self.socket.send_to_vectored(&parts, &destination.into()).map(drop)
+    }
+
+    /// The identification of the next IPv4 packet: 1, 2, ... 65535, 1.
+    pub fn next_id(&self) -> u16 {
+        let id = self.id.get().checked_add(1).unwrap_or(1);
+        self.id.set(id);
+        id
+    }
+}
+
+impl AsRawFd for AdvertSocket {
+    fn as_raw_fd(&self) -> RawFd {
+        self.socket.as_raw_fd()
+    }
+}
+
+/// Sends through a raw IPv6 socket, out of one interface, with a given source and hop limit.
+pub(super) fn send_v6(
+    socket: &Socket,
+    ifindex: u32,
+    source: Ipv6Addr,
+    destination: Ipv6Addr,
+    hop_limit: u8,
+    payload: &[u8],
+) -> io::Result<()> {
+    let info = in6_pktinfo { ipi6_addr: in6_addr { s6_addr: source.octets() }, ipi6_ifindex: ifindex };
+    let hop_limit = c_int::from(hop_limit);
+    let control = [ControlMessage::Ipv6PacketInfo(&info), ControlMessage::Ipv6HopLimit(&hop_limit)];
+    let destination = SockaddrIn6::from(SocketAddrV6::new(destination, 0, 0, ifindex));
+    let parts = [IoSlice::new(payload)];
+    sendmsg(socket.as_raw_fd(), &parts, &control, MsgFlags::empty(), Some(&destination))?;
+    Ok(())
+}

@@ -1,0 +1,444 @@
+//! The reflector: every change of links and addresses, and the whole of them when a change may have been missed.
+//!
+//! The kernel drops notifications when the socket's buffer is full and says so once (`ENOBUFS`); it goes on dropping
+//! silently until the queue has been read empty. So on an overflow the queue is read empty first, and only then
+//! are links and addresses dumped. Dump and notifications share one socket and thereby one order:
+//!
+//! ```text
+//! Watching --overflow--> Draining --queue empty--> Links --DONE--> Addresses --DONE--> Watching
+//!                           ^                        |                 |
+//!                           +---- overflow, error, or tables changed under the dump
+//! ```
+//!
+//! Notifications heard during a dump are handed on at once, and applied to the dump's result once more before it is
+//! handed on as a snapshot: whatever the dump saw of that row, the last notification is what is so.
+
+use std::io;
+use std::mem;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::time::Duration;
+
+use neli::consts::nl::NlmF;
+use neli::consts::rtnl::{Ifla, RtAddrFamily, RtScope};
+use neli::rtnl::{IfaddrmsgBuilder, IfinfomsgBuilder, RtattrBuilder};
+use neli::types::RtBuffer;
+use nix::errno::Errno;
+
+use super::netlink::{
+    Message, NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR, NLMSG_OVERRUN, RouteSocket, encode, i32_at, messages,
+};
+use super::resync::Dump;
+use super::tables::{Addr, Link};
+use crate::reactor::clock;
+
+const RTM_NEWLINK: u16 = 16;
+const RTM_DELLINK: u16 = 17;
+const RTM_GETLINK: u16 = 18;
+const RTM_NEWADDR: u16 = 20;
+const RTM_DELADDR: u16 = 21;
+const RTM_GETADDR: u16 = 22;
+const RTNLGRP_LINK: u32 = 1;
+const RTNLGRP_IPV4_IFADDR: u32 = 5;
+const RTNLGRP_IPV6_IFADDR: u32 = 9;
+/// `RTEXT_FILTER_SKIP_STATS`: leave the packet counters out of link dumps.
+const RTEXT_FILTER_SKIP_STATS: u32 = 1 << 3;
+
+/// Receive buffer asked for: some 10 000 notifications, each charged with about 800 octets.
+const RECEIVE_BUFFER: usize = 8 << 20;
+/// Longest datagram taken; the kernel makes its dumps fit 32 KiB.
+const DATAGRAM: usize = 64 << 10;
+/// Dumps that may fail one after the other before the socket is given up.
+const DUMP_FAILURES: u32 = 8;
+
+/// Something the kernel told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KernelEvent {
+    /// A link is new or has changed.
+    Link(Link),
+    /// A link has gone, from the machine or from this network namespace.
+    LinkGone {
+        /// Index it had.
+        index: u32,
+        /// Name it had.
+        name: String,
+    },
+    /// An address is new or has changed.
+    Address(Addr),
+    /// An address has gone.
+    AddressGone(Addr),
+    /// Everything there is; what it does not name is gone.
+    Snapshot(Snapshot),
+}
+
+/// All links and addresses at one moment, in the kernel's order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Links.
+    pub links: Vec<Link>,
+    /// IPv4 and IPv6 addresses.
+    pub addresses: Vec<Addr>,
+}
+
+/// Watches links and addresses of the network namespace it was opened in.
+pub struct Monitor {
+    socket: RouteSocket<OwnedFd>,
+    /// Its address, by which the kernel marks its replies.
+    port: u32,
+    buffer: Vec<u8>,
+    /// Events found while opening.
+    ready: Vec<KernelEvent>,
+    phase: Phase,
+    dump: Dump,
+    seq: u32,
+    failures: u32,
+    overflows: u64,
+}
+
+/// Where a resynchronisation stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Watching,
+    Draining,
+    Links,
+    Addresses,
+}
+
+impl Monitor {
+    /// Subscribes, and reads all links and addresses, waiting at most `timeout` for them.
+    ///
+    /// They come out of the first [`receive`](Monitor::receive) as a snapshot: call it once before the first wait.
+    pub fn open(timeout: Duration) -> io::Result<Monitor> {
+        Monitor::with_buffer(timeout, RECEIVE_BUFFER)
+    }
+
+    /// As [`open`](Monitor::open), with a receive buffer of `buffer` octets (the kernel doubles it).
+    pub fn with_buffer(timeout: Duration, buffer: usize) -> io::Result<Monitor> {
+        let groups = [RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR];
+        let socket = RouteSocket::listen(&groups, buffer)?;
+        let mut monitor = Monitor {
+            port: socket.port()?,
+            socket,
+            buffer: vec![0; DATAGRAM],
+            ready: Vec::new(),
+            phase: Phase::Draining,
+            dump: Dump::default(),
+            seq: 0,
+            failures: 0,
+            overflows: 0,
+        };
+        let deadline = clock::now().saturating_add(timeout);
+        let mut events = Vec::new();
+        loop {
+            let more = monitor.receive(64, &mut events)?;
+            if monitor.phase == Phase::Watching {
+                break;
+            }
+            let left = deadline.saturating_sub(clock::now());
+            if left.is_zero() {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            if !more {
+                monitor.socket.wait_readable(left)?;
+            }
+        }
+        monitor.ready = events;
+        Ok(monitor)
+    }
+
+    /// Appends what has been told to `events`, reading at most `budget` datagrams (one or more events each).
+    ///
+    /// `true` when the budget ran out: there may be more, and no readiness will be told for it. An error means that
+    /// this socket is of no more use: open another monitor.
+    pub fn receive(&mut self, budget: usize, events: &mut Vec<KernelEvent>) -> io::Result<bool> {
+        events.append(&mut self.ready);
+        let mut buffer = mem::take(&mut self.buffer);
+        let result = self.receive_into(&mut buffer, budget, events);
+        self.buffer = buffer;
+        result
+    }
+
+    /// How often notifications were lost and everything was read anew.
+    pub fn overflows(&self) -> u64 {
+        self.overflows
+    }
+
+    fn receive_into(&mut self, buffer: &mut [u8], budget: usize, events: &mut Vec<KernelEvent>) -> io::Result<bool> {
+        for _ in 0..budget {
+            match self.socket.receive(buffer) {
+                Ok(datagram) => {
+                    for message in messages(datagram) {
+                        self.handle(&message, events)?;
+                    }
+                }
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => match self.phase {
+                    Phase::Draining => self.start_dump()?,
+                    Phase::Watching | Phase::Links | Phase::Addresses => return Ok(false),
+                },
+                Err(e) if e.raw_os_error() == Some(Errno::ENOBUFS as i32) || e.kind() == io::ErrorKind::InvalidData => {
+                    self.overflowed();
+                }
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(true)
+    }
+
+    fn handle(&mut self, message: &Message<'_>, events: &mut Vec<KernelEvent>) -> io::Result<()> {
+        if message.kind == NLMSG_OVERRUN {
+            self.overflowed();
+        } else if message.port == self.port {
+            if message.seq == self.seq {
+                self.handle_reply(message, events)?;
+            }
+        } else if let Some(event) = notification(message) {
+            if self.phase != Phase::Watching {
+                self.dump.heard(&event);
+            }
+            events.push(event);
+        }
+        Ok(())
+    }
+
+    /// A message of the dump that is under way.
+    fn handle_reply(&mut self, message: &Message<'_>, events: &mut Vec<KernelEvent>) -> io::Result<()> {
+        self.dump.interrupted |= message.flags & NLM_F_DUMP_INTR != 0;
+        match (message.kind, self.phase) {
+            (RTM_NEWLINK, Phase::Links) => self.dump.links.extend(Link::read(message.payload)),
+            (RTM_NEWADDR, Phase::Addresses) => {
+                self.dump.addresses.extend(Addr::read(message.payload));
+            }
+            (NLMSG_DONE, Phase::Links | Phase::Addresses)
+                if i32_at(message.payload, 0).is_some_and(|error| error < 0) =>
+            {
+                return self.dump_failed(i32_at(message.payload, 0));
+            }
+            // Rows may have been skipped: once more. That the tables keep changing is no failure.
+            (NLMSG_DONE, Phase::Links | Phase::Addresses) if self.dump.interrupted => {
+                self.phase = Phase::Draining;
+            }
+            (NLMSG_DONE, Phase::Links) => self.start_addresses()?,
+            (NLMSG_DONE, Phase::Addresses) => {
+                self.phase = Phase::Watching;
+                self.failures = 0;
+                events.push(KernelEvent::Snapshot(mem::take(&mut self.dump).finish()));
+            }
+            (NLMSG_ERROR, Phase::Links | Phase::Addresses) => {
+                return self.dump_failed(i32_at(message.payload, 0));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn overflowed(&mut self) {
+        self.overflows = self.overflows.saturating_add(1);
+        self.phase = Phase::Draining;
+    }
+
+    fn dump_failed(&mut self, error: Option<i32>) -> io::Result<()> {
+        self.failures = self.failures.saturating_add(1);
+        if self.failures > DUMP_FAILURES {
+            let errno = error.unwrap_or(0).saturating_neg();
+            return Err(io::Error::from_raw_os_error(errno));
+        }
+        self.phase = Phase::Draining;
+        Ok(())
+    }
+
+    fn start_dump(&mut self) -> io::Result<()> {
+        self.dump = Dump::default();
+        self.seq = self.seq.wrapping_add(1).max(1);
+        self.socket.send(&link_dump(self.seq)?)?;
+        self.phase = Phase::Links;
+        Ok(())
+    }
+
+    fn start_addresses(&mut self) -> io::Result<()> {
+        self.seq = self.seq.wrapping_add(1).max(1);
+        self.socket.send(&address_dump(self.seq)?)?;
+        self.phase = Phase::Addresses;
+        Ok(())
+    }
+}
+
+impl AsRawFd for Monitor {
+    fn as_raw_fd(&self) -> RawFd {
+        self.socket.as_raw_fd()
+    }
+}
+
+/// The event that a notification stands for.
+fn notification(message: &Message<'_>) -> Option<KernelEvent> {
+    match message.kind {
+        RTM_NEWLINK => Link::read(message.payload).map(KernelEvent::Link),
+        RTM_DELLINK => {
+            Link::read(message.payload).map(|link| KernelEvent::LinkGone { index: link.index, name: link.name })
+        }
+        RTM_NEWADDR => Addr::read(message.payload).map(KernelEvent::Address),
+        RTM_DELADDR => Addr::read(message.payload).map(KernelEvent::AddressGone),
+        _ => None,
+    }
+}
+
+fn link_dump(seq: u32) -> io::Result<Vec<u8>> {
+    let mask = RtattrBuilder::default()
+        .rta_type(Ifla::ExtMask)
+        .rta_payload(RTEXT_FILTER_SKIP_STATS)
+        .build()
+        .map_err(io::Error::other)?;
+    let request = IfinfomsgBuilder::default()
+        .ifi_family(RtAddrFamily::Unspecified)
+        .rtattrs(RtBuffer::from_iter([mask]))
+        .build()
+        .map_err(io::Error::other)?;
+    encode(RTM_GETLINK, NlmF::DUMP, seq, request)
+}
+
+fn address_dump(seq: u32) -> io::Result<Vec<u8>> {
+    let request = IfaddrmsgBuilder::default()
+        .ifa_family(RtAddrFamily::Unspecified)
+        .ifa_prefixlen(0)
+        .ifa_scope(RtScope::Universe)
+        .ifa_index(0u32)
+        .build()
+        .map_err(io::Error::other)?;
+    encode(RTM_GETADDR, NlmF::DUMP, seq, request)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::netlink::{NLM_F_DUMP_INTR, messages};
+    use super::*;
+
+    const TIMEOUT: Duration = Duration::from_secs(10);
+
+    /// A link message: `ifinfomsg` and a name.
+    fn link(index: u8, name: &str, up: bool) -> Vec<u8> {
+        let mut payload = vec![0; 16];
+        payload[4] = index;
+        payload[8] = u8::from(up);
+        payload.extend([u8::try_from(name.len()).unwrap() + 5, 0, 3, 0]);
+        payload.extend(name.as_bytes());
+        payload.push(0);
+        payload.resize(payload.len().next_multiple_of(4), 0);
+        payload
+    }
+
+    struct Script {
+        monitor: Monitor,
+        events: Vec<KernelEvent>,
+    }
+
+    impl Script {
+        fn new() -> Script {
+            let monitor = Monitor::open(TIMEOUT).unwrap();
+            Script { monitor, events: Vec::new() }
+        }
+
+        /// A message of the dump under way.
+        fn reply(&mut self, kind: u16, flags: u16, payload: &[u8]) -> &mut Script {
+            let (seq, port) = (self.monitor.seq, self.monitor.port);
+            self.handle(Message { kind, flags, seq, port, payload })
+        }
+
+        fn notify(&mut self, kind: u16, payload: &[u8]) -> &mut Script {
+            self.handle(Message { kind, flags: 0, seq: self.monitor.seq, port: 0, payload })
+        }
+
+        fn handle(&mut self, message: Message<'_>) -> &mut Script {
+            self.monitor.handle(&message, &mut self.events).unwrap();
+            self
+        }
+
+        fn snapshots(&self) -> Vec<&Snapshot> {
+            let snapshots = self.events.iter().filter_map(|event| match event {
+                KernelEvent::Snapshot(snapshot) => Some(snapshot),
+                _ => None,
+            });
+            snapshots.collect()
+        }
+    }
+
+    const DONE: &[u8] = &[0; 4];
+
+    #[test]
+    fn what_is_heard_during_a_dump_corrects_it() {
+        let mut script = Script::new();
+        script.monitor.phase = Phase::Links;
+        script.reply(RTM_NEWLINK, 2, &link(1, "stays", false)).notify(RTM_DELLINK, &link(2, "goes", false));
+        script.notify(RTM_NEWLINK, &link(3, "comes", true)).notify(RTM_NEWLINK, &link(1, "stays", true));
+        // The dump was read from the tables before these were changed.
+        script.reply(RTM_NEWLINK, 2, &link(2, "goes", false)).reply(NLMSG_DONE, 2, DONE).reply(NLMSG_DONE, 2, DONE);
+        let snapshots = script.snapshots();
+        assert_eq!(snapshots.len(), 1);
+        let links: Vec<_> = snapshots[0].links.iter().map(|l| (l.name.as_str(), l.admin_up)).collect();
+        assert_eq!(links, [("stays", true), ("comes", true)]);
+        // They were told at once, too.
+        assert_eq!(script.events.len(), 4);
+    }
+
+    #[test]
+    fn a_dump_from_changing_tables_is_thrown_away() {
+        for at in 0..4 {
+            let mut script = Script::new();
+            script.monitor.phase = Phase::Links;
+            let flags = |n| if n == at { NLM_F_DUMP_INTR | 2 } else { 2 };
+            script.reply(RTM_NEWLINK, flags(0), &link(1, "a", true)).reply(NLMSG_DONE, flags(1), DONE);
+            if script.monitor.phase == Phase::Addresses {
+                script.reply(RTM_NEWADDR, flags(2), &[2, 24, 0, 0, 1, 0, 0, 0]).reply(NLMSG_DONE, flags(3), DONE);
+            }
+            assert_eq!(script.monitor.phase, Phase::Draining, "interrupted at {at}");
+            assert!(script.snapshots().is_empty());
+        }
+    }
+
+    #[test]
+    fn a_failing_dump_is_tried_again_a_few_times() {
+        let mut script = Script::new();
+        let busy = (-(Errno::EBUSY as i32)).to_ne_bytes();
+        for failure in 0..=DUMP_FAILURES {
+            script.monitor.phase = Phase::Links;
+            let (seq, port) = (script.monitor.seq, script.monitor.port);
+            let kind = if failure % 2 == 0 { NLMSG_ERROR } else { NLMSG_DONE };
+            let message = Message { kind, flags: 0, seq, port, payload: &busy };
+            let result = script.monitor.handle(&message, &mut script.events);
+            assert_eq!(result.is_ok(), failure < DUMP_FAILURES);
+            assert!(result.is_err() || script.monitor.phase == Phase::Draining);
+        }
+    }
+
+    #[test]
+    fn replies_to_an_abandoned_dump_and_overruns_do_not_end_up_in_a_snapshot() {
+        let mut script = Script::new();
+        script.monitor.phase = Phase::Links;
+        let (seq, port) = (script.monitor.seq - 1, script.monitor.port);
+        let old = link(9, "old", true);
+        script.handle(Message { kind: RTM_NEWLINK, flags: 2, seq, port, payload: &old });
+        script.handle(Message { kind: NLMSG_DONE, flags: 2, seq, port, payload: DONE });
+        assert_eq!(script.monitor.phase, Phase::Links);
+        script.handle(Message { kind: NLMSG_OVERRUN, flags: 0, seq: 0, port: 0, payload: &[] });
+        assert_eq!((script.monitor.phase, script.monitor.overflows()), (Phase::Draining, 1));
+        // What is left of a dump that was overrun is read, and not used.
+        script.reply(RTM_NEWLINK, 2, &old).reply(NLMSG_DONE, 2, DONE);
+        assert_eq!(script.monitor.phase, Phase::Draining);
+        let mut events = Vec::new();
+        while script.monitor.phase != Phase::Watching {
+            script.monitor.receive(8, &mut events).unwrap();
+        }
+        let Some(KernelEvent::Snapshot(snapshot)) = events.last() else { panic!("{events:?}") };
+        assert!(snapshot.links.iter().any(|link| link.name == "lo"));
+        assert!(snapshot.links.iter().all(|link| link.name != "old"));
+    }
+
+    #[test]
+    fn the_requests_are_dumps() {
+        for (bytes, kind, length) in
+            [(link_dump(5).unwrap(), RTM_GETLINK, 24), (address_dump(5).unwrap(), RTM_GETADDR, 8)]
+        {
+            let request = messages(&bytes).next().unwrap();
+            assert_eq!((request.kind, request.seq, request.payload.len()), (kind, 5, length));
+            // NLM_F_REQUEST and NLM_F_DUMP.
+            assert_eq!(request.flags, 0x301);
+        }
+    }
+}

@@ -1,0 +1,340 @@
+//! The route netlink socket, and reading what the kernel sends through it.
+//!
+//! Messages are written with neli's types and read by the few functions here: they give out slices of the
+//! datagram, keep every flag bit, and take any bytes without a panic (neli's readers subtract header sizes
+//! from lengths they have not looked at, and cut address flags to eight bits).
+
+use std::io::{self, IoSliceMut};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::time::Duration;
+
+use neli::ToBytes;
+use neli::consts::nl::NlmF;
+use neli::consts::socket::NlFamily;
+use neli::nl::{NlPayload, NlmsghdrBuilder};
+use neli::socket::NlSocket;
+use neli::utils::Groups;
+use nix::errno::Errno;
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, getsockname, recvmsg, send,
+    setsockopt, socket, sockopt,
+};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+/// `NLMSG_ERROR`: an acknowledgement or a refusal.
+pub(super) const NLMSG_ERROR: u16 = 2;
+/// `NLMSG_DONE`: end of a dump.
+pub(super) const NLMSG_DONE: u16 = 3;
+/// `NLMSG_OVERRUN`: data lost.
+pub(super) const NLMSG_OVERRUN: u16 = 4;
+/// `NLM_F_DUMP_INTR`: the tables changed while they were dumped.
+pub(super) const NLM_F_DUMP_INTR: u16 = 0x10;
+/// `NLM_F_CAPPED`: only the header of the refused request is sent back.
+const NLM_F_CAPPED: u16 = 0x100;
+/// `NLM_F_ACK_TLVS`: attributes follow the refused request.
+const NLM_F_ACK_TLVS: u16 = 0x200;
+/// `NLMSGERR_ATTR_MSG`: the kernel's own words.
+const NLMSGERR_ATTR_MSG: u16 = 1;
+/// `struct nlmsghdr`.
+const HEADER: usize = 16;
+
+/// A socket of `NETLINK_ROUTE`, of one of two makes: nix can set a receive buffer beyond the system's limit, neli can
+/// ask for refusals in words.
+pub(super) struct RouteSocket<S> {
+    socket: S,
+}
+
+impl RouteSocket<OwnedFd> {
+    /// A non-blocking socket that hears multicast groups (`RTNLGRP_*` numbers, up to 32), with a receive buffer of
+    /// `buffer` octets (the kernel doubles it).
+    pub(super) fn listen(groups: &[u32], buffer: usize) -> io::Result<RouteSocket<OwnedFd>> {
+        let socket = socket(
+            AddressFamily::Netlink,
+            SockType::Raw,
+            SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC,
+            SockProtocol::NetlinkRoute,
+        )?;
+        setsockopt(&socket, sockopt::RcvBufForce, &buffer)
+            .or_else(|_| setsockopt(&socket, sockopt::RcvBuf, &buffer))?;
+        let groups = Groups::new_groups(groups).as_bitmask().map_err(io::Error::other)?;
+        bind(socket.as_raw_fd(), &NetlinkAddr::new(0, groups))?;
+        Ok(RouteSocket { socket })
+    }
+
+    /// Waits until there is something to receive, or `timeout` is over.
+    pub(super) fn wait_readable(&self, timeout: Duration) -> io::Result<()> {
+        let timeout = Timespec::try_from(timeout).map_err(io::Error::other)?;
+        let mut fds = [PollFd::new(&self.socket, PollFlags::IN)];
+        match poll(&mut fds, Some(&timeout)) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+            Err(e) => Err(e.into()),
+        }
+    }
+}
+
+impl RouteSocket<NlSocket> {
+    /// A socket for requests. It does not block: the kernel acts on a request, and queues its answer, in `send`.
+    pub(super) fn request() -> io::Result<RouteSocket<NlSocket>> {
+        let socket = NlSocket::connect(NlFamily::Route, None, Groups::empty())?;
+        socket.nonblock()?;
+        // Kernels before 4.12 have no words.
+        let _ = socket.enable_ext_ack(true);
+        Ok(RouteSocket { socket })
+    }
+}
+
+impl<S: AsRawFd> RouteSocket<S> {
+    /// The socket's own address, by which the kernel marks its replies.
+    pub(super) fn port(&self) -> io::Result<u32> {
+        Ok(getsockname::<NetlinkAddr>(self.as_raw_fd())?.pid())
+    }
+
+    /// Hands the kernel one datagram of one or more messages; it acts on them before this returns.
+    pub(super) fn send(&self, datagram: &[u8]) -> io::Result<()> {
+        loop {
+            match send(self.as_raw_fd(), datagram, MsgFlags::empty()) {
+                Ok(_) => return Ok(()),
+                Err(Errno::EINTR) => {}
+                Err(e) => return Err(e.into()),
+            }
+        }
+    }
+
+    /// Receives one datagram from the kernel into `buffer`.
+    ///
+    /// A datagram larger than the buffer is `InvalidData`, its rest being lost; one that some other process sent
+    /// comes out empty.
+    pub(super) fn receive<'b>(&self, buffer: &'b mut [u8]) -> io::Result<&'b [u8]> {
+        let (length, truncated, from_kernel) = loop {
+            let mut parts = [IoSliceMut::new(buffer)];
+            match recvmsg::<NetlinkAddr>(self.as_raw_fd(), &mut parts, None, MsgFlags::empty()) {
+                Ok(received) => {
+                    break (
+                        received.bytes,
+                        received.flags.contains(MsgFlags::MSG_TRUNC),
+                        received.address.is_some_and(|sender| sender.pid() == 0),
+                    );
+                }
+                Err(Errno::EINTR) => {}
+                Err(e) => return Err(e.into()),
+            }
+        };
+        if truncated {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        let length = if from_kernel { length } else { 0 };
+        Ok(buffer.get(..length).unwrap_or_default())
+    }
+}
+
+impl<S: AsRawFd> AsRawFd for RouteSocket<S> {
+    fn as_raw_fd(&self) -> RawFd {
+        self.socket.as_raw_fd()
+    }
+}
+
+/// One request as bytes, its length a multiple of four.
+pub(super) fn encode<P: neli::Size + ToBytes>(kind: u16, flags: NlmF, seq: u32, payload: P) -> io::Result<Vec<u8>> {
+    let message = NlmsghdrBuilder::default()
+        .nl_type(kind)
+        .nl_flags(NlmF::REQUEST | flags)
+        .nl_seq(seq)
+        .nl_payload(NlPayload::Payload(payload))
+        .build()
+        .map_err(io::Error::other)?;
+    let mut bytes = io::Cursor::new(Vec::new());
+    message.to_bytes(&mut bytes).map_err(io::Error::other)?;
+    Ok(bytes.into_inner())
+}
+
+/// One netlink message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Message<'b> {
+    /// `nlmsg_type`.
+    pub(super) kind: u16,
+    /// `nlmsg_flags`.
+    pub(super) flags: u16,
+    /// `nlmsg_seq`: that of the request.
+    pub(super) seq: u32,
+    /// `nlmsg_pid`: port of the socket whose request this answers or stems from.
+    pub(super) port: u32,
+    /// What follows the header.
+    pub(super) payload: &'b [u8],
+}
+
+/// The messages of a datagram; ends at the first one that is not whole.
+pub(super) fn messages(mut rest: &[u8]) -> impl Iterator<Item = Message<'_>> {
+    std::iter::from_fn(move || {
+        let length = usize::try_from(u32_at(rest, 0)?).ok()?;
+        let message = rest.get(..length)?;
+        let payload = message.get(HEADER..)?;
+        rest = rest.get(align(length)..).unwrap_or_default();
+        Some(Message {
+            kind: u16_at(message, 4)?,
+            flags: u16_at(message, 6)?,
+            seq: u32_at(message, 8)?,
+            port: u32_at(message, 12)?,
+            payload,
+        })
+    })
+}
+
+/// The attributes in a message or in another attribute, as `(type, payload)`; ends at the first one that is not whole.
+pub(super) fn attributes(mut rest: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
+    std::iter::from_fn(move || {
+        let length = usize::from(u16_at(rest, 0)?);
+        // The two top bits are NLA_F_NESTED and NLA_F_NET_BYTEORDER.
+        let kind = u16_at(rest, 2)? & 0x3fff;
+        let payload = rest.get(4..length)?;
+        rest = rest.get(align(length)..).unwrap_or_default();
+        Some((kind, payload))
+    })
+}
+
+/// A kernel's refusal: its error number and, where it gave one, its reason in words.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}{}", Errno::from_raw(*errno).desc(), if text.is_empty() { String::new() } else { format!(" ({text})") })]
+pub struct Refusal {
+    /// `errno`, positive.
+    pub errno: i32,
+    /// The kernel's extended acknowledgement; empty without one.
+    pub text: String,
+}
+
+impl Refusal {
+    /// A refusal without words.
+    pub(super) fn new(errno: i32) -> Refusal {
+        Refusal { errno, text: String::new() }
+    }
+}
+
+/// What an `NLMSG_ERROR` message says: done, or refused.
+pub(super) fn acknowledgement(message: &Message<'_>) -> Result<(), Refusal> {
+    let error = i32_at(message.payload, 0).unwrap_or(-(Errno::EBADMSG as i32));
+    if error == 0 {
+        return Ok(());
+    }
+    let mut refusal = Refusal::new(error.saturating_neg());
+    if message.flags & NLM_F_ACK_TLVS != 0 {
+        let request = if message.flags & NLM_F_CAPPED != 0 {
+            Some(HEADER)
+        } else {
+            u32_at(message.payload, 4).and_then(|length| usize::try_from(length).ok())
+        };
+        let words = request
+            .and_then(|length| message.payload.get(4usize.saturating_add(align(length))..))
+            .and_then(|rest| attributes(rest).find(|(kind, _)| *kind == NLMSGERR_ATTR_MSG));
+        if let Some((_, words)) = words {
+            refusal.text = text(words);
+        }
+    }
+    Err(refusal)
+}
+
+/// A NUL-terminated string.
+pub(super) fn text(bytes: &[u8]) -> String {
+    let end = bytes.iter().position(|b| *b == 0).unwrap_or(bytes.len());
+    String::from_utf8_lossy(bytes.get(..end).unwrap_or_default()).into_owned()
+}
+
+pub(super) fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
+    Some(u16::from_ne_bytes(bytes.get(at..)?.first_chunk().copied()?))
+}
+
+pub(super) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_ne_bytes(bytes.get(at..)?.first_chunk().copied()?))
+}
+
+pub(super) fn i32_at(bytes: &[u8], at: usize) -> Option<i32> {
+    Some(i32::from_ne_bytes(bytes.get(at..)?.first_chunk().copied()?))
+}
+
+/// The next multiple of four.
+fn align(length: usize) -> usize {
+    length.saturating_add(3) & !3
+}
+
+#[cfg(test)]
+mod tests {
+    use neli::types::Buffer;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A message with any header fields and the right length.
+    pub(in crate::kernel) fn message(kind: u16, flags: u16, seq: u32, port: u32, payload: &[u8]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        bytes.extend(u32::try_from(HEADER + payload.len()).unwrap().to_ne_bytes());
+        bytes.extend(kind.to_ne_bytes());
+        bytes.extend(flags.to_ne_bytes());
+        bytes.extend(seq.to_ne_bytes());
+        bytes.extend(port.to_ne_bytes());
+        bytes.extend(payload);
+        bytes.resize(align(bytes.len()), 0);
+        bytes
+    }
+
+    /// An attribute, padded.
+    pub(in crate::kernel) fn attribute(kind: u16, payload: &[u8]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        bytes.extend(u16::try_from(4 + payload.len()).unwrap().to_ne_bytes());
+        bytes.extend(kind.to_ne_bytes());
+        bytes.extend(payload);
+        bytes.resize(align(bytes.len()), 0);
+        bytes
+    }
+
+    fn refused(flags: u16, parts: &[&[u8]]) -> Refusal {
+        let payload = parts.concat();
+        acknowledgement(&Message { kind: NLMSG_ERROR, flags, seq: 1, port: 1, payload: &payload }).unwrap_err()
+    }
+
+    #[test]
+    fn what_is_encoded_is_read_back() {
+        let bytes = encode(20, NlmF::ACK, 7, Buffer::from(vec![1, 2, 3, 4])).unwrap();
+        let read: Vec<_> = messages(&bytes).collect();
+        assert_eq!(read, [Message { kind: 20, flags: 5, seq: 7, port: 0, payload: &[1, 2, 3, 4] }]);
+    }
+
+    #[test]
+    fn messages_and_attributes_are_aligned_and_the_broken_tail_is_left() {
+        let mut bytes = message(1, 2, 3, 4, b"odd");
+        bytes.extend(message(5, 6, 7, 8, b""));
+        bytes.extend([9, 0, 0, 0]);
+        let kinds: Vec<_> = messages(&bytes).map(|m| (m.kind, m.payload.len())).collect();
+        assert_eq!(kinds, [(1, 3), (5, 0)]);
+        let mut bytes = attribute(0x8001, b"nested");
+        bytes.extend(attribute(2, b""));
+        bytes.extend([3, 0, 1, 0]);
+        assert_eq!(attributes(&bytes).collect::<Vec<_>>(), [(1, &b"nested"[..]), (2, b"")]);
+    }
+
+    #[test]
+    fn a_refusal_has_its_number_and_words() {
+        let errno = (-(Errno::EINVAL as i32)).to_ne_bytes();
+        let request = message(20, 0, 1, 0, &[0; 24]);
+        let words = [attribute(2, &[0; 4]), attribute(NLMSGERR_ATTR_MSG, b"no such thing\0")].concat();
+        let whole = refused(NLM_F_ACK_TLVS, &[&errno, &request, &words]);
+        assert_eq!(whole, Refusal { errno: 22, text: "no such thing".to_owned() });
+        assert_eq!(whole.to_string(), "Invalid argument (no such thing)");
+        assert_eq!(refused(NLM_F_ACK_TLVS | NLM_F_CAPPED, &[&errno, &request[..HEADER], &words]), whole);
+        let wordless = refused(0, &[&errno, &request]);
+        assert_eq!((wordless.errno, wordless.to_string().as_str()), (22, "Invalid argument"));
+        let done = Message { kind: NLMSG_ERROR, flags: 0, seq: 1, port: 1, payload: &[0; 4] };
+        assert_eq!(acknowledgement(&done), Ok(()));
+        assert_eq!(refused(0, &[&[0; 3]]).errno, Errno::EBADMSG as i32);
+    }
+
+    proptest! {
+        /// No bytes make a reader panic or run on for ever.
+        #[test]
+        fn any_bytes_are_read(bytes in prop::collection::vec(any::<u8>(), 0..200), flags in any::<u16>()) {
+            for message in messages(&bytes) {
+                prop_assert!(attributes(message.payload).count() <= bytes.len());
+            }
+            prop_assert!(attributes(&bytes).count() <= bytes.len());
+            let _ = acknowledgement(&Message { kind: NLMSG_ERROR, flags, seq: 0, port: 0, payload: &bytes });
+            let _ = text(&bytes);
+        }
+    }
+}

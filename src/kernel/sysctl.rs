@@ -1,0 +1,117 @@
+//! Interface settings under `/proc/sys/net`, put back as they were.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+
+/// Which tree of settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Tree {
+    /// `net.ipv4.conf`.
+    Ipv4,
+    /// `net.ipv6.conf`.
+    Ipv6,
+}
+
+/// Reads a setting of an interface (or of `all`, `default`), without the newline.
+///
+/// `NotFound` when there is no such interface or setting, or the kernel has no IPv6.
+pub fn read(tree: Tree, interface: &str, setting: &str) -> io::Result<String> {
+    let value = fs::read_to_string(path(tree, interface, setting)?)?;
+    Ok(value.trim_end().to_owned())
+}
+
+/// Whether an interface forwards IPv6, which makes this machine a router in its neighbour advertisements. An interface
+/// that cannot be asked does not.
+pub fn forwards_ipv6(interface: &str) -> bool {
+    read(Tree::Ipv6, interface, "forwarding").is_ok_and(|value| value != "0")
+}
+
+/// Changed settings and what they were before.
+#[derive(Debug, Default)]
+pub struct Changes {
+    before: BTreeMap<(Tree, String, String), String>,
+}
+
+impl Changes {
+    /// Nothing changed yet.
+    pub fn new() -> Changes {
+        Changes::default()
+    }
+
+    /// Sets a setting; what it was before the first change is remembered.
+    pub fn set(&mut self, tree: Tree, interface: &str, setting: &str, value: &str) -> io::Result<()> {
+        let old = read(tree, interface, setting)?;
+        if old == value {
+            return Ok(());
+        }
+        fs::write(path(tree, interface, setting)?, value)?;
+        self.before.entry((tree, interface.to_owned(), setting.to_owned())).or_insert(old);
+        Ok(())
+    }
+
+    /// Puts the changed settings of one interface back.
+    pub fn restore(&mut self, interface: &str) -> io::Result<()> {
+        self.restore_where(|name| name == interface)
+    }
+
+    /// Puts all changed settings back. Every one is tried; the first failure is returned, except that of a vanished
+    /// interface, whose settings are gone with it.
+    pub fn restore_all(&mut self) -> io::Result<()> {
+        self.restore_where(|_| true)
+    }
+
+    fn restore_where(&mut self, which: impl Fn(&str) -> bool) -> io::Result<()> {
+        let mut result = Ok(());
+        self.before.retain(|(tree, interface, setting), old| {
+            if !which(interface) {
+                return true;
+            }
+            let written = path(*tree, interface, setting).and_then(|path| fs::write(path, old.as_str()));
+            match written {
+                Err(e) if e.kind() != io::ErrorKind::NotFound && result.is_ok() => result = Err(e),
+                _ => {}
+            }
+            false
+        });
+        result
+    }
+}
+
+/// The file of a setting; `InvalidInput` when a name would lead elsewhere.
+fn path(tree: Tree, interface: &str, setting: &str) -> io::Result<PathBuf> {
+    let misleading = |name: &str| name.is_empty() || name == "." || name == ".." || name.contains(['/', '\0']);
+    if misleading(interface) || misleading(setting) {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    let tree = match tree {
+        Tree::Ipv4 => "/proc/sys/net/ipv4/conf",
+        Tree::Ipv6 => "/proc/sys/net/ipv6/conf",
+    };
+    Ok([tree, interface, setting].iter().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_a_setting() {
+        assert_eq!(read(Tree::Ipv4, "lo", "tag").unwrap(), "0");
+    }
+
+    #[test]
+    fn an_unknown_interface_is_not_found() {
+        assert_eq!(read(Tree::Ipv4, "no-such-if", "tag").unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert!(!forwards_ipv6("no-such-if"));
+    }
+
+    #[test]
+    fn a_name_cannot_lead_elsewhere() {
+        for name in ["", ".", "..", "../../ipv6/conf/lo", "a/b", "a\0b"] {
+            assert_eq!(read(Tree::Ipv4, name, "tag").unwrap_err().kind(), io::ErrorKind::InvalidInput, "{name:?}");
+            assert_eq!(read(Tree::Ipv4, "lo", name).unwrap_err().kind(), io::ErrorKind::InvalidInput, "{name:?}");
+        }
+    }
+}

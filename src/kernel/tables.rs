@@ -1,0 +1,336 @@
+//! The kernel's links and addresses, as it tells of them.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::netlink::{attributes, i32_at, text, u32_at};
+
+/// `IFA_PROTO` of the addresses this daemon sets: the number that iproute2 shows as `keepalived`.
+pub const PROTOCOL_KEEPALIVED: u8 = 18;
+
+const AF_UNSPEC: u8 = 0;
+const AF_INET: u8 = 2;
+const AF_INET6: u8 = 10;
+
+const IFF_UP: u32 = 1;
+const IFF_LOOPBACK: u32 = 1 << 3;
+const IFF_RUNNING: u32 = 1 << 6;
+const IFF_NOARP: u32 = 1 << 7;
+const IFF_MULTICAST: u32 = 1 << 12;
+
+const IFLA_ADDRESS: u16 = 1;
+const IFLA_IFNAME: u16 = 3;
+const IFLA_MTU: u16 = 4;
+const IFLA_LINK: u16 = 5;
+const IFLA_LINKINFO: u16 = 18;
+const IFLA_INFO_KIND: u16 = 1;
+
+const IFA_ADDRESS: u16 = 1;
+const IFA_LOCAL: u16 = 2;
+const IFA_LABEL: u16 = 3;
+const IFA_BROADCAST: u16 = 4;
+const IFA_CACHEINFO: u16 = 6;
+const IFA_FLAGS: u16 = 8;
+const IFA_PROTO: u16 = 11;
+
+const IFA_F_SECONDARY: u32 = 0x01;
+const IFA_F_DADFAILED: u32 = 0x08;
+const IFA_F_DEPRECATED: u32 = 0x20;
+const IFA_F_TENTATIVE: u32 = 0x40;
+
+/// A network interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// Index, not 0.
+    pub index: u32,
+    /// Name; it may change while the index stays.
+    pub name: String,
+    /// Set up by its administrator (`IFF_UP`).
+    pub admin_up: bool,
+    /// Fit to carry packets: up, and operational (`IFF_UP` and `IFF_RUNNING`).
+    pub running: bool,
+    /// Does no ARP (`IFF_NOARP`).
+    pub noarp: bool,
+    /// A loopback interface.
+    pub loopback: bool,
+    /// Can multicast.
+    pub multicast: bool,
+    /// Largest packet, octets.
+    pub mtu: u32,
+    /// Hardware address, if it is one of six octets.
+    pub mac: Option<[u8; 6]>,
+    /// `IFLA_INFO_KIND` (`veth`, `macvlan`, `bridge`...); empty for plain hardware.
+    pub kind: String,
+    /// Index of the interface this one lies on (`IFLA_LINK`): base of a macvlan or VLAN, peer of a veth.
+    pub base: Option<u32>,
+}
+
+impl Link {
+    /// Reads the payload of `RTM_NEWLINK` or `RTM_DELLINK`.
+    ///
+    /// `None` for what is no report of a whole link: messages of another family (a bridge tells of its ports with the
+    /// same message types) and the nameless ones of wireless events.
+    pub(super) fn read(payload: &[u8]) -> Option<Link> {
+        if *payload.first()? != AF_UNSPEC {
+            return None;
+        }
+        let index = u32::try_from(i32_at(payload, 4)?).ok()?;
+        let flags = u32_at(payload, 8)?;
+        let mut link = Link {
+            index,
+            name: String::new(),
+            admin_up: flags & IFF_UP != 0,
+            running: flags & (IFF_UP | IFF_RUNNING) == IFF_UP | IFF_RUNNING,
+            noarp: flags & IFF_NOARP != 0,
+            loopback: flags & IFF_LOOPBACK != 0,
+            multicast: flags & IFF_MULTICAST != 0,
+            mtu: 0,
+            mac: None,
+            kind: String::new(),
+            base: None,
+        };
+        for (kind, value) in attributes(payload.get(16..)?) {
+            match kind {
+                IFLA_ADDRESS => link.mac = value.try_into().ok(),
+                IFLA_IFNAME => link.name = text(value),
+                IFLA_MTU => link.mtu = u32_at(value, 0)?,
+                IFLA_LINK => link.base = u32_at(value, 0),
+                IFLA_LINKINFO => {
+                    if let Some((_, name)) = attributes(value).find(|a| a.0 == IFLA_INFO_KIND) {
+                        link.kind = text(name);
+                    }
+                }
+                _ => {}
+            }
+        }
+        (!link.name.is_empty()).then_some(link)
+    }
+}
+
+/// An address of an interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Addr {
+    /// Index of its interface.
+    pub ifindex: u32,
+    /// The address itself (`IFA_LOCAL`; for IPv6 without peer `IFA_ADDRESS`).
+    pub ip: IpAddr,
+    /// Prefix length; with a peer, that of the peer's network.
+    pub prefix: u8,
+    /// Scope: global 0, site 200, link 253, host 254, nowhere 255.
+    pub scope: u8,
+    /// All 32 bits of `IFA_FLAGS`.
+    pub flags: u32,
+    /// Label (IPv4 only).
+    pub label: Option<String>,
+    /// Broadcast address (IPv4 only).
+    pub broadcast: Option<IpAddr>,
+    /// The other end of a point-to-point address.
+    pub peer: Option<IpAddr>,
+    /// Who set it (`IFA_PROTO`); 0 = not told, as by kernels before 5.18.
+    pub protocol: u8,
+    /// Remaining preferred lifetime, seconds; `u32::MAX` = for ever. Not told for deprecated IPv4 addresses: see
+    /// [`deprecated`](Addr::deprecated).
+    pub preferred_lft: u32,
+}
+
+/// What makes two reports be of one and the same address: interface, address, prefix length, peer.
+pub type AddrKey = (u32, IpAddr, u8, Option<IpAddr>);
+
+impl Addr {
+    /// Duplicate detection has not finished (or has failed): not usable as a source yet.
+    pub fn tentative(&self) -> bool {
+        self.flags & IFA_F_TENTATIVE != 0
+    }
+
+    /// Another node has this IPv6 address.
+    pub fn dadfailed(&self) -> bool {
+        self.flags & IFA_F_DADFAILED != 0
+    }
+
+    /// Not to be taken as the source of new traffic.
+    pub fn deprecated(&self) -> bool {
+        self.flags & IFA_F_DEPRECATED != 0
+    }
+
+    /// An IPv4 address within the network of an earlier one.
+    pub fn secondary(&self) -> bool {
+        self.flags & IFA_F_SECONDARY != 0 && self.ip.is_ipv4()
+    }
+
+    /// What identifies it.
+    pub fn key(&self) -> AddrKey {
+        (self.ifindex, self.ip, self.prefix, self.peer)
+    }
+
+    /// Reads the payload of `RTM_NEWADDR` or `RTM_DELADDR`; `None` for families other than IPv4 and IPv6.
+    pub(super) fn read(payload: &[u8]) -> Option<Addr> {
+        let family = *payload.first()?;
+        let ip = |value: &[u8]| match family {
+            AF_INET => Some(IpAddr::from(<[u8; 4]>::try_from(value).ok()?)),
+            AF_INET6 => Some(IpAddr::from(<[u8; 16]>::try_from(value).ok()?)),
+            _ => None,
+        };
+        let (mut address, mut local) = (None, None);
+        let mut read = Addr {
+            ifindex: u32_at(payload, 4)?,
+            ip: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            prefix: *payload.get(1)?,
+            scope: *payload.get(3)?,
+            flags: u32::from(*payload.get(2)?),
+            label: None,
+            broadcast: None,
+            peer: None,
+            protocol: 0,
+            preferred_lft: u32::MAX,
+        };
+        for (kind, value) in attributes(payload.get(8..)?) {
+            match kind {
+                IFA_ADDRESS => address = ip(value),
+                IFA_LOCAL => local = ip(value),
+                IFA_LABEL => read.label = Some(text(value)),
+                IFA_BROADCAST => read.broadcast = ip(value),
+                IFA_CACHEINFO => read.preferred_lft = u32_at(value, 0)?,
+                IFA_FLAGS => read.flags = u32_at(value, 0)?,
+                IFA_PROTO => read.protocol = *value.first()?,
+                _ => {}
+            }
+        }
+        read.ip = local.or(address)?;
+        read.peer = address.filter(|address| *address != read.ip);
+        Some(read)
+    }
+}
+
+/// The source address that adverts take on an interface when none is configured: its first IPv4 address.
+///
+/// `addresses` in the kernel's order. Virtual addresses are no source: `is_virtual` tells them, besides those marked
+/// with [`PROTOCOL_KEEPALIVED`]. A primary address goes before a secondary one.
+pub fn primary_ipv4<'a>(
+    addresses: impl IntoIterator<Item = &'a Addr>,
+    ifindex: u32,
+    is_virtual: impl Fn(IpAddr) -> bool,
+) -> Option<Ipv4Addr> {
+    let mut second = None;
+    for address in addresses {
+        let IpAddr::V4(ip) = address.ip else { continue };
+        if address.ifindex != ifindex || address.protocol == PROTOCOL_KEEPALIVED || is_virtual(address.ip) {
+            continue;
+        }
+        if !address.secondary() {
+            return Some(ip);
+        }
+        second = second.or(Some(ip));
+    }
+    second
+}
+
+/// The source address of IPv6 adverts (RFC 9568 section 5.1.2.1): the interface's first link-local address that has
+/// passed duplicate detection. Virtual ones are left out as by [`primary_ipv4`].
+pub fn primary_ipv6<'a>(
+    addresses: impl IntoIterator<Item = &'a Addr>,
+    ifindex: u32,
+    is_virtual: impl Fn(IpAddr) -> bool,
+) -> Option<Ipv6Addr> {
+    addresses.into_iter().find_map(|address| {
+        let IpAddr::V6(ip) = address.ip else {
+            return None;
+        };
+        let usable = address.ifindex == ifindex
+            && ip.is_unicast_link_local()
+            && !address.tentative()
+            && !address.dadfailed()
+            && address.protocol != PROTOCOL_KEEPALIVED
+            && !is_virtual(address.ip);
+        usable.then_some(ip)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::netlink::messages;
+    use super::*;
+
+    /// `RTM_NEWADDR` as sent for `ip addr add 10.1.0.1/24 brd 10.1.0.255 dev lo label lo:x proto keepalived`.
+    const NEW_ADDRESS: &[u8] = &[
+        88, 0, 0, 0, 20, 0, 0, 0, 1, 0, 0, 0, 9, 0, 0, 0, 2, 24, 0x80, 0, 1, 0, 0, 0, 8, 0, 1, 0, 10, 1, 0, 1, 8, 0, 2,
+        0, 10, 1, 0, 1, 8, 0, 4, 0, 10, 1, 0, 255, 9, 0, 3, 0, b'l', b'o', b':', b'x', 0, 0, 0, 0, 8, 0, 8, 0, 0x80, 2,
+        0, 0, 5, 0, 11, 0, 18, 0, 0, 0, 12, 0, 6, 0, 255, 255, 255, 255, 255, 255, 255, 255,
+    ];
+    /// `RTM_NEWLINK` of a macvlan `mv0` over interface 2, up and running.
+    const NEW_LINK: &[u8] = &[
+        84, 0, 0, 0, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 7, 0, 0, 0, 0x43, 0x10, 1, 0, 0, 0, 0, 0, 8, 0,
+        3, 0, b'm', b'v', b'0', 0, 10, 0, 1, 0, 0, 0, 0x5e, 0, 1, 51, 0, 0, 8, 0, 4, 0, 0xdc, 5, 0, 0, 8, 0, 5, 0, 2,
+        0, 0, 0, 16, 0, 18, 0, 12, 0, 1, 0, b'm', b'a', b'c', b'v', b'l', b'a', b'n', 0,
+    ];
+
+    fn payload(datagram: &[u8]) -> &[u8] {
+        messages(datagram).next().unwrap().payload
+    }
+
+    #[test]
+    #[cfg(target_endian = "little")]
+    fn an_address_is_read_whole() {
+        let address = Addr::read(payload(NEW_ADDRESS)).unwrap();
+        let expected = Addr {
+            ifindex: 1,
+            ip: "10.1.0.1".parse().unwrap(),
+            prefix: 24,
+            scope: 0,
+            flags: 0x280,
+            label: Some("lo:x".to_owned()),
+            broadcast: Some("10.1.0.255".parse().unwrap()),
+            peer: None,
+            protocol: PROTOCOL_KEEPALIVED,
+            preferred_lft: u32::MAX,
+        };
+        assert_eq!(address, expected);
+    }
+
+    #[test]
+    #[cfg(target_endian = "little")]
+    fn a_link_is_read_whole() {
+        let link = Link::read(payload(NEW_LINK)).unwrap();
+        let expected = Link {
+            index: 7,
+            name: "mv0".to_owned(),
+            admin_up: true,
+            running: true,
+            noarp: false,
+            loopback: false,
+            multicast: true,
+            mtu: 1500,
+            mac: Some([0, 0, 0x5e, 0, 1, 51]),
+            kind: "macvlan".to_owned(),
+            base: Some(2),
+        };
+        assert_eq!(link, expected);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..120)) {
+            let _ = Link::read(&bytes);
+            let _ = Addr::read(&bytes);
+        }
+
+        /// Real messages with some octets changed, so that the reader gets further in.
+        #[test]
+        fn damaged_messages_are_read_or_refused(
+            link in any::<bool>(),
+            damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
+            cut in any::<prop::sample::Index>(),
+        ) {
+            let mut bytes = if link { NEW_LINK } else { NEW_ADDRESS }.to_vec();
+            for (at, value) in damage {
+                let at = at.index(bytes.len());
+                bytes[at] = value;
+            }
+            bytes.truncate(cut.index(bytes.len()) + 1);
+            for message in messages(&bytes) {
+                let _ = Link::read(message.payload);
+                let _ = Addr::read(message.payload);
+            }
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! vrrpAddressTable.
+
+use snmp::{Column, Syntax, TableView, Value};
+
+use super::{address_type, octets};
+use crate::vrrp::{Address, AddressId, Vrrp};
+
+/// vrrpAddressTable: static addresses under owner 0, then those of each instance, advertised ones first.
+pub(super) const ADDRESSES: TableView<Vrrp, AddressId, Address> = TableView {
+    name: "vrrpAddressTable",
+    entry: &[1, 3, 6, 1, 4, 1, 9586, 100, 5, 2, 6, 1],
+    table: |data| &data.tables.addresses,
+    columns: &[
+        Column::new(2, "vrrpAddressType", Syntax::INET_ADDRESS_TYPE, |_, _, row| Some(address_type(row.config.ip))),
+        Column::new(3, "vrrpAddressValue", Syntax::INET_ADDRESS, |_, _, row| Some(octets(row.config.ip))),
+        Column::new(4, "vrrpAddressBroadcast", Syntax::INET_ADDRESS, |_, _, row| {
+            let unset = row.config.ip.is_ipv4().then(|| Value::OctetString(vec![0; 4]));
+            row.config.broadcast.map(octets).or(unset)
+        }),
+        Column::new(5, "vrrpAddressMask", Syntax::INET_PREFIX_LENGTH, |_, _, row| {
+            Some(Value::Gauge32(row.config.prefix.into()))
+        }),
+        Column::new(6, "vrrpAddressScope", Syntax::INET_SCOPE_TYPE, |_, _, row| {
+            // The kernel's numbers; "nowhere" and numbers of one's own have no counterpart.
+            match row.config.scope {
+                0 => Some(Value::Integer(14)),
+                200 => Some(Value::Integer(5)),
+                253 => Some(Value::Integer(2)),
+                254 => Some(Value::Integer(1)),
+                _ => None,
+            }
+        }),
+        Column::new(7, "vrrpAddressIfIndex", Syntax::INTERFACE_INDEX, |_, _, row| {
+            i32::try_from(row.ifindex?).ok().map(Value::Integer)
+        }),
+        Column::new(8, "vrrpAddressIfName", Syntax::DISPLAY_STRING, |_, _, row| Some(Value::text(&row.config.device))),
+        Column::new(9, "vrrpAddressIfAlias", Syntax::DISPLAY_STRING, |_, _, row| {
+            row.config.label.as_ref().map(Value::text)
+        }),
+        Column::new(10, "vrrpAddressStatus", Syntax::Enum(&[("set", 1), ("unset", 2)]), |_, _, row| {
+            Some(Value::truth(row.installed))
+        }),
+        Column::new(
+            11,
+            "vrrpAddressAdvertising",
+            Syntax::Enum(&[("advertised", 1), ("notAdvertised", 2)]),
+            |_, _, row| Some(Value::truth(row.advertised)),
+        ),
+        Column::new(12, "vrrpAddressPeer", Syntax::INET_ADDRESS, |_, _, row| {
+            row.config.peer.map(|(peer, _)| octets(peer))
+        }),
+    ],
+};

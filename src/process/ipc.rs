@@ -1,0 +1,134 @@
+//! The socket pair between the parent and a child: hellos, the configuration down, answers up.
+//!
+//! A message is a length (4 octets, big endian), a kind (1 octet) and a body. Both ends are non-blocking; what the
+//! socket does not take waits in memory, bounded by what the other end can be sent at all (hellos and snapshots).
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::fd::{AsRawFd, RawFd};
+use std::os::unix::net::UnixStream;
+
+/// Largest message that is taken: a snapshot of a very large configuration.
+const LIMIT: usize = 256 << 20;
+
+/// What goes over the pair.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Message {
+    /// Parent: are you there? Child: yes; with the same number.
+    Hello(u32),
+    /// Parent: run this configuration.
+    Config(String),
+}
+
+/// One end.
+#[derive(Debug)]
+pub struct Channel {
+    stream: UnixStream,
+    incoming: Vec<u8>,
+    outgoing: Vec<u8>,
+}
+
+impl Channel {
+    /// Takes a connected stream over.
+    pub fn new(stream: UnixStream) -> io::Result<Channel> {
+        stream.set_nonblocking(true)?;
+        Ok(Channel { stream, incoming: Vec::new(), outgoing: Vec::new() })
+    }
+
+    /// Queues a message and sends what the socket takes; call [`Channel::flush`] when it is writable again.
+    pub fn send(&mut self, message: &Message) -> io::Result<()> {
+        let (kind, body) = match message {
+            Message::Hello(number) => (0, number.to_be_bytes().to_vec()),
+            Message::Config(text) => (1, text.clone().into_bytes()),
+        };
+        let length = u32::try_from(body.len()).map_err(|_| ErrorKind::InvalidInput)?;
+        self.outgoing.extend(length.to_be_bytes());
+        self.outgoing.push(kind);
+        self.outgoing.extend(body);
+        self.flush()
+    }
+
+    /// Sends what waits.
+    pub fn flush(&mut self) -> io::Result<()> {
+        while !self.outgoing.is_empty() {
+            match self.stream.write(&self.outgoing) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(sent) => drop(self.outgoing.drain(..sent)),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads all that is there. An error or the end of the stream means that the other process is gone.
+    pub fn receive(&mut self) -> io::Result<Vec<Message>> {
+        let mut buffer = [0; 65536];
+        loop {
+            match self.stream.read(&mut buffer) {
+                Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+                Ok(read) => self.incoming.extend(buffer.get(..read).unwrap_or_default()),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let mut messages = Vec::new();
+        while let Some(message) = self.next_message()? {
+            messages.push(message);
+        }
+        Ok(messages)
+    }
+
+    fn next_message(&mut self) -> io::Result<Option<Message>> {
+        let Some(length) = self.incoming.first_chunk::<4>() else { return Ok(None) };
+        let length = u32::from_be_bytes(*length) as usize;
+        if length > LIMIT {
+            return Err(ErrorKind::InvalidData.into());
+        }
+        let Some(frame) = self.incoming.get(4..5 + length) else { return Ok(None) };
+        let message = match frame.split_first() {
+            Some((0, body)) => <[u8; 4]>::try_from(body).ok().map(|body| Message::Hello(u32::from_be_bytes(body))),
+            Some((1, body)) => String::from_utf8(body.to_vec()).ok().map(Message::Config),
+            _ => None,
+        };
+        self.incoming.drain(..5 + length);
+        message.map(Some).ok_or_else(|| ErrorKind::InvalidData.into())
+    }
+}
+
+impl AsRawFd for Channel {
+    fn as_raw_fd(&self) -> RawFd {
+        self.stream.as_raw_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_messages_arrive_whole_and_in_order() {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let (mut ours, mut theirs) = (Channel::new(ours).unwrap(), Channel::new(theirs).unwrap());
+        let config = Message::Config("vrrp_instance VI_1 {\n}\n".repeat(100_000));
+        ours.send(&config).unwrap();
+        ours.send(&Message::Hello(7)).unwrap();
+        let mut received = Vec::new();
+        while received.len() < 2 {
+            ours.flush().unwrap();
+            received.extend(theirs.receive().unwrap());
+        }
+        assert_eq!(received, [config, Message::Hello(7)]);
+        drop(ours);
+        assert_eq!(theirs.receive().unwrap_err().kind(), ErrorKind::UnexpectedEof);
+    }
+
+    #[test]
+    fn nonsense_is_an_error() {
+        let (mut ours, theirs) = UnixStream::pair().unwrap();
+        let mut theirs = Channel::new(theirs).unwrap();
+        ours.write_all(&[0xff; 64]).unwrap();
+        assert!(theirs.receive().is_err());
+    }
+}

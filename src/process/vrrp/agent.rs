@@ -1,0 +1,143 @@
+//! The AgentX session of the VRRP process: a view that may fail, lag or be absent without VRRP noticing.
+
+use std::io::{self, ErrorKind};
+use std::time::Duration;
+
+use snmp::link::{Interest as Watch, Link};
+use snmp::session::{Event, Lost};
+use snmp::transport::MasterAddress;
+use snmp::{Config, Mib, Notification, Oid, Registration, Session};
+
+use crate::mib::{self, Trap};
+use crate::notify::log::Log;
+use crate::reactor::{Interest, Reactor, Token};
+use crate::vrrp::Vrrp;
+
+/// Requests answered before adverts have their turn again.
+const BUDGET: usize = 8;
+/// RFC 2741's default priority; the checker process will register the global branch with a worse one.
+const PRIORITY: u8 = 127;
+
+/// Session and socket.
+pub(super) struct Agent {
+    mib: Mib<Vrrp>,
+    link: Link,
+    address: String,
+    watched: Option<Watch>,
+    more: bool,
+}
+
+impl Agent {
+    /// An agent that begins to connect in its first turn.
+    pub(super) fn new(address: MasterAddress, shown: String) -> io::Result<Agent> {
+        let mib = mib::vrrp_mib().map_err(io::Error::other)?;
+        let register = |subtree: Vec<u32>| Registration { subtree: Oid::from(subtree), priority: PRIORITY };
+        let config = Config {
+            id: Oid::from(mib::BASE),
+            description: "Keepalived VRRP".into(),
+            capabilities: vec![
+                (Oid::from(mib::BASE), "The MIB module for Keepalived".into()),
+            ],
+            registrations: mib::subtrees().into_iter().map(register).collect(),
+            seed: u64::from(std::process::id()),
+            ..Config::default()
+        };
+        Ok(Agent { mib, link: Link::new(address, Session::new(config)), address: shown, watched: None, more: false })
+    }
+
+    /// Queues a notification.
+    pub(super) fn notify(&mut self, trap: Trap, now: Duration) {
+        self.link.session.notify(now, Notification { trap: trap.oid, binds: trap.objects });
+        self.more = true;
+    }
+
+    /// A turn: connect, read, answer a few requests, write.
+    pub(super) fn turn(&mut self, vrrp: &mut Vrrp, now: Duration, reactor: &Reactor, token: &mut Token, log: &Log) {
+        self.more = self.link.turn(&self.mib, vrrp, now, BUDGET);
+        while let Some(event) = self.link.session.poll_event() {
+            self.tell(&event, log);
+        }
+        self.watch(reactor, token, log);
+    }
+
+    /// Keeps the reactor's registration in step; a new socket is a new registration, whatever its number.
+    fn watch(&mut self, reactor: &Reactor, token: &mut Token, log: &Log) {
+        let wanted = self.link.interest();
+        if wanted == self.watched {
+            return;
+        }
+        let before = self.watched.take();
+        let Some(watch) = wanted else { return };
+        let interest = match (watch.read, watch.write) {
+            (_, false) => Interest::READABLE,
+            (false, true) => Interest::WRITABLE,
+            (true, true) => Interest::READABLE | Interest::WRITABLE,
+        };
+        let done = if before.is_some_and(|before| before.generation == watch.generation) {
+            reactor.reregister(&watch.fd, *token, interest)
+        } else {
+            // Events that a closed socket left behind must not be taken for the new one's.
+            *token = Token(token.0 + 1);
+            reactor.register(&watch.fd, *token, interest)
+        };
+        match done {
+            Ok(()) => self.watched = wanted,
+            Err(error) => log.error(format_args!("AgentX socket: {error}")),
+        }
+    }
+
+    /// When a turn is due without any I/O; zero when there is more to do at once.
+    pub(super) fn deadline(&self) -> Option<Duration> {
+        if self.more { Some(Duration::ZERO) } else { self.link.deadline() }
+    }
+
+    /// Ends the session once all notifications are delivered, at the latest at `deadline`.
+    pub(super) fn close(&mut self, now: Duration, deadline: Duration) {
+        self.link.session.close(now, deadline);
+        self.more = true;
+    }
+
+    /// Whether nothing is left to deliver or say.
+    pub(super) fn is_closed(&self) -> bool {
+        self.link.session.is_closed()
+    }
+
+    fn tell(&self, event: &Event, log: &Log) {
+        let master = &self.address;
+        match event {
+            Event::ConnectFailed(ErrorKind::PermissionDenied) => log.error(format_args!(
+                "AgentX master {master}: permission denied; set agentXPerms in snmpd.conf (such as \
+                 'agentXPerms 0660 0550 USER GROUP') so that this process may open it; trying again"
+            )),
+            Event::ConnectFailed(ErrorKind::NotFound | ErrorKind::ConnectionRefused) => log.info(format_args!(
+                "AgentX master {master} is not there; trying again (snmpd.conf needs 'master agentx')"
+            )),
+            Event::ConnectFailed(kind) => {
+                log.warning(format_args!("Cannot connect to AgentX master {master}: {kind}; trying again"));
+            }
+            Event::Up { registered } => {
+                log.info(format_args!("AgentX session with {master} is up, {registered} subtrees registered"));
+            }
+            Event::Lost(reason @ Lost::Framing(_)) => {
+                log.warning(format_args!("AgentX session with {master} lost: {reason}; opening it again"));
+            }
+            Event::Lost(reason) => {
+                log.info(format_args!("AgentX session with {master} lost: {reason}; opening it again"));
+            }
+            Event::Refused { what, error } => log.error(format_args!(
+                "AgentX master {master} refused {what:?} with error {error} (263: another subagent serves it); trying again"
+            )),
+            Event::Unresponsive(time) => log.warning(format_args!(
+                "AgentX master {master} has not answered for {:.1} s; VRRP is not affected",
+                time.as_secs_f64()
+            )),
+            Event::Responsive => log.info(format_args!("AgentX master {master} answers again")),
+            Event::NotificationsDropped(count) => {
+                log.error(format_args!("{count} SNMP notifications were dropped: AgentX master {master} was away too long"));
+            }
+            Event::NotificationRefused { trap, error } => {
+                log.error(format_args!("AgentX master {master} refused notification {trap} with error {error}"));
+            }
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Gratuitous ARPs and unsolicited neighbour advertisements on their way out, paced per interface.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::kernel::{ArpSocket, NdSocket, sysctl};
+use crate::reactor::clock;
+use crate::vrrp::{AddressId, InstanceId, Tables};
+use crate::wire::{arp, ndisc};
+
+/// Frames between two looks at the clock.
+const CHUNK: usize = 8;
+
+/// What waits to be sent.
+#[derive(Debug)]
+pub(super) struct Announcer {
+    arp: ArpSocket,
+    nd: Option<NdSocket>,
+    queues: BTreeMap<(u32, bool), Queue>,
+    /// Frames the kernel would not take.
+    pub(super) failed: u64,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    addresses: VecDeque<AddressId>,
+    not_before: Duration,
+}
+
+impl Announcer {
+    pub(super) fn open() -> io::Result<Announcer> {
+        // A kernel without IPv6 has no such socket, and nothing to announce by it.
+        Ok(Announcer { arp: ArpSocket::open()?, nd: NdSocket::open().ok(), queues: BTreeMap::new(), failed: 0 })
+    }
+
+    /// To be called when links have changed.
+    pub(super) fn links_changed(&mut self) -> io::Result<()> {
+        self.arp.refresh()
+    }
+
+    pub(super) fn push(&mut self, id: AddressId, count: u32, tables: &Tables) {
+        let Some(row) = tables.addresses.get(&id) else { return };
+        let Some(ifindex) = row.ifindex else { return };
+        let queue = self.queues.entry((ifindex, row.config.ip.is_ipv6())).or_default();
+        queue.addresses.extend((0..count).map(|_| id));
+    }
+
+    pub(super) fn cancel(&mut self, owner: InstanceId) {
+        for queue in self.queues.values_mut() {
+            queue.addresses.retain(|id| id.0 != owner.0);
+        }
+        self.queues.retain(|_, queue| !queue.addresses.is_empty());
+    }
+
+    /// When the next one may leave.
+    pub(super) fn deadline(&self) -> Option<Duration> {
+        self.queues.values().filter(|queue| !queue.addresses.is_empty()).map(|queue| queue.not_before).min()
+    }
+
+    /// Sends what may leave now, until `until`: an advert is then due. At least one chunk goes.
+    pub(super) fn run(&mut self, tables: &Tables, until: Option<Duration>) {
+        loop {
+            let now = clock::now();
+            let due = self.queues.iter().find(|(_, queue)| !queue.addresses.is_empty() && queue.not_before <= now);
+            let Some(key) = due.map(|(key, _)| *key) else { return };
+            for _ in 0..CHUNK {
+                let Some(queue) = self.queues.get_mut(&key) else { break };
+                let Some(id) = queue.addresses.pop_front() else {
+                    self.queues.remove(&key);
+                    break;
+                };
+                let pause = pause(id, tables);
+                queue.not_before = now + pause;
+                self.send(id, tables);
+                if !pause.is_zero() {
+                    break;
+                }
+            }
+            if until.is_some_and(|until| until <= clock::now()) {
+                return;
+            }
+        }
+    }
+
+    fn send(&mut self, id: AddressId, tables: &Tables) {
+        let Some(row) = tables.addresses.get(&id).filter(|row| row.installed) else { return };
+        let Some(link) = row.ifindex.and_then(|index| tables.interfaces.get(index)) else { return };
+        let Some(mac) = link.mac.filter(|_| !link.noarp && link.up) else { return };
+        let sent = match (row.config.ip, &self.nd) {
+            (IpAddr::V4(ip), _) => self.arp.send(link.index, &arp::Gratuitous { mac, ip }),
+            (IpAddr::V6(target), Some(nd)) => {
+                let router = sysctl::forwards_ipv6(&link.name);
+                nd.send(link.index, &ndisc::Unsolicited { target, mac, router })
+            }
+            (IpAddr::V6(_), None) => Ok(()),
+        };
+        self.failed += u64::from(sent.is_err());
+    }
+}
+
+/// `garp_interval` or `gna_interval` of the address's instance.
+fn pause(id: AddressId, tables: &Tables) -> Duration {
+    let Some(row) = tables.addresses.get(&id) else { return Duration::ZERO };
+    let garp = tables.instances.get(&InstanceId(id.0)).map(|row| row.config.garp);
+    garp.map_or(Duration::ZERO, |garp| if row.config.ip.is_ipv4() { garp.garp_interval } else { garp.gna_interval })
+}

@@ -1,0 +1,393 @@
+//! The VRRP process: one loop around the machines.
+//!
+//! A turn: wait; received adverts and due timers first, then the kernel's events, then the views. Whatever has much
+//! to do (announcements, kernel events, AgentX requests) does a bounded piece and asks for another turn.
+
+mod agent;
+mod announcer;
+mod sockets;
+mod translate;
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::kernel::{AddressRequest, KernelEvent, Monitor, Writer};
+use crate::mib;
+use crate::notify::log::{Level, Log};
+use crate::notify::{messages, scripts};
+use crate::process::ipc::{Channel, Message};
+use crate::reactor::{Events, Interest, Reactor, Signal, Signals, Timers, Token, clock};
+use crate::vrrp::{Action, Change, Event, TimerKey, Vrrp};
+
+use agent::Agent;
+use announcer::Announcer;
+use sockets::Sockets;
+
+const SIGNALS: Token = Token(0);
+const PARENT: Token = Token(1);
+const MONITOR: Token = Token(2);
+const WRITER: Token = Token(3);
+const ADVERTS: Token = Token(4);
+/// The agent counts on from here, one for each socket it opens.
+const AGENT: Token = Token(1000);
+
+/// Kernel events handled in a turn.
+const KERNEL_BUDGET: usize = 512;
+/// Address requests that may be under way.
+const WRITER_CAPACITY: usize = 1 << 20;
+/// How long the first look at the interfaces may take.
+const DUMP_LIMIT: Duration = Duration::from_secs(5);
+/// After a stop: time for the kernel to remove addresses.
+const STOP_LIMIT: Duration = Duration::from_secs(4);
+/// After a stop: time for notifications and scripts.
+const FAREWELL_LIMIT: Duration = Duration::from_secs(1);
+/// A socket that could not be opened is tried again after this time.
+const SOCKET_RETRY: Duration = Duration::from_secs(1);
+
+/// What the process is started with.
+pub(super) struct Setup {
+    pub(super) vrrp: Vrrp,
+    pub(super) log: Log,
+    pub(super) channel: Channel,
+    /// AgentX master and how the user wrote it; `None` without SNMP.
+    pub(super) agentx: Option<(snmp::transport::MasterAddress, String)>,
+    /// `-V`.
+    pub(super) keep_addresses: bool,
+    pub(super) signals: Signals,
+}
+
+/// The timers of the loop: those of the machines, and its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Key {
+    Machine(TimerKey),
+    RetrySockets,
+    GiveUp,
+}
+
+struct Process {
+    vrrp: Vrrp,
+    log: Log,
+    reactor: Reactor,
+    timers: Timers<Key>,
+    signals: Signals,
+    channel: Channel,
+    monitor: Monitor,
+    writer: Writer,
+    sockets: Sockets,
+    announcer: Announcer,
+    agent: Option<Agent>,
+    agent_token: Token,
+    scripts: scripts::Runner,
+    keep_addresses: bool,
+    requests: Vec<AddressRequest>,
+    changes: Vec<Change>,
+    kernel_events: Vec<KernelEvent>,
+    more_kernel: bool,
+    send_error: Option<String>,
+    stopping: Stopping,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stopping {
+    No,
+    /// Addresses go.
+    Release,
+    /// Notifications go.
+    Farewell,
+    Done,
+}
+
+/// Runs until told to stop.
+pub(super) fn run(setup: Setup) -> io::Result<()> {
+    let Setup { vrrp, log, channel, agentx, keep_addresses, signals } = setup;
+    let reactor = Reactor::new()?;
+    let monitor = Monitor::open(DUMP_LIMIT)?;
+    let writer = Writer::start(WRITER_CAPACITY)?;
+    reactor.register(&signals, SIGNALS, Interest::READABLE)?;
+    reactor.register(&channel, PARENT, Interest::READABLE | Interest::WRITABLE)?;
+    reactor.register(&monitor, MONITOR, Interest::READABLE)?;
+    reactor.register(&writer, WRITER, Interest::READABLE)?;
+    let agent = agentx.map(|(address, shown)| Agent::new(address, shown)).transpose()?;
+    let mut process = Process {
+        vrrp,
+        scripts: scripts::Runner::start(log.clone())?,
+        log,
+        reactor,
+        timers: Timers::new(),
+        signals,
+        channel,
+        monitor,
+        writer,
+        sockets: Sockets::new(),
+        announcer: Announcer::open()?,
+        agent,
+        agent_token: AGENT,
+        keep_addresses,
+        requests: Vec::new(),
+        changes: Vec::new(),
+        kernel_events: Vec::new(),
+        more_kernel: true,
+        send_error: None,
+        stopping: Stopping::No,
+    };
+    process.kernel_turn()?;
+    process.vrrp.handle(Event::Start, clock::now());
+    process.carry_out();
+    process.run()
+}
+
+impl Process {
+    fn run(mut self) -> io::Result<()> {
+        let mut events = Events::with_capacity(64);
+        let mut more = true;
+        while self.stopping != Stopping::Done {
+            let deadline = if more { Some(Duration::ZERO) } else { self.deadline() };
+            self.reactor.wait(deadline, &mut events)?;
+            more = self.adverts_turn();
+            let mut agent_ready = false;
+            for ready in events.iter() {
+                match ready.token {
+                    SIGNALS => self.read_signals()?,
+                    PARENT => self.parent_turn(),
+                    MONITOR => self.more_kernel = true,
+                    WRITER => self.writer_turn(),
+                    token => agent_ready |= token == self.agent_token,
+                }
+            }
+            if self.more_kernel {
+                self.kernel_turn()?;
+            }
+            self.carry_out();
+            more |= self.more_kernel;
+            self.show_changes();
+            self.announcer.run(&self.vrrp.tables, self.timers.next_deadline());
+            self.agent_turn(agent_ready);
+            self.stopping_turn();
+        }
+        self.scripts.finish(FAREWELL_LIMIT);
+        Ok(())
+    }
+
+    fn deadline(&self) -> Option<Duration> {
+        let agent = self.agent.as_ref().and_then(Agent::deadline);
+        [self.timers.next_deadline(), self.announcer.deadline(), agent].into_iter().flatten().min()
+    }
+
+    /// Received packets before timers: a backup that was held up must hear what waits before it thinks the master gone.
+    fn adverts_turn(&mut self) -> bool {
+        let more = self.sockets.receive(&mut self.vrrp, clock::now());
+        self.carry_out_actions();
+        let now = clock::now();
+        while let Some(key) = self.timers.pop_due(now) {
+            match key {
+                Key::Machine(key) => {
+                    self.vrrp.handle(Event::Timer(key), now);
+                    self.carry_out_actions();
+                }
+                Key::RetrySockets => self.follow_links(),
+                Key::GiveUp => self.give_up(),
+            }
+        }
+        self.submit_requests();
+        more
+    }
+
+    fn carry_out(&mut self) {
+        self.carry_out_actions();
+        self.submit_requests();
+    }
+
+    /// Adverts leave at once; addresses are gathered and follow.
+    fn carry_out_actions(&mut self) {
+        let output = self.vrrp.take_output();
+        for action in output.actions {
+            match action {
+                Action::Send { instance: _, ifindex, source, destination, payload } => {
+                    let sent = self.sockets.send(ifindex, source, destination, &payload);
+                    self.told_send_error(sent);
+                }
+                Action::Timer(key, Some(at)) => self.timers.set(Key::Machine(key), at),
+                Action::Timer(key, None) => self.timers.clear(Key::Machine(key)),
+                Action::Address(id, op) => {
+                    let row = self.vrrp.tables.addresses.get(&id);
+                    self.requests.extend(row.and_then(|row| translate::request(id, op, row)));
+                }
+                Action::Announce(id, count) => self.announcer.push(id, count, &self.vrrp.tables),
+                Action::CancelAnnouncements(id) => self.announcer.cancel(id),
+            }
+        }
+        self.changes.extend(output.changes);
+    }
+
+    /// The same error is told once.
+    fn told_send_error(&mut self, sent: io::Result<()>) {
+        match sent {
+            Ok(()) => self.send_error = None,
+            Err(error) => {
+                let error = error.to_string();
+                if self.send_error.as_ref() != Some(&error) {
+                    self.log.warning(format_args!("Cannot send advert: {error}"));
+                    self.send_error = Some(error);
+                }
+            }
+        }
+    }
+
+    fn submit_requests(&mut self) {
+        if self.requests.is_empty() {
+            return;
+        }
+        let requests = std::mem::take(&mut self.requests);
+        if let Err(full) = self.writer.submit(requests) {
+            let now = clock::now();
+            for request in full.requests {
+                let (id, op) = (translate::address_id(request.token), translate::address_op(request.op));
+                let error = Some("too many requests are waiting for the kernel".into());
+                self.vrrp.handle(Event::AddressDone { id, op, error }, now);
+            }
+            self.carry_out_actions();
+        }
+    }
+
+    fn writer_turn(&mut self) {
+        let mut results = Vec::new();
+        self.writer.results(&mut results);
+        let now = clock::now();
+        for result in results {
+            let (id, op) = (translate::address_id(result.token), translate::address_op(result.op));
+            let error = result.outcome.err().map(|refusal| refusal.to_string());
+            self.vrrp.handle(Event::AddressDone { id, op, error }, now);
+        }
+    }
+
+    fn kernel_turn(&mut self) -> io::Result<()> {
+        let mut events = std::mem::take(&mut self.kernel_events);
+        self.more_kernel = self.monitor.receive(KERNEL_BUDGET, &mut events)?;
+        let mut links = false;
+        for event in events.drain(..) {
+            links |= !matches!(event, KernelEvent::Address(_) | KernelEvent::AddressGone(_));
+            self.vrrp.handle(translate::event(event), clock::now());
+        }
+        self.kernel_events = events;
+        if links {
+            self.follow_links();
+        }
+        Ok(())
+    }
+
+    fn follow_links(&mut self) {
+        self.sockets.follow(&self.vrrp.tables, &self.reactor, ADVERTS, &self.log);
+        if self.sockets.incomplete() {
+            self.timers.set(Key::RetrySockets, clock::now() + SOCKET_RETRY);
+        }
+        if let Err(error) = self.announcer.links_changed() {
+            self.log.warning(format_args!("Cannot list link addresses: {error}"));
+        }
+    }
+
+    /// The views: log, scripts, traps. None of them waits.
+    fn show_changes(&mut self) {
+        let now = clock::now();
+        for change in std::mem::take(&mut self.changes) {
+            let (level, line) = messages::line(&change, &self.vrrp.tables);
+            self.log.write(level, line);
+            for job in scripts::jobs(&change, &self.vrrp.tables) {
+                self.scripts.submit(job);
+            }
+            if let Some(agent) = &mut self.agent
+                && let Some(trap) = mib::trap(&change, &self.vrrp.tables)
+            {
+                agent.notify(trap, now);
+            }
+        }
+    }
+
+    fn agent_turn(&mut self, ready: bool) {
+        let Some(agent) = &mut self.agent else { return };
+        let now = clock::now();
+        if ready || agent.deadline().is_some_and(|at| at <= now) {
+            agent.turn(&mut self.vrrp, now, &self.reactor, &mut self.agent_token, &self.log);
+            self.carry_out();
+        }
+    }
+
+    fn parent_turn(&mut self) {
+        match self.channel.receive() {
+            Ok(messages) => {
+                for message in messages {
+                    if let hello @ Message::Hello(_) = message
+                        && let Err(error) = self.channel.send(&hello)
+                    {
+                        self.log.error(format_args!("Cannot answer the parent process: {error}"));
+                    }
+                }
+                // What did not fit goes when the socket is writable, which is an event of the same token.
+                let _ = self.channel.flush();
+            }
+            Err(_) if self.stopping == Stopping::No => {
+                self.log.error("The parent process is gone; stopping");
+                self.stop();
+            }
+            Err(_) => {}
+        }
+    }
+
+    fn read_signals(&mut self) -> io::Result<()> {
+        for signal in self.signals.read()? {
+            match signal {
+                Signal::SIGTERM | Signal::SIGINT => self.stop(),
+                Signal::SIGHUP | Signal::SIGUSR1 | Signal::SIGUSR2 => {
+                    self.log.warning(format_args!("{signal} is not acted on yet by the VRRP process"));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn stop(&mut self) {
+        if self.stopping != Stopping::No {
+            return;
+        }
+        self.stopping = Stopping::Release;
+        self.log.write(Level::Notice, "Stopping");
+        let now = clock::now();
+        self.vrrp.handle(Event::Stop { keep_addresses: self.keep_addresses }, now);
+        self.timers.set(Key::GiveUp, now + STOP_LIMIT);
+        self.carry_out();
+        self.show_changes();
+    }
+
+    fn stopping_turn(&mut self) {
+        match self.stopping {
+            Stopping::Release if self.vrrp.is_stopped() => self.say_farewell(),
+            Stopping::Farewell if self.agent.as_ref().is_none_or(Agent::is_closed) => self.stopping = Stopping::Done,
+            _ => {}
+        }
+    }
+
+    fn say_farewell(&mut self) {
+        let now = clock::now();
+        self.stopping = Stopping::Farewell;
+        self.timers.set(Key::GiveUp, now + FAREWELL_LIMIT);
+        if let Some(agent) = &mut self.agent {
+            agent.close(now, now + FAREWELL_LIMIT / 2);
+        }
+    }
+
+    fn give_up(&mut self) {
+        match self.stopping {
+            Stopping::Release => {
+                self.log.error("The kernel has not removed all addresses in time");
+                self.say_farewell();
+            }
+            _ => self.stopping = Stopping::Done,
+        }
+    }
+}
+
+/// Where a pid file of a child goes.
+pub(super) fn default_pid_file() -> PathBuf {
+    "/run/vrrp.pid".into()
+}

@@ -1,0 +1,90 @@
+//! The kernel's words in the machines' terms.
+
+use crate::kernel::{Addr, AddressRequest, KernelEvent, Link, Op, Snapshot, WantedAddr};
+use crate::vrrp::{Address, AddressId, AddressOp, Event, Interface, InterfaceAddress, KernelAddress};
+
+/// A kernel event as an event of the machines.
+pub(super) fn event(event: KernelEvent) -> Event<'static> {
+    match event {
+        KernelEvent::Link(link) => Event::Link(interface(&link)),
+        KernelEvent::LinkGone { index, .. } => Event::LinkGone(index),
+        KernelEvent::Address(address) => Event::AddressAdded(kernel_address(&address)),
+        KernelEvent::AddressGone(address) => Event::AddressGone(kernel_address(&address)),
+        KernelEvent::Snapshot(snapshot) => Event::Interfaces(interfaces(snapshot)),
+    }
+}
+
+fn interface(link: &Link) -> Interface {
+    Interface {
+        index: link.index,
+        name: link.name.clone(),
+        up: link.admin_up && link.running,
+        noarp: link.noarp,
+        mtu: link.mtu,
+        mac: link.mac,
+        addresses: Default::default(),
+    }
+}
+
+fn usable(address: &Addr) -> bool {
+    !address.tentative() && !address.dadfailed()
+}
+
+fn kernel_address(address: &Addr) -> KernelAddress {
+    KernelAddress { ifindex: address.ifindex, ip: address.ip, prefix: address.prefix, usable: usable(address) }
+}
+
+fn interfaces(snapshot: Snapshot) -> Vec<Interface> {
+    let mut interfaces: Vec<Interface> = snapshot.links.iter().map(interface).collect();
+    interfaces.sort_by_key(|interface| interface.index);
+    for address in &snapshot.addresses {
+        let at = interfaces.binary_search_by_key(&address.ifindex, |interface| interface.index);
+        if let Some(interface) = at.ok().and_then(|at| interfaces.get_mut(at)) {
+            let entry = InterfaceAddress { ip: address.ip, prefix: address.prefix, usable: usable(address) };
+            interface.addresses.add(entry);
+        }
+    }
+    interfaces
+}
+
+/// The request that brings a row about, `None` while its interface does not exist.
+pub(super) fn request(id: AddressId, op: AddressOp, row: &Address) -> Option<AddressRequest> {
+    let config = &row.config;
+    let address = WantedAddr {
+        ifindex: row.ifindex?,
+        ip: config.ip,
+        prefix: config.prefix,
+        scope: config.scope,
+        label: config.label.clone(),
+        broadcast: config.broadcast,
+        peer: config.peer,
+        nodad: config.nodad,
+        home: config.home,
+        mngtmpaddr: config.mngtmpaddr,
+        noprefixroute: config.noprefixroute,
+        autojoin: config.autojoin,
+        preferred_lft: config.preferred_lft,
+    };
+    let op = match op {
+        AddressOp::Add => Op::Add,
+        AddressOp::Remove => Op::Remove,
+    };
+    Some(AddressRequest { token: token(id), op, address })
+}
+
+fn token(id: AddressId) -> u64 {
+    u64::from(id.0) << 32 | u64::from(id.1)
+}
+
+/// The row a result is for.
+pub(super) fn address_id(token: u64) -> AddressId {
+    ((token >> 32) as u32, token as u32)
+}
+
+/// The operation of a result.
+pub(super) fn address_op(op: Op) -> AddressOp {
+    match op {
+        Op::Add => AddressOp::Add,
+        Op::Remove => AddressOp::Remove,
+    }
+}

@@ -1,0 +1,266 @@
+//! Waiting for sockets and for the next deadline at once.
+
+use std::io;
+use std::os::fd::AsRawFd;
+use std::time::Duration;
+
+use mio::unix::SourceFd;
+use mio::{Interest, Poll, Token};
+use nix::sys::time::TimeSpec;
+use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
+
+use super::clock;
+
+/// Deadlines beyond this (136 years) are as good as this one, and fit the kernel's time.
+const FAR: Duration = Duration::from_secs(1 << 32);
+/// Token of the reactor's own timer; users may not take it.
+const TIMER: Token = Token(usize::MAX);
+
+/// A poller with one timer, both of the kernel.
+///
+/// mio's own time-out is rounded up to whole milliseconds and is late by half of one on the average; the timer
+/// (`CLOCK_MONOTONIC`, absolute) is late by some 50 us. It is set again only when the earliest deadline changes.
+///
+/// **Descriptor numbers are re-used by the kernel**, so an event is known by its [`Token`], never by its number: give
+/// each registration a token that no earlier one had (a counter will do), and an event left over from a closed
+/// socket cannot be taken for one of its successor. Call [`deregister`](Reactor::deregister) before closing;
+/// where that was forgotten the kernel drops the registration with the last copy of the descriptor, and a new
+/// socket of the same number registers as usual.
+#[derive(Debug)]
+pub struct Reactor {
+    poll: Poll,
+    timer: TimerFd,
+    armed: Option<Duration>,
+}
+
+impl Reactor {
+    /// Makes a poller and its timer.
+    pub fn new() -> io::Result<Reactor> {
+        let poll = Poll::new()?;
+        let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC)?;
+        let fd = std::os::fd::AsFd::as_fd(&timer).as_raw_fd();
+        poll.registry().register(&mut SourceFd(&fd), TIMER, Interest::READABLE)?;
+        Ok(Reactor { poll, timer, armed: None })
+    }
+
+    /// Watches a descriptor; its events carry `token`.
+    ///
+    /// Edge-triggered: a change is told once. If the descriptor is ready already, the next wait tells so.
+    /// `token` may be anything but `usize::MAX`.
+    pub fn register(&self, source: &impl AsRawFd, token: Token, interest: Interest) -> io::Result<()> {
+        refuse_own_token(token)?;
+        let fd = source.as_raw_fd();
+        self.poll.registry().register(&mut SourceFd(&fd), token, interest)
+    }
+
+    /// Changes the token or the interest of a watched descriptor; also tells again what is ready now.
+    pub fn reregister(&self, source: &impl AsRawFd, token: Token, interest: Interest) -> io::Result<()> {
+        refuse_own_token(token)?;
+        let fd = source.as_raw_fd();
+        self.poll.registry().reregister(&mut SourceFd(&fd), token, interest)
+    }
+
+    /// Watches a descriptor no longer. To be called before it is closed.
+    pub fn deregister(&self, source: &impl AsRawFd) -> io::Result<()> {
+        let fd = source.as_raw_fd();
+        self.poll.registry().deregister(&mut SourceFd(&fd))
+    }
+
+    /// Waits until a watched descriptor is ready or `deadline` has come (`None`: no deadline).
+    ///
+    /// A deadline that has passed, or zero, looks at the descriptors without sleeping. `events` holds what is ready,
+    /// possibly nothing: a deadline is not an event, and a signal handler may end the wait early.
+    pub fn wait(&mut self, deadline: Option<Duration>, events: &mut Events) -> io::Result<()> {
+        let due = deadline.is_some_and(|at| at.is_zero() || at <= clock::now());
+        if !due {
+            self.arm(deadline)?;
+        }
+        match self.poll.poll(&mut events.0, due.then_some(Duration::ZERO)) {
+            Ok(()) => {}
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => events.0.clear(),
+            Err(e) => return Err(e),
+        }
+        if events.0.iter().any(|event| event.token() == TIMER) {
+            self.armed = None;
+        }
+        Ok(())
+    }
+
+    /// Sets the timer, unless it stands there already.
+    fn arm(&mut self, deadline: Option<Duration>) -> io::Result<()> {
+        if self.armed == deadline {
+            return Ok(());
+        }
+        match deadline {
+            Some(at) => self
+                .timer
+                .set(Expiration::OneShot(TimeSpec::from_duration(at.min(FAR))), TimerSetTimeFlags::TFD_TIMER_ABSTIME)?,
+            None => self.timer.unset()?,
+        }
+        self.armed = deadline;
+        Ok(())
+    }
+}
+
+fn refuse_own_token(token: Token) -> io::Result<()> {
+    if token == TIMER {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    Ok(())
+}
+
+/// Room for what one wait can tell.
+#[derive(Debug)]
+pub struct Events(mio::Events);
+
+impl Events {
+    /// Room for `capacity` events; what does not fit is told by the next wait.
+    pub fn with_capacity(capacity: usize) -> Events {
+        Events(mio::Events::with_capacity(capacity))
+    }
+
+    /// What is ready, in the kernel's order.
+    pub fn iter(&self) -> impl Iterator<Item = Ready> + '_ {
+        self.0.iter().filter(|event| event.token() != TIMER).map(|event| Ready {
+            token: event.token(),
+            readable: event.is_readable(),
+            writable: event.is_writable(),
+            error: event.is_error(),
+            read_closed: event.is_read_closed(),
+        })
+    }
+
+    /// Whether nothing is ready.
+    pub fn is_empty(&self) -> bool {
+        self.iter().next().is_none()
+    }
+}
+
+/// One ready descriptor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ready {
+    /// The token it was registered with.
+    pub token: Token,
+    /// It can be read, or reading tells the end or an error.
+    pub readable: bool,
+    /// It can be written, or a connection attempt has ended.
+    pub writable: bool,
+    /// It has a pending error.
+    pub error: bool,
+    /// The peer will send nothing more.
+    pub read_closed: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::os::fd::OwnedFd;
+    use std::os::unix::net::UnixStream;
+    use std::time::Duration;
+
+    use mio::{Interest, Token};
+
+    use super::{Events, Reactor, clock};
+
+    fn tokens(events: &Events) -> Vec<usize> {
+        events.iter().map(|ready| ready.token.0).collect()
+    }
+
+    fn pair() -> (UnixStream, UnixStream) {
+        let (a, b) = UnixStream::pair().unwrap();
+        a.set_nonblocking(true).unwrap();
+        (a, b)
+    }
+
+    #[test]
+    fn wakes_at_the_deadline_and_not_before() {
+        let mut reactor = Reactor::new().unwrap();
+        let mut events = Events::with_capacity(8);
+        for _ in 0..3 {
+            let at = clock::now() + Duration::from_millis(20);
+            while clock::now() < at {
+                reactor.wait(Some(at), &mut events).unwrap();
+                assert!(events.is_empty());
+                assert!(clock::now() >= at, "woken early");
+            }
+        }
+    }
+
+    #[test]
+    fn an_earlier_deadline_replaces_a_later_one() {
+        let mut reactor = Reactor::new().unwrap();
+        let mut events = Events::with_capacity(8);
+        let (a, mut b) = pair();
+        reactor.register(&a, Token(1), Interest::READABLE).unwrap();
+        b.write_all(b"x").unwrap();
+        let start = clock::now();
+        reactor.wait(Some(Duration::MAX), &mut events).unwrap();
+        assert_eq!(tokens(&events), [1]);
+        let near = clock::now() + Duration::from_millis(10);
+        reactor.wait(Some(near), &mut events).unwrap();
+        assert!(clock::now() >= near && clock::now() < start + Duration::from_secs(60));
+    }
+
+    #[test]
+    fn a_passed_or_zero_deadline_does_not_sleep_and_still_sees_sockets() {
+        let mut reactor = Reactor::new().unwrap();
+        let mut events = Events::with_capacity(8);
+        reactor.wait(Some(Duration::ZERO), &mut events).unwrap();
+        reactor.wait(Some(clock::now()), &mut events).unwrap();
+        assert!(events.is_empty());
+        let (a, mut b) = pair();
+        reactor.register(&a, Token(1), Interest::READABLE).unwrap();
+        b.write_all(b"x").unwrap();
+        reactor.wait(Some(Duration::ZERO), &mut events).unwrap();
+        assert_eq!(tokens(&events), [1]);
+    }
+
+    #[test]
+    fn a_socket_with_the_number_of_a_closed_one_is_its_own() {
+        let mut reactor = Reactor::new().unwrap();
+        let mut events = Events::with_capacity(8);
+        for round in 0..1000 {
+            let (a, mut b) = pair();
+            let (c, mut d) = pair();
+            // A copy keeps the first socket alive in the poller, as an inherited descriptor would.
+            let copy = a.try_clone().unwrap();
+            reactor.register(&a, Token(2 * round), Interest::READABLE).unwrap();
+            if round % 2 == 0 {
+                reactor.deregister(&a).unwrap();
+            }
+            // Closes the first socket and puts the second at its number.
+            let mut slot = OwnedFd::from(a);
+            rustix::io::dup2(&c, &mut slot).unwrap();
+            reactor.register(&slot, Token(2 * round + 1), Interest::READABLE).unwrap();
+            d.write_all(b"new").unwrap();
+            reactor.wait(None, &mut events).unwrap();
+            assert_eq!(tokens(&events), [2 * round + 1]);
+            if round % 2 == 1 {
+                // The forgotten one still speaks, under its own token.
+                b.write_all(b"old").unwrap();
+                reactor.wait(None, &mut events).unwrap();
+                assert_eq!(tokens(&events), [2 * round]);
+            }
+            drop(copy);
+        }
+    }
+
+    #[test]
+    fn a_deregistered_socket_is_silent() {
+        let mut reactor = Reactor::new().unwrap();
+        let mut events = Events::with_capacity(8);
+        let (a, mut b) = pair();
+        reactor.register(&a, Token(1), Interest::READABLE).unwrap();
+        reactor.deregister(&a).unwrap();
+        b.write_all(b"x").unwrap();
+        reactor.wait(Some(clock::now() + Duration::from_millis(5)), &mut events).unwrap();
+        assert!(events.is_empty());
+    }
+
+    #[test]
+    fn the_timers_token_is_refused() {
+        let reactor = Reactor::new().unwrap();
+        let (a, _b) = pair();
+        assert!(reactor.register(&a, Token(usize::MAX), Interest::READABLE).is_err());
+    }
+}

@@ -1,0 +1,82 @@
+//! Signals as something to read.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, RawFd};
+
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+
+/// A set of signals, blocked and read from a descriptor.
+#[derive(Debug)]
+pub struct Signals {
+    fd: SignalFd,
+}
+
+impl Signals {
+    /// Blocks `signals` in the calling thread and opens a descriptor for them.
+    ///
+    /// Call it before the first thread is started: threads inherit the blocked set, and a signal to the process goes
+    /// to any thread that does not block it. Children started by `std::process::Command` begin with an empty set.
+    pub fn new(signals: &[Signal]) -> io::Result<Signals> {
+        let set: SigSet = signals.iter().copied().collect();
+        set.thread_block()?;
+        let fd = SignalFd::with_flags(&set, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
+        Ok(Signals { fd })
+    }
+
+    /// The signals that have come since the last call; each kind at most once however often it was sent meanwhile
+    /// (the kernel does not queue them), so on `SIGCHLD` look for every dead child.
+    pub fn read(&self) -> io::Result<Vec<Signal>> {
+        let mut signals = Vec::new();
+        loop {
+            match self.fd.read_signal() {
+                Ok(Some(info)) => {
+                    signals.extend(i32::try_from(info.ssi_signo).ok().and_then(|number| Signal::try_from(number).ok()))
+                }
+                Ok(None) => return Ok(signals),
+                Err(nix::Error::EINTR) => {}
+                Err(e) => return Err(e.into()),
+            }
+        }
+    }
+}
+
+impl AsRawFd for Signals {
+    fn as_raw_fd(&self) -> RawFd {
+        self.fd.as_fd().as_raw_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use mio::{Interest, Token};
+    use nix::sys::signal::{Signal, raise};
+
+    use super::Signals;
+    use crate::reactor::{Events, Reactor};
+
+    #[test]
+    fn a_blocked_signal_is_read_from_the_loop() {
+        // In a thread of its own, so that the mask of the test runner stays as it is.
+        thread::spawn(|| {
+            let signals = Signals::new(&[Signal::SIGUSR1, Signal::SIGUSR2]).unwrap();
+            let mut reactor = Reactor::new().unwrap();
+            let mut events = Events::with_capacity(4);
+            reactor.register(&signals, Token(3), Interest::READABLE).unwrap();
+            assert!(signals.read().unwrap().is_empty());
+            for _ in 0..2 {
+                raise(Signal::SIGUSR2).unwrap();
+                raise(Signal::SIGUSR1).unwrap();
+                reactor.wait(None, &mut events).unwrap();
+                assert_eq!(events.iter().next().unwrap().token, Token(3));
+                let mut got = signals.read().unwrap();
+                got.sort();
+                assert_eq!(got, [Signal::SIGUSR1, Signal::SIGUSR2]);
+            }
+        })
+        .join()
+        .unwrap();
+    }
+}

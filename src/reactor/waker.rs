@@ -1,0 +1,63 @@
+//! How another thread ends the loop's sleep.
+
+use std::io;
+use std::os::fd::{AsRawFd, RawFd};
+use std::sync::Arc;
+
+use nix::sys::eventfd::{EfdFlags, EventFd};
+
+/// A wake-up that any thread may give. Clones wake the same loop.
+#[derive(Clone, Debug)]
+pub struct Waker(Arc<EventFd>);
+
+impl Waker {
+    /// A waker to be registered as readable.
+    pub fn new() -> io::Result<Waker> {
+        let fd = EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?;
+        Ok(Waker(Arc::new(fd)))
+    }
+
+    /// Wakes the loop; never blocks. Wake-ups given before the loop runs are one.
+    pub fn wake(&self) {
+        // The only failure left is a counter that is full: then the loop has been woken already.
+        let _ = self.0.write(1);
+    }
+
+    /// Takes note of the wake-ups so far. Call it *before* looking at what the other thread left, so that what is left
+    /// later wakes again.
+    pub fn clear(&self) {
+        let _ = self.0.read();
+    }
+}
+
+impl AsRawFd for Waker {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use mio::{Interest, Token};
+
+    use super::Waker;
+    use crate::reactor::{Events, Reactor};
+
+    #[test]
+    fn a_thread_wakes_the_loop_each_time() {
+        let waker = Waker::new().unwrap();
+        let mut reactor = Reactor::new().unwrap();
+        let mut events = Events::with_capacity(4);
+        reactor.register(&waker, Token(5), Interest::READABLE).unwrap();
+        for _ in 0..10 {
+            let other = waker.clone();
+            let thread = thread::spawn(move || other.wake());
+            reactor.wait(None, &mut events).unwrap();
+            assert_eq!(events.iter().next().unwrap().token, Token(5));
+            waker.clear();
+            thread.join().unwrap();
+        }
+    }
+}

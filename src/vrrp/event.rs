@@ -1,0 +1,289 @@
+//! What goes into the machines and what comes out of them.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::interface::Interface;
+use super::rows::{AddressId, GroupId, InstanceId, State};
+use crate::config::model::Family;
+
+/// Something that happened outside.
+#[derive(Clone, Debug)]
+pub enum Event<'a> {
+    /// The interfaces are known: instances leave the initial state.
+    Start,
+    /// An IP packet of protocol VRRP was received.
+    Packet(Received<'a>),
+    /// The timer last set under this key expired.
+    Timer(TimerKey),
+    /// All links and addresses as the kernel has them: at start and after a loss of messages.
+    Interfaces(Vec<Interface>),
+    /// A link appeared or changed; its addresses stay as known.
+    Link(Interface),
+    /// A link vanished with all its addresses.
+    LinkGone(u32),
+    /// An address was set on a link, by whomever.
+    AddressAdded(KernelAddress),
+    /// An address was removed from a link, by whomever.
+    AddressGone(KernelAddress),
+    /// The kernel's answer to [`Action::Address`].
+    AddressDone {
+        /// The row the request was for.
+        id: AddressId,
+        /// What was asked.
+        op: AddressOp,
+        /// The kernel's words when it refused.
+        error: Option<String>,
+    },
+    /// SET of vrrpInstanceBasePriority.
+    SetBasePriority(InstanceId, u8),
+    /// SET of vrrpInstancePreempt: `true` = preempt.
+    SetPreempt(InstanceId, bool),
+    /// The daemon stops: priority 0, addresses away, stop notifications.
+    Stop {
+        /// `-V`: the addresses stay set.
+        keep_addresses: bool,
+    },
+}
+
+/// A received packet with what its IP header and socket tell.
+#[derive(Clone, Copy, Debug)]
+pub struct Received<'a> {
+    /// Interface it came in by.
+    pub ifindex: u32,
+    /// Source address.
+    pub source: IpAddr,
+    /// Destination address.
+    pub destination: IpAddr,
+    /// TTL or hop limit.
+    pub ttl: u8,
+    /// IP payload.
+    pub payload: &'a [u8],
+}
+
+impl Received<'_> {
+    /// Address family of the packet.
+    pub fn family(&self) -> Family {
+        Family::of(self.source)
+    }
+}
+
+/// An address as the kernel reports it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KernelAddress {
+    /// Interface that carries it.
+    pub ifindex: u32,
+    /// The (local) address.
+    pub ip: IpAddr,
+    /// Prefix length.
+    pub prefix: u8,
+    /// False while duplicate address detection runs or after it failed.
+    pub usable: bool,
+}
+
+/// Names a timer; setting it again replaces it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TimerKey {
+    /// Active_Down_Timer or Adver_Timer of an instance (RFC 9568 section 6.2).
+    Protocol(InstanceId),
+    /// Second burst, refresh or burst after a losing advert.
+    Announce(InstanceId),
+    /// A refused address is tried again.
+    RetryAddress(AddressId),
+    /// `vrrp_startup_delay`.
+    Startup,
+}
+
+/// What the kernel shall do with an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AddressOp {
+    /// Set it.
+    Add,
+    /// Remove it.
+    Remove,
+}
+
+/// What the machines want done.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// Send a VRRP message. Comes before address actions of the same event: adverts never wait for addresses.
+    Send {
+        /// The instance that speaks, for its error counters.
+        instance: InstanceId,
+        /// Interface to send by.
+        ifindex: u32,
+        /// IP source address.
+        source: IpAddr,
+        /// IP destination address.
+        destination: IpAddr,
+        /// IP payload.
+        payload: Vec<u8>,
+    },
+    /// Set (`Some`, absolute time) or clear a timer.
+    Timer(TimerKey, Option<Duration>),
+    /// Change the kernel's addresses; answered by [`Event::AddressDone`].
+    Address(AddressId, AddressOp),
+    /// Send this many gratuitous ARPs or unsolicited NAs for the address.
+    Announce(AddressId, u32),
+    /// Drop announcements of the instance that are not yet sent.
+    CancelAnnouncements(InstanceId),
+}
+
+/// A row went from A to B: what the views (traps, scripts, mail, log) are told.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    /// An instance entered a state.
+    Instance {
+        /// The row.
+        id: InstanceId,
+        /// State it left.
+        from: State,
+        /// State it entered; [`State::Stopped`] when the daemon stops.
+        to: State,
+        /// Why.
+        cause: Cause,
+    },
+    /// A sync group entered a state.
+    Group {
+        /// The row.
+        id: GroupId,
+        /// State it left.
+        from: State,
+        /// State it entered.
+        to: State,
+    },
+    /// The effective priority of an instance changed.
+    Priority {
+        /// The row.
+        id: InstanceId,
+        /// Before.
+        from: u8,
+        /// Now.
+        to: u8,
+    },
+    /// A master heard an advert that loses against its own.
+    LosingAdvert {
+        /// The row.
+        id: InstanceId,
+        /// Sender.
+        source: IpAddr,
+        /// Its priority.
+        priority: u8,
+    },
+    /// Packets are refused or odd; said once per kind until the master changes.
+    Complaint {
+        /// The row.
+        id: InstanceId,
+        /// Sender.
+        source: IpAddr,
+        /// What is wrong.
+        complaint: Complaint,
+    },
+    /// A packet for a VRID that no instance has here (`log_unknown_vrids`).
+    UnknownVrid {
+        /// Interface it came in by.
+        ifindex: u32,
+        /// Sender.
+        source: IpAddr,
+        /// Its VRID.
+        vrid: u8,
+    },
+    /// An outsider removed an address we hold; it is put back.
+    AddressStolen(AddressId),
+    /// The kernel refused to change an address; it is tried again.
+    AddressRefused {
+        /// The row.
+        id: AddressId,
+        /// What was asked.
+        op: AddressOp,
+        /// The kernel's words.
+        error: String,
+    },
+}
+
+/// Why an instance changed its state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The daemon started.
+    Startup,
+    /// No master was heard for the Active_Down_Interval.
+    MasterDown,
+    /// The instance owns the addresses.
+    Owner,
+    /// A better advert came from another router.
+    BetterAdvert(IpAddr, u8),
+    /// The sync group moved.
+    SyncGroup,
+    /// Interface down or gone, no source address, tracked interface down.
+    Fault(Fault),
+    /// The reasons for fault are gone.
+    Recovered,
+    /// The daemon stops.
+    Shutdown,
+}
+
+/// Why an instance can not take part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Its interface does not exist.
+    InterfaceMissing,
+    /// Its interface is down.
+    InterfaceDown,
+    /// Its interface has no address to send from.
+    NoSource,
+    /// A tracked interface (weight 0) is down.
+    TrackedInterface,
+    /// A fellow of the sync group is in fault.
+    SyncGroup,
+}
+
+/// What is wrong or odd with a received packet. The order is that of the checks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Complaint {
+    /// Shorter or longer than its own header says.
+    Length,
+    /// TTL or hop limit is not 255.
+    Ttl,
+    /// Another protocol version than ours.
+    Version,
+    /// Version 2: unknown authentication type.
+    AuthType,
+    /// Version 2: another authentication type than ours.
+    AuthMismatch,
+    /// Version 2: wrong password.
+    AuthFailure,
+    /// Version 2: another advertisement interval than ours.
+    Interval,
+    /// Not an advertisement.
+    Type,
+    /// Wrong checksum.
+    Checksum,
+    /// Version 3: another interval; adopted while backup.
+    LearntInterval,
+    /// Other addresses than ours; the advert is used.
+    Addresses,
+    /// Right checksum, but in the other of the two forms of version 3 over IPv4; the advert is used.
+    ChecksumForm,
+    /// Equal priority from our own address: two routers share an address, or the network echoes.
+    OwnAddress,
+}
+
+impl Complaint {
+    /// Whether the packet is dropped.
+    pub fn refuses(self) -> bool {
+        !matches!(
+            self,
+            Complaint::LearntInterval | Complaint::Addresses | Complaint::ChecksumForm | Complaint::OwnAddress
+        )
+    }
+}
+
+/// All that the handling of events has produced since it was last drained.
+#[derive(Clone, Debug, Default)]
+pub struct Output {
+    /// To be carried out in order.
+    pub actions: Vec<Action>,
+    /// To be shown in order.
+    pub changes: Vec<Change>,
+}

@@ -1,0 +1,94 @@
+//! Sync groups: their members are all backup, all master or all in fault.
+
+use super::event::{Cause, Change, TimerKey};
+use super::machine::Vrrp;
+use super::rows::{GroupId, InstanceId, State};
+use crate::config::model::StartState;
+
+impl Vrrp {
+    fn members(&self, group: GroupId) -> Vec<InstanceId> {
+        self.tables.groups.get(&group).map_or_else(Vec::new, |row| row.members.clone())
+    }
+
+    fn set_group_state(&mut self, id: GroupId, to: State) {
+        let Some(group) = self.tables.groups.get_mut(&id) else { return };
+        let from = std::mem::replace(&mut group.state, to);
+        if from != to {
+            self.change(Change::Group { id, from, to });
+        }
+    }
+
+    fn group_has_fault(&self, group: GroupId) -> bool {
+        let faulty = |id: &InstanceId| self.tables.instances.get(id).is_some_and(|row| row.fault.is_some());
+        self.members(group).iter().any(faulty)
+    }
+
+    /// Master only if every member is an owner, fault if any is in fault, else backup. The group is told first.
+    pub(super) fn start_group(&mut self, group: GroupId) {
+        let members = self.members(group);
+        let owners = members.iter().all(|id| {
+            let row = self.tables.instances.get(id);
+            row.is_some_and(|row| row.is_owner() && row.config.start_state == StartState::Master)
+        });
+        let to = match owners {
+            _ if self.group_has_fault(group) => State::Fault,
+            true => State::Master,
+            false => State::Backup,
+        };
+        self.set_group_state(group, to);
+        for id in members {
+            self.start_instance(id, to);
+        }
+    }
+
+    /// A member's down timer ran out: the group becomes master once all want it; until then the member waits on.
+    pub(super) fn group_member_wants_master(&mut self, group: GroupId, id: InstanceId, cause: Cause) {
+        let members = self.members(group);
+        let wants = |id: &InstanceId| self.tables.instances.get(id).is_some_and(|row| row.wanted == State::Master);
+        if members.iter().all(wants) {
+            self.enter_master(id, cause);
+            for other in members {
+                if self.tables.instances.get(&other).is_some_and(|row| row.state != State::Master) {
+                    self.enter_master(other, Cause::SyncGroup);
+                }
+            }
+            self.set_group_state(group, State::Master);
+        } else if let Some(row) = self.tables.instances.get_mut(&id) {
+            let deadline = self.now + row.down_interval();
+            row.deadline = Some(deadline);
+            self.set_timer(TimerKey::Protocol(id), Some(deadline));
+        }
+    }
+
+    /// A member went from master to backup: so do the others.
+    pub(super) fn group_follows_backup(&mut self, group: GroupId) {
+        for id in self.members(group) {
+            let Some(row) = self.tables.instances.get(&id).filter(|row| row.state == State::Master) else { continue };
+            let wait = row.down_interval();
+            self.enter_backup(id, wait, Cause::SyncGroup);
+        }
+        self.set_group_state(group, State::Backup);
+    }
+
+    /// Brings the group in line with the faults of its members.
+    pub(super) fn reassess_group(&mut self, group: GroupId) {
+        let faulty = self.group_has_fault(group);
+        let Some(row) = self.tables.groups.get(&group) else { return };
+        let was = row.state;
+        if faulty && was != State::Fault {
+            // The member that is in fault itself goes first, so that its reason is told before its consequence.
+            let mut members = self.members(group);
+            members.sort_by_key(|id| self.tables.instances.get(id).is_none_or(|row| row.fault.is_none()));
+            for id in members {
+                let cause = self.fault_cause(id);
+                self.enter_fault(id, cause);
+            }
+            self.set_group_state(group, State::Fault);
+        } else if !faulty && was == State::Fault {
+            for id in self.members(group) {
+                self.leave_fault(id);
+            }
+            self.set_group_state(group, State::Backup);
+        }
+    }
+}

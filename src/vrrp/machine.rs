@@ -1,0 +1,339 @@
+//! The state machine of the virtual routers (RFC 9568 section 6.4) and its sync groups.
+//!
+//! Pure: an event and a time in, rows and actions out. It reads no clock and does no I/O.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::event::{Action, Cause, Change, Event, Fault, Output, TimerKey};
+use super::rows::{GroupId, Instance, InstanceId, State};
+use super::tables::Tables;
+use crate::config::model::{Authentication, Family, StartState, Version};
+use crate::wire::vrrp::{AUTH_NONE, AUTH_PASS, Advertisement, Checksum, VersionFields};
+
+/// All virtual routers of a process.
+#[derive(Debug)]
+pub struct Vrrp {
+    /// The rows; only the machines write them.
+    pub tables: Tables,
+    pub(super) output: Output,
+    pub(super) now: Duration,
+    pub(super) phase: Phase,
+}
+
+/// Where the whole process stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// The interfaces are not yet known, or `vrrp_startup_delay` runs.
+    Waiting,
+    /// Instances take part.
+    Running,
+    /// Priority 0 has been sent; addresses go.
+    Stopping,
+}
+
+impl Vrrp {
+    /// Machines over the rows of a configuration; they wait for [`Event::Interfaces`] and [`Event::Start`].
+    pub fn new(tables: Tables) -> Vrrp {
+        Vrrp { tables, output: Output::default(), now: Duration::ZERO, phase: Phase::Waiting }
+    }
+
+    /// Hands over what the events so far have produced.
+    pub fn take_output(&mut self) -> Output {
+        std::mem::take(&mut self.output)
+    }
+
+    /// Time of the last event.
+    pub fn now(&self) -> Duration {
+        self.now
+    }
+
+    /// Takes one event. `now` never goes backwards.
+    pub fn handle(&mut self, event: Event<'_>, now: Duration) {
+        self.now = now;
+        match event {
+            Event::Start => self.start(),
+            Event::Packet(packet) => self.receive(packet),
+            Event::Timer(TimerKey::Protocol(id)) => self.protocol_timer(id),
+            Event::Timer(TimerKey::Announce(id)) => self.announce_timer(id),
+            Event::Timer(TimerKey::RetryAddress(id)) => self.retry_address(id),
+            Event::Timer(TimerKey::Startup) => self.run(),
+            Event::Interfaces(links) => self.interfaces_known(links),
+            Event::Link(link) => self.link_changed(link),
+            Event::LinkGone(index) => self.link_gone(index),
+            Event::AddressAdded(address) => self.address_added(address),
+            Event::AddressGone(address) => self.address_gone(address),
+            Event::AddressDone { id, op, error } => self.address_done(id, op, error),
+            Event::SetBasePriority(id, priority) => self.set_base_priority(id, priority),
+            Event::SetPreempt(id, preempt) => {
+                if let Some(row) = self.tables.instances.get_mut(&id) {
+                    row.nopreempt = !preempt;
+                }
+            }
+            Event::Stop { keep_addresses } => self.stop(keep_addresses),
+        }
+    }
+
+    fn start(&mut self) {
+        let delay = self.tables.system.global.as_ref().map_or(Duration::ZERO, |global| global.vrrp_startup_delay);
+        if delay.is_zero() {
+            self.run();
+        } else {
+            self.set_timer(TimerKey::Startup, Some(self.now + delay));
+        }
+    }
+
+    /// Leaves the initial state, groups as a whole.
+    fn run(&mut self) {
+        if self.phase != Phase::Waiting {
+            return;
+        }
+        self.phase = Phase::Running;
+        self.reconcile_static();
+        let groups: Vec<GroupId> = self.tables.groups.keys().copied().collect();
+        for id in groups {
+            self.start_group(id);
+        }
+        for id in self.tables.instance_ids() {
+            let Some(row) = self.tables.instances.get(&id).filter(|row| row.group.is_none()) else { continue };
+            let to = match row.fault {
+                Some(_) => State::Fault,
+                None if row.is_owner() && row.config.start_state == StartState::Master => State::Master,
+                None => State::Backup,
+            };
+            self.start_instance(id, to);
+        }
+    }
+
+    /// First transition of an instance, out of Init.
+    pub(super) fn start_instance(&mut self, id: InstanceId, to: State) {
+        match to {
+            State::Master => self.enter_master(id, Cause::Owner),
+            State::Fault => {
+                let cause = self.fault_cause(id);
+                self.enter_fault(id, cause);
+            }
+            _ => {
+                let Some(row) = self.tables.instances.get(&id) else { return };
+                // `state MASTER` without owning the addresses: a look round of one interval, then take over.
+                let wait = match row.config.start_state {
+                    StartState::Master => row.config.advert_interval + row.skew(),
+                    StartState::Backup => row.down_interval(),
+                };
+                self.enter_backup(id, wait, Cause::Startup);
+            }
+        }
+    }
+
+    fn protocol_timer(&mut self, id: InstanceId) {
+        let Some(row) = self.tables.instances.get_mut(&id) else { return };
+        if row.deadline.is_none_or(|deadline| deadline > self.now) {
+            return;
+        }
+        match row.state {
+            State::Master => {
+                self.send_advert(id);
+                self.arm_advert(id);
+            }
+            State::Backup => self.want_master(id, Cause::MasterDown),
+            _ => {}
+        }
+    }
+
+    /// Next advert one interval after the last was due, so that intervals do not drift; late ones are not made up for.
+    fn arm_advert(&mut self, id: InstanceId) {
+        let Some(row) = self.tables.instances.get_mut(&id) else { return };
+        let interval = row.config.advert_interval;
+        let on_time = row.deadline.map_or(self.now + interval, |due| due + interval);
+        let at = if on_time > self.now { on_time } else { self.now + interval };
+        row.deadline = Some(at);
+        self.set_timer(TimerKey::Protocol(id), Some(at));
+    }
+
+    /// The down timer ran out. Alone, an instance becomes master; in a group all of its members must want it.
+    pub(super) fn want_master(&mut self, id: InstanceId, cause: Cause) {
+        let Some(row) = self.tables.instances.get_mut(&id) else { return };
+        row.wanted = State::Master;
+        match row.group {
+            None => self.enter_master(id, cause),
+            Some(group) => self.group_member_wants_master(group, id, cause),
+        }
+    }
+
+    /// Adverts first, then addresses: the actions of this event keep that order.
+    pub(super) fn enter_master(&mut self, id: InstanceId, cause: Cause) {
+        let Some(row) = self.tables.instances.get_mut(&id) else { return };
+        let from = std::mem::replace(&mut row.state, State::Master);
+        row.wanted = State::Master;
+        row.since = self.now;
+        row.master_interval = row.config.advert_interval;
+        row.preempt_at = None;
+        row.deadline = None;
+        row.counters.become_master += 1;
+        row.complaints = Default::default();
+        self.send_advert(id);
+        self.arm_advert(id);
+        self.change(Change::Instance { id, from, to: State::Master, cause });
+        self.hold_addresses(id, true);
+        self.start_announcements(id);
+    }
+
+    /// `wait` is the time until the instance wants to be master.
+    pub(super) fn enter_backup(&mut self, id: InstanceId, wait: Duration, cause: Cause) {
+        let deadline = self.now + wait;
+        let Some(row) = self.tables.instances.get_mut(&id) else { return };
+        let from = std::mem::replace(&mut row.state, State::Backup);
+        row.wanted = State::Backup;
+        row.since = self.now;
+        row.preempt_at = None;
+        row.deadline = Some(deadline);
+        row.counters.release_master += u64::from(from == State::Master);
+        self.set_timer(TimerKey::Protocol(id), Some(deadline));
+        self.stop_announcements(id);
+        self.change(Change::Instance { id, from, to: State::Backup, cause });
+        self.hold_addresses(id, false);
+    }
+
+    pub(super) fn enter_fault(&mut self, id: InstanceId, cause: Cause) {
+        let Some(row) = self.tables.instances.get(&id) else { return };
+        if row.state == State::Master {
+            self.send_priority_zero(id);
+        }
+        let Some(row) = self.tables.instances.get_mut(&id) else { return };
+        let from = std::mem::replace(&mut row.state, State::Fault);
+        row.wanted = State::Fault;
+        row.since = self.now;
+        row.preempt_at = None;
+        row.deadline = None;
+        row.master = None;
+        row.counters.release_master += u64::from(from == State::Master);
+        self.set_timer(TimerKey::Protocol(id), None);
+        self.stop_announcements(id);
+        self.change(Change::Instance { id, from, to: State::Fault, cause });
+        self.hold_addresses(id, false);
+    }
+
+    /// Out of fault: backup with the full timer and nothing learnt.
+    pub(super) fn leave_fault(&mut self, id: InstanceId) {
+        let Some(row) = self.tables.instances.get_mut(&id) else { return };
+        row.master_interval = row.config.advert_interval;
+        let wait = row.down_interval();
+        self.enter_backup(id, wait, Cause::Recovered);
+    }
+
+    pub(super) fn fault_cause(&self, id: InstanceId) -> Cause {
+        let fault = self.tables.instances.get(&id).and_then(|row| row.fault);
+        Cause::Fault(fault.unwrap_or(Fault::SyncGroup))
+    }
+
+    fn set_base_priority(&mut self, id: InstanceId, priority: u8) {
+        if let Some(row) = self.tables.instances.get_mut(&id) {
+            row.base_priority = priority;
+            self.reassess(id);
+        }
+    }
+
+    /// Priority 0, addresses away, notifications: instances first, then their groups.
+    fn stop(&mut self, keep_addresses: bool) {
+        if std::mem::replace(&mut self.phase, Phase::Stopping) == Phase::Stopping {
+            return;
+        }
+        self.set_timer(TimerKey::Startup, None);
+        for id in self.tables.instance_ids() {
+            let Some(row) = self.tables.instances.get_mut(&id) else { continue };
+            let from = row.state;
+            row.deadline = None;
+            if from == State::Master {
+                row.counters.release_master += 1;
+                self.send_priority_zero(id);
+            }
+        }
+        for id in self.tables.instance_ids() {
+            let Some(row) = self.tables.instances.get_mut(&id) else { continue };
+            let from = std::mem::replace(&mut row.state, State::Init);
+            row.wanted = State::Init;
+            self.set_timer(TimerKey::Protocol(id), None);
+            self.stop_announcements(id);
+            if !keep_addresses {
+                self.hold_addresses(id, false);
+            }
+            if from != State::Init {
+                self.change(Change::Instance { id, from, to: State::Stopped, cause: Cause::Shutdown });
+            }
+        }
+        let mut groups = Vec::new();
+        for (id, group) in self.tables.groups.iter_mut() {
+            groups.push((*id, std::mem::replace(&mut group.state, State::Init)));
+        }
+        for (id, from) in groups.into_iter().filter(|(_, from)| *from != State::Init) {
+            self.change(Change::Group { id, from, to: State::Stopped });
+        }
+        if !keep_addresses {
+            self.drop_static();
+        }
+    }
+
+    /// After [`Event::Stop`]: whether the kernel has done all it was asked for, or refused it.
+    pub fn is_stopped(&self) -> bool {
+        let settled =
+            |row: &super::rows::Address| row.pending.is_none() && (row.refused || !row.installed || row.wanted);
+        self.phase == Phase::Stopping && self.tables.addresses.values().all(settled)
+    }
+
+    /// Sends an advert with the present priority.
+    pub(super) fn send_advert(&mut self, id: InstanceId) {
+        if let Some(row) = self.tables.instances.get_mut(&id) {
+            let priority = row.priority;
+            row.counters.adverts_sent += 1;
+            self.send(id, priority);
+        }
+    }
+
+    fn send_priority_zero(&mut self, id: InstanceId) {
+        if let Some(row) = self.tables.instances.get_mut(&id) {
+            row.counters.priority_zero_sent += 1;
+            row.counters.adverts_sent += 1;
+            self.send(id, 0);
+        }
+    }
+
+    fn send(&mut self, id: InstanceId, priority: u8) {
+        let Some(row) = self.tables.instances.get(&id) else { return };
+        let (Some(ifindex), Some(source)) = (row.ifindex, row.source) else { return };
+        let destination = row.config.group;
+        let payload = advert_bytes(row, priority, source, destination);
+        self.output.actions.push(Action::Send { instance: id, ifindex, source, destination, payload });
+    }
+
+    pub(super) fn set_timer(&mut self, key: TimerKey, at: Option<Duration>) {
+        self.output.actions.push(Action::Timer(key, at));
+    }
+
+    pub(super) fn change(&mut self, change: Change) {
+        self.output.changes.push(change);
+    }
+}
+
+fn advert_bytes(row: &Instance, priority: u8, source: IpAddr, destination: IpAddr) -> Vec<u8> {
+    let config = &row.config;
+    let version = match config.version {
+        Version::V2 => {
+            let (auth_type, auth_data) = match config.authentication {
+                Some(Authentication::Pass(password)) => (AUTH_PASS, password),
+                Some(Authentication::Ah(_)) | None => (AUTH_NONE, [0; 8]),
+            };
+            let interval_seconds = u8::try_from(config.advert_interval.as_secs()).unwrap_or(u8::MAX);
+            VersionFields::V2 { interval_seconds, auth_type, auth_data }
+        }
+        Version::V3 => {
+            let centiseconds = config.advert_interval.as_millis() / 10;
+            let checksum = match config.family {
+                Family::V4 if config.v3_checksum_as_v2 => Checksum::Message,
+                _ => Checksum::PseudoHeader,
+            };
+            VersionFields::V3 { interval_centiseconds: u16::try_from(centiseconds).unwrap_or(0x0fff), checksum }
+        }
+    };
+    let addresses: Vec<IpAddr> = config.addresses.iter().map(|address| address.ip).collect();
+    Advertisement { vrid: config.vrid, priority, version, addresses: &addresses }.to_bytes(source, destination)
+}

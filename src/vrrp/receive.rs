@@ -1,0 +1,211 @@
+//! Received adverts: checks in a fixed order, then what they mean in each state (RFC 9568 sections 6.4.2, 6.4.3, 7.1).
+
+use std::time::Duration;
+
+use super::event::{Cause, Change, Complaint, Received, TimerKey};
+use super::machine::{Phase, Vrrp};
+use super::rows::{Instance, InstanceId, State};
+use crate::config::model::{Authentication, Version};
+use crate::wire::vrrp::{AUTH_AH, AUTH_NONE, AUTH_PASS, Checksum, Packet, TYPE_ADVERTISEMENT};
+
+/// An advert that passed the checks, with what is odd about it.
+struct Advert {
+    priority: u8,
+    interval: Duration,
+    oddities: Vec<Complaint>,
+}
+
+impl Vrrp {
+    pub(super) fn receive(&mut self, received: Received<'_>) {
+        if self.phase != Phase::Running {
+            return;
+        }
+        // Without a whole header there is no VRID to blame; such packets count nowhere but at the socket.
+        let Some(packet) = Packet::new(received.payload, received.source.is_ipv6()) else { return };
+        let key = (received.ifindex, received.family(), packet.vrid());
+        let Some(id) = self.tables.by_vrid.get(&key).copied() else { return self.unknown_vrid(&received, &packet) };
+        let Some(row) = self.tables.instances.get_mut(&id) else { return };
+        if row.is_owner() && row.config.owner_ignore_adverts {
+            return;
+        }
+        match check(row, &received, &packet) {
+            Err(complaint) => self.complain(id, &received, complaint),
+            Ok(advert) => {
+                row.counters.adverts_received += 1;
+                row.counters.priority_zero_received += u64::from(advert.priority == 0);
+                let state = row.state;
+                for oddity in &advert.oddities {
+                    self.complain(id, &received, *oddity);
+                }
+                match state {
+                    State::Backup => self.heard_while_backup(id, &received, &advert),
+                    State::Master => self.heard_while_master(id, &received, &advert),
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    fn unknown_vrid(&mut self, received: &Received<'_>, packet: &Packet<'_>) {
+        self.tables.system.unknown_vrids += 1;
+        if self.tables.system.global.as_ref().is_some_and(|global| global.log_unknown_vrids) {
+            let (ifindex, source, vrid) = (received.ifindex, received.source, packet.vrid());
+            self.change(Change::UnknownVrid { ifindex, source, vrid });
+        }
+    }
+
+    fn complain(&mut self, id: InstanceId, received: &Received<'_>, complaint: Complaint) {
+        let Some(row) = self.tables.instances.get_mut(&id) else { return };
+        row.counters.count(complaint);
+        if row.complaints.first(complaint) {
+            self.change(Change::Complaint { id, source: received.source, complaint });
+        }
+    }
+
+    /// RFC 9568 (450)..(500), with `nopreempt` and `preempt_delay`.
+    fn heard_while_backup(&mut self, id: InstanceId, received: &Received<'_>, advert: &Advert) {
+        let now = self.now;
+        let Some(row) = self.tables.instances.get_mut(&id) else { return };
+        if advert.priority == 0 {
+            let deadline = now + row.skew();
+            row.master = None;
+            row.deadline = Some(deadline);
+            return self.set_timer(TimerKey::Protocol(id), Some(deadline));
+        }
+        let lower = advert.priority < row.priority;
+        if !lower {
+            row.preempt_at = None;
+        } else if !row.nopreempt {
+            let delay = row.config.preempt_delay;
+            let preempt_at = *row.preempt_at.get_or_insert(now + delay);
+            if delay.is_zero() || preempt_at <= now {
+                // Not listened to: the running timer expires and we take over.
+                return;
+            }
+        }
+        let before = row.master.replace((received.source, advert.priority));
+        if before.is_some_and(|(ip, _)| ip != received.source) {
+            row.complaints = Default::default();
+        }
+        if row.config.version == Version::V3 {
+            // Adopting the interval changes Skew_Time too.
+            row.master_interval = advert.interval;
+        }
+        self.restart_down_timer(id);
+    }
+
+    /// RFC 9568 (705)..(770): a losing advert is answered at once, so that bridges learn again where we are.
+    fn heard_while_master(&mut self, id: InstanceId, received: &Received<'_>, advert: &Advert) {
+        let Some(row) = self.tables.instances.get_mut(&id) else { return };
+        let (ours, source) = (row.priority, row.source);
+        if advert.priority == 0 {
+            return self.send_advert(id);
+        }
+        if advert.priority == ours && source == Some(received.source) {
+            return self.complain(id, received, Complaint::OwnAddress);
+        }
+        // Equal priorities: the higher address wins, compared as unsigned numbers in network order.
+        let better =
+            advert.priority > ours || (advert.priority == ours && source.is_none_or(|own| received.source > own));
+        if better {
+            if row.config.higher_prio_send_advert {
+                self.send_advert(id);
+            }
+            let Some(row) = self.tables.instances.get_mut(&id) else { return };
+            row.master = Some((received.source, advert.priority));
+            if row.config.version == Version::V3 {
+                row.master_interval = advert.interval;
+            }
+            self.yield_to(id, Cause::BetterAdvert(received.source, advert.priority));
+        } else {
+            let answer = !row.config.lower_prio_no_advert;
+            if answer {
+                self.send_advert(id);
+            }
+            self.change(Change::LosingAdvert { id, source: received.source, priority: advert.priority });
+            self.announce_after_losing_advert(id);
+        }
+    }
+}
+
+/// The checks in the order of C keepalived, so that the counters agree: the first that fails counts.
+fn check(row: &Instance, received: &Received<'_>, packet: &Packet<'_>) -> Result<Advert, Complaint> {
+    let config = &row.config;
+    // Read by our version's layout: another version's length would be judged by the wrong rule.
+    let version = match config.version {
+        Version::V2 => 2,
+        Version::V3 => 3,
+    };
+    let same_version = packet.version() == version;
+    let right_length = match config.version {
+        Version::V2 => packet.len() == packet.expected_len(),
+        Version::V3 => packet.len() >= packet.expected_len(),
+    };
+    if same_version && !right_length {
+        return Err(Complaint::Length);
+    }
+    if received.ttl != 255 {
+        return Err(Complaint::Ttl);
+    }
+    if !same_version {
+        return Err(Complaint::Version);
+    }
+    let mut oddities = Vec::new();
+    let interval = match config.version {
+        Version::V2 => {
+            check_authentication(config.authentication.as_ref(), packet)?;
+            let interval = Duration::from_secs(packet.interval_seconds().into());
+            if interval != config.advert_interval {
+                return Err(Complaint::Interval);
+            }
+            interval
+        }
+        Version::V3 => {
+            let interval = Duration::from_millis(u64::from(packet.interval_centiseconds()) * 10);
+            if packet.kind() == TYPE_ADVERTISEMENT && interval.is_zero() {
+                // An interval of nothing would make every backup a master at once.
+                return Err(Complaint::Interval);
+            }
+            if interval != row.master_interval {
+                oddities.push(Complaint::LearntInterval);
+            }
+            interval
+        }
+    };
+    if packet.kind() != TYPE_ADVERTISEMENT {
+        return Err(Complaint::Type);
+    }
+    let checksum = packet.checksum(received.source, received.destination).ok_or(Complaint::Checksum)?;
+    if config.version == Version::V3 && received.source.is_ipv4() {
+        let ours = if config.v3_checksum_as_v2 { Checksum::Message } else { Checksum::PseudoHeader };
+        if checksum != ours {
+            oddities.push(Complaint::ChecksumForm);
+        }
+    }
+    let new_sender = row.master.map(|(ip, _)| ip) != Some(received.source);
+    if (new_sender || !config.skip_check_adv_addr) && !same_addresses(row, packet) {
+        oddities.push(Complaint::Addresses);
+    }
+    Ok(Advert { priority: packet.priority(), interval, oddities })
+}
+
+/// RFC 2338 section 7.1; the password is compared in constant time.
+fn check_authentication(ours: Option<&Authentication>, packet: &Packet<'_>) -> Result<(), Complaint> {
+    match (ours, packet.auth_type()) {
+        (_, kind) if kind > AUTH_AH => Err(Complaint::AuthType),
+        (None, AUTH_NONE) => Ok(()),
+        (Some(Authentication::Pass(password)), AUTH_PASS) => {
+            let theirs = packet.auth_data().ok_or(Complaint::AuthFailure)?;
+            let difference = password.iter().zip(theirs).fold(0, |sum, (ours, theirs)| sum | (ours ^ theirs));
+            if difference == 0 { Ok(()) } else { Err(Complaint::AuthFailure) }
+        }
+        _ => Err(Complaint::AuthMismatch),
+    }
+}
+
+fn same_addresses(row: &Instance, packet: &Packet<'_>) -> bool {
+    let ours = &row.config.addresses;
+    usize::from(packet.address_count()) == ours.len()
+        && (packet.addresses().zip(ours).all(|(theirs, ours)| theirs == ours.ip)
+            || ours.iter().all(|ours| packet.addresses().any(|theirs| theirs == ours.ip)))
+}

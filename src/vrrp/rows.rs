@@ -1,0 +1,300 @@
+//! The rows: what is known of each instance, sync group and address, wanted and real.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use snmp::Key;
+
+use super::event::{AddressOp, Complaint, Fault};
+use crate::config::model;
+
+/// Index of a row of vrrpInstanceTable, from 1. Stays the same for a name across reloads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct InstanceId(pub u32);
+
+/// Index of a row of vrrpSyncGroupTable, from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct GroupId(pub u32);
+
+/// Index of a row of vrrpAddressTable: owner (0 = static, else the instance) and position from 1.
+pub type AddressId = (u32, u32);
+
+impl Key for InstanceId {
+    const LEN: usize = 1;
+    fn push(&self, out: &mut Vec<u32>) {
+        out.push(self.0);
+    }
+    fn from_sub_ids(sub_ids: &[u32]) -> Option<InstanceId> {
+        u32::from_sub_ids(sub_ids).map(InstanceId)
+    }
+}
+
+impl Key for GroupId {
+    const LEN: usize = 1;
+    fn push(&self, out: &mut Vec<u32>) {
+        out.push(self.0);
+    }
+    fn from_sub_ids(sub_ids: &[u32]) -> Option<GroupId> {
+        u32::from_sub_ids(sub_ids).map(GroupId)
+    }
+}
+
+/// VrrpState of KEEPALIVED-MIB; RFC 9568 calls master "Active".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum State {
+    /// Not yet started.
+    Init = 0,
+    /// Listens.
+    Backup = 1,
+    /// Holds the addresses.
+    Master = 2,
+    /// Can not take part.
+    Fault = 3,
+    /// Stopped with the daemon; only in notifications.
+    Stopped = 5,
+}
+
+impl State {
+    /// The word used by logs, scripts and FIFOs.
+    pub fn word(self) -> &'static str {
+        match self {
+            State::Init => "INIT",
+            State::Backup => "BACKUP",
+            State::Master => "MASTER",
+            State::Fault => "FAULT",
+            State::Stopped => "STOP",
+        }
+    }
+}
+
+/// A row of vrrpInstanceTable: a virtual router as configured and as it is.
+#[derive(Clone, Debug)]
+pub struct Instance {
+    /// What the file says.
+    pub config: model::Instance,
+    /// Where the state machine stands.
+    pub state: State,
+    /// Where it would go: a member held back by its sync group keeps wanting master.
+    pub wanted: State,
+    /// `priority`, or what SET made of it; 255 = owner.
+    pub base_priority: u8,
+    /// After trackers, 1..=254, or 255.
+    pub priority: u8,
+    /// `nopreempt`, or what SET made of it.
+    pub nopreempt: bool,
+    /// Index of its interface, `None` while that does not exist.
+    pub ifindex: Option<u32>,
+    /// Where adverts are sent from, `None` while the interface has no address.
+    pub source: Option<IpAddr>,
+    /// First of the reasons for being in fault.
+    pub fault: Option<Fault>,
+    /// Sync group it belongs to.
+    pub group: Option<GroupId>,
+    /// Advertisement interval of the master: learnt in version 3, else our own.
+    pub master_interval: Duration,
+    /// The last master heard and its priority.
+    pub master: Option<(IpAddr, u8)>,
+    /// When Active_Down_Timer (backup) or Adver_Timer (master) expires.
+    pub deadline: Option<Duration>,
+    /// End of a running `preempt_delay`.
+    pub preempt_at: Option<Duration>,
+    /// Coming announcements while master.
+    pub announcements: Announcements,
+    /// When the state was entered.
+    pub since: Duration,
+    /// Complaints already made about this master.
+    pub complaints: Complaints,
+    /// What was counted.
+    pub counters: Counters,
+}
+
+impl Instance {
+    /// A row as it is before the daemon starts its instances.
+    pub fn new(config: model::Instance) -> Instance {
+        Instance {
+            state: State::Init,
+            wanted: State::Init,
+            base_priority: config.priority,
+            priority: config.priority,
+            nopreempt: config.nopreempt,
+            ifindex: None,
+            source: None,
+            fault: Some(Fault::InterfaceMissing),
+            group: None,
+            master_interval: config.advert_interval,
+            master: None,
+            deadline: None,
+            preempt_at: None,
+            announcements: Announcements::default(),
+            since: Duration::ZERO,
+            complaints: Complaints::default(),
+            counters: Counters::default(),
+            config,
+        }
+    }
+
+    /// Skew_Time (RFC 9568 section 6.1; RFC 3768 section 6.1): shorter for higher priorities.
+    pub fn skew(&self) -> Duration {
+        let rest = 256 - u32::from(self.priority);
+        match self.config.version {
+            model::Version::V2 => Duration::from_secs(1) * rest / 256,
+            model::Version::V3 => self.master_interval * rest / 256,
+        }
+    }
+
+    /// Active_Down_Interval: how long silence means that the master is gone.
+    pub fn down_interval(&self) -> Duration {
+        self.master_interval * u32::from(self.config.down_timer_adverts) + self.skew()
+    }
+
+    /// Whether it owns the addresses: nothing changes its priority.
+    pub fn is_owner(&self) -> bool {
+        self.base_priority == 255
+    }
+}
+
+/// When the next announcements of a master are due.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Announcements {
+    /// Second burst: time and messages per address.
+    pub second: Option<(Duration, u32)>,
+    /// Next refresh.
+    pub refresh: Option<Duration>,
+}
+
+impl Announcements {
+    /// The earliest of both.
+    pub fn next(&self) -> Option<Duration> {
+        let second = self.second.map(|(at, _)| at);
+        [second, self.refresh].into_iter().flatten().min()
+    }
+}
+
+/// The set of complaints that were made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Complaints(u16);
+
+impl Complaints {
+    /// Adds one; true when it was not yet in the set.
+    pub fn first(&mut self, complaint: Complaint) -> bool {
+        let bit = 1u16 << (complaint as u8 & 15);
+        let new = self.0 & bit == 0;
+        self.0 |= bit;
+        new
+    }
+}
+
+/// What an instance counts, from the start of the process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Valid adverts received.
+    pub adverts_received: u64,
+    /// Adverts sent.
+    pub adverts_sent: u64,
+    /// Transitions to master.
+    pub become_master: u64,
+    /// Transitions away from master.
+    pub release_master: u64,
+    /// [`Complaint::Length`].
+    pub length_errors: u64,
+    /// [`Complaint::Ttl`].
+    pub ttl_errors: u64,
+    /// [`Complaint::Version`].
+    pub version_errors: u64,
+    /// [`Complaint::AuthType`].
+    pub auth_type_invalid: u64,
+    /// [`Complaint::AuthMismatch`].
+    pub auth_type_mismatch: u64,
+    /// [`Complaint::AuthFailure`].
+    pub auth_failures: u64,
+    /// [`Complaint::Interval`] and [`Complaint::LearntInterval`].
+    pub interval_errors: u64,
+    /// [`Complaint::Type`].
+    pub type_errors: u64,
+    /// [`Complaint::Checksum`].
+    pub checksum_errors: u64,
+    /// [`Complaint::Addresses`].
+    pub address_list_errors: u64,
+    /// Priority 0 received.
+    pub priority_zero_received: u64,
+    /// Priority 0 sent.
+    pub priority_zero_sent: u64,
+}
+
+impl Counters {
+    /// Counts a complaint.
+    pub fn count(&mut self, complaint: Complaint) {
+        let counter = match complaint {
+            Complaint::Length => &mut self.length_errors,
+            Complaint::Ttl => &mut self.ttl_errors,
+            Complaint::Version => &mut self.version_errors,
+            Complaint::AuthType => &mut self.auth_type_invalid,
+            Complaint::AuthMismatch => &mut self.auth_type_mismatch,
+            Complaint::AuthFailure => &mut self.auth_failures,
+            Complaint::Interval | Complaint::LearntInterval => &mut self.interval_errors,
+            Complaint::Type => &mut self.type_errors,
+            Complaint::Checksum => &mut self.checksum_errors,
+            Complaint::Addresses => &mut self.address_list_errors,
+            Complaint::ChecksumForm | Complaint::OwnAddress => return,
+        };
+        *counter += 1;
+    }
+}
+
+/// A row of vrrpSyncGroupTable.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// What the file says.
+    pub config: model::SyncGroup,
+    /// State of all its members.
+    pub state: State,
+    /// Its members, in configured order.
+    pub members: Vec<InstanceId>,
+}
+
+/// A row of vrrpSyncGroupMemberTable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Name of the instance.
+    pub name: String,
+}
+
+/// A row of vrrpAddressTable: an address as it should be and as it is.
+#[derive(Clone, Debug)]
+pub struct Address {
+    /// What the file says.
+    pub config: model::Address,
+    /// Carried in adverts (not excluded, not static).
+    pub advertised: bool,
+    /// Index of its interface, `None` while that does not exist.
+    pub ifindex: Option<u32>,
+    /// It should be set.
+    pub wanted: bool,
+    /// It is set, by the kernel's own account.
+    pub installed: bool,
+    /// A request that the kernel has not yet answered.
+    pub pending: Option<AddressOp>,
+    /// A refusal; the row rests until its retry timer.
+    pub refused: bool,
+}
+
+impl Address {
+    /// A row of which nothing is known of the kernel's side.
+    pub fn new(config: model::Address, advertised: bool) -> Address {
+        let (ifindex, pending) = (None, None);
+        Address { config, advertised, ifindex, wanted: false, installed: false, pending, refused: false }
+    }
+
+    /// The prefix length by which the kernel knows it: that of the peer, if there is one.
+    pub fn kernel_prefix(&self) -> u8 {
+        self.config.peer.map_or(self.config.prefix, |(_, prefix)| prefix)
+    }
+}
+
+/// A row of emailTable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Email {
+    /// Recipient as configured.
+    pub address: String,
+}

@@ -1,0 +1,141 @@
+//! All rows of the VRRP process, and how a configuration becomes rows.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use snmp::Table;
+
+use super::interface::Interfaces;
+use super::rows::{Address, AddressId, Email, Group, GroupId, Instance, InstanceId, Member, State};
+use crate::config::model::{self, Config, Family};
+
+/// Every table of the VRRP process. Written by the machines, read by the views.
+#[derive(Debug, Default)]
+pub struct Tables {
+    /// What belongs to no row.
+    pub system: System,
+    /// emailTable.
+    pub emails: Table<u32, Email>,
+    /// vrrpSyncGroupTable.
+    pub groups: Table<GroupId, Group>,
+    /// vrrpSyncGroupMemberTable.
+    pub members: Table<(GroupId, u32), Member>,
+    /// vrrpInstanceTable.
+    pub instances: Table<InstanceId, Instance>,
+    /// vrrpAddressTable.
+    pub addresses: Table<AddressId, Address>,
+    /// Links and addresses of the kernel.
+    pub interfaces: Interfaces,
+    /// Instances by what a received packet tells of them. Derived.
+    pub(super) by_vrid: HashMap<(u32, Family, u8), InstanceId>,
+    /// Address rows by what the kernel tells of them. Derived.
+    pub(super) by_address: HashMap<(u32, IpAddr), Vec<AddressId>>,
+}
+
+/// The scalars.
+#[derive(Debug, Default)]
+pub struct System {
+    /// Product, version and date, as shown by KEEPALIVED-MIB::version.
+    pub version: String,
+    /// `global_defs`; absent before the first configuration.
+    pub global: Option<model::Global>,
+    /// Packets for a VRID that is not ours.
+    pub unknown_vrids: u64,
+}
+
+impl Tables {
+    /// The rows of a configuration, before anything is known of the kernel.
+    pub fn new(config: Config, version: String) -> Tables {
+        let mut tables = Tables::default();
+        tables.system.version = version;
+        for (position, address) in (1..).zip(&config.global.notification_email) {
+            tables.emails.insert(position, Email { address: address.clone() });
+        }
+        for (position, address) in (1..).zip(config.static_addresses) {
+            let mut row = Address::new(address, false);
+            row.wanted = true;
+            tables.addresses.insert((0, position), row);
+        }
+        let mut by_name = HashMap::new();
+        for (id, instance) in (1..).zip(config.instances) {
+            by_name.insert(instance.name.clone(), InstanceId(id));
+            tables.add_instance(InstanceId(id), instance);
+        }
+        for (id, group) in (1..).zip(config.sync_groups) {
+            let id = GroupId(id);
+            let members: Vec<_> = group.members.iter().filter_map(|name| by_name.get(name).copied()).collect();
+            for (position, name) in (1..).zip(&group.members) {
+                tables.members.insert((id, position), Member { name: name.clone() });
+            }
+            for member in &members {
+                if let Some(row) = tables.instances.get_mut(member) {
+                    row.group = Some(id);
+                }
+            }
+            tables.groups.insert(id, Group { config: group, state: State::Init, members });
+        }
+        tables.system.global = Some(config.global);
+        tables
+    }
+
+    fn add_instance(&mut self, id: InstanceId, config: model::Instance) {
+        let advertised = config.addresses.iter().map(|address| (address, true));
+        let excluded = config.excluded.iter().map(|address| (address, false));
+        for (position, (address, advertised)) in (1..).zip(advertised.chain(excluded)) {
+            self.addresses.insert((id.0, position), Address::new(address.clone(), advertised));
+        }
+        self.instances.insert(id, Instance::new(config));
+    }
+
+    /// Ids of all instances, in index order.
+    pub fn instance_ids(&self) -> Vec<InstanceId> {
+        self.instances.keys().copied().collect()
+    }
+
+    /// Ids of the address rows of an instance, in index order.
+    pub fn address_ids(&self, owner: InstanceId) -> Vec<AddressId> {
+        self.addresses.of(&owner.0).map(|(id, _)| *id).collect()
+    }
+
+    /// Name of a sync group.
+    pub fn group_name(&self, id: GroupId) -> Option<&str> {
+        self.groups.get(&id).map(|group| group.config.name.as_str())
+    }
+
+    /// Recomputes interface indices and the look-ups derived from them. An address row whose interface went away or
+    /// changed its index is not installed any more.
+    pub(super) fn resolve_interfaces(&mut self) {
+        let by_name: HashMap<&str, u32> = self.interfaces.iter().map(|link| (link.name.as_str(), link.index)).collect();
+        self.by_vrid.clear();
+        for (id, row) in self.instances.iter_mut() {
+            row.ifindex = by_name.get(row.config.interface.as_str()).copied();
+            if let Some(ifindex) = row.ifindex {
+                self.by_vrid.insert((ifindex, row.config.family, row.config.vrid), *id);
+            }
+        }
+        self.by_address.clear();
+        for (id, row) in self.addresses.iter_mut() {
+            let ifindex = by_name.get(row.config.device.as_str()).copied();
+            if row.ifindex != ifindex {
+                row.ifindex = ifindex;
+                row.installed = false;
+                row.refused = false;
+            }
+            if let Some(ifindex) = ifindex {
+                self.by_address.entry((ifindex, row.config.ip)).or_default().push(*id);
+            }
+        }
+    }
+
+    /// The address rows that the kernel's address stands for.
+    pub(super) fn rows_of(&self, ifindex: u32, ip: IpAddr, prefix: u8) -> Vec<AddressId> {
+        let ids = self.by_address.get(&(ifindex, ip)).map_or(&[][..], Vec::as_slice);
+        let same = |id: &&AddressId| self.addresses.get(id).is_some_and(|row| row.kernel_prefix() == prefix);
+        ids.iter().filter(same).copied().collect()
+    }
+
+    /// Whether an address row of this address exists on the interface.
+    pub(super) fn is_virtual(&self, ifindex: u32, ip: IpAddr) -> bool {
+        self.by_address.contains_key(&(ifindex, ip))
+    }
+}

@@ -1,0 +1,99 @@
+//! Wanted and real addresses, and their announcements.
+
+use super::lan::{IFINDEX, Lan, address, config, instance, ms};
+use crate::vrrp::{AddressOp, Change, Event, State};
+
+fn one() -> crate::config::model::Config {
+    let mut row = instance("VI", 51);
+    row.excluded = vec![address("192.0.2.7")];
+    config(vec![row], Vec::new())
+}
+
+#[test]
+fn adverts_leave_before_any_address_is_asked_for() {
+    let mut lan = Lan::new(vec![one()]);
+    lan.run(ms(1000));
+    let master = lan.entered(0, State::Master, ms(0)).unwrap();
+    assert_eq!(lan.routers[0].sent[0].0, master);
+    assert_eq!(lan.routers[0].kernel.len(), 2);
+}
+
+#[test]
+fn a_burst_of_five_when_set_and_five_more_after_the_delay() {
+    let mut lan = Lan::new(vec![one()]);
+    lan.run(ms(10_000));
+    let count =
+        |id| lan.routers[0].announced.iter().filter(|(_, row, _)| *row == id).map(|(_, _, count)| count).sum::<u32>();
+    assert_eq!((count((1, 1)), count((1, 2))), (10, 10));
+    let master = lan.entered(0, State::Master, ms(0)).unwrap();
+    assert!(lan.routers[0].announced.iter().all(|(at, ..)| *at <= master + ms(10) || *at == master + ms(5000)));
+}
+
+#[test]
+fn a_stolen_address_is_put_back_without_a_change_of_state() {
+    let mut lan = Lan::new(vec![one()]);
+    lan.run(ms(1000));
+    lan.routers[0].changes.clear();
+    lan.steal(0, "10.0.1.51");
+    lan.run(ms(100));
+    assert!(lan.routers[0].kernel.contains(&("10.0.1.51".parse().unwrap(), 32)));
+    let changes: Vec<_> = lan.routers[0].changes.iter().map(|(_, change)| change.clone()).collect();
+    assert_eq!(changes, [Change::AddressStolen((1, 1))]);
+}
+
+#[test]
+fn what_an_earlier_run_left_behind_is_removed_at_start() {
+    let mut lan = Lan::new(vec![one()]);
+    lan.run(ms(1000));
+    assert_eq!(lan.routers[0].kernel.len(), 2);
+    let left = lan.routers[0].kernel.clone();
+    lan.kill(0);
+    let at = lan.add(one());
+    lan.routers[at].kernel = left;
+    let link = lan.routers[at].link(true);
+    lan.event(at, Event::Interfaces(vec![link]));
+    lan.run(ms(50));
+    assert!(lan.routers[at].kernel.is_empty());
+}
+
+#[test]
+fn a_refused_address_is_tried_again() {
+    let mut lan = Lan::new(vec![one()]);
+    lan.run(ms(360));
+    let error = Some("No buffer space available".to_owned());
+    lan.event(0, Event::AddressDone { id: (1, 1), op: AddressOp::Add, error });
+    assert!(
+        lan.routers[0].changes.iter().any(|(_, change)| matches!(change, Change::AddressRefused { id: (1, 1), .. }))
+    );
+    lan.run(ms(2000));
+    assert!(lan.routers[0].vrrp.tables.addresses.values().all(|row| row.installed));
+}
+
+#[test]
+fn a_snapshot_after_lost_messages_corrects_the_rows() {
+    let mut lan = Lan::new(vec![one()]);
+    lan.run(ms(1000));
+    // Gone without a message.
+    lan.routers[0].kernel.clear();
+    let link = lan.routers[0].link(true);
+    lan.event(0, Event::Interfaces(vec![link]));
+    lan.run(ms(100));
+    assert_eq!(lan.routers[0].kernel.len(), 2);
+    assert_eq!(lan.routers[0].state("VI"), State::Master);
+}
+
+#[test]
+fn a_link_that_comes_back_with_another_index_gets_its_addresses() {
+    let mut lan = Lan::new(vec![one()]);
+    lan.run(ms(1000));
+    lan.event(0, Event::LinkGone(IFINDEX));
+    assert_eq!(lan.routers[0].state("VI"), State::Fault);
+    assert!(lan.routers[0].vrrp.tables.addresses.values().all(|row| !row.installed && row.ifindex.is_none()));
+    lan.routers[0].kernel.clear();
+    let mut link = lan.routers[0].link(true);
+    link.index = 9;
+    lan.event(0, Event::Interfaces(vec![link]));
+    lan.run(ms(1000));
+    assert_eq!(lan.routers[0].state("VI"), State::Master);
+    assert!(lan.routers[0].vrrp.tables.addresses.values().all(|row| row.ifindex == Some(9)));
+}

@@ -1,0 +1,77 @@
+//! Sync groups: never split, except while packets are on their way.
+
+use super::lan::{Lan, config, group, instance, ms};
+use crate::config::model::Config;
+use crate::vrrp::{Change, Event, State};
+
+fn pair(priorities: [u8; 2]) -> Config {
+    let mut rows = vec![instance("A", 51), instance("B", 52)];
+    rows[0].priority = priorities[0];
+    rows[1].priority = priorities[1];
+    config(rows, vec![group("G", &["A", "B"])])
+}
+
+fn alone(name: &str, vrid: u8, priority: u8) -> Config {
+    let mut row = instance(name, vrid);
+    row.priority = priority;
+    config(vec![row], Vec::new())
+}
+
+#[test]
+fn members_become_master_together() {
+    let mut lan = Lan::new(vec![pair([200, 150])]);
+    lan.run(ms(2000));
+    assert_eq!((lan.masters("A"), lan.masters("B")), (vec![0], vec![0]));
+    let masters: Vec<_> = lan.routers[0]
+        .changes
+        .iter()
+        .filter(|(_, change)| matches!(change, Change::Instance { to: State::Master, .. }))
+        .collect();
+    assert_eq!(masters.len(), 2);
+    assert_eq!(masters[0].0, masters[1].0, "at the same moment");
+    let order: Vec<_> =
+        lan.routers[0].changes.iter().map(|(_, change)| matches!(change, Change::Group { .. })).collect();
+    assert_eq!(order, [true, false, false, false, false, true], "group first at start, last when going master");
+}
+
+#[test]
+fn a_member_with_a_better_rival_holds_the_group_back_until_the_rival_dies() {
+    let mut lan = Lan::new(vec![pair([200, 100]), alone("B", 52, 150)]);
+    lan.run(ms(2000));
+    assert_eq!((lan.masters("A"), lan.masters("B")), (vec![], vec![1]));
+    lan.kill(1);
+    lan.run(ms(1000));
+    assert_eq!((lan.masters("A"), lan.masters("B")), (vec![0], vec![0]));
+}
+
+#[test]
+fn a_fault_of_one_is_a_fault_of_all_and_so_is_the_recovery() {
+    let mut other = instance("B", 52);
+    other.interface = "eth1".into();
+    other.addresses[0].device = "eth1".into();
+    let both = config(vec![instance("A", 51), other], vec![group("G", &["A", "B"])]);
+    let mut lan = Lan::new(vec![both]);
+    lan.run(ms(1000));
+    assert_eq!((lan.routers[0].state("A"), lan.routers[0].state("B")), (State::Fault, State::Fault));
+    let mut link = lan.routers[0].link(true);
+    link.index = 3;
+    link.name = "eth1".into();
+    let address = crate::vrrp::KernelAddress { ifindex: 3, ip: "10.9.0.1".parse().unwrap(), prefix: 24, usable: true };
+    lan.event(0, Event::Link(link.clone()));
+    lan.event(0, Event::AddressAdded(address));
+    lan.run(ms(1000));
+    assert_eq!((lan.routers[0].state("A"), lan.routers[0].state("B")), (State::Master, State::Master));
+    lan.event(0, Event::LinkGone(3));
+    assert_eq!((lan.routers[0].state("A"), lan.routers[0].state("B")), (State::Fault, State::Fault));
+}
+
+#[test]
+fn a_better_router_for_one_member_takes_the_whole_group() {
+    let mut lan = Lan::new(vec![pair([100, 100])]);
+    lan.run(ms(1000));
+    lan.add(pair([200, 200]));
+    lan.run(ms(2000));
+    assert_eq!((lan.masters("A"), lan.masters("B")), (vec![1], vec![1]));
+    let states = lan.routers[0].vrrp.tables.groups.values().map(|group| group.state).collect::<Vec<_>>();
+    assert_eq!(states, [State::Backup]);
+}

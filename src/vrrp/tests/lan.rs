@@ -1,0 +1,346 @@
+//! A LAN of virtual routers in virtual time: each router has the machines, a kernel that obeys, and one interface.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use crate::config::model::{
+    Address, Config, Family, FlushOnStop, Garp, Global, Instance, Scripts, StartState, SyncGroup, Version,
+};
+use crate::vrrp::{
+    Action, AddressId, AddressOp, Change, Event, Interface, InterfaceAddress, KernelAddress, Received, State, Tables,
+    TimerKey, Vrrp,
+};
+
+pub const IFINDEX: u32 = 2;
+
+pub fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+/// A version 3 instance of priority 100, 100 ms, one address.
+pub fn instance(name: &str, vrid: u8) -> Instance {
+    Instance {
+        name: name.into(),
+        interface: "eth0".into(),
+        family: Family::V4,
+        vrid,
+        version: Version::V3,
+        priority: 100,
+        start_state: StartState::Backup,
+        advert_interval: ms(100),
+        source: None,
+        group: Ipv4Addr::new(224, 0, 0, 18).into(),
+        track_source: false,
+        nopreempt: false,
+        preempt_delay: Duration::ZERO,
+        authentication: None,
+        addresses: vec![address(&format!("10.0.1.{vrid}"))],
+        excluded: Vec::new(),
+        v3_checksum_as_v2: false,
+        accept: true,
+        strict: false,
+        skip_check_adv_addr: false,
+        promote_secondaries: false,
+        linkbeat: false,
+        down_timer_adverts: 3,
+        dont_track_primary: false,
+        track_interfaces: Vec::new(),
+        garp: Garp {
+            delay: ms(5000),
+            repeat: 5,
+            refresh: Duration::ZERO,
+            refresh_repeat: 1,
+            lower_prio_delay: ms(5000),
+            lower_prio_repeat: 5,
+            garp_interval: Duration::ZERO,
+            gna_interval: Duration::ZERO,
+        },
+        lower_prio_no_advert: false,
+        higher_prio_send_advert: false,
+        owner_ignore_adverts: false,
+        smtp_alert: false,
+        scripts: Scripts::default(),
+        notify_deleted: false,
+        lvs_sync_interface: None,
+    }
+}
+
+pub fn address(ip: &str) -> Address {
+    Address {
+        ip: ip.parse().unwrap(),
+        prefix: 32,
+        device: "eth0".into(),
+        scope: 0,
+        broadcast: None,
+        label: None,
+        peer: None,
+        nodad: true,
+        home: false,
+        mngtmpaddr: false,
+        noprefixroute: false,
+        autojoin: false,
+        no_track: false,
+        preferred_lft: None,
+        track_group: None,
+    }
+}
+
+pub fn group(name: &str, members: &[&str]) -> SyncGroup {
+    SyncGroup {
+        name: name.into(),
+        members: members.iter().map(|member| (*member).into()).collect(),
+        scripts: Scripts::default(),
+        smtp_alert: false,
+        track_interfaces: Vec::new(),
+        tracking_weight: false,
+    }
+}
+
+pub fn config(instances: Vec<Instance>, sync_groups: Vec<SyncGroup>) -> Config {
+    let global = Global {
+        router_id: "r".into(),
+        notification_email: Vec::new(),
+        notification_email_from: None,
+        smtp_server: None,
+        smtp_helo_name: "r".into(),
+        smtp_connect_timeout: ms(30_000),
+        smtp_alert: None,
+        smtp_alert_vrrp: None,
+        smtp_alert_checker: None,
+        no_email_faults: false,
+        enable_traps: true,
+        snmp_vrrp: true,
+        snmp_checker: false,
+        snmp_rfcv2: false,
+        snmp_rfcv3: false,
+        snmp_socket: None,
+        dynamic_interfaces: false,
+        linkbeat_use_polling: false,
+        lvs_flush: false,
+        lvs_flush_on_stop: FlushOnStop::No,
+        net_namespace: None,
+        instance: None,
+        use_pid_dir: false,
+        dbus: false,
+        v3_checksum_as_v2: false,
+        default_interface: "eth0".into(),
+        lvs_sync_daemon: None,
+        script_user: None,
+        script_security: false,
+        child_wait_time: ms(5000),
+        vrrp_startup_delay: Duration::ZERO,
+        log_unknown_vrids: false,
+        vrrp_nice: None,
+        vrrp_rt_priority: None,
+        vrrp_no_swap: false,
+    };
+    Config { global, static_addresses: Vec::new(), instances, sync_groups, has_virtual_servers: false }
+}
+
+/// One router.
+pub struct Router {
+    pub vrrp: Vrrp,
+    pub ip: IpAddr,
+    pub timers: BTreeMap<TimerKey, Duration>,
+    /// Addresses its kernel has, beside its own.
+    pub kernel: BTreeSet<(IpAddr, u8)>,
+    pub changes: Vec<(Duration, Change)>,
+    pub announced: Vec<(Duration, AddressId, u32)>,
+    /// Adverts it sent: time and payload.
+    pub sent: Vec<(Duration, Vec<u8>)>,
+    pub alive: bool,
+    /// Not connected to the others.
+    pub isolated: bool,
+    /// Answers of the kernel under way.
+    answers: VecDeque<(Duration, AddressId, AddressOp)>,
+    kernel_delay: Duration,
+}
+
+impl Router {
+    pub fn link(&self, up: bool) -> Interface {
+        let own = InterfaceAddress { ip: self.ip, prefix: 24, usable: true };
+        let virtual_ones =
+            self.kernel.iter().map(|(ip, prefix)| InterfaceAddress { ip: *ip, prefix: *prefix, usable: true });
+        let addresses = std::iter::once(own).chain(virtual_ones).collect();
+        let mac = Some([2, 0, 0, 0, 0, 1]);
+        Interface { index: IFINDEX, name: "eth0".into(), up, noarp: false, mtu: 1500, mac, addresses }
+    }
+
+    /// [`State::Init`] when it has no such instance.
+    pub fn state(&self, name: &str) -> State {
+        let row = self.vrrp.tables.instances.values().find(|row| row.config.name == name);
+        row.map_or(State::Init, |row| row.state)
+    }
+
+    fn next(&self) -> Option<Duration> {
+        let timer = self.timers.values().min().copied();
+        [timer, self.answers.front().map(|(at, ..)| *at)].into_iter().flatten().min().filter(|_| self.alive)
+    }
+}
+
+/// Routers on one wire.
+pub struct Lan {
+    pub now: Duration,
+    pub routers: Vec<Router>,
+    /// Probability in 1/256 that a receiver misses an advert.
+    pub loss: u8,
+    pub random: u64,
+}
+
+impl Lan {
+    /// One router for each configuration, with addresses 10.0.0.1, .2, ...; all started at the same time.
+    pub fn new(configs: Vec<Config>) -> Lan {
+        let mut lan = Lan { now: ms(1000), routers: Vec::new(), loss: 0, random: 0x9e37_79b9_7f4a_7c15 };
+        for config in configs {
+            lan.add(config);
+        }
+        lan
+    }
+
+    pub fn add(&mut self, config: Config) -> usize {
+        let ip = IpAddr::from([10, 0, 0, u8::try_from(self.routers.len() + 1).unwrap()]);
+        self.routers.push(Router {
+            vrrp: Vrrp::new(Tables::new(config, "test".into())),
+            ip,
+            timers: BTreeMap::new(),
+            kernel: BTreeSet::new(),
+            changes: Vec::new(),
+            announced: Vec::new(),
+            sent: Vec::new(),
+            alive: true,
+            isolated: false,
+            answers: VecDeque::new(),
+            kernel_delay: ms(1),
+        });
+        let at = self.routers.len() - 1;
+        self.start(at);
+        at
+    }
+
+    /// The process of a router starts (again); its kernel keeps what it has.
+    pub fn start(&mut self, at: usize) {
+        let link = self.routers[at].link(true);
+        self.event(at, Event::Interfaces(vec![link]));
+        self.event(at, Event::Start);
+    }
+
+    /// Xorshift: the same seed, the same run.
+    pub fn random(&mut self) -> u64 {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        self.random
+    }
+
+    /// Gives an event to a router and carries out what it wants.
+    pub fn event(&mut self, at: usize, event: Event<'_>) {
+        self.routers[at].vrrp.handle(event, self.now);
+        self.carry_out(at);
+    }
+
+    fn carry_out(&mut self, at: usize) {
+        let output = self.routers[at].vrrp.take_output();
+        let now = self.now;
+        let router = &mut self.routers[at];
+        router.changes.extend(output.changes.into_iter().map(|change| (now, change)));
+        let mut wire = Vec::new();
+        for action in output.actions {
+            match action {
+                Action::Send { source, destination, payload, .. } => {
+                    router.sent.push((now, payload.clone()));
+                    wire.push((source, destination, payload));
+                }
+                Action::Timer(key, Some(time)) => drop(router.timers.insert(key, time)),
+                Action::Timer(key, None) => drop(router.timers.remove(&key)),
+                Action::Address(id, op) => router.answers.push_back((now + router.kernel_delay, id, op)),
+                Action::Announce(id, count) => router.announced.push((now, id, count)),
+                Action::CancelAnnouncements(_) => {}
+            }
+        }
+        let isolated = router.isolated;
+        for (source, destination, payload) in wire.iter().filter(|_| !isolated) {
+            for other in 0..self.routers.len() {
+                let lost = (self.random() & 0xff) < u64::from(self.loss);
+                if other != at && self.routers[other].alive && !self.routers[other].isolated && !lost {
+                    let packet =
+                        Received { ifindex: IFINDEX, source: *source, destination: *destination, ttl: 255, payload };
+                    self.event(other, Event::Packet(packet));
+                }
+            }
+        }
+    }
+
+    /// Lets time pass.
+    pub fn run(&mut self, time: Duration) {
+        let end = self.now + time;
+        while let Some((at, next)) = self.next().filter(|(_, next)| *next <= end) {
+            self.now = self.now.max(next);
+            self.step(at);
+        }
+        self.now = end;
+    }
+
+    fn next(&self) -> Option<(usize, Duration)> {
+        let routers = self.routers.iter().enumerate();
+        routers.filter_map(|(at, router)| Some((at, router.next()?))).min_by_key(|(at, next)| (*next, *at))
+    }
+
+    fn step(&mut self, at: usize) {
+        let now = self.now;
+        let router = &mut self.routers[at];
+        if let Some((_, id, op)) = router.answers.pop_front_if(|(time, ..)| *time <= now) {
+            let row = router.vrrp.tables.addresses.get(&id).unwrap();
+            let (ip, prefix) = (row.config.ip, row.config.prefix);
+            let changed = match op {
+                AddressOp::Add => router.kernel.insert((ip, prefix)),
+                AddressOp::Remove => router.kernel.remove(&(ip, prefix)),
+            };
+            let address = KernelAddress { ifindex: IFINDEX, ip, prefix, usable: true };
+            if changed {
+                let event =
+                    if op == AddressOp::Add { Event::AddressAdded(address) } else { Event::AddressGone(address) };
+                self.event(at, event);
+            }
+            return self.event(at, Event::AddressDone { id, op, error: None });
+        }
+        let due = router.timers.iter().filter(|(_, time)| **time <= now).min_by_key(|(_, time)| **time);
+        if let Some(key) = due.map(|(key, _)| *key) {
+            router.timers.remove(&key);
+            self.event(at, Event::Timer(key));
+        }
+    }
+
+    /// Someone else removes an address from a router's interface.
+    pub fn steal(&mut self, at: usize, ip: &str) {
+        let ip = ip.parse().unwrap();
+        assert!(self.routers[at].kernel.remove(&(ip, 32)));
+        self.event(at, Event::AddressGone(KernelAddress { ifindex: IFINDEX, ip, prefix: 32, usable: true }));
+    }
+
+    /// The link of a router goes down or up, at both ends.
+    pub fn set_link(&mut self, at: usize, up: bool) {
+        self.routers[at].isolated = !up;
+        let link = self.routers[at].link(up);
+        self.event(at, Event::Link(link));
+    }
+
+    /// `kill -9`: the process is gone, its kernel keeps the addresses.
+    pub fn kill(&mut self, at: usize) {
+        self.routers[at].alive = false;
+    }
+
+    /// Routers that are master of an instance.
+    pub fn masters(&self, name: &str) -> Vec<usize> {
+        let is_master = |at: &usize| self.routers[*at].alive && self.routers[*at].state(name) == State::Master;
+        (0..self.routers.len()).filter(is_master).collect()
+    }
+
+    /// Time of the first change of an instance to a state, at or after `from`.
+    pub fn entered(&self, at: usize, to: State, from: Duration) -> Option<Duration> {
+        let entered = |(time, change): &&(Duration, Change)| {
+            *time >= from && matches!(change, Change::Instance { to: state, .. } if *state == to)
+        };
+        self.routers[at].changes.iter().find(entered).map(|(time, _)| *time)
+    }
+}

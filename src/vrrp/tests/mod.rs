@@ -1,0 +1,8 @@
+//! Tests of the machines: a LAN in virtual time, and the rules one by one.
+
+mod addresses;
+mod election;
+mod groups;
+mod lan;
+mod packets;
+mod storm;

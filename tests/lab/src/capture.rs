@@ -1,0 +1,187 @@
+//! The capture: a packet socket in the bridge's namespace, stamped by the kernel.
+
+use std::collections::HashMap;
+use std::io::IoSliceMut;
+use std::os::fd::AsRawFd;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use nix::cmsg_space;
+use nix::sys::socket::{ControlMessageOwned, LinkAddr, MsgFlags, recvmsg, setsockopt, sockopt};
+use nix::sys::time::TimeSpec;
+use socket2::{Domain, Protocol, SockFilter, Socket, Type};
+
+use crate::frame::{Advert, Frame, parse};
+use crate::netns::Netns;
+use crate::{Stamp, wait_for};
+
+/// A frame that entered the bridge.
+#[derive(Debug, Clone)]
+pub struct Heard {
+    /// When the kernel received it.
+    pub at: Stamp,
+    /// Number of the router (from 1) whose port it came through; 0 is the client.
+    pub from: usize,
+    /// What it was.
+    pub frame: Frame,
+}
+
+/// A running capture of everything that routers and client send.
+#[derive(Debug)]
+pub struct Capture {
+    heard: Arc<Mutex<Vec<Heard>>>,
+    ports: Arc<Mutex<HashMap<usize, usize>>>,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Capture {
+    /// Starts capturing in `bridge`, on the ports named by [`Capture::watch`].
+    pub fn start(bridge: &Netns) -> Self {
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let ports = Arc::new(Mutex::new(HashMap::new()));
+        let stop = Arc::new(AtomicBool::new(false));
+        let socket = bridge.enter(open);
+        let (records, known, ending) = (heard.clone(), ports.clone(), stop.clone());
+        let thread = std::thread::spawn(move || run(&socket, &known, &records, &ending));
+        Self { heard, ports, stop, thread: Some(thread) }
+    }
+
+    /// Takes what comes in by the interface `port` for what `router` says.
+    pub fn watch(&self, port: usize, router: usize) {
+        self.ports.lock().expect("not poisoned").insert(port, router);
+    }
+
+    /// All frames so far, in order of arrival.
+    pub fn heard(&self) -> MutexGuard<'_, Vec<Heard>> {
+        self.heard.lock().expect("the capture has not panicked")
+    }
+
+    /// Forgets all frames so far, to keep long labs small.
+    pub fn clear(&self) {
+        self.heard().clear();
+    }
+
+    /// The adverts that `router` sent for `vrid` at or after `since`.
+    pub fn adverts(&self, router: usize, vrid: u8, since: Stamp) -> Vec<(Stamp, Advert)> {
+        let heard = self.heard();
+        let recent = heard.iter().filter(|heard| heard.at >= since && heard.from == router);
+        recent
+            .filter_map(|heard| match &heard.frame {
+                Frame::Vrrp(advert) if advert.vrid == vrid => Some((heard.at, advert.clone())),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Time of the last advert of `router` for `vrid` in which it claims to be master.
+    pub fn last_advert(&self, router: usize, vrid: u8) -> Option<Stamp> {
+        self.heard().iter().rev().find(|heard| heard.claims(router, vrid)).map(|heard| heard.at)
+    }
+
+    /// Time of the first advert of `router` for `vrid` at or after `since` that claims mastership.
+    pub fn first_advert(&self, router: usize, vrid: u8, since: Stamp) -> Option<Stamp> {
+        let heard = self.heard();
+        heard.iter().find(|heard| heard.at >= since && heard.claims(router, vrid)).map(|h| h.at)
+    }
+
+    /// Waits for [`Capture::first_advert`].
+    pub fn await_advert(&self, router: usize, vrid: u8, since: Stamp, limit: Duration) -> Stamp {
+        let what = format!("router {router} sends adverts for VRID {vrid}");
+        wait_for(limit, &what, || self.first_advert(router, vrid, since))
+    }
+
+    /// Whether `router` announced `address` by gratuitous ARP or neighbour advert since `since`.
+    pub fn announced(&self, router: usize, address: std::net::IpAddr, since: Stamp) -> bool {
+        self.heard().iter().any(|heard| {
+            heard.from == router
+                && heard.at >= since
+                && match heard.frame {
+                    Frame::GratuitousArp(target) => address == target,
+                    Frame::NeighbourAdvert(target) => address == target,
+                    Frame::Vrrp(_) => false,
+                }
+        })
+    }
+
+    /// For each VRID that `router` advertised between two times: the times of its adverts.
+    pub fn schedule(&self, router: usize, from: Stamp, to: Stamp) -> HashMap<u8, Vec<Stamp>> {
+        let mut schedule: HashMap<u8, Vec<Stamp>> = HashMap::new();
+        for heard in self.heard().iter().filter(|heard| heard.at >= from && heard.at <= to) {
+            if let Frame::Vrrp(advert) = &heard.frame {
+                if heard.from == router {
+                    schedule.entry(advert.vrid).or_default().push(heard.at);
+                }
+            }
+        }
+        schedule
+    }
+}
+
+impl Heard {
+    fn claims(&self, router: usize, vrid: u8) -> bool {
+        let Frame::Vrrp(advert) = &self.frame else {
+            return false;
+        };
+        self.from == router && advert.vrid == vrid && advert.priority > 0
+    }
+}
+
+impl Drop for Capture {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Every protocol (ETH_P_ALL).
+const ALL: u16 = 0x0003_u16.to_be();
+/// Kernel buffer: 255 instances of 20 addresses announce themselves in one burst.
+const BUFFER: usize = 64 << 20;
+
+fn open() -> Socket {
+    let socket = Socket::new(Domain::PACKET, Type::RAW, Some(Protocol::from(i32::from(ALL)))).expect("a packet socket");
+    // Not what leaves the bridge again: `ld type; jeq OUTGOING drop; accept`.
+    socket
+        .attach_filter(&[
+            SockFilter::new(0x28, 0, 0, 0xffff_f004),
+            SockFilter::new(0x15, 0, 1, 4),
+            SockFilter::new(0x06, 0, 0, 0),
+            SockFilter::new(0x06, 0, 0, 0x0004_0000),
+        ])
+        .expect("a filter");
+    setsockopt(&socket, sockopt::ReceiveTimestampns, &true).expect("time stamps");
+    setsockopt(&socket, sockopt::RcvBufForce, &BUFFER).expect("root may size its buffers");
+    socket.set_read_timeout(Some(Duration::from_millis(50))).expect("a timeout");
+    socket
+}
+
+fn run(socket: &Socket, ports: &Mutex<HashMap<usize, usize>>, records: &Mutex<Vec<Heard>>, ending: &AtomicBool) {
+    let mut buffer = vec![0_u8; 65536];
+    let mut control = cmsg_space!(TimeSpec);
+    while !ending.load(Ordering::Relaxed) {
+        let mut slices = [IoSliceMut::new(&mut buffer)];
+        let descriptor = socket.as_raw_fd();
+        let flags = MsgFlags::empty();
+        let Ok(message) = recvmsg::<LinkAddr>(descriptor, &mut slices, Some(&mut control), flags) else {
+            continue; // Timeout.
+        };
+        let at = message.cmsgs().ok().and_then(|mut all| {
+            all.find_map(|one| match one {
+                ControlMessageOwned::ScmTimestampns(time) => Some(Duration::from(time)),
+                _ => None,
+            })
+        });
+        let ports = ports.lock().expect("not poisoned");
+        let from = message.address.and_then(|address| ports.get(&address.ifindex()).copied());
+        let length = message.bytes;
+        let frame = parse(&buffer[..length]);
+        if let (Some(at), Some(from), Some(frame)) = (at, from, frame) {
+            records.lock().expect("not poisoned").push(Heard { at, from, frame });
+        }
+    }
+}

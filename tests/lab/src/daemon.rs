@@ -1,0 +1,69 @@
+//! Which daemon sits in a router's seat, and where its program is.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::netns::Netns;
+
+/// The daemon of a router.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Daemon {
+    /// The one of this workspace; the environment variable LAB_OURS=c puts C keepalived in its
+    /// place, which shows whether a lab that fails is itself at fault.
+    Ours,
+    /// Debian's C keepalived, unpacked by tests/peer/fetch.sh.
+    C,
+}
+
+impl Daemon {
+    /// A short name for tables and logs.
+    pub fn name(self) -> &'static str {
+        match self.seated() {
+            Self::Ours => "ours",
+            Self::C => "C",
+        }
+    }
+
+    /// The daemon that really runs, after LAB_OURS.
+    pub fn seated(self) -> Self {
+        if std::env::var_os("LAB_OURS").is_some_and(|value| value == "c") { Self::C } else { self }
+    }
+
+    /// A command that starts it inside `netns`, without arguments yet.
+    pub fn command(self, netns: &Netns) -> Command {
+        match self.seated() {
+            Self::Ours => netns.command(ours()),
+            Self::C => {
+                let mut command = netns.command("env");
+                command.arg(format!("LD_LIBRARY_PATH={}", peer_libraries())).arg(peer());
+                command
+            }
+        }
+    }
+}
+
+/// The program of this workspace that cargo built beside the running test or benchmark.
+pub fn ours() -> PathBuf {
+    let test = std::env::current_exe().expect("the path of this test");
+    let built = test.ancestors().nth(2).expect("target/PROFILE/deps/TEST").join("keepalived");
+    assert!(built.exists(), "{} is not built", built.display());
+    built
+}
+
+/// The root of the workspace.
+pub fn workspace() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}
+
+fn peer() -> PathBuf {
+    let peer = workspace().join(".test/peer/usr/sbin/keepalived");
+    assert!(peer.exists(), "C keepalived is not there: run tests/peer/fetch.sh (make setup does)");
+    peer
+}
+
+fn peer_libraries() -> String {
+    let lib = workspace().join(".test/peer/usr/lib");
+    let entries = std::fs::read_dir(lib).into_iter().flatten().flatten();
+    let paths: Vec<String> = entries.map(|entry| entry.path().display().to_string()).collect();
+    paths.join(":")
+}

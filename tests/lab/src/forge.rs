@@ -1,0 +1,132 @@
+//! Forged adverts: right in all respects but those a test spoils.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use nix::ifaddrs::getifaddrs;
+use nix::sys::socket::{AddressFamily, LinkAddr, MsgFlags, SockFlag, SockType, SockaddrLike, sendto, socket};
+use std::os::fd::AsRawFd;
+
+use crate::frame::{VRRP, internet_checksum, pseudo_header};
+use crate::netns::Netns;
+
+/// An advert to be sent by the client; change fields to spoil it.
+#[derive(Debug, Clone)]
+pub struct Forged {
+    /// Time to live or hop limit; 255 is right.
+    pub ttl: u8,
+    /// Version of the header; what follows is laid out for [`Forged::layout`].
+    pub version: u8,
+    /// Version whose layout and checksum are used.
+    pub layout: u8,
+    /// Type; 1 is an advert.
+    pub kind: u8,
+    /// Virtual router.
+    pub vrid: u8,
+    /// Priority.
+    pub priority: u8,
+    /// Interval in the unit of the layout: seconds, or hundredths.
+    pub interval: u16,
+    /// Addresses listed; the family of the first decides IPv4 or IPv6.
+    pub addresses: Vec<IpAddr>,
+    /// Difference of the address count field from the truth.
+    pub miscount: u8,
+    /// Authentication type and data (version 2).
+    pub auth: (u8, [u8; 8]),
+    /// Bits by which the checksum is wrong.
+    pub checksum_error: u16,
+    /// Octets cut off (below 0) or added to the VRRP part, after the checksum was made.
+    pub resize: isize,
+}
+
+impl Forged {
+    /// An advert of `version` that is right.
+    pub fn right(version: u8, vrid: u8, priority: u8, interval: u16, vips: &[IpAddr]) -> Self {
+        Self {
+            ttl: 255,
+            version,
+            layout: version,
+            kind: 1,
+            vrid,
+            priority,
+            interval,
+            addresses: vips.to_vec(),
+            miscount: 0,
+            auth: (0, [0; 8]),
+            checksum_error: 0,
+            resize: 0,
+        }
+    }
+
+    /// Sends it from the client's eth0.
+    pub fn send(&self, client: &Netns) {
+        let frame = self.frame();
+        client.enter(|| send_frame(&frame));
+    }
+
+    fn is_ipv6(&self) -> bool {
+        self.addresses.first().is_some_and(IpAddr::is_ipv6)
+    }
+
+    /// The whole Ethernet frame.
+    fn frame(&self) -> Vec<u8> {
+        let source = [2, 0, 0, 0, 0, 0];
+        if self.is_ipv6() {
+            let group = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12);
+            let from = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0x100);
+            let part = self.vrrp(from.into(), group.into());
+            let length = u16::try_from(part.len()).expect("small").to_be_bytes();
+            let head = [0x6c, 0, 0, 0, length[0], length[1], VRRP, self.ttl];
+            let ethernet = [&[0x33, 0x33, 0, 0, 0, 0x12], &source[..], &[0x86, 0xdd]].concat();
+            [&ethernet[..], &head, &from.octets(), &group.octets(), &part].concat()
+        } else {
+            let group = Ipv4Addr::new(224, 0, 0, 18);
+            let from = Ipv4Addr::new(10, 9, 0, 100);
+            let part = self.vrrp(from.into(), group.into());
+            let length = u16::try_from(20 + part.len()).expect("small").to_be_bytes();
+            let mut head = [0x45, 0xc0, length[0], length[1], 0, 1, 0, 0, self.ttl, VRRP, 0, 0];
+            let addresses = [from.octets(), group.octets()].concat();
+            let checksum = internet_checksum(&[&head, &addresses]).to_be_bytes();
+            head[10..].copy_from_slice(&checksum);
+            let ethernet = [&[1, 0, 0x5e, 0, 0, 0x12], &source[..], &[8, 0]].concat();
+            [&ethernet[..], &head, &addresses, &part].concat()
+        }
+    }
+
+    /// The VRRP part with its checksum.
+    fn vrrp(&self, from: IpAddr, to: IpAddr) -> Vec<u8> {
+        let count = u8::try_from(self.addresses.len()).expect("few").wrapping_add(self.miscount);
+        let interval = self.interval.to_be_bytes();
+        let field = if self.layout == 2 { [self.auth.0, interval[1]] } else { interval };
+        let kind = self.version << 4 | self.kind;
+        let mut part = vec![kind, self.vrid, self.priority, count, field[0], field[1], 0, 0];
+        for address in &self.addresses {
+            match address {
+                IpAddr::V4(address) => part.extend(address.octets()),
+                IpAddr::V6(address) => part.extend(address.octets()),
+            }
+        }
+        if self.layout == 2 {
+            part.extend(self.auth.1);
+        }
+        let pseudo = pseudo_header(from, to, part.len());
+        let covered: &[u8] = if self.layout == 2 { &[] } else { &pseudo };
+        let checksum = internet_checksum(&[covered, &part]) ^ self.checksum_error;
+        part[6..8].copy_from_slice(&checksum.to_be_bytes());
+        part.resize(part.len().saturating_add_signed(self.resize), 0);
+        part
+    }
+}
+
+/// Sends an Ethernet frame out of eth0 of the namespace the thread is in.
+fn send_frame(frame: &[u8]) {
+    let socket = socket(AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC, None).expect("a packet socket");
+    // The kernel's own description of the interface serves as the destination: no sockaddr is built.
+    let device: LinkAddr = getifaddrs()
+        .expect("a list of interfaces")
+        .filter(|interface| interface.interface_name == "eth0")
+        .find_map(|interface| interface.address?.as_link_addr().copied())
+        .expect("eth0");
+    debug_assert_eq!(device.family(), Some(AddressFamily::Packet));
+    let sent = sendto(socket.as_raw_fd(), frame, &device, MsgFlags::empty()).expect("a link");
+    assert_eq!(sent, frame.len());
+}

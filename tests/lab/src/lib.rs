@@ -1,0 +1,70 @@
+//! Laboratories: real daemons on a real kernel, in namespaces of their own, watched on the wire.
+//!
+//! ```text
+//!   router 1      router 2      router 3 ...     client
+//!   [eth0]        [eth0]        [eth0]           [eth0]     10.9.0.N/24, fd09::N/64, fe80::N
+//!      |             |             |                |
+//!   ---+-------------+----- br0 ---+----------------+---    <- the capture sits here, on every port
+//! ```
+//!
+//! A [`Lab`] makes the namespaces, and takes everything away when dropped, also when a test panics
+//! (which then prints the ends of the daemons' logs). Each lab has names and a directory of its own,
+//! so labs run side by side; those that measure time take the machine for themselves with
+//! [`machine::alone`]. A helper that cannot do its work panics: the test has failed.
+
+pub mod capture;
+pub mod conf;
+pub mod daemon;
+pub mod forge;
+pub mod frame;
+pub mod machine;
+pub mod netns;
+pub mod process;
+pub mod router;
+pub mod snmp;
+pub mod topology;
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+pub use capture::{Capture, Heard};
+pub use conf::Protocol;
+pub use daemon::Daemon;
+pub use forge::Forged;
+pub use frame::{Advert, Frame};
+pub use router::Router;
+pub use snmp::Snmp;
+pub use topology::Lab;
+
+/// Wall-clock time since 1970, the clock of the kernel's packet time stamps.
+pub type Stamp = Duration;
+
+/// The time now, comparable with the stamps of captured frames.
+pub fn now() -> Stamp {
+    SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock after 1970")
+}
+
+/// Polls `condition` until it yields a value; panics with `what` when `limit` has passed.
+pub fn wait_for<T>(limit: Duration, what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + limit;
+    loop {
+        if let Some(value) = condition() {
+            return value;
+        }
+        assert!(Instant::now() < deadline, "not so within {limit:?}: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Polls `condition` until it holds; panics with `what` when `limit` has passed.
+pub fn wait_until(limit: Duration, what: &str, mut condition: impl FnMut() -> bool) {
+    wait_for(limit, what, || condition().then_some(()));
+}
+
+/// Asserts that `condition` holds throughout `period`: the only way to show that nothing happens.
+pub fn holds_for(period: Duration, what: &str, mut condition: impl FnMut() -> bool) {
+    let end = Instant::now() + period;
+    while Instant::now() < end {
+        assert!(condition(), "no longer so: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}

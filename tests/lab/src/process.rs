@@ -1,0 +1,122 @@
+//! Processes of a lab: started in a group of their own, logged to a file, killed when dropped.
+
+use std::fs::{self, File};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use nix::sys::prctl;
+use nix::sys::signal::{Signal, kill, killpg};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
+
+use crate::wait_for;
+
+/// A running process and its group; its standard output and error are in [`Proc::log`].
+#[derive(Debug)]
+pub struct Proc {
+    child: Child,
+    log: PathBuf,
+    ended: Option<ExitStatus>,
+}
+
+impl Proc {
+    /// Starts `command` as the leader of a new process group, appending its output to `log`.
+    pub fn spawn(mut command: Command, log: &Path) -> Self {
+        let file = File::options().create(true).append(true).open(log).expect("a log file");
+        let errors = file.try_clone().expect("a second descriptor");
+        command.process_group(0).stdin(Stdio::null()).stdout(file).stderr(errors);
+        let child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        Self { child, log: log.to_owned(), ended: None }
+    }
+
+    /// The process started, which leads its group.
+    pub fn pid(&self) -> Pid {
+        Pid::from_raw(self.child.id().try_into().expect("a pid fits an i32"))
+    }
+
+    /// What it has written so far.
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
+    }
+
+    /// Sends a signal to the process alone.
+    pub fn signal(&self, signal: Signal) {
+        kill(self.pid(), signal).expect("a running process");
+    }
+
+    /// Whether the process has not ended yet.
+    pub fn is_running(&mut self) -> bool {
+        self.status().is_none()
+    }
+
+    /// Kills the whole group with -9, as an operator's `kill -9 -PGID`.
+    pub fn kill_group(&mut self) {
+        if self.ended.is_none() {
+            let _ = killpg(self.pid(), Signal::SIGKILL);
+            self.ended = self.child.wait().ok();
+        }
+    }
+
+    /// Waits for the process to end by itself.
+    pub fn wait(&mut self, limit: Duration) -> ExitStatus {
+        wait_for(limit, "the process has ended", || self.status())
+    }
+
+    fn status(&mut self) -> Option<ExitStatus> {
+        if self.ended.is_none() {
+            self.ended = self.child.try_wait().expect("our own child");
+        }
+        self.ended
+    }
+}
+
+impl Drop for Proc {
+    fn drop(&mut self) {
+        self.kill_group();
+    }
+}
+
+/// Has the orphans of this test's daemons come to the test, which sees to it that they do not stay
+/// about as zombies: C keepalived takes a zombie with the pid of its pid file for itself.
+pub fn adopt_orphans() {
+    prctl::set_child_subreaper(true).expect("a kernel that knows subreapers");
+}
+
+/// Whether a process, perhaps an orphan that came to us, has ended.
+pub fn is_gone(pid: i32) -> bool {
+    match waitpid(Pid::from_raw(pid), Some(WaitPidFlag::WNOHANG)) {
+        Ok(WaitStatus::StillAlive) => false,
+        Ok(_) => true,
+        Err(_) => !Path::new("/proc").join(pid.to_string()).exists(),
+    }
+}
+
+/// Runs a command to its end; panics unless it succeeds. Returns its standard output.
+pub fn output_of(command: &mut Command) -> String {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(output.status.success(), "{command:?}: {}: {}", output.status, String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Resident memory of a process in KiB, and its open descriptors.
+pub fn footprint(pid: i32) -> (u64, usize) {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a running process");
+    let memory = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .and_then(|rest| rest.split_whitespace().next())
+        .and_then(|kib| kib.parse().ok())
+        .expect("VmRSS");
+    (memory, fs::read_dir(format!("/proc/{pid}/fd")).expect("a running process").count())
+}
+
+/// Processor time of a process so far, user and system.
+pub fn cpu_time(pid: i32) -> Duration {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("a running process");
+    let after_name = stat.rsplit_once(')').expect("a name in brackets").1;
+    let fields: Vec<&str> = after_name.split_whitespace().collect();
+    let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
+    Duration::from_millis(ticks * 10)
+}

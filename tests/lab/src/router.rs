@@ -1,0 +1,174 @@
+//! A router of the lab: a seat for a daemon, with its files and its interface eth0.
+
+use std::fs;
+use std::net::IpAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
+use crate::daemon::Daemon;
+use crate::netns::Netns;
+use crate::process::{Proc, is_gone, output_of};
+use crate::snmp::Snmp;
+use crate::{Stamp, now, wait_for, wait_until};
+
+/// A router; it runs one daemon at a time and perhaps an snmpd beside it.
+#[derive(Debug)]
+pub struct Router {
+    daemon: Option<Proc>,
+    /// The master agent and the trap sink, once [`Router::start_snmp`] was called.
+    pub snmp: Option<Snmp>,
+    netns: Netns,
+    number: usize,
+    dir: PathBuf,
+}
+
+impl Router {
+    /// A router without a daemon; its files go to a directory of its own below `dir`.
+    pub(crate) fn new(number: usize, netns: Netns, dir: &Path) -> Self {
+        let dir = dir.join(format!("router{number}"));
+        fs::create_dir(&dir).expect("a directory");
+        Self { daemon: None, snmp: None, netns, number, dir }
+    }
+
+    /// Its number in the lab, from 1; also the last octet of its addresses.
+    pub fn number(&self) -> usize {
+        self.number
+    }
+
+    /// Its namespace.
+    pub fn netns(&self) -> &Netns {
+        &self.netns
+    }
+
+    /// Its directory.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Writes its keepalived.conf.
+    pub fn configure(&self, text: &str) {
+        fs::write(self.file("keepalived.conf"), text).expect("a writable directory");
+    }
+
+    /// Writes a shell script among its files and returns its path.
+    pub fn script(&self, name: &str, lines: &str) -> PathBuf {
+        let path = self.file(name);
+        fs::write(&path, format!("#!/bin/sh\n{lines}")).expect("a writable directory");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("our own file");
+        path
+    }
+
+    /// Starts snmpd and snmptrapd; a daemon started afterwards is told to use them.
+    pub fn start_snmp(&mut self) -> &mut Snmp {
+        self.snmp.insert(Snmp::start(&self.netns, &self.dir))
+    }
+
+    /// Its snmpd and snmptrapd.
+    pub fn snmp(&mut self) -> &mut Snmp {
+        self.snmp.as_mut().expect("start_snmp was called")
+    }
+
+    /// Starts a daemon with the configuration last written.
+    pub fn start(&mut self, daemon: Daemon) {
+        let mut command = self.command(daemon);
+        if let Some(snmp) = &self.snmp {
+            command.args(["-x", "-A", snmp.agentx()]);
+        }
+        self.daemon = Some(Proc::spawn(command, &self.file("daemon.log")));
+    }
+
+    /// The command line of a daemon in the foreground that touches no file outside of its directory.
+    pub fn command(&self, daemon: Daemon) -> Command {
+        let mut command = daemon.command(&self.netns);
+        command.args(["-n", "-l", "-D", "-G", "-P"]);
+        command.arg("-f").arg(self.file("keepalived.conf"));
+        command.arg("-p").arg(self.file("keepalived.pid"));
+        command.arg("-r").arg(self.file("vrrp.pid"));
+        command
+    }
+
+    /// The running daemon.
+    pub fn daemon(&mut self) -> &mut Proc {
+        self.daemon.as_mut().expect("a started daemon")
+    }
+
+    /// Kills the daemon's whole process group with -9; returns the time of the deed.
+    pub fn kill9(&mut self) -> Stamp {
+        let pids = self.daemon_pids();
+        let at = now();
+        self.daemon().kill_group();
+        wait_until(Duration::from_secs(2), "kill -9 of the group leaves none of it", || {
+            pids.iter().all(|&pid| is_gone(pid))
+        });
+        at
+    }
+
+    /// Stops the daemon with SIGTERM and waits for its end; returns the time of the signal.
+    pub fn stop(&mut self) -> (Stamp, ExitStatus) {
+        let at = now();
+        self.daemon().signal(Signal::SIGTERM);
+        (at, self.daemon().wait(Duration::from_secs(10)))
+    }
+
+    /// The pid of the VRRP process, from its pid file.
+    pub fn vrrp_pid(&self) -> i32 {
+        let file = self.file("vrrp.pid");
+        wait_for(Duration::from_secs(5), "the VRRP process has written its pid file", || {
+            fs::read_to_string(&file).ok()?.trim().parse().ok()
+        })
+    }
+
+    /// All processes of the daemon that live in this router's namespace.
+    pub fn daemon_pids(&self) -> Vec<i32> {
+        let pids = output_of(Command::new("ip").args(["netns", "pids", self.netns.name()]));
+        let pids = pids.split_whitespace().filter_map(|pid| pid.parse().ok());
+        pids.filter(|pid: &i32| {
+            // The program of a dead process cannot be read.
+            let program = fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
+            program.file_name().is_some_and(|name| name == "keepalived")
+        })
+        .collect()
+    }
+
+    /// Whether `address` is on any of its interfaces.
+    pub fn holds(&self, address: IpAddr) -> bool {
+        let address = address.to_string();
+        self.netns.ip("-o address show").lines().any(|line| {
+            let word = line.split_whitespace().nth(3).unwrap_or_default();
+            word.split('/').next() == Some(&address)
+        })
+    }
+
+    /// How many of its addresses start with `prefix`.
+    pub fn count_addresses(&self, prefix: &str) -> usize {
+        let shown = self.netns.ip("-o address show dev eth0");
+        let words = shown.lines().filter_map(|line| line.split_whitespace().nth(3));
+        words.filter(|address| address.starts_with(prefix)).count()
+    }
+
+    /// A file of this router.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+
+    /// What the daemon has logged on its terminal.
+    pub fn log(&self) -> String {
+        let log = fs::read(self.file("daemon.log")).unwrap_or_default();
+        String::from_utf8_lossy(&log).into_owned()
+    }
+
+    /// Prints the ends of the logs, for a test that failed.
+    pub(crate) fn show_logs(&self) {
+        for name in ["daemon.log", "snmpd.log", "snmptrapd.log"] {
+            let log = fs::read(self.file(name)).unwrap_or_default();
+            let log = String::from_utf8_lossy(&log);
+            let lines: Vec<&str> = log.lines().collect();
+            let end = lines[lines.len().saturating_sub(40)..].join("\n");
+            eprintln!("--- {name} of router {} ---\n{end}", self.number);
+        }
+    }
+}

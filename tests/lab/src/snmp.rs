@@ -1,0 +1,161 @@
+//! A private snmpd (master agent) and snmptrapd of a router, and the tools that ask them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
+use crate::netns::Netns;
+use crate::process::Proc;
+use crate::wait_until;
+
+/// KEEPALIVED-MIB's root.
+pub const ROOT: &str = ".1.3.6.1.4.1.9586.100.5";
+/// vrrpInstanceState, without index.
+pub const INSTANCE_STATE: &str = ".1.3.6.1.4.1.9586.100.5.2.3.1.4";
+/// version.
+pub const VERSION: &str = ".1.3.6.1.4.1.9586.100.5.1.1.0";
+/// The identity of vrrpInstanceStateChange.
+pub const INSTANCE_TRAP: &str = ".1.3.6.1.4.1.9586.100.5.2.10.0.2";
+
+/// The SNMP side of a router: master agent and trap sink, on the loopback of its namespace.
+#[derive(Debug)]
+pub struct Snmp {
+    /// The master agent.
+    pub snmpd: Proc,
+    /// The trap sink.
+    pub snmptrapd: Proc,
+    netns: String,
+    dir: PathBuf,
+    agentx: String,
+}
+
+impl Snmp {
+    /// Starts both, with files below `dir`; returns when the master agent answers.
+    pub(crate) fn start(netns: &Netns, dir: &Path) -> Self {
+        let agentx = dir.join("agentx").display().to_string();
+        let master = format!(
+            "agentAddress udp:127.0.0.1:161\nrocommunity public\nmaster agentx\n\
+             agentXSocket unix:{agentx}\ntrap2sink 127.0.0.1:162 public\n"
+        );
+        fs::write(dir.join("master.conf"), master).expect("a writable directory");
+        fs::write(dir.join("sink.conf"), "disableAuthorization yes\n").expect("writable");
+        let snmptrapd = Proc::spawn(trap_sink(netns, dir), &dir.join("snmptrapd.log"));
+        let snmpd = Proc::spawn(master_agent(netns.name(), dir), &dir.join("snmpd.log"));
+        let snmp = Self { snmpd, snmptrapd, netns: netns.name().into(), dir: dir.to_owned(), agentx };
+        snmp.await_answer();
+        snmp
+    }
+
+    /// The address of the AgentX socket for `-A`.
+    pub fn agentx(&self) -> &str {
+        &self.agentx
+    }
+
+    /// Kills the master agent with -9.
+    pub fn kill_master(&mut self) {
+        self.snmpd.kill_group();
+    }
+
+    /// Starts the master agent again after [`Snmp::kill_master`]; returns when it answers.
+    pub fn start_master(&mut self) {
+        self.snmpd = Proc::spawn(master_agent(&self.netns, &self.dir), &self.dir.join("snmpd.log"));
+        self.await_answer();
+    }
+
+    /// Stops the master agent as a debugger would: it hangs until [`Snmp::resume_master`].
+    pub fn hang_master(&self) {
+        self.snmpd.signal(Signal::SIGSTOP);
+    }
+
+    /// Lets the master agent go on.
+    pub fn resume_master(&self) {
+        self.snmpd.signal(Signal::SIGCONT);
+    }
+
+    /// A command of the net-snmp tools, with its usual arguments set before `oid`.
+    pub fn tool(&self, tool: &str, oid: &str) -> Command {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &self.netns, tool, "-v2c", "-c", "public", "-m", ""]);
+        command.args(["-On", "-OQ", "-t", "1", "-r", "0", "127.0.0.1"]).arg(oid);
+        command
+    }
+
+    /// The value of one object as text, or `None` while it is not served.
+    pub fn get(&self, oid: &str) -> Option<String> {
+        let output = self.tool("snmpget", oid).stderr(Stdio::null()).output().expect("snmpget");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let value = text.split_once(" = ")?.1.trim();
+        (output.status.success() && !value.starts_with("No Such")).then(|| value.trim_matches('"').to_owned())
+    }
+
+    /// All objects below `oid`: name and value as text.
+    pub fn walk(&self, oid: &str) -> Vec<(String, String)> {
+        let output = self.tool("snmpbulkwalk", oid).output().expect("snmpbulkwalk");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let lines = text.lines().filter_map(|line| line.split_once(" = "));
+        lines
+            .filter(|(_, value)| !value.starts_with("No "))
+            .map(|(name, value)| (name.to_owned(), value.trim_matches('"').to_owned()))
+            .collect()
+    }
+
+    /// Starts walks one after the other, until the returned process is dropped; returns in the middle
+    /// of the second.
+    pub fn walk_forever(&self) -> Proc {
+        let log = self.dir.join("walk.log");
+        let mut shell = Command::new("ip");
+        shell.args(["netns", "exec", &self.netns, "sh", "-c"]).arg(format!(
+            "while :; do snmpbulkwalk -v2c -c public -m '' -On -t 60 -r 0 127.0.0.1 {ROOT} | wc -l; done"
+        ));
+        let walks = Proc::spawn(shell, &log);
+        wait_until(Duration::from_secs(30), "a walk has come to its end", || walks.log().contains('\n'));
+        let objects: usize = walks.log().lines().next().and_then(|count| count.parse().ok()).expect("a count");
+        assert!(objects > 100, "a walk of {objects} objects is none");
+        walks
+    }
+
+    /// The var-binds of each trap received so far, one line a trap.
+    pub fn traps(&self) -> Vec<String> {
+        let log = fs::read_to_string(self.dir.join("traps")).unwrap_or_default();
+        log.lines().filter(|line| line.contains(" = ")).map(str::to_owned).collect()
+    }
+
+    /// Name and new state of each vrrpInstanceStateChange received so far, in order.
+    pub fn instance_traps(&self) -> Vec<(String, String)> {
+        let traps = self.traps().into_iter().filter(|trap| trap.contains(INSTANCE_TRAP));
+        traps
+            .map(|trap| {
+                let value = |object: &str| {
+                    let bind = trap.split('\t').find(|bind| bind.starts_with(object));
+                    let value = bind.and_then(|bind| bind.split_once(" = "));
+                    value.map(|(_, value)| value.trim_matches('"').to_owned()).unwrap_or_default()
+                };
+                (value(&format!("{ROOT}.2.3.1.2")), value(INSTANCE_STATE))
+            })
+            .collect()
+    }
+
+    fn await_answer(&self) {
+        wait_until(Duration::from_secs(10), "snmpd answers", || self.get(".1.3.6.1.2.1.1.3.0").is_some());
+    }
+}
+
+fn master_agent(netns: &str, dir: &Path) -> Command {
+    let mut command = Command::new("ip");
+    command.args(["netns", "exec", netns, "snmpd", "-f", "-C", "-Lo"]);
+    command.arg("-c").arg(dir.join("master.conf")).arg("-p").arg(dir.join("snmpd.pid"));
+    command.env("SNMP_PERSISTENT_DIR", dir).env("MIBS", "");
+    command
+}
+
+fn trap_sink(netns: &Netns, dir: &Path) -> Command {
+    let mut command = netns.command("snmptrapd");
+    command.args(["-f", "-C", "-On", "-OQ", "-F", "%v\n"]);
+    command.arg("-Lf").arg(dir.join("traps")).arg("-c").arg(dir.join("sink.conf"));
+    command.arg("-p").arg(dir.join("snmptrapd.pid")).arg("udp:127.0.0.1:162");
+    command.env("SNMP_PERSISTENT_DIR", dir).env("MIBS", "");
+    command
+}

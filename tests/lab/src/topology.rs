@@ -1,0 +1,111 @@
+//! The lab itself: routers and a client around a bridge, and the capture of what they say.
+
+use std::path::Path;
+
+use tempfile::TempDir;
+
+use crate::capture::Capture;
+use crate::netns::{Netns, next_lab, sweep};
+use crate::process::adopt_orphans;
+use crate::router::Router;
+
+/// Number of the client where routers have theirs.
+pub const CLIENT: usize = 0;
+/// Last octet of the client's address.
+const CLIENT_HOST: usize = 100;
+
+/// Routers and a client around a bridge. Dropping it takes all of it away.
+///
+/// Fields are dropped in this order: daemons before the namespaces they live in.
+#[derive(Debug)]
+pub struct Lab {
+    /// The routers, from 1.
+    routers: Vec<Router>,
+    /// What was said on the wire.
+    pub wire: Capture,
+    /// The namespace of the client, with interface eth0.
+    pub client: Netns,
+    bridge: Netns,
+    dir: TempDir,
+}
+
+impl Lab {
+    /// Makes a lab of `routers` routers, none of them running a daemon yet.
+    pub fn new(routers: usize) -> Self {
+        sweep();
+        adopt_orphans();
+        let number = next_lab();
+        let dir = TempDir::with_prefix("lab").expect("a temporary directory");
+        let bridge = Netns::new(number, "br");
+        bridge.sysctl("net/ipv6/conf/default/disable_ipv6", "1");
+        bridge.ip("link add br0 type bridge stp_state 0 forward_delay 0 mcast_snooping 0");
+        bridge.ip("link set br0 up");
+
+        let wire = Capture::start(&bridge);
+        let client = Netns::new(number, "client");
+        wire.watch(plug(&bridge, &client, CLIENT), CLIENT);
+        let routers = (1..=routers).map(|router| {
+            let netns = Netns::new(number, &format!("r{router}"));
+            wire.watch(plug(&bridge, &netns, router), router);
+            Router::new(router, netns, dir.path())
+        });
+        let routers = routers.collect();
+        Self { routers, wire, client, bridge, dir }
+    }
+
+    /// Router `number`, from 1.
+    pub fn router(&mut self, number: usize) -> &mut Router {
+        &mut self.routers[number - 1]
+    }
+
+    /// Numbers of the routers on whose interfaces `address` really is.
+    pub fn holders(&self, address: std::net::IpAddr) -> Vec<usize> {
+        let holders = self.routers.iter().filter(|router| router.holds(address));
+        holders.map(Router::number).collect()
+    }
+
+    /// Takes the cable of a router out (its carrier is lost) or puts it back.
+    pub fn cable(&self, router: usize, plugged: bool) {
+        let state = if plugged { "up" } else { "down" };
+        self.bridge.ip(&format!("link set port{router} {state}"));
+    }
+
+    /// Adds a router's eth0 anew after it was deleted.
+    pub fn replug(&self, router: usize) {
+        let port = plug(&self.bridge, self.routers[router - 1].netns(), router);
+        self.wire.watch(port, router);
+    }
+
+    /// A directory for files of this lab.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            for router in &self.routers {
+                router.show_logs();
+            }
+        }
+    }
+}
+
+/// Connects `netns` to the bridge as eth0 with addresses by its number; returns the port's index.
+fn plug(bridge: &Netns, netns: &Netns, number: usize) -> usize {
+    let host = if number == CLIENT { CLIENT_HOST } else { number };
+    let inside = netns.name();
+    bridge.ip(&format!(
+        "link add port{number} type veth peer name eth0 address 02:00:00:00:00:{number:02x} \
+         netns {inside}"
+    ));
+    bridge.ip(&format!("link set port{number} master br0 up"));
+    netns.ip("link set eth0 addrgenmode none");
+    netns.ip(&format!("address add 10.9.0.{host}/24 dev eth0"));
+    netns.ip(&format!("address add fd09::{host}/64 dev eth0 nodad"));
+    netns.ip(&format!("address add fe80::{host}/64 dev eth0 nodad"));
+    netns.ip("link set eth0 up");
+    let shown = bridge.ip(&format!("-o link show port{number}"));
+    shown.split(':').next().and_then(|index| index.parse().ok()).expect("an interface index")
+}

@@ -1,0 +1,103 @@
+//! Adverts that must not be believed: one thing wrong with each, and nothing changes state.
+//!
+//! Named after UNH-IOL's VRRP tests 4.1 to 4.8 where they have one. Each variant first shows that the
+//! forger is believed when nothing is wrong.
+
+use std::time::Duration;
+
+use lab::Daemon::Ours;
+use lab::conf::{PASSWORD, VRID};
+use lab::{Forged, Lab, Protocol, holds_for, machine, now, wait_until};
+
+/// A way to spoil an advert: what is wrong, and how it gets so.
+type Fault = (&'static str, fn(&mut Forged));
+
+/// What is wrong whatever the version.
+const COMMON: [Fault; 7] = [
+    ("4.1 time to live or hop limit 254", |forged| forged.ttl = 254),
+    ("4.3 cut short inside the addresses", |forged| forged.resize = -10),
+    ("4.3 nothing but the first 4 octets", |forged| forged.resize = -1000),
+    ("4.3 more addresses counted than sent", |forged| forged.miscount = 3),
+    ("4.4 checksum", |forged| forged.checksum_error = 0x0101),
+    ("4.5 another VRID", |forged| forged.vrid = VRID + 1),
+    ("4.8 unknown type", |forged| forged.kind = 2),
+];
+
+const VERSION_2: [Fault; 4] = [
+    ("4.2 version 3", |forged| forged.version = 3),
+    ("4.2 version 15", |forged| forged.version = 15),
+    ("4.6 authentication type 2", |forged| forged.auth.0 = 2),
+    ("4.7 advert interval", |forged| forged.interval = 3),
+];
+
+const VERSION_3: [Fault; 2] =
+    [("4.2 version 2", |forged| forged.version = 2), ("4.2 version 0", |forged| forged.version = 0)];
+
+const PASSWORDS: [Fault; 2] = [
+    ("4.6 wrong password", |forged| forged.auth.1[7] ^= 1),
+    ("4.6 no authentication", |forged| forged.auth = (0, [0; 8])),
+];
+
+#[test]
+fn version_2() {
+    forged_adverts_are_refused(Protocol::V2, &[&COMMON[..], &VERSION_2].concat());
+}
+
+#[test]
+fn version_2_with_a_password() {
+    forged_adverts_are_refused(Protocol::V2Pass, &[&VERSION_2[2..3], &PASSWORDS].concat());
+}
+
+#[test]
+fn version_3() {
+    forged_adverts_are_refused(Protocol::V3, &[&COMMON[..], &VERSION_3].concat());
+}
+
+#[test]
+fn version_3_over_ipv6() {
+    forged_adverts_are_refused(Protocol::V3Ip6, &[&COMMON[..], &VERSION_3].concat());
+}
+
+/// A master of priority 100 hears adverts of priority 254, each with one fault, then a right one.
+fn forged_adverts_are_refused(protocol: Protocol, faults: &[Fault]) {
+    let _turn = machine::shared();
+    let mut lab = Lab::new(1);
+    lab.router(1).configure(&protocol.conf(100, ""));
+    lab.router(1).start(Ours);
+    lab.wire.await_advert(1, VRID, Duration::ZERO, Duration::from_secs(10));
+
+    for (what, spoil) in faults {
+        let mut forged = right_advert(protocol);
+        spoil(&mut forged);
+        (0..3).for_each(|_| forged.send(&lab.client));
+        // A master that had believed it would be silent for three intervals and more.
+        let since = now() + Duration::from_millis(20);
+        wait_until(protocol.interval() * 2, &format!("it goes on advertising: {what}"), || {
+            lab.wire.first_advert(1, VRID, since).is_some()
+        });
+        assert!(lab.router(1).holds(protocol.vips(VRID)[0]), "{what}: the address is gone");
+    }
+
+    let forged = right_advert(protocol);
+    let since = now();
+    let mut last = Duration::ZERO;
+    holds_for(protocol.interval() * 4, "the right advert is believed", || {
+        if now() - last > protocol.interval() / 2 {
+            forged.send(&lab.client);
+            last = now();
+        }
+        lab.wire.adverts(1, VRID, since + protocol.interval()).is_empty()
+    });
+    wait_until(Duration::from_secs(2), "the backup gives up its address", || {
+        lab.holders(protocol.vips(VRID)[0]).is_empty()
+    });
+}
+
+fn right_advert(protocol: Protocol) -> Forged {
+    let interval = if protocol.version() == 2 { 1 } else { 10 };
+    let mut forged = Forged::right(protocol.version(), VRID, 254, interval, &protocol.vips(VRID));
+    if protocol == Protocol::V2Pass {
+        forged.auth = (1, *PASSWORD);
+    }
+    forged
+}

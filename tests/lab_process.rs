@@ -1,0 +1,138 @@
+//! Parent and VRRP process: clean stop, a dead or deaf child, scripts, command line ends.
+
+use std::fs;
+use std::time::Duration;
+
+use lab::Daemon::Ours;
+use lab::conf::VRID;
+use lab::{Lab, Protocol, machine, now, wait_until};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+const LIMIT: Duration = Duration::from_secs(10);
+const PROTOCOL: Protocol = Protocol::V3;
+
+/// A lone router of ours that has become master, with notify scripts that log to router1/notes.
+fn lone_master() -> Lab {
+    let mut lab = Lab::new(1);
+    let notes = lab.router(1).file("notes");
+    let script = lab.router(1).script("notify.sh", &format!("echo \"$@\" >> {}\n", notes.display()));
+    let script = script.display();
+    let extra = format!(
+        "notify_master \"{script} became master\"\n  notify_stop \"{script} stopped\"\n  \
+         notify \"{script}\""
+    );
+    let conf = PROTOCOL.conf(100, &extra);
+    lab.router(1).configure(&conf.replacen('{', "{\n  script_user root\n", 1));
+    lab.router(1).start(Ours);
+    lab.wire.await_advert(1, VRID, Duration::ZERO, LIMIT);
+    wait_until(LIMIT, "the addresses are set", || holds_all(&mut lab));
+    lab
+}
+
+fn holds_all(lab: &mut Lab) -> bool {
+    PROTOCOL.all_vips().iter().all(|vip| lab.router(1).holds(*vip))
+}
+
+fn notes(lab: &mut Lab) -> String {
+    fs::read_to_string(lab.router(1).file("notes")).unwrap_or_default()
+}
+
+#[test]
+fn sigterm_stops_cleanly() {
+    let _turn = machine::shared();
+    let mut lab = lone_master();
+    wait_until(LIMIT, "the scripts were told of mastership", || {
+        let notes = notes(&mut lab);
+        notes.contains("became master") && notes.contains("INSTANCE VI_51 MASTER 100")
+    });
+
+    let (at, status) = lab.router(1).stop();
+    assert_eq!(status.code(), Some(0));
+    wait_until(LIMIT, "priority 0 was advertised", || {
+        lab.wire.adverts(1, VRID, at).iter().any(|(_, advert)| advert.priority == 0)
+    });
+    let after: Vec<u8> = lab.wire.adverts(1, VRID, at).iter().map(|(_, advert)| advert.priority).collect();
+    assert_eq!(after.last(), Some(&0), "nothing is sent after priority 0: {after:?}");
+    assert!(lab.holders(PROTOCOL.vips(VRID)[0]).is_empty());
+    wait_until(LIMIT, "the scripts were told of the stop", || {
+        let notes = notes(&mut lab);
+        notes.contains("stopped") && notes.contains("INSTANCE VI_51 STOP 100")
+    });
+    for file in ["keepalived.pid", "vrrp.pid"] {
+        assert!(!lab.router(1).file(file).exists(), "{file} is removed");
+    }
+    assert!(lab.router(1).daemon_pids().is_empty());
+}
+
+#[test]
+fn sigint_stops_as_sigterm_does() {
+    let _turn = machine::shared();
+    let mut lab = lone_master();
+    lab.router(1).daemon().signal(Signal::SIGINT);
+    assert_eq!(lab.router(1).daemon().wait(LIMIT).code(), Some(0));
+    assert!(lab.holders(PROTOCOL.vips(VRID)[0]).is_empty());
+}
+
+#[test]
+fn a_killed_vrrp_process_is_replaced() {
+    let _turn = machine::shared();
+    let mut lab = lone_master();
+    let before = lab.router(1).vrrp_pid();
+    let killed = now();
+    kill(Pid::from_raw(before), Signal::SIGKILL).expect("a running VRRP process");
+    lab.wire.await_advert(1, VRID, killed + Duration::from_millis(50), LIMIT);
+    wait_until(LIMIT, "another process writes the pid file", || lab.router(1).vrrp_pid() != before);
+    wait_until(LIMIT, "the addresses are set", || holds_all(&mut lab));
+    assert!(lab.router(1).daemon().is_running());
+    assert_eq!(lab.router(1).stop().1.code(), Some(0));
+}
+
+#[test]
+fn a_deaf_vrrp_process_is_replaced() {
+    let _turn = machine::shared();
+    let mut lab = lone_master();
+    let before = lab.router(1).vrrp_pid();
+    kill(Pid::from_raw(before), Signal::SIGSTOP).expect("a running VRRP process");
+    let deaf = now() + Duration::from_millis(50);
+    lab.wire.await_advert(1, VRID, deaf, Duration::from_secs(20));
+    assert_ne!(lab.router(1).vrrp_pid(), before);
+}
+
+/// The parent killed alone: its child must not go on as a router nobody watches.
+#[test]
+fn children_end_with_their_parent() {
+    let _turn = machine::shared();
+    let mut lab = lone_master();
+    lab.router(1).daemon().signal(Signal::SIGKILL);
+    wait_until(LIMIT, "no process of the daemon is left", || lab.router(1).daemon_pids().is_empty());
+}
+
+/// What must end, and with which status.
+#[test]
+fn exit_statuses() {
+    let _turn = machine::shared();
+    let mut lab = Lab::new(1);
+    let router = lab.router(1);
+    let status = |conf: &str, extra: &[&str]| {
+        router.configure(conf);
+        let mut process = lab::process::Proc::spawn(
+            {
+                let mut command = router.command(Ours);
+                command.args(extra);
+                command
+            },
+            &router.file("daemon.log"),
+        );
+        process.wait(LIMIT).code()
+    };
+    let good = PROTOCOL.conf(100, "");
+    assert_eq!(status(&good, &["-t"]), Some(0), "-t of a good file");
+    assert_eq!(status(&good, &["--no-such-option"]), Some(1), "an unknown option");
+    assert_eq!(status(&good, &["-f"]), Some(1), "a missing argument");
+    assert_eq!(status(&good, &["-v"]), Some(0), "-v");
+    assert_eq!(status(&good, &["-h"]), Some(0), "-h");
+    assert_eq!(status(&good, &["-f", "/no/such/file"]), Some(6), "no configuration file");
+    let elsewhere = good.replace("eth0", "eth7");
+    assert_eq!(status(&elsewhere, &[]), Some(2), "an interface that does not exist");
+}

@@ -1,0 +1,86 @@
+//! The samples in conf/ are right, and the demonstration demonstrates.
+
+use std::fs;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use lab::Daemon::Ours;
+use lab::daemon::{ours, workspace};
+use lab::process::{Proc, output_of};
+use lab::{Lab, machine, wait_until};
+
+const LIMIT: Duration = Duration::from_secs(15);
+
+/// A lab of one router that also has an interface eth1, as some samples ask for.
+fn lab_with_two_interfaces() -> Lab {
+    let mut lab = Lab::new(1);
+    let netns = lab.router(1).netns();
+    netns.ip("link add eth1 type veth peer name outside");
+    netns.ip("link set outside up");
+    netns.ip("link set eth1 up");
+    netns.ip("address add 198.51.100.1/24 dev eth1");
+    netns.ip("address add 192.0.2.1/24 dev eth0");
+    lab
+}
+
+fn samples() -> Vec<PathBuf> {
+    let entries = fs::read_dir(workspace().join("conf")).into_iter().flatten().flatten();
+    let is_ours = |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("keepalived."));
+    entries.map(|entry| entry.path()).filter(|path| is_ours(path)).collect()
+}
+
+#[test]
+fn every_sample_passes_the_configuration_test() {
+    let _turn = machine::shared();
+    let mut lab = lab_with_two_interfaces();
+    assert!(samples().len() >= 4);
+    for sample in samples() {
+        for id in ["router1", "router2"] {
+            let router = lab.router(1);
+            let mut command = router.command(Ours);
+            command.args(["-t", "-i", id, "-f"]).arg(&sample);
+            let mut check = Proc::spawn(command, &router.file("check.log"));
+            assert_eq!(check.wait(LIMIT).code(), Some(0), "{}: {}", sample.display(), check.log());
+            assert_eq!(check.log(), "", "{} gives no warning", sample.display());
+        }
+    }
+}
+
+#[test]
+fn a_lone_router_with_each_sample_becomes_master() {
+    let _turn = machine::shared();
+    for (sample, vips) in [
+        ("keepalived.conf.v2-password", &["192.0.2.10"][..]),
+        ("keepalived.conf.v3-ipv6", &["fe80::51", "2001:db8::51", "192.0.2.10"]),
+        ("keepalived.conf.sync-group", &["192.0.2.10", "198.51.100.10"]),
+    ] {
+        let mut lab = lab_with_two_interfaces();
+        let text = fs::read_to_string(workspace().join("conf").join(sample)).expect("a sample");
+        lab.router(1).configure(&text);
+        lab.router(1).start(Ours);
+        for vip in vips {
+            let vip: IpAddr = vip.parse().expect("an address");
+            wait_until(LIMIT, &format!("{sample}: {vip} is set"), || lab.router(1).holds(vip));
+        }
+    }
+}
+
+/// It uses conf/keepalived.conf, conf/snmpd.conf and conf/snmptrapd.conf.
+#[test]
+fn the_demonstration_shows_what_it_promises() {
+    let _turn = machine::shared();
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let mut command = Command::new(workspace().join("tests/demo.sh"));
+    command.arg(ours());
+    let mut demo = Proc::spawn(command, &dir.path().join("demo.log"));
+    let status = demo.wait(Duration::from_secs(60));
+    let shown = demo.log();
+    assert!(status.success(), "{shown}");
+    for promised in ["version.0 = ", "master(2)", "backup(1)", "got no answer for", "vrrpInstanceStateChange"] {
+        assert!(shown.contains(promised), "{promised:?} is missing:\n{shown}");
+    }
+    let left = output_of(Command::new("ip").args(["netns", "list"]));
+    assert!(!left.contains(&format!("demo-{}-", demo.pid())), "namespaces are left: {left}");
+}

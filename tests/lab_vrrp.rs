@@ -1,0 +1,225 @@
+//! Two routers, ours and C keepalived in both roles, over every variant of the protocol.
+//!
+//! Router 1 has the higher priority. LAB_OURS=c puts C keepalived in both seats.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use lab::Daemon::{C, Ours};
+use lab::frame::Checksum;
+use lab::{Daemon, Lab, Protocol, Stamp, holds_for, machine, now, wait_until};
+
+/// Priority of router 1.
+const HIGH: u8 = 200;
+/// Priority of router 2.
+const LOW: u8 = 100;
+/// How much later than due a takeover may be seen on a busy machine; `make bench` measures it well.
+const LATE: Duration = Duration::from_millis(200);
+/// How much earlier than due clocks and time stamps may make it seem.
+const EARLY: Duration = Duration::from_millis(2);
+
+/// One module of tests for each variant and seating: priority HIGH, priority LOW.
+macro_rules! seatings {
+    ($($name:ident: $protocol:ident, $high:expr, $low:expr;)*) => {$(
+        mod $name {
+            use super::*;
+
+            #[test]
+            fn election_takeover_return_and_stop() {
+                super::election_takeover_return_and_stop(Protocol::$protocol, [$high, $low]);
+            }
+
+            #[test]
+            fn nopreempt() {
+                super::nopreempt(Protocol::$protocol, [$high, $low]);
+            }
+        }
+    )*};
+}
+
+seatings! {
+    v2_ours_above_c: V2, Ours, C;
+    v2_c_above_ours: V2, C, Ours;
+    v2_password_ours_above_c: V2Pass, Ours, C;
+    v2_password_c_above_ours: V2Pass, C, Ours;
+    v3_ours_above_c: V3, Ours, C;
+    v3_c_above_ours: V3, C, Ours;
+    v3_ip6_ours_above_c: V3Ip6, Ours, C;
+    v3_ip6_c_above_ours: V3Ip6, C, Ours;
+    sync_group_ours_above_c: SyncGroup, Ours, C;
+    sync_group_c_above_ours: SyncGroup, C, Ours;
+}
+
+/// C keepalived 2.2.7 does not know the checksum of RFC 9568, so ours talks to itself here.
+mod v3_rfc9568_checksum {
+    use super::*;
+
+    #[test]
+    fn election_takeover_return_and_stop() {
+        super::election_takeover_return_and_stop(Protocol::V3Rfc9568, [Ours, Ours]);
+    }
+
+    /// Each side sends its own form and takes the other's.
+    #[test]
+    fn both_forms_are_taken() {
+        let _turn = machine::shared();
+        let mut pair = Pair::new([Protocol::V3Rfc9568, Protocol::V3], [Ours, Ours], "");
+        pair.start(2);
+        pair.await_master(2, Duration::ZERO);
+        let since = pair.start(1);
+        pair.await_master(1, since);
+        pair.settled_on(1);
+        pair.stop_high();
+    }
+}
+
+/// The life of a pair: the lower priority alone, the higher one coming, dying, returning, leaving.
+fn election_takeover_return_and_stop(protocol: Protocol, seats: [Daemon; 2]) {
+    let _turn = machine::shared();
+    let mut pair = Pair::new([protocol; 2], seats, "");
+
+    pair.start(2);
+    pair.await_master(2, Duration::ZERO);
+    let since = pair.start(1);
+    pair.await_master(1, since);
+    pair.settled_on(1);
+
+    let killed = pair.lab.router(1).kill9();
+    let last_words = pair.last_adverts(1);
+    let taken = pair.await_master(2, killed);
+    for (last, first) in last_words.iter().zip(&taken) {
+        // Members of a group follow the first of them, whose last advert may be a little older.
+        let early = if protocol == Protocol::SyncGroup { protocol.interval() } else { EARLY };
+        assert_due(*first - *last, protocol.master_down(LOW), early);
+    }
+
+    let since = pair.start(1);
+    pair.await_master(1, since);
+    pair.settled_on(1);
+
+    pair.stop_high();
+}
+
+/// With nopreempt the higher priority comes, waits, and takes over only when the other is dead.
+fn nopreempt(protocol: Protocol, seats: [Daemon; 2]) {
+    let _turn = machine::shared();
+    let mut pair = Pair::new([protocol; 2], seats, "nopreempt");
+
+    pair.start(2);
+    pair.await_master(2, Duration::ZERO);
+    let since = pair.start(1);
+    // Long enough to start and for its timer to run out twice.
+    let patience = 2 * protocol.master_down(HIGH) + Duration::from_secs(1);
+    holds_for(patience, "router 1 keeps silent", || {
+        pair.protocol.vrids().iter().all(|&vrid| pair.lab.wire.adverts(1, vrid, since).is_empty())
+    });
+    pair.settled_on(2);
+
+    let killed = pair.lab.router(2).kill9();
+    pair.await_master(1, killed);
+}
+
+/// Two routers of one protocol variant.
+struct Pair {
+    lab: Lab,
+    /// What both have in common.
+    protocol: Protocol,
+    /// The variant each of them sends.
+    sends: [Protocol; 2],
+    seats: [Daemon; 2],
+}
+
+impl Pair {
+    fn new(sends: [Protocol; 2], seats: [Daemon; 2], extra: &str) -> Self {
+        let mut lab = Lab::new(2);
+        lab.router(1).configure(&sends[0].conf(HIGH, extra));
+        lab.router(2).configure(&sends[1].conf(LOW, extra));
+        Self { lab, protocol: sends[0], sends, seats }
+    }
+
+    /// Starts the daemon of a router; returns when.
+    fn start(&mut self, router: usize) -> Stamp {
+        let at = now();
+        self.lab.router(router).start(self.seats[router - 1]);
+        at
+    }
+
+    /// Waits until `router` advertises every virtual router as the protocol demands, and announces
+    /// its addresses; returns the times of the first adverts.
+    fn await_master(&self, router: usize, since: Stamp) -> Vec<Stamp> {
+        let limit = self.protocol.master_down(LOW) + Duration::from_secs(5);
+        let vrids = self.protocol.vrids().iter();
+        let first: Vec<Stamp> = vrids.map(|&vrid| self.lab.wire.await_advert(router, vrid, since, limit)).collect();
+        for &vrid in self.protocol.vrids() {
+            self.advert_is_right(router, vrid, since);
+        }
+        for vip in self.protocol.all_vips() {
+            wait_until(limit, &format!("router {router} announces {vip}"), || {
+                self.lab.wire.announced(router, vip, since)
+            });
+        }
+        first
+    }
+
+    fn advert_is_right(&self, router: usize, vrid: u8, since: Stamp) {
+        let adverts = self.lab.wire.adverts(router, vrid, since);
+        let (_, advert) = adverts.first().unwrap_or_else(|| panic!("no advert of {router}"));
+        assert_eq!(advert.version, self.protocol.version());
+        assert_eq!(advert.ttl, 255);
+        assert_eq!(advert.priority, if router == 1 { HIGH } else { LOW });
+        assert_eq!(advert.interval, self.protocol.interval());
+        assert_eq!(advert.addresses, self.protocol.vips(vrid));
+        let (checksum, auth) = match self.sends[router - 1] {
+            Protocol::V2 => (Checksum::Plain, Some([0; 8])),
+            Protocol::V2Pass => (Checksum::Plain, Some(*lab::conf::PASSWORD)),
+            Protocol::V3Rfc9568 => (Checksum::Plain, None),
+            _ => (Checksum::PseudoHeader, None),
+        };
+        assert_eq!((advert.checksum, advert.auth), (checksum, auth));
+    }
+
+    /// The last adverts of a router, one for each virtual router.
+    fn last_adverts(&self, router: usize) -> Vec<Stamp> {
+        let vrids = self.protocol.vrids().iter();
+        vrids.filter_map(|&vrid| self.lab.wire.last_advert(router, vrid)).collect()
+    }
+
+    /// The virtual addresses are on this router and no other, which goes on advertising alone.
+    fn settled_on(&self, router: usize) {
+        let limit = Duration::from_secs(3);
+        for vip in self.protocol.all_vips() {
+            wait_until(limit, &format!("{vip} is on router {router} alone"), || self.lab.holders(vip) == [router]);
+        }
+        let settled = now();
+        for &vrid in self.protocol.vrids() {
+            self.lab.wire.await_advert(router, vrid, settled, limit);
+            let other = self.lab.wire.adverts(3 - router, vrid, settled);
+            assert!(other.is_empty(), "both routers advertise VRID {vrid}");
+        }
+    }
+
+    /// SIGTERM to router 1: it resigns, gives up its addresses, and router 2 follows within its skew.
+    fn stop_high(&mut self) {
+        let (at, status) = self.lab.router(1).stop();
+        assert_eq!(status.code(), Some(0), "a stopped daemon exits with 0");
+        let taken = self.await_master(2, at);
+        for (&vrid, first) in self.protocol.vrids().iter().zip(taken) {
+            let adverts = self.lab.wire.adverts(1, vrid, at);
+            let resigned = adverts.iter().find(|(_, advert)| advert.priority == 0);
+            let Some((resigned, _)) = resigned else { panic!("no advert of priority 0 for VRID {vrid}") };
+            let early = if self.protocol == Protocol::SyncGroup { LATE } else { EARLY };
+            assert_due(first.saturating_sub(*resigned), self.protocol.skew(LOW), early);
+        }
+        self.settled_on(2);
+        let left: Vec<IpAddr> = self.protocol.all_vips();
+        assert!(left.iter().all(|vip| !self.lab.router(1).holds(*vip)));
+        let leftover = ["keepalived.pid", "vrrp.pid"].map(|pid| self.lab.router(1).file(pid));
+        assert!(leftover.iter().all(|file| !file.exists()), "pid files are removed");
+    }
+}
+
+/// Asserts that something took `due` time, a little early or late.
+fn assert_due(took: Duration, due: Duration, early: Duration) {
+    assert!(took + early >= due, "{took:?} is too early, due is {due:?}");
+    assert!(took <= due + LATE, "{took:?} is too late, due is {due:?}");
+}
