@@ -1,3 +1,7 @@
 //! Command line to one of the processes.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    keepalived::process::run(std::env::args_os().collect()).into()
+}

@@ -34,35 +34,18 @@ pub struct Outside {
 impl Outside {
     /// The answers of the running system. `interfaces` as in the field.
     pub fn system(interfaces: Option<Vec<String>>) -> Outside {
-        let host = nix::unistd::gethostname()
-            .ok()
-            .and_then(|n| n.into_string().ok());
-        let login = User::from_uid(Uid::effective())
-            .ok()
-            .flatten()
-            .map(|u| u.name);
-        let seed =
-            std::hash::BuildHasher::hash_one(&std::collections::hash_map::RandomState::new(), 0);
+        let host = nix::unistd::gethostname().ok().and_then(|n| n.into_string().ok());
+        let login = User::from_uid(Uid::effective()).ok().flatten().map(|u| u.name);
+        let seed = std::hash::BuildHasher::hash_one(&std::collections::hash_map::RandomState::new(), 0);
         Outside {
             host_name: host.unwrap_or_else(|| "localhost".to_owned()),
             interfaces,
             env: |name| std::env::var(name).ok(),
-            user: |name| {
-                User::from_name(name)
-                    .ok()
-                    .flatten()
-                    .map(|u| (u.uid.as_raw(), u.gid.as_raw()))
-            },
-            group: |name| {
-                Group::from_name(name)
-                    .ok()
-                    .flatten()
-                    .map(|g| g.gid.as_raw())
-            },
+            user: |name| User::from_name(name).ok().flatten().map(|u| (u.uid.as_raw(), u.gid.as_raw())),
+            group: |name| Group::from_name(name).ok().flatten().map(|g| g.gid.as_raw()),
             resolve: |name| (name, 0).to_socket_addrs().ok()?.next().map(|a| a.ip()),
             login: login.unwrap_or_else(|| "root".to_owned()),
-            uptime: nix::time::clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME)
-                .map_or(Duration::ZERO, Duration::from),
+            uptime: nix::time::clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME).map_or(Duration::ZERO, Duration::from),
             seed,
         }
     }
@@ -93,18 +76,12 @@ pub(crate) struct Facts<'a> {
 impl<'a> Facts<'a> {
     /// Asks `outside`.
     pub fn asking(outside: &'a Outside) -> Facts<'a> {
-        Facts {
-            outside: Some(outside),
-            known: BTreeMap::new(),
-        }
+        Facts { outside: Some(outside), known: BTreeMap::new() }
     }
 
     /// Knows only what was recorded.
     pub fn recorded(known: BTreeMap<String, Option<String>>) -> Facts<'static> {
-        Facts {
-            outside: None,
-            known,
-        }
+        Facts { outside: None, known }
     }
 
     /// All answers, by question.
@@ -114,73 +91,45 @@ impl<'a> Facts<'a> {
 
     /// Name of the host.
     pub fn host_name(&mut self) -> String {
-        self.ask("host".to_owned(), |o| Some(o.host_name.clone()))
-            .unwrap_or_default()
+        self.ask("host".to_owned(), |o| Some(o.host_name.clone())).unwrap_or_default()
     }
 
     /// Name of the daemon's user.
     pub fn login(&mut self) -> String {
-        self.ask("login".to_owned(), |o| Some(o.login.clone()))
-            .unwrap_or_default()
+        self.ask("login".to_owned(), |o| Some(o.login.clone())).unwrap_or_default()
     }
 
     /// Time since the system started.
     pub fn uptime(&mut self) -> Duration {
-        let millis = self.ask("uptime".to_owned(), |o| {
-            Some(o.uptime.as_millis().to_string())
-        });
+        let millis = self.ask("uptime".to_owned(), |o| Some(o.uptime.as_millis().to_string()));
         Duration::from_millis(millis.and_then(|m| m.parse().ok()).unwrap_or(0))
     }
 
     /// Whether an interface exists; true when that is not checked.
     pub fn has_interface(&mut self, name: &str) -> bool {
-        let exists = |o: &Outside| {
-            o.interfaces
-                .as_ref()
-                .is_some_and(|all| !all.iter().any(|i| i == name))
-        };
-        self.ask(format!("interface {name}"), |o| {
-            exists(o).then(|| "absent".to_owned())
-        })
-        .is_none()
+        let exists = |o: &Outside| o.interfaces.as_ref().is_some_and(|all| !all.iter().any(|i| i == name));
+        self.ask(format!("interface {name}"), |o| exists(o).then(|| "absent".to_owned())).is_none()
     }
 
     /// User and primary group.
     pub fn user(&mut self, name: &str) -> Option<(u32, u32)> {
-        let found = self.ask(format!("user {name}"), |o| {
-            (o.user)(name).map(|(u, g)| format!("{u} {g}"))
-        })?;
+        let found = self.ask(format!("user {name}"), |o| (o.user)(name).map(|(u, g)| format!("{u} {g}")))?;
         let (uid, gid) = found.split_once(' ')?;
         Some((uid.parse().ok()?, gid.parse().ok()?))
     }
 
     /// Group.
     pub fn group(&mut self, name: &str) -> Option<u32> {
-        self.ask(format!("group {name}"), |o| {
-            (o.group)(name).map(|g| g.to_string())
-        })?
-        .parse()
-        .ok()
+        self.ask(format!("group {name}"), |o| (o.group)(name).map(|g| g.to_string()))?.parse().ok()
     }
 
     /// Address of a host name.
     pub fn resolve(&mut self, name: &str) -> Option<IpAddr> {
-        self.ask(format!("resolve {name}"), |o| {
-            (o.resolve)(name).map(|a| a.to_string())
-        })?
-        .parse()
-        .ok()
+        self.ask(format!("resolve {name}"), |o| (o.resolve)(name).map(|a| a.to_string()))?.parse().ok()
     }
 
-    fn ask(
-        &mut self,
-        question: String,
-        answer: impl FnOnce(&Outside) -> Option<String>,
-    ) -> Option<String> {
+    fn ask(&mut self, question: String, answer: impl FnOnce(&Outside) -> Option<String>) -> Option<String> {
         let outside = self.outside;
-        self.known
-            .entry(question)
-            .or_insert_with(|| outside.and_then(answer))
-            .clone()
+        self.known.entry(question).or_insert_with(|| outside.and_then(answer)).clone()
     }
 }

@@ -19,11 +19,7 @@ pub(crate) fn alternatives(pattern: &str) -> Option<Vec<String>> {
         match first_braces(&next) {
             None => done.push(next),
             Some((head, choices, tail)) => {
-                let all: Vec<String> = choices
-                    .iter()
-                    .rev()
-                    .map(|c| format!("{head}{c}{tail}"))
-                    .collect();
+                let all: Vec<String> = choices.iter().rev().map(|c| format!("{head}{c}{tail}")).collect();
                 todo.extend(all);
             }
         }
@@ -65,11 +61,7 @@ pub(crate) fn has_wildcard(pattern: &str) -> bool {
 
 /// The existing paths that match, sorted. `pattern` has no braces; a relative one starts at `directory`.
 pub(crate) fn matches(pattern: &str, directory: &Path) -> Vec<PathBuf> {
-    let mut found = vec![if pattern.starts_with('/') {
-        PathBuf::from("/")
-    } else {
-        directory.to_path_buf()
-    }];
+    let mut found = vec![if pattern.starts_with('/') { PathBuf::from("/") } else { directory.to_path_buf() }];
     for part in pattern.split('/').filter(|p| !p.is_empty()) {
         let mut next = Vec::new();
         for base in &found {
@@ -78,18 +70,11 @@ pub(crate) fn matches(pattern: &str, directory: &Path) -> Vec<PathBuf> {
                 next.extend(path.symlink_metadata().is_ok().then_some(path));
                 continue;
             }
-            let here = if base.as_os_str().is_empty() {
-                Path::new(".")
-            } else {
-                base.as_path()
-            };
+            let here = if base.as_os_str().is_empty() { Path::new(".") } else { base.as_path() };
             let Ok(entries) = std::fs::read_dir(here) else {
                 continue;
             };
-            let mut names: Vec<String> = entries
-                .flatten()
-                .filter_map(|e| e.file_name().into_string().ok())
-                .collect();
+            let mut names: Vec<String> = entries.flatten().filter_map(|e| e.file_name().into_string().ok()).collect();
             names.retain(|n| (!n.starts_with('.') || part.starts_with('.')) && fits(part, n));
             names.sort();
             next.extend(names.into_iter().map(|n| base.join(n)));
@@ -136,12 +121,7 @@ fn fits(pattern: &str, name: &str) -> bool {
 fn class(pattern: &[char], c: char) -> Option<usize> {
     let negated = matches!(pattern.get(1), Some('!' | '^'));
     let first = if negated { 2 } else { 1 };
-    let Some(end) = pattern
-        .iter()
-        .skip(first + 1)
-        .position(|c| *c == ']')
-        .map(|n| n.saturating_add(first + 1))
-    else {
+    let Some(end) = pattern.iter().skip(first + 1).position(|c| *c == ']').map(|n| n.saturating_add(first + 1)) else {
         return (c == '[').then_some(1);
     };
     let set = pattern.get(first..end).unwrap_or_default();

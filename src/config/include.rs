@@ -20,12 +20,7 @@ pub(crate) struct Checks {
 
 impl Checks {
     /// Every problem is an error.
-    pub const ALL: Checks = Checks {
-        readable: true,
-        matched: true,
-        wildcard: true,
-        brace: true,
-    };
+    pub const ALL: Checks = Checks { readable: true, matched: true, wildcard: true, brace: true };
 
     /// `include_check [[+|-]OPTION ...]`: without options all, with signs a change, else exactly these.
     pub fn set(&mut self, options: &[&str]) {
@@ -82,19 +77,9 @@ impl Include {
         }
         let end = text.find(is_space).unwrap_or(text.len());
         let (word, rest) = text.split_at(end);
-        let (keyword, [readable, matched, wildcard, brace]) =
-            *FAMILY.iter().find(|(k, _)| *k == word)?;
+        let (keyword, [readable, matched, wildcard, brace]) = *FAMILY.iter().find(|(k, _)| *k == word)?;
         let pattern = rest.trim_matches(is_space).trim_matches('"').to_owned();
-        Some(Include {
-            keyword,
-            checks: Checks {
-                readable,
-                matched,
-                wildcard,
-                brace,
-            },
-            pattern,
-        })
+        Some(Include { keyword, checks: Checks { readable, matched, wildcard, brace }, pattern })
     }
 
     /// Reads what matches.
@@ -102,16 +87,11 @@ impl Include {
         let at = line.at_all();
         if self.pattern.is_empty() {
             let text = format!("'{}' without a file name", self.keyword);
-            reader
-                .report()
-                .error(Class::MissingParameter, at, text)
-                .help("name a file or a pattern after it");
+            reader.report().error(Class::MissingParameter, at, text).help("name a file or a pattern after it");
             return;
         }
         let Some(alternatives) = glob::alternatives(&self.pattern) else {
-            reader
-                .report()
-                .error(Class::Fatal, at, "the pattern has too many alternatives");
+            reader.report().error(Class::Fatal, at, "the pattern has too many alternatives");
             return;
         };
         let checks = self.checks.or(reader.checks());
@@ -147,18 +127,9 @@ impl Include {
         }
         let Some(first) = missing.first() else { return };
         let wildcard = missing.iter().all(|m| glob::has_wildcard(m));
-        let is_error = (several && checks.brace)
-            || (!any
-                && if wildcard {
-                    checks.wildcard
-                } else {
-                    checks.matched
-                });
+        let is_error = (several && checks.brace) || (!any && if wildcard { checks.wildcard } else { checks.matched });
         let text = if several {
-            format!(
-                "no file matches the alternative '{first}' of '{}'",
-                self.pattern
-            )
+            format!("no file matches the alternative '{first}' of '{}'", self.pattern)
         } else if wildcard {
             format!("no file matches '{first}'")
         } else {
@@ -167,10 +138,7 @@ impl Include {
         if is_error {
             reader.report().error(Class::FileNotFound, at, text);
         } else if !wildcard {
-            reader
-                .report()
-                .warn(Class::FileNotFound, at, text)
-                .help("nothing is included here");
+            reader.report().warn(Class::FileNotFound, at, text).help("nothing is included here");
         }
     }
 }
@@ -199,11 +167,7 @@ mod tests {
             ("includex a", None),
         ] {
             let got = Include::parse(text);
-            assert_eq!(
-                got.as_ref().map(|i| (i.keyword, i.pattern.as_str())),
-                found,
-                "{text}"
-            );
+            assert_eq!(got.as_ref().map(|i| (i.keyword, i.pattern.as_str())), found, "{text}");
         }
     }
 
@@ -213,29 +177,10 @@ mod tests {
         c.set(&[]);
         assert_eq!(c, Checks::ALL);
         c.set(&["-match"]);
-        assert_eq!(
-            c,
-            Checks {
-                matched: false,
-                ..Checks::ALL
-            }
-        );
+        assert_eq!(c, Checks { matched: false, ..Checks::ALL });
         c.set(&["read"]);
-        assert_eq!(
-            c,
-            Checks {
-                readable: true,
-                ..Checks::default()
-            }
-        );
+        assert_eq!(c, Checks { readable: true, ..Checks::default() });
         c.set(&["+brace_match"]);
-        assert_eq!(
-            c,
-            Checks {
-                readable: true,
-                brace: true,
-                ..Checks::default()
-            }
-        );
+        assert_eq!(c, Checks { readable: true, brace: true, ..Checks::default() });
     }
 }

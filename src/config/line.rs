@@ -37,22 +37,12 @@ impl Line {
 
     /// A part of a line that starts at a byte of it.
     pub fn starting(file: u32, number: u32, offset: u32, text: String) -> Line {
-        Line {
-            file,
-            number,
-            text,
-            cols: Columns::From(offset),
-        }
+        Line { file, number, text, cols: Columns::From(offset) }
     }
 
     /// An empty line at the same place, to be filled by [`Line::push`].
     pub fn empty_like(&self) -> Line {
-        Line {
-            file: self.file,
-            number: self.number,
-            text: String::new(),
-            cols: Columns::Map(Vec::new()),
-        }
+        Line { file: self.file, number: self.number, text: String::new(), cols: Columns::Map(Vec::new()) }
     }
 
     /// Appends a character that stands at `offset` of the file's line. Only for lines from [`Line::empty_like`].
@@ -81,12 +71,7 @@ impl Line {
                 self.offset(last).saturating_sub(offset).saturating_add(1)
             }
         };
-        At {
-            file: self.file,
-            line: self.number,
-            offset,
-            len: len.max(1),
-        }
+        At { file: self.file, line: self.number, offset, len: len.max(1) }
     }
 
     /// The place of the whole text.
@@ -102,18 +87,11 @@ impl Line {
         let text = trimmed.trim_end_matches(is_space).to_owned();
         let cols = match &self.cols {
             Columns::From(_) => Columns::From(self.offset(start)),
-            Columns::Map(map) => Columns::Map(
-                map.get(start..start.saturating_add(text.len()))
-                    .unwrap_or_default()
-                    .to_vec(),
-            ),
+            Columns::Map(map) => {
+                Columns::Map(map.get(start..start.saturating_add(text.len())).unwrap_or_default().to_vec())
+            }
         };
-        Line {
-            file: self.file,
-            number: self.number,
-            text,
-            cols,
-        }
+        Line { file: self.file, number: self.number, text, cols }
     }
 
     /// The text from `start` on.
@@ -169,10 +147,7 @@ pub(crate) fn decomment(line: &Line) -> Decommented {
     }
     let kept = line.part(0, end);
     if escapes.is_empty() {
-        return Decommented {
-            line: kept,
-            cut_word,
-        };
+        return Decommented { line: kept, cut_word };
     }
     let mut plain = line.empty_like();
     for (i, c) in text.char_indices().take_while(|(i, _)| *i < end) {
@@ -181,10 +156,7 @@ pub(crate) fn decomment(line: &Line) -> Decommented {
         }
     }
     let len = plain.text.len();
-    Decommented {
-        line: plain.part(0, len),
-        cut_word,
-    }
+    Decommented { line: plain.part(0, len), cut_word }
 }
 
 #[cfg(test)]
@@ -209,11 +181,7 @@ mod tests {
             ("", "", false),
         ] {
             let d = run(text);
-            assert_eq!(
-                (d.line.text.as_str(), d.cut_word.is_some()),
-                (kept, cut),
-                "{text}"
-            );
+            assert_eq!((d.line.text.as_str(), d.cut_word.is_some()), (kept, cut), "{text}");
         }
     }
 

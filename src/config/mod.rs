@@ -52,18 +52,8 @@ impl Options {
     /// A file read on the running system; `interfaces` = names of those that exist, `None` = not checked.
     pub fn system(path: PathBuf, interfaces: Option<Vec<String>>) -> Options {
         let outside = Outside::system(interfaces);
-        let config_id = outside
-            .host_name
-            .split('.')
-            .next()
-            .unwrap_or_default()
-            .to_owned();
-        Options {
-            path,
-            config_id,
-            all_config: false,
-            outside,
-        }
+        let config_id = outside.host_name.split('.').next().unwrap_or_default().to_owned();
+        Options { path, config_id, all_config: false, outside }
     }
 }
 
@@ -81,11 +71,7 @@ pub struct Loaded {
 /// Reads a configuration. Blocks on the file system, and on name resolution of `smtp_server` when that is a name.
 pub fn load(options: &Options) -> Loaded {
     let mut report = Report::default();
-    let params = Params::new(
-        options.config_id.clone(),
-        options.outside.env,
-        options.outside.seed,
-    );
+    let params = Params::new(options.config_id.clone(), options.outside.env, options.outside.seed);
     let mut reader = Reader::new(&mut report, params, options.all_config);
     reader.read_top(&options.path.to_string_lossy());
     let (items, sources) = (reader.items, reader.sources);
@@ -94,9 +80,5 @@ pub fn load(options: &Options) -> Loaded {
     let config = build::build(&tree, &mut facts, &mut report);
     let snapshot = Snapshot::record(&items, &sources, &facts);
     let config = (!report.has_errors()).then_some(config);
-    Loaded {
-        config,
-        diagnostics: report.finish(&sources),
-        snapshot,
-    }
+    Loaded { config, diagnostics: report.finish(&sources), snapshot }
 }

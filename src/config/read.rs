@@ -63,11 +63,7 @@ struct Open {
 impl<'a> Reader<'a> {
     /// A reader that has read nothing yet. `all_config` checks every include for all problems.
     pub fn new(report: &'a mut Report, params: Params, all_config: bool) -> Reader<'a> {
-        let checks = if all_config {
-            Checks::ALL
-        } else {
-            Checks::default()
-        };
+        let checks = if all_config { Checks::ALL } else { Checks::default() };
         Reader {
             sources: Sources::default(),
             items: Vec::new(),
@@ -84,35 +80,20 @@ impl<'a> Reader<'a> {
     /// Reads the top-level file or files.
     pub fn read_top(&mut self, pattern: &str) {
         let paths = match super::glob::alternatives(pattern) {
-            Some(list) => list
-                .iter()
-                .flat_map(|p| super::glob::matches(p, Path::new("")))
-                .collect(),
+            Some(list) => list.iter().flat_map(|p| super::glob::matches(p, Path::new(""))).collect(),
             None => Vec::new(),
         };
         if paths.is_empty() {
             let file = self.sources.add(pattern.to_owned());
-            let at = At {
-                file,
-                ..At::default()
-            };
-            let text = if super::glob::has_wildcard(pattern) {
-                "no file matches"
-            } else {
-                "the file does not exist"
-            };
-            self.report
-                .error(Class::FileNotFound, at, text)
-                .help("name the configuration file with -f FILE");
+            let at = At { file, ..At::default() };
+            let text = if super::glob::has_wildcard(pattern) { "no file matches" } else { "the file does not exist" };
+            self.report.error(Class::FileNotFound, at, text).help("name the configuration file with -f FILE");
             return;
         }
         for path in paths {
             if let Err(problem) = self.read_file(&path) {
                 let file = self.sources.add(path.display().to_string());
-                let at = At {
-                    file,
-                    ..At::default()
-                };
+                let at = At { file, ..At::default() };
                 let draft = self.report.error(Class::FileNotFound, at, problem.text);
                 if let Some(help) = problem.help {
                     draft.help(help);
@@ -132,10 +113,7 @@ impl<'a> Reader<'a> {
         }
         self.files = self.files.saturating_add(1);
         let directory = path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
-        self.stack.push(Open {
-            directory,
-            identity,
-        });
+        self.stack.push(Open { directory, identity });
         let (checks, pwd) = (self.checks, self.pwd());
         let outer = std::mem::replace(&mut self.params.directory, pwd);
         let file = self.sources.add(path.display().to_string());
@@ -158,15 +136,8 @@ impl<'a> Reader<'a> {
 
     fn pwd(&self) -> String {
         let directory = self.directory();
-        let absolute = if directory.as_os_str().is_empty() {
-            Path::new(".")
-        } else {
-            directory
-        };
-        std::path::absolute(absolute)
-            .unwrap_or_else(|_| absolute.to_path_buf())
-            .display()
-            .to_string()
+        let absolute = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
+        std::path::absolute(absolute).unwrap_or_else(|_| absolute.to_path_buf()).display().to_string()
     }
 
     /// Directory of the file being read; empty for the current one.
@@ -177,41 +148,31 @@ impl<'a> Reader<'a> {
     fn physical_line(&mut self, raw: Line, bytes: &[u8]) {
         if bytes.len() > MAX_LINE {
             self.report
-                .error(
-                    Class::General,
-                    raw.at(MAX_LINE, 1),
-                    format!("the line has {} bytes", bytes.len()),
-                )
+                .error(Class::General, raw.at(MAX_LINE, 1), format!("the line has {} bytes", bytes.len()))
                 .help(format!("a line holds at most {MAX_LINE} bytes; split it"));
             return;
         }
         if let Some(nul) = raw.text.find('\0') {
             self.report
-                .error(
-                    Class::General,
-                    raw.at(nul, 1),
-                    "the line contains a NUL byte",
-                )
+                .error(Class::General, raw.at(nul, 1), "the line contains a NUL byte")
                 .help("remove it: the file may be damaged");
             return;
         }
         let found = decomment(&raw);
         if let Some(cut) = found.cut_word {
-            let comment = raw
-                .text
-                .get(cut..)
-                .and_then(|t| t.chars().next())
-                .unwrap_or('#');
+            let comment = raw.text.get(cut..).and_then(|t| t.chars().next()).unwrap_or('#');
             self.report
-                .warn(Class::General, raw.at(cut, 1), format!("'{comment}' within a word starts a comment: the word ends here"))
+                .warn(
+                    Class::General,
+                    raw.at(cut, 1),
+                    format!("'{comment}' within a word starts a comment: the word ends here"),
+                )
                 .help(format!("put the word in double quotes, write \\{comment}, or put a blank before the comment"));
         }
         let line = found.line;
         if line.text.contains('\u{fffd}') {
             let at = line.text.find('\u{fffd}').unwrap_or(0);
-            self.report
-                .warn(Class::General, line.at(at, 3), "the text is not UTF-8")
-                .help("save the file as UTF-8");
+            self.report.warn(Class::General, line.at(at, 3), "the text is not UTF-8").help("save the file as UTF-8");
         }
         if let Some((_, pieces)) = &mut self.pending {
             let (piece, more) = continued(&line.text);
@@ -231,20 +192,12 @@ impl<'a> Reader<'a> {
         let Some(rest) = line.text.strip_prefix('@') else {
             return (!line.text.is_empty()).then_some(line);
         };
-        let (negated, name_start) = if rest.starts_with('^') {
-            (true, 2)
-        } else {
-            (false, 1)
-        };
+        let (negated, name_start) = if rest.starts_with('^') { (true, 2) } else { (false, 1) };
         let end = line.text.find(is_space).unwrap_or(line.text.len());
         let id = line.text.get(name_start..end).unwrap_or("");
         if id.is_empty() {
             self.report
-                .error(
-                    Class::General,
-                    line.at(0, name_start),
-                    "a condition without a name",
-                )
+                .error(Class::General, line.at(0, name_start), "a condition without a name")
                 .help("write @ID or @^ID, then the line");
             return None;
         }
@@ -277,11 +230,7 @@ impl<'a> Reader<'a> {
 
     fn repeated(&mut self, line: &Line, scope: &mut Scope, depth: u8) {
         if depth > MAX_ROUNDS_DEPTH {
-            self.report.error(
-                Class::General,
-                line.at_all(),
-                "too many repetitions within each other",
-            );
+            self.report.error(Class::General, line.at_all(), "too many repetitions within each other");
             return;
         }
         let next = depth.saturating_add(1);
@@ -297,38 +246,23 @@ impl<'a> Reader<'a> {
         }
         let Some((keyword, start, end)) = repeat::prefix(&line.text) else {
             self.report
-                .error(
-                    Class::General,
-                    line.at(0, 4),
-                    "a repetition without its list in parentheses",
-                )
+                .error(Class::General, line.at(0, 4), "a repetition without its list in parentheses")
                 .help("write ~SEQ(VAR, FROM, TO) text or ~LST(VAR, A, B) text");
             return;
         };
-        let args = self
-            .params
-            .expand(&line.part(start, end), scope, self.report);
+        let args = self.params.expand(&line.part(start, end), scope, self.report);
         let args: Vec<&str> = args.iter().map(|l| l.text.as_str()).collect();
         let parsed = match repeat::parse(keyword, &args.join(" ")) {
             Ok(parsed) => parsed,
             Err(why) => {
                 let width = end.saturating_add(1);
-                self.report.error(
-                    Class::General,
-                    line.at(0, width),
-                    format!("{keyword}: {why}"),
-                );
+                self.report.error(Class::General, line.at(0, width), format!("{keyword}: {why}"));
                 return;
             }
         };
-        if let Some(var) = parsed
-            .vars
-            .iter()
-            .find(|v| scope.iter().any(|(n, _)| n == *v))
-        {
+        if let Some(var) = parsed.vars.iter().find(|v| scope.iter().any(|(n, _)| n == *v)) {
             let text = format!("{keyword}: the variable '{var}' is in use by an outer repetition");
-            self.report
-                .error(Class::General, line.at(0, end.saturating_add(1)), text);
+            self.report.error(Class::General, line.at(0, end.saturating_add(1)), text);
             return;
         }
         let body = line.rest(end.saturating_add(1));
@@ -359,15 +293,8 @@ impl<'a> Reader<'a> {
                 '}' if !quoted && parameter => parameter = false,
                 '{' | '}' if !quoted => {
                     self.text(&line.part(start, i));
-                    let kind = if c == '{' {
-                        ItemKind::Open
-                    } else {
-                        ItemKind::Close
-                    };
-                    self.items.push(Item {
-                        kind,
-                        line: line.part(i, i.saturating_add(1)),
-                    });
+                    let kind = if c == '{' { ItemKind::Open } else { ItemKind::Close };
+                    self.items.push(Item { kind, line: line.part(i, i.saturating_add(1)) });
                     start = i.saturating_add(1);
                     if self.directive(&line.rest(start)) {
                         return;
@@ -406,10 +333,7 @@ impl<'a> Reader<'a> {
             }
             _ => {}
         }
-        self.items.push(Item {
-            kind: ItemKind::Text,
-            line: line.clone(),
-        });
+        self.items.push(Item { kind: ItemKind::Text, line: line.clone() });
     }
 
     /// What the includes in this file are checked for besides what their keyword says.
@@ -451,26 +375,15 @@ pub(crate) struct Problem {
 
 impl Problem {
     fn new(text: impl Into<String>) -> Problem {
-        Problem {
-            text: text.into(),
-            help: None,
-            fatal: false,
-            directory: false,
-        }
+        Problem { text: text.into(), help: None, fatal: false, directory: false }
     }
 
     fn help(self, help: &'static str) -> Problem {
-        Problem {
-            help: Some(help),
-            ..self
-        }
+        Problem { help: Some(help), ..self }
     }
 
     fn fatal(self) -> Problem {
-        Problem {
-            fatal: true,
-            ..self
-        }
+        Problem { fatal: true, ..self }
     }
 }
 
@@ -479,10 +392,7 @@ fn open(path: &Path) -> Result<(Vec<u8>, (u64, u64)), Problem> {
     let failed = |e: std::io::Error| Problem::new(format!("cannot read it: {}", reason(&e)));
     let regular = |meta: &std::fs::Metadata| {
         if meta.is_dir() {
-            return Err(Problem {
-                directory: true,
-                ..Problem::new("it is a directory")
-            });
+            return Err(Problem { directory: true, ..Problem::new("it is a directory") });
         }
         if !meta.is_file() {
             return Err(Problem::new("it is not a regular file"));
@@ -497,18 +407,12 @@ fn open(path: &Path) -> Result<(Vec<u8>, (u64, u64)), Problem> {
     };
     regular(&path.metadata().map_err(failed)?)?;
     let flags = nix::fcntl::OFlag::O_NONBLOCK | nix::fcntl::OFlag::O_CLOEXEC;
-    let file = File::options()
-        .read(true)
-        .custom_flags(flags.bits())
-        .open(path)
-        .map_err(failed)?;
+    let file = File::options().read(true).custom_flags(flags.bits()).open(path).map_err(failed)?;
     // Once more on what was opened: the name may have been given to something else meanwhile.
     let meta = file.metadata().map_err(failed)?;
     regular(&meta)?;
     let mut bytes = Vec::new();
-    file.take(MAX_FILE)
-        .read_to_end(&mut bytes)
-        .map_err(failed)?;
+    file.take(MAX_FILE).read_to_end(&mut bytes).map_err(failed)?;
     Ok((bytes, (meta.dev(), meta.ino())))
 }
 

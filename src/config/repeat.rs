@@ -33,25 +33,13 @@ impl Repeat {
     pub fn round(&self, n: u64) -> Vec<(String, String)> {
         match &self.values {
             Values::Sequence(from, step, _, hex) => {
-                let value = i128::from(*from)
-                    .saturating_add(i128::from(*step).saturating_mul(i128::from(n)));
-                let text = if *hex {
-                    format!("{value:x}")
-                } else {
-                    value.to_string()
-                };
-                self.vars
-                    .iter()
-                    .map(|v| (v.clone(), text.clone()))
-                    .collect()
+                let value = i128::from(*from).saturating_add(i128::from(*step).saturating_mul(i128::from(n)));
+                let text = if *hex { format!("{value:x}") } else { value.to_string() };
+                self.vars.iter().map(|v| (v.clone(), text.clone())).collect()
             }
             Values::List(rows) => {
                 let row = usize::try_from(n).ok().and_then(|n| rows.get(n));
-                self.vars
-                    .iter()
-                    .cloned()
-                    .zip(row.into_iter().flatten().cloned())
-                    .collect()
+                self.vars.iter().cloned().zip(row.into_iter().flatten().cloned()).collect()
             }
         }
     }
@@ -59,13 +47,9 @@ impl Repeat {
 
 /// Finds the argument text of a line that starts with a repetition: keyword, offset of `(`'s inside, offset of `)`.
 pub(crate) fn prefix(text: &str) -> Option<(&'static str, usize, usize)> {
-    let keyword = ["~SEQx", "~SEQ", "~LST"]
-        .into_iter()
-        .find(|k| text.starts_with(k))?;
+    let keyword = ["~SEQx", "~SEQ", "~LST"].into_iter().find(|k| text.starts_with(k))?;
     let inside = text.get(keyword.len()..)?;
-    let blanks = inside
-        .len()
-        .saturating_sub(inside.trim_start_matches(is_space).len());
+    let blanks = inside.len().saturating_sub(inside.trim_start_matches(is_space).len());
     let open = keyword.len().saturating_add(blanks);
     if text.get(open..)?.starts_with('(') {
         let start = open.saturating_add(1);
@@ -79,19 +63,12 @@ pub(crate) fn prefix(text: &str) -> Option<(&'static str, usize, usize)> {
 pub(crate) fn parse(keyword: &str, args: &str) -> Result<Repeat, String> {
     let fields: Vec<&str> = fields(args)?;
     let (first, rest) = fields.split_first().ok_or("it has no variable")?;
-    if keyword == "~LST" {
-        list(first, rest)
-    } else {
-        sequence(first, rest, keyword == "~SEQx")
-    }
+    if keyword == "~LST" { list(first, rest) } else { sequence(first, rest, keyword == "~SEQx") }
 }
 
 fn sequence(var: &str, numbers: &[&str], hex: bool) -> Result<Repeat, String> {
     let var = variable(var)?;
-    let numbers: Vec<i64> = numbers
-        .iter()
-        .map(|n| number(n))
-        .collect::<Result<_, _>>()?;
+    let numbers: Vec<i64> = numbers.iter().map(|n| number(n)).collect::<Result<_, _>>()?;
     let natural = |from: i64, to: i64| if to < from { -1 } else { 1 };
     let (from, step, to) = match *numbers.as_slice() {
         [to] => {
@@ -110,15 +87,9 @@ fn sequence(var: &str, numbers: &[&str], hex: bool) -> Result<Repeat, String> {
     if hex && (from < 0 || to < 0) {
         return Err("hexadecimal sequences are positive".into());
     }
-    let rounds = distance
-        .checked_div(step_wide)
-        .unwrap_or(0)
-        .saturating_add(1);
+    let rounds = distance.checked_div(step_wide).unwrap_or(0).saturating_add(1);
     let rounds = u64::try_from(rounds).unwrap_or(u64::MAX);
-    Ok(Repeat {
-        vars: vec![var],
-        values: Values::Sequence(from, step, rounds, hex),
-    })
+    Ok(Repeat { vars: vec![var], values: Values::Sequence(from, step, rounds, hex) })
 }
 
 fn list(vars: &str, values: &[&str]) -> Result<Repeat, String> {
@@ -128,20 +99,13 @@ fn list(vars: &str, values: &[&str]) -> Result<Repeat, String> {
     let mut rows = Vec::new();
     for value in values {
         let mut row: Vec<String> = match braces(value) {
-            Some(inner) if vars.len() > 1 => {
-                inner.split(',').map(|v| v.trim().to_owned()).collect()
-            }
+            Some(inner) if vars.len() > 1 => inner.split(',').map(|v| v.trim().to_owned()).collect(),
             _ => vec![(*value).to_owned()],
         };
         if row.len() > vars.len() {
-            return Err(format!(
-                "'{value}' has more values than there are variables"
-            ));
+            return Err(format!("'{value}' has more values than there are variables"));
         }
-        if let Some(bad) = row
-            .iter()
-            .find(|v| v.contains(is_space) && !v.starts_with('"'))
-        {
+        if let Some(bad) = row.iter().find(|v| v.contains(is_space) && !v.starts_with('"')) {
             return Err(format!("the value '{bad}' contains a blank"));
         }
         row.resize(vars.len(), String::new());
@@ -150,10 +114,7 @@ fn list(vars: &str, values: &[&str]) -> Result<Repeat, String> {
     if rows.is_empty() {
         return Err("it has no values".into());
     }
-    Ok(Repeat {
-        vars,
-        values: Values::List(rows),
-    })
+    Ok(Repeat { vars, values: Values::List(rows) })
 }
 
 fn braces(text: &str) -> Option<&str> {
@@ -183,13 +144,8 @@ fn fields(args: &str) -> Result<Vec<&str>, String> {
 }
 
 fn variable(name: &str) -> Result<String, String> {
-    let good = super::params::starts_name(name)
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    if good {
-        Ok(name.to_owned())
-    } else {
-        Err(format!("'{name}' is no name for a variable"))
-    }
+    let good = super::params::starts_name(name) && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if good { Ok(name.to_owned()) } else { Err(format!("'{name}' is no name for a variable")) }
 }
 
 /// Decimal, octal (leading 0) or hexadecimal (leading 0x), with sign.
@@ -204,15 +160,9 @@ fn number(text: &str) -> Result<i64, String> {
         None => (10, digits),
     };
     let clean = digits.starts_with(|c: char| c.is_ascii_hexdigit());
-    let value = clean
-        .then(|| i64::from_str_radix(digits, radix).ok())
-        .flatten();
+    let value = clean.then(|| i64::from_str_radix(digits, radix).ok()).flatten();
     let value = value.ok_or_else(|| format!("'{text}' is no number"))?;
-    Ok(if negative {
-        value.wrapping_neg()
-    } else {
-        value
-    })
+    Ok(if negative { value.wrapping_neg() } else { value })
 }
 
 #[cfg(test)]
@@ -223,14 +173,7 @@ mod tests {
         let (keyword, start, end) = prefix(text).unwrap();
         let repeat = parse(keyword, &text[start..end]).unwrap();
         (0..repeat.rounds())
-            .map(|n| {
-                repeat
-                    .round(n)
-                    .into_iter()
-                    .map(|(_, v)| v)
-                    .collect::<Vec<_>>()
-                    .join("/")
-            })
+            .map(|n| repeat.round(n).into_iter().map(|(_, v)| v).collect::<Vec<_>>().join("/"))
             .collect()
     }
 

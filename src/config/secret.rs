@@ -15,8 +15,7 @@ pub(crate) fn mask(line: &str, secrets: &[String]) -> String {
     for piece in line.split_inclusive(|c: char| c.is_whitespace() || matches!(c, '{' | '}')) {
         let word = piece.trim_end_matches(|c: char| c.is_whitespace() || matches!(c, '{' | '}'));
         let end = at.saturating_add(word.len());
-        if KEYWORDS.contains(&word) || (word != "auth_type" && distance(word, "auth_pass", 2) <= 2)
-        {
+        if KEYWORDS.contains(&word) || (word != "auth_type" && distance(word, "auth_pass", 2) <= 2) {
             cut = Some(end);
             break;
         }

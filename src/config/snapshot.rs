@@ -69,26 +69,16 @@ impl Snapshot {
         let error = |what: String| SnapshotError(what);
         let mut lines = text.lines();
         if lines.next() != Some(HEAD) || !text.ends_with('\n') {
-            return Err(error(
-                "it is no snapshot of this release, or cut off".into(),
-            ));
+            return Err(error("it is no snapshot of this release, or cut off".into()));
         }
         let (mut known, mut sources, mut items) = (BTreeMap::new(), Sources::default(), Vec::new());
         for (n, line) in lines.enumerate() {
             let number = n.saturating_add(2);
             let mut fields = line.split(' ').map(unescape);
             let tag = fields.next().unwrap_or_default();
-            let mut next = || {
-                fields
-                    .next()
-                    .ok_or_else(|| error(format!("line {number} lacks a field")))
-            };
+            let mut next = || fields.next().ok_or_else(|| error(format!("line {number} lacks a field")));
             let mut place = || -> Result<(u32, u32, u32), SnapshotError> {
-                let mut number = || {
-                    next()?
-                        .parse()
-                        .map_err(|_| error(format!("line {n} has no place")))
-                };
+                let mut number = || next()?.parse().map_err(|_| error(format!("line {n} has no place")));
                 Ok((number()?, number()?, number()?))
             };
             match tag.as_str() {
@@ -108,15 +98,8 @@ impl Snapshot {
                         "{" => ItemKind::Open,
                         _ => ItemKind::Close,
                     };
-                    let text = if kind == ItemKind::Text {
-                        next()?
-                    } else {
-                        String::new()
-                    };
-                    items.push(Item {
-                        kind,
-                        line: Line::starting(file, line, offset, text),
-                    });
+                    let text = if kind == ItemKind::Text { next()? } else { String::new() };
+                    items.push(Item { kind, line: Line::starting(file, line, offset, text) });
                 }
                 _ => return Err(error(format!("line {number} is of no known kind"))),
             }
@@ -124,11 +107,7 @@ impl Snapshot {
         let mut report = Report::default();
         let tree = super::tree::build(&items, &mut report);
         let config = super::build::build(&tree, &mut Facts::recorded(known), &mut report);
-        match report
-            .finish(&sources)
-            .into_iter()
-            .find(|d| d.severity == super::Severity::Error)
-        {
+        match report.finish(&sources).into_iter().find(|d| d.severity == super::Severity::Error) {
             Some(first) => Err(error(first.message.clone())),
             None => Ok(config),
         }

@@ -1,10 +1,7 @@
 //! "Did you mean": near misses of a misspelt word.
 
 /// The nearest of `candidates` to `word`, if it is near enough to be meant.
-pub(crate) fn nearest<'a>(
-    word: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let limit = match word.chars().count() {
         0..=2 => return None,
         3..=4 => 1,
@@ -34,13 +31,9 @@ pub(crate) fn distance(a: &str, b: &str, limit: usize) -> usize {
         for (j, cb) in b.iter().enumerate() {
             let get = |v: &[usize], k: usize| v.get(k).copied().unwrap_or(over);
             let mut best = get(&last, j).saturating_add(usize::from(ca != cb));
-            best = best
-                .min(get(&row, j).saturating_add(1))
-                .min(get(&last, j.saturating_add(1)).saturating_add(1));
-            let swapped = i > 0
-                && j > 0
-                && a.get(i.wrapping_sub(1)) == Some(cb)
-                && b.get(j.wrapping_sub(1)) == Some(ca);
+            best = best.min(get(&row, j).saturating_add(1)).min(get(&last, j.saturating_add(1)).saturating_add(1));
+            let swapped =
+                i > 0 && j > 0 && a.get(i.wrapping_sub(1)) == Some(cb) && b.get(j.wrapping_sub(1)) == Some(ca);
             if swapped {
                 best = best.min(get(&before, j.wrapping_sub(1)).saturating_add(1));
             }
@@ -57,13 +50,9 @@ mod tests {
 
     #[test]
     fn distances() {
-        for (a, b, d) in [
-            ("", "", 0),
-            ("priority", "prority", 1),
-            ("ab", "ba", 1),
-            ("state", "stat", 1),
-            ("abc", "xyz", 3),
-        ] {
+        for (a, b, d) in
+            [("", "", 0), ("priority", "prority", 1), ("ab", "ba", 1), ("state", "stat", 1), ("abc", "xyz", 3)]
+        {
             assert_eq!(distance(a, b, 5), d, "{a} {b}");
         }
         assert_eq!(distance("short", "muchlongerword", 3), 4);

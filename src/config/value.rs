@@ -57,28 +57,14 @@ pub(crate) struct Wrong {
 }
 
 fn wrong(class: Class, text: impl Into<String>) -> Wrong {
-    Wrong {
-        class,
-        text: text.into(),
-        help: None,
-        rounded: None,
-    }
+    Wrong { class, text: text.into(), help: None, rounded: None }
 }
 
 fn number(text: &str, low: impl std::fmt::Display, high: impl std::fmt::Display) -> Wrong {
     let help = format!("it takes a number from {low} to {high}");
-    let digits = text
-        .chars()
-        .all(|c| c.is_ascii_digit() || matches!(c, '.' | '+' | '-'));
-    let what = if digits {
-        "is out of range"
-    } else {
-        "is no number"
-    };
-    Wrong {
-        help: Some(help),
-        ..wrong(Class::InvalidNumber, format!("'{text}' {what}"))
-    }
+    let digits = text.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | '+' | '-'));
+    let what = if digits { "is out of range" } else { "is no number" };
+    Wrong { help: Some(help), ..wrong(Class::InvalidNumber, format!("'{text}' {what}")) }
 }
 
 /// Checks a word.
@@ -105,20 +91,11 @@ pub(crate) fn parse(kind: Kind, text: &str) -> Result<Value, Wrong> {
         },
         Kind::Decimal(low, high, places) => decimal(text, low, high, places),
         Kind::Interface => {
-            let good = !text.is_empty()
-                && text.len() <= 15
-                && !text.contains(['/', ':'])
-                && text != "."
-                && text != "..";
-            if good {
-                Ok(own())
-            } else {
-                general("name of an interface (at most 15 characters)")
-            }
+            let good =
+                !text.is_empty() && text.len() <= 15 && !text.contains(['/', ':']) && text != "." && text != "..";
+            if good { Ok(own()) } else { general("name of an interface (at most 15 characters)") }
         }
-        Kind::Address => address(text)
-            .map(Value::Addr)
-            .map_or_else(|| general("IPv4 or IPv6 address"), Ok),
+        Kind::Address => address(text).map(Value::Addr).map_or_else(|| general("IPv4 or IPv6 address"), Ok),
         Kind::Multicast4 => match address(text) {
             Some(ip) if ip.is_ipv4() && ip.is_multicast() => Ok(Value::Addr(ip)),
             _ => general("IPv4 multicast address"),
@@ -183,41 +160,19 @@ pub(crate) fn parse(kind: Kind, text: &str) -> Result<Value, Wrong> {
         },
         Kind::Digest => {
             let good = text.len() == 32 && text.chars().all(|c| c.is_ascii_hexdigit());
-            if good {
-                Ok(own())
-            } else {
-                general("digest of 32 hexadecimal digits")
-            }
+            if good { Ok(own()) } else { general("digest of 32 hexadecimal digits") }
         }
         Kind::Hex => {
             let good = !text.is_empty() && text.chars().all(|c| c.is_ascii_hexdigit());
-            if good {
-                Ok(own())
-            } else {
-                general("sequence of hexadecimal digits")
-            }
+            if good { Ok(own()) } else { general("sequence of hexadecimal digits") }
         }
         Kind::HexPattern => {
-            let good = !text.is_empty()
-                && text
-                    .chars()
-                    .all(|c| c.is_ascii_hexdigit() || matches!(c, 'x' | 'X'));
-            if good {
-                Ok(own())
-            } else {
-                general("sequence of hexadecimal digits and x")
-            }
+            let good = !text.is_empty() && text.chars().all(|c| c.is_ascii_hexdigit() || matches!(c, 'x' | 'X'));
+            if good { Ok(own()) } else { general("sequence of hexadecimal digits and x") }
         }
         Kind::Time => {
-            let digits = text
-                .strip_suffix("ms")
-                .or(text.strip_suffix('s'))
-                .unwrap_or(text);
-            if unsigned(digits).is_some() {
-                Ok(own())
-            } else {
-                general("time (a number, with s or ms)")
-            }
+            let digits = text.strip_suffix("ms").or(text.strip_suffix('s')).unwrap_or(text);
+            if unsigned(digits).is_some() { Ok(own()) } else { general("time (a number, with s or ms)") }
         }
         Kind::NumberOrName(high) => {
             if !text.starts_with(|c: char| c.is_ascii_digit()) {
@@ -227,9 +182,7 @@ pub(crate) fn parse(kind: Kind, text: &str) -> Result<Value, Wrong> {
                 Some(hex) => u64::from_str_radix(hex, 16).ok(),
                 None => unsigned(text),
             };
-            n.filter(|n| *n <= high)
-                .map(|_| own())
-                .ok_or_else(|| number(text, 0, high))
+            n.filter(|n| *n <= high).map(|_| own()).ok_or_else(|| number(text, 0, high))
         }
         Kind::OneOf(words) => match words.iter().find(|w| **w == text) {
             Some(word) => Ok(Value::Choice(word)),
@@ -238,10 +191,7 @@ pub(crate) fn parse(kind: Kind, text: &str) -> Result<Value, Wrong> {
                     Some(near) => format!("did you mean '{near}'?"),
                     None => format!("it takes {}", words.join(", ")),
                 };
-                Err(Wrong {
-                    help: Some(help),
-                    ..wrong(Class::General, format!("'{text}' is not known here"))
-                })
+                Err(Wrong { help: Some(help), ..wrong(Class::General, format!("'{text}' is not known here")) })
             }
         },
     }
@@ -253,11 +203,7 @@ fn address(text: &str) -> Option<IpAddr> {
 
 fn unsigned(text: &str) -> Option<u64> {
     let digits = text.strip_prefix('+').unwrap_or(text);
-    digits
-        .chars()
-        .all(|c| c.is_ascii_digit())
-        .then(|| digits.parse().ok())
-        .flatten()
+    digits.chars().all(|c| c.is_ascii_digit()).then(|| digits.parse().ok()).flatten()
 }
 
 fn signed(text: &str) -> Option<i64> {
@@ -265,15 +211,9 @@ fn signed(text: &str) -> Option<i64> {
 }
 
 fn prefix(text: &str) -> Result<Value, Wrong> {
-    let (addr, len) = text
-        .split_once('/')
-        .map_or((text, None), |(a, l)| (a, Some(l)));
+    let (addr, len) = text.split_once('/').map_or((text, None), |(a, l)| (a, Some(l)));
     let Some(ip) = address(addr) else {
-        let what = if len.is_some() {
-            "address with a prefix length"
-        } else {
-            "IPv4 or IPv6 address"
-        };
+        let what = if len.is_some() { "address with a prefix length" } else { "IPv4 or IPv6 address" };
         return Err(wrong(Class::General, format!("'{text}' is no {what}")));
     };
     let most = if ip.is_ipv4() { 32 } else { 128 };
@@ -283,10 +223,7 @@ fn prefix(text: &str) -> Result<Value, Wrong> {
             Some(n) if n <= most => Ok(Value::Prefix(ip, Some(n))),
             _ => Err(Wrong {
                 help: Some(format!("the prefix length goes from 0 to {most}")),
-                ..wrong(
-                    Class::InvalidNumber,
-                    format!("'/{len}' is no prefix length for {ip}"),
-                )
+                ..wrong(Class::InvalidNumber, format!("'/{len}' is no prefix length for {ip}"))
             }),
         },
     }
@@ -295,10 +232,7 @@ fn prefix(text: &str) -> Result<Value, Wrong> {
 fn decimal(text: &str, low: u64, high: u64, places: u8) -> Result<Value, Wrong> {
     let scale = 10u64.saturating_pow(u32::from(places));
     let shown = |n: u64| {
-        let (whole, part) = (
-            n.checked_div(scale).unwrap_or(0),
-            n.checked_rem(scale).unwrap_or(0),
-        );
+        let (whole, part) = (n.checked_div(scale).unwrap_or(0), n.checked_rem(scale).unwrap_or(0));
         let text = format!("{whole}.{part:0width$}", width = usize::from(places));
         text.trim_end_matches('0').trim_end_matches('.').to_owned()
     };
@@ -308,40 +242,19 @@ fn decimal(text: &str, low: u64, high: u64, places: u8) -> Result<Value, Wrong> 
     if (whole.is_empty() && part.is_empty()) || !digits(whole) || !digits(part) {
         return Err(bad());
     }
-    let whole: u64 = if whole.is_empty() {
-        0
-    } else {
-        whole.parse().map_err(|_| bad())?
-    };
-    let kept: String = part
-        .chars()
-        .chain(std::iter::repeat('0'))
-        .take(usize::from(places))
-        .collect();
+    let whole: u64 = if whole.is_empty() { 0 } else { whole.parse().map_err(|_| bad())? };
+    let kept: String = part.chars().chain(std::iter::repeat('0')).take(usize::from(places)).collect();
     let dropped = part.get(usize::from(places)..).unwrap_or("");
     let up = u64::from(dropped.starts_with(|c| c >= '5'));
-    let part: u64 = if kept.is_empty() {
-        0
-    } else {
-        kept.parse().map_err(|_| bad())?
-    };
-    let value = whole
-        .checked_mul(scale)
-        .and_then(|w| w.checked_add(part))
-        .and_then(|v| v.checked_add(up))
-        .ok_or_else(bad)?;
+    let part: u64 = if kept.is_empty() { 0 } else { kept.parse().map_err(|_| bad())? };
+    let value =
+        whole.checked_mul(scale).and_then(|w| w.checked_add(part)).and_then(|v| v.checked_add(up)).ok_or_else(bad)?;
     if !(low..=high).contains(&value) {
         return Err(bad());
     }
     if dropped.bytes().any(|b| b != b'0') {
-        let text = format!(
-            "'{text}' has more than {places} places and is rounded to {}",
-            shown(value)
-        );
-        return Err(Wrong {
-            rounded: Some(value),
-            ..wrong(Class::InvalidNumber, text)
-        });
+        let text = format!("'{text}' has more than {places} places and is rounded to {}", shown(value));
+        return Err(Wrong { rounded: Some(value), ..wrong(Class::InvalidNumber, text) });
     }
     Ok(Value::Decimal(value))
 }
@@ -375,35 +288,14 @@ mod tests {
 
     #[test]
     fn decimals() {
-        for (text, value) in [
-            ("1", 1_000_000),
-            ("0.5", 500_000),
-            (".25", 250_000),
-            ("2.", 2_000_000),
-            ("1.0000000", 1_000_000),
-        ] {
-            assert_eq!(
-                decimal(text, 0, 10_000_000, 6),
-                Ok(Value::Decimal(value)),
-                "{text}"
-            );
+        for (text, value) in
+            [("1", 1_000_000), ("0.5", 500_000), (".25", 250_000), ("2.", 2_000_000), ("1.0000000", 1_000_000)]
+        {
+            assert_eq!(decimal(text, 0, 10_000_000, 6), Ok(Value::Decimal(value)), "{text}");
         }
         assert_eq!(decimal("0.0000016", 0, 10, 6).unwrap_err().rounded, Some(2));
-        for text in [
-            "",
-            ".",
-            "-1",
-            "1e3",
-            "1.2.3",
-            "11",
-            "abc",
-            "99999999999999999999",
-        ] {
-            assert_eq!(
-                decimal(text, 0, 10_000_000, 6).unwrap_err().class,
-                Class::InvalidNumber,
-                "{text}"
-            );
+        for text in ["", ".", "-1", "1e3", "1.2.3", "11", "abc", "99999999999999999999"] {
+            assert_eq!(decimal(text, 0, 10_000_000, 6).unwrap_err().class, Class::InvalidNumber, "{text}");
         }
     }
 

@@ -37,31 +37,17 @@ pub(crate) fn split(text: &str) -> (Vec<Word>, Option<usize>) {
         }
         if let Some(inner) = skipped.strip_prefix('"') {
             let (len, closed) = inner.find('"').map_or((inner.len(), false), |n| (n, true));
-            let end = at
-                .saturating_add(len)
-                .saturating_add(1 + usize::from(closed));
+            let end = at.saturating_add(len).saturating_add(1 + usize::from(closed));
             let inner = inner.get(..len).unwrap_or("").to_owned();
-            words.push(Word {
-                text: inner,
-                start: at,
-                end,
-                quoted: true,
-            });
+            words.push(Word { text: inner, start: at, end, quoted: true });
             if !closed {
                 return (words, Some(at));
             }
             at = end;
         } else {
-            let len = skipped
-                .find(|c| is_space(c) || c == '"')
-                .unwrap_or(skipped.len());
+            let len = skipped.find(|c| is_space(c) || c == '"').unwrap_or(skipped.len());
             let end = at.saturating_add(len);
-            words.push(Word {
-                text: skipped.get(..len).unwrap_or("").to_owned(),
-                start: at,
-                end,
-                quoted: false,
-            });
+            words.push(Word { text: skipped.get(..len).unwrap_or("").to_owned(), start: at, end, quoted: false });
             at = end;
         }
     }
@@ -73,21 +59,13 @@ pub(crate) fn split_script(text: &str, from: usize) -> (Vec<Word>, Option<usize>
     let mut words: Vec<Word> = Vec::new();
     let mut current: Option<Word> = None;
     let mut open: Option<(char, usize)> = None;
-    let mut chars = text
-        .char_indices()
-        .skip_while(|(i, _)| *i < from)
-        .peekable();
+    let mut chars = text.char_indices().skip_while(|(i, _)| *i < from).peekable();
     while let Some((i, c)) = chars.next() {
         if open.is_none() && is_space(c) {
             words.extend(current.take());
             continue;
         }
-        let word = current.get_or_insert_with(|| Word {
-            text: String::new(),
-            start: i,
-            end: i,
-            quoted: false,
-        });
+        let word = current.get_or_insert_with(|| Word { text: String::new(), start: i, end: i, quoted: false });
         word.end = i.saturating_add(c.len_utf8());
         match (c, open) {
             ('\\', _) => {
@@ -115,15 +93,7 @@ pub(crate) fn pattern(text: &str, from: usize) -> Option<(Word, bool)> {
     let Some(inner) = skipped.strip_prefix('"') else {
         let len = skipped.find(is_space).unwrap_or(skipped.len());
         let word = skipped.get(..len).filter(|w| !w.is_empty())?;
-        return Some((
-            Word {
-                text: word.to_owned(),
-                start,
-                end: start.saturating_add(len),
-                quoted: false,
-            },
-            true,
-        ));
+        return Some((Word { text: word.to_owned(), start, end: start.saturating_add(len), quoted: false }, true));
     };
     let mut out = String::new();
     let mut chars = inner.char_indices().peekable();
@@ -131,29 +101,13 @@ pub(crate) fn pattern(text: &str, from: usize) -> Option<(Word, bool)> {
         match c {
             '"' => {
                 let end = start.saturating_add(i).saturating_add(2);
-                return Some((
-                    Word {
-                        text: out,
-                        start,
-                        end,
-                        quoted: true,
-                    },
-                    true,
-                ));
+                return Some((Word { text: out, start, end, quoted: true }, true));
             }
             '\\' => out.extend(escape(&mut chars)),
             _ => out.push(c),
         }
     }
-    Some((
-        Word {
-            text: out,
-            start,
-            end: text.len(),
-            quoted: true,
-        },
-        false,
-    ))
+    Some((Word { text: out, start, end: text.len(), quoted: true }, false))
 }
 
 fn escape(chars: &mut std::iter::Peekable<std::str::CharIndices<'_>>) -> Option<char> {
@@ -182,9 +136,7 @@ fn escape(chars: &mut std::iter::Peekable<std::str::CharIndices<'_>>) -> Option<
         'v' => Some('\x0b'),
         '0'..='7' => digits(8, 3, Some(c)),
         'x' => digits(16, 2, None),
-        'c' => chars
-            .next()
-            .and_then(|(_, c)| char::from_u32(u32::from(c) & 0x1f)),
+        'c' => chars.next().and_then(|(_, c)| char::from_u32(u32::from(c) & 0x1f)),
         other => Some(other),
     }
 }
@@ -217,11 +169,7 @@ mod tests {
     fn scripts() {
         for (line, words, unpaired) in [
             ("n /bin/x a b", vec!["/bin/x", "a", "b"], None),
-            (
-                "n \"/bin/x 'a b'\" root",
-                vec!["/bin/x 'a b'", "root"],
-                None,
-            ),
+            ("n \"/bin/x 'a b'\" root", vec!["/bin/x 'a b'", "root"], None),
             ("n '/bin/x' a\\ b", vec!["/bin/x", "a b"], None),
             ("n a\"b c\"d", vec!["ab cd"], None),
             ("n \"a \\\"b\\\"\"", vec!["a \"b\""], None),
@@ -234,10 +182,7 @@ mod tests {
 
     #[test]
     fn patterns() {
-        for (line, want) in [
-            ("regex a+b rest", "a+b"),
-            ("regex \"a b\\tc\\x41\\101\\cA\\\"\"", "a b\tcAA\x01\""),
-        ] {
+        for (line, want) in [("regex a+b rest", "a+b"), ("regex \"a b\\tc\\x41\\101\\cA\\\"\"", "a b\tcAA\x01\"")] {
             assert_eq!(pattern(line, 5).unwrap().0.text, want, "{line}");
         }
         assert!(!pattern("regex \"open", 5).unwrap().1);

@@ -1,5 +1,6 @@
 //! The command line, as C keepalived has it.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::error::ErrorKind;
@@ -46,7 +47,7 @@ pub struct Options {
     pub log_facility: Option<String>,
     /// Log to files
     #[arg(short = 'g', long = "log-file", value_name = "FILE", num_args = 0..=1, default_missing_value = "")]
-    pub log_file: Option<PathBuf>,
+    pub log_file: Option<OsString>,
     /// Flush log files after each line
     #[arg(long = "flush-log-file")]
     pub flush_log_file: bool,
@@ -112,7 +113,7 @@ pub struct Options {
     pub config_id: Option<String>,
     /// Check the configuration and exit
     #[arg(short = 't', long = "config-test", value_name = "FILE", num_args = 0..=1, default_missing_value = "")]
-    pub config_test: Option<PathBuf>,
+    pub config_test: Option<OsString>,
     /// Print the number of a signal: STOP, RELOAD, DATA, STATS, STATS_CLEAR, JSON
     #[arg(long = "signum", value_name = "NAME")]
     pub signum: Option<String>,
@@ -144,7 +145,7 @@ pub enum Outcome {
 
 impl Options {
     /// Reads the command line.
-    pub fn read(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Options, Outcome> {
+    pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Options, Outcome> {
         let options = Options::try_parse_from(arguments).map_err(|error| match error.kind() {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Outcome::Text(error.to_string()),
             _ => Outcome::Error(error.to_string()),
@@ -228,7 +229,11 @@ mod tests {
 
     #[test]
     fn getopt_forms() {
-        for line in ["keepalived -nlDS7 -f/x", "keepalived -n -l -D -S 7 -f /x", "keepalived --dont-fork --log-con --log-det --log-fac=7 --use-file=/x"] {
+        for line in [
+            "keepalived -nlDS7 -f/x",
+            "keepalived -n -l -D -S 7 -f /x",
+            "keepalived --dont-fork --log-con --log-det --log-fac=7 --use-file=/x",
+        ] {
             let options = read(line).unwrap();
             assert!(options.dont_fork && options.log_console && options.log_detail == 1, "{line}");
             assert_eq!(options.config_file, PathBuf::from("/x"), "{line}");
@@ -238,7 +243,7 @@ mod tests {
 
     #[test]
     fn optional_argument_of_t() {
-        assert_eq!(read("keepalived -t -f /x").unwrap().config_test, Some(PathBuf::new()));
+        assert_eq!(read("keepalived -t -f /x").unwrap().config_test, Some(OsString::new()));
         assert_eq!(read("keepalived -t/log").unwrap().config_test, Some("/log".into()));
         assert_eq!(read("keepalived --config-test=/log").unwrap().config_test, Some("/log".into()));
     }

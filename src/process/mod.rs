@@ -1,1 +1,11 @@
-//! The process module.
+//! The processes: the parent with its watchdog, and the VRRP process. Wiring only.
+
+mod child;
+pub mod cli;
+mod exit;
+mod ipc;
+mod parent;
+mod pidfile;
+mod vrrp;
+
+pub use parent::run;

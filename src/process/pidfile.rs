@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug)]
 pub struct PidFile {
     path: PathBuf,
-    _locked: File,
+    file: File,
 }
 
 /// Why a pid file can not be had.
@@ -24,20 +24,23 @@ pub enum PidFileError {
 }
 
 impl PidFile {
-    /// Locks the file and writes `pid` and a newline into it.
-    pub fn create(path: &Path, pid: u32) -> Result<PidFile, PidFileError> {
-        let io = |error| PidFileError::Io(path.into(), error);
+    /// Locks the file, which stays as it is until [`PidFile::write`].
+    pub fn lock(path: &Path) -> Result<PidFile, PidFileError> {
         let no_follow = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
         let mut options = OpenOptions::new();
-        // Not truncated before it is locked: the number inside may be that of a living daemon.
         options.write(true).create(true).truncate(false).mode(0o644).custom_flags(no_follow);
-        let mut file = options.open(path).map_err(io)?;
+        let file = options.open(path).map_err(|error| PidFileError::Io(path.into(), error))?;
         file.try_lock().map_err(|error| match error {
             TryLockError::WouldBlock => PidFileError::Running,
-            TryLockError::Error(error) => io(error),
+            TryLockError::Error(error) => PidFileError::Io(path.into(), error),
         })?;
-        file.set_len(0).and_then(|()| writeln!(file, "{pid}")).map_err(io)?;
-        Ok(PidFile { path: path.into(), _locked: file })
+        Ok(PidFile { path: path.into(), file })
+    }
+
+    /// Writes `pid` and a newline.
+    pub fn write(&mut self, pid: u32) -> Result<(), PidFileError> {
+        let written = self.file.set_len(0).and_then(|()| writeln!(self.file, "{pid}"));
+        written.map_err(|error| PidFileError::Io(self.path.clone(), error))
     }
 }
 

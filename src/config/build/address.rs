@@ -10,40 +10,18 @@ use super::global::Defaults;
 use super::{Ctx, options, text};
 
 /// `static_ipaddress`.
-pub(super) fn statics(
-    tree: &[Node<'_>],
-    defaults: &Defaults,
-    ctx: &mut Ctx<'_, '_>,
-) -> Vec<Address> {
+pub(super) fn statics(tree: &[Node<'_>], defaults: &Defaults, ctx: &mut Ctx<'_, '_>) -> Vec<Address> {
     let device = defaults.global.default_interface.clone();
-    let groups: Vec<&str> = tree
-        .iter()
-        .filter(|n| n.keyword.name == "track_group")
-        .filter_map(|n| n.text(0))
-        .collect();
+    let groups: Vec<&str> = tree.iter().filter(|n| n.keyword.name == "track_group").filter_map(|n| n.text(0)).collect();
     let mut list = Vec::new();
-    for entry in tree
-        .iter()
-        .filter(|n| n.keyword.name == "static_ipaddress")
-        .flat_map(|n| n.children.iter())
-    {
+    for entry in tree.iter().filter(|n| n.keyword.name == "static_ipaddress").flat_map(|n| n.children.iter()) {
         let Some(address) = address(entry, &device, defaults.global.dynamic_interfaces, ctx) else {
             continue;
         };
-        if let Some(name) = address
-            .track_group
-            .as_deref()
-            .filter(|g| !groups.contains(g))
-        {
+        if let Some(name) = address.track_group.as_deref().filter(|g| !groups.contains(g)) {
             ctx.report
-                .error(
-                    Class::General,
-                    entry.at(),
-                    format!("the track_group '{name}' does not exist"),
-                )
-                .help(format!(
-                    "define it: track_group {name} {{ group {{ INSTANCE }} }}"
-                ));
+                .error(Class::General, entry.at(), format!("the track_group '{name}' does not exist"))
+                .help(format!("define it: track_group {name} {{ group {{ INSTANCE }} }}"));
         }
         list.push(address);
     }
@@ -51,12 +29,7 @@ pub(super) fn statics(
 }
 
 /// One entry; `device` is used without `dev`.
-pub(super) fn address(
-    entry: &Node<'_>,
-    device: &str,
-    dynamic: bool,
-    ctx: &mut Ctx<'_, '_>,
-) -> Option<Address> {
+pub(super) fn address(entry: &Node<'_>, device: &str, dynamic: bool, ctx: &mut Ctx<'_, '_>) -> Option<Address> {
     let Some(Value::Prefix(ip, len)) = entry.value(0).filter(|_| !entry.bad) else {
         return None;
     };
@@ -81,10 +54,7 @@ pub(super) fn address(
     for (option, args) in options(&entry.args) {
         let value = args.first().map(|a| &a.value);
         let word = value.and_then(text);
-        let place = args.first().map_or_else(
-            || entry.at(),
-            |a| entry.line.at(a.start, a.end.saturating_sub(a.start)),
-        );
+        let place = args.first().map_or_else(|| entry.at(), |a| entry.line.at(a.start, a.end.saturating_sub(a.start)));
         match (option, value) {
             ("dev", _) => {
                 address.device = word.unwrap_or(device).to_owned();
@@ -101,26 +71,19 @@ pub(super) fn address(
                 let label = word.unwrap_or_default();
                 if label.len() > 15 {
                     let text = format!("the label '{label}' is longer than 15 characters");
-                    ctx.report
-                        .error(Class::General, place, text)
-                        .help("shorten it");
+                    ctx.report.error(Class::General, place, text).help("shorten it");
                 }
                 address.label = Some(label.to_owned());
             }
             ("peer", Some(Value::Prefix(peer, len))) => {
                 if peer.is_ipv4() == ip.is_ipv4() {
-                    address.peer =
-                        Some((*peer, len.unwrap_or(if peer.is_ipv4() { 32 } else { 128 })));
+                    address.peer = Some((*peer, len.unwrap_or(if peer.is_ipv4() { 32 } else { 128 })));
                 } else {
                     let text = format!("the peer {peer} is not of the family of {ip}");
-                    ctx.report
-                        .error(Class::General, place, text)
-                        .help("use two addresses of one family");
+                    ctx.report.error(Class::General, place, text).help("use two addresses of one family");
                 }
             }
-            ("preferred_lft", Some(Value::Uint(n))) => {
-                address.preferred_lft = u32::try_from(*n).ok()
-            }
+            ("preferred_lft", Some(Value::Uint(n))) => address.preferred_lft = u32::try_from(*n).ok(),
             ("track_group", _) => address.track_group = word.map(str::to_owned),
             ("-nodad", _) => address.nodad = false,
             ("home", _) => address.home = true,
@@ -159,11 +122,7 @@ mod tests {
             ("10.1.2.3", 0, "+", "255.255.255.255"),
             ("10.1.2.3", 24, "10.9.9.9", "10.9.9.9"),
         ] {
-            assert_eq!(
-                broadcast(ip.parse().unwrap(), prefix, word),
-                want.parse().ok(),
-                "{ip}/{prefix} {word}"
-            );
+            assert_eq!(broadcast(ip.parse().unwrap(), prefix, word), want.parse().ok(), "{ip}/{prefix} {word}");
         }
     }
 }

@@ -16,10 +16,7 @@ pub(super) fn instances(instances: &[Built], ctx: &mut Ctx<'_, '_>) {
         let i = &built.instance;
         let key = (i.interface.as_str(), i.family, i.vrid, i.group);
         if let Some((other, at)) = seen.get(&key) {
-            let text = format!(
-                "virtual_router_id {} is already used on {} by '{other}'",
-                i.vrid, i.interface
-            );
+            let text = format!("virtual_router_id {} is already used on {} by '{other}'", i.vrid, i.interface);
             ctx.report
                 .error(Class::General, built.vrid_at, text)
                 .also(*at, "first used here")

@@ -10,12 +10,7 @@ use super::global::Defaults;
 use super::instance::Built;
 
 /// The settings of an instance with the defaults merged in.
-pub(super) fn of(
-    node: &Node<'_>,
-    defaults: &Defaults,
-    strict: bool,
-    ctx: &mut Ctx<'_, '_>,
-) -> Garp {
+pub(super) fn of(node: &Node<'_>, defaults: &Defaults, strict: bool, ctx: &mut Ctx<'_, '_>) -> Garp {
     let d = &defaults.garp;
     let own = |name: &str| node.last(name).and_then(|n| n.u32(0));
     let mut counted = |name: &str| node.last(name).and_then(|n| at_least_one(n, ctx));
@@ -26,12 +21,8 @@ pub(super) fn of(
     // vrrp_min_garp: one message only, where nothing else is written.
     let repeat = repeat.unwrap_or(if d.min { 1 } else { 5 });
     let delay = delay.unwrap_or(if d.min { 0 } else { 5 });
-    let mut lower_delay = own("garp_lower_prio_delay")
-        .or(d.lower_delay)
-        .unwrap_or(delay);
-    let mut lower_repeat = own("garp_lower_prio_repeat")
-        .or(d.lower_repeat)
-        .unwrap_or(repeat);
+    let mut lower_delay = own("garp_lower_prio_delay").or(d.lower_delay).unwrap_or(delay);
+    let mut lower_repeat = own("garp_lower_prio_repeat").or(d.lower_repeat).unwrap_or(repeat);
     if strict {
         for name in ["garp_lower_prio_repeat", "garp_lower_prio_delay"] {
             if let Some(n) = node.last(name).filter(|n| n.u32(0) != Some(0)) {
@@ -57,10 +48,7 @@ pub(super) fn of(
 pub(super) fn at_least_one(node: &Node<'_>, ctx: &mut Ctx<'_, '_>) -> Option<u32> {
     let written = node.u32(0)?;
     if written == 0 {
-        ctx.adjusted(
-            node.at_arg(0),
-            format!("{} 0 is taken as 1", node.keyword.name),
-        );
+        ctx.adjusted(node.at_arg(0), format!("{} 0 is taken as 1", node.keyword.name));
     }
     Some(written.max(1))
 }
@@ -69,12 +57,7 @@ pub(super) fn at_least_one(node: &Node<'_>, ctx: &mut Ctx<'_, '_>) -> Option<u32
 pub(super) fn groups(tree: &[Node<'_>], instances: &mut [Built], ctx: &mut Ctx<'_, '_>) {
     let mut taken: Vec<String> = Vec::new();
     for group in tree.iter().filter(|n| n.keyword.name == "garp_group") {
-        let micros = |name: &str| {
-            group
-                .last(name)
-                .and_then(|n| n.uint(0))
-                .map(Duration::from_micros)
-        };
+        let micros = |name: &str| group.last(name).and_then(|n| n.uint(0)).map(Duration::from_micros);
         let (garp, gna) = (micros("garp_interval"), micros("gna_interval"));
         let singles = group.all("interface");
         let members = singles.chain(group.all("interfaces").flat_map(|n| n.children.iter()));
@@ -88,10 +71,7 @@ pub(super) fn groups(tree: &[Node<'_>], instances: &mut [Built], ctx: &mut Ctx<'
                 continue;
             }
             taken.push(name.to_owned());
-            for built in instances
-                .iter_mut()
-                .filter(|b| b.instance.interface == name)
-            {
+            for built in instances.iter_mut().filter(|b| b.instance.interface == name) {
                 let settings = &mut built.instance.garp;
                 settings.garp_interval = garp.unwrap_or(settings.garp_interval);
                 settings.gna_interval = gna.unwrap_or(settings.gna_interval);

@@ -73,22 +73,13 @@ impl<'t, 'a> Merged<'t, 'a> {
 }
 
 pub(super) fn build(tree: &[Node<'_>], ctx: &mut Ctx<'_, '_>) -> Defaults {
-    let blocks: Vec<&Node<'_>> = tree
-        .iter()
-        .filter(|n| n.keyword.name == "global_defs")
-        .collect();
+    let blocks: Vec<&Node<'_>> = tree.iter().filter(|n| n.keyword.name == "global_defs").collect();
     let g = Merged { blocks, top: tree };
-    let address =
-        |name: &str, default: IpAddr| g.last(name).and_then(|n| n.ip(0)).unwrap_or(default);
+    let address = |name: &str, default: IpAddr| g.last(name).and_then(|n| n.ip(0)).unwrap_or(default);
     Defaults {
-        version: g
-            .u32("vrrp_version")
-            .map(|v| if v == 2 { Version::V2 } else { Version::V3 }),
+        version: g.u32("vrrp_version").map(|v| if v == 2 { Version::V2 } else { Version::V3 }),
         group4: address("vrrp_mcast_group4", Ipv4Addr::new(224, 0, 0, 18).into()),
-        group6: address(
-            "vrrp_mcast_group6",
-            Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12).into(),
-        ),
+        group6: address("vrrp_mcast_group6", Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12).into()),
         garp: GarpDefaults {
             delay: g.u32("vrrp_garp_master_delay"),
             repeat: count(&g, "vrrp_garp_master_repeat", ctx),
@@ -100,10 +91,7 @@ pub(super) fn build(tree: &[Node<'_>], ctx: &mut Ctx<'_, '_>) -> Defaults {
             gna_interval: g.micros("vrrp_gna_interval"),
             min: g.flag("vrrp_min_garp").unwrap_or(false),
         },
-        down_timer_adverts: g
-            .u32("vrrp_down_timer_adverts")
-            .and_then(|n| u8::try_from(n).ok())
-            .unwrap_or(3),
+        down_timer_adverts: g.u32("vrrp_down_timer_adverts").and_then(|n| u8::try_from(n).ok()).unwrap_or(3),
         lower_prio_no_advert: g.flag("vrrp_lower_prio_no_advert"),
         higher_prio_send_advert: g.flag("vrrp_higher_prio_send_advert").unwrap_or(false),
         owner_ignore_adverts: g.flag("vrrp_owner_ignore_adverts"),
@@ -132,14 +120,8 @@ fn settings(g: &Merged<'_, '_>, ctx: &mut Ctx<'_, '_>) -> Global {
     let default_sender = (!notification_email.is_empty()).then(|| format!("{login}@{host}"));
     let rfc = g.has("enable_snmp_rfc");
     let after_boot = g.micros("vrrp_delay_after_boot");
-    let left = if after_boot.is_zero() {
-        after_boot
-    } else {
-        after_boot.saturating_sub(ctx.facts.uptime())
-    };
-    let default_interface = g
-        .text("default_interface")
-        .unwrap_or_else(|| "eth0".to_owned());
+    let left = if after_boot.is_zero() { after_boot } else { after_boot.saturating_sub(ctx.facts.uptime()) };
+    let default_interface = g.text("default_interface").unwrap_or_else(|| "eth0".to_owned());
     let dynamic_interfaces = g.has("dynamic_interfaces");
     if let Some(node) = g.last("default_interface") {
         ctx.interface(&default_interface, node.at_arg(0), dynamic_interfaces);
@@ -150,10 +132,7 @@ fn settings(g: &Merged<'_, '_>, ctx: &mut Ctx<'_, '_>) -> Global {
         notification_email,
         smtp_server: smtp_server(g, ctx),
         smtp_helo_name: g.text("smtp_helo_name").unwrap_or(host),
-        smtp_connect_timeout: Duration::from_secs(
-            g.u32("smtp_connect_timeout")
-                .map_or(30, |s| s.max(1).into()),
-        ),
+        smtp_connect_timeout: Duration::from_secs(g.u32("smtp_connect_timeout").map_or(30, |s| s.max(1).into())),
         smtp_alert: g.flag("smtp_alert"),
         smtp_alert_vrrp: g.flag("smtp_alert_vrrp"),
         smtp_alert_checker: g.flag("smtp_alert_checker"),
@@ -172,44 +151,21 @@ fn settings(g: &Merged<'_, '_>, ctx: &mut Ctx<'_, '_>) -> Global {
             Some(None) => FlushOnStop::All,
             Some(Some(_)) => FlushOnStop::VirtualServers,
         },
-        net_namespace: g
-            .first_top("net_namespace")
-            .and_then(|n| n.text(0))
-            .map(str::to_owned),
-        instance: g
-            .first_top("instance")
-            .and_then(|n| n.text(0))
-            .map(str::to_owned),
-        use_pid_dir: ["use_pid_dir", "net_namespace", "instance"]
-            .iter()
-            .any(|k| g.first_top(k).is_some()),
+        net_namespace: g.first_top("net_namespace").and_then(|n| n.text(0)).map(str::to_owned),
+        instance: g.first_top("instance").and_then(|n| n.text(0)).map(str::to_owned),
+        use_pid_dir: ["use_pid_dir", "net_namespace", "instance"].iter().any(|k| g.first_top(k).is_some()),
         dbus: g.has("enable_dbus"),
         v3_checksum_as_v2: g.flag("v3_checksum_as_v2").unwrap_or(false),
         default_interface,
         lvs_sync_daemon: g.last("lvs_sync_daemon").map(sync_daemon),
-        script_user: script::default_user(
-            g.blocks
-                .iter()
-                .rev()
-                .copied()
-                .find(|b| b.has("script_user")),
-            ctx,
-        ),
+        script_user: script::default_user(g.blocks.iter().rev().copied().find(|b| b.has("script_user")), ctx),
         script_security: g.has("enable_script_security"),
         child_wait_time: Duration::from_secs(
-            g.top
-                .iter()
-                .rev()
-                .find(|n| n.keyword.name == "child_wait_time")
-                .and_then(|n| n.uint(0))
-                .unwrap_or(5),
+            g.top.iter().rev().find(|n| n.keyword.name == "child_wait_time").and_then(|n| n.uint(0)).unwrap_or(5),
         ),
         vrrp_startup_delay: g.micros("vrrp_startup_delay").max(left),
         log_unknown_vrids: g.has("log_unknown_vrids"),
-        vrrp_nice: g
-            .last("vrrp_priority")
-            .and_then(|n| n.int(0))
-            .and_then(|n| i8::try_from(n).ok()),
+        vrrp_nice: g.last("vrrp_priority").and_then(|n| n.int(0)).and_then(|n| i8::try_from(n).ok()),
         vrrp_rt_priority: rt_priority(g, ctx),
         vrrp_no_swap: g.has("vrrp_no_swap"),
     }
@@ -218,19 +174,14 @@ fn settings(g: &Merged<'_, '_>, ctx: &mut Ctx<'_, '_>) -> Global {
 fn smtp_server(g: &Merged<'_, '_>, ctx: &mut Ctx<'_, '_>) -> Option<SocketAddr> {
     let node = g.last("smtp_server")?;
     let host = node.text(0)?;
-    let port = node
-        .uint(1)
-        .and_then(|p| u16::try_from(p).ok())
-        .unwrap_or(25);
+    let port = node.uint(1).and_then(|p| u16::try_from(p).ok()).unwrap_or(25);
     let ip = match host.parse() {
         Ok(ip) => Some(ip),
         Err(_) => ctx.facts.resolve(host),
     };
     if ip.is_none() {
         let text = format!("the mail server '{host}' has no address: no mail is sent");
-        ctx.report
-            .warn(Class::General, node.at_arg(0), text)
-            .help("write its address, or correct the name");
+        ctx.report.warn(Class::General, node.at_arg(0), text).help("write its address, or correct the name");
     }
     ip.map(|ip| SocketAddr::new(ip, port))
 }
@@ -240,10 +191,7 @@ fn rt_priority(g: &Merged<'_, '_>, ctx: &mut Ctx<'_, '_>) -> Option<u8> {
     let written = node.uint(0)?;
     let used = written.clamp(1, 99);
     if used != written {
-        ctx.adjusted(
-            node.at_arg(0),
-            format!("vrrp_rt_priority {written} is taken as {used}"),
-        );
+        ctx.adjusted(node.at_arg(0), format!("vrrp_rt_priority {written} is taken as {used}"));
     }
     u8::try_from(used).ok()
 }

@@ -31,15 +31,11 @@ pub(super) fn build(
             [] if written => {}
             [] => {
                 let text = format!("vrrp_sync_group '{name}' has no members and is ignored");
-                ctx.report
-                    .warn(Class::General, block.at_arg(0), text)
-                    .help("add group { INSTANCE ... }");
+                ctx.report.warn(Class::General, block.at_arg(0), text).help("add group { INSTANCE ... }");
             }
             [_] => {
                 let text = format!("vrrp_sync_group '{name}' has only one member");
-                ctx.report
-                    .warn(Class::General, block.at_arg(0), text)
-                    .help("a group is of use for two or more");
+                ctx.report.warn(Class::General, block.at_arg(0), text).help("a group is of use for two or more");
             }
             _ => mixed_owners(name, block, &members, instances, ctx),
         }
@@ -51,11 +47,7 @@ pub(super) fn build(
             name: name.to_owned(),
             members,
             scripts: script::scripts(block, ctx),
-            smtp_alert: block
-                .flag("smtp_alert")
-                .or(global.smtp_alert_vrrp)
-                .or(global.smtp_alert)
-                .unwrap_or(false),
+            smtp_alert: block.flag("smtp_alert").or(global.smtp_alert_vrrp).or(global.smtp_alert).unwrap_or(false),
             track_interfaces: track_interfaces(block, global.dynamic_interfaces, ctx),
             tracking_weight: block.has("sync_group_tracking_weight"),
         });
@@ -70,10 +62,7 @@ fn members(
     ctx: &mut Ctx<'_, '_>,
 ) -> Vec<String> {
     let listed = block.all("group").flat_map(|n| n.children.iter());
-    let direct = block
-        .children
-        .iter()
-        .filter(|n| n.keyword.name == "INSTANCE");
+    let direct = block.children.iter().filter(|n| n.keyword.name == "INSTANCE");
     let mut members = Vec::new();
     for node in listed.chain(direct) {
         let Some(name) = known(node, instances, ctx) else {
@@ -81,11 +70,7 @@ fn members(
         };
         if let Some(first) = owner_of.get(name) {
             ctx.report
-                .error(
-                    Class::General,
-                    node.at(),
-                    format!("'{name}' is in two sync groups, or twice in one"),
-                )
+                .error(Class::General, node.at(), format!("'{name}' is in two sync groups, or twice in one"))
                 .also(*first, "first named here")
                 .help("an instance belongs to one group");
             continue;
@@ -107,31 +92,14 @@ fn known<'n>(node: &'n Node<'_>, instances: &[Built], ctx: &mut Ctx<'_, '_>) -> 
         Some(near) => format!("did you mean '{near}'?"),
         None => "define it, or remove it here".to_owned(),
     };
-    ctx.report
-        .error(
-            Class::General,
-            node.at(),
-            format!("there is no vrrp_instance '{name}'"),
-        )
-        .help(help);
+    ctx.report.error(Class::General, node.at(), format!("there is no vrrp_instance '{name}'")).help(help);
     None
 }
 
-fn mixed_owners(
-    name: &str,
-    block: &Node<'_>,
-    members: &[String],
-    instances: &[Built],
-    ctx: &mut Ctx<'_, '_>,
-) {
-    let owners = instances
-        .iter()
-        .filter(|b| members.contains(&b.instance.name) && b.instance.priority == 255)
-        .count();
+fn mixed_owners(name: &str, block: &Node<'_>, members: &[String], instances: &[Built], ctx: &mut Ctx<'_, '_>) {
+    let owners = instances.iter().filter(|b| members.contains(&b.instance.name) && b.instance.priority == 255).count();
     if owners > 0 && owners < members.len() {
         let text = format!("vrrp_sync_group '{name}' mixes members of priority 255 with others");
-        ctx.report
-            .warn(Class::General, block.at_arg(0), text)
-            .help("they cannot change state together");
+        ctx.report.warn(Class::General, block.at_arg(0), text).help("they cannot change state together");
     }
 }

@@ -26,18 +26,7 @@ pub(super) struct Built {
 
 pub(super) fn build(tree: &[Node<'_>], defaults: &Defaults, ctx: &mut Ctx<'_, '_>) -> Vec<Built> {
     let found = blocks(tree, "vrrp_instance", ctx);
-    found
-        .into_iter()
-        .map(|(name, node)| {
-            Maker {
-                node,
-                name,
-                defaults,
-                ctx,
-            }
-            .make()
-        })
-        .collect()
+    found.into_iter().map(|(name, node)| Maker { node, name, defaults, ctx }.make()).collect()
 }
 
 struct Maker<'m, 'a, 'c, 'f> {
@@ -66,11 +55,7 @@ impl Maker<'_, '_, '_, '_> {
         let version = self.version(family);
         self.no_addresses(&addresses, version, strict);
         let (priority, start_state) = self.priority(strict);
-        let kind = Kind {
-            version,
-            strict,
-            owner: priority == 255,
-        };
+        let kind = Kind { version, strict, owner: priority == 255 };
         let vrid = node.last("virtual_router_id");
         if vrid.is_none() {
             self.required("virtual_router_id", "virtual_router_id N, from 1 to 255");
@@ -78,24 +63,13 @@ impl Maker<'_, '_, '_, '_> {
         let nopreempt = self.nopreempt(&kind, start_state);
         let source = self.of_family("mcast_src_ip", family);
         let group = self.of_family("mcast_dst_ip", family);
-        let default_group = if family == Family::V4 {
-            self.defaults.group4
-        } else {
-            self.defaults.group6
-        };
-        let track_interfaces =
-            track_interfaces(node, self.defaults.global.dynamic_interfaces, self.ctx);
+        let default_group = if family == Family::V4 { self.defaults.group4 } else { self.defaults.group6 };
+        let track_interfaces = track_interfaces(node, self.defaults.global.dynamic_interfaces, self.ctx);
         let global = &self.defaults.global;
-        let smtp_default = global
-            .smtp_alert_vrrp
-            .or(global.smtp_alert)
-            .unwrap_or(false);
+        let smtp_default = global.smtp_alert_vrrp.or(global.smtp_alert).unwrap_or(false);
         let instance = Instance {
             name: self.name.to_owned(),
-            vrid: vrid
-                .and_then(|n| n.uint(0))
-                .and_then(|n| u8::try_from(n).ok())
-                .unwrap_or(0),
+            vrid: vrid.and_then(|n| n.uint(0)).and_then(|n| u8::try_from(n).ok()).unwrap_or(0),
             family,
             version,
             priority,
@@ -107,38 +81,24 @@ impl Maker<'_, '_, '_, '_> {
             preempt_delay: self.preempt_delay(&kind, start_state, nopreempt),
             nopreempt,
             authentication: self.authentication(&kind),
-            v3_checksum_as_v2: node
-                .flag("v3_checksum_as_v2")
-                .unwrap_or(global.v3_checksum_as_v2),
+            v3_checksum_as_v2: node.flag("v3_checksum_as_v2").unwrap_or(global.v3_checksum_as_v2),
             accept: self.accept(&kind),
             strict,
-            skip_check_adv_addr: node
-                .flag("skip_check_adv_addr")
-                .unwrap_or(self.defaults.skip_check_adv_addr),
+            skip_check_adv_addr: node.flag("skip_check_adv_addr").unwrap_or(self.defaults.skip_check_adv_addr),
             promote_secondaries: node.has("promote_secondaries"),
             linkbeat: node.has("linkbeat_use_polling") || global.linkbeat_use_polling,
             down_timer_adverts: self.down_timer_adverts(strict),
             dont_track_primary: self.dont_track_primary(&interface, &track_interfaces),
             track_interfaces,
             garp: garp::of(node, self.defaults, strict, self.ctx),
-            lower_prio_no_advert: self.forced(
-                "lower_prio_no_advert",
-                self.defaults.lower_prio_no_advert,
-                strict,
-                true,
-            ),
+            lower_prio_no_advert: self.forced("lower_prio_no_advert", self.defaults.lower_prio_no_advert, strict, true),
             higher_prio_send_advert: self.forced(
                 "higher_prio_send_advert",
                 Some(self.defaults.higher_prio_send_advert),
                 strict,
                 false,
             ),
-            owner_ignore_adverts: self.forced(
-                "owner_ignore_adverts",
-                self.defaults.owner_ignore_adverts,
-                strict,
-                true,
-            ),
+            owner_ignore_adverts: self.forced("owner_ignore_adverts", self.defaults.owner_ignore_adverts, strict, true),
             smtp_alert: node.flag("smtp_alert").unwrap_or(smtp_default),
             scripts: script::scripts(node, self.ctx),
             notify_deleted: node.has("notify_deleted"),
@@ -149,25 +109,18 @@ impl Maker<'_, '_, '_, '_> {
         };
         Built {
             vrid_at: vrid.map_or_else(|| node.at_arg(0), |n| n.at_arg(0)),
-            unicast: node
-                .last("unicast_peer")
-                .is_some_and(|n| !n.children.is_empty()),
+            unicast: node.last("unicast_peer").is_some_and(|n| !n.children.is_empty()),
             complete: vrid.is_some() && node.has("interface"),
             instance,
         }
     }
 
     fn text(&self, keyword: &str) -> Option<String> {
-        self.node
-            .last(keyword)
-            .and_then(|n| n.text(0))
-            .map(str::to_owned)
+        self.node.last(keyword).and_then(|n| n.text(0)).map(str::to_owned)
     }
 
     fn place(&self, keyword: &str) -> At {
-        self.node
-            .last(keyword)
-            .map_or_else(|| self.node.at_arg(0), |n| n.at())
+        self.node.last(keyword).map_or_else(|| self.node.at_arg(0), |n| n.at())
     }
 
     /// A keyword the instance cannot be without. Nothing is said when it is there but wrong: that was reported.
@@ -176,10 +129,7 @@ impl Maker<'_, '_, '_, '_> {
             return;
         }
         let text = format!("vrrp_instance '{}' has no {keyword}", self.name);
-        self.ctx
-            .report
-            .error(Class::General, self.node.at_arg(0), text)
-            .help(format!("write: {write}"));
+        self.ctx.report.error(Class::General, self.node.at_arg(0), text).help(format!("write: {write}"));
     }
 
     /// Says that something written is changed.
@@ -195,8 +145,7 @@ impl Maker<'_, '_, '_, '_> {
         };
         let name = node.text(0).unwrap_or_default().to_owned();
         let at = node.at_arg(0);
-        self.ctx
-            .interface(&name, at, self.defaults.global.dynamic_interfaces);
+        self.ctx.interface(&name, at, self.defaults.global.dynamic_interfaces);
         name
     }
 
@@ -220,10 +169,7 @@ impl Maker<'_, '_, '_, '_> {
             }
             out
         };
-        (
-            list("virtual_ipaddress"),
-            list("virtual_ipaddress_excluded"),
-        )
+        (list("virtual_ipaddress"), list("virtual_ipaddress_excluded"))
     }
 
     /// The first address decides; without one, `native_ipv6`.
@@ -236,18 +182,13 @@ impl Maker<'_, '_, '_, '_> {
     }
 
     fn one_family(&mut self, addresses: &[Address], family: Family) {
-        let entries = self
-            .node
-            .all("virtual_ipaddress")
-            .flat_map(|n| n.children.iter());
+        let entries = self.node.all("virtual_ipaddress").flat_map(|n| n.children.iter());
         for entry in entries.filter(|n| !n.bad) {
             let Some(Value::Prefix(ip, _)) = entry.value(0) else {
                 continue;
             };
             if Family::of(*ip) != family {
-                let first = addresses
-                    .first()
-                    .map_or_else(String::new, |a| a.ip.to_string());
+                let first = addresses.first().map_or_else(String::new, |a| a.ip.to_string());
                 self.ctx
                     .report
                     .error(Class::General, entry.at(), format!("{ip} is not of the family of the first address, {first}"))
@@ -260,10 +201,8 @@ impl Maker<'_, '_, '_, '_> {
         if addresses.len() <= MOST_ADDRESSES {
             return;
         }
-        let text = format!(
-            "{} addresses: those after the first {MOST_ADDRESSES} are treated as excluded",
-            addresses.len()
-        );
+        let text =
+            format!("{} addresses: those after the first {MOST_ADDRESSES} are treated as excluded", addresses.len());
         self.adjust("virtual_ipaddress", &text);
         let mut rest = addresses.split_off(MOST_ADDRESSES);
         rest.append(excluded);
@@ -271,42 +210,27 @@ impl Maker<'_, '_, '_, '_> {
     }
 
     fn no_addresses(&mut self, addresses: &[Address], version: Version, strict: bool) {
-        let list_was_wrong = self
-            .node
-            .children
-            .iter()
-            .any(|n| n.keyword.name == "virtual_ipaddress" && !n.children.is_empty());
+        let list_was_wrong =
+            self.node.children.iter().any(|n| n.keyword.name == "virtual_ipaddress" && !n.children.is_empty());
         if !addresses.is_empty() || list_was_wrong {
             return;
         }
         let text = format!("vrrp_instance '{}' has no virtual_ipaddress", self.name);
         if strict && version == Version::V3 {
             let help = "strict mode with version 3 needs at least one address";
-            self.ctx
-                .report
-                .error(Class::General, self.node.at_arg(0), text)
-                .help(help);
+            self.ctx.report.error(Class::General, self.node.at_arg(0), text).help(help);
         } else if strict || !self.node.has("no_virtual_ipaddress") {
             let help = "add an address, or no_virtual_ipaddress to say that none is meant";
-            self.ctx
-                .report
-                .warn(Class::General, self.node.at_arg(0), text)
-                .help(help);
+            self.ctx.report.warn(Class::General, self.node.at_arg(0), text).help(help);
         }
     }
 
     fn version(&mut self, family: Family) -> Version {
-        let own = self
-            .node
-            .last("version")
-            .and_then(|n| n.uint(0))
-            .map(|n| if n == 2 { Version::V2 } else { Version::V3 });
+        let own =
+            self.node.last("version").and_then(|n| n.uint(0)).map(|n| if n == 2 { Version::V2 } else { Version::V3 });
         if family == Family::V6 {
             if own == Some(Version::V2) {
-                self.adjust(
-                    "version",
-                    "version 2 is for IPv4: version 3 is used for IPv6 addresses",
-                );
+                self.adjust("version", "version 2 is for IPv4: version 3 is used for IPv6 addresses");
             }
             return Version::V3;
         }
@@ -323,17 +247,9 @@ impl Maker<'_, '_, '_, '_> {
                 .also(first.at(), "first given here");
         }
         let state = self.text("state");
-        let written = self
-            .node
-            .last("priority")
-            .and_then(|n| n.uint(0))
-            .and_then(|n| u8::try_from(n).ok());
+        let written = self.node.last("priority").and_then(|n| n.uint(0)).and_then(|n| u8::try_from(n).ok());
         let master = state.as_deref() == Some("MASTER");
-        let bad_priority = self
-            .node
-            .children
-            .iter()
-            .any(|n| n.keyword.name == "priority" && n.bad);
+        let bad_priority = self.node.children.iter().any(|n| n.keyword.name == "priority" && n.bad);
         let priority = written.unwrap_or(if master && !bad_priority { 255 } else { 100 });
         let owner = priority == 255;
         if strict && state.is_some() && master != owner {
@@ -344,29 +260,18 @@ impl Maker<'_, '_, '_, '_> {
             };
             self.adjust("state", text);
         }
-        let start = if owner || (master && !strict) {
-            StartState::Master
-        } else {
-            StartState::Backup
-        };
+        let start = if owner || (master && !strict) { StartState::Master } else { StartState::Backup };
         (priority, start)
     }
 
     fn nopreempt(&mut self, kind: &Kind, start: StartState) -> bool {
-        let last = self
-            .node
-            .children
-            .iter()
-            .rev()
-            .find(|n| matches!(n.keyword.name, "preempt" | "nopreempt"));
+        let last = self.node.children.iter().rev().find(|n| matches!(n.keyword.name, "preempt" | "nopreempt"));
         if last.is_none_or(|n| n.keyword.name == "preempt") {
             return false;
         }
         let why = match (kind.owner, start) {
             (true, _) => "nopreempt has no effect with priority 255",
-            (false, StartState::Master) => {
-                "nopreempt has no effect with state MASTER: write state BACKUP"
-            }
+            (false, StartState::Master) => "nopreempt has no effect with state MASTER: write state BACKUP",
             (false, StartState::Backup) => return true,
         };
         self.adjust("nopreempt", why);
@@ -374,12 +279,7 @@ impl Maker<'_, '_, '_, '_> {
     }
 
     fn preempt_delay(&mut self, kind: &Kind, start: StartState, nopreempt: bool) -> Duration {
-        let Some(micros) = self
-            .node
-            .last("preempt_delay")
-            .and_then(|n| n.uint(0))
-            .filter(|n| *n > 0)
-        else {
+        let Some(micros) = self.node.last("preempt_delay").and_then(|n| n.uint(0)).filter(|n| *n > 0) else {
             return Duration::ZERO;
         };
         let why = if kind.strict {
@@ -401,20 +301,11 @@ impl Maker<'_, '_, '_, '_> {
             return Duration::from_secs(1);
         };
         let written = node.uint(0).unwrap_or(1_000_000);
-        let round = |unit: u64| {
-            written
-                .saturating_add(unit >> 1)
-                .checked_div(unit)
-                .unwrap_or(0)
-                .max(1)
-                .saturating_mul(unit)
-        };
+        let round =
+            |unit: u64| written.saturating_add(unit >> 1).checked_div(unit).unwrap_or(0).max(1).saturating_mul(unit);
         let (used, rule) = match version {
             Version::V2 => (round(1_000_000), "VRRPv2 takes whole seconds"),
-            Version::V3 => (
-                round(10_000).min(40_950_000),
-                "VRRPv3 takes at most 40.95 s in steps of 10 ms",
-            ),
+            Version::V3 => (round(10_000).min(40_950_000), "VRRPv3 takes at most 40.95 s in steps of 10 ms"),
         };
         let used = Duration::from_micros(used);
         if used != Duration::from_micros(written) {
@@ -444,10 +335,7 @@ impl Maker<'_, '_, '_, '_> {
         let wanted = self.node.has("track_src_ip");
         let explicit = has_source || self.node.has("unicast_src_ip");
         if wanted && !explicit {
-            self.adjust(
-                "track_src_ip",
-                "track_src_ip has no effect without mcast_src_ip",
-            );
+            self.adjust("track_src_ip", "track_src_ip has no effect without mcast_src_ip");
         }
         wanted && explicit
     }
@@ -469,16 +357,11 @@ impl Maker<'_, '_, '_, '_> {
         let word = of_type.text(0).unwrap_or_default();
         if !matches!(word, "PASS" | "AH") {
             let text = format!("'{word}' is no authentication type: no authentication is used");
-            self.ctx
-                .report
-                .error(Class::General, of_type.at_arg(0), text)
-                .help("write auth_type PASS or auth_type AH");
+            self.ctx.report.error(Class::General, of_type.at_arg(0), text).help("write auth_type PASS or auth_type AH");
             return None;
         }
         let Some(pass) = block.last("auth_pass") else {
-            self.ctx
-                .adjusted(block.at(), "authentication has no auth_pass: ignored")
-                .help("add auth_pass PASSWORD");
+            self.ctx.adjusted(block.at(), "authentication has no auth_pass: ignored").help("add auth_pass PASSWORD");
             return None;
         };
         let written = pass.text(0).unwrap_or_default().as_bytes();
@@ -487,35 +370,22 @@ impl Maker<'_, '_, '_, '_> {
             *to = *from;
         }
         if written.len() > 8 {
-            self.ctx.adjusted(
-                pass.at_arg(0),
-                "only the first 8 characters of the password are used",
-            );
+            self.ctx.adjusted(pass.at_arg(0), "only the first 8 characters of the password are used");
         }
         if word == "PASS" {
             return Some(Authentication::Pass(key));
         }
         let text = "'auth_type AH' is not acted on yet";
-        self.ctx
-            .report
-            .warn(Class::NotActedOn, of_type.at_arg(0), text);
+        self.ctx.report.warn(Class::NotActedOn, of_type.at_arg(0), text);
         Some(Authentication::Ah(key))
     }
 
     /// On by default; in strict mode only for owners, and for others only where version 3 says so.
     fn accept(&mut self, kind: &Kind) -> bool {
-        let last = self
-            .node
-            .children
-            .iter()
-            .rev()
-            .find(|n| matches!(n.keyword.name, "accept" | "no_accept"));
+        let last = self.node.children.iter().rev().find(|n| matches!(n.keyword.name, "accept" | "no_accept"));
         match last.map(|n| n.keyword.name) {
             Some("accept") if kind.strict && !kind.owner && kind.version == Version::V2 => {
-                self.adjust(
-                    "accept",
-                    "accept is for VRRP version 3 in strict mode: ignored",
-                );
+                self.adjust("accept", "accept is for VRRP version 3 in strict mode: ignored");
                 false
             }
             Some(name) => name == "accept",
@@ -524,11 +394,7 @@ impl Maker<'_, '_, '_, '_> {
     }
 
     fn down_timer_adverts(&mut self, strict: bool) -> u8 {
-        let own = self
-            .node
-            .last("down_timer_adverts")
-            .and_then(|n| n.uint(0))
-            .and_then(|n| u8::try_from(n).ok());
+        let own = self.node.last("down_timer_adverts").and_then(|n| n.uint(0)).and_then(|n| u8::try_from(n).ok());
         if strict {
             if own.is_some_and(|n| n != 3) {
                 self.adjust("down_timer_adverts", "strict mode: down_timer_adverts is 3");
@@ -538,11 +404,7 @@ impl Maker<'_, '_, '_, '_> {
         own.unwrap_or(self.defaults.down_timer_adverts)
     }
 
-    fn dont_track_primary(
-        &mut self,
-        interface: &str,
-        tracked: &[super::super::model::TrackedInterface],
-    ) -> bool {
+    fn dont_track_primary(&mut self, interface: &str, tracked: &[super::super::model::TrackedInterface]) -> bool {
         let wanted = self.node.has("dont_track_primary");
         let contradicted = wanted && tracked.iter().any(|t| t.name == interface);
         if contradicted {
@@ -553,13 +415,7 @@ impl Maker<'_, '_, '_, '_> {
     }
 
     /// A setting that strict mode fixes.
-    fn forced(
-        &mut self,
-        keyword: &str,
-        default: Option<bool>,
-        strict: bool,
-        in_strict: bool,
-    ) -> bool {
+    fn forced(&mut self, keyword: &str, default: Option<bool>, strict: bool, in_strict: bool) -> bool {
         let own = self.node.flag(keyword);
         if strict {
             if own.is_some_and(|v| v != in_strict) {

@@ -31,11 +31,7 @@ pub(super) fn script(node: &Node<'_>, ctx: &mut Ctx<'_, '_>) -> Option<Script> {
     let first = words.first()?;
     let whole = first.quoted && first.text.contains(is_space);
     let argv: Vec<String> = if whole {
-        split_script(&first.text, 0)
-            .0
-            .into_iter()
-            .map(|w| w.text)
-            .collect()
+        split_script(&first.text, 0).0.into_iter().map(|w| w.text).collect()
     } else if first.quoted {
         vec![first.text.clone()]
     } else {
@@ -43,19 +39,11 @@ pub(super) fn script(node: &Node<'_>, ctx: &mut Ctx<'_, '_>) -> Option<Script> {
     };
     if argv.first().is_none_or(|program| program.is_empty()) {
         ctx.report
-            .error(
-                Class::MissingParameter,
-                node.at_arg(0),
-                format!("'{}' has an empty command", node.keyword.name),
-            )
+            .error(Class::MissingParameter, node.at_arg(0), format!("'{}' has an empty command", node.keyword.name))
             .help("name a program with its full path");
         return None;
     }
-    let user = if first.quoted {
-        user(node, words.get(1..).unwrap_or_default(), ctx)
-    } else {
-        None
-    };
+    let user = if first.quoted { user(node, words.get(1..).unwrap_or_default(), ctx) } else { None };
     Some(Script { argv, user })
 }
 
@@ -63,10 +51,7 @@ pub(super) fn script(node: &Node<'_>, ctx: &mut Ctx<'_, '_>) -> Option<Script> {
 pub(super) fn default_user(global: Option<&Node<'_>>, ctx: &mut Ctx<'_, '_>) -> Option<ScriptUser> {
     match global.and_then(|g| g.last("script_user")) {
         Some(node) => user(node, node.words.get(1..).unwrap_or_default(), ctx),
-        None => ctx
-            .facts
-            .user("keepalived_script")
-            .map(|(uid, gid)| ScriptUser { uid, gid }),
+        None => ctx.facts.user("keepalived_script").map(|(uid, gid)| ScriptUser { uid, gid }),
     }
 }
 
@@ -78,17 +63,10 @@ fn user(node: &Node<'_>, words: &[Word], ctx: &mut Ctx<'_, '_>) -> Option<Script
         other => other,
     };
     let number = |w: &Word| w.text.parse::<u32>().ok();
-    let found = ctx
-        .facts
-        .user(&named.text)
-        .or_else(|| number(named).map(|uid| (uid, uid)));
+    let found = ctx.facts.user(&named.text).or_else(|| number(named).map(|uid| (uid, uid)));
     let Some((uid, own)) = found else {
         ctx.report
-            .error(
-                Class::General,
-                named.at(node.line),
-                format!("the user '{}' does not exist", named.text),
-            )
+            .error(Class::General, named.at(node.line), format!("the user '{}' does not exist", named.text))
             .help("create the user, or name another one");
         return None;
     };
@@ -97,11 +75,7 @@ fn user(node: &Node<'_>, words: &[Word], ctx: &mut Ctx<'_, '_>) -> Option<Script
     };
     let Some(gid) = ctx.facts.group(&group.text).or_else(|| number(group)) else {
         ctx.report
-            .error(
-                Class::General,
-                group.at(node.line),
-                format!("the group '{}' does not exist", group.text),
-            )
+            .error(Class::General, group.at(node.line), format!("the group '{}' does not exist", group.text))
             .help("create the group, or name another one");
         return None;
     };

@@ -7,9 +7,8 @@ use super::checkers::*;
 /// Forwarding methods with the options of tunnels.
 const FORWARDING: &[Term] = &[One(OneOf(&["NAT", "DR", "TUN"])), Named(&[TUNNEL])];
 /// Schedulers of IPVS.
-const SCHEDULER: &[Term] = &[One(OneOf(&[
-    "rr", "wrr", "lc", "wlc", "lblc", "sh", "mh", "dh", "fo", "ovf", "lblcr", "sed", "nq", "twos",
-]))];
+const SCHEDULER: &[Term] =
+    &[One(OneOf(&["rr", "wrr", "lc", "wlc", "lblc", "sh", "mh", "dh", "fo", "ovf", "lblcr", "sed", "nq", "twos"]))];
 
 /// Entries of `virtual_server_group`.
 #[rustfmt::skip]

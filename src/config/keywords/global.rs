@@ -151,16 +151,7 @@ pub(super) static GLOBAL: &[Keyword] = &[
 ];
 
 /// A recipient of `notification_email`.
-static EMAIL: Keyword = kw(
-    "EMAIL",
-    Acted,
-    NAME,
-    "ADDRESS",
-    "",
-    "",
-    "<=0.5.3",
-    "one recipient of alert mail",
-);
+static EMAIL: Keyword = kw("EMAIL", Acted, NAME, "ADDRESS", "", "", "<=0.5.3", "one recipient of alert mail");
 
 /// Options of `lvs_timeouts`.
 #[rustfmt::skip]

@@ -169,10 +169,7 @@ const MSECS: &[Term] = &[One(Decimal(0, 4_294_967_295, 3))];
 const MAIL: &str = "its value is served over SNMP, but mail is not sent yet";
 
 /// A row without braces.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "a row of the table, one argument a column"
-)]
+#[expect(clippy::too_many_arguments, reason = "a row of the table, one argument a column")]
 const fn kw(
     name: &'static str,
     status: Status,
@@ -183,17 +180,7 @@ const fn kw(
     since: &'static str,
     help: &'static str,
 ) -> Keyword {
-    Keyword {
-        name,
-        status,
-        args,
-        body: Body::None,
-        usage,
-        rule,
-        default,
-        since,
-        help,
-    }
+    Keyword { name, status, args, body: Body::None, usage, rule, default, since, help }
 }
 
 /// Rows are compared by where they stand in the tables.
@@ -237,16 +224,11 @@ impl Keyword {
 
 /// Finds a keyword in the sets of a block.
 pub fn find(sets: &'static [&'static [Keyword]], name: &str) -> Option<&'static Keyword> {
-    sets.iter()
-        .flat_map(|set| set.iter())
-        .find(|k| k.name == name)
+    sets.iter().flat_map(|set| set.iter()).find(|k| k.name == name)
 }
 
 /// The name a keyword is acted on under: that of the keyword an alias or an old spelling stands for.
-pub fn canonical(
-    sets: &'static [&'static [Keyword]],
-    keyword: &'static Keyword,
-) -> &'static Keyword {
+pub fn canonical(sets: &'static [&'static [Keyword]], keyword: &'static Keyword) -> &'static Keyword {
     match keyword.status {
         Alias(of) | Deprecated(of) => find(sets, of).unwrap_or(keyword),
         _ => keyword,

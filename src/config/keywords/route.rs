@@ -15,17 +15,8 @@ pub(super) static VIRTUAL_ROUTE: &[Keyword] = &[
 ];
 
 /// The type, an optional first word.
-const TYPE: Term = Opt(OneOf(&[
-    "unicast",
-    "local",
-    "broadcast",
-    "multicast",
-    "throw",
-    "unreachable",
-    "prohibit",
-    "blackhole",
-    "nat",
-]));
+const TYPE: Term =
+    Opt(OneOf(&["unicast", "local", "broadcast", "multicast", "throw", "unreachable", "prohibit", "blackhole", "nat"]));
 
 /// What only static ones have.
 #[rustfmt::skip]

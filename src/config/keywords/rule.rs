@@ -15,13 +15,7 @@ pub(super) static VIRTUAL_RULE: &[Keyword] = &[
 ];
 
 /// The type, an optional first word.
-const TYPE: Term = Opt(OneOf(&[
-    "unicast",
-    "blackhole",
-    "prohibit",
-    "unreachable",
-    "...",
-]));
+const TYPE: Term = Opt(OneOf(&["unicast", "blackhole", "prohibit", "unreachable", "..."]));
 
 /// What only static ones have.
 #[rustfmt::skip]

@@ -148,25 +148,8 @@ static PEER_WORDS: &[Keyword] = &[
 ];
 
 /// A member of a group of instances.
-pub static MEMBER: Keyword = kw(
-    "INSTANCE",
-    Acted,
-    NAME,
-    "INSTANCE",
-    "name of a vrrp_instance",
-    "",
-    "0.6.1",
-    "one member",
-);
+pub static MEMBER: Keyword =
+    kw("INSTANCE", Acted, NAME, "INSTANCE", "name of a vrrp_instance", "", "0.6.1", "one member");
 
 /// A member of `garp_group`.
-static GARP_MEMBER: Keyword = kw(
-    "IFNAME",
-    Acted,
-    &[One(Interface)],
-    "IFNAME",
-    "",
-    "",
-    "1.2.21",
-    "one interface",
-);
+static GARP_MEMBER: Keyword = kw("IFNAME", Acted, &[One(Interface)], "IFNAME", "", "", "1.2.21", "one interface");

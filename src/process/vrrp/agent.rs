@@ -35,9 +35,7 @@ impl Agent {
         let config = Config {
             id: Oid::from(mib::BASE),
             description: "Keepalived VRRP".into(),
-            capabilities: vec![
-                (Oid::from(mib::BASE), "The MIB module for Keepalived".into()),
-            ],
+            capabilities: vec![(Oid::from(mib::BASE), "The MIB module for Keepalived".into())],
             registrations: mib::subtrees().into_iter().map(register).collect(),
             seed: u64::from(std::process::id()),
             ..Config::default()

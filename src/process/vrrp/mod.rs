@@ -9,7 +9,6 @@ mod sockets;
 mod translate;
 
 use std::io;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::kernel::{AddressRequest, KernelEvent, Monitor, Writer};
@@ -360,10 +359,11 @@ impl Process {
     }
 
     fn stopping_turn(&mut self) {
-        match self.stopping {
-            Stopping::Release if self.vrrp.is_stopped() => self.say_farewell(),
-            Stopping::Farewell if self.agent.as_ref().is_none_or(Agent::is_closed) => self.stopping = Stopping::Done,
-            _ => {}
+        if self.stopping == Stopping::Release && self.vrrp.is_stopped() {
+            self.say_farewell();
+        }
+        if self.stopping == Stopping::Farewell && self.agent.as_ref().is_none_or(Agent::is_closed) {
+            self.stopping = Stopping::Done;
         }
     }
 
@@ -385,9 +385,4 @@ impl Process {
             _ => self.stopping = Stopping::Done,
         }
     }
-}
-
-/// Where a pid file of a child goes.
-pub(super) fn default_pid_file() -> PathBuf {
-    "/run/vrrp.pid".into()
 }

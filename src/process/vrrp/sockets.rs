@@ -116,7 +116,8 @@ impl Sockets {
                 match pair.socket.receive(&mut self.buffer) {
                     Ok(Some(packet)) => {
                         let (source, destination, ttl) = (packet.source, packet.destination, packet.ttl);
-                        let received = Received { ifindex: *ifindex, source, destination, ttl, payload: packet.payload };
+                        let received =
+                            Received { ifindex: *ifindex, source, destination, ttl, payload: packet.payload };
                         vrrp.handle(Event::Packet(received), now);
                         left -= 1;
                     }

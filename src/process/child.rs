@@ -1,0 +1,114 @@
+//! What every child does first: end with its parent, take the configuration, log, write its pid file.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use super::cli::{self, Options};
+use super::exit;
+use super::ipc::{Channel, Message};
+use super::parent::{log_options, vrrp_pid_file};
+use super::pidfile::PidFile;
+use super::vrrp::{self, Setup};
+use crate::config::Snapshot;
+use crate::config::model::Config;
+use crate::notify::log::{self, Log};
+use crate::reactor::{Events, Interest, Reactor, Signal, Signals, Token, clock};
+use crate::vrrp::{Tables, Vrrp};
+
+/// How long the parent may take to hand the configuration over.
+const CONFIG_LIMIT: Duration = Duration::from_secs(30);
+/// At the end, the log may take this long.
+const LOG_LIMIT: Duration = Duration::from_millis(500);
+
+/// Runs the child; the result is its exit status.
+pub(super) fn run(options: &Options) -> u8 {
+    match vrrp_process(options) {
+        Ok(status) => status,
+        Err(error) => {
+            eprintln!("Keepalived_vrrp: {error}");
+            if error.kind() == io::ErrorKind::PermissionDenied { exit::PRIVILEGE } else { exit::FATAL }
+        }
+    }
+}
+
+fn vrrp_process(options: &Options) -> io::Result<u8> {
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::TERM))?;
+    rustix::thread::set_name(c"keepalived_vrrp")?;
+    // Before the first thread, so that no thread takes a signal from the loop.
+    let signals = Signals::new(&[
+        Signal::SIGTERM,
+        Signal::SIGINT,
+        Signal::SIGHUP,
+        Signal::SIGUSR1,
+        Signal::SIGUSR2,
+        Signal::SIGPIPE,
+    ])?;
+    let writer = log::start(log_options(options, "Keepalived_vrrp").0)?;
+    let log = writer.log();
+    let status = match prepare(options, &log, signals) {
+        Ok((setup, pid_file)) => {
+            let ended = vrrp::run(setup);
+            drop(pid_file);
+            ended.map(|()| exit::OK)
+        }
+        Err(error) => Err(error),
+    };
+    if let Err(error) = &status {
+        log.error(format_args!("The VRRP process can not go on: {error}"));
+    }
+    writer.finish(LOG_LIMIT);
+    status
+}
+
+fn prepare(options: &Options, log: &Log, signals: Signals) -> io::Result<(Setup, PidFile)> {
+    // The socket pair is our standard input.
+    let stream = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
+    let mut channel = Channel::new(stream)?;
+    let config = receive_config(&mut channel)?;
+    let mut pid_file = PidFile::lock(&vrrp_pid_file(options)).map_err(io::Error::other)?;
+    pid_file.write(std::process::id()).map_err(io::Error::other)?;
+    let agentx = agentx(options, &config, log)?;
+    let tables = Tables::new(config, cli::version_text());
+    let vrrp = Vrrp::new(tables);
+    let keep_addresses = options.dont_release_vrrp;
+    Ok((Setup { vrrp, log: log.clone(), channel, agentx, keep_addresses, signals }, pid_file))
+}
+
+fn receive_config(channel: &mut Channel) -> io::Result<Config> {
+    let mut reactor = Reactor::new()?;
+    reactor.register(channel, Token(0), Interest::READABLE)?;
+    let mut events = Events::with_capacity(1);
+    let limit = clock::now() + CONFIG_LIMIT;
+    while clock::now() < limit {
+        for message in channel.receive()? {
+            if let Message::Config(text) = message {
+                return Snapshot::parse(&text).map_err(io::Error::other);
+            }
+        }
+        reactor.wait(Some(limit), &mut events)?;
+    }
+    Err(io::ErrorKind::TimedOut.into())
+}
+
+/// `-A` beats `snmp_socket`; without either it is the usual socket.
+fn agentx(
+    options: &Options,
+    config: &Config,
+    log: &Log,
+) -> io::Result<Option<(snmp::transport::MasterAddress, String)>> {
+    if !options.snmp && !config.global.snmp_vrrp {
+        return Ok(None);
+    }
+    let given = options.snmp_socket.as_ref().or(config.global.snmp_socket.as_ref());
+    let text = given.map_or(snmp::transport::DEFAULT_SOCKET, String::as_str);
+    let address: Result<snmp::transport::MasterAddress, _> = text.parse();
+    match address.map_err(io::Error::other).and_then(|address| address.resolve()) {
+        Ok(address) => Ok(Some((address, text.into()))),
+        Err(error) => {
+            log.error(format_args!("No SNMP: the AgentX master address '{text}' can not be used: {error}"));
+            Ok(None)
+        }
+    }
+}
