@@ -14,6 +14,7 @@ const MAX_DEPTH: u8 = 32;
 #[derive(Debug)]
 pub(crate) struct Budget {
     steps: u32,
+    bytes: usize,
     exhausted: bool,
 }
 
@@ -21,6 +22,7 @@ impl Default for Budget {
     fn default() -> Budget {
         Budget {
             steps: 2_000_000,
+            bytes: 64 << 20,
             exhausted: false,
         }
     }
@@ -45,7 +47,25 @@ impl Budget {
         false
     }
 
-    /// Whether the bound was hit: reading ends.
+    /// Takes the bytes of a line that is kept; false (and one error) when there is no room left.
+    pub fn room(&mut self, line: &Line, report: &mut Report) -> bool {
+        if let Some(left) = self.bytes.checked_sub(line.text.len()) {
+            self.bytes = left;
+            return true;
+        }
+        if !std::mem::replace(&mut self.exhausted, true) {
+            report
+                .error(
+                    Class::Fatal,
+                    line.at_all(),
+                    "the configuration is too large",
+                )
+                .help("at most 64 MiB are read, parameters substituted");
+        }
+        false
+    }
+
+    /// Whether a bound was hit: reading ends.
     pub fn exhausted(&self) -> bool {
         self.exhausted
     }
@@ -104,6 +124,7 @@ impl Params {
             line: line.empty_like(),
             origin: line,
             cut: false,
+            stop: false,
         };
         let chars: Vec<(usize, char)> = line.text.char_indices().collect();
         self.substitute(&chars, None, scope, 0, &mut out, report);
@@ -131,7 +152,7 @@ impl Params {
         report: &mut Report,
     ) {
         let mut i = 0usize;
-        while let Some(&(byte, c)) = chars.get(i) {
+        while let Some(&(byte, c)) = chars.get(i).filter(|_| !out.stop) {
             let column = fixed.unwrap_or_else(|| out.origin.offset(byte));
             let after = chars.get(i.saturating_add(1)..).unwrap_or_default();
             let Some((name, used)) = (c == '$').then(|| reference(after)).flatten() else {
@@ -154,6 +175,7 @@ impl Params {
                         format!("the definition of ${name} refers to itself"),
                     )
                     .help("a definition may use others, but not itself");
+                out.stop = true;
                 return;
             }
             for (n, piece) in pieces.iter().enumerate() {
@@ -237,13 +259,17 @@ struct Expansion<'a> {
     done: Vec<Line>,
     line: Line,
     origin: &'a Line,
+    /// The line is too long: the rest is cut off.
     cut: bool,
+    /// Nothing more is substituted in this line.
+    stop: bool,
 }
 
 impl Expansion<'_> {
     fn push(&mut self, c: char, column: u32) {
         if self.line.text.len().saturating_add(c.len_utf8()) > MAX_LINE {
             self.cut = true;
+            self.stop = true;
         } else {
             self.line.push(c, column);
         }

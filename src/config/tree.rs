@@ -29,6 +29,8 @@ pub(crate) struct Node<'a> {
     pub braces: bool,
     /// Whether an argument was wrong: the default stays.
     pub bad: bool,
+    /// Whether it is an entry written among the keywords of its block.
+    pub in_loose: bool,
 }
 
 impl Node<'_> {
@@ -238,6 +240,7 @@ impl<'a> Parser<'a, '_> {
             children: Vec::new(),
             braces: false,
             bad,
+            in_loose: false,
         };
         let wants = !matches!(keyword.body, Body::None);
         if opens && !wants {
@@ -359,6 +362,7 @@ impl<'a> Parser<'a, '_> {
             children: Vec::new(),
             braces: false,
             bad,
+            in_loose: matches!(self.body(), Body::Loose(..)),
         });
     }
 
@@ -389,19 +393,10 @@ impl<'a> Parser<'a, '_> {
             Some(block) => format!("unknown keyword '{}' in '{block}'", first.text),
             None => format!("unknown keyword '{}'", first.text),
         };
-        let here = nearest(
-            &first.text,
-            sets.iter().flat_map(|s| s.iter()).map(|k| k.name),
-        );
-        let elsewhere = places_of(&first.text);
-        let help = match (here, elsewhere.as_slice()) {
-            (Some(near), []) => Some(format!("did you mean '{near}'?")),
-            (_, []) => None,
-            (_, all) => Some(format!(
-                "'{}' is a keyword of {}",
-                first.text,
-                all.join(", ")
-            )),
+        let help = if self.report.is_full() {
+            None
+        } else {
+            hint(sets, &first.text)
         };
         let draft = self
             .report
@@ -520,6 +515,16 @@ fn choose(kinds: &'static [Keyword], first: &Word) -> Option<(&'static Keyword, 
         .find(fits)
         .or(kinds.first())
         .map(|k| (k, 0))
+}
+
+/// What may have been meant by an unknown keyword.
+fn hint(sets: &'static [&'static [Keyword]], word: &str) -> Option<String> {
+    let elsewhere = places_of(word);
+    if !elsewhere.is_empty() {
+        return Some(format!("'{word}' is a keyword of {}", elsewhere.join(", ")));
+    }
+    let names = sets.iter().flat_map(|s| s.iter()).map(|k| k.name);
+    nearest(word, names).map(|near| format!("did you mean '{near}'?"))
 }
 
 /// The blocks a word is a keyword of.

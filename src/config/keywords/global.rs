@@ -5,7 +5,7 @@ use super::*;
 /// `global_defs`.
 #[rustfmt::skip]
 pub(super) static GLOBAL: &[Keyword] = &[
-    kw("process_names", NotYet, FLAG, "", "", "off (name of the executable)", "2.0.16", "give the processes the names keepalived, keepalived_vrrp, keepalived_ipvs, keepalived_bfd (the code uses keepalived_lvs for the checker)"),
+    kw("process_names", NotYet, FLAG, "", "", "off (name of the executable)", "2.0.16", "give the processes the names keepalived, keepalived_vrrp, keepalived_ipvs, keepalived_bfd (keepalived uses keepalived_lvs for the checker)"),
     kw("process_name", NotYet, &[One(Text)], "NAME", "cut at 15 characters", "", "2.0.16", "name of the parent process"),
     kw("vrrp_process_name", NotYet, &[One(Text)], "NAME", "cut at 15 characters", "", "2.0.16", "name of the VRRP process"),
     kw("checker_process_name", NotYet, &[One(Text)], "NAME", "cut at 15 characters", "", "2.2.0", "name of the checker process"),
@@ -14,12 +14,12 @@ pub(super) static GLOBAL: &[Keyword] = &[
     kw("use_symlink_paths", NotYet, BOOL, "[BOOL]", "bare = true", "false", "2.3.0", "keep symbolic links in script paths instead of resolving them"),
     kw("set_supplementary_groups", NotYet, BOOL, "[BOOL]", "bare = true", "false", "after v2.4.3", "give scripts the supplementary groups of their user"),
     kw("router_id", Acted, &[One(Text)], "STRING", "", "local host name", "1.1.8", "machine name in mail subjects and SNMP"),
-    kw("lvs_id", Deprecated("router_id"), &[One(Text)], "STRING", "removed; unknown keyword in the newest source (was the seed name of router_id)", "", "<=0.5.3", "historic name of router_id"),
+    kw("lvs_id", Deprecated("router_id"), &[One(Text)], "STRING", "removed; unknown keyword in the newest releases (the 1.1 name of router_id)", "", "<=0.5.3", "historic name of router_id"),
     kw("notification_email", Partly(MAIL), &[], "{ ADDRESS ... }", "quote an address with a display name", "empty (no mail)", "<=0.5.3", "recipients of alert mail").with(Words(&EMAIL)),
     kw("notification_email_from", Acted, &[One(Text)], "ADDRESS", "", "USER@LOCALHOSTNAME", "<=0.5.3", "sender of alert mail"),
     kw("smtp_server", Acted, &[One(Text), Opt(Uint(1, 65535))], "ADDR|HOSTNAME [PORT]", "PORT 1..65535", "port 25; none = no mail sent", "<=0.5.3", "mail relay"),
     kw("smtp_helo_name", Acted, &[One(Text)], "STRING", "", "local host name (localhost if unknown)", "1.2.20", "HELO argument of alert mail"),
-    kw("smtp_connect_timeout", Acted, &[One(Uint(0, 4294))], "SECS", "0..4294 (0 taken as 1)", "30", "<=0.5.3", "mail relay connection time limit (seed table also spells it smtp_connection_timeout)"),
+    kw("smtp_connect_timeout", Acted, &[One(Uint(0, 4294))], "SECS", "0..4294 (0 taken as 1)", "30", "<=0.5.3", "mail relay connection time limit (the 1.2 guide spells it smtp_connection_timeout)"),
     kw("smtp_connection_timeout", Deprecated("smtp_connect_timeout"), &[One(Uint(0, 4294))], "SECS", "0..4294 (0 taken as 1)", "30", "<=0.5.3", "see smtp_connect_timeout"),
     kw("nat_mask", NoEffect, NAME, "MASK", "removed", "", "<=0.5.3", "historic NAT mask"),
     kw("smtp_alert", Partly(MAIL), BOOL, "[BOOL]", "bare = true", "unset", "2.0.0", "default of every smtp_alert"),
