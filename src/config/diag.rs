@@ -282,6 +282,11 @@ impl Report {
         self.add(Severity::Warning, class, at, message.into())
     }
 
+    /// Whether further problems are only counted.
+    pub fn is_full(&self) -> bool {
+        self.drafts.len() > MOST
+    }
+
     /// Whether any error was added.
     pub fn has_errors(&self) -> bool {
         self.errors
@@ -289,7 +294,8 @@ impl Report {
 
     /// A text that no message and no quoted line may show.
     pub fn secret(&mut self, text: &str) {
-        if !text.is_empty() && !self.secrets.iter().any(|s| s == text) {
+        // Shorter ones would blank out half of every line shown; their own lines are masked by keyword.
+        if text.len() >= 4 && !self.secrets.iter().any(|s| s == text) {
             self.secrets.push(text.to_owned());
         }
     }

@@ -7,6 +7,7 @@
 
 mod build;
 mod diag;
+mod dump;
 mod facts;
 mod glob;
 mod grammar;
@@ -74,7 +75,7 @@ pub fn load(options: &Options) -> Loaded {
     let params = Params::new(options.config_id.clone(), options.outside.env, options.outside.seed);
     let mut reader = Reader::new(&mut report, params, options.all_config);
     reader.read_top(&options.path.to_string_lossy());
-    let (items, sources) = (reader.items, reader.sources);
+    let (items, sources) = reader.finish();
     let mut facts = Facts::asking(&options.outside);
     let tree = tree::build(&items, &mut report);
     let config = build::build(&tree, &mut facts, &mut report);

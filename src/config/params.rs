@@ -14,12 +14,17 @@ const MAX_DEPTH: u8 = 32;
 #[derive(Debug)]
 pub(crate) struct Budget {
     steps: u32,
+    bytes: usize,
     exhausted: bool,
 }
 
 impl Default for Budget {
     fn default() -> Budget {
-        Budget { steps: 2_000_000, exhausted: false }
+        Budget {
+            steps: 2_000_000,
+            bytes: 64 << 20,
+            exhausted: false,
+        }
     }
 }
 
@@ -32,13 +37,35 @@ impl Budget {
         }
         if !std::mem::replace(&mut self.exhausted, true) {
             report
-                .error(Class::Fatal, line.at_all(), "parameters and repetitions expand to too many lines")
+                .error(
+                    Class::Fatal,
+                    line.at_all(),
+                    "parameters and repetitions expand to too many lines",
+                )
                 .help("at most 2000000 substitutions and repeated lines are allowed");
         }
         false
     }
 
-    /// Whether the bound was hit: reading ends.
+    /// Takes the bytes of a line that is kept; false (and one error) when there is no room left.
+    pub fn room(&mut self, line: &Line, report: &mut Report) -> bool {
+        if let Some(left) = self.bytes.checked_sub(line.text.len()) {
+            self.bytes = left;
+            return true;
+        }
+        if !std::mem::replace(&mut self.exhausted, true) {
+            report
+                .error(
+                    Class::Fatal,
+                    line.at_all(),
+                    "the configuration is too large",
+                )
+                .help("at most 64 MiB are read, parameters substituted");
+        }
+        false
+    }
+
+    /// Whether a bound was hit: reading ends.
     pub fn exhausted(&self) -> bool {
         self.exhausted
     }
@@ -64,7 +91,12 @@ pub(crate) type Scope = Vec<(String, String)>;
 impl Params {
     /// Nothing defined yet.
     pub fn new(config_id: String, env: fn(&str) -> Option<String>, seed: u64) -> Params {
-        Params { config_id, env: Some(env), random: seed, ..Params::default() }
+        Params {
+            config_id,
+            env: Some(env),
+            random: seed,
+            ..Params::default()
+        }
     }
 
     /// Starts the `_RANDOM` series.
@@ -87,12 +119,22 @@ impl Params {
         if !line.text.contains('$') {
             return vec![line.clone()];
         }
-        let mut out = Expansion { done: Vec::new(), line: line.empty_like(), origin: line, cut: false };
+        let mut out = Expansion {
+            done: Vec::new(),
+            line: line.empty_like(),
+            origin: line,
+            cut: false,
+            stop: false,
+        };
         let chars: Vec<(usize, char)> = line.text.char_indices().collect();
         self.substitute(&chars, None, scope, 0, &mut out, report);
         if out.cut {
             report
-                .error(Class::General, line.at_all(), "the line is too long once its parameters are substituted")
+                .error(
+                    Class::General,
+                    line.at_all(),
+                    "the line is too long once its parameters are substituted",
+                )
                 .help("a line holds at most 1023 bytes");
         }
         out.done.push(out.line);
@@ -110,7 +152,7 @@ impl Params {
         report: &mut Report,
     ) {
         let mut i = 0usize;
-        while let Some(&(byte, c)) = chars.get(i) {
+        while let Some(&(byte, c)) = chars.get(i).filter(|_| !out.stop) {
             let column = fixed.unwrap_or_else(|| out.origin.offset(byte));
             let after = chars.get(i.saturating_add(1)..).unwrap_or_default();
             let Some((name, used)) = (c == '$').then(|| reference(after)).flatten() else {
@@ -127,8 +169,13 @@ impl Params {
             i = i.saturating_add(1).saturating_add(used);
             if depth >= MAX_DEPTH {
                 report
-                    .error(Class::General, out.origin.at_all(), format!("the definition of ${name} refers to itself"))
+                    .error(
+                        Class::General,
+                        out.origin.at_all(),
+                        format!("the definition of ${name} refers to itself"),
+                    )
                     .help("a definition may use others, but not itself");
+                out.stop = true;
                 return;
             }
             for (n, piece) in pieces.iter().enumerate() {
@@ -139,12 +186,25 @@ impl Params {
                     out.next_line();
                 }
                 let inner: Vec<(usize, char)> = piece.char_indices().collect();
-                self.substitute(&inner, Some(column), scope, depth.saturating_add(1), out, report);
+                self.substitute(
+                    &inner,
+                    Some(column),
+                    scope,
+                    depth.saturating_add(1),
+                    out,
+                    report,
+                );
             }
         }
     }
 
-    fn value(&mut self, name: &str, scope: &Scope, line: &Line, report: &mut Report) -> Option<Vec<String>> {
+    fn value(
+        &mut self,
+        name: &str,
+        scope: &Scope,
+        line: &Line,
+        report: &mut Report,
+    ) -> Option<Vec<String>> {
         if let Some((_, value)) = scope.iter().rev().find(|(n, _)| n == name) {
             return Some(vec![value.clone()]);
         }
@@ -160,7 +220,11 @@ impl Params {
             "_BANG" => one("!".to_owned()),
             "_ENV" => {
                 let name = words.next()?;
-                one(self.env.and_then(|env| env(name)).unwrap_or_default().replace(['\n', '\r', '\0'], " "))
+                one(self
+                    .env
+                    .and_then(|env| env(name))
+                    .unwrap_or_default()
+                    .replace(['\n', '\r', '\0'], " "))
             }
             "_RANDOM" => {
                 let mut number = |default: i64| match words.next() {
@@ -195,13 +259,17 @@ struct Expansion<'a> {
     done: Vec<Line>,
     line: Line,
     origin: &'a Line,
+    /// The line is too long: the rest is cut off.
     cut: bool,
+    /// Nothing more is substituted in this line.
+    stop: bool,
 }
 
 impl Expansion<'_> {
     fn push(&mut self, c: char, column: u32) {
         if self.line.text.len().saturating_add(c.len_utf8()) > MAX_LINE {
             self.cut = true;
+            self.stop = true;
         } else {
             self.line.push(c, column);
         }
@@ -216,14 +284,25 @@ impl Expansion<'_> {
 /// The name after a `$` and the characters it takes: `{NAME}`, or `NAME` ended by blank, comma, `)` or the end.
 fn reference(after: &[(usize, char)]) -> Option<(String, usize)> {
     if after.first()?.1 == '{' {
-        let inner: String = after.iter().skip(1).map(|(_, c)| *c).take_while(|c| *c != '}').collect();
+        let inner: String = after
+            .iter()
+            .skip(1)
+            .map(|(_, c)| *c)
+            .take_while(|c| *c != '}')
+            .collect();
         let used = inner.chars().count().saturating_add(2);
         let closed = after.get(used.saturating_sub(1)).is_some();
         return (closed && !inner.is_empty()).then_some((inner, used));
     }
-    let name: String = after.iter().map(|(_, c)| *c).take_while(|c| is_name(*c)).collect();
+    let name: String = after
+        .iter()
+        .map(|(_, c)| *c)
+        .take_while(|c| is_name(*c))
+        .collect();
     let used = name.chars().count();
-    let ended = after.get(used).is_none_or(|(_, c)| is_space(*c) || matches!(c, ',' | ')'));
+    let ended = after
+        .get(used)
+        .is_none_or(|(_, c)| is_space(*c) || matches!(c, ',' | ')'));
     (ended && starts_name(&name)).then_some((name, used))
 }
 
@@ -251,14 +330,25 @@ mod tests {
     fn expand(params: &mut Params, text: &str) -> Vec<String> {
         let mut report = Report::default();
         let line = Line::new(0, 1, text.to_owned());
-        params.expand(&line, &Vec::new(), &mut report).into_iter().map(|l| l.text).collect()
+        params
+            .expand(&line, &Vec::new(), &mut report)
+            .into_iter()
+            .map(|l| l.text)
+            .collect()
     }
 
     fn params() -> Params {
-        let mut p = Params { config_id: "lb1".into(), directory: "/etc/k".into(), ..Params::default() };
-        for (name, pieces) in
-            [("A", vec!["hello world"]), ("B", vec!["x$A"]), ("C", vec![""]), ("M", vec!["foo a", "foo $A", "foo c"])]
-        {
+        let mut p = Params {
+            config_id: "lb1".into(),
+            directory: "/etc/k".into(),
+            ..Params::default()
+        };
+        for (name, pieces) in [
+            ("A", vec!["hello world"]),
+            ("B", vec!["x$A"]),
+            ("C", vec![""]),
+            ("M", vec!["foo a", "foo $A", "foo c"]),
+        ] {
             p.define(name.into(), pieces.into_iter().map(String::from).collect());
         }
         p

@@ -42,10 +42,8 @@ pub(crate) enum ItemKind {
 
 /// Reads files into items.
 pub(crate) struct Reader<'a> {
-    /// Files read so far.
-    pub sources: Sources,
-    /// The result.
-    pub items: Vec<Item>,
+    sources: Sources,
+    items: Vec<Item>,
     report: &'a mut Report,
     params: Params,
     checks: Checks,
@@ -122,7 +120,10 @@ impl<'a> Reader<'a> {
             number = number.saturating_add(1);
             let text = String::from_utf8_lossy(raw.strip_suffix(b"\r").unwrap_or(raw)).into_owned();
             self.sources.push_line(file, text.clone());
-            self.physical_line(Line::new(file, number, text), raw);
+            let line = Line::new(file, number, text);
+            if self.params.budget().room(&line, self.report) {
+                self.physical_line(line, raw);
+            }
             if self.params.budget().exhausted() {
                 break;
             }
@@ -271,6 +272,9 @@ impl<'a> Reader<'a> {
             if !self.params.budget().step(line, self.report) {
                 break;
             }
+            if self.params.budget().exhausted() {
+                break;
+            }
             scope.extend(parsed.round(round));
             self.repeated(&body, scope, next);
             scope.truncate(outer);
@@ -317,7 +321,7 @@ impl<'a> Reader<'a> {
     }
 
     fn text(&mut self, line: &Line) {
-        if line.text.is_empty() {
+        if line.text.is_empty() || !self.params.budget().room(line, self.report) {
             return;
         }
         // Two keywords of global_defs act while the file is being read.
@@ -339,6 +343,14 @@ impl<'a> Reader<'a> {
     /// What the includes in this file are checked for besides what their keyword says.
     pub fn checks(&self) -> Checks {
         self.checks
+    }
+
+    /// The items and the files they are from; no items when reading was given up.
+    pub fn finish(mut self) -> (Vec<Item>, Sources) {
+        if self.params.budget().exhausted() {
+            self.items.clear();
+        }
+        (self.items, self.sources)
     }
 
     /// Where problems go.

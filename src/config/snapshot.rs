@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::diag::{Report, Sources};
+use super::diag::{Report, Severity, Sources};
 use super::facts::Facts;
 use super::line::Line;
 use super::model::Config;
@@ -66,52 +66,98 @@ impl Snapshot {
     /// # Errors
     /// When the text is no snapshot, is cut off, or the configuration in it has errors.
     pub fn parse(text: &str) -> Result<Config, SnapshotError> {
-        let error = |what: String| SnapshotError(what);
-        let mut lines = text.lines();
-        if lines.next() != Some(HEAD) || !text.ends_with('\n') {
-            return Err(error("it is no snapshot of this release, or cut off".into()));
-        }
-        let (mut known, mut sources, mut items) = (BTreeMap::new(), Sources::default(), Vec::new());
-        for (n, line) in lines.enumerate() {
-            let number = n.saturating_add(2);
-            let mut fields = line.split(' ').map(unescape);
-            let tag = fields.next().unwrap_or_default();
-            let mut next = || fields.next().ok_or_else(|| error(format!("line {number} lacks a field")));
-            let mut place = || -> Result<(u32, u32, u32), SnapshotError> {
-                let mut number = || next()?.parse().map_err(|_| error(format!("line {n} has no place")));
-                Ok((number()?, number()?, number()?))
-            };
-            match tag.as_str() {
-                "+" => {
-                    known.insert(next()?, Some(next()?));
-                }
-                "-" => {
-                    known.insert(next()?, None);
-                }
-                "F" => {
-                    sources.add(next()?);
-                }
-                "T" | "{" | "}" => {
-                    let (file, line, offset) = place()?;
-                    let kind = match tag.as_str() {
-                        "T" => ItemKind::Text,
-                        "{" => ItemKind::Open,
-                        _ => ItemKind::Close,
-                    };
-                    let text = if kind == ItemKind::Text { next()? } else { String::new() };
-                    items.push(Item { kind, line: Line::starting(file, line, offset, text) });
-                }
-                _ => return Err(error(format!("line {number} is of no known kind"))),
-            }
-        }
+        let Decoded {
+            known,
+            sources,
+            items,
+        } = decode(text)?;
         let mut report = Report::default();
         let tree = super::tree::build(&items, &mut report);
         let config = super::build::build(&tree, &mut Facts::recorded(known), &mut report);
-        match report.finish(&sources).into_iter().find(|d| d.severity == super::Severity::Error) {
-            Some(first) => Err(error(first.message.clone())),
+        match report
+            .finish(&sources)
+            .iter()
+            .find(|d| d.severity == Severity::Error)
+        {
+            Some(first) => Err(SnapshotError(first.message.clone())),
             None => Ok(config),
         }
     }
+
+    /// The whole configuration as readable text (`-d`): expanded, old spellings replaced, secrets masked.
+    /// Read again it gives the same configuration, apart from the secrets.
+    pub fn dump(&self) -> String {
+        let items = decode(&self.0).map(|d| d.items).unwrap_or_default();
+        let tree = super::tree::build(&items, &mut Report::default());
+        super::dump::dump(&tree)
+    }
+}
+
+/// What a snapshot holds.
+struct Decoded {
+    known: BTreeMap<String, Option<String>>,
+    sources: Sources,
+    items: Vec<Item>,
+}
+
+fn decode(text: &str) -> Result<Decoded, SnapshotError> {
+    let error = |what: String| SnapshotError(what);
+    // Only a newline ends a line: the other line ends of str::lines may be in a field.
+    let mut lines = text.strip_suffix('\n').unwrap_or("").split('\n');
+    if lines.next() != Some(HEAD) {
+        return Err(error(
+            "it is no snapshot of this release, or cut off".into(),
+        ));
+    }
+    let mut out = Decoded {
+        known: BTreeMap::new(),
+        sources: Sources::default(),
+        items: Vec::new(),
+    };
+    for (n, line) in lines.enumerate() {
+        let number = n.saturating_add(2);
+        let mut fields = line.split(' ').map(unescape);
+        let tag = fields.next().unwrap_or_default();
+        let mut next = || {
+            fields
+                .next()
+                .ok_or_else(|| error(format!("line {number} lacks a field")))
+        };
+        let kind = match tag.as_str() {
+            "+" => {
+                out.known.insert(next()?, Some(next()?));
+                continue;
+            }
+            "-" => {
+                out.known.insert(next()?, None);
+                continue;
+            }
+            "F" => {
+                out.sources.add(next()?);
+                continue;
+            }
+            "T" => ItemKind::Text,
+            "{" => ItemKind::Open,
+            "}" => ItemKind::Close,
+            _ => return Err(error(format!("line {number} is of no known kind"))),
+        };
+        let mut place = || {
+            next()?
+                .parse()
+                .map_err(|_| error(format!("line {number} has no place")))
+        };
+        let (file, line, offset) = (place()?, place()?, place()?);
+        let text = if kind == ItemKind::Text {
+            next()?
+        } else {
+            String::new()
+        };
+        out.items.push(Item {
+            kind,
+            line: Line::starting(file, line, offset, text),
+        });
+    }
+    Ok(out)
 }
 
 impl fmt::Debug for Snapshot {

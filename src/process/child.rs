@@ -8,8 +8,10 @@ use std::time::Duration;
 use super::cli::{self, Options};
 use super::exit;
 use super::ipc::{Channel, Message};
-use super::parent::{log_options, vrrp_pid_file};
+use super::names::Names;
+use super::parent::log_options;
 use super::pidfile::PidFile;
+use super::priority;
 use super::vrrp::{self, Setup};
 use crate::config::Snapshot;
 use crate::config::model::Config;
@@ -45,35 +47,37 @@ fn vrrp_process(options: &Options) -> io::Result<u8> {
         Signal::SIGUSR2,
         Signal::SIGPIPE,
     ])?;
-    let writer = log::start(log_options(options, "Keepalived_vrrp").0)?;
-    let log = writer.log();
-    let status = match prepare(options, &log, signals) {
-        Ok((setup, pid_file)) => {
-            let ended = vrrp::run(setup);
-            drop(pid_file);
-            ended.map(|()| exit::OK)
-        }
-        Err(error) => Err(error),
-    };
-    if let Err(error) = &status {
-        log.error(format_args!("The VRRP process can not go on: {error}"));
-    }
-    writer.finish(LOG_LIMIT);
-    status
-}
-
-fn prepare(options: &Options, log: &Log, signals: Signals) -> io::Result<(Setup, PidFile)> {
     // The socket pair is our standard input.
     let stream = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     let mut channel = Channel::new(stream)?;
     let config = receive_config(&mut channel)?;
-    let mut pid_file = PidFile::lock(&vrrp_pid_file(options)).map_err(io::Error::other)?;
+    let names = Names::new(options, &config.global);
+    let writer = log::start(log_options(options, names.ident("Keepalived_vrrp")).0)?;
+    let log = writer.log();
+    let status = work(options, &names, config, channel, signals, &log);
+    if let Err(error) = &status {
+        log.error(format_args!("The VRRP process can not go on: {error}"));
+    }
+    writer.finish(LOG_LIMIT);
+    status.map(|()| exit::OK)
+}
+
+fn work(
+    options: &Options,
+    names: &Names,
+    config: Config,
+    channel: Channel,
+    signals: Signals,
+    log: &Log,
+) -> io::Result<()> {
+    let path = names.pid_file("vrrp", options.vrrp_pid_file.as_ref());
+    let mut pid_file = PidFile::lock(&path).map_err(io::Error::other)?;
     pid_file.write(std::process::id()).map_err(io::Error::other)?;
     let agentx = agentx(options, &config, log)?;
-    let tables = Tables::new(config, cli::version_text());
-    let vrrp = Vrrp::new(tables);
+    priority::apply(&config.global, log);
+    let vrrp = Vrrp::new(Tables::new(config, cli::version_text()));
     let keep_addresses = options.dont_release_vrrp;
-    Ok((Setup { vrrp, log: log.clone(), channel, agentx, keep_addresses, signals }, pid_file))
+    vrrp::run(Setup { vrrp, log: log.clone(), channel, agentx, keep_addresses, signals })
 }
 
 fn receive_config(channel: &mut Channel) -> io::Result<Config> {

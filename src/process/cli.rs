@@ -171,7 +171,6 @@ impl Options {
             (self.dont_release_ipvs, "-I, --dont-release-ipvs: IPVS is not programmed yet"),
             (self.checkers_pid_file.is_some() && !self.check_only, ""),
             (self.address_monitoring, "-a, --address-monitoring: not acted on yet"),
-            (self.namespace.is_some(), "-s, --namespace: not acted on yet"),
             (self.core_dump || self.core_dump_pattern.is_some(), "-m, -M: not acted on yet"),
         ];
         given.into_iter().filter(|(given, text)| *given && !text.is_empty()).map(|(_, text)| text).collect()

@@ -4,8 +4,10 @@ mod child;
 pub mod cli;
 mod exit;
 mod ipc;
+mod names;
 mod parent;
 mod pidfile;
+mod priority;
 mod vrrp;
 
 pub use parent::run;

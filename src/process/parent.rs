@@ -5,7 +5,6 @@ use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -16,6 +15,7 @@ use super::child;
 use super::cli::{self, Options, Outcome};
 use super::exit;
 use super::ipc::{Channel, Message};
+use super::names::{self, Names};
 use super::pidfile::{PidFile, PidFileError};
 use crate::config;
 use crate::kernel;
@@ -57,7 +57,13 @@ pub fn run(arguments: Vec<OsString>) -> u8 {
     if !options.stray.is_empty() {
         eprintln!("Unexpected argument(s): {}", options.stray.join(" "));
     }
-    let loaded = config::load(&config_options(&options));
+    let loaded = match load(&options) {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            eprintln!("keepalived: {error}");
+            return exit::FATAL;
+        }
+    };
     if let Some(file) = &options.config_test {
         return report_test(&loaded.diagnostics, file);
     }
@@ -96,13 +102,27 @@ fn print_signal_number(name: &str) -> u8 {
     }
 }
 
-fn config_options(options: &Options) -> config::Options {
-    let mut read = config::Options::system(options.config_file.clone(), kernel::interface_names().ok());
+/// Reads the configuration inside the network namespace it asks for, and stays there: interfaces are those of the
+/// namespace, and children inherit it.
+fn load(options: &Options) -> io::Result<config::Loaded> {
+    let mut read = config::Options::system(options.config_file.clone(), None);
     read.all_config = options.all_config;
     if let Some(id) = &options.config_id {
         read.config_id.clone_from(id);
     }
-    read
+    let global = config::load(&read).config.map(|config| config.global);
+    let namespace = match &global {
+        Some(global) => names::namespace(options, global),
+        None => options.namespace.clone(),
+    };
+    if let Some(name) = namespace {
+        let path = std::path::Path::new("/run/netns").join(&name);
+        let error = |error: io::Error| io::Error::other(format!("cannot enter network namespace '{name}': {error}"));
+        let file = std::fs::File::open(path).map_err(error)?;
+        nix::sched::setns(file, nix::sched::CloneFlags::CLONE_NEWNET).map_err(|errno| error(errno.into()))?;
+    }
+    read.outside.interfaces = kernel::interface_names().ok();
+    Ok(config::load(&read))
 }
 
 /// `-t`: to standard error, or to the file of `-t FILE`.
@@ -127,7 +147,8 @@ fn start(
     warnings: String,
     snapshot: String,
 ) -> Result<u8, Box<dyn std::error::Error>> {
-    let path = options.pid_file.clone().unwrap_or_else(|| "/run/keepalived.pid".into());
+    let names = Names::new(&options, &config.global);
+    let path = names.pid_file("keepalived", options.pid_file.as_ref());
     let mut pid_file = match PidFile::lock(&path) {
         Ok(file) => file,
         Err(PidFileError::Running) => {
@@ -149,7 +170,7 @@ fn start(
         Signal::SIGUSR2,
         Signal::SIGCHLD,
     ])?;
-    let (log_options, complaint) = log_options(&options, "Keepalived");
+    let (log_options, complaint) = log_options(&options, names.ident("Keepalived"));
     let writer = log::start(log_options)?;
     let log = writer.log();
     log.write(Level::Notice, format_args!("Starting {}", cli::version_text()));
@@ -194,13 +215,13 @@ fn start(
 }
 
 /// Where a process logs to, and a complaint about `-S`.
-pub(super) fn log_options(options: &Options, ident: &str) -> (log::Options, Option<String>) {
+pub(super) fn log_options(options: &Options, ident: String) -> (log::Options, Option<String>) {
     let (facility, complaint) = match options.facility() {
         Ok(facility) => (facility, None),
         Err(complaint) => (syslog::Facility::LOG_DAEMON, Some(complaint)),
     };
     let log_options = log::Options {
-        ident: ident.into(),
+        ident,
         syslog: !options.no_syslog,
         facility,
         console: options.log_console,
@@ -346,7 +367,10 @@ impl Parent {
 
     /// A valid file is only reported: settings change at the next start. A file with errors changes nothing either.
     fn reload(&mut self) {
-        let loaded = config::load(&config_options(&self.options));
+        let loaded = match load(&self.options) {
+            Ok(loaded) => loaded,
+            Err(error) => return self.log.error(format_args!("Not reloaded: {error}")),
+        };
         if loaded.config.is_none() {
             self.log.error(format_args!("{}", loaded.diagnostics));
             self.log.error("The configuration has errors; going on with the one that runs");
@@ -409,9 +433,4 @@ impl Parent {
         self.timers.set(Key::Restart, clock::now() + self.pause);
         self.pause = (self.pause * 2).clamp(PAUSE.0, PAUSE.1);
     }
-}
-
-/// Pid file of the VRRP process.
-pub(super) fn vrrp_pid_file(options: &Options) -> PathBuf {
-    options.vrrp_pid_file.clone().unwrap_or_else(|| "/run/vrrp.pid".into())
 }

@@ -26,6 +26,10 @@ pub enum PidFileError {
 impl PidFile {
     /// Locks the file, which stays as it is until [`PidFile::write`].
     pub fn lock(path: &Path) -> Result<PidFile, PidFileError> {
+        if let Some(directory) = path.parent() {
+            // Whether it could be made shows when the file is opened.
+            let _ = std::fs::create_dir_all(directory);
+        }
         let no_follow = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(false).mode(0o644).custom_flags(no_follow);

@@ -17,6 +17,7 @@ impl Vrrp {
         for id in self.tables.address_ids(owner) {
             if let Some(row) = self.tables.addresses.get_mut(&id) {
                 row.wanted = wanted;
+                row.refused = false;
             }
             self.reconcile(id);
         }
@@ -111,7 +112,10 @@ impl Vrrp {
             let Some(row) = self.tables.addresses.get_mut(id) else { continue };
             let stolen = row.installed && row.wanted && row.pending.is_none();
             row.installed = false;
-            if stolen {
+            if stolen && row.config.no_track {
+                // `no_track`: whoever removed it may have it so, until the next transition.
+                row.refused = true;
+            } else if stolen {
                 self.change(Change::AddressStolen(*id));
             }
             self.reconcile(*id);

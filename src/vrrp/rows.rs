@@ -275,7 +275,8 @@ pub struct Address {
     pub installed: bool,
     /// A request that the kernel has not yet answered.
     pub pending: Option<AddressOp>,
-    /// A refusal; the row rests until its retry timer.
+    /// The kernel refused a request, or an outsider may keep the address away: the row rests until its retry timer
+    /// or the next transition.
     pub refused: bool,
 }
 

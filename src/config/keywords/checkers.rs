@@ -132,7 +132,7 @@ pub(super) static SMTP_CHECK: &[Keyword] = &[
 /// `DNS_CHECK` beside the common words.
 #[rustfmt::skip]
 pub(super) static DNS_CHECK: &[Keyword] = &[
-    kw("type", NotYet, &[One(OneOf(&["A", "NS", "CNAME", "SOA", "MX", "TXT", "AAAA", "RRSIG", "DNSKEY"]))], "A|NS|CNAME|SOA|MX|TXT|AAAA|RRSIG|DNSKEY", "RRSIG and DNSKEY are accepted by the source, not in the manual", "SOA", "1.3.0", "query type"),
+    kw("type", NotYet, &[One(OneOf(&["A", "NS", "CNAME", "SOA", "MX", "TXT", "AAAA", "RRSIG", "DNSKEY"]))], "A|NS|CNAME|SOA|MX|TXT|AAAA|RRSIG|DNSKEY", "RRSIG and DNSKEY are accepted by keepalived, not in the manual", "SOA", "1.3.0", "query type"),
     kw("name", NotYet, &[One(Text)], "STRING", "labels ≤63, name ≤255", ". (root)", "1.3.0", "query name"),
 ];
 
@@ -166,7 +166,7 @@ pub(super) static BFD_CHECK: &[Keyword] = &[
 pub(super) static FILE_CHECK: &[Keyword] = &[
     kw("track_file", NotYet, &[One(Text)], "NAME", "an existing track_file; required", "", "2.1.0", "file"),
     kw("weight", NotYet, &[One(Int(-2_147_483_647, 2_147_483_647)), Opt(OneOf(&["reverse", "noreverse"]))], "N [reverse|noreverse]", "-2147483647..2147483647", "weight of the track_file", "2.1.0", "multiplier"),
-    kw("dynamic", NoEffect, FLAG, "", "named in the man page, no such keyword in the source (reported as unknown)", "", "", "none"),
+    kw("dynamic", NoEffect, FLAG, "", "named in the man page, no such keyword in keepalived (reported as unknown)", "", "", "none"),
 ];
 
 /// `url` of both web checkers.

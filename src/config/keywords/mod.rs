@@ -8,14 +8,15 @@ mod address;
 mod check;
 mod checkers;
 mod global;
+mod help;
 mod root;
 mod route;
 mod rule;
 mod track;
 mod vrrp;
 
+pub use help::{completions, keyword_help, keywords_in, overview, status_text, walk};
 pub use root::ROOT;
-pub use vrrp::MEMBER;
 
 /// One keyword (or entry word, or kind of list entry) valid in some block.
 #[derive(Clone, Copy, Debug)]

@@ -26,7 +26,7 @@ static TOP: &[Keyword] = &[
     kw("child_wait_time", Acted, &[One(Uint(0, U32))], "SECS", "0..4294967295", "5", "2.0.0", "how long the parent waits for children on termination before it kills them"),
     kw("global_defs", Acted, FLAG, "{ }", "", "", "<=0.5.3", "global settings").with(Block(&[GLOBAL])),
     kw("linkbeat_interfaces", NotYet, FLAG, "{ IFNAME [MII|ETHTOOL|IOCTL] ... }", "", "empty; method tried in the order MII, ETHTOOL, IOCTL", "2.0.13", "interfaces whose link state is polled").with(Entries(LINKBEAT)),
-    kw("track_group", Acted, NAME, "NAME { }", "", "", "2.0.3", "names a set of vrrp instances that static addresses/routes/rules can follow").with(Block(&[TRACK_GROUP])),
+    kw("track_group", NotYet, NAME, "NAME { }", "", "", "2.0.3", "names a set of vrrp instances that static addresses/routes/rules can follow").with(Block(&[TRACK_GROUP])),
     kw("static_ipaddress", Acted, FLAG, "{ ADDRESS-LINE ... }", "", "", "1.1.0", "addresses set at start and removed at stop; grammar = virtual_ipaddress plus track_group").with(Entries(STATIC_ADDRESS)),
     kw("static_routes", NotYet, FLAG, "{ ROUTE-LINE ... }", "", "", "1.0.1", "routes set at start and removed at stop").with(Entries(STATIC_ROUTE)),
     kw("static_rules", NotYet, FLAG, "{ RULE-LINE ... }", "", "", "1.2.20", "policy rules set at start and removed at stop").with(Entries(STATIC_RULE)),
@@ -37,7 +37,7 @@ static TOP: &[Keyword] = &[
     kw("vrrp_track_process", NotYet, NAME, "NAME { }", "unique name", "", "2.0.11", "process-presence test usable in track_process").with(Block(&[PROCESS])),
     kw("track_file", NotYet, NAME, "NAME { }", "unique name", "", "2.1.0", "file whose number is used by track_file lists and FILE_CHECK").with(Block(&[FILE])),
     kw("vrrp_track_file", Deprecated("track_file"), NAME, "NAME { }", "alias (old name) of track_file", "", "2.0.0", "see track_file").with(Block(&[OLD_FILE])),
-    kw("interface_up_down_delays", NotYet, FLAG, "{ IFNAME DOWN_DELAY [UP_DELAY] ... }", "each 0..255", "none; UP_DELAY omitted: 0 in the source (man page: equal to DOWN_DELAY)", "2.2.3", "debounce of link changes per interface").with(Entries(DELAYS)),
+    kw("interface_up_down_delays", NotYet, FLAG, "{ IFNAME DOWN_DELAY [UP_DELAY] ... }", "each 0..255", "none; UP_DELAY omitted: 0 in keepalived (man page: equal to DOWN_DELAY)", "2.2.3", "debounce of link changes per interface").with(Entries(DELAYS)),
     kw("bfd_instance", NotYet, NAME, "NAME { }", "name at most 31 characters", "", "2.0.0", "one BFD session").with(Block(&[BFD])),
     kw("SSL", NotYet, FLAG, "{ }", "", "", "<=0.5.3", "client certificate material for SSL_GET").with(Block(&[SSL])),
     kw("virtual_server_group", NotYet, NAME, "NAME { ENTRY ... }", "ENTRY = ADDR[-END][/MASK] [PORT[-END]] or fwmark N [inet|inet6]", "", "1.0.2", "reusable set of virtual addresses/fwmarks").with(Entries(SERVER_GROUP)),
@@ -53,7 +53,7 @@ static LINKBEAT: &[Keyword] = &[
 /// Entries of `interface_up_down_delays`.
 #[rustfmt::skip]
 static DELAYS: &[Keyword] = &[
-    kw("IFNAME", NotYet, &[One(Interface), One(Decimal(0, 255_000_000, 6)), Opt(Decimal(0, 255_000_000, 6))], "IFNAME DOWN [UP]", "0..255", "UP: 0 in the source; the man page says equal to DOWN", "", "one interface per line"),
+    kw("IFNAME", NotYet, &[One(Interface), One(Decimal(0, 255_000_000, 6)), Opt(Decimal(0, 255_000_000, 6))], "IFNAME DOWN [UP]", "0..255", "UP: 0 in keepalived; the man page says equal to DOWN", "", "one interface per line"),
 ];
 
 /// `SSL`.

@@ -45,7 +45,7 @@ pub(super) static GARP_GROUP: &[Keyword] = &[
 /// `vrrp_instance`.
 #[rustfmt::skip]
 pub(super) static INSTANCE: &[Keyword] = &[
-    kw("use_vmac", NotYet, &[Many(Text)], "[[name] IFNAME] [MAC] [netlink_notify_msg] [group GROUP]", "MAC of 6 octets, or 5 with the VRID as sixth; IFNAME at most 15 characters", "off; name PREFIX.VRID, MAC 00:00:5e:00:01:VRID (IPv4) or 00:00:5e:00:02:VRID (IPv6)", "1.2.3", "run the instance on a macvlan with the virtual MAC (seed: optional name only)"),
+    kw("use_vmac", NotYet, &[Many(Text)], "[[name] IFNAME] [MAC] [netlink_notify_msg] [group GROUP]", "MAC of 6 octets, or 5 with the VRID as sixth; IFNAME at most 15 characters", "off; name PREFIX.VRID, MAC 00:00:5e:00:01:VRID (IPv4) or 00:00:5e:00:02:VRID (IPv6)", "1.2.3", "run the instance on a macvlan with the virtual MAC"),
     kw("use_vmac_addr", NotYet, FLAG, "", "", "off", "2.2.0", "put VIPs on other interfaces on VMACs as well"),
     kw("vmac_xmit_base", NotYet, FLAG, "", "not in strict mode", "off", "1.2.10", "send adverts from the base interface rather than the VMAC"),
     kw("use_ipvlan", NotYet, &[Many(Text)], "[[name] IFNAME] [ADDR[/LEN]] [bridge|private|vepa] [group GROUP]", "excludes use_vmac; IPv4 needs an address", "off", "2.0.17", "run the instance on an ipvlan (L2)"),
@@ -66,7 +66,7 @@ pub(super) static INSTANCE: &[Keyword] = &[
     kw("virtual_router_id", Acted, &[One(Uint(1, 255))], "N", "1..255, required, unique per interface, family", "none", "<=0.5.3", "VRID"),
     kw("priority", Acted, &[One(Uint(1, 255))], "N", "1..255", "100 (255 when state MASTER is set and priority is not)", "<=0.5.3", "base priority; 255 = address owner"),
     kw("advert_int", Acted, &[One(Decimal(10_000, 255_000_000, 6))], "SECS", "0.01..255; v2 whole seconds 1..255; v3 0.01..40.95 in 10 ms steps", "1", "<=0.5.3", "advert interval"),
-    kw("virtual_ipaddress", Acted, FLAG, "{ ADDRESS-LINE ... }", "all one family; at most 255 and what the MTU allows, the rest becomes excluded", "", "<=0.5.3", "addresses carried in adverts (seed limit 20)").with(Entries(VIRTUAL_ADDRESS)),
+    kw("virtual_ipaddress", Acted, FLAG, "{ ADDRESS-LINE ... }", "all one family; at most 255 and what the MTU allows, the rest becomes excluded", "", "<=0.5.3", "addresses carried in adverts").with(Entries(VIRTUAL_ADDRESS)),
     kw("virtual_ipaddress_excluded", Acted, FLAG, "{ ADDRESS-LINE ... }", "any family", "", "0.5.9", "addresses set but not advertised").with(Entries(VIRTUAL_ADDRESS)),
     kw("no_virtual_ipaddress", Acted, FLAG, "", "v2 or non-strict", "off", "2.2.8", "allow an instance without VIPs silently"),
     kw("promote_secondaries", Acted, FLAG, "", "", "off", "1.3.0", "set promote_secondaries on the interface while running"),
@@ -108,7 +108,7 @@ pub(super) static INSTANCE: &[Keyword] = &[
     kw("notify_backup", Acted, &[Term::Script], "SCRIPT [USER [GROUP]]", "", "", "0.5.9", "run on becoming backup"),
     kw("notify_fault", Acted, &[Term::Script], "SCRIPT [USER [GROUP]]", "", "", "0.5.9", "run on entering fault"),
     kw("notify_stop", Acted, &[Term::Script], "SCRIPT [USER [GROUP]]", "", "", "1.1.13", "run when the daemon stops the instance"),
-    kw("notify_deleted", Acted, &[Term::OptScript], "[SCRIPT [USER [GROUP]]]", "bare = send DELETED instead of FAULT", "FAULT notifications are used", "2.1.0", "run when a reload removes the instance"),
+    kw("notify_deleted", NotYet, &[Term::OptScript], "[SCRIPT [USER [GROUP]]]", "bare = send DELETED instead of FAULT", "FAULT notifications are used", "2.1.0", "run when a reload removes the instance"),
     kw("notify", Acted, &[Term::Script], "SCRIPT [USER [GROUP]]", "", "", "<=0.5.3", "run on each change with type, name, state, priority appended"),
     kw("notify_master_rx_lower_pri", Acted, &[Term::Script], "SCRIPT [USER [GROUP]]", "", "", "2.0.6", "run when a master hears a lower-priority advert"),
     kw("notify_priority_changes", NotYet, BOOL, "[BOOL]", "bare = true", "vrrp_notify_priority_changes", "2.0.16", "write priority changes to the FIFOs"),

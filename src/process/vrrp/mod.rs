@@ -11,7 +11,7 @@ mod translate;
 use std::io;
 use std::time::Duration;
 
-use crate::kernel::{AddressRequest, KernelEvent, Monitor, Writer};
+use crate::kernel::{AddressRequest, KernelEvent, Monitor, Writer, sysctl};
 use crate::mib;
 use crate::notify::log::{Level, Log};
 use crate::notify::{messages, scripts};
@@ -75,6 +75,7 @@ struct Process {
     writer: Writer,
     sockets: Sockets,
     announcer: Announcer,
+    sysctls: sysctl::Changes,
     agent: Option<Agent>,
     agent_token: Token,
     scripts: scripts::Runner,
@@ -120,6 +121,7 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
         writer,
         sockets: Sockets::new(),
         announcer: Announcer::open()?,
+        sysctls: sysctl::Changes::new(),
         agent,
         agent_token: AGENT,
         keep_addresses,
@@ -163,6 +165,9 @@ impl Process {
             self.announcer.run(&self.vrrp.tables, self.timers.next_deadline());
             self.agent_turn(agent_ready);
             self.stopping_turn();
+        }
+        if let Err(error) = self.sysctls.restore_all() {
+            self.log.warning(format_args!("Cannot put interface settings back: {error}"));
         }
         self.scripts.finish(FAREWELL_LIMIT);
         Ok(())
@@ -280,8 +285,19 @@ impl Process {
         if self.sockets.incomplete() {
             self.timers.set(Key::RetrySockets, clock::now() + SOCKET_RETRY);
         }
+        self.promote_secondaries();
         if let Err(error) = self.announcer.links_changed() {
             self.log.warning(format_args!("Cannot list link addresses: {error}"));
+        }
+    }
+
+    /// `promote_secondaries`: removing a primary address shall not take the others of its subnet along.
+    fn promote_secondaries(&mut self) {
+        for row in self.vrrp.tables.instances.values().filter(|row| row.config.promote_secondaries && row.ifindex.is_some()) {
+            let interface = &row.config.interface;
+            if let Err(error) = self.sysctls.set(sysctl::Tree::Ipv4, interface, "promote_secondaries", "1") {
+                self.log.warning(format_args!("Cannot set promote_secondaries of {interface}: {error}"));
+            }
         }
     }
 

@@ -97,3 +97,18 @@ fn a_link_that_comes_back_with_another_index_gets_its_addresses() {
     assert_eq!(lan.routers[0].state("VI"), State::Master);
     assert!(lan.routers[0].vrrp.tables.addresses.values().all(|row| row.ifindex == Some(9)));
 }
+
+#[test]
+fn no_track_leaves_a_stolen_address_away_until_the_next_transition() {
+    let mut config = one();
+    config.instances[0].addresses[0].no_track = true;
+    let mut lan = Lan::new(vec![config]);
+    lan.run(ms(1000));
+    lan.steal(0, "10.0.1.51");
+    lan.run(ms(2000));
+    assert!(!lan.routers[0].kernel.contains(&("10.0.1.51".parse().unwrap(), 32)));
+    lan.set_link(0, false);
+    lan.set_link(0, true);
+    lan.run(ms(1000));
+    assert!(lan.routers[0].kernel.contains(&("10.0.1.51".parse().unwrap(), 32)));
+}

@@ -1,0 +1,93 @@
+//! The whole configuration as text (`-d`): expanded, old spellings replaced, secrets masked.
+
+use super::keywords::{Body, Keyword, Term};
+use super::line::is_space;
+use super::secret::MASK;
+use super::tree::Node;
+
+/// Indentation of a level.
+const STEP: usize = 4;
+
+/// The text of a tree; read again it gives the same configuration, apart from secrets.
+pub(crate) fn dump(tree: &[Node<'_>]) -> String {
+    let mut out = String::new();
+    nodes(tree, 0, &mut out);
+    out
+}
+
+fn nodes(list: &[Node<'_>], depth: usize, out: &mut String) {
+    for node in list {
+        if depth == 0 && !out.is_empty() && !matches!(node.keyword.body, Body::None) {
+            out.push('\n');
+        }
+        out.push_str(&" ".repeat(depth.saturating_mul(STEP)));
+        out.push_str(&text(node));
+        if !matches!(node.keyword.body, Body::None) {
+            out.push_str(" {\n");
+            nodes(&node.children, depth.saturating_add(1), out);
+            out.push_str(&" ".repeat(depth.saturating_mul(STEP)));
+            out.push('}');
+        }
+        out.push('\n');
+    }
+}
+
+fn text(node: &Node<'_>) -> String {
+    let Some(first) = node.words.first() else {
+        return String::new();
+    };
+    if node.keyword.name == "INSTANCE" && node.in_loose {
+        return format!("group {{ {} }}", quoted(&first.text));
+    }
+    if is_secret(node.keyword) {
+        let shown = node.words.iter().skip(1).map(|w| w.text.as_str());
+        // Of several words only the last is the secret: `key ID SECRET`.
+        let visible = node.args.len().saturating_sub(1);
+        let kept: Vec<&str> = shown.take(visible).chain(std::iter::once(MASK)).collect();
+        return format!("{} {}", node.keyword.name, kept.join(" "));
+    }
+    if node.keyword.is_placeholder() {
+        let rest = if node.words.len() > 1 {
+            node.line.text.get(first.end..)
+        } else {
+            None
+        };
+        return format!("{}{}", quoted(&first.text), escaped(rest.unwrap_or("")));
+    }
+    let rest = node.line.text.get(first.end..).unwrap_or("");
+    format!("{}{}", node.keyword.name, escaped(rest))
+}
+
+fn is_secret(keyword: &Keyword) -> bool {
+    keyword.name == "password"
+        || keyword
+            .args
+            .iter()
+            .any(|t| matches!(t, Term::One(super::keywords::Kind::Secret)))
+}
+
+/// A word as it has to be written so that it is read as this word.
+fn quoted(word: &str) -> String {
+    let plain =
+        |c: char| !is_space(c) && !matches!(c, '"' | '#' | '!' | '{' | '}' | '@' | '$' | '~');
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("\"{word}\"")
+    }
+}
+
+/// Text with comment characters outside quotes escaped.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut inside = false;
+    for c in text.chars() {
+        match c {
+            '"' => inside = !inside,
+            '#' | '!' if !inside => out.push('\\'),
+            _ => {}
+        }
+        out.push(c);
+    }
+    out
+}
