@@ -49,21 +49,16 @@ pub fn load(paths: &[&Path]) -> Vec<MibObject> {
     let mut raw = Vec::new();
     let mut conventions = HashMap::new();
     for path in paths {
-        let text = std::fs::read_to_string(path)
-            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         Reader::new(&text).module(&mut raw, &mut conventions);
     }
-    let parents: HashMap<String, (String, Vec<u32>)> = raw
-        .iter()
-        .map(|(object, parent, tail)| (object.name.clone(), (parent.clone(), tail.clone())))
-        .collect();
+    let parents: HashMap<String, (String, Vec<u32>)> =
+        raw.iter().map(|(object, parent, tail)| (object.name.clone(), (parent.clone(), tail.clone()))).collect();
     raw.iter()
         .map(|(object, _, _)| {
             let mut object = object.clone();
             object.oid = resolve(&object.name, &parents);
-            object.syntax = object
-                .syntax
-                .map(|syntax| with_convention(syntax, &conventions));
+            object.syntax = object.syntax.map(|syntax| with_convention(syntax, &conventions));
             object
         })
         .collect()
@@ -73,10 +68,7 @@ fn resolve(name: &str, parents: &HashMap<String, (String, Vec<u32>)>) -> Vec<u32
     match parents.get(name) {
         Some((parent, tail)) => [resolve(parent, parents), tail.clone()].concat(),
         None if name == "iso" => vec![1],
-        None => name
-            .parse()
-            .map(|number| vec![number])
-            .unwrap_or_else(|_| panic!("{name} is not defined")),
+        None => name.parse().map(|number| vec![number]).unwrap_or_else(|_| panic!("{name} is not defined")),
     }
 }
 
@@ -102,10 +94,7 @@ struct Reader {
 
 impl Reader {
     fn new(text: &str) -> Self {
-        Reader {
-            tokens: tokens(text),
-            at: 0,
-        }
+        Reader { tokens: tokens(text), at: 0 }
     }
 
     fn peek(&self) -> &str {
@@ -160,11 +149,7 @@ impl Reader {
     }
 
     fn definition(&mut self, name: String, module: &str) -> Raw {
-        let mut object = MibObject {
-            name,
-            module: module.to_owned(),
-            ..MibObject::default()
-        };
+        let mut object = MibObject { name, module: module.to_owned(), ..MibObject::default() };
         object.kind = self.take();
         if object.kind == "OBJECT" {
             object.kind = format!("OBJECT {}", self.take());
@@ -209,10 +194,7 @@ impl Reader {
     }
 
     fn syntax(&mut self) -> MibSyntax {
-        let mut syntax = MibSyntax {
-            base: self.take(),
-            ..MibSyntax::default()
-        };
+        let mut syntax = MibSyntax { base: self.take(), ..MibSyntax::default() };
         if matches!(syntax.base.as_str(), "OCTET" | "OBJECT") {
             syntax.base = format!("{} {}", syntax.base, self.take());
         } else if syntax.base == "SEQUENCE" {
@@ -259,8 +241,7 @@ impl Reader {
 }
 
 fn number_of(part: &str) -> u32 {
-    part.parse()
-        .unwrap_or_else(|_| panic!("'{part}' is not a sub-identifier"))
+    part.parse().unwrap_or_else(|_| panic!("'{part}' is not a sub-identifier"))
 }
 
 /// Words, numbers, quoted texts and punctuation; comments are left out.
@@ -274,14 +255,10 @@ fn tokens(text: &str) -> Vec<String> {
             let line = rest.find('\n').unwrap_or(rest.len());
             rest = &rest[line..];
             continue;
-        } else if let Some(mark) = ["::=", ".."]
-            .into_iter()
-            .find(|mark| rest.starts_with(mark))
-        {
+        } else if let Some(mark) = ["::=", ".."].into_iter().find(|mark| rest.starts_with(mark)) {
             mark.len()
         } else if first.is_alphanumeric() || first == '-' {
-            rest.find(|c: char| !(c.is_alphanumeric() || c == '-'))
-                .unwrap_or(rest.len())
+            rest.find(|c: char| !(c.is_alphanumeric() || c == '-')).unwrap_or(rest.len())
         } else {
             first.len_utf8()
         };
