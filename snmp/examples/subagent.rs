@@ -131,10 +131,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         watched = interest;
         let wait = link.deadline().map(|deadline| deadline.saturating_sub(start.elapsed()));
         let wait = if more { Some(Duration::ZERO) } else { wait };
-        if let Err(error) = poll.poll(&mut events, wait) {
-            if error.kind() != std::io::ErrorKind::Interrupted {
-                return Err(error.into());
-            }
+        match poll.poll(&mut events, wait) {
+            Err(error) if error.kind() != std::io::ErrorKind::Interrupted => return Err(error.into()),
+            _ => {}
         }
     }
     Ok(())
