@@ -131,9 +131,9 @@ echo "  the client got no answer for $lost ms (the bound of the RFC: 3 x 100 ms 
 [ "$lost" -lt 1000 ] || fail "the client lost more than a second"
 
 title "the trap that router2's snmptrapd received"
-trap_arrived() { grep -q 'vrrpInstanceStateChange.*vrrpInstanceState.1 = master' "$dir/router2-traps.log"; }
+trap_arrived() { grep -q 'vrrpInstanceStateChange.*vrrpInstanceState = master' "$dir/router2-traps.log"; }
 eventually 10 "a trap tells of it" trap_arrived
-grep 'vrrpInstanceState.1 = master' "$dir/router2-traps.log" | tail -n 1 | tr '\t' '\n' | sed '2,$s/^/            /'
+grep 'vrrpInstanceState = master' "$dir/router2-traps.log" | tail -n 1 | tr '\t' '\n' | sed '2,$s/^/            /'
 
 title "router2 now"
 show_instances router2
