@@ -147,6 +147,8 @@ fn master_agent(netns: &str, dir: &Path) -> Command {
 fn trap_sink(netns: &Netns, dir: &Path) -> Command {
     let mut command = netns.command("snmptrapd");
     command.args(["-f", "-C", "-On", "-OQ", "-F", "%v\n"]);
+    // It would be a subagent of a master agent, too; ours must have no part in it.
+    command.arg("-x").arg(format!("unix:{}", dir.join("nobody").display()));
     command.arg("-Lf").arg(dir.join("traps")).arg("-c").arg(dir.join("sink.conf"));
     command.arg("-p").arg(dir.join("snmptrapd.pid")).arg("udp:127.0.0.1:162");
     command.env("SNMP_PERSISTENT_DIR", dir).env("MIBS", "");
