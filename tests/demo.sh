@@ -15,7 +15,9 @@ groups=()
 cleanup() {
   trap '' INT TERM
   for group in "${groups[@]}"; do kill -9 -- "-$group" 2>/dev/null || true; done
-  wait 2>/dev/null || true
+  for group in "${groups[@]}"; do
+    for _ in {1..50}; do kill -0 -- "-$group" 2>/dev/null && sleep 0.02 || break; done
+  done
   for netns in bridge router1 router2 client; do ip netns del "$lab-$netns" 2>/dev/null || true; done
   rm -rf "$dir"
 }
@@ -23,7 +25,7 @@ trap cleanup EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-title() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
+if [ -t 1 ]; then title() { printf '\n\033[1m%s\033[0m\n' "$*"; }; else title() { printf '\n%s\n' "$*"; }; fi
 fail() {
   echo "demo: $*" >&2
   tail -n 20 "$dir"/*.log >&2
@@ -47,6 +49,7 @@ start() {
   setsid ip netns exec "$lab-$1" "${@:3}" >>"$dir/$2.log" 2>&1 &
   started=$!
   groups+=("$started")
+  disown # or bash would tell of its death
 }
 
 # snmp ROUTER TOOL ARGUMENTS...: a net-snmp tool against the snmpd of a router, with names from mibs/.
@@ -62,6 +65,7 @@ show_instances() {
   done | sed "s/^/  /"
 }
 
+gone() { ! kill -0 -- "-$1" 2>/dev/null; }
 state_is() { snmp "$1" snmpget vrrpInstanceState.1 | grep -q "$2"; }
 
 # --- the network ---------------------------------------------------------------------------------------
@@ -87,7 +91,7 @@ for router in router1 router2; do
   mkdir "$dir/$router"
   agentx=unix:$dir/$router/agentx
   start "$router" "$router-traps" snmptrapd -f -C -c conf/snmptrapd.conf -Lo -p "$dir/$router/snmptrapd.pid" \
-    -M "$PWD/mibs:$PWD/mibs/base" -m KEEPALIVED-MIB -OsQ -F '  %02.2h:%02.2j:%02.2k  %v\n' udp:127.0.0.1:162
+    -x "unix:$dir/nobody" -M "$PWD/mibs:$PWD/mibs/base" -m KEEPALIVED-MIB -OsQ -F '  %02.2h:%02.2j:%02.2k  %v\n' udp:127.0.0.1:162
   start "$router" "$router-snmpd" env MIBS= snmpd -f -C -c conf/snmpd.conf -Lo -x "$agentx" -p "$dir/$router/snmpd.pid"
   eventually 10 "snmpd of $router answers" inside "$router" \
     snmpget -v2c -c public -m '' -t 0.2 -r 0 127.0.0.1 .1.3.6.1.2.1.1.3.0
@@ -123,7 +127,7 @@ ip -n "$lab-router1" link set eth0 down
 eventually 10 "router2 is master" state_is router2 master
 eventually 10 "the virtual address answers again" answered $((before + 200))
 kill -INT -- "-$ping_group"
-wait "$ping_group" 2>/dev/null || true
+eventually 5 "ping has ended" gone "$ping_group"
 
 lost=$(sed -n 's/^\[\([0-9.]*\)\] .*bytes from.*/\1/p' "$dir/ping.log" |
   awk -v killed="$killed" 'last && $1 > killed - 1 && $1 - last > longest { longest = $1 - last } { last = $1 } END { printf "%.0f", longest * 1000 }')
@@ -131,9 +135,9 @@ echo "  the client got no answer for $lost ms (the bound of the RFC: 3 x 100 ms 
 [ "$lost" -lt 1000 ] || fail "the client lost more than a second"
 
 title "the trap that router2's snmptrapd received"
-trap_arrived() { grep -q 'vrrpInstanceStateChange.*vrrpInstanceState.1 = master' "$dir/router2-traps.log"; }
+trap_arrived() { grep -q 'vrrpInstanceStateChange.*vrrpInstanceState = master' "$dir/router2-traps.log"; }
 eventually 10 "a trap tells of it" trap_arrived
-grep 'vrrpInstanceState.1 = master' "$dir/router2-traps.log" | tail -n 1 | tr '\t' '\n' | sed '2,$s/^/            /'
+grep 'vrrpInstanceState = master' "$dir/router2-traps.log" | tail -n 1 | tr '\t' '\n' | sed '2,$s/^/            /'
 
 title "router2 now"
 show_instances router2

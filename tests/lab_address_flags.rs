@@ -16,7 +16,7 @@ const IPV4: &str = "
     10.9.0.65
     10.9.0.66 peer 10.9.0.166 label eth0:peer
     10.8.0.67/16 dev eth1 noprefixroute
-    10.8.0.68/16 dev eth1 preferred_lft 0
+    10.8.0.68/16 dev eth1 preferred_lft forever
     10.6.0.69/16 dev eth1 scope site label eth1:6 home";
 /// Those of virtual_ipaddress_excluded beside them.
 const IPV4_EXCLUDED: &str = "

@@ -34,9 +34,7 @@ struct Tables {
 }
 
 const COLUMNS: &[Column<Tables, u32, Counter>] = &[
-    Column::new(2, "counterName", Syntax::DISPLAY_STRING, |_, _, row| {
-        Some(row.name.as_str().into())
-    }),
+    Column::new(2, "counterName", Syntax::DISPLAY_STRING, |_, _, row| Some(row.name.as_str().into())),
     Column::writable(
         3,
         "counterWeight",
@@ -59,36 +57,22 @@ const COLUMNS: &[Column<Tables, u32, Counter>] = &[
         },
     ),
     // Only rows with an even index have this one.
-    Column::new(4, "counterEven", Syntax::TRUTH_VALUE, |_, index, _| {
-        (index % 2 == 0).then(|| Value::truth(true))
-    }),
+    Column::new(4, "counterEven", Syntax::TRUTH_VALUE, |_, index, _| (index % 2 == 0).then(|| Value::truth(true))),
     Column::new(5, "counterAddress", Syntax::INET_ADDRESS, |_, index, _| {
         Some(Value::OctetString(index.to_be_bytes().to_vec()))
     }),
-    Column::new(6, "counterValue", Syntax::Counter64, |_, index, _| {
-        Some(Value::Counter64(u64::from(*index) << 33))
-    }),
+    Column::new(6, "counterValue", Syntax::Counter64, |_, index, _| Some(Value::Counter64(u64::from(*index) << 33))),
 ];
 
 fn mib() -> Result<Mib<Tables>, snmp::MibError> {
     Mib::builder()
         .scalars([
-            ScalarView::new(
-                &[1, 3, 6, 1, 4, 1, 8072, 9999, 77, 1],
-                "upTime",
-                Syntax::TimeTicks,
-                |tables: &Tables| {
-                    Some(Value::TimeTicks(
-                        u32::try_from(tables.started.elapsed().as_millis() / 10).ok()?,
-                    ))
-                },
-            ),
-            ScalarView::new(
-                &[1, 3, 6, 1, 4, 1, 8072, 9999, 77, 2],
-                "sets",
-                Syntax::Counter32,
-                |tables: &Tables| Some(Value::Counter32(tables.sets)),
-            ),
+            ScalarView::new(&[1, 3, 6, 1, 4, 1, 8072, 9999, 77, 1], "upTime", Syntax::TimeTicks, |tables: &Tables| {
+                Some(Value::TimeTicks(u32::try_from(tables.started.elapsed().as_millis() / 10).ok()?))
+            }),
+            ScalarView::new(&[1, 3, 6, 1, 4, 1, 8072, 9999, 77, 2], "sets", Syntax::Counter32, |tables: &Tables| {
+                Some(Value::Counter32(tables.sets))
+            }),
         ])
         .table(TableView {
             name: "counterTable",
@@ -101,34 +85,16 @@ fn mib() -> Result<Mib<Tables>, snmp::MibError> {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let address = arguments
-        .next()
-        .ok_or("give the address of the master")?
-        .parse()?;
+    let address = arguments.next().ok_or("give the address of the master")?.parse()?;
     let rows: u32 = arguments.next().map_or(Ok(4), |rows| rows.parse())?;
     let mib = mib()?;
-    let row = |index: u32| {
-        (
-            index,
-            Counter {
-                name: format!("counter {index}"),
-                weight: 100,
-            },
-        )
-    };
-    let mut tables = Tables {
-        started: Instant::now(),
-        counters: (1..=rows).map(row).collect(),
-        sets: 0,
-    };
+    let row = |index: u32| (index, Counter { name: format!("counter {index}"), weight: 100 });
+    let mut tables = Tables { started: Instant::now(), counters: (1..=rows).map(row).collect(), sets: 0 };
 
     let session = Session::new(Config {
         description: "example subagent".to_owned(),
         capabilities: vec![(Oid::new(&BASE), "The example's objects".to_owned())],
-        registrations: vec![Registration {
-            subtree: Oid::new(&BASE),
-            priority: 127,
-        }],
+        registrations: vec![Registration { subtree: Oid::new(&BASE), priority: 127 }],
         ..Config::default()
     });
     let mut link = Link::new(address, session);
@@ -163,14 +129,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         let interest = link.interest();
         watch(&poll, watched, interest)?;
         watched = interest;
-        let wait = link
-            .deadline()
-            .map(|deadline| deadline.saturating_sub(start.elapsed()));
+        let wait = link.deadline().map(|deadline| deadline.saturating_sub(start.elapsed()));
         let wait = if more { Some(Duration::ZERO) } else { wait };
-        if let Err(error) = poll.poll(&mut events, wait) {
-            if error.kind() != std::io::ErrorKind::Interrupted {
-                return Err(error.into());
-            }
+        match poll.poll(&mut events, wait) {
+            Err(error) if error.kind() != std::io::ErrorKind::Interrupted => return Err(error.into()),
+            _ => {}
         }
     }
     Ok(())
@@ -178,10 +141,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 fn trap(text: &str) -> Notification {
     let name = Oid::new(&BASE).join(&[3, 1, 2]);
-    Notification {
-        trap: Oid::new(&BASE).join(&[0, 1]),
-        binds: vec![VarBind::new(name, text)],
-    }
+    Notification { trap: Oid::new(&BASE).join(&[0, 1]), binds: vec![VarBind::new(name, text)] }
 }
 
 /// Watches the link's socket: a new one is registered even if its number is that of the old.
@@ -189,19 +149,14 @@ fn watch(poll: &Poll, before: Option<Interest>, now: Option<Interest>) -> std::i
     let same_socket = |a: Interest, b: Interest| a.generation == b.generation;
     let readiness = |interest: Interest| {
         let write = interest.write.then_some(mio::Interest::WRITABLE);
-        write.map_or(mio::Interest::READABLE, |write| {
-            mio::Interest::READABLE | write
-        })
+        write.map_or(mio::Interest::READABLE, |write| mio::Interest::READABLE | write)
     };
     let Some(now) = now else { return Ok(()) };
     match before {
         Some(before) if before == now => Ok(()),
         Some(before) if same_socket(before, now) => {
-            poll.registry()
-                .reregister(&mut SourceFd(&now.fd), MASTER, readiness(now))
+            poll.registry().reregister(&mut SourceFd(&now.fd), MASTER, readiness(now))
         }
-        _ => poll
-            .registry()
-            .register(&mut SourceFd(&now.fd), MASTER, readiness(now)),
+        _ => poll.registry().register(&mut SourceFd(&now.fd), MASTER, readiness(now)),
     }
 }

@@ -42,24 +42,13 @@ impl Link {
     /// A link that connects in its first [`turn`](Self::turn). A host name in `address` must have been
     /// [resolved](MasterAddress::resolve).
     pub fn new(address: MasterAddress, session: Session) -> Self {
-        Link {
-            address,
-            session,
-            stream: None,
-            generation: 0,
-        }
+        Link { address, session, stream: None, generation: 0 }
     }
 
     /// Connects, reads, serves up to `max_pdus` PDUs and writes, as far as that goes without waiting.
     /// Returns whether there is more to do at once; if not, wait for [`interest`](Self::interest) or
     /// [`deadline`](Self::deadline).
-    pub fn turn<T: 'static>(
-        &mut self,
-        mib: &Mib<T>,
-        data: &mut T,
-        now: Duration,
-        max_pdus: usize,
-    ) -> bool {
+    pub fn turn<T: 'static>(&mut self, mib: &Mib<T>, data: &mut T, now: Duration, max_pdus: usize) -> bool {
         self.session.tick(now);
         self.connect(now);
         let input = self.read();
@@ -120,11 +109,7 @@ impl Link {
 
     /// Reads what there is, up to a limit.
     fn read(&mut self) -> Input {
-        let Some(stream) = self
-            .stream
-            .as_mut()
-            .filter(|stream| !stream.is_connecting())
-        else {
+        let Some(stream) = self.stream.as_mut().filter(|stream| !stream.is_connecting()) else {
             return Input::Empty;
         };
         let mut buffer = [0; READ_SIZE];
@@ -135,9 +120,7 @@ impl Link {
             };
             match stream.read(buffer) {
                 Ok(0) => return Input::Ended,
-                Ok(count) => self
-                    .session
-                    .receive(buffer.get(..count).unwrap_or_default()),
+                Ok(count) => self.session.receive(buffer.get(..count).unwrap_or_default()),
                 Err(error) if is_retry(&error) => return Input::Empty,
                 Err(_) => return Input::Ended,
             };
@@ -147,11 +130,7 @@ impl Link {
 
     /// Writes what goes; whether the stream has failed.
     fn write(&mut self) -> bool {
-        let Some(stream) = self
-            .stream
-            .as_mut()
-            .filter(|stream| !stream.is_connecting())
-        else {
+        let Some(stream) = self.stream.as_mut().filter(|stream| !stream.is_connecting()) else {
             return false;
         };
         while !self.session.output().is_empty() {
@@ -182,8 +161,5 @@ enum Input {
 }
 
 fn is_retry(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
-    )
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }

@@ -51,9 +51,7 @@ impl MasterAddress {
         match self {
             MasterAddress::TcpName { host, port } => {
                 let address = (host.as_str(), port).to_socket_addrs()?.next();
-                address
-                    .map(MasterAddress::Tcp)
-                    .ok_or_else(|| io::ErrorKind::NotFound.into())
+                address.map(MasterAddress::Tcp).ok_or_else(|| io::ErrorKind::NotFound.into())
             }
             resolved => Ok(resolved),
         }
@@ -123,26 +121,17 @@ fn host_and_port(text: &str) -> Result<MasterAddress, AddressError> {
         return Err(AddressError::Empty);
     }
     if let Some(inside) = text.strip_prefix('[') {
-        let (address, rest) = inside
-            .split_once(']')
-            .ok_or_else(|| AddressError::Brackets(text.to_owned()))?;
-        let address = address
-            .parse()
-            .map_err(|_| AddressError::Brackets(text.to_owned()))?;
+        let (address, rest) = inside.split_once(']').ok_or_else(|| AddressError::Brackets(text.to_owned()))?;
+        let address = address.parse().map_err(|_| AddressError::Brackets(text.to_owned()))?;
         let port = match rest.strip_prefix(':') {
             Some(number) => port(number)?,
             None if rest.is_empty() => DEFAULT_PORT,
             None => return Err(AddressError::Port(rest.to_owned())),
         };
-        return Ok(MasterAddress::Tcp(SocketAddr::new(
-            IpAddr::V6(address),
-            port,
-        )));
+        return Ok(MasterAddress::Tcp(SocketAddr::new(IpAddr::V6(address), port)));
     }
     if text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Ok(MasterAddress::Tcp(
-            (Ipv4Addr::LOCALHOST, port(text)?).into(),
-        ));
+        return Ok(MasterAddress::Tcp((Ipv4Addr::LOCALHOST, port(text)?).into()));
     }
     let (host, port) = match text.rsplit_once(':') {
         Some((host, number)) => (host, port(number)?),
@@ -151,10 +140,7 @@ fn host_and_port(text: &str) -> Result<MasterAddress, AddressError> {
     Ok(match host.parse() {
         Ok(address) => MasterAddress::Tcp(SocketAddr::new(address, port)),
         Err(_) if host == "localhost" => MasterAddress::Tcp((Ipv4Addr::LOCALHOST, port).into()),
-        Err(_) => MasterAddress::TcpName {
-            host: host.to_owned(),
-            port,
-        },
+        Err(_) => MasterAddress::TcpName { host: host.to_owned(), port },
     })
 }
 
@@ -179,10 +165,7 @@ impl Stream {
             MasterAddress::Unix(path) => {
                 let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking().cloexec(), None)?;
                 socket.connect(&SockAddr::unix(path)?)?;
-                Ok(Stream {
-                    socket,
-                    connecting: false,
-                })
+                Ok(Stream { socket, connecting: false })
             }
             MasterAddress::Tcp(address) => {
                 let kind = Type::STREAM.nonblocking().cloexec();
@@ -191,14 +174,8 @@ impl Stream {
                 socket.set_tcp_nodelay(true)?;
                 socket.set_keepalive(true)?;
                 match socket.connect(&SockAddr::from(*address)) {
-                    Ok(()) => Ok(Stream {
-                        socket,
-                        connecting: false,
-                    }),
-                    Err(error) if is_in_progress(&error) => Ok(Stream {
-                        socket,
-                        connecting: true,
-                    }),
+                    Ok(()) => Ok(Stream { socket, connecting: false }),
+                    Err(error) if is_in_progress(&error) => Ok(Stream { socket, connecting: true }),
                     Err(error) => Err(error),
                 }
             }
@@ -268,8 +245,7 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<String, AddressError> {
-        text.parse::<MasterAddress>()
-            .map(|address| address.to_string())
+        text.parse::<MasterAddress>().map(|address| address.to_string())
     }
 
     #[test]
@@ -292,20 +268,8 @@ mod tests {
     #[test]
     fn what_cannot_work_is_refused_with_a_hint() {
         let udp = parse("udp:localhost:705").unwrap_err();
-        assert_eq!(
-            udp.to_string(),
-            "'udp:localhost:705': AgentX needs a stream; use unix:PATH or tcp:HOST:PORT"
-        );
-        for bad in [
-            "",
-            "  ",
-            "unix:",
-            "tcp:",
-            "tcp:h:0",
-            "tcp:h:65536",
-            "tcp:[::1",
-            "tcp:[x]:1",
-        ] {
+        assert_eq!(udp.to_string(), "'udp:localhost:705': AgentX needs a stream; use unix:PATH or tcp:HOST:PORT");
+        for bad in ["", "  ", "unix:", "tcp:", "tcp:h:0", "tcp:h:65536", "tcp:[::1", "tcp:[x]:1"] {
             assert!(parse(bad).is_err(), "{bad}");
         }
     }
@@ -314,10 +278,7 @@ mod tests {
     fn failures_tell_why() {
         let dir = tempfile::tempdir().unwrap();
         let absent = MasterAddress::Unix(dir.path().join("absent"));
-        assert_eq!(
-            Stream::connect(&absent).unwrap_err().kind(),
-            io::ErrorKind::NotFound
-        );
+        assert_eq!(Stream::connect(&absent).unwrap_err().kind(), io::ErrorKind::NotFound);
         let left = dir.path().join("left");
         drop(std::os::unix::net::UnixListener::bind(&left).unwrap());
         let refused = Stream::connect(&MasterAddress::Unix(left)).unwrap_err();

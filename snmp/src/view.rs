@@ -45,13 +45,7 @@ impl<T, K, R> Column<T, K, R> {
         get: fn(&T, &K, &R) -> Option<Value>,
         setter: Setter<T, K>,
     ) -> Self {
-        Column {
-            number,
-            name,
-            syntax,
-            get,
-            set: Some(setter),
-        }
+        Column { number, name, syntax, get, set: Some(setter) }
     }
 }
 

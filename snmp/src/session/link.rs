@@ -26,17 +26,28 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 impl Session {
     /// Notices a master that does not answer or does not read.
     pub(super) fn watch_master(&mut self, now: Duration) {
-        let waited = self.pending.first().map(|oldest| now.saturating_sub(oldest.at));
-        let stuck = self.stuck_since.map(|since| now.saturating_sub(since));
-        if stuck.is_some_and(|stuck| stuck >= STUCK_LIMIT) {
+        let stuck = self.stuck_since.is_some_and(|since| now.saturating_sub(since) >= STUCK_LIMIT);
+        if stuck {
             self.lose(now, Lost::Stuck);
-        } else if waited.is_some_and(|waited| waited >= self.config.silence_limit) {
-            self.lose(now, Lost::Silence);
-        } else if let Some(waited) = waited.filter(|waited| *waited >= self.config.reply_timeout) {
-            if !std::mem::replace(&mut self.unresponsive, true) {
+        } else if self.patience_ends().is_some_and(|end| end <= now) {
+            let waited = now.saturating_sub(self.pending.first().map_or(now, |oldest| oldest.at));
+            if waited >= self.config.silence_limit {
+                self.lose(now, Lost::Silence);
+            } else if !std::mem::replace(&mut self.unresponsive, true) {
                 self.tell(Event::Unresponsive(waited));
             }
         }
+    }
+
+    /// When a PDU of ours has been left unanswered for too long: first to call the master unresponsive,
+    /// unless something else was heard of it, then to give the session up.
+    pub(super) fn patience_ends(&self) -> Option<Duration> {
+        let asked = self.pending.first()?.at;
+        let give_up = asked.saturating_add(self.config.silence_limit);
+        Some(match self.unresponsive {
+            true => give_up,
+            false => give_up.min(asked.max(self.heard).saturating_add(self.config.reply_timeout)),
+        })
     }
 
     /// Forgets all that belongs to one connection.

@@ -352,17 +352,12 @@ impl Session {
     /// When [`tick`](Self::tick) has something to do next, or [`poll_connect`](Self::poll_connect) says
     /// yes; `None`: only after I/O.
     pub fn deadline(&self) -> Option<Duration> {
-        let oldest = self.pending.first().map(|pending| pending.at);
-        let patience = if self.unresponsive { self.config.silence_limit } else { self.config.reply_timeout };
         let state = match self.state {
             State::Away(not_before) => Some(not_before),
             State::Connecting(since) => Some(since.saturating_add(CONNECT_LIMIT)),
             State::Closed => None,
-            State::Opening => oldest.map(|at| at.saturating_add(patience)),
-            State::Open(_) => match oldest {
-                Some(at) => Some(at.saturating_add(patience)),
-                None => Some(self.heard.saturating_add(self.config.ping_interval)),
-            },
+            State::Opening | State::Open(_) if !self.pending.is_empty() => self.patience_ends(),
+            State::Opening | State::Open(_) => Some(self.heard.saturating_add(self.config.ping_interval)),
         };
         let registering = match self.state {
             State::Open(_) => self.registry.next_retry(),
@@ -498,6 +493,3 @@ impl Session {
         self.stuck_since = None;
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -21,6 +21,8 @@ pub struct Router {
     daemon: Option<Proc>,
     /// The master agent and the trap sink, once [`Router::start_snmp`] was called.
     pub snmp: Option<Snmp>,
+    /// The argument of `-A`.
+    agentx: Option<String>,
     netns: Netns,
     number: usize,
     dir: PathBuf,
@@ -31,7 +33,7 @@ impl Router {
     pub(crate) fn new(number: usize, netns: Netns, dir: &Path) -> Self {
         let dir = dir.join(format!("router{number}"));
         fs::create_dir(&dir).expect("a directory");
-        Self { daemon: None, snmp: None, netns, number, dir }
+        Self { daemon: None, snmp: None, agentx: None, netns, number, dir }
     }
 
     /// Its number in the lab, from 1; also the last octet of its addresses.
@@ -64,7 +66,19 @@ impl Router {
 
     /// Starts snmpd and snmptrapd; a daemon started afterwards is told to use them.
     pub fn start_snmp(&mut self) -> &mut Snmp {
-        self.snmp.insert(Snmp::start(&self.netns, &self.dir))
+        let socket = format!("unix:{}", self.file("agentx").display());
+        self.start_snmp_on(&socket, &socket)
+    }
+
+    /// The same with the address of the AgentX socket in the words of snmpd and in those of `-A`.
+    pub fn start_snmp_on(&mut self, for_snmpd: &str, for_daemon: &str) -> &mut Snmp {
+        self.agentx = Some(for_daemon.to_owned());
+        self.snmp.insert(Snmp::start(&self.netns, &self.dir, for_snmpd))
+    }
+
+    /// Has daemons started afterwards use the AgentX socket at `address`, whoever may listen there.
+    pub fn use_agentx(&mut self, address: &str) {
+        self.agentx = Some(address.to_owned());
     }
 
     /// Its snmpd and snmptrapd.
@@ -75,8 +89,8 @@ impl Router {
     /// Starts a daemon with the configuration last written.
     pub fn start(&mut self, daemon: Daemon) {
         let mut command = self.command(daemon);
-        if let Some(snmp) = &self.snmp {
-            command.args(["-x", "-A", snmp.agentx()]);
+        if let Some(address) = &self.agentx {
+            command.args(["-x", "-A", address]);
         }
         self.daemon = Some(Proc::spawn(command, &self.file("daemon.log")));
     }

@@ -29,29 +29,22 @@ pub struct Snmp {
     pub snmptrapd: Proc,
     netns: String,
     dir: PathBuf,
-    agentx: String,
 }
 
 impl Snmp {
-    /// Starts both, with files below `dir`; returns when the master agent answers.
-    pub(crate) fn start(netns: &Netns, dir: &Path) -> Self {
-        let agentx = dir.join("agentx").display().to_string();
+    /// Starts both, with files below `dir` and the AgentX socket at `agentx`; returns when the master agent answers.
+    pub(crate) fn start(netns: &Netns, dir: &Path, agentx: &str) -> Self {
         let master = format!(
             "agentAddress udp:127.0.0.1:161\nrocommunity public\nmaster agentx\n\
-             agentXSocket unix:{agentx}\ntrap2sink 127.0.0.1:162 public\n"
+             agentXSocket {agentx}\ntrap2sink 127.0.0.1:162 public\n"
         );
         fs::write(dir.join("master.conf"), master).expect("a writable directory");
         fs::write(dir.join("sink.conf"), "disableAuthorization yes\n").expect("writable");
         let snmptrapd = Proc::spawn(trap_sink(netns, dir), &dir.join("snmptrapd.log"));
         let snmpd = Proc::spawn(master_agent(netns.name(), dir), &dir.join("snmpd.log"));
-        let snmp = Self { snmpd, snmptrapd, netns: netns.name().into(), dir: dir.to_owned(), agentx };
+        let snmp = Self { snmpd, snmptrapd, netns: netns.name().into(), dir: dir.to_owned() };
         snmp.await_answer();
         snmp
-    }
-
-    /// The address of the AgentX socket for `-A`.
-    pub fn agentx(&self) -> &str {
-        &self.agentx
     }
 
     /// Kills the master agent with -9.
@@ -154,6 +147,8 @@ fn master_agent(netns: &str, dir: &Path) -> Command {
 fn trap_sink(netns: &Netns, dir: &Path) -> Command {
     let mut command = netns.command("snmptrapd");
     command.args(["-f", "-C", "-On", "-OQ", "-F", "%v\n"]);
+    // It would be a subagent of a master agent, too; ours must have no part in it.
+    command.arg("-x").arg(format!("unix:{}", dir.join("nobody").display()));
     command.arg("-Lf").arg(dir.join("traps")).arg("-c").arg(dir.join("sink.conf"));
     command.arg("-p").arg(dir.join("snmptrapd.pid")).arg("udp:127.0.0.1:162");
     command.env("SNMP_PERSISTENT_DIR", dir).env("MIBS", "");

@@ -1,1 +1,0 @@
-//! The session machine against bytes made by hand.

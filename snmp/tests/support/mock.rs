@@ -1,0 +1,229 @@
+//! A master agent made by hand: the bytes it would send, and what it understands of ours.
+
+use std::time::Duration;
+
+use snmp::pdu::{Body, Head, decode, frame};
+use snmp::{Column, Config, Mib, Oid, Registration, ScalarView, Session, SetError, Setter, Syntax, Table, TableView};
+use snmp::{Value, VarBind};
+
+pub const OPEN: u8 = 1;
+pub const CLOSE: u8 = 2;
+pub const REGISTER: u8 = 3;
+pub const GET: u8 = 5;
+pub const GET_NEXT: u8 = 6;
+pub const GET_BULK: u8 = 7;
+pub const TEST_SET: u8 = 8;
+pub const COMMIT_SET: u8 = 9;
+pub const UNDO_SET: u8 = 10;
+pub const CLEANUP_SET: u8 = 11;
+pub const NOTIFY: u8 = 12;
+pub const PING: u8 = 13;
+pub const ADD_AGENT_CAPS: u8 = 16;
+pub const RESPONSE: u8 = 18;
+
+/// Number the mock gives to every session.
+pub const SESSION: u32 = 77;
+
+pub const ROOT: [u32; 7] = [1, 3, 6, 1, 4, 1, 99];
+
+/// A PDU in network byte order.
+pub fn pdu(kind: u8, session: u32, transaction: u32, packet: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap();
+    let mut bytes = vec![1, kind, 0x10, 0];
+    for number in [session, transaction, packet, length] {
+        bytes.extend(number.to_be_bytes());
+    }
+    bytes.extend(payload);
+    bytes
+}
+
+pub fn oid(sub_ids: &[u32], include: bool) -> Vec<u8> {
+    let mut bytes = vec![u8::try_from(sub_ids.len()).unwrap(), 0, u8::from(include), 0];
+    bytes.extend(sub_ids.iter().flat_map(|id| id.to_be_bytes()));
+    bytes
+}
+
+pub fn range(start: &[u32], include: bool, end: &[u32]) -> Vec<u8> {
+    [oid(start, include), oid(end, false)].concat()
+}
+
+pub fn integer(name: &[u32], number: i32) -> Vec<u8> {
+    [vec![0, 2, 0, 0], oid(name, false), number.to_be_bytes().to_vec()].concat()
+}
+
+pub fn octets(name: &[u32], octets: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(octets.len()).unwrap();
+    let padding = vec![0; octets.len().next_multiple_of(4) - octets.len()];
+    [vec![0, 4, 0, 0], oid(name, false), length.to_be_bytes().to_vec(), octets.to_vec(), padding].concat()
+}
+
+pub fn response(packet: u32, up_time: u32, error: u16) -> Vec<u8> {
+    let payload = [&up_time.to_be_bytes()[..], &error.to_be_bytes(), &[0, 0]].concat();
+    pdu(RESPONSE, SESSION, 0, packet, &payload)
+}
+
+/// What the subagent has sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heard {
+    pub head: Head,
+    pub payload: Vec<u8>,
+}
+
+impl Heard {
+    /// Error and index of a Response.
+    pub fn error(&self) -> (u16, u16) {
+        let field = |at: usize| u16::from_be_bytes([self.payload[at], self.payload[at + 1]]);
+        (field(4), field(6))
+    }
+
+    /// The bindings of a Response or a Notify.
+    pub fn binds(&self) -> Vec<VarBind> {
+        let payload = if self.head.kind == RESPONSE { &self.payload[8..] } else { &self.payload };
+        let frame = frame::Frame { head: Head { kind: TEST_SET, ..self.head }, payload };
+        match decode::body(&frame) {
+            Ok(Body::TestSet(binds)) => binds,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// Takes all the session has to say.
+pub fn hear(session: &mut Session) -> Vec<Heard> {
+    let mut heard = Vec::new();
+    let mut bytes = session.output();
+    while let Some(frame) = frame::next(bytes).unwrap() {
+        heard.push(Heard { head: frame.head, payload: frame.payload.to_vec() });
+        bytes = &bytes[frame.len()..];
+    }
+    assert!(bytes.is_empty(), "half a PDU");
+    let length = session.output().len();
+    session.consume(length);
+    heard
+}
+
+pub fn kinds(heard: &[Heard]) -> Vec<u8> {
+    heard.iter().map(|heard| heard.head.kind).collect()
+}
+
+/// Rows 1..=rows of one number, writable except that 13 is refused and 99 fails.
+#[derive(Default)]
+pub struct Data {
+    pub rows: Table<u32, i32>,
+}
+
+const COLUMNS: &[Column<Data, u32, i32>] = &[
+    Column::writable(
+        2,
+        "number",
+        Syntax::INTEGER32,
+        |_, _, row| Some(Value::Integer(*row)),
+        Setter {
+            test: |_, _, value| match value {
+                Value::Integer(13) => Err(SetError::InconsistentValue),
+                _ => Ok(()),
+            },
+            commit: |data, index, value| match (value, data.rows.get_mut(index)) {
+                (Value::Integer(number), Some(row)) if *number != 99 => {
+                    *row = *number;
+                    Ok(())
+                }
+                _ => Err(SetError::CommitFailed),
+            },
+        },
+    ),
+    Column::new(3, "odd", Syntax::TRUTH_VALUE, |_, index, _| (index % 2 == 1).then(|| Value::truth(true))),
+    Column::new(7, "text", Syntax::DISPLAY_STRING, |_, index, _| Some(Value::text("x".repeat(*index as usize % 9)))),
+];
+
+pub fn mib() -> Mib<Data> {
+    Mib::builder()
+        .scalars([ScalarView::new(&[1, 3, 6, 1, 4, 1, 99, 1], "count", Syntax::Gauge32, |data: &Data| {
+            Some(Value::Gauge32(data.rows.len() as u32))
+        })])
+        .table(TableView {
+            name: "rows",
+            entry: &[1, 3, 6, 1, 4, 1, 99, 2, 1],
+            table: |data: &Data| &data.rows,
+            columns: COLUMNS,
+        })
+        .build()
+        .unwrap()
+}
+
+/// A cell's name.
+pub fn cell(column: u32, row: u32) -> Oid {
+    Oid::new(&ROOT).join(&[2, 1, column, row])
+}
+
+/// A session, a master and a clock.
+pub struct Bench {
+    pub session: Session,
+    pub mib: Mib<Data>,
+    pub data: Data,
+    pub now: Duration,
+    pub up_time: u32,
+}
+
+impl Bench {
+    pub fn new(config: Config) -> Self {
+        let data = Data { rows: (1..=9).map(|id| (id, id as i32 * 10)).collect() };
+        Bench { session: Session::new(config), mib: mib(), data, now: Duration::from_secs(1000), up_time: 4000 }
+    }
+
+    /// One that is up.
+    pub fn up() -> Self {
+        let registrations = vec![Registration { subtree: Oid::new(&ROOT), priority: 127 }];
+        let mut bench = Bench::new(Config { registrations, ..Config::default() });
+        bench.reconnect();
+        assert!(bench.session.is_up());
+        while bench.session.poll_event().is_some() {}
+        bench
+    }
+
+    /// Connects and answers all the session asks, without an error.
+    pub fn reconnect(&mut self) {
+        assert!(self.session.poll_connect(self.now));
+        self.session.connected(self.now);
+        for _ in 0..3 {
+            self.answer_all(0);
+        }
+    }
+
+    pub fn pass(&mut self, time: Duration) {
+        self.now += time;
+        self.serve();
+    }
+
+    pub fn serve(&mut self) {
+        while self.session.serve(&self.mib, &mut self.data, self.now, 8) {}
+    }
+
+    /// Hands in bytes and serves them.
+    pub fn send(&mut self, bytes: &[u8]) {
+        assert_eq!(self.session.receive(bytes), bytes.len());
+        self.serve();
+    }
+
+    pub fn hear(&mut self) -> Vec<Heard> {
+        hear(&mut self.session)
+    }
+
+    /// Answers all the session has asked with one error.
+    pub fn answer_all(&mut self, error: u16) -> Vec<Heard> {
+        let heard = self.hear();
+        for asked in heard.iter().filter(|heard| heard.head.kind != RESPONSE) {
+            self.send(&response(asked.head.packet, self.up_time, error));
+        }
+        heard
+    }
+
+    /// The one answer to one request.
+    pub fn ask(&mut self, kind: u8, payload: &[u8]) -> Heard {
+        self.send(&pdu(kind, SESSION, 5, 6, payload));
+        let mut heard = self.hear();
+        assert_eq!(kinds(&heard), [RESPONSE]);
+        let heard = heard.remove(0);
+        assert_eq!((heard.head.session, heard.head.transaction, heard.head.packet), (SESSION, 5, 6));
+        heard
+    }
+}

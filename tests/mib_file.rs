@@ -1,0 +1,199 @@
+//! mibs/KEEPALIVED-MIB.txt: it is correct, it works with what Debian has, and it defines what every
+//! NMS expects. The tools come from the packages `smitools` and `snmp`; without them this fails.
+
+#[cfg(test)]
+#[path = "support/mib_text.rs"]
+mod mib_text;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use mib_text::MibObject;
+
+/// What the objects of KEEPALIVED-MIB are: names and numbers that must never change.
+const EXPECTED: &str = include_str!("data/keepalived-mib.tsv");
+
+const BASE: &str = "1.3.6.1.4.1.9586.100.5";
+
+fn mibs() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("mibs")
+}
+
+fn module_files() -> Vec<PathBuf> {
+    let names = ["SNMPv2-SMI", "SNMPv2-TC", "SNMPv2-CONF", "INET-ADDRESS-MIB", "IF-MIB"];
+    let base = names.map(|name| mibs().join("base").join(name).with_extension("txt"));
+    [vec![mibs().join("KEEPALIVED-MIB.txt")], base.to_vec()].concat()
+}
+
+/// Standard output and error of a tool, which must be there and succeed.
+fn run(command: &mut Command) -> String {
+    let output = command.output().unwrap_or_else(|error| panic!("{:?} cannot be run: {error}", command.get_program()));
+    let text = [output.stdout, output.stderr].concat();
+    let text = String::from_utf8_lossy(&text).into_owned();
+    assert!(output.status.success(), "{command:?}: {text}");
+    text
+}
+
+fn snmptranslate() -> Command {
+    let mut command = Command::new("snmptranslate");
+    command.env("MIBS", "").args(["-M".to_owned(), format!("+{}", mibs().display())]);
+    command.args(["-m", "KEEPALIVED-MIB"]);
+    command
+}
+
+/// One row of the table of facts, in the words both readers are compared in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Fact {
+    oid: String,
+    convention: String,
+    syntax: String,
+    access: String,
+    status: String,
+    units: String,
+    index: String,
+    objects: String,
+}
+
+fn facts() -> BTreeMap<String, (String, Fact)> {
+    let mut facts = BTreeMap::new();
+    for line in EXPECTED.lines().skip(1) {
+        let cells: Vec<&str> = line.split('\t').collect();
+        let [name, oid, kind, syntax, access, status, units, index, objects, ..] = cells[..] else {
+            panic!("a row has fewer columns: {line}");
+        };
+        let oid = match oid {
+            "." => BASE.to_owned(),
+            absolute if absolute.starts_with('(') => absolute.trim_matches(['(', ')', '.']).to_owned(),
+            relative => format!("{BASE}.{relative}"),
+        };
+        let (convention, syntax) = syntax.split_once(" = ").unwrap_or(("", syntax));
+        let fact = Fact {
+            oid,
+            convention: convention.to_owned(),
+            syntax: syntax.replace(' ', ""),
+            access: access.to_owned(),
+            status: status.to_owned(),
+            units: units.to_owned(),
+            index: index.to_owned(),
+            objects: objects.to_owned(),
+        };
+        facts.insert(name.to_owned(), (kind.to_owned(), fact));
+    }
+    assert!(facts.len() > 500, "the table of facts is whole");
+    facts
+}
+
+fn compare(what: &str, name: &str, expected: &Fact, found: &Fact, differences: &mut Vec<String>) {
+    if expected != found {
+        differences.push(format!("{what}: {name}\n  expected {expected:?}\n  found    {found:?}"));
+    }
+}
+
+#[test]
+fn smilint_has_nothing_to_say() {
+    let path = format!("{}:{}", mibs().display(), mibs().join("base").display());
+    let mut smilint = Command::new("smilint");
+    let output = run(smilint.env("SMIPATH", path).args(["-l", "3"]).arg(mibs().join("KEEPALIVED-MIB.txt")));
+    assert_eq!(output, "");
+}
+
+#[test]
+fn it_loads_with_nothing_but_debians_own_mibs() {
+    let name = run(snmptranslate().args(["-On", "KEEPALIVED-MIB::version.0"]));
+    assert_eq!(name, format!(".{BASE}.1.1.0\n"), "and nothing is complained about");
+}
+
+#[test]
+fn snmptranslate_sees_the_expected_tree() {
+    let facts = facts();
+    // `debian` and `project` are but the way to `keepalived`.
+    let listed = run(snmptranslate().arg("-Tz"));
+    let listed: BTreeMap<&str, &str> = listed
+        .lines()
+        .filter_map(|line| line.split_once('\t'))
+        .map(|(name, oid)| (name.trim_matches('"'), oid.trim().trim_matches('"')))
+        .filter(|(_, oid)| oid.starts_with("1.3.6.1.4.1.9586"))
+        .collect();
+    let expected: BTreeMap<&str, &str> =
+        facts.iter().map(|(name, (_, fact))| (name.as_str(), fact.oid.as_str())).collect();
+    assert_eq!(listed, expected);
+
+    let details = run(snmptranslate().arg("-Td").args(facts.keys().map(|name| format!("KEEPALIVED-MIB::{name}"))));
+    let details: BTreeMap<&str, &str> = details
+        .split("KEEPALIVED-MIB::")
+        .filter_map(|block| block.split_once('\n'))
+        .map(|(name, block)| (name.trim(), block))
+        .collect();
+    let mut differences = Vec::new();
+    for (name, (kind, expected)) in &facts {
+        let block = details.get(name.as_str()).unwrap_or_else(|| panic!("{name} has no details"));
+        let field = |key: &str| {
+            let line = block.lines().find_map(|line| line.trim().strip_prefix(key));
+            line.unwrap_or_default().trim().trim_matches('"').to_owned()
+        };
+        let list = |key: &str| field(key).trim_matches(['{', '}']).replace(' ', "");
+        // Syntax of tables and entries, and status of what is no object, are not shown.
+        let row = matches!(kind.as_str(), "table" | "entry");
+        let object = row || matches!(kind.as_str(), "column" | "scalar");
+        let group = matches!(kind.as_str(), "group" | "compliance");
+        let expected = Fact {
+            syntax: if row { String::new() } else { expected.syntax.replace("(SIZE", "").replace("))", ")") },
+            status: if object { expected.status.clone() } else { String::new() },
+            objects: if group { String::new() } else { expected.objects.clone() },
+            ..expected.clone()
+        };
+        let found = Fact {
+            oid: expected.oid.clone(),
+            convention: field("-- TEXTUAL CONVENTION"),
+            syntax: field("SYNTAX").replace(' ', ""),
+            access: field("MAX-ACCESS"),
+            status: field("STATUS"),
+            units: field("UNITS"),
+            index: list("INDEX"),
+            objects: list("OBJECTS"),
+        };
+        compare(kind, name, &expected, &found, &mut differences);
+    }
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+}
+
+#[test]
+fn the_text_says_the_same_groups_and_status_included() {
+    let files = module_files();
+    let objects = mib_text::load(&files.iter().map(PathBuf::as_path).collect::<Vec<_>>());
+    let ours = objects.iter().filter(|object| object.module == "KEEPALIVED-MIB");
+    let ours: BTreeMap<&str, &MibObject> = ours.map(|object| (object.name.as_str(), object)).collect();
+    let facts = facts();
+    let names = |of: &mut dyn Iterator<Item = &str>| of.map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(names(&mut ours.keys().copied()), names(&mut facts.keys().map(String::as_str)));
+    let mut differences = Vec::new();
+    for (name, (kind, expected)) in &facts {
+        let object = ours[name.as_str()];
+        let syntax = object.syntax.clone().unwrap_or_default();
+        let found = Fact {
+            oid: object.oid.iter().map(u32::to_string).collect::<Vec<_>>().join("."),
+            convention: syntax.convention.clone().unwrap_or_default(),
+            syntax: written(&syntax),
+            access: object.access.clone(),
+            status: object.status.clone(),
+            units: object.units.clone(),
+            index: object.index.join(","),
+            objects: object.objects.join(","),
+        };
+        compare(kind, name, expected, &found, &mut differences);
+    }
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+}
+
+/// A syntax as the table of facts writes it.
+fn written(syntax: &mib_text::MibSyntax) -> String {
+    let base = syntax.base.replace(' ', "");
+    let names: Vec<String> = syntax.names.iter().map(|(name, number)| format!("{name}({number})")).collect();
+    match syntax.range {
+        _ if !names.is_empty() => format!("{base}{{{}}}", names.join(",")),
+        Some((min, max)) if base == "OCTETSTRING" => format!("{base}(SIZE({min}..{max}))"),
+        Some((min, max)) => format!("{base}({min}..{max})"),
+        None => base,
+    }
+}
