@@ -293,7 +293,9 @@ impl Process {
 
     /// `promote_secondaries`: removing a primary address shall not take the others of its subnet along.
     fn promote_secondaries(&mut self) {
-        for row in self.vrrp.tables.instances.values().filter(|row| row.config.promote_secondaries && row.ifindex.is_some()) {
+        for row in
+            self.vrrp.tables.instances.values().filter(|row| row.config.promote_secondaries && row.ifindex.is_some())
+        {
             let interface = &row.config.interface;
             if let Err(error) = self.sysctls.set(sysctl::Tree::Ipv4, interface, "promote_secondaries", "1") {
                 self.log.warning(format_args!("Cannot set promote_secondaries of {interface}: {error}"));

@@ -1,0 +1,123 @@
+//! Every object the VRRP process serves is that of `mibs/KEEPALIVED-MIB.txt`: name, type, access, enumeration; and none
+//! of the branches it registers is missing without being listed here.
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+#[path = "support/mib_text.rs"]
+mod mib_text;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use keepalived::mib;
+use mib_text::MibObject;
+use snmp::{Access, Object, Syntax};
+
+/// Tables of the vrrp branch that have no rows yet, because nothing fills them: a walk passes over them.
+const NOT_YET: [&str; 18] = [
+    "vrrpTrackedInterface",
+    "vrrpTrackedScript",
+    "vrrpTrackedFile",
+    "vrrpTrackedBfd",
+    "vrrpTrackedProcess",
+    "vrrpSyncTrackedInterface",
+    "vrrpSyncTrackedScript",
+    "vrrpSyncTrackedFile",
+    "vrrpSyncTrackedBfd",
+    "vrrpSyncTrackedProcess",
+    "vrrpRoute",
+    "vrrpRouteNextHop",
+    "vrrpRule",
+    "vrrpScript",
+    "vrrpFile",
+    "vrrpBfd",
+    "vrrpProcess",
+    "vrrpTrap",
+];
+
+fn definitions() -> BTreeMap<Vec<u32>, MibObject> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("mibs");
+    let base = ["SNMPv2-SMI", "SNMPv2-TC", "SNMPv2-CONF", "INET-ADDRESS-MIB", "IF-MIB"];
+    let mut paths: Vec<_> = base.iter().map(|name| root.join("base").join(format!("{name}.txt"))).collect();
+    paths.push(root.join("KEEPALIVED-MIB.txt"));
+    let paths: Vec<&Path> = paths.iter().map(|path| path.as_path()).collect();
+    mib_text::load(&paths).into_iter().map(|object| (object.oid.clone(), object)).collect()
+}
+
+fn served() -> Vec<Object> {
+    mib::vrrp_mib().unwrap().objects().collect()
+}
+
+/// What differs between an object as served and as defined.
+fn difference(object: &Object, defined: &MibObject) -> Option<String> {
+    let syntax = defined.syntax.as_ref()?;
+    let names =
+        |names: &[(&str, i32)]| names.iter().map(|(name, number)| ((*name).to_owned(), *number)).collect::<Vec<_>>();
+    let (base, listed, range) = match object.syntax {
+        Syntax::Integer32 { min, max } => ("Integer32", Vec::new(), Some((i64::from(min), i64::from(max)))),
+        Syntax::Unsigned32 { min, max } => ("Unsigned32", Vec::new(), Some((i64::from(min), i64::from(max)))),
+        Syntax::Enum(list) => ("INTEGER", names(list), None),
+        Syntax::OctetString { min, max } => ("OCTET STRING", Vec::new(), Some((i64::from(min), i64::from(max)))),
+        Syntax::ObjectId => ("OBJECT IDENTIFIER", Vec::new(), None),
+        Syntax::IpAddress => ("IpAddress", Vec::new(), None),
+        Syntax::Counter32 => ("Counter32", Vec::new(), None),
+        Syntax::Gauge32 => ("Gauge32", Vec::new(), None),
+        Syntax::TimeTicks => ("TimeTicks", Vec::new(), None),
+        Syntax::Counter64 => ("Counter64", Vec::new(), None),
+    };
+    let access = match object.access {
+        Access::ReadOnly => "read-only",
+        Access::ReadWrite => "read-write",
+    };
+    let whole = |range: Option<(i64, i64)>| match range {
+        Some((min, max)) if min == i64::from(i32::MIN) && max == i64::from(i32::MAX) => None,
+        Some((0, max)) if max == i64::from(u32::MAX) => None,
+        range => range,
+    };
+    let ours = (object.name, base, &listed, whole(range), access);
+    let theirs =
+        (defined.name.as_str(), syntax.base.as_str(), &syntax.names, whole(syntax.range), defined.access.as_str());
+    (ours != theirs).then(|| format!("served {ours:?}\ndefined {theirs:?}"))
+}
+
+#[test]
+fn each_served_object_is_as_defined() {
+    let definitions = definitions();
+    for object in served() {
+        let oid = object.oid.as_slice().to_vec();
+        let defined =
+            definitions.get(&oid).unwrap_or_else(|| panic!("{} at {} is not in the MIB", object.name, object.oid));
+        if let Some(difference) = difference(&object, defined) {
+            panic!("{difference}");
+        }
+    }
+}
+
+#[test]
+fn each_defined_object_is_served_or_listed() {
+    let served: Vec<Vec<u32>> = served().iter().map(|object| object.oid.as_slice().to_vec()).collect();
+    let branches: Vec<Vec<u32>> = mib::subtrees().to_vec();
+    let mut checked = 0;
+    for object in definitions().values() {
+        let readable = matches!(object.access.as_str(), "read-only" | "read-write");
+        if !readable || !branches.iter().any(|branch| object.oid.starts_with(branch)) {
+            continue;
+        }
+        checked += 1;
+        let listed = NOT_YET.iter().any(|table| object.name.starts_with(table));
+        assert!(served.contains(&object.oid) != listed, "{}: served and listed, or neither", object.name);
+    }
+    assert!(checked > 200, "only {checked} objects were found in the MIB");
+}
+
+#[test]
+fn a_difference_is_seen() {
+    let definitions = definitions();
+    let mut object = served().into_iter().find(|object| object.name == "vrrpInstanceState").unwrap();
+    let defined = &definitions[object.oid.as_slice()];
+    assert_eq!(difference(&object, defined), None);
+    object.access = Access::ReadWrite;
+    assert!(difference(&object, defined).is_some());
+    object.access = Access::ReadOnly;
+    object.syntax = Syntax::Enum(&[("init", 0)]);
+    assert!(difference(&object, defined).is_some());
+}
