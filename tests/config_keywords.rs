@@ -215,20 +215,20 @@ fn grammar_differs(k: &Keyword, row: &Row) -> Option<String> {
         }
         Kind::NumberOrName(h) => low == 0.0 && h as f64 == high,
         Kind::Scope => (low, high) == (0.0, 255.0),
-        Kind::Codes => (low, high) == (100.0, 599.0),
+        Kind::Numbers(l, h) => l as f64 == low && h as f64 == high,
         Kind::Lifetime => (low, high) == (0.0, f64::from(u32::MAX)),
-        Kind::Ports => (low, high) == (1.0, 65535.0),
         _ => false,
     });
     // Options have their own ranges; words of a note are no ranges of the argument.
     let elsewhere = k.args.iter().any(|t| matches!(t, Term::Named(_))) || k.args.is_empty();
     let clamped = row.rule.starts_with("clamped")
         || row.rule.starts_with("NUMBER")
-        || row.rule.contains("LEN");
+        || row.rule.contains("/ 0..128");
     let whole_words = kinds.iter().all(|k| {
         matches!(
             k,
             Kind::Text
+                | Kind::Service
                 | Kind::Mask
                 | Kind::Prefix
                 | Kind::Address

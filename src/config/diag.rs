@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::fmt;
 
+use super::secret;
+
 /// How bad a diagnostic is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Severity {
@@ -147,18 +149,29 @@ impl Place {
         };
         let number = self.line.to_string();
         let gutter = " ".repeat(number.len());
-        // Tabs stay tabs in the padding, so that the caret stands below its character on any terminal.
         let before = self.col.saturating_sub(1) as usize;
-        let pad: String = source
+        // Of a very long line only the part around the place is drawn.
+        let cut = if source.chars().count() > WIDEST {
+            before.saturating_sub(WIDEST / 4)
+        } else {
+            0
+        };
+        let drawn: String = source.chars().skip(cut).take(WIDEST).collect();
+        let before = before.saturating_sub(cut);
+        // Tabs stay tabs in the padding, so that the caret stands below its character on any terminal.
+        let pad: String = drawn
             .chars()
             .take(before)
             .map(|c| if c == '\t' { '\t' } else { ' ' })
             .collect();
-        let room = source.chars().count().saturating_sub(before).max(1);
+        let room = drawn.chars().count().saturating_sub(before).max(1);
         let carets = "^".repeat((self.width as usize).clamp(1, room));
-        write!(f, "\n {number} | {source}\n {gutter} | {pad}{carets}")
+        write!(f, "\n {number} | {drawn}\n {gutter} | {pad}{carets}")
     }
 }
+
+/// Characters of a line that are drawn.
+const WIDEST: usize = 160;
 
 /// `file:line:col: error: message`, the line, a caret, and the remedy.
 impl fmt::Display for Diagnostic {
@@ -400,6 +413,6 @@ fn place(sources: &Sources, at: At, secrets: &[String]) -> Place {
         line: at.line,
         col: start.saturating_add(1),
         width: end.saturating_sub(start).max(1),
-        source: raw.map(|r| super::secret::mask(r.trim_end(), secrets)),
+        source: raw.map(|r| secret::mask(r.trim_end(), secrets)),
     }
 }
