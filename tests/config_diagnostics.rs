@@ -6,7 +6,7 @@ use std::path::Path;
 
 use keepalived::config::{Options, Outside, load};
 
-fn rendered(path: &Path, name: &str) -> String {
+fn rendered(path: &Path, directory: &Path, name: &str) -> String {
     let interfaces = ["lo", "eth0", "eth1"].map(str::to_owned).to_vec();
     let outside = Outside {
         host_name: "lb1".into(),
@@ -24,7 +24,7 @@ fn rendered(path: &Path, name: &str) -> String {
         !loaded.diagnostics.has_errors(),
         "{name}"
     );
-    let directory = format!("{}/", path.parent().unwrap().display());
+    let directory = format!("{}/", directory.display());
     format!(
         "exit {}\n{}",
         loaded.diagnostics.exit_code(),
@@ -45,7 +45,7 @@ fn every_configuration_gives_its_expected_text() {
         }
         seen += 1;
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
-        let got = rendered(&path, &name);
+        let got = rendered(&path, &directory, &name);
         assert!(
             !got.contains("hunter2") && !got.contains("k@l"),
             "a secret is shown: {got}"

@@ -17,6 +17,8 @@ pub(crate) struct Matching<'a> {
     pub next: usize,
     /// Whether an error was reported.
     pub failed: bool,
+    /// Class of a missing value: keepalived gives up at once only where a keyword lacks one.
+    missing: Class,
     /// Option names that end an open-ended list of words.
     stops: Vec<&'static [&'static [Keyword]]>,
 }
@@ -29,6 +31,11 @@ impl<'a> Matching<'a> {
             words,
             next,
             failed: false,
+            missing: if next == 0 {
+                Class::General
+            } else {
+                Class::MissingParameter
+            },
             stops: Vec::new(),
         }
     }
@@ -92,11 +99,7 @@ impl<'a> Matching<'a> {
             None => self.line.at(end, 1),
         };
         report
-            .error(
-                Class::MissingParameter,
-                at,
-                format!("'{name}' lacks a parameter"),
-            )
+            .error(self.missing, at, format!("'{name}' lacks a parameter"))
             .help(format!("write: {name} {usage}"));
         args
     }
@@ -168,6 +171,13 @@ impl<'a> Matching<'a> {
             };
             self.next = self.next.saturating_add(1);
             let inner = self.run(keyword.name, keyword.args, keyword.usage, report);
+            let again = args
+                .iter()
+                .any(|a| matches!(a.value, Value::Option(k, _) if k == keyword));
+            if again && keyword.name != "nexthop" {
+                let text = format!("'{}' is given twice: the last one counts", keyword.name);
+                report.warn(Class::General, word.at(self.line), text);
+            }
             args.push(Arg {
                 value: Value::Option(keyword, inner),
                 start: word.start,

@@ -146,7 +146,7 @@ impl<'a> Parser<'a, '_> {
         let script = |k: &Keyword| own_tokeniser(k.args);
         match self.body() {
             Body::Block(sets) | Body::Loose(sets, _) => {
-                if let Some(keyword) = keywords::find(sets, &first.text).filter(|_| !first.quoted) {
+                if let Some(keyword) = keywords::find(sets, &first.text) {
                     if let Some(at) = open.filter(|_| !script(keyword)) {
                         unpaired(line, at, self.report);
                     }
@@ -155,6 +155,7 @@ impl<'a> Parser<'a, '_> {
                 }
                 if let Some(at) = open {
                     unpaired(line, at, self.report);
+                    return;
                 }
                 if let (Body::Loose(_, kind), [word], false) =
                     (self.body(), words.as_slice(), opens)
