@@ -21,7 +21,7 @@ pub(crate) struct Budget {
 impl Default for Budget {
     fn default() -> Budget {
         Budget {
-            steps: 2_000_000,
+            steps: 1_000_000,
             bytes: 64 << 20,
             exhausted: false,
         }
@@ -42,7 +42,7 @@ impl Budget {
                     line.at_all(),
                     "parameters and repetitions expand to too many lines",
                 )
-                .help("at most 2000000 substitutions and repeated lines are allowed");
+                .help("at most 1000000 substitutions and repeated lines are allowed");
         }
         false
     }

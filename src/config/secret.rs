@@ -22,15 +22,28 @@ pub(crate) fn mask(line: &str, secrets: &[String]) -> String {
         at = at.saturating_add(piece.len());
     }
     let (head, tail) = line.split_at(cut.unwrap_or(line.len()));
-    let mut shown = head.to_owned();
+    let mut shown = shown(head, secrets);
+    if !tail.trim().is_empty() {
+        shown.push(' ');
+        shown.push_str(MASK);
+    }
+    shown
+}
+
+/// A text with each known secret masked, and without control characters that could play tricks on a terminal.
+pub(crate) fn shown(text: &str, secrets: &[String]) -> String {
+    let visible = |c: char| {
+        if c.is_control() && c != '\t' {
+            char::REPLACEMENT_CHARACTER
+        } else {
+            c
+        }
+    };
+    let mut shown: String = text.chars().map(visible).collect();
     for secret in secrets {
         if shown.contains(secret.as_str()) {
             shown = shown.replace(secret.as_str(), MASK);
         }
-    }
-    if !tail.trim().is_empty() {
-        shown.push(' ');
-        shown.push_str(MASK);
     }
     shown
 }

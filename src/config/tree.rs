@@ -146,7 +146,7 @@ impl<'a> Parser<'a, '_> {
         let script = |k: &Keyword| own_tokeniser(k.args);
         match self.body() {
             Body::Block(sets) | Body::Loose(sets, _) => {
-                if let Some(keyword) = keywords::find(sets, &first.text).filter(|_| !first.quoted) {
+                if let Some(keyword) = keywords::find(sets, &first.text) {
                     if let Some(at) = open.filter(|_| !script(keyword)) {
                         unpaired(line, at, self.report);
                     }
@@ -155,6 +155,7 @@ impl<'a> Parser<'a, '_> {
                 }
                 if let Some(at) = open {
                     unpaired(line, at, self.report);
+                    return;
                 }
                 if let (Body::Loose(_, kind), [word], false) =
                     (self.body(), words.as_slice(), opens)
@@ -219,18 +220,23 @@ impl<'a> Parser<'a, '_> {
         let args = matching.run(written.name, keyword.args, written.usage, self.report);
         let (bad, left) = (matching.failed, matching.left());
         if let (false, Some(extra)) = (bad, left.first()) {
-            let shown = if super::secret::mask(&line.text, &[]) == line.text {
-                extra.text.as_str()
-            } else {
-                MASK
-            };
+            if written.name == "auth_type" {
+                // A password in the wrong place is still one.
+                self.report.secret(&extra.text);
+            }
+            let masked = super::secret::mask(&line.text, &[]) != line.text;
+            let known = keywords::find(sets, &extra.text).is_some();
+            let shown = if masked && !known { MASK } else { &extra.text };
             let text = format!("'{shown}' after '{}' is ignored", written.name);
-            let draft = self.report.warn(Class::General, extra.at(line), text);
-            draft.help(
-                format!("write: {} {}", written.name, written.usage)
+            let help = match known {
+                true => format!("put '{}' on a line of its own", extra.text),
+                false => format!("write: {} {}", written.name, written.usage)
                     .trim_end()
                     .to_owned(),
-            );
+            };
+            self.report
+                .warn(Class::General, extra.at(line), text)
+                .help(help);
         }
         let node = Node {
             keyword,
@@ -519,6 +525,9 @@ fn choose(kinds: &'static [Keyword], first: &Word) -> Option<(&'static Keyword, 
 
 /// What may have been meant by an unknown keyword.
 fn hint(sets: &'static [&'static [Keyword]], word: &str) -> Option<String> {
+    if word.starts_with('@') {
+        return Some("a line has one condition, at its start".to_owned());
+    }
     let elsewhere = places_of(word);
     if !elsewhere.is_empty() {
         return Some(format!("'{word}' is a keyword of {}", elsewhere.join(", ")));

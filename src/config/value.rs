@@ -139,20 +139,17 @@ pub(crate) fn parse(kind: Kind, text: &str) -> Result<Value, Wrong> {
                 general("address range (ADDR-LAST, ADDR-ADDR or ADDR/MASK)")
             }
         }
-        Kind::Ports => {
-            if pair(text, 0, u64::from(u32::MAX)) {
+        Kind::Numbers(low, high) => {
+            if pair(text, low, high) {
                 Ok(own())
             } else {
-                general("number or range of numbers")
+                Err(number(text, low, high))
             }
         }
-        Kind::Codes => {
-            if pair(text, 100, 599) {
-                Ok(own())
-            } else {
-                Err(number(text, 100, 599))
-            }
-        }
+        Kind::Service => match (text, address(text)) {
+            ("fwmark" | "group", _) | (_, Some(_)) => Ok(own()),
+            _ => general("address of a virtual server (ADDR [PORT], fwmark N or group NAME)"),
+        },
         Kind::Mask => match (address(text), unsigned(text)) {
             (Some(IpAddr::V4(_)), _) => Ok(own()),
             (_, Some(1..=128)) => Ok(own()),
@@ -319,7 +316,8 @@ mod tests {
             (Kind::Range, "10.0.0.1-20", "10.0.0.1"),
             (Kind::Range, "10.0.0.1-10.0.1.1", "10.0.1.1-10.0.0.1"),
             (Kind::Range, "fe80::1-ff", "fe80::1-10.0.0.1"),
-            (Kind::Codes, "200-299", "99"),
+            (Kind::Numbers(100, 599), "200-299", "99"),
+            (Kind::Service, "fwmark", "web"),
             (Kind::Mask, "255.255.255.0", "0"),
             (Kind::Digest, "0123456789abcdef0123456789abcdef", "0123"),
             (Kind::Hex, "0a1", "0x1"),

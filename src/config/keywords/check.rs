@@ -14,7 +14,7 @@ const SCHEDULER: &[Term] =
 #[rustfmt::skip]
 pub(super) static SERVER_GROUP: &[Keyword] = &[
     kw("ADDR", NotYet, &[One(Address), Opt(Uint(0, 65535))], "ADDR [PORT]", "", "port 0 = any", "", "one address"),
-    kw("ADDR-RANGE", NotYet, &[One(Range), Opt(Ports)], "ADDR-LAST | ADDR-ADDR | ADDR/MASK [PORT]", "LAST = last octet (IPv4 decimal) or last group (IPv6 hex)", "", "", "address range"),
+    kw("ADDR-RANGE", NotYet, &[One(Range), Opt(Numbers(1, 65535))], "ADDR-LAST | ADDR-ADDR | ADDR/MASK [PORT]", "LAST = last octet (IPv4 decimal) or last group (IPv6 hex)", "", "", "address range"),
     kw("fwmark", NotYet, &[One(Uint(1, U32)), Opt(OneOf(&["inet", "inet6"]))], "N [inet|inet6]", "N 1..4294967295", "family of the real servers", "", "firewall mark"),
 ];
 

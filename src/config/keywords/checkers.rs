@@ -174,7 +174,7 @@ pub(super) static FILE_CHECK: &[Keyword] = &[
 static URL: &[Keyword] = &[
     kw("path", NotYet, &[One(Text)], "STRING", "required", "required (a url without path is dropped with an error)", "<=0.5.3", "request path"),
     kw("digest", NotYet, &[One(Digest)], "HEX32", "32 hexadecimal digits", "none", "<=0.5.3", "MD5 of the body"),
-    kw("status_code", NotYet, &[One(Codes), Many(Codes)], "N|N-N ...", "100..599", "200-299", "0.7.6", "accepted codes"),
+    kw("status_code", NotYet, &[One(Numbers(100, 599)), Many(Numbers(100, 599))], "N|N-N ...", "100..599", "200-299", "0.7.6", "accepted codes"),
     kw("virtualhost", NotYet, &[One(Text)], "STRING", "", "that of the checker", "1.3.6", "HTTP Host name"),
     kw("regex", NotYet, &[Term::Pattern], "PATTERN", "full backslash escapes in quotes", "none", "2.0.7", "PCRE2 pattern the body must match"),
     kw("regex_no_match", NotYet, FLAG, "", "", "off", "2.0.7", "a match is a failure"),

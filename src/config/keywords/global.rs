@@ -132,7 +132,7 @@ pub(super) static GLOBAL: &[Keyword] = &[
     kw("vrrp_owner_ignore_adverts", Acted, BOOL, "[BOOL]", "bare = true", "false (true when strict)", "2.3.3", "an address owner drops received adverts, default for instances"),
     kw("vmac_prefix", NotYet, &[One(Text)], "STRING", "first definition wins", "vrrp", "2.2.0", "prefix of generated VMAC interface names"),
     kw("vmac_addr_prefix", NotYet, &[One(Text)], "STRING", "first definition wins", "vmac_prefix", "2.2.0", "prefix for generated VMACs of VIPs on other interfaces"),
-    kw("umask", NotYet, &[One(Text)], "NUMBER | BIT[|BIT...]", "NUMBER 0..0777 in C notation (octal, hex, decimal); BIT = I{R,W,X}{USR,GRP,OTH} or IRWX{U,G,O}", "0177 (IXUSR|IRWXG|IRWXO)", "2.0.9", "file creation mask; command line -u wins"),
+    kw("umask", NotYet, &[One(Text), Many(Text)], "NUMBER | BIT[|BIT...]", "NUMBER 0..0777 in C notation (octal, hex, decimal); BIT = I{R,W,X}{USR,GRP,OTH} or IRWX{U,G,O}", "0177 (IXUSR|IRWXG|IRWXO)", "2.0.9", "file creation mask; command line -u wins"),
     kw("random_seed", Acted, &[One(Uint(0, U32))], "N", "0..4294967295", "time based", "2.0.15", "seed of the _RANDOM parameter"),
     kw("reload_check_config", NotYet, &[Opt(Text)], "[LOG_FILE]", "", "off; LOG_FILE /dev/null", "2.2.0", "test the configuration before a reload and refuse a bad one"),
     kw("reload_time_file", NotYet, &[One(Text)], "ABSOLUTE_PATH", "content HH:MM:SS or [YY]YY-MM-DD HH:MM:SS, optional Z", "none", "2.1.0", "file giving the time of a scheduled reload"),

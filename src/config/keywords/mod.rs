@@ -129,10 +129,10 @@ pub enum Kind {
     Lifetime,
     /// `ADDR-LAST`, `ADDR-ADDR` or `ADDR/MASK`.
     Range,
-    /// Port, or a range of ports.
-    Ports,
-    /// HTTP status code or range of codes, 100..=599.
-    Codes,
+    /// Number, or a range of numbers in order, inclusive limits.
+    Numbers(u64, u64),
+    /// What a virtual server is: address, `fwmark` or `group`.
+    Service,
     /// IPv4 netmask or prefix length 1..=128.
     Mask,
     /// 32 hexadecimal digits.

@@ -41,7 +41,7 @@ static TOP: &[Keyword] = &[
     kw("bfd_instance", NotYet, NAME, "NAME { }", "name at most 31 characters", "", "2.0.0", "one BFD session").with(Block(&[BFD])),
     kw("SSL", NotYet, FLAG, "{ }", "", "", "<=0.5.3", "client certificate material for SSL_GET").with(Block(&[SSL])),
     kw("virtual_server_group", NotYet, NAME, "NAME { ENTRY ... }", "ENTRY = ADDR[-END][/MASK] [PORT[-END]] or fwmark N [inet|inet6]", "", "1.0.2", "reusable set of virtual addresses/fwmarks").with(Entries(SERVER_GROUP)),
-    kw("virtual_server", NotYet, &[Many(Text)], "ADDR [PORT] | fwmark N | group NAME { }", "PORT 1..65535 (0/none = any port)", "", "<=0.5.3", "one IPVS service").with(Block(&[VIRTUAL_SERVER])),
+    kw("virtual_server", NotYet, &[One(Service), Opt(Text)], "ADDR [PORT] | fwmark N | group NAME { }", "PORT 1..65535 (0/none = any port)", "", "<=0.5.3", "one IPVS service").with(Block(&[VIRTUAL_SERVER])),
 ];
 
 /// Entries of `linkbeat_interfaces`.
