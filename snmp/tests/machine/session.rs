@@ -1,14 +1,11 @@
 //! The session machine against a master made by hand, in virtual time.
 
-#[cfg(test)]
-#[path = "support/mock.rs"]
-mod mock;
-
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use mock::*;
 use snmp::{Config, Event, Lost, Notification, Oid, Refused, Registration, Value, VarBind};
+
+use crate::mock::*;
 
 const SECOND: Duration = Duration::from_secs(1);
 
