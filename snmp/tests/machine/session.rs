@@ -66,6 +66,23 @@ fn a_refused_registration_is_told_once_and_tried_again() {
 }
 
 #[test]
+fn other_subtrees_can_be_served_without_a_new_session() {
+    let subtree = |n: u32| Registration { subtree: Oid::new(&ROOT).child(n), priority: 127 };
+    let mut bench = Bench::up();
+    let root = Registration { subtree: Oid::new(&ROOT), priority: 127 };
+    bench.session.set_registrations(bench.now, vec![root.clone(), subtree(1), subtree(2)]);
+    assert_eq!(kinds(&bench.answer_all(0)), [REGISTER, REGISTER]);
+    bench.session.set_registrations(bench.now, vec![root, subtree(2), subtree(3)]);
+    assert_eq!(kinds(&bench.answer_all(0)), [UNREGISTER, REGISTER]);
+    bench.session.disconnected(bench.now);
+    bench.now += SECOND;
+    assert!(bench.session.poll_connect(bench.now));
+    bench.session.connected(bench.now);
+    bench.answer_all(0);
+    assert_eq!(kinds(&bench.answer_all(0)), [REGISTER, REGISTER, REGISTER]);
+}
+
+#[test]
 fn get_tells_a_missing_object_from_a_missing_instance() {
     let mut bench = Bench::up();
     let names = [cell(2, 3), cell(2, 99), cell(3, 2), cell(4, 1), Oid::new(&ROOT).join(&[1, 0]), Oid::new(&ROOT)];

@@ -1,6 +1,5 @@
 //! A subagent in a thread, on an edge-triggered poll as the daemon has it.
 
-use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -80,11 +79,11 @@ pub struct Agent {
 }
 
 impl Agent {
-    pub fn start(socket: PathBuf) -> Self {
+    pub fn start(master: MasterAddress, priority: u8) -> Self {
         let poll = Poll::new().unwrap();
         let waker = Waker::new(poll.registry(), Token(1)).unwrap();
         let (orders, received) = channel();
-        let thread = std::thread::spawn(move || run(poll, MasterAddress::Unix(socket), &received));
+        let thread = std::thread::spawn(move || run(poll, master, priority, &received));
         Agent { orders, waker, thread: Some(thread) }
     }
 
@@ -114,12 +113,12 @@ impl Drop for Agent {
     }
 }
 
-fn run(mut poll: Poll, address: MasterAddress, orders: &Receiver<Order>) {
+fn run(mut poll: Poll, address: MasterAddress, priority: u8, orders: &Receiver<Order>) {
     let mib = mib();
     let mut data = Data { rows: (1..=ROWS).map(|id| ((id / 10, id), id as i32)).collect() };
     let session = Session::new(Config {
         description: "test agent".to_owned(),
-        registrations: vec![Registration { subtree: Oid::new(&ROOT), priority: 127 }],
+        registrations: vec![Registration { subtree: Oid::new(&ROOT), priority }],
         ..Config::default()
     });
     let mut link = Link::new(address, session);

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use snmp::MasterAddress;
 use tempfile::TempDir;
 
 /// Waits for a condition; fails after `limit`.
@@ -42,6 +43,7 @@ impl Drop for Process {
 pub struct Field {
     dir: TempDir,
     port: u16,
+    tcp_port: u16,
     snmpd: Option<Process>,
     _snmptrapd: Process,
 }
@@ -50,11 +52,11 @@ impl Field {
     /// snmpd and snmptrapd running.
     pub fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let (port, trap_port) = (free_port(), free_port());
+        let (port, trap_port, tcp_port) = (free_port(), free_port(), free_port());
         std::fs::create_dir(dir.path().join("persistent")).unwrap();
         let socket = dir.path().join("master");
         let configuration = format!(
-            "agentAddress udp:127.0.0.1:{port}\nrwcommunity public\nmaster agentx\nagentXSocket unix:{}\n\
+            "agentAddress udp:127.0.0.1:{port}\nrwcommunity public\nmaster agentx\nagentXSocket unix:{},tcp:127.0.0.1:{tcp_port}\n\
              trap2sink 127.0.0.1:{trap_port} public\n",
             socket.display()
         );
@@ -70,13 +72,17 @@ impl Field {
             .spawn();
         let snmptrapd = Process(snmptrapd.unwrap());
         wait_for("snmptrapd", Duration::from_secs(10), || UdpSocket::bind(("127.0.0.1", trap_port)).is_err());
-        let mut field = Field { dir, port, snmpd: None, _snmptrapd: snmptrapd };
+        let mut field = Field { dir, port, tcp_port, snmpd: None, _snmptrapd: snmptrapd };
         field.start_snmpd();
         field
     }
 
-    pub fn socket(&self) -> PathBuf {
-        self.dir.path().join("master")
+    pub fn unix(&self) -> MasterAddress {
+        MasterAddress::Unix(self.dir.path().join("master"))
+    }
+
+    pub fn tcp(&self) -> MasterAddress {
+        MasterAddress::Tcp(([127, 0, 0, 1], self.tcp_port).into())
     }
 
     pub fn start_snmpd(&mut self) {

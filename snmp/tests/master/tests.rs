@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
+use snmp::{Event, Refused};
 
 use crate::agent::{Agent, ROWS};
 use crate::field::{Field, wait_for};
@@ -12,7 +13,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 fn field() -> (Field, Agent) {
     let field = Field::new();
-    let agent = Agent::start(field.socket());
+    let agent = Agent::start(field.unix(), 127);
     wait_for("the agent's objects", 10 * SECOND, || readable(&field));
     (field, agent)
 }
@@ -103,7 +104,7 @@ fn a_stopped_master_is_waited_for_and_used_again_at_once() {
     assert!(!readable(&field), "snmpd is stopped");
     let stopped = Instant::now();
     wait_for("the agent to notice", 10 * SECOND, || {
-        agent.report().events.iter().any(|event| matches!(event, snmp::Event::Unresponsive(_)))
+        agent.report().events.iter().any(|event| matches!(event, Event::Unresponsive(_)))
     });
     assert!(stopped.elapsed() > 3 * SECOND);
     field.signal_snmpd(Signal::SIGCONT);
@@ -122,4 +123,45 @@ fn a_burst_of_notifications_does_not_keep_a_walk_waiting() {
     assert_eq!(walk.lines().count() as u32, ROWS + ROWS + ROWS / 7, "{walk}");
     wait_for("every acknowledgement", 20 * SECOND, || agent.report().stats.notifications_acknowledged == 5000);
     assert_eq!(agent.report().stats.opened, 1);
+}
+
+#[test]
+fn over_tcp_it_works_and_reconnects_like_over_a_unix_socket() {
+    let mut field = Field::new();
+    let _agent = Agent::start(field.tcp(), 127);
+    wait_for("the agent's objects", 10 * SECOND, || readable(&field));
+    for signal in [Signal::SIGKILL, Signal::SIGTERM] {
+        field.end_snmpd(signal);
+        field.start_snmpd();
+        wait_for("snmpd", 10 * SECOND, || field.snmpd_answers());
+        wait_for("the objects after snmpd's return", SECOND, || readable(&field));
+    }
+}
+
+#[test]
+fn of_two_agents_the_better_priority_answers_and_the_other_takes_over() {
+    let field = Field::new();
+    let set = |field: &Field| {
+        let name = format!("{BASE}.2.1.2.0.1");
+        field.ask("snmpset", &[&name, "i", "500"]);
+        field.ask("snmpget", &[&name])
+    };
+    let second = Agent::start(field.unix(), 128);
+    wait_for("the first", 10 * SECOND, || second.report().stats.opened == 1 && readable(&field));
+    let first = Agent::start(field.unix(), 100);
+    wait_for("the better", 10 * SECOND, || first.report().events.contains(&Event::Up { registered: 1 }));
+    assert!(set(&field).contains("INTEGER: 500"));
+    let asked = |agent: &Agent| agent.report().stats.requests;
+    let before = asked(&second);
+    assert!(readable(&field));
+    assert_eq!(asked(&second), before, "the better priority is asked");
+    drop(first);
+    wait_for("the other", SECOND, || readable(&field));
+    assert!(asked(&second) > before);
+
+    let third = Agent::start(field.unix(), 128);
+    let duplicate = |event: &Event| matches!(event, Event::Refused { what: Refused::Registration(_), error: 263 });
+    wait_for("the refusal", 10 * SECOND, || third.report().events.iter().any(duplicate));
+    drop(second);
+    wait_for("the third after trying again", 10 * SECOND, || readable(&field));
 }
