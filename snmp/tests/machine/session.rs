@@ -72,8 +72,14 @@ fn other_subtrees_can_be_served_without_a_new_session() {
     let root = Registration { subtree: Oid::new(&ROOT), priority: 127 };
     bench.session.set_registrations(bench.now, vec![root.clone(), subtree(1), subtree(2)]);
     assert_eq!(kinds(&bench.answer_all(0)), [REGISTER, REGISTER]);
-    bench.session.set_registrations(bench.now, vec![root, subtree(2), subtree(3)]);
+    bench.session.set_registrations(bench.now, vec![root.clone(), subtree(2), subtree(3)]);
     assert_eq!(kinds(&bench.answer_all(0)), [UNREGISTER, REGISTER]);
+    // Twice while answers are still to come: nothing is asked for twice.
+    bench.session.set_registrations(bench.now, vec![subtree(4), root.clone(), subtree(2), subtree(3)]);
+    bench.session.set_registrations(bench.now, vec![root, subtree(4), subtree(2)]);
+    assert_eq!(kinds(&bench.answer_all(0)), [REGISTER, UNREGISTER]);
+    bench.pass(SECOND);
+    assert_eq!((bench.hear(), bench.session.stats().bad_pdus), (vec![], 0));
     bench.session.disconnected(bench.now);
     bench.now += SECOND;
     assert!(bench.session.poll_connect(bench.now));
