@@ -389,19 +389,6 @@ impl Session {
         self.queue.len()
     }
 
-    /// Serves these subtrees from now on: registers new ones, unregisters those gone.
-    pub fn set_registrations(&mut self, now: Duration, registrations: Vec<Registration>) {
-        let gone = self.registry.replace(registrations, now);
-        if let State::Open(session) = self.state {
-            for Registration { subtree, priority } in gone {
-                let packet = self.expect(Ask::Unregistration, now);
-                let _ = encode::unregister(&mut self.output, session, packet, &subtree, priority);
-            }
-            self.pending.retain(|pending| !matches!(pending.what, Ask::Registration(_)));
-            self.register_due(session, now);
-        }
-    }
-
     /// Ends the session for good: when all notifications are acknowledged, or at `deadline`.
     pub fn close(&mut self, now: Duration, deadline: Duration) {
         self.close_by = Some(deadline);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::event::{Event, Refused};
-use super::{Ask, Registration, Session};
+use super::{Ask, Registration, Session, State};
 use crate::pdu::encode;
 
 /// Pauses between attempts to register what was refused.
@@ -41,29 +41,18 @@ impl Registry {
         }
     }
 
-    /// Wants these subtrees; returns those registered or asked for that are not wanted any more.
-    pub(super) fn replace(&mut self, wanted: Vec<Registration>, now: Duration) -> Vec<Registration> {
+    /// Wants these subtrees, and keeps how those wanted before stand; returns the former list.
+    fn replace(&mut self, wanted: Vec<Registration>) -> Vec<(Registration, Standing)> {
+        let standing = |wanted: &Registration, former: &[(Registration, Standing)]| {
+            former.iter().find(|(former, _)| former == wanted).map_or(Standing::Unasked, |(_, standing)| *standing)
+        };
         let former = std::mem::take(&mut self.wanted);
-        self.wanted = wanted
-            .into_iter()
-            .map(|wanted| {
-                let standing = match former.iter().find(|(former, _)| *former == wanted) {
-                    // The answer will come under a place in the former list: ask again.
-                    Some((_, Standing::Asked { refusals })) => Standing::Refused { refusals: *refusals, again: now },
-                    Some((_, standing)) => *standing,
-                    None => Standing::Unasked,
-                };
-                (wanted, standing)
-            })
-            .collect();
-        let kept = |former: &Registration| self.wanted.iter().any(|(wanted, _)| wanted == former);
+        self.wanted = wanted.into_iter().map(|wanted| (wanted.clone(), standing(&wanted, &former))).collect();
         former
-            .into_iter()
-            .filter(|(former, standing)| {
-                matches!(standing, Standing::Registered | Standing::Asked { .. }) && !kept(former)
-            })
-            .map(|(former, _)| former)
-            .collect()
+    }
+
+    fn place_of(&self, registration: &Registration) -> Option<usize> {
+        self.wanted.iter().position(|(wanted, _)| wanted == registration)
     }
 
     /// When a refused registration is to be tried again.
@@ -92,6 +81,27 @@ impl Registry {
 }
 
 impl Session {
+    /// Serves these subtrees from now on: registers new ones, unregisters those gone. The session stays.
+    pub fn set_registrations(&mut self, now: Duration, registrations: Vec<Registration>) {
+        let former = self.registry.replace(registrations);
+        // Answers still to come are about places in the former list.
+        for pending in &mut self.pending {
+            if let Ask::Registration(at) = pending.what {
+                let place = former.get(at).and_then(|(former, _)| self.registry.place_of(former));
+                pending.what = place.map_or(Ask::Unregistration, Ask::Registration);
+            }
+        }
+        let State::Open(session) = self.state else { return };
+        for (gone, standing) in &former {
+            let known = matches!(standing, Standing::Registered | Standing::Asked { .. });
+            if known && self.registry.place_of(gone).is_none() {
+                let packet = self.expect(Ask::Unregistration, now);
+                let _ = encode::unregister(&mut self.output, session, packet, &gone.subtree, gone.priority);
+            }
+        }
+        self.register_due(session, now);
+    }
+
     /// Asks for capabilities and subtrees that are due.
     pub(super) fn register_due(&mut self, session: u32, now: Duration) {
         if !std::mem::replace(&mut self.registry.capabilities_asked, true) {

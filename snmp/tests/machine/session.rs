@@ -1,14 +1,11 @@
 //! The session machine against a master made by hand, in virtual time.
 
-#[cfg(test)]
-#[path = "support/mock.rs"]
-mod mock;
-
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use mock::*;
 use snmp::{Config, Event, Lost, Notification, Oid, Refused, Registration, Value, VarBind};
+
+use crate::mock::*;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -66,6 +63,29 @@ fn a_refused_registration_is_told_once_and_tried_again() {
     assert_eq!(bench.session.poll_event(), None);
     bench.pass(10 * SECOND);
     assert_eq!(kinds(&bench.hear()), []);
+}
+
+#[test]
+fn other_subtrees_can_be_served_without_a_new_session() {
+    let subtree = |n: u32| Registration { subtree: Oid::new(&ROOT).child(n), priority: 127 };
+    let mut bench = Bench::up();
+    let root = Registration { subtree: Oid::new(&ROOT), priority: 127 };
+    bench.session.set_registrations(bench.now, vec![root.clone(), subtree(1), subtree(2)]);
+    assert_eq!(kinds(&bench.answer_all(0)), [REGISTER, REGISTER]);
+    bench.session.set_registrations(bench.now, vec![root.clone(), subtree(2), subtree(3)]);
+    assert_eq!(kinds(&bench.answer_all(0)), [UNREGISTER, REGISTER]);
+    // Twice while answers are still to come: nothing is asked for twice.
+    bench.session.set_registrations(bench.now, vec![subtree(4), root.clone(), subtree(2), subtree(3)]);
+    bench.session.set_registrations(bench.now, vec![root, subtree(4), subtree(2)]);
+    assert_eq!(kinds(&bench.answer_all(0)), [REGISTER, UNREGISTER]);
+    bench.pass(SECOND);
+    assert_eq!((bench.hear(), bench.session.stats().bad_pdus), (vec![], 0));
+    bench.session.disconnected(bench.now);
+    bench.now += SECOND;
+    assert!(bench.session.poll_connect(bench.now));
+    bench.session.connected(bench.now);
+    bench.answer_all(0);
+    assert_eq!(kinds(&bench.answer_all(0)), [REGISTER, REGISTER, REGISTER]);
 }
 
 #[test]

@@ -9,6 +9,7 @@ use snmp::{Value, VarBind};
 pub const OPEN: u8 = 1;
 pub const CLOSE: u8 = 2;
 pub const REGISTER: u8 = 3;
+pub const UNREGISTER: u8 = 4;
 pub const GET: u8 = 5;
 pub const GET_NEXT: u8 = 6;
 pub const GET_BULK: u8 = 7;
