@@ -112,11 +112,12 @@ pub fn footprint(pid: i32) -> (u64, usize) {
     (memory, fs::read_dir(format!("/proc/{pid}/fd")).expect("a running process").count())
 }
 
-/// Processor time of a process so far, user and system.
+/// Processor time of all threads of a process so far.
 pub fn cpu_time(pid: i32) -> Duration {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("a running process");
-    let after_name = stat.rsplit_once(')').expect("a name in brackets").1;
-    let fields: Vec<&str> = after_name.split_whitespace().collect();
-    let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
-    Duration::from_millis(ticks * 10)
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).expect("a running process").flatten();
+    let nanoseconds = threads.map(|thread| {
+        let spent = fs::read_to_string(thread.path().join("schedstat")).unwrap_or_default();
+        spent.split_whitespace().next().and_then(|spent| spent.parse().ok()).unwrap_or(0)
+    });
+    Duration::from_nanos(nanoseconds.sum())
 }
