@@ -1,6 +1,6 @@
 //! Every object the VRRP process serves is that of `mibs/KEEPALIVED-MIB.txt`: name, type, access, enumeration; and none
 //! of the branches it registers is missing without being listed here.
-#![allow(clippy::unwrap_used, reason = "a test")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test")]
 
 #[path = "support/mib_text.rs"]
 mod mib_text;

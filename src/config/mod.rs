@@ -14,6 +14,7 @@ mod grammar;
 mod include;
 pub mod keywords;
 mod line;
+pub mod lvs;
 pub mod model;
 mod params;
 mod read;

@@ -21,6 +21,8 @@ pub struct Config {
     pub sync_groups: Vec<SyncGroup>,
     /// Whether any `virtual_server` is configured (the checker process is needed).
     pub has_virtual_servers: bool,
+    /// Virtual servers and what belongs to them.
+    pub lvs: super::lvs::Lvs,
 }
 
 /// Settings of the whole daemon.

@@ -31,6 +31,7 @@ pub(crate) fn build(tree: &[Node<'_>], facts: &mut Facts<'_>, report: &mut Repor
         instances: instances.into_iter().map(|i| i.instance).collect(),
         sync_groups,
         has_virtual_servers: tree.iter().any(|n| n.keyword.name == "virtual_server"),
+        lvs: Default::default(),
         global: defaults.global,
     }
 }

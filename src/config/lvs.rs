@@ -1,0 +1,499 @@
+//! The typed configuration of LVS: virtual servers, real servers and their checkers, every value already valid.
+//!
+//! Inherited settings (checker, real server, virtual server, default) are already merged, so nobody below looks twice.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use super::model::{Family, Script};
+
+/// Everything the checker process is configured with.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Lvs {
+    /// `virtual_server_group` blocks, in configured order.
+    pub groups: Vec<VirtualServerGroup>,
+    /// `virtual_server` blocks, in configured order; each is unique and has a real or a sorry server.
+    pub virtual_servers: Vec<VirtualServer>,
+    /// `track_file` blocks that a FILE_CHECK uses.
+    pub track_files: Vec<TrackFile>,
+    /// `SSL`.
+    pub tls: TlsMaterial,
+    /// `lvs_timeouts`: tcp, tcpfin, udp in seconds, 0 = leave the kernel's.
+    pub timeouts: [u32; 3],
+    /// `lvs_sync_daemon`.
+    pub sync_daemon: Option<SyncDaemon>,
+    /// `snmp_vs_stats_update_interval`; default 5 s.
+    pub vs_stats_interval: Duration,
+    /// `snmp_rs_stats_update_interval`; default 5 s.
+    pub rs_stats_interval: Duration,
+    /// `rs_init_notifies`.
+    pub init_notifies: bool,
+    /// `no_checker_emails`.
+    pub no_checker_emails: bool,
+    /// `checker_priority`.
+    pub nice: Option<i8>,
+    /// `checker_rt_priority`.
+    pub rt_priority: Option<u8>,
+    /// `checker_no_swap`.
+    pub no_swap: bool,
+}
+
+/// `SSL { }`: client certificate material, paths.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TlsMaterial {
+    /// `ca`.
+    pub ca: Option<String>,
+    /// `certificate`.
+    pub certificate: Option<String>,
+    /// `key`.
+    pub key: Option<String>,
+    /// `password` of the key.
+    pub password: Option<Secret>,
+}
+
+/// A text that `Debug` does not show.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(pub String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+/// `lvs_sync_daemon` with all its options; `None` takes the kernel's default.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SyncDaemon {
+    /// Interface of the synchronisation traffic.
+    pub interface: String,
+    /// Instance whose state decides the role; `None` runs both roles.
+    pub instance: Option<String>,
+    /// `id`; default the instance's VRID, else 0.
+    pub id: u8,
+    /// `maxlen`.
+    pub max_len: Option<u16>,
+    /// `port`.
+    pub port: Option<u16>,
+    /// `ttl`.
+    pub ttl: Option<u8>,
+    /// `group`.
+    pub group: Option<IpAddr>,
+}
+
+/// `track_file`, as FILE_CHECK needs it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrackFile {
+    /// Name of the block.
+    pub name: String,
+    /// `file`.
+    pub path: String,
+    /// `weight`.
+    pub weight: i32,
+    /// `reverse`.
+    pub reverse: bool,
+}
+
+/// `virtual_server_group NAME { }`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VirtualServerGroup {
+    /// Name of the block.
+    pub name: String,
+    /// Entries, in configured order.
+    pub entries: Vec<GroupEntry>,
+}
+
+/// One entry of a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GroupEntry {
+    /// One address; port 0 = any.
+    Address(SocketAddr),
+    /// Addresses from first to last, both included; port 0 = any.
+    Range(IpAddr, IpAddr, u16),
+    /// A firewall mark; the family when it is written.
+    FwMark(u32, Option<Family>),
+}
+
+/// What a virtual server is reached by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    /// Address and port; port 0 = any (persistent).
+    Address(SocketAddr),
+    /// `fwmark N`.
+    FwMark(u32, Family),
+    /// `group NAME`.
+    Group(String),
+}
+
+/// `protocol`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Protocol {
+    /// TCP.
+    Tcp,
+    /// UDP.
+    Udp,
+    /// SCTP.
+    Sctp,
+}
+
+/// `lb_kind` / `lvs_method`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// Masquerading.
+    Nat,
+    /// Direct routing.
+    Dr,
+    /// Tunnelling.
+    Tun(Tunnel),
+}
+
+/// Kind of tunnel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tunnel {
+    /// IP in IP.
+    Ipip,
+    /// Generic UDP encapsulation to a port.
+    Gue(u16, TunnelChecksum),
+    /// Generic routing encapsulation (never with remote checksum).
+    Gre(TunnelChecksum),
+}
+
+/// `nocsum`, `csum`, `remcsum`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TunnelChecksum {
+    /// None.
+    None,
+    /// Outer checksum.
+    Checksum,
+    /// Remote checksum offload (GUE).
+    Remote,
+}
+
+/// `lb_algo` / `lvs_sched`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names are the kernel's")]
+pub enum Scheduler {
+    Rr,
+    Wrr,
+    Lc,
+    Wlc,
+    Lblc,
+    Lblcr,
+    Dh,
+    Sh,
+    Sed,
+    Nq,
+    Fo,
+    Ovf,
+    Mh,
+    Twos,
+}
+
+impl Scheduler {
+    /// The kernel's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Scheduler::Rr => "rr",
+            Scheduler::Wrr => "wrr",
+            Scheduler::Lc => "lc",
+            Scheduler::Wlc => "wlc",
+            Scheduler::Lblc => "lblc",
+            Scheduler::Lblcr => "lblcr",
+            Scheduler::Dh => "dh",
+            Scheduler::Sh => "sh",
+            Scheduler::Sed => "sed",
+            Scheduler::Nq => "nq",
+            Scheduler::Fo => "fo",
+            Scheduler::Ovf => "ovf",
+            Scheduler::Mh => "mh",
+            Scheduler::Twos => "twos",
+        }
+    }
+}
+
+/// One `virtual_server`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VirtualServer {
+    /// What it is reached by.
+    pub endpoint: Endpoint,
+    /// `protocol`; `None` for firewall marks.
+    pub protocol: Option<Protocol>,
+    /// `lb_algo`.
+    pub scheduler: Scheduler,
+    /// `flag-1`/`sh-fallback`/`mh-fallback`, `flag-2`/`sh-port`/`mh-port`, `flag-3`.
+    pub scheduler_flags: [bool; 3],
+    /// `hashed`.
+    pub hashed: bool,
+    /// `ops`.
+    pub one_packet: bool,
+    /// `lb_kind`, default of its real servers.
+    pub method: Method,
+    /// `persistence_timeout` in seconds; `None` = off.
+    pub persistence: Option<u32>,
+    /// `persistence_granularity` as prefix length; `None` = the full address.
+    pub granularity: Option<u8>,
+    /// `persistence_engine`.
+    pub persistence_engine: Option<String>,
+    /// `virtualhost`.
+    pub virtual_host: Option<String>,
+    /// `snmp_name`.
+    pub snmp_name: Option<String>,
+    /// `delay_loop` (also default of checkers), likewise the next four.
+    pub timing: Timing,
+    /// `weight`: default of its real servers.
+    pub weight: u32,
+    /// `alpha`.
+    pub alpha: bool,
+    /// `omega`.
+    pub omega: bool,
+    /// `ha_suspend`.
+    pub ha_suspend: bool,
+    /// `quorum`, at least 1, at most the total weight.
+    pub quorum: u32,
+    /// `hysteresis`, less than the quorum.
+    pub hysteresis: u32,
+    /// `quorum_up`.
+    pub quorum_up: Option<Script>,
+    /// `quorum_down`.
+    pub quorum_down: Option<Script>,
+    /// `inhibit_on_failure`: default of its real servers.
+    pub inhibit: bool,
+    /// `smtp_alert`, with global defaults merged in.
+    pub smtp_alert: bool,
+    /// `sorry_server`.
+    pub sorry_server: Option<SorryServer>,
+    /// `real_server` blocks, in configured order, unique.
+    pub real_servers: Vec<RealServer>,
+}
+
+impl VirtualServer {
+    /// Family of the service; of a group without addresses it is that of its real servers.
+    pub fn family(&self, groups: &[VirtualServerGroup]) -> Family {
+        match &self.endpoint {
+            Endpoint::Address(address) => Family::of(address.ip()),
+            Endpoint::FwMark(_, family) => *family,
+            Endpoint::Group(name) => {
+                let group = groups.iter().find(|group| &group.name == name);
+                let first = group.into_iter().flat_map(|group| &group.entries).find_map(|entry| match entry {
+                    GroupEntry::Address(address) => Some(Family::of(address.ip())),
+                    GroupEntry::Range(first, ..) => Some(Family::of(*first)),
+                    GroupEntry::FwMark(_, family) => *family,
+                });
+                let of_servers = self.real_servers.first().map(|server| Family::of(server.address.ip()));
+                first.or(of_servers).unwrap_or(Family::V4)
+            }
+        }
+    }
+}
+
+/// `sorry_server` and what belongs to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SorryServer {
+    /// Address and port.
+    pub address: SocketAddr,
+    /// `sorry_server_lvs_method`, else that of the service.
+    pub method: Method,
+    /// `sorry_server_inhibit`.
+    pub inhibit: bool,
+}
+
+/// One `real_server`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RealServer {
+    /// Address and port (0 = any).
+    pub address: SocketAddr,
+    /// `weight`.
+    pub weight: u32,
+    /// `lvs_method`, else that of the service.
+    pub method: Method,
+    /// `uthreshold`, 0 = none.
+    pub upper_threshold: u32,
+    /// `lthreshold`, 0 = none.
+    pub lower_threshold: u32,
+    /// `inhibit_on_failure`, else that of the service.
+    pub inhibit: bool,
+    /// `notify_up`.
+    pub notify_up: Option<Script>,
+    /// `notify_down`.
+    pub notify_down: Option<Script>,
+    /// `alpha`, else that of the service.
+    pub alpha: bool,
+    /// `smtp_alert`, with defaults merged in.
+    pub smtp_alert: bool,
+    /// `virtualhost`, else that of the service.
+    pub virtual_host: Option<String>,
+    /// `snmp_name`.
+    pub snmp_name: Option<String>,
+    /// Its timing, else that of the service.
+    pub timing: Timing,
+    /// Its checkers, in configured order.
+    pub checkers: Vec<Checker>,
+}
+
+/// Timing as configured on one level.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timing {
+    /// `delay_loop`; default 60 s.
+    pub delay_loop: Duration,
+    /// `connect_timeout`; default 5 s.
+    pub connect_timeout: Duration,
+    /// `retry`; `None` when not written (checkers differ in their default).
+    pub retry: Option<u32>,
+    /// `delay_before_retry`; `None` when not written.
+    pub delay_before_retry: Option<Duration>,
+    /// `warmup`; default `delay_loop`.
+    pub warmup: Duration,
+}
+
+/// One checker, everything merged.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Checker {
+    /// Period after a definite result.
+    pub delay_loop: Duration,
+    /// Time limit of one attempt.
+    pub timeout: Duration,
+    /// Further attempts before down.
+    pub retry: u32,
+    /// Pause between those.
+    pub delay_before_retry: Duration,
+    /// Upper bound of the random first delay.
+    pub warmup: Duration,
+    /// Starts down.
+    pub alpha: bool,
+    /// `log_all_failures`.
+    pub log_all_failures: bool,
+    /// What it does.
+    pub kind: CheckerKind,
+}
+
+/// Where a network checker connects to and from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// `connect_ip` and `connect_port`, else the real server's.
+    pub address: SocketAddr,
+    /// `bindto` and `bind_port` (0 = any).
+    pub bind: Option<SocketAddr>,
+    /// `bind_if`.
+    pub bind_interface: Option<String>,
+    /// `fwmark`, 0 = none.
+    pub fwmark: u32,
+}
+
+/// The kinds of checkers.
+#[derive(Clone, Debug, PartialEq)]
+pub enum CheckerKind {
+    /// `TCP_CHECK`.
+    Tcp(Target),
+    /// `HTTP_GET` (`tls` false) and `SSL_GET` (`tls` true).
+    Http(HttpCheck),
+    /// `SMTP_CHECK`: the targets are tested one after the other (`host` blocks).
+    Smtp {
+        /// Hosts, at least one.
+        targets: Vec<Target>,
+        /// `helo_name`.
+        helo_name: String,
+    },
+    /// `DNS_CHECK`.
+    Dns {
+        /// Where to ask.
+        target: Target,
+        /// `type` as the number of the record type.
+        query_type: u16,
+        /// `name`, without final dot; empty = root.
+        name: String,
+    },
+    /// `MISC_CHECK`.
+    Misc {
+        /// `misc_path` with its user.
+        script: Script,
+        /// `misc_timeout`.
+        run_limit: Duration,
+        /// `misc_dynamic`.
+        dynamic: bool,
+    },
+    /// `UDP_CHECK`.
+    Udp {
+        /// Where to send.
+        target: Target,
+        /// `payload`; empty = random octets.
+        payload: Vec<u8>,
+        /// `require_reply`: `None` = silence is success; pairs (value, mask) to compare with, possibly empty.
+        reply: Option<Vec<(u8, u8)>>,
+        /// `min_reply_length`.
+        min_reply: u16,
+        /// `max_reply_length`.
+        max_reply: u16,
+    },
+    /// `PING_CHECK`.
+    Ping(Target),
+    /// `FILE_CHECK`: name of a `track_file`, weight, reverse.
+    File {
+        /// The file.
+        track_file: String,
+        /// Multiplier.
+        weight: i32,
+        /// `reverse`.
+        reverse: bool,
+    },
+}
+
+/// `HTTP_GET` / `SSL_GET`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HttpCheck {
+    /// Where to connect.
+    pub target: Target,
+    /// `SSL_GET`.
+    pub tls: bool,
+    /// `http_protocol`.
+    pub version: HttpVersion,
+    /// Name to send as SNI: `sni_name`, or the Host name with `enable_sni`.
+    pub sni: Option<String>,
+    /// `fast_recovery`.
+    pub fast_recovery: bool,
+    /// `tls_compliant`.
+    pub close_notify: bool,
+    /// At least one.
+    pub urls: Vec<UrlCheck>,
+}
+
+/// `http_protocol`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HttpVersion {
+    /// `1.0`.
+    V10,
+    /// `1.0C`: with `Connection: close`.
+    V10Close,
+    /// `1.1`, with `Connection: close`.
+    V11,
+}
+
+/// One `url`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UrlCheck {
+    /// `path`.
+    pub path: String,
+    /// Value of the Host header: a configured name, else `IP:PORT`.
+    pub host: String,
+    /// `digest`.
+    pub digest: Option<[u8; 16]>,
+    /// `status_code`: ranges, both ends included; default 200..=299.
+    pub status: Vec<(u16, u16)>,
+    /// `regex`.
+    pub regex: Option<RegexCheck>,
+    /// `tls_compliant` of the url, else that of the checker.
+    pub close_notify: bool,
+}
+
+/// `regex` and its options.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegexCheck {
+    /// PCRE2 pattern (bytes: escapes may give any).
+    pub pattern: Vec<u8>,
+    /// `regex_no_match`.
+    pub no_match: bool,
+    /// `regex_options`, PCRE2 names in lower case.
+    pub options: Vec<String>,
+    /// `regex_min_offset`.
+    pub min_offset: usize,
+    /// `regex_max_offset`.
+    pub max_offset: Option<usize>,
+}
