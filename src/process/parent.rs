@@ -57,7 +57,7 @@ pub fn run(arguments: Vec<OsString>) -> u8 {
     if !options.stray.is_empty() {
         eprintln!("Unexpected argument(s): {}", options.stray.join(" "));
     }
-    let loaded = match load(&options) {
+    let mut loaded = match load(&options) {
         Ok(loaded) => loaded,
         Err(error) => {
             eprintln!("keepalived: {error}");
@@ -67,7 +67,7 @@ pub fn run(arguments: Vec<OsString>) -> u8 {
     if let Some(file) = &options.config_test {
         return report_test(&loaded.diagnostics, file);
     }
-    let Some(config) = loaded.config else {
+    let Some(config) = loaded.config.take() else {
         eprint!("{}", loaded.diagnostics);
         return exit::run_time_status(&loaded.diagnostics);
     };
@@ -75,7 +75,7 @@ pub fn run(arguments: Vec<OsString>) -> u8 {
         eprintln!("keepalived needs root, or the capabilities CAP_NET_ADMIN and CAP_NET_RAW");
         return exit::PRIVILEGE;
     }
-    match start(arguments, options, config, loaded.diagnostics.to_string(), loaded.snapshot.as_str().to_owned()) {
+    match start(arguments, options, config, loaded) {
         Ok(status) => status,
         Err(error) => {
             eprintln!("keepalived: {error}");
@@ -144,8 +144,7 @@ fn start(
     arguments: Vec<OsString>,
     options: Options,
     config: config::model::Config,
-    warnings: String,
-    snapshot: String,
+    loaded: config::Loaded,
 ) -> Result<u8, Box<dyn std::error::Error>> {
     let names = Names::new(&options, &config.global);
     let path = names.pid_file("keepalived", options.pid_file.as_ref());
@@ -180,8 +179,11 @@ fn start(
     for remark in options.without_effect() {
         log.warning(remark);
     }
-    if !warnings.is_empty() {
-        log.warning(warnings);
+    if !loaded.diagnostics.is_empty() {
+        log.warning(&loaded.diagnostics);
+    }
+    if options.dump_conf {
+        log.info(loaded.snapshot.dump());
     }
     let wanted =
         !options.check_only && (options.all || !config.instances.is_empty() || !config.static_addresses.is_empty());
@@ -197,7 +199,7 @@ fn start(
         reactor,
         signals,
         timers: Timers::new(),
-        snapshot,
+        snapshot: loaded.snapshot.as_str().to_owned(),
         child: None,
         next_token: FIRST_CHILD,
         pause: Duration::ZERO,
