@@ -61,7 +61,8 @@ impl Link {
             self.session.disconnected(now);
         }
         self.drop_unwanted();
-        more || input == Input::More
+        // Octets left in the socket for want of room raise no new edge.
+        more || input == Input::More || (input == Input::NoRoom && self.session.input_room() > 0)
     }
 
     /// What to watch; `None` while there is no socket.
@@ -116,7 +117,7 @@ impl Link {
         for _ in 0..MAX_READS {
             let room = self.session.input_room().min(READ_SIZE);
             let Some(buffer) = buffer.get_mut(..room).filter(|buffer| !buffer.is_empty()) else {
-                return Input::Empty;
+                return Input::NoRoom;
             };
             match stream.read(buffer) {
                 Ok(0) => return Input::Ended,
@@ -152,8 +153,10 @@ impl Link {
 /// How far the input is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Input {
-    /// As far as there is anything, or room for it. A loop told of edges only misses nothing.
+    /// As far as there is anything, so that a loop told of edges only misses nothing.
     Empty,
+    /// As far as there is room for it.
+    NoRoom,
     /// There may be more.
     More,
     /// To its end.
