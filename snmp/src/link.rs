@@ -61,7 +61,8 @@ impl Link {
             self.session.disconnected(now);
         }
         self.drop_unwanted();
-        more || input == Input::More
+        // Octets left in the socket for want of room raise no new edge.
+        more || input == Input::More || (input == Input::NoRoom && self.session.input_room() > 0)
     }
 
     /// What to watch; `None` while there is no socket.
@@ -116,7 +117,7 @@ impl Link {
         for _ in 0..MAX_READS {
             let room = self.session.input_room().min(READ_SIZE);
             let Some(buffer) = buffer.get_mut(..room).filter(|buffer| !buffer.is_empty()) else {
-                return Input::Empty;
+                return Input::NoRoom;
             };
             match stream.read(buffer) {
                 Ok(0) => return Input::Ended,
@@ -152,8 +153,10 @@ impl Link {
 /// How far the input is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Input {
-    /// As far as there is anything, or room for it. A loop told of edges only misses nothing.
+    /// As far as there is anything, so that a loop told of edges only misses nothing.
     Empty,
+    /// As far as there is room for it.
+    NoRoom,
     /// There may be more.
     More,
     /// To its end.
@@ -162,4 +165,79 @@ enum Input {
 
 fn is_retry(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+    use crate::pdu::{Head, encode, frame};
+    use crate::session::Config;
+
+    /// A GetNext of the whole tree, with 40 ranges.
+    fn request(packet: u8) -> Vec<u8> {
+        let range = [0, 0, 0, 0, 0, 0, 0, 0].repeat(40);
+        let header = [1, 6, 0x10, 0, 0, 0, 0, 7, 0, 0, 0, 1, 0, 0, 0, packet, 0, 0, 1, 64];
+        [header.to_vec(), range].concat()
+    }
+
+    #[test]
+    fn a_flood_of_requests_by_a_peer_that_does_not_read_yet_is_all_answered_in_the_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("master");
+        let listener = UnixListener::bind(&path).unwrap();
+        let mut link = Link::new(MasterAddress::Unix(path), Session::new(Config::default()));
+        let mib = Mib::<()>::builder().build().unwrap();
+        let now = Duration::from_secs(1);
+        let turn = |link: &mut Link| {
+            let turns = (0..10_000).position(|_| !link.turn(&mib, &mut (), now, 8));
+            assert!(turns.is_some(), "busy for nothing");
+        };
+        turn(&mut link);
+        let (mut peer, _) = listener.accept().unwrap();
+        peer.set_nonblocking(true).unwrap();
+        let mut opened = Vec::new();
+        let open = Head { kind: 1, flags: 0x10, session: 7, transaction: 0, packet: 1, payload: 0 };
+        encode::Response::to(&open, &mut opened).fail(0, 0);
+        peer.write_all(&opened).unwrap();
+        turn(&mut link);
+        assert!(link.session.is_up());
+
+        let (mut asked, mut answered, mut answers) = (0_u32, 0, Vec::new());
+        let mut rest = Vec::new();
+        loop {
+            if rest.is_empty() && asked < 5000 {
+                rest = request(asked as u8);
+                asked += 1;
+            }
+            match peer.write(&rest) {
+                Ok(count) => drop(rest.drain(..count)),
+                // Both directions are full.
+                Err(_) => break,
+            }
+            turn(&mut link);
+        }
+        assert!(asked > 500 && asked < 5000, "{asked}");
+        assert!(link.session.output().len() < 128 * 1024);
+        assert_eq!(link.interest().map(|interest| (interest.read, interest.write)), Some((false, true)));
+
+        peer.write(&rest).unwrap_err();
+        let mut buffer = [0; 4096];
+        for _ in 0..10_000 {
+            if let Ok(count) = peer.read(&mut buffer) {
+                answers.extend_from_slice(&buffer[..count]);
+            }
+            turn(&mut link);
+            if let Ok(count) = peer.write(&rest) {
+                rest.drain(..count);
+            }
+        }
+        let mut bytes = answers.as_slice();
+        while let Some(frame) = frame::next(bytes).unwrap() {
+            answered += u32::from(frame.head.kind == 18);
+            bytes = &bytes[frame.length()..];
+        }
+        assert_eq!((answered, bytes.len(), rest.len()), (asked, 0, 0));
+    }
 }

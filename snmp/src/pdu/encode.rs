@@ -142,18 +142,13 @@ impl<'a> Response<'a> {
     }
 
     /// Octets so far, header included.
-    pub fn len(&self) -> usize {
+    pub fn length(&self) -> usize {
         self.out.len() - self.start
     }
 
-    /// Never: an answer has a header.
-    pub fn is_empty(&self) -> bool {
-        false
-    }
-
-    /// Takes back all after the first `len` octets, a former [`len`](Self::len).
-    pub fn truncate(&mut self, len: usize) {
-        self.out.truncate(self.start + len);
+    /// Takes back all after the first `length` octets, a former [`length`](Self::length).
+    pub fn truncate(&mut self, length: usize) {
+        self.out.truncate(self.start + length);
     }
 
     /// Ends it without an error.

@@ -27,13 +27,8 @@ pub struct Frame<'a> {
 
 impl Frame<'_> {
     /// Octets of header and payload.
-    pub fn len(&self) -> usize {
+    pub fn length(&self) -> usize {
         HEADER_LEN + self.payload.len()
-    }
-
-    /// Never: a frame has a header.
-    pub fn is_empty(&self) -> bool {
-        false
     }
 }
 

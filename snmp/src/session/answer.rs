@@ -53,7 +53,7 @@ pub(super) fn get_bulk<T: 'static>(
     }
     let mut repeaters: Vec<SearchRange> = ranges.collect();
     for repetition in 0..max_repetitions {
-        let (length, before) = (answer.len(), count);
+        let (length, before) = (answer.length(), count);
         let mut more = false;
         for range in &mut repeaters {
             let VarBind { name, value } = mib.next(data, &range.start, range.include, &range.end);
@@ -97,7 +97,7 @@ fn each(
 
 fn bind(answer: &mut Response<'_>, name: &[u32], value: &Value) -> Result<(), u16> {
     answer.bind(name, value).map_err(|_| error::GEN_ERR)?;
-    if answer.len() > MAX_ANSWER {
+    if answer.length() > MAX_ANSWER {
         return Err(error::TOO_BIG);
     }
     Ok(())

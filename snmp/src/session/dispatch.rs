@@ -25,7 +25,7 @@ impl Session {
         let Some(frame) = self.inbox.first()? else {
             return Ok(false);
         };
-        let (head, length) = (frame.head, frame.len());
+        let (head, length) = (frame.head, frame.length());
         let body = decode::body(&frame);
         self.inbox.skip(length);
         self.heard = now;

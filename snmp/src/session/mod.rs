@@ -55,6 +55,9 @@ const OUTPUT_FULL: usize = 64 * 1024;
 /// Most events kept for [`Session::poll_event`]; later ones are lost.
 const MAX_EVENTS: usize = 256;
 
+/// How long the Close PDU may take to be written.
+const GOODBYE: Duration = Duration::from_millis(200);
+
 /// A subtree to register.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Registration {
@@ -364,7 +367,7 @@ impl Session {
             _ => None,
         };
         let stuck = self.stuck_since.map(|since| since.saturating_add(STUCK_LIMIT));
-        let close_by = self.close_by.filter(|_| self.state != State::Closed);
+        let close_by = self.close_by.filter(|_| !self.is_closed());
         [state, registering, stuck, close_by].into_iter().flatten().min()
     }
 
@@ -389,7 +392,8 @@ impl Session {
         self.queue.len()
     }
 
-    /// Ends the session for good: when all notifications are acknowledged, or at `deadline`.
+    /// Ends the session for good: when all notifications are acknowledged, or at `deadline`. It is
+    /// [closed](Self::is_closed) at most 200 ms after that, even if the peer does not read.
     pub fn close(&mut self, now: Duration, deadline: Duration) {
         self.close_by = Some(deadline);
         self.tick(now);
@@ -467,7 +471,14 @@ impl Session {
         let Some(close_by) = self.close_by else {
             return;
         };
-        if self.state == State::Closed || (!self.queue.is_empty() && now < close_by) {
+        if self.state == State::Closed {
+            if now >= close_by {
+                // Whoever does not read need not be told.
+                self.reset();
+            }
+            return;
+        }
+        if !self.queue.is_empty() && now < close_by {
             return;
         }
         if let State::Open(session) = self.state {
@@ -478,5 +489,6 @@ impl Session {
         }
         self.state = State::Closed;
         self.stuck_since = None;
+        self.close_by = Some(now.saturating_add(GOODBYE));
     }
 }

@@ -94,7 +94,7 @@ pub fn hear(session: &mut Session) -> Vec<Heard> {
     let mut bytes = session.output();
     while let Some(frame) = frame::next(bytes).unwrap() {
         heard.push(Heard { head: frame.head, payload: frame.payload.to_vec() });
-        bytes = &bytes[frame.len()..];
+        bytes = &bytes[frame.length()..];
     }
     assert!(bytes.is_empty(), "half a PDU");
     let length = session.output().len();

@@ -113,7 +113,7 @@ proptest! {
         let mut bytes = b"before".to_vec();
         encode::notify(&mut bytes, 3, 4, &binds).unwrap();
         let mut frame = frame::next(&bytes[6..]).unwrap().unwrap();
-        prop_assert_eq!(frame.len(), bytes.len() - 6);
+        prop_assert_eq!(frame.length(), bytes.len() - 6);
         frame.head.kind = TEST_SET;
         prop_assert_eq!(decode::body(&frame), Ok(Body::TestSet(binds)));
     }
