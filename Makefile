@@ -49,5 +49,7 @@ bench: setup
 install: build
 	install -D -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/sbin/keepalived
 	install -d $(DESTDIR)$(PREFIX)/share/snmp/mibs $(DESTDIR)$(PREFIX)/share/doc/keepalived/conf
-	install -m 644 mibs/*.txt $(DESTDIR)$(PREFIX)/share/snmp/mibs
+	install -m 644 mibs/KEEPALIVED-MIB.txt $(DESTDIR)$(PREFIX)/share/snmp/mibs
+	install -d $(DESTDIR)$(PREFIX)/share/doc/keepalived/mibs-base
+	install -m 644 mibs/base/*.txt $(DESTDIR)$(PREFIX)/share/doc/keepalived/mibs-base
 	install -m 644 conf/* $(DESTDIR)$(PREFIX)/share/doc/keepalived/conf

@@ -9,9 +9,10 @@ use super::cli::{self, Options};
 use super::exit;
 use super::ipc::{Channel, Message};
 use super::names::Names;
-use super::parent::log_options;
 use super::pidfile::PidFile;
 use super::priority;
+use super::role::Role;
+use super::startup::log_options;
 use super::vrrp::{self, Setup};
 use crate::config::Snapshot;
 use crate::config::model::Config;
@@ -25,19 +26,19 @@ const CONFIG_LIMIT: Duration = Duration::from_secs(30);
 const LOG_LIMIT: Duration = Duration::from_millis(500);
 
 /// Runs the child; the result is its exit status.
-pub(super) fn run(options: &Options) -> u8 {
-    match vrrp_process(options) {
+pub(super) fn run(role: Role, options: &Options) -> u8 {
+    match process(role, options) {
         Ok(status) => status,
         Err(error) => {
-            eprintln!("Keepalived_vrrp: {error}");
+            eprintln!("{}: {error}", role.ident());
             if error.kind() == io::ErrorKind::PermissionDenied { exit::PRIVILEGE } else { exit::FATAL }
         }
     }
 }
 
-fn vrrp_process(options: &Options) -> io::Result<u8> {
+fn process(role: Role, options: &Options) -> io::Result<u8> {
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::TERM))?;
-    rustix::thread::set_name(c"keepalived_vrrp")?;
+    rustix::thread::set_name(role.process_name())?;
     // Before the first thread, so that no thread takes a signal from the loop.
     let signals = Signals::new(&[
         Signal::SIGTERM,
@@ -52,27 +53,26 @@ fn vrrp_process(options: &Options) -> io::Result<u8> {
     let mut channel = Channel::new(stream)?;
     let config = receive_config(&mut channel)?;
     let names = Names::new(options, &config.global);
-    let writer = log::start(log_options(options, names.ident("Keepalived_vrrp")).0)?;
+    let writer = log::start(log_options(options, names.ident(role.ident())).0)?;
     let log = writer.log();
-    let status = work(options, &names, config, channel, signals, &log);
+    let (name, given) = role.pid_file(options);
+    let status = hold_pid_file(&names.pid_file(name, given)).and_then(|_held| match role {
+        Role::Vrrp => run_vrrp(options, config, channel, signals, &log),
+    });
     if let Err(error) = &status {
-        log.error(format_args!("The VRRP process can not go on: {error}"));
+        log.error(format_args!("The {} process can not go on: {error}", role.name()));
     }
     writer.finish(LOG_LIMIT);
     status.map(|()| exit::OK)
 }
 
-fn work(
-    options: &Options,
-    names: &Names,
-    config: Config,
-    channel: Channel,
-    signals: Signals,
-    log: &Log,
-) -> io::Result<()> {
-    let path = names.pid_file("vrrp", options.vrrp_pid_file.as_ref());
-    let mut pid_file = PidFile::lock(&path).map_err(io::Error::other)?;
+fn hold_pid_file(path: &std::path::Path) -> io::Result<PidFile> {
+    let mut pid_file = PidFile::lock(path).map_err(io::Error::other)?;
     pid_file.write(std::process::id()).map_err(io::Error::other)?;
+    Ok(pid_file)
+}
+
+fn run_vrrp(options: &Options, config: Config, channel: Channel, signals: Signals, log: &Log) -> io::Result<()> {
     let agentx = agentx(options, &config, log)?;
     priority::apply(&config.global, log);
     let vrrp = Vrrp::new(Tables::new(config, cli::version_text()));

@@ -8,6 +8,8 @@ mod names;
 mod parent;
 mod pidfile;
 mod priority;
+mod role;
+mod startup;
 mod vrrp;
 
-pub use parent::run;
+pub use startup::run;

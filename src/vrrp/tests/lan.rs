@@ -135,7 +135,14 @@ pub fn config(instances: Vec<Instance>, sync_groups: Vec<SyncGroup>) -> Config {
         vrrp_rt_priority: None,
         vrrp_no_swap: false,
     };
-    Config { global, static_addresses: Vec::new(), instances, sync_groups, has_virtual_servers: false, lvs: Default::default() }
+    Config {
+        global,
+        static_addresses: Vec::new(),
+        instances,
+        sync_groups,
+        has_virtual_servers: false,
+        lvs: Default::default(),
+    }
 }
 
 /// One router.

@@ -1,0 +1,68 @@
+//! The kinds of child processes.
+
+use std::path::PathBuf;
+
+use super::cli::Options;
+use crate::config::model::Config;
+
+/// A child process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// VRRP and the virtual addresses.
+    Vrrp,
+}
+
+impl Role {
+    /// All there are, in the order they are started.
+    pub const ALL: [Role; 1] = [Role::Vrrp];
+
+    /// Value of the internal option by which a child knows what it is.
+    pub fn word(self) -> &'static str {
+        match self {
+            Role::Vrrp => "vrrp",
+        }
+    }
+
+    /// The role of an internal option's value.
+    pub fn from_word(word: &str) -> Option<Role> {
+        Role::ALL.into_iter().find(|role| role.word() == word)
+    }
+
+    /// What log lines call the process.
+    pub fn name(self) -> &'static str {
+        match self {
+            Role::Vrrp => "VRRP",
+        }
+    }
+
+    /// Ident of its log lines, before namespace and instance.
+    pub fn ident(self) -> &'static str {
+        match self {
+            Role::Vrrp => "Keepalived_vrrp",
+        }
+    }
+
+    /// Name of the process, as `ps` shows it.
+    pub fn process_name(self) -> &'static std::ffi::CStr {
+        match self {
+            Role::Vrrp => c"keepalived_vrrp",
+        }
+    }
+
+    /// Its pid file: the name, and what the command line says.
+    pub fn pid_file(self, options: &Options) -> (&'static str, Option<&PathBuf>) {
+        match self {
+            Role::Vrrp => ("vrrp", options.vrrp_pid_file.as_ref()),
+        }
+    }
+
+    /// Whether the configuration and the command line call for it.
+    pub fn is_wanted(self, options: &Options, config: &Config) -> bool {
+        match self {
+            Role::Vrrp => {
+                let configured = !config.instances.is_empty() || !config.static_addresses.is_empty();
+                (configured || options.all) && (options.vrrp_only || !options.check_only)
+            }
+        }
+    }
+}

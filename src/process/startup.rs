@@ -1,0 +1,207 @@
+//! From the command line to a running parent: configuration, pid file, background, log.
+
+use std::ffi::OsString;
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::time::Duration;
+
+use super::child;
+use super::cli::{self, Options, Outcome};
+use super::exit;
+use super::names::{self, Names};
+use super::parent::{Parent, Plan};
+use super::pidfile::{PidFile, PidFileError};
+use super::role::Role;
+use crate::config;
+use crate::kernel;
+use crate::notify::log::{self, Level};
+use crate::reactor::{Signal, Signals};
+
+/// After the children have ended, the log may take this long.
+const LOG_LIMIT: Duration = Duration::from_millis(500);
+
+/// Runs the program; the result is its exit status.
+pub fn run(arguments: Vec<OsString>) -> u8 {
+    let options = match Options::read(arguments.clone()) {
+        Ok(options) => options,
+        Err(Outcome::Text(text)) => {
+            eprint!("{text}");
+            return exit::OK;
+        }
+        Err(Outcome::Error(text)) => {
+            eprint!("{text}");
+            return exit::FATAL;
+        }
+    };
+    if let Some(name) = &options.signum {
+        return print_signal_number(name);
+    }
+    if let Some(word) = &options.child_role {
+        return match Role::from_word(word) {
+            Some(role) => child::run(role, &options),
+            None => exit::FATAL,
+        };
+    }
+    if !options.stray.is_empty() {
+        eprintln!("Unexpected argument(s): {}", options.stray.join(" "));
+    }
+    let mut loaded = match load(&options) {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            eprintln!("keepalived: {error}");
+            return exit::FATAL;
+        }
+    };
+    if let Some(file) = &options.config_test {
+        return report_test(&loaded.diagnostics, file);
+    }
+    let Some(config) = loaded.config.take() else {
+        eprint!("{}", loaded.diagnostics);
+        return exit::run_time_status(&loaded.diagnostics);
+    };
+    if rustix::process::geteuid().as_raw() != 0 && !rustix::thread::capabilities(None).is_ok_and(may_change_network) {
+        eprintln!("keepalived needs root, or the capabilities CAP_NET_ADMIN and CAP_NET_RAW");
+        return exit::PRIVILEGE;
+    }
+    match start(arguments, options, config, loaded) {
+        Ok(status) => status,
+        Err(error) => {
+            eprintln!("keepalived: {error}");
+            exit::FATAL
+        }
+    }
+}
+
+fn may_change_network(sets: rustix::thread::CapabilitySets) -> bool {
+    use rustix::thread::CapabilitySet;
+    sets.effective.contains(CapabilitySet::NET_ADMIN | CapabilitySet::NET_RAW)
+}
+
+fn print_signal_number(name: &str) -> u8 {
+    match cli::signal_number(name) {
+        Some(number) => {
+            println!("{number}");
+            exit::OK
+        }
+        None => {
+            eprintln!("Unknown signal name '{name}'; known are STOP, RELOAD, DATA, STATS, STATS_CLEAR, JSON");
+            exit::FATAL
+        }
+    }
+}
+
+/// Reads the configuration inside the network namespace it asks for, and stays there: interfaces are those of the
+/// namespace, and children inherit it.
+pub(super) fn load(options: &Options) -> io::Result<config::Loaded> {
+    let mut read = config::Options::system(options.config_file.clone(), None);
+    read.all_config = options.all_config;
+    if let Some(id) = &options.config_id {
+        read.config_id.clone_from(id);
+    }
+    let global = config::load(&read).config.map(|config| config.global);
+    let namespace = match &global {
+        Some(global) => names::namespace(options, global),
+        None => options.namespace.clone(),
+    };
+    if let Some(name) = namespace {
+        let path = std::path::Path::new("/run/netns").join(&name);
+        let error = |error: io::Error| io::Error::other(format!("cannot enter network namespace '{name}': {error}"));
+        let file = std::fs::File::open(path).map_err(error)?;
+        nix::sched::setns(file, nix::sched::CloneFlags::CLONE_NEWNET).map_err(|errno| error(errno.into()))?;
+    }
+    read.outside.interfaces = kernel::interface_names().ok();
+    Ok(config::load(&read))
+}
+
+/// `-t`: to standard error, or to the file of `-t FILE`.
+fn report_test(diagnostics: &config::Diagnostics, file: &std::ffi::OsStr) -> u8 {
+    let text = diagnostics.to_string();
+    if file.is_empty() {
+        eprint!("{text}");
+    } else {
+        let opened = OpenOptions::new().append(true).create(true).open(file);
+        if let Err(error) = opened.and_then(|mut file| file.write_all(text.as_bytes())) {
+            eprintln!("Cannot write {}: {error}", std::path::Path::new(file).display());
+            return exit::FATAL;
+        }
+    }
+    diagnostics.exit_code()
+}
+
+fn start(
+    arguments: Vec<OsString>,
+    options: Options,
+    config: config::model::Config,
+    loaded: config::Loaded,
+) -> Result<u8, Box<dyn std::error::Error>> {
+    let names = Names::new(&options, &config.global);
+    let path = names.pid_file("keepalived", options.pid_file.as_ref());
+    let mut pid_file = match PidFile::lock(&path) {
+        Ok(file) => file,
+        Err(PidFileError::Running) => {
+            eprintln!("daemon is already running");
+            return Ok(exit::OK);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    if !options.dont_fork {
+        // Before the first thread. The lock stays with the child; this process ends inside the call.
+        nix::unistd::daemon(false, false)?;
+    }
+    pid_file.write(std::process::id())?;
+    let signals = Signals::new(&[
+        Signal::SIGTERM,
+        Signal::SIGINT,
+        Signal::SIGHUP,
+        Signal::SIGUSR1,
+        Signal::SIGUSR2,
+        Signal::SIGCHLD,
+    ])?;
+    let (log_options, complaint) = log_options(&options, names.ident("Keepalived"));
+    let writer = log::start(log_options)?;
+    let log = writer.log();
+    log.write(Level::Notice, format_args!("Starting {}", cli::version_text()));
+    if let Some(complaint) = complaint {
+        log.warning(complaint);
+    }
+    for remark in options.without_effect() {
+        log.warning(remark);
+    }
+    if !loaded.diagnostics.is_empty() {
+        log.warning(&loaded.diagnostics);
+    }
+    if options.dump_conf {
+        log.info(loaded.snapshot.dump());
+    }
+    let roles: Vec<Role> = Role::ALL.into_iter().filter(|role| role.is_wanted(&options, &config)).collect();
+    if roles.is_empty() {
+        log.warning("Nothing to do: the configuration has nothing for the processes that are to run");
+    }
+    let plan = Plan {
+        arguments,
+        options,
+        snapshot: loaded.snapshot.as_str().to_owned(),
+        child_wait: config.global.child_wait_time,
+        roles,
+    };
+    let status = Parent::new(plan, log.clone(), signals)?.watch();
+    log.write(Level::Notice, format_args!("Stopped {}", cli::version_text()));
+    writer.finish(LOG_LIMIT);
+    Ok(status?)
+}
+
+/// Where a process logs to, and a complaint about `-S`.
+pub(super) fn log_options(options: &Options, ident: String) -> (log::Options, Option<String>) {
+    let (facility, complaint) = match options.facility() {
+        Ok(facility) => (facility, None),
+        Err(complaint) => (syslog::Facility::LOG_DAEMON, Some(complaint)),
+    };
+    let log_options = log::Options {
+        ident,
+        syslog: !options.no_syslog,
+        facility,
+        console: options.log_console,
+        detail: options.log_detail > 0,
+    };
+    (log_options, complaint)
+}
