@@ -4,13 +4,13 @@ use snmp::{Column, ScalarView, Syntax, TableView, Value};
 
 use super::{ENABLED, enabled, octets, seconds};
 use crate::config::model::{FlushOnStop, Global};
-use crate::vrrp::{Email, Vrrp};
+use crate::system::{Email, HasSystem};
 
 /// on, off, or the keyword is absent.
 const ON_OFF_UNSET: Syntax = Syntax::Enum(&[("on", 1), ("off", 2), ("unset", 3)]);
 
-fn global(data: &Vrrp) -> Option<&Global> {
-    data.tables.system.global.as_ref()
+fn global<T: HasSystem>(data: &T) -> Option<&Global> {
+    data.system().global.as_ref()
 }
 
 fn on_off_unset(setting: Option<bool>) -> Option<Value> {
@@ -29,8 +29,9 @@ macro_rules! oid {
 }
 
 /// All scalars, by rising identifier.
-pub(super) const SCALARS: [ScalarView<Vrrp>; 20] = [
-    ScalarView::new(oid![1], "version", Syntax::DISPLAY_STRING, |data| Some(Value::text(&data.tables.system.version))),
+pub(super) fn scalars<T: HasSystem>() -> [ScalarView<T>; 20] {
+    [
+    ScalarView::new(oid![1], "version", Syntax::DISPLAY_STRING, |data| Some(Value::text(&data.system().version))),
     ScalarView::new(oid![2], "routerId", Syntax::DISPLAY_STRING, |data| Some(Value::text(&global(data)?.router_id))),
     ScalarView::new(oid![3, 1], "smtpServerAddressType", Syntax::INET_ADDRESS_TYPE, |data| {
         // Without a server: ipv4 and four zero octets, which fit each other.
@@ -86,12 +87,17 @@ pub(super) const SCALARS: [ScalarView<Vrrp>; 20] = [
     ScalarView::new(oid![12], "v3ChecksumAsV2", Syntax::TRUTH_VALUE, |data| {
         Some(Value::truth(global(data)?.v3_checksum_as_v2))
     }),
-];
+]
+}
 
 /// emailTable.
-pub(super) const EMAILS: TableView<Vrrp, u32, Email> = TableView {
-    name: "emailTable",
-    entry: oid![3, 5, 1],
-    table: |data| &data.tables.emails,
-    columns: &[Column::new(2, "emailAddress", Syntax::DISPLAY_STRING, |_, _, row| Some(Value::text(&row.address)))],
-};
+pub(super) fn emails<T: HasSystem>() -> TableView<T, u32, Email> {
+    TableView {
+        name: "emailTable",
+        entry: oid![3, 5, 1],
+        table: |data| &data.system().emails,
+        columns: const {
+            &[Column::new(2, "emailAddress", Syntax::DISPLAY_STRING, |_, _, row| Some(Value::text(&row.address)))]
+        },
+    }
+}

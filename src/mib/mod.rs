@@ -27,8 +27,8 @@ pub fn subtrees() -> [Vec<u32>; 2] {
 /// What the VRRP process serves.
 pub fn vrrp_mib() -> Result<Mib<Vrrp>, MibError> {
     Mib::builder()
-        .scalars(global::SCALARS)
-        .table(global::EMAILS)
+        .scalars(global::scalars())
+        .table(global::emails())
         .table(group::GROUPS)
         .table(group::MEMBERS)
         .table(instance::INSTANCES)

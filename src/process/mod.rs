@@ -1,5 +1,6 @@
 //! The processes: the parent with its watchdog, and the VRRP process. Wiring only.
 
+mod agent;
 mod child;
 pub mod cli;
 mod exit;

@@ -9,6 +9,7 @@ use super::event::{Action, Cause, Change, Event, Fault, Output, TimerKey};
 use super::rows::{GroupId, Instance, InstanceId, State};
 use super::tables::Tables;
 use crate::config::model::{Authentication, Family, StartState, Version};
+use crate::system::{HasSystem, System};
 use crate::wire::vrrp::{AUTH_NONE, AUTH_PASS, Advertisement, Checksum, VersionFields};
 
 /// All virtual routers of a process.
@@ -30,6 +31,12 @@ pub(super) enum Phase {
     Running,
     /// Priority 0 has been sent; addresses go.
     Stopping,
+}
+
+impl HasSystem for Vrrp {
+    fn system(&self) -> &System {
+        &self.tables.system
+    }
 }
 
 impl Vrrp {

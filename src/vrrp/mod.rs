@@ -19,6 +19,6 @@ pub use event::{Action, AddressOp, Cause, Change, Complaint, Event, Fault, Kerne
 pub use interface::{Addresses, Interface, InterfaceAddress, Interfaces};
 pub use machine::Vrrp;
 pub use rows::{
-    Address, AddressId, Announcements, Complaints, Counters, Email, Group, GroupId, Instance, InstanceId, Member, State,
+    Address, AddressId, Announcements, Complaints, Counters, Group, GroupId, Instance, InstanceId, Member, State,
 };
-pub use tables::{System, Tables};
+pub use tables::Tables;

@@ -47,7 +47,7 @@ impl Vrrp {
     }
 
     fn unknown_vrid(&mut self, received: &Received<'_>, packet: &Packet<'_>) {
-        self.tables.system.unknown_vrids += 1;
+        self.tables.unknown_vrids += 1;
         if self.tables.system.global.as_ref().is_some_and(|global| global.log_unknown_vrids) {
             let (ifindex, source, vrid) = (received.ifindex, received.source, packet.vrid());
             self.change(Change::UnknownVrid { ifindex, source, vrid });

@@ -292,10 +292,3 @@ impl Address {
         self.config.peer.map_or(self.config.prefix, |(_, prefix)| prefix)
     }
 }
-
-/// A row of emailTable.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Email {
-    /// Recipient as configured.
-    pub address: String,
-}

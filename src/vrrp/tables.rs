@@ -6,16 +6,17 @@ use std::net::IpAddr;
 use snmp::Table;
 
 use super::interface::Interfaces;
-use super::rows::{Address, AddressId, Email, Group, GroupId, Instance, InstanceId, Member, State};
+use super::rows::{Address, AddressId, Group, GroupId, Instance, InstanceId, Member, State};
 use crate::config::model::{self, Config, Family};
+use crate::system::System;
 
 /// Every table of the VRRP process. Written by the machines, read by the views.
 #[derive(Debug, Default)]
 pub struct Tables {
-    /// What belongs to no row.
+    /// The daemon as a whole.
     pub system: System,
-    /// emailTable.
-    pub emails: Table<u32, Email>,
+    /// Packets for a VRID that is not ours.
+    pub unknown_vrids: u64,
     /// vrrpSyncGroupTable.
     pub groups: Table<GroupId, Group>,
     /// vrrpSyncGroupMemberTable.
@@ -32,25 +33,10 @@ pub struct Tables {
     pub(super) by_address: HashMap<(u32, IpAddr), Vec<AddressId>>,
 }
 
-/// The scalars.
-#[derive(Debug, Default)]
-pub struct System {
-    /// Product, version and date, as shown by KEEPALIVED-MIB::version.
-    pub version: String,
-    /// `global_defs`; absent before the first configuration.
-    pub global: Option<model::Global>,
-    /// Packets for a VRID that is not ours.
-    pub unknown_vrids: u64,
-}
-
 impl Tables {
     /// The rows of a configuration, before anything is known of the kernel.
     pub fn new(config: Config, version: String) -> Tables {
         let mut tables = Tables::default();
-        tables.system.version = version;
-        for (position, address) in (1..).zip(&config.global.notification_email) {
-            tables.emails.insert(position, Email { address: address.clone() });
-        }
         for (position, address) in (1..).zip(config.static_addresses) {
             let mut row = Address::new(address, false);
             row.wanted = true;
@@ -74,7 +60,7 @@ impl Tables {
             }
             tables.groups.insert(id, Group { config: group, state: State::Init, members });
         }
-        tables.system.global = Some(config.global);
+        tables.system = System::new(version, config.global);
         tables
     }
 

@@ -3,7 +3,6 @@
 //! A turn: wait; received adverts and due timers first, then the kernel's events, then the views. Whatever has much
 //! to do (announcements, kernel events, AgentX requests) does a bounded piece and asks for another turn.
 
-mod agent;
 mod announcer;
 mod sockets;
 mod translate;
@@ -15,11 +14,11 @@ use crate::kernel::{AddressRequest, KernelEvent, Monitor, Writer, sysctl};
 use crate::mib;
 use crate::notify::log::{Level, Log};
 use crate::notify::{messages, scripts};
+use crate::process::agent::Agent;
 use crate::process::ipc::{Channel, Message};
 use crate::reactor::{Events, Interest, Reactor, Signal, Signals, Timers, Token, clock};
 use crate::vrrp::{Action, Change, Event, TimerKey, Vrrp};
 
-use agent::Agent;
 use announcer::Announcer;
 use sockets::Sockets;
 
@@ -35,6 +34,8 @@ const AGENT: Token = Token(1000);
 const KERNEL_BUDGET: usize = 512;
 /// Address requests that may be under way.
 const WRITER_CAPACITY: usize = 1 << 20;
+/// RFC 2741's default priority of a registration.
+const PRIORITY: u8 = 127;
 /// How long the first look at the interfaces may take.
 const DUMP_LIMIT: Duration = Duration::from_secs(5);
 /// After a stop: time for the kernel to remove addresses.
@@ -76,7 +77,7 @@ struct Process {
     sockets: Sockets,
     announcer: Announcer,
     sysctls: sysctl::Changes,
-    agent: Option<Agent>,
+    agent: Option<Agent<Vrrp>>,
     agent_token: Token,
     scripts: scripts::Runner,
     keep_addresses: bool,
@@ -108,7 +109,14 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
     reactor.register(&channel, PARENT, Interest::READABLE | Interest::WRITABLE)?;
     reactor.register(&monitor, MONITOR, Interest::READABLE)?;
     reactor.register(&writer, WRITER, Interest::READABLE)?;
-    let agent = agentx.map(|(address, shown)| Agent::new(address, shown)).transpose()?;
+    let agent = match agentx {
+        Some(master) => {
+            let mib = mib::vrrp_mib().map_err(io::Error::other)?;
+            let subtrees = mib::subtrees().into_iter().map(|subtree| (subtree, PRIORITY));
+            Some(Agent::new(master, mib, subtrees, "Keepalived VRRP"))
+        }
+        None => None,
+    };
     let mut process = Process {
         vrrp,
         scripts: scripts::Runner::start(log.clone())?,

@@ -1,6 +1,6 @@
-//! The AgentX session of the VRRP process: a view that may fail, lag or be absent without VRRP noticing.
+//! The AgentX session of a process: a view that may fail, lag or be absent without the machines noticing.
 
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use snmp::link::{Interest as Watch, Link};
@@ -11,36 +11,37 @@ use snmp::{Config, Mib, Notification, Oid, Registration, Session};
 use crate::mib::{self, Trap};
 use crate::notify::log::Log;
 use crate::reactor::{Interest, Reactor, Token};
-use crate::vrrp::Vrrp;
 
 /// Requests answered before adverts have their turn again.
 const BUDGET: usize = 8;
-/// RFC 2741's default priority; the checker process will register the global branch with a worse one.
-const PRIORITY: u8 = 127;
-
 /// Session and socket.
-pub(super) struct Agent {
-    mib: Mib<Vrrp>,
+pub(super) struct Agent<T: 'static> {
+    mib: Mib<T>,
     link: Link,
     address: String,
     watched: Option<Watch>,
     more: bool,
 }
 
-impl Agent {
-    /// An agent that begins to connect in its first turn.
-    pub(super) fn new(address: MasterAddress, shown: String) -> io::Result<Agent> {
-        let mib = mib::vrrp_mib().map_err(io::Error::other)?;
-        let register = |subtree: Vec<u32>| Registration { subtree: Oid::from(subtree), priority: PRIORITY };
+impl<T: 'static> Agent<T> {
+    /// An agent that begins to connect in its first turn; it registers subtrees at priorities.
+    pub(super) fn new(
+        master: (MasterAddress, String),
+        mib: Mib<T>,
+        subtrees: impl IntoIterator<Item = (Vec<u32>, u8)>,
+        description: &str,
+    ) -> Agent<T> {
+        let (address, shown) = master;
+        let register = |(subtree, priority)| Registration { subtree: Oid::from(subtree), priority };
         let config = Config {
             id: Oid::from(mib::BASE),
-            description: "Keepalived VRRP".into(),
+            description: description.into(),
             capabilities: vec![(Oid::from(mib::BASE), "The MIB module for Keepalived".into())],
-            registrations: mib::subtrees().into_iter().map(register).collect(),
+            registrations: subtrees.into_iter().map(register).collect(),
             seed: u64::from(std::process::id()),
             ..Config::default()
         };
-        Ok(Agent { mib, link: Link::new(address, Session::new(config)), address: shown, watched: None, more: false })
+        Agent { mib, link: Link::new(address, Session::new(config)), address: shown, watched: None, more: false }
     }
 
     /// Queues a notification.
@@ -50,8 +51,8 @@ impl Agent {
     }
 
     /// A turn: connect, read, answer a few requests, write.
-    pub(super) fn turn(&mut self, vrrp: &mut Vrrp, now: Duration, reactor: &Reactor, token: &mut Token, log: &Log) {
-        self.more = self.link.turn(&self.mib, vrrp, now, BUDGET);
+    pub(super) fn turn(&mut self, data: &mut T, now: Duration, reactor: &Reactor, token: &mut Token, log: &Log) {
+        self.more = self.link.turn(&self.mib, data, now, BUDGET);
         while let Some(event) = self.link.session.poll_event() {
             self.tell(&event, log);
         }
