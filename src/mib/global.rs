@@ -31,63 +31,65 @@ macro_rules! oid {
 /// All scalars, by rising identifier.
 pub(super) fn scalars<T: HasSystem>() -> [ScalarView<T>; 20] {
     [
-    ScalarView::new(oid![1], "version", Syntax::DISPLAY_STRING, |data| Some(Value::text(&data.system().version))),
-    ScalarView::new(oid![2], "routerId", Syntax::DISPLAY_STRING, |data| Some(Value::text(&global(data)?.router_id))),
-    ScalarView::new(oid![3, 1], "smtpServerAddressType", Syntax::INET_ADDRESS_TYPE, |data| {
-        // Without a server: ipv4 and four zero octets, which fit each other.
-        let ipv6 = global(data)?.smtp_server.is_some_and(|server| server.is_ipv6());
-        Some(Value::Integer(if ipv6 { 2 } else { 1 }))
-    }),
-    ScalarView::new(oid![3, 2], "smtpServerAddress", Syntax::INET_ADDRESS, |data| {
-        Some(global(data)?.smtp_server.map_or(Value::OctetString(vec![0; 4]), |server| octets(server.ip())))
-    }),
-    ScalarView::new(oid![3, 3], "smtpServerTimeout", Syntax::UNSIGNED32, |data| {
-        let global = global(data)?;
-        Some(global.smtp_server.map_or(Value::Gauge32(0), |_| seconds(global.smtp_connect_timeout)))
-    }),
-    ScalarView::new(oid![3, 4], "emailFrom", Syntax::DISPLAY_STRING, |data| {
-        global(data)?.notification_email_from.as_ref().map(Value::text)
-    }),
-    ScalarView::new(oid![3, 6], "smtpServerPort", Syntax::INET_PORT, |data| {
-        Some(Value::Gauge32(global(data)?.smtp_server.map_or(0, |server| server.port().into())))
-    }),
-    ScalarView::new(oid![3, 7], "smtpEmailFaults", ENABLED, |data| enabled(!global(data)?.no_email_faults)),
-    ScalarView::new(oid![3, 8], "smtpEmailSmtpAlert", ON_OFF_UNSET, |data| on_off_unset(global(data)?.smtp_alert)),
-    ScalarView::new(oid![3, 9], "smtpEmailSmtpAlertVrrp", ON_OFF_UNSET, |data| {
-        on_off_unset(global(data)?.smtp_alert_vrrp)
-    }),
-    ScalarView::new(oid![3, 10], "smtpEmailSmtpAlertChecker", ON_OFF_UNSET, |data| {
-        on_off_unset(global(data)?.smtp_alert_checker)
-    }),
-    ScalarView::new(oid![4], "trapEnable", ENABLED, |data| enabled(global(data)?.enable_traps)),
-    ScalarView::new(oid![5], "linkBeat", Syntax::Enum(&[("netlink", 1), ("polling", 2)]), |data| {
-        Some(Value::Integer(if global(data)?.linkbeat_use_polling { 2 } else { 1 }))
-    }),
-    ScalarView::new(oid![6], "lvsFlush", ENABLED, |data| enabled(global(data)?.lvs_flush)),
-    ScalarView::new(oid![7], "ipvs64BitStats", Syntax::TRUTH_VALUE, |_| Some(Value::truth(false))),
-    ScalarView::new(oid![8], "netNamespace", Syntax::DISPLAY_STRING, |data| {
-        Some(Value::text(global(data)?.net_namespace.as_deref().unwrap_or("")))
-    }),
-    ScalarView::new(oid![9], "dbus", Syntax::TRUTH_VALUE, |data| Some(Value::truth(global(data)?.dbus))),
-    ScalarView::new(oid![10], "dynamicInterfaces", Syntax::TRUTH_VALUE, |data| {
-        Some(Value::truth(global(data)?.dynamic_interfaces))
-    }),
-    ScalarView::new(
-        oid![11],
-        "lvsFlushOnStop",
-        Syntax::Enum(&[("enabled", 1), ("disabled", 2), ("flushVS", 3)]),
-        |data| {
-            Some(Value::Integer(match global(data)?.lvs_flush_on_stop {
-                FlushOnStop::All => 1,
-                FlushOnStop::No => 2,
-                FlushOnStop::VirtualServers => 3,
-            }))
-        },
-    ),
-    ScalarView::new(oid![12], "v3ChecksumAsV2", Syntax::TRUTH_VALUE, |data| {
-        Some(Value::truth(global(data)?.v3_checksum_as_v2))
-    }),
-]
+        ScalarView::new(oid![1], "version", Syntax::DISPLAY_STRING, |data| Some(Value::text(&data.system().version))),
+        ScalarView::new(oid![2], "routerId", Syntax::DISPLAY_STRING, |data| {
+            Some(Value::text(&global(data)?.router_id))
+        }),
+        ScalarView::new(oid![3, 1], "smtpServerAddressType", Syntax::INET_ADDRESS_TYPE, |data| {
+            // Without a server: ipv4 and four zero octets, which fit each other.
+            let ipv6 = global(data)?.smtp_server.is_some_and(|server| server.is_ipv6());
+            Some(Value::Integer(if ipv6 { 2 } else { 1 }))
+        }),
+        ScalarView::new(oid![3, 2], "smtpServerAddress", Syntax::INET_ADDRESS, |data| {
+            Some(global(data)?.smtp_server.map_or(Value::OctetString(vec![0; 4]), |server| octets(server.ip())))
+        }),
+        ScalarView::new(oid![3, 3], "smtpServerTimeout", Syntax::UNSIGNED32, |data| {
+            let global = global(data)?;
+            Some(global.smtp_server.map_or(Value::Gauge32(0), |_| seconds(global.smtp_connect_timeout)))
+        }),
+        ScalarView::new(oid![3, 4], "emailFrom", Syntax::DISPLAY_STRING, |data| {
+            global(data)?.notification_email_from.as_ref().map(Value::text)
+        }),
+        ScalarView::new(oid![3, 6], "smtpServerPort", Syntax::INET_PORT, |data| {
+            Some(Value::Gauge32(global(data)?.smtp_server.map_or(0, |server| server.port().into())))
+        }),
+        ScalarView::new(oid![3, 7], "smtpEmailFaults", ENABLED, |data| enabled(!global(data)?.no_email_faults)),
+        ScalarView::new(oid![3, 8], "smtpEmailSmtpAlert", ON_OFF_UNSET, |data| on_off_unset(global(data)?.smtp_alert)),
+        ScalarView::new(oid![3, 9], "smtpEmailSmtpAlertVrrp", ON_OFF_UNSET, |data| {
+            on_off_unset(global(data)?.smtp_alert_vrrp)
+        }),
+        ScalarView::new(oid![3, 10], "smtpEmailSmtpAlertChecker", ON_OFF_UNSET, |data| {
+            on_off_unset(global(data)?.smtp_alert_checker)
+        }),
+        ScalarView::new(oid![4], "trapEnable", ENABLED, |data| enabled(global(data)?.enable_traps)),
+        ScalarView::new(oid![5], "linkBeat", Syntax::Enum(&[("netlink", 1), ("polling", 2)]), |data| {
+            Some(Value::Integer(if global(data)?.linkbeat_use_polling { 2 } else { 1 }))
+        }),
+        ScalarView::new(oid![6], "lvsFlush", ENABLED, |data| enabled(global(data)?.lvs_flush)),
+        ScalarView::new(oid![7], "ipvs64BitStats", Syntax::TRUTH_VALUE, |_| Some(Value::truth(false))),
+        ScalarView::new(oid![8], "netNamespace", Syntax::DISPLAY_STRING, |data| {
+            Some(Value::text(global(data)?.net_namespace.as_deref().unwrap_or("")))
+        }),
+        ScalarView::new(oid![9], "dbus", Syntax::TRUTH_VALUE, |data| Some(Value::truth(global(data)?.dbus))),
+        ScalarView::new(oid![10], "dynamicInterfaces", Syntax::TRUTH_VALUE, |data| {
+            Some(Value::truth(global(data)?.dynamic_interfaces))
+        }),
+        ScalarView::new(
+            oid![11],
+            "lvsFlushOnStop",
+            Syntax::Enum(&[("enabled", 1), ("disabled", 2), ("flushVS", 3)]),
+            |data| {
+                Some(Value::Integer(match global(data)?.lvs_flush_on_stop {
+                    FlushOnStop::All => 1,
+                    FlushOnStop::No => 2,
+                    FlushOnStop::VirtualServers => 3,
+                }))
+            },
+        ),
+        ScalarView::new(oid![12], "v3ChecksumAsV2", Syntax::TRUTH_VALUE, |data| {
+            Some(Value::truth(global(data)?.v3_checksum_as_v2))
+        }),
+    ]
 }
 
 /// emailTable.

@@ -6,6 +6,7 @@ pub mod cli;
 mod exit;
 mod ipc;
 mod names;
+mod orders;
 mod parent;
 mod pidfile;
 mod priority;

@@ -15,18 +15,18 @@ use crate::mib;
 use crate::notify::log::{Level, Log};
 use crate::notify::{messages, scripts};
 use crate::process::agent::Agent;
-use crate::process::ipc::{Channel, Message};
-use crate::reactor::{Events, Interest, Reactor, Signal, Signals, Timers, Token, clock};
+use crate::process::ipc::Channel;
+use crate::process::orders::Orders;
+use crate::reactor::{Events, Interest, Reactor, Signals, Timers, Token, clock};
 use crate::vrrp::{Action, Change, Event, TimerKey, Vrrp};
 
 use announcer::Announcer;
 use sockets::Sockets;
 
-const SIGNALS: Token = Token(0);
-const PARENT: Token = Token(1);
-const MONITOR: Token = Token(2);
-const WRITER: Token = Token(3);
-const ADVERTS: Token = Token(4);
+const ORDERS: Token = Token(0);
+const MONITOR: Token = Token(1);
+const WRITER: Token = Token(2);
+const ADVERTS: Token = Token(3);
 /// The agent counts on from here, one for each socket it opens.
 const AGENT: Token = Token(1000);
 
@@ -70,8 +70,7 @@ struct Process {
     log: Log,
     reactor: Reactor,
     timers: Timers<Key>,
-    signals: Signals,
-    channel: Channel,
+    orders: Orders,
     monitor: Monitor,
     writer: Writer,
     sockets: Sockets,
@@ -105,8 +104,7 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
     let reactor = Reactor::new()?;
     let monitor = Monitor::open(DUMP_LIMIT)?;
     let writer = Writer::start(WRITER_CAPACITY)?;
-    reactor.register(&signals, SIGNALS, Interest::READABLE)?;
-    reactor.register(&channel, PARENT, Interest::READABLE | Interest::WRITABLE)?;
+    let orders = Orders::new(signals, channel, &reactor, ORDERS)?;
     reactor.register(&monitor, MONITOR, Interest::READABLE)?;
     reactor.register(&writer, WRITER, Interest::READABLE)?;
     let agent = match agentx {
@@ -123,8 +121,7 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
         log,
         reactor,
         timers: Timers::new(),
-        signals,
-        channel,
+        orders,
         monitor,
         writer,
         sockets: Sockets::new(),
@@ -157,8 +154,11 @@ impl Process {
             let mut agent_ready = false;
             for ready in events.iter() {
                 match ready.token {
-                    SIGNALS => self.read_signals()?,
-                    PARENT => self.parent_turn(),
+                    ORDERS => {
+                        if self.orders.read(&self.log)? {
+                            self.stop();
+                        }
+                    }
                     MONITOR => self.more_kernel = true,
                     WRITER => self.writer_turn(),
                     token => agent_ready |= token == self.agent_token,
@@ -335,40 +335,6 @@ impl Process {
             agent.turn(&mut self.vrrp, now, &self.reactor, &mut self.agent_token, &self.log);
             self.carry_out();
         }
-    }
-
-    fn parent_turn(&mut self) {
-        match self.channel.receive() {
-            Ok(messages) => {
-                for message in messages {
-                    if let hello @ Message::Hello(_) = message
-                        && let Err(error) = self.channel.send(&hello)
-                    {
-                        self.log.error(format_args!("Cannot answer the parent process: {error}"));
-                    }
-                }
-                // What did not fit goes when the socket is writable, which is an event of the same token.
-                let _ = self.channel.flush();
-            }
-            Err(_) if self.stopping == Stopping::No => {
-                self.log.error("The parent process is gone; stopping");
-                self.stop();
-            }
-            Err(_) => {}
-        }
-    }
-
-    fn read_signals(&mut self) -> io::Result<()> {
-        for signal in self.signals.read()? {
-            match signal {
-                Signal::SIGTERM | Signal::SIGINT => self.stop(),
-                Signal::SIGHUP | Signal::SIGUSR1 | Signal::SIGUSR2 => {
-                    self.log.warning(format_args!("{signal} is not acted on yet by the VRRP process"));
-                }
-                _ => {}
-            }
-        }
-        Ok(())
     }
 
     fn stop(&mut self) {
