@@ -30,4 +30,4 @@ if ! complete; then
   unpack keepalived
   complete || { echo "fetch.sh: libraries are missing:" >&2; run ldd "$daemon" | grep 'not found' >&2; exit 1; }
 fi
-run "$daemon" -v 2>&1 | head -1
+run "$daemon" -v 2>&1 | sed -n 1p

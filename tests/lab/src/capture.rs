@@ -110,10 +110,10 @@ impl Capture {
     pub fn schedule(&self, router: usize, from: Stamp, to: Stamp) -> HashMap<u8, Vec<Stamp>> {
         let mut schedule: HashMap<u8, Vec<Stamp>> = HashMap::new();
         for heard in self.heard().iter().filter(|heard| heard.at >= from && heard.at <= to) {
-            if let Frame::Vrrp(advert) = &heard.frame {
-                if heard.from == router {
-                    schedule.entry(advert.vrid).or_default().push(heard.at);
-                }
+            if let Frame::Vrrp(advert) = &heard.frame
+                && heard.from == router
+            {
+                schedule.entry(advert.vrid).or_default().push(heard.at);
             }
         }
         schedule
