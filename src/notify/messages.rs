@@ -58,6 +58,7 @@ fn entering(state: State) -> &'static str {
         State::Master => "Entering MASTER STATE",
         State::Fault => "Entering FAULT STATE",
         State::Stopped => "Stopped",
+        State::Deleted => "Removed",
     }
 }
 
@@ -75,6 +76,7 @@ fn instance_line(id: InstanceId, from: State, to: State, cause: Cause, tables: &
         Cause::Fault(fault) => format!("({})", fault_text(fault, id, tables)),
         Cause::Recovered => "(the cause of the fault is gone)".into(),
         Cause::Shutdown => "(shutting down)".into(),
+        Cause::Deleted => "(the new configuration has it no more)".into(),
     };
     format!("({}) {} {why}", name(id, tables), entering(to))
 }

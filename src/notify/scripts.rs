@@ -41,6 +41,7 @@ pub fn jobs(change: &Change, tables: &Tables) -> Vec<Job> {
             State::Backup => scripts.backup.as_ref(),
             State::Fault => scripts.fault.as_ref(),
             State::Stopped => scripts.stop.as_ref(),
+            State::Deleted => scripts.deleted.as_ref(),
             State::Init => None,
         };
         let generic = scripts.any.as_ref().map(|script| {

@@ -3,8 +3,18 @@
 use std::io;
 
 use super::ipc::{Channel, Message};
+use crate::config::Snapshot;
+use crate::config::model::Config;
 use crate::notify::log::Log;
 use crate::reactor::{Interest, Reactor, Signal, Signals, Token};
+
+/// What is to be done.
+pub(super) enum Order {
+    /// End.
+    Stop,
+    /// Go on with another configuration.
+    Configure(Box<Config>),
+}
 
 /// Both sources of orders.
 pub(super) struct Orders {
@@ -21,33 +31,39 @@ impl Orders {
         Ok(Orders { signals, channel, parent_gone: false })
     }
 
-    /// Reads what has come, answers hellos; returns whether the process is to stop.
-    pub(super) fn read(&mut self, log: &Log) -> io::Result<bool> {
-        let mut stop = false;
+    /// Reads what has come, and answers hellos.
+    pub(super) fn read(&mut self, log: &Log) -> io::Result<Vec<Order>> {
+        let mut orders = Vec::new();
         for signal in self.signals.read()? {
             match signal {
-                Signal::SIGTERM | Signal::SIGINT => stop = true,
-                Signal::SIGHUP | Signal::SIGUSR1 | Signal::SIGUSR2 => {
+                Signal::SIGTERM | Signal::SIGINT => orders.push(Order::Stop),
+                // A reload comes from the parent, which has read the file.
+                Signal::SIGUSR1 | Signal::SIGUSR2 => {
                     log.warning(format_args!("{signal} is not acted on yet by this process"));
                 }
                 _ => {}
             }
         }
-        if !self.parent_gone && self.read_parent().is_err() {
+        if !self.parent_gone && self.read_parent(&mut orders, log).is_err() {
             self.parent_gone = true;
             // When the parent has ordered the stop and ended first, its end is no news.
-            if !stop {
+            if orders.is_empty() {
                 log.error("The parent process is gone; stopping");
             }
-            stop = true;
+            orders.push(Order::Stop);
         }
-        Ok(stop)
+        Ok(orders)
     }
 
-    fn read_parent(&mut self) -> io::Result<()> {
+    fn read_parent(&mut self, orders: &mut Vec<Order>, log: &Log) -> io::Result<()> {
         for message in self.channel.receive()? {
-            if let hello @ Message::Hello(_) = message {
-                self.channel.send(&hello)?;
+            match message {
+                hello @ Message::Hello(_) => self.channel.send(&hello)?,
+                Message::Config(text) => match Snapshot::parse(&text) {
+                    Ok(config) => orders.push(Order::Configure(Box::new(config))),
+                    // The parent has checked it: this is a defect, and no reason to stop.
+                    Err(error) => log.error(format_args!("The new configuration can not be used: {error}")),
+                },
             }
         }
         // What did not fit goes when the socket is writable, which wakes the loop too.

@@ -15,6 +15,7 @@ use super::exit;
 use super::ipc::{Channel, Message};
 use super::role::Role;
 use super::startup;
+use crate::config::model::Global;
 use crate::notify::log::{Level, Log};
 use crate::reactor::{Events, Interest, Reactor, Signal, Signals, Timers, Token, clock};
 
@@ -41,6 +42,38 @@ pub(super) struct Plan {
     pub(super) child_wait: Duration,
     /// The children to run.
     pub(super) roles: Vec<Role>,
+    /// What a reload can not change.
+    pub(super) fixed: Fixed,
+}
+
+/// Settings that hold from start to stop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Fixed {
+    net_namespace: Option<String>,
+    instance: Option<String>,
+    snmp: (bool, Option<String>),
+}
+
+impl Fixed {
+    pub(super) fn new(global: &Global) -> Fixed {
+        Fixed {
+            net_namespace: global.net_namespace.clone(),
+            instance: global.instance.clone(),
+            snmp: (global.snmp_vrrp, global.snmp_socket.clone()),
+        }
+    }
+
+    /// The keyword of a setting that differs.
+    fn changed(&self, global: &Global) -> Option<&'static str> {
+        let new = Fixed::new(global);
+        let differs = [
+            (self.net_namespace != new.net_namespace, "net_namespace"),
+            (self.instance != new.instance, "instance"),
+            (self.snmp.0 != new.snmp.0, "enable_snmp_vrrp"),
+            (self.snmp.1 != new.snmp.1, "snmp_socket"),
+        ];
+        differs.into_iter().find(|(differs, _)| *differs).map(|(_, keyword)| keyword)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -210,17 +243,41 @@ impl Parent {
         Ok(())
     }
 
-    /// A valid file is only reported: settings change at the next start. A file with errors changes nothing either.
+    /// Reads the file again. One with errors changes nothing; else each child gets the new configuration.
     fn reload(&mut self) {
+        if self.stopping {
+            return;
+        }
         let loaded = match startup::load(&self.plan.options) {
             Ok(loaded) => loaded,
             Err(error) => return self.log.error(format_args!("Not reloaded: {error}")),
         };
-        if loaded.config.is_none() {
-            self.log.error(format_args!("{}", loaded.diagnostics));
-            self.log.error("The configuration has errors; going on with the one that runs");
-        } else {
-            self.log.warning("Reloading is not done yet: the file is valid and will be used at the next start");
+        if !loaded.diagnostics.is_empty() {
+            self.log.warning(&loaded.diagnostics);
+        }
+        let Some(config) = loaded.config else {
+            return self.log.error("Not reloaded: the configuration has errors; going on with the one that runs");
+        };
+        if let Some(setting) = self.plan.fixed.changed(&config.global) {
+            return self.log.error(format_args!(
+                "Not reloaded: {setting} can not change while running; restart keepalived to change it"
+            ));
+        }
+        self.log.write(Level::Notice, "Reloading");
+        self.plan.snapshot = loaded.snapshot.as_str().to_owned();
+        self.plan.child_wait = config.global.child_wait_time;
+        for child in &mut self.children {
+            if let Err(error) = child.channel.send(&Message::Config(self.plan.snapshot.clone())) {
+                self.log
+                    .error(format_args!("The {} process does not take the configuration: {error}", child.role.name()));
+            }
+        }
+        for role in Role::ALL {
+            if role.is_wanted(&self.plan.options, &config) && !self.plan.roles.contains(&role) {
+                self.plan.roles.push(role);
+                self.pauses.push((role, Duration::ZERO));
+                self.start_child(role);
+            }
         }
     }
 

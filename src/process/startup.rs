@@ -9,7 +9,7 @@ use super::child;
 use super::cli::{self, Options, Outcome};
 use super::exit;
 use super::names::{self, Names};
-use super::parent::{Parent, Plan};
+use super::parent::{Fixed, Parent, Plan};
 use super::pidfile::{PidFile, PidFileError};
 use super::role::Role;
 use crate::config;
@@ -183,6 +183,7 @@ fn start(
         snapshot: loaded.snapshot.as_str().to_owned(),
         child_wait: config.global.child_wait_time,
         roles,
+        fixed: Fixed::new(&config.global),
     };
     let status = Parent::new(plan, log.clone(), signals)?.watch();
     log.write(Level::Notice, format_args!("Stopped {}", cli::version_text()));

@@ -59,7 +59,7 @@ impl Vrrp {
     }
 
     /// Whether another row wants the very same address on the same interface.
-    fn held_by_another(&self, id: AddressId) -> bool {
+    pub(super) fn held_by_another(&self, id: AddressId) -> bool {
         let Some(row) = self.tables.addresses.get(&id) else { return false };
         let Some(ifindex) = row.ifindex else { return false };
         let same = self.tables.rows_of(ifindex, row.config.ip, row.kernel_prefix());
@@ -127,6 +127,15 @@ impl Vrrp {
     pub(super) fn match_addresses(&mut self) {
         let (addresses, interfaces) = (&mut self.tables.addresses, &self.tables.interfaces);
         for (_, row) in addresses.iter_mut() {
+            let link = row.ifindex.and_then(|index| interfaces.get(index));
+            row.installed = link.is_some_and(|link| link.addresses.contains(row.config.ip, row.kernel_prefix()));
+        }
+    }
+
+    /// The same for rows that a new configuration has added.
+    pub(super) fn match_new_addresses(&mut self) {
+        let (addresses, interfaces) = (&mut self.tables.addresses, &self.tables.interfaces);
+        for (_, row) in addresses.iter_mut().filter(|(_, row)| !row.installed && row.pending.is_none()) {
             let link = row.ifindex.and_then(|index| interfaces.get(index));
             row.installed = link.is_some_and(|link| link.addresses.contains(row.config.ip, row.kernel_prefix()));
         }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::interface::Interface;
-use super::rows::{AddressId, GroupId, InstanceId, State};
+use super::rows::{Address, AddressId, GroupId, InstanceId, State};
 use crate::config::model::Family;
 
 /// Something that happened outside.
@@ -39,6 +39,8 @@ pub enum Event<'a> {
     SetBasePriority(InstanceId, u8),
     /// SET of vrrpInstancePreempt: `true` = preempt.
     SetPreempt(InstanceId, bool),
+    /// A new configuration; boxed, as it is large and rare.
+    Configure(Box<crate::config::model::Config>),
     /// The daemon stops: priority 0, addresses away, stop notifications.
     Stop {
         /// `-V`: the addresses stay set.
@@ -104,7 +106,7 @@ pub enum AddressOp {
 }
 
 /// What the machines want done.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub enum Action {
     /// Send a VRRP message. Comes before address actions of the same event: adverts never wait for addresses.
     Send {
@@ -123,6 +125,8 @@ pub enum Action {
     Timer(TimerKey, Option<Duration>),
     /// Change the kernel's addresses; answered by [`Event::AddressDone`].
     Address(AddressId, AddressOp),
+    /// Remove the address of a row that is gone; not answered.
+    Withdraw(Box<Address>),
     /// Send this many gratuitous ARPs or unsolicited NAs for the address.
     Announce(AddressId, u32),
     /// Drop announcements of the instance that are not yet sent.
@@ -220,6 +224,8 @@ pub enum Cause {
     Recovered,
     /// The daemon stops.
     Shutdown,
+    /// A new configuration has the instance no more.
+    Deleted,
 }
 
 /// Why an instance can not take part.

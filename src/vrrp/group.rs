@@ -70,6 +70,26 @@ impl Vrrp {
         self.set_group_state(group, State::Backup);
     }
 
+    /// After a new configuration: members that differ, or a group that says otherwise, become backup together, or stay
+    /// in fault together.
+    pub(super) fn unify_group(&mut self, group: GroupId) {
+        if self.group_has_fault(group) {
+            return self.reassess_group(group);
+        }
+        let states: Vec<State> =
+            self.members(group).iter().filter_map(|id| self.tables.instances.get(id)).map(|row| row.state).collect();
+        let Some(first) = states.first().copied() else { return };
+        if states.iter().all(|state| *state == first) && first != State::Fault {
+            return self.set_group_state(group, first);
+        }
+        for id in self.members(group) {
+            if self.tables.instances.get(&id).is_some_and(|row| row.state == State::Fault) {
+                self.leave_fault(id);
+            }
+        }
+        self.group_follows_backup(group);
+    }
+
     /// Brings the group in line with the faults of its members.
     pub(super) fn reassess_group(&mut self, group: GroupId) {
         let faulty = self.group_has_fault(group);

@@ -46,7 +46,7 @@ impl Vrrp {
         }
     }
 
-    fn reassess_all(&mut self) {
+    pub(super) fn reassess_all(&mut self) {
         for id in self.tables.instance_ids() {
             self.reassess(id);
         }
@@ -54,18 +54,10 @@ impl Vrrp {
 
     /// Recomputes source address, faults and effective priority of an instance, and moves it if they ask for it.
     pub(super) fn reassess(&mut self, id: InstanceId) {
+        let was_fault = self.tables.instances.get(&id).and_then(|row| row.fault);
+        self.reassess_row(id);
         let Some(row) = self.tables.instances.get(&id) else { return };
-        let source = source(&self.tables, row);
-        let fault = fault(&self.tables, row, source.is_some());
-        let to = effective_priority(&self.tables, row);
-        let Some(row) = self.tables.instances.get_mut(&id) else { return };
-        row.source = source;
-        let was_fault = std::mem::replace(&mut row.fault, fault);
-        let from = std::mem::replace(&mut row.priority, to);
-        let (state, group) = (row.state, row.group);
-        if from != to {
-            self.change(Change::Priority { id, from, to });
-        }
+        let (state, fault, group) = (row.state, row.fault, row.group);
         if self.phase != Phase::Running || was_fault.is_some() == fault.is_some() {
             return;
         }
@@ -77,6 +69,21 @@ impl Vrrp {
             }
             None if fault.is_none() && state == State::Fault => self.leave_fault(id),
             None => {}
+        }
+    }
+
+    /// Recomputes source address, faults and effective priority, and moves nothing.
+    pub(super) fn reassess_row(&mut self, id: InstanceId) {
+        let Some(row) = self.tables.instances.get(&id) else { return };
+        let source = source(&self.tables, row);
+        let fault = fault(&self.tables, row, source.is_some());
+        let to = effective_priority(&self.tables, row);
+        let Some(row) = self.tables.instances.get_mut(&id) else { return };
+        row.source = source;
+        row.fault = fault;
+        let from = std::mem::replace(&mut row.priority, to);
+        if from != to {
+            self.change(Change::Priority { id, from, to });
         }
     }
 

@@ -20,6 +20,8 @@ pub struct Vrrp {
     pub(super) output: Output,
     pub(super) now: Duration,
     pub(super) phase: Phase,
+    /// Removed instances whose rows the views may still want to see.
+    pub(super) retired: Vec<InstanceId>,
 }
 
 /// Where the whole process stands.
@@ -42,7 +44,8 @@ impl HasSystem for Vrrp {
 impl Vrrp {
     /// Machines over the rows of a configuration; they wait for [`Event::Interfaces`] and [`Event::Start`].
     pub fn new(tables: Tables) -> Vrrp {
-        Vrrp { tables, output: Output::default(), now: Duration::ZERO, phase: Phase::Waiting }
+        let retired = Vec::new();
+        Vrrp { tables, output: Output::default(), now: Duration::ZERO, phase: Phase::Waiting, retired }
     }
 
     /// Hands over what the events so far have produced.
@@ -58,7 +61,9 @@ impl Vrrp {
     /// Takes one event. `now` never goes backwards.
     pub fn handle(&mut self, event: Event<'_>, now: Duration) {
         self.now = now;
+        self.sweep();
         match event {
+            Event::Configure(config) => self.configure(*config),
             Event::Start => self.start(),
             Event::Packet(packet) => self.receive(packet),
             Event::Timer(TimerKey::Protocol(id)) => self.protocol_timer(id),
@@ -103,11 +108,7 @@ impl Vrrp {
         }
         for id in self.tables.instance_ids() {
             let Some(row) = self.tables.instances.get(&id).filter(|row| row.group.is_none()) else { continue };
-            let to = match row.fault {
-                Some(_) => State::Fault,
-                None if row.is_owner() && row.config.start_state == StartState::Master => State::Master,
-                None => State::Backup,
-            };
+            let to = row.first_state();
             self.start_instance(id, to);
         }
     }
@@ -296,7 +297,7 @@ impl Vrrp {
         }
     }
 
-    fn send_priority_zero(&mut self, id: InstanceId) {
+    pub(super) fn send_priority_zero(&mut self, id: InstanceId) {
         if let Some(row) = self.tables.instances.get_mut(&id) {
             row.counters.priority_zero_sent += 1;
             row.counters.adverts_sent += 1;

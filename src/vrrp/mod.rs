@@ -10,6 +10,7 @@ mod interface;
 mod links;
 mod machine;
 mod receive;
+mod reload;
 mod rows;
 mod tables;
 #[cfg(test)]

@@ -40,7 +40,7 @@ impl Key for GroupId {
 }
 
 /// VrrpState of KEEPALIVED-MIB; RFC 9568 calls master "Active".
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum State {
     /// Not yet started.
@@ -53,6 +53,8 @@ pub enum State {
     Fault = 3,
     /// Stopped with the daemon; only in notifications.
     Stopped = 5,
+    /// Removed from the configuration; only in notifications.
+    Deleted = 6,
 }
 
 impl State {
@@ -64,6 +66,7 @@ impl State {
             State::Master => "MASTER",
             State::Fault => "FAULT",
             State::Stopped => "STOP",
+            State::Deleted => "DELETED",
         }
     }
 }
@@ -146,6 +149,15 @@ impl Instance {
     /// Active_Down_Interval: how long silence means that the master is gone.
     pub fn down_interval(&self) -> Duration {
         self.master_interval * u32::from(self.config.down_timer_adverts) + self.skew()
+    }
+
+    /// The state an instance without a group leaves [`State::Init`] for: only an owner is master at once.
+    pub fn first_state(&self) -> State {
+        match self.fault {
+            Some(_) => State::Fault,
+            None if self.is_owner() && self.config.start_state == model::StartState::Master => State::Master,
+            None => State::Backup,
+        }
     }
 
     /// Whether it owns the addresses: nothing changes its priority.

@@ -108,7 +108,7 @@ pub(super) static INSTANCE: &[Keyword] = &[
     kw("notify_backup", Acted, &[Term::Script], "SCRIPT [USER [GROUP]]", "", "", "0.5.9", "run on becoming backup"),
     kw("notify_fault", Acted, &[Term::Script], "SCRIPT [USER [GROUP]]", "", "", "0.5.9", "run on entering fault"),
     kw("notify_stop", Acted, &[Term::Script], "SCRIPT [USER [GROUP]]", "", "", "1.1.13", "run when the daemon stops the instance"),
-    kw("notify_deleted", NotYet, &[Term::OptScript], "[SCRIPT [USER [GROUP]]]", "bare = send DELETED instead of FAULT", "FAULT notifications are used", "2.1.0", "run when a reload removes the instance"),
+    kw("notify_deleted", Acted, &[Term::OptScript], "[SCRIPT [USER [GROUP]]]", "bare = send DELETED instead of FAULT", "FAULT notifications are used", "2.1.0", "run when a reload removes the instance"),
     kw("notify", Acted, &[Term::Script], "SCRIPT [USER [GROUP]]", "", "", "<=0.5.3", "run on each change with type, name, state, priority appended"),
     kw("notify_master_rx_lower_pri", Acted, &[Term::Script], "SCRIPT [USER [GROUP]]", "", "", "2.0.6", "run when a master hears a lower-priority advert"),
     kw("notify_priority_changes", NotYet, BOOL, "[BOOL]", "bare = true", "vrrp_notify_priority_changes", "2.0.16", "write priority changes to the FIFOs"),

@@ -16,7 +16,7 @@ use crate::notify::log::{Level, Log};
 use crate::notify::{messages, scripts};
 use crate::process::agent::Agent;
 use crate::process::ipc::Channel;
-use crate::process::orders::Orders;
+use crate::process::orders::{Order, Orders};
 use crate::reactor::{Events, Interest, Reactor, Signals, Timers, Token, clock};
 use crate::vrrp::{Action, Change, Event, TimerKey, Vrrp};
 
@@ -154,11 +154,7 @@ impl Process {
             let mut agent_ready = false;
             for ready in events.iter() {
                 match ready.token {
-                    ORDERS => {
-                        if self.orders.read(&self.log)? {
-                            self.stop();
-                        }
-                    }
+                    ORDERS => self.obey()?,
                     MONITOR => self.more_kernel = true,
                     WRITER => self.writer_turn(),
                     token => agent_ready |= token == self.agent_token,
@@ -225,6 +221,7 @@ impl Process {
                     let row = self.vrrp.tables.addresses.get(&id);
                     self.requests.extend(row.and_then(|row| translate::request(id, op, row)));
                 }
+                Action::Withdraw(row) => self.requests.extend(translate::withdrawal(&row)),
                 Action::Announce(id, count) => self.announcer.push(id, count, &self.vrrp.tables),
                 Action::CancelAnnouncements(id) => self.announcer.cancel(id),
             }
@@ -335,6 +332,24 @@ impl Process {
             agent.turn(&mut self.vrrp, now, &self.reactor, &mut self.agent_token, &self.log);
             self.carry_out();
         }
+    }
+
+    fn obey(&mut self) -> io::Result<()> {
+        for order in self.orders.read(&self.log)? {
+            match order {
+                Order::Stop => self.stop(),
+                Order::Configure(_) if self.stopping != Stopping::No => {}
+                Order::Configure(config) => {
+                    self.vrrp.handle(Event::Configure(config), clock::now());
+                    self.follow_links();
+                    self.carry_out();
+                    // Before the next event, which forgets removed instances.
+                    self.show_changes();
+                    self.log.info("The new configuration is in force");
+                }
+            }
+        }
+        Ok(())
     }
 
     fn stop(&mut self) {

@@ -47,6 +47,14 @@ fn interfaces(snapshot: Snapshot) -> Vec<Interface> {
     interfaces
 }
 
+/// Owner of requests whose rows are gone: no row has it, so that nobody misses the answer.
+const NOBODY: AddressId = (u32::MAX, u32::MAX);
+
+/// The request that removes the address of a row that is gone.
+pub(super) fn withdrawal(row: &Address) -> Option<AddressRequest> {
+    request(NOBODY, AddressOp::Remove, row)
+}
+
 /// The request that brings a row about, `None` while its interface does not exist.
 pub(super) fn request(id: AddressId, op: AddressOp, row: &Address) -> Option<AddressRequest> {
     let config = &row.config;

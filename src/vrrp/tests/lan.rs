@@ -159,8 +159,8 @@ pub struct Router {
     pub alive: bool,
     /// Not connected to the others.
     pub isolated: bool,
-    /// Answers of the kernel under way.
-    answers: VecDeque<(Duration, AddressId, AddressOp)>,
+    /// Requests the kernel works on, in order: when done, for which row (none: withdrawn), which address.
+    answers: VecDeque<(Duration, Option<AddressId>, AddressOp, (IpAddr, u8))>,
     kernel_delay: Duration,
 }
 
@@ -260,7 +260,15 @@ impl Lan {
                 }
                 Action::Timer(key, Some(time)) => drop(router.timers.insert(key, time)),
                 Action::Timer(key, None) => drop(router.timers.remove(&key)),
-                Action::Address(id, op) => router.answers.push_back((now + router.kernel_delay, id, op)),
+                Action::Address(id, op) => {
+                    let row = router.vrrp.tables.addresses.get(&id).unwrap();
+                    let address = (row.config.ip, row.config.prefix);
+                    router.answers.push_back((now + router.kernel_delay, Some(id), op, address));
+                }
+                Action::Withdraw(row) => {
+                    let address = (row.config.ip, row.config.prefix);
+                    router.answers.push_back((now + router.kernel_delay, None, AddressOp::Remove, address));
+                }
                 Action::Announce(id, count) => router.announced.push((now, id, count)),
                 Action::CancelAnnouncements(_) => {}
             }
@@ -296,9 +304,7 @@ impl Lan {
     fn step(&mut self, at: usize) {
         let now = self.now;
         let router = &mut self.routers[at];
-        if let Some((_, id, op)) = router.answers.pop_front_if(|(time, ..)| *time <= now) {
-            let row = router.vrrp.tables.addresses.get(&id).unwrap();
-            let (ip, prefix) = (row.config.ip, row.config.prefix);
+        if let Some((_, id, op, (ip, prefix))) = router.answers.pop_front_if(|(time, ..)| *time <= now) {
             let changed = match op {
                 AddressOp::Add => router.kernel.insert((ip, prefix)),
                 AddressOp::Remove => router.kernel.remove(&(ip, prefix)),
@@ -309,7 +315,10 @@ impl Lan {
                     if op == AddressOp::Add { Event::AddressAdded(address) } else { Event::AddressGone(address) };
                 self.event(at, event);
             }
-            return self.event(at, Event::AddressDone { id, op, error: None });
+            if let Some(id) = id {
+                self.event(at, Event::AddressDone { id, op, error: None });
+            }
+            return;
         }
         let due = router.timers.iter().filter(|(_, time)| **time <= now).min_by_key(|(_, time)| **time);
         if let Some(key) = due.map(|(key, _)| *key) {

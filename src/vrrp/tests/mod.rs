@@ -5,4 +5,5 @@ mod election;
 mod groups;
 mod lan;
 mod packets;
+mod reload;
 mod storm;

@@ -1,0 +1,174 @@
+//! A new configuration while running: what is unchanged does not notice.
+
+use std::collections::BTreeSet;
+
+use super::lan::{Lan, address, config, group, instance, ms};
+use crate::config::model::{Config, Instance};
+use crate::vrrp::{Change, Event, InstanceId, State};
+
+fn reload(lan: &mut Lan, at: usize, config: Config) {
+    lan.event(at, Event::Configure(Box::new(config)));
+}
+
+fn two() -> Vec<Instance> {
+    vec![instance("A", 51), instance("B", 52)]
+}
+
+fn running(instances: Vec<Instance>) -> Lan {
+    let mut lan = Lan::new(vec![config(instances, Vec::new())]);
+    lan.run(ms(1050));
+    lan.routers[0].changes.clear();
+    lan.routers[0].sent.clear();
+    lan
+}
+
+fn kernel(lan: &Lan) -> Vec<String> {
+    lan.routers[0].kernel.iter().map(|(ip, _)| ip.to_string()).collect()
+}
+
+#[test]
+fn the_same_configuration_changes_nothing() {
+    let mut lan = running(two());
+    let timers = lan.routers[0].timers.clone();
+    reload(&mut lan, 0, config(two(), Vec::new()));
+    assert_eq!(lan.routers[0].timers, timers);
+    lan.run(ms(10_000));
+    assert_eq!(lan.routers[0].changes, []);
+    let gaps: BTreeSet<_> =
+        lan.routers[0].sent.iter().filter(|(_, bytes)| bytes[1] == 51).map(|(at, _)| at.as_millis() % 100).collect();
+    assert_eq!(gaps.len(), 1, "adverts kept their schedule");
+}
+
+#[test]
+fn an_address_more_and_an_address_less() {
+    let mut lan = running(two());
+    let mut new = two();
+    new[0].addresses.push(address("10.0.9.9"));
+    reload(&mut lan, 0, config(new.clone(), Vec::new()));
+    lan.run(ms(100));
+    assert_eq!(kernel(&lan), ["10.0.1.51", "10.0.1.52", "10.0.9.9"]);
+    assert!(lan.routers[0].announced.iter().any(|(_, id, _)| *id == (1, 2)));
+    assert_eq!(lan.routers[0].sent.last().unwrap().1[3], 1, "the other instance");
+    assert!(lan.routers[0].sent.iter().any(|(_, bytes)| bytes[1] == 51 && bytes[3] == 2), "advertised");
+    new[0].addresses.remove(0);
+    reload(&mut lan, 0, config(new, Vec::new()));
+    lan.run(ms(100));
+    assert_eq!(kernel(&lan), ["10.0.1.52", "10.0.9.9"]);
+    assert_eq!(lan.routers[0].changes, []);
+}
+
+#[test]
+fn a_removed_instance_says_goodbye_and_the_others_keep_their_index() {
+    let mut lan = running(two());
+    reload(&mut lan, 0, config(vec![instance("B", 52)], Vec::new()));
+    assert!(lan.routers[0].sent.iter().any(|(_, bytes)| bytes[1] == 51 && bytes[2] == 0), "priority 0");
+    lan.run(ms(200));
+    assert_eq!(kernel(&lan), ["10.0.1.52"]);
+    let told: Vec<_> = lan.routers[0].changes.iter().map(|(_, change)| change.clone()).collect();
+    assert!(matches!(told[..], [Change::Instance { id: InstanceId(1), to: State::Fault, .. }]), "{told:?}");
+    let ids: Vec<_> = lan.routers[0].vrrp.tables.instances.keys().copied().collect();
+    assert_eq!(ids, [InstanceId(2)]);
+    // Its index is not given to another while there are others.
+    reload(&mut lan, 0, config(vec![instance("B", 52), instance("C", 53)], Vec::new()));
+    lan.run(ms(1000));
+    assert_eq!(lan.routers[0].state("C"), State::Master);
+    assert_eq!(lan.routers[0].state("B"), State::Master);
+}
+
+#[test]
+fn notify_deleted_is_told_as_deleted() {
+    let mut gone = instance("A", 51);
+    gone.notify_deleted = true;
+    let mut lan = running(vec![gone, instance("B", 52)]);
+    reload(&mut lan, 0, config(vec![instance("B", 52)], Vec::new()));
+    let told = &lan.routers[0].changes[0].1;
+    assert!(matches!(told, Change::Instance { id: InstanceId(1), to: State::Deleted, .. }), "{told:?}");
+}
+
+#[test]
+fn another_vrid_is_another_router() {
+    let mut lan = running(two());
+    let mut new = two();
+    new[0].vrid = 77;
+    reload(&mut lan, 0, config(new, Vec::new()));
+    assert_eq!((lan.routers[0].state("A"), lan.routers[0].state("B")), (State::Backup, State::Master));
+    lan.run(ms(1000));
+    assert_eq!(lan.routers[0].state("A"), State::Master);
+    assert_eq!(lan.routers[0].vrrp.tables.instances.keys().next(), Some(&InstanceId(1)));
+}
+
+#[test]
+fn a_shorter_interval_comes_into_force_at_once() {
+    let mut slow = instance("A", 51);
+    slow.advert_interval = ms(10_000);
+    let mut lan = running(vec![slow]);
+    lan.run(ms(40_000));
+    reload(&mut lan, 0, config(vec![instance("A", 51)], Vec::new()));
+    lan.routers[0].sent.clear();
+    lan.run(ms(1000));
+    assert_eq!(lan.routers[0].sent.len(), 10);
+}
+
+#[test]
+fn instances_may_join_and_leave_a_group() {
+    let mut lan = running(two());
+    reload(&mut lan, 0, config(two(), vec![group("G", &["A", "B"])]));
+    assert_eq!(lan.routers[0].changes.len(), 1, "only the group is told: {:?}", lan.routers[0].changes);
+    lan.set_link(0, false);
+    lan.set_link(0, true);
+    lan.run(ms(1000));
+    assert_eq!((lan.routers[0].state("A"), lan.routers[0].state("B")), (State::Master, State::Master));
+    reload(&mut lan, 0, config(two(), Vec::new()));
+    assert!(lan.routers[0].vrrp.tables.groups.is_empty());
+    assert_eq!(lan.routers[0].state("A"), State::Master);
+}
+
+#[test]
+fn after_any_number_of_reloads_the_tables_are_those_of_a_fresh_start() {
+    for seed in 1..=50_u64 {
+        let mut lan = running(vec![instance("fixed", 200)]);
+        lan.random = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        let mut last = config(Vec::new(), Vec::new());
+        for _ in 0..30 {
+            let mut instances = vec![instance("fixed", 200)];
+            for n in 1..=4_u8 {
+                let dice = lan.random();
+                if dice % 3 > 0 {
+                    let mut row = instance(&format!("I{n}"), n + (dice >> 8) as u8 % 2 * 10);
+                    row.priority = 100 + (dice >> 16) as u8 % 50;
+                    row.addresses = (0..(dice >> 24) % 4).map(|at| address(&format!("10.5.{n}.{at}"))).collect();
+                    instances.push(row);
+                }
+            }
+            let members: Vec<_> = instances.iter().skip(1).map(|row| row.name.clone()).collect();
+            let names: Vec<&str> = members.iter().map(String::as_str).collect();
+            let groups = if lan.random() % 2 == 0 && names.len() > 1 { vec![group("G", &names)] } else { Vec::new() };
+            last = config(instances, groups);
+            reload(&mut lan, 0, last.clone());
+            let pause = lan.random() % 800;
+            lan.run(ms(pause));
+        }
+        lan.run(ms(3000));
+        let untouched = lan.routers[0]
+            .changes
+            .iter()
+            .filter(|(_, change)| matches!(change, Change::Instance { id: InstanceId(1), .. }));
+        assert_eq!(untouched.count(), 0, "seed {seed}: the instance that never changed");
+        let mut fresh = Lan::new(vec![last]);
+        fresh.run(ms(3000));
+        let rows = |lan: &Lan| {
+            let tables = &lan.routers[0].vrrp.tables;
+            tables
+                .instances
+                .values()
+                .map(|row| (row.config.clone().name, row.state, row.priority))
+                .collect::<BTreeSet<_>>()
+        };
+        assert_eq!(rows(&lan), rows(&fresh), "seed {seed}");
+        assert_eq!(kernel(&lan), kernel(&fresh), "seed {seed}");
+        assert!(
+            lan.routers[0].vrrp.tables.addresses.values().all(|row| row.installed && row.pending.is_none()),
+            "seed {seed}"
+        );
+    }
+}

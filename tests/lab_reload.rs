@@ -1,0 +1,73 @@
+//! SIGHUP: a new file is applied as a difference, a bad one changes nothing.
+
+use std::time::Duration;
+
+use lab::Daemon::Ours;
+use lab::conf::VRID;
+use lab::{Lab, Protocol, holds_for, machine, now, wait_until};
+use nix::sys::signal::Signal;
+
+const LIMIT: Duration = Duration::from_secs(10);
+const PROTOCOL: Protocol = Protocol::V3;
+
+fn master() -> (Lab, String) {
+    let mut lab = Lab::new(1);
+    let conf = PROTOCOL.conf(100, "");
+    lab.router(1).configure(&conf);
+    lab.router(1).start(Ours);
+    wait_until(LIMIT, "the address is set", || lab.router(1).holds(PROTOCOL.vips(VRID)[0]));
+    (lab, conf)
+}
+
+fn logged(lab: &mut Lab, text: &str) -> usize {
+    lab.router(1).log().matches(text).count()
+}
+
+#[test]
+fn an_address_is_added_and_removed_without_a_transition() {
+    let _turn = machine::shared();
+    let (mut lab, conf) = master();
+    let vip = PROTOCOL.vips(VRID)[0];
+    let more = conf.replacen(&format!("{vip}"), &format!("{vip}\n    10.77.0.1/32\n    {vip}"), 1);
+    let more = more.replacen(&format!("    {vip}\n    10.77.0.1/32\n"), "    10.77.0.1/32\n", 1);
+    assert!(more.contains("10.77.0.1") && more.contains(&vip.to_string()));
+
+    let before = now();
+    lab.router(1).configure(&more);
+    lab.router(1).daemon().signal(Signal::SIGHUP);
+    wait_until(LIMIT, "the new address is set", || lab.router(1).holds("10.77.0.1".parse().unwrap()));
+    wait_until(LIMIT, "the new address is advertised", || {
+        let adverts = lab.wire.adverts(1, VRID, before);
+        adverts.iter().any(|(_, advert)| advert.addresses.len() > PROTOCOL.vips(VRID).len())
+    });
+    lab.router(1).configure(&conf);
+    lab.router(1).daemon().signal(Signal::SIGHUP);
+    wait_until(LIMIT, "the new address is removed", || !lab.router(1).holds("10.77.0.1".parse().unwrap()));
+
+    assert!(lab.router(1).holds(vip));
+    assert_eq!(logged(&mut lab, "Entering MASTER STATE"), 1);
+    let adverts = lab.wire.adverts(1, VRID, before);
+    assert!(adverts.iter().all(|(_, advert)| advert.priority == 100), "no priority 0");
+}
+
+#[test]
+fn a_file_with_errors_changes_nothing() {
+    let _turn = machine::shared();
+    let (mut lab, conf) = master();
+    lab.router(1).configure(&conf.replacen("virtual_router_id", "virtual_ruoter_id", 1));
+    lab.router(1).daemon().signal(Signal::SIGHUP);
+    wait_until(LIMIT, "the mistake is told", || logged(&mut lab, "did you mean 'virtual_router_id'?") > 0);
+    wait_until(LIMIT, "and that the old one runs on", || logged(&mut lab, "going on with the one that runs") > 0);
+    let from = now();
+    holds_for(Duration::from_secs(1), "the address stays", || lab.router(1).holds(PROTOCOL.vips(VRID)[0]));
+    assert!(lab.wire.adverts(1, VRID, from).len() >= 8, "adverts go on");
+}
+
+#[test]
+fn what_can_not_change_is_refused_by_name() {
+    let _turn = machine::shared();
+    let (mut lab, conf) = master();
+    lab.router(1).configure(&format!("instance other\n{conf}"));
+    lab.router(1).daemon().signal(Signal::SIGHUP);
+    wait_until(LIMIT, "the setting is named", || logged(&mut lab, "instance can not change while running") > 0);
+}
