@@ -205,6 +205,20 @@ fn include_checks() {
 }
 
 #[test]
+fn a_file_name_may_look_like_a_pattern() {
+    let files = Files::new(&[("k[1]{a,b}.conf", b"global_defs { router_id it }")]).unwrap();
+    assert_eq!(files.load("k[1]{a,b}.conf").config.unwrap().global.router_id, "it");
+}
+
+#[test]
+fn thousands_of_problems_are_bounded_but_each_kind_counts() {
+    let text = "foo\n".repeat(5000) + "global_defs {\n router_id\n}\n";
+    let loaded = load_text(text);
+    assert_eq!(loaded.diagnostics.exit_code(), 2);
+    assert!(loaded.diagnostics.len() < 1100 && loaded.diagnostics.to_string().contains("3999 further problems"));
+}
+
+#[test]
 fn several_top_level_files_by_pattern() {
     let files = Files::new(&[("1.conf", b"global_defs {\n"), ("2.conf", b" router_id two\n}\n")]).unwrap();
     let loaded = load(&options(&files.path("?.conf")));

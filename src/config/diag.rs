@@ -251,6 +251,10 @@ const MOST: usize = 1000;
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     drafts: Vec<Draft>,
+    /// Kinds of which one was kept beyond the bound, so that each still reaches the exit status.
+    beyond: Vec<(Severity, Class)>,
+    /// The last one not kept: something to add help to.
+    spare: Option<Draft>,
     dropped: usize,
     errors: bool,
     secrets: BTreeSet<String>,
@@ -295,7 +299,7 @@ impl Report {
 
     /// Whether further problems are only counted.
     pub fn is_full(&self) -> bool {
-        self.drafts.len() > MOST
+        self.drafts.len() >= MOST
     }
 
     /// Whether any error was added.
@@ -313,17 +317,16 @@ impl Report {
 
     fn add(&mut self, severity: Severity, class: Class, at: At, message: String) -> &mut Draft {
         let draft = Draft { severity, class, at, message, help: None, also: None };
-        // Beyond the bound the last slot is overwritten, so that errors still reach the exit status.
-        if self.drafts.len() > MOST {
-            self.dropped = self.dropped.saturating_add(1);
-            if severity == Severity::Error || self.drafts.last().is_some_and(|d| d.severity == Severity::Warning) {
-                self.drafts.pop();
-                self.drafts.push(draft);
+        if self.is_full() {
+            let kind = (severity, class);
+            if self.beyond.contains(&kind) {
+                self.dropped = self.dropped.saturating_add(1);
+                return self.spare.insert(draft);
             }
-        } else {
-            self.drafts.push(draft);
+            self.beyond.push(kind);
         }
-        let last = self.drafts.len().saturating_sub(1);
+        let last = self.drafts.len();
+        self.drafts.push(draft);
         &mut self.drafts[last]
     }
 

@@ -77,7 +77,7 @@ pub fn load(options: &Options) -> Loaded {
     let mut report = Report::default();
     let params = Params::new(options.config_id.clone(), options.outside.env, options.outside.seed);
     let mut reader = Reader::new(&mut report, params, options.all_config);
-    reader.read_top(&options.path.to_string_lossy());
+    reader.read_top(&options.path);
     let (items, sources) = reader.finish();
     let mut facts = Facts::asking(&options.outside);
     let tree = tree::build(&items, &mut report);

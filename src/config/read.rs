@@ -72,8 +72,11 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads the top-level file or files.
-    pub fn read_top(&mut self, pattern: &str) {
+    pub fn read_top(&mut self, path: &Path) {
+        let pattern: &str = &path.to_string_lossy();
         let paths = match super::glob::alternatives(pattern) {
+            // A name that exists is that file, whatever characters it has.
+            _ if path.symlink_metadata().is_ok() => vec![path.to_path_buf()],
             Some(list) => list.iter().flat_map(|p| super::glob::matches(p, Path::new(""))).collect(),
             None => Vec::new(),
         };
