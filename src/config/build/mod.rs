@@ -32,6 +32,7 @@ pub(crate) fn build(tree: &[Node<'_>], facts: &mut Facts<'_>, report: &mut Repor
     global::references(tree, &names, &mut ctx);
     let static_addresses = address::statics(tree, &defaults, &mut ctx);
     check::instances(&instances, &mut ctx);
+    check::tracked(tree, &mut ctx);
     Config {
         static_addresses,
         instances: instances.into_iter().map(|i| i.instance).collect(),
