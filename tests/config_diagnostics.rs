@@ -8,29 +8,11 @@ use keepalived::config::{Options, Outside, load};
 
 fn rendered(path: &Path, directory: &Path, name: &str) -> String {
     let interfaces = ["lo", "eth0", "eth1"].map(str::to_owned).to_vec();
-    let outside = Outside {
-        host_name: "lb1".into(),
-        interfaces: Some(interfaces),
-        ..Outside::fixed()
-    };
-    let loaded = load(&Options {
-        path: path.to_owned(),
-        config_id: "lb1".into(),
-        all_config: false,
-        outside,
-    });
-    assert_eq!(
-        loaded.config.is_some(),
-        !loaded.diagnostics.has_errors(),
-        "{name}"
-    );
+    let outside = Outside { host_name: "lb1".into(), interfaces: Some(interfaces), ..Outside::fixed() };
+    let loaded = load(&Options { path: path.to_owned(), config_id: "lb1".into(), all_config: false, outside });
+    assert_eq!(loaded.config.is_some(), !loaded.diagnostics.has_errors(), "{name}");
     let directory = format!("{}/", directory.display());
-    format!(
-        "exit {}\n{}",
-        loaded.diagnostics.exit_code(),
-        loaded.diagnostics
-    )
-    .replace(&directory, "")
+    format!("exit {}\n{}", loaded.diagnostics.exit_code(), loaded.diagnostics).replace(&directory, "")
 }
 
 #[test]
@@ -46,10 +28,7 @@ fn every_configuration_gives_its_expected_text() {
         seen += 1;
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
         let got = rendered(&path, &directory, &name);
-        assert!(
-            !got.contains("hunter2") && !got.contains("k@l"),
-            "a secret is shown: {got}"
-        );
+        assert!(!got.contains("hunter2") && !got.contains("k@l"), "a secret is shown: {got}");
         let expected = path.with_extension("txt");
         if std::env::var_os("UPDATE_EXPECTED").is_some() {
             std::fs::write(&expected, &got).unwrap();

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use keepalived::config::keywords::{Body, Keyword, Kind, Term, walk};
+use keepalived::config::keywords::{Body, Keyword, Kind, Status, Term, walk};
 
 /// A row of the table.
 struct Row {
@@ -22,29 +22,8 @@ fn table() -> Vec<Row> {
         .skip(1)
         .map(|line| {
             let fields: Vec<&str> = line.split('\t').collect();
-            let [
-                block,
-                keyword,
-                arguments,
-                kind,
-                rule,
-                default,
-                since,
-                meaning,
-            ] = fields[..]
-            else {
-                panic!("{line}")
-            };
-            Row {
-                block,
-                keyword,
-                arguments,
-                kind,
-                rule,
-                default,
-                since,
-                meaning,
-            }
+            let [block, keyword, arguments, kind, rule, default, since, meaning] = fields[..] else { panic!("{line}") };
+            Row { block, keyword, arguments, kind, rule, default, since, meaning }
         })
         .collect()
 }
@@ -97,25 +76,14 @@ const ADDED: &[(&str, &str)] = &[
 #[test]
 fn nothing_is_missing_and_nothing_extra() {
     let tree = tree();
-    let in_tree: BTreeSet<(String, String)> = tree
-        .iter()
-        .flat_map(|(b, list)| list.iter().map(move |k| (b.clone(), k.name.to_owned())))
-        .collect();
-    let mut in_table: BTreeSet<(String, String)> = table()
-        .iter()
-        .map(|r| (r.block.to_owned(), r.keyword.to_owned()))
-        .collect();
-    in_table.extend(
-        ADDED
-            .iter()
-            .map(|(b, k)| ((*b).to_owned(), (*k).to_owned())),
-    );
+    let in_tree: BTreeSet<(String, String)> =
+        tree.iter().flat_map(|(b, list)| list.iter().map(move |k| (b.clone(), k.name.to_owned()))).collect();
+    let mut in_table: BTreeSet<(String, String)> =
+        table().iter().map(|r| (r.block.to_owned(), r.keyword.to_owned())).collect();
+    in_table.extend(ADDED.iter().map(|(b, k)| ((*b).to_owned(), (*k).to_owned())));
     let missing: Vec<_> = in_table.difference(&in_tree).collect();
     let extra: Vec<_> = in_tree.difference(&in_table).collect();
-    assert!(
-        missing.is_empty() && extra.is_empty(),
-        "missing {missing:#?}\nextra {extra:#?}"
-    );
+    assert!(missing.is_empty() && extra.is_empty(), "missing {missing:#?}\nextra {extra:#?}");
 }
 
 #[test]
@@ -123,10 +91,7 @@ fn each_row_says_the_same() {
     let tree = tree();
     let mut wrong = Vec::new();
     for row in table() {
-        let Some(k) = tree
-            .get(row.block)
-            .and_then(|l| l.iter().find(|k| k.name == row.keyword))
-        else {
+        let Some(k) = tree.get(row.block).and_then(|l| l.iter().find(|k| k.name == row.keyword)) else {
             continue;
         };
         let same = (k.usage, k.rule, k.default, k.since, k.help)
@@ -135,10 +100,7 @@ fn each_row_says_the_same() {
             wrong.push(format!("{}/{}: text of the row", row.block, row.keyword));
         }
         if let Some(why) = grammar_differs(k, &row) {
-            wrong.push(format!(
-                "{}/{}: {why}: {:?}",
-                row.block, row.keyword, k.args
-            ));
+            wrong.push(format!("{}/{}: {why}: {:?}", row.block, row.keyword, k.args));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -158,15 +120,10 @@ fn grammar_differs(k: &Keyword, row: &Row) -> Option<String> {
     if braces != !matches!(k.body, Body::None) {
         return Some("braces".into());
     }
-    let required = k
-        .args
-        .iter()
-        .any(|t| matches!(t, Term::One(_) | Term::Script | Term::Pattern));
-    let optional = row.arguments.is_empty()
-        || row.arguments.starts_with('[')
-        || row.arguments.starts_with('{');
-    let words_only = matches!(row.kind, "mixed" | "words" | "hex bytes" | "strings")
-        || row.arguments.starts_with("see ");
+    let required = k.args.iter().any(|t| matches!(t, Term::One(_) | Term::Script | Term::Pattern));
+    let optional = row.arguments.is_empty() || row.arguments.starts_with('[') || row.arguments.starts_with('{');
+    let words_only =
+        matches!(row.kind, "mixed" | "words" | "hex bytes" | "strings") || row.arguments.starts_with("see ");
     if required == optional
         && !words_only
         && row.kind != "entry"
@@ -175,22 +132,14 @@ fn grammar_differs(k: &Keyword, row: &Row) -> Option<String> {
         && row.kind != "type"
     {
         let bare_name = row.keyword == "virtual_server";
-        if !bare_name
-            && !row.arguments.starts_with("[lock]")
-            && !row.arguments.starts_with("[SRC/]")
-        {
+        if !bare_name && !row.arguments.starts_with("[lock]") && !row.arguments.starts_with("[SRC/]") {
             return Some(format!("'{}' but required = {required}", row.arguments));
         }
     }
     if row.kind == "flag" && row.arguments.is_empty() && !k.args.is_empty() {
         return Some("a flag takes nothing".into());
     }
-    if row.kind == "script"
-        && !k
-            .args
-            .iter()
-            .any(|t| matches!(t, Term::Script | Term::OptScript))
-    {
+    if row.kind == "script" && !k.args.iter().any(|t| matches!(t, Term::Script | Term::OptScript)) {
         return Some("a script".into());
     }
     if row.arguments == "[BOOL]" && kinds != [Kind::Bool] {
@@ -221,19 +170,11 @@ fn grammar_differs(k: &Keyword, row: &Row) -> Option<String> {
     });
     // Options have their own ranges; words of a note are no ranges of the argument.
     let elsewhere = k.args.iter().any(|t| matches!(t, Term::Named(_))) || k.args.is_empty();
-    let clamped = row.rule.starts_with("clamped")
-        || row.rule.starts_with("NUMBER")
-        || row.rule.contains("/ 0..128");
+    let clamped = row.rule.starts_with("clamped") || row.rule.starts_with("NUMBER") || row.rule.contains("/ 0..128");
     let whole_words = kinds.iter().all(|k| {
         matches!(
             k,
-            Kind::Text
-                | Kind::Service
-                | Kind::Mask
-                | Kind::Prefix
-                | Kind::Address
-                | Kind::Interface
-                | Kind::OneOf(_)
+            Kind::Text | Kind::Service | Kind::Mask | Kind::Prefix | Kind::Address | Kind::Interface | Kind::OneOf(_)
         )
     });
     (!fits && !elsewhere && !clamped && !whole_words).then(|| format!("range {low}..{high}"))
@@ -247,8 +188,20 @@ fn range(rule: &str) -> Option<(f64, f64)> {
     let start = head.rfind(|c| !number(c)).map_or(0, |i| i + 1);
     let tail = &rule[at + 2..];
     let end = tail.find(|c| !number(c)).unwrap_or(tail.len());
-    Some((
-        head[start..].parse().ok()?,
-        tail[..end].trim_end_matches('.').parse().ok()?,
-    ))
+    Some((head[start..].parse().ok()?, tail[..end].trim_end_matches('.').parse().ok()?))
+}
+
+#[test]
+fn other_spellings_take_the_same_arguments() {
+    for (block, list) in tree() {
+        for k in &list {
+            let (Status::Alias(of) | Status::Deprecated(of)) = k.status else {
+                continue;
+            };
+            let Some(target) = list.iter().find(|t| t.name == of) else {
+                continue;
+            };
+            assert_eq!(format!("{:?}", k.args), format!("{:?}", target.args), "{block}: {} and {of}", k.name);
+        }
+    }
 }

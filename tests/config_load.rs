@@ -12,9 +12,7 @@ use keepalived::config::{Class, Options, load};
 
 fn config(text: &str) -> Config {
     let loaded = load_text(text);
-    loaded
-        .config
-        .unwrap_or_else(|| panic!("{text}\n{}", loaded.diagnostics))
+    loaded.config.unwrap_or_else(|| panic!("{text}\n{}", loaded.diagnostics))
 }
 
 /// An instance with the given lines besides the required ones.
@@ -34,80 +32,44 @@ fn an_empty_file_is_a_configuration_with_defaults() {
 fn defaults_of_an_instance() {
     let c = config(&instance(" virtual_ipaddress { 10.0.0.1 }"));
     let i = &c.instances[0];
-    assert_eq!(
-        (i.family, i.version, i.priority, i.start_state),
-        (Family::V4, Version::V2, 100, StartState::Backup)
-    );
-    assert_eq!(
-        (i.advert_interval, i.group.to_string()),
-        (Duration::from_secs(1), "224.0.0.18".into())
-    );
-    assert_eq!(
-        (i.garp.delay, i.garp.repeat, i.garp.refresh_repeat),
-        (Duration::from_secs(5), 5, 1)
-    );
+    assert_eq!((i.family, i.version, i.priority, i.start_state), (Family::V4, Version::V2, 100, StartState::Backup));
+    assert_eq!((i.advert_interval, i.group.to_string()), (Duration::from_secs(1), "224.0.0.18".into()));
+    assert_eq!((i.garp.delay, i.garp.repeat, i.garp.refresh_repeat), (Duration::from_secs(5), 5, 1));
     assert!(i.accept && !i.nopreempt && !i.strict && i.authentication.is_none());
-    assert_eq!(
-        (
-            i.addresses[0].prefix,
-            i.addresses[0].device.as_str(),
-            i.addresses[0].nodad
-        ),
-        (32, "eth0", true)
-    );
+    assert_eq!((i.addresses[0].prefix, i.addresses[0].device.as_str(), i.addresses[0].nodad), (32, "eth0", true));
 }
 
 #[test]
 fn one_line_each() {
     type Check = fn(&Config) -> bool;
     let cases: &[(&str, Check)] = &[
-        ("state MASTER", |c| {
-            c.instances[0].priority == 255 && c.instances[0].start_state == StartState::Master
-        }),
+        ("state MASTER", |c| c.instances[0].priority == 255 && c.instances[0].start_state == StartState::Master),
         ("state MASTER\n priority 150", |c| {
             c.instances[0].priority == 150 && c.instances[0].start_state == StartState::Master
         }),
-        ("priority 255", |c| {
-            c.instances[0].start_state == StartState::Master
-        }),
+        ("priority 255", |c| c.instances[0].start_state == StartState::Master),
         ("nopreempt", |c| c.instances[0].nopreempt),
         ("nopreempt\n preempt", |c| !c.instances[0].nopreempt),
-        ("preempt_delay 1.5", |c| {
-            c.instances[0].preempt_delay == Duration::from_millis(1500)
-        }),
-        ("version 3\n advert_int 0.05", |c| {
-            c.instances[0].advert_interval == Duration::from_millis(50)
-        }),
-        ("advert_int 3", |c| {
-            c.instances[0].advert_interval == Duration::from_secs(3)
-        }),
+        ("preempt_delay 1.5", |c| c.instances[0].preempt_delay == Duration::from_millis(1500)),
+        ("version 3\n advert_int 0.05", |c| c.instances[0].advert_interval == Duration::from_millis(50)),
+        ("advert_int 3", |c| c.instances[0].advert_interval == Duration::from_secs(3)),
         ("accept", |c| c.instances[0].accept),
         ("no_accept", |c| !c.instances[0].accept),
         ("strict_mode", |c| {
-            c.instances[0].strict
-                && !c.instances[0].accept
-                && c.instances[0].garp.lower_prio_repeat == 0
+            c.instances[0].strict && !c.instances[0].accept && c.instances[0].garp.lower_prio_repeat == 0
         }),
         ("strict_mode off", |c| !c.instances[0].strict),
-        (
-            "authentication {\n auth_type PASS\n auth_pass secret\n }",
-            |c| c.instances[0].authentication == Some(Authentication::Pass(*b"secret\0\0")),
-        ),
-        (
-            "authentication {\n auth_type AH\n auth_pass 123456789\n }",
-            |c| c.instances[0].authentication == Some(Authentication::Ah(*b"12345678")),
-        ),
-        (
-            "track_interface {\n eth1 weight -254\n eth2 weight 5 reverse\n eth3\n }",
-            |c| {
-                let t: Vec<_> = c.instances[0]
-                    .track_interfaces
-                    .iter()
-                    .map(|t| (t.name.as_str(), t.weight, t.reverse))
-                    .collect();
-                t == [("eth1", -253, false), ("eth2", 5, true), ("eth3", 0, false)]
-            },
-        ),
+        ("authentication {\n auth_type PASS\n auth_pass secret\n }", |c| {
+            c.instances[0].authentication == Some(Authentication::Pass(*b"secret\0\0"))
+        }),
+        ("authentication {\n auth_type AH\n auth_pass 123456789\n }", |c| {
+            c.instances[0].authentication == Some(Authentication::Ah(*b"12345678"))
+        }),
+        ("track_interface {\n eth1 weight -254\n eth2 weight 5 reverse\n eth3\n }", |c| {
+            let t: Vec<_> =
+                c.instances[0].track_interfaces.iter().map(|t| (t.name.as_str(), t.weight, t.reverse)).collect();
+            t == [("eth1", -253, false), ("eth2", 5, true), ("eth3", 0, false)]
+        }),
         ("notify \"/bin/n 'a b' c\" root", |c| {
             let s = c.instances[0].scripts.any.as_ref().unwrap();
             s.argv == ["/bin/n", "a b", "c"] && s.user.as_ref().is_some_and(|u| u.uid == 0)
@@ -116,48 +78,33 @@ fn one_line_each() {
             let s = c.instances[0].scripts.any.as_ref().unwrap();
             s.argv == ["/bin/n", "a", "root"] && s.user.is_none()
         }),
-        ("notify_deleted", |c| {
-            c.instances[0].notify_deleted && c.instances[0].scripts.deleted.is_none()
-        }),
+        ("notify_deleted", |c| c.instances[0].notify_deleted && c.instances[0].scripts.deleted.is_none()),
         ("smtp_alert", |c| c.instances[0].smtp_alert),
         ("mcast_src_ip 10.0.0.7\n track_src_ip", |c| {
             c.instances[0].track_source && c.instances[0].source == "10.0.0.7".parse().ok()
         }),
-        ("mcast_dst_ip 224.0.0.99", |c| {
-            c.instances[0].group.to_string() == "224.0.0.99"
+        ("mcast_dst_ip 224.0.0.99", |c| c.instances[0].group.to_string() == "224.0.0.99"),
+        ("garp_master_delay 0\n garp_master_repeat 2\n garp_master_refresh 7", |c| {
+            let g = c.instances[0].garp;
+            g.delay.is_zero()
+                && g.repeat == 2
+                && g.refresh == Duration::from_secs(7)
+                && g.lower_prio_repeat == 2
+                && g.lower_prio_delay.is_zero()
         }),
-        (
-            "garp_master_delay 0\n garp_master_repeat 2\n garp_master_refresh 7",
-            |c| {
-                let g = c.instances[0].garp;
-                g.delay.is_zero()
-                    && g.repeat == 2
-                    && g.refresh == Duration::from_secs(7)
-                    && g.lower_prio_repeat == 2
-                    && g.lower_prio_delay.is_zero()
-            },
-        ),
-        (
-            "virtual_ipaddress_excluded {\n fe80::1/64 -nodad preferred_lft forever\n }",
-            |c| {
-                let e = &c.instances[0].excluded[0];
-                !e.nodad && e.preferred_lft == Some(u32::MAX) && e.prefix == 64
-            },
-        ),
-        (
-            "virtual_ipaddress {\n 10.0.0.9/24 dev eth1 scope link label eth1:v brd + peer 10.0.0.8 no_track\n }",
-            |c| {
-                let a = &c.instances[0].addresses[1];
-                (a.scope, a.label.as_deref(), a.no_track) == (253, Some("eth1:v"), true)
-                    && a.broadcast == "10.0.0.255".parse().ok()
-                    && a.peer == Some(("10.0.0.8".parse().unwrap(), 32))
-            },
-        ),
+        ("virtual_ipaddress_excluded {\n fe80::1/64 -nodad preferred_lft forever\n }", |c| {
+            let e = &c.instances[0].excluded[0];
+            !e.nodad && e.preferred_lft == Some(u32::MAX) && e.prefix == 64
+        }),
+        ("virtual_ipaddress {\n 10.0.0.9/24 dev eth1 scope link label eth1:v brd + peer 10.0.0.8 no_track\n }", |c| {
+            let a = &c.instances[0].addresses[1];
+            (a.scope, a.label.as_deref(), a.no_track) == (253, Some("eth1:v"), true)
+                && a.broadcast == "10.0.0.255".parse().ok()
+                && a.peer == Some(("10.0.0.8".parse().unwrap(), 32))
+        }),
     ];
     for (lines, check) in cases {
-        let c = config(&instance(&format!(
-            " virtual_ipaddress {{ 10.0.0.1 }}\n {lines}"
-        )));
+        let c = config(&instance(&format!(" virtual_ipaddress {{ 10.0.0.1 }}\n {lines}")));
         assert!(check(&c), "{lines}: {:#?}", c.instances);
     }
 }
@@ -171,31 +118,16 @@ fn global_defaults_reach_instances() {
     );
     let c = config(&text);
     let i = &c.instances[0];
-    assert_eq!(
-        (i.version, i.garp.repeat, i.garp.delay),
-        (Version::V3, 1, Duration::ZERO)
-    );
-    assert_eq!(
-        (i.group.to_string(), i.smtp_alert, i.v3_checksum_as_v2),
-        ("224.0.0.20".into(), true, true)
-    );
-    assert_eq!(
-        (i.down_timer_adverts, i.garp.garp_interval),
-        (4, Duration::from_millis(500))
-    );
+    assert_eq!((i.version, i.garp.repeat, i.garp.delay), (Version::V3, 1, Duration::ZERO));
+    assert_eq!((i.group.to_string(), i.smtp_alert, i.v3_checksum_as_v2), ("224.0.0.20".into(), true, true));
+    assert_eq!((i.down_timer_adverts, i.garp.garp_interval), (4, Duration::from_millis(500)));
 }
 
 #[test]
 fn addresses_beyond_255_are_excluded() {
     let text = instance(" virtual_ipaddress {\n ~SEQ(a, 0, 2) ~SEQ(b, 1, 100) 10.1.${a}.$b\n }");
     let c = config(&text);
-    assert_eq!(
-        (
-            c.instances[0].addresses.len(),
-            c.instances[0].excluded.len()
-        ),
-        (255, 45)
-    );
+    assert_eq!((c.instances[0].addresses.len(), c.instances[0].excluded.len()), (255, 45));
     assert_eq!(c.instances[0].excluded[0].ip.to_string(), "10.1.2.56");
 }
 
@@ -203,10 +135,7 @@ fn addresses_beyond_255_are_excluded() {
 fn includes_resolve_from_their_own_directory() {
     let vip = instance(" virtual_ipaddress { 10.0.0.1 }");
     let files = Files::new(&[
-        (
-            "k.conf",
-            b"include conf.d/*.conf\ninclude conf.d/none.conf\n",
-        ),
+        ("k.conf", b"include conf.d/*.conf\ninclude conf.d/none.conf\n"),
         ("conf.d/b.conf", b"global_defs { router_id ${_PWD} }\n"),
         ("conf.d/a.conf", b"include sub/{one,two}.part\n"),
         ("conf.d/sub/one.part", vip.as_bytes()),
@@ -216,43 +145,26 @@ fn includes_resolve_from_their_own_directory() {
     let loaded = files.load("k.conf");
     let c = loaded.config.unwrap();
     assert_eq!(c.instances.len(), 1);
-    assert_eq!(
-        c.global.router_id,
-        files.path("conf.d").display().to_string()
-    );
-    assert_eq!(
-        loaded.diagnostics.len(),
-        1,
-        "only the missing literal name: {}",
-        loaded.diagnostics
-    );
+    assert_eq!(c.global.router_id, files.path("conf.d").display().to_string());
+    assert_eq!(loaded.diagnostics.len(), 1, "only the missing literal name: {}", loaded.diagnostics);
 }
 
 #[test]
 fn only_regular_non_executable_files_are_read() {
-    let files = Files::new(&[
-        ("k.conf", b"includer inc/*\n"),
-        ("inc/x", b"banana\n"),
-        ("loop", b"include loop\n"),
-    ])
-    .unwrap();
+    let files =
+        Files::new(&[("k.conf", b"includer inc/*\n"), ("inc/x", b"banana\n"), ("loop", b"include loop\n")]).unwrap();
     fs::set_permissions(files.path("inc/x"), fs::Permissions::from_mode(0o755)).unwrap();
     fs::create_dir(files.path("inc/d")).unwrap();
     nix::unistd::mkfifo(&files.path("inc/fifo"), nix::sys::stat::Mode::S_IRWXU).unwrap();
     std::os::unix::fs::symlink("/dev/zero", files.path("inc/zero")).unwrap();
     let start = Instant::now();
     let loaded = files.load("k.conf");
-    assert!(
-        start.elapsed() < Duration::from_secs(5),
-        "must not wait on the FIFO or the device"
-    );
+    assert!(start.elapsed() < Duration::from_secs(5), "must not wait on the FIFO or the device");
     let text = loaded.diagnostics.to_string();
     assert_eq!(loaded.diagnostics.len(), 3, "{text}");
-    for part in [
-        "inc/x': it is executable",
-        "inc/fifo': it is not a regular file",
-        "inc/zero': it is not a regular file",
-    ] {
+    for part in
+        ["inc/x': it is executable", "inc/fifo': it is not a regular file", "inc/zero': it is not a regular file"]
+    {
         assert!(text.contains(part), "{part}\n{text}");
     }
     for (name, why) in [
@@ -262,37 +174,17 @@ fn only_regular_non_executable_files_are_read() {
         ("absent", "does not exist"),
     ] {
         let loaded = files.load(name);
-        assert_eq!(
-            (loaded.config.is_none(), loaded.diagnostics.exit_code()),
-            (true, 4),
-            "{name}"
-        );
-        assert!(
-            loaded.diagnostics.to_string().contains(why),
-            "{name}: {}",
-            loaded.diagnostics
-        );
+        assert_eq!((loaded.config.is_none(), loaded.diagnostics.exit_code()), (true, 4), "{name}");
+        assert!(loaded.diagnostics.to_string().contains(why), "{name}: {}", loaded.diagnostics);
     }
-    assert!(
-        files
-            .load("loop")
-            .diagnostics
-            .to_string()
-            .contains("includes itself")
-    );
+    assert!(files.load("loop").diagnostics.to_string().contains("includes itself"));
 }
 
 #[test]
 fn include_checks() {
     let run = |all_config: bool, text: &str| {
-        let files =
-            Files::new(&[("k.conf", text.as_bytes()), ("inc/a", b"include none\n")]).unwrap();
-        load(&Options {
-            all_config,
-            ..options(&files.path("k.conf"))
-        })
-        .diagnostics
-        .exit_code()
+        let files = Files::new(&[("k.conf", text.as_bytes()), ("inc/a", b"include none\n")]).unwrap();
+        load(&Options { all_config, ..options(&files.path("k.conf")) }).diagnostics.exit_code()
     };
     for (all, text, code) in [
         (false, "include none\n", 0),
@@ -304,29 +196,31 @@ fn include_checks() {
         (false, "includea {inc/a,none*}\n", 4),
         (true, "include none*\n", 4),
         (false, "global_defs {\n include_check\n}\ninclude none\n", 4),
-        (
-            false,
-            "global_defs {\n include_check\n}\ninclude inc/a\n",
-            4,
-        ),
+        (false, "global_defs {\n include_check\n}\ninclude inc/a\n", 4),
         (false, "include inc/a\n", 0),
-        (
-            false,
-            "global_defs {\n include_check\n include_check -match\n}\ninclude none\n",
-            0,
-        ),
+        (false, "global_defs {\n include_check\n include_check -match\n}\ninclude none\n", 0),
     ] {
         assert_eq!(run(all, text), code, "{text}");
     }
 }
 
 #[test]
+fn a_file_name_may_look_like_a_pattern() {
+    let files = Files::new(&[("k[1]{a,b}.conf", b"global_defs { router_id it }")]).unwrap();
+    assert_eq!(files.load("k[1]{a,b}.conf").config.unwrap().global.router_id, "it");
+}
+
+#[test]
+fn thousands_of_problems_are_bounded_but_each_kind_counts() {
+    let text = "foo\n".repeat(5000) + "global_defs {\n router_id\n}\n";
+    let loaded = load_text(text);
+    assert_eq!(loaded.diagnostics.exit_code(), 2);
+    assert!(loaded.diagnostics.len() < 1100 && loaded.diagnostics.to_string().contains("3999 further problems"));
+}
+
+#[test]
 fn several_top_level_files_by_pattern() {
-    let files = Files::new(&[
-        ("1.conf", b"global_defs {\n"),
-        ("2.conf", b" router_id two\n}\n"),
-    ])
-    .unwrap();
+    let files = Files::new(&[("1.conf", b"global_defs {\n"), ("2.conf", b" router_id two\n}\n")]).unwrap();
     let loaded = load(&options(&files.path("?.conf")));
     assert_eq!(loaded.config.unwrap().global.router_id, "two");
 }
@@ -336,9 +230,20 @@ fn thirty_thousand_real_servers() {
     use std::fmt::Write;
     let mut text = String::new();
     for vs in 0..300 {
-        writeln!(text, "virtual_server 10.0.{}.{} 80 {{\n delay_loop 6\n lb_algo rr\n lb_kind NAT\n protocol TCP", vs / 250, vs % 250).unwrap();
+        writeln!(
+            text,
+            "virtual_server 10.0.{}.{} 80 {{\n delay_loop 6\n lb_algo rr\n lb_kind NAT\n protocol TCP",
+            vs / 250,
+            vs % 250
+        )
+        .unwrap();
         for rs in 0..100 {
-            writeln!(text, " real_server 10.1.{}.{rs} 80 {{\n  weight 1\n  TCP_CHECK {{\n   connect_timeout 3\n  }}\n }}", vs % 250).unwrap();
+            writeln!(
+                text,
+                " real_server 10.1.{}.{rs} 80 {{\n  weight 1\n  TCP_CHECK {{\n   connect_timeout 3\n  }}\n }}",
+                vs % 250
+            )
+            .unwrap();
         }
         text.push_str("}\n");
     }
@@ -354,37 +259,21 @@ fn thirty_thousand_real_servers() {
 fn endless_texts_end() {
     let doubling = |value: &str| {
         let first = format!("$A0={value}\n");
-        (1..31).fold(first, |text, n| {
-            format!("{text}$A{n}=${{A{}}}${{A{}}}\n", n - 1, n - 1)
-        }) + "foo $A30\n"
+        (1..31).fold(first, |text, n| format!("{text}$A{n}=${{A{}}}${{A{}}}\n", n - 1, n - 1)) + "foo $A30\n"
     };
-    for text in [
-        "~SEQ(a, 1, 1000000000) foo\n".to_owned(),
-        doubling(""),
-        doubling("x"),
-        doubling("x\\\ny"),
-    ] {
+    for text in ["~SEQ(a, 1, 1000000000) foo\n".to_owned(), doubling(""), doubling("x"), doubling("x\\\ny")] {
         let start = Instant::now();
         let loaded = load_text(&text);
-        assert!(
-            loaded.config.is_none() && start.elapsed() < Duration::from_secs(20),
-            "{text}"
-        );
+        assert!(loaded.config.is_none() && start.elapsed() < Duration::from_secs(20), "{text}");
     }
 }
 
 #[test]
 fn secrets_are_nowhere_to_be_seen() {
-    let text = instance(
-        " virtual_ipaddress { 10.0.0.1 }\n authentication {\n auth_type PASS\n auth_pass hunter22hunter\n }",
-    );
+    let text =
+        instance(" virtual_ipaddress { 10.0.0.1 }\n authentication {\n auth_type PASS\n auth_pass hunter22hunter\n }");
     let loaded = load_text(&text);
-    let shown = format!(
-        "{}\n{:?}\n{}",
-        loaded.diagnostics,
-        loaded,
-        loaded.snapshot.dump()
-    );
+    let shown = format!("{}\n{:?}\n{}", loaded.diagnostics, loaded, loaded.snapshot.dump());
     assert!(!shown.contains("hunter"), "{shown}");
 }
 
@@ -392,24 +281,12 @@ fn secrets_are_nowhere_to_be_seen() {
 fn classes_give_their_exit_status() {
     for (text, class, code) in [
         ("", None, 0),
-        (
-            "global_defs { router_id }",
-            Some(Class::MissingParameter),
-            2,
-        ),
+        ("global_defs { router_id }", Some(Class::MissingParameter), 2),
         ("foo", Some(Class::UnknownKeyword), 5),
         ("}", Some(Class::UnexpectedClose), 5),
         ("global_defs {", Some(Class::MissingClose), 5),
-        (
-            "global_defs { router_id \"x }",
-            Some(Class::UnmatchedQuote),
-            5,
-        ),
-        (
-            "global_defs { vrrp_version 9 }",
-            Some(Class::InvalidNumber),
-            5,
-        ),
+        ("global_defs { router_id \"x }", Some(Class::UnmatchedQuote), 5),
+        ("global_defs { vrrp_version 9 }", Some(Class::InvalidNumber), 5),
     ] {
         let loaded = load_text(text);
         assert_eq!(loaded.diagnostics.exit_code(), code, "{text}");
@@ -420,4 +297,28 @@ fn classes_give_their_exit_status() {
             loaded.diagnostics
         );
     }
+}
+
+#[test]
+fn scripts_are_looked_at() {
+    let text = format!(
+        "global_defs {{\n enable_script_security\n}}\n{}",
+        instance(
+            " virtual_ipaddress { 10.0.0.1 }\n notify_master /open/n.sh\n notify_backup \"/open/n.sh\" user\n notify_fault /gone"
+        )
+    );
+    let files = Files::new(&[("k.conf", text.as_bytes())]).unwrap();
+    let mut options = options(&files.path("k.conf"));
+    options.outside.user = |name| Some(if name == "user" { (1000, 1000) } else { (0, 0) });
+    options.outside.script_problem = |p| (p == "/gone").then(|| "does not exist".to_owned());
+    options.outside.script_insecure = |p| p.starts_with("/open").then(|| "/open".to_owned());
+    let loaded = load(&options);
+    let scripts = &loaded.config.as_ref().unwrap().instances[0].scripts;
+    assert!(scripts.master.is_none(), "run as root and open to others: refused");
+    assert!(scripts.backup.is_some() && scripts.fault.is_some());
+    let text = loaded.diagnostics.to_string();
+    assert!(text.contains("others than root can change '/open'") && text.contains("'/gone' does not exist"), "{text}");
+    assert_eq!(loaded.diagnostics.exit_code(), 6);
+    let in_child = keepalived::config::Snapshot::parse(loaded.snapshot.as_str());
+    assert_eq!(in_child.as_ref(), Ok(loaded.config.as_ref().unwrap()));
 }

@@ -12,9 +12,8 @@ use proptest::prelude::*;
 
 #[test]
 fn a_damaged_snapshot_is_refused() {
-    let loaded = load_text(
-        "vrrp_instance VI {\n interface eth0\n virtual_router_id 5\n virtual_ipaddress { 10.0.0.1 }\n}\n",
-    );
+    let loaded =
+        load_text("vrrp_instance VI {\n interface eth0\n virtual_router_id 5\n virtual_ipaddress { 10.0.0.1 }\n}\n");
     let text = loaded.snapshot.as_str();
     assert!(Snapshot::parse(text).is_ok());
     for bad in [
@@ -31,10 +30,7 @@ fn a_damaged_snapshot_is_refused() {
 /// Dumped and read again a configuration is the same, apart from the passwords.
 fn assert_round_trips(loaded: &Loaded) {
     let Some(config) = &loaded.config else { return };
-    assert_eq!(
-        Snapshot::parse(loaded.snapshot.as_str()).as_ref(),
-        Ok(config)
-    );
+    assert_eq!(Snapshot::parse(loaded.snapshot.as_str()).as_ref(), Ok(config));
     let dump = loaded.snapshot.dump();
     let again = load_text(&dump);
     let mut expected = config.clone();
@@ -45,9 +41,7 @@ fn assert_round_trips(loaded: &Loaded) {
             Authentication::Ah(_) => Authentication::Ah(masked),
         });
     }
-    let again_config = again
-        .config
-        .unwrap_or_else(|| panic!("{dump}\n{}", again.diagnostics));
+    let again_config = again.config.unwrap_or_else(|| panic!("{dump}\n{}", again.diagnostics));
     assert_eq!(again_config, expected, "{dump}");
 }
 

@@ -4,6 +4,8 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, ToSocketAddrs};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::unistd::{Group, Uid, User};
@@ -23,6 +25,10 @@ pub struct Outside {
     pub group: fn(&str) -> Option<u32>,
     /// First address of a host name.
     pub resolve: fn(&str) -> Option<IpAddr>,
+    /// Why a script's program cannot be run now, if so: it does not exist, is no file, is not executable.
+    pub script_problem: fn(&str) -> Option<String>,
+    /// The part of a program's path that others than root can change, if there is one.
+    pub script_insecure: fn(&str) -> Option<String>,
     /// Name of the user the daemon runs as.
     pub login: String,
     /// Time since the system started.
@@ -44,6 +50,8 @@ impl Outside {
             user: |name| User::from_name(name).ok().flatten().map(|u| (u.uid.as_raw(), u.gid.as_raw())),
             group: |name| Group::from_name(name).ok().flatten().map(|g| g.gid.as_raw()),
             resolve: |name| (name, 0).to_socket_addrs().ok()?.next().map(|a| a.ip()),
+            script_problem: problem,
+            script_insecure: insecure,
             login: login.unwrap_or_else(|| "root".to_owned()),
             uptime: nix::time::clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME).map_or(Duration::ZERO, Duration::from),
             seed,
@@ -59,11 +67,44 @@ impl Outside {
             user: |name| (name == "root").then_some((0, 0)),
             group: |name| (name == "root").then_some(0),
             resolve: |_| None,
+            script_problem: |_| None,
+            script_insecure: |_| None,
             login: "root".to_owned(),
             uptime: Duration::ZERO,
             seed: 0,
         }
     }
+}
+
+/// Where programs without a path are looked for.
+const PROGRAM_PATH: [&str; 6] = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+
+fn locate(program: &str) -> Option<PathBuf> {
+    if program.contains('/') {
+        return Some(PathBuf::from(program)).filter(|p| p.exists());
+    }
+    PROGRAM_PATH.iter().map(|d| Path::new(d).join(program)).find(|p| p.exists())
+}
+
+fn problem(program: &str) -> Option<String> {
+    let Some(meta) = locate(program).and_then(|p| p.metadata().ok()) else {
+        return Some("does not exist".to_owned());
+    };
+    if !meta.is_file() {
+        return Some("is no file".to_owned());
+    }
+    (meta.mode() & 0o111 == 0).then(|| "is not executable".to_owned())
+}
+
+/// Root owns every part, and neither its group (unless that is root's) nor others may write to it.
+fn insecure(program: &str) -> Option<String> {
+    let path = locate(program)?.canonicalize().ok()?;
+    let open = |p: &&Path| {
+        let Ok(meta) = p.metadata() else { return true };
+        let (mode, group) = (meta.mode(), meta.gid());
+        meta.uid() != 0 || mode & 0o002 != 0 || (mode & 0o020 != 0 && group != 0)
+    };
+    path.ancestors().find(open).map(|p| p.display().to_string())
 }
 
 /// Answers given so far; asks outside for new ones, or has only recorded ones.
@@ -128,8 +169,50 @@ impl<'a> Facts<'a> {
         self.ask(format!("resolve {name}"), |o| (o.resolve)(name).map(|a| a.to_string()))?.parse().ok()
     }
 
+    /// Why a program cannot be run.
+    pub fn script_problem(&mut self, program: &str) -> Option<String> {
+        self.ask(format!("script {program}"), |o| (o.script_problem)(program))
+    }
+
+    /// The part of its path others than root can change.
+    pub fn script_insecure(&mut self, program: &str) -> Option<String> {
+        self.ask(format!("insecure {program}"), |o| (o.script_insecure)(program))
+    }
+
     fn ask(&mut self, question: String, answer: impl FnOnce(&Outside) -> Option<String>) -> Option<String> {
         let outside = self.outside;
         self.known.entry(question).or_insert_with(|| outside.and_then(answer)).clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("n.sh");
+        std::fs::write(&file, "#!/bin/sh\n").unwrap();
+        let name = file.display().to_string();
+        assert_eq!(problem(&name).as_deref(), Some("is not executable"));
+        assert_eq!(problem("/nowhere/at/all").as_deref(), Some("does not exist"));
+        assert_eq!(problem(&directory.path().display().to_string()).as_deref(), Some("is no file"));
+        assert_eq!(problem("sh"), None);
+        // The directory for temporary files is open to all.
+        assert!(insecure(&name).is_some());
+    }
+
+    #[test]
+    fn answers_are_recorded() {
+        let mut outside = Outside::fixed();
+        outside.interfaces = Some(vec!["eth0".into()]);
+        let mut asking = Facts::asking(&outside);
+        let ask = |f: &mut Facts<'_>| {
+            (f.has_interface("eth0"), f.has_interface("eth1"), f.user("root"), f.user("x"), f.host_name())
+        };
+        let answers = ask(&mut asking);
+        assert_eq!(answers, (true, false, Some((0, 0)), None, "localhost".to_owned()));
+        assert_eq!(ask(&mut Facts::recorded(asking.known().clone())), answers);
     }
 }

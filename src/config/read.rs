@@ -1,18 +1,14 @@
 //! From files to items: lines with comments, conditions, parameters, repetitions and includes resolved, cut at braces.
 
-use std::fs::File;
-use std::io::Read;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use super::diag::{At, Class, Report, Sources};
+use super::file::{Problem, open};
 use super::include::{Checks, Include};
 use super::line::{Line, decomment, is_space};
 use super::params::{MAX_LINE, Params, Scope, definition};
 use super::repeat;
 
-/// Bytes of one file.
-const MAX_FILE: u64 = 16 << 20;
 /// Files read, each inclusion counted.
 const MAX_FILES: u32 = 10_000;
 /// Files within files.
@@ -76,8 +72,11 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads the top-level file or files.
-    pub fn read_top(&mut self, pattern: &str) {
+    pub fn read_top(&mut self, path: &Path) {
+        let pattern: &str = &path.to_string_lossy();
         let paths = match super::glob::alternatives(pattern) {
+            // A name that exists is that file, whatever characters it has.
+            _ if path.symlink_metadata().is_ok() => vec![path.to_path_buf()],
             Some(list) => list.iter().flat_map(|p| super::glob::matches(p, Path::new(""))).collect(),
             None => Vec::new(),
         };
@@ -369,68 +368,5 @@ fn continued(text: &str) -> (&str, bool) {
     match text.strip_suffix('\\') {
         Some(head) => (head.trim_end_matches(is_space), true),
         None => (text, false),
-    }
-}
-
-/// Why a file cannot be read.
-#[derive(Debug)]
-pub(crate) struct Problem {
-    /// What is wrong with it.
-    pub text: String,
-    /// What to do.
-    pub help: Option<&'static str>,
-    /// It is wrong wherever it comes from, not only where an include is checked.
-    pub fatal: bool,
-    /// A directory, which includes skip silently.
-    pub directory: bool,
-}
-
-impl Problem {
-    fn new(text: impl Into<String>) -> Problem {
-        Problem { text: text.into(), help: None, fatal: false, directory: false }
-    }
-
-    fn help(self, help: &'static str) -> Problem {
-        Problem { help: Some(help), ..self }
-    }
-
-    fn fatal(self) -> Problem {
-        Problem { fatal: true, ..self }
-    }
-}
-
-/// Reads a regular, non-executable file of bounded size; never waits on a FIFO or a device.
-fn open(path: &Path) -> Result<(Vec<u8>, (u64, u64)), Problem> {
-    let failed = |e: std::io::Error| Problem::new(format!("cannot read it: {}", reason(&e)));
-    let regular = |meta: &std::fs::Metadata| {
-        if meta.is_dir() {
-            return Err(Problem { directory: true, ..Problem::new("it is a directory") });
-        }
-        if !meta.is_file() {
-            return Err(Problem::new("it is not a regular file"));
-        }
-        if meta.permissions().mode() & 0o111 != 0 {
-            return Err(Problem::new("it is executable, so it is not read").help("chmod a-x FILE"));
-        }
-        if meta.len() > MAX_FILE {
-            return Err(Problem::new("it is larger than 16 MiB"));
-        }
-        Ok(())
-    };
-    regular(&path.metadata().map_err(failed)?)?;
-    let flags = nix::fcntl::OFlag::O_NONBLOCK | nix::fcntl::OFlag::O_CLOEXEC;
-    let file = File::options().read(true).custom_flags(flags.bits()).open(path).map_err(failed)?;
-    // Once more on what was opened: the name may have been given to something else meanwhile.
-    let meta = file.metadata().map_err(failed)?;
-    regular(&meta)?;
-    let mut bytes = Vec::new();
-    file.take(MAX_FILE).read_to_end(&mut bytes).map_err(failed)?;
-    Ok((bytes, (meta.dev(), meta.ino())))
-}
-
-fn reason(e: &std::io::Error) -> String {
-    match e.raw_os_error() {
-        Some(number) => nix::errno::Errno::from_raw(number).desc().to_owned(),
-        None => e.to_string(),
     }
 }

@@ -7,16 +7,8 @@ use keepalived::config::{Loaded, Options, Outside, load};
 
 /// Reads a file with fixed answers from outside.
 pub fn options(path: &Path) -> Options {
-    let outside = Outside {
-        host_name: "lb1".into(),
-        ..Outside::fixed()
-    };
-    Options {
-        path: path.to_owned(),
-        config_id: "lb1".into(),
-        all_config: false,
-        outside,
-    }
+    let outside = Outside { host_name: "lb1".into(), ..Outside::fixed() };
+    Options { path: path.to_owned(), config_id: "lb1".into(), all_config: false, outside }
 }
 
 /// A directory with the files of a test.

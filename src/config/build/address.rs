@@ -1,5 +1,6 @@
 //! Entries of `virtual_ipaddress`, `virtual_ipaddress_excluded` and `static_ipaddress`.
 
+use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::super::diag::Class;
@@ -12,7 +13,8 @@ use super::{Ctx, options, text};
 /// `static_ipaddress`.
 pub(super) fn statics(tree: &[Node<'_>], defaults: &Defaults, ctx: &mut Ctx<'_, '_>) -> Vec<Address> {
     let device = defaults.global.default_interface.clone();
-    let groups: Vec<&str> = tree.iter().filter(|n| n.keyword.name == "track_group").filter_map(|n| n.text(0)).collect();
+    let groups: HashSet<&str> =
+        tree.iter().filter(|n| n.keyword.name == "track_group").filter_map(|n| n.text(0)).collect();
     let mut list = Vec::new();
     for entry in tree.iter().filter(|n| n.keyword.name == "static_ipaddress").flat_map(|n| n.children.iter()) {
         let Some(address) = address(entry, &device, defaults.global.dynamic_interfaces, ctx) else {

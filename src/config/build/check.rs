@@ -1,12 +1,50 @@
-//! Checks of the instances against each other.
+//! Checks of blocks against each other.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use super::super::diag::{At, Class};
 use super::super::model::Family;
-use super::Ctx;
+use super::super::suggest::nearest;
+use super::super::tree::Node;
 use super::instance::Built;
+use super::{Ctx, blocks};
+
+/// Tracked objects: the list that refers to them, the blocks that define them, and what such a block needs.
+const TRACKED: [(&str, &[&str], &str); 4] = [
+    ("track_script", &["vrrp_script"], "script"),
+    ("track_process", &["vrrp_track_process"], "process"),
+    ("track_file", &["track_file", "vrrp_track_file"], "file"),
+    ("track_bfd", &["bfd_instance"], "neighbor_ip"),
+];
+
+/// What is tracked is defined, once, and complete.
+pub(super) fn tracked(tree: &[Node<'_>], ctx: &mut Ctx<'_, '_>) {
+    blocks(tree, "virtual_server_group", ctx);
+    for (list, kinds, needs) in TRACKED {
+        let mut defined = BTreeSet::new();
+        let found: Vec<_> = kinds.iter().flat_map(|kind| blocks(tree, kind, ctx)).collect();
+        for (name, block) in found {
+            defined.insert(name);
+            if !block.children.iter().any(|n| n.keyword.name == needs) {
+                let text = format!("{} '{name}' has no {needs} and is ignored", block.keyword.name);
+                ctx.report.warn(Class::General, block.at_arg(0), text).help(format!("add {needs} to it"));
+            }
+        }
+        let users = tree.iter().filter(|n| matches!(n.keyword.name, "vrrp_instance" | "vrrp_sync_group"));
+        for entry in users.flat_map(|n| n.all(list)).flat_map(|n| n.children.iter()).filter(|n| !n.bad) {
+            let Some(name) = entry.text(0).filter(|n| !defined.contains(n)) else { continue };
+            let kind = kinds.first().copied().unwrap_or_default();
+            let near = if ctx.report.is_full() { None } else { nearest(name, defined.iter().copied()) };
+            let help = match near {
+                Some(near) => format!("did you mean '{near}'?"),
+                None => format!("define it with {kind} {name} {{ ... }}"),
+            };
+            let text = format!("there is no {kind} '{name}'");
+            ctx.report.error(Class::General, entry.at_arg(0), text).help(help);
+        }
+    }
+}
 
 /// A virtual router is one VRID on one interface, family and multicast group.
 pub(super) fn instances(instances: &[Built], ctx: &mut Ctx<'_, '_>) {

@@ -1,5 +1,7 @@
 //! Gratuitous ARP and neighbour advertisement settings, and `garp_group`.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::time::Duration;
 
 use super::super::diag::Class;
@@ -55,32 +57,36 @@ pub(super) fn at_least_one(node: &Node<'_>, ctx: &mut Ctx<'_, '_>) -> Option<u32
 
 /// Applies `garp_group` blocks to the instances on their interfaces.
 pub(super) fn groups(tree: &[Node<'_>], instances: &mut [Built], ctx: &mut Ctx<'_, '_>) {
-    let mut taken: Vec<String> = Vec::new();
+    let mut spacing: HashMap<&str, [Option<Duration>; 2]> = HashMap::new();
     for group in tree.iter().filter(|n| n.keyword.name == "garp_group") {
         let micros = |name: &str| group.last(name).and_then(|n| n.uint(0)).map(Duration::from_micros);
-        let (garp, gna) = (micros("garp_interval"), micros("gna_interval"));
-        let singles = group.all("interface");
-        let members = singles.chain(group.all("interfaces").flat_map(|n| n.children.iter()));
+        let wanted = ["garp_interval", "gna_interval"].map(micros);
+        let members = group.all("interface").chain(group.all("interfaces").flat_map(|n| n.children.iter()));
         let mut any = false;
         for member in members {
             let Some(name) = member.text(0) else { continue };
             any = true;
-            if taken.iter().any(|t| t == name) {
-                let text = format!("'{name}' is in two garp_groups: the first counts");
-                ctx.adjusted(member.at_arg(0), text);
-                continue;
-            }
-            taken.push(name.to_owned());
-            for built in instances.iter_mut().filter(|b| b.instance.interface == name) {
-                let settings = &mut built.instance.garp;
-                settings.garp_interval = garp.unwrap_or(settings.garp_interval);
-                settings.gna_interval = gna.unwrap_or(settings.gna_interval);
+            match spacing.entry(name) {
+                Entry::Vacant(free) => {
+                    free.insert(wanted);
+                }
+                Entry::Occupied(_) => {
+                    let text = format!("'{name}' is in two garp_groups: the first counts");
+                    ctx.adjusted(member.at_arg(0), text);
+                }
             }
         }
-        if !any || (garp.is_none() && gna.is_none()) {
+        if !any || wanted == [None, None] {
             ctx.report
                 .warn(Class::General, group.at(), "this garp_group has no effect")
                 .help("it needs interfaces, and garp_interval or gna_interval");
+        }
+    }
+    for built in instances {
+        if let Some([garp, gna]) = spacing.get(built.instance.interface.as_str()) {
+            let settings = &mut built.instance.garp;
+            settings.garp_interval = garp.unwrap_or(settings.garp_interval);
+            settings.gna_interval = gna.unwrap_or(settings.gna_interval);
         }
     }
 }

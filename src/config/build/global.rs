@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::super::diag::Class;
 use super::super::model::{FlushOnStop, Global, LvsSyncDaemon, Version};
 use super::super::tree::Node;
-use super::{Ctx, script};
+use super::{Ctx, Names, script};
 
 /// The global settings, and those that are only defaults of instances.
 pub(super) struct Defaults {
@@ -98,6 +98,15 @@ pub(super) fn build(tree: &[Node<'_>], ctx: &mut Ctx<'_, '_>) -> Defaults {
         skip_check_adv_addr: g.flag("vrrp_skip_check_adv_addr").unwrap_or(false),
         strict: g.flag("vrrp_strict").unwrap_or(false),
         global: settings(&g, ctx),
+    }
+}
+
+/// Names of instances in `global_defs`.
+pub(super) fn references(tree: &[Node<'_>], names: &Names<'_>, ctx: &mut Ctx<'_, '_>) {
+    for node in tree.iter().filter(|n| n.keyword.name == "global_defs").filter_map(|g| g.last("lvs_sync_daemon")) {
+        if let Some(instance) = sync_daemon(node).instance {
+            names.check(&instance, node.at(), &[], ctx);
+        }
     }
 }
 

@@ -3,28 +3,27 @@
 use std::collections::HashMap;
 
 use super::super::diag::{At, Class};
+use super::super::keywords::completions;
 use super::super::model::SyncGroup;
-use super::super::suggest::nearest;
 use super::super::tree::Node;
 use super::global::Defaults;
-use super::instance::Built;
-use super::{Ctx, blocks, script, track_interfaces};
+use super::{Ctx, Names, blocks, script, track_interfaces};
 
 pub(super) fn build(
     tree: &[Node<'_>],
     defaults: &Defaults,
-    instances: &[Built],
+    names: &Names<'_>,
     ctx: &mut Ctx<'_, '_>,
 ) -> Vec<SyncGroup> {
     for (_, block) in blocks(tree, "track_group", ctx) {
         for member in block.all("group").flat_map(|n| n.children.iter()) {
-            known(member, instances, ctx);
+            known(member, names, ctx);
         }
     }
     let mut owner_of: HashMap<String, At> = HashMap::new();
     let mut groups = Vec::new();
     for (name, block) in blocks(tree, "vrrp_sync_group", ctx) {
-        let members = members(block, instances, &mut owner_of, ctx);
+        let members = members(block, names, &mut owner_of, ctx);
         let written = block.children.iter().any(|n| n.keyword.name == "INSTANCE")
             || block.all("group").any(|n| !n.children.is_empty());
         match members.as_slice() {
@@ -37,7 +36,7 @@ pub(super) fn build(
                 let text = format!("vrrp_sync_group '{name}' has only one member");
                 ctx.report.warn(Class::General, block.at_arg(0), text).help("a group is of use for two or more");
             }
-            _ => mixed_owners(name, block, &members, instances, ctx),
+            _ => mixed_owners(name, block, &members, names, ctx),
         }
         if members.is_empty() {
             continue;
@@ -57,7 +56,7 @@ pub(super) fn build(
 
 fn members(
     block: &Node<'_>,
-    instances: &[Built],
+    names: &Names<'_>,
     owner_of: &mut HashMap<String, At>,
     ctx: &mut Ctx<'_, '_>,
 ) -> Vec<String> {
@@ -65,7 +64,7 @@ fn members(
     let direct = block.children.iter().filter(|n| n.keyword.name == "INSTANCE");
     let mut members = Vec::new();
     for node in listed.chain(direct) {
-        let Some(name) = known(node, instances, ctx) else {
+        let Some(name) = known(node, names, ctx) else {
             continue;
         };
         if let Some(first) = owner_of.get(name) {
@@ -82,22 +81,15 @@ fn members(
 }
 
 /// The name of a member that exists.
-fn known<'n>(node: &'n Node<'_>, instances: &[Built], ctx: &mut Ctx<'_, '_>) -> Option<&'n str> {
+fn known<'n>(node: &'n Node<'_>, names: &Names<'_>, ctx: &mut Ctx<'_, '_>) -> Option<&'n str> {
     let name = node.text(0)?;
-    if instances.iter().any(|b| b.instance.name == name) {
-        return Some(name);
-    }
-    let near = nearest(name, instances.iter().map(|b| b.instance.name.as_str()));
-    let help = match near {
-        Some(near) => format!("did you mean '{near}'?"),
-        None => "define it, or remove it here".to_owned(),
-    };
-    ctx.report.error(Class::General, node.at(), format!("there is no vrrp_instance '{name}'")).help(help);
-    None
+    // A lone word of the block may also be a misspelt keyword.
+    let keywords = if node.in_loose { completions(&["vrrp_sync_group"], "") } else { Vec::new() };
+    names.check(name, node.at(), &keywords, ctx).then_some(name)
 }
 
-fn mixed_owners(name: &str, block: &Node<'_>, members: &[String], instances: &[Built], ctx: &mut Ctx<'_, '_>) {
-    let owners = instances.iter().filter(|b| members.contains(&b.instance.name) && b.instance.priority == 255).count();
+fn mixed_owners(name: &str, block: &Node<'_>, members: &[String], names: &Names<'_>, ctx: &mut Ctx<'_, '_>) {
+    let owners = members.iter().filter(|m| names.priorities.get(m.as_str()) == Some(&255)).count();
     if owners > 0 && owners < members.len() {
         let text = format!("vrrp_sync_group '{name}' mixes members of priority 255 with others");
         ctx.report.warn(Class::General, block.at_arg(0), text).help("they cannot change state together");

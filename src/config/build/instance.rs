@@ -1,7 +1,7 @@
 //! `vrrp_instance`.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
-use std::time::Duration;
 
 use super::super::diag::{At, Class};
 use super::super::model::{Address, Authentication, Family, Instance, StartState, Version};
@@ -29,18 +29,20 @@ pub(super) fn build(tree: &[Node<'_>], defaults: &Defaults, ctx: &mut Ctx<'_, '_
     found.into_iter().map(|(name, node)| Maker { node, name, defaults, ctx }.make()).collect()
 }
 
-struct Maker<'m, 'a, 'c, 'f> {
-    node: &'m Node<'a>,
+/// Builds one instance.
+pub(super) struct Maker<'m, 'a, 'c, 'f> {
+    pub(super) node: &'m Node<'a>,
     name: &'m str,
-    defaults: &'m Defaults,
-    ctx: &'m mut Ctx<'c, 'f>,
+    pub(super) defaults: &'m Defaults,
+    pub(super) ctx: &'m mut Ctx<'c, 'f>,
 }
 
 /// What decides most of the others.
-struct Kind {
-    version: Version,
-    strict: bool,
-    owner: bool,
+pub(super) struct Kind {
+    pub version: Version,
+    pub strict: bool,
+    /// Priority 255.
+    pub owner: bool,
 }
 
 impl Maker<'_, '_, '_, '_> {
@@ -53,6 +55,7 @@ impl Maker<'_, '_, '_, '_> {
         self.one_family(&addresses, family);
         self.limit(&mut addresses, &mut excluded);
         let version = self.version(family);
+        self.unicast(strict);
         self.no_addresses(&addresses, version, strict);
         let (priority, start_state) = self.priority(strict);
         let kind = Kind { version, strict, owner: priority == 255 };
@@ -67,7 +70,7 @@ impl Maker<'_, '_, '_, '_> {
         let track_interfaces = track_interfaces(node, self.defaults.global.dynamic_interfaces, self.ctx);
         let global = &self.defaults.global;
         let smtp_default = global.smtp_alert_vrrp.or(global.smtp_alert).unwrap_or(false);
-        let instance = Instance {
+        let mut instance = Instance {
             name: self.name.to_owned(),
             vrid: vrid.and_then(|n| n.uint(0)).and_then(|n| u8::try_from(n).ok()).unwrap_or(0),
             family,
@@ -107,6 +110,12 @@ impl Maker<'_, '_, '_, '_> {
             excluded,
             interface,
         };
+        // Sequence numbers of an earlier run have to be learnt from the present master first.
+        let ah = matches!(instance.authentication, Some(Authentication::Ah(_)));
+        if ah && !kind.owner && instance.start_state == StartState::Master {
+            self.adjust("state", "auth_type AH starts as BACKUP, to learn sequence numbers");
+            instance.start_state = StartState::Backup;
+        }
         Built {
             vrid_at: vrid.map_or_else(|| node.at_arg(0), |n| n.at_arg(0)),
             unicast: node.last("unicast_peer").is_some_and(|n| !n.children.is_empty()),
@@ -115,7 +124,7 @@ impl Maker<'_, '_, '_, '_> {
         }
     }
 
-    fn text(&self, keyword: &str) -> Option<String> {
+    pub(super) fn text(&self, keyword: &str) -> Option<String> {
         self.node.last(keyword).and_then(|n| n.text(0)).map(str::to_owned)
     }
 
@@ -133,7 +142,7 @@ impl Maker<'_, '_, '_, '_> {
     }
 
     /// Says that something written is changed.
-    fn adjust(&mut self, keyword: &str, text: &str) {
+    pub(super) fn adjust(&mut self, keyword: &str, text: &str) {
         let at = self.place(keyword);
         self.ctx.adjusted(at, text);
     }
@@ -150,7 +159,7 @@ impl Maker<'_, '_, '_, '_> {
     }
 
     fn addresses(&mut self, interface: &str) -> (Vec<Address>, Vec<Address>) {
-        let mut seen: Vec<(IpAddr, String)> = Vec::new();
+        let mut seen: HashSet<(IpAddr, String)> = HashSet::new();
         let mut list = |keyword: &str| {
             let mut out = Vec::new();
             for entry in self.node.all(keyword).flat_map(|n| n.children.iter()) {
@@ -158,13 +167,13 @@ impl Maker<'_, '_, '_, '_> {
                 let Some(address) = address::address(entry, interface, dynamic, self.ctx) else {
                     continue;
                 };
-                let key = (address.ip, address.device.clone());
-                if seen.contains(&key) {
-                    let text = format!("{} is listed twice: the second is ignored", address.ip);
-                    self.ctx.adjusted(entry.at(), text);
-                } else {
-                    seen.push(key);
+                let ip = address.ip;
+                let key = (ip, address.device.clone());
+                if seen.insert(key) {
                     out.push(address);
+                } else {
+                    let text = format!("{ip} is listed twice: the second is ignored");
+                    self.ctx.adjusted(entry.at(), text);
                 }
             }
             out
@@ -237,84 +246,6 @@ impl Maker<'_, '_, '_, '_> {
         own.or(self.defaults.version).unwrap_or(Version::V2)
     }
 
-    fn priority(&mut self, strict: bool) -> (u8, StartState) {
-        let states: Vec<&Node<'_>> = self.node.all("state").collect();
-        if let [first, .., last] = states.as_slice()
-            && first.text(0) != last.text(0)
-        {
-            self.ctx
-                .adjusted(last.at(), "state is given twice: the last one counts")
-                .also(first.at(), "first given here");
-        }
-        let state = self.text("state");
-        let written = self.node.last("priority").and_then(|n| n.uint(0)).and_then(|n| u8::try_from(n).ok());
-        let master = state.as_deref() == Some("MASTER");
-        let bad_priority = self.node.children.iter().any(|n| n.keyword.name == "priority" && n.bad);
-        let priority = written.unwrap_or(if master && !bad_priority { 255 } else { 100 });
-        let owner = priority == 255;
-        if strict && state.is_some() && master != owner {
-            let text = if owner {
-                "priority 255 means state MASTER"
-            } else {
-                "strict mode: state MASTER needs priority 255; BACKUP is used"
-            };
-            self.adjust("state", text);
-        }
-        let start = if owner || (master && !strict) { StartState::Master } else { StartState::Backup };
-        (priority, start)
-    }
-
-    fn nopreempt(&mut self, kind: &Kind, start: StartState) -> bool {
-        let last = self.node.children.iter().rev().find(|n| matches!(n.keyword.name, "preempt" | "nopreempt"));
-        if last.is_none_or(|n| n.keyword.name == "preempt") {
-            return false;
-        }
-        let why = match (kind.owner, start) {
-            (true, _) => "nopreempt has no effect with priority 255",
-            (false, StartState::Master) => "nopreempt has no effect with state MASTER: write state BACKUP",
-            (false, StartState::Backup) => return true,
-        };
-        self.adjust("nopreempt", why);
-        false
-    }
-
-    fn preempt_delay(&mut self, kind: &Kind, start: StartState, nopreempt: bool) -> Duration {
-        let Some(micros) = self.node.last("preempt_delay").and_then(|n| n.uint(0)).filter(|n| *n > 0) else {
-            return Duration::ZERO;
-        };
-        let why = if kind.strict {
-            "preempt_delay is not allowed in strict mode: ignored"
-        } else if start == StartState::Master {
-            "preempt_delay has no effect with state MASTER: write state BACKUP"
-        } else if nopreempt {
-            "preempt_delay has no effect with nopreempt"
-        } else {
-            return Duration::from_micros(micros);
-        };
-        self.adjust("preempt_delay", why);
-        Duration::ZERO
-    }
-
-    /// v2: whole seconds; v3: at most 40.95 s in steps of 10 ms. Halves are rounded up.
-    fn advert_interval(&mut self, version: Version) -> Duration {
-        let Some(node) = self.node.last("advert_int") else {
-            return Duration::from_secs(1);
-        };
-        let written = node.uint(0).unwrap_or(1_000_000);
-        let round =
-            |unit: u64| written.saturating_add(unit >> 1).checked_div(unit).unwrap_or(0).max(1).saturating_mul(unit);
-        let (used, rule) = match version {
-            Version::V2 => (round(1_000_000), "VRRPv2 takes whole seconds"),
-            Version::V3 => (round(10_000).min(40_950_000), "VRRPv3 takes at most 40.95 s in steps of 10 ms"),
-        };
-        let used = Duration::from_micros(used);
-        if used != Duration::from_micros(written) {
-            let text = format!("{rule}: {} s is used", used.as_secs_f64());
-            self.ctx.adjusted(node.at_arg(0), text);
-        }
-        used
-    }
-
     /// An address keyword of the instance's family.
     fn of_family(&mut self, keyword: &str, family: Family) -> Option<IpAddr> {
         let node = self.node.last(keyword)?;
@@ -340,70 +271,6 @@ impl Maker<'_, '_, '_, '_> {
         wanted && explicit
     }
 
-    fn authentication(&mut self, kind: &Kind) -> Option<Authentication> {
-        let block = self.node.last("authentication")?;
-        let why = if kind.version == Version::V3 {
-            Some("VRRP version 3 has no authentication: ignored")
-        } else if kind.strict {
-            Some("authentication is not allowed in strict mode: ignored")
-        } else {
-            None
-        };
-        if let Some(why) = why {
-            self.ctx.adjusted(block.at(), why);
-            return None;
-        }
-        let of_type = block.last("auth_type")?;
-        let word = of_type.text(0).unwrap_or_default();
-        if !matches!(word, "PASS" | "AH") {
-            let text = format!("'{word}' is no authentication type: no authentication is used");
-            self.ctx.report.error(Class::General, of_type.at_arg(0), text).help("write auth_type PASS or auth_type AH");
-            return None;
-        }
-        let Some(pass) = block.last("auth_pass") else {
-            self.ctx.adjusted(block.at(), "authentication has no auth_pass: ignored").help("add auth_pass PASSWORD");
-            return None;
-        };
-        let written = pass.text(0).unwrap_or_default().as_bytes();
-        let mut key = [0u8; 8];
-        for (to, from) in key.iter_mut().zip(written) {
-            *to = *from;
-        }
-        if written.len() > 8 {
-            self.ctx.adjusted(pass.at_arg(0), "only the first 8 characters of the password are used");
-        }
-        if word == "PASS" {
-            return Some(Authentication::Pass(key));
-        }
-        let text = "'auth_type AH' is not acted on yet";
-        self.ctx.report.warn(Class::NotActedOn, of_type.at_arg(0), text);
-        Some(Authentication::Ah(key))
-    }
-
-    /// On by default; in strict mode only for owners, and for others only where version 3 says so.
-    fn accept(&mut self, kind: &Kind) -> bool {
-        let last = self.node.children.iter().rev().find(|n| matches!(n.keyword.name, "accept" | "no_accept"));
-        match last.map(|n| n.keyword.name) {
-            Some("accept") if kind.strict && !kind.owner && kind.version == Version::V2 => {
-                self.adjust("accept", "accept is for VRRP version 3 in strict mode: ignored");
-                false
-            }
-            Some(name) => name == "accept",
-            None => !kind.strict || kind.owner,
-        }
-    }
-
-    fn down_timer_adverts(&mut self, strict: bool) -> u8 {
-        let own = self.node.last("down_timer_adverts").and_then(|n| n.uint(0)).and_then(|n| u8::try_from(n).ok());
-        if strict {
-            if own.is_some_and(|n| n != 3) {
-                self.adjust("down_timer_adverts", "strict mode: down_timer_adverts is 3");
-            }
-            return 3;
-        }
-        own.unwrap_or(self.defaults.down_timer_adverts)
-    }
-
     fn dont_track_primary(&mut self, interface: &str, tracked: &[super::super::model::TrackedInterface]) -> bool {
         let wanted = self.node.has("dont_track_primary");
         let contradicted = wanted && tracked.iter().any(|t| t.name == interface);
@@ -412,18 +279,5 @@ impl Maker<'_, '_, '_, '_> {
             self.adjust("dont_track_primary", text);
         }
         wanted && !contradicted
-    }
-
-    /// A setting that strict mode fixes.
-    fn forced(&mut self, keyword: &str, default: Option<bool>, strict: bool, in_strict: bool) -> bool {
-        let own = self.node.flag(keyword);
-        if strict {
-            if own.is_some_and(|v| v != in_strict) {
-                let word = if in_strict { "on" } else { "off" };
-                self.adjust(keyword, &format!("strict mode: {keyword} is {word}"));
-            }
-            return in_strict;
-        }
-        own.or(default).unwrap_or(false)
     }
 }

@@ -1,6 +1,7 @@
 //! From the tree of keywords to the typed [`Config`]: defaults merged, values checked against each other.
 
 mod address;
+mod behaviour;
 mod check;
 mod garp;
 mod global;
@@ -8,24 +9,30 @@ mod group;
 mod instance;
 mod script;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
 
 use super::diag::{At, Class, Report};
 use super::facts::Facts;
 use super::model::{Config, TrackedInterface};
+use super::suggest::nearest;
 use super::tree::Node;
 use super::value::{Arg, Value};
 
 /// Builds the configuration. It is only meaningful when the report has no errors.
 pub(crate) fn build(tree: &[Node<'_>], facts: &mut Facts<'_>, report: &mut Report) -> Config {
-    let mut ctx = Ctx { facts, report };
+    let mut ctx = Ctx { facts, report, scripts: (false, 0) };
     let defaults = global::build(tree, &mut ctx);
+    let uid = defaults.global.script_user.as_ref().map_or(0, |u| u.uid);
+    ctx.scripts = (defaults.global.script_security, uid);
     let mut instances = instance::build(tree, &defaults, &mut ctx);
     garp::groups(tree, &mut instances, &mut ctx);
-    let sync_groups = group::build(tree, &defaults, &instances, &mut ctx);
+    let names = Names::of(&instances);
+    let sync_groups = group::build(tree, &defaults, &names, &mut ctx);
+    global::references(tree, &names, &mut ctx);
     let static_addresses = address::statics(tree, &defaults, &mut ctx);
     check::instances(&instances, &mut ctx);
+    check::tracked(tree, &mut ctx);
     Config {
         static_addresses,
         instances: instances.into_iter().map(|i| i.instance).collect(),
@@ -36,19 +43,47 @@ pub(crate) fn build(tree: &[Node<'_>], facts: &mut Facts<'_>, report: &mut Repor
     }
 }
 
+/// The instances by name, for what refers to them.
+struct Names<'i> {
+    priorities: BTreeMap<&'i str, u8>,
+}
+
+impl<'i> Names<'i> {
+    fn of(instances: &'i [instance::Built]) -> Names<'i> {
+        Names { priorities: instances.iter().map(|b| (b.instance.name.as_str(), b.instance.priority)).collect() }
+    }
+
+    /// Whether the instance exists; an error at `at` when it does not. `others` = words that may be meant instead.
+    fn check(&self, name: &str, at: At, others: &[&'static str], ctx: &mut Ctx<'_, '_>) -> bool {
+        if self.priorities.contains_key(name) {
+            return true;
+        }
+        let known = self.priorities.keys().copied().chain(others.iter().copied());
+        let near = if ctx.report.is_full() { None } else { nearest(name, known) };
+        let help = match near {
+            Some(near) => format!("did you mean '{near}'?"),
+            None => "define it, or remove it here".to_owned(),
+        };
+        ctx.report.error(Class::General, at, format!("there is no vrrp_instance '{name}'")).help(help);
+        false
+    }
+}
+
 /// What building needs besides the tree.
 struct Ctx<'c, 'f> {
     facts: &'c mut Facts<'f>,
     report: &'c mut Report,
+    /// `enable_script_security` and the user id scripts run as without a user of their own.
+    scripts: (bool, u32),
 }
 
 impl Ctx<'_, '_> {
     /// An interface that must exist, unless interfaces may come later.
     fn interface(&mut self, name: &str, at: At, dynamic: bool) {
         if !dynamic && !self.facts.has_interface(name) {
-            self.report
-                .error(Class::BadInterface, at, format!("the interface '{name}' does not exist"))
-                .help("correct the name, or write dynamic_interfaces in global_defs to accept interfaces that come later");
+            self.report.error(Class::BadInterface, at, format!("the interface '{name}' does not exist")).help(
+                "correct the name, or write dynamic_interfaces in global_defs to accept interfaces that come later",
+            );
         }
     }
 
@@ -61,16 +96,11 @@ impl Ctx<'_, '_> {
 /// Access to a block's keywords; a keyword given twice counts as written last.
 impl<'a> Node<'a> {
     fn last(&self, name: &str) -> Option<&Node<'a>> {
-        self.children
-            .iter()
-            .rev()
-            .find(|n| n.keyword.name == name && !n.bad)
+        self.children.iter().rev().find(|n| n.keyword.name == name && !n.bad)
     }
 
     fn all<'n>(&'n self, name: &'n str) -> impl Iterator<Item = &'n Node<'a>> + 'n {
-        self.children
-            .iter()
-            .filter(move |n| n.keyword.name == name && !n.bad)
+        self.children.iter().filter(move |n| n.keyword.name == name && !n.bad)
     }
 
     fn has(&self, name: &str) -> bool {
@@ -145,22 +175,14 @@ fn options(args: &[Arg]) -> impl Iterator<Item = (&'static str, &[Arg])> {
 }
 
 /// The blocks of a kind at the top level; a name given twice is an error.
-fn blocks<'t, 'a>(
-    tree: &'t [Node<'a>],
-    kind: &str,
-    ctx: &mut Ctx<'_, '_>,
-) -> Vec<(&'t str, &'t Node<'a>)> {
+fn blocks<'t, 'a>(tree: &'t [Node<'a>], kind: &str, ctx: &mut Ctx<'_, '_>) -> Vec<(&'t str, &'t Node<'a>)> {
     let mut seen: HashMap<&str, At> = HashMap::new();
     let mut found = Vec::new();
     for node in tree.iter().filter(|n| n.keyword.name == kind && !n.bad) {
         let Some(name) = node.text(0) else { continue };
         if let Some(first) = seen.get(name) {
             ctx.report
-                .error(
-                    Class::General,
-                    node.at_arg(0),
-                    format!("{kind} '{name}' is defined twice"),
-                )
+                .error(Class::General, node.at_arg(0), format!("{kind} '{name}' is defined twice"))
                 .also(*first, "first defined here")
                 .help("give each a name of its own");
         } else {
@@ -172,17 +194,10 @@ fn blocks<'t, 'a>(
 }
 
 /// `track_interface` of an instance or a group.
-fn track_interfaces(
-    block: &Node<'_>,
-    dynamic: bool,
-    ctx: &mut Ctx<'_, '_>,
-) -> Vec<TrackedInterface> {
+fn track_interfaces(block: &Node<'_>, dynamic: bool, ctx: &mut Ctx<'_, '_>) -> Vec<TrackedInterface> {
     let mut list: Vec<TrackedInterface> = Vec::new();
-    for entry in block
-        .all("track_interface")
-        .flat_map(|n| n.children.iter())
-        .filter(|n| !n.bad)
-    {
+    let mut seen = HashSet::new();
+    for entry in block.all("track_interface").flat_map(|n| n.children.iter()).filter(|n| !n.bad) {
         let Some(name) = entry.text(0) else { continue };
         ctx.interface(name, entry.at_arg(0), dynamic);
         let (mut weight, mut reverse) = (0i64, false);
@@ -196,25 +211,15 @@ fn track_interfaces(
             }
         }
         if weight.abs() > 253 {
-            ctx.adjusted(
-                entry.at(),
-                format!("weight {weight} is taken as {}", weight.clamp(-253, 253)),
-            );
+            ctx.adjusted(entry.at(), format!("weight {weight} is taken as {}", weight.clamp(-253, 253)));
             weight = weight.clamp(-253, 253);
         }
-        if list.iter().any(|t| t.name == name) {
-            ctx.adjusted(
-                entry.at(),
-                format!("'{name}' is tracked twice; the first entry counts"),
-            );
+        if !seen.insert(name) {
+            ctx.adjusted(entry.at(), format!("'{name}' is tracked twice; the first entry counts"));
             continue;
         }
         let weight = i16::try_from(weight).unwrap_or(0);
-        list.push(TrackedInterface {
-            name: name.to_owned(),
-            weight,
-            reverse,
-        });
+        list.push(TrackedInterface { name: name.to_owned(), weight, reverse });
     }
     list
 }

@@ -44,7 +44,25 @@ pub(super) fn script(node: &Node<'_>, ctx: &mut Ctx<'_, '_>) -> Option<Script> {
         return None;
     }
     let user = if first.quoted { user(node, words.get(1..).unwrap_or_default(), ctx) } else { None };
-    Some(Script { argv, user })
+    let program = argv.first().map_or("", String::as_str);
+    let uid = user.as_ref().map_or(ctx.scripts.1, |u| u.uid);
+    usable(node, program, uid, ctx).then_some(Script { argv, user })
+}
+
+/// Warns about a script that cannot be run now; false for one that must not run.
+fn usable(node: &Node<'_>, program: &str, uid: u32, ctx: &mut Ctx<'_, '_>) -> bool {
+    if let Some(problem) = ctx.facts.script_problem(program) {
+        let text = format!("the script '{program}' {problem}: it cannot be run");
+        ctx.report.warn(Class::General, node.at_arg(0), text).help("install it, or correct the path");
+        return true;
+    }
+    let insecure = if ctx.scripts.0 && uid == 0 { ctx.facts.script_insecure(program) } else { None };
+    let Some(part) = insecure else { return true };
+    let text = format!("the script '{program}' is not run as root: others than root can change '{part}'");
+    let help =
+        format!("give '{part}' to root without write permission for others, or name another user for the script");
+    ctx.report.warn(Class::Security, node.at_arg(0), text).help(help);
+    false
 }
 
 /// `script_user`; without it the user `keepalived_script` if there is one.

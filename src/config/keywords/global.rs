@@ -111,7 +111,7 @@ pub(super) static GLOBAL: &[Keyword] = &[
     kw("dbus_service_name", NotYet, &[One(Text)], "NAME", "", "org.keepalived.Vrrp1", "1.3.7", "bus name"),
     kw("dbus_no_interface_name", NotYet, &[One(Text)], "NAME", "", "none", "2.3.0", "path element for instances without interface"),
     kw("script_user", Acted, &[One(Text), Opt(Text), Opt(Text)], "USER [GROUP]", "GROUP may be prefixed by a separate \":\" word", "keepalived_script if it exists, else the user of the daemon (root)", "1.3.0", "default identity of scripts"),
-    kw("enable_script_security", NotYet, FLAG, "", "", "off", "1.3.0", "refuse scripts run as root when any path part is writable by others; default user must be keepalived_script"),
+    kw("enable_script_security", Acted, FLAG, "", "", "off", "1.3.0", "refuse scripts run as root when any path part is writable by others; default user must be keepalived_script"),
     kw("vrrp_netlink_cmd_rcv_bufs", NotYet, &[One(Uint(1, U32))], "BYTES", ">0", "kernel default", "2.0.0", "receive buffer of the VRRP netlink command socket"),
     kw("vrrp_netlink_cmd_rcv_bufs_force", NotYet, BOOL, "[BOOL]", "bare = true", "false", "2.0.0", "exceed the system maximum for it"),
     kw("vrrp_netlink_monitor_rcv_bufs", NotYet, &[One(Uint(1, U32))], "BYTES", ">0", "kernel default", "2.0.0", "receive buffer of the VRRP netlink monitor socket"),

@@ -57,7 +57,7 @@ pub(super) static BFD: &[Keyword] = &[
     kw("multiplier", NotYet, &[One(Uint(1, 255))], "N", "1..255", "5", "2.0.0", "detection multiplier"),
     kw("passive", NotYet, FLAG, "", "", "off", "2.0.0", "wait for the peer to start"),
     kw("ttl", NotYet, &[One(Uint(1, 255))], "N", "1..255", "255 IPv4, 64 IPv6", "2.0.0", "TTL of sent packets"),
-    kw("hoplimit", Alias("ttl"), COUNT, "N", "alias of ttl", "", "2.0.0", "see ttl"),
+    kw("hoplimit", Alias("ttl"), &[One(Uint(1, 255))], "N", "alias of ttl", "", "2.0.0", "see ttl"),
     kw("max_hops", NotYet, &[One(Int(-1, 255))], "N", "-1..255; -1 and 255 = no check; reduced to ttl when above it", "0", "2.0.0", "hops a received packet may have crossed"),
     kw("multihop", NotYet, BOOL, "[BOOL]", "bare = true", "false", "2.2.8", "UDP port 4784 instead of 3784"),
     kw("weight", NotYet, &[One(Int(-254, 254)), Opt(OneOf(&["reverse"]))], "N [reverse]", "-253..253", "0", "2.0.0", "default priority change for VRRP trackers"),

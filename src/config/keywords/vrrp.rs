@@ -72,7 +72,7 @@ pub(super) static INSTANCE: &[Keyword] = &[
     kw("promote_secondaries", Acted, FLAG, "", "", "off", "1.3.0", "set promote_secondaries on the interface while running"),
     kw("virtual_routes", NotYet, FLAG, "{ ROUTE-LINE ... }", "", "", "1.0.1", "routes held while master").with(Entries(VIRTUAL_ROUTE)),
     kw("virtual_rules", NotYet, FLAG, "{ RULE-LINE ... }", "", "", "1.2.20", "policy rules held while master").with(Entries(VIRTUAL_RULE)),
-    kw("linkbeat_use_polling", Deprecated("linkbeat_interfaces"), FLAG, "", "deprecated, see linkbeat_interfaces", "off", "2.0.0", "poll link state of the instance interface"),
+    kw("linkbeat_use_polling", NotYet, FLAG, "", "deprecated, see linkbeat_interfaces", "off", "2.0.0", "poll link state of the instance interface"),
     kw("v3_checksum_as_v2", Acted, BOOL, "[BOOL]", "bare = true", "global v3_checksum_as_v2", "2.2.8", "no pseudo header in the IPv4 VRRPv3 checksum"),
     kw("accept", Acted, FLAG, "", "v3 (v2 only non-strict)", "on; strict: on for owners only", "1.2.17", "accept traffic to VIPs while not owner"),
     kw("no_accept", NotYet, FLAG, "", "needs firewall support", "off", "1.3.0", "drop traffic to VIPs"),
@@ -103,7 +103,7 @@ pub(super) static INSTANCE: &[Keyword] = &[
     kw("higher_prio_send_advert", Acted, BOOL, "[BOOL]", "bare = true", "vrrp_higher_prio_send_advert", "1.3.5", "one last advert before yielding"),
     kw("owner_ignore_adverts", Acted, BOOL, "[BOOL]", "bare = true", "vrrp_owner_ignore_adverts", "2.3.3", "address owner drops received adverts"),
     kw("kernel_rx_buf_size", NotYet, COUNT, "BYTES", "", "global policy", "2.0.3", "receive buffer of the advert socket"),
-    kw("lvs_sync_daemon_interface", Deprecated("the global lvs_sync_daemon"), &[One(Interface)], "IFNAME", "deprecated, see global lvs_sync_daemon", "none", "0.5.5", "sync daemon bound to this instance"),
+    kw("lvs_sync_daemon_interface", NotYet, &[One(Interface)], "IFNAME", "deprecated, see global lvs_sync_daemon", "none", "0.5.5", "sync daemon bound to this instance"),
     kw("notify_master", Acted, &[Term::Script], "SCRIPT [USER [GROUP]]", "", "", "0.5.9", "run on becoming master"),
     kw("notify_backup", Acted, &[Term::Script], "SCRIPT [USER [GROUP]]", "", "", "0.5.9", "run on becoming backup"),
     kw("notify_fault", Acted, &[Term::Script], "SCRIPT [USER [GROUP]]", "", "", "0.5.9", "run on entering fault"),
@@ -120,7 +120,7 @@ pub(super) static INSTANCE: &[Keyword] = &[
 /// `authentication`.
 #[rustfmt::skip]
 static AUTHENTICATION: &[Keyword] = &[
-    kw("auth_type", Acted, &[One(Text)], "PASS|AH", "other words = none", "none", "<=0.5.3", "simple password or IP authentication header"),
+    kw("auth_type", Acted, &[One(OneOf(&["PASS", "AH"]))], "PASS|AH", "other words = none", "none", "<=0.5.3", "simple password or IP authentication header"),
     kw("auth_pass", Acted, &[One(Secret)], "STRING", "first 8 characters used", "required", "<=0.5.3", "shared secret"),
 ];
 

@@ -1,0 +1,167 @@
+//! How an instance behaves: priority, preemption, timing, authentication, and what strict mode fixes of it.
+
+use std::time::Duration;
+
+use super::super::diag::Class;
+use super::super::model::{Authentication, StartState, Version};
+use super::super::tree::Node;
+use super::instance::{Kind, Maker};
+
+impl Maker<'_, '_, '_, '_> {
+    pub(super) fn priority(&mut self, strict: bool) -> (u8, StartState) {
+        let states: Vec<&Node<'_>> = self.node.all("state").collect();
+        if let [first, .., last] = states.as_slice()
+            && first.text(0) != last.text(0)
+        {
+            self.ctx
+                .adjusted(last.at(), "state is given twice: the last one counts")
+                .also(first.at(), "first given here");
+        }
+        let state = self.text("state");
+        let written = self.node.last("priority").and_then(|n| n.uint(0)).and_then(|n| u8::try_from(n).ok());
+        let master = state.as_deref() == Some("MASTER");
+        let bad_priority = self.node.children.iter().any(|n| n.keyword.name == "priority" && n.bad);
+        let priority = written.unwrap_or(if master && !bad_priority { 255 } else { 100 });
+        let owner = priority == 255;
+        if strict && state.is_some() && master != owner {
+            let text = if owner {
+                "priority 255 means state MASTER"
+            } else {
+                "strict mode: state MASTER needs priority 255; BACKUP is used"
+            };
+            self.adjust("state", text);
+        }
+        let start = if owner || (master && !strict) { StartState::Master } else { StartState::Backup };
+        (priority, start)
+    }
+
+    pub(super) fn nopreempt(&mut self, kind: &Kind, start: StartState) -> bool {
+        let last = self.node.children.iter().rev().find(|n| matches!(n.keyword.name, "preempt" | "nopreempt"));
+        if last.is_none_or(|n| n.keyword.name == "preempt") {
+            return false;
+        }
+        let why = match (kind.owner, start) {
+            (true, _) => "nopreempt has no effect with priority 255",
+            (false, StartState::Master) => "nopreempt has no effect with state MASTER: write state BACKUP",
+            (false, StartState::Backup) => return true,
+        };
+        self.adjust("nopreempt", why);
+        false
+    }
+
+    pub(super) fn preempt_delay(&mut self, kind: &Kind, start: StartState, nopreempt: bool) -> Duration {
+        let Some(micros) = self.node.last("preempt_delay").and_then(|n| n.uint(0)).filter(|n| *n > 0) else {
+            return Duration::ZERO;
+        };
+        let why = if kind.strict {
+            "preempt_delay is not allowed in strict mode: ignored"
+        } else if start == StartState::Master {
+            "preempt_delay has no effect with state MASTER: write state BACKUP"
+        } else if nopreempt {
+            "preempt_delay has no effect with nopreempt"
+        } else {
+            return Duration::from_micros(micros);
+        };
+        self.adjust("preempt_delay", why);
+        Duration::ZERO
+    }
+
+    /// v2: whole seconds; v3: at most 40.95 s in steps of 10 ms. Halves are rounded up.
+    pub(super) fn advert_interval(&mut self, version: Version) -> Duration {
+        let Some(node) = self.node.last("advert_int") else {
+            return Duration::from_secs(1);
+        };
+        let written = node.uint(0).unwrap_or(1_000_000);
+        let round =
+            |unit: u64| written.saturating_add(unit >> 1).checked_div(unit).unwrap_or(0).max(1).saturating_mul(unit);
+        let (used, rule) = match version {
+            Version::V2 => (round(1_000_000), "VRRPv2 takes whole seconds"),
+            Version::V3 => (round(10_000).min(40_950_000), "VRRPv3 takes at most 40.95 s in steps of 10 ms"),
+        };
+        let used = Duration::from_micros(used);
+        if used != Duration::from_micros(written) {
+            let text = format!("{rule}: {} s is used", used.as_secs_f64());
+            self.ctx.adjusted(node.at_arg(0), text);
+        }
+        used
+    }
+
+    pub(super) fn authentication(&mut self, kind: &Kind) -> Option<Authentication> {
+        let block = self.node.last("authentication")?;
+        let why = if kind.version == Version::V3 {
+            Some("VRRP version 3 has no authentication: ignored")
+        } else if kind.strict {
+            Some("authentication is not allowed in strict mode: ignored")
+        } else {
+            None
+        };
+        if let Some(why) = why {
+            self.ctx.adjusted(block.at(), why);
+            return None;
+        }
+        let of_type = block.last("auth_type")?;
+        let word = of_type.text(0).unwrap_or_default();
+        let Some(pass) = block.last("auth_pass") else {
+            self.ctx.adjusted(block.at(), "authentication has no auth_pass: ignored").help("add auth_pass PASSWORD");
+            return None;
+        };
+        let written = pass.text(0).unwrap_or_default().as_bytes();
+        let mut key = [0u8; 8];
+        for (to, from) in key.iter_mut().zip(written) {
+            *to = *from;
+        }
+        if written.len() > 8 {
+            self.ctx.adjusted(pass.at_arg(0), "only the first 8 characters of the password are used");
+        }
+        if word == "PASS" {
+            return Some(Authentication::Pass(key));
+        }
+        let text = "'auth_type AH' is not acted on yet";
+        self.ctx.report.warn(Class::NotActedOn, of_type.at_arg(0), text);
+        Some(Authentication::Ah(key))
+    }
+
+    /// On by default; in strict mode only for owners, and for others only where version 3 says so.
+    pub(super) fn accept(&mut self, kind: &Kind) -> bool {
+        let last = self.node.children.iter().rev().find(|n| matches!(n.keyword.name, "accept" | "no_accept"));
+        match last.map(|n| n.keyword.name) {
+            Some("accept") if kind.strict && !kind.owner && kind.version == Version::V2 => {
+                self.adjust("accept", "accept is for VRRP version 3 in strict mode: ignored");
+                false
+            }
+            Some(name) => name == "accept",
+            None => !kind.strict || kind.owner,
+        }
+    }
+
+    pub(super) fn down_timer_adverts(&mut self, strict: bool) -> u8 {
+        let own = self.node.last("down_timer_adverts").and_then(|n| n.uint(0)).and_then(|n| u8::try_from(n).ok());
+        if strict {
+            if own.is_some_and(|n| n != 3) {
+                self.adjust("down_timer_adverts", "strict mode: down_timer_adverts is 3");
+            }
+            return 3;
+        }
+        own.unwrap_or(self.defaults.down_timer_adverts)
+    }
+
+    /// A setting that strict mode fixes.
+    pub(super) fn forced(&mut self, keyword: &str, default: Option<bool>, strict: bool, in_strict: bool) -> bool {
+        let own = self.node.flag(keyword);
+        if strict {
+            if own.is_some_and(|v| v != in_strict) {
+                let word = if in_strict { "on" } else { "off" };
+                self.adjust(keyword, &format!("strict mode: {keyword} is {word}"));
+            }
+            return in_strict;
+        }
+        own.or(default).unwrap_or(false)
+    }
+
+    pub(super) fn unicast(&mut self, strict: bool) {
+        if let Some(peers) = self.node.last("unicast_peer").filter(|n| strict && !n.children.is_empty()) {
+            let text = "unicast_peer is not allowed in strict mode";
+            self.ctx.report.error(Class::General, peers.at(), text).help("remove it, or write strict_mode off");
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! Every row of the keyword tree, as a user writes it: good values are taken, values just outside are errors.
+
+mod config_support;
+
+use config_support::load_text;
+use keepalived::config::keywords::{Body, Keyword, Kind, Term, walk};
+use keepalived::config::{Class, Severity, Snapshot};
+
+/// Values a kind takes, and values it must refuse.
+fn samples(kind: Kind) -> (Vec<String>, Vec<String>) {
+    let texts = |list: &[&str]| list.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>();
+    match kind {
+        Kind::Bool => (texts(&["on", "off", "true", "false", "yes", "no"]), texts(&["On", "1"])),
+        Kind::Uint(low, high) => {
+            let mut bad = texts(&["abc", "-1", "1.5", "99999999999999999999999"]);
+            bad.extend(low.checked_sub(1).map(|n| n.to_string()));
+            bad.extend(high.checked_add(1).map(|n| n.to_string()));
+            (vec![low.to_string(), high.to_string()], bad)
+        }
+        Kind::Int(low, high) => {
+            let bad = vec![(low - 1).to_string(), (high + 1).to_string(), "abc".into()];
+            (vec![low.to_string(), high.to_string()], bad)
+        }
+        Kind::Decimal(low, high, places) => {
+            let unit = 10u64.pow(u32::from(places));
+            let text = |n: u64| format!("{}.{:0width$}", n / unit, n % unit, width = usize::from(places));
+            let mut bad = texts(&["abc", "1..2", "-1", "1s"]);
+            bad.extend(low.checked_sub(1).map(text));
+            bad.push(text(high + 1));
+            (vec![text(low), text(high)], bad)
+        }
+        Kind::Text | Kind::Secret => (texts(&["word", "\"two words\""]), vec![]),
+        Kind::Interface => (texts(&["eth0", "bond0.100"]), texts(&["a-name-too-long0", "a/b"])),
+        Kind::Address => (texts(&["10.0.0.1", "2001:db8::1"]), texts(&["10.0.0.1.1", "x"])),
+        Kind::Multicast4 => (texts(&["224.0.0.18"]), texts(&["10.0.0.1", "ff02::12"])),
+        Kind::Multicast6 => (texts(&["ff02::12"]), texts(&["fe80::1", "224.0.0.18"])),
+        Kind::Multicast => (texts(&["224.0.0.18"]), texts(&["10.0.0.1"])),
+        Kind::Prefix => (texts(&["10.0.0.1/24", "fe80::1/64", "10.0.0.1"]), texts(&["10.0.0.1/33", "10.0.0/8"])),
+        Kind::Destination => (texts(&["default", "10.0.0.0/8", "fe80::/10"]), texts(&["10.0.0.0/99"])),
+        Kind::Broadcast => (texts(&["+", "-", "10.0.0.255"]), texts(&["*"])),
+        Kind::Scope => (texts(&["link", "0", "255"]), texts(&["256", "everywhere"])),
+        Kind::Lifetime => (texts(&["forever", "0", "4294967295"]), texts(&["4294967296", "never"])),
+        Kind::Range => (texts(&["10.0.0.1-20", "10.0.0.0/24", "fe80::1-ff"]), vec![]),
+        Kind::Numbers(low, high) => {
+            (vec![format!("{low}-{high}"), low.to_string()], vec![format!("{high}-{}", high + 1)])
+        }
+        Kind::Service => (texts(&["10.0.0.1"]), texts(&["web"])),
+        Kind::Mask => (texts(&["255.255.255.0", "64"]), texts(&["129", "0"])),
+        Kind::Digest => (texts(&["0123456789abcdef0123456789ABCDEF"]), texts(&["0123"])),
+        Kind::Hex => (texts(&["00ff"]), texts(&["xyz"])),
+        Kind::HexPattern => (texts(&["00xX"]), texts(&["zz"])),
+        Kind::Time => (texts(&["30", "30ms", "1s"]), texts(&["1h"])),
+        Kind::NumberOrName(high) => (vec![high.to_string(), "name".into()], vec![(high + 1).to_string()]),
+        Kind::OneOf(words) => (words.iter().map(|w| (*w).to_owned()).collect(), vec![]),
+    }
+}
+
+/// Lines of arguments: all good ones, and for each required or numeric value the bad ones.
+fn lines(terms: &'static [Term]) -> (Vec<String>, Vec<String>) {
+    let (mut good, mut bad) = (vec![String::new()], Vec::new());
+    for term in terms {
+        let extend = |head: &[String], tails: &[String]| -> Vec<String> {
+            let first = head.first().cloned().unwrap_or_default();
+            tails.iter().map(|t| format!("{first} {t}").trim().to_owned()).collect()
+        };
+        match *term {
+            Term::One(kind) => {
+                let (fits, wrong) = samples(kind);
+                bad.extend(extend(&good, &wrong));
+                good = extend(&good, &fits);
+            }
+            Term::Opt(kind) | Term::Many(kind) => {
+                let more = extend(&good, &samples(kind).0);
+                good.extend(more);
+            }
+            Term::Named(sets) => {
+                for word in sets.iter().flat_map(|s| s.iter()) {
+                    let (inner_good, inner_bad) = lines(word.args);
+                    let name = |l: &String| format!("{} {l}", word.name);
+                    let more = extend(&good, &inner_good.iter().map(name).collect::<Vec<_>>());
+                    bad.extend(extend(&good, &inner_bad.iter().map(name).collect::<Vec<_>>()));
+                    good.extend(more);
+                }
+            }
+            Term::Script | Term::OptScript => {
+                let more = extend(&good, &["/bin/true a b".to_owned(), "\"/bin/true 'a b'\" root".to_owned()]);
+                good = more;
+            }
+            Term::Pattern => good = extend(&good, &["\"a\\tb\"".to_owned(), "a+".to_owned()]),
+        }
+    }
+    (good, bad)
+}
+
+/// A file with a line in the blocks of its path.
+fn file(path: &[&'static str], line: &str, keyword: &Keyword) -> String {
+    let named =
+        ["vrrp_sync_group", "vrrp_instance", "vrrp_script", "vrrp_track_process", "track_file", "vrrp_track_file"];
+    let mut text = String::new();
+    for name in path {
+        let argument = match *name {
+            "virtual_server" | "real_server" => " 10.0.0.1 80",
+            n if named.contains(&n) || matches!(n, "track_group" | "bfd_instance" | "virtual_server_group") => " NAME",
+            _ => "",
+        };
+        text += &format!("{name}{argument} {{\n");
+    }
+    text += line;
+    text += if matches!(keyword.body, Body::None) { "\n" } else { " {\n}\n" };
+    for depth in (0..path.len()).rev() {
+        // What an instance cannot be without comes last, so that the line under test keeps its number.
+        if depth == 0 && path[0] == "vrrp_instance" {
+            text += "interface eth0\nvirtual_router_id 1\nvirtual_ipaddress { 10.9.9.9 }\n";
+        }
+        text += "}\n";
+    }
+    text
+}
+
+/// What was read is the same again from its dump and from its snapshot.
+fn round_trip(text: &str) -> Option<String> {
+    let loaded = load_text(text);
+    let config = loaded.config?;
+    let dump = loaded.snapshot.dump();
+    let again = load_text(&dump);
+    if again.config.as_ref() != Some(&config) && !text.contains("auth_pass") {
+        return Some(format!("dump differs: {dump}{}", again.diagnostics));
+    }
+    (Snapshot::parse(loaded.snapshot.as_str()).as_ref() != Ok(&config)).then(|| "snapshot differs".to_owned())
+}
+
+#[test]
+fn good_values_are_taken_and_bad_ones_are_errors() {
+    let mut wrong = Vec::new();
+    let mut tried = 0;
+    walk(&mut |path, keyword| {
+        let (good, bad) = lines(keyword.args);
+        let placeholder = keyword.is_placeholder();
+        let name = if placeholder { "" } else { keyword.name };
+        let line_of = u32::try_from(path.len() + 1).unwrap_or(0);
+        let grammar_error = |text: &str| {
+            load_text(text)
+                .diagnostics
+                .iter()
+                .find(|d| {
+                    let grammar = matches!(
+                        d.class,
+                        Class::InvalidNumber
+                            | Class::UnknownKeyword
+                            | Class::MissingParameter
+                            | Class::UnexpectedOpen
+                            | Class::MissingOpen
+                    );
+                    let shape =
+                        d.message.contains("' is no") || d.message.contains("neither") || d.message.contains("unknown");
+                    d.severity == Severity::Error && d.place.line == line_of && (grammar || shape)
+                })
+                .map(|d| d.message.clone())
+        };
+        // The words of a root-level entry list stand for themselves; an empty entry cannot be written.
+        for line in good.iter().filter(|l| !(placeholder && l.is_empty())) {
+            tried += 1;
+            let text = file(path, format!("{name} {line}").trim(), keyword);
+            if let Some(message) = grammar_error(&text).or_else(|| round_trip(&text)) {
+                wrong.push(format!("{path:?} {name} {line}: {message}"));
+            }
+        }
+        // In a list of several kinds another kind may take what this one refuses.
+        for line in bad.iter().filter(|_| keyword.name != "ADDR" && keyword.name != "ADDR-RANGE") {
+            tried += 1;
+            let text = file(path, format!("{name} {line}").trim(), keyword);
+            if grammar_error(&text).is_none() {
+                wrong.push(format!("{path:?} {name} {line}: not an error"));
+            }
+        }
+    });
+    assert!(tried > 2000, "{tried}");
+    assert!(wrong.is_empty(), "{} of {tried}\n{}", wrong.len(), wrong.join("\n"));
+}
