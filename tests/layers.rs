@@ -5,13 +5,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Floor of each module; a module may use modules of lower floors, and those of its own floor that `SIDEWAYS` names.
-const FLOORS: [(&str, u32); 9] = [
+const FLOORS: [(&str, u32); 10] = [
     ("process", 4),
     ("reactor", 3),
     ("kernel", 3),
     ("mib", 3),
     ("notify", 3),
     ("vrrp", 2),
+    ("check", 2),
     ("config", 1),
     ("system", 1),
     // One per line, so that a new floor is a new line.
@@ -20,7 +21,7 @@ const FLOORS: [(&str, u32); 9] = [
 /// Within a floor: the kernel's writer thread wakes the event loop; the daemon as a whole has global settings.
 const SIDEWAYS: [(&str, &str); 2] = [("kernel", "reactor"), ("system", "config")];
 /// The machines: no I/O and no clock.
-const PURE: [&str; 2] = ["vrrp", "wire"];
+const PURE: [&str; 3] = ["vrrp", "check", "wire"];
 const IMPURE: [&str; 6] = ["std::fs", "std::net::Udp", "std::net::Tcp", "std::thread", "Instant::now", "SystemTime"];
 
 fn sources(directory: &Path, found: &mut Vec<PathBuf>) {

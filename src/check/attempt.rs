@@ -1,0 +1,286 @@
+//! Attempts of a checker: how they begin, what their verdicts mean, and when the next one comes.
+
+use std::time::Duration;
+
+use super::conversation::{Conversation, Verdict};
+use super::dns::DnsCheck;
+use super::event::{Action, AttemptId, Change, ScriptEnd, Transport};
+use super::http::HttpConversation;
+use super::machine::Check;
+use super::misc;
+use super::ping::PingCheck;
+use super::rows::{Checker, CheckerId};
+use super::smtp::SmtpCheck;
+use super::tcp::TcpCheck;
+use super::udp::UdpCheck;
+use crate::config::lvs::{CheckerKind, Target};
+
+impl Check {
+    /// Begins an attempt.
+    pub(super) fn begin(&mut self, id: CheckerId) {
+        let now = self.now;
+        let Some(row) = self.tables.checkers.get_mut(&id) else { return };
+        row.attempt = row.attempt.wrapping_add(1);
+        row.work.running = true;
+        row.work.started = now;
+        let attempt = AttemptId { checker: id, number: row.attempt };
+        if let CheckerKind::Misc { script, run_limit, .. } = &row.config.kind {
+            let run = Action::RunScript { attempt, script: script.clone(), limit: *run_limit };
+            self.output.actions.push(run);
+            return;
+        }
+        let Some((target, transport, conversation)) = open(row, &mut self.random) else {
+            row.work.running = false;
+            return;
+        };
+        row.work.conversation = Some(conversation);
+        let limit = now + row.config.timeout;
+        self.output.actions.push(Action::Connect { attempt, target, transport });
+        self.set_timer(id, Some(limit));
+    }
+
+    /// Hands something to the conversation of an attempt, unless that is over.
+    pub(super) fn converse(
+        &mut self,
+        attempt: AttemptId,
+        say: impl FnOnce(&mut dyn Conversation, &mut Vec<u8>) -> Option<Verdict>,
+    ) {
+        let Some(row) = self.running(attempt) else { return };
+        let Some(conversation) = row.work.conversation.as_mut() else { return };
+        let mut send = Vec::new();
+        let verdict = say(conversation.as_mut(), &mut send);
+        if !send.is_empty() {
+            self.output.actions.push(Action::Send(attempt, send));
+        }
+        if let Some(verdict) = verdict {
+            self.output.actions.push(Action::Close(attempt));
+            self.conclude(attempt.checker, verdict);
+        }
+    }
+
+    fn running(&mut self, attempt: AttemptId) -> Option<&mut Checker> {
+        let row = self.tables.checkers.get_mut(&attempt.checker)?;
+        (row.work.running && row.attempt == attempt.number).then_some(row)
+    }
+
+    pub(super) fn ping_reply(&mut self, attempt: AttemptId) {
+        let is_ping = |row: &mut Checker| matches!(row.config.kind, CheckerKind::Ping(_));
+        if self.running(attempt).is_some_and(is_ping) {
+            self.output.actions.push(Action::Close(attempt));
+            self.conclude(attempt.checker, Ok(()));
+        }
+    }
+
+    pub(super) fn script_ended(&mut self, attempt: AttemptId, end: &ScriptEnd) {
+        let Some(row) = self.running(attempt) else { return };
+        let CheckerKind::Misc { dynamic, .. } = row.config.kind else { return };
+        match misc::judge(end, dynamic) {
+            Ok(weight) => {
+                self.contribute(attempt.checker, weight);
+                self.conclude(attempt.checker, Ok(()));
+            }
+            Err(reason) => self.conclude(attempt.checker, Err(reason)),
+        }
+    }
+
+    /// A dynamic weight in place of the configured one; `None` takes that again.
+    fn contribute(&mut self, id: CheckerId, weight: Option<u32>) {
+        let base = self.tables.real_servers.get(&id.0).map_or(0, |server| i64::from(server.base_weight));
+        if let Some(row) = self.tables.checkers.get_mut(&id) {
+            let contribution = weight.map_or(0, |weight| i64::from(weight) - base);
+            if std::mem::replace(&mut row.contribution, contribution) != contribution {
+                row.work.weight_changed = true;
+            }
+        }
+    }
+
+    /// The outside is told to forget what is under way; nothing more comes until the checker is scheduled again.
+    pub(super) fn cancel(&mut self, id: CheckerId) {
+        let Some(row) = self.tables.checkers.get_mut(&id) else { return };
+        let attempt = AttemptId { checker: id, number: row.attempt };
+        if std::mem::take(&mut row.work.running) {
+            let is_script = row.work.conversation.take().is_none();
+            row.work.step = 0;
+            let forget = if is_script { Action::KillScript(attempt) } else { Action::Close(attempt) };
+            self.output.actions.push(forget);
+        }
+        self.set_timer(id, None);
+    }
+
+    /// An attempt is over.
+    fn conclude(&mut self, id: CheckerId, verdict: Verdict) {
+        let Some(row) = self.tables.checkers.get_mut(&id) else { return };
+        row.work.running = false;
+        row.work.conversation = None;
+        match verdict {
+            Ok(()) => match row.next_part() {
+                Part::Now => self.begin(id),
+                Part::Later => {
+                    let at = self.now + row.config.delay_loop;
+                    self.set_timer(id, Some(at));
+                }
+                Part::Done => self.succeed(id),
+            },
+            Err(reason) => self.fail(id, reason),
+        }
+    }
+
+    fn succeed(&mut self, id: CheckerId) {
+        let now = self.now;
+        let Some(row) = self.tables.checkers.get_mut(&id) else { return };
+        row.failures = 0;
+        row.reason.clear();
+        let first = !std::mem::replace(&mut row.has_run, true);
+        let recovered = !std::mem::replace(&mut row.up, true);
+        let weight_changed = std::mem::take(&mut row.work.weight_changed);
+        let next = row.next_period(now);
+        self.set_timer(id, Some(next));
+        if recovered {
+            self.change(Change::Checker { id, up: true, reason: String::new() });
+        }
+        if first || recovered || weight_changed {
+            self.server_changed(id.0);
+        }
+    }
+
+    fn fail(&mut self, id: CheckerId, reason: String) {
+        let now = self.now;
+        let Some(row) = self.tables.checkers.get_mut(&id) else { return };
+        row.work.passed = 0;
+        row.work.weight_changed = false;
+        row.reason.clone_from(&reason);
+        if !row.up {
+            let first = !std::mem::replace(&mut row.has_run, true);
+            let next = row.next_period(now);
+            self.set_timer(id, Some(next));
+            if first {
+                self.server_changed(id.0);
+            }
+            return;
+        }
+        row.failures = row.failures.saturating_add(1);
+        if row.failures <= row.config.retry {
+            let left = row.config.retry - row.failures;
+            let (next, log) = (now + row.config.delay_before_retry, row.config.log_all_failures);
+            self.set_timer(id, Some(next));
+            if log {
+                self.change(Change::AttemptFailed { id, reason, left });
+            }
+            return;
+        }
+        row.up = false;
+        row.has_run = true;
+        row.work.settled = false;
+        let next = row.next_period(now);
+        self.set_timer(id, Some(next));
+        self.change(Change::Checker { id, up: false, reason });
+        self.server_changed(id.0);
+    }
+
+    /// A `track_file` was read.
+    pub(super) fn file_value(&mut self, name: &str, value: i64) {
+        let ids = self.tables.by_file.get(name).cloned().unwrap_or_default();
+        for id in ids {
+            let Some(row) = self.tables.checkers.get_mut(&id) else { continue };
+            let CheckerKind::File { weight, reverse, .. } = row.config.kind else { continue };
+            let first = !std::mem::replace(&mut row.has_run, true);
+            let outcome = super::file::judge(value, weight, reverse);
+            let up = outcome.is_ok();
+            let was_up = std::mem::replace(&mut row.up, up);
+            let contribution = outcome.as_ref().map_or(row.contribution, |contribution| *contribution);
+            let weighed = std::mem::replace(&mut row.contribution, contribution) != contribution;
+            let reason = outcome.err().unwrap_or_default();
+            row.reason.clone_from(&reason);
+            if up != was_up {
+                self.change(Change::Checker { id, up, reason });
+            }
+            if first || weighed || up != was_up {
+                self.server_changed(id.0);
+            }
+        }
+    }
+}
+
+/// What follows a success.
+enum Part {
+    /// The next part of the same check at once.
+    Now,
+    /// The next part after a period, the checker has no verdict yet.
+    Later,
+    /// The check is a success.
+    Done,
+}
+
+impl Checker {
+    /// Moves on to the next host or url.
+    fn next_part(&mut self) -> Part {
+        let work = &mut self.work;
+        match &self.config.kind {
+            CheckerKind::Smtp { targets, .. } => {
+                work.step += 1;
+                if work.step < targets.len() {
+                    return Part::Now;
+                }
+                work.step = 0;
+                Part::Done
+            }
+            CheckerKind::Http(check) => {
+                work.step = (work.step + 1) % check.urls.len().max(1);
+                if work.settled {
+                    return Part::Done;
+                }
+                work.passed += 1;
+                if work.passed >= check.urls.len() {
+                    work.settled = true;
+                    Part::Done
+                } else if check.fast_recovery {
+                    Part::Now
+                } else {
+                    Part::Later
+                }
+            }
+            _ => Part::Done,
+        }
+    }
+
+    /// When the attempt after a definite result begins. The period of a script counts from its start.
+    fn next_period(&self, now: Duration) -> Duration {
+        match &self.config.kind {
+            CheckerKind::Misc { .. } => now.max(self.work.started + self.config.delay_loop),
+            CheckerKind::Http(_) if !self.up => now + self.config.delay_loop.max(self.config.delay_before_retry),
+            _ => now + self.config.delay_loop,
+        }
+    }
+}
+
+/// Where to connect for an attempt and what to say there; nothing for checkers without a connection.
+fn open(row: &Checker, random: &mut super::Random) -> Option<(Target, Transport, Box<dyn Conversation>)> {
+    let step = row.work.step;
+    Some(match &row.config.kind {
+        CheckerKind::Tcp(target) => (target.clone(), Transport::Tcp, Box::new(TcpCheck)),
+        CheckerKind::Http(check) => {
+            let url = check.urls.get(step)?;
+            let transport = match check.tls {
+                true => Transport::Tls { sni: check.sni.clone(), close_notify: url.close_notify },
+                false => Transport::Tcp,
+            };
+            let pattern = row.work.patterns.get(step).and_then(Option::as_ref);
+            (check.target.clone(), transport, Box::new(HttpConversation::new(url, check.version, pattern)))
+        }
+        CheckerKind::Smtp { targets, helo_name } => {
+            (targets.get(step)?.clone(), Transport::Tcp, Box::new(SmtpCheck::new(helo_name.clone())))
+        }
+        CheckerKind::Dns { target, query_type, name } => {
+            let [low, high, ..] = random.number().to_le_bytes();
+            let id = u16::from_le_bytes([low, high]);
+            (target.clone(), Transport::Udp, Box::new(DnsCheck::new(id, *query_type, name.clone())))
+        }
+        CheckerKind::Udp { target, payload, reply, min_reply, max_reply } => {
+            let payload = if payload.is_empty() { random.octets(UdpCheck::RANDOM_OCTETS) } else { payload.clone() };
+            let talk = UdpCheck::new(payload, reply.clone(), (*min_reply, *max_reply));
+            (target.clone(), Transport::Udp, Box::new(talk))
+        }
+        CheckerKind::Ping(target) => (target.clone(), Transport::Ping, Box::new(PingCheck)),
+        CheckerKind::Misc { .. } | CheckerKind::File { .. } => return None,
+    })
+}

@@ -1,0 +1,34 @@
+//! What is said on a connection: the face that each network checker turns to the machine.
+
+use std::fmt::Debug;
+
+/// Success, or why it is none.
+pub type Verdict = Result<(), String>;
+
+/// One attempt of a network checker, from the connection to the verdict. It sees octets in whatever pieces they come,
+/// keeps a bounded amount of them, and is asked nothing more once it has given a verdict.
+pub trait Conversation: Debug {
+    /// The connection stands; what is put in `send` goes out.
+    fn connected(&mut self, send: &mut Vec<u8>) -> Option<Verdict>;
+
+    /// Octets, or one datagram, came in.
+    fn received(&mut self, octets: &[u8], send: &mut Vec<u8>) -> Option<Verdict> {
+        let _ = (octets, send);
+        None
+    }
+
+    /// The other side sends no more.
+    fn closed(&mut self) -> Verdict {
+        Err("connection closed early".into())
+    }
+
+    /// The connection broke or could not be made.
+    fn failed(&mut self, reason: String) -> Verdict {
+        Err(reason)
+    }
+
+    /// The time is up.
+    fn expired(&mut self) -> Verdict {
+        Err("timed out".into())
+    }
+}

@@ -1,0 +1,96 @@
+//! DNS_CHECK: one question over UDP (RFC 1035 section 4.1).
+
+use super::conversation::{Conversation, Verdict};
+
+/// Longest label (RFC 1035 section 2.3.4).
+const MAX_LABEL: usize = 63;
+const FLAG_RECURSION_DESIRED: u16 = 0x0100;
+const FLAG_RESPONSE: u16 = 0x8000;
+const RESPONSE_CODE: u16 = 0x000f;
+const CLASS_IN: u16 = 1;
+
+/// An attempt of a DNS_CHECK.
+#[derive(Debug)]
+pub struct DnsCheck {
+    id: u16,
+    query_type: u16,
+    name: String,
+}
+
+impl DnsCheck {
+    /// A question for `name` (no final dot; empty = root) with this id.
+    pub fn new(id: u16, query_type: u16, name: String) -> DnsCheck {
+        DnsCheck { id, query_type, name }
+    }
+
+    fn query(&self) -> Vec<u8> {
+        let mut query = Vec::with_capacity(18 + self.name.len());
+        for field in [self.id, FLAG_RECURSION_DESIRED, 1, 0, 0, 0] {
+            query.extend_from_slice(&field.to_be_bytes());
+        }
+        for label in self.name.split('.').filter(|label| !label.is_empty()) {
+            let octets = label.as_bytes();
+            let octets = octets.get(..MAX_LABEL).unwrap_or(octets);
+            query.push(u8::try_from(octets.len()).unwrap_or(0));
+            query.extend_from_slice(octets);
+        }
+        query.push(0);
+        query.extend_from_slice(&self.query_type.to_be_bytes());
+        query.extend_from_slice(&CLASS_IN.to_be_bytes());
+        query
+    }
+}
+
+impl Conversation for DnsCheck {
+    fn connected(&mut self, send: &mut Vec<u8>) -> Option<Verdict> {
+        send.extend(self.query());
+        None
+    }
+
+    /// A message with another id is not the answer: anyone could send it, and the true one may follow.
+    fn received(&mut self, message: &[u8], _send: &mut Vec<u8>) -> Option<Verdict> {
+        let Some([id0, id1, flags0, flags1, ..]) = message.first_chunk::<12>() else {
+            return Some(Err(format!("reply of {} octets", message.len())));
+        };
+        if u16::from_be_bytes([*id0, *id1]) != self.id {
+            return None;
+        }
+        let flags = u16::from_be_bytes([*flags0, *flags1]);
+        Some(match flags & RESPONSE_CODE {
+            _ if flags & FLAG_RESPONSE == 0 => Err("the reply is a query".into()),
+            0 => Ok(()),
+            code => Err(format!("response code {code}")),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reply(message: &[u8]) -> Option<bool> {
+        DnsCheck::new(0x1234, 6, String::new()).received(message, &mut Vec::new()).map(|verdict| verdict.is_ok())
+    }
+
+    #[test]
+    fn queries_are_as_in_rfc_1035() {
+        let mut sent = Vec::new();
+        assert_eq!(DnsCheck::new(0x1234, 6, String::new()).connected(&mut sent), None);
+        assert_eq!(sent, [0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 6, 0, 1]);
+        let query = DnsCheck::new(1, 1, "www.example.org".into()).query();
+        assert_eq!(query[12..], *b"\x03www\x07example\x03org\0\0\x01\0\x01");
+    }
+
+    #[test]
+    fn replies_and_verdicts() {
+        let header =
+            |id: u16, flags: u16| [&id.to_be_bytes()[..], &flags.to_be_bytes(), &[0, 1, 0, 0, 0, 0, 0, 0]].concat();
+        assert_eq!(reply(&header(0x1234, 0x8180)), Some(true));
+        assert_eq!(reply(&header(0x1234, 0x8183)), Some(false), "NXDOMAIN");
+        assert_eq!(reply(&header(0x1234, 0x8182)), Some(false), "SERVFAIL");
+        assert_eq!(reply(&header(0x1234, 0x0100)), Some(false), "an echo");
+        assert_eq!(reply(&header(0x1235, 0x8180)), None, "another id");
+        assert_eq!(reply(&header(0x1234, 0x8180)[..11]), Some(false));
+        assert_eq!(reply(&[]), Some(false));
+    }
+}

@@ -1,0 +1,246 @@
+//! The machine of all pools: takes events, keeps the timing of checkers, and suspends those of services that are
+//! elsewhere.
+//!
+//! Pure: an event and a time in, rows and actions out. It reads no clock and does no I/O.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::event::{Action, AttemptId, Change, Event, Output, TimerKey};
+use super::random::Random;
+use super::rows::{CheckerId, VirtualServer, VirtualServerId};
+use super::tables::Tables;
+use crate::config::lvs::{CheckerKind, Endpoint, GroupEntry};
+
+/// Time from the start to the first checks, to which a random part of `warmup` is added.
+const BOOTSTRAP_DELAY: Duration = Duration::from_secs(1);
+
+/// All pools of a process.
+#[derive(Debug)]
+pub struct Check {
+    /// The rows; only the machines write them.
+    pub tables: Tables,
+    pub(super) output: Output,
+    pub(super) now: Duration,
+    pub(super) random: Random,
+    /// Services of which IPVS should hold something else since the last event.
+    pub(super) dirty: BTreeSet<VirtualServerId>,
+    phase: Phase,
+}
+
+/// Where the whole process stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Before [`Event::Start`]: addresses and files become known, nothing is told.
+    Waiting,
+    /// Checks are done.
+    Running,
+    /// Nothing happens any more.
+    Stopped,
+}
+
+impl Check {
+    /// Machines over the rows of a configuration; they wait for [`Event::Start`]. The seed spreads first checks.
+    pub fn new(tables: Tables, seed: u64) -> Check {
+        Check {
+            tables,
+            output: Output::default(),
+            now: Duration::ZERO,
+            random: Random::new(seed),
+            dirty: BTreeSet::new(),
+            phase: Phase::Waiting,
+        }
+    }
+
+    /// Hands over what the events so far have produced.
+    pub fn take_output(&mut self) -> Output {
+        std::mem::take(&mut self.output)
+    }
+
+    /// Time of the last event.
+    pub fn now(&self) -> Duration {
+        self.now
+    }
+
+    /// Takes one event. `now` never goes backwards.
+    pub fn handle(&mut self, event: Event<'_>, now: Duration) {
+        self.now = now;
+        if self.phase == Phase::Stopped {
+            return;
+        }
+        match event {
+            Event::Start => self.start(),
+            Event::Timer(TimerKey::Checker(id)) => self.timer(id),
+            Event::Connected(attempt) => self.converse(attempt, |talk, send| talk.connected(send)),
+            Event::Received(attempt, octets) => self.converse(attempt, |talk, send| talk.received(octets, send)),
+            Event::Closed(attempt) => self.converse(attempt, |talk, _| Some(talk.closed())),
+            Event::Failed(attempt, reason) => self.converse(attempt, |talk, _| Some(talk.failed(reason))),
+            Event::PingReply(attempt) => self.ping_reply(attempt),
+            Event::ScriptEnded(attempt, end) => self.script_ended(attempt, &end),
+            Event::FileValue { name, value } => self.file_value(name, value),
+            Event::Addresses(addresses) => {
+                self.tables.addresses = addresses.into_iter().collect();
+                self.addresses_changed();
+            }
+            Event::AddressPresent(ip) => {
+                if self.tables.addresses.insert(ip) {
+                    self.addresses_changed();
+                }
+            }
+            Event::AddressGone(ip) => {
+                if self.tables.addresses.remove(&ip) {
+                    self.addresses_changed();
+                }
+            }
+            Event::VirtualServerStatistics(id, statistics) => {
+                if let Some(row) = self.tables.virtual_servers.get_mut(&id) {
+                    row.statistics = statistics;
+                }
+            }
+            Event::RealServerStatistics(id, statistics) => {
+                if let Some(row) = self.tables.real_servers.get_mut(&id) {
+                    row.statistics = statistics;
+                }
+            }
+            Event::SetWeight(id, weight) => self.set_weight(id, weight),
+            Event::Stop => self.stop(),
+        }
+        if self.phase == Phase::Running {
+            let dirty = std::mem::take(&mut self.dirty);
+            self.output.actions.extend(dirty.into_iter().map(Action::Reconcile));
+        }
+    }
+
+    fn start(&mut self) {
+        if self.phase != Phase::Waiting {
+            return;
+        }
+        self.start_pools();
+        self.phase = Phase::Running;
+        for id in self.tables.virtual_server_ids() {
+            let absent = self.is_elsewhere(id);
+            if let Some(row) = self.tables.virtual_servers.get_mut(&id) {
+                row.suspended = absent;
+            }
+            if !absent {
+                self.start_checkers(id, BOOTSTRAP_DELAY);
+            }
+        }
+    }
+
+    /// First checks after `delay` and a random part of `warmup`.
+    fn start_checkers(&mut self, of: VirtualServerId, delay: Duration) {
+        for id in self.checker_ids(of) {
+            let Some(row) = self.tables.checkers.get(&id) else { continue };
+            if matches!(row.config.kind, CheckerKind::File { .. }) {
+                continue;
+            }
+            let share = self.random.share(row.config.warmup);
+            self.schedule(id, self.now + delay + share);
+        }
+    }
+
+    fn checker_ids(&self, of: VirtualServerId) -> Vec<CheckerId> {
+        let rows = self.tables.checkers.range(((of, 0), 0)..=((of, u32::MAX), u32::MAX));
+        rows.map(|(id, _)| *id).collect()
+    }
+
+    fn timer(&mut self, id: CheckerId) {
+        let Some(row) = self.tables.checkers.get_mut(&id) else { return };
+        if row.deadline.is_none_or(|deadline| deadline > self.now) {
+            return;
+        }
+        row.deadline = None;
+        if row.work.running {
+            let attempt = AttemptId { checker: id, number: row.attempt };
+            self.converse(attempt, |talk, _| Some(talk.expired()));
+        } else {
+            self.begin(id);
+        }
+    }
+
+    fn stop(&mut self) {
+        for id in self.tables.virtual_server_ids() {
+            self.cancel_checkers(id);
+        }
+        self.stop_pools();
+        self.phase = Phase::Stopped;
+    }
+
+    fn cancel_checkers(&mut self, of: VirtualServerId) {
+        for id in self.checker_ids(of) {
+            self.cancel(id);
+        }
+    }
+
+    /// `ha_suspend`: checkers rest while none of the service's addresses is on this host.
+    fn addresses_changed(&mut self) {
+        if self.phase != Phase::Running {
+            return;
+        }
+        let following = self.tables.virtual_servers.iter().filter(|(_, row)| row.config.ha_suspend);
+        let ids: Vec<_> = following.map(|(id, row)| (*id, row.suspended)).collect();
+        for (id, was_suspended) in ids {
+            let suspended = self.is_elsewhere(id);
+            if suspended == was_suspended {
+                continue;
+            }
+            if let Some(row) = self.tables.virtual_servers.get_mut(&id) {
+                row.suspended = suspended;
+            }
+            self.change(Change::Suspended { id, suspended });
+            if suspended {
+                self.cancel_checkers(id);
+            } else {
+                self.start_checkers(id, Duration::ZERO);
+            }
+        }
+    }
+
+    fn is_elsewhere(&self, id: VirtualServerId) -> bool {
+        let Some(row) = self.tables.virtual_servers.get(&id).filter(|row| row.config.ha_suspend) else { return false };
+        !self.has_address_of(row)
+    }
+
+    fn has_address_of(&self, row: &VirtualServer) -> bool {
+        let here = &self.tables.addresses;
+        match &row.config.endpoint {
+            Endpoint::Address(address) => here.contains(&address.ip()),
+            Endpoint::FwMark(..) => true,
+            Endpoint::Group(_) => {
+                let mut addresses =
+                    self.tables.members_of(row).filter(|entry| !matches!(entry, GroupEntry::FwMark(..)));
+                let is_here = |entry| match entry {
+                    GroupEntry::Address(address) => here.contains(&address.ip()),
+                    GroupEntry::Range(first, last, _) => here.iter().any(|ip| within(*ip, first, last)),
+                    GroupEntry::FwMark(..) => false,
+                };
+                // A group of marks alone has no address to wait for.
+                addresses.next().is_none_or(|first| is_here(first) || addresses.any(is_here))
+            }
+        }
+    }
+
+    pub(super) fn schedule(&mut self, id: CheckerId, at: Duration) {
+        self.set_timer(id, Some(at));
+    }
+
+    pub(super) fn set_timer(&mut self, id: CheckerId, at: Option<Duration>) {
+        if let Some(row) = self.tables.checkers.get_mut(&id) {
+            row.deadline = at;
+            self.output.actions.push(Action::Timer(TimerKey::Checker(id), at));
+        }
+    }
+
+    /// Tells the views; what happens before the start is no change.
+    pub(super) fn change(&mut self, change: Change) {
+        if self.phase == Phase::Running {
+            self.output.changes.push(change);
+        }
+    }
+}
+
+fn within(ip: IpAddr, first: IpAddr, last: IpAddr) -> bool {
+    ip.is_ipv4() == first.is_ipv4() && (first..=last).contains(&ip)
+}

@@ -1,0 +1,44 @@
+//! MISC_CHECK: what the end of its script means.
+
+use super::event::ScriptEnd;
+
+/// The weight a dynamic script asks for (`None`: the configured one), or why the check failed.
+///
+/// Without `misc_dynamic` only status 0 is a success. With it 0 is one that leaves the weight alone, 1 a failure, and
+/// 2 to 255 a success with the weight two less than the status.
+pub fn judge(end: &ScriptEnd, dynamic: bool) -> Result<Option<u32>, String> {
+    match end {
+        ScriptEnd::Exited(0) => Ok(None),
+        ScriptEnd::Exited(status @ 2..=255) if dynamic => Ok(u32::try_from(status - 2).ok()),
+        ScriptEnd::Exited(status) => Err(format!("script exited with status {status}")),
+        ScriptEnd::Signalled(signal) => Err(format!("script was ended by signal {signal}")),
+        ScriptEnd::TimedOut => Err("script timed out".into()),
+        ScriptEnd::NotStarted(why) => Err(format!("script could not be started: {why}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ends_of_scripts() {
+        use ScriptEnd::{Exited, NotStarted, Signalled, TimedOut};
+        let cases = [
+            (Exited(0), Some(None), Some(None)),
+            (Exited(1), None, None),
+            (Exited(2), None, Some(Some(0))),
+            (Exited(3), None, Some(Some(1))),
+            (Exited(255), None, Some(Some(253))),
+            (Exited(256), None, None),
+            (Exited(-1), None, None),
+            (Signalled(9), None, None),
+            (TimedOut, None, None),
+            (NotStarted("no such file".into()), None, None),
+        ];
+        for (end, fixed, dynamic) in cases {
+            assert_eq!(judge(&end, false).ok(), fixed, "{end:?}");
+            assert_eq!(judge(&end, true).ok(), dynamic, "{end:?} with misc_dynamic");
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! LVS health: the tables of virtual servers, real servers and checkers, and their machines. No I/O and no clock.
+//!
+//! [`Check::handle`] takes an [`Event`] and the time; it writes rows in [`Tables`] and leaves [`Action`]s for the
+//! outside and [`Change`]s for the views in [`Check::take_output`]. One event is handled to its end before the next.
+//! What IPVS should hold follows from the rows: [`wanted`].
+
+mod attempt;
+mod conversation;
+mod dns;
+mod event;
+mod file;
+pub mod http;
+mod machine;
+mod misc;
+mod ping;
+mod pool;
+mod random;
+mod rows;
+mod smtp;
+mod tables;
+mod tcp;
+mod udp;
+mod wanted;
+
+pub use event::{Action, AttemptId, Cause, Change, Event, Output, Pool, QuorumStatus, ScriptEnd, TimerKey, Transport};
+pub use machine::Check;
+pub use random::Random;
+pub use rows::{
+    Checker, CheckerId, Group, GroupId, GroupMember, MAX_WEIGHT, RealServer, RealServerId, Server, Statistics,
+    VirtualServer, VirtualServerId,
+};
+pub use tables::{System, Tables};
+pub use wanted::{Destination, Service, ServiceKey, wanted};

@@ -1,0 +1,148 @@
+//! Pools: from the verdicts of checkers to live servers, weights, quorum, and what IPVS should hold.
+
+use super::event::{Cause, Change, QuorumStatus};
+use super::machine::Check;
+use super::rows::{MAX_WEIGHT, RealServerId, Server, VirtualServerId};
+
+impl Check {
+    /// A checker of this server came to a result, or its configured weight was set.
+    pub(super) fn server_changed(&mut self, id: RealServerId) {
+        let Some(was_alive) = self.recompute_server(id) else { return };
+        self.recount(id.0);
+        let alive = self.tables.real_servers.get(&id).is_some_and(|row| row.alive);
+        if alive != was_alive {
+            let pool = self.tables.pool(id.0);
+            self.change(Change::RealServer { id, up: alive, cause: Cause::Checks, pool });
+        }
+        self.judge_quorum(id.0);
+        self.rewrite(id.0);
+    }
+
+    /// Liveness and weight of a server from its checkers; tells whether it was alive.
+    pub(super) fn recompute_server(&mut self, id: RealServerId) -> Option<bool> {
+        let (mut failed, mut not_run, mut contributions) = (0, 0, 0_i64);
+        for (_, checker) in self.tables.checkers.of(&id) {
+            failed += u32::from(!checker.up);
+            not_run += u32::from(!checker.has_run);
+            contributions = contributions.saturating_add(checker.contribution);
+        }
+        let now = self.now;
+        let row = self.tables.real_servers.get_mut(&id)?;
+        let was_alive = row.alive;
+        row.failed_checkers = failed;
+        row.not_run = not_run;
+        row.alive = failed == 0;
+        if row.alive != was_alive {
+            row.since = now;
+        }
+        let sum = i64::from(row.base_weight).saturating_add(contributions).clamp(0, MAX_WEIGHT.into());
+        let weight = u32::try_from(sum).unwrap_or(MAX_WEIGHT);
+        let from = std::mem::replace(&mut row.weight, weight);
+        if from != weight {
+            self.change(Change::Weight { id, from, to: weight });
+        }
+        Some(was_alive)
+    }
+
+    /// Live servers of a service and their weight.
+    pub(super) fn recount(&mut self, id: VirtualServerId) {
+        let rows = self.tables.real_servers.of(&id).map(|(_, row)| row);
+        let live = rows.filter(|row| row.alive && row.regular().is_some());
+        let (up, weight_sum) =
+            live.fold((0_u32, 0_u64), |(up, sum), row| (up.saturating_add(1), sum.saturating_add(row.weight.into())));
+        if let Some(row) = self.tables.virtual_servers.get_mut(&id) {
+            row.up = up;
+            row.weight_sum = weight_sum;
+        }
+    }
+
+    /// Up to down when no weight is left or it is below quorum - hysteresis; down to up from quorum + hysteresis on.
+    pub(super) fn judge_quorum(&mut self, id: VirtualServerId) {
+        let Some(row) = self.tables.virtual_servers.get_mut(&id) else { return };
+        let (quorum, hysteresis) = (u64::from(row.config.quorum), u64::from(row.config.hysteresis));
+        let met = if row.quorum_met {
+            row.weight_sum > 0 && row.weight_sum + hysteresis >= quorum
+        } else {
+            row.weight_sum > 0 && row.weight_sum >= quorum + hysteresis
+        };
+        if met == row.quorum_met {
+            return;
+        }
+        row.quorum_met = met;
+        let has_sorry = row.config.sorry_server.is_some();
+        let status = if met { QuorumStatus::Met } else { QuorumStatus::NotMet };
+        let pool = self.tables.pool(id);
+        self.change(Change::Quorum { id, status, cause: Cause::Checks, pool });
+        if has_sorry {
+            self.change(Change::Sorry { id, in_use: !met });
+        }
+    }
+
+    /// What the kernel's table should hold for each server. Below quorum without a sorry server the live ones stay.
+    pub(super) fn rewrite(&mut self, id: VirtualServerId) {
+        let Some(sorry_in_use) = self.tables.virtual_servers.get(&id).map(|row| row.sorry_in_use()) else { return };
+        let mut dirty = false;
+        for (_, row) in self.tables.real_servers.of_mut(&id) {
+            let used = match row.config {
+                Server::Sorry(_) => sorry_in_use,
+                Server::Regular(_) => row.alive && !sorry_in_use,
+            };
+            let wanted = if used { Some(row.weight) } else { row.inhibit().then_some(0) };
+            dirty |= std::mem::replace(&mut row.wanted, wanted) != wanted;
+        }
+        if dirty {
+            self.dirty.insert(id);
+        }
+    }
+
+    /// The state of everything before the first check: told only with `rs_init_notifies`.
+    pub(super) fn start_pools(&mut self) {
+        let notify = self.tables.system.lvs.init_notifies;
+        for id in self.tables.virtual_server_ids() {
+            let servers = self.tables.real_server_ids(id);
+            for server in &servers {
+                self.recompute_server(*server);
+            }
+            self.recount(id);
+            self.judge_quorum(id);
+            self.rewrite(id);
+            self.dirty.insert(id);
+            if notify {
+                self.tell_initial(id, &servers);
+            }
+        }
+    }
+
+    fn tell_initial(&mut self, id: VirtualServerId, servers: &[RealServerId]) {
+        let (pool, cause) = (self.tables.pool(id), Cause::Initial);
+        for server in servers {
+            let up = self.tables.real_servers.get(server).is_some_and(|row| row.alive);
+            self.output.changes.push(Change::RealServer { id: *server, up, cause, pool });
+        }
+        let met = self.tables.virtual_servers.get(&id).is_some_and(|row| row.quorum_met);
+        let status = if met { QuorumStatus::Met } else { QuorumStatus::NotMet };
+        self.output.changes.push(Change::Quorum { id, status, cause, pool });
+    }
+
+    /// Stop notifications; the rows and the kernel's table stay as they are.
+    pub(super) fn stop_pools(&mut self) {
+        for id in self.tables.virtual_server_ids() {
+            let omega = self.tables.virtual_servers.get(&id).is_some_and(|row| row.config.omega);
+            let cause = Cause::Shutdown { omega };
+            let mut pool = self.tables.pool(id);
+            for server in self.tables.real_server_ids(id) {
+                let Some(row) = self.tables.real_servers.get(&server).filter(|row| row.alive) else { continue };
+                pool.up = pool.up.saturating_sub(1);
+                pool.weight_sum = pool.weight_sum.saturating_sub(row.weight.into());
+                self.change(Change::RealServer { id: server, up: false, cause, pool });
+            }
+            self.change(Change::Quorum { id, status: QuorumStatus::Shutdown, cause, pool });
+        }
+    }
+
+    pub(super) fn set_weight(&mut self, id: RealServerId, weight: u32) {
+        let Some(row) = self.tables.real_servers.get_mut(&id).filter(|row| row.regular().is_some()) else { return };
+        row.base_weight = weight.min(MAX_WEIGHT);
+        self.server_changed(id);
+    }
+}

@@ -1,0 +1,76 @@
+//! UDP_CHECK: a datagram is sent; no ICMP error, or the right answer, is a success.
+
+use super::conversation::{Conversation, Verdict};
+
+/// An attempt of a UDP_CHECK.
+#[derive(Debug)]
+pub struct UdpCheck {
+    payload: Vec<u8>,
+    reply: Option<Vec<(u8, u8)>>,
+    lengths: (u16, u16),
+}
+
+impl UdpCheck {
+    /// Octets sent where no `payload` is configured.
+    pub const RANDOM_OCTETS: usize = 32;
+
+    /// `reply` and `lengths` as in [`CheckerKind::Udp`](crate::config::lvs::CheckerKind::Udp).
+    pub fn new(payload: Vec<u8>, reply: Option<Vec<(u8, u8)>>, lengths: (u16, u16)) -> UdpCheck {
+        UdpCheck { payload, reply, lengths }
+    }
+}
+
+impl Conversation for UdpCheck {
+    fn connected(&mut self, send: &mut Vec<u8>) -> Option<Verdict> {
+        send.append(&mut self.payload);
+        None
+    }
+
+    /// Compared over the shorter of both lengths.
+    fn received(&mut self, datagram: &[u8], _send: &mut Vec<u8>) -> Option<Verdict> {
+        let Some(expected) = &self.reply else { return Some(Ok(())) };
+        let (least, most) = (usize::from(self.lengths.0), usize::from(self.lengths.1));
+        if !(least..=most).contains(&datagram.len()) {
+            return Some(Err(format!("reply of {} octets", datagram.len())));
+        }
+        let same = datagram.iter().zip(expected).all(|(got, (value, mask))| got & mask == value & mask);
+        Some(if same { Ok(()) } else { Err("another reply than expected".into()) })
+    }
+
+    fn expired(&mut self) -> Verdict {
+        if self.reply.is_some() { Err("no reply".into()) } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(reply: Option<Vec<(u8, u8)>>, lengths: (u16, u16), datagram: &[u8]) -> bool {
+        let mut check = UdpCheck::new(vec![1, 2], reply, lengths);
+        let mut sent = Vec::new();
+        assert_eq!(check.connected(&mut sent), None);
+        assert_eq!(sent, [1, 2]);
+        check.received(datagram, &mut Vec::new()).unwrap().is_ok()
+    }
+
+    #[test]
+    fn silence_is_success_unless_a_reply_is_required() {
+        assert!(UdpCheck::new(Vec::new(), None, (0, 255)).expired().is_ok());
+        assert!(UdpCheck::new(Vec::new(), Some(Vec::new()), (0, 255)).expired().is_err());
+        assert!(UdpCheck::new(Vec::new(), None, (0, 255)).failed("port unreachable".into()).is_err());
+    }
+
+    #[test]
+    fn replies_are_compared() {
+        let expected = Some(vec![(0x12, 0xff), (0x30, 0xf0)]);
+        assert!(answer(expected.clone(), (0, 255), &[0x12, 0x35]));
+        assert!(answer(expected.clone(), (0, 255), &[0x12]), "over the shorter length");
+        assert!(answer(expected.clone(), (0, 255), &[0x12, 0x35, 0x99]), "over the shorter length");
+        assert!(!answer(expected.clone(), (0, 255), &[0x12, 0x45]));
+        assert!(!answer(expected.clone(), (3, 255), &[0x12, 0x35]));
+        assert!(!answer(expected, (0, 1), &[0x12, 0x35]));
+        assert!(answer(Some(Vec::new()), (0, 255), &[9]));
+        assert!(answer(None, (0, 0), &[9]));
+    }
+}

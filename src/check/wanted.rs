@@ -1,0 +1,99 @@
+//! What IPVS should hold for a virtual server, read from the rows.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use super::rows::VirtualServerId;
+use super::tables::Tables;
+use crate::config::lvs::{self, Endpoint, GroupEntry, Method, Protocol};
+use crate::config::model::Family;
+
+/// What the kernel knows a service by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ServiceKey {
+    /// Address, port (0 = any) and protocol.
+    Address(SocketAddr, Protocol),
+    /// A firewall mark.
+    FwMark(u32, Family),
+}
+
+/// A service of the kernel's table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Service<'a> {
+    /// What it is known by.
+    pub key: ServiceKey,
+    /// Scheduler, flags, persistence.
+    pub config: &'a lvs::VirtualServer,
+}
+
+/// A destination of each service of a virtual server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Destination {
+    /// Address and port.
+    pub address: SocketAddr,
+    /// How packets reach it.
+    pub method: Method,
+    /// 0..=2^31 - 1; 0 = no new connections.
+    pub weight: u32,
+    /// Connections above which it gets no new one; 0 = no limit.
+    pub upper_threshold: u32,
+    /// Connections below which it gets new ones again; 0 = no limit.
+    pub lower_threshold: u32,
+}
+
+/// The services of a virtual server - one per address and mark of its group - and the destinations that each of them
+/// has. Nothing for an unknown id.
+pub fn wanted(tables: &Tables, id: VirtualServerId) -> (Vec<Service<'_>>, Vec<Destination>) {
+    let Some(row) = tables.virtual_servers.get(&id) else { return Default::default() };
+    let protocol = row.config.protocol.unwrap_or(Protocol::Udp);
+    let mut keys = Vec::new();
+    match &row.config.endpoint {
+        Endpoint::Address(address) => keys.push(ServiceKey::Address(*address, protocol)),
+        Endpoint::FwMark(mark, family) => keys.push(ServiceKey::FwMark(*mark, *family)),
+        Endpoint::Group(_) => {
+            for entry in tables.members_of(row) {
+                match entry {
+                    GroupEntry::Address(address) => keys.push(ServiceKey::Address(address, protocol)),
+                    GroupEntry::FwMark(mark, family) => {
+                        keys.push(ServiceKey::FwMark(mark, family.unwrap_or(row.family)))
+                    }
+                    GroupEntry::Range(first, last, port) => keys.extend(
+                        addresses(first, last).map(|ip| ServiceKey::Address(SocketAddr::new(ip, port), protocol)),
+                    ),
+                }
+            }
+        }
+    }
+    let services = keys.into_iter().map(|key| Service { key, config: &row.config }).collect();
+    (services, destinations(tables, id))
+}
+
+fn destinations(tables: &Tables, id: VirtualServerId) -> Vec<Destination> {
+    let mut destinations: Vec<Destination> = Vec::new();
+    for (_, row) in tables.real_servers.of(&id) {
+        let Some(weight) = row.wanted else { continue };
+        let address = row.address();
+        let limits = row.regular().map_or((0, 0), |server| (server.upper_threshold, server.lower_threshold));
+        let wanted =
+            Destination { address, method: row.method(), weight, upper_threshold: limits.0, lower_threshold: limits.1 };
+        // A sorry server may also be a real server; the kernel knows it once, and the one in use counts.
+        match destinations.iter_mut().find(|other| other.address == address) {
+            Some(other) if other.weight == 0 => *other = wanted,
+            Some(_) => {}
+            None => destinations.push(wanted),
+        }
+    }
+    destinations
+}
+
+/// From first to last, both included; none when they are of two families.
+fn addresses(first: IpAddr, last: IpAddr) -> Box<dyn Iterator<Item = IpAddr>> {
+    match (first, last) {
+        (IpAddr::V4(first), IpAddr::V4(last)) => {
+            Box::new((u32::from(first)..=u32::from(last)).map(|bits| Ipv4Addr::from(bits).into()))
+        }
+        (IpAddr::V6(first), IpAddr::V6(last)) => {
+            Box::new((u128::from(first)..=u128::from(last)).map(|bits| Ipv6Addr::from(bits).into()))
+        }
+        _ => Box::new(std::iter::empty()),
+    }
+}
