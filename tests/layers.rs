@@ -5,10 +5,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Floor of each module; a module may use modules of lower floors, and those of its own floor that `SIDEWAYS` names.
-const FLOORS: [(&str, u32); 8] =
-    [("process", 4), ("reactor", 3), ("kernel", 3), ("mib", 3), ("notify", 3), ("vrrp", 2), ("config", 1), ("wire", 1)];
-/// Within a floor: the kernel's writer thread wakes the event loop.
-const SIDEWAYS: [(&str, &str); 1] = [("kernel", "reactor")];
+const FLOORS: [(&str, u32); 9] = [
+    ("process", 4),
+    ("reactor", 3),
+    ("kernel", 3),
+    ("net", 3),
+    ("mib", 3),
+    ("notify", 3),
+    ("vrrp", 2),
+    ("config", 1),
+    ("wire", 1),
+];
+/// Within a floor: the kernel's writer thread wakes the event loop, connections live under it, and it starts scripts.
+const SIDEWAYS: [(&str, &str); 3] = [("kernel", "reactor"), ("net", "reactor"), ("notify", "reactor")];
 /// The machines: no I/O and no clock.
 const PURE: [&str; 2] = ["vrrp", "wire"];
 const IMPURE: [&str; 6] = ["std::fs", "std::net::Udp", "std::net::Tcp", "std::thread", "Instant::now", "SystemTime"];
