@@ -70,3 +70,71 @@ impl Echo {
             && payload == self.payload
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use proptest::prelude::*;
+
+    use super::{Echo, PAYLOAD};
+    use crate::wire::checksum::Sum;
+
+    const V4: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+    const V6: IpAddr = IpAddr::V6(std::net::Ipv6Addr::LOCALHOST);
+
+    /// What a host answers.
+    fn reply(echo: &Echo, v6: bool, header: &[u8]) -> Vec<u8> {
+        let mut message = echo.request();
+        message[0] = if v6 { 129 } else { 0 };
+        [header, &message].concat()
+    }
+
+    #[test]
+    fn requests_are_well_formed() {
+        let request = Echo::new(V4, true, 0x1234_5678, 9).request();
+        assert_eq!(request.len(), 8 + PAYLOAD);
+        assert_eq!(request[..2], [8, 0]);
+        assert_eq!(request[4..8], [0x12, 0x34, 0x56, 0x78]);
+        assert_eq!(Sum::default().with(&request).finish(), 0);
+        assert_eq!(Echo::new(V6, true, 1, 9).request()[..4], [128, 0, 0, 0]);
+    }
+
+    #[test]
+    fn only_the_reply_to_this_request_is_taken() {
+        let mut ip = vec![0x45];
+        ip.resize(20, 0);
+        let mut options = vec![0x46];
+        options.resize(24, 0);
+        for (to, raw, headers) in [(V4, true, vec![ip, options]), (V4, false, vec![vec![]]), (V6, true, vec![vec![]])] {
+            let echo = Echo::new(to, raw, 70_000, 1);
+            for header in headers {
+                let good = reply(&echo, to.is_ipv6(), &header);
+                assert!(echo.is_answered_by(&good));
+                assert!(!echo.is_answered_by(&[header.as_slice(), &echo.request()].concat()), "the request itself");
+                for number in [70_001, 4_000_000] {
+                    let other = Echo::new(to, raw, number, 1);
+                    assert!(!echo.is_answered_by(&reply(&other, to.is_ipv6(), &header)));
+                }
+                for at in header.len()..good.len() {
+                    // The checksum is the kernel's; the id of an unprivileged socket too.
+                    let checked = at - header.len() >= 6 || (raw && at - header.len() >= 4) || at - header.len() < 2;
+                    let mut changed = good.clone();
+                    changed[at] ^= 1;
+                    assert_eq!(echo.is_answered_by(&changed), !checked, "octet {at}");
+                }
+                for length in 0..good.len() {
+                    assert!(!echo.is_answered_by(&good[..length]));
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_octets_are_judged(heard in prop::collection::vec(any::<u8>(), 0..300), raw: bool, v6: bool) {
+            let echo = Echo::new(if v6 { V6 } else { V4 }, raw, 1, 1);
+            prop_assert!(!echo.is_answered_by(&heard));
+        }
+    }
+}
