@@ -5,10 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Floor of each module; a module may use modules of lower floors, and those of its own floor that `SIDEWAYS` names.
-const FLOORS: [(&str, u32); 10] = [
+const FLOORS: [(&str, u32); 11] = [
     ("process", 4),
     ("reactor", 3),
     ("kernel", 3),
+    ("net", 3),
     ("mib", 3),
     ("notify", 3),
     ("vrrp", 2),
@@ -18,8 +19,10 @@ const FLOORS: [(&str, u32); 10] = [
     // One per line, so that a new floor is a new line.
     ("wire", 1),
 ];
-/// Within a floor: the kernel's writer thread wakes the event loop; the daemon as a whole has global settings.
-const SIDEWAYS: [(&str, &str); 2] = [("kernel", "reactor"), ("system", "config")];
+/// Within a floor: the kernel's writer thread wakes the event loop, connections and scripts live under it; the daemon
+/// as a whole has global settings.
+const SIDEWAYS: [(&str, &str); 4] =
+    [("kernel", "reactor"), ("net", "reactor"), ("notify", "reactor"), ("system", "config")];
 /// The machines: no I/O and no clock.
 const PURE: [&str; 3] = ["vrrp", "check", "wire"];
 const IMPURE: [&str; 6] = ["std::fs", "std::net::Udp", "std::net::Tcp", "std::thread", "Instant::now", "SystemTime"];

@@ -5,14 +5,14 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::log::Log;
 use crate::config::model::{Script, ScriptUser, Scripts};
+use crate::reactor::start_program;
 use crate::vrrp::{Change, State, Tables};
 
 /// Orders that may wait.
@@ -21,8 +21,6 @@ const QUEUE: usize = 16384;
 const AT_ONCE: usize = 32;
 /// How often running scripts are looked after.
 const REAP: Duration = Duration::from_millis(20);
-/// Environment that could change what a privileged script does.
-const REMOVED: [&str; 3] = ["IFS", "LD_PRELOAD", "LD_LIBRARY_PATH"];
 
 /// One script to start.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,23 +131,10 @@ fn run(jobs: &Receiver<Job>, log: &Log) {
             && let Some(job) = waiting.pop_front()
         {
             let name = job.argv.first().cloned().unwrap_or_default();
-            match spawn(&job) {
+            match start_program(&job.argv, job.user.as_ref()) {
                 Ok(child) => running.push((name, child)),
                 Err(error) => log.error(format_args!("Cannot start script {name}: {error}")),
             }
         }
     }
-}
-
-fn spawn(job: &Job) -> io::Result<Child> {
-    let (program, arguments) = job.argv.split_first().ok_or(io::ErrorKind::InvalidInput)?;
-    let mut command = Command::new(program);
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
-    for name in REMOVED {
-        command.env_remove(name);
-    }
-    if let Some(user) = &job.user {
-        command.gid(user.gid).uid(user.uid);
-    }
-    command.spawn()
 }

@@ -15,6 +15,7 @@
 
 pub mod clock;
 mod poll;
+mod program;
 mod signals;
 mod timers;
 mod waker;
@@ -22,6 +23,7 @@ mod waker;
 pub use mio::{Interest, Token};
 pub use nix::sys::signal::Signal;
 pub use poll::{Events, Reactor, Ready};
+pub use program::start_program;
 pub use signals::Signals;
 pub use timers::Timers;
 pub use waker::Waker;

@@ -145,6 +145,9 @@ pub fn config(instances: Vec<Instance>, sync_groups: Vec<SyncGroup>) -> Config {
     }
 }
 
+/// A request the kernel works on: when done, for which row (none: withdrawn), what, which address.
+type Answer = (Duration, Option<AddressId>, AddressOp, (IpAddr, u8));
+
 /// One router.
 pub struct Router {
     pub vrrp: Vrrp,
@@ -159,8 +162,7 @@ pub struct Router {
     pub alive: bool,
     /// Not connected to the others.
     pub isolated: bool,
-    /// Requests the kernel works on, in order: when done, for which row (none: withdrawn), which address.
-    answers: VecDeque<(Duration, Option<AddressId>, AddressOp, (IpAddr, u8))>,
+    answers: VecDeque<Answer>,
     kernel_delay: Duration,
 }
 

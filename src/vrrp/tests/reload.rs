@@ -133,7 +133,7 @@ fn after_any_number_of_reloads_the_tables_are_those_of_a_fresh_start() {
             let mut instances = vec![instance("fixed", 200)];
             for n in 1..=4_u8 {
                 let dice = lan.random();
-                if dice % 3 > 0 {
+                if !dice.is_multiple_of(3) {
                     let mut row = instance(&format!("I{n}"), n + (dice >> 8) as u8 % 2 * 10);
                     row.priority = 100 + (dice >> 16) as u8 % 50;
                     row.addresses = (0..(dice >> 24) % 4).map(|at| address(&format!("10.5.{n}.{at}"))).collect();
@@ -142,7 +142,7 @@ fn after_any_number_of_reloads_the_tables_are_those_of_a_fresh_start() {
             }
             let members: Vec<_> = instances.iter().skip(1).map(|row| row.name.clone()).collect();
             let names: Vec<&str> = members.iter().map(String::as_str).collect();
-            let groups = if lan.random() % 2 == 0 && names.len() > 1 { vec![group("G", &names)] } else { Vec::new() };
+            let groups = if lan.random().is_multiple_of(2) && names.len() > 1 { vec![group("G", &names)] } else { Vec::new() };
             last = config(instances, groups);
             reload(&mut lan, 0, last.clone());
             let pause = lan.random() % 800;

@@ -1,0 +1,38 @@
+//! The connections under the checkers: TCP, TLS, UDP and ping attempts, check scripts and watched files.
+//!
+//! Nothing here knows what a checker is, and nothing here waits: sockets are non-blocking under one
+//! [`Reactor`](crate::reactor::Reactor); programs and files, which can hang, are handled by a thread each that
+//! leaves its events and wakes the loop.
+//!
+//! ```text
+//! let mut connections = Connections::new(Tls::new(&config.tls)?);
+//! connections.open(&reactor, key, &target, Transport::Tcp, &mut out);
+//! // each turn, for each ready descriptor:
+//! connections.ready(&reactor, ready.token, &mut out);
+//! for event in out.drain(..) { .. connections.send(..) .. connections.close(..) }
+//! ```
+//!
+//! **Time limits are the caller's**: an attempt lasts until it ends by itself or is closed.
+
+mod children;
+mod connections;
+mod files;
+mod ping;
+mod socket;
+mod stream;
+mod tls;
+
+pub use children::{ChildEvent, Children, Outcome};
+pub use connections::{Connections, NetEvent, Transport, What};
+pub use files::{FileEvent, Files};
+pub use tls::{Tls, TlsError};
+
+/// An attempt of a caller: its own number, and a generation that tells a late event of an earlier attempt from one of
+/// this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    /// Whose attempt it is.
+    pub id: u64,
+    /// Which of its attempts; one at a time is open.
+    pub generation: u64,
+}

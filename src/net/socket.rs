@@ -1,0 +1,105 @@
+//! Opening sockets: address, device and mark as a checker is configured with.
+
+use std::io;
+use std::net::SocketAddr;
+
+use nix::errno::Errno;
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+
+use crate::config::lvs::Target;
+
+/// A socket on its way to a target.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub socket: Socket,
+    /// Whether the connection is still under way.
+    pub pending: bool,
+}
+
+/// A TCP connection. Closing it resets it: the peer's pending data is of no use, and no port stays in TIME_WAIT.
+pub(super) fn tcp(target: &Target) -> io::Result<Opened> {
+    let socket = new(target, Type::STREAM, Protocol::TCP)?;
+    socket.set_tcp_nodelay(true)?;
+    reset_on_close(&socket, true)?;
+    connect(socket, target.address)
+}
+
+/// A connected UDP socket, so that ICMP errors are reported to it.
+pub(super) fn udp(target: &Target) -> io::Result<Opened> {
+    connect(new(target, Type::DGRAM, Protocol::UDP)?, target.address)
+}
+
+/// An ICMP socket for echo requests: unprivileged if the system lets this group have one, else raw. The second
+/// value tells whether it is raw, and then sees every ICMP message of the target.
+pub(super) fn icmp(target: &Target) -> io::Result<(Opened, bool)> {
+    let protocol = if target.address.is_ipv4() { Protocol::ICMPV4 } else { Protocol::ICMPV6 };
+    let no_ports = Target {
+        address: SocketAddr::new(target.address.ip(), 0),
+        bind: target.bind.map(|bind| SocketAddr::new(bind.ip(), 0)),
+        ..target.clone()
+    };
+    let (socket, raw) = match new(&no_ports, Type::DGRAM, protocol) {
+        Err(e) if e.kind() == io::ErrorKind::PermissionDenied => (new(&no_ports, Type::RAW, protocol)?, true),
+        other => (other?, false),
+    };
+    Ok((connect(socket, no_ports.address)?, raw))
+}
+
+/// Whether closing throws away what is not yet sent and resets the connection.
+pub(super) fn reset_on_close(socket: &Socket, reset: bool) -> io::Result<()> {
+    socket.set_linger(reset.then_some(std::time::Duration::ZERO))
+}
+
+fn new(target: &Target, kind: Type, protocol: Protocol) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(target.address), kind.nonblocking().cloexec(), Some(protocol))?;
+    if target.fwmark != 0 {
+        socket.set_mark(target.fwmark)?;
+    }
+    if let Some(device) = &target.bind_interface {
+        socket.bind_device(Some(device.as_bytes()))?;
+    }
+    if let Some(bind) = target.bind {
+        socket.set_reuse_address(true)?;
+        socket.bind(&SockAddr::from(bind))?;
+    }
+    Ok(socket)
+}
+
+fn connect(socket: Socket, to: SocketAddr) -> io::Result<Opened> {
+    match socket.connect(&SockAddr::from(to)) {
+        Ok(()) => Ok(Opened { socket, pending: false }),
+        Err(e) if e.raw_os_error() == Some(Errno::EINPROGRESS as i32) => Ok(Opened { socket, pending: true }),
+        Err(e) => Err(e),
+    }
+}
+
+/// How a connection attempt stands.
+#[derive(Debug)]
+pub(super) enum Progress {
+    /// Not decided.
+    Pending,
+    /// There is a connection.
+    Done,
+}
+
+/// Looks whether a pending connection is there or has failed.
+pub(super) fn progress(socket: &Socket) -> io::Result<Progress> {
+    if let Some(error) = socket.take_error()? {
+        return Err(error);
+    }
+    match socket.peer_addr() {
+        // Without a listener, a connection to a port of this host may by chance be made from that very port.
+        Ok(peer) if socket.local_addr()?.as_socket() == peer.as_socket() => Err(Errno::ECONNREFUSED.into()),
+        Ok(_) => Ok(Progress::Done),
+        Err(e) if e.kind() == io::ErrorKind::NotConnected => Ok(Progress::Pending),
+        Err(e) => Err(e),
+    }
+}
+
+/// An error as a log shows it: the system's words, without the number.
+pub(super) fn reason(error: &io::Error) -> String {
+    match error.raw_os_error() {
+        Some(number) => Errno::from_raw(number).desc().to_owned(),
+        None => error.to_string(),
+    }
+}

@@ -1,0 +1,167 @@
+//! Check scripts and watched files: ends, time limits, identities, changes.
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use std::fs;
+use std::os::fd::AsRawFd;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use keepalived::config::lvs::TrackFile;
+use keepalived::config::model::ScriptUser;
+use keepalived::net::{ChildEvent, Children, FileEvent, Files, Key, Outcome};
+use keepalived::reactor::{Events, Interest, Reactor, Token, clock};
+
+const LONG: Duration = Duration::from_secs(20);
+
+fn key(id: u64) -> Key {
+    Key { id, generation: 1 }
+}
+
+fn sh(script: &str) -> Vec<String> {
+    ["/bin/sh", "-c", script].map(str::to_owned).to_vec()
+}
+
+/// Waits in a loop, as the daemon does, until `take` gives something.
+fn wait<T>(source: &impl AsRawFd, mut take: impl FnMut() -> Option<T>) -> T {
+    let mut reactor = Reactor::new().unwrap();
+    reactor.register(source, Token(1), Interest::READABLE).unwrap();
+    let until = clock::now() + LONG;
+    let mut events = Events::with_capacity(4);
+    loop {
+        if let Some(found) = take() {
+            return found;
+        }
+        assert!(clock::now() < until, "nothing came");
+        reactor.wait(Some(until), &mut events).unwrap();
+    }
+}
+
+fn next(children: &Children) -> ChildEvent {
+    let mut list = Vec::new();
+    let event = wait(children, || {
+        children.events(&mut list);
+        list.pop()
+    });
+    assert!(list.is_empty(), "{list:?}");
+    event
+}
+
+fn outcome(argv: Vec<String>, user: Option<ScriptUser>, limit: Duration) -> Outcome {
+    let children = Children::start().unwrap();
+    children.run(key(1), argv, user, limit);
+    let event = next(&children);
+    assert_eq!(event.key, key(1));
+    event.outcome
+}
+
+#[test]
+fn every_kind_of_end_is_told() {
+    assert_eq!(outcome(sh("exit 0"), None, LONG), Outcome::Exited(0));
+    assert_eq!(outcome(sh("exit 77"), None, LONG), Outcome::Exited(77));
+    assert_eq!(outcome(sh("kill -9 $$"), None, LONG), Outcome::Killed(9));
+    let Outcome::NotStarted(why) = outcome(vec!["/nowhere/script".into()], None, LONG) else { panic!("started") };
+    assert_eq!(why, "No such file or directory");
+    assert!(matches!(outcome(Vec::new(), None, LONG), Outcome::NotStarted(_)));
+}
+
+#[test]
+fn a_script_runs_as_its_user_in_its_own_group_with_no_input() {
+    let nobody = Some(ScriptUser { uid: 65534, gid: 65533 });
+    let script = "test $(id -u) = 65534 && test $(id -g) = 65533 && test $(id -G) = 65533 || exit 1\n\
+                  read line && exit 2\n test $(ps -o pgid= -p $$) = $$ || exit 3";
+    assert_eq!(outcome(sh(script), nobody, LONG), Outcome::Exited(0));
+}
+
+#[test]
+fn a_script_that_overruns_is_terminated_with_its_children() {
+    let directory = tempfile::tempdir().unwrap();
+    let mark = directory.path().join("term");
+    let script = format!("trap 'echo x > {}; exit 0' TERM; sleep 600 & wait", mark.display());
+    let start = Instant::now();
+    assert_eq!(outcome(sh(&script), None, Duration::from_millis(300)), Outcome::TimedOut);
+    assert!(start.elapsed() >= Duration::from_millis(300));
+    assert!(mark.exists(), "it was not asked to end");
+}
+
+#[test]
+fn a_script_that_ignores_term_is_killed_two_seconds_later() {
+    let start = Instant::now();
+    let script = "trap '' TERM; while :; do sleep 1; done";
+    assert_eq!(outcome(sh(script), None, Duration::from_millis(100)), Outcome::TimedOut);
+    assert!(start.elapsed() >= Duration::from_millis(2100), "{:?}", start.elapsed());
+}
+
+#[test]
+fn many_scripts_run_side_by_side_and_a_cancelled_one_says_nothing() {
+    let children = Children::start().unwrap();
+    children.run(key(99), sh("sleep 600"), None, LONG);
+    for n in 0..40 {
+        children.run(key(n), sh(&format!("exit {n}")), None, LONG);
+    }
+    children.cancel(key(99));
+    let mut ended = Vec::new();
+    wait(&children, || {
+        children.events(&mut ended);
+        (ended.len() >= 40).then_some(())
+    });
+    ended.sort_by_key(|event| event.key);
+    let expected: Vec<_> =
+        (0..40).map(|n| ChildEvent { key: key(n), outcome: Outcome::Exited(n.try_into().unwrap()) }).collect();
+    assert_eq!(ended, expected);
+}
+
+#[test]
+fn what_runs_ends_with_the_runner() {
+    let directory = tempfile::tempdir().unwrap();
+    let pid_file = directory.path().join("pid");
+    let children = Children::start().unwrap();
+    children.run(key(1), sh(&format!("echo $$ > {0}.new; mv {0}.new {0}; sleep 600", pid_file.display())), None, LONG);
+    let until = Instant::now() + LONG;
+    while !pid_file.exists() {
+        assert!(Instant::now() < until, "it did not start");
+        std::thread::yield_now();
+    }
+    let process = format!("/proc/{}", fs::read_to_string(&pid_file).unwrap().trim());
+    assert!(Path::new(&process).exists());
+    drop(children);
+    while Path::new(&process).exists() {
+        assert!(Instant::now() < until, "it still runs");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn numbers_in_files_are_followed() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    let file = |name: &str| TrackFile {
+        name: name.to_owned(),
+        path: path(name).to_str().unwrap().to_owned(),
+        weight: 1,
+        reverse: false,
+    };
+    fs::write(path("a"), "5\n").unwrap();
+    let files = Files::start(&[file("a"), file("b"), file("later/c")]).unwrap();
+    let mut list = Vec::new();
+    let mut expect = |name: &str, number: i32| {
+        let event = wait(&files, || {
+            files.events(&mut list);
+            (!list.is_empty()).then(|| list.remove(0))
+        });
+        assert_eq!(event, FileEvent { name: name.to_owned(), number });
+    };
+    expect("a", 5);
+    expect("b", 0);
+    expect("later/c", 0);
+    fs::write(path("a"), "-6").unwrap();
+    expect("a", -6);
+    fs::write(path("b.new"), "7").unwrap();
+    fs::rename(path("b.new"), path("b")).unwrap();
+    expect("b", 7);
+    fs::remove_file(path("b")).unwrap();
+    expect("b", 0);
+    // A directory that comes later is found too.
+    fs::create_dir(path("later")).unwrap();
+    fs::write(path("later/c"), "8").unwrap();
+    expect("later/c", 8);
+}

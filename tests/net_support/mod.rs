@@ -1,0 +1,102 @@
+//! A loop with connections in it, for tests.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use keepalived::config::lvs::{Target, TlsMaterial};
+use keepalived::net::{Connections, Key, NetEvent, Tls, Transport, What};
+use keepalived::reactor::{Events, Reactor, clock};
+
+/// Longer than anything here takes on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The key of a test's attempt.
+pub fn key(id: u64) -> Key {
+    Key { id, generation: 1 }
+}
+
+/// An address and nothing else.
+pub fn target(address: SocketAddr) -> Target {
+    Target { address, bind: None, bind_interface: None, fwmark: 0 }
+}
+
+/// The loop.
+pub struct Bed {
+    reactor: Reactor,
+    /// What is tested.
+    pub connections: Connections,
+    waiting: VecDeque<NetEvent>,
+}
+
+impl Bed {
+    pub fn new() -> Bed {
+        let tls = Tls::new(&TlsMaterial::default()).unwrap();
+        Bed { reactor: Reactor::new().unwrap(), connections: Connections::new(tls), waiting: VecDeque::new() }
+    }
+
+    pub fn open(&mut self, key: Key, target: &Target, over: &Transport) {
+        let mut out = Vec::new();
+        self.connections.open(&self.reactor, key, target, over, &mut out);
+        self.waiting.extend(out);
+    }
+
+    pub fn send(&mut self, key: Key, data: &[u8]) {
+        let mut out = Vec::new();
+        self.connections.send(&self.reactor, key, data, &mut out);
+        self.waiting.extend(out);
+    }
+
+    pub fn close(&mut self, key: Key) {
+        self.connections.close(&self.reactor, key);
+    }
+
+    /// One turn of the loop.
+    pub fn turn(&mut self) -> Vec<NetEvent> {
+        self.turn_until(clock::now() + PATIENCE)
+    }
+
+    fn turn_until(&mut self, deadline: Duration) -> Vec<NetEvent> {
+        let mut ready = Events::with_capacity(64);
+        self.reactor.wait(Some(deadline), &mut ready).unwrap();
+        let mut out = Vec::new();
+        for ready in ready.iter() {
+            assert!(self.connections.ready(&self.reactor, ready.token, &mut out));
+        }
+        out
+    }
+
+    /// The next event of an attempt.
+    pub fn next(&mut self, key: Key) -> What {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            if let Some(at) = self.waiting.iter().position(|event| event.key == key) {
+                return self.waiting.remove(at).unwrap().what;
+            }
+            assert!(Instant::now() < until, "no event");
+            let events = self.turn();
+            self.waiting.extend(events);
+        }
+    }
+
+    /// All octets of an attempt, and how it ended.
+    pub fn until_over(&mut self, key: Key) -> (Vec<u8>, What) {
+        let mut octets = Vec::new();
+        loop {
+            match self.next(key) {
+                What::Received(bytes) => octets.extend(bytes),
+                end @ (What::Closed | What::Failed(_)) => return (octets, end),
+                What::Connected => {}
+            }
+        }
+    }
+
+    /// Nothing happens for a while.
+    pub fn quiet(&mut self, time: Duration) {
+        let deadline = clock::now() + time;
+        while clock::now() < deadline {
+            let events = self.turn_until(deadline);
+            assert!(events.is_empty(), "{events:?}");
+        }
+    }
+}
