@@ -94,9 +94,7 @@ impl Sources {
 
     fn line(&self, at: At) -> Option<&str> {
         let (_, lines) = self.files.get(at.file as usize)?;
-        lines
-            .get((at.line as usize).checked_sub(1)?)
-            .map(String::as_str)
+        lines.get((at.line as usize).checked_sub(1)?).map(String::as_str)
     }
 }
 
@@ -151,19 +149,11 @@ impl Place {
         let gutter = " ".repeat(number.len());
         let before = self.col.saturating_sub(1) as usize;
         // Of a very long line only the part around the place is drawn.
-        let cut = if source.chars().count() > WIDEST {
-            before.saturating_sub(WIDEST / 4)
-        } else {
-            0
-        };
+        let cut = if source.chars().count() > WIDEST { before.saturating_sub(WIDEST / 4) } else { 0 };
         let drawn: String = source.chars().skip(cut).take(WIDEST).collect();
         let before = before.saturating_sub(cut);
         // Tabs stay tabs in the padding, so that the caret stands below its character on any terminal.
-        let pad: String = drawn
-            .chars()
-            .take(before)
-            .map(|c| if c == '\t' { '\t' } else { ' ' })
-            .collect();
+        let pad: String = drawn.chars().take(before).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
         let room = drawn.chars().count().saturating_sub(before).max(1);
         let carets = "^".repeat((self.width as usize).clamp(1, room));
         write!(f, "\n {number} | {drawn}\n {gutter} | {pad}{carets}")
@@ -208,12 +198,7 @@ impl Diagnostics {
     /// Exit status of `-t`: 0 fine (warnings included), 2 missing parameter, 4 unreadable file, missing
     /// interface or a bound exceeded, 5 any other error, 6 insecure script.
     pub fn exit_code(&self) -> u8 {
-        let classes = || {
-            self.list
-                .iter()
-                .filter(|d| d.severity == Severity::Error)
-                .map(|d| d.class)
-        };
+        let classes = || self.list.iter().filter(|d| d.severity == Severity::Error).map(|d| d.class);
         // keepalived ends at the first missing parameter, so that outranks all.
         if classes().any(|c| c == Class::MissingParameter) {
             return 2;
@@ -325,23 +310,11 @@ impl Report {
     }
 
     fn add(&mut self, severity: Severity, class: Class, at: At, message: String) -> &mut Draft {
-        let draft = Draft {
-            severity,
-            class,
-            at,
-            message,
-            help: None,
-            also: None,
-        };
+        let draft = Draft { severity, class, at, message, help: None, also: None };
         // Beyond the bound the last slot is overwritten, so that errors still reach the exit status.
         if self.drafts.len() > MOST {
             self.dropped = self.dropped.saturating_add(1);
-            if severity == Severity::Error
-                || self
-                    .drafts
-                    .last()
-                    .is_some_and(|d| d.severity == Severity::Warning)
-            {
+            if severity == Severity::Error || self.drafts.last().is_some_and(|d| d.severity == Severity::Warning) {
                 self.drafts.pop();
                 self.drafts.push(draft);
             }
@@ -357,8 +330,7 @@ impl Report {
         // Longest first, so that a secret that holds another is masked whole.
         self.secrets.sort_by_key(|s| std::cmp::Reverse(s.len()));
         let mut seen = HashSet::new();
-        self.drafts
-            .sort_by_key(|d| (d.at.file, d.at.line, d.at.offset));
+        self.drafts.sort_by_key(|d| (d.at.file, d.at.line, d.at.offset));
         let mut list = Vec::new();
         let secrets = std::mem::take(&mut self.secrets);
         for d in self.drafts {
@@ -368,22 +340,14 @@ impl Report {
                 place: place(sources, d.at, &secrets),
                 message: d.message,
                 help: d.help,
-                also: d
-                    .also
-                    .map(|(at, note)| (place(sources, at, &secrets), note)),
+                also: d.also.map(|(at, note)| (place(sources, at, &secrets), note)),
             };
             if seen.insert(diagnostic.clone()) {
                 list.push(diagnostic);
             }
         }
         if self.dropped > 0 {
-            let place = Place {
-                file: sources.name(0).to_owned(),
-                line: 0,
-                col: 0,
-                width: 0,
-                source: None,
-            };
+            let place = Place { file: sources.name(0).to_owned(), line: 0, col: 0, width: 0, source: None };
             let message = format!("{} further problems are not shown", self.dropped);
             list.push(Diagnostic {
                 severity: Severity::Warning,
@@ -401,9 +365,7 @@ impl Report {
 fn place(sources: &Sources, at: At, secrets: &[String]) -> Place {
     let raw = sources.line(at);
     let chars = |bytes: usize| {
-        let n = raw.map_or(0, |r| {
-            r.char_indices().take_while(|(i, _)| *i < bytes).count()
-        });
+        let n = raw.map_or(0, |r| r.char_indices().take_while(|(i, _)| *i < bytes).count());
         u32::try_from(n).unwrap_or(u32::MAX)
     };
     let start = chars(at.offset as usize);

@@ -47,11 +47,7 @@ fn text(node: &Node<'_>) -> String {
         return format!("{} {}", node.keyword.name, kept.join(" "));
     }
     if node.keyword.is_placeholder() {
-        let rest = if node.words.len() > 1 {
-            node.line.text.get(first.end..)
-        } else {
-            None
-        };
+        let rest = if node.words.len() > 1 { node.line.text.get(first.end..) } else { None };
         return format!("{}{}", quoted(&first.text), escaped(rest.unwrap_or("")));
     }
     let rest = node.line.text.get(first.end..).unwrap_or("");
@@ -59,22 +55,13 @@ fn text(node: &Node<'_>) -> String {
 }
 
 fn is_secret(keyword: &Keyword) -> bool {
-    keyword.name == "password"
-        || keyword
-            .args
-            .iter()
-            .any(|t| matches!(t, Term::One(super::keywords::Kind::Secret)))
+    keyword.name == "password" || keyword.args.iter().any(|t| matches!(t, Term::One(super::keywords::Kind::Secret)))
 }
 
 /// A word as it has to be written so that it is read as this word.
 fn quoted(word: &str) -> String {
-    let plain =
-        |c: char| !is_space(c) && !matches!(c, '"' | '#' | '!' | '{' | '}' | '@' | '$' | '~');
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("\"{word}\"")
-    }
+    let plain = |c: char| !is_space(c) && !matches!(c, '"' | '#' | '!' | '{' | '}' | '@' | '$' | '~');
+    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("\"{word}\"") }
 }
 
 /// Text with comment characters outside quotes escaped.

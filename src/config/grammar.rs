@@ -31,23 +31,13 @@ impl<'a> Matching<'a> {
             words,
             next,
             failed: false,
-            missing: if next == 0 {
-                Class::General
-            } else {
-                Class::MissingParameter
-            },
+            missing: if next == 0 { Class::General } else { Class::MissingParameter },
             stops: Vec::new(),
         }
     }
 
     /// Matches the terms of a keyword or an entry. `name` is what messages call it.
-    pub fn run(
-        &mut self,
-        name: &str,
-        terms: &'static [Term],
-        usage: &str,
-        report: &mut Report,
-    ) -> Vec<Arg> {
+    pub fn run(&mut self, name: &str, terms: &'static [Term], usage: &str, report: &mut Report) -> Vec<Arg> {
         let mut args = Vec::new();
         for term in terms {
             match *term {
@@ -85,22 +75,14 @@ impl<'a> Matching<'a> {
         self.words.get(self.next..).unwrap_or_default()
     }
 
-    fn missing(
-        &mut self,
-        name: &str,
-        usage: &str,
-        report: &mut Report,
-        args: Vec<Arg>,
-    ) -> Vec<Arg> {
+    fn missing(&mut self, name: &str, usage: &str, report: &mut Report, args: Vec<Arg>) -> Vec<Arg> {
         self.failed = true;
         let end = self.line.text.len();
         let at = match self.words.get(self.next.saturating_sub(1)) {
             Some(word) => word.at(self.line),
             None => self.line.at(end, 1),
         };
-        report
-            .error(self.missing, at, format!("'{name}' lacks a parameter"))
-            .help(format!("write: {name} {usage}"));
+        report.error(self.missing, at, format!("'{name}' lacks a parameter")).help(format!("write: {name} {usage}"));
         args
     }
 
@@ -111,21 +93,13 @@ impl<'a> Matching<'a> {
             report.secret(&word.text);
         }
         match parse(kind, &word.text) {
-            Ok(value) => Some(Arg {
-                value,
-                start: word.start,
-                end: word.end,
-            }),
+            Ok(value) => Some(Arg { value, start: word.start, end: word.end }),
             Err(wrong) => {
                 let text = format!("{name}: {}", wrong.text);
                 let at = word.at(self.line);
                 if let Some(value) = wrong.rounded {
                     report.warn(wrong.class, at, text);
-                    return Some(Arg {
-                        value: Value::Decimal(value),
-                        start: word.start,
-                        end: word.end,
-                    });
+                    return Some(Arg { value: Value::Decimal(value), start: word.start, end: word.end });
                 }
                 self.failed = true;
                 let draft = report.error(wrong.class, at, text);
@@ -141,29 +115,17 @@ impl<'a> Matching<'a> {
     /// a number or a boolean is either right or an error.
     fn take_if(&mut self, kind: Kind, report: &mut Report, name: &str) -> Option<Arg> {
         let word = self.words.get(self.next)?;
-        if self
-            .stops
-            .iter()
-            .any(|sets| find(sets, &word.text).is_some())
-        {
+        if self.stops.iter().any(|sets| find(sets, &word.text).is_some()) {
             return None;
         }
-        let skippable = matches!(
-            kind,
-            Kind::OneOf(_) | Kind::Destination | Kind::Address | Kind::Prefix | Kind::Text
-        );
+        let skippable = matches!(kind, Kind::OneOf(_) | Kind::Destination | Kind::Address | Kind::Prefix | Kind::Text);
         if skippable && parse(kind, &word.text).is_err() {
             return None;
         }
         self.take(kind, report, name)
     }
 
-    fn options(
-        &mut self,
-        sets: &'static [&'static [Keyword]],
-        report: &mut Report,
-        args: &mut Vec<Arg>,
-    ) {
+    fn options(&mut self, sets: &'static [&'static [Keyword]], report: &mut Report, args: &mut Vec<Arg>) {
         self.stops.push(sets);
         while let Some(word) = self.words.get(self.next) {
             let Some(keyword) = find(sets, &word.text).filter(|k| !k.is_placeholder()) else {
@@ -171,18 +133,12 @@ impl<'a> Matching<'a> {
             };
             self.next = self.next.saturating_add(1);
             let inner = self.run(keyword.name, keyword.args, keyword.usage, report);
-            let again = args
-                .iter()
-                .any(|a| matches!(a.value, Value::Option(k, _) if k == keyword));
+            let again = args.iter().any(|a| matches!(a.value, Value::Option(k, _) if k == keyword));
             if again && keyword.name != "nexthop" {
                 let text = format!("'{}' is given twice: the last one counts", keyword.name);
                 report.warn(Class::General, word.at(self.line), text);
             }
-            args.push(Arg {
-                value: Value::Option(keyword, inner),
-                start: word.start,
-                end: word.end,
-            });
+            args.push(Arg { value: Value::Option(keyword, inner), start: word.start, end: word.end });
             if self.failed {
                 break;
             }
@@ -195,11 +151,7 @@ impl<'a> Matching<'a> {
         self.next = self.words.len();
         let (words, unpaired) = words::split_script(&self.line.text, first.start);
         self.unpaired(unpaired, report);
-        Some(Arg {
-            value: Value::Script(words),
-            start: first.start,
-            end: self.line.text.len(),
-        })
+        Some(Arg { value: Value::Script(words), start: first.start, end: self.line.text.len() })
     }
 
     fn pattern(&mut self, report: &mut Report) -> Option<Arg> {
@@ -207,11 +159,7 @@ impl<'a> Matching<'a> {
         self.next = self.words.len();
         let (word, closed) = words::pattern(&self.line.text, first.start)?;
         self.unpaired((!closed).then_some(word.start), report);
-        Some(Arg {
-            value: Value::Text(word.text),
-            start: word.start,
-            end: word.end,
-        })
+        Some(Arg { value: Value::Text(word.text), start: word.start, end: word.end })
     }
 
     fn unpaired(&mut self, at: Option<usize>, report: &mut Report) {
@@ -225,19 +173,13 @@ impl<'a> Matching<'a> {
 /// Reports an unpaired quote.
 pub(crate) fn unpaired(line: &Line, at: usize, report: &mut Report) {
     report
-        .error(
-            Class::UnmatchedQuote,
-            line.at(at, 1),
-            "this quote is not closed on its line",
-        )
+        .error(Class::UnmatchedQuote, line.at(at, 1), "this quote is not closed on its line")
         .help("add the closing quote");
 }
 
 /// Whether a grammar has its own tokeniser, so that the plain one's complaints do not count.
 pub(crate) fn own_tokeniser(terms: &[Term]) -> bool {
-    terms
-        .iter()
-        .any(|t| matches!(t, Term::Script | Term::OptScript | Term::Pattern))
+    terms.iter().any(|t| matches!(t, Term::Script | Term::OptScript | Term::Pattern))
 }
 
 /// The names options of these terms have, for "did you mean".
@@ -246,8 +188,5 @@ pub(crate) fn nearest_option(terms: &'static [Term], word: &str) -> Option<&'sta
         Term::Named(sets) => Some(*sets),
         _ => None,
     });
-    nearest(
-        word,
-        names.flatten().flat_map(|set| set.iter()).map(|k| k.name),
-    )
+    nearest(word, names.flatten().flat_map(|set| set.iter()).map(|k| k.name))
 }

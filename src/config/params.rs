@@ -20,11 +20,7 @@ pub(crate) struct Budget {
 
 impl Default for Budget {
     fn default() -> Budget {
-        Budget {
-            steps: 1_000_000,
-            bytes: 64 << 20,
-            exhausted: false,
-        }
+        Budget { steps: 1_000_000, bytes: 64 << 20, exhausted: false }
     }
 }
 
@@ -37,11 +33,7 @@ impl Budget {
         }
         if !std::mem::replace(&mut self.exhausted, true) {
             report
-                .error(
-                    Class::Fatal,
-                    line.at_all(),
-                    "parameters and repetitions expand to too many lines",
-                )
+                .error(Class::Fatal, line.at_all(), "parameters and repetitions expand to too many lines")
                 .help("at most 1000000 substitutions and repeated lines are allowed");
         }
         false
@@ -55,11 +47,7 @@ impl Budget {
         }
         if !std::mem::replace(&mut self.exhausted, true) {
             report
-                .error(
-                    Class::Fatal,
-                    line.at_all(),
-                    "the configuration is too large",
-                )
+                .error(Class::Fatal, line.at_all(), "the configuration is too large")
                 .help("at most 64 MiB are read, parameters substituted");
         }
         false
@@ -91,12 +79,7 @@ pub(crate) type Scope = Vec<(String, String)>;
 impl Params {
     /// Nothing defined yet.
     pub fn new(config_id: String, env: fn(&str) -> Option<String>, seed: u64) -> Params {
-        Params {
-            config_id,
-            env: Some(env),
-            random: seed,
-            ..Params::default()
-        }
+        Params { config_id, env: Some(env), random: seed, ..Params::default() }
     }
 
     /// Starts the `_RANDOM` series.
@@ -119,22 +102,12 @@ impl Params {
         if !line.text.contains('$') {
             return vec![line.clone()];
         }
-        let mut out = Expansion {
-            done: Vec::new(),
-            line: line.empty_like(),
-            origin: line,
-            cut: false,
-            stop: false,
-        };
+        let mut out = Expansion { done: Vec::new(), line: line.empty_like(), origin: line, cut: false, stop: false };
         let chars: Vec<(usize, char)> = line.text.char_indices().collect();
         self.substitute(&chars, None, scope, 0, &mut out, report);
         if out.cut {
             report
-                .error(
-                    Class::General,
-                    line.at_all(),
-                    "the line is too long once its parameters are substituted",
-                )
+                .error(Class::General, line.at_all(), "the line is too long once its parameters are substituted")
                 .help("a line holds at most 1023 bytes");
         }
         out.done.push(out.line);
@@ -169,11 +142,7 @@ impl Params {
             i = i.saturating_add(1).saturating_add(used);
             if depth >= MAX_DEPTH {
                 report
-                    .error(
-                        Class::General,
-                        out.origin.at_all(),
-                        format!("the definition of ${name} refers to itself"),
-                    )
+                    .error(Class::General, out.origin.at_all(), format!("the definition of ${name} refers to itself"))
                     .help("a definition may use others, but not itself");
                 out.stop = true;
                 return;
@@ -186,25 +155,12 @@ impl Params {
                     out.next_line();
                 }
                 let inner: Vec<(usize, char)> = piece.char_indices().collect();
-                self.substitute(
-                    &inner,
-                    Some(column),
-                    scope,
-                    depth.saturating_add(1),
-                    out,
-                    report,
-                );
+                self.substitute(&inner, Some(column), scope, depth.saturating_add(1), out, report);
             }
         }
     }
 
-    fn value(
-        &mut self,
-        name: &str,
-        scope: &Scope,
-        line: &Line,
-        report: &mut Report,
-    ) -> Option<Vec<String>> {
+    fn value(&mut self, name: &str, scope: &Scope, line: &Line, report: &mut Report) -> Option<Vec<String>> {
         if let Some((_, value)) = scope.iter().rev().find(|(n, _)| n == name) {
             return Some(vec![value.clone()]);
         }
@@ -220,11 +176,7 @@ impl Params {
             "_BANG" => one("!".to_owned()),
             "_ENV" => {
                 let name = words.next()?;
-                one(self
-                    .env
-                    .and_then(|env| env(name))
-                    .unwrap_or_default()
-                    .replace(['\n', '\r', '\0'], " "))
+                one(self.env.and_then(|env| env(name)).unwrap_or_default().replace(['\n', '\r', '\0'], " "))
             }
             "_RANDOM" => {
                 let mut number = |default: i64| match words.next() {
@@ -284,25 +236,14 @@ impl Expansion<'_> {
 /// The name after a `$` and the characters it takes: `{NAME}`, or `NAME` ended by blank, comma, `)` or the end.
 fn reference(after: &[(usize, char)]) -> Option<(String, usize)> {
     if after.first()?.1 == '{' {
-        let inner: String = after
-            .iter()
-            .skip(1)
-            .map(|(_, c)| *c)
-            .take_while(|c| *c != '}')
-            .collect();
+        let inner: String = after.iter().skip(1).map(|(_, c)| *c).take_while(|c| *c != '}').collect();
         let used = inner.chars().count().saturating_add(2);
         let closed = after.get(used.saturating_sub(1)).is_some();
         return (closed && !inner.is_empty()).then_some((inner, used));
     }
-    let name: String = after
-        .iter()
-        .map(|(_, c)| *c)
-        .take_while(|c| is_name(*c))
-        .collect();
+    let name: String = after.iter().map(|(_, c)| *c).take_while(|c| is_name(*c)).collect();
     let used = name.chars().count();
-    let ended = after
-        .get(used)
-        .is_none_or(|(_, c)| is_space(*c) || matches!(c, ',' | ')'));
+    let ended = after.get(used).is_none_or(|(_, c)| is_space(*c) || matches!(c, ',' | ')'));
     (ended && starts_name(&name)).then_some((name, used))
 }
 
@@ -330,25 +271,14 @@ mod tests {
     fn expand(params: &mut Params, text: &str) -> Vec<String> {
         let mut report = Report::default();
         let line = Line::new(0, 1, text.to_owned());
-        params
-            .expand(&line, &Vec::new(), &mut report)
-            .into_iter()
-            .map(|l| l.text)
-            .collect()
+        params.expand(&line, &Vec::new(), &mut report).into_iter().map(|l| l.text).collect()
     }
 
     fn params() -> Params {
-        let mut p = Params {
-            config_id: "lb1".into(),
-            directory: "/etc/k".into(),
-            ..Params::default()
-        };
-        for (name, pieces) in [
-            ("A", vec!["hello world"]),
-            ("B", vec!["x$A"]),
-            ("C", vec![""]),
-            ("M", vec!["foo a", "foo $A", "foo c"]),
-        ] {
+        let mut p = Params { config_id: "lb1".into(), directory: "/etc/k".into(), ..Params::default() };
+        for (name, pieces) in
+            [("A", vec!["hello world"]), ("B", vec!["x$A"]), ("C", vec![""]), ("M", vec!["foo a", "foo $A", "foo c"])]
+        {
             p.define(name.into(), pieces.into_iter().map(String::from).collect());
         }
         p

@@ -33,11 +33,7 @@ pub(crate) fn mask(line: &str, secrets: &[String]) -> String {
 /// A text with each known secret masked, and without control characters that could play tricks on a terminal.
 pub(crate) fn shown(text: &str, secrets: &[String]) -> String {
     let visible = |c: char| {
-        if c.is_control() && c != '\t' {
-            char::REPLACEMENT_CHARACTER
-        } else {
-            c
-        }
+        if c.is_control() && c != '\t' { char::REPLACEMENT_CHARACTER } else { c }
     };
     let mut shown: String = text.chars().map(visible).collect();
     for secret in secrets {

@@ -66,19 +66,11 @@ impl Snapshot {
     /// # Errors
     /// When the text is no snapshot, is cut off, or the configuration in it has errors.
     pub fn parse(text: &str) -> Result<Config, SnapshotError> {
-        let Decoded {
-            known,
-            sources,
-            items,
-        } = decode(text)?;
+        let Decoded { known, sources, items } = decode(text)?;
         let mut report = Report::default();
         let tree = super::tree::build(&items, &mut report);
         let config = super::build::build(&tree, &mut Facts::recorded(known), &mut report);
-        match report
-            .finish(&sources)
-            .iter()
-            .find(|d| d.severity == Severity::Error)
-        {
+        match report.finish(&sources).iter().find(|d| d.severity == Severity::Error) {
             Some(first) => Err(SnapshotError(first.message.clone())),
             None => Ok(config),
         }
@@ -105,24 +97,14 @@ fn decode(text: &str) -> Result<Decoded, SnapshotError> {
     // Only a newline ends a line: the other line ends of str::lines may be in a field.
     let mut lines = text.strip_suffix('\n').unwrap_or("").split('\n');
     if lines.next() != Some(HEAD) {
-        return Err(error(
-            "it is no snapshot of this release, or cut off".into(),
-        ));
+        return Err(error("it is no snapshot of this release, or cut off".into()));
     }
-    let mut out = Decoded {
-        known: BTreeMap::new(),
-        sources: Sources::default(),
-        items: Vec::new(),
-    };
+    let mut out = Decoded { known: BTreeMap::new(), sources: Sources::default(), items: Vec::new() };
     for (n, line) in lines.enumerate() {
         let number = n.saturating_add(2);
         let mut fields = line.split(' ').map(unescape);
         let tag = fields.next().unwrap_or_default();
-        let mut next = || {
-            fields
-                .next()
-                .ok_or_else(|| error(format!("line {number} lacks a field")))
-        };
+        let mut next = || fields.next().ok_or_else(|| error(format!("line {number} lacks a field")));
         let kind = match tag.as_str() {
             "+" => {
                 out.known.insert(next()?, Some(next()?));
@@ -141,21 +123,10 @@ fn decode(text: &str) -> Result<Decoded, SnapshotError> {
             "}" => ItemKind::Close,
             _ => return Err(error(format!("line {number} is of no known kind"))),
         };
-        let mut place = || {
-            next()?
-                .parse()
-                .map_err(|_| error(format!("line {number} has no place")))
-        };
+        let mut place = || next()?.parse().map_err(|_| error(format!("line {number} has no place")));
         let (file, line, offset) = (place()?, place()?, place()?);
-        let text = if kind == ItemKind::Text {
-            next()?
-        } else {
-            String::new()
-        };
-        out.items.push(Item {
-            kind,
-            line: Line::starting(file, line, offset, text),
-        });
+        let text = if kind == ItemKind::Text { next()? } else { String::new() };
+        out.items.push(Item { kind, line: Line::starting(file, line, offset, text) });
     }
     Ok(out)
 }

@@ -36,9 +36,7 @@ pub(crate) struct Node<'a> {
 impl Node<'_> {
     /// Place of the keyword.
     pub fn at(&self) -> At {
-        self.words
-            .first()
-            .map_or_else(|| self.line.at_all(), |w| w.at(self.line))
+        self.words.first().map_or_else(|| self.line.at_all(), |w| w.at(self.line))
     }
 
     /// Place of an argument; of the keyword when there is none.
@@ -52,17 +50,9 @@ impl Node<'_> {
 
 /// Builds the tree. Problems go to the report.
 pub(crate) fn build<'a>(items: &'a [Item], report: &mut Report) -> Vec<Node<'a>> {
-    let mut parser = Parser {
-        report,
-        stack: Vec::new(),
-        top: Vec::new(),
-        skip: None,
-        notes: HashMap::new(),
-    };
+    let mut parser = Parser { report, stack: Vec::new(), top: Vec::new(), skip: None, notes: HashMap::new() };
     for (n, item) in items.iter().enumerate() {
-        let opens = items
-            .get(n.saturating_add(1))
-            .is_some_and(|i| i.kind == ItemKind::Open);
+        let opens = items.get(n.saturating_add(1)).is_some_and(|i| i.kind == ItemKind::Open);
         parser.item(item, opens);
     }
     parser.end();
@@ -128,9 +118,7 @@ impl<'a> Parser<'a, '_> {
     }
 
     fn body(&self) -> Body {
-        self.stack
-            .last()
-            .map_or(Body::Block(ROOT), |l| l.node.keyword.body)
+        self.stack.last().map_or(Body::Block(ROOT), |l| l.node.keyword.body)
     }
 
     fn push(&mut self, node: Node<'a>) {
@@ -157,8 +145,7 @@ impl<'a> Parser<'a, '_> {
                     unpaired(line, at, self.report);
                     return;
                 }
-                if let (Body::Loose(_, kind), [word], false) =
-                    (self.body(), words.as_slice(), opens)
+                if let (Body::Loose(_, kind), [word], false) = (self.body(), words.as_slice(), opens)
                     && !self.belongs_to_top(&first.text, line)
                 {
                     let help = "put the members between braces: group { ... }".to_owned();
@@ -183,9 +170,7 @@ impl<'a> Parser<'a, '_> {
                             self.entry(kind, line, words, next);
                         }
                     }
-                    Body::Words(kind) => words
-                        .into_iter()
-                        .for_each(|w| self.entry(kind, line, vec![w], 0)),
+                    Body::Words(kind) => words.into_iter().for_each(|w| self.entry(kind, line, vec![w], 0)),
                     _ => {}
                 }
                 if opens {
@@ -198,10 +183,7 @@ impl<'a> Parser<'a, '_> {
     /// Whether a line within a block can only be one of the top level: then the block lacks its `}`.
     fn belongs_to_top(&self, word: &str, line: &Line) -> bool {
         let block = keywords::find(ROOT, word).is_some_and(|k| !matches!(k.body, Body::None));
-        let indented = self
-            .stack
-            .last()
-            .is_some_and(|l| l.node.line.offset(0) < line.offset(0));
+        let indented = self.stack.last().is_some_and(|l| l.node.line.offset(0) < line.offset(0));
         !self.stack.is_empty() && block && !indented
     }
 
@@ -230,43 +212,22 @@ impl<'a> Parser<'a, '_> {
             let text = format!("'{shown}' after '{}' is ignored", written.name);
             let help = match known {
                 true => format!("put '{}' on a line of its own", extra.text),
-                false => format!("write: {} {}", written.name, written.usage)
-                    .trim_end()
-                    .to_owned(),
+                false => format!("write: {} {}", written.name, written.usage).trim_end().to_owned(),
             };
-            self.report
-                .warn(Class::General, extra.at(line), text)
-                .help(help);
+            self.report.warn(Class::General, extra.at(line), text).help(help);
         }
-        let node = Node {
-            keyword,
-            line,
-            words,
-            args,
-            children: Vec::new(),
-            braces: false,
-            bad,
-            in_loose: false,
-        };
+        let node = Node { keyword, line, words, args, children: Vec::new(), braces: false, bad, in_loose: false };
         let wants = !matches!(keyword.body, Body::None);
         if opens && !wants {
             self.push(node);
             self.stray_block(line);
         } else if opens {
             let silent = self.silent() || matches!(keyword.status, Status::NotYet);
-            self.stack.push(Level {
-                node,
-                opened: at,
-                silent,
-            });
+            self.stack.push(Level { node, opened: at, silent });
         } else {
             if wants {
                 self.report
-                    .error(
-                        Class::MissingOpen,
-                        at,
-                        format!("'{}' has no block", written.name),
-                    )
+                    .error(Class::MissingOpen, at, format!("'{}' has no block", written.name))
                     .help("add { after it and } at the end of the block");
             }
             self.push(node);
@@ -281,63 +242,26 @@ impl<'a> Parser<'a, '_> {
     fn status(&mut self, written: &'static Keyword, keyword: &'static Keyword, at: At) {
         if let Status::Deprecated(instead) = written.status {
             let text = format!("'{}' is deprecated", written.name);
-            self.note(
-                written,
-                at,
-                text,
-                Some(format!("use {instead}")),
-                Class::Deprecated,
-            );
+            self.note(written, at, text, Some(format!("use {instead}")), Class::Deprecated);
         }
         match keyword.status {
             Status::NotYet if !self.silent() => {
-                self.note(
-                    keyword,
-                    at,
-                    format!("'{}' is not acted on yet", written.name),
-                    None,
-                    Class::NotActedOn,
-                );
+                self.note(keyword, at, format!("'{}' is not acted on yet", written.name), None, Class::NotActedOn);
             }
             Status::Partly(what) => {
-                self.note(
-                    keyword,
-                    at,
-                    format!("'{}': {what}", written.name),
-                    None,
-                    Class::NotActedOn,
-                );
+                self.note(keyword, at, format!("'{}': {what}", written.name), None, Class::NotActedOn);
             }
             Status::NoEffect if !self.silent() => {
                 let text = format!("'{}' has no effect", written.name);
-                self.note(
-                    keyword,
-                    at,
-                    text,
-                    Some("remove it".to_owned()),
-                    Class::Deprecated,
-                );
+                self.note(keyword, at, text, Some("remove it".to_owned()), Class::Deprecated);
             }
             _ => {}
         }
     }
 
-    fn note(
-        &mut self,
-        keyword: &'static Keyword,
-        at: At,
-        text: String,
-        help: Option<String>,
-        class: Class,
-    ) {
+    fn note(&mut self, keyword: &'static Keyword, at: At, text: String, help: Option<String>, class: Class) {
         let key = (std::ptr::from_ref(keyword), class == Class::Deprecated);
-        let note = self.notes.entry(key).or_insert(Note {
-            at,
-            text,
-            help,
-            class,
-            count: 0,
-        });
+        let note = self.notes.entry(key).or_insert(Note { at, text, help, class, count: 0 });
         note.count = note.count.saturating_add(1);
     }
 
@@ -352,9 +276,7 @@ impl<'a> Parser<'a, '_> {
                 Some(near) => format!("did you mean '{near}'?"),
                 None => format!("write one entry a line: {}", kind.usage),
             };
-            self.report
-                .error(Class::General, extra.at(line), text)
-                .help(help);
+            self.report.error(Class::General, extra.at(line), text).help(help);
             bad = true;
         }
         for arg in &args {
@@ -382,13 +304,7 @@ impl<'a> Parser<'a, '_> {
         }
     }
 
-    fn unknown(
-        &mut self,
-        sets: &'static [&'static [Keyword]],
-        line: &'a Line,
-        words: &[Word],
-        opens: bool,
-    ) {
+    fn unknown(&mut self, sets: &'static [&'static [Keyword]], line: &'a Line, words: &[Word], opens: bool) {
         let Some(first) = words.first() else { return };
         if self.belongs_to_top(&first.text, line) {
             self.missing_close();
@@ -399,40 +315,22 @@ impl<'a> Parser<'a, '_> {
             Some(block) => format!("unknown keyword '{}' in '{block}'", first.text),
             None => format!("unknown keyword '{}'", first.text),
         };
-        let help = if self.report.is_full() {
-            None
-        } else {
-            hint(sets, &first.text)
-        };
-        let draft = self
-            .report
-            .error(Class::UnknownKeyword, first.at(line), text);
+        let help = if self.report.is_full() { None } else { hint(sets, &first.text) };
+        let draft = self.report.error(Class::UnknownKeyword, first.at(line), text);
         if let Some(help) = help {
             draft.help(help);
         }
         if opens {
-            self.skip = Some(Skip {
-                depth: 0,
-                opened: first.at(line),
-            });
+            self.skip = Some(Skip { depth: 0, opened: first.at(line) });
         }
     }
 
     /// A block after something that takes none: reported once and skipped as a whole.
     fn stray_block(&mut self, line: &Line) {
         let at = line.at_all();
-        let end = At {
-            offset: at.offset.saturating_add(at.len),
-            len: 1,
-            ..at
-        };
-        self.report
-            .error(Class::UnexpectedOpen, end, "no block is expected here")
-            .help("remove the braces");
-        self.skip = Some(Skip {
-            depth: 0,
-            opened: at,
-        });
+        let end = At { offset: at.offset.saturating_add(at.len), len: 1, ..at };
+        self.report.error(Class::UnexpectedOpen, end, "no block is expected here").help("remove the braces");
+        self.skip = Some(Skip { depth: 0, opened: at });
     }
 
     fn open(&mut self, line: &'a Line) {
@@ -441,13 +339,8 @@ impl<'a> Parser<'a, '_> {
         match self.stack.last_mut() {
             Some(level) if !level.node.braces => level.node.braces = true,
             _ => {
-                self.report
-                    .error(Class::UnexpectedOpen, at, "'{' without a keyword before it")
-                    .help("remove it");
-                self.skip = Some(Skip {
-                    depth: 1,
-                    opened: at,
-                });
+                self.report.error(Class::UnexpectedOpen, at, "'{' without a keyword before it").help("remove it");
+                self.skip = Some(Skip { depth: 1, opened: at });
             }
         }
     }
@@ -457,11 +350,7 @@ impl<'a> Parser<'a, '_> {
             Some(level) => self.push(level.node),
             None => {
                 self.report
-                    .error(
-                        Class::UnexpectedClose,
-                        line.at_all(),
-                        "'}' without a block to close",
-                    )
+                    .error(Class::UnexpectedClose, line.at_all(), "'}' without a block to close")
                     .help("remove it, or add the missing '{' before it");
             }
         }
@@ -482,19 +371,13 @@ impl<'a> Parser<'a, '_> {
 
     fn end(&mut self) {
         if let Some(skip) = self.skip.take() {
-            self.report
-                .error(Class::MissingClose, skip.opened, "the block is not closed")
-                .help("add '}' at its end");
+            self.report.error(Class::MissingClose, skip.opened, "the block is not closed").help("add '}' at its end");
         }
         self.missing_close();
         let mut notes: Vec<Note> = self.notes.drain().map(|(_, n)| n).collect();
         notes.sort_by_key(|n| (n.at.file, n.at.line, n.at.offset));
         for note in notes {
-            let text = if note.count > 1 {
-                format!("{} ({} times)", note.text, note.count)
-            } else {
-                note.text
-            };
+            let text = if note.count > 1 { format!("{} ({} times)", note.text, note.count) } else { note.text };
             let draft = self.report.warn(note.class, note.at, text);
             if let Some(help) = note.help {
                 draft.help(help);
@@ -505,22 +388,14 @@ impl<'a> Parser<'a, '_> {
 
 /// The kind of an entry and the index of the first word its grammar covers.
 fn choose(kinds: &'static [Keyword], first: &Word) -> Option<(&'static Keyword, usize)> {
-    if let Some(kind) = kinds
-        .iter()
-        .find(|k| k.name == first.text && !k.is_placeholder())
-    {
+    if let Some(kind) = kinds.iter().find(|k| k.name == first.text && !k.is_placeholder()) {
         return Some((kind, 1));
     }
     let fits = |k: &&Keyword| match k.args.first() {
         Some(keywords::Term::One(kind)) => parse(*kind, &first.text).is_ok(),
         _ => true,
     };
-    kinds
-        .iter()
-        .filter(|k| k.is_placeholder())
-        .find(fits)
-        .or(kinds.first())
-        .map(|k| (k, 0))
+    kinds.iter().filter(|k| k.is_placeholder()).find(fits).or(kinds.first()).map(|k| (k, 0))
 }
 
 /// What may have been meant by an unknown keyword.
@@ -540,11 +415,7 @@ fn hint(sets: &'static [&'static [Keyword]], word: &str) -> Option<String> {
 fn places_of(word: &str) -> Vec<String> {
     fn walk(sets: &'static [&'static [Keyword]], name: &str, word: &str, found: &mut Vec<String>) {
         if keywords::find(sets, word).is_some_and(|k| !k.is_placeholder()) {
-            let text = if name.is_empty() {
-                "the top level".to_owned()
-            } else {
-                format!("'{name}'")
-            };
+            let text = if name.is_empty() { "the top level".to_owned() } else { format!("'{name}'") };
             if !found.contains(&text) {
                 found.push(text);
             }

@@ -20,6 +20,7 @@ mod request;
 mod resync;
 pub mod sysctl;
 mod tables;
+mod worker;
 mod writer;
 
 pub use advert::{AdvertSocket, Received};
@@ -29,7 +30,8 @@ pub use ndisc::NdSocket;
 pub use netlink::Refusal;
 pub use tables::{Addr, AddrKey, Link, PROTOCOL_KEEPALIVED, primary_ipv4, primary_ipv6};
 
-pub use writer::{AddressRequest, AddressResult, Done, Op, QueueFull, Stopped, WantedAddr, Writer};
+pub use worker::{QueueFull, Stopped, Worker};
+pub use writer::{AddressRequest, AddressResult, Done, Op, WantedAddr, Writer};
 
 use std::io;
 

@@ -46,9 +46,9 @@ impl Ctx<'_, '_> {
     /// An interface that must exist, unless interfaces may come later.
     fn interface(&mut self, name: &str, at: At, dynamic: bool) {
         if !dynamic && !self.facts.has_interface(name) {
-            self.report
-                .error(Class::BadInterface, at, format!("the interface '{name}' does not exist"))
-                .help("correct the name, or write dynamic_interfaces in global_defs to accept interfaces that come later");
+            self.report.error(Class::BadInterface, at, format!("the interface '{name}' does not exist")).help(
+                "correct the name, or write dynamic_interfaces in global_defs to accept interfaces that come later",
+            );
         }
     }
 
@@ -61,16 +61,11 @@ impl Ctx<'_, '_> {
 /// Access to a block's keywords; a keyword given twice counts as written last.
 impl<'a> Node<'a> {
     fn last(&self, name: &str) -> Option<&Node<'a>> {
-        self.children
-            .iter()
-            .rev()
-            .find(|n| n.keyword.name == name && !n.bad)
+        self.children.iter().rev().find(|n| n.keyword.name == name && !n.bad)
     }
 
     fn all<'n>(&'n self, name: &'n str) -> impl Iterator<Item = &'n Node<'a>> + 'n {
-        self.children
-            .iter()
-            .filter(move |n| n.keyword.name == name && !n.bad)
+        self.children.iter().filter(move |n| n.keyword.name == name && !n.bad)
     }
 
     fn has(&self, name: &str) -> bool {
@@ -145,22 +140,14 @@ fn options(args: &[Arg]) -> impl Iterator<Item = (&'static str, &[Arg])> {
 }
 
 /// The blocks of a kind at the top level; a name given twice is an error.
-fn blocks<'t, 'a>(
-    tree: &'t [Node<'a>],
-    kind: &str,
-    ctx: &mut Ctx<'_, '_>,
-) -> Vec<(&'t str, &'t Node<'a>)> {
+fn blocks<'t, 'a>(tree: &'t [Node<'a>], kind: &str, ctx: &mut Ctx<'_, '_>) -> Vec<(&'t str, &'t Node<'a>)> {
     let mut seen: HashMap<&str, At> = HashMap::new();
     let mut found = Vec::new();
     for node in tree.iter().filter(|n| n.keyword.name == kind && !n.bad) {
         let Some(name) = node.text(0) else { continue };
         if let Some(first) = seen.get(name) {
             ctx.report
-                .error(
-                    Class::General,
-                    node.at_arg(0),
-                    format!("{kind} '{name}' is defined twice"),
-                )
+                .error(Class::General, node.at_arg(0), format!("{kind} '{name}' is defined twice"))
                 .also(*first, "first defined here")
                 .help("give each a name of its own");
         } else {
@@ -172,17 +159,9 @@ fn blocks<'t, 'a>(
 }
 
 /// `track_interface` of an instance or a group.
-fn track_interfaces(
-    block: &Node<'_>,
-    dynamic: bool,
-    ctx: &mut Ctx<'_, '_>,
-) -> Vec<TrackedInterface> {
+fn track_interfaces(block: &Node<'_>, dynamic: bool, ctx: &mut Ctx<'_, '_>) -> Vec<TrackedInterface> {
     let mut list: Vec<TrackedInterface> = Vec::new();
-    for entry in block
-        .all("track_interface")
-        .flat_map(|n| n.children.iter())
-        .filter(|n| !n.bad)
-    {
+    for entry in block.all("track_interface").flat_map(|n| n.children.iter()).filter(|n| !n.bad) {
         let Some(name) = entry.text(0) else { continue };
         ctx.interface(name, entry.at_arg(0), dynamic);
         let (mut weight, mut reverse) = (0i64, false);
@@ -196,25 +175,15 @@ fn track_interfaces(
             }
         }
         if weight.abs() > 253 {
-            ctx.adjusted(
-                entry.at(),
-                format!("weight {weight} is taken as {}", weight.clamp(-253, 253)),
-            );
+            ctx.adjusted(entry.at(), format!("weight {weight} is taken as {}", weight.clamp(-253, 253)));
             weight = weight.clamp(-253, 253);
         }
         if list.iter().any(|t| t.name == name) {
-            ctx.adjusted(
-                entry.at(),
-                format!("'{name}' is tracked twice; the first entry counts"),
-            );
+            ctx.adjusted(entry.at(), format!("'{name}' is tracked twice; the first entry counts"));
             continue;
         }
         let weight = i16::try_from(weight).unwrap_or(0);
-        list.push(TrackedInterface {
-            name: name.to_owned(),
-            weight,
-            reverse,
-        });
+        list.push(TrackedInterface { name: name.to_owned(), weight, reverse });
     }
     list
 }

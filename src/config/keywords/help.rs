@@ -20,9 +20,7 @@ pub fn status_text(keyword: &Keyword) -> String {
 pub fn keywords_in(path: &[&str]) -> Option<Vec<&'static Keyword>> {
     let mut sets = ROOT;
     for name in path {
-        sets = find(sets, name)
-            .map(Keyword::block)
-            .filter(|s| !s.is_empty())?;
+        sets = find(sets, name).map(Keyword::block).filter(|s| !s.is_empty())?;
     }
     Some(sets.iter().flat_map(|s| s.iter()).collect())
 }
@@ -30,10 +28,7 @@ pub fn keywords_in(path: &[&str]) -> Option<Vec<&'static Keyword>> {
 /// Names that may follow in a block, for shell and editor completion.
 pub fn completions(path: &[&str], start: &str) -> Vec<&'static str> {
     let all = keywords_in(path).unwrap_or_default();
-    all.into_iter()
-        .map(|k| k.name)
-        .filter(|n| n.starts_with(start))
-        .collect()
+    all.into_iter().map(|k| k.name).filter(|n| n.starts_with(start)).collect()
 }
 
 /// Help on a keyword wherever it is valid: path, arguments, meaning, rule, default, first release, status.
@@ -83,11 +78,7 @@ pub fn walk(f: &mut dyn FnMut(&[&'static str], &'static Keyword)) {
 }
 
 fn entry(path: &[&str], keyword: &Keyword, out: &mut String) {
-    let place = if path.is_empty() {
-        "top level".to_owned()
-    } else {
-        path.join(" / ")
-    };
+    let place = if path.is_empty() { "top level".to_owned() } else { path.join(" / ") };
     let _ = writeln!(out, "{} {}", keyword.name, keyword.usage);
     let rows = [
         ("in", place.as_str()),
@@ -109,15 +100,8 @@ mod tests {
     #[test]
     fn help_names_every_place() {
         let text = keyword_help("smtp_alert");
-        for place in [
-            "global_defs",
-            "vrrp_instance",
-            "virtual_server / real_server",
-        ] {
-            assert!(
-                text.contains(&format!("in       {place}\n")),
-                "{place} in {text}"
-            );
+        for place in ["global_defs", "vrrp_instance", "virtual_server / real_server"] {
+            assert!(text.contains(&format!("in       {place}\n")), "{place} in {text}");
         }
         assert!(keyword_help("priority").contains("1..255"));
         assert_eq!(keyword_help("banana"), "");
@@ -125,10 +109,7 @@ mod tests {
 
     #[test]
     fn completion() {
-        assert_eq!(
-            completions(&["vrrp_instance", "authentication"], "auth_p"),
-            ["auth_pass"]
-        );
+        assert_eq!(completions(&["vrrp_instance", "authentication"], "auth_p"), ["auth_pass"]);
         assert!(completions(&[], "vrrp_").contains(&"vrrp_instance"));
         assert!(completions(&["no_such_block"], "").is_empty());
     }
@@ -136,13 +117,7 @@ mod tests {
     #[test]
     fn the_overview_has_every_status() {
         let text = overview();
-        for status in [
-            "acted on",
-            "read, not acted on yet",
-            "same as",
-            "deprecated, use",
-            "no effect",
-        ] {
+        for status in ["acted on", "read, not acted on yet", "same as", "deprecated, use", "no effect"] {
             assert!(text.contains(status), "{status}");
         }
     }
