@@ -6,6 +6,7 @@
 //! | [`Writer`] | adding and removing addresses, on a thread of its own, results as events |
 //! | [`AdvertSocket`] | VRRP packets of one interface and family |
 //! | [`ArpSocket`], [`NdSocket`] | gratuitous ARP and unsolicited neighbour advertisements |
+//! | [`ipvs`] | the load balancer: services and real servers |
 //! | [`sysctl`] | interface settings, put back at the end |
 //!
 //! All types are this module's own; no netlink type leaves it. Everything acts in the network namespace of the
@@ -13,6 +14,7 @@
 
 mod advert;
 mod arp;
+pub mod ipvs;
 mod monitor;
 mod ndisc;
 mod netlink;
