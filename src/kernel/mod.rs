@@ -6,6 +6,7 @@
 //! | [`Writer`] | adding and removing addresses, on a thread of its own, results as events |
 //! | [`AdvertSocket`] | VRRP packets of one interface and family |
 //! | [`ArpSocket`], [`NdSocket`] | gratuitous ARP and unsolicited neighbour advertisements |
+//! | [`ipvs`] | the load balancer: services and real servers |
 //! | [`sysctl`] | interface settings, put back at the end |
 //!
 //! All types are this module's own; no netlink type leaves it. Everything acts in the network namespace of the
@@ -13,6 +14,7 @@
 
 mod advert;
 mod arp;
+pub mod ipvs;
 mod monitor;
 mod ndisc;
 mod netlink;
@@ -20,6 +22,7 @@ mod request;
 mod resync;
 pub mod sysctl;
 mod tables;
+mod worker;
 mod writer;
 
 pub use advert::{AdvertSocket, Received};
@@ -29,7 +32,8 @@ pub use ndisc::NdSocket;
 pub use netlink::Refusal;
 pub use tables::{Addr, AddrKey, Link, PROTOCOL_KEEPALIVED, primary_ipv4, primary_ipv6};
 
-pub use writer::{AddressRequest, AddressResult, Done, Op, QueueFull, Stopped, WantedAddr, Writer};
+pub use worker::{QueueFull, Stopped, Worker};
+pub use writer::{AddressRequest, AddressResult, Done, Op, WantedAddr, Writer};
 
 use std::io;
 

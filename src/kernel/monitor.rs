@@ -25,7 +25,7 @@ use neli::types::RtBuffer;
 use nix::errno::Errno;
 
 use super::netlink::{
-    Message, NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR, NLMSG_OVERRUN, RouteSocket, encode, i32_at, messages,
+    Message, NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR, NLMSG_OVERRUN, NetlinkSocket, encode, i32_at, messages,
 };
 use super::resync::Dump;
 use super::tables::{Addr, Link};
@@ -81,7 +81,7 @@ pub struct Snapshot {
 
 /// Watches links and addresses of the network namespace it was opened in.
 pub struct Monitor {
-    socket: RouteSocket<OwnedFd>,
+    socket: NetlinkSocket<OwnedFd>,
     /// Its address, by which the kernel marks its replies.
     port: u32,
     buffer: Vec<u8>,
@@ -114,7 +114,7 @@ impl Monitor {
     /// As [`open`](Monitor::open), with a receive buffer of `buffer` octets (the kernel doubles it).
     pub fn with_buffer(timeout: Duration, buffer: usize) -> io::Result<Monitor> {
         let groups = [RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR];
-        let socket = RouteSocket::listen(&groups, buffer)?;
+        let socket = NetlinkSocket::listen(&groups, buffer)?;
         let mut monitor = Monitor {
             port: socket.port()?,
             socket,

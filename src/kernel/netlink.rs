@@ -1,4 +1,4 @@
-//! The route netlink socket, and reading what the kernel sends through it.
+//! Netlink sockets, and reading what the kernel sends through them.
 //!
 //! Messages are written with neli's types and read by the few functions here: they give out slices of the
 //! datagram, keep every flag bit, and take any bytes without a panic (neli's readers subtract header sizes
@@ -38,16 +38,16 @@ const NLMSGERR_ATTR_MSG: u16 = 1;
 /// `struct nlmsghdr`.
 const HEADER: usize = 16;
 
-/// A socket of `NETLINK_ROUTE`, of one of two makes: nix can set a receive buffer beyond the system's limit, neli can
+/// A netlink socket, of one of two makes: nix can set a receive buffer beyond the system's limit, neli can
 /// ask for refusals in words.
-pub(super) struct RouteSocket<S> {
+pub(super) struct NetlinkSocket<S> {
     socket: S,
 }
 
-impl RouteSocket<OwnedFd> {
-    /// A non-blocking socket that hears multicast groups (`RTNLGRP_*` numbers, up to 32), with a receive buffer of
+impl NetlinkSocket<OwnedFd> {
+    /// A non-blocking socket of `NETLINK_ROUTE` that hears multicast groups (`RTNLGRP_*` numbers, up to 32), with a receive buffer of
     /// `buffer` octets (the kernel doubles it).
-    pub(super) fn listen(groups: &[u32], buffer: usize) -> io::Result<RouteSocket<OwnedFd>> {
+    pub(super) fn listen(groups: &[u32], buffer: usize) -> io::Result<NetlinkSocket<OwnedFd>> {
         let socket = socket(
             AddressFamily::Netlink,
             SockType::Raw,
@@ -58,7 +58,7 @@ impl RouteSocket<OwnedFd> {
             .or_else(|_| setsockopt(&socket, sockopt::RcvBuf, &buffer))?;
         let groups = Groups::new_groups(groups).as_bitmask().map_err(io::Error::other)?;
         bind(socket.as_raw_fd(), &NetlinkAddr::new(0, groups))?;
-        Ok(RouteSocket { socket })
+        Ok(NetlinkSocket { socket })
     }
 
     /// Waits until there is something to receive, or `timeout` is over.
@@ -72,18 +72,18 @@ impl RouteSocket<OwnedFd> {
     }
 }
 
-impl RouteSocket<NlSocket> {
+impl NetlinkSocket<NlSocket> {
     /// A socket for requests. It does not block: the kernel acts on a request, and queues its answer, in `send`.
-    pub(super) fn request() -> io::Result<RouteSocket<NlSocket>> {
-        let socket = NlSocket::connect(NlFamily::Route, None, Groups::empty())?;
+    pub(super) fn request(family: NlFamily) -> io::Result<NetlinkSocket<NlSocket>> {
+        let socket = NlSocket::connect(family, None, Groups::empty())?;
         socket.nonblock()?;
         // Kernels before 4.12 have no words.
         let _ = socket.enable_ext_ack(true);
-        Ok(RouteSocket { socket })
+        Ok(NetlinkSocket { socket })
     }
 }
 
-impl<S: AsRawFd> RouteSocket<S> {
+impl<S: AsRawFd> NetlinkSocket<S> {
     /// The socket's own address, by which the kernel marks its replies.
     pub(super) fn port(&self) -> io::Result<u32> {
         Ok(getsockname::<NetlinkAddr>(self.as_raw_fd())?.pid())
@@ -127,7 +127,7 @@ impl<S: AsRawFd> RouteSocket<S> {
     }
 }
 
-impl<S: AsRawFd> AsRawFd for RouteSocket<S> {
+impl<S: AsRawFd> AsRawFd for NetlinkSocket<S> {
     fn as_raw_fd(&self) -> RawFd {
         self.socket.as_raw_fd()
     }

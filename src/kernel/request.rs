@@ -7,12 +7,13 @@ use std::net::IpAddr;
 use neli::ToBytes;
 use neli::consts::nl::NlmF;
 use neli::consts::rtnl::{Ifa, RtAddrFamily, RtScope};
+use neli::consts::socket::NlFamily;
 use neli::rtnl::{IfaddrmsgBuilder, Rtattr, RtattrBuilder};
 use neli::socket::NlSocket;
 use neli::types::{Buffer, RtBuffer};
 use nix::errno::Errno;
 
-use super::netlink::{NLMSG_ERROR, Refusal, RouteSocket, acknowledgement, encode, messages};
+use super::netlink::{NLMSG_ERROR, NetlinkSocket, Refusal, acknowledgement, encode, messages};
 use super::tables::PROTOCOL_KEEPALIVED;
 use super::writer::{AddressRequest, Done, Op, WantedAddr};
 
@@ -33,7 +34,7 @@ const DATAGRAM: usize = 64 << 10;
 
 /// A request socket that opens itself anew after an error.
 pub(super) struct AddressSocket {
-    socket: Option<RouteSocket<NlSocket>>,
+    socket: Option<NetlinkSocket<NlSocket>>,
     buffer: Vec<u8>,
     seq: u32,
 }
@@ -43,7 +44,7 @@ type Outcome = Result<Done, Refusal>;
 impl AddressSocket {
     /// Opens the socket in the calling thread's network namespace.
     pub(super) fn open() -> io::Result<AddressSocket> {
-        Ok(AddressSocket { socket: Some(RouteSocket::request()?), buffer: vec![0; DATAGRAM], seq: 0 })
+        Ok(AddressSocket { socket: Some(NetlinkSocket::request(NlFamily::Route)?), buffer: vec![0; DATAGRAM], seq: 0 })
     }
 
     /// Does all requests, in order; the outcomes are in the same order.
@@ -85,7 +86,7 @@ impl AddressSocket {
         }
         let socket = match self.socket.take() {
             Some(socket) => socket,
-            None => RouteSocket::request()?,
+            None => NetlinkSocket::request(NlFamily::Route)?,
         };
         // The kernel acts and answers before this returns: an answer that is not there then is lost.
         socket.send(&datagram)?;

@@ -142,7 +142,8 @@ fn after_any_number_of_reloads_the_tables_are_those_of_a_fresh_start() {
             }
             let members: Vec<_> = instances.iter().skip(1).map(|row| row.name.clone()).collect();
             let names: Vec<&str> = members.iter().map(String::as_str).collect();
-            let groups = if lan.random().is_multiple_of(2) && names.len() > 1 { vec![group("G", &names)] } else { Vec::new() };
+            let groups =
+                if lan.random().is_multiple_of(2) && names.len() > 1 { vec![group("G", &names)] } else { Vec::new() };
             last = config(instances, groups);
             reload(&mut lan, 0, last.clone());
             let pause = lan.random() % 800;

@@ -1,0 +1,27 @@
+//! IPVS, the kernel's load balancer, through its generic netlink family.
+//!
+//! | part | for |
+//! |---|---|
+//! | [`Writer`] | changes and dumps on a thread of its own, results as events |
+//! | [`Table`] | the rows: services, destinations, statistics, synchronisation, time-outs |
+//! | [`difference`] | the least changes from the table that is to the one that is wanted |
+//! | [`services`], [`destination`], [`sync`] | rows from the configuration |
+//!
+//! Reconcile, not replay: dump, [`difference`], submit. Starting, reloading, recovering and putting right what an
+//! outsider changed are all this.
+
+mod configured;
+mod difference;
+mod socket;
+mod table;
+mod wire;
+mod writer;
+
+pub use super::writer::Done;
+pub use configured::{destination, keys, service, services, sync};
+pub use difference::{difference, sync_difference};
+pub use table::{
+    Destination, DestinationKey, DestinationRow, Forwarding, Service, ServiceKey, ServiceRow, Stats, SyncRole,
+    SyncThread, Table, Timeouts, flags,
+};
+pub use writer::{Answer, Change, Error, Request, Writer};

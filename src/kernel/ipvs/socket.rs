@@ -1,0 +1,299 @@
+//! The generic netlink socket of IPVS: batches of changes, and dumps.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+
+use neli::consts::socket::NlFamily;
+use neli::socket::NlSocket;
+use nix::errno::Errno;
+
+use super::table::{ServiceKey, Table};
+use super::wire::{self, Command};
+use super::writer::{Change, Error};
+use crate::kernel::netlink::{
+    Message, NLMSG_DONE, NLMSG_ERROR, NetlinkSocket, Refusal, acknowledgement, i32_at, messages,
+};
+use crate::kernel::writer::Done;
+
+/// Room for the acknowledgements of a batch; each carries its request back when it is a refusal. Dumps come in
+/// datagrams of at most 32 KiB.
+const DATAGRAM: usize = 64 << 10;
+
+type Outcome = Result<Done, Error>;
+
+/// A request socket that opens itself anew after an error, and looks for IPVS until it has found it.
+pub(super) struct IpvsSocket {
+    socket: Option<NetlinkSocket<NlSocket>>,
+    /// Number of the family.
+    family: Option<u16>,
+    buffer: Vec<u8>,
+    seq: u32,
+}
+
+impl IpvsSocket {
+    /// Opens the socket in the calling thread's network namespace.
+    pub(super) fn open() -> io::Result<IpvsSocket> {
+        let socket = NetlinkSocket::request(NlFamily::Generic)?;
+        Ok(IpvsSocket { socket: Some(socket), family: None, buffer: vec![0; DATAGRAM], seq: 0 })
+    }
+
+    /// Does all changes, in order; the outcomes are in the same order.
+    ///
+    /// Every change can be repeated: when the socket fails, those without an answer are sent once more through a new
+    /// one, and what had been done already is then found so.
+    pub(super) fn change(&mut self, changes: &[Change]) -> Vec<Outcome> {
+        let mut answers = vec![None; changes.len()];
+        let failure = self.family().and_then(|family| {
+            self.attempt(family, changes, &mut answers)
+                .or_else(|_| self.attempt(family, changes, &mut answers))
+                .map_err(|error| self.failed(&error))
+        });
+        let missing = failure.err().unwrap_or_else(|| refused(Errno::EIO));
+        let mut outcomes: Vec<Outcome> =
+            answers.into_iter().map(|answer| answer.unwrap_or_else(|| Err(missing.clone()))).collect();
+        self.put(changes, &mut outcomes);
+        for (change, outcome) in changes.iter().zip(&mut outcomes) {
+            judge(change, outcome);
+        }
+        outcomes
+    }
+
+    /// Reads the whole table.
+    pub(super) fn dump(&mut self) -> Result<Table, Error> {
+        let family = self.family()?;
+        self.read_table(family).or_else(|_| self.read_table(family)).map_err(|error| self.failed(&error))
+    }
+
+    /// Adding what is there is setting it; setting a destination that is not there is adding it.
+    fn put(&mut self, changes: &[Change], outcomes: &mut [Outcome]) {
+        let others: Vec<(usize, Change)> = changes
+            .iter()
+            .zip(outcomes.iter())
+            .enumerate()
+            .filter_map(|(at, (change, outcome))| Some((at, counterpart(change, outcome.as_ref().err()?)?)))
+            .filter(|(at, change)| !changes.iter().skip(at.saturating_add(1)).any(|later| removes(later, change)))
+            .collect();
+        let Some(family) = self.family.filter(|_| !others.is_empty()) else { return };
+        let (places, others): (Vec<usize>, Vec<Change>) = others.into_iter().unzip();
+        let mut answers = vec![None; others.len()];
+        // Without an answer it stays the refusal that it was.
+        let _ = self.attempt(family, &others, &mut answers);
+        for (place, answer) in places.into_iter().zip(answers) {
+            if let (Some(outcome), Some(answer)) = (outcomes.get_mut(place), answer) {
+                *outcome = answer;
+            }
+        }
+    }
+
+    /// Sends what has no answer yet and collects the answers; the socket is kept only if all goes well.
+    fn attempt(&mut self, family: u16, changes: &[Change], answers: &mut [Option<Outcome>]) -> io::Result<()> {
+        let mut datagram = Vec::new();
+        let mut waiting = BTreeMap::new();
+        for (change, answer) in changes.iter().zip(answers) {
+            if answer.is_some() {
+                continue;
+            }
+            self.seq = self.seq.wrapping_add(1);
+            datagram.extend(wire::request(family, change, self.seq)?);
+            waiting.insert(self.seq, answer);
+        }
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        let socket = self.take()?;
+        // The kernel acts and answers before this returns: an answer that is not there then is lost.
+        socket.send(&datagram)?;
+        while !waiting.is_empty() {
+            let received = socket.receive(&mut self.buffer)?;
+            for message in messages(received).filter(|message| message.kind == NLMSG_ERROR) {
+                if let Some(answer) = waiting.remove(&message.seq) {
+                    *answer = Some(acknowledgement(&message).map(|()| Done::Changed).map_err(Error::from));
+                }
+            }
+        }
+        self.socket = Some(socket);
+        Ok(())
+    }
+
+    fn read_table(&mut self, family: u16) -> io::Result<Table> {
+        let mut table = Table::default();
+        self.read_all(
+            |seq| wire::dump(family, Command::GetService, None, seq),
+            |payload| {
+                if let Some(row) = wire::service(payload) {
+                    table.services.insert(row.service.key, row);
+                }
+            },
+        )?;
+        let keys: BTreeSet<ServiceKey> = table.services.keys().copied().collect();
+        for key in keys {
+            let mut rows = BTreeMap::new();
+            self.read_all(
+                |seq| wire::dump(family, Command::GetDest, Some(&key), seq),
+                |payload| {
+                    if let Some(row) = wire::destination(payload, key.family()) {
+                        rows.insert(row.destination.key, row);
+                    }
+                },
+            )?;
+            if let Some(service) = table.services.get_mut(&key) {
+                service.destinations = rows;
+            }
+        }
+        self.read_all(
+            |seq| wire::dump(family, Command::GetDaemon, None, seq),
+            |payload| {
+                table.sync.extend(wire::sync(payload));
+            },
+        )?;
+        self.read_one(
+            |seq| wire::get_timeouts(family, seq),
+            |payload| {
+                table.timeouts = wire::timeouts(payload).unwrap_or_default();
+            },
+        )?;
+        Ok(table)
+    }
+
+    /// Sends a dump request and gives every row to `row`.
+    fn read_all(
+        &mut self,
+        request: impl FnOnce(u32) -> io::Result<Vec<u8>>,
+        mut row: impl FnMut(&[u8]),
+    ) -> io::Result<()> {
+        self.read(request, |message| match message.kind {
+            NLMSG_DONE => match i32_at(message.payload, 0) {
+                Some(error) if error < 0 => Err(io::Error::from_raw_os_error(error.saturating_neg())),
+                _ => Ok(true),
+            },
+            _ => {
+                row(message.payload);
+                Ok(false)
+            }
+        })
+    }
+
+    /// Sends a request with one answer and gives that to `row`.
+    fn read_one(
+        &mut self,
+        request: impl FnOnce(u32) -> io::Result<Vec<u8>>,
+        mut row: impl FnMut(&[u8]),
+    ) -> io::Result<()> {
+        self.read(request, |message| {
+            row(message.payload);
+            Ok(true)
+        })
+    }
+
+    /// Sends a request and gives its answers to `take` until that says that it was the last one.
+    fn read(
+        &mut self,
+        request: impl FnOnce(u32) -> io::Result<Vec<u8>>,
+        mut take: impl FnMut(&Message<'_>) -> io::Result<bool>,
+    ) -> io::Result<()> {
+        self.seq = self.seq.wrapping_add(1);
+        let request = request(self.seq)?;
+        let socket = self.take()?;
+        socket.send(&request)?;
+        let mut ended = false;
+        while !ended {
+            // The kernel goes on with a dump inside this call: there is always something until the end.
+            let received = socket.receive(&mut self.buffer)?;
+            for message in messages(received).filter(|message| message.seq == self.seq) {
+                if message.kind == NLMSG_ERROR {
+                    acknowledgement(&message).map_err(|refusal| io::Error::from_raw_os_error(refusal.errno))?;
+                    ended = true;
+                } else {
+                    ended |= take(&message)?;
+                }
+            }
+        }
+        self.socket = Some(socket);
+        Ok(())
+    }
+
+    fn take(&mut self) -> io::Result<NetlinkSocket<NlSocket>> {
+        match self.socket.take() {
+            Some(socket) => Ok(socket),
+            None => NetlinkSocket::request(NlFamily::Generic),
+        }
+    }
+
+    /// The family's number, asked for until there is one.
+    fn family(&mut self) -> Result<u16, Error> {
+        if let Some(family) = self.family {
+            return Ok(family);
+        }
+        let mut family = None;
+        let asked = self.read_one(wire::get_family, |payload| family = wire::family(payload));
+        match (asked, family) {
+            (Ok(()), Some(family)) => {
+                self.family = Some(family);
+                Ok(family)
+            }
+            (Ok(()), None) => Err(refused(Errno::EBADMSG)),
+            (Err(error), _) if error.raw_os_error() == Some(Errno::ENOENT as i32) => Err(Error::NoIpvs),
+            (Err(error), _) => Err(self.failed(&error)),
+        }
+    }
+
+    /// An exchange that failed twice: the module may have been removed, so its family is looked for again.
+    fn failed(&mut self, error: &io::Error) -> Error {
+        self.family = None;
+        match error.raw_os_error() {
+            Some(errno) => Error::Refused(Refusal::new(errno)),
+            None => Error::Refused(Refusal { errno: Errno::EIO as i32, text: error.to_string() }),
+        }
+    }
+}
+
+fn refused(errno: Errno) -> Error {
+    Error::Refused(Refusal::new(errno as i32))
+}
+
+/// The change that does what a refused one was to do.
+fn counterpart(change: &Change, error: &Error) -> Option<Change> {
+    let Error::Refused(refusal) = error else { return None };
+    match (change, Errno::from_raw(refusal.errno)) {
+        (Change::NewService(service), Errno::EEXIST) => Some(Change::SetService(service.clone())),
+        (Change::NewDestination(key, destination), Errno::EEXIST) => {
+            Some(Change::SetDestination(*key, destination.clone()))
+        }
+        (Change::SetDestination(key, destination), Errno::ENOENT) => {
+            Some(Change::NewDestination(*key, destination.clone()))
+        }
+        _ => None,
+    }
+}
+
+/// Whether `later` takes away what `change` puts.
+fn removes(later: &Change, change: &Change) -> bool {
+    match (later, change) {
+        (Change::Flush, _) => true,
+        (Change::DelService(gone), Change::NewService(service) | Change::SetService(service)) => *gone == service.key,
+        (Change::DelService(gone), Change::NewDestination(key, _) | Change::SetDestination(key, _)) => gone == key,
+        (
+            Change::DelDestination(of, gone),
+            Change::NewDestination(key, destination) | Change::SetDestination(key, destination),
+        ) => of == key && *gone == destination.key,
+        _ => false,
+    }
+}
+
+/// A refusal because it is so already is no refusal.
+fn judge(change: &Change, outcome: &mut Outcome) {
+    let Err(Error::Refused(refusal)) = &*outcome else { return };
+    let already_so = match Errno::from_raw(refusal.errno) {
+        Errno::EEXIST => {
+            matches!(change, Change::NewService(_) | Change::NewDestination(..) | Change::StartSync(_))
+        }
+        // The service is not there.
+        Errno::ESRCH => matches!(change, Change::DelService(_) | Change::DelDestination(..) | Change::StopSync(_)),
+        // The destination is not there.
+        Errno::ENOENT => matches!(change, Change::DelDestination(..)),
+        _ => false,
+    };
+    if already_so {
+        *outcome = Ok(Done::AlreadySo);
+    }
+}

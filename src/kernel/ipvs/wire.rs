@@ -1,0 +1,422 @@
+//! IPVS requests and rows as attributes of generic netlink (`linux/ip_vs.h`).
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use neli::ToBytes;
+use neli::consts::nl::NlmF;
+use neli::genl::{AttrTypeBuilder, GenlmsghdrBuilder, Nlattr, NlattrBuilder, NoUserHeader};
+use neli::types::{Buffer, GenlBuffer};
+
+use super::table::{
+    Destination, DestinationKey, DestinationRow, Forwarding, Service, ServiceKey, ServiceRow, Stats, SyncRole,
+    SyncThread, Timeouts, flags,
+};
+use super::writer::Change;
+use crate::config::model::Family;
+use crate::kernel::netlink::{attributes, encode, text, u16_at, u32_at};
+
+/// `IPVS_GENL_NAME`, and the version of the protocol.
+pub(super) const FAMILY: &str = "IPVS";
+const VERSION: u8 = 1;
+
+/// `GENL_ID_CTRL`: the family that knows the others.
+pub(super) const CONTROL: u16 = 0x10;
+const CTRL_CMD_GETFAMILY: u8 = 3;
+const CTRL_ATTR_FAMILY_ID: u16 = 1;
+const CTRL_ATTR_FAMILY_NAME: u16 = 2;
+
+/// `IPVS_CMD_*`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Command {
+    NewService = 1,
+    SetService = 2,
+    DelService = 3,
+    GetService = 4,
+    NewDest = 5,
+    SetDest = 6,
+    DelDest = 7,
+    GetDest = 8,
+    NewDaemon = 9,
+    DelDaemon = 10,
+    GetDaemon = 11,
+    SetConfig = 12,
+    GetConfig = 13,
+    Flush = 17,
+}
+
+// IPVS_CMD_ATTR_*
+const SERVICE: u16 = 1;
+const DEST: u16 = 2;
+const DAEMON: u16 = 3;
+const TIMEOUT_TCP: u16 = 4;
+const TIMEOUT_TCP_FIN: u16 = 5;
+const TIMEOUT_UDP: u16 = 6;
+
+// IPVS_SVC_ATTR_*
+const SVC_AF: u16 = 1;
+const SVC_PROTOCOL: u16 = 2;
+const SVC_ADDR: u16 = 3;
+const SVC_PORT: u16 = 4;
+const SVC_FWMARK: u16 = 5;
+const SVC_SCHED_NAME: u16 = 6;
+const SVC_FLAGS: u16 = 7;
+const SVC_TIMEOUT: u16 = 8;
+const SVC_NETMASK: u16 = 9;
+const SVC_STATS: u16 = 10;
+const SVC_PE_NAME: u16 = 11;
+const SVC_STATS64: u16 = 12;
+
+// IPVS_DEST_ATTR_*
+const DEST_ADDR: u16 = 1;
+const DEST_PORT: u16 = 2;
+const DEST_FWD_METHOD: u16 = 3;
+const DEST_WEIGHT: u16 = 4;
+const DEST_U_THRESH: u16 = 5;
+const DEST_L_THRESH: u16 = 6;
+const DEST_ACTIVE_CONNS: u16 = 7;
+const DEST_INACT_CONNS: u16 = 8;
+const DEST_PERSIST_CONNS: u16 = 9;
+const DEST_STATS: u16 = 10;
+const DEST_ADDR_FAMILY: u16 = 11;
+const DEST_STATS64: u16 = 12;
+const DEST_TUN_TYPE: u16 = 13;
+const DEST_TUN_PORT: u16 = 14;
+const DEST_TUN_FLAGS: u16 = 15;
+
+// IPVS_DAEMON_ATTR_*
+const DAEMON_STATE: u16 = 1;
+const DAEMON_MCAST_IFN: u16 = 2;
+const DAEMON_SYNC_ID: u16 = 3;
+const DAEMON_SYNC_MAXLEN: u16 = 4;
+const DAEMON_MCAST_GROUP: u16 = 5;
+const DAEMON_MCAST_GROUP6: u16 = 6;
+const DAEMON_MCAST_PORT: u16 = 7;
+const DAEMON_MCAST_TTL: u16 = 8;
+
+const AF_INET: u16 = 2;
+const AF_INET6: u16 = 10;
+/// `struct genlmsghdr`: what a payload begins with.
+const GENL_HEADER: usize = 4;
+
+type Attribute = Nlattr<u16, Buffer>;
+
+/// A change as a request to the family of number `family`.
+pub(super) fn request(family: u16, change: &Change, seq: u32) -> io::Result<Vec<u8>> {
+    let (command, attributes) = match change {
+        Change::NewService(service) => (Command::NewService, vec![whole_service(service)?]),
+        Change::SetService(service) => (Command::SetService, vec![whole_service(service)?]),
+        Change::DelService(key) => (Command::DelService, vec![nested(SERVICE, service_key(key)?)?]),
+        Change::NewDestination(key, destination) => (Command::NewDest, both(key, whole_destination(destination)?)?),
+        Change::SetDestination(key, destination) => (Command::SetDest, both(key, whole_destination(destination)?)?),
+        Change::DelDestination(key, destination) => {
+            (Command::DelDest, both(key, nested(DEST, destination_key(destination)?)?)?)
+        }
+        Change::Flush => (Command::Flush, Vec::new()),
+        Change::SetTimeouts(timeouts) => (
+            Command::SetConfig,
+            vec![
+                attribute(TIMEOUT_TCP, timeouts.tcp)?,
+                attribute(TIMEOUT_TCP_FIN, timeouts.tcp_fin)?,
+                attribute(TIMEOUT_UDP, timeouts.udp)?,
+            ],
+        ),
+        Change::StartSync(sync) => (Command::NewDaemon, vec![daemon(sync)?]),
+        Change::StopSync(role) => {
+            (Command::DelDaemon, vec![nested(DAEMON, vec![attribute(DAEMON_STATE, state(*role))?])?])
+        }
+    };
+    message(family, NlmF::ACK, seq, command as u8, VERSION, attributes)
+}
+
+/// Asks for all of a kind; destinations are those of one service.
+pub(super) fn dump(family: u16, command: Command, of: Option<&ServiceKey>, seq: u32) -> io::Result<Vec<u8>> {
+    let attributes = match of {
+        Some(key) => vec![nested(SERVICE, service_key(key)?)?],
+        None => Vec::new(),
+    };
+    message(family, NlmF::DUMP, seq, command as u8, VERSION, attributes)
+}
+
+/// Asks for the time-outs; the answer is one message.
+pub(super) fn get_timeouts(family: u16, seq: u32) -> io::Result<Vec<u8>> {
+    message(family, NlmF::empty(), seq, Command::GetConfig as u8, VERSION, Vec::new())
+}
+
+/// Asks the control family for the number of IPVS; the answer is one message.
+pub(super) fn get_family(seq: u32) -> io::Result<Vec<u8>> {
+    let name = attribute(CTRL_ATTR_FAMILY_NAME, FAMILY)?;
+    message(CONTROL, NlmF::empty(), seq, CTRL_CMD_GETFAMILY, 1, vec![name])
+}
+
+/// Reads the answer to [`get_family`].
+pub(super) fn family(payload: &[u8]) -> Option<u16> {
+    find(body(payload), CTRL_ATTR_FAMILY_ID).and_then(|id| u16_at(id, 0))
+}
+
+/// Reads a service of a dump.
+pub(super) fn service(payload: &[u8]) -> Option<ServiceRow> {
+    let row = find(body(payload), SERVICE)?;
+    let family = family_of(u16_in(row, SVC_AF)?)?;
+    let key = match find(row, SVC_FWMARK) {
+        Some(mark) => ServiceKey::FwMark { mark: u32_at(mark, 0)?, family },
+        None => ServiceKey::Address {
+            protocol: u16_in(row, SVC_PROTOCOL)?,
+            ip: ip(family, find(row, SVC_ADDR)?)?,
+            port: u16::from_be(u16_in(row, SVC_PORT)?),
+        },
+    };
+    let netmask = u32_in(row, SVC_NETMASK)?;
+    let service = Service {
+        key,
+        scheduler: text(find(row, SVC_SCHED_NAME)?),
+        flags: find(row, SVC_FLAGS).and_then(|flags| u32_at(flags, 0))? & !flags::HASHED,
+        timeout: u32_in(row, SVC_TIMEOUT)?,
+        netmask: if family == Family::V4 { u32::from_be(netmask) } else { netmask },
+        engine: find(row, SVC_PE_NAME).map(text).filter(|name| !name.is_empty()),
+    };
+    Some(ServiceRow { stats: stats(row, SVC_STATS64, SVC_STATS), ..service.into() })
+}
+
+/// Reads a destination of a dump. `family` is that of the service: kernels before 3.18 know no other.
+pub(super) fn destination(payload: &[u8], family: Family) -> Option<DestinationRow> {
+    let row = find(body(payload), DEST)?;
+    let family = u16_in(row, DEST_ADDR_FAMILY).map_or(Some(family), family_of)?;
+    let count = |kind| u32_in(row, kind).unwrap_or(0);
+    Some(DestinationRow {
+        destination: Destination {
+            key: DestinationKey { ip: ip(family, find(row, DEST_ADDR)?)?, port: u16::from_be(u16_in(row, DEST_PORT)?) },
+            forwarding: Forwarding {
+                method: u32_in(row, DEST_FWD_METHOD)?,
+                // Kernels before 5.3 know IPIP alone.
+                tunnel: find(row, DEST_TUN_TYPE).and_then(|tunnel| tunnel.first().copied()).unwrap_or(0),
+                tunnel_port: u16_in(row, DEST_TUN_PORT).map_or(0, u16::from_be),
+                tunnel_flags: u16_in(row, DEST_TUN_FLAGS).unwrap_or(0),
+            },
+            weight: u32_in(row, DEST_WEIGHT)?.cast_signed(),
+            upper_threshold: count(DEST_U_THRESH),
+            lower_threshold: count(DEST_L_THRESH),
+        },
+        stats: stats(row, DEST_STATS64, DEST_STATS),
+        active: count(DEST_ACTIVE_CONNS),
+        inactive: count(DEST_INACT_CONNS),
+        persistent: count(DEST_PERSIST_CONNS),
+    })
+}
+
+/// Reads a synchronisation thread of a dump.
+pub(super) fn sync(payload: &[u8]) -> Option<SyncThread> {
+    let row = find(body(payload), DAEMON)?;
+    let group4 = find(row, DAEMON_MCAST_GROUP).and_then(|group| ip(Family::V4, group));
+    let group6 = find(row, DAEMON_MCAST_GROUP6).and_then(|group| ip(Family::V6, group));
+    Some(SyncThread {
+        role: match u32_in(row, DAEMON_STATE)? {
+            1 => SyncRole::Master,
+            2 => SyncRole::Backup,
+            _ => return None,
+        },
+        interface: text(find(row, DAEMON_MCAST_IFN)?),
+        id: u32_in(row, DAEMON_SYNC_ID)?.try_into().ok()?,
+        max_len: u16_in(row, DAEMON_SYNC_MAXLEN),
+        port: u16_in(row, DAEMON_MCAST_PORT),
+        ttl: find(row, DAEMON_MCAST_TTL).and_then(|ttl| ttl.first().copied()),
+        group: group4.or(group6),
+    })
+}
+
+/// Reads the answer to [`get_timeouts`].
+pub(super) fn timeouts(payload: &[u8]) -> Option<Timeouts> {
+    let row = body(payload);
+    Some(Timeouts {
+        tcp: u32_in(row, TIMEOUT_TCP)?,
+        tcp_fin: u32_in(row, TIMEOUT_TCP_FIN)?,
+        udp: u32_in(row, TIMEOUT_UDP)?,
+    })
+}
+
+fn service_key(key: &ServiceKey) -> io::Result<Vec<Attribute>> {
+    let family = attribute(SVC_AF, family_number(key.family()))?;
+    Ok(match key {
+        ServiceKey::Address { protocol, ip, port } => vec![
+            family,
+            attribute(SVC_PROTOCOL, *protocol)?,
+            attribute(SVC_ADDR, octets(*ip))?,
+            attribute(SVC_PORT, port.to_be())?,
+        ],
+        ServiceKey::FwMark { mark, .. } => vec![family, attribute(SVC_FWMARK, *mark)?],
+    })
+}
+
+fn whole_service(service: &Service) -> io::Result<Attribute> {
+    let family = service.key.family();
+    let netmask = if family == Family::V4 { service.netmask.to_be() } else { service.netmask };
+    // struct ip_vs_flags: the flags, and which of them are meant.
+    let flags = [service.flags, u32::MAX].map(u32::to_ne_bytes).concat();
+    let mut attributes = service_key(&service.key)?;
+    attributes.extend([
+        attribute(SVC_SCHED_NAME, service.scheduler.as_str())?,
+        attribute(SVC_FLAGS, Buffer::from(flags))?,
+        attribute(SVC_TIMEOUT, service.timeout)?,
+        attribute(SVC_NETMASK, netmask)?,
+    ]);
+    if let Some(engine) = &service.engine {
+        attributes.push(attribute(SVC_PE_NAME, engine.as_str())?);
+    }
+    nested(SERVICE, attributes)
+}
+
+fn destination_key(key: &DestinationKey) -> io::Result<Vec<Attribute>> {
+    Ok(vec![
+        attribute(DEST_ADDR_FAMILY, family_number(Family::of(key.ip)))?,
+        attribute(DEST_ADDR, octets(key.ip))?,
+        attribute(DEST_PORT, key.port.to_be())?,
+    ])
+}
+
+fn whole_destination(destination: &Destination) -> io::Result<Attribute> {
+    let forwarding = destination.forwarding;
+    let mut attributes = destination_key(&destination.key)?;
+    attributes.extend([
+        attribute(DEST_FWD_METHOD, forwarding.method)?,
+        attribute(DEST_WEIGHT, destination.weight.cast_unsigned())?,
+        attribute(DEST_U_THRESH, destination.upper_threshold)?,
+        attribute(DEST_L_THRESH, destination.lower_threshold)?,
+        attribute(DEST_TUN_TYPE, forwarding.tunnel)?,
+        attribute(DEST_TUN_PORT, forwarding.tunnel_port.to_be())?,
+        attribute(DEST_TUN_FLAGS, forwarding.tunnel_flags)?,
+    ]);
+    nested(DEST, attributes)
+}
+
+/// The attributes of a request about a destination of a service.
+fn both(key: &ServiceKey, destination: Attribute) -> io::Result<Vec<Attribute>> {
+    Ok(vec![nested(SERVICE, service_key(key)?)?, destination])
+}
+
+fn daemon(sync: &SyncThread) -> io::Result<Attribute> {
+    let mut attributes = vec![
+        attribute(DAEMON_STATE, state(sync.role))?,
+        attribute(DAEMON_MCAST_IFN, sync.interface.as_str())?,
+        attribute(DAEMON_SYNC_ID, u32::from(sync.id))?,
+    ];
+    if let Some(max_len) = sync.max_len {
+        attributes.push(attribute(DAEMON_SYNC_MAXLEN, max_len)?);
+    }
+    if let Some(group) = sync.group {
+        let kind = if group.is_ipv4() { DAEMON_MCAST_GROUP } else { DAEMON_MCAST_GROUP6 };
+        attributes.push(attribute(kind, octets(group))?);
+    }
+    if let Some(port) = sync.port {
+        attributes.push(attribute(DAEMON_MCAST_PORT, port)?);
+    }
+    if let Some(ttl) = sync.ttl {
+        attributes.push(attribute(DAEMON_MCAST_TTL, ttl)?);
+    }
+    nested(DAEMON, attributes)
+}
+
+/// `IP_VS_STATE_*`.
+fn state(role: SyncRole) -> u32 {
+    match role {
+        SyncRole::Master => 1,
+        SyncRole::Backup => 2,
+    }
+}
+
+fn family_number(family: Family) -> u16 {
+    if family == Family::V4 { AF_INET } else { AF_INET6 }
+}
+
+fn family_of(number: u16) -> Option<Family> {
+    match number {
+        AF_INET => Some(Family::V4),
+        AF_INET6 => Some(Family::V6),
+        _ => None,
+    }
+}
+
+/// An address at the beginning of a union `nf_inet_addr`.
+fn ip(family: Family, bytes: &[u8]) -> Option<IpAddr> {
+    Some(match family {
+        Family::V4 => Ipv4Addr::from(*bytes.first_chunk::<4>()?).into(),
+        Family::V6 => Ipv6Addr::from(*bytes.first_chunk::<16>()?).into(),
+    })
+}
+
+fn octets(ip: IpAddr) -> Buffer {
+    Buffer::from(match ip {
+        IpAddr::V4(ip) => ip.octets().to_vec(),
+        IpAddr::V6(ip) => ip.octets().to_vec(),
+    })
+}
+
+/// Statistics in 64 bits, or in 32 (but for the octets) where the kernel, before 4.1, has no others.
+fn stats(row: &[u8], wide: u16, narrow: u16) -> Stats {
+    let values = find(row, wide).or_else(|| find(row, narrow)).unwrap_or_default();
+    let value = |kind| {
+        let value = find(values, kind)?;
+        value.first_chunk().map(|wide| u64::from_ne_bytes(*wide)).or_else(|| u32_at(value, 0).map(u64::from))
+    };
+    let value = |kind| value(kind).unwrap_or(0);
+    // IPVS_STATS_ATTR_*
+    Stats {
+        connections: value(1),
+        packets_in: value(2),
+        packets_out: value(3),
+        octets_in: value(4),
+        octets_out: value(5),
+        connection_rate: value(6),
+        packet_rate_in: value(7),
+        packet_rate_out: value(8),
+        octet_rate_in: value(9),
+        octet_rate_out: value(10),
+    }
+}
+
+/// What follows the generic netlink header.
+fn body(payload: &[u8]) -> &[u8] {
+    payload.get(GENL_HEADER..).unwrap_or_default()
+}
+
+fn find(bytes: &[u8], kind: u16) -> Option<&[u8]> {
+    attributes(bytes).find(|(this, _)| *this == kind).map(|(_, value)| value)
+}
+
+fn u16_in(row: &[u8], kind: u16) -> Option<u16> {
+    u16_at(find(row, kind)?, 0)
+}
+
+fn u32_in(row: &[u8], kind: u16) -> Option<u32> {
+    u32_at(find(row, kind)?, 0)
+}
+
+fn message(
+    family: u16,
+    flags: NlmF,
+    seq: u32,
+    command: u8,
+    version: u8,
+    attributes: Vec<Attribute>,
+) -> io::Result<Vec<u8>> {
+    let message = GenlmsghdrBuilder::<u8, u16, NoUserHeader>::default()
+        .cmd(command)
+        .version(version)
+        .attrs(GenlBuffer::from_iter(attributes))
+        .build()
+        .map_err(io::Error::other)?;
+    encode(family, flags, seq, message)
+}
+
+fn attribute<P: neli::Size + ToBytes>(kind: u16, payload: P) -> io::Result<Attribute> {
+    let kind = AttrTypeBuilder::default().nla_type(kind).build().map_err(io::Error::other)?;
+    NlattrBuilder::default().nla_type(kind).nla_payload(payload).build().map_err(io::Error::other)
+}
+
+fn nested(kind: u16, inner: Vec<Attribute>) -> io::Result<Attribute> {
+    let kind = AttrTypeBuilder::default().nla_type(kind).nla_nested(true).build().map_err(io::Error::other)?;
+    let outer = NlattrBuilder::default().nla_type(kind).nla_payload(Buffer::from(Vec::new())).build();
+    inner
+        .iter()
+        .try_fold(outer.map_err(io::Error::other)?, |outer, attribute| outer.nest(attribute).map_err(io::Error::other))
+}

@@ -1,0 +1,118 @@
+//! The IPVS writer: changes and reads the kernel's table on a thread of its own ([`Worker`]).
+
+use std::io;
+
+use super::socket::IpvsSocket;
+use super::table::{Destination, DestinationKey, Service, ServiceKey, SyncRole, SyncThread, Table, Timeouts};
+use crate::kernel::netlink::Refusal;
+use crate::kernel::worker::Worker;
+use crate::kernel::writer::Done;
+
+/// Changes handed to the kernel at once; small, so that results flow back while a long list is worked through.
+const BATCH: usize = 64;
+
+/// One change of the kernel's table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Add a service; one that is there is set.
+    NewService(Service),
+    /// Set scheduler, flags, persistence and engine of a service; its connections and destinations stay.
+    SetService(Service),
+    /// Remove a service with its destinations.
+    DelService(ServiceKey),
+    /// Add a destination; one that is there is set.
+    NewDestination(ServiceKey, Destination),
+    /// Set a destination, its connections stay; one that is not there is added.
+    SetDestination(ServiceKey, Destination),
+    /// Remove a destination.
+    DelDestination(ServiceKey, DestinationKey),
+    /// Remove all services.
+    Flush,
+    /// Set time-outs.
+    SetTimeouts(Timeouts),
+    /// Start a synchronisation thread; that one of this role runs already is success, whatever its settings.
+    StartSync(SyncThread),
+    /// Stop it.
+    StopSync(SyncRole),
+}
+
+/// One thing to be done; the token comes back with the result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// Change the table.
+    Change(u64, Change),
+    /// Read the whole table, after the changes submitted before.
+    Dump(u64),
+}
+
+/// How a request ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// To [`Request::Change`].
+    Changed {
+        /// That of the request.
+        token: u64,
+        /// Success or why not.
+        outcome: Result<Done, Error>,
+    },
+    /// To [`Request::Dump`].
+    Dumped {
+        /// That of the request.
+        token: u64,
+        /// The table or why not.
+        table: Result<Table, Error>,
+    },
+}
+
+/// Why a request was not done.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The kernel has no IPVS. The next request looks for it again.
+    #[error("the kernel has no IPVS: its module ip_vs is not loaded (modprobe ip_vs)")]
+    NoIpvs,
+    /// The kernel said no, or could not be reached. A scheduler or persistence engine it has no module for is
+    /// `ENOENT` on a service; `ESRCH` on a destination means that the service is not there.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+}
+
+/// The loop's end of the IPVS writer.
+pub type Writer = Worker<Request, Answer>;
+
+impl Writer {
+    /// Starts the thread, in the caller's network namespace; whether the kernel has IPVS is seen by the results.
+    /// `capacity` bounds the requests that are submitted and whose results were not taken yet.
+    pub fn start(capacity: usize) -> io::Result<Writer> {
+        let mut socket = IpvsSocket::open()?;
+        Worker::spawn("ipvs", capacity, BATCH, move |batch| perform(&mut socket, batch))
+    }
+}
+
+/// Does a batch in its order: changes between two dumps go to the kernel together.
+fn perform(socket: &mut IpvsSocket, batch: Vec<Request>) -> Vec<Answer> {
+    let mut answers = Vec::with_capacity(batch.len());
+    let mut tokens = Vec::new();
+    let mut changes = Vec::new();
+    for request in batch {
+        match request {
+            Request::Change(token, change) => {
+                tokens.push(token);
+                changes.push(change);
+            }
+            Request::Dump(token) => {
+                flush(socket, &mut tokens, &mut changes, &mut answers);
+                answers.push(Answer::Dumped { token, table: socket.dump() });
+            }
+        }
+    }
+    flush(socket, &mut tokens, &mut changes, &mut answers);
+    answers
+}
+
+fn flush(socket: &mut IpvsSocket, tokens: &mut Vec<u64>, changes: &mut Vec<Change>, answers: &mut Vec<Answer>) {
+    if !changes.is_empty() {
+        let outcomes = socket.change(changes);
+        answers.extend(tokens.drain(..).zip(outcomes).map(|(token, outcome)| Answer::Changed { token, outcome }));
+        changes.clear();
+    }
+}
