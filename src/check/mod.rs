@@ -19,6 +19,8 @@ mod rows;
 mod smtp;
 mod tables;
 mod tcp;
+#[cfg(test)]
+mod tests;
 mod udp;
 mod wanted;
 

@@ -47,10 +47,15 @@ pub struct System {
 impl Tables {
     /// The rows of a configuration, before the first check.
     pub fn new(config: Config, version: String) -> Tables {
-        let mut tables = Tables::default();
+        let mut tables = Tables::of(config.lvs);
         tables.system.version = version;
         tables.system.global = Some(config.global);
-        let mut lvs = config.lvs;
+        tables
+    }
+
+    /// The rows of services without global settings.
+    pub fn of(mut lvs: Lvs) -> Tables {
+        let mut tables = Tables::default();
         let groups = std::mem::take(&mut lvs.groups);
         let virtual_servers = std::mem::take(&mut lvs.virtual_servers);
         tables.system.lvs = lvs;

@@ -1,0 +1,1 @@
+//! HTTP_GET: requests, replies in any pieces, urls in turn.

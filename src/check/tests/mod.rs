@@ -1,0 +1,7 @@
+//! Tests of the machines: a site of services in virtual time, and the rules one by one.
+
+mod http;
+mod pools;
+mod site;
+mod storm;
+mod timing;

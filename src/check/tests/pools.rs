@@ -1,0 +1,331 @@
+//! Pools: weights, quorum, sorry servers, suspension, start and stop.
+
+use super::site::{Behaviour, Site, checker, lvs, misc, ms, rs, secs, server, service, sorry};
+use crate::check::{Cause, Change, Event, QuorumStatus, ServiceKey, VirtualServerId, wanted};
+use crate::config::lvs::{CheckerKind, Endpoint, GroupEntry, Protocol, VirtualServer, VirtualServerGroup};
+use crate::config::model::Family;
+
+const A: &str = "10.1.0.1:80";
+const B: &str = "10.1.0.2:80";
+const C: &str = "10.1.0.3:80";
+const S: &str = "10.1.0.9:80";
+
+fn pool(edit: impl FnOnce(&mut VirtualServer)) -> Site {
+    let mut row = service(vec![server(A), server(B), server(C)]);
+    edit(&mut row);
+    Site::started(lvs(vec![row]))
+}
+
+fn fall(site: &mut Site, address: &str) {
+    site.behave(address, Behaviour::Refuses);
+    site.run(secs(13));
+}
+
+fn rise(site: &mut Site, address: &str) {
+    site.behave(address, Behaviour::Serves(Vec::new()));
+    site.run(secs(13));
+}
+
+/// Quorum changes since the last call: status and weight.
+fn quorums(site: &mut Site) -> Vec<(QuorumStatus, u64)> {
+    let figures = |change| match change {
+        Change::Quorum { status, pool, .. } => Some((status, pool.weight_sum)),
+        _ => None,
+    };
+    site.news().into_iter().filter_map(figures).collect()
+}
+
+#[test]
+fn the_kernel_has_the_healthy_servers() {
+    let mut site = pool(|_| {});
+    assert_eq!(site.destinations(), [(1, 1), (2, 1), (3, 1)], "from the start");
+    fall(&mut site, B);
+    assert_eq!(site.destinations(), [(1, 1), (3, 1)]);
+    let row = site.check.tables.virtual_servers.get(&VirtualServerId(1)).unwrap();
+    assert_eq!((row.total, row.up, row.weight_sum, row.quorum_met), (3, 2, 2, true));
+    rise(&mut site, B);
+    assert_eq!(site.destinations(), [(1, 1), (2, 1), (3, 1)]);
+    let told = site.news().into_iter().filter_map(|change| match change {
+        Change::RealServer { id, up, cause: Cause::Checks, pool } => Some((id.1, up, pool.up)),
+        _ => None,
+    });
+    assert_eq!(told.collect::<Vec<_>>(), [(2, false, 2), (2, true, 3)]);
+}
+
+#[test]
+fn inhibited_servers_stay_with_weight_zero() {
+    let mut site = pool(|row| row.real_servers[1].inhibit = true);
+    fall(&mut site, B);
+    assert_eq!(site.destinations(), [(1, 1), (2, 0), (3, 1)]);
+    rise(&mut site, B);
+    assert_eq!(site.destinations(), [(1, 1), (2, 1), (3, 1)]);
+}
+
+#[test]
+fn below_quorum_the_sorry_server_takes_over() {
+    let mut site = pool(|row| {
+        row.quorum = 2;
+        row.sorry_server = Some(sorry(S));
+        row.real_servers[2].inhibit = true;
+    });
+    assert_eq!(site.destinations(), [(1, 1), (2, 1), (3, 1)]);
+    fall(&mut site, A);
+    assert_eq!(quorums(&mut site), []);
+    fall(&mut site, B);
+    assert_eq!(site.destinations(), [(9, 1), (3, 0)], "live servers leave, or stay with weight 0");
+    assert_eq!(quorums(&mut site), [(QuorumStatus::NotMet, 1)]);
+    fall(&mut site, C);
+    assert_eq!(site.destinations(), [(9, 1), (3, 0)]);
+    rise(&mut site, C);
+    rise(&mut site, B);
+    assert_eq!(site.destinations(), [(2, 1), (3, 1)]);
+    assert_eq!(quorums(&mut site), [(QuorumStatus::Met, 2)]);
+}
+
+#[test]
+fn an_inhibited_sorry_server_stays_with_weight_zero() {
+    let mut site = pool(|row| {
+        row.quorum = 3;
+        row.sorry_server = Some(sorry(S));
+        row.sorry_server.as_mut().unwrap().inhibit = true;
+    });
+    assert_eq!(site.destinations(), [(9, 0), (1, 1), (2, 1), (3, 1)]);
+    fall(&mut site, A);
+    assert_eq!(site.destinations(), [(9, 1)]);
+    rise(&mut site, A);
+    assert_eq!(site.destinations(), [(9, 0), (1, 1), (2, 1), (3, 1)]);
+}
+
+#[test]
+fn a_sorry_server_may_be_a_real_server() {
+    let mut site = pool(|row| {
+        row.quorum = 3;
+        row.sorry_server = Some(sorry(A));
+        for server in &mut row.real_servers {
+            server.inhibit = true;
+        }
+    });
+    fall(&mut site, B);
+    assert_eq!(site.destinations(), [(1, 1), (2, 0), (3, 0)]);
+    rise(&mut site, B);
+    assert_eq!(site.destinations(), [(1, 1), (2, 1), (3, 1)]);
+}
+
+#[test]
+fn below_quorum_without_a_sorry_server_live_servers_stay() {
+    let mut site = pool(|row| row.quorum = 3);
+    fall(&mut site, A);
+    assert_eq!(quorums(&mut site), [(QuorumStatus::NotMet, 2)]);
+    assert_eq!(site.destinations(), [(2, 1), (3, 1)]);
+}
+
+#[test]
+fn hysteresis_works_both_ways() {
+    let mut site = pool(|row| {
+        row.quorum = 20;
+        row.hysteresis = 10;
+        for server in &mut row.real_servers {
+            server.weight = 10;
+        }
+    });
+    fall(&mut site, A);
+    fall(&mut site, B);
+    assert_eq!(quorums(&mut site), [], "10 is not below 20 - 10");
+    fall(&mut site, C);
+    assert_eq!(quorums(&mut site), [(QuorumStatus::NotMet, 0)]);
+    rise(&mut site, A);
+    rise(&mut site, B);
+    assert_eq!(quorums(&mut site), [], "20 is below 20 + 10");
+    rise(&mut site, C);
+    assert_eq!(quorums(&mut site), [(QuorumStatus::Met, 30)]);
+}
+
+#[test]
+fn a_weight_is_set_by_hand() {
+    let mut site = pool(|row| row.quorum = 3);
+    site.event(Event::SetWeight(rs(1), 250));
+    assert_eq!(site.destinations()[0], (1, 250));
+    assert_eq!(site.news(), [Change::Weight { id: rs(1), from: 1, to: 250 }]);
+    site.event(Event::SetWeight(rs(1), u32::MAX));
+    assert_eq!(site.destinations()[0], (1, 2_147_483_647));
+    site.event(Event::SetWeight(rs(1), 0));
+    assert_eq!(site.destinations()[0], (1, 0));
+    assert_eq!(quorums(&mut site), [(QuorumStatus::NotMet, 2)]);
+    fall(&mut site, A);
+    site.event(Event::SetWeight(rs(1), 7));
+    assert_eq!(site.destinations(), [(2, 1), (3, 1)], "a dead one only remembers it");
+    rise(&mut site, A);
+    assert_eq!(site.destinations()[0], (1, 7));
+    site.event(Event::SetWeight((VirtualServerId(9), 1), 7));
+}
+
+#[test]
+fn scripts_and_files_contribute_to_the_weight() {
+    let mut site = pool(|row| {
+        row.real_servers[0].weight = 10;
+        let file = CheckerKind::File { track_file: "f".into(), weight: 2, reverse: true };
+        row.real_servers[0].checkers = vec![misc("a", true), checker(file), misc("b", true)];
+    });
+    site.script("a", 52);
+    site.run(secs(2));
+    assert_eq!(site.destinations()[0], (1, 50));
+    site.event(Event::FileValue { name: "f", value: 3 });
+    assert_eq!(site.destinations()[0], (1, 44));
+    site.script("b", 7);
+    site.run(secs(10));
+    assert_eq!(site.destinations()[0], (1, 39), "10 + 40 - 6 - 5");
+    site.script("a", 0);
+    site.run(secs(10));
+    assert_eq!(site.destinations()[0], (1, 0), "10 - 6 - 5 is limited to 0, and stays in the table");
+    site.event(Event::FileValue { name: "f", value: 0 });
+    assert_eq!(site.destinations()[0], (1, 5), "10 - 5");
+}
+
+#[test]
+fn a_storm_of_weights_stays_in_bounds() {
+    let mut site = pool(|row| {
+        let file = CheckerKind::File { track_file: "f".into(), weight: 1, reverse: false };
+        row.real_servers[0].checkers = vec![checker(file)];
+    });
+    for (value, weight) in
+        [(5, Some(6)), (-1, Some(0)), (-7, Some(0)), (i64::MAX, Some(2_147_483_647)), (i64::MIN, None)]
+    {
+        site.event(Event::FileValue { name: "f", value });
+        let of_first = site.destinations().into_iter().find(|(last, _)| *last == 1).map(|(_, weight)| weight);
+        assert_eq!(of_first, weight, "{value}");
+    }
+}
+
+#[test]
+fn with_alpha_the_service_starts_with_its_sorry_server() {
+    let mut row = service(vec![server(A), server(B)]);
+    row.alpha = true;
+    row.sorry_server = Some(sorry(S));
+    for server in &mut row.real_servers {
+        server.checkers[0].alpha = true;
+    }
+    let mut site = Site::started(lvs(vec![row]));
+    assert_eq!(site.destinations(), [(9, 1)]);
+    assert_eq!(site.news(), []);
+    site.run(secs(2));
+    assert_eq!(site.destinations(), [(1, 1), (2, 1)]);
+    assert_eq!(quorums(&mut site), [(QuorumStatus::Met, 1)]);
+}
+
+#[test]
+fn the_initial_state_is_told_on_request_only() {
+    let mut site = pool(|_| {});
+    assert_eq!(site.news(), []);
+    let mut lvs = lvs(vec![service(vec![server(A)])]);
+    lvs.init_notifies = true;
+    let mut site = Site::started(lvs);
+    let news = site.news();
+    assert!(matches!(news[0], Change::RealServer { up: true, cause: Cause::Initial, .. }));
+    assert!(matches!(news[1], Change::Quorum { status: QuorumStatus::Met, cause: Cause::Initial, .. }));
+    assert_eq!(news.len(), 2);
+}
+
+#[test]
+fn a_server_without_checkers_is_always_up() {
+    let mut row = service(vec![server(A)]);
+    row.alpha = true;
+    row.real_servers[0].checkers.clear();
+    let site = Site::started(lvs(vec![row]));
+    assert_eq!(site.destinations(), [(1, 1)]);
+    assert!(site.check.tables.virtual_servers.get(&VirtualServerId(1)).unwrap().quorum_met);
+}
+
+#[test]
+fn at_the_stop_live_servers_are_told_and_scripts_run_with_omega() {
+    for omega in [false, true] {
+        let mut site = pool(|row| row.omega = omega);
+        fall(&mut site, B);
+        site.news();
+        site.event(Event::Stop);
+        let news = site.news();
+        let causes = news.iter().map(|change| match change {
+            Change::RealServer { up: false, cause, .. } => (true, cause.runs_scripts()),
+            Change::Quorum { status: QuorumStatus::Shutdown, cause, .. } => (false, cause.runs_scripts()),
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(causes.collect::<Vec<_>>(), [(true, omega), (true, omega), (false, omega)]);
+        assert!(site.timers.is_empty());
+        site.run(secs(60));
+        assert_eq!((site.news(), site.destinations()), (vec![], vec![(1, 1), (3, 1)]));
+    }
+}
+
+#[test]
+fn checkers_rest_while_the_service_is_elsewhere() {
+    let mut row = service(vec![server(A)]);
+    row.ha_suspend = true;
+    let mut site = Site::new(lvs(vec![row]));
+    site.event(Event::Addresses(vec!["10.9.9.9".parse().unwrap()]));
+    site.event(Event::Start);
+    site.run(secs(60));
+    assert_eq!(site.attempt_times(), []);
+    assert!(site.check.tables.virtual_servers.get(&VirtualServerId(1)).unwrap().suspended);
+    site.event(Event::AddressPresent("10.0.0.1".parse().unwrap()));
+    site.run(secs(15));
+    assert_eq!(site.attempt_times(), [60_000, 70_001]);
+    site.behave(A, Behaviour::Silent);
+    site.run(secs(6));
+    assert_eq!(site.attempt_times().len(), 1, "one is under way");
+    site.event(Event::AddressGone("10.0.0.1".parse().unwrap()));
+    site.run(secs(60));
+    assert!(site.alive(rs(1)), "it did not come to an end");
+    assert!(site.timers.is_empty());
+    let suspended = |suspended| Change::Suspended { id: VirtualServerId(1), suspended };
+    assert_eq!(site.news(), [suspended(false), suspended(true)]);
+}
+
+fn group(entries: Vec<GroupEntry>) -> Site {
+    let mut row = service(vec![server(A)]);
+    row.endpoint = Endpoint::Group("g".into());
+    row.ha_suspend = true;
+    let mut lvs = lvs(vec![row]);
+    lvs.groups = vec![
+        VirtualServerGroup { name: "other".into(), entries: vec![GroupEntry::FwMark(1, None)] },
+        VirtualServerGroup { name: "g".into(), entries },
+    ];
+    Site::started(lvs)
+}
+
+#[test]
+fn a_group_is_one_service_per_address_and_mark() {
+    let site = group(vec![
+        GroupEntry::Address("10.0.0.1:80".parse().unwrap()),
+        GroupEntry::FwMark(7, None),
+        GroupEntry::Range("10.0.0.254".parse().unwrap(), "10.0.1.1".parse().unwrap(), 81),
+        GroupEntry::FwMark(8, Some(Family::V6)),
+    ]);
+    let (services, destinations) = wanted(&site.check.tables, VirtualServerId(1));
+    let address = |text: &str| ServiceKey::Address(text.parse().unwrap(), Protocol::Tcp);
+    let expected = [
+        ServiceKey::FwMark(7, Family::V4),
+        ServiceKey::FwMark(8, Family::V6),
+        address("10.0.0.1:80"),
+        address("10.0.0.254:81"),
+        address("10.0.0.255:81"),
+        address("10.0.1.0:81"),
+        address("10.0.1.1:81"),
+    ];
+    assert_eq!(services.iter().map(|service| service.key).collect::<Vec<_>>(), expected);
+    assert_eq!(destinations.len(), 1);
+    assert_eq!(wanted(&site.check.tables, VirtualServerId(2)).0, []);
+}
+
+#[test]
+fn any_address_of_a_group_ends_the_rest() {
+    let range = GroupEntry::Range("10.0.0.254".parse().unwrap(), "10.0.1.1".parse().unwrap(), 81);
+    let mut site = group(vec![GroupEntry::FwMark(7, None), range]);
+    site.run(secs(5));
+    assert_eq!(site.attempt_times(), []);
+    site.event(Event::AddressPresent("10.0.1.2".parse().unwrap()));
+    site.event(Event::AddressPresent("10.0.0.255".parse().unwrap()));
+    site.run(ms(10));
+    assert_eq!(site.attempt_times(), [5000]);
+    let mut site = group(vec![GroupEntry::FwMark(7, None)]);
+    site.run(secs(5));
+    assert_eq!(site.attempt_times(), [1000], "a group of marks alone is always here");
+}

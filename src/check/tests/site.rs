@@ -1,0 +1,305 @@
+//! A site in virtual time: the machines, real servers that behave as told, and a kernel that obeys.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::check::{
+    Action, AttemptId, Change, Check, CheckerId, Event, RealServerId, ScriptEnd, Tables, TimerKey, Transport,
+    VirtualServerId, wanted,
+};
+use crate::config::lvs::{
+    Checker, CheckerKind, Endpoint, Lvs, Method, Protocol, RealServer, Scheduler, SorryServer, Target, Timing,
+    VirtualServer,
+};
+use crate::config::model::Script;
+
+pub fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+pub fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+pub fn target(address: &str) -> Target {
+    Target { address: address.parse().unwrap(), bind: None, bind_interface: None, fwmark: 0 }
+}
+
+/// Every 10 s, 2 s for an attempt, one retry after 1 s, no warmup.
+pub fn checker(kind: CheckerKind) -> Checker {
+    Checker {
+        delay_loop: secs(10),
+        timeout: secs(2),
+        retry: 1,
+        delay_before_retry: secs(1),
+        warmup: Duration::ZERO,
+        alpha: false,
+        log_all_failures: false,
+        kind,
+    }
+}
+
+pub fn misc(name: &str, dynamic: bool) -> Checker {
+    let script = Script { argv: vec![name.into()], user: None };
+    let mut checker = checker(CheckerKind::Misc { script, run_limit: secs(10), dynamic });
+    checker.retry = 0;
+    checker
+}
+
+const TIMING: Timing = Timing {
+    delay_loop: Duration::from_secs(10),
+    connect_timeout: Duration::from_secs(2),
+    retry: None,
+    delay_before_retry: None,
+    warmup: Duration::ZERO,
+};
+
+/// Weight 1, a TCP_CHECK of its own address.
+pub fn server(address: &str) -> RealServer {
+    RealServer {
+        address: address.parse().unwrap(),
+        weight: 1,
+        method: Method::Nat,
+        upper_threshold: 0,
+        lower_threshold: 0,
+        inhibit: false,
+        notify_up: None,
+        notify_down: None,
+        alpha: false,
+        smtp_alert: false,
+        virtual_host: None,
+        snmp_name: None,
+        timing: TIMING,
+        checkers: vec![checker(CheckerKind::Tcp(target(address)))],
+    }
+}
+
+pub fn sorry(address: &str) -> SorryServer {
+    SorryServer { address: address.parse().unwrap(), method: Method::Nat, inhibit: false }
+}
+
+/// 10.0.0.1:80 over TCP, quorum 1.
+pub fn service(real_servers: Vec<RealServer>) -> VirtualServer {
+    VirtualServer {
+        endpoint: Endpoint::Address("10.0.0.1:80".parse().unwrap()),
+        protocol: Some(Protocol::Tcp),
+        scheduler: Scheduler::Wlc,
+        scheduler_flags: [false; 3],
+        hashed: false,
+        one_packet: false,
+        method: Method::Nat,
+        persistence: None,
+        granularity: None,
+        persistence_engine: None,
+        virtual_host: None,
+        snmp_name: None,
+        timing: TIMING,
+        weight: 1,
+        alpha: false,
+        omega: false,
+        ha_suspend: false,
+        quorum: 1,
+        hysteresis: 0,
+        quorum_up: None,
+        quorum_down: None,
+        inhibit: false,
+        smtp_alert: false,
+        sorry_server: None,
+        real_servers,
+    }
+}
+
+pub fn lvs(virtual_servers: Vec<VirtualServer>) -> Lvs {
+    Lvs { virtual_servers, ..Lvs::default() }
+}
+
+/// What a real server does with a connection.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Behaviour {
+    /// Accepts, and sends this after the first octets it gets; closes then.
+    Serves(Vec<u8>),
+    /// Refuses at once.
+    Refuses,
+    /// Says nothing.
+    Silent,
+}
+
+enum Coming {
+    Connected(AttemptId),
+    Received(AttemptId, Vec<u8>),
+    Closed(AttemptId),
+    Failed(AttemptId),
+    PingReply(AttemptId),
+    Ended(AttemptId, ScriptEnd),
+}
+
+pub struct Site {
+    pub check: Check,
+    pub now: Duration,
+    pub timers: BTreeMap<TimerKey, Duration>,
+    pub servers: BTreeMap<SocketAddr, Behaviour>,
+    /// Scripts by name: how they end and when.
+    pub scripts: BTreeMap<String, (ScriptEnd, Duration)>,
+    pub changes: Vec<(Duration, Change)>,
+    /// When attempts began.
+    pub attempts: Vec<(Duration, CheckerId)>,
+    pub kernel: BTreeMap<VirtualServerId, Vec<(SocketAddr, u32)>>,
+    pub latency: Duration,
+    coming: BTreeMap<(Duration, u64), Coming>,
+    open: BTreeMap<AttemptId, SocketAddr>,
+    sequence: u64,
+}
+
+impl Site {
+    /// A site before its start; its servers accept.
+    pub fn new(lvs: Lvs) -> Site {
+        Site {
+            check: Check::new(Tables::of(lvs), 1),
+            now: Duration::ZERO,
+            timers: BTreeMap::new(),
+            servers: BTreeMap::new(),
+            scripts: BTreeMap::new(),
+            changes: Vec::new(),
+            attempts: Vec::new(),
+            kernel: BTreeMap::new(),
+            latency: ms(1),
+            coming: BTreeMap::new(),
+            open: BTreeMap::new(),
+            sequence: 0,
+        }
+    }
+
+    pub fn started(lvs: Lvs) -> Site {
+        let mut site = Site::new(lvs);
+        site.event(Event::Start);
+        site
+    }
+
+    pub fn behave(&mut self, address: &str, behaviour: Behaviour) {
+        self.servers.insert(address.parse().unwrap(), behaviour);
+    }
+
+    pub fn script(&mut self, name: &str, status: i32) {
+        self.scripts.insert(name.into(), (ScriptEnd::Exited(status), ms(5)));
+    }
+
+    pub fn event(&mut self, event: Event<'_>) {
+        self.check.handle(event, self.now);
+        let output = self.check.take_output();
+        self.changes.extend(output.changes.into_iter().map(|change| (self.now, change)));
+        for action in VecDeque::from(output.actions) {
+            self.act(action);
+        }
+    }
+
+    fn act(&mut self, action: Action) {
+        match action {
+            Action::Timer(key, Some(at)) => drop(self.timers.insert(key, at)),
+            Action::Timer(key, None) => drop(self.timers.remove(&key)),
+            Action::Reconcile(id) => {
+                let (_, destinations) = wanted(&self.check.tables, id);
+                self.kernel.insert(id, destinations.iter().map(|to| (to.address, to.weight)).collect());
+            }
+            Action::Connect { attempt, target, transport } => {
+                self.attempts.push((self.now, attempt.checker));
+                self.open.insert(attempt, target.address);
+                match self.behaviour(target.address) {
+                    Behaviour::Refuses => self.later(Coming::Failed(attempt)),
+                    Behaviour::Silent if transport == Transport::Udp => self.later(Coming::Connected(attempt)),
+                    Behaviour::Silent => {}
+                    Behaviour::Serves(_) if transport == Transport::Ping => self.later(Coming::PingReply(attempt)),
+                    Behaviour::Serves(_) => self.later(Coming::Connected(attempt)),
+                }
+            }
+            Action::Send(attempt, _) => {
+                let address = self.open[&attempt];
+                if let Behaviour::Serves(reply) = self.behaviour(address) {
+                    self.later(Coming::Received(attempt, reply));
+                    self.later(Coming::Closed(attempt));
+                }
+            }
+            Action::Close(attempt) => drop(self.open.remove(&attempt)),
+            Action::RunScript { attempt, script, limit } => {
+                self.attempts.push((self.now, attempt.checker));
+                let (end, after) = self.scripts.get(&script.argv[0]).cloned().unwrap_or((ScriptEnd::Exited(0), ms(5)));
+                let (end, after) = if after > limit { (ScriptEnd::TimedOut, limit) } else { (end, after) };
+                self.sequence += 1;
+                self.coming.insert((self.now + after, self.sequence), Coming::Ended(attempt, end));
+            }
+            Action::KillScript(_) => {}
+        }
+    }
+
+    fn behaviour(&self, address: SocketAddr) -> Behaviour {
+        self.servers.get(&address).cloned().unwrap_or(Behaviour::Serves(Vec::new()))
+    }
+
+    fn later(&mut self, coming: Coming) {
+        self.sequence += 1;
+        self.coming.insert((self.now + self.latency, self.sequence), coming);
+    }
+
+    /// Lets this much time pass.
+    pub fn run(&mut self, time: Duration) {
+        let end = self.now + time;
+        loop {
+            let timer = self.timers.iter().min_by_key(|(_, at)| **at).map(|(key, at)| (*at, *key));
+            let coming = self.coming.first_key_value().map(|(key, _)| *key);
+            let coming_first = coming.is_some_and(|(at, _)| timer.is_none_or(|(timer, _)| at <= timer));
+            let Some(at) = coming.map(|(at, _)| at).filter(|_| coming_first).or(timer.map(|(at, _)| at)) else { break };
+            if at > end {
+                break;
+            }
+            self.now = self.now.max(at);
+            if coming_first {
+                let (_, coming) = self.coming.pop_first().unwrap();
+                self.come(coming);
+            } else if let Some((_, key)) = timer {
+                self.timers.remove(&key);
+                self.event(Event::Timer(key));
+            }
+        }
+        self.now = end;
+    }
+
+    fn come(&mut self, coming: Coming) {
+        match coming {
+            Coming::Connected(attempt) => self.event(Event::Connected(attempt)),
+            Coming::Received(attempt, octets) => self.event(Event::Received(attempt, &octets)),
+            Coming::Closed(attempt) => self.event(Event::Closed(attempt)),
+            Coming::Failed(attempt) => self.event(Event::Failed(attempt, "connection refused".into())),
+            Coming::PingReply(attempt) => self.event(Event::PingReply(attempt)),
+            Coming::Ended(attempt, end) => self.event(Event::ScriptEnded(attempt, end)),
+        }
+    }
+
+    pub fn alive(&self, id: RealServerId) -> bool {
+        self.check.tables.real_servers.get(&id).unwrap().alive
+    }
+
+    /// Destinations of the first service as the kernel has them: last octet of the address and weight.
+    pub fn destinations(&self) -> Vec<(u8, u32)> {
+        let destinations = &self.kernel[&VirtualServerId(1)];
+        let last = |address: &SocketAddr| match address.ip() {
+            std::net::IpAddr::V4(ip) => ip.octets()[3],
+            std::net::IpAddr::V6(ip) => ip.octets()[15],
+        };
+        destinations.iter().map(|(address, weight)| (last(address), *weight)).collect()
+    }
+
+    /// Takes the changes since the last call.
+    pub fn news(&mut self) -> Vec<Change> {
+        std::mem::take(&mut self.changes).into_iter().map(|(_, change)| change).collect()
+    }
+
+    /// Takes the times of the attempts since the last call, in milliseconds.
+    pub fn attempt_times(&mut self) -> Vec<u128> {
+        std::mem::take(&mut self.attempts).into_iter().map(|(at, _)| at.as_millis()).collect()
+    }
+}
+
+/// The `position`th row of the first service.
+pub fn rs(position: u32) -> RealServerId {
+    (VirtualServerId(1), position)
+}
