@@ -219,6 +219,25 @@ fn thousands_of_problems_are_bounded_but_each_kind_counts() {
 }
 
 #[test]
+fn line_ends_and_marks_of_other_systems() {
+    let loaded = load_text("\u{feff}global_defs {\r\n\trouter_id \"a b\"\r\n}\r\n");
+    assert_eq!(loaded.config.unwrap().global.router_id, "a b");
+    assert!(loaded.diagnostics.is_empty(), "{}", loaded.diagnostics);
+    let loaded = load_text("global_defs {\n\trouter_id \u{e9} b\n}\n");
+    assert!(
+        loaded.diagnostics.to_string().contains("k.conf:2:14: warning"),
+        "columns are characters: {}",
+        loaded.diagnostics
+    );
+    assert!(
+        load_text(b"# caf\xe9\nglobal_defs {\n router_id caf\xe9\n}\n")
+            .diagnostics
+            .to_string()
+            .contains("3:15: warning: the text is not UTF-8")
+    );
+}
+
+#[test]
 fn several_top_level_files_by_pattern() {
     let files = Files::new(&[("1.conf", b"global_defs {\n"), ("2.conf", b" router_id two\n}\n")]).unwrap();
     let loaded = load(&options(&files.path("?.conf")));

@@ -343,9 +343,9 @@ impl Report {
                 severity: d.severity,
                 class: d.class,
                 place: place(sources, d.at, &secrets),
-                message: d.message,
-                help: d.help,
-                also: d.also.map(|(at, note)| (place(sources, at, &secrets), note)),
+                message: secret::shown(&d.message, &secrets),
+                help: d.help.map(|h| secret::shown(&h, &secrets)),
+                also: d.also.map(|(at, note)| (place(sources, at, &secrets), secret::shown(&note, &secrets))),
             };
             if seen.insert(diagnostic.clone()) {
                 list.push(diagnostic);

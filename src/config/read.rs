@@ -115,6 +115,8 @@ impl<'a> Reader<'a> {
         let outer = std::mem::replace(&mut self.params.directory, pwd);
         let file = self.sources.add(path.display().to_string());
         let mut number = 0u32;
+        // Some editors put a byte order mark before the first line.
+        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
         for raw in bytes.split(|b| *b == b'\n') {
             number = number.saturating_add(1);
             let text = String::from_utf8_lossy(raw.strip_suffix(b"\r").unwrap_or(raw)).into_owned();

@@ -132,6 +132,12 @@ impl<'a> Parser<'a, '_> {
         let (words, open) = words::split(&line.text);
         let Some(first) = words.first() else { return };
         let script = |k: &Keyword| own_tokeniser(k.args);
+        if let Some(at) = open.filter(|_| line.text.ends_with('{')) {
+            // The quote swallowed the brace: without this every line of the block would be an error too.
+            unpaired(line, at, self.report);
+            self.skip = Some(Skip { depth: 1, opened: first.at(line) });
+            return;
+        }
         match self.body() {
             Body::Block(sets) | Body::Loose(sets, _) => {
                 if let Some(keyword) = keywords::find(sets, &first.text) {
@@ -143,6 +149,7 @@ impl<'a> Parser<'a, '_> {
                 }
                 if let Some(at) = open {
                     unpaired(line, at, self.report);
+                    self.skip = opens.then(|| Skip { depth: 0, opened: first.at(line) });
                     return;
                 }
                 if let (Body::Loose(_, kind), [word], false) = (self.body(), words.as_slice(), opens)
@@ -202,12 +209,12 @@ impl<'a> Parser<'a, '_> {
         let args = matching.run(written.name, keyword.args, written.usage, self.report);
         let (bad, left) = (matching.failed, matching.left());
         if let (false, Some(extra)) = (bad, left.first()) {
-            if written.name == "auth_type" {
+            let known = keywords::find(sets, &extra.text).is_some();
+            if written.name == "auth_type" && !known {
                 // A password in the wrong place is still one.
                 self.report.secret(&extra.text);
             }
             let masked = super::secret::mask(&line.text, &[]) != line.text;
-            let known = keywords::find(sets, &extra.text).is_some();
             let shown = if masked && !known { MASK } else { &extra.text };
             let text = format!("'{shown}' after '{}' is ignored", written.name);
             let help = match known {
@@ -311,11 +318,17 @@ impl<'a> Parser<'a, '_> {
             return self.text(line, opens);
         }
         let inside = self.stack.last().map(|l| l.node.keyword.name);
-        let text = match inside {
-            Some(block) => format!("unknown keyword '{}' in '{block}'", first.text),
-            None => format!("unknown keyword '{}'", first.text),
-        };
         let help = if self.report.is_full() { None } else { hint(sets, &first.text) };
+        // A strange word among passwords may be one.
+        let private = help.is_none() && matches!(inside, Some("authentication" | "auth_hmac"));
+        if private {
+            words.iter().for_each(|w| self.report.secret(&w.text));
+        }
+        let shown = if private { MASK } else { &first.text };
+        let text = match inside {
+            Some(block) => format!("unknown keyword '{shown}' in '{block}'"),
+            None => format!("unknown keyword '{shown}'"),
+        };
         let draft = self.report.error(Class::UnknownKeyword, first.at(line), text);
         if let Some(help) = help {
             draft.help(help);
