@@ -70,6 +70,12 @@ impl Lab {
         self.bridge.ip(&format!("link set port{router} {state}"));
     }
 
+    /// Takes a router's port out of the bridge, or puts it back: its carrier stays, but nobody hears it.
+    pub fn join(&self, router: usize, joined: bool) {
+        let master = if joined { "master br0" } else { "nomaster" };
+        self.bridge.ip(&format!("link set port{router} {master}"));
+    }
+
     /// Adds a router's eth0 anew after it was deleted.
     pub fn replug(&self, router: usize) {
         let port = plug(&self.bridge, self.routers[router - 1].netns(), router);
