@@ -12,6 +12,7 @@ use super::random::Random;
 use super::rows::{CheckerId, VirtualServer, VirtualServerId};
 use super::tables::Tables;
 use crate::config::lvs::{CheckerKind, Endpoint, GroupEntry};
+use crate::system::{HasSystem, System};
 
 /// Time from the start to the first checks, to which a random part of `warmup` is added.
 const BOOTSTRAP_DELAY: Duration = Duration::from_secs(1);
@@ -238,6 +239,12 @@ impl Check {
         if self.phase == Phase::Running {
             self.output.changes.push(change);
         }
+    }
+}
+
+impl HasSystem for Check {
+    fn system(&self) -> &System {
+        &self.tables.system
     }
 }
 

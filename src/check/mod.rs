@@ -31,5 +31,5 @@ pub use rows::{
     Checker, CheckerId, Group, GroupId, GroupMember, MAX_WEIGHT, RealServer, RealServerId, Server, Statistics,
     VirtualServer, VirtualServerId,
 };
-pub use tables::{System, Tables};
+pub use tables::Tables;
 pub use wanted::{Destination, Service, ServiceKey, wanted};

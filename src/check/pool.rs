@@ -97,7 +97,7 @@ impl Check {
 
     /// The state of everything before the first check: told only with `rs_init_notifies`.
     pub(super) fn start_pools(&mut self) {
-        let notify = self.tables.system.lvs.init_notifies;
+        let notify = self.tables.lvs.init_notifies;
         for id in self.tables.virtual_server_ids() {
             let servers = self.tables.real_server_ids(id);
             for server in &servers {

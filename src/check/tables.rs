@@ -10,13 +10,16 @@ use super::rows::{
     Checker, CheckerId, Group, GroupId, GroupMember, RealServer, RealServerId, Server, VirtualServer, VirtualServerId,
 };
 use crate::config::lvs::{self, CheckerKind, Endpoint, GroupEntry, Lvs};
-use crate::config::model::{self, Config};
+use crate::config::model::Config;
+use crate::system::System;
 
 /// Every table of the checker process. Written by the machines, read by the views.
 #[derive(Debug, Default)]
 pub struct Tables {
-    /// What belongs to no row.
+    /// The daemon as a whole.
     pub system: System,
+    /// Settings of all services; groups and virtual servers are rows, the lists here are empty.
+    pub lvs: Lvs,
     /// virtualServerGroupTable.
     pub groups: Table<GroupId, Group>,
     /// virtualServerGroupMemberTable.
@@ -33,23 +36,11 @@ pub struct Tables {
     pub(super) by_file: HashMap<String, Vec<CheckerId>>,
 }
 
-/// The scalars.
-#[derive(Debug, Default)]
-pub struct System {
-    /// Product, version and date, as shown by KEEPALIVED-MIB::version.
-    pub version: String,
-    /// `global_defs`; absent before the first configuration.
-    pub global: Option<model::Global>,
-    /// Settings of all services; groups and virtual servers are rows, the lists here are empty.
-    pub lvs: Lvs,
-}
-
 impl Tables {
     /// The rows of a configuration, before the first check.
     pub fn new(config: Config, version: String) -> Tables {
         let mut tables = Tables::of(config.lvs);
-        tables.system.version = version;
-        tables.system.global = Some(config.global);
+        tables.system = System::new(version, config.global);
         tables
     }
 
@@ -58,7 +49,7 @@ impl Tables {
         let mut tables = Tables::default();
         let groups = std::mem::take(&mut lvs.groups);
         let virtual_servers = std::mem::take(&mut lvs.virtual_servers);
-        tables.system.lvs = lvs;
+        tables.lvs = lvs;
         for (id, virtual_server) in (1..).zip(virtual_servers) {
             tables.add_virtual_server(VirtualServerId(id), virtual_server, &groups);
         }

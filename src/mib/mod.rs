@@ -4,6 +4,7 @@
 //! contract; a test compares each object here with it.
 
 mod address;
+mod check;
 mod global;
 mod group;
 mod instance;
@@ -14,6 +15,7 @@ use snmp::{Mib, MibError, Syntax, Value};
 use crate::config::model::Script;
 use crate::vrrp::Vrrp;
 
+pub use check::{check_mib, check_subtrees, check_trap};
 pub use traps::{Trap, trap};
 
 /// Root of KEEPALIVED-MIB.

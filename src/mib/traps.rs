@@ -15,11 +15,11 @@ pub struct Trap {
     pub objects: Vec<VarBind>,
 }
 
-fn oid(tail: &[u32]) -> Oid {
+pub(super) fn oid(tail: &[u32]) -> Oid {
     Oid::from([&BASE[..], tail].concat())
 }
 
-fn object(tail: &[u32], value: Value) -> VarBind {
+pub(super) fn object(tail: &[u32], value: Value) -> VarBind {
     VarBind { name: oid(tail), value }
 }
 

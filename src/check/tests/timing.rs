@@ -207,7 +207,7 @@ fn pings_and_datagrams() {
 fn a_file_needs_no_polling() {
     let kind = CheckerKind::File { track_file: "load".into(), weight: 0, reverse: false };
     let mut site = one(|row| row.checkers = vec![checker(kind)]);
-    site.check.tables.system.lvs.track_files =
+    site.check.tables.lvs.track_files =
         vec![TrackFile { name: "load".into(), path: "/run/load".into(), weight: 0, reverse: false }];
     site.event(Event::FileValue { name: "load", value: 0 });
     site.event(Event::Start);

@@ -1,0 +1,156 @@
+//! realServerTable.
+
+use snmp::{Column, SetError, Setter, Syntax, TableView, Value};
+
+use super::super::{ENABLED, address_type, enabled, octets, script, seconds};
+use super::{
+    METHOD, STATUS, TUNNEL, TUNNEL_CHECKSUM, U32, action_when_down, counter32, counter64, gauge, high, low, method,
+    micros, program, tunnel_checksum, tunnel_port, tunnel_type, weight,
+};
+use crate::check::{Check, Event, RealServer, RealServerId, Server};
+use crate::config::lvs::Timing;
+
+const STRING: Syntax = Syntax::DISPLAY_STRING;
+
+/// realServerTable: the sorry server, if any, then the real servers.
+pub(super) const REAL_SERVERS: TableView<Check, RealServerId, RealServer> = TableView {
+    name: "realServerTable",
+    entry: &[1, 3, 6, 1, 4, 1, 9586, 100, 5, 3, 4, 1],
+    table: |data| &data.tables.real_servers,
+    columns: &[
+        Column::new(2, "realServerType", Syntax::Enum(&[("regular", 1), ("sorry", 2)]), |_, _, row| {
+            Some(Value::truth(row.regular().is_some()))
+        }),
+        Column::new(3, "realServerAddrType", Syntax::INET_ADDRESS_TYPE, |_, _, row| {
+            Some(address_type(row.address().ip()))
+        }),
+        Column::new(4, "realServerAddress", Syntax::INET_ADDRESS, |_, _, row| Some(octets(row.address().ip()))),
+        Column::new(5, "realServerPort", Syntax::INET_PORT, |_, _, row| {
+            Some(Value::Gauge32(row.address().port().into()))
+        }),
+        Column::new(6, "realServerStatus", STATUS, |_, _, row| row.regular().map(|_| Value::truth(row.alive))),
+        Column::writable(
+            7,
+            "realServerWeight",
+            Syntax::INTEGER32,
+            |_, _, row: &RealServer| row.regular().map(|_| weight(row.weight)),
+            SET_WEIGHT,
+        ),
+        Column::new(8, "realServerUpperConnectionLimit", U32, |_, _, row| limit(row.regular()?.upper_threshold)),
+        Column::new(9, "realServerLowerConnectionLimit", U32, |_, _, row| limit(row.regular()?.lower_threshold)),
+        Column::new(10, "realServerActionWhenDown", Syntax::Enum(&[("remove", 1), ("inhibit", 2)]), |_, _, row| {
+            Some(action_when_down(row.regular()?.inhibit))
+        }),
+        Column::new(11, "realServerNotifyUp", STRING, |_, _, row| script(row.regular()?.notify_up.as_ref())),
+        Column::new(12, "realServerNotifyDown", STRING, |_, _, row| script(row.regular()?.notify_down.as_ref())),
+        Column::new(13, "realServerFailedChecks", U32, |_, _, row| {
+            row.regular().map(|_| Value::Gauge32(row.failed_checkers))
+        }),
+        Column::new(14, "realServerStatsConns", Syntax::Gauge32, |_, _, row| gauge(row.statistics.connections)),
+        Column::new(15, "realServerStatsActiveConns", Syntax::Gauge32, |_, _, row| gauge(row.statistics.active.into())),
+        Column::new(16, "realServerStatsInactiveConns", Syntax::Gauge32, |_, _, row| {
+            gauge(row.statistics.inactive.into())
+        }),
+        Column::new(17, "realServerStatsPersistentConns", Syntax::Gauge32, |_, _, row| {
+            gauge(row.statistics.persistent.into())
+        }),
+        Column::new(18, "realServerStatsInPkts", Syntax::Counter32, |_, _, row| counter32(row.statistics.in_packets)),
+        Column::new(19, "realServerStatsOutPkts", Syntax::Counter32, |_, _, row| counter32(row.statistics.out_packets)),
+        Column::new(20, "realServerStatsInBytes", Syntax::Counter64, |_, _, row| counter64(row.statistics.in_bytes)),
+        Column::new(21, "realServerStatsOutBytes", Syntax::Counter64, |_, _, row| counter64(row.statistics.out_bytes)),
+        Column::new(22, "realServerRateCps", Syntax::Gauge32, |_, _, row| gauge(row.statistics.connection_rate)),
+        Column::new(23, "realServerRateInPPS", Syntax::Gauge32, |_, _, row| gauge(row.statistics.in_packet_rate)),
+        Column::new(24, "realServerRateOutPPS", Syntax::Gauge32, |_, _, row| gauge(row.statistics.out_packet_rate)),
+        Column::new(25, "realServerRateInBPS", Syntax::Gauge32, |_, _, row| gauge(row.statistics.in_byte_rate)),
+        Column::new(26, "realServerRateOutBPS", Syntax::Gauge32, |_, _, row| gauge(row.statistics.out_byte_rate)),
+        Column::new(27, "realServerStatsConns64", Syntax::Counter64, |_, _, row| counter64(row.statistics.connections)),
+        Column::new(28, "realServerStatsInPkts64", Syntax::Counter64, |_, _, row| counter64(row.statistics.in_packets)),
+        Column::new(29, "realServerStatsOutPkts64", Syntax::Counter64, |_, _, row| {
+            counter64(row.statistics.out_packets)
+        }),
+        Column::new(30, "realServerRateCpsLow", U32, |_, _, row| low(row.statistics.connection_rate)),
+        Column::new(31, "realServerRateCpsHigh", U32, |_, _, row| high(row.statistics.connection_rate)),
+        Column::new(32, "realServerRateInPPSLow", U32, |_, _, row| low(row.statistics.in_packet_rate)),
+        Column::new(33, "realServerRateInPPSHigh", U32, |_, _, row| high(row.statistics.in_packet_rate)),
+        Column::new(34, "realServerRateOutPPSLow", U32, |_, _, row| low(row.statistics.out_packet_rate)),
+        Column::new(35, "realServerRateOutPPSHigh", U32, |_, _, row| high(row.statistics.out_packet_rate)),
+        Column::new(36, "realServerRateInBPSLow", U32, |_, _, row| low(row.statistics.in_byte_rate)),
+        Column::new(37, "realServerRateInBPSHigh", U32, |_, _, row| high(row.statistics.in_byte_rate)),
+        Column::new(38, "realServerRateOutBPSLow", U32, |_, _, row| low(row.statistics.out_byte_rate)),
+        Column::new(39, "realServerRateOutBPSHigh", U32, |_, _, row| high(row.statistics.out_byte_rate)),
+        Column::new(40, "realServerForwardingMethod", METHOD, |_, _, row| method(row.method())),
+        Column::new(41, "realServerVirtualHost", STRING, |_, _, row| {
+            row.regular()?.virtual_host.as_ref().map(Value::text)
+        }),
+        Column::new(42, "realServerAlpha", ENABLED, |_, _, row| {
+            enabled(row.regular().is_some_and(|server| server.alpha))
+        }),
+        Column::new(43, "realServerRetry", U32, |data, id, row| {
+            Some(Value::Gauge32(timing(data, id, row)?.retry.unwrap_or(1)))
+        }),
+        Column::new(44, "realServerDelayBeforeRetry", U32, |data, id, row| {
+            Some(seconds(timing(data, id, row)?.delay_before_retry.unwrap_or_default()))
+        }),
+        Column::new(45, "realServerWarmup", U32, |data, id, row| Some(seconds(timing(data, id, row)?.warmup))),
+        Column::new(46, "realServerDelayLoop", U32, |data, id, row| Some(seconds(timing(data, id, row)?.delay_loop))),
+        Column::new(47, "realServerSmtpAlert", ENABLED, |_, _, row| {
+            enabled(row.regular().is_some_and(|server| server.smtp_alert))
+        }),
+        Column::new(48, "realServerDelayBeforeRetryUsec", U32, |data, id, row| {
+            micros(timing(data, id, row)?.delay_before_retry.unwrap_or_default())
+        }),
+        Column::new(49, "realServerWarmupUsec", U32, |data, id, row| micros(timing(data, id, row)?.warmup)),
+        Column::new(50, "realServerDelayLoopUsec", U32, |data, id, row| micros(timing(data, id, row)?.delay_loop)),
+        Column::new(51, "realServerConnTimeoutUsec", U32, |data, id, row| {
+            micros(timing(data, id, row)?.connect_timeout)
+        }),
+        Column::new(52, "realServerTunnelType", TUNNEL, |_, _, row| tunnel_type(row.method())),
+        Column::new(53, "realServerTunnelPort", Syntax::INET_PORT, |_, _, row| tunnel_port(row.method())),
+        Column::new(54, "realServerTunnelCsum", TUNNEL_CHECKSUM, |_, _, row| tunnel_checksum(row.method())),
+        Column::new(55, "realServerName", STRING, |_, _, row| row.regular()?.snmp_name.as_ref().map(Value::text)),
+        Column::new(56, "realServerNotifyUpPath", STRING, |_, _, row| program(row.regular()?.notify_up.as_ref())),
+        Column::new(57, "realServerNotifyDownPath", STRING, |_, _, row| program(row.regular()?.notify_down.as_ref())),
+        Column::new(58, "realServerRateCps64", Syntax::Counter64, |_, _, row| {
+            counter64(row.statistics.connection_rate)
+        }),
+        Column::new(59, "realServerRateInPPS64", Syntax::Counter64, |_, _, row| {
+            counter64(row.statistics.in_packet_rate)
+        }),
+        Column::new(60, "realServerRateOutPPS64", Syntax::Counter64, |_, _, row| {
+            counter64(row.statistics.out_packet_rate)
+        }),
+        Column::new(61, "realServerRateInBPS64", Syntax::Counter64, |_, _, row| counter64(row.statistics.in_byte_rate)),
+        Column::new(62, "realServerRateOutBPS64", Syntax::Counter64, |_, _, row| {
+            counter64(row.statistics.out_byte_rate)
+        }),
+        Column::new(63, "realServerNotRunCheckers", U32, |_, _, row| Some(Value::Gauge32(row.not_run))),
+    ],
+};
+
+/// Takes effect at once; the quorum is judged anew.
+const SET_WEIGHT: Setter<Check, RealServerId> = Setter {
+    test: |_, _, value| to_set(value).map(|_| ()),
+    commit: |data, id, value| {
+        data.handle(Event::SetWeight(*id, to_set(value)?), data.now());
+        Ok(())
+    },
+};
+
+fn to_set(value: &Value) -> Result<u32, SetError> {
+    match value {
+        Value::Integer(number) => u32::try_from(*number).map_err(|_| SetError::WrongValue),
+        _ => Err(SetError::WrongType),
+    }
+}
+
+fn limit(limit: u32) -> Option<Value> {
+    (limit > 0).then_some(Value::Gauge32(limit))
+}
+
+/// That of a sorry server is its service's.
+fn timing(data: &Check, id: &RealServerId, row: &RealServer) -> Option<Timing> {
+    match &row.config {
+        Server::Regular(server) => Some(server.timing),
+        Server::Sorry(_) => data.tables.virtual_servers.get(&id.0).map(|service| service.config.timing),
+    }
+}

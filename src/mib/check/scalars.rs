@@ -1,0 +1,57 @@
+//! lvsSyncDaemon and lvsTimeouts.
+
+use snmp::{ScalarView, Syntax, Value};
+
+use super::super::{ENABLED, address_type, enabled, octets};
+use crate::check::Check;
+use crate::config::lvs::SyncDaemon;
+
+macro_rules! oid {
+    ($($sub_id:expr),+) => {
+        &[1, 3, 6, 1, 4, 1, 9586, 100, 5, 3, $($sub_id),+]
+    };
+}
+
+/// Seconds that the kernel takes.
+const TIMEOUT: Syntax = Syntax::Integer32 { min: 1, max: 2_678_400 };
+
+/// All scalars, by rising identifier.
+pub(super) const SCALARS: [ScalarView<Check>; 12] = [
+    ScalarView::new(oid![6, 1], "lvsSyncDaemonEnabled", ENABLED, |data| enabled(daemon(data).is_some())),
+    ScalarView::new(oid![6, 2], "lvsSyncDaemonInterface", Syntax::DISPLAY_STRING, |data| {
+        Some(Value::text(&daemon(data)?.interface))
+    }),
+    ScalarView::new(oid![6, 3], "lvsSyncDaemonVrrpInstance", Syntax::DISPLAY_STRING, |data| {
+        daemon(data)?.instance.as_ref().map(Value::text)
+    }),
+    ScalarView::new(oid![6, 4], "lvsSyncDaemonSyncId", Syntax::Integer32 { min: 0, max: 255 }, |data| {
+        Some(Value::Integer(daemon(data)?.id.into()))
+    }),
+    ScalarView::new(oid![6, 5], "lvsSyncDaemonMaxLen", Syntax::Integer32 { min: 0, max: 65517 }, |data| {
+        daemon(data)?.max_len.map(|length| Value::Integer(length.into()))
+    }),
+    ScalarView::new(oid![6, 6], "lvsSyncDaemonPort", Syntax::Integer32 { min: 0, max: 65535 }, |data| {
+        daemon(data)?.port.map(|port| Value::Integer(port.into()))
+    }),
+    ScalarView::new(oid![6, 7], "lvsSyncDaemonTTL", Syntax::Integer32 { min: 0, max: 255 }, |data| {
+        daemon(data)?.ttl.map(|ttl| Value::Integer(ttl.into()))
+    }),
+    ScalarView::new(oid![6, 8], "lvsSyncDaemonMcastGroupAddrType", Syntax::INET_ADDRESS_TYPE, |data| {
+        daemon(data)?.group.map(address_type)
+    }),
+    ScalarView::new(oid![6, 9], "lvsSyncDaemonMcastGroupAddrValue", Syntax::INET_ADDRESS, |data| {
+        daemon(data)?.group.map(octets)
+    }),
+    ScalarView::new(oid![7, 1], "lvsTimeoutTcp", TIMEOUT, |data| timeout(data.tables.lvs.timeouts[0])),
+    ScalarView::new(oid![7, 2], "lvsTimeoutTcpFin", TIMEOUT, |data| timeout(data.tables.lvs.timeouts[1])),
+    ScalarView::new(oid![7, 3], "lvsTimeoutUdp", TIMEOUT, |data| timeout(data.tables.lvs.timeouts[2])),
+];
+
+fn daemon(data: &Check) -> Option<&SyncDaemon> {
+    data.tables.lvs.sync_daemon.as_ref()
+}
+
+/// Absent where the kernel's own is kept.
+fn timeout(seconds: u32) -> Option<Value> {
+    i32::try_from(seconds).ok().filter(|seconds| *seconds > 0).map(Value::Integer)
+}
