@@ -29,10 +29,17 @@ pub struct Job {
     user: Option<ScriptUser>,
 }
 
+impl Job {
+    /// A script as its own user, else as the default one.
+    pub fn new(script: &Script, default_user: Option<&ScriptUser>) -> Job {
+        Job { argv: script.argv.clone(), user: script.user.as_ref().or(default_user).cloned() }
+    }
+}
+
 /// The scripts a change calls for, in the order to start them: the one for the state, then the generic one.
 pub fn jobs(change: &Change, tables: &Tables) -> Vec<Job> {
     let default_user = tables.system.global.as_ref().and_then(|global| global.script_user.as_ref());
-    let job = |script: &Script| Job { argv: script.argv.clone(), user: script.user.as_ref().or(default_user).cloned() };
+    let job = |script: &Script| Job::new(script, default_user);
     let both = |scripts: &Scripts, kind: &str, name: &str, to: State, priority: u8| {
         let specific = match to {
             State::Master => scripts.master.as_ref(),

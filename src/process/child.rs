@@ -5,17 +5,19 @@ use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
+use super::checker;
 use super::cli::{self, Options};
 use super::exit;
 use super::ipc::{Channel, Message};
 use super::names::Names;
 use super::pidfile::PidFile;
-use super::priority;
+use super::priority::{self, Treatment};
 use super::role::Role;
 use super::startup::log_options;
 use super::vrrp::{self, Setup};
+use crate::check::{self, Check};
 use crate::config::Snapshot;
-use crate::config::model::Config;
+use crate::config::model::{Config, FlushOnStop};
 use crate::notify::log::{self, Log};
 use crate::reactor::{Events, Interest, Reactor, Signal, Signals, Token, clock};
 use crate::vrrp::{Tables, Vrrp};
@@ -58,6 +60,7 @@ fn process(role: Role, options: &Options) -> io::Result<u8> {
     let (name, given) = role.pid_file(options);
     let status = hold_pid_file(&names.pid_file(name, given)).and_then(|_held| match role {
         Role::Vrrp => run_vrrp(options, config, channel, signals, &log),
+        Role::Checkers => run_checkers(options, config, channel, signals, &log),
     });
     if let Err(error) = &status {
         log.error(format_args!("The {} process can not go on: {error}", role.name()));
@@ -73,11 +76,35 @@ fn hold_pid_file(path: &std::path::Path) -> io::Result<PidFile> {
 }
 
 fn run_vrrp(options: &Options, config: Config, channel: Channel, signals: Signals, log: &Log) -> io::Result<()> {
-    let agentx = agentx(options, &config, log)?;
-    priority::apply(&config.global, log);
+    let agentx = agentx(options, &config, config.global.snmp_vrrp, log)?;
+    let global = &config.global;
+    let (nice, rt_priority, no_swap) = (global.vrrp_nice, global.vrrp_rt_priority, global.vrrp_no_swap);
+    priority::apply(Treatment { nice, rt_priority, no_swap }, log);
     let vrrp = Vrrp::new(Tables::new(config, cli::version_text()));
     let keep_addresses = options.dont_release_vrrp;
     vrrp::run(Setup { vrrp, log: log.clone(), channel, agentx, keep_addresses, signals })
+}
+
+fn run_checkers(options: &Options, config: Config, channel: Channel, signals: Signals, log: &Log) -> io::Result<()> {
+    let agentx = agentx(options, &config, config.global.snmp_checker, log)?;
+    let (nice, rt_priority, no_swap) = (config.lvs.nice, config.lvs.rt_priority, config.lvs.no_swap);
+    priority::apply(Treatment { nice, rt_priority, no_swap }, log);
+    let flush = config.global.lvs_flush;
+    let flush_on_stop = config.global.lvs_flush_on_stop == FlushOnStop::All;
+    // Only spreads the first checks over their warm-up.
+    let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0);
+    let check = Check::new(check::Tables::new(config, cli::version_text()), seed);
+    let keep_services = options.dont_release_ipvs;
+    checker::run(checker::Setup {
+        check,
+        log: log.clone(),
+        channel,
+        agentx,
+        keep_services,
+        flush,
+        flush_on_stop,
+        signals,
+    })
 }
 
 fn receive_config(channel: &mut Channel) -> io::Result<Config> {
@@ -100,9 +127,10 @@ fn receive_config(channel: &mut Channel) -> io::Result<Config> {
 fn agentx(
     options: &Options,
     config: &Config,
+    enabled: bool,
     log: &Log,
 ) -> io::Result<Option<(snmp::transport::MasterAddress, String)>> {
-    if !options.snmp && !config.global.snmp_vrrp {
+    if !options.snmp && !enabled {
         return Ok(None);
     }
     let given = options.snmp_socket.as_ref().or(config.global.snmp_socket.as_ref());

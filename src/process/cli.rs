@@ -162,14 +162,11 @@ impl Options {
     /// Options that are taken but have no effect yet, each with a remark for the log.
     pub fn without_effect(&self) -> Vec<&'static str> {
         let given = [
-            (self.check_only, "-C, --check: the checker process does not exist yet"),
-            (self.all, "--all: only the VRRP process exists yet"),
+            (self.all, "--all: there is no BFD process yet"),
             (self.log_file.is_some(), "-g, --log-file: logging to files is not done yet"),
             (self.flush_log_file, "--flush-log-file: logging to files is not done yet"),
             (self.umask.is_some(), "-u, --umask: not acted on yet"),
             (self.release_vips, "-X, --release-vips: not acted on yet"),
-            (self.dont_release_ipvs, "-I, --dont-release-ipvs: IPVS is not programmed yet"),
-            (self.checkers_pid_file.is_some() && !self.check_only, ""),
             (self.address_monitoring, "-a, --address-monitoring: not acted on yet"),
             (self.core_dump || self.core_dump_pattern.is_some(), "-m, -M: not acted on yet"),
         ];

@@ -1,6 +1,7 @@
 //! The processes: the parent with its watchdog, and the VRRP process. Wiring only.
 
 mod agent;
+mod checker;
 mod child;
 pub mod cli;
 mod exit;

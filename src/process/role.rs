@@ -10,16 +10,19 @@ use crate::config::model::Config;
 pub enum Role {
     /// VRRP and the virtual addresses.
     Vrrp,
+    /// LVS health checks and IPVS.
+    Checkers,
 }
 
 impl Role {
     /// All there are, in the order they are started.
-    pub const ALL: [Role; 1] = [Role::Vrrp];
+    pub const ALL: [Role; 2] = [Role::Checkers, Role::Vrrp];
 
     /// Value of the internal option by which a child knows what it is.
     pub fn word(self) -> &'static str {
         match self {
             Role::Vrrp => "vrrp",
+            Role::Checkers => "checkers",
         }
     }
 
@@ -32,6 +35,7 @@ impl Role {
     pub fn name(self) -> &'static str {
         match self {
             Role::Vrrp => "VRRP",
+            Role::Checkers => "checker",
         }
     }
 
@@ -39,6 +43,7 @@ impl Role {
     pub fn ident(self) -> &'static str {
         match self {
             Role::Vrrp => "Keepalived_vrrp",
+            Role::Checkers => "Keepalived_healthcheckers",
         }
     }
 
@@ -46,6 +51,7 @@ impl Role {
     pub fn process_name(self) -> &'static std::ffi::CStr {
         match self {
             Role::Vrrp => c"keepalived_vrrp",
+            Role::Checkers => c"keepalived_ipvs",
         }
     }
 
@@ -53,6 +59,7 @@ impl Role {
     pub fn pid_file(self, options: &Options) -> (&'static str, Option<&PathBuf>) {
         match self {
             Role::Vrrp => ("vrrp", options.vrrp_pid_file.as_ref()),
+            Role::Checkers => ("checkers", options.checkers_pid_file.as_ref()),
         }
     }
 
@@ -62,6 +69,10 @@ impl Role {
             Role::Vrrp => {
                 let configured = !config.instances.is_empty() || !config.static_addresses.is_empty();
                 (configured || options.all) && (options.vrrp_only || !options.check_only)
+            }
+            Role::Checkers => {
+                let configured = !config.lvs.virtual_servers.is_empty();
+                (configured || options.all) && (options.check_only || !options.vrrp_only)
             }
         }
     }

@@ -1,0 +1,108 @@
+//! Changes of LVS health as log lines.
+
+use std::fmt::Display;
+
+use super::log::Level;
+use crate::check::{Change, CheckerId, Pool, QuorumStatus, RealServerId, Tables, VirtualServerId};
+use crate::config::lvs::{CheckerKind, Endpoint, Protocol};
+
+/// The line for a change.
+pub fn line(change: &Change, tables: &Tables) -> (Level, String) {
+    match change {
+        Change::Checker { id, up: true, .. } => {
+            (Level::Notice, format!("{} of {} succeeded", kind(*id, tables), server(id.0, tables)))
+        }
+        Change::Checker { id, reason, .. } => {
+            (Level::Notice, format!("{} of {} failed: {reason}", kind(*id, tables), server(id.0, tables)))
+        }
+        Change::AttemptFailed { id, reason, left } => {
+            let (kind, server) = (kind(*id, tables), server(id.0, tables));
+            (Level::Info, format!("{kind} of {server}: attempt failed: {reason}; {left} more may fail"))
+        }
+        Change::RealServer { id, up, .. } => {
+            let (server, service) = (server(*id, tables), service(id.0, tables));
+            let text = if *up {
+                format!("Adding service {server} to VS {service}")
+            } else {
+                format!("Removing service {server} from VS {service}")
+            };
+            (Level::Notice, text)
+        }
+        Change::Weight { id, from, to } => {
+            let (server, service) = (server(*id, tables), service(id.0, tables));
+            (Level::Info, format!("Weight of {server} in VS {service} changes from {from} to {to}"))
+        }
+        Change::Quorum { id, status, pool, .. } => {
+            let Pool { quorum, hysteresis, weight_sum, .. } = pool;
+            let service = service(*id, tables);
+            let text = match status {
+                QuorumStatus::Met => {
+                    format!(
+                        "Gained quorum {quorum}+{hysteresis}={} <= {weight_sum} for VS {service}",
+                        sum(*quorum, *hysteresis)
+                    )
+                }
+                QuorumStatus::NotMet => {
+                    let least = quorum.saturating_sub(*hysteresis);
+                    format!("Lost quorum {quorum}-{hysteresis}={least} > {weight_sum} for VS {service}")
+                }
+                QuorumStatus::Shutdown => format!("VS {service} stops"),
+            };
+            (Level::Notice, text)
+        }
+        Change::Sorry { id, in_use } => {
+            let verb = if *in_use { "Adding" } else { "Removing" };
+            (Level::Notice, format!("{verb} sorry server of VS {}", service(*id, tables)))
+        }
+        Change::Suspended { id, suspended } => {
+            let what = if *suspended { "rest: none of its addresses is here" } else { "go on" };
+            (Level::Info, format!("Checkers of VS {} {what}", service(*id, tables)))
+        }
+    }
+}
+
+fn sum(quorum: u32, hysteresis: u32) -> u64 {
+    u64::from(quorum) + u64::from(hysteresis)
+}
+
+fn word(protocol: Option<Protocol>) -> &'static str {
+    match protocol {
+        Some(Protocol::Tcp) => "tcp",
+        Some(Protocol::Udp) => "udp",
+        Some(Protocol::Sctp) => "sctp",
+        None => "none",
+    }
+}
+
+/// `[ADDR]:tcp:PORT`, `FWM N` or `[GROUP]:0`.
+pub fn service(id: VirtualServerId, tables: &Tables) -> String {
+    let Some(row) = tables.virtual_servers.get(&id) else { return "?".into() };
+    match &row.config.endpoint {
+        Endpoint::Address(address) => format!("[{}]:{}:{}", address.ip(), word(row.config.protocol), address.port()),
+        Endpoint::FwMark(mark, _) => format!("FWM {mark}"),
+        Endpoint::Group(name) => format!("[{name}]:0"),
+    }
+}
+
+/// `[ADDR]:tcp:PORT` of a real server.
+pub fn server(id: RealServerId, tables: &Tables) -> String {
+    let Some(row) = tables.real_servers.get(&id) else { return "?".into() };
+    let protocol = tables.virtual_servers.get(&id.0).and_then(|row| row.config.protocol);
+    let address = row.address();
+    format!("[{}]:{}:{}", address.ip(), word(protocol), address.port())
+}
+
+fn kind(id: CheckerId, tables: &Tables) -> impl Display {
+    match tables.checkers.get(&id).map(|row| &row.config.kind) {
+        Some(CheckerKind::Tcp(_)) => "TCP_CHECK",
+        Some(CheckerKind::Http(check)) if check.tls => "SSL_GET",
+        Some(CheckerKind::Http(_)) => "HTTP_GET",
+        Some(CheckerKind::Smtp { .. }) => "SMTP_CHECK",
+        Some(CheckerKind::Dns { .. }) => "DNS_CHECK",
+        Some(CheckerKind::Misc { .. }) => "MISC_CHECK",
+        Some(CheckerKind::Udp { .. }) => "UDP_CHECK",
+        Some(CheckerKind::Ping(_)) => "PING_CHECK",
+        Some(CheckerKind::File { .. }) => "FILE_CHECK",
+        None => "Check",
+    }
+}

@@ -1,0 +1,23 @@
+//! The scripts of virtual and real servers: notify_up, notify_down, quorum_up, quorum_down.
+
+use super::scripts::Job;
+use crate::check::{Change, QuorumStatus, Tables};
+
+/// The scripts a change calls for.
+pub fn jobs(change: &Change, tables: &Tables) -> Vec<Job> {
+    let default_user = tables.system.global.as_ref().and_then(|global| global.script_user.as_ref());
+    let script = match change {
+        Change::RealServer { id, up, cause, .. } if cause.runs_scripts() => {
+            let server = tables.real_servers.get(id).and_then(|row| row.regular());
+            server.and_then(|server| if *up { server.notify_up.as_ref() } else { server.notify_down.as_ref() })
+        }
+        Change::Quorum { id, status, cause, .. } if cause.runs_scripts() => {
+            tables.virtual_servers.get(id).and_then(|row| match status {
+                QuorumStatus::Met => row.config.quorum_up.as_ref(),
+                QuorumStatus::NotMet | QuorumStatus::Shutdown => row.config.quorum_down.as_ref(),
+            })
+        }
+        _ => None,
+    };
+    script.map(|script| Job::new(script, default_user)).into_iter().collect()
+}

@@ -1,0 +1,435 @@
+//! The checker process: one loop around the machines of LVS health.
+//!
+//! A turn: wait; timers, sockets, scripts and files feed the machines; then IPVS is brought in line, then the views.
+
+mod ipvs;
+
+use std::collections::HashMap;
+use std::io;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::check::{Action, AttemptId, Change, Check, Event, ScriptEnd, TimerKey, Transport, VirtualServerId};
+use crate::kernel::{KernelEvent, Monitor};
+use crate::mib;
+use crate::net::{ChildEvent, Children, Connections, FileEvent, Files, Key, NetEvent, Outcome, Tls, What};
+use crate::notify::log::{Level, Log};
+use crate::notify::{check_messages, check_scripts, scripts};
+use crate::process::agent::Agent;
+use crate::process::ipc::Channel;
+use crate::process::orders::{Order, Orders};
+use crate::reactor::{Events, Interest, Reactor, Signals, Timers, Token, clock};
+
+use ipvs::Ipvs;
+
+const ORDERS: Token = Token(0);
+const MONITOR: Token = Token(1);
+const IPVS: Token = Token(2);
+const CHILDREN: Token = Token(3);
+const FILES: Token = Token(4);
+/// The agent counts on from here, one for each socket it opens; the connections have tokens far above.
+const AGENT: Token = Token(1000);
+
+/// Priority of the registrations: the VRRP process answers for the global branch while it is there.
+const GLOBAL_PRIORITY: u8 = 128;
+const PRIORITY: u8 = 127;
+/// Kernel events handled in a turn.
+const KERNEL_BUDGET: usize = 512;
+/// How long the first look at the addresses may take.
+const DUMP_LIMIT: Duration = Duration::from_secs(5);
+/// After a stop: time for the kernel to remove services.
+const STOP_LIMIT: Duration = Duration::from_secs(3);
+/// After a stop: time for notifications and scripts.
+const FAREWELL_LIMIT: Duration = Duration::from_secs(1);
+
+/// What the process is started with.
+pub(super) struct Setup {
+    pub(super) check: Check,
+    pub(super) log: Log,
+    pub(super) channel: Channel,
+    /// AgentX master and how the user wrote it; `None` without SNMP.
+    pub(super) agentx: Option<(snmp::transport::MasterAddress, String)>,
+    /// `-I`.
+    pub(super) keep_services: bool,
+    /// `lvs_flush`.
+    pub(super) flush: bool,
+    /// `lvs_flush_on_stop` without VS.
+    pub(super) flush_on_stop: bool,
+    pub(super) signals: Signals,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Timer {
+    Machine(TimerKey),
+    Refresh,
+    GiveUp,
+}
+
+struct Process {
+    check: Check,
+    log: Log,
+    reactor: Reactor,
+    timers: Timers<Timer>,
+    orders: Orders,
+    monitor: Monitor,
+    more_kernel: bool,
+    /// How many interfaces of this host have an address.
+    addresses: HashMap<IpAddr, usize>,
+    ipvs: Ipvs,
+    connections: Connections,
+    children: Children,
+    files: Files,
+    agent: Option<Agent<Check>>,
+    agent_token: Token,
+    scripts: scripts::Runner,
+    keep_services: bool,
+    flush_on_stop: bool,
+    changes: Vec<Change>,
+    stopping: Stopping,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stopping {
+    No,
+    /// Services go.
+    Release,
+    /// Notifications go.
+    Farewell,
+    Done,
+}
+
+/// Runs until told to stop.
+pub(super) fn run(setup: Setup) -> io::Result<()> {
+    let Setup { check, log, channel, agentx, keep_services, flush, flush_on_stop, signals } = setup;
+    let reactor = Reactor::new()?;
+    let orders = Orders::new(signals, channel, &reactor, ORDERS)?;
+    let monitor = Monitor::open(DUMP_LIMIT)?;
+    reactor.register(&monitor, MONITOR, Interest::READABLE)?;
+    let lvs = &check.tables.lvs;
+    let ipvs = Ipvs::start(flush, lvs.timeouts)?;
+    reactor.register(&ipvs, IPVS, Interest::READABLE)?;
+    let tls = Tls::new(&lvs.tls).map_err(io::Error::other)?;
+    let children = Children::start()?;
+    reactor.register(&children, CHILDREN, Interest::READABLE)?;
+    let files = Files::start(&lvs.track_files)?;
+    reactor.register(&files, FILES, Interest::READABLE)?;
+    let agent = match agentx {
+        Some(master) => {
+            let mib = mib::check_mib().map_err(io::Error::other)?;
+            let [global, check] = mib::check_subtrees();
+            let subtrees = [(global, GLOBAL_PRIORITY), (check, PRIORITY)];
+            Some(Agent::new(master, mib, subtrees, "Keepalived healthcheckers"))
+        }
+        None => None,
+    };
+    let mut process = Process {
+        scripts: scripts::Runner::start(log.clone())?,
+        check,
+        log,
+        reactor,
+        timers: Timers::new(),
+        orders,
+        monitor,
+        more_kernel: true,
+        addresses: HashMap::new(),
+        ipvs,
+        connections: Connections::new(tls),
+        children,
+        files,
+        agent,
+        agent_token: AGENT,
+        keep_services,
+        flush_on_stop,
+        changes: Vec::new(),
+        stopping: Stopping::No,
+    };
+    process.kernel_turn()?;
+    process.check.handle(Event::Start, clock::now());
+    process.refresh();
+    process.carry_out();
+    process.run()
+}
+
+impl Process {
+    fn run(mut self) -> io::Result<()> {
+        let mut events = Events::with_capacity(256);
+        while self.stopping != Stopping::Done {
+            let deadline = if self.more_kernel { Some(Duration::ZERO) } else { self.deadline() };
+            self.reactor.wait(deadline, &mut events)?;
+            let mut heard = Vec::new();
+            let mut agent_ready = false;
+            for ready in events.iter() {
+                match ready.token {
+                    ORDERS => self.obey()?,
+                    MONITOR => self.more_kernel = true,
+                    IPVS => self.ipvs.turn(&mut self.check, &self.log),
+                    CHILDREN => self.children_turn(),
+                    FILES => self.files_turn(),
+                    token if self.connections.ready(&self.reactor, token, &mut heard) => {}
+                    token => agent_ready |= token == self.agent_token,
+                }
+            }
+            self.hear(heard);
+            self.timers_turn();
+            if self.more_kernel {
+                self.kernel_turn()?;
+            }
+            self.carry_out();
+            self.ipvs.reconcile(&self.check);
+            self.show_changes();
+            self.agent_turn(agent_ready);
+            self.stopping_turn();
+        }
+        self.scripts.finish(FAREWELL_LIMIT);
+        Ok(())
+    }
+
+    fn deadline(&self) -> Option<Duration> {
+        let agent = self.agent.as_ref().and_then(Agent::deadline);
+        [self.timers.next_deadline(), agent].into_iter().flatten().min()
+    }
+
+    fn timers_turn(&mut self) {
+        let now = clock::now();
+        while let Some(timer) = self.timers.pop_due(now) {
+            match timer {
+                Timer::Machine(key) => self.check.handle(Event::Timer(key), now),
+                Timer::Refresh => self.refresh(),
+                Timer::GiveUp => self.give_up(),
+            }
+        }
+    }
+
+    fn refresh(&mut self) {
+        if self.stopping == Stopping::No {
+            self.ipvs.refresh();
+            self.timers.set(Timer::Refresh, clock::now() + ipvs::refresh_interval(&self.check));
+        }
+    }
+
+    /// What connections tell goes to the machines; what they want of connections may tell more.
+    fn hear(&mut self, mut heard: Vec<NetEvent>) {
+        while !heard.is_empty() {
+            for event in std::mem::take(&mut heard) {
+                let attempt = attempt(event.key);
+                let now = clock::now();
+                match &event.what {
+                    // Connected is what a ping becomes when its reply has come.
+                    What::Connected if self.is_ping(attempt) => self.check.handle(Event::PingReply(attempt), now),
+                    What::Connected => self.check.handle(Event::Connected(attempt), now),
+                    What::Received(octets) => self.check.handle(Event::Received(attempt, octets), now),
+                    What::Closed => self.check.handle(Event::Closed(attempt), now),
+                    What::Failed(reason) => self.check.handle(Event::Failed(attempt, reason.clone()), now),
+                }
+            }
+            self.carry_out_actions(&mut heard);
+        }
+    }
+
+    fn is_ping(&self, attempt: AttemptId) -> bool {
+        let row = self.check.tables.checkers.get(&attempt.checker);
+        row.is_some_and(|row| matches!(row.config.kind, crate::config::lvs::CheckerKind::Ping(_)))
+    }
+
+    fn carry_out(&mut self) {
+        let mut heard = Vec::new();
+        self.carry_out_actions(&mut heard);
+        self.hear(heard);
+    }
+
+    fn carry_out_actions(&mut self, heard: &mut Vec<NetEvent>) {
+        let output = self.check.take_output();
+        for action in output.actions {
+            match action {
+                Action::Connect { attempt, target, transport } => {
+                    let over = match transport {
+                        Transport::Tcp => crate::net::Transport::Tcp,
+                        Transport::Tls { sni, close_notify } => crate::net::Transport::Tls { sni, close_notify },
+                        Transport::Udp => crate::net::Transport::Udp,
+                        Transport::Ping => crate::net::Transport::Ping,
+                    };
+                    self.connections.open(&self.reactor, key(attempt), &target, &over, heard);
+                }
+                Action::Send(attempt, octets) => {
+                    self.connections.send(&self.reactor, key(attempt), &octets, heard);
+                }
+                Action::Close(attempt) => self.connections.close(&self.reactor, key(attempt)),
+                Action::RunScript { attempt, script, limit } => {
+                    let default =
+                        self.check.tables.system.global.as_ref().and_then(|global| global.script_user.clone());
+                    self.children.run(key(attempt), script.argv, script.user.or(default), limit);
+                }
+                Action::KillScript(attempt) => self.children.cancel(key(attempt)),
+                Action::Timer(timer, Some(at)) => self.timers.set(Timer::Machine(timer), at),
+                Action::Timer(timer, None) => self.timers.clear(Timer::Machine(timer)),
+                Action::Reconcile(id) => self.ipvs.mark(id),
+            }
+        }
+        self.changes.extend(output.changes);
+    }
+
+    fn children_turn(&mut self) {
+        let mut ended = Vec::new();
+        self.children.events(&mut ended);
+        for ChildEvent { key, outcome } in ended {
+            let end = match outcome {
+                Outcome::Exited(status) => ScriptEnd::Exited(status),
+                Outcome::Killed(signal) => ScriptEnd::Signalled(signal),
+                Outcome::TimedOut => ScriptEnd::TimedOut,
+                Outcome::NotStarted(reason) => ScriptEnd::NotStarted(reason),
+            };
+            self.check.handle(Event::ScriptEnded(attempt(key), end), clock::now());
+        }
+    }
+
+    fn files_turn(&mut self) {
+        let mut changed = Vec::new();
+        self.files.events(&mut changed);
+        for FileEvent { name, number } in changed {
+            self.check.handle(Event::FileValue { name: &name, value: number.into() }, clock::now());
+        }
+    }
+
+    /// Addresses of this host, for `ha_suspend`.
+    fn kernel_turn(&mut self) -> io::Result<()> {
+        let mut events = Vec::new();
+        self.more_kernel = self.monitor.receive(KERNEL_BUDGET, &mut events)?;
+        let now = clock::now();
+        for event in events {
+            match event {
+                KernelEvent::Snapshot(snapshot) => {
+                    self.addresses.clear();
+                    for address in snapshot.addresses {
+                        *self.addresses.entry(address.ip).or_default() += 1;
+                    }
+                    self.check.handle(Event::Addresses(self.addresses.keys().copied().collect()), now);
+                }
+                // Told again when an address changes, so the count is only a hint; the monitor tells each loss once.
+                KernelEvent::Address(address) => {
+                    self.addresses.entry(address.ip).or_insert(1);
+                    self.check.handle(Event::AddressPresent(address.ip), now);
+                }
+                KernelEvent::AddressGone(address) => {
+                    let left = self.addresses.get(&address.ip).copied().unwrap_or(1).saturating_sub(1);
+                    if left == 0 {
+                        self.addresses.remove(&address.ip);
+                        self.check.handle(Event::AddressGone(address.ip), now);
+                    } else {
+                        self.addresses.insert(address.ip, left);
+                    }
+                }
+                KernelEvent::Link(_) | KernelEvent::LinkGone { .. } => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The views: log, scripts, traps. None of them waits.
+    fn show_changes(&mut self) {
+        let now = clock::now();
+        for change in std::mem::take(&mut self.changes) {
+            let (level, line) = check_messages::line(&change, &self.check.tables);
+            self.log.write(level, line);
+            for job in check_scripts::jobs(&change, &self.check.tables) {
+                self.scripts.submit(job);
+            }
+            if let Some(agent) = &mut self.agent
+                && let Some(trap) = mib::check_trap(&change, &self.check.tables)
+            {
+                agent.notify(trap, now);
+            }
+        }
+    }
+
+    fn agent_turn(&mut self, ready: bool) {
+        let Some(agent) = &mut self.agent else { return };
+        let now = clock::now();
+        if ready || agent.deadline().is_some_and(|at| at <= now) {
+            agent.turn(&mut self.check, now, &self.reactor, &mut self.agent_token, &self.log);
+            self.carry_out();
+        }
+    }
+
+    fn obey(&mut self) -> io::Result<()> {
+        for order in self.orders.read(&self.log)? {
+            match order {
+                Order::Stop => self.stop(),
+                Order::Configure(_) => {
+                    self.log.warning("Virtual servers are not reloaded yet: they change at the next start");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn stop(&mut self) {
+        if self.stopping != Stopping::No {
+            return;
+        }
+        self.stopping = Stopping::Release;
+        self.log.write(Level::Notice, "Stopping");
+        let now = clock::now();
+        self.timers.clear(Timer::Refresh);
+        self.check.handle(Event::Stop, now);
+        if !self.keep_services {
+            self.ipvs.clear(self.flush_on_stop);
+        }
+        self.timers.set(Timer::GiveUp, now + STOP_LIMIT);
+        self.carry_out();
+        self.show_changes();
+    }
+
+    fn stopping_turn(&mut self) {
+        if self.stopping == Stopping::Release && self.ipvs.is_idle() {
+            self.say_farewell();
+        }
+        if self.stopping == Stopping::Farewell && self.agent.as_ref().is_none_or(Agent::is_closed) {
+            self.stopping = Stopping::Done;
+        }
+    }
+
+    fn say_farewell(&mut self) {
+        let now = clock::now();
+        self.stopping = Stopping::Farewell;
+        self.timers.set(Timer::GiveUp, now + FAREWELL_LIMIT);
+        if let Some(agent) = &mut self.agent {
+            agent.close(now, now + FAREWELL_LIMIT / 2);
+        }
+    }
+
+    fn give_up(&mut self) {
+        match self.stopping {
+            Stopping::Release => {
+                self.log.error("The kernel has not removed all services in time");
+                self.say_farewell();
+            }
+            _ => self.stopping = Stopping::Done,
+        }
+    }
+}
+
+/// An attempt in the terms of connections and scripts: 24 bits for the virtual server, 24 for the real server, 16 for
+/// the checker.
+fn key(attempt: AttemptId) -> Key {
+    let ((VirtualServerId(service), server), checker) = attempt.checker;
+    let id = u64::from(service) << 40 | u64::from(server & 0xff_ffff) << 16 | u64::from(checker & 0xffff);
+    Key { id, generation: attempt.number.into() }
+}
+
+/// The attempt of a key.
+fn attempt(key: Key) -> AttemptId {
+    let service = VirtualServerId((key.id >> 40) as u32);
+    let (server, checker) = ((key.id >> 16 & 0xff_ffff) as u32, (key.id & 0xffff) as u32);
+    AttemptId { checker: ((service, server), checker), number: key.generation as u32 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attempt_comes_back_from_its_key() {
+        let one = AttemptId { checker: ((VirtualServerId(70_000), 12_345), 7), number: u32::MAX };
+        assert_eq!(attempt(key(one)), one);
+    }
+}
