@@ -80,9 +80,10 @@ fn run_vrrp(options: &Options, config: Config, channel: Channel, signals: Signal
     let global = &config.global;
     let (nice, rt_priority, no_swap) = (global.vrrp_nice, global.vrrp_rt_priority, global.vrrp_no_swap);
     priority::apply(Treatment { nice, rt_priority, no_swap }, log);
+    let sync_daemon = config.lvs.sync_daemon.clone().filter(|daemon| daemon.instance.is_some());
     let vrrp = Vrrp::new(Tables::new(config, cli::version_text()));
     let keep_addresses = options.dont_release_vrrp;
-    vrrp::run(Setup { vrrp, log: log.clone(), channel, agentx, keep_addresses, signals })
+    vrrp::run(Setup { vrrp, log: log.clone(), channel, agentx, keep_addresses, sync_daemon, signals })
 }
 
 fn run_checkers(options: &Options, config: Config, channel: Channel, signals: Signals, log: &Log) -> io::Result<()> {

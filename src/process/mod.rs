@@ -13,6 +13,7 @@ mod pidfile;
 mod priority;
 mod role;
 mod startup;
+mod sync_daemon;
 mod vrrp;
 
 pub use startup::run;

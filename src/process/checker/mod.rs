@@ -18,6 +18,7 @@ use crate::notify::{check_messages, check_scripts, scripts};
 use crate::process::agent::Agent;
 use crate::process::ipc::Channel;
 use crate::process::orders::{Order, Orders};
+use crate::process::sync_daemon::SyncDaemon;
 use crate::reactor::{Events, Interest, Reactor, Signals, Timers, Token, clock};
 
 use ipvs::Ipvs;
@@ -27,6 +28,7 @@ const MONITOR: Token = Token(1);
 const IPVS: Token = Token(2);
 const CHILDREN: Token = Token(3);
 const FILES: Token = Token(4);
+const SYNC: Token = Token(5);
 /// The agent counts on from here, one for each socket it opens; the connections have tokens far above.
 const AGENT: Token = Token(1000);
 
@@ -81,6 +83,8 @@ struct Process {
     files: Files,
     agent: Option<Agent<Check>>,
     agent_token: Token,
+    /// `lvs_sync_daemon` that follows no instance.
+    sync_daemon: Option<SyncDaemon>,
     scripts: scripts::Runner,
     keep_services: bool,
     flush_on_stop: bool,
@@ -122,6 +126,12 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
         }
         None => None,
     };
+    let lone = check.tables.lvs.sync_daemon.clone().filter(|daemon| daemon.instance.is_none());
+    let mut sync_daemon = lone.map(SyncDaemon::start).transpose()?;
+    if let Some(daemon) = &mut sync_daemon {
+        reactor.register(daemon, SYNC, Interest::READABLE)?;
+        daemon.run_both(&log);
+    }
     let mut process = Process {
         scripts: scripts::Runner::start(log.clone())?,
         check,
@@ -138,6 +148,7 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
         files,
         agent,
         agent_token: AGENT,
+        sync_daemon,
         keep_services,
         flush_on_stop,
         changes: Vec::new(),
@@ -165,6 +176,11 @@ impl Process {
                     IPVS => self.ipvs.turn(&mut self.check, &self.log),
                     CHILDREN => self.children_turn(),
                     FILES => self.files_turn(),
+                    SYNC => {
+                        if let Some(daemon) = &mut self.sync_daemon {
+                            daemon.turn(&self.log);
+                        }
+                    }
                     token if self.connections.ready(&self.reactor, token, &mut heard) => {}
                     token => agent_ready |= token == self.agent_token,
                 }
@@ -374,13 +390,17 @@ impl Process {
         if !self.keep_services {
             self.ipvs.clear(self.flush_on_stop);
         }
+        if let Some(daemon) = &mut self.sync_daemon {
+            daemon.stop(&self.log);
+        }
         self.timers.set(Timer::GiveUp, now + STOP_LIMIT);
         self.carry_out();
         self.show_changes();
     }
 
     fn stopping_turn(&mut self) {
-        if self.stopping == Stopping::Release && self.ipvs.is_idle() {
+        let synchronised = self.sync_daemon.as_ref().is_none_or(SyncDaemon::is_idle);
+        if self.stopping == Stopping::Release && synchronised && self.ipvs.is_idle() {
             self.say_farewell();
         }
         if self.stopping == Stopping::Farewell && self.agent.as_ref().is_none_or(Agent::is_closed) {

@@ -10,6 +10,8 @@ mod translate;
 use std::io;
 use std::time::Duration;
 
+use crate::config::lvs;
+use crate::kernel::ipvs::SyncRole;
 use crate::kernel::{AddressRequest, KernelEvent, Monitor, Writer, sysctl};
 use crate::mib;
 use crate::notify::log::{Level, Log};
@@ -17,8 +19,9 @@ use crate::notify::{messages, scripts};
 use crate::process::agent::Agent;
 use crate::process::ipc::Channel;
 use crate::process::orders::{Order, Orders};
+use crate::process::sync_daemon::SyncDaemon;
 use crate::reactor::{Events, Interest, Reactor, Signals, Timers, Token, clock};
-use crate::vrrp::{Action, Change, Event, TimerKey, Vrrp};
+use crate::vrrp::{Action, Change, Event, State, TimerKey, Vrrp};
 
 use announcer::Announcer;
 use sockets::Sockets;
@@ -27,6 +30,7 @@ const ORDERS: Token = Token(0);
 const MONITOR: Token = Token(1);
 const WRITER: Token = Token(2);
 const ADVERTS: Token = Token(3);
+const SYNC: Token = Token(4);
 /// The agent counts on from here, one for each socket it opens.
 const AGENT: Token = Token(1000);
 
@@ -54,6 +58,8 @@ pub(super) struct Setup {
     pub(super) agentx: Option<(snmp::transport::MasterAddress, String)>,
     /// `-V`.
     pub(super) keep_addresses: bool,
+    /// `lvs_sync_daemon`, when it follows an instance.
+    pub(super) sync_daemon: Option<lvs::SyncDaemon>,
     pub(super) signals: Signals,
 }
 
@@ -78,6 +84,7 @@ struct Process {
     sysctls: sysctl::Changes,
     agent: Option<Agent<Vrrp>>,
     agent_token: Token,
+    sync_daemon: Option<SyncDaemon>,
     scripts: scripts::Runner,
     keep_addresses: bool,
     requests: Vec<AddressRequest>,
@@ -100,7 +107,7 @@ enum Stopping {
 
 /// Runs until told to stop.
 pub(super) fn run(setup: Setup) -> io::Result<()> {
-    let Setup { vrrp, log, channel, agentx, keep_addresses, signals } = setup;
+    let Setup { vrrp, log, channel, agentx, keep_addresses, sync_daemon, signals } = setup;
     let reactor = Reactor::new()?;
     let monitor = Monitor::open(DUMP_LIMIT)?;
     let writer = Writer::start(WRITER_CAPACITY)?;
@@ -115,6 +122,10 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
         }
         None => None,
     };
+    let sync_daemon = sync_daemon.map(SyncDaemon::start).transpose()?;
+    if let Some(daemon) = &sync_daemon {
+        reactor.register(daemon, SYNC, Interest::READABLE)?;
+    }
     let mut process = Process {
         vrrp,
         scripts: scripts::Runner::start(log.clone())?,
@@ -129,6 +140,7 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
         sysctls: sysctl::Changes::new(),
         agent,
         agent_token: AGENT,
+        sync_daemon,
         keep_addresses,
         requests: Vec::new(),
         changes: Vec::new(),
@@ -157,6 +169,11 @@ impl Process {
                     ORDERS => self.obey()?,
                     MONITOR => self.more_kernel = true,
                     WRITER => self.writer_turn(),
+                    SYNC => {
+                        if let Some(daemon) = &mut self.sync_daemon {
+                            daemon.turn(&self.log);
+                        }
+                    }
                     token => agent_ready |= token == self.agent_token,
                 }
             }
@@ -314,6 +331,7 @@ impl Process {
         for change in std::mem::take(&mut self.changes) {
             let (level, line) = messages::line(&change, &self.vrrp.tables);
             self.log.write(level, line);
+            self.synchronise(&change);
             for job in scripts::jobs(&change, &self.vrrp.tables) {
                 self.scripts.submit(job);
             }
@@ -321,6 +339,19 @@ impl Process {
                 && let Some(trap) = mib::trap(&change, &self.vrrp.tables)
             {
                 agent.notify(trap, now);
+            }
+        }
+    }
+
+    /// The IPVS synchronisation follows its instance.
+    fn synchronise(&mut self, change: &Change) {
+        if let (Some(daemon), Change::Instance { id, to, .. }) = (&mut self.sync_daemon, change)
+            && self.vrrp.tables.instances.get(id).is_some_and(|row| daemon.follows(&row.config.name))
+        {
+            match to {
+                State::Master => daemon.become_role(SyncRole::Master, &self.log),
+                State::Stopped | State::Deleted => daemon.stop(&self.log),
+                State::Init | State::Backup | State::Fault => daemon.become_role(SyncRole::Backup, &self.log),
             }
         }
     }
@@ -366,7 +397,8 @@ impl Process {
     }
 
     fn stopping_turn(&mut self) {
-        if self.stopping == Stopping::Release && self.vrrp.is_stopped() {
+        let synchronised = self.sync_daemon.as_ref().is_none_or(SyncDaemon::is_idle);
+        if self.stopping == Stopping::Release && synchronised && self.vrrp.is_stopped() {
             self.say_farewell();
         }
         if self.stopping == Stopping::Farewell && self.agent.as_ref().is_none_or(Agent::is_closed) {
