@@ -7,6 +7,7 @@ mod garp;
 mod global;
 mod group;
 mod instance;
+mod lvs;
 mod script;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -33,12 +34,13 @@ pub(crate) fn build(tree: &[Node<'_>], facts: &mut Facts<'_>, report: &mut Repor
     let static_addresses = address::statics(tree, &defaults, &mut ctx);
     check::instances(&instances, &mut ctx);
     check::tracked(tree, &mut ctx);
+    let lvs = lvs::build(tree, &defaults, &instances, &mut ctx);
     Config {
         static_addresses,
         instances: instances.into_iter().map(|i| i.instance).collect(),
         sync_groups,
-        has_virtual_servers: tree.iter().any(|n| n.keyword.name == "virtual_server"),
-        lvs: Default::default(),
+        has_virtual_servers: !lvs.virtual_servers.is_empty(),
+        lvs,
         global: defaults.global,
     }
 }

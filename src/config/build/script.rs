@@ -74,7 +74,7 @@ pub(super) fn default_user(global: Option<&Node<'_>>, ctx: &mut Ctx<'_, '_>) -> 
 }
 
 /// `USER [[:] GROUP]`, by name or number.
-fn user(node: &Node<'_>, words: &[Word], ctx: &mut Ctx<'_, '_>) -> Option<ScriptUser> {
+pub(super) fn user(node: &Node<'_>, words: &[Word], ctx: &mut Ctx<'_, '_>) -> Option<ScriptUser> {
     let named = words.first()?;
     let group = match words.get(1) {
         Some(colon) if colon.text == ":" => words.get(2),

@@ -35,13 +35,13 @@ static TOP: &[Keyword] = &[
     kw("vrrp_instance", Acted, NAME, "NAME { }", "unique name", "", "<=0.5.3", "one virtual router").with(Block(&[INSTANCE])),
     kw("vrrp_script", NotYet, NAME, "NAME { }", "unique name", "", "1.1.13", "periodically run test usable in track_script").with(Block(&[SCRIPT])),
     kw("vrrp_track_process", NotYet, NAME, "NAME { }", "unique name", "", "2.0.11", "process-presence test usable in track_process").with(Block(&[PROCESS])),
-    kw("track_file", NotYet, NAME, "NAME { }", "unique name", "", "2.1.0", "file whose number is used by track_file lists and FILE_CHECK").with(Block(&[FILE])),
+    kw("track_file", Acted, NAME, "NAME { }", "unique name", "", "2.1.0", "file whose number is used by track_file lists and FILE_CHECK").with(Block(&[FILE])),
     kw("vrrp_track_file", Deprecated("track_file"), NAME, "NAME { }", "alias (old name) of track_file", "", "2.0.0", "see track_file").with(Block(&[OLD_FILE])),
     kw("interface_up_down_delays", NotYet, FLAG, "{ IFNAME DOWN_DELAY [UP_DELAY] ... }", "each 0..255", "none; UP_DELAY omitted: 0 in keepalived (man page: equal to DOWN_DELAY)", "2.2.3", "debounce of link changes per interface").with(Entries(DELAYS)),
     kw("bfd_instance", NotYet, NAME, "NAME { }", "name at most 31 characters", "", "2.0.0", "one BFD session").with(Block(&[BFD])),
-    kw("SSL", NotYet, FLAG, "{ }", "", "", "<=0.5.3", "client certificate material for SSL_GET").with(Block(&[SSL])),
-    kw("virtual_server_group", NotYet, NAME, "NAME { ENTRY ... }", "ENTRY = ADDR[-END][/MASK] [PORT[-END]] or fwmark N [inet|inet6]", "", "1.0.2", "reusable set of virtual addresses/fwmarks").with(Entries(SERVER_GROUP)),
-    kw("virtual_server", NotYet, &[One(Service), Opt(Text)], "ADDR [PORT] | fwmark N | group NAME { }", "PORT 1..65535 (0/none = any port)", "", "<=0.5.3", "one IPVS service").with(Block(&[VIRTUAL_SERVER])),
+    kw("SSL", Acted, FLAG, "{ }", "", "", "<=0.5.3", "client certificate material for SSL_GET").with(Block(&[SSL])),
+    kw("virtual_server_group", Acted, NAME, "NAME { ENTRY ... }", "ENTRY = ADDR[-END][/MASK] [PORT[-END]] or fwmark N [inet|inet6]", "", "1.0.2", "reusable set of virtual addresses/fwmarks").with(Entries(SERVER_GROUP)),
+    kw("virtual_server", Acted, &[One(Service), Opt(Text)], "ADDR [PORT] | fwmark N | group NAME { }", "PORT 1..65535 (0/none = any port)", "", "<=0.5.3", "one IPVS service").with(Block(&[VIRTUAL_SERVER])),
 ];
 
 /// Entries of `linkbeat_interfaces`.
@@ -59,8 +59,8 @@ static DELAYS: &[Keyword] = &[
 /// `SSL`.
 #[rustfmt::skip]
 static SSL: &[Keyword] = &[
-    kw("password", NotYet, &[One(Text)], "STRING", "", "", "<=0.5.3", "pass phrase of the key"),
-    kw("ca", NotYet, &[One(Text)], "PATH", "", "", "<=0.5.3", "CA file"),
-    kw("certificate", NotYet, &[One(Text)], "PATH", "", "", "<=0.5.3", "client certificate"),
-    kw("key", NotYet, &[One(Text)], "PATH", "", "", "<=0.5.3", "client key"),
+    kw("password", Acted, &[One(Secret)], "STRING", "", "", "<=0.5.3", "pass phrase of the key"),
+    kw("ca", Acted, &[One(Text)], "PATH", "", "", "<=0.5.3", "CA file"),
+    kw("certificate", Acted, &[One(Text)], "PATH", "", "", "<=0.5.3", "client certificate"),
+    kw("key", Acted, &[One(Text)], "PATH", "", "", "<=0.5.3", "client key"),
 ];

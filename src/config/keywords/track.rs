@@ -32,16 +32,16 @@ pub(super) static PROCESS: &[Keyword] = &[
 /// `track_file`.
 #[rustfmt::skip]
 pub(super) static FILE: &[Keyword] = &[
-    kw("file", NotYet, &[One(Text)], "PATH", "required", "", "2.1.0", "file holding a number"),
-    kw("weight", NotYet, &[One(Int(-254, 254)), Opt(OneOf(&["reverse"]))], "N [reverse]", "-254..254 in keepalived (the man page states the 32-bit range)", "1", "2.1.0", "default multiplier for trackers"),
+    kw("file", Acted, &[One(Text)], "PATH", "required", "", "2.1.0", "file holding a number"),
+    kw("weight", Acted, &[One(Int(-254, 254)), Opt(OneOf(&["reverse"]))], "N [reverse]", "-254..254 in keepalived (the man page states the 32-bit range)", "1", "2.1.0", "default multiplier for trackers"),
     kw("init_file", NotYet, &[Opt(Text), Opt(OneOf(&["overwrite"]))], "[VALUE] [overwrite]", "32-bit; outside -254..254 reported but used", "not created; VALUE 0", "2.1.0", "create the file (overwrite = even if it exists)"),
 ];
 
 /// `vrrp_track_file`.
 #[rustfmt::skip]
 pub(super) static OLD_FILE: &[Keyword] = &[
-    kw("file", NotYet, &[One(Text)], "PATH", "required", "", "2.0.0", "file holding a number"),
-    kw("weight", NotYet, &[One(Int(-254, 254)), Opt(OneOf(&["reverse"]))], "N [reverse]", "-254..254 in keepalived (the man page states the 32-bit range)", "1", "2.0.0", "default multiplier for trackers"),
+    kw("file", Acted, &[One(Text)], "PATH", "required", "", "2.0.0", "file holding a number"),
+    kw("weight", Acted, &[One(Int(-254, 254)), Opt(OneOf(&["reverse"]))], "N [reverse]", "-254..254 in keepalived (the man page states the 32-bit range)", "1", "2.0.0", "default multiplier for trackers"),
     kw("init_file", NotYet, &[Opt(Text), Opt(OneOf(&["overwrite"]))], "[VALUE] [overwrite]", "32-bit; outside -254..254 reported but used", "not created; VALUE 0", "2.0.0", "create the file (overwrite = even if it exists)"),
 ];
 

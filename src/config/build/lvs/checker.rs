@@ -1,0 +1,180 @@
+//! The checkers of a real server.
+
+use std::time::Duration;
+
+use super::super::super::lvs::{Checker, CheckerKind};
+use super::super::super::model::Script;
+use super::super::super::tree::Node;
+use super::super::{Ctx, script};
+use super::server::Server;
+use super::target::{Port, Times, target};
+use super::{Around, http, owned};
+
+/// Name an SMTP check says HELO with.
+const HELO: &str = "smtpchecker.keepalived.org";
+
+pub(super) fn build(block: &Node<'_>, server: &Server, around: &Around<'_>, ctx: &mut Ctx<'_, '_>) -> Vec<Checker> {
+    let mut checkers = Vec::new();
+    for node in block.children.iter().filter(|n| !n.bad) {
+        let times = Times::of(node).inheriting(server.times);
+        let timing = times.timing();
+        let mut to = |port| target(node, server.address, port, around, ctx);
+        let kind = match node.keyword.name {
+            "TCP_CHECK" => Some(CheckerKind::Tcp(to(Port::Needed))),
+            "PING_CHECK" => Some(CheckerKind::Ping(to(Port::Unused))),
+            "HTTP_GET" | "SSL_GET" => http::build(node, to(Port::Needed), server, ctx).map(CheckerKind::Http),
+            "SMTP_CHECK" => Some(smtp(node, server, around, ctx)),
+            "DNS_CHECK" => {
+                let target = to(Port::Default(53));
+                let query_type = node.last("type").and_then(|n| n.text(0)).map_or(6, record_type);
+                dns_name(node, ctx).map(|name| CheckerKind::Dns { target, query_type, name })
+            }
+            "UDP_CHECK" => {
+                let target = to(Port::Needed);
+                udp(node, ctx).map(|(min_reply, max_reply)| CheckerKind::Udp {
+                    target,
+                    payload: node
+                        .last("payload")
+                        .map_or_else(Vec::new, |n| octets(n).map(|(octet, _)| octet).collect()),
+                    reply: node.last("require_reply").map(|n| octets(n).collect()),
+                    min_reply,
+                    max_reply,
+                })
+            }
+            "MISC_CHECK" => misc(node, timing.delay_loop, ctx),
+            "FILE_CHECK" => file(node, around, ctx),
+            "BFD_CHECK" => {
+                bfd(node, around, ctx);
+                None
+            }
+            _ => None,
+        };
+        let Some(kind) = kind else { continue };
+        let (retry, pause) = match kind {
+            CheckerKind::Misc { .. } => (0, Duration::from_secs(1)),
+            CheckerKind::Dns { .. } => (3, timing.delay_loop),
+            CheckerKind::Http(_) => (1, Duration::from_secs(3)),
+            _ => (1, Duration::from_secs(1)),
+        };
+        checkers.push(Checker {
+            delay_loop: timing.delay_loop,
+            timeout: timing.connect_timeout,
+            retry: times.retry.unwrap_or(retry),
+            delay_before_retry: times.delay_before_retry.unwrap_or(pause),
+            warmup: timing.warmup,
+            alpha: node.flag("alpha").unwrap_or(server.alpha),
+            log_all_failures: node.flag("log_all_failures").unwrap_or(around.log_all_failures),
+            kind,
+        });
+    }
+    checkers
+}
+
+fn smtp(node: &Node<'_>, server: &Server, around: &Around<'_>, ctx: &mut Ctx<'_, '_>) -> CheckerKind {
+    let mut targets = vec![target(node, server.address, Port::Default(25), around, ctx)];
+    for host in node.all("host") {
+        targets.push(target(host, server.address, Port::Default(25), around, ctx));
+    }
+    CheckerKind::Smtp { targets, helo_name: owned(node, "helo_name").unwrap_or_else(|| HELO.to_owned()) }
+}
+
+/// The number of a record type (RFC 1035, RFC 3596, RFC 4034).
+fn record_type(name: &str) -> u16 {
+    match name {
+        "A" => 1,
+        "NS" => 2,
+        "CNAME" => 5,
+        "MX" => 15,
+        "TXT" => 16,
+        "AAAA" => 28,
+        "RRSIG" => 46,
+        "DNSKEY" => 48,
+        _ => 6,
+    }
+}
+
+/// A name that fits a query: labels of 1 to 63 octets, 255 in all (RFC 1035 section 2.3.4).
+fn dns_name(node: &Node<'_>, ctx: &mut Ctx<'_, '_>) -> Option<String> {
+    let Some(written) = node.last("name") else { return Some(String::new()) };
+    let name = written.text(0)?;
+    let name = name.strip_suffix('.').unwrap_or(name);
+    let labels = name.split('.').all(|label| (1..=63).contains(&label.len()));
+    // One octet of length before each label, and the root's.
+    if name.is_empty() || (labels && name.len() <= 253) {
+        return Some(name.to_owned());
+    }
+    let text = "this name does not fit a DNS query";
+    ctx.mistake(written.at_arg(0), text, "a name has labels of 1 to 63 characters between its dots, and 253 in all");
+    None
+}
+
+/// `min_reply_length` and `max_reply_length`.
+fn udp(node: &Node<'_>, ctx: &mut Ctx<'_, '_>) -> Option<(u16, u16)> {
+    let length = |name: &str| node.last(name).and_then(|n| n.uint(0)).and_then(|n| u16::try_from(n).ok());
+    let (low, high) = (length("min_reply_length").unwrap_or(0), length("max_reply_length").unwrap_or(255));
+    if low <= high {
+        return Some((low, high));
+    }
+    let written = node.last("min_reply_length").or(node.last("max_reply_length"));
+    let at = written.map_or_else(|| node.at(), |n| n.at_arg(0));
+    let text = format!("no reply has at least {low} and at most {high} octets");
+    ctx.mistake(at, text, "raise max_reply_length, which is 255 when it is not written");
+    None
+}
+
+/// Hexadecimal octets with the mask of the digits that count; a lone digit at the end of a word is an octet.
+fn octets<'n>(node: &'n Node<'_>) -> impl Iterator<Item = (u8, u8)> + 'n {
+    (0..node.args.len()).filter_map(|n| node.text(n)).flat_map(|word| {
+        word.as_bytes().chunks(2).map(|digits| {
+            digits.iter().fold((0u8, if digits.len() == 1 { 0x0f } else { 0 }), |(value, mask), digit| {
+                let found = char::from(*digit).to_digit(16).and_then(|d| u8::try_from(d).ok());
+                (value << 4 | found.unwrap_or(0), mask << 4 | if found.is_some() { 15 } else { 0 })
+            })
+        })
+    })
+}
+
+fn misc(node: &Node<'_>, delay_loop: Duration, ctx: &mut Ctx<'_, '_>) -> Option<CheckerKind> {
+    let Some(path) = node.last("misc_path") else {
+        ctx.lacks(node, "misc_path", "misc_path SCRIPT");
+        return None;
+    };
+    let Script { argv, user } = script::script(path, ctx)?;
+    let named = node.last("user").and_then(|n| script::user(n, n.words.get(1..).unwrap_or_default(), ctx));
+    let limit = node.last("misc_timeout").and_then(|n| n.uint(0)).filter(|seconds| *seconds > 0);
+    Some(CheckerKind::Misc {
+        script: Script { argv, user: named.or(user) },
+        run_limit: limit.map_or(delay_loop, Duration::from_secs),
+        dynamic: node.has("misc_dynamic"),
+    })
+}
+
+fn file(node: &Node<'_>, around: &Around<'_>, ctx: &mut Ctx<'_, '_>) -> Option<CheckerKind> {
+    let Some(written) = node.last("track_file") else {
+        ctx.lacks(node, "track_file", "track_file NAME");
+        return None;
+    };
+    let name = written.text(0)?;
+    let Some(file) = around.files.get(name) else {
+        ctx.unknown(written.at_arg(0), "track_file", name, around.files.keys().map(String::as_str));
+        return None;
+    };
+    let weight = node.last("weight");
+    Some(CheckerKind::File {
+        track_file: name.to_owned(),
+        weight: weight.and_then(|n| n.int(0)).and_then(|n| i32::try_from(n).ok()).unwrap_or(file.weight),
+        reverse: weight.and_then(|n| n.text(1)).map_or(file.reverse, |word| word == "reverse"),
+    })
+}
+
+/// The session must exist, even though it is not watched yet.
+fn bfd(node: &Node<'_>, around: &Around<'_>, ctx: &mut Ctx<'_, '_>) {
+    let Some(written) = node.last("name") else {
+        return ctx.lacks(node, "name", "name NAME, that of a bfd_instance");
+    };
+    let name = written.text(0).unwrap_or_default();
+    if !around.sessions.contains(&name) {
+        ctx.unknown(written.at_arg(0), "bfd_instance", name, around.sessions.iter().copied());
+    }
+    ctx.adjusted(node.at(), "BFD_CHECK is left out: the server is checked by its other checkers only");
+}

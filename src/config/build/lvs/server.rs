@@ -1,0 +1,111 @@
+//! `real_server`.
+
+use std::net::{IpAddr, SocketAddr};
+
+use super::super::super::lvs::{Method, RealServer};
+use super::super::super::tree::Node;
+use super::super::{Ctx, script};
+use super::target::Times;
+use super::{Around, checker, method, owned};
+
+/// What a real server takes from its service.
+pub(super) struct Service {
+    pub ports: Ports,
+    pub method: Method,
+    pub times: Times,
+    pub weight: u32,
+    pub alpha: bool,
+    pub inhibit: bool,
+    pub virtual_host: Option<String>,
+}
+
+/// The ports of a service.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ports {
+    /// One, 0 = any; all addresses of a group may share it.
+    One(u16),
+    /// Those of the entries of a group differ: a real server with port 0 takes that of the entry.
+    OfEntries,
+    /// A firewall mark has none.
+    None,
+}
+
+/// A real server, or a sorry server, as its checkers need it.
+pub(super) struct Server {
+    /// With the port it is reached by: that written, else that of the service.
+    pub address: SocketAddr,
+    pub times: Times,
+    pub alpha: bool,
+    pub virtual_host: Option<String>,
+}
+
+pub(super) fn build(
+    node: &Node<'_>,
+    service: &Service,
+    around: &Around<'_>,
+    ctx: &mut Ctx<'_, '_>,
+) -> Option<RealServer> {
+    let ip = node.ip(0)?;
+    let method = method::method(node, "lvs_method", ctx).unwrap_or(service.method);
+    let (port, reached) = port(node, ip, service, method, ctx);
+    let number = |name: &str| node.last(name).and_then(|n| n.u32(0));
+    let (upper, lower) = (number("uthreshold").unwrap_or(0), number("lthreshold").unwrap_or(0));
+    if lower > upper {
+        let at = node.last("lthreshold").map_or_else(|| node.at(), |n| n.at_arg(0));
+        let text = format!("lthreshold {lower} is above uthreshold {upper}");
+        ctx.mistake(at, text, "the kernel wants it to be at most uthreshold");
+    }
+    let server = Server {
+        address: SocketAddr::new(ip, reached),
+        times: Times::of(node).inheriting(service.times),
+        alpha: node.flag("alpha").unwrap_or(service.alpha),
+        virtual_host: owned(node, "virtualhost").or_else(|| service.virtual_host.clone()),
+    };
+    let mut get = |name: &str| node.last(name).and_then(|n| script::script(n, ctx));
+    let (notify_up, notify_down) = (get("notify_up"), get("notify_down"));
+    Some(RealServer {
+        address: SocketAddr::new(ip, port),
+        weight: number("weight").unwrap_or(service.weight),
+        method,
+        upper_threshold: upper,
+        lower_threshold: lower,
+        inhibit: node.flag("inhibit_on_failure").unwrap_or(service.inhibit),
+        notify_up,
+        notify_down,
+        smtp_alert: node.flag("smtp_alert").or(around.smtp_alert).unwrap_or(true),
+        snmp_name: owned(node, "snmp_name"),
+        timing: server.times.timing(),
+        checkers: checker::build(node, &server, around, ctx),
+        alpha: server.alpha,
+        virtual_host: server.virtual_host,
+    })
+}
+
+/// The port of a server in IPVS, and the one it is reached by: direct routing and tunnelling keep that of the
+/// service.
+pub(super) fn port(
+    node: &Node<'_>,
+    ip: IpAddr,
+    service: &Service,
+    method: Method,
+    ctx: &mut Ctx<'_, '_>,
+) -> (u16, u16) {
+    let written = node.uint(1).and_then(|port| u16::try_from(port).ok());
+    let of_service = match service.ports {
+        Ports::One(port) => port,
+        Ports::OfEntries | Ports::None => 0,
+    };
+    let reached = written.unwrap_or(of_service);
+    if method == Method::Nat {
+        return (reached, reached);
+    }
+    if let Some(port) = written.filter(|port| *port != of_service) {
+        let text = match service.ports {
+            Ports::None => format!("{ip}: with DR and TUN a server of a firewall mark has no port: {port} is ignored"),
+            Ports::OfEntries => format!("{ip}: DR and TUN keep the port of each entry of the group: {port} is ignored"),
+            Ports::One(own) => format!("{ip}: DR and TUN keep the port of the service: {port} is taken as {own}"),
+        };
+        ctx.adjusted(node.at_arg(1), text);
+    }
+    (of_service, reached)
+}

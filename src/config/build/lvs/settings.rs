@@ -1,0 +1,159 @@
+//! What is set once: `SSL`, time-outs, the synchronisation daemon, statistics, the process, watched files.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::super::super::diag::At;
+use super::super::super::lvs::{Lvs, Secret, SyncDaemon, TlsMaterial, TrackFile};
+use super::super::super::tree::Node;
+use super::super::super::value::Value;
+use super::super::instance::Built;
+use super::super::{Ctx, blocks, options};
+use super::owned;
+
+/// `track_file` blocks by name.
+pub(super) type TrackFiles = BTreeMap<String, TrackFile>;
+
+/// Age of statistics that are shown, unless configured.
+const STATS: Duration = Duration::from_secs(5);
+
+/// Everything but servers, groups and files.
+pub(super) fn build(tree: &[Node<'_>], globals: &[&Node<'_>], instances: &[Built], ctx: &mut Ctx<'_, '_>) -> Lvs {
+    let last = |name: &str| globals.iter().rev().find_map(|g| g.last(name));
+    let stats = |name| last(name).and_then(|n| n.uint(0)).map_or(STATS, Duration::from_micros);
+    let sync_daemon = match last("lvs_sync_daemon") {
+        Some(node) => sync_daemon(node, instances, ctx),
+        None => of_instance(instances),
+    };
+    Lvs {
+        tls: tls(tree),
+        timeouts: last("lvs_timeouts").map_or([0; 3], timeouts),
+        sync_daemon,
+        vs_stats_interval: stats("snmp_vs_stats_update_interval"),
+        rs_stats_interval: stats("snmp_rs_stats_update_interval"),
+        init_notifies: last("rs_init_notifies").is_some(),
+        no_checker_emails: last("no_checker_emails").is_some(),
+        nice: last("checker_priority").and_then(|n| n.int(0)).and_then(|n| i8::try_from(n).ok()),
+        rt_priority: last("checker_rt_priority").and_then(|n| n.uint(0)).and_then(|n| u8::try_from(n).ok()),
+        no_swap: last("checker_no_swap").is_some(),
+        ..Lvs::default()
+    }
+}
+
+fn tls(tree: &[Node<'_>]) -> TlsMaterial {
+    let Some(node) = tree.iter().rev().find(|n| n.keyword.name == "SSL") else { return TlsMaterial::default() };
+    TlsMaterial {
+        ca: owned(node, "ca"),
+        certificate: owned(node, "certificate"),
+        key: owned(node, "key"),
+        password: owned(node, "password").map(Secret),
+    }
+}
+
+fn timeouts(node: &Node<'_>) -> [u32; 3] {
+    let mut seconds = [0; 3];
+    for (name, args) in options(&node.args) {
+        let value = match args.first().map(|arg| &arg.value) {
+            Some(Value::Uint(n)) => u32::try_from(*n).unwrap_or(0),
+            _ => 0,
+        };
+        let [tcp, tcp_fin, udp] = &mut seconds;
+        match name {
+            "tcp" => *tcp = value,
+            "tcpfin" => *tcp_fin = value,
+            _ => *udp = value,
+        }
+    }
+    seconds
+}
+
+/// `IFNAME [[inst] INSTANCE] [id N] [maxlen N] [port N] [ttl N] [group ADDR]`.
+fn sync_daemon(node: &Node<'_>, instances: &[Built], ctx: &mut Ctx<'_, '_>) -> Option<SyncDaemon> {
+    let mut words = (1..node.args.len()).filter_map(|n| node.text(n).map(|word| (word, node.at_arg(n)))).peekable();
+    let mut daemon = SyncDaemon {
+        interface: node.text(0)?.to_owned(),
+        instance: None,
+        id: 0,
+        max_len: None,
+        port: None,
+        ttl: None,
+        group: None,
+    };
+    let mut id = None;
+    let mut first = true;
+    while let Some((word, at)) = words.next() {
+        let named = matches!(word, "inst" | "id" | "maxlen" | "port" | "ttl" | "group");
+        if first && !named {
+            daemon.instance = Some(word.to_owned());
+            first = false;
+            continue;
+        }
+        first = false;
+        let value = if named { words.next() } else { None };
+        match (word, value) {
+            ("inst", Some((name, _))) => daemon.instance = Some(name.to_owned()),
+            ("id", Some(value)) => id = number(word, value, 0, 255, ctx).and_then(|n| u8::try_from(n).ok()),
+            ("maxlen", Some(value)) => daemon.max_len = number(word, value, 1, 65_507, ctx),
+            ("port", Some(value)) => daemon.port = number(word, value, 1, 65_535, ctx),
+            ("ttl", Some(value)) => {
+                daemon.ttl = number(word, value, 1, 255, ctx).and_then(|n| u8::try_from(n).ok());
+            }
+            ("group", Some((address, at))) => match address.parse::<std::net::IpAddr>() {
+                Ok(group) if group.is_multicast() => daemon.group = Some(group),
+                _ => ctx.mistake(at, format!("'{address}' is no multicast address"), "write one, as 224.0.0.81"),
+            },
+            (_, Some(_)) => {}
+            (_, None) if named => ctx.mistake(at, format!("'{word}' lacks its value"), usage()),
+            (_, None) => ctx.mistake(at, format!("'{word}' is unknown in lvs_sync_daemon"), usage()),
+        }
+    }
+    let built = instances.iter().find(|built| Some(&built.instance.name) == daemon.instance.as_ref());
+    daemon.id = id.or(built.map(|built| built.instance.vrid)).unwrap_or(0);
+    Some(daemon)
+}
+
+fn usage() -> String {
+    "write: lvs_sync_daemon IFNAME [inst INSTANCE] [id N] [maxlen N] [port N] [ttl N] [group ADDR]".to_owned()
+}
+
+fn number(name: &str, (text, at): (&str, At), low: u16, high: u16, ctx: &mut Ctx<'_, '_>) -> Option<u16> {
+    let found = text.parse().ok().filter(|n| (low..=high).contains(n));
+    if found.is_none() {
+        ctx.mistake(at, format!("{name}: '{text}' is out of range"), format!("it takes a number from {low} to {high}"));
+    }
+    found
+}
+
+/// `lvs_sync_daemon_interface`, the old form.
+fn of_instance(instances: &[Built]) -> Option<SyncDaemon> {
+    let instance = instances.iter().map(|built| &built.instance).find(|i| i.lvs_sync_interface.is_some())?;
+    Some(SyncDaemon {
+        interface: instance.lvs_sync_interface.clone()?,
+        instance: Some(instance.name.clone()),
+        id: instance.vrid,
+        max_len: None,
+        port: None,
+        ttl: None,
+        group: None,
+    })
+}
+
+/// All `track_file` blocks that name a file.
+pub(super) fn track_files(tree: &[Node<'_>], ctx: &mut Ctx<'_, '_>) -> TrackFiles {
+    let mut files = TrackFiles::new();
+    for (name, node) in blocks(tree, "track_file", ctx) {
+        let Some(path) = owned(node, "file") else {
+            ctx.lacks(node, "file", "file PATH");
+            continue;
+        };
+        let weight = node.last("weight");
+        let file = TrackFile {
+            name: name.to_owned(),
+            path,
+            weight: weight.and_then(|n| n.int(0)).and_then(|n| i32::try_from(n).ok()).unwrap_or(1),
+            reverse: weight.and_then(|n| n.text(1)) == Some("reverse"),
+        };
+        files.insert(name.to_owned(), file);
+    }
+    files
+}

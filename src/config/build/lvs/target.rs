@@ -1,0 +1,118 @@
+//! What every level says about time, and where a checker connects to.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use super::super::super::lvs::{Target, Timing};
+use super::super::super::tree::Node;
+use super::super::Ctx;
+use super::{Around, owned, time};
+
+/// Timing keywords as written on one level, or inherited.
+#[derive(Clone, Copy)]
+pub(super) struct Times {
+    delay_loop: Option<Duration>,
+    connect_timeout: Option<Duration>,
+    pub retry: Option<u32>,
+    pub delay_before_retry: Option<Duration>,
+    warmup: Option<Duration>,
+}
+
+impl Times {
+    pub fn of(node: &Node<'_>) -> Times {
+        Times {
+            delay_loop: time(node, "delay_loop"),
+            connect_timeout: time(node, "connect_timeout"),
+            retry: node.last("retry").and_then(|n| n.u32(0)),
+            delay_before_retry: time(node, "delay_before_retry"),
+            warmup: time(node, "warmup"),
+        }
+    }
+
+    /// What is not written here is taken from the level above.
+    pub fn inheriting(self, above: Times) -> Times {
+        Times {
+            delay_loop: self.delay_loop.or(above.delay_loop),
+            connect_timeout: self.connect_timeout.or(above.connect_timeout),
+            retry: self.retry.or(above.retry),
+            delay_before_retry: self.delay_before_retry.or(above.delay_before_retry),
+            warmup: self.warmup.or(above.warmup),
+        }
+    }
+
+    /// With the defaults that are the same for all.
+    pub fn timing(self) -> Timing {
+        let delay_loop = self.delay_loop.unwrap_or(Duration::from_secs(60));
+        Timing {
+            delay_loop,
+            connect_timeout: self.connect_timeout.unwrap_or(Duration::from_secs(5)),
+            retry: self.retry,
+            delay_before_retry: self.delay_before_retry,
+            warmup: self.warmup.unwrap_or(delay_loop),
+        }
+    }
+}
+
+/// Whether a checker can do without a port of the server.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Port {
+    /// It cannot.
+    Needed,
+    /// It has one of its own.
+    Default(u16),
+    /// It does not use one.
+    Unused,
+}
+
+/// Where a checker, or a `host` of it, connects to; `server` is the real server with its port, if it has one.
+pub(super) fn target(
+    node: &Node<'_>,
+    server: SocketAddr,
+    port: Port,
+    around: &Around<'_>,
+    ctx: &mut Ctx<'_, '_>,
+) -> Target {
+    let number = |name: &str| node.last(name).and_then(|n| n.uint(0)).and_then(|p| u16::try_from(p).ok());
+    let ip = node.last("connect_ip").and_then(|n| n.ip(0)).unwrap_or(server.ip());
+    let mut to = number("connect_port").unwrap_or(server.port());
+    if to == 0 {
+        match port {
+            Port::Default(own) => to = own,
+            Port::Unused => {}
+            Port::Needed => {
+                let text = format!("{} has no port to connect to", node.keyword.name);
+                ctx.mistake(node.at(), text, "write connect_port in it, or give the real server a port");
+            }
+        }
+    }
+    let bind_interface = owned(node, "bind_if");
+    if let Some((name, written)) = bind_interface.as_ref().zip(node.last("bind_if")) {
+        ctx.interface(name, written.at_arg(0), around.dynamic_interfaces);
+    } else if is_link_local(ip) {
+        let text = format!("the link-local address {ip} cannot be reached without an interface");
+        ctx.mistake(node.at(), text, "write bind_if IFNAME");
+    }
+    Target {
+        address: SocketAddr::new(ip, to),
+        bind: bind(node, ip, number("bind_port"), ctx),
+        bind_interface,
+        fwmark: node.last("fwmark").and_then(|n| n.u32(0)).unwrap_or(0),
+    }
+}
+
+fn is_link_local(ip: IpAddr) -> bool {
+    matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local())
+}
+
+fn bind(node: &Node<'_>, to: IpAddr, port: Option<u16>, ctx: &mut Ctx<'_, '_>) -> Option<SocketAddr> {
+    let any = if to.is_ipv4() { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { IpAddr::V6(Ipv6Addr::UNSPECIFIED) };
+    let Some((written, from)) = node.last("bindto").and_then(|n| Some((n, n.ip(0)?))) else {
+        return port.map(|port| SocketAddr::new(any, port));
+    };
+    if from.is_ipv4() != to.is_ipv4() {
+        let text = format!("bindto {from} is not of the family of {to}");
+        ctx.mistake(written.at_arg(0), text, "use two addresses of one family");
+        return None;
+    }
+    Some(SocketAddr::new(from, port.unwrap_or(0)))
+}
