@@ -5,7 +5,8 @@ DESTDIR ?=
 PROGRAM = $(or $(CARGO_TARGET_DIR),target)/release/keepalived
 
 # Programs and libraries the build, the labs and the demo need, as program:package.
-TOOLS = cc:gcc ip:iproute2 ping:iputils-ping snmpd:snmpd snmptrapd:snmptrapd snmpwalk:snmp smilint:smitools ps:procps
+TOOLS = cc:gcc ip:iproute2 ping:iputils-ping snmpd:snmpd snmptrapd:snmptrapd snmpwalk:snmp smilint:smitools ps:procps \
+  linux.uml:user-mode-linux ipvsadm:ipvsadm modprobe:kmod
 
 .PHONY: all setup tools build demo test soak bench install
 
