@@ -5,7 +5,10 @@ DESTDIR ?=
 PROGRAM = $(or $(CARGO_TARGET_DIR),target)/release/keepalived
 
 # Programs and libraries the build, the labs and the demo need, as program:package.
-TOOLS = cc:gcc ip:iproute2 ping:iputils-ping snmpd:snmpd snmptrapd:snmptrapd snmpwalk:snmp smilint:smitools
+TOOLS = cc:gcc pkg-config:pkg-config ip:iproute2 ping:iputils-ping snmpd:snmpd snmptrapd:snmptrapd snmpwalk:snmp \
+  smilint:smitools linux.uml:user-mode-linux ipvsadm:ipvsadm modprobe:kmod
+# Libraries to build with.
+LIBRARIES = libssl-dev libpcre2-dev
 
 .PHONY: all setup tools build demo test soak bench install
 
@@ -16,6 +19,9 @@ tools:
 	@missing=; for tool in $(TOOLS); do \
 	  command -v $${tool%%:*} >/dev/null || missing="$$missing $${tool#*:}"; \
 	done; \
+	for library in $(LIBRARIES); do \
+	  dpkg-query -W -f '$${db:Status-Abbrev}' $$library 2>/dev/null | grep -q '^ii' || missing="$$missing $$library"; \
+	done; \
 	if [ -n "$$missing" ]; then \
 	  apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install $$missing; \
 	fi
@@ -24,11 +30,11 @@ tools:
 setup: tools
 	@tests/peer/fetch.sh
 
-build:
+build: tools
 	cargo build --release
 
 # Failover you can watch.
-demo: tools build
+demo: build
 	@tests/demo.sh $(PROGRAM)
 
 # Labs wait more than they work, so more of them run at once than there are processors; those that measure

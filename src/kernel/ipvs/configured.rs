@@ -39,14 +39,27 @@ pub fn keys(server: &VirtualServer, groups: &[VirtualServerGroup]) -> Vec<Servic
     }
 }
 
-/// A destination from an address and its settings; `weight` beyond what the kernel takes is its most.
-pub fn destination(address: SocketAddr, method: Method, weight: u32, upper: u32, lower: u32) -> Destination {
+/// A destination of a service from an address and its settings; `weight` beyond what the kernel takes is its most.
+///
+/// Direct routing and tunnels do not touch the port, so there it is that of the service: 0 with a mark.
+pub fn destination(
+    of: &ServiceKey,
+    address: SocketAddr,
+    method: Method,
+    weight: u32,
+    upper_threshold: u32,
+    lower_threshold: u32,
+) -> Destination {
+    let port = match method {
+        Method::Nat => address.port(),
+        Method::Dr | Method::Tun(_) => of.port(),
+    };
     Destination {
-        key: DestinationKey { ip: address.ip(), port: address.port() },
+        key: DestinationKey { ip: address.ip(), port },
         forwarding: method.into(),
         weight: i32::try_from(weight).unwrap_or(i32::MAX),
-        upper_threshold: upper,
-        lower_threshold: lower,
+        upper_threshold,
+        lower_threshold,
     }
 }
 
@@ -117,5 +130,30 @@ fn range(first: IpAddr, last: IpAddr) -> Box<dyn Iterator<Item = IpAddr>> {
             Box::new((u128::from(first)..=u128::from(last)).map(|ip| Ipv6Addr::from(ip).into()))
         }
         _ => Box::new(std::iter::empty()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn granularity_as_the_kernel_wants_it() {
+        let cases = [(None, u32::MAX), (Some(32), u32::MAX), (Some(24), 0xffff_ff00), (Some(1), 1 << 31), (Some(0), 0)];
+        for (prefix, mask) in cases {
+            assert_eq!(netmask(Family::V4, prefix), mask, "{prefix:?}");
+        }
+        assert_eq!((netmask(Family::V6, None), netmask(Family::V6, Some(64))), (128, 64));
+    }
+
+    #[test]
+    fn ranges_have_both_ends() {
+        let addresses = |first: &str, last: &str| -> Vec<String> {
+            range(first.parse().unwrap(), last.parse().unwrap()).map(|ip| ip.to_string()).collect()
+        };
+        assert_eq!(addresses("10.0.0.254", "10.0.1.1"), ["10.0.0.254", "10.0.0.255", "10.0.1.0", "10.0.1.1"]);
+        assert_eq!(addresses("255.255.255.255", "255.255.255.255"), ["255.255.255.255"]);
+        assert_eq!(addresses("fd00::ffff", "fd00::1:0"), ["fd00::ffff", "fd00::1:0"]);
+        assert!(addresses("10.0.0.2", "10.0.0.1").is_empty() && addresses("10.0.0.1", "fd00::1").is_empty());
     }
 }

@@ -1,14 +1,16 @@
 //! The generic netlink socket of IPVS: batches of changes, and dumps.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::io;
+use std::process::{Command, Stdio};
 
 use neli::consts::socket::NlFamily;
 use neli::socket::NlSocket;
 use nix::errno::Errno;
 
 use super::table::{ServiceKey, Table};
-use super::wire::{self, Command};
+use super::wire::{self, Kind};
 use super::writer::{Change, Error};
 use crate::kernel::netlink::{
     Message, NLMSG_DONE, NLMSG_ERROR, NetlinkSocket, Refusal, acknowledgement, i32_at, messages,
@@ -118,7 +120,7 @@ impl IpvsSocket {
     fn read_table(&mut self, family: u16) -> io::Result<Table> {
         let mut table = Table::default();
         self.read_all(
-            |seq| wire::dump(family, Command::GetService, None, seq),
+            |seq| wire::dump(family, Kind::GetService, None, seq),
             |payload| {
                 if let Some(row) = wire::service(payload) {
                     table.services.insert(row.service.key, row);
@@ -129,7 +131,7 @@ impl IpvsSocket {
         for key in keys {
             let mut rows = BTreeMap::new();
             self.read_all(
-                |seq| wire::dump(family, Command::GetDest, Some(&key), seq),
+                |seq| wire::dump(family, Kind::GetDest, Some(&key), seq),
                 |payload| {
                     if let Some(row) = wire::destination(payload, key.family()) {
                         rows.insert(row.destination.key, row);
@@ -141,7 +143,7 @@ impl IpvsSocket {
             }
         }
         self.read_all(
-            |seq| wire::dump(family, Command::GetDaemon, None, seq),
+            |seq| wire::dump(family, Kind::GetDaemon, None, seq),
             |payload| {
                 table.sync.extend(wire::sync(payload));
             },
@@ -219,21 +221,25 @@ impl IpvsSocket {
         }
     }
 
-    /// The family's number, asked for until there is one.
+    /// The family's number, asked for until there is one; the module is loaded if it can be.
     fn family(&mut self) -> Result<u16, Error> {
-        if let Some(family) = self.family {
-            return Ok(family);
+        if self.family.is_none() {
+            self.family = self.ask_family()?;
         }
+        if self.family.is_none() {
+            load_module();
+            self.family = self.ask_family()?;
+        }
+        self.family.ok_or(Error::NoIpvs)
+    }
+
+    /// `None` when the kernel does not know the family.
+    fn ask_family(&mut self) -> Result<Option<u16>, Error> {
         let mut family = None;
-        let asked = self.read_one(wire::get_family, |payload| family = wire::family(payload));
-        match (asked, family) {
-            (Ok(()), Some(family)) => {
-                self.family = Some(family);
-                Ok(family)
-            }
-            (Ok(()), None) => Err(refused(Errno::EBADMSG)),
-            (Err(error), _) if error.raw_os_error() == Some(Errno::ENOENT as i32) => Err(Error::NoIpvs),
-            (Err(error), _) => Err(self.failed(&error)),
+        match self.read_one(wire::get_family, |payload| family = wire::family(payload)) {
+            Err(error) if error.raw_os_error() == Some(Errno::ENOENT as i32) => Ok(None),
+            Err(error) => Err(self.failed(&error)),
+            Ok(()) => Ok(family),
         }
     }
 
@@ -245,6 +251,15 @@ impl IpvsSocket {
             None => Error::Refused(Refusal { errno: Errno::EIO as i32, text: error.to_string() }),
         }
     }
+}
+
+/// Has the system's program load the module, as the kernel would do by itself for other families. Without it or the
+/// right to use it, the family just stays absent.
+fn load_module() {
+    let Ok(program) = fs::read_to_string("/proc/sys/kernel/modprobe") else { return };
+    let mut command = Command::new(program.trim());
+    command.args(["-q", "--", "ip_vs"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let _ = command.status();
 }
 
 fn refused(errno: Errno) -> Error {

@@ -48,6 +48,14 @@ impl ServiceKey {
             ServiceKey::FwMark { family, .. } => *family,
         }
     }
+
+    /// Port, 0 = any.
+    pub fn port(&self) -> u16 {
+        match self {
+            ServiceKey::Address { port, .. } => *port,
+            ServiceKey::FwMark { .. } => 0,
+        }
+    }
 }
 
 /// A virtual service.

@@ -29,7 +29,7 @@ const CTRL_ATTR_FAMILY_NAME: u16 = 2;
 /// `IPVS_CMD_*`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-pub(super) enum Command {
+pub(super) enum Kind {
     NewService = 1,
     SetService = 2,
     DelService = 3,
@@ -104,44 +104,44 @@ type Attribute = Nlattr<u16, Buffer>;
 
 /// A change as a request to the family of number `family`.
 pub(super) fn request(family: u16, change: &Change, seq: u32) -> io::Result<Vec<u8>> {
-    let (command, attributes) = match change {
-        Change::NewService(service) => (Command::NewService, vec![whole_service(service)?]),
-        Change::SetService(service) => (Command::SetService, vec![whole_service(service)?]),
-        Change::DelService(key) => (Command::DelService, vec![nested(SERVICE, service_key(key)?)?]),
-        Change::NewDestination(key, destination) => (Command::NewDest, both(key, whole_destination(destination)?)?),
-        Change::SetDestination(key, destination) => (Command::SetDest, both(key, whole_destination(destination)?)?),
+    let (kind, attributes) = match change {
+        Change::NewService(service) => (Kind::NewService, vec![whole_service(service)?]),
+        Change::SetService(service) => (Kind::SetService, vec![whole_service(service)?]),
+        Change::DelService(key) => (Kind::DelService, vec![nested(SERVICE, service_key(key)?)?]),
+        Change::NewDestination(key, destination) => (Kind::NewDest, both(key, whole_destination(destination)?)?),
+        Change::SetDestination(key, destination) => (Kind::SetDest, both(key, whole_destination(destination)?)?),
         Change::DelDestination(key, destination) => {
-            (Command::DelDest, both(key, nested(DEST, destination_key(destination)?)?)?)
+            (Kind::DelDest, both(key, nested(DEST, destination_key(destination)?)?)?)
         }
-        Change::Flush => (Command::Flush, Vec::new()),
+        Change::Flush => (Kind::Flush, Vec::new()),
         Change::SetTimeouts(timeouts) => (
-            Command::SetConfig,
+            Kind::SetConfig,
             vec![
                 attribute(TIMEOUT_TCP, timeouts.tcp)?,
                 attribute(TIMEOUT_TCP_FIN, timeouts.tcp_fin)?,
                 attribute(TIMEOUT_UDP, timeouts.udp)?,
             ],
         ),
-        Change::StartSync(sync) => (Command::NewDaemon, vec![daemon(sync)?]),
+        Change::StartSync(sync) => (Kind::NewDaemon, vec![daemon(sync)?]),
         Change::StopSync(role) => {
-            (Command::DelDaemon, vec![nested(DAEMON, vec![attribute(DAEMON_STATE, state(*role))?])?])
+            (Kind::DelDaemon, vec![nested(DAEMON, vec![attribute(DAEMON_STATE, state(*role))?])?])
         }
     };
-    message(family, NlmF::ACK, seq, command as u8, VERSION, attributes)
+    message(family, NlmF::ACK, seq, kind as u8, VERSION, attributes)
 }
 
 /// Asks for all of a kind; destinations are those of one service.
-pub(super) fn dump(family: u16, command: Command, of: Option<&ServiceKey>, seq: u32) -> io::Result<Vec<u8>> {
+pub(super) fn dump(family: u16, kind: Kind, of: Option<&ServiceKey>, seq: u32) -> io::Result<Vec<u8>> {
     let attributes = match of {
         Some(key) => vec![nested(SERVICE, service_key(key)?)?],
         None => Vec::new(),
     };
-    message(family, NlmF::DUMP, seq, command as u8, VERSION, attributes)
+    message(family, NlmF::DUMP, seq, kind as u8, VERSION, attributes)
 }
 
 /// Asks for the time-outs; the answer is one message.
 pub(super) fn get_timeouts(family: u16, seq: u32) -> io::Result<Vec<u8>> {
-    message(family, NlmF::empty(), seq, Command::GetConfig as u8, VERSION, Vec::new())
+    message(family, NlmF::empty(), seq, Kind::GetConfig as u8, VERSION, Vec::new())
 }
 
 /// Asks the control family for the number of IPVS; the answer is one message.
@@ -419,4 +419,93 @@ fn nested(kind: u16, inner: Vec<Attribute>) -> io::Result<Attribute> {
     inner
         .iter()
         .try_fold(outer.map_err(io::Error::other)?, |outer, attribute| outer.nest(attribute).map_err(io::Error::other))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::kernel::netlink::messages;
+
+    /// The payload of an encoded request: the kernel's rows have the same attributes.
+    fn payload(change: &Change) -> Vec<u8> {
+        let bytes = request(30, change, 1).unwrap();
+        let payload = messages(&bytes).next().map(|message| message.payload.to_vec());
+        payload.unwrap()
+    }
+
+    fn any_ip() -> impl Strategy<Value = IpAddr> {
+        prop_oneof![
+            any::<u32>().prop_map(|ip| Ipv4Addr::from(ip).into()),
+            any::<u128>().prop_map(|ip| Ipv6Addr::from(ip).into())
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn services_are_read_as_written(
+            (ip, protocol, port) in (any_ip(), 1u16..256, any::<u16>()),
+            mark in prop::option::of(1u32..),
+            (timeout, netmask, bits) in any::<(u32, u32, u32)>(),
+            engine in prop::option::of("[a-z]{1,15}"),
+            scheduler in "[a-z]{1,15}",
+        ) {
+            let key = match mark {
+                Some(mark) => ServiceKey::FwMark { mark, family: Family::of(ip) },
+                None => ServiceKey::Address { protocol, ip, port },
+            };
+            let wanted = Service { key, scheduler, flags: bits & !flags::HASHED, timeout, netmask, engine };
+            let read = service(&payload(&Change::NewService(wanted.clone())));
+            prop_assert_eq!(read, Some(wanted.into()));
+        }
+
+        #[test]
+        fn destinations_are_read_as_written(
+            (ip, port, weight) in (any_ip(), any::<u16>(), any::<i32>()),
+            (upper_threshold, lower_threshold, method) in any::<(u32, u32, u32)>(),
+            (tunnel, tunnel_port, tunnel_flags) in any::<(u8, u16, u16)>(),
+        ) {
+            let key = ServiceKey::FwMark { mark: 1, family: Family::V6 };
+            let wanted = Destination {
+                key: DestinationKey { ip, port },
+                forwarding: Forwarding { method, tunnel, tunnel_port, tunnel_flags },
+                weight,
+                upper_threshold,
+                lower_threshold,
+            };
+            let read = destination(&payload(&Change::SetDestination(key, wanted.clone())), Family::V4);
+            prop_assert_eq!(read, Some(wanted.into()));
+        }
+
+        /// No bytes make a reader panic.
+        #[test]
+        fn any_bytes_are_read(bytes in prop::collection::vec(any::<u8>(), 0..200), cut in any::<prop::sample::Index>()) {
+            let mut bytes = bytes;
+            let key = ServiceKey::FwMark { mark: 1, family: Family::V4 };
+            bytes.extend(payload(&Change::DelService(key)));
+            bytes.truncate(cut.index(bytes.len()));
+            let _ = (service(&bytes), destination(&bytes, Family::V4), sync(&bytes), timeouts(&bytes), family(&bytes));
+        }
+    }
+
+    #[test]
+    fn statistics_are_taken_in_64_bits_where_there_are_any() {
+        let values = |wide: bool| {
+            let values = (1..=10u16).map(|kind| {
+                let value = u64::from(kind);
+                if wide || (4..=5).contains(&kind) { attribute(kind, value) } else { attribute(kind, u32::from(kind)) }
+            });
+            values.collect::<io::Result<Vec<_>>>().unwrap()
+        };
+        let read = |inner: Vec<Attribute>| {
+            let bytes = message(30, NlmF::empty(), 1, 1, 1, inner).unwrap();
+            let payload = messages(&bytes).next().unwrap().payload.to_vec();
+            stats(body(&payload), SVC_STATS64, SVC_STATS)
+        };
+        let narrow = read(vec![nested(SVC_STATS, values(false)).unwrap()]);
+        assert_eq!((narrow.connections, narrow.octets_in, narrow.octets_out, narrow.octet_rate_out), (1, 4, 5, 10));
+        let both = vec![nested(SVC_STATS, Vec::new()).unwrap(), nested(SVC_STATS64, values(true)).unwrap()];
+        assert_eq!(read(both), narrow);
+    }
 }

@@ -5,10 +5,10 @@ use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::time::Duration;
 
-use crate::check::{self, Check, Event, Server, Statistics, VirtualServerId};
+use crate::check::{self, Check, Event, Statistics, VirtualServerId};
 use crate::config::lvs::Protocol;
 use crate::kernel::ipvs::{
-    Answer, Change, DestinationKey, Done, Error, Request, ServiceKey, ServiceRow, Stats, Table, Timeouts, Writer,
+    Answer, Change, Done, Error, Request, ServiceKey, ServiceRow, Stats, Table, Timeouts, Writer,
     destination, difference, service,
 };
 use crate::notify::log::Log;
@@ -193,7 +193,7 @@ fn wanted(check: &Check, id: VirtualServerId) -> BTreeMap<ServiceKey, ServiceRow
         let key = kernel_key(wanted.key);
         let mut row = ServiceRow::from(service(wanted.config, key));
         for to in &destinations {
-            row.insert(destination(to.address, to.method, to.weight, to.upper_threshold, to.lower_threshold));
+            row.insert(destination(&key, to.address, to.method, to.weight, to.upper_threshold, to.lower_threshold));
         }
         (key, row)
     };
@@ -214,13 +214,11 @@ fn statistics(table: &Table, check: &mut Check) {
         check.handle(Event::VirtualServerStatistics(id, sum), now);
         for server in check.tables.real_server_ids(id) {
             let Some(row) = check.tables.real_servers.get(&server) else { continue };
-            let address = match &row.config {
-                Server::Regular(server) => server.address,
-                Server::Sorry(server) => server.address,
-            };
-            let key = DestinationKey { ip: address.ip(), port: address.port() };
+            let (address, method) = (row.address(), row.method());
             let mut sum = Statistics::default();
-            for row in rows.iter().filter_map(|row| row.destinations.get(&key)) {
+            for row in &rows {
+                let key = destination(&row.service.key, address, method, 0, 0, 0).key;
+                let Some(row) = row.destinations.get(&key) else { continue };
                 add(&mut sum, &row.stats);
                 sum.active = sum.active.saturating_add(row.active);
                 sum.inactive = sum.inactive.saturating_add(row.inactive);

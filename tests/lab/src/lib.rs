@@ -17,12 +17,14 @@ pub mod conf;
 pub mod daemon;
 pub mod forge;
 pub mod frame;
+pub mod ipvs;
 pub mod machine;
 pub mod netns;
 pub mod process;
 pub mod router;
 pub mod snmp;
 pub mod topology;
+pub mod uml;
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 

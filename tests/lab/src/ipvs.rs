@@ -1,0 +1,110 @@
+//! IPVS tables as `ipvsadm` shows them, and what daemons make of a configuration. For use inside [`crate::uml`].
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::Write;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use crate::daemon::Daemon;
+use crate::netns::{Netns, next_lab};
+use crate::process::Proc;
+
+/// Time for a daemon to program its table.
+const LIMIT: Duration = Duration::from_secs(30);
+/// A table that stays the same for so long is complete.
+const SETTLED: Duration = Duration::from_millis(1500);
+
+/// What `ipvsadm ARGS` (words separated by blanks) prints in a namespace.
+pub fn ipvsadm(netns: &Netns, args: &str) -> String {
+    let output = netns.command("ipvsadm").args(args.split_whitespace()).output().expect("ipvsadm");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "ipvsadm {args}: {errors}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Has `ipvsadm -R` program the lines of commands.
+pub fn restore(netns: &Netns, lines: &str) {
+    let mut command = netns.command("ipvsadm");
+    command.arg("-R").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("ipvsadm");
+    child.stdin.take().expect("a pipe").write_all(lines.as_bytes()).expect("ipvsadm reads");
+    let output = child.wait_with_output().expect("ipvsadm");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && errors.is_empty(), "ipvsadm -R: {errors}");
+}
+
+/// The table as text: for people with weights and limits, and as commands, both in the order of their lines' services.
+pub fn shown(netns: &Netns) -> String {
+    let listed = sorted(&ipvsadm(netns, "-ln --exact"), |line| !line.starts_with("  -> "));
+    let limits = sorted(&ipvsadm(netns, "-ln --thresholds --exact"), |line| !line.starts_with("  -> "));
+    let saved = sorted(&ipvsadm(netns, "-S -n"), |line| line.starts_with("-A"));
+    [listed, limits, saved].join("\n")
+}
+
+/// What a daemon has programmed for a configuration once its table stays the same, or is `expected`.
+pub fn programmed(daemon: Daemon, conf: &str, expected: Option<&str>) -> String {
+    let netns = Netns::new(next_lab(), "director");
+    let dir = TempDir::with_prefix("ipvs").expect("a temporary directory");
+    let file = |name: &str| dir.path().join(name);
+    fs::write(file("keepalived.conf"), conf).expect("our own directory");
+    let mut command = daemon.command(&netns);
+    command.args(["-n", "-l", "-D", "-G", "-C", "-f"]).arg(file("keepalived.conf"));
+    command.arg("-p").arg(file("keepalived.pid")).arg("-c").arg(file("checkers.pid"));
+    let mut running = Proc::spawn(command, &file("log"));
+    let deadline = Instant::now() + LIMIT;
+    let mut last = (shown(&netns), Instant::now());
+    loop {
+        let now = shown(&netns);
+        if now != last.0 {
+            last = (now, Instant::now());
+        }
+        let complete = match expected {
+            Some(expected) => last.0 == expected,
+            None => last.0.contains("-A ") && last.1.elapsed() >= SETTLED,
+        };
+        assert!(running.is_running(), "{} has ended: {}", daemon.name(), running.log());
+        if complete || Instant::now() >= deadline {
+            return last.0;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Asserts that our daemon programs for a configuration what C keepalived does.
+pub fn compare_with_c(conf: &str) {
+    let theirs = programmed(Daemon::C, conf, None);
+    let ours = programmed(Daemon::Ours, conf, Some(&theirs));
+    assert_same(&ours, &theirs);
+}
+
+/// Asserts that two tables shown are the same; says which lines differ.
+pub fn assert_same(ours: &str, theirs: &str) {
+    let lines = |text: &str, other: &str, sign: &str| -> String {
+        let others: BTreeSet<&str> = other.lines().collect();
+        text.lines().filter(|line| !others.contains(line)).map(|line| format!("{sign} {line}\n")).collect()
+    };
+    let (wrong, missing) = (lines(ours, theirs, "+"), lines(theirs, ours, "-"));
+    assert!(ours == theirs, "the tables differ: + ours alone, - theirs alone\n{wrong}{missing}");
+}
+
+/// A listing with its services in order of text, and the lines of each below it in order: the kernel lists services by
+/// hash and destinations by age.
+fn sorted(listing: &str, begins_service: impl Fn(&str) -> bool) -> String {
+    let mut services: Vec<Vec<&str>> = Vec::new();
+    for line in listing.lines() {
+        match services.last_mut() {
+            Some(service) if !begins_service(line) => service.push(line),
+            _ => services.push(vec![line]),
+        }
+    }
+    for service in &mut services {
+        if let Some((_, rest)) = service.split_first_mut() {
+            rest.sort_unstable();
+        }
+    }
+    services.sort();
+    services.concat().join("\n")
+}
