@@ -1,7 +1,10 @@
 //! HTTP_GET and SSL_GET: a request for one url, and whether the reply is the expected one.
 
+mod dialect;
 mod reader;
 mod regex;
+#[cfg(test)]
+mod tests;
 
 use md5::{Digest, Md5};
 

@@ -1,7 +1,10 @@
 //! `regex`: PCRE2 over a body that comes in pieces, in bounded memory and with a bounded number of steps.
 
+use std::borrow::Cow;
+
 use pcre2::bytes::{Regex, RegexBuilder};
 
+use super::dialect::write_out;
 use crate::config::lvs::RegexCheck;
 
 /// Octets of a body looked at together. A match that is longer may be missed.
@@ -19,6 +22,7 @@ pub struct Pattern {
     /// Or why it can not be compiled.
     regex: Result<Regex, String>,
     first_line: bool,
+    utf: bool,
     min: usize,
     max: Option<usize>,
 }
@@ -31,17 +35,12 @@ impl Pattern {
         builder.caseless(has("caseless")).dotall(has("dotall")).extended(has("extended"));
         builder.multi_line(has("multiline")).ucp(has("ucp")).utf(has("utf")).jit_if_available(true);
         builder.max_jit_stack_size(Some(JIT_STACK));
-        let mut text = String::from(MATCH_LIMIT);
-        for (option, item) in STARTING_ITEMS {
-            if has(option) {
-                text.push_str(item);
-            }
-        }
-        push_pattern(&mut text, &check.pattern);
+        let text = [MATCH_LIMIT, &write_out(check)].concat();
         let offsets_fit = check.max_offset.is_none_or(|max| check.min_offset < max);
         Pattern {
             regex: builder.build(&text).map_err(|error| format!("regex: {error}")),
             first_line: has("firstline"),
+            utf: has("utf") || has("ucp"),
             min: if offsets_fit { check.min_offset } else { 0 },
             max: check.max_offset.filter(|_| offsets_fit),
         }
@@ -50,26 +49,6 @@ impl Pattern {
     /// Why it can not be used.
     pub fn error(&self) -> Option<&str> {
         self.regex.as_ref().err().map(String::as_str)
-    }
-}
-
-/// Options that PCRE2 also takes at the start of a pattern, those of the whole pattern first.
-const STARTING_ITEMS: [(&str, &str); 6] = [
-    ("no_auto_possess", "(*NO_AUTO_POSSESS)"),
-    ("no_dotstar_anchor", "(*NO_DOTSTAR_ANCHOR)"),
-    ("no_start_optimize", "(*NO_START_OPT)"),
-    ("dupnames", "(?J)"),
-    ("ungreedy", "(?U)"),
-    ("no_auto_capture", "(?n)"),
-];
-
-/// Octets that are no UTF-8 are written as escapes.
-fn push_pattern(text: &mut String, pattern: &[u8]) {
-    for chunk in pattern.utf8_chunks() {
-        text.push_str(chunk.valid());
-        for octet in chunk.invalid() {
-            text.push_str(&format!("\\x{octet:02x}"));
-        }
     }
 }
 
@@ -132,7 +111,10 @@ impl Search {
             self.keep_from(self.base + self.window.len());
             return Ok(());
         }
-        let found = regex.find_at(&self.window, start).map_err(|error| format!("regex: {error}"))?;
+        let text = if self.pattern.utf { Cow::Owned(valid(&self.window)) } else { Cow::Borrowed(&self.window) };
+        let in_character = |octet: &&u8| self.pattern.utf && **octet & 0xc0 == 0x80;
+        let start = start + text.iter().skip(start).take_while(in_character).count();
+        let found = regex.find_at(&text, start).map_err(|error| format!("regex: {error}"))?;
         let found = found.map(|found| (found.start(), found.end()));
         match found {
             Some((start, _)) if !self.may_begin(self.base + start) => self.outcome = Some(false),
@@ -163,4 +145,15 @@ impl Search {
         self.window.drain(..cut);
         self.base += cut;
     }
+}
+
+/// The same number of octets, what is not UTF-8 replaced: PCRE2 would refuse the whole.
+fn valid(octets: &[u8]) -> Vec<u8> {
+    const SUBSTITUTE: u8 = 0x1a;
+    let mut valid = Vec::with_capacity(octets.len());
+    for chunk in octets.utf8_chunks() {
+        valid.extend_from_slice(chunk.valid().as_bytes());
+        valid.resize(valid.len() + chunk.invalid().len(), SUBSTITUTE);
+    }
+    valid
 }

@@ -1,0 +1,150 @@
+//! PCRE2's compile options as the text of a pattern: the library takes only some of them as options.
+
+use crate::config::lvs::RegexCheck;
+
+/// Options that PCRE2 also takes at the start of a pattern, those of the whole pattern first.
+const STARTING_ITEMS: [(&str, &str); 6] = [
+    ("no_auto_possess", "(*NO_AUTO_POSSESS)"),
+    ("no_dotstar_anchor", "(*NO_DOTSTAR_ANCHOR)"),
+    ("no_start_optimize", "(*NO_START_OPT)"),
+    ("dupnames", "(?J)"),
+    ("ungreedy", "(?U)"),
+    ("no_auto_capture", "(?n)"),
+];
+
+/// The pattern with what its options mean written out. Left to the caller: `caseless`, `dotall`, `extended`,
+/// `multiline`, `ucp`, `utf` and `firstline`. Without an effect on what matches: `auto_callout`, `alt_verbnames`,
+/// `never_backslash_c`, `never_ucp`, `never_utf`, `use_offset_limit`.
+pub(super) fn write_out(check: &RegexCheck) -> String {
+    let has = |name: &str| check.options.iter().any(|option| option == name);
+    let mut text: String = STARTING_ITEMS.iter().filter(|(option, _)| has(option)).map(|(_, item)| *item).collect();
+    let pattern = as_text(&check.pattern);
+    let dialect = Dialect {
+        end_only: has("dollar_endonly") && !has("multiline"),
+        circumflex: has("alt_circumflex") && has("multiline"),
+        empty_class: has("allow_empty_class"),
+        unset_backref: has("match_unset_backref"),
+        bsux: has("alt_bsux"),
+    };
+    if dialect == Dialect::default() {
+        text.push_str(&pattern);
+    } else {
+        dialect.rewrite(&pattern, &mut text);
+    }
+    text
+}
+
+/// Octets that are no UTF-8 are written as escapes.
+fn as_text(pattern: &[u8]) -> String {
+    let mut text = String::new();
+    for chunk in pattern.utf8_chunks() {
+        text.push_str(chunk.valid());
+        for octet in chunk.invalid() {
+            text.push_str(&format!("\\x{octet:02x}"));
+        }
+    }
+    text
+}
+
+/// The options that change what a part of a pattern means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Dialect {
+    /// `dollar_endonly`, of effect without `multiline`.
+    end_only: bool,
+    /// `alt_circumflex`, of effect with `multiline`.
+    circumflex: bool,
+    /// `allow_empty_class`.
+    empty_class: bool,
+    /// `match_unset_backref`, for `\1` to `\9`.
+    unset_backref: bool,
+    /// `alt_bsux`: escapes as in ECMAScript.
+    bsux: bool,
+}
+
+impl Dialect {
+    fn rewrite(self, mut rest: &str, text: &mut String) {
+        while let Some(next) = rest.chars().next() {
+            let token = match next {
+                '\\' => escape(rest),
+                '[' => class(rest),
+                _ => next.len_utf8(),
+            };
+            let (token, after) = rest.split_at_checked(token).unwrap_or((rest, ""));
+            match token {
+                "$" if self.end_only => text.push_str(r"\z"),
+                "^" if self.circumflex => text.push_str(r"(?:^|(?<=\n)\z)"),
+                "[]" | "[^]" if !self.empty_class => {
+                    // The bracket is a member; the class goes on to the next one.
+                    let end = class_end(rest, token.len());
+                    let (whole, after) = rest.split_at_checked(end).unwrap_or((rest, ""));
+                    text.push_str(whole);
+                    rest = after;
+                    continue;
+                }
+                "[]" => text.push_str("(?!)"),
+                "[^]" => text.push_str("(?s:.)"),
+                _ => match token.strip_prefix('\\') {
+                    Some(escaped) => self.escaped(escaped, token, text),
+                    None => text.push_str(token),
+                },
+            }
+            rest = after;
+        }
+    }
+
+    /// `escaped` is the token without its backslash.
+    fn escaped(self, escaped: &str, token: &str, text: &mut String) {
+        match escaped.split_at_checked(1).unwrap_or((escaped, "")) {
+            (digit @ ("1" | "2" | "3" | "4" | "5" | "6" | "7" | "8" | "9"), "") if self.unset_backref => {
+                text.push_str(&format!(r"(?({digit})\{digit})"));
+            }
+            ("u" | "x", "") if self.bsux => text.push_str(escaped),
+            ("u" | "x", digits) if self.bsux => text.push_str(&format!(r"\x{{{digits}}}")),
+            ("U", "") if self.bsux => text.push('U'),
+            // Unknown to PCRE2 without the option; what is left of it is no escape of ours.
+            _ => text.push_str(token),
+        }
+    }
+}
+
+/// Length of the escape that `text` begins with: a backslash, a character, and what belongs to it.
+fn escape(text: &str) -> usize {
+    let mut after = text.chars().skip(1);
+    let hex = |count: usize| {
+        let digits = text.get(2..2 + count);
+        if digits.is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit())) { 2 + count } else { 2 }
+    };
+    match after.next() {
+        Some('Q') => text.find(r"\E").map_or(text.len(), |at| at + 2),
+        Some('u') => hex(4),
+        Some('x') => hex(2),
+        Some('1'..='9') => 2,
+        Some(other) => 1 + other.len_utf8(),
+        None => 1,
+    }
+}
+
+/// Length of the class that `text` begins with; an empty one counts as that.
+fn class(text: &str) -> usize {
+    for empty in ["[]", "[^]"] {
+        if text.starts_with(empty) {
+            return empty.len();
+        }
+    }
+    class_end(text, 1)
+}
+
+/// Where the class ends that is known up to `from`.
+fn class_end(text: &str, from: usize) -> usize {
+    let mut at = from;
+    while let Some(rest) = text.get(at..) {
+        let Some(next) = rest.chars().next() else { break };
+        match next {
+            ']' => return at + 1,
+            '\\' => at += escape(rest),
+            '[' if rest.starts_with("[:") => at += rest.find(":]").map_or(1, |end| end + 2),
+            other => at += other.len_utf8(),
+        }
+    }
+    text.len()
+}

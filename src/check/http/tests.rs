@@ -1,0 +1,304 @@
+//! Replies in any pieces, digests, and patterns over bodies longer than the window.
+
+use md5::{Digest, Md5};
+use proptest::prelude::*;
+
+use super::reader::{MAX_HEAD, Part, Reader};
+use super::regex::{Pattern, Search};
+use super::{HttpConversation, request};
+use crate::check::conversation::{Conversation, Verdict};
+use crate::config::lvs::{HttpVersion, RegexCheck, UrlCheck};
+
+fn url() -> UrlCheck {
+    UrlCheck {
+        path: "/".into(),
+        host: "h".into(),
+        digest: None,
+        status: vec![(200, 299)],
+        regex: None,
+        close_notify: false,
+    }
+}
+
+fn regex(pattern: &str) -> RegexCheck {
+    RegexCheck { pattern: pattern.into(), no_match: false, options: Vec::new(), min_offset: 0, max_offset: None }
+}
+
+/// The verdict on a reply that comes in pieces of this size and ends with a close.
+fn verdict(url: &UrlCheck, reply: &[u8], piece: usize) -> Verdict {
+    let pattern = url.regex.as_ref().map(Pattern::new);
+    let mut talk = HttpConversation::new(url, HttpVersion::V11, pattern.as_ref());
+    assert_eq!(talk.connected(&mut Vec::new()), None);
+    for octets in reply.chunks(piece) {
+        if let Some(verdict) = talk.received(octets, &mut Vec::new()) {
+            return verdict;
+        }
+    }
+    talk.closed()
+}
+
+fn all_pieces(url: &UrlCheck, reply: &[u8]) -> Verdict {
+    let whole = verdict(url, reply, usize::MAX);
+    for piece in [1, 2, 3, 7, 4096] {
+        assert_eq!(verdict(url, reply, piece), whole, "in pieces of {piece}");
+    }
+    whole
+}
+
+#[test]
+fn requests_by_version() {
+    let text = |version| String::from_utf8(request("/a?b", "www.example.org", version)).unwrap();
+    let close = "Connection: close\r\n";
+    let expected = |number, connection| {
+        format!("GET /a?b HTTP/{number}\r\nUser-Agent: KeepAliveClient\r\n{connection}Host: www.example.org\r\n\r\n")
+    };
+    assert_eq!(text(HttpVersion::V10), expected("1.0", ""));
+    assert_eq!(text(HttpVersion::V10Close), expected("1.0", close));
+    assert_eq!(text(HttpVersion::V11), expected("1.1", close));
+}
+
+#[test]
+fn replies_and_verdicts() {
+    let good = [
+        "HTTP/1.0 200 OK\r\n\r\nbody",
+        "HTTP/1.1 204 No Content\r\nContent-Length: 9\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody",
+        "HTTP/1.1 200 OK\r\ncontent-LENGTH:4 \r\n\r\nbody and more",
+        "HTTP/1.1 200\n\nbody",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, Chunked\r\n\r\n4;x=y\r\nbody\r\n 00 \r\nTrailer: x\r\n\r\n",
+        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+    ];
+    for reply in good {
+        assert_eq!(all_pieces(&url(), reply.as_bytes()), Ok(()), "{reply:?}");
+    }
+    let bad = [
+        ("", "empty reply"),
+        ("HTTP/1.1 200 OK\r\nContent-", "closed within the header"),
+        ("HTTP/1.1 404 Not Found\r\n\r\n", "status code 404"),
+        ("SSH-2.0-OpenSSH\r\n\r\n", "not an HTTP reply"),
+        ("\r\n\r\n", "not an HTTP reply"),
+        ("HTTP/1.1 2x0 OK\r\n\r\n", "not an HTTP reply"),
+        ("HTTP/1.1 2000 OK\r\n\r\n", "not an HTTP reply"),
+        ("HTTP/1.1\r\n\r\n", "not an HTTP reply"),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nbody", "closed 5 octets before the end of the body"),
+        ("HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", "bad Content-Length"),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n", "bad Content-Length"),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", "two Content-Lengths"),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n", "closed before the end of the body"),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n", "bad chunk size"),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbodyx", "bad end of a chunk"),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1111111111111111\r\n", "huge chunk"),
+    ];
+    for (reply, reason) in bad {
+        assert_eq!(all_pieces(&url(), reply.as_bytes()), Err(reason.to_owned()), "{reply:?}");
+    }
+}
+
+#[test]
+fn status_digest_and_regex_must_all_hold() {
+    let reply = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody, and what is not counted";
+    let mut check = url();
+    check.digest = Some(Md5::digest(b"body").into());
+    check.regex = Some(regex("^b.dy$"));
+    assert_eq!(all_pieces(&check, reply), Ok(()));
+    check.status = vec![(100, 199), (201, 599)];
+    assert_eq!(all_pieces(&check, reply), Err("status code 200".into()));
+    check.status = vec![(200, 200)];
+    check.digest = Some([0; 16]);
+    assert_eq!(all_pieces(&check, reply), Err("digest is 841a2d689ad86bd1611447453c22c6fc".into()));
+    check.digest = None;
+    check.regex = Some(regex("^bodies$"));
+    assert_eq!(all_pieces(&check, reply), Err("regex does not match".into()));
+    check.regex.as_mut().unwrap().no_match = true;
+    assert_eq!(all_pieces(&check, reply), Ok(()));
+    check.regex.as_mut().unwrap().pattern = b"body".to_vec();
+    assert_eq!(all_pieces(&check, reply), Err("regex matches".into()));
+}
+
+#[test]
+fn endless_headers_and_trailers_are_cut() {
+    let header = format!("HTTP/1.1 200 OK\r\n{}", "x: y\r\n".repeat(MAX_HEAD));
+    assert_eq!(verdict(&url(), header.as_bytes(), 1000), Err("endless header".into()));
+    let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n";
+    let trailer = format!("{head}{}", "x: y\r\n".repeat(MAX_HEAD));
+    assert_eq!(verdict(&url(), trailer.as_bytes(), 1000), Err("endless trailer".into()));
+}
+
+/// Whether the pattern matches a body that comes in pieces of this size.
+fn search(check: &RegexCheck, body: &[u8], piece: usize) -> Result<bool, String> {
+    let mut search = Search::new(Pattern::new(check));
+    for octets in body.chunks(piece) {
+        search.push(octets)?;
+    }
+    search.finish()
+}
+
+fn with(pattern: &str, options: &[&str]) -> RegexCheck {
+    let options = options.iter().map(|option| (*option).into()).collect();
+    RegexCheck { options, ..regex(pattern) }
+}
+
+#[test]
+fn patterns_find_their_text_anywhere() {
+    let mut body = vec![b'.'; 300_000];
+    for at in [0, 4090, 65_530, 65_536, 98_300, 131_072, 299_990] {
+        body[at..at + 10].copy_from_slice(b"needle1234");
+        for piece in [977, 4096, 300_000] {
+            assert_eq!(search(&regex(r"needle\d{4}"), &body, piece), Ok(true), "at {at} by {piece}");
+            assert_eq!(search(&regex(r"(?<=\.)needle"), &body, piece), Ok(at > 0), "look-behind at {at} by {piece}");
+            assert_eq!(search(&regex(r"\Aneedle"), &body, piece), Ok(at == 0), "anchored at {at} by {piece}");
+            assert_eq!(search(&regex(r"1234\z"), &body, piece), Ok(at == 299_990), "end at {at} by {piece}");
+            assert_eq!(search(&regex(r"1234$"), &body, piece), Ok(at == 299_990), "end at {at} by {piece}");
+        }
+        body[at..at + 10].fill(b'.');
+    }
+    assert_eq!(search(&regex("needle"), &body, 4096), Ok(false));
+}
+
+#[test]
+fn offsets_bound_the_beginning_of_a_match() {
+    let body = [vec![b'.'; 100_000], b"needle".to_vec(), vec![b'.'; 100_000]].concat();
+    let bounded = |min_offset, max_offset| RegexCheck { min_offset, max_offset, ..regex("needle") };
+    for (min, max, expected) in [
+        (0, None, true),
+        (100_000, None, true),
+        (100_001, None, false),
+        (0, Some(100_000), true),
+        (0, Some(99_999), false),
+        (99_999, Some(100_001), true),
+        (150_000, Some(10), true),
+        (usize::MAX, None, false),
+    ] {
+        for piece in [4096, 1_000_000] {
+            assert_eq!(search(&bounded(min, max), &body, piece), Ok(expected), "{min}..{max:?} by {piece}");
+        }
+    }
+}
+
+#[test]
+fn options_of_patterns() {
+    for (pattern, option, body, without, having) in [
+        ("ABC", "caseless", "abc", false, true),
+        ("a.c", "dotall", "a\nc", false, true),
+        ("a b c", "extended", "abc", false, true),
+        ("^b", "multiline", "a\nb", false, true),
+        ("b", "firstline", "a\nb", true, false),
+        ("a$", "dollar_endonly", "a\n", true, false),
+        (r"^\w$", "ucp", "\u{e9}", false, true),
+        ("^.$", "utf", "\u{e9}", false, true),
+        (r"(a)|b\1", "match_unset_backref", "b", false, true),
+        (r"\u0061", "alt_bsux", "a", false, true),
+        ("a[]b]c", "allow_empty_class", "a]c", true, false),
+        ("[[:alpha:]$]$", "dollar_endonly", "$\n", true, false),
+        (r"\Q$\E[\]$]\$$", "dollar_endonly", "$$$", true, true),
+        (r"\Q$[\E$", "dollar_endonly", "$[\n", true, false),
+        ("a[^]b", "allow_empty_class", "a\nb", false, true),
+        ("(?<n>a)(?<n>b)", "dupnames", "ab", false, true),
+        ("^(a+).*b$", "ungreedy", "aab", true, true),
+        ("(a)", "no_auto_capture", "a", true, true),
+        ("a", "no_start_optimize", "a", true, true),
+        ("a", "never_utf", "a", true, true),
+    ] {
+        let outcome = |options: &[&str]| search(&with(pattern, options), body.as_bytes(), 9).unwrap_or(false);
+        assert_eq!(outcome(&[]), without, "{pattern} without {option}");
+        assert_eq!(outcome(&[option]), having, "{pattern} with {option}");
+    }
+    let circumflex = |options: &[&str]| search(&with(r"^\z", options), b"a\n", 9).unwrap();
+    assert!(!circumflex(&["multiline"]) && circumflex(&["multiline", "alt_circumflex"]));
+}
+
+#[test]
+fn a_pattern_that_backtracks_without_end_fails_its_check() {
+    let body = [vec![b'a'; 100], b"!".to_vec()].concat();
+    assert!(search(&regex("^(a+)+$"), &body, 10).is_err_and(|error| error.contains("limit")));
+    assert!(search(&regex("("), b"x", 10).is_err());
+}
+
+#[test]
+fn a_pattern_may_have_octets_that_are_no_text() {
+    let check = RegexCheck { pattern: vec![b'a', 0xff, 0xfe], ..regex("") };
+    assert_eq!(search(&check, &[b'a', 0xff, 0xfe], 1), Ok(true));
+    assert_eq!(search(&check, b"a", 1), Ok(false));
+    let cut = [b"x".repeat(65_535), "\u{e9}".repeat(40_000).into_bytes(), b"needle".to_vec()].concat();
+    assert_eq!(search(&with("\u{e9}needle", &["utf"]), &cut, 4096), Ok(true), "a window ends within a character");
+    let broken = [b"ne\xffedle ".to_vec(), b"needle".to_vec()].concat();
+    assert_eq!(search(&with("needle", &["utf"]), &broken, 3), Ok(true), "not every body is what it says");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    /// Whatever a server sends, in whatever pieces, there is no panic, and the pieces do not matter.
+    #[test]
+    fn any_octets_in_any_pieces(
+        head in prop::sample::select(vec![
+            "", "HTTP/1.1 200 OK\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n",
+        ]),
+        tail in prop_oneof!["[0-9a-f\r\n;: HTP/.]{0,60}".prop_map(String::into_bytes), prop::collection::vec(any::<u8>(), 0..100)],
+        pieces in prop::collection::vec(1usize..20, 1..20),
+    ) {
+        let reply = [head.as_bytes(), &tail].concat();
+        let read = |pieces: &[usize]| {
+            let (mut reader, mut body, mut rest) = (Reader::new(), Vec::new(), &reply[..]);
+            for piece in pieces.iter().cycle() {
+                if rest.is_empty() {
+                    break;
+                }
+                let (now, later) = rest.split_at((*piece).min(rest.len()));
+                let pushed = reader.push(now, &mut |part| {
+                    if let Part::Body(octets) = part {
+                        body.extend_from_slice(octets);
+                    }
+                    Ok(())
+                });
+                if let Err(reason) = pushed {
+                    return (body, Err(reason));
+                }
+                rest = later;
+            }
+            let end = reader.close();
+            (body, end)
+        };
+        prop_assert_eq!(read(&pieces), read(&[usize::MAX]));
+    }
+
+    /// The body of a chunked reply is what was put in.
+    #[test]
+    fn chunks_are_put_together(chunks in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..50), 0..10)) {
+        let mut reply = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
+        for chunk in &chunks {
+            reply.extend(format!("{:X}\r\n", chunk.len()).into_bytes());
+            reply.extend_from_slice(chunk);
+            reply.extend(b"\r\n");
+        }
+        reply.extend(b"0\r\n\r\n");
+        let mut check = url();
+        check.digest = Some(Md5::digest(chunks.concat()).into());
+        prop_assert_eq!(verdict(&check, &reply, 7), Ok(()));
+    }
+
+    /// No pattern does harm.
+    #[test]
+    fn any_pattern(
+        pattern in r"[\[\]^$\\Qab:ux0-9(){}?*+|\n]{0,20}",
+        options in prop::collection::vec(prop::sample::select(vec![
+            "dollar_endonly", "alt_circumflex", "multiline", "allow_empty_class", "match_unset_backref", "alt_bsux", "utf",
+        ]), 0..4),
+        body in prop::collection::vec(any::<u8>(), 0..40),
+    ) {
+        let _ = search(&with(&pattern, &options), &body, 7);
+    }
+
+    /// A search in pieces finds what a search in the whole finds.
+    #[test]
+    fn pieces_do_not_matter_to_a_search(
+        body in "[ab\n]{0,200}", pattern in prop::sample::select(vec!["a{5}", "b\n+a", "^ab", "(?m)^aa$", "ba\\z", "(a|b)\n\\1"]),
+        piece in 1usize..50,
+    ) {
+        let check = regex(pattern);
+        prop_assert_eq!(search(&check, body.as_bytes(), piece), search(&check, body.as_bytes(), usize::MAX));
+    }
+}
