@@ -30,8 +30,11 @@ const VERSION_2: [Fault; 4] = [
     ("4.7 advert interval", |forged| forged.interval = 3),
 ];
 
-const VERSION_3: [Fault; 2] =
-    [("4.2 version 2", |forged| forged.version = 2), ("4.2 version 0", |forged| forged.version = 0)];
+const VERSION_3: [Fault; 3] = [
+    ("4.2 version 2", |forged| forged.version = 2),
+    ("4.2 version 0", |forged| forged.version = 0),
+    ("an interval of nothing", |forged| forged.interval = 0),
+];
 
 const PASSWORDS: [Fault; 2] = [
     ("4.6 wrong password", |forged| forged.auth.1[7] ^= 1),

@@ -68,17 +68,23 @@ impl Snmp {
         self.snmpd.signal(Signal::SIGCONT);
     }
 
-    /// A command of the net-snmp tools, with its usual arguments set before `oid`.
+    /// A command of the net-snmp tools, with its usual arguments set before `oid`. It waits a second.
     pub fn tool(&self, tool: &str, oid: &str) -> Command {
+        self.tool_waiting("1", tool, oid)
+    }
+
+    fn tool_waiting(&self, seconds: &str, tool: &str, oid: &str) -> Command {
         let mut command = Command::new("ip");
-        command.args(["netns", "exec", &self.netns, tool, "-v2c", "-c", "public", "-m", ""]);
-        command.args(["-On", "-OQ", "-t", "1", "-r", "0", "127.0.0.1"]).arg(oid);
+        command.args(["netns", "exec", &self.netns, tool, "-v2c", "-c", "public", "-m", "", "-On", "-OQ"]);
+        command.args(["-t", seconds, "-r", "0", "127.0.0.1", oid]);
         command
     }
 
-    /// The value of one object as text, or `None` while it is not served.
+    /// The value of one object as text, or `None` while it is not served. A master agent that was
+    /// asked too early may never answer, so this does not wait long.
     pub fn get(&self, oid: &str) -> Option<String> {
-        let output = self.tool("snmpget", oid).stderr(Stdio::null()).output().expect("snmpget");
+        let mut command = self.tool_waiting("0.2", "snmpget", oid);
+        let output = command.stderr(Stdio::null()).output().expect("snmpget");
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let value = text.split_once(" = ")?.1.trim();
         (output.status.success() && !value.starts_with("No Such")).then(|| value.trim_matches('"').to_owned())
