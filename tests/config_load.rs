@@ -271,7 +271,7 @@ fn thirty_thousand_real_servers() {
     // Well under a second with optimisation; without it and on a busy machine some seconds are allowed.
     assert!(start.elapsed() < Duration::from_secs(20));
     assert!(loaded.config.unwrap().has_virtual_servers);
-    assert_eq!(loaded.diagnostics.len(), 1, "{}", loaded.diagnostics);
+    assert_eq!(loaded.diagnostics.len(), 0, "{}", loaded.diagnostics);
 }
 
 #[test]

@@ -8,8 +8,8 @@ use std::time::Duration;
 use crate::check::{self, Check, Event, Statistics, VirtualServerId};
 use crate::config::lvs::Protocol;
 use crate::kernel::ipvs::{
-    Answer, Change, Done, Error, Request, ServiceKey, ServiceRow, Stats, Table, Timeouts, Writer,
-    destination, difference, service,
+    Answer, Change, Done, Error, Request, ServiceKey, ServiceRow, Stats, Table, Timeouts, Writer, destination,
+    difference, service,
 };
 use crate::notify::log::Log;
 use crate::reactor::clock;
