@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use neli::consts::socket::NlFamily;
 use neli::socket::NlSocket;
@@ -16,10 +17,14 @@ use crate::kernel::netlink::{
     Message, NLMSG_DONE, NLMSG_ERROR, NetlinkSocket, Refusal, acknowledgement, i32_at, messages,
 };
 use crate::kernel::writer::Done;
+use crate::reactor::clock;
 
 /// Room for the acknowledgements of a batch; each carries its request back when it is a refusal. Dumps come in
 /// datagrams of at most 32 KiB.
 const DATAGRAM: usize = 64 << 10;
+
+/// Time between attempts to load the module; an operator who does it is noticed at once.
+const LOAD_PAUSE: Duration = Duration::from_secs(60);
 
 type Outcome = Result<Done, Error>;
 
@@ -28,6 +33,8 @@ pub(super) struct IpvsSocket {
     socket: Option<NetlinkSocket<NlSocket>>,
     /// Number of the family.
     family: Option<u16>,
+    /// When loading the module was tried last.
+    tried: Option<Duration>,
     buffer: Vec<u8>,
     seq: u32,
 }
@@ -36,23 +43,16 @@ impl IpvsSocket {
     /// Opens the socket in the calling thread's network namespace.
     pub(super) fn open() -> io::Result<IpvsSocket> {
         let socket = NetlinkSocket::request(NlFamily::Generic)?;
-        Ok(IpvsSocket { socket: Some(socket), family: None, buffer: vec![0; DATAGRAM], seq: 0 })
+        Ok(IpvsSocket { socket: Some(socket), family: None, tried: None, buffer: vec![0; DATAGRAM], seq: 0 })
     }
 
     /// Does all changes, in order; the outcomes are in the same order.
-    ///
-    /// Every change can be repeated: when the socket fails, those without an answer are sent once more through a new
-    /// one, and what had been done already is then found so.
     pub(super) fn change(&mut self, changes: &[Change]) -> Vec<Outcome> {
-        let mut answers = vec![None; changes.len()];
-        let failure = self.family().and_then(|family| {
-            self.attempt(family, changes, &mut answers)
-                .or_else(|_| self.attempt(family, changes, &mut answers))
-                .map_err(|error| self.failed(&error))
-        });
-        let missing = failure.err().unwrap_or_else(|| refused(Errno::EIO));
-        let mut outcomes: Vec<Outcome> =
-            answers.into_iter().map(|answer| answer.unwrap_or_else(|| Err(missing.clone()))).collect();
+        let mut outcomes = self.send_all(changes);
+        // This is also what a number says that belongs to nobody any more.
+        if outcomes.iter().any(|outcome| refused_with(outcome, Errno::ENOENT)) && self.has_moved() {
+            outcomes = self.send_all(changes);
+        }
         self.put(changes, &mut outcomes);
         for (change, outcome) in changes.iter().zip(&mut outcomes) {
             judge(change, outcome);
@@ -63,7 +63,27 @@ impl IpvsSocket {
     /// Reads the whole table.
     pub(super) fn dump(&mut self) -> Result<Table, Error> {
         let family = self.family()?;
-        self.read_table(family).or_else(|_| self.read_table(family)).map_err(|error| self.failed(&error))
+        if let Ok(table) = self.read_table(family) {
+            return Ok(table);
+        }
+        self.family = None;
+        let family = self.family()?;
+        self.read_table(family).map_err(|error| failed(&error))
+    }
+
+    /// The kernel's answers to changes.
+    ///
+    /// Every change can be repeated: when the socket fails, those without an answer are sent once more through a new
+    /// one, and what had been done already is then found so.
+    fn send_all(&mut self, changes: &[Change]) -> Vec<Outcome> {
+        let mut answers = vec![None; changes.len()];
+        let done = self.family().and_then(|family| {
+            self.attempt(family, changes, &mut answers)
+                .or_else(|_| self.attempt(family, changes, &mut answers))
+                .map_err(|error| failed(&error))
+        });
+        let missing = done.err().unwrap_or_else(|| Refusal::new(Errno::EIO as i32).into());
+        answers.into_iter().map(|answer| answer.unwrap_or_else(|| Err(missing.clone()))).collect()
     }
 
     /// Adding what is there is setting it; setting a destination that is not there is adding it.
@@ -96,8 +116,13 @@ impl IpvsSocket {
                 continue;
             }
             self.seq = self.seq.wrapping_add(1);
-            datagram.extend(wire::request(family, change, self.seq)?);
-            waiting.insert(self.seq, answer);
+            match wire::request(family, change, self.seq) {
+                Ok(request) => {
+                    datagram.extend(request);
+                    waiting.insert(self.seq, answer);
+                }
+                Err(error) => *answer = Some(Err(failed(&error))),
+            }
         }
         if waiting.is_empty() {
             return Ok(());
@@ -226,7 +251,7 @@ impl IpvsSocket {
         if self.family.is_none() {
             self.family = self.ask_family()?;
         }
-        if self.family.is_none() {
+        if self.family.is_none() && self.may_load() {
             load_module();
             self.family = self.ask_family()?;
         }
@@ -238,22 +263,30 @@ impl IpvsSocket {
         let mut family = None;
         match self.read_one(wire::get_family, |payload| family = wire::family(payload)) {
             Err(error) if error.raw_os_error() == Some(Errno::ENOENT as i32) => Ok(None),
-            Err(error) => Err(self.failed(&error)),
+            Err(error) => Err(failed(&error)),
             Ok(()) => Ok(family),
         }
     }
 
-    /// An exchange that failed twice: the module may have been removed, so its family is looked for again.
-    fn failed(&mut self, error: &io::Error) -> Error {
-        self.family = None;
-        match error.raw_os_error() {
-            Some(errno) => Error::Refused(Refusal::new(errno)),
-            None => Error::Refused(Refusal { errno: Errno::EIO as i32, text: error.to_string() }),
+    /// Whether the family has another number by now: its module was removed, and perhaps loaded again.
+    fn has_moved(&mut self) -> bool {
+        let before = self.family.take();
+        self.family = self.ask_family().unwrap_or(before);
+        self.family != before
+    }
+
+    /// Whether it is time to try the module again.
+    fn may_load(&mut self) -> bool {
+        let now = clock::now();
+        let due = self.tried.is_none_or(|tried| now.saturating_sub(tried) >= LOAD_PAUSE);
+        if due {
+            self.tried = Some(now);
         }
+        due
     }
 }
 
-/// Has the system's program load the module, as the kernel would do by itself for other families. Without it or the
+/// Has the system's program load the module, as the kernel does by itself for other families. Without it or the
 /// right to use it, the family just stays absent.
 fn load_module() {
     let Ok(program) = fs::read_to_string("/proc/sys/kernel/modprobe") else { return };
@@ -262,8 +295,16 @@ fn load_module() {
     let _ = command.status();
 }
 
-fn refused(errno: Errno) -> Error {
-    Error::Refused(Refusal::new(errno as i32))
+/// An exchange that failed.
+fn failed(error: &io::Error) -> Error {
+    Error::Refused(match error.raw_os_error() {
+        Some(errno) => Refusal::new(errno),
+        None => Refusal { errno: Errno::EIO as i32, text: error.to_string() },
+    })
+}
+
+fn refused_with(outcome: &Outcome, errno: Errno) -> bool {
+    matches!(outcome, Err(Error::Refused(refusal)) if refusal.errno == errno as i32)
 }
 
 /// The change that does what a refused one was to do.

@@ -74,6 +74,7 @@ pub fn run(script: &str, limit: Duration) -> Report {
         let found = Command::new("sh").args(["-c", &format!("command -v {tool}")]).output().expect("a shell");
         assert!(found.status.success(), "{tool} is missing: install {package} (make tools does)");
     }
+    let _turn = machine::shared();
     let dir = TempDir::with_prefix("uml").expect("a temporary directory");
     let file = |name: &str| dir.path().join(name);
     fs::write(file("command"), script).expect("our own directory");
@@ -95,7 +96,6 @@ pub fn run(script: &str, limit: Duration) -> Report {
 
 /// This test program, run inside with the same choice of tests.
 fn run_this_program() -> Report {
-    let _turn = machine::shared();
     let program = std::env::current_exe().expect("the path of this test");
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let (options, names): (Vec<String>, Vec<String>) = arguments.into_iter().partition(|word| word.starts_with('-'));
