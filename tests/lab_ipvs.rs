@@ -286,7 +286,7 @@ fn synchronisation() {
             interface: "eth0".into(),
             instance: None,
             id: 51,
-            max_len: Some(1200),
+            max_len: Some(1000),
             port: Some(8849),
             ttl: Some(3),
             group: Some([224, 0, 0, 83].into()),
@@ -294,7 +294,7 @@ fn synchronisation() {
         let wanted = [ipvs::sync(&daemon, SyncRole::Master), ipvs::sync(&daemon, SyncRole::Backup)];
         ours.apply(sync_difference(&[], &wanted));
         for role in ["master", "backup"] {
-            let options = "--mcast-interface eth0 --syncid 51 --sync-maxlen 1200 --mcast-port 8849 --mcast-ttl 3";
+            let options = "--mcast-interface eth0 --syncid 51 --sync-maxlen 1000 --mcast-port 8849 --mcast-ttl 3";
             ipvsadm(&theirs.netns, &format!("--start-daemon {role} {options} --mcast-group 224.0.0.83"));
         }
         let daemons = ipvsadm(&ours.netns, "-l --daemon");

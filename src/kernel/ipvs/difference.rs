@@ -1,6 +1,6 @@
 //! The least changes that make one table into another.
 
-use super::table::{ServiceKey, SyncThread, Table};
+use super::table::{ServiceKey, SyncRole, SyncThread, Table};
 use super::writer::Change;
 
 /// The changes from the `current` services to the `wanted` ones, in the order in which they are to be done.
@@ -39,7 +39,8 @@ pub fn difference(current: &Table, wanted: &Table, ours: impl Fn(&ServiceKey) ->
 }
 
 /// The changes from the `current` synchronisation threads to the `wanted` ones; a thread whose settings differ is
-/// stopped and started, for the kernel cannot set them. Settings that are not wanted in particular may be any.
+/// stopped and started, for the kernel cannot set them. Settings that are not wanted in particular may be any, and the
+/// length of messages may be less than wanted: the kernel cuts it to the interface's MTU.
 pub fn sync_difference(current: &[SyncThread], wanted: &[SyncThread]) -> Vec<Change> {
     let mut changes = Vec::new();
     let stays = |now: &SyncThread| wanted.iter().any(|wanted| fits(now, wanted));
@@ -49,15 +50,20 @@ pub fn sync_difference(current: &[SyncThread], wanted: &[SyncThread]) -> Vec<Cha
     changes
 }
 
+/// What the kernel makes of a shorter message length for a backup, which must take what any master sends.
+const BACKUP_MIN_LEN: u16 = 1024;
+
 /// Whether a thread as the kernel shows it is as wanted.
 fn fits(now: &SyncThread, wanted: &SyncThread) -> bool {
     fn same<T: PartialEq>(now: Option<T>, wanted: Option<T>) -> bool {
         wanted.is_none() || now == wanted
     }
+    let shortest = if wanted.role == SyncRole::Backup { BACKUP_MIN_LEN } else { 0 };
+    let longest = wanted.max_len.map_or(u16::MAX, |wanted| wanted.max(shortest));
     now.role == wanted.role
         && now.interface == wanted.interface
         && now.id == wanted.id
-        && same(now.max_len, wanted.max_len)
+        && now.max_len.is_none_or(|now| now <= longest)
         && same(now.port, wanted.port)
         && same(now.ttl, wanted.ttl)
         && same(now.group, wanted.group)
@@ -72,7 +78,7 @@ mod tests {
 
     use super::*;
     use crate::config::lvs::{Method, Tunnel};
-    use crate::kernel::ipvs::{Destination, DestinationKey, Service, ServiceRow, SyncRole};
+    use crate::kernel::ipvs::{Destination, DestinationKey, Service, ServiceRow};
 
     /// What the kernel would make of a change; `Err` for what it would refuse, or has no need for.
     fn perform(table: &mut Table, change: Change) -> Result<(), Change> {
@@ -195,5 +201,10 @@ mod tests {
         assert_eq!(sync_difference(&current, &wanted), changes);
         assert_eq!(sync_difference(&current, &current), []);
         assert_eq!(sync_difference(&current, &[]).len(), 2);
+        // The kernel's limits are no reason to start a thread again; a length that it would take is.
+        let long = |role, length| SyncThread { max_len: Some(length), ..thread(role, 1) };
+        assert_eq!(sync_difference(&[long(SyncRole::Backup, 1024)], &[long(SyncRole::Backup, 1000)]), []);
+        assert_eq!(sync_difference(&[long(SyncRole::Master, 1472)], &[long(SyncRole::Master, 9000)]), []);
+        assert_eq!(sync_difference(&[long(SyncRole::Master, 1024)], &[long(SyncRole::Master, 1000)]).len(), 2);
     }
 }
