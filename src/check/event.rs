@@ -55,6 +55,8 @@ pub enum Event<'a> {
     RealServerStatistics(RealServerId, Statistics),
     /// SET of realServerWeight; a weight above 2^31 - 1 is taken as that.
     SetWeight(RealServerId, u32),
+    /// A new configuration; boxed, as it is large and rare.
+    Configure(Box<crate::config::model::Config>),
     /// The daemon stops: checks end, stop notifications.
     Stop,
 }

@@ -15,7 +15,7 @@ use crate::config::lvs::{CheckerKind, Endpoint, GroupEntry};
 use crate::system::{HasSystem, System};
 
 /// Time from the start to the first checks, to which a random part of `warmup` is added.
-const BOOTSTRAP_DELAY: Duration = Duration::from_secs(1);
+pub(super) const BOOTSTRAP_DELAY: Duration = Duration::from_secs(1);
 
 /// All pools of a process.
 #[derive(Debug)]
@@ -105,6 +105,7 @@ impl Check {
                 }
             }
             Event::SetWeight(id, weight) => self.set_weight(id, weight),
+            Event::Configure(config) => self.configure(*config),
             Event::Stop => self.stop(),
         }
         if self.phase == Phase::Running {
@@ -117,15 +118,28 @@ impl Check {
         if self.phase != Phase::Waiting {
             return;
         }
-        self.start_pools();
+        let ids = self.tables.virtual_server_ids();
+        self.start_pools(&ids);
         self.phase = Phase::Running;
-        for id in self.tables.virtual_server_ids() {
-            let absent = self.is_elsewhere(id);
-            if let Some(row) = self.tables.virtual_servers.get_mut(&id) {
+        self.start_checks(&ids);
+    }
+
+    /// Services that a new configuration has added.
+    pub(super) fn start_services(&mut self, ids: &[VirtualServerId]) {
+        self.start_pools(ids);
+        if self.phase == Phase::Running {
+            self.start_checks(ids);
+        }
+    }
+
+    fn start_checks(&mut self, ids: &[VirtualServerId]) {
+        for id in ids {
+            let absent = self.is_elsewhere(*id);
+            if let Some(row) = self.tables.virtual_servers.get_mut(id) {
                 row.suspended = absent;
             }
             if !absent {
-                self.start_checkers(id, BOOTSTRAP_DELAY);
+                self.start_checkers(*id, BOOTSTRAP_DELAY);
             }
         }
     }
@@ -133,10 +147,14 @@ impl Check {
     /// First checks after `delay` and a random part of `warmup`.
     fn start_checkers(&mut self, of: VirtualServerId, delay: Duration) {
         for id in self.checker_ids(of) {
-            let Some(row) = self.tables.checkers.get(&id) else { continue };
-            if matches!(row.config.kind, CheckerKind::File { .. }) {
-                continue;
-            }
+            self.start_checker(id, delay);
+        }
+    }
+
+    pub(super) fn start_checker(&mut self, id: CheckerId, delay: Duration) {
+        let Some(row) = self.tables.checkers.get(&id) else { return };
+        // That of a file waits for the file.
+        if !matches!(row.config.kind, CheckerKind::File { .. }) {
             let share = self.random.share(row.config.warmup);
             self.schedule(id, self.now + delay + share);
         }

@@ -51,7 +51,7 @@ impl Tables {
         let virtual_servers = std::mem::take(&mut lvs.virtual_servers);
         tables.lvs = lvs;
         for (id, virtual_server) in (1..).zip(virtual_servers) {
-            tables.add_virtual_server(VirtualServerId(id), virtual_server, &groups);
+            tables.add_virtual_server(VirtualServerId(id), virtual_server, &groups, 1..);
         }
         for (id, group) in (1..).zip(groups) {
             tables.add_group(GroupId(id), group);
@@ -60,7 +60,7 @@ impl Tables {
     }
 
     /// Its members, firewall marks first.
-    fn add_group(&mut self, id: GroupId, config: lvs::VirtualServerGroup) {
+    pub(super) fn add_group(&mut self, id: GroupId, config: lvs::VirtualServerGroup) {
         let is_mark = |entry: &&GroupEntry| matches!(entry, GroupEntry::FwMark(..));
         let marks = config.entries.iter().filter(is_mark);
         let others = config.entries.iter().filter(|entry| !is_mark(entry));
@@ -70,11 +70,13 @@ impl Tables {
         self.groups.insert(id, Group { config });
     }
 
-    fn add_virtual_server(
+    /// `positions` number the sorry server, if any, and the real servers.
+    pub(super) fn add_virtual_server(
         &mut self,
         id: VirtualServerId,
         mut config: lvs::VirtualServer,
         groups: &[lvs::VirtualServerGroup],
+        positions: impl IntoIterator<Item = u32>,
     ) {
         let family = config.family(groups);
         let group = match &config.endpoint {
@@ -88,7 +90,7 @@ impl Tables {
         let total = u32::try_from(servers.len()).unwrap_or(u32::MAX);
         let sorry = config.sorry_server.clone().map(Server::Sorry);
         let regular = servers.into_iter().map(|server| Server::Regular(Box::new(server)));
-        for (position, server) in (1..).zip(sorry.into_iter().chain(regular)) {
+        for (position, server) in positions.into_iter().zip(sorry.into_iter().chain(regular)) {
             self.add_real_server((id, position), server);
         }
         let row = VirtualServer {

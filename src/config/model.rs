@@ -100,6 +100,49 @@ pub struct Global {
     pub vrrp_no_swap: bool,
 }
 
+impl Default for Global {
+    /// What an empty file gives, but for the names that come from the host: they are empty.
+    fn default() -> Global {
+        Global {
+            router_id: String::new(),
+            notification_email: Vec::new(),
+            notification_email_from: None,
+            smtp_server: None,
+            smtp_helo_name: String::new(),
+            smtp_connect_timeout: Duration::from_secs(30),
+            smtp_alert: None,
+            smtp_alert_vrrp: None,
+            smtp_alert_checker: None,
+            no_email_faults: false,
+            enable_traps: false,
+            snmp_vrrp: false,
+            snmp_checker: false,
+            snmp_rfcv2: false,
+            snmp_rfcv3: false,
+            snmp_socket: None,
+            dynamic_interfaces: false,
+            linkbeat_use_polling: false,
+            lvs_flush: false,
+            lvs_flush_on_stop: FlushOnStop::No,
+            net_namespace: None,
+            instance: None,
+            use_pid_dir: false,
+            dbus: false,
+            v3_checksum_as_v2: false,
+            default_interface: "eth0".into(),
+            lvs_sync_daemon: None,
+            script_user: None,
+            script_security: false,
+            child_wait_time: Duration::from_secs(5),
+            vrrp_startup_delay: Duration::ZERO,
+            log_unknown_vrids: false,
+            vrrp_nice: None,
+            vrrp_rt_priority: None,
+            vrrp_no_swap: false,
+        }
+    }
+}
+
 /// `lvs_flush_on_stop`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FlushOnStop {

@@ -51,7 +51,7 @@ pub(super) struct Plan {
 pub(super) struct Fixed {
     net_namespace: Option<String>,
     instance: Option<String>,
-    snmp: (bool, Option<String>),
+    snmp: (bool, bool, Option<String>),
 }
 
 impl Fixed {
@@ -59,7 +59,7 @@ impl Fixed {
         Fixed {
             net_namespace: global.net_namespace.clone(),
             instance: global.instance.clone(),
-            snmp: (global.snmp_vrrp, global.snmp_socket.clone()),
+            snmp: (global.snmp_vrrp, global.snmp_checker, global.snmp_socket.clone()),
         }
     }
 
@@ -70,7 +70,8 @@ impl Fixed {
             (self.net_namespace != new.net_namespace, "net_namespace"),
             (self.instance != new.instance, "instance"),
             (self.snmp.0 != new.snmp.0, "enable_snmp_vrrp"),
-            (self.snmp.1 != new.snmp.1, "snmp_socket"),
+            (self.snmp.1 != new.snmp.1, "enable_snmp_checker"),
+            (self.snmp.2 != new.snmp.2, "snmp_socket"),
         ];
         differs.into_iter().find(|(differs, _)| *differs).map(|(_, keyword)| keyword)
     }

@@ -2,6 +2,7 @@
 
 mod http;
 mod pools;
+mod reload;
 mod site;
 mod storm;
 mod timing;

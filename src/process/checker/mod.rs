@@ -10,6 +10,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::check::{Action, AttemptId, Change, Check, Event, ScriptEnd, TimerKey, Transport, VirtualServerId};
+use crate::config::model::Config;
 use crate::kernel::{KernelEvent, Monitor};
 use crate::mib;
 use crate::net::{ChildEvent, Children, Connections, FileEvent, Files, Key, NetEvent, Outcome, Tls, What};
@@ -370,11 +371,26 @@ impl Process {
         for order in self.orders.read(&self.log)? {
             match order {
                 Order::Stop => self.stop(),
-                Order::Configure(_) => {
-                    self.log.warning("Virtual servers are not reloaded yet: they change at the next start");
-                }
+                Order::Configure(_) if self.stopping != Stopping::No => {}
+                Order::Configure(config) => self.configure(config)?,
             }
         }
+        Ok(())
+    }
+
+    fn configure(&mut self, config: Box<Config>) -> io::Result<()> {
+        match Tls::new(&config.lvs.tls) {
+            Ok(tls) => self.connections.set_tls(tls),
+            Err(error) => self.log.error(format_args!("The TLS settings can not be used, the old ones stay: {error}")),
+        }
+        self.check.handle(Event::Configure(config), clock::now());
+        // Gone with its descriptor in any case.
+        let _ = self.reactor.deregister(&self.files);
+        // Each file gives an event at the start, which checkers that are new wait for.
+        self.files = Files::start(&self.check.tables.lvs.track_files)?;
+        self.reactor.register(&self.files, FILES, Interest::READABLE)?;
+        self.carry_out();
+        self.log.info("The new configuration is in force");
         Ok(())
     }
 

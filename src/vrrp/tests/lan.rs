@@ -4,9 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use crate::config::model::{
-    Address, Config, Family, FlushOnStop, Garp, Global, Instance, Scripts, StartState, SyncGroup, Version,
-};
+use crate::config::model::{Address, Config, Family, Garp, Global, Instance, Scripts, StartState, SyncGroup, Version};
 use crate::vrrp::{
     Action, AddressId, AddressOp, Change, Event, Interface, InterfaceAddress, KernelAddress, Received, State, Tables,
     TimerKey, Vrrp,
@@ -98,43 +96,7 @@ pub fn group(name: &str, members: &[&str]) -> SyncGroup {
 }
 
 pub fn config(instances: Vec<Instance>, sync_groups: Vec<SyncGroup>) -> Config {
-    let global = Global {
-        router_id: "r".into(),
-        notification_email: Vec::new(),
-        notification_email_from: None,
-        smtp_server: None,
-        smtp_helo_name: "r".into(),
-        smtp_connect_timeout: ms(30_000),
-        smtp_alert: None,
-        smtp_alert_vrrp: None,
-        smtp_alert_checker: None,
-        no_email_faults: false,
-        enable_traps: true,
-        snmp_vrrp: true,
-        snmp_checker: false,
-        snmp_rfcv2: false,
-        snmp_rfcv3: false,
-        snmp_socket: None,
-        dynamic_interfaces: false,
-        linkbeat_use_polling: false,
-        lvs_flush: false,
-        lvs_flush_on_stop: FlushOnStop::No,
-        net_namespace: None,
-        instance: None,
-        use_pid_dir: false,
-        dbus: false,
-        v3_checksum_as_v2: false,
-        default_interface: "eth0".into(),
-        lvs_sync_daemon: None,
-        script_user: None,
-        script_security: false,
-        child_wait_time: ms(5000),
-        vrrp_startup_delay: Duration::ZERO,
-        log_unknown_vrids: false,
-        vrrp_nice: None,
-        vrrp_rt_priority: None,
-        vrrp_no_swap: false,
-    };
+    let global = Global { router_id: "r".into(), enable_traps: true, snmp_vrrp: true, ..Global::default() };
     Config {
         global,
         static_addresses: Vec::new(),
