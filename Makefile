@@ -6,7 +6,7 @@ PROGRAM = $(or $(CARGO_TARGET_DIR),target)/release/keepalived
 
 # Programs and libraries the build, the labs and the demo need, as program:package.
 TOOLS = cc:gcc pkg-config:pkg-config ip:iproute2 ping:iputils-ping snmpd:snmpd snmptrapd:snmptrapd snmpwalk:snmp \
-  smilint:smitools linux.uml:user-mode-linux ipvsadm:ipvsadm modprobe:kmod
+  smilint:smitools openssl:openssl linux.uml:user-mode-linux ipvsadm:ipvsadm modprobe:kmod
 # Libraries to build with.
 LIBRARIES = libssl-dev libpcre2-dev
 
@@ -54,6 +54,7 @@ bench: setup
 
 install: build
 	install -D -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/sbin/keepalived
+	install -D -m 755 $(dir $(PROGRAM))genhash $(DESTDIR)$(PREFIX)/bin/genhash
 	install -d $(DESTDIR)$(PREFIX)/share/snmp/mibs $(DESTDIR)$(PREFIX)/share/doc/keepalived/conf
 	install -m 644 mibs/KEEPALIVED-MIB.txt $(DESTDIR)$(PREFIX)/share/snmp/mibs
 	install -d $(DESTDIR)$(PREFIX)/share/doc/keepalived/mibs-base

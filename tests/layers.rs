@@ -5,8 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Floor of each module; a module may use modules of lower floors, and those of its own floor that `SIDEWAYS` names.
-const FLOORS: [(&str, u32); 11] = [
+const FLOORS: [(&str, u32); 12] = [
     ("process", 4),
+    ("genhash", 4),
     ("reactor", 3),
     ("kernel", 3),
     ("net", 3),
@@ -20,9 +21,9 @@ const FLOORS: [(&str, u32); 11] = [
     ("wire", 1),
 ];
 /// Within a floor: the kernel's writer thread wakes the event loop, connections and scripts live under it; the daemon
-/// as a whole has global settings.
-const SIDEWAYS: [(&str, &str); 4] =
-    [("kernel", "reactor"), ("net", "reactor"), ("notify", "reactor"), ("system", "config")];
+/// as a whole has global settings; `keepalived -T` is genhash.
+const SIDEWAYS: [(&str, &str); 5] =
+    [("kernel", "reactor"), ("net", "reactor"), ("notify", "reactor"), ("system", "config"), ("process", "genhash")];
 /// The machines: no I/O and no clock.
 const PURE: [&str; 3] = ["vrrp", "check", "wire"];
 const IMPURE: [&str; 6] = ["std::fs", "std::net::Udp", "std::net::Tcp", "std::thread", "Instant::now", "SystemTime"];
