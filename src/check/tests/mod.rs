@@ -1,5 +1,6 @@
 //! Tests of the machines: a site of services in virtual time, and the rules one by one.
 
+mod chaos;
 mod http;
 mod pools;
 mod reload;

@@ -144,6 +144,8 @@ pub struct Site {
     pub changes: Vec<(Duration, Change)>,
     /// When attempts began.
     pub attempts: Vec<(Duration, CheckerId)>,
+    /// What was sent.
+    pub sent: Vec<Vec<u8>>,
     pub kernel: BTreeMap<VirtualServerId, Vec<(SocketAddr, u32)>>,
     pub latency: Duration,
     coming: BTreeMap<(Duration, u64), Coming>,
@@ -162,6 +164,7 @@ impl Site {
             scripts: BTreeMap::new(),
             changes: Vec::new(),
             attempts: Vec::new(),
+            sent: Vec::new(),
             kernel: BTreeMap::new(),
             latency: ms(1),
             coming: BTreeMap::new(),
@@ -212,7 +215,8 @@ impl Site {
                     Behaviour::Serves(_) => self.later(Coming::Connected(attempt)),
                 }
             }
-            Action::Send(attempt, _) => {
+            Action::Send(attempt, octets) => {
+                self.sent.push(octets);
                 let address = self.open[&attempt];
                 if let Behaviour::Serves(reply) = self.behaviour(address) {
                     self.later(Coming::Received(attempt, reply));
@@ -291,6 +295,12 @@ impl Site {
     /// Takes the changes since the last call.
     pub fn news(&mut self) -> Vec<Change> {
         std::mem::take(&mut self.changes).into_iter().map(|(_, change)| change).collect()
+    }
+
+    /// Takes the paths of the HTTP requests since the last call.
+    pub fn requests(&mut self) -> Vec<String> {
+        let path = |octets: Vec<u8>| String::from_utf8(octets).unwrap().split(' ').nth(1).unwrap().to_owned();
+        std::mem::take(&mut self.sent).into_iter().map(path).collect()
     }
 
     /// Takes the times of the attempts since the last call, in milliseconds.
