@@ -1,16 +1,22 @@
 //! The daemon beside snmpd: where its socket may be, what is served, told, and survived.
 
+use std::fs;
 use std::io::Write;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::net::UnixListener;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use lab::Daemon::Ours;
 use lab::conf::VRID;
+use lab::process::Proc;
 use lab::snmp::{INSTANCE_STATE, ROOT, VERSION};
 use lab::{Lab, Protocol, machine, now, wait_until};
 
 const LIMIT: Duration = Duration::from_secs(20);
+/// The user who owns nothing.
+const NOBODY: u32 = 65534;
 
 /// Configuration with traps on.
 fn conf(protocol: Protocol, priority: u8) -> String {
@@ -111,4 +117,30 @@ fn a_master_agent_that_talks_nonsense() {
     lab.router(1).start_snmp_on(&socket, &socket);
     wait_until(LIMIT, "the version is served", || lab.router(1).snmp().get(VERSION).is_some());
     assert!(lab.router(1).daemon().is_running());
+}
+
+/// A socket that only snmpd's own user may use: the daemon says which word of snmpd.conf opens it,
+/// goes on without SNMP, and joins once it may.
+#[test]
+fn a_socket_that_refuses_us() {
+    let _turn = machine::shared();
+    let mut lab = Lab::new(1);
+    let router = lab.router(1);
+    let path = router.file("agentx");
+    let Ok(listener) = UnixListener::bind(&path) else { panic!("{} is taken", path.display()) };
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("our own file");
+    chown(&path, Some(NOBODY), Some(NOBODY)).expect("root may give away");
+    router.configure(&conf(Protocol::V3, 100));
+    // Root without the capability to pass by permissions, as a service may run.
+    let usual = router.command(Ours);
+    let mut command = Command::new("setpriv");
+    command.arg("--bounding-set=-dac_override,-dac_read_search").arg(usual.get_program()).args(usual.get_args());
+    command.args(["-x", "-A"]).arg(&path);
+    let daemon = Proc::spawn(command, &router.file("daemon.log"));
+    wait_until(LIMIT, "the log says what to set", || daemon.log().contains("agentXPerms"));
+    lab.wire.await_advert(1, VRID, now(), LIMIT);
+
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).expect("root may change it");
+    listener.set_nonblocking(true).expect("a socket");
+    wait_until(LIMIT, "it joins once it may", || listener.accept().is_ok());
 }

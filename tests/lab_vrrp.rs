@@ -85,8 +85,8 @@ fn election_takeover_return_and_stop(protocol: Protocol, seats: [Daemon; 2]) {
     pair.settled_on(1);
 
     let killed = pair.lab.router(1).kill9();
-    let last_words = pair.last_adverts(1);
     let taken = pair.await_master(2, killed);
+    let last_words = pair.last_adverts(1);
     for (last, first) in last_words.iter().zip(&taken) {
         // Members of a group follow the first of them, whose last advert may be a little older.
         let early = if protocol == Protocol::SyncGroup { protocol.interval() } else { EARLY };
