@@ -129,7 +129,8 @@ fn round_trip(text: &str) -> Option<String> {
     READ.fetch_add(1, Ordering::Relaxed);
     let dump = loaded.snapshot.dump();
     let again = load_text(&dump);
-    if again.config.as_ref() != Some(&config) && !text.contains("auth_pass") {
+    let secret = text.contains("auth_pass") || text.contains("\npassword");
+    if again.config.as_ref() != Some(&config) && !secret {
         return Some(format!("dump differs: {dump}{}", again.diagnostics));
     }
     (Snapshot::parse(loaded.snapshot.as_str()).as_ref() != Ok(&config)).then(|| "snapshot differs".to_owned())
@@ -159,7 +160,9 @@ fn good_values_are_taken_and_bad_ones_are_errors() {
                     );
                     let shape =
                         d.message.contains("' is no") || d.message.contains("neither") || d.message.contains("unknown");
-                    d.severity == Severity::Error && d.place.line == line_of && (grammar || shape)
+                    // Whether the second word of virtual_server is a port depends on the first.
+                    let grammar = (grammar || shape) && !d.message.contains("is no port");
+                    d.severity == Severity::Error && d.place.line == line_of && grammar
                 })
                 .map(|d| d.message.clone())
         };

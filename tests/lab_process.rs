@@ -136,3 +136,26 @@ fn exit_statuses() {
     let elsewhere = good.replace("eth0", "eth7");
     assert_eq!(status(&elsewhere, &[]), Some(2), "an interface that does not exist");
 }
+
+/// The address never leaves, the other router never notices.
+#[test]
+fn a_killed_vrrp_process_goes_on_as_master() {
+    let _turn = machine::shared();
+    let mut lab = Lab::new(2);
+    lab.router(1).configure(&PROTOCOL.conf(200, ""));
+    lab.router(2).configure(&PROTOCOL.conf(100, ""));
+    lab.router(1).start(Ours);
+    lab.router(2).start(Ours);
+    wait_until(LIMIT, "router 1 is master", || lab.router(1).holds(PROTOCOL.vips(VRID)[0]));
+    wait_until(LIMIT, "router 2 is backup", || lab.router(2).log().contains("Entering BACKUP STATE"));
+    for round in 0..3 {
+        let old = lab.router(1).vrrp_pid();
+        let at = now();
+        kill(Pid::from_raw(old), Signal::SIGKILL).unwrap();
+        wait_until(LIMIT, "a replacement advertises", || {
+            lab.router(1).vrrp_pid() != old && lab.wire.adverts(1, VRID, at).len() > 3
+        });
+        assert!(lab.router(1).holds(PROTOCOL.vips(VRID)[0]), "round {round}");
+    }
+    assert!(!lab.router(2).log().contains("MASTER"), "{}", lab.router(2).log());
+}

@@ -4,7 +4,7 @@ use snmp::{Oid, Value, VarBind};
 
 use super::BASE;
 use super::instance::initial_state;
-use crate::vrrp::{Change, Tables};
+use crate::vrrp::{Cause, Change, Tables};
 
 /// A notification: snmpTrapOID and the objects of its definition.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,6 +33,8 @@ pub fn trap(change: &Change, tables: &Tables) -> Option<Trap> {
         return None;
     }
     match change {
+        // The other managers were told when the predecessor became master.
+        Change::Instance { cause: Cause::Resumed, .. } => None,
         Change::Instance { id, to, .. } => {
             let row = tables.instances.get(id)?;
             let objects = vec![

@@ -75,6 +75,7 @@ fn instance_line(id: InstanceId, from: State, to: State, cause: Cause, tables: &
         Cause::SyncGroup => "(following its sync group)".into(),
         Cause::Fault(fault) => format!("({})", fault_text(fault, id, tables)),
         Cause::Recovered => "(the cause of the fault is gone)".into(),
+        Cause::Resumed => "(going on where the process that died was)".into(),
         Cause::Shutdown => "(shutting down)".into(),
         Cause::Deleted => "(the new configuration has it no more)".into(),
     };

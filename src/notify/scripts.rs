@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use super::log::Log;
 use crate::config::model::{Script, ScriptUser, Scripts};
 use crate::reactor::start_program;
-use crate::vrrp::{Change, State, Tables};
+use crate::vrrp::{Cause, Change, State, Tables};
 
 /// Orders that may wait.
 const QUEUE: usize = 16384;
@@ -57,6 +57,8 @@ pub fn jobs(change: &Change, tables: &Tables) -> Vec<Job> {
         specific.map(job).into_iter().chain(generic).collect()
     };
     match change {
+        // Its scripts ran when the predecessor became master.
+        Change::Instance { cause: Cause::Resumed, .. } => Vec::new(),
         Change::Instance { id, to, .. } => tables
             .instances
             .get(id)

@@ -33,7 +33,7 @@ pub(super) fn run(role: Role, options: &Options) -> u8 {
         Ok(status) => status,
         Err(error) => {
             eprintln!("{}: {error}", role.ident());
-            if error.kind() == io::ErrorKind::PermissionDenied { exit::PRIVILEGE } else { exit::FATAL }
+            if error.kind() == io::ErrorKind::PermissionDenied { exit::PRIVILEGE } else { exit::PROGRAM }
         }
     }
 }
@@ -53,13 +53,13 @@ fn process(role: Role, options: &Options) -> io::Result<u8> {
     // The socket pair is our standard input.
     let stream = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     let mut channel = Channel::new(stream)?;
-    let config = receive_config(&mut channel)?;
+    let (config, checkpoint) = receive_config(&mut channel)?;
     let names = Names::new(options, &config.global);
     let writer = log::start(log_options(options, names.ident(role.ident())).0)?;
     let log = writer.log();
     let (name, given) = role.pid_file(options);
     let status = hold_pid_file(&names.pid_file(name, given)).and_then(|_held| match role {
-        Role::Vrrp => run_vrrp(options, config, channel, signals, &log),
+        Role::Vrrp => run_vrrp(options, config, &checkpoint, channel, signals, &log),
         Role::Checkers => run_checkers(options, config, channel, signals, &log),
     });
     if let Err(error) = &status {
@@ -75,13 +75,21 @@ fn hold_pid_file(path: &std::path::Path) -> io::Result<PidFile> {
     Ok(pid_file)
 }
 
-fn run_vrrp(options: &Options, config: Config, channel: Channel, signals: Signals, log: &Log) -> io::Result<()> {
+fn run_vrrp(
+    options: &Options,
+    config: Config,
+    checkpoint: &str,
+    channel: Channel,
+    signals: Signals,
+    log: &Log,
+) -> io::Result<()> {
     let agentx = agentx(options, &config, config.global.snmp_vrrp, log)?;
     let global = &config.global;
     let (nice, rt_priority, no_swap) = (global.vrrp_nice, global.vrrp_rt_priority, global.vrrp_no_swap);
     priority::apply(Treatment { nice, rt_priority, no_swap }, log);
     let sync_daemon = config.lvs.sync_daemon.clone().filter(|daemon| daemon.instance.is_some());
-    let vrrp = Vrrp::new(Tables::new(config, cli::version_text()));
+    let mut vrrp = Vrrp::new(Tables::new(config, cli::version_text()));
+    vrrp.resume(checkpoint);
     let keep_addresses = options.dont_release_vrrp;
     vrrp::run(Setup { vrrp, log: log.clone(), channel, agentx, keep_addresses, sync_daemon, signals })
 }
@@ -108,15 +116,19 @@ fn run_checkers(options: &Options, config: Config, channel: Channel, signals: Si
     })
 }
 
-fn receive_config(channel: &mut Channel) -> io::Result<Config> {
+/// The configuration, and the checkpoint of a predecessor (else empty).
+fn receive_config(channel: &mut Channel) -> io::Result<(Config, String)> {
     let mut reactor = Reactor::new()?;
     reactor.register(channel, Token(0), Interest::READABLE)?;
     let mut events = Events::with_capacity(1);
     let limit = clock::now() + CONFIG_LIMIT;
+    let mut checkpoint = String::new();
     while clock::now() < limit {
         for message in channel.receive()? {
-            if let Message::Config(text) = message {
-                return Snapshot::parse(&text).map_err(io::Error::other);
+            match message {
+                Message::Config(text) => return Ok((Snapshot::parse(&text).map_err(io::Error::other)?, checkpoint)),
+                Message::Checkpoint(text) => checkpoint = text,
+                hello @ Message::Hello(_) => channel.send(&hello)?,
             }
         }
         reactor.wait(Some(limit), &mut events)?;

@@ -10,6 +10,8 @@ pub const FATAL: u8 = 1;
 pub const CONFIG: u8 = 2;
 /// Not enough privilege.
 pub const PRIVILEGE: u8 = 4;
+/// A child could not go on; it is started again.
+pub const PROGRAM: u8 = 70;
 /// There is no configuration.
 pub const NO_CONFIG: u8 = 6;
 

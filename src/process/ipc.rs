@@ -17,6 +17,8 @@ pub enum Message {
     Hello(u32),
     /// Parent: run this configuration.
     Config(String),
+    /// Child: this is where a replacement should go on. Parent, before the configuration: go on there.
+    Checkpoint(String),
 }
 
 /// One end.
@@ -39,6 +41,7 @@ impl Channel {
         let (kind, body) = match message {
             Message::Hello(number) => (0, number.to_be_bytes().to_vec()),
             Message::Config(text) => (1, text.clone().into_bytes()),
+            Message::Checkpoint(text) => (2, text.clone().into_bytes()),
         };
         let length = u32::try_from(body.len()).map_err(|_| ErrorKind::InvalidInput)?;
         self.outgoing.extend(length.to_be_bytes());
@@ -90,6 +93,7 @@ impl Channel {
         let message = match frame.split_first() {
             Some((0, body)) => <[u8; 4]>::try_from(body).ok().map(|body| Message::Hello(u32::from_be_bytes(body))),
             Some((1, body)) => String::from_utf8(body.to_vec()).ok().map(Message::Config),
+            Some((2, body)) => String::from_utf8(body.to_vec()).ok().map(Message::Checkpoint),
             _ => None,
         };
         self.incoming.drain(..5 + length);

@@ -59,6 +59,7 @@ impl Orders {
         for message in self.channel.receive()? {
             match message {
                 hello @ Message::Hello(_) => self.channel.send(&hello)?,
+                Message::Checkpoint(_) => {}
                 Message::Config(text) => match Snapshot::parse(&text) {
                     Ok(config) => orders.push(Order::Configure(Box::new(config))),
                     // The parent has checked it: this is a defect, and no reason to stop.
@@ -68,5 +69,11 @@ impl Orders {
         }
         // What did not fit goes when the socket is writable, which wakes the loop too.
         self.channel.flush()
+    }
+
+    /// Tells the parent where a replacement of this process should go on.
+    pub(super) fn save(&mut self, checkpoint: String) {
+        // When the parent is gone there will be no replacement.
+        let _ = self.channel.send(&Message::Checkpoint(checkpoint));
     }
 }

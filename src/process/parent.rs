@@ -26,9 +26,9 @@ const FIRST_CHILD: Token = Token(16);
 /// A child must answer each hello before the next.
 const HELLO: Duration = Duration::from_secs(5);
 /// A child that lived this long did not die of its start.
-const STEADY: Duration = Duration::from_secs(10);
-/// First and longest pause before a child that keeps dying is started again.
-const PAUSE: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(8));
+const STEADY: Duration = Duration::from_secs(1);
+/// First and longest pause before a child that keeps dying at its start is started again.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(8));
 
 /// What the parent is to do.
 pub(super) struct Plan {
@@ -106,6 +106,8 @@ pub(super) struct Parent {
     children: Vec<Running>,
     /// Pause before the next start of a child that died.
     pauses: Vec<(Role, Duration)>,
+    /// Where a replacement is to go on.
+    checkpoints: Vec<(Role, String)>,
     next_token: Token,
     stopping: bool,
     /// Set when it is time to end, once no child is left.
@@ -125,6 +127,7 @@ impl Parent {
             timers: Timers::new(),
             children: Vec::new(),
             pauses,
+            checkpoints: Vec::new(),
             next_token: FIRST_CHILD,
             stopping: false,
             status: None,
@@ -189,6 +192,9 @@ impl Parent {
         let token = self.next_token;
         self.next_token = Token(token.0 + 1);
         self.reactor.register(&channel, token, Interest::READABLE | Interest::WRITABLE)?;
+        if let Some((_, checkpoint)) = self.checkpoints.iter().find(|(of, _)| *of == role) {
+            channel.send(&Message::Checkpoint(checkpoint.clone()))?;
+        }
         channel.send(&Message::Config(self.plan.snapshot.clone()))?;
         Ok(Running { role, process, channel, token, since: clock::now(), unanswered: None, hellos: 0 })
     }
@@ -198,10 +204,13 @@ impl Parent {
         // An error is the child's death, which its SIGCHLD tells too.
         let Ok(messages) = child.channel.receive() else { return };
         for message in messages {
-            if let Message::Hello(number) = message
-                && child.unanswered == Some(number)
-            {
-                child.unanswered = None;
+            match message {
+                Message::Hello(number) if child.unanswered == Some(number) => child.unanswered = None,
+                Message::Checkpoint(text) => {
+                    self.checkpoints.retain(|(role, _)| *role != child.role);
+                    self.checkpoints.push((child.role, text));
+                }
+                Message::Hello(_) | Message::Config(_) => {}
             }
         }
         let _ = child.channel.flush();
@@ -305,6 +314,10 @@ impl Parent {
     fn reap(&mut self) {
         let mut ended = Vec::new();
         for at in (0..self.children.len()).rev() {
+            // What a dying child still said: its last checkpoint.
+            if let Some(token) = self.children.get(at).map(|child| child.token) {
+                self.child_turn(token);
+            }
             let status = self.children.get_mut(at).map(|child| child.process.try_wait());
             if let Some(Ok(Some(status))) = status {
                 ended.push((self.children.remove(at), status));

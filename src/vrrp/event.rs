@@ -222,6 +222,8 @@ pub enum Cause {
     Fault(Fault),
     /// The reasons for fault are gone.
     Recovered,
+    /// A predecessor of the process was master: nobody else has noticed that it died.
+    Resumed,
     /// The daemon stops.
     Shutdown,
     /// A new configuration has the instance no more.

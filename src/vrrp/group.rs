@@ -2,7 +2,7 @@
 
 use super::event::{Cause, Change, TimerKey};
 use super::machine::Vrrp;
-use super::rows::{GroupId, InstanceId, State};
+use super::rows::{GroupId, Instance, InstanceId, State};
 use crate::config::model::StartState;
 
 impl Vrrp {
@@ -26,15 +26,21 @@ impl Vrrp {
     /// Master only if every member is an owner, fault if any is in fault, else backup. The group is told first.
     pub(super) fn start_group(&mut self, group: GroupId) {
         let members = self.members(group);
-        let owners = members.iter().all(|id| {
-            let row = self.tables.instances.get(id);
-            row.is_some_and(|row| row.is_owner() && row.config.start_state == StartState::Master)
-        });
-        let to = match owners {
+        let all_are =
+            |is: fn(&Instance) -> bool| members.iter().all(|id| self.tables.instances.get(id).is_some_and(is));
+        let owners = all_are(|row| row.is_owner() && row.config.start_state == StartState::Master);
+        let resumed = all_are(|row| row.resumes_master);
+        let to = match owners || resumed {
             _ if self.group_has_fault(group) => State::Fault,
             true => State::Master,
             false => State::Backup,
         };
+        if resumed && to == State::Master {
+            // Its members were master before the predecessor died: no news.
+            if let Some(row) = self.tables.groups.get_mut(&group) {
+                row.state = to;
+            }
+        }
         self.set_group_state(group, to);
         for id in members {
             self.start_instance(id, to);

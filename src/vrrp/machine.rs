@@ -116,7 +116,10 @@ impl Vrrp {
     /// First transition of an instance, out of Init.
     pub(super) fn start_instance(&mut self, id: InstanceId, to: State) {
         match to {
-            State::Master => self.enter_master(id, Cause::Owner),
+            State::Master => {
+                let resumes = self.tables.instances.get(&id).is_some_and(|row| row.resumes_master);
+                self.enter_master(id, if resumes { Cause::Resumed } else { Cause::Owner });
+            }
             State::Fault => {
                 let cause = self.fault_cause(id);
                 self.enter_fault(id, cause);

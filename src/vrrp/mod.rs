@@ -4,6 +4,7 @@
 //! outside and [`Change`]s for the views in [`Vrrp::take_output`]. One event is handled to its end before the next.
 
 mod address;
+mod checkpoint;
 mod event;
 mod group;
 mod interface;

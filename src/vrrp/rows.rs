@@ -110,6 +110,8 @@ pub struct Instance {
     pub complaints: Complaints,
     /// What was counted.
     pub counters: Counters,
+    /// A predecessor of this process was master when it died.
+    pub(super) resumes_master: bool,
 }
 
 impl Instance {
@@ -133,6 +135,7 @@ impl Instance {
             since: Duration::ZERO,
             complaints: Complaints::default(),
             counters: Counters::default(),
+            resumes_master: false,
             config,
         }
     }
@@ -155,6 +158,7 @@ impl Instance {
     pub fn first_state(&self) -> State {
         match self.fault {
             Some(_) => State::Fault,
+            None if self.resumes_master => State::Master,
             None if self.is_owner() && self.config.start_state == model::StartState::Master => State::Master,
             None => State::Backup,
         }

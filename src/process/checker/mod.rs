@@ -10,6 +10,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::check::{Action, AttemptId, Change, Check, Event, ScriptEnd, TimerKey, Transport, VirtualServerId};
+use crate::config::lvs::TlsMaterial;
 use crate::config::model::Config;
 use crate::kernel::{KernelEvent, Monitor};
 use crate::mib;
@@ -113,7 +114,12 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
     let lvs = &check.tables.lvs;
     let ipvs = Ipvs::start(flush, lvs.timeouts)?;
     reactor.register(&ipvs, IPVS, Interest::READABLE)?;
-    let tls = Tls::new(&lvs.tls).map_err(io::Error::other)?;
+    // A bad certificate must not end the checks of others, or VRRP.
+    let tls = Tls::new(&lvs.tls).or_else(|error| {
+        log.error(format_args!("The SSL block can not be used, SSL_GET goes without: {error}"));
+        Tls::new(&TlsMaterial::default())
+    });
+    let tls = tls.map_err(io::Error::other)?;
     let children = Children::start()?;
     reactor.register(&children, CHILDREN, Interest::READABLE)?;
     let files = Files::start(&lvs.track_files)?;

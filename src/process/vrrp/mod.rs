@@ -93,6 +93,8 @@ struct Process {
     more_kernel: bool,
     send_error: Option<String>,
     stopping: Stopping,
+    /// As last told to the parent.
+    checkpoint: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,6 +150,7 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
         more_kernel: true,
         send_error: None,
         stopping: Stopping::No,
+        checkpoint: String::new(),
     };
     process.kernel_turn()?;
     process.vrrp.handle(Event::Start, clock::now());
@@ -328,6 +331,9 @@ impl Process {
     /// The views: log, scripts, traps. None of them waits.
     fn show_changes(&mut self) {
         let now = clock::now();
+        if !self.changes.is_empty() {
+            self.save_checkpoint();
+        }
         for change in std::mem::take(&mut self.changes) {
             let (level, line) = messages::line(&change, &self.vrrp.tables);
             self.log.write(level, line);
@@ -340,6 +346,15 @@ impl Process {
             {
                 agent.notify(trap, now);
             }
+        }
+    }
+
+    /// Before the views: a replacement that goes on as master must know before anyone is told.
+    fn save_checkpoint(&mut self) {
+        let checkpoint = self.vrrp.checkpoint();
+        if checkpoint != self.checkpoint {
+            self.orders.save(checkpoint.clone());
+            self.checkpoint = checkpoint;
         }
     }
 

@@ -75,3 +75,37 @@ fn a_better_router_for_one_member_takes_the_whole_group() {
     let states = lan.routers[0].vrrp.tables.groups.values().map(|group| group.state).collect::<Vec<_>>();
     assert_eq!(states, [State::Backup]);
 }
+
+#[test]
+fn a_replacement_goes_on_as_master_with_its_group_and_nobody_is_told() {
+    let mut lan = Lan::new(vec![pair([200, 200]), alone("A", 51, 100)]);
+    lan.run(ms(2000));
+    let checkpoint = lan.routers[0].vrrp.checkpoint();
+    lan.routers[1].changes.clear();
+    // The process is replaced; its kernel has kept the addresses.
+    lan.routers[0].timers.clear();
+    lan.routers[0].changes.clear();
+    lan.routers[0].vrrp = crate::vrrp::Vrrp::new(crate::vrrp::Tables::new(pair([200, 200]), "test".into()));
+    lan.routers[0].vrrp.resume(&checkpoint);
+    lan.start(0);
+    assert_eq!((lan.routers[0].state("A"), lan.routers[0].state("B")), (State::Master, State::Master), "at once");
+    lan.run(ms(2000));
+    assert_eq!(lan.routers[1].changes, [], "the other router has not noticed");
+    let told: Vec<_> = lan.routers[0].changes.iter().map(|(_, change)| change).collect();
+    let silent = |change: &&Change| matches!(change, Change::Instance { cause: crate::vrrp::Cause::Resumed, .. });
+    assert!(told.iter().all(silent), "{told:?}");
+    assert_eq!(lan.routers[0].kernel.len(), 2);
+}
+
+#[test]
+fn a_backup_is_resumed_as_a_backup() {
+    let mut lan = Lan::new(vec![pair([200, 200]), alone("A", 51, 100)]);
+    lan.run(ms(2000));
+    let mut fresh = crate::vrrp::Vrrp::new(crate::vrrp::Tables::new(alone("A", 51, 100), "test".into()));
+    fresh.resume(&lan.routers[1].vrrp.checkpoint());
+    fresh.resume("nonsense\nMASTER x preempt A\nMASTER 1");
+    lan.routers[1].timers.clear();
+    lan.routers[1].vrrp = fresh;
+    lan.start(1);
+    assert_eq!(lan.routers[1].state("A"), State::Backup);
+}
