@@ -229,6 +229,7 @@ impl Process {
     /// Adverts leave at once; addresses are gathered and follow.
     fn carry_out_actions(&mut self) {
         let output = self.vrrp.take_output();
+        let mut homeless = Vec::new();
         for action in output.actions {
             match action {
                 Action::Send { instance: _, ifindex, source, destination, payload } => {
@@ -239,7 +240,10 @@ impl Process {
                 Action::Timer(key, None) => self.timers.clear(Key::Machine(key)),
                 Action::Address(id, op) => {
                     let row = self.vrrp.tables.addresses.get(&id);
-                    self.requests.extend(row.and_then(|row| translate::request(id, op, row)));
+                    match row.and_then(|row| translate::request(id, op, row)) {
+                        Some(request) => self.requests.push(request),
+                        None => homeless.push((id, op)),
+                    }
                 }
                 Action::Withdraw(row) => self.requests.extend(translate::withdrawal(&row)),
                 Action::Announce(id, count) => self.announcer.push(id, count, &self.vrrp.tables),
@@ -247,6 +251,14 @@ impl Process {
             }
         }
         self.changes.extend(output.changes);
+        // The interface went between the wish and now; a row waits for its answer all the same.
+        if !homeless.is_empty() {
+            for (id, op) in homeless {
+                let error = Some("its interface is gone".to_owned());
+                self.vrrp.handle(Event::AddressDone { id, op, error }, clock::now());
+            }
+            self.carry_out_actions();
+        }
     }
 
     /// The same error is told once.
