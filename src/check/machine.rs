@@ -105,6 +105,7 @@ impl Check {
                 }
             }
             Event::SetWeight(id, weight) => self.set_weight(id, weight),
+            Event::Configure(config) => self.configure(*config),
             Event::Stop => self.stop(),
         }
         if self.phase == Phase::Running {
@@ -120,21 +121,36 @@ impl Check {
         self.start_pools();
         self.phase = Phase::Running;
         for id in self.tables.virtual_server_ids() {
-            let absent = self.is_elsewhere(id);
+            let elsewhere = self.is_elsewhere(id);
             if let Some(row) = self.tables.virtual_servers.get_mut(&id) {
-                row.suspended = absent;
+                row.suspended = elsewhere;
             }
-            if !absent {
+            if !elsewhere {
                 self.start_checkers(id, BOOTSTRAP_DELAY);
             }
         }
     }
 
-    /// First checks after `delay` and a random part of `warmup`.
+    /// After a new configuration: what is new begins, what is known goes on.
+    pub(super) fn go_on(&mut self) {
+        self.addresses_changed();
+        for id in self.tables.virtual_server_ids() {
+            if self.tables.virtual_servers.get(&id).is_some_and(|row| !row.suspended) {
+                self.start_checkers(id, BOOTSTRAP_DELAY);
+            }
+        }
+    }
+
+    pub(super) fn is_running(&self) -> bool {
+        self.phase == Phase::Running
+    }
+
+    /// First checks after `delay` and a random part of `warmup`, of those that do nothing yet.
     fn start_checkers(&mut self, of: VirtualServerId, delay: Duration) {
         for id in self.checker_ids(of) {
             let Some(row) = self.tables.checkers.get(&id) else { continue };
-            if matches!(row.config.kind, CheckerKind::File { .. }) {
+            let is_file = matches!(row.config.kind, CheckerKind::File { .. });
+            if is_file || row.work.running || row.deadline.is_some() {
                 continue;
             }
             let share = self.random.share(row.config.warmup);
@@ -180,7 +196,7 @@ impl Check {
         if self.phase != Phase::Running {
             return;
         }
-        let following = self.tables.virtual_servers.iter().filter(|(_, row)| row.config.ha_suspend);
+        let following = self.tables.virtual_servers.iter().filter(|(_, row)| row.config.ha_suspend || row.suspended);
         let ids: Vec<_> = following.map(|(id, row)| (*id, row.suspended)).collect();
         for (id, was_suspended) in ids {
             let suspended = self.is_elsewhere(id);

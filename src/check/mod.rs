@@ -15,6 +15,7 @@ mod misc;
 mod ping;
 mod pool;
 mod random;
+mod reload;
 mod rows;
 mod smtp;
 mod tables;

@@ -3,6 +3,7 @@
 mod chaos;
 mod http;
 mod pools;
+mod reload;
 mod site;
 mod storm;
 mod timing;

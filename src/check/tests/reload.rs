@@ -1,0 +1,191 @@
+//! A new configuration while running: the difference is applied.
+
+use super::site::{Behaviour, Site, checker, lvs, misc, rs, secs, server, service, sorry, target};
+use crate::check::{Change, Event, QuorumStatus, VirtualServerId};
+use crate::config::lvs::{CheckerKind, Endpoint, Lvs, VirtualServer};
+use crate::config::model::Config;
+
+const A: &str = "10.1.0.1:80";
+const B: &str = "10.1.0.2:80";
+const C: &str = "10.1.0.3:80";
+
+fn config(lvs: Lvs) -> Box<Config> {
+    let empty = tempfile::NamedTempFile::new().unwrap();
+    let options = crate::config::Options {
+        path: empty.path().into(),
+        config_id: String::new(),
+        all_config: false,
+        outside: crate::config::Outside::fixed(),
+    };
+    let loaded = crate::config::load(&options);
+    let config = loaded.config.unwrap_or_else(|| panic!("{}", loaded.diagnostics));
+    Box::new(Config { lvs, ..config })
+}
+
+fn reload(site: &mut Site, virtual_servers: Vec<VirtualServer>) {
+    site.event(Event::Configure(config(lvs(virtual_servers))));
+}
+
+fn pool() -> VirtualServer {
+    service(vec![server(A), server(B)])
+}
+
+#[test]
+fn nothing_moves_when_nothing_has_changed() {
+    let mut site = Site::started(lvs(vec![pool()]));
+    site.behave(B, Behaviour::Refuses);
+    site.run(secs(5));
+    site.news();
+    let (timers, kernel) = (site.timers.clone(), site.kernel.clone());
+    site.attempt_times();
+    reload(&mut site, vec![pool()]);
+    assert_eq!((site.news(), &site.timers, &site.kernel), (vec![], &timers, &kernel));
+    assert!(!site.alive(rs(2)), "a dead server stays dead");
+    site.run(secs(10));
+    assert_eq!(site.attempt_times(), [11_001, 11_001]);
+}
+
+#[test]
+fn an_attempt_under_way_comes_to_its_end() {
+    let mut site = Site::started(lvs(vec![pool()]));
+    site.latency = secs(1);
+    site.run(secs(1));
+    reload(&mut site, vec![pool()]);
+    site.run(secs(2));
+    assert_eq!(site.check.tables.real_servers.get(&rs(1)).unwrap().not_run, 0);
+}
+
+#[test]
+fn rows_keep_their_index_when_others_come_and_go() {
+    let mut other = service(vec![server(C)]);
+    other.endpoint = Endpoint::Address("10.0.0.2:80".parse().unwrap());
+    let mut site = Site::started(lvs(vec![pool(), other.clone()]));
+    site.run(secs(5));
+    other.real_servers.insert(0, server("10.1.0.7:80"));
+    let mut third = other.clone();
+    third.endpoint = Endpoint::FwMark(1, crate::config::model::Family::V4);
+    reload(&mut site, vec![third, other]);
+    let tables = &site.check.tables;
+    assert_eq!(tables.virtual_server_ids(), [VirtualServerId(2), VirtualServerId(3)]);
+    let address = |id| tables.real_servers.get(&id).unwrap().address().to_string();
+    assert_eq!(address((VirtualServerId(2), 1)), C);
+    assert_eq!(address((VirtualServerId(2), 2)), "10.1.0.7:80");
+    assert_eq!(site.kernel[&VirtualServerId(1)], [], "the removed service has no destinations any more");
+    assert_eq!(site.news(), []);
+    site.attempt_times();
+    site.run(secs(20));
+    assert!(site.attempt_times().len() >= 6);
+    assert!(site.timers.keys().all(|crate::check::TimerKey::Checker(id)| id.0.0 != VirtualServerId(1)));
+}
+
+#[test]
+fn a_removed_server_leaves_the_kernel_and_its_checks_end() {
+    let mut site = Site::started(lvs(vec![pool()]));
+    site.latency = secs(1);
+    site.run(secs(1));
+    reload(&mut site, vec![service(vec![server(B)])]);
+    assert_eq!(site.destinations(), [(2, 1)]);
+    site.run(secs(5));
+    assert!(!site.check.tables.real_servers.contains_key(&rs(1)));
+    assert_eq!(site.timers.len(), 1);
+    assert_eq!(site.news(), []);
+}
+
+#[test]
+fn a_changed_checker_begins_anew_but_does_not_raise_a_dead_server() {
+    let mut site = Site::started(lvs(vec![pool()]));
+    site.behave(B, Behaviour::Refuses);
+    site.run(secs(5));
+    site.news();
+    let mut changed = pool();
+    for server in &mut changed.real_servers {
+        server.checkers[0].delay_loop = secs(20);
+    }
+    reload(&mut site, vec![changed]);
+    assert_eq!((site.alive(rs(1)), site.alive(rs(2))), (true, false));
+    assert_eq!(site.destinations(), [(1, 1)]);
+    site.behave(A, Behaviour::Refuses);
+    site.behave(B, Behaviour::Serves(Vec::new()));
+    site.run(secs(3));
+    assert_eq!((site.alive(rs(1)), site.alive(rs(2))), (false, true), "the first failure counts again");
+}
+
+#[test]
+fn a_weight_set_by_hand_is_lost_and_the_quorum_is_judged_anew() {
+    let mut site = Site::started(lvs(vec![pool()]));
+    site.event(Event::SetWeight(rs(1), 50));
+    site.news();
+    let mut strict = pool();
+    strict.quorum = 3;
+    strict.real_servers[1].weight = 1;
+    reload(&mut site, vec![strict]);
+    assert_eq!(site.destinations(), [(1, 1), (2, 1)]);
+    let news = site.news();
+    assert!(news.contains(&Change::Weight { id: rs(1), from: 50, to: 1 }));
+    assert!(news.iter().any(|change| matches!(change, Change::Quorum { status: QuorumStatus::NotMet, .. })));
+    reload(&mut site, vec![pool()]);
+    assert!(site.news().iter().any(|change| matches!(change, Change::Quorum { status: QuorumStatus::Met, .. })));
+}
+
+#[test]
+fn a_new_sorry_server_comes_first() {
+    let mut site = Site::started(lvs(vec![pool()]));
+    site.run(secs(5));
+    let mut row = pool();
+    row.sorry_server = Some(sorry("10.1.0.9:80"));
+    reload(&mut site, vec![row]);
+    let tables = &site.check.tables;
+    let addresses: Vec<_> = tables.real_servers.values().map(|row| row.address().to_string()).collect();
+    assert_eq!(addresses, ["10.1.0.9:80", B, A]);
+    site.attempt_times();
+    site.run(secs(20));
+    assert_eq!(site.attempt_times().len(), 4, "both are checked on");
+    reload(&mut site, vec![pool()]);
+    assert_eq!(site.destinations(), [(2, 1), (1, 1)]);
+    assert_eq!(site.news(), []);
+}
+
+#[test]
+fn a_new_file_check_knows_the_number() {
+    let kind = |weight| checker(CheckerKind::File { track_file: "f".into(), weight, reverse: false });
+    let with = |weight| {
+        let mut row = pool();
+        row.real_servers[0].checkers = vec![kind(weight), misc("m", false)];
+        row
+    };
+    let mut site = Site::started(lvs(vec![with(2)]));
+    site.event(Event::FileValue { name: "f", value: 5 });
+    assert_eq!(site.destinations()[0], (1, 11));
+    reload(&mut site, vec![with(3)]);
+    assert_eq!(site.destinations()[0], (1, 16));
+    reload(&mut site, vec![with(0)]);
+    assert!(!site.alive(rs(1)));
+}
+
+#[test]
+fn suspension_follows_the_keyword() {
+    let mut row = pool();
+    row.ha_suspend = true;
+    let mut site = Site::started(lvs(vec![row.clone()]));
+    site.run(secs(20));
+    assert_eq!(site.attempt_times(), []);
+    reload(&mut site, vec![pool()]);
+    site.run(secs(5));
+    assert_eq!(site.attempt_times().len(), 2);
+    reload(&mut site, vec![row]);
+    site.run(secs(60));
+    assert_eq!(site.attempt_times(), []);
+}
+
+#[test]
+fn a_further_checker_of_a_live_server_must_not_fail() {
+    let mut site = Site::started(lvs(vec![pool()]));
+    site.run(secs(5));
+    let mut row = pool();
+    row.real_servers[0].checkers.push(checker(CheckerKind::Tcp(target("10.1.0.1:443"))));
+    site.behave("10.1.0.1:443", Behaviour::Refuses);
+    reload(&mut site, vec![row]);
+    assert!(site.alive(rs(1)));
+    site.run(secs(2));
+    assert!(!site.alive(rs(1)));
+}
