@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::conversation::{Conversation, Verdict};
 use super::dns::DnsCheck;
-use super::event::{Action, AttemptId, Change, ScriptEnd, Transport};
+use super::event::{Action, AttemptId, Change, ScriptEnd, TimerKey, Transport};
 use super::http::HttpConversation;
 use super::machine::Check;
 use super::misc;
@@ -94,17 +94,11 @@ impl Check {
         }
     }
 
-    /// The outside is told to forget what is under way; nothing more comes until the checker is scheduled again.
+    /// Nothing more comes of a checker until it is scheduled again.
     pub(super) fn cancel(&mut self, id: CheckerId) {
-        let Some(row) = self.tables.checkers.get_mut(&id) else { return };
-        let attempt = AttemptId { checker: id, number: row.attempt };
-        if std::mem::take(&mut row.work.running) {
-            let is_script = row.work.conversation.take().is_none();
-            row.work.step = 0;
-            let forget = if is_script { Action::KillScript(attempt) } else { Action::Close(attempt) };
-            self.output.actions.push(forget);
+        if let Some(row) = self.tables.checkers.get_mut(&id) {
+            row.cancel(id, &mut self.output.actions);
         }
-        self.set_timer(id, None);
     }
 
     /// An attempt is over.
@@ -179,6 +173,7 @@ impl Check {
 
     /// A `track_file` was read.
     pub(super) fn file_value(&mut self, name: &str, value: i64) {
+        self.tables.files.insert(name.to_owned(), value);
         let ids = self.tables.by_file.get(name).cloned().unwrap_or_default();
         for id in ids {
             let Some(row) = self.tables.checkers.get_mut(&id) else { continue };
@@ -212,6 +207,19 @@ enum Part {
 }
 
 impl Checker {
+    /// The outside is told to forget what is under way.
+    pub(super) fn cancel(&mut self, id: CheckerId, actions: &mut Vec<Action>) {
+        let attempt = AttemptId { checker: id, number: self.attempt };
+        if std::mem::take(&mut self.work.running) {
+            let is_script = self.work.conversation.take().is_none();
+            self.work.step = if matches!(self.config.kind, CheckerKind::Smtp { .. }) { 0 } else { self.work.step };
+            actions.push(if is_script { Action::KillScript(attempt) } else { Action::Close(attempt) });
+        }
+        if self.deadline.take().is_some() {
+            actions.push(Action::Timer(TimerKey::Checker(id), None));
+        }
+    }
+
     /// Moves on to the next host or url.
     fn next_part(&mut self) -> Part {
         let work = &mut self.work;

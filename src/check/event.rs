@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::rows::{CheckerId, RealServerId, Statistics, VirtualServerId};
 use crate::config::lvs::Target;
-use crate::config::model::Script;
+use crate::config::model::{Config, Script};
 
 /// One attempt of a checker: a connection or a run of a script. A later attempt has a greater number; what is still
 /// reported of an earlier one is ignored.
@@ -55,8 +55,8 @@ pub enum Event<'a> {
     RealServerStatistics(RealServerId, Statistics),
     /// SET of realServerWeight; a weight above 2^31 - 1 is taken as that.
     SetWeight(RealServerId, u32),
-    /// A new configuration; boxed, as it is large and rare.
-    Configure(Box<crate::config::model::Config>),
+    /// A new configuration: the difference is applied.
+    Configure(Box<Config>),
     /// The daemon stops: checks end, stop notifications.
     Stop,
 }

@@ -15,7 +15,7 @@ use crate::config::lvs::{CheckerKind, Endpoint, GroupEntry};
 use crate::system::{HasSystem, System};
 
 /// Time from the start to the first checks, to which a random part of `warmup` is added.
-pub(super) const BOOTSTRAP_DELAY: Duration = Duration::from_secs(1);
+const BOOTSTRAP_DELAY: Duration = Duration::from_secs(1);
 
 /// All pools of a process.
 #[derive(Debug)]
@@ -118,43 +118,41 @@ impl Check {
         if self.phase != Phase::Waiting {
             return;
         }
-        let ids = self.tables.virtual_server_ids();
-        self.start_pools(&ids);
+        self.start_pools();
         self.phase = Phase::Running;
-        self.start_checks(&ids);
-    }
-
-    /// Services that a new configuration has added.
-    pub(super) fn start_services(&mut self, ids: &[VirtualServerId]) {
-        self.start_pools(ids);
-        if self.phase == Phase::Running {
-            self.start_checks(ids);
-        }
-    }
-
-    fn start_checks(&mut self, ids: &[VirtualServerId]) {
-        for id in ids {
-            let absent = self.is_elsewhere(*id);
-            if let Some(row) = self.tables.virtual_servers.get_mut(id) {
-                row.suspended = absent;
+        for id in self.tables.virtual_server_ids() {
+            let elsewhere = self.is_elsewhere(id);
+            if let Some(row) = self.tables.virtual_servers.get_mut(&id) {
+                row.suspended = elsewhere;
             }
-            if !absent {
-                self.start_checkers(*id, BOOTSTRAP_DELAY);
+            if !elsewhere {
+                self.start_checkers(id, BOOTSTRAP_DELAY);
             }
         }
     }
 
-    /// First checks after `delay` and a random part of `warmup`.
+    /// After a new configuration: what is new begins, what is known goes on.
+    pub(super) fn go_on(&mut self) {
+        self.addresses_changed();
+        for id in self.tables.virtual_server_ids() {
+            if self.tables.virtual_servers.get(&id).is_some_and(|row| !row.suspended) {
+                self.start_checkers(id, BOOTSTRAP_DELAY);
+            }
+        }
+    }
+
+    pub(super) fn is_running(&self) -> bool {
+        self.phase == Phase::Running
+    }
+
+    /// First checks after `delay` and a random part of `warmup`, of those that do nothing yet.
     fn start_checkers(&mut self, of: VirtualServerId, delay: Duration) {
         for id in self.checker_ids(of) {
-            self.start_checker(id, delay);
-        }
-    }
-
-    pub(super) fn start_checker(&mut self, id: CheckerId, delay: Duration) {
-        let Some(row) = self.tables.checkers.get(&id) else { return };
-        // That of a file waits for the file.
-        if !matches!(row.config.kind, CheckerKind::File { .. }) {
+            let Some(row) = self.tables.checkers.get(&id) else { continue };
+            let is_file = matches!(row.config.kind, CheckerKind::File { .. });
+            if is_file || row.work.running || row.deadline.is_some() {
+                continue;
+            }
             let share = self.random.share(row.config.warmup);
             self.schedule(id, self.now + delay + share);
         }
@@ -198,7 +196,7 @@ impl Check {
         if self.phase != Phase::Running {
             return;
         }
-        let following = self.tables.virtual_servers.iter().filter(|(_, row)| row.config.ha_suspend);
+        let following = self.tables.virtual_servers.iter().filter(|(_, row)| row.config.ha_suspend || row.suspended);
         let ids: Vec<_> = following.map(|(id, row)| (*id, row.suspended)).collect();
         for (id, was_suspended) in ids {
             let suspended = self.is_elsewhere(id);

@@ -96,9 +96,9 @@ impl Check {
     }
 
     /// The state of everything before the first check: told only with `rs_init_notifies`.
-    pub(super) fn start_pools(&mut self, ids: &[VirtualServerId]) {
+    pub(super) fn start_pools(&mut self) {
         let notify = self.tables.lvs.init_notifies;
-        for id in ids.iter().copied() {
+        for id in self.tables.virtual_server_ids() {
             let servers = self.tables.real_server_ids(id);
             for server in &servers {
                 self.recompute_server(*server);

@@ -1,169 +1,203 @@
-//! A new configuration while running: services, servers and checkers that are unchanged keep row, index and state.
+//! From a configuration to rows: at start all are new; later the difference is applied, and what is unchanged keeps
+//! its row, index, state, timers and statistics.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 
-use super::event::{Action, AttemptId, Cause, Change, TimerKey};
-use super::machine::{BOOTSTRAP_DELAY, Check};
-use super::rows::{CheckerId, GroupId, RealServer, RealServerId, Server, VirtualServerId};
+use snmp::{Key, Table};
+
+use super::machine::Check;
+use super::rows::{
+    Checker, CheckerId, Group, GroupId, GroupMember, RealServer, RealServerId, Server, VirtualServer, VirtualServerId,
+};
 use super::tables::Tables;
-use crate::config::lvs;
+use crate::config::lvs::{self, CheckerKind, Endpoint, GroupEntry, Lvs, Protocol};
 use crate::config::model::Config;
 use crate::system::System;
 
 impl Check {
-    /// Takes over a configuration. IPVS follows by the difference.
+    /// Takes over a configuration.
     pub(super) fn configure(&mut self, config: Config) {
-        let mut lvs = config.lvs;
+        self.dirty.extend(self.tables.virtual_server_ids());
+        let version = std::mem::take(&mut self.tables.system.version);
+        self.tables.system = System::new(version, config.global);
+        for (id, mut checker) in self.tables.configure(config.lvs) {
+            checker.cancel(id, &mut self.output.actions);
+        }
+        for (name, value) in self.tables.files.clone() {
+            self.file_value(&name, value);
+        }
+        if !self.is_running() {
+            return;
+        }
+        for id in self.tables.virtual_server_ids() {
+            self.dirty.insert(id);
+            for server in self.tables.real_server_ids(id) {
+                self.server_changed(server);
+            }
+            self.recount(id);
+            self.judge_quorum(id);
+            self.rewrite(id);
+        }
+        self.go_on();
+    }
+}
+
+/// The rows before, out of which those that stay are taken.
+struct Old {
+    groups: HashMap<String, GroupId>,
+    services: HashMap<(Endpoint, Option<Protocol>), (VirtualServerId, VirtualServer)>,
+    servers: HashMap<VirtualServerId, OldServers>,
+    checkers: HashMap<RealServerId, Vec<(CheckerId, Checker)>>,
+}
+
+/// Positions and rows by whether it is a regular server, and address.
+type OldServers = HashMap<(bool, SocketAddr), (u32, RealServer)>;
+
+impl Old {
+    fn take(tables: &mut Tables) -> Old {
+        let mut servers: HashMap<VirtualServerId, OldServers> = HashMap::new();
+        for (id, row) in drain(&mut tables.real_servers) {
+            servers.entry(id.0).or_default().insert((row.regular().is_some(), row.address()), (id.1, row));
+        }
+        let mut checkers: HashMap<RealServerId, Vec<(CheckerId, Checker)>> = HashMap::new();
+        for (id, row) in drain(&mut tables.checkers) {
+            checkers.entry(id.0).or_default().push((id, row));
+        }
+        let services = drain(&mut tables.virtual_servers);
+        Old {
+            groups: drain(&mut tables.groups).into_iter().map(|(id, row)| (row.config.name, id)).collect(),
+            services: services.into_iter().map(|(id, row)| (identity(&row.config), (id, row))).collect(),
+            servers,
+            checkers,
+        }
+    }
+}
+
+fn drain<K: Key, R>(table: &mut Table<K, R>) -> Vec<(K, R)> {
+    let keys: Vec<K> = table.keys().cloned().collect();
+    keys.into_iter().filter_map(|key| table.remove(&key).map(|row| (key, row))).collect()
+}
+
+/// What a service is known by across configurations.
+fn identity(config: &lvs::VirtualServer) -> (Endpoint, Option<Protocol>) {
+    (config.endpoint.clone(), config.protocol)
+}
+
+impl Tables {
+    /// Replaces the rows by those of a configuration. Returns the checkers that it has no more.
+    pub(super) fn configure(&mut self, mut lvs: Lvs) -> Vec<(CheckerId, Checker)> {
+        let mut old = Old::take(self);
+        self.members.clear();
+        self.by_file.clear();
         let groups = std::mem::take(&mut lvs.groups);
         let services = std::mem::take(&mut lvs.virtual_servers);
-        let mut old = std::mem::take(&mut self.tables);
-        let version = std::mem::take(&mut old.system.version);
-        self.tables.system = System::new(version, config.global);
-        self.tables.addresses = std::mem::take(&mut old.addresses);
-        self.tables.lvs = lvs;
-
-        let known: HashMap<String, VirtualServerId> =
-            old.virtual_servers.iter().map(|(id, row)| (identity(&row.config), *id)).collect();
-        let mut next = old.virtual_servers.keys().map(|id| id.0).max().unwrap_or(0);
-        let (mut kept, mut fresh, mut started) = (Vec::new(), Vec::new(), Vec::new());
-        for service in services {
-            match known.get(&identity(&service)) {
-                Some(id) => {
-                    let positions = positions(*id, &service, &old);
-                    self.tables.add_virtual_server(*id, service, &groups, positions);
-                    started.extend(self.inherit(*id, &mut old));
-                    kept.push(*id);
+        self.lvs = lvs;
+        let mut next_group = old.groups.values().map(|id| id.0).max().unwrap_or(0) + 1;
+        for group in &groups {
+            let id = old.groups.get(&group.name).copied().unwrap_or_else(|| {
+                next_group += 1;
+                GroupId(next_group - 1)
+            });
+            self.add_group(id, group.clone());
+        }
+        let by_name: HashMap<String, GroupId> =
+            self.groups.iter().map(|(id, row)| (row.config.name.clone(), *id)).collect();
+        let mut next_service = old.services.values().map(|(id, _)| id.0).max().unwrap_or(0) + 1;
+        for config in services {
+            let group = match &config.endpoint {
+                Endpoint::Group(name) => by_name.get(name).copied(),
+                _ => None,
+            };
+            let known = old.services.remove(&identity(&config));
+            let (mut row, servers) = VirtualServer::new(config, &groups, group);
+            let id = match known {
+                Some((id, known)) => {
+                    row.quorum_met = known.quorum_met;
+                    row.suspended = known.suspended;
+                    row.statistics = known.statistics;
+                    id
                 }
                 None => {
+                    next_service += 1;
+                    VirtualServerId(next_service - 1)
+                }
+            };
+            self.virtual_servers.insert(id, row);
+            self.add_real_servers(id, servers, &mut old);
+        }
+        old.checkers.into_values().flatten().collect()
+    }
+
+    /// Its members, firewall marks first.
+    fn add_group(&mut self, id: GroupId, config: lvs::VirtualServerGroup) {
+        let is_mark = |entry: &&GroupEntry| matches!(entry, GroupEntry::FwMark(..));
+        let marks = config.entries.iter().filter(is_mark);
+        let others = config.entries.iter().filter(|entry| !is_mark(entry));
+        for (position, entry) in (1..).zip(marks.chain(others)) {
+            self.members.insert((id, position), GroupMember { entry: *entry });
+        }
+        self.groups.insert(id, Group { config });
+    }
+
+    /// Servers keep their position; only one that is in the place of a new sorry server moves.
+    fn add_real_servers(&mut self, of: VirtualServerId, servers: Vec<Server>, old: &mut Old) {
+        let has_sorry = matches!(servers.first(), Some(Server::Sorry(_)));
+        let mut known = old.servers.remove(&of).unwrap_or_default();
+        let last = known.values().map(|(position, _)| *position).max().unwrap_or(0);
+        let mut next = last.max(u32::from(has_sorry)) + 1;
+        for mut config in servers {
+            let regular = matches!(config, Server::Regular(_));
+            let former = known.remove(&(regular, config.address()));
+            let position = match &former {
+                _ if !regular => 1,
+                Some((position, _)) if *position > 1 || !has_sorry => *position,
+                _ => {
                     next += 1;
-                    let id = VirtualServerId(next);
-                    self.tables.add_virtual_server(id, service, &groups, 1..);
-                    fresh.push(id);
+                    next - 1
                 }
+            };
+            let checkers = config.take_checkers();
+            let mut row = RealServer::new(config);
+            let was_alive = former.as_ref().is_none_or(|(_, former)| former.alive);
+            let is_new = former.is_none();
+            if let Some((_, former)) = former {
+                row.alive = former.alive;
+                row.since = former.since;
+                row.weight = former.weight;
+                row.statistics = former.statistics;
             }
-        }
-        for (id, group) in (1..).zip(groups) {
-            self.tables.add_group(GroupId(id), group);
-        }
-        self.end_checkers(
-            old.checkers.iter().map(|(id, row)| (*id, row.work.running, row.attempt, row.work.conversation.is_none())),
-        );
-        // Services that are gone: IPVS should hold nothing for them.
-        self.dirty.extend(old.virtual_servers.keys());
-        for id in kept {
-            self.settle(id);
-        }
-        self.start_services(&fresh);
-        for id in started {
-            if self.tables.virtual_servers.get(&id.0.0).is_some_and(|row| !row.suspended) {
-                self.start_checker(id, BOOTSTRAP_DELAY);
-            }
-        }
-    }
-
-    /// Moves the state of a service and of what is unchanged in it; tells the checkers that have to be started.
-    fn inherit(&mut self, id: VirtualServerId, old: &mut Tables) -> Vec<CheckerId> {
-        if let (Some(new), Some(old)) = (self.tables.virtual_servers.get_mut(&id), old.virtual_servers.get(&id)) {
-            new.quorum_met = old.quorum_met;
-            new.suspended = old.suspended;
-            new.statistics = old.statistics;
-        }
-        let mut started = Vec::new();
-        let servers: Vec<RealServerId> = self.tables.real_servers.of(&id).map(|(id, _)| *id).collect();
-        for server in servers {
-            let before = old.real_servers.get(&server);
-            let Some(row) = self.tables.real_servers.get_mut(&server) else { continue };
-            let same = before.filter(|before| before.address() == row.address());
-            if let Some(before) = same {
-                row.statistics = before.statistics;
-                row.since = before.since;
-                row.alive = before.alive;
-                row.wanted = before.wanted;
-                row.weight = before.weight;
-            }
-            let same = same.is_some();
-            let checkers: Vec<CheckerId> = self.tables.checkers.of(&server).map(|(id, _)| *id).collect();
+            let id = (of, position);
             for checker in checkers {
-                let Some(new) = self.tables.checkers.get_mut(&checker) else { continue };
-                let unchanged = old.checkers.get(&checker).is_some_and(|old| same && old.config == new.config);
-                if unchanged && let Some(row) = old.checkers.remove(&checker) {
-                    *new = row;
-                } else {
-                    // Late events of the checker that had this place must not be taken for its own.
-                    new.attempt = old.checkers.get(&checker).map_or(0, |old| old.attempt);
-                    started.push(checker);
-                }
+                row.not_run += 1;
+                row.failed_checkers += u32::from(!self.add_checker(id, checker, was_alive, old));
             }
-        }
-        started
-    }
-
-    /// What runs for checkers that are no more is given up.
-    fn end_checkers(&mut self, gone: impl Iterator<Item = (CheckerId, bool, u32, bool)>) {
-        for (checker, running, number, is_script) in gone {
-            if running {
-                let attempt = AttemptId { checker, number };
-                let forget = if is_script { Action::KillScript(attempt) } else { Action::Close(attempt) };
-                self.output.actions.push(forget);
+            if is_new {
+                row.alive = row.failed_checkers == 0;
             }
-            self.output.actions.push(Action::Timer(TimerKey::Checker(checker), None));
+            self.real_servers.insert(id, row);
         }
     }
 
-    /// Figures and IPVS of a service that was there before.
-    fn settle(&mut self, id: VirtualServerId) {
-        let mut changed = Vec::new();
-        for server in self.tables.real_server_ids(id) {
-            let was_alive = self.recompute_server(server);
-            let alive = self.tables.real_servers.get(&server).map(|row: &RealServer| row.alive);
-            if was_alive != alive {
-                changed.push((server, alive == Some(true)));
+    /// An unchanged checker keeps its state. A new one takes that of its server, unless `alpha`.
+    fn add_checker(&mut self, server: RealServerId, config: lvs::Checker, was_alive: bool, old: &mut Old) -> bool {
+        let former = old.checkers.entry(server).or_default();
+        let same = former.iter().position(|(_, row)| row.config == config);
+        let (id, row) = match same {
+            Some(at) => former.swap_remove(at),
+            None => {
+                let former = former.iter().map(|(id, _)| id.1).max().unwrap_or(0);
+                let present = self.checkers.of(&server).last().map_or(0, |(id, _)| id.1);
+                let mut row = Checker::new(config);
+                row.up &= was_alive;
+                ((server, former.max(present) + 1), row)
             }
+        };
+        if let CheckerKind::File { track_file, .. } = &row.config.kind {
+            self.by_file.entry(track_file.clone()).or_default().push(id);
         }
-        self.recount(id);
-        let pool = self.tables.pool(id);
-        for (id, up) in changed {
-            self.change(Change::RealServer { id, up, cause: Cause::Checks, pool });
-        }
-        self.judge_quorum(id);
-        self.rewrite(id);
-        self.dirty.insert(id);
+        let up = row.up;
+        self.checkers.insert(id, row);
+        up
     }
-}
-
-/// What makes a service the same one: how it is reached.
-fn identity(service: &lvs::VirtualServer) -> String {
-    format!("{:?} {:?}", service.endpoint, service.protocol)
-}
-
-/// Rows for the servers of a service that is known: those that stay keep their position, new ones come behind. The sorry
-/// server has to be first, so where one comes or goes all are numbered anew.
-fn positions(id: VirtualServerId, new: &lvs::VirtualServer, old: &Tables) -> Vec<u32> {
-    let servers = new.sorry_server.iter().map(|server| server.address);
-    let servers: Vec<_> = servers.chain(new.real_servers.iter().map(|server| server.address)).collect();
-    let before: Vec<_> = old.real_servers.of(&id).collect();
-    let had_sorry = before.iter().any(|(_, row)| matches!(row.config, Server::Sorry(_)));
-    if had_sorry != new.sorry_server.is_some() {
-        return (1..).take(servers.len()).collect();
-    }
-    let mut free = before.iter().map(|((_, position), _)| *position).max().unwrap_or(0);
-    let mut taken = std::collections::HashSet::new();
-    let mut place = |at: usize, address| {
-        let is_sorry = at == 0 && had_sorry;
-        let same = before.iter().find(|((_, position), row)| {
-            let sorry = matches!(row.config, Server::Sorry(_));
-            // There is one sorry server: it keeps its place even if it is another now.
-            sorry == is_sorry && (sorry || row.address() == address) && !taken.contains(position)
-        });
-        let position = same.map_or_else(
-            || {
-                free += 1;
-                free
-            },
-            |((_, position), _)| *position,
-        );
-        taken.insert(position);
-        position
-    };
-    servers.into_iter().enumerate().map(|(at, address)| place(at, address)).collect()
 }

@@ -78,6 +78,32 @@ pub struct VirtualServer {
 }
 
 impl VirtualServer {
+    /// A row before anything is known of its servers, and those.
+    pub(super) fn new(
+        mut config: lvs::VirtualServer,
+        groups: &[lvs::VirtualServerGroup],
+        group: Option<GroupId>,
+    ) -> (VirtualServer, Vec<Server>) {
+        let family = config.family(groups);
+        let regular = std::mem::take(&mut config.real_servers);
+        let total = u32::try_from(regular.len()).unwrap_or(u32::MAX);
+        let sorry = config.sorry_server.clone().map(Server::Sorry);
+        let regular = regular.into_iter().map(|server| Server::Regular(Box::new(server)));
+        let servers = sorry.into_iter().chain(regular).collect();
+        let row = VirtualServer {
+            family,
+            group,
+            total,
+            up: 0,
+            weight_sum: 0,
+            quorum_met: !config.alpha,
+            suspended: false,
+            statistics: Statistics::default(),
+            config,
+        };
+        (row, servers)
+    }
+
     /// Whether the sorry server takes the connections.
     pub fn sorry_in_use(&self) -> bool {
         self.config.sorry_server.is_some() && !self.quorum_met
@@ -91,6 +117,24 @@ pub enum Server {
     Regular(Box<lvs::RealServer>),
     /// The `sorry_server` of the service.
     Sorry(lvs::SorryServer),
+}
+
+impl Server {
+    /// Its checkers, which are rows of their own.
+    pub(super) fn take_checkers(&mut self) -> Vec<lvs::Checker> {
+        match self {
+            Server::Regular(server) => std::mem::take(&mut server.checkers),
+            Server::Sorry(_) => Vec::new(),
+        }
+    }
+
+    /// Address and port.
+    pub fn address(&self) -> SocketAddr {
+        match self {
+            Server::Regular(server) => server.address,
+            Server::Sorry(server) => server.address,
+        }
+    }
 }
 
 /// A row of realServerTable: a real server or the sorry server, as it should be in IPVS and as it is.
@@ -146,10 +190,7 @@ impl RealServer {
 
     /// Address and port.
     pub fn address(&self) -> SocketAddr {
-        match &self.config {
-            Server::Regular(server) => server.address,
-            Server::Sorry(server) => server.address,
-        }
+        self.config.address()
     }
 
     /// How packets reach it.

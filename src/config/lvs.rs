@@ -114,7 +114,7 @@ pub enum GroupEntry {
 }
 
 /// What a virtual server is reached by.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Endpoint {
     /// Address and port; port 0 = any (persistent).
     Address(SocketAddr),

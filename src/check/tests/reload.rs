@@ -1,109 +1,191 @@
-//! A new configuration while running: what is unchanged does not notice.
+//! A new configuration while running: the difference is applied.
 
-use super::site::{Behaviour, Site, lvs, rs, secs, server, service, sorry};
-use crate::check::{Cause, Change, Event, VirtualServerId};
-use crate::config::lvs::{Endpoint, Lvs, VirtualServer};
-use crate::config::model::{Config, Global};
+use super::site::{Behaviour, Site, checker, lvs, misc, rs, secs, server, service, sorry, target};
+use crate::check::{Change, Event, QuorumStatus, VirtualServerId};
+use crate::config::lvs::{CheckerKind, Endpoint, Lvs, VirtualServer};
+use crate::config::model::Config;
 
 const A: &str = "10.1.0.1:80";
 const B: &str = "10.1.0.2:80";
 const C: &str = "10.1.0.3:80";
-const S: &str = "10.1.0.9:80";
 
-fn reload(site: &mut Site, lvs: Lvs) {
-    let (instances, sync_groups, static_addresses) = Default::default();
-    let global = Global::default();
-    let config = Config { global, static_addresses, instances, sync_groups, has_virtual_servers: true, lvs };
-    site.event(Event::Configure(Box::new(config)));
+fn config(lvs: Lvs) -> Box<Config> {
+    let empty = tempfile::NamedTempFile::new().unwrap();
+    let options = crate::config::Options {
+        path: empty.path().into(),
+        config_id: String::new(),
+        all_config: false,
+        outside: crate::config::Outside::fixed(),
+    };
+    let loaded = crate::config::load(&options);
+    let config = loaded.config.unwrap_or_else(|| panic!("{}", loaded.diagnostics));
+    Box::new(Config { lvs, ..config })
 }
 
-fn other(address: &str) -> VirtualServer {
-    let mut other = service(vec![server(address)]);
-    other.endpoint = Endpoint::Address("10.0.0.2:80".parse().unwrap());
-    other
+fn reload(site: &mut Site, virtual_servers: Vec<VirtualServer>) {
+    site.event(Event::Configure(config(lvs(virtual_servers))));
 }
 
-/// A and C are well, B is down.
-fn settled() -> Site {
-    let mut site = Site::started(lvs(vec![service(vec![server(A), server(B), server(C)])]));
+fn pool() -> VirtualServer {
+    service(vec![server(A), server(B)])
+}
+
+#[test]
+fn nothing_moves_when_nothing_has_changed() {
+    let mut site = Site::started(lvs(vec![pool()]));
     site.behave(B, Behaviour::Refuses);
-    site.run(secs(15));
-    assert_eq!(site.destinations(), [(1, 1), (3, 1)]);
+    site.run(secs(5));
     site.news();
-    site
-}
-
-#[test]
-fn the_same_configuration_changes_nothing() {
-    let mut site = settled();
+    let (timers, kernel) = (site.timers.clone(), site.kernel.clone());
     site.attempt_times();
-    reload(&mut site, lvs(vec![service(vec![server(A), server(B), server(C)])]));
-    assert!(!site.alive(rs(2)));
-    site.run(secs(30));
+    reload(&mut site, vec![pool()]);
+    assert_eq!((site.news(), &site.timers, &site.kernel), (vec![], &timers, &kernel));
+    assert!(!site.alive(rs(2)), "a dead server stays dead");
+    site.run(secs(10));
+    assert_eq!(site.attempt_times(), [11_001, 11_001]);
+}
+
+#[test]
+fn an_attempt_under_way_comes_to_its_end() {
+    let mut site = Site::started(lvs(vec![pool()]));
+    site.latency = secs(1);
+    site.run(secs(1));
+    reload(&mut site, vec![pool()]);
+    site.run(secs(2));
+    assert_eq!(site.check.tables.real_servers.get(&rs(1)).unwrap().not_run, 0);
+}
+
+#[test]
+fn rows_keep_their_index_when_others_come_and_go() {
+    let mut other = service(vec![server(C)]);
+    other.endpoint = Endpoint::Address("10.0.0.2:80".parse().unwrap());
+    let mut site = Site::started(lvs(vec![pool(), other.clone()]));
+    site.run(secs(5));
+    other.real_servers.insert(0, server("10.1.0.7:80"));
+    let mut third = other.clone();
+    third.endpoint = Endpoint::FwMark(1, crate::config::model::Family::V4);
+    reload(&mut site, vec![third, other]);
+    let tables = &site.check.tables;
+    assert_eq!(tables.virtual_server_ids(), [VirtualServerId(2), VirtualServerId(3)]);
+    let address = |id| tables.real_servers.get(&id).unwrap().address().to_string();
+    assert_eq!(address((VirtualServerId(2), 1)), C);
+    assert_eq!(address((VirtualServerId(2), 2)), "10.1.0.7:80");
+    assert_eq!(site.kernel[&VirtualServerId(1)], [], "the removed service has no destinations any more");
     assert_eq!(site.news(), []);
-    assert_eq!(site.destinations(), [(1, 1), (3, 1)]);
-    assert_eq!(site.attempt_times().len(), 9, "three checkers, every 10 s");
+    site.attempt_times();
+    site.run(secs(20));
+    assert!(site.attempt_times().len() >= 6);
+    assert!(site.timers.keys().all(|crate::check::TimerKey::Checker(id)| id.0.0 != VirtualServerId(1)));
 }
 
 #[test]
-fn a_server_less_and_a_server_more_keep_the_others_rows() {
-    let mut site = settled();
-    reload(&mut site, lvs(vec![service(vec![server(S), server(B), server(C)])]));
-    let rows: Vec<u32> = site.check.tables.real_servers.keys().map(|(_, position)| *position).collect();
-    assert_eq!(rows, [2, 3, 4]);
-    assert!(!site.alive(rs(2)), "B is still down");
-    assert_eq!(site.destinations(), [(3, 1), (9, 1)], "the new one is taken to be well");
-    site.behave(S, Behaviour::Refuses);
-    site.run(secs(15));
-    assert_eq!(site.destinations(), [(3, 1)]);
+fn a_removed_server_leaves_the_kernel_and_its_checks_end() {
+    let mut site = Site::started(lvs(vec![pool()]));
+    site.latency = secs(1);
+    site.run(secs(1));
+    reload(&mut site, vec![service(vec![server(B)])]);
+    assert_eq!(site.destinations(), [(2, 1)]);
+    site.run(secs(5));
+    assert!(!site.check.tables.real_servers.contains_key(&rs(1)));
+    assert_eq!(site.timers.len(), 1);
+    assert_eq!(site.news(), []);
 }
 
 #[test]
-fn another_weight_is_an_edit() {
-    let mut site = settled();
-    let mut heavy = server(A);
-    heavy.weight = 7;
-    reload(&mut site, lvs(vec![service(vec![heavy, server(B), server(C)])]));
-    assert_eq!(site.destinations(), [(1, 7), (3, 1)]);
-    assert_eq!(site.news(), [Change::Weight { id: rs(1), from: 1, to: 7 }]);
-}
-
-#[test]
-fn a_checker_that_is_dropped_takes_its_verdict_along() {
-    let mut site = settled();
-    let mut unchecked = server(B);
-    unchecked.checkers.clear();
-    reload(&mut site, lvs(vec![service(vec![server(A), unchecked, server(C)])]));
-    assert_eq!(site.destinations(), [(1, 1), (2, 1), (3, 1)]);
-    let told = site.news();
-    assert!(matches!(told[..], [Change::RealServer { up: true, cause: Cause::Checks, .. }]), "{told:?}");
-}
-
-#[test]
-fn services_come_and_go_by_how_they_are_reached() {
-    let mut site = settled();
-    reload(&mut site, lvs(vec![other(S), service(vec![server(A), server(B), server(C)])]));
-    let ids: Vec<u32> = site.check.tables.virtual_servers.keys().map(|id| id.0).collect();
-    assert_eq!(ids, [1, 2], "the old one keeps its index");
-    assert!(!site.alive(rs(2)));
-    assert_eq!(site.kernel[&VirtualServerId(2)].len(), 1);
-    reload(&mut site, lvs(vec![other(S)]));
-    assert!(site.kernel.get(&VirtualServerId(1)).is_none_or(|destinations| destinations.is_empty()));
-    site.run(secs(60));
-    assert_eq!(site.kernel[&VirtualServerId(2)].len(), 1);
-}
-
-#[test]
-fn a_sorry_server_that_is_added_comes_first() {
-    let mut site = settled();
+fn a_changed_checker_begins_anew_but_does_not_raise_a_dead_server() {
+    let mut site = Site::started(lvs(vec![pool()]));
+    site.behave(B, Behaviour::Refuses);
+    site.run(secs(5));
+    site.news();
+    let mut changed = pool();
+    for server in &mut changed.real_servers {
+        server.checkers[0].delay_loop = secs(20);
+    }
+    reload(&mut site, vec![changed]);
+    assert_eq!((site.alive(rs(1)), site.alive(rs(2))), (true, false));
+    assert_eq!(site.destinations(), [(1, 1)]);
     site.behave(A, Behaviour::Refuses);
-    site.behave(C, Behaviour::Refuses);
-    site.run(secs(30));
-    assert_eq!(site.destinations(), []);
-    let mut with_sorry = service(vec![server(A), server(B), server(C)]);
-    with_sorry.sorry_server = Some(sorry(S));
-    reload(&mut site, lvs(vec![with_sorry]));
-    site.run(secs(30));
-    assert_eq!(site.destinations(), [(9, 1)]);
-    assert!(site.check.tables.real_servers.get(&rs(1)).unwrap().regular().is_none());
+    site.behave(B, Behaviour::Serves(Vec::new()));
+    site.run(secs(3));
+    assert_eq!((site.alive(rs(1)), site.alive(rs(2))), (false, true), "the first failure counts again");
+}
+
+#[test]
+fn a_weight_set_by_hand_is_lost_and_the_quorum_is_judged_anew() {
+    let mut site = Site::started(lvs(vec![pool()]));
+    site.event(Event::SetWeight(rs(1), 50));
+    site.news();
+    let mut strict = pool();
+    strict.quorum = 3;
+    strict.real_servers[1].weight = 1;
+    reload(&mut site, vec![strict]);
+    assert_eq!(site.destinations(), [(1, 1), (2, 1)]);
+    let news = site.news();
+    assert!(news.contains(&Change::Weight { id: rs(1), from: 50, to: 1 }));
+    assert!(news.iter().any(|change| matches!(change, Change::Quorum { status: QuorumStatus::NotMet, .. })));
+    reload(&mut site, vec![pool()]);
+    assert!(site.news().iter().any(|change| matches!(change, Change::Quorum { status: QuorumStatus::Met, .. })));
+}
+
+#[test]
+fn a_new_sorry_server_comes_first() {
+    let mut site = Site::started(lvs(vec![pool()]));
+    site.run(secs(5));
+    let mut row = pool();
+    row.sorry_server = Some(sorry("10.1.0.9:80"));
+    reload(&mut site, vec![row]);
+    let tables = &site.check.tables;
+    let addresses: Vec<_> = tables.real_servers.values().map(|row| row.address().to_string()).collect();
+    assert_eq!(addresses, ["10.1.0.9:80", B, A]);
+    site.attempt_times();
+    site.run(secs(20));
+    assert_eq!(site.attempt_times().len(), 4, "both are checked on");
+    reload(&mut site, vec![pool()]);
+    assert_eq!(site.destinations(), [(2, 1), (1, 1)]);
+    assert_eq!(site.news(), []);
+}
+
+#[test]
+fn a_new_file_check_knows_the_number() {
+    let kind = |weight| checker(CheckerKind::File { track_file: "f".into(), weight, reverse: false });
+    let with = |weight| {
+        let mut row = pool();
+        row.real_servers[0].checkers = vec![kind(weight), misc("m", false)];
+        row
+    };
+    let mut site = Site::started(lvs(vec![with(2)]));
+    site.event(Event::FileValue { name: "f", value: 5 });
+    assert_eq!(site.destinations()[0], (1, 11));
+    reload(&mut site, vec![with(3)]);
+    assert_eq!(site.destinations()[0], (1, 16));
+    reload(&mut site, vec![with(0)]);
+    assert!(!site.alive(rs(1)));
+}
+
+#[test]
+fn suspension_follows_the_keyword() {
+    let mut row = pool();
+    row.ha_suspend = true;
+    let mut site = Site::started(lvs(vec![row.clone()]));
+    site.run(secs(20));
+    assert_eq!(site.attempt_times(), []);
+    reload(&mut site, vec![pool()]);
+    site.run(secs(5));
+    assert_eq!(site.attempt_times().len(), 2);
+    reload(&mut site, vec![row]);
+    site.run(secs(60));
+    assert_eq!(site.attempt_times(), []);
+}
+
+#[test]
+fn a_further_checker_of_a_live_server_must_not_fail() {
+    let mut site = Site::started(lvs(vec![pool()]));
+    site.run(secs(5));
+    let mut row = pool();
+    row.real_servers[0].checkers.push(checker(CheckerKind::Tcp(target("10.1.0.1:443"))));
+    site.behave("10.1.0.1:443", Behaviour::Refuses);
+    reload(&mut site, vec![row]);
+    assert!(site.alive(rs(1)));
+    site.run(secs(2));
+    assert!(!site.alive(rs(1)));
 }
