@@ -86,9 +86,19 @@ impl Router {
         self.snmp.as_mut().expect("start_snmp was called")
     }
 
-    /// Starts a daemon with the configuration last written.
+    /// Starts a daemon with the configuration last written, for VRRP alone.
     pub fn start(&mut self, daemon: Daemon) {
-        let mut command = self.command(daemon);
+        self.start_with(self.command(daemon));
+    }
+
+    /// Starts a daemon with the configuration last written, for health checks alone.
+    pub fn start_checkers(&mut self, daemon: Daemon) {
+        let mut command = self.without_parts(daemon);
+        command.arg("-C").arg("-c").arg(self.file("checkers.pid"));
+        self.start_with(command);
+    }
+
+    fn start_with(&mut self, mut command: Command) {
         if let Some(address) = &self.agentx {
             command.args(["-x", "-A", address]);
         }
@@ -97,11 +107,16 @@ impl Router {
 
     /// The command line of a daemon in the foreground that touches no file outside of its directory.
     pub fn command(&self, daemon: Daemon) -> Command {
+        let mut command = self.without_parts(daemon);
+        command.arg("-P").arg("-r").arg(self.file("vrrp.pid"));
+        command
+    }
+
+    fn without_parts(&self, daemon: Daemon) -> Command {
         let mut command = daemon.command(&self.netns);
-        command.args(["-n", "-l", "-D", "-G", "-P"]);
+        command.args(["-n", "-l", "-D", "-G"]);
         command.arg("-f").arg(self.file("keepalived.conf"));
         command.arg("-p").arg(self.file("keepalived.pid"));
-        command.arg("-r").arg(self.file("vrrp.pid"));
         command
     }
 
@@ -130,8 +145,17 @@ impl Router {
 
     /// The pid of the VRRP process, from its pid file.
     pub fn vrrp_pid(&self) -> i32 {
-        let file = self.file("vrrp.pid");
-        wait_for(Duration::from_secs(5), "the VRRP process has written its pid file", || {
+        self.pid_of("vrrp.pid")
+    }
+
+    /// The pid of the checker process, from its pid file.
+    pub fn checker_pid(&self) -> i32 {
+        self.pid_of("checkers.pid")
+    }
+
+    fn pid_of(&self, file: &str) -> i32 {
+        let file = self.file(file);
+        wait_for(Duration::from_secs(5), "the process has written its pid file", || {
             fs::read_to_string(&file).ok()?.trim().parse().ok()
         })
     }

@@ -35,7 +35,7 @@ impl Snmp {
     /// Starts both, with files below `dir` and the AgentX socket at `agentx`; returns when the master agent answers.
     pub(crate) fn start(netns: &Netns, dir: &Path, agentx: &str) -> Self {
         let master = format!(
-            "agentAddress udp:127.0.0.1:161\nrocommunity public\nmaster agentx\n\
+            "agentAddress udp:127.0.0.1:161\nrocommunity public\nrwcommunity private\nmaster agentx\n\
              agentXSocket {agentx}\ntrap2sink 127.0.0.1:162 public\n"
         );
         fs::write(dir.join("master.conf"), master).expect("a writable directory");

@@ -1,0 +1,190 @@
+//! A director that only checks: virtual servers with their real servers in its own namespace, seen through SNMP.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use crate::daemon::Daemon;
+use crate::process::{Proc, footprint, output_of};
+use crate::snmp::{ROOT, Snmp};
+use crate::topology::Lab;
+use crate::{Netns, wait_until};
+
+/// Time for a change to be noticed, on a busy machine.
+const LIMIT: Duration = Duration::from_secs(15);
+
+/// The director. Real servers are on 127.0.0.1; each service has an address of its own, 10.1.0.N, N from 1.
+#[derive(Debug)]
+pub struct Director {
+    lab: Lab,
+    services: Vec<String>,
+    text: String,
+}
+
+/// Settings of every service: attempts come quickly, and one may fail.
+const QUICK: &str = "delay_loop 0.2\n  connect_timeout 1\n  retry 1\n  delay_before_retry 0.1\n  warmup 0\n  \
+                     protocol TCP\n  lb_kind NAT";
+
+impl Default for Director {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Director {
+    /// A director without services that does not run yet; traps are on, and scripts run as root.
+    pub fn new() -> Self {
+        let text = "global_defs {\n  router_id director\n  enable_traps\n  script_user root\n}\n".to_owned();
+        Self { lab: Lab::new(1), services: Vec::new(), text }
+    }
+
+    /// Adds a service whose only real server is 127.0.0.1 at `port`, checked as `checker` says.
+    pub fn check(&mut self, name: &str, port: u16, checker: &str) {
+        self.service(name, &format!("real_server 127.0.0.1 {port} {{\n    weight 1\n    {checker}\n  }}"));
+    }
+
+    /// Adds a service of which `lines` tell all but the address and the timing.
+    pub fn service(&mut self, name: &str, lines: &str) {
+        let address = format!("10.1.0.{} 80", self.services.len() + 1);
+        self.service_at(name, &address, lines);
+    }
+
+    /// The same with another address, `IP PORT`, `fwmark N` or `group NAME`.
+    pub fn service_at(&mut self, name: &str, address: &str, lines: &str) {
+        self.services.push(name.to_owned());
+        self.text += &format!("virtual_server {address} {{\n  {QUICK}\n  {lines}\n}}\n");
+    }
+
+    /// Adds blocks other than services.
+    pub fn configure(&mut self, text: &str) {
+        self.text += text;
+    }
+
+    /// Starts master agent, trap sink and daemon; returns when all services are served.
+    pub fn start(&mut self) {
+        let router = self.lab.router(1);
+        router.configure(&self.text);
+        router.start_snmp();
+        router.start_checkers(Daemon::Ours);
+        let services = self.services.len();
+        wait_until(LIMIT, "the services are served", || {
+            self.snmp().walk(&format!("{ROOT}.3.3.1.23")).len() == services
+        });
+    }
+
+    /// Stops the daemon with SIGTERM.
+    pub fn stop(&mut self) {
+        assert_eq!(self.lab.router(1).stop().1.code(), Some(0));
+    }
+
+    /// The namespace of daemon and real servers.
+    pub fn netns(&mut self) -> &Netns {
+        self.lab.router(1).netns()
+    }
+
+    /// The namespace of a host across the wire, 10.9.0.100 and fd09::100.
+    pub fn client(&self) -> &Netns {
+        &self.lab.client
+    }
+
+    /// Takes the director's cable out, or puts it back.
+    pub fn cable(&self, plugged: bool) {
+        self.lab.cable(1, plugged);
+    }
+
+    /// A file of this lab.
+    pub fn file(&mut self, name: &str) -> PathBuf {
+        self.lab.router(1).file(name)
+    }
+
+    /// Writes a shell script among the files.
+    pub fn script(&mut self, name: &str, lines: &str) -> PathBuf {
+        self.lab.router(1).script(name, lines)
+    }
+
+    /// A program beside the daemon; its output goes to `NAME.log`.
+    pub fn run(&mut self, program: &str, arguments: &[&str]) -> Proc {
+        let name = program.rsplit('/').next().unwrap_or(program);
+        let log = self.file(&format!("{name}.log"));
+        let mut command = self.netns().command(program);
+        command.args(arguments);
+        Proc::spawn(command, &log)
+    }
+
+    /// The master agent and the trap sink.
+    pub fn snmp(&mut self) -> &mut Snmp {
+        self.lab.router(1).snmp()
+    }
+
+    /// What the daemon has logged.
+    pub fn log(&mut self) -> String {
+        self.lab.router(1).log()
+    }
+
+    /// Resident memory of the checker process in KiB.
+    pub fn memory(&mut self) -> u64 {
+        footprint(self.lab.router(1).checker_pid()).0
+    }
+
+    /// A column of realServerTable by service and position in it.
+    pub fn real_servers(&mut self, column: u32) -> BTreeMap<(String, u32), String> {
+        let root = format!("{ROOT}.3.4.1.{column}.");
+        let rows = self.snmp().walk(root.trim_end_matches('.'));
+        let rows = rows.into_iter().filter_map(|(name, value)| {
+            let (service, server) = name.strip_prefix(&root)?.split_once('.')?;
+            let service: usize = service.parse().ok()?;
+            Some(((self.services.get(service - 1)?.clone(), server.parse().ok()?), value))
+        });
+        rows.collect()
+    }
+
+    /// A column of virtualServerTable of a service.
+    pub fn virtual_server(&mut self, column: u32, service: &str) -> Option<String> {
+        let number = self.number(service);
+        self.snmp().get(&format!("{ROOT}.3.3.1.{column}.{number}"))
+    }
+
+    /// The index of a service in virtualServerTable.
+    pub fn number(&self, service: &str) -> usize {
+        1 + self.services.iter().position(|name| name == service).expect("a service of this director")
+    }
+
+    /// Waits until the first real servers of services are up or down as said, all at the same time.
+    pub fn await_states(&mut self, wanted: &[(&str, bool)]) {
+        let rows = |up| wanted.iter().filter(|(_, wish)| *wish == up).map(|(name, _)| *name).collect::<Vec<_>>();
+        let what = format!("{:?} are up and {:?} are down", rows(true), rows(false));
+        let mut wrong = Vec::new();
+        let reached = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            wait_until(LIMIT, &what, || {
+                let states = self.real_servers(6);
+                let is = |name: &str| states.get(&(name.to_owned(), 1)).map(|state| state == "1");
+                let differ = wanted.iter().filter(|(name, up)| is(name) != Some(*up));
+                wrong = differ.map(|(name, _)| (*name).to_owned()).collect();
+                wrong.is_empty()
+            });
+        }));
+        if let Err(panic) = reached {
+            eprintln!("--- not as wanted: {wrong:?}; {what} ---\n{}", self.log());
+            std::panic::resume_unwind(panic);
+        }
+    }
+
+    /// Sets an INTEGER object by snmpset; tells whether that was accepted, and what the tool said.
+    pub fn set(&mut self, oid: &str, value: i64) -> (bool, String) {
+        let mut command = self.netns().command("snmpset");
+        command.args(["-v2c", "-c", "private", "-m", "", "-On", "-t", "2", "127.0.0.1", oid, "i", &value.to_string()]);
+        let output = command.output().expect("snmpset");
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8_lossy(&said).into_owned())
+    }
+
+    /// A key and a certificate made by openssl for `name`, as `NAME.key` and `NAME.pem`.
+    pub fn certificate(&mut self, name: &str) {
+        let (key, certificate) = (self.file(&format!("{name}.key")), self.file(&format!("{name}.pem")));
+        let mut command = Command::new("openssl");
+        command.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj"]);
+        command.arg(format!("/CN={name}")).arg("-keyout").arg(key).arg("-out").arg(certificate);
+        output_of(&mut command);
+    }
+}

@@ -1,0 +1,463 @@
+//! Every kind of checker against real servers: up, down, wrong, slow, hostile, and back up.
+#![allow(clippy::expect_used, reason = "a test")]
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use lab::process::{Proc, output_of};
+use lab::servers::{Datagrams, Manner, Relay};
+use lab::{Director, holds_for, machine, wait_until};
+use nix::sys::signal::Signal;
+
+const HTTP: u16 = 8080;
+const HTTPS: u16 = 8443;
+const SMTP: u16 = 2525;
+const DNS: u16 = 5353;
+const PAGE: &str = "Hello, health\n";
+const LIMIT: Duration = Duration::from_secs(15);
+
+/// nginx with two names on each of its ports; returns when it listens.
+fn nginx(director: &mut Director) -> Proc {
+    let conf = director.file("nginx.conf");
+    let dir = conf.parent().expect("a directory").to_owned();
+    if !conf.exists() {
+        for name in ["default.example.com", "sni.example.com"] {
+            director.certificate(name);
+        }
+        let www = director.file("www");
+        fs::create_dir(&www).expect("our own directory");
+        fs::write(www.join("page"), PAGE).expect("our own directory");
+        fs::write(www.join("second"), "second\n").expect("our own directory");
+        fs::File::create(www.join("huge")).and_then(|file| file.set_len(2 << 30)).expect("a sparse file");
+        fs::write(&conf, nginx_conf(&dir)).expect("our own directory");
+    }
+    let server = director.run("nginx", &["-c", &conf.display().to_string()]);
+    await_port(director, HTTP);
+    server
+}
+
+fn nginx_conf(dir: &Path) -> String {
+    let dir = dir.display();
+    let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+        .map(|kind| format!("  {kind}_temp_path {dir}/nginx_{kind};\n"))
+        .concat();
+    let server = |listen: &str, name: &str| {
+        format!(
+            "  server {{\n    listen 127.0.0.1:{listen};\n    server_name {name};\n    root {dir}/www;\n    \
+             ssl_certificate {dir}/{name}.pem;\n    ssl_certificate_key {dir}/{name}.key;\n    \
+             location = /moved {{ return 302 /page; }}\n    \
+             location = /broken {{ return 503; }}\n    \
+             location = /told {{ return 200 \"{name} $server_protocol [$http_connection] $http_host $ssl_server_name\"; }}\n  }}\n"
+        )
+    };
+    format!(
+        "daemon off;\nmaster_process off;\nuser root;\npid {dir}/nginx.pid;\nerror_log {dir}/nginx.errors;\nevents {{}}\n\
+         http {{\n  access_log off;\n{temporary}{}{}{}{}}}\n",
+        server(&format!("{HTTP} default_server"), "default.example.com"),
+        server(&HTTP.to_string(), "sni.example.com"),
+        server(&format!("{HTTPS} ssl default_server"), "default.example.com"),
+        server(&format!("{HTTPS} ssl"), "sni.example.com"),
+    )
+}
+
+/// aiosmtpd, which takes mail and throws it away.
+fn smtp_server(director: &mut Director) -> Proc {
+    let server = director.run("aiosmtpd", &["-n", "-l", &format!("127.0.0.1:{SMTP}"), "-c", "aiosmtpd.handlers.Sink"]);
+    await_port(director, SMTP);
+    server
+}
+
+/// dnsmasq as the authority of a zone of its own.
+fn dns_server(director: &mut Director) -> Proc {
+    let port = format!("--port={DNS}");
+    let server = director.run(
+        "dnsmasq",
+        &[
+            "--keep-in-foreground",
+            "--conf-file=/dev/null",
+            "--no-resolv",
+            "--no-hosts",
+            "--user=root",
+            "--pid-file=",
+            "--bind-interfaces",
+            "--listen-address=127.0.0.1",
+            &port,
+            "--host-record=www.lab.test,192.0.2.1,2001:db8::1",
+            "--mx-host=lab.test,www.lab.test",
+            "--local=/lab.test/",
+        ],
+    );
+    let netns = director.netns();
+    wait_until(LIMIT, "dnsmasq listens", || netns.enter(|| std::net::UdpSocket::bind(("127.0.0.1", DNS)).is_err()));
+    server
+}
+
+fn await_port(director: &mut Director, port: u16) {
+    let netns = director.netns();
+    wait_until(LIMIT, "the server listens", || {
+        netns.enter(|| std::net::TcpStream::connect(("127.0.0.1", port)).is_ok())
+    });
+}
+
+fn md5(file: &Path) -> String {
+    output_of(Command::new("md5sum").arg(file)).split_whitespace().next().expect("a digest").to_owned()
+}
+
+#[test]
+fn http_get_and_ssl_get() {
+    let _turn = machine::shared();
+    let mut director = Director::new();
+    let mut server = nginx(&mut director);
+    let page = director.file("www/page");
+    let digest = md5(&page);
+    let http = |urls: &str| format!("HTTP_GET {{ {urls} }}");
+    let ssl = |urls: &str| format!("SSL_GET {{ {urls} }}");
+    let told = |regex: &str| format!("url {{\n path /told\n regex \"{regex}\"\n }}");
+    let page_url = "url {\n path /page\n }";
+    let services = [
+        ("status", HTTP, http("url {\n path /page\n status_code 200\n }"), true),
+        ("default status", HTTP, http(page_url), true),
+        ("digest", HTTP, http(&format!("url {{\n path /page\n digest {digest}\n }}")), true),
+        ("other digest", HTTP, http("url {\n path /page\n digest 0123456789abcdef0123456789abcdef\n }"), false),
+        ("expected redirect", HTTP, http("url {\n path /moved\n status_code 302\n }"), true),
+        ("redirect", HTTP, http("url {\n path /moved\n }"), false),
+        ("server error", HTTP, http("url {\n path /broken\n }"), false),
+        ("range of codes", HTTP, http("url {\n path /broken\n status_code 200-299 500-503\n }"), true),
+        ("regex", HTTP, http("url {\n path /page\n regex \"^hello, h\"\n regex_options caseless\n }"), true),
+        ("other regex", HTTP, http("url {\n path /page\n regex \"^health\"\n }"), false),
+        ("no match", HTTP, http("url {\n path /page\n regex sickness\n regex_no_match\n }"), true),
+        ("unwanted match", HTTP, http("url {\n path /page\n regex health\n regex_no_match\n }"), false),
+        ("two urls", HTTP, http(&format!("{page_url}\n url {{\n path /second\n }}")), true),
+        ("one bad url", HTTP, http(&format!("{page_url}\n url {{\n path /missing\n }}")), false),
+        ("fast recovery", HTTP, http(&format!("fast_recovery\n {page_url}\n url {{\n path /second\n }}")), true),
+        ("by address", HTTP, http(&told("^default.example.com HTTP/1[.]0 .* 127[.]0[.]0[.]1:8080 $")), true),
+        ("by name", HTTP, http(&format!("virtualhost sni.example.com\n {}", told("^sni.example.com"))), true),
+        ("1.0", HTTP, http(&format!("http_protocol 1.0\n {}", told("HTTP/1[.]0 [[][]] "))), true),
+        ("1.0C", HTTP, http(&format!("http_protocol 1.0C\n {}", told("HTTP/1[.]0 [[]close[]]"))), true),
+        ("1.1", HTTP, http(&format!("http_protocol 1.1\n {}", told("HTTP/1[.]1 [[]close[]]"))), true),
+        ("TLS", HTTPS, ssl(page_url), true),
+        ("TLS digest", HTTPS, ssl(&format!("url {{\n path /page\n digest {digest}\n }}")), true),
+        ("TLS without SNI", HTTPS, ssl(&told("^default.example.com .* $")), true),
+        (
+            "SNI",
+            HTTPS,
+            ssl(&format!(
+                "enable_sni\n virtualhost sni.example.com\n {}",
+                told("^sni.example.com .* sni.example.com$")
+            )),
+            true,
+        ),
+        (
+            "SNI name",
+            HTTPS,
+            ssl(&format!("enable_sni\n sni_name sni.example.com\n {}", told(" sni.example.com$"))),
+            true,
+        ),
+        ("plain to TLS", HTTPS, http(page_url), false),
+        ("TLS to plain", HTTP, ssl(page_url), false),
+    ];
+    for (name, port, checker, _) in &services {
+        director.check(name, *port, checker);
+    }
+    director.start();
+    let states: Vec<(&str, bool)> = services.iter().map(|(name, _, _, up)| (*name, *up)).collect();
+    director.await_states(&states);
+
+    // Other content of the same length: only digest and regex tell.
+    fs::write(&page, "Hello, hurtle\n").expect("our own file");
+    director.await_states(&[("status", true), ("digest", false), ("TLS digest", false), ("unwanted match", true)]);
+    fs::remove_file(&page).expect("our own file");
+    director.await_states(&[("status", false), ("two urls", false), ("fast recovery", false), ("TLS", false)]);
+    fs::write(&page, PAGE).expect("our own directory");
+    director.await_states(&states);
+
+    server.kill_group();
+    director.await_states(&states.iter().map(|(name, _)| (*name, false)).collect::<Vec<_>>());
+    let server = nginx(&mut director);
+    director.await_states(&states);
+    // It takes connections, but does not answer.
+    server.signal(Signal::SIGSTOP);
+    director.await_states(&states.iter().map(|(name, _)| (*name, false)).collect::<Vec<_>>());
+    server.signal(Signal::SIGCONT);
+    director.await_states(&states);
+    assert!(director.log().contains("HTTP_GET of [127.0.0.1]:tcp:8080 failed: status code 302"), "{}", director.log());
+}
+
+/// The body is read as far as the time goes, and nothing of it is kept.
+#[test]
+fn two_gigabytes_cost_no_memory() {
+    let _turn = machine::shared();
+    let mut director = Director::new();
+    let _server = nginx(&mut director);
+    for (name, port, kind) in [("HTTP", HTTP, "HTTP_GET"), ("HTTPS", HTTPS, "SSL_GET")] {
+        for what in ["digest 0123456789abcdef0123456789abcdef", "regex \"x{5}\""] {
+            let checker = format!("{kind} {{ url {{\n path /huge\n {what}\n }} }}");
+            director.check(&format!("{name} {what}"), port, &checker);
+        }
+    }
+    director.check("other", HTTP, "HTTP_GET { url {\n path /page\n } }");
+    director.start();
+    let before = director.memory();
+    let services = ["HTTP", "HTTPS"]
+        .map(|name| ["digest 0123456789abcdef0123456789abcdef", "regex \"x{5}\""].map(|what| format!("{name} {what}")));
+    let mut states: Vec<(&str, bool)> = services.iter().flatten().map(|name| (name.as_str(), false)).collect();
+    states.push(("other", true));
+    director.await_states(&states);
+    holds_for(Duration::from_secs(3), "memory is flat and the other server is up", || {
+        director.memory() < before + 8 * 1024
+    });
+    director.await_states(&states);
+}
+
+/// What no real server does, and each time the way back.
+#[test]
+fn servers_that_misbehave() {
+    let _turn = machine::shared();
+    let mut director = Director::new();
+    let _servers = (nginx(&mut director), smtp_server(&mut director));
+    let urls = "url {\n path /page\n }";
+    let kinds = [
+        ("HTTP", HTTP, format!("HTTP_GET {{\n connect_timeout 0.5\n {urls} }}")),
+        ("HTTPS", HTTPS, format!("SSL_GET {{\n connect_timeout 0.5\n {urls} }}")),
+        ("SMTP", SMTP, "SMTP_CHECK {\n connect_timeout 0.5\n }".to_owned()),
+    ];
+    let mut relays = Vec::new();
+    for (number, (name, real, checker)) in (9001..).zip(&kinds) {
+        relays.push(Relay::start(director.netns(), number, *real));
+        director.check(name, number, checker);
+    }
+    let tcp = Relay::start(director.netns(), 9000, HTTP);
+    director.check("TCP", 9000, "TCP_CHECK { }");
+    director.start();
+    let all = |up| [("HTTP", up), ("HTTPS", up), ("SMTP", up), ("TCP", true)];
+    director.await_states(&all(true));
+    let before = director.memory();
+    let manners = [
+        Manner::Silent,
+        Manner::Resets,
+        Manner::HalfCloses(b""),
+        Manner::HalfCloses(b"220"),
+        Manner::Says(b"\0\x01\xff\xfe\r\n\r\n%n%s\n"),
+        Manner::HalfCloses(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabc"),
+        Manner::Says(b"HTTP/1.1 99999999999999999999 OK\r\nContent-Length: -1\r\n\r\n"),
+        Manner::Says(b"220-hello\r\n220 you\r\n5"),
+        Manner::Endless(b"", b"220-more\r\n"),
+        Manner::Endless(b"HTTP/1.1 200 OK\r\n", b"X-More: and more\r\n"),
+        Manner::Endless(b"HTTP/1.0 200 OK\r\n\r\n", b"0123456789abcdef"),
+        Manner::Endless(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"5\r\nhello\r\n"),
+        // A TLS record that says it goes on.
+        Manner::Endless(b"\x16\x03\x03\x40\x00", b"\0"),
+    ];
+    for manner in manners {
+        for relay in relays.iter().chain([&tcp]) {
+            relay.be(manner);
+        }
+        director.await_states(&all(false));
+        let memory = director.memory();
+        assert!(memory < before + 8 * 1024, "{manner:?}: {before} KiB became {memory}");
+        for relay in relays.iter().chain([&tcp]) {
+            relay.be(Manner::Honest);
+        }
+        director.await_states(&all(true));
+    }
+}
+
+#[test]
+fn smtp_check_and_tcp_check() {
+    let _turn = machine::shared();
+    let mut director = Director::new();
+    let mut server = smtp_server(&mut director);
+    let _web = nginx(&mut director);
+    director.check("SMTP", SMTP, "SMTP_CHECK { }");
+    director.check("named", SMTP, "SMTP_CHECK {\n helo_name director.lab.test\n }");
+    director.check("SMTP to HTTP", HTTP, "SMTP_CHECK { }");
+    director.check("TCP", SMTP, "TCP_CHECK { }");
+    director.check("TCP elsewhere", HTTP, &format!("TCP_CHECK {{\n connect_ip 127.0.0.1\n connect_port {SMTP}\n }}"));
+    director.check("both", SMTP, "TCP_CHECK { }\n SMTP_CHECK { }");
+    director.check("nobody there", 1, "TCP_CHECK { }");
+    director.start();
+    let states = |up| {
+        let all = ["SMTP", "named", "TCP", "TCP elsewhere", "both"].map(|name| (name, up));
+        [all.as_slice(), &[("SMTP to HTTP", false), ("nobody there", false)]].concat()
+    };
+    director.await_states(&states(true));
+    server.kill_group();
+    director.await_states(&states(false));
+    let server = smtp_server(&mut director);
+    director.await_states(&states(true));
+    server.signal(Signal::SIGSTOP);
+    // The kernel takes connections for it: enough for TCP_CHECK.
+    director.await_states(&[("SMTP", false), ("TCP", true), ("both", false)]);
+    assert_eq!(director.real_servers(13).get(&("both".to_owned(), 1)).map(String::as_str), Some("1"), "failed checks");
+    server.signal(Signal::SIGCONT);
+    director.await_states(&states(true));
+}
+
+#[test]
+fn dns_check_and_udp_check() {
+    let _turn = machine::shared();
+    let mut director = Director::new();
+    let mut server = dns_server(&mut director);
+    let echo: lab::servers::Answer = |datagram| Some(datagram.to_vec());
+    let udp = Datagrams::start(director.netns(), 7007, echo);
+    let dns = Datagrams::start(director.netns(), 7053, no_error);
+    for query in ["A", "AAAA", "MX"] {
+        let name = if query == "MX" { "lab.test" } else { "www.lab.test" };
+        director.check(
+            query,
+            DNS,
+            &format!("DNS_CHECK {{\n connect_timeout 0.5\n retry 0\n type {query}\n name {name}\n }}"),
+        );
+    }
+    director.check("no such name", DNS, "DNS_CHECK {\n retry 0\n type A\n name nobody.lab.test\n }");
+    director.check("odd DNS", 7053, "DNS_CHECK {\n connect_timeout 0.5\n retry 0\n }");
+    director.check("UDP", 7007, "UDP_CHECK {\n connect_timeout 0.3\n }");
+    director.check("UDP reply", 7007, "UDP_CHECK {\n connect_timeout 0.3\n payload 0102ff\n require_reply 0102xf\n }");
+    director.check(
+        "UDP long",
+        7007,
+        "UDP_CHECK {\n connect_timeout 0.3\n payload 01\n require_reply\n min_reply_length 200\n }",
+    );
+    director.check("UDP nobody", 7008, "UDP_CHECK {\n connect_timeout 0.3\n }");
+    director.start();
+    let dns_states = |up| [("A", up), ("AAAA", up), ("MX", up), ("no such name", false)];
+    director.await_states(&dns_states(true));
+    director.await_states(&[
+        ("odd DNS", true),
+        ("UDP", true),
+        ("UDP reply", true),
+        ("UDP long", false),
+        ("UDP nobody", false),
+    ]);
+
+    server.kill_group();
+    director.await_states(&dns_states(false));
+    let server = dns_server(&mut director);
+    director.await_states(&dns_states(true));
+    server.signal(Signal::SIGSTOP);
+    director.await_states(&dns_states(false));
+    server.signal(Signal::SIGCONT);
+    director.await_states(&dns_states(true));
+
+    let odd: [lab::servers::Answer; 6] = [
+        |_| None,
+        |_| Some(Vec::new()),
+        |_| Some(vec![0xff; 1500]),
+        |query| Some(query.to_vec()),
+        |query| no_error(query).map(|reply| reply[..11].to_vec()),
+        |query| {
+            let mut reply = no_error(query)?;
+            *reply.get_mut(1)? ^= 1;
+            Some(reply)
+        },
+    ];
+    for answer in odd {
+        dns.be(answer);
+        director.await_states(&[("odd DNS", false)]);
+        dns.be(no_error);
+        director.await_states(&[("odd DNS", true)]);
+    }
+    udp.be(|_| None);
+    director.await_states(&[("UDP", true), ("UDP reply", false)]);
+    udp.be(|_| Some(b"\x01\x03\x0f".to_vec()));
+    director.await_states(&[("UDP", true), ("UDP reply", false)]);
+    udp.be(|datagram| Some(datagram.to_vec()));
+    director.await_states(&[("UDP reply", true)]);
+    drop(udp);
+    director.await_states(&[("UDP", false), ("UDP reply", false)]);
+}
+
+/// The query as a reply without an error.
+fn no_error(query: &[u8]) -> Option<Vec<u8>> {
+    let mut reply = query.to_vec();
+    *reply.get_mut(2)? |= 0x80;
+    Some(reply)
+}
+
+#[test]
+fn misc_check_and_file_check() {
+    let _turn = machine::shared();
+    let mut director = Director::new();
+    let [status, number, who] = ["status", "number", "who"].map(|name| director.file(name));
+    let exits = director.script("exits.sh", &format!("exit $(cat {})\n", status.display())).display().to_string();
+    let sleeps = director.script("sleeps.sh", "exec sleep 60\n").display().to_string();
+    let names = director.script("names.sh", &format!("id -un > {}\n", who.display())).display().to_string();
+    fs::write(&status, "0").expect("our own file");
+    fs::write(&number, "0").expect("our own file");
+    fs::write(&who, "").expect("our own file");
+    output_of(Command::new("chmod").arg("777").arg(&who).arg(who.parent().expect("a directory")));
+    output_of(Command::new("chmod").arg("755").arg(who.parent().and_then(Path::parent).expect("a directory")));
+    director.configure(&format!("track_file number {{\n  file {}\n  weight 1\n}}\n", number.display()));
+    let servers = [
+        ("fixed", format!("MISC_CHECK {{\n misc_path \"{exits}\"\n }}")),
+        ("dynamic", format!("MISC_CHECK {{\n misc_path \"{exits}\"\n misc_dynamic\n }}")),
+        ("sleeps", format!("MISC_CHECK {{\n misc_path \"{sleeps}\"\n misc_timeout 1\n }}")),
+        ("absent", "MISC_CHECK {\n misc_path /no/such/script\n }".to_owned()),
+        ("user", format!("MISC_CHECK {{\n misc_path \"{names}\"\n user nobody\n }}")),
+        ("file", "FILE_CHECK {\n track_file number\n weight 0\n }".to_owned()),
+        ("reverse", "FILE_CHECK {\n track_file number\n weight 0 reverse\n }".to_owned()),
+        ("weighs", "FILE_CHECK {\n track_file number\n weight 2\n }".to_owned()),
+    ];
+    for (name, checker) in &servers {
+        director.service(name, &format!("real_server 127.0.0.1 80 {{\n    weight 10\n    {checker}\n  }}"));
+    }
+    director.start();
+    director.await_states(&[("fixed", true), ("dynamic", true), ("sleeps", false), ("absent", false), ("user", true)]);
+    director.await_states(&[("file", true), ("weighs", true)]);
+    wait_until(LIMIT, "the script of nobody has run", || fs::read_to_string(&who).is_ok_and(|name| name == "nobody\n"));
+
+    for (exit, fixed, dynamic, weight) in [
+        ("1", false, false, "10"),
+        ("42", false, true, "40"),
+        ("2", false, true, "0"),
+        ("255", false, true, "253"),
+        ("0", true, true, "10"),
+    ] {
+        fs::write(&status, exit).expect("our own file");
+        director.await_states(&[("fixed", fixed), ("dynamic", dynamic)]);
+        await_weight(&mut director, "dynamic", weight);
+    }
+    for (value, file, weight) in [("3", false, "16"), ("-4", false, "2"), ("-100", false, "0"), ("0", true, "10")] {
+        fs::write(&number, value).expect("our own file");
+        director.await_states(&[("file", file), ("weighs", true)]);
+        await_weight(&mut director, "weighs", weight);
+    }
+    fs::write(&number, "-2000000000").expect("our own file");
+    director.await_states(&[("weighs", false)]);
+    fs::write(&number, "0").expect("our own file");
+    director.await_states(&[("weighs", true)]);
+}
+
+fn await_weight(director: &mut Director, service: &str, weight: &str) {
+    let row = (service.to_owned(), 1);
+    wait_until(LIMIT, &format!("the weight of {service} is {weight}"), || {
+        director.real_servers(7).get(&row).is_some_and(|now| now == weight)
+    });
+}
+
+/// A host across a wire: what does not answer at all.
+#[test]
+fn ping_check_and_a_cable() {
+    let _turn = machine::shared();
+    let mut director = Director::new();
+    let listener = director.client().enter(|| std::net::TcpListener::bind("[::]:80").expect("a free port"));
+    for (name, address) in [("4", "10.9.0.100"), ("6", "fd09::100")] {
+        for kind in ["PING", "TCP"] {
+            let (service, other) = if name == "4" { ("10.1.9.1", "80") } else { ("fd01::1", "80") };
+            let lines = format!("real_server {address} 80 {{\n {kind}_CHECK {{\n connect_timeout 0.5\n }}\n  }}");
+            let port = if kind == "PING" { other } else { "81" };
+            director.service_at(&format!("{kind}{name}"), &format!("{service} {port}"), &lines);
+        }
+    }
+    director.start();
+    let all = |up| ["PING4", "TCP4", "PING6", "TCP6"].map(|name| (name, up));
+    director.await_states(&all(true));
+    director.cable(false);
+    director.await_states(&all(false));
+    director.cable(true);
+    director.await_states(&all(true));
+    drop(listener);
+    director.await_states(&[("PING4", true), ("TCP4", false), ("PING6", true), ("TCP6", false)]);
+}
