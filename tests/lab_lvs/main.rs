@@ -2,5 +2,7 @@
 //! for all.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+mod reconcile;
 mod support;
 mod table;
+mod traffic;

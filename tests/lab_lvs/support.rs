@@ -67,6 +67,14 @@ impl Running {
     }
 }
 
+impl Drop for Running {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("{}", self.log());
+        }
+    }
+}
+
 /// A director without network.
 pub fn director() -> Netns {
     Netns::new(next_lab(), "director")
@@ -106,8 +114,6 @@ pub fn compare(conf: &str, listening: &[&str], wanted: impl Fn(&str) -> bool) {
     let (theirs, log) = run(Daemon::C, &wanted);
     assert!(wanted(&theirs), "C keepalived did not come to what was wanted:\n{theirs}\n{log}");
     let (ours, log) = run(Daemon::Ours, &|table| table == theirs);
-    if ours != theirs {
-        println!("{log}");
-    }
+    println!("{log}");
     assert_same(&ours, &theirs);
 }

@@ -90,6 +90,7 @@ fn firewall_marks() {
     });
 }
 
+/// C 2.2.7 takes a range that is written with two whole addresses (10.0.2.254-10.0.3.1) for another one.
 #[test]
 fn groups() {
     inside(|| {
@@ -111,6 +112,7 @@ fn groups() {
     });
 }
 
+/// A sorry server without a port is left out: C 2.2.7 programs port 0 by NAT, to which the kernel then sends.
 #[test]
 fn persistence_thresholds_and_weights() {
     inside(|| {
@@ -121,6 +123,10 @@ fn persistence_thresholds_and_weights() {
              virtual_server 10.0.0.2 80 {\n lb_algo wlc\n lb_kind DR\n protocol TCP\n persistence_timeout 7200\n \
              persistence_granularity 255.255.255.0\n real_server 192.168.0.1 80 { weight 2147483647 }\n}\n\
              virtual_server 10.0.0.3 0 {\n lb_algo wrr\n lb_kind DR\n protocol TCP\n persistence_timeout 30\n \
+             real_server 192.168.0.1 0 { }\n}\n\
+             virtual_server 10.0.0.6 80 {\n lb_algo wrr\n lb_kind NAT\n protocol TCP\n \
+             real_server 192.168.0.1 0 { }\n}\n\
+             virtual_server 10.0.0.7 80 {\n lb_algo wrr\n lb_kind DR\n protocol TCP\n \
              real_server 192.168.0.1 0 { }\n}\n\
              virtual_server 10.0.0.4 5060 {\n lb_algo rr\n lb_kind NAT\n protocol UDP\n persistence_timeout 300\n \
              persistence_engine sip\n real_server 192.168.0.1 5060 { }\n}\n\
