@@ -57,10 +57,10 @@ pub(super) static VIRTUAL_SERVER: &[Keyword] = &[
     kw("hysteresis", Acted, &[One(Uint(0, U32))], "N", "0..quorum-1", "0", "1.1.16", "tolerance around the quorum"),
     kw("weight", Acted, &[One(Uint(1, 2147483647))], "N", "1..2147483647", "1", "1.3.7", "default weight of real servers"),
     kw("inhibit_on_failure", Acted, FLAG, "", "", "off", "1.3.7", "weight 0 instead of removal for all real servers"),
-    kw("sorry_server", Acted, &[One(Address), Opt(Uint(1, 65535))], "ADDR [PORT]", "PORT 1..65535, default that of the service", "none", "<=0.5.3", "used when quorum is lost"),
+    kw("sorry_server", Acted, &[One(Address), Opt(Uint(0, 65535))], "ADDR [PORT]", "PORT 0..65535, default and 0 that of the service", "none", "<=0.5.3", "used when quorum is lost"),
     kw("sorry_server_inhibit", Acted, FLAG, "", "", "off", "1.2.13", "keep the sorry server with weight 0 when unused"),
     kw("sorry_server_lvs_method", Acted, FORWARDING, "as lb_kind", "", "that of the service", "1.3.6", "forwarding of the sorry server"),
-    kw("real_server", Acted, &[One(Address), Opt(Uint(1, 65535))], "ADDR [PORT] { }", "PORT default that of the service", "", "<=0.5.3", "one real server").with(Block(&[REAL_SERVER])),
+    kw("real_server", Acted, &[One(Address), Opt(Uint(0, 65535))], "ADDR [PORT] { }", "PORT 0..65535, default and 0 that of the service", "", "<=0.5.3", "one real server").with(Block(&[REAL_SERVER])),
 ];
 
 /// `real_server`.

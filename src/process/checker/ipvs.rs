@@ -1,17 +1,19 @@
 //! The kernel's IPVS table kept equal to what the rows want: read, compare, write the difference.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, RawFd};
 use std::time::Duration;
 
 use crate::check::{self, Check, Event, Statistics, VirtualServerId};
 use crate::config::lvs::Protocol;
+use crate::config::model::Family;
 use crate::kernel::ipvs::{
-    Answer, Change, Done, Error, Request, ServiceKey, ServiceRow, Stats, Table, Timeouts, Writer, destination,
-    difference, service,
+    Answer, Change, Destination, Done, Error, Request, ServiceKey, ServiceRow, Stats, Table, Timeouts, Writer,
+    destination, difference, service,
 };
-use crate::notify::log::Log;
+use crate::notify::log::{Level, Log};
 use crate::reactor::clock;
 
 /// Requests that may be under way.
@@ -31,10 +33,15 @@ pub(super) struct Ipvs {
     synchronised: bool,
     /// Set before the first dump is asked for.
     flush_first: bool,
+    /// What the changes under way are about, in the order of their answers.
+    under_way: VecDeque<Change>,
     answers: Vec<Answer>,
-    told: Option<String>,
-    /// Changes the kernel has made, for those who count.
-    pub(super) changed: u64,
+    /// Errors told, until all goes well again.
+    told: BTreeSet<String>,
+    /// A change was refused since the table was last compared.
+    failed: bool,
+    /// Changes the kernel has made.
+    changed: u64,
 }
 
 impl Ipvs {
@@ -47,8 +54,10 @@ impl Ipvs {
             submitted: 0,
             synchronised: false,
             flush_first,
+            under_way: VecDeque::new(),
             answers: Vec::new(),
-            told: None,
+            told: BTreeSet::new(),
+            failed: false,
             changed: 0,
         };
         let [tcp, tcp_fin, udp] = timeouts;
@@ -68,10 +77,8 @@ impl Ipvs {
         if std::mem::take(&mut self.flush_first) {
             self.submit(vec![Change::Flush]);
         }
-        if self.writer.submit(vec![Request::Dump(self.submitted)]).is_err() {
-            // The writer is far behind; the next refresh comes anyway.
-            self.told = None;
-        }
+        // When the writer is far behind, nothing is lost: the next refresh comes anyway.
+        let _ = self.writer.submit(vec![Request::Dump(self.submitted)]);
     }
 
     /// Writes what marked services lack. Nothing is written before the kernel's table is known.
@@ -115,10 +122,11 @@ impl Ipvs {
             return;
         }
         self.submitted += 1;
-        let requests = changes.into_iter().map(|change| Request::Change(self.submitted, change)).collect();
-        if self.writer.submit(requests).is_err() {
+        let requests = changes.iter().map(|change| Request::Change(self.submitted, change.clone())).collect();
+        match self.writer.submit(requests) {
+            Ok(()) => self.under_way.extend(changes),
             // Nothing of it was taken: what the kernel has is read again.
-            self.synchronised = false;
+            Err(_) => self.synchronised = false,
         }
     }
 
@@ -126,12 +134,19 @@ impl Ipvs {
     pub(super) fn turn(&mut self, check: &mut Check, log: &Log) {
         let mut answers = std::mem::take(&mut self.answers);
         self.writer.results(&mut answers);
+        let before = self.changed;
         for answer in answers.drain(..) {
             match answer {
-                Answer::Changed { outcome: Ok(Done::Changed), .. } => self.changed += 1,
-                Answer::Changed { outcome: Ok(Done::AlreadySo), .. } => {}
-                Answer::Changed { outcome: Err(error), .. } | Answer::Dumped { table: Err(error), .. } => {
-                    self.tell(&error, log);
+                Answer::Changed { outcome, .. } => {
+                    let change = self.under_way.pop_front();
+                    match outcome {
+                        Ok(Done::Changed) => self.changed += 1,
+                        Ok(Done::AlreadySo) => {}
+                        Err(error) => self.refused(change, error, log),
+                    }
+                }
+                Answer::Dumped { table: Err(error), .. } => {
+                    self.tell(error.to_string(), log);
                     self.synchronised = false;
                 }
                 Answer::Dumped { token, table: Ok(table) } => {
@@ -144,11 +159,31 @@ impl Ipvs {
             }
         }
         self.answers = answers;
+        let made = self.changed - before;
+        if made > 0 {
+            let all = self.changed;
+            log.write(Level::Detail, format_args!("IPVS: {made} changes made, {all} since the start"));
+        }
+    }
+
+    /// One service that the kernel refuses does not keep the others from being written: all of it is compared at the
+    /// next refresh anyway.
+    fn refused(&mut self, change: Option<Change>, error: Error, log: &Log) {
+        self.failed = true;
+        match (error, change) {
+            (Error::Refused(refusal), Some(change)) => self.tell(format!("{}: {refusal}", subject(&change)), log),
+            (error, _) => {
+                self.tell(error.to_string(), log);
+                self.synchronised = false;
+            }
+        }
     }
 
     /// The kernel's table is known: everything is compared with it.
     fn adopt(&mut self, table: Table, check: &Check) {
-        self.told = None;
+        if !std::mem::take(&mut self.failed) {
+            self.told.clear();
+        }
         self.believed = table.services;
         self.synchronised = true;
         self.dirty.extend(check.tables.virtual_servers.keys());
@@ -157,12 +192,44 @@ impl Ipvs {
     }
 
     /// The same error is told once.
-    fn tell(&mut self, error: &Error, log: &Log) {
-        let text = error.to_string();
-        if self.told.as_ref() != Some(&text) {
+    fn tell(&mut self, text: String, log: &Log) {
+        if !self.told.contains(&text) {
             log.error(format_args!("IPVS: {text}; trying again"));
-            self.told = Some(text);
+            self.told.insert(text);
         }
+    }
+}
+
+/// What a change is about, for the log.
+fn subject(change: &Change) -> String {
+    match change {
+        Change::NewService(service) | Change::SetService(service) => {
+            format!("service {} with scheduler {}", name(&service.key), service.scheduler)
+        }
+        Change::DelService(key) => format!("service {}", name(key)),
+        Change::NewDestination(key, Destination { key: server, .. })
+        | Change::SetDestination(key, Destination { key: server, .. })
+        | Change::DelDestination(key, server) => {
+            format!("real server {} of {}", SocketAddr::new(server.ip, server.port), name(key))
+        }
+        Change::Flush => "lvs_flush".to_owned(),
+        Change::SetTimeouts(_) => "lvs_timeouts".to_owned(),
+        Change::StartSync(_) | Change::StopSync(_) => "lvs_sync_daemon".to_owned(),
+    }
+}
+
+fn name(key: &ServiceKey) -> String {
+    match key {
+        ServiceKey::Address { protocol, ip, port } => {
+            let protocol = match protocol {
+                6 => "TCP",
+                17 => "UDP",
+                _ => "SCTP",
+            };
+            format!("{} {protocol}", SocketAddr::new(*ip, *port))
+        }
+        ServiceKey::FwMark { mark, family: Family::V4 } => format!("fwmark {mark}"),
+        ServiceKey::FwMark { mark, family: Family::V6 } => format!("fwmark {mark} of IPv6"),
     }
 }
 

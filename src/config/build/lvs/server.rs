@@ -90,7 +90,8 @@ pub(super) fn port(
     method: Method,
     ctx: &mut Ctx<'_, '_>,
 ) -> (u16, u16) {
-    let written = node.uint(1).and_then(|port| u16::try_from(port).ok());
+    // 0 is as good as none, as C keepalived has it: that of the service, which may be any.
+    let written = node.uint(1).and_then(|port| u16::try_from(port).ok()).filter(|port| *port > 0);
     let of_service = match service.ports {
         Ports::One(port) => port,
         Ports::OfEntries | Ports::None => 0,

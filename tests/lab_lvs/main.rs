@@ -1,0 +1,8 @@
+//! The daemon keeps IPVS as C keepalived does, and so that connections survive: in a kernel that has IPVS, one boot
+//! for all.
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+mod reconcile;
+mod support;
+mod table;
+mod traffic;

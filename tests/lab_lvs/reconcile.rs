@@ -1,0 +1,139 @@
+//! What the kernel has is compared and only what differs is written.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use lab::Daemon::Ours;
+use lab::ipvs::{assert_same, ipvsadm, restore, shown};
+use lab::uml::inside;
+use lab::{holds_for, wait_until};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::support::{LIMIT, Running, director, listen};
+
+/// 30 services with 10 real servers each; real server `changed` has weight 9, and its predecessor another address.
+fn three_hundred(changed: Option<usize>) -> String {
+    let mut conf = String::new();
+    for number in 0..300 {
+        if number % 10 == 0 {
+            let service = number / 10 + 1;
+            write!(conf, "virtual_server 10.0.0.{service} 80 {{\n lb_algo wrr\n lb_kind NAT\n protocol TCP\n").unwrap();
+        }
+        let weight = if changed == Some(number) { 9 } else { 1 };
+        writeln!(conf, " real_server 192.168.{}.{} 80 {{ weight {weight} }}", number / 10, number % 10 + 1).unwrap();
+        if number % 10 == 9 {
+            conf += "}\n";
+        }
+    }
+    conf
+}
+
+/// The changes the kernel has made for a daemon, by its log: one number for each time it started its checkers.
+fn changes(log: &str) -> Vec<u64> {
+    let mut runs: Vec<u64> = Vec::new();
+    for line in log.lines() {
+        if line.contains("Starting checker child process") {
+            runs.push(0);
+        }
+        let all = line.split("changes made, ").nth(1).and_then(|rest| rest.split(' ').next());
+        if let (Some(all), Some(last)) = (all, runs.last_mut()) {
+            *last = all.parse().unwrap();
+        }
+    }
+    runs
+}
+
+#[test]
+fn a_restart_changes_what_differs() {
+    inside(|| {
+        let netns = director();
+        let mut running = Running::start(Ours, &netns, &three_hundred(None), &["-C", "-I"]);
+        wait_until(LIMIT, "all changes are counted", || changes(&running.log()) == [330]);
+        let before = shown(&netns);
+        assert_eq!(before.matches("\n-a ").count(), 300);
+
+        // Killed: the next one finds all as it should be.
+        let first = running.pid("checkers.pid");
+        kill(Pid::from_raw(first), Signal::SIGKILL).unwrap();
+        wait_until(LIMIT, "another checker process is there", || running.pid("checkers.pid") != first);
+        holds_for(Duration::from_secs(7), "the table is not touched", || shown(&netns) == before);
+        assert_eq!(changes(&running.log()), [330, 0]);
+        assert!(running.is_running());
+
+        // Stopped with -I: all of it stays; started on another file: one real server changes.
+        running.stop();
+        assert_same(&shown(&netns), &before);
+        let mut running = Running::start(Ours, &netns, &three_hundred(Some(123)), &["-C"]);
+        let expected = before.replace("-r 192.168.12.4:80 -m -w 1", "-r 192.168.12.4:80 -m -w 9");
+        let saved = |text: &str| text.lines().filter(|line| line.starts_with('-')).collect::<Vec<_>>().join("\n");
+        wait_until(LIMIT, "the weight is set", || saved(&shown(&netns)) == saved(&expected));
+        wait_until(LIMIT, "the change is counted", || changes(&running.log()) == [1]);
+        holds_for(Duration::from_secs(6), "no more is changed", || changes(&running.log()) == [1]);
+        assert!(running.is_running());
+        // Without -I nothing is left.
+        let log = running.stop();
+        assert_eq!(ipvsadm(&netns, "-S -n"), "", "{log}");
+    });
+}
+
+#[test]
+fn what_an_outsider_changes_is_put_back_and_what_is_his_stays() {
+    inside(|| {
+        let netns = director();
+        restore(&netns, "-A -t 10.9.9.9:80 -s rr\n-a -t 10.9.9.9:80 -r 192.168.9.9:80 -m -w 3\n");
+        let foreign = ipvsadm(&netns, "-S -n");
+        let running = Running::start(Ours, &netns, &three_hundred(None), &["-C"]);
+        wait_until(LIMIT, "all is there", || shown(&netns).matches("\n-a ").count() == 301);
+        let before = shown(&netns);
+        for outsider in [
+            "-d -t 10.0.0.3:80 -r 192.168.2.5:80",
+            "-D -t 10.0.0.4:80",
+            "-e -t 10.0.0.5:80 -r 192.168.4.5:80 -m -w 77",
+            "-E -t 10.0.0.6:80 -s rr -p 60",
+            "-a -t 10.0.0.7:80 -r 192.168.99.99:80 -m -w 1",
+            "-C",
+        ] {
+            ipvsadm(&netns, outsider);
+            if outsider == "-C" {
+                restore(&netns, &foreign);
+            }
+            assert_ne!(shown(&netns), before, "{outsider}");
+            wait_until(LIMIT, &format!("{outsider} is undone"), || shown(&netns) == before);
+        }
+        running.stop();
+        assert_eq!(ipvsadm(&netns, "-S -n"), foreign);
+    });
+}
+
+/// A scheduler without module: one service fails, named in the log once; the others go on at once.
+#[test]
+fn a_service_that_the_kernel_refuses_holds_nothing_up() {
+    inside(|| {
+        let netns = director();
+        let server = "real_server 127.0.0.2 7001 {\n TCP_CHECK {\n connect_timeout 1\n retry 0\n warmup 0\n }\n }\n";
+        let service = |address: &str, scheduler: &str| {
+            format!(
+                "virtual_server {address} 80 {{\n lb_algo {scheduler}\n lb_kind NAT\n protocol TCP\n delay_loop 1\n \
+                 {server}}}\n"
+            )
+        };
+        // The table is read every 30 s: nothing but the verdict of the check can have it changed.
+        let conf = format!(
+            "global_defs {{\n snmp_vs_stats_update_interval 30\n snmp_rs_stats_update_interval 30\n}}\n{}{}",
+            service("10.0.0.1", "twos"),
+            service("10.0.0.2", "rr")
+        );
+        let listener = listen(&netns, "127.0.0.2:7001");
+        let running = Running::start(Ours, &netns, &conf, &["-C"]);
+        let is_in = || ipvsadm(&netns, "-S -n").contains("-a -t 10.0.0.2:80");
+        wait_until(LIMIT, "the second service has its server", is_in);
+        drop(listener);
+        wait_until(Duration::from_secs(10), "the server is removed", || !is_in());
+        let _again = listen(&netns, "127.0.0.2:7001");
+        wait_until(Duration::from_secs(10), "the server is back", is_in);
+        let log = running.stop();
+        let told = log.lines().filter(|line| line.contains("service 10.0.0.1:80 TCP with scheduler twos")).count();
+        assert_eq!(told, 1, "{log}");
+    });
+}

@@ -1,0 +1,119 @@
+//! Daemons that keep IPVS, run in a namespace of their own and compared with C keepalived.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use lab::Daemon;
+use lab::ipvs::{assert_same, shown};
+use lab::netns::{Netns, next_lab};
+use lab::process::Proc;
+use lab::wait_for;
+use nix::sys::signal::Signal;
+use tempfile::TempDir;
+
+/// Time for whatever a daemon is to do.
+pub const LIMIT: Duration = Duration::from_secs(30);
+/// A table that stays the same for so long is complete.
+const SETTLED: Duration = Duration::from_millis(1500);
+
+/// A running daemon with its files.
+pub struct Running {
+    process: Proc,
+    dir: TempDir,
+}
+
+impl Running {
+    /// Starts a daemon, with `-C` and the like in `extra`.
+    pub fn start(daemon: Daemon, netns: &Netns, conf: &str, extra: &[&str]) -> Running {
+        let dir = TempDir::with_prefix("lvs").unwrap();
+        let file = |name: &str| dir.path().join(name);
+        fs::write(file("keepalived.conf"), conf).unwrap();
+        let mut command = daemon.command(netns);
+        command.args(["-n", "-l", "-D", "-G", "-f"]).arg(file("keepalived.conf")).args(extra);
+        command.arg("-p").arg(file("keepalived.pid")).arg("-c").arg(file("checkers.pid"));
+        command.arg("-r").arg(file("vrrp.pid"));
+        let process = Proc::spawn(command, &file("log"));
+        Running { process, dir }
+    }
+
+    /// One of its files.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// What it has logged.
+    pub fn log(&self) -> String {
+        self.process.log()
+    }
+
+    /// Whether it still runs.
+    pub fn is_running(&mut self) -> bool {
+        self.process.is_running()
+    }
+
+    /// The pid of a child, from its pid file.
+    pub fn pid(&self, file: &str) -> i32 {
+        wait_for(LIMIT, file, || fs::read_to_string(self.file(file)).ok()?.trim().parse().ok())
+    }
+
+    /// Stops it in the usual way; returns its log.
+    pub fn stop(mut self) -> String {
+        self.process.signal(Signal::SIGTERM);
+        let status = self.process.wait(LIMIT);
+        assert_eq!(status.code(), Some(0), "{}", self.log());
+        self.log()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("{}", self.log());
+        }
+    }
+}
+
+/// A director without network.
+pub fn director() -> Netns {
+    Netns::new(next_lab(), "director")
+}
+
+/// Listens in a namespace; the kernel takes connections as long as the result lives.
+pub fn listen(netns: &Netns, address: &str) -> TcpListener {
+    netns.enter(|| TcpListener::bind(address).unwrap())
+}
+
+/// Waits for the table of a running daemon to be as `wanted` and stay so; the table then, or at the end of the time.
+pub fn table(running: &mut Running, netns: &Netns, wanted: impl Fn(&str) -> bool) -> String {
+    let deadline = Instant::now() + LIMIT;
+    let mut last = (shown(netns), Instant::now());
+    loop {
+        let now = shown(netns);
+        if now != last.0 {
+            last = (now, Instant::now());
+        }
+        assert!(running.is_running(), "it has ended: {}", running.log());
+        if wanted(&last.0) && last.1.elapsed() >= SETTLED || Instant::now() >= deadline {
+            return last.0;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Asserts that our daemon comes to the same table as C keepalived with the same configuration and the same servers
+/// listening (addresses of the loopback), once C's is as `wanted`.
+pub fn compare(conf: &str, listening: &[&str], wanted: impl Fn(&str) -> bool) {
+    let run = |daemon: Daemon, wanted: &dyn Fn(&str) -> bool| {
+        let netns = director();
+        let _servers: Vec<TcpListener> = listening.iter().map(|address| listen(&netns, address)).collect();
+        let mut running = Running::start(daemon, &netns, conf, &["-C"]);
+        (table(&mut running, &netns, wanted), running.log())
+    };
+    let (theirs, log) = run(Daemon::C, &wanted);
+    assert!(wanted(&theirs), "C keepalived did not come to what was wanted:\n{theirs}\n{log}");
+    let (ours, log) = run(Daemon::Ours, &|table| table == theirs);
+    println!("{log}");
+    assert_same(&ours, &theirs);
+}
