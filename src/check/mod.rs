@@ -5,6 +5,7 @@
 //! What IPVS should hold follows from the rows: [`wanted`].
 
 mod attempt;
+mod checkpoint;
 mod conversation;
 mod dns;
 mod event;

@@ -60,7 +60,7 @@ fn process(role: Role, options: &Options) -> io::Result<u8> {
     let (name, given) = role.pid_file(options);
     let status = hold_pid_file(&names.pid_file(name, given)).and_then(|_held| match role {
         Role::Vrrp => run_vrrp(options, config, &checkpoint, channel, signals, &log),
-        Role::Checkers => run_checkers(options, config, channel, signals, &log),
+        Role::Checkers => run_checkers(options, config, &checkpoint, channel, signals, &log),
     });
     if let Err(error) = &status {
         log.error(format_args!("The {} process can not go on: {error}", role.name()));
@@ -94,7 +94,14 @@ fn run_vrrp(
     vrrp::run(Setup { vrrp, log: log.clone(), channel, agentx, keep_addresses, sync_daemon, signals })
 }
 
-fn run_checkers(options: &Options, config: Config, channel: Channel, signals: Signals, log: &Log) -> io::Result<()> {
+fn run_checkers(
+    options: &Options,
+    config: Config,
+    checkpoint: &str,
+    channel: Channel,
+    signals: Signals,
+    log: &Log,
+) -> io::Result<()> {
     let agentx = agentx(options, &config, config.global.snmp_checker, log)?;
     let (nice, rt_priority, no_swap) = (config.lvs.nice, config.lvs.rt_priority, config.lvs.no_swap);
     priority::apply(Treatment { nice, rt_priority, no_swap }, log);
@@ -102,7 +109,8 @@ fn run_checkers(options: &Options, config: Config, channel: Channel, signals: Si
     let flush_on_stop = config.global.lvs_flush_on_stop == FlushOnStop::All;
     // Only spreads the first checks over their warm-up.
     let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0);
-    let check = Check::new(check::Tables::new(config, cli::version_text()), seed);
+    let mut check = Check::new(check::Tables::new(config, cli::version_text()), seed);
+    check.resume(checkpoint);
     let keep_services = options.dont_release_ipvs;
     checker::run(checker::Setup {
         check,

@@ -189,3 +189,23 @@ fn a_further_checker_of_a_live_server_must_not_fail() {
     site.run(secs(2));
     assert!(!site.alive(rs(1)));
 }
+
+#[test]
+fn a_replacement_goes_on_with_the_verdicts_of_its_predecessor() {
+    let mut site = Site::started(lvs(vec![pool()]));
+    site.behave("10.1.0.2:80", Behaviour::Refuses);
+    site.run(secs(15));
+    assert!(!site.alive(rs(2)));
+    let checkpoint = site.check.checkpoint();
+
+    let mut other = Site::new(lvs(vec![pool()]));
+    other.check.resume(&checkpoint);
+    other.check.resume("checker\tnothing\t1.2.3.4:80\t1\ttrue\t0\nquorum\nnonsense");
+    other.event(Event::Start);
+    assert!(!other.alive(rs(2)), "still down, before any check");
+    assert_eq!(other.destinations(), site.destinations());
+    assert_eq!(other.news(), []);
+    // And it comes back when it is well.
+    other.run(secs(15));
+    assert!(other.alive(rs(2)));
+}

@@ -39,6 +39,8 @@ const GLOBAL_PRIORITY: u8 = 128;
 const PRIORITY: u8 = 127;
 /// Kernel events handled in a turn.
 const KERNEL_BUDGET: usize = 512;
+/// After a change the parent is told where a replacement should go on; many changes make one checkpoint.
+const CHECKPOINT_DELAY: Duration = Duration::from_millis(500);
 /// How long the first look at the addresses may take.
 const DUMP_LIMIT: Duration = Duration::from_secs(5);
 /// After a stop: time for the kernel to remove services.
@@ -66,6 +68,7 @@ pub(super) struct Setup {
 enum Timer {
     Machine(TimerKey),
     Refresh,
+    Checkpoint,
     GiveUp,
 }
 
@@ -218,6 +221,7 @@ impl Process {
             match timer {
                 Timer::Machine(key) => self.check.handle(Event::Timer(key), now),
                 Timer::Refresh => self.refresh(),
+                Timer::Checkpoint => self.orders.save(self.check.checkpoint()),
                 Timer::GiveUp => self.give_up(),
             }
         }
@@ -350,6 +354,9 @@ impl Process {
     /// The views: log, scripts, traps. None of them waits.
     fn show_changes(&mut self) {
         let now = clock::now();
+        if !self.changes.is_empty() && self.timers.deadline(Timer::Checkpoint).is_none() {
+            self.timers.set(Timer::Checkpoint, now + CHECKPOINT_DELAY);
+        }
         for change in std::mem::take(&mut self.changes) {
             let (level, line) = check_messages::line(&change, &self.check.tables);
             self.log.write(level, line);
