@@ -146,7 +146,8 @@ fn start(
     };
     if !options.dont_fork {
         // Before the first thread. The lock stays with the child; this process ends inside the call.
-        nix::unistd::daemon(false, false)?;
+        // The working directory stays: relative paths of the command line are read again by children and reloads.
+        nix::unistd::daemon(true, false)?;
     }
     pid_file.write(std::process::id())?;
     let signals = Signals::new(&[
