@@ -10,7 +10,7 @@ use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::process::Command;
 use std::time::Duration;
 
-use ipvs_support::{Director, LIMIT, Real, add, at, masquerading, real, same, server, talk, tcp};
+use ipvs_support::{Director, LIMIT, Real, add, at, masquerading, real, same, server, services, talk, tcp};
 use keepalived::config::lvs::{
     Endpoint, GroupEntry, Method, Protocol, Scheduler, SyncDaemon, Tunnel, TunnelChecksum, VirtualServer,
     VirtualServerGroup,
@@ -324,7 +324,7 @@ fn what_is_so_already_is_set_and_what_cannot_be_is_refused() {
         let director = Director::new();
         let service = |scheduler| {
             let server = VirtualServer { scheduler, ..tcp("10.0.0.1:80") };
-            ipvs::services(&server, &[]).pop().unwrap()
+            services(&server, &[]).pop().unwrap()
         };
         let key = service(Scheduler::Rr).key;
         let destination =
@@ -379,7 +379,7 @@ fn a_kernel_without_the_module() {
     inside(|| {
         let loader = fs::read_to_string("/proc/sys/kernel/modprobe").unwrap();
         let loaded = || fs::read_to_string("/proc/modules").unwrap().contains("ip_vs");
-        let service = ipvs::services(&tcp("10.0.0.1:80"), &[]).pop().unwrap();
+        let service = services(&tcp("10.0.0.1:80"), &[]).pop().unwrap();
         let (before, key) = (Director::new(), service.key);
         before.apply(vec![Change::NewService(service.clone()), Change::DelService(key)]);
         fs::write("/proc/sys/kernel/modprobe", "/bin/false").unwrap();

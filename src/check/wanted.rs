@@ -97,3 +97,19 @@ fn addresses(first: IpAddr, last: IpAddr) -> Box<dyn Iterator<Item = IpAddr>> {
         _ => Box::new(std::iter::empty()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_have_both_ends() {
+        let addresses = |first: &str, last: &str| -> Vec<String> {
+            addresses(first.parse().unwrap(), last.parse().unwrap()).map(|ip| ip.to_string()).collect()
+        };
+        assert_eq!(addresses("10.0.0.254", "10.0.1.1"), ["10.0.0.254", "10.0.0.255", "10.0.1.0", "10.0.1.1"]);
+        assert_eq!(addresses("255.255.255.255", "255.255.255.255"), ["255.255.255.255"]);
+        assert_eq!(addresses("fd00::ffff", "fd00::1:0"), ["fd00::ffff", "fd00::1:0"]);
+        assert!(addresses("10.0.0.2", "10.0.0.1").is_empty() && addresses("10.0.0.1", "fd00::1").is_empty());
+    }
+}

@@ -5,8 +5,9 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
-use keepalived::config::lvs::{Endpoint, Method, Protocol, Scheduler, Timing, VirtualServer, VirtualServerGroup};
-use keepalived::kernel::ipvs::{self, Answer, Change, Done, Error, Request, Table, Writer, difference};
+use keepalived::check::{Tables, VirtualServerId};
+use keepalived::config::lvs::{Endpoint, Lvs, Method, Protocol, Scheduler, Timing, VirtualServer, VirtualServerGroup};
+use keepalived::kernel::ipvs::{self, Answer, Change, Done, Error, Request, Service, Table, Writer, difference};
 use lab::ipvs::{assert_same, restore, shown};
 use lab::netns::{Netns, next_lab};
 use lab::wait_for;
@@ -126,9 +127,16 @@ pub fn tcp(address: &str) -> VirtualServer {
 /// A real server: address, method, weight, upper and lower threshold.
 pub type Real = (SocketAddr, Method, u32, u32, u32);
 
+/// The services of a virtual server.
+pub fn services(server: &VirtualServer, groups: &[VirtualServerGroup]) -> Vec<Service> {
+    let lvs = Lvs { groups: groups.to_vec(), virtual_servers: vec![server.clone()], ..Lvs::default() };
+    let tables = Tables::of(lvs);
+    ipvs::rows(&tables, VirtualServerId(1)).into_values().map(|row| row.service).collect()
+}
+
 /// Adds the services of a virtual server with the same real servers for each.
 pub fn add(table: &mut Table, server: &VirtualServer, groups: &[VirtualServerGroup], servers: &[Real]) {
-    for service in ipvs::services(server, groups) {
+    for service in services(server, groups) {
         let row = table.services.entry(service.key).or_insert(service.into());
         for (address, method, weight, upper, lower) in servers {
             row.insert(ipvs::destination(&row.service.key, *address, *method, *weight, *upper, *lower));

@@ -1,40 +1,34 @@
-//! Rows of the table from the configuration of virtual servers.
+//! Rows of the table from what the checkers want and from the configuration.
 
-use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
-use super::table::{Destination, DestinationKey, Service, ServiceKey, SyncRole, SyncThread, flags};
-use crate::config::lvs::{Endpoint, GroupEntry, Method, Protocol, SyncDaemon, VirtualServer, VirtualServerGroup};
+use super::table::{Destination, DestinationKey, Service, ServiceKey, ServiceRow, SyncRole, SyncThread, flags};
+use crate::check::{self, VirtualServerId};
+use crate::config::lvs::{Method, Protocol, SyncDaemon, VirtualServer};
 use crate::config::model::Family;
 
-/// The services of a virtual server: one, or one for each address and mark of its group, in configured order.
-pub fn services(server: &VirtualServer, groups: &[VirtualServerGroup]) -> Vec<Service> {
-    keys(server, groups).into_iter().map(|key| service(server, key)).collect()
+/// What a virtual server is to have in the kernel: its services, each with its destinations.
+pub fn rows(tables: &check::Tables, id: VirtualServerId) -> BTreeMap<ServiceKey, ServiceRow> {
+    let (services, destinations) = check::wanted(tables, id);
+    let row = |wanted: check::Service<'_>| {
+        let key = ServiceKey::from(wanted.key);
+        let mut row = ServiceRow::from(service(wanted.config, key));
+        for to in &destinations {
+            row.insert(destination(&key, to.address, to.method, to.weight, to.upper_threshold, to.lower_threshold));
+        }
+        (key, row)
+    };
+    services.into_iter().map(row).collect()
 }
 
-/// What the services of a virtual server are known by, in configured order, each once.
-pub fn keys(server: &VirtualServer, groups: &[VirtualServerGroup]) -> Vec<ServiceKey> {
-    // Only marks come without a protocol.
-    let protocol = number(server.protocol.unwrap_or(Protocol::Tcp));
-    let address = |ip, port| ServiceKey::Address { protocol, ip, port };
-    match &server.endpoint {
-        Endpoint::Address(to) => vec![address(to.ip(), to.port())],
-        Endpoint::FwMark(mark, family) => vec![ServiceKey::FwMark { mark: *mark, family: *family }],
-        Endpoint::Group(name) => {
-            let of_group = server.family(groups);
-            let mut keys = Vec::new();
-            for entry in groups.iter().filter(|group| &group.name == name).flat_map(|group| &group.entries) {
-                match *entry {
-                    GroupEntry::Address(to) => keys.push(address(to.ip(), to.port())),
-                    GroupEntry::Range(first, last, port) => keys.extend(range(first, last).map(|ip| address(ip, port))),
-                    GroupEntry::FwMark(mark, family) => {
-                        keys.push(ServiceKey::FwMark { mark, family: family.unwrap_or(of_group) });
-                    }
-                }
+impl From<check::ServiceKey> for ServiceKey {
+    fn from(key: check::ServiceKey) -> ServiceKey {
+        match key {
+            check::ServiceKey::Address(to, protocol) => {
+                ServiceKey::Address { protocol: number(protocol), ip: to.ip(), port: to.port() }
             }
-            let mut seen = BTreeSet::new();
-            keys.retain(|key| seen.insert(*key));
-            keys
+            check::ServiceKey::FwMark(mark, family) => ServiceKey::FwMark { mark, family },
         }
     }
 }
@@ -120,19 +114,6 @@ fn netmask(family: Family, prefix: Option<u8>) -> u32 {
     }
 }
 
-/// The addresses from first to last; none when they are of two families.
-fn range(first: IpAddr, last: IpAddr) -> Box<dyn Iterator<Item = IpAddr>> {
-    match (first, last) {
-        (IpAddr::V4(first), IpAddr::V4(last)) => {
-            Box::new((u32::from(first)..=u32::from(last)).map(|ip| Ipv4Addr::from(ip).into()))
-        }
-        (IpAddr::V6(first), IpAddr::V6(last)) => {
-            Box::new((u128::from(first)..=u128::from(last)).map(|ip| Ipv6Addr::from(ip).into()))
-        }
-        _ => Box::new(std::iter::empty()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -144,16 +125,5 @@ mod tests {
             assert_eq!(netmask(Family::V4, prefix), mask, "{prefix:?}");
         }
         assert_eq!((netmask(Family::V6, None), netmask(Family::V6, Some(64))), (128, 64));
-    }
-
-    #[test]
-    fn ranges_have_both_ends() {
-        let addresses = |first: &str, last: &str| -> Vec<String> {
-            range(first.parse().unwrap(), last.parse().unwrap()).map(|ip| ip.to_string()).collect()
-        };
-        assert_eq!(addresses("10.0.0.254", "10.0.1.1"), ["10.0.0.254", "10.0.0.255", "10.0.1.0", "10.0.1.1"]);
-        assert_eq!(addresses("255.255.255.255", "255.255.255.255"), ["255.255.255.255"]);
-        assert_eq!(addresses("fd00::ffff", "fd00::1:0"), ["fd00::ffff", "fd00::1:0"]);
-        assert!(addresses("10.0.0.2", "10.0.0.1").is_empty() && addresses("10.0.0.1", "fd00::1").is_empty());
     }
 }

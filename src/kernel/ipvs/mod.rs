@@ -5,7 +5,7 @@
 //! | [`Writer`] | changes and dumps on a thread of its own, results as events |
 //! | [`Table`] | the rows: services, destinations, statistics, synchronisation, time-outs |
 //! | [`difference`] | the least changes from the table that is to the one that is wanted |
-//! | [`services`], [`destination`], [`sync`] | rows from the configuration |
+//! | [`rows`], [`destination`], [`sync`] | rows from what is configured and checked |
 //!
 //! Reconcile, not replay: dump, [`difference`], submit. Starting, reloading, recovering and putting right what an
 //! outsider changed are all this.
@@ -18,7 +18,7 @@ mod wire;
 mod writer;
 
 pub use super::writer::Done;
-pub use configured::{destination, keys, service, services, sync};
+pub use configured::{destination, rows, sync};
 pub use difference::{difference, sync_difference};
 pub use table::{
     Destination, DestinationKey, DestinationRow, Forwarding, Service, ServiceKey, ServiceRow, Stats, SyncRole,

@@ -7,11 +7,10 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::time::Duration;
 
 use crate::check::{self, Check, Event, Statistics, VirtualServerId};
-use crate::config::lvs::Protocol;
 use crate::config::model::Family;
 use crate::kernel::ipvs::{
     Answer, Change, Destination, Done, Error, Request, ServiceKey, ServiceRow, Stats, Table, Timeouts, Writer,
-    destination, difference, service,
+    destination, difference, rows,
 };
 use crate::notify::log::{Level, Log};
 use crate::reactor::clock;
@@ -88,7 +87,7 @@ impl Ipvs {
         }
         let mut changes = Vec::new();
         for id in std::mem::take(&mut self.dirty) {
-            let wanted = wanted(check, id);
+            let wanted = rows(&check.tables, id);
             let mut keys = self.keys.insert(id, wanted.keys().copied().collect()).unwrap_or_default();
             keys.extend(wanted.keys());
             let current = keys.iter().filter_map(|key| Some((*key, self.believed.get(key)?.clone()))).collect();
@@ -239,40 +238,12 @@ impl AsRawFd for Ipvs {
     }
 }
 
-fn kernel_key(key: check::ServiceKey) -> ServiceKey {
-    match key {
-        check::ServiceKey::Address(address, protocol) => {
-            let protocol = match protocol {
-                Protocol::Tcp => 6,
-                Protocol::Udp => 17,
-                Protocol::Sctp => 132,
-            };
-            ServiceKey::Address { protocol, ip: address.ip(), port: address.port() }
-        }
-        check::ServiceKey::FwMark(mark, family) => ServiceKey::FwMark { mark, family },
-    }
-}
-
-/// The services of a virtual server with their destinations.
-fn wanted(check: &Check, id: VirtualServerId) -> BTreeMap<ServiceKey, ServiceRow> {
-    let (services, destinations) = check::wanted(&check.tables, id);
-    let row = |wanted: check::Service<'_>| {
-        let key = kernel_key(wanted.key);
-        let mut row = ServiceRow::from(service(wanted.config, key));
-        for to in &destinations {
-            row.insert(destination(&key, to.address, to.method, to.weight, to.upper_threshold, to.lower_threshold));
-        }
-        (key, row)
-    };
-    services.into_iter().map(row).collect()
-}
-
 /// Statistics of a dump, summed over the services of each virtual server.
 fn statistics(table: &Table, check: &mut Check) {
     let now = clock::now();
     for id in check.tables.virtual_server_ids() {
         let keys: Vec<ServiceKey> =
-            check::wanted(&check.tables, id).0.into_iter().map(|service| kernel_key(service.key)).collect();
+            check::wanted(&check.tables, id).0.into_iter().map(|service| service.key.into()).collect();
         let rows: Vec<&ServiceRow> = keys.iter().filter_map(|key| table.services.get(key)).collect();
         let mut sum = Statistics::default();
         for row in &rows {
