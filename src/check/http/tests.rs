@@ -142,7 +142,7 @@ fn with(pattern: &str, options: &[&str]) -> RegexCheck {
 #[test]
 fn patterns_find_their_text_anywhere() {
     let mut body = vec![b'.'; 300_000];
-    for at in [0, 4090, 65_530, 65_536, 98_300, 131_072, 299_990] {
+    for at in [0, 4090, 65_526, 65_530, 65_536, 98_300, 131_072, 299_990] {
         body[at..at + 10].copy_from_slice(b"needle1234");
         for piece in [977, 4096, 300_000] {
             assert_eq!(search(&regex(r"needle\d{4}"), &body, piece), Ok(true), "at {at} by {piece}");
