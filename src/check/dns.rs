@@ -66,6 +66,8 @@ impl Conversation for DnsCheck {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn reply(message: &[u8]) -> Option<bool> {
@@ -92,5 +94,18 @@ mod tests {
         assert_eq!(reply(&header(0x1235, 0x8180)), None, "another id");
         assert_eq!(reply(&header(0x1234, 0x8180)[..11]), Some(false));
         assert_eq!(reply(&[]), Some(false));
+    }
+
+    proptest! {
+        /// Only twelve octets count, whatever follows; and a query can be written for any name.
+        #[test]
+        fn any_reply_and_any_name(message in prop::collection::vec(any::<u8>(), 0..40), name in ".{0,300}", id: u16) {
+            let mut check = DnsCheck::new(id, 6, name);
+            check.connected(&mut Vec::new());
+            let header = message.get(..12);
+            let good = header.map(|h| h[..2] == id.to_be_bytes() && h[2] & 0x80 != 0 && h[3] & 0x0f == 0);
+            let verdict = check.received(&message, &mut Vec::new());
+            prop_assert_eq!(verdict.is_some_and(|verdict| verdict.is_ok()), good == Some(true));
+        }
     }
 }

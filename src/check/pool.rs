@@ -127,7 +127,10 @@ impl Check {
     /// Stop notifications; the rows and the kernel's table stay as they are.
     pub(super) fn stop_pools(&mut self) {
         for id in self.tables.virtual_server_ids() {
-            let omega = self.tables.virtual_servers.get(&id).is_some_and(|row| row.config.omega);
+            let row = self.tables.virtual_servers.get(&id);
+            let omega = row.is_some_and(|row| row.config.omega);
+            // A quorum that is lost already is not lost again.
+            let loses = row.is_some_and(|row| row.quorum_met);
             let cause = Cause::Shutdown { omega };
             let mut pool = self.tables.pool(id);
             for server in self.tables.real_server_ids(id) {
@@ -136,6 +139,7 @@ impl Check {
                 pool.weight_sum = pool.weight_sum.saturating_sub(row.weight.into());
                 self.change(Change::RealServer { id: server, up: false, cause, pool });
             }
+            let cause = Cause::Shutdown { omega: omega && loses };
             self.change(Change::Quorum { id, status: QuorumStatus::Shutdown, cause, pool });
         }
     }

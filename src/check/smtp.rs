@@ -101,6 +101,8 @@ impl Conversation for SmtpCheck {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     /// What is sent and the verdict; without one so far, what the close means.
@@ -149,5 +151,29 @@ mod tests {
     fn an_endless_reply_is_cut() {
         assert_eq!(talk(&"x".repeat(10_000), 100).1, Err("endless line".into()));
         assert_eq!(talk(&"220-x\r\n".repeat(1000), 100).1, Err("endless reply".into()));
+    }
+
+    proptest! {
+        /// Whatever a server says, in whatever pieces: no panic, the same verdict, bounded memory.
+        #[test]
+        fn any_octets_in_any_pieces(
+            said in prop_oneof![
+                prop::collection::vec(any::<u8>(), 0..200),
+                "((220|250|221|554|xyz)[- ]?[a-z]{0,4}\r?\n){0,6}".prop_map(String::into_bytes),
+            ],
+            piece in 1usize..30,
+        ) {
+            let run = |piece: usize| {
+                let (mut check, mut sent) = (SmtpCheck::new("me".into()), Vec::new());
+                for octets in said.chunks(piece) {
+                    if let Some(verdict) = check.received(octets, &mut sent) {
+                        return (sent, verdict);
+                    }
+                    assert!(check.line.len() <= MAX_LINE);
+                }
+                (sent, check.closed())
+            };
+            prop_assert_eq!(run(piece), run(usize::MAX));
+        }
     }
 }

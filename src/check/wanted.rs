@@ -75,11 +75,14 @@ fn destinations(tables: &Tables, id: VirtualServerId) -> Vec<Destination> {
         let limits = row.regular().map_or((0, 0), |server| (server.upper_threshold, server.lower_threshold));
         let wanted =
             Destination { address, method: row.method(), weight, upper_threshold: limits.0, lower_threshold: limits.1 };
-        // A sorry server may also be a real server; the kernel knows it once, and the one in use counts.
-        match destinations.iter_mut().find(|other| other.address == address) {
-            Some(other) if other.weight == 0 => *other = wanted,
-            Some(_) => {}
-            None => destinations.push(wanted),
+        // A sorry server, always first, may also be a real server; the kernel knows it once, and the one in use counts.
+        match destinations.first_mut() {
+            Some(first) if first.address == address => {
+                if first.weight == 0 {
+                    *first = wanted;
+                }
+            }
+            _ => destinations.push(wanted),
         }
     }
     destinations

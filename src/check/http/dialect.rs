@@ -2,23 +2,25 @@
 
 use crate::config::lvs::RegexCheck;
 
-/// Options that PCRE2 also takes at the start of a pattern, those of the whole pattern first.
-const STARTING_ITEMS: [(&str, &str); 6] = [
-    ("no_auto_possess", "(*NO_AUTO_POSSESS)"),
-    ("no_dotstar_anchor", "(*NO_DOTSTAR_ANCHOR)"),
-    ("no_start_optimize", "(*NO_START_OPT)"),
-    ("dupnames", "(?J)"),
-    ("ungreedy", "(?U)"),
-    ("no_auto_capture", "(?n)"),
-];
+/// Options that PCRE2 also takes as items at the start of a pattern.
+const ITEMS: [(&str, &str); 2] =
+    [("no_dotstar_anchor", "(*NO_DOTSTAR_ANCHOR)"), ("no_start_optimize", "(*NO_START_OPT)")];
+/// Options that PCRE2 also takes as settings within a pattern.
+const SETTINGS: [(&str, &str); 3] = [("dupnames", "(?J)"), ("ungreedy", "(?U)"), ("no_auto_capture", "(?n)")];
+/// What items at the start of a pattern begin with; other words in capitals are verbs.
+const ITEM_WORDS: [&str; 8] = ["UTF", "UCP", "NO", "LIMIT_", "CR", "LF", "ANY", "BSR_"];
 
-/// The pattern with what its options mean written out. Left to the caller: `caseless`, `dotall`, `extended`,
-/// `multiline`, `ucp`, `utf` and `firstline`. Without an effect on what matches: `auto_callout`, `alt_verbnames`,
-/// `never_backslash_c`, `never_ucp`, `never_utf`, `use_offset_limit`.
-pub(super) fn write_out(check: &RegexCheck) -> String {
+/// The items at the start of the pattern, and the rest of it with what its options mean written out. Left to the
+/// caller: `caseless`, `dotall`, `extended`, `multiline`, `no_auto_possess`, `ucp`, `utf` and `firstline`. Without an effect on what
+/// matches: `auto_callout`, `alt_verbnames`, `never_backslash_c`, `never_ucp`, `never_utf`, `use_offset_limit`.
+pub(super) fn write_out(check: &RegexCheck) -> (String, String) {
     let has = |name: &str| check.options.iter().any(|option| option == name);
-    let mut text: String = STARTING_ITEMS.iter().filter(|(option, _)| has(option)).map(|(_, item)| *item).collect();
+    let chosen = |list: &[(&str, &'static str)]| -> String {
+        list.iter().filter(|(option, _)| has(option)).map(|(_, item)| *item).collect()
+    };
     let pattern = as_text(&check.pattern);
+    let (own_items, pattern) = pattern.split_at_checked(items(&pattern)).unwrap_or(("", &pattern));
+    let mut body = chosen(&SETTINGS);
     let dialect = Dialect {
         end_only: has("dollar_endonly") && !has("multiline"),
         circumflex: has("alt_circumflex") && has("multiline"),
@@ -27,11 +29,25 @@ pub(super) fn write_out(check: &RegexCheck) -> String {
         bsux: has("alt_bsux"),
     };
     if dialect == Dialect::default() {
-        text.push_str(&pattern);
+        body.push_str(pattern);
     } else {
-        dialect.rewrite(&pattern, &mut text);
+        dialect.rewrite(pattern, &mut body);
     }
-    text
+    if has("extended") {
+        // Ends a comment.
+        body.push('\n');
+    }
+    (chosen(&ITEMS) + own_items, body)
+}
+
+/// Length of the items that a pattern begins with.
+fn items(pattern: &str) -> usize {
+    let mut length = 0;
+    while let Some(item) = pattern.get(length..).and_then(|rest| rest.strip_prefix("(*")) {
+        let Some(end) = item.find(')').filter(|_| ITEM_WORDS.iter().any(|word| item.starts_with(word))) else { break };
+        length += "(*)".len() + end;
+    }
+    length
 }
 
 /// Octets that are no UTF-8 are written as escapes.

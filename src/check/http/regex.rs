@@ -11,10 +11,8 @@ use crate::config::lvs::RegexCheck;
 const WINDOW: usize = 64 * 1024;
 /// Octets before a starting point that stay, for look-behind and word boundaries.
 const HISTORY: usize = 256;
-/// Octets of stack for compiled patterns.
-const JIT_STACK: usize = 1024 * 1024;
-/// Steps of one match; a pattern that backtracks without end fails its own check.
-const MATCH_LIMIT: &str = "(*LIMIT_MATCH=1000000)";
+/// Steps of one look at the window, some 50 ns each: a pattern that backtracks without end fails its own check.
+const STEPS: u32 = 2_000_000;
 
 /// A compiled `regex` with its offsets.
 #[derive(Clone, Debug)]
@@ -33,9 +31,12 @@ impl Pattern {
         let has = |name: &str| check.options.iter().any(|option| option == name);
         let mut builder = RegexBuilder::new();
         builder.caseless(has("caseless")).dotall(has("dotall")).extended(has("extended"));
-        builder.multi_line(has("multiline")).ucp(has("ucp")).utf(has("utf")).jit_if_available(true);
-        builder.max_jit_stack_size(Some(JIT_STACK));
-        let text = [MATCH_LIMIT, &write_out(check)].concat();
+        builder.multi_line(has("multiline")).ucp(has("ucp")).utf(has("utf"));
+        let (items, body) = write_out(check);
+        // PCRE2's limit is one for each place where a match may begin, and its compiled code counts only some steps.
+        // Looking for that place by the pattern itself, and interpreted, makes it one for the whole window. A repeat that
+        // was made possessive would scan without counting.
+        let text = format!(r"(*LIMIT_MATCH={STEPS})(*NO_AUTO_POSSESS){items}\G(?s-U:.*?)\K(?:{body})");
         let offsets_fit = check.max_offset.is_none_or(|max| check.min_offset < max);
         Pattern {
             regex: builder.build(&text).map_err(|error| format!("regex: {error}")),

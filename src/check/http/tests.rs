@@ -142,7 +142,7 @@ fn with(pattern: &str, options: &[&str]) -> RegexCheck {
 #[test]
 fn patterns_find_their_text_anywhere() {
     let mut body = vec![b'.'; 300_000];
-    for at in [0, 4090, 65_530, 65_536, 98_300, 131_072, 299_990] {
+    for at in [0, 4090, 65_526, 65_530, 65_536, 98_300, 131_072, 299_990] {
         body[at..at + 10].copy_from_slice(b"needle1234");
         for piece in [977, 4096, 300_000] {
             assert_eq!(search(&regex(r"needle\d{4}"), &body, piece), Ok(true), "at {at} by {piece}");
@@ -182,6 +182,8 @@ fn options_of_patterns() {
         ("ABC", "caseless", "abc", false, true),
         ("a.c", "dotall", "a\nc", false, true),
         ("a b c", "extended", "abc", false, true),
+        ("a b # c", "extended", "ab", false, true),
+        ("(*UTF)^.$", "dotall", "\u{e9}", true, true),
         ("^b", "multiline", "a\nb", false, true),
         ("b", "firstline", "a\nb", true, false),
         ("a$", "dollar_endonly", "a\n", true, false),
@@ -210,8 +212,14 @@ fn options_of_patterns() {
 
 #[test]
 fn a_pattern_that_backtracks_without_end_fails_its_check() {
-    let body = [vec![b'a'; 100], b"!".to_vec()].concat();
-    assert!(search(&regex("^(a+)+$"), &body, 10).is_err_and(|error| error.contains("limit")));
+    let body = [b"c!".to_vec(), vec![b'a'; 65_000], b"b!".to_vec()].concat();
+    for pattern in [r"a.*b.*c", r"(a+)+\d", r"(a|aa)+\d", r"a.*a.*a.*\d", r"a*a*\d", r"(?:a|b|ab)*\d"] {
+        let outcome = search(&regex(pattern), &body, 4096);
+        assert!(outcome.is_err_and(|error| error.contains("limit")), "{pattern}");
+    }
+    for pattern in [r"(.|\n)*b", r"(?s)^.*a.*b", r"(?:[^<]|<(?!x))*b"] {
+        assert_eq!(search(&regex(pattern), &body, 4096), Ok(true), "{pattern}");
+    }
     assert!(search(&regex("("), b"x", 10).is_err());
 }
 

@@ -99,6 +99,23 @@ fn with_fast_recovery_all_urls_follow_at_once() {
 }
 
 #[test]
+fn a_failure_that_does_not_count_does_not_begin_a_recovery() {
+    let mut site = Site::new(lvs_with(http(&["/a", "/b", "/c"], |check| check.fast_recovery = true)));
+    site.behave(A, ok());
+    site.event(Event::Start);
+    site.run(secs(5));
+    site.requests();
+    site.behave(A, bad());
+    site.run(secs(7));
+    assert_eq!(site.requests(), ["/a"]);
+    site.behave(A, ok());
+    site.run(secs(5));
+    assert_eq!(site.requests(), ["/a"], "the retry alone");
+    assert_eq!(site.check.tables.checkers.get(&(rs(1), 1)).unwrap().failures, 0);
+    assert_eq!(site.news(), []);
+}
+
+#[test]
 fn a_dead_one_waits_for_the_longer_of_both_delays() {
     let mut lvs = lvs_with(http(&["/"], |_| {}));
     lvs.virtual_servers[0].real_servers[0].checkers[0].delay_before_retry = secs(25);

@@ -256,6 +256,22 @@ fn at_the_stop_live_servers_are_told_and_scripts_run_with_omega() {
 }
 
 #[test]
+fn a_quorum_that_is_lost_already_is_not_lost_again_at_the_stop() {
+    let mut site = pool(|row| {
+        row.omega = true;
+        row.quorum = 3;
+    });
+    fall(&mut site, B);
+    site.news();
+    site.event(Event::Stop);
+    let scripts = site.news().into_iter().map(|change| match change {
+        Change::RealServer { cause, .. } | Change::Quorum { cause, .. } => cause.runs_scripts(),
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(scripts.collect::<Vec<_>>(), [true, true, false]);
+}
+
+#[test]
 fn checkers_rest_while_the_service_is_elsewhere() {
     let mut row = service(vec![server(A)]);
     row.ha_suspend = true;

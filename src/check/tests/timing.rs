@@ -22,6 +22,17 @@ fn checks_begin_after_a_second_and_follow_the_result_by_delay_loop() {
 }
 
 #[test]
+fn a_timer_that_was_set_anew_meanwhile_does_nothing() {
+    let mut site = one(|_| {});
+    site.event(Event::Start);
+    site.run(secs(5));
+    site.attempt_times();
+    let key = *site.timers.keys().next().unwrap();
+    site.event(Event::Timer(key));
+    assert_eq!(site.attempt_times(), []);
+}
+
+#[test]
 fn warmup_spreads_the_first_checks() {
     let servers = (1..=100).map(|n| {
         let mut row = server(&format!("10.1.0.{n}:80"));
