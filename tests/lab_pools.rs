@@ -1,0 +1,310 @@
+//! Pools seen from outside: retries, alpha, weights, quorum, sorry server, scripts, traps, SET and the stop.
+#![allow(clippy::expect_used, reason = "a test")]
+
+use std::fs::{self, File};
+use std::time::Duration;
+
+use lab::snmp::ROOT;
+use lab::{Director, holds_for, machine, wait_until};
+
+const LIMIT: Duration = Duration::from_secs(15);
+const REAL_SERVER_TRAP: &str = "3.5.0.1";
+const QUORUM_TRAP: &str = "3.5.0.2";
+
+/// A real server that is up while the file of its name is there, and whose scripts write to the notes.
+fn server(director: &mut Director, name: &str, port: u16, weight: u32, lines: &str) -> String {
+    let (file, note) = (director.file(name), note(director));
+    format!(
+        "real_server 127.0.0.1 {port} {{\n    weight {weight}\n    notify_up \"{note} {name} up\"\n    \
+         notify_down \"{note} {name} down\"\n    {lines}\n    \
+         MISC_CHECK {{\n      misc_path \"/usr/bin/test -e {}\"\n      retry 0\n    }}\n  }}\n",
+        file.display()
+    )
+}
+
+/// A script that writes its arguments to the notes.
+fn note(director: &mut Director) -> String {
+    let notes = director.file("notes");
+    director.script("note.sh", &format!("echo \"$@\" >> {}\n", notes.display())).display().to_string()
+}
+
+fn notes(director: &mut Director) -> Vec<String> {
+    let text = fs::read_to_string(director.file("notes")).unwrap_or_default();
+    text.lines().map(str::to_owned).collect()
+}
+
+/// Waits for the notes to become these; scripts of one moment run side by side, so their order is not looked at.
+fn await_notes(director: &mut Director, wanted: &[&str]) {
+    let mut wanted = wanted.to_vec();
+    wanted.sort_unstable();
+    let now = |director: &mut Director| {
+        let mut notes = notes(director);
+        notes.sort_unstable();
+        notes
+    };
+    wait_until(LIMIT, &format!("the notes are {wanted:?}"), || now(director).len() >= wanted.len());
+    assert_eq!(now(director), wanted);
+    let _ = fs::remove_file(director.file("notes"));
+}
+
+fn raise(director: &mut Director, name: &str) {
+    File::create(director.file(name)).expect("our own directory");
+}
+
+fn fell(director: &mut Director, name: &str) {
+    fs::remove_file(director.file(name)).expect("a raised server");
+}
+
+/// The notifications of a kind so far: objects below the root and their values, without up-time and identity.
+fn traps(director: &mut Director, kind: &str) -> Vec<Vec<(String, String)>> {
+    let identity = format!("{ROOT}.{kind}");
+    let all = director.snmp().traps();
+    let binds = all.iter().map(|trap| trap.split('\t').filter_map(|bind| bind.split_once(" = ")).collect::<Vec<_>>());
+    let ours = binds.filter(|binds| binds.iter().any(|(_, value)| *value == identity));
+    ours.map(|binds| {
+        let objects = binds.iter().filter_map(|(name, value)| {
+            let name = name.strip_prefix(ROOT)?.trim_start_matches('.');
+            Some((name.to_owned(), value.trim_matches('"').trim().to_owned()))
+        });
+        objects.collect()
+    })
+    .collect()
+}
+
+fn await_traps(director: &mut Director, kind: &str, count: usize) -> Vec<Vec<(String, String)>> {
+    wait_until(LIMIT, &format!("{count} notifications {kind}"), || traps(director, kind).len() >= count);
+    let traps = traps(director, kind);
+    assert_eq!(traps.len(), count, "{traps:?}");
+    traps
+}
+
+fn await_quorum(director: &mut Director, service: &str, status: &str) {
+    wait_until(LIMIT, &format!("the quorum status of {service} is {status}"), || {
+        director.virtual_server(23, service).as_deref() == Some(status)
+    });
+}
+
+#[test]
+fn retries_come_with_their_delay() {
+    let _turn = machine::shared();
+    let mut director = Director::new();
+    let (status, runs) = (director.file("status"), director.file("runs"));
+    fs::write(&status, "0").expect("our own directory");
+    let lines = format!("s=$(cat {})\necho $(date +%s.%N) $s >> {}\nexit $s\n", status.display(), runs.display());
+    let script = director.script("check.sh", &lines);
+    let checker = format!(
+        "MISC_CHECK {{\n misc_path {}\n retry 3\n delay_before_retry 0.5\n delay_loop 0.2\n log_all_failures\n }}",
+        script.display()
+    );
+    director.check("one", 80, &checker);
+    director.start();
+    director.await_states(&[("one", true)]);
+    wait_until(LIMIT, "some runs", || fs::read_to_string(&runs).is_ok_and(|runs| runs.lines().count() > 3));
+    fs::write(&status, "7").expect("our own directory");
+    director.await_states(&[("one", false)]);
+    wait_until(LIMIT, "runs go on", || fs::read_to_string(&runs).is_ok_and(|runs| runs.matches(" 7").count() > 5));
+    let runs = fs::read_to_string(&runs).expect("runs");
+    let failed: Vec<f64> =
+        runs.lines().filter_map(|run| run.strip_suffix(" 7")).map(|time| time.parse().expect("a time")).collect();
+    let gaps: Vec<f64> = failed.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!(gaps[..3].iter().all(|gap| *gap > 0.45), "delay_before_retry while up: {gaps:?}");
+    assert!(gaps[3] > 0.15 && gaps[3] < 0.45, "delay_loop when down: {gaps:?}");
+    let log = director.log();
+    let attempts = log.matches("attempt failed: script exited with status 7").count();
+    assert_eq!(attempts, 3, "{log}");
+    assert!(log.contains("MISC_CHECK of [127.0.0.1]:tcp:80 failed: script exited with status 7"), "{log}");
+
+    // Up again with the first success.
+    fs::write(&status, "0").expect("our own directory");
+    director.await_states(&[("one", true)]);
+}
+
+/// The very first check decides at once, whatever `retry` says.
+#[test]
+fn first_checks_and_alpha() {
+    let _turn = machine::shared();
+    let mut director = Director::new();
+    let missing = "MISC_CHECK {\n misc_path /bin/false\n retry 100\n delay_before_retry 30\n }";
+    director.check("first", 80, missing);
+    // The first result comes late: until then all is as at the start.
+    let slow = "MISC_CHECK {\n misc_path \"/bin/sleep 3\"\n misc_timeout 30\n }";
+    director.check("slow", 80, slow);
+    director.service("slow alpha", &format!("alpha\n  real_server 127.0.0.1 80 {{\n    {slow}\n  }}"));
+    director.service("slow server alpha", &format!("real_server 127.0.0.1 80 {{\n    alpha\n    {slow}\n  }}"));
+    director.start();
+    director.await_states(&[("slow", true), ("slow alpha", false), ("slow server alpha", false)]);
+    assert_eq!(director.virtual_server(23, "slow alpha").as_deref(), Some("2"));
+    assert_eq!(director.real_servers(63).get(&("slow".to_owned(), 1)).map(String::as_str), Some("1"), "not run yet");
+    director.await_states(&[("first", false), ("slow", true), ("slow alpha", true), ("slow server alpha", true)]);
+    await_quorum(&mut director, "slow alpha", "1");
+    wait_until(LIMIT, "all have run", || {
+        director.real_servers(63).get(&("slow".to_owned(), 1)).is_some_and(|count| count == "0")
+    });
+    // The start itself is no change: one server has fallen, two have come.
+    let told = await_traps(&mut director, REAL_SERVER_TRAP, 3);
+    let states: Vec<&str> = told.iter().map(|objects| objects[3].1.as_str()).collect();
+    assert_eq!(states.iter().filter(|state| **state == "1").count(), 2, "{told:?}");
+}
+
+#[test]
+fn quorum_with_hysteresis_weights_and_a_sorry_server() {
+    let _turn = machine::shared();
+    let mut director = Director::new();
+    for name in ["a", "b", "c"] {
+        raise(&mut director, name);
+    }
+    let note = note(&mut director);
+    let mut lines = format!(
+        "quorum 4\n  hysteresis 1\n  quorum_up \"{note} quorum up\"\n  quorum_down \"{note} quorum down\"\n  \
+         sorry_server 127.0.0.1 8099\n  inhibit_on_failure\n  "
+    );
+    for (name, port, weight) in [("a", 8001, 1), ("b", 8002, 2), ("c", 8003, 3)] {
+        lines += &server(&mut director, name, port, weight, "");
+    }
+    director.service("web", &lines);
+    director.start();
+    let row = |server: u32| ("web".to_owned(), server);
+    let column = |director: &mut Director, column: u32| {
+        director.real_servers(column).into_iter().map(|((_, server), value)| (server, value)).collect::<Vec<_>>()
+    };
+    // The sorry server is the first row; status, weight and action are those of real servers alone.
+    let texts = |values: &[(u32, &str)]| values.iter().map(|(n, v)| (*n, (*v).to_owned())).collect::<Vec<_>>();
+    assert_eq!(column(&mut director, 2), texts(&[(1, "2"), (2, "1"), (3, "1"), (4, "1")]));
+    assert_eq!(column(&mut director, 7), texts(&[(2, "1"), (3, "2"), (4, "3")]));
+    assert_eq!(column(&mut director, 10), texts(&[(2, "2"), (3, "2"), (4, "2")]));
+    await_quorum(&mut director, "web", "1");
+    wait_until(LIMIT, "all have run", || column(&mut director, 63).iter().all(|(_, left)| left == "0"));
+    assert_eq!(notes(&mut director), Vec::<String>::new(), "the start is no change");
+
+    let fall = |director: &mut Director, name: &str, server: u32, up: &str| {
+        if up == "1" {
+            raise(director, name)
+        } else {
+            fell(director, name)
+        }
+        wait_until(LIMIT, name, || director.real_servers(6).get(&row(server)).is_some_and(|state| state == up));
+    };
+    // 6 -> 3 = quorum - hysteresis: still met. -> 2: lost.
+    fall(&mut director, "c", 4, "2");
+    await_notes(&mut director, &["c down"]);
+    assert_eq!(director.virtual_server(23, "web").as_deref(), Some("1"));
+    fall(&mut director, "a", 2, "2");
+    await_notes(&mut director, &["a down", "quorum down"]);
+    await_quorum(&mut director, "web", "2");
+    assert_eq!(director.virtual_server(21, "web").as_deref(), Some("1"));
+    assert!(director.log().contains("Lost quorum 4-1=3 > 2 for VS [10.1.0.1]:tcp:80"), "{}", director.log());
+    assert!(director.log().contains("Adding sorry server"), "{}", director.log());
+    // -> 3: not enough to gain it. -> 6 does.
+    fall(&mut director, "a", 2, "1");
+    await_notes(&mut director, &["a up"]);
+    assert_eq!(director.virtual_server(23, "web").as_deref(), Some("2"));
+    fall(&mut director, "c", 4, "1");
+    await_notes(&mut director, &["c up", "quorum up"]);
+    await_quorum(&mut director, "web", "1");
+    assert!(director.log().contains("Gained quorum 4+1=5 <= 6 for VS [10.1.0.1]:tcp:80"), "{}", director.log());
+
+    let server_traps = await_traps(&mut director, REAL_SERVER_TRAP, 4);
+    let objects =
+        |trap: &[(&str, &str)]| trap.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect::<Vec<_>>();
+    let service = [("3.3.1.2", "2"), ("3.3.1.5", "1"), ("3.3.1.6", "0A 01 00 01"), ("3.3.1.7", "80"), ("3.3.1.8", "1")];
+    let first = [("3.4.1.3", "1"), ("3.4.1.4", "7F 00 00 01"), ("3.4.1.5", "8003"), ("3.4.1.6", "2")];
+    let figures = [("3.3.1.21", "2"), ("3.3.1.20", "3"), ("1.2.0", "director")];
+    assert_eq!(server_traps[0], objects(&[&first[..], &service, &figures].concat()));
+    let quorum_traps = await_traps(&mut director, QUORUM_TRAP, 2);
+    let figures = [("3.3.1.23", "2"), ("3.3.1.22", "4"), ("3.3.1.21", "1"), ("3.3.1.20", "3"), ("1.2.0", "director")];
+    assert_eq!(quorum_traps[0], objects(&[&service[..], &figures].concat()));
+    assert_eq!(quorum_traps[1][5], ("3.3.1.23".to_owned(), "1".to_owned()));
+}
+
+#[test]
+fn weights_are_set_by_snmp() {
+    let _turn = machine::shared();
+    let mut director = Director::new();
+    let servers: String = [("a", 8001), ("b", 8002)]
+        .map(|(name, port)| {
+            raise(&mut director, name);
+            server(&mut director, name, port, 2, "")
+        })
+        .concat();
+    director.service("web", &format!("quorum 4\n  sorry_server 127.0.0.1 8099\n  {servers}"));
+    director.start();
+    await_quorum(&mut director, "web", "1");
+    let weight = |server: u32| format!("{ROOT}.3.4.1.7.1.{server}");
+    let (accepted, said) = director.set(&weight(2), 1);
+    assert!(accepted, "{said}");
+    assert_eq!(director.snmp().get(&weight(2)).as_deref(), Some("1"));
+    await_quorum(&mut director, "web", "2");
+    assert!(director.log().contains("changes from 2 to 1"), "{}", director.log());
+    assert!(director.set(&weight(3), 3).0);
+    await_quorum(&mut director, "web", "1");
+    await_traps(&mut director, QUORUM_TRAP, 2);
+    // One of no weight is alive, but no help.
+    assert!(director.set(&weight(3), 0).0);
+    await_quorum(&mut director, "web", "2");
+    director.await_states(&[]);
+    assert_eq!(director.real_servers(6).get(&("web".to_owned(), 3)).map(String::as_str), Some("1"));
+    for (server, value) in [(1, 5), (2, -1), (9, 1)] {
+        let (accepted, said) = director.set(&weight(server), value);
+        assert!(!accepted, "server {server} took {value}: {said}");
+    }
+    // A server that is down remembers.
+    fell(&mut director, "a");
+    wait_until(LIMIT, "a is down", || director.snmp().get(&format!("{ROOT}.3.4.1.6.1.2")).as_deref() == Some("2"));
+    assert!(director.set(&weight(2), 9).0);
+    raise(&mut director, "a");
+    await_quorum(&mut director, "web", "1");
+    assert_eq!(director.snmp().get(&weight(2)).as_deref(), Some("9"));
+}
+
+/// Scripts of the stop run with `omega` alone, traps in any case.
+#[test]
+fn the_stop() {
+    let _turn = machine::shared();
+    let mut director = Director::new();
+    let note = note(&mut director);
+    for (service, omega) in [("told", "omega"), ("untold", "")] {
+        let (alive, dead) = (format!("{service}-alive"), format!("{service}-dead"));
+        raise(&mut director, &alive);
+        let servers = [server(&mut director, &alive, 8001, 1, ""), server(&mut director, &dead, 8002, 1, "")].concat();
+        let lines = format!(
+            "{omega}\n  quorum_up \"{note} {service} quorum up\"\n  quorum_down \"{note} {service} quorum down\"\n  {servers}"
+        );
+        director.service(service, &lines);
+    }
+    director.start();
+    await_notes(&mut director, &["told-dead down", "untold-dead down"]);
+    await_traps(&mut director, REAL_SERVER_TRAP, 2);
+    director.stop();
+    await_notes(&mut director, &["told-alive down", "told quorum down"]);
+    let told = await_traps(&mut director, REAL_SERVER_TRAP, 4);
+    assert!(told[2..].iter().all(|trap| trap[2].1 == "8001" && trap[3].1 == "2"), "{told:?}");
+    let told = await_traps(&mut director, QUORUM_TRAP, 2);
+    assert!(told.iter().all(|trap| trap[5] == ("3.3.1.23".to_owned(), "3".to_owned())), "{told:?}");
+    holds_for(Duration::from_millis(200), "nothing more is told", || notes(&mut director).is_empty());
+}
+
+/// `ha_suspend`: no attempt while the address of the service is on no interface of this host.
+#[test]
+fn checks_rest_where_the_address_is_not() {
+    let _turn = machine::shared();
+    let mut director = Director::new();
+    raise(&mut director, "a");
+    let lines = server(&mut director, "a", 8001, 1, "");
+    director.service("web", &format!("ha_suspend\n  {lines}"));
+    director.start();
+    let row = ("web".to_owned(), 1);
+    let not_run = |director: &mut Director| director.real_servers(63).get(&row).cloned();
+    assert_eq!(director.virtual_server(11, "web").as_deref(), Some("2"), "virtualServerStatus");
+    holds_for(Duration::from_secs(2), "the checker does not run", || not_run(&mut director).as_deref() == Some("1"));
+    director.netns().ip("address add 10.1.0.1/32 dev eth0");
+    wait_until(LIMIT, "the checker has run", || not_run(&mut director).as_deref() == Some("0"));
+    assert_eq!(director.virtual_server(11, "web").as_deref(), Some("1"));
+    director.netns().ip("address del 10.1.0.1/32 dev eth0");
+    wait_until(LIMIT, "it rests", || director.virtual_server(11, "web").as_deref() == Some("2"));
+    fell(&mut director, "a");
+    holds_for(Duration::from_secs(1), "the server keeps its state", || {
+        director.real_servers(6).get(&row).is_some_and(|state| state == "1")
+    });
+    director.netns().ip("address add 10.1.0.1/32 dev eth0");
+    director.await_states(&[("web", false)]);
+}
