@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod reconcile;
+mod samples;
 mod support;
 mod table;
 mod traffic;

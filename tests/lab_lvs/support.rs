@@ -105,10 +105,19 @@ pub fn table(running: &mut Running, netns: &Netns, wanted: impl Fn(&str) -> bool
 /// Asserts that our daemon comes to the same table as C keepalived with the same configuration and the same servers
 /// listening (addresses of the loopback), once C's is as `wanted`.
 pub fn compare(conf: &str, listening: &[&str], wanted: impl Fn(&str) -> bool) {
-    let run = |daemon: Daemon, wanted: &dyn Fn(&str) -> bool| {
+    let prepare = || {
         let netns = director();
-        let _servers: Vec<TcpListener> = listening.iter().map(|address| listen(&netns, address)).collect();
-        let mut running = Running::start(daemon, &netns, conf, &["-C"]);
+        let servers: Vec<TcpListener> = listening.iter().map(|address| listen(&netns, address)).collect();
+        (netns, servers)
+    };
+    compare_in(prepare, conf, &["-C"], wanted);
+}
+
+/// The same in namespaces, and with servers, that `prepare` makes for each daemon; `extra` is for the command line.
+pub fn compare_in<T>(prepare: impl Fn() -> (Netns, T), conf: &str, extra: &[&str], wanted: impl Fn(&str) -> bool) {
+    let run = |daemon: Daemon, wanted: &dyn Fn(&str) -> bool| {
+        let (netns, _servers) = prepare();
+        let mut running = Running::start(daemon, &netns, conf, extra);
         (table(&mut running, &netns, wanted), running.log())
     };
     let (theirs, log) = run(Daemon::C, &wanted);
