@@ -66,7 +66,7 @@ pub(super) fn scalars<T: HasSystem>() -> [ScalarView<T>; 20] {
             Some(Value::Integer(if global(data)?.linkbeat_use_polling { 2 } else { 1 }))
         }),
         ScalarView::new(oid![6], "lvsFlush", ENABLED, |data| enabled(global(data)?.lvs_flush)),
-        ScalarView::new(oid![7], "ipvs64BitStats", Syntax::TRUTH_VALUE, |_| Some(Value::truth(false))),
+        ScalarView::new(oid![7], "ipvs64BitStats", Syntax::TRUTH_VALUE, |_| Some(Value::truth(true))),
         ScalarView::new(oid![8], "netNamespace", Syntax::DISPLAY_STRING, |data| {
             Some(Value::text(global(data)?.net_namespace.as_deref().unwrap_or("")))
         }),

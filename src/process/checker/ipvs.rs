@@ -250,7 +250,8 @@ fn statistics(table: &Table, check: &mut Check) {
             add(&mut sum, &row.stats);
         }
         check.handle(Event::VirtualServerStatistics(id, sum), now);
-        for server in check.tables.real_server_ids(id) {
+        let servers: Vec<_> = check.tables.real_servers.of(&id).map(|(id, _)| *id).collect();
+        for server in servers {
             let Some(row) = check.tables.real_servers.get(&server) else { continue };
             let (address, method) = (row.address(), row.method());
             let mut sum = Statistics::default();
