@@ -77,10 +77,7 @@ fn defaults_of_a_service() {
     assert_eq!((vs.scheduler, vs.method, vs.protocol), (Scheduler::Wlc, Method::Nat, Some(Protocol::Udp)));
     assert_eq!((vs.quorum, vs.hysteresis, vs.weight, vs.persistence, vs.granularity), (1, 0, 1, None, None));
     assert!(!vs.alpha && !vs.omega && !vs.inhibit && !vs.smtp_alert && !vs.one_packet && !vs.ha_suspend && !vs.hashed);
-    assert_eq!(
-        (vs.timing.delay_loop, vs.timing.connect_timeout, vs.timing.warmup),
-        (60 * SECOND, 5 * SECOND, 60 * SECOND)
-    );
+    assert_eq!((vs.timing.delay_loop, vs.timing.connect_timeout, vs.timing.warmup), (60 * SECOND, 5 * SECOND, None));
     assert_eq!((vs.timing.retry, vs.timing.delay_before_retry), (None, None));
     let rs = &vs.real_servers[0];
     assert_eq!((rs.address, rs.weight, rs.method), (to("10.0.1.1:80"), 1, Method::Nat));
@@ -135,7 +132,7 @@ fn one_line_of_a_service_each() {
             t.delay_loop == 6 * SECOND
                 && t.connect_timeout == Duration::from_millis(1500)
                 && (t.retry, t.delay_before_retry) == (Some(4), Some(Duration::from_millis(250)))
-                && t.warmup == Duration::ZERO
+                && t.warmup == Some(Duration::ZERO)
         }),
     ];
     for (lines, good) in cases {

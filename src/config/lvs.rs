@@ -319,7 +319,7 @@ pub struct RealServer {
     pub alpha: bool,
     /// `smtp_alert`, with defaults merged in.
     pub smtp_alert: bool,
-    /// `virtualhost`, else that of the service.
+    /// `virtualhost` of the server itself; its checkers have that of the service merged in.
     pub virtual_host: Option<String>,
     /// `snmp_name`.
     pub snmp_name: Option<String>,
@@ -340,8 +340,8 @@ pub struct Timing {
     pub retry: Option<u32>,
     /// `delay_before_retry`; `None` when not written.
     pub delay_before_retry: Option<Duration>,
-    /// `warmup`; default `delay_loop`.
-    pub warmup: Duration,
+    /// `warmup`; `None` when not written: then `delay_loop` counts.
+    pub warmup: Option<Duration>,
 }
 
 /// One checker, everything merged.

@@ -97,7 +97,7 @@ pub fn server(endpoint: Endpoint, protocol: Option<Protocol>) -> VirtualServer {
             connect_timeout: Duration::from_secs(5),
             retry: None,
             delay_before_retry: None,
-            warmup: Duration::from_secs(60),
+            warmup: None,
         },
         weight: 1,
         alpha: false,

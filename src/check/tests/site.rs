@@ -52,7 +52,7 @@ const TIMING: Timing = Timing {
     connect_timeout: Duration::from_secs(2),
     retry: None,
     delay_before_retry: None,
-    warmup: Duration::ZERO,
+    warmup: Some(Duration::ZERO),
 };
 
 /// Weight 1, a TCP_CHECK of its own address.

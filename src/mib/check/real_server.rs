@@ -1,5 +1,7 @@
 //! realServerTable.
 
+use std::time::Duration;
+
 use snmp::{Column, SetError, Setter, Syntax, TableView, Value};
 
 use super::super::{ENABLED, address_type, enabled, octets, script, seconds};
@@ -7,7 +9,7 @@ use super::{
     METHOD, STATUS, TUNNEL, TUNNEL_CHECKSUM, U32, action_when_down, counter32, counter64, gauge, high, low, method,
     micros, program, tunnel_checksum, tunnel_port, tunnel_type, weight,
 };
-use crate::check::{Check, Event, RealServer, RealServerId, Server};
+use crate::check::{Check, Event, RealServer, RealServerId};
 use crate::config::lvs::Timing;
 
 const STRING: Syntax = Syntax::DISPLAY_STRING;
@@ -85,24 +87,20 @@ pub(super) const REAL_SERVERS: TableView<Check, RealServerId, RealServer> = Tabl
         Column::new(42, "realServerAlpha", ENABLED, |_, _, row| {
             enabled(row.regular().is_some_and(|server| server.alpha))
         }),
-        Column::new(43, "realServerRetry", U32, |data, id, row| {
-            Some(Value::Gauge32(timing(data, id, row)?.retry.unwrap_or(1)))
+        Column::new(43, "realServerRetry", U32, |_, _, row| {
+            Some(Value::Gauge32(timing(row).and_then(|timing| timing.retry).unwrap_or(0)))
         }),
-        Column::new(44, "realServerDelayBeforeRetry", U32, |data, id, row| {
-            Some(seconds(timing(data, id, row)?.delay_before_retry.unwrap_or_default()))
-        }),
-        Column::new(45, "realServerWarmup", U32, |data, id, row| Some(seconds(timing(data, id, row)?.warmup))),
-        Column::new(46, "realServerDelayLoop", U32, |data, id, row| Some(seconds(timing(data, id, row)?.delay_loop))),
+        Column::new(44, "realServerDelayBeforeRetry", U32, |_, _, row| Some(seconds(delay_before_retry(row)))),
+        Column::new(45, "realServerWarmup", U32, |_, _, row| Some(seconds(warmup(row)))),
+        Column::new(46, "realServerDelayLoop", U32, |_, _, row| Some(seconds(delay_loop(row)))),
         Column::new(47, "realServerSmtpAlert", ENABLED, |_, _, row| {
             enabled(row.regular().is_some_and(|server| server.smtp_alert))
         }),
-        Column::new(48, "realServerDelayBeforeRetryUsec", U32, |data, id, row| {
-            micros(timing(data, id, row)?.delay_before_retry.unwrap_or_default())
-        }),
-        Column::new(49, "realServerWarmupUsec", U32, |data, id, row| micros(timing(data, id, row)?.warmup)),
-        Column::new(50, "realServerDelayLoopUsec", U32, |data, id, row| micros(timing(data, id, row)?.delay_loop)),
-        Column::new(51, "realServerConnTimeoutUsec", U32, |data, id, row| {
-            micros(timing(data, id, row)?.connect_timeout)
+        Column::new(48, "realServerDelayBeforeRetryUsec", U32, |_, _, row| micros(delay_before_retry(row))),
+        Column::new(49, "realServerWarmupUsec", U32, |_, _, row| micros(warmup(row))),
+        Column::new(50, "realServerDelayLoopUsec", U32, |_, _, row| micros(delay_loop(row))),
+        Column::new(51, "realServerConnTimeoutUsec", U32, |_, _, row| {
+            micros(timing(row).map_or(Duration::ZERO, |timing| timing.connect_timeout))
         }),
         Column::new(52, "realServerTunnelType", TUNNEL, |_, _, row| tunnel_type(row.method())),
         Column::new(53, "realServerTunnelPort", Syntax::INET_PORT, |_, _, row| tunnel_port(row.method())),
@@ -147,10 +145,19 @@ fn limit(limit: u32) -> Option<Value> {
     (limit > 0).then_some(Value::Gauge32(limit))
 }
 
-/// That of a sorry server is its service's.
-fn timing(data: &Check, id: &RealServerId, row: &RealServer) -> Option<Timing> {
-    match &row.config {
-        Server::Regular(server) => Some(server.timing),
-        Server::Sorry(_) => data.tables.virtual_servers.get(&id.0).map(|service| service.config.timing),
-    }
+/// A sorry server is not checked: its times are shown as 0, as is what is not written.
+fn timing(row: &RealServer) -> Option<Timing> {
+    row.regular().map(|server| server.timing)
+}
+
+fn delay_before_retry(row: &RealServer) -> Duration {
+    timing(row).and_then(|timing| timing.delay_before_retry).unwrap_or_default()
+}
+
+fn warmup(row: &RealServer) -> Duration {
+    timing(row).and_then(|timing| timing.warmup).unwrap_or_default()
+}
+
+fn delay_loop(row: &RealServer) -> Duration {
+    timing(row).map_or(Duration::ZERO, |timing| timing.delay_loop)
 }

@@ -115,12 +115,14 @@ pub(super) const VIRTUAL_SERVERS: TableView<Check, VirtualServerId, VirtualServe
             Some(action_when_down(row.config.inhibit))
         }),
         Column::new(57, "virtualServerRetry", U32, |_, _, row| {
-            Some(Value::Gauge32(row.config.timing.retry.unwrap_or(1)))
+            Some(Value::Gauge32(row.config.timing.retry.unwrap_or(0)))
         }),
         Column::new(58, "virtualServerDelayBeforeRetry", U32, |_, _, row| {
             Some(seconds(row.config.timing.delay_before_retry.unwrap_or_default()))
         }),
-        Column::new(59, "virtualServerWarmup", U32, |_, _, row| Some(seconds(row.config.timing.warmup))),
+        Column::new(59, "virtualServerWarmup", U32, |_, _, row| {
+            Some(seconds(row.config.timing.warmup.unwrap_or_default()))
+        }),
         Column::new(60, "virtualServerWeight", Syntax::INTEGER32, |_, _, row| Some(weight(row.config.weight))),
         Column::new(61, "virtualServerSmtpAlert", ENABLED, |_, _, row| enabled(row.config.smtp_alert)),
         Column::new(62, "virtualServerMHFallback", TRUTH, |_, _, row| flag(row, Some(Scheduler::Mh), 0)),
@@ -129,7 +131,9 @@ pub(super) const VIRTUAL_SERVERS: TableView<Check, VirtualServerId, VirtualServe
         Column::new(65, "virtualServerDelayBeforeRetrUsec", U32, |_, _, row| {
             micros(row.config.timing.delay_before_retry.unwrap_or_default())
         }),
-        Column::new(66, "virtualServerWarmupUsec", U32, |_, _, row| micros(row.config.timing.warmup)),
+        Column::new(66, "virtualServerWarmupUsec", U32, |_, _, row| {
+            micros(row.config.timing.warmup.unwrap_or_default())
+        }),
         Column::new(67, "virtualServerConnTimeoutUsec", U32, |_, _, row| micros(row.config.timing.connect_timeout)),
         Column::new(68, "virtualServerTunnelType", TUNNEL, |_, _, row| tunnel_type(row.config.method)),
         Column::new(69, "virtualServerTunnelPort", Syntax::INET_PORT, |_, _, row| tunnel_port(row.config.method)),

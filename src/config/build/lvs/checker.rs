@@ -61,7 +61,7 @@ pub(super) fn build(block: &Node<'_>, server: &Server, around: &Around<'_>, ctx:
             timeout: timing.connect_timeout,
             retry: times.retry.unwrap_or(retry),
             delay_before_retry: times.delay_before_retry.unwrap_or(pause),
-            warmup: timing.warmup,
+            warmup: timing.warmup.unwrap_or(timing.delay_loop),
             alpha: node.flag("alpha").unwrap_or(server.alpha),
             log_all_failures: node.flag("log_all_failures").unwrap_or(around.log_all_failures),
             kind,

@@ -77,7 +77,7 @@ pub(super) fn build(
         timing: server.times.timing(),
         checkers: checker::build(node, &server, around, ctx),
         alpha: server.alpha,
-        virtual_host: server.virtual_host,
+        virtual_host: owned(node, "virtualhost"),
     })
 }
 

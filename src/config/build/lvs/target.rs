@@ -42,13 +42,12 @@ impl Times {
 
     /// With the defaults that are the same for all.
     pub fn timing(self) -> Timing {
-        let delay_loop = self.delay_loop.unwrap_or(Duration::from_secs(60));
         Timing {
-            delay_loop,
+            delay_loop: self.delay_loop.unwrap_or(Duration::from_secs(60)),
             connect_timeout: self.connect_timeout.unwrap_or(Duration::from_secs(5)),
             retry: self.retry,
             delay_before_retry: self.delay_before_retry,
-            warmup: self.warmup.unwrap_or(delay_loop),
+            warmup: self.warmup,
         }
     }
 }
