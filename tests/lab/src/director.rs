@@ -56,6 +56,12 @@ impl Director {
         self.text += &format!("virtual_server {address} {{\n  {QUICK}\n  {lines}\n}}\n");
     }
 
+    /// Adds a service of which `block` tells all, braces included.
+    pub fn block(&mut self, name: &str, block: &str) {
+        self.services.push(name.to_owned());
+        self.text += block;
+    }
+
     /// Adds blocks other than services.
     pub fn configure(&mut self, text: &str) {
         self.text += text;
@@ -63,10 +69,15 @@ impl Director {
 
     /// Starts master agent, trap sink and daemon; returns when all services are served.
     pub fn start(&mut self) {
+        self.start_as(Daemon::Ours);
+    }
+
+    /// The same with another daemon.
+    pub fn start_as(&mut self, daemon: Daemon) {
         let router = self.lab.router(1);
         router.configure(&self.text);
         router.start_snmp();
-        router.start_checkers(Daemon::Ours);
+        router.start_checkers(daemon);
         let services = self.services.len();
         wait_until(LIMIT, "the services are served", || {
             self.snmp().walk(&format!("{ROOT}.3.3.1.23")).len() == services
