@@ -185,6 +185,41 @@ fn http_get_and_ssl_get() {
     assert!(director.log().contains("HTTP_GET of [127.0.0.1]:tcp:8080 failed: status code 302"), "{}", director.log());
 }
 
+/// What genhash prints for a page is what its checks expect.
+#[test]
+fn digests_of_genhash() {
+    let _turn = machine::shared();
+    let mut director = Director::new();
+    let _server = nginx(&mut director);
+    let cases = [
+        ("page", HTTP, "/page", None),
+        ("page by TLS", HTTPS, "/page", None),
+        ("page by name", HTTP, "/told", Some("sni.example.com")),
+    ];
+    for (name, port, path, host) in cases {
+        let mut command = director.netns().command(env!("CARGO_BIN_EXE_genhash"));
+        command.args(["-s", "127.0.0.1", "-p", &port.to_string(), "-u", path]);
+        let kind = if port == HTTPS { "SSL_GET" } else { "HTTP_GET" };
+        if port == HTTPS {
+            command.arg("-S");
+        }
+        let lines = host.map(|host| format!("virtualhost {host}")).unwrap_or_default();
+        if let Some(host) = host {
+            command.args(["-V", host]);
+        }
+        let printed = output_of(&mut command);
+        let is_digest = |word: &&str| word.len() == 32 && word.bytes().all(|octet| octet.is_ascii_hexdigit());
+        let digest = printed.split_whitespace().find(is_digest).expect("a digest").to_owned();
+        director.check(name, port, &format!("{kind} {{ {lines}\n url {{\n path {path}\n digest {digest}\n }} }}"));
+    }
+    director.start();
+    director.await_states(&cases.map(|(name, ..)| (name, true)));
+    wait_until(LIMIT, "all have run", || director.real_servers(63).values().all(|left| left == "0"));
+    director.await_states(&cases.map(|(name, ..)| (name, true)));
+    fs::write(director.file("www/page"), "Hello, hurtle\n").expect("our own file");
+    director.await_states(&[("page", false), ("page by TLS", false), ("page by name", true)]);
+}
+
 /// The body is read as far as the time goes, and nothing of it is kept.
 #[test]
 fn two_gigabytes_cost_no_memory() {
