@@ -283,6 +283,40 @@ fn the_stop() {
     holds_for(Duration::from_millis(200), "nothing more is told", || notes(&mut director).is_empty());
 }
 
+/// A reload, and the death of the checker process: what has not changed goes on with what is known of it.
+#[test]
+fn verdicts_outlive_a_reload_and_the_process() {
+    let _turn = machine::shared();
+    let mut director = Director::new();
+    raise(&mut director, "a");
+    let servers = [("a", 8001, 5), ("b", 8002, 7)]
+        .map(|(name, port, weight)| server(&mut director, name, port, weight, ""))
+        .concat();
+    director.service("web", &servers);
+    director.start();
+    let states = |director: &mut Director, column| director.real_servers(column).into_values().collect::<Vec<_>>();
+    wait_until(LIMIT, "a is up and b is down", || states(&mut director, 6) == ["1", "2"]);
+    await_notes(&mut director, &["b down"]);
+    await_traps(&mut director, REAL_SERVER_TRAP, 1);
+
+    director.reload("weight 5", "weight 6");
+    wait_until(LIMIT, "the new weight is there", || states(&mut director, 7) == ["6", "7"]);
+    assert_eq!(states(&mut director, 6), ["1", "2"]);
+    director.reload("weight 6", "weight 8\n  no_such_keyword {");
+    wait_until(LIMIT, "the fault is reported", || director.log().contains("no_such_keyword"));
+    holds_for(Duration::from_secs(1), "nothing changes", || states(&mut director, 7) == ["6", "7"]);
+    director.reload("weight 8\n  no_such_keyword {", "weight 6");
+
+    director.replace_process();
+    wait_until(LIMIT, "the rows are served again", || states(&mut director, 7) == ["6", "7"]);
+    holds_for(Duration::from_secs(2), "b is still down", || states(&mut director, 6) == ["1", "2"]);
+    assert_eq!(notes(&mut director), Vec::<String>::new());
+    await_traps(&mut director, REAL_SERVER_TRAP, 1);
+    raise(&mut director, "b");
+    wait_until(LIMIT, "b is up", || states(&mut director, 6) == ["1", "1"]);
+    await_notes(&mut director, &["b up"]);
+}
+
 /// `ha_suspend`: no attempt while the address of the service is on no interface of this host.
 #[test]
 fn checks_rest_where_the_address_is_not() {

@@ -5,6 +5,9 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
 use crate::daemon::Daemon;
 use crate::process::{Proc, footprint, output_of};
 use crate::snmp::{ROOT, Snmp};
@@ -82,6 +85,23 @@ impl Director {
         wait_until(LIMIT, "the services are served", || {
             self.snmp().walk(&format!("{ROOT}.3.3.1.23")).len() == services
         });
+    }
+
+    /// Has the daemon read its configuration again with something else in place of a text in it.
+    pub fn reload(&mut self, text: &str, other: &str) {
+        assert!(self.text.contains(text), "{text} is not in {}", self.text);
+        self.text = self.text.replace(text, other);
+        let router = self.lab.router(1);
+        router.configure(&self.text);
+        router.daemon().signal(Signal::SIGHUP);
+    }
+
+    /// Kills the checker process with -9; returns when another one is there.
+    pub fn replace_process(&mut self) {
+        let router = self.lab.router(1);
+        let before = router.checker_pid();
+        kill(Pid::from_raw(before), Signal::SIGKILL).expect("a running process");
+        wait_until(LIMIT, "another process is there", || router.checker_pid() != before);
     }
 
     /// Stops the daemon with SIGTERM.
