@@ -278,6 +278,9 @@ fn servers_that_misbehave() {
         Manner::HalfCloses(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabc"),
         Manner::Says(b"HTTP/1.1 99999999999999999999 OK\r\nContent-Length: -1\r\n\r\n"),
         Manner::Says(b"220-hello\r\n220 you\r\n5"),
+        // Codes that say no, with all that would be right after them.
+        Manner::Says(b"554 no\r\n250 ok\r\n221 bye\r\n"),
+        Manner::Says(b"220 hello\r\n550 no\r\n221 bye\r\n"),
         Manner::Endless(b"", b"220-more\r\n"),
         Manner::Endless(b"HTTP/1.1 200 OK\r\n", b"X-More: and more\r\n"),
         Manner::Endless(b"HTTP/1.0 200 OK\r\n\r\n", b"0123456789abcdef"),

@@ -102,13 +102,14 @@ fn retries_come_with_their_delay() {
     wait_until(LIMIT, "some runs", || fs::read_to_string(&runs).is_ok_and(|runs| runs.lines().count() > 3));
     fs::write(&status, "7").expect("our own directory");
     director.await_states(&[("one", false)]);
-    wait_until(LIMIT, "runs go on", || fs::read_to_string(&runs).is_ok_and(|runs| runs.matches(" 7").count() > 5));
+    wait_until(LIMIT, "runs go on", || fs::read_to_string(&runs).is_ok_and(|runs| runs.matches(" 7").count() > 8));
     let runs = fs::read_to_string(&runs).expect("runs");
     let failed: Vec<f64> =
         runs.lines().filter_map(|run| run.strip_suffix(" 7")).map(|time| time.parse().expect("a time")).collect();
     let gaps: Vec<f64> = failed.windows(2).map(|pair| pair[1] - pair[0]).collect();
     assert!(gaps[..3].iter().all(|gap| *gap > 0.45), "delay_before_retry while up: {gaps:?}");
-    assert!(gaps[3] > 0.15 && gaps[3] < 0.45, "delay_loop when down: {gaps:?}");
+    // Its period counts from the start of a run, of which a busy machine makes the stamps late.
+    assert!(gaps[3..].iter().any(|gap| *gap < 0.4), "delay_loop when down: {gaps:?}");
     let log = director.log();
     let attempts = log.matches("attempt failed: script exited with status 7").count();
     assert_eq!(attempts, 3, "{log}");
@@ -194,14 +195,17 @@ fn quorum_with_hysteresis_weights_and_a_sorry_server() {
     assert_eq!(director.virtual_server(21, "web").as_deref(), Some("1"));
     assert!(director.log().contains("Lost quorum 4-1=3 > 2 for VS [10.1.0.1]:tcp:80"), "{}", director.log());
     assert!(director.log().contains("Adding sorry server"), "{}", director.log());
-    // -> 3: not enough to gain it. -> 6 does.
+    // -> 3: not enough to gain it.
     fall(&mut director, "a", 2, "1");
     await_notes(&mut director, &["a up"]);
+    assert_eq!(director.virtual_server(23, "web").as_deref(), Some("2"));
+    // -> 4, the quorum itself, is not enough to gain it either.
+    assert!(director.set(&format!("{ROOT}.3.4.1.7.1.3"), 3).0);
     assert_eq!(director.virtual_server(23, "web").as_deref(), Some("2"));
     fall(&mut director, "c", 4, "1");
     await_notes(&mut director, &["c up", "quorum up"]);
     await_quorum(&mut director, "web", "1");
-    assert!(director.log().contains("Gained quorum 4+1=5 <= 6 for VS [10.1.0.1]:tcp:80"), "{}", director.log());
+    assert!(director.log().contains("Gained quorum 4+1=5 <= 7 for VS [10.1.0.1]:tcp:80"), "{}", director.log());
 
     let server_traps = await_traps(&mut director, REAL_SERVER_TRAP, 4);
     let objects =
