@@ -421,6 +421,8 @@ fn misc_check_and_file_check() {
     let [status, number, who] = ["status", "number", "who"].map(|name| director.file(name));
     let exits = director.script("exits.sh", &format!("exit $(cat {})\n", status.display())).display().to_string();
     let sleeps = director.script("sleeps.sh", "exec sleep 60\n").display().to_string();
+    let stays = "trap '' TERM\nwhile :; do sleep 0.1; done\n";
+    let stays = director.script("stays.sh", stays).display().to_string();
     let names = director.script("names.sh", &format!("id -un > {}\n", who.display())).display().to_string();
     fs::write(&status, "0").expect("our own file");
     fs::write(&number, "0").expect("our own file");
@@ -432,6 +434,8 @@ fn misc_check_and_file_check() {
         ("fixed", format!("MISC_CHECK {{\n misc_path \"{exits}\"\n }}")),
         ("dynamic", format!("MISC_CHECK {{\n misc_path \"{exits}\"\n misc_dynamic\n }}")),
         ("sleeps", format!("MISC_CHECK {{\n misc_path \"{sleeps}\"\n misc_timeout 1\n }}")),
+        // TERM does not end it, so KILL has to, two seconds later.
+        ("stays", format!("MISC_CHECK {{\n misc_path \"{stays}\"\n misc_timeout 1\n }}")),
         ("absent", "MISC_CHECK {\n misc_path /no/such/script\n }".to_owned()),
         ("user", format!("MISC_CHECK {{\n misc_path \"{names}\"\n user nobody\n }}")),
         ("file", "FILE_CHECK {\n track_file number\n weight 0\n }".to_owned()),
@@ -442,7 +446,14 @@ fn misc_check_and_file_check() {
         director.service(name, &format!("real_server 127.0.0.1 80 {{\n    weight 10\n    {checker}\n  }}"));
     }
     director.start();
-    director.await_states(&[("fixed", true), ("dynamic", true), ("sleeps", false), ("absent", false), ("user", true)]);
+    director.await_states(&[
+        ("fixed", true),
+        ("dynamic", true),
+        ("sleeps", false),
+        ("stays", false),
+        ("absent", false),
+        ("user", true),
+    ]);
     director.await_states(&[("file", true), ("weighs", true)]);
     wait_until(LIMIT, "the script of nobody has run", || fs::read_to_string(&who).is_ok_and(|name| name == "nobody\n"));
 
