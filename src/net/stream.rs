@@ -64,7 +64,9 @@ impl Stream {
             Stream::Tls(stream) => match stream.ssl_read(&mut chunk) {
                 Ok(count) => count,
                 Err(e) if waits(&e) => return Ok(Got::Nothing),
-                Err(e) if e.code() == ErrorCode::ZERO_RETURN => return Ok(Got::End),
+                // Many servers end with no more than a FIN, without close_notify. It is for the checker to say
+                // whether what came is complete.
+                Err(e) if e.code() == ErrorCode::ZERO_RETURN || is_bare_end(&e) => return Ok(Got::End),
                 Err(e) => return Err(failure(&e)),
             },
         };
@@ -113,6 +115,11 @@ impl Stream {
 /// Whether TLS only waits for the socket.
 fn waits(error: &openssl::ssl::Error) -> bool {
     matches!(error.code(), ErrorCode::WANT_READ | ErrorCode::WANT_WRITE)
+}
+
+/// Whether the TCP connection ended in order, but TLS did not.
+fn is_bare_end(error: &openssl::ssl::Error) -> bool {
+    error.code() == ErrorCode::SYSCALL && error.io_error().is_none()
 }
 
 fn failure(error: &openssl::ssl::Error) -> String {

@@ -12,9 +12,10 @@ use nix::unistd::Pid;
 
 use crate::support::{LIMIT, Running, director, listen};
 
-/// 30 services with 10 real servers each; real server `changed` has weight 9, and its predecessor another address.
+/// 30 services with 10 real servers each; real server `changed` has weight 9 instead of 1.
 fn three_hundred(changed: Option<usize>) -> String {
-    let mut conf = String::new();
+    // The kernel's table is read every second.
+    let mut conf = "global_defs {\n snmp_vs_stats_update_interval 1\n snmp_rs_stats_update_interval 1\n}\n".to_owned();
     for number in 0..300 {
         if number % 10 == 0 {
             let service = number / 10 + 1;
@@ -57,7 +58,7 @@ fn a_restart_changes_what_differs() {
         let first = running.pid("checkers.pid");
         kill(Pid::from_raw(first), Signal::SIGKILL).unwrap();
         wait_until(LIMIT, "another checker process is there", || running.pid("checkers.pid") != first);
-        holds_for(Duration::from_secs(7), "the table is not touched", || shown(&netns) == before);
+        holds_for(Duration::from_secs(3), "the table is not touched", || shown(&netns) == before);
         assert_eq!(changes(&running.log()), [330, 0]);
         assert!(running.is_running());
 
@@ -69,7 +70,7 @@ fn a_restart_changes_what_differs() {
         let saved = |text: &str| text.lines().filter(|line| line.starts_with('-')).collect::<Vec<_>>().join("\n");
         wait_until(LIMIT, "the weight is set", || saved(&shown(&netns)) == saved(&expected));
         wait_until(LIMIT, "the change is counted", || changes(&running.log()) == [1]);
-        holds_for(Duration::from_secs(6), "no more is changed", || changes(&running.log()) == [1]);
+        holds_for(Duration::from_secs(3), "no more is changed", || changes(&running.log()) == [1]);
         assert!(running.is_running());
         // Without -I nothing is left.
         let log = running.stop();
