@@ -72,6 +72,7 @@ fn instance_line(id: InstanceId, from: State, to: State, cause: Cause, tables: &
         Cause::BetterAdvert(source, theirs) => {
             format!("(master {source} has priority {theirs}, ours is {ours})")
         }
+        Cause::SequenceExhausted => "(the sequence numbers of its adverts are used up)".into(),
         Cause::SyncGroup => "(following its sync group)".into(),
         Cause::Fault(fault) => format!("({})", fault_text(fault, id, tables)),
         Cause::Recovered => "(the cause of the fault is gone)".into(),
@@ -101,6 +102,7 @@ fn complaint_text(complaint: Complaint) -> &'static str {
         Complaint::AuthType => "invalid authentication type",
         Complaint::AuthMismatch => "authentication type mismatch",
         Complaint::AuthFailure => "authentication failure, wrong password",
+        Complaint::Replay => "its sequence number is not greater than the last: replayed",
         Complaint::Interval => "another advertisement interval than ours",
         Complaint::Type => "it is not an advertisement",
         Complaint::Checksum => "invalid checksum",

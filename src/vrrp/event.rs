@@ -6,13 +6,14 @@ use std::time::Duration;
 use super::interface::Interface;
 use super::rows::{Address, AddressId, GroupId, InstanceId, State};
 use crate::config::model::Family;
+use crate::wire::ah;
 
 /// Something that happened outside.
 #[derive(Clone, Debug)]
 pub enum Event<'a> {
     /// The interfaces are known: instances leave the initial state.
     Start,
-    /// An IP packet of protocol VRRP was received.
+    /// An IP packet of protocol VRRP, or of VRRP behind an authentication header, was received.
     Packet(Received<'a>),
     /// The timer last set under this key expired.
     Timer(TimerKey),
@@ -59,6 +60,8 @@ pub struct Received<'a> {
     pub destination: IpAddr,
     /// TTL or hop limit.
     pub ttl: u8,
+    /// For a packet of protocol AH: the IPv4 header as it came. The payload then begins with the authentication header.
+    pub authenticated: Option<&'a [u8]>,
     /// IP payload.
     pub payload: &'a [u8],
 }
@@ -118,8 +121,10 @@ pub enum Action {
         source: IpAddr,
         /// IP destination address.
         destination: IpAddr,
-        /// IP payload.
+        /// The VRRP message.
         payload: Vec<u8>,
+        /// `auth_type AH`: to be sent behind an authentication header, which covers the IP header too.
+        seal: Option<ah::Seal>,
     },
     /// Set (`Some`, absolute time) or clear a timer.
     Timer(TimerKey, Option<Duration>),
@@ -216,6 +221,8 @@ pub enum Cause {
     Owner,
     /// A better advert came from another router.
     BetterAdvert(IpAddr, u8),
+    /// `auth_type AH`: the sequence numbers are used up; they start anew when the instance is next master.
+    SequenceExhausted,
     /// The sync group moved.
     SyncGroup,
     /// Interface down or gone, no source address, tracked interface down.
@@ -259,8 +266,10 @@ pub enum Complaint {
     AuthType,
     /// Version 2: another authentication type than ours.
     AuthMismatch,
-    /// Version 2: wrong password.
+    /// Version 2: wrong password, or a check value that is not of our key or not of this packet.
     AuthFailure,
+    /// `auth_type AH`: authentic, but its sequence number was seen before or is older.
+    Replay,
     /// Version 2: another advertisement interval than ours.
     Interval,
     /// Not an advertisement.
@@ -294,4 +303,6 @@ pub struct Output {
     pub actions: Vec<Action>,
     /// To be shown in order.
     pub changes: Vec<Change>,
+    /// The checkpoint has changed without a change to show.
+    pub save: bool,
 }

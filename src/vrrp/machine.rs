@@ -5,12 +5,14 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::checkpoint::another_block;
 use super::event::{Action, Cause, Change, Event, Fault, Output, TimerKey};
 use super::rows::{GroupId, Instance, InstanceId, State};
 use super::tables::Tables;
 use crate::config::model::{Authentication, Family, StartState, Version};
 use crate::system::{HasSystem, System};
-use crate::wire::vrrp::{AUTH_NONE, AUTH_PASS, Advertisement, Checksum, VersionFields};
+use crate::wire::ah;
+use crate::wire::vrrp::{AUTH_AH, AUTH_NONE, AUTH_PASS, Advertisement, Checksum, VersionFields};
 
 /// All virtual routers of a process.
 #[derive(Debug)]
@@ -142,6 +144,7 @@ impl Vrrp {
             return;
         }
         match row.state {
+            State::Master if row.sequence >= ah::LAST_SEQUENCE => self.yield_to(id, Cause::SequenceExhausted),
             State::Master => {
                 self.send_advert(id);
                 self.arm_advert(id);
@@ -182,6 +185,9 @@ impl Vrrp {
         row.deadline = None;
         row.counters.become_master += 1;
         row.complaints = Default::default();
+        if row.sequence >= ah::LAST_SEQUENCE {
+            row.sequence = 0;
+        }
         self.send_advert(id);
         self.arm_advert(id);
         self.change(Change::Instance { id, from, to: State::Master, cause });
@@ -309,11 +315,22 @@ impl Vrrp {
     }
 
     fn send(&mut self, id: InstanceId, priority: u8) {
-        let Some(row) = self.tables.instances.get(&id) else { return };
+        let Some(row) = self.tables.instances.get_mut(&id) else { return };
         let (Some(ifindex), Some(source)) = (row.ifindex, row.source) else { return };
         let destination = row.config.group;
+        let seal = match row.config.authentication {
+            // Those left over would be refused: numbers never go back.
+            Some(Authentication::Ah(_)) if row.sequence >= ah::LAST_SEQUENCE => return,
+            Some(Authentication::Ah(key)) => {
+                let sequence = row.sequence + 1;
+                self.output.save |= another_block(row.sequence, sequence);
+                row.sequence = sequence;
+                Some(ah::Seal { key, sequence })
+            }
+            _ => None,
+        };
         let payload = advert_bytes(row, priority, source, destination);
-        self.output.actions.push(Action::Send { instance: id, ifindex, source, destination, payload });
+        self.output.actions.push(Action::Send { instance: id, ifindex, source, destination, payload, seal });
     }
 
     pub(super) fn set_timer(&mut self, key: TimerKey, at: Option<Duration>) {
@@ -331,7 +348,8 @@ fn advert_bytes(row: &Instance, priority: u8, source: IpAddr, destination: IpAdd
         Version::V2 => {
             let (auth_type, auth_data) = match config.authentication {
                 Some(Authentication::Pass(password)) => (AUTH_PASS, password),
-                Some(Authentication::Ah(_)) | None => (AUTH_NONE, [0; 8]),
+                Some(Authentication::Ah(_)) => (AUTH_AH, [0; 8]),
+                None => (AUTH_NONE, [0; 8]),
             };
             let interval_seconds = u8::try_from(config.advert_interval.as_secs()).unwrap_or(u8::MAX);
             VersionFields::V2 { interval_seconds, auth_type, auth_data }

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use super::checkpoint::another_block;
 use super::event::{Cause, Change, Complaint, Received, TimerKey};
 use super::machine::{Phase, Vrrp};
 use super::rows::{Instance, InstanceId, State};
 use crate::config::model::{Authentication, Version};
+use crate::wire::ah;
 use crate::wire::vrrp::{AUTH_AH, AUTH_NONE, AUTH_PASS, Checksum, Packet, TYPE_ADVERTISEMENT};
 
 /// An advert that passed the checks, with what is odd about it.
@@ -21,14 +23,22 @@ impl Vrrp {
             return;
         }
         // Without a whole header there is no VRID to blame; such packets count nowhere but at the socket.
-        let Some(packet) = Packet::new(received.payload, received.source.is_ipv6()) else { return };
+        let header = match received.authenticated.map(|ip_header| ah::Packet::new(ip_header, received.payload)) {
+            Some(None) => return,
+            header => header.flatten(),
+        };
+        let message = header.map_or(received.payload, |header| header.message());
+        let Some(packet) = Packet::new(message, received.source.is_ipv6()) else { return };
         let key = (received.ifindex, received.family(), packet.vrid());
         let Some(id) = self.tables.by_vrid.get(&key).copied() else { return self.unknown_vrid(&received, &packet) };
         let Some(row) = self.tables.instances.get_mut(&id) else { return };
         if row.is_owner() && row.config.owner_ignore_adverts {
             return;
         }
-        match check(row, &received, &packet) {
+        let before = row.sequence;
+        let checked = check(row, &received, header.as_ref(), &packet);
+        self.output.save |= another_block(before, row.sequence);
+        match checked {
             Err(complaint) => self.complain(id, &received, complaint),
             Ok(advert) => {
                 row.counters.adverts_received += 1;
@@ -119,6 +129,12 @@ impl Vrrp {
             self.yield_to(id, Cause::BetterAdvert(received.source, advert.priority));
         } else {
             let answer = !row.config.lower_prio_no_advert;
+            if matches!(row.config.authentication, Some(Authentication::Ah(_))) {
+                // Now the sender's number; ours have to be greater, or it would never hear us.
+                let above = row.sequence.saturating_add(1);
+                self.output.save |= another_block(row.sequence, above);
+                row.sequence = above;
+            }
             if answer {
                 self.send_advert(id);
             }
@@ -129,8 +145,16 @@ impl Vrrp {
 }
 
 /// The checks in the order of C keepalived, so that the counters agree: the first that fails counts.
-fn check(row: &Instance, received: &Received<'_>, packet: &Packet<'_>) -> Result<Advert, Complaint> {
+fn check(
+    row: &mut Instance,
+    received: &Received<'_>,
+    header: Option<&ah::Packet<'_>>,
+    packet: &Packet<'_>,
+) -> Result<Advert, Complaint> {
     let config = &row.config;
+    if matches!(config.authentication, Some(Authentication::Ah(_))) != header.is_some() {
+        return Err(Complaint::AuthMismatch);
+    }
     // Read by our version's layout: another version's length would be judged by the wrong rule.
     let version = match config.version {
         Version::V2 => 2,
@@ -154,6 +178,9 @@ fn check(row: &Instance, received: &Received<'_>, packet: &Packet<'_>) -> Result
     let interval = match config.version {
         Version::V2 => {
             check_authentication(config.authentication.as_ref(), packet)?;
+            if let (Some(Authentication::Ah(key)), Some(header)) = (&config.authentication, header) {
+                row.sequence = check_header(key, row.sequence, received, header)?;
+            }
             let interval = Duration::from_secs(packet.interval_seconds().into());
             if interval != config.advert_interval {
                 return Err(Complaint::Interval);
@@ -199,7 +226,24 @@ fn check_authentication(ours: Option<&Authentication>, packet: &Packet<'_>) -> R
             let difference = password.iter().zip(theirs).fold(0, |sum, (ours, theirs)| sum | (ours ^ theirs));
             if difference == 0 { Ok(()) } else { Err(Complaint::AuthFailure) }
         }
+        (Some(Authentication::Ah(_)), AUTH_AH) => Ok(()),
         _ => Err(Complaint::AuthMismatch),
+    }
+}
+
+/// The authentication header; returns its sequence number, which is greater than `last`.
+fn check_header(
+    key: &[u8; ah::KEY_LEN],
+    last: u32,
+    received: &Received<'_>,
+    header: &ah::Packet<'_>,
+) -> Result<u32, Complaint> {
+    if !header.is_authentic(key) || received.source != header.spi() {
+        Err(Complaint::AuthFailure)
+    } else if header.sequence() <= last {
+        Err(Complaint::Replay)
+    } else {
+        Ok(header.sequence())
     }
 }
 

@@ -108,6 +108,8 @@ pub struct Instance {
     pub since: Duration,
     /// Complaints already made about this master.
     pub complaints: Complaints,
+    /// `auth_type AH`: the highest sequence number sent or accepted.
+    pub sequence: u32,
     /// What was counted.
     pub counters: Counters,
     /// A predecessor of this process was master when it died.
@@ -134,6 +136,7 @@ impl Instance {
             announcements: Announcements::default(),
             since: Duration::ZERO,
             complaints: Complaints::default(),
+            sequence: 0,
             counters: Counters::default(),
             resumes_master: false,
             config,
@@ -222,7 +225,7 @@ pub struct Counters {
     pub auth_type_invalid: u64,
     /// [`Complaint::AuthMismatch`].
     pub auth_type_mismatch: u64,
-    /// [`Complaint::AuthFailure`].
+    /// [`Complaint::AuthFailure`] and [`Complaint::Replay`].
     pub auth_failures: u64,
     /// [`Complaint::Interval`] and [`Complaint::LearntInterval`].
     pub interval_errors: u64,
@@ -247,7 +250,7 @@ impl Counters {
             Complaint::Version => &mut self.version_errors,
             Complaint::AuthType => &mut self.auth_type_invalid,
             Complaint::AuthMismatch => &mut self.auth_type_mismatch,
-            Complaint::AuthFailure => &mut self.auth_failures,
+            Complaint::AuthFailure | Complaint::Replay => &mut self.auth_failures,
             Complaint::Interval | Complaint::LearntInterval => &mut self.interval_errors,
             Complaint::Type => &mut self.type_errors,
             Complaint::Checksum => &mut self.checksum_errors,

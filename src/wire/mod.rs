@@ -3,6 +3,7 @@
 //! Readers take any bytes: a length is checked before it is used, and a field that cannot be right
 //! gives `None`, never a panic.
 
+pub mod ah;
 pub mod arp;
 pub mod checksum;
 pub mod ipv4;

@@ -113,12 +113,7 @@ impl Maker<'_, '_, '_, '_> {
         if written.len() > 8 {
             self.ctx.adjusted(pass.at_arg(0), "only the first 8 characters of the password are used");
         }
-        if word == "PASS" {
-            return Some(Authentication::Pass(key));
-        }
-        let text = "'auth_type AH' is not acted on yet";
-        self.ctx.report.warn(Class::NotActedOn, of_type.at_arg(0), text);
-        Some(Authentication::Ah(key))
+        Some(if word == "PASS" { Authentication::Pass(key) } else { Authentication::Ah(key) })
     }
 
     /// On by default; in strict mode only for owners, and for others only where version 3 says so.

@@ -95,6 +95,8 @@ struct Process {
     stopping: Stopping,
     /// As last told to the parent.
     checkpoint: String,
+    /// Sequence numbers have gone on since.
+    save_due: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,6 +153,7 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
         send_error: None,
         stopping: Stopping::No,
         checkpoint: String::new(),
+        save_due: false,
     };
     process.kernel_turn()?;
     process.vrrp.handle(Event::Start, clock::now());
@@ -232,8 +235,8 @@ impl Process {
         let mut homeless = Vec::new();
         for action in output.actions {
             match action {
-                Action::Send { instance: _, ifindex, source, destination, payload } => {
-                    let sent = self.sockets.send(ifindex, source, destination, &payload);
+                Action::Send { instance: _, ifindex, source, destination, payload, seal } => {
+                    let sent = self.sockets.send(ifindex, source, destination, &payload, seal);
                     self.told_send_error(sent);
                 }
                 Action::Timer(key, Some(at)) => self.timers.set(Key::Machine(key), at),
@@ -251,6 +254,7 @@ impl Process {
             }
         }
         self.changes.extend(output.changes);
+        self.save_due |= output.save;
         // The interface went between the wish and now; a row waits for its answer all the same.
         if !homeless.is_empty() {
             for (id, op) in homeless {
@@ -343,7 +347,8 @@ impl Process {
     /// The views: log, scripts, traps. None of them waits.
     fn show_changes(&mut self) {
         let now = clock::now();
-        if !self.changes.is_empty() {
+        if !self.changes.is_empty() || self.save_due {
+            self.save_due = false;
             self.save_checkpoint();
         }
         for change in std::mem::take(&mut self.changes) {

@@ -1,15 +1,15 @@
-//! One raw socket pair per (interface, family), shared by its instances.
+//! One raw socket for each interface, family and IP protocol, shared by its instances.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::IpAddr;
 
-use crate::config::model::Family;
+use crate::config::model::{Authentication, Family};
 use crate::kernel::AdvertSocket;
 use crate::notify::log::Log;
 use crate::reactor::{Interest, Reactor, Token};
-use crate::vrrp::{Event, Received, Tables, Vrrp};
-use crate::wire::vrrp::PROTOCOL;
+use crate::vrrp::{Event, Instance, Received, Tables, Vrrp};
+use crate::wire::{ah, ipv4, vrrp};
 
 /// Packets taken from one socket before the others and the timers have their turn.
 const BUDGET: usize = 512;
@@ -18,12 +18,15 @@ const BUFFER: usize = 65536;
 /// TTL and hop limit of multicast adverts.
 const TTL: u8 = 255;
 
+/// Interface, family, IP protocol (VRRP or AH).
+type Key = (u32, Family, u8);
+
 /// The open sockets.
 pub(super) struct Sockets {
-    open: BTreeMap<(u32, Family), Pair>,
+    open: BTreeMap<Key, Pair>,
     buffer: Vec<u8>,
     /// Interfaces whose sockets can not be opened, with the reason already told.
-    failed: BTreeMap<(u32, Family), String>,
+    failed: BTreeMap<Key, String>,
 }
 
 struct Pair {
@@ -38,10 +41,11 @@ impl Sockets {
 
     /// Opens what the instances need and closes what they do not.
     pub(super) fn follow(&mut self, tables: &Tables, reactor: &Reactor, token: Token, log: &Log) {
-        let mut wanted: BTreeMap<(u32, Family), BTreeSet<IpAddr>> = BTreeMap::new();
+        let mut wanted: BTreeMap<Key, BTreeSet<IpAddr>> = BTreeMap::new();
         for row in tables.instances.values() {
-            if let Some(ifindex) = row.ifindex {
-                wanted.entry((ifindex, row.config.family)).or_default().insert(row.config.group);
+            let Some(ifindex) = row.ifindex else { continue };
+            for protocol in protocols(row) {
+                wanted.entry((ifindex, row.config.family, *protocol)).or_default().insert(row.config.group);
             }
         }
         self.open.retain(|key, pair| {
@@ -70,17 +74,17 @@ impl Sockets {
 
     fn provide(
         &mut self,
-        key: (u32, Family),
+        key: Key,
         groups: BTreeSet<IpAddr>,
         tables: &Tables,
         reactor: &Reactor,
         token: Token,
     ) -> io::Result<()> {
-        let (ifindex, _) = key;
+        let (ifindex, _, protocol) = key;
         if !self.open.contains_key(&key)
             && let Some(first) = groups.first()
         {
-            let socket = AdvertSocket::open(tables.interfaces.name(ifindex), ifindex, *first, PROTOCOL)?;
+            let socket = AdvertSocket::open(tables.interfaces.name(ifindex), ifindex, *first, protocol)?;
             reactor.register(&socket, token, Interest::READABLE)?;
             self.open.insert(key, Pair { socket, groups: BTreeSet::from([*first]) });
         }
@@ -100,24 +104,40 @@ impl Sockets {
         !self.failed.is_empty()
     }
 
-    pub(super) fn send(&self, ifindex: u32, source: IpAddr, destination: IpAddr, payload: &[u8]) -> io::Result<()> {
-        match self.open.get(&(ifindex, Family::of(destination))) {
-            Some(pair) => pair.socket.send(source, destination, TTL, payload),
-            None => Err(io::ErrorKind::NotConnected.into()),
+    /// Sends a VRRP message, behind an authentication header if there is a seal.
+    pub(super) fn send(
+        &self,
+        ifindex: u32,
+        source: IpAddr,
+        destination: IpAddr,
+        message: &[u8],
+        seal: Option<ah::Seal>,
+    ) -> io::Result<()> {
+        let protocol = if seal.is_some() { ah::PROTOCOL } else { vrrp::PROTOCOL };
+        let pair = self.open.get(&(ifindex, Family::of(destination), protocol)).ok_or(io::ErrorKind::NotConnected)?;
+        match (seal, source, destination) {
+            (None, ..) => pair.socket.send(source, destination, TTL, message),
+            (Some(seal), IpAddr::V4(source), IpAddr::V4(destination)) => {
+                let (tos, id) = (ipv4::TOS_INTERNETWORK_CONTROL, pair.socket.next_id());
+                let header = ipv4::Header { tos, id, ttl: TTL, protocol, source, destination };
+                pair.socket.send_v4(&header, &seal.apply(&header, message))
+            }
+            _ => Err(io::ErrorKind::InvalidInput.into()),
         }
     }
 
     /// Hands all received packets to the machines; returns whether there may be more.
     pub(super) fn receive(&mut self, vrrp: &mut Vrrp, now: std::time::Duration) -> bool {
         let mut more = false;
-        for ((ifindex, _), pair) in &self.open {
+        for ((ifindex, _, protocol), pair) in &self.open {
             let mut left = BUDGET;
             while left > 0 {
                 match pair.socket.receive(&mut self.buffer) {
                     Ok(Some(packet)) => {
                         let (source, destination, ttl) = (packet.source, packet.destination, packet.ttl);
-                        let received =
-                            Received { ifindex: *ifindex, source, destination, ttl, payload: packet.payload };
+                        let authenticated = (*protocol == ah::PROTOCOL).then_some(packet.header);
+                        let (ifindex, payload) = (*ifindex, packet.payload);
+                        let received = Received { ifindex, source, destination, ttl, authenticated, payload };
                         vrrp.handle(Event::Packet(received), now);
                         left -= 1;
                     }
@@ -129,5 +149,13 @@ impl Sockets {
             more |= left == 0;
         }
         more
+    }
+}
+
+/// What an instance listens to: with `auth_type AH` also adverts without the header, to complain about them.
+fn protocols(row: &Instance) -> &'static [u8] {
+    match row.config.authentication {
+        Some(Authentication::Ah(_)) => &[vrrp::PROTOCOL, ah::PROTOCOL],
+        _ => &[vrrp::PROTOCOL],
     }
 }

@@ -175,6 +175,7 @@ fn a_losing_advert_is_answered_at_once_and_announced() {
         source,
         destination: "224.0.0.18".parse().unwrap(),
         ttl: 255,
+        authenticated: None,
         payload: &advert,
     };
     lan.event(0, Event::Packet(packet));

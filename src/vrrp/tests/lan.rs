@@ -9,6 +9,7 @@ use crate::vrrp::{
     Action, AddressId, AddressOp, Change, Event, Interface, InterfaceAddress, KernelAddress, Received, State, Tables,
     TimerKey, Vrrp,
 };
+use crate::wire::{ah, ipv4};
 
 pub const IFINDEX: u32 = 2;
 
@@ -110,6 +111,32 @@ pub fn config(instances: Vec<Instance>, sync_groups: Vec<SyncGroup>) -> Config {
 /// A request the kernel works on: when done, for which row (none: withdrawn), what, which address.
 type Answer = (Duration, Option<AddressId>, AddressOp, (IpAddr, u8));
 
+/// An advert on the wire.
+pub struct Packet {
+    pub source: IpAddr,
+    pub destination: IpAddr,
+    /// IPv4 header, when an authentication header follows.
+    pub header: Option<Vec<u8>>,
+    pub payload: Vec<u8>,
+}
+
+impl Packet {
+    pub fn new(source: IpAddr, destination: IpAddr, message: Vec<u8>, seal: Option<ah::Seal>) -> Packet {
+        let (Some(seal), IpAddr::V4(from), IpAddr::V4(to)) = (seal, source, destination) else {
+            return Packet { source, destination, header: None, payload: message };
+        };
+        let tos = ipv4::TOS_INTERNETWORK_CONTROL;
+        let header = ipv4::Header { tos, id: 1, ttl: 255, protocol: ah::PROTOCOL, source: from, destination: to };
+        let payload = seal.apply(&header, &message);
+        Packet { source, destination, header: Some(header.emit(payload.len()).into()), payload }
+    }
+
+    pub fn received(&self) -> Received<'_> {
+        let (source, destination, authenticated) = (self.source, self.destination, self.header.as_deref());
+        Received { ifindex: IFINDEX, source, destination, ttl: 255, authenticated, payload: &self.payload }
+    }
+}
+
 /// One router.
 pub struct Router {
     pub vrrp: Vrrp,
@@ -121,6 +148,10 @@ pub struct Router {
     pub announced: Vec<(Duration, AddressId, u32)>,
     /// Adverts it sent: time and payload.
     pub sent: Vec<(Duration, Vec<u8>)>,
+    /// Sequence numbers of those it sealed.
+    pub sealed: Vec<u32>,
+    /// Its checkpoint was to be saved.
+    pub save: bool,
     pub alive: bool,
     /// Not connected to the others.
     pub isolated: bool,
@@ -179,6 +210,8 @@ impl Lan {
             changes: Vec::new(),
             announced: Vec::new(),
             sent: Vec::new(),
+            sealed: Vec::new(),
+            save: false,
             alive: true,
             isolated: false,
             answers: VecDeque::new(),
@@ -214,13 +247,15 @@ impl Lan {
         let output = self.routers[at].vrrp.take_output();
         let now = self.now;
         let router = &mut self.routers[at];
+        router.save |= output.save || !output.changes.is_empty();
         router.changes.extend(output.changes.into_iter().map(|change| (now, change)));
         let mut wire = Vec::new();
         for action in output.actions {
             match action {
-                Action::Send { source, destination, payload, .. } => {
+                Action::Send { source, destination, payload, seal, .. } => {
                     router.sent.push((now, payload.clone()));
-                    wire.push((source, destination, payload));
+                    router.sealed.extend(seal.map(|seal| seal.sequence));
+                    wire.push(Packet::new(source, destination, payload, seal));
                 }
                 Action::Timer(key, Some(time)) => drop(router.timers.insert(key, time)),
                 Action::Timer(key, None) => drop(router.timers.remove(&key)),
@@ -238,13 +273,11 @@ impl Lan {
             }
         }
         let isolated = router.isolated;
-        for (source, destination, payload) in wire.iter().filter(|_| !isolated) {
+        for packet in wire.iter().filter(|_| !isolated) {
             for other in 0..self.routers.len() {
                 let lost = (self.random() & 0xff) < u64::from(self.loss);
                 if other != at && self.routers[other].alive && !self.routers[other].isolated && !lost {
-                    let packet =
-                        Received { ifindex: IFINDEX, source: *source, destination: *destination, ttl: 255, payload };
-                    self.event(other, Event::Packet(packet));
+                    self.event(other, Event::Packet(packet.received()));
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! Tests of the machines: a LAN in virtual time, and the rules one by one.
 
 mod addresses;
+mod ah;
 mod election;
 mod groups;
 mod lan;

@@ -44,7 +44,9 @@ fn advert(version: VersionFields, priority: u8) -> Vec<u8> {
 fn heard(config: Config, payload: &[u8], ttl: u8) -> (Counters, State) {
     let mut lan = Lan::new(vec![config]);
     lan.run(ms(6000));
-    let packet = Received { ifindex: IFINDEX, source: source(), destination: destination(), ttl, payload };
+    let authenticated = None;
+    let packet =
+        Received { ifindex: IFINDEX, source: source(), destination: destination(), ttl, authenticated, payload };
     lan.event(0, Event::Packet(packet));
     let row = lan.routers[0].vrrp.tables.instances.values().next().unwrap();
     let mut counters = row.counters;
@@ -160,8 +162,8 @@ fn a_complaint_is_made_once_per_master() {
     lan.routers[0].changes.clear();
     let bytes = advert(V3, 200);
     for _ in 0..50 {
-        let packet =
-            Received { ifindex: IFINDEX, source: source(), destination: destination(), ttl: 1, payload: &bytes };
+        let (source, destination, authenticated) = (source(), destination(), None);
+        let packet = Received { ifindex: IFINDEX, source, destination, ttl: 1, authenticated, payload: &bytes };
         lan.event(0, Event::Packet(packet));
     }
     assert_eq!(lan.routers[0].changes.len(), 1);

@@ -1,0 +1,212 @@
+//! `auth_type AH`: sequence numbers from sender to receiver, over a takeover, a replacement and their end.
+
+use std::time::Duration;
+
+use super::lan::{Lan, Packet, config, instance, ms};
+use crate::config::model::{Authentication, Config, StartState, Version};
+use crate::vrrp::{Cause, Change, Complaint, Counters, Event, Instance, State, Tables, Vrrp};
+use crate::wire::ah::{LAST_SEQUENCE, Seal};
+use crate::wire::vrrp::{AUTH_AH, AUTH_NONE, Advertisement, VersionFields};
+
+const KEY: [u8; 8] = *b"secret\0\0";
+
+fn ah(priority: u8) -> Config {
+    let mut row = instance("VI", 51);
+    row.version = Version::V2;
+    row.advert_interval = ms(1000);
+    row.priority = priority;
+    row.authentication = Some(Authentication::Ah(KEY));
+    config(vec![row], Vec::new())
+}
+
+/// An advert of router 10.0.0.77 with this authentication type, behind an authentication header or not.
+fn advert(auth_type: u8, priority: u8, seal: Option<Seal>) -> Packet {
+    let (source, destination) = ("10.0.0.77".parse().unwrap(), "224.0.0.18".parse().unwrap());
+    let version = VersionFields::V2 { interval_seconds: 1, auth_type, auth_data: [0; 8] };
+    let addresses = ["10.0.1.51".parse().unwrap()];
+    let message = Advertisement { vrid: 51, priority, version, addresses: &addresses }.to_bytes(source, destination);
+    Packet::new(source, destination, message, seal)
+}
+
+fn sealed(priority: u8, sequence: u32) -> Packet {
+    advert(AUTH_AH, priority, Some(Seal { key: KEY, sequence }))
+}
+
+fn row(lan: &Lan, at: usize) -> &Instance {
+    lan.routers[at].vrrp.tables.instances.values().next().unwrap()
+}
+
+fn set_sequence(lan: &mut Lan, at: usize, sequence: u32) {
+    lan.routers[at].vrrp.tables.instances.values_mut().next().unwrap().sequence = sequence;
+}
+
+/// Errors counted and state, after a master of priority 100 that has sent some adverts hears the packet.
+fn heard(config: Config, packet: &Packet) -> (Counters, State) {
+    let mut lan = Lan::new(vec![config]);
+    lan.run(ms(8000));
+    lan.event(0, Event::Packet(packet.received()));
+    let mut counters = row(&lan, 0).counters;
+    (counters.adverts_sent, counters.become_master, counters.release_master) = (0, 0, 0);
+    (counters, row(&lan, 0).state)
+}
+
+fn refused(config: Config, packet: &Packet, count: impl FnOnce(&mut Counters)) {
+    let mut expected = Counters::default();
+    count(&mut expected);
+    assert_eq!(heard(config, packet), (expected, State::Master));
+}
+
+#[test]
+fn numbers_go_from_master_to_master_and_on() {
+    let mut lan = Lan::new(vec![ah(200), ah(100)]);
+    lan.run(ms(10_000));
+    assert_eq!(lan.masters("VI"), [0]);
+    let sent = lan.routers[0].sealed.clone();
+    assert_eq!(sent, (1..=u32::try_from(sent.len()).unwrap()).collect::<Vec<_>>());
+    lan.kill(0);
+    lan.run(ms(10_000));
+    assert_eq!(lan.masters("VI"), [1]);
+    assert_eq!(lan.routers[1].sealed.first(), sent.last().map(|last| last + 1).as_ref(), "greater than all before");
+
+    // The first comes back without memory, learns the number and is believed.
+    lan.routers[0].vrrp = Vrrp::new(Tables::new(ah(200), "test".into()));
+    lan.routers[0].alive = true;
+    lan.routers[0].timers.clear();
+    lan.start(0);
+    lan.run(ms(10_000));
+    assert_eq!(lan.masters("VI"), [0]);
+    assert_eq!(row(&lan, 1).counters.auth_failures, 0);
+}
+
+#[test]
+fn a_good_advert_is_yielded_to() {
+    let good = Counters { adverts_received: 1, ..Counters::default() };
+    assert_eq!(heard(ah(100), &sealed(200, 1000)), (good, State::Backup));
+}
+
+#[test]
+fn what_is_not_authentic_is_refused() {
+    let wrong_key = Seal { key: *b"another\0", sequence: 1000 };
+    refused(ah(100), &advert(AUTH_AH, 200, Some(wrong_key)), |counters| counters.auth_failures = 1);
+    let mut altered = sealed(199, 1000);
+    altered.payload[26] = 200;
+    refused(ah(100), &altered, |counters| counters.auth_failures = 1);
+    let mut other_sender = sealed(200, 1000);
+    other_sender.source = "10.0.0.78".parse().unwrap();
+    refused(ah(100), &other_sender, |counters| counters.auth_failures = 1);
+}
+
+#[test]
+fn an_old_number_is_refused_even_from_another_sender() {
+    // The master has sent five adverts.
+    for (sequence, good) in [(1, false), (5, false), (6, true)] {
+        let (counters, state) = heard(ah(100), &sealed(200, sequence));
+        assert_eq!((counters.auth_failures, state == State::Backup), (u64::from(!good), good), "{sequence}");
+    }
+    let mut lan = Lan::new(vec![ah(100)]);
+    lan.run(ms(8000));
+    lan.routers[0].changes.clear();
+    let packet = sealed(50, 1000);
+    for _ in 0..5 {
+        lan.event(0, Event::Packet(packet.received()));
+    }
+    let replay =
+        |(_, change): &&(Duration, Change)| matches!(change, Change::Complaint { complaint: Complaint::Replay, .. });
+    assert_eq!(lan.routers[0].changes.iter().filter(replay).count(), 1, "said once");
+    assert_eq!(row(&lan, 0).counters.auth_failures, 4);
+}
+
+#[test]
+fn the_header_must_be_there_when_wanted_and_only_then() {
+    refused(ah(100), &advert(AUTH_AH, 200, None), |counters| counters.auth_type_mismatch = 1);
+    refused(ah(100), &advert(AUTH_NONE, 200, None), |counters| counters.auth_type_mismatch = 1);
+    let inside = advert(AUTH_NONE, 200, Some(Seal { key: KEY, sequence: 1000 }));
+    refused(ah(100), &inside, |counters| counters.auth_type_mismatch = 1);
+    let mut plain = ah(100);
+    plain.instances[0].authentication = None;
+    refused(plain, &sealed(200, 1000), |counters| counters.auth_type_mismatch = 1);
+}
+
+#[test]
+fn a_master_answers_a_lower_priority_with_a_greater_number() {
+    let mut lan = Lan::new(vec![ah(100)]);
+    lan.run(ms(8000));
+    lan.event(0, Event::Packet(sealed(50, 7000).received()));
+    assert_eq!(lan.routers[0].sealed.last(), Some(&7002));
+    assert_eq!(row(&lan, 0).state, State::Master);
+}
+
+#[test]
+fn when_the_numbers_are_used_up_the_master_steps_down_and_they_start_anew() {
+    let mut lan = Lan::new(vec![ah(100)]);
+    lan.run(ms(8000));
+    set_sequence(&mut lan, 0, LAST_SEQUENCE - 2);
+    let before = lan.routers[0].sealed.len();
+    lan.run(ms(3000));
+    assert_eq!(lan.routers[0].sealed[before..], [LAST_SEQUENCE - 1, LAST_SEQUENCE]);
+    let stepped_down = |(_, change): &(Duration, Change)| {
+        matches!(change, Change::Instance { to: State::Backup, cause: Cause::SequenceExhausted, .. })
+    };
+    assert!(lan.routers[0].changes.iter().any(stepped_down));
+    lan.run(ms(6000));
+    assert_eq!(lan.masters("VI"), [0]);
+    assert_eq!(lan.routers[0].sealed[before + 2], 1);
+}
+
+#[test]
+fn two_routers_find_each_other_again_after_the_last_number() {
+    let mut lan = Lan::new(vec![ah(200), ah(100)]);
+    lan.run(ms(8000));
+    set_sequence(&mut lan, 0, LAST_SEQUENCE - 2);
+    lan.run(ms(60_000));
+    assert_eq!(lan.masters("VI"), [0]);
+}
+
+#[test]
+fn a_replacement_goes_on_with_greater_numbers_and_nobody_notices() {
+    let mut lan = Lan::new(vec![ah(200), ah(100)]);
+    let mut checkpoint = String::new();
+    // Saved only when a block of numbers ends: the checkpoint is as old as it may be.
+    for _ in 0..1500 {
+        lan.run(ms(1000));
+        if std::mem::take(&mut lan.routers[0].save) {
+            checkpoint = lan.routers[0].vrrp.checkpoint();
+        }
+    }
+    assert!(checkpoint.starts_with("MASTER "), "{checkpoint}");
+    let last = *lan.routers[0].sealed.last().unwrap();
+    lan.routers[1].changes.clear();
+    lan.routers[0].timers.clear();
+    lan.routers[0].vrrp = Vrrp::new(Tables::new(ah(200), "test".into()));
+    lan.routers[0].vrrp.resume(&checkpoint);
+    lan.start(0);
+    lan.run(ms(5000));
+    assert!(lan.routers[0].sealed.iter().rev().take(5).all(|sequence| *sequence > last));
+    assert_eq!(lan.routers[1].changes, []);
+
+    // A backup must not take its master's next advert for a replay.
+    let checkpoint = lan.routers[1].vrrp.checkpoint();
+    lan.routers[1].timers.clear();
+    lan.routers[1].vrrp = Vrrp::new(Tables::new(ah(100), "test".into()));
+    lan.routers[1].vrrp.resume(&checkpoint);
+    lan.start(1);
+    lan.run(ms(5000));
+    assert_eq!(lan.masters("VI"), [0]);
+    assert_eq!(row(&lan, 1).counters.auth_failures, 0);
+}
+
+#[test]
+fn an_owner_that_starts_without_memory_is_believed_again() {
+    let owner = || {
+        let mut config = ah(255);
+        config.instances[0].start_state = StartState::Master;
+        config
+    };
+    let mut lan = Lan::new(vec![owner(), ah(100)]);
+    lan.run(ms(60_000));
+    lan.routers[0].vrrp = Vrrp::new(Tables::new(owner(), "test".into()));
+    lan.routers[0].timers.clear();
+    lan.start(0);
+    lan.run(ms(10_000));
+    assert_eq!(lan.masters("VI"), [0]);
+}
