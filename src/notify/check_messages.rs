@@ -92,7 +92,7 @@ pub fn server(id: RealServerId, tables: &Tables) -> String {
     format!("[{}]:{}:{}", address.ip(), word(protocol), address.port())
 }
 
-fn kind(id: CheckerId, tables: &Tables) -> impl Display {
+pub(super) fn kind(id: CheckerId, tables: &Tables) -> impl Display {
     match tables.checkers.get(&id).map(|row| &row.config.kind) {
         Some(CheckerKind::Tcp(_)) => "TCP_CHECK",
         Some(CheckerKind::Http(check)) if check.tls => "SSL_GET",

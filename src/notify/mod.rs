@@ -1,10 +1,11 @@
-//! Views that tell people and programs: the log and the notify scripts.
+//! Views that tell people and programs: the log, the notify scripts and the dump files.
 //!
 //! Each works in a thread of its own behind a bounded queue that drops and counts rather than waits, so none of
 //! them can hold up the state machines.
 
 pub mod check_messages;
 pub mod check_scripts;
+pub mod dump;
 pub mod log;
 pub mod messages;
 pub mod scripts;

@@ -137,6 +137,8 @@ fn receive_config(channel: &mut Channel) -> io::Result<(Config, String)> {
                 Message::Config(text) => return Ok((Snapshot::parse(&text).map_err(io::Error::other)?, checkpoint)),
                 Message::Checkpoint(text) => checkpoint = text,
                 hello @ Message::Hello(_) => channel.send(&hello)?,
+                // There is nothing to dump yet.
+                Message::Dump(_) => {}
             }
         }
         reactor.wait(Some(limit), &mut events)?;

@@ -201,6 +201,9 @@ pub fn version_text() -> String {
 /// MM/DD,YYYY, as C keepalived writes it.
 const RELEASE_DATE: &str = "11/22,2026";
 
+/// The signal that has statistics dumped and zeroed: glibc's SIGRTMAX - 1.
+pub const STATS_CLEAR: u32 = 63;
+
 /// `--signum NAME`.
 pub fn signal_number(name: &str) -> Option<i32> {
     // The real-time signals are counted from glibc's SIGRTMIN, 34.
@@ -209,7 +212,7 @@ pub fn signal_number(name: &str) -> Option<i32> {
         "RELOAD" => 1,
         "DATA" => 10,
         "STATS" => 12,
-        "STATS_CLEAR" => 63,
+        "STATS_CLEAR" => STATS_CLEAR.cast_signed(),
         "JSON" => 36,
         _ => return None,
     })

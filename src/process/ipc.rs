@@ -7,6 +7,8 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
 
+use crate::notify::dump::Dump;
+
 /// Largest message that is taken: a snapshot of a very large configuration.
 const LIMIT: usize = 256 << 20;
 
@@ -19,6 +21,8 @@ pub enum Message {
     Config(String),
     /// Child: this is where a replacement should go on. Parent, before the configuration: go on there.
     Checkpoint(String),
+    /// Parent: write a dump file.
+    Dump(Dump),
 }
 
 /// One end.
@@ -42,6 +46,9 @@ impl Channel {
             Message::Hello(number) => (0, number.to_be_bytes().to_vec()),
             Message::Config(text) => (1, text.clone().into_bytes()),
             Message::Checkpoint(text) => (2, text.clone().into_bytes()),
+            Message::Dump(Dump::Data) => (3, Vec::new()),
+            Message::Dump(Dump::Statistics) => (4, Vec::new()),
+            Message::Dump(Dump::ClearStatistics) => (5, Vec::new()),
         };
         let length = u32::try_from(body.len()).map_err(|_| ErrorKind::InvalidInput)?;
         self.outgoing.extend(length.to_be_bytes());
@@ -94,6 +101,9 @@ impl Channel {
             Some((0, body)) => <[u8; 4]>::try_from(body).ok().map(|body| Message::Hello(u32::from_be_bytes(body))),
             Some((1, body)) => String::from_utf8(body.to_vec()).ok().map(Message::Config),
             Some((2, body)) => String::from_utf8(body.to_vec()).ok().map(Message::Checkpoint),
+            Some((3, _)) => Some(Message::Dump(Dump::Data)),
+            Some((4, _)) => Some(Message::Dump(Dump::Statistics)),
+            Some((5, _)) => Some(Message::Dump(Dump::ClearStatistics)),
             _ => None,
         };
         self.incoming.drain(..5 + length);

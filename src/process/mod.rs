@@ -4,6 +4,7 @@ mod agent;
 mod checker;
 mod child;
 pub mod cli;
+mod dump;
 mod exit;
 mod ipc;
 mod names;

@@ -2,11 +2,13 @@
 
 use std::io;
 
+use super::dump;
 use super::ipc::{Channel, Message};
 use crate::config::Snapshot;
 use crate::config::model::Config;
+use crate::notify::dump::Dump;
 use crate::notify::log::Log;
-use crate::reactor::{Interest, Reactor, Signal, Signals, Token};
+use crate::reactor::{Caught, Interest, Reactor, Signal, Signals, Token};
 
 /// What is to be done.
 pub(super) enum Order {
@@ -14,6 +16,8 @@ pub(super) enum Order {
     Stop,
     /// Go on with another configuration.
     Configure(Box<Config>),
+    /// Write a dump file.
+    Dump(Dump),
 }
 
 /// Both sources of orders.
@@ -36,12 +40,9 @@ impl Orders {
         let mut orders = Vec::new();
         for signal in self.signals.read()? {
             match signal {
-                Signal::SIGTERM | Signal::SIGINT => orders.push(Order::Stop),
+                Caught::Named(Signal::SIGTERM | Signal::SIGINT) => orders.push(Order::Stop),
                 // A reload comes from the parent, which has read the file.
-                Signal::SIGUSR1 | Signal::SIGUSR2 => {
-                    log.warning(format_args!("{signal} is not acted on yet by this process"));
-                }
-                _ => {}
+                signal => orders.extend(dump::asked_by(signal).map(Order::Dump)),
             }
         }
         if !self.parent_gone && self.read_parent(&mut orders, log).is_err() {
@@ -60,6 +61,7 @@ impl Orders {
             match message {
                 hello @ Message::Hello(_) => self.channel.send(&hello)?,
                 Message::Checkpoint(_) => {}
+                Message::Dump(what) => orders.push(Order::Dump(what)),
                 Message::Config(text) => match Snapshot::parse(&text) {
                     Ok(config) => orders.push(Order::Configure(Box::new(config))),
                     // The parent has checked it: this is a defect, and no reason to stop.

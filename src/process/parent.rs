@@ -10,14 +10,16 @@ use std::time::Duration;
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
 
-use super::cli::Options;
+use super::cli::{self, Options};
+use super::dump;
 use super::exit;
 use super::ipc::{Channel, Message};
 use super::role::Role;
 use super::startup;
 use crate::config::model::Global;
+use crate::notify::dump::{Dump, Writer};
 use crate::notify::log::{Level, Log};
-use crate::reactor::{Events, Interest, Reactor, Signal, Signals, Timers, Token, clock};
+use crate::reactor::{Caught, Events, Interest, Reactor, Signal, Signals, Timers, Token, clock};
 
 const SIGNALS: Token = Token(0);
 /// Children's channels count on from here, one for each start.
@@ -27,6 +29,8 @@ const FIRST_CHILD: Token = Token(16);
 const HELLO: Duration = Duration::from_secs(5);
 /// A child that lived this long did not die of its start.
 const STEADY: Duration = Duration::from_secs(1);
+/// Name of the dump file.
+const DATA: &str = "keepalived_parent.data";
 /// First and longest pause before a child that keeps dying at its start is started again.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(8));
 
@@ -38,6 +42,8 @@ pub(super) struct Plan {
     pub(super) options: Options,
     /// The configuration for the children.
     pub(super) snapshot: String,
+    /// The same as it may be shown.
+    pub(super) shown: String,
     /// `child_wait_time`.
     pub(super) child_wait: Duration,
     /// The children to run.
@@ -100,6 +106,7 @@ struct Running {
 pub(super) struct Parent {
     plan: Plan,
     log: Log,
+    dumps: Writer,
     reactor: Reactor,
     signals: Signals,
     timers: Timers<Key>,
@@ -121,6 +128,7 @@ impl Parent {
         let pauses = plan.roles.iter().map(|role| (*role, Duration::ZERO)).collect();
         Ok(Parent {
             plan,
+            dumps: Writer::start(log.clone())?,
             log,
             reactor,
             signals,
@@ -210,7 +218,7 @@ impl Parent {
                     self.checkpoints.retain(|(role, _)| *role != child.role);
                     self.checkpoints.push((child.role, text));
                 }
-                Message::Hello(_) | Message::Config(_) => {}
+                Message::Hello(_) | Message::Config(_) | Message::Dump(_) => {}
             }
         }
         let _ = child.channel.flush();
@@ -244,13 +252,36 @@ impl Parent {
     fn read_signals(&mut self) -> io::Result<()> {
         for signal in self.signals.read()? {
             match signal {
-                Signal::SIGCHLD => self.reap(),
-                Signal::SIGTERM | Signal::SIGINT => self.stop(exit::OK),
-                Signal::SIGHUP => self.reload(),
-                signal => self.log.warning(format_args!("{signal} is not acted on yet")),
+                Caught::Named(Signal::SIGCHLD) => self.reap(),
+                Caught::Named(Signal::SIGTERM | Signal::SIGINT) => self.stop(exit::OK),
+                Caught::Named(Signal::SIGHUP) => self.reload(),
+                signal => match dump::asked_by(signal) {
+                    Some(what) => self.dump(what),
+                    None => self.log.warning(format_args!("{signal:?} is not acted on yet")),
+                },
             }
         }
         Ok(())
+    }
+
+    /// Passes on to the children what they have to dump; the parent has data only.
+    fn dump(&mut self, what: Dump) {
+        if what == Dump::Data {
+            let now = clock::now();
+            let children = self.children.iter().map(|child| {
+                let (name, pid, age) = (child.role.name(), child.process.id(), now.saturating_sub(child.since));
+                format!("Child process {name}: pid {pid}, {} s old\n", age.as_secs())
+            });
+            let text: String = children.collect();
+            self.dumps.write(DATA, format!("{}\n{text}\n{}", cli::version_text(), self.plan.shown));
+        }
+        for child in &mut self.children {
+            // Statistics are those of VRRP.
+            if what == Dump::Data || child.role == Role::Vrrp {
+                // One that is gone has nothing to dump.
+                let _ = child.channel.send(&Message::Dump(what));
+            }
+        }
     }
 
     /// Reads the file again. One with errors changes nothing; else each child gets the new configuration.
@@ -275,6 +306,7 @@ impl Parent {
         }
         self.log.write(Level::Notice, "Reloading");
         self.plan.snapshot = loaded.snapshot.as_str().to_owned();
+        self.plan.shown = loaded.snapshot.dump().to_string();
         self.plan.child_wait = config.global.child_wait_time;
         for child in &mut self.children {
             if let Err(error) = child.channel.send(&Message::Config(self.plan.snapshot.clone())) {

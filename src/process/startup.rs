@@ -182,6 +182,7 @@ fn start(
         arguments,
         options,
         snapshot: loaded.snapshot.as_str().to_owned(),
+        shown: loaded.snapshot.dump().to_string(),
         child_wait: config.global.child_wait_time,
         roles,
         fixed: Fixed::new(&config.global),

@@ -24,6 +24,6 @@ pub use mio::{Interest, Token};
 pub use nix::sys::signal::Signal;
 pub use poll::{Events, Reactor, Ready};
 pub use program::start_program;
-pub use signals::Signals;
+pub use signals::{Caught, Signals};
 pub use timers::Timers;
 pub use waker::Waker;

@@ -6,6 +6,15 @@ use std::os::fd::{AsFd, AsRawFd, RawFd};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
+/// A signal that has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Caught {
+    /// One with a name.
+    Named(Signal),
+    /// A real-time signal, by its number.
+    RealTime(u32),
+}
+
 /// A set of signals, blocked and read from a descriptor.
 #[derive(Debug)]
 pub struct Signals {
@@ -13,12 +22,14 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Blocks `signals` in the calling thread and opens a descriptor for them.
+    /// Blocks `signals` and all real-time signals in the calling thread and opens a descriptor for them.
     ///
     /// Call it before the first thread is started: threads inherit the blocked set, and a signal to the process goes
     /// to any thread that does not block it. Children started by `std::process::Command` begin with an empty set.
     pub fn new(signals: &[Signal]) -> io::Result<Signals> {
-        let set: SigSet = signals.iter().copied().collect();
+        // Real-time signals have no names to add them by: the full set has them, and loses the other names.
+        let mut set = SigSet::all();
+        Signal::iterator().filter(|signal| !signals.contains(signal)).for_each(|signal| set.remove(signal));
         set.thread_block()?;
         let fd = SignalFd::with_flags(&set, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
         Ok(Signals { fd })
@@ -26,12 +37,13 @@ impl Signals {
 
     /// The signals that have come since the last call; each kind at most once however often it was sent meanwhile
     /// (the kernel does not queue them), so on `SIGCHLD` look for every dead child.
-    pub fn read(&self) -> io::Result<Vec<Signal>> {
+    pub fn read(&self) -> io::Result<Vec<Caught>> {
         let mut signals = Vec::new();
         loop {
             match self.fd.read_signal() {
                 Ok(Some(info)) => {
-                    signals.extend(i32::try_from(info.ssi_signo).ok().and_then(|number| Signal::try_from(number).ok()))
+                    let named = i32::try_from(info.ssi_signo).ok().and_then(|number| Signal::try_from(number).ok());
+                    signals.push(named.map_or(Caught::RealTime(info.ssi_signo), Caught::Named));
                 }
                 Ok(None) => return Ok(signals),
                 Err(nix::Error::EINTR) => {}
@@ -54,7 +66,7 @@ mod tests {
     use mio::{Interest, Token};
     use nix::sys::signal::{Signal, raise};
 
-    use super::Signals;
+    use super::{Caught, Signals};
     use crate::reactor::{Events, Reactor};
 
     #[test]
@@ -73,7 +85,7 @@ mod tests {
                 assert_eq!(events.iter().next().unwrap().token, Token(3));
                 let mut got = signals.read().unwrap();
                 got.sort();
-                assert_eq!(got, [Signal::SIGUSR1, Signal::SIGUSR2]);
+                assert_eq!(got, [Caught::Named(Signal::SIGUSR1), Caught::Named(Signal::SIGUSR2)]);
             }
         })
         .join()

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use snmp::Table;
 
 use super::interface::Interfaces;
-use super::rows::{Address, AddressId, Group, GroupId, Instance, InstanceId, Member, State};
+use super::rows::{Address, AddressId, Counters, Group, GroupId, Instance, InstanceId, Member, State};
 use crate::config::model::{self, Config, Family};
 use crate::system::System;
 
@@ -71,6 +71,11 @@ impl Tables {
             self.addresses.insert((id.0, position), Address::new(address.clone(), advertised));
         }
         self.instances.insert(id, Instance::new(config));
+    }
+
+    /// Begins counting anew.
+    pub fn clear_counters(&mut self) {
+        self.instances.iter_mut().for_each(|(_, row)| row.counters = Counters::default());
     }
 
     /// Ids of all instances, in index order.

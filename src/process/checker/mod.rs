@@ -15,6 +15,7 @@ use crate::config::model::Config;
 use crate::kernel::{KernelEvent, Monitor};
 use crate::mib;
 use crate::net::{ChildEvent, Children, Connections, FileEvent, Files, Key, NetEvent, Outcome, Tls, What};
+use crate::notify::dump::{self, Dump};
 use crate::notify::log::{Level, Log};
 use crate::notify::{check_messages, check_scripts, scripts};
 use crate::process::agent::Agent;
@@ -91,6 +92,7 @@ struct Process {
     /// `lvs_sync_daemon` that follows no instance.
     sync_daemon: Option<SyncDaemon>,
     scripts: scripts::Runner,
+    dumps: dump::Writer,
     keep_services: bool,
     flush_on_stop: bool,
     changes: Vec<Change>,
@@ -144,6 +146,7 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
     }
     let mut process = Process {
         scripts: scripts::Runner::start(log.clone())?,
+        dumps: dump::Writer::start(log.clone())?,
         check,
         log,
         reactor,
@@ -384,6 +387,11 @@ impl Process {
         for order in self.orders.read(&self.log)? {
             match order {
                 Order::Stop => self.stop(),
+                Order::Dump(Dump::Data) => {
+                    self.dumps.write(dump::check::DATA, dump::check::data(&self.check.tables));
+                }
+                // Statistics are those of VRRP.
+                Order::Dump(_) => {}
                 Order::Configure(_) if self.stopping != Stopping::No => {}
                 Order::Configure(config) => self.configure(config)?,
             }

@@ -14,6 +14,7 @@ use crate::config::lvs;
 use crate::kernel::ipvs::SyncRole;
 use crate::kernel::{AddressRequest, KernelEvent, Monitor, Writer, sysctl};
 use crate::mib;
+use crate::notify::dump::{self, Dump};
 use crate::notify::log::{Level, Log};
 use crate::notify::{messages, scripts};
 use crate::process::agent::Agent;
@@ -86,6 +87,7 @@ struct Process {
     agent_token: Token,
     sync_daemon: Option<SyncDaemon>,
     scripts: scripts::Runner,
+    dumps: dump::Writer,
     keep_addresses: bool,
     requests: Vec<AddressRequest>,
     changes: Vec<Change>,
@@ -133,6 +135,7 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
     let mut process = Process {
         vrrp,
         scripts: scripts::Runner::start(log.clone())?,
+        dumps: dump::Writer::start(log.clone())?,
         log,
         reactor,
         timers: Timers::new(),
@@ -401,6 +404,7 @@ impl Process {
         for order in self.orders.read(&self.log)? {
             match order {
                 Order::Stop => self.stop(),
+                Order::Dump(what) => self.dump(what),
                 Order::Configure(_) if self.stopping != Stopping::No => {}
                 Order::Configure(config) => {
                     self.vrrp.handle(Event::Configure(config), clock::now());
@@ -413,6 +417,19 @@ impl Process {
             }
         }
         Ok(())
+    }
+
+    fn dump(&mut self, what: Dump) {
+        let tables = &self.vrrp.tables;
+        match what {
+            Dump::Data => self.dumps.write(dump::vrrp::DATA, dump::vrrp::data(tables, clock::now())),
+            Dump::Statistics | Dump::ClearStatistics => {
+                self.dumps.write(dump::vrrp::STATISTICS, dump::vrrp::statistics(tables));
+            }
+        }
+        if what == Dump::ClearStatistics {
+            self.vrrp.tables.clear_counters();
+        }
     }
 
     fn stop(&mut self) {

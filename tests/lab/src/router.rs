@@ -117,6 +117,7 @@ impl Router {
         command.args(["-n", "-l", "-D", "-G"]);
         command.arg("-f").arg(self.file("keepalived.conf"));
         command.arg("-p").arg(self.file("keepalived.pid"));
+        command.env("TMPDIR", &self.dir);
         command
     }
 

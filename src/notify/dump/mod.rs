@@ -1,0 +1,123 @@
+//! Dump files: the rows as text, on SIGUSR1 and SIGUSR2.
+//!
+//! The process makes the text from its rows; a thread writes it, so that a slow disk holds nobody up. A file appears
+//! whole or not at all: it is written under a temporary name of its own and renamed.
+
+pub mod check;
+pub mod vrrp;
+
+use std::fs::{self, OpenOptions};
+use std::hash::{BuildHasher, RandomState};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use super::log::Log;
+
+/// What is to be dumped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dump {
+    /// SIGUSR1: all rows.
+    Data,
+    /// SIGUSR2: the counters of VRRP.
+    Statistics,
+    /// SIGRTMAX - 1: the same, and they begin again at 0.
+    ClearStatistics,
+}
+
+/// Dumps that may wait; further ones are refused.
+const QUEUE: usize = 4;
+
+/// Writes dump files in a thread of its own.
+#[derive(Debug)]
+pub struct Writer {
+    queue: SyncSender<(&'static str, String)>,
+    log: Log,
+}
+
+impl Writer {
+    /// Starts the thread; what it does is told to `log`.
+    pub fn start(log: Log) -> io::Result<Writer> {
+        let (queue, orders) = sync_channel(QUEUE);
+        let thread_log = log.clone();
+        std::thread::Builder::new().name("dump".into()).spawn(move || write_all(&orders, &thread_log))?;
+        Ok(Writer { queue, log })
+    }
+
+    /// Has `text` written to the dump file `name`. Never blocks.
+    pub fn write(&self, name: &'static str, text: String) {
+        if self.queue.try_send((name, text)).is_err() {
+            self.log.warning(format_args!("{name} is not written: earlier dumps are still being written"));
+        }
+    }
+}
+
+fn write_all(orders: &Receiver<(&'static str, String)>, log: &Log) {
+    while let Ok((name, text)) = orders.recv() {
+        let directory = directory(std::env::var_os("TMPDIR").map(PathBuf::from));
+        let path = directory.join(name);
+        match replace(&path, &text) {
+            Ok(()) => log.info(format_args!("Wrote {}", path.display())),
+            Err(error) => log.error(format_args!("Cannot write {}: {error}", path.display())),
+        }
+    }
+}
+
+/// `TMPDIR` when it is absolute and a directory, else /tmp.
+fn directory(tmpdir: Option<PathBuf>) -> PathBuf {
+    tmpdir.filter(|path| path.is_absolute() && path.is_dir()).unwrap_or_else(|| "/tmp".into())
+}
+
+/// Puts a new file, readable by its owner only, in the place of `path`. The directory may be one in which anybody can
+/// create files: a name that cannot be guessed, created exclusively and renamed, follows nobody's links.
+fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{:016x}", RandomState::new().hash_one(std::process::id())));
+    let temporary = path.with_file_name(name);
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
+    let written = file.write_all(text.as_bytes()).and_then(|()| fs::rename(&temporary, path));
+    if written.is_err() {
+        // The first error is the one to tell.
+        let _ = fs::remove_file(&temporary);
+    }
+    written
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    #[test]
+    fn a_dump_replaces_a_link_and_follows_none() {
+        let directory = tempfile::tempdir().unwrap();
+        let (victim, path) = (directory.path().join("victim"), directory.path().join("keepalived.stats"));
+        fs::write(&victim, "precious").unwrap();
+        symlink(&victim, &path).unwrap();
+        replace(&path, "text\n").unwrap();
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "text\n");
+        let metadata = fs::symlink_metadata(&path).unwrap();
+        assert!(metadata.is_file() && metadata.permissions().mode() & 0o777 == 0o600);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 2, "nothing else is left");
+    }
+
+    #[test]
+    fn a_dump_that_fails_leaves_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("keepalived.stats");
+        fs::create_dir(&path).unwrap();
+        assert!(replace(&path, "text\n").is_err());
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn only_an_absolute_directory_is_taken() {
+        assert_eq!(directory(Some("/usr".into())), PathBuf::from("/usr"));
+        assert_eq!(directory(Some("src".into())), PathBuf::from("/tmp"));
+        assert_eq!(directory(Some("/no/such/directory".into())), PathBuf::from("/tmp"));
+        assert_eq!(directory(None), PathBuf::from("/tmp"));
+    }
+}

@@ -1,0 +1,129 @@
+//! The rows of the VRRP process as text.
+
+use std::fmt::{Display, Write};
+use std::time::Duration;
+
+use crate::config::model::Authentication;
+use crate::vrrp::{Instance, InstanceId, Tables};
+
+/// Name of the file of [`data`].
+pub const DATA: &str = "keepalived.data";
+/// Name of the file of [`statistics`].
+pub const STATISTICS: &str = "keepalived.stats";
+
+/// A line of the statistics: its label, and the counter unless it is a heading.
+type Line = (&'static str, Option<u64>);
+
+/// What each instance has counted, in the layout that monitoring knows.
+pub fn statistics(tables: &Tables) -> String {
+    let mut out = String::new();
+    for row in tables.instances.values() {
+        // Writing to a String cannot fail, here and below.
+        let _ = writeln!(out, "VRRP Instance: {}", row.config.name);
+        for (label, counter) in lines(row) {
+            let _ = match counter {
+                Some(counter) => writeln!(out, "  {label}: {counter}"),
+                None => writeln!(out, "  {label}:"),
+            };
+        }
+    }
+    out
+}
+
+fn lines(row: &Instance) -> [Line; 18] {
+    let counters = &row.counters;
+    [
+        ("Advertisements", None),
+        ("  Received", Some(counters.adverts_received)),
+        ("  Sent", Some(counters.adverts_sent)),
+        ("Became master", Some(counters.become_master)),
+        ("Released master", Some(counters.release_master)),
+        ("Packet Errors", None),
+        ("  Length", Some(counters.length_errors)),
+        ("  TTL", Some(counters.ttl_errors)),
+        ("  Invalid Type", Some(counters.type_errors)),
+        ("  Advertisement Interval", Some(counters.interval_errors)),
+        ("  Address List", Some(counters.address_list_errors)),
+        ("Authentication Errors", None),
+        ("  Invalid Type", Some(counters.auth_type_invalid)),
+        ("  Type Mismatch", Some(counters.auth_type_mismatch)),
+        ("  Failure", Some(counters.auth_failures)),
+        ("Priority Zero", None),
+        ("  Received", Some(counters.priority_zero_received)),
+        ("  Sent", Some(counters.priority_zero_sent)),
+    ]
+}
+
+/// All rows. `now` is the time of the loop.
+pub fn data(tables: &Tables, now: Duration) -> String {
+    let mut out = String::new();
+    let _ = writeln!(out, "{}", tables.system.version);
+    let _ = writeln!(out, "Packets of unknown virtual routers: {}", tables.unknown_vrids);
+    for group in tables.groups.values() {
+        let _ = writeln!(out, "\nVRRP Sync Group: {}", group.config.name);
+        item(&mut out, "State", group.state.word());
+        item(&mut out, "Members", group.config.members.join(" "));
+    }
+    for (id, row) in tables.instances.iter() {
+        instance(&mut out, *id, row, tables, now);
+    }
+    if tables.addresses.of(&0).next().is_some() {
+        let _ = writeln!(out, "\nStatic addresses");
+        addresses(&mut out, 0, tables);
+    }
+    let _ = writeln!(out, "\nInterfaces");
+    for link in tables.interfaces.iter() {
+        item(&mut out, &link.name, format_args!("index {}, {}", link.index, if link.up { "up" } else { "down" }));
+    }
+    out
+}
+
+fn instance(out: &mut String, id: InstanceId, row: &Instance, tables: &Tables, now: Duration) {
+    let config = &row.config;
+    let _ = writeln!(out, "\nVRRP Instance: {}", config.name);
+    item(
+        out,
+        "Virtual router",
+        format_args!("{} on {}, {:?}, {:?}", config.vrid, config.interface, config.version, config.family),
+    );
+    let since = now.saturating_sub(row.since).as_secs_f64();
+    item(out, "State", format_args!("{} for {since:.3} s, wants {}", row.state.word(), row.wanted.word()));
+    if let Some(fault) = row.fault {
+        item(out, "Fault", format_args!("{fault:?}"));
+    }
+    item(out, "Priority", format_args!("{} of {}", row.priority, row.base_priority));
+    item(out, "Preemption", if row.nopreempt { "no" } else { "yes" });
+    if let Some((address, priority)) = row.master {
+        item(out, "Last master heard", format_args!("{address}, priority {priority}"));
+    }
+    if let Some(source) = row.source {
+        item(out, "Sends from", source);
+    }
+    let (own, learnt) = (config.advert_interval.as_secs_f64(), row.master_interval.as_secs_f64());
+    item(out, "Advert interval", format_args!("{own} s, of the master {learnt} s"));
+    // The kind alone: what stands in it is secret.
+    let authentication = match config.authentication {
+        None => "none",
+        Some(Authentication::Pass(_)) => "PASS",
+        Some(Authentication::Ah(_)) => "AH",
+    };
+    item(out, "Authentication", authentication);
+    if let Some(group) = row.group.and_then(|group| tables.group_name(group)) {
+        item(out, "Sync group", group);
+    }
+    addresses(out, id.0, tables);
+}
+
+fn addresses(out: &mut String, owner: u32, tables: &Tables) {
+    for (_, row) in tables.addresses.of(&owner) {
+        let wanted = if row.wanted { "wanted" } else { "not wanted" };
+        let installed = if row.installed { "set" } else { "not set" };
+        let advertised = if row.advertised { "" } else { ", not advertised" };
+        let (ip, prefix, device) = (row.config.ip, row.config.prefix, &row.config.device);
+        item(out, "Address", format_args!("{ip}/{prefix} dev {device}: {wanted}, {installed}{advertised}"));
+    }
+}
+
+fn item(out: &mut String, label: &str, value: impl Display) {
+    let _ = writeln!(out, "  {label}: {value}");
+}

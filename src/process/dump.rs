@@ -1,0 +1,15 @@
+//! Which signals ask for dump files.
+
+use super::cli::STATS_CLEAR;
+use crate::notify::dump::Dump;
+use crate::reactor::{Caught, Signal};
+
+/// What a signal asks for.
+pub(super) fn asked_by(caught: Caught) -> Option<Dump> {
+    match caught {
+        Caught::Named(Signal::SIGUSR1) => Some(Dump::Data),
+        Caught::Named(Signal::SIGUSR2) => Some(Dump::Statistics),
+        Caught::RealTime(STATS_CLEAR) => Some(Dump::ClearStatistics),
+        Caught::Named(_) | Caught::RealTime(_) => None,
+    }
+}
