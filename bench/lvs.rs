@@ -13,7 +13,7 @@ use lab::Daemon::{C, Ours};
 use lab::netns::{Netns, next_lab};
 use lab::process::{Proc, cpu_time};
 use lab::uml::{is_inside, run};
-use lab::{Daemon, machine, wait_for, wait_until};
+use lab::{Daemon, wait_for, wait_until};
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
@@ -30,7 +30,6 @@ fn main() {
     if is_inside() {
         return compare();
     }
-    let _turn = machine::alone();
     let settings: String = ["BENCH_N", "BENCH_SERVICES"]
         .into_iter()
         .filter_map(|name| Some(format!("{name}={} ", std::env::var(name).ok()?.parse::<usize>().ok()?)))
