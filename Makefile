@@ -49,10 +49,9 @@ test: setup
 soak: setup
 	LAB_SOAK=1 cargo test --release --test lab_snmpd_hurts -- --nocapture --test-threads 1
 
-# Takeover time, jitter and the cost of SNMP, and the time to program IPVS, beside C keepalived; BENCH_N repetitions.
+# Takeover time, jitter and the cost of SNMP, beside C keepalived; BENCH_N (20) repetitions.
 bench: setup
 	cargo bench --bench failover
-	cargo bench --bench lvs
 
 install: build
 	install -D -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/sbin/keepalived
