@@ -3,11 +3,12 @@
 //! Named after UNH-IOL's VRRP tests 4.1 to 4.8 where they have one. Each variant first shows that the
 //! forger is believed when nothing is wrong.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use lab::Daemon::Ours;
 use lab::conf::{PASSWORD, VRID};
-use lab::{Forged, Lab, Protocol, holds_for, machine, now, wait_until};
+use lab::{Forged, ForgedHeader, Lab, Protocol, holds_for, machine, now, wait_until};
 
 /// A way to spoil an advert: what is wrong, and how it gets so.
 type Fault = (&'static str, fn(&mut Forged));
@@ -41,6 +42,16 @@ const PASSWORDS: [Fault; 2] = [
     ("4.6 no authentication", |forged| forged.auth = (0, [0; 8])),
 ];
 
+const HEADERS: [Fault; 7] = [
+    ("4.6 wrong password", |forged| header(forged).key[7] ^= 1),
+    ("4.6 no authentication header", |forged| forged.header = None),
+    ("4.6 neither header nor its type", |forged| (forged.header, forged.auth.0) = (None, 0)),
+    ("4.6 a header before an advert that does not say so", |forged| forged.auth.0 = 0),
+    ("altered after it was authenticated", |forged| header(forged).altered = 1),
+    ("authenticated by another sender", |forged| header(forged).spi = [10, 9, 0, 2].into()),
+    ("replayed", |forged| header(forged).sequence = 1),
+];
+
 #[test]
 fn version_2() {
     forged_adverts_are_refused(Protocol::V2, &[&COMMON[..], &VERSION_2].concat());
@@ -49,6 +60,11 @@ fn version_2() {
 #[test]
 fn version_2_with_a_password() {
     forged_adverts_are_refused(Protocol::V2Pass, &[&VERSION_2[2..3], &PASSWORDS].concat());
+}
+
+#[test]
+fn version_2_behind_an_authentication_header() {
+    forged_adverts_are_refused(Protocol::V2Ah, &[&COMMON[..], &VERSION_2[..2], &VERSION_2[3..], &HEADERS].concat());
 }
 
 #[test]
@@ -81,11 +97,12 @@ fn forged_adverts_are_refused(protocol: Protocol, faults: &[Fault]) {
         assert!(lab.router(1).holds(protocol.vips(VRID)[0]), "{what}: the address is gone");
     }
 
-    let forged = right_advert(protocol);
+    let mut forged = right_advert(protocol);
     let since = now();
     let mut last = Duration::ZERO;
     holds_for(protocol.interval() * 4, "the right advert is believed", || {
         if now() - last > protocol.interval() / 2 {
+            forged.header.iter_mut().for_each(|header| header.sequence += 1);
             forged.send(&lab.client);
             last = now();
         }
@@ -102,5 +119,19 @@ fn right_advert(protocol: Protocol) -> Forged {
     if protocol == Protocol::V2Pass {
         forged.auth = (1, *PASSWORD);
     }
+    if protocol == Protocol::V2Ah {
+        forged.auth = (2, [0; 8]);
+        header(&mut forged);
+    }
     forged
+}
+
+/// Greater than all before, so that a fault is refused for itself and not as a replay.
+fn next_number() -> u32 {
+    static NUMBER: AtomicU32 = AtomicU32::new(1000);
+    NUMBER.fetch_add(1, Ordering::Relaxed)
+}
+
+fn header(forged: &mut Forged) -> &mut ForgedHeader {
+    forged.header.get_or_insert_with(|| ForgedHeader::right(PASSWORD, next_number()))
 }

@@ -42,6 +42,8 @@ seatings! {
     v2_c_above_ours: V2, C, Ours;
     v2_password_ours_above_c: V2Pass, Ours, C;
     v2_password_c_above_ours: V2Pass, C, Ours;
+    v2_ah_ours_above_c: V2Ah, Ours, C;
+    v2_ah_c_above_ours: V2Ah, C, Ours;
     v3_ours_above_c: V3, Ours, C;
     v3_c_above_ours: V3, C, Ours;
     v3_ip6_ours_above_c: V3Ip6, Ours, C;
@@ -170,12 +172,22 @@ impl Pair {
         assert_eq!(advert.interval, self.protocol.interval());
         assert_eq!(advert.addresses, self.protocol.vips(vrid));
         let (checksum, auth) = match self.sends[router - 1] {
-            Protocol::V2 => (Checksum::Plain, Some([0; 8])),
+            Protocol::V2 | Protocol::V2Ah => (Checksum::Plain, Some([0; 8])),
             Protocol::V2Pass => (Checksum::Plain, Some(*lab::conf::PASSWORD)),
             Protocol::V3Rfc9568 => (Checksum::Plain, None),
             _ => (Checksum::PseudoHeader, None),
         };
         assert_eq!((advert.checksum, advert.auth), (checksum, auth));
+        // All that the other router said before, and this one since, has smaller numbers.
+        let earlier = self.lab.wire.adverts(3 - router, vrid, Duration::ZERO);
+        let earlier = earlier.iter().filter(|(at, _)| *at < adverts[0].0).map(|(_, advert)| advert);
+        let numbers: Vec<_> = earlier.chain(adverts.iter().map(|(_, advert)| advert)).map(|a| a.sequence).collect();
+        if self.protocol == Protocol::V2Ah {
+            assert!(numbers.iter().all(Option::is_some), "{numbers:?}");
+            assert!(numbers.is_sorted_by(|a, b| a < b), "{numbers:?}");
+        } else {
+            assert!(numbers.iter().all(Option::is_none), "{numbers:?}");
+        }
     }
 
     /// The last adverts of a router, one for each virtual router.

@@ -10,6 +10,8 @@ pub enum Protocol {
     V2,
     /// Version 2 with a simple password, 1 s.
     V2Pass,
+    /// Version 2 behind an authentication header, 1 s.
+    V2Ah,
     /// Version 3 over IPv4, checksum with pseudo header (RFC 5798), 0.1 s.
     V3,
     /// Version 3 over IPv4, checksum over the VRRP part alone (RFC 9568), 0.1 s.
@@ -24,13 +26,13 @@ pub enum Protocol {
 pub const VRID: u8 = 51;
 /// The second member of [`Protocol::SyncGroup`].
 pub const SECOND_VRID: u8 = 52;
-/// The password of [`Protocol::V2Pass`].
+/// The password of [`Protocol::V2Pass`] and [`Protocol::V2Ah`].
 pub const PASSWORD: &[u8; 8] = b"k33p4l1v";
 
 impl Protocol {
     /// 2 or 3.
     pub fn version(self) -> u8 {
-        if matches!(self, Self::V2 | Self::V2Pass) { 2 } else { 3 }
+        if matches!(self, Self::V2 | Self::V2Pass | Self::V2Ah) { 2 } else { 3 }
     }
 
     /// The advertisement interval of its configuration.
@@ -87,9 +89,10 @@ impl Protocol {
         let (version, interval) = (self.version(), self.interval().as_secs_f64());
         let vips: Vec<String> = self.vips(vrid).iter().map(IpAddr::to_string).collect();
         let authentication = match self {
-            Self::V2Pass => {
+            Self::V2Pass | Self::V2Ah => {
                 let password = String::from_utf8_lossy(PASSWORD);
-                format!("  authentication {{\n    auth_type PASS\n    auth_pass {password}\n  }}\n")
+                let kind = if self == Self::V2Ah { "AH" } else { "PASS" };
+                format!("  authentication {{\n    auth_type {kind}\n    auth_pass {password}\n  }}\n")
             }
             _ => String::new(),
         };

@@ -2,11 +2,13 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use hmac::{Hmac, KeyInit, Mac};
+use md5::Md5;
 use nix::ifaddrs::getifaddrs;
 use nix::sys::socket::{AddressFamily, LinkAddr, MsgFlags, SockFlag, SockType, SockaddrLike, sendto, socket};
 use std::os::fd::AsRawFd;
 
-use crate::frame::{VRRP, internet_checksum, pseudo_header};
+use crate::frame::{AH, AH_LEN, VRRP, internet_checksum, pseudo_header};
 use crate::netns::Netns;
 
 /// An advert to be sent by the client; change fields to spoil it.
@@ -36,7 +38,46 @@ pub struct Forged {
     pub checksum_error: u16,
     /// Octets cut off (below 0) or added to the VRRP part, after the checksum was made.
     pub resize: isize,
+    /// The authentication header before it (IPv4).
+    pub header: Option<ForgedHeader>,
 }
+
+/// An authentication header with a check value that is right for its key.
+#[derive(Debug, Clone)]
+pub struct ForgedHeader {
+    /// Password, zero padded.
+    pub key: [u8; 8],
+    /// Sequence number.
+    pub sequence: u32,
+    /// Security parameters index; the sender's address is right.
+    pub spi: Ipv4Addr,
+    /// Bits of the VRRP part's priority that change after the check value was made.
+    pub altered: u8,
+}
+
+impl ForgedHeader {
+    /// A header that is right.
+    pub fn right(key: &[u8; 8], sequence: u32) -> Self {
+        Self { key: *key, sequence, spi: SOURCE, altered: 0 }
+    }
+
+    /// The header and the part behind it; of the IP header, TOS and checksum count as 0 (multicast).
+    fn before(&self, ip_header: &[u8], part: &[u8]) -> Vec<u8> {
+        let mut covered = ip_header.to_vec();
+        for mutable in [1, 10, 11] {
+            covered[mutable] = 0;
+        }
+        let fixed = [&[VRRP, 4, 0, 0][..], &self.spi.octets(), &self.sequence.to_be_bytes()].concat();
+        let mac = Hmac::<Md5>::new_from_slice(&self.key).expect("any length will do");
+        let icv = mac.chain_update([&covered[..], &fixed, &[0; 12], part].concat()).finalize().into_bytes();
+        let mut part = part.to_vec();
+        part.iter_mut().skip(2).take(1).for_each(|priority| *priority ^= self.altered);
+        [&fixed, &icv[..12], &part].concat()
+    }
+}
+
+/// The client's address, from which adverts are forged.
+const SOURCE: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 100);
 
 impl Forged {
     /// An advert of `version` that is right.
@@ -54,6 +95,7 @@ impl Forged {
             auth: (0, [0; 8]),
             checksum_error: 0,
             resize: 0,
+            header: None,
         }
     }
 
@@ -80,11 +122,15 @@ impl Forged {
             [&ethernet[..], &head, &from.octets(), &group.octets(), &part].concat()
         } else {
             let group = Ipv4Addr::new(224, 0, 0, 18);
-            let from = Ipv4Addr::new(10, 9, 0, 100);
-            let part = self.vrrp(from.into(), group.into());
-            let length = u16::try_from(20 + part.len()).expect("small").to_be_bytes();
-            let mut head = [0x45, 0xc0, length[0], length[1], 0, 1, 0, 0, self.ttl, VRRP, 0, 0];
-            let addresses = [from.octets(), group.octets()].concat();
+            let part = self.vrrp(SOURCE.into(), group.into());
+            let (protocol, more) = if self.header.is_some() { (AH, AH_LEN) } else { (VRRP, 0) };
+            let length = u16::try_from(20 + more + part.len()).expect("small").to_be_bytes();
+            let mut head = [0x45, 0xc0, length[0], length[1], 0, 1, 0, 0, self.ttl, protocol, 0, 0];
+            let addresses = [SOURCE.octets(), group.octets()].concat();
+            let part = match &self.header {
+                Some(header) => header.before(&[&head, &addresses[..]].concat(), &part),
+                None => part,
+            };
             let checksum = internet_checksum(&[&head, &addresses]).to_be_bytes();
             head[10..].copy_from_slice(&checksum);
             let ethernet = [&[1, 0, 0x5e, 0, 0, 0x12], &source[..], &[8, 0]].concat();

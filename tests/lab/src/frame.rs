@@ -7,6 +7,10 @@ use std::time::Duration;
 
 /// IP protocol number of VRRP.
 pub const VRRP: u8 = 112;
+/// IP protocol number of the authentication header.
+pub const AH: u8 = 51;
+/// Octets of an authentication header with a check value of 96 bits.
+pub const AH_LEN: usize = 24;
 
 /// A frame that matters to a lab.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +44,8 @@ pub struct Advert {
     pub checksum: Checksum,
     /// Authentication data of a version 2 advert over IPv4.
     pub auth: Option<[u8; 8]>,
+    /// Sequence number of the authentication header before it.
+    pub sequence: Option<u32>,
 }
 
 /// What a checksum turned out to cover.
@@ -67,13 +73,21 @@ pub fn parse(frame: &[u8]) -> Option<Frame> {
 fn ipv4(packet: &[u8]) -> Option<Frame> {
     let header = usize::from(packet.first()? & 0xf) * 4;
     let total = usize::from(u16::from_be_bytes(packet.get(2..4)?.try_into().ok()?));
-    if packet.get(9) != Some(&VRRP) {
+    let protocol = *packet.get(9)?;
+    if ![VRRP, AH].contains(&protocol) {
         return None;
     }
     let source = Ipv4Addr::from(<[u8; 4]>::try_from(packet.get(12..16)?).ok()?);
     let destination = Ipv4Addr::from(<[u8; 4]>::try_from(packet.get(16..20)?).ok()?);
-    let part = packet.get(header..total)?;
-    advert(part, source.into(), destination.into(), packet[8]).map(Frame::Vrrp)
+    let payload = packet.get(header..total)?;
+    let (sequence, part) = if protocol == AH {
+        let sequence = payload.get(8..12)?.try_into().ok()?;
+        (Some(u32::from_be_bytes(sequence)), payload.get(AH_LEN..)?)
+    } else {
+        (None, payload)
+    };
+    let advert = advert(part, source.into(), destination.into(), packet[8])?;
+    Some(Frame::Vrrp(Advert { sequence, ..advert }))
 }
 
 fn ipv6(packet: &[u8]) -> Option<Frame> {
@@ -129,6 +143,7 @@ fn advert(part: &[u8], source: IpAddr, destination: IpAddr, ttl: u8) -> Option<A
         addresses: addresses.collect(),
         checksum,
         auth: auth.and_then(|auth| auth.try_into().ok()),
+        sequence: None,
     })
 }
 

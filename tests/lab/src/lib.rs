@@ -34,7 +34,7 @@ pub use capture::{Capture, Heard};
 pub use conf::Protocol;
 pub use daemon::Daemon;
 pub use director::Director;
-pub use forge::Forged;
+pub use forge::{Forged, ForgedHeader};
 pub use frame::{Advert, Frame};
 pub use netns::Netns;
 pub use router::Router;
