@@ -1,4 +1,4 @@
-//! Views that tell people and programs: the log and the notify scripts.
+//! Views that tell people and programs: the log, alert mail and the notify scripts.
 //!
 //! Each works in a thread of its own behind a bounded queue that drops and counts rather than waits, so none of
 //! them can hold up the state machines.
@@ -6,5 +6,6 @@
 pub mod check_messages;
 pub mod check_scripts;
 pub mod log;
+pub mod mail;
 pub mod messages;
 pub mod scripts;

@@ -15,6 +15,7 @@ use crate::kernel::ipvs::SyncRole;
 use crate::kernel::{AddressRequest, KernelEvent, Monitor, Writer, sysctl};
 use crate::mib;
 use crate::notify::log::{Level, Log};
+use crate::notify::mail::{Mailer, mail};
 use crate::notify::{messages, scripts};
 use crate::process::agent::Agent;
 use crate::process::ipc::Channel;
@@ -44,7 +45,7 @@ const PRIORITY: u8 = 127;
 const DUMP_LIMIT: Duration = Duration::from_secs(5);
 /// After a stop: time for the kernel to remove addresses.
 const STOP_LIMIT: Duration = Duration::from_secs(4);
-/// After a stop: time for notifications and scripts.
+/// After a stop: time for notifications, mail and scripts, each.
 const FAREWELL_LIMIT: Duration = Duration::from_secs(1);
 /// A socket that could not be opened is tried again after this time.
 const SOCKET_RETRY: Duration = Duration::from_secs(1);
@@ -86,6 +87,7 @@ struct Process {
     agent_token: Token,
     sync_daemon: Option<SyncDaemon>,
     scripts: scripts::Runner,
+    mailer: Mailer,
     keep_addresses: bool,
     requests: Vec<AddressRequest>,
     changes: Vec<Change>,
@@ -129,8 +131,9 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
         reactor.register(daemon, SYNC, Interest::READABLE)?;
     }
     let mut process = Process {
-        vrrp,
         scripts: scripts::Runner::start(log.clone())?,
+        mailer: Mailer::start(vrrp.tables.system.global.as_ref(), log.clone()),
+        vrrp,
         log,
         reactor,
         timers: Timers::new(),
@@ -193,6 +196,7 @@ impl Process {
         if let Err(error) = self.sysctls.restore_all() {
             self.log.warning(format_args!("Cannot put interface settings back: {error}"));
         }
+        self.mailer.finish(FAREWELL_LIMIT);
         self.scripts.finish(FAREWELL_LIMIT);
         Ok(())
     }
@@ -340,7 +344,7 @@ impl Process {
         }
     }
 
-    /// The views: log, scripts, traps. None of them waits.
+    /// The views: log, scripts, mail, traps. None of them waits.
     fn show_changes(&mut self) {
         let now = clock::now();
         if !self.changes.is_empty() {
@@ -352,6 +356,9 @@ impl Process {
             self.synchronise(&change);
             for job in scripts::jobs(&change, &self.vrrp.tables) {
                 self.scripts.submit(job);
+            }
+            if let Some(alert) = mail(&change, &self.vrrp.tables) {
+                self.mailer.submit(alert);
             }
             if let Some(agent) = &mut self.agent
                 && let Some(trap) = mib::trap(&change, &self.vrrp.tables)
@@ -399,6 +406,7 @@ impl Process {
                 Order::Configure(_) if self.stopping != Stopping::No => {}
                 Order::Configure(config) => {
                     self.vrrp.handle(Event::Configure(config), clock::now());
+                    self.mailer.configure(self.vrrp.tables.system.global.as_ref());
                     self.follow_links();
                     self.carry_out();
                     // Before the next event, which forgets removed instances.
