@@ -11,7 +11,7 @@ TOOLS = cc:gcc pkg-config:pkg-config ip:iproute2 ping:iputils-ping snmpd:snmpd s
 # Libraries to build with.
 LIBRARIES = libssl-dev libpcre2-dev
 
-.PHONY: all setup tools build demo test soak bench install
+.PHONY: all setup tools build demo test soak bench manual install install-only
 
 all: build
 
@@ -53,11 +53,24 @@ soak: setup
 bench: setup
 	cargo bench --bench failover
 
-install: build
+# The manual page and the completions that are made from the program.
+manual:
+	UPDATE=1 cargo test --test manual
+
+install: build install-only
+
+# ... of what is built already.
+install-only:
 	install -D -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/sbin/keepalived
 	install -D -m 755 $(dir $(PROGRAM))genhash $(DESTDIR)$(PREFIX)/bin/genhash
-	install -d $(DESTDIR)$(PREFIX)/share/snmp/mibs $(DESTDIR)$(PREFIX)/share/doc/keepalived/conf
-	install -m 644 mibs/KEEPALIVED-MIB.txt $(DESTDIR)$(PREFIX)/share/snmp/mibs
-	install -d $(DESTDIR)$(PREFIX)/share/doc/keepalived/mibs-base
+	install -D -m 644 man/keepalived.8 $(DESTDIR)$(PREFIX)/share/man/man8/keepalived.8
+	install -D -m 644 man/keepalived.conf.5 $(DESTDIR)$(PREFIX)/share/man/man5/keepalived.conf.5
+	install -D -m 644 man/genhash.1 $(DESTDIR)$(PREFIX)/share/man/man1/genhash.1
+	install -D -m 644 completions/keepalived.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/keepalived
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|@sbindir@|$(PREFIX)/sbin|' conf/keepalived.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/keepalived.service
+	chmod 644 $(DESTDIR)$(PREFIX)/lib/systemd/system/keepalived.service
+	install -D -m 644 mibs/KEEPALIVED-MIB.txt $(DESTDIR)$(PREFIX)/share/snmp/mibs/KEEPALIVED-MIB.txt
+	install -d $(DESTDIR)$(PREFIX)/share/doc/keepalived/mibs-base $(DESTDIR)$(PREFIX)/share/doc/keepalived/conf
 	install -m 644 mibs/base/*.txt $(DESTDIR)$(PREFIX)/share/doc/keepalived/mibs-base
-	install -m 644 conf/* $(DESTDIR)$(PREFIX)/share/doc/keepalived/conf
+	install -m 644 conf/*.conf conf/*.conf.* $(DESTDIR)$(PREFIX)/share/doc/keepalived/conf

@@ -27,7 +27,8 @@ fn lab_with_two_interfaces() -> Lab {
 
 fn samples() -> Vec<PathBuf> {
     let entries = fs::read_dir(workspace().join("conf")).into_iter().flatten().flatten();
-    let is_ours = |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("keepalived."));
+    let is_ours =
+        |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("keepalived.conf"));
     entries.map(|entry| entry.path()).filter(|path| is_ours(path)).collect()
 }
 

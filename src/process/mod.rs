@@ -15,6 +15,7 @@ mod priority;
 mod role;
 mod startup;
 mod sync_daemon;
+mod systemd;
 mod vrrp;
 
 pub use startup::run;

@@ -16,6 +16,7 @@ use super::exit;
 use super::ipc::{Channel, Message};
 use super::role::Role;
 use super::startup;
+use super::systemd::{self, Stage, Systemd};
 use crate::config::model::Global;
 use crate::notify::dump::{Dump, Writer};
 use crate::notify::log::{Level, Log};
@@ -107,6 +108,7 @@ pub(super) struct Parent {
     plan: Plan,
     log: Log,
     dumps: Writer,
+    systemd: Systemd,
     reactor: Reactor,
     signals: Signals,
     timers: Timers<Key>,
@@ -129,6 +131,7 @@ impl Parent {
         Ok(Parent {
             plan,
             dumps: Writer::start(log.clone())?,
+            systemd: Systemd::start(log.clone())?,
             log,
             reactor,
             signals,
@@ -147,6 +150,7 @@ impl Parent {
         for role in self.plan.roles.clone() {
             self.start_child(role);
         }
+        self.systemd.tell(Stage::Ready);
         let mut events = Events::with_capacity(16);
         loop {
             if let Some(status) = self.status.filter(|_| self.children.is_empty()) {
@@ -194,6 +198,7 @@ impl Parent {
         let mut command = Command::new("/proc/self/exe");
         command.arg0("keepalived").args(self.plan.arguments.iter().skip(1));
         command.arg(format!("--child-role={}", role.word()));
+        command.env_remove(systemd::SOCKET);
         command.stdin(Stdio::from(std::os::fd::OwnedFd::from(theirs)));
         let process = command.spawn()?;
         let mut channel = Channel::new(ours)?;
@@ -284,11 +289,16 @@ impl Parent {
         }
     }
 
-    /// Reads the file again. One with errors changes nothing; else each child gets the new configuration.
     fn reload(&mut self) {
-        if self.stopping {
-            return;
+        if !self.stopping {
+            self.systemd.tell(Stage::Reloading);
+            self.load_again();
+            self.systemd.tell(Stage::Ready);
         }
+    }
+
+    /// Reads the file again. One with errors changes nothing; else each child gets the new configuration.
+    fn load_again(&mut self) {
         let loaded = match startup::load(&self.plan.options) {
             Ok(loaded) => loaded,
             Err(error) => return self.log.error(format_args!("Not reloaded: {error}")),
@@ -330,6 +340,7 @@ impl Parent {
         }
         self.stopping = true;
         self.status = Some(status);
+        self.systemd.tell(Stage::Stopping);
         self.log.write(Level::Notice, "Stopping");
         for role in &self.plan.roles {
             self.timers.clear(Key::Restart(*role));

@@ -9,6 +9,7 @@ mod check;
 mod checkers;
 mod global;
 mod help;
+mod manual;
 mod root;
 mod route;
 mod rule;
@@ -16,6 +17,7 @@ mod track;
 mod vrrp;
 
 pub use help::{completions, keyword_help, keywords_in, overview, status_text, walk};
+pub use manual::manual;
 pub use root::ROOT;
 
 /// One keyword (or entry word, or kind of list entry) valid in some block.

@@ -98,7 +98,8 @@ impl Router {
         self.start_with(command);
     }
 
-    fn start_with(&mut self, mut command: Command) {
+    /// Starts a daemon by a command line of one's own.
+    pub fn start_with(&mut self, mut command: Command) {
         if let Some(address) = &self.agentx {
             command.args(["-x", "-A", address]);
         }

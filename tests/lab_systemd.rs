@@ -1,0 +1,85 @@
+//! What systemd is told, by a socket that stands in for its own.
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::net::UnixDatagram;
+use std::process::Command;
+use std::time::Duration;
+
+use lab::conf::VRID;
+use lab::daemon::workspace;
+use lab::{Daemon, Lab, Protocol, machine, wait_until};
+use nix::sys::signal::Signal;
+
+const LIMIT: Duration = Duration::from_secs(10);
+
+#[test]
+fn systemd_is_told_of_start_reload_and_stop() {
+    let _turn = machine::shared();
+    let mut lab = Lab::new(1);
+    let path = lab.router(1).file("notify");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(LIMIT)).unwrap();
+    let hear = || {
+        let mut buffer = [0; 1024];
+        let length = socket.recv(&mut buffer).expect("a message within 10 s");
+        String::from_utf8_lossy(&buffer[..length]).into_owned()
+    };
+
+    lab.router(1).configure(&Protocol::V3.conf(100, ""));
+    let mut command = lab.router(1).command(Daemon::Ours);
+    command.env("NOTIFY_SOCKET", &path);
+    lab.router(1).start_with(command);
+    let ready = hear();
+    let pid = lab.router(1).daemon().pid();
+    assert!(ready.contains("READY=1\n") && ready.contains(&format!("MAINPID={pid}\n")), "{ready}");
+
+    lab.router(1).daemon().signal(Signal::SIGHUP);
+    let reloading = hear();
+    assert!(reloading.contains("RELOADING=1\n") && reloading.contains("MONOTONIC_USEC="), "{reloading}");
+    assert!(hear().contains("READY=1\n"));
+
+    // A broken file is refused, and the daemon is as ready as before.
+    lab.router(1).configure("banana\n");
+    lab.router(1).daemon().signal(Signal::SIGHUP);
+    assert!(hear().contains("RELOADING=1\n"));
+    assert!(hear().contains("READY=1\n"));
+
+    // Children and scripts do not know of the socket.
+    let child = std::fs::read(format!("/proc/{}/environ", lab.router(1).vrrp_pid())).unwrap();
+    assert!(!String::from_utf8_lossy(&child).contains("NOTIFY_SOCKET"));
+
+    lab.router(1).daemon().signal(Signal::SIGTERM);
+    assert!(hear().contains("STOPPING=1\n"));
+}
+
+#[test]
+fn the_capabilities_of_the_unit_are_enough() {
+    let _turn = machine::shared();
+    let unit = std::fs::read_to_string(workspace().join("conf/keepalived.service")).unwrap();
+    let line = unit.lines().find_map(|line| line.strip_prefix("CapabilityBoundingSet=")).unwrap();
+    let words = line.split(' ').map(|word| word.strip_prefix("CAP_").unwrap().to_lowercase());
+    let set = words.fold("-all".to_owned(), |set, word| format!("{set},+{word}"));
+
+    // Somebody else's script, real-time priority and locked memory want more than addresses do.
+    let mut lab = Lab::new(1);
+    let shared = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(shared.path(), PermissionsExt::from_mode(0o777)).unwrap();
+    let proof = shared.path().join("proof");
+    let conf = Protocol::V3.conf(100, &format!("notify_master \"/bin/mkdir {}\"", proof.display()));
+    let global = "{\n  script_user nobody\n  vrrp_rt_priority 20\n  vrrp_no_swap\n";
+    lab.router(1).configure(&conf.replacen('{', global, 1));
+    let bare = lab.router(1).command(Daemon::Ours);
+    let mut command = Command::new("setpriv");
+    command.args(["--bounding-set", &set]).arg(bare.get_program()).args(bare.get_args());
+    lab.router(1).start_with(command);
+
+    lab.wire.await_advert(1, VRID, Duration::ZERO, LIMIT);
+    wait_until(LIMIT, "the addresses are set", || lab.router(1).holds(Protocol::V3.vips(VRID)[0]));
+    wait_until(LIMIT, "the script has run", || proof.exists());
+    assert_ne!(std::fs::metadata(&proof).unwrap().uid(), 0);
+    assert!(lab.router(1).stop().1.success());
+    assert!(!lab.router(1).holds(Protocol::V3.vips(VRID)[0]));
+    let log = lab.router(1).log();
+    assert!(!log.contains("not permitted") && !log.contains("denied"), "{log}");
+}
