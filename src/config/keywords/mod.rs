@@ -166,8 +166,6 @@ const ADDRESS: &[Term] = &[One(Address)];
 const PAUSE: &[Term] = &[One(Decimal(1, 4_294_967_295_000_000, 6))];
 /// Milliseconds with microsecond resolution.
 const MSECS: &[Term] = &[One(Decimal(0, 4_294_967_295, 3))];
-/// Why mail keywords are only partly acted on.
-const MAIL: &str = "its value is served over SNMP, but mail is not sent yet";
 
 /// A row without braces.
 #[expect(clippy::too_many_arguments, reason = "a row of the table, one argument a column")]

@@ -21,7 +21,7 @@ pub(super) static SYNC_GROUP: &[Keyword] = &[
     kw("notify_fault", Acted, &[Term::Script], "SCRIPT [USER [GROUP]]", "", "", "0.6.4", "run on entering fault"),
     kw("notify_stop", Acted, &[Term::Script], "SCRIPT [USER [GROUP]]", "", "", "2.0.0", "run at stop"),
     kw("notify", Acted, &[Term::Script], "SCRIPT [USER [GROUP]]", "", "", "1.1.2", "run on each change with type, name, state, priority appended"),
-    kw("smtp_alert", Partly(MAIL), BOOL, "[BOOL]", "bare = true", "smtp_alert_vrrp/smtp_alert else false", "1.0.0", "mail on state changes"),
+    kw("smtp_alert", Acted, BOOL, "[BOOL]", "bare = true", "smtp_alert_vrrp/smtp_alert else false", "1.0.0", "mail on state changes"),
     kw("global_tracking", Deprecated("sync_group_tracking_weight"), FLAG, "", "deprecated, no effect except a warning", "", "1.2.3", "old form of group tracking"),
     kw("sync_group_tracking_weight", Acted, FLAG, "", "", "off", "2.0.0", "keep weighted trackers of members effective (all members then need equal priority and trackers)"),
     kw("notify_priority_changes", NotYet, BOOL, "[BOOL]", "bare = true", "vrrp_notify_priority_changes", "2.2.0", "write priority changes of the group to the FIFOs"),
@@ -112,7 +112,7 @@ pub(super) static INSTANCE: &[Keyword] = &[
     kw("notify", Acted, &[Term::Script], "SCRIPT [USER [GROUP]]", "", "", "<=0.5.3", "run on each change with type, name, state, priority appended"),
     kw("notify_master_rx_lower_pri", Acted, &[Term::Script], "SCRIPT [USER [GROUP]]", "", "", "2.0.6", "run when a master hears a lower-priority advert"),
     kw("notify_priority_changes", NotYet, BOOL, "[BOOL]", "bare = true", "vrrp_notify_priority_changes", "2.0.16", "write priority changes to the FIFOs"),
-    kw("smtp_alert", Partly(MAIL), BOOL, "[BOOL]", "bare = true", "smtp_alert_vrrp/smtp_alert else false", "0.5.7", "mail on state changes"),
+    kw("smtp_alert", Acted, BOOL, "[BOOL]", "bare = true", "smtp_alert_vrrp/smtp_alert else false", "0.5.7", "mail on state changes"),
     kw("authentication", Acted, FLAG, "{ }", "VRRPv2 only, not in strict mode", "none", "<=0.5.3", "RFC 2338 style authentication").with(Block(&[AUTHENTICATION])),
     kw("auth_hmac", NotYet, FLAG, "{ }", "not with authentication", "none", "2.4.0", "HMAC-SHA256 trailer").with(Block(&[HMAC])),
 ];

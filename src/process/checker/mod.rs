@@ -17,6 +17,7 @@ use crate::mib;
 use crate::net::{ChildEvent, Children, Connections, FileEvent, Files, Key, NetEvent, Outcome, Tls, What};
 use crate::notify::dump::{self, Dump};
 use crate::notify::log::{Level, Log};
+use crate::notify::mail::{Mailer, check_mail};
 use crate::notify::{check_messages, check_scripts, scripts};
 use crate::process::agent::Agent;
 use crate::process::ipc::Channel;
@@ -46,7 +47,7 @@ const CHECKPOINT_DELAY: Duration = Duration::from_millis(500);
 const DUMP_LIMIT: Duration = Duration::from_secs(5);
 /// After a stop: time for the kernel to remove services.
 const STOP_LIMIT: Duration = Duration::from_secs(3);
-/// After a stop: time for notifications and scripts.
+/// After a stop: time for notifications, mail and scripts, each.
 const FAREWELL_LIMIT: Duration = Duration::from_secs(1);
 
 /// What the process is started with.
@@ -93,6 +94,7 @@ struct Process {
     sync_daemon: Option<SyncDaemon>,
     scripts: scripts::Runner,
     dumps: dump::Writer,
+    mailer: Mailer,
     keep_services: bool,
     flush_on_stop: bool,
     changes: Vec<Change>,
@@ -147,6 +149,7 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
     let mut process = Process {
         scripts: scripts::Runner::start(log.clone())?,
         dumps: dump::Writer::start(log.clone())?,
+        mailer: Mailer::start(check.tables.system.global.as_ref(), log.clone()),
         check,
         log,
         reactor,
@@ -209,6 +212,7 @@ impl Process {
             self.agent_turn(agent_ready);
             self.stopping_turn();
         }
+        self.mailer.finish(FAREWELL_LIMIT);
         self.scripts.finish(FAREWELL_LIMIT);
         Ok(())
     }
@@ -354,7 +358,7 @@ impl Process {
         Ok(())
     }
 
-    /// The views: log, scripts, traps. None of them waits.
+    /// The views: log, scripts, mail, traps. None of them waits.
     fn show_changes(&mut self) {
         let now = clock::now();
         if !self.changes.is_empty() && self.timers.deadline(Timer::Checkpoint).is_none() {
@@ -365,6 +369,9 @@ impl Process {
             self.log.write(level, line);
             for job in check_scripts::jobs(&change, &self.check.tables) {
                 self.scripts.submit(job);
+            }
+            if let Some(alert) = check_mail(&change, &self.check.tables) {
+                self.mailer.submit(alert);
             }
             if let Some(agent) = &mut self.agent
                 && let Some(trap) = mib::check_trap(&change, &self.check.tables)
@@ -405,6 +412,7 @@ impl Process {
             Err(error) => self.log.error(format_args!("The TLS settings can not be used, the old ones stay: {error}")),
         }
         self.check.handle(Event::Configure(config), clock::now());
+        self.mailer.configure(self.check.tables.system.global.as_ref());
         // Gone with its descriptor in any case.
         let _ = self.reactor.deregister(&self.files);
         // Each file gives an event at the start, which checkers that are new wait for.

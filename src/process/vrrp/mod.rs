@@ -16,6 +16,7 @@ use crate::kernel::{AddressRequest, KernelEvent, Monitor, Writer, sysctl};
 use crate::mib;
 use crate::notify::dump::{self, Dump};
 use crate::notify::log::{Level, Log};
+use crate::notify::mail::{Mailer, mail};
 use crate::notify::{messages, scripts};
 use crate::process::agent::Agent;
 use crate::process::ipc::Channel;
@@ -45,7 +46,7 @@ const PRIORITY: u8 = 127;
 const DUMP_LIMIT: Duration = Duration::from_secs(5);
 /// After a stop: time for the kernel to remove addresses.
 const STOP_LIMIT: Duration = Duration::from_secs(4);
-/// After a stop: time for notifications and scripts.
+/// After a stop: time for notifications, mail and scripts, each.
 const FAREWELL_LIMIT: Duration = Duration::from_secs(1);
 /// A socket that could not be opened is tried again after this time.
 const SOCKET_RETRY: Duration = Duration::from_secs(1);
@@ -88,6 +89,7 @@ struct Process {
     sync_daemon: Option<SyncDaemon>,
     scripts: scripts::Runner,
     dumps: dump::Writer,
+    mailer: Mailer,
     keep_addresses: bool,
     requests: Vec<AddressRequest>,
     changes: Vec<Change>,
@@ -133,9 +135,10 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
         reactor.register(daemon, SYNC, Interest::READABLE)?;
     }
     let mut process = Process {
-        vrrp,
         scripts: scripts::Runner::start(log.clone())?,
         dumps: dump::Writer::start(log.clone())?,
+        mailer: Mailer::start(vrrp.tables.system.global.as_ref(), log.clone()),
+        vrrp,
         log,
         reactor,
         timers: Timers::new(),
@@ -199,6 +202,7 @@ impl Process {
         if let Err(error) = self.sysctls.restore_all() {
             self.log.warning(format_args!("Cannot put interface settings back: {error}"));
         }
+        self.mailer.finish(FAREWELL_LIMIT);
         self.scripts.finish(FAREWELL_LIMIT);
         Ok(())
     }
@@ -347,7 +351,7 @@ impl Process {
         }
     }
 
-    /// The views: log, scripts, traps. None of them waits.
+    /// The views: log, scripts, mail, traps. None of them waits.
     fn show_changes(&mut self) {
         let now = clock::now();
         if !self.changes.is_empty() || self.save_due {
@@ -360,6 +364,9 @@ impl Process {
             self.synchronise(&change);
             for job in scripts::jobs(&change, &self.vrrp.tables) {
                 self.scripts.submit(job);
+            }
+            if let Some(alert) = mail(&change, &self.vrrp.tables) {
+                self.mailer.submit(alert);
             }
             if let Some(agent) = &mut self.agent
                 && let Some(trap) = mib::trap(&change, &self.vrrp.tables)
@@ -408,6 +415,7 @@ impl Process {
                 Order::Configure(_) if self.stopping != Stopping::No => {}
                 Order::Configure(config) => {
                     self.vrrp.handle(Event::Configure(config), clock::now());
+                    self.mailer.configure(self.vrrp.tables.system.global.as_ref());
                     self.follow_links();
                     self.carry_out();
                     // Before the next event, which forgets removed instances.

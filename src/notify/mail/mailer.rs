@@ -1,0 +1,332 @@
+//! The thread that sends mail.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::dialogue::{Dialogue, Outcome};
+use super::{Alert, Relay};
+use crate::config::model::Global;
+use crate::notify::log::{Level, Log};
+
+/// Mails that may wait.
+const QUEUE: usize = 1024;
+/// Attempts for one mail; with the pauses about a quarter of an hour.
+const ATTEMPTS: u32 = 20;
+/// Pause after the first attempt that failed for now; each further one doubles it.
+const PAUSE: Duration = Duration::from_secs(1);
+/// Longest pause.
+const MAX_PAUSE: Duration = Duration::from_secs(60);
+/// Once the daemon stops: limit for a connection or a reply.
+const LAST_PATIENCE: Duration = Duration::from_millis(500);
+/// How often a stop is looked for while waiting for the relay.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Handle to the thread.
+#[derive(Debug)]
+pub struct Mailer {
+    /// Where to send; `None` sends nothing.
+    relay: Option<Arc<Relay>>,
+    /// There once mail was first configured.
+    thread: Option<Thread>,
+    /// Dropped since there was last room in the queue.
+    lost: u64,
+    log: Log,
+}
+
+#[derive(Debug)]
+struct Thread {
+    queue: Sender<Job>,
+    shared: Arc<Shared>,
+    handle: JoinHandle<()>,
+}
+
+/// What both sides look at.
+#[derive(Debug, Default)]
+struct Shared {
+    /// Mails neither sent nor given up.
+    pending: AtomicUsize,
+    closing: AtomicBool,
+}
+
+/// A mail under way.
+#[derive(Debug)]
+struct Job {
+    alert: Alert,
+    relay: Arc<Relay>,
+    /// When the change happened.
+    date: String,
+    /// Mailboxes that have not got it yet.
+    recipients: Vec<String>,
+    attempts: u32,
+    due: Instant,
+}
+
+impl Mailer {
+    /// A mailer for this configuration; the thread starts when there is a relay and someone to write to.
+    pub fn start(global: Option<&Global>, log: Log) -> Mailer {
+        let mut mailer = Mailer { relay: None, thread: None, lost: 0, log };
+        mailer.configure(global);
+        mailer
+    }
+
+    /// Has mails submitted from now on go by this configuration.
+    pub fn configure(&mut self, global: Option<&Global>) {
+        self.relay = global.and_then(Relay::new).map(Arc::new);
+        if self.relay.is_some() && self.thread.is_none() {
+            match Thread::start(self.log.clone()) {
+                Ok(thread) => self.thread = Some(thread),
+                Err(error) => self.log.error(format_args!("No mail can be sent: {error}")),
+            }
+        }
+    }
+
+    /// Queues a mail. Never blocks; does nothing when no mail is configured.
+    pub fn submit(&mut self, alert: Alert) {
+        let (Some(relay), Some(thread)) = (&self.relay, &self.thread) else { return };
+        if thread.shared.pending.load(Ordering::Relaxed) >= QUEUE {
+            if self.lost == 0 {
+                self.log.error(format_args!("{QUEUE} mails are waiting; further ones are dropped"));
+            }
+            self.lost += 1;
+            return;
+        }
+        if self.lost > 0 {
+            self.log.error(format_args!("{} mails were dropped", self.lost));
+            self.lost = 0;
+        }
+        let job = Job {
+            alert,
+            relay: Arc::clone(relay),
+            date: chrono::Local::now().format("%a, %d %b %Y %H:%M:%S %z").to_string(),
+            recipients: relay.recipients.iter().map(|address| address.mailbox.clone()).collect(),
+            attempts: 0,
+            due: Instant::now(),
+        };
+        thread.shared.pending.fetch_add(1, Ordering::Relaxed);
+        // The thread lives as long as the queue.
+        let _ = thread.queue.send(job);
+    }
+
+    /// Sends what is queued, at the latest until `limit`.
+    pub fn finish(self, limit: Duration) {
+        let Some(Thread { queue, shared, handle }) = self.thread else { return };
+        shared.closing.store(true, Ordering::Relaxed);
+        drop(queue);
+        let until = Instant::now() + limit;
+        while !handle.is_finished() && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let left = shared.pending.load(Ordering::Relaxed) as u64 + self.lost;
+        if left > 0 {
+            self.log.error(format_args!("{left} mails were not sent"));
+        }
+    }
+}
+
+impl Thread {
+    fn start(log: Log) -> io::Result<Thread> {
+        let (queue, jobs) = channel();
+        let shared = Arc::new(Shared::default());
+        let own = Arc::clone(&shared);
+        let work = move || {
+            Sending { shared: own, log, waiting: Vec::new(), pause: PAUSE, resume: None, trouble: None }.run(&jobs)
+        };
+        let handle = std::thread::Builder::new().name("mail".into()).spawn(work)?;
+        Ok(Thread { queue, shared, handle })
+    }
+}
+
+/// The thread's side.
+struct Sending {
+    shared: Arc<Shared>,
+    log: Log,
+    /// In order of the changes.
+    waiting: Vec<Job>,
+    /// Next pause for the relay.
+    pause: Duration,
+    /// While the relay can not be talked to: when to try again.
+    resume: Option<Instant>,
+    /// Why.
+    trouble: Option<String>,
+}
+
+/// How an attempt ended.
+enum Attempt {
+    /// There was a dialogue.
+    Talked(Outcome),
+    /// The relay could not be talked to: why.
+    NoRelay(String),
+}
+
+impl Sending {
+    /// Until the queue's other end is gone and nothing waits.
+    fn run(mut self, jobs: &Receiver<Job>) {
+        let mut open = true;
+        while open || !self.waiting.is_empty() {
+            if open {
+                let patience = self.patience();
+                match jobs.recv_timeout(patience) {
+                    Ok(job) => self.waiting.push(job),
+                    Err(RecvTimeoutError::Timeout) => {}
+                    Err(RecvTimeoutError::Disconnected) => open = false,
+                }
+                self.waiting.extend(jobs.try_iter());
+            }
+            if let Some(position) = self.next_due(open) {
+                let job = self.waiting.remove(position);
+                if !self.work(job, position, open) {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// How long nothing is due.
+    fn patience(&self) -> Duration {
+        let first = self.waiting.iter().map(|job| job.due).min();
+        let due = first.max(self.resume.filter(|_| first.is_some()));
+        due.map_or(Duration::from_secs(3600), |due| due.saturating_duration_since(Instant::now()))
+    }
+
+    /// The mail to try next. Once the queue is closed none waits any longer.
+    fn next_due(&self, open: bool) -> Option<usize> {
+        let now = Instant::now();
+        if open && self.resume.is_some_and(|at| at > now) {
+            return None;
+        }
+        self.waiting.iter().position(|job| !open || job.due <= now)
+    }
+
+    /// Tries a mail; `position` is its place when it has to wait on. False ends the thread: it stops, and there is
+    /// no relay.
+    fn work(&mut self, mut job: Job, position: usize, open: bool) -> bool {
+        job.attempts += 1;
+        let server = job.relay.server;
+        match attempt(&job, &self.shared.closing) {
+            Attempt::NoRelay(why) => {
+                let given_up = !open || job.attempts >= ATTEMPTS;
+                if given_up {
+                    self.give_up(&job, &why);
+                } else {
+                    // The same trouble is told once.
+                    if self.trouble.as_ref() != Some(&why) {
+                        self.log.warning(format_args!("Mail relay {server}: {why}; trying again"));
+                    }
+                    self.trouble = Some(why);
+                    self.resume = Some(Instant::now() + self.pause);
+                    self.pause = (self.pause * 2).min(MAX_PAUSE);
+                    self.waiting.insert(position, job);
+                }
+                return open;
+            }
+            Attempt::Talked(outcome) => {
+                self.resume = None;
+                self.trouble = None;
+                self.pause = PAUSE;
+                match outcome {
+                    Outcome::Taken { deferred, refused } => {
+                        for recipient in refused {
+                            self.log.error(format_args!("Mail relay {server} refuses to send to {recipient}"));
+                        }
+                        self.log.write(Level::Detail, format_args!("Mail was sent: {}", job.alert.subject));
+                        if deferred.is_empty() || !open || job.attempts >= ATTEMPTS {
+                            for recipient in deferred {
+                                self.log.error(format_args!("Mail relay {server} did not send to {recipient}"));
+                            }
+                            self.done();
+                        } else {
+                            job.recipients = deferred;
+                            self.defer(job);
+                        }
+                    }
+                    Outcome::Deferred(why) if !open || job.attempts >= ATTEMPTS => self.give_up(&job, &why),
+                    Outcome::Deferred(why) => {
+                        self.log.warning(format_args!("Mail relay {server}: {why}; trying again"));
+                        self.defer(job);
+                    }
+                    Outcome::Refused(why) => self.give_up(&job, &why),
+                }
+            }
+        }
+        true
+    }
+
+    fn defer(&mut self, mut job: Job) {
+        let pause = PAUSE * 2_u32.saturating_pow(job.attempts.saturating_sub(1).min(6));
+        job.due = Instant::now() + pause.min(MAX_PAUSE);
+        self.waiting.push(job);
+    }
+
+    fn give_up(&self, job: &Job, why: &str) {
+        let (server, subject) = (job.relay.server, &job.alert.subject);
+        self.log.error(format_args!("Mail was not sent by {server}: {why}: {subject}"));
+        self.done();
+    }
+
+    fn done(&self) {
+        self.shared.pending.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// One connection.
+fn attempt(job: &Job, closing: &AtomicBool) -> Attempt {
+    let Job { relay, alert, date, recipients, .. } = job;
+    let patience = || if closing.load(Ordering::Relaxed) { relay.timeout.min(LAST_PATIENCE) } else { relay.timeout };
+    let message = relay.message(alert, date);
+    let mut dialogue = Dialogue::new(&relay.helo_name, &relay.sender.mailbox, recipients, message);
+    let mut greeted = false;
+    let talked = TcpStream::connect_timeout(&relay.server, patience()).and_then(|mut stream| {
+        stream.set_read_timeout(Some(LOOK))?;
+        stream.set_write_timeout(Some(patience()))?;
+        while !dialogue.is_over() {
+            let octets = hear(&mut stream, patience, &mut dialogue)?;
+            greeted = true;
+            // The mail is taken or refused: what is left is manners.
+            let settled = dialogue.outcome().is_some();
+            match stream.write_all(&octets) {
+                Err(_) if settled => dialogue.break_off("closed"),
+                written => written?,
+            }
+        }
+        Ok(())
+    });
+    let why = talked.err().map(|error| match error.kind() {
+        ErrorKind::WouldBlock | ErrorKind::TimedOut => "no answer in time".to_owned(),
+        ErrorKind::UnexpectedEof => "closed the connection".to_owned(),
+        _ => error.to_string(),
+    });
+    match (dialogue.outcome(), why) {
+        (Some(outcome), _) => Attempt::Talked(outcome.clone()),
+        (None, Some(why)) if greeted => Attempt::Talked(Outcome::Deferred(why)),
+        (None, why) => Attempt::NoRelay(why.unwrap_or_default()),
+    }
+}
+
+/// Reads until there is something to say or the dialogue is over; the whole reply within `patience`, however its
+/// octets drip.
+fn hear(stream: &mut TcpStream, patience: impl Fn() -> Duration, dialogue: &mut Dialogue) -> io::Result<Vec<u8>> {
+    let since = Instant::now();
+    let mut buffer = [0; 2048];
+    loop {
+        match stream.read(&mut buffer) {
+            Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+            Ok(length) => {
+                let answer = dialogue.receive(buffer.get(..length).unwrap_or_default());
+                if !answer.is_empty() || dialogue.is_over() {
+                    return Ok(answer);
+                }
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            Err(error) => return Err(error),
+        }
+        if since.elapsed() >= patience() {
+            return Err(ErrorKind::TimedOut.into());
+        }
+    }
+}

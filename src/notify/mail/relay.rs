@@ -1,0 +1,150 @@
+//! The relay and the addresses, from `global_defs`, and the message as it goes over the wire.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use lettre::message::header::{HeaderName, HeaderValue, Headers};
+
+use super::{Alert, text};
+use crate::config::model::Global;
+
+/// Longest address line of a header; longer ones are no addresses.
+const ADDRESS_LIMIT: usize = 512;
+
+/// Who takes our mail, from whom it is and for whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Relay {
+    /// `smtp_server`.
+    pub(super) server: SocketAddr,
+    /// `smtp_helo_name`.
+    pub(super) helo_name: String,
+    /// `smtp_connect_timeout`: for the connection, and again for each reply.
+    pub(super) timeout: Duration,
+    /// `notification_email_from`.
+    pub(super) sender: Address,
+    /// `notification_email`, never empty.
+    pub(super) recipients: Vec<Address>,
+}
+
+impl Relay {
+    /// `None` unless server, sender and at least one recipient are configured: then there is no mail.
+    pub fn new(global: &Global) -> Option<Relay> {
+        let recipients: Vec<Address> =
+            global.notification_email.iter().filter_map(|text| Address::parse(text)).collect();
+        if recipients.is_empty() {
+            return None;
+        }
+        let name = text::line(&global.smtp_helo_name, 255);
+        Some(Relay {
+            server: global.smtp_server?,
+            helo_name: if name.is_empty() { "localhost".into() } else { name },
+            timeout: global.smtp_connect_timeout,
+            sender: Address::parse(global.notification_email_from.as_ref()?)?,
+            recipients,
+        })
+    }
+
+    /// The message with its final dot: lines end with CR LF, a dot that begins a line is doubled (RFC 5321 section
+    /// 4.5.2).
+    pub(super) fn message(&self, alert: &Alert, date: &str) -> String {
+        let recipients: Vec<&str> = self.recipients.iter().map(|address| address.shown.as_str()).collect();
+        let mut headers = Headers::new();
+        let mut header = |name, value: &str| {
+            headers.insert_raw(HeaderValue::new(HeaderName::new_from_ascii_str(name), value.to_owned()));
+        };
+        header("Date", date);
+        header("From", &self.sender.shown);
+        header("Subject", &alert.subject);
+        header("X-Mailer", "Keepalived");
+        header("To", &recipients.join(", "));
+        if !alert.body.is_ascii() {
+            header("MIME-Version", "1.0");
+            header("Content-Type", "text/plain; charset=utf-8");
+            header("Content-Transfer-Encoding", "8bit");
+        }
+        let message = format!("{headers}\r\n{}\r\n\r\n", alert.body);
+        let mut wire = String::with_capacity(message.len() + 8);
+        for line in message.split_inclusive("\r\n") {
+            if line.starts_with('.') {
+                wire.push('.');
+            }
+            wire.push_str(line);
+        }
+        wire + ".\r\n"
+    }
+}
+
+/// A mail address as configured: `a@b` or `Name <a@b>`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Address {
+    /// As it stands in the headers.
+    pub(super) shown: String,
+    /// What goes into MAIL FROM and RCPT TO, without the angle brackets. Not lettre's type: relays take local names
+    /// without a domain, lettre does not.
+    pub(super) mailbox: String,
+}
+
+impl Address {
+    /// `None` when there is nothing that could be sent to.
+    fn parse(written: &str) -> Option<Address> {
+        let shown = text::line(written.trim(), ADDRESS_LIMIT);
+        let inner = shown.rsplit_once('<').map_or(shown.as_str(), |(_, rest)| rest.split('>').next().unwrap_or(rest));
+        let mailbox = inner.trim().to_owned();
+        let bad = |c: char| c.is_whitespace() || c == '<' || c == '>';
+        (!mailbox.is_empty() && !mailbox.contains(bad)).then_some(Address { shown, mailbox })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn relay() -> Relay {
+        Relay::new(&Global {
+            notification_email: vec!["Admin Person <admin@example.org>".into(), "root".into()],
+            notification_email_from: Some("ka@example.org".into()),
+            smtp_server: Some("127.0.0.1:25".parse().unwrap()),
+            smtp_helo_name: "host".into(),
+            ..Global::default()
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn a_display_name_stays_out_of_the_envelope() {
+        let relay = relay();
+        let mailboxes: Vec<&str> = relay.recipients.iter().map(|address| address.mailbox.as_str()).collect();
+        assert_eq!(mailboxes, ["admin@example.org", "root"]);
+        assert_eq!(relay.recipients[0].shown, "Admin Person <admin@example.org>");
+        assert_eq!(Address::parse("a b"), None);
+        assert_eq!(Address::parse(" <> "), None);
+        assert_eq!(Address::parse("a@b\r\nDATA"), None);
+    }
+
+    #[test]
+    fn no_mail_without_server_or_recipients() {
+        let global = Global { notification_email_from: Some("ka@b".into()), ..Global::default() };
+        assert_eq!(Relay::new(&global), None);
+        let global = Global { notification_email: vec!["a@b".into()], ..global };
+        assert_eq!(Relay::new(&global), None);
+        let global = Global { smtp_server: Some("[::1]:2525".parse().unwrap()), ..global };
+        assert!(Relay::new(&global).is_some());
+    }
+
+    #[test]
+    fn a_message_has_its_headers_in_the_documented_order() {
+        let alert = Alert::new("RTR", "VRRP Instance VI_1 - Entering MASTER state", "it is");
+        assert_eq!(
+            relay().message(&alert, "Sun, 22 Nov 2026 15:05:22 +0000"),
+            "Date: Sun, 22 Nov 2026 15:05:22 +0000\r\nFrom: ka@example.org\r\n\
+             Subject: [RTR] VRRP Instance VI_1 - Entering MASTER state\r\nX-Mailer: Keepalived\r\n\
+             To: Admin Person <admin@example.org>, root\r\n\r\n=> it is <=\r\n\r\n.\r\n"
+        );
+    }
+
+    #[test]
+    fn no_line_of_a_message_is_a_lone_dot() {
+        let alert = Alert { subject: "s".into(), body: ".".into() };
+        assert!(relay().message(&alert, "").ends_with("\r\n\r\n..\r\n\r\n.\r\n"));
+    }
+}
