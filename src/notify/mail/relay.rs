@@ -11,6 +11,9 @@ use crate::config::model::Global;
 /// Longest address line of a header; longer ones are no addresses.
 const ADDRESS_LIMIT: usize = 512;
 
+/// Longest line of a header that is sent unfolded (RFC 5322 section 2.1.1 allows 998).
+const LINE_LIMIT: usize = 990;
+
 /// Who takes our mail, from whom it is and for whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Relay {
@@ -49,8 +52,15 @@ impl Relay {
     pub(super) fn message(&self, alert: &Alert, date: &str) -> String {
         let recipients: Vec<&str> = self.recipients.iter().map(|address| address.shown.as_str()).collect();
         let mut headers = Headers::new();
-        let mut header = |name, value: &str| {
-            headers.insert_raw(HeaderValue::new(HeaderName::new_from_ascii_str(name), value.to_owned()));
+        let mut header = |name: &'static str, value: &str| {
+            let name = HeaderName::new_from_ascii_str(name);
+            let (raw, encoded) = (value.to_owned(), value.to_owned());
+            // Filters look at single lines: folded and encoded only when it has to be. Nothing here controls the line.
+            headers.insert_raw(if value.is_ascii() && name.len() + value.len() < LINE_LIMIT {
+                HeaderValue::dangerous_new_pre_encoded(name, raw, encoded)
+            } else {
+                HeaderValue::new(name, raw)
+            });
         };
         header("Date", date);
         header("From", &self.sender.shown);
@@ -140,6 +150,19 @@ mod tests {
              Subject: [RTR] VRRP Instance VI_1 - Entering MASTER state\r\nX-Mailer: Keepalived\r\n\
              To: Admin Person <admin@example.org>, root\r\n\r\n=> it is <=\r\n\r\n.\r\n"
         );
+    }
+
+    #[test]
+    fn long_and_foreign_headers_are_folded_and_encoded() {
+        let mut relay = relay();
+        relay.recipients = (0..50).filter_map(|n| Address::parse(&format!("somebody{n}@mail.example.org"))).collect();
+        let message = relay.message(&Alert::new("RTR", &format!("VRRP Instance {}", "x y".repeat(60)), "ß"), "");
+        assert!(message.lines().all(|line| line.len() < 998), "{message}");
+        let subject = message.lines().find(|line| line.starts_with("Subject: ")).unwrap();
+        assert_eq!(subject.len(), "Subject: [RTR] VRRP Instance ".len() + 180);
+        assert!(message.contains("charset=utf-8") && message.contains("=> ß <="), "{message}");
+        let message = relay.message(&Alert::new("größe", "x", "y"), "");
+        assert!(message.lines().any(|line| line.starts_with("Subject: =?utf-8?b?")), "{message}");
     }
 
     #[test]
