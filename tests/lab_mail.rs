@@ -1,0 +1,227 @@
+//! Alert mail: the texts beside C keepalived's, and a relay in all kinds of trouble, which VRRP never notices.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use lab::Daemon::{C, Ours};
+use lab::conf::VRID;
+use lab::director::Director;
+use lab::process::Proc;
+use lab::{Daemon, Lab, Netns, Protocol, machine, now, wait_for, wait_until};
+
+const LIMIT: Duration = Duration::from_secs(20);
+const PROTOCOL: Protocol = Protocol::V3;
+/// The client, which runs the relay in some labs.
+const CLIENT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 9, 0, 100)), 25);
+/// A relay beside the daemon.
+const LOCAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 25);
+
+/// A real SMTP server that keeps what it is sent.
+struct Relay {
+    _process: Proc,
+    directory: PathBuf,
+}
+
+impl Relay {
+    fn start(netns: &Netns, address: SocketAddr, directory: &Path) -> Relay {
+        let directory = directory.join("mail");
+        let mut command = netns.command("aiosmtpd");
+        command.args(["-n", "-l", &address.to_string(), "-c", "aiosmtpd.handlers.Mailbox"]).arg(&directory);
+        let process = Proc::spawn(command, &directory.with_extension("log"));
+        wait_until(LIMIT, "the relay listens", || netns.enter(|| TcpStream::connect(address).is_ok()));
+        Relay { _process: process, directory }
+    }
+
+    /// The mails so far, sorted by text, without what differs in each run.
+    fn mails(&self) -> Vec<String> {
+        let files = fs::read_dir(self.directory.join("new")).into_iter().flatten().flatten();
+        let mails = files.map(|file| {
+            let text = fs::read_to_string(file.path()).unwrap_or_default();
+            let (headers, body) = text.split_once("\n\n").unwrap_or((&text, ""));
+            let lines = headers.lines().filter(|line| !line.starts_with("X-Peer:"));
+            let lines = lines.map(|line| if line.starts_with("Date:") { "Date" } else { line });
+            format!("{}\n\n{body}", lines.collect::<Vec<_>>().join("\n"))
+        });
+        let mut mails: Vec<String> = mails.collect();
+        mails.sort();
+        mails
+    }
+
+    fn subjects(&self) -> Vec<String> {
+        let mails = self.mails();
+        let subjects = mails.iter().flat_map(|mail| mail.lines().find_map(|line| line.strip_prefix("Subject: ")));
+        let mut subjects: Vec<String> = subjects.map(str::to_owned).collect();
+        subjects.sort();
+        subjects
+    }
+
+    fn await_subjects(&self, wanted: &[&str]) {
+        let mut subjects = Vec::new();
+        let reached = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            wait_until(LIMIT * 2, &format!("mails {wanted:#?}"), || {
+                subjects = self.subjects();
+                subjects == wanted
+            });
+        }));
+        if let Err(panic) = reached {
+            eprintln!("--- there are: {subjects:#?}");
+            std::panic::resume_unwind(panic);
+        }
+    }
+}
+
+/// The configuration of one instance with `lines` more in `global_defs`.
+fn conf(relay: SocketAddr, lines: &str) -> String {
+    let global =
+        format!("{{\n  smtp_server {} {}\n  smtp_helo_name lab\n  smtp_alert\n  {lines}\n", relay.ip(), relay.port());
+    PROTOCOL.conf(100, "").replacen('{', &global, 1)
+}
+
+const ADDRESSES: &str = "notification_email {\n    one@example.org\n    two@example.org\n  }\n  \
+                         notification_email_from ka@example.org";
+
+/// What a daemon mails from its start over a loss of its cable to mastership again.
+fn mails_of(daemon: Daemon) -> Vec<String> {
+    let mut lab = Lab::new(1);
+    let directory = lab.dir().to_owned();
+    lab.router(1).netns().ip("link set lo up");
+    let relay = Relay::start(lab.router(1).netns(), LOCAL, &directory);
+    let group = "vrrp_sync_group G {\n  group {\n    VI_51\n  }\n}\n";
+    lab.router(1).configure(&(conf(LOCAL, ADDRESSES) + group));
+    lab.router(1).start(daemon);
+    let masters = |count| {
+        wait_until(LIMIT, "mails of mastership", || {
+            relay.subjects().iter().filter(|subject| subject.contains("MASTER")).count() == count
+        });
+    };
+    masters(2);
+    lab.cable(1, false);
+    wait_until(LIMIT, "mails of the fault", || relay.subjects().iter().filter(|s| s.contains("FAULT")).count() == 2);
+    lab.cable(1, true);
+    masters(4);
+    wait_until(LIMIT, "mails of all states", || relay.mails().len() == 10);
+    relay.mails()
+}
+
+#[test]
+fn texts_are_those_of_c_keepalived() {
+    let _turn = machine::shared();
+    let (theirs, ours) = (mails_of(C), mails_of(Ours));
+    assert_eq!(ours, theirs);
+    let entered = "Date\nFrom: ka@example.org\nSubject: [lab100] VRRP Instance VI_51 - Entering MASTER state\n\
+                   X-Mailer: Keepalived\nTo: one@example.org, two@example.org\nX-MailFrom: ka@example.org\n\
+                   X-RcptTo: one@example.org, two@example.org\n\n=> VRRP Instance is now owning VRRP VIPs <=\n";
+    assert!(ours.iter().any(|mail| mail.trim_end() == entered.trim_end()), "{ours:#?}");
+}
+
+/// A display name stays out of the envelope, faults are not mailed if so configured, and what the stop has to say
+/// still goes out.
+#[test]
+fn names_faults_and_the_stop() {
+    let _turn = machine::shared();
+    let mut lab = Lab::new(1);
+    let relay = Relay::start(&lab.client, CLIENT, lab.dir());
+    let addresses = "notification_email {\n    \"Admin Person <admin@example.org>\"\n  }\n  \
+                     notification_email_from \"Kee <ka@example.org>\"\n  no_email_faults";
+    lab.router(1).configure(&conf(CLIENT, addresses));
+    lab.router(1).start(Ours);
+    let [backup, master, stopping] = ["Entering BACKUP state", "Entering MASTER state", "Stopping"]
+        .map(|ending| format!("[lab100] VRRP Instance VI_51 - {ending}"));
+    relay.await_subjects(&[&backup, &master]);
+    let mail = relay.mails().remove(0);
+    for line in [
+        "From: Kee <ka@example.org>",
+        "To: Admin Person <admin@example.org>",
+        "X-MailFrom: ka@example.org",
+        "X-RcptTo: admin@example.org",
+    ] {
+        assert!(mail.lines().any(|has| has == line), "no {line:?} in {mail}");
+    }
+    lab.cable(1, false);
+    wait_until(LIMIT, "the instance is in fault", || lab.router(1).log().contains("Entering FAULT STATE"));
+    lab.cable(1, true);
+    relay.await_subjects(&[&backup, &backup, &master, &master]);
+    assert_eq!(lab.router(1).stop().1.code(), Some(0));
+    relay.await_subjects(&[&backup, &backup, &master, &master, &stopping]);
+}
+
+/// The relay refuses connections, then takes them and is silent, then changes its mind amid the dialogue, then works:
+/// both mails arrive, each once, and no advert was late for it.
+#[test]
+fn a_relay_in_trouble_delays_mail_and_nothing_else() {
+    let _turn = machine::alone();
+    let mut lab = Lab::new(1);
+    let addresses = format!("{ADDRESSES}\n  smtp_connect_timeout 1");
+    lab.router(1).configure(&conf(CLIENT, &addresses));
+    lab.router(1).start(Ours);
+    let since = lab.wire.await_advert(1, VRID, Duration::ZERO, LIMIT);
+    let told = |lab: &mut Lab, what: &str| {
+        wait_until(LIMIT, &format!("the log tells of: {what}"), || lab.router(1).log().contains(what));
+    };
+    told(&mut lab, "refused");
+
+    let listen = || wait_for(LIMIT, "the port is free", || TcpListener::bind(CLIENT).ok());
+    let silent = lab.client.enter(listen);
+    told(&mut lab, "no answer in time");
+
+    silent.set_nonblocking(true).expect("a socket");
+    wait_until(LIMIT, "a connection is closed amid the dialogue", || silent.accept().is_ok_and(|one| drive(&one.0)));
+    told(&mut lab, "451 changed my mind");
+    drop(silent);
+
+    let relay = Relay::start(&lab.client, CLIENT, lab.dir());
+    relay.await_subjects(
+        &["BACKUP", "MASTER"]
+            .map(|state| format!("[lab100] VRRP Instance VI_51 - Entering {state} state"))
+            .each_ref()
+            .map(String::as_str),
+    );
+    let times: Vec<Duration> = lab.wire.adverts(1, VRID, since).iter().map(|(at, _)| *at).collect();
+    let longest = times.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or_default();
+    assert!(longest < PROTOCOL.interval() * 3, "a gap of {longest:?}");
+    assert!(times.last().is_some_and(|last| now() - *last < PROTOCOL.interval() * 3), "adverts go on");
+}
+
+/// A relay that refuses the recipients for now; tells whether the dialogue came so far.
+fn drive(stream: &TcpStream) -> bool {
+    let _ = stream.set_nonblocking(false);
+    let _ = stream.set_read_timeout(Some(Duration::from_secs(2)));
+    let mut writer = stream;
+    let mut lines = BufReader::new(stream).lines();
+    for reply in ["220 relay", "250 relay", "250 fine", "451 changed my mind", "451 changed my mind"] {
+        if writer.write_all(format!("{reply}\r\n").as_bytes()).is_err() || !matches!(lines.next(), Some(Ok(_))) {
+            return false;
+        }
+    }
+    true
+}
+
+/// Real server and quorum: one mail for each verdict of a checker and each change of the quorum.
+#[test]
+fn checks_are_mailed() {
+    let _turn = machine::shared();
+    let mut director = Director::new();
+    director.configure(&format!(
+        "global_defs {{\n  smtp_server {}\n  smtp_alert_checker\n  {ADDRESSES}\n}}\n",
+        CLIENT.ip()
+    ));
+    let directory = director.file("");
+    let relay = Relay::start(director.client(), CLIENT, &directory);
+    director.netns().ip("link set lo up");
+    director.check("web", 8080, "TCP_CHECK { }");
+    director.start();
+    let server = "[director] Realserver [127.0.0.1]:tcp:8080 of virtual server [10.1.0.1]:tcp:80";
+    let service = "[director] Virtualserver [10.1.0.1]:tcp:80";
+    let [server_down, server_up] = ["DOWN", "UP"].map(|state| format!("{server} - {state}"));
+    let [down, up] = ["DOWN", "UP"].map(|state| format!("{service} - {state}"));
+    relay.await_subjects(&[&server_down, &down]);
+    let bodies = relay.mails().concat();
+    assert!(bodies.contains("=> TCP_CHECK of [127.0.0.1]:tcp:8080 failed: "), "{bodies}");
+    assert!(bodies.contains("=> Lost quorum 1-0=1 > 0 for VS [10.1.0.1]:tcp:80 <="), "{bodies}");
+
+    let _web = director.netns().enter(|| TcpListener::bind((Ipv4Addr::LOCALHOST, 8080))).expect("a free port");
+    relay.await_subjects(&[&server_down, &server_up, &down, &up]);
+}
