@@ -11,7 +11,7 @@ TOOLS = cc:gcc pkg-config:pkg-config ip:iproute2 ping:iputils-ping snmpd:snmpd s
 # Libraries to build with.
 LIBRARIES = libssl-dev libpcre2-dev
 
-.PHONY: all setup tools build demo test soak bench manual install install-only
+.PHONY: all setup tools build demo test soak bench manual install install-only deb
 
 all: build
 
@@ -58,6 +58,13 @@ manual:
 	UPDATE=1 cargo test --test manual
 
 install: build install-only
+
+# target/debian/keepalived-rs_*.deb; wants cargo-deb (`cargo install cargo-deb`).
+deb: build
+	rm -rf target/deb
+	$(MAKE) install-only DESTDIR=target/deb PREFIX=/usr
+	strip target/deb/usr/sbin/keepalived target/deb/usr/bin/genhash
+	cargo deb --no-build --no-strip --output target/debian/
 
 # ... of what is built already.
 install-only:

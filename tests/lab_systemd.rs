@@ -81,5 +81,5 @@ fn the_capabilities_of_the_unit_are_enough() {
     assert!(lab.router(1).stop().1.success());
     assert!(!lab.router(1).holds(Protocol::V3.vips(VRID)[0]));
     let log = lab.router(1).log();
-    assert!(!log.contains("not permitted") && !log.contains("denied"), "{log}");
+    assert!(!log.contains("Cannot "), "{log}");
 }
