@@ -2,6 +2,7 @@
 //! for all.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+mod failover;
 mod reconcile;
 mod samples;
 mod support;

@@ -58,6 +58,11 @@ impl Running {
         wait_for(LIMIT, file, || fs::read_to_string(self.file(file)).ok()?.trim().parse().ok())
     }
 
+    /// Kills it with all its children, which can do nothing about it.
+    pub fn kill(&mut self) {
+        self.process.kill_group();
+    }
+
     /// Stops it in the usual way; returns its log.
     pub fn stop(mut self) -> String {
         self.process.signal(Signal::SIGTERM);

@@ -115,7 +115,8 @@ impl Farm {
     }
 }
 
-fn echo(listener: &TcpListener, number: u8) {
+/// Serves connections: a server's number first, then an echo.
+pub fn echo(listener: &TcpListener, number: u8) {
     for stream in listener.incoming() {
         let Ok(mut stream) = stream else { return };
         std::thread::spawn(move || {
