@@ -105,7 +105,8 @@ fn run_checkers(
     let agentx = agentx(options, &config, config.global.snmp_checker, log)?;
     let (nice, rt_priority, no_swap) = (config.lvs.nice, config.lvs.rt_priority, config.lvs.no_swap);
     priority::apply(Treatment { nice, rt_priority, no_swap }, log);
-    let flush = config.global.lvs_flush;
+    // Connections live on when a process is replaced: only the first one of a daemon flushes.
+    let flush = config.global.lvs_flush && checkpoint.is_empty();
     let flush_on_stop = config.global.lvs_flush_on_stop == FlushOnStop::All;
     // Only spreads the first checks over their warm-up.
     let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0);

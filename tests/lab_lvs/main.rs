@@ -5,6 +5,7 @@
 mod failover;
 mod reconcile;
 mod samples;
+mod settings;
 mod support;
 mod table;
 mod traffic;

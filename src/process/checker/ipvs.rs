@@ -32,6 +32,10 @@ pub(super) struct Ipvs {
     synchronised: bool,
     /// Set before the first dump is asked for.
     flush_first: bool,
+    /// `lvs_timeouts`: tcp, tcpfin, udp in seconds, 0 = as found.
+    timeouts: [u32; 3],
+    /// Time-outs as found in the kernel, and as last set.
+    found_and_set: Option<(Timeouts, Timeouts)>,
     /// What the changes under way are about, in the order of their answers.
     under_way: VecDeque<Change>,
     answers: Vec<Answer>,
@@ -45,7 +49,7 @@ pub(super) struct Ipvs {
 
 impl Ipvs {
     pub(super) fn start(flush_first: bool, timeouts: [u32; 3]) -> io::Result<Ipvs> {
-        let mut ipvs = Ipvs {
+        Ok(Ipvs {
             writer: Writer::start(CAPACITY)?,
             believed: BTreeMap::new(),
             keys: BTreeMap::new(),
@@ -53,17 +57,27 @@ impl Ipvs {
             submitted: 0,
             synchronised: false,
             flush_first,
+            timeouts,
+            found_and_set: None,
             under_way: VecDeque::new(),
             answers: Vec::new(),
             told: BTreeSet::new(),
             failed: false,
             changed: 0,
-        };
+        })
+    }
+
+    /// Sets `lvs_timeouts`, once the kernel's own are known; those that are 0 are again as they were.
+    pub(super) fn set_timeouts(&mut self, timeouts: [u32; 3]) {
+        self.timeouts = timeouts;
+        let Some((found, set)) = &mut self.found_and_set else { return };
+        let or = |wanted: u32, found: u32| if wanted == 0 { found } else { wanted };
         let [tcp, tcp_fin, udp] = timeouts;
-        if timeouts != [0; 3] {
-            ipvs.submit(vec![Change::SetTimeouts(Timeouts { tcp, tcp_fin, udp })]);
+        let wanted = Timeouts { tcp: or(tcp, found.tcp), tcp_fin: or(tcp_fin, found.tcp_fin), udp: or(udp, found.udp) };
+        if *set != wanted {
+            *set = wanted;
+            self.submit(vec![Change::SetTimeouts(wanted)]);
         }
-        Ok(ipvs)
     }
 
     /// A service's rows have changed.
@@ -102,13 +116,14 @@ impl Ipvs {
         self.submit(changes);
     }
 
-    /// Removes all services of the configuration, or everything.
+    /// Removes all services of the configuration, or everything; time-outs are again as found.
     pub(super) fn clear(&mut self, everything: bool) {
         self.dirty.clear();
         let keys = std::mem::take(&mut self.keys).into_values().flatten();
         let changes = if everything { vec![Change::Flush] } else { keys.map(Change::DelService).collect() };
         self.submit(changes);
         self.believed.clear();
+        self.set_timeouts([0; 3]);
     }
 
     /// Whether all that was submitted is done.
@@ -185,6 +200,10 @@ impl Ipvs {
         }
         self.believed = table.services;
         self.synchronised = true;
+        if self.found_and_set.is_none() {
+            self.found_and_set = Some((table.timeouts, table.timeouts));
+            self.set_timeouts(self.timeouts);
+        }
         self.dirty.extend(check.tables.virtual_servers.keys());
         // Services of virtual servers that are gone.
         self.dirty.extend(self.keys.keys());

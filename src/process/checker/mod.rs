@@ -174,6 +174,8 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
     process.check.handle(Event::Start, clock::now());
     process.refresh();
     process.carry_out();
+    // A replacement is to know that it is none of the first, even when nothing ever changes.
+    process.timers.set(Timer::Checkpoint, clock::now() + CHECKPOINT_DELAY);
     process.run()
 }
 
@@ -418,6 +420,7 @@ impl Process {
         // Each file gives an event at the start, which checkers that are new wait for.
         self.files = Files::start(&self.check.tables.lvs.track_files)?;
         self.reactor.register(&self.files, FILES, Interest::READABLE)?;
+        self.ipvs.set_timeouts(self.check.tables.lvs.timeouts);
         self.carry_out();
         self.log.info("The new configuration is in force");
         Ok(())

@@ -1,0 +1,138 @@
+//! Settings for the whole of IPVS: `lvs_flush`, `lvs_flush_on_stop`, `lvs_timeouts` and `lvs_sync_daemon`, as C
+//! keepalived has them.
+
+use std::fs;
+use std::time::Duration;
+
+use lab::Daemon::{self, C, Ours};
+use lab::ipvs::{ipvsadm, restore};
+use lab::netns::Netns;
+use lab::uml::inside;
+use lab::{holds_for, wait_until};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::support::{LIMIT, Running, director};
+
+const SERVICE: &str = "virtual_server 10.0.0.1 80 {\n lb_algo rr\n lb_kind NAT\n protocol TCP\n \
+                       real_server 192.168.0.1 80 {\n weight 1\n }\n}\n";
+/// What ipvsadm shows of it.
+const OURS: &str = "-A -t 10.0.0.1:80 -s rr\n-a -t 10.0.0.1:80 -r 192.168.0.1:80 -m -w 1\n";
+/// What someone else has set.
+const FOREIGN: &str = "-A -t 10.9.9.9:80 -s rr\n-a -t 10.9.9.9:80 -r 192.168.9.9:80 -m -w 3\n";
+
+fn conf(settings: &str) -> String {
+    format!("global_defs {{\n{settings}\n}}\n{SERVICE}")
+}
+
+/// The services as commands, in order.
+fn services(netns: &Netns) -> String {
+    let saved = ipvsadm(netns, "-S -n");
+    let mut lines: Vec<String> = saved.lines().map(|line| format!("{}\n", line.trim())).collect();
+    lines.sort_by_key(|line| (line.contains("10.9.9.9"), line.clone()));
+    lines.concat()
+}
+
+/// What there is when a daemon has started in a namespace with a foreign service, and when it has stopped.
+fn starts_and_stops(daemon: Daemon, settings: &str, running_with: &str, leaves: &str) {
+    let what = format!("{}, {settings}", daemon.name());
+    let netns = director();
+    restore(&netns, FOREIGN);
+    let mut running = Running::start(daemon, &netns, &conf(settings), &["-C"]);
+    wait_until(LIMIT, &format!("{what}: it has started"), || services(&netns) == running_with);
+    assert!(running.is_running());
+    running.stop();
+    assert_eq!(services(&netns), leaves, "{what}: after the stop");
+}
+
+#[test]
+fn flushed_at_start_and_stop_or_not() {
+    inside(|| {
+        let both = format!("{OURS}{FOREIGN}");
+        for daemon in [C, Ours] {
+            starts_and_stops(daemon, "", &both, FOREIGN);
+            starts_and_stops(daemon, "lvs_flush", OURS, "");
+            starts_and_stops(daemon, "lvs_flush_on_stop", &both, "");
+            starts_and_stops(daemon, "lvs_flush_on_stop VS", &both, FOREIGN);
+            starts_and_stops(daemon, "lvs_flush\n lvs_flush_on_stop", OURS, "");
+        }
+    });
+}
+
+/// Connections live through the end of a checker process: its replacement is not a start.
+#[test]
+fn a_replaced_checker_process_flushes_nothing() {
+    inside(|| {
+        let netns = director();
+        let mut running = Running::start(Ours, &netns, &conf("lvs_flush"), &["-C"]);
+        wait_until(LIMIT, "it has started", || services(&netns) == OURS);
+        restore(&netns, FOREIGN);
+        // The replacement gets what this one has told.
+        let first = running.pid("checkers.pid");
+        holds_for(Duration::from_secs(1), "the service stays", || services(&netns).starts_with(OURS));
+        kill(Pid::from_raw(first), Signal::SIGKILL).unwrap();
+        wait_until(LIMIT, "another checker process is there", || running.pid("checkers.pid") != first);
+        holds_for(Duration::from_secs(3), "nothing is flushed", || services(&netns) == format!("{OURS}{FOREIGN}"));
+        assert!(running.is_running());
+        running.stop();
+        assert_eq!(services(&netns), FOREIGN);
+    });
+}
+
+/// Starts a daemon, has it read other settings and stops it; each time `args` of ipvsadm show what is wanted.
+fn changes_with_reload(daemon: Daemon, netns: &Netns, args: &str, steps: [(&str, &str); 2], left: &str) {
+    let [(first, shown_first), (other, shown_other)] = steps;
+    let shown = || ipvsadm(netns, args);
+    let settled = |wanted: &str, settings: &str| {
+        let what = format!("{}, {settings}: {wanted}", daemon.name());
+        let reached = std::panic::catch_unwind(|| wait_until(Duration::from_secs(8), &what, || shown() == wanted));
+        assert!(reached.is_ok(), "{what}: instead {}", shown());
+    };
+    let mut running = Running::start(daemon, netns, &conf(first), &["-C"]);
+    wait_until(LIMIT, "it has started", || services(netns) == OURS);
+    settled(shown_first, first);
+    fs::write(running.file("keepalived.conf"), conf(other)).unwrap();
+    let main = running.pid("keepalived.pid");
+    kill(Pid::from_raw(main), Signal::SIGHUP).unwrap();
+    settled(shown_other, other);
+    assert!(running.is_running());
+    running.stop();
+    assert_eq!(shown(), left, "{}: after the stop", daemon.name());
+}
+
+#[test]
+fn timeouts_of_connections() {
+    inside(|| {
+        let shown = |timeouts: &str| format!("Timeout (tcp tcpfin udp): {timeouts}\n");
+        for daemon in [C, Ours] {
+            let netns = director();
+            let (first, other) = (shown("100 120 40"), shown("200 31 300"));
+            let steps = [("lvs_timeouts tcp 100 udp 40", &*first), ("lvs_timeouts tcp 200 tcpfin 31", &other)];
+            changes_with_reload(daemon, &netns, "-L --timeout", steps, &shown("900 120 300"));
+        }
+    });
+}
+
+#[test]
+fn synchronisation_without_instance() {
+    inside(|| {
+        for daemon in [C, Ours] {
+            let netns = director();
+            netns.ip("link add eth0 type veth peer name eth1");
+            netns.ip("address add 10.4.0.1/24 dev eth0");
+            netns.ip("link set eth0 up");
+            netns.ip("link set eth1 up");
+            let mut running = Running::start(daemon, &netns, &conf("lvs_sync_daemon eth0 id 7 maxlen 1200"), &["-C"]);
+            let shown = || ipvsadm(&netns, "-L --daemon");
+            let role = |role: &str, id: u8| {
+                let options = format!("mcast=eth0, syncid={id}, maxlen=1200, group=224.0.0.81, port=8848, ttl=1");
+                format!("{role} sync daemon ({options})\n")
+            };
+            let roles = |id| role("master", id) + &role("backup", id);
+            wait_until(LIMIT, &format!("{} runs both roles", daemon.name()), || shown() == roles(7));
+            assert!(running.is_running());
+            running.stop();
+            assert_eq!(shown(), "", "{}", daemon.name());
+        }
+    });
+}
