@@ -42,6 +42,15 @@ impl SyncDaemon {
         self.submit(roles.map(|role| Change::StartSync(sync(&self.config, role))).into(), log);
     }
 
+    /// Without an instance, with other settings: threads that run keep theirs.
+    pub(super) fn run_both_with(&mut self, config: lvs::SyncDaemon, log: &Log) {
+        if self.config != config {
+            self.stop(log);
+            self.config = config;
+            self.run_both(log);
+        }
+    }
+
     /// Ends whatever runs.
     pub(super) fn stop(&mut self, log: &Log) {
         self.submit([SyncRole::Master, SyncRole::Backup].map(Change::StopSync).into(), log);

@@ -130,6 +130,16 @@ fn synchronisation_without_instance() {
             };
             let roles = |id| role("master", id) + &role("backup", id);
             wait_until(LIMIT, &format!("{} runs both roles", daemon.name()), || shown() == roles(7));
+            let other = "lvs_sync_daemon eth0 id 8 maxlen 1200";
+            let steps = [(other, roles(8)), ("", String::new()), (other, roles(8))];
+            // C keepalived lets them run when the line goes.
+            let compared = if daemon == C { 1 } else { steps.len() };
+            for (settings, wanted) in &steps[..compared] {
+                fs::write(running.file("keepalived.conf"), conf(settings)).unwrap();
+                kill(Pid::from_raw(running.pid("keepalived.pid")), Signal::SIGHUP).unwrap();
+                let what = format!("{} has '{settings}'", daemon.name());
+                wait_until(Duration::from_secs(8), &what, || shown() == *wanted);
+            }
             assert!(running.is_running());
             running.stop();
             assert_eq!(shown(), "", "{}", daemon.name());

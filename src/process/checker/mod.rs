@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::check::{Action, AttemptId, Change, Check, Event, ScriptEnd, TimerKey, Transport, VirtualServerId};
-use crate::config::lvs::TlsMaterial;
+use crate::config::lvs::{self, TlsMaterial};
 use crate::config::model::Config;
 use crate::kernel::{KernelEvent, Monitor};
 use crate::mib;
@@ -140,8 +140,7 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
         }
         None => None,
     };
-    let lone = check.tables.lvs.sync_daemon.clone().filter(|daemon| daemon.instance.is_none());
-    let mut sync_daemon = lone.map(SyncDaemon::start).transpose()?;
+    let mut sync_daemon = lone_sync_daemon(&check).map(SyncDaemon::start).transpose()?;
     if let Some(daemon) = &mut sync_daemon {
         reactor.register(daemon, SYNC, Interest::READABLE)?;
         daemon.run_both(&log);
@@ -421,8 +420,29 @@ impl Process {
         self.files = Files::start(&self.check.tables.lvs.track_files)?;
         self.reactor.register(&self.files, FILES, Interest::READABLE)?;
         self.ipvs.set_timeouts(self.check.tables.lvs.timeouts);
+        self.configure_sync_daemon()?;
         self.carry_out();
         self.log.info("The new configuration is in force");
+        Ok(())
+    }
+
+    fn configure_sync_daemon(&mut self) -> io::Result<()> {
+        match (&mut self.sync_daemon, lone_sync_daemon(&self.check)) {
+            (Some(daemon), Some(config)) => daemon.run_both_with(config, &self.log),
+            (Some(daemon), None) => {
+                daemon.stop(&self.log);
+                // What it was told is still done.
+                let _ = self.reactor.deregister(daemon);
+                self.sync_daemon = None;
+            }
+            (None, Some(config)) => {
+                let mut daemon = SyncDaemon::start(config)?;
+                self.reactor.register(&daemon, SYNC, Interest::READABLE)?;
+                daemon.run_both(&self.log);
+                self.sync_daemon = Some(daemon);
+            }
+            (None, None) => {}
+        }
         Ok(())
     }
 
@@ -474,6 +494,11 @@ impl Process {
             _ => self.stopping = Stopping::Done,
         }
     }
+}
+
+/// `lvs_sync_daemon` when it follows no instance.
+fn lone_sync_daemon(check: &Check) -> Option<lvs::SyncDaemon> {
+    check.tables.lvs.sync_daemon.clone().filter(|daemon| daemon.instance.is_none())
 }
 
 /// An attempt in the terms of connections and scripts: 24 bits for the virtual server, 24 for the real server, 16 for
