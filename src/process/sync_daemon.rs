@@ -14,12 +14,14 @@ const CAPACITY: usize = 1024;
 pub(super) struct SyncDaemon {
     writer: Writer,
     config: lvs::SyncDaemon,
+    /// It was last told to run.
+    runs: bool,
     answers: Vec<Answer>,
 }
 
 impl SyncDaemon {
     pub(super) fn start(config: lvs::SyncDaemon) -> io::Result<SyncDaemon> {
-        Ok(SyncDaemon { writer: Writer::start(CAPACITY)?, config, answers: Vec::new() })
+        Ok(SyncDaemon { writer: Writer::start(CAPACITY)?, config, runs: false, answers: Vec::new() })
     }
 
     /// Whether it follows an instance of this name.
@@ -29,6 +31,7 @@ impl SyncDaemon {
 
     /// Leaves one role and takes the other.
     pub(super) fn become_role(&mut self, role: SyncRole, log: &Log) {
+        self.runs = true;
         let other = match role {
             SyncRole::Master => SyncRole::Backup,
             SyncRole::Backup => SyncRole::Master,
@@ -38,13 +41,14 @@ impl SyncDaemon {
 
     /// Without an instance both roles run.
     pub(super) fn run_both(&mut self, log: &Log) {
+        self.runs = true;
         let roles = [SyncRole::Master, SyncRole::Backup];
         self.submit(roles.map(|role| Change::StartSync(sync(&self.config, role))).into(), log);
     }
 
     /// Without an instance, with other settings: threads that run keep theirs.
     pub(super) fn run_both_with(&mut self, config: lvs::SyncDaemon, log: &Log) {
-        if self.config != config {
+        if !self.runs || self.config != config {
             self.stop(log);
             self.config = config;
             self.run_both(log);
@@ -53,6 +57,7 @@ impl SyncDaemon {
 
     /// Ends whatever runs.
     pub(super) fn stop(&mut self, log: &Log) {
+        self.runs = false;
         self.submit([SyncRole::Master, SyncRole::Backup].map(Change::StopSync).into(), log);
     }
 

@@ -429,12 +429,8 @@ impl Process {
     fn configure_sync_daemon(&mut self) -> io::Result<()> {
         match (&mut self.sync_daemon, lone_sync_daemon(&self.check)) {
             (Some(daemon), Some(config)) => daemon.run_both_with(config, &self.log),
-            (Some(daemon), None) => {
-                daemon.stop(&self.log);
-                // What it was told is still done.
-                let _ = self.reactor.deregister(daemon);
-                self.sync_daemon = None;
-            }
+            // It is kept: dropping its writer would drop what it was just told.
+            (Some(daemon), None) => daemon.stop(&self.log),
             (None, Some(config)) => {
                 let mut daemon = SyncDaemon::start(config)?;
                 self.reactor.register(&daemon, SYNC, Interest::READABLE)?;
