@@ -3,11 +3,13 @@
 #![allow(clippy::unwrap_used)] // a test fails by panicking
 
 use std::fs;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use keepalived::config::model::Family;
 use keepalived::kernel::sysctl::{self, Tree};
 use keepalived::kernel::{AdvertSocket, ArpSocket, NdSocket, Received};
 use keepalived::reactor::{Events, Interest, Reactor, Token, clock};
@@ -30,6 +32,13 @@ struct Wire {
     b: Netns,
 }
 
+/// A socket that is in one group.
+fn joined(ifname: &str, ifindex: u32, group: IpAddr) -> io::Result<AdvertSocket> {
+    let mut socket = AdvertSocket::open(ifname, ifindex, Family::of(group), VRRP)?;
+    socket.join(group)?;
+    Ok(socket)
+}
+
 impl Wire {
     fn new() -> Wire {
         let (a, b) = (Netns::new(next_lab(), "wa"), Netns::new(next_lab(), "wb"));
@@ -46,11 +55,11 @@ impl Wire {
     }
 
     fn advert_a(&self, group: IpAddr) -> AdvertSocket {
-        self.a.enter(|| AdvertSocket::open("va", index("va"), group, VRRP).unwrap())
+        self.a.enter(|| joined("va", index("va"), group).unwrap())
     }
 
     fn advert_b(&self, group: IpAddr) -> AdvertSocket {
-        self.b.enter(|| AdvertSocket::open("vb", index("vb"), group, VRRP).unwrap())
+        self.b.enter(|| joined("vb", index("vb"), group).unwrap())
     }
 
     /// Captures the frames that come in to `vb`.
@@ -223,7 +232,7 @@ fn a_socket_hears_its_own_interface_only_from_the_first_moment() {
                 let mut buffer = [0; 200];
                 let quiet = index("quiet");
                 for _ in 0..300 {
-                    let socket = AdvertSocket::open("quiet", quiet, group, VRRP).unwrap();
+                    let socket = joined("quiet", quiet, group).unwrap();
                     let heard = socket.receive(&mut buffer).unwrap().is_some();
                     if heard {
                         stop.store(true, Ordering::Relaxed);
@@ -272,7 +281,7 @@ fn errors_of_a_dead_interface_come_back() {
     assert_eq!(arp.send(va, &arp_frame).unwrap_err().raw_os_error(), Some(6));
     assert_eq!(arp.send(va, &arp_frame).unwrap_err().raw_os_error(), Some(6));
     nd.send(va, &nd_message).unwrap_err();
-    let reopened = wire.a.enter(|| AdvertSocket::open("va", va, GROUP4, VRRP));
+    let reopened = wire.a.enter(|| joined("va", va, GROUP4));
     assert_eq!(reopened.unwrap_err().raw_os_error(), Some(19));
 }
 

@@ -48,6 +48,12 @@ seatings! {
     v3_c_above_ours: V3, C, Ours;
     v3_ip6_ours_above_c: V3Ip6, Ours, C;
     v3_ip6_c_above_ours: V3Ip6, C, Ours;
+    v2_ah_unicast_ours_above_c: V2AhUnicast, Ours, C;
+    v2_ah_unicast_c_above_ours: V2AhUnicast, C, Ours;
+    v3_unicast_ours_above_c: V3Unicast, Ours, C;
+    v3_unicast_c_above_ours: V3Unicast, C, Ours;
+    v3_ip6_unicast_ours_above_c: V3Ip6Unicast, Ours, C;
+    v3_ip6_unicast_c_above_ours: V3Ip6Unicast, C, Ours;
     sync_group_ours_above_c: SyncGroup, Ours, C;
     sync_group_c_above_ours: SyncGroup, C, Ours;
 }
@@ -134,8 +140,10 @@ struct Pair {
 impl Pair {
     fn new(sends: [Protocol; 2], seats: [Daemon; 2], extra: &str) -> Self {
         let mut lab = Lab::new(2);
-        lab.router(1).configure(&sends[0].conf(HIGH, extra));
-        lab.router(2).configure(&sends[1].conf(LOW, extra));
+        for (number, (variant, priority)) in (1..).zip(sends.into_iter().zip([HIGH, LOW])) {
+            let extra = variant.peers(number) + extra;
+            lab.router(number).configure(&variant.conf(priority, &extra));
+        }
         Self { lab, protocol: sends[0], sends, seats }
     }
 
@@ -167,12 +175,15 @@ impl Pair {
         let adverts = self.lab.wire.adverts(router, vrid, since);
         let (_, advert) = adverts.first().unwrap_or_else(|| panic!("no advert of {router}"));
         assert_eq!(advert.version, self.protocol.version());
-        assert_eq!(advert.ttl, 255);
+        // C keepalived leaves the hop limit of unicast over IPv6 to the kernel.
+        let kernels = self.protocol == Protocol::V3Ip6Unicast && self.seats[router - 1] == C;
+        assert_eq!(advert.ttl, if kernels { 64 } else { 255 });
+        assert_eq!(advert.destination, self.protocol.destination(3 - router));
         assert_eq!(advert.priority, if router == 1 { HIGH } else { LOW });
         assert_eq!(advert.interval, self.protocol.interval());
         assert_eq!(advert.addresses, self.protocol.vips(vrid));
         let (checksum, auth) = match self.sends[router - 1] {
-            Protocol::V2 | Protocol::V2Ah => (Checksum::Plain, Some([0; 8])),
+            Protocol::V2 | Protocol::V2Ah | Protocol::V2AhUnicast => (Checksum::Plain, Some([0; 8])),
             Protocol::V2Pass => (Checksum::Plain, Some(*lab::conf::PASSWORD)),
             Protocol::V3Rfc9568 => (Checksum::Plain, None),
             _ => (Checksum::PseudoHeader, None),
@@ -182,7 +193,7 @@ impl Pair {
         let earlier = self.lab.wire.adverts(3 - router, vrid, Duration::ZERO);
         let earlier = earlier.iter().filter(|(at, _)| *at < adverts[0].0).map(|(_, advert)| advert);
         let numbers: Vec<_> = earlier.chain(adverts.iter().map(|(_, advert)| advert)).map(|a| a.sequence).collect();
-        if self.protocol == Protocol::V2Ah {
+        if self.protocol.is_ah() {
             assert!(numbers.iter().all(Option::is_some), "{numbers:?}");
             assert!(numbers.is_sorted_by(|a, b| a < b), "{numbers:?}");
         } else {

@@ -253,10 +253,12 @@ pub struct Instance {
     pub start_state: StartState,
     /// `advert_int`: v2 whole seconds, v3 10 ms..=40.95 s in steps of 10 ms.
     pub advert_interval: Duration,
-    /// `mcast_src_ip`, of the instance's family.
+    /// `unicast_src_ip` or `mcast_src_ip`, of the instance's family.
     pub source: Option<IpAddr>,
     /// `mcast_dst_ip`, else `vrrp_mcast_group4`/`6`.
     pub group: IpAddr,
+    /// `unicast_peer`: adverts go to these routers and not to the group.
+    pub unicast: Option<Unicast>,
     /// `track_src_ip`.
     pub track_source: bool,
     /// `nopreempt`, already cleared for owners and `state MASTER`.
@@ -303,6 +305,42 @@ pub struct Instance {
     pub notify_deleted: bool,
     /// `lvs_sync_daemon_interface` (deprecated).
     pub lvs_sync_interface: Option<String>,
+}
+
+/// `unicast_peer` and the keywords that belong to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unicast {
+    /// `unicast_peer` entries, of the instance's family, each once. Empty with `unicast_fault_no_peer` only.
+    pub peers: Vec<UnicastPeer>,
+    /// `check_unicast_src`: only what the peers send is taken.
+    pub check_source: bool,
+    /// `unicast_ttl`: TTL or hop limit of sent adverts; default 255.
+    pub ttl: u8,
+    /// `old_unicast_checksum`.
+    pub old_checksum: OldChecksum,
+}
+
+/// `unicast_peer` entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnicastPeer {
+    /// Its address.
+    pub ip: IpAddr,
+    /// `min_ttl`: least TTL or hop limit taken from it; default 0.
+    pub min_ttl: u8,
+    /// `max_ttl`: largest TTL or hop limit taken from it; default 255.
+    pub max_ttl: u8,
+}
+
+/// `old_unicast_checksum`: whether the pseudo header of a version 3 advert over IPv4 names the multicast group as
+/// its destination, as C keepalived before 1.3.6 had it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OldChecksum {
+    /// Without the keyword: from when such an advert was received.
+    WhenHeard,
+    /// `never`: nor is it taken.
+    Never,
+    /// The bare keyword.
+    Always,
 }
 
 /// Gratuitous ARP / unsolicited NA settings of an instance.

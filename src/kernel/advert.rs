@@ -12,6 +12,7 @@ use nix::sys::socket::{
 };
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockFilter, Socket, Type};
 
+use crate::config::model::Family;
 use crate::wire::ipv4;
 
 /// `SO_PRIORITY` of adverts: `TC_PRIO_INTERACTIVE`, the highest that needs no privilege.
@@ -53,12 +54,11 @@ pub struct Received<'b> {
 }
 
 impl AdvertSocket {
-    /// Opens a socket for IP `protocol` (112 VRRP, 51 AH) on an interface and joins `group`, whose family is the
-    /// socket's.
+    /// Opens a socket for IP `protocol` (112 VRRP, 51 AH) on an interface; it is in no group yet.
     ///
     /// `ENODEV` when the interface is not there (any more), `EPERM` without `CAP_NET_RAW`.
-    pub fn open(ifname: &str, ifindex: u32, group: IpAddr, protocol: u8) -> io::Result<AdvertSocket> {
-        let ipv6 = group.is_ipv6();
+    pub fn open(ifname: &str, ifindex: u32, family: Family, protocol: u8) -> io::Result<AdvertSocket> {
+        let ipv6 = family == Family::V6;
         let domain = if ipv6 { Domain::IPV6 } else { Domain::IPV4 };
         let kind = Type::RAW.nonblocking().cloexec();
         let socket = Socket::new(domain, kind, Some(Protocol::from(i32::from(protocol))))?;
@@ -81,12 +81,10 @@ impl AdvertSocket {
             socket.set_header_included_v4(true)?;
             setsockopt(&socket, sockopt::Ipv4PacketInfo, &true)?;
         }
-        let mut advert_socket = AdvertSocket { socket, ifindex, ipv6, protocol, groups: Vec::new(), id: Cell::new(0) };
-        advert_socket.join(group)?;
-        Ok(advert_socket)
+        Ok(AdvertSocket { socket, ifindex, ipv6, protocol, groups: Vec::new(), id: Cell::new(0) })
     }
 
-    /// Joins one more group; one that was joined already is no error. `InvalidInput` for an address of the other family.
+    /// Joins a group; one that was joined already is no error. `InvalidInput` for an address of the other family.
     pub fn join(&mut self, group: IpAddr) -> io::Result<()> {
         if self.groups.contains(&group) {
             return Ok(());

@@ -134,10 +134,10 @@ pub(super) const INSTANCES: TableView<Vrrp, InstanceId, Instance> = TableView {
             SET_NOTIFY_DELETED,
         ),
         Column::new(34, "vrrpInstanceMulticastAddressType", Syntax::INET_ADDRESS_TYPE, |_, _, row| {
-            Some(address_type(row.config.group))
+            multicasts(row).then(|| address_type(row.config.group))
         }),
         Column::new(35, "vrrpInstanceMulticastAddress", Syntax::INET_ADDRESS, |_, _, row| {
-            Some(octets(row.config.group))
+            multicasts(row).then(|| octets(row.config.group))
         }),
         Column::new(36, "vrrpInstanceV3ChecksumAsV2", TRUTH, |_, _, row| {
             Some(Value::truth(row.config.v3_checksum_as_v2))
@@ -154,6 +154,11 @@ pub(super) fn initial_state(row: &Instance) -> Value {
 }
 
 /// Interface of the IPVS sync daemon, when it follows this instance.
+/// The objects of the multicast group are absent for an instance with unicast peers.
+fn multicasts(row: &Instance) -> bool {
+    row.config.unicast.is_none()
+}
+
 fn sync_interface<'a>(data: &'a Vrrp, row: &'a Instance) -> Option<&'a str> {
     let daemon = data.tables.system.global.as_ref()?.lvs_sync_daemon.as_ref();
     let followed = daemon.filter(|daemon| daemon.instance.as_ref() == Some(&row.config.name));

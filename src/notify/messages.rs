@@ -89,6 +89,7 @@ fn fault_text(fault: Fault, id: InstanceId, tables: &Tables) -> String {
         Fault::InterfaceMissing => format!("interface {interface} does not exist"),
         Fault::InterfaceDown => format!("interface {interface} is down"),
         Fault::NoSource => format!("interface {interface} has no address to send adverts from"),
+        Fault::NoPeer => "it has no unicast_peer".into(),
         Fault::TrackedInterface => "a tracked interface is down".into(),
         Fault::SyncGroup => "another member of its sync group is in fault".into(),
     }
@@ -97,7 +98,7 @@ fn fault_text(fault: Fault, id: InstanceId, tables: &Tables) -> String {
 fn complaint_text(complaint: Complaint) -> &'static str {
     match complaint {
         Complaint::Length => "its length does not fit its address count",
-        Complaint::Ttl => "its TTL or hop limit is not 255",
+        Complaint::Ttl => "its TTL or hop limit is not 255, or not within the limits of the peer",
         Complaint::Version => "another protocol version than ours",
         Complaint::AuthType => "invalid authentication type",
         Complaint::AuthMismatch => "authentication type mismatch",
@@ -106,9 +107,14 @@ fn complaint_text(complaint: Complaint) -> &'static str {
         Complaint::Interval => "another advertisement interval than ours",
         Complaint::Type => "it is not an advertisement",
         Complaint::Checksum => "invalid checksum",
+        Complaint::Cast => "multicast to an instance with unicast peers, or unicast to one without",
+        Complaint::NoPeer => "its sender is not a unicast_peer",
         Complaint::LearntInterval => "another advertisement interval than ours, adopted while backup",
         Complaint::Addresses => "its addresses are not those configured here",
         Complaint::ChecksumForm => "the checksum is the other of the two forms in use; see v3_checksum_as_v2",
+        Complaint::OldChecksum => {
+            "the old form of the unicast checksum, which is sent now too; see old_unicast_checksum"
+        }
         Complaint::OwnAddress => "equal priority from our own address: duplicate address or an echoing network",
     }
 }

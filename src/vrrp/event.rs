@@ -119,10 +119,10 @@ pub enum Action {
         ifindex: u32,
         /// IP source address.
         source: IpAddr,
-        /// IP destination address.
-        destination: IpAddr,
-        /// The VRRP message.
-        payload: Vec<u8>,
+        /// TTL or hop limit.
+        ttl: u8,
+        /// Destinations (the group, or each peer), each with the VRRP message for it. Together they are one advert.
+        messages: Vec<(IpAddr, Vec<u8>)>,
         /// `auth_type AH`: to be sent behind an authentication header, which covers the IP header too.
         seal: Option<ah::Seal>,
     },
@@ -246,6 +246,8 @@ pub enum Fault {
     InterfaceDown,
     /// Its interface has no address to send from.
     NoSource,
+    /// `unicast_fault_no_peer`, and it has no peers.
+    NoPeer,
     /// A tracked interface (weight 0) is down.
     TrackedInterface,
     /// A fellow of the sync group is in fault.
@@ -258,7 +260,7 @@ pub enum Fault {
 pub enum Complaint {
     /// Shorter or longer than its own header says.
     Length,
-    /// TTL or hop limit is not 255.
+    /// TTL or hop limit is not 255, or for a unicast peer not within its limits.
     Ttl,
     /// Another protocol version than ours.
     Version,
@@ -276,12 +278,18 @@ pub enum Complaint {
     Type,
     /// Wrong checksum.
     Checksum,
+    /// Multicast to an instance with `unicast_peer`, or unicast to one without.
+    Cast,
+    /// `check_unicast_src`: the sender is not a peer.
+    NoPeer,
     /// Version 3: another interval; adopted while backup.
     LearntInterval,
     /// Other addresses than ours; the advert is used.
     Addresses,
     /// Right checksum, but in the other of the two forms of version 3 over IPv4; the advert is used.
     ChecksumForm,
+    /// Right checksum as of C keepalived before 1.3.6 for unicast; the advert is used, and answered in kind.
+    OldChecksum,
     /// Equal priority from our own address: two routers share an address, or the network echoes.
     OwnAddress,
 }
@@ -291,7 +299,11 @@ impl Complaint {
     pub fn refuses(self) -> bool {
         !matches!(
             self,
-            Complaint::LearntInterval | Complaint::Addresses | Complaint::ChecksumForm | Complaint::OwnAddress
+            Complaint::LearntInterval
+                | Complaint::Addresses
+                | Complaint::ChecksumForm
+                | Complaint::OldChecksum
+                | Complaint::OwnAddress
         )
     }
 }

@@ -1,7 +1,7 @@
 //! Links and their addresses, as the kernel reflects them.
 
 use std::collections::{BTreeMap, HashMap};
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
 use super::event::KernelAddress;
 use crate::config::model::Family;
@@ -138,20 +138,27 @@ impl Interfaces {
 }
 
 impl Interface {
-    /// The address to send adverts from: the first IPv4 address or the first usable IPv6 link-local one, one that is
-    /// not virtual if there is any (an address owner may have no other).
-    pub fn source(&self, family: Family, is_virtual: impl Fn(IpAddr) -> bool) -> Option<IpAddr> {
+    /// The address to send adverts to these `destinations` from: the first IPv4 address or the first usable IPv6
+    /// link-local one, one that is not virtual if there is any (an address owner may have no other). To global IPv6
+    /// unicast peers a global one, which may be routed.
+    pub fn source(
+        &self,
+        family: Family,
+        destinations: &[IpAddr],
+        is_virtual: impl Fn(IpAddr) -> bool,
+    ) -> Option<IpAddr> {
+        let global = destinations.iter().any(|ip| !ip.is_multicast() && !is_link_local(*ip));
         let usable = |known: &&InterfaceAddress| match known.ip {
             IpAddr::V4(_) => family == Family::V4,
-            IpAddr::V6(ip) => family == Family::V6 && known.usable && is_link_local(ip),
+            IpAddr::V6(_) => family == Family::V6 && known.usable && is_link_local(known.ip) != global,
         };
         let mut candidates = self.addresses.iter().filter(usable).map(|known| known.ip);
         candidates.clone().find(|ip| !is_virtual(*ip)).or_else(|| candidates.next())
     }
 }
 
-fn is_link_local(ip: Ipv6Addr) -> bool {
-    ip.segments()[0] & 0xffc0 == 0xfe80
+fn is_link_local(ip: IpAddr) -> bool {
+    matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local())
 }
 
 #[cfg(test)]
@@ -170,13 +177,25 @@ mod tests {
     fn source_is_the_first_address_that_is_not_virtual() {
         let link = link(&[("10.0.0.100", true), ("10.0.0.1", true), ("fe80::9", false), ("fe80::1", true)]);
         let vip: IpAddr = "10.0.0.100".parse().unwrap();
-        assert_eq!(link.source(Family::V4, |ip| ip == vip), Some("10.0.0.1".parse().unwrap()));
-        assert_eq!(link.source(Family::V6, |_| false), Some("fe80::1".parse().unwrap()));
+        let to = |ip: &str| [ip.parse().unwrap()];
+        assert_eq!(link.source(Family::V4, &to("224.0.0.18"), |ip| ip == vip), Some("10.0.0.1".parse().unwrap()));
+        assert_eq!(link.source(Family::V6, &to("ff02::12"), |_| false), Some("fe80::1".parse().unwrap()));
+    }
+
+    #[test]
+    fn global_peers_are_sent_to_from_a_global_address() {
+        let link = link(&[("fe80::1", true), ("fd00::9", false), ("fd00::1", true)]);
+        let source = |peer: &str| link.source(Family::V6, &[peer.parse().unwrap()], |_| false);
+        assert_eq!(source("fd00::2"), Some("fd00::1".parse().unwrap()));
+        assert_eq!(source("fe80::2"), Some("fe80::1".parse().unwrap()));
     }
 
     #[test]
     fn an_owner_sends_from_its_virtual_address() {
         let link = link(&[("10.0.0.100", true)]);
-        assert_eq!(link.source(Family::V4, |_| true), Some("10.0.0.100".parse().unwrap()));
+        assert_eq!(
+            link.source(Family::V4, &["224.0.0.18".parse().unwrap()], |_| true),
+            Some("10.0.0.100".parse().unwrap())
+        );
     }
 }

@@ -112,7 +112,7 @@ fn source(tables: &Tables, row: &Instance) -> Option<std::net::IpAddr> {
     match row.config.source {
         Some(ip) if row.config.track_source => link.addresses.iter().any(|known| known.ip == ip).then_some(ip),
         Some(ip) => Some(ip),
-        None => link.source(row.config.family, |ip| tables.is_virtual(link.index, ip)),
+        None => link.source(row.config.family, &row.destinations(), |ip| tables.is_virtual(link.index, ip)),
     }
 }
 
@@ -125,6 +125,8 @@ fn fault(tables: &Tables, row: &Instance, has_source: bool) -> Option<Fault> {
         Some(Fault::InterfaceDown)
     } else if !has_source {
         Some(Fault::NoSource)
+    } else if row.config.unicast.as_ref().is_some_and(|unicast| unicast.peers.is_empty()) {
+        Some(Fault::NoPeer)
     } else {
         let group = row.group.and_then(|id| tables.groups.get(&id));
         let of_group = group.map_or(&[][..], |group| &group.config.track_interfaces);

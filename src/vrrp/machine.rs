@@ -317,7 +317,6 @@ impl Vrrp {
     fn send(&mut self, id: InstanceId, priority: u8) {
         let Some(row) = self.tables.instances.get_mut(&id) else { return };
         let (Some(ifindex), Some(source)) = (row.ifindex, row.source) else { return };
-        let destination = row.config.group;
         let seal = match row.config.authentication {
             // Those left over would be refused: numbers never go back.
             Some(Authentication::Ah(_)) if row.sequence >= ah::LAST_SEQUENCE => return,
@@ -329,8 +328,10 @@ impl Vrrp {
             }
             _ => None,
         };
-        let payload = advert_bytes(row, priority, source, destination);
-        self.output.actions.push(Action::Send { instance: id, ifindex, source, destination, payload, seal });
+        let message = |destination: &IpAddr| (*destination, advert_bytes(row, priority, source, *destination));
+        let messages = row.destinations().iter().map(message).collect();
+        let ttl = row.config.unicast.as_ref().map_or(u8::MAX, |unicast| unicast.ttl);
+        self.output.actions.push(Action::Send { instance: id, ifindex, source, ttl, messages, seal });
     }
 
     pub(super) fn set_timer(&mut self, key: TimerKey, at: Option<Duration>) {
@@ -364,5 +365,6 @@ fn advert_bytes(row: &Instance, priority: u8, source: IpAddr, destination: IpAdd
         }
     };
     let addresses: Vec<IpAddr> = config.addresses.iter().map(|address| address.ip).collect();
+    let destination = if row.sends_old_checksum() { config.group } else { destination };
     Advertisement { vrid: config.vrid, priority, version, addresses: &addresses }.to_bytes(source, destination)
 }

@@ -6,7 +6,7 @@ use super::checkpoint::another_block;
 use super::event::{Cause, Change, Complaint, Received, TimerKey};
 use super::machine::{Phase, Vrrp};
 use super::rows::{Instance, InstanceId, State};
-use crate::config::model::{Authentication, Version};
+use crate::config::model::{Authentication, OldChecksum, Version};
 use crate::wire::ah;
 use crate::wire::vrrp::{AUTH_AH, AUTH_NONE, AUTH_PASS, Checksum, Packet, TYPE_ADVERTISEMENT};
 
@@ -29,8 +29,9 @@ impl Vrrp {
         };
         let message = header.map_or(received.payload, |header| header.message());
         let Some(packet) = Packet::new(message, received.source.is_ipv6()) else { return };
-        let key = (received.ifindex, received.family(), packet.vrid());
-        let Some(id) = self.tables.by_vrid.get(&key).copied() else { return self.unknown_vrid(&received, &packet) };
+        let Some(id) = self.tables.addressee(&received, packet.vrid()) else {
+            return self.unknown_vrid(&received, &packet);
+        };
         let Some(row) = self.tables.instances.get_mut(&id) else { return };
         if row.is_owner() && row.config.owner_ignore_adverts {
             return;
@@ -168,7 +169,14 @@ fn check(
     if same_version && !right_length {
         return Err(Complaint::Length);
     }
-    if received.ttl != 255 {
+    let peer = config.unicast.as_ref().and_then(|unicast| unicast.peers.iter().find(|peer| peer.ip == received.source));
+    let ttls = match (&config.unicast, peer) {
+        (None, _) => 255..=255,
+        (Some(_), Some(peer)) => peer.min_ttl..=peer.max_ttl,
+        // A stranger may be taken, see below.
+        (Some(_), None) => 0..=255,
+    };
+    if !ttls.contains(&received.ttl) {
         return Err(Complaint::Ttl);
     }
     if !same_version {
@@ -202,12 +210,27 @@ fn check(
     if packet.kind() != TYPE_ADVERTISEMENT {
         return Err(Complaint::Type);
     }
-    let checksum = packet.checksum(received.source, received.destination).ok_or(Complaint::Checksum)?;
+    let mut checksum = packet.checksum(received.source, received.destination);
+    let old_checksum = config.unicast.as_ref().map_or(OldChecksum::Never, |unicast| unicast.old_checksum);
+    if checksum.is_none() && received.source.is_ipv4() && old_checksum != OldChecksum::Never {
+        checksum = packet.checksum(received.source, config.group);
+        if checksum.is_some() && old_checksum == OldChecksum::WhenHeard {
+            row.old_checksum = true;
+            oddities.push(Complaint::OldChecksum);
+        }
+    }
+    let checksum = checksum.ok_or(Complaint::Checksum)?;
+    if config.unicast.is_some() == received.destination.is_multicast() {
+        return Err(Complaint::Cast);
+    }
     if config.version == Version::V3 && received.source.is_ipv4() {
         let ours = if config.v3_checksum_as_v2 { Checksum::Message } else { Checksum::PseudoHeader };
         if checksum != ours {
             oddities.push(Complaint::ChecksumForm);
         }
+    }
+    if peer.is_none() && config.unicast.as_ref().is_some_and(|unicast| unicast.check_source) {
+        return Err(Complaint::NoPeer);
     }
     let new_sender = row.master.map(|(ip, _)| ip) != Some(received.source);
     if (new_sender || !config.skip_check_adv_addr) && !same_addresses(row, packet) {

@@ -64,6 +64,7 @@ impl Vrrp {
         row.base_priority = config.priority;
         row.nopreempt = config.nopreempt;
         row.group = None;
+        row.old_checksum &= row.config.unicast == config.unicast;
         row.config = config;
         let master = row.state == State::Master;
         if other_interval && (master || row.master.is_none()) {

@@ -108,6 +108,8 @@ pub struct Instance {
     pub since: Duration,
     /// Complaints already made about this master.
     pub complaints: Complaints,
+    /// Version 3 over IPv4 to peers that count the multicast group into the checksum (`old_unicast_checksum`).
+    pub old_checksum: bool,
     /// `auth_type AH`: the highest sequence number sent or accepted.
     pub sequence: u32,
     /// What was counted.
@@ -136,6 +138,7 @@ impl Instance {
             announcements: Announcements::default(),
             since: Duration::ZERO,
             complaints: Complaints::default(),
+            old_checksum: false,
             sequence: 0,
             counters: Counters::default(),
             resumes_master: false,
@@ -164,6 +167,31 @@ impl Instance {
             None if self.resumes_master => State::Master,
             None if self.is_owner() && self.config.start_state == model::StartState::Master => State::Master,
             None => State::Backup,
+        }
+    }
+
+    /// Where its adverts go: the group, or each peer.
+    pub fn destinations(&self) -> Vec<IpAddr> {
+        match &self.config.unicast {
+            None => vec![self.config.group],
+            Some(unicast) => unicast.peers.iter().map(|peer| peer.ip).collect(),
+        }
+    }
+
+    /// Whether the checksum of unicast adverts is that over the multicast group.
+    pub(super) fn sends_old_checksum(&self) -> bool {
+        self.config.unicast.as_ref().is_some_and(|unicast| match unicast.old_checksum {
+            model::OldChecksum::WhenHeard => self.old_checksum,
+            model::OldChecksum::Never => false,
+            model::OldChecksum::Always => true,
+        })
+    }
+
+    /// Whether a packet of another router is meant for this instance and not for another one of the same VRID.
+    pub(super) fn is_meant(&self, source: IpAddr, destination: IpAddr) -> bool {
+        match &self.config.unicast {
+            None => destination == self.config.group,
+            Some(unicast) => !destination.is_multicast() && unicast.peers.iter().any(|peer| peer.ip == source),
         }
     }
 
@@ -255,7 +283,11 @@ impl Counters {
             Complaint::Type => &mut self.type_errors,
             Complaint::Checksum => &mut self.checksum_errors,
             Complaint::Addresses => &mut self.address_list_errors,
-            Complaint::ChecksumForm | Complaint::OwnAddress => return,
+            Complaint::Cast
+            | Complaint::NoPeer
+            | Complaint::ChecksumForm
+            | Complaint::OldChecksum
+            | Complaint::OwnAddress => return,
         };
         *counter += 1;
     }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use snmp::Table;
 
+use super::event::Received;
 use super::interface::Interfaces;
 use super::rows::{Address, AddressId, Counters, Group, GroupId, Instance, InstanceId, Member, State};
 use crate::config::model::{self, Config, Family};
@@ -28,7 +29,7 @@ pub struct Tables {
     /// Links and addresses of the kernel.
     pub interfaces: Interfaces,
     /// Instances by what a received packet tells of them. Derived.
-    pub(super) by_vrid: HashMap<(u32, Family, u8), InstanceId>,
+    by_vrid: HashMap<(u32, Family, u8), Vec<InstanceId>>,
     /// Address rows by what the kernel tells of them. Derived.
     pub(super) by_address: HashMap<(u32, IpAddr), Vec<AddressId>>,
 }
@@ -101,7 +102,7 @@ impl Tables {
         for (id, row) in self.instances.iter_mut() {
             row.ifindex = by_name.get(row.config.interface.as_str()).copied();
             if let Some(ifindex) = row.ifindex {
-                self.by_vrid.insert((ifindex, row.config.family, row.config.vrid), *id);
+                self.by_vrid.entry((ifindex, row.config.family, row.config.vrid)).or_default().push(*id);
             }
         }
         self.by_address.clear();
@@ -116,6 +117,21 @@ impl Tables {
                 self.by_address.entry((ifindex, row.config.ip)).or_default().push(*id);
             }
         }
+    }
+
+    /// The instance a packet is for. Several may share a VRID if their peers or groups differ.
+    pub(super) fn addressee(&self, received: &Received<'_>, vrid: u8) -> Option<InstanceId> {
+        let ids = self.by_vrid.get(&(received.ifindex, received.family(), vrid))?;
+        if let [id] = ids.as_slice() {
+            return Some(*id);
+        }
+        let (source, destination) = (received.source, received.destination);
+        let row = |id: &&InstanceId| self.instances.get(id);
+        let meant = ids.iter().find(|id| row(id).is_some_and(|row| row.is_meant(source, destination)));
+        // A stranger's packet is the affair of one that is spoken to in that way.
+        let multicast = destination.is_multicast();
+        let same_cast = |id: &&InstanceId| row(id).is_some_and(|row| row.config.unicast.is_none() == multicast);
+        meant.or_else(|| ids.iter().find(same_cast)).or_else(|| ids.first()).copied()
     }
 
     /// The address rows that the kernel's address stands for.

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::super::diag::Class;
 use super::super::model::{Authentication, StartState, Version};
 use super::super::tree::Node;
 use super::instance::{Kind, Maker};
@@ -151,12 +150,5 @@ impl Maker<'_, '_, '_, '_> {
             return in_strict;
         }
         own.or(default).unwrap_or(false)
-    }
-
-    pub(super) fn unicast(&mut self, strict: bool) {
-        if let Some(peers) = self.node.last("unicast_peer").filter(|n| strict && !n.children.is_empty()) {
-            let text = "unicast_peer is not allowed in strict mode";
-            self.ctx.report.error(Class::General, peers.at(), text).help("remove it, or write strict_mode off");
-        }
     }
 }

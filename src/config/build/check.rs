@@ -1,10 +1,9 @@
 //! Checks of blocks against each other.
 
 use std::collections::{BTreeSet, HashMap};
-use std::net::IpAddr;
 
-use super::super::diag::{At, Class};
-use super::super::model::Family;
+use super::super::diag::Class;
+use super::super::model::{Family, Instance};
 use super::super::suggest::nearest;
 use super::super::tree::Node;
 use super::instance::Built;
@@ -46,21 +45,30 @@ pub(super) fn tracked(tree: &[Node<'_>], ctx: &mut Ctx<'_, '_>) {
     }
 }
 
-/// A virtual router is one VRID on one interface, family and multicast group.
+/// A virtual router is one VRID on one interface and family, among one multicast group or one set of peers.
 pub(super) fn instances(instances: &[Built], ctx: &mut Ctx<'_, '_>) {
-    let mut seen: HashMap<(&str, Family, u8, IpAddr), (&str, At)> = HashMap::new();
-    let usable = instances.iter().filter(|b| b.complete && !b.unicast);
-    for built in usable {
+    let mut seen: HashMap<(&str, Family, u8), Vec<&Built>> = HashMap::new();
+    for built in instances.iter().filter(|b| b.complete) {
         let i = &built.instance;
-        let key = (i.interface.as_str(), i.family, i.vrid, i.group);
-        if let Some((other, at)) = seen.get(&key) {
-            let text = format!("virtual_router_id {} is already used on {} by '{other}'", i.vrid, i.interface);
+        let others = seen.entry((i.interface.as_str(), i.family, i.vrid)).or_default();
+        if let Some(other) = others.iter().find(|other| overlap(i, &other.instance)) {
+            let name = &other.instance.name;
+            let text = format!("virtual_router_id {} is already used on {} by '{name}'", i.vrid, i.interface);
             ctx.report
                 .error(Class::General, built.vrid_at, text)
-                .also(*at, "first used here")
+                .also(other.vrid_at, "first used here")
                 .help("give each virtual router on an interface an id of its own");
         } else {
-            seen.insert(key, (&i.name, built.vrid_at));
+            others.push(built);
         }
+    }
+}
+
+/// Whether a packet of one instance could be meant for the other.
+fn overlap(one: &Instance, other: &Instance) -> bool {
+    match (&one.unicast, &other.unicast) {
+        (None, None) => one.group == other.group,
+        (Some(one), Some(other)) => one.peers.iter().any(|peer| other.peers.iter().any(|p| p.ip == peer.ip)),
+        _ => false,
     }
 }

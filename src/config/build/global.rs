@@ -20,6 +20,7 @@ pub(super) struct Defaults {
     pub higher_prio_send_advert: bool,
     pub owner_ignore_adverts: Option<bool>,
     pub skip_check_adv_addr: bool,
+    pub check_unicast_src: bool,
     pub strict: bool,
 }
 
@@ -96,6 +97,7 @@ pub(super) fn build(tree: &[Node<'_>], ctx: &mut Ctx<'_, '_>) -> Defaults {
         higher_prio_send_advert: g.flag("vrrp_higher_prio_send_advert").unwrap_or(false),
         owner_ignore_adverts: g.flag("vrrp_owner_ignore_adverts"),
         skip_check_adv_addr: g.flag("vrrp_skip_check_adv_addr").unwrap_or(false),
+        check_unicast_src: g.flag("vrrp_check_unicast_src").unwrap_or(false),
         strict: g.flag("vrrp_strict").unwrap_or(false),
         global: settings(&g, ctx),
     }

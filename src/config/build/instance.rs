@@ -18,8 +18,6 @@ pub(super) struct Built {
     pub instance: Instance,
     /// Place of `virtual_router_id`.
     pub vrid_at: At,
-    /// Whether it has `unicast_peer`: then its VRID may be used again.
-    pub unicast: bool,
     /// Whether its VRID, interface and family are all known.
     pub complete: bool,
 }
@@ -55,7 +53,7 @@ impl Maker<'_, '_, '_, '_> {
         self.one_family(&addresses, family);
         self.limit(&mut addresses, &mut excluded);
         let version = self.version(family);
-        self.unicast(strict);
+        let unicast = self.unicast(family, strict);
         self.no_addresses(&addresses, version, strict);
         let (priority, start_state) = self.priority(strict);
         let kind = Kind { version, strict, owner: priority == 255 };
@@ -64,7 +62,8 @@ impl Maker<'_, '_, '_, '_> {
             self.required("virtual_router_id", "virtual_router_id N, from 1 to 255");
         }
         let nopreempt = self.nopreempt(&kind, start_state);
-        let source = self.of_family("mcast_src_ip", family);
+        let multicast_source = self.of_family("mcast_src_ip", family);
+        let source = self.of_family("unicast_src_ip", family).or(multicast_source);
         let group = self.of_family("mcast_dst_ip", family);
         let default_group = if family == Family::V4 { self.defaults.group4 } else { self.defaults.group6 };
         let track_interfaces = track_interfaces(node, self.defaults.global.dynamic_interfaces, self.ctx);
@@ -81,6 +80,7 @@ impl Maker<'_, '_, '_, '_> {
             track_source: self.track_source(source.is_some()),
             source,
             group: group.unwrap_or(default_group),
+            unicast,
             preempt_delay: self.preempt_delay(&kind, start_state, nopreempt),
             nopreempt,
             authentication: self.authentication(&kind),
@@ -118,7 +118,6 @@ impl Maker<'_, '_, '_, '_> {
         }
         Built {
             vrid_at: vrid.map_or_else(|| node.at_arg(0), |n| n.at_arg(0)),
-            unicast: node.last("unicast_peer").is_some_and(|n| !n.children.is_empty()),
             complete: vrid.is_some() && node.has("interface"),
             instance,
         }
@@ -250,25 +249,26 @@ impl Maker<'_, '_, '_, '_> {
     fn of_family(&mut self, keyword: &str, family: Family) -> Option<IpAddr> {
         let node = self.node.last(keyword)?;
         let ip = node.ip(0)?;
-        if Family::of(ip) == family {
-            return Some(ip);
+        self.is_of_family(keyword, ip, family, node.at_arg(0)).then_some(ip)
+    }
+
+    /// Whether an address is of the instance's family; an error when not.
+    pub(super) fn is_of_family(&mut self, keyword: &str, ip: IpAddr, family: Family, at: At) -> bool {
+        let same = Family::of(ip) == family;
+        if !same {
+            let name = if family == Family::V4 { "IPv4" } else { "IPv6" };
+            let text = format!("{keyword} {ip}: the addresses of this instance are {name}");
+            self.ctx.report.error(Class::General, at, text).help(format!("write an {name} address, or remove it"));
         }
-        let name = if family == Family::V4 { "IPv4" } else { "IPv6" };
-        let text = format!("{keyword} {ip}: the addresses of this instance are {name}");
-        self.ctx
-            .report
-            .error(Class::General, node.at_arg(0), text)
-            .help(format!("write an {name} address, or remove it"));
-        None
+        same
     }
 
     fn track_source(&mut self, has_source: bool) -> bool {
         let wanted = self.node.has("track_src_ip");
-        let explicit = has_source || self.node.has("unicast_src_ip");
-        if wanted && !explicit {
-            self.adjust("track_src_ip", "track_src_ip has no effect without mcast_src_ip");
+        if wanted && !has_source {
+            self.adjust("track_src_ip", "track_src_ip has no effect without mcast_src_ip or unicast_src_ip");
         }
-        wanted && explicit
+        wanted && has_source
     }
 
     fn dont_track_primary(&mut self, interface: &str, tracked: &[super::super::model::TrackedInterface]) -> bool {

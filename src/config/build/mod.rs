@@ -9,6 +9,7 @@ mod group;
 mod instance;
 mod lvs;
 mod script;
+mod unicast;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;

@@ -68,7 +68,7 @@ pub(super) static GLOBAL: &[Keyword] = &[
     kw("nftables_ipvs", NotYet, &[Opt(Text)], "[TABLE]", "not changeable at reload", "off; bare = keepalived_ipvs", "2.2.2", "one generated fwmark per virtual server group, set by nftables"),
     kw("nftables_ipvs_priority", NotYet, &[One(Int(-2_147_483_648, 2_147_483_647))], "N", "", "-1", "2.2.2", "base chain priority of that table"),
     kw("nftables_ipvs_start_fwmark", NotYet, &[One(Uint(1, U32))], "N", "≥1", "1000", "2.2.2", "first generated fwmark"),
-    kw("vrrp_check_unicast_src", NotYet, FLAG, "", "", "off", "1.2.20", "unicast adverts must come from a listed peer, default for instances"),
+    kw("vrrp_check_unicast_src", Acted, FLAG, "", "", "off", "1.2.20", "unicast adverts must come from a listed peer, default for instances"),
     kw("vrrp_skip_check_adv_addr", Acted, BOOL, "[BOOL]", "bare = true", "false", "1.2.20", "compare the address list only when the sender changes"),
     kw("vrrp_strict", Acted, BOOL, "[BOOL]", "bare = true", "false", "1.2.20", "default of strict_mode"),
     kw("vrrp_priority", Acted, &[One(Int(-20, 19))], "N", "-20..19", "unset", "1.2.20", "nice value of the VRRP process"),

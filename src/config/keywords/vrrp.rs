@@ -51,12 +51,12 @@ pub(super) static INSTANCE: &[Keyword] = &[
     kw("use_ipvlan", NotYet, &[Many(Text)], "[[name] IFNAME] [ADDR[/LEN]] [bridge|private|vepa] [group GROUP]", "excludes use_vmac; IPv4 needs an address", "off", "2.0.17", "run the instance on an ipvlan (L2)"),
     kw("interface", Acted, &[One(Interface)], "IFNAME", "required unless unicast/IPv6-global rules allow none", "", "<=0.5.3", "interface of the instance"),
     kw("vrf", NotYet, &[One(Interface)], "NAME", "unicast without interface", "none", "2.2.5", "VRF the unicast sockets belong to"),
-    kw("unicast_peer", NotYet, FLAG, "{ ADDR [min_ttl N] [max_ttl N] ... }", "TTL 0..255", "", "1.2.8", "send adverts to these addresses instead of multicast").with(Entries(PEERS)),
-    kw("unicast_fault_no_peer", NotYet, FLAG, "", "", "off (empty peer list = multicast)", "2.2.5", "FAULT instead of multicast when the peer list is empty"),
-    kw("check_unicast_src", NotYet, BOOL, "[BOOL]", "bare = true", "vrrp_check_unicast_src; on when a peer has TTL limits", "2.1.0", "accept only adverts from listed peers"),
-    kw("old_unicast_checksum", NotYet, &[Opt(OneOf(&["never"]))], "[never]", "IPv4 VRRPv3 unicast; counts as a unicast keyword", "automatic switch when such an advert is received", "1.3.7", "pseudo header uses the multicast group (old releases); never = no switch"),
-    kw("unicast_src_ip", NotYet, ADDRESS, "ADDR", "", "primary address of the interface", "1.2.10", "source of unicast adverts"),
-    kw("unicast_ttl", NotYet, &[One(Uint(0, 255))], "N", "0..255", "255", "2.1.0", "TTL of sent unicast adverts"),
+    kw("unicast_peer", Acted, FLAG, "{ ADDR [min_ttl N] [max_ttl N] ... }", "TTL 0..255", "", "1.2.8", "send adverts to these addresses instead of multicast").with(Entries(PEERS)),
+    kw("unicast_fault_no_peer", Acted, FLAG, "", "", "off (empty peer list = multicast)", "2.2.5", "FAULT instead of multicast when the peer list is empty"),
+    kw("check_unicast_src", Acted, BOOL, "[BOOL]", "bare = true", "vrrp_check_unicast_src; on when a peer has TTL limits", "2.1.0", "accept only adverts from listed peers"),
+    kw("old_unicast_checksum", Acted, &[Opt(OneOf(&["never"]))], "[never]", "IPv4 VRRPv3 unicast; counts as a unicast keyword", "automatic switch when such an advert is received", "1.3.7", "pseudo header uses the multicast group (old releases); never = no switch"),
+    kw("unicast_src_ip", Acted, ADDRESS, "ADDR", "", "primary address of the interface", "1.2.10", "source of unicast adverts"),
+    kw("unicast_ttl", Acted, &[One(Uint(0, 255))], "N", "0..255", "255", "2.1.0", "TTL of sent unicast adverts"),
     kw("mcast_src_ip", Acted, ADDRESS, "ADDR", "", "primary address of the interface", "0.6.1", "source of multicast adverts"),
     kw("mcast_dst_ip", Acted, &[One(Multicast)], "ADDR", "", "vrrp_mcast_group4/6", "2.2.5", "destination of adverts"),
     kw("track_src_ip", Acted, FLAG, "", "needs an explicit source", "off", "2.0.0", "FAULT while the source address is absent"),
@@ -137,7 +137,7 @@ static HMAC: &[Keyword] = &[
 /// Entries of `unicast_peer`.
 #[rustfmt::skip]
 static PEERS: &[Keyword] = &[
-    kw("ADDR", NotYet, &[One(Address), Named(&[PEER_WORDS])], "ADDR [min_ttl N] [max_ttl N]", "0..255 each", "no TTL limits", "", "one peer"),
+    kw("ADDR", Acted, &[One(Address), Named(&[PEER_WORDS])], "ADDR [min_ttl N] [max_ttl N]", "0..255 each", "no TTL limits", "", "one peer"),
 ];
 
 /// Words of a `unicast_peer` entry.

@@ -99,6 +99,10 @@ fn instance(out: &mut String, id: InstanceId, row: &Instance, tables: &Tables, n
     if let Some(source) = row.source {
         item(out, "Sends from", source);
     }
+    if let Some(unicast) = &config.unicast {
+        let peers: Vec<String> = unicast.peers.iter().map(|peer| peer.ip.to_string()).collect();
+        item(out, "Unicast peers", peers.join(" "));
+    }
     let (own, learnt) = (config.advert_interval.as_secs_f64(), row.master_interval.as_secs_f64());
     item(out, "Advert interval", format_args!("{own} s, of the master {learnt} s"));
     // The kind alone: what stands in it is secret.

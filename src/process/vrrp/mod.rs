@@ -242,8 +242,8 @@ impl Process {
         let mut homeless = Vec::new();
         for action in output.actions {
             match action {
-                Action::Send { instance: _, ifindex, source, destination, payload, seal } => {
-                    let sent = self.sockets.send(ifindex, source, destination, &payload, seal);
+                Action::Send { instance: _, ifindex, source, ttl, messages, seal } => {
+                    let sent = self.sockets.send(ifindex, source, ttl, &messages, seal);
                     self.told_send_error(sent);
                 }
                 Action::Timer(key, Some(at)) => self.timers.set(Key::Machine(key), at),

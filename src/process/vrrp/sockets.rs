@@ -1,5 +1,6 @@
 //! One raw socket for each interface, family and IP protocol, shared by its instances.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::IpAddr;
@@ -15,8 +16,6 @@ use crate::wire::{ah, ipv4, vrrp};
 const BUDGET: usize = 512;
 /// Largest IP packet.
 const BUFFER: usize = 65536;
-/// TTL and hop limit of multicast adverts.
-const TTL: u8 = 255;
 
 /// Interface, family, IP protocol (VRRP or AH).
 type Key = (u32, Family, u8);
@@ -45,7 +44,8 @@ impl Sockets {
         for row in tables.instances.values() {
             let Some(ifindex) = row.ifindex else { continue };
             for protocol in protocols(row) {
-                wanted.entry((ifindex, row.config.family, *protocol)).or_default().insert(row.config.group);
+                let groups = wanted.entry((ifindex, row.config.family, *protocol)).or_default();
+                groups.extend(row.config.unicast.is_none().then_some(row.config.group));
             }
         }
         self.open.retain(|key, pair| {
@@ -80,20 +80,19 @@ impl Sockets {
         reactor: &Reactor,
         token: Token,
     ) -> io::Result<()> {
-        let (ifindex, _, protocol) = key;
-        if !self.open.contains_key(&key)
-            && let Some(first) = groups.first()
-        {
-            let socket = AdvertSocket::open(tables.interfaces.name(ifindex), ifindex, *first, protocol)?;
-            reactor.register(&socket, token, Interest::READABLE)?;
-            self.open.insert(key, Pair { socket, groups: BTreeSet::from([*first]) });
-        }
-        if let Some(pair) = self.open.get_mut(&key) {
-            for group in groups {
-                if !pair.groups.contains(&group) {
-                    pair.socket.join(group)?;
-                    pair.groups.insert(group);
-                }
+        let (ifindex, family, protocol) = key;
+        let pair = match self.open.entry(key) {
+            Entry::Occupied(open) => open.into_mut(),
+            Entry::Vacant(place) => {
+                let socket = AdvertSocket::open(tables.interfaces.name(ifindex), ifindex, family, protocol)?;
+                reactor.register(&socket, token, Interest::READABLE)?;
+                place.insert(Pair { socket, groups: BTreeSet::new() })
+            }
+        };
+        for group in groups {
+            if !pair.groups.contains(&group) {
+                pair.socket.join(group)?;
+                pair.groups.insert(group);
             }
         }
         Ok(())
@@ -104,26 +103,34 @@ impl Sockets {
         !self.failed.is_empty()
     }
 
-    /// Sends a VRRP message, behind an authentication header if there is a seal.
+    /// Sends an advert to all its destinations, behind an authentication header if there is a seal. A destination that
+    /// can not be reached does not keep it from the others; the first error is returned.
     pub(super) fn send(
         &self,
         ifindex: u32,
         source: IpAddr,
-        destination: IpAddr,
-        message: &[u8],
+        ttl: u8,
+        messages: &[(IpAddr, Vec<u8>)],
         seal: Option<ah::Seal>,
     ) -> io::Result<()> {
         let protocol = if seal.is_some() { ah::PROTOCOL } else { vrrp::PROTOCOL };
-        let pair = self.open.get(&(ifindex, Family::of(destination), protocol)).ok_or(io::ErrorKind::NotConnected)?;
-        match (seal, source, destination) {
-            (None, ..) => pair.socket.send(source, destination, TTL, message),
-            (Some(seal), IpAddr::V4(source), IpAddr::V4(destination)) => {
-                let (tos, id) = (ipv4::TOS_INTERNETWORK_CONTROL, pair.socket.next_id());
-                let header = ipv4::Header { tos, id, ttl: TTL, protocol, source, destination };
-                pair.socket.send_v4(&header, &seal.apply(&header, message))
-            }
-            _ => Err(io::ErrorKind::InvalidInput.into()),
+        let pair = self.open.get(&(ifindex, Family::of(source), protocol)).ok_or(io::ErrorKind::NotConnected)?;
+        // To each peer the same, as the sequence number is.
+        let id = seal.map_or(0, |_| pair.socket.next_id());
+        let mut outcome = Ok(());
+        for (destination, message) in messages {
+            let sent = match (seal, source, *destination) {
+                (None, source, destination) => pair.socket.send(source, destination, ttl, message),
+                (Some(seal), IpAddr::V4(source), IpAddr::V4(destination)) => {
+                    let tos = ipv4::TOS_INTERNETWORK_CONTROL;
+                    let header = ipv4::Header { tos, id, ttl, protocol, source, destination };
+                    pair.socket.send_v4(&header, &seal.apply(&header, message))
+                }
+                _ => Err(io::ErrorKind::InvalidInput.into()),
+            };
+            outcome = outcome.and(sent);
         }
+        outcome
     }
 
     /// Hands all received packets to the machines; returns whether there may be more.

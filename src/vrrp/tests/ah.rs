@@ -25,7 +25,7 @@ fn advert(auth_type: u8, priority: u8, seal: Option<Seal>) -> Packet {
     let version = VersionFields::V2 { interval_seconds: 1, auth_type, auth_data: [0; 8] };
     let addresses = ["10.0.1.51".parse().unwrap()];
     let message = Advertisement { vrid: 51, priority, version, addresses: &addresses }.to_bytes(source, destination);
-    Packet::new(source, destination, message, seal)
+    Packet::new(source, destination, 255, message, seal)
 }
 
 fn sealed(priority: u8, sequence: u32) -> Packet {

@@ -30,6 +30,7 @@ pub fn instance(name: &str, vrid: u8) -> Instance {
         advert_interval: ms(100),
         source: None,
         group: Ipv4Addr::new(224, 0, 0, 18).into(),
+        unicast: None,
         track_source: false,
         nopreempt: false,
         preempt_delay: Duration::ZERO,
@@ -115,25 +116,27 @@ type Answer = (Duration, Option<AddressId>, AddressOp, (IpAddr, u8));
 pub struct Packet {
     pub source: IpAddr,
     pub destination: IpAddr,
+    pub ttl: u8,
     /// IPv4 header, when an authentication header follows.
     pub header: Option<Vec<u8>>,
     pub payload: Vec<u8>,
 }
 
 impl Packet {
-    pub fn new(source: IpAddr, destination: IpAddr, message: Vec<u8>, seal: Option<ah::Seal>) -> Packet {
+    pub fn new(source: IpAddr, destination: IpAddr, ttl: u8, message: Vec<u8>, seal: Option<ah::Seal>) -> Packet {
         let (Some(seal), IpAddr::V4(from), IpAddr::V4(to)) = (seal, source, destination) else {
-            return Packet { source, destination, header: None, payload: message };
+            return Packet { source, destination, ttl, header: None, payload: message };
         };
         let tos = ipv4::TOS_INTERNETWORK_CONTROL;
-        let header = ipv4::Header { tos, id: 1, ttl: 255, protocol: ah::PROTOCOL, source: from, destination: to };
+        let header = ipv4::Header { tos, id: 1, ttl, protocol: ah::PROTOCOL, source: from, destination: to };
         let payload = seal.apply(&header, &message);
-        Packet { source, destination, header: Some(header.emit(payload.len()).into()), payload }
+        Packet { source, destination, ttl, header: Some(header.emit(payload.len()).into()), payload }
     }
 
     pub fn received(&self) -> Received<'_> {
-        let (source, destination, authenticated) = (self.source, self.destination, self.header.as_deref());
-        Received { ifindex: IFINDEX, source, destination, ttl: 255, authenticated, payload: &self.payload }
+        let (source, destination, ttl) = (self.source, self.destination, self.ttl);
+        let authenticated = self.header.as_deref();
+        Received { ifindex: IFINDEX, source, destination, ttl, authenticated, payload: &self.payload }
     }
 }
 
@@ -252,10 +255,12 @@ impl Lan {
         let mut wire = Vec::new();
         for action in output.actions {
             match action {
-                Action::Send { source, destination, payload, seal, .. } => {
-                    router.sent.push((now, payload.clone()));
+                Action::Send { source, ttl, messages, seal, .. } => {
                     router.sealed.extend(seal.map(|seal| seal.sequence));
-                    wire.push(Packet::new(source, destination, payload, seal));
+                    for (destination, payload) in messages {
+                        router.sent.push((now, payload.clone()));
+                        wire.push(Packet::new(source, destination, ttl, payload, seal));
+                    }
                 }
                 Action::Timer(key, Some(time)) => drop(router.timers.insert(key, time)),
                 Action::Timer(key, None) => drop(router.timers.remove(&key)),
@@ -276,7 +281,8 @@ impl Lan {
         for packet in wire.iter().filter(|_| !isolated) {
             for other in 0..self.routers.len() {
                 let lost = (self.random() & 0xff) < u64::from(self.loss);
-                if other != at && self.routers[other].alive && !self.routers[other].isolated && !lost {
+                let reached = packet.destination.is_multicast() || packet.destination == self.routers[other].ip;
+                if other != at && self.routers[other].alive && !self.routers[other].isolated && reached && !lost {
                     self.event(other, Event::Packet(packet.received()));
                 }
             }

@@ -8,3 +8,4 @@ mod lan;
 mod packets;
 mod reload;
 mod storm;
+mod unicast;

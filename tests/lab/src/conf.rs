@@ -18,6 +18,12 @@ pub enum Protocol {
     V3Rfc9568,
     /// Version 3 over IPv6, 0.1 s.
     V3Ip6,
+    /// As [`Protocol::V2Ah`], to a unicast peer.
+    V2AhUnicast,
+    /// As [`Protocol::V3`], to a unicast peer.
+    V3Unicast,
+    /// As [`Protocol::V3Ip6`], to a unicast peer's global address.
+    V3Ip6Unicast,
     /// Two instances of version 3 over IPv4 in a sync group, 0.1 s.
     SyncGroup,
 }
@@ -32,7 +38,27 @@ pub const PASSWORD: &[u8; 8] = b"k33p4l1v";
 impl Protocol {
     /// 2 or 3.
     pub fn version(self) -> u8 {
-        if matches!(self, Self::V2 | Self::V2Pass | Self::V2Ah) { 2 } else { 3 }
+        if matches!(self, Self::V2 | Self::V2Pass) || self.is_ah() { 2 } else { 3 }
+    }
+
+    /// Whether its adverts have an authentication header.
+    pub fn is_ah(self) -> bool {
+        matches!(self, Self::V2Ah | Self::V2AhUnicast)
+    }
+
+    fn is_ip6(self) -> bool {
+        matches!(self, Self::V3Ip6 | Self::V3Ip6Unicast)
+    }
+
+    /// Where adverts to router `number` go: its own address, or the group.
+    pub fn destination(self, number: usize) -> IpAddr {
+        let address = match self {
+            Self::V2AhUnicast | Self::V3Unicast => format!("10.9.0.{number}"),
+            Self::V3Ip6Unicast => format!("fd09::{number}"),
+            Self::V3Ip6 => "ff02::12".into(),
+            _ => "224.0.0.18".into(),
+        };
+        address.parse().expect("an address")
     }
 
     /// The advertisement interval of its configuration.
@@ -58,7 +84,7 @@ impl Protocol {
     /// The virtual addresses of a virtual router.
     pub fn vips(self, vrid: u8) -> Vec<IpAddr> {
         let text = match self {
-            Self::V3Ip6 => vec![format!("fe80::9:{vrid}"), format!("fd09::9:{vrid}")],
+            _ if self.is_ip6() => vec![format!("fe80::9:{vrid}"), format!("fd09::9:{vrid}")],
             _ => vec![format!("10.9.0.{vrid}"), format!("10.99.0.{vrid}")],
         };
         text.iter().map(|address| address.parse().expect("an address")).collect()
@@ -67,6 +93,17 @@ impl Protocol {
     /// All virtual addresses of its configuration.
     pub fn all_vips(self) -> Vec<IpAddr> {
         self.vrids().iter().flat_map(|&vrid| self.vips(vrid)).collect()
+    }
+
+    /// Lines of the instance of router 1 or 2 that speaks to the other one; none for a variant that multicasts.
+    pub fn peers(self, number: usize) -> String {
+        let [own, peer] = [number, 3 - number].map(|number| self.destination(number));
+        if peer.is_multicast() {
+            return String::new();
+        }
+        // C keepalived would send from the link-local address, and listen to that alone.
+        let source = if own.is_ipv6() { format!("unicast_src_ip {own}\n  ") } else { String::new() };
+        format!("{source}unicast_peer {{\n    {peer}\n  }}\n  ")
     }
 
     /// Its keepalived.conf; `extra` lines go into each instance.
@@ -89,9 +126,9 @@ impl Protocol {
         let (version, interval) = (self.version(), self.interval().as_secs_f64());
         let vips: Vec<String> = self.vips(vrid).iter().map(IpAddr::to_string).collect();
         let authentication = match self {
-            Self::V2Pass | Self::V2Ah => {
+            Self::V2Pass | Self::V2Ah | Self::V2AhUnicast => {
                 let password = String::from_utf8_lossy(PASSWORD);
-                let kind = if self == Self::V2Ah { "AH" } else { "PASS" };
+                let kind = if self.is_ah() { "AH" } else { "PASS" };
                 format!("  authentication {{\n    auth_type {kind}\n    auth_pass {password}\n  }}\n")
             }
             _ => String::new(),

@@ -28,6 +28,8 @@ pub enum Frame {
 pub struct Advert {
     /// Sender.
     pub source: IpAddr,
+    /// The group, or a peer.
+    pub destination: IpAddr,
     /// Time to live or hop limit.
     pub ttl: u8,
     /// 2 or 3.
@@ -135,6 +137,7 @@ fn advert(part: &[u8], source: IpAddr, destination: IpAddr, ttl: u8) -> Option<A
     };
     Some(Advert {
         source,
+        destination,
         ttl,
         version,
         vrid,

@@ -1,0 +1,78 @@
+//! `unicast_peer` of a `vrrp_instance`, and what belongs to it.
+
+use super::super::diag::Class;
+use super::super::model::{Family, OldChecksum, Unicast, UnicastPeer};
+use super::super::value::{Arg, Value};
+use super::instance::Maker;
+use super::options;
+
+/// Keywords that mean nothing without peers.
+const OF_UNICAST: [&str; 4] = ["unicast_src_ip", "unicast_ttl", "check_unicast_src", "old_unicast_checksum"];
+
+impl Maker<'_, '_, '_, '_> {
+    /// `None` for an instance that multicasts.
+    pub(super) fn unicast(&mut self, family: Family, strict: bool) -> Option<Unicast> {
+        if let Some(peers) = self.node.last("unicast_peer").filter(|n| strict && !n.children.is_empty()) {
+            let text = "unicast_peer is not allowed in strict mode";
+            self.ctx.report.error(Class::General, peers.at(), text).help("remove it, or write strict_mode off");
+        }
+        let peers = self.peers(family);
+        if peers.is_empty() && !self.node.has("unicast_fault_no_peer") {
+            let said = OF_UNICAST.into_iter().chain(["unicast_peer"]).find(|keyword| self.node.has(keyword));
+            let list_was_wrong = self.node.all("unicast_peer").any(|list| !list.children.is_empty());
+            if let Some(keyword) = said.filter(|_| !list_was_wrong) {
+                self.adjust(keyword, "there is no unicast_peer: adverts are multicast");
+            }
+            return None;
+        }
+        let limited = peers.iter().any(|peer| peer.min_ttl > 0 || peer.max_ttl < u8::MAX);
+        let check = self.node.flag("check_unicast_src").unwrap_or(self.defaults.check_unicast_src);
+        let ttl = self.node.last("unicast_ttl").and_then(|n| n.uint(0)).and_then(|n| u8::try_from(n).ok());
+        let old_checksum = match self.node.last("old_unicast_checksum") {
+            None => OldChecksum::WhenHeard,
+            Some(node) if node.text(0) == Some("never") => OldChecksum::Never,
+            Some(_) => OldChecksum::Always,
+        };
+        Some(Unicast { peers, check_source: check || limited, ttl: ttl.unwrap_or(u8::MAX), old_checksum })
+    }
+
+    fn peers(&mut self, family: Family) -> Vec<UnicastPeer> {
+        let mut peers: Vec<UnicastPeer> = Vec::new();
+        let lists = self.node.children.iter().filter(|n| n.keyword.name == "unicast_peer" && !n.bad);
+        for entry in lists.flat_map(|n| n.children.iter()).filter(|n| !n.bad) {
+            let Some(ip) = entry.ip(0) else { continue };
+            if !self.is_of_family("unicast_peer", ip, family, entry.at_arg(0)) {
+                continue;
+            }
+            let (mut min_ttl, mut max_ttl) = (0, u8::MAX);
+            for (option, args) in options(&entry.args) {
+                match option {
+                    "min_ttl" => min_ttl = ttl(args).unwrap_or(min_ttl),
+                    _ => max_ttl = ttl(args).unwrap_or(max_ttl),
+                }
+            }
+            if min_ttl > max_ttl {
+                let text = format!("{ip}: no TTL is at least {min_ttl} and at most {max_ttl}");
+                self.ctx
+                    .report
+                    .error(Class::General, entry.at(), text)
+                    .help("write a min_ttl that is not above max_ttl");
+            } else if ip.is_multicast() || ip.is_unspecified() {
+                let text = format!("unicast_peer {ip} is not the address of a router");
+                self.ctx.report.error(Class::General, entry.at_arg(0), text).help("write the peer's own address");
+            } else if peers.iter().any(|peer| peer.ip == ip) {
+                self.ctx.adjusted(entry.at(), format!("{ip} is listed twice: the second is ignored"));
+            } else {
+                peers.push(UnicastPeer { ip, min_ttl, max_ttl });
+            }
+        }
+        peers
+    }
+}
+
+fn ttl(args: &[Arg]) -> Option<u8> {
+    match args.first().map(|arg| &arg.value) {
+        Some(Value::Uint(n)) => u8::try_from(*n).ok(),
+        _ => None,
+    }
+}
