@@ -80,8 +80,6 @@ pub struct Global {
     pub v3_checksum_as_v2: bool,
     /// `default_interface`; default `eth0`.
     pub default_interface: String,
-    /// `lvs_sync_daemon`: the interface and the instance it follows.
-    pub lvs_sync_daemon: Option<LvsSyncDaemon>,
     /// `script_user`.
     pub script_user: Option<ScriptUser>,
     /// `enable_script_security`.
@@ -130,7 +128,6 @@ impl Default for Global {
             dbus: false,
             v3_checksum_as_v2: false,
             default_interface: "eth0".into(),
-            lvs_sync_daemon: None,
             script_user: None,
             script_security: false,
             child_wait_time: Duration::from_secs(5),
@@ -153,15 +150,6 @@ pub enum FlushOnStop {
     All,
     /// `VS`: only the virtual servers.
     VirtualServers,
-}
-
-/// `lvs_sync_daemon IFNAME [inst] INSTANCE ...`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LvsSyncDaemon {
-    /// Interface of the synchronisation traffic.
-    pub interface: String,
-    /// Instance whose state decides the role; `None` runs both roles.
-    pub instance: Option<String>,
 }
 
 /// User and group of a script, resolved.

@@ -153,14 +153,14 @@ pub(super) fn initial_state(row: &Instance) -> Value {
     })
 }
 
-/// Interface of the IPVS sync daemon, when it follows this instance.
 /// The objects of the multicast group are absent for an instance with unicast peers.
 fn multicasts(row: &Instance) -> bool {
     row.config.unicast.is_none()
 }
 
+/// Interface of the IPVS sync daemon, when it follows this instance.
 fn sync_interface<'a>(data: &'a Vrrp, row: &'a Instance) -> Option<&'a str> {
-    let daemon = data.tables.system.global.as_ref()?.lvs_sync_daemon.as_ref();
+    let daemon = data.tables.sync_daemon.as_ref();
     let followed = daemon.filter(|daemon| daemon.instance.as_ref() == Some(&row.config.name));
     followed.map(|daemon| daemon.interface.as_str()).or(row.config.lvs_sync_interface.as_deref())
 }

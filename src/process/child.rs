@@ -87,11 +87,10 @@ fn run_vrrp(
     let global = &config.global;
     let (nice, rt_priority, no_swap) = (global.vrrp_nice, global.vrrp_rt_priority, global.vrrp_no_swap);
     priority::apply(Treatment { nice, rt_priority, no_swap }, log);
-    let sync_daemon = config.lvs.sync_daemon.clone().filter(|daemon| daemon.instance.is_some());
     let mut vrrp = Vrrp::new(Tables::new(config, cli::version_text()));
     vrrp.resume(checkpoint);
     let keep_addresses = options.dont_release_vrrp;
-    vrrp::run(Setup { vrrp, log: log.clone(), channel, agentx, keep_addresses, sync_daemon, signals })
+    vrrp::run(Setup { vrrp, log: log.clone(), channel, agentx, keep_addresses, signals })
 }
 
 fn run_checkers(
@@ -110,8 +109,7 @@ fn run_checkers(
     let flush_on_stop = config.global.lvs_flush_on_stop == FlushOnStop::All;
     // Only spreads the first checks over their warm-up.
     let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0);
-    let mut check = Check::new(check::Tables::new(config, cli::version_text()), seed);
-    check.resume(checkpoint);
+    let check = Check::new(check::Tables::new(config, cli::version_text()), seed);
     let keep_services = options.dont_release_ipvs;
     checker::run(checker::Setup {
         check,
@@ -119,6 +117,7 @@ fn run_checkers(
         channel,
         agentx,
         keep_services,
+        checkpoint,
         flush,
         flush_on_stop,
         signals,

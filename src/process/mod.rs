@@ -14,6 +14,7 @@ mod pidfile;
 mod priority;
 mod role;
 mod startup;
+mod stopping;
 mod sync_daemon;
 mod systemd;
 mod vrrp;

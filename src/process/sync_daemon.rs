@@ -1,91 +1,108 @@
 //! `lvs_sync_daemon`: the kernel's connection synchronisation, in the role that a VRRP instance has, or in both.
+//!
+//! What runs is read first and then made to be what is wanted, so threads that a killed predecessor left are taken
+//! over, or ended when they are not as they should be.
 
 use std::io;
-use std::os::fd::{AsRawFd, RawFd};
 
 use crate::config::lvs;
-use crate::kernel::ipvs::{Answer, Change, Request, SyncRole, Writer, sync};
+use crate::kernel::ipvs::{Answer, Change, Request, SyncRole, SyncThread, Writer, sync, sync_difference};
 use crate::notify::log::Log;
+use crate::reactor::{Interest, Reactor, Token};
 
 /// Requests that may be under way; a flapping instance makes few.
 const CAPACITY: usize = 1024;
 
 /// The synchronisation threads of this host.
 pub(super) struct SyncDaemon {
-    writer: Writer,
-    config: lvs::SyncDaemon,
-    /// It was last told to run.
-    runs: bool,
+    token: Token,
+    /// Opened when something is wanted for the first time.
+    writer: Option<Writer>,
+    wanted: Vec<SyncThread>,
+    /// What runs once all that is submitted is done; `None` while that is not known.
+    running: Option<Vec<SyncThread>>,
+    /// What runs has been asked for.
+    asked: bool,
     answers: Vec<Answer>,
 }
 
 impl SyncDaemon {
-    pub(super) fn start(config: lvs::SyncDaemon) -> io::Result<SyncDaemon> {
-        Ok(SyncDaemon { writer: Writer::start(CAPACITY)?, config, runs: false, answers: Vec::new() })
+    /// Nothing is wanted yet. Its answers will come under `token`.
+    pub(super) fn new(token: Token) -> SyncDaemon {
+        let (wanted, answers) = (Vec::new(), Vec::new());
+        SyncDaemon { token, writer: None, wanted, running: None, asked: false, answers }
     }
 
-    /// Whether it follows an instance of this name.
-    pub(super) fn follows(&self, instance: &str) -> bool {
-        self.config.instance.as_deref() == Some(instance)
-    }
-
-    /// Leaves one role and takes the other.
-    pub(super) fn become_role(&mut self, role: SyncRole, log: &Log) {
-        self.runs = true;
-        let other = match role {
-            SyncRole::Master => SyncRole::Backup,
-            SyncRole::Backup => SyncRole::Master,
-        };
-        self.submit(vec![Change::StopSync(other), Change::StartSync(sync(&self.config, role))], log);
-    }
-
-    /// Without an instance both roles run.
-    pub(super) fn run_both(&mut self, log: &Log) {
-        self.runs = true;
-        let roles = [SyncRole::Master, SyncRole::Backup];
-        self.submit(roles.map(|role| Change::StartSync(sync(&self.config, role))).into(), log);
-    }
-
-    /// Without an instance, with other settings: threads that run keep theirs.
-    pub(super) fn run_both_with(&mut self, config: lvs::SyncDaemon, log: &Log) {
-        if !self.runs || self.config != config {
-            self.stop(log);
-            self.config = config;
-            self.run_both(log);
+    /// Has these roles run with these settings, and nothing else.
+    pub(super) fn want(
+        &mut self,
+        daemon: Option<&lvs::SyncDaemon>,
+        roles: &[SyncRole],
+        reactor: &Reactor,
+        log: &Log,
+    ) -> io::Result<()> {
+        let wanted: Vec<SyncThread> =
+            daemon.into_iter().flat_map(|daemon| roles.iter().map(|role| sync(daemon, *role))).collect();
+        if wanted == self.wanted {
+            return Ok(());
         }
-    }
-
-    /// Ends whatever runs.
-    pub(super) fn stop(&mut self, log: &Log) {
-        self.runs = false;
-        self.submit([SyncRole::Master, SyncRole::Backup].map(Change::StopSync).into(), log);
+        if self.writer.is_none() {
+            let writer = Writer::start(CAPACITY)?;
+            reactor.register(&writer, self.token, Interest::READABLE)?;
+            self.writer = Some(writer);
+        }
+        self.wanted = wanted;
+        self.reconcile(log);
+        Ok(())
     }
 
     /// Whether all that was asked for is done.
     pub(super) fn is_idle(&self) -> bool {
-        self.writer.in_flight() == 0
+        self.writer.as_ref().is_none_or(|writer| writer.in_flight() == 0)
     }
 
-    fn submit(&mut self, changes: Vec<Change>, log: &Log) {
-        let requests = changes.into_iter().map(|change| Request::Change(0, change)).collect();
-        if self.writer.submit(requests).is_err() {
+    fn reconcile(&mut self, log: &Log) {
+        let requests: Vec<Request> = match &self.running {
+            // The answer brings us here again.
+            None if self.asked => return,
+            None => {
+                self.asked = true;
+                vec![Request::Dump(0)]
+            }
+            Some(running) => {
+                let changes = sync_difference(running, &self.wanted);
+                self.running = Some(self.wanted.clone());
+                changes.into_iter().map(|change: Change| Request::Change(0, change)).collect()
+            }
+        };
+        if self.writer.as_mut().is_some_and(|writer| writer.submit(requests).is_err()) {
+            (self.running, self.asked) = (None, false);
             log.error("IPVS synchronisation: the kernel is too far behind");
         }
     }
 
     /// Takes the writer's answers.
     pub(super) fn turn(&mut self, log: &Log) {
-        self.writer.results(&mut self.answers);
-        for answer in self.answers.drain(..) {
-            if let Answer::Changed { outcome: Err(error), .. } = answer {
+        let Some(writer) = &mut self.writer else { return };
+        let mut answers = std::mem::take(&mut self.answers);
+        writer.results(&mut answers);
+        for answer in answers.drain(..) {
+            let outcome = match answer {
+                Answer::Changed { outcome, .. } => outcome.map(drop),
+                Answer::Dumped { table, .. } => {
+                    self.asked = false;
+                    table.map(|table| {
+                        self.running = Some(table.sync);
+                        self.reconcile(log);
+                    })
+                }
+            };
+            if let Err(error) = outcome {
+                // Read again before the next change.
+                self.running = None;
                 log.error(format_args!("IPVS synchronisation: {error}"));
             }
         }
-    }
-}
-
-impl AsRawFd for SyncDaemon {
-    fn as_raw_fd(&self) -> RawFd {
-        self.writer.as_raw_fd()
+        self.answers = answers;
     }
 }

@@ -37,6 +37,7 @@ impl Vrrp {
         self.change_addresses(InstanceId(0), statics, true);
         let version = std::mem::take(&mut self.tables.system.version);
         self.tables.system = System::new(version, config.global);
+        self.tables.sync_daemon = config.lvs.sync_daemon;
         self.tables.resolve_interfaces();
         self.change_groups(config.sync_groups);
         self.settle(&started);

@@ -8,6 +8,7 @@ use snmp::Table;
 use super::event::Received;
 use super::interface::Interfaces;
 use super::rows::{Address, AddressId, Counters, Group, GroupId, Instance, InstanceId, Member, State};
+use crate::config::lvs::SyncDaemon;
 use crate::config::model::{self, Config, Family};
 use crate::system::System;
 
@@ -26,6 +27,8 @@ pub struct Tables {
     pub instances: Table<InstanceId, Instance>,
     /// vrrpAddressTable.
     pub addresses: Table<AddressId, Address>,
+    /// `lvs_sync_daemon`.
+    pub sync_daemon: Option<SyncDaemon>,
     /// Links and addresses of the kernel.
     pub interfaces: Interfaces,
     /// Instances by what a received packet tells of them. Derived.
@@ -61,6 +64,7 @@ impl Tables {
             }
             tables.groups.insert(id, Group { config: group, state: State::Init, members });
         }
+        tables.sync_daemon = config.lvs.sync_daemon;
         tables.system = System::new(version, config.global);
         tables
     }

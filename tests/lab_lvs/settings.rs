@@ -113,6 +113,76 @@ fn timeouts_of_connections() {
     });
 }
 
+/// What stood before the daemon came is put back, also by a process that never saw it.
+#[test]
+fn a_replaced_checker_process_knows_the_timeouts_as_found() {
+    inside(|| {
+        let netns = director();
+        ipvsadm(&netns, "--set 800 110 210");
+        let running = Running::start(Ours, &netns, &conf("lvs_timeouts tcp 100"), &["-C"]);
+        let shown =
+            |timeouts: &str| ipvsadm(&netns, "-L --timeout") == format!("Timeout (tcp tcpfin udp): {timeouts}\n");
+        wait_until(LIMIT, "they are set", || shown("100 110 210"));
+        let first = running.pid("checkers.pid");
+        // Time to tell the parent what it found.
+        holds_for(Duration::from_secs(2), "they stay", || shown("100 110 210"));
+        kill(Pid::from_raw(first), Signal::SIGKILL).unwrap();
+        wait_until(LIMIT, "another checker process is there", || running.pid("checkers.pid") != first);
+        holds_for(Duration::from_secs(2), "they stay", || shown("100 110 210"));
+        running.stop();
+        assert!(shown("800 110 210"), "{}", ipvsadm(&netns, "-L --timeout"));
+    });
+}
+
+/// A sync daemon that follows an instance: a reload changes it, ends it and starts it, a killed predecessor's threads
+/// are put right.
+#[test]
+fn synchronisation_with_an_instance() {
+    inside(|| {
+        let netns = director();
+        netns.ip("link add eth0 type veth peer name eth1");
+        netns.ip("address add 10.4.0.1/24 dev eth0");
+        netns.ip("link set eth0 up");
+        netns.ip("link set eth1 up");
+        let instance = |priority: u8| {
+            format!(
+                "vrrp_instance VI {{\n interface eth0\n virtual_router_id 51\n version 3\n advert_int 0.1\n \
+                 priority {priority}\n virtual_ipaddress {{\n 10.4.0.100/24\n }}\n}}\n"
+            )
+        };
+        let file = |settings: &str| format!("global_defs {{\n{settings}\n}}\n{}", instance(100));
+        let shown = || ipvsadm(&netns, "-L --daemon");
+        let role = |role: &str, id: u8, maxlen: u16| {
+            format!(
+                "{role} sync daemon (mcast=eth0, syncid={id}, maxlen={maxlen}, group=224.0.0.81, port=8848, ttl=1)\n"
+            )
+        };
+        // Left by a predecessor that was killed.
+        ipvsadm(&netns, "--start-daemon backup --mcast-interface eth0 --syncid 3");
+        let first = file("lvs_sync_daemon eth0 inst VI id 7 maxlen 1200");
+        let running = Running::start(Ours, &netns, &first, &["-P"]);
+        let waits = |what: &str, wanted: String| {
+            let reached = std::panic::catch_unwind(|| wait_until(LIMIT, what, || shown() == wanted));
+            assert!(reached.is_ok(), "{what}: instead {}", shown());
+        };
+        waits("the master sends", role("master", 7, 1200));
+        let steps = [
+            ("lvs_sync_daemon eth0 inst VI id 8 maxlen 1300", role("master", 8, 1300)),
+            ("", String::new()),
+            ("lvs_sync_daemon eth0 inst VI id 8 maxlen 1300", role("master", 8, 1300)),
+        ];
+        for (settings, wanted) in steps {
+            fs::write(running.file("keepalived.conf"), file(settings)).unwrap();
+            kill(Pid::from_raw(running.pid("keepalived.pid")), Signal::SIGHUP).unwrap();
+            waits(&format!("it has '{settings}'"), wanted);
+        }
+        netns.ip("link set eth0 down");
+        waits("in fault it receives", role("backup", 8, 1300));
+        running.stop();
+        assert_eq!(shown(), "");
+    });
+}
+
 #[test]
 fn synchronisation_without_instance() {
     inside(|| {

@@ -4,9 +4,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use super::super::diag::Class;
-use super::super::model::{FlushOnStop, Global, LvsSyncDaemon, Version};
+use super::super::model::{FlushOnStop, Global, Version};
 use super::super::tree::Node;
-use super::{Ctx, Names, script};
+use super::{Ctx, script};
 
 /// The global settings, and those that are only defaults of instances.
 pub(super) struct Defaults {
@@ -103,15 +103,6 @@ pub(super) fn build(tree: &[Node<'_>], ctx: &mut Ctx<'_, '_>) -> Defaults {
     }
 }
 
-/// Names of instances in `global_defs`.
-pub(super) fn references(tree: &[Node<'_>], names: &Names<'_>, ctx: &mut Ctx<'_, '_>) {
-    for node in tree.iter().filter(|n| n.keyword.name == "global_defs").filter_map(|g| g.last("lvs_sync_daemon")) {
-        if let Some(instance) = sync_daemon(node).instance {
-            names.check(&instance, node.at(), &[], ctx);
-        }
-    }
-}
-
 /// A count of messages: 0 is taken as 1.
 fn count(g: &Merged<'_, '_>, name: &str, ctx: &mut Ctx<'_, '_>) -> Option<u32> {
     let node = g.last(name)?;
@@ -168,7 +159,6 @@ fn settings(g: &Merged<'_, '_>, ctx: &mut Ctx<'_, '_>) -> Global {
         dbus: g.has("enable_dbus"),
         v3_checksum_as_v2: g.flag("v3_checksum_as_v2").unwrap_or(false),
         default_interface,
-        lvs_sync_daemon: g.last("lvs_sync_daemon").map(sync_daemon),
         script_user: script::default_user(g.blocks.iter().rev().copied().find(|b| b.has("script_user")), ctx),
         script_security: g.has("enable_script_security"),
         child_wait_time: Duration::from_secs(
@@ -205,18 +195,4 @@ fn rt_priority(g: &Merged<'_, '_>, ctx: &mut Ctx<'_, '_>) -> Option<u8> {
         ctx.adjusted(node.at_arg(0), format!("vrrp_rt_priority {written} is taken as {used}"));
     }
     u8::try_from(used).ok()
-}
-
-/// `IFNAME [[inst] INSTANCE] [id N] ...`: a second word that is no option is the instance.
-fn sync_daemon(node: &Node<'_>) -> LvsSyncDaemon {
-    let words: Vec<&str> = (0..node.args.len()).filter_map(|n| node.text(n)).collect();
-    let instance = match words.get(1) {
-        Some(&"inst") => words.get(2),
-        Some(&("id" | "maxlen" | "port" | "ttl" | "group")) | None => None,
-        named => named,
-    };
-    LvsSyncDaemon {
-        interface: words.first().copied().unwrap_or_default().to_owned(),
-        instance: instance.map(|s| (*s).to_owned()),
-    }
 }

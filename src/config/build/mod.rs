@@ -31,7 +31,6 @@ pub(crate) fn build(tree: &[Node<'_>], facts: &mut Facts<'_>, report: &mut Repor
     garp::groups(tree, &mut instances, &mut ctx);
     let names = Names::of(&instances);
     let sync_groups = group::build(tree, &defaults, &names, &mut ctx);
-    global::references(tree, &names, &mut ctx);
     let static_addresses = address::statics(tree, &defaults, &mut ctx);
     check::instances(&instances, &mut ctx);
     check::tracked(tree, &mut ctx);

@@ -103,7 +103,7 @@ pub(super) static INSTANCE: &[Keyword] = &[
     kw("higher_prio_send_advert", Acted, BOOL, "[BOOL]", "bare = true", "vrrp_higher_prio_send_advert", "1.3.5", "one last advert before yielding"),
     kw("owner_ignore_adverts", Acted, BOOL, "[BOOL]", "bare = true", "vrrp_owner_ignore_adverts", "2.3.3", "address owner drops received adverts"),
     kw("kernel_rx_buf_size", NotYet, COUNT, "BYTES", "", "global policy", "2.0.3", "receive buffer of the advert socket"),
-    kw("lvs_sync_daemon_interface", NotYet, &[One(Interface)], "IFNAME", "deprecated, see global lvs_sync_daemon", "none", "0.5.5", "sync daemon bound to this instance"),
+    kw("lvs_sync_daemon_interface", Deprecated("lvs_sync_daemon"), &[One(Interface)], "IFNAME", "deprecated, see global lvs_sync_daemon", "none", "0.5.5", "sync daemon bound to this instance"),
     kw("notify_master", Acted, &[Term::Script], "SCRIPT [USER [GROUP]]", "", "", "0.5.9", "run on becoming master"),
     kw("notify_backup", Acted, &[Term::Script], "SCRIPT [USER [GROUP]]", "", "", "0.5.9", "run on becoming backup"),
     kw("notify_fault", Acted, &[Term::Script], "SCRIPT [USER [GROUP]]", "", "", "0.5.9", "run on entering fault"),

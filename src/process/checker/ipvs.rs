@@ -34,6 +34,8 @@ pub(super) struct Ipvs {
     flush_first: bool,
     /// `lvs_timeouts`: tcp, tcpfin, udp in seconds, 0 = as found.
     timeouts: [u32; 3],
+    /// Time-outs as the first process of this daemon found them.
+    first_found: Option<Timeouts>,
     /// Time-outs as found in the kernel, and as last set.
     found_and_set: Option<(Timeouts, Timeouts)>,
     /// What the changes under way are about, in the order of their answers.
@@ -48,7 +50,8 @@ pub(super) struct Ipvs {
 }
 
 impl Ipvs {
-    pub(super) fn start(flush_first: bool, timeouts: [u32; 3]) -> io::Result<Ipvs> {
+    /// With the checkpoint of a predecessor, if there was one.
+    pub(super) fn start(flush_first: bool, timeouts: [u32; 3], checkpoint: &str) -> io::Result<Ipvs> {
         Ok(Ipvs {
             writer: Writer::start(CAPACITY)?,
             believed: BTreeMap::new(),
@@ -58,6 +61,7 @@ impl Ipvs {
             synchronised: false,
             flush_first,
             timeouts,
+            first_found: checkpoint.lines().find_map(found_timeouts),
             found_and_set: None,
             under_way: VecDeque::new(),
             answers: Vec::new(),
@@ -78,6 +82,12 @@ impl Ipvs {
             *set = wanted;
             self.submit(vec![Change::SetTimeouts(wanted)]);
         }
+    }
+
+    /// What a replacement can not find out any more; empty until the kernel has been asked.
+    pub(super) fn checkpoint(&self) -> String {
+        let line = |found: &Timeouts| format!("{FOUND}\t{}\t{}\t{}\n", found.tcp, found.tcp_fin, found.udp);
+        self.first_found.as_ref().map(line).unwrap_or_default()
     }
 
     /// A service's rows have changed.
@@ -201,7 +211,8 @@ impl Ipvs {
         self.believed = table.services;
         self.synchronised = true;
         if self.found_and_set.is_none() {
-            self.found_and_set = Some((table.timeouts, table.timeouts));
+            let found = *self.first_found.get_or_insert(table.timeouts);
+            self.found_and_set = Some((found, table.timeouts));
             self.set_timeouts(self.timeouts);
         }
         self.dirty.extend(check.tables.virtual_servers.keys());
@@ -216,6 +227,17 @@ impl Ipvs {
             self.told.insert(text);
         }
     }
+}
+
+/// First word of the line of a checkpoint that has the time-outs as found.
+const FOUND: &str = "timeouts";
+
+/// Reads that line.
+fn found_timeouts(line: &str) -> Option<Timeouts> {
+    let mut words = line.split('\t');
+    words.next().filter(|word| *word == FOUND)?;
+    let mut next = || words.next()?.parse().ok();
+    Some(Timeouts { tcp: next()?, tcp_fin: next()?, udp: next()? })
 }
 
 /// What a change is about, for the log.

@@ -10,18 +10,20 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::check::{Action, AttemptId, Change, Check, Event, ScriptEnd, TimerKey, Transport, VirtualServerId};
-use crate::config::lvs::{self, TlsMaterial};
+use crate::config::lvs::TlsMaterial;
 use crate::config::model::Config;
+use crate::kernel::ipvs::SyncRole;
 use crate::kernel::{KernelEvent, Monitor};
 use crate::mib;
 use crate::net::{ChildEvent, Children, Connections, FileEvent, Files, Key, NetEvent, Outcome, Tls, What};
 use crate::notify::dump::{self, Dump};
-use crate::notify::log::{Level, Log};
+use crate::notify::log::Log;
 use crate::notify::mail::{Mailer, check_mail};
 use crate::notify::{check_messages, check_scripts, scripts};
 use crate::process::agent::Agent;
 use crate::process::ipc::Channel;
 use crate::process::orders::{Order, Orders};
+use crate::process::stopping::{FAREWELL_LIMIT, Stopping};
 use crate::process::sync_daemon::SyncDaemon;
 use crate::reactor::{Events, Interest, Reactor, Signals, Timers, Token, clock};
 
@@ -47,11 +49,9 @@ const CHECKPOINT_DELAY: Duration = Duration::from_millis(500);
 const DUMP_LIMIT: Duration = Duration::from_secs(5);
 /// After a stop: time for the kernel to remove services.
 const STOP_LIMIT: Duration = Duration::from_secs(3);
-/// After a stop: time for notifications, mail and scripts, each.
-const FAREWELL_LIMIT: Duration = Duration::from_secs(1);
 
 /// What the process is started with.
-pub(super) struct Setup {
+pub(super) struct Setup<'s> {
     pub(super) check: Check,
     pub(super) log: Log,
     pub(super) channel: Channel,
@@ -59,6 +59,8 @@ pub(super) struct Setup {
     pub(super) agentx: Option<(snmp::transport::MasterAddress, String)>,
     /// `-I`.
     pub(super) keep_services: bool,
+    /// Of a predecessor, else empty.
+    pub(super) checkpoint: &'s str,
     /// `lvs_flush`.
     pub(super) flush: bool,
     /// `lvs_flush_on_stop` without VS.
@@ -71,7 +73,6 @@ enum Timer {
     Machine(TimerKey),
     Refresh,
     Checkpoint,
-    GiveUp,
 }
 
 struct Process {
@@ -91,7 +92,7 @@ struct Process {
     agent: Option<Agent<Check>>,
     agent_token: Token,
     /// `lvs_sync_daemon` that follows no instance.
-    sync_daemon: Option<SyncDaemon>,
+    sync_daemon: SyncDaemon,
     scripts: scripts::Runner,
     dumps: dump::Writer,
     mailer: Mailer,
@@ -101,25 +102,16 @@ struct Process {
     stopping: Stopping,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stopping {
-    No,
-    /// Services go.
-    Release,
-    /// Notifications go.
-    Farewell,
-    Done,
-}
-
 /// Runs until told to stop.
-pub(super) fn run(setup: Setup) -> io::Result<()> {
-    let Setup { check, log, channel, agentx, keep_services, flush, flush_on_stop, signals } = setup;
+pub(super) fn run(setup: Setup<'_>) -> io::Result<()> {
+    let Setup { mut check, log, channel, agentx, keep_services, checkpoint, flush, flush_on_stop, signals } = setup;
+    check.resume(checkpoint);
     let reactor = Reactor::new()?;
     let orders = Orders::new(signals, channel, &reactor, ORDERS)?;
     let monitor = Monitor::open(DUMP_LIMIT)?;
     reactor.register(&monitor, MONITOR, Interest::READABLE)?;
     let lvs = &check.tables.lvs;
-    let ipvs = Ipvs::start(flush, lvs.timeouts)?;
+    let ipvs = Ipvs::start(flush, lvs.timeouts, checkpoint)?;
     reactor.register(&ipvs, IPVS, Interest::READABLE)?;
     // A bad certificate must not end the checks of others, or VRRP.
     let tls = Tls::new(&lvs.tls).or_else(|error| {
@@ -140,11 +132,6 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
         }
         None => None,
     };
-    let mut sync_daemon = lone_sync_daemon(&check).map(SyncDaemon::start).transpose()?;
-    if let Some(daemon) = &mut sync_daemon {
-        reactor.register(daemon, SYNC, Interest::READABLE)?;
-        daemon.run_both(&log);
-    }
     let mut process = Process {
         scripts: scripts::Runner::start(log.clone())?,
         dumps: dump::Writer::start(log.clone())?,
@@ -163,7 +150,7 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
         files,
         agent,
         agent_token: AGENT,
-        sync_daemon,
+        sync_daemon: SyncDaemon::new(SYNC),
         keep_services,
         flush_on_stop,
         changes: Vec::new(),
@@ -172,6 +159,7 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
     process.kernel_turn()?;
     process.check.handle(Event::Start, clock::now());
     process.refresh();
+    process.synchronise(&[SyncRole::Master, SyncRole::Backup]);
     process.carry_out();
     // A replacement is to know that it is none of the first, even when nothing ever changes.
     process.timers.set(Timer::Checkpoint, clock::now() + CHECKPOINT_DELAY);
@@ -190,14 +178,10 @@ impl Process {
                 match ready.token {
                     ORDERS => self.obey()?,
                     MONITOR => self.more_kernel = true,
-                    IPVS => self.ipvs.turn(&mut self.check, &self.log),
+                    IPVS => self.ipvs_turn(),
                     CHILDREN => self.children_turn(),
                     FILES => self.files_turn(),
-                    SYNC => {
-                        if let Some(daemon) = &mut self.sync_daemon {
-                            daemon.turn(&self.log);
-                        }
-                    }
+                    SYNC => self.sync_daemon.turn(&self.log),
                     token if self.connections.ready(&self.reactor, token, &mut heard) => {}
                     token => agent_ready |= token == self.agent_token,
                 }
@@ -220,7 +204,7 @@ impl Process {
 
     fn deadline(&self) -> Option<Duration> {
         let agent = self.agent.as_ref().and_then(Agent::deadline);
-        [self.timers.next_deadline(), agent].into_iter().flatten().min()
+        [self.timers.next_deadline(), agent, self.stopping.deadline()].into_iter().flatten().min()
     }
 
     fn timers_turn(&mut self) {
@@ -229,9 +213,16 @@ impl Process {
             match timer {
                 Timer::Machine(key) => self.check.handle(Event::Timer(key), now),
                 Timer::Refresh => self.refresh(),
-                Timer::Checkpoint => self.orders.save(self.check.checkpoint()),
-                Timer::GiveUp => self.give_up(),
+                Timer::Checkpoint => self.orders.save(self.check.checkpoint() + &self.ipvs.checkpoint()),
             }
+        }
+    }
+
+    fn ipvs_turn(&mut self) {
+        let before = self.ipvs.checkpoint();
+        self.ipvs.turn(&mut self.check, &self.log);
+        if self.ipvs.checkpoint() != before {
+            self.timers.set(Timer::Checkpoint, clock::now() + CHECKPOINT_DELAY);
         }
     }
 
@@ -420,81 +411,39 @@ impl Process {
         self.files = Files::start(&self.check.tables.lvs.track_files)?;
         self.reactor.register(&self.files, FILES, Interest::READABLE)?;
         self.ipvs.set_timeouts(self.check.tables.lvs.timeouts);
-        self.configure_sync_daemon()?;
+        self.synchronise(&[SyncRole::Master, SyncRole::Backup]);
         self.carry_out();
         self.log.info("The new configuration is in force");
         Ok(())
     }
 
-    fn configure_sync_daemon(&mut self) -> io::Result<()> {
-        match (&mut self.sync_daemon, lone_sync_daemon(&self.check)) {
-            (Some(daemon), Some(config)) => daemon.run_both_with(config, &self.log),
-            // It is kept: dropping its writer would drop what it was just told.
-            (Some(daemon), None) => daemon.stop(&self.log),
-            (None, Some(config)) => {
-                let mut daemon = SyncDaemon::start(config)?;
-                self.reactor.register(&daemon, SYNC, Interest::READABLE)?;
-                daemon.run_both(&self.log);
-                self.sync_daemon = Some(daemon);
-            }
-            (None, None) => {}
+    /// `lvs_sync_daemon` that follows no instance.
+    fn synchronise(&mut self, roles: &[SyncRole]) {
+        let daemon = self.check.tables.lvs.sync_daemon.as_ref().filter(|daemon| daemon.instance.is_none());
+        if let Err(error) = self.sync_daemon.want(daemon, roles, &self.reactor, &self.log) {
+            self.log.error(format_args!("No IPVS synchronisation: {error}"));
         }
-        Ok(())
     }
 
     fn stop(&mut self) {
-        if self.stopping != Stopping::No {
+        let now = clock::now();
+        if !self.stopping.begin(now + STOP_LIMIT, &self.log) {
             return;
         }
-        self.stopping = Stopping::Release;
-        self.log.write(Level::Notice, "Stopping");
-        let now = clock::now();
         self.timers.clear(Timer::Refresh);
         self.check.handle(Event::Stop, now);
         if !self.keep_services {
             self.ipvs.clear(self.flush_on_stop);
         }
-        if let Some(daemon) = &mut self.sync_daemon {
-            daemon.stop(&self.log);
-        }
-        self.timers.set(Timer::GiveUp, now + STOP_LIMIT);
+        self.synchronise(&[]);
         self.carry_out();
         self.show_changes();
     }
 
     fn stopping_turn(&mut self) {
-        let synchronised = self.sync_daemon.as_ref().is_none_or(SyncDaemon::is_idle);
-        if self.stopping == Stopping::Release && synchronised && self.ipvs.is_idle() {
-            self.say_farewell();
-        }
-        if self.stopping == Stopping::Farewell && self.agent.as_ref().is_none_or(Agent::is_closed) {
-            self.stopping = Stopping::Done;
-        }
+        let released = self.sync_daemon.is_idle() && self.ipvs.is_idle();
+        self.stopping.turn(clock::now(), released, "services", &mut self.agent, &self.log);
     }
-
-    fn say_farewell(&mut self) {
-        let now = clock::now();
-        self.stopping = Stopping::Farewell;
-        self.timers.set(Timer::GiveUp, now + FAREWELL_LIMIT);
-        if let Some(agent) = &mut self.agent {
-            agent.close(now, now + FAREWELL_LIMIT / 2);
-        }
-    }
-
-    fn give_up(&mut self) {
-        match self.stopping {
-            Stopping::Release => {
-                self.log.error("The kernel has not removed all services in time");
-                self.say_farewell();
-            }
-            _ => self.stopping = Stopping::Done,
-        }
-    }
-}
-
-/// `lvs_sync_daemon` when it follows no instance.
-fn lone_sync_daemon(check: &Check) -> Option<lvs::SyncDaemon> {
-    check.tables.lvs.sync_daemon.clone().filter(|daemon| daemon.instance.is_none())
 }
 
 /// An attempt in the terms of connections and scripts: 24 bits for the virtual server, 24 for the real server, 16 for

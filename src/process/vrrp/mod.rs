@@ -10,17 +10,17 @@ mod translate;
 use std::io;
 use std::time::Duration;
 
-use crate::config::lvs;
 use crate::kernel::ipvs::SyncRole;
 use crate::kernel::{AddressRequest, KernelEvent, Monitor, Writer, sysctl};
 use crate::mib;
 use crate::notify::dump::{self, Dump};
-use crate::notify::log::{Level, Log};
+use crate::notify::log::Log;
 use crate::notify::mail::{Mailer, mail};
 use crate::notify::{messages, scripts};
 use crate::process::agent::Agent;
 use crate::process::ipc::Channel;
 use crate::process::orders::{Order, Orders};
+use crate::process::stopping::{FAREWELL_LIMIT, Stopping};
 use crate::process::sync_daemon::SyncDaemon;
 use crate::reactor::{Events, Interest, Reactor, Signals, Timers, Token, clock};
 use crate::vrrp::{Action, Change, Event, State, TimerKey, Vrrp};
@@ -46,8 +46,6 @@ const PRIORITY: u8 = 127;
 const DUMP_LIMIT: Duration = Duration::from_secs(5);
 /// After a stop: time for the kernel to remove addresses.
 const STOP_LIMIT: Duration = Duration::from_secs(4);
-/// After a stop: time for notifications, mail and scripts, each.
-const FAREWELL_LIMIT: Duration = Duration::from_secs(1);
 /// A socket that could not be opened is tried again after this time.
 const SOCKET_RETRY: Duration = Duration::from_secs(1);
 
@@ -60,8 +58,6 @@ pub(super) struct Setup {
     pub(super) agentx: Option<(snmp::transport::MasterAddress, String)>,
     /// `-V`.
     pub(super) keep_addresses: bool,
-    /// `lvs_sync_daemon`, when it follows an instance.
-    pub(super) sync_daemon: Option<lvs::SyncDaemon>,
     pub(super) signals: Signals,
 }
 
@@ -70,7 +66,6 @@ pub(super) struct Setup {
 enum Key {
     Machine(TimerKey),
     RetrySockets,
-    GiveUp,
 }
 
 struct Process {
@@ -86,7 +81,8 @@ struct Process {
     sysctls: sysctl::Changes,
     agent: Option<Agent<Vrrp>>,
     agent_token: Token,
-    sync_daemon: Option<SyncDaemon>,
+    /// `lvs_sync_daemon`, when it follows an instance.
+    sync_daemon: SyncDaemon,
     scripts: scripts::Runner,
     dumps: dump::Writer,
     mailer: Mailer,
@@ -103,19 +99,9 @@ struct Process {
     save_due: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stopping {
-    No,
-    /// Addresses go.
-    Release,
-    /// Notifications go.
-    Farewell,
-    Done,
-}
-
 /// Runs until told to stop.
 pub(super) fn run(setup: Setup) -> io::Result<()> {
-    let Setup { vrrp, log, channel, agentx, keep_addresses, sync_daemon, signals } = setup;
+    let Setup { vrrp, log, channel, agentx, keep_addresses, signals } = setup;
     let reactor = Reactor::new()?;
     let monitor = Monitor::open(DUMP_LIMIT)?;
     let writer = Writer::start(WRITER_CAPACITY)?;
@@ -130,10 +116,6 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
         }
         None => None,
     };
-    let sync_daemon = sync_daemon.map(SyncDaemon::start).transpose()?;
-    if let Some(daemon) = &sync_daemon {
-        reactor.register(daemon, SYNC, Interest::READABLE)?;
-    }
     let mut process = Process {
         scripts: scripts::Runner::start(log.clone())?,
         dumps: dump::Writer::start(log.clone())?,
@@ -150,7 +132,7 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
         sysctls: sysctl::Changes::new(),
         agent,
         agent_token: AGENT,
-        sync_daemon,
+        sync_daemon: SyncDaemon::new(SYNC),
         keep_addresses,
         requests: Vec::new(),
         changes: Vec::new(),
@@ -181,11 +163,7 @@ impl Process {
                     ORDERS => self.obey()?,
                     MONITOR => self.more_kernel = true,
                     WRITER => self.writer_turn(),
-                    SYNC => {
-                        if let Some(daemon) = &mut self.sync_daemon {
-                            daemon.turn(&self.log);
-                        }
-                    }
+                    SYNC => self.sync_daemon.turn(&self.log),
                     token => agent_ready |= token == self.agent_token,
                 }
             }
@@ -209,7 +187,8 @@ impl Process {
 
     fn deadline(&self) -> Option<Duration> {
         let agent = self.agent.as_ref().and_then(Agent::deadline);
-        [self.timers.next_deadline(), self.announcer.deadline(), agent].into_iter().flatten().min()
+        let deadlines = [self.timers.next_deadline(), self.announcer.deadline(), agent, self.stopping.deadline()];
+        deadlines.into_iter().flatten().min()
     }
 
     /// Received packets before timers: a backup that was held up must hear what waits before it thinks the master gone.
@@ -224,7 +203,6 @@ impl Process {
                     self.carry_out_actions();
                 }
                 Key::RetrySockets => self.follow_links(),
-                Key::GiveUp => self.give_up(),
             }
         }
         self.submit_requests();
@@ -357,11 +335,11 @@ impl Process {
         if !self.changes.is_empty() || self.save_due {
             self.save_due = false;
             self.save_checkpoint();
+            self.synchronise();
         }
         for change in std::mem::take(&mut self.changes) {
             let (level, line) = messages::line(&change, &self.vrrp.tables);
             self.log.write(level, line);
-            self.synchronise(&change);
             for job in scripts::jobs(&change, &self.vrrp.tables) {
                 self.scripts.submit(job);
             }
@@ -386,15 +364,21 @@ impl Process {
     }
 
     /// The IPVS synchronisation follows its instance.
-    fn synchronise(&mut self, change: &Change) {
-        if let (Some(daemon), Change::Instance { id, to, .. }) = (&mut self.sync_daemon, change)
-            && self.vrrp.tables.instances.get(id).is_some_and(|row| daemon.follows(&row.config.name))
-        {
-            match to {
-                State::Master => daemon.become_role(SyncRole::Master, &self.log),
-                State::Stopped | State::Deleted => daemon.stop(&self.log),
-                State::Init | State::Backup | State::Fault => daemon.become_role(SyncRole::Backup, &self.log),
-            }
+    fn synchronise(&mut self) {
+        let tables = &self.vrrp.tables;
+        let daemon = tables.sync_daemon.as_ref().filter(|daemon| daemon.instance.is_some());
+        let name = daemon.and_then(|daemon| daemon.instance.as_deref());
+        let followed = tables.instances.values().find(|row| Some(row.config.name.as_str()) == name);
+        let stopping = self.stopping != Stopping::No;
+        let roles: &[SyncRole] = match followed.map(|row| row.state) {
+            // What a predecessor of this process left goes on until it is known what is to be.
+            Some(State::Init) if !stopping => return,
+            Some(State::Master) => &[SyncRole::Master],
+            Some(State::Backup | State::Fault) => &[SyncRole::Backup],
+            _ => &[],
+        };
+        if let Err(error) = self.sync_daemon.want(daemon, roles, &self.reactor, &self.log) {
+            self.log.error(format_args!("No IPVS synchronisation: {error}"));
         }
     }
 
@@ -420,6 +404,7 @@ impl Process {
                     self.carry_out();
                     // Before the next event, which forgets removed instances.
                     self.show_changes();
+                    self.synchronise();
                     self.log.info("The new configuration is in force");
                 }
             }
@@ -441,44 +426,17 @@ impl Process {
     }
 
     fn stop(&mut self) {
-        if self.stopping != Stopping::No {
+        let now = clock::now();
+        if !self.stopping.begin(now + STOP_LIMIT, &self.log) {
             return;
         }
-        self.stopping = Stopping::Release;
-        self.log.write(Level::Notice, "Stopping");
-        let now = clock::now();
         self.vrrp.handle(Event::Stop { keep_addresses: self.keep_addresses }, now);
-        self.timers.set(Key::GiveUp, now + STOP_LIMIT);
         self.carry_out();
         self.show_changes();
     }
 
     fn stopping_turn(&mut self) {
-        let synchronised = self.sync_daemon.as_ref().is_none_or(SyncDaemon::is_idle);
-        if self.stopping == Stopping::Release && synchronised && self.vrrp.is_stopped() {
-            self.say_farewell();
-        }
-        if self.stopping == Stopping::Farewell && self.agent.as_ref().is_none_or(Agent::is_closed) {
-            self.stopping = Stopping::Done;
-        }
-    }
-
-    fn say_farewell(&mut self) {
-        let now = clock::now();
-        self.stopping = Stopping::Farewell;
-        self.timers.set(Key::GiveUp, now + FAREWELL_LIMIT);
-        if let Some(agent) = &mut self.agent {
-            agent.close(now, now + FAREWELL_LIMIT / 2);
-        }
-    }
-
-    fn give_up(&mut self) {
-        match self.stopping {
-            Stopping::Release => {
-                self.log.error("The kernel has not removed all addresses in time");
-                self.say_farewell();
-            }
-            _ => self.stopping = Stopping::Done,
-        }
+        let released = self.sync_daemon.is_idle() && self.vrrp.is_stopped();
+        self.stopping.turn(clock::now(), released, "addresses", &mut self.agent, &self.log);
     }
 }

@@ -8,7 +8,7 @@ use super::super::super::lvs::{Lvs, Secret, SyncDaemon, TlsMaterial, TrackFile};
 use super::super::super::tree::Node;
 use super::super::super::value::Value;
 use super::super::instance::Built;
-use super::super::{Ctx, blocks, options};
+use super::super::{Ctx, Names, blocks, options};
 use super::owned;
 
 /// `track_file` blocks by name.
@@ -106,6 +106,9 @@ fn sync_daemon(node: &Node<'_>, instances: &[Built], ctx: &mut Ctx<'_, '_>) -> O
             (_, None) if named => ctx.mistake(at, format!("'{word}' lacks its value"), usage()),
             (_, None) => ctx.mistake(at, format!("'{word}' is unknown in lvs_sync_daemon"), usage()),
         }
+    }
+    if let Some(instance) = &daemon.instance {
+        Names::of(instances).check(instance, node.at(), &[], ctx);
     }
     let built = instances.iter().find(|built| Some(&built.instance.name) == daemon.instance.as_ref());
     daemon.id = id.or(built.map(|built| built.instance.vrid)).unwrap_or(0);

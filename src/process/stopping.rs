@@ -1,0 +1,68 @@
+//! How a child ends: what it has set in the kernel goes, then the last notifications, each within its time.
+
+use std::time::Duration;
+
+use super::agent::Agent;
+use crate::notify::log::{Level, Log};
+
+/// Time for notifications, mail and scripts, each.
+pub(super) const FAREWELL_LIMIT: Duration = Duration::from_secs(1);
+
+/// Where a child stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stopping {
+    /// It works.
+    No,
+    /// The kernel removes what was set, until this time.
+    Release(Duration),
+    /// Notifications go, until this time.
+    Farewell(Duration),
+    /// The process may end.
+    Done,
+}
+
+impl Stopping {
+    /// Begins to stop; false when it does so already.
+    pub(super) fn begin(&mut self, until: Duration, log: &Log) -> bool {
+        let begins = *self == Stopping::No;
+        if begins {
+            *self = Stopping::Release(until);
+            log.write(Level::Notice, "Stopping");
+        }
+        begins
+    }
+
+    /// When it goes on whatever has not been done.
+    pub(super) fn deadline(self) -> Option<Duration> {
+        match self {
+            Stopping::Release(until) | Stopping::Farewell(until) => Some(until),
+            Stopping::No | Stopping::Done => None,
+        }
+    }
+
+    /// Goes on when the kernel has `released` all, and then when the agent has closed, or their time is over. `what`
+    /// is in the kernel, for the log.
+    pub(super) fn turn<D>(
+        &mut self,
+        now: Duration,
+        released: bool,
+        what: &str,
+        agent: &mut Option<Agent<D>>,
+        log: &Log,
+    ) {
+        let late = self.deadline().is_some_and(|until| until <= now);
+        match self {
+            Stopping::Release(_) if released || late => {
+                if !released {
+                    log.error(format_args!("The kernel has not removed all {what} in time"));
+                }
+                *self = Stopping::Farewell(now + FAREWELL_LIMIT);
+                if let Some(agent) = agent {
+                    agent.close(now, now + FAREWELL_LIMIT / 2);
+                }
+            }
+            Stopping::Farewell(_) if late || agent.as_ref().is_none_or(Agent::is_closed) => *self = Stopping::Done,
+            _ => {}
+        }
+    }
+}
