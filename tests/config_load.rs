@@ -330,13 +330,16 @@ fn scripts_are_looked_at() {
     let mut options = options(&files.path("k.conf"));
     options.outside.user = |name| Some(if name == "user" { (1000, 1000) } else { (0, 0) });
     options.outside.script_problem = |p| (p == "/gone").then(|| "does not exist".to_owned());
-    options.outside.script_insecure = |p| p.starts_with("/open").then(|| "/open".to_owned());
+    options.outside.script_insecure = |p| p.starts_with("/open").then(|| "everyone may write to '/open'".to_owned());
     let loaded = load(&options);
     let scripts = &loaded.config.as_ref().unwrap().instances[0].scripts;
     assert!(scripts.master.is_none(), "run as root and open to others: refused");
     assert!(scripts.backup.is_some() && scripts.fault.is_some());
     let text = loaded.diagnostics.to_string();
-    assert!(text.contains("others than root can change '/open'") && text.contains("'/gone' does not exist"), "{text}");
+    assert!(
+        text.contains("is not run as root: everyone may write to '/open'") && text.contains("'/gone' does not exist"),
+        "{text}"
+    );
     assert_eq!(loaded.diagnostics.exit_code(), 6);
     let in_child = keepalived::config::Snapshot::parse(loaded.snapshot.as_str());
     assert_eq!(in_child.as_ref(), Ok(loaded.config.as_ref().unwrap()));

@@ -3,18 +3,23 @@
 
 use std::fs;
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use keepalived::config::lvs::TrackFile;
 use keepalived::config::model::ScriptUser;
 use keepalived::net::{ChildEvent, Children, FileEvent, Files, Key, Outcome};
-use keepalived::reactor::{Events, Interest, Reactor, Token, clock};
+use keepalived::reactor::{Events, Interest, Program, Reactor, Token, clock};
 
 const LONG: Duration = Duration::from_secs(20);
 
 fn key(id: u64) -> Key {
     Key { id, generation: 1 }
+}
+
+fn program(argv: Vec<String>) -> Program {
+    Program { argv, user: None, guarded: false }
 }
 
 fn sh(script: &str) -> Vec<String> {
@@ -48,7 +53,7 @@ fn next(children: &Children) -> ChildEvent {
 
 fn outcome(argv: Vec<String>, user: Option<ScriptUser>, limit: Duration) -> Outcome {
     let children = Children::start().unwrap();
-    children.run(key(1), argv, user, limit);
+    children.run(key(1), Program { argv, user, guarded: false }, limit);
     let event = next(&children);
     assert_eq!(event.key, key(1));
     event.outcome
@@ -70,6 +75,34 @@ fn a_script_runs_as_its_user_in_its_own_group_with_no_input() {
     let script = "test $(id -u) = 65534 && test $(id -g) = 65533 && test $(id -G) = 65533 || exit 1\n\
                   read line && exit 2\n test $(cut -d' ' -f5 /proc/$$/stat) = $$ || exit 3";
     assert_eq!(outcome(sh(script), nobody, LONG), Outcome::Exited(0));
+}
+
+/// `enable_script_security` is about the moment of the start, not about that when the file was read.
+#[test]
+fn what_others_can_change_is_not_run_as_root() {
+    let directory = tempfile::Builder::new().tempdir_in("/run").unwrap();
+    let path = directory.path().join("check.sh");
+    fs::write(&path, "#!/bin/sh\nexit 7\n").unwrap();
+    let run = |mode: u32, user: Option<ScriptUser>| {
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        let children = Children::start().unwrap();
+        children.run(key(1), Program { argv: vec![path.display().to_string()], user, guarded: true }, LONG);
+        next(&children).outcome
+    };
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    assert_eq!(run(0o755, None), Outcome::Exited(7));
+    let refused = format!("it is not run as root: everyone may write to '{}'", path.display());
+    assert_eq!(run(0o757, None), Outcome::NotStarted(refused));
+    let nobody = Some(ScriptUser { uid: 65534, gid: 65534 });
+    assert_eq!(run(0o757, nobody), Outcome::Exited(7));
+    std::os::unix::fs::chown(&path, Some(65534), None).unwrap();
+    let refused = format!("it is not run as root: '{}' belongs to user nobody", path.display());
+    assert_eq!(run(0o755, None), Outcome::NotStarted(refused));
+    std::os::unix::fs::chown(directory.path(), None, Some(50)).unwrap();
+    std::os::unix::fs::chown(&path, Some(0), None).unwrap();
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o775)).unwrap();
+    let refused = format!("it is not run as root: group staff may write to '{}'", directory.path().display());
+    assert_eq!(run(0o755, None), Outcome::NotStarted(refused));
 }
 
 #[test]
@@ -94,9 +127,9 @@ fn a_script_that_ignores_term_is_killed_two_seconds_later() {
 #[test]
 fn many_scripts_run_side_by_side_and_a_cancelled_one_says_nothing() {
     let children = Children::start().unwrap();
-    children.run(key(99), sh("sleep 600"), None, LONG);
+    children.run(key(99), program(sh("sleep 600")), LONG);
     for n in 0..40 {
-        children.run(key(n), sh(&format!("exit {n}")), None, LONG);
+        children.run(key(n), program(sh(&format!("exit {n}"))), LONG);
     }
     children.cancel(key(99));
     let mut ended = Vec::new();
@@ -115,7 +148,8 @@ fn what_runs_ends_with_the_runner() {
     let directory = tempfile::tempdir().unwrap();
     let pid_file = directory.path().join("pid");
     let children = Children::start().unwrap();
-    children.run(key(1), sh(&format!("echo $$ > {0}.new; mv {0}.new {0}; sleep 600", pid_file.display())), None, LONG);
+    let script = sh(&format!("echo $$ > {0}.new; mv {0}.new {0}; sleep 600", pid_file.display()));
+    children.run(key(1), program(script), LONG);
     let until = Instant::now() + LONG;
     while !pid_file.exists() {
         assert!(Instant::now() < until, "it did not start");

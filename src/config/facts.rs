@@ -8,7 +8,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use nix::unistd::{Group, Uid, User};
+use nix::unistd::{Gid, Group, Uid, User};
 
 /// Where the answers come from.
 #[derive(Clone, Debug)]
@@ -27,7 +27,7 @@ pub struct Outside {
     pub resolve: fn(&str) -> Option<IpAddr>,
     /// Why a script's program cannot be run now, if so: it does not exist, is no file, is not executable.
     pub script_problem: fn(&str) -> Option<String>,
-    /// The part of a program's path that others than root can change, if there is one.
+    /// Which part of a program's path others than root can change, and who, if there is one.
     pub script_insecure: fn(&str) -> Option<String>,
     /// Name of the user the daemon runs as.
     pub login: String,
@@ -51,7 +51,7 @@ impl Outside {
             group: |name| Group::from_name(name).ok().flatten().map(|g| g.gid.as_raw()),
             resolve: |name| (name, 0).to_socket_addrs().ok()?.next().map(|a| a.ip()),
             script_problem: problem,
-            script_insecure: insecure,
+            script_insecure,
             login: login.unwrap_or_else(|| "root".to_owned()),
             uptime: nix::time::clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME).map_or(Duration::ZERO, Duration::from),
             seed,
@@ -96,15 +96,29 @@ fn problem(program: &str) -> Option<String> {
     (meta.mode() & 0o111 == 0).then(|| "is not executable".to_owned())
 }
 
-/// Root owns every part, and neither its group (unless that is root's) nor others may write to it.
-fn insecure(program: &str) -> Option<String> {
+/// Why a program must not run as root, if so: which part of its path others than root can change, and who they are.
+///
+/// Root must own every part, and neither its group (unless that is root's) nor others may write to it.
+pub fn script_insecure(program: &str) -> Option<String> {
     let path = locate(program)?.canonicalize().ok()?;
-    let open = |p: &&Path| {
-        let Ok(meta) = p.metadata() else { return true };
-        let (mode, group) = (meta.mode(), meta.gid());
-        meta.uid() != 0 || mode & 0o002 != 0 || (mode & 0o020 != 0 && group != 0)
-    };
-    path.ancestors().find(open).map(|p| p.display().to_string())
+    path.ancestors().find_map(|part| {
+        let shown = part.display();
+        let Ok(meta) = part.metadata() else { return Some(format!("'{shown}' cannot be examined")) };
+        let (mode, owner, group) = (meta.mode(), meta.uid(), meta.gid());
+        if owner != 0 {
+            let user = User::from_uid(Uid::from_raw(owner)).ok().flatten();
+            let user = user.map_or_else(|| owner.to_string(), |user| user.name);
+            Some(format!("'{shown}' belongs to user {user}"))
+        } else if mode & 0o002 != 0 {
+            Some(format!("everyone may write to '{shown}'"))
+        } else if mode & 0o020 != 0 && group != 0 {
+            let name = Group::from_gid(Gid::from_raw(group)).ok().flatten();
+            let name = name.map_or_else(|| group.to_string(), |group| group.name);
+            Some(format!("group {name} may write to '{shown}'"))
+        } else {
+            None
+        }
+    })
 }
 
 /// Answers given so far; asks outside for new ones, or has only recorded ones.
@@ -200,7 +214,9 @@ mod tests {
         assert_eq!(problem(&directory.path().display().to_string()).as_deref(), Some("is no file"));
         assert_eq!(problem("sh"), None);
         // The directory for temporary files is open to all.
-        assert!(insecure(&name).is_some());
+        let why = script_insecure(&name).unwrap();
+        let temporary = std::env::temp_dir().canonicalize().unwrap();
+        assert_eq!(why, format!("everyone may write to '{}'", temporary.display()));
     }
 
     #[test]

@@ -31,7 +31,7 @@ mod words;
 use std::path::PathBuf;
 
 pub use diag::{Class, Diagnostic, Diagnostics, Place, Severity};
-pub use facts::Outside;
+pub use facts::{Outside, script_insecure};
 pub use snapshot::{Snapshot, SnapshotError};
 
 use diag::Report;

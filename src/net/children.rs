@@ -13,8 +13,7 @@ use std::time::Duration;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
 use super::Key;
-use crate::config::model::ScriptUser;
-use crate::reactor::{Events, Interest, Reactor, Timers, Token, Waker, clock, start_program};
+use crate::reactor::{Events, Interest, Program, Reactor, Timers, Token, Waker, clock};
 
 /// From TERM to KILL.
 const GRACE: Duration = Duration::from_secs(2);
@@ -59,7 +58,7 @@ pub struct Children {
 
 #[derive(Debug)]
 enum Order {
-    Run { key: Key, argv: Vec<String>, user: Option<ScriptUser>, limit: Duration },
+    Run { key: Key, program: Program, limit: Duration },
     Cancel(Key),
 }
 
@@ -89,10 +88,10 @@ impl Children {
         Ok(Children { orders: Some(orders), wake, ended, ready, thread: Some(thread) })
     }
 
-    /// Runs a script as `user` (`None`: as this process). After `limit` its process group gets TERM, and KILL two
+    /// Runs a script. After `limit` its process group gets TERM, and KILL two
     /// seconds later. One event tells the end, unless it is cancelled. Never blocks.
-    pub fn run(&self, key: Key, argv: Vec<String>, user: Option<ScriptUser>, limit: Duration) {
-        self.order(Order::Run { key, argv, user, limit });
+    pub fn run(&self, key: Key, program: Program, limit: Duration) {
+        self.order(Order::Run { key, program, limit });
     }
 
     /// Ends a script, with TERM, then KILL, and without an event.
@@ -192,8 +191,8 @@ impl Keeper {
         self.wake.clear();
         loop {
             match self.orders.try_recv() {
-                Ok(Order::Run { key, argv, user, limit }) => {
-                    if let Err(e) = self.launch(key, &argv, user.as_ref(), limit) {
+                Ok(Order::Run { key, program, limit }) => {
+                    if let Err(e) = self.launch(key, &program, limit) {
                         self.tell(key, Outcome::NotStarted(super::socket::reason(&e)));
                     }
                 }
@@ -213,9 +212,9 @@ impl Keeper {
         }
     }
 
-    fn launch(&mut self, key: Key, argv: &[String], user: Option<&ScriptUser>, limit: Duration) -> io::Result<()> {
+    fn launch(&mut self, key: Key, program: &Program, limit: Duration) -> io::Result<()> {
         let started = clock::now();
-        let mut child = start_program(argv, user)?;
+        let mut child = program.start()?;
         self.next = self.next.wrapping_add(1).max(ORDERS + 1);
         let token = self.next;
         match self.watch(&child, token) {

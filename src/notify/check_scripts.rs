@@ -1,11 +1,10 @@
 //! The scripts of virtual and real servers: notify_up, notify_down, quorum_up, quorum_down.
 
-use super::scripts::Job;
 use crate::check::{Change, QuorumStatus, Tables};
+use crate::reactor::Program;
 
 /// The scripts a change calls for.
-pub fn jobs(change: &Change, tables: &Tables) -> Vec<Job> {
-    let default_user = tables.system.global.as_ref().and_then(|global| global.script_user.as_ref());
+pub fn jobs(change: &Change, tables: &Tables) -> Vec<Program> {
     let script = match change {
         Change::RealServer { id, up, cause, .. } if cause.runs_scripts() => {
             let server = tables.real_servers.get(id).and_then(|row| row.regular());
@@ -19,5 +18,5 @@ pub fn jobs(change: &Change, tables: &Tables) -> Vec<Job> {
         }
         _ => None,
     };
-    script.map(|script| Job::new(script, default_user)).into_iter().collect()
+    script.map(|script| Program::new(script, tables.system.global.as_ref())).into_iter().collect()
 }

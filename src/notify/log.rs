@@ -12,7 +12,8 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use syslog::{Facility, LogFormat, Severity};
+pub use syslog::Facility;
+use syslog::{LogFormat, Severity};
 
 /// Lines that may wait.
 const QUEUE: usize = 8192;

@@ -1,7 +1,7 @@
 //! Notify scripts, started by a thread of their own.
 //!
 //! A transition of hundreds of instances does not start hundreds of processes at once: some run, the others wait in
-//! order. Scripts get their own process group and nothing of our standard streams.
+//! order. Scripts that take long do not count, so those that hang keep nobody waiting.
 
 use std::collections::VecDeque;
 use std::io;
@@ -11,35 +11,24 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::log::Log;
-use crate::config::model::{Script, ScriptUser, Scripts};
-use crate::reactor::start_program;
+use crate::config::model::{Script, Scripts};
+use crate::reactor::Program;
 use crate::vrrp::{Cause, Change, State, Tables};
 
 /// Orders that may wait.
 const QUEUE: usize = 16384;
-/// Scripts that run at the same time.
+/// Scripts that run at the same time, not counting those that have run for [`LONG`].
 const AT_ONCE: usize = 32;
+/// A script that runs longer does not keep others waiting.
+const LONG: Duration = Duration::from_secs(5);
+/// All scripts that run: beyond that, others do wait.
+const MOST: usize = 1024;
 /// How often running scripts are looked after.
 const REAP: Duration = Duration::from_millis(20);
 
-/// One script to start.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Job {
-    argv: Vec<String>,
-    user: Option<ScriptUser>,
-}
-
-impl Job {
-    /// A script as its own user, else as the default one.
-    pub fn new(script: &Script, default_user: Option<&ScriptUser>) -> Job {
-        Job { argv: script.argv.clone(), user: script.user.as_ref().or(default_user).cloned() }
-    }
-}
-
 /// The scripts a change calls for, in the order to start them: the one for the state, then the generic one.
-pub fn jobs(change: &Change, tables: &Tables) -> Vec<Job> {
-    let default_user = tables.system.global.as_ref().and_then(|global| global.script_user.as_ref());
-    let job = |script: &Script| Job::new(script, default_user);
+pub fn jobs(change: &Change, tables: &Tables) -> Vec<Program> {
+    let job = |script: &Script| Program::new(script, tables.system.global.as_ref());
     let both = |scripts: &Scripts, kind: &str, name: &str, to: State, priority: u8| {
         let specific = match to {
             State::Master => scripts.master.as_ref(),
@@ -78,7 +67,7 @@ pub fn jobs(change: &Change, tables: &Tables) -> Vec<Job> {
 /// Handle to the thread.
 #[derive(Debug)]
 pub struct Runner {
-    queue: SyncSender<Job>,
+    queue: SyncSender<Program>,
     thread: JoinHandle<()>,
     log: Log,
 }
@@ -93,7 +82,7 @@ impl Runner {
     }
 
     /// Queues a script. Never blocks.
-    pub fn submit(&self, job: Job) {
+    pub fn submit(&self, job: Program) {
         if let Err(TrySendError::Full(job)) = self.queue.try_send(job) {
             let program = job.argv.first().map_or("?", String::as_str);
             self.log.error(format_args!("Too many scripts are waiting; {program} was not started"));
@@ -111,8 +100,8 @@ impl Runner {
 }
 
 /// Until the queue's other end is gone and the last script has ended.
-fn run(jobs: &Receiver<Job>, log: &Log) {
-    let mut running: Vec<(String, Child)> = Vec::new();
+fn run(jobs: &Receiver<Program>, log: &Log) {
+    let mut running: Vec<Running> = Vec::new();
     let mut waiting = VecDeque::new();
     let mut open = true;
     while open || !running.is_empty() || !waiting.is_empty() {
@@ -127,23 +116,35 @@ fn run(jobs: &Receiver<Job>, log: &Log) {
         } else {
             std::thread::sleep(REAP);
         }
-        running.retain_mut(|(name, child)| match child.try_wait() {
+        running.retain_mut(|script| match script.child.try_wait() {
             Ok(None) => true,
             Ok(Some(status)) if status.success() => false,
             Ok(Some(status)) => {
-                log.warning(format_args!("Script {name} ended with {status}"));
+                log.warning(format_args!("Script {} ended with {status}", script.name));
                 false
             }
             Err(_) => false,
         });
-        while running.len() < AT_ONCE
+        let now = Instant::now();
+        let mut recent = running.iter().filter(|script| now.duration_since(script.started) < LONG).count();
+        while recent < AT_ONCE
+            && running.len() < MOST
             && let Some(job) = waiting.pop_front()
         {
             let name = job.argv.first().cloned().unwrap_or_default();
-            match start_program(&job.argv, job.user.as_ref()) {
-                Ok(child) => running.push((name, child)),
+            match job.start() {
+                Ok(child) => {
+                    running.push(Running { name, child, started: Instant::now() });
+                    recent += 1;
+                }
                 Err(error) => log.error(format_args!("Cannot start script {name}: {error}")),
             }
         }
     }
+}
+
+struct Running {
+    name: String,
+    child: Child,
+    started: Instant,
 }

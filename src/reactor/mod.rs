@@ -23,7 +23,7 @@ mod waker;
 pub use mio::{Interest, Token};
 pub use nix::sys::signal::Signal;
 pub use poll::{Events, Reactor, Ready};
-pub use program::start_program;
+pub use program::Program;
 pub use signals::{Caught, Signals};
 pub use timers::Timers;
 pub use waker::Waker;

@@ -4,25 +4,57 @@ use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
-use crate::config::model::ScriptUser;
+use crate::config::model::{Global, Script, ScriptUser};
+use crate::config::script_insecure;
 
 /// Environment that could change what a privileged script does.
 const REMOVED: [&str; 3] = ["IFS", "LD_PRELOAD", "LD_LIBRARY_PATH"];
 
-/// Starts a program as `user` (`None`: as this process). It blocks until the program is loaded, which a file system
-/// may delay for as long as it likes: not for the thread of an event loop.
-///
-/// # Errors
-/// When `argv` is empty, the program cannot be executed, or the identity cannot be taken.
-pub fn start_program(argv: &[String], user: Option<&ScriptUser>) -> io::Result<Child> {
-    let (program, arguments) = argv.split_first().ok_or(io::ErrorKind::InvalidInput)?;
-    let mut command = Command::new(program);
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
-    for name in REMOVED {
-        command.env_remove(name);
+/// A program to be started, with its arguments and identity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Program {
+    /// Program and arguments.
+    pub argv: Vec<String>,
+    /// `None`: as this process.
+    pub user: Option<ScriptUser>,
+    /// `enable_script_security`: as root it is not started if others than root can change it.
+    pub guarded: bool,
+}
+
+impl Program {
+    /// A script as its own user, else as `script_user`.
+    pub fn new(script: &Script, global: Option<&Global>) -> Program {
+        let default_user = global.and_then(|global| global.script_user.as_ref());
+        Program {
+            argv: script.argv.clone(),
+            user: script.user.as_ref().or(default_user).cloned(),
+            guarded: global.is_some_and(|global| global.script_security),
+        }
     }
-    if let Some(user) = user {
-        command.gid(user.gid).uid(user.uid);
+
+    /// Starts it. It blocks until the program is loaded, which a file system may delay for as long as it likes: not for
+    /// the thread of an event loop.
+    ///
+    /// # Errors
+    /// When there is no program, it cannot be executed, the identity cannot be taken, or it is not secure: since the
+    /// configuration was read, permissions may have changed.
+    pub fn start(&self) -> io::Result<Child> {
+        let (program, arguments) = self.argv.split_first().ok_or(io::ErrorKind::InvalidInput)?;
+        let root = self.user.as_ref().map_or_else(|| nix::unistd::geteuid().is_root(), |user| user.uid == 0);
+        if self.guarded
+            && root
+            && let Some(why) = script_insecure(program)
+        {
+            return Err(io::Error::other(format!("it is not run as root: {why}")));
+        }
+        let mut command = Command::new(program);
+        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
+        for name in REMOVED {
+            command.env_remove(name);
+        }
+        if let Some(user) = &self.user {
+            command.gid(user.gid).uid(user.uid);
+        }
+        command.spawn()
     }
-    command.spawn()
 }

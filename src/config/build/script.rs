@@ -57,10 +57,9 @@ fn usable(node: &Node<'_>, program: &str, uid: u32, ctx: &mut Ctx<'_, '_>) -> bo
         return true;
     }
     let insecure = if ctx.scripts.0 && uid == 0 { ctx.facts.script_insecure(program) } else { None };
-    let Some(part) = insecure else { return true };
-    let text = format!("the script '{program}' is not run as root: others than root can change '{part}'");
-    let help =
-        format!("give '{part}' to root without write permission for others, or name another user for the script");
+    let Some(why) = insecure else { return true };
+    let text = format!("the script '{program}' is not run as root: {why}");
+    let help = "give that to root without write permission for others, or name another user for the script";
     ctx.report.warn(Class::Security, node.at_arg(0), text).help(help);
     false
 }

@@ -25,7 +25,7 @@ use crate::process::ipc::Channel;
 use crate::process::orders::{Order, Orders};
 use crate::process::stopping::{FAREWELL_LIMIT, Stopping};
 use crate::process::sync_daemon::SyncDaemon;
-use crate::reactor::{Events, Interest, Reactor, Signals, Timers, Token, clock};
+use crate::reactor::{Events, Interest, Program, Reactor, Signals, Timers, Token, clock};
 
 use ipvs::Ipvs;
 
@@ -281,9 +281,8 @@ impl Process {
                 }
                 Action::Close(attempt) => self.connections.close(&self.reactor, key(attempt)),
                 Action::RunScript { attempt, script, limit } => {
-                    let default =
-                        self.check.tables.system.global.as_ref().and_then(|global| global.script_user.clone());
-                    self.children.run(key(attempt), script.argv, script.user.or(default), limit);
+                    let program = Program::new(&script, self.check.tables.system.global.as_ref());
+                    self.children.run(key(attempt), program, limit);
                 }
                 Action::KillScript(attempt) => self.children.cancel(key(attempt)),
                 Action::Timer(timer, Some(at)) => self.timers.set(Timer::Machine(timer), at),
