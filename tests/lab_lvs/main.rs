@@ -4,6 +4,7 @@
 
 mod failover;
 mod reconcile;
+mod reloads;
 mod samples;
 mod settings;
 mod support;

@@ -15,17 +15,18 @@ use nix::unistd::Pid;
 use crate::support::{LIMIT, Running};
 
 /// The virtual address and port of all labs here.
-const VIP: &str = "10.5.0.100";
+pub const VIP: &str = "10.5.0.100";
 /// Port of the virtual and, but for NAT, the real servers.
 const PORT: u16 = 80;
 /// Port of real servers by NAT.
 const NAT_PORT: u16 = 8080;
-const SERVERS: usize = 3;
+/// Real servers.
+pub const SERVERS: usize = 3;
 
 /// A client, a director and real servers, each of which first says its number on a connection and then echoes.
-struct Farm {
-    client: Netns,
-    director: Netns,
+pub struct Farm {
+    pub client: Netns,
+    pub director: Netns,
     servers: Vec<Netns>,
     direct: bool,
     /// Where all cables end.
@@ -35,7 +36,7 @@ struct Farm {
 impl Farm {
     /// By NAT the servers are in 10.6.0.0/24 behind the director; by direct routing they are beside it, and have the
     /// virtual address without telling anyone.
-    fn new(direct: bool) -> Farm {
+    pub fn new(direct: bool) -> Farm {
         let number = next_lab();
         let switch = Netns::new(number, "switch");
         let plug = |netns: &Netns, port: &str, bridge: &str, address: &str| {
@@ -91,7 +92,7 @@ impl Farm {
         )
     }
 
-    fn is_in(&self, server: usize) -> bool {
+    pub fn is_in(&self, server: usize) -> bool {
         let host = format!(".0.1{server}:");
         ipvsadm(&self.director, "-S -n").lines().any(|line| line.starts_with("-a ") && line.contains(&host))
     }
@@ -106,7 +107,7 @@ impl Farm {
     }
 
     /// Opens a connection; returns it with the number of the server.
-    fn connect(&self) -> (TcpStream, usize) {
+    pub fn connect(&self) -> (TcpStream, usize) {
         let mut stream = self.client.enter(|| TcpStream::connect((VIP, PORT)).unwrap());
         stream.set_read_timeout(Some(LIMIT)).unwrap();
         let mut number = [0];
@@ -127,7 +128,7 @@ pub fn echo(listener: &TcpListener, number: u8) {
 }
 
 /// Every connection still carries octets there and back.
-fn alive(streams: &mut [(TcpStream, usize)], when: &str) {
+pub fn alive(streams: &mut [(TcpStream, usize)], when: &str) {
     for (stream, server) in streams {
         let mut back = [0; 5];
         stream.write_all(b"hello").and_then(|()| stream.read_exact(&mut back)).unwrap_or_else(|error| {
