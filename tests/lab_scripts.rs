@@ -1,0 +1,121 @@
+//! Notify scripts and the log's lines of transitions, beside C keepalived's in the same run.
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::time::{Duration, Instant};
+
+use lab::Daemon::{C, Ours};
+use lab::{Daemon, Lab, machine};
+use nix::sys::signal::Signal;
+
+const LIMIT: Duration = Duration::from_secs(20);
+/// What stays the same for so long is complete.
+const SETTLED: Duration = Duration::from_millis(1200);
+
+/// Two instances in a group and one alone, every kind of notify script, as root and as another user.
+fn conf(script: &str, with_third: bool) -> String {
+    let instance = |vrid: u8, more: &str| {
+        format!(
+            "vrrp_instance VI_{vrid} {{\n  interface eth0\n  version 3\n  virtual_router_id {vrid}\n  \
+             priority {vrid}\n  advert_int 0.1\n  virtual_ipaddress {{\n    10.9.0.{vrid}\n  }}\n  \
+             notify_master \"{script} master of {vrid}\"\n  notify_backup \"{script} back 'up of' {vrid}\"\n  \
+             notify_fault \"{script} 'fault of' {vrid}\" nobody\n  notify_stop {script}\n  notify {script}\n{more}}}\n"
+        )
+    };
+    let third = instance(53, &format!("  notify_deleted \"{script} deleted\"\n"));
+    format!(
+        "global_defs {{\n  router_id lab\n  script_user root\n}}\nvrrp_sync_group G {{\n  group {{\n    VI_51\n    \
+         VI_52\n  }}\n  notify_master \"{script} group is master\"\n  notify_backup {script}\n  notify_fault \
+         \"{script} group at fault\" nobody nogroup\n  notify_stop \"{script} group stops\"\n  notify \"{script} more\"\n\
+         }}\n{}{}{}",
+        instance(51, ""),
+        instance(52, ""),
+        if with_third { third } else { String::new() }
+    )
+}
+
+/// What the scripts and the log tell at each step of a router's life.
+struct Told {
+    /// Arguments, user and group of each script that ran, sorted: those of one moment run side by side.
+    scripts: Vec<String>,
+    /// Transitions of instances in the log, without the reasons, in order for each instance.
+    log: Vec<String>,
+}
+
+/// Waits until `done` and nothing more is told for a while.
+fn settle(lab: &mut Lab, seen: &mut (usize, usize), what: &str, done: impl Fn(&[String]) -> bool) -> Told {
+    let read = |lab: &mut Lab| {
+        let notes = fs::read_to_string(lab.router(1).file("notes")).unwrap_or_default();
+        let log = lab.router(1).log();
+        let of_states = |line: &str| line.split_once(": ").and_then(|(_, text)| transition(text));
+        let log: Vec<String> = log.lines().filter_map(of_states).collect();
+        (notes.lines().map(str::to_owned).collect::<Vec<_>>(), log)
+    };
+    let end = Instant::now() + LIMIT;
+    let mut last = (read(lab), Instant::now());
+    loop {
+        let now = read(lab);
+        if now != last.0 {
+            last = (now, Instant::now());
+        }
+        let (scripts, log) = (last.0.0[seen.0..].to_vec(), last.0.1[seen.1..].to_vec());
+        if done(&scripts) && last.1.elapsed() >= SETTLED {
+            *seen = (last.0.0.len(), last.0.1.len());
+            let (mut scripts, mut log) = (scripts, log);
+            scripts.sort();
+            log.sort_by_key(|line| line.split(' ').next().map(str::to_owned));
+            return Told { scripts, log };
+        }
+        assert!(Instant::now() < end, "{what}: {scripts:#?} {log:#?}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// `(NAME) Entering X STATE`.
+fn transition(text: &str) -> Option<String> {
+    let end = text.find(" STATE").filter(|_| text.starts_with('(') && text.contains(") Entering "))?;
+    Some(text[..end].to_owned())
+}
+
+fn life(daemon: Daemon) -> Vec<Told> {
+    let mut lab = Lab::new(1);
+    let notes = lab.router(1).file("notes");
+    fs::write(&notes, "").unwrap();
+    let lines = format!("echo \"$# $* $(id -u) $(id -g)\" >> {}\n", notes.display());
+    let script = lab.router(1).script("notify.sh", &lines).display().to_string();
+    // Another user runs it too.
+    let temporary = std::env::temp_dir();
+    for path in notes.ancestors().take_while(|path| **path != temporary) {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o777)).unwrap();
+    }
+    lab.router(1).configure(&conf(&script, true));
+    let mut seen = (0, 0);
+    let count = |lines: &[String], word: &str| lines.iter().filter(|line| line.contains(word)).count();
+    let mut told = Vec::new();
+    lab.router(1).start(daemon);
+    told.push(settle(&mut lab, &mut seen, "start", |lines| count(lines, "MASTER") == 4));
+    lab.cable(1, false);
+    told.push(settle(&mut lab, &mut seen, "fault", |lines| count(lines, "FAULT") == 4));
+    lab.cable(1, true);
+    told.push(settle(&mut lab, &mut seen, "recovery", |lines| count(lines, "MASTER") == 4));
+    lab.router(1).configure(&conf(&script, false));
+    lab.router(1).daemon().signal(Signal::SIGHUP);
+    told.push(settle(&mut lab, &mut seen, "removal", |lines| count(lines, "DELETED") == 1));
+    lab.router(1).daemon().signal(Signal::SIGTERM);
+    told.push(settle(&mut lab, &mut seen, "stop", |lines| count(lines, "STOP") == 3));
+    told
+}
+
+#[test]
+fn scripts_and_transitions_are_those_of_c_keepalived() {
+    let _turn = machine::shared();
+    let (theirs, ours) = (life(C), life(Ours));
+    for (step, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
+        assert_eq!(ours.scripts, theirs.scripts, "step {step}");
+        assert_eq!(ours.log, theirs.log, "step {step}");
+    }
+    let sum = |step: usize, word: &str| ours[step].scripts.iter().filter(|line| line.contains(word)).count();
+    assert_eq!((sum(0, "master of"), sum(1, "fault of"), sum(3, "deleted"), sum(4, "group stops")), (3, 3, 1, 1));
+    assert!(ours[1].scripts.contains(&"2 fault of 51 65534 65534".to_owned()), "as nobody: {:#?}", ours[1].scripts);
+}
