@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
 use config_support::{Files, load_text, options};
-use keepalived::config::model::{Authentication, Config, Family, StartState, Version};
+use keepalived::config::model::{Authentication, Config, Family, Script, ScriptUser, StartState, Version};
 use keepalived::config::{Class, Options, load};
 
 fn config(text: &str) -> Config {
@@ -74,9 +74,9 @@ fn one_line_each() {
             let s = c.instances[0].scripts.any.as_ref().unwrap();
             s.argv == ["/bin/n", "a b", "c"] && s.user.as_ref().is_some_and(|u| u.uid == 0)
         }),
-        ("notify /bin/n a root", |c| {
+        ("notify /bin/n root root", |c| {
             let s = c.instances[0].scripts.any.as_ref().unwrap();
-            s.argv == ["/bin/n", "a", "root"] && s.user.is_none()
+            s.argv == ["/bin/n"] && s.user.as_ref().is_some_and(|u| u.uid == 0)
         }),
         ("notify_deleted", |c| c.instances[0].notify_deleted && c.instances[0].scripts.deleted.is_none()),
         ("smtp_alert", |c| c.instances[0].smtp_alert),
@@ -316,6 +316,27 @@ fn classes_give_their_exit_status() {
             loaded.diagnostics
         );
     }
+}
+
+#[test]
+fn after_a_command_of_one_word_comes_its_user() {
+    let commands = " virtual_ipaddress { 10.0.0.1 }\n notify_master /n.sh root\n notify_backup /n.sh\n \
+                    notify_fault \"/n.sh one 'two three'\" root root\n notify_stop /n.sh argument";
+    let files = Files::new(&[("k.conf", instance(commands).as_bytes())]).unwrap();
+    let loaded = load(&options(&files.path("k.conf")));
+    assert!(loaded.config.is_none());
+    let text = loaded.diagnostics.to_string();
+    assert!(text.contains("the user 'argument' does not exist") && text.contains("quote the whole command"), "{text}");
+    let good = instance(commands).replace(" notify_stop /n.sh argument", "");
+    let files = Files::new(&[("k.conf", good.as_bytes())]).unwrap();
+    let scripts = load(&options(&files.path("k.conf"))).config.unwrap().instances[0].scripts.clone();
+    let root = Some(ScriptUser { uid: 0, gid: 0 });
+    let script = |argv: &[&str], user: &Option<ScriptUser>| {
+        Some(Script { argv: argv.iter().map(|word| (*word).to_owned()).collect(), user: user.clone() })
+    };
+    assert_eq!(scripts.master, script(&["/n.sh"], &root));
+    assert_eq!(scripts.backup, script(&["/n.sh"], &None));
+    assert_eq!(scripts.fault, script(&["/n.sh", "one", "two three"], &root));
 }
 
 #[test]

@@ -20,7 +20,7 @@ fn conf(script: &str, with_third: bool) -> String {
             "vrrp_instance VI_{vrid} {{\n  interface eth0\n  version 3\n  virtual_router_id {vrid}\n  \
              priority {vrid}\n  advert_int 0.1\n  virtual_ipaddress {{\n    10.9.0.{vrid}\n  }}\n  \
              notify_master \"{script} master of {vrid}\"\n  notify_backup \"{script} back 'up of' {vrid}\"\n  \
-             notify_fault \"{script} 'fault of' {vrid}\" nobody\n  notify_stop {script}\n  notify {script}\n{more}}}\n"
+             notify_fault \"{script} 'fault of' {vrid}\" nobody\n  notify_stop {script} nobody nogroup\n  notify {script}\n{more}}}\n"
         )
     };
     let third = instance(53, &format!("  notify_deleted \"{script} deleted\"\n"));

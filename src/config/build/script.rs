@@ -22,17 +22,18 @@ pub(super) fn scripts(block: &Node<'_>, ctx: &mut Ctx<'_, '_>) -> Scripts {
     }
 }
 
-/// One script keyword: a command of one quoted word may be followed by `USER [GROUP]`, an unquoted one takes
-/// every word as an argument.
+/// One script keyword: a command of one word, which is quoted if it has arguments, may be followed by `USER [GROUP]`.
+/// Check scripts have a keyword of their own for that; there an unquoted command takes every word as an argument.
 pub(super) fn script(node: &Node<'_>, ctx: &mut Ctx<'_, '_>) -> Option<Script> {
     let Some(Value::Script(words)) = node.value(0) else {
         return None;
     };
     let first = words.first()?;
+    let takes_user = first.quoted || !matches!(node.keyword.name, "misc_path" | "script");
     let whole = first.quoted && first.text.contains(is_space);
     let argv: Vec<String> = if whole {
         split_script(&first.text, 0).0.into_iter().map(|w| w.text).collect()
-    } else if first.quoted {
+    } else if takes_user {
         vec![first.text.clone()]
     } else {
         words.iter().map(|w| w.text.clone()).collect()
@@ -43,7 +44,12 @@ pub(super) fn script(node: &Node<'_>, ctx: &mut Ctx<'_, '_>) -> Option<Script> {
             .help("name a program with its full path");
         return None;
     }
-    let user = if first.quoted { user(node, words.get(1..).unwrap_or_default(), ctx) } else { None };
+    let identity = words.get(1..).filter(|words| takes_user && !words.is_empty());
+    let user = match identity {
+        // An unknown user is an error: the script must not run as somebody else.
+        Some(words) => Some(user(node, words, ctx)?),
+        None => None,
+    };
     let program = argv.first().map_or("", String::as_str);
     let uid = user.as_ref().map_or(ctx.scripts.1, |u| u.uid);
     usable(node, program, uid, ctx).then_some(Script { argv, user })
@@ -84,7 +90,11 @@ pub(super) fn user(node: &Node<'_>, words: &[Word], ctx: &mut Ctx<'_, '_>) -> Op
     let Some((uid, own)) = found else {
         ctx.report
             .error(Class::General, named.at(node.line), format!("the user '{}' does not exist", named.text))
-            .help("create the user, or name another one");
+            .help(if node.keyword.name.starts_with("notify") || node.keyword.name.starts_with("quorum") {
+                "create the user, or name another one; if arguments are meant, quote the whole command"
+            } else {
+                "create the user, or name another one"
+            });
         return None;
     };
     let Some(group) = group else {
