@@ -169,3 +169,26 @@ fn killed_goes_on_as_master(protocol: Protocol, other: Daemon) {
     }
     assert!(lab.wire.adverts(2, VRID, Duration::ZERO).is_empty(), "{}", lab.router(2).log());
 }
+
+/// What everything left behind when it was killed is gone, or taken over, by the next start.
+#[test]
+fn nothing_stale_is_left_after_everything_was_killed() {
+    let _turn = machine::shared();
+    let mut lab = Lab::new(2);
+    lab.router(1).configure(&PROTOCOL.conf(200, "nopreempt"));
+    lab.router(2).configure(&PROTOCOL.conf(100, "nopreempt"));
+    lab.router(1).start(Ours);
+    lab.wire.await_advert(1, VRID, Duration::ZERO, LIMIT);
+    wait_until(LIMIT, "router 1 has the addresses", || holds_all(&mut lab));
+    lab.router(2).start(Ours);
+    wait_until(LIMIT, "router 2 is backup", || lab.router(2).log().contains("Entering BACKUP STATE"));
+    let at = lab.router(1).kill9();
+    lab.wire.await_advert(2, VRID, at, LIMIT);
+    assert!(holds_all(&mut lab), "nobody was there to remove them");
+    lab.router(1).start(Ours);
+    wait_until(LIMIT, "router 1 is backup", || lab.router(1).log().contains("Entering BACKUP STATE"));
+    for vip in PROTOCOL.all_vips() {
+        wait_until(LIMIT, &format!("{vip} is on router 2 alone"), || lab.holders(vip) == [2]);
+    }
+    assert!(lab.wire.adverts(1, VRID, at).is_empty());
+}
