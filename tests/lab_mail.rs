@@ -1,9 +1,11 @@
 //! Alert mail: the texts beside C keepalived's, and a relay in all kinds of trouble, which VRRP never notices.
+#![allow(clippy::expect_used, reason = "a test")]
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use lab::Daemon::{C, Ours};
@@ -115,6 +117,60 @@ fn texts_are_those_of_c_keepalived() {
                    X-Mailer: Keepalived\nTo: one@example.org, two@example.org\nX-MailFrom: ka@example.org\n\
                    X-RcptTo: one@example.org, two@example.org\n\n=> VRRP Instance is now owning VRRP VIPs <=\n";
     assert!(ours.iter().any(|mail| mail.trim_end() == entered.trim_end()), "{ours:#?}");
+}
+
+/// Every line that a daemon says to its relay, one dialogue after the other, without the date.
+fn dialogues_of(daemon: Daemon) -> Vec<Vec<String>> {
+    let mut lab = Lab::new(1);
+    lab.router(1).netns().ip("link set lo up");
+    let listener = lab.router(1).netns().enter(|| TcpListener::bind(LOCAL).expect("a free port"));
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let records = heard.clone();
+    // It ends with the process; one dialogue at a time is what it takes.
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let lines = record(&stream);
+            records.lock().expect("not poisoned").push(lines);
+        }
+    });
+    lab.router(1).configure(&conf(LOCAL, ADDRESSES));
+    lab.router(1).start(daemon);
+    wait_until(LIMIT, "both mails are sent", || heard.lock().expect("not poisoned").len() == 2);
+    let mut dialogues = heard.lock().expect("not poisoned").clone();
+    dialogues.sort();
+    dialogues
+}
+
+/// Takes a mail as any relay does; returns what was said.
+fn record(stream: &TcpStream) -> Vec<String> {
+    let mut writer = stream;
+    let mut said = Vec::new();
+    let mut in_data = false;
+    let mut answer = |text: &str| writer.write_all(format!("{text}\r\n").as_bytes()).expect("a client that listens");
+    answer("220 relay");
+    for line in BufReader::new(stream).split(b'\n').map_while(Result::ok) {
+        let line = String::from_utf8_lossy(&line).into_owned();
+        in_data &= line != ".\r";
+        match line.trim_end() {
+            _ if in_data => {}
+            "DATA" => {
+                in_data = true;
+                answer("354 go on");
+            }
+            "QUIT" => answer("221 bye"),
+            _ => answer("250 fine"),
+        }
+        said.push(if line.starts_with("Date: ") { "Date: \r".into() } else { line });
+    }
+    said
+}
+
+#[test]
+fn the_dialogue_is_that_of_c_keepalived() {
+    let _turn = machine::shared();
+    let (theirs, ours) = (dialogues_of(C), dialogues_of(Ours));
+    assert_eq!(ours, theirs);
+    assert!(ours[0].contains(&"RCPT TO:<two@example.org>\r".to_owned()), "{ours:#?}");
 }
 
 /// A display name stays out of the envelope, faults are not mailed if so configured, and what the stop has to say
