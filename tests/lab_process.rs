@@ -192,3 +192,28 @@ fn nothing_stale_is_left_after_everything_was_killed() {
     }
     assert!(lab.wire.adverts(1, VRID, at).is_empty());
 }
+
+/// The same when the next start is with another file: what it does not have is known by what the killed one wrote down.
+#[test]
+fn nothing_stale_is_left_when_the_file_has_changed() {
+    let _turn = machine::shared();
+    let mut lab = lone_master();
+    lab.router(1).netns().ip("address add 10.99.9.9/32 dev eth0");
+    let held = lab.router(1).file("vrrp.held");
+    let listed = || {
+        PROTOCOL
+            .all_vips()
+            .iter()
+            .all(|vip| fs::read_to_string(&held).unwrap_or_default().contains(&format!("\t{vip}\t")))
+    };
+    wait_until(LIMIT, "the addresses are written down", listed);
+    lab.router(1).kill9();
+    assert!(holds_all(&mut lab), "nobody was there to remove them");
+    let [kept, gone] = PROTOCOL.vips(VRID)[..] else { panic!("two addresses") };
+    lab.router(1).configure(&PROTOCOL.conf(100, "").replace(&format!("    {gone}\n"), ""));
+    lab.router(1).start(Ours);
+    wait_until(LIMIT, "only what is configured is set", || lab.router(1).holds(kept) && !lab.router(1).holds(gone));
+    assert!(lab.router(1).holds("10.99.9.9".parse().unwrap()), "that of somebody else stays");
+    assert_eq!(lab.router(1).stop().1.code(), Some(0));
+    assert!(!held.exists(), "nothing is held after a clean stop");
+}

@@ -417,6 +417,29 @@ pub struct Address {
     pub track_group: Option<String>,
 }
 
+impl Address {
+    /// An address of which no more than this is written.
+    pub fn plain(ip: IpAddr, prefix: u8, device: &str) -> Address {
+        Address {
+            ip,
+            prefix,
+            device: device.to_owned(),
+            scope: 0,
+            broadcast: None,
+            label: None,
+            peer: None,
+            nodad: true,
+            home: false,
+            mngtmpaddr: false,
+            noprefixroute: false,
+            autojoin: false,
+            no_track: false,
+            preferred_lft: None,
+            track_group: None,
+        }
+    }
+}
+
 /// One `vrrp_sync_group`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SyncGroup {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::checker;
 use super::cli::{self, Options};
 use super::exit;
+use super::held::Held;
 use super::ipc::{Channel, Message};
 use super::names::Names;
 use super::pidfile::PidFile;
@@ -58,9 +59,13 @@ fn process(role: Role, options: &Options) -> io::Result<u8> {
     let writer = log::start(log_options(options, names.ident(role.ident())).0)?;
     let log = writer.log();
     let (name, given) = role.pid_file(options);
-    let status = hold_pid_file(&names.pid_file(name, given)).and_then(|_held| match role {
-        Role::Vrrp => run_vrrp(options, config, &checkpoint, channel, signals, &log),
-        Role::Checkers => run_checkers(options, config, &checkpoint, channel, signals, &log),
+    let pid_file = names.pid_file(name, given);
+    let status = lock_pid_file(&pid_file).and_then(|_locked| {
+        let held = Held::start(&pid_file, log.clone())?;
+        match role {
+            Role::Vrrp => run_vrrp(options, config, &checkpoint, held, channel, signals, &log),
+            Role::Checkers => run_checkers(options, config, &checkpoint, held, channel, signals, &log),
+        }
     });
     if let Err(error) = &status {
         log.error(format_args!("The {} process can not go on: {error}", role.name()));
@@ -69,7 +74,7 @@ fn process(role: Role, options: &Options) -> io::Result<u8> {
     status.map(|()| exit::OK)
 }
 
-fn hold_pid_file(path: &std::path::Path) -> io::Result<PidFile> {
+fn lock_pid_file(path: &std::path::Path) -> io::Result<PidFile> {
     let mut pid_file = PidFile::lock(path).map_err(io::Error::other)?;
     pid_file.write(std::process::id()).map_err(io::Error::other)?;
     Ok(pid_file)
@@ -79,6 +84,7 @@ fn run_vrrp(
     options: &Options,
     config: Config,
     checkpoint: &str,
+    held: Held,
     channel: Channel,
     signals: Signals,
     log: &Log,
@@ -89,14 +95,16 @@ fn run_vrrp(
     priority::apply(Treatment { nice, rt_priority, no_swap }, log);
     let mut vrrp = Vrrp::new(Tables::new(config, cli::version_text()));
     vrrp.resume(checkpoint);
+    vrrp.inherit(held.found());
     let keep_addresses = options.dont_release_vrrp;
-    vrrp::run(Setup { vrrp, log: log.clone(), channel, agentx, keep_addresses, signals })
+    vrrp::run(Setup { vrrp, log: log.clone(), channel, agentx, keep_addresses, held, signals })
 }
 
 fn run_checkers(
     options: &Options,
     config: Config,
     checkpoint: &str,
+    held: Held,
     channel: Channel,
     signals: Signals,
     log: &Log,
@@ -118,6 +126,7 @@ fn run_checkers(
         agentx,
         keep_services,
         checkpoint,
+        held,
         flush,
         flush_on_stop,
         signals,

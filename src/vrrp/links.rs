@@ -11,6 +11,7 @@ impl Vrrp {
         self.tables.interfaces.replace(links);
         self.tables.resolve_interfaces();
         self.match_addresses();
+        self.drop_inherited();
         self.reassess_all();
         self.reconcile_all();
     }

@@ -9,7 +9,7 @@ use super::checkpoint::another_block;
 use super::event::{Action, Cause, Change, Event, Fault, Output, TimerKey};
 use super::rows::{GroupId, Instance, InstanceId, State};
 use super::tables::Tables;
-use crate::config::model::{Authentication, Family, StartState, Version};
+use crate::config::model::{self, Authentication, Family, StartState, Version};
 use crate::system::{HasSystem, System};
 use crate::wire::ah;
 use crate::wire::vrrp::{AUTH_AH, AUTH_NONE, AUTH_PASS, Advertisement, Checksum, VersionFields};
@@ -24,6 +24,8 @@ pub struct Vrrp {
     pub(super) phase: Phase,
     /// Removed instances whose rows the views may still want to see.
     pub(super) retired: Vec<InstanceId>,
+    /// Addresses that a predecessor has left, until the interfaces are known.
+    pub(super) inherited: Vec<model::Address>,
 }
 
 /// Where the whole process stands.
@@ -46,8 +48,8 @@ impl HasSystem for Vrrp {
 impl Vrrp {
     /// Machines over the rows of a configuration; they wait for [`Event::Interfaces`] and [`Event::Start`].
     pub fn new(tables: Tables) -> Vrrp {
-        let retired = Vec::new();
-        Vrrp { tables, output: Output::default(), now: Duration::ZERO, phase: Phase::Waiting, retired }
+        let (retired, inherited) = (Vec::new(), Vec::new());
+        Vrrp { tables, output: Output::default(), now: Duration::ZERO, phase: Phase::Waiting, retired, inherited }
     }
 
     /// Hands over what the events so far have produced.

@@ -7,6 +7,7 @@ mod address;
 mod checkpoint;
 mod event;
 mod group;
+mod held;
 mod interface;
 mod links;
 mod machine;

@@ -146,3 +146,34 @@ fn a_service_that_the_kernel_refuses_holds_nothing_up() {
         assert_eq!(told, 1, "{log}");
     });
 }
+
+/// Everything was killed and the next file has one service less: it is removed, and what somebody else made stays.
+#[test]
+fn a_service_that_was_left_and_is_not_wanted_any_more_is_removed() {
+    inside(|| {
+        let netns = director();
+        restore(&netns, "-A -t 10.9.9.9:80 -s rr\n");
+        let service = |n: u8| {
+            format!(
+                "virtual_server 10.0.0.{n} 80 {{\n lb_algo rr\n protocol TCP\n real_server 10.1.0.{n} 80 {{\n }}\n}}\n"
+            )
+        };
+        let mark = "virtual_server fwmark 7 {\n lb_algo rr\n protocol TCP\n real_server 10.1.0.7 80 {\n }\n}\n";
+        let mut running = Running::start(Ours, &netns, &(service(1) + &service(2) + mark), &["-C"]);
+        let count = || ipvsadm(&netns, "-S -n").lines().filter(|line| line.starts_with("-A")).count();
+        wait_until(LIMIT, "all services are there", || count() == 4);
+        let held = running.file("checkers.held");
+        wait_until(LIMIT, "they are written down", || {
+            std::fs::read_to_string(&held).unwrap_or_default().lines().filter(|line| line.contains('\t')).count() == 3
+        });
+        running.kill();
+        assert_eq!(count(), 4, "nobody was there to remove them");
+        std::fs::write(running.file("keepalived.conf"), service(1)).unwrap();
+        running.start_again(&netns, &["-C"]);
+        wait_until(LIMIT, "what is not in the file is removed", || count() == 2);
+        let left = ipvsadm(&netns, "-S -n");
+        assert!(left.contains("10.0.0.1:80") && left.contains("10.9.9.9:80"), "{left}");
+        running.stop();
+        assert_eq!(ipvsadm(&netns, "-S -n").trim(), "-A -t 10.9.9.9:80 -s rr");
+    });
+}

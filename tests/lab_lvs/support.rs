@@ -28,14 +28,13 @@ impl Running {
     /// Starts a daemon, with `-C` and the like in `extra`.
     pub fn start(daemon: Daemon, netns: &Netns, conf: &str, extra: &[&str]) -> Running {
         let dir = TempDir::with_prefix("lvs").unwrap();
-        let file = |name: &str| dir.path().join(name);
-        fs::write(file("keepalived.conf"), conf).unwrap();
-        let mut command = daemon.command(netns);
-        command.args(["-n", "-l", "-D", "-G", "-f"]).arg(file("keepalived.conf")).args(extra);
-        command.arg("-p").arg(file("keepalived.pid")).arg("-c").arg(file("checkers.pid"));
-        command.arg("-r").arg(file("vrrp.pid"));
-        let process = Proc::spawn(command, &file("log"));
-        Running { process, dir }
+        fs::write(dir.path().join("keepalived.conf"), conf).unwrap();
+        Running { process: spawn(daemon, netns, &dir, extra), dir }
+    }
+
+    /// Starts ours again, with the files as they are.
+    pub fn start_again(&mut self, netns: &Netns, extra: &[&str]) {
+        self.process = spawn(Daemon::Ours, netns, &self.dir, extra);
     }
 
     /// One of its files.
@@ -70,6 +69,15 @@ impl Running {
         assert_eq!(status.code(), Some(0), "{}", self.log());
         self.log()
     }
+}
+
+fn spawn(daemon: Daemon, netns: &Netns, dir: &TempDir, extra: &[&str]) -> Proc {
+    let file = |name: &str| dir.path().join(name);
+    let mut command = daemon.command(netns);
+    command.args(["-n", "-l", "-D", "-G", "-f"]).arg(file("keepalived.conf")).args(extra);
+    command.arg("-p").arg(file("keepalived.pid")).arg("-c").arg(file("checkers.pid"));
+    command.arg("-r").arg(file("vrrp.pid"));
+    Proc::spawn(command, &file("log"))
 }
 
 impl Drop for Running {

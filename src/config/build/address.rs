@@ -36,23 +36,7 @@ pub(super) fn address(entry: &Node<'_>, device: &str, dynamic: bool, ctx: &mut C
         return None;
     };
     let prefix = len.unwrap_or(if ip.is_ipv4() { 32 } else { 128 });
-    let mut address = Address {
-        ip: *ip,
-        prefix,
-        device: device.to_owned(),
-        scope: 0,
-        broadcast: None,
-        label: None,
-        peer: None,
-        nodad: true,
-        home: false,
-        mngtmpaddr: false,
-        noprefixroute: false,
-        autojoin: false,
-        no_track: false,
-        preferred_lft: None,
-        track_group: None,
-    };
+    let mut address = Address::plain(*ip, prefix, device);
     for (option, args) in options(&entry.args) {
         let value = args.first().map(|a| &a.value);
         let word = value.and_then(text);

@@ -71,7 +71,7 @@ fn directory(tmpdir: Option<PathBuf>) -> PathBuf {
 
 /// Puts a new file, readable by its owner only, in the place of `path`. The directory may be one in which anybody can
 /// create files: a name that cannot be guessed, created exclusively and renamed, follows nobody's links.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
+pub fn replace(path: &Path, text: &str) -> io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{:016x}", RandomState::new().hash_one(std::process::id())));
     let temporary = path.with_file_name(name);

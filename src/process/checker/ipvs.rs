@@ -25,6 +25,8 @@ pub(super) struct Ipvs {
     believed: BTreeMap<ServiceKey, ServiceRow>,
     /// Services of each virtual server, as last wanted.
     keys: BTreeMap<VirtualServerId, Vec<ServiceKey>>,
+    /// Services that a predecessor has left, until the kernel's table is known.
+    inherited: BTreeSet<ServiceKey>,
     dirty: BTreeSet<VirtualServerId>,
     /// Counts submissions, so that a dump is known to be older than a change.
     submitted: u64,
@@ -50,12 +52,13 @@ pub(super) struct Ipvs {
 }
 
 impl Ipvs {
-    /// With the checkpoint of a predecessor, if there was one.
-    pub(super) fn start(flush_first: bool, timeouts: [u32; 3], checkpoint: &str) -> io::Result<Ipvs> {
+    /// With the checkpoint of a predecessor and what it held, if there was one.
+    pub(super) fn start(flush_first: bool, timeouts: [u32; 3], checkpoint: &str, held: &str) -> io::Result<Ipvs> {
         Ok(Ipvs {
             writer: Writer::start(CAPACITY)?,
             believed: BTreeMap::new(),
             keys: BTreeMap::new(),
+            inherited: held.lines().filter_map(service_key).collect(),
             dirty: BTreeSet::new(),
             submitted: 0,
             synchronised: false,
@@ -104,10 +107,16 @@ impl Ipvs {
         let _ = self.writer.submit(vec![Request::Dump(self.submitted)]);
     }
 
-    /// Writes what marked services lack. Nothing is written before the kernel's table is known.
-    pub(super) fn reconcile(&mut self, check: &Check) {
+    /// What this process has set, a line for each service.
+    pub(super) fn held(&self) -> String {
+        self.keys.values().flatten().chain(&self.inherited).map(|key| service_line(key) + "\n").collect()
+    }
+
+    /// Writes what marked services lack; whether there was anything to look at. Nothing is written before the kernel's
+    /// table is known.
+    pub(super) fn reconcile(&mut self, check: &Check) -> bool {
         if !self.synchronised || self.dirty.is_empty() {
-            return;
+            return false;
         }
         let mut changes = Vec::new();
         for id in std::mem::take(&mut self.dirty) {
@@ -123,7 +132,13 @@ impl Ipvs {
             }
             self.believed.extend(wanted.services);
         }
+        // What a predecessor held and nobody wants.
+        let wanted: BTreeSet<&ServiceKey> = self.keys.values().flatten().collect();
+        let stale = std::mem::take(&mut self.inherited);
+        let stale = stale.into_iter().filter(|key| !wanted.contains(key) && self.believed.contains_key(key));
+        changes.extend(stale.map(Change::DelService));
         self.submit(changes);
+        true
     }
 
     /// Removes all services of the configuration, or everything; time-outs are again as found.
@@ -238,6 +253,32 @@ fn found_timeouts(line: &str) -> Option<Timeouts> {
     words.next().filter(|word| *word == FOUND)?;
     let mut next = || words.next()?.parse().ok();
     Some(Timeouts { tcp: next()?, tcp_fin: next()?, udp: next()? })
+}
+
+/// A service as a line of what is held.
+fn service_line(key: &ServiceKey) -> String {
+    match key {
+        ServiceKey::Address { protocol, ip, port } => format!("service\t{protocol}\t{ip}\t{port}"),
+        ServiceKey::FwMark { mark, family: Family::V4 } => format!("fwmark\t{mark}\t4"),
+        ServiceKey::FwMark { mark, family: Family::V6 } => format!("fwmark\t{mark}\t6"),
+    }
+}
+
+/// Reads such a line.
+fn service_key(line: &str) -> Option<ServiceKey> {
+    let words: Vec<&str> = line.split('\t').collect();
+    match words[..] {
+        ["service", protocol, ip, port] => Some(ServiceKey::Address {
+            protocol: protocol.parse().ok()?,
+            ip: ip.parse().ok()?,
+            port: port.parse().ok()?,
+        }),
+        ["fwmark", mark, family] => {
+            let family = if family == "6" { Family::V6 } else { Family::V4 };
+            Some(ServiceKey::FwMark { mark: mark.parse().ok()?, family })
+        }
+        _ => None,
+    }
 }
 
 /// What a change is about, for the log.

@@ -21,6 +21,7 @@ use crate::notify::log::Log;
 use crate::notify::mail::{Mailer, check_mail};
 use crate::notify::{check_messages, check_scripts, scripts};
 use crate::process::agent::Agent;
+use crate::process::held::Held;
 use crate::process::ipc::Channel;
 use crate::process::orders::{Order, Orders};
 use crate::process::stopping::{FAREWELL_LIMIT, Stopping};
@@ -61,6 +62,8 @@ pub(super) struct Setup<'s> {
     pub(super) keep_services: bool,
     /// Of a predecessor, else empty.
     pub(super) checkpoint: &'s str,
+    /// What is set in the kernel.
+    pub(super) held: Held,
     /// `lvs_flush`.
     pub(super) flush: bool,
     /// `lvs_flush_on_stop` without VS.
@@ -97,6 +100,7 @@ struct Process {
     dumps: dump::Writer,
     mailer: Mailer,
     keep_services: bool,
+    held: Held,
     flush_on_stop: bool,
     changes: Vec<Change>,
     stopping: Stopping,
@@ -104,14 +108,15 @@ struct Process {
 
 /// Runs until told to stop.
 pub(super) fn run(setup: Setup<'_>) -> io::Result<()> {
-    let Setup { mut check, log, channel, agentx, keep_services, checkpoint, flush, flush_on_stop, signals } = setup;
+    let Setup { mut check, log, channel, agentx, keep_services, checkpoint, held, flush, flush_on_stop, signals } =
+        setup;
     check.resume(checkpoint);
     let reactor = Reactor::new()?;
     let orders = Orders::new(signals, channel, &reactor, ORDERS)?;
     let monitor = Monitor::open(DUMP_LIMIT)?;
     reactor.register(&monitor, MONITOR, Interest::READABLE)?;
     let lvs = &check.tables.lvs;
-    let ipvs = Ipvs::start(flush, lvs.timeouts, checkpoint)?;
+    let ipvs = Ipvs::start(flush, lvs.timeouts, checkpoint, held.found())?;
     reactor.register(&ipvs, IPVS, Interest::READABLE)?;
     // A bad certificate must not end the checks of others, or VRRP.
     let tls = Tls::new(&lvs.tls).or_else(|error| {
@@ -152,6 +157,7 @@ pub(super) fn run(setup: Setup<'_>) -> io::Result<()> {
         agent_token: AGENT,
         sync_daemon: SyncDaemon::new(SYNC),
         keep_services,
+        held,
         flush_on_stop,
         changes: Vec::new(),
         stopping: Stopping::No,
@@ -192,11 +198,15 @@ impl Process {
                 self.kernel_turn()?;
             }
             self.carry_out();
-            self.ipvs.reconcile(&self.check);
+            if self.ipvs.reconcile(&self.check) {
+                self.held.save(self.ipvs.held());
+            }
             self.show_changes();
             self.agent_turn(agent_ready);
             self.stopping_turn();
         }
+        self.held.save(self.ipvs.held());
+        self.held.finish();
         self.mailer.finish(FAREWELL_LIMIT);
         self.scripts.finish(FAREWELL_LIMIT);
         Ok(())

@@ -18,6 +18,7 @@ use crate::notify::log::Log;
 use crate::notify::mail::{Mailer, mail};
 use crate::notify::{messages, scripts};
 use crate::process::agent::Agent;
+use crate::process::held::Held;
 use crate::process::ipc::Channel;
 use crate::process::orders::{Order, Orders};
 use crate::process::stopping::{FAREWELL_LIMIT, Stopping};
@@ -46,6 +47,8 @@ const PRIORITY: u8 = 127;
 const DUMP_LIMIT: Duration = Duration::from_secs(5);
 /// After a stop: time for the kernel to remove addresses.
 const STOP_LIMIT: Duration = Duration::from_secs(4);
+/// After a change the file of what is set is written; many changes make one file.
+const HELD_DELAY: Duration = Duration::from_millis(100);
 /// A socket that could not be opened is tried again after this time.
 const SOCKET_RETRY: Duration = Duration::from_secs(1);
 
@@ -58,6 +61,8 @@ pub(super) struct Setup {
     pub(super) agentx: Option<(snmp::transport::MasterAddress, String)>,
     /// `-V`.
     pub(super) keep_addresses: bool,
+    /// What is set in the kernel.
+    pub(super) held: Held,
     pub(super) signals: Signals,
 }
 
@@ -66,6 +71,8 @@ pub(super) struct Setup {
 enum Key {
     Machine(TimerKey),
     RetrySockets,
+    /// The file of what is set is to be written.
+    Held,
 }
 
 struct Process {
@@ -87,6 +94,7 @@ struct Process {
     dumps: dump::Writer,
     mailer: Mailer,
     keep_addresses: bool,
+    held: Held,
     requests: Vec<AddressRequest>,
     changes: Vec<Change>,
     kernel_events: Vec<KernelEvent>,
@@ -101,7 +109,7 @@ struct Process {
 
 /// Runs until told to stop.
 pub(super) fn run(setup: Setup) -> io::Result<()> {
-    let Setup { vrrp, log, channel, agentx, keep_addresses, signals } = setup;
+    let Setup { vrrp, log, channel, agentx, keep_addresses, held, signals } = setup;
     let reactor = Reactor::new()?;
     let monitor = Monitor::open(DUMP_LIMIT)?;
     let writer = Writer::start(WRITER_CAPACITY)?;
@@ -134,6 +142,7 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
         agent_token: AGENT,
         sync_daemon: SyncDaemon::new(SYNC),
         keep_addresses,
+        held,
         requests: Vec::new(),
         changes: Vec::new(),
         kernel_events: Vec::new(),
@@ -180,6 +189,8 @@ impl Process {
         if let Err(error) = self.sysctls.restore_all() {
             self.log.warning(format_args!("Cannot put interface settings back: {error}"));
         }
+        self.held.save(self.vrrp.held());
+        self.held.finish();
         self.mailer.finish(FAREWELL_LIMIT);
         self.scripts.finish(FAREWELL_LIMIT);
         Ok(())
@@ -203,6 +214,7 @@ impl Process {
                     self.carry_out_actions();
                 }
                 Key::RetrySockets => self.follow_links(),
+                Key::Held => self.held.save(self.vrrp.held()),
             }
         }
         self.submit_requests();
@@ -336,6 +348,9 @@ impl Process {
             self.save_due = false;
             self.save_checkpoint();
             self.synchronise();
+            if self.timers.deadline(Key::Held).is_none() {
+                self.timers.set(Key::Held, now + HELD_DELAY);
+            }
         }
         for change in std::mem::take(&mut self.changes) {
             let (level, line) = messages::line(&change, &self.vrrp.tables);

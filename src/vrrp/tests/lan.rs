@@ -67,23 +67,7 @@ pub fn instance(name: &str, vrid: u8) -> Instance {
 }
 
 pub fn address(ip: &str) -> Address {
-    Address {
-        ip: ip.parse().unwrap(),
-        prefix: 32,
-        device: "eth0".into(),
-        scope: 0,
-        broadcast: None,
-        label: None,
-        peer: None,
-        nodad: true,
-        home: false,
-        mngtmpaddr: false,
-        noprefixroute: false,
-        autojoin: false,
-        no_track: false,
-        preferred_lft: None,
-        track_group: None,
-    }
+    Address::plain(ip.parse().unwrap(), 32, "eth0")
 }
 
 pub fn group(name: &str, members: &[&str]) -> SyncGroup {

@@ -1,0 +1,86 @@
+//! What a process has set in the kernel, written to a file beside its pid file.
+//!
+//! When everything was killed and the next start has another configuration, no row knows of what was left: this file
+//! does. It belongs to one boot of the machine, and goes at a clean stop that leaves nothing.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crate::notify::dump::replace;
+use crate::notify::log::Log;
+
+/// Names this boot of the machine.
+const BOOT: &str = "/proc/sys/kernel/random/boot_id";
+/// The last change may take so long to be written.
+const LIMIT: Duration = Duration::from_millis(500);
+
+/// The file, and the thread that writes it.
+#[derive(Debug)]
+pub(super) struct Held {
+    found: String,
+    last: String,
+    boot: String,
+    queue: Sender<String>,
+    thread: JoinHandle<()>,
+}
+
+impl Held {
+    /// Reads what a predecessor has left, and starts the thread.
+    pub(super) fn start(pid_file: &Path, log: Log) -> io::Result<Held> {
+        let path = pid_file.with_extension("held");
+        let boot = fs::read_to_string(BOOT).unwrap_or_default();
+        let found = fs::read_to_string(&path).unwrap_or_default();
+        let found = found.strip_prefix(&boot).map(str::to_owned).unwrap_or_default();
+        let (queue, texts) = channel();
+        let thread = std::thread::Builder::new().name("held".into()).spawn(move || write_all(&path, &texts, &log))?;
+        Ok(Held { last: found.clone(), found, boot, queue, thread })
+    }
+
+    /// What a predecessor left, a line for each thing.
+    pub(super) fn found(&self) -> &str {
+        &self.found
+    }
+
+    /// This is set now: nothing when `text` is empty. Never blocks.
+    pub(super) fn save(&mut self, text: String) {
+        if text != self.last {
+            let whole = if text.is_empty() { String::new() } else { format!("{}{text}", self.boot) };
+            // The thread goes only when this handle does.
+            let _ = self.queue.send(whole);
+            self.last = text;
+        }
+    }
+
+    /// Writes what is queued.
+    pub(super) fn finish(self) {
+        drop(self.queue);
+        let until = Instant::now() + LIMIT;
+        while !self.thread.is_finished() && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
+
+fn write_all(path: &Path, texts: &Receiver<String>, log: &Log) {
+    let mut told = false;
+    while let Ok(first) = texts.recv() {
+        let text = texts.try_iter().last().unwrap_or(first);
+        let written = if text.is_empty() { remove(path) } else { replace(path, &text) };
+        if let Err(error) = written
+            && !std::mem::replace(&mut told, true)
+        {
+            log.warning(format_args!("Cannot write {}: {error}", path.display()));
+        }
+    }
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
