@@ -22,6 +22,19 @@ pub fn read(tree: Tree, interface: &str, setting: &str) -> io::Result<String> {
     Ok(value.trim_end().to_owned())
 }
 
+/// Writes a setting that need not be put back: that of an interface which goes itself.
+pub fn write(tree: Tree, interface: &str, setting: &str, value: &str) -> io::Result<()> {
+    let path = path(tree, interface, setting)?;
+    // Writing what is so already may still take the kernel's lock.
+    if fs::read_to_string(&path)?.trim_end() == value { Ok(()) } else { fs::write(path, value) }
+}
+
+/// The interfaces that have settings, with `all` and `default`.
+pub fn interfaces(tree: Tree) -> io::Result<Vec<String>> {
+    let entries = fs::read_dir(root(tree))?;
+    entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
+}
+
 /// Whether an interface forwards IPv6, which makes this machine a router in its neighbour advertisements. An interface
 /// that cannot be asked does not.
 pub fn forwards_ipv6(interface: &str) -> bool {
@@ -85,11 +98,14 @@ fn path(tree: Tree, interface: &str, setting: &str) -> io::Result<PathBuf> {
     if misleading(interface) || misleading(setting) {
         return Err(io::ErrorKind::InvalidInput.into());
     }
-    let tree = match tree {
+    Ok([root(tree), interface, setting].iter().collect())
+}
+
+fn root(tree: Tree) -> &'static str {
+    match tree {
         Tree::Ipv4 => "/proc/sys/net/ipv4/conf",
         Tree::Ipv6 => "/proc/sys/net/ipv6/conf",
-    };
-    Ok([tree, interface, setting].iter().collect())
+    }
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ pub(super) struct Defaults {
     pub skip_check_adv_addr: bool,
     pub check_unicast_src: bool,
     pub strict: bool,
+    pub vmac_prefix: String,
 }
 
 /// Global defaults of gratuitous ARP; `None` = the keyword is absent.
@@ -64,6 +65,12 @@ impl<'t, 'a> Merged<'t, 'a> {
         self.last(name).and_then(|n| n.text(0)).map(str::to_owned)
     }
 
+    /// Of a keyword whose first definition counts.
+    fn first_text(&self, name: &str) -> Option<String> {
+        let first = self.blocks.iter().flat_map(|block| block.all(name)).next();
+        first.and_then(|node| node.text(0)).map(str::to_owned)
+    }
+
     fn u32(&self, name: &str) -> Option<u32> {
         self.last(name).and_then(|n| n.u32(0))
     }
@@ -99,6 +106,7 @@ pub(super) fn build(tree: &[Node<'_>], ctx: &mut Ctx<'_, '_>) -> Defaults {
         skip_check_adv_addr: g.flag("vrrp_skip_check_adv_addr").unwrap_or(false),
         check_unicast_src: g.flag("vrrp_check_unicast_src").unwrap_or(false),
         strict: g.flag("vrrp_strict").unwrap_or(false),
+        vmac_prefix: g.first_text("vmac_prefix").unwrap_or_else(|| "vrrp".to_owned()),
         global: settings(&g, ctx),
     }
 }

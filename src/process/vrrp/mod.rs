@@ -11,7 +11,7 @@ use std::io;
 use std::time::Duration;
 
 use crate::kernel::ipvs::SyncRole;
-use crate::kernel::{AddressRequest, KernelEvent, Monitor, Writer, sysctl};
+use crate::kernel::{AddressRequest, KernelEvent, Monitor, VmacWriter, Writer, sysctl};
 use crate::mib;
 use crate::notify::dump::{self, Dump};
 use crate::notify::log::Log;
@@ -33,6 +33,7 @@ const MONITOR: Token = Token(1);
 const WRITER: Token = Token(2);
 const ADVERTS: Token = Token(3);
 const SYNC: Token = Token(4);
+const VMACS: Token = Token(5);
 /// The agent counts on from here, one for each socket it opens.
 const AGENT: Token = Token(1000);
 
@@ -76,6 +77,7 @@ struct Process {
     orders: Orders,
     monitor: Monitor,
     writer: Writer,
+    vmacs: VmacWriter,
     sockets: Sockets,
     announcer: Announcer,
     sysctls: sysctl::Changes,
@@ -105,9 +107,11 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
     let reactor = Reactor::new()?;
     let monitor = Monitor::open(DUMP_LIMIT)?;
     let writer = Writer::start(WRITER_CAPACITY)?;
+    let vmacs = VmacWriter::start_vmacs(WRITER_CAPACITY)?;
     let orders = Orders::new(signals, channel, &reactor, ORDERS)?;
     reactor.register(&monitor, MONITOR, Interest::READABLE)?;
     reactor.register(&writer, WRITER, Interest::READABLE)?;
+    reactor.register(&vmacs, VMACS, Interest::READABLE)?;
     let agent = match agentx {
         Some(master) => {
             let mib = mib::vrrp_mib().map_err(io::Error::other)?;
@@ -127,6 +131,7 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
         orders,
         monitor,
         writer,
+        vmacs,
         sockets: Sockets::new(),
         announcer: Announcer::open()?,
         sysctls: sysctl::Changes::new(),
@@ -163,6 +168,7 @@ impl Process {
                     ORDERS => self.obey()?,
                     MONITOR => self.more_kernel = true,
                     WRITER => self.writer_turn(),
+                    VMACS => self.vmacs_turn(),
                     SYNC => self.sync_daemon.turn(&self.log),
                     token => agent_ready |= token == self.agent_token,
                 }
@@ -234,6 +240,10 @@ impl Process {
                     }
                 }
                 Action::Withdraw(row) => self.requests.extend(translate::withdrawal(&row)),
+                Action::Vmac { id, op, link } => {
+                    // There are never as many as would fill the queue: a row has one request under way.
+                    let _ = self.vmacs.submit(vec![translate::vmac_request(id, op, *link)]);
+                }
                 Action::Announce(id, count) => self.announcer.push(id, count, &self.vrrp.tables),
                 Action::CancelAnnouncements(id) => self.announcer.cancel(id),
             }
@@ -289,6 +299,20 @@ impl Process {
             let error = result.outcome.err().map(|refusal| refusal.to_string());
             self.vrrp.handle(Event::AddressDone { id, op, error }, now);
         }
+    }
+
+    fn vmacs_turn(&mut self) {
+        let mut results = Vec::new();
+        self.vmacs.results(&mut results);
+        for result in results {
+            if let Some(complaint) = &result.complaint {
+                self.log.warning(format_args!("VMAC {}: {complaint}", result.request.name));
+            }
+            if let Some(event) = translate::vmac_done(result) {
+                self.vrrp.handle(event, clock::now());
+            }
+        }
+        self.follow_links();
     }
 
     fn kernel_turn(&mut self) -> io::Result<()> {

@@ -42,7 +42,8 @@ impl Sockets {
     pub(super) fn follow(&mut self, tables: &Tables, reactor: &Reactor, token: Token, log: &Log) {
         let mut wanted: BTreeMap<Key, BTreeSet<IpAddr>> = BTreeMap::new();
         for row in tables.instances.values() {
-            let Some(ifindex) = row.ifindex else { continue };
+            // A VMAC that was just made may not have been told of yet.
+            let Some(ifindex) = row.wire().filter(|index| tables.interfaces.get(*index).is_some()) else { continue };
             for protocol in protocols(row) {
                 let groups = wanted.entry((ifindex, row.config.family, *protocol)).or_default();
                 groups.extend(row.config.unicast.is_none().then_some(row.config.group));
