@@ -156,9 +156,10 @@ impl Maker {
                 worst = Err(format!("cannot set {setting} of {interface}: {error}"));
             }
         };
-        // The interface below must not answer for addresses of the VMAC with its own Ethernet address.
-        for setting in ["arp_ignore", "arp_filter"] {
-            tell(base, setting, self.settings.set(Tree::Ipv4, base, setting, "1"));
+        // The interface below must not answer for addresses of the VMAC with its own Ethernet address, nor ask in their
+        // name, from which the asked would learn the same.
+        for (setting, value) in [("arp_ignore", "1"), ("arp_filter", "1"), ("arp_announce", "2")] {
+            tell(base, setting, self.settings.set(Tree::Ipv4, base, setting, value));
         }
         // The VMAC answers for its own alone; what comes in by it has a source that is routed elsewhere, or our own.
         tell("all", "rp_filter", self.spread_rp_filter());

@@ -93,6 +93,8 @@ struct Process {
     changes: Vec<Change>,
     kernel_events: Vec<KernelEvent>,
     more_kernel: bool,
+    /// Sockets may be open that no instance needs.
+    prune_due: bool,
     send_error: Option<String>,
     stopping: Stopping,
     /// As last told to the parent.
@@ -143,6 +145,7 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
         changes: Vec::new(),
         kernel_events: Vec::new(),
         more_kernel: true,
+        prune_due: false,
         send_error: None,
         stopping: Stopping::No,
         checkpoint: String::new(),
@@ -218,6 +221,9 @@ impl Process {
     fn carry_out(&mut self) {
         self.carry_out_actions();
         self.submit_requests();
+        if std::mem::take(&mut self.prune_due) {
+            self.sockets.prune(&self.vrrp.tables, &self.reactor);
+        }
     }
 
     /// Adverts leave at once; addresses are gathered and follow.
@@ -332,6 +338,7 @@ impl Process {
 
     fn follow_links(&mut self) {
         self.sockets.follow(&self.vrrp.tables, &self.reactor, ADVERTS, &self.log);
+        self.prune_due = true;
         if self.sockets.incomplete() {
             self.timers.set(Key::RetrySockets, clock::now() + SOCKET_RETRY);
         }

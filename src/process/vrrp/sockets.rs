@@ -38,25 +38,10 @@ impl Sockets {
         Sockets { open: BTreeMap::new(), buffer: vec![0; BUFFER], failed: BTreeMap::new() }
     }
 
-    /// Opens what the instances need and closes what they do not.
+    /// Opens what the instances need. What they do not need any more stays open for their last words, until
+    /// [`Sockets::prune`].
     pub(super) fn follow(&mut self, tables: &Tables, reactor: &Reactor, token: Token, log: &Log) {
-        let mut wanted: BTreeMap<Key, BTreeSet<IpAddr>> = BTreeMap::new();
-        for row in tables.instances.values() {
-            // A VMAC that was just made may not have been told of yet.
-            let Some(ifindex) = row.wire().filter(|index| tables.interfaces.get(*index).is_some()) else { continue };
-            for protocol in protocols(row) {
-                let groups = wanted.entry((ifindex, row.config.family, *protocol)).or_default();
-                groups.extend(row.config.unicast.is_none().then_some(row.config.group));
-            }
-        }
-        self.open.retain(|key, pair| {
-            let keep = wanted.contains_key(key);
-            if !keep {
-                // The kernel forgets it with its descriptor in any case.
-                let _ = reactor.deregister(&pair.socket);
-            }
-            keep
-        });
+        let wanted = wanted(tables);
         self.failed.retain(|key, _| wanted.contains_key(key));
         for (key, groups) in wanted {
             match self.provide(key, groups, tables, reactor, token) {
@@ -71,6 +56,19 @@ impl Sockets {
                 }
             }
         }
+    }
+
+    /// Closes what no instance needs.
+    pub(super) fn prune(&mut self, tables: &Tables, reactor: &Reactor) {
+        let wanted = wanted(tables);
+        self.open.retain(|key, pair| {
+            let keep = wanted.contains_key(key);
+            if !keep {
+                // The kernel forgets it with its descriptor in any case.
+                let _ = reactor.deregister(&pair.socket);
+            }
+            keep
+        });
     }
 
     fn provide(
@@ -158,6 +156,20 @@ impl Sockets {
         }
         more
     }
+}
+
+/// The sockets that the instances need, each with its groups.
+fn wanted(tables: &Tables) -> BTreeMap<Key, BTreeSet<IpAddr>> {
+    let mut wanted: BTreeMap<Key, BTreeSet<IpAddr>> = BTreeMap::new();
+    for row in tables.instances.values() {
+        // A VMAC that was just made may not have been told of yet.
+        let Some(ifindex) = row.wire().filter(|index| tables.interfaces.get(*index).is_some()) else { continue };
+        for protocol in protocols(row) {
+            let groups = wanted.entry((ifindex, row.config.family, *protocol)).or_default();
+            groups.extend(row.config.unicast.is_none().then_some(row.config.group));
+        }
+    }
+    wanted
 }
 
 /// What an instance listens to: with `auth_type AH` also adverts without the header, to complain about them.
