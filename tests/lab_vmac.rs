@@ -114,7 +114,7 @@ fn is_master(lab: &Lab, way: Way, router: usize, since: Stamp) {
 /// Waits for adverts of a router, from the right Ethernet address.
 fn advertises(lab: &Lab, way: Way, router: usize, since: Stamp) {
     lab.wire.await_advert(router, VRID, since, LIMIT);
-    let own = [2, 0, 0, 0, 0, u8::try_from(router).expect("a small number")];
+    let own = [2, 0, 0, 0, 0, [1, 2][router - 1]];
     let expected = if way.by_base { own } else { way.virtual_mac() };
     let macs: Vec<[u8; 6]> = (lab.wire.heard().iter())
         .filter(|heard| heard.from == router && heard.at >= since && matches!(heard.frame, Frame::Vrrp(_)))
@@ -465,4 +465,24 @@ fn nobody_hears_himself() {
         let log = lab.router(1).log();
         assert!(!log.contains("Received advert") && !log.contains("our own address"), "{log}");
     }
+}
+
+/// Each VMAC hears the adverts of all virtual routers, and takes those of its own.
+#[test]
+fn others_of_the_same_router_are_no_strangers() {
+    let _turn = machine::shared();
+    let mut lab = Lab::new(2);
+    for (number, priority) in [(1, 100), (2, 200)] {
+        let conf = Protocol::SyncGroup.conf(priority, "use_vmac");
+        lab.router(number).configure(&conf.replacen('{', "{\n  log_unknown_vrids", 1));
+    }
+    lab.router(2).start(C);
+    lab.wire.await_advert(2, SECOND_VRID, Duration::ZERO, LIMIT);
+    lab.router(1).start(Ours);
+    wait_until(LIMIT, "router 1 is backup", || transitions(&mut lab, 1) >= 2);
+    let since = now();
+    wait_until(LIMIT, "some adverts have come", || lab.wire.adverts(2, SECOND_VRID, since).len() > 5);
+    let log = lab.router(1).log();
+    assert!(!log.contains("Unknown VRID"), "{log}");
+    assert!(lab.wire.adverts(1, SECOND_VRID, Duration::ZERO).is_empty(), "{log}");
 }

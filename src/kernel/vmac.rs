@@ -2,6 +2,7 @@
 //! own ([`Worker`]), with the settings that two interfaces of one network need.
 
 use std::collections::BTreeMap;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -24,13 +25,14 @@ use super::writer::{AddressRequest, Op, WantedAddr};
 const RTM_NEWLINK: u16 = 16;
 const RTM_DELLINK: u16 = 17;
 const RTM_GETLINK: u16 = 18;
+const IFLA_GROUP: u16 = 27;
 /// `MACVLAN_MODE_PRIVATE`: it talks to the network alone, not to its neighbours on this machine.
 const PRIVATE: u32 = 1;
 /// `NLA_F_NESTED`.
 const NESTED: u16 = 1 << 15;
 const KIND: &str = "macvlan";
 /// Requests done before their results are given back.
-const BATCH: usize = 8;
+const BATCH: usize = 32;
 const DATAGRAM: usize = 64 << 10;
 /// Prefix length of a link-local address.
 const LINK_LOCAL_PREFIX: u8 = 64;
@@ -80,8 +82,10 @@ impl VmacWriter {
             addresses: AddressSocket::open()?,
             settings: sysctl::Changes::new(),
             made: BTreeMap::new(),
+            death_row: RandomState::new().build_hasher().finish() as u32 & 0x3fff_ffff | 0x4000_0000,
         };
         Worker::spawn("vmacs", capacity, BATCH, move |batch: Vec<VmacRequest>| {
+            maker.remove_at_once(&batch);
             batch.into_iter().map(|request| maker.perform(request)).collect()
         })
     }
@@ -95,6 +99,8 @@ struct Maker {
     settings: sysctl::Changes,
     /// The VMACs there are, each with the name of the interface below.
     made: BTreeMap<String, String>,
+    /// Number of an interface group that nobody else has.
+    death_row: u32,
 }
 
 impl Maker {
@@ -105,6 +111,23 @@ impl Maker {
             Op::Remove => self.remove(&request, &mut complaint),
         };
         VmacResult { request, outcome, complaint }
+    }
+
+    /// Each removal has the kernel wait until all processors have forgotten the interface: 255 of them would take
+    /// seconds. A whole group of interfaces goes in one. What is not removed here is removed one by one.
+    fn remove_at_once(&mut self, batch: &[VmacRequest]) {
+        if batch.len() < 2 || batch.iter().any(|request| request.op != Op::Remove) {
+            return;
+        }
+        let mut any = false;
+        for request in batch {
+            let found = self.links.find(&request.name).ok().flatten().filter(|link| is_right(link, request));
+            any |= found.is_some_and(|link| self.links.put_in_group(link.index, self.death_row).is_ok());
+        }
+        if any {
+            // Whatever comes of it, each is looked for again.
+            let _ = self.links.delete_group(self.death_row);
+        }
     }
 
     fn make(&mut self, request: &VmacRequest, complaint: &mut Option<String>) -> Result<u32, Refusal> {
@@ -277,6 +300,16 @@ impl LinkSocket {
 
     fn set_up(&mut self, index: u32) -> Result<(), Refusal> {
         self.request(RTM_NEWLINK, NlmF::ACK, &header(index, IFF_UP)).map(drop)
+    }
+
+    fn put_in_group(&mut self, index: u32, group: u32) -> Result<(), Refusal> {
+        let payload = [header(index, 0), attribute(IFLA_GROUP, &group.to_ne_bytes())].concat();
+        self.request(RTM_NEWLINK, NlmF::ACK, &payload).map(drop)
+    }
+
+    fn delete_group(&mut self, group: u32) -> Result<(), Refusal> {
+        let payload = [header(0, 0), attribute(IFLA_GROUP, &group.to_ne_bytes())].concat();
+        self.request(RTM_DELLINK, NlmF::ACK, &payload).map(drop)
     }
 
     /// Removes a link; that it is not there is success.
