@@ -293,6 +293,8 @@ fn a_killed_vrrp_process_goes_on_with_its_vmac() {
     let _turn = machine::shared();
     let mut lab = settled_pair(PLAIN);
     let made = index(&mut lab, 1, "vrrp.51");
+    let arp_ignore = |lab: &mut Lab| lab.router(1).netns().sysctl_value("net/ipv4/conf/eth0/arp_ignore");
+    assert_eq!(arp_ignore(&mut lab).as_deref(), Some("1"));
     for _ in 0..3 {
         let old = lab.router(1).vrrp_pid();
         let at = now();
@@ -306,6 +308,7 @@ fn a_killed_vrrp_process_goes_on_with_its_vmac() {
     assert!(lab.wire.adverts(2, VRID, Duration::ZERO).is_empty(), "{}", lab.router(2).log());
     assert!(lab.router(1).stop().1.success());
     assert_eq!(links(&mut lab, 1), ["eth0", "lo"]);
+    assert_eq!(arp_ignore(&mut lab).as_deref(), Some("0"), "as it was before the first process");
 }
 
 /// Someone else removes the VMAC, or sets it down: it is put back before the other router notices.

@@ -69,6 +69,8 @@ pub struct VmacResult {
     pub outcome: Result<u32, Refusal>,
     /// A setting that could not be changed, in words. The interface works, but not as well as it could.
     pub complaint: Option<String>,
+    /// Settings of other interfaces, as they were before the first VMAC.
+    pub settings: sysctl::Changes,
 }
 
 /// The loop's end of the VMAC writer.
@@ -76,11 +78,12 @@ pub type VmacWriter = Worker<VmacRequest, VmacResult>;
 
 impl VmacWriter {
     /// Starts the thread, in the caller's network namespace. `capacity` as for the address writer.
-    pub fn start_vmacs(capacity: usize) -> io::Result<VmacWriter> {
+    /// `settings` are those that a predecessor of this process changed.
+    pub fn start_vmacs(capacity: usize, settings: sysctl::Changes) -> io::Result<VmacWriter> {
         let mut maker = Maker {
             links: LinkSocket::open()?,
             addresses: AddressSocket::open()?,
-            settings: sysctl::Changes::new(),
+            settings,
             made: BTreeMap::new(),
             death_row: RandomState::new().build_hasher().finish() as u32 & 0x3fff_ffff | 0x4000_0000,
         };
@@ -110,7 +113,7 @@ impl Maker {
             Op::Add => self.make(&request, &mut complaint),
             Op::Remove => self.remove(&request, &mut complaint),
         };
-        VmacResult { request, outcome, complaint }
+        VmacResult { request, outcome, complaint, settings: self.settings.clone() }
     }
 
     /// Each removal has the kernel wait until all processors have forgotten the interface: 255 of them would take

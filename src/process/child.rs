@@ -90,7 +90,8 @@ fn run_vrrp(
     let mut vrrp = Vrrp::new(Tables::new(config, cli::version_text()));
     vrrp.resume(checkpoint);
     let keep_addresses = options.dont_release_vrrp;
-    vrrp::run(Setup { vrrp, log: log.clone(), channel, agentx, keep_addresses, signals })
+    let (log, checkpoint) = (log.clone(), checkpoint.to_owned());
+    vrrp::run(Setup { vrrp, log, channel, agentx, keep_addresses, checkpoint, signals })
 }
 
 fn run_checkers(

@@ -47,6 +47,10 @@ const PRIORITY: u8 = 127;
 const DUMP_LIMIT: Duration = Duration::from_secs(5);
 /// After a stop: time for the kernel to remove addresses.
 const STOP_LIMIT: Duration = Duration::from_secs(4);
+/// First word of the lines of changed settings in a checkpoint.
+const SETTINGS: &str = "setting";
+/// The same for those that VMACs need.
+const VMAC_SETTINGS: &str = "vmac-setting";
 /// A socket that could not be opened is tried again after this time.
 const SOCKET_RETRY: Duration = Duration::from_secs(1);
 
@@ -59,6 +63,8 @@ pub(super) struct Setup {
     pub(super) agentx: Option<(snmp::transport::MasterAddress, String)>,
     /// `-V`.
     pub(super) keep_addresses: bool,
+    /// What a predecessor left to be known.
+    pub(super) checkpoint: String,
     pub(super) signals: Signals,
 }
 
@@ -81,6 +87,8 @@ struct Process {
     sockets: Sockets,
     announcer: Announcer,
     sysctls: sysctl::Changes,
+    /// What VMACs have changed, for a replacement of this process.
+    vmac_settings: sysctl::Changes,
     agent: Option<Agent<Vrrp>>,
     agent_token: Token,
     /// `lvs_sync_daemon`, when it follows an instance.
@@ -105,11 +113,12 @@ struct Process {
 
 /// Runs until told to stop.
 pub(super) fn run(setup: Setup) -> io::Result<()> {
-    let Setup { vrrp, log, channel, agentx, keep_addresses, signals } = setup;
+    let Setup { vrrp, log, channel, agentx, keep_addresses, checkpoint, signals } = setup;
     let reactor = Reactor::new()?;
     let monitor = Monitor::open(DUMP_LIMIT)?;
     let writer = Writer::start(WRITER_CAPACITY)?;
-    let vmacs = VmacWriter::start_vmacs(WRITER_CAPACITY)?;
+    let vmac_settings = sysctl::Changes::from_lines(VMAC_SETTINGS, &checkpoint);
+    let vmacs = VmacWriter::start_vmacs(WRITER_CAPACITY, vmac_settings.clone())?;
     let orders = Orders::new(signals, channel, &reactor, ORDERS)?;
     reactor.register(&monitor, MONITOR, Interest::READABLE)?;
     reactor.register(&writer, WRITER, Interest::READABLE)?;
@@ -136,7 +145,8 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
         vmacs,
         sockets: Sockets::new(),
         announcer: Announcer::open()?,
-        sysctls: sysctl::Changes::new(),
+        sysctls: sysctl::Changes::from_lines(SETTINGS, &checkpoint),
+        vmac_settings,
         agent,
         agent_token: AGENT,
         sync_daemon: SyncDaemon::new(SYNC),
@@ -314,6 +324,10 @@ impl Process {
             if let Some(complaint) = &result.complaint {
                 self.log.warning(format_args!("VMAC {}: {complaint}", result.request.name));
             }
+            if self.vmac_settings != result.settings {
+                self.vmac_settings.clone_from(&result.settings);
+                self.save_due = true;
+            }
             if let Some(event) = translate::vmac_done(result) {
                 self.vrrp.handle(event, clock::now());
             }
@@ -387,7 +401,8 @@ impl Process {
 
     /// Before the views: a replacement that goes on as master must know before anyone is told.
     fn save_checkpoint(&mut self) {
-        let checkpoint = self.vrrp.checkpoint();
+        let settings = self.sysctls.to_lines(SETTINGS) + &self.vmac_settings.to_lines(VMAC_SETTINGS);
+        let checkpoint = self.vrrp.checkpoint() + &settings;
         if checkpoint != self.checkpoint {
             self.orders.save(checkpoint.clone());
             self.checkpoint = checkpoint;
