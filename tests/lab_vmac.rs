@@ -489,3 +489,50 @@ fn others_of_the_same_router_are_no_strangers() {
     assert!(!log.contains("Unknown VRID"), "{log}");
     assert!(lab.wire.adverts(1, SECOND_VRID, Duration::ZERO).is_empty(), "{log}");
 }
+
+/// 255 VMACs come and go in the time that a stop has.
+#[test]
+fn as_many_as_there_can_be() {
+    let _turn = machine::shared();
+    let mut lab = Lab::new(1);
+    let conf = lab::conf::many(255, 1, 100, Duration::from_secs(1));
+    lab.router(1).configure(&conf.replace("interface eth0", "interface eth0\n  use_vmac"));
+    lab.router(1).start(Ours);
+    let limit = Duration::from_secs(30);
+    wait_until(limit, "all are masters", || lab.router(1).log().matches("Entering MASTER STATE").count() == 255);
+    assert_eq!(links(&mut lab, 1).len(), 257);
+    assert!(lab.router(1).stop().1.success());
+    assert_eq!(links(&mut lab, 1), ["eth0", "lo"]);
+    let log = lab.router(1).log();
+    assert!(!log.contains("FAULT") && !log.contains("Cannot"), "{log}");
+}
+
+/// The settings are put back although the interface below went first.
+#[test]
+fn settings_are_put_back_without_the_interface_below() {
+    let _turn = machine::shared();
+    let mut lab = Lab::new(1);
+    lab.router(1).netns().sysctl("net/ipv4/conf/all/rp_filter", "1");
+    lab.router(1).configure(&PLAIN.conf(100).replacen('{', "{\n  dynamic_interfaces", 1));
+    lab.router(1).start(Ours);
+    lab.wire.await_advert(1, VRID, Duration::ZERO, LIMIT);
+    lab.router(1).netns().ip("link delete eth0");
+    wait_until(LIMIT, "it is in fault", || lab.router(1).log().contains("Entering FAULT STATE"));
+    assert!(lab.router(1).stop().1.success());
+    assert_eq!(lab.router(1).netns().sysctl_value("net/ipv4/conf/all/rp_filter").as_deref(), Some("1"));
+}
+
+/// `-V`: the address stays, and the VMAC that carries it.
+#[test]
+fn addresses_and_vmac_may_stay() {
+    let _turn = machine::shared();
+    let mut lab = Lab::new(1);
+    lab.router(1).configure(&PLAIN.conf(100));
+    let mut command = lab.router(1).command(Ours);
+    command.arg("-V");
+    lab.router(1).start_with(command);
+    lab.wire.await_advert(1, VRID, Duration::ZERO, LIMIT);
+    wait_until(LIMIT, "the address is set", || lab.router(1).holds(vip()));
+    assert!(lab.router(1).stop().1.success());
+    assert!(has_address(&mut lab, 1, "vrrp.51", &vip().to_string()));
+}

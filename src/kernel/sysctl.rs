@@ -98,21 +98,21 @@ impl Changes {
         changes
     }
 
-    /// Puts the changed settings of one interface back.
-    pub fn restore(&mut self, interface: &str) -> io::Result<()> {
-        self.restore_where(|name| name == interface)
+    /// Puts some settings of one interface back, if they were changed.
+    pub fn restore(&mut self, interface: &str, settings: &[&str]) -> io::Result<()> {
+        self.restore_where(|name, setting| name == interface && settings.contains(&setting))
     }
 
     /// Puts all changed settings back. Every one is tried; the first failure is returned, except that of a vanished
     /// interface, whose settings are gone with it.
     pub fn restore_all(&mut self) -> io::Result<()> {
-        self.restore_where(|_| true)
+        self.restore_where(|_, _| true)
     }
 
-    fn restore_where(&mut self, which: impl Fn(&str) -> bool) -> io::Result<()> {
+    fn restore_where(&mut self, which: impl Fn(&str, &str) -> bool) -> io::Result<()> {
         let mut result = Ok(());
         self.before.retain(|(tree, interface, setting), old| {
-            if !which(interface) {
+            if !which(interface, setting) {
                 return true;
             }
             let written = path(*tree, interface, setting).and_then(|path| fs::write(path, old.as_str()));

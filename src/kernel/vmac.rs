@@ -31,6 +31,9 @@ const PRIVATE: u32 = 1;
 /// `NLA_F_NESTED`.
 const NESTED: u16 = 1 << 15;
 const KIND: &str = "macvlan";
+/// The interface below must not answer for addresses of the VMAC with its own Ethernet address, nor ask in their name,
+/// from which the asked would learn the same.
+const BASE_SETTINGS: [(&str, &str); 3] = [("arp_ignore", "1"), ("arp_filter", "1"), ("arp_announce", "2")];
 /// Requests done before their results are given back.
 const BATCH: usize = 32;
 const DATAGRAM: usize = 64 << 10;
@@ -165,7 +168,8 @@ impl Maker {
         let restored = if self.made.is_empty() {
             self.settings.restore_all()
         } else if let Some(base) = base.filter(|base| !self.made.values().any(|other| other == base)) {
-            self.settings.restore(&base)
+            // The source checks stay spread while there is any VMAC.
+            self.settings.restore(&base, &BASE_SETTINGS.map(|(setting, _)| setting))
         } else {
             Ok(())
         };
@@ -182,9 +186,7 @@ impl Maker {
                 worst = Err(format!("cannot set {setting} of {interface}: {error}"));
             }
         };
-        // The interface below must not answer for addresses of the VMAC with its own Ethernet address, nor ask in their
-        // name, from which the asked would learn the same.
-        for (setting, value) in [("arp_ignore", "1"), ("arp_filter", "1"), ("arp_announce", "2")] {
+        for (setting, value) in BASE_SETTINGS {
             tell(base, setting, self.settings.set(Tree::Ipv4, base, setting, value));
         }
         // The VMAC answers for its own alone; what comes in by it has a source that is routed elsewhere, or our own.

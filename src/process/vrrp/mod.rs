@@ -196,7 +196,9 @@ impl Process {
             self.agent_turn(agent_ready);
             self.stopping_turn();
         }
-        if let Err(error) = self.sysctls.restore_all() {
+        // The last VMAC took them along, unless it went with the interface below.
+        let of_vmacs = if self.keep_addresses { Ok(()) } else { self.vmac_settings.restore_all() };
+        if let Err(error) = self.sysctls.restore_all().and(of_vmacs) {
             self.log.warning(format_args!("Cannot put interface settings back: {error}"));
         }
         self.mailer.finish(FAREWELL_LIMIT);
