@@ -266,6 +266,10 @@ fn the_link_local_address_is_copied_and_kept() {
     let before = transitions(&mut lab, 1);
     lab.router(1).netns().ip("address delete fe80::1/64 dev vrrp.51");
     wait_until(LIMIT, "it is set again", || has_address(&mut lab, 1, "vrrp.51", "fe80::1"));
+    lab.router(1).netns().ip("address add fe80::77/64 dev eth0 nodad");
+    lab.router(1).netns().ip("address delete fe80::1/64 dev eth0");
+    wait_until(LIMIT, "it has the new one", || has_address(&mut lab, 1, "vrrp.51", "fe80::77"));
+    wait_until(LIMIT, "and not the old one", || !has_address(&mut lab, 1, "vrrp.51", "fe80::1"));
     assert_eq!(transitions(&mut lab, 1), before);
 }
 
@@ -438,6 +442,19 @@ fn reload() {
     reload(&mut lab, &alone, &|lab| has_address(lab, 1, "vrrp.51", "10.9.0.51"));
     assert!(!has_address(&mut lab, 1, "eth0", "10.9.0.51"));
     assert!(!lab.router(1).log().contains("(VI_51) Entering FAULT"));
+}
+
+/// An IPv6 address comes to an IPv4 instance, whose VMAC had no IPv6.
+#[test]
+fn an_ip6_address_comes_with_a_reload() {
+    let _turn = machine::shared();
+    let mut lab = lone_master(&PLAIN.conf(100));
+    let extra = "use_vmac\n  virtual_ipaddress_excluded {\n    2001:db8::51\n  }";
+    lab.router(1).configure(&Protocol::V3.conf(100, extra));
+    lab.router(1).daemon().signal(Signal::SIGHUP);
+    wait_until(LIMIT, "it is on the VMAC", || has_address(&mut lab, 1, "vrrp.51", "2001:db8::51"));
+    assert!(lab.router(1).holds(vip()));
+    assert_eq!(transitions(&mut lab, 1), 2);
 }
 
 /// What KEEPALIVED-MIB shows of it.

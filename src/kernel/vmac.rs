@@ -103,8 +103,8 @@ struct Maker {
     addresses: AddressSocket,
     /// Settings of other interfaces, as they were before the first VMAC.
     settings: sysctl::Changes,
-    /// The VMACs there are, each with the name of the interface below.
-    made: BTreeMap<String, String>,
+    /// The VMACs there are, each with the name of the interface below and its link-local address.
+    made: BTreeMap<String, (String, Option<Ipv6Addr>)>,
     /// Number of an interface group that nobody else has.
     death_row: u32,
 }
@@ -148,12 +148,16 @@ impl Maker {
             Some(link) => link.index,
             None => self.links.create(request)?,
         };
-        self.made.insert(request.name.clone(), request.base_name.clone());
+        let now = (request.base_name.clone(), request.link_local);
+        let before = self.made.insert(request.name.clone(), now);
         // Before it is up, so that nothing is answered or sent that should not be.
         *complaint = self.settle(request).err();
         self.links.set_up(index)?;
+        if let Some(old) = before.and_then(|(_, ip)| ip).filter(|old| request.link_local != Some(*old)) {
+            self.change_link_local(Op::Remove, index, old)?;
+        }
         if let Some(ip) = request.link_local {
-            self.add_link_local(index, ip)?;
+            self.change_link_local(Op::Add, index, ip)?;
         }
         Ok(index)
     }
@@ -167,7 +171,7 @@ impl Maker {
         let base = self.made.remove(&request.name);
         let restored = if self.made.is_empty() {
             self.settings.restore_all()
-        } else if let Some(base) = base.filter(|base| !self.made.values().any(|other| other == base)) {
+        } else if let Some((base, _)) = base.filter(|(base, _)| !self.made.values().any(|(other, _)| other == base)) {
             // The source checks stay spread while there is any VMAC.
             self.settings.restore(&base, &BASE_SETTINGS.map(|(setting, _)| setting))
         } else {
@@ -229,7 +233,7 @@ impl Maker {
         self.settings.set(Tree::Ipv4, "all", "rp_filter", "0")
     }
 
-    fn add_link_local(&mut self, ifindex: u32, ip: Ipv6Addr) -> Result<(), Refusal> {
+    fn change_link_local(&mut self, op: Op, ifindex: u32, ip: Ipv6Addr) -> Result<(), Refusal> {
         let address = WantedAddr {
             ifindex,
             ip: IpAddr::V6(ip),
@@ -245,7 +249,7 @@ impl Maker {
             autojoin: false,
             preferred_lft: Some(0),
         };
-        let outcomes = self.addresses.perform(&[AddressRequest { token: 0, op: Op::Add, address }]);
+        let outcomes = self.addresses.perform(&[AddressRequest { token: 0, op, address }]);
         outcomes.into_iter().try_for_each(|outcome| outcome.map(drop))
     }
 }

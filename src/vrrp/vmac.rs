@@ -34,6 +34,8 @@ pub struct Vmac {
     pub ifindex: Option<u32>,
     /// IPv6: the link-local address that was copied to it.
     pub link_local: Option<Ipv6Addr>,
+    /// It was made to carry IPv6 addresses.
+    pub ipv6: bool,
     /// A request that the kernel has not yet answered.
     pub pending: Option<VmacOp>,
     /// The kernel refused a request: the row rests until its timer.
@@ -85,8 +87,8 @@ impl Vmac {
     /// A VMAC of which nothing is known yet.
     pub fn new() -> Vmac {
         let (ifindex, link_local, pending, patience) = (None, None, None, None);
-        let (name, wanted, refused, was_up) = (String::new(), true, false, false);
-        Vmac { name, wanted, ifindex, link_local, pending, refused, was_up, patience }
+        let (name, wanted, ipv6, refused, was_up) = (String::new(), true, false, false, false);
+        Vmac { name, wanted, ifindex, link_local, ipv6, pending, refused, was_up, patience }
     }
 
     /// After the end: the kernel has done what it was asked for, or refused it.
@@ -216,17 +218,21 @@ impl Vrrp {
     /// Whether something is missing of a VMAC that was made.
     fn lacks(&self, row: &Instance, vmac: &Vmac, index: u32) -> bool {
         let link = self.tables.interfaces.get(index);
-        let other = link.is_some_and(|link| link.name != vmac.name || !self.tables.is_vmac_of(row, link));
+        let other = link.is_some_and(|link| !self.tables.is_vmac_of(row, link));
         let went_down = vmac.was_up && link.is_some_and(|link| !link.up) && self.tables.is_up(row.ifindex);
         let link_local = self.tables.link_local(row);
-        other || went_down || (link_local.is_some() && link_local != vmac.link_local)
+        let ipv6 = carries_ipv6(row) && !vmac.ipv6;
+        other || went_down || ipv6 || (link_local.is_some() && link_local != vmac.link_local)
     }
 
-    /// Nothing is missing; once it is up there is nothing to wait for.
+    /// Nothing is missing. Whoever gave it another name may have it so; once it is up there is nothing to wait for.
     fn vmac_is_there(&mut self, id: InstanceId) {
-        let up = self.tables.instances.get(&id).and_then(|row| row.vmac.as_ref()).map(|vmac| vmac.ifindex);
-        let up = up.is_some_and(|index| self.tables.is_up(index));
+        let index = self.tables.instances.get(&id).and_then(|row| row.vmac.as_ref()?.ifindex);
+        let link = index.and_then(|index| self.tables.interfaces.get(index));
+        let up = link.is_some_and(|link| link.up);
+        let name = link.map(|link| link.name.clone());
         let Some(vmac) = self.tables.instances.get_mut(&id).and_then(|row| row.vmac.as_mut()) else { return };
+        vmac.name = name.unwrap_or_else(|| std::mem::take(&mut vmac.name));
         vmac.was_up |= up;
         if up && vmac.patience.take().is_some() {
             self.set_timer(TimerKey::Vmac(id), None);
@@ -246,6 +252,7 @@ impl Vrrp {
                 let remains = op == VmacOp::Make;
                 vmac.ifindex = remains.then_some(index);
                 vmac.link_local = link.link_local.filter(|_| remains);
+                vmac.ipv6 = link.ipv6 && remains;
                 UP_PATIENCE
             }
             Err(error) => {
@@ -368,14 +375,12 @@ impl Tables {
         let (vmac, config) = (row.vmac.as_ref()?, row.config.vmac.as_ref()?);
         let base = self.base_of(id)?;
         let (name, replace) = self.vmac_name(id, row, vmac, config);
-        let is_ip6 = |address: &model::Address| address.ip.is_ipv6() && row.puts_on_vmac(&address.device);
-        let mut addresses = row.config.addresses.iter().chain(&row.config.excluded);
         Some(WantedVmac {
             name,
             mac: config.mac,
             base: base.index,
             base_name: base.name.clone(),
-            ipv6: row.config.family == Family::V6 || addresses.any(is_ip6),
+            ipv6: carries_ipv6(row),
             link_local: self.link_local(row),
             replace,
         })
@@ -421,6 +426,13 @@ impl Tables {
             _ => None,
         }
     }
+}
+
+/// Whether some IPv6 address will be on its VMAC.
+fn carries_ipv6(row: &Instance) -> bool {
+    let is_ip6 = |address: &model::Address| address.ip.is_ipv6() && row.puts_on_vmac(&address.device);
+    let mut addresses = row.config.addresses.iter().chain(&row.config.excluded);
+    row.config.family == Family::V6 || addresses.any(is_ip6)
 }
 
 /// `vrrp.VRID`, then `vrrp1.VRID`, `vrrp2.VRID`...; for IPv6 `vrrp6.VRID` comes before `vrrp1.VRID`. The prefix is cut

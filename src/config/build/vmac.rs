@@ -94,7 +94,11 @@ impl Maker<'_, '_, '_, '_> {
 
     fn vmac_name(&mut self, name: &str) -> Option<String> {
         let ours = self.ctx.vmacs.get(name).is_none_or(|instance| instance == self.name);
-        let why = if name.len() > NAME_MAX || name.contains('/') || matches!(name, "" | "." | "..") {
+        let why = if name.len() > NAME_MAX
+            || name.contains(['/', ':'])
+            || name.contains(char::is_whitespace)
+            || matches!(name, "" | "." | "..")
+        {
             format!("'{name}' can not be the name of an interface (at most {NAME_MAX} characters, no '/')")
         } else if !ours {
             format!("another instance has '{name}' for its VMAC")

@@ -238,6 +238,33 @@ mod reload {
 }
 
 #[test]
+fn another_name_is_followed() {
+    let mut lan = Lan::new(vec![alone(vec![with_vmac("A", 51)])]);
+    lan.run(ms(1000));
+    lan.routers[0].vmacs.get_mut(&10).unwrap().name = "gate".into();
+    let renamed = lan.routers[0].vmac(10);
+    lan.event(0, Event::Link(renamed));
+    lan.run(ms(2000));
+    assert_eq!(states(&lan, 0), [State::Backup, State::Master]);
+    assert_eq!((names(&lan, 0), carrier(&lan, 0)), (vec!["gate"], Some(10)));
+    lan.event(0, Event::Stop { keep_addresses: false });
+    lan.run(ms(100));
+    assert!(lan.routers[0].vmacs.is_empty());
+}
+
+#[test]
+fn a_vmac_is_made_fit_for_an_ip6_address_that_comes_later() {
+    let mut lan = Lan::new(vec![alone(vec![with_vmac("A", 51)])]);
+    lan.run(ms(1000));
+    assert!(!lan.routers[0].vrrp.tables.instances.values().next().unwrap().vmac.as_ref().unwrap().ipv6);
+    let more = Instance { excluded: vec![super::lan::address("2001:db8::1")], ..with_vmac("A", 51) };
+    lan.event(0, Event::Configure(Box::new(alone(vec![more]))));
+    lan.run(ms(100));
+    assert!(lan.routers[0].vrrp.tables.instances.values().next().unwrap().vmac.as_ref().unwrap().ipv6);
+    assert_eq!((names(&lan, 0).len(), states(&lan, 0).len()), (1, 2));
+}
+
+#[test]
 fn a_group_starts_when_the_last_vmac_is_there() {
     let members = vec![instance("A", 51), with_vmac("B", 52)];
     let mut lan = Lan::new(vec![config(members, vec![group("G", &["A", "B"])])]);
