@@ -29,6 +29,7 @@ const PLAIN: Way = Way { protocol: Protocol::V3, extra: "use_vmac", by_base: fal
 const BASE: Way = Way { protocol: Protocol::V3, extra: "use_vmac\n  vmac_xmit_base", by_base: true };
 const PLAIN_AH: Way = Way { protocol: Protocol::V2Ah, extra: "use_vmac", by_base: false };
 const PLAIN_IP6: Way = Way { protocol: Protocol::V3Ip6, extra: "use_vmac", by_base: false };
+const UNICAST: Way = Way { protocol: Protocol::V3Unicast, extra: "use_vmac\n  vmac_xmit_base", by_base: true };
 const BASE_IP6: Way = Way { protocol: Protocol::V3Ip6, extra: "use_vmac\n  vmac_xmit_base", by_base: true };
 
 impl Way {
@@ -56,6 +57,8 @@ seatings! {
     plain_c_above_ours: PLAIN, C, Ours;
     base_ours_above_c: BASE, Ours, C;
     base_c_above_ours: BASE, C, Ours;
+    unicast_ours_above_c: UNICAST, Ours, C;
+    unicast_c_above_ours: UNICAST, C, Ours;
     ah_ours_above_c: PLAIN_AH, Ours, C;
     ah_c_above_ours: PLAIN_AH, C, Ours;
     ip6_plain_ours_above_c: PLAIN_IP6, Ours, C;
@@ -69,7 +72,8 @@ fn life_of_a_pair(way: Way, seats: [Daemon; 2]) {
     let _turn = machine::shared();
     let mut lab = Lab::new(2);
     for (number, priority) in [(1, 200), (2, 100)] {
-        lab.router(number).configure(&way.conf(priority));
+        let extra = format!("{}{}", way.protocol.peers(number), way.extra);
+        lab.router(number).configure(&way.protocol.conf(priority, &extra));
     }
     lab.router(2).start(seats[1]);
     is_master(&lab, way, 2, Duration::ZERO);
@@ -121,6 +125,9 @@ fn advertises(lab: &Lab, way: Way, router: usize, since: Stamp) {
         .map(|heard| heard.mac)
         .collect();
     assert!(macs.iter().all(|mac| *mac == expected), "{macs:x?}");
+    let destination = way.protocol.destination(3 - router);
+    let adverts = lab.wire.adverts(router, VRID, since);
+    assert!(adverts.iter().all(|(_, advert)| advert.destination == destination), "not to {destination}");
 }
 
 /// Names of a router's links, sorted.
