@@ -388,7 +388,7 @@ fn settings_are_put_back() {
         changes.set(Tree::Ipv4, "lo", "promote_secondaries", changed).unwrap();
         changes.set(Tree::Ipv4, "gone", "promote_secondaries", changed).unwrap_err();
         assert_eq!((now("va").as_str(), now("lo").as_str()), (changed, changed));
-        changes.restore("va").unwrap();
+        changes.restore("va", &["promote_secondaries"]).unwrap();
         assert_eq!((now("va"), now("lo").as_str()), (before.clone(), changed));
         changes.restore_all().unwrap();
         assert_eq!(now("lo"), before);

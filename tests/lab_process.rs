@@ -217,3 +217,24 @@ fn nothing_stale_is_left_when_the_file_has_changed() {
     assert_eq!(lab.router(1).stop().1.code(), Some(0));
     assert!(!held.exists(), "nothing is held after a clean stop");
 }
+
+/// A VMAC that the next file does not have goes with its addresses.
+#[test]
+fn no_stale_vmac_is_left_when_the_file_has_changed() {
+    let _turn = machine::shared();
+    let mut lab = Lab::new(1);
+    lab.router(1).configure(&PROTOCOL.conf(100, "use_vmac"));
+    lab.router(1).start(Ours);
+    lab.wire.await_advert(1, VRID, Duration::ZERO, LIMIT);
+    wait_until(LIMIT, "the addresses are set", || holds_all(&mut lab));
+    let held = lab.router(1).file("vrrp.held");
+    let listed = || fs::read_to_string(&held).unwrap_or_default().contains("vmac\tvrrp.51\t00:00:5e:00:01:33\n");
+    wait_until(LIMIT, "the VMAC is written down", listed);
+    lab.router(1).kill9();
+    lab.router(1).configure(&PROTOCOL.conf(100, "").replace("virtual_router_id 51", "virtual_router_id 52"));
+    lab.router(1).start(Ours);
+    wait_until(LIMIT, "the VMAC is gone", || !lab.router(1).netns().ip("link show").contains("vrrp.51"));
+    wait_until(LIMIT, "the addresses are set", || holds_all(&mut lab));
+    assert_eq!(lab.router(1).stop().1.code(), Some(0));
+    assert!(!held.exists(), "nothing is held after a clean stop");
+}

@@ -36,7 +36,7 @@ fn samples() -> Vec<PathBuf> {
 fn every_sample_passes_the_configuration_test() {
     let _turn = machine::shared();
     let mut lab = lab_with_two_interfaces();
-    assert!(samples().len() >= 7);
+    assert!(samples().len() >= 8);
     for sample in samples() {
         for id in ["router1", "router2"] {
             let router = lab.router(1);
@@ -56,6 +56,7 @@ fn a_lone_router_with_each_sample_becomes_master() {
         ("keepalived.conf.v2-password", &["192.0.2.10"][..]),
         ("keepalived.conf.v3-ipv6", &["fe80::51", "2001:db8::51", "192.0.2.10"]),
         ("keepalived.conf.sync-group", &["192.0.2.10", "198.51.100.10"]),
+        ("keepalived.conf.vmac", &["192.0.2.10", "fe80::51", "2001:db8::51"]),
     ] {
         let mut lab = lab_with_two_interfaces();
         let text = fs::read_to_string(workspace().join("conf").join(sample)).expect("a sample");

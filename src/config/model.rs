@@ -229,6 +229,8 @@ pub struct Instance {
     pub name: String,
     /// `interface`.
     pub interface: String,
+    /// `use_vmac` with what belongs to it.
+    pub vmac: Option<Vmac>,
     /// Family of the addresses (or `native_ipv6`).
     pub family: Family,
     /// `virtual_router_id`, 1..=255.
@@ -329,6 +331,19 @@ pub enum OldChecksum {
     Never,
     /// The bare keyword.
     Always,
+}
+
+/// `use_vmac`: an interface of its own (a macvlan) with the Ethernet address of the virtual router.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Vmac {
+    /// Name given on the line, at most 15 octets; `None` makes one of `prefix` and the VRID.
+    pub name: Option<String>,
+    /// `vmac_prefix`; default `vrrp`.
+    pub prefix: String,
+    /// Address given on the line; default that of RFC 9568 section 7.3, 00:00:5e:00:01:VRID or 00:00:5e:00:02:VRID.
+    pub mac: [u8; 6],
+    /// `vmac_xmit_base`: adverts are sent and heard by the interface below.
+    pub xmit_base: bool,
 }
 
 /// Gratuitous ARP / unsolicited NA settings of an instance.

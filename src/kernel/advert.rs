@@ -13,7 +13,7 @@ use nix::sys::socket::{
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockFilter, Socket, Type};
 
 use crate::config::model::Family;
-use crate::wire::ipv4;
+use crate::wire::{ah, ipv4};
 
 /// `SO_PRIORITY` of adverts: `TC_PRIO_INTERACTIVE`, the highest that needs no privilege.
 const PRIORITY: u32 = 6;
@@ -21,7 +21,19 @@ const PRIORITY: u32 = 6;
 const RECEIVE_BUFFER: usize = 512 << 10;
 
 /// `BPF_RET | BPF_K`, a whole filter: keep 0 octets of every packet.
-pub(super) const DROP_ALL: SockFilter = SockFilter::new(0x06, 0, 0, 0);
+pub(super) const DROP_ALL: SockFilter = SockFilter::new(BPF_RET, 0, 0, 0);
+/// `BPF_RET | BPF_K`: keep that many octets.
+const BPF_RET: u16 = 0x06;
+/// `BPF_LD | BPF_B | BPF_ABS`: an octet.
+const BPF_LD: u16 = 0x30;
+/// `BPF_LD | BPF_B | BPF_IND`: an octet, counted from X.
+const BPF_LD_BEHIND: u16 = 0x50;
+/// `BPF_LDX | BPF_B | BPF_MSH`: X is the length of the IPv4 header.
+const BPF_LDX_HEADER_LENGTH: u16 = 0xb1;
+/// `BPF_JMP | BPF_JEQ | BPF_K`.
+const BPF_JEQ: u16 = 0x15;
+/// Where the VRID is behind the IPv4 header and an authentication header.
+const AH_VRID_AT: u32 = ah::HEADER_LEN as u32 + 1;
 
 /// A raw socket bound to one interface, for packets of one IP protocol.
 ///
@@ -99,6 +111,19 @@ impl AdvertSocket {
         }
         self.groups.push(group);
         Ok(())
+    }
+
+    /// Has the kernel drop adverts of other virtual routers: every VMAC hears those of all.
+    pub fn only_vrid(&self, vrid: u8) -> io::Result<()> {
+        let op = |code, k| SockFilter::new(code, 0, 0, k);
+        // A raw IPv6 socket is given packets without their header.
+        let mut filter = match (self.ipv6, self.protocol) {
+            (true, _) => vec![op(BPF_LD, 1)],
+            (false, ah::PROTOCOL) => vec![op(BPF_LDX_HEADER_LENGTH, 0), op(BPF_LD_BEHIND, AH_VRID_AT)],
+            (false, _) => vec![op(BPF_LDX_HEADER_LENGTH, 0), op(BPF_LD_BEHIND, 1)],
+        };
+        filter.extend([SockFilter::new(BPF_JEQ, 1, 0, vrid.into()), DROP_ALL, op(BPF_RET, u32::MAX)]);
+        self.socket.attach_filter(&filter)
     }
 
     /// Takes one packet into `buffer`; `None` when there is none left.

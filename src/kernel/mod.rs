@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`Monitor`] | links and addresses as the kernel tells of them, with recovery from lost messages |
 //! | [`Writer`] | adding and removing addresses, on a thread of its own, results as events |
+//! | [`VmacWriter`] | making and removing the macvlans of `use_vmac`, on another thread |
 //! | [`AdvertSocket`] | VRRP packets of one interface and family |
 //! | [`ArpSocket`], [`NdSocket`] | gratuitous ARP and unsolicited neighbour advertisements |
 //! | [`ipvs`] | the load balancer: services and real servers |
@@ -22,6 +23,7 @@ mod request;
 mod resync;
 pub mod sysctl;
 mod tables;
+mod vmac;
 mod worker;
 mod writer;
 
@@ -32,6 +34,7 @@ pub use ndisc::NdSocket;
 pub use netlink::Refusal;
 pub use tables::{Addr, AddrKey, Link, PROTOCOL_KEEPALIVED, primary_ipv4, primary_ipv6};
 
+pub use vmac::{VmacRequest, VmacResult, VmacWriter};
 pub use worker::{QueueFull, Stopped, Worker};
 pub use writer::{AddressRequest, AddressResult, Done, Op, WantedAddr, Writer};
 

@@ -11,18 +11,20 @@ const AF_UNSPEC: u8 = 0;
 const AF_INET: u8 = 2;
 const AF_INET6: u8 = 10;
 
-const IFF_UP: u32 = 1;
+pub(super) const IFF_UP: u32 = 1;
 const IFF_LOOPBACK: u32 = 1 << 3;
 const IFF_RUNNING: u32 = 1 << 6;
 const IFF_NOARP: u32 = 1 << 7;
 const IFF_MULTICAST: u32 = 1 << 12;
 
-const IFLA_ADDRESS: u16 = 1;
-const IFLA_IFNAME: u16 = 3;
+pub(super) const IFLA_ADDRESS: u16 = 1;
+pub(super) const IFLA_IFNAME: u16 = 3;
 const IFLA_MTU: u16 = 4;
-const IFLA_LINK: u16 = 5;
-const IFLA_LINKINFO: u16 = 18;
-const IFLA_INFO_KIND: u16 = 1;
+pub(super) const IFLA_LINK: u16 = 5;
+pub(super) const IFLA_LINKINFO: u16 = 18;
+pub(super) const IFLA_INFO_KIND: u16 = 1;
+pub(super) const IFLA_INFO_DATA: u16 = 2;
+pub(super) const IFLA_MACVLAN_MODE: u16 = 1;
 
 const IFA_ADDRESS: u16 = 1;
 const IFA_LOCAL: u16 = 2;
@@ -60,6 +62,8 @@ pub struct Link {
     pub mac: Option<[u8; 6]>,
     /// `IFLA_INFO_KIND` (`veth`, `macvlan`, `bridge`...); empty for plain hardware.
     pub kind: String,
+    /// `IFLA_MACVLAN_MODE` of a macvlan: private 1, VEPA 2, bridge 4, passthru 8.
+    pub macvlan_mode: Option<u32>,
     /// Index of the interface this one lies on (`IFLA_LINK`): base of a macvlan or VLAN, peer of a veth.
     pub base: Option<u32>,
 }
@@ -86,6 +90,7 @@ impl Link {
             mtu: 0,
             mac: None,
             kind: String::new(),
+            macvlan_mode: None,
             base: None,
         };
         for (kind, value) in attributes(payload.get(16..)?) {
@@ -95,9 +100,11 @@ impl Link {
                 IFLA_MTU => link.mtu = u32_at(value, 0)?,
                 IFLA_LINK => link.base = u32_at(value, 0),
                 IFLA_LINKINFO => {
-                    if let Some((_, name)) = attributes(value).find(|a| a.0 == IFLA_INFO_KIND) {
-                        link.kind = text(name);
-                    }
+                    let info = |kind: u16| attributes(value).find(|a| a.0 == kind).map(|(_, value)| value);
+                    link.kind = info(IFLA_INFO_KIND).map(text).unwrap_or_default();
+                    let mode = |data| attributes(data).find(|a| a.0 == IFLA_MACVLAN_MODE);
+                    let mode = info(IFLA_INFO_DATA).filter(|_| link.kind == "macvlan").and_then(mode);
+                    link.macvlan_mode = mode.and_then(|(_, mode)| u32_at(mode, 0));
                 }
                 _ => {}
             }
@@ -302,6 +309,7 @@ mod tests {
             mtu: 1500,
             mac: Some([0, 0, 0x5e, 0, 1, 51]),
             kind: "macvlan".to_owned(),
+            macvlan_mode: None,
             base: Some(2),
         };
         assert_eq!(link, expected);

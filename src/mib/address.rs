@@ -33,7 +33,9 @@ pub(super) const ADDRESSES: TableView<Vrrp, AddressId, Address> = TableView {
         Column::new(7, "vrrpAddressIfIndex", Syntax::INTERFACE_INDEX, |_, _, row| {
             i32::try_from(row.ifindex?).ok().map(Value::Integer)
         }),
-        Column::new(8, "vrrpAddressIfName", Syntax::DISPLAY_STRING, |_, _, row| Some(Value::text(&row.config.device))),
+        Column::new(8, "vrrpAddressIfName", Syntax::DISPLAY_STRING, |data, id, _| {
+            Some(Value::text(data.tables.device(*id)))
+        }),
         Column::new(9, "vrrpAddressIfAlias", Syntax::DISPLAY_STRING, |_, _, row| {
             row.config.label.as_ref().map(Value::text)
         }),

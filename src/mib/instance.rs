@@ -36,7 +36,7 @@ pub(super) const INSTANCES: TableView<Vrrp, InstanceId, Instance> = TableView {
             let mut rows = data.tables.addresses.of(&id.0);
             Some(Value::truth(rows.all(|(_, row)| row.installed)))
         }),
-        Column::new(10, "vrrpInstancePrimaryInterface", STRING, |_, _, row| Some(Value::text(&row.config.interface))),
+        Column::new(10, "vrrpInstancePrimaryInterface", STRING, |_, _, row| Some(Value::text(row.interface_name()))),
         Column::new(
             11,
             "vrrpInstanceTrackPrimaryIf",

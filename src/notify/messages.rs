@@ -1,7 +1,7 @@
 //! Changes as log lines. The wording of state changes is what log watchers of this field look for.
 
 use super::log::Level;
-use crate::vrrp::{AddressId, AddressOp, Cause, Change, Complaint, Fault, InstanceId, State, Tables};
+use crate::vrrp::{AddressId, AddressOp, Cause, Change, Complaint, Fault, InstanceId, State, Tables, VmacOp};
 
 /// The line for a change.
 pub fn line(change: &Change, tables: &Tables) -> (Level, String) {
@@ -48,6 +48,18 @@ pub fn line(change: &Change, tables: &Tables) -> (Level, String) {
             let (owner, address) = (owner(*id, tables), address(*id, tables));
             (Level::Error, format!("({owner}) Cannot {verb} {address}: {error}; trying again"))
         }
+        Change::VmacStolen(id) => {
+            let (who, vmac) = (name(*id, tables), vmac(*id, tables));
+            (Level::Warning, format!("({who}) VMAC {vmac} was removed or set down by someone else; putting it back"))
+        }
+        Change::VmacRefused { id, op, error } => {
+            let verb = match op {
+                VmacOp::Make => "make",
+                VmacOp::Remove => "remove",
+            };
+            let (who, vmac) = (name(*id, tables), vmac(*id, tables));
+            (Level::Error, format!("({who}) Cannot {verb} VMAC {vmac}: {error}; trying again"))
+        }
     }
 }
 
@@ -87,7 +99,12 @@ fn fault_text(fault: Fault, id: InstanceId, tables: &Tables) -> String {
     let interface = tables.instances.get(&id).map_or("?", |row| row.config.interface.as_str());
     match fault {
         Fault::InterfaceMissing => format!("interface {interface} does not exist"),
-        Fault::InterfaceDown => format!("interface {interface} is down"),
+        Fault::InterfaceDown => {
+            let base_is_up = tables.interfaces.named(interface).is_some_and(|link| link.up);
+            let which = if base_is_up { vmac(id, tables) } else { interface };
+            format!("interface {which} is down")
+        }
+        Fault::VmacMissing => format!("VMAC {} does not exist", vmac(id, tables)),
         Fault::NoSource => format!("interface {interface} has no address to send adverts from"),
         Fault::NoPeer => "it has no unicast_peer".into(),
         Fault::TrackedInterface => "a tracked interface is down".into(),
@@ -123,6 +140,10 @@ fn name(id: InstanceId, tables: &Tables) -> &str {
     tables.instances.get(&id).map_or("?", |row| &row.config.name)
 }
 
+fn vmac(id: InstanceId, tables: &Tables) -> &str {
+    tables.instances.get(&id).map_or("?", |row| row.interface_name())
+}
+
 fn owner(id: AddressId, tables: &Tables) -> &str {
     if id.0 == 0 { "static" } else { name(InstanceId(id.0), tables) }
 }
@@ -130,6 +151,6 @@ fn owner(id: AddressId, tables: &Tables) -> &str {
 fn address(id: AddressId, tables: &Tables) -> String {
     tables.addresses.get(&id).map_or_else(
         || "an address".into(),
-        |row| format!("{}/{} on {}", row.config.ip, row.config.prefix, row.config.device),
+        |row| format!("{}/{} on {}", row.config.ip, row.config.prefix, tables.device(id)),
     )
 }

@@ -97,7 +97,8 @@ fn run_vrrp(
     vrrp.resume(checkpoint);
     vrrp.inherit(held.found());
     let keep_addresses = options.dont_release_vrrp;
-    vrrp::run(Setup { vrrp, log: log.clone(), channel, agentx, keep_addresses, held, signals })
+    let (log, checkpoint) = (log.clone(), checkpoint.to_owned());
+    vrrp::run(Setup { vrrp, log, channel, agentx, keep_addresses, checkpoint, held, signals })
 }
 
 fn run_checkers(

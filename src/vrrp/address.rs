@@ -39,7 +39,7 @@ impl Vrrp {
     }
 
     /// Asks the kernel for what the row lacks, one request at a time.
-    fn reconcile(&mut self, id: AddressId) {
+    pub(super) fn reconcile(&mut self, id: AddressId) {
         // Before the start nothing is decided: an address left by an earlier run may well be wanted.
         if self.phase == Phase::Waiting {
             return;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::interface::Interface;
 use super::rows::{Address, AddressId, GroupId, InstanceId, State};
+use super::vmac::{VmacOp, WantedVmac};
 use crate::config::model::Family;
 use crate::wire::ah;
 
@@ -35,6 +36,17 @@ pub enum Event<'a> {
         op: AddressOp,
         /// The kernel's words when it refused.
         error: Option<String>,
+    },
+    /// The kernel's answer to [`Action::Vmac`].
+    VmacDone {
+        /// The instance the request was for.
+        id: InstanceId,
+        /// What was asked.
+        op: VmacOp,
+        /// With which VMAC.
+        link: Box<WantedVmac>,
+        /// Its index, or the kernel's words when it refused.
+        made: Result<u32, String>,
     },
     /// SET of vrrpInstanceBasePriority.
     SetBasePriority(InstanceId, u8),
@@ -95,6 +107,8 @@ pub enum TimerKey {
     Announce(InstanceId),
     /// A refused address is tried again.
     RetryAddress(AddressId),
+    /// A refused VMAC is tried again, or one that is not there is not waited for any longer.
+    Vmac(InstanceId),
     /// `vrrp_startup_delay`.
     Startup,
 }
@@ -132,6 +146,15 @@ pub enum Action {
     Address(AddressId, AddressOp),
     /// Remove the address of a row that is gone; not answered.
     Withdraw(Box<Address>),
+    /// Change the kernel's links.
+    Vmac {
+        /// Instance that gets an [`Event::VmacDone`]; `None` when it is gone.
+        id: Option<InstanceId>,
+        /// What to do.
+        op: VmacOp,
+        /// With which VMAC.
+        link: Box<WantedVmac>,
+    },
     /// Send this many gratuitous ARPs or unsolicited NAs for the address.
     Announce(AddressId, u32),
     /// Drop announcements of the instance that are not yet sent.
@@ -208,6 +231,17 @@ pub enum Change {
         /// The kernel's words.
         error: String,
     },
+    /// An outsider removed the VMAC of an instance, or set it down; it is made again.
+    VmacStolen(InstanceId),
+    /// The kernel refused to make or remove a VMAC; it is tried again.
+    VmacRefused {
+        /// The row.
+        id: InstanceId,
+        /// What was asked.
+        op: VmacOp,
+        /// The kernel's words.
+        error: String,
+    },
 }
 
 /// Why an instance changed its state.
@@ -244,6 +278,8 @@ pub enum Fault {
     InterfaceMissing,
     /// Its interface is down.
     InterfaceDown,
+    /// `use_vmac`: its VMAC could not be made.
+    VmacMissing,
     /// Its interface has no address to send from.
     NoSource,
     /// `unicast_fault_no_peer`, and it has no peers.

@@ -47,6 +47,22 @@ impl Vrrp {
         }
     }
 
+    /// Whether some member can not be judged yet.
+    pub(super) fn group_awaits_vmac(&self, group: GroupId) -> bool {
+        self.members(group).iter().any(|id| self.awaits_vmac(*id))
+    }
+
+    /// A member that waited for its VMAC: a new group starts with the last of them, later ones join as at a reload.
+    pub(super) fn start_late_in_group(&mut self, group: GroupId, id: InstanceId) {
+        let state = self.tables.groups.get(&group).map_or(State::Init, |row| row.state);
+        if state != State::Init {
+            self.start_instance(id, State::Backup);
+            self.unify_group(group);
+        } else if !self.group_awaits_vmac(group) {
+            self.start_group(group);
+        }
+    }
+
     /// A member's down timer ran out: the group becomes master once all want it; until then the member waits on.
     pub(super) fn group_member_wants_master(&mut self, group: GroupId, id: InstanceId, cause: Cause) {
         let members = self.members(group);

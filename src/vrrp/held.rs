@@ -1,4 +1,4 @@
-//! Addresses in the kernel that a predecessor has set and that no row knows.
+//! Addresses and VMACs in the kernel that a predecessor has made and that no row knows.
 
 use std::fmt::Write;
 use std::net::IpAddr;
@@ -6,18 +6,37 @@ use std::net::IpAddr;
 use super::event::Action;
 use super::machine::Vrrp;
 use super::rows::Address;
+use super::vmac::{VmacOp, WantedVmac};
 use crate::config::model;
 
+/// What a predecessor has left.
+#[derive(Debug, Default)]
+pub(super) struct Inherited {
+    addresses: Vec<model::Address>,
+    /// Names and Ethernet addresses.
+    vmacs: Vec<(String, [u8; 6])>,
+}
+
 impl Vrrp {
-    /// What this process has set or is about to set, a line for each address: the word, interface, address, prefix
-    /// length, and peer with its prefix length.
+    /// What this process has made or is about to make, a line for each thing. An address: the word, interface, address,
+    /// prefix length, and peer with its prefix length. A VMAC: the word, name, Ethernet address.
     pub fn held(&self) -> String {
         let mut text = String::new();
+        // Writing to a string can not fail.
+        for row in self.tables.instances.values() {
+            if let (Some(vmac), Some(config)) = (&row.vmac, &row.config.vmac)
+                && !vmac.name.is_empty()
+                && (vmac.wanted || vmac.ifindex.is_some())
+            {
+                let octets = config.mac.map(|octet| format!("{octet:02x}"));
+                let _ = writeln!(text, "vmac\t{}\t{}", vmac.name, octets.join(":"));
+            }
+        }
         let held = |row: &&Address| row.wanted || row.installed || row.pending.is_some();
         for row in self.tables.addresses.values().filter(held) {
             let config = &row.config;
-            // Writing to a string can not fail.
-            let _ = write!(text, "address\t{}\t{}\t{}", config.device, config.ip, config.prefix);
+            let device = row.ifindex.map_or(config.device.as_str(), |index| self.tables.interfaces.name(index));
+            let _ = write!(text, "address\t{device}\t{}\t{}", config.ip, config.prefix);
             let _ = match config.peer {
                 Some((peer, prefix)) => writeln!(text, "\t{peer}\t{prefix}"),
                 None => writeln!(text),
@@ -28,12 +47,17 @@ impl Vrrp {
 
     /// Takes over what a predecessor held, before the interfaces are known.
     pub fn inherit(&mut self, held: &str) {
-        self.inherited = held.lines().filter_map(address).collect();
+        for line in held.lines() {
+            let words: Vec<&str> = line.split('\t').collect();
+            self.inherited.addresses.extend(address(&words));
+            self.inherited.vmacs.extend(vmac(&words));
+        }
     }
 
     /// Removes what was inherited and is in no row; rows see to their own.
     pub(super) fn drop_inherited(&mut self) {
-        for config in std::mem::take(&mut self.inherited) {
+        let Inherited { addresses, vmacs } = std::mem::take(&mut self.inherited);
+        for config in addresses {
             let Some(link) = self.tables.interfaces.named(&config.device) else { continue };
             let mut row = Address::new(config, false);
             row.ifindex = Some(link.index);
@@ -42,13 +66,23 @@ impl Vrrp {
                 self.output.actions.push(Action::Withdraw(Box::new(row)));
             }
         }
+        for (name, mac) in vmacs {
+            let Some(link) = self.tables.interfaces.named(&name).filter(|link| link.mac == Some(mac)) else { continue };
+            let Some(base) = link.macvlan.as_ref().and_then(|macvlan| macvlan.base) else { continue };
+            // One that may take it over has the same address.
+            let rows = self.tables.instances.values();
+            if rows.filter_map(|row| row.config.vmac.as_ref()).all(|vmac| vmac.mac != mac) {
+                let base_name = self.tables.interfaces.name(base).to_owned();
+                let (ipv6, link_local, replace) = (false, None, false);
+                let link = Box::new(WantedVmac { name, mac, base, base_name, ipv6, link_local, replace });
+                self.output.actions.push(Action::Vmac { id: None, op: VmacOp::Remove, link });
+            }
+        }
     }
 }
 
-/// Reads a line of [`Vrrp::held`].
-fn address(line: &str) -> Option<model::Address> {
-    let words: Vec<&str> = line.split('\t').collect();
-    let (device, ip, prefix, peer) = match words[..] {
+fn address(words: &[&str]) -> Option<model::Address> {
+    let (device, ip, prefix, peer) = match *words {
         ["address", device, ip, prefix] => (device, ip, prefix, None),
         ["address", device, ip, prefix, peer, length] => {
             (device, ip, prefix, Some((peer.parse::<IpAddr>().ok()?, length.parse().ok()?)))
@@ -56,4 +90,10 @@ fn address(line: &str) -> Option<model::Address> {
         _ => return None,
     };
     Some(model::Address { peer, ..model::Address::plain(ip.parse().ok()?, prefix.parse().ok()?, device) })
+}
+
+fn vmac(words: &[&str]) -> Option<(String, [u8; 6])> {
+    let ["vmac", name, mac] = *words else { return None };
+    let octets: Option<Vec<u8>> = mac.split(':').map(|octet| u8::from_str_radix(octet, 16).ok()).collect();
+    Some((name.to_owned(), octets?.try_into().ok()?))
 }

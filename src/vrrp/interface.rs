@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
 use super::event::KernelAddress;
+use super::vmac::Macvlan;
 use crate::config::model::Family;
 
 /// A network interface.
@@ -21,6 +22,8 @@ pub struct Interface {
     pub mtu: u32,
     /// Ethernet address.
     pub mac: Option<[u8; 6]>,
+    /// That it is a macvlan.
+    pub macvlan: Option<Macvlan>,
     /// Its addresses.
     pub addresses: Addresses,
 }

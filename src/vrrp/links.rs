@@ -1,5 +1,7 @@
 //! What interfaces do to instances: fault and recovery, source addresses, tracked interfaces.
 
+use std::time::Duration;
+
 use super::event::{Cause, Change, Fault, KernelAddress, TimerKey};
 use super::interface::Interface;
 use super::machine::{Phase, Vrrp};
@@ -9,11 +11,11 @@ use super::tables::Tables;
 impl Vrrp {
     pub(super) fn interfaces_known(&mut self, links: Vec<Interface>) {
         self.tables.interfaces.replace(links);
+        self.vmacs_gone();
         self.tables.resolve_interfaces();
         self.match_addresses();
         self.drop_inherited();
-        self.reassess_all();
-        self.reconcile_all();
+        self.links_are_so();
     }
 
     pub(super) fn link_changed(&mut self, link: Interface) {
@@ -23,19 +25,28 @@ impl Vrrp {
             self.tables.resolve_interfaces();
             self.match_addresses();
         }
+        self.links_are_so();
+    }
+
+    fn links_are_so(&mut self) {
+        self.follow_vmacs();
         self.reassess_all();
+        self.start_all_late();
         self.reconcile_all();
     }
 
     pub(super) fn link_gone(&mut self, index: u32) {
         self.tables.interfaces.remove_link(index);
+        self.vmac_gone(index);
         self.tables.resolve_interfaces();
+        self.follow_vmacs();
         self.reassess_all();
     }
 
     pub(super) fn address_added(&mut self, address: KernelAddress) {
         self.tables.interfaces.add(address);
         if !self.row_installed(address) {
+            self.follow_vmacs();
             self.reassess_all();
         }
     }
@@ -43,6 +54,8 @@ impl Vrrp {
     pub(super) fn address_gone(&mut self, address: KernelAddress) {
         self.tables.interfaces.remove(address);
         if !self.row_removed(address) {
+            self.vmac_lost_address(address.ifindex, address.ip);
+            self.follow_vmacs();
             self.reassess_all();
         }
     }
@@ -77,7 +90,7 @@ impl Vrrp {
     pub(super) fn reassess_row(&mut self, id: InstanceId) {
         let Some(row) = self.tables.instances.get(&id) else { return };
         let source = source(&self.tables, row);
-        let fault = fault(&self.tables, row, source.is_some());
+        let fault = fault(&self.tables, row, source.is_some(), self.now);
         let to = effective_priority(&self.tables, row);
         let Some(row) = self.tables.instances.get_mut(&id) else { return };
         row.source = source;
@@ -108,7 +121,7 @@ impl Vrrp {
     }
 }
 
-fn source(tables: &Tables, row: &Instance) -> Option<std::net::IpAddr> {
+pub(super) fn source(tables: &Tables, row: &Instance) -> Option<std::net::IpAddr> {
     let link = tables.interfaces.get(row.ifindex?)?;
     match row.config.source {
         Some(ip) if row.config.track_source => link.addresses.iter().any(|known| known.ip == ip).then_some(ip),
@@ -117,13 +130,18 @@ fn source(tables: &Tables, row: &Instance) -> Option<std::net::IpAddr> {
     }
 }
 
-fn fault(tables: &Tables, row: &Instance, has_source: bool) -> Option<Fault> {
+fn fault(tables: &Tables, row: &Instance, has_source: bool, now: Duration) -> Option<Fault> {
     let Some(link) = row.ifindex.and_then(|index| tables.interfaces.get(index)) else {
         return Some(Fault::InterfaceMissing);
     };
     let tracked_down = |name: &str| tables.interfaces.named(name).is_none_or(|link| !link.up);
-    if !link.up && !row.config.dont_track_primary {
+    let judged = row.vmac.as_ref().filter(|vmac| vmac.wanted && !tables.awaits_vmac(row, now));
+    let vmac = judged.map(|vmac| vmac.ifindex.and_then(|index| tables.interfaces.get(index)));
+    let down = !link.up || vmac.flatten().is_some_and(|vmac| !vmac.up);
+    if down && !row.config.dont_track_primary {
         Some(Fault::InterfaceDown)
+    } else if vmac == Some(None) {
+        Some(Fault::VmacMissing)
     } else if !has_source {
         Some(Fault::NoSource)
     } else if row.config.unicast.as_ref().is_some_and(|unicast| unicast.peers.is_empty()) {

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use super::checkpoint::another_block;
 use super::event::{Action, Cause, Change, Event, Fault, Output, TimerKey};
+use super::held::Inherited;
 use super::rows::{GroupId, Instance, InstanceId, State};
 use super::tables::Tables;
-use crate::config::model::{self, Authentication, Family, StartState, Version};
+use crate::config::model::{Authentication, Family, StartState, Version};
 use crate::system::{HasSystem, System};
 use crate::wire::ah;
 use crate::wire::vrrp::{AUTH_AH, AUTH_NONE, AUTH_PASS, Advertisement, Checksum, VersionFields};
@@ -24,8 +25,8 @@ pub struct Vrrp {
     pub(super) phase: Phase,
     /// Removed instances whose rows the views may still want to see.
     pub(super) retired: Vec<InstanceId>,
-    /// Addresses that a predecessor has left, until the interfaces are known.
-    pub(super) inherited: Vec<model::Address>,
+    /// What a predecessor has left, until the interfaces are known.
+    pub(super) inherited: Inherited,
 }
 
 /// Where the whole process stands.
@@ -48,7 +49,7 @@ impl HasSystem for Vrrp {
 impl Vrrp {
     /// Machines over the rows of a configuration; they wait for [`Event::Interfaces`] and [`Event::Start`].
     pub fn new(tables: Tables) -> Vrrp {
-        let (retired, inherited) = (Vec::new(), Vec::new());
+        let (retired, inherited) = (Vec::new(), Inherited::default());
         Vrrp { tables, output: Output::default(), now: Duration::ZERO, phase: Phase::Waiting, retired, inherited }
     }
 
@@ -73,6 +74,7 @@ impl Vrrp {
             Event::Timer(TimerKey::Protocol(id)) => self.protocol_timer(id),
             Event::Timer(TimerKey::Announce(id)) => self.announce_timer(id),
             Event::Timer(TimerKey::RetryAddress(id)) => self.retry_address(id),
+            Event::Timer(TimerKey::Vmac(id)) => self.vmac_timer(id),
             Event::Timer(TimerKey::Startup) => self.run(),
             Event::Interfaces(links) => self.interfaces_known(links),
             Event::Link(link) => self.link_changed(link),
@@ -80,6 +82,7 @@ impl Vrrp {
             Event::AddressAdded(address) => self.address_added(address),
             Event::AddressGone(address) => self.address_gone(address),
             Event::AddressDone { id, op, error } => self.address_done(id, op, error),
+            Event::VmacDone { id, op, link, made } => self.vmac_done(id, op, &link, made),
             Event::SetBasePriority(id, priority) => self.set_base_priority(id, priority),
             Event::SetPreempt(id, preempt) => {
                 if let Some(row) = self.tables.instances.get_mut(&id) {
@@ -108,10 +111,15 @@ impl Vrrp {
         self.reconcile_static();
         let groups: Vec<GroupId> = self.tables.groups.keys().copied().collect();
         for id in groups {
-            self.start_group(id);
+            if !self.group_awaits_vmac(id) {
+                self.start_group(id);
+            }
         }
         for id in self.tables.instance_ids() {
             let Some(row) = self.tables.instances.get(&id).filter(|row| row.group.is_none()) else { continue };
+            if self.awaits_vmac(id) {
+                continue;
+            }
             let to = row.first_state();
             self.start_instance(id, to);
         }
@@ -275,6 +283,7 @@ impl Vrrp {
             self.stop_announcements(id);
             if !keep_addresses {
                 self.hold_addresses(id, false);
+                self.drop_vmac(id);
             }
             if from != State::Init {
                 self.change(Change::Instance { id, from, to: State::Stopped, cause: Cause::Shutdown });
@@ -296,7 +305,10 @@ impl Vrrp {
     pub fn is_stopped(&self) -> bool {
         let settled =
             |row: &super::rows::Address| row.pending.is_none() && (row.refused || !row.installed || row.wanted);
-        self.phase == Phase::Stopping && self.tables.addresses.values().all(settled)
+        let vmacs = self.tables.instances.values().filter_map(|row| row.vmac.as_ref());
+        self.phase == Phase::Stopping
+            && self.tables.addresses.values().all(settled)
+            && vmacs.into_iter().all(super::vmac::Vmac::is_settled)
     }
 
     /// Sends an advert with the present priority.
@@ -318,7 +330,7 @@ impl Vrrp {
 
     fn send(&mut self, id: InstanceId, priority: u8) {
         let Some(row) = self.tables.instances.get_mut(&id) else { return };
-        let (Some(ifindex), Some(source)) = (row.ifindex, row.source) else { return };
+        let (Some(ifindex), Some(source)) = (row.wire(), row.source) else { return };
         let seal = match row.config.authentication {
             // Those left over would be refused: numbers never go back.
             Some(Authentication::Ah(_)) if row.sequence >= ah::LAST_SEQUENCE => return,

@@ -17,6 +17,7 @@ mod rows;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod vmac;
 
 pub use event::{Action, AddressOp, Cause, Change, Complaint, Event, Fault, KernelAddress, Output, Received, TimerKey};
 pub use interface::{Addresses, Interface, InterfaceAddress, Interfaces};
@@ -25,3 +26,4 @@ pub use rows::{
     Address, AddressId, Announcements, Complaints, Counters, Group, GroupId, Instance, InstanceId, Member, State,
 };
 pub use tables::Tables;
+pub use vmac::{Macvlan, Vmac, VmacOp, WantedVmac};

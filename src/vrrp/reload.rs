@@ -19,8 +19,14 @@ impl Vrrp {
             match old.remove(&instance.name) {
                 Some(id) if self.is_same_router(id, &instance) => self.reconfigure(id, instance),
                 Some(id) => {
-                    self.withdraw_all(id);
+                    let keeps_vmac = self.tables.instances.get(&id).is_some_and(|row| row.keeps_vmac(&instance));
+                    self.withdraw_all(id, keeps_vmac);
+                    let row = self.tables.instances.get_mut(&id).filter(|_| keeps_vmac);
+                    let vmac = row.and_then(|row| row.vmac.take());
                     self.put_new(id, instance);
+                    if let Some(row) = self.tables.instances.get_mut(&id).filter(|_| vmac.is_some()) {
+                        row.vmac = vmac;
+                    }
                     started.push(id);
                 }
                 None => {
@@ -43,11 +49,12 @@ impl Vrrp {
         self.settle(&started);
     }
 
-    /// Interface, family and VRID are what other routers know an instance by.
+    /// Interface, family, VRID and Ethernet address are what other routers know an instance by.
     fn is_same_router(&self, id: InstanceId, new: &model::Instance) -> bool {
         self.tables.instances.get(&id).is_some_and(|row| {
             let now = &row.config;
             (&now.interface, now.family, now.vrid, now.version) == (&new.interface, new.family, new.vrid, new.version)
+                && now.vmac == new.vmac
         })
     }
 
@@ -82,7 +89,7 @@ impl Vrrp {
 
     /// An instance that the file has no more: priority 0, addresses away, FAULT or DELETED told.
     fn retire(&mut self, id: InstanceId) {
-        self.withdraw_all(id);
+        self.withdraw_all(id, false);
         let Some(row) = self.tables.instances.get_mut(&id) else { return };
         let to = if row.config.notify_deleted { State::Deleted } else { State::Fault };
         let from = std::mem::replace(&mut row.state, to);
@@ -101,13 +108,16 @@ impl Vrrp {
     }
 
     /// Ends all that an instance does on the wire and in the kernel.
-    fn withdraw_all(&mut self, id: InstanceId) {
+    fn withdraw_all(&mut self, id: InstanceId, keep_vmac: bool) {
         if self.tables.instances.get(&id).is_some_and(|row| row.state == State::Master) {
             self.send_priority_zero(id);
         }
         self.stop_announcements(id);
         self.set_timer(TimerKey::Protocol(id), None);
         self.change_addresses(id, Vec::new(), false);
+        if !keep_vmac {
+            self.withdraw_vmac(id);
+        }
     }
 
     /// Rows of the same address keep their index and what is known of them; others go, and new ones are added behind.
@@ -193,6 +203,7 @@ impl Vrrp {
     /// Starts new instances, brings groups into one state, and asks the kernel for what has changed.
     fn settle(&mut self, started: &[InstanceId]) {
         self.match_new_addresses();
+        self.follow_vmacs();
         if self.phase != Phase::Running {
             return self.reassess_all();
         }
@@ -202,6 +213,9 @@ impl Vrrp {
         }
         for id in started {
             let Some(row) = self.tables.instances.get(id) else { continue };
+            if self.awaits_vmac(*id) {
+                continue;
+            }
             let to = if row.group.is_some() { State::Backup } else { row.first_state() };
             self.start_instance(*id, to);
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use snmp::Key;
 
 use super::event::{AddressOp, Complaint, Fault};
+use super::vmac::Vmac;
 use crate::config::model;
 
 /// Index of a row of vrrpInstanceTable, from 1. Stays the same for a name across reloads.
@@ -88,6 +89,8 @@ pub struct Instance {
     pub nopreempt: bool,
     /// Index of its interface, `None` while that does not exist.
     pub ifindex: Option<u32>,
+    /// `use_vmac`: the interface of its own, above the other.
+    pub vmac: Option<Vmac>,
     /// Where adverts are sent from, `None` while the interface has no address.
     pub source: Option<IpAddr>,
     /// First of the reasons for being in fault.
@@ -128,6 +131,7 @@ impl Instance {
             priority: config.priority,
             nopreempt: config.nopreempt,
             ifindex: None,
+            vmac: config.vmac.as_ref().map(|_| Vmac::new()),
             source: None,
             fault: Some(Fault::InterfaceMissing),
             group: None,

@@ -93,6 +93,14 @@ impl Tables {
         self.addresses.of(&owner.0).map(|(id, _)| *id).collect()
     }
 
+    /// Name of the interface that an address belongs on.
+    pub fn device(&self, id: AddressId) -> &str {
+        let Some(row) = self.addresses.get(&id) else { return "?" };
+        let device = row.config.device.as_str();
+        let owner = self.instances.get(&InstanceId(id.0)).filter(|owner| owner.puts_on_vmac(device));
+        owner.map_or(device, Instance::interface_name)
+    }
+
     /// Name of a sync group.
     pub fn group_name(&self, id: GroupId) -> Option<&str> {
         self.groups.get(&id).map(|group| group.config.name.as_str())
@@ -105,13 +113,17 @@ impl Tables {
         self.by_vrid.clear();
         for (id, row) in self.instances.iter_mut() {
             row.ifindex = by_name.get(row.config.interface.as_str()).copied();
-            if let Some(ifindex) = row.ifindex {
+            if let Some(ifindex) = row.wire() {
                 self.by_vrid.entry((ifindex, row.config.family, row.config.vrid)).or_default().push(*id);
             }
         }
         self.by_address.clear();
         for (id, row) in self.addresses.iter_mut() {
-            let ifindex = by_name.get(row.config.device.as_str()).copied();
+            let owner = self.instances.get(&InstanceId(id.0)).filter(|owner| owner.puts_on_vmac(&row.config.device));
+            let ifindex = match owner {
+                Some(owner) => owner.vmac.as_ref().and_then(|vmac| vmac.ifindex),
+                None => by_name.get(row.config.device.as_str()).copied(),
+            };
             if row.ifindex != ifindex {
                 row.ifindex = ifindex;
                 row.installed = false;

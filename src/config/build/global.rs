@@ -8,6 +8,9 @@ use super::super::model::{FlushOnStop, Global, Version};
 use super::super::tree::Node;
 use super::{Ctx, script};
 
+/// Of made up names of VMACs.
+const VMAC_PREFIX: &str = "vrrp";
+
 /// The global settings, and those that are only defaults of instances.
 pub(super) struct Defaults {
     pub global: Global,
@@ -22,6 +25,7 @@ pub(super) struct Defaults {
     pub skip_check_adv_addr: bool,
     pub check_unicast_src: bool,
     pub strict: bool,
+    pub vmac_prefix: String,
 }
 
 /// Global defaults of gratuitous ARP; `None` = the keyword is absent.
@@ -64,6 +68,11 @@ impl<'t, 'a> Merged<'t, 'a> {
         self.last(name).and_then(|n| n.text(0)).map(str::to_owned)
     }
 
+    /// Of a keyword whose first definition counts.
+    fn first(&self, name: &str) -> Option<&'t Node<'a>> {
+        self.blocks.iter().find_map(|block| block.children.iter().find(|n| n.keyword.name == name && !n.bad))
+    }
+
     fn u32(&self, name: &str) -> Option<u32> {
         self.last(name).and_then(|n| n.u32(0))
     }
@@ -99,6 +108,7 @@ pub(super) fn build(tree: &[Node<'_>], ctx: &mut Ctx<'_, '_>) -> Defaults {
         skip_check_adv_addr: g.flag("vrrp_skip_check_adv_addr").unwrap_or(false),
         check_unicast_src: g.flag("vrrp_check_unicast_src").unwrap_or(false),
         strict: g.flag("vrrp_strict").unwrap_or(false),
+        vmac_prefix: vmac_prefix(&g, ctx),
         global: settings(&g, ctx),
     }
 }
@@ -107,6 +117,16 @@ pub(super) fn build(tree: &[Node<'_>], ctx: &mut Ctx<'_, '_>) -> Defaults {
 fn count(g: &Merged<'_, '_>, name: &str, ctx: &mut Ctx<'_, '_>) -> Option<u32> {
     let node = g.last(name)?;
     super::garp::at_least_one(node, ctx)
+}
+
+fn vmac_prefix(g: &Merged<'_, '_>, ctx: &mut Ctx<'_, '_>) -> String {
+    let node = g.first("vmac_prefix");
+    let prefix = node.and_then(|node| node.text(0)).unwrap_or(VMAC_PREFIX);
+    if let (Some(node), true) = (node, prefix.contains(['/', ':']) || prefix.contains(char::is_whitespace)) {
+        ctx.adjusted(node.at_arg(0), format!("no interface can be named so: '{VMAC_PREFIX}' is used"));
+        return VMAC_PREFIX.to_owned();
+    }
+    prefix.to_owned()
 }
 
 fn settings(g: &Merged<'_, '_>, ctx: &mut Ctx<'_, '_>) -> Global {

@@ -30,7 +30,7 @@ pub(super) fn build(tree: &[Node<'_>], defaults: &Defaults, ctx: &mut Ctx<'_, '_
 /// Builds one instance.
 pub(super) struct Maker<'m, 'a, 'c, 'f> {
     pub(super) node: &'m Node<'a>,
-    name: &'m str,
+    pub(super) name: &'m str,
     pub(super) defaults: &'m Defaults,
     pub(super) ctx: &'m mut Ctx<'c, 'f>,
 }
@@ -61,6 +61,7 @@ impl Maker<'_, '_, '_, '_> {
         if vrid.is_none() {
             self.required("virtual_router_id", "virtual_router_id N, from 1 to 255");
         }
+        let vrid_number = vrid.and_then(|n| n.uint(0)).and_then(|n| u8::try_from(n).ok()).unwrap_or(0);
         let nopreempt = self.nopreempt(&kind, start_state);
         let multicast_source = self.of_family("mcast_src_ip", family);
         let source = self.of_family("unicast_src_ip", family).or(multicast_source);
@@ -71,7 +72,8 @@ impl Maker<'_, '_, '_, '_> {
         let smtp_default = global.smtp_alert_vrrp.or(global.smtp_alert).unwrap_or(false);
         let mut instance = Instance {
             name: self.name.to_owned(),
-            vrid: vrid.and_then(|n| n.uint(0)).and_then(|n| u8::try_from(n).ok()).unwrap_or(0),
+            vmac: self.vmac(vrid_number, family, unicast.is_some(), strict),
+            vrid: vrid_number,
             family,
             version,
             priority,

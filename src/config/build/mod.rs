@@ -10,6 +10,7 @@ mod instance;
 mod lvs;
 mod script;
 mod unicast;
+mod vmac;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
@@ -23,7 +24,7 @@ use super::value::{Arg, Value};
 
 /// Builds the configuration. It is only meaningful when the report has no errors.
 pub(crate) fn build(tree: &[Node<'_>], facts: &mut Facts<'_>, report: &mut Report) -> Config {
-    let mut ctx = Ctx { facts, report, scripts: (false, 0) };
+    let mut ctx = Ctx { facts, report, scripts: (false, 0), vmacs: vmac::names(tree) };
     let defaults = global::build(tree, &mut ctx);
     let uid = defaults.global.script_user.as_ref().map_or(0, |u| u.uid);
     ctx.scripts = (defaults.global.script_security, uid);
@@ -77,12 +78,14 @@ struct Ctx<'c, 'f> {
     report: &'c mut Report,
     /// `enable_script_security` and the user id scripts run as without a user of their own.
     scripts: (bool, u32),
+    /// Names that `use_vmac` lines give to interfaces, each with the first instance that does.
+    vmacs: HashMap<String, String>,
 }
 
 impl Ctx<'_, '_> {
     /// An interface that must exist, unless interfaces may come later.
     fn interface(&mut self, name: &str, at: At, dynamic: bool) {
-        if !dynamic && !self.facts.has_interface(name) {
+        if !dynamic && !self.vmacs.contains_key(name) && !self.facts.has_interface(name) {
             self.report.error(Class::BadInterface, at, format!("the interface '{name}' does not exist")).help(
                 "correct the name, or write dynamic_interfaces in global_defs to accept interfaces that come later",
             );

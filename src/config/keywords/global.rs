@@ -130,7 +130,7 @@ pub(super) static GLOBAL: &[Keyword] = &[
     kw("vrrp_delay_after_boot", Acted, &[One(Decimal(1_000, 4_294_967_295, 6))], "SECS", "0.001..4294.967295", "0", "2.4.0", "hold instances until that system uptime; the longer of the two delays counts"),
     kw("log_unknown_vrids", Acted, FLAG, "", "", "off", "2.0.16", "log received adverts whose VRID is unknown there"),
     kw("vrrp_owner_ignore_adverts", Acted, BOOL, "[BOOL]", "bare = true", "false (true when strict)", "2.3.3", "an address owner drops received adverts, default for instances"),
-    kw("vmac_prefix", NotYet, &[One(Text)], "STRING", "first definition wins", "vrrp", "2.2.0", "prefix of generated VMAC interface names"),
+    kw("vmac_prefix", Acted, &[One(Text)], "STRING", "first definition wins", "vrrp", "2.2.0", "prefix of generated VMAC interface names"),
     kw("vmac_addr_prefix", NotYet, &[One(Text)], "STRING", "first definition wins", "vmac_prefix", "2.2.0", "prefix for generated VMACs of VIPs on other interfaces"),
     kw("umask", NotYet, &[One(Text), Many(Text)], "NUMBER | BIT[|BIT...]", "NUMBER 0..0777 in C notation (octal, hex, decimal); BIT = I{R,W,X}{USR,GRP,OTH} or IRWX{U,G,O}", "0177 (IXUSR|IRWXG|IRWXO)", "2.0.9", "file creation mask; command line -u wins"),
     kw("random_seed", Acted, &[One(Uint(0, U32))], "N", "0..4294967295", "time based", "2.0.15", "seed of the _RANDOM parameter"),

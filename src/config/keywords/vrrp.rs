@@ -45,9 +45,9 @@ pub(super) static GARP_GROUP: &[Keyword] = &[
 /// `vrrp_instance`.
 #[rustfmt::skip]
 pub(super) static INSTANCE: &[Keyword] = &[
-    kw("use_vmac", NotYet, &[Many(Text)], "[[name] IFNAME] [MAC] [netlink_notify_msg] [group GROUP]", "MAC of 6 octets, or 5 with the VRID as sixth; IFNAME at most 15 characters", "off; name PREFIX.VRID, MAC 00:00:5e:00:01:VRID (IPv4) or 00:00:5e:00:02:VRID (IPv6)", "1.2.3", "run the instance on a macvlan with the virtual MAC"),
+    kw("use_vmac", Acted, &[Many(Text)], "[[name] IFNAME] [MAC] [netlink_notify_msg] [group GROUP]", "MAC of 6 octets, or 5 with the VRID as sixth; IFNAME at most 15 characters", "off; name PREFIX.VRID, MAC 00:00:5e:00:01:VRID (IPv4) or 00:00:5e:00:02:VRID (IPv6)", "1.2.3", "run the instance on a macvlan with the virtual MAC"),
     kw("use_vmac_addr", NotYet, FLAG, "", "", "off", "2.2.0", "put VIPs on other interfaces on VMACs as well"),
-    kw("vmac_xmit_base", NotYet, FLAG, "", "not in strict mode", "off", "1.2.10", "send adverts from the base interface rather than the VMAC"),
+    kw("vmac_xmit_base", Acted, FLAG, "", "not in strict mode", "off", "1.2.10", "send adverts from the base interface rather than the VMAC"),
     kw("use_ipvlan", NotYet, &[Many(Text)], "[[name] IFNAME] [ADDR[/LEN]] [bridge|private|vepa] [group GROUP]", "excludes use_vmac; IPv4 needs an address", "off", "2.0.17", "run the instance on an ipvlan (L2)"),
     kw("interface", Acted, &[One(Interface)], "IFNAME", "required unless unicast/IPv6-global rules allow none", "", "<=0.5.3", "interface of the instance"),
     kw("vrf", NotYet, &[One(Interface)], "NAME", "unicast without interface", "none", "2.2.5", "VRF the unicast sockets belong to"),

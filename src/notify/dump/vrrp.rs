@@ -86,6 +86,11 @@ fn instance(out: &mut String, id: InstanceId, row: &Instance, tables: &Tables, n
         "Virtual router",
         format_args!("{} on {}, {:?}, {:?}", config.vrid, config.interface, config.version, config.family),
     );
+    if let (Some(vmac), Some(config)) = (&row.vmac, &config.vmac) {
+        let made = if vmac.ifindex.is_some() { "made" } else { "not made" };
+        let by = if config.xmit_base { ", adverts by the interface below" } else { "" };
+        item(out, "VMAC", format_args!("{} {}: {made}{by}", vmac.name, Mac(config.mac)));
+    }
     let since = now.saturating_sub(row.since).as_secs_f64();
     item(out, "State", format_args!("{} for {since:.3} s, wants {}", row.state.word(), row.wanted.word()));
     if let Some(fault) = row.fault {
@@ -119,12 +124,22 @@ fn instance(out: &mut String, id: InstanceId, row: &Instance, tables: &Tables, n
 }
 
 fn addresses(out: &mut String, owner: u32, tables: &Tables) {
-    for (_, row) in tables.addresses.of(&owner) {
+    for (id, row) in tables.addresses.of(&owner) {
         let wanted = if row.wanted { "wanted" } else { "not wanted" };
         let installed = if row.installed { "set" } else { "not set" };
         let advertised = if row.advertised { "" } else { ", not advertised" };
-        let (ip, prefix, device) = (row.config.ip, row.config.prefix, &row.config.device);
+        let (ip, prefix, device) = (row.config.ip, row.config.prefix, tables.device(*id));
         item(out, "Address", format_args!("{ip}/{prefix} dev {device}: {wanted}, {installed}{advertised}"));
+    }
+}
+
+/// An Ethernet address as it is written.
+struct Mac([u8; 6]);
+
+impl Display for Mac {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let [a, b, c, d, e, last] = self.0;
+        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{last:02x}")
     }
 }
 

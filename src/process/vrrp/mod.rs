@@ -11,7 +11,7 @@ use std::io;
 use std::time::Duration;
 
 use crate::kernel::ipvs::SyncRole;
-use crate::kernel::{AddressRequest, KernelEvent, Monitor, Writer, sysctl};
+use crate::kernel::{AddressRequest, KernelEvent, Monitor, VmacWriter, Writer, sysctl};
 use crate::mib;
 use crate::notify::dump::{self, Dump};
 use crate::notify::log::Log;
@@ -34,6 +34,7 @@ const MONITOR: Token = Token(1);
 const WRITER: Token = Token(2);
 const ADVERTS: Token = Token(3);
 const SYNC: Token = Token(4);
+const VMACS: Token = Token(5);
 /// The agent counts on from here, one for each socket it opens.
 const AGENT: Token = Token(1000);
 
@@ -49,6 +50,10 @@ const DUMP_LIMIT: Duration = Duration::from_secs(5);
 const STOP_LIMIT: Duration = Duration::from_secs(4);
 /// After a change the file of what is set is written; many changes make one file.
 const HELD_DELAY: Duration = Duration::from_millis(100);
+/// First word of the lines of changed settings in a checkpoint.
+const SETTINGS: &str = "setting";
+/// The same for those that VMACs need.
+const VMAC_SETTINGS: &str = "vmac-setting";
 /// A socket that could not be opened is tried again after this time.
 const SOCKET_RETRY: Duration = Duration::from_secs(1);
 
@@ -63,6 +68,8 @@ pub(super) struct Setup {
     pub(super) keep_addresses: bool,
     /// What is set in the kernel.
     pub(super) held: Held,
+    /// What a predecessor left to be known.
+    pub(super) checkpoint: String,
     pub(super) signals: Signals,
 }
 
@@ -83,9 +90,12 @@ struct Process {
     orders: Orders,
     monitor: Monitor,
     writer: Writer,
+    vmacs: VmacWriter,
     sockets: Sockets,
     announcer: Announcer,
     sysctls: sysctl::Changes,
+    /// What VMACs have changed, for a replacement of this process.
+    vmac_settings: sysctl::Changes,
     agent: Option<Agent<Vrrp>>,
     agent_token: Token,
     /// `lvs_sync_daemon`, when it follows an instance.
@@ -99,6 +109,8 @@ struct Process {
     changes: Vec<Change>,
     kernel_events: Vec<KernelEvent>,
     more_kernel: bool,
+    /// Sockets may be open that no instance needs.
+    prune_due: bool,
     send_error: Option<String>,
     stopping: Stopping,
     /// As last told to the parent.
@@ -109,13 +121,16 @@ struct Process {
 
 /// Runs until told to stop.
 pub(super) fn run(setup: Setup) -> io::Result<()> {
-    let Setup { vrrp, log, channel, agentx, keep_addresses, held, signals } = setup;
+    let Setup { vrrp, log, channel, agentx, keep_addresses, checkpoint, held, signals } = setup;
     let reactor = Reactor::new()?;
     let monitor = Monitor::open(DUMP_LIMIT)?;
     let writer = Writer::start(WRITER_CAPACITY)?;
+    let vmac_settings = sysctl::Changes::from_lines(VMAC_SETTINGS, &checkpoint);
+    let vmacs = VmacWriter::start_vmacs(WRITER_CAPACITY, vmac_settings.clone())?;
     let orders = Orders::new(signals, channel, &reactor, ORDERS)?;
     reactor.register(&monitor, MONITOR, Interest::READABLE)?;
     reactor.register(&writer, WRITER, Interest::READABLE)?;
+    reactor.register(&vmacs, VMACS, Interest::READABLE)?;
     let agent = match agentx {
         Some(master) => {
             let mib = mib::vrrp_mib().map_err(io::Error::other)?;
@@ -135,9 +150,11 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
         orders,
         monitor,
         writer,
+        vmacs,
         sockets: Sockets::new(),
         announcer: Announcer::open()?,
-        sysctls: sysctl::Changes::new(),
+        sysctls: sysctl::Changes::from_lines(SETTINGS, &checkpoint),
+        vmac_settings,
         agent,
         agent_token: AGENT,
         sync_daemon: SyncDaemon::new(SYNC),
@@ -147,6 +164,7 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
         changes: Vec::new(),
         kernel_events: Vec::new(),
         more_kernel: true,
+        prune_due: false,
         send_error: None,
         stopping: Stopping::No,
         checkpoint: String::new(),
@@ -172,6 +190,7 @@ impl Process {
                     ORDERS => self.obey()?,
                     MONITOR => self.more_kernel = true,
                     WRITER => self.writer_turn(),
+                    VMACS => self.vmacs_turn(),
                     SYNC => self.sync_daemon.turn(&self.log),
                     token => agent_ready |= token == self.agent_token,
                 }
@@ -186,7 +205,9 @@ impl Process {
             self.agent_turn(agent_ready);
             self.stopping_turn();
         }
-        if let Err(error) = self.sysctls.restore_all() {
+        // The last VMAC took them along, unless it went with the interface below.
+        let of_vmacs = if self.keep_addresses { Ok(()) } else { self.vmac_settings.restore_all() };
+        if let Err(error) = self.sysctls.restore_all().and(of_vmacs) {
             self.log.warning(format_args!("Cannot put interface settings back: {error}"));
         }
         self.held.save(self.vrrp.held());
@@ -224,6 +245,9 @@ impl Process {
     fn carry_out(&mut self) {
         self.carry_out_actions();
         self.submit_requests();
+        if std::mem::take(&mut self.prune_due) {
+            self.sockets.prune(&self.vrrp.tables, &self.reactor);
+        }
     }
 
     /// Adverts leave at once; addresses are gathered and follow.
@@ -246,6 +270,10 @@ impl Process {
                     }
                 }
                 Action::Withdraw(row) => self.requests.extend(translate::withdrawal(&row)),
+                Action::Vmac { id, op, link } => {
+                    // There are never as many as would fill the queue: a row has one request under way.
+                    let _ = self.vmacs.submit(vec![translate::vmac_request(id, op, *link)]);
+                }
                 Action::Announce(id, count) => self.announcer.push(id, count, &self.vrrp.tables),
                 Action::CancelAnnouncements(id) => self.announcer.cancel(id),
             }
@@ -303,6 +331,24 @@ impl Process {
         }
     }
 
+    fn vmacs_turn(&mut self) {
+        let mut results = Vec::new();
+        self.vmacs.results(&mut results);
+        for result in results {
+            if let Some(complaint) = &result.complaint {
+                self.log.warning(format_args!("VMAC {}: {complaint}", result.request.name));
+            }
+            if self.vmac_settings != result.settings {
+                self.vmac_settings.clone_from(&result.settings);
+                self.save_due = true;
+            }
+            if let Some(event) = translate::vmac_done(result) {
+                self.vrrp.handle(event, clock::now());
+            }
+        }
+        self.follow_links();
+    }
+
     fn kernel_turn(&mut self) -> io::Result<()> {
         let mut events = std::mem::take(&mut self.kernel_events);
         self.more_kernel = self.monitor.receive(KERNEL_BUDGET, &mut events)?;
@@ -320,6 +366,7 @@ impl Process {
 
     fn follow_links(&mut self) {
         self.sockets.follow(&self.vrrp.tables, &self.reactor, ADVERTS, &self.log);
+        self.prune_due = true;
         if self.sockets.incomplete() {
             self.timers.set(Key::RetrySockets, clock::now() + SOCKET_RETRY);
         }
@@ -371,7 +418,8 @@ impl Process {
 
     /// Before the views: a replacement that goes on as master must know before anyone is told.
     fn save_checkpoint(&mut self) {
-        let checkpoint = self.vrrp.checkpoint();
+        let settings = self.sysctls.to_lines(SETTINGS) + &self.vmac_settings.to_lines(VMAC_SETTINGS);
+        let checkpoint = self.vrrp.checkpoint() + &settings;
         if checkpoint != self.checkpoint {
             self.orders.save(checkpoint.clone());
             self.checkpoint = checkpoint;

@@ -28,6 +28,14 @@ pub(super) struct Sockets {
     failed: BTreeMap<Key, String>,
 }
 
+/// What a socket is to be for.
+#[derive(Default)]
+struct Wish {
+    groups: BTreeSet<IpAddr>,
+    /// The one virtual router, on a VMAC.
+    vrid: Option<u8>,
+}
+
 struct Pair {
     socket: AdvertSocket,
     groups: BTreeSet<IpAddr>,
@@ -38,27 +46,13 @@ impl Sockets {
         Sockets { open: BTreeMap::new(), buffer: vec![0; BUFFER], failed: BTreeMap::new() }
     }
 
-    /// Opens what the instances need and closes what they do not.
+    /// Opens what the instances need. What they do not need any more stays open for their last words, until
+    /// [`Sockets::prune`].
     pub(super) fn follow(&mut self, tables: &Tables, reactor: &Reactor, token: Token, log: &Log) {
-        let mut wanted: BTreeMap<Key, BTreeSet<IpAddr>> = BTreeMap::new();
-        for row in tables.instances.values() {
-            let Some(ifindex) = row.ifindex else { continue };
-            for protocol in protocols(row) {
-                let groups = wanted.entry((ifindex, row.config.family, *protocol)).or_default();
-                groups.extend(row.config.unicast.is_none().then_some(row.config.group));
-            }
-        }
-        self.open.retain(|key, pair| {
-            let keep = wanted.contains_key(key);
-            if !keep {
-                // The kernel forgets it with its descriptor in any case.
-                let _ = reactor.deregister(&pair.socket);
-            }
-            keep
-        });
+        let wanted = wanted(tables);
         self.failed.retain(|key, _| wanted.contains_key(key));
-        for (key, groups) in wanted {
-            match self.provide(key, groups, tables, reactor, token) {
+        for (key, wish) in wanted {
+            match self.provide(key, wish, tables, reactor, token) {
                 Ok(()) => drop(self.failed.remove(&key)),
                 Err(error) => {
                     let error = error.to_string();
@@ -72,24 +66,33 @@ impl Sockets {
         }
     }
 
-    fn provide(
-        &mut self,
-        key: Key,
-        groups: BTreeSet<IpAddr>,
-        tables: &Tables,
-        reactor: &Reactor,
-        token: Token,
-    ) -> io::Result<()> {
+    /// Closes what no instance needs.
+    pub(super) fn prune(&mut self, tables: &Tables, reactor: &Reactor) {
+        let wanted = wanted(tables);
+        self.open.retain(|key, pair| {
+            let keep = wanted.contains_key(key);
+            if !keep {
+                // The kernel forgets it with its descriptor in any case.
+                let _ = reactor.deregister(&pair.socket);
+            }
+            keep
+        });
+    }
+
+    fn provide(&mut self, key: Key, wish: Wish, tables: &Tables, reactor: &Reactor, token: Token) -> io::Result<()> {
         let (ifindex, family, protocol) = key;
         let pair = match self.open.entry(key) {
             Entry::Occupied(open) => open.into_mut(),
             Entry::Vacant(place) => {
                 let socket = AdvertSocket::open(tables.interfaces.name(ifindex), ifindex, family, protocol)?;
+                if let Some(vrid) = wish.vrid {
+                    socket.only_vrid(vrid)?;
+                }
                 reactor.register(&socket, token, Interest::READABLE)?;
                 place.insert(Pair { socket, groups: BTreeSet::new() })
             }
         };
-        for group in groups {
+        for group in wish.groups {
             if !pair.groups.contains(&group) {
                 pair.socket.join(group)?;
                 pair.groups.insert(group);
@@ -157,6 +160,22 @@ impl Sockets {
         }
         more
     }
+}
+
+/// The sockets that the instances need, each with its groups.
+fn wanted(tables: &Tables) -> BTreeMap<Key, Wish> {
+    let mut wanted: BTreeMap<Key, Wish> = BTreeMap::new();
+    for row in tables.instances.values() {
+        // A VMAC that was just made may not have been told of yet.
+        let Some(ifindex) = row.wire().filter(|index| tables.interfaces.get(*index).is_some()) else { continue };
+        for protocol in protocols(row) {
+            let wish = wanted.entry((ifindex, row.config.family, *protocol)).or_default();
+            wish.groups.extend(row.config.unicast.is_none().then_some(row.config.group));
+            // A VMAC is of one instance alone.
+            wish.vrid = (row.ifindex != Some(ifindex)).then_some(row.config.vrid);
+        }
+    }
+    wanted
 }
 
 /// What an instance listens to: with `auth_type AH` also adverts without the header, to complain about them.

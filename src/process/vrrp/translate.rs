@@ -1,7 +1,10 @@
 //! The kernel's words in the machines' terms.
 
-use crate::kernel::{Addr, AddressRequest, KernelEvent, Link, Op, Snapshot, WantedAddr};
-use crate::vrrp::{Address, AddressId, AddressOp, Event, Interface, InterfaceAddress, KernelAddress};
+use crate::kernel::{Addr, AddressRequest, KernelEvent, Link, Op, Snapshot, VmacRequest, VmacResult, WantedAddr};
+use crate::vrrp::{
+    Address, AddressId, AddressOp, Event, InstanceId, Interface, InterfaceAddress, KernelAddress, Macvlan, VmacOp,
+    WantedVmac,
+};
 
 /// A kernel event as an event of the machines.
 pub(super) fn event(event: KernelEvent) -> Event<'static> {
@@ -22,6 +25,7 @@ fn interface(link: &Link) -> Interface {
         noarp: link.noarp,
         mtu: link.mtu,
         mac: link.mac,
+        macvlan: (link.kind == "macvlan").then(|| Macvlan { base: link.base, private: link.macvlan_mode == Some(1) }),
         addresses: Default::default(),
     }
 }
@@ -95,4 +99,43 @@ pub(super) fn address_op(op: Op) -> AddressOp {
         Op::Add => AddressOp::Add,
         Op::Remove => AddressOp::Remove,
     }
+}
+
+/// The request that brings a VMAC about; without an instance nobody is told of the result.
+pub(super) fn vmac_request(id: Option<InstanceId>, op: VmacOp, link: WantedVmac) -> VmacRequest {
+    VmacRequest {
+        token: id.map_or(u64::MAX, |id| id.0.into()),
+        op: match op {
+            VmacOp::Make => Op::Add,
+            VmacOp::Remove => Op::Remove,
+        },
+        name: link.name,
+        mac: link.mac,
+        base: link.base,
+        base_name: link.base_name,
+        ipv6: link.ipv6,
+        link_local: link.link_local,
+        replace: link.replace,
+    }
+}
+
+/// What came of it.
+pub(super) fn vmac_done(result: VmacResult) -> Option<Event<'static>> {
+    let request = result.request;
+    let id = InstanceId(u32::try_from(request.token).ok()?);
+    let op = match request.op {
+        Op::Add => VmacOp::Make,
+        Op::Remove => VmacOp::Remove,
+    };
+    let link = WantedVmac {
+        name: request.name,
+        mac: request.mac,
+        base: request.base,
+        base_name: request.base_name,
+        ipv6: request.ipv6,
+        link_local: request.link_local,
+        replace: request.replace,
+    };
+    let made = result.outcome.map_err(|refusal| refusal.to_string());
+    Some(Event::VmacDone { id, op, link: Box::new(link), made })
 }

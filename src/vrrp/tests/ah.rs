@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::lan::{Lan, Packet, config, instance, ms};
+use super::lan::{IFINDEX, Lan, Packet, config, instance, ms};
 use crate::config::model::{Authentication, Config, StartState, Version};
 use crate::vrrp::{Cause, Change, Complaint, Counters, Event, Instance, State, Tables, Vrrp};
 use crate::wire::ah::{LAST_SEQUENCE, Seal};
@@ -44,7 +44,7 @@ fn set_sequence(lan: &mut Lan, at: usize, sequence: u32) {
 fn heard(config: Config, packet: &Packet) -> (Counters, State) {
     let mut lan = Lan::new(vec![config]);
     lan.run(ms(8000));
-    lan.event(0, Event::Packet(packet.received()));
+    lan.event(0, Event::Packet(packet.received(IFINDEX)));
     let mut counters = row(&lan, 0).counters;
     (counters.adverts_sent, counters.become_master, counters.release_master) = (0, 0, 0);
     (counters, row(&lan, 0).state)
@@ -108,7 +108,7 @@ fn an_old_number_is_refused_even_from_another_sender() {
     lan.routers[0].changes.clear();
     let packet = sealed(50, 1000);
     for _ in 0..5 {
-        lan.event(0, Event::Packet(packet.received()));
+        lan.event(0, Event::Packet(packet.received(IFINDEX)));
     }
     let replay =
         |(_, change): &&(Duration, Change)| matches!(change, Change::Complaint { complaint: Complaint::Replay, .. });
@@ -131,7 +131,7 @@ fn the_header_must_be_there_when_wanted_and_only_then() {
 fn a_master_answers_a_lower_priority_with_a_greater_number() {
     let mut lan = Lan::new(vec![ah(100)]);
     lan.run(ms(8000));
-    lan.event(0, Event::Packet(sealed(50, 7000).received()));
+    lan.event(0, Event::Packet(sealed(50, 7000).received(IFINDEX)));
     assert_eq!(lan.routers[0].sealed.last(), Some(&7002));
     assert_eq!(row(&lan, 0).state, State::Master);
 }

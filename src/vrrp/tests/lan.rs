@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crate::config::model::{Address, Config, Family, Garp, Global, Instance, Scripts, StartState, SyncGroup, Version};
 use crate::vrrp::{
-    Action, AddressId, AddressOp, Change, Event, Interface, InterfaceAddress, KernelAddress, Received, State, Tables,
-    TimerKey, Vrrp,
+    Action, AddressId, AddressOp, Change, Event, InstanceId, Interface, InterfaceAddress, KernelAddress, Macvlan,
+    Received, State, Tables, TimerKey, VmacOp, Vrrp, WantedVmac,
 };
 use crate::wire::{ah, ipv4};
 
@@ -22,6 +22,7 @@ pub fn instance(name: &str, vrid: u8) -> Instance {
     Instance {
         name: name.into(),
         interface: "eth0".into(),
+        vmac: None,
         family: Family::V4,
         vrid,
         version: Version::V3,
@@ -93,8 +94,13 @@ pub fn config(instances: Vec<Instance>, sync_groups: Vec<SyncGroup>) -> Config {
     }
 }
 
-/// A request the kernel works on: when done, for which row (none: withdrawn), what, which address.
-type Answer = (Duration, Option<AddressId>, AddressOp, (IpAddr, u8));
+/// A request the kernel works on.
+enum Request {
+    /// For which row (none: withdrawn), what, which address on which interface.
+    Address(Option<AddressId>, AddressOp, (IpAddr, u8), u32),
+    /// For which instance (none: withdrawn), what, which VMAC.
+    Vmac(Option<InstanceId>, VmacOp, Box<WantedVmac>),
+}
 
 /// An advert on the wire.
 pub struct Packet {
@@ -117,10 +123,10 @@ impl Packet {
         Packet { source, destination, ttl, header: Some(header.emit(payload.len()).into()), payload }
     }
 
-    pub fn received(&self) -> Received<'_> {
+    pub fn received(&self, ifindex: u32) -> Received<'_> {
         let (source, destination, ttl) = (self.source, self.destination, self.ttl);
         let authenticated = self.header.as_deref();
-        Received { ifindex: IFINDEX, source, destination, ttl, authenticated, payload: &self.payload }
+        Received { ifindex, source, destination, ttl, authenticated, payload: &self.payload }
     }
 }
 
@@ -131,6 +137,13 @@ pub struct Router {
     pub timers: BTreeMap<TimerKey, Duration>,
     /// Addresses its kernel has, beside its own.
     pub kernel: BTreeSet<(IpAddr, u8)>,
+    /// VMACs its kernel has, by index.
+    pub vmacs: BTreeMap<u32, WantedVmac>,
+    /// Its kernel makes no VMAC.
+    pub refuses_vmacs: bool,
+    /// Addresses that are on a VMAC.
+    on_vmac: BTreeMap<IpAddr, u32>,
+    next_index: u32,
     pub changes: Vec<(Duration, Change)>,
     pub announced: Vec<(Duration, AddressId, u32)>,
     /// Adverts it sent: time and payload.
@@ -142,18 +155,38 @@ pub struct Router {
     pub alive: bool,
     /// Not connected to the others.
     pub isolated: bool,
-    answers: VecDeque<Answer>,
+    answers: VecDeque<(Duration, Request)>,
     kernel_delay: Duration,
 }
 
 impl Router {
     pub fn link(&self, up: bool) -> Interface {
+        let on_base = |(ip, _): &&(IpAddr, u8)| !self.on_vmac.contains_key(ip);
         let own = InterfaceAddress { ip: self.ip, prefix: 24, usable: true };
-        let virtual_ones =
-            self.kernel.iter().map(|(ip, prefix)| InterfaceAddress { ip: *ip, prefix: *prefix, usable: true });
+        let virtual_ones = self.kernel.iter().filter(on_base).map(|(ip, prefix)| InterfaceAddress {
+            ip: *ip,
+            prefix: *prefix,
+            usable: true,
+        });
         let addresses = std::iter::once(own).chain(virtual_ones).collect();
         let mac = Some([2, 0, 0, 0, 0, 1]);
-        Interface { index: IFINDEX, name: "eth0".into(), up, noarp: false, mtu: 1500, mac, addresses }
+        Interface { index: IFINDEX, name: "eth0".into(), up, mtu: 1500, mac, addresses, ..Interface::default() }
+    }
+
+    /// A VMAC as the kernel tells of it.
+    pub fn vmac(&self, index: u32) -> Interface {
+        let link = &self.vmacs[&index];
+        let there = self.kernel.iter().filter(|(ip, _)| self.on_vmac.get(ip) == Some(&index));
+        let addresses = there.map(|(ip, prefix)| InterfaceAddress { ip: *ip, prefix: *prefix, usable: true });
+        Interface {
+            index,
+            name: link.name.clone(),
+            up: true,
+            mac: Some(link.mac),
+            macvlan: Some(Macvlan { base: Some(link.base), private: true }),
+            addresses: addresses.collect(),
+            ..Interface::default()
+        }
     }
 
     /// [`State::Init`] when it has no such instance.
@@ -194,6 +227,10 @@ impl Lan {
             ip,
             timers: BTreeMap::new(),
             kernel: BTreeSet::new(),
+            vmacs: BTreeMap::new(),
+            refuses_vmacs: false,
+            on_vmac: BTreeMap::new(),
+            next_index: 10,
             changes: Vec::new(),
             announced: Vec::new(),
             sent: Vec::new(),
@@ -211,8 +248,10 @@ impl Lan {
 
     /// The process of a router starts (again); its kernel keeps what it has.
     pub fn start(&mut self, at: usize) {
-        let link = self.routers[at].link(true);
-        self.event(at, Event::Interfaces(vec![link]));
+        let router = &self.routers[at];
+        let vmacs = router.vmacs.keys().map(|index| router.vmac(*index));
+        let links = std::iter::once(router.link(true)).chain(vmacs).collect();
+        self.event(at, Event::Interfaces(links));
         self.event(at, Event::Start);
     }
 
@@ -251,11 +290,16 @@ impl Lan {
                 Action::Address(id, op) => {
                     let row = router.vrrp.tables.addresses.get(&id).unwrap();
                     let address = (row.config.ip, row.config.prefix);
-                    router.answers.push_back((now + router.kernel_delay, Some(id), op, address));
+                    let request = Request::Address(Some(id), op, address, row.ifindex.unwrap());
+                    router.answers.push_back((now + router.kernel_delay, request));
                 }
                 Action::Withdraw(row) => {
                     let address = (row.config.ip, row.config.prefix);
-                    router.answers.push_back((now + router.kernel_delay, None, AddressOp::Remove, address));
+                    let request = Request::Address(None, AddressOp::Remove, address, row.ifindex.unwrap());
+                    router.answers.push_back((now + router.kernel_delay, request));
+                }
+                Action::Vmac { id, op, link } => {
+                    router.answers.push_back((now + router.kernel_delay, Request::Vmac(id, op, link)));
                 }
                 Action::Announce(id, count) => router.announced.push((now, id, count)),
                 Action::CancelAnnouncements(_) => {}
@@ -267,7 +311,12 @@ impl Lan {
                 let lost = (self.random() & 0xff) < u64::from(self.loss);
                 let reached = packet.destination.is_multicast() || packet.destination == self.routers[other].ip;
                 if other != at && self.routers[other].alive && !self.routers[other].isolated && reached && !lost {
-                    self.event(other, Event::Packet(packet.received()));
+                    // Each socket hears it.
+                    let rows = self.routers[other].vrrp.tables.instances.values();
+                    let wires: BTreeSet<u32> = rows.filter_map(|row| row.wire()).collect();
+                    for wire in wires {
+                        self.event(other, Event::Packet(packet.received(wire)));
+                    }
                 }
             }
         }
@@ -291,27 +340,81 @@ impl Lan {
     fn step(&mut self, at: usize) {
         let now = self.now;
         let router = &mut self.routers[at];
-        if let Some((_, id, op, (ip, prefix))) = router.answers.pop_front_if(|(time, ..)| *time <= now) {
-            let changed = match op {
-                AddressOp::Add => router.kernel.insert((ip, prefix)),
-                AddressOp::Remove => router.kernel.remove(&(ip, prefix)),
+        if let Some((_, request)) = router.answers.pop_front_if(|(time, _)| *time <= now) {
+            return match request {
+                Request::Address(id, op, address, ifindex) => self.answer_address(at, id, op, address, ifindex),
+                Request::Vmac(id, op, link) => self.answer_vmac(at, id, op, link),
             };
-            let address = KernelAddress { ifindex: IFINDEX, ip, prefix, usable: true };
-            if changed {
-                let event =
-                    if op == AddressOp::Add { Event::AddressAdded(address) } else { Event::AddressGone(address) };
-                self.event(at, event);
-            }
-            if let Some(id) = id {
-                self.event(at, Event::AddressDone { id, op, error: None });
-            }
-            return;
         }
         let due = router.timers.iter().filter(|(_, time)| **time <= now).min_by_key(|(_, time)| **time);
         if let Some(key) = due.map(|(key, _)| *key) {
             router.timers.remove(&key);
             self.event(at, Event::Timer(key));
         }
+    }
+
+    fn answer_address(
+        &mut self,
+        at: usize,
+        id: Option<AddressId>,
+        op: AddressOp,
+        (ip, prefix): (IpAddr, u8),
+        ifindex: u32,
+    ) {
+        let router = &mut self.routers[at];
+        let there = ifindex == IFINDEX || router.vmacs.contains_key(&ifindex);
+        let changed = match op {
+            AddressOp::Add => there && router.kernel.insert((ip, prefix)),
+            AddressOp::Remove => there && router.kernel.remove(&(ip, prefix)),
+        };
+        if ifindex != IFINDEX && changed {
+            router.on_vmac.insert(ip, ifindex);
+        }
+        let address = KernelAddress { ifindex, ip, prefix, usable: true };
+        if changed {
+            let event = if op == AddressOp::Add { Event::AddressAdded(address) } else { Event::AddressGone(address) };
+            self.event(at, event);
+        }
+        if let Some(id) = id {
+            self.event(at, Event::AddressDone { id, op, error: None });
+        }
+    }
+
+    fn answer_vmac(&mut self, at: usize, id: Option<InstanceId>, op: VmacOp, link: Box<WantedVmac>) {
+        let router = &mut self.routers[at];
+        let found = router.vmacs.iter().find(|(_, there)| there.name == link.name).map(|(index, _)| *index);
+        let made = match (op, found) {
+            (VmacOp::Make, _) if router.refuses_vmacs => Err("refused".to_owned()),
+            (VmacOp::Make, Some(index)) => Ok(index),
+            (VmacOp::Make, None) => {
+                let index = router.next_index;
+                router.next_index += 1;
+                router.vmacs.insert(index, (*link).clone());
+                let told = router.vmac(index);
+                self.event(at, Event::Link(told));
+                Ok(index)
+            }
+            (VmacOp::Remove, found) => {
+                if let Some(index) = found {
+                    self.remove_vmac(at, index);
+                }
+                Ok(found.unwrap_or(0))
+            }
+        };
+        if let Some(id) = id {
+            self.event(at, Event::VmacDone { id, op, link, made });
+        }
+    }
+
+    /// A VMAC goes, with its addresses.
+    pub fn remove_vmac(&mut self, at: usize, index: u32) {
+        let router = &mut self.routers[at];
+        router.vmacs.remove(&index).unwrap();
+        let there = std::mem::take(&mut router.on_vmac);
+        let (gone, left): (BTreeMap<_, _>, _) = there.into_iter().partition(|(_, on)| *on == index);
+        router.on_vmac = left;
+        router.kernel.retain(|(ip, _)| !gone.contains_key(ip));
+        self.event(at, Event::LinkGone(index));
     }
 
     /// Someone else removes an address from a router's interface.

@@ -9,3 +9,4 @@ mod packets;
 mod reload;
 mod storm;
 mod unicast;
+mod vmac;

@@ -24,6 +24,8 @@ pub struct Heard {
     pub at: Stamp,
     /// Number of the router (from 1) whose port it came through; 0 is the client.
     pub from: usize,
+    /// Its Ethernet source address.
+    pub mac: [u8; 6],
     /// What it was.
     pub frame: Frame,
 }
@@ -181,7 +183,9 @@ fn run(socket: &Socket, ports: &Mutex<HashMap<usize, usize>>, records: &Mutex<Ve
         let length = message.bytes;
         let frame = parse(&buffer[..length]);
         if let (Some(at), Some(from), Some(frame)) = (at, from, frame) {
-            records.lock().expect("not poisoned").push(Heard { at, from, frame });
+            // A frame that could be read is longer.
+            let mac = buffer[6..12].try_into().expect("six octets");
+            records.lock().expect("not poisoned").push(Heard { at, from, mac, frame });
         }
     }
 }

@@ -57,6 +57,12 @@ impl Netns {
         self.enter(|| fs::write(&file, value)).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     }
 
+    /// The value of a sysctl of the namespace, `path` as below /proc/sys; `None` when there is no such.
+    pub fn sysctl_value(&self, path: &str) -> Option<String> {
+        let file = PathBuf::from("/proc/sys").join(path);
+        self.enter(|| fs::read_to_string(&file)).ok().map(|value| value.trim_end().to_owned())
+    }
+
     /// Runs `work` on a thread of its own inside the namespace.
     pub fn enter<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         std::thread::scope(|scope| {

@@ -1,0 +1,385 @@
+//! The VMAC writer: macvlans that carry the Ethernet address of a virtual router, made and removed on a thread of its
+//! own ([`Worker`]), with the settings that two interfaces of one network need.
+
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io;
+use std::net::{IpAddr, Ipv6Addr};
+
+use neli::consts::nl::NlmF;
+use neli::consts::socket::NlFamily;
+use neli::socket::NlSocket;
+use neli::types::Buffer;
+use nix::errno::Errno;
+
+use super::netlink::{NLMSG_ERROR, NetlinkSocket, Refusal, acknowledgement, encode, messages};
+use super::request::AddressSocket;
+use super::sysctl::{self, Tree};
+use super::tables::{
+    IFF_UP, IFLA_ADDRESS, IFLA_IFNAME, IFLA_INFO_DATA, IFLA_INFO_KIND, IFLA_LINK, IFLA_LINKINFO, IFLA_MACVLAN_MODE,
+    Link,
+};
+use super::worker::Worker;
+use super::writer::{AddressRequest, Op, WantedAddr};
+
+const RTM_NEWLINK: u16 = 16;
+const RTM_DELLINK: u16 = 17;
+const RTM_GETLINK: u16 = 18;
+const IFLA_GROUP: u16 = 27;
+/// `MACVLAN_MODE_PRIVATE`: it talks to the network alone, not to its neighbours on this machine.
+const PRIVATE: u32 = 1;
+/// `NLA_F_NESTED`.
+const NESTED: u16 = 1 << 15;
+const KIND: &str = "macvlan";
+/// The interface below must not answer for addresses of the VMAC with its own Ethernet address, nor ask in their name,
+/// from which the asked would learn the same.
+const BASE_SETTINGS: [(&str, &str); 3] = [("arp_ignore", "1"), ("arp_filter", "1"), ("arp_announce", "2")];
+/// Requests done before their results are given back.
+const BATCH: usize = 32;
+const DATAGRAM: usize = 64 << 10;
+/// Prefix length of a link-local address.
+const LINK_LOCAL_PREFIX: u8 = 64;
+
+/// One thing to be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VmacRequest {
+    /// Given back with the result.
+    pub token: u64,
+    /// Make it, or take over the one that is there; or remove it. That it is so already is success.
+    pub op: Op,
+    /// Name, at most 15 octets.
+    pub name: String,
+    /// Ethernet address.
+    pub mac: [u8; 6],
+    /// Index of the interface below.
+    pub base: u32,
+    /// Its name.
+    pub base_name: String,
+    /// It will carry IPv6 addresses.
+    pub ipv6: bool,
+    /// Link-local address to be set on it, deprecated and without duplicate detection.
+    pub link_local: Option<Ipv6Addr>,
+    /// A macvlan of that name that is not as it should be gives way.
+    pub replace: bool,
+}
+
+/// How a request ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VmacResult {
+    /// What was asked.
+    pub request: VmacRequest,
+    /// The index of the interface (0 when a removed one was not there), or the kernel's refusal.
+    pub outcome: Result<u32, Refusal>,
+    /// A setting that could not be changed, in words. The interface works, but not as well as it could.
+    pub complaint: Option<String>,
+    /// Settings of other interfaces, as they were before the first VMAC.
+    pub settings: sysctl::Changes,
+}
+
+/// The loop's end of the VMAC writer.
+pub type VmacWriter = Worker<VmacRequest, VmacResult>;
+
+impl VmacWriter {
+    /// Starts the thread, in the caller's network namespace. `capacity` as for the address writer.
+    /// `settings` are those that a predecessor of this process changed.
+    pub fn start_vmacs(capacity: usize, settings: sysctl::Changes) -> io::Result<VmacWriter> {
+        let mut maker = Maker {
+            links: LinkSocket::open()?,
+            addresses: AddressSocket::open()?,
+            settings,
+            made: BTreeMap::new(),
+            death_row: RandomState::new().build_hasher().finish() as u32 & 0x3fff_ffff | 0x4000_0000,
+        };
+        Worker::spawn("vmacs", capacity, BATCH, move |batch: Vec<VmacRequest>| {
+            maker.remove_at_once(&batch);
+            batch.into_iter().map(|request| maker.perform(request)).collect()
+        })
+    }
+}
+
+/// What the thread has.
+struct Maker {
+    links: LinkSocket,
+    addresses: AddressSocket,
+    /// Settings of other interfaces, as they were before the first VMAC.
+    settings: sysctl::Changes,
+    /// The VMACs there are, each with the name of the interface below and its link-local address.
+    made: BTreeMap<String, (String, Option<Ipv6Addr>)>,
+    /// Number of an interface group that nobody else has.
+    death_row: u32,
+}
+
+impl Maker {
+    fn perform(&mut self, request: VmacRequest) -> VmacResult {
+        let mut complaint = None;
+        let outcome = match request.op {
+            Op::Add => self.make(&request, &mut complaint),
+            Op::Remove => self.remove(&request, &mut complaint),
+        };
+        VmacResult { request, outcome, complaint, settings: self.settings.clone() }
+    }
+
+    /// Each removal has the kernel wait until all processors have forgotten the interface: 255 of them would take
+    /// seconds. A whole group of interfaces goes in one. What is not removed here is removed one by one.
+    fn remove_at_once(&mut self, batch: &[VmacRequest]) {
+        if batch.len() < 2 || batch.iter().any(|request| request.op != Op::Remove) {
+            return;
+        }
+        let mut any = false;
+        for request in batch {
+            let found = self.links.find(&request.name).ok().flatten().filter(|link| is_right(link, request));
+            any |= found.is_some_and(|link| self.links.put_in_group(link.index, self.death_row).is_ok());
+        }
+        if any {
+            // Whatever comes of it, each is looked for again.
+            let _ = self.links.delete_group(self.death_row);
+        }
+    }
+
+    fn make(&mut self, request: &VmacRequest, complaint: &mut Option<String>) -> Result<u32, Refusal> {
+        let mut found = self.links.find(&request.name)?;
+        if let Some(link) = found.take_if(|link| !is_right(link, request)) {
+            if !request.replace || link.kind != KIND {
+                return Err(taken(&link));
+            }
+            self.links.delete(link.index)?;
+        }
+        let index = match found {
+            Some(link) => link.index,
+            None => self.links.create(request)?,
+        };
+        let now = (request.base_name.clone(), request.link_local);
+        let before = self.made.insert(request.name.clone(), now);
+        // Before it is up, so that nothing is answered or sent that should not be.
+        *complaint = self.settle(request).err();
+        self.links.set_up(index)?;
+        if let Some(old) = before.and_then(|(_, ip)| ip).filter(|old| request.link_local != Some(*old)) {
+            self.change_link_local(Op::Remove, index, old)?;
+        }
+        if let Some(ip) = request.link_local {
+            self.change_link_local(Op::Add, index, ip)?;
+        }
+        Ok(index)
+    }
+
+    fn remove(&mut self, request: &VmacRequest, complaint: &mut Option<String>) -> Result<u32, Refusal> {
+        let found = self.links.find(&request.name)?.filter(|link| is_right(link, request));
+        let index = found.map_or(0, |link| link.index);
+        if index != 0 {
+            self.links.delete(index)?;
+        }
+        let base = self.made.remove(&request.name);
+        let restored = if self.made.is_empty() {
+            self.settings.restore_all()
+        } else if let Some((base, _)) = base.filter(|(base, _)| !self.made.values().any(|(other, _)| other == base)) {
+            // The source checks stay spread while there is any VMAC.
+            self.settings.restore(&base, &BASE_SETTINGS.map(|(setting, _)| setting))
+        } else {
+            Ok(())
+        };
+        *complaint = restored.err().map(|error| format!("cannot put interface settings back: {error}"));
+        Ok(index)
+    }
+
+    /// The settings of the VMAC, of the interface below, and of all others where they would get in the way.
+    fn settle(&mut self, request: &VmacRequest) -> Result<(), String> {
+        let (name, base) = (request.name.as_str(), request.base_name.as_str());
+        let mut worst = Ok(());
+        let mut tell = |interface: &str, setting: &str, result: io::Result<()>| {
+            if let Err(error) = result {
+                worst = Err(format!("cannot set {setting} of {interface}: {error}"));
+            }
+        };
+        for (setting, value) in BASE_SETTINGS {
+            tell(base, setting, self.settings.set(Tree::Ipv4, base, setting, value));
+        }
+        // The VMAC answers for its own alone; what comes in by it has a source that is routed elsewhere, or our own.
+        tell("all", "rp_filter", self.spread_rp_filter());
+        for (setting, value) in
+            [("arp_ignore", "1"), ("accept_local", "1"), ("rp_filter", "0"), ("promote_secondaries", "1")]
+        {
+            tell(name, setting, sysctl::write(Tree::Ipv4, name, setting, value));
+        }
+        let without_ipv6 = [("addr_gen_mode", "1"), ("disable_ipv6", "1")];
+        // No address of its own making, and no question for routers from an address that may be used elsewhere.
+        let with_ipv6 = [("addr_gen_mode", "1"), ("router_solicitations", "0"), ("disable_ipv6", "0")];
+        for (setting, value) in if request.ipv6 { &with_ipv6[..] } else { &without_ipv6[..] } {
+            match sysctl::write(Tree::Ipv6, name, setting, value) {
+                // A kernel without IPv6.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                result => tell(name, setting, result),
+            }
+        }
+        worst
+    }
+
+    /// The source check of an interface is the stricter of its own setting and that of `all`: what `all` has is given
+    /// to each interface, so that the VMAC can be without.
+    fn spread_rp_filter(&mut self) -> io::Result<()> {
+        let number = |interface: &str| -> io::Result<u8> {
+            let value = sysctl::read(Tree::Ipv4, interface, "rp_filter")?;
+            value.parse().map_err(io::Error::other)
+        };
+        let all = number("all")?;
+        if all == 0 {
+            return Ok(());
+        }
+        for interface in sysctl::interfaces(Tree::Ipv4)? {
+            let is_vmac = self.made.contains_key(&interface);
+            if interface != "all" && !is_vmac && number(&interface).unwrap_or(u8::MAX) < all {
+                self.settings.set(Tree::Ipv4, &interface, "rp_filter", &all.to_string())?;
+            }
+        }
+        self.settings.set(Tree::Ipv4, "all", "rp_filter", "0")
+    }
+
+    fn change_link_local(&mut self, op: Op, ifindex: u32, ip: Ipv6Addr) -> Result<(), Refusal> {
+        let address = WantedAddr {
+            ifindex,
+            ip: IpAddr::V6(ip),
+            prefix: LINK_LOCAL_PREFIX,
+            scope: 0,
+            label: None,
+            broadcast: None,
+            peer: None,
+            nodad: true,
+            home: false,
+            mngtmpaddr: false,
+            noprefixroute: false,
+            autojoin: false,
+            preferred_lft: Some(0),
+        };
+        let outcomes = self.addresses.perform(&[AddressRequest { token: 0, op, address }]);
+        outcomes.into_iter().try_for_each(|outcome| outcome.map(drop))
+    }
+}
+
+/// Whether a link is the VMAC of a request.
+fn is_right(link: &Link, request: &VmacRequest) -> bool {
+    link.kind == KIND
+        && link.macvlan_mode == Some(PRIVATE)
+        && link.mac == Some(request.mac)
+        && link.base == Some(request.base)
+}
+
+fn taken(link: &Link) -> Refusal {
+    let kind = if link.kind.is_empty() { "an interface" } else { &link.kind };
+    Refusal { errno: Errno::EEXIST as i32, text: format!("the name is that of {kind} that is not ours") }
+}
+
+/// A socket for link requests, one at a time, that opens itself anew after an error.
+struct LinkSocket {
+    socket: Option<NetlinkSocket<NlSocket>>,
+    buffer: Vec<u8>,
+    seq: u32,
+}
+
+impl LinkSocket {
+    fn open() -> io::Result<LinkSocket> {
+        Ok(LinkSocket { socket: Some(NetlinkSocket::request(NlFamily::Route)?), buffer: vec![0; DATAGRAM], seq: 0 })
+    }
+
+    /// The link of a name.
+    fn find(&mut self, name: &str) -> Result<Option<Link>, Refusal> {
+        let payload = [header(0, 0), attribute(IFLA_IFNAME, &terminated(name))].concat();
+        match self.request(RTM_GETLINK, NlmF::empty(), &payload) {
+            Ok(link) => Ok(link),
+            Err(refusal) if refusal.errno == Errno::ENODEV as i32 => Ok(None),
+            Err(refusal) => Err(refusal),
+        }
+    }
+
+    /// Makes a VMAC; returns its index.
+    fn create(&mut self, request: &VmacRequest) -> Result<u32, Refusal> {
+        let mode = attribute(IFLA_MACVLAN_MODE, &PRIVATE.to_ne_bytes());
+        let info = [attribute(IFLA_INFO_KIND, KIND.as_bytes()), attribute(IFLA_INFO_DATA | NESTED, &mode)].concat();
+        let payload = [
+            header(0, 0),
+            attribute(IFLA_IFNAME, &terminated(&request.name)),
+            attribute(IFLA_ADDRESS, &request.mac),
+            attribute(IFLA_LINK, &request.base.to_ne_bytes()),
+            attribute(IFLA_LINKINFO | NESTED, &info),
+        ]
+        .concat();
+        self.request(RTM_NEWLINK, NlmF::CREATE | NlmF::EXCL | NlmF::ACK, &payload)?;
+        // The answer does not tell it.
+        let made = self.find(&request.name)?.filter(|link| is_right(link, request));
+        made.map(|link| link.index).ok_or_else(|| Refusal::new(Errno::ENODEV as i32))
+    }
+
+    fn set_up(&mut self, index: u32) -> Result<(), Refusal> {
+        self.request(RTM_NEWLINK, NlmF::ACK, &header(index, IFF_UP)).map(drop)
+    }
+
+    fn put_in_group(&mut self, index: u32, group: u32) -> Result<(), Refusal> {
+        let payload = [header(index, 0), attribute(IFLA_GROUP, &group.to_ne_bytes())].concat();
+        self.request(RTM_NEWLINK, NlmF::ACK, &payload).map(drop)
+    }
+
+    fn delete_group(&mut self, group: u32) -> Result<(), Refusal> {
+        let payload = [header(0, 0), attribute(IFLA_GROUP, &group.to_ne_bytes())].concat();
+        self.request(RTM_DELLINK, NlmF::ACK, &payload).map(drop)
+    }
+
+    /// Removes a link; that it is not there is success.
+    fn delete(&mut self, index: u32) -> Result<(), Refusal> {
+        match self.request(RTM_DELLINK, NlmF::ACK, &header(index, 0)) {
+            Err(refusal) if refusal.errno != Errno::ENODEV as i32 => Err(refusal),
+            _ => Ok(()),
+        }
+    }
+
+    /// Sends a request and takes its answer: the link it tells of, if any.
+    fn request(&mut self, kind: u16, flags: NlmF, payload: &[u8]) -> Result<Option<Link>, Refusal> {
+        self.seq = self.seq.wrapping_add(1);
+        let failed = |error: io::Error| Refusal::new(error.raw_os_error().unwrap_or(Errno::EIO as i32));
+        let message = encode(kind, flags, self.seq, Buffer::from(payload.to_vec())).map_err(failed)?;
+        let socket = match self.socket.take() {
+            Some(socket) => socket,
+            None => NetlinkSocket::request(NlFamily::Route).map_err(failed)?,
+        };
+        let answer = answer(&socket, &message, self.seq, &mut self.buffer).map_err(failed)?;
+        self.socket = Some(socket);
+        answer
+    }
+}
+
+/// The socket's failure outside, the kernel's answer inside.
+fn answer(
+    socket: &NetlinkSocket<NlSocket>,
+    message: &[u8],
+    seq: u32,
+    buffer: &mut [u8],
+) -> io::Result<Result<Option<Link>, Refusal>> {
+    // The kernel acts and answers before this returns.
+    socket.send(message)?;
+    loop {
+        for message in messages(socket.receive(buffer)?).filter(|message| message.seq == seq) {
+            match message.kind {
+                NLMSG_ERROR => return Ok(acknowledgement(&message).map(|()| None)),
+                RTM_NEWLINK => return Ok(Ok(Link::read(message.payload))),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// `struct ifinfomsg`, with `flags` to be set.
+fn header(index: u32, flags: u32) -> Vec<u8> {
+    let family_and_type = 0u32;
+    [family_and_type, index, flags, flags].map(u32::to_ne_bytes).concat()
+}
+
+/// An attribute, padded.
+fn attribute(kind: u16, payload: &[u8]) -> Vec<u8> {
+    // Names and numbers: far from the limit.
+    let length = u16::try_from(payload.len().saturating_add(4)).unwrap_or(u16::MAX);
+    let mut bytes = [length.to_ne_bytes(), kind.to_ne_bytes()].concat();
+    bytes.extend(payload);
+    bytes.resize(bytes.len().next_multiple_of(4), 0);
+    bytes
+}
+
+fn terminated(name: &str) -> Vec<u8> {
+    [name.as_bytes(), &[0]].concat()
+}

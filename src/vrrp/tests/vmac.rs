@@ -1,0 +1,285 @@
+//! `use_vmac` in simulated LANs: VMACs are made, adopted, made again and removed like addresses.
+
+use super::lan::{IFINDEX, Lan, config, group, instance, ms};
+use crate::config::model::{Config, Instance, StartState, Vmac};
+use crate::vrrp::{AddressOp, Change, Event, Fault, Interface, Macvlan, State, VmacOp, WantedVmac};
+
+const MAC: [u8; 6] = [0, 0, 0x5e, 0, 1, 51];
+
+fn with_vmac(name: &str, vrid: u8) -> Instance {
+    let vmac = Vmac { name: None, prefix: "vrrp".into(), mac: [0, 0, 0x5e, 0, 1, vrid], xmit_base: false };
+    Instance { vmac: Some(vmac), ..instance(name, vrid) }
+}
+
+fn alone(instances: Vec<Instance>) -> Config {
+    config(instances, Vec::new())
+}
+
+fn names(lan: &Lan, at: usize) -> Vec<&str> {
+    lan.routers[at].vmacs.values().map(|vmac| vmac.name.as_str()).collect()
+}
+
+fn states(lan: &Lan, at: usize) -> Vec<State> {
+    let state = |change: &Change| match change {
+        Change::Instance { to, .. } => Some(*to),
+        _ => None,
+    };
+    lan.routers[at].changes.iter().filter_map(|(_, change)| state(change)).collect()
+}
+
+/// Index of the interface that the address of an instance is set on.
+fn carrier(lan: &Lan, at: usize) -> Option<u32> {
+    let row = lan.routers[at].vrrp.tables.addresses.get(&(1, 1)).unwrap();
+    row.ifindex.filter(|_| row.installed)
+}
+
+#[test]
+fn an_instance_waits_for_its_vmac_and_is_not_in_fault() {
+    let mut lan = Lan::new(vec![alone(vec![with_vmac("A", 51)])]);
+    assert_eq!((lan.routers[0].state("A"), names(&lan, 0).len()), (State::Init, 0));
+    lan.run(ms(1000));
+    assert_eq!(states(&lan, 0), [State::Backup, State::Master]);
+    assert_eq!(names(&lan, 0), ["vrrp.51"]);
+    assert_eq!(carrier(&lan, 0), Some(10));
+}
+
+#[test]
+fn an_owner_is_master_as_soon_as_its_vmac_is_there() {
+    let owner = Instance { priority: 255, start_state: StartState::Master, ..with_vmac("A", 51) };
+    let mut lan = Lan::new(vec![alone(vec![owner])]);
+    lan.run(ms(50));
+    assert_eq!(states(&lan, 0), [State::Master]);
+}
+
+#[test]
+fn routers_hear_each_other_by_their_vmacs() {
+    let high = Instance { priority: 200, ..with_vmac("A", 51) };
+    let mut lan = Lan::new(vec![alone(vec![high]), alone(vec![with_vmac("A", 51)])]);
+    lan.run(ms(3000));
+    assert_eq!(lan.masters("A"), [0]);
+    lan.kill(0);
+    lan.run(ms(1000));
+    assert_eq!(lan.masters("A"), [1]);
+    assert_eq!(lan.routers[1].vrrp.tables.unknown_vrids, 0);
+}
+
+#[test]
+fn without_a_vmac_it_is_in_fault_and_tries_again() {
+    let mut lan = Lan::new(Vec::new());
+    lan.add(alone(vec![with_vmac("A", 51)]));
+    lan.routers[0].refuses_vmacs = true;
+    lan.run(ms(500));
+    assert_eq!(states(&lan, 0), [State::Fault]);
+    assert_eq!(lan.routers[0].vrrp.tables.instances.values().next().unwrap().fault, Some(Fault::VmacMissing));
+    lan.routers[0].refuses_vmacs = false;
+    lan.run(ms(3000));
+    assert_eq!(states(&lan, 0), [State::Fault, State::Backup, State::Master]);
+}
+
+#[test]
+fn one_that_is_removed_is_made_again_and_nobody_notices() {
+    let mut lan = Lan::new(vec![alone(vec![with_vmac("A", 51)]), alone(vec![with_vmac("A", 51)])]);
+    lan.run(ms(2000));
+    let master = lan.masters("A")[0];
+    let before = states(&lan, master);
+    lan.remove_vmac(master, 10);
+    assert_eq!(lan.routers[master].kernel.len(), 0);
+    lan.run(ms(2000));
+    assert_eq!(lan.masters("A"), [master]);
+    assert_eq!(states(&lan, master), before);
+    assert_eq!((names(&lan, master), carrier(&lan, master)), (vec!["vrrp.51"], Some(11)));
+    assert!(lan.routers[master].changes.iter().any(|(_, change)| matches!(change, Change::VmacStolen(_))));
+    let announced = lan.routers[master].announced.iter().filter(|(at, ..)| *at > ms(3000)).count();
+    assert!(announced > 0, "its address is announced again");
+}
+
+#[test]
+fn a_run_that_was_killed_leaves_nothing() {
+    let mut lan = Lan::new(vec![alone(vec![with_vmac("A", 51)])]);
+    lan.run(ms(1000));
+    lan.kill(0);
+    let (kernel, vmacs) = (lan.routers[0].kernel.clone(), lan.routers[0].vmacs.clone());
+    assert_eq!((kernel.len(), vmacs.len()), (1, 1));
+    // The next process: another machine over the same kernel.
+    lan.routers[0].vrrp = crate::vrrp::Vrrp::new(crate::vrrp::Tables::new(
+        alone(vec![Instance { priority: 50, ..with_vmac("A", 51) }]),
+        "test".into(),
+    ));
+    lan.routers[0].alive = true;
+    lan.routers[0].timers.clear();
+    lan.start(0);
+    lan.run(ms(100));
+    assert_eq!(lan.routers[0].state("A"), State::Backup);
+    assert!(lan.routers[0].kernel.is_empty(), "a backup has no address");
+    assert_eq!(lan.routers[0].vmacs, vmacs, "it was adopted");
+    lan.event(0, Event::Stop { keep_addresses: false });
+    lan.run(ms(100));
+    assert!(lan.routers[0].vmacs.is_empty());
+    assert!(lan.routers[0].vrrp.is_stopped());
+}
+
+#[test]
+fn a_name_that_is_taken_is_passed_over() {
+    let mut lan = Lan::new(Vec::new());
+    lan.add(alone(vec![with_vmac("A", 51)]));
+    let other = |index, name: &str| Interface { index, name: name.into(), up: true, ..Interface::default() };
+    for known in [Some(MAC), None] {
+        let mut vrrp = crate::vrrp::Vrrp::new(crate::vrrp::Tables::new(
+            alone(vec![with_vmac("A", 51), with_vmac("B", 52)]),
+            "test".into(),
+        ));
+        // vrrp1.51 is what a run before has left, or of some other kind.
+        let macvlan = Some(Macvlan { base: Some(IFINDEX), private: true });
+        let left = Interface { mac: known, macvlan, ..other(8, "vrrp1.51") };
+        let links = vec![lan.routers[0].link(true), other(7, "vrrp.51"), left];
+        vrrp.handle(Event::Interfaces(links), ms(1));
+        let asked: Vec<String> = (vrrp.take_output().actions.into_iter())
+            .filter_map(|action| match action {
+                crate::vrrp::Action::Vmac { link, .. } => Some(link.name),
+                _ => None,
+            })
+            .collect();
+        let first = if known.is_some() { "vrrp1.51" } else { "vrrp2.51" };
+        assert_eq!(asked, [first, "vrrp.52"]);
+    }
+}
+
+#[test]
+fn a_long_prefix_is_cut() {
+    let mut long = with_vmac("A", 251);
+    long.vmac.as_mut().unwrap().prefix = "averyverylongprefix".into();
+    let mut lan = Lan::new(vec![alone(vec![long])]);
+    lan.run(ms(10));
+    assert_eq!(names(&lan, 0), ["averyverylo.251"]);
+}
+
+#[test]
+fn an_answer_for_another_vmac_is_no_answer() {
+    let mut lan = Lan::new(vec![alone(vec![with_vmac("A", 51)])]);
+    let id = crate::vrrp::InstanceId(1);
+    let link = WantedVmac {
+        name: "old.51".into(),
+        mac: MAC,
+        base: IFINDEX,
+        base_name: "eth0".into(),
+        ipv6: false,
+        link_local: None,
+        replace: false,
+    };
+    lan.event(0, Event::VmacDone { id, op: VmacOp::Make, link: Box::new(link), made: Ok(99) });
+    assert_eq!(lan.routers[0].vrrp.tables.instances.get(&id).unwrap().wire(), None);
+}
+
+mod reload {
+    use super::*;
+
+    fn running(instances: Vec<Instance>) -> Lan {
+        let mut lan = Lan::new(vec![alone(instances)]);
+        lan.run(ms(1050));
+        lan.routers[0].changes.clear();
+        lan
+    }
+
+    fn reload(lan: &mut Lan, instances: Vec<Instance>) {
+        lan.event(0, Event::Configure(Box::new(alone(instances))));
+        lan.run(ms(1000));
+    }
+
+    #[test]
+    fn unchanged_ones_stay_new_ones_come_and_old_ones_go() {
+        let mut lan = running(vec![with_vmac("A", 51), with_vmac("B", 52)]);
+        reload(&mut lan, vec![with_vmac("A", 51), with_vmac("C", 53)]);
+        assert_eq!(lan.routers[0].vmacs.keys().copied().collect::<Vec<_>>(), [10, 12]);
+        assert_eq!(names(&lan, 0), ["vrrp.51", "vrrp.53"]);
+        assert!(!states(&lan, 0).is_empty());
+        let of_a = |change: &Change| matches!(change, Change::Instance { id, .. } if id.0 == 1);
+        assert!(!lan.routers[0].changes.iter().any(|(_, change)| of_a(change)));
+        assert_eq!(lan.routers[0].state("C"), State::Master);
+        assert!(!states(&lan, 0).contains(&State::Init));
+    }
+
+    #[test]
+    fn use_vmac_comes_and_goes() {
+        let mut lan = running(vec![instance("A", 51)]);
+        assert_eq!(carrier(&lan, 0), Some(IFINDEX));
+        reload(&mut lan, vec![with_vmac("A", 51)]);
+        assert_eq!((lan.routers[0].state("A"), names(&lan, 0)), (State::Master, vec!["vrrp.51"]));
+        assert_eq!(lan.routers[0].kernel.len(), 1);
+        reload(&mut lan, vec![instance("A", 51)]);
+        assert_eq!((lan.routers[0].state("A"), names(&lan, 0).len()), (State::Master, 0));
+        let rows = lan.routers[0].vrrp.tables.addresses.values();
+        assert_eq!(rows.map(|row| row.ifindex).collect::<Vec<_>>(), [Some(IFINDEX)]);
+    }
+
+    #[test]
+    fn another_version_keeps_the_vmac_and_another_name_of_the_block_makes_it_anew() {
+        let mut lan = running(vec![with_vmac("A", 51)]);
+        let version2 =
+            Instance { version: crate::config::model::Version::V2, advert_interval: ms(1000), ..with_vmac("A", 51) };
+        lan.event(0, Event::Configure(Box::new(alone(vec![version2.clone()]))));
+        lan.run(ms(5000));
+        assert_eq!((lan.routers[0].state("A"), lan.routers[0].vmacs.contains_key(&10)), (State::Master, true));
+        reload(&mut lan, vec![with_vmac("Z", 51)]);
+        assert_eq!((lan.routers[0].state("Z"), names(&lan, 0)), (State::Master, vec!["vrrp.51"]));
+        assert_eq!(lan.routers[0].kernel.len(), 1);
+    }
+
+    #[test]
+    fn a_member_that_joins_with_a_vmac_does_not_put_its_group_in_fault() {
+        let members = vec![with_vmac("A", 51), with_vmac("B", 52)];
+        let mut lan = Lan::new(vec![config(vec![members[0].clone()], vec![group("G", &["A"])])]);
+        lan.run(ms(1000));
+        assert_eq!(lan.masters("A"), [0]);
+        lan.event(0, Event::Configure(Box::new(config(members, vec![group("G", &["A", "B"])]))));
+        lan.run(ms(2000));
+        assert_eq!((lan.masters("A"), lan.masters("B")), (vec![0], vec![0]));
+        assert!(!states(&lan, 0).contains(&State::Fault));
+    }
+}
+
+#[test]
+fn another_name_is_followed() {
+    let mut lan = Lan::new(vec![alone(vec![with_vmac("A", 51)])]);
+    lan.run(ms(1000));
+    lan.routers[0].vmacs.get_mut(&10).unwrap().name = "gate".into();
+    let renamed = lan.routers[0].vmac(10);
+    lan.event(0, Event::Link(renamed));
+    lan.run(ms(2000));
+    assert_eq!(states(&lan, 0), [State::Backup, State::Master]);
+    assert_eq!((names(&lan, 0), carrier(&lan, 0)), (vec!["gate"], Some(10)));
+    lan.event(0, Event::Stop { keep_addresses: false });
+    lan.run(ms(100));
+    assert!(lan.routers[0].vmacs.is_empty());
+}
+
+#[test]
+fn a_vmac_is_made_fit_for_an_ip6_address_that_comes_later() {
+    let mut lan = Lan::new(vec![alone(vec![with_vmac("A", 51)])]);
+    lan.run(ms(1000));
+    assert!(!lan.routers[0].vrrp.tables.instances.values().next().unwrap().vmac.as_ref().unwrap().ipv6);
+    let more = Instance { excluded: vec![super::lan::address("2001:db8::1")], ..with_vmac("A", 51) };
+    lan.event(0, Event::Configure(Box::new(alone(vec![more]))));
+    lan.run(ms(100));
+    assert!(lan.routers[0].vrrp.tables.instances.values().next().unwrap().vmac.as_ref().unwrap().ipv6);
+    assert_eq!((names(&lan, 0).len(), states(&lan, 0).len()), (1, 2));
+}
+
+#[test]
+fn a_group_starts_when_the_last_vmac_is_there() {
+    let members = vec![instance("A", 51), with_vmac("B", 52)];
+    let mut lan = Lan::new(vec![config(members, vec![group("G", &["A", "B"])])]);
+    assert_eq!((lan.routers[0].state("A"), lan.routers[0].state("B")), (State::Init, State::Init));
+    lan.run(ms(1000));
+    assert_eq!((lan.masters("A"), lan.masters("B")), (vec![0], vec![0]));
+    assert!(!states(&lan, 0).contains(&State::Fault));
+}
+
+#[test]
+fn addresses_stay_off_the_interface_below() {
+    let mut lan = Lan::new(vec![alone(vec![with_vmac("A", 51)])]);
+    lan.run(ms(1000));
+    assert_eq!(carrier(&lan, 0), Some(10));
+    let done = Event::AddressDone { id: (1, 1), op: AddressOp::Add, error: None };
+    lan.event(0, done);
+    assert_eq!(lan.routers[0].link(true).addresses.iter().count(), 1, "its own");
+}
