@@ -51,7 +51,7 @@ soak: setup
 
 # Takeover time, jitter and the cost of SNMP, beside C keepalived; BENCH_N (20) repetitions.
 bench: setup
-	cargo bench --bench failover
+	cargo bench --bench measure
 
 # The manual page and the completions that are made from the program.
 manual:
