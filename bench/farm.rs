@@ -16,7 +16,7 @@ use nix::unistd::Pid;
 use socket2::SockRef;
 
 /// Time for one step; a daemon that needs longer is reported as such.
-pub const STEP: Duration = Duration::from_secs(60);
+pub const STEP: Duration = Duration::from_secs(30);
 /// Where all real servers listen.
 const PORT: u16 = 7000;
 /// How long the table is watched once a killed checker process is replaced.

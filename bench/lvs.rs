@@ -10,9 +10,9 @@ use lab::process::{cpu_time, footprint};
 use lab::snmp::ROOT;
 use lab::{Daemon, uml};
 
-use crate::DAEMONS;
 use crate::farm::{Farm, Killed, STEP};
 use crate::report::spread;
+use crate::{DAEMONS, repetitions};
 
 /// Time for everything.
 const ALL: Duration = Duration::from_secs(3600);
@@ -63,7 +63,7 @@ fn start() {
     );
     println!("|---|---|---|---|---|---|---|---|---|---|---|---|");
     for services in sizes().into_iter().filter(|services| *services >= 100) {
-        for _ in 0..2 {
+        for _ in 0..repetitions().min(2) {
             for daemon in DAEMONS {
                 println!("| {services} | {} | {} |", daemon.name(), start_one(daemon, services, delay));
             }

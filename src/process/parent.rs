@@ -17,6 +17,7 @@ use super::ipc::{Channel, Message};
 use super::role::Role;
 use super::startup;
 use super::systemd::{self, Stage, Systemd};
+use crate::config::Snapshot;
 use crate::config::model::Global;
 use crate::notify::dump::{Dump, Writer};
 use crate::notify::log::{Level, Log};
@@ -45,9 +46,7 @@ pub(super) struct Plan {
     /// The command line, as read.
     pub(super) options: Options,
     /// The configuration for the children.
-    pub(super) snapshot: String,
-    /// The same as it may be shown.
-    pub(super) shown: String,
+    pub(super) snapshot: Snapshot,
     /// `child_wait_time`.
     pub(super) child_wait: Duration,
     /// The children to run.
@@ -211,7 +210,7 @@ impl Parent {
         if let Some((_, checkpoint)) = self.checkpoints.iter().find(|(of, _)| *of == role) {
             channel.send(&Message::Checkpoint(checkpoint.clone()))?;
         }
-        channel.send(&Message::Config(self.plan.snapshot.clone()))?;
+        channel.send(&Message::Config(self.plan.snapshot.as_str().to_owned()))?;
         Ok(Running { role, process, channel, token, since: clock::now(), unanswered: None, hellos: 0 })
     }
 
@@ -281,7 +280,8 @@ impl Parent {
                 format!("Child process {name}: pid {pid}, {} s old\n", age.as_secs())
             });
             let text: String = children.collect();
-            self.dumps.write(DATA, format!("{}\n{text}\n{}", cli::version_text(), self.plan.shown));
+            let shown = self.plan.snapshot.dump();
+            self.dumps.write(DATA, format!("{}\n{text}\n{shown}", cli::version_text()));
         }
         for child in &mut self.children {
             // Statistics are those of VRRP.
@@ -318,11 +318,10 @@ impl Parent {
             ));
         }
         self.log.write(Level::Notice, "Reloading");
-        self.plan.snapshot = loaded.snapshot.as_str().to_owned();
-        self.plan.shown = loaded.snapshot.dump().to_string();
+        self.plan.snapshot = loaded.snapshot;
         self.plan.child_wait = config.global.child_wait_time;
         for child in &mut self.children {
-            if let Err(error) = child.channel.send(&Message::Config(self.plan.snapshot.clone())) {
+            if let Err(error) = child.channel.send(&Message::Config(self.plan.snapshot.as_str().to_owned())) {
                 self.log
                     .error(format_args!("The {} process does not take the configuration: {error}", child.role.name()));
             }
