@@ -49,9 +49,10 @@ test: setup
 soak: setup
 	LAB_SOAK=1 cargo test --release --test lab_snmpd_hurts -- --nocapture --test-threads 1
 
-# Takeover time, jitter and the cost of SNMP, beside C keepalived; BENCH_N (20) repetitions.
+# Takeover time, crashes, jitter, checkers and the cost of SNMP, beside C keepalived; BENCH_N (20) repetitions,
+# BENCH_ONLY=takeover|crowd|crash|jitter|walk|lvs one of them.
 bench: setup
-	cargo bench --bench failover
+	cargo bench --bench measure
 
 # The manual page and the completions that are made from the program.
 manual:

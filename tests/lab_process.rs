@@ -148,7 +148,7 @@ fn a_killed_vrrp_process_goes_on_with_its_sequence_numbers() {
     killed_goes_on_as_master(Protocol::V2Ah, C);
 }
 
-/// The address never leaves, the other router never notices.
+/// Ten times in a row: the address never leaves, the other router never notices.
 fn killed_goes_on_as_master(protocol: Protocol, other: Daemon) {
     let _turn = machine::shared();
     let mut lab = Lab::new(2);
@@ -158,12 +158,12 @@ fn killed_goes_on_as_master(protocol: Protocol, other: Daemon) {
     lab.router(2).start(other);
     wait_until(LIMIT, "router 1 is master", || lab.router(1).holds(protocol.vips(VRID)[0]));
     wait_until(LIMIT, "router 2 is backup", || lab.router(2).log().contains("Entering BACKUP STATE"));
-    for round in 0..3 {
+    for round in 0..10 {
         let old = lab.router(1).vrrp_pid();
         let at = now();
         assert_eq!(kill(Pid::from_raw(old), Signal::SIGKILL), Ok(()));
         wait_until(LIMIT, "a replacement advertises", || {
-            lab.router(1).vrrp_pid() != old && lab.wire.adverts(1, VRID, at).len() > 4
+            lab.router(1).vrrp_pid() != old && lab.wire.adverts(1, VRID, at).len() > 1
         });
         assert!(lab.router(1).holds(protocol.vips(VRID)[0]), "round {round}");
     }

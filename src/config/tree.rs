@@ -121,7 +121,11 @@ impl<'a> Parser<'a, '_> {
         self.stack.last().map_or(Body::Block(ROOT), |l| l.node.keyword.body)
     }
 
-    fn push(&mut self, node: Node<'a>) {
+    fn push(&mut self, mut node: Node<'a>) {
+        // Most have one or two of each, and there may be a hundred thousand nodes.
+        node.words.shrink_to_fit();
+        node.args.shrink_to_fit();
+        node.children.shrink_to_fit();
         match self.stack.last_mut() {
             Some(level) => level.node.children.push(node),
             None => self.top.push(node),

@@ -17,6 +17,7 @@ use super::ipc::{Channel, Message};
 use super::role::Role;
 use super::startup;
 use super::systemd::{self, Stage, Systemd};
+use crate::config::Snapshot;
 use crate::config::model::Global;
 use crate::notify::dump::{Dump, Writer};
 use crate::notify::log::{Level, Log};
@@ -32,6 +33,9 @@ const HELLO: Duration = Duration::from_secs(5);
 const STEADY: Duration = Duration::from_secs(1);
 /// Name of the dump file.
 const DATA: &str = "keepalived_parent.data";
+/// A child that dies young is started again at once so many times in a row: whoever kills it ten times does not silence
+/// the router. Then come pauses: a child that can not live must not take the processor.
+const AT_ONCE: u32 = 16;
 /// First and longest pause before a child that keeps dying at its start is started again.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(8));
 
@@ -42,9 +46,7 @@ pub(super) struct Plan {
     /// The command line, as read.
     pub(super) options: Options,
     /// The configuration for the children.
-    pub(super) snapshot: String,
-    /// The same as it may be shown.
-    pub(super) shown: String,
+    pub(super) snapshot: Snapshot,
     /// `child_wait_time`.
     pub(super) child_wait: Duration,
     /// The children to run.
@@ -113,8 +115,8 @@ pub(super) struct Parent {
     signals: Signals,
     timers: Timers<Key>,
     children: Vec<Running>,
-    /// Pause before the next start of a child that died.
-    pauses: Vec<(Role, Duration)>,
+    /// How often in a row each child has died young.
+    deaths: Vec<(Role, u32)>,
     /// Where a replacement is to go on.
     checkpoints: Vec<(Role, String)>,
     next_token: Token,
@@ -127,7 +129,7 @@ impl Parent {
     pub(super) fn new(plan: Plan, log: Log, signals: Signals) -> io::Result<Parent> {
         let reactor = Reactor::new()?;
         reactor.register(&signals, SIGNALS, Interest::READABLE)?;
-        let pauses = plan.roles.iter().map(|role| (*role, Duration::ZERO)).collect();
+        let deaths = plan.roles.iter().map(|role| (*role, 0)).collect();
         Ok(Parent {
             plan,
             dumps: Writer::start(log.clone())?,
@@ -137,7 +139,7 @@ impl Parent {
             signals,
             timers: Timers::new(),
             children: Vec::new(),
-            pauses,
+            deaths,
             checkpoints: Vec::new(),
             next_token: FIRST_CHILD,
             stopping: false,
@@ -208,7 +210,7 @@ impl Parent {
         if let Some((_, checkpoint)) = self.checkpoints.iter().find(|(of, _)| *of == role) {
             channel.send(&Message::Checkpoint(checkpoint.clone()))?;
         }
-        channel.send(&Message::Config(self.plan.snapshot.clone()))?;
+        channel.send(&Message::Config(self.plan.snapshot.as_str().to_owned()))?;
         Ok(Running { role, process, channel, token, since: clock::now(), unanswered: None, hellos: 0 })
     }
 
@@ -278,7 +280,8 @@ impl Parent {
                 format!("Child process {name}: pid {pid}, {} s old\n", age.as_secs())
             });
             let text: String = children.collect();
-            self.dumps.write(DATA, format!("{}\n{text}\n{}", cli::version_text(), self.plan.shown));
+            let shown = self.plan.snapshot.dump();
+            self.dumps.write(DATA, format!("{}\n{text}\n{shown}", cli::version_text()));
         }
         for child in &mut self.children {
             // Statistics are those of VRRP.
@@ -315,11 +318,10 @@ impl Parent {
             ));
         }
         self.log.write(Level::Notice, "Reloading");
-        self.plan.snapshot = loaded.snapshot.as_str().to_owned();
-        self.plan.shown = loaded.snapshot.dump().to_string();
+        self.plan.snapshot = loaded.snapshot;
         self.plan.child_wait = config.global.child_wait_time;
         for child in &mut self.children {
-            if let Err(error) = child.channel.send(&Message::Config(self.plan.snapshot.clone())) {
+            if let Err(error) = child.channel.send(&Message::Config(self.plan.snapshot.as_str().to_owned())) {
                 self.log
                     .error(format_args!("The {} process does not take the configuration: {error}", child.role.name()));
             }
@@ -327,7 +329,7 @@ impl Parent {
         for role in Role::ALL {
             if role.is_wanted(&self.plan.options, &config) && !self.plan.roles.contains(&role) {
                 self.plan.roles.push(role);
-                self.pauses.push((role, Duration::ZERO));
+                self.deaths.push((role, 0));
                 self.start_child(role);
             }
         }
@@ -391,18 +393,40 @@ impl Parent {
             _ => {
                 self.log.error(format_args!("The {name} process ended ({status}); starting it again"));
                 if lived >= STEADY {
-                    self.pauses.iter_mut().filter(|(of, _)| *of == role).for_each(|(_, pause)| *pause = Duration::ZERO);
+                    self.deaths.iter_mut().filter(|(of, _)| *of == role).for_each(|(_, deaths)| *deaths = 0);
                 }
                 self.restart_later(role);
             }
         }
     }
 
-    /// At once the first time, then after pauses that double.
     fn restart_later(&mut self, role: Role) {
-        if let Some((_, pause)) = self.pauses.iter_mut().find(|(of, _)| *of == role) {
-            self.timers.set(Key::Restart(role), clock::now() + *pause);
-            *pause = (*pause * 2).clamp(PAUSE.0, PAUSE.1);
+        if let Some((_, deaths)) = self.deaths.iter_mut().find(|(of, _)| *of == role) {
+            self.timers.set(Key::Restart(role), clock::now() + pause(*deaths));
+            *deaths = deaths.saturating_add(1);
         }
+    }
+}
+
+/// Before the start of a child that has died young so many times in a row: at once, then after pauses that double.
+fn pause(deaths: u32) -> Duration {
+    match deaths.checked_sub(AT_ONCE) {
+        None => Duration::ZERO,
+        Some(more) => PAUSE.0.saturating_mul(2_u32.saturating_pow(more)).min(PAUSE.1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_that_can_not_live_is_started_ever_more_slowly() {
+        let pauses: Vec<Duration> = (0..40).map(pause).collect();
+        assert!(pauses[..16].iter().all(Duration::is_zero));
+        assert_eq!(pauses[16..18], [10, 20].map(Duration::from_millis));
+        assert!(pauses.is_sorted());
+        assert_eq!(pauses[26..], [Duration::from_secs(8); 14]);
+        assert_eq!(pause(u32::MAX), Duration::from_secs(8));
     }
 }

@@ -91,24 +91,28 @@ fn print_signal_number(name: &str) -> u8 {
 }
 
 /// Reads the configuration inside the network namespace it asks for, and stays there: interfaces are those of the
-/// namespace, and children inherit it.
+/// namespace, and children inherit it. Read once will do when nothing asks for one.
 pub(super) fn load(options: &Options) -> io::Result<config::Loaded> {
-    let mut read = config::Options::system(options.config_file.clone(), None);
+    let mut read = config::Options::system(options.config_file.clone(), kernel::interface_names().ok());
     read.all_config = options.all_config;
     if let Some(id) = &options.config_id {
         read.config_id.clone_from(id);
     }
-    let global = config::load(&read).config.map(|config| config.global);
-    let namespace = match &global {
-        Some(global) => names::namespace(options, global),
+    let loaded = config::load(&read);
+    if loaded.config.as_ref().is_some_and(|config| names::namespace(options, &config.global).is_none()) {
+        return Ok(loaded);
+    }
+    // What is wrong with it may be no more than interfaces that are in the namespace.
+    read.outside.interfaces = None;
+    let namespace = match config::load(&read).config {
+        Some(config) => names::namespace(options, &config.global),
         None => options.namespace.clone(),
     };
-    if let Some(name) = namespace {
-        let path = std::path::Path::new("/run/netns").join(&name);
-        let error = |error: io::Error| io::Error::other(format!("cannot enter network namespace '{name}': {error}"));
-        let file = std::fs::File::open(path).map_err(error)?;
-        nix::sched::setns(file, nix::sched::CloneFlags::CLONE_NEWNET).map_err(|errno| error(errno.into()))?;
-    }
+    let Some(name) = namespace else { return Ok(loaded) };
+    let path = std::path::Path::new("/run/netns").join(&name);
+    let error = |error: io::Error| io::Error::other(format!("cannot enter network namespace '{name}': {error}"));
+    let file = std::fs::File::open(path).map_err(error)?;
+    nix::sched::setns(file, nix::sched::CloneFlags::CLONE_NEWNET).map_err(|errno| error(errno.into()))?;
     read.outside.interfaces = kernel::interface_names().ok();
     Ok(config::load(&read))
 }
@@ -181,8 +185,7 @@ fn start(
     let plan = Plan {
         arguments,
         options,
-        snapshot: loaded.snapshot.as_str().to_owned(),
-        shown: loaded.snapshot.dump().to_string(),
+        snapshot: loaded.snapshot,
         child_wait: config.global.child_wait_time,
         roles,
         fixed: Fixed::new(&config.global),

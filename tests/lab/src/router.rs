@@ -93,9 +93,14 @@ impl Router {
 
     /// Starts a daemon with the configuration last written, for health checks alone.
     pub fn start_checkers(&mut self, daemon: Daemon) {
+        self.start_with(self.checkers_command(daemon));
+    }
+
+    /// The command line of [`Router::start_checkers`].
+    pub fn checkers_command(&self, daemon: Daemon) -> Command {
         let mut command = self.without_parts(daemon);
         command.arg("-C").arg("-c").arg(self.file("checkers.pid"));
-        self.start_with(command);
+        command
     }
 
     /// Starts a daemon by a command line of one's own.

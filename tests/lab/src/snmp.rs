@@ -73,7 +73,8 @@ impl Snmp {
         self.tool_waiting("1", tool, oid)
     }
 
-    fn tool_waiting(&self, seconds: &str, tool: &str, oid: &str) -> Command {
+    /// The same with another time to wait for each answer.
+    pub fn tool_waiting(&self, seconds: &str, tool: &str, oid: &str) -> Command {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.netns, tool, "-v2c", "-c", "public", "-m", "", "-On", "-OQ"]);
         command.args(["-t", seconds, "-r", "0", "127.0.0.1", oid]);

@@ -47,7 +47,10 @@ pub fn inside<T: FnOnce()>(test: T) {
         return test();
     }
     static REPORT: OnceLock<Report> = OnceLock::new();
-    let report = REPORT.get_or_init(run_this_program);
+    let report = REPORT.get_or_init(|| {
+        let _turn = machine::shared();
+        run_this_program(LIMIT)
+    });
     // "program::name::{{closure}}"
     let name = type_name::<T>().split_once("::").map_or("", |(_, path)| path).trim_end_matches("::{{closure}}");
     if report.output.lines().any(|line| line == format!("test {name} ... ok")) {
@@ -70,11 +73,15 @@ pub fn is_inside() -> bool {
 
 /// Boots the kernel, runs a shell script in it and takes the kernel away again, at the latest after `limit`.
 pub fn run(script: &str, limit: Duration) -> Report {
+    let _turn = machine::shared();
+    boot(script, limit)
+}
+
+fn boot(script: &str, limit: Duration) -> Report {
     for (tool, package) in TOOLS {
         let found = Command::new("sh").args(["-c", &format!("command -v {tool}")]).output().expect("a shell");
         assert!(found.status.success(), "{tool} is missing: install {package} (make tools does)");
     }
-    let _turn = machine::shared();
     let dir = TempDir::with_prefix("uml").expect("a temporary directory");
     let file = |name: &str| dir.path().join(name);
     fs::write(file("command"), script).expect("our own directory");
@@ -94,18 +101,19 @@ pub fn run(script: &str, limit: Duration) -> Report {
     Report { status, output: read("output"), console: read("console") }
 }
 
-/// This test program, run inside with the same choice of tests.
-fn run_this_program() -> Report {
+/// Runs this program inside, with the same choice of tests and the same LAB_ and BENCH_ variables. The caller has taken
+/// its turn ([`machine`]).
+pub fn run_this_program(limit: Duration) -> Report {
     let program = std::env::current_exe().expect("the path of this test");
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let (options, names): (Vec<String>, Vec<String>) = arguments.into_iter().partition(|word| word.starts_with('-'));
     // With options that take values it is not clear which words are names: then all tests are run.
     let chosen = if options.iter().all(|option| option == "--exact") { [names, options].concat() } else { Vec::new() };
     let words: Vec<String> = std::iter::once(program.display().to_string()).chain(chosen).map(quoted).collect();
-    let ours = std::env::vars().filter(|(name, _)| name.starts_with("LAB_"));
+    let ours = std::env::vars().filter(|(name, _)| name.starts_with("LAB_") || name.starts_with("BENCH_"));
     let settings: String = ours.map(|(name, value)| format!("export {name}={}\n", quoted(value))).collect();
     let start = format!("{MARK}=1 RUST_TEST_THREADS=1 exec {}", words.join(" "));
-    run(&format!("cd {}\n{settings}{start}\n", quoted(here())), LIMIT)
+    boot(&format!("cd {}\n{settings}{start}\n", quoted(here())), limit)
 }
 
 /// A library that lets this kernel run on processors newer than it: see the source.

@@ -67,6 +67,8 @@ pub(super) fn build(block: &Node<'_>, server: &Server, around: &Around<'_>, ctx:
             kind,
         });
     }
+    // Room for four is much for the usual one of each of ten thousand real servers.
+    checkers.shrink_to_fit();
     checkers
 }
 

@@ -1,38 +1,15 @@
-//! `make bench`: takeover time, advert jitter and the cost of SNMP, ours and C keepalived side by side.
-//!
-//! Prints Markdown. Both daemons run in turns (A B A B), each with its own kind in both seats. BENCH_N
-//! sets the repetitions of a takeover (20), BENCH_ONLY=takeover|crowd|jitter|walk picks one table.
+//! Takeover after `kill -9` of the master: one instance, and a crowd of them.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use lab::Daemon::{C, Ours};
 use lab::conf::many;
-use lab::process::{cpu_time, footprint};
-use lab::snmp::ROOT;
-use lab::{Daemon, Frame, Lab, Stamp, machine, now, wait_until};
+use lab::{Daemon, Frame, Lab, Stamp, now, wait_until};
 
-const DAEMONS: [Daemon; 2] = [Ours, C];
-const LIMIT: Duration = Duration::from_secs(60);
-/// Priority of router 2, the backup.
-const LOW: u8 = 100;
+use crate::report::{ms, spread};
+use crate::{DAEMONS, LIMIT, LOW, await_all, repetitions};
 
-fn main() {
-    let _turn = machine::alone();
-    let only = std::env::var("BENCH_ONLY").unwrap_or_default();
-    let tables: [(&str, fn()); 4] = [("takeover", takeover), ("crowd", crowd), ("jitter", jitter), ("walk", walk)];
-    for (name, table) in tables {
-        if only.is_empty() || only == name {
-            table();
-        }
-    }
-}
-
-/// Repetitions of a takeover.
-fn repetitions() -> usize {
-    std::env::var("BENCH_N").ok().and_then(|n| n.parse().ok()).unwrap_or(20)
-}
-
-fn takeover() {
+/// One instance.
+pub fn takeover() {
     println!("\n## Takeover of one instance after kill -9\n");
     println!("ratio = (backup's first advert - master's last advert) / Master_Down_Interval\n");
     println!(
@@ -63,7 +40,8 @@ fn takeover() {
     }
 }
 
-fn crowd() {
+/// 255 instances with 20 addresses each.
+pub fn crowd() {
     println!("\n## Takeover of 255 instances with 20 addresses each after kill -9\n");
     println!(
         "| advert_int s | bound ms | daemon | last instance: ratio median (min-max) | excess ms | last address set, ms after the kill | n |"
@@ -89,95 +67,6 @@ fn crowd() {
             spread(results.iter().map(|one| ms(one.addresses)), 0),
             results.len()
         );
-    }
-}
-
-fn jitter() {
-    println!("\n## Advert jitter of a master over 20 s, advert_int 0.1 s: error = |interval - 0.1 s|\n");
-    println!("| instances | daemon | error p50 ms | p99 ms | max ms | CPU % of a core | RSS KiB (VRRP process) |");
-    println!("|---|---|---|---|---|---|---|");
-    let interval = Duration::from_millis(100);
-    for instances in [1, 50, 255] {
-        for _ in 0..2 {
-            for daemon in DAEMONS {
-                let mut lab = Lab::new(1);
-                lab.router(1).configure(&many(instances, 1, LOW, interval));
-                lab.router(1).start(daemon);
-                await_all(&lab, 1, instances, Duration::ZERO);
-                let pid = lab.router(1).vrrp_pid();
-                let (from, cpu) = (now(), cpu_time(pid));
-                std::thread::sleep(Duration::from_secs(20));
-                let (to, cpu) = (now(), cpu_time(pid) - cpu);
-                let schedule = lab.wire.schedule(1, from, to);
-                let pairs = schedule.values().flat_map(|adverts| adverts.windows(2));
-                let mut errors: Vec<f64> = pairs.map(|pair| (ms(pair[1] - pair[0]) - ms(interval)).abs()).collect();
-                errors.sort_by(f64::total_cmp);
-                println!(
-                    "| {instances} | {} | {:.3} | {:.2} | {:.1} | {:.2} | {} |",
-                    daemon.name(),
-                    quantile(&errors, 0.5),
-                    quantile(&errors, 0.99),
-                    quantile(&errors, 1.0),
-                    100.0 * cpu.as_secs_f64() / (to - from).as_secs_f64(),
-                    footprint(pid).0
-                );
-            }
-        }
-    }
-}
-
-fn walk() {
-    println!("\n## SNMP walk of KEEPALIVED-MIB, 255 instances with 4 addresses each\n");
-    println!("| tool | daemon | varbinds | seconds median (min-max) | daemon us/varbind | snmpd CPU s | n |");
-    println!("|---|---|---|---|---|---|---|");
-    let mut labs = DAEMONS.map(|daemon| {
-        let mut lab = Lab::new(1);
-        lab.router(1).configure(&many(255, 4, LOW, Duration::from_millis(100)));
-        lab.router(1).start_snmp();
-        lab.router(1).start(daemon);
-        await_all(&lab, 1, 255, Duration::ZERO);
-        wait_until(LIMIT, "all addresses are set", || lab.router(1).count_addresses("10.1") == 4 * 255);
-        wait_until(LIMIT, "objects are readable", || !lab.router(1).snmp().walk(ROOT).is_empty());
-        lab
-    });
-    for tool in ["snmpbulkwalk", "snmpwalk"] {
-        let mut results: [Vec<Walk>; 2] = Default::default();
-        for _ in 0..5 {
-            for (lab, results) in labs.iter_mut().zip(&mut results) {
-                results.push(Walk::run(lab, tool));
-            }
-        }
-        for (daemon, results) in DAEMONS.iter().zip(&results) {
-            println!(
-                "| {tool} | {} | {} | {} | {} | {} | {} |",
-                daemon.name(),
-                results[0].varbinds,
-                spread(results.iter().map(|walk| walk.took.as_secs_f64()), 2),
-                spread(results.iter().map(|walk| walk.daemon.as_secs_f64() * 1e6 / walk.varbinds as f64), 1),
-                spread(results.iter().map(|walk| walk.snmpd.as_secs_f64()), 2),
-                results.len()
-            );
-        }
-    }
-}
-
-/// One walk of the whole MIB.
-struct Walk {
-    varbinds: usize,
-    took: Duration,
-    daemon: Duration,
-    snmpd: Duration,
-}
-
-impl Walk {
-    fn run(lab: &mut Lab, tool: &str) -> Self {
-        let pids = [lab.router(1).vrrp_pid(), lab.router(1).snmp().snmpd.pid().as_raw()];
-        let before = pids.map(cpu_time);
-        let start = Instant::now();
-        let output = lab::process::output_of(&mut lab.router(1).snmp().tool(tool, ROOT));
-        let took = start.elapsed();
-        let after = pids.map(cpu_time);
-        Self { varbinds: output.lines().count(), took, daemon: after[0] - before[0], snmpd: after[1] - before[1] }
     }
 }
 
@@ -260,32 +149,7 @@ impl Pair {
     }
 }
 
-/// Waits until `router` has advertised all of its instances since `since`.
-fn await_all(lab: &Lab, router: usize, instances: u8, since: Stamp) {
-    wait_until(LIMIT, &format!("router {router} is master of all"), || {
-        lab.wire.schedule(router, since, now()).len() == usize::from(instances)
-    });
-}
-
 /// Master_Down_Interval of the backup (RFC 9568 section 6.1).
 fn master_down(interval: Duration) -> Duration {
     interval * 3 + interval * (256 - u32::from(LOW)) / 256
-}
-
-fn ms(time: Duration) -> f64 {
-    time.as_secs_f64() * 1e3
-}
-
-/// `median (min-max)`.
-fn spread(values: impl Iterator<Item = f64>, digits: usize) -> String {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    let [median, min, max] = [0.5, 0.0, 1.0].map(|share| quantile(&values, share));
-    format!("{median:.digits$} ({min:.digits$}-{max:.digits$})")
-}
-
-/// The value below which `share` of the sorted values lie.
-fn quantile(sorted: &[f64], share: f64) -> f64 {
-    let last = sorted.len().saturating_sub(1);
-    sorted.get((last as f64 * share).round() as usize).copied().unwrap_or(f64::NAN)
 }

@@ -1,0 +1,131 @@
+//! The VRRP process killed with -9 again and again: what the wire, the other router and the addresses see of it.
+
+use std::time::Duration;
+
+use lab::conf::many;
+use lab::process::Proc;
+use lab::{Daemon, Lab, Stamp, now, wait_until};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::report::{ms, spread};
+use crate::{DAEMONS, LOW, await_all, repetitions};
+
+const INTERVAL: Duration = Duration::from_millis(100);
+/// Kills of each daemon; C keepalived waits 1, 2, 4 ... s before each further start.
+const MOST: [usize; 2] = [10, 5];
+/// Time to be back.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// 1 and 255 instances.
+pub fn crash() {
+    println!("\n## kill -9 of the VRRP process, again as soon as it is back, advert_int 0.1 s\n");
+    println!("silence = from the kill to the first advert of the same router, in the instance that comes last\n");
+    println!(
+        "| instances | daemon | silence ms median (min-max) | longest gap in any instance, either router, ms | \
+         instances taken by router 2 | addresses deleted | kills |"
+    );
+    println!("|---|---|---|---|---|---|---|");
+    for instances in [1, 255] {
+        for (daemon, most) in DAEMONS.iter().zip(MOST) {
+            let mut victim = Victim::start(*daemon, instances);
+            for _ in 0..repetitions().min(most) {
+                victim.crash();
+            }
+            let crashes = &victim.crashes;
+            println!(
+                "| {instances} | {} | {} | {} | {} | {} | {} |",
+                daemon.name(),
+                spread(crashes.iter().map(|one| ms(one.silence)), 1),
+                spread(crashes.iter().map(|one| ms(one.gap)), 1),
+                crashes.iter().map(|one| one.taken).sum::<usize>(),
+                victim.deleted(),
+                crashes.len()
+            );
+        }
+    }
+}
+
+/// A master (router 1), whose VRRP process is killed, and a backup of the same make.
+struct Victim {
+    lab: Lab,
+    instances: u8,
+    /// `ip monitor address` of router 1.
+    monitor: Proc,
+    crashes: Vec<Crash>,
+}
+
+/// What one kill did.
+struct Crash {
+    silence: Duration,
+    gap: Duration,
+    /// Instances that router 2 advertised.
+    taken: usize,
+}
+
+impl Victim {
+    fn start(daemon: Daemon, instances: u8) -> Self {
+        let mut lab = Lab::new(2);
+        lab.router(1).configure(&many(instances, 1, 200, INTERVAL));
+        lab.router(2).configure(&many(instances, 1, LOW, INTERVAL));
+        lab.router(1).start(daemon);
+        await_all(&lab, 1, instances, Duration::ZERO);
+        let all = usize::from(instances);
+        wait_until(LIMIT, "router 1 has all addresses", || lab.router(1).count_addresses("10.1") == all);
+        lab.router(2).start(daemon);
+        wait_until(LIMIT, "router 2 is backup of all", || {
+            lab.router(2).log().matches("Entering BACKUP STATE").count() >= all
+        });
+        let mut watch = lab.router(1).netns().command("ip");
+        watch.args(["-o", "monitor", "address"]);
+        let monitor = Proc::spawn(watch, &lab.dir().join("addresses"));
+        let settled = now();
+        await_all(&lab, 1, instances, settled);
+        Self { lab, instances, monitor, crashes: Vec::new() }
+    }
+
+    /// Kills the VRRP process of router 1 and waits until router 1 is master of all again.
+    fn crash(&mut self) {
+        let instances = usize::from(self.instances);
+        let pid = self.lab.router(1).vrrp_pid();
+        kill(Pid::from_raw(pid), Signal::SIGKILL).expect("a running VRRP process");
+        let at = now();
+        let wire = &self.lab.wire;
+        wait_until(LIMIT, "router 1 is master of all again", || {
+            let end = now();
+            wire.schedule(1, at, end).len() == instances
+                && wire.schedule(2, end.saturating_sub(4 * INTERVAL), end).is_empty()
+        });
+        let end = now();
+        let own = wire.schedule(1, at, end);
+        let silence = own.values().filter_map(|adverts| adverts.first()).map(|first| *first - at).max();
+        let crash = Crash {
+            silence: silence.unwrap_or_default(),
+            gap: self.longest_gap(at, end),
+            taken: wire.schedule(2, at, end).len(),
+        };
+        self.crashes.push(crash);
+        // What is left is the last advert of each instance before the next kill.
+        let settled = now();
+        self.lab.wire.clear();
+        await_all(&self.lab, 1, self.instances, settled);
+    }
+
+    /// Between two adverts of an instance, whoever sent them; the first is the last one before the kill.
+    fn longest_gap(&self, killed: Stamp, end: Stamp) -> Duration {
+        let mut all = self.lab.wire.schedule(1, Duration::ZERO, end);
+        for (vrid, adverts) in self.lab.wire.schedule(2, killed, end) {
+            all.entry(vrid).or_default().extend(adverts);
+        }
+        let gaps = all.values_mut().filter_map(|adverts| {
+            adverts.sort();
+            adverts.windows(2).filter(|pair| pair[1] > killed).map(|pair| pair[1] - pair[0]).max()
+        });
+        gaps.max().unwrap_or_default()
+    }
+
+    /// Virtual addresses that were taken off router 1 so far.
+    fn deleted(&self) -> usize {
+        self.monitor.log().lines().filter(|line| line.starts_with("Deleted") && line.contains(" 10.101.")).count()
+    }
+}

@@ -1,0 +1,58 @@
+//! `make bench`: takeover time, crashes, advert jitter and the cost of SNMP, ours and C keepalived side by side.
+//!
+//! Prints Markdown. Both daemons run in turns (A B A B), each with its own kind in both seats. BENCH_N
+//! sets the repetitions of a takeover (20), BENCH_ONLY=takeover|crowd|crash|jitter|walk|lvs picks one table;
+//! those of [`lvs`] have settings of their own.
+
+#![allow(clippy::expect_used, reason = "a benchmark")]
+
+mod crash;
+mod farm;
+mod jitter;
+mod lvs;
+mod report;
+mod takeover;
+mod walk;
+
+use std::time::Duration;
+
+use lab::Daemon::{C, Ours};
+use lab::{Daemon, Lab, Stamp, machine, now, uml, wait_until};
+
+const DAEMONS: [Daemon; 2] = [Ours, C];
+const LIMIT: Duration = Duration::from_secs(60);
+/// Priority of router 2, the backup.
+const LOW: u8 = 100;
+
+fn main() {
+    if uml::is_inside() {
+        return lvs::inside();
+    }
+    let _turn = machine::alone();
+    let only = std::env::var("BENCH_ONLY").unwrap_or_default();
+    let tables: [(&str, fn()); 6] = [
+        ("takeover", takeover::takeover),
+        ("crowd", takeover::crowd),
+        ("crash", crash::crash),
+        ("jitter", jitter::jitter),
+        ("walk", walk::walk),
+        ("lvs", lvs::lvs),
+    ];
+    for (name, table) in tables {
+        if only.is_empty() || only == name {
+            table();
+        }
+    }
+}
+
+/// Repetitions of a takeover.
+fn repetitions() -> usize {
+    std::env::var("BENCH_N").ok().and_then(|n| n.parse().ok()).unwrap_or(20)
+}
+
+/// Waits until `router` has advertised all of its instances since `since`.
+fn await_all(lab: &Lab, router: usize, instances: u8, since: Stamp) {
+    wait_until(LIMIT, &format!("router {router} is master of all"), || {
+        lab.wire.schedule(router, since, now()).len() == usize::from(instances)
+    });
+}

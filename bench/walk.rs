@@ -1,0 +1,67 @@
+//! SNMP walks of the VRRP branch.
+
+use std::time::{Duration, Instant};
+
+use lab::conf::many;
+use lab::process::{cpu_time, output_of};
+use lab::snmp::ROOT;
+use lab::{Lab, wait_until};
+
+use crate::report::spread;
+use crate::{DAEMONS, LIMIT, LOW, await_all};
+
+/// The whole MIB with 255 instances.
+pub fn walk() {
+    println!("\n## SNMP walk of KEEPALIVED-MIB, 255 instances with 4 addresses each\n");
+    println!("| tool | daemon | varbinds | seconds median (min-max) | daemon us/varbind | snmpd CPU s | n |");
+    println!("|---|---|---|---|---|---|---|");
+    let mut labs = DAEMONS.map(|daemon| {
+        let mut lab = Lab::new(1);
+        lab.router(1).configure(&many(255, 4, LOW, Duration::from_millis(100)));
+        lab.router(1).start_snmp();
+        lab.router(1).start(daemon);
+        await_all(&lab, 1, 255, Duration::ZERO);
+        wait_until(LIMIT, "all addresses are set", || lab.router(1).count_addresses("10.1") == 4 * 255);
+        wait_until(LIMIT, "objects are readable", || !lab.router(1).snmp().walk(ROOT).is_empty());
+        lab
+    });
+    for tool in ["snmpbulkwalk", "snmpwalk"] {
+        let mut results: [Vec<Walk>; 2] = Default::default();
+        for _ in 0..5 {
+            for (lab, results) in labs.iter_mut().zip(&mut results) {
+                results.push(Walk::run(lab, tool));
+            }
+        }
+        for (daemon, results) in DAEMONS.iter().zip(&results) {
+            println!(
+                "| {tool} | {} | {} | {} | {} | {} | {} |",
+                daemon.name(),
+                results[0].varbinds,
+                spread(results.iter().map(|walk| walk.took.as_secs_f64()), 2),
+                spread(results.iter().map(|walk| walk.daemon.as_secs_f64() * 1e6 / walk.varbinds as f64), 1),
+                spread(results.iter().map(|walk| walk.snmpd.as_secs_f64()), 2),
+                results.len()
+            );
+        }
+    }
+}
+
+/// One walk of the whole MIB.
+struct Walk {
+    varbinds: usize,
+    took: Duration,
+    daemon: Duration,
+    snmpd: Duration,
+}
+
+impl Walk {
+    fn run(lab: &mut Lab, tool: &str) -> Self {
+        let pids = [lab.router(1).vrrp_pid(), lab.router(1).snmp().snmpd.pid().as_raw()];
+        let before = pids.map(cpu_time);
+        let start = Instant::now();
+        let output = output_of(&mut lab.router(1).snmp().tool(tool, ROOT));
+        let took = start.elapsed();
+        let after = pids.map(cpu_time);
+        Self { varbinds: output.lines().count(), took, daemon: after[0] - before[0], snmpd: after[1] - before[1] }
+    }
+}
