@@ -292,7 +292,7 @@ fn secrets_are_nowhere_to_be_seen() {
     let text =
         instance(" virtual_ipaddress { 10.0.0.1 }\n authentication {\n auth_type PASS\n auth_pass hunter22hunter\n }");
     let loaded = load_text(&text);
-    let shown = format!("{}\n{:?}\n{}", loaded.diagnostics, loaded, loaded.snapshot.dump());
+    let shown = format!("{}\n{:?}\n{}", loaded.diagnostics, loaded, loaded.shown);
     assert!(!shown.contains("hunter"), "{shown}");
 }
 
@@ -362,6 +362,4 @@ fn scripts_are_looked_at() {
         "{text}"
     );
     assert_eq!(loaded.diagnostics.exit_code(), 6);
-    let in_child = keepalived::config::Snapshot::parse(loaded.snapshot.as_str());
-    assert_eq!(in_child.as_ref(), Ok(loaded.config.as_ref().unwrap()));
 }

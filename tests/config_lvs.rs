@@ -7,7 +7,6 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use config_support::load_text;
-use keepalived::config::Snapshot;
 use keepalived::config::lvs::{
     Checker, CheckerKind, Endpoint, GroupEntry, HttpCheck, HttpVersion, Lvs, Method, Protocol, RealServer, Scheduler,
     Tunnel, TunnelChecksum, VirtualServer,
@@ -16,12 +15,11 @@ use keepalived::config::model::{Config, Family, ScriptUser};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// The configuration of a text, which a snapshot must give again, and so must its dump.
+/// The configuration of a text, which its dump must give again.
 fn config(text: &str) -> Config {
     let loaded = load_text(text);
     let config = loaded.config.unwrap_or_else(|| panic!("{text}\n{}", loaded.diagnostics));
-    assert_eq!(Snapshot::parse(loaded.snapshot.as_str()).unwrap(), config, "{text}");
-    let dump = loaded.snapshot.dump();
+    let dump = loaded.shown;
     let again = load_text(&dump);
     let again = again.config.unwrap_or_else(|| panic!("{dump}\n{}", again.diagnostics));
     if !text.contains("password") {

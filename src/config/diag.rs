@@ -87,11 +87,6 @@ impl Sources {
         self.files.get(file as usize).map_or("", |(name, _)| name)
     }
 
-    /// Names of all files, by index.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.files.iter().map(|(name, _)| name.as_str())
-    }
-
     fn line(&self, at: At) -> Option<&str> {
         let (_, lines) = self.files.get(at.file as usize)?;
         lines.get((at.line as usize).checked_sub(1)?).map(String::as_str)

@@ -32,12 +32,7 @@ impl Default for Columns {
 impl Line {
     /// A whole line as read.
     pub fn new(file: u32, number: u32, text: String) -> Line {
-        Line::starting(file, number, 0, text)
-    }
-
-    /// A part of a line that starts at a byte of it.
-    pub fn starting(file: u32, number: u32, offset: u32, text: String) -> Line {
-        Line { file, number, text, cols: Columns::From(offset) }
+        Line { file, number, text, cols: Columns::From(0) }
     }
 
     /// An empty line at the same place, to be filled by [`Line::push`].

@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use super::model::{Family, Script};
 
+use serde::{Deserialize, Serialize};
+
 /// Everything the checker process is configured with.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Lvs {
     /// `virtual_server_group` blocks, in configured order.
     pub groups: Vec<VirtualServerGroup>,
@@ -39,7 +41,7 @@ pub struct Lvs {
 }
 
 /// `SSL { }`: client certificate material, paths.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TlsMaterial {
     /// `ca`.
     pub ca: Option<String>,
@@ -52,7 +54,7 @@ pub struct TlsMaterial {
 }
 
 /// A text that `Debug` does not show.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Secret(pub String);
 
 impl std::fmt::Debug for Secret {
@@ -62,7 +64,7 @@ impl std::fmt::Debug for Secret {
 }
 
 /// `lvs_sync_daemon` with all its options; `None` takes the kernel's default.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SyncDaemon {
     /// Interface of the synchronisation traffic.
     pub interface: String,
@@ -81,7 +83,7 @@ pub struct SyncDaemon {
 }
 
 /// `track_file`, as FILE_CHECK needs it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TrackFile {
     /// Name of the block.
     pub name: String,
@@ -94,7 +96,7 @@ pub struct TrackFile {
 }
 
 /// `virtual_server_group NAME { }`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VirtualServerGroup {
     /// Name of the block.
     pub name: String,
@@ -103,7 +105,7 @@ pub struct VirtualServerGroup {
 }
 
 /// One entry of a group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum GroupEntry {
     /// One address; port 0 = any.
     Address(SocketAddr),
@@ -114,7 +116,7 @@ pub enum GroupEntry {
 }
 
 /// What a virtual server is reached by.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Endpoint {
     /// Address and port; port 0 = any (persistent).
     Address(SocketAddr),
@@ -125,7 +127,7 @@ pub enum Endpoint {
 }
 
 /// `protocol`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Protocol {
     /// TCP.
     Tcp,
@@ -136,7 +138,7 @@ pub enum Protocol {
 }
 
 /// `lb_kind` / `lvs_method`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Method {
     /// Masquerading.
     Nat,
@@ -147,7 +149,7 @@ pub enum Method {
 }
 
 /// Kind of tunnel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Tunnel {
     /// IP in IP.
     Ipip,
@@ -158,7 +160,7 @@ pub enum Tunnel {
 }
 
 /// `nocsum`, `csum`, `remcsum`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TunnelChecksum {
     /// None.
     None,
@@ -169,7 +171,7 @@ pub enum TunnelChecksum {
 }
 
 /// `lb_algo` / `lvs_sched`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the names are the kernel's")]
 pub enum Scheduler {
     Rr,
@@ -211,7 +213,7 @@ impl Scheduler {
 }
 
 /// One `virtual_server`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VirtualServer {
     /// What it is reached by.
     pub endpoint: Endpoint,
@@ -286,7 +288,7 @@ impl VirtualServer {
 }
 
 /// `sorry_server` and what belongs to it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SorryServer {
     /// Address and port.
     pub address: SocketAddr,
@@ -297,7 +299,7 @@ pub struct SorryServer {
 }
 
 /// One `real_server`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RealServer {
     /// Address and port (0 = any).
     pub address: SocketAddr,
@@ -330,7 +332,7 @@ pub struct RealServer {
 }
 
 /// Timing as configured on one level.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timing {
     /// `delay_loop`; default 60 s.
     pub delay_loop: Duration,
@@ -345,7 +347,7 @@ pub struct Timing {
 }
 
 /// One checker, everything merged.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Checker {
     /// Period after a definite result.
     pub delay_loop: Duration,
@@ -366,7 +368,7 @@ pub struct Checker {
 }
 
 /// Where a network checker connects to and from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
     /// `connect_ip` and `connect_port`, else the real server's.
     pub address: SocketAddr,
@@ -379,7 +381,7 @@ pub struct Target {
 }
 
 /// The kinds of checkers.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum CheckerKind {
     /// `TCP_CHECK`.
     Tcp(Target),
@@ -437,7 +439,7 @@ pub enum CheckerKind {
 }
 
 /// `HTTP_GET` / `SSL_GET`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HttpCheck {
     /// Where to connect.
     pub target: Target,
@@ -456,7 +458,7 @@ pub struct HttpCheck {
 }
 
 /// `http_protocol`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum HttpVersion {
     /// `1.0`.
     V10,
@@ -467,7 +469,7 @@ pub enum HttpVersion {
 }
 
 /// One `url`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct UrlCheck {
     /// `path`.
     pub path: String,
@@ -484,7 +486,7 @@ pub struct UrlCheck {
 }
 
 /// `regex` and its options.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RegexCheck {
     /// PCRE2 pattern (bytes: escapes may give any).
     pub pattern: Vec<u8>,

@@ -68,8 +68,9 @@ pub struct Loaded {
     pub config: Option<model::Config>,
     /// What is wrong, each once.
     pub diagnostics: Diagnostics,
-    /// What the children are given. Only of use when there is a configuration.
-    pub snapshot: Snapshot,
+    /// The whole as readable text (`-d`): expanded, old spellings replaced, secrets masked. Read again it gives the same
+    /// configuration, apart from the secrets.
+    pub shown: String,
 }
 
 /// Reads a configuration. Blocks on the file system, and on name resolution of `smtp_server` when that is a name.
@@ -82,7 +83,7 @@ pub fn load(options: &Options) -> Loaded {
     let mut facts = Facts::asking(&options.outside);
     let tree = tree::build(&items, &mut report);
     let config = build::build(&tree, &mut facts, &mut report);
-    let snapshot = Snapshot::record(&items, &sources, &facts);
+    let shown = dump::dump(&tree);
     let config = (!report.has_errors()).then_some(config);
-    Loaded { config, diagnostics: report.finish(&sources), snapshot }
+    Loaded { config, diagnostics: report.finish(&sources), shown }
 }

@@ -8,8 +8,10 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// A whole configuration.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Config {
     /// `global_defs` and the keywords of the file's top level.
     pub global: Global,
@@ -26,7 +28,7 @@ pub struct Config {
 }
 
 /// Settings of the whole daemon.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Global {
     /// `router_id`; default the host's name. The removed `lvs_id` sets it too.
     pub router_id: String,
@@ -141,7 +143,7 @@ impl Default for Global {
 }
 
 /// `lvs_flush_on_stop`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FlushOnStop {
     /// The keyword is absent.
     #[default]
@@ -153,7 +155,7 @@ pub enum FlushOnStop {
 }
 
 /// User and group of a script, resolved.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScriptUser {
     /// Numeric user id.
     pub uid: u32,
@@ -162,7 +164,7 @@ pub struct ScriptUser {
 }
 
 /// A command with its arguments and the identity it runs as.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Script {
     /// Program and arguments, never empty.
     pub argv: Vec<String>,
@@ -171,7 +173,7 @@ pub struct Script {
 }
 
 /// Address family of an instance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Family {
     /// IPv4.
     V4,
@@ -187,7 +189,7 @@ impl Family {
 }
 
 /// Protocol version of an instance (`version`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Version {
     /// RFC 3768.
     V2,
@@ -196,7 +198,7 @@ pub enum Version {
 }
 
 /// `state`: what an instance is configured to start as.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StartState {
     /// `MASTER`, or priority 255.
     Master,
@@ -205,7 +207,7 @@ pub enum StartState {
 }
 
 /// `authentication` of a VRRPv2 instance. `Debug` never shows the password.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Authentication {
     /// `auth_type PASS`: the first 8 characters, zero padded.
     Pass([u8; 8]),
@@ -223,7 +225,7 @@ impl fmt::Debug for Authentication {
 }
 
 /// One `vrrp_instance`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Instance {
     /// Name of the block.
     pub name: String,
@@ -298,7 +300,7 @@ pub struct Instance {
 }
 
 /// `unicast_peer` and the keywords that belong to it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unicast {
     /// `unicast_peer` entries, of the instance's family, each once. Empty with `unicast_fault_no_peer` only.
     pub peers: Vec<UnicastPeer>,
@@ -311,7 +313,7 @@ pub struct Unicast {
 }
 
 /// `unicast_peer` entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnicastPeer {
     /// Its address.
     pub ip: IpAddr,
@@ -323,7 +325,7 @@ pub struct UnicastPeer {
 
 /// `old_unicast_checksum`: whether the pseudo header of a version 3 advert over IPv4 names the multicast group as
 /// its destination, as C keepalived before 1.3.6 had it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OldChecksum {
     /// Without the keyword: from when such an advert was received.
     WhenHeard,
@@ -334,7 +336,7 @@ pub enum OldChecksum {
 }
 
 /// `use_vmac`: an interface of its own (a macvlan) with the Ethernet address of the virtual router.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Vmac {
     /// Name given on the line, at most 15 octets; `None` makes one of `prefix` and the VRID.
     pub name: Option<String>,
@@ -347,7 +349,7 @@ pub struct Vmac {
 }
 
 /// Gratuitous ARP / unsolicited NA settings of an instance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Garp {
     /// `garp_master_delay`: second burst that long after the first, 0 = none; default 5 s.
     pub delay: Duration,
@@ -368,7 +370,7 @@ pub struct Garp {
 }
 
 /// `track_interface` entry.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TrackedInterface {
     /// Name of the interface.
     pub name: String,
@@ -379,7 +381,7 @@ pub struct TrackedInterface {
 }
 
 /// Notify scripts of an instance or a group.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scripts {
     /// `notify_master`.
     pub master: Option<Script>,
@@ -398,7 +400,7 @@ pub struct Scripts {
 }
 
 /// One line of `virtual_ipaddress`, `virtual_ipaddress_excluded` or `static_ipaddress`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Address {
     /// The address.
     pub ip: IpAddr,
@@ -456,7 +458,7 @@ impl Address {
 }
 
 /// One `vrrp_sync_group`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SyncGroup {
     /// Name of the block.
     pub name: String,

@@ -144,7 +144,9 @@ fn receive_config(channel: &mut Channel) -> io::Result<(Config, String)> {
     while clock::now() < limit {
         for message in channel.receive()? {
             match message {
-                Message::Config(text) => return Ok((Snapshot::parse(&text).map_err(io::Error::other)?, checkpoint)),
+                Message::Config(octets) => {
+                    return Ok((Snapshot::parse(&octets).map_err(io::Error::other)?, checkpoint));
+                }
                 Message::Checkpoint(text) => checkpoint = text,
                 hello @ Message::Hello(_) => channel.send(&hello)?,
                 // There is nothing to dump yet.

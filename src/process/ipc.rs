@@ -18,7 +18,7 @@ pub enum Message {
     /// Parent: are you there? Child: yes; with the same number.
     Hello(u32),
     /// Parent: run this configuration.
-    Config(String),
+    Config(Vec<u8>),
     /// Child: this is where a replacement should go on. Parent, before the configuration: go on there.
     Checkpoint(String),
     /// Parent: write a dump file.
@@ -44,7 +44,7 @@ impl Channel {
     pub fn send(&mut self, message: &Message) -> io::Result<()> {
         let (kind, body) = match message {
             Message::Hello(number) => (0, number.to_be_bytes().to_vec()),
-            Message::Config(text) => (1, text.clone().into_bytes()),
+            Message::Config(octets) => (1, octets.clone()),
             Message::Checkpoint(text) => (2, text.clone().into_bytes()),
             Message::Dump(Dump::Data) => (3, Vec::new()),
             Message::Dump(Dump::Statistics) => (4, Vec::new()),
@@ -99,7 +99,7 @@ impl Channel {
         let Some(frame) = self.incoming.get(4..5 + length) else { return Ok(None) };
         let message = match frame.split_first() {
             Some((0, body)) => <[u8; 4]>::try_from(body).ok().map(|body| Message::Hello(u32::from_be_bytes(body))),
-            Some((1, body)) => String::from_utf8(body.to_vec()).ok().map(Message::Config),
+            Some((1, body)) => Some(Message::Config(body.to_vec())),
             Some((2, body)) => String::from_utf8(body.to_vec()).ok().map(Message::Checkpoint),
             Some((3, _)) => Some(Message::Dump(Dump::Data)),
             Some((4, _)) => Some(Message::Dump(Dump::Statistics)),
@@ -125,7 +125,7 @@ mod tests {
     fn large_messages_arrive_whole_and_in_order() {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let (mut ours, mut theirs) = (Channel::new(ours).unwrap(), Channel::new(theirs).unwrap());
-        let config = Message::Config("vrrp_instance VI_1 {\n}\n".repeat(100_000));
+        let config = Message::Config(b"configuration".repeat(200_000));
         ours.send(&config).unwrap();
         ours.send(&Message::Hello(7)).unwrap();
         let mut received = Vec::new();

@@ -47,6 +47,8 @@ pub(super) struct Plan {
     pub(super) options: Options,
     /// The configuration for the children.
     pub(super) snapshot: Snapshot,
+    /// The same as it may be shown.
+    pub(super) shown: String,
     /// `child_wait_time`.
     pub(super) child_wait: Duration,
     /// The children to run.
@@ -210,7 +212,7 @@ impl Parent {
         if let Some((_, checkpoint)) = self.checkpoints.iter().find(|(of, _)| *of == role) {
             channel.send(&Message::Checkpoint(checkpoint.clone()))?;
         }
-        channel.send(&Message::Config(self.plan.snapshot.as_str().to_owned()))?;
+        channel.send(&Message::Config(self.plan.snapshot.as_bytes().to_owned()))?;
         Ok(Running { role, process, channel, token, since: clock::now(), unanswered: None, hellos: 0 })
     }
 
@@ -280,7 +282,7 @@ impl Parent {
                 format!("Child process {name}: pid {pid}, {} s old\n", age.as_secs())
             });
             let text: String = children.collect();
-            let shown = self.plan.snapshot.dump();
+            let shown = &self.plan.shown;
             self.dumps.write(DATA, format!("{}\n{text}\n{shown}", cli::version_text()));
         }
         for child in &mut self.children {
@@ -318,10 +320,14 @@ impl Parent {
             ));
         }
         self.log.write(Level::Notice, "Reloading");
-        self.plan.snapshot = loaded.snapshot;
+        self.plan.snapshot = match Snapshot::record(&config) {
+            Ok(snapshot) => snapshot,
+            Err(error) => return self.log.error(format_args!("Not reloaded: {error}")),
+        };
+        self.plan.shown = loaded.shown;
         self.plan.child_wait = config.global.child_wait_time;
         for child in &mut self.children {
-            if let Err(error) = child.channel.send(&Message::Config(self.plan.snapshot.as_str().to_owned())) {
+            if let Err(error) = child.channel.send(&Message::Config(self.plan.snapshot.as_bytes().to_owned())) {
                 self.log
                     .error(format_args!("The {} process does not take the configuration: {error}", child.role.name()));
             }

@@ -12,7 +12,7 @@ use super::names::{self, Names};
 use super::parent::{Fixed, Parent, Plan};
 use super::pidfile::{PidFile, PidFileError};
 use super::role::Role;
-use crate::config;
+use crate::config::{self, Snapshot};
 use crate::kernel;
 use crate::notify::log::{self, Level};
 use crate::reactor::{Signal, Signals};
@@ -176,7 +176,7 @@ fn start(
         log.warning(&loaded.diagnostics);
     }
     if options.dump_conf {
-        log.info(loaded.snapshot.dump());
+        log.info(&loaded.shown);
     }
     let roles: Vec<Role> = Role::ALL.into_iter().filter(|role| role.is_wanted(&options, &config)).collect();
     if roles.is_empty() {
@@ -185,7 +185,8 @@ fn start(
     let plan = Plan {
         arguments,
         options,
-        snapshot: loaded.snapshot,
+        snapshot: Snapshot::record(&config).map_err(io::Error::other)?,
+        shown: loaded.shown,
         child_wait: config.global.child_wait_time,
         roles,
         fixed: Fixed::new(&config.global),

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use keepalived::config::{Loaded, Options, Outside, load};
+use keepalived::config::{Loaded, Options, Outside, Snapshot, load};
 
 /// Reads a file with fixed answers from outside.
 pub fn options(path: &Path) -> Options {
@@ -37,10 +37,17 @@ impl Files {
     }
 }
 
-/// Reads a text as the configuration file.
+/// Reads a text as the configuration file. The children of the parent that read it must get the same.
 pub fn load_text(text: impl AsRef<[u8]>) -> Loaded {
     match Files::new(&[("k.conf", text.as_ref())]) {
-        Ok(files) => files.load("k.conf"),
+        Ok(files) => {
+            let loaded = files.load("k.conf");
+            if let Some(config) = &loaded.config {
+                let handed_over = Snapshot::record(config).and_then(|snapshot| Snapshot::parse(snapshot.as_bytes()));
+                assert_eq!(handed_over.as_ref(), Ok(config));
+            }
+            loaded
+        }
         Err(e) => panic!("{e}"),
     }
 }

@@ -108,35 +108,43 @@ impl IpvsSocket {
     }
 
     /// Sends what has no answer yet and collects the answers; the socket is kept only if all goes well.
+    ///
+    /// The kernel acts on the requests of a datagram one after the other, so the acknowledgement of the last one says
+    /// that those before it that were not refused are done.
     fn attempt(&mut self, family: u16, changes: &[Change], answers: &mut [Option<Outcome>]) -> io::Result<()> {
-        let mut datagram = Vec::new();
+        let mut requests = Vec::new();
         let mut waiting = BTreeMap::new();
         for (change, answer) in changes.iter().zip(answers) {
             if answer.is_some() {
                 continue;
             }
             self.seq = self.seq.wrapping_add(1);
-            match wire::request(family, change, self.seq) {
+            match wire::request(family, change, self.seq, false) {
                 Ok(request) => {
-                    datagram.extend(request);
-                    waiting.insert(self.seq, answer);
+                    requests.push(request);
+                    waiting.insert(self.seq, (change, answer));
                 }
                 Err(error) => *answer = Some(Err(failed(&error))),
             }
         }
-        if waiting.is_empty() {
+        let Some((last, change)) = waiting.iter().next_back().map(|(seq, (change, _))| (*seq, *change)) else {
             return Ok(());
-        }
+        };
+        requests.pop();
+        requests.push(wire::request(family, change, last, true)?);
         let socket = self.take()?;
         // The kernel acts and answers before this returns: an answer that is not there then is lost.
-        socket.send(&datagram)?;
-        while !waiting.is_empty() {
+        socket.send(&requests.concat())?;
+        while waiting.contains_key(&last) {
             let received = socket.receive(&mut self.buffer)?;
             for message in messages(received).filter(|message| message.kind == NLMSG_ERROR) {
-                if let Some(answer) = waiting.remove(&message.seq) {
+                if let Some((_, answer)) = waiting.remove(&message.seq) {
                     *answer = Some(acknowledgement(&message).map(|()| Done::Changed).map_err(Error::from));
                 }
             }
+        }
+        for (_, answer) in waiting.into_values() {
+            *answer = Some(Ok(Done::Changed));
         }
         self.socket = Some(socket);
         Ok(())

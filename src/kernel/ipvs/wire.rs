@@ -102,8 +102,8 @@ const GENL_HEADER: usize = 4;
 
 type Attribute = Nlattr<u16, Buffer>;
 
-/// A change as a request to the family of number `family`.
-pub(super) fn request(family: u16, change: &Change, seq: u32) -> io::Result<Vec<u8>> {
+/// A change as a request to the family of number `family`. A refusal is always answered, success only if asked for.
+pub(super) fn request(family: u16, change: &Change, seq: u32, acknowledged: bool) -> io::Result<Vec<u8>> {
     let (kind, attributes) = match change {
         Change::NewService(service) => (Kind::NewService, vec![whole_service(service)?]),
         Change::SetService(service) => (Kind::SetService, vec![whole_service(service)?]),
@@ -127,7 +127,8 @@ pub(super) fn request(family: u16, change: &Change, seq: u32) -> io::Result<Vec<
             (Kind::DelDaemon, vec![nested(DAEMON, vec![attribute(DAEMON_STATE, state(*role))?])?])
         }
     };
-    message(family, NlmF::ACK, seq, kind as u8, VERSION, attributes)
+    let flags = if acknowledged { NlmF::ACK } else { NlmF::empty() };
+    message(family, flags, seq, kind as u8, VERSION, attributes)
 }
 
 /// Asks for all of a kind; destinations are those of one service.
@@ -430,7 +431,7 @@ mod tests {
 
     /// The payload of an encoded request: the kernel's rows have the same attributes.
     fn payload(change: &Change) -> Vec<u8> {
-        let bytes = request(30, change, 1).unwrap();
+        let bytes = request(30, change, 1, true).unwrap();
         let payload = messages(&bytes).next().map(|message| message.payload.to_vec());
         payload.unwrap()
     }
