@@ -62,24 +62,17 @@ pub(crate) struct At {
     pub len: u32,
 }
 
-/// The files read, for positions and for the quoted lines.
+/// The files read, for positions and for the quoted lines: names and texts.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sources {
-    files: Vec<(String, Vec<String>)>,
+    files: Vec<(String, String)>,
 }
 
 impl Sources {
-    /// Adds a file by its name as shown; gives its index.
-    pub fn add(&mut self, name: String) -> u32 {
-        self.files.push((name, Vec::new()));
+    /// Adds a file by its name as shown, with what is in it; gives its index.
+    pub fn add(&mut self, name: String, text: String) -> u32 {
+        self.files.push((name, text));
         u32::try_from(self.files.len().saturating_sub(1)).unwrap_or(u32::MAX)
-    }
-
-    /// Adds the next line of a file.
-    pub fn push_line(&mut self, file: u32, line: String) {
-        if let Some((_, lines)) = self.files.get_mut(file as usize) {
-            lines.push(line);
-        }
     }
 
     /// Name of a file.
@@ -88,8 +81,9 @@ impl Sources {
     }
 
     fn line(&self, at: At) -> Option<&str> {
-        let (_, lines) = self.files.get(at.file as usize)?;
-        lines.get((at.line as usize).checked_sub(1)?).map(String::as_str)
+        let (_, text) = self.files.get(at.file as usize)?;
+        let line = text.split('\n').nth((at.line as usize).checked_sub(1)?)?;
+        Some(line.strip_suffix('\r').unwrap_or(line))
     }
 }
 

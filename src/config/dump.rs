@@ -33,21 +33,22 @@ fn nodes(list: &[Node<'_>], depth: usize, out: &mut String) {
 }
 
 fn text(node: &Node<'_>) -> String {
-    let Some(first) = node.words.first() else {
+    let words = node.words();
+    let Some(first) = words.first() else {
         return String::new();
     };
     if node.keyword.name == "INSTANCE" && node.in_loose {
         return format!("group {{ {} }}", quoted(&first.text));
     }
     if is_secret(node.keyword) {
-        let shown = node.words.iter().skip(1).map(|w| w.text.as_str());
+        let shown = words.iter().skip(1).map(|w| w.text.as_str());
         // Of several words only the last is the secret: `key ID SECRET`.
         let visible = node.args.len().saturating_sub(1);
         let kept: Vec<&str> = shown.take(visible).chain(std::iter::once(MASK)).collect();
         return format!("{} {}", node.keyword.name, kept.join(" "));
     }
     if node.keyword.is_placeholder() {
-        let rest = if node.words.len() > 1 { node.line.text.get(first.end..) } else { None };
+        let rest = if words.len() > 1 { node.line.text.get(first.end..) } else { None };
         return format!("{}{}", quoted(&first.text), escaped(rest.unwrap_or("")));
     }
     let rest = node.line.text.get(first.end..).unwrap_or("");

@@ -81,7 +81,7 @@ impl<'a> Reader<'a> {
             None => Vec::new(),
         };
         if paths.is_empty() {
-            let file = self.sources.add(pattern.to_owned());
+            let file = self.sources.add(pattern.to_owned(), String::new());
             let at = At { file, ..At::default() };
             let text = if super::glob::has_wildcard(pattern) { "no file matches" } else { "the file does not exist" };
             self.report.error(Class::FileNotFound, at, text).help("name the configuration file with -f FILE");
@@ -89,7 +89,7 @@ impl<'a> Reader<'a> {
         }
         for path in paths {
             if let Err(problem) = self.read_file(&path) {
-                let file = self.sources.add(path.display().to_string());
+                let file = self.sources.add(path.display().to_string(), String::new());
                 let at = At { file, ..At::default() };
                 let draft = self.report.error(Class::FileNotFound, at, problem.text);
                 if let Some(help) = problem.help {
@@ -113,14 +113,14 @@ impl<'a> Reader<'a> {
         self.stack.push(Open { directory, identity });
         let (checks, pwd) = (self.checks, self.pwd());
         let outer = std::mem::replace(&mut self.params.directory, pwd);
-        let file = self.sources.add(path.display().to_string());
-        let mut number = 0u32;
         // Some editors put a byte order mark before the first line.
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+        let whole = String::from_utf8_lossy(bytes).into_owned();
+        let file = self.sources.add(path.display().to_string(), whole);
+        let mut number = 0u32;
         for raw in bytes.split(|b| *b == b'\n') {
             number = number.saturating_add(1);
             let text = String::from_utf8_lossy(raw.strip_suffix(b"\r").unwrap_or(raw)).into_owned();
-            self.sources.push_line(file, text.clone());
             let line = Line::new(file, number, text);
             if self.params.budget().room(&line, self.report) {
                 self.physical_line(line, raw);

@@ -1,12 +1,13 @@
 //! The configuration as the parent hands it to the children: typed, checked, without the text it came from.
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::model::Config;
 
-/// A configuration for processes of the same program. It holds passwords: `Debug` shows its size only.
+/// A configuration for processes of the same program; cheap to clone. It holds passwords: `Debug` shows its size only.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Snapshot(Vec<u8>);
+pub struct Snapshot(Arc<Vec<u8>>);
 
 /// Octets that are no snapshot.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -19,7 +20,7 @@ impl Snapshot {
     /// # Errors
     /// None that is known of: every value of a configuration can be recorded.
     pub fn record(config: &Config) -> Result<Snapshot, SnapshotError> {
-        postcard::to_allocvec(config).map(Snapshot).map_err(|error| SnapshotError(error.to_string()))
+        postcard::to_allocvec(config).map(Snapshot::from).map_err(|error| SnapshotError(error.to_string()))
     }
 
     /// The octets to hand over.
@@ -37,6 +38,13 @@ impl Snapshot {
             Ok(_) => Err(SnapshotError("something follows it".into())),
             Err(error) => Err(SnapshotError(error.to_string())),
         }
+    }
+}
+
+/// Octets that came from another process; they are looked at by [`Snapshot::parse`].
+impl From<Vec<u8>> for Snapshot {
+    fn from(octets: Vec<u8>) -> Snapshot {
+        Snapshot(Arc::new(octets))
     }
 }
 

@@ -19,8 +19,8 @@ pub(crate) struct Node<'a> {
     pub keyword: &'static Keyword,
     /// The line.
     pub line: &'a Line,
-    /// Its words, as the plain tokeniser sees them.
-    pub words: Vec<Word>,
+    /// Bytes of the line's text: the first word, and all words.
+    spans: [(u32, u32); 2],
     /// Its arguments.
     pub args: Vec<Arg>,
     /// What its braces hold.
@@ -34,9 +34,22 @@ pub(crate) struct Node<'a> {
 }
 
 impl Node<'_> {
+    /// Its words, as the plain tokeniser sees them. Made anew: few have a use for them, and there may be a hundred
+    /// thousand nodes.
+    pub fn words(&self) -> Vec<Word> {
+        let [_, (start, end)] = self.spans.map(|(start, end)| (start as usize, end as usize));
+        let (mut words, _) = words::split(self.line.text.get(start..end).unwrap_or_default());
+        for word in &mut words {
+            word.start = word.start.saturating_add(start);
+            word.end = word.end.saturating_add(start);
+        }
+        words
+    }
+
     /// Place of the keyword.
     pub fn at(&self) -> At {
-        self.words.first().map_or_else(|| self.line.at_all(), |w| w.at(self.line))
+        let [(start, end), _] = self.spans;
+        self.line.at(start as usize, end.saturating_sub(start) as usize)
     }
 
     /// Place of an argument; of the keyword when there is none.
@@ -123,7 +136,6 @@ impl<'a> Parser<'a, '_> {
 
     fn push(&mut self, mut node: Node<'a>) {
         // Most have one or two of each, and there may be a hundred thousand nodes.
-        node.words.shrink_to_fit();
         node.args.shrink_to_fit();
         node.children.shrink_to_fit();
         match self.stack.last_mut() {
@@ -227,7 +239,8 @@ impl<'a> Parser<'a, '_> {
             };
             self.report.warn(Class::General, extra.at(line), text).help(help);
         }
-        let node = Node { keyword, line, words, args, children: Vec::new(), braces: false, bad, in_loose: false };
+        let spans = spans(&words);
+        let node = Node { keyword, line, spans, args, children: Vec::new(), braces: false, bad, in_loose: false };
         let wants = !matches!(keyword.body, Body::None);
         if opens && !wants {
             self.push(node);
@@ -296,7 +309,7 @@ impl<'a> Parser<'a, '_> {
         self.push(Node {
             keyword: kind,
             line,
-            words,
+            spans: spans(&words),
             args,
             children: Vec::new(),
             braces: false,
@@ -401,6 +414,13 @@ impl<'a> Parser<'a, '_> {
             }
         }
     }
+}
+
+/// The bytes of the first word, and those of all.
+fn spans(words: &[Word]) -> [(u32, u32); 2] {
+    let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    let first = words.first().map_or((0, 0), |word| (number(word.start), number(word.end)));
+    [first, (first.0, words.last().map_or(0, |word| number(word.end)))]
 }
 
 /// The kind of an entry and the index of the first word its grammar covers.

@@ -144,8 +144,8 @@ fn receive_config(channel: &mut Channel) -> io::Result<(Config, String)> {
     while clock::now() < limit {
         for message in channel.receive()? {
             match message {
-                Message::Config(octets) => {
-                    return Ok((Snapshot::parse(&octets).map_err(io::Error::other)?, checkpoint));
+                Message::Config(snapshot) => {
+                    return Ok((Snapshot::parse(snapshot.as_bytes()).map_err(io::Error::other)?, checkpoint));
                 }
                 Message::Checkpoint(text) => checkpoint = text,
                 hello @ Message::Hello(_) => channel.send(&hello)?,

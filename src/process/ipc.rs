@@ -7,6 +7,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
 
+use crate::config::Snapshot;
 use crate::notify::dump::Dump;
 
 /// Largest message that is taken: a snapshot of a very large configuration.
@@ -18,7 +19,7 @@ pub enum Message {
     /// Parent: are you there? Child: yes; with the same number.
     Hello(u32),
     /// Parent: run this configuration.
-    Config(Vec<u8>),
+    Config(Snapshot),
     /// Child: this is where a replacement should go on. Parent, before the configuration: go on there.
     Checkpoint(String),
     /// Parent: write a dump file.
@@ -42,13 +43,17 @@ impl Channel {
 
     /// Queues a message and sends what the socket takes; call [`Channel::flush`] when it is writable again.
     pub fn send(&mut self, message: &Message) -> io::Result<()> {
-        let (kind, body) = match message {
-            Message::Hello(number) => (0, number.to_be_bytes().to_vec()),
-            Message::Config(octets) => (1, octets.clone()),
-            Message::Checkpoint(text) => (2, text.clone().into_bytes()),
-            Message::Dump(Dump::Data) => (3, Vec::new()),
-            Message::Dump(Dump::Statistics) => (4, Vec::new()),
-            Message::Dump(Dump::ClearStatistics) => (5, Vec::new()),
+        let number;
+        let (kind, body): (u8, &[u8]) = match message {
+            Message::Hello(hello) => {
+                number = hello.to_be_bytes();
+                (0, &number)
+            }
+            Message::Config(snapshot) => (1, snapshot.as_bytes()),
+            Message::Checkpoint(text) => (2, text.as_bytes()),
+            Message::Dump(Dump::Data) => (3, &[]),
+            Message::Dump(Dump::Statistics) => (4, &[]),
+            Message::Dump(Dump::ClearStatistics) => (5, &[]),
         };
         let length = u32::try_from(body.len()).map_err(|_| ErrorKind::InvalidInput)?;
         self.outgoing.extend(length.to_be_bytes());
@@ -99,7 +104,7 @@ impl Channel {
         let Some(frame) = self.incoming.get(4..5 + length) else { return Ok(None) };
         let message = match frame.split_first() {
             Some((0, body)) => <[u8; 4]>::try_from(body).ok().map(|body| Message::Hello(u32::from_be_bytes(body))),
-            Some((1, body)) => Some(Message::Config(body.to_vec())),
+            Some((1, body)) => Some(Message::Config(body.to_vec().into())),
             Some((2, body)) => String::from_utf8(body.to_vec()).ok().map(Message::Checkpoint),
             Some((3, _)) => Some(Message::Dump(Dump::Data)),
             Some((4, _)) => Some(Message::Dump(Dump::Statistics)),
@@ -125,7 +130,7 @@ mod tests {
     fn large_messages_arrive_whole_and_in_order() {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let (mut ours, mut theirs) = (Channel::new(ours).unwrap(), Channel::new(theirs).unwrap());
-        let config = Message::Config(b"configuration".repeat(200_000));
+        let config = Message::Config(b"configuration".repeat(200_000).into());
         ours.send(&config).unwrap();
         ours.send(&Message::Hello(7)).unwrap();
         let mut received = Vec::new();

@@ -62,7 +62,7 @@ impl Orders {
                 hello @ Message::Hello(_) => self.channel.send(&hello)?,
                 Message::Checkpoint(_) => {}
                 Message::Dump(what) => orders.push(Order::Dump(what)),
-                Message::Config(octets) => match Snapshot::parse(&octets) {
+                Message::Config(snapshot) => match Snapshot::parse(snapshot.as_bytes()) {
                     Ok(config) => orders.push(Order::Configure(Box::new(config))),
                     // The parent has checked it: this is a defect, and no reason to stop.
                     Err(error) => log.error(format_args!("The new configuration can not be used: {error}")),

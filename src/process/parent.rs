@@ -212,7 +212,7 @@ impl Parent {
         if let Some((_, checkpoint)) = self.checkpoints.iter().find(|(of, _)| *of == role) {
             channel.send(&Message::Checkpoint(checkpoint.clone()))?;
         }
-        channel.send(&Message::Config(self.plan.snapshot.as_bytes().to_owned()))?;
+        channel.send(&Message::Config(self.plan.snapshot.clone()))?;
         Ok(Running { role, process, channel, token, since: clock::now(), unanswered: None, hellos: 0 })
     }
 
@@ -327,7 +327,7 @@ impl Parent {
         self.plan.shown = loaded.shown;
         self.plan.child_wait = config.global.child_wait_time;
         for child in &mut self.children {
-            if let Err(error) = child.channel.send(&Message::Config(self.plan.snapshot.as_bytes().to_owned())) {
+            if let Err(error) = child.channel.send(&Message::Config(self.plan.snapshot.clone())) {
                 self.log
                     .error(format_args!("The {} process does not take the configuration: {error}", child.role.name()));
             }

@@ -73,7 +73,7 @@ fn usable(node: &Node<'_>, program: &str, uid: u32, ctx: &mut Ctx<'_, '_>) -> bo
 /// `script_user`; without it the user `keepalived_script` if there is one.
 pub(super) fn default_user(global: Option<&Node<'_>>, ctx: &mut Ctx<'_, '_>) -> Option<ScriptUser> {
     match global.and_then(|g| g.last("script_user")) {
-        Some(node) => user(node, node.words.get(1..).unwrap_or_default(), ctx),
+        Some(node) => user(node, node.words().get(1..).unwrap_or_default(), ctx),
         None => ctx.facts.user("keepalived_script").map(|(uid, gid)| ScriptUser { uid, gid }),
     }
 }

@@ -142,7 +142,7 @@ fn misc(node: &Node<'_>, delay_loop: Duration, ctx: &mut Ctx<'_, '_>) -> Option<
         return None;
     };
     let Script { argv, user } = script::script(path, ctx)?;
-    let named = node.last("user").and_then(|n| script::user(n, n.words.get(1..).unwrap_or_default(), ctx));
+    let named = node.last("user").and_then(|n| script::user(n, n.words().get(1..).unwrap_or_default(), ctx));
     let limit = node.last("misc_timeout").and_then(|n| n.uint(0)).filter(|seconds| *seconds > 0);
     Some(CheckerKind::Misc {
         script: Script { argv, user: named.or(user) },
