@@ -7,7 +7,7 @@ PROGRAM = $(or $(CARGO_TARGET_DIR),target)/release/keepalived
 # Programs and libraries the build, the labs and the demo need, as program:package.
 TOOLS = cc:gcc pkg-config:pkg-config ip:iproute2 ping:iputils-ping snmpd:snmpd snmptrapd:snmptrapd snmpwalk:snmp \
   smilint:smitools linux.uml:user-mode-linux ipvsadm:ipvsadm modprobe:kmod openssl:openssl nginx:nginx-light \
-  dnsmasq:dnsmasq-base aiosmtpd:python3-aiosmtpd
+  dnsmasq:dnsmasq-base aiosmtpd:python3-aiosmtpd tshark:tshark
 # Libraries to build with.
 LIBRARIES = libssl-dev libpcre2-dev
 
