@@ -109,7 +109,7 @@ cat >"$work/day" <<'END'
   grep -q 'vrrpInstanceState.1 = INTEGER: master(2)' /run/walk
   ip -o address show dev eth0 | grep -q ' 192.0.2.10/24 '
   keepalived -t -i router1
-  genhash --help > /dev/null
+  genhash --release
 
   kill $daemon
   wait $daemon || { echo "it ended with $?"; cat /run/output; exit 1; }
