@@ -7,9 +7,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use lab::Daemon::Ours;
-use lab::case::Group;
 use lab::case::Side::{Inside, Outside};
 use lab::case::State::{Backup, Fault, Master};
+use lab::case::{Group, Plan};
 use lab::daemon::{ours, workspace};
 use lab::process::{Proc, output_of};
 use lab::{Case, Lab, Site, machine, wait_until};
@@ -91,7 +91,7 @@ fn failover_with_two_groups_on_two_routers() {
             instances: vec![("guests_outside", "192.0.2.20", "eth0"), ("guests_inside", "198.51.100.20", "eth1")],
         },
     ];
-    let mut case = Case::new(site, groups, 2);
+    let mut case = Case::new(site, Plan { directors: vec!["router1", "router2"], groups, services: Vec::new() });
 
     case.start(1, &conf);
     case.see("the first is alone", &[(1, "staff", Master), (1, "guests", Master)]);

@@ -1,93 +1,20 @@
 //! A case study: a site whose directors are seen in every way there is, all of which must agree at every step.
 //!
-//! A test says what becomes of the groups; what each view is to show follows from that, the history of traps, mails and
-//! scripts too. So nothing may be missing, and nothing may be there that no step has called for.
+//! A test says what becomes of groups and real servers; what each view is to show follows from that, the history of
+//! traps, mails and scripts too. So nothing may be missing, and nothing may be there that no step has called for.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::{Duration, Instant};
 
 use crate::daemon::Daemon;
 use crate::site::Site;
+use crate::standing::Standing;
+pub use crate::standing::{Group, Plan, Service, State};
 use crate::views::{self, View};
 
 /// Time for all views to agree, on a busy machine.
 const LIMIT: Duration = Duration::from_secs(40);
-
-/// State of a sync group and of all of its instances, by the numbers of the MIB.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
-    /// Before the start, and after a death.
-    Init = 0,
-    /// It listens.
-    Backup = 1,
-    /// It has the addresses.
-    Master = 2,
-    /// An interface of it is not well.
-    Fault = 3,
-    /// The daemon was stopped.
-    Stopped = 5,
-}
-
-use State::{Backup, Fault, Init, Master, Stopped};
-
-impl State {
-    /// The states that are told of on the way to another one.
-    fn way_to(self, to: State) -> Vec<State> {
-        match (self, to) {
-            _ if self == to => Vec::new(),
-            (Init | Fault, Master) => vec![Backup, Master],
-            _ => vec![to],
-        }
-    }
-
-    /// As scripts are told.
-    fn word(self) -> &'static str {
-        match self {
-            Init => "INIT",
-            Backup => "BACKUP",
-            Master => "MASTER",
-            Fault => "FAULT",
-            Stopped => "STOP",
-        }
-    }
-
-    /// As mails end.
-    fn subject(self) -> String {
-        if self == Stopped { "Stopping".to_owned() } else { format!("Entering {} state", self.word()) }
-    }
-}
-
-/// A sync group with the names of its instances, their addresses and interfaces.
-#[derive(Debug, Clone)]
-pub struct Group {
-    /// Its name.
-    pub name: &'static str,
-    /// Name, virtual address and interface of each instance.
-    pub instances: Vec<(&'static str, &'static str, &'static str)>,
-}
-
-/// What is expected of one director.
-#[derive(Debug, Default)]
-struct Standing {
-    /// Whether its daemon runs.
-    runs: bool,
-    /// State of each group.
-    groups: BTreeMap<&'static str, State>,
-    /// All it has told of so far: traps in order, script calls and mails.
-    traps: BTreeMap<String, Vec<State>>,
-    scripts: Vec<String>,
-    mails: Vec<String>,
-    /// How many of the mails have reached the relay, while the others can not.
-    held: Option<usize>,
-}
-
-impl Standing {
-    /// Has mails wait from now on, or no longer.
-    fn hold(&mut self, holds: bool) {
-        self.held = holds.then_some(self.mails.len());
-    }
-}
 
 /// A side of a director.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,18 +36,20 @@ impl Side {
 pub struct Case {
     /// Where it is.
     pub site: Site,
-    groups: Vec<Group>,
+    plan: Plan,
     standings: Vec<Standing>,
+    /// Real servers that are down.
+    down: BTreeSet<&'static str>,
 }
 
 impl Case {
     /// A case in which no daemon runs yet.
-    pub fn new(site: Site, groups: Vec<Group>, directors: usize) -> Self {
-        let standings = (0..directors).map(|_| Standing::default()).collect();
-        Self { site, groups, standings }
+    pub fn new(site: Site, plan: Plan) -> Self {
+        let standings = plan.directors.iter().map(|router_id| Standing::new(router_id)).collect();
+        Self { site, plan, standings, down: BTreeSet::new() }
     }
 
-    /// Starts the daemon of a director with `conf` and as its name `-i routerN`.
+    /// Starts the daemon of a director with `conf` and the option `-i routerN`.
     pub fn start(&mut self, director: usize, conf: &str) {
         let router = self.site.director(director);
         let script = router.script("told", &format!("echo \"$*\" >> {}\n", router.file("scripts").display()));
@@ -130,9 +59,7 @@ impl Case {
         let mut command = router.whole(Daemon::Ours);
         command.args(["-i", &format!("router{director}")]);
         router.start_with(command);
-        let standing = &mut self.standings[director - 1];
-        standing.runs = true;
-        standing.groups = self.groups.iter().map(|group| (group.name, Init)).collect();
+        self.standings[director - 1].start(&self.plan);
     }
 
     /// Kills a director's daemon, which can do and say nothing about it.
@@ -144,10 +71,7 @@ impl Case {
     /// Stops a director's daemon in the usual way.
     pub fn stop(&mut self, director: usize) {
         assert_eq!(self.site.director(director).stop().1.code(), Some(0));
-        for group in self.groups.clone() {
-            self.becomes(director, &group, Stopped);
-        }
-        self.standings[director - 1].runs = false;
+        self.standings[director - 1].stop(&self.plan);
     }
 
     /// Takes the cable of a director out on one side, or puts it back. Mail goes by the inside.
@@ -164,11 +88,29 @@ impl Case {
         self.standings.iter_mut().for_each(|standing| standing.hold(!runs));
     }
 
+    /// Ends a real server's program, or starts it.
+    pub fn serve(&mut self, server: &'static str, serves: bool) {
+        self.site.serve(server, serves);
+        self.is_up(server, serves);
+    }
+
+    /// What else has become of a real server.
+    pub fn is_up(&mut self, server: &'static str, up: bool) {
+        if up {
+            self.down.remove(server);
+        } else {
+            self.down.insert(server);
+        }
+    }
+
     /// Asserts that every view soon shows that groups of directors have gone to other states, and nothing else.
     pub fn see(&mut self, what: &str, changes: &[(usize, &str, State)]) {
         for (director, name, to) in changes {
-            let group = self.groups.iter().find(|group| group.name == *name).expect("a group of this case").clone();
-            self.becomes(*director, &group, *to);
+            let group = self.plan.groups.iter().find(|group| group.name == *name).expect("a group of this case");
+            self.standings[director - 1].becomes(group, *to);
+        }
+        for standing in self.standings.iter_mut().filter(|standing| standing.runs) {
+            standing.finds(&self.plan.services, &self.down);
         }
         let expected = self.expected();
         let start = Instant::now();
@@ -181,76 +123,56 @@ impl Case {
         }
     }
 
-    /// Notes what a group of a director will tell on its way to a state.
-    fn becomes(&mut self, director: usize, group: &Group, to: State) {
-        let standing = &mut self.standings[director - 1];
-        let from = standing.groups.insert(group.name, to).unwrap_or(Init);
-        let names = group.instances.iter().map(|(name, ..)| ("Instance", *name));
-        for (kind, name) in names.chain([("Group", group.name)]) {
-            for state in from.way_to(to) {
-                standing.traps.entry(name.to_owned()).or_default().push(state);
-                standing.scripts.push(format!("{} {name} {}", kind.to_uppercase(), state.word()));
-                standing.mails.push(format!("[router{director}] VRRP {kind} {name} - {}", state.subject()));
-            }
-        }
-    }
-
     /// Everything that is to be seen.
     fn expected(&self) -> View {
         let mut view = View::new();
         for (standing, director) in self.standings.iter().zip(1..) {
-            for group in &self.groups {
-                let state = standing.groups.get(group.name).copied().unwrap_or(Init);
-                let master = state == Master;
-                for (name, vip, interface) in &group.instances {
-                    if master {
-                        view.push(format!("{director} address {vip} {interface}"));
-                    }
-                    if standing.runs {
-                        let set = if master { 1 } else { 2 };
-                        view.push(format!("{director} instance {name} {} addresses {set}", state as u8));
-                        view.push(format!("{director} row {vip} {interface} {set}"));
-                    }
-                }
-                if standing.runs {
-                    view.push(format!("{director} group {} {}", group.name, state as u8));
-                }
-            }
-            for (name, states) in &standing.traps {
-                let states: Vec<u8> = states.iter().map(|state| *state as u8).collect();
-                view.push(format!("{director} traps {name} {states:?}"));
-            }
-            view.extend(standing.scripts.iter().map(|script| format!("{director} script {script}")));
+            view.extend(standing.view(&self.plan).into_iter().map(|line| format!("{director} {line}")));
+            view.extend(standing.mails().iter().cloned());
         }
-        for (_, vip, _) in self.groups.iter().flat_map(|group| &group.instances) {
-            let holder = self.standings.iter().position(|standing| standing.runs && self.holds(standing, vip));
+        for (_, vip, _) in self.plan.groups.iter().flat_map(|group| &group.instances) {
+            let holder = self.standings.iter().position(|standing| standing.runs && standing.holds(&self.plan, vip));
             view.extend(holder.map(|director| format!("{vip} is reached at {}", director + 1)));
         }
-        let mails = self.standings.iter().flat_map(|standing| {
-            let arrived = standing.held.unwrap_or(standing.mails.len());
-            &standing.mails[..arrived]
-        });
-        view.extend(mails.cloned());
+        view.extend(self.plan.services.iter().filter_map(|service| {
+            let answers = self.answers(service);
+            (!answers.is_empty()).then(|| format!("{} answers as it should", service.name))
+        }));
         view.sort();
         view
     }
 
-    fn holds(&self, standing: &Standing, vip: &str) -> bool {
-        let group = self.groups.iter().find(|group| group.instances.iter().any(|(_, other, _)| *other == vip));
-        group.is_some_and(|group| standing.groups.get(group.name) == Some(&Master))
+    /// Who may answer a client of a service: the servers that its director uses. Without sync groups what a killed
+    /// daemon has left works on.
+    fn answers(&self, service: &Service) -> Vec<&'static str> {
+        let lives = |standing: &&Standing| standing.runs || self.plan.groups.is_empty();
+        self.standings.iter().filter(lives).flat_map(|standing| standing.answers(&self.plan, service)).collect()
     }
 
     /// Everything that is seen.
     fn seen(&mut self) -> View {
         let mut view = self.site.relay().subjects();
-        let vips: Vec<&str> = self.groups.iter().flat_map(|group| &group.instances).map(|(_, vip, _)| *vip).collect();
+        let plan = self.plan.clone();
+        let vips: Vec<&str> = plan.groups.iter().flat_map(|group| &group.instances).map(|(_, vip, _)| *vip).collect();
         for director in 1..=self.standings.len() {
             let router = self.site.director(director);
-            let lines =
-                [views::addresses(router, &vips), views::rows(router), views::traps(router), views::scripts(router)];
-            view.extend(lines.concat().into_iter().map(|line| format!("{director} {line}")));
+            let mut lines = views::addresses(router, &vips);
+            lines.extend([views::vrrp_rows(router), views::traps(router), views::scripts(router)].concat());
+            if !plan.services.is_empty() {
+                lines.extend([views::ipvs(router), views::check_rows(router)].concat());
+            }
+            view.extend(lines.into_iter().map(|line| format!("{director} {line}")));
         }
         view.extend(vips.iter().filter_map(|vip| views::reached(&self.site, vip)));
+        view.extend(plan.services.iter().filter_map(|service| {
+            let heard = views::served(&self.site, service.at)?;
+            let right = self.answers(service).contains(&heard.as_str());
+            Some(if right {
+                format!("{} answers as it should", service.name)
+            } else {
+                format!("{} answers {heard}", service.name)
+            })
+        }));
         view.sort();
         view
     }

@@ -28,6 +28,7 @@ pub mod router;
 pub mod servers;
 pub mod site;
 pub mod snmp;
+pub mod standing;
 pub mod topology;
 pub mod uml;
 pub mod views;

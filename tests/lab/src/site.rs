@@ -11,10 +11,12 @@
 //!                                                    mail relay    hosts
 //! ```
 
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
+use socket2::SockRef;
 use tempfile::TempDir;
 
 use crate::mail::Relay;
@@ -34,6 +36,9 @@ pub struct Site {
     relay: Relay,
     mail: Netns,
     client: Netns,
+    servers: BTreeMap<&'static str, Server>,
+    /// What is at port 7 of the directors.
+    _numbers: Vec<Server>,
     hosts: Vec<(u8, Netns)>,
     switch: Netns,
     number: u32,
@@ -56,19 +61,31 @@ impl Site {
         plug(&switch, &client, "out0", "out", "192.0.2.9");
         let mail = Netns::new(number, "mail");
         plug(&switch, &mail, "in0", "in", "198.51.100.5");
+        let mut numbers = Vec::new();
         let directors = (1..=directors).map(|director| {
             let netns = Netns::new(number, &format!("r{director}"));
             plug(&switch, &netns, "eth0", "out", &format!("192.0.2.{director}"));
             plug(&switch, &netns, "eth1", "in", &format!("198.51.100.{director}"));
             netns.sysctl("net/ipv4/ip_forward", "1");
-            greet(&netns, 7, director.to_string());
+            numbers.push(Server::start(&netns, 7, director.to_string()));
             let mut router = Router::new(director, netns, dir.path());
             router.start_snmp();
             router
         });
         let directors = directors.collect();
         let relay = Relay::start(&mail, RELAY, dir.path());
-        Self { directors, relay, mail, client, hosts: Vec::new(), switch, number, dir }
+        Self {
+            directors,
+            relay,
+            mail,
+            client,
+            servers: BTreeMap::new(),
+            _numbers: numbers,
+            hosts: Vec::new(),
+            switch,
+            number,
+            dir,
+        }
     }
 
     /// Adds a host at 198.51.100.HOST that sends what is not for its network to `gateway`.
@@ -84,6 +101,20 @@ impl Site {
     pub fn host(&self, host: u8) -> &Netns {
         let found = self.hosts.iter().find(|(number, _)| *number == host);
         &found.expect("add_host was called").1
+    }
+
+    /// Starts the program of a real server at 198.51.100.HOST:PORT, or ends it. It answers with its own address and port,
+    /// on port 8080 as a web server.
+    pub fn serve(&mut self, server: &'static str, serves: bool) {
+        if !serves {
+            self.servers.remove(server);
+            return;
+        }
+        let (address, port) = server.split_once(':').expect("ADDRESS:PORT");
+        let host = address.rsplit('.').next().and_then(|host| host.parse().ok()).expect("an address");
+        let header = if port == "8080" { "HTTP/1.0 200 OK\r\n\r\n" } else { "" };
+        let port = port.parse().expect("a port");
+        self.servers.insert(server, Server::start(self.host(host), port, format!("{header}{server}")));
     }
 
     /// The client outside.
@@ -140,20 +171,34 @@ impl Drop for Site {
     }
 }
 
-/// Says `text` to everybody who connects to a port of a namespace, until the test ends.
-pub fn greet(netns: &Netns, port: u16, text: String) {
-    let listener = netns.enter(|| TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).expect("a free port"));
-    std::thread::spawn(move || {
-        for mut stream in listener.incoming().map_while(Result::ok) {
-            let text = text.clone();
-            // A client may leave at any time.
-            std::thread::spawn(move || {
-                let _ = stream.write_all(text.as_bytes());
-                let _ = stream.shutdown(Shutdown::Write);
-                let _ = std::io::copy(&mut stream, &mut std::io::sink());
-            });
-        }
-    });
+/// Says a text to everybody who connects to a port of a namespace, until it is dropped.
+#[derive(Debug)]
+struct Server(TcpListener);
+
+impl Server {
+    fn start(netns: &Netns, port: u16, text: String) -> Self {
+        let listener = netns.enter(|| TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).expect("a free port"));
+        let taker = listener.try_clone().expect("a descriptor");
+        std::thread::spawn(move || {
+            for mut stream in taker.incoming().map_while(Result::ok) {
+                let text = text.clone();
+                // A client may leave at any time.
+                std::thread::spawn(move || {
+                    let _ = stream.write_all(text.as_bytes());
+                    let _ = stream.shutdown(Shutdown::Write);
+                    let _ = std::io::copy(&mut stream, &mut std::io::sink());
+                });
+            }
+        });
+        Self(listener)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Ends the waiting for connections.
+        let _ = SockRef::from(&self.0).shutdown(Shutdown::Both);
+    }
 }
 
 fn plug(switch: &Netns, netns: &Netns, interface: &str, bridge: &str, address: &str) {

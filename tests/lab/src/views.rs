@@ -1,9 +1,10 @@
-//! What can be seen of a director, as lines that a [`crate::case::Case`] compares: the kernel's addresses, the rows of
-//! KEEPALIVED-MIB, traps, script calls, and who answers a client.
+//! What can be seen of a director, as lines that a [`crate::case::Case`] compares: the kernel's addresses and IPVS, the
+//! rows of KEEPALIVED-MIB, traps, script calls, and who answers a client.
 
 use std::collections::BTreeMap;
 use std::fs;
 
+use crate::ipvs::ipvsadm;
 use crate::router::Router;
 use crate::site::Site;
 use crate::snmp::ROOT;
@@ -22,42 +23,102 @@ pub fn addresses(router: &Router, vips: &[&str]) -> View {
     found.collect()
 }
 
+/// The kernel's services by TCP, and their destinations with weights.
+pub fn ipvs(router: &Router) -> View {
+    let saved = ipvsadm(router.netns(), "-S -n");
+    let lines = saved.lines().map(|line| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let after = |option: &str| words.iter().skip_while(|word| **word != option).nth(1).copied();
+        let options = [after("-t"), after("-r"), after("-w")];
+        format!("ipvs {}", options.into_iter().flatten().collect::<Vec<_>>().join(" "))
+    });
+    lines.collect()
+}
+
+/// A branch of the MIB by the names below [`ROOT`].
+struct Rows(BTreeMap<String, String>);
+
+impl Rows {
+    fn of(router: &mut Router, branch: &str) -> Self {
+        let walk = router.snmp().walk(&format!("{ROOT}.{branch}")).into_iter();
+        let below =
+            |(name, value): (String, String)| Some((name.strip_prefix(ROOT)?.strip_prefix('.')?.to_owned(), value));
+        Self(walk.filter_map(below).collect())
+    }
+
+    /// The rows that have an object in a column: their index and that object.
+    fn of_column(&self, column: &str) -> Vec<(&str, &str)> {
+        let start = format!("{column}.");
+        self.0.iter().filter_map(|(name, value)| Some((name.strip_prefix(&start)?, value.as_str()))).collect()
+    }
+
+    fn value(&self, column: &str, index: &str) -> &str {
+        self.0.get(&format!("{column}.{index}")).map_or("", String::as_str)
+    }
+
+    fn endpoint(&self, address: &str, port: &str, index: &str) -> String {
+        format!("{}:{}", dotted(self.value(address, index)), self.value(port, index))
+    }
+}
+
 /// State of instances, groups and addresses, by their names.
-pub fn rows(router: &mut Router) -> View {
-    let walk: BTreeMap<String, String> = router.snmp().walk(&format!("{ROOT}.2")).into_iter().collect();
-    let column = |column: &str| -> Vec<(&str, &str)> {
-        let start = format!("{ROOT}.{column}.");
-        let found = walk.iter().filter_map(|(name, value)| Some((name.strip_prefix(&start)?, value.as_str())));
-        found.collect()
-    };
-    let value = |column: &str, index: &str| walk.get(&format!("{ROOT}.{column}.{index}")).map_or("", String::as_str);
-    let instances = column("2.3.1.2").into_iter().map(|(index, name)| {
+pub fn vrrp_rows(router: &mut Router) -> View {
+    let rows = Rows::of(router, "2");
+    let value = |column, index| rows.value(column, index);
+    let instances = rows.of_column("2.3.1.2").into_iter().map(|(index, name)| {
         format!("instance {name} {} addresses {}", value("2.3.1.4", index), value("2.3.1.9", index))
     });
-    let groups = column("2.1.1.2").into_iter().map(|(index, name)| format!("group {name} {}", value("2.1.1.3", index)));
-    let addresses = column("2.6.1.3").into_iter().map(|(index, octets)| {
+    let groups = rows.of_column("2.1.1.2").into_iter();
+    let groups = groups.map(|(index, name)| format!("group {name} {}", value("2.1.1.3", index)));
+    let addresses = rows.of_column("2.6.1.3").into_iter().map(|(index, octets)| {
         format!("row {} {} {}", dotted(octets), value("2.6.1.8", index), value("2.6.1.10", index))
     });
     instances.chain(groups).chain(addresses).collect()
 }
 
-/// The states that each instance and group was told to have, in order.
+/// Status and weight of real servers, and quorums.
+pub fn check_rows(router: &mut Router) -> View {
+    let rows = Rows::of(router, "3");
+    let value = |column, index| rows.value(column, index);
+    let service = |index: &str| rows.endpoint("3.3.1.6", "3.3.1.7", index);
+    let services = rows.of_column("3.3.1.23").into_iter();
+    let services = services
+        .map(|(index, quorum)| format!("row {} up {} quorum {quorum}", service(index), value("3.3.1.21", index)));
+    let servers = rows.of_column("3.4.1.2").into_iter().map(|(index, kind)| {
+        let at = service(index.split('.').next().unwrap_or_default());
+        let server = rows.endpoint("3.4.1.4", "3.4.1.5", index);
+        match kind {
+            "2" => format!("row {at} sorry {server}"),
+            _ => format!("row {at} {server} status {} weight {}", value("3.4.1.6", index), value("3.4.1.7", index)),
+        }
+    });
+    services.chain(servers).collect()
+}
+
+/// The states that each instance, group, real server and quorum was told to have, in order.
 pub fn traps(router: &mut Router) -> View {
     let mut told: BTreeMap<String, Vec<u8>> = BTreeMap::new();
     for trap in router.snmp().traps() {
         let binds: BTreeMap<&str, &str> = trap.split('\t').filter_map(|bind| bind.split_once(" = ")).collect();
-        for (name, state) in [("2.1.1.2", "2.1.1.3"), ("2.3.1.2", "2.3.1.4")] {
-            let value =
-                |object: &str| binds.get(format!("{ROOT}.{object}").as_str()).map(|value| value.trim_matches('"'));
-            if let (Some(name), Some(state)) = (value(name), value(state)) {
-                told.entry(name.to_owned()).or_default().push(state.parse().expect("a number"));
+        let value = |object: &str| {
+            let value = binds.get(format!("{ROOT}.{object}").as_str());
+            value.map(|value| value.trim_matches('"').to_owned())
+        };
+        let endpoint = |address, port| Some(format!("{}:{}", dotted(&value(address)?), value(port)?));
+        let (service, server) = (endpoint("3.3.1.6", "3.3.1.7"), endpoint("3.4.1.4", "3.4.1.5"));
+        let server = service.as_ref().zip(server).map(|(service, server)| format!("{service} {server}"));
+        let states =
+            [(value("2.1.1.2"), "2.1.1.3"), (value("2.3.1.2"), "2.3.1.4"), (service, "3.3.1.23"), (server, "3.4.1.6")];
+        for (name, state) in states {
+            if let (Some(name), Some(state)) = (name, value(state)) {
+                told.entry(name).or_default().push(state.parse().expect("a number"));
             }
         }
     }
     told.into_iter().map(|(name, states)| format!("traps {name} {states:?}")).collect()
 }
 
-/// The arguments of each script call, without the priority.
+/// The first three arguments of each script call; a fourth would be the priority.
 pub fn scripts(router: &Router) -> View {
     let calls = fs::read_to_string(router.file("scripts")).unwrap_or_default();
     let words = calls.lines().map(|line| line.split_whitespace().take(3).collect::<Vec<_>>().join(" "));
@@ -71,9 +132,14 @@ pub fn reached(site: &Site, vip: &str) -> Option<String> {
     Some(format!("{vip} is reached at {answer}"))
 }
 
+/// Which real server answers the client of a service, by what [`Site::serve`] has it say.
+pub fn served(site: &Site, at: &str) -> Option<String> {
+    let answer = Site::ask(site.client(), at, "GET / HTTP/1.0\r\n\r\n")?;
+    Some(answer.lines().last().unwrap_or_default().to_owned())
+}
+
 /// An address as people write it, from `C0 00 02 0A `.
 fn dotted(octets: &str) -> String {
-    let octets =
-        octets.split_whitespace().map(|octet| u8::from_str_radix(octet, 16).map_or(octet.into(), |n| n.to_string()));
-    octets.collect::<Vec<String>>().join(".")
+    let number = |octet: &str| u8::from_str_radix(octet, 16).map_or(octet.to_owned(), |octet| octet.to_string());
+    octets.split_whitespace().map(number).collect::<Vec<_>>().join(".")
 }
