@@ -4,7 +4,6 @@
 //! traps, mails and scripts too. So nothing may be missing, and nothing may be there that no step has called for.
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::time::{Duration, Instant};
 
 use crate::daemon::Daemon;
@@ -15,6 +14,8 @@ use crate::views::{self, View};
 
 /// Time for all views to agree, on a busy machine.
 const LIMIT: Duration = Duration::from_secs(40);
+/// After it they are looked at again.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// A side of a director.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,86 +113,106 @@ impl Case {
         for standing in self.standings.iter_mut().filter(|standing| standing.runs) {
             standing.finds(&self.plan.services, &self.down);
         }
-        let expected = self.expected();
+        let wanted = [self.to_tell(), self.to_show(), self.to_answer()];
         let start = Instant::now();
         loop {
-            let seen = self.seen();
-            if seen == expected {
+            let late = start.elapsed() > LIMIT;
+            let mut differences = String::new();
+            // The later ones cost more, and clients wait for those who do not answer.
+            for (seen, wanted) in [Self::told, Self::shown, Self::answered].iter().zip(&wanted) {
+                differences += &difference(seen(self), wanted);
+                if !differences.is_empty() && !late {
+                    break;
+                }
+            }
+            if differences.is_empty() {
                 return println!("{what}: after {:?}", start.elapsed());
             }
-            assert!(start.elapsed() < LIMIT, "{what}: + is there, - should be\n{}", Difference(&seen, &expected));
+            assert!(!late, "{what}: + is there, - should be\n{differences}");
+            std::thread::sleep(PAUSE);
         }
     }
 
-    /// Everything that is to be seen.
-    fn expected(&self) -> View {
-        let mut view = View::new();
-        for (standing, director) in self.standings.iter().zip(1..) {
-            view.extend(standing.view(&self.plan).into_iter().map(|line| format!("{director} {line}")));
-            view.extend(standing.mails().iter().cloned());
-        }
-        for (_, vip, _) in self.plan.groups.iter().flat_map(|group| &group.instances) {
-            let holder = self.standings.iter().position(|standing| standing.runs && standing.holds(&self.plan, vip));
-            view.extend(holder.map(|director| format!("{vip} is reached at {}", director + 1)));
-        }
-        view.extend(self.plan.services.iter().filter_map(|service| {
-            let answers = self.answers(service);
-            (!answers.is_empty()).then(|| format!("{} answers as it should", service.name))
-        }));
-        view.sort();
+    /// Lines of each director, marked with its number.
+    fn of_each(&mut self, mut lines: impl FnMut(&mut Self, usize) -> View) -> View {
+        let directors = 1..=self.standings.len();
+        directors
+            .flat_map(|number| lines(self, number).into_iter().map(move |line| format!("{number} {line}")))
+            .collect()
+    }
+
+    /// Traps, script calls and mails that are to be there.
+    fn to_tell(&mut self) -> View {
+        let mut view = self.of_each(|case, director| case.standings[director - 1].told());
+        view.extend(self.standings.iter().flat_map(Standing::mails).cloned());
         view
+    }
+
+    /// Those that are there.
+    fn told(&mut self) -> View {
+        let mut view = self.of_each(|case, director| {
+            let router = case.site.director(director);
+            [views::traps(router), views::scripts(router)].concat()
+        });
+        view.extend(self.site.relay().subjects());
+        view
+    }
+
+    /// What kernels and MIB are to show.
+    fn to_show(&mut self) -> View {
+        self.of_each(|case, director| case.standings[director - 1].shown(&case.plan))
+    }
+
+    /// What they show.
+    fn shown(&mut self) -> View {
+        self.of_each(|case, director| {
+            let router = case.site.director(director);
+            let vips: Vec<&str> = case.plan.instances().map(|(_, vip, _)| *vip).collect();
+            let mut view = [views::addresses(router, &vips), views::vrrp_rows(router)].concat();
+            if !case.plan.services.is_empty() {
+                view.extend([views::ipvs(router), views::check_rows(router)].concat());
+            }
+            view
+        })
+    }
+
+    /// Who is to answer clients.
+    fn to_answer(&self) -> View {
+        let directors = self.plan.instances().filter_map(|(_, vip, _)| {
+            let holder = self.standings.iter().position(|standing| standing.runs && standing.holds(&self.plan, vip));
+            Some(format!("{vip} is reached at {}", holder? + 1))
+        });
+        let services = self.plan.services.iter().filter(|service| !self.servers(service).is_empty());
+        directors.chain(services.map(|service| format!("{} answers as it should", service.name))).collect()
+    }
+
+    /// Who answers them.
+    fn answered(&mut self) -> View {
+        let directors = self.plan.instances().filter_map(|(_, vip, _)| views::reached(&self.site, vip));
+        let services = self.plan.services.iter().filter_map(|service| {
+            let server = views::served(&self.site, service.at)?;
+            let right = self.servers(service).contains(&server.as_str());
+            Some(format!("{} answers {}", service.name, if right { "as it should" } else { &server }))
+        });
+        directors.chain(services).collect()
     }
 
     /// Who may answer a client of a service: the servers that its director uses. Without sync groups what a killed
     /// daemon has left works on.
-    fn answers(&self, service: &Service) -> Vec<&'static str> {
+    fn servers(&self, service: &Service) -> Vec<&'static str> {
         let lives = |standing: &&Standing| standing.runs || self.plan.groups.is_empty();
         self.standings.iter().filter(lives).flat_map(|standing| standing.answers(&self.plan, service)).collect()
     }
-
-    /// Everything that is seen.
-    fn seen(&mut self) -> View {
-        let mut view = self.site.relay().subjects();
-        let plan = self.plan.clone();
-        let vips: Vec<&str> = plan.groups.iter().flat_map(|group| &group.instances).map(|(_, vip, _)| *vip).collect();
-        for director in 1..=self.standings.len() {
-            let router = self.site.director(director);
-            let mut lines = views::addresses(router, &vips);
-            lines.extend([views::vrrp_rows(router), views::traps(router), views::scripts(router)].concat());
-            if !plan.services.is_empty() {
-                lines.extend([views::ipvs(router), views::check_rows(router)].concat());
-            }
-            view.extend(lines.into_iter().map(|line| format!("{director} {line}")));
-        }
-        view.extend(vips.iter().filter_map(|vip| views::reached(&self.site, vip)));
-        view.extend(plan.services.iter().filter_map(|service| {
-            let heard = views::served(&self.site, service.at)?;
-            let right = self.answers(service).contains(&heard.as_str());
-            Some(if right {
-                format!("{} answers as it should", service.name)
-            } else {
-                format!("{} answers {heard}", service.name)
-            })
-        }));
-        view.sort();
-        view
-    }
 }
 
-/// The lines that two views do not have in common.
-struct Difference<'a>(&'a View, &'a View);
-
-impl fmt::Display for Difference<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (one, other, sign) in [(self.0, self.1, '+'), (self.1, self.0, '-')] {
-            let mut rest = other.clone();
-            for line in one {
-                match rest.iter().position(|has| has == line) {
-                    Some(found) => drop(rest.swap_remove(found)),
-                    None => writeln!(f, "{sign} {line}")?,
-                }
-            }
+/// The lines that are seen and should not be, and those that should be and are not.
+fn difference(mut seen: View, wanted: &View) -> String {
+    let mut text = String::new();
+    for line in wanted {
+        match seen.iter().position(|has| has == line) {
+            Some(found) => drop(seen.swap_remove(found)),
+            None => text += &format!("- {line}\n"),
         }
-        Ok(())
     }
+    seen.iter().fold(text, |text, line| text + &format!("+ {line}\n"))
 }

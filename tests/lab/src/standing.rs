@@ -104,6 +104,13 @@ pub struct Plan {
     pub services: Vec<Service>,
 }
 
+impl Plan {
+    /// Name, virtual address and interface of all instances.
+    pub fn instances(&self) -> impl Iterator<Item = &(&'static str, &'static str, &'static str)> {
+        self.groups.iter().flat_map(|group| &group.instances)
+    }
+}
+
 /// What is expected of one director.
 #[derive(Debug, Default)]
 pub struct Standing {
@@ -141,6 +148,13 @@ impl Standing {
         for group in &plan.groups {
             self.becomes(group, Stopped);
         }
+        // Receivers of traps hear that nothing is served any more; nobody else is bothered.
+        for service in &plan.services {
+            for (server, _) in service.servers.iter().filter(|(server, _)| !self.down.contains(server)) {
+                self.traps.entry(format!("{} {server}", service.at)).or_default().push(2);
+            }
+            self.traps.entry(service.at.to_owned()).or_default().push(3);
+        }
         (self.runs, self.set) = (false, false);
     }
 
@@ -152,6 +166,12 @@ impl Standing {
     /// The mails that are with the relay.
     pub fn mails(&self) -> &[String] {
         &self.mails[..self.held.unwrap_or(self.mails.len())]
+    }
+
+    /// The traps and script calls so far.
+    pub fn told(&self) -> View {
+        let traps = self.traps.iter().map(|(name, states)| format!("traps {name} {states:?}"));
+        traps.chain(self.scripts.iter().map(|script| format!("script {script}"))).collect()
     }
 
     /// Whether it is the one with an address.
@@ -197,8 +217,8 @@ impl Standing {
         self.down.clone_from(down);
     }
 
-    /// All that is to be seen of it but its mails.
-    pub fn view(&self, plan: &Plan) -> View {
+    /// What kernel and MIB are to show.
+    pub fn shown(&self, plan: &Plan) -> View {
         let mut view = View::new();
         for group in &plan.groups {
             let state = self.groups.get(group.name).copied().unwrap_or(Init);
@@ -219,8 +239,6 @@ impl Standing {
         for service in plan.services.iter().filter(|_| self.set) {
             self.view_service(service, &mut view);
         }
-        view.extend(self.traps.iter().map(|(name, states)| format!("traps {name} {states:?}")));
-        view.extend(self.scripts.iter().map(|script| format!("script {script}")));
         view
     }
 
@@ -235,8 +253,8 @@ impl Standing {
                 view.push(format!("ipvs {at} {server} 0"));
             }
             if self.runs {
-                let (status, weight) = if down { (2, 0) } else { (1, *weight) };
-                view.push(format!("row {at} {server} status {status} weight {weight}"));
+                // The weight it is to have when it is up.
+                view.push(format!("row {at} {server} status {} weight {weight}", if down { 2 } else { 1 }));
             }
         }
         if self.runs {

@@ -35,15 +35,15 @@ pub fn ipvs(router: &Router) -> View {
     lines.collect()
 }
 
-/// A branch of the MIB by the names below [`ROOT`].
+/// More rows than any table of a case study has.
+const ROWS: usize = 12;
+
+/// Columns of the MIB by the names of their objects below [`ROOT`](crate::snmp::ROOT).
 struct Rows(BTreeMap<String, String>);
 
 impl Rows {
-    fn of(router: &mut Router, branch: &str) -> Self {
-        let walk = router.snmp().walk(&format!("{ROOT}.{branch}")).into_iter();
-        let below =
-            |(name, value): (String, String)| Some((name.strip_prefix(ROOT)?.strip_prefix('.')?.to_owned(), value));
-        Self(walk.filter_map(below).collect())
+    fn of(router: &mut Router, columns: &[&str]) -> Self {
+        Self(router.snmp().columns(columns, ROWS))
     }
 
     /// The rows that have an object in a column: their index and that object.
@@ -63,7 +63,8 @@ impl Rows {
 
 /// State of instances, groups and addresses, by their names.
 pub fn vrrp_rows(router: &mut Router) -> View {
-    let rows = Rows::of(router, "2");
+    let rows =
+        Rows::of(router, &["2.1.1.2", "2.1.1.3", "2.3.1.2", "2.3.1.4", "2.3.1.9", "2.6.1.3", "2.6.1.8", "2.6.1.10"]);
     let value = |column, index| rows.value(column, index);
     let instances = rows.of_column("2.3.1.2").into_iter().map(|(index, name)| {
         format!("instance {name} {} addresses {}", value("2.3.1.4", index), value("2.3.1.9", index))
@@ -78,7 +79,10 @@ pub fn vrrp_rows(router: &mut Router) -> View {
 
 /// Status and weight of real servers, and quorums.
 pub fn check_rows(router: &mut Router) -> View {
-    let rows = Rows::of(router, "3");
+    let rows = Rows::of(
+        router,
+        &["3.3.1.6", "3.3.1.7", "3.3.1.21", "3.3.1.23", "3.4.1.2", "3.4.1.4", "3.4.1.5", "3.4.1.6", "3.4.1.7"],
+    );
     let value = |column, index| rows.value(column, index);
     let service = |index: &str| rows.endpoint("3.3.1.6", "3.3.1.7", index);
     let services = rows.of_column("3.3.1.23").into_iter();
