@@ -113,7 +113,7 @@ impl Case {
         for standing in self.standings.iter_mut().filter(|standing| standing.runs) {
             standing.finds(&self.plan.services, &self.down);
         }
-        let wanted = [self.to_tell(), self.to_show(), self.to_answer()];
+        let wanted = [self.should_tell(), self.should_show(), self.should_answer()];
         let start = Instant::now();
         loop {
             let late = start.elapsed() > LIMIT;
@@ -142,7 +142,7 @@ impl Case {
     }
 
     /// Traps, script calls and mails that are to be there.
-    fn to_tell(&mut self) -> View {
+    fn should_tell(&mut self) -> View {
         let mut view = self.of_each(|case, director| case.standings[director - 1].told());
         view.extend(self.standings.iter().flat_map(Standing::mails).cloned());
         view
@@ -159,7 +159,7 @@ impl Case {
     }
 
     /// What kernels and MIB are to show.
-    fn to_show(&mut self) -> View {
+    fn should_show(&mut self) -> View {
         self.of_each(|case, director| case.standings[director - 1].shown(&case.plan))
     }
 
@@ -177,7 +177,7 @@ impl Case {
     }
 
     /// Who is to answer clients.
-    fn to_answer(&self) -> View {
+    fn should_answer(&self) -> View {
         let directors = self.plan.instances().filter_map(|(_, vip, _)| {
             let holder = self.standings.iter().position(|standing| standing.runs && standing.holds(&self.plan, vip));
             Some(format!("{vip} is reached at {}", holder? + 1))
