@@ -39,7 +39,7 @@ fn samples() -> Vec<PathBuf> {
 fn every_sample_passes_the_configuration_test() {
     let _turn = machine::shared();
     let mut lab = lab_with_two_interfaces();
-    assert!(samples().len() >= 8);
+    assert!(samples().len() >= 9);
     for sample in samples() {
         for id in ["router1", "router2"] {
             let router = lab.router(1);

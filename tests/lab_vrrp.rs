@@ -1,6 +1,7 @@
 //! Two routers, ours and C keepalived in both roles, over every variant of the protocol.
 //!
 //! Router 1 has the higher priority. LAB_OURS=c puts C keepalived in both seats.
+#![allow(clippy::expect_used, reason = "a test")]
 
 use std::net::IpAddr;
 use std::process::Command;
