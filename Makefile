@@ -7,11 +7,11 @@ PROGRAM = $(or $(CARGO_TARGET_DIR),target)/release/keepalived
 # Programs and libraries the build, the labs and the demo need, as program:package.
 TOOLS = cc:gcc pkg-config:pkg-config ip:iproute2 ping:iputils-ping snmpd:snmpd snmptrapd:snmptrapd snmpwalk:snmp \
   smilint:smitools linux.uml:user-mode-linux ipvsadm:ipvsadm modprobe:kmod openssl:openssl nginx:nginx-light \
-  dnsmasq:dnsmasq-base aiosmtpd:python3-aiosmtpd
+  dnsmasq:dnsmasq-base aiosmtpd:python3-aiosmtpd tshark:tshark
 # Libraries to build with.
 LIBRARIES = libssl-dev libpcre2-dev
 
-.PHONY: all setup tools build demo test soak bench manual install install-only deb
+.PHONY: all setup tools build demo test soak bench manual install install-only deb deb-test
 
 all: build
 
@@ -45,9 +45,10 @@ test: setup
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUST_TEST_THREADS=6 cargo test --workspace
 
-# The long forms of the labs.
+# The long forms of the labs, and the package.
 soak: setup
 	LAB_SOAK=1 cargo test --release --test lab_snmpd_hurts -- --nocapture --test-threads 1
+	$(MAKE) deb-test
 
 # Takeover time, crashes, jitter, checkers and the cost of SNMP, beside C keepalived; BENCH_N (20) repetitions,
 # BENCH_ONLY=takeover|crowd|crash|jitter|walk|lvs one of them.
@@ -66,6 +67,13 @@ deb: build
 	$(MAKE) install-only DESTDIR=target/deb PREFIX=/usr
 	strip target/deb/usr/sbin/keepalived target/deb/usr/bin/genhash
 	cargo deb --no-build --no-strip --output target/debian/
+
+# The package in a Debian of its own (.test/debian, made by debootstrap): install, start, walk, stop, purge.
+deb-test:
+	@command -v debootstrap >/dev/null || $(MAKE) tools TOOLS=debootstrap:debootstrap LIBRARIES=
+	@command -v cargo-deb >/dev/null || cargo install cargo-deb --locked
+	$(MAKE) deb
+	@tests/deb.sh "$$(ls -t target/debian/*.deb | head -n 1)"
 
 # ... of what is built already.
 install-only:

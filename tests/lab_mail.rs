@@ -1,18 +1,16 @@
 //! Alert mail: the texts beside C keepalived's, and a relay in all kinds of trouble, which VRRP never notices.
 #![allow(clippy::expect_used, reason = "a test")]
 
-use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use lab::Daemon::{C, Ours};
 use lab::conf::VRID;
 use lab::director::Director;
-use lab::process::Proc;
-use lab::{Daemon, Lab, Netns, Protocol, machine, now, wait_for, wait_until};
+use lab::mail::Relay;
+use lab::{Daemon, Lab, Protocol, machine, now, wait_for, wait_until};
 
 const LIMIT: Duration = Duration::from_secs(20);
 const PROTOCOL: Protocol = Protocol::V3;
@@ -20,60 +18,6 @@ const PROTOCOL: Protocol = Protocol::V3;
 const CLIENT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 9, 0, 100)), 25);
 /// A relay beside the daemon.
 const LOCAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 25);
-
-/// A real SMTP server that keeps what it is sent.
-struct Relay {
-    _process: Proc,
-    directory: PathBuf,
-}
-
-impl Relay {
-    fn start(netns: &Netns, address: SocketAddr, directory: &Path) -> Relay {
-        let directory = directory.join("mail");
-        let mut command = netns.command("aiosmtpd");
-        command.args(["-n", "-l", &address.to_string(), "-c", "aiosmtpd.handlers.Mailbox"]).arg(&directory);
-        let process = Proc::spawn(command, &directory.with_extension("log"));
-        wait_until(LIMIT, "the relay listens", || netns.enter(|| TcpStream::connect(address).is_ok()));
-        Relay { _process: process, directory }
-    }
-
-    /// The mails so far, sorted by text, without what differs in each run.
-    fn mails(&self) -> Vec<String> {
-        let files = fs::read_dir(self.directory.join("new")).into_iter().flatten().flatten();
-        let mails = files.map(|file| {
-            let text = fs::read_to_string(file.path()).unwrap_or_default();
-            let (headers, body) = text.split_once("\n\n").unwrap_or((&text, ""));
-            let lines = headers.lines().filter(|line| !line.starts_with("X-Peer:"));
-            let lines = lines.map(|line| if line.starts_with("Date:") { "Date" } else { line });
-            format!("{}\n\n{body}", lines.collect::<Vec<_>>().join("\n"))
-        });
-        let mut mails: Vec<String> = mails.collect();
-        mails.sort();
-        mails
-    }
-
-    fn subjects(&self) -> Vec<String> {
-        let mails = self.mails();
-        let subjects = mails.iter().flat_map(|mail| mail.lines().find_map(|line| line.strip_prefix("Subject: ")));
-        let mut subjects: Vec<String> = subjects.map(str::to_owned).collect();
-        subjects.sort();
-        subjects
-    }
-
-    fn await_subjects(&self, wanted: &[&str]) {
-        let mut subjects = Vec::new();
-        let reached = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            wait_until(LIMIT * 2, &format!("mails {wanted:#?}"), || {
-                subjects = self.subjects();
-                subjects == wanted
-            });
-        }));
-        if let Err(panic) = reached {
-            eprintln!("--- there are: {subjects:#?}");
-            std::panic::resume_unwind(panic);
-        }
-    }
-}
 
 /// The configuration of one instance with `lines` more in `global_defs`.
 fn conf(relay: SocketAddr, lines: &str) -> String {

@@ -1,12 +1,15 @@
 //! Two routers, ours and C keepalived in both roles, over every variant of the protocol.
 //!
 //! Router 1 has the higher priority. LAB_OURS=c puts C keepalived in both seats.
+#![allow(clippy::expect_used, reason = "a test")]
 
 use std::net::IpAddr;
+use std::process::Command;
 use std::time::Duration;
 
 use lab::Daemon::{C, Ours};
 use lab::frame::Checksum;
+use lab::process::output_of;
 use lab::{Daemon, Lab, Protocol, Stamp, holds_for, machine, now, wait_until};
 
 /// Priority of router 1.
@@ -106,6 +109,61 @@ fn election_takeover_return_and_stop(protocol: Protocol, seats: [Daemon; 2]) {
     pair.settled_on(1);
 
     pair.stop_high();
+}
+
+/// Another program's judgement of all that a router says in its life: nothing is malformed, all checksums are good.
+#[test]
+fn tshark_has_no_complaint() {
+    let _turn = machine::shared();
+    std::thread::scope(|scope| {
+        for protocol in
+            [Protocol::V2, Protocol::V2Pass, Protocol::V2Ah, Protocol::V3, Protocol::V3Rfc9568, Protocol::V3Ip6]
+        {
+            scope.spawn(move || judged_by_tshark(protocol));
+        }
+    });
+}
+
+fn judged_by_tshark(protocol: Protocol) {
+    let mut lab = Lab::new(1);
+    lab.router(1).configure(&protocol.conf(LOW, ""));
+    lab.router(1).start(Ours);
+    lab.wire.await_advert(1, lab::conf::VRID, Duration::ZERO, Duration::from_secs(10));
+    for vip in protocol.all_vips() {
+        wait_until(LATE * 10, "the addresses are announced", || lab.wire.announced(1, vip, Duration::ZERO));
+    }
+    lab.router(1).stop();
+    let file = lab.dir().join("said.pcap");
+    lab.wire.save(&file).expect("our own directory");
+    let heard = lab.wire.heard().len();
+
+    let old_form = format!("vrrp.v3_checksum_as_in_v2:{}", protocol == Protocol::V3Rfc9568);
+    let mut tshark = Command::new("tshark");
+    tshark.args(["-n", "-o", "ip.check_checksum:true", "-o", &old_form, "-T", "fields", "-E", "separator=|"]);
+    let complaints = ["_ws.malformed", "_ws.expert.severity", "_ws.expert.message"];
+    let kinds = ["vrrp.version", "vrrp.auth_type", "ah.spi", "arp.isgratuitous", "icmpv6.type"];
+    let checksums = ["ip.checksum.status", "vrrp.checksum.status", "icmpv6.checksum.status"];
+    for field in [&complaints[..], &kinds, &checksums, &["vrrp.prio"]].concat() {
+        tshark.args(["-e", field]);
+    }
+    let output = output_of(tshark.arg("-r").arg(&file));
+
+    // A checksum is good (1), or there is none of that kind.
+    let (advert, announcement) = match protocol {
+        Protocol::V2 => ("2|0||||1|1|", "|||1||||"),
+        Protocol::V2Pass => ("2|1||||1|1|", "|||1||||"),
+        Protocol::V2Ah => ("2|2|0x0a090001|||1|1|", "|||1||||"),
+        Protocol::V3Ip6 => ("3||||||1|", "||||136|||1"),
+        _ => ("3|||||1|1|", "|||1||||"),
+    };
+    let right = [format!("|||{advert}|{LOW}"), format!("|||{advert}|0"), format!("|||{announcement}|")];
+    for line in output.lines() {
+        assert!(right.iter().any(|right| right == line), "{protocol:?}: {line} is none of {right:?}");
+    }
+    for right in &right {
+        assert!(output.lines().any(|line| line == right), "{protocol:?}: no {right} in\n{output}");
+    }
+    assert_eq!(output.lines().count(), heard);
 }
 
 /// With nopreempt the higher priority comes, waits, and takes over only when the other is dead.

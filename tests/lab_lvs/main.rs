@@ -2,6 +2,7 @@
 //! for all.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+mod cases;
 mod failover;
 mod reconcile;
 mod reloads;

@@ -19,7 +19,7 @@ use tempfile::TempDir;
 use crate::support::{LIMIT, Running, compare_in, director};
 
 /// A sample with checks that come at once and often.
-fn sample(name: &str) -> String {
+pub fn sample(name: &str) -> String {
     let text = fs::read_to_string(workspace().join("conf").join(name)).unwrap();
     let quick = |line: &str| {
         let word = line.split_whitespace().next().unwrap_or("");

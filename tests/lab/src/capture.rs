@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::io::IoSliceMut;
 use std::os::fd::AsRawFd;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
@@ -28,6 +29,8 @@ pub struct Heard {
     pub mac: [u8; 6],
     /// What it was.
     pub frame: Frame,
+    /// The whole of it, for other programs to read.
+    pub octets: Vec<u8>,
 }
 
 /// A running capture of everything that routers and client send.
@@ -59,6 +62,21 @@ impl Capture {
     /// All frames so far, in order of arrival.
     pub fn heard(&self) -> MutexGuard<'_, Vec<Heard>> {
         self.heard.lock().expect("the capture has not panicked")
+    }
+
+    /// Writes all frames so far to a file in the format of pcap-savefile(5).
+    pub fn save(&self, file: &Path) -> std::io::Result<()> {
+        /// Magic of times in nanoseconds, version 2.4, nothing more, the longest frame, Ethernet.
+        const HEADER: [u32; 6] = [0xa1b2_3c4d, 4 << 16 | 2, 0, 0, 65535, 1];
+        let words = |words: &[u32]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<u8>>();
+        let mut all = words(&HEADER);
+        for heard in self.heard().iter() {
+            let (seconds, length) = (heard.at.as_secs().try_into(), heard.octets.len().try_into());
+            let (seconds, length) = (seconds.expect("before 2106"), length.expect("a frame"));
+            all.extend(words(&[seconds, heard.at.subsec_nanos(), length, length]));
+            all.extend(&heard.octets);
+        }
+        std::fs::write(file, all)
     }
 
     /// Forgets all frames so far, to keep long labs small.
@@ -185,7 +203,13 @@ fn run(socket: &Socket, ports: &Mutex<HashMap<usize, usize>>, records: &Mutex<Ve
         if let (Some(at), Some(from), Some(frame)) = (at, from, frame) {
             // A frame that could be read is longer.
             let mac = buffer[6..12].try_into().expect("six octets");
-            records.lock().expect("not poisoned").push(Heard { at, from, mac, frame });
+            records.lock().expect("not poisoned").push(Heard {
+                at,
+                from,
+                mac,
+                frame,
+                octets: buffer[..length].to_vec(),
+            });
         }
     }
 }

@@ -13,6 +13,7 @@
 //! [`machine::alone`]. A helper that cannot do its work panics: the test has failed.
 
 pub mod capture;
+pub mod case;
 pub mod conf;
 pub mod daemon;
 pub mod director;
@@ -20,17 +21,22 @@ pub mod forge;
 pub mod frame;
 pub mod ipvs;
 pub mod machine;
+pub mod mail;
 pub mod netns;
 pub mod process;
 pub mod router;
 pub mod servers;
+pub mod site;
 pub mod snmp;
+pub mod standing;
 pub mod topology;
 pub mod uml;
+pub mod views;
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 pub use capture::{Capture, Heard};
+pub use case::Case;
 pub use conf::Protocol;
 pub use daemon::Daemon;
 pub use director::Director;
@@ -38,6 +44,7 @@ pub use forge::{Forged, ForgedHeader};
 pub use frame::{Advert, Frame};
 pub use netns::Netns;
 pub use router::Router;
+pub use site::Site;
 pub use snmp::Snmp;
 pub use topology::Lab;
 

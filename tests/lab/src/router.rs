@@ -118,6 +118,13 @@ impl Router {
         command
     }
 
+    /// The command line of a daemon that does all its work.
+    pub fn whole(&self, daemon: Daemon) -> Command {
+        let mut command = self.without_parts(daemon);
+        command.arg("-r").arg(self.file("vrrp.pid")).arg("-c").arg(self.file("checkers.pid"));
+        command
+    }
+
     fn without_parts(&self, daemon: Daemon) -> Command {
         let mut command = daemon.command(&self.netns);
         command.args(["-n", "-l", "-D", "-G"]);

@@ -1,5 +1,6 @@
 //! A private snmpd (master agent) and snmptrapd of a router, and the tools that ask them.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -100,6 +101,22 @@ impl Snmp {
             .filter(|(_, value)| !value.starts_with("No "))
             .map(|(name, value)| (name.to_owned(), value.trim_matches('"').to_owned()))
             .collect()
+    }
+
+    /// The first rows of columns (OIDs below [`ROOT`]), at most `rows` of each, in one request: name below the root and
+    /// value as text.
+    pub fn columns(&self, columns: &[&str], rows: usize) -> BTreeMap<String, String> {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &self.netns, "snmpbulkget", "-v2c", "-c", "public", "-m", "", "-On", "-OQ"]);
+        command.args(["-t", "1", "-r", "0", "-Cn0", &format!("-Cr{rows}"), "127.0.0.1"]);
+        command.args(columns.iter().map(|column| format!("{ROOT}.{column}")));
+        let output = command.stderr(Stdio::null()).output().expect("snmpbulkget");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let lines = text.lines().filter_map(|line| line.strip_prefix(ROOT)?.strip_prefix('.')?.split_once(" = "));
+        let asked = lines.filter(|(name, value)| {
+            !value.starts_with("No ") && columns.iter().any(|column| name.starts_with(&format!("{column}.")))
+        });
+        asked.map(|(name, value)| (name.to_owned(), value.trim_matches('"').to_owned())).collect()
     }
 
     /// Starts walks one after the other, until the returned process is dropped; returns in the middle
