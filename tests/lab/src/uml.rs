@@ -1,7 +1,8 @@
 //! User-mode Linux: a second kernel as a process, for what this machine's kernel may not have (IPVS).
 //!
 //! Its root is the file system of the host, read only, so it runs the same programs; see `tests/uml/init.sh`. Tests
-//! of a file that wrap their bodies in [`inside`] are all run there in one boot, one after the other.
+//! of a file that wrap their bodies in [`inside`] are run there, one after the other, in one boot for each of this
+//! machine's two processors.
 
 use std::any::type_name;
 use std::fs;
@@ -30,6 +31,8 @@ pub struct Report {
 
 /// Memory of the kernel.
 const MEMORY: &str = "mem=1G";
+/// Kernels that run the tests of a file.
+const KERNELS: usize = 2;
 /// Time for all tests of a file.
 const LIMIT: Duration = Duration::from_secs(600);
 /// Set for test processes inside.
@@ -40,7 +43,7 @@ const TOOLS: [(&str, &str); 4] =
 
 /// Runs `test` inside user-mode Linux, where it may do to the kernel what it likes.
 ///
-/// Called on the outside, it boots the kernel once for the whole test program, which runs itself there, and succeeds
+/// Called on the outside, it boots the kernels once for the whole test program, which runs itself there, and succeeds
 /// if the test of the calling function did. `test` must be a closure written in that function.
 pub fn inside<T: FnOnce()>(test: T) {
     if is_inside() {
@@ -49,7 +52,7 @@ pub fn inside<T: FnOnce()>(test: T) {
     static REPORT: OnceLock<Report> = OnceLock::new();
     let report = REPORT.get_or_init(|| {
         let _turn = machine::shared();
-        run_this_program(LIMIT)
+        run_tests()
     });
     // "program::name::{{closure}}"
     let name = type_name::<T>().split_once("::").map_or("", |(_, path)| path).trim_end_matches("::{{closure}}");
@@ -101,19 +104,55 @@ fn boot(script: &str, limit: Duration) -> Report {
     Report { status, output: read("output"), console: read("console") }
 }
 
+/// Runs the chosen tests of this program inside, shared out between kernels of one processor each.
+fn run_tests() -> Report {
+    let listed = output_of(Command::new(this_program()).args(chosen()).arg("--list"));
+    let tests: Vec<&str> = listed.lines().filter_map(|line| line.strip_suffix(": test")).collect();
+    let shares: Vec<Vec<String>> = (0..KERNELS)
+        .map(|kernel| tests.iter().skip(kernel).step_by(KERNELS).map(|test| (*test).to_owned()).collect())
+        .filter(|share: &Vec<String>| !share.is_empty())
+        .collect();
+    let reports: Vec<Report> = std::thread::scope(|scope| {
+        let run = |share: Vec<String>| run_program([share, vec!["--exact".into()]].concat(), LIMIT);
+        let kernels: Vec<_> = shares.into_iter().map(|share| scope.spawn(move || run(share))).collect();
+        kernels.into_iter().map(|kernel| kernel.join().expect("a boot does not panic")).collect()
+    });
+    Report {
+        status: reports
+            .iter()
+            .map(|report| report.status)
+            .max_by_key(|status| status.is_none_or(|code| code != 0))
+            .flatten(),
+        output: reports.iter().map(|report| report.output.as_str()).collect(),
+        console: reports.iter().map(|report| report.console.as_str()).collect(),
+    }
+}
+
 /// Runs this program inside, with the same choice of tests and the same LAB_ and BENCH_ variables. The caller has taken
 /// its turn ([`machine`]).
 pub fn run_this_program(limit: Duration) -> Report {
-    let program = std::env::current_exe().expect("the path of this test");
+    run_program(chosen(), limit)
+}
+
+/// The words of the command line that choose tests.
+fn chosen() -> Vec<String> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let (options, names): (Vec<String>, Vec<String>) = arguments.into_iter().partition(|word| word.starts_with('-'));
     // With options that take values it is not clear which words are names: then all tests are run.
-    let chosen = if options.iter().all(|option| option == "--exact") { [names, options].concat() } else { Vec::new() };
-    let words: Vec<String> = std::iter::once(program.display().to_string()).chain(chosen).map(quoted).collect();
+    if options.iter().all(|option| option == "--exact") { [names, options].concat() } else { Vec::new() }
+}
+
+fn run_program(arguments: Vec<String>, limit: Duration) -> Report {
+    let program = this_program().display().to_string();
+    let words: Vec<String> = std::iter::once(program).chain(arguments).map(quoted).collect();
     let ours = std::env::vars().filter(|(name, _)| name.starts_with("LAB_") || name.starts_with("BENCH_"));
     let settings: String = ours.map(|(name, value)| format!("export {name}={}\n", quoted(value))).collect();
     let start = format!("{MARK}=1 RUST_TEST_THREADS=1 exec {}", words.join(" "));
     boot(&format!("cd {}\n{settings}{start}\n", quoted(here())), limit)
+}
+
+fn this_program() -> PathBuf {
+    std::env::current_exe().expect("the path of this program")
 }
 
 /// A library that lets this kernel run on processors newer than it: see the source.
