@@ -1,10 +1,13 @@
 //! Parent and VRRP process: clean stop, a dead or deaf child, scripts, command line ends.
+#![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::fs;
+use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
 use lab::Daemon::{C, Ours};
 use lab::conf::VRID;
+use lab::process::cpu_time;
 use lab::{Daemon, Lab, Protocol, machine, now, wait_until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -100,6 +103,31 @@ fn a_deaf_vrrp_process_is_replaced() {
 }
 
 /// The parent killed alone: its child must not go on as a router nobody watches.
+/// Makes a process spin for ever where it is in its system call: `jmp` to itself.
+fn spin(pid: i32) {
+    let fields = fs::read_to_string(format!("/proc/{pid}/syscall")).unwrap();
+    let at = fields.split_whitespace().last().and_then(|word| word.strip_prefix("0x")).unwrap();
+    let at = u64::from_str_radix(at, 16).unwrap();
+    let memory = fs::OpenOptions::new().write(true).open(format!("/proc/{pid}/mem")).unwrap();
+    memory.write_all_at(&[0xeb, 0xfe], at).unwrap();
+}
+
+/// A loop that spins uses all of a processor and answers nobody.
+#[test]
+fn a_spinning_vrrp_process_is_replaced() {
+    let _turn = machine::shared();
+    let mut lab = lone_master();
+    let old = lab.router(1).vrrp_pid();
+    spin(old);
+    let before = cpu_time(old);
+    wait_until(LIMIT, "it spins", || cpu_time(old) > before + Duration::from_secs(1));
+    let at = now();
+    wait_until(2 * LIMIT, "it is replaced", || lab.router(1).vrrp_pid() != old);
+    lab.wire.await_advert(1, VRID, at, LIMIT);
+    assert!(lab.router(1).log().contains("has not answered for 5 s; replacing it"), "{}", lab.router(1).log());
+    assert!(holds_all(&mut lab));
+}
+
 #[test]
 fn children_end_with_their_parent() {
     let _turn = machine::shared();
