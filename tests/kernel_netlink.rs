@@ -130,21 +130,7 @@ fn batch(netns: &Netns, commands: &str) {
 }
 
 fn wanted(ifindex: u32, ip: &str, prefix: u8) -> WantedAddr {
-    WantedAddr {
-        ifindex,
-        ip: ip.parse().unwrap(),
-        prefix,
-        scope: 0,
-        label: None,
-        broadcast: None,
-        peer: None,
-        nodad: true,
-        home: false,
-        mngtmpaddr: false,
-        noprefixroute: false,
-        autojoin: false,
-        preferred_lft: None,
-    }
+    WantedAddr::plain(ifindex, ip.parse().unwrap(), prefix)
 }
 
 /// Submits requests with the tokens 0, 1, ... and waits for their results.

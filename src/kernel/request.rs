@@ -204,21 +204,7 @@ mod tests {
     use super::*;
 
     fn removal(token: u64) -> AddressRequest {
-        let address = WantedAddr {
-            ifindex: 999,
-            ip: [10, 0, 0, 1].into(),
-            prefix: 32,
-            scope: 0,
-            label: None,
-            broadcast: None,
-            peer: None,
-            nodad: true,
-            home: false,
-            mngtmpaddr: false,
-            noprefixroute: false,
-            autojoin: false,
-            preferred_lft: None,
-        };
+        let address = WantedAddr::plain(999, [10, 0, 0, 1].into(), 32);
         AddressRequest { token, op: Op::Remove, address }
     }
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::Ipv6Addr;
 
 use neli::consts::nl::NlmF;
 use neli::consts::socket::NlFamily;
@@ -234,21 +234,8 @@ impl Maker {
     }
 
     fn change_link_local(&mut self, op: Op, ifindex: u32, ip: Ipv6Addr) -> Result<(), Refusal> {
-        let address = WantedAddr {
-            ifindex,
-            ip: IpAddr::V6(ip),
-            prefix: LINK_LOCAL_PREFIX,
-            scope: 0,
-            label: None,
-            broadcast: None,
-            peer: None,
-            nodad: true,
-            home: false,
-            mngtmpaddr: false,
-            noprefixroute: false,
-            autojoin: false,
-            preferred_lft: Some(0),
-        };
+        let plain = WantedAddr::plain(ifindex, ip.into(), LINK_LOCAL_PREFIX);
+        let address = WantedAddr { preferred_lft: Some(0), ..plain };
         let outcomes = self.addresses.perform(&[AddressRequest { token: 0, op, address }]);
         outcomes.into_iter().try_for_each(|outcome| outcome.map(drop))
     }

@@ -51,6 +51,27 @@ pub struct WantedAddr {
     pub preferred_lft: Option<u32>,
 }
 
+impl WantedAddr {
+    /// A global address of which no more than this is wanted.
+    pub fn plain(ifindex: u32, ip: IpAddr, prefix: u8) -> WantedAddr {
+        WantedAddr {
+            ifindex,
+            ip,
+            prefix,
+            scope: 0,
+            label: None,
+            broadcast: None,
+            peer: None,
+            nodad: true,
+            home: false,
+            mngtmpaddr: false,
+            noprefixroute: false,
+            autojoin: false,
+            preferred_lft: None,
+        }
+    }
+}
+
 /// One thing to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AddressRequest {
