@@ -6,7 +6,8 @@
 use std::fs;
 use std::io;
 use std::path::Path;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -24,7 +25,9 @@ pub(super) struct Held {
     found: String,
     last: String,
     boot: String,
-    queue: Sender<String>,
+    /// The text to be written next: however slow the disk is, only the latest waits.
+    next: Arc<Mutex<Option<String>>>,
+    wake: SyncSender<()>,
     thread: JoinHandle<()>,
 }
 
@@ -35,9 +38,12 @@ impl Held {
         let boot = fs::read_to_string(BOOT).unwrap_or_default();
         let found = fs::read_to_string(&path).unwrap_or_default();
         let found = found.strip_prefix(&boot).map(str::to_owned).unwrap_or_default();
-        let (queue, texts) = channel();
-        let thread = std::thread::Builder::new().name("held".into()).spawn(move || write_all(&path, &texts, &log))?;
-        Ok(Held { last: found.clone(), found, boot, queue, thread })
+        let (wake, woken) = sync_channel(1);
+        let next = Arc::new(Mutex::new(None));
+        let texts = Arc::clone(&next);
+        let thread =
+            std::thread::Builder::new().name("held".into()).spawn(move || write_all(&path, &texts, &woken, &log))?;
+        Ok(Held { last: found.clone(), found, boot, next, wake, thread })
     }
 
     /// What a predecessor left, a line for each thing.
@@ -49,15 +55,16 @@ impl Held {
     pub(super) fn save(&mut self, text: String) {
         if text != self.last {
             let whole = if text.is_empty() { String::new() } else { format!("{}{text}", self.boot) };
-            // The thread goes only when this handle does.
-            let _ = self.queue.send(whole);
+            *self.next.lock().unwrap_or_else(PoisonError::into_inner) = Some(whole);
+            // One that is under way already will find it.
+            let _ = self.wake.try_send(());
             self.last = text;
         }
     }
 
     /// Writes what is queued.
     pub(super) fn finish(self) {
-        drop(self.queue);
+        drop(self.wake);
         let until = Instant::now() + LIMIT;
         while !self.thread.is_finished() && Instant::now() < until {
             std::thread::sleep(Duration::from_millis(2));
@@ -65,10 +72,11 @@ impl Held {
     }
 }
 
-fn write_all(path: &Path, texts: &Receiver<String>, log: &Log) {
+fn write_all(path: &Path, next: &Mutex<Option<String>>, woken: &Receiver<()>, log: &Log) {
     let mut told = false;
-    while let Ok(first) = texts.recv() {
-        let text = texts.try_iter().last().unwrap_or(first);
+    while woken.recv().is_ok() {
+        let text = next.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(text) = text else { continue };
         let written = if text.is_empty() { remove(path) } else { replace(path, &text) };
         if let Err(error) = written
             && !std::mem::replace(&mut told, true)
