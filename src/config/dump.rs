@@ -8,14 +8,12 @@ use super::tree::Node;
 /// Indentation of a level.
 const STEP: usize = 4;
 
-/// The text of a tree; read again it gives the same configuration, apart from secrets.
-pub(crate) fn dump(tree: &[Node<'_>]) -> String {
-    let mut out = String::new();
-    nodes(tree, 0, &mut out);
-    out
+/// Appends the text of a top-level keyword; read again, all of it gives the same configuration, apart from secrets.
+pub(crate) fn append(node: &Node, out: &mut String) {
+    nodes(std::slice::from_ref(node), 0, out);
 }
 
-fn nodes(list: &[Node<'_>], depth: usize, out: &mut String) {
+fn nodes(list: &[Node], depth: usize, out: &mut String) {
     for node in list {
         if depth == 0 && !out.is_empty() && !matches!(node.keyword.body, Body::None) {
             out.push('\n');
@@ -32,7 +30,7 @@ fn nodes(list: &[Node<'_>], depth: usize, out: &mut String) {
     }
 }
 
-fn text(node: &Node<'_>) -> String {
+fn text(node: &Node) -> String {
     let words = node.words();
     let Some(first) = words.first() else {
         return String::new();

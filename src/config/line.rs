@@ -35,6 +35,19 @@ impl Line {
         Line { file, number, text, cols: Columns::From(0) }
     }
 
+    /// A part of a line as read, from byte `base` on.
+    pub fn written(file: u32, number: u32, text: String, base: u16) -> Line {
+        Line { file, number, text, cols: Columns::From(base.into()) }
+    }
+
+    /// The byte of the line as read at which the text starts, when it is a part of that as it is there.
+    pub fn base(&self) -> Option<u16> {
+        match self.cols {
+            Columns::From(base) => u16::try_from(base).ok(),
+            Columns::Map(_) => None,
+        }
+    }
+
     /// An empty line at the same place, to be filled by [`Line::push`].
     pub fn empty_like(&self) -> Line {
         Line { file: self.file, number: self.number, text: String::new(), cols: Columns::Map(Vec::new()) }

@@ -14,6 +14,7 @@ mod glob;
 mod grammar;
 mod hint;
 mod include;
+mod items;
 pub mod keywords;
 mod line;
 pub mod lvs;
@@ -38,6 +39,7 @@ use diag::Report;
 use facts::Facts;
 use params::Params;
 use read::Reader;
+use tree::Tree;
 
 /// What to read, and where answers from outside come from.
 #[derive(Clone, Debug)]
@@ -79,11 +81,11 @@ pub fn load(options: &Options) -> Loaded {
     let params = Params::new(options.config_id.clone(), options.outside.env, options.outside.seed);
     let mut reader = Reader::new(&mut report, params, options.all_config);
     reader.read_top(&options.path);
-    let (items, sources) = reader.finish();
+    let items = reader.finish();
     let mut facts = Facts::asking(&options.outside);
-    let tree = tree::build(&items, &mut report);
+    let tree = Tree::build(&items, &mut report);
     let config = build::build(&tree, &mut facts, &mut report);
-    let shown = dump::dump(&tree);
+    let shown = tree.shown;
     let config = (!report.has_errors()).then_some(config);
-    Loaded { config, diagnostics: report.finish(&sources), shown }
+    Loaded { config, diagnostics: report.finish(&items.sources), shown }
 }

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::diag::{At, Class, Report, Sources};
+use super::diag::{At, Class, Report};
 use super::file::{Problem, open};
 use super::include::{Checks, Include};
+use super::items::{ItemKind, Items};
 use super::line::{Line, decomment, is_space};
 use super::params::{MAX_LINE, Params, Scope, definition};
 use super::repeat;
@@ -16,30 +17,9 @@ const MAX_NESTING: usize = 32;
 /// Repetitions and parameters that start further ones, on one line.
 const MAX_ROUNDS_DEPTH: u8 = 32;
 
-/// A piece of configuration.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Item {
-    /// What it is.
-    pub kind: ItemKind,
-    /// Its text (empty for braces) and place.
-    pub line: Line,
-}
-
-/// Kind of an [`Item`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ItemKind {
-    /// A keyword with its words, or an entry.
-    Text,
-    /// `{`
-    Open,
-    /// `}`
-    Close,
-}
-
 /// Reads files into items.
 pub(crate) struct Reader<'a> {
-    sources: Sources,
-    items: Vec<Item>,
+    items: Items,
     report: &'a mut Report,
     params: Params,
     checks: Checks,
@@ -52,6 +32,8 @@ pub(crate) struct Reader<'a> {
 struct Open {
     directory: PathBuf,
     identity: (u64, u64),
+    /// Byte of the file at which the line being read begins.
+    line_start: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -59,8 +41,7 @@ impl<'a> Reader<'a> {
     pub fn new(report: &'a mut Report, params: Params, all_config: bool) -> Reader<'a> {
         let checks = if all_config { Checks::ALL } else { Checks::default() };
         Reader {
-            sources: Sources::default(),
-            items: Vec::new(),
+            items: Items::default(),
             report,
             params,
             checks,
@@ -81,7 +62,7 @@ impl<'a> Reader<'a> {
             None => Vec::new(),
         };
         if paths.is_empty() {
-            let file = self.sources.add(pattern.to_owned(), String::new());
+            let file = self.items.sources.add(pattern.to_owned(), String::new());
             let at = At { file, ..At::default() };
             let text = if super::glob::has_wildcard(pattern) { "no file matches" } else { "the file does not exist" };
             self.report.error(Class::FileNotFound, at, text).help("name the configuration file with -f FILE");
@@ -89,7 +70,7 @@ impl<'a> Reader<'a> {
         }
         for path in paths {
             if let Err(problem) = self.read_file(&path) {
-                let file = self.sources.add(path.display().to_string(), String::new());
+                let file = self.items.sources.add(path.display().to_string(), String::new());
                 let at = At { file, ..At::default() };
                 let draft = self.report.error(Class::FileNotFound, at, problem.text);
                 if let Some(help) = problem.help {
@@ -110,24 +91,29 @@ impl<'a> Reader<'a> {
         }
         self.files = self.files.saturating_add(1);
         let directory = path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
-        self.stack.push(Open { directory, identity });
+        self.stack.push(Open { directory, identity, line_start: 0 });
         let (checks, pwd) = (self.checks, self.pwd());
         let outer = std::mem::replace(&mut self.params.directory, pwd);
+        let whole = String::from_utf8(bytes).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned());
         // Some editors put a byte order mark before the first line.
-        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-        let whole = String::from_utf8_lossy(bytes).into_owned();
-        let file = self.sources.add(path.display().to_string(), whole);
-        let mut number = 0u32;
-        for raw in bytes.split(|b| *b == b'\n') {
+        let whole = whole.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(whole);
+        let file = self.items.sources.add(path.display().to_string(), whole);
+        let whole = self.items.sources.shared_text(file);
+        self.items.reserve(whole.bytes().filter(|b| *b == b'\n').count());
+        let (mut number, mut start) = (0u32, 0usize);
+        for raw in whole.split('\n') {
             number = number.saturating_add(1);
-            let text = String::from_utf8_lossy(raw.strip_suffix(b"\r").unwrap_or(raw)).into_owned();
-            let line = Line::new(file, number, text);
+            let line = Line::new(file, number, raw.strip_suffix('\r').unwrap_or(raw).to_owned());
+            if let Some(open) = self.stack.last_mut() {
+                open.line_start = start;
+            }
             if self.params.budget().room(&line, self.report) {
-                self.physical_line(line, raw);
+                self.physical_line(line, raw.len());
             }
             if self.params.budget().exhausted() {
                 break;
             }
+            start = start.saturating_add(raw.len()).saturating_add(1);
         }
         self.end_definition();
         self.params.directory = outer;
@@ -147,10 +133,10 @@ impl<'a> Reader<'a> {
         self.stack.last().map_or(Path::new(""), |o| &o.directory)
     }
 
-    fn physical_line(&mut self, raw: Line, bytes: &[u8]) {
-        if bytes.len() > MAX_LINE {
+    fn physical_line(&mut self, raw: Line, length: usize) {
+        if length > MAX_LINE {
             self.report
-                .error(Class::General, raw.at(MAX_LINE, 1), format!("the line has {} bytes", bytes.len()))
+                .error(Class::General, raw.at(MAX_LINE, 1), format!("the line has {length} bytes"))
                 .help(format!("a line holds at most {MAX_LINE} bytes; split it"));
             return;
         }
@@ -299,7 +285,7 @@ impl<'a> Reader<'a> {
                 '{' | '}' if !quoted => {
                     self.text(&line.part(start, i));
                     let kind = if c == '{' { ItemKind::Open } else { ItemKind::Close };
-                    self.items.push(Item { kind, line: line.part(i, i.saturating_add(1)) });
+                    self.item(kind, line.part(i, i.saturating_add(1)));
                     start = i.saturating_add(1);
                     if self.directive(&line.rest(start)) {
                         return;
@@ -338,7 +324,12 @@ impl<'a> Reader<'a> {
             }
             _ => {}
         }
-        self.items.push(Item { kind: ItemKind::Text, line: line.clone() });
+        self.item(ItemKind::Text, line.clone());
+    }
+
+    fn item(&mut self, kind: ItemKind, line: Line) {
+        let start = self.stack.last().map_or(0, |open| open.line_start);
+        self.items.push(kind, line, start);
     }
 
     /// What the includes in this file are checked for besides what their keyword says.
@@ -346,12 +337,12 @@ impl<'a> Reader<'a> {
         self.checks
     }
 
-    /// The items and the files they are from; no items when reading was given up.
-    pub fn finish(mut self) -> (Vec<Item>, Sources) {
+    /// The items; none when reading was given up.
+    pub fn finish(mut self) -> Items {
         if self.params.budget().exhausted() {
             self.items.clear();
         }
-        (self.items, self.sources)
+        self.items
     }
 
     /// Where problems go.

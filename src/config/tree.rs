@@ -1,30 +1,32 @@
 //! From items to a tree of blocks: each keyword found, its arguments checked, braces paired.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use super::diag::{At, Class, Report};
+use super::dump;
 use super::grammar::{Matching, nearest_option, own_tokeniser, unpaired};
 use super::hint::hint;
+use super::items::{ItemKind, Items};
 use super::keywords::{self, Body, Keyword, ROOT, Status};
 use super::line::Line;
-use super::read::{Item, ItemKind};
 use super::secret::MASK;
 use super::value::{Arg, Value, parse};
 use super::words::{self, Word};
 
 /// A keyword of the file with its arguments and what its braces hold.
 #[derive(Debug)]
-pub(crate) struct Node<'a> {
+pub(crate) struct Node {
     /// The keyword it is acted on as: aliases and old spellings are resolved.
     pub keyword: &'static Keyword,
     /// The line.
-    pub line: &'a Line,
+    pub line: Line,
     /// Bytes of the line's text: the first word, and all words.
     spans: [(u32, u32); 2],
     /// Its arguments.
     pub args: Vec<Arg>,
     /// What its braces hold.
-    pub children: Vec<Node<'a>>,
+    pub children: Vec<Node>,
     /// Whether braces were there.
     pub braces: bool,
     /// Whether an argument was wrong: the default stays.
@@ -33,9 +35,8 @@ pub(crate) struct Node<'a> {
     pub in_loose: bool,
 }
 
-impl Node<'_> {
-    /// Its words, as the plain tokeniser sees them. Made anew: few have a use for them, and there may be a hundred
-    /// thousand nodes.
+impl Node {
+    /// Its words, as the plain tokeniser sees them. Made anew: few have a use for them.
     pub fn words(&self) -> Vec<Word> {
         let [_, (start, end)] = self.spans.map(|(start, end)| (start as usize, end as usize));
         let (mut words, _) = words::split(self.line.text.get(start..end).unwrap_or_default());
@@ -61,28 +62,66 @@ impl Node<'_> {
     }
 }
 
-/// Builds the tree. Problems go to the report.
-pub(crate) fn build<'a>(items: &'a [Item], report: &mut Report) -> Vec<Node<'a>> {
-    let mut parser = Parser { report, stack: Vec::new(), top: Vec::new(), skip: None, notes: HashMap::new() };
-    for (n, item) in items.iter().enumerate() {
-        let opens = items.get(n.saturating_add(1)).is_some_and(|i| i.kind == ItemKind::Open);
-        parser.item(item, opens);
-    }
-    parser.end();
-    parser.top
+/// Top-level blocks that are not kept as nodes but made again when they are wanted: a file has a few of the others, but
+/// there may be a thousand of these with ten thousand servers in them.
+const FOLDED: &str = "virtual_server";
+
+/// The blocks of a configuration.
+pub(crate) struct Tree<'i> {
+    items: &'i Items,
+    /// Top-level keywords, but for virtual servers that have a block.
+    pub top: Vec<Node>,
+    /// The items of each virtual server.
+    folded: Vec<Range<usize>>,
+    /// The whole as text ([`dump`]).
+    pub shown: String,
 }
 
-struct Parser<'a, 'r> {
+impl<'i> Tree<'i> {
+    /// Builds the tree. Problems go to the report.
+    pub fn build(items: &'i Items, report: &mut Report) -> Tree<'i> {
+        let mut parser = Parser::new(items, report, true);
+        // Indented by four, and not all of it touched.
+        parser.shown.reserve(items.sources.size().saturating_mul(2));
+        parser.run(0..items.len());
+        parser.end();
+        let Parser { top, folded, mut shown, .. } = parser;
+        shown.shrink_to_fit();
+        Tree { items, top, folded, shown }
+    }
+
+    /// The virtual servers, one after the other: none is kept.
+    pub fn virtual_servers(&self) -> impl Iterator<Item = Node> {
+        self.folded.iter().filter_map(|range| {
+            // What is wrong with them was reported.
+            let mut report = Report::default();
+            let mut parser = Parser::new(self.items, &mut report, false);
+            parser.run(range.clone());
+            parser.end();
+            parser.top.into_iter().next()
+        })
+    }
+}
+
+struct Parser<'i, 'r> {
+    items: &'i Items,
     report: &'r mut Report,
-    stack: Vec<Level<'a>>,
-    top: Vec<Node<'a>>,
+    stack: Vec<Level>,
+    top: Vec<Node>,
+    /// Whether [`FOLDED`] are folded and all is shown.
+    folding: bool,
+    folded: Vec<Range<usize>>,
+    shown: String,
+    /// The item in turn, and the one with which its top-level block began.
+    item: usize,
+    begun: usize,
     /// Braces still to be skipped with what they hold.
     skip: Option<Skip>,
     notes: HashMap<(*const Keyword, bool), Note>,
 }
 
-struct Level<'a> {
-    node: Node<'a>,
+struct Level {
+    node: Node,
     /// Place of the line that opened the block.
     opened: At,
     /// Within a block that is not acted on: no further warnings of that kind.
@@ -103,23 +142,43 @@ struct Note {
     count: u32,
 }
 
-impl<'a> Parser<'a, '_> {
-    fn item(&mut self, item: &'a Item, opens: bool) {
-        if self.skipped(item) {
-            return;
-        }
-        match item.kind {
-            ItemKind::Text => self.text(&item.line, opens),
-            ItemKind::Open => self.open(&item.line),
-            ItemKind::Close => self.close(&item.line),
+impl<'i, 'r> Parser<'i, 'r> {
+    fn new(items: &'i Items, report: &'r mut Report, folding: bool) -> Parser<'i, 'r> {
+        Parser {
+            items,
+            report,
+            stack: Vec::new(),
+            top: Vec::new(),
+            folding,
+            folded: Vec::new(),
+            shown: String::new(),
+            item: 0,
+            begun: 0,
+            skip: None,
+            notes: HashMap::new(),
         }
     }
 
-    fn skipped(&mut self, item: &Item) -> bool {
+    fn run(&mut self, range: Range<usize>) {
+        let end = range.end;
+        for n in range {
+            self.item = n;
+            let Some(kind) = self.items.kind(n).filter(|kind| !self.skipped(*kind)) else { continue };
+            let line = self.items.line(n);
+            match kind {
+                ItemKind::Text => self.text(&line),
+                ItemKind::Open => self.open(&line),
+                ItemKind::Close => self.close(&line),
+            }
+        }
+        self.item = end;
+    }
+
+    fn skipped(&mut self, kind: ItemKind) -> bool {
         let Some(skip) = &mut self.skip else {
             return false;
         };
-        match item.kind {
+        match kind {
             ItemKind::Open => skip.depth = skip.depth.saturating_add(1),
             ItemKind::Close => skip.depth = skip.depth.saturating_sub(1),
             ItemKind::Text => {}
@@ -134,17 +193,29 @@ impl<'a> Parser<'a, '_> {
         self.stack.last().map_or(Body::Block(ROOT), |l| l.node.keyword.body)
     }
 
-    fn push(&mut self, mut node: Node<'a>) {
-        // Most have one or two of each, and there may be a hundred thousand nodes.
-        node.args.shrink_to_fit();
-        node.children.shrink_to_fit();
-        match self.stack.last_mut() {
-            Some(level) => level.node.children.push(node),
-            None => self.top.push(node),
+    /// Puts a keyword that is complete where it belongs; `end` = the item after it.
+    fn push(&mut self, node: Node, end: usize) {
+        if let Some(level) = self.stack.last_mut() {
+            level.node.children.push(node);
+            return;
+        }
+        if self.folding {
+            dump::append(&node, &mut self.shown);
+        }
+        if self.folding && node.braces && node.keyword.name == FOLDED {
+            self.folded.push(self.begun..end);
+        } else {
+            self.top.push(node);
         }
     }
 
-    fn text(&mut self, line: &'a Line, opens: bool) {
+    /// Whether the next item opens a block.
+    fn opens(&self) -> bool {
+        self.items.kind(self.item.saturating_add(1)) == Some(ItemKind::Open)
+    }
+
+    fn text(&mut self, line: &Line) {
+        let opens = self.opens();
         let (words, open) = words::split(&line.text);
         let Some(first) = words.first() else { return };
         let script = |k: &Keyword| own_tokeniser(k.args);
@@ -185,7 +256,7 @@ impl<'a> Parser<'a, '_> {
                 }
                 if self.belongs_to_top(&first.text, line, opens) {
                     self.missing_close();
-                    return self.text(line, opens);
+                    return self.text(line);
                 }
                 match body {
                     Body::Entries(kinds) => {
@@ -214,7 +285,7 @@ impl<'a> Parser<'a, '_> {
         &mut self,
         sets: &'static [&'static [Keyword]],
         written: &'static Keyword,
-        line: &'a Line,
+        line: &Line,
         words: Vec<Word>,
         opens: bool,
     ) {
@@ -240,12 +311,24 @@ impl<'a> Parser<'a, '_> {
             self.report.warn(Class::General, extra.at(line), text).help(help);
         }
         let spans = spans(&words);
-        let node = Node { keyword, line, spans, args, children: Vec::new(), braces: false, bad, in_loose: false };
+        let node = Node {
+            keyword,
+            line: line.clone(),
+            spans,
+            args,
+            children: Vec::new(),
+            braces: false,
+            bad,
+            in_loose: false,
+        };
         let wants = !matches!(keyword.body, Body::None);
         if opens && !wants {
-            self.push(node);
+            self.push(node, self.item.saturating_add(1));
             self.stray_block(line);
         } else if opens {
+            if self.stack.is_empty() {
+                self.begun = self.item;
+            }
             let silent = self.silent() || matches!(keyword.status, Status::NotYet);
             self.stack.push(Level { node, opened: at, silent });
         } else {
@@ -254,7 +337,7 @@ impl<'a> Parser<'a, '_> {
                     .error(Class::MissingOpen, at, format!("'{}' has no block", written.name))
                     .help("add { after it and } at the end of the block");
             }
-            self.push(node);
+            self.push(node, self.item.saturating_add(1));
         }
     }
 
@@ -289,7 +372,7 @@ impl<'a> Parser<'a, '_> {
         note.count = note.count.saturating_add(1);
     }
 
-    fn entry(&mut self, kind: &'static Keyword, line: &'a Line, words: Vec<Word>, next: usize) {
+    fn entry(&mut self, kind: &'static Keyword, line: &Line, words: Vec<Word>, next: usize) {
         let mut matching = Matching::new(line, &words, next);
         let name = self.stack.last().map_or("", |l| l.node.keyword.name);
         let args = matching.run(name, kind.args, kind.usage, self.report);
@@ -306,16 +389,17 @@ impl<'a> Parser<'a, '_> {
         for arg in &args {
             self.option_status(arg, line);
         }
-        self.push(Node {
+        let node = Node {
             keyword: kind,
-            line,
+            line: line.clone(),
             spans: spans(&words),
             args,
             children: Vec::new(),
             braces: false,
             bad,
             in_loose: matches!(self.body(), Body::Loose(..)),
-        });
+        };
+        self.push(node, self.item.saturating_add(1));
     }
 
     fn option_status(&mut self, arg: &Arg, line: &Line) {
@@ -328,11 +412,11 @@ impl<'a> Parser<'a, '_> {
         }
     }
 
-    fn unknown(&mut self, sets: &'static [&'static [Keyword]], line: &'a Line, words: &[Word], opens: bool) {
+    fn unknown(&mut self, sets: &'static [&'static [Keyword]], line: &Line, words: &[Word], opens: bool) {
         let Some(first) = words.first() else { return };
         if self.belongs_to_top(&first.text, line, opens) {
             self.missing_close();
-            return self.text(line, opens);
+            return self.text(line);
         }
         let inside = self.stack.last().map(|l| l.node.keyword.name);
         let help = if self.report.is_full() { None } else { hint(sets, &first.text) };
@@ -363,7 +447,7 @@ impl<'a> Parser<'a, '_> {
         self.skip = Some(Skip { depth: 0, opened: at });
     }
 
-    fn open(&mut self, line: &'a Line) {
+    fn open(&mut self, line: &Line) {
         // The text before it pushed the level, unless there was none.
         let at = line.at_all();
         match self.stack.last_mut() {
@@ -377,7 +461,7 @@ impl<'a> Parser<'a, '_> {
 
     fn close(&mut self, line: &Line) {
         match self.stack.pop() {
-            Some(level) => self.push(level.node),
+            Some(level) => self.push(level.node, self.item.saturating_add(1)),
             None => {
                 self.report
                     .error(Class::UnexpectedClose, line.at_all(), "'}' without a block to close")
@@ -395,7 +479,7 @@ impl<'a> Parser<'a, '_> {
                     format!("the block '{}' is not closed", level.node.keyword.name),
                 )
                 .help("add '}' at its end");
-            self.push(level.node);
+            self.push(level.node, self.item);
         }
     }
 

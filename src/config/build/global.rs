@@ -42,17 +42,17 @@ pub(super) struct GarpDefaults {
 }
 
 /// All `global_defs` blocks as one, and the top level itself.
-pub(super) struct Merged<'t, 'a> {
-    blocks: Vec<&'t Node<'a>>,
-    top: &'t [Node<'a>],
+pub(super) struct Merged<'t> {
+    blocks: Vec<&'t Node>,
+    top: &'t [Node],
 }
 
-impl<'t, 'a> Merged<'t, 'a> {
-    fn last(&self, name: &str) -> Option<&'t Node<'a>> {
+impl<'t> Merged<'t> {
+    fn last(&self, name: &str) -> Option<&'t Node> {
         self.blocks.iter().rev().find_map(|b| b.last(name))
     }
 
-    fn first_top(&self, name: &str) -> Option<&'t Node<'a>> {
+    fn first_top(&self, name: &str) -> Option<&'t Node> {
         self.top.iter().find(|n| n.keyword.name == name && !n.bad)
     }
 
@@ -69,7 +69,7 @@ impl<'t, 'a> Merged<'t, 'a> {
     }
 
     /// Of a keyword whose first definition counts.
-    fn first(&self, name: &str) -> Option<&'t Node<'a>> {
+    fn first(&self, name: &str) -> Option<&'t Node> {
         self.blocks.iter().find_map(|block| block.children.iter().find(|n| n.keyword.name == name && !n.bad))
     }
 
@@ -82,8 +82,8 @@ impl<'t, 'a> Merged<'t, 'a> {
     }
 }
 
-pub(super) fn build(tree: &[Node<'_>], ctx: &mut Ctx<'_, '_>) -> Defaults {
-    let blocks: Vec<&Node<'_>> = tree.iter().filter(|n| n.keyword.name == "global_defs").collect();
+pub(super) fn build(tree: &[Node], ctx: &mut Ctx<'_, '_>) -> Defaults {
+    let blocks: Vec<&Node> = tree.iter().filter(|n| n.keyword.name == "global_defs").collect();
     let g = Merged { blocks, top: tree };
     let address = |name: &str, default: IpAddr| g.last(name).and_then(|n| n.ip(0)).unwrap_or(default);
     Defaults {
@@ -114,12 +114,12 @@ pub(super) fn build(tree: &[Node<'_>], ctx: &mut Ctx<'_, '_>) -> Defaults {
 }
 
 /// A count of messages: 0 is taken as 1.
-fn count(g: &Merged<'_, '_>, name: &str, ctx: &mut Ctx<'_, '_>) -> Option<u32> {
+fn count(g: &Merged<'_>, name: &str, ctx: &mut Ctx<'_, '_>) -> Option<u32> {
     let node = g.last(name)?;
     super::garp::at_least_one(node, ctx)
 }
 
-fn vmac_prefix(g: &Merged<'_, '_>, ctx: &mut Ctx<'_, '_>) -> String {
+fn vmac_prefix(g: &Merged<'_>, ctx: &mut Ctx<'_, '_>) -> String {
     let node = g.first("vmac_prefix");
     let prefix = node.and_then(|node| node.text(0)).unwrap_or(VMAC_PREFIX);
     if let (Some(node), true) = (node, prefix.contains(['/', ':']) || prefix.contains(char::is_whitespace)) {
@@ -129,7 +129,7 @@ fn vmac_prefix(g: &Merged<'_, '_>, ctx: &mut Ctx<'_, '_>) -> String {
     prefix.to_owned()
 }
 
-fn settings(g: &Merged<'_, '_>, ctx: &mut Ctx<'_, '_>) -> Global {
+fn settings(g: &Merged<'_>, ctx: &mut Ctx<'_, '_>) -> Global {
     let host = ctx.facts.host_name();
     let notification_email: Vec<String> = g
         .blocks
@@ -192,7 +192,7 @@ fn settings(g: &Merged<'_, '_>, ctx: &mut Ctx<'_, '_>) -> Global {
     }
 }
 
-fn smtp_server(g: &Merged<'_, '_>, ctx: &mut Ctx<'_, '_>) -> Option<SocketAddr> {
+fn smtp_server(g: &Merged<'_>, ctx: &mut Ctx<'_, '_>) -> Option<SocketAddr> {
     let node = g.last("smtp_server")?;
     let host = node.text(0)?;
     let port = node.uint(1).and_then(|p| u16::try_from(p).ok()).unwrap_or(25);
@@ -207,7 +207,7 @@ fn smtp_server(g: &Merged<'_, '_>, ctx: &mut Ctx<'_, '_>) -> Option<SocketAddr> 
     ip.map(|ip| SocketAddr::new(ip, port))
 }
 
-fn rt_priority(g: &Merged<'_, '_>, ctx: &mut Ctx<'_, '_>) -> Option<u8> {
+fn rt_priority(g: &Merged<'_>, ctx: &mut Ctx<'_, '_>) -> Option<u8> {
     let node = g.last("vrrp_rt_priority")?;
     let written = node.uint(0)?;
     let used = written.clamp(1, 99);

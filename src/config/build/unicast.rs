@@ -9,7 +9,7 @@ use super::options;
 /// Keywords that mean nothing without peers.
 const OF_UNICAST: [&str; 4] = ["unicast_src_ip", "unicast_ttl", "check_unicast_src", "old_unicast_checksum"];
 
-impl Maker<'_, '_, '_, '_> {
+impl Maker<'_, '_, '_> {
     /// `None` for an instance that multicasts.
     pub(super) fn unicast(&mut self, family: Family, strict: bool) -> Option<Unicast> {
         if let Some(peers) = self.node.last("unicast_peer").filter(|n| strict && !n.children.is_empty()) {

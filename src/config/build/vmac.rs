@@ -11,7 +11,7 @@ use super::text;
 const NAME_MAX: usize = 15;
 
 /// The names that `use_vmac` lines give, each with the first instance that does.
-pub(super) fn names(tree: &[Node<'_>]) -> HashMap<String, String> {
+pub(super) fn names(tree: &[Node]) -> HashMap<String, String> {
     let mut names = HashMap::new();
     for node in tree.iter().filter(|node| node.keyword.name == "vrrp_instance" && !node.bad) {
         let Some(instance) = node.text(0) else { continue };
@@ -51,11 +51,11 @@ impl<'w> Line<'w> {
     }
 }
 
-fn words<'n>(node: &'n Node<'_>) -> Vec<&'n str> {
+fn words(node: &Node) -> Vec<&str> {
     node.args.iter().filter_map(|arg| text(&arg.value)).collect()
 }
 
-impl Maker<'_, '_, '_, '_> {
+impl Maker<'_, '_, '_> {
     pub(super) fn vmac(&mut self, vrid: u8, family: Family, unicast: bool, strict: bool) -> Option<Vmac> {
         let Some(node) = self.node.last("use_vmac") else {
             if self.node.has("vmac_xmit_base") {

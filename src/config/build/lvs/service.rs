@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use super::super::super::diag::Class;
 use super::super::super::lvs::{Endpoint, Method, Protocol, RealServer, Scheduler, SorryServer, VirtualServer};
 use super::super::super::model::Family;
-use super::super::super::tree::Node;
+use super::super::super::tree::{Node, Tree};
 use super::super::{Ctx, script};
 use super::server::{self, Ports, Service};
 use super::target::Times;
@@ -14,11 +14,11 @@ use super::{Around, Seen, group, method, owned};
 /// The kernel's own persistence time, in seconds.
 const PERSISTENCE: u32 = 360;
 
-pub(super) fn build(tree: &[Node<'_>], around: &Around<'_>, ctx: &mut Ctx<'_, '_>) -> Vec<VirtualServer> {
+pub(super) fn build(tree: &Tree<'_>, around: &Around<'_>, ctx: &mut Ctx<'_, '_>) -> Vec<VirtualServer> {
     let mut seen = Seen::new();
     let mut services = Vec::new();
-    for node in tree.iter().filter(|n| n.keyword.name == "virtual_server" && !n.bad) {
-        let Some(service) = (Maker { node, around, ctx }).make() else { continue };
+    for node in tree.virtual_servers().filter(|n| !n.bad) {
+        let Some(service) = (Maker { node: &node, around, ctx }).make() else { continue };
         let key = (format!("{:?}", service.endpoint), service.protocol);
         match seen.earlier(key, node.at_arg(0)) {
             None => services.push(service),
@@ -31,13 +31,13 @@ pub(super) fn build(tree: &[Node<'_>], around: &Around<'_>, ctx: &mut Ctx<'_, '_
     services
 }
 
-struct Maker<'m, 'a, 'c, 'f> {
-    node: &'m Node<'a>,
+struct Maker<'m, 'c, 'f> {
+    node: &'m Node,
     around: &'m Around<'m>,
     ctx: &'m mut Ctx<'c, 'f>,
 }
 
-impl<'m, 'a> Maker<'m, 'a, '_, '_> {
+impl<'m> Maker<'m, '_, '_> {
     fn make(mut self) -> Option<VirtualServer> {
         let node = self.node;
         let mut endpoint = self.endpoint()?;
@@ -242,7 +242,7 @@ impl<'m, 'a> Maker<'m, 'a, '_, '_> {
         }
     }
 
-    fn servers(&mut self, service: &Service) -> Vec<(&'m Node<'a>, RealServer)> {
+    fn servers(&mut self, service: &Service) -> Vec<(&'m Node, RealServer)> {
         let mut seen = Seen::new();
         let mut servers = Vec::new();
         let node = self.node;
@@ -282,7 +282,7 @@ impl<'m, 'a> Maker<'m, 'a, '_, '_> {
     fn family(
         &mut self,
         endpoint: &mut Endpoint,
-        servers: &[(&Node<'_>, RealServer)],
+        servers: &[(&Node, RealServer)],
         sorry: Option<&SorryServer>,
     ) -> Family {
         let real = servers.iter().map(|(_, server)| (server.address, server.method));
@@ -311,7 +311,7 @@ impl<'m, 'a> Maker<'m, 'a, '_, '_> {
     }
 
     /// Only tunnels lead from one family to the other.
-    fn one_family(&mut self, family: Family, servers: &[(&Node<'_>, RealServer)], sorry: Option<&SorryServer>) {
+    fn one_family(&mut self, family: Family, servers: &[(&Node, RealServer)], sorry: Option<&SorryServer>) {
         let real = servers.iter().map(|(node, server)| (*node, server.address, server.method));
         let sorry = self.node.last("sorry_server").zip(sorry);
         let sorry = sorry.map(|(node, sorry)| (node, sorry.address, sorry.method));

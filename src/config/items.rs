@@ -1,0 +1,116 @@
+//! What reading has found, held small: most pieces are a place in a file that is in memory anyway.
+
+use super::diag::Sources;
+use super::line::Line;
+
+/// Kind of an item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ItemKind {
+    /// A keyword with its words, or an entry.
+    Text,
+    /// `{`
+    Open,
+    /// `}`
+    Close,
+}
+
+/// A piece of configuration: its kind, and where its line is.
+#[derive(Clone, Copy, Debug)]
+struct Item {
+    kind: ItemKind,
+    place: Place,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    /// Part of a file as it is there: `len` bytes from byte `base` of the line that starts at byte `start`.
+    Written { file: u32, number: u32, start: u32, base: u16, len: u16 },
+    /// Parameters were substituted or escapes resolved: index into the lines made so.
+    Made(u32),
+}
+
+/// Pieces of configuration in order, and the files they are from. There may be a hundred thousand.
+#[derive(Debug, Default)]
+pub(crate) struct Items {
+    /// The files read.
+    pub sources: Sources,
+    list: Vec<Item>,
+    made: Vec<Line>,
+}
+
+impl Items {
+    /// Makes room for those of so many lines.
+    pub fn reserve(&mut self, lines: usize) {
+        // A line with a brace has two; what is not used is never touched.
+        self.list.reserve(lines.saturating_mul(2));
+    }
+
+    /// Adds a piece; `start` = byte of the file at which its line begins.
+    pub fn push(&mut self, kind: ItemKind, line: Line, start: usize) {
+        let place = self.written(&line, start).unwrap_or_else(|| {
+            self.made.push(line);
+            Place::Made(u32::try_from(self.made.len().saturating_sub(1)).unwrap_or(u32::MAX))
+        });
+        self.list.push(Item { kind, place });
+    }
+
+    fn written(&self, line: &Line, start: usize) -> Option<Place> {
+        let base = line.base()?;
+        let (from, len) = (start.checked_add(usize::from(base))?, u16::try_from(line.text.len()).ok()?);
+        let there = self.sources.text(line.file).get(from..from.checked_add(usize::from(len))?)?;
+        let start = u32::try_from(start).ok()?;
+        (there == line.text).then_some(Place::Written { file: line.file, number: line.number, start, base, len })
+    }
+
+    /// Number of pieces.
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Kind of a piece; `None` past the end.
+    pub fn kind(&self, n: usize) -> Option<ItemKind> {
+        self.list.get(n).map(|item| item.kind)
+    }
+
+    /// Text (empty past the end) and place of a piece.
+    pub fn line(&self, n: usize) -> Line {
+        match self.list.get(n).map(|item| item.place) {
+            None => Line::default(),
+            Some(Place::Made(n)) => self.made.get(n as usize).cloned().unwrap_or_default(),
+            Some(Place::Written { file, number, start, base, len }) => {
+                let from = (start as usize).saturating_add(usize::from(base));
+                let text = self.sources.text(file).get(from..from.saturating_add(usize::from(len)));
+                Line::written(file, number, text.unwrap_or_default().to_owned(), base)
+            }
+        }
+    }
+
+    /// Forgets all pieces.
+    pub fn clear(&mut self) {
+        self.list.clear();
+        self.made.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_come_back_as_they_were() {
+        let mut items = Items::default();
+        let file = items.sources.add("a".into(), "first\n  second word {".into());
+        let raw = Line::new(file, 2, "  second word {".into());
+        let mut made = raw.empty_like();
+        made.push('x', 3);
+        // The third is said to be where it is not.
+        let lines = [(raw.part(2, 13), 6), (raw.part(14, 15), 6), (raw.part(2, 13), 7), (made, 6)];
+        for (line, start) in &lines {
+            items.push(ItemKind::Text, line.clone(), *start);
+        }
+        let back: Vec<Line> = (0..items.len()).map(|n| items.line(n)).collect();
+        assert_eq!(back, lines.map(|(line, _)| line));
+        assert_eq!((items.made.len(), items.kind(3), items.kind(4)), (2, Some(ItemKind::Text), None));
+        assert_eq!(items.line(4), Line::default());
+    }
+}
