@@ -53,7 +53,7 @@ fn checker(lines: &str) -> Checker {
 
 fn http(lines: &str) -> HttpCheck {
     match checker(&format!("SSL_GET {{\n{lines}\n}}")).kind {
-        CheckerKind::Http(check) => check,
+        CheckerKind::Http(check) => *check,
         other => panic!("{other:?}"),
     }
 }
@@ -126,11 +126,12 @@ fn one_line_of_a_service_each() {
             (sorry.address, sorry.method, sorry.inhibit) == (to("10.0.9.9:80"), Method::Dr, true)
         }),
         ("delay_loop 6\n connect_timeout 1.5\n retry 4\n delay_before_retry 0.25\n warmup 0", |v| {
-            let t = &v.real_servers[0].timing;
+            let t = v.timing;
             t.delay_loop == 6 * SECOND
                 && t.connect_timeout == Duration::from_millis(1500)
                 && (t.retry, t.delay_before_retry) == (Some(4), Some(Duration::from_millis(250)))
                 && t.warmup == Some(Duration::ZERO)
+                && v.real_servers[0].timing.is_none()
         }),
     ];
     for (lines, good) in cases {
@@ -245,8 +246,9 @@ fn where_a_checker_connects() {
         "TCP_CHECK {\n connect_ip 10.9.9.9\n connect_port 99\n bindto 10.1.1.1\n bind_port 5\n bind_if eth0\n fwmark 6\n }",
     );
     let CheckerKind::Tcp(target) = c.kind else { panic!() };
-    assert_eq!((target.address, target.bind), (to("10.9.9.9:99"), Some(to("10.1.1.1:5"))));
-    assert_eq!((target.bind_interface.as_deref(), target.fwmark), (Some("eth0"), 6));
+    let source = *target.source.unwrap();
+    assert_eq!((target.address, source.bind), (to("10.9.9.9:99"), Some(to("10.1.1.1:5"))));
+    assert_eq!((source.interface.as_deref(), source.fwmark), (Some("eth0"), 6));
     for (lines, bind) in [
         ("", None),
         ("bind_port 5", Some("0.0.0.0:5")),
@@ -254,7 +256,7 @@ fn where_a_checker_connects() {
         ("connect_ip 2001:db8::1\n bind_port 5", Some("[::]:5")),
     ] {
         let CheckerKind::Tcp(target) = checker(&format!("TCP_CHECK {{\n{lines}\n}}")).kind else { panic!() };
-        assert_eq!(target.bind, bind.map(to), "{lines}");
+        assert_eq!(target.source.and_then(|source| source.bind), bind.map(to), "{lines}");
     }
 }
 
@@ -294,32 +296,32 @@ fn other_checkers() {
     type Check = fn(&CheckerKind) -> bool;
     let cases: &[(&str, Check)] = &[
         ("SMTP_CHECK {\n helo_name me\n host {\n connect_ip 10.0.0.5\n connect_port 26\n }\n }", |k| {
-            matches!(k, CheckerKind::Smtp { targets, helo_name } if helo_name == "me"
-                && targets.iter().map(|t| t.address.to_string()).collect::<Vec<_>>() == ["10.0.1.1:8080", "10.0.0.5:26"])
+            matches!(k, CheckerKind::Smtp(check) if check.helo_name == "me"
+                && check.targets.iter().map(|t| t.address.to_string()).collect::<Vec<_>>() == ["10.0.1.1:8080", "10.0.0.5:26"])
         }),
         (
             "DNS_CHECK {\n type AAAA\n name www.example.com.\n }",
-            |k| matches!(k, CheckerKind::Dns { query_type: 28, name, .. } if name == "www.example.com"),
+            |k| matches!(k, CheckerKind::Dns(c) if (c.query_type, c.name.as_str()) == (28, "www.example.com")),
         ),
-        ("DNS_CHECK { }", |k| matches!(k, CheckerKind::Dns { query_type: 6, name, .. } if name.is_empty())),
-        ("DNS_CHECK { name . }", |k| matches!(k, CheckerKind::Dns { name, .. } if name.is_empty())),
+        ("DNS_CHECK { }", |k| matches!(k, CheckerKind::Dns(c) if c.query_type == 6 && c.name.is_empty())),
+        ("DNS_CHECK { name . }", |k| matches!(k, CheckerKind::Dns(c) if c.name.is_empty())),
         ("MISC_CHECK {\n misc_path \"/bin/c a\"\n misc_timeout 9\n misc_dynamic\n user root\n }", |k| {
-            matches!(k, CheckerKind::Misc { script, run_limit, dynamic: true }
-                if script.argv == ["/bin/c", "a"] && script.user.is_some() && run_limit.as_secs() == 9)
+            matches!(k, CheckerKind::Misc(c) if c.dynamic
+                && c.script.argv == ["/bin/c", "a"] && c.script.user.is_some() && c.run_limit.as_secs() == 9)
         }),
         ("MISC_CHECK {\n misc_path /bin/c\n delay_loop 4\n misc_timeout 0\n }", |k| {
-            matches!(k, CheckerKind::Misc { script, run_limit, dynamic: false }
-                if script.user.is_none() && run_limit.as_secs() == 4)
+            matches!(k, CheckerKind::Misc(c) if !c.dynamic
+                && c.script.user.is_none() && c.run_limit.as_secs() == 4)
         }),
         ("UDP_CHECK {\n payload 0a1 ff\n require_reply 1x XX 7\n min_reply_length 2\n max_reply_length 600\n }", |k| {
-            matches!(k, CheckerKind::Udp { payload, reply: Some(reply), min_reply: 2, max_reply: 600, .. }
-                if payload == &[0x0a, 1, 0xff] && reply == &[(0x10, 0xf0), (0, 0), (7, 0xff)])
+            matches!(k, CheckerKind::Udp(c) if (c.min_reply, c.max_reply) == (2, 600)
+                && c.payload == [0x0a, 1, 0xff] && c.reply == Some(vec![(0x10, 0xf0), (0, 0), (7, 0xff)]))
         }),
         ("UDP_CHECK { require_reply }", |k| {
-            matches!(k, CheckerKind::Udp { payload, reply: Some(reply), min_reply: 0, max_reply: 255, .. }
-                if payload.is_empty() && reply.is_empty())
+            matches!(k, CheckerKind::Udp(c) if (c.min_reply, c.max_reply) == (0, 255)
+                && c.payload.is_empty() && c.reply == Some(Vec::new()))
         }),
-        ("UDP_CHECK { }", |k| matches!(k, CheckerKind::Udp { reply: None, .. })),
+        ("UDP_CHECK { }", |k| matches!(k, CheckerKind::Udp(c) if c.reply.is_none())),
         ("PING_CHECK { }", |k| matches!(k, CheckerKind::Ping(_))),
     ];
     for (lines, good) in cases {
@@ -337,8 +339,9 @@ fn well_known_ports_stand_in_for_a_missing_one() {
         .checkers
         .iter()
         .map(|c| match &c.kind {
-            CheckerKind::Smtp { targets, .. } => targets[0].address.port(),
-            CheckerKind::Dns { target, .. } | CheckerKind::Ping(target) => target.address.port(),
+            CheckerKind::Smtp(check) => check.targets[0].address.port(),
+            CheckerKind::Dns(check) => check.target.address.port(),
+            CheckerKind::Ping(target) => target.address.port(),
             other => panic!("{other:?}"),
         })
         .collect();

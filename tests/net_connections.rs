@@ -8,7 +8,7 @@ use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::thread;
 use std::time::Duration;
 
-use keepalived::config::lvs::TlsMaterial;
+use keepalived::config::lvs::{Source, TlsMaterial};
 use keepalived::net::{Tls, Transport, What};
 use net_support::{Bed, key, target};
 use openssl::ssl::{NameType, SniError, SslAcceptor, SslFiletype, SslMethod};
@@ -93,13 +93,16 @@ fn settings_of_the_target_are_used() {
     });
     let mut bed = Bed::new();
     let mut from = target(address);
-    from.bind = Some("127.0.0.9:0".parse().unwrap());
-    from.bind_interface = Some("lo".into());
+    let source = |interface: &str| {
+        let bind = Some("127.0.0.9:0".parse().unwrap());
+        Some(Box::new(Source { bind, interface: Some(interface.into()), fwmark: 0 }))
+    };
+    from.source = source("lo");
     bed.open(key(1), &from, &Transport::Tcp);
     assert_eq!(bed.next(key(1)), What::Connected);
     let (said, _) = bed.until_over(key(1));
     assert!(String::from_utf8(said).unwrap().starts_with("127.0.0.9:"));
-    from.bind_interface = Some("no-such-if0".into());
+    from.source = source("no-such-if0");
     bed.open(key(2), &from, &Transport::Tcp);
     assert_eq!(bed.next(key(2)), What::Failed("No such device".into()));
 }

@@ -4,7 +4,8 @@
 //! instances, so a GETNEXT is one search in a balanced tree and a walk is one pass.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::{self, Range};
+use std::collections::btree_map;
+use std::iter;
 use std::ops::{Bound, RangeBounds};
 
 use crate::oid::Oid;
@@ -114,10 +115,18 @@ impl Key for Oid {
 }
 
 /// Rows in the order of their index.
+///
+/// Each row is in a box: a tree that is filled in order has nodes that are half empty, which costs little when an empty
+/// place is that of a pointer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Table<K, R> {
-    rows: BTreeMap<K, R>,
+    rows: BTreeMap<K, Box<R>>,
 }
+
+/// Rows with their indices, in index order.
+pub type Iter<'a, K, R> = iter::Map<btree_map::Iter<'a, K, Box<R>>, fn((&'a K, &'a Box<R>)) -> (&'a K, &'a R)>;
+/// A part of them.
+pub type Range<'a, K, R> = iter::Map<btree_map::Range<'a, K, Box<R>>, fn((&'a K, &'a Box<R>)) -> (&'a K, &'a R)>;
 
 impl<K, R> Default for Table<K, R> {
     fn default() -> Self {
@@ -133,27 +142,27 @@ impl<K: Key, R> Table<K, R> {
 
     /// Puts a row in; returns the one it replaces.
     pub fn insert(&mut self, key: K, row: R) -> Option<R> {
-        self.rows.insert(key, row)
+        self.rows.insert(key, Box::new(row)).map(|row| *row)
     }
 
     /// The row with this index.
     pub fn get(&self, key: &K) -> Option<&R> {
-        self.rows.get(key)
+        self.rows.get(key).map(|row| &**row)
     }
 
     /// The row with this index, to be changed.
     pub fn get_mut(&mut self, key: &K) -> Option<&mut R> {
-        self.rows.get_mut(key)
+        self.rows.get_mut(key).map(|row| &mut **row)
     }
 
     /// Takes a row out.
     pub fn remove(&mut self, key: &K) -> Option<R> {
-        self.rows.remove(key)
+        self.rows.remove(key).map(|row| *row)
     }
 
     /// Keeps only the rows for which `keep` says so.
-    pub fn retain(&mut self, keep: impl FnMut(&K, &mut R) -> bool) {
-        self.rows.retain(keep);
+    pub fn retain(&mut self, mut keep: impl FnMut(&K, &mut R) -> bool) {
+        self.rows.retain(|key, row| keep(key, row));
     }
 
     /// Takes all rows out.
@@ -167,28 +176,28 @@ impl<K: Key, R> Table<K, R> {
     }
 
     /// The rows, in index order.
-    pub fn iter(&self) -> btree_map::Iter<'_, K, R> {
-        self.rows.iter()
+    pub fn iter(&self) -> Iter<'_, K, R> {
+        self.rows.iter().map(unboxed as fn(_) -> _)
     }
 
     /// The rows, in index order, to be changed.
-    pub fn iter_mut(&mut self) -> btree_map::IterMut<'_, K, R> {
-        self.rows.iter_mut()
+    pub fn iter_mut(&mut self) -> impl DoubleEndedIterator<Item = (&K, &mut R)> {
+        self.rows.iter_mut().map(|(key, row)| (key, &mut **row))
     }
 
     /// The indices, in order.
-    pub fn keys(&self) -> btree_map::Keys<'_, K, R> {
+    pub fn keys(&self) -> btree_map::Keys<'_, K, Box<R>> {
         self.rows.keys()
     }
 
     /// The rows without their indices, in index order.
-    pub fn values(&self) -> btree_map::Values<'_, K, R> {
-        self.rows.values()
+    pub fn values(&self) -> impl DoubleEndedIterator<Item = &R> {
+        self.rows.values().map(|row| &**row)
     }
 
     /// The rows without their indices, in index order, to be changed.
-    pub fn values_mut(&mut self) -> btree_map::ValuesMut<'_, K, R> {
-        self.rows.values_mut()
+    pub fn values_mut(&mut self) -> impl DoubleEndedIterator<Item = &mut R> {
+        self.rows.values_mut().map(|row| &mut **row)
     }
 
     /// Number of rows.
@@ -204,13 +213,13 @@ impl<K: Key, R> Table<K, R> {
     /// The rows within `range`, in index order. Like [`BTreeMap::range`] it panics on a range that
     /// ends before it begins.
     pub fn range(&self, range: impl RangeBounds<K>) -> Range<'_, K, R> {
-        self.rows.range(range)
+        self.rows.range(range).map(unboxed as fn(_) -> _)
     }
 
     /// The rows after `sub_ids` (from `sub_ids` on, if `include`), in index order. `sub_ids` may be
     /// any part of an index, or more than one.
     pub fn seek(&self, sub_ids: &[u32], include: bool) -> impl Iterator<Item = (&K, &R)> {
-        K::seek(sub_ids, include).map(|from| self.rows.range((from, Bound::Unbounded))).into_iter().flatten()
+        K::seek(sub_ids, include).map(|from| self.range((from, Bound::Unbounded))).into_iter().flatten()
     }
 
     /// The lowest one-number index from 1 on that no row has: the place for a new row, so that rows
@@ -230,12 +239,13 @@ impl<K: Key, R> Table<K, R> {
 impl<A: Key, R> Table<(A, u32), R> {
     /// The rows whose first index is `owner`, in index order.
     pub fn of(&self, owner: &A) -> Range<'_, (A, u32), R> {
-        self.rows.range((owner.clone(), 0)..=(owner.clone(), u32::MAX))
+        self.range((owner.clone(), 0)..=(owner.clone(), u32::MAX))
     }
 
     /// The rows whose first index is `owner`, in index order, to be changed.
-    pub fn of_mut(&mut self, owner: &A) -> btree_map::RangeMut<'_, (A, u32), R> {
-        self.rows.range_mut((owner.clone(), 0)..=(owner.clone(), u32::MAX))
+    pub fn of_mut(&mut self, owner: &A) -> impl DoubleEndedIterator<Item = (&(A, u32), &mut R)> {
+        let rows = self.rows.range_mut((owner.clone(), 0)..=(owner.clone(), u32::MAX));
+        rows.map(|(key, row)| (key, &mut **row))
     }
 
     /// The lowest second index from 1 on that no row of `owner` has.
@@ -253,17 +263,22 @@ impl<A: Key, R> Table<(A, u32), R> {
 
 impl<'a, K, R> IntoIterator for &'a Table<K, R> {
     type Item = (&'a K, &'a R);
-    type IntoIter = btree_map::Iter<'a, K, R>;
+    type IntoIter = Iter<'a, K, R>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.rows.iter()
+        self.rows.iter().map(unboxed as fn(_) -> _)
     }
 }
 
 impl<K: Key, R> FromIterator<(K, R)> for Table<K, R> {
     fn from_iter<I: IntoIterator<Item = (K, R)>>(rows: I) -> Self {
-        Table { rows: rows.into_iter().collect() }
+        Table { rows: rows.into_iter().map(|(key, row)| (key, Box::new(row))).collect() }
     }
+}
+
+#[allow(clippy::borrowed_box, reason = "this is what the tree hands out")]
+fn unboxed<'a, K, R>((key, row): (&'a K, &'a Box<R>)) -> (&'a K, &'a R) {
+    (key, row)
 }
 
 #[cfg(test)]

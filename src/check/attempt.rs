@@ -24,8 +24,8 @@ impl Check {
         row.work.running = true;
         row.work.started = now;
         let attempt = AttemptId { checker: id, number: row.attempt };
-        if let CheckerKind::Misc { script, run_limit, .. } = &row.config.kind {
-            let run = Action::RunScript { attempt, script: script.clone(), limit: *run_limit };
+        if let CheckerKind::Misc(check) = &row.config.kind {
+            let run = Action::RunScript { attempt, script: check.script.clone(), limit: check.run_limit };
             self.output.actions.push(run);
             return;
         }
@@ -73,8 +73,8 @@ impl Check {
 
     pub(super) fn script_ended(&mut self, attempt: AttemptId, end: &ScriptEnd) {
         let Some(row) = self.running(attempt) else { return };
-        let CheckerKind::Misc { dynamic, .. } = row.config.kind else { return };
-        match misc::judge(end, dynamic) {
+        let CheckerKind::Misc(check) = &row.config.kind else { return };
+        match misc::judge(end, check.dynamic) {
             Ok(weight) => {
                 self.contribute(attempt.checker, weight);
                 self.conclude(attempt.checker, Ok(()));
@@ -212,7 +212,7 @@ impl Checker {
         let attempt = AttemptId { checker: id, number: self.attempt };
         if std::mem::take(&mut self.work.running) {
             let is_script = self.work.conversation.take().is_none();
-            self.work.step = if matches!(self.config.kind, CheckerKind::Smtp { .. }) { 0 } else { self.work.step };
+            self.work.step = if matches!(self.config.kind, CheckerKind::Smtp(_)) { 0 } else { self.work.step };
             actions.push(if is_script { Action::KillScript(attempt) } else { Action::Close(attempt) });
         }
         if self.deadline.take().is_some() {
@@ -224,21 +224,22 @@ impl Checker {
     fn next_part(&mut self) -> Part {
         let work = &mut self.work;
         match &self.config.kind {
-            CheckerKind::Smtp { targets, .. } => {
+            CheckerKind::Smtp(check) => {
                 work.step += 1;
-                if work.step < targets.len() {
+                if (work.step as usize) < check.targets.len() {
                     return Part::Now;
                 }
                 work.step = 0;
                 Part::Done
             }
             CheckerKind::Http(check) => {
-                work.step = (work.step + 1) % check.urls.len().max(1);
+                let urls = u32::try_from(check.urls.len()).unwrap_or(u32::MAX);
+                work.step = (work.step + 1) % urls.max(1);
                 if work.settled {
                     return Part::Done;
                 }
                 work.passed += 1;
-                if work.passed >= check.urls.len() {
+                if work.passed >= urls {
                     work.settled = true;
                     Part::Done
                 } else if check.fast_recovery {
@@ -254,7 +255,7 @@ impl Checker {
     /// When the attempt after a definite result begins. The period of a script counts from its start.
     fn next_period(&self, now: Duration) -> Duration {
         match &self.config.kind {
-            CheckerKind::Misc { .. } => now.max(self.work.started + self.config.delay_loop),
+            CheckerKind::Misc(_) => now.max(self.work.started + self.config.delay_loop),
             CheckerKind::Http(_) if !self.up => now + self.config.delay_loop.max(self.config.delay_before_retry),
             _ => now + self.config.delay_loop,
         }
@@ -263,7 +264,7 @@ impl Checker {
 
 /// Where to connect for an attempt and what to say there; nothing for checkers without a connection.
 fn open(row: &Checker, random: &mut super::Random) -> Option<(Target, Transport, Box<dyn Conversation>)> {
-    let step = row.work.step;
+    let step = row.work.step as usize;
     Some(match &row.config.kind {
         CheckerKind::Tcp(target) => (target.clone(), Transport::Tcp, Box::new(TcpCheck)),
         CheckerKind::Http(check) => {
@@ -275,20 +276,21 @@ fn open(row: &Checker, random: &mut super::Random) -> Option<(Target, Transport,
             let pattern = row.work.patterns.get(step).and_then(Option::as_ref);
             (check.target.clone(), transport, Box::new(HttpConversation::new(url, check.version, pattern)))
         }
-        CheckerKind::Smtp { targets, helo_name } => {
-            (targets.get(step)?.clone(), Transport::Tcp, Box::new(SmtpCheck::new(helo_name.clone())))
+        CheckerKind::Smtp(check) => {
+            (check.targets.get(step)?.clone(), Transport::Tcp, Box::new(SmtpCheck::new(check.helo_name.clone())))
         }
-        CheckerKind::Dns { target, query_type, name } => {
+        CheckerKind::Dns(check) => {
             let [low, high, ..] = random.number().to_le_bytes();
             let id = u16::from_le_bytes([low, high]);
-            (target.clone(), Transport::Udp, Box::new(DnsCheck::new(id, *query_type, name.clone())))
+            (check.target.clone(), Transport::Udp, Box::new(DnsCheck::new(id, check.query_type, check.name.clone())))
         }
-        CheckerKind::Udp { target, payload, reply, min_reply, max_reply } => {
-            let payload = if payload.is_empty() { random.octets(UdpCheck::RANDOM_OCTETS) } else { payload.clone() };
-            let talk = UdpCheck::new(payload, reply.clone(), (*min_reply, *max_reply));
-            (target.clone(), Transport::Udp, Box::new(talk))
+        CheckerKind::Udp(check) => {
+            let given = check.payload.clone();
+            let payload = if given.is_empty() { random.octets(UdpCheck::RANDOM_OCTETS) } else { given };
+            let talk = UdpCheck::new(payload, check.reply.clone(), (check.min_reply, check.max_reply));
+            (check.target.clone(), Transport::Udp, Box::new(talk))
         }
         CheckerKind::Ping(target) => (target.clone(), Transport::Ping, Box::new(PingCheck)),
-        CheckerKind::Misc { .. } | CheckerKind::File { .. } => return None,
+        CheckerKind::Misc(_) | CheckerKind::File { .. } => return None,
     })
 }

@@ -96,12 +96,12 @@ impl Check {
             }
             Event::VirtualServerStatistics(id, statistics) => {
                 if let Some(row) = self.tables.virtual_servers.get_mut(&id) {
-                    row.statistics = statistics;
+                    row.statistics = statistics.into();
                 }
             }
             Event::RealServerStatistics(id, statistics) => {
                 if let Some(row) = self.tables.real_servers.get_mut(&id) {
-                    row.statistics = statistics;
+                    row.statistics = statistics.into();
                 }
             }
             Event::SetWeight(id, weight) => self.set_weight(id, weight),

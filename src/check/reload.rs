@@ -187,7 +187,7 @@ impl Tables {
             Some(at) => former.swap_remove(at),
             None => {
                 let former = former.iter().map(|(id, _)| id.1).max().unwrap_or(0);
-                let present = self.checkers.of(&server).last().map_or(0, |(id, _)| id.1);
+                let present = self.checkers.of(&server).next_back().map_or(0, |(id, _)| id.1);
                 let mut row = Checker::new(config);
                 row.up &= was_alive;
                 ((server, former.max(present) + 1), row)

@@ -1,6 +1,7 @@
 //! The rows: what is known of each virtual server, real server and checker, wanted and real.
 
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::time::Duration;
 
 use snmp::Key;
@@ -74,7 +75,7 @@ pub struct VirtualServer {
     /// Its checkers rest: `ha_suspend`, and none of its addresses is on this host.
     pub suspended: bool,
     /// As last read from the kernel.
-    pub statistics: Statistics,
+    pub statistics: Counters,
 }
 
 impl VirtualServer {
@@ -87,7 +88,7 @@ impl VirtualServer {
         let family = config.family(groups);
         let regular = std::mem::take(&mut config.real_servers);
         let total = u32::try_from(regular.len()).unwrap_or(u32::MAX);
-        let sorry = config.sorry_server.clone().map(Server::Sorry);
+        let sorry = config.sorry_server.clone().map(|sorry| Server::Sorry(Box::new(sorry)));
         let regular = regular.into_iter().map(|server| Server::Regular(Box::new(server)));
         let servers = sorry.into_iter().chain(regular).collect();
         let row = VirtualServer {
@@ -98,7 +99,7 @@ impl VirtualServer {
             weight_sum: 0,
             quorum_met: !config.alpha,
             suspended: false,
-            statistics: Statistics::default(),
+            statistics: Counters::default(),
             config,
         };
         (row, servers)
@@ -116,7 +117,7 @@ pub enum Server {
     /// A `real_server`; its `checkers` are rows of their own, the list here is empty.
     Regular(Box<lvs::RealServer>),
     /// The `sorry_server` of the service.
-    Sorry(lvs::SorryServer),
+    Sorry(Box<lvs::SorryServer>),
 }
 
 impl Server {
@@ -157,7 +158,7 @@ pub struct RealServer {
     /// When `alive` last changed.
     pub since: Duration,
     /// As last read from the kernel.
-    pub statistics: Statistics,
+    pub statistics: Counters,
 }
 
 impl RealServer {
@@ -176,7 +177,7 @@ impl RealServer {
             not_run: 0,
             wanted: None,
             since: Duration::ZERO,
-            statistics: Statistics::default(),
+            statistics: Counters::default(),
         }
     }
 
@@ -246,11 +247,11 @@ pub(super) struct Work {
     /// What is said on its connection; none for scripts.
     pub conversation: Option<Box<dyn Conversation>>,
     /// The url or host in turn.
-    pub step: usize,
+    pub step: u32,
     /// The compiled regex of each url.
-    pub patterns: Vec<Option<Pattern>>,
+    pub patterns: Box<[Option<Pattern>]>,
     /// Urls passed since the start or the last failure.
-    pub passed: usize,
+    pub passed: u32,
     /// `contribution` is another than the pool knows of.
     pub weight_changed: bool,
     /// Every url has passed since the start or the last failure.
@@ -262,7 +263,7 @@ impl Checker {
     pub fn new(config: lvs::Checker) -> Checker {
         let patterns = match &config.kind {
             CheckerKind::Http(check) => check.urls.iter().map(|url| url.regex.as_ref().map(Pattern::new)).collect(),
-            _ => Vec::new(),
+            _ => Box::default(),
         };
         Checker {
             up: !config.alpha,
@@ -278,8 +279,27 @@ impl Checker {
     }
 }
 
+/// [`Statistics`] that take no room while nothing was counted: most rows of a large table are such.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counters(Option<Box<Statistics>>);
+
+impl From<Statistics> for Counters {
+    fn from(statistics: Statistics) -> Counters {
+        Counters((statistics != Statistics::NOTHING).then(|| Box::new(statistics)))
+    }
+}
+
+impl Deref for Counters {
+    type Target = Statistics;
+
+    fn deref(&self) -> &Statistics {
+        static NOTHING: Statistics = Statistics::NOTHING;
+        self.0.as_deref().unwrap_or(&NOTHING)
+    }
+}
+
 /// What the kernel counts for a service or a destination.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Statistics {
     /// Connections scheduled so far.
     pub connections: u64,
@@ -307,4 +327,29 @@ pub struct Statistics {
     pub inactive: u32,
     /// Destinations only: persistence templates.
     pub persistent: u32,
+}
+
+impl Statistics {
+    /// Before anything was counted.
+    pub const NOTHING: Statistics = Statistics {
+        connections: 0,
+        in_packets: 0,
+        out_packets: 0,
+        in_bytes: 0,
+        out_bytes: 0,
+        connection_rate: 0,
+        in_packet_rate: 0,
+        out_packet_rate: 0,
+        in_byte_rate: 0,
+        out_byte_rate: 0,
+        active: 0,
+        inactive: 0,
+        persistent: 0,
+    };
+}
+
+impl Default for Statistics {
+    fn default() -> Statistics {
+        Statistics::NOTHING
+    }
 }

@@ -298,7 +298,7 @@ pub struct SorryServer {
     pub inhibit: bool,
 }
 
-/// One `real_server`.
+/// One `real_server`. There may be ten thousand: what few of them have is in a box.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RealServer {
     /// Address and port (0 = any).
@@ -314,9 +314,9 @@ pub struct RealServer {
     /// `inhibit_on_failure`, else that of the service.
     pub inhibit: bool,
     /// `notify_up`.
-    pub notify_up: Option<Script>,
+    pub notify_up: Option<Box<Script>>,
     /// `notify_down`.
-    pub notify_down: Option<Script>,
+    pub notify_down: Option<Box<Script>>,
     /// `alpha`, else that of the service.
     pub alpha: bool,
     /// `smtp_alert`, with defaults merged in.
@@ -325,8 +325,8 @@ pub struct RealServer {
     pub virtual_host: Option<String>,
     /// `snmp_name`.
     pub snmp_name: Option<String>,
-    /// Its timing, else that of the service.
-    pub timing: Timing,
+    /// Its timing, unless that is the same as that of the service.
+    pub timing: Option<Box<Timing>>,
     /// Its checkers, in configured order.
     pub checkers: Vec<Checker>,
 }
@@ -372,59 +372,43 @@ pub struct Checker {
 pub struct Target {
     /// `connect_ip` and `connect_port`, else the real server's.
     pub address: SocketAddr,
+    /// From where, if that is written.
+    pub source: Option<Box<Source>>,
+}
+
+/// An address alone.
+impl From<SocketAddr> for Target {
+    fn from(address: SocketAddr) -> Target {
+        Target { address, source: None }
+    }
+}
+
+/// Where a network checker connects from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
     /// `bindto` and `bind_port` (0 = any).
     pub bind: Option<SocketAddr>,
     /// `bind_if`.
-    pub bind_interface: Option<String>,
+    pub interface: Option<String>,
     /// `fwmark`, 0 = none.
     pub fwmark: u32,
 }
 
-/// The kinds of checkers.
+/// The kinds of checkers. The usual one of ten thousand servers is small: the others are in boxes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum CheckerKind {
     /// `TCP_CHECK`.
     Tcp(Target),
     /// `HTTP_GET` (`tls` false) and `SSL_GET` (`tls` true).
-    Http(HttpCheck),
-    /// `SMTP_CHECK`: the targets are tested one after the other (`host` blocks).
-    Smtp {
-        /// Hosts, at least one.
-        targets: Vec<Target>,
-        /// `helo_name`.
-        helo_name: String,
-    },
+    Http(Box<HttpCheck>),
+    /// `SMTP_CHECK`.
+    Smtp(Box<SmtpCheck>),
     /// `DNS_CHECK`.
-    Dns {
-        /// Where to ask.
-        target: Target,
-        /// `type` as the number of the record type.
-        query_type: u16,
-        /// `name`, without final dot; empty = root.
-        name: String,
-    },
+    Dns(Box<DnsCheck>),
     /// `MISC_CHECK`.
-    Misc {
-        /// `misc_path` with its user.
-        script: Script,
-        /// `misc_timeout`.
-        run_limit: Duration,
-        /// `misc_dynamic`.
-        dynamic: bool,
-    },
+    Misc(Box<MiscCheck>),
     /// `UDP_CHECK`.
-    Udp {
-        /// Where to send.
-        target: Target,
-        /// `payload`; empty = random octets.
-        payload: Vec<u8>,
-        /// `require_reply`: `None` = silence is success; pairs (value, mask) to compare with, possibly empty.
-        reply: Option<Vec<(u8, u8)>>,
-        /// `min_reply_length`.
-        min_reply: u16,
-        /// `max_reply_length`.
-        max_reply: u16,
-    },
+    Udp(Box<UdpCheck>),
     /// `PING_CHECK`.
     Ping(Target),
     /// `FILE_CHECK`: name of a `track_file`, weight, reverse.
@@ -436,6 +420,52 @@ pub enum CheckerKind {
         /// `reverse`.
         reverse: bool,
     },
+}
+
+/// `SMTP_CHECK`: the targets are tested one after the other (`host` blocks).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SmtpCheck {
+    /// Hosts, at least one.
+    pub targets: Vec<Target>,
+    /// `helo_name`.
+    pub helo_name: String,
+}
+
+/// `DNS_CHECK`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DnsCheck {
+    /// Where to ask.
+    pub target: Target,
+    /// `type` as the number of the record type.
+    pub query_type: u16,
+    /// `name`, without final dot; empty = root.
+    pub name: String,
+}
+
+/// `MISC_CHECK`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MiscCheck {
+    /// `misc_path` with its user.
+    pub script: Script,
+    /// `misc_timeout`.
+    pub run_limit: Duration,
+    /// `misc_dynamic`.
+    pub dynamic: bool,
+}
+
+/// `UDP_CHECK`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct UdpCheck {
+    /// Where to send.
+    pub target: Target,
+    /// `payload`; empty = random octets.
+    pub payload: Vec<u8>,
+    /// `require_reply`: `None` = silence is success; pairs (value, mask) to compare with, possibly empty.
+    pub reply: Option<Vec<(u8, u8)>>,
+    /// `min_reply_length`.
+    pub min_reply: u16,
+    /// `max_reply_length`.
+    pub max_reply: u16,
 }
 
 /// `HTTP_GET` / `SSL_GET`.

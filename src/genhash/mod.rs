@@ -13,7 +13,7 @@ use clap::{CommandFactory, Parser, ValueEnum};
 use openssl::hash::{Hasher, MessageDigest};
 
 use crate::check::http::{Part, hex, request};
-use crate::config::lvs::{HttpVersion, Target};
+use crate::config::lvs::{HttpVersion, Source, Target};
 use crate::net::Transport;
 use dump::Dump;
 
@@ -134,7 +134,8 @@ fn page(arguments: &Arguments, server: &str, port: u16, url: &str, out: &mut dyn
     let host = arguments.use_virtualhost.clone();
     let sni = host.clone().filter(|_| arguments.use_sni);
     let transport = if arguments.use_ssl { Transport::Tls { sni, close_notify: false } } else { Transport::Tcp };
-    let target = Target { address, bind: None, bind_interface: None, fwmark: arguments.fwmark };
+    let source = Source { fwmark: arguments.fwmark, ..Source::default() };
+    let target = Target { address, source: Some(Box::new(source)) };
     let request = request(url, &host.unwrap_or_else(|| address.to_string()), arguments.protocol);
     let limit = Duration::from_secs(arguments.timeout.into());
 

@@ -33,11 +33,11 @@ pub(super) fn udp(target: &Target) -> io::Result<Opened> {
 /// value tells whether it is raw, and then sees every ICMP message of the target.
 pub(super) fn icmp(target: &Target) -> io::Result<(Opened, bool)> {
     let protocol = if target.address.is_ipv4() { Protocol::ICMPV4 } else { Protocol::ICMPV6 };
-    let no_ports = Target {
-        address: SocketAddr::new(target.address.ip(), 0),
-        bind: target.bind.map(|bind| SocketAddr::new(bind.ip(), 0)),
-        ..target.clone()
-    };
+    let mut no_ports = target.clone();
+    no_ports.address.set_port(0);
+    if let Some(bind) = no_ports.source.as_mut().and_then(|source| source.bind.as_mut()) {
+        bind.set_port(0);
+    }
     let (socket, raw) = match new(&no_ports, Type::DGRAM, protocol) {
         Err(e) if e.kind() == io::ErrorKind::PermissionDenied => (new(&no_ports, Type::RAW, protocol)?, true),
         other => (other?, false),
@@ -52,13 +52,14 @@ pub(super) fn reset_on_close(socket: &Socket, reset: bool) -> io::Result<()> {
 
 fn new(target: &Target, kind: Type, protocol: Protocol) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(target.address), kind.nonblocking().cloexec(), Some(protocol))?;
-    if target.fwmark != 0 {
-        socket.set_mark(target.fwmark)?;
+    let Some(source) = &target.source else { return Ok(socket) };
+    if source.fwmark != 0 {
+        socket.set_mark(source.fwmark)?;
     }
-    if let Some(device) = &target.bind_interface {
+    if let Some(device) = &source.interface {
         socket.bind_device(Some(device.as_bytes()))?;
     }
-    if let Some(bind) = target.bind {
+    if let Some(bind) = source.bind {
         socket.set_reuse_address(true)?;
         socket.bind(&SockAddr::from(bind))?;
     }

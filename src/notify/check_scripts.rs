@@ -8,7 +8,7 @@ pub fn jobs(change: &Change, tables: &Tables) -> Vec<Program> {
     let script = match change {
         Change::RealServer { id, up, cause, .. } if cause.runs_scripts() => {
             let server = tables.real_servers.get(id).and_then(|row| row.regular());
-            server.and_then(|server| if *up { server.notify_up.as_ref() } else { server.notify_down.as_ref() })
+            server.and_then(|server| if *up { server.notify_up.as_deref() } else { server.notify_down.as_deref() })
         }
         Change::Quorum { id, status, cause, .. } if cause.runs_scripts() => {
             tables.virtual_servers.get(id).and_then(|row| match status {

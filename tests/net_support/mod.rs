@@ -18,7 +18,7 @@ pub fn key(id: u64) -> Key {
 
 /// An address and nothing else.
 pub fn target(address: SocketAddr) -> Target {
-    Target { address, bind: None, bind_interface: None, fwmark: 0 }
+    address.into()
 }
 
 /// The loop.

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::site::{checker, lvs, misc, rs, server, service, sorry, target};
 use crate::check::{Action, AttemptId, Check, Event, ScriptEnd, Tables, TimerKey, VirtualServerId, wanted};
-use crate::config::lvs::{CheckerKind, HttpCheck, HttpVersion, RegexCheck, UrlCheck};
+use crate::config::lvs::{CheckerKind, DnsCheck, HttpCheck, HttpVersion, RegexCheck, SmtpCheck, UdpCheck, UrlCheck};
 
 const KINDS: u32 = 8;
 
@@ -28,7 +28,7 @@ fn kinds() -> Vec<CheckerKind> {
     };
     vec![
         CheckerKind::Tcp(to()),
-        CheckerKind::Http(HttpCheck {
+        CheckerKind::Http(Box::new(HttpCheck {
             target: to(),
             tls: false,
             version: HttpVersion::V11,
@@ -36,10 +36,16 @@ fn kinds() -> Vec<CheckerKind> {
             fast_recovery: true,
             close_notify: false,
             urls: vec![url("/a"), url("/b")],
-        }),
-        CheckerKind::Smtp { targets: vec![to(), to()], helo_name: "me".into() },
-        CheckerKind::Dns { target: to(), query_type: 6, name: "a.b".into() },
-        CheckerKind::Udp { target: to(), payload: Vec::new(), reply: Some(vec![(1, 3)]), min_reply: 0, max_reply: 9 },
+        })),
+        CheckerKind::Smtp(Box::new(SmtpCheck { targets: vec![to(), to()], helo_name: "me".into() })),
+        CheckerKind::Dns(Box::new(DnsCheck { target: to(), query_type: 6, name: "a.b".into() })),
+        CheckerKind::Udp(Box::new(UdpCheck {
+            target: to(),
+            payload: Vec::new(),
+            reply: Some(vec![(1, 3)]),
+            min_reply: 0,
+            max_reply: 9,
+        })),
         CheckerKind::Ping(to()),
         CheckerKind::File { track_file: "f".into(), weight: 1, reverse: false },
         misc("m", true).kind,
@@ -113,7 +119,7 @@ proptest! {
                     Action::Connect { attempt, .. } | Action::RunScript { attempt, .. } => {
                         let same = open.iter().any(|other: &AttemptId| other.checker == attempt.checker);
                         let is_script = matches!(
-                            check.tables.checkers.get(&attempt.checker).unwrap().config.kind, CheckerKind::Misc { .. }
+                            check.tables.checkers.get(&attempt.checker).unwrap().config.kind, CheckerKind::Misc(_)
                         );
                         prop_assert!(!same || is_script, "two connections of {attempt:?}");
                         open.insert(attempt);

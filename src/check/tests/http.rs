@@ -2,7 +2,7 @@
 
 use super::site::{Behaviour, Site, checker, lvs, ms, rs, secs, server, service, target};
 use crate::check::{Action, AttemptId, Change, Check, Event, Tables, Transport};
-use crate::config::lvs::{CheckerKind, HttpCheck, HttpVersion, UrlCheck};
+use crate::config::lvs::{CheckerKind, HttpCheck, HttpVersion, SmtpCheck, UrlCheck};
 
 const A: &str = "10.1.0.1:80";
 
@@ -28,7 +28,7 @@ fn http(paths: &[&str], edit: impl FnOnce(&mut HttpCheck)) -> CheckerKind {
         urls: paths.iter().map(|path| url(path)).collect(),
     };
     edit(&mut check);
-    CheckerKind::Http(check)
+    CheckerKind::Http(Box::new(check))
 }
 
 fn lvs_with(kind: CheckerKind) -> crate::config::lvs::Lvs {
@@ -151,7 +151,7 @@ fn tls_is_the_transport_of_ssl_get() {
 #[test]
 fn every_host_of_an_smtp_check_must_answer() {
     let hosts = vec![target("10.1.0.1:25"), target("10.1.0.2:25")];
-    let kind = CheckerKind::Smtp { targets: hosts, helo_name: "me".into() };
+    let kind = CheckerKind::Smtp(Box::new(SmtpCheck { targets: hosts, helo_name: "me".into() }));
     let mut check = Check::new(Tables::of(lvs_with(kind)), 1);
     check.handle(Event::Start, ms(0));
     let id = (rs(1), 1);

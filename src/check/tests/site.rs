@@ -9,8 +9,8 @@ use crate::check::{
     VirtualServerId, wanted,
 };
 use crate::config::lvs::{
-    Checker, CheckerKind, Endpoint, Lvs, Method, Protocol, RealServer, Scheduler, SorryServer, Target, Timing,
-    VirtualServer,
+    Checker, CheckerKind, Endpoint, Lvs, Method, MiscCheck, Protocol, RealServer, Scheduler, SorryServer, Target,
+    Timing, VirtualServer,
 };
 use crate::config::model::Script;
 
@@ -23,7 +23,7 @@ pub fn secs(seconds: u64) -> Duration {
 }
 
 pub fn target(address: &str) -> Target {
-    Target { address: address.parse().unwrap(), bind: None, bind_interface: None, fwmark: 0 }
+    address.parse::<SocketAddr>().unwrap().into()
 }
 
 /// Every 10 s, 2 s for an attempt, one retry after 1 s, no warmup.
@@ -42,7 +42,7 @@ pub fn checker(kind: CheckerKind) -> Checker {
 
 pub fn misc(name: &str, dynamic: bool) -> Checker {
     let script = Script { argv: vec![name.into()], user: None };
-    let mut checker = checker(CheckerKind::Misc { script, run_limit: secs(10), dynamic });
+    let mut checker = checker(CheckerKind::Misc(Box::new(MiscCheck { script, run_limit: secs(10), dynamic })));
     checker.retry = 0;
     checker
 }
@@ -70,7 +70,7 @@ pub fn server(address: &str) -> RealServer {
         smtp_alert: false,
         virtual_host: None,
         snmp_name: None,
-        timing: TIMING,
+        timing: None,
         checkers: vec![checker(CheckerKind::Tcp(target(address)))],
     }
 }

@@ -2,7 +2,7 @@
 
 use super::site::{Behaviour, Site, checker, lvs, misc, ms, rs, secs, server, service, target};
 use crate::check::{Cause, Change, Event, ScriptEnd};
-use crate::config::lvs::{CheckerKind, RealServer, TrackFile};
+use crate::config::lvs::{CheckerKind, RealServer, TrackFile, UdpCheck};
 
 const A: &str = "10.1.0.1:80";
 
@@ -199,7 +199,10 @@ fn pings_and_datagrams() {
     site.behave("10.1.0.1:0", Behaviour::Silent);
     site.run(secs(20));
     assert!(!site.alive(rs(1)));
-    let udp = |reply| CheckerKind::Udp { target: target(A), payload: vec![1], reply, min_reply: 0, max_reply: 255 };
+    let udp = |reply| {
+        let check = UdpCheck { target: target(A), payload: vec![1], reply, min_reply: 0, max_reply: 255 };
+        CheckerKind::Udp(Box::new(check))
+    };
     for (reply, behaviour, alive) in [
         (None, Behaviour::Silent, true),
         (None, Behaviour::Refuses, false),

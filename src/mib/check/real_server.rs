@@ -43,8 +43,8 @@ pub(super) const REAL_SERVERS: TableView<Check, RealServerId, RealServer> = Tabl
         Column::new(10, "realServerActionWhenDown", Syntax::Enum(&[("remove", 1), ("inhibit", 2)]), |_, _, row| {
             Some(action_when_down(row.regular()?.inhibit))
         }),
-        Column::new(11, "realServerNotifyUp", STRING, |_, _, row| script(row.regular()?.notify_up.as_ref())),
-        Column::new(12, "realServerNotifyDown", STRING, |_, _, row| script(row.regular()?.notify_down.as_ref())),
+        Column::new(11, "realServerNotifyUp", STRING, |_, _, row| script(row.regular()?.notify_up.as_deref())),
+        Column::new(12, "realServerNotifyDown", STRING, |_, _, row| script(row.regular()?.notify_down.as_deref())),
         Column::new(13, "realServerFailedChecks", U32, |_, _, row| {
             row.regular().map(|_| Value::Gauge32(row.failed_checkers))
         }),
@@ -87,27 +87,31 @@ pub(super) const REAL_SERVERS: TableView<Check, RealServerId, RealServer> = Tabl
         Column::new(42, "realServerAlpha", ENABLED, |_, _, row| {
             enabled(row.regular().is_some_and(|server| server.alpha))
         }),
-        Column::new(43, "realServerRetry", U32, |_, _, row| {
-            Some(Value::Gauge32(timing(row).and_then(|timing| timing.retry).unwrap_or(0)))
+        Column::new(43, "realServerRetry", U32, |data, id, row| {
+            Some(Value::Gauge32(timing(data, id, row).and_then(|timing| timing.retry).unwrap_or(0)))
         }),
-        Column::new(44, "realServerDelayBeforeRetry", U32, |_, _, row| Some(seconds(delay_before_retry(row)))),
-        Column::new(45, "realServerWarmup", U32, |_, _, row| Some(seconds(warmup(row)))),
-        Column::new(46, "realServerDelayLoop", U32, |_, _, row| Some(seconds(delay_loop(row)))),
+        Column::new(44, "realServerDelayBeforeRetry", U32, |data, id, row| {
+            Some(seconds(delay_before_retry(data, id, row)))
+        }),
+        Column::new(45, "realServerWarmup", U32, |data, id, row| Some(seconds(warmup(data, id, row)))),
+        Column::new(46, "realServerDelayLoop", U32, |data, id, row| Some(seconds(delay_loop(data, id, row)))),
         Column::new(47, "realServerSmtpAlert", ENABLED, |_, _, row| {
             enabled(row.regular().is_some_and(|server| server.smtp_alert))
         }),
-        Column::new(48, "realServerDelayBeforeRetryUsec", U32, |_, _, row| micros(delay_before_retry(row))),
-        Column::new(49, "realServerWarmupUsec", U32, |_, _, row| micros(warmup(row))),
-        Column::new(50, "realServerDelayLoopUsec", U32, |_, _, row| micros(delay_loop(row))),
-        Column::new(51, "realServerConnTimeoutUsec", U32, |_, _, row| {
-            micros(timing(row).map_or(Duration::ZERO, |timing| timing.connect_timeout))
+        Column::new(48, "realServerDelayBeforeRetryUsec", U32, |data, id, row| {
+            micros(delay_before_retry(data, id, row))
+        }),
+        Column::new(49, "realServerWarmupUsec", U32, |data, id, row| micros(warmup(data, id, row))),
+        Column::new(50, "realServerDelayLoopUsec", U32, |data, id, row| micros(delay_loop(data, id, row))),
+        Column::new(51, "realServerConnTimeoutUsec", U32, |data, id, row| {
+            micros(timing(data, id, row).map_or(Duration::ZERO, |timing| timing.connect_timeout))
         }),
         Column::new(52, "realServerTunnelType", TUNNEL, |_, _, row| tunnel_type(row.method())),
         Column::new(53, "realServerTunnelPort", Syntax::INET_PORT, |_, _, row| tunnel_port(row.method())),
         Column::new(54, "realServerTunnelCsum", TUNNEL_CHECKSUM, |_, _, row| tunnel_checksum(row.method())),
         Column::new(55, "realServerName", STRING, |_, _, row| row.regular()?.snmp_name.as_ref().map(Value::text)),
-        Column::new(56, "realServerNotifyUpPath", STRING, |_, _, row| program(row.regular()?.notify_up.as_ref())),
-        Column::new(57, "realServerNotifyDownPath", STRING, |_, _, row| program(row.regular()?.notify_down.as_ref())),
+        Column::new(56, "realServerNotifyUpPath", STRING, |_, _, row| program(row.regular()?.notify_up.as_deref())),
+        Column::new(57, "realServerNotifyDownPath", STRING, |_, _, row| program(row.regular()?.notify_down.as_deref())),
         Column::new(58, "realServerRateCps64", Syntax::Counter64, |_, _, row| {
             counter64(row.statistics.connection_rate)
         }),
@@ -146,18 +150,21 @@ fn limit(limit: u32) -> Option<Value> {
 }
 
 /// A sorry server is not checked: its times are shown as 0, as is what is not written.
-fn timing(row: &RealServer) -> Option<Timing> {
-    row.regular().map(|server| server.timing)
+fn timing(data: &Check, id: &RealServerId, row: &RealServer) -> Option<Timing> {
+    match &row.regular()?.timing {
+        Some(own) => Some(**own),
+        None => data.tables.virtual_servers.get(&id.0).map(|service| service.config.timing),
+    }
 }
 
-fn delay_before_retry(row: &RealServer) -> Duration {
-    timing(row).and_then(|timing| timing.delay_before_retry).unwrap_or_default()
+fn delay_before_retry(data: &Check, id: &RealServerId, row: &RealServer) -> Duration {
+    timing(data, id, row).and_then(|timing| timing.delay_before_retry).unwrap_or_default()
 }
 
-fn warmup(row: &RealServer) -> Duration {
-    timing(row).and_then(|timing| timing.warmup).unwrap_or_default()
+fn warmup(data: &Check, id: &RealServerId, row: &RealServer) -> Duration {
+    timing(data, id, row).and_then(|timing| timing.warmup).unwrap_or_default()
 }
 
-fn delay_loop(row: &RealServer) -> Duration {
-    timing(row).map_or(Duration::ZERO, |timing| timing.delay_loop)
+fn delay_loop(data: &Check, id: &RealServerId, row: &RealServer) -> Duration {
+    timing(data, id, row).map_or(Duration::ZERO, |timing| timing.delay_loop)
 }

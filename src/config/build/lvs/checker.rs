@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::super::super::lvs::{Checker, CheckerKind};
+use super::super::super::lvs::{Checker, CheckerKind, DnsCheck, MiscCheck, SmtpCheck, Target, UdpCheck};
 use super::super::super::model::Script;
 use super::super::super::tree::Node;
 use super::super::{Ctx, script};
@@ -22,24 +22,18 @@ pub(super) fn build(block: &Node, server: &Server, around: &Around<'_>, ctx: &mu
         let kind = match node.keyword.name {
             "TCP_CHECK" => Some(CheckerKind::Tcp(to(Port::Needed))),
             "PING_CHECK" => Some(CheckerKind::Ping(to(Port::Unused))),
-            "HTTP_GET" | "SSL_GET" => http::build(node, to(Port::Needed), server, ctx).map(CheckerKind::Http),
+            "HTTP_GET" | "SSL_GET" => {
+                http::build(node, to(Port::Needed), server, ctx).map(Box::new).map(CheckerKind::Http)
+            }
             "SMTP_CHECK" => Some(smtp(node, server, around, ctx)),
             "DNS_CHECK" => {
                 let target = to(Port::Default(53));
                 let query_type = node.last("type").and_then(|n| n.text(0)).map_or(6, record_type);
-                dns_name(node, ctx).map(|name| CheckerKind::Dns { target, query_type, name })
+                dns_name(node, ctx).map(|name| CheckerKind::Dns(Box::new(DnsCheck { target, query_type, name })))
             }
             "UDP_CHECK" => {
                 let target = to(Port::Needed);
-                udp(node, ctx).map(|(min_reply, max_reply)| CheckerKind::Udp {
-                    target,
-                    payload: node
-                        .last("payload")
-                        .map_or_else(Vec::new, |n| octets(n).map(|(octet, _)| octet).collect()),
-                    reply: node.last("require_reply").map(|n| octets(n).collect()),
-                    min_reply,
-                    max_reply,
-                })
+                udp(node, target, ctx).map(Box::new).map(CheckerKind::Udp)
             }
             "MISC_CHECK" => misc(node, timing.delay_loop, ctx),
             "FILE_CHECK" => file(node, around, ctx),
@@ -51,8 +45,8 @@ pub(super) fn build(block: &Node, server: &Server, around: &Around<'_>, ctx: &mu
         };
         let Some(kind) = kind else { continue };
         let (retry, pause) = match kind {
-            CheckerKind::Misc { .. } => (0, Duration::from_secs(1)),
-            CheckerKind::Dns { .. } => (3, timing.delay_loop),
+            CheckerKind::Misc(_) => (0, Duration::from_secs(1)),
+            CheckerKind::Dns(_) => (3, timing.delay_loop),
             CheckerKind::Http(_) => (1, Duration::from_secs(3)),
             _ => (1, Duration::from_secs(1)),
         };
@@ -77,7 +71,8 @@ fn smtp(node: &Node, server: &Server, around: &Around<'_>, ctx: &mut Ctx<'_, '_>
     for host in node.all("host") {
         targets.push(target(host, server.address, Port::Default(25), around, ctx));
     }
-    CheckerKind::Smtp { targets, helo_name: owned(node, "helo_name").unwrap_or_else(|| HELO.to_owned()) }
+    let helo_name = owned(node, "helo_name").unwrap_or_else(|| HELO.to_owned());
+    CheckerKind::Smtp(Box::new(SmtpCheck { targets, helo_name }))
 }
 
 /// The number of a record type (RFC 1035, RFC 3596, RFC 4034).
@@ -110,12 +105,13 @@ fn dns_name(node: &Node, ctx: &mut Ctx<'_, '_>) -> Option<String> {
     None
 }
 
-/// `min_reply_length` and `max_reply_length`.
-fn udp(node: &Node, ctx: &mut Ctx<'_, '_>) -> Option<(u16, u16)> {
+fn udp(node: &Node, target: Target, ctx: &mut Ctx<'_, '_>) -> Option<UdpCheck> {
     let length = |name: &str| node.last(name).and_then(|n| n.uint(0)).and_then(|n| u16::try_from(n).ok());
     let (low, high) = (length("min_reply_length").unwrap_or(0), length("max_reply_length").unwrap_or(255));
     if low <= high {
-        return Some((low, high));
+        let payload = node.last("payload").map_or_else(Vec::new, |n| octets(n).map(|(octet, _)| octet).collect());
+        let reply = node.last("require_reply").map(|n| octets(n).collect());
+        return Some(UdpCheck { target, payload, reply, min_reply: low, max_reply: high });
     }
     let written = node.last("min_reply_length").or(node.last("max_reply_length"));
     let at = written.map_or_else(|| node.at(), |n| n.at_arg(0));
@@ -144,11 +140,11 @@ fn misc(node: &Node, delay_loop: Duration, ctx: &mut Ctx<'_, '_>) -> Option<Chec
     let Script { argv, user } = script::script(path, ctx)?;
     let named = node.last("user").and_then(|n| script::user(n, n.words().get(1..).unwrap_or_default(), ctx));
     let limit = node.last("misc_timeout").and_then(|n| n.uint(0)).filter(|seconds| *seconds > 0);
-    Some(CheckerKind::Misc {
+    Some(CheckerKind::Misc(Box::new(MiscCheck {
         script: Script { argv, user: named.or(user) },
         run_limit: limit.map_or(delay_loop, Duration::from_secs),
         dynamic: node.has("misc_dynamic"),
-    })
+    })))
 }
 
 fn file(node: &Node, around: &Around<'_>, ctx: &mut Ctx<'_, '_>) -> Option<CheckerKind> {

@@ -56,7 +56,7 @@ pub(super) fn build(node: &Node, service: &Service, around: &Around<'_>, ctx: &m
         alpha: node.flag("alpha").unwrap_or(service.alpha),
         virtual_host: owned(node, "virtualhost").or_else(|| service.virtual_host.clone()),
     };
-    let mut get = |name: &str| node.last(name).and_then(|n| script::script(n, ctx));
+    let mut get = |name: &str| node.last(name).and_then(|n| script::script(n, ctx)).map(Box::new);
     let (notify_up, notify_down) = (get("notify_up"), get("notify_down"));
     Some(RealServer {
         address: SocketAddr::new(ip, port),
@@ -69,7 +69,7 @@ pub(super) fn build(node: &Node, service: &Service, around: &Around<'_>, ctx: &m
         notify_down,
         smtp_alert: node.flag("smtp_alert").or(around.smtp_alert).unwrap_or(true),
         snmp_name: owned(node, "snmp_name"),
-        timing: server.times.timing(),
+        timing: Some(server.times.timing()).filter(|own| *own != service.times.timing()).map(Box::new),
         checkers: checker::build(node, &server, around, ctx),
         alpha: server.alpha,
         virtual_host: owned(node, "virtualhost"),

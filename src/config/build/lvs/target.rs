@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use super::super::super::lvs::{Target, Timing};
+use super::super::super::lvs::{Source, Target, Timing};
 use super::super::super::tree::Node;
 use super::super::Ctx;
 use super::{Around, owned, time};
@@ -84,19 +84,17 @@ pub(super) fn target(
             }
         }
     }
-    let bind_interface = owned(node, "bind_if");
-    if let Some((name, written)) = bind_interface.as_ref().zip(node.last("bind_if")) {
+    let interface = owned(node, "bind_if");
+    if let Some((name, written)) = interface.as_ref().zip(node.last("bind_if")) {
         ctx.interface(name, written.at_arg(0), around.dynamic_interfaces);
     } else if is_link_local(ip) {
         let text = format!("the link-local address {ip} cannot be reached without an interface");
         ctx.mistake(node.at(), text, "write bind_if IFNAME");
     }
-    Target {
-        address: SocketAddr::new(ip, to),
-        bind: bind(node, ip, number("bind_port"), ctx),
-        bind_interface,
-        fwmark: node.last("fwmark").and_then(|n| n.u32(0)).unwrap_or(0),
-    }
+    let bind = bind(node, ip, number("bind_port"), ctx);
+    let source = Source { bind, interface, fwmark: node.last("fwmark").and_then(|n| n.u32(0)).unwrap_or(0) };
+    let source = (source != Source::default()).then(|| Box::new(source));
+    Target { address: SocketAddr::new(ip, to), source }
 }
 
 fn is_link_local(ip: IpAddr) -> bool {
