@@ -128,7 +128,7 @@ fn round_trip(text: &str) -> Option<String> {
     let config = loaded.config?;
     READ.fetch_add(1, Ordering::Relaxed);
     let dump = loaded.shown;
-    let again = load_text(&dump);
+    let again = load_text(dump.to_string());
     let secret = text.contains("auth_pass") || text.contains("\npassword");
     if again.config.as_ref() != Some(&config) && !secret {
         return Some(format!("dump differs: {dump}{}", again.diagnostics));

@@ -20,7 +20,7 @@ fn config(text: &str) -> Config {
     let loaded = load_text(text);
     let config = loaded.config.unwrap_or_else(|| panic!("{text}\n{}", loaded.diagnostics));
     let dump = loaded.shown;
-    let again = load_text(&dump);
+    let again = load_text(dump.to_string());
     let again = again.config.unwrap_or_else(|| panic!("{dump}\n{}", again.diagnostics));
     if !text.contains("password") {
         assert_eq!(again.lvs, config.lvs, "{dump}");

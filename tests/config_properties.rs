@@ -27,7 +27,7 @@ fn a_damaged_snapshot_is_refused() {
 fn assert_round_trips(loaded: &Loaded) {
     let Some(config) = &loaded.config else { return };
     let dump = &loaded.shown;
-    let again = load_text(dump);
+    let again = load_text(dump.to_string());
     let mut expected = config.clone();
     for i in &mut expected.instances {
         let masked = *b"********";

@@ -25,7 +25,10 @@ impl Check {
             for server in self.tables.real_server_ids(*id) {
                 let Some(row) = self.tables.real_servers.get(&server) else { continue };
                 let address = row.address();
-                let _ = writeln!(text, "weight\t{name}\t{address}\t{}", row.base_weight);
+                // As configured unless SET: of ten thousand servers this is little to tell.
+                if row.regular().is_some_and(|server| server.weight != row.base_weight) {
+                    let _ = writeln!(text, "weight\t{name}\t{address}\t{}", row.base_weight);
+                }
                 for ((_, position), checker) in self.tables.checkers.of(&server).filter(|(_, row)| row.has_run) {
                     let (up, contribution) = (checker.up, checker.contribution);
                     let _ = writeln!(text, "checker\t{name}\t{address}\t{position}\t{up}\t{contribution}");
@@ -37,6 +40,9 @@ impl Check {
 
     /// Takes over what a predecessor knew, before [`Event::Start`](super::Event::Start).
     pub fn resume(&mut self, checkpoint: &str) {
+        if checkpoint.is_empty() {
+            return;
+        }
         let services: HashMap<String, VirtualServerId> =
             self.tables.virtual_servers.iter().map(|(id, row)| (service(row), *id)).collect();
         let servers: HashMap<(VirtualServerId, String), RealServerId> = self

@@ -181,12 +181,16 @@ impl Tables {
 
     /// An unchanged checker keeps its state. A new one takes that of its server, unless `alpha`.
     fn add_checker(&mut self, server: RealServerId, config: lvs::Checker, was_alive: bool, old: &mut Old) -> bool {
-        let former = old.checkers.entry(server).or_default();
-        let same = former.iter().position(|(_, row)| row.config == config);
-        let (id, row) = match same {
-            Some(at) => former.swap_remove(at),
+        // At the first start there are none.
+        let mut former = old.checkers.get_mut(&server);
+        let known = former.as_deref_mut().and_then(|former| {
+            let at = former.iter().position(|(_, row)| row.config == config)?;
+            Some(former.swap_remove(at))
+        });
+        let (id, row) = match known {
+            Some(known) => known,
             None => {
-                let former = former.iter().map(|(id, _)| id.1).max().unwrap_or(0);
+                let former = former.into_iter().flatten().map(|(id, _)| id.1).max().unwrap_or(0);
                 let present = self.checkers.of(&server).next_back().map_or(0, |(id, _)| id.1);
                 let mut row = Checker::new(config);
                 row.up &= was_alive;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::fmt;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::secret;
 
@@ -66,13 +66,13 @@ pub(crate) struct At {
 /// The files read, for positions and for the quoted lines: names and texts.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sources {
-    files: Vec<(String, Rc<String>)>,
+    files: Vec<(String, Arc<String>)>,
 }
 
 impl Sources {
     /// Adds a file by its name as shown, with what is in it; gives its index.
     pub fn add(&mut self, name: String, text: String) -> u32 {
-        self.files.push((name, Rc::new(text)));
+        self.files.push((name, Arc::new(text)));
         u32::try_from(self.files.len().saturating_sub(1)).unwrap_or(u32::MAX)
     }
 
@@ -81,19 +81,14 @@ impl Sources {
         self.files.get(file as usize).map_or("", |(name, _)| name)
     }
 
-    /// Bytes of all files.
-    pub fn size(&self) -> usize {
-        self.files.iter().fold(0, |sum, (_, text)| sum.saturating_add(text.len()))
-    }
-
     /// Text of a file.
     pub fn text(&self, file: u32) -> &str {
         self.files.get(file as usize).map_or("", |(_, text)| text)
     }
 
     /// The same, to keep while more files are added.
-    pub fn shared_text(&self, file: u32) -> Rc<String> {
-        self.files.get(file as usize).map(|(_, text)| Rc::clone(text)).unwrap_or_default()
+    pub fn shared_text(&self, file: u32) -> Arc<String> {
+        self.files.get(file as usize).map(|(_, text)| Arc::clone(text)).unwrap_or_default()
     }
 
     fn line(&self, at: At) -> Option<&str> {

@@ -1,16 +1,42 @@
 //! The whole configuration as text (`-d`): expanded, old spellings replaced, secrets masked.
 
+use std::fmt;
+
+use super::items::Items;
 use super::keywords::{Body, Keyword, Term};
 use super::line::is_space;
 use super::secret::MASK;
-use super::tree::Node;
+use super::tree::{Node, each};
 
 /// Indentation of a level.
 const STEP: usize = 4;
 
-/// Appends the text of a top-level keyword; read again, all of it gives the same configuration, apart from secrets.
-pub(crate) fn append(node: &Node, out: &mut String) {
-    nodes(std::slice::from_ref(node), 0, out);
+/// A configuration as readable text: expanded, old spellings replaced, secrets masked. Read again it gives the same
+/// configuration, apart from the secrets.
+///
+/// The text is made when it is asked for: few ask, and a large one takes its time.
+#[derive(Default)]
+pub struct Shown(Items);
+
+impl From<Items> for Shown {
+    fn from(items: Items) -> Shown {
+        Shown(items)
+    }
+}
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = String::new();
+        each(&self.0, |node| nodes(std::slice::from_ref(node), 0, &mut text));
+        f.write_str(&text)
+    }
+}
+
+/// There are passwords in it.
+impl fmt::Debug for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Shown({} items)", self.0.len())
+    }
 }
 
 fn nodes(list: &[Node], depth: usize, out: &mut String) {

@@ -14,19 +14,13 @@ pub(crate) enum ItemKind {
     Close,
 }
 
-/// A piece of configuration: its kind, and where its line is.
+/// A piece of configuration: its kind, and where its line is. 16 octets.
 #[derive(Clone, Copy, Debug)]
-struct Item {
-    kind: ItemKind,
-    place: Place,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Place {
+enum Item {
     /// Part of a file as it is there: `len` bytes from byte `base` of the line that starts at byte `start`.
-    Written { file: u32, number: u32, start: u32, base: u16, len: u16 },
+    Written { kind: ItemKind, file: u16, base: u16, len: u16, number: u32, start: u32 },
     /// Parameters were substituted or escapes resolved: index into the lines made so.
-    Made(u32),
+    Made { kind: ItemKind, line: u32 },
 }
 
 /// Pieces of configuration in order, and the files they are from. There may be a hundred thousand.
@@ -47,19 +41,19 @@ impl Items {
 
     /// Adds a piece; `start` = byte of the file at which its line begins.
     pub fn push(&mut self, kind: ItemKind, line: Line, start: usize) {
-        let place = self.written(&line, start).unwrap_or_else(|| {
+        let item = self.written(kind, &line, start).unwrap_or_else(|| {
             self.made.push(line);
-            Place::Made(u32::try_from(self.made.len().saturating_sub(1)).unwrap_or(u32::MAX))
+            Item::Made { kind, line: u32::try_from(self.made.len().saturating_sub(1)).unwrap_or(u32::MAX) }
         });
-        self.list.push(Item { kind, place });
+        self.list.push(item);
     }
 
-    fn written(&self, line: &Line, start: usize) -> Option<Place> {
+    fn written(&self, kind: ItemKind, line: &Line, start: usize) -> Option<Item> {
         let base = line.base()?;
         let (from, len) = (start.checked_add(usize::from(base))?, u16::try_from(line.text.len()).ok()?);
         let there = self.sources.text(line.file).get(from..from.checked_add(usize::from(len))?)?;
-        let start = u32::try_from(start).ok()?;
-        (there == line.text).then_some(Place::Written { file: line.file, number: line.number, start, base, len })
+        let (file, start) = (u16::try_from(line.file).ok()?, u32::try_from(start).ok()?);
+        (there == line.text).then_some(Item::Written { kind, file, base, len, number: line.number, start })
     }
 
     /// Number of pieces.
@@ -69,15 +63,18 @@ impl Items {
 
     /// Kind of a piece; `None` past the end.
     pub fn kind(&self, n: usize) -> Option<ItemKind> {
-        self.list.get(n).map(|item| item.kind)
+        self.list.get(n).map(|item| match item {
+            Item::Written { kind, .. } | Item::Made { kind, .. } => *kind,
+        })
     }
 
     /// Text (empty past the end) and place of a piece.
     pub fn line(&self, n: usize) -> Line {
-        match self.list.get(n).map(|item| item.place) {
+        match self.list.get(n) {
             None => Line::default(),
-            Some(Place::Made(n)) => self.made.get(n as usize).cloned().unwrap_or_default(),
-            Some(Place::Written { file, number, start, base, len }) => {
+            Some(Item::Made { line, .. }) => self.made.get(*line as usize).cloned().unwrap_or_default(),
+            Some(&Item::Written { file, base, len, number, start, .. }) => {
+                let file = u32::from(file);
                 let from = (start as usize).saturating_add(usize::from(base));
                 let text = self.sources.text(file).get(from..from.saturating_add(usize::from(len)));
                 Line::written(file, number, text.unwrap_or_default().to_owned(), base)

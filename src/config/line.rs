@@ -102,6 +102,16 @@ impl Line {
         Line { file: self.file, number: self.number, text, cols }
     }
 
+    /// The first `end` bytes of the text, without surrounding white space. Only for lines from [`Line::new`].
+    fn trimmed(mut self, end: usize) -> Line {
+        let kept = self.text.get(..end).unwrap_or_default().trim_end_matches(is_space).len();
+        self.text.truncate(kept);
+        let start = self.text.len().saturating_sub(self.text.trim_start_matches(is_space).len());
+        self.text.drain(..start);
+        self.cols = Columns::From(u32::try_from(start).unwrap_or(u32::MAX));
+        self
+    }
+
     /// The text from `start` on.
     pub fn rest(&self, start: usize) -> Line {
         self.part(start, self.text.len())
@@ -118,12 +128,12 @@ pub(crate) fn is_space(c: char) -> bool {
 pub(crate) struct Decommented {
     /// The text before the comment, trimmed.
     pub line: Line,
-    /// Byte offset of a comment that cuts an unquoted word in two.
-    pub cut_word: Option<usize>,
+    /// A comment that cuts an unquoted word in two: its first character and place.
+    pub cut_word: Option<(char, At)>,
 }
 
 /// Removes the comment from a line as read and resolves `\#` and `\!` outside quotes.
-pub(crate) fn decomment(line: &Line) -> Decommented {
+pub(crate) fn decomment(line: Line) -> Decommented {
     let text = &line.text;
     let mut quoted = false;
     let mut end = text.len();
@@ -145,7 +155,7 @@ pub(crate) fn decomment(line: &Line) -> Decommented {
             '#' | '!' if !quoted => {
                 end = i;
                 if !is_space(before) && !matches!(before, '{' | '}' | '"' | '#' | '!') {
-                    cut_word = Some(i);
+                    cut_word = Some((c, line.at(i, 1)));
                 }
                 break;
             }
@@ -153,9 +163,8 @@ pub(crate) fn decomment(line: &Line) -> Decommented {
         }
         before = c;
     }
-    let kept = line.part(0, end);
     if escapes.is_empty() {
-        return Decommented { line: kept, cut_word };
+        return Decommented { line: line.trimmed(end), cut_word };
     }
     let mut plain = line.empty_like();
     for (i, c) in text.char_indices().take_while(|(i, _)| *i < end) {
@@ -172,7 +181,7 @@ mod tests {
     use super::*;
 
     fn run(text: &str) -> Decommented {
-        decomment(&Line::new(0, 1, text.to_owned()))
+        decomment(Line::new(0, 1, text.to_owned()))
     }
 
     #[test]

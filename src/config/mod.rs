@@ -32,6 +32,7 @@ mod words;
 use std::path::PathBuf;
 
 pub use diag::{Class, Diagnostic, Diagnostics, Place, Severity};
+pub use dump::Shown;
 pub use facts::{Outside, script_insecure};
 pub use snapshot::{Snapshot, SnapshotError};
 
@@ -70,9 +71,8 @@ pub struct Loaded {
     pub config: Option<model::Config>,
     /// What is wrong, each once.
     pub diagnostics: Diagnostics,
-    /// The whole as readable text (`-d`): expanded, old spellings replaced, secrets masked. Read again it gives the same
-    /// configuration, apart from the secrets.
-    pub shown: String,
+    /// The whole as readable text (`-d`).
+    pub shown: Shown,
 }
 
 /// Reads a configuration. Blocks on the file system, and on name resolution of `smtp_server` when that is a name.
@@ -85,7 +85,7 @@ pub fn load(options: &Options) -> Loaded {
     let mut facts = Facts::asking(&options.outside);
     let tree = Tree::build(&items, &mut report);
     let config = build::build(&tree, &mut facts, &mut report);
-    let shown = tree.shown;
     let config = (!report.has_errors()).then_some(config);
-    Loaded { config, diagnostics: report.finish(&items.sources), shown }
+    let diagnostics = report.finish(&items.sources);
+    Loaded { config, diagnostics, shown: Shown::from(items) }
 }

@@ -146,15 +146,10 @@ impl<'a> Reader<'a> {
                 .help("remove it: the file may be damaged");
             return;
         }
-        let found = decomment(&raw);
-        if let Some(cut) = found.cut_word {
-            let comment = raw.text.get(cut..).and_then(|t| t.chars().next()).unwrap_or('#');
+        let found = decomment(raw);
+        if let Some((comment, at)) = found.cut_word {
             self.report
-                .warn(
-                    Class::General,
-                    raw.at(cut, 1),
-                    format!("'{comment}' within a word starts a comment: the word ends here"),
-                )
+                .warn(Class::General, at, format!("'{comment}' within a word starts a comment: the word ends here"))
                 .help(format!("put the word in double quotes, write \\{comment}, or put a blank before the comment"));
         }
         let line = found.line;
@@ -222,6 +217,10 @@ impl<'a> Reader<'a> {
             return;
         }
         let next = depth.saturating_add(1);
+        if !line.text.contains(['$', '~']) {
+            // Most lines are plain.
+            return self.fragments(line);
+        }
         if !line.text.starts_with("~SEQ") && !line.text.starts_with("~LST") {
             for one in self.params.expand(line, scope, self.report) {
                 if one.text.starts_with("~SEQ") || one.text.starts_with("~LST") {
@@ -270,6 +269,9 @@ impl<'a> Reader<'a> {
 
     /// Cuts a line at its braces.
     fn fragments(&mut self, line: &Line) {
+        if line.text.is_empty() {
+            return;
+        }
         let mut start = 0usize;
         let mut quoted = false;
         let mut parameter = false;

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use super::diag::{At, Class, Report};
-use super::dump;
 use super::grammar::{Matching, nearest_option, own_tokeniser, unpaired};
 use super::hint::hint;
 use super::items::{ItemKind, Items};
@@ -73,21 +72,21 @@ pub(crate) struct Tree<'i> {
     pub top: Vec<Node>,
     /// The items of each virtual server.
     folded: Vec<Range<usize>>,
-    /// The whole as text ([`dump`]).
-    pub shown: String,
 }
 
 impl<'i> Tree<'i> {
     /// Builds the tree. Problems go to the report.
     pub fn build(items: &'i Items, report: &mut Report) -> Tree<'i> {
-        let mut parser = Parser::new(items, report, true);
-        // Indented by four, and not all of it touched.
-        parser.shown.reserve(items.sources.size().saturating_mul(2));
-        parser.run(0..items.len());
-        parser.end();
-        let Parser { top, folded, mut shown, .. } = parser;
-        shown.shrink_to_fit();
-        Tree { items, top, folded, shown }
+        let mut folded = Vec::new();
+        let top = Parser::new(items, report).run(0..items.len(), |node, range| {
+            if node.braces && node.keyword.name == FOLDED {
+                folded.push(range);
+                None
+            } else {
+                Some(node)
+            }
+        });
+        Tree { items, top, folded }
     }
 
     /// The virtual servers, one after the other: none is kept.
@@ -95,23 +94,26 @@ impl<'i> Tree<'i> {
         self.folded.iter().filter_map(|range| {
             // What is wrong with them was reported.
             let mut report = Report::default();
-            let mut parser = Parser::new(self.items, &mut report, false);
-            parser.run(range.clone());
-            parser.end();
-            parser.top.into_iter().next()
+            Parser::new(self.items, &mut report).run(range.clone(), |node, _| Some(node)).pop()
         })
     }
+}
+
+/// Gives each top-level keyword to `take`, one after the other.
+pub(crate) fn each(items: &Items, mut take: impl FnMut(&Node)) {
+    let mut report = Report::default();
+    Parser::new(items, &mut report).run(0..items.len(), |node, _| {
+        take(&node);
+        None
+    });
 }
 
 struct Parser<'i, 'r> {
     items: &'i Items,
     report: &'r mut Report,
     stack: Vec<Level>,
-    top: Vec<Node>,
-    /// Whether [`FOLDED`] are folded and all is shown.
-    folding: bool,
-    folded: Vec<Range<usize>>,
-    shown: String,
+    /// Top-level keywords that are complete, each with its items.
+    top: Vec<(Node, Range<usize>)>,
     /// The item in turn, and the one with which its top-level block began.
     item: usize,
     begun: usize,
@@ -143,15 +145,12 @@ struct Note {
 }
 
 impl<'i, 'r> Parser<'i, 'r> {
-    fn new(items: &'i Items, report: &'r mut Report, folding: bool) -> Parser<'i, 'r> {
+    fn new(items: &'i Items, report: &'r mut Report) -> Parser<'i, 'r> {
         Parser {
             items,
             report,
             stack: Vec::new(),
             top: Vec::new(),
-            folding,
-            folded: Vec::new(),
-            shown: String::new(),
             item: 0,
             begun: 0,
             skip: None,
@@ -159,19 +158,24 @@ impl<'i, 'r> Parser<'i, 'r> {
         }
     }
 
-    fn run(&mut self, range: Range<usize>) {
-        let end = range.end;
-        for n in range {
+    /// Goes through the items; `keep` gets each top-level keyword with its items, and says what is to be kept of it.
+    fn run(mut self, range: Range<usize>, mut keep: impl FnMut(Node, Range<usize>) -> Option<Node>) -> Vec<Node> {
+        let mut kept = Vec::new();
+        for n in range.clone() {
             self.item = n;
             let Some(kind) = self.items.kind(n).filter(|kind| !self.skipped(*kind)) else { continue };
             let line = self.items.line(n);
             match kind {
-                ItemKind::Text => self.text(&line),
+                ItemKind::Text => self.text(line),
                 ItemKind::Open => self.open(&line),
                 ItemKind::Close => self.close(&line),
             }
+            kept.extend(self.top.drain(..).filter_map(|(node, items)| keep(node, items)));
         }
-        self.item = end;
+        self.item = range.end;
+        self.end();
+        kept.extend(self.top.drain(..).filter_map(|(node, items)| keep(node, items)));
+        kept
     }
 
     fn skipped(&mut self, kind: ItemKind) -> bool {
@@ -195,17 +199,9 @@ impl<'i, 'r> Parser<'i, 'r> {
 
     /// Puts a keyword that is complete where it belongs; `end` = the item after it.
     fn push(&mut self, node: Node, end: usize) {
-        if let Some(level) = self.stack.last_mut() {
-            level.node.children.push(node);
-            return;
-        }
-        if self.folding {
-            dump::append(&node, &mut self.shown);
-        }
-        if self.folding && node.braces && node.keyword.name == FOLDED {
-            self.folded.push(self.begun..end);
-        } else {
-            self.top.push(node);
+        match self.stack.last_mut() {
+            Some(level) => level.node.children.push(node),
+            None => self.top.push((node, self.begun..end)),
         }
     }
 
@@ -214,7 +210,8 @@ impl<'i, 'r> Parser<'i, 'r> {
         self.items.kind(self.item.saturating_add(1)) == Some(ItemKind::Open)
     }
 
-    fn text(&mut self, line: &Line) {
+    fn text(&mut self, whole: Line) {
+        let line = &whole;
         let opens = self.opens();
         let (words, open) = words::split(&line.text);
         let Some(first) = words.first() else { return };
@@ -231,7 +228,7 @@ impl<'i, 'r> Parser<'i, 'r> {
                     if let Some(at) = open.filter(|_| !script(keyword)) {
                         unpaired(line, at, self.report);
                     }
-                    self.keyword(sets, keyword, line, words, opens);
+                    self.keyword(sets, keyword, whole, &words, opens);
                     return;
                 }
                 if let Some(at) = open {
@@ -256,7 +253,7 @@ impl<'i, 'r> Parser<'i, 'r> {
                 }
                 if self.belongs_to_top(&first.text, line, opens) {
                     self.missing_close();
-                    return self.text(line);
+                    return self.text(line.clone());
                 }
                 match body {
                     Body::Entries(kinds) => {
@@ -268,7 +265,7 @@ impl<'i, 'r> Parser<'i, 'r> {
                     _ => {}
                 }
                 if opens {
-                    self.stray_block(line);
+                    self.stray_block(line.at_all());
                 }
             }
         }
@@ -285,14 +282,14 @@ impl<'i, 'r> Parser<'i, 'r> {
         &mut self,
         sets: &'static [&'static [Keyword]],
         written: &'static Keyword,
-        line: &Line,
-        words: Vec<Word>,
+        line: Line,
+        words: &[Word],
         opens: bool,
     ) {
         let keyword = keywords::canonical(sets, written);
-        let at = words.first().map_or_else(|| line.at_all(), |w| w.at(line));
+        let at = words.first().map_or_else(|| line.at_all(), |w| w.at(&line));
         self.status(written, keyword, at);
-        let mut matching = Matching::new(line, &words, 1);
+        let mut matching = Matching::new(&line, words, 1);
         let args = matching.run(written.name, keyword.args, written.usage, self.report);
         let (bad, left) = (matching.failed, matching.left());
         if let (false, Some(extra)) = (bad, left.first()) {
@@ -308,23 +305,15 @@ impl<'i, 'r> Parser<'i, 'r> {
                 true => format!("put '{}' on a line of its own", extra.text),
                 false => format!("write: {} {}", written.name, written.usage).trim_end().to_owned(),
             };
-            self.report.warn(Class::General, extra.at(line), text).help(help);
+            self.report.warn(Class::General, extra.at(&line), text).help(help);
         }
-        let spans = spans(&words);
-        let node = Node {
-            keyword,
-            line: line.clone(),
-            spans,
-            args,
-            children: Vec::new(),
-            braces: false,
-            bad,
-            in_loose: false,
-        };
+        let spans = spans(words);
+        let place = line.at_all();
+        let node = Node { keyword, line, spans, args, children: Vec::new(), braces: false, bad, in_loose: false };
         let wants = !matches!(keyword.body, Body::None);
         if opens && !wants {
             self.push(node, self.item.saturating_add(1));
-            self.stray_block(line);
+            self.stray_block(place);
         } else if opens {
             if self.stack.is_empty() {
                 self.begun = self.item;
@@ -416,7 +405,7 @@ impl<'i, 'r> Parser<'i, 'r> {
         let Some(first) = words.first() else { return };
         if self.belongs_to_top(&first.text, line, opens) {
             self.missing_close();
-            return self.text(line);
+            return self.text(line.clone());
         }
         let inside = self.stack.last().map(|l| l.node.keyword.name);
         let help = if self.report.is_full() { None } else { hint(sets, &first.text) };
@@ -440,8 +429,7 @@ impl<'i, 'r> Parser<'i, 'r> {
     }
 
     /// A block after something that takes none: reported once and skipped as a whole.
-    fn stray_block(&mut self, line: &Line) {
-        let at = line.at_all();
+    fn stray_block(&mut self, at: At) {
         let end = At { offset: at.offset.saturating_add(at.len), len: 1, ..at };
         self.report.error(Class::UnexpectedOpen, end, "no block is expected here").help("remove the braces");
         self.skip = Some(Skip { depth: 0, opened: at });

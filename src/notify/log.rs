@@ -8,12 +8,13 @@ use std::io::{self, Write};
 use std::os::unix::net::UnixDatagram;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 pub use syslog::Facility;
 use syslog::{LogFormat, Severity};
+
+use super::queue::{Receiver, Sender, bounded};
 
 /// Lines that may wait.
 const QUEUE: usize = 8192;
@@ -53,7 +54,7 @@ pub struct Options {
 /// A handle to the log; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Log {
-    queue: SyncSender<Order>,
+    queue: Sender<Order>,
     lost: Arc<AtomicU64>,
     detail: bool,
 }
@@ -73,7 +74,7 @@ pub struct Writer {
 
 /// Starts the log's thread.
 pub fn start(options: Options) -> io::Result<Writer> {
-    let (queue, orders) = sync_channel(QUEUE);
+    let (queue, orders) = bounded(QUEUE);
     let lost = Arc::new(AtomicU64::new(0));
     let log = Log { queue, lost: Arc::clone(&lost), detail: options.detail };
     let thread = std::thread::Builder::new().name("log".into()).spawn(move || write_all(&options, &orders, &lost))?;
@@ -91,7 +92,7 @@ impl Writer {
         let until = Instant::now() + limit;
         let mut order = Some(Order::End);
         while let Some(end) = order.take() {
-            if let Err(TrySendError::Full(end)) = self.log.queue.try_send(end)
+            if let Err(end) = self.log.queue.offer(end)
                 && Instant::now() < until
             {
                 std::thread::sleep(Duration::from_millis(2));
@@ -110,7 +111,7 @@ impl Log {
         if level == Level::Detail && !self.detail {
             return;
         }
-        if let Err(TrySendError::Full(_)) = self.queue.try_send(Order::Line(level, text.to_string())) {
+        if self.queue.offer(Order::Line(level, text.to_string())).is_err() {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -143,7 +144,7 @@ fn write_all(options: &Options, orders: &Receiver<Order>, lost: &AtomicU64) {
             let _ = io::stderr().write_all(format!("{stamp}: {line}\n").as_bytes());
         }
     };
-    while let Ok(Order::Line(level, line)) = orders.recv() {
+    while let Some(Order::Line(level, line)) = orders.receive() {
         for line in line.lines() {
             write(level, line);
         }
@@ -249,12 +250,12 @@ mod tests {
 
     #[test]
     fn a_full_queue_drops_and_counts() {
-        let (queue, orders) = sync_channel(1);
+        let (queue, orders) = bounded(1);
         let log = Log { queue, lost: Arc::default(), detail: false };
         log.info("one");
         log.info("two");
         log.write(Level::Detail, "not asked for");
         assert_eq!(log.lost.load(Ordering::Relaxed), 1);
-        assert!(matches!(orders.try_recv(), Ok(Order::Line(Level::Info, line)) if line == "one"));
+        assert!(matches!(orders.receive(), Some(Order::Line(Level::Info, line)) if line == "one"));
     }
 }

@@ -9,4 +9,5 @@ pub mod dump;
 pub mod log;
 pub mod mail;
 pub mod messages;
+mod queue;
 pub mod scripts;

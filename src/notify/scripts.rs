@@ -6,11 +6,12 @@
 use std::collections::VecDeque;
 use std::io;
 use std::process::Child;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::RecvTimeoutError;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::log::Log;
+use super::queue::{Receiver, Sender, bounded};
 use crate::config::model::{Script, Scripts};
 use crate::reactor::Program;
 use crate::vrrp::{Cause, Change, State, Tables};
@@ -67,7 +68,7 @@ pub fn jobs(change: &Change, tables: &Tables) -> Vec<Program> {
 /// Handle to the thread.
 #[derive(Debug)]
 pub struct Runner {
-    queue: SyncSender<Program>,
+    queue: Sender<Program>,
     thread: JoinHandle<()>,
     log: Log,
 }
@@ -75,7 +76,7 @@ pub struct Runner {
 impl Runner {
     /// Starts the thread.
     pub fn start(log: Log) -> io::Result<Runner> {
-        let (queue, jobs) = sync_channel(QUEUE);
+        let (queue, jobs) = bounded(QUEUE);
         let own = log.clone();
         let thread = std::thread::Builder::new().name("scripts".into()).spawn(move || run(&jobs, &own))?;
         Ok(Runner { queue, thread, log })
@@ -83,7 +84,7 @@ impl Runner {
 
     /// Queues a script. Never blocks.
     pub fn submit(&self, job: Program) {
-        if let Err(TrySendError::Full(job)) = self.queue.try_send(job) {
+        if let Err(job) = self.queue.offer(job) {
             let program = job.argv.first().map_or("?", String::as_str);
             self.log.error(format_args!("Too many scripts are waiting; {program} was not started"));
         }
@@ -107,12 +108,12 @@ fn run(jobs: &Receiver<Program>, log: &Log) {
     while open || !running.is_empty() || !waiting.is_empty() {
         let patience = if running.is_empty() && waiting.is_empty() { Duration::from_secs(3600) } else { REAP };
         if open {
-            match jobs.recv_timeout(patience) {
+            match jobs.receive_within(patience) {
                 Ok(job) => waiting.push_back(job),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => open = false,
             }
-            waiting.extend(jobs.try_iter());
+            waiting.extend(jobs.drain());
         } else {
             std::thread::sleep(REAP);
         }

@@ -17,8 +17,8 @@ use super::ipc::{Channel, Message};
 use super::role::Role;
 use super::startup;
 use super::systemd::{self, Stage, Systemd};
-use crate::config::Snapshot;
 use crate::config::model::Global;
+use crate::config::{Shown, Snapshot};
 use crate::notify::dump::{Dump, Writer};
 use crate::notify::log::{Level, Log};
 use crate::reactor::{Caught, Events, Interest, Reactor, Signal, Signals, Timers, Token, clock};
@@ -48,7 +48,7 @@ pub(super) struct Plan {
     /// The configuration for the children.
     pub(super) snapshot: Snapshot,
     /// The same as it may be shown.
-    pub(super) shown: String,
+    pub(super) shown: Shown,
     /// `child_wait_time`.
     pub(super) child_wait: Duration,
     /// The children to run.

@@ -17,6 +17,9 @@ use crate::reactor::clock;
 
 /// Requests that may be under way.
 const CAPACITY: usize = 1 << 20;
+/// While so many are, services that are still to be compared wait: a table of ten thousand entries is not copied as
+/// a whole, and what changes meanwhile is written once.
+const ENOUGH: usize = 512;
 
 /// The kernel's table as it should be, and the way there.
 pub(super) struct Ipvs {
@@ -27,7 +30,10 @@ pub(super) struct Ipvs {
     keys: BTreeMap<VirtualServerId, Vec<ServiceKey>>,
     /// Services that a predecessor has left, until the kernel's table is known.
     inherited: BTreeSet<ServiceKey>,
+    /// Services to be compared.
     dirty: BTreeSet<VirtualServerId>,
+    /// Some of them were marked since `keys` was made.
+    marked: bool,
     /// Counts submissions, so that a dump is known to be older than a change.
     submitted: u64,
     /// The first dump has come: what is there is known.
@@ -60,6 +66,7 @@ impl Ipvs {
             keys: BTreeMap::new(),
             inherited: held.lines().filter_map(service_key).collect(),
             dirty: BTreeSet::new(),
+            marked: false,
             submitted: 0,
             synchronised: false,
             flush_first,
@@ -96,6 +103,7 @@ impl Ipvs {
     /// A service's rows have changed.
     pub(super) fn mark(&mut self, id: VirtualServerId) {
         self.dirty.insert(id);
+        self.marked = true;
     }
 
     /// Reads the kernel's table, for statistics and to put right what an outsider has changed.
@@ -112,14 +120,20 @@ impl Ipvs {
         self.keys.values().flatten().chain(&self.inherited).map(|key| service_line(key) + "\n").collect()
     }
 
-    /// Writes what marked services lack; whether there was anything to look at. Nothing is written before the kernel's
-    /// table is known.
+    /// Writes what marked services lack, or a part of it when that is much: the rest follows the answers. Whether
+    /// [`Ipvs::held`] may have changed. Nothing is written before the kernel's table is known.
     pub(super) fn reconcile(&mut self, check: &Check) -> bool {
         if !self.synchronised || self.dirty.is_empty() {
             return false;
         }
+        let marked = std::mem::take(&mut self.marked);
+        if marked {
+            self.claim(check);
+        }
         let mut changes = Vec::new();
-        for id in std::mem::take(&mut self.dirty) {
+        while self.writer.in_flight().saturating_add(changes.len()) < ENOUGH
+            && let Some(id) = self.dirty.pop_first()
+        {
             let wanted = rows(&check.tables, id);
             let mut keys = self.keys.insert(id, wanted.keys().copied().collect()).unwrap_or_default();
             keys.extend(wanted.keys());
@@ -132,6 +146,10 @@ impl Ipvs {
             }
             self.believed.extend(wanted.services);
         }
+        if !self.dirty.is_empty() {
+            self.submit(changes);
+            return marked;
+        }
         // What a predecessor held and nobody wants.
         let wanted: BTreeSet<&ServiceKey> = self.keys.values().flatten().collect();
         let stale = std::mem::take(&mut self.inherited);
@@ -139,6 +157,16 @@ impl Ipvs {
         changes.extend(stale.map(Change::DelService));
         self.submit(changes);
         true
+    }
+
+    /// Before anything is written it counts as held: a process that ends in between leaves nothing unknown.
+    fn claim(&mut self, check: &Check) {
+        for id in &self.dirty {
+            let keys = self.keys.entry(*id).or_default();
+            keys.extend(check::wanted(&check.tables, *id).0.into_iter().map(|service| ServiceKey::from(service.key)));
+            keys.sort_unstable();
+            keys.dedup();
+        }
     }
 
     /// Removes all services of the configuration, or everything; time-outs are again as found.
@@ -233,6 +261,7 @@ impl Ipvs {
         self.dirty.extend(check.tables.virtual_servers.keys());
         // Services of virtual servers that are gone.
         self.dirty.extend(self.keys.keys());
+        self.marked = true;
     }
 
     /// The same error is told once.
