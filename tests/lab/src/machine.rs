@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use nix::fcntl::{Flock, FlockArg};
-use nix::sched::{CpuSet, sched_setaffinity};
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 
 use crate::{Stamp, now};
@@ -31,6 +31,13 @@ fn turn(how: FlockArg) -> Flock<File> {
 /// Whether the long forms of the labs are wanted (`make soak`, by LAB_SOAK=1).
 pub fn soak() -> bool {
     std::env::var_os("LAB_SOAK").is_some_and(|value| value == "1")
+}
+
+/// The `n`-th processor this process may use, counting round and round.
+pub fn processor(n: usize) -> usize {
+    let allowed = sched_getaffinity(Pid::from_raw(0)).expect("our own processors");
+    let allowed: Vec<usize> = (0..CpuSet::count()).filter(|cpu| allowed.is_set(*cpu).unwrap_or(false)).collect();
+    allowed[n % allowed.len()]
 }
 
 /// Stretches of time in which a processor did not run a thread that was due.
