@@ -241,6 +241,14 @@ fn nothing_stale_is_left_when_the_file_has_changed() {
     lab.router(1).configure(&PROTOCOL.conf(100, "").replace(&format!("    {gone}\n"), ""));
     lab.router(1).start(Ours);
     wait_until(LIMIT, "only what is configured is set", || lab.router(1).holds(kept) && !lab.router(1).holds(gone));
+    wait_until(LIMIT, "that is written down", || {
+        fs::read_to_string(&held)
+            .is_ok_and(|text| text.contains(&format!("\t{kept}\t")) && !text.contains(&format!("\t{gone}\t")))
+    });
+    lab.router(1).kill9();
+    lab.router(1).configure("global_defs {\n    router_id none\n}\n");
+    lab.router(1).start(Ours);
+    wait_until(LIMIT, "nothing is set when the file has no instance at all", || !lab.router(1).holds(kept));
     assert!(lab.router(1).holds("10.99.9.9".parse().unwrap()), "that of somebody else stays");
     assert_eq!(lab.router(1).stop().1.code(), Some(0));
     assert!(!held.exists(), "nothing is held after a clean stop");

@@ -25,7 +25,7 @@ impl Check {
         row.work.started = now;
         let attempt = AttemptId { checker: id, number: row.attempt };
         if let CheckerKind::Misc(check) = &row.config.kind {
-            let run = Action::RunScript { attempt, script: check.script.clone(), limit: check.run_limit };
+            let run = Action::RunScript { attempt, script: Box::new(check.script.clone()), limit: check.run_limit };
             self.output.actions.push(run);
             return;
         }
@@ -35,7 +35,7 @@ impl Check {
         };
         row.work.conversation = Some(conversation);
         let limit = now + row.config.timeout;
-        self.output.actions.push(Action::Connect { attempt, target, transport });
+        self.output.actions.push(Action::Connect { attempt, target: Box::new(target), transport });
         self.set_timer(id, Some(limit));
     }
 

@@ -99,7 +99,7 @@ pub enum Transport {
     Ping,
 }
 
-/// What the machines want done.
+/// What the machines want done. Small: at the start of ten thousand checkers there are as many.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
     /// Connect; answered by [`Event::Connected`] or [`Event::Failed`].
@@ -107,7 +107,7 @@ pub enum Action {
         /// The attempt it is for.
         attempt: AttemptId,
         /// Where to and where from.
-        target: Target,
+        target: Box<Target>,
         /// How.
         transport: Transport,
     },
@@ -120,7 +120,7 @@ pub enum Action {
         /// The attempt it is for.
         attempt: AttemptId,
         /// Program, arguments and user.
-        script: Script,
+        script: Box<Script>,
         /// After this time it gets TERM, and KILL 2 s later.
         limit: Duration,
     },

@@ -9,6 +9,9 @@ use super::model::Config;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Snapshot(Arc<Vec<u8>>);
 
+/// Octets that are more than enough for most real servers with their checkers.
+const SERVER: usize = 256;
+
 /// Octets that are no snapshot.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a usable configuration snapshot: {0}")]
@@ -20,7 +23,9 @@ impl Snapshot {
     /// # Errors
     /// None that is known of: every value of a configuration can be recorded.
     pub fn record(config: &Config) -> Result<Snapshot, SnapshotError> {
-        postcard::to_allocvec(config).map(Snapshot::from).map_err(|error| SnapshotError(error.to_string()))
+        let servers: usize = config.lvs.virtual_servers.iter().map(|service| service.real_servers.len()).sum();
+        let octets = Vec::with_capacity(servers.saturating_mul(SERVER).saturating_add(SERVER));
+        postcard::to_extend(config, octets).map(Snapshot::from).map_err(|error| SnapshotError(error.to_string()))
     }
 
     /// The octets to hand over.

@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -34,10 +34,9 @@ pub(super) struct Held {
 impl Held {
     /// Reads what a predecessor has left, and starts the thread.
     pub(super) fn start(pid_file: &Path, log: Log) -> io::Result<Held> {
-        let path = pid_file.with_extension("held");
+        let path = path(pid_file);
         let boot = fs::read_to_string(BOOT).unwrap_or_default();
-        let found = fs::read_to_string(&path).unwrap_or_default();
-        let found = found.strip_prefix(&boot).map(str::to_owned).unwrap_or_default();
+        let found = found(&path, &boot);
         let (wake, woken) = sync_channel(1);
         let next = Arc::new(Mutex::new(None));
         let texts = Arc::clone(&next);
@@ -70,6 +69,22 @@ impl Held {
             std::thread::sleep(Duration::from_millis(2));
         }
     }
+}
+
+/// Whether a process with this pid file has left something.
+pub(super) fn anything(pid_file: &Path) -> bool {
+    let boot = fs::read_to_string(BOOT).unwrap_or_default();
+    !found(&path(pid_file), &boot).is_empty()
+}
+
+fn path(pid_file: &Path) -> PathBuf {
+    pid_file.with_extension("held")
+}
+
+/// What was written in this boot.
+fn found(path: &Path, boot: &str) -> String {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    text.strip_prefix(boot).map(str::to_owned).unwrap_or_default()
 }
 
 fn write_all(path: &Path, next: &Mutex<Option<String>>, woken: &Receiver<()>, log: &Log) {

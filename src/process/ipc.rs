@@ -3,6 +3,7 @@
 //! A message is a length (4 octets, big endian), a kind (1 octet) and a body. Both ends are non-blocking; what the
 //! socket does not take waits in memory, bounded by what the other end can be sent at all (hellos and snapshots).
 
+use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
@@ -31,14 +32,33 @@ pub enum Message {
 pub struct Channel {
     stream: UnixStream,
     incoming: Vec<u8>,
-    outgoing: Vec<u8>,
+    outgoing: VecDeque<Piece>,
+    /// Octets of the first piece that have been sent.
+    sent: usize,
+}
+
+/// Octets to be sent.
+#[derive(Debug)]
+enum Piece {
+    Own(Vec<u8>),
+    /// A large one that is there anyway.
+    Shared(Snapshot),
+}
+
+impl Piece {
+    fn octets(&self) -> &[u8] {
+        match self {
+            Piece::Own(octets) => octets,
+            Piece::Shared(snapshot) => snapshot.as_bytes(),
+        }
+    }
 }
 
 impl Channel {
     /// Takes a connected stream over.
     pub fn new(stream: UnixStream) -> io::Result<Channel> {
         stream.set_nonblocking(true)?;
-        Ok(Channel { stream, incoming: Vec::new(), outgoing: Vec::new() })
+        Ok(Channel { stream, incoming: Vec::new(), outgoing: VecDeque::new(), sent: 0 })
     }
 
     /// Queues a message and sends what the socket takes; call [`Channel::flush`] when it is writable again.
@@ -56,18 +76,29 @@ impl Channel {
             Message::Dump(Dump::ClearStatistics) => (5, &[]),
         };
         let length = u32::try_from(body.len()).map_err(|_| ErrorKind::InvalidInput)?;
-        self.outgoing.extend(length.to_be_bytes());
-        self.outgoing.push(kind);
-        self.outgoing.extend(body);
+        let mut head = length.to_be_bytes().to_vec();
+        head.push(kind);
+        if let Message::Config(snapshot) = message {
+            self.outgoing.extend([Piece::Own(head), Piece::Shared(snapshot.clone())]);
+        } else {
+            head.extend(body);
+            self.outgoing.push_back(Piece::Own(head));
+        }
         self.flush()
     }
 
     /// Sends what waits.
     pub fn flush(&mut self) -> io::Result<()> {
-        while !self.outgoing.is_empty() {
-            match self.stream.write(&self.outgoing) {
+        while let Some(piece) = self.outgoing.front() {
+            let rest = piece.octets().get(self.sent..).unwrap_or_default();
+            if rest.is_empty() {
+                self.outgoing.pop_front();
+                self.sent = 0;
+                continue;
+            }
+            match self.stream.write(rest) {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
-                Ok(sent) => drop(self.outgoing.drain(..sent)),
+                Ok(sent) => self.sent = self.sent.saturating_add(sent),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
@@ -82,7 +113,10 @@ impl Channel {
         loop {
             match self.stream.read(&mut buffer) {
                 Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
-                Ok(read) => self.incoming.extend(buffer.get(..read).unwrap_or_default()),
+                Ok(read) => {
+                    self.incoming.extend(buffer.get(..read).unwrap_or_default());
+                    self.make_room();
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
@@ -95,23 +129,39 @@ impl Channel {
         Ok(messages)
     }
 
+    /// Once the length of a large message is known there is room for all of it.
+    fn make_room(&mut self) {
+        let length = self.incoming.first_chunk::<4>().map_or(0, |length| u32::from_be_bytes(*length) as usize);
+        if length <= LIMIT {
+            self.incoming.reserve((length + 5).saturating_sub(self.incoming.len()));
+        }
+    }
+
     fn next_message(&mut self) -> io::Result<Option<Message>> {
         let Some(length) = self.incoming.first_chunk::<4>() else { return Ok(None) };
         let length = u32::from_be_bytes(*length) as usize;
         if length > LIMIT {
             return Err(ErrorKind::InvalidData.into());
         }
-        let Some(frame) = self.incoming.get(4..5 + length) else { return Ok(None) };
-        let message = match frame.split_first() {
-            Some((0, body)) => <[u8; 4]>::try_from(body).ok().map(|body| Message::Hello(u32::from_be_bytes(body))),
-            Some((1, body)) => Some(Message::Config(body.to_vec().into())),
-            Some((2, body)) => String::from_utf8(body.to_vec()).ok().map(Message::Checkpoint),
+        if self.incoming.len() < 5 + length {
+            return Ok(None);
+        }
+        // The frame keeps its place in memory; what follows it is short.
+        let rest = self.incoming.split_off(5 + length);
+        let mut frame = std::mem::replace(&mut self.incoming, rest);
+        let kind = frame.get(4).copied();
+        frame.drain(..5);
+        let message = match kind.map(|kind| (kind, frame)) {
+            Some((0, body)) => {
+                <[u8; 4]>::try_from(body.as_slice()).ok().map(|body| Message::Hello(u32::from_be_bytes(body)))
+            }
+            Some((1, body)) => Some(Message::Config(body.into())),
+            Some((2, body)) => String::from_utf8(body).ok().map(Message::Checkpoint),
             Some((3, _)) => Some(Message::Dump(Dump::Data)),
             Some((4, _)) => Some(Message::Dump(Dump::Statistics)),
             Some((5, _)) => Some(Message::Dump(Dump::ClearStatistics)),
             _ => None,
         };
-        self.incoming.drain(..5 + length);
         message.map(Some).ok_or_else(|| ErrorKind::InvalidData.into())
     }
 }

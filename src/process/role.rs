@@ -65,15 +65,18 @@ impl Role {
 
     /// Whether the configuration and the command line call for it.
     pub fn is_wanted(self, options: &Options, config: &Config) -> bool {
+        let configured = match self {
+            Role::Vrrp => !config.instances.is_empty() || !config.static_addresses.is_empty(),
+            Role::Checkers => !config.lvs.virtual_servers.is_empty(),
+        };
+        (configured || options.all) && self.is_allowed(options)
+    }
+
+    /// Whether the command line lets it run (`-P`, `-C`).
+    pub fn is_allowed(self, options: &Options) -> bool {
         match self {
-            Role::Vrrp => {
-                let configured = !config.instances.is_empty() || !config.static_addresses.is_empty();
-                (configured || options.all) && (options.vrrp_only || !options.check_only)
-            }
-            Role::Checkers => {
-                let configured = !config.lvs.virtual_servers.is_empty();
-                (configured || options.all) && (options.check_only || !options.vrrp_only)
-            }
+            Role::Vrrp => options.vrrp_only || !options.check_only,
+            Role::Checkers => options.check_only || !options.vrrp_only,
         }
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::child;
 use super::cli::{self, Options, Outcome};
 use super::exit;
+use super::held;
 use super::names::{self, Names};
 use super::parent::{Fixed, Parent, Plan};
 use super::pidfile::{PidFile, PidFileError};
@@ -178,7 +179,13 @@ fn start(
     if options.dump_conf {
         log.info(&loaded.shown);
     }
-    let roles: Vec<Role> = Role::ALL.into_iter().filter(|role| role.is_wanted(&options, &config)).collect();
+    // One that was killed may have left what this file has no word of.
+    let left = |role: Role| {
+        let (name, given) = role.pid_file(&options);
+        role.is_allowed(&options) && held::anything(&names.pid_file(name, given))
+    };
+    let roles: Vec<Role> =
+        Role::ALL.into_iter().filter(|role| role.is_wanted(&options, &config) || left(*role)).collect();
     if roles.is_empty() {
         log.warning("Nothing to do: the configuration has nothing for the processes that are to run");
     }

@@ -173,7 +173,12 @@ fn a_service_that_was_left_and_is_not_wanted_any_more_is_removed() {
         wait_until(LIMIT, "what is not in the file is removed", || count() == 2);
         let left = ipvsadm(&netns, "-S -n");
         assert!(left.contains("10.0.0.1:80") && left.contains("10.9.9.9:80"), "{left}");
+        running.kill();
+        std::fs::write(running.file("keepalived.conf"), "global_defs {\n router_id none\n}\n").unwrap();
+        running.start_again(&netns, &["-C"]);
+        wait_until(LIMIT, "nothing is left when the file has no virtual server at all", || count() == 1);
         running.stop();
         assert_eq!(ipvsadm(&netns, "-S -n").trim(), "-A -t 10.9.9.9:80 -s rr");
+        assert!(!held.exists(), "nothing is held after a clean stop");
     });
 }

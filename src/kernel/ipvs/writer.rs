@@ -9,7 +9,7 @@ use crate::kernel::worker::Worker;
 use crate::kernel::writer::Done;
 
 /// Changes handed to the kernel at once; small, so that results flow back while a long list is worked through.
-const BATCH: usize = 64;
+const BATCH: usize = 128;
 
 /// One change of the kernel's table.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -123,7 +123,7 @@ impl Ipvs {
     /// Writes what marked services lack, or a part of it when that is much: the rest follows the answers. Whether
     /// [`Ipvs::held`] may have changed. Nothing is written before the kernel's table is known.
     pub(super) fn reconcile(&mut self, check: &Check) -> bool {
-        if !self.synchronised || self.dirty.is_empty() {
+        if !self.synchronised || (self.dirty.is_empty() && self.inherited.is_empty()) {
             return false;
         }
         let marked = std::mem::take(&mut self.marked);
