@@ -61,7 +61,7 @@ pub(crate) fn open(path: &Path) -> Result<(Vec<u8>, (u64, u64)), Problem> {
     // Once more on what was opened: the name may have been given to something else meanwhile.
     let meta = file.metadata().map_err(failed)?;
     regular(&meta)?;
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(usize::try_from(meta.len()).unwrap_or(0).saturating_add(1));
     file.take(MAX_FILE).read_to_end(&mut bytes).map_err(failed)?;
     Ok((bytes, (meta.dev(), meta.ino())))
 }

@@ -112,6 +112,11 @@ impl Line {
         self
     }
 
+    /// Whether any of these ASCII characters is in the text.
+    pub fn has(&self, any: &[u8]) -> bool {
+        self.text.bytes().any(|byte| any.contains(&byte))
+    }
+
     /// The text from `start` on.
     pub fn rest(&self, start: usize) -> Line {
         self.part(start, self.text.len())
@@ -134,6 +139,10 @@ pub(crate) struct Decommented {
 
 /// Removes the comment from a line as read and resolves `\#` and `\!` outside quotes.
 pub(crate) fn decomment(line: Line) -> Decommented {
+    let length = line.text.len();
+    if !line.has(b"#!\\") {
+        return Decommented { line: line.trimmed(length), cut_word: None };
+    }
     let text = &line.text;
     let mut quoted = false;
     let mut end = text.len();

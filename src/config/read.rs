@@ -166,7 +166,7 @@ impl<'a> Reader<'a> {
             return;
         }
         if let Some(line) = self.condition(line) {
-            self.logical_line(&line);
+            self.logical_line(line);
         }
     }
 
@@ -191,7 +191,7 @@ impl<'a> Reader<'a> {
         (!rest.text.is_empty()).then_some(rest)
     }
 
-    fn logical_line(&mut self, line: &Line) {
+    fn logical_line(&mut self, line: Line) {
         if let Some((name, value)) = definition(&line.text) {
             let (piece, more) = continued(line.text.get(value..).unwrap_or(""));
             let name = name.to_owned();
@@ -202,7 +202,11 @@ impl<'a> Reader<'a> {
             }
             return;
         }
-        self.repeated(line, &mut Scope::new(), 0);
+        // Most lines are plain.
+        if !line.has(b"$~") {
+            return self.fragments(line);
+        }
+        self.repeated(&line, &mut Scope::new(), 0);
     }
 
     fn end_definition(&mut self) {
@@ -217,16 +221,12 @@ impl<'a> Reader<'a> {
             return;
         }
         let next = depth.saturating_add(1);
-        if !line.text.contains(['$', '~']) {
-            // Most lines are plain.
-            return self.fragments(line);
-        }
         if !line.text.starts_with("~SEQ") && !line.text.starts_with("~LST") {
             for one in self.params.expand(line, scope, self.report) {
                 if one.text.starts_with("~SEQ") || one.text.starts_with("~LST") {
                     self.repeated(&one, scope, next);
                 } else if !one.text.is_empty() {
-                    self.fragments(&one);
+                    self.fragments(one);
                 }
             }
             return;
@@ -268,16 +268,16 @@ impl<'a> Reader<'a> {
     }
 
     /// Cuts a line at its braces.
-    fn fragments(&mut self, line: &Line) {
-        if line.text.is_empty() {
-            return;
-        }
+    fn fragments(&mut self, line: Line) {
         let mut start = 0usize;
         let mut quoted = false;
         let mut parameter = false;
         let mut before = ' ';
-        if self.directive(line) {
+        if self.directive(&line) {
             return;
+        }
+        if !line.has(b"{}") {
+            return self.text(line);
         }
         for (i, c) in line.text.char_indices() {
             match c {
@@ -285,7 +285,7 @@ impl<'a> Reader<'a> {
                 '{' if !quoted && before == '$' => parameter = true,
                 '}' if !quoted && parameter => parameter = false,
                 '{' | '}' if !quoted => {
-                    self.text(&line.part(start, i));
+                    self.text(line.part(start, i));
                     let kind = if c == '{' { ItemKind::Open } else { ItemKind::Close };
                     self.item(kind, line.part(i, i.saturating_add(1)));
                     start = i.saturating_add(1);
@@ -297,7 +297,7 @@ impl<'a> Reader<'a> {
             }
             before = c;
         }
-        self.text(&line.rest(start));
+        self.text(line.rest(start));
     }
 
     /// Takes a line that steers the reading: `include`. True when the whole line was taken.
@@ -309,8 +309,8 @@ impl<'a> Reader<'a> {
         true
     }
 
-    fn text(&mut self, line: &Line) {
-        if line.text.is_empty() || !self.params.budget().room(line, self.report) {
+    fn text(&mut self, line: Line) {
+        if line.text.is_empty() || !self.params.budget().room(&line, self.report) {
             return;
         }
         // Two keywords of global_defs act while the file is being read.
@@ -326,7 +326,7 @@ impl<'a> Reader<'a> {
             }
             _ => {}
         }
-        self.item(ItemKind::Text, line.clone());
+        self.item(ItemKind::Text, line);
     }
 
     fn item(&mut self, kind: ItemKind, line: Line) {
