@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
 use std::net::{Shutdown, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -31,6 +32,17 @@ pub struct Farm {
     delay: u64,
     /// When the daemon was started or told to reload.
     since: Instant,
+    /// The kernel's listing, in memory that is kept: looking must cost little.
+    listing: Vec<u8>,
+}
+
+/// What IPVS holds, counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entries {
+    /// Real servers.
+    pub all: usize,
+    /// Those of weight 9.
+    pub changed: usize,
 }
 
 /// What the end of a checker process did.
@@ -48,7 +60,7 @@ impl Farm {
     pub fn new(services: usize, servers: usize, delay: u64) -> Self {
         let mut lab = Lab::new(1);
         let listener = Listener::start(lab.router(1).netns());
-        Self { lab, listener, services, servers, delay, since: Instant::now() }
+        Self { lab, listener, services, servers, delay, since: Instant::now(), listing: Vec::new() }
     }
 
     /// Starts snmpd, for daemons started afterwards.
@@ -63,10 +75,7 @@ impl Farm {
         router.configure(&conf);
         // What a process that was killed has left is not the pid of this one.
         let _ = fs::remove_file(router.file("checkers.pid"));
-        let mut command = router.checkers_command(daemon);
-        command.args(extra);
-        self.since = Instant::now();
-        router.start_with(command);
+        self.since = router.start_checkers_bare(daemon, extra);
     }
 
     fn conf(&self, changed: Option<usize>) -> String {
@@ -111,11 +120,35 @@ impl Farm {
         self.listener.accepted.load(Ordering::Relaxed)
     }
 
+    /// Reads the kernel's listing: cheaper than ipvsadm, and it takes its time from the daemon.
+    fn look(&mut self) {
+        let mut listing = std::mem::take(&mut self.listing);
+        listing.clear();
+        self.listing = self.lab.router(1).netns().enter(|| {
+            if let Ok(mut file) = File::open("/proc/thread-self/net/ip_vs") {
+                let _ = file.read_to_end(&mut listing);
+            }
+            listing
+        });
+    }
+
+    /// Counts the real servers in IPVS.
+    pub fn entries(&mut self) -> Entries {
+        self.look();
+        let mut found = Entries { all: 0, changed: 0 };
+        // The first of them is in the heading.
+        for line in self.listing.split(|octet| *octet == b'\n').skip(3).filter(|line| line.starts_with(b"  -> ")) {
+            let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).skip(2);
+            found.all += 1;
+            found.changed += usize::from(words.next() == Some(b"Masq") && words.next() == Some(b"9"));
+        }
+        found
+    }
+
     /// The real servers in IPVS in the kernel's order: service, address, method, weight.
     pub fn table(&mut self) -> Vec<String> {
-        // Cheaper than ipvsadm, and it takes its time from the daemon.
-        let listing = self.lab.router(1).netns().enter(|| fs::read_to_string("/proc/thread-self/net/ip_vs"));
-        let listing = listing.unwrap_or_default();
+        self.look();
+        let listing = String::from_utf8_lossy(&self.listing);
         let mut service = "";
         let mut table = Vec::new();
         for line in listing.lines().skip(3) {
@@ -130,9 +163,22 @@ impl Farm {
         table
     }
 
-    /// Time from the start or reload of the daemon until the table is as wanted.
-    pub fn await_table(&mut self, mut wanted: impl FnMut(&[String]) -> bool) -> Option<Duration> {
-        within(self.since, || wanted(&self.table()))
+    /// Time from the start of the daemon until the empty IPVS is complete.
+    ///
+    /// The whole listing takes the kernel's processor too long to be read often, so it is read when the last service is
+    /// there: each daemon writes that with its servers after all others.
+    pub fn await_complete(&mut self) -> Option<Duration> {
+        let (services, all) = (self.services, self.services * self.servers);
+        let start = Instant::now();
+        while scheduled() < services && start.elapsed() < STEP {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        within(self.since, || self.entries().all == all)
+    }
+
+    /// Time from the start or reload of the daemon until IPVS holds what is wanted.
+    pub fn await_entries(&mut self, mut wanted: impl FnMut(Entries) -> bool) -> Option<Duration> {
+        within(self.since, || wanted(self.entries()))
     }
 
     /// Time from the start of the daemon until an object is served.
@@ -196,16 +242,23 @@ impl Drop for Farm {
     }
 }
 
-/// Time from `since` until a condition holds; `None` when that is not so in the time of a step.
+/// Services that use the scheduler of the farm, by the count of the kernel's module; 0 before it is loaded.
+fn scheduled() -> usize {
+    let count = fs::read_to_string("/sys/module/ip_vs_wrr/refcnt").unwrap_or_default();
+    count.trim().parse().unwrap_or(0)
+}
+
+/// Time from `since` until a condition holds, at the begin of the look that sees it; `None` when that is not so in the
+/// time of a step.
 fn within(since: Instant, mut condition: impl FnMut() -> bool) -> Option<Duration> {
     let start = Instant::now();
     while start.elapsed() < STEP {
         let look = Instant::now();
         if condition() {
-            return Some(since.elapsed());
+            return Some(look.duration_since(since));
         }
         // There is one processor: looking must not take it from the daemon.
-        std::thread::sleep((look.elapsed() * 5).max(Duration::from_millis(20)));
+        std::thread::sleep((look.elapsed() * 3).max(Duration::from_millis(10)));
     }
     None
 }

@@ -10,7 +10,7 @@ use lab::process::{cpu_time, footprint};
 use lab::snmp::ROOT;
 use lab::{Daemon, uml};
 
-use crate::farm::{Farm, Killed, STEP};
+use crate::farm::{Entries, Farm, Killed, STEP};
 use crate::report::spread;
 use crate::{DAEMONS, repetitions};
 
@@ -76,7 +76,7 @@ fn start_one(daemon: Daemon, services: usize, delay: u64) -> String {
     let all = services * SERVERS;
     let mut cells = Vec::new();
     farm.start(daemon, &["-I"], None);
-    let complete = farm.await_table(|table| table.len() == all);
+    let complete = farm.await_complete();
     cells.push(seconds(complete));
     if complete.is_none() {
         return cells.join(" | ");
@@ -91,17 +91,14 @@ fn start_one(daemon: Daemon, services: usize, delay: u64) -> String {
     let (took, cpu, checks) = (from.elapsed(), cpu_time(pid) - cpu, farm.checks() - checks);
     cells.push(format!("{:.0}", checks as f64 / took.as_secs_f64()));
     cells.push(format!("{:.0}", cpu.as_secs_f64() * 1e6 / checks as f64));
-    let is = |table: &[String], changed: usize| {
-        table.len() == all && table.iter().filter(|line| line.ends_with(" Masq 9")).count() == changed
-    };
     farm.reload(Some(all / 2 + 3));
-    cells.push(seconds(farm.await_table(|table| is(table, 1))));
+    cells.push(seconds(farm.await_entries(|found| found == Entries { all, changed: 1 })));
     cells.push(seconds(farm.stop()));
-    let mut fewest = farm.table().len();
+    let mut fewest = farm.entries().all;
     farm.start(daemon, &["-I"], None);
-    cells.push(seconds(farm.await_table(|table| {
-        fewest = fewest.min(table.len());
-        is(table, 0)
+    cells.push(seconds(farm.await_entries(|found| {
+        fewest = fewest.min(found.all);
+        found == Entries { all, changed: 0 }
     })));
     cells.push(format!("{:.2}", cpu_time(farm.pid()).as_secs_f64()));
     cells.push(fewest.to_string());
@@ -158,7 +155,7 @@ fn killed() {
     for daemon in DAEMONS {
         let mut farm = Farm::new(SERVICES, SERVERS, 5);
         farm.start(daemon, &[], None);
-        if farm.await_table(|table| table.len() == SERVICES * SERVERS).is_none() {
+        if farm.await_entries(|found| found.all == SERVICES * SERVERS).is_none() {
             println!("| {} | did not come up |", daemon.name());
             continue;
         }

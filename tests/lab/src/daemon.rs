@@ -29,6 +29,18 @@ impl Daemon {
         if std::env::var_os("LAB_OURS").is_some_and(|value| value == "c") { Self::C } else { self }
     }
 
+    /// The program itself, for a thread that is in the namespace already ([`Netns::enter`]): to be timed.
+    pub fn program(self) -> Command {
+        match self.seated() {
+            Self::Ours => Command::new(ours()),
+            Self::C => {
+                let mut command = Command::new(peer());
+                command.env("LD_LIBRARY_PATH", peer_libraries());
+                command
+            }
+        }
+    }
+
     /// A command that starts it inside `netns`, without arguments yet.
     pub fn command(self, netns: &Netns) -> Command {
         match self.seated() {
