@@ -133,6 +133,9 @@ impl<S: AsRawFd> AsRawFd for NetlinkSocket<S> {
     }
 }
 
+/// Octets of most requests, at most.
+const USUAL: usize = 256;
+
 /// One request as bytes, its length a multiple of four.
 pub(super) fn encode<P: neli::Size + ToBytes>(kind: u16, flags: NlmF, seq: u32, payload: P) -> io::Result<Vec<u8>> {
     let message = NlmsghdrBuilder::default()
@@ -142,7 +145,7 @@ pub(super) fn encode<P: neli::Size + ToBytes>(kind: u16, flags: NlmF, seq: u32, 
         .nl_payload(NlPayload::Payload(payload))
         .build()
         .map_err(io::Error::other)?;
-    let mut bytes = io::Cursor::new(Vec::new());
+    let mut bytes = io::Cursor::new(Vec::with_capacity(USUAL));
     message.to_bytes(&mut bytes).map_err(io::Error::other)?;
     Ok(bytes.into_inner())
 }

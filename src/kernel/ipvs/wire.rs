@@ -100,6 +100,9 @@ const AF_INET6: u16 = 10;
 /// `struct genlmsghdr`: what a payload begins with.
 const GENL_HEADER: usize = 4;
 
+/// Octets of most attributes, at most.
+const USUAL: usize = 12;
+
 type Attribute = Nlattr<u16, Buffer>;
 
 /// A change as a request to the family of number `family`. A refusal is always answered, success only if asked for.
@@ -416,10 +419,11 @@ fn attribute<P: neli::Size + ToBytes>(kind: u16, payload: P) -> io::Result<Attri
 
 fn nested(kind: u16, inner: Vec<Attribute>) -> io::Result<Attribute> {
     let kind = AttrTypeBuilder::default().nla_type(kind).nla_nested(true).build().map_err(io::Error::other)?;
-    let outer = NlattrBuilder::default().nla_type(kind).nla_payload(Buffer::from(Vec::new())).build();
-    inner
-        .iter()
-        .try_fold(outer.map_err(io::Error::other)?, |outer, attribute| outer.nest(attribute).map_err(io::Error::other))
+    // neli's own nesting copies what is there already with each attribute.
+    let mut octets = io::Cursor::new(Vec::with_capacity(inner.len().saturating_mul(USUAL)));
+    inner.iter().try_for_each(|attribute| attribute.to_bytes(&mut octets)).map_err(io::Error::other)?;
+    let payload = Buffer::from(octets.into_inner());
+    NlattrBuilder::default().nla_type(kind).nla_payload(payload).build().map_err(io::Error::other)
 }
 
 #[cfg(test)]
