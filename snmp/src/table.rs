@@ -4,8 +4,6 @@
 //! instances, so a GETNEXT is one search in a balanced tree and a walk is one pass.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map;
-use std::iter;
 use std::ops::{Bound, RangeBounds};
 
 use crate::oid::Oid;
@@ -123,11 +121,6 @@ pub struct Table<K, R> {
     rows: BTreeMap<K, Box<R>>,
 }
 
-/// Rows with their indices, in index order.
-pub type Iter<'a, K, R> = iter::Map<btree_map::Iter<'a, K, Box<R>>, fn((&'a K, &'a Box<R>)) -> (&'a K, &'a R)>;
-/// A part of them.
-pub type Range<'a, K, R> = iter::Map<btree_map::Range<'a, K, Box<R>>, fn((&'a K, &'a Box<R>)) -> (&'a K, &'a R)>;
-
 impl<K, R> Default for Table<K, R> {
     fn default() -> Self {
         Table { rows: BTreeMap::new() }
@@ -176,8 +169,8 @@ impl<K: Key, R> Table<K, R> {
     }
 
     /// The rows, in index order.
-    pub fn iter(&self) -> Iter<'_, K, R> {
-        self.rows.iter().map(unboxed as fn(_) -> _)
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&K, &R)> {
+        self.rows.iter().map(|(key, row)| (key, &**row))
     }
 
     /// The rows, in index order, to be changed.
@@ -186,7 +179,7 @@ impl<K: Key, R> Table<K, R> {
     }
 
     /// The indices, in order.
-    pub fn keys(&self) -> btree_map::Keys<'_, K, Box<R>> {
+    pub fn keys(&self) -> impl DoubleEndedIterator<Item = &K> {
         self.rows.keys()
     }
 
@@ -212,8 +205,8 @@ impl<K: Key, R> Table<K, R> {
 
     /// The rows within `range`, in index order. Like [`BTreeMap::range`] it panics on a range that
     /// ends before it begins.
-    pub fn range(&self, range: impl RangeBounds<K>) -> Range<'_, K, R> {
-        self.rows.range(range).map(unboxed as fn(_) -> _)
+    pub fn range(&self, range: impl RangeBounds<K>) -> impl DoubleEndedIterator<Item = (&K, &R)> {
+        self.rows.range(range).map(|(key, row)| (key, &**row))
     }
 
     /// The rows after `sub_ids` (from `sub_ids` on, if `include`), in index order. `sub_ids` may be
@@ -238,7 +231,7 @@ impl<K: Key, R> Table<K, R> {
 
 impl<A: Key, R> Table<(A, u32), R> {
     /// The rows whose first index is `owner`, in index order.
-    pub fn of(&self, owner: &A) -> Range<'_, (A, u32), R> {
+    pub fn of<'s>(&'s self, owner: &A) -> impl DoubleEndedIterator<Item = (&'s (A, u32), &'s R)> + use<'s, A, R> {
         self.range((owner.clone(), 0)..=(owner.clone(), u32::MAX))
     }
 
@@ -261,24 +254,10 @@ impl<A: Key, R> Table<(A, u32), R> {
     }
 }
 
-impl<'a, K, R> IntoIterator for &'a Table<K, R> {
-    type Item = (&'a K, &'a R);
-    type IntoIter = Iter<'a, K, R>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.rows.iter().map(unboxed as fn(_) -> _)
-    }
-}
-
 impl<K: Key, R> FromIterator<(K, R)> for Table<K, R> {
     fn from_iter<I: IntoIterator<Item = (K, R)>>(rows: I) -> Self {
         Table { rows: rows.into_iter().map(|(key, row)| (key, Box::new(row))).collect() }
     }
-}
-
-#[allow(clippy::borrowed_box, reason = "this is what the tree hands out")]
-fn unboxed<'a, K, R>((key, row): (&'a K, &'a Box<R>)) -> (&'a K, &'a R) {
-    (key, row)
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ impl Check {
     pub fn checkpoint(&self) -> String {
         let mut text = String::new();
         // Writing to a string can not fail.
-        for (id, row) in &self.tables.virtual_servers {
+        for (id, row) in self.tables.virtual_servers.iter() {
             let name = service(row);
             let _ = writeln!(text, "quorum\t{name}\t{}", row.quorum_met);
             for server in self.tables.real_server_ids(*id) {
