@@ -15,7 +15,6 @@ const STEP: usize = 4;
 /// configuration, apart from the secrets.
 ///
 /// The text is made when it is asked for: few ask, and a large one takes its time.
-#[derive(Default)]
 pub struct Shown(Items);
 
 impl From<Items> for Shown {

@@ -77,13 +77,12 @@ pub(crate) struct Tree<'i> {
 impl<'i> Tree<'i> {
     /// Builds the tree. Problems go to the report.
     pub fn build(items: &'i Items, report: &mut Report) -> Tree<'i> {
-        let mut folded = Vec::new();
-        let top = Parser::new(items, report).run(0..items.len(), |node, range| {
+        let (mut top, mut folded) = (Vec::new(), Vec::new());
+        walk(items, 0..items.len(), report, &mut |node, range| {
             if node.braces && node.keyword.name == FOLDED {
                 folded.push(range);
-                None
             } else {
-                Some(node)
+                top.push(node);
             }
         });
         Tree { items, top, folded }
@@ -93,27 +92,31 @@ impl<'i> Tree<'i> {
     pub fn virtual_servers(&self) -> impl Iterator<Item = Node> {
         self.folded.iter().filter_map(|range| {
             // What is wrong with them was reported.
-            let mut report = Report::default();
-            Parser::new(self.items, &mut report).run(range.clone(), |node, _| Some(node)).pop()
+            let (mut report, mut found) = (Report::default(), None);
+            walk(self.items, range.clone(), &mut report, &mut |node, _| found = Some(node));
+            found
         })
     }
 }
 
 /// Gives each top-level keyword to `take`, one after the other.
 pub(crate) fn each(items: &Items, mut take: impl FnMut(&Node)) {
-    let mut report = Report::default();
-    Parser::new(items, &mut report).run(0..items.len(), |node, _| {
-        take(&node);
-        None
-    });
+    walk(items, 0..items.len(), &mut Report::default(), &mut |node, _| take(&node));
 }
 
-struct Parser<'i, 'r> {
-    items: &'i Items,
-    report: &'r mut Report,
+/// What gets each top-level keyword that is complete, with its items.
+type Take<'t> = dyn FnMut(Node, Range<usize>) + 't;
+
+fn walk(items: &Items, range: Range<usize>, report: &mut Report, take: &mut Take<'_>) {
+    let (stack, notes) = (Vec::new(), HashMap::new());
+    Parser { items, report, take, stack, item: 0, begun: 0, skip: None, notes }.run(range);
+}
+
+struct Parser<'p, 't> {
+    items: &'p Items,
+    report: &'p mut Report,
+    take: &'p mut Take<'t>,
     stack: Vec<Level>,
-    /// Top-level keywords that are complete, each with its items.
-    top: Vec<(Node, Range<usize>)>,
     /// The item in turn, and the one with which its top-level block began.
     item: usize,
     begun: usize,
@@ -144,23 +147,8 @@ struct Note {
     count: u32,
 }
 
-impl<'i, 'r> Parser<'i, 'r> {
-    fn new(items: &'i Items, report: &'r mut Report) -> Parser<'i, 'r> {
-        Parser {
-            items,
-            report,
-            stack: Vec::new(),
-            top: Vec::new(),
-            item: 0,
-            begun: 0,
-            skip: None,
-            notes: HashMap::new(),
-        }
-    }
-
-    /// Goes through the items; `keep` gets each top-level keyword with its items, and says what is to be kept of it.
-    fn run(mut self, range: Range<usize>, mut keep: impl FnMut(Node, Range<usize>) -> Option<Node>) -> Vec<Node> {
-        let mut kept = Vec::new();
+impl Parser<'_, '_> {
+    fn run(mut self, range: Range<usize>) {
         for n in range.clone() {
             self.item = n;
             let Some(kind) = self.items.kind(n).filter(|kind| !self.skipped(*kind)) else { continue };
@@ -170,12 +158,9 @@ impl<'i, 'r> Parser<'i, 'r> {
                 ItemKind::Open => self.open(&line),
                 ItemKind::Close => self.close(&line),
             }
-            kept.extend(self.top.drain(..).filter_map(|(node, items)| keep(node, items)));
         }
         self.item = range.end;
         self.end();
-        kept.extend(self.top.drain(..).filter_map(|(node, items)| keep(node, items)));
-        kept
     }
 
     fn skipped(&mut self, kind: ItemKind) -> bool {
@@ -201,7 +186,7 @@ impl<'i, 'r> Parser<'i, 'r> {
     fn push(&mut self, node: Node, end: usize) {
         match self.stack.last_mut() {
             Some(level) => level.node.children.push(node),
-            None => self.top.push((node, self.begun..end)),
+            None => (self.take)(node, self.begun..end),
         }
     }
 
