@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::ops::Deref;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use snmp::Key;
@@ -285,7 +286,7 @@ pub struct Counters(Option<Box<Statistics>>);
 
 impl From<Statistics> for Counters {
     fn from(statistics: Statistics) -> Counters {
-        Counters((statistics != Statistics::NOTHING).then(|| Box::new(statistics)))
+        Counters((statistics != Statistics::default()).then(|| Box::new(statistics)))
     }
 }
 
@@ -293,13 +294,13 @@ impl Deref for Counters {
     type Target = Statistics;
 
     fn deref(&self) -> &Statistics {
-        static NOTHING: Statistics = Statistics::NOTHING;
+        static NOTHING: LazyLock<Statistics> = LazyLock::new(Statistics::default);
         self.0.as_deref().unwrap_or(&NOTHING)
     }
 }
 
 /// What the kernel counts for a service or a destination.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Statistics {
     /// Connections scheduled so far.
     pub connections: u64,
@@ -327,29 +328,4 @@ pub struct Statistics {
     pub inactive: u32,
     /// Destinations only: persistence templates.
     pub persistent: u32,
-}
-
-impl Statistics {
-    /// Before anything was counted.
-    pub const NOTHING: Statistics = Statistics {
-        connections: 0,
-        in_packets: 0,
-        out_packets: 0,
-        in_bytes: 0,
-        out_bytes: 0,
-        connection_rate: 0,
-        in_packet_rate: 0,
-        out_packet_rate: 0,
-        in_byte_rate: 0,
-        out_byte_rate: 0,
-        active: 0,
-        inactive: 0,
-        persistent: 0,
-    };
-}
-
-impl Default for Statistics {
-    fn default() -> Statistics {
-        Statistics::NOTHING
-    }
 }
