@@ -374,6 +374,22 @@ fn what_is_so_already_is_set_and_what_cannot_be_is_refused() {
     });
 }
 
+/// The kernel sends each refused request back: there is room for those of a whole batch.
+#[test]
+fn every_refusal_of_a_long_list_is_heard() {
+    inside(|| {
+        let director = Director::new();
+        let of = services(&tcp("10.0.0.1:80"), &[]).pop().unwrap().key;
+        let changes = (0..400_u16).map(|port| {
+            let address = ([192, 168, 0, 1], 1000 + port).into();
+            Change::NewDestination(of, ipvs::destination(&of, address, Method::Nat, 1, 0, 0))
+        });
+        for outcome in director.outcomes(changes.collect()) {
+            assert!(matches!(&outcome, Err(Error::Refused(refusal)) if refusal.errno == 3), "{outcome:?}");
+        }
+    });
+}
+
 #[test]
 fn a_kernel_without_the_module() {
     inside(|| {
