@@ -1,7 +1,7 @@
 //! Links and addresses in namespaces of their own: what the kernel does is what the monitor tells, and what the writer
 //! is asked is what `ip` shows.
 
-#![allow(clippy::unwrap_used)] // a test fails by panicking
+#![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::collections::BTreeSet;
 use std::io::Write;

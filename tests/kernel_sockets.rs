@@ -1,6 +1,6 @@
 //! Adverts, gratuitous ARP and neighbour advertisements across a veth pair, from one namespace to another.
 
-#![allow(clippy::unwrap_used)] // a test fails by panicking
+#![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::fs;
 use std::io;

@@ -102,7 +102,6 @@ fn a_deaf_vrrp_process_is_replaced() {
     assert_ne!(lab.router(1).vrrp_pid(), before);
 }
 
-/// The parent killed alone: its child must not go on as a router nobody watches.
 /// Makes a process spin for ever where it is in its system call: `jmp` to itself.
 fn spin(pid: i32) {
     let fields = fs::read_to_string(format!("/proc/{pid}/syscall")).unwrap();
@@ -128,6 +127,7 @@ fn a_spinning_vrrp_process_is_replaced() {
     assert!(holds_all(&mut lab));
 }
 
+/// The parent killed alone: its child must not go on as a router nobody watches.
 #[test]
 fn children_end_with_their_parent() {
     let _turn = machine::shared();

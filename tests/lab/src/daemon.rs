@@ -43,14 +43,17 @@ impl Daemon {
 
     /// A command that starts it inside `netns`, without arguments yet.
     pub fn command(self, netns: &Netns) -> Command {
-        match self.seated() {
-            Self::Ours => netns.command(ours()),
-            Self::C => {
-                let mut command = netns.command("env");
-                command.arg(format!("LD_LIBRARY_PATH={}", peer_libraries())).arg(peer());
-                command
-            }
+        let program = self.program();
+        // Its libraries are not those of `ip`.
+        let mut command = netns.command("env");
+        for (name, value) in program.get_envs() {
+            let mut setting = name.to_owned();
+            setting.push("=");
+            setting.push(value.unwrap_or_default());
+            command.arg(setting);
         }
+        command.arg(program.get_program());
+        command
     }
 }
 

@@ -98,14 +98,8 @@ impl Router {
 
     /// The same by the daemon's own program and without a detailed log, for benchmarks; gives the time it began.
     pub fn start_checkers_bare(&mut self, daemon: Daemon, extra: &[&str]) -> Instant {
-        let mut command = daemon.program();
-        command.args(["-n", "-l", "-G", "-C"]).args(extra);
-        command.arg("-f").arg(self.file("keepalived.conf"));
-        command.arg("-p").arg(self.file("keepalived.pid")).arg("-c").arg(self.file("checkers.pid"));
-        command.env("TMPDIR", &self.dir);
-        if let Some(address) = &self.agentx {
-            command.args(["-x", "-A", address]);
-        }
+        let mut command = self.configured(daemon.program());
+        command.arg("-C").arg("-c").arg(self.file("checkers.pid")).args(extra).args(self.snmp_arguments());
         let log = self.file("daemon.log");
         let (began, process) = self.netns.enter(|| (Instant::now(), Proc::spawn(command, &log)));
         self.daemon = Some(process);
@@ -121,10 +115,12 @@ impl Router {
 
     /// Starts a daemon by a command line of one's own.
     pub fn start_with(&mut self, mut command: Command) {
-        if let Some(address) = &self.agentx {
-            command.args(["-x", "-A", address]);
-        }
+        command.args(self.snmp_arguments());
         self.daemon = Some(Proc::spawn(command, &self.file("daemon.log")));
+    }
+
+    fn snmp_arguments(&self) -> Vec<&str> {
+        self.agentx.iter().flat_map(|address| ["-x", "-A", address]).collect()
     }
 
     /// The command line of a daemon in the foreground that touches no file outside of its directory.
@@ -142,8 +138,13 @@ impl Router {
     }
 
     fn without_parts(&self, daemon: Daemon) -> Command {
-        let mut command = daemon.command(&self.netns);
-        command.args(["-n", "-l", "-D", "-G"]);
+        let mut command = self.configured(daemon.command(&self.netns));
+        command.arg("-D");
+        command
+    }
+
+    fn configured(&self, mut command: Command) -> Command {
+        command.args(["-n", "-l", "-G"]);
         command.arg("-f").arg(self.file("keepalived.conf"));
         command.arg("-p").arg(self.file("keepalived.pid"));
         command.env("TMPDIR", &self.dir);

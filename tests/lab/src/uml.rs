@@ -94,7 +94,7 @@ fn boot(kernel: usize, script: &str, limit: Duration) -> Report {
     let dir = TempDir::with_prefix("uml").expect("a temporary directory");
     let file = |name: &str| dir.path().join(name);
     fs::write(file("command"), script).expect("our own directory");
-    // A kernel and its processes take turns: on one processor that is three to five times faster than across two,
+    // A kernel and its processes take turns: on one processor that is three to six times faster than across two,
     // where each turn wakes the other. LAB_UML_ROAMS=1 leaves it to the host.
     let mut kernel = if std::env::var_os("LAB_UML_ROAMS").is_some() {
         Command::new("linux.uml")
