@@ -38,7 +38,7 @@ impl fmt::Debug for Shown {
     }
 }
 
-fn nodes(list: &[Node], depth: usize, out: &mut String) {
+fn nodes(list: &[Node<'_>], depth: usize, out: &mut String) {
     for node in list {
         if depth == 0 && !out.is_empty() && !matches!(node.keyword.body, Body::None) {
             out.push('\n');
@@ -55,7 +55,7 @@ fn nodes(list: &[Node], depth: usize, out: &mut String) {
     }
 }
 
-fn text(node: &Node) -> String {
+fn text(node: &Node<'_>) -> String {
     let words = node.words();
     let Some(first) = words.first() else {
         return String::new();
@@ -64,7 +64,7 @@ fn text(node: &Node) -> String {
         return format!("group {{ {} }}", quoted(&first.text));
     }
     if is_secret(node.keyword) {
-        let shown = words.iter().skip(1).map(|w| w.text.as_str());
+        let shown = words.iter().skip(1).map(|w| &*w.text);
         // Of several words only the last is the secret: `key ID SECRET`.
         let visible = node.args.len().saturating_sub(1);
         let kept: Vec<&str> = shown.take(visible).chain(std::iter::once(MASK)).collect();

@@ -10,9 +10,9 @@ use super::words::{self, Word};
 /// A line being matched: where it is and which of its words are left.
 pub(crate) struct Matching<'a> {
     /// The line.
-    pub line: &'a Line,
+    pub line: Line<'a>,
     /// Its words.
-    pub words: &'a [Word],
+    pub words: &'a [Word<'a>],
     /// Index of the next word.
     pub next: usize,
     /// Whether an error was reported.
@@ -25,7 +25,7 @@ pub(crate) struct Matching<'a> {
 
 impl<'a> Matching<'a> {
     /// Starts at a word.
-    pub fn new(line: &'a Line, words: &'a [Word], next: usize) -> Matching<'a> {
+    pub fn new(line: Line<'a>, words: &'a [Word<'a>], next: usize) -> Matching<'a> {
         Matching {
             line,
             words,
@@ -71,7 +71,7 @@ impl<'a> Matching<'a> {
     }
 
     /// The words not taken.
-    pub fn left(&self) -> &'a [Word] {
+    pub fn left(&self) -> &'a [Word<'a>] {
         self.words.get(self.next..).unwrap_or_default()
     }
 
@@ -79,7 +79,7 @@ impl<'a> Matching<'a> {
         self.failed = true;
         let end = self.line.text.len();
         let at = match self.words.get(self.next.saturating_sub(1)) {
-            Some(word) => word.at(self.line),
+            Some(word) => word.at(&self.line),
             None => self.line.at(end, 1),
         };
         report.error(self.missing, at, format!("'{name}' lacks a parameter")).help(format!("write: {name} {usage}"));
@@ -96,7 +96,7 @@ impl<'a> Matching<'a> {
             Ok(value) => Some(Arg { value, start: word.start, end: word.end }),
             Err(wrong) => {
                 let text = format!("{name}: {}", wrong.text);
-                let at = word.at(self.line);
+                let at = word.at(&self.line);
                 if let Some(value) = wrong.rounded {
                     report.warn(wrong.class, at, text);
                     return Some(Arg { value: Value::Decimal(value), start: word.start, end: word.end });
@@ -137,7 +137,7 @@ impl<'a> Matching<'a> {
             let again = args.iter().any(|a| matches!(a.value, Value::Option(k, _) if k == keyword));
             if again && keyword.name != "nexthop" {
                 let text = format!("'{}' is given twice: the last one counts", keyword.name);
-                report.warn(Class::General, word.at(self.line), text);
+                report.warn(Class::General, word.at(&self.line), text);
             }
             args.push(Arg { value: Value::Option(keyword, inner), start: word.start, end: word.end });
             if self.failed {
@@ -150,7 +150,7 @@ impl<'a> Matching<'a> {
     fn script(&mut self, report: &mut Report) -> Option<Arg> {
         let first = self.left().first()?;
         self.next = self.words.len();
-        let (words, unpaired) = words::split_script(&self.line.text, first.start);
+        let (words, unpaired) = words::split_script(self.line.text, first.start);
         self.unpaired(unpaired, report);
         Some(Arg { value: Value::Script(words), start: first.start, end: self.line.text.len() })
     }
@@ -158,21 +158,21 @@ impl<'a> Matching<'a> {
     fn pattern(&mut self, report: &mut Report) -> Option<Arg> {
         let first = self.left().first()?;
         self.next = self.words.len();
-        let (word, closed) = words::pattern(&self.line.text, first.start)?;
+        let (word, closed) = words::pattern(self.line.text, first.start)?;
         self.unpaired((!closed).then_some(word.start), report);
-        Some(Arg { value: Value::Text(word.text), start: word.start, end: word.end })
+        Some(Arg { value: Value::Text(word.text.into_owned()), start: word.start, end: word.end })
     }
 
     fn unpaired(&mut self, at: Option<usize>, report: &mut Report) {
         if let Some(at) = at {
             self.failed = true;
-            unpaired(self.line, at, report);
+            unpaired(&self.line, at, report);
         }
     }
 }
 
 /// Reports an unpaired quote.
-pub(crate) fn unpaired(line: &Line, at: usize, report: &mut Report) {
+pub(crate) fn unpaired(line: &Line<'_>, at: usize, report: &mut Report) {
     report
         .error(Class::UnmatchedQuote, line.at(at, 1), "this quote is not closed on its line")
         .help("add the closing quote");

@@ -83,7 +83,7 @@ impl Include {
     }
 
     /// Reads what matches.
-    pub fn run(&self, reader: &mut Reader<'_>, line: &Line) {
+    pub fn run(&self, reader: &mut Reader<'_>, line: &Line<'_>) {
         let at = line.at_all();
         if self.pattern.is_empty() {
             let text = format!("'{}' without a file name", self.keyword);

@@ -1,7 +1,7 @@
 //! What reading has found, held small: most pieces are a place in a file that is in memory anyway.
 
 use super::diag::Sources;
-use super::line::Line;
+use super::line::{Line, Made};
 
 /// Kind of an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub(crate) struct Items {
     /// The files read.
     pub sources: Sources,
     list: Vec<Item>,
-    made: Vec<Line>,
+    made: Vec<Made>,
 }
 
 impl Items {
@@ -40,15 +40,15 @@ impl Items {
     }
 
     /// Adds a piece; `start` = byte of the file at which its line begins.
-    pub fn push(&mut self, kind: ItemKind, line: Line, start: usize) {
-        let item = self.written(kind, &line, start).unwrap_or_else(|| {
-            self.made.push(line);
+    pub fn push(&mut self, kind: ItemKind, line: &Line<'_>, start: usize) {
+        let item = self.written(kind, line, start).unwrap_or_else(|| {
+            self.made.push(Made::from(line));
             Item::Made { kind, line: u32::try_from(self.made.len().saturating_sub(1)).unwrap_or(u32::MAX) }
         });
         self.list.push(item);
     }
 
-    fn written(&self, kind: ItemKind, line: &Line, start: usize) -> Option<Item> {
+    fn written(&self, kind: ItemKind, line: &Line<'_>, start: usize) -> Option<Item> {
         let base = line.base()?;
         let (from, len) = (start.checked_add(usize::from(base))?, u16::try_from(line.text.len()).ok()?);
         let there = self.sources.text(line.file).get(from..from.checked_add(usize::from(len))?)?;
@@ -69,15 +69,15 @@ impl Items {
     }
 
     /// Text (empty past the end) and place of a piece.
-    pub fn line(&self, n: usize) -> Line {
+    pub fn line(&self, n: usize) -> Line<'_> {
         match self.list.get(n) {
             None => Line::default(),
-            Some(Item::Made { line, .. }) => self.made.get(*line as usize).cloned().unwrap_or_default(),
+            Some(Item::Made { line, .. }) => self.made.get(*line as usize).map(Made::line).unwrap_or_default(),
             Some(&Item::Written { file, base, len, number, start, .. }) => {
                 let file = u32::from(file);
                 let from = (start as usize).saturating_add(usize::from(base));
                 let text = self.sources.text(file).get(from..from.saturating_add(usize::from(len)));
-                Line::written(file, number, text.unwrap_or_default().to_owned(), base)
+                Line::written(file, number, text.unwrap_or_default(), base)
             }
         }
     }
@@ -97,16 +97,18 @@ mod tests {
     fn lines_come_back_as_they_were() {
         let mut items = Items::default();
         let file = items.sources.add("a".into(), "first\n  second word {".into());
-        let raw = Line::new(file, 2, "  second word {".into());
-        let mut made = raw.empty_like();
+        let raw = Line::new(file, 2, "  second word {");
+        let mut made = Made::at_place_of(&raw);
         made.push('x', 3);
         // The third is said to be where it is not.
-        let lines = [(raw.part(2, 13), 6), (raw.part(14, 15), 6), (raw.part(2, 13), 7), (made, 6)];
+        let lines = [(raw.part(2, 13), 6), (raw.part(14, 15), 6), (raw.part(2, 13), 7), (made.line(), 6)];
         for (line, start) in &lines {
-            items.push(ItemKind::Text, line.clone(), *start);
+            items.push(ItemKind::Text, line, *start);
         }
-        let back: Vec<Line> = (0..items.len()).map(|n| items.line(n)).collect();
-        assert_eq!(back, lines.map(|(line, _)| line));
+        let places = |line: &Line<'_>| (line.text.to_owned(), line.at_all(), line.offset(3));
+        for (n, (line, _)) in lines.iter().enumerate() {
+            assert_eq!(places(&items.line(n)), places(line));
+        }
         assert_eq!((items.made.len(), items.kind(3), items.kind(4)), (2, Some(ItemKind::Text), None));
         assert_eq!(items.line(4), Line::default());
     }

@@ -2,41 +2,42 @@
 
 use super::diag::At;
 
-/// Text with its place; the text may be a part of the file's line or have parameters substituted.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Line {
+/// Text with its place; the text may be a part of the file's line or have parameters substituted. A view: the text is
+/// that of a file in memory, or of a [`Made`] line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Line<'t> {
     /// Index into the sources.
     pub file: u32,
     /// Line number from 1.
     pub number: u32,
     /// The text.
-    pub text: String,
-    cols: Columns,
+    pub text: &'t str,
+    cols: Columns<'t>,
 }
 
 /// Where the text's bytes stand in the file's line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Columns {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Columns<'t> {
     /// One after the other from this byte on.
     From(u32),
     /// Byte by byte; lines are short enough for 16 bits.
-    Map(Vec<u16>),
+    Map(&'t [u16]),
 }
 
-impl Default for Columns {
-    fn default() -> Columns {
-        Columns::From(0)
+impl Default for Line<'_> {
+    fn default() -> Self {
+        Line { file: 0, number: 0, text: "", cols: Columns::From(0) }
     }
 }
 
-impl Line {
+impl<'t> Line<'t> {
     /// A whole line as read.
-    pub fn new(file: u32, number: u32, text: String) -> Line {
+    pub fn new(file: u32, number: u32, text: &'t str) -> Line<'t> {
         Line { file, number, text, cols: Columns::From(0) }
     }
 
     /// A part of a line as read, from byte `base` on.
-    pub fn written(file: u32, number: u32, text: String, base: u16) -> Line {
+    pub fn written(file: u32, number: u32, text: &'t str, base: u16) -> Line<'t> {
         Line { file, number, text, cols: Columns::From(base.into()) }
     }
 
@@ -48,22 +49,9 @@ impl Line {
         }
     }
 
-    /// An empty line at the same place, to be filled by [`Line::push`].
-    pub fn empty_like(&self) -> Line {
-        Line { file: self.file, number: self.number, text: String::new(), cols: Columns::Map(Vec::new()) }
-    }
-
-    /// Appends a character that stands at `offset` of the file's line. Only for lines from [`Line::empty_like`].
-    pub fn push(&mut self, c: char, offset: u32) {
-        self.text.push(c);
-        if let Columns::Map(map) = &mut self.cols {
-            map.resize(self.text.len(), u16::try_from(offset).unwrap_or(u16::MAX));
-        }
-    }
-
     /// Offset in the file's line of a byte of the text.
     pub fn offset(&self, byte: usize) -> u32 {
-        match &self.cols {
+        match self.cols {
             Columns::From(base) => base.saturating_add(u32::try_from(byte).unwrap_or(u32::MAX)),
             Columns::Map(map) => map.get(byte).or(map.last()).copied().map_or(0, u32::from),
         }
@@ -72,7 +60,7 @@ impl Line {
     /// The place of `len` bytes from `byte` on.
     pub fn at(&self, byte: usize, len: usize) -> At {
         let offset = self.offset(byte);
-        let len = match &self.cols {
+        let len = match self.cols {
             Columns::From(_) => u32::try_from(len).unwrap_or(u32::MAX),
             Columns::Map(_) => {
                 let last = byte.saturating_add(len.saturating_sub(1));
@@ -88,38 +76,70 @@ impl Line {
     }
 
     /// The part of the text from `start` to `end`, without surrounding white space. Out of range = empty.
-    pub fn part(&self, start: usize, end: usize) -> Line {
+    pub fn part(&self, start: usize, end: usize) -> Line<'t> {
         let raw = self.text.get(start..end).unwrap_or("");
         let trimmed = raw.trim_start_matches(is_space);
         let start = start.saturating_add(raw.len().saturating_sub(trimmed.len()));
-        let text = trimmed.trim_end_matches(is_space).to_owned();
-        let cols = match &self.cols {
+        let text = trimmed.trim_end_matches(is_space);
+        let cols = match self.cols {
             Columns::From(_) => Columns::From(self.offset(start)),
-            Columns::Map(map) => {
-                Columns::Map(map.get(start..start.saturating_add(text.len())).unwrap_or_default().to_vec())
-            }
+            Columns::Map(map) => Columns::Map(map.get(start..start.saturating_add(text.len())).unwrap_or_default()),
         };
-        Line { file: self.file, number: self.number, text, cols }
+        Line { text, cols, ..*self }
     }
 
-    /// The first `end` bytes of the text, without surrounding white space. Only for lines from [`Line::new`].
-    fn trimmed(mut self, end: usize) -> Line {
-        let kept = self.text.get(..end).unwrap_or_default().trim_end_matches(is_space).len();
-        self.text.truncate(kept);
-        let start = self.text.len().saturating_sub(self.text.trim_start_matches(is_space).len());
-        self.text.drain(..start);
-        self.cols = Columns::From(u32::try_from(start).unwrap_or(u32::MAX));
-        self
+    /// The text from `start` on.
+    pub fn rest(&self, start: usize) -> Line<'t> {
+        self.part(start, self.text.len())
     }
 
     /// Whether any of these ASCII characters is in the text.
     pub fn has(&self, any: &[u8]) -> bool {
         self.text.bytes().any(|byte| any.contains(&byte))
     }
+}
 
-    /// The text from `start` on.
-    pub fn rest(&self, start: usize) -> Line {
-        self.part(start, self.text.len())
+/// A line whose text stands in no file: parameters were substituted, or escapes resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Made {
+    file: u32,
+    number: u32,
+    text: String,
+    /// Where each byte of the text stands in the file's line.
+    map: Vec<u16>,
+}
+
+impl Made {
+    /// An empty line at the place of another, to be filled by [`Made::push`].
+    pub fn at_place_of(line: &Line<'_>) -> Made {
+        Made { file: line.file, number: line.number, text: String::new(), map: Vec::new() }
+    }
+
+    /// Appends a character that stands at `offset` of the file's line.
+    pub fn push(&mut self, c: char, offset: u32) {
+        self.text.push(c);
+        self.map.resize(self.text.len(), u16::try_from(offset).unwrap_or(u16::MAX));
+    }
+
+    /// Length of the text, in bytes.
+    pub fn len(&self) -> usize {
+        self.text.len()
+    }
+
+    /// The line.
+    pub fn line(&self) -> Line<'_> {
+        Line { file: self.file, number: self.number, text: &self.text, cols: Columns::Map(&self.map) }
+    }
+}
+
+/// A copy that stands on its own.
+impl From<&Line<'_>> for Made {
+    fn from(line: &Line<'_>) -> Made {
+        let mut made = Made::at_place_of(line);
+        for (byte, c) in line.text.char_indices() {
+            made.push(c, line.offset(byte));
+        }
+        made
     }
 }
 
@@ -130,26 +150,26 @@ pub(crate) fn is_space(c: char) -> bool {
 
 /// What [`decomment`] found.
 #[derive(Debug)]
-pub(crate) struct Decommented {
+pub(crate) struct Decommented<'t> {
     /// The text before the comment, trimmed.
-    pub line: Line,
+    pub line: Line<'t>,
+    /// The same with `\#` and `\!` resolved, if there are any; not trimmed.
+    pub made: Option<Made>,
     /// A comment that cuts an unquoted word in two: its first character and place.
     pub cut_word: Option<(char, At)>,
 }
 
 /// Removes the comment from a line as read and resolves `\#` and `\!` outside quotes.
-pub(crate) fn decomment(line: Line) -> Decommented {
-    let length = line.text.len();
+pub(crate) fn decomment(line: Line<'_>) -> Decommented<'_> {
     if !line.has(b"#!\\") {
-        return Decommented { line: line.trimmed(length), cut_word: None };
+        return Decommented { line: line.rest(0), made: None, cut_word: None };
     }
-    let text = &line.text;
     let mut quoted = false;
-    let mut end = text.len();
+    let mut end = line.text.len();
     let mut cut_word = None;
     let mut escapes = Vec::new();
     let mut before = ' ';
-    let mut chars = text.char_indices().peekable();
+    let mut chars = line.text.char_indices().peekable();
     while let Some((i, c)) = chars.next() {
         match c {
             '"' => quoted = !quoted,
@@ -172,25 +192,25 @@ pub(crate) fn decomment(line: Line) -> Decommented {
         }
         before = c;
     }
-    if escapes.is_empty() {
-        return Decommented { line: line.trimmed(end), cut_word };
-    }
-    let mut plain = line.empty_like();
-    for (i, c) in text.char_indices().take_while(|(i, _)| *i < end) {
-        if !escapes.contains(&i) {
-            plain.push(c, u32::try_from(i).unwrap_or(u32::MAX));
+    let made = (!escapes.is_empty()).then(|| {
+        let mut plain = Made::at_place_of(&line);
+        for (i, c) in line.text.char_indices().take_while(|(i, _)| *i < end) {
+            if !escapes.contains(&i) {
+                plain.push(c, u32::try_from(i).unwrap_or(u32::MAX));
+            }
         }
-    }
-    let len = plain.text.len();
-    Decommented { line: plain.part(0, len), cut_word }
+        plain
+    });
+    Decommented { line: line.part(0, end), made, cut_word }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn run(text: &str) -> Decommented {
-        decomment(Line::new(0, 1, text.to_owned()))
+    fn run(text: &str) -> Made {
+        let found = decomment(Line::new(0, 1, text));
+        found.made.map_or_else(|| Made::from(&found.line), |made| Made::from(&made.line().rest(0)))
     }
 
     #[test]
@@ -206,17 +226,18 @@ mod tests {
             ("# all", "", false),
             ("", "", false),
         ] {
-            let d = run(text);
-            assert_eq!((d.line.text.as_str(), d.cut_word.is_some()), (kept, cut), "{text}");
+            let cut_word = decomment(Line::new(0, 1, text)).cut_word;
+            assert_eq!((run(text).text.as_str(), cut_word.is_some()), (kept, cut), "{text}");
         }
     }
 
     #[test]
     fn places_survive_escapes_and_trimming() {
-        let d = run("  a \\#b c");
-        let c = d.line.text.find('c').unwrap();
-        assert_eq!(d.line.at(c, 1).offset, 8);
-        let part = d.line.rest(c);
-        assert_eq!((part.text.as_str(), part.at(0, 1).offset), ("c", 8));
+        let made = run("  a \\#b c");
+        let line = made.line();
+        let c = line.text.find('c').unwrap();
+        assert_eq!(line.at(c, 1).offset, 8);
+        let part = line.rest(c);
+        assert_eq!((part.text, part.at(0, 1).offset), ("c", 8));
     }
 }

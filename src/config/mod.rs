@@ -20,6 +20,7 @@ mod line;
 pub mod lvs;
 pub mod model;
 mod params;
+mod parser;
 mod read;
 mod repeat;
 mod secret;
@@ -40,7 +41,6 @@ use diag::Report;
 use facts::Facts;
 use params::Params;
 use read::Reader;
-use tree::Tree;
 
 /// What to read, and where answers from outside come from.
 #[derive(Clone, Debug)]
@@ -83,8 +83,8 @@ pub fn load(options: &Options) -> Loaded {
     reader.read_top(&options.path);
     let items = reader.finish();
     let mut facts = Facts::asking(&options.outside);
-    let tree = Tree::build(&items, &mut report);
-    let config = build::build(&tree, &mut facts, &mut report);
+    let (top, virtual_servers) = tree::build(&items, &mut report);
+    let config = build::build(&top, virtual_servers, &mut facts, &mut report);
     let config = (!report.has_errors()).then_some(config);
     let diagnostics = report.finish(&items.sources);
     Loaded { config, diagnostics, shown: Shown::from(items) }

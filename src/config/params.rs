@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::diag::{Class, Report};
-use super::line::{Line, is_space};
+use super::line::{Line, Made, is_space};
 
 /// Bytes a line may hold after substitution.
 pub(crate) const MAX_LINE: usize = 1023;
@@ -26,7 +26,7 @@ impl Default for Budget {
 
 impl Budget {
     /// Takes one step; false (and one error) when there are none left.
-    pub fn step(&mut self, line: &Line, report: &mut Report) -> bool {
+    pub fn step(&mut self, line: &Line<'_>, report: &mut Report) -> bool {
         if let Some(left) = self.steps.checked_sub(1) {
             self.steps = left;
             return true;
@@ -40,7 +40,7 @@ impl Budget {
     }
 
     /// Takes the bytes of a line that is kept; false (and one error) when there is no room left.
-    pub fn room(&mut self, line: &Line, report: &mut Report) -> bool {
+    pub fn room(&mut self, line: &Line<'_>, report: &mut Report) -> bool {
         if let Some(left) = self.bytes.checked_sub(line.text.len()) {
             self.bytes = left;
             return true;
@@ -97,12 +97,12 @@ impl Params {
         &mut self.budget
     }
 
-    /// Substitutes every parameter of a line; the result is several lines when one was defined so.
-    pub fn expand(&mut self, line: &Line, scope: &Scope, report: &mut Report) -> Vec<Line> {
+    /// Substitutes every parameter of a line; the result, not trimmed, is several lines when one was defined so.
+    pub fn expand(&mut self, line: &Line<'_>, scope: &Scope, report: &mut Report) -> Vec<Made> {
         if !line.text.contains('$') {
-            return vec![line.clone()];
+            return vec![Made::from(line)];
         }
-        let mut out = Expansion { done: Vec::new(), line: line.empty_like(), origin: line, cut: false, stop: false };
+        let mut out = Expansion { done: Vec::new(), line: Made::at_place_of(line), origin: line, cut: false, stop: false };
         let chars: Vec<(usize, char)> = line.text.char_indices().collect();
         self.substitute(&chars, None, scope, 0, &mut out, report);
         if out.cut {
@@ -111,7 +111,7 @@ impl Params {
                 .help("a line holds at most 1023 bytes");
         }
         out.done.push(out.line);
-        out.done.into_iter().map(|l| l.rest(0)).collect()
+        out.done
     }
 
     /// `fixed` is the column of every character while within a definition's value.
@@ -160,7 +160,7 @@ impl Params {
         }
     }
 
-    fn value(&mut self, name: &str, scope: &Scope, line: &Line, report: &mut Report) -> Option<Vec<String>> {
+    fn value(&mut self, name: &str, scope: &Scope, line: &Line<'_>, report: &mut Report) -> Option<Vec<String>> {
         if let Some((_, value)) = scope.iter().rev().find(|(n, _)| n == name) {
             return Some(vec![value.clone()]);
         }
@@ -208,9 +208,9 @@ impl Params {
 }
 
 struct Expansion<'a> {
-    done: Vec<Line>,
-    line: Line,
-    origin: &'a Line,
+    done: Vec<Made>,
+    line: Made,
+    origin: &'a Line<'a>,
     /// The line is too long: the rest is cut off.
     cut: bool,
     /// Nothing more is substituted in this line.
@@ -219,7 +219,7 @@ struct Expansion<'a> {
 
 impl Expansion<'_> {
     fn push(&mut self, c: char, column: u32) {
-        if self.line.text.len().saturating_add(c.len_utf8()) > MAX_LINE {
+        if self.line.len().saturating_add(c.len_utf8()) > MAX_LINE {
             self.cut = true;
             self.stop = true;
         } else {
@@ -228,7 +228,7 @@ impl Expansion<'_> {
     }
 
     fn next_line(&mut self) {
-        let next = self.origin.empty_like();
+        let next = Made::at_place_of(self.origin);
         self.done.push(std::mem::replace(&mut self.line, next));
     }
 }
@@ -270,8 +270,8 @@ mod tests {
 
     fn expand(params: &mut Params, text: &str) -> Vec<String> {
         let mut report = Report::default();
-        let line = Line::new(0, 1, text.to_owned());
-        params.expand(&line, &Vec::new(), &mut report).into_iter().map(|l| l.text).collect()
+        let made = params.expand(&Line::new(0, 1, text), &Vec::new(), &mut report);
+        made.iter().map(|made| made.line().rest(0).text.to_owned()).collect()
     }
 
     fn params() -> Params {
@@ -310,7 +310,7 @@ mod tests {
         let mut p = params();
         p.define("S".into(), vec!["a ${S}${S}".into()]);
         let mut report = Report::default();
-        p.expand(&Line::new(0, 1, "$S".into()), &Vec::new(), &mut report);
+        p.expand(&Line::new(0, 1, "$S"), &Vec::new(), &mut report);
         assert!(report.has_errors());
     }
 
@@ -328,8 +328,9 @@ mod tests {
     #[test]
     fn columns_point_to_the_use() {
         let mut report = Report::default();
-        let line = Line::new(0, 1, "ab $A cd".into());
-        let out = params().expand(&line, &Vec::new(), &mut report).remove(0);
+        let line = Line::new(0, 1, "ab $A cd");
+        let made = params().expand(&line, &Vec::new(), &mut report);
+        let out = made[0].line().rest(0);
         assert_eq!(out.at(3, 5).offset, 3);
         assert_eq!(out.at(out.text.find("cd").unwrap(), 2).offset, 6);
     }

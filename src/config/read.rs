@@ -103,7 +103,7 @@ impl<'a> Reader<'a> {
         let (mut number, mut start) = (0u32, 0usize);
         for raw in whole.split('\n') {
             number = number.saturating_add(1);
-            let line = Line::new(file, number, raw.strip_suffix('\r').unwrap_or(raw).to_owned());
+            let line = Line::new(file, number, raw.strip_suffix('\r').unwrap_or(raw));
             if let Some(open) = self.stack.last_mut() {
                 open.line_start = start;
             }
@@ -133,7 +133,7 @@ impl<'a> Reader<'a> {
         self.stack.last().map_or(Path::new(""), |o| &o.directory)
     }
 
-    fn physical_line(&mut self, raw: Line, length: usize) {
+    fn physical_line(&mut self, raw: Line<'_>, length: usize) {
         if length > MAX_LINE {
             self.report
                 .error(Class::General, raw.at(MAX_LINE, 1), format!("the line has {length} bytes"))
@@ -152,13 +152,13 @@ impl<'a> Reader<'a> {
                 .warn(Class::General, at, format!("'{comment}' within a word starts a comment: the word ends here"))
                 .help(format!("put the word in double quotes, write \\{comment}, or put a blank before the comment"));
         }
-        let line = found.line;
+        let line = found.made.as_ref().map_or(found.line, |made| made.line().rest(0));
         if line.text.contains('\u{fffd}') {
             let at = line.text.find('\u{fffd}').unwrap_or(0);
             self.report.warn(Class::General, line.at(at, 3), "the text is not UTF-8").help("save the file as UTF-8");
         }
         if let Some((_, pieces)) = &mut self.pending {
-            let (piece, more) = continued(&line.text);
+            let (piece, more) = continued(line.text);
             pieces.push(piece.to_owned());
             if !more {
                 self.end_definition();
@@ -171,7 +171,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Resolves `@ID` and `@^ID`: the rest of the line, or nothing when the line is not for this configuration.
-    fn condition(&mut self, line: Line) -> Option<Line> {
+    fn condition<'l>(&mut self, line: Line<'l>) -> Option<Line<'l>> {
         let Some(rest) = line.text.strip_prefix('@') else {
             return (!line.text.is_empty()).then_some(line);
         };
@@ -191,8 +191,8 @@ impl<'a> Reader<'a> {
         (!rest.text.is_empty()).then_some(rest)
     }
 
-    fn logical_line(&mut self, line: Line) {
-        if let Some((name, value)) = definition(&line.text) {
+    fn logical_line(&mut self, line: Line<'_>) {
+        if let Some((name, value)) = definition(line.text) {
             let (piece, more) = continued(line.text.get(value..).unwrap_or(""));
             let name = name.to_owned();
             let pieces = vec![piece.to_owned()];
@@ -215,14 +215,15 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn repeated(&mut self, line: &Line, scope: &mut Scope, depth: u8) {
+    fn repeated(&mut self, line: &Line<'_>, scope: &mut Scope, depth: u8) {
         if depth > MAX_ROUNDS_DEPTH {
             self.report.error(Class::General, line.at_all(), "too many repetitions within each other");
             return;
         }
         let next = depth.saturating_add(1);
         if !line.text.starts_with("~SEQ") && !line.text.starts_with("~LST") {
-            for one in self.params.expand(line, scope, self.report) {
+            for made in self.params.expand(line, scope, self.report) {
+                let one = made.line().rest(0);
                 if one.text.starts_with("~SEQ") || one.text.starts_with("~LST") {
                     self.repeated(&one, scope, next);
                 } else if !one.text.is_empty() {
@@ -231,14 +232,14 @@ impl<'a> Reader<'a> {
             }
             return;
         }
-        let Some((keyword, start, end)) = repeat::prefix(&line.text) else {
+        let Some((keyword, start, end)) = repeat::prefix(line.text) else {
             self.report
                 .error(Class::General, line.at(0, 4), "a repetition without its list in parentheses")
                 .help("write ~SEQ(VAR, FROM, TO) text or ~LST(VAR, A, B) text");
             return;
         };
         let args = self.params.expand(&line.part(start, end), scope, self.report);
-        let args: Vec<&str> = args.iter().map(|l| l.text.as_str()).collect();
+        let args: Vec<&str> = args.iter().map(|made| made.line().rest(0).text).collect();
         let parsed = match repeat::parse(keyword, &args.join(" ")) {
             Ok(parsed) => parsed,
             Err(why) => {
@@ -268,7 +269,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Cuts a line at its braces.
-    fn fragments(&mut self, line: Line) {
+    fn fragments(&mut self, line: Line<'_>) {
         let mut start = 0usize;
         let mut quoted = false;
         let mut parameter = false;
@@ -301,15 +302,15 @@ impl<'a> Reader<'a> {
     }
 
     /// Takes a line that steers the reading: `include`. True when the whole line was taken.
-    fn directive(&mut self, line: &Line) -> bool {
-        let Some(include) = Include::parse(&line.text) else {
+    fn directive(&mut self, line: &Line<'_>) -> bool {
+        let Some(include) = Include::parse(line.text) else {
             return false;
         };
         include.run(self, line);
         true
     }
 
-    fn text(&mut self, line: Line) {
+    fn text(&mut self, line: Line<'_>) {
         if line.text.is_empty() || !self.params.budget().room(&line, self.report) {
             return;
         }
@@ -329,9 +330,9 @@ impl<'a> Reader<'a> {
         self.item(ItemKind::Text, line);
     }
 
-    fn item(&mut self, kind: ItemKind, line: Line) {
+    fn item(&mut self, kind: ItemKind, line: Line<'_>) {
         let start = self.stack.last().map_or(0, |open| open.line_start);
-        self.items.push(kind, line, start);
+        self.items.push(kind, &line, start);
     }
 
     /// What the includes in this file are checked for besides what their keyword says.

@@ -29,7 +29,7 @@ pub(crate) enum Value {
     /// A named option with its own values.
     Option(&'static Keyword, Vec<Arg>),
     /// A command.
-    Script(Vec<Word>),
+    Script(Vec<Word<'static>>),
 }
 
 /// A value with the bytes of the line it came from.

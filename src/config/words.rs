@@ -1,13 +1,15 @@
 //! Words of a line: the plain tokeniser, and those of scripts and of regular expressions.
 
+use std::borrow::Cow;
+
 use super::diag::At;
 use super::line::{Line, is_space};
 
 /// A word of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Word {
+pub(crate) struct Word<'t> {
     /// The text without quotes.
-    pub text: String,
+    pub text: Cow<'t, str>,
     /// Byte offset in the line's text, of the quote if there is one.
     pub start: usize,
     /// Byte offset after it, quotes included.
@@ -16,48 +18,52 @@ pub(crate) struct Word {
     pub quoted: bool,
 }
 
-impl Word {
+impl Word<'_> {
     /// The place of the word.
-    pub fn at(&self, line: &Line) -> At {
+    pub fn at(&self, line: &Line<'_>) -> At {
         line.at(self.start, self.end.saturating_sub(self.start))
     }
 }
 
 /// Splits a line: white space separates, `"..."` is one word and also ends a bare word before it.
 /// The second value is the offset of an unpaired quote; what follows it is taken as the last word.
-pub(crate) fn split(text: &str) -> (Vec<Word>, Option<usize>) {
+pub(crate) fn split(text: &str) -> (Vec<Word<'_>>, Option<usize>) {
     let mut words = Vec::new();
+    let open = split_into(text, &mut words);
+    (words, open)
+}
+
+/// The same, into a list that is empty.
+pub(crate) fn split_into<'t>(text: &'t str, words: &mut Vec<Word<'t>>) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let tail = |from: usize| bytes.get(from..).unwrap_or_default();
+    // What separates words is ASCII, so that a word never ends within a character.
+    let until = |from: usize, ends: fn(u8) -> bool| {
+        tail(from).iter().position(|byte| ends(*byte)).map(|len| from.saturating_add(len))
+    };
     let mut at = 0usize;
-    let tail = |from: usize| text.get(from..).unwrap_or("");
     loop {
-        let skipped = tail(at).trim_start_matches(is_space);
-        at = text.len().saturating_sub(skipped.len());
-        if skipped.is_empty() {
-            return (words, None);
-        }
-        if let Some(inner) = skipped.strip_prefix('"') {
-            let (len, closed) = inner.find('"').map_or((inner.len(), false), |n| (n, true));
-            let end = at.saturating_add(len).saturating_add(1 + usize::from(closed));
-            let inner = inner.get(..len).unwrap_or("").to_owned();
-            words.push(Word { text: inner, start: at, end, quoted: true });
-            if !closed {
-                return (words, Some(at));
-            }
-            at = end;
-        } else {
-            let len = skipped.find(|c| is_space(c) || c == '"').unwrap_or(skipped.len());
-            let end = at.saturating_add(len);
-            words.push(Word { text: skipped.get(..len).unwrap_or("").to_owned(), start: at, end, quoted: false });
-            at = end;
+        let start = until(at, |byte| !is_space(byte.into()))?;
+        let quoted = bytes.get(start) == Some(&b'"');
+        let from = start.saturating_add(usize::from(quoted));
+        let found = match quoted {
+            true => until(from, |byte| byte == b'"'),
+            false => until(from, |byte| is_space(byte.into()) || byte == b'"'),
+        };
+        let to = found.unwrap_or(bytes.len());
+        at = to.saturating_add(usize::from(quoted && found.is_some()));
+        words.push(Word { text: text.get(from..to).unwrap_or_default().into(), start, end: at, quoted });
+        if quoted && found.is_none() {
+            return Some(start);
         }
     }
 }
 
 /// Splits the command part of a script keyword, from byte `from` of the text on: both quotes work, also
 /// within a word, and a backslash keeps the character after it.
-pub(crate) fn split_script(text: &str, from: usize) -> (Vec<Word>, Option<usize>) {
-    let mut words: Vec<Word> = Vec::new();
-    let mut current: Option<Word> = None;
+pub(crate) fn split_script(text: &str, from: usize) -> (Vec<Word<'static>>, Option<usize>) {
+    let mut words: Vec<Word<'static>> = Vec::new();
+    let mut current: Option<Word<'static>> = None;
     let mut open: Option<(char, usize)> = None;
     let mut chars = text.char_indices().skip_while(|(i, _)| *i < from).peekable();
     while let Some((i, c)) = chars.next() {
@@ -65,12 +71,12 @@ pub(crate) fn split_script(text: &str, from: usize) -> (Vec<Word>, Option<usize>
             words.extend(current.take());
             continue;
         }
-        let word = current.get_or_insert_with(|| Word { text: String::new(), start: i, end: i, quoted: false });
+        let word = current.get_or_insert_with(|| Word { text: Cow::default(), start: i, end: i, quoted: false });
         word.end = i.saturating_add(c.len_utf8());
         match (c, open) {
             ('\\', _) => {
                 let Some((j, next)) = chars.next() else { break };
-                word.text.push(next);
+                word.text.to_mut().push(next);
                 word.end = j.saturating_add(next.len_utf8());
             }
             (c, Some((quote, _))) if c == quote => open = None,
@@ -78,7 +84,7 @@ pub(crate) fn split_script(text: &str, from: usize) -> (Vec<Word>, Option<usize>
                 word.quoted |= word.start == i;
                 open = Some((c, i));
             }
-            _ => word.text.push(c),
+            _ => word.text.to_mut().push(c),
         }
     }
     words.extend(current);
@@ -86,14 +92,14 @@ pub(crate) fn split_script(text: &str, from: usize) -> (Vec<Word>, Option<usize>
 }
 
 /// The pattern of a `regex` line from byte `from` on: one word, with the full set of escapes inside quotes.
-pub(crate) fn pattern(text: &str, from: usize) -> Option<(Word, bool)> {
+pub(crate) fn pattern(text: &str, from: usize) -> Option<(Word<'_>, bool)> {
     let tail = text.get(from..).unwrap_or("");
     let skipped = tail.trim_start_matches(is_space);
     let start = text.len().saturating_sub(skipped.len());
     let Some(inner) = skipped.strip_prefix('"') else {
         let len = skipped.find(is_space).unwrap_or(skipped.len());
         let word = skipped.get(..len).filter(|w| !w.is_empty())?;
-        return Some((Word { text: word.to_owned(), start, end: start.saturating_add(len), quoted: false }, true));
+        return Some((Word { text: word.into(), start, end: start.saturating_add(len), quoted: false }, true));
     };
     let mut out = String::new();
     let mut chars = inner.char_indices().peekable();
@@ -101,13 +107,13 @@ pub(crate) fn pattern(text: &str, from: usize) -> Option<(Word, bool)> {
         match c {
             '"' => {
                 let end = start.saturating_add(i).saturating_add(2);
-                return Some((Word { text: out, start, end, quoted: true }, true));
+                return Some((Word { text: out.into(), start, end, quoted: true }, true));
             }
             '\\' => out.extend(escape(&mut chars)),
             _ => out.push(c),
         }
     }
-    Some((Word { text: out, start, end: text.len(), quoted: true }, false))
+    Some((Word { text: out.into(), start, end: text.len(), quoted: true }, false))
 }
 
 fn escape(chars: &mut std::iter::Peekable<std::str::CharIndices<'_>>) -> Option<char> {
@@ -145,8 +151,8 @@ fn escape(chars: &mut std::iter::Peekable<std::str::CharIndices<'_>>) -> Option<
 mod tests {
     use super::*;
 
-    fn texts(words: &[Word]) -> Vec<&str> {
-        words.iter().map(|w| w.text.as_str()).collect()
+    fn texts<'w>(words: &'w [Word<'_>]) -> Vec<&'w str> {
+        words.iter().map(|w| &*w.text).collect()
     }
 
     #[test]

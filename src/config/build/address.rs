@@ -11,7 +11,7 @@ use super::global::Defaults;
 use super::{Ctx, options, text};
 
 /// `static_ipaddress`.
-pub(super) fn statics(tree: &[Node], defaults: &Defaults, ctx: &mut Ctx<'_, '_>) -> Vec<Address> {
+pub(super) fn statics(tree: &[Node<'_>], defaults: &Defaults, ctx: &mut Ctx<'_, '_>) -> Vec<Address> {
     let device = defaults.global.default_interface.clone();
     let groups: HashSet<&str> =
         tree.iter().filter(|n| n.keyword.name == "track_group").filter_map(|n| n.text(0)).collect();
@@ -31,7 +31,7 @@ pub(super) fn statics(tree: &[Node], defaults: &Defaults, ctx: &mut Ctx<'_, '_>)
 }
 
 /// One entry; `device` is used without `dev`.
-pub(super) fn address(entry: &Node, device: &str, dynamic: bool, ctx: &mut Ctx<'_, '_>) -> Option<Address> {
+pub(super) fn address(entry: &Node<'_>, device: &str, dynamic: bool, ctx: &mut Ctx<'_, '_>) -> Option<Address> {
     let Some(Value::Prefix(ip, len)) = entry.value(0).filter(|_| !entry.bad) else {
         return None;
     };

@@ -8,7 +8,7 @@ use super::instance::{Kind, Maker};
 
 impl Maker<'_, '_, '_> {
     pub(super) fn priority(&mut self, strict: bool) -> (u8, StartState) {
-        let states: Vec<&Node> = self.node.all("state").collect();
+        let states: Vec<&Node<'_>> = self.node.all("state").collect();
         if let [first, .., last] = states.as_slice()
             && first.text(0) != last.text(0)
         {

@@ -18,7 +18,7 @@ const TRACKED: [(&str, &[&str], &str); 4] = [
 ];
 
 /// What is tracked is defined, once, and complete.
-pub(super) fn tracked(tree: &[Node], ctx: &mut Ctx<'_, '_>) {
+pub(super) fn tracked(tree: &[Node<'_>], ctx: &mut Ctx<'_, '_>) {
     blocks(tree, "virtual_server_group", ctx);
     for (list, kinds, needs) in TRACKED {
         let mut defined = BTreeSet::new();

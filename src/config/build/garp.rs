@@ -12,7 +12,7 @@ use super::global::Defaults;
 use super::instance::Built;
 
 /// The settings of an instance with the defaults merged in.
-pub(super) fn of(node: &Node, defaults: &Defaults, strict: bool, ctx: &mut Ctx<'_, '_>) -> Garp {
+pub(super) fn of(node: &Node<'_>, defaults: &Defaults, strict: bool, ctx: &mut Ctx<'_, '_>) -> Garp {
     let d = &defaults.garp;
     let own = |name: &str| node.last(name).and_then(|n| n.u32(0));
     let mut counted = |name: &str| node.last(name).and_then(|n| at_least_one(n, ctx));
@@ -47,7 +47,7 @@ pub(super) fn of(node: &Node, defaults: &Defaults, strict: bool, ctx: &mut Ctx<'
 }
 
 /// A number of messages, where 0 is taken as 1.
-pub(super) fn at_least_one(node: &Node, ctx: &mut Ctx<'_, '_>) -> Option<u32> {
+pub(super) fn at_least_one(node: &Node<'_>, ctx: &mut Ctx<'_, '_>) -> Option<u32> {
     let written = node.u32(0)?;
     if written == 0 {
         ctx.adjusted(node.at_arg(0), format!("{} 0 is taken as 1", node.keyword.name));
@@ -56,7 +56,7 @@ pub(super) fn at_least_one(node: &Node, ctx: &mut Ctx<'_, '_>) -> Option<u32> {
 }
 
 /// Applies `garp_group` blocks to the instances on their interfaces.
-pub(super) fn groups(tree: &[Node], instances: &mut [Built], ctx: &mut Ctx<'_, '_>) {
+pub(super) fn groups(tree: &[Node<'_>], instances: &mut [Built], ctx: &mut Ctx<'_, '_>) {
     let mut spacing: HashMap<&str, [Option<Duration>; 2]> = HashMap::new();
     for group in tree.iter().filter(|n| n.keyword.name == "garp_group") {
         let micros = |name: &str| group.last(name).and_then(|n| n.uint(0)).map(Duration::from_micros);

@@ -43,16 +43,16 @@ pub(super) struct GarpDefaults {
 
 /// All `global_defs` blocks as one, and the top level itself.
 pub(super) struct Merged<'t> {
-    blocks: Vec<&'t Node>,
-    top: &'t [Node],
+    blocks: Vec<&'t Node<'t>>,
+    top: &'t [Node<'t>],
 }
 
 impl<'t> Merged<'t> {
-    fn last(&self, name: &str) -> Option<&'t Node> {
+    fn last(&self, name: &str) -> Option<&'t Node<'_>> {
         self.blocks.iter().rev().find_map(|b| b.last(name))
     }
 
-    fn first_top(&self, name: &str) -> Option<&'t Node> {
+    fn first_top(&self, name: &str) -> Option<&'t Node<'_>> {
         self.top.iter().find(|n| n.keyword.name == name && !n.bad)
     }
 
@@ -69,7 +69,7 @@ impl<'t> Merged<'t> {
     }
 
     /// Of a keyword whose first definition counts.
-    fn first(&self, name: &str) -> Option<&'t Node> {
+    fn first(&self, name: &str) -> Option<&'t Node<'_>> {
         self.blocks.iter().find_map(|block| block.children.iter().find(|n| n.keyword.name == name && !n.bad))
     }
 
@@ -82,8 +82,8 @@ impl<'t> Merged<'t> {
     }
 }
 
-pub(super) fn build(tree: &[Node], ctx: &mut Ctx<'_, '_>) -> Defaults {
-    let blocks: Vec<&Node> = tree.iter().filter(|n| n.keyword.name == "global_defs").collect();
+pub(super) fn build(tree: &[Node<'_>], ctx: &mut Ctx<'_, '_>) -> Defaults {
+    let blocks: Vec<&Node<'_>> = tree.iter().filter(|n| n.keyword.name == "global_defs").collect();
     let g = Merged { blocks, top: tree };
     let address = |name: &str, default: IpAddr| g.last(name).and_then(|n| n.ip(0)).unwrap_or(default);
     Defaults {

@@ -9,7 +9,7 @@ use super::super::tree::Node;
 use super::global::Defaults;
 use super::{Ctx, Names, blocks, script, track_interfaces};
 
-pub(super) fn build(tree: &[Node], defaults: &Defaults, names: &Names<'_>, ctx: &mut Ctx<'_, '_>) -> Vec<SyncGroup> {
+pub(super) fn build(tree: &[Node<'_>], defaults: &Defaults, names: &Names<'_>, ctx: &mut Ctx<'_, '_>) -> Vec<SyncGroup> {
     for (_, block) in blocks(tree, "track_group", ctx) {
         for member in block.all("group").flat_map(|n| n.children.iter()) {
             known(member, names, ctx);
@@ -49,7 +49,7 @@ pub(super) fn build(tree: &[Node], defaults: &Defaults, names: &Names<'_>, ctx: 
     groups
 }
 
-fn members(block: &Node, names: &Names<'_>, owner_of: &mut HashMap<String, At>, ctx: &mut Ctx<'_, '_>) -> Vec<String> {
+fn members(block: &Node<'_>, names: &Names<'_>, owner_of: &mut HashMap<String, At>, ctx: &mut Ctx<'_, '_>) -> Vec<String> {
     let listed = block.all("group").flat_map(|n| n.children.iter());
     let direct = block.children.iter().filter(|n| n.keyword.name == "INSTANCE");
     let mut members = Vec::new();
@@ -71,14 +71,14 @@ fn members(block: &Node, names: &Names<'_>, owner_of: &mut HashMap<String, At>, 
 }
 
 /// The name of a member that exists.
-fn known<'n>(node: &'n Node, names: &Names<'_>, ctx: &mut Ctx<'_, '_>) -> Option<&'n str> {
+fn known<'n>(node: &'n Node<'_>, names: &Names<'_>, ctx: &mut Ctx<'_, '_>) -> Option<&'n str> {
     let name = node.text(0)?;
     // A lone word of the block may also be a misspelt keyword.
     let keywords = if node.in_loose { completions(&["vrrp_sync_group"], "") } else { Vec::new() };
     names.check(name, node.at(), &keywords, ctx).then_some(name)
 }
 
-fn mixed_owners(name: &str, block: &Node, members: &[String], names: &Names<'_>, ctx: &mut Ctx<'_, '_>) {
+fn mixed_owners(name: &str, block: &Node<'_>, members: &[String], names: &Names<'_>, ctx: &mut Ctx<'_, '_>) {
     let owners = members.iter().filter(|m| names.priorities.get(m.as_str()) == Some(&255)).count();
     if owners > 0 && owners < members.len() {
         let text = format!("vrrp_sync_group '{name}' mixes members of priority 255 with others");

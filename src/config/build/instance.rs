@@ -22,14 +22,14 @@ pub(super) struct Built {
     pub complete: bool,
 }
 
-pub(super) fn build(tree: &[Node], defaults: &Defaults, ctx: &mut Ctx<'_, '_>) -> Vec<Built> {
+pub(super) fn build(tree: &[Node<'_>], defaults: &Defaults, ctx: &mut Ctx<'_, '_>) -> Vec<Built> {
     let found = blocks(tree, "vrrp_instance", ctx);
     found.into_iter().map(|(name, node)| Maker { node, name, defaults, ctx }.make()).collect()
 }
 
 /// Builds one instance.
 pub(super) struct Maker<'m, 'c, 'f> {
-    pub(super) node: &'m Node,
+    pub(super) node: &'m Node<'m>,
     pub(super) name: &'m str,
     pub(super) defaults: &'m Defaults,
     pub(super) ctx: &'m mut Ctx<'c, 'f>,

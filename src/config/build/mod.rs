@@ -19,12 +19,16 @@ use super::diag::{At, Class, Report};
 use super::facts::Facts;
 use super::model::{Config, TrackedInterface};
 use super::suggest::nearest;
-use super::tree::{Node, Tree};
+use super::tree::{Node, VirtualServers};
 use super::value::{Arg, Value};
 
 /// Builds the configuration. It is only meaningful when the report has no errors.
-pub(crate) fn build(whole: &Tree<'_>, facts: &mut Facts<'_>, report: &mut Report) -> Config {
-    let tree = whole.top.as_slice();
+pub(crate) fn build(
+    tree: &[Node<'_>],
+    virtual_servers: VirtualServers<'_>,
+    facts: &mut Facts<'_>,
+    report: &mut Report,
+) -> Config {
     let mut ctx = Ctx { facts, report, scripts: (false, 0), vmacs: vmac::names(tree) };
     let defaults = global::build(tree, &mut ctx);
     let uid = defaults.global.script_user.as_ref().map_or(0, |u| u.uid);
@@ -36,7 +40,7 @@ pub(crate) fn build(whole: &Tree<'_>, facts: &mut Facts<'_>, report: &mut Report
     let static_addresses = address::statics(tree, &defaults, &mut ctx);
     check::instances(&instances, &mut ctx);
     check::tracked(tree, &mut ctx);
-    let lvs = lvs::build(whole, &defaults, &instances, &mut ctx);
+    let lvs = lvs::build(tree, virtual_servers, &defaults, &instances, &mut ctx);
     Config {
         static_addresses,
         instances: instances.into_iter().map(|i| i.instance).collect(),
@@ -100,12 +104,12 @@ impl Ctx<'_, '_> {
 }
 
 /// Access to a block's keywords; a keyword given twice counts as written last.
-impl Node {
-    fn last(&self, name: &str) -> Option<&Node> {
+impl<'i> Node<'i> {
+    fn last(&self, name: &str) -> Option<&Node<'i>> {
         self.children.iter().rev().find(|n| n.keyword.name == name && !n.bad)
     }
 
-    fn all<'n>(&'n self, name: &'n str) -> impl Iterator<Item = &'n Node> + 'n {
+    fn all<'n>(&'n self, name: &'n str) -> impl Iterator<Item = &'n Node<'i>> + 'n {
         self.children.iter().filter(move |n| n.keyword.name == name && !n.bad)
     }
 
@@ -181,7 +185,7 @@ fn options(args: &[Arg]) -> impl Iterator<Item = (&'static str, &[Arg])> {
 }
 
 /// The blocks of a kind at the top level; a name given twice is an error.
-fn blocks<'t>(tree: &'t [Node], kind: &str, ctx: &mut Ctx<'_, '_>) -> Vec<(&'t str, &'t Node)> {
+fn blocks<'t, 'i>(tree: &'t [Node<'i>], kind: &str, ctx: &mut Ctx<'_, '_>) -> Vec<(&'t str, &'t Node<'i>)> {
     let mut seen: HashMap<&str, At> = HashMap::new();
     let mut found = Vec::new();
     for node in tree.iter().filter(|n| n.keyword.name == kind && !n.bad) {
@@ -200,7 +204,7 @@ fn blocks<'t>(tree: &'t [Node], kind: &str, ctx: &mut Ctx<'_, '_>) -> Vec<(&'t s
 }
 
 /// `track_interface` of an instance or a group.
-fn track_interfaces(block: &Node, dynamic: bool, ctx: &mut Ctx<'_, '_>) -> Vec<TrackedInterface> {
+fn track_interfaces(block: &Node<'_>, dynamic: bool, ctx: &mut Ctx<'_, '_>) -> Vec<TrackedInterface> {
     let mut list: Vec<TrackedInterface> = Vec::new();
     let mut seen = HashSet::new();
     for entry in block.all("track_interface").flat_map(|n| n.children.iter()).filter(|n| !n.bad) {

@@ -9,7 +9,7 @@ use super::super::words::{Word, split_script};
 use super::Ctx;
 
 /// All notify scripts of an instance or a group.
-pub(super) fn scripts(block: &Node, ctx: &mut Ctx<'_, '_>) -> Scripts {
+pub(super) fn scripts(block: &Node<'_>, ctx: &mut Ctx<'_, '_>) -> Scripts {
     let mut get = |name: &str| block.last(name).and_then(|n| script(n, ctx));
     Scripts {
         master: get("notify_master"),
@@ -24,7 +24,7 @@ pub(super) fn scripts(block: &Node, ctx: &mut Ctx<'_, '_>) -> Scripts {
 
 /// One script keyword: a command of one word, which is quoted if it has arguments, may be followed by `USER [GROUP]`.
 /// Check scripts have a keyword of their own for that; there an unquoted command takes every word as an argument.
-pub(super) fn script(node: &Node, ctx: &mut Ctx<'_, '_>) -> Option<Script> {
+pub(super) fn script(node: &Node<'_>, ctx: &mut Ctx<'_, '_>) -> Option<Script> {
     let Some(Value::Script(words)) = node.value(0) else {
         return None;
     };
@@ -32,11 +32,11 @@ pub(super) fn script(node: &Node, ctx: &mut Ctx<'_, '_>) -> Option<Script> {
     let takes_user = first.quoted || !matches!(node.keyword.name, "misc_path" | "script");
     let whole = first.quoted && first.text.contains(is_space);
     let argv: Vec<String> = if whole {
-        split_script(&first.text, 0).0.into_iter().map(|w| w.text).collect()
+        split_script(&first.text, 0).0.into_iter().map(|w| w.text.into_owned()).collect()
     } else if takes_user {
-        vec![first.text.clone()]
+        vec![first.text.to_string()]
     } else {
-        words.iter().map(|w| w.text.clone()).collect()
+        words.iter().map(|w| w.text.to_string()).collect()
     };
     if argv.first().is_none_or(|program| program.is_empty()) {
         ctx.report
@@ -56,7 +56,7 @@ pub(super) fn script(node: &Node, ctx: &mut Ctx<'_, '_>) -> Option<Script> {
 }
 
 /// Warns about a script that cannot be run now; false for one that must not run.
-fn usable(node: &Node, program: &str, uid: u32, ctx: &mut Ctx<'_, '_>) -> bool {
+fn usable(node: &Node<'_>, program: &str, uid: u32, ctx: &mut Ctx<'_, '_>) -> bool {
     if let Some(problem) = ctx.facts.script_problem(program) {
         let text = format!("the script '{program}' {problem}: it cannot be run");
         ctx.report.warn(Class::General, node.at_arg(0), text).help("install it, or correct the path");
@@ -71,7 +71,7 @@ fn usable(node: &Node, program: &str, uid: u32, ctx: &mut Ctx<'_, '_>) -> bool {
 }
 
 /// `script_user`; without it the user `keepalived_script` if there is one.
-pub(super) fn default_user(global: Option<&Node>, ctx: &mut Ctx<'_, '_>) -> Option<ScriptUser> {
+pub(super) fn default_user(global: Option<&Node<'_>>, ctx: &mut Ctx<'_, '_>) -> Option<ScriptUser> {
     match global.and_then(|g| g.last("script_user")) {
         Some(node) => user(node, node.words().get(1..).unwrap_or_default(), ctx),
         None => ctx.facts.user("keepalived_script").map(|(uid, gid)| ScriptUser { uid, gid }),
@@ -79,13 +79,13 @@ pub(super) fn default_user(global: Option<&Node>, ctx: &mut Ctx<'_, '_>) -> Opti
 }
 
 /// `USER [[:] GROUP]`, by name or number.
-pub(super) fn user(node: &Node, words: &[Word], ctx: &mut Ctx<'_, '_>) -> Option<ScriptUser> {
+pub(super) fn user(node: &Node<'_>, words: &[Word<'_>], ctx: &mut Ctx<'_, '_>) -> Option<ScriptUser> {
     let named = words.first()?;
     let group = match words.get(1) {
         Some(colon) if colon.text == ":" => words.get(2),
         other => other,
     };
-    let number = |w: &Word| w.text.parse::<u32>().ok();
+    let number = |w: &Word<'_>| w.text.parse::<u32>().ok();
     let found = ctx.facts.user(&named.text).or_else(|| number(named).map(|uid| (uid, uid)));
     let Some((uid, own)) = found else {
         ctx.report

@@ -11,7 +11,7 @@ use super::text;
 const NAME_MAX: usize = 15;
 
 /// The names that `use_vmac` lines give, each with the first instance that does.
-pub(super) fn names(tree: &[Node]) -> HashMap<String, String> {
+pub(super) fn names(tree: &[Node<'_>]) -> HashMap<String, String> {
     let mut names = HashMap::new();
     for node in tree.iter().filter(|node| node.keyword.name == "vrrp_instance" && !node.bad) {
         let Some(instance) = node.text(0) else { continue };
@@ -51,7 +51,7 @@ impl<'w> Line<'w> {
     }
 }
 
-fn words(node: &Node) -> Vec<&str> {
+fn words<'n>(node: &'n Node<'_>) -> Vec<&'n str> {
     node.args.iter().filter_map(|arg| text(&arg.value)).collect()
 }
 

@@ -13,7 +13,7 @@ use super::{Around, http, owned};
 /// Name an SMTP check says HELO with.
 const HELO: &str = "smtpchecker.keepalived.org";
 
-pub(super) fn build(block: &Node, server: &Server, around: &Around<'_>, ctx: &mut Ctx<'_, '_>) -> Vec<Checker> {
+pub(super) fn build(block: &Node<'_>, server: &Server, around: &Around<'_>, ctx: &mut Ctx<'_, '_>) -> Vec<Checker> {
     let mut checkers = Vec::new();
     for node in block.children.iter().filter(|n| !n.bad) {
         let times = Times::of(node).inheriting(server.times);
@@ -66,7 +66,7 @@ pub(super) fn build(block: &Node, server: &Server, around: &Around<'_>, ctx: &mu
     checkers
 }
 
-fn smtp(node: &Node, server: &Server, around: &Around<'_>, ctx: &mut Ctx<'_, '_>) -> CheckerKind {
+fn smtp(node: &Node<'_>, server: &Server, around: &Around<'_>, ctx: &mut Ctx<'_, '_>) -> CheckerKind {
     let mut targets = vec![target(node, server.address, Port::Default(25), around, ctx)];
     for host in node.all("host") {
         targets.push(target(host, server.address, Port::Default(25), around, ctx));
@@ -91,7 +91,7 @@ fn record_type(name: &str) -> u16 {
 }
 
 /// A name that fits a query: labels of 1 to 63 octets, 255 in all (RFC 1035 section 2.3.4).
-fn dns_name(node: &Node, ctx: &mut Ctx<'_, '_>) -> Option<String> {
+fn dns_name(node: &Node<'_>, ctx: &mut Ctx<'_, '_>) -> Option<String> {
     let Some(written) = node.last("name") else { return Some(String::new()) };
     let name = written.text(0)?;
     let name = name.strip_suffix('.').unwrap_or(name);
@@ -105,7 +105,7 @@ fn dns_name(node: &Node, ctx: &mut Ctx<'_, '_>) -> Option<String> {
     None
 }
 
-fn udp(node: &Node, target: Target, ctx: &mut Ctx<'_, '_>) -> Option<UdpCheck> {
+fn udp(node: &Node<'_>, target: Target, ctx: &mut Ctx<'_, '_>) -> Option<UdpCheck> {
     let length = |name: &str| node.last(name).and_then(|n| n.uint(0)).and_then(|n| u16::try_from(n).ok());
     let (low, high) = (length("min_reply_length").unwrap_or(0), length("max_reply_length").unwrap_or(255));
     if low <= high {
@@ -121,7 +121,7 @@ fn udp(node: &Node, target: Target, ctx: &mut Ctx<'_, '_>) -> Option<UdpCheck> {
 }
 
 /// Hexadecimal octets with the mask of the digits that count; a lone digit at the end of a word is an octet.
-fn octets<'n>(node: &'n Node) -> impl Iterator<Item = (u8, u8)> + 'n {
+fn octets<'n>(node: &'n Node<'_>) -> impl Iterator<Item = (u8, u8)> + 'n {
     (0..node.args.len()).filter_map(|n| node.text(n)).flat_map(|word| {
         word.as_bytes().chunks(2).map(|digits| {
             digits.iter().fold((0u8, if digits.len() == 1 { 0x0f } else { 0 }), |(value, mask), digit| {
@@ -132,7 +132,7 @@ fn octets<'n>(node: &'n Node) -> impl Iterator<Item = (u8, u8)> + 'n {
     })
 }
 
-fn misc(node: &Node, delay_loop: Duration, ctx: &mut Ctx<'_, '_>) -> Option<CheckerKind> {
+fn misc(node: &Node<'_>, delay_loop: Duration, ctx: &mut Ctx<'_, '_>) -> Option<CheckerKind> {
     let Some(path) = node.last("misc_path") else {
         ctx.lacks(node, "misc_path", "misc_path SCRIPT");
         return None;
@@ -147,7 +147,7 @@ fn misc(node: &Node, delay_loop: Duration, ctx: &mut Ctx<'_, '_>) -> Option<Chec
     })))
 }
 
-fn file(node: &Node, around: &Around<'_>, ctx: &mut Ctx<'_, '_>) -> Option<CheckerKind> {
+fn file(node: &Node<'_>, around: &Around<'_>, ctx: &mut Ctx<'_, '_>) -> Option<CheckerKind> {
     let Some(written) = node.last("track_file") else {
         ctx.lacks(node, "track_file", "track_file NAME");
         return None;
@@ -166,7 +166,7 @@ fn file(node: &Node, around: &Around<'_>, ctx: &mut Ctx<'_, '_>) -> Option<Check
 }
 
 /// The session must exist, even though it is not watched yet.
-fn bfd(node: &Node, around: &Around<'_>, ctx: &mut Ctx<'_, '_>) {
+fn bfd(node: &Node<'_>, around: &Around<'_>, ctx: &mut Ctx<'_, '_>) {
     let Some(written) = node.last("name") else {
         return ctx.lacks(node, "name", "name NAME, that of a bfd_instance");
     };

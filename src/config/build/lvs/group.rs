@@ -27,7 +27,7 @@ impl Groups {
     }
 }
 
-pub(super) fn build(tree: &[Node], ctx: &mut Ctx<'_, '_>) -> Groups {
+pub(super) fn build(tree: &[Node<'_>], ctx: &mut Ctx<'_, '_>) -> Groups {
     let mut groups = Groups { in_order: Vec::new(), by_name: HashMap::new() };
     for (name, node) in blocks(tree, "virtual_server_group", ctx) {
         let mut entries = Vec::new();
@@ -71,7 +71,7 @@ pub(super) fn port(entry: &GroupEntry) -> Option<u16> {
 }
 
 /// One line; a range of ports is an entry each.
-fn entry(node: &Node, ctx: &mut Ctx<'_, '_>) -> Vec<GroupEntry> {
+fn entry(node: &Node<'_>, ctx: &mut Ctx<'_, '_>) -> Vec<GroupEntry> {
     let number = |n: usize| node.uint(n).and_then(|p| u16::try_from(p).ok()).unwrap_or(0);
     match node.keyword.name {
         "ADDR" => node.ip(0).map(|ip| GroupEntry::Address(SocketAddr::new(ip, number(1)))).into_iter().collect(),

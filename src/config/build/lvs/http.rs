@@ -10,7 +10,7 @@ use super::server::Server;
 const OF_REGEX: [&str; 4] = ["regex_no_match", "regex_options", "regex_min_offset", "regex_max_offset"];
 
 /// `None` when no url is usable, which was reported.
-pub(super) fn build(node: &Node, target: Target, server: &Server, ctx: &mut Ctx<'_, '_>) -> Option<HttpCheck> {
+pub(super) fn build(node: &Node<'_>, target: Target, server: &Server, ctx: &mut Ctx<'_, '_>) -> Option<HttpCheck> {
     let name = owned(node, "virtualhost").or_else(|| server.virtual_host.clone());
     let host = name.clone().unwrap_or_else(|| target.address.to_string());
     let close_notify = node.flag("tls_compliant").unwrap_or(false);
@@ -37,10 +37,10 @@ pub(super) fn build(node: &Node, target: Target, server: &Server, ctx: &mut Ctx<
     })
 }
 
-fn url(node: &Node, host: &str, close_notify: bool, ctx: &mut Ctx<'_, '_>) -> Option<UrlCheck> {
+fn url(node: &Node<'_>, host: &str, close_notify: bool, ctx: &mut Ctx<'_, '_>) -> Option<UrlCheck> {
     ctx.lacks(node, "path", "path PATH, as /index.html");
     let path = owned(node, "path")?;
-    let ranges = |n: &Node| (0..n.args.len()).filter_map(|at| n.text(at).and_then(codes)).collect();
+    let ranges = |n: &Node<'_>| (0..n.args.len()).filter_map(|at| n.text(at).and_then(codes)).collect();
     Some(UrlCheck {
         path,
         host: owned(node, "virtualhost").unwrap_or_else(|| host.to_owned()),
@@ -61,7 +61,7 @@ fn digest(text: &str) -> Option<[u8; 16]> {
     u128::from_str_radix(text, 16).ok().map(u128::to_be_bytes)
 }
 
-fn regex(node: &Node, ctx: &mut Ctx<'_, '_>) -> Option<RegexCheck> {
+fn regex(node: &Node<'_>, ctx: &mut Ctx<'_, '_>) -> Option<RegexCheck> {
     let Some(pattern) = owned(node, "regex") else {
         for keyword in OF_REGEX.into_iter().filter_map(|name| node.last(name)) {
             ctx.adjusted(keyword.at(), format!("there is no regex: '{}' is ignored", keyword.keyword.name));

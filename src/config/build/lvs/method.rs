@@ -6,7 +6,7 @@ use super::super::super::value::Value;
 use super::super::{Ctx, options, text};
 
 /// The method a keyword of a block names.
-pub(super) fn method(block: &Node, keyword: &str, ctx: &mut Ctx<'_, '_>) -> Option<Method> {
+pub(super) fn method(block: &Node<'_>, keyword: &str, ctx: &mut Ctx<'_, '_>) -> Option<Method> {
     let node = block.last(keyword)?;
     let kind = node.text(0)?;
     let (mut tunnel, mut port, mut checksum) = (None, None, None);

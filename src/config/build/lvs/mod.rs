@@ -15,15 +15,20 @@ use std::time::Duration;
 use super::super::diag::{At, Class};
 use super::super::lvs::{CheckerKind, Lvs};
 use super::super::suggest::nearest;
-use super::super::tree::{Node, Tree};
+use super::super::tree::{Node, VirtualServers};
 use super::Ctx;
 use super::global::Defaults;
 use super::instance::Built;
 
 /// Builds all of it.
-pub(super) fn build(whole: &Tree<'_>, defaults: &Defaults, instances: &[Built], ctx: &mut Ctx<'_, '_>) -> Lvs {
-    let tree = whole.top.as_slice();
-    let globals: Vec<&Node> = tree.iter().filter(|n| n.keyword.name == "global_defs").collect();
+pub(super) fn build(
+    tree: &[Node<'_>],
+    virtual_servers: VirtualServers<'_>,
+    defaults: &Defaults,
+    instances: &[Built],
+    ctx: &mut Ctx<'_, '_>,
+) -> Lvs {
+    let globals: Vec<&Node<'_>> = tree.iter().filter(|n| n.keyword.name == "global_defs").collect();
     let groups = group::build(tree, ctx);
     let files = settings::track_files(tree, ctx);
     let smtp_alert = defaults.global.smtp_alert_checker.or(defaults.global.smtp_alert);
@@ -36,7 +41,7 @@ pub(super) fn build(whole: &Tree<'_>, defaults: &Defaults, instances: &[Built], 
         log_all_failures,
         dynamic_interfaces: defaults.global.dynamic_interfaces,
     };
-    let virtual_servers = service::build(whole, &around, ctx);
+    let virtual_servers = service::build(virtual_servers, &around, ctx);
     let used: BTreeSet<&str> = virtual_servers
         .iter()
         .flat_map(|service| service.real_servers.iter().flat_map(|server| &server.checkers))
@@ -64,11 +69,11 @@ struct Around<'a> {
 }
 
 /// A time of a keyword, in microseconds of its grammar.
-fn time(node: &Node, name: &str) -> Option<Duration> {
+fn time(node: &Node<'_>, name: &str) -> Option<Duration> {
     node.last(name).and_then(|n| n.uint(0)).map(Duration::from_micros)
 }
 
-fn owned(node: &Node, name: &str) -> Option<String> {
+fn owned(node: &Node<'_>, name: &str) -> Option<String> {
     node.last(name).and_then(|n| n.text(0)).map(str::to_owned)
 }
 
@@ -89,7 +94,7 @@ impl Ctx<'_, '_> {
     }
 
     /// A keyword a block cannot be without. Nothing is said when it is there but wrong: that was reported.
-    fn lacks(&mut self, block: &Node, keyword: &str, write: &str) {
+    fn lacks(&mut self, block: &Node<'_>, keyword: &str, write: &str) {
         if !block.children.iter().any(|n| n.keyword.name == keyword) {
             let text = format!("{} has no {keyword}", block.keyword.name);
             self.mistake(block.at(), text, format!("write: {write}"));

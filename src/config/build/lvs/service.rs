@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use super::super::super::diag::Class;
 use super::super::super::lvs::{Endpoint, Method, Protocol, RealServer, Scheduler, SorryServer, VirtualServer};
 use super::super::super::model::Family;
-use super::super::super::tree::{Node, Tree};
+use super::super::super::tree::{Node, VirtualServers};
 use super::super::{Ctx, script};
 use super::server::{self, Ports, Service};
 use super::target::Times;
@@ -14,10 +14,13 @@ use super::{Around, Seen, group, method, owned};
 /// The kernel's own persistence time, in seconds.
 const PERSISTENCE: u32 = 360;
 
-pub(super) fn build(tree: &Tree<'_>, around: &Around<'_>, ctx: &mut Ctx<'_, '_>) -> Vec<VirtualServer> {
+pub(super) fn build(mut all: VirtualServers<'_>, around: &Around<'_>, ctx: &mut Ctx<'_, '_>) -> Vec<VirtualServer> {
     let mut seen = Seen::new();
     let mut services = Vec::new();
-    for node in tree.virtual_servers().filter(|n| !n.bad) {
+    while let Some(node) = all.next(ctx.report) {
+        if node.bad {
+            continue;
+        }
         let Some(service) = (Maker { node: &node, around, ctx }).make() else { continue };
         let key = (format!("{:?}", service.endpoint), service.protocol);
         match seen.earlier(key, node.at_arg(0)) {
@@ -32,7 +35,7 @@ pub(super) fn build(tree: &Tree<'_>, around: &Around<'_>, ctx: &mut Ctx<'_, '_>)
 }
 
 struct Maker<'m, 'c, 'f> {
-    node: &'m Node,
+    node: &'m Node<'m>,
     around: &'m Around<'m>,
     ctx: &'m mut Ctx<'c, 'f>,
 }
@@ -242,7 +245,7 @@ impl<'m> Maker<'m, '_, '_> {
         }
     }
 
-    fn servers(&mut self, service: &Service) -> Vec<(&'m Node, RealServer)> {
+    fn servers(&mut self, service: &Service) -> Vec<(&'m Node<'m>, RealServer)> {
         let mut seen = Seen::new();
         let mut servers = Vec::new();
         let node = self.node;
@@ -282,7 +285,7 @@ impl<'m> Maker<'m, '_, '_> {
     fn family(
         &mut self,
         endpoint: &mut Endpoint,
-        servers: &[(&Node, RealServer)],
+        servers: &[(&Node<'_>, RealServer)],
         sorry: Option<&SorryServer>,
     ) -> Family {
         let real = servers.iter().map(|(_, server)| (server.address, server.method));
@@ -311,7 +314,7 @@ impl<'m> Maker<'m, '_, '_> {
     }
 
     /// Only tunnels lead from one family to the other.
-    fn one_family(&mut self, family: Family, servers: &[(&Node, RealServer)], sorry: Option<&SorryServer>) {
+    fn one_family(&mut self, family: Family, servers: &[(&Node<'_>, RealServer)], sorry: Option<&SorryServer>) {
         let real = servers.iter().map(|(node, server)| (*node, server.address, server.method));
         let sorry = self.node.last("sorry_server").zip(sorry);
         let sorry = sorry.map(|(node, sorry)| (node, sorry.address, sorry.method));

@@ -18,7 +18,7 @@ pub(super) type TrackFiles = BTreeMap<String, TrackFile>;
 const STATS: Duration = Duration::from_secs(5);
 
 /// Everything but servers, groups and files.
-pub(super) fn build(tree: &[Node], globals: &[&Node], instances: &[Built], ctx: &mut Ctx<'_, '_>) -> Lvs {
+pub(super) fn build(tree: &[Node<'_>], globals: &[&Node<'_>], instances: &[Built], ctx: &mut Ctx<'_, '_>) -> Lvs {
     let last = |name: &str| globals.iter().rev().find_map(|g| g.last(name));
     let stats = |name| last(name).and_then(|n| n.uint(0)).map_or(STATS, Duration::from_micros);
     let sync_daemon = match last("lvs_sync_daemon") {
@@ -40,7 +40,7 @@ pub(super) fn build(tree: &[Node], globals: &[&Node], instances: &[Built], ctx: 
     }
 }
 
-fn tls(tree: &[Node]) -> TlsMaterial {
+fn tls(tree: &[Node<'_>]) -> TlsMaterial {
     let Some(node) = tree.iter().rev().find(|n| n.keyword.name == "SSL") else { return TlsMaterial::default() };
     TlsMaterial {
         ca: owned(node, "ca"),
@@ -50,7 +50,7 @@ fn tls(tree: &[Node]) -> TlsMaterial {
     }
 }
 
-fn timeouts(node: &Node) -> [u32; 3] {
+fn timeouts(node: &Node<'_>) -> [u32; 3] {
     let mut seconds = [0; 3];
     for (name, args) in options(&node.args) {
         let value = match args.first().map(|arg| &arg.value) {
@@ -68,7 +68,7 @@ fn timeouts(node: &Node) -> [u32; 3] {
 }
 
 /// `IFNAME [[inst] INSTANCE] [id N] [maxlen N] [port N] [ttl N] [group ADDR]`.
-fn sync_daemon(node: &Node, instances: &[Built], ctx: &mut Ctx<'_, '_>) -> Option<SyncDaemon> {
+fn sync_daemon(node: &Node<'_>, instances: &[Built], ctx: &mut Ctx<'_, '_>) -> Option<SyncDaemon> {
     let mut words = (1..node.args.len()).filter_map(|n| node.text(n).map(|word| (word, node.at_arg(n)))).peekable();
     let mut daemon = SyncDaemon {
         interface: node.text(0)?.to_owned(),
@@ -142,7 +142,7 @@ fn of_instance(instances: &[Built]) -> Option<SyncDaemon> {
 }
 
 /// All `track_file` blocks that name a file.
-pub(super) fn track_files(tree: &[Node], ctx: &mut Ctx<'_, '_>) -> TrackFiles {
+pub(super) fn track_files(tree: &[Node<'_>], ctx: &mut Ctx<'_, '_>) -> TrackFiles {
     let mut files = TrackFiles::new();
     for (name, node) in blocks(tree, "track_file", ctx) {
         let Some(path) = owned(node, "file") else {

@@ -19,7 +19,7 @@ pub(super) struct Times {
 }
 
 impl Times {
-    pub fn of(node: &Node) -> Times {
+    pub fn of(node: &Node<'_>) -> Times {
         Times {
             delay_loop: time(node, "delay_loop"),
             connect_timeout: time(node, "connect_timeout"),
@@ -65,7 +65,7 @@ pub(super) enum Port {
 
 /// Where a checker, or a `host` of it, connects to; `server` is the real server with its port, if it has one.
 pub(super) fn target(
-    node: &Node,
+    node: &Node<'_>,
     server: SocketAddr,
     port: Port,
     around: &Around<'_>,
@@ -101,7 +101,7 @@ fn is_link_local(ip: IpAddr) -> bool {
     matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local())
 }
 
-fn bind(node: &Node, to: IpAddr, port: Option<u16>, ctx: &mut Ctx<'_, '_>) -> Option<SocketAddr> {
+fn bind(node: &Node<'_>, to: IpAddr, port: Option<u16>, ctx: &mut Ctx<'_, '_>) -> Option<SocketAddr> {
     let any = if to.is_ipv4() { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { IpAddr::V6(Ipv6Addr::UNSPECIFIED) };
     let Some((written, from)) = node.last("bindto").and_then(|n| Some((n, n.ip(0)?))) else {
         return port.map(|port| SocketAddr::new(any, port));

@@ -1,0 +1,421 @@
+//! From items to nodes: each keyword found, its arguments checked, braces paired.
+
+use std::collections::HashMap;
+
+use super::diag::{At, Class, Report};
+use super::grammar::{Matching, nearest_option, own_tokeniser, unpaired};
+use super::hint::hint;
+use super::items::{ItemKind, Items};
+use super::keywords::{self, Body, Keyword, ROOT, Status};
+use super::line::Line;
+use super::secret::MASK;
+use super::tree::Node;
+use super::value::{Arg, Value, parse};
+use super::words::{self, Word};
+
+/// Puts nodes together, item by item.
+pub(super) struct Parser<'i, 'r> {
+    items: &'i Items,
+    report: &'r mut Report,
+    notes: &'r mut Notes,
+    stack: Vec<Level<'i>>,
+    /// A top-level node that is complete. No item completes two: what shows that one lacks its `}` begins a block.
+    done: Option<Node<'i>>,
+    /// The item in turn.
+    item: usize,
+    /// Braces still to be skipped with what they hold.
+    skip: Option<Skip>,
+    /// The words of a line: the room is used again.
+    words: Vec<Word<'i>>,
+}
+
+
+struct Level<'i> {
+    node: Node<'i>,
+    /// Place of the line that opened the block.
+    opened: At,
+    /// Within a block that is not acted on: no further warnings of that kind.
+    silent: bool,
+}
+
+struct Skip {
+    depth: u32,
+    opened: At,
+}
+
+/// Warnings that are said once for all places.
+#[derive(Default)]
+pub(super) struct Notes(HashMap<(*const Keyword, bool), Note>);
+
+struct Note {
+    at: At,
+    text: String,
+    help: Option<String>,
+    class: Class,
+    count: u32,
+}
+
+impl Notes {
+    /// Says them.
+    pub(super) fn tell(self, report: &mut Report) {
+        let mut notes: Vec<Note> = self.0.into_values().collect();
+        notes.sort_by_key(|n| (n.at.file, n.at.line, n.at.offset));
+        for note in notes {
+            let text = if note.count > 1 { format!("{} ({} times)", note.text, note.count) } else { note.text };
+            let draft = report.warn(note.class, note.at, text);
+            if let Some(help) = note.help {
+                draft.help(help);
+            }
+        }
+    }
+}
+
+impl<'i, 'r> Parser<'i, 'r> {
+    /// At the top level.
+    pub(super) fn new(items: &'i Items, report: &'r mut Report, notes: &'r mut Notes) -> Parser<'i, 'r> {
+        Parser { items, report, notes, stack: Vec::new(), done: None, item: 0, skip: None, words: Vec::new() }
+    }
+
+    /// Takes the next item; gives a top-level node that is complete with it.
+    pub(super) fn item(&mut self, n: usize) -> Option<Node<'i>> {
+        self.item = n;
+        let kind = self.items.kind(n).filter(|kind| !self.skipped(*kind))?;
+        let line = self.items.line(n);
+        match kind {
+            ItemKind::Text => self.text(line),
+            ItemKind::Open => self.open(&line),
+            ItemKind::Close => self.close(&line),
+        }
+        self.done.take()
+    }
+
+    /// Whether the next item is one of the top level.
+    pub(super) fn is_at_top(&self) -> bool {
+        self.stack.is_empty() && self.skip.is_none()
+    }
+
+    /// After the last item: a node that is not complete counts as if it were.
+    pub(super) fn end(mut self) -> Option<Node<'i>> {
+        if let Some(skip) = self.skip.take() {
+            self.report.error(Class::MissingClose, skip.opened, "the block is not closed").help("add '}' at its end");
+        }
+        self.missing_close();
+        self.done
+    }
+
+    fn skipped(&mut self, kind: ItemKind) -> bool {
+        let Some(skip) = &mut self.skip else {
+            return false;
+        };
+        match kind {
+            ItemKind::Open => skip.depth = skip.depth.saturating_add(1),
+            ItemKind::Close => skip.depth = skip.depth.saturating_sub(1),
+            ItemKind::Text => {}
+        }
+        if skip.depth == 0 {
+            self.skip = None;
+        }
+        true
+    }
+
+    fn body(&self) -> Body {
+        self.stack.last().map_or(Body::Block(ROOT), |l| l.node.keyword.body)
+    }
+
+    /// Puts a keyword that is complete where it belongs.
+    fn push(&mut self, node: Node<'i>) {
+        match self.stack.last_mut() {
+            Some(level) => level.node.children.push(node),
+            None => self.done = Some(node),
+        }
+    }
+
+    /// Whether the next item opens a block.
+    fn opens(&self) -> bool {
+        self.items.kind(self.item.saturating_add(1)) == Some(ItemKind::Open)
+    }
+
+    fn text(&mut self, line: Line<'i>) {
+        let mut words = std::mem::take(&mut self.words);
+        words.clear();
+        let open = words::split_into(line.text, &mut words);
+        self.words_of_line(line, &words, open);
+        self.words = words;
+    }
+
+    /// `open` = where a quote is that is not closed.
+    fn words_of_line(&mut self, line: Line<'i>, words: &[Word<'i>], open: Option<usize>) {
+        let opens = self.opens();
+        let Some(first) = words.first() else { return };
+        let script = |k: &Keyword| own_tokeniser(k.args);
+        if let Some(at) = open.filter(|_| line.text.ends_with('{')) {
+            // The quote swallowed the brace: without this every line of the block would be an error too.
+            unpaired(&line, at, self.report);
+            self.skip = Some(Skip { depth: 1, opened: first.at(&line) });
+            return;
+        }
+        match self.body() {
+            Body::Block(sets) | Body::Loose(sets, _) => {
+                if let Some(keyword) = keywords::find(sets, &first.text) {
+                    if let Some(at) = open.filter(|_| !script(keyword)) {
+                        unpaired(&line, at, self.report);
+                    }
+                    self.keyword(sets, keyword, line, words, opens);
+                    return;
+                }
+                if let Some(at) = open {
+                    unpaired(&line, at, self.report);
+                    self.skip = opens.then(|| Skip { depth: 0, opened: first.at(&line) });
+                    return;
+                }
+                if let (Body::Loose(_, kind), [word], false) = (self.body(), words, opens)
+                    && !self.belongs_to_top(&first.text, &line, opens)
+                {
+                    let help = "put the members between braces: group { ... }".to_owned();
+                    let text = "members written directly in the block are deprecated".to_owned();
+                    self.note(kind, word.at(&line), text, Some(help), Class::Deprecated);
+                    self.entry(kind, line, words, 0);
+                    return;
+                }
+                self.unknown(sets, line, words, opens);
+            }
+            body => {
+                if let Some(at) = open {
+                    unpaired(&line, at, self.report);
+                }
+                if self.belongs_to_top(&first.text, &line, opens) {
+                    self.missing_close();
+                    return self.words_of_line(line, words, open);
+                }
+                match body {
+                    Body::Entries(kinds) => {
+                        if let Some((kind, next)) = choose(kinds, first) {
+                            self.entry(kind, line, words, next);
+                        }
+                    }
+                    Body::Words(kind) => words.chunks(1).for_each(|word| self.entry(kind, line, word, 0)),
+                    _ => {}
+                }
+                if opens {
+                    self.stray_block(line.at_all());
+                }
+            }
+        }
+    }
+
+    /// Whether a line within a block can only be one of the top level: then the block lacks its `}`.
+    fn belongs_to_top(&self, word: &str, line: &Line<'_>, opens: bool) -> bool {
+        let block = keywords::find(ROOT, word).is_some_and(|k| !matches!(k.body, Body::None));
+        let indented = self.stack.last().is_some_and(|l| l.node.line.offset(0) < line.offset(0));
+        opens && !self.stack.is_empty() && block && !indented
+    }
+
+    fn keyword(
+        &mut self,
+        sets: &'static [&'static [Keyword]],
+        written: &'static Keyword,
+        line: Line<'i>,
+        words: &[Word<'i>],
+        opens: bool,
+    ) {
+        let keyword = keywords::canonical(sets, written);
+        let at = words.first().map_or_else(|| line.at_all(), |w| w.at(&line));
+        self.status(written, keyword, at);
+        let mut matching = Matching::new(line, words, 1);
+        let args = matching.run(written.name, keyword.args, written.usage, self.report);
+        let (bad, left) = (matching.failed, matching.left());
+        if let (false, Some(extra)) = (bad, left.first()) {
+            let known = keywords::find(sets, &extra.text).is_some();
+            if written.name == "auth_type" && !known {
+                // A password in the wrong place is still one.
+                self.report.secret(&extra.text);
+            }
+            let masked = super::secret::mask(line.text, &[]) != line.text;
+            let shown = if masked && !known { MASK } else { &extra.text };
+            let text = format!("'{shown}' after '{}' is ignored", written.name);
+            let help = match known {
+                true => format!("put '{}' on a line of its own", extra.text),
+                false => format!("write: {} {}", written.name, written.usage).trim_end().to_owned(),
+            };
+            self.report.warn(Class::General, extra.at(&line), text).help(help);
+        }
+        let spans = spans(words);
+        let place = line.at_all();
+        let node = Node { keyword, line, spans, args, children: Vec::new(), braces: false, bad, in_loose: false };
+        let wants = !matches!(keyword.body, Body::None);
+        if opens && !wants {
+            self.push(node);
+            self.stray_block(place);
+        } else if opens {
+            let silent = self.silent() || matches!(keyword.status, Status::NotYet);
+            self.stack.push(Level { node, opened: at, silent });
+        } else {
+            if wants {
+                self.report
+                    .error(Class::MissingOpen, at, format!("'{}' has no block", written.name))
+                    .help("add { after it and } at the end of the block");
+            }
+            self.push(node);
+        }
+    }
+
+    fn silent(&self) -> bool {
+        self.stack.last().is_some_and(|l| l.silent)
+    }
+
+    /// Warns about a keyword that is old, without effect or not acted on.
+    fn status(&mut self, written: &'static Keyword, keyword: &'static Keyword, at: At) {
+        if let Status::Deprecated(instead) = written.status {
+            let text = format!("'{}' is deprecated", written.name);
+            self.note(written, at, text, Some(format!("use {instead}")), Class::Deprecated);
+        }
+        match keyword.status {
+            Status::NotYet if !self.silent() => {
+                self.note(keyword, at, format!("'{}' is not acted on yet", written.name), None, Class::NotActedOn);
+            }
+            Status::Partly(what) => {
+                self.note(keyword, at, format!("'{}': {what}", written.name), None, Class::NotActedOn);
+            }
+            Status::NoEffect if !self.silent() => {
+                let text = format!("'{}' has no effect", written.name);
+                self.note(keyword, at, text, Some("remove it".to_owned()), Class::Deprecated);
+            }
+            _ => {}
+        }
+    }
+
+    fn note(&mut self, keyword: &'static Keyword, at: At, text: String, help: Option<String>, class: Class) {
+        let key = (std::ptr::from_ref(keyword), class == Class::Deprecated);
+        let note = self.notes.0.entry(key).or_insert(Note { at, text, help, class, count: 0 });
+        note.count = note.count.saturating_add(1);
+    }
+
+    fn entry(&mut self, kind: &'static Keyword, line: Line<'i>, words: &[Word<'i>], next: usize) {
+        let mut matching = Matching::new(line, words, next);
+        let name = self.stack.last().map_or("", |l| l.node.keyword.name);
+        let args = matching.run(name, kind.args, kind.usage, self.report);
+        let mut bad = matching.failed;
+        if let (false, Some(extra)) = (bad, matching.left().first()) {
+            let text = format!("'{}' is unknown in an entry of '{name}'", extra.text);
+            let help = match nearest_option(kind.args, &extra.text) {
+                Some(near) => format!("did you mean '{near}'?"),
+                None => format!("write one entry a line: {}", kind.usage),
+            };
+            self.report.error(Class::General, extra.at(&line), text).help(help);
+            bad = true;
+        }
+        for arg in &args {
+            self.option_status(arg, &line);
+        }
+        let node = Node {
+            keyword: kind,
+            line,
+            spans: spans(words),
+            args,
+            children: Vec::new(),
+            braces: false,
+            bad,
+            in_loose: matches!(self.body(), Body::Loose(..)),
+        };
+        self.push(node);
+    }
+
+    fn option_status(&mut self, arg: &Arg, line: &Line<'_>) {
+        if let Value::Option(keyword, inner) = &arg.value {
+            let at = line.at(arg.start, arg.end.saturating_sub(arg.start));
+            self.status(keyword, keyword, at);
+            for arg in inner {
+                self.option_status(arg, line);
+            }
+        }
+    }
+
+    fn unknown(&mut self, sets: &'static [&'static [Keyword]], line: Line<'i>, words: &[Word<'i>], opens: bool) {
+        let Some(first) = words.first() else { return };
+        if self.belongs_to_top(&first.text, &line, opens) {
+            self.missing_close();
+            return self.words_of_line(line, words, None);
+        }
+        let inside = self.stack.last().map(|l| l.node.keyword.name);
+        let help = if self.report.is_full() { None } else { hint(sets, &first.text) };
+        // A strange word among passwords may be one.
+        let private = help.is_none() && matches!(inside, Some("authentication" | "auth_hmac"));
+        if private {
+            words.iter().for_each(|w| self.report.secret(&w.text));
+        }
+        let shown = if private { MASK } else { &first.text };
+        let text = match inside {
+            Some(block) => format!("unknown keyword '{shown}' in '{block}'"),
+            None => format!("unknown keyword '{shown}'"),
+        };
+        let draft = self.report.error(Class::UnknownKeyword, first.at(&line), text);
+        if let Some(help) = help {
+            draft.help(help);
+        }
+        if opens {
+            self.skip = Some(Skip { depth: 0, opened: first.at(&line) });
+        }
+    }
+
+    /// A block after something that takes none: reported once and skipped as a whole.
+    fn stray_block(&mut self, at: At) {
+        let end = At { offset: at.offset.saturating_add(at.len), len: 1, ..at };
+        self.report.error(Class::UnexpectedOpen, end, "no block is expected here").help("remove the braces");
+        self.skip = Some(Skip { depth: 0, opened: at });
+    }
+
+    fn open(&mut self, line: &Line<'_>) {
+        // The text before it pushed the level, unless there was none.
+        let at = line.at_all();
+        match self.stack.last_mut() {
+            Some(level) if !level.node.braces => level.node.braces = true,
+            _ => {
+                self.report.error(Class::UnexpectedOpen, at, "'{' without a keyword before it").help("remove it");
+                self.skip = Some(Skip { depth: 1, opened: at });
+            }
+        }
+    }
+
+    fn close(&mut self, line: &Line<'_>) {
+        match self.stack.pop() {
+            Some(level) => self.push(level.node),
+            None => {
+                self.report
+                    .error(Class::UnexpectedClose, line.at_all(), "'}' without a block to close")
+                    .help("remove it, or add the missing '{' before it");
+            }
+        }
+    }
+
+    fn missing_close(&mut self) {
+        while let Some(level) = self.stack.pop() {
+            self.report
+                .error(
+                    Class::MissingClose,
+                    level.opened,
+                    format!("the block '{}' is not closed", level.node.keyword.name),
+                )
+                .help("add '}' at its end");
+            self.push(level.node);
+        }
+    }
+}
+
+/// The bytes of the first word, and those of all.
+fn spans(words: &[Word<'_>]) -> [(u32, u32); 2] {
+    let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    let first = words.first().map_or((0, 0), |word| (number(word.start), number(word.end)));
+    [first, (first.0, words.last().map_or(0, |word| number(word.end)))]
+}
+
+/// The kind of an entry and the index of the first word its grammar covers.
+fn choose(kinds: &'static [Keyword], first: &Word<'_>) -> Option<(&'static Keyword, usize)> {
+    if let Some(kind) = kinds.iter().find(|k| k.name == first.text && !k.is_placeholder()) {
+        return Some((kind, 1));
+    }
+    let fits = |k: &&Keyword| match k.args.first() {
+        Some(keywords::Term::One(kind)) => parse(*kind, &first.text).is_ok(),
+        _ => true,
+    };
+    kinds.iter().filter(|k| k.is_placeholder()).find(fits).or(kinds.first()).map(|k| (k, 0))
+}
