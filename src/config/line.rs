@@ -13,7 +13,50 @@ pub(crate) struct Line<'t> {
     /// The text.
     pub text: &'t str,
     cols: Columns<'t>,
+    marks: Marks,
 }
+
+/// Characters of a line, or of the one it is a part of, that reading looks for; bits of [`MARKS`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Marks(u8);
+
+impl Marks {
+    /// NUL.
+    pub const NUL: Marks = Marks(1);
+    /// `#`, `!` and the `\` that keeps them.
+    pub const COMMENT: Marks = Marks(2);
+    /// `$` and `~`.
+    pub const EXPANSION: Marks = Marks(4);
+    /// `{` and `}`.
+    pub const BRACE: Marks = Marks(8);
+    /// All that is not ASCII.
+    pub const OTHER: Marks = Marks(16);
+    /// Nobody has looked.
+    const ANY: Marks = Marks(u8::MAX);
+
+    fn of(text: &str) -> Marks {
+        Marks(text.bytes().fold(0, |marks, byte| marks | MARKS[usize::from(byte)]))
+    }
+}
+
+/// The mark of each byte.
+const MARKS: [u8; 256] = {
+    let mut marks = [0; 256];
+    marks[0] = Marks::NUL.0;
+    marks[b'#' as usize] = Marks::COMMENT.0;
+    marks[b'!' as usize] = Marks::COMMENT.0;
+    marks[b'\\' as usize] = Marks::COMMENT.0;
+    marks[b'$' as usize] = Marks::EXPANSION.0;
+    marks[b'~' as usize] = Marks::EXPANSION.0;
+    marks[b'{' as usize] = Marks::BRACE.0;
+    marks[b'}' as usize] = Marks::BRACE.0;
+    let mut byte = 0x80;
+    while byte < marks.len() {
+        marks[byte] = Marks::OTHER.0;
+        byte += 1;
+    }
+    marks
+};
 
 /// Where the text's bytes stand in the file's line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,19 +69,19 @@ enum Columns<'t> {
 
 impl Default for Line<'_> {
     fn default() -> Self {
-        Line { file: 0, number: 0, text: "", cols: Columns::From(0) }
+        Line::new(0, 0, "")
     }
 }
 
 impl<'t> Line<'t> {
     /// A whole line as read.
     pub fn new(file: u32, number: u32, text: &'t str) -> Line<'t> {
-        Line { file, number, text, cols: Columns::From(0) }
+        Line { file, number, text, cols: Columns::From(0), marks: Marks::of(text) }
     }
 
     /// A part of a line as read, from byte `base` on.
     pub fn written(file: u32, number: u32, text: &'t str, base: u16) -> Line<'t> {
-        Line { file, number, text, cols: Columns::From(base.into()) }
+        Line { file, number, text, cols: Columns::From(base.into()), marks: Marks::ANY }
     }
 
     /// The byte of the line as read at which the text starts, when it is a part of that as it is there.
@@ -78,9 +121,11 @@ impl<'t> Line<'t> {
     /// The part of the text from `start` to `end`, without surrounding white space. Out of range = empty.
     pub fn part(&self, start: usize, end: usize) -> Line<'t> {
         let raw = self.text.get(start..end).unwrap_or("");
-        let trimmed = raw.trim_start_matches(is_space);
-        let start = start.saturating_add(raw.len().saturating_sub(trimmed.len()));
-        let text = trimmed.trim_end_matches(is_space);
+        // White space is ASCII: it never is within a character.
+        let solid = |byte: &u8| !is_space((*byte).into());
+        let first = raw.bytes().position(|byte| solid(&byte)).unwrap_or(raw.len());
+        let last = raw.as_bytes().iter().rposition(solid).map_or(first, |last| last.saturating_add(1));
+        let (start, text) = (start.saturating_add(first), raw.get(first..last).unwrap_or(""));
         let cols = match self.cols {
             Columns::From(_) => Columns::From(self.offset(start)),
             Columns::Map(map) => Columns::Map(map.get(start..start.saturating_add(text.len())).unwrap_or_default()),
@@ -93,9 +138,9 @@ impl<'t> Line<'t> {
         self.part(start, self.text.len())
     }
 
-    /// Whether any of these ASCII characters is in the text.
-    pub fn has(&self, any: &[u8]) -> bool {
-        self.text.bytes().any(|byte| any.contains(&byte))
+    /// Whether there may be such characters in the text: none is overlooked.
+    pub fn may_have(&self, marks: Marks) -> bool {
+        self.marks.0 & marks.0 != 0
     }
 }
 
@@ -128,7 +173,7 @@ impl Made {
 
     /// The line.
     pub fn line(&self) -> Line<'_> {
-        Line { file: self.file, number: self.number, text: &self.text, cols: Columns::Map(&self.map) }
+        Line { file: self.file, number: self.number, text: &self.text, cols: Columns::Map(&self.map), marks: Marks::ANY }
     }
 }
 
@@ -161,7 +206,7 @@ pub(crate) struct Decommented<'t> {
 
 /// Removes the comment from a line as read and resolves `\#` and `\!` outside quotes.
 pub(crate) fn decomment(line: Line<'_>) -> Decommented<'_> {
-    if !line.has(b"#!\\") {
+    if !line.may_have(Marks::COMMENT) {
         return Decommented { line: line.rest(0), made: None, cut_word: None };
     }
     let mut quoted = false;

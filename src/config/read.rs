@@ -6,7 +6,7 @@ use super::diag::{At, Class, Report};
 use super::file::{Problem, open};
 use super::include::{Checks, Include};
 use super::items::{ItemKind, Items};
-use super::line::{Line, decomment, is_space};
+use super::line::{Line, Marks, decomment, is_space};
 use super::params::{MAX_LINE, Params, Scope, definition};
 use super::repeat;
 
@@ -101,7 +101,13 @@ impl<'a> Reader<'a> {
         let whole = self.items.sources.shared_text(file);
         self.items.reserve(whole.bytes().filter(|b| *b == b'\n').count());
         let (mut number, mut start) = (0u32, 0usize);
-        for raw in whole.split('\n') {
+        let mut rest = Some(whole.as_str());
+        while let Some(text) = rest {
+            let (raw, after) = match memchr::memchr(b'\n', text.as_bytes()).and_then(|end| text.split_at_checked(end)) {
+                Some((raw, after)) => (raw, after.get(1..)),
+                None => (text, None),
+            };
+            rest = after;
             number = number.saturating_add(1);
             let line = Line::new(file, number, raw.strip_suffix('\r').unwrap_or(raw));
             if let Some(open) = self.stack.last_mut() {
@@ -140,7 +146,9 @@ impl<'a> Reader<'a> {
                 .help(format!("a line holds at most {MAX_LINE} bytes; split it"));
             return;
         }
-        if let Some(nul) = raw.text.find('\0') {
+        if raw.may_have(Marks::NUL)
+            && let Some(nul) = raw.text.find('\0')
+        {
             self.report
                 .error(Class::General, raw.at(nul, 1), "the line contains a NUL byte")
                 .help("remove it: the file may be damaged");
@@ -153,8 +161,9 @@ impl<'a> Reader<'a> {
                 .help(format!("put the word in double quotes, write \\{comment}, or put a blank before the comment"));
         }
         let line = found.made.as_ref().map_or(found.line, |made| made.line().rest(0));
-        if line.text.contains('\u{fffd}') {
-            let at = line.text.find('\u{fffd}').unwrap_or(0);
+        if line.may_have(Marks::OTHER)
+            && let Some(at) = line.text.find('\u{fffd}')
+        {
             self.report.warn(Class::General, line.at(at, 3), "the text is not UTF-8").help("save the file as UTF-8");
         }
         if let Some((_, pieces)) = &mut self.pending {
@@ -203,7 +212,7 @@ impl<'a> Reader<'a> {
             return;
         }
         // Most lines are plain.
-        if !line.has(b"$~") {
+        if !line.may_have(Marks::EXPANSION) {
             return self.fragments(line);
         }
         self.repeated(&line, &mut Scope::new(), 0);
@@ -270,35 +279,38 @@ impl<'a> Reader<'a> {
 
     /// Cuts a line at its braces.
     fn fragments(&mut self, line: Line<'_>) {
-        let mut start = 0usize;
-        let mut quoted = false;
-        let mut parameter = false;
-        let mut before = ' ';
         if self.directive(&line) {
             return;
         }
-        if !line.has(b"{}") {
+        if !line.may_have(Marks::BRACE) {
             return self.text(line);
         }
-        for (i, c) in line.text.char_indices() {
-            match c {
-                '"' => quoted = !quoted,
-                '{' if !quoted && before == '$' => parameter = true,
-                '}' if !quoted && parameter => parameter = false,
-                '{' | '}' if !quoted => {
-                    self.text(line.part(start, i));
-                    let kind = if c == '{' { ItemKind::Open } else { ItemKind::Close };
+        let mut start = 0usize;
+        let (mut quoted, mut parameter) = (false, false);
+        let mut before = b' ';
+        for (i, byte) in line.text.bytes().enumerate() {
+            match byte {
+                b'"' => quoted = !quoted,
+                b'{' if !quoted && before == b'$' => parameter = true,
+                b'}' if !quoted && parameter => parameter = false,
+                b'{' | b'}' if !quoted => {
+                    if start < i {
+                        self.text(line.part(start, i));
+                    }
+                    let kind = if byte == b'{' { ItemKind::Open } else { ItemKind::Close };
                     self.item(kind, line.part(i, i.saturating_add(1)));
                     start = i.saturating_add(1);
-                    if self.directive(&line.rest(start)) {
+                    if start < line.text.len() && self.directive(&line.rest(start)) {
                         return;
                     }
                 }
                 _ => {}
             }
-            before = c;
+            before = byte;
         }
-        self.text(line.rest(start));
+        if start < line.text.len() {
+            self.text(line.rest(start));
+        }
     }
 
     /// Takes a line that steers the reading: `include`. True when the whole line was taken.
@@ -314,8 +326,16 @@ impl<'a> Reader<'a> {
         if line.text.is_empty() || !self.params.budget().room(&line, self.report) {
             return;
         }
-        // Two keywords of global_defs act while the file is being read.
-        let mut words = line.text.split(is_space).filter(|w| !w.is_empty());
+        self.act(line.text);
+        self.item(ItemKind::Text, line);
+    }
+
+    /// Two keywords of `global_defs` act while the file is being read.
+    fn act(&mut self, text: &str) {
+        if !text.starts_with("include_check") && !text.starts_with("random_seed") {
+            return;
+        }
+        let mut words = text.split(is_space).filter(|w| !w.is_empty());
         match words.next() {
             Some("include_check") if !self.all_config => {
                 self.checks.set(&words.collect::<Vec<_>>());
@@ -327,7 +347,6 @@ impl<'a> Reader<'a> {
             }
             _ => {}
         }
-        self.item(ItemKind::Text, line);
     }
 
     fn item(&mut self, kind: ItemKind, line: Line<'_>) {
