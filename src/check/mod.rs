@@ -34,4 +34,4 @@ pub use rows::{
     VirtualServer, VirtualServerId,
 };
 pub use tables::Tables;
-pub use wanted::{Destination, Service, ServiceKey, wanted};
+pub use wanted::{Destination, Service, ServiceKey, services, wanted};

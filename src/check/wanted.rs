@@ -40,9 +40,13 @@ pub struct Destination {
     pub lower_threshold: u32,
 }
 
-/// The services of a virtual server - one per address and mark of its group - and the destinations that each of them
-/// has. Nothing for an unknown id.
+/// The services of a virtual server, and the destinations that each of them has. Nothing for an unknown id.
 pub fn wanted(tables: &Tables, id: VirtualServerId) -> (Vec<Service<'_>>, Vec<Destination>) {
+    (services(tables, id), destinations(tables, id))
+}
+
+/// The services of a virtual server: one per address and mark of its group.
+pub fn services(tables: &Tables, id: VirtualServerId) -> Vec<Service<'_>> {
     let Some(row) = tables.virtual_servers.get(&id) else { return Default::default() };
     let protocol = row.config.protocol.unwrap_or(Protocol::Udp);
     let mut keys = Vec::new();
@@ -63,8 +67,7 @@ pub fn wanted(tables: &Tables, id: VirtualServerId) -> (Vec<Service<'_>>, Vec<De
             }
         }
     }
-    let services = keys.into_iter().map(|key| Service { key, config: &row.config }).collect();
-    (services, destinations(tables, id))
+    keys.into_iter().map(|key| Service { key, config: &row.config }).collect()
 }
 
 fn destinations(tables: &Tables, id: VirtualServerId) -> Vec<Destination> {

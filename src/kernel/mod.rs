@@ -15,6 +15,7 @@
 
 mod advert;
 mod arp;
+mod attributes;
 pub mod ipvs;
 mod monitor;
 mod ndisc;

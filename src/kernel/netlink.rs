@@ -2,7 +2,8 @@
 //!
 //! Messages are written with neli's types and read by the few functions here: they give out slices of the
 //! datagram, keep every flag bit, and take any bytes without a panic (neli's readers subtract header sizes
-//! from lengths they have not looked at, and cut address flags to eight bits).
+//! from lengths they have not looked at, and cut address flags to eight bits). For many attributes there is
+//! [`Attributes`](super::attributes::Attributes).
 
 use std::io::{self, IoSliceMut};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -20,6 +21,8 @@ use nix::sys::socket::{
     setsockopt, socket, sockopt,
 };
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::attributes::attributes;
 
 /// `NLMSG_ERROR`: an acknowledgement or a refusal.
 pub(super) const NLMSG_ERROR: u16 = 2;
@@ -182,18 +185,6 @@ pub(super) fn messages(mut rest: &[u8]) -> impl Iterator<Item = Message<'_>> {
     })
 }
 
-/// The attributes in a message or in another attribute, as `(type, payload)`; ends at the first one that is not whole.
-pub(super) fn attributes(mut rest: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
-    std::iter::from_fn(move || {
-        let length = usize::from(u16_at(rest, 0)?);
-        // The two top bits are NLA_F_NESTED and NLA_F_NET_BYTEORDER.
-        let kind = u16_at(rest, 2)? & 0x3fff;
-        let payload = rest.get(4..length)?;
-        rest = rest.get(align(length)..).unwrap_or_default();
-        Some((kind, payload))
-    })
-}
-
 /// A kernel's refusal: its error number and, where it gave one, its reason in words.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}{}", Errno::from_raw(*errno).desc(), if text.is_empty() { String::new() } else { format!(" ({text})") })]
@@ -253,7 +244,7 @@ pub(super) fn i32_at(bytes: &[u8], at: usize) -> Option<i32> {
 }
 
 /// The next multiple of four.
-fn align(length: usize) -> usize {
+pub(super) fn align(length: usize) -> usize {
     length.saturating_add(3) & !3
 }
 
@@ -263,6 +254,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::kernel::attributes::Attributes;
 
     /// A message with any header fields and the right length.
     pub(in crate::kernel) fn message(kind: u16, flags: u16, seq: u32, port: u32, payload: &[u8]) -> Vec<u8> {
@@ -277,14 +269,10 @@ mod tests {
         bytes
     }
 
-    /// An attribute, padded.
-    pub(in crate::kernel) fn attribute(kind: u16, payload: &[u8]) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        bytes.extend(u16::try_from(4 + payload.len()).unwrap().to_ne_bytes());
-        bytes.extend(kind.to_ne_bytes());
-        bytes.extend(payload);
-        bytes.resize(align(bytes.len()), 0);
-        bytes
+    fn attribute<const N: usize>(kind: u16, octets: [u8; N]) -> Vec<u8> {
+        let mut attributes = Attributes::default();
+        attributes.put(kind, octets);
+        attributes.into_octets()
     }
 
     fn refused(flags: u16, parts: &[&[u8]]) -> Refusal {
@@ -300,23 +288,19 @@ mod tests {
     }
 
     #[test]
-    fn messages_and_attributes_are_aligned_and_the_broken_tail_is_left() {
+    fn messages_are_aligned_and_the_broken_tail_is_left() {
         let mut bytes = message(1, 2, 3, 4, b"odd");
         bytes.extend(message(5, 6, 7, 8, b""));
         bytes.extend([9, 0, 0, 0]);
         let kinds: Vec<_> = messages(&bytes).map(|m| (m.kind, m.payload.len())).collect();
         assert_eq!(kinds, [(1, 3), (5, 0)]);
-        let mut bytes = attribute(0x8001, b"nested");
-        bytes.extend(attribute(2, b""));
-        bytes.extend([3, 0, 1, 0]);
-        assert_eq!(attributes(&bytes).collect::<Vec<_>>(), [(1, &b"nested"[..]), (2, b"")]);
     }
 
     #[test]
     fn a_refusal_has_its_number_and_words() {
         let errno = (-(Errno::EINVAL as i32)).to_ne_bytes();
         let request = message(20, 0, 1, 0, &[0; 24]);
-        let words = [attribute(2, &[0; 4]), attribute(NLMSGERR_ATTR_MSG, b"no such thing\0")].concat();
+        let words = [attribute(2, [0; 4]), attribute(NLMSGERR_ATTR_MSG, *b"no such thing\0")].concat();
         let whole = refused(NLM_F_ACK_TLVS, &[&errno, &request, &words]);
         assert_eq!(whole, Refusal { errno: 22, text: "no such thing".to_owned() });
         assert_eq!(whole.to_string(), "Invalid argument (no such thing)");
@@ -332,10 +316,7 @@ mod tests {
         /// No bytes make a reader panic or run on for ever.
         #[test]
         fn any_bytes_are_read(bytes in prop::collection::vec(any::<u8>(), 0..200), flags in any::<u16>()) {
-            for message in messages(&bytes) {
-                prop_assert!(attributes(message.payload).count() <= bytes.len());
-            }
-            prop_assert!(attributes(&bytes).count() <= bytes.len());
+            prop_assert!(messages(&bytes).count() <= bytes.len());
             let _ = acknowledgement(&Message { kind: NLMSG_ERROR, flags, seq: 0, port: 0, payload: &bytes });
             let _ = text(&bytes);
         }

@@ -12,6 +12,7 @@ use neli::socket::NlSocket;
 use neli::types::Buffer;
 use nix::errno::Errno;
 
+use super::attributes::Attributes;
 use super::netlink::{NLMSG_ERROR, NetlinkSocket, Refusal, acknowledgement, encode, messages};
 use super::request::AddressSocket;
 use super::sysctl::{self, Tree};
@@ -28,8 +29,6 @@ const RTM_GETLINK: u16 = 18;
 const IFLA_GROUP: u16 = 27;
 /// `MACVLAN_MODE_PRIVATE`: it talks to the network alone, not to its neighbours on this machine.
 const PRIVATE: u32 = 1;
-/// `NLA_F_NESTED`.
-const NESTED: u16 = 1 << 15;
 const KIND: &str = "macvlan";
 /// The interface below must not answer for addresses of the VMAC with its own Ethernet address, nor ask in their name,
 /// from which the asked would learn the same.
@@ -268,8 +267,9 @@ impl LinkSocket {
 
     /// The link of a name.
     fn find(&mut self, name: &str) -> Result<Option<Link>, Refusal> {
-        let payload = [header(0, 0), attribute(IFLA_IFNAME, &terminated(name))].concat();
-        match self.request(RTM_GETLINK, NlmF::empty(), &payload) {
+        let mut wanted = Attributes::after(&header(0, 0));
+        wanted.put_text(IFLA_IFNAME, name);
+        match self.request(RTM_GETLINK, NlmF::empty(), wanted) {
             Ok(link) => Ok(link),
             Err(refusal) if refusal.errno == Errno::ENODEV as i32 => Ok(None),
             Err(refusal) => Err(refusal),
@@ -278,49 +278,45 @@ impl LinkSocket {
 
     /// Makes a VMAC; returns its index.
     fn create(&mut self, request: &VmacRequest) -> Result<u32, Refusal> {
-        let mode = attribute(IFLA_MACVLAN_MODE, &PRIVATE.to_ne_bytes());
-        let info = [attribute(IFLA_INFO_KIND, KIND.as_bytes()), attribute(IFLA_INFO_DATA | NESTED, &mode)].concat();
-        let payload = [
-            header(0, 0),
-            attribute(IFLA_IFNAME, &terminated(&request.name)),
-            attribute(IFLA_ADDRESS, &request.mac),
-            attribute(IFLA_LINK, &request.base.to_ne_bytes()),
-            attribute(IFLA_LINKINFO | NESTED, &info),
-        ]
-        .concat();
-        self.request(RTM_NEWLINK, NlmF::CREATE | NlmF::EXCL | NlmF::ACK, &payload)?;
+        let mut link = Attributes::after(&header(0, 0));
+        link.put_text(IFLA_IFNAME, &request.name);
+        link.put(IFLA_ADDRESS, request.mac);
+        link.put(IFLA_LINK, request.base.to_ne_bytes());
+        link.nest(IFLA_LINKINFO, |info| {
+            info.put_text(IFLA_INFO_KIND, KIND);
+            info.nest(IFLA_INFO_DATA, |data| data.put(IFLA_MACVLAN_MODE, PRIVATE.to_ne_bytes()));
+        });
+        self.request(RTM_NEWLINK, NlmF::CREATE | NlmF::EXCL | NlmF::ACK, link)?;
         // The answer does not tell it.
         let made = self.find(&request.name)?.filter(|link| is_right(link, request));
         made.map(|link| link.index).ok_or_else(|| Refusal::new(Errno::ENODEV as i32))
     }
 
     fn set_up(&mut self, index: u32) -> Result<(), Refusal> {
-        self.request(RTM_NEWLINK, NlmF::ACK, &header(index, IFF_UP)).map(drop)
+        self.request(RTM_NEWLINK, NlmF::ACK, Attributes::after(&header(index, IFF_UP))).map(drop)
     }
 
     fn put_in_group(&mut self, index: u32, group: u32) -> Result<(), Refusal> {
-        let payload = [header(index, 0), attribute(IFLA_GROUP, &group.to_ne_bytes())].concat();
-        self.request(RTM_NEWLINK, NlmF::ACK, &payload).map(drop)
+        self.request(RTM_NEWLINK, NlmF::ACK, of_group(index, group)).map(drop)
     }
 
     fn delete_group(&mut self, group: u32) -> Result<(), Refusal> {
-        let payload = [header(0, 0), attribute(IFLA_GROUP, &group.to_ne_bytes())].concat();
-        self.request(RTM_DELLINK, NlmF::ACK, &payload).map(drop)
+        self.request(RTM_DELLINK, NlmF::ACK, of_group(0, group)).map(drop)
     }
 
     /// Removes a link; that it is not there is success.
     fn delete(&mut self, index: u32) -> Result<(), Refusal> {
-        match self.request(RTM_DELLINK, NlmF::ACK, &header(index, 0)) {
+        match self.request(RTM_DELLINK, NlmF::ACK, Attributes::after(&header(index, 0))) {
             Err(refusal) if refusal.errno != Errno::ENODEV as i32 => Err(refusal),
             _ => Ok(()),
         }
     }
 
     /// Sends a request and takes its answer: the link it tells of, if any.
-    fn request(&mut self, kind: u16, flags: NlmF, payload: &[u8]) -> Result<Option<Link>, Refusal> {
+    fn request(&mut self, kind: u16, flags: NlmF, payload: Attributes) -> Result<Option<Link>, Refusal> {
         self.seq = self.seq.wrapping_add(1);
         let failed = |error: io::Error| Refusal::new(error.raw_os_error().unwrap_or(Errno::EIO as i32));
-        let message = encode(kind, flags, self.seq, Buffer::from(payload.to_vec())).map_err(failed)?;
+        let message = encode(kind, flags, self.seq, Buffer::from(payload.into_octets())).map_err(failed)?;
         let socket = match self.socket.take() {
             Some(socket) => socket,
             None => NetlinkSocket::request(NlFamily::Route).map_err(failed)?,
@@ -357,16 +353,8 @@ fn header(index: u32, flags: u32) -> Vec<u8> {
     [family_and_type, index, flags, flags].map(u32::to_ne_bytes).concat()
 }
 
-/// An attribute, padded.
-fn attribute(kind: u16, payload: &[u8]) -> Vec<u8> {
-    // Names and numbers: far from the limit.
-    let length = u16::try_from(payload.len().saturating_add(4)).unwrap_or(u16::MAX);
-    let mut bytes = [length.to_ne_bytes(), kind.to_ne_bytes()].concat();
-    bytes.extend(payload);
-    bytes.resize(bytes.len().next_multiple_of(4), 0);
-    bytes
-}
-
-fn terminated(name: &str) -> Vec<u8> {
-    [name.as_bytes(), &[0]].concat()
+fn of_group(index: u32, group: u32) -> Attributes {
+    let mut payload = Attributes::after(&header(index, 0));
+    payload.put(IFLA_GROUP, group.to_ne_bytes());
+    payload
 }

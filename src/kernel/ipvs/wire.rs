@@ -3,10 +3,8 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use neli::ToBytes;
 use neli::consts::nl::NlmF;
-use neli::genl::{AttrTypeBuilder, GenlmsghdrBuilder, Nlattr, NlattrBuilder, NoUserHeader};
-use neli::types::{Buffer, GenlBuffer};
+use neli::types::Buffer;
 
 use super::table::{
     Destination, DestinationKey, DestinationRow, Forwarding, Service, ServiceKey, ServiceRow, Stats, SyncRole,
@@ -14,7 +12,8 @@ use super::table::{
 };
 use super::writer::Change;
 use crate::config::model::Family;
-use crate::kernel::netlink::{attributes, encode, text, u16_at, u32_at};
+use crate::kernel::attributes::{Attributes, attributes};
+use crate::kernel::netlink::{encode, text, u16_at, u32_at};
 
 /// `IPVS_GENL_NAME`, and the version of the protocol.
 pub(super) const FAMILY: &str = "IPVS";
@@ -100,58 +99,54 @@ const AF_INET6: u16 = 10;
 /// `struct genlmsghdr`: what a payload begins with.
 const GENL_HEADER: usize = 4;
 
-/// Octets of most attributes, at most.
-const USUAL: usize = 12;
-
-type Attribute = Nlattr<u16, Buffer>;
-
 /// A change as a request to the family of number `family`. A refusal is always answered, success only if asked for.
 pub(super) fn request(family: u16, change: &Change, seq: u32, acknowledged: bool) -> io::Result<Vec<u8>> {
-    let (kind, attributes) = match change {
-        Change::NewService(service) => (Kind::NewService, vec![whole_service(service)?]),
-        Change::SetService(service) => (Kind::SetService, vec![whole_service(service)?]),
-        Change::DelService(key) => (Kind::DelService, vec![nested(SERVICE, service_key(key)?)?]),
-        Change::NewDestination(key, destination) => (Kind::NewDest, both(key, whole_destination(destination)?)?),
-        Change::SetDestination(key, destination) => (Kind::SetDest, both(key, whole_destination(destination)?)?),
-        Change::DelDestination(key, destination) => {
-            (Kind::DelDest, both(key, nested(DEST, destination_key(destination)?)?)?)
-        }
-        Change::Flush => (Kind::Flush, Vec::new()),
-        Change::SetTimeouts(timeouts) => (
-            Kind::SetConfig,
-            vec![
-                attribute(TIMEOUT_TCP, timeouts.tcp)?,
-                attribute(TIMEOUT_TCP_FIN, timeouts.tcp_fin)?,
-                attribute(TIMEOUT_UDP, timeouts.udp)?,
-            ],
-        ),
-        Change::StartSync(sync) => (Kind::NewDaemon, vec![daemon(sync)?]),
-        Change::StopSync(role) => {
-            (Kind::DelDaemon, vec![nested(DAEMON, vec![attribute(DAEMON_STATE, state(*role))?])?])
-        }
-    };
     let flags = if acknowledged { NlmF::ACK } else { NlmF::empty() };
-    message(family, flags, seq, kind as u8, VERSION, attributes)
+    let with = |kind, fill: &dyn Fn(&mut Attributes)| message(family, flags, seq, kind, fill);
+    match change {
+        Change::NewService(service) => with(Kind::NewService, &|out| whole_service(out, service)),
+        Change::SetService(service) => with(Kind::SetService, &|out| whole_service(out, service)),
+        Change::DelService(key) => with(Kind::DelService, &|out| service_key(out, key)),
+        Change::NewDestination(key, destination) => with(Kind::NewDest, &|out| {
+            service_key(out, key);
+            whole_destination(out, destination);
+        }),
+        Change::SetDestination(key, destination) => with(Kind::SetDest, &|out| {
+            service_key(out, key);
+            whole_destination(out, destination);
+        }),
+        Change::DelDestination(key, destination) => with(Kind::DelDest, &|out| {
+            service_key(out, key);
+            out.nest(DEST, |out| destination_key(out, destination));
+        }),
+        Change::Flush => with(Kind::Flush, &|_| {}),
+        Change::SetTimeouts(timeouts) => with(Kind::SetConfig, &|out| {
+            out.put(TIMEOUT_TCP, timeouts.tcp.to_ne_bytes());
+            out.put(TIMEOUT_TCP_FIN, timeouts.tcp_fin.to_ne_bytes());
+            out.put(TIMEOUT_UDP, timeouts.udp.to_ne_bytes());
+        }),
+        Change::StartSync(sync) => with(Kind::NewDaemon, &|out| daemon(out, sync)),
+        Change::StopSync(role) => with(Kind::DelDaemon, &|out| {
+            out.nest(DAEMON, |out| out.put(DAEMON_STATE, state(*role).to_ne_bytes()));
+        }),
+    }
 }
 
 /// Asks for all of a kind; destinations are those of one service.
 pub(super) fn dump(family: u16, kind: Kind, of: Option<&ServiceKey>, seq: u32) -> io::Result<Vec<u8>> {
-    let attributes = match of {
-        Some(key) => vec![nested(SERVICE, service_key(key)?)?],
-        None => Vec::new(),
-    };
-    message(family, NlmF::DUMP, seq, kind as u8, VERSION, attributes)
+    message(family, NlmF::DUMP, seq, kind, |out| of.into_iter().for_each(|key| service_key(out, key)))
 }
 
 /// Asks for the time-outs; the answer is one message.
 pub(super) fn get_timeouts(family: u16, seq: u32) -> io::Result<Vec<u8>> {
-    message(family, NlmF::empty(), seq, Kind::GetConfig as u8, VERSION, Vec::new())
+    message(family, NlmF::empty(), seq, Kind::GetConfig, |_| {})
 }
 
 /// Asks the control family for the number of IPVS; the answer is one message.
 pub(super) fn get_family(seq: u32) -> io::Result<Vec<u8>> {
-    let name = attribute(CTRL_ATTR_FAMILY_NAME, FAMILY)?;
-    message(CONTROL, NlmF::empty(), seq, CTRL_CMD_GETFAMILY, 1, vec![name])
+    let mut payload = Attributes::after(&[CTRL_CMD_GETFAMILY, 1, 0, 0]);
+    payload.put_text(CTRL_ATTR_FAMILY_NAME, FAMILY);
+    encode(CONTROL, NlmF::empty(), seq, Buffer::from(payload.into_octets()))
 }
 
 /// Reads the answer to [`get_family`].
@@ -239,85 +234,83 @@ pub(super) fn timeouts(payload: &[u8]) -> Option<Timeouts> {
     })
 }
 
-fn service_key(key: &ServiceKey) -> io::Result<Vec<Attribute>> {
-    let family = attribute(SVC_AF, family_number(key.family()))?;
-    Ok(match key {
-        ServiceKey::Address { protocol, ip, port } => vec![
-            family,
-            attribute(SVC_PROTOCOL, *protocol)?,
-            attribute(SVC_ADDR, octets(*ip))?,
-            attribute(SVC_PORT, port.to_be())?,
-        ],
-        ServiceKey::FwMark { mark, .. } => vec![family, attribute(SVC_FWMARK, *mark)?],
-    })
+fn service_key(out: &mut Attributes, key: &ServiceKey) {
+    out.nest(SERVICE, |out| in_service(out, key));
 }
 
-fn whole_service(service: &Service) -> io::Result<Attribute> {
+fn in_service(out: &mut Attributes, key: &ServiceKey) {
+    out.put(SVC_AF, family_number(key.family()).to_ne_bytes());
+    match key {
+        ServiceKey::Address { protocol, ip, port } => {
+            out.put(SVC_PROTOCOL, protocol.to_ne_bytes());
+            put_ip(out, SVC_ADDR, *ip);
+            out.put(SVC_PORT, port.to_be_bytes());
+        }
+        ServiceKey::FwMark { mark, .. } => out.put(SVC_FWMARK, mark.to_ne_bytes()),
+    }
+}
+
+fn whole_service(out: &mut Attributes, service: &Service) {
     let family = service.key.family();
     let netmask = if family == Family::V4 { service.netmask.to_be() } else { service.netmask };
-    // struct ip_vs_flags: the flags, and which of them are meant.
-    let flags = [service.flags, u32::MAX].map(u32::to_ne_bytes).concat();
-    let mut attributes = service_key(&service.key)?;
-    attributes.extend([
-        attribute(SVC_SCHED_NAME, service.scheduler.as_str())?,
-        attribute(SVC_FLAGS, Buffer::from(flags))?,
-        attribute(SVC_TIMEOUT, service.timeout)?,
-        attribute(SVC_NETMASK, netmask)?,
-    ]);
-    if let Some(engine) = &service.engine {
-        attributes.push(attribute(SVC_PE_NAME, engine.as_str())?);
-    }
-    nested(SERVICE, attributes)
+    out.nest(SERVICE, |out| {
+        in_service(out, &service.key);
+        out.put_text(SVC_SCHED_NAME, &service.scheduler);
+        // struct ip_vs_flags: the flags, and which of them are meant.
+        out.put(SVC_FLAGS, both(service.flags, u32::MAX));
+        out.put(SVC_TIMEOUT, service.timeout.to_ne_bytes());
+        out.put(SVC_NETMASK, netmask.to_ne_bytes());
+        if let Some(engine) = &service.engine {
+            out.put_text(SVC_PE_NAME, engine);
+        }
+    });
 }
 
-fn destination_key(key: &DestinationKey) -> io::Result<Vec<Attribute>> {
-    Ok(vec![
-        attribute(DEST_ADDR_FAMILY, family_number(Family::of(key.ip)))?,
-        attribute(DEST_ADDR, octets(key.ip))?,
-        attribute(DEST_PORT, key.port.to_be())?,
-    ])
+/// Two numbers, one after the other.
+fn both(first: u32, second: u32) -> [u8; 8] {
+    let ([a, b, c, d], [e, f, g, h]) = (first.to_ne_bytes(), second.to_ne_bytes());
+    [a, b, c, d, e, f, g, h]
 }
 
-fn whole_destination(destination: &Destination) -> io::Result<Attribute> {
+fn destination_key(out: &mut Attributes, key: &DestinationKey) {
+    out.put(DEST_ADDR_FAMILY, family_number(Family::of(key.ip)).to_ne_bytes());
+    put_ip(out, DEST_ADDR, key.ip);
+    out.put(DEST_PORT, key.port.to_be_bytes());
+}
+
+fn whole_destination(out: &mut Attributes, destination: &Destination) {
     let forwarding = destination.forwarding;
-    let mut attributes = destination_key(&destination.key)?;
-    attributes.extend([
-        attribute(DEST_FWD_METHOD, forwarding.method)?,
-        attribute(DEST_WEIGHT, destination.weight.cast_unsigned())?,
-        attribute(DEST_U_THRESH, destination.upper_threshold)?,
-        attribute(DEST_L_THRESH, destination.lower_threshold)?,
-        attribute(DEST_TUN_TYPE, forwarding.tunnel)?,
-        attribute(DEST_TUN_PORT, forwarding.tunnel_port.to_be())?,
-        attribute(DEST_TUN_FLAGS, forwarding.tunnel_flags)?,
-    ]);
-    nested(DEST, attributes)
+    out.nest(DEST, |out| {
+        destination_key(out, &destination.key);
+        out.put(DEST_FWD_METHOD, forwarding.method.to_ne_bytes());
+        out.put(DEST_WEIGHT, destination.weight.to_ne_bytes());
+        out.put(DEST_U_THRESH, destination.upper_threshold.to_ne_bytes());
+        out.put(DEST_L_THRESH, destination.lower_threshold.to_ne_bytes());
+        out.put(DEST_TUN_TYPE, [forwarding.tunnel]);
+        out.put(DEST_TUN_PORT, forwarding.tunnel_port.to_be_bytes());
+        out.put(DEST_TUN_FLAGS, forwarding.tunnel_flags.to_ne_bytes());
+    });
 }
 
-/// The attributes of a request about a destination of a service.
-fn both(key: &ServiceKey, destination: Attribute) -> io::Result<Vec<Attribute>> {
-    Ok(vec![nested(SERVICE, service_key(key)?)?, destination])
-}
-
-fn daemon(sync: &SyncThread) -> io::Result<Attribute> {
-    let mut attributes = vec![
-        attribute(DAEMON_STATE, state(sync.role))?,
-        attribute(DAEMON_MCAST_IFN, sync.interface.as_str())?,
-        attribute(DAEMON_SYNC_ID, u32::from(sync.id))?,
-    ];
-    if let Some(max_len) = sync.max_len {
-        attributes.push(attribute(DAEMON_SYNC_MAXLEN, max_len)?);
-    }
-    if let Some(group) = sync.group {
-        let kind = if group.is_ipv4() { DAEMON_MCAST_GROUP } else { DAEMON_MCAST_GROUP6 };
-        attributes.push(attribute(kind, octets(group))?);
-    }
-    if let Some(port) = sync.port {
-        attributes.push(attribute(DAEMON_MCAST_PORT, port)?);
-    }
-    if let Some(ttl) = sync.ttl {
-        attributes.push(attribute(DAEMON_MCAST_TTL, ttl)?);
-    }
-    nested(DAEMON, attributes)
+fn daemon(out: &mut Attributes, sync: &SyncThread) {
+    out.nest(DAEMON, |out| {
+        out.put(DAEMON_STATE, state(sync.role).to_ne_bytes());
+        out.put_text(DAEMON_MCAST_IFN, &sync.interface);
+        out.put(DAEMON_SYNC_ID, u32::from(sync.id).to_ne_bytes());
+        if let Some(max_len) = sync.max_len {
+            out.put(DAEMON_SYNC_MAXLEN, max_len.to_ne_bytes());
+        }
+        if let Some(group) = sync.group {
+            let kind = if group.is_ipv4() { DAEMON_MCAST_GROUP } else { DAEMON_MCAST_GROUP6 };
+            put_ip(out, kind, group);
+        }
+        if let Some(port) = sync.port {
+            out.put(DAEMON_MCAST_PORT, port.to_ne_bytes());
+        }
+        if let Some(ttl) = sync.ttl {
+            out.put(DAEMON_MCAST_TTL, [ttl]);
+        }
+    });
 }
 
 /// `IP_VS_STATE_*`.
@@ -348,11 +341,11 @@ fn ip(family: Family, bytes: &[u8]) -> Option<IpAddr> {
     })
 }
 
-fn octets(ip: IpAddr) -> Buffer {
-    Buffer::from(match ip {
-        IpAddr::V4(ip) => ip.octets().to_vec(),
-        IpAddr::V6(ip) => ip.octets().to_vec(),
-    })
+fn put_ip(out: &mut Attributes, kind: u16, ip: IpAddr) {
+    match ip {
+        IpAddr::V4(ip) => out.put(kind, ip.octets()),
+        IpAddr::V6(ip) => out.put(kind, ip.octets()),
+    }
 }
 
 /// Statistics in 64 bits, or in 32 (but for the octets) where the kernel, before 4.1, has no others.
@@ -399,31 +392,12 @@ fn message(
     family: u16,
     flags: NlmF,
     seq: u32,
-    command: u8,
-    version: u8,
-    attributes: Vec<Attribute>,
+    command: Kind,
+    fill: impl FnOnce(&mut Attributes),
 ) -> io::Result<Vec<u8>> {
-    let message = GenlmsghdrBuilder::<u8, u16, NoUserHeader>::default()
-        .cmd(command)
-        .version(version)
-        .attrs(GenlBuffer::from_iter(attributes))
-        .build()
-        .map_err(io::Error::other)?;
-    encode(family, flags, seq, message)
-}
-
-fn attribute<P: neli::Size + ToBytes>(kind: u16, payload: P) -> io::Result<Attribute> {
-    let kind = AttrTypeBuilder::default().nla_type(kind).build().map_err(io::Error::other)?;
-    NlattrBuilder::default().nla_type(kind).nla_payload(payload).build().map_err(io::Error::other)
-}
-
-fn nested(kind: u16, inner: Vec<Attribute>) -> io::Result<Attribute> {
-    let kind = AttrTypeBuilder::default().nla_type(kind).nla_nested(true).build().map_err(io::Error::other)?;
-    // neli's own nesting copies what is there already with each attribute.
-    let mut octets = io::Cursor::new(Vec::with_capacity(inner.len().saturating_mul(USUAL)));
-    inner.iter().try_for_each(|attribute| attribute.to_bytes(&mut octets)).map_err(io::Error::other)?;
-    let payload = Buffer::from(octets.into_inner());
-    NlattrBuilder::default().nla_type(kind).nla_payload(payload).build().map_err(io::Error::other)
+    let mut payload = Attributes::after(&[command as u8, VERSION, 0, 0]);
+    fill(&mut payload);
+    encode(family, flags, seq, Buffer::from(payload.into_octets()))
 }
 
 #[cfg(test)]
@@ -496,21 +470,22 @@ mod tests {
 
     #[test]
     fn statistics_are_taken_in_64_bits_where_there_are_any() {
-        let values = |wide: bool| {
-            let values = (1..=10u16).map(|kind| {
-                let value = u64::from(kind);
-                if wide || (4..=5).contains(&kind) { attribute(kind, value) } else { attribute(kind, u32::from(kind)) }
-            });
-            values.collect::<io::Result<Vec<_>>>().unwrap()
+        let values = |out: &mut Attributes| {
+            for kind in 1..=10 {
+                match kind {
+                    4..=5 => out.put(kind, u64::from(kind).to_ne_bytes()),
+                    _ => out.put(kind, u32::from(kind).to_ne_bytes()),
+                }
+            }
         };
-        let read = |inner: Vec<Attribute>| {
-            let bytes = message(30, NlmF::empty(), 1, 1, 1, inner).unwrap();
-            let payload = messages(&bytes).next().unwrap().payload.to_vec();
-            stats(body(&payload), SVC_STATS64, SVC_STATS)
-        };
-        let narrow = read(vec![nested(SVC_STATS, values(false)).unwrap()]);
+        let read = |row: Attributes| stats(&row.into_octets(), SVC_STATS64, SVC_STATS);
+        let mut row = Attributes::default();
+        row.nest(SVC_STATS, values);
+        let narrow = read(row);
         assert_eq!((narrow.connections, narrow.octets_in, narrow.octets_out, narrow.octet_rate_out), (1, 4, 5, 10));
-        let both = vec![nested(SVC_STATS, Vec::new()).unwrap(), nested(SVC_STATS64, values(true)).unwrap()];
+        let mut both = Attributes::default();
+        both.nest(SVC_STATS, |_| {});
+        both.nest(SVC_STATS64, |out| (1..=10).for_each(|kind| out.put(kind, u64::from(kind).to_ne_bytes())));
         assert_eq!(read(both), narrow);
     }
 }

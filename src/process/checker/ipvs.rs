@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, RawFd};
 use std::time::Duration;
 
-use crate::check::{self, Check, Event, Statistics, VirtualServerId};
+use crate::check::{self, Check, Event, RealServer, Statistics, VirtualServerId};
 use crate::config::model::Family;
 use crate::kernel::ipvs::{
     Answer, Change, Destination, Done, Error, Request, ServiceKey, ServiceRow, Stats, Table, Timeouts, Writer,
@@ -163,7 +163,7 @@ impl Ipvs {
     fn claim(&mut self, check: &Check) {
         for id in &self.dirty {
             let keys = self.keys.entry(*id).or_default();
-            keys.extend(check::wanted(&check.tables, *id).0.into_iter().map(|service| ServiceKey::from(service.key)));
+            keys.extend(service_keys(check, *id));
             keys.sort_unstable();
             keys.dedup();
         }
@@ -349,34 +349,42 @@ impl AsRawFd for Ipvs {
     }
 }
 
+fn service_keys(check: &Check, id: VirtualServerId) -> impl Iterator<Item = ServiceKey> {
+    check::services(&check.tables, id).into_iter().map(|service| service.key.into())
+}
+
 /// Statistics of a dump, summed over the services of each virtual server.
 fn statistics(table: &Table, check: &mut Check) {
     let now = clock::now();
     for id in check.tables.virtual_server_ids() {
-        let keys: Vec<ServiceKey> =
-            check::wanted(&check.tables, id).0.into_iter().map(|service| service.key.into()).collect();
-        let rows: Vec<&ServiceRow> = keys.iter().filter_map(|key| table.services.get(key)).collect();
+        let rows: Vec<&ServiceRow> = service_keys(check, id).filter_map(|key| table.services.get(&key)).collect();
         let mut sum = Statistics::default();
         for row in &rows {
             add(&mut sum, &row.stats);
         }
         check.handle(Event::VirtualServerStatistics(id, sum), now);
-        let servers: Vec<_> = check.tables.real_servers.of(&id).map(|(id, _)| *id).collect();
-        for server in servers {
-            let Some(row) = check.tables.real_servers.get(&server) else { continue };
-            let (address, method) = (row.address(), row.method());
-            let mut sum = Statistics::default();
-            for row in &rows {
-                let key = destination(&row.service.key, address, method, 0, 0, 0).key;
-                let Some(row) = row.destinations.get(&key) else { continue };
-                add(&mut sum, &row.stats);
-                sum.active = sum.active.saturating_add(row.active);
-                sum.inactive = sum.inactive.saturating_add(row.inactive);
-                sum.persistent = sum.persistent.saturating_add(row.persistent);
-            }
+        let servers = check.tables.real_servers.of(&id).filter_map(|(id, row)| {
+            let sum = server_statistics(&rows, row);
+            (*row.statistics != sum).then_some((*id, sum))
+        });
+        for (server, sum) in servers.collect::<Vec<_>>() {
             check.handle(Event::RealServerStatistics(server, sum), now);
         }
     }
+}
+
+/// Those of a real server in the services of its virtual server.
+fn server_statistics(services: &[&ServiceRow], server: &RealServer) -> Statistics {
+    let mut sum = Statistics::default();
+    for service in services {
+        let key = destination(&service.service.key, server.address(), server.method(), 0, 0, 0).key;
+        let Some(row) = service.destinations.get(&key) else { continue };
+        add(&mut sum, &row.stats);
+        sum.active = sum.active.saturating_add(row.active);
+        sum.inactive = sum.inactive.saturating_add(row.inactive);
+        sum.persistent = sum.persistent.saturating_add(row.persistent);
+    }
+    sum
 }
 
 fn add(sum: &mut Statistics, stats: &Stats) {

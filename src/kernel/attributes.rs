@@ -1,0 +1,109 @@
+//! Attributes of netlink messages: written, and read from any bytes.
+
+use super::netlink::{align, u16_at};
+
+/// `NLA_F_NESTED`: the payload is attributes.
+const NESTED: u16 = 0x8000;
+/// `struct nlattr`.
+const HEADER: usize = 4;
+
+/// Attributes of a message, after its fixed header; numbers are to be in the byte order their kind wants.
+///
+/// neli's types for this allocate for each attribute, and a table of IPVS has a hundred thousand of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Attributes(Vec<u8>);
+
+impl Attributes {
+    /// After a header, its length a multiple of four.
+    pub(super) fn after(header: &[u8]) -> Attributes {
+        Attributes(header.to_vec())
+    }
+
+    /// Appends an attribute.
+    pub(super) fn put<const N: usize>(&mut self, kind: u16, octets: [u8; N]) {
+        self.nested_as(kind, |inner| inner.0.extend(octets));
+    }
+
+    /// Appends a string, with its NUL.
+    pub(super) fn put_text(&mut self, kind: u16, text: &str) {
+        self.nested_as(kind, |inner| {
+            inner.0.extend(text.as_bytes());
+            inner.0.push(0);
+        });
+    }
+
+    /// Appends an attribute that holds others.
+    pub(super) fn nest(&mut self, kind: u16, inner: impl FnOnce(&mut Attributes)) {
+        self.nested_as(kind | NESTED, inner);
+    }
+
+    fn nested_as(&mut self, kind: u16, payload: impl FnOnce(&mut Attributes)) {
+        let start = self.0.len();
+        self.0.extend([0; 2]);
+        self.0.extend(kind.to_ne_bytes());
+        payload(self);
+        // Names, numbers and some of them nested: far from the limit.
+        let length = u16::try_from(self.0.len().saturating_sub(start)).unwrap_or(u16::MAX);
+        self.0.resize(align(self.0.len()), 0);
+        if let Some(place) = self.0.get_mut(start..).and_then(|written| written.first_chunk_mut()) {
+            *place = length.to_ne_bytes();
+        }
+    }
+
+    /// All of it as octets.
+    pub(super) fn into_octets(self) -> Vec<u8> {
+        self.0
+    }
+}
+
+/// The attributes in a message or in another attribute, as `(type, payload)`; ends at the first one that is not whole.
+pub(super) fn attributes(mut rest: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
+    std::iter::from_fn(move || {
+        let length = usize::from(u16_at(rest, 0)?);
+        // The two top bits are NLA_F_NESTED and NLA_F_NET_BYTEORDER.
+        let kind = u16_at(rest, 2)? & 0x3fff;
+        let payload = rest.get(HEADER..length)?;
+        rest = rest.get(align(length)..).unwrap_or_default();
+        Some((kind, payload))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let mut written = Attributes::after(b"head");
+        written.put(1, [7]);
+        written.nest(2, |inner| {
+            inner.put_text(3, "name");
+            inner.nest(4, |_| {});
+        });
+        written.put(5, 9_u32.to_ne_bytes());
+        let octets = written.into_octets();
+        let read: Vec<_> = attributes(&octets[4..]).collect();
+        let [(1, [7]), (2, inner), (5, number)] = read[..] else { panic!("{read:?}") };
+        assert_eq!(number, 9_u32.to_ne_bytes());
+        assert_eq!(attributes(inner).collect::<Vec<_>>(), [(3, &b"name\0"[..]), (4, b"")]);
+    }
+
+    #[test]
+    fn they_are_aligned_and_the_broken_tail_is_left() {
+        let mut written = Attributes::default();
+        written.nest(1, |inner| inner.0.extend(b"nested"));
+        written.put(2, []);
+        written.0.extend([3, 0, 1, 0]);
+        assert_eq!(attributes(&written.0).collect::<Vec<_>>(), [(1, &b"nested"[..]), (2, b"")]);
+    }
+
+    proptest! {
+        /// No bytes make the reader panic or run on for ever.
+        #[test]
+        fn any_bytes_are_read(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            prop_assert!(attributes(&bytes).count() <= bytes.len());
+        }
+    }
+}
