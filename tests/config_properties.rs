@@ -5,22 +5,32 @@ mod config_support;
 use std::fs;
 use std::path::Path;
 
-use config_support::{load_text, options};
+use config_support::{Files, load_text, options};
 use keepalived::config::model::Authentication;
-use keepalived::config::{Loaded, Snapshot, load};
+use keepalived::config::{Loaded, Snapshot, load, load_recorded};
 use proptest::prelude::*;
+
+/// What the parent hands over of a text: the octets.
+fn recorded(text: &str) -> Option<Vec<u8>> {
+    let files = Files::new(&[("k.conf", text.as_bytes())]).ok()?;
+    let (_, snapshot) = load_recorded(&options(&files.path("k.conf"))).ok()?.config?;
+    Some(snapshot.pieces().iter().flat_map(|piece| piece.iter().copied()).collect())
+}
+
+/// An instance and two virtual servers.
+const GOOD: &str = "vrrp_instance VI {\n interface eth0\n virtual_router_id 5\n virtual_ipaddress { 10.0.0.1 }\n}\n\
+    virtual_server 10.0.0.1 80 {\n protocol TCP\n real_server 10.0.1.1 80 { TCP_CHECK { } }\n}\n\
+    virtual_server fwmark 7 {\n real_server 10.0.1.2 80 { }\n}\n";
 
 #[test]
 fn a_damaged_snapshot_is_refused() {
-    let loaded =
-        load_text("vrrp_instance VI {\n interface eth0\n virtual_router_id 5\n virtual_ipaddress { 10.0.0.1 }\n}\n");
-    let snapshot = Snapshot::record(&loaded.config.unwrap()).unwrap();
-    let octets = snapshot.as_bytes();
-    assert!(Snapshot::parse(octets).is_ok());
+    let octets = recorded(GOOD).unwrap();
+    let parse = |octets: &[u8]| Snapshot::from(octets.to_vec()).parse();
+    assert!(parse(&octets).is_ok());
     for end in 0..octets.len() {
-        assert!(Snapshot::parse(&octets[..end]).is_err(), "cut off at {end}");
+        assert!(parse(&octets[..end]).is_err(), "cut off at {end}");
     }
-    assert!(Snapshot::parse(&[octets, b"?"].concat()).is_err());
+    assert!(parse(&[&octets, &b"?"[..]].concat()).is_err());
 }
 
 /// Dumped and read again a configuration is the same, apart from the passwords.
@@ -136,11 +146,10 @@ proptest! {
 
     #[test]
     fn any_octets_are_no_panic_as_a_snapshot(octets in any::<Vec<u8>>(), at in 0usize..400) {
-        let _ = Snapshot::parse(&octets);
-        let good = load_text("vrrp_instance I {\ninterface eth0\nvirtual_router_id 9\nvirtual_ipaddress { 10.1.1.1 }\n}\n");
-        let mut damaged = Snapshot::record(&good.config.unwrap()).unwrap().as_bytes().to_vec();
+        let mut damaged = recorded(GOOD).unwrap();
         let at = at.min(damaged.len());
-        damaged.splice(at.., octets);
-        let _ = Snapshot::parse(&damaged);
+        damaged.splice(at.., octets.iter().copied());
+        let _ = Snapshot::from(damaged).parse();
+        let _ = Snapshot::from(octets).parse();
     }
 }

@@ -21,7 +21,9 @@ impl Check {
         self.dirty.extend(self.tables.virtual_server_ids());
         let version = std::mem::take(&mut self.tables.system.version);
         self.tables.system = System::new(version, config.global);
-        for (id, mut checker) in self.tables.configure(config.lvs) {
+        let mut lvs = config.lvs;
+        let servers = std::mem::take(&mut lvs.virtual_servers);
+        for (id, mut checker) in self.tables.configure(lvs, servers.into_iter()) {
             checker.cancel(id, &mut self.output.actions);
         }
         for (name, value) in self.tables.files.clone() {
@@ -85,13 +87,16 @@ fn identity(config: &lvs::VirtualServer) -> (Endpoint, Option<Protocol>) {
 }
 
 impl Tables {
-    /// Replaces the rows by those of a configuration. Returns the checkers that it has no more.
-    pub(super) fn configure(&mut self, mut lvs: Lvs) -> Vec<(CheckerId, Checker)> {
+    /// Replaces the rows by those of a configuration and its virtual servers. Returns the checkers that it has no more.
+    pub(super) fn configure(
+        &mut self,
+        mut lvs: Lvs,
+        services: impl Iterator<Item = lvs::VirtualServer>,
+    ) -> Vec<(CheckerId, Checker)> {
         let mut old = Old::take(self);
         self.members.clear();
         self.by_file.clear();
         let groups = std::mem::take(&mut lvs.groups);
-        let services = std::mem::take(&mut lvs.virtual_servers);
         self.lvs = lvs;
         let mut next_group = old.groups.values().map(|id| id.0).max().unwrap_or(0) + 1;
         for group in &groups {

@@ -9,7 +9,7 @@ use super::event::Pool;
 use super::rows::{
     Checker, CheckerId, Group, GroupId, GroupMember, RealServer, RealServerId, VirtualServer, VirtualServerId,
 };
-use crate::config::lvs::{GroupEntry, Lvs};
+use crate::config::lvs::{GroupEntry, Lvs, VirtualServer as VirtualServerConfig};
 use crate::config::model::Config;
 use crate::system::System;
 
@@ -46,10 +46,27 @@ impl Tables {
         tables
     }
 
+    /// The same, with virtual servers that come one by one.
+    ///
+    /// # Errors
+    /// The first of theirs.
+    pub fn with<E>(
+        config: Config,
+        servers: impl Iterator<Item = Result<VirtualServerConfig, E>>,
+        version: String,
+    ) -> Result<Tables, E> {
+        let mut tables = Tables { system: System::new(version, config.global), ..Tables::default() };
+        let mut failed = None;
+        let servers = servers.map_while(|server| server.map_err(|error| failed = Some(error)).ok());
+        tables.configure(config.lvs, servers);
+        failed.map_or(Ok(tables), Err)
+    }
+
     /// The rows of services without global settings.
-    pub fn of(lvs: Lvs) -> Tables {
+    pub fn of(mut lvs: Lvs) -> Tables {
         let mut tables = Tables::default();
-        tables.configure(lvs);
+        let servers = std::mem::take(&mut lvs.virtual_servers);
+        tables.configure(lvs, servers.into_iter());
         tables
     }
 

@@ -173,7 +173,13 @@ impl Made {
 
     /// The line.
     pub fn line(&self) -> Line<'_> {
-        Line { file: self.file, number: self.number, text: &self.text, cols: Columns::Map(&self.map), marks: Marks::ANY }
+        Line {
+            file: self.file,
+            number: self.number,
+            text: &self.text,
+            cols: Columns::Map(&self.map),
+            marks: Marks::ANY,
+        }
     }
 }
 

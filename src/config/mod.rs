@@ -3,7 +3,7 @@
 //! The way of a file: [`load`] reads it and what it includes into items (comments, `@` conditions, `$`
 //! parameters and `~` repetitions resolved, cut at braces), finds each in the keyword tree ([`keywords`])
 //! with its arguments checked, and builds the model, checking values against each other. The parent hands
-//! the [`Snapshot`] to its children, who get the same [`model::Config`] without reading any file.
+//! the [`Snapshot`] of [`load_recorded`] to its children, who get the same [`model::Config`] without reading any file.
 
 mod build;
 mod diag;
@@ -35,12 +35,13 @@ use std::path::PathBuf;
 pub use diag::{Class, Diagnostic, Diagnostics, Place, Severity};
 pub use dump::Shown;
 pub use facts::{Outside, script_insecure};
-pub use snapshot::{Snapshot, SnapshotError};
+pub use snapshot::{Snapshot, SnapshotError, VirtualServers};
 
 use diag::Report;
 use facts::Facts;
 use params::Params;
 use read::Reader;
+use snapshot::Recorder;
 
 /// What to read, and where answers from outside come from.
 #[derive(Clone, Debug)]
@@ -66,9 +67,9 @@ impl Options {
 
 /// The result of reading a configuration.
 #[derive(Debug)]
-pub struct Loaded {
+pub struct Loaded<C = model::Config> {
     /// The configuration; `None` when there is any error.
-    pub config: Option<model::Config>,
+    pub config: Option<C>,
     /// What is wrong, each once.
     pub diagnostics: Diagnostics,
     /// The whole as readable text (`-d`).
@@ -77,6 +78,30 @@ pub struct Loaded {
 
 /// Reads a configuration. Blocks on the file system, and on name resolution of `smtp_server` when that is a name.
 pub fn load(options: &Options) -> Loaded {
+    let mut servers = Vec::new();
+    let mut loaded = load_into(options, &mut |server| servers.push(server));
+    if let Some(config) = &mut loaded.config {
+        config.lvs.virtual_servers = servers;
+    }
+    loaded
+}
+
+/// The same for the children: the configuration without its virtual servers, and the snapshot that has them.
+///
+/// # Errors
+/// None that is known of: every value of a configuration can be recorded.
+pub fn load_recorded(options: &Options) -> Result<Loaded<(model::Config, Snapshot)>, SnapshotError> {
+    let mut recorder = Recorder::default();
+    let Loaded { config, diagnostics, shown } = load_into(options, &mut |server| recorder.add(&server));
+    let recorded = config.map(|config| {
+        let snapshot = recorder.finish(&config)?;
+        Ok((config, snapshot))
+    });
+    Ok(Loaded { config: recorded.transpose()?, diagnostics, shown })
+}
+
+/// The same; each virtual server is given to `take`, for what it is worth: there may be errors.
+fn load_into(options: &Options, take: &mut dyn FnMut(lvs::VirtualServer)) -> Loaded {
     let mut report = Report::default();
     let params = Params::new(options.config_id.clone(), options.outside.env, options.outside.seed);
     let mut reader = Reader::new(&mut report, params, options.all_config);
@@ -84,7 +109,7 @@ pub fn load(options: &Options) -> Loaded {
     let items = reader.finish();
     let mut facts = Facts::asking(&options.outside);
     let (top, virtual_servers) = tree::build(&items, &mut report);
-    let config = build::build(&top, virtual_servers, &mut facts, &mut report);
+    let config = build::build(&top, virtual_servers, &mut facts, &mut report, take);
     let config = (!report.has_errors()).then_some(config);
     let diagnostics = report.finish(&items.sources);
     Loaded { config, diagnostics, shown: Shown::from(items) }

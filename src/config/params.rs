@@ -102,7 +102,8 @@ impl Params {
         if !line.text.contains('$') {
             return vec![Made::from(line)];
         }
-        let mut out = Expansion { done: Vec::new(), line: Made::at_place_of(line), origin: line, cut: false, stop: false };
+        let mut out =
+            Expansion { done: Vec::new(), line: Made::at_place_of(line), origin: line, cut: false, stop: false };
         let chars: Vec<(usize, char)> = line.text.char_indices().collect();
         self.substitute(&chars, None, scope, 0, &mut out, report);
         if out.cut {

@@ -29,7 +29,6 @@ pub(super) struct Parser<'i, 'r> {
     words: Vec<Word<'i>>,
 }
 
-
 struct Level<'i> {
     node: Node<'i>,
     /// Place of the line that opened the block.

@@ -1,60 +1,137 @@
 //! The configuration as the parent hands it to the children: typed, checked, without the text it came from.
+//!
+//! All but the virtual servers comes first, then these one by one: neither side ever has to hold ten thousand real
+//! servers as a configuration, and who has no use for them leaves them.
 
 use std::fmt;
 use std::sync::Arc;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::lvs::VirtualServer;
 use super::model::Config;
 
 /// A configuration for processes of the same program; cheap to clone. It holds passwords: `Debug` shows its size only.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Snapshot(Arc<Vec<u8>>);
-
-/// Octets that are more than enough for most real servers with their checkers.
-const SERVER: usize = 256;
+pub struct Snapshot {
+    head: Arc<Vec<u8>>,
+    servers: Arc<Vec<u8>>,
+}
 
 /// Octets that are no snapshot.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a usable configuration snapshot: {0}")]
 pub struct SnapshotError(String);
 
-impl Snapshot {
-    /// Records a configuration.
+/// Takes virtual servers for a snapshot, as they are read.
+#[derive(Debug, Default)]
+pub(super) struct Recorder {
+    servers: Vec<u8>,
+    count: usize,
+    failed: Option<SnapshotError>,
+}
+
+impl Recorder {
+    /// The next one.
+    pub(super) fn add(&mut self, server: &VirtualServer) {
+        match record(server, std::mem::take(&mut self.servers)) {
+            Ok(servers) => (self.servers, self.count) = (servers, self.count.saturating_add(1)),
+            Err(error) => self.failed = Some(error),
+        }
+    }
+
+    /// With the rest of the configuration.
     ///
     /// # Errors
     /// None that is known of: every value of a configuration can be recorded.
-    pub fn record(config: &Config) -> Result<Snapshot, SnapshotError> {
-        let servers: usize = config.lvs.virtual_servers.iter().map(|service| service.real_servers.len()).sum();
-        let octets = Vec::with_capacity(servers.saturating_mul(SERVER).saturating_add(SERVER));
-        postcard::to_extend(config, octets).map(Snapshot::from).map_err(|error| SnapshotError(error.to_string()))
+    pub(super) fn finish(self, config: &Config) -> Result<Snapshot, SnapshotError> {
+        let head = record(&(config, self.count), Vec::new())?;
+        self.failed.map_or(Ok(()), Err)?;
+        Ok(Snapshot { head: Arc::new(head), servers: Arc::new(self.servers) })
+    }
+}
+
+impl Snapshot {
+    /// The octets to hand over, in two pieces.
+    pub fn pieces(&self) -> [Arc<Vec<u8>>; 2] {
+        [Arc::clone(&self.head), Arc::clone(&self.servers)]
     }
 
-    /// The octets to hand over.
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+    /// The configuration without its virtual servers, and those.
+    ///
+    /// # Errors
+    /// When the octets are no snapshot of this release.
+    pub fn open(self) -> Result<(Config, VirtualServers), SnapshotError> {
+        let mut at = 0;
+        let (config, left) = take(&self.head, &mut at)?;
+        Ok((config, VirtualServers { octets: self.head, at, then: Some(self.servers), left }))
     }
 
     /// The configuration that was recorded.
     ///
     /// # Errors
     /// When the octets are no snapshot of this release, or not the whole of it.
-    pub fn parse(octets: &[u8]) -> Result<Config, SnapshotError> {
-        match postcard::take_from_bytes(octets) {
-            Ok((config, [])) => Ok(config),
-            Ok(_) => Err(SnapshotError("something follows it".into())),
-            Err(error) => Err(SnapshotError(error.to_string())),
-        }
+    pub fn parse(self) -> Result<Config, SnapshotError> {
+        let (mut config, servers) = self.open()?;
+        config.lvs.virtual_servers = servers.collect::<Result<_, _>>()?;
+        Ok(config)
     }
 }
 
-/// Octets that came from another process; they are looked at by [`Snapshot::parse`].
+/// Octets that came from another process; they are looked at by [`Snapshot::open`].
 impl From<Vec<u8>> for Snapshot {
     fn from(octets: Vec<u8>) -> Snapshot {
-        Snapshot(Arc::new(octets))
+        Snapshot { head: Arc::new(octets), servers: Arc::default() }
     }
 }
 
 impl fmt::Debug for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Snapshot({} octets)", self.0.len())
+        write!(f, "Snapshot({} octets)", self.head.len().saturating_add(self.servers.len()))
     }
+}
+
+/// The virtual servers of a snapshot, in the order of the file. After an error there are no more.
+pub struct VirtualServers {
+    octets: Arc<Vec<u8>>,
+    at: usize,
+    then: Option<Arc<Vec<u8>>>,
+    /// How many there are to come.
+    left: usize,
+}
+
+impl Iterator for VirtualServers {
+    type Item = Result<VirtualServer, SnapshotError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while self.at >= self.octets.len() && self.then.is_some() {
+            (self.octets, self.at) = (self.then.take().unwrap_or_default(), 0);
+        }
+        let rest = self.octets.len().saturating_sub(self.at);
+        let next = match self.left.checked_sub(1) {
+            Some(left) => {
+                self.left = left;
+                take(&self.octets, &mut self.at)
+            }
+            None if rest == 0 => return None,
+            None => Err(SnapshotError("something follows it".into())),
+        };
+        if next.is_err() {
+            (self.at, self.then, self.left) = (self.octets.len(), None, 0);
+        }
+        Some(next)
+    }
+}
+
+fn record<T: Serialize>(value: &T, onto: Vec<u8>) -> Result<Vec<u8>, SnapshotError> {
+    postcard::to_extend(value, onto).map_err(|error| SnapshotError(error.to_string()))
+}
+
+/// What is recorded at `at`, which goes behind it.
+fn take<T: DeserializeOwned>(octets: &[u8], at: &mut usize) -> Result<T, SnapshotError> {
+    let taken = postcard::take_from_bytes(octets.get(*at..).unwrap_or_default());
+    let (value, rest) = taken.map_err(|error| SnapshotError(error.to_string()))?;
+    *at = octets.len().saturating_sub(rest.len());
+    Ok(value)
 }

@@ -17,8 +17,8 @@ use super::role::Role;
 use super::startup::log_options;
 use super::vrrp::{self, Setup};
 use crate::check::{self, Check};
-use crate::config::Snapshot;
 use crate::config::model::{Config, FlushOnStop};
+use crate::config::{Snapshot, VirtualServers};
 use crate::notify::log::{self, Log};
 use crate::reactor::{Events, Interest, Reactor, Signal, Signals, Token, clock};
 use crate::vrrp::{Tables, Vrrp};
@@ -54,7 +54,8 @@ fn process(role: Role, options: &Options) -> io::Result<u8> {
     // The socket pair is our standard input.
     let stream = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     let mut channel = Channel::new(stream)?;
-    let (config, checkpoint) = receive_config(&mut channel)?;
+    let (snapshot, checkpoint) = receive_config(&mut channel)?;
+    let (config, servers) = snapshot.open().map_err(io::Error::other)?;
     let names = Names::new(options, &config.global);
     let writer = log::start(log_options(options, names.ident(role.ident())).0)?;
     let log = writer.log();
@@ -62,9 +63,10 @@ fn process(role: Role, options: &Options) -> io::Result<u8> {
     let pid_file = names.pid_file(name, given);
     let status = lock_pid_file(&pid_file).and_then(|_locked| {
         let held = Held::start(&pid_file, log.clone())?;
+        let child = Child { options, config, servers, checkpoint, held, channel, signals, log: log.clone() };
         match role {
-            Role::Vrrp => run_vrrp(options, config, &checkpoint, held, channel, signals, &log),
-            Role::Checkers => run_checkers(options, config, &checkpoint, held, channel, signals, &log),
+            Role::Vrrp => child.run_vrrp(),
+            Role::Checkers => child.run_checkers(),
         }
     });
     if let Err(error) = &status {
@@ -80,62 +82,82 @@ fn lock_pid_file(path: &std::path::Path) -> io::Result<PidFile> {
     Ok(pid_file)
 }
 
-fn run_vrrp(
-    options: &Options,
+/// What a child begins with.
+struct Child<'c> {
+    options: &'c Options,
+    /// Without its virtual servers.
     config: Config,
-    checkpoint: &str,
+    servers: VirtualServers,
+    /// Of a predecessor, else empty.
+    checkpoint: String,
     held: Held,
     channel: Channel,
     signals: Signals,
-    log: &Log,
-) -> io::Result<()> {
-    let agentx = agentx(options, &config, config.global.snmp_vrrp, log)?;
-    let global = &config.global;
-    let (nice, rt_priority, no_swap) = (global.vrrp_nice, global.vrrp_rt_priority, global.vrrp_no_swap);
-    priority::apply(Treatment { nice, rt_priority, no_swap }, log);
-    let mut vrrp = Vrrp::new(Tables::new(config, cli::version_text()));
-    vrrp.resume(checkpoint);
-    vrrp.inherit(held.found());
-    let keep_addresses = options.dont_release_vrrp;
-    let (log, checkpoint) = (log.clone(), checkpoint.to_owned());
-    vrrp::run(Setup { vrrp, log, channel, agentx, keep_addresses, checkpoint, held, signals })
+    log: Log,
 }
 
-fn run_checkers(
-    options: &Options,
-    config: Config,
-    checkpoint: &str,
-    held: Held,
-    channel: Channel,
-    signals: Signals,
-    log: &Log,
-) -> io::Result<()> {
-    let agentx = agentx(options, &config, config.global.snmp_checker, log)?;
-    let (nice, rt_priority, no_swap) = (config.lvs.nice, config.lvs.rt_priority, config.lvs.no_swap);
-    priority::apply(Treatment { nice, rt_priority, no_swap }, log);
-    // Connections live on when a process is replaced: only the first one of a daemon flushes.
-    let flush = config.global.lvs_flush && checkpoint.is_empty();
-    let flush_on_stop = config.global.lvs_flush_on_stop == FlushOnStop::All;
-    // Only spreads the first checks over their warm-up.
-    let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0);
-    let check = Check::new(check::Tables::new(config, cli::version_text()), seed);
-    let keep_services = options.dont_release_ipvs;
-    checker::run(checker::Setup {
-        check,
-        log: log.clone(),
-        channel,
-        agentx,
-        keep_services,
-        checkpoint,
-        held,
-        flush,
-        flush_on_stop,
-        signals,
-    })
+impl Child<'_> {
+    fn run_vrrp(self) -> io::Result<()> {
+        let agentx = self.agentx(self.config.global.snmp_vrrp)?;
+        let Child { options, config, checkpoint, held, channel, signals, log, .. } = self;
+        let global = &config.global;
+        let (nice, rt_priority, no_swap) = (global.vrrp_nice, global.vrrp_rt_priority, global.vrrp_no_swap);
+        priority::apply(Treatment { nice, rt_priority, no_swap }, &log);
+        let mut vrrp = Vrrp::new(Tables::new(config, cli::version_text()));
+        vrrp.resume(&checkpoint);
+        vrrp.inherit(held.found());
+        let keep_addresses = options.dont_release_vrrp;
+        vrrp::run(Setup { vrrp, log, channel, agentx, keep_addresses, checkpoint, held, signals })
+    }
+
+    fn run_checkers(self) -> io::Result<()> {
+        let agentx = self.agentx(self.config.global.snmp_checker)?;
+        let Child { options, config, servers, checkpoint, held, channel, signals, log } = self;
+        let (nice, rt_priority, no_swap) = (config.lvs.nice, config.lvs.rt_priority, config.lvs.no_swap);
+        priority::apply(Treatment { nice, rt_priority, no_swap }, &log);
+        // Connections live on when a process is replaced: only the first one of a daemon flushes.
+        let flush = config.global.lvs_flush && checkpoint.is_empty();
+        let flush_on_stop = config.global.lvs_flush_on_stop == FlushOnStop::All;
+        // Only spreads the first checks over their warm-up.
+        let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0);
+        let tables = check::Tables::with(config, servers, cli::version_text()).map_err(io::Error::other)?;
+        let check = Check::new(tables, seed);
+        let keep_services = options.dont_release_ipvs;
+        checker::run(checker::Setup {
+            check,
+            log,
+            channel,
+            agentx,
+            keep_services,
+            checkpoint,
+            held,
+            flush,
+            flush_on_stop,
+            signals,
+        })
+    }
+
+    /// `-A` beats `snmp_socket`; without either it is the usual socket.
+    fn agentx(&self, enabled: bool) -> io::Result<Option<(snmp::transport::MasterAddress, String)>> {
+        let options = self.options;
+        if !options.snmp && !enabled {
+            return Ok(None);
+        }
+        let given = options.snmp_socket.as_ref().or(self.config.global.snmp_socket.as_ref());
+        let text = given.map_or(snmp::transport::DEFAULT_SOCKET, String::as_str);
+        let address: Result<snmp::transport::MasterAddress, _> = text.parse();
+        match address.map_err(io::Error::other).and_then(|address| address.resolve()) {
+            Ok(address) => Ok(Some((address, text.into()))),
+            Err(error) => {
+                self.log.error(format_args!("No SNMP: the AgentX master address '{text}' can not be used: {error}"));
+                Ok(None)
+            }
+        }
+    }
 }
 
 /// The configuration, and the checkpoint of a predecessor (else empty).
-fn receive_config(channel: &mut Channel) -> io::Result<(Config, String)> {
+fn receive_config(channel: &mut Channel) -> io::Result<(Snapshot, String)> {
     let mut reactor = Reactor::new()?;
     reactor.register(channel, Token(0), Interest::READABLE)?;
     let mut events = Events::with_capacity(1);
@@ -144,9 +166,7 @@ fn receive_config(channel: &mut Channel) -> io::Result<(Config, String)> {
     while clock::now() < limit {
         for message in channel.receive()? {
             match message {
-                Message::Config(snapshot) => {
-                    return Ok((Snapshot::parse(snapshot.as_bytes()).map_err(io::Error::other)?, checkpoint));
-                }
+                Message::Config(snapshot) => return Ok((snapshot, checkpoint)),
                 Message::Checkpoint(text) => checkpoint = text,
                 hello @ Message::Hello(_) => channel.send(&hello)?,
                 // There is nothing to dump yet.
@@ -156,26 +176,4 @@ fn receive_config(channel: &mut Channel) -> io::Result<(Config, String)> {
         reactor.wait(Some(limit), &mut events)?;
     }
     Err(io::ErrorKind::TimedOut.into())
-}
-
-/// `-A` beats `snmp_socket`; without either it is the usual socket.
-fn agentx(
-    options: &Options,
-    config: &Config,
-    enabled: bool,
-    log: &Log,
-) -> io::Result<Option<(snmp::transport::MasterAddress, String)>> {
-    if !options.snmp && !enabled {
-        return Ok(None);
-    }
-    let given = options.snmp_socket.as_ref().or(config.global.snmp_socket.as_ref());
-    let text = given.map_or(snmp::transport::DEFAULT_SOCKET, String::as_str);
-    let address: Result<snmp::transport::MasterAddress, _> = text.parse();
-    match address.map_err(io::Error::other).and_then(|address| address.resolve()) {
-        Ok(address) => Ok(Some((address, text.into()))),
-        Err(error) => {
-            log.error(format_args!("No SNMP: the AgentX master address '{text}' can not be used: {error}"));
-            Ok(None)
-        }
-    }
 }

@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 
 use crate::config::Snapshot;
 use crate::notify::dump::Dump;
@@ -41,15 +42,15 @@ pub struct Channel {
 #[derive(Debug)]
 enum Piece {
     Own(Vec<u8>),
-    /// A large one that is there anyway.
-    Shared(Snapshot),
+    /// Large ones that are there anyway.
+    Shared(Arc<Vec<u8>>),
 }
 
 impl Piece {
     fn octets(&self) -> &[u8] {
         match self {
             Piece::Own(octets) => octets,
-            Piece::Shared(snapshot) => snapshot.as_bytes(),
+            Piece::Shared(octets) => octets,
         }
     }
 }
@@ -64,26 +65,27 @@ impl Channel {
     /// Queues a message and sends what the socket takes; call [`Channel::flush`] when it is writable again.
     pub fn send(&mut self, message: &Message) -> io::Result<()> {
         let number;
+        let mut large = Vec::new();
         let (kind, body): (u8, &[u8]) = match message {
             Message::Hello(hello) => {
                 number = hello.to_be_bytes();
                 (0, &number)
             }
-            Message::Config(snapshot) => (1, snapshot.as_bytes()),
+            Message::Config(snapshot) => {
+                large.extend(snapshot.pieces());
+                (1, &[])
+            }
             Message::Checkpoint(text) => (2, text.as_bytes()),
             Message::Dump(Dump::Data) => (3, &[]),
             Message::Dump(Dump::Statistics) => (4, &[]),
             Message::Dump(Dump::ClearStatistics) => (5, &[]),
         };
-        let length = u32::try_from(body.len()).map_err(|_| ErrorKind::InvalidInput)?;
-        let mut head = length.to_be_bytes().to_vec();
+        let length = large.iter().fold(body.len(), |sum, piece| sum.saturating_add(piece.len()));
+        let mut head = u32::try_from(length).map_err(|_| ErrorKind::InvalidInput)?.to_be_bytes().to_vec();
         head.push(kind);
-        if let Message::Config(snapshot) = message {
-            self.outgoing.extend([Piece::Own(head), Piece::Shared(snapshot.clone())]);
-        } else {
-            head.extend(body);
-            self.outgoing.push_back(Piece::Own(head));
-        }
+        head.extend(body);
+        self.outgoing.push_back(Piece::Own(head));
+        self.outgoing.extend(large.into_iter().map(Piece::Shared));
         self.flush()
     }
 

@@ -4,7 +4,6 @@ use std::io;
 
 use super::dump;
 use super::ipc::{Channel, Message};
-use crate::config::Snapshot;
 use crate::config::model::Config;
 use crate::notify::dump::Dump;
 use crate::notify::log::Log;
@@ -62,7 +61,7 @@ impl Orders {
                 hello @ Message::Hello(_) => self.channel.send(&hello)?,
                 Message::Checkpoint(_) => {}
                 Message::Dump(what) => orders.push(Order::Dump(what)),
-                Message::Config(snapshot) => match Snapshot::parse(snapshot.as_bytes()) {
+                Message::Config(snapshot) => match snapshot.parse() {
                     Ok(config) => orders.push(Order::Configure(Box::new(config))),
                     // The parent has checked it: this is a defect, and no reason to stop.
                     Err(error) => log.error(format_args!("The new configuration can not be used: {error}")),

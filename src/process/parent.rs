@@ -311,7 +311,7 @@ impl Parent {
         if !loaded.diagnostics.is_empty() {
             self.log.warning(&loaded.diagnostics);
         }
-        let Some(config) = loaded.config else {
+        let Some((config, snapshot)) = loaded.config else {
             return self.log.error("Not reloaded: the configuration has errors; going on with the one that runs");
         };
         if let Some(setting) = self.plan.fixed.changed(&config.global) {
@@ -320,10 +320,7 @@ impl Parent {
             ));
         }
         self.log.write(Level::Notice, "Reloading");
-        self.plan.snapshot = match Snapshot::record(&config) {
-            Ok(snapshot) => snapshot,
-            Err(error) => return self.log.error(format_args!("Not reloaded: {error}")),
-        };
+        self.plan.snapshot = snapshot;
         self.plan.shown = loaded.shown;
         self.plan.child_wait = config.global.child_wait_time;
         for child in &mut self.children {

@@ -67,7 +67,7 @@ impl Role {
     pub fn is_wanted(self, options: &Options, config: &Config) -> bool {
         let configured = match self {
             Role::Vrrp => !config.instances.is_empty() || !config.static_addresses.is_empty(),
-            Role::Checkers => !config.lvs.virtual_servers.is_empty(),
+            Role::Checkers => config.has_virtual_servers,
         };
         (configured || options.all) && self.is_allowed(options)
     }

@@ -56,7 +56,7 @@ pub fn run(arguments: Vec<OsString>) -> u8 {
     if let Some(file) = &options.config_test {
         return report_test(&loaded.diagnostics, file);
     }
-    let Some(config) = loaded.config.take() else {
+    let Some((config, snapshot)) = loaded.config.take() else {
         eprint!("{}", loaded.diagnostics);
         return exit::run_time_status(&loaded.diagnostics);
     };
@@ -64,7 +64,7 @@ pub fn run(arguments: Vec<OsString>) -> u8 {
         eprintln!("keepalived needs root, or the capabilities CAP_NET_ADMIN and CAP_NET_RAW");
         return exit::PRIVILEGE;
     }
-    match start(arguments, options, config, loaded) {
+    match start(arguments, options, config, snapshot, loaded) {
         Ok(status) => status,
         Err(error) => {
             eprintln!("keepalived: {error}");
@@ -93,14 +93,14 @@ fn print_signal_number(name: &str) -> u8 {
 
 /// Reads the configuration inside the network namespace it asks for, and stays there: interfaces are those of the
 /// namespace, and children inherit it. Read once will do when nothing asks for one.
-pub(super) fn load(options: &Options) -> io::Result<config::Loaded> {
+pub(super) fn load(options: &Options) -> io::Result<Recorded> {
     let mut read = config::Options::system(options.config_file.clone(), kernel::interface_names().ok());
     read.all_config = options.all_config;
     if let Some(id) = &options.config_id {
         read.config_id.clone_from(id);
     }
-    let loaded = config::load(&read);
-    if loaded.config.as_ref().is_some_and(|config| names::namespace(options, &config.global).is_none()) {
+    let loaded = config::load_recorded(&read).map_err(io::Error::other)?;
+    if loaded.config.as_ref().is_some_and(|(config, _)| names::namespace(options, &config.global).is_none()) {
         return Ok(loaded);
     }
     // What is wrong with it may be no more than interfaces that are in the namespace.
@@ -115,8 +115,11 @@ pub(super) fn load(options: &Options) -> io::Result<config::Loaded> {
     let file = std::fs::File::open(path).map_err(error)?;
     nix::sched::setns(file, nix::sched::CloneFlags::CLONE_NEWNET).map_err(|errno| error(errno.into()))?;
     read.outside.interfaces = kernel::interface_names().ok();
-    Ok(config::load(&read))
+    config::load_recorded(&read).map_err(io::Error::other)
 }
+
+/// A configuration for this process, without virtual servers, and the whole of it for the children.
+pub(super) type Recorded = config::Loaded<(config::model::Config, Snapshot)>;
 
 /// `-t`: to standard error, or to the file of `-t FILE`.
 fn report_test(diagnostics: &config::Diagnostics, file: &std::ffi::OsStr) -> u8 {
@@ -137,7 +140,8 @@ fn start(
     arguments: Vec<OsString>,
     options: Options,
     config: config::model::Config,
-    loaded: config::Loaded,
+    snapshot: Snapshot,
+    loaded: Recorded,
 ) -> Result<u8, Box<dyn std::error::Error>> {
     let names = Names::new(&options, &config.global);
     let path = names.pid_file("keepalived", options.pid_file.as_ref());
@@ -192,7 +196,7 @@ fn start(
     let plan = Plan {
         arguments,
         options,
-        snapshot: Snapshot::record(&config).map_err(io::Error::other)?,
+        snapshot,
         shown: loaded.shown,
         child_wait: config.global.child_wait_time,
         roles,

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use keepalived::config::{Loaded, Options, Outside, Snapshot, load};
+use keepalived::config::{Loaded, Options, Outside, Snapshot, load, load_recorded};
 
 /// Reads a file with fixed answers from outside.
 pub fn options(path: &Path) -> Options {
@@ -42,10 +42,9 @@ pub fn load_text(text: impl AsRef<[u8]>) -> Loaded {
     match Files::new(&[("k.conf", text.as_ref())]) {
         Ok(files) => {
             let loaded = files.load("k.conf");
-            if let Some(config) = &loaded.config {
-                let handed_over = Snapshot::record(config).and_then(|snapshot| Snapshot::parse(snapshot.as_bytes()));
-                assert_eq!(handed_over.as_ref(), Ok(config));
-            }
+            let recorded = load_recorded(&options(&files.path("k.conf"))).map(|loaded| loaded.config);
+            let handed_over = recorded.and_then(|config| config.map(|(_, snapshot)| snapshot.parse()).transpose());
+            assert_eq!(handed_over.as_ref(), Ok(&loaded.config));
             loaded
         }
         Err(e) => panic!("{e}"),

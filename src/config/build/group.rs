@@ -9,7 +9,12 @@ use super::super::tree::Node;
 use super::global::Defaults;
 use super::{Ctx, Names, blocks, script, track_interfaces};
 
-pub(super) fn build(tree: &[Node<'_>], defaults: &Defaults, names: &Names<'_>, ctx: &mut Ctx<'_, '_>) -> Vec<SyncGroup> {
+pub(super) fn build(
+    tree: &[Node<'_>],
+    defaults: &Defaults,
+    names: &Names<'_>,
+    ctx: &mut Ctx<'_, '_>,
+) -> Vec<SyncGroup> {
     for (_, block) in blocks(tree, "track_group", ctx) {
         for member in block.all("group").flat_map(|n| n.children.iter()) {
             known(member, names, ctx);
@@ -49,7 +54,12 @@ pub(super) fn build(tree: &[Node<'_>], defaults: &Defaults, names: &Names<'_>, c
     groups
 }
 
-fn members(block: &Node<'_>, names: &Names<'_>, owner_of: &mut HashMap<String, At>, ctx: &mut Ctx<'_, '_>) -> Vec<String> {
+fn members(
+    block: &Node<'_>,
+    names: &Names<'_>,
+    owner_of: &mut HashMap<String, At>,
+    ctx: &mut Ctx<'_, '_>,
+) -> Vec<String> {
     let listed = block.all("group").flat_map(|n| n.children.iter());
     let direct = block.children.iter().filter(|n| n.keyword.name == "INSTANCE");
     let mut members = Vec::new();

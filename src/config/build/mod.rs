@@ -17,17 +17,19 @@ use std::net::IpAddr;
 
 use super::diag::{At, Class, Report};
 use super::facts::Facts;
+use super::lvs::VirtualServer;
 use super::model::{Config, TrackedInterface};
 use super::suggest::nearest;
 use super::tree::{Node, VirtualServers};
 use super::value::{Arg, Value};
 
-/// Builds the configuration. It is only meaningful when the report has no errors.
+/// Builds the configuration, and gives each virtual server to `take`. It is only meaningful when the report has no errors.
 pub(crate) fn build(
     tree: &[Node<'_>],
     virtual_servers: VirtualServers<'_>,
     facts: &mut Facts<'_>,
     report: &mut Report,
+    take: &mut dyn FnMut(VirtualServer),
 ) -> Config {
     let mut ctx = Ctx { facts, report, scripts: (false, 0), vmacs: vmac::names(tree) };
     let defaults = global::build(tree, &mut ctx);
@@ -40,12 +42,17 @@ pub(crate) fn build(
     let static_addresses = address::statics(tree, &defaults, &mut ctx);
     check::instances(&instances, &mut ctx);
     check::tracked(tree, &mut ctx);
-    let lvs = lvs::build(tree, virtual_servers, &defaults, &instances, &mut ctx);
+    let mut has_virtual_servers = false;
+    let mut take = |server| {
+        has_virtual_servers = true;
+        take(server);
+    };
+    let lvs = lvs::build(tree, virtual_servers, &defaults, &instances, &mut ctx, &mut take);
     Config {
         static_addresses,
         instances: instances.into_iter().map(|i| i.instance).collect(),
         sync_groups,
-        has_virtual_servers: !lvs.virtual_servers.is_empty(),
+        has_virtual_servers,
         lvs,
         global: defaults.global,
     }

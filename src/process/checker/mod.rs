@@ -52,7 +52,7 @@ const DUMP_LIMIT: Duration = Duration::from_secs(5);
 const STOP_LIMIT: Duration = Duration::from_secs(3);
 
 /// What the process is started with.
-pub(super) struct Setup<'s> {
+pub(super) struct Setup {
     pub(super) check: Check,
     pub(super) log: Log,
     pub(super) channel: Channel,
@@ -61,7 +61,7 @@ pub(super) struct Setup<'s> {
     /// `-I`.
     pub(super) keep_services: bool,
     /// Of a predecessor, else empty.
-    pub(super) checkpoint: &'s str,
+    pub(super) checkpoint: String,
     /// What is set in the kernel.
     pub(super) held: Held,
     /// `lvs_flush`.
@@ -107,16 +107,16 @@ struct Process {
 }
 
 /// Runs until told to stop.
-pub(super) fn run(setup: Setup<'_>) -> io::Result<()> {
+pub(super) fn run(setup: Setup) -> io::Result<()> {
     let Setup { mut check, log, channel, agentx, keep_services, checkpoint, held, flush, flush_on_stop, signals } =
         setup;
-    check.resume(checkpoint);
+    check.resume(&checkpoint);
     let reactor = Reactor::new()?;
     let orders = Orders::new(signals, channel, &reactor, ORDERS)?;
     let monitor = Monitor::open(DUMP_LIMIT)?;
     reactor.register(&monitor, MONITOR, Interest::READABLE)?;
     let lvs = &check.tables.lvs;
-    let ipvs = Ipvs::start(flush, lvs.timeouts, checkpoint, held.found())?;
+    let ipvs = Ipvs::start(flush, lvs.timeouts, &checkpoint, held.found())?;
     reactor.register(&ipvs, IPVS, Interest::READABLE)?;
     // A bad certificate must not end the checks of others, or VRRP.
     let tls = Tls::new(&lvs.tls).or_else(|error| {

@@ -13,20 +13,21 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use super::super::diag::{At, Class};
-use super::super::lvs::{CheckerKind, Lvs};
+use super::super::lvs::{CheckerKind, Lvs, VirtualServer};
 use super::super::suggest::nearest;
 use super::super::tree::{Node, VirtualServers};
 use super::Ctx;
 use super::global::Defaults;
 use super::instance::Built;
 
-/// Builds all of it.
+/// Builds all of it; each virtual server is given to `take`.
 pub(super) fn build(
     tree: &[Node<'_>],
     virtual_servers: VirtualServers<'_>,
     defaults: &Defaults,
     instances: &[Built],
     ctx: &mut Ctx<'_, '_>,
+    take: &mut dyn FnMut(VirtualServer),
 ) -> Lvs {
     let globals: Vec<&Node<'_>> = tree.iter().filter(|n| n.keyword.name == "global_defs").collect();
     let groups = group::build(tree, ctx);
@@ -41,17 +42,17 @@ pub(super) fn build(
         log_all_failures,
         dynamic_interfaces: defaults.global.dynamic_interfaces,
     };
-    let virtual_servers = service::build(virtual_servers, &around, ctx);
-    let used: BTreeSet<&str> = virtual_servers
-        .iter()
-        .flat_map(|service| service.real_servers.iter().flat_map(|server| &server.checkers))
-        .filter_map(|checker| match &checker.kind {
-            CheckerKind::File { track_file, .. } => Some(track_file.as_str()),
+    let mut used = BTreeSet::new();
+    service::build(virtual_servers, &around, ctx, |service| {
+        let checkers = service.real_servers.iter().flat_map(|server| &server.checkers);
+        used.extend(checkers.filter_map(|checker| match &checker.kind {
+            CheckerKind::File { track_file, .. } => Some(track_file.clone()),
             _ => None,
-        })
-        .collect();
-    let track_files = files.values().filter(|file| used.contains(file.name.as_str())).cloned().collect();
-    let mut lvs = Lvs { virtual_servers, track_files, ..settings::build(tree, &globals, instances, ctx) };
+        }));
+        take(service);
+    });
+    let track_files = files.values().filter(|file| used.contains(&file.name)).cloned().collect();
+    let mut lvs = Lvs { track_files, ..settings::build(tree, &globals, instances, ctx) };
     lvs.groups = groups.in_order;
     lvs
 }

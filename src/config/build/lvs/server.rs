@@ -39,7 +39,12 @@ pub(super) struct Server {
     pub virtual_host: Option<String>,
 }
 
-pub(super) fn build(node: &Node<'_>, service: &Service, around: &Around<'_>, ctx: &mut Ctx<'_, '_>) -> Option<RealServer> {
+pub(super) fn build(
+    node: &Node<'_>,
+    service: &Service,
+    around: &Around<'_>,
+    ctx: &mut Ctx<'_, '_>,
+) -> Option<RealServer> {
     let ip = node.ip(0)?;
     let method = method::method(node, "lvs_method", ctx).unwrap_or(service.method);
     let (port, reached) = port(node, ip, service, method, ctx);
@@ -78,7 +83,13 @@ pub(super) fn build(node: &Node<'_>, service: &Service, around: &Around<'_>, ctx
 
 /// The port of a server in IPVS, and the one it is reached by: direct routing and tunnelling keep that of the
 /// service.
-pub(super) fn port(node: &Node<'_>, ip: IpAddr, service: &Service, method: Method, ctx: &mut Ctx<'_, '_>) -> (u16, u16) {
+pub(super) fn port(
+    node: &Node<'_>,
+    ip: IpAddr,
+    service: &Service,
+    method: Method,
+    ctx: &mut Ctx<'_, '_>,
+) -> (u16, u16) {
     // 0 is as good as none, as C keepalived has it: that of the service, which may be any.
     let written = node.uint(1).and_then(|port| u16::try_from(port).ok()).filter(|port| *port > 0);
     let of_service = match service.ports {

@@ -14,9 +14,13 @@ use super::{Around, Seen, group, method, owned};
 /// The kernel's own persistence time, in seconds.
 const PERSISTENCE: u32 = 360;
 
-pub(super) fn build(mut all: VirtualServers<'_>, around: &Around<'_>, ctx: &mut Ctx<'_, '_>) -> Vec<VirtualServer> {
+pub(super) fn build(
+    mut all: VirtualServers<'_>,
+    around: &Around<'_>,
+    ctx: &mut Ctx<'_, '_>,
+    mut take: impl FnMut(VirtualServer),
+) {
     let mut seen = Seen::new();
-    let mut services = Vec::new();
     while let Some(node) = all.next(ctx.report) {
         if node.bad {
             continue;
@@ -24,14 +28,13 @@ pub(super) fn build(mut all: VirtualServers<'_>, around: &Around<'_>, ctx: &mut 
         let Some(service) = (Maker { node: &node, around, ctx }).make() else { continue };
         let key = (format!("{:?}", service.endpoint), service.protocol);
         match seen.earlier(key, node.at_arg(0)) {
-            None => services.push(service),
+            None => take(service),
             Some(first) => {
                 let warning = ctx.adjusted(node.at_arg(0), "this virtual server is defined already: it is ignored");
                 warning.also(first, "first defined here");
             }
         }
     }
-    services
 }
 
 struct Maker<'m, 'c, 'f> {
