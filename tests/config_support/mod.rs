@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use keepalived::config::{Loaded, Options, Outside, Snapshot, load, load_recorded};
+use keepalived::config::{Loaded, Options, Outside, load, load_recorded};
 
 /// Reads a file with fixed answers from outside.
 pub fn options(path: &Path) -> Options {
