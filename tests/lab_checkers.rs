@@ -185,6 +185,19 @@ fn http_get_and_ssl_get() {
     assert!(director.log().contains("HTTP_GET of [127.0.0.1]:tcp:8080 failed: status code 302"), "{}", director.log());
 }
 
+/// Without an SSL_GET there is no TLS context; the first one may come with a reload.
+#[test]
+fn a_reload_brings_the_first_ssl_get() {
+    let _turn = machine::shared();
+    let mut director = Director::new();
+    let _server = nginx(&mut director);
+    director.check("page", HTTPS, "HTTP_GET { url {\n path /page\n } }");
+    director.start();
+    director.await_states(&[("page", false)]);
+    director.reload("HTTP_GET", "SSL_GET");
+    director.await_states(&[("page", true)]);
+}
+
 /// What genhash prints for a page is what its checks expect.
 #[test]
 fn digests_of_genhash() {

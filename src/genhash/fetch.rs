@@ -23,7 +23,7 @@ pub(super) fn fetch(
     let deadline = clock::now().saturating_add(limit);
     let mut reactor = Reactor::new().map_err(|e| e.to_string())?;
     let tls = Tls::new(&TlsMaterial::default()).map_err(|e| e.to_string())?;
-    let mut connections = Connections::new(tls);
+    let mut connections = Connections::new(Some(tls));
     let mut reader = Reader::new();
     let mut happened = Vec::new();
     let mut ready = Events::with_capacity(4);

@@ -71,7 +71,7 @@ pub enum What {
 /// close the attempt, so a caller compares the key with the one it waits for.
 #[derive(Debug)]
 pub struct Connections {
-    tls: Tls,
+    tls: Option<Tls>,
     by_id: HashMap<u64, (u64, usize)>,
     attempts: HashMap<usize, Attempt>,
     next: usize,
@@ -110,8 +110,8 @@ enum Next {
 }
 
 impl Connections {
-    /// An empty table; `tls` serves all TLS attempts.
-    pub fn new(tls: Tls) -> Connections {
+    /// An empty table; `tls` serves all TLS attempts, which fail without.
+    pub fn new(tls: Option<Tls>) -> Connections {
         Connections {
             tls,
             by_id: HashMap::new(),
@@ -124,7 +124,7 @@ impl Connections {
 
     /// Replaces the TLS context for attempts opened from now on.
     pub fn set_tls(&mut self, tls: Tls) {
-        self.tls = tls;
+        self.tls = Some(tls);
     }
 
     /// Number of attempts under way.
@@ -231,7 +231,8 @@ impl Connections {
             }
             Transport::Tls { sni, close_notify } => {
                 let library = |e| format!("TLS: {}", tls::text(&e));
-                let ssl = self.tls.client(sni.as_deref()).map_err(library)?;
+                let context = self.tls.as_ref().ok_or("TLS: there is no context for it")?;
+                let ssl = context.client(sni.as_deref()).map_err(library)?;
                 let Opened { socket, pending } = socket::tcp(target).map_err(words)?;
                 let tls = Box::new(SslStream::new(ssl, socket).map_err(library)?);
                 stream(Stream::Tls(tls), pending, *close_notify)

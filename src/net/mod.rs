@@ -5,7 +5,7 @@
 //! leaves its events and wakes the loop.
 //!
 //! ```text
-//! let mut connections = Connections::new(Tls::new(&config.tls)?);
+//! let mut connections = Connections::new(Some(Tls::new(&config.tls)?));
 //! connections.open(&reactor, key, &target, Transport::Tcp, &mut out);
 //! // each turn, for each ready descriptor:
 //! connections.ready(&reactor, ready.token, &mut out);

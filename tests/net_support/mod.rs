@@ -32,7 +32,7 @@ pub struct Bed {
 impl Bed {
     pub fn new() -> Bed {
         let tls = Tls::new(&TlsMaterial::default()).unwrap();
-        Bed { reactor: Reactor::new().unwrap(), connections: Connections::new(tls), waiting: VecDeque::new() }
+        Bed { reactor: Reactor::new().unwrap(), connections: Connections::new(Some(tls)), waiting: VecDeque::new() }
     }
 
     pub fn open(&mut self, key: Key, target: &Target, over: &Transport) {

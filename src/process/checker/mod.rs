@@ -9,13 +9,13 @@ use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::check::{Action, AttemptId, Change, Check, Event, ScriptEnd, TimerKey, Transport, VirtualServerId};
-use crate::config::lvs::TlsMaterial;
+use crate::check::{Action, AttemptId, Change, Check, Event, ScriptEnd, Tables, TimerKey, Transport, VirtualServerId};
+use crate::config::lvs::{CheckerKind, TlsMaterial};
 use crate::config::model::Config;
 use crate::kernel::ipvs::SyncRole;
 use crate::kernel::{KernelEvent, Monitor};
 use crate::mib;
-use crate::net::{ChildEvent, Children, Connections, FileEvent, Files, Key, NetEvent, Outcome, Tls, What};
+use crate::net::{ChildEvent, Children, Connections, FileEvent, Files, Key, NetEvent, Outcome, Tls, TlsError, What};
 use crate::notify::dump::{self, Dump};
 use crate::notify::log::Log;
 use crate::notify::mail::{Mailer, check_mail};
@@ -119,11 +119,13 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
     let ipvs = Ipvs::start(flush, lvs.timeouts, &checkpoint, held.found())?;
     reactor.register(&ipvs, IPVS, Interest::READABLE)?;
     // A bad certificate must not end the checks of others, or VRRP.
-    let tls = Tls::new(&lvs.tls).or_else(|error| {
-        log.error(format_args!("The SSL block can not be used, SSL_GET goes without: {error}"));
-        Tls::new(&TlsMaterial::default())
+    let tls = tls(&check.tables).map(|made| {
+        made.or_else(|error| {
+            log.error(format_args!("The SSL block can not be used, SSL_GET goes without: {error}"));
+            Tls::new(&TlsMaterial::default())
+        })
     });
-    let tls = tls.map_err(io::Error::other)?;
+    let tls = tls.transpose().map_err(io::Error::other)?;
     let children = Children::start()?;
     reactor.register(&children, CHILDREN, Interest::READABLE)?;
     let files = Files::start(&lvs.track_files)?;
@@ -170,6 +172,14 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
     // A replacement is to know that it is none of the first, even when nothing ever changes.
     process.timers.set(Timer::Checkpoint, clock::now() + CHECKPOINT_DELAY);
     process.run()
+}
+
+/// The context of `SSL_GET`; none where nothing asks for it, for it takes its time to make.
+fn tls(tables: &Tables) -> Option<Result<Tls, TlsError>> {
+    let is_tls = |kind: &CheckerKind| matches!(kind, CheckerKind::Http(check) if check.tls);
+    let asked =
+        tables.lvs.tls != TlsMaterial::default() || tables.checkers.iter().any(|(_, row)| is_tls(&row.config.kind));
+    asked.then(|| Tls::new(&tables.lvs.tls))
 }
 
 impl Process {
@@ -264,7 +274,7 @@ impl Process {
 
     fn is_ping(&self, attempt: AttemptId) -> bool {
         let row = self.check.tables.checkers.get(&attempt.checker);
-        row.is_some_and(|row| matches!(row.config.kind, crate::config::lvs::CheckerKind::Ping(_)))
+        row.is_some_and(|row| matches!(row.config.kind, CheckerKind::Ping(_)))
     }
 
     fn carry_out(&mut self) {
@@ -408,11 +418,14 @@ impl Process {
     }
 
     fn configure(&mut self, config: Box<Config>) -> io::Result<()> {
-        match Tls::new(&config.lvs.tls) {
-            Ok(tls) => self.connections.set_tls(tls),
-            Err(error) => self.log.error(format_args!("The TLS settings can not be used, the old ones stay: {error}")),
-        }
         self.check.handle(Event::Configure(config), clock::now());
+        match tls(&self.check.tables) {
+            Some(Ok(tls)) => self.connections.set_tls(tls),
+            Some(Err(error)) => {
+                self.log.error(format_args!("The TLS settings can not be used, the old ones stay: {error}"));
+            }
+            None => {}
+        }
         self.mailer.configure(self.check.tables.system.global.as_ref());
         // Gone with its descriptor in any case.
         let _ = self.reactor.deregister(&self.files);
