@@ -51,18 +51,44 @@ impl Stopping {
         log: &Log,
     ) {
         let late = self.deadline().is_some_and(|until| until <= now);
-        match self {
-            Stopping::Release(_) if released || late => {
-                if !released {
-                    log.error(format_args!("The kernel has not removed all {what} in time"));
-                }
-                *self = Stopping::Farewell(now + FAREWELL_LIMIT);
-                if let Some(agent) = agent {
-                    agent.close(now, now + FAREWELL_LIMIT / 2);
-                }
+        if matches!(self, Stopping::Release(_)) && (released || late) {
+            if !released {
+                log.error(format_args!("The kernel has not removed all {what} in time"));
             }
-            Stopping::Farewell(_) if late || agent.as_ref().is_none_or(Agent::is_closed) => *self = Stopping::Done,
-            _ => {}
+            *self = Stopping::Farewell(now + FAREWELL_LIMIT);
+            if let Some(agent) = agent {
+                agent.close(now, now + FAREWELL_LIMIT / 2);
+            }
         }
+        // In the same turn: nothing else may happen that wakes the loop.
+        let late = self.deadline().is_some_and(|until| until <= now);
+        if matches!(self, Stopping::Farewell(_)) && (late || agent.as_ref().is_none_or(Agent::is_closed)) {
+            *self = Stopping::Done;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::notify::log;
+
+    /// Nothing might wake the loop for another turn.
+    #[test]
+    fn with_nothing_left_to_do_it_ends_in_one_turn() {
+        let options = log::Options {
+            ident: String::new(),
+            syslog: false,
+            facility: syslog::Facility::LOG_DAEMON,
+            console: false,
+            detail: false,
+        };
+        let log = log::start(options).unwrap().log();
+        let (mut stopping, mut nobody) = (Stopping::No, None::<Agent<()>>);
+        assert!(stopping.begin(Duration::from_secs(9), &log));
+        stopping.turn(Duration::from_secs(5), false, "services", &mut nobody, &log);
+        assert_eq!(stopping, Stopping::Release(Duration::from_secs(9)));
+        stopping.turn(Duration::from_secs(6), true, "services", &mut nobody, &log);
+        assert_eq!(stopping, Stopping::Done);
     }
 }
