@@ -28,7 +28,7 @@ pub(super) fn fetch(
     let mut happened = Vec::new();
     let mut ready = Events::with_capacity(4);
     connections.open(&reactor, KEY, target, over, &mut happened);
-    connections.send(&reactor, KEY, request, &mut happened);
+    connections.send(KEY, request, &mut happened);
     loop {
         for event in happened.drain(..) {
             match event.what {
@@ -47,7 +47,7 @@ pub(super) fn fetch(
         }
         reactor.wait(Some(deadline), &mut ready).map_err(|e| e.to_string())?;
         for ready in ready.iter() {
-            connections.ready(&reactor, ready.token, &mut happened);
+            connections.ready(&reactor, ready, &mut happened);
         }
     }
 }

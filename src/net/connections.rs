@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Read, Write};
+use std::net::SocketAddr;
 
 use openssl::ssl::SslStream;
 use socket2::Socket;
@@ -13,7 +14,7 @@ use super::socket::{self, Opened, Progress, reason};
 use super::stream::{Got, Stream};
 use super::tls::{self, Tls};
 use crate::config::lvs::Target;
-use crate::reactor::{Interest, Reactor, Token};
+use crate::reactor::{Interest, Reactor, Ready, Token};
 
 /// Tokens of connections: the third quarter of all, far from those counted up from 0.
 const FIRST_TOKEN: usize = usize::MAX / 4 * 2;
@@ -84,6 +85,8 @@ struct Attempt {
     key: Key,
     step: Step,
     io: Io,
+    /// Where it goes.
+    to: SocketAddr,
     unsent: Vec<u8>,
 }
 
@@ -140,7 +143,7 @@ impl Connections {
     /// Starts an attempt; one of the same id is closed first. It may be connected, or have failed, on return.
     pub fn open(&mut self, reactor: &Reactor, key: Key, target: &Target, over: &Transport, out: &mut Vec<NetEvent>) {
         if let Some((generation, _)) = self.by_id.get(&key.id) {
-            self.close(reactor, Key { id: key.id, generation: *generation });
+            self.close(Key { id: key.id, generation: *generation });
         }
         let token = self.token();
         let (mut attempt, connected) = match self.start(key, target, over, token) {
@@ -160,7 +163,7 @@ impl Connections {
     }
 
     /// Sends octets, or as soon as there is room. Of an attempt that is over, nothing.
-    pub fn send(&mut self, reactor: &Reactor, key: Key, data: &[u8], out: &mut Vec<NetEvent>) {
+    pub fn send(&mut self, key: Key, data: &[u8], out: &mut Vec<NetEvent>) {
         let Some(token) = self.token_of(key) else { return };
         let Some(attempt) = self.attempts.get_mut(&token) else { return };
         let sent = match &mut attempt.io {
@@ -179,38 +182,39 @@ impl Connections {
             Io::Ping(..) => Ok(()),
         };
         if let Err(reason) = sent {
-            self.end(reactor, token);
+            self.end(token);
             out.push(NetEvent { key, what: What::Failed(reason) });
         }
     }
 
     /// Ends an attempt without an event. TCP is reset, whatever is pending; TLS with close_notify is closed in order.
-    pub fn close(&mut self, reactor: &Reactor, key: Key) {
+    pub fn close(&mut self, key: Key) {
         let Some(token) = self.token_of(key) else { return };
         if let Some(Attempt { step: Step::Open, io: Io::Stream(stream, true), .. }) = self.attempts.get_mut(&token) {
             stream.close_notify();
         }
-        self.end(reactor, token);
+        self.end(token);
     }
 
     /// Takes note of readiness. False when the token is not that of a connection (then nothing happened).
-    pub fn ready(&mut self, reactor: &Reactor, token: Token, out: &mut Vec<NetEvent>) -> bool {
+    pub fn ready(&mut self, reactor: &Reactor, ready: Ready, out: &mut Vec<NetEvent>) -> bool {
+        let token = ready.token;
         if !(FIRST_TOKEN..=LAST_TOKEN).contains(&token.0) {
             return false;
         }
         let Some(attempt) = self.attempts.get_mut(&token.0) else { return true };
-        let next = attempt.advance(&mut self.scratch, out).unwrap_or_else(|reason| {
+        let next = attempt.advance(ready, &mut self.scratch, out).unwrap_or_else(|reason| {
             out.push(NetEvent { key: attempt.key, what: What::Failed(reason) });
             Next::Over
         });
         match next {
             Next::Wait => {}
-            Next::Over => self.end(reactor, token.0),
+            Next::Over => self.end(token.0),
             Next::Again => {
                 let again = Interest::READABLE | Interest::WRITABLE;
                 if let Err(e) = reactor.reregister(attempt.io.socket(), token, again) {
                     out.push(NetEvent { key: attempt.key, what: What::Failed(reason(&e)) });
-                    self.end(reactor, token.0);
+                    self.end(token.0);
                 }
             }
         }
@@ -219,10 +223,11 @@ impl Connections {
 
     fn start(&self, key: Key, target: &Target, over: &Transport, number: usize) -> Result<(Attempt, bool), String> {
         let words = |e: io::Error| reason(&e);
+        let to = target.address;
         let stream = |stream, pending, close_notify| {
             let step = if pending { Step::Connecting } else { Step::Handshake };
             // A connection made at once is looked at again when the poller tells of it, which it does: it is new there.
-            (Attempt { key, step, io: Io::Stream(stream, close_notify), unsent: Vec::new() }, false)
+            (Attempt { key, step, io: Io::Stream(stream, close_notify), to, unsent: Vec::new() }, false)
         };
         Ok(match over {
             Transport::Tcp => {
@@ -234,19 +239,21 @@ impl Connections {
                 let context = self.tls.as_ref().ok_or("TLS: there is no context for it")?;
                 let ssl = context.client(sni.as_deref()).map_err(library)?;
                 let Opened { socket, pending } = socket::tcp(target).map_err(words)?;
+                // The request must not wait until the end of the handshake is acknowledged.
+                socket.set_tcp_nodelay(true).map_err(words)?;
                 let tls = Box::new(SslStream::new(ssl, socket).map_err(library)?);
                 stream(Stream::Tls(tls), pending, *close_notify)
             }
             Transport::Udp => {
                 let Opened { socket, .. } = socket::udp(target).map_err(words)?;
-                (Attempt { key, step: Step::Open, io: Io::Udp(socket), unsent: Vec::new() }, true)
+                (Attempt { key, step: Step::Open, io: Io::Udp(socket), to, unsent: Vec::new() }, true)
             }
             Transport::Ping => {
                 let (Opened { mut socket, .. }, raw) = socket::icmp(target).map_err(words)?;
                 let number = number as u64;
                 let echo = Echo::new(target.address.ip(), raw, number, self.random.hash_one(number));
                 socket.write_all(&echo.request()).map_err(words)?;
-                (Attempt { key, step: Step::Open, io: Io::Ping(socket, echo), unsent: Vec::new() }, false)
+                (Attempt { key, step: Step::Open, io: Io::Ping(socket, echo), to, unsent: Vec::new() }, false)
             }
         })
     }
@@ -263,11 +270,10 @@ impl Connections {
         (generation == key.generation).then_some(token)
     }
 
-    fn end(&mut self, reactor: &Reactor, token: usize) {
+    fn end(&mut self, token: usize) {
+        // The poller forgets the socket as it is closed; what it may still tell of it has a token that is no more.
         let Some(attempt) = self.attempts.remove(&token) else { return };
         self.by_id.remove(&attempt.key.id);
-        // The socket is closed with the attempt in any case.
-        let _ = reactor.deregister(attempt.io.socket());
     }
 }
 
@@ -286,9 +292,9 @@ impl Attempt {
     }
 
     /// Everything that can be done without waiting, within the budget of a turn.
-    fn advance(&mut self, scratch: &mut [u8], out: &mut Vec<NetEvent>) -> Result<Next, String> {
+    fn advance(&mut self, ready: Ready, scratch: &mut [u8], out: &mut Vec<NetEvent>) -> Result<Next, String> {
         if self.step == Step::Connecting {
-            match socket::progress(self.io.socket()).map_err(|e| reason(&e))? {
+            match socket::progress(self.io.socket(), ready, self.to).map_err(|e| reason(&e))? {
                 Progress::Pending => return Ok(Next::Wait),
                 Progress::Done => self.step = Step::Handshake,
             }

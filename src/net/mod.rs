@@ -8,7 +8,7 @@
 //! let mut connections = Connections::new(Some(Tls::new(&config.tls)?));
 //! connections.open(&reactor, key, &target, Transport::Tcp, &mut out);
 //! // each turn, for each ready descriptor:
-//! connections.ready(&reactor, ready.token, &mut out);
+//! connections.ready(&reactor, ready, &mut out);
 //! for event in out.drain(..) { .. connections.send(..) .. connections.close(..) }
 //! ```
 //!

@@ -7,6 +7,7 @@ use nix::errno::Errno;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use crate::config::lvs::Target;
+use crate::reactor::Ready;
 
 /// A socket on its way to a target.
 #[derive(Debug)]
@@ -19,7 +20,6 @@ pub(super) struct Opened {
 /// A TCP connection. Closing it resets it: the peer's pending data is of no use, and no port stays in TIME_WAIT.
 pub(super) fn tcp(target: &Target) -> io::Result<Opened> {
     let socket = new(target, Type::STREAM, Protocol::TCP)?;
-    socket.set_tcp_nodelay(true)?;
     reset_on_close(&socket, true)?;
     connect(socket, target.address)
 }
@@ -83,18 +83,25 @@ pub(super) enum Progress {
     Done,
 }
 
-/// Looks whether a pending connection is there or has failed.
-pub(super) fn progress(socket: &Socket) -> io::Result<Progress> {
-    if let Some(error) = socket.take_error()? {
-        return Err(error);
+/// Whether a pending connection is there, or has failed, when its socket is `ready`.
+pub(super) fn progress(socket: &Socket, ready: Ready, to: SocketAddr) -> io::Result<Progress> {
+    if ready.error {
+        if let Some(error) = socket.take_error()? {
+            return Err(error);
+        }
+        match socket.peer_addr() {
+            Err(e) if e.kind() == io::ErrorKind::NotConnected => return Ok(Progress::Pending),
+            other => drop(other?),
+        }
+    } else if !ready.writable {
+        return Ok(Progress::Pending);
     }
-    match socket.peer_addr() {
-        // Without a listener, a connection to a port of this host may by chance be made from that very port.
-        Ok(peer) if socket.local_addr()?.as_socket() == peer.as_socket() => Err(Errno::ECONNREFUSED.into()),
-        Ok(_) => Ok(Progress::Done),
-        Err(e) if e.kind() == io::ErrorKind::NotConnected => Ok(Progress::Pending),
-        Err(e) => Err(e),
+    // Without a listener, a connection to a port of this host may by chance be made from that very port.
+    let own = socket.local_addr()?.as_socket();
+    if own.is_some_and(|own| (own.ip(), own.port()) == (to.ip(), to.port())) {
+        return Err(Errno::ECONNREFUSED.into());
     }
+    Ok(Progress::Done)
 }
 
 /// An error as a log shows it: the system's words, without the number.

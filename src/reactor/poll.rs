@@ -13,13 +13,16 @@ use super::clock;
 
 /// Deadlines beyond this (136 years) are as good as this one, and fit the kernel's time.
 const FAR: Duration = Duration::from_secs(1 << 32);
+/// Longest wait without a timer, in which milliseconds fit the kernel's number; then it simply waits again.
+const LONGEST: Duration = Duration::from_secs(3600);
 /// Token of the reactor's own timer; users may not take it.
 const TIMER: Token = Token(usize::MAX);
 
 /// A poller with one timer, both of the kernel.
 ///
 /// mio's own time-out is rounded up to whole milliseconds and is late by half of one on the average; the timer
-/// (`CLOCK_MONOTONIC`, absolute) is late by some 50 us. It is set again only when the earliest deadline changes.
+/// (`CLOCK_MONOTONIC`, absolute) is late by some 50 us. It is set again only when the earliest deadline changes. Where
+/// that does not matter, and deadlines change with each event, a [`coarse`](Reactor::coarse) one saves the setting.
 ///
 /// **Descriptor numbers are re-used by the kernel**, so an event is known by its [`Token`], never by its number: give
 /// each registration a token that no earlier one had (a counter will do), and an event left over from a closed
@@ -29,7 +32,8 @@ const TIMER: Token = Token(usize::MAX);
 #[derive(Debug)]
 pub struct Reactor {
     poll: Poll,
-    timer: TimerFd,
+    /// None: mio's time-out will do.
+    timer: Option<TimerFd>,
     armed: Option<Duration>,
 }
 
@@ -40,7 +44,12 @@ impl Reactor {
         let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC)?;
         let fd = std::os::fd::AsFd::as_fd(&timer).as_raw_fd();
         poll.registry().register(&mut SourceFd(&fd), TIMER, Interest::READABLE)?;
-        Ok(Reactor { poll, timer, armed: None })
+        Ok(Reactor { poll, timer: Some(timer), armed: None })
+    }
+
+    /// Makes a poller whose deadlines may be a millisecond or two late.
+    pub fn coarse() -> io::Result<Reactor> {
+        Ok(Reactor { poll: Poll::new()?, timer: None, armed: None })
     }
 
     /// Watches a descriptor; its events carry `token`.
@@ -71,11 +80,14 @@ impl Reactor {
     /// A deadline that has passed, or zero, looks at the descriptors without sleeping. `events` holds what is ready,
     /// possibly nothing: a deadline is not an event, and a signal handler may end the wait early.
     pub fn wait(&mut self, deadline: Option<Duration>, events: &mut Events) -> io::Result<()> {
-        let due = deadline.is_some_and(|at| at.is_zero() || at <= clock::now());
+        let left = deadline.map(|at| if at.is_zero() { at } else { at.saturating_sub(clock::now()) });
+        let due = left.is_some_and(|left| left.is_zero());
         if !due {
             self.arm(deadline)?;
         }
-        match self.poll.poll(&mut events.0, due.then_some(Duration::ZERO)) {
+        // A wait that the timer ends has no limit of its own.
+        let limit = left.filter(|_| due || self.timer.is_none()).map(|left| left.min(LONGEST));
+        match self.poll.poll(&mut events.0, limit) {
             Ok(()) => {}
             Err(e) if e.kind() == io::ErrorKind::Interrupted => events.0.clear(),
             Err(e) => return Err(e),
@@ -88,14 +100,13 @@ impl Reactor {
 
     /// Sets the timer, unless it stands there already.
     fn arm(&mut self, deadline: Option<Duration>) -> io::Result<()> {
-        if self.armed == deadline {
-            return Ok(());
-        }
+        let Some(timer) = self.timer.as_ref().filter(|_| self.armed != deadline) else { return Ok(()) };
         match deadline {
-            Some(at) => self
-                .timer
-                .set(Expiration::OneShot(TimeSpec::from_duration(at.min(FAR))), TimerSetTimeFlags::TFD_TIMER_ABSTIME)?,
-            None => self.timer.unset()?,
+            Some(at) => {
+                let at = Expiration::OneShot(TimeSpec::from_duration(at.min(FAR)));
+                timer.set(at, TimerSetTimeFlags::TFD_TIMER_ABSTIME)?;
+            }
+            None => timer.unset()?,
         }
         self.armed = deadline;
         Ok(())
@@ -174,21 +185,27 @@ mod tests {
 
     #[test]
     fn wakes_at_the_deadline_and_not_before() {
-        let mut reactor = Reactor::new().unwrap();
-        let mut events = Events::with_capacity(8);
-        for _ in 0..3 {
-            let at = clock::now() + Duration::from_millis(20);
-            while clock::now() < at {
-                reactor.wait(Some(at), &mut events).unwrap();
-                assert!(events.is_empty());
-                assert!(clock::now() >= at, "woken early");
+        for mut reactor in [Reactor::new().unwrap(), Reactor::coarse().unwrap()] {
+            let mut events = Events::with_capacity(8);
+            for _ in 0..3 {
+                let at = clock::now() + Duration::from_millis(20);
+                while clock::now() < at {
+                    reactor.wait(Some(at), &mut events).unwrap();
+                    assert!(events.is_empty());
+                    assert!(clock::now() >= at, "woken early");
+                }
             }
         }
     }
 
     #[test]
     fn an_earlier_deadline_replaces_a_later_one() {
-        let mut reactor = Reactor::new().unwrap();
+        for reactor in [Reactor::new().unwrap(), Reactor::coarse().unwrap()] {
+            earlier_and_later(reactor);
+        }
+    }
+
+    fn earlier_and_later(mut reactor: Reactor) {
         let mut events = Events::with_capacity(8);
         let (a, mut b) = pair();
         reactor.register(&a, Token(1), Interest::READABLE).unwrap();

@@ -43,12 +43,12 @@ impl Bed {
 
     pub fn send(&mut self, key: Key, data: &[u8]) {
         let mut out = Vec::new();
-        self.connections.send(&self.reactor, key, data, &mut out);
+        self.connections.send(key, data, &mut out);
         self.waiting.extend(out);
     }
 
     pub fn close(&mut self, key: Key) {
-        self.connections.close(&self.reactor, key);
+        self.connections.close(key);
     }
 
     /// One turn of the loop.
@@ -61,7 +61,7 @@ impl Bed {
         self.reactor.wait(Some(deadline), &mut ready).unwrap();
         let mut out = Vec::new();
         for ready in ready.iter() {
-            assert!(self.connections.ready(&self.reactor, ready.token, &mut out));
+            assert!(self.connections.ready(&self.reactor, ready, &mut out));
         }
         out
     }

@@ -13,7 +13,6 @@ use crate::kernel::ipvs::{
     destination, difference, rows,
 };
 use crate::notify::log::{Level, Log};
-use crate::reactor::clock;
 
 /// Requests that may be under way.
 const CAPACITY: usize = 1 << 20;
@@ -198,7 +197,7 @@ impl Ipvs {
     }
 
     /// Takes the writer's answers; statistics go to the rows.
-    pub(super) fn turn(&mut self, check: &mut Check, log: &Log) {
+    pub(super) fn turn(&mut self, check: &mut Check, now: Duration, log: &Log) {
         let mut answers = std::mem::take(&mut self.answers);
         self.writer.results(&mut answers);
         let before = self.changed;
@@ -217,7 +216,7 @@ impl Ipvs {
                     self.synchronised = false;
                 }
                 Answer::Dumped { token, table: Ok(table) } => {
-                    statistics(&table, check);
+                    statistics(&table, check, now);
                     // An older dump says nothing of changes that were submitted after it.
                     if token == self.submitted {
                         self.adopt(table, check);
@@ -354,8 +353,7 @@ fn service_keys(check: &Check, id: VirtualServerId) -> impl Iterator<Item = Serv
 }
 
 /// Statistics of a dump, summed over the services of each virtual server.
-fn statistics(table: &Table, check: &mut Check) {
-    let now = clock::now();
+fn statistics(table: &Table, check: &mut Check, now: Duration) {
     for id in check.tables.virtual_server_ids() {
         let rows: Vec<&ServiceRow> = service_keys(check, id).filter_map(|key| table.services.get(&key)).collect();
         let mut sum = Statistics::default();

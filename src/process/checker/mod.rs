@@ -104,6 +104,8 @@ struct Process {
     flush_on_stop: bool,
     changes: Vec<Change>,
     stopping: Stopping,
+    /// Time of this turn.
+    now: Duration,
 }
 
 /// Runs until told to stop.
@@ -111,7 +113,7 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
     let Setup { mut check, log, channel, agentx, keep_services, checkpoint, held, flush, flush_on_stop, signals } =
         setup;
     check.resume(&checkpoint);
-    let reactor = Reactor::new()?;
+    let reactor = Reactor::coarse()?;
     let orders = Orders::new(signals, channel, &reactor, ORDERS)?;
     let monitor = Monitor::open(DUMP_LIMIT)?;
     reactor.register(&monitor, MONITOR, Interest::READABLE)?;
@@ -163,14 +165,15 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
         flush_on_stop,
         changes: Vec::new(),
         stopping: Stopping::No,
+        now: clock::now(),
     };
     process.kernel_turn()?;
-    process.check.handle(Event::Start, clock::now());
+    process.check.handle(Event::Start, process.now);
     process.refresh();
     process.synchronise(&[SyncRole::Master, SyncRole::Backup]);
     process.carry_out();
     // A replacement is to know that it is none of the first, even when nothing ever changes.
-    process.timers.set(Timer::Checkpoint, clock::now() + CHECKPOINT_DELAY);
+    process.timers.set(Timer::Checkpoint, process.now + CHECKPOINT_DELAY);
     process.run()
 }
 
@@ -188,6 +191,7 @@ impl Process {
         while self.stopping != Stopping::Done {
             let deadline = if self.more_kernel { Some(Duration::ZERO) } else { self.deadline() };
             self.reactor.wait(deadline, &mut events)?;
+            self.now = clock::now();
             let mut heard = Vec::new();
             let mut agent_ready = false;
             for ready in events.iter() {
@@ -198,7 +202,7 @@ impl Process {
                     CHILDREN => self.children_turn(),
                     FILES => self.files_turn(),
                     SYNC => self.sync_daemon.turn(&self.log),
-                    token if self.connections.ready(&self.reactor, token, &mut heard) => {}
+                    _ if self.connections.ready(&self.reactor, ready, &mut heard) => {}
                     token => agent_ready |= token == self.agent_token,
                 }
             }
@@ -228,7 +232,7 @@ impl Process {
     }
 
     fn timers_turn(&mut self) {
-        let now = clock::now();
+        let now = self.now;
         while let Some(timer) = self.timers.pop_due(now) {
             match timer {
                 Timer::Machine(key) => self.check.handle(Event::Timer(key), now),
@@ -240,16 +244,16 @@ impl Process {
 
     fn ipvs_turn(&mut self) {
         let before = self.ipvs.checkpoint();
-        self.ipvs.turn(&mut self.check, &self.log);
+        self.ipvs.turn(&mut self.check, self.now, &self.log);
         if self.ipvs.checkpoint() != before {
-            self.timers.set(Timer::Checkpoint, clock::now() + CHECKPOINT_DELAY);
+            self.timers.set(Timer::Checkpoint, self.now + CHECKPOINT_DELAY);
         }
     }
 
     fn refresh(&mut self) {
         if self.stopping == Stopping::No {
             self.ipvs.refresh();
-            self.timers.set(Timer::Refresh, clock::now() + ipvs::refresh_interval(&self.check));
+            self.timers.set(Timer::Refresh, self.now + ipvs::refresh_interval(&self.check));
         }
     }
 
@@ -258,7 +262,7 @@ impl Process {
         while !heard.is_empty() {
             for event in std::mem::take(&mut heard) {
                 let attempt = attempt(event.key);
-                let now = clock::now();
+                let now = self.now;
                 match &event.what {
                     // Connected is what a ping becomes when its reply has come.
                     What::Connected if self.is_ping(attempt) => self.check.handle(Event::PingReply(attempt), now),
@@ -297,9 +301,9 @@ impl Process {
                     self.connections.open(&self.reactor, key(attempt), &target, &over, heard);
                 }
                 Action::Send(attempt, octets) => {
-                    self.connections.send(&self.reactor, key(attempt), &octets, heard);
+                    self.connections.send(key(attempt), &octets, heard);
                 }
-                Action::Close(attempt) => self.connections.close(&self.reactor, key(attempt)),
+                Action::Close(attempt) => self.connections.close(key(attempt)),
                 Action::RunScript { attempt, script, limit } => {
                     let program = Program::new(&script, self.check.tables.system.global.as_ref());
                     self.children.run(key(attempt), program, limit);
@@ -323,7 +327,7 @@ impl Process {
                 Outcome::TimedOut => ScriptEnd::TimedOut,
                 Outcome::NotStarted(reason) => ScriptEnd::NotStarted(reason),
             };
-            self.check.handle(Event::ScriptEnded(attempt(key), end), clock::now());
+            self.check.handle(Event::ScriptEnded(attempt(key), end), self.now);
         }
     }
 
@@ -331,7 +335,7 @@ impl Process {
         let mut changed = Vec::new();
         self.files.events(&mut changed);
         for FileEvent { name, number } in changed {
-            self.check.handle(Event::FileValue { name: &name, value: number.into() }, clock::now());
+            self.check.handle(Event::FileValue { name: &name, value: number.into() }, self.now);
         }
     }
 
@@ -339,7 +343,7 @@ impl Process {
     fn kernel_turn(&mut self) -> io::Result<()> {
         let mut events = Vec::new();
         self.more_kernel = self.monitor.receive(KERNEL_BUDGET, &mut events)?;
-        let now = clock::now();
+        let now = self.now;
         for event in events {
             match event {
                 KernelEvent::Snapshot(snapshot) => {
@@ -371,7 +375,7 @@ impl Process {
 
     /// The views: log, scripts, mail, traps. None of them waits.
     fn show_changes(&mut self) {
-        let now = clock::now();
+        let now = self.now;
         if !self.changes.is_empty() && self.timers.deadline(Timer::Checkpoint).is_none() {
             self.timers.set(Timer::Checkpoint, now + CHECKPOINT_DELAY);
         }
@@ -394,7 +398,7 @@ impl Process {
 
     fn agent_turn(&mut self, ready: bool) {
         let Some(agent) = &mut self.agent else { return };
-        let now = clock::now();
+        let now = self.now;
         if ready || agent.deadline().is_some_and(|at| at <= now) {
             agent.turn(&mut self.check, now, &self.reactor, &mut self.agent_token, &self.log);
             self.carry_out();
@@ -418,7 +422,7 @@ impl Process {
     }
 
     fn configure(&mut self, config: Box<Config>) -> io::Result<()> {
-        self.check.handle(Event::Configure(config), clock::now());
+        self.check.handle(Event::Configure(config), self.now);
         match tls(&self.check.tables) {
             Some(Ok(tls)) => self.connections.set_tls(tls),
             Some(Err(error)) => {
@@ -448,7 +452,7 @@ impl Process {
     }
 
     fn stop(&mut self) {
-        let now = clock::now();
+        let now = self.now;
         if !self.stopping.begin(now + STOP_LIMIT, &self.log) {
             return;
         }
@@ -464,7 +468,7 @@ impl Process {
 
     fn stopping_turn(&mut self) {
         let released = self.sync_daemon.is_idle() && self.ipvs.is_idle();
-        self.stopping.turn(clock::now(), released, "services", &mut self.agent, &self.log);
+        self.stopping.turn(self.now, released, "services", &mut self.agent, &self.log);
     }
 }
 
