@@ -1,7 +1,7 @@
 //! The checkers and IPVS, inside user-mode Linux: start, checks, restart, SNMP, and a checker process that is killed.
 //!
 //! That kernel is slow at system calls and has one processor, so only the ratios mean something. BENCH_ROWS (10000)
-//! is the number of real servers of the largest tables, BENCH_DELAY (10) the `delay_loop` in seconds,
+//! is the number of real servers of the largest tables, BENCH_DELAY (2) the `delay_loop` in seconds,
 //! BENCH_LVS=start|walk|kill picks one table.
 
 use std::time::{Duration, Instant};
@@ -52,7 +52,7 @@ fn sizes() -> Vec<usize> {
 }
 
 fn start() {
-    let delay = setting("BENCH_DELAY", 10) as u64;
+    let delay = setting("BENCH_DELAY", 2) as u64;
     println!("\n## Checkers: virtual servers with {SERVERS} real servers each, TCP_CHECK, delay_loop {delay}\n");
     println!(
         "start, reload, restart: from exec or SIGHUP until IPVS is as configured; one weight is changed by the reload, and back by the restart after a stop with -I\n"

@@ -90,8 +90,9 @@ pub(super) fn progress(socket: &Socket, ready: Ready, to: SocketAddr) -> io::Res
             return Err(error);
         }
         match socket.peer_addr() {
+            Ok(_) => {}
             Err(e) if e.kind() == io::ErrorKind::NotConnected => return Ok(Progress::Pending),
-            other => drop(other?),
+            Err(e) => return Err(e),
         }
     } else if !ready.writable {
         return Ok(Progress::Pending);
