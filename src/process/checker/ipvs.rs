@@ -6,13 +6,15 @@ use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, RawFd};
 use std::time::Duration;
 
-use crate::check::{self, Check, Event, RealServer, Statistics, VirtualServerId};
+use crate::check::{self, Check, VirtualServerId};
 use crate::config::model::Family;
 use crate::kernel::ipvs::{
-    Answer, Change, Destination, Done, Error, Request, ServiceKey, ServiceRow, Stats, Table, Timeouts, Writer,
-    destination, difference, rows,
+    Answer, Change, Destination, Done, Error, Request, ServiceKey, ServiceRow, Table, Timeouts, Writer, difference,
+    rows,
 };
 use crate::notify::log::{Level, Log};
+
+use super::statistics;
 
 /// Requests that may be under way.
 const CAPACITY: usize = 1 << 20;
@@ -216,7 +218,7 @@ impl Ipvs {
                     self.synchronised = false;
                 }
                 Answer::Dumped { token, table: Ok(table) } => {
-                    statistics(&table, check, now);
+                    statistics::adopt(&table, check, now);
                     // An older dump says nothing of changes that were submitted after it.
                     if token == self.submitted {
                         self.adopt(table, check);
@@ -348,54 +350,9 @@ impl AsRawFd for Ipvs {
     }
 }
 
-fn service_keys(check: &Check, id: VirtualServerId) -> impl Iterator<Item = ServiceKey> {
+/// The services that a virtual server should have.
+pub(super) fn service_keys(check: &Check, id: VirtualServerId) -> impl Iterator<Item = ServiceKey> {
     check::services(&check.tables, id).into_iter().map(|service| service.key.into())
-}
-
-/// Statistics of a dump, summed over the services of each virtual server.
-fn statistics(table: &Table, check: &mut Check, now: Duration) {
-    for id in check.tables.virtual_server_ids() {
-        let rows: Vec<&ServiceRow> = service_keys(check, id).filter_map(|key| table.services.get(&key)).collect();
-        let mut sum = Statistics::default();
-        for row in &rows {
-            add(&mut sum, &row.stats);
-        }
-        check.handle(Event::VirtualServerStatistics(id, sum), now);
-        let servers = check.tables.real_servers.of(&id).filter_map(|(id, row)| {
-            let sum = server_statistics(&rows, row);
-            (*row.statistics != sum).then_some((*id, sum))
-        });
-        for (server, sum) in servers.collect::<Vec<_>>() {
-            check.handle(Event::RealServerStatistics(server, sum), now);
-        }
-    }
-}
-
-/// Those of a real server in the services of its virtual server.
-fn server_statistics(services: &[&ServiceRow], server: &RealServer) -> Statistics {
-    let mut sum = Statistics::default();
-    for service in services {
-        let key = destination(&service.service.key, server.address(), server.method(), 0, 0, 0).key;
-        let Some(row) = service.destinations.get(&key) else { continue };
-        add(&mut sum, &row.stats);
-        sum.active = sum.active.saturating_add(row.active);
-        sum.inactive = sum.inactive.saturating_add(row.inactive);
-        sum.persistent = sum.persistent.saturating_add(row.persistent);
-    }
-    sum
-}
-
-fn add(sum: &mut Statistics, stats: &Stats) {
-    sum.connections += stats.connections;
-    sum.in_packets += stats.packets_in;
-    sum.out_packets += stats.packets_out;
-    sum.in_bytes += stats.octets_in;
-    sum.out_bytes += stats.octets_out;
-    sum.connection_rate += stats.connection_rate;
-    sum.in_packet_rate += stats.packet_rate_in;
-    sum.out_packet_rate += stats.packet_rate_out;
-    sum.in_byte_rate += stats.octet_rate_in;
-    sum.out_byte_rate += stats.octet_rate_out;
 }
 
 /// How often the kernel's table is read.

@@ -3,6 +3,7 @@
 //! A turn: wait; timers, sockets, scripts and files feed the machines; then IPVS is brought in line, then the views.
 
 mod ipvs;
+mod statistics;
 
 use std::collections::HashMap;
 use std::io;
