@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use keepalived::config::lvs::TrackFile;
 use keepalived::config::model::ScriptUser;
 use keepalived::net::{ChildEvent, Children, FileEvent, Files, Key, Outcome};
-use keepalived::reactor::{Events, Interest, Program, Reactor, Token, clock};
+use keepalived::reactor::{Events, Interest, Program, Reactor, Token, clock, make_room};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 const LONG: Duration = Duration::from_secs(20);
 
@@ -57,6 +58,20 @@ fn outcome(argv: Vec<String>, user: Option<ScriptUser>, limit: Duration) -> Outc
     let event = next(&children);
     assert_eq!(event.key, key(1));
     event.outcome
+}
+
+/// More descriptors for the daemon, the usual number for what it starts.
+#[test]
+fn programs_have_the_limit_of_files_that_was_found() {
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    let soft = || getrlimit(Resource::RLIMIT_NOFILE).unwrap().0;
+    setrlimit(Resource::RLIMIT_NOFILE, 500, hard).unwrap();
+    assert_eq!((make_room(500), soft()), (500, 500));
+    assert_eq!((make_room(900), soft()), (900, 900));
+    assert_eq!((make_room(10), soft()), (900, 900));
+    // It gets the limit just after its start.
+    let script = "for i in 1 2 3 4 5 6 7 8 9; do sleep 0.2; test $(ulimit -n) = 500 && exit 5; done";
+    assert_eq!(outcome(sh(script), None, LONG), Outcome::Exited(5));
 }
 
 #[test]

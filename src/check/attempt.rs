@@ -15,6 +15,9 @@ use super::tcp::TcpCheck;
 use super::udp::UdpCheck;
 use crate::config::lvs::{CheckerKind, Target};
 
+/// Until what could not begin for want of something of our own is tried again.
+const POSTPONED: Duration = Duration::from_millis(500);
+
 impl Check {
     /// Begins an attempt.
     pub(super) fn begin(&mut self, id: CheckerId) {
@@ -61,6 +64,15 @@ impl Check {
     fn running(&mut self, attempt: AttemptId) -> Option<&mut Checker> {
         let row = self.tables.checkers.get_mut(&attempt.checker)?;
         (row.work.running && row.attempt == attempt.number).then_some(row)
+    }
+
+    /// The same attempt a little later; no verdict.
+    pub(super) fn postpone(&mut self, attempt: AttemptId) {
+        let at = self.now + POSTPONED;
+        let Some(row) = self.running(attempt) else { return };
+        row.work.running = false;
+        row.work.conversation = None;
+        self.set_timer(attempt.checker, Some(at));
     }
 
     pub(super) fn ping_reply(&mut self, attempt: AttemptId) {

@@ -32,6 +32,8 @@ pub enum Event<'a> {
     Closed(AttemptId),
     /// Refused, unreachable, reset, ICMP error, TLS failure: why. The connection is gone.
     Failed(AttemptId, String),
+    /// This process had not what the attempt takes, as descriptors or memory: nothing is known of the server.
+    Postponed(AttemptId),
     /// An echo reply to the request of this attempt.
     PingReply(AttemptId),
     /// A run of a script is over.

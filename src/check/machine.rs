@@ -77,6 +77,7 @@ impl Check {
             Event::Received(attempt, octets) => self.converse(attempt, |talk, send| talk.received(octets, send)),
             Event::Closed(attempt) => self.converse(attempt, |talk, _| Some(talk.closed())),
             Event::Failed(attempt, reason) => self.converse(attempt, |talk, _| Some(talk.failed(reason))),
+            Event::Postponed(attempt) => self.postpone(attempt),
             Event::PingReply(attempt) => self.ping_reply(attempt),
             Event::ScriptEnded(attempt, end) => self.script_ended(attempt, &end),
             Event::FileValue { name, value } => self.file_value(name, value),

@@ -39,7 +39,7 @@ pub(super) fn fetch(
                     }
                 }
                 What::Closed => return reader.close(),
-                What::Failed(reason) => return Err(format!("{}: {reason}", target.address)),
+                What::Failed(reason) | What::Lacking(reason) => return Err(format!("{}: {reason}", target.address)),
             }
         }
         if clock::now() >= deadline {

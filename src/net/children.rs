@@ -10,6 +10,7 @@ use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use nix::errno::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
 use super::Key;
@@ -33,6 +34,8 @@ pub enum Outcome {
     TimedOut,
     /// It did not start, for this reason.
     NotStarted(String),
+    /// This process had not what that takes, as descriptors, processes or memory.
+    Lacking(String),
 }
 
 /// A script has ended.
@@ -193,7 +196,7 @@ impl Keeper {
             match self.orders.try_recv() {
                 Ok(Order::Run { key, program, limit }) => {
                     if let Err(e) = self.launch(key, &program, limit) {
-                        self.tell(key, Outcome::NotStarted(super::socket::reason(&e)));
+                        self.tell(key, not_started(&e));
                     }
                 }
                 Ok(Order::Cancel(key)) => {
@@ -271,6 +274,14 @@ impl Keeper {
             self.ready.wake();
         }
     }
+}
+
+fn not_started(error: &io::Error) -> Outcome {
+    let reason = super::socket::reason(error);
+    // Of a fork, EAGAIN says that there are as many processes as there may be.
+    let lacking = [Errno::EAGAIN, Errno::EMFILE, Errno::ENFILE, Errno::ENOMEM, Errno::ENOSPC];
+    let own = error.raw_os_error().is_some_and(|number| lacking.contains(&Errno::from_raw(number)));
+    if own { Outcome::Lacking(reason) } else { Outcome::NotStarted(reason) }
 }
 
 fn outcome(status: Option<ExitStatus>) -> Outcome {

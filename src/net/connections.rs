@@ -5,6 +5,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 
+use nix::errno::Errno;
 use openssl::ssl::SslStream;
 use socket2::Socket;
 
@@ -64,6 +65,8 @@ pub enum What {
     Closed,
     /// It failed, in words for a log; the attempt is over.
     Failed(String),
+    /// This process had not what it takes, as descriptors or memory, in words for a log; the attempt is over.
+    Lacking(String),
 }
 
 /// All attempts under way, at most one for each [`Key::id`].
@@ -148,11 +151,11 @@ impl Connections {
         let token = self.token();
         let (mut attempt, connected) = match self.start(key, target, over, token) {
             Ok(started) => started,
-            Err(reason) => return out.push(NetEvent { key, what: What::Failed(reason) }),
+            Err(what) => return out.push(NetEvent { key, what }),
         };
         let registered = reactor.register(attempt.io.socket(), Token(token), Interest::READABLE | Interest::WRITABLE);
         if let Err(e) = registered {
-            return out.push(NetEvent { key, what: What::Failed(reason(&e)) });
+            return out.push(NetEvent { key, what: failed(e) });
         }
         if connected {
             attempt.step = Step::Open;
@@ -221,8 +224,7 @@ impl Connections {
         true
     }
 
-    fn start(&self, key: Key, target: &Target, over: &Transport, number: usize) -> Result<(Attempt, bool), String> {
-        let words = |e: io::Error| reason(&e);
+    fn start(&self, key: Key, target: &Target, over: &Transport, number: usize) -> Result<(Attempt, bool), What> {
         let to = target.address;
         let stream = |stream, pending, close_notify| {
             let step = if pending { Step::Connecting } else { Step::Handshake };
@@ -231,28 +233,29 @@ impl Connections {
         };
         Ok(match over {
             Transport::Tcp => {
-                let Opened { socket, pending } = socket::tcp(target).map_err(words)?;
+                let Opened { socket, pending } = socket::tcp(target).map_err(failed)?;
                 stream(Stream::Plain(socket), pending, false)
             }
             Transport::Tls { sni, close_notify } => {
-                let library = |e| format!("TLS: {}", tls::text(&e));
-                let context = self.tls.as_ref().ok_or("TLS: there is no context for it")?;
+                let library = |e| What::Failed(format!("TLS: {}", tls::text(&e)));
+                let none = || What::Failed("TLS: there is no context for it".to_owned());
+                let context = self.tls.as_ref().ok_or_else(none)?;
                 let ssl = context.client(sni.as_deref()).map_err(library)?;
-                let Opened { socket, pending } = socket::tcp(target).map_err(words)?;
+                let Opened { socket, pending } = socket::tcp(target).map_err(failed)?;
                 // The request must not wait until the end of the handshake is acknowledged.
-                socket.set_tcp_nodelay(true).map_err(words)?;
+                socket.set_tcp_nodelay(true).map_err(failed)?;
                 let tls = Box::new(SslStream::new(ssl, socket).map_err(library)?);
                 stream(Stream::Tls(tls), pending, *close_notify)
             }
             Transport::Udp => {
-                let Opened { socket, .. } = socket::udp(target).map_err(words)?;
+                let Opened { socket, .. } = socket::udp(target).map_err(failed)?;
                 (Attempt { key, step: Step::Open, io: Io::Udp(socket), to, unsent: Vec::new() }, true)
             }
             Transport::Ping => {
-                let (Opened { mut socket, .. }, raw) = socket::icmp(target).map_err(words)?;
+                let (Opened { mut socket, .. }, raw) = socket::icmp(target).map_err(failed)?;
                 let number = number as u64;
                 let echo = Echo::new(target.address.ip(), raw, number, self.random.hash_one(number));
-                socket.write_all(&echo.request()).map_err(words)?;
+                socket.write_all(&echo.request()).map_err(failed)?;
                 (Attempt { key, step: Step::Open, io: Io::Ping(socket, echo), to, unsent: Vec::new() }, false)
             }
         })
@@ -275,6 +278,13 @@ impl Connections {
         let Some(attempt) = self.attempts.remove(&token) else { return };
         self.by_id.remove(&attempt.key.id);
     }
+}
+
+/// What an attempt that cannot begin tells of.
+fn failed(error: io::Error) -> What {
+    let lacking = [Errno::EMFILE, Errno::ENFILE, Errno::ENOBUFS, Errno::ENOMEM, Errno::ENOSPC];
+    let own = error.raw_os_error().is_some_and(|number| lacking.contains(&Errno::from_raw(number)));
+    if own { What::Lacking(reason(&error)) } else { What::Failed(reason(&error)) }
 }
 
 impl Io {

@@ -102,7 +102,8 @@ impl Child<'_> {
         let Child { options, config, checkpoint, held, channel, signals, log, .. } = self;
         let global = &config.global;
         let (nice, rt_priority, no_swap) = (global.vrrp_nice, global.vrrp_rt_priority, global.vrrp_no_swap);
-        priority::apply(Treatment { nice, rt_priority, no_swap }, &log);
+        let descriptors = vrrp::descriptors(config.instances.len());
+        priority::apply(Treatment { nice, rt_priority, no_swap, descriptors }, &log);
         let mut vrrp = Vrrp::new(Tables::new(config, cli::version_text()));
         vrrp.resume(&checkpoint);
         vrrp.inherit(held.found());
@@ -114,13 +115,15 @@ impl Child<'_> {
         let agentx = self.agentx(self.config.global.snmp_checker)?;
         let Child { options, config, servers, checkpoint, held, channel, signals, log } = self;
         let (nice, rt_priority, no_swap) = (config.lvs.nice, config.lvs.rt_priority, config.lvs.no_swap);
-        priority::apply(Treatment { nice, rt_priority, no_swap }, &log);
         // Connections live on when a process is replaced: only the first one of a daemon flushes.
         let flush = config.global.lvs_flush && checkpoint.is_empty();
         let flush_on_stop = config.global.lvs_flush_on_stop == FlushOnStop::All;
         // Only spreads the first checks over their warm-up.
         let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0);
         let tables = check::Tables::with(config, servers, cli::version_text()).map_err(io::Error::other)?;
+        // A check has a connection at most.
+        let descriptors = tables.checkers.len();
+        priority::apply(Treatment { nice, rt_priority, no_swap, descriptors }, &log);
         let check = Check::new(tables, seed);
         let keep_services = options.dont_release_ipvs;
         checker::run(checker::Setup {

@@ -8,6 +8,7 @@ use thread_priority::{
 };
 
 use crate::notify::log::Log;
+use crate::reactor::make_room as make_room_for;
 
 /// What a process is configured with.
 #[derive(Clone, Copy, Debug)]
@@ -18,11 +19,29 @@ pub(super) struct Treatment {
     pub(super) rt_priority: Option<u8>,
     /// `*_no_swap`.
     pub(super) no_swap: bool,
+    /// Descriptors that its configuration may take at most, beside [`OWN`].
+    pub(super) descriptors: usize,
+}
+
+/// Descriptors for what every process has.
+const OWN: usize = 256;
+
+/// Makes room for `descriptors` beside those for what every process has.
+pub(super) fn make_room(descriptors: usize, log: &Log) {
+    let wanted = descriptors.saturating_add(OWN) as u64;
+    let limit = make_room_for(wanted);
+    if limit < wanted {
+        log.warning(format_args!(
+            "This process may have {limit} files open, and all its checks or instances at once may need {wanted}; \
+             raise LimitNOFILE of its unit, or the hard limit of 'ulimit -n'"
+        ));
+    }
 }
 
 /// Applies it to the calling thread (the loop) and the process. What fails is logged: the daemon does its work without
 /// it, only less certainly in time.
 pub(super) fn apply(treatment: Treatment, log: &Log) {
+    make_room(treatment.descriptors, log);
     if let Some(nice) = treatment.nice
         && let Err(error) = setpriority_process(None, nice.into())
     {

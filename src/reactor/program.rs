@@ -4,6 +4,7 @@ use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
+use super::descriptors;
 use crate::config::model::{Global, Script, ScriptUser};
 use crate::config::script_insecure;
 
@@ -55,6 +56,9 @@ impl Program {
         if let Some(user) = &self.user {
             command.gid(user.gid).uid(user.uid);
         }
-        command.spawn()
+        let child = command.spawn()?;
+        // One that has ended by now has no use for it.
+        let _ = descriptors::as_found(child.id());
+        Ok(child)
     }
 }

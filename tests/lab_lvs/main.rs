@@ -4,6 +4,7 @@
 
 mod cases;
 mod failover;
+mod overload;
 mod reconcile;
 mod reloads;
 mod samples;

@@ -85,7 +85,7 @@ impl Bed {
         loop {
             match self.next(key) {
                 What::Received(bytes) => octets.extend(bytes),
-                end @ (What::Closed | What::Failed(_)) => return (octets, end),
+                end @ (What::Closed | What::Failed(_) | What::Lacking(_)) => return (octets, end),
                 What::Connected => {}
             }
         }

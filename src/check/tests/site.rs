@@ -123,6 +123,8 @@ pub enum Behaviour {
     Refuses,
     /// Says nothing.
     Silent,
+    /// The daemon has not what a connection takes.
+    Lacking,
 }
 
 enum Coming {
@@ -130,6 +132,7 @@ enum Coming {
     Received(AttemptId, Vec<u8>),
     Closed(AttemptId),
     Failed(AttemptId),
+    Postponed(AttemptId),
     PingReply(AttemptId),
     Ended(AttemptId, ScriptEnd),
 }
@@ -209,6 +212,7 @@ impl Site {
                 self.open.insert(attempt, target.address);
                 match self.behaviour(target.address) {
                     Behaviour::Refuses => self.later(Coming::Failed(attempt)),
+                    Behaviour::Lacking => self.later(Coming::Postponed(attempt)),
                     Behaviour::Silent if transport == Transport::Udp => self.later(Coming::Connected(attempt)),
                     Behaviour::Silent => {}
                     Behaviour::Serves(_) if transport == Transport::Ping => self.later(Coming::PingReply(attempt)),
@@ -273,6 +277,7 @@ impl Site {
             Coming::Received(attempt, octets) => self.event(Event::Received(attempt, &octets)),
             Coming::Closed(attempt) => self.event(Event::Closed(attempt)),
             Coming::Failed(attempt) => self.event(Event::Failed(attempt, "connection refused".into())),
+            Coming::Postponed(attempt) => self.event(Event::Postponed(attempt)),
             Coming::PingReply(attempt) => self.event(Event::PingReply(attempt)),
             Coming::Ended(attempt, end) => self.event(Event::ScriptEnded(attempt, end)),
         }

@@ -48,6 +48,22 @@ fn warmup_spreads_the_first_checks() {
     assert!((25..75).contains(&early), "{early} of 100 in the first half");
 }
 
+/// That the daemon has no descriptors left says nothing of a server, also where nothing is retried.
+#[test]
+fn what_the_daemon_lacks_is_no_failure() {
+    let mut site = one(|row| row.checkers[0].retry = 0);
+    site.event(Event::Start);
+    site.run(ms(1500));
+    site.behave(A, Behaviour::Lacking);
+    site.run(secs(11));
+    assert_eq!(site.attempt_times(), [1000, 11_001, 11_502, 12_003]);
+    site.behave(A, Behaviour::Serves(Vec::new()));
+    site.run(secs(11));
+    assert_eq!(site.attempt_times(), [12_504, 22_505]);
+    assert!(site.alive(rs(1)));
+    assert_eq!(site.news(), []);
+}
+
 #[test]
 fn the_first_failure_counts() {
     let mut site = one(|row| row.checkers[0].retry = 3);

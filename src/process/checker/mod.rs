@@ -25,6 +25,7 @@ use crate::process::agent::Agent;
 use crate::process::held::Held;
 use crate::process::ipc::Channel;
 use crate::process::orders::{Order, Orders};
+use crate::process::priority;
 use crate::process::stopping::{FAREWELL_LIMIT, Stopping};
 use crate::process::sync_daemon::SyncDaemon;
 use crate::reactor::{Events, Interest, Program, Reactor, Signals, Timers, Token, clock};
@@ -47,6 +48,14 @@ const PRIORITY: u8 = 127;
 const KERNEL_BUDGET: usize = 512;
 /// After a change the parent is told where a replacement should go on; many changes make one checkpoint.
 const CHECKPOINT_DELAY: Duration = Duration::from_millis(500);
+/// Timers of a turn; what is due beyond waits for the next. Each begins a check at most, which leaves some events: so
+/// many that a turn hears all of them. With more checks than the processor can do, checks come late; connections that
+/// stand are heard of before their time is over.
+const TIMERS_A_TURN: usize = 64;
+/// Events of a turn.
+const EVENTS_A_TURN: usize = 256;
+/// That checks have to wait for this process itself is told so often.
+const TELL_AGAIN: Duration = Duration::from_secs(60);
 /// How long the first look at the addresses may take.
 const DUMP_LIMIT: Duration = Duration::from_secs(5);
 /// After a stop: time for the kernel to remove services.
@@ -107,6 +116,8 @@ struct Process {
     stopping: Stopping,
     /// Time of this turn.
     now: Duration,
+    /// When it was last told that checks wait for want of descriptors or memory.
+    told_lack: Option<Duration>,
 }
 
 /// Runs until told to stop.
@@ -167,6 +178,7 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
         changes: Vec::new(),
         stopping: Stopping::No,
         now: clock::now(),
+        told_lack: None,
     };
     process.kernel_turn()?;
     process.check.handle(Event::Start, process.now);
@@ -188,7 +200,7 @@ fn tls(tables: &Tables) -> Option<Result<Tls, TlsError>> {
 
 impl Process {
     fn run(mut self) -> io::Result<()> {
-        let mut events = Events::with_capacity(256);
+        let mut events = Events::with_capacity(EVENTS_A_TURN);
         while self.stopping != Stopping::Done {
             let deadline = if self.more_kernel { Some(Duration::ZERO) } else { self.deadline() };
             self.reactor.wait(deadline, &mut events)?;
@@ -234,7 +246,8 @@ impl Process {
 
     fn timers_turn(&mut self) {
         let now = self.now;
-        while let Some(timer) = self.timers.pop_due(now) {
+        for _ in 0..TIMERS_A_TURN {
+            let Some(timer) = self.timers.pop_due(now) else { break };
             match timer {
                 Timer::Machine(key) => self.check.handle(Event::Timer(key), now),
                 Timer::Refresh => self.refresh(),
@@ -271,10 +284,20 @@ impl Process {
                     What::Received(octets) => self.check.handle(Event::Received(attempt, octets), now),
                     What::Closed => self.check.handle(Event::Closed(attempt), now),
                     What::Failed(reason) => self.check.handle(Event::Failed(attempt, reason.clone()), now),
+                    What::Lacking(reason) => self.postpone(attempt, reason),
                 }
             }
             self.carry_out_actions(&mut heard);
         }
+    }
+
+    /// A check for which this process has not what it takes comes later: that is not the server's failure.
+    fn postpone(&mut self, attempt: AttemptId, reason: &str) {
+        if self.told_lack.is_none_or(|told| self.now >= told + TELL_AGAIN) {
+            self.told_lack = Some(self.now);
+            self.log.error(format_args!("Checks have to wait: {reason}"));
+        }
+        self.check.handle(Event::Postponed(attempt), self.now);
     }
 
     fn is_ping(&self, attempt: AttemptId) -> bool {
@@ -323,6 +346,10 @@ impl Process {
         self.children.events(&mut ended);
         for ChildEvent { key, outcome } in ended {
             let end = match outcome {
+                Outcome::Lacking(reason) => {
+                    self.postpone(attempt(key), &reason);
+                    continue;
+                }
                 Outcome::Exited(status) => ScriptEnd::Exited(status),
                 Outcome::Killed(signal) => ScriptEnd::Signalled(signal),
                 Outcome::TimedOut => ScriptEnd::TimedOut,
@@ -424,6 +451,7 @@ impl Process {
 
     fn configure(&mut self, config: Box<Config>) -> io::Result<()> {
         self.check.handle(Event::Configure(config), self.now);
+        priority::make_room(self.check.tables.checkers.len(), &self.log);
         match tls(&self.check.tables) {
             Some(Ok(tls)) => self.connections.set_tls(tls),
             Some(Err(error)) => {

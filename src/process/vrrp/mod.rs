@@ -21,6 +21,7 @@ use crate::process::agent::Agent;
 use crate::process::held::Held;
 use crate::process::ipc::Channel;
 use crate::process::orders::{Order, Orders};
+use crate::process::priority;
 use crate::process::stopping::{FAREWELL_LIMIT, Stopping};
 use crate::process::sync_daemon::SyncDaemon;
 use crate::reactor::{Events, Interest, Reactor, Signals, Timers, Token, clock};
@@ -117,6 +118,11 @@ struct Process {
     checkpoint: String,
     /// Sequence numbers have gone on since.
     save_due: bool,
+}
+
+/// Descriptors that so many instances may take: an interface of its own each, with sockets for two families.
+pub(super) fn descriptors(instances: usize) -> usize {
+    instances.saturating_mul(4)
 }
 
 /// Runs until told to stop.
@@ -461,6 +467,7 @@ impl Process {
                 Order::Dump(what) => self.dump(what),
                 Order::Configure(_) if self.stopping != Stopping::No => {}
                 Order::Configure(config) => {
+                    priority::make_room(descriptors(config.instances.len()), &self.log);
                     self.vrrp.handle(Event::Configure(config), clock::now());
                     self.mailer.configure(self.vrrp.tables.system.global.as_ref());
                     self.follow_links();
