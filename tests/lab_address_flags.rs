@@ -63,6 +63,12 @@ fn addresses_set_by(daemon: Daemon, vips: &str, excluded: &str) -> Vec<String> {
     router.netns().ip("link add eth1 address 02:00:00:00:01:01 type veth peer name far");
     router.netns().ip("link set far up");
     router.netns().ip("link set eth1 up");
+    // The kernel gives them to links that are up, a little later.
+    wait_until(Duration::from_secs(5), "the links have their own addresses", || {
+        let shown = addresses(&mut lab);
+        let has_one = |link: &str| shown.iter().any(|line| line.starts_with(&format!("{link} inet6 fe80:")));
+        ["eth1", "far"].into_iter().all(has_one) && !shown.iter().any(|line| line.contains("tentative"))
+    });
     let before = addresses(&mut lab);
     let conf = format!(
         "vrrp_instance VI_51 {{\n  interface eth0\n  version 3\n  virtual_router_id {VRID}\n  \
