@@ -100,14 +100,14 @@ cat >"$work/day" <<'END'
       127.0.0.1 .1.3.6.1.4.1.9586.100.5 2>&1
   }
   patience=100
-  until walk | tee /run/walk | grep -q 'vrrpAddressStatus.1.2 = INTEGER: set(1)'; do
+  until walk | tee /run/walk | grep 'vrrpAddressStatus.1.2 = INTEGER: set(1)' > /dev/null; do
     patience=$((patience - 1))
     [ $patience -gt 0 ] && kill -0 $daemon || { cat /run/output /run/snmpd.log /run/walk; exit 1; }
     sleep 0.1
   done
   grep -E 'version.0|vrrpInstanceState.1|vrrpAddressStatus' /run/walk
   grep -q 'vrrpInstanceState.1 = INTEGER: master(2)' /run/walk
-  ip -o address show dev eth0 | grep -q ' 192.0.2.10/24 '
+  ip -o address show dev eth0 | grep ' 192.0.2.10/24 ' > /dev/null
   keepalived -t -i router1
   genhash --release
 

@@ -4,6 +4,7 @@
 # Everything happens in three network namespaces and a temporary directory, and is taken away at the
 # end, also on Ctrl-C. Ends with an error when anything is not as it should be.
 set -euo pipefail
+# In a pipe grep reads to the end: with -q the program before it could die of a closed pipe, which pipefail counts.
 cd "$(dirname "$0")/.."
 
 keepalived=$(realpath "${1:?usage: demo.sh PROGRAM}")
@@ -66,7 +67,7 @@ show_instances() {
 }
 
 gone() { ! kill -0 -- "-$1" 2>/dev/null; }
-state_is() { snmp "$1" snmpget vrrpInstanceState.1 | grep -q "$2"; }
+state_is() { snmp "$1" snmpget vrrpInstanceState.1 | grep "$2" > /dev/null; }
 
 # --- the network ---------------------------------------------------------------------------------------
 plug() { # NETNS ADDRESS
@@ -143,5 +144,5 @@ grep 'vrrpInstanceState = master' "$dir/router2-traps.log" | tail -n 1 | tr '\t'
 title "router2 now"
 show_instances router2
 inside router2 ip -o -4 address show dev eth0 | sed 's/^/  /'
-inside router2 ip -o -4 address show dev eth0 | grep -q " $vip/" || fail "router2 does not hold $vip"
+inside router2 ip -o -4 address show dev eth0 | grep " $vip/" > /dev/null || fail "router2 does not hold $vip"
 echo

@@ -7,7 +7,7 @@ peer=$PWD/.test/peer
 daemon=$peer/usr/sbin/keepalived
 
 run() { LD_LIBRARY_PATH=$(echo "$peer"/usr/lib/*-linux-gnu | tr ' ' ':') "$@"; }
-complete() { [ -x "$daemon" ] && ! run ldd "$daemon" | grep -q 'not found'; }
+complete() { [ -x "$daemon" ] && ! run ldd "$daemon" | grep 'not found' > /dev/null; }
 
 # Downloads and unpacks one package, then whatever of its libraries is neither installed nor unpacked.
 unpack() {
@@ -18,7 +18,7 @@ unpack() {
   dpkg -x "$deb" "$peer"
   for library in $(dpkg-deb -f "$deb" Depends | tr ',' '\n' | sed 's/^ *//; s/[ (|:].*//'); do
     [[ $library == lib* ]] || continue
-    dpkg-query -W -f='${db:Status-Status}' "$library" 2>/dev/null | grep -qx installed || unpack "$library"
+    dpkg-query -W -f='${db:Status-Status}' "$library" 2>/dev/null | grep -x installed > /dev/null || unpack "$library"
   done
 }
 
