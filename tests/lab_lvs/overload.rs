@@ -29,7 +29,7 @@ fn conf() -> String {
         )
         .unwrap();
         for server in 1..=10 {
-            let check = "TCP_CHECK {\n connect_timeout 1\n retry 0\n }";
+            let check = "TCP_CHECK {\n connect_timeout 2\n retry 0\n }";
             write!(conf, " real_server 127.1.{service}.{server} 7000 {{\n {check}\n }}\n").unwrap();
         }
         conf += "}\n";

@@ -120,9 +120,10 @@ struct Process {
     save_due: bool,
 }
 
-/// Descriptors that so many instances may take: an interface of its own each, with sockets for two families.
+/// Descriptors that so many instances may take: a socket each where each has an interface of its own, and another while
+/// that is made anew.
 pub(super) fn descriptors(instances: usize) -> usize {
-    instances.saturating_mul(4)
+    instances.saturating_mul(2)
 }
 
 /// Runs until told to stop.
