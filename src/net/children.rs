@@ -14,6 +14,7 @@ use nix::errno::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
 use super::Key;
+use super::socket::{is_own_lack, reason};
 use crate::reactor::{Events, Interest, Program, Reactor, Timers, Token, Waker, clock};
 
 /// From TERM to KILL.
@@ -277,11 +278,10 @@ impl Keeper {
 }
 
 fn not_started(error: &io::Error) -> Outcome {
-    let reason = super::socket::reason(error);
+    let reason = reason(error);
     // Of a fork, EAGAIN says that there are as many processes as there may be.
-    let lacking = [Errno::EAGAIN, Errno::EMFILE, Errno::ENFILE, Errno::ENOMEM, Errno::ENOSPC];
-    let own = error.raw_os_error().is_some_and(|number| lacking.contains(&Errno::from_raw(number)));
-    if own { Outcome::Lacking(reason) } else { Outcome::NotStarted(reason) }
+    let no_process = error.raw_os_error() == Some(Errno::EAGAIN as i32);
+    if no_process || is_own_lack(error) { Outcome::Lacking(reason) } else { Outcome::NotStarted(reason) }
 }
 
 fn outcome(status: Option<ExitStatus>) -> Outcome {

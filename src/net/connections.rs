@@ -5,13 +5,12 @@ use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 
-use nix::errno::Errno;
 use openssl::ssl::SslStream;
 use socket2::Socket;
 
 use super::Key;
 use super::ping::Echo;
-use super::socket::{self, Opened, Progress, reason};
+use super::socket::{self, Opened, Progress, is_own_lack, reason};
 use super::stream::{Got, Stream};
 use super::tls::{self, Tls};
 use crate::config::lvs::Target;
@@ -282,9 +281,7 @@ impl Connections {
 
 /// What an attempt that cannot begin tells of.
 fn failed(error: io::Error) -> What {
-    let lacking = [Errno::EMFILE, Errno::ENFILE, Errno::ENOBUFS, Errno::ENOMEM, Errno::ENOSPC];
-    let own = error.raw_os_error().is_some_and(|number| lacking.contains(&Errno::from_raw(number)));
-    if own { What::Lacking(reason(&error)) } else { What::Failed(reason(&error)) }
+    if is_own_lack(&error) { What::Lacking(reason(&error)) } else { What::Failed(reason(&error)) }
 }
 
 impl Io {

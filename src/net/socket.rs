@@ -105,6 +105,12 @@ pub(super) fn progress(socket: &Socket, ready: Ready, to: SocketAddr) -> io::Res
     Ok(Progress::Done)
 }
 
+/// Whether an error says that this process, or this host, has not what something takes: nothing of the other side.
+pub(super) fn is_own_lack(error: &io::Error) -> bool {
+    let lacking = [Errno::EMFILE, Errno::ENFILE, Errno::ENOBUFS, Errno::ENOMEM, Errno::ENOSPC];
+    error.raw_os_error().is_some_and(|number| lacking.contains(&Errno::from_raw(number)))
+}
+
 /// An error as a log shows it: the system's words, without the number.
 pub(super) fn reason(error: &io::Error) -> String {
     match error.raw_os_error() {
