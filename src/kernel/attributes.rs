@@ -1,6 +1,4 @@
-//! Attributes of netlink messages: written, and read from any bytes.
-
-use super::netlink::{align, u16_at};
+//! What netlink messages are made of - attributes, numbers, strings - written, and read from any bytes.
 
 /// `NLA_F_NESTED`: the payload is attributes.
 const NESTED: u16 = 0x8000;
@@ -66,6 +64,29 @@ pub(super) fn attributes(mut rest: &[u8]) -> impl Iterator<Item = (u16, &[u8])> 
         rest = rest.get(align(length)..).unwrap_or_default();
         Some((kind, payload))
     })
+}
+
+/// A NUL-terminated string.
+pub(super) fn text(bytes: &[u8]) -> String {
+    let end = bytes.iter().position(|b| *b == 0).unwrap_or(bytes.len());
+    String::from_utf8_lossy(bytes.get(..end).unwrap_or_default()).into_owned()
+}
+
+pub(super) fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
+    Some(u16::from_ne_bytes(bytes.get(at..)?.first_chunk().copied()?))
+}
+
+pub(super) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_ne_bytes(bytes.get(at..)?.first_chunk().copied()?))
+}
+
+pub(super) fn i32_at(bytes: &[u8], at: usize) -> Option<i32> {
+    Some(i32::from_ne_bytes(bytes.get(at..)?.first_chunk().copied()?))
+}
+
+/// The next multiple of four.
+pub(super) fn align(length: usize) -> usize {
+    length.saturating_add(3) & !3
 }
 
 #[cfg(test)]

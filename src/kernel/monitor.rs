@@ -24,8 +24,9 @@ use neli::rtnl::{IfaddrmsgBuilder, IfinfomsgBuilder, RtattrBuilder};
 use neli::types::RtBuffer;
 use nix::errno::Errno;
 
+use super::attributes::i32_at;
 use super::netlink::{
-    Message, NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR, NLMSG_OVERRUN, NetlinkSocket, encode, i32_at, messages,
+    Message, NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR, NLMSG_OVERRUN, NetlinkSocket, encode, messages,
 };
 use super::resync::Dump;
 use super::tables::{Addr, Link};

@@ -22,7 +22,7 @@ use nix::sys::socket::{
 };
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::attributes::attributes;
+use super::attributes::{align, attributes, i32_at, text, u16_at, u32_at};
 
 /// `NLMSG_ERROR`: an acknowledgement or a refusal.
 pub(super) const NLMSG_ERROR: u16 = 2;
@@ -223,29 +223,6 @@ pub(super) fn acknowledgement(message: &Message<'_>) -> Result<(), Refusal> {
         }
     }
     Err(refusal)
-}
-
-/// A NUL-terminated string.
-pub(super) fn text(bytes: &[u8]) -> String {
-    let end = bytes.iter().position(|b| *b == 0).unwrap_or(bytes.len());
-    String::from_utf8_lossy(bytes.get(..end).unwrap_or_default()).into_owned()
-}
-
-pub(super) fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
-    Some(u16::from_ne_bytes(bytes.get(at..)?.first_chunk().copied()?))
-}
-
-pub(super) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_ne_bytes(bytes.get(at..)?.first_chunk().copied()?))
-}
-
-pub(super) fn i32_at(bytes: &[u8], at: usize) -> Option<i32> {
-    Some(i32::from_ne_bytes(bytes.get(at..)?.first_chunk().copied()?))
-}
-
-/// The next multiple of four.
-pub(super) fn align(length: usize) -> usize {
-    length.saturating_add(3) & !3
 }
 
 #[cfg(test)]

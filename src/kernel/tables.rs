@@ -2,8 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::attributes::attributes;
-use super::netlink::{i32_at, text, u32_at};
+use super::attributes::{attributes, i32_at, text, u32_at};
 
 /// `IFA_PROTO` of the addresses this daemon sets: the number that iproute2 shows as `keepalived`.
 pub const PROTOCOL_KEEPALIVED: u8 = 18;

@@ -13,9 +13,8 @@ use nix::errno::Errno;
 use super::table::{ServiceKey, Table};
 use super::wire::{self, Kind};
 use super::writer::{Change, Error};
-use crate::kernel::netlink::{
-    Message, NLMSG_DONE, NLMSG_ERROR, NetlinkSocket, Refusal, acknowledgement, i32_at, messages,
-};
+use crate::kernel::attributes::i32_at;
+use crate::kernel::netlink::{Message, NLMSG_DONE, NLMSG_ERROR, NetlinkSocket, Refusal, acknowledgement, messages};
 use crate::kernel::writer::Done;
 use crate::reactor::clock;
 

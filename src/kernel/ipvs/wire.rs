@@ -12,8 +12,8 @@ use super::table::{
 };
 use super::writer::Change;
 use crate::config::model::Family;
-use crate::kernel::attributes::{Attributes, attributes};
-use crate::kernel::netlink::{encode, text, u16_at, u32_at};
+use crate::kernel::attributes::{Attributes, attributes, text, u16_at, u32_at};
+use crate::kernel::netlink::encode;
 
 /// `IPVS_GENL_NAME`, and the version of the protocol.
 pub(super) const FAMILY: &str = "IPVS";
