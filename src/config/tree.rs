@@ -59,7 +59,7 @@ impl<'i> Node<'i> {
 }
 
 /// Reads items into top-level nodes, and virtual servers for later. Problems go to the report.
-pub(crate) fn build<'i>(items: &'i Items, report: &mut Report) -> (Vec<Node<'i>>, VirtualServers<'i>) {
+pub(crate) fn build<'i>(items: &'i Items, report: &mut Report) -> (Vec<Node<'i>>, FoldedServers<'i>) {
     let (mut top, mut servers) = (Vec::new(), Vec::new());
     let mut notes = Notes::default();
     let mut parser = Parser::new(items, report, &mut notes);
@@ -67,10 +67,10 @@ pub(crate) fn build<'i>(items: &'i Items, report: &mut Report) -> (Vec<Node<'i>>
     while at < items.len() {
         if let Some(range) = parser.is_at_top().then(|| folded(items, at)).flatten() {
             at = range.end;
-            servers.push(VirtualServer::Folded(range));
+            servers.push(Server::Folded(range));
         } else {
             match parser.item(at) {
-                Some(node) if node.braces && node.keyword.name == FOLDED => servers.push(VirtualServer::Open(node)),
+                Some(node) if node.braces && node.keyword.name == FOLDED => servers.push(Server::Open(node)),
                 node => top.extend(node),
             }
             at = at.saturating_add(1);
@@ -78,7 +78,7 @@ pub(crate) fn build<'i>(items: &'i Items, report: &mut Report) -> (Vec<Node<'i>>
     }
     top.extend(parser.end());
     notes.tell(report);
-    (top, VirtualServers { items, list: servers.into_iter(), notes: Notes::default() })
+    (top, FoldedServers { items, list: servers.into_iter(), notes: Notes::default() })
 }
 
 /// Gives each top-level keyword to `take`, one after the other.
@@ -96,20 +96,20 @@ pub(crate) fn each(items: &Items, mut take: impl FnMut(&Node<'_>)) {
 const FOLDED: &str = "virtual_server";
 
 /// The virtual servers of a configuration, each made a node when its turn has come.
-pub(crate) struct VirtualServers<'i> {
+pub(crate) struct FoldedServers<'i> {
     items: &'i Items,
-    list: std::vec::IntoIter<VirtualServer<'i>>,
+    list: std::vec::IntoIter<Server<'i>>,
     notes: Notes,
 }
 
-enum VirtualServer<'i> {
+enum Server<'i> {
     /// Its items.
     Folded(Range<usize>),
     /// It had to be read to find its end.
     Open(Node<'i>),
 }
 
-impl<'i> VirtualServers<'i> {
+impl<'i> FoldedServers<'i> {
     /// The next one, in the order of the file; what is wrong with it goes to the report.
     pub fn next(&mut self, report: &mut Report) -> Option<Node<'i>> {
         loop {
@@ -118,8 +118,8 @@ impl<'i> VirtualServers<'i> {
                     std::mem::take(&mut self.notes).tell(report);
                     return None;
                 }
-                Some(VirtualServer::Open(node)) => return Some(node),
-                Some(VirtualServer::Folded(mut range)) => {
+                Some(Server::Open(node)) => return Some(node),
+                Some(Server::Folded(mut range)) => {
                     let mut parser = Parser::new(self.items, report, &mut self.notes);
                     let found = range.find_map(|at| parser.item(at));
                     if found.is_some() {

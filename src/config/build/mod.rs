@@ -20,13 +20,13 @@ use super::facts::Facts;
 use super::lvs::VirtualServer;
 use super::model::{Config, TrackedInterface};
 use super::suggest::nearest;
-use super::tree::{Node, VirtualServers};
+use super::tree::{FoldedServers, Node};
 use super::value::{Arg, Value};
 
 /// Builds the configuration, and gives each virtual server to `take`. It is only meaningful when the report has no errors.
 pub(crate) fn build(
     tree: &[Node<'_>],
-    virtual_servers: VirtualServers<'_>,
+    virtual_servers: FoldedServers<'_>,
     facts: &mut Facts<'_>,
     report: &mut Report,
     take: &mut dyn FnMut(VirtualServer),

@@ -15,7 +15,7 @@ use std::time::Duration;
 use super::super::diag::{At, Class};
 use super::super::lvs::{CheckerKind, Lvs, VirtualServer};
 use super::super::suggest::nearest;
-use super::super::tree::{Node, VirtualServers};
+use super::super::tree::{FoldedServers, Node};
 use super::Ctx;
 use super::global::Defaults;
 use super::instance::Built;
@@ -23,7 +23,7 @@ use super::instance::Built;
 /// Builds all of it; each virtual server is given to `take`.
 pub(super) fn build(
     tree: &[Node<'_>],
-    virtual_servers: VirtualServers<'_>,
+    virtual_servers: FoldedServers<'_>,
     defaults: &Defaults,
     instances: &[Built],
     ctx: &mut Ctx<'_, '_>,

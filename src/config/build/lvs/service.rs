@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use super::super::super::diag::Class;
 use super::super::super::lvs::{Endpoint, Method, Protocol, RealServer, Scheduler, SorryServer, VirtualServer};
 use super::super::super::model::Family;
-use super::super::super::tree::{Node, VirtualServers};
+use super::super::super::tree::{FoldedServers, Node};
 use super::super::{Ctx, script};
 use super::server::{self, Ports, Service};
 use super::target::Times;
@@ -15,7 +15,7 @@ use super::{Around, Seen, group, method, owned};
 const PERSISTENCE: u32 = 360;
 
 pub(super) fn build(
-    mut all: VirtualServers<'_>,
+    mut all: FoldedServers<'_>,
     around: &Around<'_>,
     ctx: &mut Ctx<'_, '_>,
     mut take: impl FnMut(VirtualServer),
