@@ -3,6 +3,7 @@
 
 mod config_support;
 
+use std::convert::Infallible;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
@@ -94,7 +95,9 @@ fn checks(global: &str, service: &str, server: &str) -> check::Tables {
         "global_defs {{\n router_id R\n {global}\n}}\nvirtual_server 10.0.0.1 80 {{\n protocol TCP\n {service}\n \
          real_server 10.1.0.1 81 {{\n {server}\n TCP_CHECK {{\n }}\n }}\n}}\n"
     );
-    check::Tables::new(config(&text), String::new())
+    let mut config = config(&text);
+    let servers = std::mem::take(&mut config.lvs.virtual_servers).into_iter().map(Ok::<_, Infallible>);
+    check::Tables::new(config, servers, String::new()).unwrap()
 }
 
 const SERVER: check::RealServerId = (VirtualServerId(1), 1);

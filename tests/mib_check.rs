@@ -3,6 +3,7 @@
 
 mod config_support;
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use keepalived::check::{Action, Change, Check, Event, RealServerId, Statistics, Tables, VirtualServerId};
@@ -68,8 +69,9 @@ virtual_server fe80::1 443 {
 
 fn tables(text: &str) -> Tables {
     let loaded = config_support::load_text(text);
-    let config = loaded.config.unwrap_or_else(|| panic!("{}", loaded.diagnostics));
-    Tables::new(config, "v".into())
+    let mut config = loaded.config.unwrap_or_else(|| panic!("{}", loaded.diagnostics));
+    let servers = std::mem::take(&mut config.lvs.virtual_servers).into_iter().map(Ok::<_, Infallible>);
+    Tables::new(config, servers, "v".into()).unwrap()
 }
 
 fn check() -> Check {

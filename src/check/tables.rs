@@ -9,7 +9,7 @@ use super::event::Pool;
 use super::rows::{
     Checker, CheckerId, Group, GroupId, GroupMember, RealServer, RealServerId, VirtualServer, VirtualServerId,
 };
-use crate::config::lvs::{GroupEntry, Lvs, VirtualServer as VirtualServerConfig};
+use crate::config::lvs::{self, GroupEntry, Lvs};
 use crate::config::model::Config;
 use crate::system::System;
 
@@ -39,20 +39,13 @@ pub struct Tables {
 }
 
 impl Tables {
-    /// The rows of a configuration, before the first check.
-    pub fn new(config: Config, version: String) -> Tables {
-        let mut tables = Tables::of(config.lvs);
-        tables.system = System::new(version, config.global);
-        tables
-    }
-
-    /// The same, with virtual servers that come one by one.
+    /// The rows of a configuration, before the first check; its virtual servers come one by one.
     ///
     /// # Errors
     /// The first of theirs.
-    pub fn with<E>(
+    pub fn new<E>(
         config: Config,
-        servers: impl Iterator<Item = Result<VirtualServerConfig, E>>,
+        servers: impl Iterator<Item = Result<lvs::VirtualServer, E>>,
         version: String,
     ) -> Result<Tables, E> {
         let mut tables = Tables { system: System::new(version, config.global), ..Tables::default() };

@@ -120,7 +120,7 @@ impl Child<'_> {
         let flush_on_stop = config.global.lvs_flush_on_stop == FlushOnStop::All;
         // Only spreads the first checks over their warm-up.
         let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0);
-        let tables = check::Tables::with(config, servers, cli::version_text()).map_err(io::Error::other)?;
+        let tables = check::Tables::new(config, servers, cli::version_text()).map_err(io::Error::other)?;
         // A check has a connection at most.
         let descriptors = tables.checkers.len();
         priority::apply(Treatment { nice, rt_priority, no_swap, descriptors }, &log);
