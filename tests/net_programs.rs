@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use keepalived::config::lvs::TrackFile;
 use keepalived::config::model::ScriptUser;
 use keepalived::net::{ChildEvent, Children, FileEvent, Files, Key, Outcome};
-use keepalived::reactor::{Events, Interest, Program, Reactor, Token, clock, make_room};
+use keepalived::reactor::descriptors::make_room;
+use keepalived::reactor::{Events, Interest, Program, Reactor, Token, clock};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 const LONG: Duration = Duration::from_secs(20);

@@ -12,9 +12,9 @@ use super::held::Held;
 use super::ipc::{Channel, Message};
 use super::names::Names;
 use super::pidfile::PidFile;
-use super::priority::{self, Treatment};
 use super::role::Role;
 use super::startup::log_options;
+use super::treatment::{self, Treatment};
 use super::vrrp::{self, Setup};
 use crate::check::{self, Check};
 use crate::config::model::{Config, FlushOnStop};
@@ -103,7 +103,7 @@ impl Child<'_> {
         let global = &config.global;
         let (nice, rt_priority, no_swap) = (global.vrrp_nice, global.vrrp_rt_priority, global.vrrp_no_swap);
         let descriptors = vrrp::descriptors(config.instances.len());
-        priority::apply(Treatment { nice, rt_priority, no_swap, descriptors }, &log);
+        treatment::apply(Treatment { nice, rt_priority, no_swap, descriptors }, &log);
         let mut vrrp = Vrrp::new(Tables::new(config, cli::version_text()));
         vrrp.resume(&checkpoint);
         vrrp.inherit(held.found());
@@ -123,7 +123,7 @@ impl Child<'_> {
         let tables = check::Tables::new(config, servers, cli::version_text()).map_err(io::Error::other)?;
         // A check has a connection at most.
         let descriptors = tables.checkers.len();
-        priority::apply(Treatment { nice, rt_priority, no_swap, descriptors }, &log);
+        treatment::apply(Treatment { nice, rt_priority, no_swap, descriptors }, &log);
         let check = Check::new(tables, seed);
         let keep_services = options.dont_release_ipvs;
         checker::run(checker::Setup {

@@ -12,12 +12,12 @@ mod names;
 mod orders;
 mod parent;
 mod pidfile;
-mod priority;
 mod role;
 mod startup;
 mod stopping;
 mod sync_daemon;
 mod systemd;
+mod treatment;
 mod vrrp;
 
 pub use startup::run;

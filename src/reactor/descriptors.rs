@@ -32,7 +32,7 @@ pub fn make_room(wanted: u64) -> u64 {
 /// Gives a program that was started just now the limit that this process was started with.
 ///
 /// # Errors
-/// When the program is gone.
+/// When the program is gone, or of another user while this process has no `CAP_SYS_RESOURCE`.
 pub(super) fn as_found(program: u32) -> io::Result<()> {
     let Some(found) = FOUND.get() else { return Ok(()) };
     let pid = i32::try_from(program).ok().and_then(Pid::from_raw);

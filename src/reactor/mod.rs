@@ -14,14 +14,13 @@
 //! block, or remembers that there is more and asks for a turn without sleep (a deadline of zero).
 
 pub mod clock;
-mod descriptors;
+pub mod descriptors;
 mod poll;
 mod program;
 mod signals;
 mod timers;
 mod waker;
 
-pub use descriptors::make_room;
 pub use mio::{Interest, Token};
 pub use nix::sys::signal::Signal;
 pub use poll::{Events, Reactor, Ready};

@@ -57,7 +57,8 @@ impl Program {
             command.gid(user.gid).uid(user.uid);
         }
         let child = command.spawn()?;
-        // One that has ended by now has no use for it.
+        // For a moment it has ours. One that has ended by now has no use for its own, and one of another user can only
+        // be given it with CAP_SYS_RESOURCE: the more is no harm to most.
         let _ = descriptors::as_found(child.id());
         Ok(child)
     }

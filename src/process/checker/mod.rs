@@ -25,9 +25,9 @@ use crate::process::agent::Agent;
 use crate::process::held::Held;
 use crate::process::ipc::Channel;
 use crate::process::orders::{Order, Orders};
-use crate::process::priority;
 use crate::process::stopping::{FAREWELL_LIMIT, Stopping};
 use crate::process::sync_daemon::SyncDaemon;
+use crate::process::treatment;
 use crate::reactor::{Events, Interest, Program, Reactor, Signals, Timers, Token, clock};
 
 use ipvs::Ipvs;
@@ -451,7 +451,7 @@ impl Process {
 
     fn configure(&mut self, config: Box<Config>) -> io::Result<()> {
         self.check.handle(Event::Configure(config), self.now);
-        priority::make_room(self.check.tables.checkers.len(), &self.log);
+        treatment::make_room(self.check.tables.checkers.len(), &self.log);
         match tls(&self.check.tables) {
             Some(Ok(tls)) => self.connections.set_tls(tls),
             Some(Err(error)) => {

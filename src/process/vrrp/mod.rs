@@ -21,9 +21,9 @@ use crate::process::agent::Agent;
 use crate::process::held::Held;
 use crate::process::ipc::Channel;
 use crate::process::orders::{Order, Orders};
-use crate::process::priority;
 use crate::process::stopping::{FAREWELL_LIMIT, Stopping};
 use crate::process::sync_daemon::SyncDaemon;
+use crate::process::treatment;
 use crate::reactor::{Events, Interest, Reactor, Signals, Timers, Token, clock};
 use crate::vrrp::{Action, Change, Event, State, TimerKey, Vrrp};
 
@@ -468,7 +468,7 @@ impl Process {
                 Order::Dump(what) => self.dump(what),
                 Order::Configure(_) if self.stopping != Stopping::No => {}
                 Order::Configure(config) => {
-                    priority::make_room(descriptors(config.instances.len()), &self.log);
+                    treatment::make_room(descriptors(config.instances.len()), &self.log);
                     self.vrrp.handle(Event::Configure(config), clock::now());
                     self.mailer.configure(self.vrrp.tables.system.global.as_ref());
                     self.follow_links();

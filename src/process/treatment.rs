@@ -1,4 +1,5 @@
-//! How the kernel treats a process: `vrrp_priority`, `vrrp_rt_priority`, `vrrp_no_swap`, and those of the checkers.
+//! How the kernel treats a process: `vrrp_priority`, `vrrp_rt_priority`, `vrrp_no_swap`, those of the checkers, and how
+//! many descriptors it may have.
 
 use nix::sys::mman::{MlockAllFlags, mlockall};
 use rustix::process::setpriority_process;
@@ -8,7 +9,7 @@ use thread_priority::{
 };
 
 use crate::notify::log::Log;
-use crate::reactor::make_room as make_room_for;
+use crate::reactor::descriptors;
 
 /// What a process is configured with.
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +30,7 @@ const OWN: usize = 256;
 /// Makes room for `descriptors` beside those for what every process has.
 pub(super) fn make_room(descriptors: usize, log: &Log) {
     let wanted = descriptors.saturating_add(OWN) as u64;
-    let limit = make_room_for(wanted);
+    let limit = descriptors::make_room(wanted);
     if limit < wanted {
         log.warning(format_args!(
             "This process may have {limit} files open, and all its checks or instances at once may need {wanted}; \
