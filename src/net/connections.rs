@@ -170,22 +170,22 @@ impl Connections {
         let Some(attempt) = self.attempts.get_mut(&token) else { return };
         let sent = match &mut attempt.io {
             Io::Stream(..) if attempt.unsent.len().saturating_add(data.len()) > MOST_UNSENT => {
-                Err("the server does not take what is sent".to_owned())
+                Err(What::Failed("the server does not take what is sent".to_owned()))
             }
             Io::Stream(..) => {
                 attempt.unsent.extend_from_slice(data);
-                if attempt.step == Step::Open { attempt.flush() } else { Ok(()) }
+                if attempt.step == Step::Open { attempt.flush().map_err(What::Failed) } else { Ok(()) }
             }
             Io::Udp(socket) => match socket.write(data) {
                 // A datagram there is no room for is lost, as any other.
-                Err(e) if e.kind() != io::ErrorKind::WouldBlock => Err(reason(&e)),
+                Err(e) if e.kind() != io::ErrorKind::WouldBlock => Err(failed(e)),
                 _ => Ok(()),
             },
             Io::Ping(..) => Ok(()),
         };
-        if let Err(reason) = sent {
+        if let Err(what) = sent {
             self.end(token);
-            out.push(NetEvent { key, what: What::Failed(reason) });
+            out.push(NetEvent { key, what });
         }
     }
 
@@ -215,7 +215,7 @@ impl Connections {
             Next::Again => {
                 let again = Interest::READABLE | Interest::WRITABLE;
                 if let Err(e) = reactor.reregister(attempt.io.socket(), token, again) {
-                    out.push(NetEvent { key: attempt.key, what: What::Failed(reason(&e)) });
+                    out.push(NetEvent { key: attempt.key, what: failed(e) });
                     self.end(token.0);
                 }
             }
@@ -279,7 +279,7 @@ impl Connections {
     }
 }
 
-/// What an attempt that cannot begin tells of.
+/// What an attempt tells of an error: the other side's, or a lack of our own.
 fn failed(error: io::Error) -> What {
     if is_own_lack(&error) { What::Lacking(reason(&error)) } else { What::Failed(reason(&error)) }
 }
