@@ -268,9 +268,17 @@ pub(crate) struct Draft {
     message: String,
     help: Option<String>,
     also: Option<(At, String)>,
+    /// Comes before others of the same place.
+    early: bool,
 }
 
 impl Draft {
+    /// Says it before what else is said of the same place.
+    pub fn early(&mut self) -> &mut Draft {
+        self.early = true;
+        self
+    }
+
     /// Says what to do about it.
     pub fn help(&mut self, text: impl Into<String>) -> &mut Draft {
         self.help = Some(text.into());
@@ -315,7 +323,7 @@ impl Report {
     }
 
     fn add(&mut self, severity: Severity, class: Class, at: At, message: String) -> &mut Draft {
-        let draft = Draft { severity, class, at, message, help: None, also: None };
+        let draft = Draft { severity, class, at, message, help: None, also: None, early: false };
         if self.is_full() {
             let kind = (severity, class);
             if self.beyond.contains(&kind) {
@@ -335,7 +343,7 @@ impl Report {
         let mut secrets: Vec<String> = std::mem::take(&mut self.secrets).into_iter().collect();
         secrets.sort_by_key(|s| std::cmp::Reverse(s.len()));
         let mut seen = HashSet::new();
-        self.drafts.sort_by_key(|d| (d.at.file, d.at.line, d.at.offset));
+        self.drafts.sort_by_key(|d| (d.at.file, d.at.line, d.at.offset, !d.early));
         let mut list = Vec::new();
         for d in self.drafts {
             let diagnostic = Diagnostic {

@@ -61,7 +61,7 @@ impl Notes {
         notes.sort_by_key(|n| (n.at.file, n.at.line, n.at.offset));
         for note in notes {
             let text = if note.count > 1 { format!("{} ({} times)", note.text, note.count) } else { note.text };
-            let draft = report.warn(note.class, note.at, text);
+            let draft = report.warn(note.class, note.at, text).early();
             if let Some(help) = note.help {
                 draft.help(help);
             }

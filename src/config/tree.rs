@@ -58,27 +58,28 @@ impl<'i> Node<'i> {
     }
 }
 
-/// Reads items into top-level nodes, and virtual servers for later. Problems go to the report.
+/// Reads items into top-level nodes, and virtual servers for later. Problems go to the report; warnings that are said once
+/// for all places, after the last of the virtual servers.
 pub(crate) fn build<'i>(items: &'i Items, report: &mut Report) -> (Vec<Node<'i>>, FoldedServers<'i>) {
     let (mut top, mut servers) = (Vec::new(), Vec::new());
     let mut notes = Notes::default();
     let mut parser = Parser::new(items, report, &mut notes);
+    let mut keep = |node: Node<'i>, servers: &mut Vec<Server<'i>>| match node.braces && node.keyword.name == FOLDED {
+        true => servers.push(Server::Open(node)),
+        false => top.push(node),
+    };
     let mut at = 0;
     while at < items.len() {
         if let Some(range) = parser.is_at_top().then(|| folded(items, at)).flatten() {
             at = range.end;
             servers.push(Server::Folded(range));
         } else {
-            match parser.item(at) {
-                Some(node) if node.braces && node.keyword.name == FOLDED => servers.push(Server::Open(node)),
-                node => top.extend(node),
-            }
+            parser.item(at).into_iter().for_each(|node| keep(node, &mut servers));
             at = at.saturating_add(1);
         }
     }
-    top.extend(parser.end());
-    notes.tell(report);
-    (top, FoldedServers { items, list: servers.into_iter(), notes: Notes::default() })
+    parser.end().into_iter().for_each(|node| keep(node, &mut servers));
+    (top, FoldedServers { items, list: servers.into_iter(), notes })
 }
 
 /// Gives each top-level keyword to `take`, one after the other.
@@ -99,6 +100,7 @@ const FOLDED: &str = "virtual_server";
 pub(crate) struct FoldedServers<'i> {
     items: &'i Items,
     list: std::vec::IntoIter<Server<'i>>,
+    /// Those of the whole configuration.
     notes: Notes,
 }
 
