@@ -257,6 +257,8 @@ pub(crate) struct Report {
     dropped: usize,
     errors: bool,
     secrets: BTreeSet<String>,
+    /// That of the problems to come.
+    pub stage: Stage,
 }
 
 /// A problem whose place is not yet resolved.
@@ -268,17 +270,22 @@ pub(crate) struct Draft {
     message: String,
     help: Option<String>,
     also: Option<(At, String)>,
-    /// Comes before others of the same place.
-    early: bool,
+    stage: Stage,
+}
+
+/// When a problem is found: of those of one place the earlier come first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Stage {
+    /// As lines and keywords are read.
+    #[default]
+    Reading,
+    /// What is said once for all places.
+    Notes,
+    /// As the model is built.
+    Building,
 }
 
 impl Draft {
-    /// Says it before what else is said of the same place.
-    pub fn early(&mut self) -> &mut Draft {
-        self.early = true;
-        self
-    }
-
     /// Says what to do about it.
     pub fn help(&mut self, text: impl Into<String>) -> &mut Draft {
         self.help = Some(text.into());
@@ -323,7 +330,7 @@ impl Report {
     }
 
     fn add(&mut self, severity: Severity, class: Class, at: At, message: String) -> &mut Draft {
-        let draft = Draft { severity, class, at, message, help: None, also: None, early: false };
+        let draft = Draft { severity, class, at, message, help: None, also: None, stage: self.stage };
         if self.is_full() {
             let kind = (severity, class);
             if self.beyond.contains(&kind) {
@@ -343,7 +350,7 @@ impl Report {
         let mut secrets: Vec<String> = std::mem::take(&mut self.secrets).into_iter().collect();
         secrets.sort_by_key(|s| std::cmp::Reverse(s.len()));
         let mut seen = HashSet::new();
-        self.drafts.sort_by_key(|d| (d.at.file, d.at.line, d.at.offset, !d.early));
+        self.drafts.sort_by_key(|d| (d.at.file, d.at.line, d.at.offset, d.stage));
         let mut list = Vec::new();
         for d in self.drafts {
             let diagnostic = Diagnostic {

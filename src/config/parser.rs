@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::diag::{At, Class, Report};
+use super::diag::{At, Class, Report, Stage};
 use super::grammar::{Matching, nearest_option, own_tokeniser, unpaired};
 use super::hint::hint;
 use super::items::{ItemKind, Items};
@@ -57,11 +57,12 @@ struct Note {
 impl Notes {
     /// Says them.
     pub(super) fn tell(self, report: &mut Report) {
+        report.stage = Stage::Notes;
         let mut notes: Vec<Note> = self.0.into_values().collect();
         notes.sort_by_key(|n| (n.at.file, n.at.line, n.at.offset));
         for note in notes {
             let text = if note.count > 1 { format!("{} ({} times)", note.text, note.count) } else { note.text };
-            let draft = report.warn(note.class, note.at, text).early();
+            let draft = report.warn(note.class, note.at, text);
             if let Some(help) = note.help {
                 draft.help(help);
             }
@@ -72,6 +73,7 @@ impl Notes {
 impl<'i, 'r> Parser<'i, 'r> {
     /// At the top level.
     pub(super) fn new(items: &'i Items, report: &'r mut Report, notes: &'r mut Notes) -> Parser<'i, 'r> {
+        report.stage = Stage::Reading;
         Parser { items, report, notes, stack: Vec::new(), done: None, item: 0, skip: None, words: Vec::new() }
     }
 
@@ -285,8 +287,13 @@ impl<'i, 'r> Parser<'i, 'r> {
 
     fn note(&mut self, keyword: &'static Keyword, at: At, text: String, help: Option<String>, class: Class) {
         let key = (std::ptr::from_ref(keyword), class == Class::Deprecated);
-        let note = self.notes.0.entry(key).or_insert(Note { at, text, help, class, count: 0 });
-        note.count = note.count.saturating_add(1);
+        let place = |at: At| (at.file, at.line, at.offset);
+        let earlier = self.notes.0.remove(&key);
+        let count = earlier.as_ref().map_or(0, |earlier| earlier.count).saturating_add(1);
+        // Virtual servers are read after all the rest.
+        let first = earlier.filter(|earlier| place(earlier.at) <= place(at));
+        let first = first.unwrap_or(Note { at, text, help, class, count });
+        self.notes.0.insert(key, Note { count, ..first });
     }
 
     fn entry(&mut self, kind: &'static Keyword, line: Line<'i>, words: &[Word<'i>], next: usize) {

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::diag::{At, Report};
+use super::diag::{At, Report, Stage};
 use super::items::{ItemKind, Items};
 use super::keywords::{self, Keyword, ROOT};
 use super::line::{Line, is_space};
@@ -114,6 +114,12 @@ enum Server<'i> {
 impl<'i> FoldedServers<'i> {
     /// The next one, in the order of the file; what is wrong with it goes to the report.
     pub fn next(&mut self, report: &mut Report) -> Option<Node<'i>> {
+        let next = self.read(report);
+        report.stage = Stage::Building;
+        next
+    }
+
+    fn read(&mut self, report: &mut Report) -> Option<Node<'i>> {
         loop {
             match self.list.next() {
                 None => {

@@ -15,7 +15,7 @@ mod vmac;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
 
-use super::diag::{At, Class, Report};
+use super::diag::{At, Class, Report, Stage};
 use super::facts::Facts;
 use super::lvs::VirtualServer;
 use super::model::{Config, TrackedInterface};
@@ -31,6 +31,7 @@ pub(crate) fn build(
     report: &mut Report,
     take: &mut dyn FnMut(VirtualServer),
 ) -> Config {
+    report.stage = Stage::Building;
     let mut ctx = Ctx { facts, report, scripts: (false, 0), vmacs: vmac::names(tree) };
     let defaults = global::build(tree, &mut ctx);
     let uid = defaults.global.script_user.as_ref().map_or(0, |u| u.uid);
