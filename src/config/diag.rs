@@ -1,10 +1,10 @@
 //! Diagnostics: what is wrong with a configuration, where, and what to do about it.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
-use super::secret;
+use super::secret::{self, Private};
 
 /// How bad a diagnostic is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -257,6 +257,8 @@ pub(crate) struct Report {
     dropped: usize,
     errors: bool,
     secrets: BTreeSet<String>,
+    /// Lines with something private, by file and number.
+    private: HashMap<(u32, u32), Private>,
     /// That of the problems to come.
     pub stage: Stage,
 }
@@ -321,12 +323,18 @@ impl Report {
         self.errors
     }
 
-    /// A text that no message and no quoted line may show.
-    pub fn secret(&mut self, text: &str) {
-        // Shorter ones would blank out half of every line shown; their own lines are masked by keyword.
-        if text.len() >= 4 {
-            self.secrets.insert(text.to_owned());
+    /// Records that a line of a file has something private.
+    pub fn private(&mut self, file: u32, line: u32, found: Private) {
+        self.secrets.extend(found.secrets().map(str::to_owned));
+        match self.private.get_mut(&(file, line)) {
+            Some(known) => known.add(found),
+            None => drop(self.private.insert((file, line), found)),
         }
+    }
+
+    /// Whether a line is known to have something private.
+    pub fn is_private(&self, file: u32, line: u32) -> bool {
+        self.private.contains_key(&(file, line))
     }
 
     fn add(&mut self, severity: Severity, class: Class, at: At, message: String) -> &mut Draft {
@@ -349,6 +357,7 @@ impl Report {
         // Longest first, so that a secret that holds another is masked whole.
         let mut secrets: Vec<String> = std::mem::take(&mut self.secrets).into_iter().collect();
         secrets.sort_by_key(|s| std::cmp::Reverse(s.len()));
+        let hidden = Hidden { secrets, private: std::mem::take(&mut self.private) };
         let mut seen = HashSet::new();
         self.drafts.sort_by_key(|d| (d.at.file, d.at.line, d.at.offset, d.stage));
         let mut list = Vec::new();
@@ -356,10 +365,10 @@ impl Report {
             let diagnostic = Diagnostic {
                 severity: d.severity,
                 class: d.class,
-                place: place(sources, d.at, &secrets),
-                message: secret::shown(&d.message, &secrets),
-                help: d.help.map(|h| secret::shown(&h, &secrets)),
-                also: d.also.map(|(at, note)| (place(sources, at, &secrets), secret::shown(&note, &secrets))),
+                place: hidden.place(sources, d.at),
+                message: hidden.message(d.at, &d.message),
+                help: d.help.map(|h| hidden.message(d.at, &h)),
+                also: d.also.map(|(at, note)| (hidden.place(sources, at), hidden.message(at, &note))),
             };
             if seen.insert(diagnostic.clone()) {
                 list.push(diagnostic);
@@ -381,19 +390,41 @@ impl Report {
     }
 }
 
-fn place(sources: &Sources, at: At, secrets: &[String]) -> Place {
-    let raw = sources.line(at);
-    let chars = |bytes: usize| {
-        let n = raw.map_or(0, |r| r.char_indices().take_while(|(i, _)| *i < bytes).count());
-        u32::try_from(n).unwrap_or(u32::MAX)
-    };
-    let start = chars(at.offset as usize);
-    let end = chars((at.offset as usize).saturating_add(at.len as usize));
-    Place {
-        file: sources.name(at.file).to_owned(),
-        line: at.line,
-        col: start.saturating_add(1),
-        width: end.saturating_sub(start).max(1),
-        source: raw.map(|r| secret::mask(r.trim_end(), secrets)),
+/// What no message and no quoted line may show.
+struct Hidden {
+    /// Words, the longest first.
+    secrets: Vec<String>,
+    private: HashMap<(u32, u32), Private>,
+}
+
+impl Hidden {
+    fn message(&self, at: At, text: &str) -> String {
+        let shown = secret::shown(text, &self.secrets);
+        self.private.get(&(at.file, at.line)).map_or(shown.clone(), |private| private.message(&shown))
+    }
+
+    fn place(&self, sources: &Sources, at: At) -> Place {
+        let raw = sources.line(at);
+        let chars = |bytes: usize| {
+            let n = raw.map_or(0, |r| r.char_indices().take_while(|(i, _)| *i < bytes).count());
+            u32::try_from(n).unwrap_or(u32::MAX)
+        };
+        let offset = at.offset as usize;
+        let end = offset.saturating_add(at.len as usize);
+        let private = self.private.get(&(at.file, at.line));
+        let masked = raw.map(|raw| secret::mask(raw.trim_end(), private, &self.secrets));
+        // How long a secret is, is nobody's business either.
+        let drawn_end = match masked.as_ref().and_then(|masked| masked.from) {
+            Some(from) if from < end => from.max(offset),
+            _ => end,
+        };
+        let start = chars(offset);
+        Place {
+            file: sources.name(at.file).to_owned(),
+            line: at.line,
+            col: start.saturating_add(1),
+            width: chars(drawn_end).saturating_sub(start).max(1),
+            source: masked.map(|masked| masked.text),
+        }
     }
 }

@@ -3,10 +3,11 @@
 use std::fmt;
 
 use super::items::Items;
-use super::keywords::{Body, Keyword, Term};
+use super::keywords::{Body, Kind, Term};
 use super::line::is_space;
-use super::secret::MASK;
+use super::secret::{self, MASK};
 use super::tree::{Node, each};
+use super::value::{Arg, Value, parse};
 
 /// Indentation of a level.
 const STEP: usize = 4;
@@ -26,7 +27,7 @@ impl From<Items> for Shown {
 impl fmt::Display for Shown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = String::new();
-        each(&self.0, |node| nodes(std::slice::from_ref(node), 0, &mut text));
+        each(&self.0, |node| nodes(std::slice::from_ref(node), 0, false, &mut text));
         f.write_str(&text)
     }
 }
@@ -38,16 +39,18 @@ impl fmt::Debug for Shown {
     }
 }
 
-fn nodes(list: &[Node<'_>], depth: usize, out: &mut String) {
+/// `private` = what a private block holds.
+fn nodes(list: &[Node<'_>], depth: usize, private: bool, out: &mut String) {
     for node in list {
         if depth == 0 && !out.is_empty() && !matches!(node.keyword.body, Body::None) {
             out.push('\n');
         }
         out.push_str(&" ".repeat(depth.saturating_mul(STEP)));
-        out.push_str(&text(node));
+        out.push_str(&if private { private_text(node) } else { text(node) });
         if !matches!(node.keyword.body, Body::None) {
             out.push_str(" {\n");
-            nodes(&node.children, depth.saturating_add(1), out);
+            let private = private || secret::is_private(node.keyword.name);
+            nodes(&node.children, depth.saturating_add(1), private, out);
             out.push_str(&" ".repeat(depth.saturating_mul(STEP)));
             out.push('}');
         }
@@ -63,23 +66,41 @@ fn text(node: &Node<'_>) -> String {
     if node.keyword.name == "INSTANCE" && node.in_loose {
         return format!("group {{ {} }}", quoted(&first.text));
     }
-    if is_secret(node.keyword) {
-        let shown = words.iter().skip(1).map(|w| &*w.text);
-        // Of several words only the last is the secret: `key ID SECRET`.
-        let visible = node.args.len().saturating_sub(1);
-        let kept: Vec<&str> = shown.take(visible).chain(std::iter::once(MASK)).collect();
-        return format!("{} {}", node.keyword.name, kept.join(" "));
-    }
-    if node.keyword.is_placeholder() {
-        let rest = if words.len() > 1 { node.line.text.get(first.end..) } else { None };
-        return format!("{}{}", quoted(&first.text), escaped(rest.unwrap_or("")));
-    }
-    let rest = node.line.text.get(first.end..).unwrap_or("");
-    format!("{}{}", node.keyword.name, escaped(rest))
+    let name = if node.keyword.is_placeholder() { quoted(&first.text) } else { node.keyword.name.to_owned() };
+    let rest = if words.len() > 1 || !node.keyword.is_placeholder() { node.line.text.get(first.end..) } else { None };
+    let known = last(&node.args).max(first.end).saturating_sub(first.end);
+    // What the grammar does not cover may be a line of a private block that lost its line break.
+    let (known, extra) = rest.and_then(|rest| rest.split_at_checked(known)).unwrap_or((rest.unwrap_or_default(), ""));
+    format!("{name}{}{}", escaped(known), escaped(&secret::mask(extra, None, &[]).text))
 }
 
-fn is_secret(keyword: &Keyword) -> bool {
-    keyword.name == "password" || keyword.args.iter().any(|t| matches!(t, Term::One(super::keywords::Kind::Secret)))
+/// The byte after the last word that the grammar covers.
+fn last(args: &[Arg]) -> usize {
+    let end = |arg: &Arg| match &arg.value {
+        Value::Option(_, inner) => arg.end.max(last(inner)),
+        _ => arg.end,
+    };
+    args.iter().map(end).max().unwrap_or_default()
+}
+
+/// A keyword of a private block, with the values that it accepts.
+fn private_text(node: &Node<'_>) -> String {
+    let mut out = node.keyword.name.to_owned();
+    let words = node.words();
+    let mut terms = node.keyword.args.iter();
+    for word in words.iter().skip(1) {
+        out.push(' ');
+        match terms.next() {
+            Some(Term::One(kind)) if *kind != Kind::Secret && parse(*kind, &word.text).is_ok() => {
+                out.push_str(&quoted(&word.text));
+            }
+            _ => {
+                out.push_str(MASK);
+                break;
+            }
+        }
+    }
+    out
 }
 
 /// A word as it has to be written so that it is read as this word.

@@ -89,9 +89,6 @@ impl<'a> Matching<'a> {
     fn take(&mut self, kind: Kind, report: &mut Report, name: &str) -> Option<Arg> {
         let word = self.words.get(self.next)?;
         self.next = self.next.saturating_add(1);
-        if kind == Kind::Secret {
-            report.secret(&word.text);
-        }
         match parse(kind, &word.text) {
             Ok(value) => Some(Arg { value, start: word.start, end: word.end }),
             Err(wrong) => {

@@ -28,6 +28,7 @@ mod snapshot;
 mod suggest;
 mod tree;
 mod value;
+mod watch;
 mod words;
 
 use std::path::PathBuf;

@@ -8,7 +8,6 @@ use super::hint::hint;
 use super::items::{ItemKind, Items};
 use super::keywords::{self, Body, Keyword, ROOT, Status};
 use super::line::Line;
-use super::secret::MASK;
 use super::tree::Node;
 use super::value::{Arg, Value, parse};
 use super::words::{self, Word};
@@ -227,13 +226,7 @@ impl<'i, 'r> Parser<'i, 'r> {
         let (bad, left) = (matching.failed, matching.left());
         if let (false, Some(extra)) = (bad, left.first()) {
             let known = keywords::find(sets, &extra.text).is_some();
-            if written.name == "auth_type" && !known {
-                // A password in the wrong place is still one.
-                self.report.secret(&extra.text);
-            }
-            let masked = super::secret::mask(line.text, &[]) != line.text;
-            let shown = if masked && !known { MASK } else { &extra.text };
-            let text = format!("'{shown}' after '{}' is ignored", written.name);
+            let text = format!("'{}' after '{}' is ignored", extra.text, written.name);
             let help = match known {
                 true => format!("put '{}' on a line of its own", extra.text),
                 false => format!("write: {} {}", written.name, written.usage).trim_end().to_owned(),
@@ -344,12 +337,7 @@ impl<'i, 'r> Parser<'i, 'r> {
         }
         let inside = self.stack.last().map(|l| l.node.keyword.name);
         let help = if self.report.is_full() { None } else { hint(sets, &first.text) };
-        // A strange word among passwords may be one.
-        let private = help.is_none() && matches!(inside, Some("authentication" | "auth_hmac"));
-        if private {
-            words.iter().for_each(|w| self.report.secret(&w.text));
-        }
-        let shown = if private { MASK } else { &first.text };
+        let shown = &first.text;
         let text = match inside {
             Some(block) => format!("unknown keyword '{shown}' in '{block}'"),
             None => format!("unknown keyword '{shown}'"),

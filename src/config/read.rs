@@ -9,6 +9,9 @@ use super::items::{ItemKind, Items};
 use super::line::{Line, Marks, decomment, is_space};
 use super::params::{MAX_LINE, Params, Scope, definition};
 use super::repeat;
+use super::secret::{Private, mentions_secret};
+use super::watch::Watch;
+use super::words;
 
 /// Files read, each inclusion counted.
 const MAX_FILES: u32 = 10_000;
@@ -27,6 +30,7 @@ pub(crate) struct Reader<'a> {
     stack: Vec<Open>,
     files: u32,
     pending: Option<(String, Vec<String>)>,
+    watch: Watch,
 }
 
 struct Open {
@@ -49,6 +53,7 @@ impl<'a> Reader<'a> {
             stack: Vec::new(),
             files: 0,
             pending: None,
+            watch: Watch::default(),
         }
     }
 
@@ -140,6 +145,11 @@ impl<'a> Reader<'a> {
     }
 
     fn physical_line(&mut self, raw: Line<'_>, length: usize) {
+        if self.pending.is_some() {
+            self.report.private(raw.file, raw.number, Private::continuation());
+        } else if self.watch.is_inside() {
+            self.report.private(raw.file, raw.number, Private::whole());
+        }
         if length > MAX_LINE {
             self.report
                 .error(Class::General, raw.at(MAX_LINE, 1), format!("the line has {length} bytes"))
@@ -153,6 +163,10 @@ impl<'a> Reader<'a> {
                 .error(Class::General, raw.at(nul, 1), "the line contains a NUL byte")
                 .help("remove it: the file may be damaged");
             return;
+        }
+        if raw.may_have(Marks::EXPANSION) && raw.text.contains('~') && mentions_secret(raw.text) {
+            // The values of a repetition stand before the keyword that they are for.
+            self.report.private(raw.file, raw.number, Private::whole());
         }
         let found = decomment(raw);
         if let Some((comment, at)) = found.cut_word {
@@ -298,7 +312,9 @@ impl<'a> Reader<'a> {
                         self.text(line.part(start, i));
                     }
                     let kind = if byte == b'{' { ItemKind::Open } else { ItemKind::Close };
-                    self.item(kind, line.part(i, i.saturating_add(1)));
+                    let next = line.text.as_bytes().get(i.saturating_add(1)).copied().unwrap_or(b' ');
+                    let apart = |byte: u8| is_space(byte.into()) || matches!(byte, b'{' | b'}');
+                    self.item(kind, line.part(i, i.saturating_add(1)), !apart(before) && !apart(next));
                     start = i.saturating_add(1);
                     if start < line.text.len() && self.directive(&line.rest(start)) {
                         return;
@@ -318,6 +334,11 @@ impl<'a> Reader<'a> {
         let Some(include) = Include::parse(line.text) else {
             return false;
         };
+        if self.report.is_private(line.file, line.number) {
+            let mut found = Private::from(line.offset(0));
+            found.allow(words::split(line.text).0.iter().map(|word| &*word.text));
+            self.report.private(line.file, line.number, found);
+        }
         include.run(self, line);
         true
     }
@@ -327,7 +348,7 @@ impl<'a> Reader<'a> {
             return;
         }
         self.act(line.text);
-        self.item(ItemKind::Text, line);
+        self.item(ItemKind::Text, line, false);
     }
 
     /// Two keywords of `global_defs` act while the file is being read.
@@ -349,7 +370,18 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn item(&mut self, kind: ItemKind, line: Line<'_>) {
+    /// `glued` = a brace within a word.
+    fn item(&mut self, kind: ItemKind, line: Line<'_>, glued: bool) {
+        match kind {
+            ItemKind::Open => self.watch.open(glued),
+            ItemKind::Close => self.watch.close(glued),
+            ItemKind::Text => {
+                let after = self.report.is_private(line.file, line.number);
+                if let Some(found) = self.watch.text(&line, after) {
+                    self.report.private(line.file, line.number, found);
+                }
+            }
+        }
         let start = self.stack.last().map_or(0, |open| open.line_start);
         self.items.push(kind, &line, start);
     }

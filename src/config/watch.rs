@@ -1,0 +1,213 @@
+//! Follows a configuration as it is read, and tells what of it is private.
+
+use super::keywords::{Keyword, Kind, ROOT, Term, find};
+use super::line::Line;
+use super::secret::{KNOWN, Private, is_misspelt, is_private, names_block, takes_secret};
+use super::suggest::nearest;
+use super::value::parse;
+use super::words::{Word, split};
+
+/// Follows the pieces of a configuration in the order of reading, and tells what of them is private.
+#[derive(Debug, Default)]
+pub(crate) struct Watch {
+    /// Open braces of the private block.
+    depth: u32,
+    /// A private block was named; its brace may still come.
+    named: bool,
+    /// The keywords of the block, as far as its name is known.
+    sets: &'static [&'static [Keyword]],
+    /// The last text began with the keyword of a public block.
+    public: bool,
+    /// Such a block ended the private one, which lacks its brace.
+    released: bool,
+}
+
+impl Watch {
+    /// Whether what comes is within a private block.
+    pub fn is_inside(&self) -> bool {
+        self.depth > 0 || self.named
+    }
+
+    /// `{`. `glued` = it stands within a word, of which it may be a part that had to be quoted.
+    pub fn open(&mut self, glued: bool) {
+        if glued && self.depth > 0 {
+            return;
+        }
+        if self.depth > 0 && self.public {
+            *self = Watch { released: true, ..Watch::default() };
+        } else if self.is_inside() {
+            self.depth = self.depth.saturating_add(1);
+        }
+        self.named = false;
+    }
+
+    /// `}`. `glued` as with [`Watch::open`].
+    pub fn close(&mut self, glued: bool) {
+        if glued && self.depth > 0 {
+            return;
+        }
+        self.depth = self.depth.saturating_sub(1);
+        self.named = false;
+    }
+
+    /// A text between braces. `after` = it follows a private part on the same line. `None` when all of it is public.
+    pub fn text(&mut self, line: &Line<'_>, after: bool) -> Option<Private> {
+        let (words, _) = split(line.text);
+        let first: &str = &words.first()?.text;
+        self.public = KNOWN.opens_public(first);
+        if self.named && KNOWN.is_public(first) && !KNOWN.is_vocabulary(first) {
+            // The block has no brace, and this is none of its keywords.
+            self.named = false;
+        }
+        if self.is_inside() {
+            return Some(self.private(line, &words));
+        }
+        let from = (0..words.len()).find(|n| {
+            let word = words.get(*n).map_or("", |word| &word.text);
+            names_block(word, *n == 0) || takes_secret(word, *n == 0)
+        });
+        let Some(from) = from else {
+            return after.then(|| {
+                let mut found = Private::from(line.offset(0));
+                let known = self.released || KNOWN.is_public(first);
+                let texts = words.iter().map(|word| word.text.to_string());
+                if known {
+                    found.harmless.extend(texts)
+                } else {
+                    found.secrets.extend(texts)
+                }
+                found
+            });
+        };
+        let words = words.get(from..).unwrap_or_default();
+        let first: &str = words.first().map_or("", |word| &word.text);
+        self.named = names_block(first, true) && KNOWN.private(first).is_none();
+        self.sets = block_of(first);
+        self.released = false;
+        Some(self.private(line, words))
+    }
+
+    /// Tells the harmless words of a text from the others.
+    fn private(&self, line: &Line<'_>, words: &[Word<'_>]) -> Private {
+        let mut found = Private::from(words.first().map_or(0, |word| line.offset(word.start)));
+        let mut rest = words;
+        while let Some((word, after)) = rest.split_first() {
+            let leads = rest.len() == words.len() && !after.is_empty();
+            rest = after;
+            let text = word.text.to_string();
+            let private = find(self.sets, &word.text).or_else(|| KNOWN.private(&text));
+            if let Some(keyword) = private {
+                found.harmless.push(text);
+                rest = values(keyword, rest, &mut found);
+            } else if KNOWN.is_vocabulary(&word.text) {
+                found.harmless.push(text);
+            } else if KNOWN.is_public(&word.text) {
+                // A keyword of elsewhere; what follows it is no secret of this block, but not known to be harmless.
+                found.harmless.push(text);
+                let plain = |word: &&Word<'_>| word.text.chars().all(|c| c.is_ascii_digit() || c == '.');
+                found.harmless.extend(rest.iter().filter(plain).map(|word| word.text.to_string()));
+                break;
+            } else if leads && is_near(&word.text) {
+                // Of a line with one word this might be a secret that resembles a keyword.
+                found.harmless.push(text);
+            } else {
+                found.secrets.push(text);
+            }
+        }
+        found
+    }
+}
+
+/// Takes the values of a keyword: those that it accepts are harmless unless they are its secret.
+fn values<'w>(keyword: &Keyword, words: &'w [Word<'w>], found: &mut Private) -> &'w [Word<'w>] {
+    let mut rest = words;
+    for term in keyword.args {
+        let Some((word, after)) = rest.split_first() else { break };
+        match term {
+            Term::One(kind) if *kind != Kind::Secret && parse(*kind, &word.text).is_ok() => {
+                found.harmless.push(word.text.to_string());
+            }
+            // Whatever word it is.
+            Term::One(Kind::Secret) => found.secrets.push(word.text.to_string()),
+            _ => break,
+        }
+        rest = after;
+    }
+    rest
+}
+
+/// The keywords of the private block of this name; none for a misspelt one.
+fn block_of(name: &str) -> &'static [&'static [Keyword]] {
+    fn search(sets: &'static [&'static [Keyword]], name: &str) -> Option<&'static Keyword> {
+        let block = find(sets, name);
+        block.or_else(|| sets.iter().flat_map(|set| set.iter()).find_map(|keyword| search(keyword.block(), name)))
+    }
+    let block = Some(name).filter(|name| is_private(name)).and_then(|name| search(ROOT, name));
+    block.map(Keyword::block).unwrap_or_default()
+}
+
+/// Whether a word is a misspelt keyword of a private block.
+fn is_near(word: &str) -> bool {
+    is_misspelt(word) && nearest(word, KNOWN.private_names()).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::secret::mask;
+    use super::*;
+
+    #[test]
+    fn lines_of_a_private_block() {
+        for (line, expected) in [
+            ("auth_type PASS s3cret", "auth_type PASS ********"),
+            ("s3cret", "********"),
+            ("kez 1 s3cret", "kez ********"),
+            ("ca /etc/ca.pem s3cret", "ca /etc/ca.pem ********"),
+            ("} priority 300", "} priority 300"),
+        ] {
+            let mut watch = Watch::default();
+            watch.text(&Line::new(0, 1, "authentication"), false).unwrap();
+            watch.open(false);
+            let mut private = Private::whole();
+            for (n, text) in line.split("} ").enumerate() {
+                if n > 0 {
+                    watch.close(false);
+                }
+                if let Some(found) = watch.text(&Line::new(0, 2, text), true) {
+                    private.add(found);
+                }
+            }
+            assert_eq!(mask(line, Some(&private), &[]).text, expected, "{private:?}");
+        }
+    }
+
+    #[test]
+    fn a_private_block_ends_with_its_braces_or_where_another_begins() {
+        let inside = |pieces: &[&str]| {
+            let mut watch = Watch::default();
+            for piece in pieces {
+                match *piece {
+                    "{" => watch.open(false),
+                    "}" => watch.close(false),
+                    text => drop(watch.text(&Line::new(0, 1, text), false)),
+                }
+            }
+            watch.is_inside()
+        };
+        for (pieces, expected) in [
+            (&["authentication", "{", "auth_type PASS"][..], true),
+            (&["authentication", "{", "auth_type PASS", "}"], false),
+            (&["authentication", "{", "x", "{", "}"], true),
+            (&["authentication", "{", "auth_type PASS", "virtual_ipaddress", "{"], false),
+            (&["authentification", "{"], true),
+            (&["authentication", "auth_type PASS"], true),
+            (&["authentication", "auth_type PASS", "priority 100"], false),
+            (&["vrrp_instance auth", "{"], false),
+            (&["SSL", "{"], true),
+            (&["SSL_GET", "{"], false),
+            (&["auth_pass x"], false),
+        ] {
+            assert_eq!(inside(pieces), expected, "{pieces:?}");
+        }
+    }
+}
