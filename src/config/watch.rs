@@ -1,7 +1,7 @@
 //! Follows a configuration as it is read, and tells what of it is private.
 
 use super::keywords::{Keyword, Kind, ROOT, Term, find};
-use super::line::Line;
+use super::line::{Line, is_space};
 use super::secret::{KNOWN, Private, is_misspelt, is_private, names_block, takes_secret};
 use super::suggest::nearest;
 use super::value::parse;
@@ -18,6 +18,8 @@ pub(crate) struct Watch {
     sets: &'static [&'static [Keyword]],
     /// The last text began with the keyword of a public block.
     public: bool,
+    /// The last first word that had nothing private about it.
+    plain: String,
     /// Such a block ended the private one, which lacks its brace.
     released: bool,
 }
@@ -52,6 +54,9 @@ impl Watch {
 
     /// A text between braces. `after` = it follows a private part on the same line. `None` when all of it is public.
     pub fn text(&mut self, line: &Line<'_>, after: bool) -> Option<Private> {
+        if !after && self.is_plain(line.text) {
+            return None;
+        }
         let (words, _) = split(line.text);
         let first: &str = &words.first()?.text;
         self.public = KNOWN.opens_public(first);
@@ -67,6 +72,7 @@ impl Watch {
             names_block(word, *n == 0) || takes_secret(word, *n == 0)
         });
         let Some(from) = from else {
+            first.clone_into(&mut self.plain);
             return after.then(|| {
                 let mut found = Private::from(line.offset(0));
                 let known = self.released || KNOWN.is_public(first);
@@ -85,6 +91,17 @@ impl Watch {
         self.sets = block_of(first);
         self.released = false;
         Some(self.private(line, words))
+    }
+
+    /// Whether a text can be passed over: there may be a million, and most have nothing to do with secrets.
+    fn is_plain(&mut self, text: &str) -> bool {
+        let first = text.split(is_space).next().unwrap_or_default();
+        let (known, again) = (KNOWN.is_public(first), first == self.plain);
+        if self.is_inside() || !(known || again) || ["auth", "password"].iter().any(|word| text.contains(word)) {
+            return false;
+        }
+        self.public = known && KNOWN.opens_public(first);
+        true
     }
 
     /// Tells the harmless words of a text from the others.
