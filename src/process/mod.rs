@@ -6,6 +6,7 @@ mod child;
 pub mod cli;
 mod dump;
 mod exit;
+mod files;
 mod held;
 mod ipc;
 mod names;

@@ -1,8 +1,10 @@
 //! What the processes are called, and where their pid files go.
 
+use std::io;
 use std::path::PathBuf;
 
 use super::cli::Options;
+use super::files;
 use crate::config::model::Global;
 
 /// Directory of pid files.
@@ -28,6 +30,17 @@ impl Names {
     pub fn ident(&self, base: &str) -> String {
         let parts = [self.namespace.as_ref(), self.instance.as_ref()];
         parts.into_iter().flatten().fold(base.to_owned(), |ident, part| format!("{ident}_{part}"))
+    }
+
+    /// Makes the directory of the pid files, if they have one of their own, and closes it to others: a file that anybody
+    /// can put there would be believed.
+    pub fn make_run_directory(&self) -> io::Result<()> {
+        if !self.pid_dir {
+            return Ok(());
+        }
+        let directory = PathBuf::from(format!("{RUN}/keepalived"));
+        let made = files::make_directory(&directory).and_then(|()| files::close_directory(&directory));
+        made.map_err(|error| io::Error::new(error.kind(), format!("cannot make {}: {error}", directory.display())))
     }
 
     /// The pid file of a process (`keepalived`, `vrrp`), unless the command line names it.

@@ -144,6 +144,7 @@ fn start(
     loaded: Recorded,
 ) -> Result<u8, Box<dyn std::error::Error>> {
     let names = Names::new(&options, &config.global);
+    names.make_run_directory()?;
     let path = names.pid_file("keepalived", options.pid_file.as_ref());
     let mut pid_file = match PidFile::lock(&path) {
         Ok(file) => file,
@@ -153,6 +154,10 @@ fn start(
         }
         Err(error) => return Err(error.into()),
     };
+    for role in Role::ALL.into_iter().filter(|role| role.is_allowed(&options)) {
+        let (name, given) = role.pid_file(&options);
+        PidFile::check(&names.pid_file(name, given))?;
+    }
     if !options.dont_fork {
         // Before the first thread. The lock stays with the child; this process ends inside the call.
         // The working directory stays: relative paths of the command line are read again by children and reloads.
@@ -186,7 +191,7 @@ fn start(
     // One that was killed may have left what this file has no word of.
     let left = |role: Role| {
         let (name, given) = role.pid_file(&options);
-        role.is_allowed(&options) && held::anything(&names.pid_file(name, given))
+        role.is_allowed(&options) && held::anything(&names.pid_file(name, given), &log)
     };
     let roles: Vec<Role> =
         Role::ALL.into_iter().filter(|role| role.is_wanted(&options, &config) || left(*role)).collect();
