@@ -121,6 +121,55 @@ fn what_others_can_change_is_not_run_as_root() {
     assert_eq!(run(0o755, None), Outcome::NotStarted(refused));
 }
 
+/// What was checked is what runs, however quickly a link on the way to it is turned to and fro.
+#[test]
+fn a_link_that_is_swapped_runs_no_foreign_script_as_root() {
+    let directory = tempfile::Builder::new().tempdir_in("/run").unwrap();
+    let place = |name: &str| directory.path().join(name);
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    for (name, owner) in [("ours", 0), ("foreign", 65534)] {
+        fs::create_dir(place(name)).unwrap();
+        fs::set_permissions(place(name), fs::Permissions::from_mode(0o755)).unwrap();
+        std::os::unix::fs::chown(place(name), Some(owner), None).unwrap();
+        let script = place(name).join("run.sh");
+        fs::write(&script, format!("#!/bin/sh\ntest -e {} || : > {0}\n", place(&format!("{name}.ran")).display()))
+            .unwrap();
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let (link, end) = (place("link"), std::sync::atomic::AtomicBool::new(false));
+    let swap = |target: &str| {
+        std::os::unix::fs::symlink(target, place("next")).unwrap();
+        fs::rename(place("next"), &link).unwrap();
+    };
+    swap("ours");
+    let argv = vec![link.join("run.sh").display().to_string()];
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !end.load(std::sync::atomic::Ordering::Relaxed) {
+                ["foreign", "ours"].into_iter().for_each(swap);
+            }
+        });
+        let (mut refused, mut started) = (0, 0);
+        let until = std::time::Instant::now() + LONG;
+        // Both must have happened for the test to say anything.
+        while (refused < 20 || started < 20) && std::time::Instant::now() < until {
+            match (Program { argv: argv.clone(), user: None, guarded: true }).start() {
+                Ok(mut child) => {
+                    assert!(child.wait().unwrap().success());
+                    started += 1;
+                }
+                Err(error) => {
+                    assert!(error.to_string().contains("belongs to user"), "{error}");
+                    refused += 1;
+                }
+            }
+        }
+        end.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert!(refused >= 20 && started >= 20, "{refused} refused, {started} started");
+    });
+    assert!(place("ours.ran").exists() && !place("foreign.ran").exists());
+}
+
 #[test]
 fn a_script_that_overruns_is_terminated_with_its_children() {
     let directory = tempfile::tempdir().unwrap();

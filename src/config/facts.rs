@@ -4,11 +4,11 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, ToSocketAddrs};
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use nix::unistd::{Gid, Group, Uid, User};
+use nix::unistd::{Group, Uid, User};
+
+use super::programs::{problem, secure_program};
 
 /// Where the answers come from.
 #[derive(Clone, Debug)]
@@ -51,7 +51,7 @@ impl Outside {
             group: |name| Group::from_name(name).ok().flatten().map(|g| g.gid.as_raw()),
             resolve: |name| (name, 0).to_socket_addrs().ok()?.next().map(|a| a.ip()),
             script_problem: problem,
-            script_insecure,
+            script_insecure: |program| secure_program(program).err(),
             login: login.unwrap_or_else(|| "root".to_owned()),
             uptime: nix::time::clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME).map_or(Duration::ZERO, Duration::from),
             seed,
@@ -74,51 +74,6 @@ impl Outside {
             seed: 0,
         }
     }
-}
-
-/// Where programs without a path are looked for.
-const PROGRAM_PATH: [&str; 6] = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
-
-fn locate(program: &str) -> Option<PathBuf> {
-    if program.contains('/') {
-        return Some(PathBuf::from(program)).filter(|p| p.exists());
-    }
-    PROGRAM_PATH.iter().map(|d| Path::new(d).join(program)).find(|p| p.exists())
-}
-
-fn problem(program: &str) -> Option<String> {
-    let Some(meta) = locate(program).and_then(|p| p.metadata().ok()) else {
-        return Some("does not exist".to_owned());
-    };
-    if !meta.is_file() {
-        return Some("is no file".to_owned());
-    }
-    (meta.mode() & 0o111 == 0).then(|| "is not executable".to_owned())
-}
-
-/// Why a program must not run as root, if so: which part of its path others than root can change, and who they are.
-///
-/// Root must own every part, and neither its group (unless that is root's) nor others may write to it.
-pub fn script_insecure(program: &str) -> Option<String> {
-    let path = locate(program)?.canonicalize().ok()?;
-    path.ancestors().find_map(|part| {
-        let shown = part.display();
-        let Ok(meta) = part.metadata() else { return Some(format!("'{shown}' cannot be examined")) };
-        let (mode, owner, group) = (meta.mode(), meta.uid(), meta.gid());
-        if owner != 0 {
-            let user = User::from_uid(Uid::from_raw(owner)).ok().flatten();
-            let user = user.map_or_else(|| owner.to_string(), |user| user.name);
-            Some(format!("'{shown}' belongs to user {user}"))
-        } else if mode & 0o002 != 0 {
-            Some(format!("everyone may write to '{shown}'"))
-        } else if mode & 0o020 != 0 && group != 0 {
-            let name = Group::from_gid(Gid::from_raw(group)).ok().flatten();
-            let name = name.map_or_else(|| group.to_string(), |group| group.name);
-            Some(format!("group {name} may write to '{shown}'"))
-        } else {
-            None
-        }
-    })
 }
 
 /// Answers given so far: what is asked again is not looked up again.
@@ -192,22 +147,6 @@ impl<'a> Facts<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn programs() {
-        let directory = tempfile::tempdir().unwrap();
-        let file = directory.path().join("n.sh");
-        std::fs::write(&file, "#!/bin/sh\n").unwrap();
-        let name = file.display().to_string();
-        assert_eq!(problem(&name).as_deref(), Some("is not executable"));
-        assert_eq!(problem("/nowhere/at/all").as_deref(), Some("does not exist"));
-        assert_eq!(problem(&directory.path().display().to_string()).as_deref(), Some("is no file"));
-        assert_eq!(problem("sh"), None);
-        // The directory for temporary files is open to all.
-        let why = script_insecure(&name).unwrap();
-        let temporary = std::env::temp_dir().canonicalize().unwrap();
-        assert_eq!(why, format!("everyone may write to '{}'", temporary.display()));
-    }
 
     #[test]
     fn answers() {

@@ -21,6 +21,7 @@ pub mod lvs;
 pub mod model;
 mod params;
 mod parser;
+mod programs;
 mod read;
 mod repeat;
 mod secret;
@@ -35,7 +36,8 @@ use std::path::PathBuf;
 
 pub use diag::{Class, Diagnostic, Diagnostics, Place, Severity};
 pub use dump::Shown;
-pub use facts::{Outside, script_insecure};
+pub use facts::Outside;
+pub use programs::{program_path, secure_program};
 pub use snapshot::{Snapshot, SnapshotError, VirtualServers};
 
 use diag::Report;

@@ -3,7 +3,7 @@
 //! A transition of hundreds of instances does not start hundreds of processes at once: some run, the others wait in
 //! order. Scripts that take long do not count, so those that hang keep nobody waiting.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::process::Child;
 use std::sync::mpsc::RecvTimeoutError;
@@ -104,6 +104,8 @@ impl Runner {
 fn run(jobs: &Receiver<Program>, log: &Log) {
     let mut running: Vec<Running> = Vec::new();
     let mut waiting = VecDeque::new();
+    // Why each script did not start the last time: a transition a second does not say it each time.
+    let mut refused: HashMap<String, String> = HashMap::new();
     let mut open = true;
     while open || !running.is_empty() || !waiting.is_empty() {
         let patience = if running.is_empty() && waiting.is_empty() { Duration::from_secs(3600) } else { REAP };
@@ -135,10 +137,17 @@ fn run(jobs: &Receiver<Program>, log: &Log) {
             let name = job.argv.first().cloned().unwrap_or_default();
             match job.start() {
                 Ok(child) => {
+                    refused.remove(&name);
                     running.push(Running { name, child, started: Instant::now() });
                     recent += 1;
                 }
-                Err(error) => log.error(format_args!("Cannot start script {name}: {error}")),
+                Err(error) => {
+                    let reason = error.to_string();
+                    if refused.get(&name) != Some(&reason) {
+                        log.error(format_args!("Cannot start script {name}: {reason}"));
+                        refused.insert(name, reason);
+                    }
+                }
             }
         }
     }

@@ -2,11 +2,12 @@
 
 use std::io;
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use super::descriptors;
 use crate::config::model::{Global, Script, ScriptUser};
-use crate::config::script_insecure;
+use crate::config::{program_path, secure_program};
 
 /// Environment that could change what a privileged script does.
 const REMOVED: [&str; 3] = ["IFS", "LD_PRELOAD", "LD_LIBRARY_PATH"];
@@ -41,14 +42,9 @@ impl Program {
     /// configuration was read, permissions may have changed.
     pub fn start(&self) -> io::Result<Child> {
         let (program, arguments) = self.argv.split_first().ok_or(io::ErrorKind::InvalidInput)?;
-        let root = self.user.as_ref().map_or_else(|| nix::unistd::geteuid().is_root(), |user| user.uid == 0);
-        if self.guarded
-            && root
-            && let Some(why) = script_insecure(program)
-        {
-            return Err(io::Error::other(format!("it is not run as root: {why}")));
-        }
-        let mut command = Command::new(program);
+        let mut command = Command::new(self.path(program)?);
+        // Some programs are several in one, and go by the name they are called by.
+        command.arg0(program);
         command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
         for name in REMOVED {
             command.env_remove(name);
@@ -61,5 +57,18 @@ impl Program {
         // be given it with CAP_SYS_RESOURCE: the more is no harm to most.
         let _ = descriptors::as_found(child.id());
         Ok(child)
+    }
+
+    /// The file to be executed. With `enable_script_security`, what root runs is the very file that was checked.
+    fn path(&self, program: &str) -> io::Result<PathBuf> {
+        let root = self.user.as_ref().map_or_else(|| nix::unistd::geteuid().is_root(), |user| user.uid == 0);
+        if self.guarded && root {
+            let refused = |why| io::Error::other(format!("it is not run as root: {why}"));
+            return secure_program(program).map_err(refused);
+        }
+        if program.contains('/') {
+            return Ok(program.into());
+        }
+        program_path(program).ok_or_else(|| nix::errno::Errno::ENOENT.into())
     }
 }
