@@ -7,6 +7,7 @@
 //! | [`VmacWriter`] | making and removing the macvlans of `use_vmac`, on another thread |
 //! | [`AdvertSocket`] | VRRP packets of one interface and family |
 //! | [`ArpSocket`], [`NdSocket`] | gratuitous ARP and unsolicited neighbour advertisements |
+//! | [`capabilities`] | what this process may do |
 //! | [`ipvs`] | the load balancer: services and real servers |
 //! | [`sysctl`] | interface settings, put back at the end |
 //!
@@ -16,6 +17,7 @@
 mod advert;
 mod arp;
 mod attributes;
+pub mod capabilities;
 pub mod ipvs;
 mod monitor;
 mod ndisc;

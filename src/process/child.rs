@@ -19,6 +19,7 @@ use super::vrrp::{self, Setup};
 use crate::check::{self, Check};
 use crate::config::model::{Config, FlushOnStop};
 use crate::config::{Snapshot, VirtualServers};
+use crate::kernel::capabilities;
 use crate::notify::log::{self, Log};
 use crate::reactor::{Events, Interest, Reactor, Signal, Signals, Token, clock};
 use crate::vrrp::{Tables, Vrrp};
@@ -51,6 +52,7 @@ fn process(role: Role, options: &Options) -> io::Result<u8> {
         Signal::SIGUSR2,
         Signal::SIGPIPE,
     ])?;
+    let given_up = capabilities::keep_only(role.capabilities());
     // The socket pair is our standard input.
     let stream = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     let mut channel = Channel::new(stream)?;
@@ -59,6 +61,7 @@ fn process(role: Role, options: &Options) -> io::Result<u8> {
     let names = Names::new(options, &config.global);
     let writer = log::start(log_options(options, names.ident(role.ident())).0)?;
     let log = writer.log();
+    treatment::tell_capabilities(given_up, capabilities::TO_WORK, &log);
     let (name, given) = role.pid_file(options);
     let pid_file = names.pid_file(name, given);
     let status = lock_pid_file(&pid_file).and_then(|_locked| {

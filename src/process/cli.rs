@@ -168,9 +168,14 @@ impl Options {
             (self.umask.is_some(), "-u, --umask: not acted on yet"),
             (self.release_vips, "-X, --release-vips: not acted on yet"),
             (self.address_monitoring, "-a, --address-monitoring: not acted on yet"),
-            (self.core_dump || self.core_dump_pattern.is_some(), "-m, -M: not acted on yet"),
+            (self.core_dump_pattern.is_some(), "-M: acts as -m; for the pattern set kernel.core_pattern"),
         ];
         given.into_iter().filter(|(given, text)| *given && !text.is_empty()).map(|(_, text)| text).collect()
+    }
+
+    /// `-m` or `-M`.
+    pub fn dumps_core(&self) -> bool {
+        self.core_dump || self.core_dump_pattern.is_some()
     }
 
     /// `-S`; what can not be read is reported and the default taken.

@@ -2,8 +2,11 @@
 
 use std::path::PathBuf;
 
+use rustix::thread::CapabilitySet;
+
 use super::cli::Options;
 use crate::config::model::Config;
+use crate::kernel::capabilities;
 
 /// A child process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,6 +55,14 @@ impl Role {
         match self {
             Role::Vrrp => c"keepalived_vrrp",
             Role::Checkers => c"keepalived_ipvs",
+        }
+    }
+
+    /// The capabilities that it may need with any configuration.
+    pub fn capabilities(self) -> CapabilitySet {
+        match self {
+            Role::Vrrp => capabilities::VRRP,
+            Role::Checkers => capabilities::CHECKERS,
         }
     }
 

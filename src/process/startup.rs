@@ -5,6 +5,8 @@ use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::time::Duration;
 
+use rustix::thread::CapabilitySet;
+
 use super::child;
 use super::cli::{self, Options, Outcome};
 use super::exit;
@@ -13,8 +15,9 @@ use super::names::{self, Names};
 use super::parent::{Fixed, Parent, Plan};
 use super::pidfile::{PidFile, PidFileError};
 use super::role::Role;
+use super::treatment;
 use crate::config::{self, Snapshot};
-use crate::kernel;
+use crate::kernel::{self, capabilities};
 use crate::notify::log::{self, Level};
 use crate::reactor::{Signal, Signals};
 
@@ -36,6 +39,10 @@ pub fn run(arguments: Vec<OsString>) -> u8 {
     };
     if let Some(name) = &options.signum {
         return print_signal_number(name);
+    }
+    if let Err(error) = treatment::guard_memory(options.dumps_core()) {
+        eprintln!("keepalived: cannot keep its memory out of core files: {error}");
+        return exit::FATAL;
     }
     if let Some(word) = &options.child_role {
         return match Role::from_word(word) {
@@ -60,7 +67,7 @@ pub fn run(arguments: Vec<OsString>) -> u8 {
         eprint!("{}", loaded.diagnostics);
         return exit::run_time_status(&loaded.diagnostics);
     };
-    if rustix::process::geteuid().as_raw() != 0 && !rustix::thread::capabilities(None).is_ok_and(may_change_network) {
+    if !rustix::process::geteuid().is_root() && !lacks_nothing() {
         eprintln!("keepalived needs root, or the capabilities CAP_NET_ADMIN and CAP_NET_RAW");
         return exit::PRIVILEGE;
     }
@@ -73,9 +80,8 @@ pub fn run(arguments: Vec<OsString>) -> u8 {
     }
 }
 
-fn may_change_network(sets: rustix::thread::CapabilitySets) -> bool {
-    use rustix::thread::CapabilitySet;
-    sets.effective.contains(CapabilitySet::NET_ADMIN | CapabilitySet::NET_RAW)
+fn lacks_nothing() -> bool {
+    capabilities::missing(capabilities::TO_WORK).is_ok_and(|missing| missing.is_empty())
 }
 
 fn print_signal_number(name: &str) -> u8 {
@@ -172,6 +178,8 @@ fn start(
         Signal::SIGUSR2,
         Signal::SIGCHLD,
     ])?;
+    // Before the first thread.
+    let given_up = capabilities::keep_only(needed_capabilities(&options, &config.global));
     let (log_options, complaint) = log_options(&options, names.ident("Keepalived"));
     let writer = log::start(log_options)?;
     let log = writer.log();
@@ -179,6 +187,7 @@ fn start(
     if let Some(complaint) = complaint {
         log.warning(complaint);
     }
+    treatment::tell_capabilities(given_up, CapabilitySet::empty(), &log);
     for remark in options.without_effect() {
         log.warning(remark);
     }
@@ -211,6 +220,18 @@ fn start(
     log.write(Level::Notice, format_args!("Stopped {}", cli::version_text()));
     writer.finish(LOG_LIMIT);
     Ok(status?)
+}
+
+/// Those of the parent. What root executes has all again; of another user's, the children have these.
+fn needed_capabilities(options: &Options, global: &config::model::Global) -> CapabilitySet {
+    let mut needed = capabilities::PARENT;
+    if names::namespace(options, global).is_some() {
+        needed |= capabilities::NAMESPACES;
+    }
+    if !rustix::process::geteuid().is_root() {
+        Role::ALL.into_iter().for_each(|role| needed |= role.capabilities());
+    }
+    needed
 }
 
 /// Where a process logs to, and a complaint about `-S`.

@@ -1,13 +1,19 @@
 //! How the kernel treats a process: `vrrp_priority`, `vrrp_rt_priority`, `vrrp_no_swap`, those of the checkers, and how
 //! many descriptors it may have.
 
+use std::io;
+
 use nix::sys::mman::{MlockAllFlags, mlockall};
-use rustix::process::setpriority_process;
+use rustix::process::{
+    DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setpriority_process, setrlimit,
+};
+use rustix::thread::CapabilitySet;
 use thread_priority::{
     RealtimeThreadSchedulePolicy, ThreadPriority, ThreadPriorityValue, ThreadSchedulePolicy,
     set_thread_priority_and_policy, thread_native_id,
 };
 
+use crate::kernel::capabilities;
 use crate::notify::log::Log;
 use crate::reactor::descriptors;
 
@@ -39,6 +45,34 @@ pub(super) fn make_room(descriptors: usize, log: &Log) {
     }
 }
 
+/// Keeps the memory of this process, which holds passwords, out of core files and from other processes of its user; with
+/// `-m` core files are as large as the hard limit lets them be. Call it before anything secret is read.
+pub(super) fn guard_memory(core_dump: bool) -> io::Result<()> {
+    let limit = getrlimit(Resource::Core);
+    let current = if core_dump { limit.maximum } else { Some(0) };
+    setrlimit(Resource::Core, Rlimit { current, ..limit })?;
+    if !core_dump {
+        set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
+    }
+    Ok(())
+}
+
+/// Says whether capabilities that are not needed are still there, and which of `needed` are not.
+pub(super) fn tell_capabilities(given_up: io::Result<()>, needed: CapabilitySet, log: &Log) {
+    if let Err(error) = given_up {
+        log.warning(format_args!("Cannot give up capabilities that are not needed: {error}"));
+    }
+    match capabilities::missing(needed) {
+        Ok(missing) if missing.is_empty() => {}
+        Ok(missing) => log.error(format_args!(
+            "This process lacks {}: run keepalived as root, or give it that (CapabilityBoundingSet and \
+             AmbientCapabilities of its unit, --cap-add of a container)",
+            missing.join(" and ")
+        )),
+        Err(error) => log.warning(format_args!("Cannot tell the capabilities of this process: {error}")),
+    }
+}
+
 /// Applies it to the calling thread (the loop) and the process. What fails is logged: the daemon does its work without
 /// it, only less certainly in time.
 pub(super) fn apply(treatment: Treatment, log: &Log) {
@@ -62,5 +96,25 @@ pub(super) fn apply(treatment: Treatment, log: &Log) {
         if let Err(error) = set {
             log.error(format_args!("Cannot set the real-time priority {priority}: {error}"));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::process::dumpable_behavior;
+
+    use super::*;
+
+    #[test]
+    fn memory_is_guarded_unless_core_files_are_wanted() {
+        let (limit, dumpable) = (getrlimit(Resource::Core), dumpable_behavior().unwrap());
+        guard_memory(false).unwrap();
+        assert_eq!(getrlimit(Resource::Core).current, Some(0));
+        assert_eq!(dumpable_behavior().unwrap(), DumpableBehavior::NotDumpable);
+        set_dumpable_behavior(dumpable).unwrap();
+        guard_memory(true).unwrap();
+        assert_eq!(getrlimit(Resource::Core).current, limit.maximum);
+        assert_eq!(dumpable_behavior().unwrap(), dumpable);
+        setrlimit(Resource::Core, limit).unwrap();
     }
 }

@@ -1,0 +1,153 @@
+//! What the processes of a running daemon may do, and what its scripts may.
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use std::fs;
+use std::time::Duration;
+
+use lab::Daemon::Ours;
+use lab::{Lab, Protocol, daemon, machine, wait_for, wait_until};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// CAP_DAC_OVERRIDE, CAP_KILL, CAP_SETGID, CAP_SETUID, CAP_IPC_LOCK, CAP_SYS_NICE, CAP_SYS_RESOURCE.
+const PARENT: u64 = bits(&[1, 5, 6, 7, 14, 23, 24]);
+/// The same with CAP_NET_ADMIN and CAP_NET_RAW.
+const VRRP: u64 = PARENT | bits(&[12, 13]);
+/// The same with CAP_NET_BIND_SERVICE.
+const CHECKERS: u64 = VRRP | bits(&[10]);
+
+const fn bits(numbers: &[u32]) -> u64 {
+    let (mut set, mut n) = (0, 0);
+    while n < numbers.len() {
+        set |= 1 << numbers[n];
+        n += 1;
+    }
+    set
+}
+
+/// A set of a status file, such as `CapEff`.
+fn set(status: &str, name: &str) -> u64 {
+    let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+    u64::from_str_radix(line.split_whitespace().nth(1).unwrap(), 16).unwrap()
+}
+
+/// Of each thread of a process.
+fn statuses(pid: i32) -> Vec<String> {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    threads.filter_map(|thread| fs::read_to_string(thread.unwrap().path().join("status")).ok()).collect()
+}
+
+fn core_limit(pid: i32) -> String {
+    let limits = fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
+    let line = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    line.split_whitespace().nth(4).unwrap().to_owned()
+}
+
+/// A router that runs all its processes; its notify script notes its capabilities.
+fn router(extra: &[&str]) -> Lab {
+    let mut lab = Lab::new(1);
+    let notes = lab.router(1).file("notes");
+    let script = lab.router(1).script("notify.sh", &format!("cat /proc/self/status > {}\n", notes.display()));
+    let conf = Protocol::V3.conf(100, &format!("notify_master {}", script.display()));
+    lab.router(1).configure(&conf.replacen('{', "{\n  script_user root\n", 1));
+    let mut command = lab.router(1).whole(Ours);
+    command.arg("--all").args(extra);
+    lab.router(1).start_with(command);
+    wait_until(LIMIT, "the router is master", || lab.router(1).holds(Protocol::V3.all_vips()[0]));
+    lab
+}
+
+fn pids(lab: &mut Lab) -> [i32; 3] {
+    let parent = lab.router(1).file("keepalived.pid");
+    let parent = wait_for(LIMIT, "the pid file", || fs::read_to_string(&parent).ok()?.trim().parse().ok());
+    [parent, lab.router(1).vrrp_pid(), lab.router(1).checker_pid()]
+}
+
+#[test]
+fn each_process_keeps_the_capabilities_it_needs_and_a_script_has_all() {
+    let _turn = machine::shared();
+    let own = fs::read_to_string("/proc/self/status").unwrap();
+    let ours = set(&own, "CapEff");
+    let mut lab = router(&[]);
+    for (pid, needed) in pids(&mut lab).into_iter().zip([PARENT, VRRP, CHECKERS]) {
+        let statuses = statuses(pid);
+        assert!(statuses.len() > 1, "{statuses:?}");
+        for status in statuses {
+            for name in ["CapEff", "CapPrm"] {
+                assert_eq!(set(&status, name), ours & needed, "{name} in {status}");
+            }
+            assert_eq!(set(&status, "CapBnd"), set(&own, "CapBnd"));
+        }
+        assert_eq!(core_limit(pid), "0");
+    }
+    let notes = lab.router(1).file("notes");
+    let script = wait_for(LIMIT, "the script has run", || {
+        fs::read_to_string(&notes).ok().filter(|text| text.contains("CapBnd"))
+    });
+    assert_eq!(set(&script, "CapEff"), ours);
+
+    // A reload and a replaced process have what they need, too.
+    let before = lab.router(1).vrrp_pid();
+    kill(Pid::from_raw(before), Signal::SIGKILL).unwrap();
+    wait_until(LIMIT, "another process has taken over", || lab.router(1).vrrp_pid() != before);
+    let vip = Protocol::V3.all_vips()[0].to_string();
+    lab.router(1).configure(&Protocol::V3.conf(100, "").replace(&vip, "10.97.0.77"));
+    lab.router(1).daemon().signal(Signal::SIGHUP);
+    wait_until(LIMIT, "the new address is set", || lab.router(1).holds("10.97.0.77".parse().unwrap()));
+    assert!(lab.router(1).stop().1.success());
+    assert!(!lab.router(1).holds("10.97.0.77".parse().unwrap()));
+}
+
+#[test]
+fn core_files_are_written_only_if_asked_for() {
+    let _turn = machine::shared();
+    let mut lab = router(&["-m"]);
+    for pid in pids(&mut lab) {
+        assert_ne!(core_limit(pid), "0");
+    }
+    assert!(lab.router(1).stop().1.success());
+}
+
+/// Nobody else would say why nothing works.
+#[test]
+fn a_capability_that_is_missing_is_named_with_a_remedy() {
+    let _turn = machine::shared();
+    let mut lab = Lab::new(1);
+    lab.router(1).configure(&Protocol::V3.conf(100, ""));
+    let command = under_setpriv(&mut lab, &["--bounding-set", "-net_admin"]);
+    lab.router(1).start_with(command);
+    wait_until(LIMIT, "the log names it", || {
+        let log = lab.router(1).log();
+        log.contains("lacks CAP_NET_ADMIN: run keepalived as root")
+    });
+    lab.router(1).stop();
+}
+
+/// The daemon in its namespace, started by setpriv.
+fn under_setpriv(lab: &mut Lab, how: &[&str]) -> std::process::Command {
+    let router = lab.router(1);
+    let mut command = router.netns().command("setpriv");
+    command.args(how).arg(daemon::ours()).args(["-n", "-l", "-G", "-P", "-f"]).arg(router.file("keepalived.conf"));
+    command.arg("-p").arg(router.file("keepalived.pid")).arg("-r").arg(router.file("vrrp.pid"));
+    command
+}
+
+/// The children have their capabilities from the parent, which is not root.
+#[test]
+fn another_user_with_the_capabilities_is_a_router() {
+    let _turn = machine::shared();
+    let mut lab = Lab::new(1);
+    lab.router(1).configure(&Protocol::V3.conf(100, ""));
+    std::os::unix::fs::chown(lab.router(1).dir(), Some(65534), Some(65534)).unwrap();
+    let sets = "+net_admin,+net_raw";
+    let user = ["--reuid", "65534", "--regid", "65534", "--clear-groups", "--inh-caps", sets, "--ambient-caps", sets];
+    let command = under_setpriv(&mut lab, &user);
+    lab.router(1).start_with(command);
+    wait_until(LIMIT, "the router is master", || lab.router(1).holds(Protocol::V3.all_vips()[0]));
+    let status = statuses(lab.router(1).vrrp_pid()).remove(0);
+    assert_eq!(set(&status, "CapEff"), bits(&[12, 13]));
+    assert!(lab.router(1).stop().1.success());
+    assert!(!lab.router(1).holds(Protocol::V3.all_vips()[0]));
+}
