@@ -32,6 +32,7 @@ fn samples(kind: Kind) -> (Vec<String>, Vec<String>) {
             (vec![text(low), text(high)], bad)
         }
         Kind::Text | Kind::Secret => (texts(&["word", "\"two words\""]), vec![]),
+        Kind::FileName => (texts(&["blue", "lb-1"]), texts(&["a/b", ".."])),
         Kind::Interface => (texts(&["eth0", "bond0.100"]), texts(&["a-name-too-long0", "a/b"])),
         Kind::Address => (texts(&["10.0.0.1", "2001:db8::1"]), texts(&["10.0.0.1.1", "x"])),
         Kind::Multicast4 => (texts(&["224.0.0.18"]), texts(&["10.0.0.1", "ff02::12"])),

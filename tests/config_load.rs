@@ -296,6 +296,21 @@ fn secrets_are_nowhere_to_be_seen() {
     assert!(!shown.contains("hunter"), "{shown}");
 }
 
+/// Pid files below another directory, or a namespace that is any file.
+#[test]
+fn names_that_become_file_names_have_no_slash() {
+    for keyword in ["net_namespace", "net_namespace_ipvs", "instance"] {
+        for name in ["../../etc/x", "a/b", "/", "..", ".", "\"\"", &"x".repeat(101)] {
+            let loaded = load_text(format!("global_defs {{\n}}\n{keyword} {name}\n"));
+            let text = loaded.diagnostics.to_string();
+            assert!(loaded.config.is_none() && loaded.diagnostics.exit_code() == 5, "{keyword} {name}: {text}");
+            assert!(text.contains(":3:") && text.contains("a part of a file's name"), "{text}");
+        }
+        let loaded = load_text(format!("{keyword} blue-1\n"));
+        assert!(loaded.config.is_some(), "{}", loaded.diagnostics);
+    }
+}
+
 #[test]
 fn classes_give_their_exit_status() {
     for (text, class, code) in [

@@ -39,6 +39,7 @@ pub use dump::Shown;
 pub use facts::Outside;
 pub use programs::{program_path, secure_program};
 pub use snapshot::{Snapshot, SnapshotError, VirtualServers};
+pub use value::file_name_problem;
 
 use diag::Report;
 use facts::Facts;

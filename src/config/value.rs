@@ -67,12 +67,34 @@ fn number(text: &str, low: impl std::fmt::Display, high: impl std::fmt::Display)
     Wrong { help: Some(help), ..wrong(Class::InvalidNumber, format!("'{text}' {what}")) }
 }
 
+/// Octets of a name that becomes a part of a file's name: there may be two of them in one.
+const MOST_OF_A_NAME: usize = 100;
+
+/// Why a name cannot become a part of a file's name, if so.
+pub fn file_name_problem(name: &str) -> Option<String> {
+    match name {
+        "" => Some("is empty".to_owned()),
+        "." | ".." => Some("names a directory".to_owned()),
+        _ if name.contains('/') => Some("contains '/'".to_owned()),
+        _ if name.contains(char::is_control) => Some("contains control characters".to_owned()),
+        _ if name.len() > MOST_OF_A_NAME => Some(format!("is longer than {MOST_OF_A_NAME} bytes")),
+        _ => None,
+    }
+}
+
 /// Checks a word.
 pub(crate) fn parse(kind: Kind, text: &str) -> Result<Value, Wrong> {
     let general = |what: &str| Err(wrong(Class::General, format!("'{text}' is no {what}")));
     let own = || Value::Text(text.to_owned());
     match kind {
         Kind::Text | Kind::Secret => Ok(own()),
+        Kind::FileName => match file_name_problem(text) {
+            None => Ok(own()),
+            Some(problem) => {
+                let help = "it becomes a part of a file's name: write a name such as 'blue' or 'lb-1'";
+                Err(Wrong { help: Some(help.into()), ..wrong(Class::General, format!("'{text}' {problem}")) })
+            }
+        },
         Kind::Bool => match text {
             "on" | "true" | "yes" => Ok(Value::Bool(true)),
             "off" | "false" | "no" => Ok(Value::Bool(false)),
@@ -304,6 +326,10 @@ mod tests {
             (Kind::Uint(1, 255), "+5", "5x"),
             (Kind::Int(-253, 253), "-253", "-254"),
             (Kind::Interface, "eth0.100", "averyveryverylongname"),
+            (Kind::FileName, "blue", "../blue"),
+            (Kind::FileName, "lb-1.x", ".."),
+            (Kind::FileName, "a b", ""),
+            (Kind::FileName, "...", "a\0b"),
             (Kind::Address, "fe80::1", "10.0.0.256"),
             (Kind::Multicast4, "224.0.0.18", "10.0.0.1"),
             (Kind::Multicast6, "ff02::12", "224.0.0.18"),

@@ -13,6 +13,7 @@ use super::ipc::{Channel, Message};
 use super::names::Names;
 use super::pidfile::PidFile;
 use super::role::Role;
+use super::sequences::Sequences;
 use super::startup::log_options;
 use super::treatment::{self, Treatment};
 use super::vrrp::{self, Setup};
@@ -66,7 +67,8 @@ fn process(role: Role, options: &Options) -> io::Result<u8> {
     let pid_file = names.pid_file(name, given);
     let status = lock_pid_file(&pid_file).and_then(|_locked| {
         let held = Held::start(&pid_file, log.clone())?;
-        let child = Child { options, config, servers, checkpoint, held, channel, signals, log: log.clone() };
+        let sequences = (role == Role::Vrrp).then(|| Sequences::start(&pid_file, log.clone())).transpose()?;
+        let child = Child { options, config, servers, checkpoint, held, sequences, channel, signals, log: log.clone() };
         match role {
             Role::Vrrp => child.run_vrrp(),
             Role::Checkers => child.run_checkers(),
@@ -94,6 +96,8 @@ struct Child<'c> {
     /// Of a predecessor, else empty.
     checkpoint: String,
     held: Held,
+    /// Of the VRRP process.
+    sequences: Option<Sequences>,
     channel: Channel,
     signals: Signals,
     log: Log,
@@ -102,21 +106,22 @@ struct Child<'c> {
 impl Child<'_> {
     fn run_vrrp(self) -> io::Result<()> {
         let agentx = self.agentx(self.config.global.snmp_vrrp)?;
-        let Child { options, config, checkpoint, held, channel, signals, log, .. } = self;
+        let Child { options, config, checkpoint, held, sequences, channel, signals, log, .. } = self;
         let global = &config.global;
         let (nice, rt_priority, no_swap) = (global.vrrp_nice, global.vrrp_rt_priority, global.vrrp_no_swap);
         let descriptors = vrrp::descriptors(config.instances.len());
         treatment::apply(Treatment { nice, rt_priority, no_swap, descriptors }, &log);
         let mut vrrp = Vrrp::new(Tables::new(config, cli::version_text()));
+        vrrp.recall_sequences(sequences.as_ref().map_or("", Sequences::found));
         vrrp.resume(&checkpoint);
         vrrp.inherit(held.found());
         let keep_addresses = options.dont_release_vrrp;
-        vrrp::run(Setup { vrrp, log, channel, agentx, keep_addresses, checkpoint, held, signals })
+        vrrp::run(Setup { vrrp, log, channel, agentx, keep_addresses, checkpoint, held, sequences, signals })
     }
 
     fn run_checkers(self) -> io::Result<()> {
         let agentx = self.agentx(self.config.global.snmp_checker)?;
-        let Child { options, config, servers, checkpoint, held, channel, signals, log } = self;
+        let Child { options, config, servers, checkpoint, held, channel, signals, log, .. } = self;
         let (nice, rt_priority, no_swap) = (config.lvs.nice, config.lvs.rt_priority, config.lvs.no_swap);
         // Connections live on when a process is replaced: only the first one of a daemon flushes.
         let flush = config.global.lvs_flush && checkpoint.is_empty();

@@ -6,48 +6,26 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
 
-use super::files::{self, Unfit};
-use crate::notify::dump::replace;
+use super::kept::{self, Kept};
 use crate::notify::log::Log;
 
 /// Names this boot of the machine.
 const BOOT: &str = "/proc/sys/kernel/random/boot_id";
-/// Bytes of a file that is believed: a line for each of a hundred thousand things.
-const MOST: u64 = 16 << 20;
-/// The last change may take so long to be written.
-const LIMIT: Duration = Duration::from_millis(500);
-
-/// The file, and the thread that writes it.
+/// The file, and what it said at the start.
 #[derive(Debug)]
 pub(super) struct Held {
     found: String,
-    last: String,
-    boot: String,
-    /// The text to be written next: however slow the disk is, only the latest waits.
-    next: Arc<Mutex<Option<String>>>,
-    wake: SyncSender<()>,
-    thread: JoinHandle<()>,
+    file: Kept,
 }
 
 impl Held {
-    /// Reads what a predecessor has left, and starts the thread.
+    /// Reads what a predecessor has left, and starts the thread that writes.
     pub(super) fn start(pid_file: &Path, log: Log) -> io::Result<Held> {
-        let path = path(pid_file);
         let boot = fs::read_to_string(BOOT).unwrap_or_default();
-        let former = former(pid_file);
         let found = found(pid_file, &boot, &log);
-        let (wake, woken) = sync_channel(1);
-        let next = Arc::new(Mutex::new(None));
-        let texts = Arc::clone(&next);
-        let thread = std::thread::Builder::new().name("held".into()).spawn(move || {
-            write_all(&path, former.as_deref(), &texts, &woken, &log);
-        })?;
-        Ok(Held { last: found.clone(), found, boot, next, wake, thread })
+        let file = Kept::start(path(pid_file), former(pid_file), boot, found.clone(), log)?;
+        Ok(Held { found, file })
     }
 
     /// What a predecessor left, a line for each thing.
@@ -57,22 +35,12 @@ impl Held {
 
     /// This is set now: nothing when `text` is empty. Never blocks.
     pub(super) fn save(&mut self, text: String) {
-        if text != self.last {
-            let whole = if text.is_empty() { String::new() } else { format!("{}{text}", self.boot) };
-            *self.next.lock().unwrap_or_else(PoisonError::into_inner) = Some(whole);
-            // One that is under way already will find it.
-            let _ = self.wake.try_send(());
-            self.last = text;
-        }
+        self.file.save(text);
     }
 
     /// Writes what is queued.
     pub(super) fn finish(self) {
-        drop(self.wake);
-        let until = Instant::now() + LIMIT;
-        while !self.thread.is_finished() && Instant::now() < until {
-            std::thread::sleep(Duration::from_millis(2));
-        }
+        self.file.finish();
     }
 }
 
@@ -100,47 +68,10 @@ fn former(pid_file: &Path) -> Option<PathBuf> {
 
 /// What was written in this boot, by us and nobody else.
 fn found(pid_file: &Path, boot: &str, log: &Log) -> String {
-    let read = |path: PathBuf| match files::read_own(&path, MOST) {
-        Ok(text) => text,
-        Err(reason) => {
-            tell_unfit(&path, &reason, log);
-            None
-        }
-    };
+    let lost = "what a former daemon has left in the kernel may stay there; see 'ip address' and 'ipvsadm'";
+    let read = |path: PathBuf| kept::read(&path, lost, log);
     let text = read(path(pid_file)).or_else(|| former(pid_file).and_then(read)).unwrap_or_default();
     text.strip_prefix(boot).map(str::to_owned).unwrap_or_default()
-}
-
-fn tell_unfit(path: &Path, reason: &Unfit, log: &Log) {
-    log.error(format_args!(
-        "{} is not believed: {reason}. What a former daemon has left in the kernel may stay there; see 'ip addr' and 'ipvsadm'",
-        path.display()
-    ));
-}
-
-fn write_all(path: &Path, former: Option<&Path>, next: &Mutex<Option<String>>, woken: &Receiver<()>, log: &Log) {
-    let mut told = false;
-    while woken.recv().is_ok() {
-        let text = next.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(text) = text else { continue };
-        let written = if text.is_empty() { remove(path) } else { replace(path, &text) };
-        if let (Ok(()), Some(former)) = (&written, former) {
-            // What it says is old from now on. If it cannot be removed, the file of today comes first.
-            let _ = remove(former);
-        }
-        if let Err(error) = written
-            && !std::mem::replace(&mut told, true)
-        {
-            log.warning(format_args!("Cannot write {}: {error}", path.display()));
-        }
-    }
-}
-
-fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]

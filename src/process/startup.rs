@@ -53,6 +53,12 @@ pub fn run(arguments: Vec<OsString>) -> u8 {
     if !options.stray.is_empty() {
         eprintln!("Unexpected argument(s): {}", options.stray.join(" "));
     }
+    if let Some(name) = &options.namespace
+        && let Some(problem) = config::file_name_problem(name)
+    {
+        eprintln!("keepalived: -s, --namespace: '{name}' {problem}; it takes the name of a namespace in /run/netns");
+        return exit::FATAL;
+    }
     let mut loaded = match load(&options) {
         Ok(loaded) => loaded,
         Err(error) => {

@@ -195,9 +195,12 @@ impl Vrrp {
         row.deadline = None;
         row.counters.become_master += 1;
         row.complaints = Default::default();
+        let before = row.sequence;
+        row.sequence = before.max(std::mem::take(&mut row.reserved_sequence));
         if row.sequence >= ah::LAST_SEQUENCE {
             row.sequence = 0;
         }
+        self.output.save |= another_block(before, row.sequence);
         self.send_advert(id);
         self.arm_advert(id);
         self.change(Change::Instance { id, from, to: State::Master, cause });

@@ -115,6 +115,8 @@ pub struct Instance {
     pub old_checksum: bool,
     /// `auth_type AH`: the highest sequence number sent or accepted.
     pub sequence: u32,
+    /// `auth_type AH`: a former daemon may have sent or accepted up to this number. 0 = nothing is known of one.
+    pub reserved_sequence: u32,
     /// What was counted.
     pub counters: Counters,
     /// A predecessor of this process was master when it died.
@@ -144,6 +146,7 @@ impl Instance {
             complaints: Complaints::default(),
             old_checksum: false,
             sequence: 0,
+            reserved_sequence: 0,
             counters: Counters::default(),
             resumes_master: false,
             config,

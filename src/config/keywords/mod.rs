@@ -107,6 +107,8 @@ pub enum Kind {
     Decimal(u64, u64, u8),
     /// Any word.
     Text,
+    /// A name that becomes a part of a file's name.
+    FileName,
     /// A word that is never shown.
     Secret,
     /// Name of a network interface, at most 15 characters.

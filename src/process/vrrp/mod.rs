@@ -21,6 +21,7 @@ use crate::process::agent::Agent;
 use crate::process::held::Held;
 use crate::process::ipc::Channel;
 use crate::process::orders::{Order, Orders};
+use crate::process::sequences::Sequences;
 use crate::process::stopping::{FAREWELL_LIMIT, Stopping};
 use crate::process::sync_daemon::SyncDaemon;
 use crate::process::treatment;
@@ -69,6 +70,8 @@ pub(super) struct Setup {
     pub(super) keep_addresses: bool,
     /// What is set in the kernel.
     pub(super) held: Held,
+    /// Sequence numbers for the next start.
+    pub(super) sequences: Option<Sequences>,
     /// What a predecessor left to be known.
     pub(super) checkpoint: String,
     pub(super) signals: Signals,
@@ -106,6 +109,7 @@ struct Process {
     mailer: Mailer,
     keep_addresses: bool,
     held: Held,
+    sequences: Option<Sequences>,
     requests: Vec<AddressRequest>,
     changes: Vec<Change>,
     kernel_events: Vec<KernelEvent>,
@@ -128,7 +132,7 @@ pub(super) fn descriptors(instances: usize) -> usize {
 
 /// Runs until told to stop.
 pub(super) fn run(setup: Setup) -> io::Result<()> {
-    let Setup { vrrp, log, channel, agentx, keep_addresses, checkpoint, held, signals } = setup;
+    let Setup { vrrp, log, channel, agentx, keep_addresses, checkpoint, held, sequences, signals } = setup;
     let reactor = Reactor::new()?;
     let monitor = Monitor::open(DUMP_LIMIT)?;
     let writer = Writer::start(WRITER_CAPACITY)?;
@@ -167,6 +171,7 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
         sync_daemon: SyncDaemon::new(SYNC),
         keep_addresses,
         held,
+        sequences,
         requests: Vec::new(),
         changes: Vec::new(),
         kernel_events: Vec::new(),
@@ -219,6 +224,10 @@ impl Process {
         }
         self.held.save(self.vrrp.held());
         self.held.finish();
+        if let Some(mut sequences) = self.sequences.take() {
+            sequences.save(self.vrrp.sequences(true));
+            sequences.finish();
+        }
         self.mailer.finish(FAREWELL_LIMIT);
         self.scripts.finish(FAREWELL_LIMIT);
         Ok(())
@@ -430,6 +439,9 @@ impl Process {
         if checkpoint != self.checkpoint {
             self.orders.save(checkpoint.clone());
             self.checkpoint = checkpoint;
+        }
+        if let Some(sequences) = &mut self.sequences {
+            sequences.save(self.vrrp.sequences(false));
         }
     }
 

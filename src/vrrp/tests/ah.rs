@@ -210,3 +210,95 @@ fn an_owner_that_starts_without_memory_is_believed_again() {
     lan.run(ms(10_000));
     assert_eq!(lan.masters("VI"), [0]);
 }
+
+/// A daemon that is started anew, with what the former one has written.
+fn restart(lan: &mut Lan, at: usize, config: Config, sequences: &str) {
+    lan.routers[at].timers.clear();
+    lan.routers[at].alive = true;
+    lan.routers[at].vrrp = Vrrp::new(Tables::new(config, "test".into()));
+    lan.routers[at].vrrp.recall_sequences(sequences);
+    lan.start(at);
+}
+
+/// Killed, the file is as old as it may be; stopped, it is exact.
+#[test]
+fn after_a_restart_old_adverts_are_refused_and_new_ones_believed() {
+    for stopped in [false, true] {
+        let mut lan = Lan::new(vec![ah(200), ah(100)]);
+        let mut sequences = String::new();
+        for _ in 0..1500 {
+            lan.run(ms(1000));
+            if std::mem::take(&mut lan.routers[1].save) {
+                sequences = lan.routers[1].vrrp.sequences(false);
+            }
+        }
+        if stopped {
+            sequences = lan.routers[1].vrrp.sequences(true);
+        }
+        restart(&mut lan, 1, ah(100), &sequences);
+        for old in [1, 500, 1024] {
+            lan.event(1, Event::Packet(sealed(200, old).received(IFINDEX)));
+        }
+        assert_eq!(row(&lan, 1).counters.auth_failures, 3, "stopped: {stopped}");
+        lan.run(ms(5000));
+        assert_eq!((lan.masters("VI"), row(&lan, 1).counters.auth_failures), (vec![0], 3));
+
+        // The master is gone for good: what this one sends must be greater than all that anybody has heard.
+        let last = *lan.routers[0].sealed.last().unwrap();
+        restart(&mut lan, 1, ah(100), &sequences);
+        lan.kill(0);
+        lan.run(ms(5000));
+        let first = lan.routers[1].sealed.first().copied();
+        let heard_all = if stopped { last - 10 } else { last };
+        assert!(lan.masters("VI") == [1] && first > Some(heard_all), "{first:?} after {last}, stopped: {stopped}");
+    }
+}
+
+#[test]
+fn a_master_that_is_started_anew_sends_greater_numbers() {
+    for stopped in [false, true] {
+        let mut lan = Lan::new(vec![ah(100)]);
+        let mut sequences = String::new();
+        for _ in 0..1500 {
+            lan.run(ms(1000));
+            if std::mem::take(&mut lan.routers[0].save) {
+                sequences = lan.routers[0].vrrp.sequences(false);
+            }
+        }
+        if stopped {
+            sequences = lan.routers[0].vrrp.sequences(true);
+        }
+        let last = *lan.routers[0].sealed.last().unwrap();
+        let before = lan.routers[0].sealed.len();
+        restart(&mut lan, 0, ah(100), &sequences);
+        lan.run(ms(10_000));
+        assert!(lan.routers[0].sealed[before] > last, "stopped: {stopped}");
+    }
+}
+
+/// A new machine in the other's place has no file, and begins with 1.
+#[test]
+fn a_router_without_memory_and_one_with_agree_on_a_master() {
+    for (remembering, forgetful) in [(200, 100), (100, 200)] {
+        let mut lan = Lan::new(vec![ah(remembering), ah(forgetful)]);
+        lan.kill(0);
+        lan.run(ms(20_000));
+        assert_eq!(lan.masters("VI"), [1]);
+        restart(&mut lan, 0, ah(remembering), "50000 52048 VI\n");
+        lan.run(ms(20_000));
+        assert_eq!(lan.masters("VI"), [usize::from(forgetful > remembering)], "{remembering} {forgetful}");
+    }
+}
+
+#[test]
+fn numbers_are_kept_for_ah_alone_and_by_name() {
+    let mut lan = Lan::new(vec![ah(100)]);
+    lan.run(ms(8000));
+    assert_eq!(lan.routers[0].vrrp.sequences(true), "5 0 VI\n");
+    assert_eq!(lan.routers[0].vrrp.sequences(false), "0 2048 VI\n");
+    let mut plain = ah(100);
+    plain.instances[0].authentication = None;
+    let mut lan = Lan::new(vec![plain]);
+    lan.routers[0].vrrp.recall_sequences("7 0 VI\nnonsense\n8 0 OTHER\n9 x VI\n");
+    assert_eq!((row(&lan, 0).sequence, lan.routers[0].vrrp.sequences(true).as_str()), (0, ""));
+}

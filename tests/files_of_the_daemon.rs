@@ -1,4 +1,4 @@
-//! Pid files that are none, as a user sees them: the program refuses to start, and leaves alone what is there.
+//! Files and names that the daemon refuses, as a user sees them: it does not start, and leaves alone what is there.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::os::unix::fs::{FileTypeExt, symlink};
@@ -60,4 +60,16 @@ fn what_is_no_pid_file_of_ours_is_refused_and_stays() {
     assert!(place("fifo").symlink_metadata().unwrap().file_type().is_fifo());
     assert_eq!(fs::read_to_string(place("precious")).unwrap(), "precious");
     assert_eq!(fs::read_to_string(place("second")).unwrap(), "precious");
+}
+
+/// -s beats net_namespace, which is checked as the file is read.
+#[test]
+fn a_namespace_is_a_name() {
+    let directory = tempfile::tempdir().unwrap();
+    for name in ["../x", "a/b", "..", ""] {
+        let (ended, output) = start(directory.path(), &["-s", name]);
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(ended && output.status.code() == Some(1), "{name}: {:?} {text}", output.status);
+        assert!(text.contains("it takes the name of a namespace"), "{name}: {text}");
+    }
 }

@@ -1,0 +1,94 @@
+//! The sequence numbers of `auth_type AH`, kept for the next start of the daemon, also after a reboot: what was heard
+//! before it cannot be played back to it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::Access;
+
+use super::files;
+use super::kept::{self, Kept};
+use crate::notify::log::Log;
+
+/// Where the file is when the pid file is in its usual place, if that directory can be had: it outlives a reboot.
+const DIRECTORY: &str = "/var/lib/keepalived";
+/// The usual places of pid files.
+const RUN: [&str; 4] = ["/run", "/run/keepalived", "/var/run", "/var/run/keepalived"];
+/// Begins each file.
+const HEAD: &str = "keepalived sequence numbers 1\n";
+
+/// The file, and what it said at the start.
+#[derive(Debug)]
+pub(super) struct Sequences {
+    found: String,
+    file: Kept,
+}
+
+impl Sequences {
+    /// Reads the file that belongs to this pid file, and starts the thread that writes.
+    pub(super) fn start(pid_file: &Path, log: Log) -> io::Result<Sequences> {
+        let path = path(pid_file, Path::new(DIRECTORY));
+        let text =
+            kept::read(&path, "adverts of before this start may be played back to instances with auth_type AH", &log);
+        let found = match text.as_deref().map(|text| text.strip_prefix(HEAD)) {
+            None => String::new(),
+            Some(Some(found)) => found.to_owned(),
+            Some(None) => {
+                log.warning(format_args!("{} is of another release and not used", path.display()));
+                String::new()
+            }
+        };
+        let file = Kept::start(path, None, HEAD.to_owned(), found.clone(), log)?;
+        Ok(Sequences { found, file })
+    }
+
+    /// What the file said.
+    pub(super) fn found(&self) -> &str {
+        &self.found
+    }
+
+    /// These are the numbers now. Never blocks.
+    pub(super) fn save(&mut self, text: String) {
+        self.file.save(text);
+    }
+
+    /// Writes what is queued.
+    pub(super) fn finish(self) {
+        self.file.finish();
+    }
+}
+
+/// `vrrp.sequences` for `vrrp.pid`, in `lasting` if that pid file is in a usual place, else beside it.
+fn path(pid_file: &Path, lasting: &Path) -> PathBuf {
+    let name = pid_file.file_name().unwrap_or_default().to_string_lossy();
+    let name = match name.strip_suffix(".pid") {
+        Some(stem) => format!("{stem}.sequences"),
+        None => format!("{name}-sequences"),
+    };
+    let usual = pid_file.parent().is_some_and(|directory| RUN.iter().any(|run| Path::new(run) == directory));
+    let may_write = || files::make_directory(lasting).is_ok() && rustix::fs::access(lasting, Access::WRITE_OK).is_ok();
+    if usual && may_write() { lasting.join(name) } else { pid_file.with_file_name(name) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_outlives_a_reboot_if_it_can() {
+        let directory = tempfile::tempdir().unwrap();
+        let lasting = directory.path().join("lib/keepalived");
+        for (pid_file, expected) in [
+            ("/run/vrrp.pid", lasting.join("vrrp.sequences")),
+            ("/run/keepalived/vrrp_blue.pid", lasting.join("vrrp_blue.sequences")),
+            ("/srv/run/vrrp.pid", "/srv/run/vrrp.sequences".into()),
+            ("/srv/run/X.vrrp", "/srv/run/X.vrrp-sequences".into()),
+        ] {
+            assert_eq!(path(Path::new(pid_file), &lasting), expected, "{pid_file}");
+        }
+        // A file where the directory is to be.
+        std::fs::write(directory.path().join("file"), "").unwrap();
+        let beside = path(Path::new("/run/vrrp.pid"), &directory.path().join("file/keepalived"));
+        assert_eq!(beside, Path::new("/run/vrrp.sequences"));
+    }
+}
