@@ -1,0 +1,54 @@
+//! `auth_type AH`: the sequence numbers of a daemon that is started anew.
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::time::Duration;
+
+use lab::Daemon::Ours;
+use lab::conf::VRID;
+use lab::{Lab, Protocol, Stamp, machine, wait_until};
+
+const LIMIT: Duration = Duration::from_secs(15);
+
+/// The numbers that the router has sent since then, once there are two.
+fn sent(lab: &Lab, since: Stamp) -> Vec<u32> {
+    let numbers = || lab.wire.adverts(1, VRID, since).iter().filter_map(|(_, advert)| advert.sequence).collect();
+    wait_until(LIMIT, "it is master", || Vec::<u32>::len(&numbers()) > 1);
+    numbers()
+}
+
+#[test]
+fn the_numbers_outlive_the_daemon_stopped_or_killed() {
+    let _turn = machine::shared();
+    let mut lab = Lab::new(1);
+    let protocol = Protocol::V2Ah;
+    lab.router(1).configure(&protocol.conf(100, ""));
+    lab.router(1).start(Ours);
+    let mut last = *sent(&lab, Duration::ZERO).last().unwrap();
+
+    let (_, status) = lab.router(1).stop();
+    assert!(status.success());
+    let file = lab.router(1).file("vrrp.sequences");
+    let text = fs::read_to_string(&file).unwrap();
+    assert!(text.starts_with("keepalived sequence numbers 1\n") && text.ends_with(" 0 VI_51\n"), "{text}");
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(!text.contains(std::str::from_utf8(lab::conf::PASSWORD).unwrap()));
+
+    for deed in ["stopped", "killed"] {
+        let since = lab::now();
+        lab.router(1).start(Ours);
+        let numbers = sent(&lab, since);
+        assert!(numbers.is_sorted() && numbers[0] > last, "{deed}: {numbers:?} after {last}");
+        last = *numbers.last().unwrap();
+        lab.router(1).kill9();
+    }
+
+    chown(&file, Some(65534), None).unwrap();
+    lab.router(1).start(Ours);
+    wait_until(LIMIT, "the log says why it is not used", || {
+        let log = lab.router(1).log();
+        log.contains("vrrp.sequences is not believed: it belongs to user 65534") && log.contains("auth_type AH")
+    });
+    assert!(lab.router(1).stop().1.success());
+}
