@@ -304,7 +304,8 @@ fn names_that_become_file_names_have_no_slash() {
             let loaded = load_text(format!("global_defs {{\n}}\n{keyword} {name}\n"));
             let text = loaded.diagnostics.to_string();
             assert!(loaded.config.is_none() && loaded.diagnostics.exit_code() == 5, "{keyword} {name}: {text}");
-            assert!(text.contains(":3:") && text.contains("a part of a file's name"), "{text}");
+            assert!(text.contains(":3:") && text.contains("is no such name: it "), "{text}");
+            assert!(text.contains("a part of a file's name"), "{text}");
         }
         let loaded = load_text(format!("{keyword} blue-1\n"));
         assert!(loaded.config.is_some(), "{}", loaded.diagnostics);

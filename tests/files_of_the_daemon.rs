@@ -70,6 +70,6 @@ fn a_namespace_is_a_name() {
         let (ended, output) = start(directory.path(), &["-s", name]);
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(ended && output.status.code() == Some(1), "{name}: {:?} {text}", output.status);
-        assert!(text.contains("it takes the name of a namespace"), "{name}: {text}");
+        assert!(text.contains("the option takes the name of a namespace"), "{name}: {text}");
     }
 }

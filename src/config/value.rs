@@ -92,7 +92,10 @@ pub(crate) fn parse(kind: Kind, text: &str) -> Result<Value, Wrong> {
             None => Ok(own()),
             Some(problem) => {
                 let help = "it becomes a part of a file's name: write a name such as 'blue' or 'lb-1'";
-                Err(Wrong { help: Some(help.into()), ..wrong(Class::General, format!("'{text}' {problem}")) })
+                Err(Wrong {
+                    help: Some(help.into()),
+                    ..wrong(Class::General, format!("'{text}' is no such name: it {problem}"))
+                })
             }
         },
         Kind::Bool => match text {

@@ -56,7 +56,9 @@ pub fn run(arguments: Vec<OsString>) -> u8 {
     if let Some(name) = &options.namespace
         && let Some(problem) = config::file_name_problem(name)
     {
-        eprintln!("keepalived: -s, --namespace: '{name}' {problem}; it takes the name of a namespace in /run/netns");
+        eprintln!(
+            "keepalived: -s, --namespace: '{name}' {problem}; the option takes the name of a namespace in /run/netns"
+        );
         return exit::FATAL;
     }
     let mut loaded = match load(&options) {
