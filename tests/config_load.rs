@@ -343,6 +343,9 @@ fn after_a_command_of_one_word_comes_its_user() {
     assert!(loaded.config.is_none());
     let text = loaded.diagnostics.to_string();
     assert!(text.contains("the user 'argument' does not exist") && text.contains("quote the whole command"), "{text}");
+    let more = instance(commands).replace("/n.sh argument", "/n.sh root root argument");
+    let text = load_text(&more).diagnostics.to_string();
+    assert!(text.contains("'argument' after the group is ignored"), "{text}");
     let good = instance(commands).replace(" notify_stop /n.sh argument", "");
     let files = Files::new(&[("k.conf", good.as_bytes())]).unwrap();
     let scripts = load(&options(&files.path("k.conf"))).config.unwrap().instances[0].scripts.clone();

@@ -151,3 +151,22 @@ fn another_user_with_the_capabilities_is_a_router() {
     assert!(lab.router(1).stop().1.success());
     assert!(!lab.router(1).holds(Protocol::V3.all_vips()[0]));
 }
+
+/// The parent enters the namespace at each reload.
+#[test]
+fn a_daemon_in_a_namespace_can_reload() {
+    let _turn = machine::shared();
+    let mut lab = Lab::new(1);
+    lab.router(1).configure(&Protocol::V3.conf(100, ""));
+    let router = lab.router(1);
+    let mut command = std::process::Command::new(daemon::ours());
+    command.args(["-n", "-l", "-G", "-P", "-s", router.netns().name(), "-f"]).arg(router.file("keepalived.conf"));
+    command.arg("-p").arg(router.file("keepalived.pid")).arg("-r").arg(router.file("vrrp.pid"));
+    router.start_with(command);
+    let vip = Protocol::V3.all_vips()[0];
+    wait_until(LIMIT, "the router is master", || lab.router(1).holds(vip));
+    lab.router(1).configure(&Protocol::V3.conf(100, "").replace(&vip.to_string(), "10.97.0.77"));
+    lab.router(1).daemon().signal(Signal::SIGHUP);
+    wait_until(LIMIT, "the new address is set", || lab.router(1).holds("10.97.0.77".parse().unwrap()));
+    assert!(lab.router(1).stop().1.success());
+}

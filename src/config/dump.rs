@@ -2,10 +2,11 @@
 
 use std::fmt;
 
+use super::build::takes_user;
 use super::items::Items;
-use super::keywords::{Body, Kind, Term};
+use super::keywords::{Body, Keyword, Kind, Term};
 use super::line::is_space;
-use super::secret::{self, MASK};
+use super::secret::{self, MASK, is_secret};
 use super::tree::{Node, each};
 use super::value::{Arg, Value, parse};
 
@@ -68,16 +69,23 @@ fn text(node: &Node<'_>) -> String {
     }
     let name = if node.keyword.is_placeholder() { quoted(&first.text) } else { node.keyword.name.to_owned() };
     let rest = if words.len() > 1 || !node.keyword.is_placeholder() { node.line.text.get(first.end..) } else { None };
-    let known = last(&node.args).max(first.end).saturating_sub(first.end);
-    // What the grammar does not cover may be a line of a private block that lost its line break.
+    // What the grammar does not cover may be a line of a private block that lost its line break; a command covers all.
+    let joined = words.iter().skip(1).find(|word| !word.quoted && is_secret(&word.text)).map(|word| word.start);
+    let known =
+        last(node.keyword, &node.args).max(first.end).min(joined.unwrap_or(usize::MAX)).saturating_sub(first.end);
     let (known, extra) = rest.and_then(|rest| rest.split_at_checked(known)).unwrap_or((rest.unwrap_or_default(), ""));
     format!("{name}{}{}", escaped(known), escaped(&secret::mask(extra, None, &[]).text))
 }
 
 /// The byte after the last word that the grammar covers.
-fn last(args: &[Arg]) -> usize {
+fn last(keyword: &Keyword, args: &[Arg]) -> usize {
     let end = |arg: &Arg| match &arg.value {
-        Value::Option(_, inner) => arg.end.max(last(inner)),
+        Value::Option(option, inner) => arg.end.max(last(option, inner)),
+        // The command, its user and its group, perhaps with a colon before that.
+        Value::Script(words) if takes_user(keyword, words) => {
+            let most = if words.get(2).is_some_and(|word| word.text == ":") { 4 } else { 3 };
+            words.iter().take(most).next_back().map_or(arg.end, |word| word.end)
+        }
         _ => arg.end,
     };
     args.iter().map(end).max().unwrap_or_default()

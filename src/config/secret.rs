@@ -188,10 +188,15 @@ pub(super) fn names_block(word: &str, first: bool) -> bool {
     first && (word == "SSL" || only_there() || (is_misspelt(word) && (like() || typed())))
 }
 
+/// Whether only secrets follow a keyword of this name, wherever it stands.
+pub(super) fn is_secret(name: &str) -> bool {
+    matches!(name, "auth_pass" | "password")
+}
+
 /// Whether the words after this one are secret, or, as the `first` of a text, may be.
 pub(super) fn takes_secret(word: &str, first: bool) -> bool {
     let head = word.split(['=', ':', ',', ';']).next().unwrap_or_default();
-    if head == "auth_pass" || head == "password" || (first && SECRET.contains(&head)) {
+    if SECRET.contains(&head) {
         return true;
     }
     let lower = head.to_ascii_lowercase();

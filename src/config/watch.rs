@@ -97,7 +97,7 @@ impl Watch {
     fn is_plain(&mut self, text: &str) -> bool {
         let first = text.split(is_space).next().unwrap_or_default();
         let (known, again) = (KNOWN.is_public(first), first == self.plain);
-        if self.is_inside() || !(known || again) || ["auth", "password"].iter().any(|word| text.contains(word)) {
+        if self.is_inside() || !(known || again) || ["auth", "password", "key"].iter().any(|word| text.contains(word)) {
             return false;
         }
         self.public = known && KNOWN.opens_public(first);

@@ -1,7 +1,7 @@
 //! What the processes are called, and where their pid files go.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::cli::Options;
 use super::files;
@@ -32,17 +32,6 @@ impl Names {
         parts.into_iter().flatten().fold(base.to_owned(), |ident, part| format!("{ident}_{part}"))
     }
 
-    /// Makes the directory of the pid files, if they have one of their own, and closes it to others: a file that anybody
-    /// can put there would be believed.
-    pub fn make_run_directory(&self) -> io::Result<()> {
-        if !self.pid_dir {
-            return Ok(());
-        }
-        let directory = PathBuf::from(format!("{RUN}/keepalived"));
-        let made = files::make_directory(&directory).and_then(|()| files::close_directory(&directory));
-        made.map_err(|error| io::Error::new(error.kind(), format!("cannot make {}: {error}", directory.display())))
-    }
-
     /// The pid file of a process (`keepalived`, `vrrp`), unless the command line names it.
     pub fn pid_file(&self, process: &str, given: Option<&PathBuf>) -> PathBuf {
         match given {
@@ -54,6 +43,24 @@ impl Names {
     }
 }
 
+/// Makes the directory of a pid file if that is the daemon's own, and closes it to others: a file that anybody can put
+/// there would be believed.
+///
+/// # Errors
+/// When it cannot be made, or its permissions not be set.
+pub fn make_run_directory(pid_file: &Path) -> io::Result<()> {
+    let own = PathBuf::from(format!("{RUN}/keepalived"));
+    match pid_file.parent() {
+        Some(directory) if directory == own => close(directory),
+        _ => Ok(()),
+    }
+}
+
+fn close(directory: &Path) -> io::Result<()> {
+    let made = files::make_directory(directory).and_then(|()| files::close_directory(directory));
+    made.map_err(|error| io::Error::new(error.kind(), format!("cannot make {}: {error}", directory.display())))
+}
+
 /// The network namespace to run in.
 pub fn namespace(options: &Options, global: &Global) -> Option<String> {
     options.namespace.clone().or_else(|| global.net_namespace.clone())
@@ -61,7 +68,27 @@ pub fn namespace(options: &Options, global: &Global) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
+
+    /// As a daemon leaves it that runs with umask 0.
+    #[test]
+    fn the_directory_of_pid_files_is_closed_whatever_the_umask() {
+        let directory = tempfile::tempdir().unwrap();
+        let own = directory.path().join("keepalived");
+        for mode in [None, Some(0o777), Some(0o700)] {
+            if let Some(mode) = mode {
+                std::fs::set_permissions(&own, Permissions::from_mode(mode)).unwrap();
+            }
+            close(&own).unwrap();
+            assert_eq!(
+                own.metadata().unwrap().permissions().mode() & 0o7777,
+                if mode == Some(0o700) { 0o700 } else { 0o755 }
+            );
+        }
+    }
 
     #[test]
     fn names_tell_daemons_apart() {

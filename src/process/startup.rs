@@ -158,8 +158,8 @@ fn start(
     loaded: Recorded,
 ) -> Result<u8, Box<dyn std::error::Error>> {
     let names = Names::new(&options, &config.global);
-    names.make_run_directory()?;
     let path = names.pid_file("keepalived", options.pid_file.as_ref());
+    names::make_run_directory(&path)?;
     let mut pid_file = match PidFile::lock(&path) {
         Ok(file) => file,
         Err(PidFileError::Running) => {
@@ -170,7 +170,9 @@ fn start(
     };
     for role in Role::ALL.into_iter().filter(|role| role.is_allowed(&options)) {
         let (name, given) = role.pid_file(&options);
-        PidFile::check(&names.pid_file(name, given))?;
+        let path = names.pid_file(name, given);
+        names::make_run_directory(&path)?;
+        PidFile::check(&path)?;
     }
     if !options.dont_fork {
         // Before the first thread. The lock stays with the child; this process ends inside the call.

@@ -23,6 +23,8 @@ use super::suggest::nearest;
 use super::tree::{FoldedServers, Node};
 use super::value::{Arg, Value};
 
+pub(super) use script::takes_user;
+
 /// Builds the configuration, and gives each virtual server to `take`. It is only meaningful when the report has no errors.
 pub(crate) fn build(
     tree: &[Node<'_>],

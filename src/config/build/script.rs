@@ -1,6 +1,7 @@
 //! Notify scripts and the users they run as.
 
 use super::super::diag::Class;
+use super::super::keywords::Keyword;
 use super::super::line::is_space;
 use super::super::model::{Script, ScriptUser, Scripts};
 use super::super::tree::Node;
@@ -29,7 +30,7 @@ pub(super) fn script(node: &Node<'_>, ctx: &mut Ctx<'_, '_>) -> Option<Script> {
         return None;
     };
     let first = words.first()?;
-    let takes_user = first.quoted || !matches!(node.keyword.name, "misc_path" | "script");
+    let takes_user = takes_user(node.keyword, words);
     let whole = first.quoted && first.text.contains(is_space);
     let argv: Vec<String> = if whole {
         split_script(&first.text, 0).0.into_iter().map(|w| w.text.into_owned()).collect()
@@ -53,6 +54,11 @@ pub(super) fn script(node: &Node<'_>, ctx: &mut Ctx<'_, '_>) -> Option<Script> {
     let program = argv.first().map_or("", String::as_str);
     let uid = user.as_ref().map_or(ctx.scripts.1, |u| u.uid);
     usable(node, program, uid, ctx).then_some(Script { argv, user })
+}
+
+/// Whether what follows the first word of a command is a user, and not an argument.
+pub(in super::super) fn takes_user(keyword: &Keyword, words: &[Word<'_>]) -> bool {
+    words.first().is_some_and(|first| first.quoted) || !matches!(keyword.name, "misc_path" | "script")
 }
 
 /// Warns about a script that cannot be run now; false for one that must not run.
@@ -81,10 +87,13 @@ pub(super) fn default_user(global: Option<&Node<'_>>, ctx: &mut Ctx<'_, '_>) -> 
 /// `USER [[:] GROUP]`, by name or number.
 pub(super) fn user(node: &Node<'_>, words: &[Word<'_>], ctx: &mut Ctx<'_, '_>) -> Option<ScriptUser> {
     let named = words.first()?;
-    let group = match words.get(1) {
-        Some(colon) if colon.text == ":" => words.get(2),
-        other => other,
-    };
+    let colon = usize::from(words.get(1).is_some_and(|word| word.text == ":"));
+    let group = words.get(colon.saturating_add(1));
+    if let Some(extra) = words.get(colon.saturating_add(2)) {
+        let text = format!("'{}' after the group is ignored", extra.text);
+        let draft = ctx.report.warn(Class::General, extra.at(&node.line), text);
+        draft.help("remove it; if arguments are meant, quote the whole command");
+    }
     let number = |w: &Word<'_>| w.text.parse::<u32>().ok();
     let found = ctx.facts.user(&named.text).or_else(|| number(named).map(|uid| (uid, uid)));
     let Some((uid, own)) = found else {
