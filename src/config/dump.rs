@@ -4,11 +4,12 @@ use std::fmt;
 
 use super::build::takes_user;
 use super::items::Items;
-use super::keywords::{Body, Keyword, Kind, Term};
+use super::keywords::{Body, Keyword, Term};
 use super::line::is_space;
 use super::secret::{self, MASK, is_secret};
 use super::tree::{Node, each};
-use super::value::{Arg, Value, parse};
+use super::value::{Arg, Value};
+use super::watch::accepts;
 
 /// Indentation of a level.
 const STEP: usize = 4;
@@ -99,7 +100,7 @@ fn private_text(node: &Node<'_>) -> String {
     for word in words.iter().skip(1) {
         out.push(' ');
         match terms.next() {
-            Some(Term::One(kind)) if *kind != Kind::Secret && parse(*kind, &word.text).is_ok() => {
+            Some(Term::One(kind)) if accepts(*kind, &word.text) => {
                 out.push_str(&quoted(&word.text));
             }
             _ => {

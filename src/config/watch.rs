@@ -2,7 +2,7 @@
 
 use super::keywords::{Keyword, Kind, ROOT, Term, find};
 use super::line::{Line, is_space};
-use super::secret::{KNOWN, Private, is_misspelt, is_private, names_block, takes_secret};
+use super::secret::{KNOWN, Private, is_misspelt, is_private, mentions_secret, names_block, takes_secret};
 use super::suggest::nearest;
 use super::value::parse;
 use super::words::{Word, split};
@@ -135,13 +135,18 @@ impl Watch {
     }
 }
 
+/// Whether a word is a value of this kind, and harmless: not a secret, nor a line that a quote without end has swallowed.
+pub(super) fn accepts(kind: Kind, word: &str) -> bool {
+    kind != Kind::Secret && parse(kind, word).is_ok() && !mentions_secret(word)
+}
+
 /// Takes the values of a keyword: those that it accepts are harmless unless they are its secret.
 fn values<'w>(keyword: &Keyword, words: &'w [Word<'w>], found: &mut Private) -> &'w [Word<'w>] {
     let mut rest = words;
     for term in keyword.args {
         let Some((word, after)) = rest.split_first() else { break };
         match term {
-            Term::One(kind) if *kind != Kind::Secret && parse(*kind, &word.text).is_ok() => {
+            Term::One(kind) if accepts(*kind, &word.text) => {
                 found.harmless.push(word.text.to_string());
             }
             // Whatever word it is.
