@@ -1,6 +1,8 @@
 //! No secret of a configuration is shown, whatever is wrong with the text around it: hundreds of variants of a file, each
 //! with a mistake, are read, and neither the problems found nor the text of `-d` may hold any part of the secret.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 mod config_support;
 
 use std::collections::BTreeSet;
