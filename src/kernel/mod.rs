@@ -22,6 +22,7 @@ mod ndisc;
 mod netlink;
 mod request;
 mod resync;
+mod secondaries;
 pub mod sysctl;
 mod tables;
 mod vmac;
@@ -37,7 +38,7 @@ pub use tables::{Addr, AddrKey, Link, PROTOCOL_KEEPALIVED, primary_ipv4, primary
 
 pub use vmac::{VmacRequest, VmacResult, VmacWriter};
 pub use worker::{QueueFull, Stopped, Worker};
-pub use writer::{AddressRequest, AddressResult, Done, Op, WantedAddr, Writer};
+pub use writer::{AddressRequest, AddressResult, Done, Op, Secondaries, WantedAddr, Writer};
 
 use std::io;
 

@@ -7,6 +7,7 @@ mod announcer;
 mod sockets;
 mod translate;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ use crate::process::stopping::{FAREWELL_LIMIT, Stopping};
 use crate::process::sync_daemon::SyncDaemon;
 use crate::process::treatment;
 use crate::reactor::{Events, Interest, Reactor, Signals, Timers, Token, clock};
-use crate::vrrp::{Action, Change, Event, State, TimerKey, Vrrp};
+use crate::vrrp::{Action, Change, Event, InstanceId, State, TimerKey, Vrrp};
 
 use announcer::Announcer;
 use sockets::Sockets;
@@ -39,8 +40,8 @@ const VMACS: Token = Token(5);
 /// The agent counts on from here, one for each socket it opens.
 const AGENT: Token = Token(1000);
 
-/// Kernel events handled in a turn.
-const KERNEL_BUDGET: usize = 512;
+/// Messages of the kernel taken in a turn: adverts have theirs after every few.
+const KERNEL_BUDGET: usize = 32;
 /// Address requests that may be under way.
 const WRITER_CAPACITY: usize = 1 << 20;
 /// RFC 2741's default priority of a registration.
@@ -110,9 +111,12 @@ struct Process {
     changes: Vec<Change>,
     kernel_events: Vec<KernelEvent>,
     more_kernel: bool,
+    /// Interfaces of instances have changed.
+    links_changed: bool,
     /// Sockets may be open that no instance needs.
     prune_due: bool,
-    send_error: Option<String>,
+    /// The last error of each instance whose adverts cannot be sent.
+    send_errors: BTreeMap<InstanceId, String>,
     stopping: Stopping,
     /// As last told to the parent.
     checkpoint: String,
@@ -171,8 +175,9 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
         changes: Vec::new(),
         kernel_events: Vec::new(),
         more_kernel: true,
+        links_changed: false,
         prune_due: false,
-        send_error: None,
+        send_errors: BTreeMap::new(),
         stopping: Stopping::No,
         checkpoint: String::new(),
         save_due: false,
@@ -263,20 +268,24 @@ impl Process {
         let mut homeless = Vec::new();
         for action in output.actions {
             match action {
-                Action::Send { instance: _, ifindex, source, ttl, messages, seal } => {
+                Action::Send { instance, ifindex, source, ttl, messages, seal } => {
                     let sent = self.sockets.send(ifindex, source, ttl, &messages, seal);
-                    self.told_send_error(sent);
+                    self.tell_send_error(instance, ifindex, sent);
                 }
                 Action::Timer(key, Some(at)) => self.timers.set(Key::Machine(key), at),
                 Action::Timer(key, None) => self.timers.clear(Key::Machine(key)),
-                Action::Address(id, op) => {
-                    let row = self.vrrp.tables.addresses.get(&id);
-                    match row.and_then(|row| translate::request(id, op, row)) {
+                Action::Address(id, op, secondaries) => {
+                    let tables = &self.vrrp.tables;
+                    let row = tables.addresses.get(&id);
+                    match row.and_then(|row| translate::request(id, op, row, secondaries, &tables.interfaces)) {
                         Some(request) => self.requests.push(request),
                         None => homeless.push((id, op)),
                     }
                 }
-                Action::Withdraw(row) => self.requests.extend(translate::withdrawal(&row)),
+                Action::Withdraw(row, secondaries) => {
+                    let links = &self.vrrp.tables.interfaces;
+                    self.requests.extend(translate::withdrawal(&row, secondaries, links));
+                }
                 Action::Vmac { id, op, link } => {
                     // There are never as many as would fill the queue: a row has one request under way.
                     let _ = self.vmacs.submit(vec![translate::vmac_request(id, op, *link)]);
@@ -287,27 +296,30 @@ impl Process {
         }
         self.changes.extend(output.changes);
         self.save_due |= output.save;
+        self.links_changed |= output.links;
         // The interface went between the wish and now; a row waits for its answer all the same.
         if !homeless.is_empty() {
             for (id, op) in homeless {
-                let error = Some("its interface is gone".to_owned());
-                self.vrrp.handle(Event::AddressDone { id, op, error }, clock::now());
+                let result = Err("its interface is gone".to_owned());
+                self.vrrp.handle(Event::AddressDone { id, op, result }, clock::now());
             }
             self.carry_out_actions();
         }
     }
 
-    /// The same error is told once.
-    fn told_send_error(&mut self, sent: io::Result<()>) {
-        match sent {
-            Ok(()) => self.send_error = None,
-            Err(error) => {
-                let error = error.to_string();
-                if self.send_error.as_ref() != Some(&error) {
-                    self.log.warning(format_args!("Cannot send advert: {error}"));
-                    self.send_error = Some(error);
-                }
-            }
+    /// The same error of an instance is told once.
+    fn tell_send_error(&mut self, id: InstanceId, ifindex: u32, sent: io::Result<()>) {
+        let Err(error) = sent else {
+            self.send_errors.remove(&id);
+            return;
+        };
+        let error = error.to_string();
+        if self.send_errors.get(&id) != Some(&error) {
+            let tables = &self.vrrp.tables;
+            let name = tables.instances.get(&id).map_or("?", |row| &row.config.name);
+            let interface = tables.interfaces.name(ifindex);
+            self.log.warning(format_args!("({name}) Cannot send advert on {interface}: {error}"));
+            self.send_errors.insert(id, error);
         }
     }
 
@@ -320,8 +332,8 @@ impl Process {
             let now = clock::now();
             for request in full.requests {
                 let (id, op) = (translate::address_id(request.token), translate::address_op(request.op));
-                let error = Some("too many requests are waiting for the kernel".into());
-                self.vrrp.handle(Event::AddressDone { id, op, error }, now);
+                let result = Err("too many requests are waiting for the kernel".into());
+                self.vrrp.handle(Event::AddressDone { id, op, result }, now);
             }
             self.carry_out_actions();
         }
@@ -332,9 +344,10 @@ impl Process {
         self.writer.results(&mut results);
         let now = clock::now();
         for result in results {
-            let (id, op) = (translate::address_id(result.token), translate::address_op(result.op));
-            let error = result.outcome.err().map(|refusal| refusal.to_string());
-            self.vrrp.handle(Event::AddressDone { id, op, error }, now);
+            if let Some(complaint) = &result.complaint {
+                self.log.warning(complaint);
+            }
+            self.vrrp.handle(translate::address_done(result), now);
         }
     }
 
@@ -359,13 +372,12 @@ impl Process {
     fn kernel_turn(&mut self) -> io::Result<()> {
         let mut events = std::mem::take(&mut self.kernel_events);
         self.more_kernel = self.monitor.receive(KERNEL_BUDGET, &mut events)?;
-        let mut links = false;
         for event in events.drain(..) {
-            links |= !matches!(event, KernelEvent::Address(_) | KernelEvent::AddressGone(_));
             self.vrrp.handle(translate::event(event), clock::now());
         }
         self.kernel_events = events;
-        if links {
+        self.carry_out_actions();
+        if std::mem::take(&mut self.links_changed) {
             self.follow_links();
         }
         Ok(())
