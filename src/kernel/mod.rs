@@ -3,9 +3,10 @@
 //! | part | for |
 //! |---|---|
 //! | [`Monitor`] | links and addresses as the kernel tells of them, with recovery from lost messages |
+//! | [`Watcher`] | the same on a thread of its own |
 //! | [`Writer`] | adding and removing addresses, on a thread of its own, results as events |
 //! | [`VmacWriter`] | making and removing the macvlans of `use_vmac`, on another thread |
-//! | [`AdvertSocket`] | VRRP packets of one interface and family |
+//! | [`AdvertSocket`], [`Opener`] | VRRP packets of one interface and family; opened and closed on a thread of its own |
 //! | [`ArpSocket`], [`NdSocket`] | gratuitous ARP and unsolicited neighbour advertisements |
 //! | [`ipvs`] | the load balancer: services and real servers |
 //! | [`sysctl`] | interface settings, put back at the end |
@@ -20,12 +21,14 @@ pub mod ipvs;
 mod monitor;
 mod ndisc;
 mod netlink;
+mod opener;
 mod request;
 mod resync;
 mod secondaries;
 pub mod sysctl;
 mod tables;
 mod vmac;
+mod watcher;
 mod worker;
 mod writer;
 
@@ -34,9 +37,11 @@ pub use arp::ArpSocket;
 pub use monitor::{KernelEvent, Monitor, Snapshot};
 pub use ndisc::NdSocket;
 pub use netlink::Refusal;
+pub use opener::{Opener, SocketRequest, SocketResult, WantedSocket};
 pub use tables::{Addr, AddrKey, Link, PROTOCOL_KEEPALIVED, primary_ipv4, primary_ipv6};
 
 pub use vmac::{VmacRequest, VmacResult, VmacWriter};
+pub use watcher::Watcher;
 pub use worker::{QueueFull, Stopped, Worker};
 pub use writer::{AddressRequest, AddressResult, Done, Op, Secondaries, WantedAddr, Writer};
 

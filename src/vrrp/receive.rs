@@ -126,7 +126,7 @@ impl Vrrp {
         let (ours, own) = (row.priority, row.source);
         let interval = row.config.advert_interval;
         if advert.priority == 0 {
-            if row.answered.admit(source, now, interval).is_some() {
+            if row.answered.admit((source, advert.priority == 0), now, interval).is_some() {
                 self.send_advert(id);
             }
             return;
@@ -155,7 +155,7 @@ impl Vrrp {
             self.output.save |= another_block(row.sequence, above);
             row.sequence = above;
         }
-        let admitted = row.answered.admit(source, now, interval).is_some();
+        let admitted = row.answered.admit((source, advert.priority == 0), now, interval).is_some();
         if admitted && !row.config.lower_prio_no_advert {
             self.send_advert(id);
         }

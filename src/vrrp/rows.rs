@@ -121,9 +121,9 @@ pub struct Instance {
     pub since: Duration,
     /// Complaints already made about this master.
     pub complaints: Complaints,
-    /// Senders that were answered at once.
-    pub(super) answered: Recent<IpAddr>,
-    /// Senders of lower priority and leaving masters that the views were told of.
+    /// Senders that were answered at once, and whether they gave up.
+    pub(super) answered: Recent<(IpAddr, bool)>,
+    /// Senders that the views were told of, and whether they gave up.
     pub(super) told: Recent<(IpAddr, bool)>,
     /// Version 3 over IPv4 to peers that count the multicast group into the checksum (`old_unicast_checksum`).
     pub old_checksum: bool,

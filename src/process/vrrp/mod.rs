@@ -12,7 +12,7 @@ use std::io;
 use std::time::Duration;
 
 use crate::kernel::ipvs::SyncRole;
-use crate::kernel::{AddressRequest, KernelEvent, Monitor, VmacWriter, Writer, sysctl};
+use crate::kernel::{AddressRequest, KernelEvent, Monitor, VmacWriter, Watcher, Writer, sysctl};
 use crate::mib;
 use crate::notify::dump::{self, Dump};
 use crate::notify::log::Log;
@@ -29,7 +29,7 @@ use crate::reactor::{Events, Interest, Reactor, Signals, Timers, Token, clock};
 use crate::vrrp::{Action, Change, Event, InstanceId, State, TimerKey, Vrrp};
 
 use announcer::Announcer;
-use sockets::Sockets;
+use sockets::{Outgoing, Sockets};
 
 const ORDERS: Token = Token(0);
 const MONITOR: Token = Token(1);
@@ -37,11 +37,11 @@ const WRITER: Token = Token(2);
 const ADVERTS: Token = Token(3);
 const SYNC: Token = Token(4);
 const VMACS: Token = Token(5);
+const SOCKETS: Token = Token(6);
+const LOOK_UPS: Token = Token(7);
 /// The agent counts on from here, one for each socket it opens.
 const AGENT: Token = Token(1000);
 
-/// Messages of the kernel taken in a turn: adverts have theirs after every few.
-const KERNEL_BUDGET: usize = 32;
 /// Address requests that may be under way.
 const WRITER_CAPACITY: usize = 1 << 20;
 /// RFC 2741's default priority of a registration.
@@ -90,7 +90,7 @@ struct Process {
     reactor: Reactor,
     timers: Timers<Key>,
     orders: Orders,
-    monitor: Monitor,
+    monitor: Watcher,
     writer: Writer,
     vmacs: VmacWriter,
     sockets: Sockets,
@@ -109,7 +109,6 @@ struct Process {
     held: Held,
     requests: Vec<AddressRequest>,
     changes: Vec<Change>,
-    kernel_events: Vec<KernelEvent>,
     more_kernel: bool,
     /// Interfaces of instances have changed.
     links_changed: bool,
@@ -134,7 +133,8 @@ pub(super) fn descriptors(instances: usize) -> usize {
 pub(super) fn run(setup: Setup) -> io::Result<()> {
     let Setup { vrrp, log, channel, agentx, keep_addresses, checkpoint, held, signals } = setup;
     let reactor = Reactor::new()?;
-    let monitor = Monitor::open(DUMP_LIMIT)?;
+    let monitor = Watcher::start(Monitor::open(DUMP_LIMIT)?)?;
+    let (sockets, announcer) = (Sockets::new(ADVERTS, log.clone())?, Announcer::open()?);
     let writer = Writer::start(WRITER_CAPACITY)?;
     let vmac_settings = sysctl::Changes::from_lines(VMAC_SETTINGS, &checkpoint);
     let vmacs = VmacWriter::start_vmacs(WRITER_CAPACITY, vmac_settings.clone())?;
@@ -142,6 +142,8 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
     reactor.register(&monitor, MONITOR, Interest::READABLE)?;
     reactor.register(&writer, WRITER, Interest::READABLE)?;
     reactor.register(&vmacs, VMACS, Interest::READABLE)?;
+    reactor.register(&sockets, SOCKETS, Interest::READABLE)?;
+    reactor.register(&announcer, LOOK_UPS, Interest::READABLE)?;
     let agent = match agentx {
         Some(master) => {
             let mib = mib::vrrp_mib().map_err(io::Error::other)?;
@@ -162,8 +164,8 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
         monitor,
         writer,
         vmacs,
-        sockets: Sockets::new(),
-        announcer: Announcer::open()?,
+        sockets,
+        announcer,
         sysctls: sysctl::Changes::from_lines(SETTINGS, &checkpoint),
         vmac_settings,
         agent,
@@ -173,7 +175,6 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
         held,
         requests: Vec::new(),
         changes: Vec::new(),
-        kernel_events: Vec::new(),
         more_kernel: true,
         links_changed: false,
         prune_due: false,
@@ -182,13 +183,25 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
         checkpoint: String::new(),
         save_due: false,
     };
-    process.kernel_turn()?;
-    process.vrrp.handle(Event::Start, clock::now());
-    process.carry_out();
+    let first = process.monitor.first(DUMP_LIMIT)?;
+    process.start(first);
     process.run()
 }
 
 impl Process {
+    /// From what the kernel told first.
+    fn start(&mut self, first: Vec<KernelEvent>) {
+        for event in first {
+            self.vrrp.handle(translate::event(event), clock::now());
+        }
+        let incomplete = self.sockets.open_all(&self.vrrp.tables, &self.reactor);
+        self.retry_sockets(incomplete);
+        self.promote_secondaries();
+        self.vrrp.handle(Event::Start, clock::now());
+        self.carry_out();
+        self.links_changed = false;
+    }
+
     fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(64);
         let mut more = true;
@@ -204,6 +217,12 @@ impl Process {
                     WRITER => self.writer_turn(),
                     VMACS => self.vmacs_turn(),
                     SYNC => self.sync_daemon.turn(&self.log),
+                    SOCKETS => self.sockets_turn(),
+                    LOOK_UPS => {
+                        if let Err(error) = self.announcer.look_up_turn() {
+                            self.log.warning(format_args!("Cannot list link addresses: {error}"));
+                        }
+                    }
                     token => agent_ready |= token == self.agent_token,
                 }
             }
@@ -269,8 +288,7 @@ impl Process {
         for action in output.actions {
             match action {
                 Action::Send { instance, ifindex, source, ttl, messages, seal } => {
-                    let sent = self.sockets.send(ifindex, source, ttl, &messages, seal);
-                    self.tell_send_error(instance, ifindex, sent);
+                    self.send(instance, Outgoing { ifindex, source, ttl, messages, seal });
                 }
                 Action::Timer(key, Some(at)) => self.timers.set(Key::Machine(key), at),
                 Action::Timer(key, None) => self.timers.clear(Key::Machine(key)),
@@ -307,9 +325,10 @@ impl Process {
         }
     }
 
-    /// The same error of an instance is told once.
-    fn tell_send_error(&mut self, id: InstanceId, ifindex: u32, sent: io::Result<()>) {
-        let Err(error) = sent else {
+    /// Sends an advert. The same error of an instance is told once.
+    fn send(&mut self, id: InstanceId, advert: Outgoing) {
+        let ifindex = advert.ifindex;
+        let Err(error) = self.sockets.send(id, advert) else {
             self.send_errors.remove(&id);
             return;
         };
@@ -369,13 +388,15 @@ impl Process {
         self.follow_links();
     }
 
+    /// A few messages of the kernel; adverts have their turn before the next.
     fn kernel_turn(&mut self) -> io::Result<()> {
-        let mut events = std::mem::take(&mut self.kernel_events);
-        self.more_kernel = self.monitor.receive(KERNEL_BUDGET, &mut events)?;
-        for event in events.drain(..) {
+        let mut events = Vec::new();
+        self.more_kernel = self.monitor.receive(&mut events).map_err(|error| {
+            io::Error::new(error.kind(), format!("interfaces and addresses cannot be watched any more: {error}"))
+        })?;
+        for event in events {
             self.vrrp.handle(translate::event(event), clock::now());
         }
-        self.kernel_events = events;
         self.carry_out_actions();
         if std::mem::take(&mut self.links_changed) {
             self.follow_links();
@@ -384,14 +405,22 @@ impl Process {
     }
 
     fn follow_links(&mut self) {
-        self.sockets.follow(&self.vrrp.tables, &self.reactor, ADVERTS, &self.log);
+        self.sockets.follow(&self.vrrp.tables);
         self.prune_due = true;
-        if self.sockets.incomplete() {
+        self.promote_secondaries();
+    }
+
+    fn retry_sockets(&mut self, incomplete: bool) {
+        if incomplete {
             self.timers.set(Key::RetrySockets, clock::now() + SOCKET_RETRY);
         }
-        self.promote_secondaries();
-        if let Err(error) = self.announcer.links_changed() {
-            self.log.warning(format_args!("Cannot list link addresses: {error}"));
+    }
+
+    fn sockets_turn(&mut self) {
+        let incomplete = self.sockets.turn(&self.vrrp.tables, &self.reactor);
+        self.retry_sockets(incomplete);
+        for (id, advert) in self.sockets.take_waiting() {
+            self.send(id, advert);
         }
     }
 

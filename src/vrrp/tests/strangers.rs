@@ -45,7 +45,7 @@ fn a_flood_of_losing_adverts_has_one_answer_and_one_report_in_an_interval() {
             hear(&mut lan, stranger(0), priority);
         }
     }
-    assert_eq!((lan.routers[0].sent.len(), lower(&lan)), (1, vec![0]));
+    assert_eq!((lan.routers[0].sent.len(), lower(&lan)), (2, vec![0]), "one for each of both kinds");
     // It goes on, ten times an interval.
     for _ in 0..100 {
         lan.run(ms(10));
