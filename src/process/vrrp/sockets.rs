@@ -195,8 +195,11 @@ impl Sockets {
 
     /// Adverts whose sockets are open by now, or will not be: to be sent again.
     pub(super) fn take_waiting(&mut self) -> Vec<(InstanceId, Outgoing)> {
-        let ready = self.waiting.extract_if(.., |_, advert| !self.asked.contains_key(&advert.key()));
-        ready.collect()
+        let waiting = std::mem::take(&mut self.waiting);
+        let (waiting, ready): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            waiting.into_iter().partition(|(_, advert)| self.asked.contains_key(&advert.key()));
+        self.waiting = waiting;
+        ready.into_iter().collect()
     }
 
     /// Hands all received packets to the machines; returns whether there may be more.

@@ -29,6 +29,7 @@ pub mod servers;
 pub mod site;
 pub mod snmp;
 pub mod standing;
+pub mod storm;
 pub mod topology;
 pub mod uml;
 pub mod views;
