@@ -137,7 +137,7 @@ impl Vrrp {
         // Equal priorities: the higher address wins, compared as unsigned numbers in network order.
         let better = advert.priority > ours || (advert.priority == ours && own.is_none_or(|own| source > own));
         if better {
-            if row.config.higher_prio_send_advert || row.perhaps_second {
+            if row.config.higher_prio_send_advert || (row.perhaps_second && !row.config.strict) {
                 // A master that was cut off with us has not announced itself lately, and our clients still know us: it
                 // hears that there were two masters, and announces itself.
                 self.send_advert(id);
