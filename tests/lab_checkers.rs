@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lab::process::{Proc, output_of};
 use lab::servers::{Datagrams, Manner, Relay};
@@ -288,7 +288,7 @@ fn servers_that_misbehave() {
         Manner::HalfCloses(b""),
         Manner::HalfCloses(b"220"),
         Manner::Says(b"\0\x01\xff\xfe\r\n\r\n%n%s\n"),
-        Manner::HalfCloses(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabc"),
+        Manner::HalfCloses(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n"),
         Manner::Says(b"HTTP/1.1 99999999999999999999 OK\r\nContent-Length: -1\r\n\r\n"),
         Manner::Says(b"220-hello\r\n220 you\r\n5"),
         // Codes that say no, with all that would be right after them.
@@ -300,6 +300,8 @@ fn servers_that_misbehave() {
         Manner::Endless(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"5\r\nhello\r\n"),
         // A TLS record that says it goes on.
         Manner::Endless(b"\x16\x03\x03\x40\x00", b"\0"),
+        Manner::HelloRequests,
+        Manner::Tickets,
     ];
     for manner in manners {
         for relay in relays.iter().chain([&tcp]) {
@@ -313,6 +315,53 @@ fn servers_that_misbehave() {
         }
         director.await_states(&all(true));
     }
+}
+
+/// A server that sends without end fails its own check and delays no other.
+#[test]
+fn endless_servers_delay_no_other_check() {
+    let _turn = machine::shared();
+    let mut director = Director::new();
+    let kinds = [
+        ("HelloRequests", Manner::HelloRequests, "SSL_GET"),
+        ("tickets", Manner::Tickets, "SSL_GET"),
+        ("interim replies", Manner::Endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n"), "HTTP_GET"),
+        (
+            "chunk extension",
+            Manner::Endless(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;", b"x"),
+            "HTTP_GET",
+        ),
+    ];
+    let mut relays = Vec::new();
+    for (port, (name, manner, kind)) in (9001..).zip(kinds) {
+        let relay = Relay::start(director.netns(), port, HTTP);
+        relay.be(manner);
+        relays.push(relay);
+        director.check(name, port, &format!("{kind} {{\n url {{\n path /\n }} }}"));
+    }
+    let healthy = director.netns().enter(|| std::net::TcpListener::bind("127.0.0.1:9000").expect("a free port"));
+    director.check("healthy", 9000, "TCP_CHECK { }");
+    director.start();
+    director.await_states(&[
+        ("HelloRequests", false),
+        ("tickets", false),
+        ("interim replies", false),
+        ("chunk extension", false),
+        ("healthy", true),
+    ]);
+    let (end, mut last) = (Instant::now() + Duration::from_secs(4), None::<Instant>);
+    while Instant::now() < end {
+        let _ = healthy.accept().expect("a check");
+        if let Some(before) = last.replace(Instant::now()) {
+            assert!(before.elapsed() < Duration::from_secs(1), "{:?} between checks every 0.2 s", before.elapsed());
+        }
+    }
+    let log = director.log();
+    for reason in ["protocol messages without end", "endless interim replies", "endless chunk header"] {
+        assert!(log.contains(reason), "{reason}: {log}");
+    }
+    let healthy_failed = log.lines().any(|line| line.contains(":9000 failed"));
+    assert!(!healthy_failed, "{log}");
 }
 
 #[test]

@@ -9,6 +9,7 @@ use openssl::ssl::SslStream;
 use socket2::Socket;
 
 use super::Key;
+use super::meter::Metered;
 use super::ping::Echo;
 use super::socket::{self, Opened, Progress, is_own_lack, reason};
 use super::stream::{Got, Stream};
@@ -243,7 +244,7 @@ impl Connections {
                 let Opened { socket, pending } = socket::tcp(target).map_err(failed)?;
                 // The request must not wait until the end of the handshake is acknowledged.
                 socket.set_tcp_nodelay(true).map_err(failed)?;
-                let tls = Box::new(SslStream::new(ssl, socket).map_err(library)?);
+                let tls = Box::new(SslStream::new(ssl, Metered::new(socket)).map_err(library)?);
                 stream(Stream::Tls(tls), pending, *close_notify)
             }
             Transport::Udp => {
@@ -284,6 +285,13 @@ fn failed(error: io::Error) -> What {
     if is_own_lack(&error) { What::Lacking(reason(&error)) } else { What::Failed(reason(&error)) }
 }
 
+impl Stream {
+    /// What follows when there is nothing to read for now.
+    fn next(&self) -> Next {
+        if self.is_cut() { Next::Again } else { Next::Wait }
+    }
+}
+
 impl Io {
     fn socket(&self) -> &Socket {
         match self {
@@ -300,6 +308,9 @@ impl Attempt {
 
     /// Everything that can be done without waiting, within the budget of a turn.
     fn advance(&mut self, ready: Ready, scratch: &mut [u8], out: &mut Vec<NetEvent>) -> Result<Next, String> {
+        if let Io::Stream(stream, _) = &mut self.io {
+            stream.begin_turn();
+        }
         if self.step == Step::Connecting {
             match socket::progress(self.io.socket(), ready, self.to).map_err(|e| reason(&e))? {
                 Progress::Pending => return Ok(Next::Wait),
@@ -310,7 +321,7 @@ impl Attempt {
             if let Io::Stream(stream, _) = &mut self.io
                 && let Progress::Pending = stream.shake_hands()?
             {
-                return Ok(Next::Wait);
+                return Ok(stream.next());
             }
             self.step = Step::Open;
             out.push(self.event(What::Connected));
@@ -341,7 +352,7 @@ impl Attempt {
             reads = reads.saturating_add(1);
             match stream.read()? {
                 Got::Bytes(bytes) => out.push(NetEvent { key, what: What::Received(bytes) }),
-                Got::Nothing => return Ok(Next::Wait),
+                Got::Nothing => return Ok(stream.next()),
                 Got::End => {
                     out.push(NetEvent { key, what: What::Closed });
                     return Ok(Next::Over);

@@ -17,6 +17,7 @@
 mod children;
 mod connections;
 mod files;
+mod meter;
 mod ping;
 mod socket;
 mod stream;

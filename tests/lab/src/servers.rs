@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
+use crate::hostile;
 use crate::netns::Netns;
 
 /// What becomes of a connection.
@@ -24,6 +25,10 @@ pub enum Manner {
     Says(&'static [u8]),
     /// The first octets are said, then the second ones again and again.
     Endless(&'static [u8], &'static [u8]),
+    /// The hello of TLS is answered with HelloRequests without end.
+    HelloRequests,
+    /// The handshake of TLS is followed by session tickets without end.
+    Tickets,
 }
 
 /// A TCP port of a namespace in front of another one.
@@ -69,6 +74,8 @@ fn serve(mut stream: TcpStream, manner: Manner, real: u16) {
     let mut say = |octets: &[u8]| stream.write_all(octets).is_ok();
     match manner {
         Manner::Honest => return pass_on(stream, real),
+        Manner::HelloRequests => return hostile::hello_requests(stream),
+        Manner::Tickets => return hostile::tickets(stream),
         Manner::Resets => {
             let _ = stream.set_read_timeout(Some(Duration::from_millis(50)));
             let _ = stream.read(&mut [0; 100]);
