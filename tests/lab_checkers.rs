@@ -325,6 +325,7 @@ fn endless_servers_delay_no_other_check() {
     let kinds = [
         ("HelloRequests", Manner::HelloRequests, "SSL_GET"),
         ("tickets", Manner::Tickets, "SSL_GET"),
+        ("regex", Manner::Endless(b"HTTP/1.0 200 OK\r\n\r\n", b"a"), "HTTP_GET"),
         ("interim replies", Manner::Endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n"), "HTTP_GET"),
         (
             "chunk extension",
@@ -337,7 +338,8 @@ fn endless_servers_delay_no_other_check() {
         let relay = Relay::start(director.netns(), port, HTTP);
         relay.be(manner);
         relays.push(relay);
-        director.check(name, port, &format!("{kind} {{\n url {{\n path /\n }} }}"));
+        let regex = if name == "regex" { r#"regex "(?>a*)(?>a*)\d""# } else { "" };
+        director.check(name, port, &format!("{kind} {{\n url {{\n path /\n {regex}\n }} }}"));
     }
     let healthy = director.netns().enter(|| std::net::TcpListener::bind("127.0.0.1:9000").expect("a free port"));
     director.check("healthy", 9000, "TCP_CHECK { }");
@@ -345,6 +347,7 @@ fn endless_servers_delay_no_other_check() {
     director.await_states(&[
         ("HelloRequests", false),
         ("tickets", false),
+        ("regex", false),
         ("interim replies", false),
         ("chunk extension", false),
         ("healthy", true),
@@ -357,7 +360,12 @@ fn endless_servers_delay_no_other_check() {
         }
     }
     let log = director.log();
-    for reason in ["protocol messages without end", "endless interim replies", "endless chunk header"] {
+    for reason in [
+        "protocol messages without end",
+        "HTTP_GET of [127.0.0.1]:tcp:9003 failed: regex: ",
+        "endless interim replies",
+        "endless chunk header",
+    ] {
         assert!(log.contains(reason), "{reason}: {log}");
     }
     let healthy_failed = log.lines().any(|line| line.contains(":9000 failed"));

@@ -6,12 +6,15 @@ mod net_support;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use keepalived::config::lvs::{Source, TlsMaterial};
 use keepalived::net::{Tls, Transport, What};
 use net_support::{Bed, key, target};
 use openssl::ssl::{NameType, SniError, SslAcceptor, SslFiletype, SslMethod};
+
+/// Longest turn of the loop, on a machine that does other things too.
+const LONGEST_TURN: Duration = Duration::from_millis(300);
 
 fn tls(sni: Option<&str>) -> Transport {
     Transport::Tls { sni: sni.map(str::to_owned), close_notify: false }
@@ -310,6 +313,32 @@ fn garbage_instead_of_tls_fails_and_silence_waits_for_the_caller() {
     bed.quiet(Duration::from_millis(30));
     bed.close(key(2));
     assert!(bed.connections.is_empty());
+}
+
+#[test]
+fn tls_without_data_comes_back_each_turn_and_fails() {
+    for (name, treat) in [
+        ("HelloRequests", lab::hostile::hello_requests as fn(std::net::TcpStream)),
+        ("session tickets", lab::hostile::tickets),
+    ] {
+        let hostile = serve(treat);
+        let mut bed = Bed::new();
+        bed.open(key(1), &target(hostile), &tls(None));
+        let (begin, mut turns, mut longest) = (Instant::now(), 0, Duration::ZERO);
+        let end = loop {
+            let turn = Instant::now();
+            let events = bed.turn();
+            (turns, longest) = (turns + 1, longest.max(turn.elapsed()));
+            assert!(begin.elapsed() < Duration::from_secs(20), "{name}: no end in {turns} turns");
+            if let Some(event) = events.into_iter().find(|event| event.what != What::Connected) {
+                break event.what;
+            }
+        };
+        let words = "TLS: the server sends protocol messages without end, and no data";
+        assert_eq!(end, What::Failed(words.into()), "{name}");
+        assert!(turns >= 5, "{name}: {turns} turns only");
+        assert!(longest < LONGEST_TURN, "{name}: a turn took {longest:?}");
+    }
 }
 
 #[test]

@@ -245,6 +245,10 @@ pub(super) struct Work {
     pub running: bool,
     /// When it began.
     pub started: Duration,
+    /// Since when a look at a part of a body is under way elsewhere.
+    pub looking: Option<Duration>,
+    /// Time that the looks of this attempt took, as far as it counts.
+    pub searched: Duration,
     /// What is said on its connection; none for scripts.
     pub conversation: Option<Box<dyn Conversation>>,
     /// The url or host in turn.

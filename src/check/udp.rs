@@ -58,7 +58,7 @@ mod tests {
     fn silence_is_success_unless_a_reply_is_required() {
         assert!(UdpCheck::new(Vec::new(), None, (0, 255)).expired().is_ok());
         assert!(UdpCheck::new(Vec::new(), Some(Vec::new()), (0, 255)).expired().is_err());
-        assert!(UdpCheck::new(Vec::new(), None, (0, 255)).failed("port unreachable".into()).is_err());
+        assert!(UdpCheck::new(Vec::new(), None, (0, 255)).failed("port unreachable".into()).unwrap().is_err());
     }
 
     #[test]

@@ -91,6 +91,8 @@ struct Attempt {
     /// Where it goes.
     to: SocketAddr,
     unsent: Vec<u8>,
+    /// Nothing is read for now.
+    paused: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -190,6 +192,32 @@ impl Connections {
         }
     }
 
+    /// Reads no more of an attempt until it is [resumed](Connections::resume); its events of this turn may still come.
+    pub fn pause(&mut self, key: Key) {
+        let token = self.token_of(key);
+        if let Some(attempt) = token.and_then(|token| self.attempts.get_mut(&token)) {
+            attempt.paused = true;
+        }
+    }
+
+    /// Reads on. Of an attempt that is over, nothing.
+    pub fn resume(&mut self, reactor: &Reactor, key: Key, out: &mut Vec<NetEvent>) {
+        let Some(token) = self.token_of(key) else { return };
+        let Some(attempt) = self.attempts.get_mut(&token) else { return };
+        attempt.paused = false;
+        self.again(reactor, token, out);
+    }
+
+    /// Has the poller tell of an attempt again, for there may be more to read.
+    fn again(&mut self, reactor: &Reactor, token: usize, out: &mut Vec<NetEvent>) {
+        let Some(attempt) = self.attempts.get(&token) else { return };
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        if let Err(e) = reactor.reregister(attempt.io.socket(), Token(token), interest) {
+            out.push(NetEvent { key: attempt.key, what: failed(e) });
+            self.end(token);
+        }
+    }
+
     /// Ends an attempt without an event. TCP is reset, whatever is pending; TLS with close_notify is closed in order.
     pub fn close(&mut self, key: Key) {
         let Some(token) = self.token_of(key) else { return };
@@ -213,13 +241,7 @@ impl Connections {
         match next {
             Next::Wait => {}
             Next::Over => self.end(token.0),
-            Next::Again => {
-                let again = Interest::READABLE | Interest::WRITABLE;
-                if let Err(e) = reactor.reregister(attempt.io.socket(), token, again) {
-                    out.push(NetEvent { key: attempt.key, what: failed(e) });
-                    self.end(token.0);
-                }
-            }
+            Next::Again => self.again(reactor, token.0, out),
         }
         true
     }
@@ -229,7 +251,7 @@ impl Connections {
         let stream = |stream, pending, close_notify| {
             let step = if pending { Step::Connecting } else { Step::Handshake };
             // A connection made at once is looked at again when the poller tells of it, which it does: it is new there.
-            (Attempt { key, step, io: Io::Stream(stream, close_notify), to, unsent: Vec::new() }, false)
+            (Attempt { key, step, io: Io::Stream(stream, close_notify), to, unsent: Vec::new(), paused: false }, false)
         };
         Ok(match over {
             Transport::Tcp => {
@@ -249,14 +271,24 @@ impl Connections {
             }
             Transport::Udp => {
                 let Opened { socket, .. } = socket::udp(target).map_err(failed)?;
-                (Attempt { key, step: Step::Open, io: Io::Udp(socket), to, unsent: Vec::new() }, true)
+                (Attempt { key, step: Step::Open, io: Io::Udp(socket), to, unsent: Vec::new(), paused: false }, true)
             }
             Transport::Ping => {
                 let (Opened { mut socket, .. }, raw) = socket::icmp(target).map_err(failed)?;
                 let number = number as u64;
                 let echo = Echo::new(target.address.ip(), raw, number, self.random.hash_one(number));
                 socket.write_all(&echo.request()).map_err(failed)?;
-                (Attempt { key, step: Step::Open, io: Io::Ping(socket, echo), to, unsent: Vec::new() }, false)
+                (
+                    Attempt {
+                        key,
+                        step: Step::Open,
+                        io: Io::Ping(socket, echo),
+                        to,
+                        unsent: Vec::new(),
+                        paused: false,
+                    },
+                    false,
+                )
             }
         })
     }
@@ -327,6 +359,9 @@ impl Attempt {
             out.push(self.event(What::Connected));
         }
         self.flush()?;
+        if self.paused {
+            return Ok(Next::Wait);
+        }
         match &self.io {
             Io::Stream(..) => self.read_stream(out),
             Io::Udp(_) | Io::Ping(..) => self.read_datagrams(scratch, out),

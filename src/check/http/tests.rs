@@ -4,7 +4,8 @@ use md5::{Digest, Md5};
 use proptest::prelude::*;
 
 use super::reader::{MAX_HEAD, Part, Reader};
-use super::regex::{Pattern, Search};
+use super::regex::Pattern;
+use super::search::Search;
 use super::{HttpConversation, request};
 use crate::check::conversation::{Conversation, Verdict};
 use crate::config::lvs::{HttpVersion, RegexCheck, UrlCheck};
@@ -30,11 +31,22 @@ fn verdict(url: &UrlCheck, reply: &[u8], piece: usize) -> Verdict {
     let mut talk = HttpConversation::new(url, HttpVersion::V11, pattern.as_ref());
     assert_eq!(talk.connected(&mut Vec::new()), None);
     for octets in reply.chunks(piece) {
-        if let Some(verdict) = talk.received(octets, &mut Vec::new()) {
+        if let Some(verdict) = talk.received(octets, &mut Vec::new()).or_else(|| searched(&mut talk)) {
             return verdict;
         }
     }
-    talk.closed()
+    talk.closed().or_else(|| searched(&mut talk)).expect("a verdict at the end")
+}
+
+/// Does the looks that are wanted.
+fn searched(talk: &mut HttpConversation) -> Option<Verdict> {
+    while let Some(look) = talk.look() {
+        let verdict = talk.looked(look.run(&mut || Ok(())));
+        if verdict.is_some() {
+            return verdict;
+        }
+    }
+    None
 }
 
 fn all_pieces(url: &UrlCheck, reply: &[u8]) -> Verdict {
@@ -161,9 +173,20 @@ fn endless_headers_and_trailers_are_cut() {
 fn search(check: &RegexCheck, body: &[u8], piece: usize) -> Result<bool, String> {
     let mut search = Search::new(Pattern::new(check));
     for octets in body.chunks(piece) {
-        search.push(octets)?;
+        search.push(octets);
+        look(&mut search)?;
     }
-    search.finish()
+    search.end();
+    look(&mut search)?;
+    Ok(search.outcome().expect("an outcome at the end"))
+}
+
+/// Does the looks that are wanted.
+fn look(search: &mut Search) -> Result<(), String> {
+    while let Some(look) = search.look() {
+        search.looked(look.run(&mut || Ok(())))?;
+    }
+    Ok(())
 }
 
 fn with(pattern: &str, options: &[&str]) -> RegexCheck {
@@ -253,6 +276,46 @@ fn a_pattern_that_backtracks_without_end_fails_its_check() {
         assert_eq!(search(&regex(pattern), &body, 4096), Ok(true), "{pattern}");
     }
     assert!(search(&regex("("), b"x", 10).is_err());
+}
+
+/// Their scanning counts for nothing in PCRE2's limits, so they must come back to be stopped.
+#[test]
+fn possessive_and_atomic_patterns_can_be_stopped() {
+    let body = vec![b'a'; 65_000];
+    for pattern in
+        [r"a*+\d", r"a++b|a++c", r"(?>a*)\d", r"(?>a*)(?>a*)\d", r"(?=a*+b)a", r"(?:a*+b)?+\d", r"(?!(?>.*))"]
+    {
+        let mut search = Search::new(Pattern::new(&regex(pattern)));
+        search.push(&body);
+        search.end();
+        let look = search.look().expect("all is there");
+        let mut asked = 0;
+        let looked = look.run(&mut || {
+            asked += 1;
+            if asked < 5 { Ok(()) } else { Err("stopped".into()) }
+        });
+        assert_eq!((search.looked(looked), asked), (Err("regex: stopped".into()), 5), "{pattern}");
+    }
+    let short = [vec![b'a'; 2000], b"7".to_vec()].concat();
+    for pattern in [r"a*+\d", r"(?>a*)\d", r"b|(?>a*)\d$"] {
+        assert_eq!(search(&regex(pattern), &short, 100), Ok(true), "{pattern}");
+    }
+}
+
+/// A look goes on from place to place; where the library begins anew makes no difference.
+#[test]
+fn a_match_may_begin_at_any_place() {
+    for at in [0, 1, 254, 255, 256, 257, 511, 512, 1000] {
+        let bytes = [vec![b'.'; at], b"needle".to_vec(), vec![b'.'; 300]].concat();
+        let text = ["\u{e9}".repeat(at), "needle".into(), "\u{e9}".repeat(300)].concat();
+        for pattern in ["needle", "(?<![a-z])needle", r"\bneedle"] {
+            assert_eq!(search(&regex(pattern), &bytes, 4096), Ok(true), "{pattern} at {at}");
+            assert_eq!(search(&with(pattern, &["utf"]), text.as_bytes(), 4096), Ok(true), "{pattern} at {at}, UTF");
+            let item = format!("(*UTF){pattern}");
+            assert_eq!(search(&regex(&item), text.as_bytes(), 4096), Ok(true), "{item} at {at}");
+        }
+        assert_eq!(search(&regex(r"\z"), &bytes, 4096), Ok(true), "the end of {} octets", bytes.len());
+    }
 }
 
 #[test]

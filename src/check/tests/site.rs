@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::check::http::Looked;
 use crate::check::{
     Action, AttemptId, Change, Check, CheckerId, Event, RealServerId, ScriptEnd, Tables, TimerKey, Transport,
     VirtualServerId, wanted,
@@ -135,6 +136,7 @@ enum Coming {
     Postponed(AttemptId),
     PingReply(AttemptId),
     Ended(AttemptId, ScriptEnd),
+    Looked(AttemptId, Looked),
 }
 
 pub struct Site {
@@ -228,6 +230,8 @@ impl Site {
                 }
             }
             Action::Close(attempt) => drop(self.open.remove(&attempt)),
+            Action::Look(attempt, look) => self.later(Coming::Looked(attempt, look.run(&mut || Ok(())))),
+            Action::Resume(_) => {}
             Action::RunScript { attempt, script, limit } => {
                 self.attempts.push((self.now, attempt.checker));
                 let (end, after) = self.scripts.get(&script.argv[0]).cloned().unwrap_or((ScriptEnd::Exited(0), ms(5)));
@@ -280,6 +284,7 @@ impl Site {
             Coming::Postponed(attempt) => self.event(Event::Postponed(attempt)),
             Coming::PingReply(attempt) => self.event(Event::PingReply(attempt)),
             Coming::Ended(attempt, end) => self.event(Event::ScriptEnded(attempt, end)),
+            Coming::Looked(attempt, looked) => self.event(Event::Looked(attempt, looked)),
         }
     }
 

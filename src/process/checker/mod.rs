@@ -10,13 +10,16 @@ use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::check::http::Look;
 use crate::check::{Action, AttemptId, Change, Check, Event, ScriptEnd, Tables, TimerKey, Transport, VirtualServerId};
 use crate::config::lvs::{CheckerKind, TlsMaterial};
 use crate::config::model::Config;
 use crate::kernel::ipvs::SyncRole;
 use crate::kernel::{KernelEvent, Monitor};
 use crate::mib;
-use crate::net::{ChildEvent, Children, Connections, FileEvent, Files, Key, NetEvent, Outcome, Tls, TlsError, What};
+use crate::net::{
+    ChildEvent, Children, Connections, FileEvent, Files, Key, NetEvent, Outcome, Searches, Tls, TlsError, What,
+};
 use crate::notify::dump::{self, Dump};
 use crate::notify::log::Log;
 use crate::notify::mail::{Mailer, check_mail};
@@ -38,6 +41,7 @@ const IPVS: Token = Token(2);
 const CHILDREN: Token = Token(3);
 const FILES: Token = Token(4);
 const SYNC: Token = Token(5);
+const SEARCHES: Token = Token(6);
 /// The agent counts on from here, one for each socket it opens; the connections have tokens far above.
 const AGENT: Token = Token(1000);
 
@@ -102,6 +106,7 @@ struct Process {
     connections: Connections,
     children: Children,
     files: Files,
+    searches: Searches,
     agent: Option<Agent<Check>>,
     agent_token: Token,
     /// `lvs_sync_daemon` that follows no instance.
@@ -144,6 +149,8 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
     reactor.register(&children, CHILDREN, Interest::READABLE)?;
     let files = Files::start(&lvs.track_files)?;
     reactor.register(&files, FILES, Interest::READABLE)?;
+    let searches = Searches::new()?;
+    reactor.register(&searches, SEARCHES, Interest::READABLE)?;
     let agent = match agentx {
         Some(master) => {
             let mib = mib::check_mib().map_err(io::Error::other)?;
@@ -169,6 +176,7 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
         connections: Connections::new(tls),
         children,
         files,
+        searches,
         agent,
         agent_token: AGENT,
         sync_daemon: SyncDaemon::new(SYNC),
@@ -214,6 +222,7 @@ impl Process {
                     IPVS => self.ipvs_turn(),
                     CHILDREN => self.children_turn(),
                     FILES => self.files_turn(),
+                    SEARCHES => self.searches_turn(),
                     SYNC => self.sync_daemon.turn(&self.log),
                     _ if self.connections.ready(&self.reactor, ready, &mut heard) => {}
                     token => agent_ready |= token == self.agent_token,
@@ -327,7 +336,12 @@ impl Process {
                 Action::Send(attempt, octets) => {
                     self.connections.send(key(attempt), &octets, heard);
                 }
-                Action::Close(attempt) => self.connections.close(key(attempt)),
+                Action::Look(attempt, look) => self.look(attempt, *look, heard),
+                Action::Resume(attempt) => self.connections.resume(&self.reactor, key(attempt), heard),
+                Action::Close(attempt) => {
+                    self.connections.close(key(attempt));
+                    self.searches.cancel(key(attempt));
+                }
                 Action::RunScript { attempt, script, limit } => {
                     let program = Program::new(&script, self.check.tables.system.global.as_ref());
                     self.children.run(key(attempt), program, limit);
@@ -356,6 +370,25 @@ impl Process {
                 Outcome::NotStarted(reason) => ScriptEnd::NotStarted(reason),
             };
             self.check.handle(Event::ScriptEnded(attempt(key), end), self.now);
+        }
+    }
+
+    fn look(&mut self, attempt: AttemptId, look: Look, heard: &mut Vec<NetEvent>) {
+        let key = key(attempt);
+        if self.searches.begin(key, look) {
+            self.connections.pause(key);
+        } else {
+            self.connections.close(key);
+            let what = What::Lacking("too many searches by regex are under way".to_owned());
+            heard.push(NetEvent { key, what });
+        }
+    }
+
+    fn searches_turn(&mut self) {
+        let mut done = Vec::new();
+        self.searches.events(&mut done);
+        for (key, looked) in done {
+            self.check.handle(Event::Looked(attempt(key), looked), self.now);
         }
     }
 
