@@ -176,10 +176,7 @@ fn column_of(name: &str) -> String {
 const NEWER: [(&str, std::ops::RangeInclusive<u32>); 2] = [("3.3.1.", 72..=78), ("3.4.1.", 56..=63)];
 
 /// Where C keepalived shows what is not so.
-const ODD: [&str; 7] = [
-    // A type of address for services that have none.
-    "3.3.1.5.2",
-    "3.3.1.5.3",
+const ODD: [&str; 5] = [
     // A prefix length of -1 for those that may be of either family.
     "3.3.1.51.2",
     "3.3.1.51.3",

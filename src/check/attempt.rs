@@ -188,7 +188,9 @@ impl Check {
             let next = row.next_period(now);
             self.set_timer(id, Some(next));
             if first {
+                self.change(Change::Checker { id, up: false, reason });
                 self.server_changed(id.0);
+                self.still_down(id.0);
             }
             return;
         }

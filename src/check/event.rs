@@ -146,7 +146,7 @@ pub enum Action {
 /// A row went from A to B: what the views (traps, scripts, mail, log) are told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// A checker came to another verdict.
+    /// A checker came to another verdict, or to its first one, which is that it fails.
     Checker {
         /// The row.
         id: CheckerId,
@@ -229,7 +229,7 @@ pub struct Pool {
 /// Why a server or a quorum changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// `rs_init_notifies`: it starts so.
+    /// It starts so.
     Initial,
     /// Checkers or weights.
     Checks,

@@ -120,8 +120,9 @@ impl Check {
         if self.phase != Phase::Waiting {
             return;
         }
-        self.start_pools();
+        let changed = self.start_pools();
         self.phase = Phase::Running;
+        self.tell_start(&changed);
         for id in self.tables.virtual_server_ids() {
             let elsewhere = self.is_elsewhere(id);
             if let Some(row) = self.tables.virtual_servers.get_mut(&id) {

@@ -73,6 +73,8 @@ pub struct VirtualServer {
     pub weight_sum: u64,
     /// Whether the quorum is met, hysteresis counted in.
     pub quorum_met: bool,
+    /// The views were told of that, perhaps by a process that this one replaces.
+    pub(super) told: bool,
     /// Its checkers rest: `ha_suspend`, and none of its addresses is on this host.
     pub suspended: bool,
     /// As last read from the kernel.
@@ -99,6 +101,7 @@ impl VirtualServer {
             up: 0,
             weight_sum: 0,
             quorum_met: !config.alpha,
+            told: false,
             suspended: false,
             statistics: Counters::default(),
             config,
@@ -150,6 +153,8 @@ pub struct RealServer {
     pub weight: u32,
     /// No checker has failed. Of no meaning for a sorry server.
     pub alive: bool,
+    /// The views were told of that, perhaps by a process that this one replaces.
+    pub(super) told: bool,
     /// Checkers that are down.
     pub failed_checkers: u32,
     /// Checkers that have not come to a result yet.
@@ -174,6 +179,7 @@ impl RealServer {
             base_weight,
             weight: base_weight,
             alive: true,
+            told: false,
             failed_checkers: 0,
             not_run: 0,
             wanted: None,

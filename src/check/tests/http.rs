@@ -50,7 +50,7 @@ fn bad() -> Behaviour {
 fn urls_are_tested_in_turn_one_per_period() {
     let mut site = Site::new(lvs_with(http(&["/a", "/b", "/c"], |_| {})));
     site.behave(A, ok());
-    site.event(Event::Start);
+    site.start();
     site.run(secs(45));
     assert_eq!(site.attempt_times(), [1000, 11_002, 21_004, 31_006, 41_008]);
     assert_eq!(site.requests(), ["/a", "/b", "/c", "/a", "/b"]);
@@ -61,7 +61,7 @@ fn urls_are_tested_in_turn_one_per_period() {
 fn a_failing_url_is_tried_first_and_all_must_pass_to_recover() {
     let mut site = Site::new(lvs_with(http(&["/a", "/b", "/c"], |_| {})));
     site.behave(A, ok());
-    site.event(Event::Start);
+    site.start();
     site.run(secs(40));
     assert_eq!(site.requests(), ["/a", "/b", "/c", "/a"]);
     site.behave(A, bad());
@@ -83,7 +83,7 @@ fn a_failing_url_is_tried_first_and_all_must_pass_to_recover() {
 fn with_fast_recovery_all_urls_follow_at_once() {
     let mut site = Site::new(lvs_with(http(&["/a", "/b", "/c"], |check| check.fast_recovery = true)));
     site.behave(A, ok());
-    site.event(Event::Start);
+    site.start();
     site.run(secs(2));
     assert_eq!(site.requests(), ["/a", "/b", "/c"], "while starting");
     site.run(secs(20));
@@ -102,7 +102,7 @@ fn with_fast_recovery_all_urls_follow_at_once() {
 fn a_failure_that_does_not_count_does_not_begin_a_recovery() {
     let mut site = Site::new(lvs_with(http(&["/a", "/b", "/c"], |check| check.fast_recovery = true)));
     site.behave(A, ok());
-    site.event(Event::Start);
+    site.start();
     site.run(secs(5));
     site.requests();
     site.behave(A, bad());
@@ -121,7 +121,7 @@ fn a_dead_one_waits_for_the_longer_of_both_delays() {
     lvs.virtual_servers[0].real_servers[0].checkers[0].delay_before_retry = secs(25);
     let mut site = Site::new(lvs);
     site.behave(A, bad());
-    site.event(Event::Start);
+    site.start();
     site.run(secs(60));
     assert_eq!(site.attempt_times(), [1000, 26_002, 51_004]);
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crate::check::http::Looked;
 use crate::check::{
-    Action, AttemptId, Change, Check, CheckerId, Event, RealServerId, ScriptEnd, Tables, TimerKey, Transport,
-    VirtualServerId, wanted,
+    Action, AttemptId, Cause, Change, Check, CheckerId, Event, QuorumStatus, RealServerId, ScriptEnd, Tables, TimerKey,
+    Transport, VirtualServerId, wanted,
 };
 use crate::config::lvs::{
     Checker, CheckerKind, Endpoint, Lvs, Method, MiscCheck, Protocol, RealServer, Scheduler, SorryServer, Target,
@@ -180,8 +180,17 @@ impl Site {
 
     pub fn started(lvs: Lvs) -> Site {
         let mut site = Site::new(lvs);
-        site.event(Event::Start);
+        site.start();
         site
+    }
+
+    /// Starts it; that each service starts with its quorum met is no news to a test.
+    pub fn start(&mut self) {
+        self.event(Event::Start);
+        let is_news = |change: &Change| {
+            !matches!(change, Change::Quorum { status: QuorumStatus::Met, cause: Cause::Initial, .. })
+        };
+        self.changes.retain(|(_, change)| is_news(change));
     }
 
     pub fn behave(&mut self, address: &str, behaviour: Behaviour) {
