@@ -7,12 +7,14 @@ mod mib_text;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use lab::process::output_of;
 use lab::snmp::ROOT;
 use lab::uml::inside;
-use lab::{Daemon, Director, machine};
+use lab::{Daemon, Director, machine, wait_until};
 
+const LIMIT: Duration = Duration::from_secs(30);
 const GLOBAL: &str = "\
 global_defs {
   lvs_timeouts tcp 900 tcpfin 120 udp 300
@@ -205,5 +207,34 @@ fn values_are_those_of_c_keepalived() {
         let differ: Vec<String> =
             differ.map(|name| format!("{name}: {:?}, theirs {:?}", ours.get(name), theirs.get(name))).collect();
         assert!(differ.is_empty(), "{}", differ.join("\n"));
+    });
+}
+
+/// What is told of the quorum at the start, as name and value of each object below the root.
+fn quorums_at_the_start(daemon: Daemon) -> Vec<String> {
+    let mut director = director(daemon);
+    let identity = format!("{ROOT}.3.5.0.2");
+    let mut told = Vec::new();
+    wait_until(LIMIT, "a notification for each service", || {
+        let traps = director.snmp().traps();
+        let ours = traps.iter().filter(|trap| trap.contains(&identity));
+        // The up-time and the identity come first.
+        told = ours.map(|trap| trap.split('\t').skip(2).collect::<Vec<_>>().join("; ")).collect();
+        told.len() >= SERVICES.len()
+    });
+    told
+}
+
+#[test]
+fn quorums_at_the_start_are_told_as_c_keepalived_does() {
+    inside(|| {
+        let _ = Command::new("modprobe").arg("ip_vs").status();
+        let [mut ours, mut theirs] = [Daemon::Ours, Daemon::C].map(quorums_at_the_start);
+        // Its binary tells of SCTP as of UDP; its MIB and its table say sctp(3).
+        let of_sctp = theirs.iter_mut().find(|trap| trap.contains("3.3.1.7 = 443")).expect("the IPv6 service");
+        *of_sctp = of_sctp.replace("3.3.1.8 = 2", "3.3.1.8 = 3");
+        ours.sort();
+        theirs.sort();
+        assert_eq!(ours, theirs);
     });
 }
