@@ -449,6 +449,19 @@ fn dns_check_and_udp_check() {
     server.signal(Signal::SIGCONT);
     director.await_states(&dns_states(true));
 
+    // Someone else's datagrams before those of the server: no verdict.
+    for garbage in [&[][..], &[0xff; 11], &[0; 40]] {
+        dns.precede(Some(garbage));
+        udp.precede(Some(garbage));
+        holds_for(Duration::from_secs(1), "the answers count", || {
+            let states = director.real_servers(6);
+            let is_up = |name: &str| states.get(&(name.to_owned(), 1)).is_some_and(|state| state == "1");
+            is_up("odd DNS") && is_up("UDP reply")
+        });
+    }
+    dns.precede(None);
+    udp.precede(None);
+
     let odd: [lab::servers::Answer; 6] = [
         |_| None,
         |_| Some(Vec::new()),

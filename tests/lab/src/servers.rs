@@ -119,6 +119,7 @@ pub type Answer = fn(&[u8]) -> Option<Vec<u8>>;
 #[derive(Debug)]
 pub struct Datagrams {
     answer: Arc<Mutex<Option<Answer>>>,
+    before: Arc<Mutex<Option<&'static [u8]>>>,
     socket: UdpSocket,
 }
 
@@ -127,7 +128,8 @@ impl Datagrams {
     pub fn start(netns: &Netns, port: u16, answer: Answer) -> Self {
         let answer = Arc::new(Mutex::new(Some(answer)));
         let socket = netns.enter(|| UdpSocket::bind(local(port)).expect("a free port"));
-        let (hears, current) = (socket.try_clone().expect("a descriptor"), answer.clone());
+        let before: Arc<Mutex<Option<&'static [u8]>>> = Arc::default();
+        let (hears, current, garbage) = (socket.try_clone().expect("a descriptor"), answer.clone(), before.clone());
         std::thread::spawn(move || {
             let mut datagram = [0; 2000];
             // Errors tell that someone has gone who was answered before; the end is told by no answer.
@@ -135,12 +137,18 @@ impl Datagrams {
                 let heard = hears.recv_from(&mut datagram);
                 let Some(answer) = *current.lock().expect("not poisoned") else { break };
                 let Ok((length, from)) = heard else { continue };
-                if let Some(reply) = answer(&datagram[..length]) {
+                let first = *garbage.lock().expect("not poisoned");
+                for reply in first.map(<[u8]>::to_vec).into_iter().chain(answer(&datagram[..length])) {
                     let _ = hears.send_to(&reply, from);
                 }
             }
         });
-        Self { answer, socket }
+        Self { answer, before, socket }
+    }
+
+    /// Answers are preceded by this from now on, as if someone else had sent it under this address.
+    pub fn precede(&self, garbage: Option<&'static [u8]>) {
+        *self.before.lock().expect("not poisoned") = garbage;
     }
 
     /// Datagrams that come from now on are answered so.
