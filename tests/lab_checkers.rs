@@ -198,6 +198,29 @@ fn a_reload_brings_the_first_ssl_get() {
     director.await_states(&[("page", true)]);
 }
 
+/// Certificates that are no files: the check goes on without them, then with those of a reload.
+#[test]
+fn a_fifo_in_the_place_of_a_certificate_holds_up_nothing() {
+    let _turn = machine::shared();
+    let mut director = Director::new();
+    let _server = nginx(&mut director);
+    let fifo = director.file("fifo").display().to_string();
+    nix::unistd::mkfifo(fifo.as_str(), nix::sys::stat::Mode::S_IRWXU).expect("our own directory");
+    director.configure(&format!("SSL {{\n  certificate {fifo}\n  ca {fifo}\n}}\n"));
+    director.check("TLS", HTTPS, "SSL_GET { url {\n path /page\n } }");
+    director.check("TCP", HTTP, "TCP_CHECK { }");
+    director.start();
+    director.await_states(&[("TLS", true), ("TCP", true)]);
+    let reason = format!("The SSL block cannot be used, SSL_GET goes without: SSL ca {fifo}: it is not a regular file");
+    wait_until(LIMIT, "the reason is told", || director.log().contains(&reason));
+    let ca = director.file("default.example.com.pem").display().to_string();
+    director.reload(&format!("  ca {fifo}"), &format!("  ca {ca}"));
+    let reason =
+        format!("The TLS settings cannot be used, the old ones stay: SSL certificate {fifo}: it is not a regular");
+    wait_until(LIMIT, "the reason is told", || director.log().contains(&reason));
+    director.await_states(&[("TLS", true), ("TCP", true)]);
+}
+
 /// What genhash prints for a page is what its checks expect.
 #[test]
 fn digests_of_genhash() {

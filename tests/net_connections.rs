@@ -369,8 +369,24 @@ fn unusable_material_is_named_without_its_pass_phrase() {
     let (certificate, private) = certificate(directory.path());
     let good = TlsMaterial { certificate: Some(certificate.clone()), key: Some(private.clone()), ..Default::default() };
     assert!(Tls::new(&good).is_ok());
+    let der = directory.path().join("cert.der");
+    let octets = openssl::x509::X509::from_pem(&std::fs::read(&certificate).unwrap()).unwrap().to_der().unwrap();
+    std::fs::write(&der, octets).unwrap();
+    assert!(Tls::new(&TlsMaterial { certificate: Some(der.to_str().unwrap().into()), ..good.clone() }).is_ok());
+    // Nobody ever writes to it.
+    let fifo = directory.path().join("fifo").to_str().unwrap().to_owned();
+    nix::unistd::mkfifo(fifo.as_str(), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let not_regular = |keyword: &str| format!("SSL {keyword} {fifo}: it is not a regular file");
+    for (material, text) in [
+        (TlsMaterial { ca: Some(fifo.clone()), ..good.clone() }, not_regular("ca")),
+        (TlsMaterial { certificate: Some(fifo.clone()), ..good.clone() }, not_regular("certificate")),
+        (TlsMaterial { key: Some(fifo.clone()), ..good.clone() }, not_regular("key")),
+    ] {
+        assert_eq!(Tls::new(&material).unwrap_err().to_string(), text);
+    }
     for (material, text) in [
         (TlsMaterial { ca: Some("/nowhere/ca".into()), ..good.clone() }, "SSL ca /nowhere/ca"),
+        (TlsMaterial { ca: Some(private.clone()), ..good.clone() }, "SSL ca "),
         (TlsMaterial { certificate: Some(private.clone()), ..good.clone() }, "SSL certificate "),
         (TlsMaterial { key: Some(certificate), ..good.clone() }, "SSL key "),
         (TlsMaterial { key: Some("/nowhere/key".into()), ..good.clone() }, "SSL key /nowhere/key: No such file"),

@@ -118,7 +118,7 @@ enum Next {
 }
 
 impl Connections {
-    /// An empty table; `tls` serves all TLS attempts, which fail without.
+    /// An empty table; `tls` serves all TLS attempts, which lack something of ours without.
     pub fn new(tls: Option<Tls>) -> Connections {
         Connections {
             tls,
@@ -133,6 +133,11 @@ impl Connections {
     /// Replaces the TLS context for attempts opened from now on.
     pub fn set_tls(&mut self, tls: Tls) {
         self.tls = Some(tls);
+    }
+
+    /// Whether there is a TLS context.
+    pub fn has_tls(&self) -> bool {
+        self.tls.is_some()
     }
 
     /// Number of attempts under way.
@@ -260,7 +265,7 @@ impl Connections {
             }
             Transport::Tls { sni, close_notify } => {
                 let library = |e| What::Failed(format!("TLS: {}", tls::text(&e)));
-                let none = || What::Failed("TLS: there is no context for it".to_owned());
+                let none = || What::Lacking("the files of the SSL block are not read yet".to_owned());
                 let context = self.tls.as_ref().ok_or_else(none)?;
                 let ssl = context.client(sni.as_deref()).map_err(library)?;
                 let Opened { socket, pending } = socket::tcp(target).map_err(failed)?;

@@ -19,6 +19,7 @@ mod connections;
 mod files;
 mod meter;
 mod ping;
+mod regular;
 mod searches;
 mod socket;
 mod stream;
@@ -28,7 +29,7 @@ pub use children::{ChildEvent, Children, Outcome};
 pub use connections::{Connections, NetEvent, Transport, What};
 pub use files::{FileEvent, Files};
 pub use searches::Searches;
-pub use tls::{Tls, TlsError};
+pub use tls::{Loading, Tls, TlsError};
 
 /// An attempt of a caller: its own number, and a generation that tells a late event of an earlier attempt from one of
 /// this.

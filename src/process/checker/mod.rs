@@ -4,6 +4,7 @@
 
 mod ipvs;
 mod statistics;
+mod tls;
 
 use std::collections::HashMap;
 use std::io;
@@ -11,14 +12,14 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::check::http::Look;
-use crate::check::{Action, AttemptId, Change, Check, Event, ScriptEnd, Tables, TimerKey, Transport, VirtualServerId};
-use crate::config::lvs::{CheckerKind, TlsMaterial};
+use crate::check::{Action, AttemptId, Change, Check, Event, ScriptEnd, TimerKey, Transport, VirtualServerId};
+use crate::config::lvs::CheckerKind;
 use crate::config::model::Config;
 use crate::kernel::ipvs::SyncRole;
 use crate::kernel::{KernelEvent, Monitor};
 use crate::mib;
 use crate::net::{
-    ChildEvent, Children, Connections, FileEvent, Files, Key, NetEvent, Outcome, Searches, Tls, TlsError, What,
+    ChildEvent, Children, Connections, FileEvent, Files, Key, Loading, NetEvent, Outcome, Searches, What,
 };
 use crate::notify::dump::{self, Dump};
 use crate::notify::log::Log;
@@ -42,6 +43,7 @@ const CHILDREN: Token = Token(3);
 const FILES: Token = Token(4);
 const SYNC: Token = Token(5);
 const SEARCHES: Token = Token(6);
+const TLS: Token = Token(7);
 /// The agent counts on from here, one for each socket it opens; the connections have tokens far above.
 const AGENT: Token = Token(1000);
 
@@ -90,6 +92,8 @@ enum Timer {
     Machine(TimerKey),
     Refresh,
     Checkpoint,
+    /// The context of `SSL_GET` should be there.
+    Tls,
 }
 
 struct Process {
@@ -104,6 +108,8 @@ struct Process {
     addresses: HashMap<IpAddr, usize>,
     ipvs: Ipvs,
     connections: Connections,
+    /// The context of `SSL_GET` that is on its way.
+    loading: Option<Loading>,
     children: Children,
     files: Files,
     searches: Searches,
@@ -137,14 +143,6 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
     let lvs = &check.tables.lvs;
     let ipvs = Ipvs::start(flush, lvs.timeouts, &checkpoint, held.found())?;
     reactor.register(&ipvs, IPVS, Interest::READABLE)?;
-    // A bad certificate must not end the checks of others, or VRRP.
-    let tls = tls(&check.tables).map(|made| {
-        made.or_else(|error| {
-            log.error(format_args!("The SSL block can not be used, SSL_GET goes without: {error}"));
-            Tls::new(&TlsMaterial::default())
-        })
-    });
-    let tls = tls.transpose().map_err(io::Error::other)?;
     let children = Children::start()?;
     reactor.register(&children, CHILDREN, Interest::READABLE)?;
     let files = Files::start(&lvs.track_files)?;
@@ -173,7 +171,8 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
         more_kernel: true,
         addresses: HashMap::new(),
         ipvs,
-        connections: Connections::new(tls),
+        connections: Connections::new(None),
+        loading: None,
         children,
         files,
         searches,
@@ -188,6 +187,7 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
         now: clock::now(),
         told_lack: None,
     };
+    process.load_tls()?;
     process.kernel_turn()?;
     process.check.handle(Event::Start, process.now);
     process.refresh();
@@ -196,14 +196,6 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
     // A replacement is to know that it is none of the first, even when nothing ever changes.
     process.timers.set(Timer::Checkpoint, process.now + CHECKPOINT_DELAY);
     process.run()
-}
-
-/// The context of `SSL_GET`; none where nothing asks for it, for it takes its time to make.
-fn tls(tables: &Tables) -> Option<Result<Tls, TlsError>> {
-    let is_tls = |kind: &CheckerKind| matches!(kind, CheckerKind::Http(check) if check.tls);
-    let asked =
-        tables.lvs.tls != TlsMaterial::default() || tables.checkers.iter().any(|(_, row)| is_tls(&row.config.kind));
-    asked.then(|| Tls::new(&tables.lvs.tls))
 }
 
 impl Process {
@@ -223,6 +215,7 @@ impl Process {
                     CHILDREN => self.children_turn(),
                     FILES => self.files_turn(),
                     SEARCHES => self.searches_turn(),
+                    TLS => self.tls_turn()?,
                     SYNC => self.sync_daemon.turn(&self.log),
                     _ if self.connections.ready(&self.reactor, ready, &mut heard) => {}
                     token => agent_ready |= token == self.agent_token,
@@ -260,6 +253,7 @@ impl Process {
             match timer {
                 Timer::Machine(key) => self.check.handle(Event::Timer(key), now),
                 Timer::Refresh => self.refresh(),
+                Timer::Tls => self.tell_slow_loading(),
                 Timer::Checkpoint => self.orders.save(self.check.checkpoint() + &self.ipvs.checkpoint()),
             }
         }
@@ -485,13 +479,7 @@ impl Process {
     fn configure(&mut self, config: Box<Config>) -> io::Result<()> {
         self.check.handle(Event::Configure(config), self.now);
         treatment::make_room(self.check.tables.checkers.len(), &self.log);
-        match tls(&self.check.tables) {
-            Some(Ok(tls)) => self.connections.set_tls(tls),
-            Some(Err(error)) => {
-                self.log.error(format_args!("The TLS settings can not be used, the old ones stay: {error}"));
-            }
-            None => {}
-        }
+        self.load_tls()?;
         self.mailer.configure(self.check.tables.system.global.as_ref());
         // Gone with its descriptor in any case.
         let _ = self.reactor.deregister(&self.files);
