@@ -144,7 +144,7 @@ fn first_checks_and_alpha() {
     // That servers start is no change: one has fallen, two have come. That of the quorum is told, met or not.
     let log = director.log();
     assert!(log.contains("Gained quorum 1+0=1 <= 1 for VS [10.1.0.2]:tcp:80"), "{log}");
-    assert!(log.contains("Starting with quorum down 1-0=1 > 0 for VS [10.1.0.3]:tcp:80"), "{log}");
+    assert!(log.contains("Starting with quorum down 1+0=1 > 0 for VS [10.1.0.3]:tcp:80"), "{log}");
     let told = await_traps(&mut director, REAL_SERVER_TRAP, 3);
     let states: Vec<&str> = told.iter().map(|objects| objects[3].1.as_str()).collect();
     assert_eq!(states.iter().filter(|state| **state == "1").count(), 2, "{told:?}");

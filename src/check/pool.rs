@@ -69,12 +69,7 @@ impl Check {
     /// Tells whether that changed.
     pub(super) fn judge_quorum(&mut self, id: VirtualServerId) -> bool {
         let Some(row) = self.tables.virtual_servers.get_mut(&id) else { return false };
-        let (quorum, hysteresis) = (u64::from(row.config.quorum), u64::from(row.config.hysteresis));
-        let met = if row.quorum_met {
-            row.weight_sum > 0 && row.weight_sum + hysteresis >= quorum
-        } else {
-            row.weight_sum > 0 && row.weight_sum >= quorum + hysteresis
-        };
+        let met = if row.quorum_met { row.keeps_quorum() } else { row.gains_quorum() };
         std::mem::replace(&mut row.quorum_met, met) != met
     }
 
@@ -153,8 +148,23 @@ impl Check {
                     self.tell_server(server, Cause::Initial);
                 }
             }
-            self.tell_quorum(id, Cause::Initial);
+            if self.starts_silently(id) {
+                if let Some(row) = self.tables.virtual_servers.get_mut(&id) {
+                    row.told = true;
+                }
+            } else {
+                self.tell_quorum(id, Cause::Initial);
+            }
         }
+    }
+
+    /// A service that has not enough to gain its quorum, but would not lose it either, and has no sorry server: all its
+    /// servers are in use, and as with C keepalived nothing is told.
+    fn starts_silently(&self, id: VirtualServerId) -> bool {
+        self.tables
+            .virtual_servers
+            .get(&id)
+            .is_some_and(|row| !row.quorum_met && row.config.sorry_server.is_none() && row.keeps_quorum())
     }
 
     /// Stop notifications; the rows and the kernel's table stay as they are.

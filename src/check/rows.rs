@@ -100,13 +100,25 @@ impl VirtualServer {
             total,
             up: 0,
             weight_sum: 0,
-            quorum_met: !config.alpha,
+            // Whatever alpha says, it is to be gained first.
+            quorum_met: false,
             told: false,
             suspended: false,
             statistics: Counters::default(),
             config,
         };
         (row, servers)
+    }
+
+    /// Whether the live servers weigh enough for a quorum that was not met.
+    pub(super) fn gains_quorum(&self) -> bool {
+        let least = u64::from(self.config.quorum) + u64::from(self.config.hysteresis);
+        self.weight_sum > 0 && self.weight_sum >= least
+    }
+
+    /// Whether they weigh enough for one that was met.
+    pub(super) fn keeps_quorum(&self) -> bool {
+        self.weight_sum > 0 && self.weight_sum + u64::from(self.config.hysteresis) >= u64::from(self.config.quorum)
     }
 
     /// Whether the sorry server takes the connections.

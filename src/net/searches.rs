@@ -15,8 +15,9 @@ use super::Key;
 use crate::check::http::{Look, Looked};
 use crate::reactor::{Waker, background};
 
-/// Most threads; they are started when there is work for them.
-const MOST_THREADS: usize = 4;
+/// Most threads; they are started when there is work for them. So many, for a single call of the library may last tens of
+/// seconds: it takes as many such searches at the same time to keep others waiting.
+const MOST_THREADS: usize = 32;
 /// Most searches that wait for a thread, of 64 KiB each at most.
 const MOST_WAITING: usize = 1024;
 /// Processor time of one search.

@@ -42,10 +42,13 @@ pub fn line(change: &Change, tables: &Tables) -> (Level, String) {
                         sum(*quorum, *hysteresis)
                     )
                 }
+                QuorumStatus::NotMet if *cause == Cause::Initial => {
+                    let least = sum(*quorum, *hysteresis);
+                    format!("Starting with quorum down {quorum}+{hysteresis}={least} > {weight_sum} for VS {service}")
+                }
                 QuorumStatus::NotMet => {
                     let least = quorum.saturating_sub(*hysteresis);
-                    let what = if *cause == Cause::Initial { "Starting with quorum down" } else { "Lost quorum" };
-                    format!("{what} {quorum}-{hysteresis}={least} > {weight_sum} for VS {service}")
+                    format!("Lost quorum {quorum}-{hysteresis}={least} > {weight_sum} for VS {service}")
                 }
                 QuorumStatus::Shutdown => format!("VS {service} stops"),
             };

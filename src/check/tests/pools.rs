@@ -239,22 +239,31 @@ fn told_at_the_start(site: &mut Site) -> (Vec<(u32, bool)>, Vec<QuorumStatus>) {
 
 #[test]
 fn the_quorum_is_told_at_the_start_and_servers_on_request_only() {
-    for (alpha, quorum, init_notifies, servers, status) in [
-        (false, 1, false, vec![], QuorumStatus::Met),
-        (false, 2, false, vec![], QuorumStatus::Met),
-        (false, 3, false, vec![], QuorumStatus::NotMet),
-        (true, 1, false, vec![], QuorumStatus::NotMet),
-        (false, 1, true, vec![(1, true), (2, true)], QuorumStatus::Met),
-        (true, 1, true, vec![(1, false), (2, false)], QuorumStatus::NotMet),
+    use QuorumStatus::{Met, NotMet};
+    let both = |up| vec![(1, up), (2, up)];
+    // alpha, quorum, hysteresis, sorry server, rs_init_notifies; servers and quorum as told, the first destination.
+    for (alpha, quorum, hysteresis, has_sorry, init_notifies, servers, told, first) in [
+        (false, 1, 0, false, false, vec![], vec![Met], 1),
+        (false, 2, 0, false, false, vec![], vec![Met], 1),
+        (false, 3, 0, false, false, vec![], vec![NotMet], 1),
+        (false, 3, 0, true, false, vec![], vec![NotMet], 9),
+        // Not enough to gain it, but enough to keep it.
+        (false, 2, 1, true, false, vec![], vec![NotMet], 9),
+        (false, 2, 1, false, false, vec![], vec![], 1),
+        (true, 1, 0, true, false, vec![], vec![NotMet], 9),
+        (false, 1, 0, false, true, both(true), vec![Met], 1),
+        (true, 1, 0, true, true, vec![(2, false), (3, false)], vec![NotMet], 9),
     ] {
         let mut row = service(vec![server(A), server(B)]);
-        row.quorum = quorum;
-        row.alpha = alpha;
+        (row.quorum, row.hysteresis, row.alpha) = (quorum, hysteresis, alpha);
+        row.sorry_server = has_sorry.then(|| sorry(S));
         row.real_servers.iter_mut().for_each(|server| server.checkers[0].alpha = alpha);
         let mut lvs = lvs(vec![row]);
         lvs.init_notifies = init_notifies;
-        let told = told_at_the_start(&mut Site::new(lvs));
-        assert_eq!(told, (servers, vec![status]), "alpha {alpha}, quorum {quorum}, rs_init_notifies {init_notifies}");
+        let mut site = Site::new(lvs);
+        let what = format!("alpha {alpha}, quorum {quorum}, {hysteresis}, sorry {has_sorry}, init {init_notifies}");
+        assert_eq!(told_at_the_start(&mut site), (servers, told), "{what}");
+        assert_eq!(site.destinations()[0].0, first, "{what}");
     }
 }
 
