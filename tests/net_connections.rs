@@ -14,7 +14,7 @@ use net_support::{Bed, key, target};
 use openssl::ssl::{NameType, SniError, SslAcceptor, SslFiletype, SslMethod};
 
 /// Longest turn of the loop, on a machine that does other things too.
-const LONGEST_TURN: Duration = Duration::from_millis(300);
+const LONGEST_TURN: Duration = Duration::from_secs(2);
 
 fn tls(sni: Option<&str>) -> Transport {
     Transport::Tls { sni: sni.map(str::to_owned), close_notify: false }
