@@ -19,6 +19,7 @@ pub mod daemon;
 pub mod director;
 pub mod forge;
 pub mod frame;
+pub mod hostile;
 pub mod ipvs;
 pub mod machine;
 pub mod mail;
