@@ -50,8 +50,8 @@ soak: setup
 	LAB_SOAK=1 cargo test --release --test lab_snmpd_hurts -- --nocapture --test-threads 1
 	$(MAKE) deb-test
 
-# Takeover time, crashes, jitter, checkers and the cost of SNMP, beside C keepalived; BENCH_N (20) repetitions,
-# BENCH_ONLY=takeover|crowd|crash|jitter|walk|lvs one of them; lvs with LAB_UML_ROAMS=1 on all processors.
+# Takeover time, crashes, jitter, storms of links, checkers and the cost of SNMP, beside C keepalived; BENCH_N (20) repetitions,
+# BENCH_ONLY=takeover|crowd|crash|jitter|storm|walk|lvs one of them; lvs with LAB_UML_ROAMS=1 on all processors.
 bench: setup
 	cargo bench --bench measure
 

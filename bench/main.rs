@@ -1,7 +1,8 @@
-//! `make bench`: takeover time, crashes, advert jitter and the cost of SNMP, ours and C keepalived side by side.
+//! `make bench`: takeover time, crashes, advert jitter, storms of foreign links and the cost of SNMP, ours and C
+//! keepalived side by side.
 //!
 //! Prints Markdown. Both daemons run in turns (A B A B), each with its own kind in both seats. BENCH_N
-//! sets the repetitions of a takeover (20), BENCH_ONLY=takeover|crowd|crash|jitter|walk|lvs picks one table;
+//! sets the repetitions of a takeover (20), BENCH_ONLY=takeover|crowd|crash|jitter|storm|walk|lvs picks one table;
 //! those of [`lvs`] have settings of their own.
 
 #![allow(clippy::expect_used, reason = "a benchmark")]
@@ -11,6 +12,7 @@ mod farm;
 mod jitter;
 mod lvs;
 mod report;
+mod storm;
 mod takeover;
 mod walk;
 
@@ -30,11 +32,12 @@ fn main() {
     }
     let _turn = machine::alone();
     let only = std::env::var("BENCH_ONLY").unwrap_or_default();
-    let tables: [(&str, fn()); 6] = [
+    let tables: [(&str, fn()); 7] = [
         ("takeover", takeover::takeover),
         ("crowd", takeover::crowd),
         ("crash", crash::crash),
         ("jitter", jitter::jitter),
+        ("storm", storm::storm),
         ("walk", walk::walk),
         ("lvs", lvs::lvs),
     ];

@@ -53,7 +53,8 @@ fn text(octets: &[u8]) -> String {
 #[test]
 fn the_digest_is_that_of_the_body_up_to_its_length() {
     let chunked: &[u8] = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nhello \r\n5\r\nworld\r\n0\r\n\r\n";
-    for reply in [REPLY, chunked, b"HTTP/1.0 404 No\r\n\r\nhello world"] {
+    let short: &[u8] = b"HTTP/1.0 200 OK\r\nContent-Length: 99\r\n\r\nhello world";
+    for reply in [REPLY, chunked, short, b"HTTP/1.0 404 No\r\n\r\nhello world"] {
         let done = genhash(serve(reply).0, &[]);
         assert_eq!((text(&done.stdout).as_str(), done.status.code()), (HELLO, Some(0)), "{}", text(&done.stderr));
     }
@@ -135,7 +136,6 @@ fn failures_are_told_and_exit_1() {
         (free, &[][..], "Connection refused"),
         (silent.local_addr().unwrap(), &["-t", "1"], "no reply in 1 s"),
         (serve(b"").0, &[], "empty reply"),
-        (serve(b"HTTP/1.0 200 OK\r\nContent-Length: 11\r\n\r\nhello").0, &[], "6 octets before the end"),
         (serve(b"garbage that is no HTTP\n\n").0, &[], "genhash: "),
         (free, &["-P", "2"], "1.0c"),
         (free, &["--nonsense"], "--nonsense"),
@@ -156,4 +156,17 @@ fn usage_and_release() {
     }
     let done = run(&["-r"]);
     assert_eq!(text(&done.stdout), format!("genhash {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn a_tls_server_that_sends_without_end_does_not_hold_it() {
+    for treat in [lab::hostile::hello_requests as fn(std::net::TcpStream), lab::hostile::tickets] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        thread::spawn(move || treat(listener.accept().unwrap().0));
+        let done = genhash(address, &["-S"]);
+        let said = text(&done.stderr);
+        assert!(said.contains("TLS: the server sends protocol messages without end"), "{said}");
+        assert_eq!(done.status.code(), Some(1));
+    }
 }

@@ -135,8 +135,10 @@ fn wanted(ifindex: u32, ip: &str, prefix: u8) -> WantedAddr {
 
 /// Submits requests with the tokens 0, 1, ... and waits for their results.
 fn perform(writer: &Writer, requests: impl IntoIterator<Item = (Op, WantedAddr)>) -> Vec<AddressResult> {
-    let requests: Vec<_> =
-        (0..).zip(requests).map(|(token, (op, address))| AddressRequest { token, op, address }).collect();
+    let requests: Vec<_> = (0..)
+        .zip(requests)
+        .map(|(token, (op, address))| AddressRequest { token, op, address, secondaries: None })
+        .collect();
     let count = requests.len();
     writer.submit(requests).unwrap();
     let mut results = Vec::new();
@@ -438,7 +440,7 @@ fn a_full_queue_gives_the_batch_back() {
     let netns = pair();
     let a = Mirror::open(&netns).index("va");
     let writer = netns.enter(|| Writer::start(3).unwrap());
-    let request = |token| AddressRequest { token, op: Op::Add, address: wanted(a, "10.8.0.1", 32) };
+    let request = |token| AddressRequest { token, op: Op::Add, address: wanted(a, "10.8.0.1", 32), secondaries: None };
     writer.submit(vec![request(1), request(2)]).unwrap();
     let refused = writer.submit(vec![request(3), request(4)]).unwrap_err();
     assert_eq!((refused.in_flight, refused.requests.len()), (2, 2));
@@ -467,6 +469,7 @@ fn the_loop_is_woken_by_results_and_by_changes() {
             token: n.into(),
             op: if round % 2 == 0 { Op::Add } else { Op::Remove },
             address: wanted(a, &format!("10.8.{}.{n}", round / 2), 32),
+            secondaries: None,
         });
         writer.submit(requests.collect()).unwrap();
         let present = if round % 2 == 0 { 40 } else { 0 };
@@ -495,6 +498,7 @@ fn stopping_does_what_is_queued_first() {
             token: n,
             op: Op::Add,
             address: wanted(a, &format!("10.8.{}.{}", n / 250, n % 250), 32),
+            secondaries: None,
         })
         .collect();
     writer.submit(requests).unwrap();

@@ -258,11 +258,30 @@ fn a_packet_too_long_for_the_buffer_is_dropped_and_the_next_one_is_not() {
     }
 }
 
+/// A socket that knows the interfaces there are.
+fn arp_of(netns: &Netns) -> ArpSocket {
+    let mut arp = netns.enter(|| ArpSocket::open().unwrap());
+    taken(&mut arp);
+    arp
+}
+
+fn look_up(arp: &mut ArpSocket) {
+    arp.look_up();
+    taken(arp);
+}
+
+fn taken(arp: &mut ArpSocket) {
+    wait_until(LIMIT, "the interfaces are looked up", || {
+        arp.take_look_up().unwrap();
+        !arp.is_looking_up()
+    });
+}
+
 #[test]
 fn errors_of_a_dead_interface_come_back() {
     let wire = Wire::new();
     let a = wire.advert_a(GROUP4);
-    let mut arp = wire.a.enter(|| ArpSocket::open().unwrap());
+    let mut arp = arp_of(&wire.a);
     let nd = wire.a.enter(|| NdSocket::open().unwrap());
     let va = wire.a.enter(|| index("va"));
     let arp_frame = Gratuitous { mac: MAC, ip: Ipv4Addr::new(10, 1, 0, 100) };
@@ -288,7 +307,7 @@ fn errors_of_a_dead_interface_come_back() {
 #[test]
 fn a_gratuitous_arp_is_byte_exact() {
     let wire = Wire::new();
-    let mut arp = wire.a.enter(|| ArpSocket::open().unwrap());
+    let mut arp = arp_of(&wire.a);
     let capture = wire.capture();
     let ip = Ipv4Addr::new(10, 1, 0, 100);
     arp.send(wire.a.enter(|| index("va")), &Gratuitous { mac: MAC, ip }).unwrap();
@@ -303,13 +322,15 @@ fn a_gratuitous_arp_is_byte_exact() {
 #[test]
 fn arp_is_sent_on_interfaces_that_came_later_and_leaves_the_neighbours_changed() {
     let wire = Wire::new();
-    let mut arp = wire.a.enter(|| ArpSocket::open().unwrap());
+    let mut arp = arp_of(&wire.a);
     wire.a.ip("link add mv0 link va address 02:00:00:00:00:99 type macvlan mode private");
     wire.a.ip("link set mv0 up");
     wire.b.ip("addr add 10.1.0.2/24 dev vb");
     wire.b.ip("neigh add 10.1.0.100 lladdr 02:00:00:00:00:01 dev vb nud stale");
     let mv0 = wire.a.enter(|| index("mv0"));
     let announced = Gratuitous { mac: [2, 0, 0, 0, 0, 0x99], ip: Ipv4Addr::new(10, 1, 0, 100) };
+    assert!(!arp.knows(mv0));
+    look_up(&mut arp);
     wait_until(LIMIT, "the neighbour has the new address", || {
         arp.send(mv0, &announced).unwrap();
         wire.b.ip("neigh show dev vb").contains("10.1.0.100 lladdr 02:00:00:00:00:99")
@@ -353,7 +374,7 @@ fn checksum(addresses: &[u8], message: &[u8]) -> u32 {
 fn nothing_piles_up_in_the_sockets_that_only_send() {
     let wire = Wire::new();
     let _sending = wire.a.enter(|| (NdSocket::open().unwrap(), ArpSocket::open().unwrap()));
-    let (nd, mut arp) = wire.b.enter(|| (NdSocket::open().unwrap(), ArpSocket::open().unwrap()));
+    let (nd, mut arp) = (wire.b.enter(|| NdSocket::open().unwrap()), arp_of(&wire.b));
     let vb = wire.b.enter(|| index("vb"));
     let (a, b) = (wire.advert_a(GROUP6), wire.advert_b(GROUP6));
     let target: Ipv6Addr = "fe80::77".parse().unwrap();

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lab::process::{Proc, output_of};
 use lab::servers::{Datagrams, Manner, Relay};
@@ -198,6 +198,29 @@ fn a_reload_brings_the_first_ssl_get() {
     director.await_states(&[("page", true)]);
 }
 
+/// Certificates that are no files: the check goes on without them, then with those of a reload.
+#[test]
+fn a_fifo_in_the_place_of_a_certificate_holds_up_nothing() {
+    let _turn = machine::shared();
+    let mut director = Director::new();
+    let _server = nginx(&mut director);
+    let fifo = director.file("fifo").display().to_string();
+    nix::unistd::mkfifo(fifo.as_str(), nix::sys::stat::Mode::S_IRWXU).expect("our own directory");
+    director.configure(&format!("SSL {{\n  certificate {fifo}\n  ca {fifo}\n}}\n"));
+    director.check("TLS", HTTPS, "SSL_GET { url {\n path /page\n } }");
+    director.check("TCP", HTTP, "TCP_CHECK { }");
+    director.start();
+    director.await_states(&[("TLS", true), ("TCP", true)]);
+    let reason = format!("The SSL block cannot be used, SSL_GET goes without: SSL ca {fifo}: it is not a regular file");
+    wait_until(LIMIT, "the reason is told", || director.log().contains(&reason));
+    let ca = director.file("default.example.com.pem").display().to_string();
+    director.reload(&format!("  ca {fifo}"), &format!("  ca {ca}"));
+    let reason =
+        format!("The TLS settings cannot be used, the old ones stay: SSL certificate {fifo}: it is not a regular");
+    wait_until(LIMIT, "the reason is told", || director.log().contains(&reason));
+    director.await_states(&[("TLS", true), ("TCP", true)]);
+}
+
 /// What genhash prints for a page is what its checks expect.
 #[test]
 fn digests_of_genhash() {
@@ -288,7 +311,7 @@ fn servers_that_misbehave() {
         Manner::HalfCloses(b""),
         Manner::HalfCloses(b"220"),
         Manner::Says(b"\0\x01\xff\xfe\r\n\r\n%n%s\n"),
-        Manner::HalfCloses(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabc"),
+        Manner::HalfCloses(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n"),
         Manner::Says(b"HTTP/1.1 99999999999999999999 OK\r\nContent-Length: -1\r\n\r\n"),
         Manner::Says(b"220-hello\r\n220 you\r\n5"),
         // Codes that say no, with all that would be right after them.
@@ -300,6 +323,8 @@ fn servers_that_misbehave() {
         Manner::Endless(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"5\r\nhello\r\n"),
         // A TLS record that says it goes on.
         Manner::Endless(b"\x16\x03\x03\x40\x00", b"\0"),
+        Manner::HelloRequests,
+        Manner::Tickets,
     ];
     for manner in manners {
         for relay in relays.iter().chain([&tcp]) {
@@ -313,6 +338,61 @@ fn servers_that_misbehave() {
         }
         director.await_states(&all(true));
     }
+}
+
+/// A server that sends without end fails its own check and delays no other.
+#[test]
+fn endless_servers_delay_no_other_check() {
+    let _turn = machine::shared();
+    let mut director = Director::new();
+    let kinds = [
+        ("HelloRequests", Manner::HelloRequests, "SSL_GET"),
+        ("tickets", Manner::Tickets, "SSL_GET"),
+        ("regex", Manner::Endless(b"HTTP/1.0 200 OK\r\n\r\n", b"a"), "HTTP_GET"),
+        ("interim replies", Manner::Endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n"), "HTTP_GET"),
+        (
+            "chunk extension",
+            Manner::Endless(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;", b"x"),
+            "HTTP_GET",
+        ),
+    ];
+    let mut relays = Vec::new();
+    for (port, (name, manner, kind)) in (9001..).zip(kinds) {
+        let relay = Relay::start(director.netns(), port, HTTP);
+        relay.be(manner);
+        relays.push(relay);
+        let regex = if name == "regex" { r#"regex "(?>a*)(?>a*)\d""# } else { "" };
+        director.check(name, port, &format!("{kind} {{\n url {{\n path /\n {regex}\n }} }}"));
+    }
+    let healthy = director.netns().enter(|| std::net::TcpListener::bind("127.0.0.1:9000").expect("a free port"));
+    director.check("healthy", 9000, "TCP_CHECK { }");
+    director.start();
+    director.await_states(&[
+        ("HelloRequests", false),
+        ("tickets", false),
+        ("regex", false),
+        ("interim replies", false),
+        ("chunk extension", false),
+        ("healthy", true),
+    ]);
+    let (end, mut last) = (Instant::now() + Duration::from_secs(4), None::<Instant>);
+    while Instant::now() < end {
+        let _ = healthy.accept().expect("a check");
+        if let Some(before) = last.replace(Instant::now()) {
+            assert!(before.elapsed() < Duration::from_secs(3), "{:?} between checks every 0.2 s", before.elapsed());
+        }
+    }
+    let log = director.log();
+    for reason in [
+        "protocol messages without end",
+        "HTTP_GET of [127.0.0.1]:tcp:9003 failed: regex: ",
+        "endless interim replies",
+        "endless chunk header",
+    ] {
+        assert!(log.contains(reason), "{reason}: {log}");
+    }
+    let healthy_failed = log.lines().any(|line| line.contains(":9000 failed"));
+    assert!(!healthy_failed, "{log}");
 }
 
 #[test]
@@ -391,6 +471,19 @@ fn dns_check_and_udp_check() {
     director.await_states(&dns_states(false));
     server.signal(Signal::SIGCONT);
     director.await_states(&dns_states(true));
+
+    // Someone else's datagrams before those of the server: no verdict.
+    for garbage in [&[][..], &[0xff; 11], &[0; 40]] {
+        dns.precede(Some(garbage));
+        udp.precede(Some(garbage));
+        holds_for(Duration::from_secs(1), "the answers count", || {
+            let states = director.real_servers(6);
+            let is_up = |name: &str| states.get(&(name.to_owned(), 1)).is_some_and(|state| state == "1");
+            is_up("odd DNS") && is_up("UDP reply")
+        });
+    }
+    dns.precede(None);
+    udp.precede(None);
 
     let odd: [lab::servers::Answer; 6] = [
         |_| None,

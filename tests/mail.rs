@@ -59,7 +59,7 @@ fn each_state_has_its_subject() {
         (State::Stopped, "Stopping", gone),
         (State::Deleted, "Deleted", gone),
     ] {
-        assert_eq!(told(instance(to, Cause::MasterDown)), text(&format!("[R] VRRP Instance VI - {ending}"), why));
+        assert_eq!(told(instance(to, Cause::Silence)), text(&format!("[R] VRRP Instance VI - {ending}"), why));
     }
     let why = "All VRRP group instances are now in FAULT state";
     assert_eq!(told(group(State::Fault)), text("[R] VRRP Group G - Entering FAULT state", why));
@@ -69,8 +69,8 @@ fn each_state_has_its_subject() {
 
 #[test]
 fn smtp_alert_and_no_email_faults_decide() {
-    let master = instance(State::Master, Cause::MasterDown);
-    let fault = instance(State::Fault, Cause::MasterDown);
+    let master = instance(State::Master, Cause::Silence);
+    let fault = instance(State::Fault, Cause::Silence);
     assert_eq!(mail(&master, &vrrp("", "")), None, "off by default");
     assert!(mail(&master, &vrrp("", "smtp_alert")).is_some());
     assert!(mail(&master, &vrrp("smtp_alert", "smtp_alert off")).is_none());
@@ -84,7 +84,7 @@ fn smtp_alert_and_no_email_faults_decide() {
 fn subject_and_body_are_cut() {
     let name = "ß".repeat(300);
     let tables = vrrp(&format!("smtp_alert\n router_id {name}"), "");
-    let alert = mail(&instance(State::Master, Cause::MasterDown), &tables).unwrap();
+    let alert = mail(&instance(State::Master, Cause::Silence), &tables).unwrap();
     assert_eq!(alert.subject.len(), 255);
     assert!(alert.body.len() <= 511);
 }

@@ -133,6 +133,8 @@ fn virtual_servers_of_each_kind() {
     assert_eq!(column(3), [ABSENT, ABSENT, Value::text("web"), ABSENT], "group");
     assert_eq!(column(4), [ABSENT, Value::Gauge32(7), ABSENT, ABSENT], "mark");
     let ipv6 = octets(&[0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+    assert_eq!(column(5), numbers([1, 1, 1, 2]), "address type");
+    assert_eq!(column(11), numbers([1, 1, 1, 1]), "status");
     assert_eq!(column(6), [octets(&[192, 168, 200, 255]), ABSENT, ABSENT, ipv6], "address");
     assert_eq!(column(7), [Value::Gauge32(80), ABSENT, ABSENT, Value::Gauge32(443)], "port");
     assert_eq!(column(8), [Value::Integer(1), ABSENT, Value::Integer(2), Value::Integer(3)], "protocol");
@@ -283,7 +285,7 @@ fn services_are_named_by_mark_or_group_and_stop_is_told() {
         let objects = mib::check_trap(change, &check.tables).unwrap().objects;
         objects.iter().map(|object| (object.name.as_slice()[12], object.value.clone())).take(4).collect::<Vec<_>>()
     };
-    let mark = [(2, Value::Integer(1)), (4, Value::Gauge32(7)), (8, Value::Integer(4)), (23, Value::Integer(3))];
+    let mark = [(2, Value::Integer(1)), (4, Value::Gauge32(7)), (8, Value::Integer(2)), (23, Value::Integer(3))];
     assert_eq!(quorum_of(2), mark);
     let group = [(2, Value::Integer(3)), (3, Value::text("web")), (8, Value::Integer(2)), (23, Value::Integer(3))];
     assert_eq!(quorum_of(3), group);

@@ -6,12 +6,15 @@ mod net_support;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use keepalived::config::lvs::{Source, TlsMaterial};
 use keepalived::net::{Tls, Transport, What};
 use net_support::{Bed, key, target};
 use openssl::ssl::{NameType, SniError, SslAcceptor, SslFiletype, SslMethod};
+
+/// Longest turn of the loop, on a machine that does other things too.
+const LONGEST_TURN: Duration = Duration::from_secs(2);
 
 fn tls(sni: Option<&str>) -> Transport {
     Transport::Tls { sni: sni.map(str::to_owned), close_notify: false }
@@ -313,6 +316,32 @@ fn garbage_instead_of_tls_fails_and_silence_waits_for_the_caller() {
 }
 
 #[test]
+fn tls_without_data_comes_back_each_turn_and_fails() {
+    for (name, treat) in [
+        ("HelloRequests", lab::hostile::hello_requests as fn(std::net::TcpStream)),
+        ("session tickets", lab::hostile::tickets),
+    ] {
+        let hostile = serve(treat);
+        let mut bed = Bed::new();
+        bed.open(key(1), &target(hostile), &tls(None));
+        let (begin, mut turns, mut longest) = (Instant::now(), 0, Duration::ZERO);
+        let end = loop {
+            let turn = Instant::now();
+            let events = bed.turn();
+            (turns, longest) = (turns + 1, longest.max(turn.elapsed()));
+            assert!(begin.elapsed() < Duration::from_secs(20), "{name}: no end in {turns} turns");
+            if let Some(event) = events.into_iter().find(|event| event.what != What::Connected) {
+                break event.what;
+            }
+        };
+        let words = "TLS: the server sends protocol messages without end, and no data";
+        assert_eq!(end, What::Failed(words.into()), "{name}");
+        assert!(turns >= 5, "{name}: {turns} turns only");
+        assert!(longest < LONGEST_TURN, "{name}: a turn took {longest:?}");
+    }
+}
+
+#[test]
 fn an_old_tls_server_is_talked_to() {
     let directory = tempfile::tempdir().unwrap();
     let (certificate, private) = certificate(directory.path());
@@ -340,8 +369,24 @@ fn unusable_material_is_named_without_its_pass_phrase() {
     let (certificate, private) = certificate(directory.path());
     let good = TlsMaterial { certificate: Some(certificate.clone()), key: Some(private.clone()), ..Default::default() };
     assert!(Tls::new(&good).is_ok());
+    let der = directory.path().join("cert.der");
+    let octets = openssl::x509::X509::from_pem(&std::fs::read(&certificate).unwrap()).unwrap().to_der().unwrap();
+    std::fs::write(&der, octets).unwrap();
+    assert!(Tls::new(&TlsMaterial { certificate: Some(der.to_str().unwrap().into()), ..good.clone() }).is_ok());
+    // Nobody ever writes to it.
+    let fifo = directory.path().join("fifo").to_str().unwrap().to_owned();
+    nix::unistd::mkfifo(fifo.as_str(), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let not_regular = |keyword: &str| format!("SSL {keyword} {fifo}: it is not a regular file");
+    for (material, text) in [
+        (TlsMaterial { ca: Some(fifo.clone()), ..good.clone() }, not_regular("ca")),
+        (TlsMaterial { certificate: Some(fifo.clone()), ..good.clone() }, not_regular("certificate")),
+        (TlsMaterial { key: Some(fifo.clone()), ..good.clone() }, not_regular("key")),
+    ] {
+        assert_eq!(Tls::new(&material).unwrap_err().to_string(), text);
+    }
     for (material, text) in [
         (TlsMaterial { ca: Some("/nowhere/ca".into()), ..good.clone() }, "SSL ca /nowhere/ca"),
+        (TlsMaterial { ca: Some(private.clone()), ..good.clone() }, "SSL ca "),
         (TlsMaterial { certificate: Some(private.clone()), ..good.clone() }, "SSL certificate "),
         (TlsMaterial { key: Some(certificate), ..good.clone() }, "SSL key "),
         (TlsMaterial { key: Some("/nowhere/key".into()), ..good.clone() }, "SSL key /nowhere/key: No such file"),

@@ -55,3 +55,18 @@ fn a_server_that_sends_for_ever_does_not_hog_the_loop() {
     bed.close(key(1));
     bed.quiet(Duration::from_millis(10));
 }
+
+#[test]
+fn a_paused_attempt_is_not_read_until_it_is_resumed() {
+    let endless = serve(|mut stream| while stream.write_all(&[b'x'; 65536]).is_ok() {});
+    let mut bed = Bed::new();
+    bed.open(key(1), &target(endless), &Transport::Tcp);
+    assert_eq!(bed.next(key(1)), What::Connected);
+    for _ in 0..3 {
+        assert!(matches!(bed.next(key(1)), What::Received(_)));
+        bed.pause(key(1));
+        bed.quiet(Duration::from_millis(50));
+        bed.resume(key(1));
+    }
+    bed.close(key(1));
+}

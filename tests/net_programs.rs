@@ -76,6 +76,28 @@ fn programs_have_the_limit_of_files_that_was_found() {
 }
 
 #[test]
+fn no_more_than_so_many_run_at_the_same_time() {
+    let children = Children::at_most(2).unwrap();
+    for id in 1..=2 {
+        children.run(key(id), program(sh("exec sleep 60")), LONG);
+    }
+    children.run(key(3), program(sh("exit 0")), LONG);
+    let lacking = Outcome::Lacking("2 programs of MISC_CHECK are running, and no more may".into());
+    assert_eq!(next(&children), ChildEvent { key: key(3), outcome: lacking.clone() });
+    children.cancel(key(1));
+    // As soon as that has ended there is room.
+    let until = Instant::now() + LONG;
+    loop {
+        assert!(Instant::now() < until, "never room again");
+        children.run(key(3), program(sh("exit 0")), LONG);
+        match next(&children).outcome {
+            Outcome::Exited(0) => break,
+            other => assert_eq!(other, lacking),
+        }
+    }
+}
+
+#[test]
 fn every_kind_of_end_is_told() {
     assert_eq!(outcome(sh("exit 0"), None, LONG), Outcome::Exited(0));
     assert_eq!(outcome(sh("exit 77"), None, LONG), Outcome::Exited(77));

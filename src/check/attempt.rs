@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::conversation::{Conversation, Verdict};
 use super::dns::DnsCheck;
 use super::event::{Action, AttemptId, Change, ScriptEnd, TimerKey, Transport};
-use super::http::HttpConversation;
+use super::http::{HttpConversation, Looked};
 use super::machine::Check;
 use super::misc;
 use super::ping::PingCheck;
@@ -17,6 +17,8 @@ use crate::config::lvs::{CheckerKind, Target};
 
 /// Until what could not begin for want of something of our own is tried again.
 const POSTPONED: Duration = Duration::from_millis(500);
+/// Time for a look at a part of a body, beside that for the attempt: others may have their turn before it.
+const LOOK_LIMIT: Duration = Duration::from_secs(10);
 
 impl Check {
     /// Begins an attempt.
@@ -26,6 +28,8 @@ impl Check {
         row.attempt = row.attempt.wrapping_add(1);
         row.work.running = true;
         row.work.started = now;
+        row.work.looking = None;
+        row.work.searched = Duration::ZERO;
         let attempt = AttemptId { checker: id, number: row.attempt };
         if let CheckerKind::Misc(check) = &row.config.kind {
             let run = Action::RunScript { attempt, script: Box::new(check.script.clone()), limit: check.run_limit };
@@ -48,16 +52,40 @@ impl Check {
         attempt: AttemptId,
         say: impl FnOnce(&mut dyn Conversation, &mut Vec<u8>) -> Option<Verdict>,
     ) {
+        let now = self.now;
         let Some(row) = self.running(attempt) else { return };
         let Some(conversation) = row.work.conversation.as_mut() else { return };
         let mut send = Vec::new();
         let verdict = say(conversation.as_mut(), &mut send);
+        let look = if verdict.is_none() { conversation.look() } else { None };
+        if look.is_some() {
+            row.work.looking = Some(now);
+        }
         if !send.is_empty() {
             self.output.actions.push(Action::Send(attempt, send));
+        }
+        if let Some(look) = look {
+            self.output.actions.push(Action::Look(attempt, Box::new(look)));
+            self.set_timer(attempt.checker, Some(self.now + LOOK_LIMIT));
         }
         if let Some(verdict) = verdict {
             self.output.actions.push(Action::Close(attempt));
             self.conclude(attempt.checker, verdict);
+        }
+    }
+
+    /// After a look the rest is read. The time of looks is not that of the server, but at most doubles its time.
+    pub(super) fn looked(&mut self, attempt: AttemptId, looked: Looked) {
+        let now = self.now;
+        let Some(row) = self.running(attempt) else { return };
+        if let Some(since) = row.work.looking.take() {
+            row.work.searched = (row.work.searched + now.saturating_sub(since)).min(row.config.timeout);
+        }
+        self.converse(attempt, |talk, _| talk.looked(looked));
+        if let Some(row) = self.running(attempt).filter(|row| row.work.looking.is_none()) {
+            let limit = row.work.started + row.config.timeout + row.work.searched;
+            self.output.actions.push(Action::Resume(attempt));
+            self.set_timer(attempt.checker, Some(limit));
         }
     }
 
@@ -160,7 +188,9 @@ impl Check {
             let next = row.next_period(now);
             self.set_timer(id, Some(next));
             if first {
+                self.change(Change::Checker { id, up: false, reason });
                 self.server_changed(id.0);
+                self.still_down(id.0);
             }
             return;
         }

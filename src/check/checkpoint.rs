@@ -63,6 +63,7 @@ impl Check {
                     let row = services.get(name).and_then(|id| self.tables.virtual_servers.get_mut(id));
                     if let (Some(row), Ok(met)) = (row, met.parse()) {
                         row.quorum_met = met;
+                        row.told = true;
                     }
                 }
                 ["weight", name, address, weight] => {
@@ -82,6 +83,11 @@ impl Check {
     }
 
     fn resume_checker(&mut self, id: Option<CheckerId>, up: Option<bool>, contribution: Option<i64>) {
+        if up == Some(false)
+            && let Some(server) = id.and_then(|id| self.tables.real_servers.get_mut(&id.0))
+        {
+            server.told = true;
+        }
         let row = id.and_then(|id| self.tables.checkers.get_mut(&id));
         if let (Some(row), Some(up), Some(contribution)) = (row, up, contribution) {
             row.up = up;

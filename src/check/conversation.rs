@@ -2,6 +2,8 @@
 
 use std::fmt::Debug;
 
+use super::http::{Look, Looked};
+
 /// Success, or why it is none.
 pub type Verdict = Result<(), String>;
 
@@ -17,14 +19,26 @@ pub trait Conversation: Debug {
         None
     }
 
-    /// The other side sends no more.
-    fn closed(&mut self) -> Verdict {
-        Err("connection closed early".into())
+    /// Work on what came that may take long, and is done elsewhere. Asked for after each event without a verdict; until
+    /// the result has come by [`looked`](Conversation::looked) nothing more is read.
+    fn look(&mut self) -> Option<Look> {
+        None
+    }
+
+    /// The result of that work.
+    fn looked(&mut self, looked: Looked) -> Option<Verdict> {
+        let _ = looked;
+        None
+    }
+
+    /// The other side sends no more. No verdict: that depends on a look under way.
+    fn closed(&mut self) -> Option<Verdict> {
+        Some(Err("connection closed early".into()))
     }
 
     /// The connection broke or could not be made.
-    fn failed(&mut self, reason: String) -> Verdict {
-        Err(reason)
+    fn failed(&mut self, reason: String) -> Option<Verdict> {
+        Some(Err(reason))
     }
 
     /// The time is up.

@@ -15,12 +15,14 @@ pub struct DnsCheck {
     id: u16,
     query_type: u16,
     name: String,
+    /// Why the last datagram was no answer.
+    ignored: Option<String>,
 }
 
 impl DnsCheck {
     /// A question for `name` (no final dot; empty = root) with this id.
     pub fn new(id: u16, query_type: u16, name: String) -> DnsCheck {
-        DnsCheck { id, query_type, name }
+        DnsCheck { id, query_type, name, ignored: None }
     }
 
     fn query(&self) -> Vec<u8> {
@@ -47,19 +49,32 @@ impl Conversation for DnsCheck {
         None
     }
 
-    /// A message with another id is not the answer: anyone could send it, and the true one may follow.
+    /// What is too short, has another id, or is no response, is not the answer: anyone could send it, and the true one
+    /// may follow.
     fn received(&mut self, message: &[u8], _send: &mut Vec<u8>) -> Option<Verdict> {
         let Some([id0, id1, flags0, flags1, ..]) = message.first_chunk::<12>() else {
-            return Some(Err(format!("reply of {} octets", message.len())));
+            self.ignored = Some(format!("a datagram of {} octets", message.len()));
+            return None;
         };
+        let flags = u16::from_be_bytes([*flags0, *flags1]);
         if u16::from_be_bytes([*id0, *id1]) != self.id {
+            self.ignored = Some("a message with another id".into());
             return None;
         }
-        let flags = u16::from_be_bytes([*flags0, *flags1]);
+        if flags & FLAG_RESPONSE == 0 {
+            self.ignored = Some("a query".into());
+            return None;
+        }
         Some(match flags & RESPONSE_CODE {
-            _ if flags & FLAG_RESPONSE == 0 => Err("the reply is a query".into()),
             0 => Ok(()),
             code => Err(format!("response code {code}")),
+        })
+    }
+
+    fn expired(&mut self) -> Verdict {
+        Err(match &self.ignored {
+            Some(what) => format!("timed out; {what} came, which is no answer"),
+            None => "timed out".into(),
         })
     }
 }
@@ -90,10 +105,30 @@ mod tests {
         assert_eq!(reply(&header(0x1234, 0x8180)), Some(true));
         assert_eq!(reply(&header(0x1234, 0x8183)), Some(false), "NXDOMAIN");
         assert_eq!(reply(&header(0x1234, 0x8182)), Some(false), "SERVFAIL");
-        assert_eq!(reply(&header(0x1234, 0x0100)), Some(false), "an echo");
+        assert_eq!(reply(&header(0x1234, 0x0100)), None, "an echo");
         assert_eq!(reply(&header(0x1235, 0x8180)), None, "another id");
-        assert_eq!(reply(&header(0x1234, 0x8180)[..11]), Some(false));
-        assert_eq!(reply(&[]), Some(false));
+        assert_eq!(reply(&header(0x1234, 0x8180)[..11]), None, "too short");
+        assert_eq!(reply(&[]), None);
+    }
+
+    #[test]
+    fn what_is_no_answer_is_ignored_until_the_answer_or_the_end() {
+        let answer = [0x12, 0x34, 0x81, 0x80, 0, 1, 0, 0, 0, 0, 0, 0];
+        let (mut other_id, mut query) = (answer, answer);
+        other_id[1] ^= 1;
+        query[2] = 1;
+        for (garbage, what) in [
+            (&answer[..11], "a datagram of 11 octets"),
+            (&[], "a datagram of 0 octets"),
+            (&other_id, "a message with another id"),
+            (&query, "a query"),
+        ] {
+            let mut check = DnsCheck::new(0x1234, 6, String::new());
+            assert_eq!(check.received(garbage, &mut Vec::new()), None, "{what}");
+            assert_eq!(check.expired(), Err(format!("timed out; {what} came, which is no answer")));
+            assert_eq!(check.received(&answer, &mut Vec::new()), Some(Ok(())), "after {what}");
+        }
+        assert_eq!(DnsCheck::new(1, 6, String::new()).expired(), Err("timed out".into()));
     }
 
     proptest! {

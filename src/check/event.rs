@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::http::{Look, Looked};
 use super::rows::{CheckerId, RealServerId, Statistics, VirtualServerId};
 use crate::config::lvs::Target;
 use crate::config::model::{Config, Script};
@@ -36,6 +37,8 @@ pub enum Event<'a> {
     Postponed(AttemptId),
     /// An echo reply to the request of this attempt.
     PingReply(AttemptId),
+    /// The result of an [`Action::Look`].
+    Looked(AttemptId, Looked),
     /// A run of a script is over.
     ScriptEnded(AttemptId, ScriptEnd),
     /// The number in a `track_file`, at start and on each change.
@@ -115,7 +118,13 @@ pub enum Action {
     },
     /// Send octets, or one datagram.
     Send(AttemptId, Vec<u8>),
-    /// The connection is not needed any more. Also comes for one that has failed or was closed meanwhile.
+    /// Search a part of a body, which may take long; answered by [`Event::Looked`]. Until [`Action::Resume`] nothing more
+    /// is read from the connection.
+    Look(AttemptId, Box<Look>),
+    /// Read on. Also comes for a connection that was closed meanwhile.
+    Resume(AttemptId),
+    /// The connection, and a look under way, are not needed any more. Also comes for one that has failed or was closed
+    /// meanwhile.
     Close(AttemptId),
     /// Run a script; answered by [`Event::ScriptEnded`].
     RunScript {
@@ -137,7 +146,7 @@ pub enum Action {
 /// A row went from A to B: what the views (traps, scripts, mail, log) are told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// A checker came to another verdict.
+    /// A checker came to another verdict, or to its first one, which is that it fails.
     Checker {
         /// The row.
         id: CheckerId,
@@ -220,7 +229,7 @@ pub struct Pool {
 /// Why a server or a quorum changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// `rs_init_notifies`: it starts so.
+    /// It starts so.
     Initial,
     /// Checkers or weights.
     Checks,

@@ -75,8 +75,9 @@ impl Check {
             Event::Timer(TimerKey::Checker(id)) => self.timer(id),
             Event::Connected(attempt) => self.converse(attempt, |talk, send| talk.connected(send)),
             Event::Received(attempt, octets) => self.converse(attempt, |talk, send| talk.received(octets, send)),
-            Event::Closed(attempt) => self.converse(attempt, |talk, _| Some(talk.closed())),
-            Event::Failed(attempt, reason) => self.converse(attempt, |talk, _| Some(talk.failed(reason))),
+            Event::Closed(attempt) => self.converse(attempt, |talk, _| talk.closed()),
+            Event::Failed(attempt, reason) => self.converse(attempt, |talk, _| talk.failed(reason)),
+            Event::Looked(attempt, looked) => self.looked(attempt, looked),
             Event::Postponed(attempt) => self.postpone(attempt),
             Event::PingReply(attempt) => self.ping_reply(attempt),
             Event::ScriptEnded(attempt, end) => self.script_ended(attempt, &end),
@@ -119,8 +120,9 @@ impl Check {
         if self.phase != Phase::Waiting {
             return;
         }
-        self.start_pools();
+        let changed = self.start_pools();
         self.phase = Phase::Running;
+        self.tell_start(&changed);
         for id in self.tables.virtual_server_ids() {
             let elsewhere = self.is_elsewhere(id);
             if let Some(row) = self.tables.virtual_servers.get_mut(&id) {

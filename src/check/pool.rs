@@ -11,11 +11,20 @@ impl Check {
         self.recount(id.0);
         let alive = self.tables.real_servers.get(&id).is_some_and(|row| row.alive);
         if alive != was_alive {
-            let pool = self.tables.pool(id.0);
-            self.change(Change::RealServer { id, up: alive, cause: Cause::Checks, pool });
+            self.tell_server(id, Cause::Checks);
         }
-        self.judge_quorum(id.0);
+        if self.judge_quorum(id.0) && self.is_told(id.0) {
+            self.tell_quorum(id.0, Cause::Checks);
+        }
         self.rewrite(id.0);
+    }
+
+    /// The first result of a checker that starts as failed is a failure: news of its server, if that is down and nobody
+    /// was told.
+    pub(super) fn still_down(&mut self, id: RealServerId) {
+        if self.tables.real_servers.get(&id).is_some_and(|row| !row.alive && !row.told) {
+            self.tell_server(id, Cause::Initial);
+        }
     }
 
     /// Liveness and weight of a server from its checkers; tells whether it was alive.
@@ -57,24 +66,35 @@ impl Check {
     }
 
     /// Up to down when no weight is left or it is below quorum - hysteresis; down to up from quorum + hysteresis on.
-    pub(super) fn judge_quorum(&mut self, id: VirtualServerId) {
-        let Some(row) = self.tables.virtual_servers.get_mut(&id) else { return };
-        let (quorum, hysteresis) = (u64::from(row.config.quorum), u64::from(row.config.hysteresis));
-        let met = if row.quorum_met {
-            row.weight_sum > 0 && row.weight_sum + hysteresis >= quorum
-        } else {
-            row.weight_sum > 0 && row.weight_sum >= quorum + hysteresis
-        };
-        if met == row.quorum_met {
-            return;
-        }
-        row.quorum_met = met;
-        let has_sorry = row.config.sorry_server.is_some();
-        let status = if met { QuorumStatus::Met } else { QuorumStatus::NotMet };
+    /// Tells whether that changed.
+    pub(super) fn judge_quorum(&mut self, id: VirtualServerId) -> bool {
+        let Some(row) = self.tables.virtual_servers.get_mut(&id) else { return false };
+        let met = if row.quorum_met { row.keeps_quorum() } else { row.gains_quorum() };
+        std::mem::replace(&mut row.quorum_met, met) != met
+    }
+
+    fn is_told(&self, id: VirtualServerId) -> bool {
+        self.tables.virtual_servers.get(&id).is_some_and(|row| row.told)
+    }
+
+    fn tell_server(&mut self, id: RealServerId, cause: Cause) {
+        let pool = self.tables.pool(id.0);
+        let Some(row) = self.tables.real_servers.get_mut(&id) else { return };
+        row.told = true;
+        let up = row.alive;
+        self.change(Change::RealServer { id, up, cause, pool });
+    }
+
+    fn tell_quorum(&mut self, id: VirtualServerId, cause: Cause) {
         let pool = self.tables.pool(id);
-        self.change(Change::Quorum { id, status, cause: Cause::Checks, pool });
-        if has_sorry {
-            self.change(Change::Sorry { id, in_use: !met });
+        let Some(row) = self.tables.virtual_servers.get_mut(&id) else { return };
+        row.told = true;
+        let (met, in_use, has_sorry) = (row.quorum_met, row.sorry_in_use(), row.config.sorry_server.is_some());
+        let status = if met { QuorumStatus::Met } else { QuorumStatus::NotMet };
+        self.change(Change::Quorum { id, status, cause, pool });
+        // At the start it is not taken out of use.
+        if has_sorry && (in_use || cause != Cause::Initial) {
+            self.change(Change::Sorry { id, in_use });
         }
     }
 
@@ -95,33 +115,56 @@ impl Check {
         }
     }
 
-    /// The state of everything before the first check: told only with `rs_init_notifies`.
-    pub(super) fn start_pools(&mut self) {
-        let notify = self.tables.lvs.init_notifies;
+    /// The state of everything before the first check. Gives the services of which the quorum is another than it was:
+    /// before the start, when this process replaces one.
+    pub(super) fn start_pools(&mut self) -> Vec<VirtualServerId> {
+        let mut changed = Vec::new();
         for id in self.tables.virtual_server_ids() {
-            let servers = self.tables.real_server_ids(id);
-            for server in &servers {
-                self.recompute_server(*server);
+            for server in self.tables.real_server_ids(id) {
+                self.recompute_server(server);
             }
             self.recount(id);
-            self.judge_quorum(id);
+            if self.judge_quorum(id) {
+                changed.push(id);
+            }
             self.rewrite(id);
             self.dirty.insert(id);
-            if notify {
-                self.tell_initial(id, &servers);
+        }
+        changed
+    }
+
+    /// Tells how each service starts of which nothing was told yet, by this process or the one that it replaces: its
+    /// quorum, and with `rs_init_notifies` its servers. Of those in `changed` of which it was told that they changed.
+    pub(super) fn tell_start(&mut self, changed: &[VirtualServerId]) {
+        for id in self.tables.virtual_server_ids() {
+            if self.is_told(id) {
+                if changed.contains(&id) {
+                    self.tell_quorum(id, Cause::Checks);
+                }
+                continue;
+            }
+            if self.tables.lvs.init_notifies {
+                for server in self.tables.real_server_ids(id) {
+                    self.tell_server(server, Cause::Initial);
+                }
+            }
+            if self.starts_silently(id) {
+                if let Some(row) = self.tables.virtual_servers.get_mut(&id) {
+                    row.told = true;
+                }
+            } else {
+                self.tell_quorum(id, Cause::Initial);
             }
         }
     }
 
-    fn tell_initial(&mut self, id: VirtualServerId, servers: &[RealServerId]) {
-        let (pool, cause) = (self.tables.pool(id), Cause::Initial);
-        for server in servers {
-            let up = self.tables.real_servers.get(server).is_some_and(|row| row.alive);
-            self.output.changes.push(Change::RealServer { id: *server, up, cause, pool });
-        }
-        let met = self.tables.virtual_servers.get(&id).is_some_and(|row| row.quorum_met);
-        let status = if met { QuorumStatus::Met } else { QuorumStatus::NotMet };
-        self.output.changes.push(Change::Quorum { id, status, cause, pool });
+    /// A service that has not enough to gain its quorum, but would not lose it either, and has no sorry server: all its
+    /// servers are in use, and as with C keepalived nothing is told.
+    fn starts_silently(&self, id: VirtualServerId) -> bool {
+        self.tables
+            .virtual_servers
+            .get(&id)
+            .is_some_and(|row| !row.quorum_met && row.config.sorry_server.is_none() && row.keeps_quorum())
     }
 
     /// Stop notifications; the rows and the kernel's table stay as they are.

@@ -33,14 +33,12 @@ impl Check {
             return;
         }
         for id in self.tables.virtual_server_ids() {
-            self.dirty.insert(id);
             for server in self.tables.real_server_ids(id) {
                 self.server_changed(server);
             }
-            self.recount(id);
-            self.judge_quorum(id);
-            self.rewrite(id);
         }
+        let changed = self.start_pools();
+        self.tell_start(&changed);
         self.go_on();
     }
 }
@@ -119,6 +117,7 @@ impl Tables {
             let id = match known {
                 Some((id, known)) => {
                     row.quorum_met = known.quorum_met;
+                    row.told = known.told;
                     row.suspended = known.suspended;
                     row.statistics = known.statistics;
                     id
@@ -168,6 +167,7 @@ impl Tables {
             let is_new = former.is_none();
             if let Some((_, former)) = former {
                 row.alive = former.alive;
+                row.told = former.told;
                 row.since = former.since;
                 row.weight = former.weight;
                 row.statistics = former.statistics;

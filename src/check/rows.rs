@@ -73,6 +73,8 @@ pub struct VirtualServer {
     pub weight_sum: u64,
     /// Whether the quorum is met, hysteresis counted in.
     pub quorum_met: bool,
+    /// The views were told of that, perhaps by a process that this one replaces.
+    pub(super) told: bool,
     /// Its checkers rest: `ha_suspend`, and none of its addresses is on this host.
     pub suspended: bool,
     /// As last read from the kernel.
@@ -98,12 +100,25 @@ impl VirtualServer {
             total,
             up: 0,
             weight_sum: 0,
-            quorum_met: !config.alpha,
+            // Whatever alpha says, it is to be gained first.
+            quorum_met: false,
+            told: false,
             suspended: false,
             statistics: Counters::default(),
             config,
         };
         (row, servers)
+    }
+
+    /// Whether the live servers weigh enough for a quorum that was not met.
+    pub(super) fn gains_quorum(&self) -> bool {
+        let least = u64::from(self.config.quorum) + u64::from(self.config.hysteresis);
+        self.weight_sum > 0 && self.weight_sum >= least
+    }
+
+    /// Whether they weigh enough for one that was met.
+    pub(super) fn keeps_quorum(&self) -> bool {
+        self.weight_sum > 0 && self.weight_sum + u64::from(self.config.hysteresis) >= u64::from(self.config.quorum)
     }
 
     /// Whether the sorry server takes the connections.
@@ -150,6 +165,8 @@ pub struct RealServer {
     pub weight: u32,
     /// No checker has failed. Of no meaning for a sorry server.
     pub alive: bool,
+    /// The views were told of that, perhaps by a process that this one replaces.
+    pub(super) told: bool,
     /// Checkers that are down.
     pub failed_checkers: u32,
     /// Checkers that have not come to a result yet.
@@ -174,6 +191,7 @@ impl RealServer {
             base_weight,
             weight: base_weight,
             alive: true,
+            told: false,
             failed_checkers: 0,
             not_run: 0,
             wanted: None,
@@ -245,6 +263,10 @@ pub(super) struct Work {
     pub running: bool,
     /// When it began.
     pub started: Duration,
+    /// Since when a look at a part of a body is under way elsewhere.
+    pub looking: Option<Duration>,
+    /// Time that the looks of this attempt took, as far as it counts.
+    pub searched: Duration,
     /// What is said on its connection; none for scripts.
     pub conversation: Option<Box<dyn Conversation>>,
     /// The url or host in turn.

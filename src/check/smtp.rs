@@ -85,17 +85,17 @@ impl Conversation for SmtpCheck {
         None
     }
 
-    fn closed(&mut self) -> Verdict {
-        match self.stage {
+    fn closed(&mut self) -> Option<Verdict> {
+        Some(match self.stage {
             Stage::Greeting => Err("closed before the greeting".into()),
             Stage::Helo => Err("closed before the reply to HELO".into()),
             Stage::Quit => Ok(()),
-        }
+        })
     }
 
     /// A server may reset the connection after QUIT.
-    fn failed(&mut self, reason: String) -> Verdict {
-        if self.stage == Stage::Quit { Ok(()) } else { Err(reason) }
+    fn failed(&mut self, reason: String) -> Option<Verdict> {
+        Some(if self.stage == Stage::Quit { Ok(()) } else { Err(reason) })
     }
 }
 
@@ -115,7 +115,7 @@ mod tests {
                 return (String::from_utf8(sent).unwrap(), verdict);
             }
         }
-        (String::from_utf8(sent).unwrap(), check.closed())
+        (String::from_utf8(sent).unwrap(), check.closed().unwrap())
     }
 
     #[test]
@@ -171,7 +171,7 @@ mod tests {
                     }
                     assert!(check.line.len() <= MAX_LINE);
                 }
-                (sent, check.closed())
+                (sent, check.closed().unwrap())
             };
             prop_assert_eq!(run(piece), run(usize::MAX));
         }

@@ -8,6 +8,8 @@ pub struct UdpCheck {
     payload: Vec<u8>,
     reply: Option<Vec<(u8, u8)>>,
     lengths: (u16, u16),
+    /// Why the last datagram was not the reply.
+    ignored: Option<String>,
 }
 
 impl UdpCheck {
@@ -16,7 +18,7 @@ impl UdpCheck {
 
     /// `reply` and `lengths` as in [`CheckerKind::Udp`](crate::config::lvs::CheckerKind::Udp).
     pub fn new(payload: Vec<u8>, reply: Option<Vec<(u8, u8)>>, lengths: (u16, u16)) -> UdpCheck {
-        UdpCheck { payload, reply, lengths }
+        UdpCheck { payload, reply, lengths, ignored: None }
     }
 }
 
@@ -26,19 +28,28 @@ impl Conversation for UdpCheck {
         None
     }
 
-    /// Compared over the shorter of both lengths.
+    /// Compared over the shorter of both lengths. What differs is not the reply: anyone could send it, and the true one
+    /// may follow.
     fn received(&mut self, datagram: &[u8], _send: &mut Vec<u8>) -> Option<Verdict> {
         let Some(expected) = &self.reply else { return Some(Ok(())) };
         let (least, most) = (usize::from(self.lengths.0), usize::from(self.lengths.1));
         if !(least..=most).contains(&datagram.len()) {
-            return Some(Err(format!("reply of {} octets", datagram.len())));
+            self.ignored = Some(format!("a reply of {} octets came", datagram.len()));
+            return None;
         }
-        let same = datagram.iter().zip(expected).all(|(got, (value, mask))| got & mask == value & mask);
-        Some(if same { Ok(()) } else { Err("another reply than expected".into()) })
+        if datagram.iter().zip(expected).any(|(got, (value, mask))| got & mask != value & mask) {
+            self.ignored = Some("another reply than expected came".into());
+            return None;
+        }
+        Some(Ok(()))
     }
 
     fn expired(&mut self) -> Verdict {
-        if self.reply.is_some() { Err("no reply".into()) } else { Ok(()) }
+        match (&self.reply, self.ignored.take()) {
+            (None, _) => Ok(()),
+            (Some(_), None) => Err("no reply".into()),
+            (Some(_), Some(why)) => Err(why),
+        }
     }
 }
 
@@ -51,14 +62,30 @@ mod tests {
         let mut sent = Vec::new();
         assert_eq!(check.connected(&mut sent), None);
         assert_eq!(sent, [1, 2]);
-        check.received(datagram, &mut Vec::new()).unwrap().is_ok()
+        check.received(datagram, &mut Vec::new()).unwrap_or_else(|| check.expired()).is_ok()
     }
 
     #[test]
     fn silence_is_success_unless_a_reply_is_required() {
         assert!(UdpCheck::new(Vec::new(), None, (0, 255)).expired().is_ok());
         assert!(UdpCheck::new(Vec::new(), Some(Vec::new()), (0, 255)).expired().is_err());
-        assert!(UdpCheck::new(Vec::new(), None, (0, 255)).failed("port unreachable".into()).is_err());
+        assert!(UdpCheck::new(Vec::new(), None, (0, 255)).failed("port unreachable".into()).unwrap().is_err());
+    }
+
+    #[test]
+    fn another_reply_is_ignored_until_the_true_one_or_the_end() {
+        let check = || UdpCheck::new(vec![1], Some(vec![(0x12, 0xff)]), (1, 2));
+        for (garbage, reason) in
+            [(&[0x13_u8][..], "another reply than expected came"), (&[0x12; 3], "a reply of 3 octets came")]
+        {
+            let mut talk = check();
+            assert_eq!(talk.received(garbage, &mut Vec::new()), None, "{reason}");
+            assert_eq!(talk.received(&[0x12], &mut Vec::new()), Some(Ok(())), "after {reason}");
+            let mut talk = check();
+            talk.received(garbage, &mut Vec::new());
+            assert_eq!(talk.expired(), Err(reason.into()));
+        }
+        assert_eq!(check().expired(), Err("no reply".into()));
     }
 
     #[test]

@@ -3,9 +3,10 @@
 //! | part | for |
 //! |---|---|
 //! | [`Monitor`] | links and addresses as the kernel tells of them, with recovery from lost messages |
+//! | [`Watcher`] | the same on a thread of its own |
 //! | [`Writer`] | adding and removing addresses, on a thread of its own, results as events |
 //! | [`VmacWriter`] | making and removing the macvlans of `use_vmac`, on another thread |
-//! | [`AdvertSocket`] | VRRP packets of one interface and family |
+//! | [`AdvertSocket`], [`Opener`] | VRRP packets of one interface and family; opened and closed on a thread of its own |
 //! | [`ArpSocket`], [`NdSocket`] | gratuitous ARP and unsolicited neighbour advertisements |
 //! | [`capabilities`] | what this process may do |
 //! | [`ipvs`] | the load balancer: services and real servers |
@@ -22,11 +23,14 @@ pub mod ipvs;
 mod monitor;
 mod ndisc;
 mod netlink;
+mod opener;
 mod request;
 mod resync;
+mod secondaries;
 pub mod sysctl;
 mod tables;
 mod vmac;
+mod watcher;
 mod worker;
 mod writer;
 
@@ -35,11 +39,13 @@ pub use arp::ArpSocket;
 pub use monitor::{KernelEvent, Monitor, Snapshot};
 pub use ndisc::NdSocket;
 pub use netlink::Refusal;
+pub use opener::{Opener, SocketRequest, SocketResult, WantedSocket};
 pub use tables::{Addr, AddrKey, Link, PROTOCOL_KEEPALIVED, primary_ipv4, primary_ipv6};
 
 pub use vmac::{VmacRequest, VmacResult, VmacWriter};
+pub use watcher::Watcher;
 pub use worker::{QueueFull, Stopped, Worker};
-pub use writer::{AddressRequest, AddressResult, Done, Op, WantedAddr, Writer};
+pub use writer::{AddressRequest, AddressResult, Done, Op, Secondaries, WantedAddr, Writer};
 
 use std::io;
 

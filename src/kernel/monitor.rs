@@ -158,6 +158,11 @@ impl Monitor {
         result
     }
 
+    /// Waits until there is something to receive, or `timeout` is over.
+    pub(super) fn wait(&self, timeout: Duration) -> io::Result<()> {
+        self.socket.wait_readable(timeout)
+    }
+
     /// How often notifications were lost and everything was read anew.
     pub fn overflows(&self) -> u64 {
         self.overflows

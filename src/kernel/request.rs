@@ -14,7 +14,6 @@ use neli::types::{Buffer, RtBuffer};
 use nix::errno::Errno;
 
 use super::netlink::{NLMSG_ERROR, NetlinkSocket, Refusal, acknowledgement, encode, messages};
-use super::tables::PROTOCOL_KEEPALIVED;
 use super::writer::{AddressRequest, Done, Op, WantedAddr};
 
 const RTM_NEWADDR: u16 = 20;
@@ -55,7 +54,17 @@ impl AddressSocket {
         let mut outcomes = vec![None; batch.len()];
         let failure = self
             .attempt(batch, &mut outcomes)
-            .or_else(|_| self.attempt(batch, &mut outcomes))
+            .or_else(|_| {
+                let unanswered: Vec<bool> = outcomes.iter().map(Option::is_none).collect();
+                let result = self.attempt(batch, &mut outcomes);
+                // What is found done now was most likely done by the first attempt, whose answer was lost.
+                for (outcome, _) in outcomes.iter_mut().zip(unanswered).filter(|(_, unanswered)| *unanswered) {
+                    if *outcome == Some(Ok(Done::AlreadySo)) {
+                        *outcome = Some(Ok(Done::Changed));
+                    }
+                }
+                result
+            })
             .err()
             .and_then(|e| e.raw_os_error());
         outcomes
@@ -139,7 +148,9 @@ fn encode_message(op: Op, address: &WantedAddr, seq: u32) -> io::Result<Vec<u8>>
         Op::Add => {
             attributes.push(attribute(Ifa::Flags, flags(address))?);
             // Kernels before 5.18 skip this attribute, as they do all they do not know.
-            attributes.push(attribute(Ifa::from(IFA_PROTO), PROTOCOL_KEEPALIVED)?);
+            if let Some(protocol) = address.protocol {
+                attributes.push(attribute(Ifa::from(IFA_PROTO), protocol)?);
+            }
             let preferred = preferred_lifetime(address);
             if preferred != FOREVER {
                 // struct ifa_cacheinfo: preferred and valid lifetime, and two times that only the kernel fills in.
@@ -205,7 +216,7 @@ mod tests {
 
     fn removal(token: u64) -> AddressRequest {
         let address = WantedAddr::plain(999, [10, 0, 0, 1].into(), 32);
-        AddressRequest { token, op: Op::Remove, address }
+        AddressRequest { token, op: Op::Remove, address, secondaries: None }
     }
 
     #[test]
@@ -219,7 +230,8 @@ mod tests {
                 socket.send(&message(&removal(0), 0).unwrap()).unwrap();
             }
             let batch: Vec<_> = (0..20).map(removal).collect();
-            assert_eq!(addresses.perform(&batch), vec![Ok(Done::AlreadySo); 20]);
+            // Asked for twice: the first attempt may have done it.
+            assert_eq!(addresses.perform(&batch), vec![Ok(Done::Changed); 20]);
             assert!(addresses.socket.is_some(), "kept for the next batch");
             assert_eq!(addresses.perform(&batch), vec![Ok(Done::AlreadySo); 20]);
         });

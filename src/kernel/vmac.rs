@@ -235,7 +235,7 @@ impl Maker {
     fn change_link_local(&mut self, op: Op, ifindex: u32, ip: Ipv6Addr) -> Result<(), Refusal> {
         let plain = WantedAddr::plain(ifindex, ip.into(), LINK_LOCAL_PREFIX);
         let address = WantedAddr { preferred_lft: Some(0), ..plain };
-        let outcomes = self.addresses.perform(&[AddressRequest { token: 0, op, address }]);
+        let outcomes = self.addresses.perform(&[AddressRequest { token: 0, op, address, secondaries: None }]);
         outcomes.into_iter().try_for_each(|outcome| outcome.map(drop))
     }
 }

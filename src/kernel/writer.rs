@@ -5,6 +5,8 @@ use std::net::IpAddr;
 
 use super::netlink::Refusal;
 use super::request::AddressSocket;
+use super::secondaries::Spared;
+use super::tables::PROTOCOL_KEEPALIVED;
 use super::worker::Worker;
 
 /// Requests handed to the kernel at once; small, so that results flow back while a long list is worked through.
@@ -49,6 +51,8 @@ pub struct WantedAddr {
     /// Preferred lifetime, seconds; `u32::MAX` = for ever, 0 = deprecated. `None`: deprecated for IPv6 /128, else for
     /// ever. The valid lifetime is for ever.
     pub preferred_lft: Option<u32>,
+    /// Mark by which its setter is known (`IFA_PROTO`); `None` leaves it without one.
+    pub protocol: Option<u8>,
 }
 
 impl WantedAddr {
@@ -68,6 +72,7 @@ impl WantedAddr {
             noprefixroute: false,
             autojoin: false,
             preferred_lft: None,
+            protocol: Some(PROTOCOL_KEEPALIVED),
         }
     }
 }
@@ -81,6 +86,17 @@ pub struct AddressRequest {
     pub op: Op,
     /// With which address.
     pub address: WantedAddr,
+    /// Removal: addresses of others that are to stay.
+    pub secondaries: Option<Secondaries>,
+}
+
+/// Addresses that the kernel would remove along with an IPv4 address whose secondaries they are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Secondaries {
+    /// Name of the interface.
+    pub interface: String,
+    /// The addresses with their prefix lengths.
+    pub addresses: Vec<(IpAddr, u8)>,
 }
 
 /// How a request ended.
@@ -92,6 +108,8 @@ pub struct AddressResult {
     pub op: Op,
     /// Success, or the kernel's refusal.
     pub outcome: Result<Done, Refusal>,
+    /// What did not go as it should although the request succeeded.
+    pub complaint: Option<String>,
 }
 
 /// A request's success.
@@ -112,9 +130,16 @@ impl Writer {
     pub fn start(capacity: usize) -> io::Result<Writer> {
         let mut socket = AddressSocket::open()?;
         Worker::spawn("addresses", capacity, BATCH, move |batch: Vec<AddressRequest>| {
+            let mut spared = Spared::begin(&batch);
             let outcomes = socket.perform(&batch);
+            spared.end();
             let results = batch.iter().zip(outcomes);
-            results.map(|(request, outcome)| AddressResult { token: request.token, op: request.op, outcome }).collect()
+            results
+                .map(|(request, outcome)| {
+                    let complaint = spared.complaint(request, &mut socket);
+                    AddressResult { token: request.token, op: request.op, outcome, complaint }
+                })
+                .collect()
         })
     }
 }

@@ -192,8 +192,7 @@ const SET_PREEMPT: Setter<Vrrp, InstanceId> = Setter {
 const SET_NOTIFY_DELETED: Setter<Vrrp, InstanceId> = Setter {
     test: |_, _, _| Ok(()),
     commit: |data, id, value| {
-        let row = data.tables.instances.get_mut(id).ok_or(SetError::CommitFailed)?;
-        row.config.notify_deleted = *value == Value::Integer(1);
+        data.handle(Event::SetNotifyDeleted(*id, *value == Value::Integer(1)), data.now());
         Ok(())
     },
 };

@@ -21,6 +21,8 @@ use crate::reactor::{Events, Interest, Program, Reactor, Timers, Token, Waker, c
 const GRACE: Duration = Duration::from_secs(2);
 /// How long dropping the handle waits for the thread to kill its scripts.
 const FAREWELL: Duration = Duration::from_millis(200);
+/// Programs that run at the same time, for each is a process with its memory. Further ones have to wait.
+const MOST: usize = 1024;
 /// Token of the waker within the thread; scripts count up from the next.
 const ORDERS: usize = 0;
 
@@ -35,7 +37,7 @@ pub enum Outcome {
     TimedOut,
     /// It did not start, for this reason.
     NotStarted(String),
-    /// This process had not what that takes, as descriptors, processes or memory.
+    /// This process had not what that takes, as descriptors, processes or memory, or too many run already.
     Lacking(String),
 }
 
@@ -72,6 +74,14 @@ impl Children {
     /// # Errors
     /// When the system has no descriptors or threads left.
     pub fn start() -> io::Result<Children> {
+        Children::at_most(MOST)
+    }
+
+    /// The same with another number of programs at the same time.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn at_most(most: usize) -> io::Result<Children> {
         let (orders, incoming) = channel();
         let (outgoing, ended) = channel();
         let (wake, ready) = (Waker::new()?, Waker::new()?);
@@ -87,13 +97,15 @@ impl Children {
             by_key: HashMap::new(),
             timers: Timers::new(),
             next: ORDERS,
+            most,
         };
         let thread = std::thread::Builder::new().name("checks".into()).spawn(move || keeper.run())?;
         Ok(Children { orders: Some(orders), wake, ended, ready, thread: Some(thread) })
     }
 
     /// Runs a script. After `limit` its process group gets TERM, and KILL two
-    /// seconds later. One event tells the end, unless it is cancelled. Never blocks.
+    /// seconds later. One event tells the end, unless it is cancelled. Never blocks. Beyond 1024 that run it does not
+    /// start, which is [`Outcome::Lacking`].
     pub fn run(&self, key: Key, program: Program, limit: Duration) {
         self.order(Order::Run { key, program, limit });
     }
@@ -148,6 +160,8 @@ struct Keeper {
     by_key: HashMap<Key, usize>,
     timers: Timers<usize>,
     next: usize,
+    /// How many may run.
+    most: usize,
 }
 
 struct Running {
@@ -195,6 +209,10 @@ impl Keeper {
         self.wake.clear();
         loop {
             match self.orders.try_recv() {
+                Ok(Order::Run { key, .. }) if self.running.len() >= self.most => {
+                    let text = format!("{} programs of MISC_CHECK are running, and no more may", self.most);
+                    self.tell(key, Outcome::Lacking(text));
+                }
                 Ok(Order::Run { key, program, limit }) => {
                     if let Err(e) = self.launch(key, &program, limit) {
                         self.tell(key, not_started(&e));

@@ -9,6 +9,7 @@ use openssl::ssl::SslStream;
 use socket2::Socket;
 
 use super::Key;
+use super::meter::Metered;
 use super::ping::Echo;
 use super::socket::{self, Opened, Progress, is_own_lack, reason};
 use super::stream::{Got, Stream};
@@ -90,6 +91,8 @@ struct Attempt {
     /// Where it goes.
     to: SocketAddr,
     unsent: Vec<u8>,
+    /// Nothing is read for now.
+    paused: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,7 +118,7 @@ enum Next {
 }
 
 impl Connections {
-    /// An empty table; `tls` serves all TLS attempts, which fail without.
+    /// An empty table; `tls` serves all TLS attempts, which lack something of ours without.
     pub fn new(tls: Option<Tls>) -> Connections {
         Connections {
             tls,
@@ -130,6 +133,11 @@ impl Connections {
     /// Replaces the TLS context for attempts opened from now on.
     pub fn set_tls(&mut self, tls: Tls) {
         self.tls = Some(tls);
+    }
+
+    /// Whether there is a TLS context.
+    pub fn has_tls(&self) -> bool {
+        self.tls.is_some()
     }
 
     /// Number of attempts under way.
@@ -189,6 +197,32 @@ impl Connections {
         }
     }
 
+    /// Reads no more of an attempt until it is [resumed](Connections::resume); its events of this turn may still come.
+    pub fn pause(&mut self, key: Key) {
+        let token = self.token_of(key);
+        if let Some(attempt) = token.and_then(|token| self.attempts.get_mut(&token)) {
+            attempt.paused = true;
+        }
+    }
+
+    /// Reads on. Of an attempt that is over, nothing.
+    pub fn resume(&mut self, reactor: &Reactor, key: Key, out: &mut Vec<NetEvent>) {
+        let Some(token) = self.token_of(key) else { return };
+        let Some(attempt) = self.attempts.get_mut(&token) else { return };
+        attempt.paused = false;
+        self.again(reactor, token, out);
+    }
+
+    /// Has the poller tell of an attempt again, for there may be more to read.
+    fn again(&mut self, reactor: &Reactor, token: usize, out: &mut Vec<NetEvent>) {
+        let Some(attempt) = self.attempts.get(&token) else { return };
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        if let Err(e) = reactor.reregister(attempt.io.socket(), Token(token), interest) {
+            out.push(NetEvent { key: attempt.key, what: failed(e) });
+            self.end(token);
+        }
+    }
+
     /// Ends an attempt without an event. TCP is reset, whatever is pending; TLS with close_notify is closed in order.
     pub fn close(&mut self, key: Key) {
         let Some(token) = self.token_of(key) else { return };
@@ -212,13 +246,7 @@ impl Connections {
         match next {
             Next::Wait => {}
             Next::Over => self.end(token.0),
-            Next::Again => {
-                let again = Interest::READABLE | Interest::WRITABLE;
-                if let Err(e) = reactor.reregister(attempt.io.socket(), token, again) {
-                    out.push(NetEvent { key: attempt.key, what: failed(e) });
-                    self.end(token.0);
-                }
-            }
+            Next::Again => self.again(reactor, token.0, out),
         }
         true
     }
@@ -228,7 +256,7 @@ impl Connections {
         let stream = |stream, pending, close_notify| {
             let step = if pending { Step::Connecting } else { Step::Handshake };
             // A connection made at once is looked at again when the poller tells of it, which it does: it is new there.
-            (Attempt { key, step, io: Io::Stream(stream, close_notify), to, unsent: Vec::new() }, false)
+            (Attempt { key, step, io: Io::Stream(stream, close_notify), to, unsent: Vec::new(), paused: false }, false)
         };
         Ok(match over {
             Transport::Tcp => {
@@ -237,25 +265,35 @@ impl Connections {
             }
             Transport::Tls { sni, close_notify } => {
                 let library = |e| What::Failed(format!("TLS: {}", tls::text(&e)));
-                let none = || What::Failed("TLS: there is no context for it".to_owned());
+                let none = || What::Lacking("the files of the SSL block are not read yet".to_owned());
                 let context = self.tls.as_ref().ok_or_else(none)?;
                 let ssl = context.client(sni.as_deref()).map_err(library)?;
                 let Opened { socket, pending } = socket::tcp(target).map_err(failed)?;
                 // The request must not wait until the end of the handshake is acknowledged.
                 socket.set_tcp_nodelay(true).map_err(failed)?;
-                let tls = Box::new(SslStream::new(ssl, socket).map_err(library)?);
+                let tls = Box::new(SslStream::new(ssl, Metered::new(socket)).map_err(library)?);
                 stream(Stream::Tls(tls), pending, *close_notify)
             }
             Transport::Udp => {
                 let Opened { socket, .. } = socket::udp(target).map_err(failed)?;
-                (Attempt { key, step: Step::Open, io: Io::Udp(socket), to, unsent: Vec::new() }, true)
+                (Attempt { key, step: Step::Open, io: Io::Udp(socket), to, unsent: Vec::new(), paused: false }, true)
             }
             Transport::Ping => {
                 let (Opened { mut socket, .. }, raw) = socket::icmp(target).map_err(failed)?;
                 let number = number as u64;
                 let echo = Echo::new(target.address.ip(), raw, number, self.random.hash_one(number));
                 socket.write_all(&echo.request()).map_err(failed)?;
-                (Attempt { key, step: Step::Open, io: Io::Ping(socket, echo), to, unsent: Vec::new() }, false)
+                (
+                    Attempt {
+                        key,
+                        step: Step::Open,
+                        io: Io::Ping(socket, echo),
+                        to,
+                        unsent: Vec::new(),
+                        paused: false,
+                    },
+                    false,
+                )
             }
         })
     }
@@ -284,6 +322,13 @@ fn failed(error: io::Error) -> What {
     if is_own_lack(&error) { What::Lacking(reason(&error)) } else { What::Failed(reason(&error)) }
 }
 
+impl Stream {
+    /// What follows when there is nothing to read for now.
+    fn next(&self) -> Next {
+        if self.is_cut() { Next::Again } else { Next::Wait }
+    }
+}
+
 impl Io {
     fn socket(&self) -> &Socket {
         match self {
@@ -300,6 +345,9 @@ impl Attempt {
 
     /// Everything that can be done without waiting, within the budget of a turn.
     fn advance(&mut self, ready: Ready, scratch: &mut [u8], out: &mut Vec<NetEvent>) -> Result<Next, String> {
+        if let Io::Stream(stream, _) = &mut self.io {
+            stream.begin_turn();
+        }
         if self.step == Step::Connecting {
             match socket::progress(self.io.socket(), ready, self.to).map_err(|e| reason(&e))? {
                 Progress::Pending => return Ok(Next::Wait),
@@ -310,12 +358,15 @@ impl Attempt {
             if let Io::Stream(stream, _) = &mut self.io
                 && let Progress::Pending = stream.shake_hands()?
             {
-                return Ok(Next::Wait);
+                return Ok(stream.next());
             }
             self.step = Step::Open;
             out.push(self.event(What::Connected));
         }
         self.flush()?;
+        if self.paused {
+            return Ok(Next::Wait);
+        }
         match &self.io {
             Io::Stream(..) => self.read_stream(out),
             Io::Udp(_) | Io::Ping(..) => self.read_datagrams(scratch, out),
@@ -341,7 +392,7 @@ impl Attempt {
             reads = reads.saturating_add(1);
             match stream.read()? {
                 Got::Bytes(bytes) => out.push(NetEvent { key, what: What::Received(bytes) }),
-                Got::Nothing => return Ok(Next::Wait),
+                Got::Nothing => return Ok(stream.next()),
                 Got::End => {
                     out.push(NetEvent { key, what: What::Closed });
                     return Ok(Next::Over);

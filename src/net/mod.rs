@@ -1,8 +1,8 @@
-//! The connections under the checkers: TCP, TLS, UDP and ping attempts, check scripts and watched files.
+//! The connections under the checkers: TCP, TLS, UDP and ping attempts, check scripts, watched files and searches.
 //!
 //! Nothing here knows what a checker is, and nothing here waits: sockets are non-blocking under one
-//! [`Reactor`](crate::reactor::Reactor); programs and files, which can hang, are handled by a thread each that
-//! leaves its events and wakes the loop.
+//! [`Reactor`](crate::reactor::Reactor); programs, files and searches, which can hang or last, are handled by threads that
+//! leave their events and wake the loop.
 //!
 //! ```text
 //! let mut connections = Connections::new(Some(Tls::new(&config.tls)?));
@@ -17,7 +17,10 @@
 mod children;
 mod connections;
 mod files;
+mod meter;
 mod ping;
+mod regular;
+mod searches;
 mod socket;
 mod stream;
 mod tls;
@@ -25,7 +28,8 @@ mod tls;
 pub use children::{ChildEvent, Children, Outcome};
 pub use connections::{Connections, NetEvent, Transport, What};
 pub use files::{FileEvent, Files};
-pub use tls::{Tls, TlsError};
+pub use searches::Searches;
+pub use tls::{Loading, Tls, TlsError};
 
 /// An attempt of a caller: its own number, and a generation that tells a late event of an earlier attempt from one of
 /// this.

@@ -5,6 +5,7 @@ use std::io::{self, Read, Write};
 use openssl::ssl::{ErrorCode, SslStream};
 use socket2::Socket;
 
+use super::meter::Metered;
 use super::socket::{self, Progress};
 use super::tls;
 
@@ -17,7 +18,7 @@ pub(super) enum Stream {
     /// Plain TCP.
     Plain(Socket),
     /// TLS over TCP.
-    Tls(Box<SslStream<Socket>>),
+    Tls(Box<SslStream<Metered>>),
 }
 
 /// What reading gave.
@@ -35,7 +36,22 @@ impl Stream {
     pub fn socket(&self) -> &Socket {
         match self {
             Stream::Plain(socket) => socket,
-            Stream::Tls(stream) => stream.get_ref(),
+            Stream::Tls(stream) => stream.get_ref().socket(),
+        }
+    }
+
+    /// A new turn of the loop begins, in which TLS may read its allowance.
+    pub fn begin_turn(&mut self) {
+        if let Stream::Tls(stream) = self {
+            stream.get_mut().begin_turn();
+        }
+    }
+
+    /// Whether there may be more to read, but not in this turn.
+    pub fn is_cut(&self) -> bool {
+        match self {
+            Stream::Plain(_) => false,
+            Stream::Tls(stream) => stream.get_ref().is_cut(),
         }
     }
 
@@ -45,7 +61,7 @@ impl Stream {
         match stream.do_handshake() {
             Ok(()) => Ok(Progress::Done),
             Err(e) => match waits(&e) {
-                true => Ok(Progress::Pending),
+                true => not_endless(stream).map(|()| Progress::Pending),
                 false => Err(failure(&e)),
             },
         }
@@ -62,8 +78,11 @@ impl Stream {
                 Err(e) => return Err(socket::reason(&e)),
             },
             Stream::Tls(stream) => match stream.ssl_read(&mut chunk) {
-                Ok(count) => count,
-                Err(e) if waits(&e) => return Ok(Got::Nothing),
+                Ok(count) => {
+                    stream.get_mut().data_came();
+                    count
+                }
+                Err(e) if waits(&e) => return not_endless(stream).map(|()| Got::Nothing),
                 // Many servers end with no more than a FIN, without close_notify. It is for the checker to say
                 // whether what came is complete.
                 Err(e) if e.code() == ErrorCode::ZERO_RETURN || is_bare_end(&e) => return Ok(Got::End),
@@ -107,7 +126,7 @@ impl Stream {
         if let Stream::Tls(stream) = self {
             // Whether the peer gets it is of no matter to the check.
             let _ = stream.shutdown();
-            let _ = socket::reset_on_close(stream.get_ref(), false);
+            let _ = socket::reset_on_close(stream.get_ref().socket(), false);
         }
     }
 }
@@ -115,6 +134,14 @@ impl Stream {
 /// Whether TLS only waits for the socket.
 fn waits(error: &openssl::ssl::Error) -> bool {
     matches!(error.code(), ErrorCode::WANT_READ | ErrorCode::WANT_WRITE)
+}
+
+/// Fails an attempt whose server goes on and on without any data.
+fn not_endless(stream: &SslStream<Metered>) -> Result<(), String> {
+    match stream.get_ref().is_exhausted() {
+        true => Err("TLS: the server sends protocol messages without end, and no data".to_owned()),
+        false => Ok(()),
+    }
 }
 
 /// Whether the TCP connection ended in order, but TLS did not.

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use super::log::Level;
-use crate::check::{Change, CheckerId, Pool, QuorumStatus, RealServerId, Tables, VirtualServerId};
+use crate::check::{Cause, Change, CheckerId, Pool, QuorumStatus, RealServerId, Tables, VirtualServerId};
 use crate::config::lvs::{CheckerKind, Endpoint, Protocol};
 
 /// The line for a change.
@@ -19,12 +19,12 @@ pub fn line(change: &Change, tables: &Tables) -> (Level, String) {
             let (kind, server) = (kind(*id, tables), server(id.0, tables));
             (Level::Info, format!("{kind} of {server}: attempt failed: {reason}; {left} more may fail"))
         }
-        Change::RealServer { id, up, .. } => {
+        Change::RealServer { id, up, cause, .. } => {
             let (server, service) = (server(*id, tables), service(id.0, tables));
-            let text = if *up {
-                format!("Adding service {server} to VS {service}")
-            } else {
-                format!("Removing service {server} from VS {service}")
+            let text = match (up, cause) {
+                (true, _) => format!("Adding service {server} to VS {service}"),
+                (false, Cause::Initial) => format!("Service {server} of VS {service} starts down"),
+                (false, _) => format!("Removing service {server} from VS {service}"),
             };
             (Level::Notice, text)
         }
@@ -32,7 +32,7 @@ pub fn line(change: &Change, tables: &Tables) -> (Level, String) {
             let (server, service) = (server(*id, tables), service(id.0, tables));
             (Level::Info, format!("Weight of {server} in VS {service} changes from {from} to {to}"))
         }
-        Change::Quorum { id, status, pool, .. } => {
+        Change::Quorum { id, status, cause, pool } => {
             let Pool { quorum, hysteresis, weight_sum, .. } = pool;
             let service = service(*id, tables);
             let text = match status {
@@ -41,6 +41,10 @@ pub fn line(change: &Change, tables: &Tables) -> (Level, String) {
                         "Gained quorum {quorum}+{hysteresis}={} <= {weight_sum} for VS {service}",
                         sum(*quorum, *hysteresis)
                     )
+                }
+                QuorumStatus::NotMet if *cause == Cause::Initial => {
+                    let least = sum(*quorum, *hysteresis);
+                    format!("Starting with quorum down {quorum}+{hysteresis}={least} > {weight_sum} for VS {service}")
                 }
                 QuorumStatus::NotMet => {
                     let least = quorum.saturating_sub(*hysteresis);

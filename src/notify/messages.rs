@@ -1,44 +1,87 @@
 //! Changes as log lines. The wording of state changes is what log watchers of this field look for.
 
-use super::log::Level;
-use crate::vrrp::{AddressId, AddressOp, Cause, Change, Complaint, Fault, InstanceId, State, Tables, VmacOp};
+use std::fmt::Write;
 
-/// The line for a change.
+use super::log::Level;
+use crate::vrrp::{
+    AddressId, AddressOp, Cause, Change, Complaint, Fault, InstanceId, LinkState, Occasion, Setting, State, Tables,
+    VmacOp,
+};
+
+/// The line for a change, or several lines.
 pub fn line(change: &Change, tables: &Tables) -> (Level, String) {
     match change {
-        Change::Instance { id, from, to, cause } => (Level::Notice, instance_line(*id, *from, *to, *cause, tables)),
+        Change::Instance { id, to, cause, .. } => (Level::Notice, instance_line(*id, *to, cause, tables)),
         Change::Group { id, to, .. } => {
             let name = tables.group_name(*id).unwrap_or("?");
-            (Level::Notice, format!("VRRP_Group({name}) {}", entering(*to)))
+            let mut text = String::new();
+            if matches!(to, State::Master | State::Backup | State::Fault) {
+                // Writing to a string cannot fail.
+                let _ = writeln!(text, "VRRP_Group({name}) Syncing instances to {} state", to.word());
+            }
+            let _ = write!(text, "VRRP_Group({name}) {}", entering(*to));
+            (Level::Notice, text)
         }
-        Change::Priority { id, from, to } => {
-            let why = "tracked interfaces or SNMP";
-            (Level::Info, format!("({}) Changing effective priority from {from} to {to} ({why})", name(*id, tables)))
+        Change::Priority { id, from, to, occasion } => {
+            let (name, why) = (name(*id, tables), occasion_text(occasion));
+            (Level::Info, format!("({name}) Changing effective priority from {from} to {to} ({why})"))
         }
-        Change::LosingAdvert { id, source, priority } => {
-            let row = tables.instances.get(id);
-            let ours = row.map_or(0, |row| row.priority);
-            let who = name(*id, tables);
-            let text = format!("({who}) Received advert from {source} with lower priority {priority}, ours {ours}");
+        Change::LowerAdvert { id, source, priority, master, more } => {
+            let (name, ours) = (name(*id, tables), tables.instances.get(id).map_or(0, |row| row.priority));
+            let more = more_text(*more);
+            let text = if *master {
+                format!(
+                    "({name}) Received advert from {source} with lower priority {priority}, ours {ours}, forcing new \
+                     election{more}"
+                )
+            } else {
+                format!("({name}) received lower priority ({priority}) advert from {source} - discarding{more}")
+            };
             (Level::Info, text)
         }
-        Change::Complaint { id, source, complaint } => {
+        Change::MasterLeaves { id, source } => {
+            let name = name(*id, tables);
+            (Level::Info, format!("({name}) Backup received priority 0 advertisement from {source}"))
+        }
+        Change::Complaint { id, source, complaint, more } => {
             let verdict = if complaint.refuses() { "dropped" } else { "used" };
-            let what = complaint_text(*complaint);
-            let text = format!("({}) Advert from {source}: {what} ({verdict}; said once)", name(*id, tables));
+            let (what, more) = (complaint_text(*complaint), more_text(*more));
+            let name = name(*id, tables);
+            (Level::Warning, format!("({name}) Advert from {source}: {what} ({verdict}; told once){more}"))
+        }
+        Change::UnknownVrid { ifindex, source, vrid, more } => {
+            let (interface, more) = (tables.interfaces.name(*ifindex), more_text(*more));
+            (Level::Info, format!("Unknown VRID {vrid} received on {interface} from {source}{more}"))
+        }
+        Change::Set { id, what } => (Level::Notice, setting_line(*what, name(*id, tables))),
+        Change::Link { name, to } => (
+            Level::Notice,
+            match to {
+                LinkState::Up => format!("Netlink reports {name} up"),
+                LinkState::Down => format!("Netlink reports {name} down"),
+                LinkState::Gone => format!("Netlink reports {name} deleted"),
+            },
+        ),
+        Change::AddressesCut { id, fit, of, mtu } => {
+            let (name, left) = (name(*id, tables), of.saturating_sub(*fit));
+            let text = format!(
+                "({name}) Only {fit} of {of} virtual addresses fit an advert at MTU {mtu}; the last {left} are set but \
+                 not advertised; move them to virtual_ipaddress_excluded on all routers"
+            );
             (Level::Warning, text)
         }
-        Change::UnknownVrid { ifindex, source, vrid } => {
-            let interface = tables.interfaces.name(*ifindex);
-            (Level::Info, format!("Unknown VRID {vrid} received on {interface} from {source}"))
-        }
-        Change::AddressStolen(id) => {
+        Change::AddressStays(id) => {
             let text = format!(
-                "({}) {} was removed by someone else; putting it back",
+                "({}) {} was not set by keepalived and stays although this router is not master; remove it from the \
+                 host's own configuration",
                 owner(*id, tables),
                 address(*id, tables)
             );
             (Level::Warning, text)
+        }
+        Change::AddressStolen(id) => {
+            let (owner, address) = (owner(*id, tables), address(*id, tables));
+            (Level::Warning, format!("({owner}) {address} was removed by someone else; putting it back"))
         }
         Change::AddressRefused { id, op, error } => {
             let verb = match op {
@@ -46,7 +89,7 @@ pub fn line(change: &Change, tables: &Tables) -> (Level, String) {
                 AddressOp::Remove => "remove",
             };
             let (owner, address) = (owner(*id, tables), address(*id, tables));
-            (Level::Error, format!("({owner}) Cannot {verb} {address}: {error}; trying again"))
+            (Level::Error, format!("({owner}) Cannot {verb} {address}: {error}; trying again every second"))
         }
         Change::VmacStolen(id) => {
             let (who, vmac) = (name(*id, tables), vmac(*id, tables));
@@ -58,9 +101,14 @@ pub fn line(change: &Change, tables: &Tables) -> (Level, String) {
                 VmacOp::Remove => "remove",
             };
             let (who, vmac) = (name(*id, tables), vmac(*id, tables));
-            (Level::Error, format!("({who}) Cannot {verb} VMAC {vmac}: {error}; trying again"))
+            (Level::Error, format!("({who}) Cannot {verb} VMAC {vmac}: {error}; trying again every second"))
         }
     }
+}
+
+/// How many events of a kind were not told.
+fn more_text(more: u64) -> String {
+    if more == 0 { String::new() } else { format!(" ({more} more since this was last reported)") }
 }
 
 fn entering(state: State) -> &'static str {
@@ -74,41 +122,71 @@ fn entering(state: State) -> &'static str {
     }
 }
 
-fn instance_line(id: InstanceId, from: State, to: State, cause: Cause, tables: &Tables) -> String {
-    let ours = tables.instances.get(&id).map_or(0, |row| row.priority);
-    let why = match cause {
-        Cause::Startup => "(init)".into(),
-        Cause::MasterDown if from == State::Backup => "(no advert of a master was heard)".into(),
-        Cause::MasterDown => "(no master)".into(),
-        Cause::Owner => "(owner of the addresses)".into(),
-        Cause::BetterAdvert(source, theirs) => {
-            format!("(master {source} has priority {theirs}, ours is {ours})")
-        }
-        Cause::SequenceExhausted => "(the sequence numbers of its adverts are used up)".into(),
-        Cause::SyncGroup => "(following its sync group)".into(),
-        Cause::Fault(fault) => format!("({})", fault_text(fault, id, tables)),
-        Cause::Recovered => "(the cause of the fault is gone)".into(),
-        Cause::Resumed => "(going on where the process that died was)".into(),
-        Cause::Shutdown => "(shutting down)".into(),
-        Cause::Deleted => "(the new configuration has it no more)".into(),
-    };
-    format!("({}) {} {why}", name(id, tables), entering(to))
+fn occasion_text(occasion: &Occasion) -> String {
+    match occasion {
+        Occasion::Interfaces => "interfaces read anew".into(),
+        Occasion::Link(name, LinkState::Up) => format!("interface {name} is up"),
+        Occasion::Link(name, LinkState::Down) => format!("interface {name} is down"),
+        Occasion::Link(name, LinkState::Gone) => format!("interface {name} was deleted"),
+        Occasion::Reload => "new configuration".into(),
+        Occasion::Set(from, to) => format!("SNMP has set the base priority from {from} to {to}"),
+    }
 }
 
-fn fault_text(fault: Fault, id: InstanceId, tables: &Tables) -> String {
-    let interface = tables.instances.get(&id).map_or("?", |row| row.config.interface.as_str());
-    match fault {
-        Fault::InterfaceMissing => format!("interface {interface} does not exist"),
-        Fault::InterfaceDown => {
-            let base_is_up = tables.interfaces.named(interface).is_some_and(|link| link.up);
-            let which = if base_is_up { vmac(id, tables) } else { interface };
-            format!("interface {which} is down")
+fn setting_line(what: Setting, name: &str) -> String {
+    let flag = |on: bool| if on { "on" } else { "off" };
+    match what {
+        Setting::BasePriority(from, to) => format!("({name}) SNMP has set the base priority from {from} to {to}"),
+        Setting::Preempt(from, to) => format!("({name}) SNMP has set preemption from {} to {}", flag(from), flag(to)),
+        Setting::NotifyDeleted(from, to) => {
+            format!("({name}) SNMP has set notify_deleted from {} to {}", flag(from), flag(to))
         }
-        Fault::VmacMissing => format!("VMAC {} does not exist", vmac(id, tables)),
-        Fault::NoSource => format!("interface {interface} has no address to send adverts from"),
+    }
+}
+
+fn instance_line(id: InstanceId, to: State, cause: &Cause, tables: &Tables) -> String {
+    let name = name(id, tables);
+    let ours = tables.instances.get(&id).map_or(0, |row| row.priority);
+    let why = match cause {
+        Cause::Startup => "init".into(),
+        Cause::Silence => "no advert of a master was heard".into(),
+        Cause::MasterLeft(source) => format!("master {source} gave up with priority 0"),
+        Cause::LowerAdverts(source, theirs) => {
+            format!("preempting {source}, which has priority {theirs}, ours is {ours}")
+        }
+        Cause::Owner => "owner of the addresses".into(),
+        Cause::BetterAdvert(source, theirs) => format!("master {source} has priority {theirs}, ours is {ours}"),
+        Cause::SequenceExhausted => "the sequence numbers of its adverts are used up".into(),
+        Cause::SyncGroup => "following its sync group".into(),
+        Cause::Fault(reason) => fault(reason),
+        Cause::Recovered => "the cause of the fault is gone".into(),
+        Cause::Resumed => "going on where the process that died was".into(),
+        Cause::Shutdown => "shutting down".into(),
+        // Scripts and traps are told FAULT, as by C keepalived; nothing is wrong with it.
+        Cause::Deleted => return format!("({name}) Removed: the new configuration does not have it"),
+    };
+    let line = format!("({name}) {} ({why})", entering(to));
+    match cause {
+        Cause::Silence | Cause::MasterLeft(_) | Cause::LowerAdverts(..) => {
+            format!("({name}) Receive advertisement timeout\n{line}")
+        }
+        _ => line,
+    }
+}
+
+/// Why an instance cannot take part.
+pub fn fault(fault: &Fault) -> String {
+    match fault {
+        Fault::InterfaceMissing(name) => format!("interface {name} does not exist"),
+        Fault::InterfaceDown(name) => format!("interface {name} is down"),
+        Fault::VmacMissing(name) if name.is_empty() => "its VMAC does not exist".into(),
+        Fault::VmacMissing(name) => format!("VMAC {name} does not exist"),
+        Fault::NoSource(name) => format!("interface {name} has no address to send adverts from"),
+        Fault::SourceMissing(ip) => format!("its source address {ip} is not on this host, or not usable yet"),
         Fault::NoPeer => "it has no unicast_peer".into(),
-        Fault::TrackedInterface => "a tracked interface is down".into(),
-        Fault::SyncGroup => "another member of its sync group is in fault".into(),
+        Fault::TrackedInterface { name, up: false } => format!("tracked interface {name} is down"),
+        Fault::TrackedInterface { name, up: true } => format!("interface {name}, tracked with reverse, is up"),
+        Fault::SyncGroup(member) => format!("{member}, of the same sync group, is in fault"),
     }
 }
 

@@ -57,7 +57,7 @@ pub fn jobs(change: &Change, tables: &Tables) -> Vec<Program> {
             .groups
             .get(id)
             .map_or_else(Vec::new, |row| both(&row.config.scripts, "GROUP", &row.config.name, *to, 0)),
-        Change::LosingAdvert { id, .. } => {
+        Change::LowerAdvert { id, master: true, .. } => {
             let script = tables.instances.get(id).and_then(|row| row.config.scripts.master_rx_lower_pri.as_ref());
             script.map(job).into_iter().collect()
         }

@@ -13,6 +13,7 @@
 //! Readiness is **edge-triggered**: whoever is told that a descriptor is readable reads it until it would
 //! block, or remembers that there is more and asks for a turn without sleep (a deadline of zero).
 
+pub mod background;
 pub mod clock;
 pub mod descriptors;
 mod poll;

@@ -4,9 +4,11 @@
 
 use std::time::Duration;
 
-use super::event::{Action, AddressOp, Change, KernelAddress, TimerKey};
+use super::event::{Action, AddressDone, AddressOp, Change, KernelAddress, Secondaries, TimerKey};
+use super::interface::Use;
+use super::lookup::STATIC;
 use super::machine::{Phase, Vrrp};
-use super::rows::{AddressId, Announcements, InstanceId, State};
+use super::rows::{Address, AddressId, InstanceId, State};
 
 /// How long a row rests after the kernel refused its request.
 const RETRY: Duration = Duration::from_secs(1);
@@ -24,11 +26,11 @@ impl Vrrp {
     }
 
     pub(super) fn reconcile_static(&mut self) {
-        self.hold_addresses(InstanceId(0), true);
+        self.hold_addresses(STATIC, true);
     }
 
     pub(super) fn drop_static(&mut self) {
-        self.hold_addresses(InstanceId(0), false);
+        self.hold_addresses(STATIC, false);
     }
 
     pub(super) fn reconcile_all(&mut self) {
@@ -38,7 +40,13 @@ impl Vrrp {
         }
     }
 
-    /// Asks the kernel for what the row lacks, one request at a time.
+    pub(super) fn reconcile_all_of(&mut self, owner: InstanceId) {
+        for id in self.tables.address_ids(owner) {
+            self.reconcile(id);
+        }
+    }
+
+    /// Asks the kernel for what the row lacks, one request at a time. What the host has set itself stays.
     pub(super) fn reconcile(&mut self, id: AddressId) {
         // Before the start nothing is decided: an address left by an earlier run may well be wanted.
         if self.phase == Phase::Waiting {
@@ -49,13 +57,37 @@ impl Vrrp {
             return;
         }
         let op = if row.wanted { AddressOp::Add } else { AddressOp::Remove };
+        if op == AddressOp::Remove && !row.ours {
+            return self.leave_to_host(id);
+        }
         if op == AddressOp::Remove && self.held_by_another(id) {
             return;
         }
+        let secondaries = if op == AddressOp::Remove { self.secondaries(row) } else { Secondaries::new() };
         if let Some(row) = self.tables.addresses.get_mut(&id) {
             row.pending = Some(op);
-            self.output.actions.push(Action::Address(id, op));
+            self.output.actions.push(Action::Address(id, op, secondaries));
         }
+    }
+
+    /// Says once that an address stays. An owner's address is meant to be the host's.
+    fn leave_to_host(&mut self, id: AddressId) {
+        let owner = self.tables.instances.get(&InstanceId(id.0));
+        let meant = owner.is_none_or(|owner| owner.is_owner());
+        let Some(row) = self.tables.addresses.get_mut(&id).filter(|_| !meant) else { return };
+        if !std::mem::replace(&mut row.stay_told, true) {
+            self.change(Change::AddressStays(id));
+        }
+    }
+
+    /// The host's addresses that the kernel would remove along with this one. While a network manager sets the main
+    /// address anew, a virtual one becomes the primary of their network.
+    pub(super) fn secondaries(&self, row: &Address) -> Secondaries {
+        let link = row.ifindex.and_then(|index| self.tables.interfaces.get(index));
+        let Some(link) = link.filter(|_| row.config.ip.is_ipv4()) else { return Secondaries::new() };
+        let later = link.addresses.later_in_network(row.config.ip, row.kernel_prefix());
+        let foreign = later.filter(|known| self.tables.use_of(link.index, known) != Use::Ours);
+        foreign.map(|known| (known.ip, known.prefix)).collect()
     }
 
     /// Whether another row wants the very same address on the same interface.
@@ -66,22 +98,37 @@ impl Vrrp {
         same.iter().any(|other| *other != id && self.tables.addresses.get(other).is_some_and(|row| row.wanted))
     }
 
-    pub(super) fn address_done(&mut self, id: AddressId, op: AddressOp, error: Option<String>) {
+    pub(super) fn address_done(&mut self, id: AddressId, op: AddressOp, result: Result<AddressDone, String>) {
         let Some(row) = self.tables.addresses.get_mut(&id) else { return };
         row.pending = None;
-        match error {
-            None => {
+        match result {
+            Ok(done) => {
+                row.refusal = None;
                 row.installed = op == AddressOp::Add;
-                if row.installed && row.wanted && self.is_master(id) {
+                row.ours = row.installed && (row.ours || done == AddressDone::Changed);
+                let (ours, ifindex) = (row.ours, row.ifindex);
+                let (ip, prefix) = (row.config.ip, row.kernel_prefix());
+                let announce = row.installed && row.wanted && self.is_master(id);
+                // Other rows of the same address share it, whoever will be the last to want it.
+                for other in ifindex.map_or_else(Vec::new, |ifindex| self.tables.rows_of(ifindex, ip, prefix)) {
+                    if let Some(row) = self.tables.addresses.get_mut(&other) {
+                        row.ours |= ours && row.installed;
+                    }
+                }
+                if announce {
                     self.announce_installed(id);
                 }
                 self.reconcile(id);
             }
-            Some(error) => {
+            Err(error) => {
                 row.refused = true;
+                let told = row.refusal.as_ref() == Some(&error);
+                row.refusal = Some(error.clone());
                 let at = self.now + RETRY;
                 self.set_timer(TimerKey::RetryAddress(id), Some(at));
-                self.change(Change::AddressRefused { id, op, error });
+                if !told {
+                    self.change(Change::AddressRefused { id, op, error });
+                }
             }
         }
     }
@@ -93,27 +140,28 @@ impl Vrrp {
         }
     }
 
-    /// The reflector saw an address; true when it is one of ours.
+    /// The kernel told of an address; true when it is in our rows.
     pub(super) fn row_installed(&mut self, address: KernelAddress) -> bool {
         let ids = self.tables.rows_of(address.ifindex, address.ip, address.prefix);
         for id in &ids {
             if let Some(row) = self.tables.addresses.get_mut(id) {
                 row.installed = true;
+                row.ours |= address.marked;
             }
             self.reconcile(*id);
         }
         !ids.is_empty()
     }
 
-    /// The reflector saw an address go; true when it is one of ours. One that we hold is put back.
+    /// The kernel told that an address is gone; true when it is in our rows. One that we hold is put back.
     pub(super) fn row_removed(&mut self, address: KernelAddress) -> bool {
         let ids = self.tables.rows_of(address.ifindex, address.ip, address.prefix);
         for id in &ids {
             let Some(row) = self.tables.addresses.get_mut(id) else { continue };
             let stolen = row.installed && row.wanted && row.pending.is_none();
-            row.installed = false;
+            (row.installed, row.ours, row.stay_told) = (false, false, false);
             if stolen && row.config.no_track {
-                // `no_track`: whoever removed it may have it so, until the next transition.
+                // `no_track`: it stays away until the next transition.
                 row.refused = true;
             } else if stolen {
                 self.change(Change::AddressStolen(*id));
@@ -123,12 +171,15 @@ impl Vrrp {
         !ids.is_empty()
     }
 
-    /// Takes over from the interfaces' addresses which rows are installed.
-    pub(super) fn match_addresses(&mut self) {
+    /// Takes over from the interfaces' addresses which rows of an owner are installed.
+    pub(super) fn match_addresses(&mut self, owner: InstanceId) {
         let (addresses, interfaces) = (&mut self.tables.addresses, &self.tables.interfaces);
-        for (_, row) in addresses.iter_mut() {
+        for (_, row) in addresses.of_mut(&owner.0) {
             let link = row.ifindex.and_then(|index| interfaces.get(index));
-            row.installed = link.is_some_and(|link| link.addresses.contains(row.config.ip, row.kernel_prefix()));
+            let known = link.and_then(|link| Some((link, link.addresses.get(row.config.ip, row.kernel_prefix())?)));
+            row.installed = known.is_some();
+            let ours = known.is_some_and(|(link, known)| known.marked || self.inherited.has_address(&link.name, row));
+            row.ours = row.installed && (row.ours || ours);
         }
     }
 
@@ -137,106 +188,22 @@ impl Vrrp {
         let (addresses, interfaces) = (&mut self.tables.addresses, &self.tables.interfaces);
         for (_, row) in addresses.iter_mut().filter(|(_, row)| !row.installed && row.pending.is_none()) {
             let link = row.ifindex.and_then(|index| interfaces.get(index));
-            row.installed = link.is_some_and(|link| link.addresses.contains(row.config.ip, row.kernel_prefix()));
+            let known = link.and_then(|link| link.addresses.get(row.config.ip, row.kernel_prefix()));
+            row.installed = known.is_some();
+            row.ours = known.is_some_and(|known| known.marked);
+        }
+    }
+
+    /// Brings the rows of an instance in line with the number of addresses that its adverts carry.
+    pub(super) fn mark_advertised(&mut self, owner: InstanceId) {
+        let Some(instance) = self.tables.instances.get(&owner) else { return };
+        let carried = instance.carried();
+        for (_, row) in self.tables.addresses.of_mut(&owner.0) {
+            row.advertised = carried.contains(&row.config);
         }
     }
 
     fn is_master(&self, id: AddressId) -> bool {
         self.tables.instances.get(&InstanceId(id.0)).is_some_and(|row| row.state == State::Master)
-    }
-
-    /// One message as soon as the address is set; when it was the last of its instance, the rest of the burst.
-    fn announce_installed(&mut self, id: AddressId) {
-        self.announce(id, 1);
-        let owner = InstanceId(id.0);
-        let rows = self.tables.addresses.of(&owner.0);
-        if rows.into_iter().all(|(_, row)| row.installed || row.refused || row.ifindex.is_none()) {
-            let repeat = self.tables.instances.get(&owner).map_or(1, |row| row.config.garp.repeat);
-            self.announce_all(owner, repeat.saturating_sub(1));
-        }
-    }
-
-    fn announce(&mut self, id: AddressId, count: u32) {
-        let announceable = |row: &super::rows::Address| {
-            let link = row.ifindex.and_then(|index| self.tables.interfaces.get(index));
-            row.installed && link.is_some_and(|link| link.mac.is_some() && !link.noarp)
-        };
-        if count > 0 && self.tables.addresses.get(&id).is_some_and(announceable) {
-            self.output.actions.push(Action::Announce(id, count));
-        }
-    }
-
-    /// Rounds over all addresses, in configured order.
-    fn announce_all(&mut self, owner: InstanceId, rounds: u32) {
-        let ids = self.tables.address_ids(owner);
-        for _ in 0..rounds {
-            for id in &ids {
-                self.announce(*id, 1);
-            }
-        }
-    }
-
-    /// Schedules what follows the first burst. Addresses that are set already (an owner's, or those of a run before)
-    /// are announced here; the others when the kernel has them.
-    pub(super) fn start_announcements(&mut self, owner: InstanceId) {
-        let now = self.now;
-        let Some(row) = self.tables.instances.get_mut(&owner) else { return };
-        let garp = row.config.garp;
-        row.announcements = Announcements {
-            second: (!garp.delay.is_zero()).then_some((now + garp.delay, garp.repeat)),
-            refresh: (!garp.refresh.is_zero()).then_some(now + garp.refresh),
-        };
-        let next = row.announcements.next();
-        self.set_timer(TimerKey::Announce(owner), next);
-        let rows = self.tables.addresses.of(&owner.0);
-        if rows.into_iter().all(|(_, row)| row.installed) {
-            self.announce_all(owner, garp.repeat);
-        }
-    }
-
-    pub(super) fn stop_announcements(&mut self, owner: InstanceId) {
-        let Some(row) = self.tables.instances.get_mut(&owner) else { return };
-        if row.announcements != Announcements::default() {
-            row.announcements = Announcements::default();
-            self.set_timer(TimerKey::Announce(owner), None);
-        }
-        self.output.actions.push(Action::CancelAnnouncements(owner));
-    }
-
-    pub(super) fn announce_timer(&mut self, owner: InstanceId) {
-        let now = self.now;
-        let Some(row) = self.tables.instances.get_mut(&owner) else { return };
-        let garp = row.config.garp;
-        let mut rounds = 0;
-        if let Some((_, repeat)) = row.announcements.second.take_if(|(at, _)| *at <= now) {
-            rounds += repeat;
-        }
-        if row.announcements.refresh.is_some_and(|at| at <= now) {
-            rounds += garp.refresh_repeat;
-            row.announcements.refresh = Some(now + garp.refresh);
-        }
-        let next = row.announcements.next();
-        self.set_timer(TimerKey::Announce(owner), next);
-        self.announce_all(owner, rounds);
-    }
-
-    /// `garp_lower_prio_repeat` now, and again after `garp_lower_prio_delay`.
-    pub(super) fn announce_after_losing_advert(&mut self, owner: InstanceId) {
-        let now = self.now;
-        let Some(row) = self.tables.instances.get_mut(&owner) else { return };
-        let garp = row.config.garp;
-        if garp.lower_prio_repeat == 0 {
-            return;
-        }
-        // A stream of losing adverts makes one burst and one coming burst, not a burst for each of them.
-        let running = row.announcements.second.is_some();
-        if !garp.lower_prio_delay.is_zero() && !running {
-            row.announcements.second = Some((now + garp.lower_prio_delay, garp.lower_prio_repeat));
-        }
-        let next = row.announcements.next();
-        self.set_timer(TimerKey::Announce(owner), next);
-        if !running {
-            self.announce_all(owner, garp.lower_prio_repeat);
-        }
     }
 }

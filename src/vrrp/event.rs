@@ -34,8 +34,8 @@ pub enum Event<'a> {
         id: AddressId,
         /// What was asked.
         op: AddressOp,
-        /// The kernel's words when it refused.
-        error: Option<String>,
+        /// What came of it, or the kernel's words when it refused.
+        result: Result<AddressDone, String>,
     },
     /// The kernel's answer to [`Action::Vmac`].
     VmacDone {
@@ -52,6 +52,8 @@ pub enum Event<'a> {
     SetBasePriority(InstanceId, u8),
     /// SET of vrrpInstancePreempt: `true` = preempt.
     SetPreempt(InstanceId, bool),
+    /// SET of vrrpInstanceNotifyDeleted.
+    SetNotifyDeleted(InstanceId, bool),
     /// A new configuration; boxed, as it is large and rare.
     Configure(Box<crate::config::model::Config>),
     /// The daemon stops: priority 0, addresses away, stop notifications.
@@ -96,6 +98,8 @@ pub struct KernelAddress {
     pub prefix: u8,
     /// False while duplicate address detection runs or after it failed.
     pub usable: bool,
+    /// Marked by the kernel as set by keepalived (`IFA_PROTO`).
+    pub marked: bool,
 }
 
 /// Names a timer; setting it again replaces it.
@@ -109,9 +113,14 @@ pub enum TimerKey {
     RetryAddress(AddressId),
     /// A refused VMAC is tried again, or one that is not there is not waited for any longer.
     Vmac(InstanceId),
+    /// A source address that the host has lost is not waited for any longer.
+    Source(InstanceId),
     /// `vrrp_startup_delay`.
     Startup,
 }
+
+/// Addresses of others that the kernel would remove along with an address, being its secondaries.
+pub type Secondaries = Vec<(IpAddr, u8)>;
 
 /// What the kernel shall do with an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,6 +129,15 @@ pub enum AddressOp {
     Add,
     /// Remove it.
     Remove,
+}
+
+/// How a request for an address succeeded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AddressDone {
+    /// The kernel has changed.
+    Changed,
+    /// There was nothing to change.
+    AlreadySo,
 }
 
 /// What the machines want done.
@@ -143,9 +161,9 @@ pub enum Action {
     /// Set (`Some`, absolute time) or clear a timer.
     Timer(TimerKey, Option<Duration>),
     /// Change the kernel's addresses; answered by [`Event::AddressDone`].
-    Address(AddressId, AddressOp),
+    Address(AddressId, AddressOp, Secondaries),
     /// Remove the address of a row that is gone; not answered.
-    Withdraw(Box<Address>),
+    Withdraw(Box<Address>, Secondaries),
     /// Change the kernel's links.
     Vmac {
         /// Instance that gets an [`Event::VmacDone`]; `None` when it is gone.
@@ -192,17 +210,30 @@ pub enum Change {
         from: u8,
         /// Now.
         to: u8,
+        /// Why.
+        occasion: Occasion,
     },
-    /// A master heard an advert that loses against its own.
-    LosingAdvert {
+    /// An advert of lower priority was heard. Told once per sender and interval.
+    LowerAdvert {
         /// The row.
         id: InstanceId,
         /// Sender.
         source: IpAddr,
         /// Its priority.
         priority: u8,
+        /// We are master and have answered; else we wait to preempt the sender.
+        master: bool,
+        /// Adverts of lower priority since this was last told.
+        more: u64,
     },
-    /// Packets are refused or odd; said once per kind until the master changes.
+    /// A backup heard that its master gives up (priority 0). Told once per sender and interval.
+    MasterLeaves {
+        /// The row.
+        id: InstanceId,
+        /// Sender.
+        source: IpAddr,
+    },
+    /// Packets are refused or odd; told once per kind until the master changes.
     Complaint {
         /// The row.
         id: InstanceId,
@@ -210,7 +241,36 @@ pub enum Change {
         source: IpAddr,
         /// What is wrong.
         complaint: Complaint,
+        /// Complaints of the same kind since it was last told.
+        more: u64,
     },
+    /// SNMP has set a value of an instance.
+    Set {
+        /// The row.
+        id: InstanceId,
+        /// The object, before and now.
+        what: Setting,
+    },
+    /// An interface that concerns instances went up, down or away.
+    Link {
+        /// Its name.
+        name: String,
+        /// What became of it.
+        to: LinkState,
+    },
+    /// Not all virtual addresses fit an advert: the others are treated as excluded.
+    AddressesCut {
+        /// The row.
+        id: InstanceId,
+        /// Addresses that are advertised.
+        fit: usize,
+        /// Addresses that are configured.
+        of: usize,
+        /// Largest packet of the interface, octets.
+        mtu: u32,
+    },
+    /// A virtual address that the host has set itself stays although this router is not master.
+    AddressStays(AddressId),
     /// A packet for a VRID that no instance has here (`log_unknown_vrids`).
     UnknownVrid {
         /// Interface it came in by.
@@ -219,6 +279,8 @@ pub enum Change {
         source: IpAddr,
         /// Its VRID.
         vrid: u8,
+        /// Such packets since this was last told.
+        more: u64,
     },
     /// An outsider removed an address we hold; it is put back.
     AddressStolen(AddressId),
@@ -244,13 +306,53 @@ pub enum Change {
     },
 }
 
-/// Why an instance changed its state.
+/// What became of an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkState {
+    /// Up and running.
+    Up,
+    /// Not so.
+    Down,
+    /// It does not exist any more.
+    Gone,
+}
+
+/// A value that SNMP may set, before and now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Setting {
+    /// vrrpInstanceBasePriority.
+    BasePriority(u8, u8),
+    /// vrrpInstancePreempt.
+    Preempt(bool, bool),
+    /// vrrpInstanceNotifyDeleted.
+    NotifyDeleted(bool, bool),
+}
+
+/// What made the rows be looked at anew.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Occasion {
+    /// The start, or all interfaces read anew.
+    #[default]
+    Interfaces,
+    /// An interface changed.
+    Link(String, LinkState),
+    /// A new configuration.
+    Reload,
+    /// SET of vrrpInstanceBasePriority, before and now.
+    Set(u8, u8),
+}
+
+/// Why an instance changed its state.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cause {
     /// The daemon started.
     Startup,
     /// No master was heard for the Active_Down_Interval.
-    MasterDown,
+    Silence,
+    /// The master gave up (priority 0), and no other one was heard since.
+    MasterLeft(IpAddr),
+    /// Only adverts of lower priority were heard, the last from this router with this priority.
+    LowerAdverts(IpAddr, u8),
     /// The instance owns the addresses.
     Owner,
     /// A better advert came from another router.
@@ -259,7 +361,7 @@ pub enum Cause {
     SequenceExhausted,
     /// The sync group moved.
     SyncGroup,
-    /// Interface down or gone, no source address, tracked interface down.
+    /// It can not take part.
     Fault(Fault),
     /// The reasons for fault are gone.
     Recovered,
@@ -267,32 +369,38 @@ pub enum Cause {
     Resumed,
     /// The daemon stops.
     Shutdown,
-    /// A new configuration has the instance no more.
+    /// A new configuration does not have the instance.
     Deleted,
 }
 
-/// Why an instance can not take part.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Why an instance cannot take part.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// Its interface does not exist.
-    InterfaceMissing,
-    /// Its interface is down.
-    InterfaceDown,
+    /// An interface that it needs does not exist: its own, or that of one of its addresses.
+    InterfaceMissing(String),
+    /// An interface that it needs is down.
+    InterfaceDown(String),
     /// `use_vmac`: its VMAC could not be made.
-    VmacMissing,
+    VmacMissing(String),
     /// Its interface has no address to send from.
-    NoSource,
+    NoSource(String),
+    /// `unicast_src_ip`, `mcast_src_ip`: no interface of the host has the address, or it is not usable yet.
+    SourceMissing(IpAddr),
     /// `unicast_fault_no_peer`, and it has no peers.
     NoPeer,
-    /// A tracked interface (weight 0) is down.
-    TrackedInterface,
-    /// A fellow of the sync group is in fault.
-    SyncGroup,
+    /// A tracked interface (weight 0) is down, or up with `reverse`.
+    TrackedInterface {
+        /// Its name.
+        name: String,
+        /// It is up.
+        up: bool,
+    },
+    /// Another member of the sync group is in fault.
+    SyncGroup(String),
 }
 
 /// What is wrong or odd with a received packet. The order is that of the checks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Complaint {
     /// Shorter or longer than its own header says.
     Length,
@@ -353,4 +461,6 @@ pub struct Output {
     pub changes: Vec<Change>,
     /// The checkpoint has changed without a change to show.
     pub save: bool,
+    /// Interfaces that instances send by have changed: sockets are to follow.
+    pub links: bool,
 }

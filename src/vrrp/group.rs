@@ -82,6 +82,16 @@ impl Vrrp {
         }
     }
 
+    /// A member that is backup hears a master. If it was to join a group that is master, the group cannot be master as
+    /// a whole.
+    pub(super) fn group_yields_with(&mut self, id: InstanceId) {
+        let group = self.tables.instances.get(&id).and_then(|row| row.group);
+        let is_master = |id: &GroupId| self.tables.groups.get(id).is_some_and(|group| group.state == State::Master);
+        if let Some(group) = group.filter(is_master) {
+            self.group_follows_backup(group);
+        }
+    }
+
     /// A member went from master to backup: so do the others.
     pub(super) fn group_follows_backup(&mut self, group: GroupId) {
         for id in self.members(group) {
@@ -92,16 +102,21 @@ impl Vrrp {
         self.set_group_state(group, State::Backup);
     }
 
-    /// After a new configuration: members that differ, or a group that says otherwise, become backup together, or stay
-    /// in fault together.
+    /// After a new configuration: members that are master stay so, and the others join them when their own down timers
+    /// expire (or take the group along when they hear a master, see [`Vrrp::group_yields_with`]). Without a master, all
+    /// become backup together, or stay in fault together.
     pub(super) fn unify_group(&mut self, group: GroupId) {
         if self.group_has_fault(group) {
             return self.reassess_group(group);
         }
         let states: Vec<State> =
             self.members(group).iter().filter_map(|id| self.tables.instances.get(id)).map(|row| row.state).collect();
-        let Some(first) = states.first().copied() else { return };
-        if states.iter().all(|state| *state == first) && first != State::Fault {
+        if states.contains(&State::Master) && !states.contains(&State::Fault) {
+            return self.set_group_state(group, State::Master);
+        }
+        if let Some(first) = states.first().copied().filter(|first| *first != State::Fault)
+            && states.iter().all(|state| *state == first)
+        {
             return self.set_group_state(group, first);
         }
         for id in self.members(group) {

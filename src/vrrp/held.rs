@@ -17,6 +17,17 @@ pub(super) struct Inherited {
     vmacs: Vec<(String, [u8; 6])>,
 }
 
+impl Inherited {
+    /// Whether a predecessor held the address of a row on this interface.
+    pub(super) fn has_address(&self, interface: &str, row: &Address) -> bool {
+        let same = |held: &&model::Address| {
+            (held.device.as_str(), held.ip, held.prefix, held.peer)
+                == (interface, row.config.ip, row.config.prefix, row.config.peer)
+        };
+        self.addresses.iter().any(|held| same(&held))
+    }
+}
+
 impl Vrrp {
     /// What this process has made or is about to make, a line for each thing. An address: the word, interface, address,
     /// prefix length, and peer with its prefix length. A VMAC: the word, name, Ethernet address.
@@ -32,7 +43,8 @@ impl Vrrp {
                 let _ = writeln!(text, "vmac\t{}\t{}", vmac.name, octets.join(":"));
             }
         }
-        let held = |row: &&Address| row.wanted || row.installed || row.pending.is_some();
+        // What the host has set itself is not ours, wanted or not.
+        let held = |row: &&Address| row.is_held() || row.pending.is_some() || (row.wanted && !row.installed);
         for row in self.tables.addresses.values().filter(held) {
             let config = &row.config;
             let device = row.ifindex.map_or(config.device.as_str(), |index| self.tables.interfaces.name(index));
@@ -63,7 +75,8 @@ impl Vrrp {
             row.ifindex = Some(link.index);
             let there = link.addresses.contains(row.config.ip, row.kernel_prefix());
             if there && self.tables.rows_of(link.index, row.config.ip, row.kernel_prefix()).is_empty() {
-                self.output.actions.push(Action::Withdraw(Box::new(row)));
+                let secondaries = self.secondaries(&row);
+                self.output.actions.push(Action::Withdraw(Box::new(row), secondaries));
             }
         }
         for (name, mac) in vmacs {

@@ -1,6 +1,6 @@
 //! Links and their addresses, as the kernel reflects them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use super::event::KernelAddress;
@@ -37,6 +37,8 @@ pub struct InterfaceAddress {
     pub prefix: u8,
     /// False while duplicate address detection runs or after it failed.
     pub usable: bool,
+    /// Marked by the kernel as set by keepalived (`IFA_PROTO`).
+    pub marked: bool,
 }
 
 /// Addresses in the kernel's order, found by value: a takeover may bring thousands.
@@ -44,6 +46,8 @@ pub struct InterfaceAddress {
 pub struct Addresses {
     in_order: BTreeMap<u64, InterfaceAddress>,
     by_value: HashMap<(IpAddr, u8), u64>,
+    /// Places of the addresses of each network.
+    by_network: HashMap<(IpAddr, u8), BTreeSet<u64>>,
     next: u64,
 }
 
@@ -53,12 +57,19 @@ impl Addresses {
         let place = *self.by_value.entry((address.ip, address.prefix)).or_insert(self.next);
         self.next += u64::from(place == self.next);
         self.in_order.insert(place, address);
+        self.by_network.entry(network(address.ip, address.prefix)).or_default().insert(place);
     }
 
     /// Forgets an address.
     pub fn remove(&mut self, ip: IpAddr, prefix: u8) {
-        if let Some(place) = self.by_value.remove(&(ip, prefix)) {
-            self.in_order.remove(&place);
+        let Some(place) = self.by_value.remove(&(ip, prefix)) else { return };
+        self.in_order.remove(&place);
+        let network = network(ip, prefix);
+        if let Some(places) = self.by_network.get_mut(&network) {
+            places.remove(&place);
+            if places.is_empty() {
+                self.by_network.remove(&network);
+            }
         }
     }
 
@@ -67,10 +78,39 @@ impl Addresses {
         self.by_value.contains_key(&(ip, prefix))
     }
 
+    /// An address with all that is known of it.
+    pub fn get(&self, ip: IpAddr, prefix: u8) -> Option<&InterfaceAddress> {
+        self.in_order.get(self.by_value.get(&(ip, prefix))?)
+    }
+
+    /// Addresses of the same network that were set after this one. If it is primary, they are its secondaries.
+    pub fn later_in_network(&self, ip: IpAddr, prefix: u8) -> impl Iterator<Item = &InterfaceAddress> {
+        let place = self.by_value.get(&(ip, prefix)).copied();
+        let places = self.by_network.get(&network(ip, prefix));
+        let later = place.zip(places).into_iter().flat_map(|(place, places)| places.range(place + 1..));
+        later.filter_map(|place| self.in_order.get(place))
+    }
+
     /// All of them, in the kernel's order.
     pub fn iter(&self) -> impl Iterator<Item = &InterfaceAddress> + Clone {
         self.in_order.values()
     }
+}
+
+/// The network of an address, with its prefix length.
+fn network(ip: IpAddr, prefix: u8) -> (IpAddr, u8) {
+    let cleared = |bits: u32| bits.saturating_sub(prefix.into());
+    let ip = match ip {
+        IpAddr::V4(ip) => {
+            let mask = u32::MAX.checked_shl(cleared(32)).unwrap_or(0);
+            IpAddr::V4((u32::from(ip) & mask).into())
+        }
+        IpAddr::V6(ip) => {
+            let mask = u128::MAX.checked_shl(cleared(128)).unwrap_or(0);
+            IpAddr::V6((u128::from(ip) & mask).into())
+        }
+    };
+    (ip, prefix)
 }
 
 impl FromIterator<InterfaceAddress> for Addresses {
@@ -81,10 +121,13 @@ impl FromIterator<InterfaceAddress> for Addresses {
     }
 }
 
-/// All interfaces by index.
+/// All interfaces, found by index, by name, and by an address.
 #[derive(Clone, Debug, Default)]
 pub struct Interfaces {
     by_index: BTreeMap<u32, Interface>,
+    by_name: HashMap<String, u32>,
+    /// Interfaces that carry an address, with its prefix length.
+    by_address: HashMap<IpAddr, BTreeSet<(u32, u8)>>,
 }
 
 impl Interfaces {
@@ -95,7 +138,7 @@ impl Interfaces {
 
     /// The interface of a name.
     pub fn named(&self, name: &str) -> Option<&Interface> {
-        self.by_index.values().find(|link| link.name == name)
+        self.get(*self.by_name.get(name)?)
     }
 
     /// The name of an index, `?` when it is gone.
@@ -108,55 +151,115 @@ impl Interfaces {
         self.by_index.values()
     }
 
+    /// The places where an address is set on this host, loopback included.
+    pub fn carriers(&self, ip: IpAddr) -> impl Iterator<Item = (&Interface, &InterfaceAddress)> {
+        let places = self.by_address.get(&ip).into_iter().flatten();
+        places.filter_map(move |(index, prefix)| {
+            let link = self.get(*index)?;
+            Some((link, link.addresses.get(ip, *prefix)?))
+        })
+    }
+
     /// Takes over what the kernel has.
     pub fn replace(&mut self, links: Vec<Interface>) {
-        self.by_index = links.into_iter().map(|link| (link.index, link)).collect();
+        *self = Interfaces::default();
+        for link in links {
+            for address in link.addresses.iter() {
+                self.by_address.entry(address.ip).or_default().insert((link.index, address.prefix));
+            }
+            self.by_name.insert(link.name.clone(), link.index);
+            self.by_index.insert(link.index, link);
+        }
     }
 
     /// Adds or changes a link; known addresses stay.
     pub fn set_link(&mut self, mut link: Interface) {
         if let Some(old) = self.by_index.get_mut(&link.index) {
             link.addresses = std::mem::take(&mut old.addresses);
+            let old_name = std::mem::take(&mut old.name);
+            self.forget_name(&old_name, link.index);
         }
+        self.by_name.insert(link.name.clone(), link.index);
         self.by_index.insert(link.index, link);
     }
 
     /// Forgets a link.
     pub fn remove_link(&mut self, index: u32) {
-        self.by_index.remove(&index);
+        let Some(link) = self.by_index.remove(&index) else { return };
+        self.forget_name(&link.name, index);
+        for address in link.addresses.iter() {
+            self.forget_carrier(address.ip, index, address.prefix);
+        }
     }
 
     /// Adds or changes an address.
     pub fn add(&mut self, address: KernelAddress) {
-        let Some(link) = self.by_index.get_mut(&address.ifindex) else { return };
-        link.addresses.add(InterfaceAddress { ip: address.ip, prefix: address.prefix, usable: address.usable });
+        let KernelAddress { ifindex, ip, prefix, usable, marked } = address;
+        let Some(link) = self.by_index.get_mut(&ifindex) else { return };
+        link.addresses.add(InterfaceAddress { ip, prefix, usable, marked });
+        self.by_address.entry(ip).or_default().insert((ifindex, prefix));
     }
 
     /// Forgets an address.
-    pub fn remove(&mut self, address: KernelAddress) {
-        if let Some(link) = self.by_index.get_mut(&address.ifindex) {
-            link.addresses.remove(address.ip, address.prefix);
+    pub fn remove(&mut self, ifindex: u32, ip: IpAddr, prefix: u8) {
+        if let Some(link) = self.by_index.get_mut(&ifindex) {
+            link.addresses.remove(ip, prefix);
+        }
+        self.forget_carrier(ip, ifindex, prefix);
+    }
+
+    /// The name may have gone to another link already.
+    fn forget_name(&mut self, name: &str, index: u32) {
+        if self.by_name.get(name) == Some(&index) {
+            self.by_name.remove(name);
+        }
+    }
+
+    fn forget_carrier(&mut self, ip: IpAddr, index: u32, prefix: u8) {
+        if let Some(places) = self.by_address.get_mut(&ip) {
+            places.remove(&(index, prefix));
+            if places.is_empty() {
+                self.by_address.remove(&ip);
+            }
         }
     }
 }
 
+/// What an address is to this daemon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Use {
+    /// The host's own.
+    Host,
+    /// The host's own, and configured as a virtual address: that of an address owner.
+    HostAndVirtual,
+    /// A virtual address that keepalived has set: it goes with the state, and is no source.
+    Ours,
+}
+
 impl Interface {
     /// The address to send adverts to these `destinations` from: the first IPv4 address or the first usable IPv6
-    /// link-local one, one that is not virtual if there is any (an address owner may have no other). To global IPv6
-    /// unicast peers a global one, which may be routed.
+    /// link-local one that is the host's. One that is not virtual goes first; an address owner may have no other. To
+    /// global IPv6 unicast peers a global one, which may be routed.
     pub fn source(
         &self,
         family: Family,
         destinations: &[IpAddr],
-        is_virtual: impl Fn(IpAddr) -> bool,
+        use_of: impl Fn(&InterfaceAddress) -> Use,
     ) -> Option<IpAddr> {
         let global = destinations.iter().any(|ip| !ip.is_multicast() && !is_link_local(*ip));
-        let usable = |known: &&InterfaceAddress| match known.ip {
-            IpAddr::V4(_) => family == Family::V4,
-            IpAddr::V6(_) => family == Family::V6 && known.usable && is_link_local(known.ip) != global,
-        };
-        let mut candidates = self.addresses.iter().filter(usable).map(|known| known.ip);
-        candidates.clone().find(|ip| !is_virtual(*ip)).or_else(|| candidates.next())
+        let mut virtual_one = None;
+        for known in self.addresses.iter() {
+            let fits = match known.ip {
+                IpAddr::V4(_) => family == Family::V4,
+                IpAddr::V6(_) => family == Family::V6 && known.usable && is_link_local(known.ip) != global,
+            };
+            match fits.then(|| use_of(known)) {
+                Some(Use::Host) => return Some(known.ip),
+                Some(Use::HostAndVirtual) => virtual_one = virtual_one.or(Some(known.ip)),
+                Some(Use::Ours) | None => {}
+            }
+        }
+        virtual_one
     }
 }
 
@@ -171,34 +274,72 @@ mod tests {
     fn link(addresses: &[(&str, bool)]) -> Interface {
         let addresses = addresses
             .iter()
-            .map(|(ip, usable)| InterfaceAddress { ip: ip.parse().unwrap(), prefix: 24, usable: *usable })
+            .map(|(ip, usable)| InterfaceAddress {
+                ip: ip.parse().unwrap(),
+                prefix: 24,
+                usable: *usable,
+                marked: false,
+            })
             .collect();
         Interface { index: 2, name: "eth0".into(), up: true, addresses, ..Interface::default() }
     }
 
+    fn to(ip: &str) -> [IpAddr; 1] {
+        [ip.parse().unwrap()]
+    }
+
     #[test]
-    fn source_is_the_first_address_that_is_not_virtual() {
+    fn the_source_is_the_first_address_that_is_not_virtual() {
         let link = link(&[("10.0.0.100", true), ("10.0.0.1", true), ("fe80::9", false), ("fe80::1", true)]);
         let vip: IpAddr = "10.0.0.100".parse().unwrap();
-        let to = |ip: &str| [ip.parse().unwrap()];
-        assert_eq!(link.source(Family::V4, &to("224.0.0.18"), |ip| ip == vip), Some("10.0.0.1".parse().unwrap()));
-        assert_eq!(link.source(Family::V6, &to("ff02::12"), |_| false), Some("fe80::1".parse().unwrap()));
+        let use_of = |known: &InterfaceAddress| if known.ip == vip { Use::HostAndVirtual } else { Use::Host };
+        assert_eq!(link.source(Family::V4, &to("224.0.0.18"), use_of), Some("10.0.0.1".parse().unwrap()));
+        assert_eq!(link.source(Family::V6, &to("ff02::12"), |_| Use::Host), Some("fe80::1".parse().unwrap()));
     }
 
     #[test]
     fn global_peers_are_sent_to_from_a_global_address() {
         let link = link(&[("fe80::1", true), ("fd00::9", false), ("fd00::1", true)]);
-        let source = |peer: &str| link.source(Family::V6, &[peer.parse().unwrap()], |_| false);
+        let source = |peer: &str| link.source(Family::V6, &to(peer), |_| Use::Host);
         assert_eq!(source("fd00::2"), Some("fd00::1".parse().unwrap()));
         assert_eq!(source("fe80::2"), Some("fe80::1".parse().unwrap()));
     }
 
     #[test]
-    fn an_owner_sends_from_its_virtual_address() {
+    fn an_owner_sends_from_its_virtual_address_unless_keepalived_has_set_it() {
         let link = link(&[("10.0.0.100", true)]);
-        assert_eq!(
-            link.source(Family::V4, &["224.0.0.18".parse().unwrap()], |_| true),
-            Some("10.0.0.100".parse().unwrap())
-        );
+        let source = |kind| link.source(Family::V4, &to("224.0.0.18"), |_| kind);
+        assert_eq!(source(Use::HostAndVirtual), Some("10.0.0.100".parse().unwrap()));
+        assert_eq!(source(Use::Ours), None);
+    }
+
+    #[test]
+    fn secondaries_of_an_address_are_the_later_ones_of_its_network() {
+        let mut link = link(&[("10.0.0.9", true), ("10.0.1.1", true), ("10.0.0.1", true)]);
+        let later = |link: &Interface, ip: &str| -> Vec<String> {
+            link.addresses.later_in_network(ip.parse().unwrap(), 24).map(|known| known.ip.to_string()).collect()
+        };
+        assert_eq!(later(&link, "10.0.0.9"), ["10.0.0.1"]);
+        assert!(later(&link, "10.0.0.1").is_empty());
+        link.addresses.remove("10.0.0.1".parse().unwrap(), 24);
+        assert!(later(&link, "10.0.0.9").is_empty());
+        assert_eq!(network("255.1.2.3".parse().unwrap(), 0), ("0.0.0.0".parse().unwrap(), 0));
+        assert_eq!(network("fe80::1".parse().unwrap(), 128), ("fe80::1".parse().unwrap(), 128));
+    }
+
+    #[test]
+    fn interfaces_are_found_by_name_and_by_address() {
+        let mut all = Interfaces::default();
+        all.set_link(link(&[]));
+        let ip: IpAddr = "10.0.0.1".parse().unwrap();
+        all.add(KernelAddress { ifindex: 2, ip, prefix: 24, usable: true, marked: false });
+        all.set_link(Interface { index: 2, name: "lan0".into(), ..Interface::default() });
+        assert!(all.named("eth0").is_none());
+        // The name goes to another link before the first one is reported gone.
+        all.set_link(Interface { index: 3, name: "lan0".into(), ..Interface::default() });
+        assert_eq!(all.carriers(ip).map(|(link, _)| link.index).collect::<Vec<_>>(), [2]);
+        all.remove_link(2);
+        assert_eq!(all.named("lan0").map(|link| link.index), Some(3));
+        assert_eq!(all.carriers(ip).count(), 0);
     }
 }

@@ -1,63 +1,124 @@
-//! What interfaces do to instances: fault and recovery, source addresses, tracked interfaces.
+//! What the kernel tells of interfaces and addresses, and what it means for the instances they concern.
 
+use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::time::Duration;
 
-use super::event::{Cause, Change, Fault, KernelAddress, TimerKey};
+use super::event::{Cause, Change, Fault, KernelAddress, LinkState, Occasion, TimerKey};
+use super::faults;
 use super::interface::Interface;
+use super::lookup::STATIC;
 use super::machine::{Phase, Vrrp};
-use super::rows::{Instance, InstanceId, State};
-use super::tables::Tables;
+use super::rows::{InstanceId, State};
+
+/// How long adverts go on from an address that the host has lost.
+const SOURCE_PATIENCE: Duration = Duration::from_millis(500);
 
 impl Vrrp {
+    /// All interfaces were read anew.
     pub(super) fn interfaces_known(&mut self, links: Vec<Interface>) {
+        self.occasion = Occasion::Interfaces;
         self.tables.interfaces.replace(links);
         self.vmacs_gone();
-        self.tables.resolve_interfaces();
-        self.match_addresses();
-        self.drop_inherited();
-        self.links_are_so();
-    }
-
-    pub(super) fn link_changed(&mut self, link: Interface) {
-        let known = self.tables.interfaces.get(link.index).is_some_and(|old| old.name == link.name);
-        self.tables.interfaces.set_link(link);
-        if !known {
-            self.tables.resolve_interfaces();
-            self.match_addresses();
+        self.tables.resolve_all();
+        let all: BTreeSet<InstanceId> = [STATIC].into_iter().chain(self.tables.instance_ids()).collect();
+        for id in &all {
+            self.match_addresses(*id);
         }
-        self.links_are_so();
+        self.drop_inherited();
+        self.follow_links(&all);
     }
 
-    fn links_are_so(&mut self) {
-        self.follow_vmacs();
-        self.reassess_all();
-        self.start_all_late();
-        self.reconcile_all();
+    /// A link appeared, or something of it changed, perhaps its name.
+    pub(super) fn link_changed(&mut self, link: Interface) {
+        let index = link.index;
+        let old = self.tables.interfaces.get(index).map(|old| (old.name.clone(), old.up));
+        let renamed = old.as_ref().is_none_or(|(name, _)| *name != link.name);
+        let mut concerned: BTreeSet<InstanceId> = self.tables.concerned_by(&link.name).collect();
+        concerned.extend(self.tables.owner_of_vmac(index));
+        if let Some((name, _)) = old.as_ref().filter(|_| renamed) {
+            concerned.extend(self.tables.concerned_by(name));
+        }
+        let (name, up) = (link.name.clone(), link.up);
+        self.tables.interfaces.set_link(link);
+        if concerned.is_empty() {
+            return;
+        }
+        let to = if up { LinkState::Up } else { LinkState::Down };
+        if old.is_some_and(|(_, was_up)| was_up != up) {
+            self.change(Change::Link { name: name.clone(), to });
+        }
+        self.occasion = Occasion::Link(name, to);
+        if renamed {
+            self.resolve(&concerned);
+        }
+        self.follow_links(&concerned);
     }
 
     pub(super) fn link_gone(&mut self, index: u32) {
+        let Some(name) = self.tables.interfaces.get(index).map(|link| link.name.clone()) else { return };
+        let mut concerned: BTreeSet<InstanceId> = self.tables.concerned_by(&name).collect();
+        concerned.extend(self.tables.owner_of_vmac(index));
+        let link = self.tables.interfaces.get(index);
+        let addresses: Vec<_> = link.into_iter().flat_map(|link| link.addresses.iter()).map(|known| known.ip).collect();
         self.tables.interfaces.remove_link(index);
+        // Configured source addresses may have been on it, whatever interface it was.
+        for ip in addresses {
+            concerned.extend(self.tables.users_of_source(Some(ip)));
+        }
+        if concerned.is_empty() {
+            return;
+        }
+        self.change(Change::Link { name: name.clone(), to: LinkState::Gone });
+        self.occasion = Occasion::Link(name, LinkState::Gone);
         self.vmac_gone(index);
-        self.tables.resolve_interfaces();
-        self.follow_vmacs();
-        self.reassess_all();
+        self.resolve(&concerned);
+        self.follow_links(&concerned);
+    }
+
+    /// Finds the interfaces of these owners anew, and which of their addresses are set there.
+    fn resolve(&mut self, owners: &BTreeSet<InstanceId>) {
+        for id in owners {
+            self.tables.resolve(*id);
+            self.match_addresses(*id);
+        }
+    }
+
+    fn follow_links(&mut self, concerned: &BTreeSet<InstanceId>) {
+        self.output.links = true;
+        concerned.iter().for_each(|id| self.reconcile_vmac(*id));
+        concerned.iter().for_each(|id| self.reassess(*id));
+        concerned.iter().for_each(|id| self.start_late(*id));
+        concerned.iter().for_each(|id| self.reconcile_all_of(*id));
     }
 
     pub(super) fn address_added(&mut self, address: KernelAddress) {
         self.tables.interfaces.add(address);
-        if !self.row_installed(address) {
-            self.follow_vmacs();
-            self.reassess_all();
+        let ours = self.row_installed(address);
+        // Those without a source may have one now, and one that was lost may be back; a new address of the host may be
+        // better than the present one.
+        let mut concerned: BTreeSet<InstanceId> = self.tables.users_of_source(None).into_iter().collect();
+        concerned.extend(self.tables.users_of_source(Some(address.ip)));
+        if !ours {
+            let name = self.tables.interfaces.name(address.ifindex).to_owned();
+            concerned.extend(self.tables.concerned_by(&name));
         }
+        self.follow_addresses(&concerned);
     }
 
     pub(super) fn address_gone(&mut self, address: KernelAddress) {
-        self.tables.interfaces.remove(address);
+        let KernelAddress { ifindex, ip, prefix, .. } = address;
+        self.tables.interfaces.remove(ifindex, ip, prefix);
+        let mut concerned: BTreeSet<InstanceId> = self.tables.users_of_source(Some(ip)).into_iter().collect();
         if !self.row_removed(address) {
-            self.vmac_lost_address(address.ifindex, address.ip);
-            self.follow_vmacs();
-            self.reassess_all();
+            concerned.extend(self.vmac_lost_address(ifindex, ip));
         }
+        self.follow_addresses(&concerned);
+    }
+
+    fn follow_addresses(&mut self, concerned: &BTreeSet<InstanceId>) {
+        concerned.iter().for_each(|id| self.reconcile_vmac(*id));
+        concerned.iter().for_each(|id| self.reassess(*id));
     }
 
     pub(super) fn reassess_all(&mut self) {
@@ -68,45 +129,81 @@ impl Vrrp {
 
     /// Recomputes source address, faults and effective priority of an instance, and moves it if they ask for it.
     pub(super) fn reassess(&mut self, id: InstanceId) {
-        let was_fault = self.tables.instances.get(&id).and_then(|row| row.fault);
+        let had_fault = self.tables.instances.get(&id).is_some_and(|row| row.fault.is_some());
         self.reassess_row(id);
         let Some(row) = self.tables.instances.get(&id) else { return };
-        let (state, fault, group) = (row.state, row.fault, row.group);
-        if self.phase != Phase::Running || was_fault.is_some() == fault.is_some() {
+        let (state, has_fault, group) = (row.state, row.fault.is_some(), row.group);
+        if self.phase != Phase::Running || had_fault == has_fault {
             return;
         }
         match group {
             Some(group) => self.reassess_group(group),
-            None if fault.is_some() && state != State::Fault => {
+            None if has_fault && state != State::Fault => {
                 let cause = self.fault_cause(id);
                 self.enter_fault(id, cause);
             }
-            None if fault.is_none() && state == State::Fault => self.leave_fault(id),
+            None if !has_fault && state == State::Fault => self.leave_fault(id),
             None => {}
         }
     }
 
-    /// Recomputes source address, faults and effective priority, and moves nothing.
+    /// Recomputes source address, faults, effective priority and advertised addresses, and moves nothing.
     pub(super) fn reassess_row(&mut self, id: InstanceId) {
+        let source = self.present_source(id);
         let Some(row) = self.tables.instances.get(&id) else { return };
-        let source = source(&self.tables, row);
-        let fault = fault(&self.tables, row, source.is_some(), self.now);
-        let to = effective_priority(&self.tables, row);
+        let fault = faults::fault(&self.tables, row, source.is_some(), self.now);
+        let to = faults::effective_priority(&self.tables, row);
+        let advertised = faults::advertised(&self.tables, row);
+        self.tables.set_source(id, source);
         let Some(row) = self.tables.instances.get_mut(&id) else { return };
-        row.source = source;
         row.fault = fault;
         let from = std::mem::replace(&mut row.priority, to);
         if from != to {
-            self.change(Change::Priority { id, from, to });
+            let occasion = self.occasion.clone();
+            self.change(Change::Priority { id, from, to, occasion });
+        }
+        self.advertise(id, advertised);
+    }
+
+    /// The address to send from. One that the host has just lost is kept for a while: network managers set addresses
+    /// anew, and that is no reason for a failover.
+    fn present_source(&mut self, id: InstanceId) -> Option<IpAddr> {
+        let now = self.now;
+        let row = self.tables.instances.get(&id)?;
+        let found = faults::source(&self.tables, row);
+        let (before, until) = (row.source, row.source_until);
+        let lost = found.is_none() && before.is_some() && row.ifindex.is_some();
+        let kept = lost && until.is_none_or(|until| now < until);
+        let until = kept.then(|| until.unwrap_or(now + SOURCE_PATIENCE));
+        let row = self.tables.instances.get_mut(&id)?;
+        if std::mem::replace(&mut row.source_until, until) != until {
+            self.set_timer(TimerKey::Source(id), until);
+        }
+        if kept { before } else { found }
+    }
+
+    /// The first `fit` addresses of an instance are advertised, the others are treated as excluded.
+    fn advertise(&mut self, id: InstanceId, fit: usize) {
+        let Some(row) = self.tables.instances.get_mut(&id) else { return };
+        if std::mem::replace(&mut row.advertised, fit) == fit {
+            return;
+        }
+        let (of, wire) = (row.config.addresses.len(), row.wire());
+        self.mark_advertised(id);
+        if fit < of {
+            let mtu = wire.and_then(|index| self.tables.interfaces.get(index)).map_or(0, |link| link.mtu);
+            self.change(Change::AddressesCut { id, fit, of, mtu });
         }
     }
 
-    /// A worse priority or a lost peer never shortens a running timer, a better advert restarts it.
+    /// Starts the down timer anew: it is never shortened by a worse priority, and the next master has to be silent for
+    /// the whole of it.
     pub(super) fn restart_down_timer(&mut self, id: InstanceId) {
         let Some(row) = self.tables.instances.get_mut(&id) else { return };
         let deadline = self.now + row.down_interval();
         row.deadline = Some(deadline);
         row.wanted = State::Backup;
+        row.takeover = Cause::Silence;
         self.set_timer(TimerKey::Protocol(id), Some(deadline));
     }
 
@@ -119,62 +216,16 @@ impl Vrrp {
             self.group_follows_backup(group);
         }
     }
-}
 
-pub(super) fn source(tables: &Tables, row: &Instance) -> Option<std::net::IpAddr> {
-    let link = tables.interfaces.get(row.ifindex?)?;
-    match row.config.source {
-        Some(ip) if row.config.track_source => link.addresses.iter().any(|known| known.ip == ip).then_some(ip),
-        Some(ip) => Some(ip),
-        None => link.source(row.config.family, &row.destinations(), |ip| tables.is_virtual(link.index, ip)),
+    /// The fault of an instance, or that of another member of its group.
+    pub(super) fn fault_cause(&self, id: InstanceId) -> Cause {
+        let Some(row) = self.tables.instances.get(&id) else { return Cause::SyncGroup };
+        if let Some(fault) = &row.fault {
+            return Cause::Fault(fault.clone());
+        }
+        let members = row.group.and_then(|group| self.tables.groups.get(&group)).map(|group| group.members.iter());
+        let mut members = members.into_iter().flatten().filter_map(|member| self.tables.instances.get(member));
+        let faulty = members.find(|member| member.fault.is_some());
+        faulty.map_or(Cause::SyncGroup, |member| Cause::Fault(Fault::SyncGroup(member.config.name.clone())))
     }
-}
-
-fn fault(tables: &Tables, row: &Instance, has_source: bool, now: Duration) -> Option<Fault> {
-    let Some(link) = row.ifindex.and_then(|index| tables.interfaces.get(index)) else {
-        return Some(Fault::InterfaceMissing);
-    };
-    let tracked_down = |name: &str| tables.interfaces.named(name).is_none_or(|link| !link.up);
-    let judged = row.vmac.as_ref().filter(|vmac| vmac.wanted && !tables.awaits_vmac(row, now));
-    let vmac = judged.map(|vmac| vmac.ifindex.and_then(|index| tables.interfaces.get(index)));
-    let down = !link.up || vmac.flatten().is_some_and(|vmac| !vmac.up);
-    if down && !row.config.dont_track_primary {
-        Some(Fault::InterfaceDown)
-    } else if vmac == Some(None) {
-        Some(Fault::VmacMissing)
-    } else if !has_source {
-        Some(Fault::NoSource)
-    } else if row.config.unicast.as_ref().is_some_and(|unicast| unicast.peers.is_empty()) {
-        Some(Fault::NoPeer)
-    } else {
-        let group = row.group.and_then(|id| tables.groups.get(&id));
-        let of_group = group.map_or(&[][..], |group| &group.config.track_interfaces);
-        let mut tracked = row.config.track_interfaces.iter().chain(of_group);
-        let at_fault = |name: &str, reverse: bool| tracked_down(name) != reverse;
-        tracked
-            .any(|track| track.weight == 0 && at_fault(&track.name, track.reverse))
-            .then_some(Fault::TrackedInterface)
-    }
-}
-
-/// Base priority plus the weights of tracked interfaces, 1..=254; an owner keeps 255.
-fn effective_priority(tables: &Tables, row: &Instance) -> u8 {
-    if row.is_owner() {
-        return 255;
-    }
-    let group = row.group.and_then(|id| tables.groups.get(&id));
-    // Weighted trackers of members would pull the group apart.
-    let own = group.is_none_or(|group| group.config.tracking_weight).then_some(&row.config.track_interfaces);
-    let tracked = own.into_iter().chain(group.map(|group| &group.config.track_interfaces)).flatten();
-    let weights: i32 = tracked
-        .map(|track| {
-            let up = tables.interfaces.named(&track.name).is_some_and(|link| link.up);
-            let weight = i32::from(if track.reverse { -track.weight } else { track.weight });
-            match (track.weight > 0, up) {
-                (true, true) | (false, false) => weight,
-                _ => 0,
-            }
-        })
-        .sum();
-    u8::try_from((i32::from(row.base_priority) + weights).clamp(1, 254)).unwrap_or(254)
 }

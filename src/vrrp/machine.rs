@@ -6,11 +6,11 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::checkpoint::another_block;
-use super::event::{Action, Cause, Change, Event, Fault, Output, TimerKey};
+use super::event::{Action, Cause, Change, Event, Occasion, Output, Setting, TimerKey};
 use super::held::Inherited;
 use super::rows::{GroupId, Instance, InstanceId, State};
 use super::tables::Tables;
-use crate::config::model::{Authentication, Family, StartState, Version};
+use crate::config::model::{Authentication, Family, Version};
 use crate::system::{HasSystem, System};
 use crate::wire::ah;
 use crate::wire::vrrp::{AUTH_AH, AUTH_NONE, AUTH_PASS, Advertisement, Checksum, VersionFields};
@@ -27,6 +27,8 @@ pub struct Vrrp {
     pub(super) retired: Vec<InstanceId>,
     /// What a predecessor has left, until the interfaces are known.
     pub(super) inherited: Inherited,
+    /// What the present event is, for changes that it causes.
+    pub(super) occasion: Occasion,
 }
 
 /// Where the whole process stands.
@@ -49,8 +51,15 @@ impl HasSystem for Vrrp {
 impl Vrrp {
     /// Machines over the rows of a configuration; they wait for [`Event::Interfaces`] and [`Event::Start`].
     pub fn new(tables: Tables) -> Vrrp {
-        let (retired, inherited) = (Vec::new(), Inherited::default());
-        Vrrp { tables, output: Output::default(), now: Duration::ZERO, phase: Phase::Waiting, retired, inherited }
+        Vrrp {
+            tables,
+            output: Output::default(),
+            now: Duration::ZERO,
+            phase: Phase::Waiting,
+            retired: Vec::new(),
+            inherited: Inherited::default(),
+            occasion: Occasion::default(),
+        }
     }
 
     /// Hands over what the events so far have produced.
@@ -75,20 +84,18 @@ impl Vrrp {
             Event::Timer(TimerKey::Announce(id)) => self.announce_timer(id),
             Event::Timer(TimerKey::RetryAddress(id)) => self.retry_address(id),
             Event::Timer(TimerKey::Vmac(id)) => self.vmac_timer(id),
+            Event::Timer(TimerKey::Source(id)) => self.reassess(id),
             Event::Timer(TimerKey::Startup) => self.run(),
             Event::Interfaces(links) => self.interfaces_known(links),
             Event::Link(link) => self.link_changed(link),
             Event::LinkGone(index) => self.link_gone(index),
             Event::AddressAdded(address) => self.address_added(address),
             Event::AddressGone(address) => self.address_gone(address),
-            Event::AddressDone { id, op, error } => self.address_done(id, op, error),
+            Event::AddressDone { id, op, result } => self.address_done(id, op, result),
             Event::VmacDone { id, op, link, made } => self.vmac_done(id, op, &link, made),
             Event::SetBasePriority(id, priority) => self.set_base_priority(id, priority),
-            Event::SetPreempt(id, preempt) => {
-                if let Some(row) = self.tables.instances.get_mut(&id) {
-                    row.nopreempt = !preempt;
-                }
-            }
+            Event::SetPreempt(id, preempt) => self.set_preempt(id, preempt),
+            Event::SetNotifyDeleted(id, notify) => self.set_notify_deleted(id, notify),
             Event::Stop { keep_addresses } => self.stop(keep_addresses),
         }
     }
@@ -137,12 +144,9 @@ impl Vrrp {
                 self.enter_fault(id, cause);
             }
             _ => {
+                // Also with `state MASTER`: without owning the addresses it may not be the only one.
                 let Some(row) = self.tables.instances.get(&id) else { return };
-                // `state MASTER` without owning the addresses: a look round of one interval, then take over.
-                let wait = match row.config.start_state {
-                    StartState::Master => row.config.advert_interval + row.skew(),
-                    StartState::Backup => row.down_interval(),
-                };
+                let wait = row.down_interval();
                 self.enter_backup(id, wait, Cause::Startup);
             }
         }
@@ -159,7 +163,7 @@ impl Vrrp {
                 self.send_advert(id);
                 self.arm_advert(id);
             }
-            State::Backup => self.want_master(id, Cause::MasterDown),
+            State::Backup => self.want_master(id),
             _ => {}
         }
     }
@@ -175,9 +179,10 @@ impl Vrrp {
     }
 
     /// The down timer ran out. Alone, an instance becomes master; in a group all of its members must want it.
-    pub(super) fn want_master(&mut self, id: InstanceId, cause: Cause) {
+    fn want_master(&mut self, id: InstanceId) {
         let Some(row) = self.tables.instances.get_mut(&id) else { return };
         row.wanted = State::Master;
+        let cause = row.takeover.clone();
         match row.group {
             None => self.enter_master(id, cause),
             Some(group) => self.group_member_wants_master(group, id, cause),
@@ -188,13 +193,14 @@ impl Vrrp {
     pub(super) fn enter_master(&mut self, id: InstanceId, cause: Cause) {
         let Some(row) = self.tables.instances.get_mut(&id) else { return };
         let from = std::mem::replace(&mut row.state, State::Master);
+        row.perhaps_second = cause == Cause::Silence && row.master.is_some();
         row.wanted = State::Master;
         row.since = self.now;
         row.master_interval = row.config.advert_interval;
         row.preempt_at = None;
         row.deadline = None;
         row.counters.become_master += 1;
-        row.complaints = Default::default();
+        row.complaints.another_master();
         let before = row.sequence;
         row.sequence = before.max(std::mem::take(&mut row.reserved_sequence));
         if row.sequence >= ah::LAST_SEQUENCE {
@@ -216,6 +222,7 @@ impl Vrrp {
         row.wanted = State::Backup;
         row.since = self.now;
         row.preempt_at = None;
+        row.takeover = Cause::Silence;
         row.deadline = Some(deadline);
         row.counters.release_master += u64::from(from == State::Master);
         self.set_timer(TimerKey::Protocol(id), Some(deadline));
@@ -251,16 +258,24 @@ impl Vrrp {
         self.enter_backup(id, wait, Cause::Recovered);
     }
 
-    pub(super) fn fault_cause(&self, id: InstanceId) -> Cause {
-        let fault = self.tables.instances.get(&id).and_then(|row| row.fault);
-        Cause::Fault(fault.unwrap_or(Fault::SyncGroup))
+    fn set_base_priority(&mut self, id: InstanceId, priority: u8) {
+        let Some(row) = self.tables.instances.get_mut(&id) else { return };
+        let before = std::mem::replace(&mut row.base_priority, priority);
+        self.change(Change::Set { id, what: Setting::BasePriority(before, priority) });
+        self.occasion = Occasion::Set(before, priority);
+        self.reassess(id);
     }
 
-    fn set_base_priority(&mut self, id: InstanceId, priority: u8) {
-        if let Some(row) = self.tables.instances.get_mut(&id) {
-            row.base_priority = priority;
-            self.reassess(id);
-        }
+    fn set_preempt(&mut self, id: InstanceId, preempt: bool) {
+        let Some(row) = self.tables.instances.get_mut(&id) else { return };
+        let before = !std::mem::replace(&mut row.nopreempt, !preempt);
+        self.change(Change::Set { id, what: Setting::Preempt(before, preempt) });
+    }
+
+    fn set_notify_deleted(&mut self, id: InstanceId, notify: bool) {
+        let Some(row) = self.tables.instances.get_mut(&id) else { return };
+        let before = std::mem::replace(&mut row.config.notify_deleted, notify);
+        self.change(Change::Set { id, what: Setting::NotifyDeleted(before, notify) });
     }
 
     /// Priority 0, addresses away, notifications: instances first, then their groups.
@@ -307,7 +322,7 @@ impl Vrrp {
     /// After [`Event::Stop`]: whether the kernel has done all it was asked for, or refused it.
     pub fn is_stopped(&self) -> bool {
         let settled =
-            |row: &super::rows::Address| row.pending.is_none() && (row.refused || !row.installed || row.wanted);
+            |row: &super::rows::Address| row.pending.is_none() && (row.refused || !row.is_held() || row.wanted);
         let vmacs = self.tables.instances.values().filter_map(|row| row.vmac.as_ref());
         self.phase == Phase::Stopping
             && self.tables.addresses.values().all(settled)
@@ -381,7 +396,7 @@ fn advert_bytes(row: &Instance, priority: u8, source: IpAddr, destination: IpAdd
             VersionFields::V3 { interval_centiseconds: u16::try_from(centiseconds).unwrap_or(0x0fff), checksum }
         }
     };
-    let addresses: Vec<IpAddr> = config.addresses.iter().map(|address| address.ip).collect();
+    let addresses: Vec<IpAddr> = row.carried().iter().map(|address| address.ip).collect();
     let destination = if row.sends_old_checksum() { config.group } else { destination };
     Advertisement { vrid: config.vrid, priority, version, addresses: &addresses }.to_bytes(source, destination)
 }

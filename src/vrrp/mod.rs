@@ -4,14 +4,18 @@
 //! outside and [`Change`]s for the views in [`Vrrp::take_output`]. One event is handled to its end before the next.
 
 mod address;
+mod announce;
 mod checkpoint;
 mod event;
+mod faults;
 mod group;
 mod held;
 mod interface;
 mod links;
+mod lookup;
 mod machine;
 mod receive;
+mod recent;
 mod reload;
 mod rows;
 mod tables;
@@ -19,9 +23,13 @@ mod tables;
 mod tests;
 mod vmac;
 
-pub use event::{Action, AddressOp, Cause, Change, Complaint, Event, Fault, KernelAddress, Output, Received, TimerKey};
-pub use interface::{Addresses, Interface, InterfaceAddress, Interfaces};
+pub use event::{
+    Action, AddressDone, AddressOp, Cause, Change, Complaint, Event, Fault, KernelAddress, LinkState, Occasion, Output,
+    Received, Secondaries, Setting, TimerKey,
+};
+pub use interface::{Addresses, Interface, InterfaceAddress, Interfaces, Use};
 pub use machine::Vrrp;
+pub use recent::Recent;
 pub use rows::{
     Address, AddressId, Announcements, Complaints, Counters, Group, GroupId, Instance, InstanceId, Member, State,
 };

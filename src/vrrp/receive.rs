@@ -1,14 +1,18 @@
 //! Received adverts: checks in a fixed order, then what they mean in each state (RFC 9568 sections 6.4.2, 6.4.3, 7.1).
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::checkpoint::another_block;
 use super::event::{Cause, Change, Complaint, Received, TimerKey};
 use super::machine::{Phase, Vrrp};
 use super::rows::{Instance, InstanceId, State};
-use crate::config::model::{Authentication, OldChecksum, Version};
+use crate::config::model::{self, Authentication, OldChecksum, Version};
 use crate::wire::ah;
 use crate::wire::vrrp::{AUTH_AH, AUTH_NONE, AUTH_PASS, Checksum, Packet, TYPE_ADVERTISEMENT};
+
+/// How often the same sender of adverts for an unknown virtual router is told.
+const UNKNOWN_REST: Duration = Duration::from_secs(60);
 
 /// An advert that passed the checks, with what is odd about it.
 struct Advert {
@@ -61,26 +65,33 @@ impl Vrrp {
         self.tables.unknown_vrids += 1;
         if self.tables.system.global.as_ref().is_some_and(|global| global.log_unknown_vrids) {
             let (ifindex, source, vrid) = (received.ifindex, received.source, packet.vrid());
-            self.change(Change::UnknownVrid { ifindex, source, vrid });
+            if let Some(more) = self.tables.unknown.admit((ifindex, source, vrid), self.now, UNKNOWN_REST) {
+                self.change(Change::UnknownVrid { ifindex, source, vrid, more });
+            }
         }
     }
 
     fn complain(&mut self, id: InstanceId, received: &Received<'_>, complaint: Complaint) {
+        let now = self.now;
         let Some(row) = self.tables.instances.get_mut(&id) else { return };
         row.counters.count(complaint);
-        if row.complaints.first(complaint) {
-            self.change(Change::Complaint { id, source: received.source, complaint });
+        if let Some(more) = row.complaints.tell(complaint, now) {
+            self.change(Change::Complaint { id, source: received.source, complaint, more });
         }
     }
 
     /// RFC 9568 (450)..(500), with `nopreempt` and `preempt_delay`.
     fn heard_while_backup(&mut self, id: InstanceId, received: &Received<'_>, advert: &Advert) {
-        let now = self.now;
+        let (now, source) = (self.now, received.source);
         let Some(row) = self.tables.instances.get_mut(&id) else { return };
         if advert.priority == 0 {
             let deadline = now + row.skew();
             row.master = None;
             row.deadline = Some(deadline);
+            row.takeover = Cause::MasterLeft(source);
+            if row.told.admit((source, true), now, tell_rest(&row.config)).is_some() {
+                self.change(Change::MasterLeaves { id, source });
+            }
             return self.set_timer(TimerKey::Protocol(id), Some(deadline));
         }
         let lower = advert.priority < row.priority;
@@ -91,58 +102,83 @@ impl Vrrp {
             let preempt_at = *row.preempt_at.get_or_insert(now + delay);
             if delay.is_zero() || preempt_at <= now {
                 // Not listened to: the running timer expires and we take over.
-                return;
+                row.takeover = Cause::LowerAdverts(source, advert.priority);
+                return self.tell_lower_advert(id, source, advert.priority, false);
             }
         }
-        let before = row.master.replace((received.source, advert.priority));
-        if before.is_some_and(|(ip, _)| ip != received.source) {
-            row.complaints = Default::default();
+        let before = row.master.replace((source, advert.priority));
+        if before.is_some_and(|(ip, _)| ip != source) {
+            row.complaints.another_master();
         }
         if row.config.version == Version::V3 {
             // Adopting the interval changes Skew_Time too.
             row.master_interval = advert.interval;
         }
         self.restart_down_timer(id);
+        self.group_yields_with(id);
     }
 
-    /// RFC 9568 (705)..(770): a losing advert is answered at once, so that bridges learn again where we are.
+    /// RFC 9568 (705)..(770): a losing advert is answered at once, so that bridges learn again where we are. Answers,
+    /// log lines and scripts come once per sender and interval: forged adverts must not make more of them.
     fn heard_while_master(&mut self, id: InstanceId, received: &Received<'_>, advert: &Advert) {
+        let (now, source) = (self.now, received.source);
         let Some(row) = self.tables.instances.get_mut(&id) else { return };
-        let (ours, source) = (row.priority, row.source);
+        let (ours, own) = (row.priority, row.source);
+        let interval = row.config.advert_interval;
         if advert.priority == 0 {
-            return self.send_advert(id);
+            if row.answered.admit((source, advert.priority == 0), now, interval).is_some() {
+                self.send_advert(id);
+            }
+            return;
         }
-        if advert.priority == ours && source == Some(received.source) {
+        if advert.priority == ours && own == Some(source) {
             return self.complain(id, received, Complaint::OwnAddress);
         }
         // Equal priorities: the higher address wins, compared as unsigned numbers in network order.
-        let better =
-            advert.priority > ours || (advert.priority == ours && source.is_none_or(|own| received.source > own));
+        let better = advert.priority > ours || (advert.priority == ours && own.is_none_or(|own| source > own));
         if better {
-            if row.config.higher_prio_send_advert {
+            if row.config.higher_prio_send_advert || (row.perhaps_second && !row.config.strict) {
+                // A master that was cut off with us has not announced itself lately, and our clients still know us: it
+                // hears that there were two masters, and announces itself.
                 self.send_advert(id);
             }
             let Some(row) = self.tables.instances.get_mut(&id) else { return };
-            row.master = Some((received.source, advert.priority));
+            row.master = Some((source, advert.priority));
             if row.config.version == Version::V3 {
                 row.master_interval = advert.interval;
             }
-            self.yield_to(id, Cause::BetterAdvert(received.source, advert.priority));
-        } else {
-            let answer = !row.config.lower_prio_no_advert;
-            if matches!(row.config.authentication, Some(Authentication::Ah(_))) {
-                // Now the sender's number; ours have to be greater, or it would never hear us.
-                let above = row.sequence.saturating_add(1);
-                self.output.save |= another_block(row.sequence, above);
-                row.sequence = above;
-            }
-            if answer {
-                self.send_advert(id);
-            }
-            self.change(Change::LosingAdvert { id, source: received.source, priority: advert.priority });
-            self.announce_after_losing_advert(id);
+            return self.yield_to(id, Cause::BetterAdvert(source, advert.priority));
+        }
+        if matches!(row.config.authentication, Some(Authentication::Ah(_))) {
+            // Now the sender's number; ours have to be greater, or it would never hear us.
+            let above = row.sequence.saturating_add(1);
+            self.output.save |= another_block(row.sequence, above);
+            row.sequence = above;
+        }
+        let admitted = row.answered.admit((source, advert.priority == 0), now, interval).is_some();
+        if admitted && !row.config.lower_prio_no_advert {
+            self.send_advert(id);
+        }
+        let Some(row) = self.tables.instances.get(&id) else { return };
+        // The last word of a master that we have just preempted.
+        if now.saturating_sub(row.since) >= interval {
+            self.tell_lower_advert(id, source, advert.priority, true);
+            self.announce_against_rival(id, interval.max(advert.interval));
         }
     }
+
+    fn tell_lower_advert(&mut self, id: InstanceId, source: IpAddr, priority: u8, master: bool) {
+        let now = self.now;
+        let Some(row) = self.tables.instances.get_mut(&id) else { return };
+        if let Some(more) = row.told.admit((source, false), now, tell_rest(&row.config)) {
+            self.change(Change::LowerAdvert { id, source, priority, master, more });
+        }
+    }
+}
+
+/// Views are told once in an interval of the adverts of a sender, and not more than once a second.
+fn tell_rest(config: &model::Instance) -> Duration {
+    config.advert_interval.max(Duration::from_secs(1))
 }
 
 /// The checks in the order of C keepalived, so that the counters agree: the first that fails counts.
@@ -271,7 +307,7 @@ fn check_header(
 }
 
 fn same_addresses(row: &Instance, packet: &Packet<'_>) -> bool {
-    let ours = &row.config.addresses;
+    let ours = row.carried();
     usize::from(packet.address_count()) == ours.len()
         && (packet.addresses().zip(ours).all(|(theirs, ours)| theirs == ours.ip)
             || ours.iter().all(|ours| packet.addresses().any(|theirs| theirs == ours.ip)))

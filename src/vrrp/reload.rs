@@ -3,30 +3,29 @@
 
 use std::collections::HashMap;
 
-use super::event::{Action, Cause, Change, KernelAddress, TimerKey};
+use super::event::{Action, AddressOp, Cause, Change, Occasion, TimerKey};
+use super::lookup::STATIC;
 use super::machine::{Phase, Vrrp};
 use super::rows::{Address, AddressId, Group, GroupId, Instance, InstanceId, Member, State};
+use super::vmac::Vmac;
 use crate::config::model::{self, Config};
 use crate::system::System;
 
 impl Vrrp {
     /// Takes over a configuration. Rows of removed instances stay until the next event, for the views.
     pub(super) fn configure(&mut self, config: Config) {
+        self.occasion = Occasion::Reload;
         let mut old: HashMap<String, InstanceId> =
             self.tables.instances.iter().map(|(id, row)| (row.config.name.clone(), *id)).collect();
+        let known: Vec<Option<InstanceId>> =
+            config.instances.iter().map(|instance| old.remove(&instance.name)).collect();
         let mut started = Vec::new();
-        for instance in config.instances {
-            match old.remove(&instance.name) {
+        for (instance, known) in config.instances.into_iter().zip(known) {
+            let known = known.or_else(|| old.remove(&self.former_name(&old, &instance)?));
+            match known {
                 Some(id) if self.is_same_router(id, &instance) => self.reconfigure(id, instance),
                 Some(id) => {
-                    let keeps_vmac = self.tables.instances.get(&id).is_some_and(|row| row.keeps_vmac(&instance));
-                    self.withdraw_all(id, keeps_vmac);
-                    let row = self.tables.instances.get_mut(&id).filter(|_| keeps_vmac);
-                    let vmac = row.and_then(|row| row.vmac.take());
-                    self.put_new(id, instance);
-                    if let Some(row) = self.tables.instances.get_mut(&id).filter(|_| vmac.is_some()) {
-                        row.vmac = vmac;
-                    }
+                    self.replace(id, instance);
                     started.push(id);
                 }
                 None => {
@@ -40,22 +39,46 @@ impl Vrrp {
             self.retire(id);
         }
         let statics = config.static_addresses.into_iter().map(|address| (address, false)).collect();
-        self.change_addresses(InstanceId(0), statics, true);
+        self.change_addresses(STATIC, statics, true);
         let version = std::mem::take(&mut self.tables.system.version);
         self.tables.system = System::new(version, config.global);
         self.tables.sync_daemon = config.lvs.sync_daemon;
-        self.tables.resolve_interfaces();
         self.change_groups(config.sync_groups);
+        self.tables.resolve_all();
         self.settle(&started);
     }
 
-    /// Interface, family, VRID and Ethernet address are what other routers know an instance by.
+    /// Interface, family, VRID and Ethernet address are what other routers know an instance by; its name and that of
+    /// its VMAC are not.
     fn is_same_router(&self, id: InstanceId, new: &model::Instance) -> bool {
         self.tables.instances.get(&id).is_some_and(|row| {
             let now = &row.config;
             (&now.interface, now.family, now.vrid, now.version) == (&new.interface, new.family, new.vrid, new.version)
-                && now.vmac == new.vmac
+                && row.has_like_vmac(new)
         })
+    }
+
+    /// The name that an instance had, if the file has renamed one of the `old` ones. Those that share a VRID differ in
+    /// their groups or peers.
+    fn former_name(&self, old: &HashMap<String, InstanceId>, new: &model::Instance) -> Option<String> {
+        let candidates = old.iter().filter(|(_, id)| self.is_same_router(**id, new));
+        let likeness = |id: InstanceId| {
+            let row = self.tables.instances.get(&id).map(|row| &row.config);
+            row.is_some_and(|row| (row.group, &row.unicast) == (new.group, &new.unicast))
+        };
+        candidates.max_by_key(|(_, id)| (likeness(**id), std::cmp::Reverse(**id))).map(|(name, _)| name.clone())
+    }
+
+    /// Another virtual router of the same name: it starts anew in the same row.
+    fn replace(&mut self, id: InstanceId, config: model::Instance) {
+        let keeps_vmac = self.tables.instances.get(&id).is_some_and(|row| row.keeps_vmac(&config));
+        self.withdraw_all(id, keeps_vmac);
+        let row = self.tables.instances.get_mut(&id).filter(|_| keeps_vmac);
+        let vmac = row.and_then(|row| row.vmac.take());
+        self.put_new(id, config);
+        if let Some(row) = self.tables.instances.get_mut(&id).filter(|_| vmac.is_some()) {
+            row.vmac = vmac;
+        }
     }
 
     fn put_new(&mut self, id: InstanceId, config: model::Instance) {
@@ -65,8 +88,12 @@ impl Vrrp {
     }
 
     fn reconfigure(&mut self, id: InstanceId, config: model::Instance) {
+        if self.tables.instances.get(&id).is_some_and(|row| row.config.vmac != config.vmac) {
+            self.rename_vmac(id);
+        }
         let Some(row) = self.tables.instances.get_mut(&id) else { return };
         let addresses = listed(&config);
+        row.advertised = config.addresses.len();
         let interval = config.advert_interval;
         let other_interval = row.config.advert_interval != interval;
         row.base_priority = config.priority;
@@ -87,7 +114,15 @@ impl Vrrp {
         self.change_addresses(id, addresses, master);
     }
 
-    /// An instance that the file has no more: priority 0, addresses away, FAULT or DELETED told.
+    /// The VMAC gets another name: it is removed and made again, and the instance stays what it is meanwhile.
+    fn rename_vmac(&mut self, id: InstanceId) {
+        self.withdraw_vmac(id);
+        if let Some(row) = self.tables.instances.get_mut(&id) {
+            row.vmac = Some(Vmac::new());
+        }
+    }
+
+    /// An instance that is not in the file any more: priority 0, addresses away, FAULT or DELETED told.
     fn retire(&mut self, id: InstanceId) {
         self.withdraw_all(id, false);
         let Some(row) = self.tables.instances.get_mut(&id) else { return };
@@ -101,10 +136,13 @@ impl Vrrp {
 
     /// Forgets the rows of removed instances, once the views have seen them go.
     pub(super) fn sweep(&mut self) {
+        if self.retired.is_empty() {
+            return;
+        }
         for id in std::mem::take(&mut self.retired) {
             self.tables.instances.remove(&id);
-            self.tables.resolve_interfaces();
         }
+        self.tables.resolve_all();
     }
 
     /// Ends all that an instance does on the wire and in the kernel.
@@ -151,16 +189,17 @@ impl Vrrp {
     fn withdraw(&mut self, id: AddressId) {
         self.set_timer(TimerKey::RetryAddress(id), None);
         let keep = self.held_by_another(id);
-        if let Some(row) = self.tables.addresses.remove(&id)
-            && (row.installed || row.pending.is_some())
-            && !keep
-        {
-            if let Some(ifindex) = row.ifindex {
-                // A new row of the same address must not take it for set.
-                let (ip, prefix) = (row.config.ip, row.kernel_prefix());
-                self.tables.interfaces.remove(KernelAddress { ifindex, ip, prefix, usable: true });
-            }
-            self.output.actions.push(Action::Withdraw(Box::new(row)));
+        let Some(row) = self.tables.addresses.remove(&id) else { return };
+        let Some(ifindex) = row.ifindex.filter(|_| !keep) else { return };
+        let (ip, prefix) = (row.config.ip, row.kernel_prefix());
+        let link = self.tables.interfaces.get(ifindex);
+        let there = link.is_some_and(|link| link.addresses.contains(ip, prefix));
+        // One that is being added where the host has it already will not be ours.
+        if row.is_held() || (row.pending == Some(AddressOp::Add) && !there) {
+            let secondaries = self.secondaries(&row);
+            // A new row of the same address must not take it for set.
+            self.tables.interfaces.remove(ifindex, ip, prefix);
+            self.output.actions.push(Action::Withdraw(Box::new(row), secondaries));
         }
     }
 
@@ -226,9 +265,9 @@ impl Vrrp {
         }
         for id in self.tables.instance_ids() {
             let alone = self.tables.instances.get(&id).filter(|row| row.group.is_none() && !self.retired.contains(&id));
-            match alone.map(|row| (row.state, row.fault)) {
-                Some((State::Fault, None)) => self.leave_fault(id),
-                Some((state, Some(_))) if state != State::Fault => {
+            match alone.map(|row| (row.state, row.fault.is_some())) {
+                Some((State::Fault, false)) => self.leave_fault(id),
+                Some((state, true)) if state != State::Fault => {
                     let cause = self.fault_cause(id);
                     self.enter_fault(id, cause);
                 }

@@ -1,11 +1,13 @@
 //! The rows: what is known of each instance, sync group and address, wanted and real.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use snmp::Key;
 
-use super::event::{AddressOp, Complaint, Fault};
+use super::event::{AddressOp, Cause, Complaint, Fault};
+use super::recent::Recent;
 use super::vmac::Vmac;
 use crate::config::model;
 
@@ -50,7 +52,7 @@ pub enum State {
     Backup = 1,
     /// Holds the addresses.
     Master = 2,
-    /// Can not take part.
+    /// Cannot take part.
     Fault = 3,
     /// Stopped with the daemon; only in notifications.
     Stopped = 5,
@@ -91,8 +93,12 @@ pub struct Instance {
     pub ifindex: Option<u32>,
     /// `use_vmac`: the interface of its own, above the other.
     pub vmac: Option<Vmac>,
-    /// Where adverts are sent from, `None` while the interface has no address.
+    /// Where adverts are sent from, `None` while the host has no such address.
     pub source: Option<IpAddr>,
+    /// The host has lost the source address; until then it is sent from all the same.
+    pub(super) source_until: Option<Duration>,
+    /// How many of the configured addresses an advert carries: all, unless they do not fit the interface's MTU.
+    pub advertised: usize,
     /// First of the reasons for being in fault.
     pub fault: Option<Fault>,
     /// Sync group it belongs to.
@@ -101,6 +107,10 @@ pub struct Instance {
     pub master_interval: Duration,
     /// The last master heard and its priority.
     pub master: Option<(IpAddr, u8)>,
+    /// Backup: why it becomes master when the timer expires.
+    pub takeover: Cause,
+    /// Master, because a master that was heard before fell silent: it may be cut off, and be a master still.
+    pub(super) perhaps_second: bool,
     /// When Active_Down_Timer (backup) or Adver_Timer (master) expires.
     pub deadline: Option<Duration>,
     /// End of a running `preempt_delay`.
@@ -111,6 +121,10 @@ pub struct Instance {
     pub since: Duration,
     /// Complaints already made about this master.
     pub complaints: Complaints,
+    /// Senders that were answered at once, and whether they gave up.
+    pub(super) answered: Recent<(IpAddr, bool)>,
+    /// Senders that the views were told of, and whether they gave up.
+    pub(super) told: Recent<(IpAddr, bool)>,
     /// Version 3 over IPv4 to peers that count the multicast group into the checksum (`old_unicast_checksum`).
     pub old_checksum: bool,
     /// `auth_type AH`: the highest sequence number sent or accepted.
@@ -135,15 +149,21 @@ impl Instance {
             ifindex: None,
             vmac: config.vmac.as_ref().map(|_| Vmac::new()),
             source: None,
-            fault: Some(Fault::InterfaceMissing),
+            source_until: None,
+            advertised: config.addresses.len(),
+            fault: Some(Fault::InterfaceMissing(config.interface.clone())),
             group: None,
             master_interval: config.advert_interval,
             master: None,
+            takeover: Cause::Silence,
+            perhaps_second: false,
             deadline: None,
             preempt_at: None,
             announcements: Announcements::default(),
             since: Duration::ZERO,
             complaints: Complaints::default(),
+            answered: Recent::default(),
+            told: Recent::default(),
             old_checksum: false,
             sequence: 0,
             reserved_sequence: 0,
@@ -177,6 +197,11 @@ impl Instance {
         }
     }
 
+    /// The addresses that its adverts carry.
+    pub fn carried(&self) -> &[model::Address] {
+        self.config.addresses.get(..self.advertised).unwrap_or(&self.config.addresses)
+    }
+
     /// Where its adverts go: the group, or each peer.
     pub fn destinations(&self) -> Vec<IpAddr> {
         match &self.config.unicast {
@@ -194,14 +219,6 @@ impl Instance {
         })
     }
 
-    /// Whether a packet of another router is meant for this instance and not for another one of the same VRID.
-    pub(super) fn is_meant(&self, source: IpAddr, destination: IpAddr) -> bool {
-        match &self.config.unicast {
-            None => destination == self.config.group,
-            Some(unicast) => !destination.is_multicast() && unicast.peers.iter().any(|peer| peer.ip == source),
-        }
-    }
-
     /// Whether it owns the addresses: nothing changes its priority.
     pub fn is_owner(&self) -> bool {
         self.base_priority == 255
@@ -215,27 +232,54 @@ pub struct Announcements {
     pub second: Option<(Duration, u32)>,
     /// Next refresh.
     pub refresh: Option<Duration>,
+    /// A second master was heard: the burst once it is silent.
+    pub after_rival: Option<Duration>,
 }
 
 impl Announcements {
-    /// The earliest of both.
+    /// The earliest of them.
     pub fn next(&self) -> Option<Duration> {
         let second = self.second.map(|(at, _)| at);
-        [second, self.refresh].into_iter().flatten().min()
+        [second, self.refresh, self.after_rival].into_iter().flatten().min()
     }
 }
 
-/// The set of complaints that were made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Complaints(u16);
+/// A complaint of the same kind is not told again before, whoever changes the master.
+const COMPLAINT_REST: Duration = Duration::from_secs(10);
+
+/// The complaints that were told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Complaints {
+    told: BTreeMap<Complaint, Told>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Told {
+    at: Duration,
+    /// Another master has come since.
+    again: bool,
+    more: u64,
+}
 
 impl Complaints {
-    /// Adds one; true when it was not yet in the set.
-    pub fn first(&mut self, complaint: Complaint) -> bool {
-        let bit = 1u16 << (complaint as u8 & 15);
-        let new = self.0 & bit == 0;
-        self.0 |= bit;
-        new
+    /// Whether a complaint is to be told: the first of its kind about a master. Gives the number of those since the
+    /// last one told.
+    pub fn tell(&mut self, complaint: Complaint, now: Duration) -> Option<u64> {
+        let Some(told) = self.told.get_mut(&complaint) else {
+            self.told.insert(complaint, Told { at: now, again: false, more: 0 });
+            return Some(0);
+        };
+        if !told.again || now.saturating_sub(told.at) < COMPLAINT_REST {
+            told.more = told.more.saturating_add(1);
+            return None;
+        }
+        (told.at, told.again) = (now, false);
+        Some(std::mem::take(&mut told.more))
+    }
+
+    /// Another master: what is wrong with it may be told.
+    pub fn another_master(&mut self) {
+        self.told.values_mut().for_each(|told| told.again = true);
     }
 }
 
@@ -331,18 +375,40 @@ pub struct Address {
     pub wanted: bool,
     /// It is set, by the kernel's own account.
     pub installed: bool,
+    /// It was set by this daemon or a predecessor; else it belongs to the host, and is never removed.
+    pub ours: bool,
     /// A request that the kernel has not yet answered.
     pub pending: Option<AddressOp>,
     /// The kernel refused a request, or an outsider may keep the address away: the row rests until its retry timer
     /// or the next transition.
     pub refused: bool,
+    /// The last refusal that was told; told again only when it differs.
+    pub(super) refusal: Option<String>,
+    /// That the host keeps it was told.
+    pub(super) stay_told: bool,
 }
 
 impl Address {
     /// A row of which nothing is known of the kernel's side.
     pub fn new(config: model::Address, advertised: bool) -> Address {
         let (ifindex, pending) = (None, None);
-        Address { config, advertised, ifindex, wanted: false, installed: false, pending, refused: false }
+        Address {
+            config,
+            advertised,
+            ifindex,
+            wanted: false,
+            installed: false,
+            ours: false,
+            pending,
+            refused: false,
+            refusal: None,
+            stay_told: false,
+        }
+    }
+
+    /// Set, and to be removed when it is not wanted.
+    pub fn is_held(&self) -> bool {
+        self.installed && self.ours
     }
 
     /// The prefix length by which the kernel knows it: that of the peer, if there is one.

@@ -5,11 +5,12 @@ use std::net::IpAddr;
 
 use snmp::Table;
 
-use super::event::Received;
 use super::interface::Interfaces;
+use super::lookup::Lookups;
+use super::recent::Recent;
 use super::rows::{Address, AddressId, Counters, Group, GroupId, Instance, InstanceId, Member, State};
 use crate::config::lvs::SyncDaemon;
-use crate::config::model::{self, Config, Family};
+use crate::config::model::{self, Config};
 use crate::system::System;
 
 /// Every table of the VRRP process. Written by the machines, read by the views.
@@ -19,6 +20,8 @@ pub struct Tables {
     pub system: System,
     /// Packets for a VRID that is not ours.
     pub unknown_vrids: u64,
+    /// Their interfaces, senders and VRIDs.
+    pub(super) unknown: Recent<(u32, IpAddr, u8)>,
     /// vrrpSyncGroupTable.
     pub groups: Table<GroupId, Group>,
     /// vrrpSyncGroupMemberTable.
@@ -31,10 +34,8 @@ pub struct Tables {
     pub sync_daemon: Option<SyncDaemon>,
     /// Links and addresses of the kernel.
     pub interfaces: Interfaces,
-    /// Instances by what a received packet tells of them. Derived.
-    by_vrid: HashMap<(u32, Family, u8), Vec<InstanceId>>,
-    /// Address rows by what the kernel tells of them. Derived.
-    pub(super) by_address: HashMap<(u32, IpAddr), Vec<AddressId>>,
+    /// Look-ups derived from the rows.
+    pub(super) lookups: Lookups,
 }
 
 impl Tables {
@@ -66,6 +67,7 @@ impl Tables {
         }
         tables.sync_daemon = config.lvs.sync_daemon;
         tables.system = System::new(version, config.global);
+        tables.resolve_all();
         tables
     }
 
@@ -104,61 +106,5 @@ impl Tables {
     /// Name of a sync group.
     pub fn group_name(&self, id: GroupId) -> Option<&str> {
         self.groups.get(&id).map(|group| group.config.name.as_str())
-    }
-
-    /// Recomputes interface indices and the look-ups derived from them. An address row whose interface went away or
-    /// changed its index is not installed any more.
-    pub(super) fn resolve_interfaces(&mut self) {
-        let by_name: HashMap<&str, u32> = self.interfaces.iter().map(|link| (link.name.as_str(), link.index)).collect();
-        self.by_vrid.clear();
-        for (id, row) in self.instances.iter_mut() {
-            row.ifindex = by_name.get(row.config.interface.as_str()).copied();
-            if let Some(ifindex) = row.wire() {
-                self.by_vrid.entry((ifindex, row.config.family, row.config.vrid)).or_default().push(*id);
-            }
-        }
-        self.by_address.clear();
-        for (id, row) in self.addresses.iter_mut() {
-            let owner = self.instances.get(&InstanceId(id.0)).filter(|owner| owner.puts_on_vmac(&row.config.device));
-            let ifindex = match owner {
-                Some(owner) => owner.vmac.as_ref().and_then(|vmac| vmac.ifindex),
-                None => by_name.get(row.config.device.as_str()).copied(),
-            };
-            if row.ifindex != ifindex {
-                row.ifindex = ifindex;
-                row.installed = false;
-                row.refused = false;
-            }
-            if let Some(ifindex) = ifindex {
-                self.by_address.entry((ifindex, row.config.ip)).or_default().push(*id);
-            }
-        }
-    }
-
-    /// The instance a packet is for. Several may share a VRID if their peers or groups differ.
-    pub(super) fn addressee(&self, received: &Received<'_>, vrid: u8) -> Option<InstanceId> {
-        let ids = self.by_vrid.get(&(received.ifindex, received.family(), vrid))?;
-        if let [id] = ids.as_slice() {
-            return Some(*id);
-        }
-        let (source, destination) = (received.source, received.destination);
-        let row = |id: &&InstanceId| self.instances.get(id);
-        let meant = ids.iter().find(|id| row(id).is_some_and(|row| row.is_meant(source, destination)));
-        // A stranger's packet is the affair of one that is spoken to in that way.
-        let multicast = destination.is_multicast();
-        let same_cast = |id: &&InstanceId| row(id).is_some_and(|row| row.config.unicast.is_none() == multicast);
-        meant.or_else(|| ids.iter().find(same_cast)).or_else(|| ids.first()).copied()
-    }
-
-    /// The address rows that the kernel's address stands for.
-    pub(super) fn rows_of(&self, ifindex: u32, ip: IpAddr, prefix: u8) -> Vec<AddressId> {
-        let ids = self.by_address.get(&(ifindex, ip)).map_or(&[][..], Vec::as_slice);
-        let same = |id: &&AddressId| self.addresses.get(id).is_some_and(|row| row.kernel_prefix() == prefix);
-        ids.iter().filter(same).copied().collect()
-    }
-
-    /// Whether an address row of this address exists on the interface.
-    pub(super) fn is_virtual(&self, ifindex: u32, ip: IpAddr) -> bool {
-        self.by_address.contains_key(&(ifindex, ip))
     }
 }

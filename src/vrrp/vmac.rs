@@ -7,8 +7,8 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 use super::event::{Action, Change, TimerKey};
+use super::faults::source;
 use super::interface::Interface;
-use super::links::source;
 use super::machine::{Phase, Vrrp};
 use super::rows::{Instance, InstanceId, State};
 use super::tables::Tables;
@@ -40,6 +40,8 @@ pub struct Vmac {
     pub pending: Option<VmacOp>,
     /// The kernel refused a request: the row rests until its timer.
     pub refused: bool,
+    /// The last refusal that was told; told again only when it differs.
+    refusal: Option<String>,
     /// It was up since it was last made: when it goes down, it is made again, once.
     was_up: bool,
     /// Until then the instance is not in fault for want of it.
@@ -86,9 +88,18 @@ pub struct Macvlan {
 impl Vmac {
     /// A VMAC of which nothing is known yet.
     pub fn new() -> Vmac {
-        let (ifindex, link_local, pending, patience) = (None, None, None, None);
-        let (name, wanted, ipv6, refused, was_up) = (String::new(), true, false, false, false);
-        Vmac { name, wanted, ifindex, link_local, ipv6, pending, refused, was_up, patience }
+        Vmac {
+            name: String::new(),
+            wanted: true,
+            ifindex: None,
+            link_local: None,
+            ipv6: false,
+            pending: None,
+            refused: false,
+            refusal: None,
+            was_up: false,
+            patience: None,
+        }
     }
 
     /// After the end: the kernel has done what it was asked for, or refused it.
@@ -130,6 +141,12 @@ impl Instance {
     pub(super) fn keeps_vmac(&self, new: &model::Instance) -> bool {
         self.config.vmac == new.vmac && self.config.interface == new.interface && self.vmac.is_some()
     }
+
+    /// Whether another configuration has no VMAC either, or one that differs in its name at most.
+    pub(super) fn has_like_vmac(&self, new: &model::Instance) -> bool {
+        let nameless = |vmac: &model::Vmac| model::Vmac { name: None, prefix: String::new(), ..vmac.clone() };
+        self.config.vmac.as_ref().map(nameless) == new.vmac.as_ref().map(nameless)
+    }
 }
 
 impl Vrrp {
@@ -142,11 +159,7 @@ impl Vrrp {
 
     /// A link is not there any more.
     pub(super) fn vmac_gone(&mut self, index: u32) {
-        let lost: Vec<InstanceId> = (self.tables.instances.iter())
-            .filter(|(_, row)| row.vmac.as_ref().is_some_and(|vmac| vmac.ifindex == Some(index)))
-            .map(|(id, _)| *id)
-            .collect();
-        for id in lost {
+        if let Some(id) = self.tables.owner_of_vmac(index) {
             self.lose_vmac(id);
         }
     }
@@ -177,18 +190,15 @@ impl Vrrp {
         }
     }
 
-    /// IPv6: the address is not on a VMAC any more.
-    pub(super) fn vmac_lost_address(&mut self, index: u32, ip: IpAddr) {
-        let Some(id) = self.tables.vmac_of(index) else { return };
-        if let Some(vmac) = self.tables.instances.get_mut(&id).and_then(|row| row.vmac.as_mut())
-            && vmac.link_local.map(IpAddr::from) == Some(ip)
-        {
-            vmac.link_local = None;
-        }
+    /// IPv6: the address is not on a VMAC any more. Gives the instance that lacks it now.
+    pub(super) fn vmac_lost_address(&mut self, index: u32, ip: IpAddr) -> Option<InstanceId> {
+        let id = self.tables.owner_of_vmac(index)?;
+        let vmac = self.tables.instances.get_mut(&id)?.vmac.as_mut()?;
+        vmac.link_local.take_if(|known| IpAddr::from(*known) == ip).map(|_| id)
     }
 
     /// Asks the kernel for what the row lacks, one request at a time.
-    fn reconcile_vmac(&mut self, id: InstanceId) {
+    pub(super) fn reconcile_vmac(&mut self, id: InstanceId) {
         let Some(row) = self.tables.instances.get(&id) else { return };
         let Some(vmac) = row.vmac.as_ref().filter(|vmac| vmac.pending.is_none() && !vmac.refused) else { return };
         let op = match (vmac.wanted, vmac.ifindex) {
@@ -253,11 +263,14 @@ impl Vrrp {
                 vmac.ifindex = remains.then_some(index);
                 vmac.link_local = link.link_local.filter(|_| remains);
                 vmac.ipv6 = link.ipv6 && remains;
+                vmac.refusal = None;
                 UP_PATIENCE
             }
             Err(error) => {
                 vmac.refused = true;
-                self.change(Change::VmacRefused { id, op, error });
+                if vmac.refusal.replace(error.clone()).as_ref() != Some(&error) {
+                    self.change(Change::VmacRefused { id, op, error });
+                }
                 RETRY
             }
         };
@@ -278,8 +291,8 @@ impl Vrrp {
     }
 
     fn vmac_changed(&mut self, id: InstanceId) {
-        self.tables.resolve_interfaces();
-        self.match_new_addresses();
+        self.tables.resolve(id);
+        self.match_addresses(id);
         self.reconcile_vmac(id);
         self.reassess(id);
         self.start_late(id);
@@ -288,14 +301,8 @@ impl Vrrp {
         }
     }
 
-    /// Starts those that waited for their VMAC.
-    pub(super) fn start_all_late(&mut self) {
-        for id in self.tables.instance_ids() {
-            self.start_late(id);
-        }
-    }
-
-    fn start_late(&mut self, id: InstanceId) {
+    /// Starts an instance that waited for its VMAC.
+    pub(super) fn start_late(&mut self, id: InstanceId) {
         let Some(row) = self.tables.instances.get(&id) else { return };
         let (to, group) = (row.first_state(), row.group);
         if self.phase != Phase::Running || row.vmac.is_none() || row.state != State::Init || self.awaits_vmac(id) {
@@ -340,12 +347,6 @@ impl Vrrp {
 }
 
 impl Tables {
-    /// The instance whose VMAC has this index.
-    fn vmac_of(&self, index: u32) -> Option<InstanceId> {
-        let is = |row: &Instance| row.vmac.as_ref().is_some_and(|vmac| vmac.ifindex == Some(index));
-        self.instances.iter().find(|(_, row)| is(row)).map(|(id, _)| *id)
-    }
-
     /// The interface below the VMAC, or the interface itself.
     fn base_of(&self, id: InstanceId) -> Option<&Interface> {
         self.interfaces.get(self.instances.get(&id)?.ifindex?)

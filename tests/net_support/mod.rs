@@ -51,6 +51,20 @@ impl Bed {
         self.connections.close(key);
     }
 
+    /// Also forgets what has come and was not asked for.
+    #[allow(dead_code, reason = "not every test pauses")]
+    pub fn pause(&mut self, key: Key) {
+        self.connections.pause(key);
+        self.waiting.clear();
+    }
+
+    #[allow(dead_code, reason = "not every test pauses")]
+    pub fn resume(&mut self, key: Key) {
+        let mut out = Vec::new();
+        self.connections.resume(&self.reactor, key, &mut out);
+        self.waiting.extend(out);
+    }
+
     /// One turn of the loop.
     pub fn turn(&mut self) -> Vec<NetEvent> {
         self.turn_until(clock::now() + PATIENCE)

@@ -3,6 +3,7 @@
 mod dialect;
 mod reader;
 mod regex;
+mod search;
 #[cfg(test)]
 mod tests;
 
@@ -12,7 +13,8 @@ use super::conversation::{Conversation, Verdict};
 use crate::config::lvs::{HttpVersion, UrlCheck};
 
 pub use reader::{MAX_HEAD, Part, Reader};
-pub use regex::{Pattern, Search};
+pub use regex::{Look, Looked, Pattern};
+pub use search::Search;
 
 /// The request for a url as it is sent. `host` is the value of the Host header.
 pub fn request(path: &str, host: &str, version: HttpVersion) -> Vec<u8> {
@@ -32,6 +34,9 @@ pub struct HttpConversation {
     reader: Reader,
     digest: Option<([u8; 16], Md5)>,
     search: Option<(Search, bool)>,
+    look: Option<Look>,
+    /// The whole reply is there, and but for the regex it is as expected.
+    complete: bool,
 }
 
 impl HttpConversation {
@@ -44,25 +49,38 @@ impl HttpConversation {
             reader: Reader::new(),
             digest: url.digest.map(|digest| (digest, Md5::new())),
             search: pattern.map(|pattern| (Search::new(pattern.clone()), no_match)),
+            look: None,
+            complete: false,
         }
     }
 
     /// The whole reply is there.
-    fn judge(&mut self) -> Verdict {
+    fn finish(&mut self) -> Option<Verdict> {
         if let Some((expected, digest)) = self.digest.take() {
             let got: [u8; 16] = digest.finalize().into();
             if got != expected {
-                return Err(format!("digest is {}", hex(&got)));
+                return Some(Err(format!("digest is {}", hex(&got))));
             }
         }
-        match self.search.take() {
-            Some((search, no_match)) => match (search.finish()?, no_match) {
-                (false, false) => Err("regex does not match".into()),
-                (true, true) => Err("regex matches".into()),
-                _ => Ok(()),
-            },
-            None => Ok(()),
+        self.complete = true;
+        if let Some((search, _)) = &mut self.search {
+            search.end();
         }
+        self.judge()
+    }
+
+    /// A verdict, if the whole reply is there and was searched; else perhaps another look.
+    fn judge(&mut self) -> Option<Verdict> {
+        let Some((search, no_match)) = &mut self.search else { return self.complete.then_some(Ok(())) };
+        self.look = search.look();
+        if !self.complete {
+            return None;
+        }
+        search.outcome().map(|found| match (found, *no_match) {
+            (false, false) => Err("regex does not match".into()),
+            (true, true) => Err("regex matches".into()),
+            _ => Ok(()),
+        })
     }
 
     fn read(&mut self, octets: &[u8]) -> Result<bool, String> {
@@ -76,10 +94,10 @@ impl HttpConversation {
                 if let Some((_, digest)) = digest {
                     digest.update(octets);
                 }
-                match search {
-                    Some((search, _)) => search.push(octets),
-                    None => Ok(()),
+                if let Some((search, _)) = search {
+                    search.push(octets);
                 }
+                Ok(())
             }
         })
     }
@@ -92,16 +110,46 @@ impl Conversation for HttpConversation {
     }
 
     fn received(&mut self, octets: &[u8], _send: &mut Vec<u8>) -> Option<Verdict> {
+        if self.complete {
+            return None;
+        }
         match self.read(octets) {
-            Ok(false) => None,
-            Ok(true) => Some(self.judge()),
+            Ok(false) => self.judge(),
+            Ok(true) => self.finish(),
             Err(reason) => Some(Err(reason)),
         }
     }
 
-    fn closed(&mut self) -> Verdict {
-        self.reader.close()?;
-        self.judge()
+    fn look(&mut self) -> Option<Look> {
+        self.look.take()
+    }
+
+    fn looked(&mut self, looked: Looked) -> Option<Verdict> {
+        let (search, _) = self.search.as_mut()?;
+        match search.looked(looked) {
+            Ok(()) => self.judge(),
+            Err(reason) => Some(Err(reason)),
+        }
+    }
+
+    fn closed(&mut self) -> Option<Verdict> {
+        if self.complete {
+            return None;
+        }
+        match self.reader.close() {
+            Ok(()) => self.finish(),
+            Err(reason) => Some(Err(reason)),
+        }
+    }
+
+    /// After the whole reply the connection is of no use any more.
+    fn failed(&mut self, reason: String) -> Option<Verdict> {
+        (!self.complete).then_some(Err(reason))
+    }
+
+    fn expired(&mut self) -> Verdict {
+        let looking = self.search.as_ref().is_some_and(|(search, _)| search.is_looking());
+        Err(if looking { "regex: no result in time" } else { "timed out" }.into())
     }
 }
 

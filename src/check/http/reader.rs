@@ -1,6 +1,6 @@
 //! An HTTP reply (RFC 9112) from a stream, in whatever pieces it comes; of the body nothing is kept.
 
-/// Longest header read, in octets, and longest trailer.
+/// Most octets of a header, with the interim replies before it, and of the framing between two pieces of a body.
 pub const MAX_HEAD: usize = 64 * 1024;
 
 /// A part of a reply.
@@ -22,6 +22,10 @@ pub enum Part<'a> {
 pub struct Reader {
     head: Vec<u8>,
     state: State,
+    /// Octets read since the beginning, or since the last of the body.
+    overhead: usize,
+    /// An interim reply came.
+    interim: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,8 +52,8 @@ enum Chunk {
     Data(u64),
     /// In the line end after the data.
     DataEnd,
-    /// Within the trailer: octets in the line and in all.
-    Trailer(usize, usize),
+    /// Within the trailer: octets in the line.
+    Trailer(usize),
 }
 
 impl Default for Reader {
@@ -61,7 +65,7 @@ impl Default for Reader {
 impl Reader {
     /// A reader before the first octet.
     pub fn new() -> Reader {
-        Reader { head: Vec::new(), state: State::Head(0) }
+        Reader { head: Vec::new(), state: State::Head(0), overhead: 0, interim: false }
     }
 
     /// Takes octets and hands parts on; true once the reply is over.
@@ -84,8 +88,10 @@ impl Reader {
                     } else if *first != b'\r' {
                         *line += 1;
                     }
-                    if self.head.len() >= MAX_HEAD {
-                        return Err("endless header".into());
+                    self.overhead += 1;
+                    if self.overhead > MAX_HEAD {
+                        let what = if self.interim { "interim replies" } else { "header" };
+                        return Err(format!("endless {what}"));
                     }
                     self.head.push(*first);
                     octets = rest;
@@ -112,10 +118,16 @@ impl Reader {
                     if *left == 0 {
                         self.state = State::Chunked(Chunk::DataEnd);
                     }
+                    self.overhead = 0;
                     sink(Part::Body(body))?;
                     octets = rest;
                 }
                 State::Chunked(chunk) => {
+                    self.overhead += 1;
+                    if self.overhead > MAX_HEAD {
+                        let what = if matches!(chunk, Chunk::Trailer(_)) { "trailer" } else { "chunk header" };
+                        return Err(format!("endless {what}"));
+                    }
                     self.state = chunk.frame(*first)?;
                     octets = rest;
                 }
@@ -124,17 +136,16 @@ impl Reader {
         Ok(self.state == State::Complete)
     }
 
-    /// The other side has closed.
+    /// The other side has closed. A body that is shorter than it was said to be is what it is: status, digest and
+    /// regex judge it, as with C keepalived.
     ///
     /// # Errors
-    /// The reply is not whole.
+    /// There is no whole header.
     pub fn close(&self) -> Result<(), String> {
         match self.state {
-            State::Head(_) if self.head.is_empty() => Err("empty reply".into()),
+            State::Head(_) if self.head.is_empty() && !self.interim => Err("empty reply".into()),
             State::Head(_) => Err("closed within the header".into()),
-            State::Length(left) => Err(format!("closed {left} octets before the end of the body")),
-            State::Chunked(_) => Err("closed before the end of the body".into()),
-            State::UntilClose | State::Complete => Ok(()),
+            State::Length(_) | State::Chunked(_) | State::UntilClose | State::Complete => Ok(()),
         }
     }
 
@@ -143,6 +154,7 @@ impl Reader {
         // Interim replies (RFC 9110 section 15.2) come before the true one.
         if matches!(head.status, 100 | 102..=199) {
             self.head.clear();
+            self.interim = true;
             self.state = State::Head(0);
             return Ok(());
         }
@@ -152,6 +164,7 @@ impl Reader {
             Head { length: Some(length), .. } => State::Length(length),
             Head { length: None, .. } => State::UntilClose,
         };
+        self.overhead = 0;
         sink(Part::Head { status: head.status, octets: &self.head })?;
         self.head = Vec::new();
         Ok(())
@@ -167,7 +180,7 @@ fn split(octets: &[u8], most: u64) -> (&[u8], &[u8]) {
 impl Chunk {
     /// The state after one octet of framing (RFC 9112 section 7.1).
     fn frame(self, octet: u8) -> Result<State, String> {
-        let end_of_size = |size| if size == 0 { Chunk::Trailer(0, 0) } else { Chunk::Data(size) };
+        let end_of_size = |size| if size == 0 { Chunk::Trailer(0) } else { Chunk::Data(size) };
         Ok(State::Chunked(match (self, octet) {
             (Chunk::Size(_, 0), b' ' | b'\t') => self,
             (Chunk::Size(_, 0), octet) if !octet.is_ascii_hexdigit() => return Err("bad chunk size".into()),
@@ -182,11 +195,10 @@ impl Chunk {
             (Chunk::DataEnd, b'\r') => Chunk::DataEnd,
             (Chunk::DataEnd, b'\n') => Chunk::Size(0, 0),
             (Chunk::DataEnd, _) => return Err("bad end of a chunk".into()),
-            (Chunk::Trailer(0, _), b'\n') => return Ok(State::Complete),
-            (Chunk::Trailer(_, all), _) if all >= MAX_HEAD => return Err("endless trailer".into()),
-            (Chunk::Trailer(_, all), b'\n') => Chunk::Trailer(0, all + 1),
-            (Chunk::Trailer(line, all), b'\r') => Chunk::Trailer(line, all + 1),
-            (Chunk::Trailer(line, all), _) => Chunk::Trailer(line + 1, all + 1),
+            (Chunk::Trailer(0), b'\n') => return Ok(State::Complete),
+            (Chunk::Trailer(_), b'\n') => Chunk::Trailer(0),
+            (Chunk::Trailer(line), b'\r') => Chunk::Trailer(line),
+            (Chunk::Trailer(line), _) => Chunk::Trailer(line + 1),
             (Chunk::Data(left), _) => Chunk::Data(left),
         }))
     }
@@ -209,12 +221,9 @@ impl Head {
             let (Some(name), Some(value)) = (parts.next(), parts.next()) else { continue };
             let value = value.trim_ascii();
             if name.eq_ignore_ascii_case(b"content-length") {
+                // As with C keepalived the first one counts, and what is no number does not.
                 let digits = std::str::from_utf8(value).ok().filter(|text| text.bytes().all(|b| b.is_ascii_digit()));
-                let length: u64 = digits.and_then(|text| text.parse().ok()).ok_or("bad Content-Length")?;
-                if head.length.is_some_and(|other| other != length) {
-                    return Err("two Content-Lengths".into());
-                }
-                head.length = Some(length);
+                head.length = head.length.or(digits.and_then(|text| text.parse().ok()));
             } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
                 let last = value.rsplit(|octet| *octet == b',').next().unwrap_or(value);
                 head.chunked = last.trim_ascii().eq_ignore_ascii_case(b"chunked");

@@ -1,8 +1,9 @@
 //! Urls and hosts in turn.
 
 use super::site::{Behaviour, Site, checker, lvs, ms, rs, secs, server, service, target};
-use crate::check::{Action, AttemptId, Change, Check, Event, Tables, Transport};
-use crate::config::lvs::{CheckerKind, HttpCheck, HttpVersion, SmtpCheck, UrlCheck};
+use crate::check::http::Look;
+use crate::check::{Action, AttemptId, Change, Check, Event, Tables, TimerKey, Transport};
+use crate::config::lvs::{CheckerKind, HttpCheck, HttpVersion, RegexCheck, SmtpCheck, UrlCheck};
 
 const A: &str = "10.1.0.1:80";
 
@@ -50,7 +51,7 @@ fn bad() -> Behaviour {
 fn urls_are_tested_in_turn_one_per_period() {
     let mut site = Site::new(lvs_with(http(&["/a", "/b", "/c"], |_| {})));
     site.behave(A, ok());
-    site.event(Event::Start);
+    site.start();
     site.run(secs(45));
     assert_eq!(site.attempt_times(), [1000, 11_002, 21_004, 31_006, 41_008]);
     assert_eq!(site.requests(), ["/a", "/b", "/c", "/a", "/b"]);
@@ -61,7 +62,7 @@ fn urls_are_tested_in_turn_one_per_period() {
 fn a_failing_url_is_tried_first_and_all_must_pass_to_recover() {
     let mut site = Site::new(lvs_with(http(&["/a", "/b", "/c"], |_| {})));
     site.behave(A, ok());
-    site.event(Event::Start);
+    site.start();
     site.run(secs(40));
     assert_eq!(site.requests(), ["/a", "/b", "/c", "/a"]);
     site.behave(A, bad());
@@ -83,7 +84,7 @@ fn a_failing_url_is_tried_first_and_all_must_pass_to_recover() {
 fn with_fast_recovery_all_urls_follow_at_once() {
     let mut site = Site::new(lvs_with(http(&["/a", "/b", "/c"], |check| check.fast_recovery = true)));
     site.behave(A, ok());
-    site.event(Event::Start);
+    site.start();
     site.run(secs(2));
     assert_eq!(site.requests(), ["/a", "/b", "/c"], "while starting");
     site.run(secs(20));
@@ -102,7 +103,7 @@ fn with_fast_recovery_all_urls_follow_at_once() {
 fn a_failure_that_does_not_count_does_not_begin_a_recovery() {
     let mut site = Site::new(lvs_with(http(&["/a", "/b", "/c"], |check| check.fast_recovery = true)));
     site.behave(A, ok());
-    site.event(Event::Start);
+    site.start();
     site.run(secs(5));
     site.requests();
     site.behave(A, bad());
@@ -121,7 +122,7 @@ fn a_dead_one_waits_for_the_longer_of_both_delays() {
     lvs.virtual_servers[0].real_servers[0].checkers[0].delay_before_retry = secs(25);
     let mut site = Site::new(lvs);
     site.behave(A, bad());
-    site.event(Event::Start);
+    site.start();
     site.run(secs(60));
     assert_eq!(site.attempt_times(), [1000, 26_002, 51_004]);
 }
@@ -136,7 +137,7 @@ fn tls_is_the_transport_of_ssl_get() {
     check.handle(Event::Start, ms(0));
     check.take_output();
     let id = (rs(1), 1);
-    check.handle(Event::Timer(crate::check::TimerKey::Checker(id)), secs(1));
+    check.handle(Event::Timer(TimerKey::Checker(id)), secs(1));
     let transport = check.take_output().actions.into_iter().find_map(|action| match action {
         Action::Connect { transport, .. } => Some(transport),
         _ => None,
@@ -148,6 +149,78 @@ fn tls_is_the_transport_of_ssl_get() {
     );
 }
 
+/// A check of `/` by `regex` that has had this much of a reply; with what it wants then.
+fn searching(pattern: &str, reply: &[u8]) -> (Check, AttemptId, Vec<Action>) {
+    let kind = http(&["/"], |check| {
+        let pattern = pattern.into();
+        let regex = RegexCheck { pattern, no_match: false, options: Vec::new(), min_offset: 0, max_offset: None };
+        check.urls[0].regex = Some(regex);
+    });
+    let mut check = Check::new(Tables::of(lvs_with(kind)), 1);
+    check.handle(Event::Start, ms(0));
+    let attempt = AttemptId { checker: (rs(1), 1), number: 1 };
+    check.handle(Event::Timer(TimerKey::Checker(attempt.checker)), secs(1));
+    check.handle(Event::Connected(attempt), secs(1));
+    check.take_output();
+    check.handle(Event::Received(attempt, reply), secs(2));
+    let actions = check.take_output().actions;
+    (check, attempt, actions)
+}
+
+/// The look among actions.
+fn look(actions: Vec<Action>) -> Option<Look> {
+    actions.into_iter().find_map(|action| if let Action::Look(_, look) = action { Some(*look) } else { None })
+}
+
+#[test]
+fn a_search_is_done_elsewhere_and_has_a_time_of_its_own() {
+    let head = b"HTTP/1.0 200 OK\r\n\r\n";
+    let window = [&head[..], &[b'a'; 65_536]].concat();
+    let key = TimerKey::Checker((rs(1), 1));
+    let (mut check, attempt, actions) = searching("needle", &window);
+    assert!(actions.contains(&Action::Timer(key, Some(secs(12)))), "10 s for the look: {actions:?}");
+    let looked = look(actions).expect("a window is full").run(&mut || Ok(()));
+    check.handle(Event::Received(attempt, b"needle"), secs(2));
+    assert_eq!(check.take_output().actions, [], "one look at a time");
+    // The attempt began at 1 s and may last 2 s; the look took 1.5 s of that.
+    check.handle(Event::Looked(attempt, looked), ms(3500));
+    let expected = [Action::Resume(attempt), Action::Timer(key, Some(ms(4500)))];
+    assert_eq!(check.take_output().actions, expected);
+    check.handle(Event::Closed(attempt), secs(4));
+    let looked = look(check.take_output().actions).expect("the body is over").run(&mut || Ok(()));
+    // What becomes of the connection now is of no account.
+    check.handle(Event::Failed(attempt, "reset".into()), secs(4));
+    check.handle(Event::Looked(attempt, looked), secs(5));
+    let row = check.tables.checkers.get(&attempt.checker).unwrap();
+    assert!(row.up && row.has_run && row.reason.is_empty(), "{row:?}");
+}
+
+#[test]
+fn a_search_without_a_result_fails_the_check() {
+    let reply = b"HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\na";
+    let (mut check, attempt, actions) = searching("needle", reply);
+    let late = look(actions).expect("the body is over");
+    check.handle(Event::Timer(TimerKey::Checker(attempt.checker)), secs(12));
+    let output = check.take_output();
+    assert!(output.actions.contains(&Action::Close(attempt)), "which ends the search, too");
+    let reason = |check: &Check| check.tables.checkers.get(&attempt.checker).unwrap().reason.clone();
+    assert_eq!(reason(&check), "regex: no result in time");
+    check.handle(Event::Looked(attempt, late.run(&mut || Ok(()))), secs(13));
+    assert_eq!(
+        (reason(&check).as_str(), check.take_output().actions),
+        ("regex: no result in time", vec![]),
+        "too late"
+    );
+
+    let (mut check, attempt, actions) = searching("needle", reply);
+    let refused = look(actions).expect("the body is over").refuse("the last search is still under way");
+    check.handle(Event::Looked(attempt, refused), secs(3));
+    assert_eq!(
+        check.tables.checkers.get(&attempt.checker).unwrap().reason,
+        "regex: the last search is still under way"
+    );
+}
+
 #[test]
 fn every_host_of_an_smtp_check_must_answer() {
     let hosts = vec![target("10.1.0.1:25"), target("10.1.0.2:25")];
@@ -155,7 +228,7 @@ fn every_host_of_an_smtp_check_must_answer() {
     let mut check = Check::new(Tables::of(lvs_with(kind)), 1);
     check.handle(Event::Start, ms(0));
     let id = (rs(1), 1);
-    check.handle(Event::Timer(crate::check::TimerKey::Checker(id)), secs(1));
+    check.handle(Event::Timer(TimerKey::Checker(id)), secs(1));
     for number in 1..=2 {
         let attempt = AttemptId { checker: id, number };
         assert!(!check.tables.checkers.get(&id).unwrap().has_run);
@@ -171,7 +244,7 @@ fn every_host_of_an_smtp_check_must_answer() {
     });
     assert_eq!(connects.collect::<Vec<_>>(), ["10.1.0.1:25", "10.1.0.2:25"]);
     assert!(check.tables.checkers.get(&id).unwrap().has_run);
-    check.handle(Event::Timer(crate::check::TimerKey::Checker(id)), secs(11));
+    check.handle(Event::Timer(TimerKey::Checker(id)), secs(11));
     check.handle(Event::Failed(AttemptId { checker: id, number: 3 }, "refused".into()), secs(11));
     assert!(
         !check.take_output().changes.iter().any(|change| matches!(change, Change::Checker { .. })),

@@ -206,23 +206,90 @@ fn with_alpha_the_service_starts_with_its_sorry_server() {
     }
     let mut site = Site::started(lvs(vec![row]));
     assert_eq!(site.destinations(), [(9, 1)]);
-    assert_eq!(site.news(), []);
+    let news = site.news();
+    assert!(
+        matches!(
+            news[..],
+            [
+                Change::Quorum { status: QuorumStatus::NotMet, cause: Cause::Initial, .. },
+                Change::Sorry { in_use: true, .. }
+            ]
+        ),
+        "{news:?}"
+    );
     site.run(secs(2));
     assert_eq!(site.destinations(), [(1, 1), (2, 1)]);
     assert_eq!(quorums(&mut site), [(QuorumStatus::Met, 1)]);
 }
 
+/// What is told at the start: servers as (position, up), the quorum as its status.
+fn told_at_the_start(site: &mut Site) -> (Vec<(u32, bool)>, Vec<QuorumStatus>) {
+    site.event(Event::Start);
+    let (mut servers, mut quorums) = (Vec::new(), Vec::new());
+    for change in site.news() {
+        match change {
+            Change::RealServer { id, up, cause: Cause::Initial, .. } => servers.push((id.1, up)),
+            Change::Quorum { status, cause: Cause::Initial, .. } => quorums.push(status),
+            Change::Sorry { in_use: true, .. } => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    (servers, quorums)
+}
+
 #[test]
-fn the_initial_state_is_told_on_request_only() {
-    let mut site = pool(|_| {});
-    assert_eq!(site.news(), []);
-    let mut lvs = lvs(vec![service(vec![server(A)])]);
-    lvs.init_notifies = true;
-    let mut site = Site::started(lvs);
-    let news = site.news();
-    assert!(matches!(news[0], Change::RealServer { up: true, cause: Cause::Initial, .. }));
-    assert!(matches!(news[1], Change::Quorum { status: QuorumStatus::Met, cause: Cause::Initial, .. }));
-    assert_eq!(news.len(), 2);
+fn the_quorum_is_told_at_the_start_and_servers_on_request_only() {
+    use QuorumStatus::{Met, NotMet};
+    let both = |up| vec![(1, up), (2, up)];
+    // alpha, quorum, hysteresis, sorry server, rs_init_notifies; servers and quorum as told, the first destination.
+    for (alpha, quorum, hysteresis, has_sorry, init_notifies, servers, told, first) in [
+        (false, 1, 0, false, false, vec![], vec![Met], 1),
+        (false, 2, 0, false, false, vec![], vec![Met], 1),
+        (false, 3, 0, false, false, vec![], vec![NotMet], 1),
+        (false, 3, 0, true, false, vec![], vec![NotMet], 9),
+        // Not enough to gain it, but enough to keep it.
+        (false, 2, 1, true, false, vec![], vec![NotMet], 9),
+        (false, 2, 1, false, false, vec![], vec![], 1),
+        (true, 1, 0, true, false, vec![], vec![NotMet], 9),
+        (false, 1, 0, false, true, both(true), vec![Met], 1),
+        (true, 1, 0, true, true, vec![(2, false), (3, false)], vec![NotMet], 9),
+    ] {
+        let mut row = service(vec![server(A), server(B)]);
+        (row.quorum, row.hysteresis, row.alpha) = (quorum, hysteresis, alpha);
+        row.sorry_server = has_sorry.then(|| sorry(S));
+        row.real_servers.iter_mut().for_each(|server| server.checkers[0].alpha = alpha);
+        let mut lvs = lvs(vec![row]);
+        lvs.init_notifies = init_notifies;
+        let mut site = Site::new(lvs);
+        let what = format!("alpha {alpha}, quorum {quorum}, {hysteresis}, sorry {has_sorry}, init {init_notifies}");
+        assert_eq!(told_at_the_start(&mut site), (servers, told), "{what}");
+        assert_eq!(site.destinations()[0].0, first, "{what}");
+    }
+}
+
+/// With alpha a server starts as failed without a word; the first check that fails is told, once.
+#[test]
+fn with_alpha_the_first_failure_is_told_once() {
+    let mut row = service(vec![server(A)]);
+    let second = row.real_servers[0].checkers[0].clone();
+    row.real_servers[0].checkers.push(second);
+    row.real_servers[0].checkers.iter_mut().for_each(|checker| checker.alpha = true);
+    let mut site = Site::new(lvs(vec![row]));
+    site.behave(A, Behaviour::Refuses);
+    told_at_the_start(&mut site);
+    site.run(secs(60));
+    let told = |site: &mut Site| {
+        let news = site.news().into_iter();
+        let of_servers = news.filter_map(|change| match change {
+            Change::RealServer { id, up, cause, .. } => Some((id.1, up, cause)),
+            _ => None,
+        });
+        of_servers.collect::<Vec<_>>()
+    };
+    assert_eq!(told(&mut site), [(1, false, Cause::Initial)]);
+    site.behave(A, Behaviour::Serves(Vec::new()));
+    site.run(secs(60));
+    assert_eq!(told(&mut site), [(1, true, Cause::Checks)]);
 }
 
 #[test]
@@ -277,7 +344,7 @@ fn checkers_rest_while_the_service_is_elsewhere() {
     row.ha_suspend = true;
     let mut site = Site::new(lvs(vec![row]));
     site.event(Event::Addresses(vec!["10.9.9.9".parse().unwrap()]));
-    site.event(Event::Start);
+    site.start();
     site.run(secs(60));
     assert_eq!(site.attempt_times(), []);
     assert!(site.check.tables.virtual_servers.get(&VirtualServerId(1)).unwrap().suspended);

@@ -1,7 +1,7 @@
 //! A new configuration while running: the difference is applied.
 
 use super::site::{Behaviour, Site, checker, lvs, misc, rs, secs, server, service, sorry, target};
-use crate::check::{Change, Event, QuorumStatus, VirtualServerId};
+use crate::check::{Cause, Change, Event, QuorumStatus, VirtualServerId};
 use crate::config::lvs::{CheckerKind, Endpoint, Lvs, VirtualServer};
 use crate::config::model::Config;
 
@@ -71,7 +71,8 @@ fn rows_keep_their_index_when_others_come_and_go() {
     assert_eq!(address((VirtualServerId(2), 1)), C);
     assert_eq!(address((VirtualServerId(2), 2)), "10.1.0.7:80");
     assert_eq!(site.kernel[&VirtualServerId(1)], [], "the removed service has no destinations any more");
-    assert_eq!(site.news(), []);
+    let news = site.news();
+    assert!(matches!(news[..], [Change::Quorum { id: VirtualServerId(3), cause: Cause::Initial, .. }]), "{news:?}");
     site.attempt_times();
     site.run(secs(20));
     assert!(site.attempt_times().len() >= 6);
@@ -208,4 +209,51 @@ fn a_replacement_goes_on_with_the_verdicts_of_its_predecessor() {
     // And it comes back when it is well.
     other.run(secs(15));
     assert!(other.alive(rs(2)));
+}
+
+/// What a predecessor or the configuration before has told is no news; what is new since is.
+#[test]
+fn the_start_of_a_service_is_told_once() {
+    let mut alpha = pool();
+    alpha.alpha = true;
+    alpha.real_servers.iter_mut().for_each(|server| server.checkers[0].alpha = true);
+    let mut row = pool();
+    row.endpoint = Endpoint::Address("10.0.0.2:80".parse().unwrap());
+    let quorums = |site: &mut Site| {
+        let figures = site.news().into_iter().filter_map(|change| match change {
+            Change::Quorum { id, status, cause, .. } => Some((id.0, status, cause)),
+            _ => None,
+        });
+        figures.collect::<Vec<_>>()
+    };
+    let mut site = Site::new(lvs(vec![alpha.clone()]));
+    site.behave(A, Behaviour::Refuses);
+    site.behave(B, Behaviour::Refuses);
+    site.event(Event::Start);
+    assert_eq!(quorums(&mut site), [(1, QuorumStatus::NotMet, Cause::Initial)]);
+    reload(&mut site, vec![alpha.clone()]);
+    assert_eq!(quorums(&mut site), []);
+    reload(&mut site, vec![alpha.clone(), row.clone()]);
+    assert_eq!(quorums(&mut site), [(2, QuorumStatus::Met, Cause::Initial)]);
+    site.run(secs(15));
+    site.news();
+
+    let mut lvs = lvs(vec![alpha.clone(), row.clone()]);
+    lvs.init_notifies = true;
+    let mut other = Site::new(lvs);
+    other.check.resume(&site.check.checkpoint());
+    other.servers.clone_from(&site.servers);
+    other.event(Event::Start);
+    assert_eq!(other.news(), [], "of a replacement, even with rs_init_notifies");
+    other.run(secs(15));
+    assert_eq!(other.news(), [], "both are down as before");
+    // A configuration that came with the replacement may change the quorum: that is news.
+    let mut strict = pool();
+    strict.quorum = 5;
+    let mut site = Site::started(super::site::lvs(vec![pool()]));
+    let mut other = Site::new(super::site::lvs(vec![strict]));
+    other.check.resume(&site.check.checkpoint());
+    other.event(Event::Start);
+    assert_eq!(quorums(&mut other), [(1, QuorumStatus::NotMet, Cause::Checks)]);
+    assert_eq!(quorums(&mut site), []);
 }

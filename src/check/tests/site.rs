@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::check::http::Looked;
 use crate::check::{
-    Action, AttemptId, Change, Check, CheckerId, Event, RealServerId, ScriptEnd, Tables, TimerKey, Transport,
-    VirtualServerId, wanted,
+    Action, AttemptId, Cause, Change, Check, CheckerId, Event, QuorumStatus, RealServerId, ScriptEnd, Tables, TimerKey,
+    Transport, VirtualServerId, wanted,
 };
 use crate::config::lvs::{
     Checker, CheckerKind, Endpoint, Lvs, Method, MiscCheck, Protocol, RealServer, Scheduler, SorryServer, Target,
@@ -135,6 +136,7 @@ enum Coming {
     Postponed(AttemptId),
     PingReply(AttemptId),
     Ended(AttemptId, ScriptEnd),
+    Looked(AttemptId, Looked),
 }
 
 pub struct Site {
@@ -178,8 +180,17 @@ impl Site {
 
     pub fn started(lvs: Lvs) -> Site {
         let mut site = Site::new(lvs);
-        site.event(Event::Start);
+        site.start();
         site
+    }
+
+    /// Starts it; that each service starts with its quorum met is no news to a test.
+    pub fn start(&mut self) {
+        self.event(Event::Start);
+        let is_news = |change: &Change| {
+            !matches!(change, Change::Quorum { status: QuorumStatus::Met, cause: Cause::Initial, .. })
+        };
+        self.changes.retain(|(_, change)| is_news(change));
     }
 
     pub fn behave(&mut self, address: &str, behaviour: Behaviour) {
@@ -228,6 +239,8 @@ impl Site {
                 }
             }
             Action::Close(attempt) => drop(self.open.remove(&attempt)),
+            Action::Look(attempt, look) => self.later(Coming::Looked(attempt, look.run(&mut || Ok(())))),
+            Action::Resume(_) => {}
             Action::RunScript { attempt, script, limit } => {
                 self.attempts.push((self.now, attempt.checker));
                 let (end, after) = self.scripts.get(&script.argv[0]).cloned().unwrap_or((ScriptEnd::Exited(0), ms(5)));
@@ -280,6 +293,7 @@ impl Site {
             Coming::Postponed(attempt) => self.event(Event::Postponed(attempt)),
             Coming::PingReply(attempt) => self.event(Event::PingReply(attempt)),
             Coming::Ended(attempt, end) => self.event(Event::ScriptEnded(attempt, end)),
+            Coming::Looked(attempt, looked) => self.event(Event::Looked(attempt, looked)),
         }
     }
 

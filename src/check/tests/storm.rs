@@ -38,7 +38,7 @@ fn site(random: &mut Random) -> (Site, bool) {
     }
     let mut site = Site::new(lvs(vec![row]));
     site.event(Event::AddressPresent("10.0.0.1".parse().unwrap()));
-    site.event(Event::Start);
+    site.start();
     (site, has_sorry)
 }
 

@@ -15,7 +15,7 @@ fn one(edit: impl FnOnce(&mut RealServer)) -> Site {
 #[test]
 fn checks_begin_after_a_second_and_follow_the_result_by_delay_loop() {
     let mut site = one(|_| {});
-    site.event(Event::Start);
+    site.start();
     site.run(secs(25));
     assert_eq!(site.attempt_times(), [1000, 11_001, 21_002]);
     assert_eq!(site.news(), []);
@@ -24,7 +24,7 @@ fn checks_begin_after_a_second_and_follow_the_result_by_delay_loop() {
 #[test]
 fn a_timer_that_was_set_anew_meanwhile_does_nothing() {
     let mut site = one(|_| {});
-    site.event(Event::Start);
+    site.start();
     site.run(secs(5));
     site.attempt_times();
     let key = *site.timers.keys().next().unwrap();
@@ -52,7 +52,7 @@ fn warmup_spreads_the_first_checks() {
 #[test]
 fn what_the_daemon_lacks_is_no_failure() {
     let mut site = one(|row| row.checkers[0].retry = 0);
-    site.event(Event::Start);
+    site.start();
     site.run(ms(1500));
     site.behave(A, Behaviour::Lacking);
     site.run(secs(11));
@@ -68,7 +68,7 @@ fn what_the_daemon_lacks_is_no_failure() {
 fn the_first_failure_counts() {
     let mut site = one(|row| row.checkers[0].retry = 3);
     site.behave(A, Behaviour::Refuses);
-    site.event(Event::Start);
+    site.start();
     site.run(ms(1001));
     assert!(!site.alive(rs(1)));
     assert_eq!(site.check.tables.real_servers.get(&rs(1)).unwrap().not_run, 0);
@@ -80,7 +80,7 @@ fn later_failures_count_after_the_retries() {
         row.checkers[0].retry = 2;
         row.checkers[0].log_all_failures = true;
     });
-    site.event(Event::Start);
+    site.start();
     site.run(secs(5));
     site.attempt_times();
     site.behave(A, Behaviour::Refuses);
@@ -100,7 +100,7 @@ fn later_failures_count_after_the_retries() {
 #[test]
 fn a_success_resets_the_count_and_raises_at_once() {
     let mut site = one(|_| {});
-    site.event(Event::Start);
+    site.start();
     site.run(secs(5));
     for _ in 0..3 {
         site.behave(A, Behaviour::Refuses);
@@ -122,7 +122,7 @@ fn a_success_resets_the_count_and_raises_at_once() {
 fn silence_fails_after_the_limit() {
     let mut site = one(|_| {});
     site.behave(A, Behaviour::Silent);
-    site.event(Event::Start);
+    site.start();
     site.run(ms(2999));
     assert!(site.alive(rs(1)));
     site.run(ms(1));
@@ -134,7 +134,7 @@ fn silence_fails_after_the_limit() {
 fn an_answer_after_the_limit_is_ignored() {
     let mut site = one(|_| {});
     site.latency = secs(3);
-    site.event(Event::Start);
+    site.start();
     site.run(secs(60));
     assert!(!site.alive(rs(1)));
     assert_eq!(site.news().len(), 3, "checker, server, quorum");
@@ -143,7 +143,7 @@ fn an_answer_after_the_limit_is_ignored() {
 #[test]
 fn with_alpha_the_first_success_brings_it_in() {
     let mut site = one(|row| row.checkers[0].alpha = true);
-    site.event(Event::Start);
+    site.start();
     assert!(!site.alive(rs(1)));
     assert_eq!(site.destinations(), []);
     site.run(ms(1001));
@@ -155,7 +155,7 @@ fn with_alpha_the_first_success_brings_it_in() {
 #[test]
 fn all_checkers_of_a_server_must_succeed() {
     let mut site = one(|row| row.checkers.push(checker(CheckerKind::Tcp(target("10.1.0.1:443")))));
-    site.event(Event::Start);
+    site.start();
     site.run(secs(5));
     site.behave("10.1.0.1:443", Behaviour::Refuses);
     site.run(secs(10));
@@ -177,7 +177,7 @@ fn all_checkers_of_a_server_must_succeed() {
 fn a_script_is_run_by_the_time_of_its_start_and_never_twice() {
     let mut site = one(|row| row.checkers = vec![misc("check", false)]);
     site.scripts.insert("check".into(), (ScriptEnd::Exited(0), secs(4)));
-    site.event(Event::Start);
+    site.start();
     site.run(secs(12));
     assert_eq!(site.attempt_times(), [1000, 11_000]);
     let mut site = one(|row| {
@@ -185,7 +185,7 @@ fn a_script_is_run_by_the_time_of_its_start_and_never_twice() {
         row.checkers[0].delay_loop = secs(3);
     });
     site.scripts.insert("check".into(), (ScriptEnd::Exited(0), secs(4)));
-    site.event(Event::Start);
+    site.start();
     site.run(secs(10));
     assert_eq!(site.attempt_times(), [1000, 5000, 9000]);
 }
@@ -195,13 +195,13 @@ fn scripts_that_fail_hang_or_die() {
     for end in [ScriptEnd::Exited(2), ScriptEnd::Signalled(11), ScriptEnd::NotStarted("no such file".into())] {
         let mut site = one(|row| row.checkers = vec![misc("check", false)]);
         site.scripts.insert("check".into(), (end, ms(5)));
-        site.event(Event::Start);
+        site.start();
         site.run(secs(2));
         assert!(!site.alive(rs(1)));
     }
     let mut site = one(|row| row.checkers = vec![misc("check", false)]);
     site.scripts.insert("check".into(), (ScriptEnd::Exited(0), secs(100)));
-    site.event(Event::Start);
+    site.start();
     site.run(secs(12));
     assert!(!site.alive(rs(1)), "killed at misc_timeout");
 }
@@ -209,7 +209,7 @@ fn scripts_that_fail_hang_or_die() {
 #[test]
 fn pings_and_datagrams() {
     let mut site = one(|row| row.checkers = vec![checker(CheckerKind::Ping(target("10.1.0.1:0")))]);
-    site.event(Event::Start);
+    site.start();
     site.run(secs(5));
     assert_eq!(site.news(), []);
     site.behave("10.1.0.1:0", Behaviour::Silent);
@@ -227,7 +227,7 @@ fn pings_and_datagrams() {
     ] {
         let mut site = one(|row| row.checkers = vec![checker(udp(reply.clone()))]);
         site.behave(A, behaviour.clone());
-        site.event(Event::Start);
+        site.start();
         site.run(secs(9));
         assert_eq!(site.alive(rs(1)), alive, "{reply:?} {behaviour:?}");
     }
@@ -240,7 +240,7 @@ fn a_file_needs_no_polling() {
     site.check.tables.lvs.track_files =
         vec![TrackFile { name: "load".into(), path: "/run/load".into(), weight: 0, reverse: false }];
     site.event(Event::FileValue { name: "load", value: 0 });
-    site.event(Event::Start);
+    site.start();
     assert!(site.timers.is_empty());
     site.event(Event::FileValue { name: "other", value: 1 });
     assert!(site.alive(rs(1)));

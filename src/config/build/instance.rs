@@ -112,6 +112,13 @@ impl Maker<'_, '_, '_> {
             excluded,
             interface,
         };
+        if instance.authentication.is_none()
+            && let Some(unicast) = instance.unicast.as_ref().filter(|unicast| !unicast.check_source)
+            && !unicast.peers.is_empty()
+        {
+            let text = "adverts are taken from any sender: neither check_unicast_src nor authentication protects them";
+            self.ctx.adjusted(self.place("unicast_peer"), text).help("write check_unicast_src");
+        }
         // Sequence numbers of an earlier run have to be learnt from the present master first.
         let ah = matches!(instance.authentication, Some(Authentication::Ah(_)));
         if ah && !kind.owner && instance.start_state == StartState::Master {

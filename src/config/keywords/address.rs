@@ -40,6 +40,6 @@ static WORDS: &[Keyword] = &[
     kw("mngtmpaddr", Acted, FLAG, "", "IPv6", "off", "", "template for temporary addresses"),
     kw("noprefixroute", Acted, FLAG, "", "", "off", "", "no automatic prefix route"),
     kw("autojoin", Acted, FLAG, "", "", "off", "", "join the multicast group of the address"),
-    kw("no_track", Acted, FLAG, "", "", "off", "", "do not react to loss of the address"),
+    kw("no_track", Acted, FLAG, "", "", "off", "", "do not react to loss of the address, or of its interface"),
     kw("preferred_lft", Acted, &[One(Lifetime)], "SECS|forever", "0..4294967295", "forever (0 for IPv6 /128 VIPs)", "", "preferred lifetime"),
 ];

@@ -59,7 +59,7 @@ pub(super) static INSTANCE: &[Keyword] = &[
     kw("unicast_ttl", Acted, &[One(Uint(0, 255))], "N", "0..255", "255", "2.1.0", "TTL of sent unicast adverts"),
     kw("mcast_src_ip", Acted, ADDRESS, "ADDR", "", "primary address of the interface", "0.6.1", "source of multicast adverts"),
     kw("mcast_dst_ip", Acted, &[One(Multicast)], "ADDR", "", "vrrp_mcast_group4/6", "2.2.5", "destination of adverts"),
-    kw("track_src_ip", Acted, FLAG, "", "needs an explicit source", "off", "2.0.0", "FAULT while the source address is absent"),
+    kw("track_src_ip", Acted, FLAG, "", "needs an explicit source", "always on", "2.0.0", "FAULT while unicast_src_ip or mcast_src_ip is on no interface of the host; without the keyword too"),
     kw("native_ipv6", Acted, FLAG, "", "VRRPv3", "from VIPs", "1.2.1", "force IPv6 when all VIPs are excluded ones"),
     kw("version", Acted, &[One(Uint(2, 3))], "N", "2..3", "vrrp_version (3 for IPv6)", "1.2.17", "protocol version"),
     kw("state", Acted, &[One(OneOf(&["MASTER", "BACKUP"]))], "MASTER|BACKUP", "other words reported, BACKUP taken; BACKUP after MASTER ignored with an error", "BACKUP (MASTER when priority 255)", "<=0.5.3", "initial state"),

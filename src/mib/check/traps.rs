@@ -7,6 +7,10 @@ use super::super::{address_type, octets};
 use super::virtual_server::{address, group_name, kind, mark, protocol};
 use crate::check::{Change, Tables, VirtualServer};
 
+/// The protocol of a service by mark, in notifications: it has none, and C keepalived tells this one, as it does of all
+/// but TCP.
+const UDP: Value = Value::Integer(2);
+
 /// The notification for a change, if it has one and `enable_traps` is set.
 pub fn check_trap(change: &Change, tables: &Tables) -> Option<Trap> {
     let global = tables.system.global.as_ref().filter(|global| global.enable_traps)?;
@@ -50,15 +54,15 @@ fn real_server(column: u32, value: Value) -> VarBind {
 
 /// The kind of service, what it is known by, and its protocol.
 fn identification(row: &VirtualServer) -> Vec<VarBind> {
-    let address = address(row);
+    let (address, mark) = (address(row), mark(row));
     let columns = [
         (2, Some(kind(row))),
         (3, group_name(row)),
-        (4, mark(row)),
+        (4, mark.clone()),
         (5, address.map(|address| address_type(address.ip()))),
         (6, address.map(|address| octets(address.ip()))),
         (7, address.map(|address| Value::Gauge32(address.port().into()))),
-        (8, Some(protocol(row))),
+        (8, Some(mark.as_ref().map_or_else(|| protocol(row), |_| UDP))),
     ];
     columns.into_iter().filter_map(|(column, value)| Some(virtual_server(column, value?))).collect()
 }

@@ -2,7 +2,7 @@
 
 use snmp::{Column, Syntax, TableView, Value};
 
-use super::super::{ENABLED, address_type, enabled, octets, script, seconds};
+use super::super::{ENABLED, enabled, octets, script, seconds};
 use super::{
     METHOD, STATUS, TRUTH, TUNNEL, TUNNEL_CHECKSUM, U32, action_when_down, counter32, counter64, gauge, high, low,
     method, micros, program, tunnel_checksum, tunnel_port, tunnel_type, weight,
@@ -25,7 +25,10 @@ pub(super) const VIRTUAL_SERVERS: TableView<Check, VirtualServerId, VirtualServe
         Column::new(3, "virtualServerNameOfGroup", STRING, |_, _, row| group_name(row)),
         Column::new(4, "virtualServerFwMark", U32, |_, _, row| mark(row)),
         Column::new(5, "virtualServerAddrType", Syntax::INET_ADDRESS_TYPE, |_, _, row| {
-            Some(address_type(address(row)?.ip()))
+            Some(Value::Integer(match row.family {
+                Family::V4 => 1,
+                Family::V6 => 2,
+            }))
         }),
         Column::new(6, "virtualServerAddress", Syntax::INET_ADDRESS, |_, _, row| Some(octets(address(row)?.ip()))),
         Column::new(7, "virtualServerPort", Syntax::INET_PORT, |_, _, row| {
@@ -41,7 +44,8 @@ pub(super) const VIRTUAL_SERVERS: TableView<Check, VirtualServerId, VirtualServe
             Some(Value::Integer(scheduler(row.config.scheduler)))
         }),
         Column::new(10, "virtualServerLoadBalancingKind", METHOD, |_, _, row| method(row.config.method)),
-        Column::new(11, "virtualServerStatus", STATUS, |_, _, row| Some(Value::truth(!row.suspended))),
+        // A service whose checkers rest is alive, too.
+        Column::new(11, "virtualServerStatus", STATUS, |_, _, _| Some(Value::truth(true))),
         Column::new(12, "virtualServerVirtualHost", STRING, |_, _, row| {
             row.config.virtual_host.as_ref().map(Value::text)
         }),

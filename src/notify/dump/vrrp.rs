@@ -4,6 +4,7 @@ use std::fmt::{Display, Write};
 use std::time::Duration;
 
 use crate::config::model::Authentication;
+use crate::notify::messages;
 use crate::vrrp::{Instance, InstanceId, Tables};
 
 /// Name of the file of [`data`].
@@ -93,8 +94,8 @@ fn instance(out: &mut String, id: InstanceId, row: &Instance, tables: &Tables, n
     }
     let since = now.saturating_sub(row.since).as_secs_f64();
     item(out, "State", format_args!("{} for {since:.3} s, wants {}", row.state.word(), row.wanted.word()));
-    if let Some(fault) = row.fault {
-        item(out, "Fault", format_args!("{fault:?}"));
+    if let Some(fault) = &row.fault {
+        item(out, "Fault", messages::fault(fault));
     }
     item(out, "Priority", format_args!("{} of {}", row.priority, row.base_priority));
     item(out, "Preemption", if row.nopreempt { "no" } else { "yes" });
@@ -126,7 +127,11 @@ fn instance(out: &mut String, id: InstanceId, row: &Instance, tables: &Tables, n
 fn addresses(out: &mut String, owner: u32, tables: &Tables) {
     for (id, row) in tables.addresses.of(&owner) {
         let wanted = if row.wanted { "wanted" } else { "not wanted" };
-        let installed = if row.installed { "set" } else { "not set" };
+        let installed = match (row.installed, row.ours) {
+            (true, true) => "set",
+            (true, false) => "set by the host",
+            (false, _) => "not set",
+        };
         let advertised = if row.advertised { "" } else { ", not advertised" };
         let (ip, prefix, device) = (row.config.ip, row.config.prefix, tables.device(*id));
         item(out, "Address", format_args!("{ip}/{prefix} dev {device}: {wanted}, {installed}{advertised}"));

@@ -4,19 +4,23 @@
 
 mod ipvs;
 mod statistics;
+mod tls;
 
 use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::check::{Action, AttemptId, Change, Check, Event, ScriptEnd, Tables, TimerKey, Transport, VirtualServerId};
-use crate::config::lvs::{CheckerKind, TlsMaterial};
+use crate::check::http::Look;
+use crate::check::{Action, AttemptId, Change, Check, Event, ScriptEnd, TimerKey, Transport, VirtualServerId};
+use crate::config::lvs::CheckerKind;
 use crate::config::model::Config;
 use crate::kernel::ipvs::SyncRole;
 use crate::kernel::{KernelEvent, Monitor};
 use crate::mib;
-use crate::net::{ChildEvent, Children, Connections, FileEvent, Files, Key, NetEvent, Outcome, Tls, TlsError, What};
+use crate::net::{
+    ChildEvent, Children, Connections, FileEvent, Files, Key, Loading, NetEvent, Outcome, Searches, What,
+};
 use crate::notify::dump::{self, Dump};
 use crate::notify::log::Log;
 use crate::notify::mail::{Mailer, check_mail};
@@ -38,6 +42,8 @@ const IPVS: Token = Token(2);
 const CHILDREN: Token = Token(3);
 const FILES: Token = Token(4);
 const SYNC: Token = Token(5);
+const SEARCHES: Token = Token(6);
+const TLS: Token = Token(7);
 /// The agent counts on from here, one for each socket it opens; the connections have tokens far above.
 const AGENT: Token = Token(1000);
 
@@ -86,6 +92,8 @@ enum Timer {
     Machine(TimerKey),
     Refresh,
     Checkpoint,
+    /// The context of `SSL_GET` should be there.
+    Tls,
 }
 
 struct Process {
@@ -100,8 +108,11 @@ struct Process {
     addresses: HashMap<IpAddr, usize>,
     ipvs: Ipvs,
     connections: Connections,
+    /// The context of `SSL_GET` that is on its way.
+    loading: Option<Loading>,
     children: Children,
     files: Files,
+    searches: Searches,
     agent: Option<Agent<Check>>,
     agent_token: Token,
     /// `lvs_sync_daemon` that follows no instance.
@@ -132,18 +143,12 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
     let lvs = &check.tables.lvs;
     let ipvs = Ipvs::start(flush, lvs.timeouts, &checkpoint, held.found())?;
     reactor.register(&ipvs, IPVS, Interest::READABLE)?;
-    // A bad certificate must not end the checks of others, or VRRP.
-    let tls = tls(&check.tables).map(|made| {
-        made.or_else(|error| {
-            log.error(format_args!("The SSL block can not be used, SSL_GET goes without: {error}"));
-            Tls::new(&TlsMaterial::default())
-        })
-    });
-    let tls = tls.transpose().map_err(io::Error::other)?;
     let children = Children::start()?;
     reactor.register(&children, CHILDREN, Interest::READABLE)?;
     let files = Files::start(&lvs.track_files)?;
     reactor.register(&files, FILES, Interest::READABLE)?;
+    let searches = Searches::new()?;
+    reactor.register(&searches, SEARCHES, Interest::READABLE)?;
     let agent = match agentx {
         Some(master) => {
             let mib = mib::check_mib().map_err(io::Error::other)?;
@@ -166,9 +171,11 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
         more_kernel: true,
         addresses: HashMap::new(),
         ipvs,
-        connections: Connections::new(tls),
+        connections: Connections::new(None),
+        loading: None,
         children,
         files,
+        searches,
         agent,
         agent_token: AGENT,
         sync_daemon: SyncDaemon::new(SYNC),
@@ -180,6 +187,7 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
         now: clock::now(),
         told_lack: None,
     };
+    process.load_tls()?;
     process.kernel_turn()?;
     process.check.handle(Event::Start, process.now);
     process.refresh();
@@ -188,14 +196,6 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
     // A replacement is to know that it is none of the first, even when nothing ever changes.
     process.timers.set(Timer::Checkpoint, process.now + CHECKPOINT_DELAY);
     process.run()
-}
-
-/// The context of `SSL_GET`; none where nothing asks for it, for it takes its time to make.
-fn tls(tables: &Tables) -> Option<Result<Tls, TlsError>> {
-    let is_tls = |kind: &CheckerKind| matches!(kind, CheckerKind::Http(check) if check.tls);
-    let asked =
-        tables.lvs.tls != TlsMaterial::default() || tables.checkers.iter().any(|(_, row)| is_tls(&row.config.kind));
-    asked.then(|| Tls::new(&tables.lvs.tls))
 }
 
 impl Process {
@@ -214,6 +214,8 @@ impl Process {
                     IPVS => self.ipvs_turn(),
                     CHILDREN => self.children_turn(),
                     FILES => self.files_turn(),
+                    SEARCHES => self.searches_turn(),
+                    TLS => self.tls_turn()?,
                     SYNC => self.sync_daemon.turn(&self.log),
                     _ if self.connections.ready(&self.reactor, ready, &mut heard) => {}
                     token => agent_ready |= token == self.agent_token,
@@ -251,6 +253,7 @@ impl Process {
             match timer {
                 Timer::Machine(key) => self.check.handle(Event::Timer(key), now),
                 Timer::Refresh => self.refresh(),
+                Timer::Tls => self.tell_slow_loading(),
                 Timer::Checkpoint => self.orders.save(self.check.checkpoint() + &self.ipvs.checkpoint()),
             }
         }
@@ -327,7 +330,12 @@ impl Process {
                 Action::Send(attempt, octets) => {
                     self.connections.send(key(attempt), &octets, heard);
                 }
-                Action::Close(attempt) => self.connections.close(key(attempt)),
+                Action::Look(attempt, look) => self.look(attempt, *look, heard),
+                Action::Resume(attempt) => self.connections.resume(&self.reactor, key(attempt), heard),
+                Action::Close(attempt) => {
+                    self.connections.close(key(attempt));
+                    self.searches.cancel(key(attempt));
+                }
                 Action::RunScript { attempt, script, limit } => {
                     let program = Program::new(&script, self.check.tables.system.global.as_ref());
                     self.children.run(key(attempt), program, limit);
@@ -356,6 +364,25 @@ impl Process {
                 Outcome::NotStarted(reason) => ScriptEnd::NotStarted(reason),
             };
             self.check.handle(Event::ScriptEnded(attempt(key), end), self.now);
+        }
+    }
+
+    fn look(&mut self, attempt: AttemptId, look: Look, heard: &mut Vec<NetEvent>) {
+        let key = key(attempt);
+        if self.searches.begin(key, look) {
+            self.connections.pause(key);
+        } else {
+            self.connections.close(key);
+            let what = What::Lacking("too many searches by regex are under way".to_owned());
+            heard.push(NetEvent { key, what });
+        }
+    }
+
+    fn searches_turn(&mut self) {
+        let mut done = Vec::new();
+        self.searches.events(&mut done);
+        for (key, looked) in done {
+            self.check.handle(Event::Looked(attempt(key), looked), self.now);
         }
     }
 
@@ -452,13 +479,7 @@ impl Process {
     fn configure(&mut self, config: Box<Config>) -> io::Result<()> {
         self.check.handle(Event::Configure(config), self.now);
         treatment::make_room(self.check.tables.checkers.len(), &self.log);
-        match tls(&self.check.tables) {
-            Some(Ok(tls)) => self.connections.set_tls(tls),
-            Some(Err(error)) => {
-                self.log.error(format_args!("The TLS settings can not be used, the old ones stay: {error}"));
-            }
-            None => {}
-        }
+        self.load_tls()?;
         self.mailer.configure(self.check.tables.system.global.as_ref());
         // Gone with its descriptor in any case.
         let _ = self.reactor.deregister(&self.files);

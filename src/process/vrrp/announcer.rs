@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::IpAddr;
+use std::os::fd::{AsRawFd, RawFd};
 use std::time::Duration;
 
 use crate::kernel::{ArpSocket, NdSocket, sysctl};
@@ -10,11 +11,12 @@ use crate::reactor::clock;
 use crate::vrrp::{AddressId, InstanceId, Tables};
 use crate::wire::{arp, ndisc};
 
+/// A look-up that is under way is given this time before the next is begun.
+const LOOK_UP_PAUSE: Duration = Duration::from_millis(5);
 /// Frames between two looks at the clock.
 const CHUNK: usize = 8;
 
 /// What waits to be sent.
-#[derive(Debug)]
 pub(super) struct Announcer {
     arp: ArpSocket,
     nd: Option<NdSocket>,
@@ -27,6 +29,14 @@ pub(super) struct Announcer {
 struct Queue {
     addresses: VecDeque<AddressId>,
     not_before: Duration,
+    /// It waits until its interface is looked up.
+    looking_up: bool,
+}
+
+impl Queue {
+    fn is_ready(&self) -> bool {
+        !self.addresses.is_empty() && !self.looking_up
+    }
 }
 
 impl Announcer {
@@ -35,9 +45,18 @@ impl Announcer {
         Ok(Announcer { arp: ArpSocket::open()?, nd: NdSocket::open().ok(), queues: BTreeMap::new(), failed: 0 })
     }
 
-    /// To be called when links have changed.
-    pub(super) fn links_changed(&mut self) -> io::Result<()> {
-        self.arp.refresh()
+    /// A look-up of interfaces has ended: what waited for it can go.
+    pub(super) fn look_up_turn(&mut self) -> io::Result<()> {
+        let result = self.arp.take_look_up();
+        for ((ifindex, _), queue) in &mut self.queues {
+            if std::mem::take(&mut queue.looking_up) && !self.arp.knows(*ifindex) {
+                // The interface is gone.
+                self.failed += queue.addresses.len() as u64;
+                queue.addresses.clear();
+            }
+        }
+        self.queues.retain(|_, queue| !queue.addresses.is_empty());
+        result
     }
 
     pub(super) fn push(&mut self, id: AddressId, count: u32, tables: &Tables) {
@@ -56,15 +75,26 @@ impl Announcer {
 
     /// When the next one may leave.
     pub(super) fn deadline(&self) -> Option<Duration> {
-        self.queues.values().filter(|queue| !queue.addresses.is_empty()).map(|queue| queue.not_before).min()
+        self.queues.values().filter(|queue| queue.is_ready()).map(|queue| queue.not_before).min()
     }
 
     /// Sends what may leave now, until `until`: an advert is then due. At least one chunk goes.
     pub(super) fn run(&mut self, tables: &Tables, until: Option<Duration>) {
         loop {
             let now = clock::now();
-            let due = self.queues.iter().find(|(_, queue)| !queue.addresses.is_empty() && queue.not_before <= now);
-            let Some(key) = due.map(|(key, _)| *key) else { return };
+            let due = self.queues.iter_mut().find(|(_, queue)| queue.is_ready() && queue.not_before <= now);
+            let Some((key, queue)) = due.map(|(key, queue)| (*key, queue)) else { return };
+            let (ifindex, ipv6) = key;
+            if !ipv6 && !self.arp.knows(ifindex) {
+                // A look-up that is under way may have begun before the interface was there.
+                if self.arp.is_looking_up() {
+                    queue.not_before = now + LOOK_UP_PAUSE;
+                } else {
+                    self.arp.look_up();
+                    queue.looking_up = true;
+                }
+                continue;
+            }
             for _ in 0..CHUNK {
                 let Some(queue) = self.queues.get_mut(&key) else { break };
                 let Some(id) = queue.addresses.pop_front() else {
@@ -97,6 +127,13 @@ impl Announcer {
             (IpAddr::V6(_), None) => Ok(()),
         };
         self.failed += u64::from(sent.is_err());
+    }
+}
+
+impl AsRawFd for Announcer {
+    /// Readable when a look-up has ended.
+    fn as_raw_fd(&self) -> RawFd {
+        self.arp.as_raw_fd()
     }
 }
 

@@ -7,11 +7,12 @@ mod announcer;
 mod sockets;
 mod translate;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
 use crate::kernel::ipvs::SyncRole;
-use crate::kernel::{AddressRequest, KernelEvent, Monitor, VmacWriter, Writer, sysctl};
+use crate::kernel::{AddressRequest, KernelEvent, Monitor, VmacWriter, Watcher, Writer, sysctl};
 use crate::mib;
 use crate::notify::dump::{self, Dump};
 use crate::notify::log::Log;
@@ -26,10 +27,10 @@ use crate::process::stopping::{FAREWELL_LIMIT, Stopping};
 use crate::process::sync_daemon::SyncDaemon;
 use crate::process::treatment;
 use crate::reactor::{Events, Interest, Reactor, Signals, Timers, Token, clock};
-use crate::vrrp::{Action, Change, Event, State, TimerKey, Vrrp};
+use crate::vrrp::{Action, Change, Event, InstanceId, State, TimerKey, Vrrp};
 
 use announcer::Announcer;
-use sockets::Sockets;
+use sockets::{Outgoing, Sockets};
 
 const ORDERS: Token = Token(0);
 const MONITOR: Token = Token(1);
@@ -37,11 +38,11 @@ const WRITER: Token = Token(2);
 const ADVERTS: Token = Token(3);
 const SYNC: Token = Token(4);
 const VMACS: Token = Token(5);
+const SOCKETS: Token = Token(6);
+const LOOK_UPS: Token = Token(7);
 /// The agent counts on from here, one for each socket it opens.
 const AGENT: Token = Token(1000);
 
-/// Kernel events handled in a turn.
-const KERNEL_BUDGET: usize = 512;
 /// Address requests that may be under way.
 const WRITER_CAPACITY: usize = 1 << 20;
 /// RFC 2741's default priority of a registration.
@@ -92,7 +93,7 @@ struct Process {
     reactor: Reactor,
     timers: Timers<Key>,
     orders: Orders,
-    monitor: Monitor,
+    monitor: Watcher,
     writer: Writer,
     vmacs: VmacWriter,
     sockets: Sockets,
@@ -112,11 +113,13 @@ struct Process {
     sequences: Option<Sequences>,
     requests: Vec<AddressRequest>,
     changes: Vec<Change>,
-    kernel_events: Vec<KernelEvent>,
     more_kernel: bool,
+    /// Interfaces of instances have changed.
+    links_changed: bool,
     /// Sockets may be open that no instance needs.
     prune_due: bool,
-    send_error: Option<String>,
+    /// The last error of each instance whose adverts cannot be sent.
+    send_errors: BTreeMap<InstanceId, String>,
     stopping: Stopping,
     /// As last told to the parent.
     checkpoint: String,
@@ -134,7 +137,8 @@ pub(super) fn descriptors(instances: usize) -> usize {
 pub(super) fn run(setup: Setup) -> io::Result<()> {
     let Setup { vrrp, log, channel, agentx, keep_addresses, checkpoint, held, sequences, signals } = setup;
     let reactor = Reactor::new()?;
-    let monitor = Monitor::open(DUMP_LIMIT)?;
+    let monitor = Watcher::start(Monitor::open(DUMP_LIMIT)?)?;
+    let (sockets, announcer) = (Sockets::new(ADVERTS, log.clone())?, Announcer::open()?);
     let writer = Writer::start(WRITER_CAPACITY)?;
     let vmac_settings = sysctl::Changes::from_lines(VMAC_SETTINGS, &checkpoint);
     let vmacs = VmacWriter::start_vmacs(WRITER_CAPACITY, vmac_settings.clone())?;
@@ -142,6 +146,8 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
     reactor.register(&monitor, MONITOR, Interest::READABLE)?;
     reactor.register(&writer, WRITER, Interest::READABLE)?;
     reactor.register(&vmacs, VMACS, Interest::READABLE)?;
+    reactor.register(&sockets, SOCKETS, Interest::READABLE)?;
+    reactor.register(&announcer, LOOK_UPS, Interest::READABLE)?;
     let agent = match agentx {
         Some(master) => {
             let mib = mib::vrrp_mib().map_err(io::Error::other)?;
@@ -162,8 +168,8 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
         monitor,
         writer,
         vmacs,
-        sockets: Sockets::new(),
-        announcer: Announcer::open()?,
+        sockets,
+        announcer,
         sysctls: sysctl::Changes::from_lines(SETTINGS, &checkpoint),
         vmac_settings,
         agent,
@@ -174,21 +180,33 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
         sequences,
         requests: Vec::new(),
         changes: Vec::new(),
-        kernel_events: Vec::new(),
         more_kernel: true,
+        links_changed: false,
         prune_due: false,
-        send_error: None,
+        send_errors: BTreeMap::new(),
         stopping: Stopping::No,
         checkpoint: String::new(),
         save_due: false,
     };
-    process.kernel_turn()?;
-    process.vrrp.handle(Event::Start, clock::now());
-    process.carry_out();
+    let first = process.monitor.first(DUMP_LIMIT)?;
+    process.start(first);
     process.run()
 }
 
 impl Process {
+    /// From what the kernel told first.
+    fn start(&mut self, first: Vec<KernelEvent>) {
+        for event in first {
+            self.vrrp.handle(translate::event(event), clock::now());
+        }
+        let incomplete = self.sockets.open_all(&self.vrrp.tables, &self.reactor);
+        self.retry_sockets(incomplete);
+        self.promote_secondaries();
+        self.vrrp.handle(Event::Start, clock::now());
+        self.carry_out();
+        self.links_changed = false;
+    }
+
     fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(64);
         let mut more = true;
@@ -204,6 +222,12 @@ impl Process {
                     WRITER => self.writer_turn(),
                     VMACS => self.vmacs_turn(),
                     SYNC => self.sync_daemon.turn(&self.log),
+                    SOCKETS => self.sockets_turn(),
+                    LOOK_UPS => {
+                        if let Err(error) = self.announcer.look_up_turn() {
+                            self.log.warning(format_args!("Cannot list link addresses: {error}"));
+                        }
+                    }
                     token => agent_ready |= token == self.agent_token,
                 }
             }
@@ -272,20 +296,23 @@ impl Process {
         let mut homeless = Vec::new();
         for action in output.actions {
             match action {
-                Action::Send { instance: _, ifindex, source, ttl, messages, seal } => {
-                    let sent = self.sockets.send(ifindex, source, ttl, &messages, seal);
-                    self.told_send_error(sent);
+                Action::Send { instance, ifindex, source, ttl, messages, seal } => {
+                    self.send(instance, Outgoing { ifindex, source, ttl, messages, seal });
                 }
                 Action::Timer(key, Some(at)) => self.timers.set(Key::Machine(key), at),
                 Action::Timer(key, None) => self.timers.clear(Key::Machine(key)),
-                Action::Address(id, op) => {
-                    let row = self.vrrp.tables.addresses.get(&id);
-                    match row.and_then(|row| translate::request(id, op, row)) {
+                Action::Address(id, op, secondaries) => {
+                    let tables = &self.vrrp.tables;
+                    let row = tables.addresses.get(&id);
+                    match row.and_then(|row| translate::request(id, op, row, secondaries, &tables.interfaces)) {
                         Some(request) => self.requests.push(request),
                         None => homeless.push((id, op)),
                     }
                 }
-                Action::Withdraw(row) => self.requests.extend(translate::withdrawal(&row)),
+                Action::Withdraw(row, secondaries) => {
+                    let links = &self.vrrp.tables.interfaces;
+                    self.requests.extend(translate::withdrawal(&row, secondaries, links));
+                }
                 Action::Vmac { id, op, link } => {
                     // There are never as many as would fill the queue: a row has one request under way.
                     let _ = self.vmacs.submit(vec![translate::vmac_request(id, op, *link)]);
@@ -296,27 +323,31 @@ impl Process {
         }
         self.changes.extend(output.changes);
         self.save_due |= output.save;
+        self.links_changed |= output.links;
         // The interface went between the wish and now; a row waits for its answer all the same.
         if !homeless.is_empty() {
             for (id, op) in homeless {
-                let error = Some("its interface is gone".to_owned());
-                self.vrrp.handle(Event::AddressDone { id, op, error }, clock::now());
+                let result = Err("its interface is gone".to_owned());
+                self.vrrp.handle(Event::AddressDone { id, op, result }, clock::now());
             }
             self.carry_out_actions();
         }
     }
 
-    /// The same error is told once.
-    fn told_send_error(&mut self, sent: io::Result<()>) {
-        match sent {
-            Ok(()) => self.send_error = None,
-            Err(error) => {
-                let error = error.to_string();
-                if self.send_error.as_ref() != Some(&error) {
-                    self.log.warning(format_args!("Cannot send advert: {error}"));
-                    self.send_error = Some(error);
-                }
-            }
+    /// Sends an advert. The same error of an instance is told once.
+    fn send(&mut self, id: InstanceId, advert: Outgoing) {
+        let ifindex = advert.ifindex;
+        let Err(error) = self.sockets.send(id, advert) else {
+            self.send_errors.remove(&id);
+            return;
+        };
+        let error = error.to_string();
+        if self.send_errors.get(&id) != Some(&error) {
+            let tables = &self.vrrp.tables;
+            let name = tables.instances.get(&id).map_or("?", |row| &row.config.name);
+            let interface = tables.interfaces.name(ifindex);
+            self.log.warning(format_args!("({name}) Cannot send advert on {interface}: {error}"));
+            self.send_errors.insert(id, error);
         }
     }
 
@@ -329,8 +360,8 @@ impl Process {
             let now = clock::now();
             for request in full.requests {
                 let (id, op) = (translate::address_id(request.token), translate::address_op(request.op));
-                let error = Some("too many requests are waiting for the kernel".into());
-                self.vrrp.handle(Event::AddressDone { id, op, error }, now);
+                let result = Err("too many requests are waiting for the kernel".into());
+                self.vrrp.handle(Event::AddressDone { id, op, result }, now);
             }
             self.carry_out_actions();
         }
@@ -341,9 +372,10 @@ impl Process {
         self.writer.results(&mut results);
         let now = clock::now();
         for result in results {
-            let (id, op) = (translate::address_id(result.token), translate::address_op(result.op));
-            let error = result.outcome.err().map(|refusal| refusal.to_string());
-            self.vrrp.handle(Event::AddressDone { id, op, error }, now);
+            if let Some(complaint) = &result.complaint {
+                self.log.warning(complaint);
+            }
+            self.vrrp.handle(translate::address_done(result), now);
         }
     }
 
@@ -365,30 +397,39 @@ impl Process {
         self.follow_links();
     }
 
+    /// A few messages of the kernel; adverts have their turn before the next.
     fn kernel_turn(&mut self) -> io::Result<()> {
-        let mut events = std::mem::take(&mut self.kernel_events);
-        self.more_kernel = self.monitor.receive(KERNEL_BUDGET, &mut events)?;
-        let mut links = false;
-        for event in events.drain(..) {
-            links |= !matches!(event, KernelEvent::Address(_) | KernelEvent::AddressGone(_));
+        let mut events = Vec::new();
+        self.more_kernel = self.monitor.receive(&mut events).map_err(|error| {
+            io::Error::new(error.kind(), format!("interfaces and addresses cannot be watched any more: {error}"))
+        })?;
+        for event in events {
             self.vrrp.handle(translate::event(event), clock::now());
         }
-        self.kernel_events = events;
-        if links {
+        self.carry_out_actions();
+        if std::mem::take(&mut self.links_changed) {
             self.follow_links();
         }
         Ok(())
     }
 
     fn follow_links(&mut self) {
-        self.sockets.follow(&self.vrrp.tables, &self.reactor, ADVERTS, &self.log);
+        self.sockets.follow(&self.vrrp.tables);
         self.prune_due = true;
-        if self.sockets.incomplete() {
+        self.promote_secondaries();
+    }
+
+    fn retry_sockets(&mut self, incomplete: bool) {
+        if incomplete {
             self.timers.set(Key::RetrySockets, clock::now() + SOCKET_RETRY);
         }
-        self.promote_secondaries();
-        if let Err(error) = self.announcer.links_changed() {
-            self.log.warning(format_args!("Cannot list link addresses: {error}"));
+    }
+
+    fn sockets_turn(&mut self) {
+        let incomplete = self.sockets.turn(&self.vrrp.tables, &self.reactor);
+        self.retry_sockets(incomplete);
+        for (id, advert) in self.sockets.take_waiting() {
+            self.send(id, advert);
         }
     }
 

@@ -1,15 +1,18 @@
 //! One raw socket for each interface, family and IP protocol, shared by its instances.
+//!
+//! Sockets are opened and closed on another thread: both may have to wait for a lock of the kernel. An advert that is
+//! due meanwhile waits, the latest of each instance.
 
-use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::IpAddr;
+use std::os::fd::{AsRawFd, RawFd};
 
 use crate::config::model::{Authentication, Family};
-use crate::kernel::AdvertSocket;
+use crate::kernel::{AdvertSocket, Opener, SocketRequest, WantedSocket};
 use crate::notify::log::Log;
 use crate::reactor::{Interest, Reactor, Token};
-use crate::vrrp::{Event, Instance, Received, Tables, Vrrp};
+use crate::vrrp::{Event, Instance, InstanceId, Received, Tables, Vrrp};
 use crate::wire::{ah, ipv4, vrrp};
 
 /// Packets taken from one socket before the others and the timers have their turn.
@@ -23,13 +26,21 @@ type Key = (u32, Family, u8);
 /// The open sockets.
 pub(super) struct Sockets {
     open: BTreeMap<Key, Pair>,
+    /// Of all of them in the reactor.
+    token: Token,
+    log: Log,
+    opener: Opener,
+    /// Sockets that are being opened.
+    asked: BTreeMap<Key, Wish>,
+    /// Adverts that wait for a socket.
+    waiting: BTreeMap<InstanceId, Outgoing>,
     buffer: Vec<u8>,
-    /// Interfaces whose sockets can not be opened, with the reason already told.
+    /// Interfaces whose sockets cannot be opened, with the reason already told.
     failed: BTreeMap<Key, String>,
 }
 
 /// What a socket is to be for.
-#[derive(Default)]
+#[derive(Clone, Default, PartialEq)]
 struct Wish {
     groups: BTreeSet<IpAddr>,
     /// The one virtual router, on a VMAC.
@@ -38,29 +49,108 @@ struct Wish {
 
 struct Pair {
     socket: AdvertSocket,
-    groups: BTreeSet<IpAddr>,
+    wish: Wish,
+}
+
+/// An advert to all its destinations.
+pub(super) struct Outgoing {
+    /// Interface to send by.
+    pub(super) ifindex: u32,
+    /// IP source address.
+    pub(super) source: IpAddr,
+    /// TTL or hop limit.
+    pub(super) ttl: u8,
+    /// Destinations, each with the message for it.
+    pub(super) messages: Vec<(IpAddr, Vec<u8>)>,
+    /// To be sent behind an authentication header.
+    pub(super) seal: Option<ah::Seal>,
+}
+
+impl Outgoing {
+    fn key(&self) -> Key {
+        let protocol = if self.seal.is_some() { ah::PROTOCOL } else { vrrp::PROTOCOL };
+        (self.ifindex, Family::of(self.source), protocol)
+    }
 }
 
 impl Sockets {
-    pub(super) fn new() -> Sockets {
-        Sockets { open: BTreeMap::new(), buffer: vec![0; BUFFER], failed: BTreeMap::new() }
+    /// No sockets yet; all will be registered under one token.
+    pub(super) fn new(token: Token, log: Log) -> io::Result<Sockets> {
+        Ok(Sockets {
+            open: BTreeMap::new(),
+            token,
+            log,
+            opener: Opener::start_sockets()?,
+            asked: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+            buffer: vec![0; BUFFER],
+            failed: BTreeMap::new(),
+        })
     }
 
-    /// Opens what the instances need. What they do not need any more stays open for their last words, until
+    /// Opens what the instances need, at once: before the start there is nobody whom waiting could hurt. Whether some
+    /// sockets could not be opened.
+    pub(super) fn open_all(&mut self, tables: &Tables, reactor: &Reactor) -> bool {
+        for (key, wish) in wanted(tables) {
+            let opened = wish.of(key, tables).open();
+            self.take(key, wish, opened, tables, reactor);
+        }
+        !self.failed.is_empty()
+    }
+
+    /// Asks for what the instances need. What they do not need any more stays open for their last words, until
     /// [`Sockets::prune`].
-    pub(super) fn follow(&mut self, tables: &Tables, reactor: &Reactor, token: Token, log: &Log) {
+    pub(super) fn follow(&mut self, tables: &Tables) {
         let wanted = wanted(tables);
         self.failed.retain(|key, _| wanted.contains_key(key));
         for (key, wish) in wanted {
-            match self.provide(key, wish, tables, reactor, token) {
-                Ok(()) => drop(self.failed.remove(&key)),
-                Err(error) => {
-                    let error = error.to_string();
-                    if self.failed.get(&key) != Some(&error) {
-                        let interface = tables.interfaces.name(key.0);
-                        log.error(format_args!("Cannot open VRRP socket on {interface}: {error}; trying again"));
-                        self.failed.insert(key, error);
-                    }
+            let there = self.open.get(&key).is_some_and(|pair| pair.wish == wish);
+            if there || self.asked.get(&key) == Some(&wish) {
+                continue;
+            }
+            let request = SocketRequest::Open(wish.of(key, tables));
+            if self.opener.submit(vec![request]).is_ok() {
+                self.asked.insert(key, wish);
+            }
+        }
+    }
+
+    /// Takes the sockets that were opened. Whether some could not be.
+    pub(super) fn turn(&mut self, tables: &Tables, reactor: &Reactor) -> bool {
+        let mut results = Vec::new();
+        self.opener.results(&mut results);
+        for (wanted, opened) in results.into_iter().flatten() {
+            let key = (wanted.ifindex, wanted.family, wanted.protocol);
+            let wish = Wish { groups: wanted.groups.into_iter().collect(), vrid: wanted.vrid };
+            // An older wish: the answer to the present one is still to come.
+            if self.asked.get(&key) != Some(&wish) {
+                opened.into_iter().for_each(|socket| self.close(socket));
+                continue;
+            }
+            self.asked.remove(&key);
+            self.take(key, wish, opened, tables, reactor);
+        }
+        !self.failed.is_empty()
+    }
+
+    fn take(&mut self, key: Key, wish: Wish, opened: io::Result<AdvertSocket>, tables: &Tables, reactor: &Reactor) {
+        let registered = opened.and_then(|socket| {
+            reactor.register(&socket, self.token, Interest::READABLE)?;
+            Ok(socket)
+        });
+        match registered {
+            Ok(socket) => {
+                self.failed.remove(&key);
+                if let Some(old) = self.open.insert(key, Pair { socket, wish }) {
+                    self.close(old.socket);
+                }
+            }
+            Err(error) => {
+                let error = error.to_string();
+                if self.failed.get(&key) != Some(&error) {
+                    let interface = tables.interfaces.name(key.0);
+                    self.log.error(format_args!("Cannot open VRRP socket on {interface}: {error}; trying again"));
+                    self.failed.insert(key, error);
                 }
             }
         }
@@ -69,71 +159,47 @@ impl Sockets {
     /// Closes what no instance needs.
     pub(super) fn prune(&mut self, tables: &Tables, reactor: &Reactor) {
         let wanted = wanted(tables);
-        self.open.retain(|key, pair| {
-            let keep = wanted.contains_key(key);
-            if !keep {
+        let unwanted: Vec<Key> = self.open.keys().filter(|key| !wanted.contains_key(key)).copied().collect();
+        self.asked.retain(|key, _| wanted.contains_key(key));
+        for key in unwanted {
+            if let Some(pair) = self.open.remove(&key) {
                 // The kernel forgets it with its descriptor in any case.
                 let _ = reactor.deregister(&pair.socket);
-            }
-            keep
-        });
-    }
-
-    fn provide(&mut self, key: Key, wish: Wish, tables: &Tables, reactor: &Reactor, token: Token) -> io::Result<()> {
-        let (ifindex, family, protocol) = key;
-        let pair = match self.open.entry(key) {
-            Entry::Occupied(open) => open.into_mut(),
-            Entry::Vacant(place) => {
-                let socket = AdvertSocket::open(tables.interfaces.name(ifindex), ifindex, family, protocol)?;
-                if let Some(vrid) = wish.vrid {
-                    socket.only_vrid(vrid)?;
-                }
-                reactor.register(&socket, token, Interest::READABLE)?;
-                place.insert(Pair { socket, groups: BTreeSet::new() })
-            }
-        };
-        for group in wish.groups {
-            if !pair.groups.contains(&group) {
-                pair.socket.join(group)?;
-                pair.groups.insert(group);
+                self.close(pair.socket);
             }
         }
-        Ok(())
     }
 
-    /// Whether some socket could not be opened.
-    pub(super) fn incomplete(&self) -> bool {
-        !self.failed.is_empty()
+    fn close(&self, socket: AdvertSocket) {
+        // Without room in the queue it is closed here.
+        let _ = self.opener.submit(vec![SocketRequest::Close(socket)]);
     }
 
-    /// Sends an advert to all its destinations, behind an authentication header if there is a seal. A destination that
-    /// can not be reached does not keep it from the others; the first error is returned.
-    pub(super) fn send(
-        &self,
-        ifindex: u32,
-        source: IpAddr,
-        ttl: u8,
-        messages: &[(IpAddr, Vec<u8>)],
-        seal: Option<ah::Seal>,
-    ) -> io::Result<()> {
-        let protocol = if seal.is_some() { ah::PROTOCOL } else { vrrp::PROTOCOL };
-        let pair = self.open.get(&(ifindex, Family::of(source), protocol)).ok_or(io::ErrorKind::NotConnected)?;
-        // To each peer the same, as the sequence number is.
-        let id = seal.map_or(0, |_| pair.socket.next_id());
-        let mut outcome = Ok(());
-        for (destination, message) in messages {
-            let sent = match (seal, source, *destination) {
-                (None, source, destination) => pair.socket.send(source, destination, ttl, message),
-                (Some(seal), IpAddr::V4(source), IpAddr::V4(destination)) => {
-                    let tos = ipv4::TOS_INTERNETWORK_CONTROL;
-                    let header = ipv4::Header { tos, id, ttl, protocol, source, destination };
-                    pair.socket.send_v4(&header, &seal.apply(&header, message))
-                }
-                _ => Err(io::ErrorKind::InvalidInput.into()),
-            };
-            outcome = outcome.and(sent);
+    /// Sends an advert to all its destinations, behind an authentication header if there is a seal, or keeps it until
+    /// its socket is open. A destination that cannot be reached does not keep it from the others; the first error is
+    /// returned.
+    pub(super) fn send(&mut self, instance: InstanceId, advert: Outgoing) -> io::Result<()> {
+        let key = advert.key();
+        match self.open.get(&key) {
+            Some(pair) => {
+                self.waiting.remove(&instance);
+                send(&pair.socket, &advert)
+            }
+            None if self.asked.contains_key(&key) => {
+                self.waiting.insert(instance, advert);
+                Ok(())
+            }
+            None => Err(io::ErrorKind::NotConnected.into()),
         }
-        outcome
+    }
+
+    /// Adverts whose sockets are open by now, or will not be: to be sent again.
+    pub(super) fn take_waiting(&mut self) -> Vec<(InstanceId, Outgoing)> {
+        let waiting = std::mem::take(&mut self.waiting);
+        let (waiting, ready): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            waiting.into_iter().partition(|(_, advert)| self.asked.contains_key(&advert.key()));
+        self.waiting = waiting;
+        ready.into_iter().collect()
     }
 
     /// Hands all received packets to the machines; returns whether there may be more.
@@ -178,10 +244,45 @@ fn wanted(tables: &Tables) -> BTreeMap<Key, Wish> {
     wanted
 }
 
+impl Wish {
+    fn of(&self, (ifindex, family, protocol): Key, tables: &Tables) -> WantedSocket {
+        let interface = tables.interfaces.name(ifindex).to_owned();
+        let groups = self.groups.iter().copied().collect();
+        WantedSocket { interface, ifindex, family, protocol, groups, vrid: self.vrid }
+    }
+}
+
+fn send(socket: &AdvertSocket, advert: &Outgoing) -> io::Result<()> {
+    let Outgoing { source, ttl, seal, .. } = *advert;
+    // To each peer the same, as the sequence number is.
+    let id = seal.map_or(0, |_| socket.next_id());
+    let mut outcome = Ok(());
+    for (destination, message) in &advert.messages {
+        let sent = match (seal, source, *destination) {
+            (None, source, destination) => socket.send(source, destination, ttl, message),
+            (Some(seal), IpAddr::V4(source), IpAddr::V4(destination)) => {
+                let tos = ipv4::TOS_INTERNETWORK_CONTROL;
+                let header = ipv4::Header { tos, id, ttl, protocol: ah::PROTOCOL, source, destination };
+                socket.send_v4(&header, &seal.apply(&header, message))
+            }
+            _ => Err(io::ErrorKind::InvalidInput.into()),
+        };
+        outcome = outcome.and(sent);
+    }
+    outcome
+}
+
 /// What an instance listens to: with `auth_type AH` also adverts without the header, to complain about them.
 fn protocols(row: &Instance) -> &'static [u8] {
     match row.config.authentication {
         Some(Authentication::Ah(_)) => &[vrrp::PROTOCOL, ah::PROTOCOL],
         _ => &[vrrp::PROTOCOL],
+    }
+}
+
+impl AsRawFd for Sockets {
+    /// Readable when sockets were opened.
+    fn as_raw_fd(&self) -> RawFd {
+        self.opener.as_raw_fd()
     }
 }

@@ -1,9 +1,12 @@
 //! The kernel's words in the machines' terms.
 
-use crate::kernel::{Addr, AddressRequest, KernelEvent, Link, Op, Snapshot, VmacRequest, VmacResult, WantedAddr};
+use crate::kernel::{
+    Addr, AddressRequest, AddressResult, Done, KernelEvent, Link, Op, PROTOCOL_KEEPALIVED, Secondaries, Snapshot,
+    VmacRequest, VmacResult, WantedAddr,
+};
 use crate::vrrp::{
-    Address, AddressId, AddressOp, Event, InstanceId, Interface, InterfaceAddress, KernelAddress, Macvlan, VmacOp,
-    WantedVmac,
+    self, Address, AddressDone, AddressId, AddressOp, Event, InstanceId, Interface, InterfaceAddress, Interfaces,
+    KernelAddress, Macvlan, VmacOp, WantedVmac,
 };
 
 /// A kernel event as an event of the machines.
@@ -34,8 +37,14 @@ fn usable(address: &Addr) -> bool {
     !address.tentative() && !address.dadfailed()
 }
 
+/// Set by this daemon, a predecessor or another keepalived; kernels before 5.18 do not tell.
+fn marked(address: &Addr) -> bool {
+    address.protocol == PROTOCOL_KEEPALIVED
+}
+
 fn kernel_address(address: &Addr) -> KernelAddress {
-    KernelAddress { ifindex: address.ifindex, ip: address.ip, prefix: address.prefix, usable: usable(address) }
+    let Addr { ifindex, ip, prefix, .. } = *address;
+    KernelAddress { ifindex, ip, prefix, usable: usable(address), marked: marked(address) }
 }
 
 fn interfaces(snapshot: Snapshot) -> Vec<Interface> {
@@ -44,8 +53,8 @@ fn interfaces(snapshot: Snapshot) -> Vec<Interface> {
     for address in &snapshot.addresses {
         let at = interfaces.binary_search_by_key(&address.ifindex, |interface| interface.index);
         if let Some(interface) = at.ok().and_then(|at| interfaces.get_mut(at)) {
-            let entry = InterfaceAddress { ip: address.ip, prefix: address.prefix, usable: usable(address) };
-            interface.addresses.add(entry);
+            let (usable, marked) = (usable(address), marked(address));
+            interface.addresses.add(InterfaceAddress { ip: address.ip, prefix: address.prefix, usable, marked });
         }
     }
     interfaces
@@ -55,15 +64,24 @@ fn interfaces(snapshot: Snapshot) -> Vec<Interface> {
 const NOBODY: AddressId = (u32::MAX, u32::MAX);
 
 /// The request that removes the address of a row that is gone.
-pub(super) fn withdrawal(row: &Address) -> Option<AddressRequest> {
-    request(NOBODY, AddressOp::Remove, row)
+pub(super) fn withdrawal(row: &Address, secondaries: vrrp::Secondaries, links: &Interfaces) -> Option<AddressRequest> {
+    request(NOBODY, AddressOp::Remove, row, secondaries, links)
 }
 
 /// The request that brings a row about, `None` while its interface does not exist.
-pub(super) fn request(id: AddressId, op: AddressOp, row: &Address) -> Option<AddressRequest> {
+pub(super) fn request(
+    id: AddressId,
+    op: AddressOp,
+    row: &Address,
+    secondaries: vrrp::Secondaries,
+    links: &Interfaces,
+) -> Option<AddressRequest> {
     let config = &row.config;
+    let ifindex = row.ifindex?;
+    let interface = || links.name(ifindex).to_owned();
+    let secondaries = (!secondaries.is_empty()).then(|| Secondaries { interface: interface(), addresses: secondaries });
     let address = WantedAddr {
-        ifindex: row.ifindex?,
+        ifindex,
         ip: config.ip,
         prefix: config.prefix,
         scope: config.scope,
@@ -76,12 +94,23 @@ pub(super) fn request(id: AddressId, op: AddressOp, row: &Address) -> Option<Add
         noprefixroute: config.noprefixroute,
         autojoin: config.autojoin,
         preferred_lft: config.preferred_lft,
+        protocol: Some(PROTOCOL_KEEPALIVED),
     };
     let op = match op {
         AddressOp::Add => Op::Add,
         AddressOp::Remove => Op::Remove,
     };
-    Some(AddressRequest { token: token(id), op, address })
+    Some(AddressRequest { token: token(id), op, address, secondaries })
+}
+
+/// What came of a request.
+pub(super) fn address_done(result: AddressResult) -> Event<'static> {
+    let (id, op) = (address_id(result.token), address_op(result.op));
+    let done = result.outcome.map(|done| match done {
+        Done::Changed => AddressDone::Changed,
+        Done::AlreadySo => AddressDone::AlreadySo,
+    });
+    Event::AddressDone { id, op, result: done.map_err(|refusal| refusal.to_string()) }
 }
 
 fn token(id: AddressId) -> u64 {

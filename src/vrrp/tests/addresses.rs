@@ -60,8 +60,8 @@ fn what_an_earlier_run_left_behind_is_removed_at_start() {
 fn a_refused_address_is_tried_again() {
     let mut lan = Lan::new(vec![one()]);
     lan.run(ms(360));
-    let error = Some("No buffer space available".to_owned());
-    lan.event(0, Event::AddressDone { id: (1, 1), op: AddressOp::Add, error });
+    let result = Err("No buffer space available".to_owned());
+    lan.event(0, Event::AddressDone { id: (1, 1), op: AddressOp::Add, result });
     assert!(
         lan.routers[0].changes.iter().any(|(_, change)| matches!(change, Change::AddressRefused { id: (1, 1), .. }))
     );

@@ -137,11 +137,11 @@ fn an_owner_is_master_at_once_and_can_not_be_preempted() {
 }
 
 #[test]
-fn state_master_without_owning_looks_round_for_one_interval() {
+fn state_master_without_owning_waits_for_the_whole_down_interval() {
     let eager = with(100, |row| row.start_state = StartState::Master);
     let mut lan = Lan::new(vec![eager.clone()]);
     lan.run(ms(1000));
-    assert_eq!(lan.entered(0, State::Master, ms(0)), Some(ms(1000) + ms(100) + ms(100) * 156 / 256));
+    assert_eq!(lan.entered(0, State::Master, ms(0)), Some(ms(1000) + ms(300) + ms(100) * 156 / 256));
     let mut lan = Lan::new(vec![plain(200)]);
     lan.run(ms(1000));
     lan.add(eager);
@@ -183,7 +183,10 @@ fn a_losing_advert_is_answered_at_once_and_announced() {
     assert_eq!(lan.routers[0].sent.last().unwrap().0, lan.now);
     assert_eq!(lan.routers[0].announced.iter().filter(|(at, ..)| *at == lan.now).count(), 5);
     assert!(
-        lan.routers[0].changes.iter().any(|(_, change)| matches!(change, Change::LosingAdvert { priority: 100, .. }))
+        lan.routers[0]
+            .changes
+            .iter()
+            .any(|(_, change)| matches!(change, Change::LowerAdvert { priority: 100, master: true, .. }))
     );
 }
 

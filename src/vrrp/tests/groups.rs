@@ -56,7 +56,13 @@ fn a_fault_of_one_is_a_fault_of_all_and_so_is_the_recovery() {
     let mut link = lan.routers[0].link(true);
     link.index = 3;
     link.name = "eth1".into();
-    let address = crate::vrrp::KernelAddress { ifindex: 3, ip: "10.9.0.1".parse().unwrap(), prefix: 24, usable: true };
+    let address = crate::vrrp::KernelAddress {
+        ifindex: 3,
+        ip: "10.9.0.1".parse().unwrap(),
+        prefix: 24,
+        usable: true,
+        marked: false,
+    };
     lan.event(0, Event::Link(link.clone()));
     lan.event(0, Event::AddressAdded(address));
     lan.run(ms(1000));
@@ -108,4 +114,66 @@ fn a_backup_is_resumed_as_a_backup() {
     lan.routers[1].vrrp = fresh;
     lan.start(1);
     assert_eq!(lan.routers[1].state("A"), State::Backup);
+}
+
+/// A reload of the first router.
+fn reload(lan: &mut Lan, config: Config) {
+    lan.event(0, Event::Configure(Box::new(config)));
+}
+
+fn three(priority: u8) -> Config {
+    let rows = [("A", 51), ("B", 52), ("C", 53)].map(|(name, vrid)| {
+        let mut row = instance(name, vrid);
+        row.priority = priority;
+        row
+    });
+    config(rows.into(), vec![group("G", &["A", "B", "C"])])
+}
+
+#[test]
+fn a_new_member_joins_a_master_and_the_others_do_not_notice() {
+    let mut lan = Lan::new(vec![pair([200, 200]), pair([100, 100])]);
+    lan.run(ms(2000));
+    lan.routers[0].changes.clear();
+    lan.routers[0].sent.clear();
+    let kernel = lan.routers[0].kernel.clone();
+    reload(&mut lan, three(200));
+    // Reloads that come while it waits do not disturb either.
+    lan.run(ms(100));
+    reload(&mut lan, three(200));
+    assert_eq!((lan.masters("A"), lan.masters("B"), lan.routers[0].state("C")), (vec![0], vec![0], State::Backup));
+    assert!(lan.routers[0].kernel.is_superset(&kernel));
+    lan.run(ms(1000));
+    assert_eq!(lan.masters("C"), [0]);
+    let moved: Vec<u32> = (lan.routers[0].changes.iter())
+        .filter_map(|(_, change)| match change {
+            Change::Instance { id, .. } => Some(id.0),
+            Change::Group { .. } => Some(0),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(moved, [3, 3], "only the new one, to backup and to master");
+    assert!(lan.routers[0].sent.iter().all(|(_, bytes)| bytes[2] != 0), "nobody gave up");
+}
+
+#[test]
+fn a_new_member_with_a_better_rival_takes_the_group_along() {
+    let mut lan = Lan::new(vec![pair([200, 200]), alone("C", 53, 250)]);
+    lan.run(ms(2000));
+    reload(&mut lan, three(200));
+    lan.run(ms(2000));
+    assert_eq!((lan.masters("A"), lan.masters("B"), lan.masters("C")), (vec![], vec![], vec![1]));
+    let state = lan.routers[0].vrrp.tables.groups.values().next().unwrap().state;
+    assert_eq!(state, State::Backup);
+}
+
+#[test]
+fn a_new_member_in_fault_takes_the_group_along() {
+    let mut lan = Lan::new(vec![pair([200, 200])]);
+    lan.run(ms(2000));
+    let mut file = three(200);
+    file.instances[2].interface = "eth7".into();
+    file.instances[2].addresses[0].device = "eth7".into();
+    reload(&mut lan, file);
+    assert_eq!((lan.routers[0].state("A"), lan.routers[0].state("C")), (State::Fault, State::Fault));
 }

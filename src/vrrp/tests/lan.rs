@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crate::config::model::{Address, Config, Family, Garp, Global, Instance, Scripts, StartState, SyncGroup, Version};
 use crate::vrrp::{
-    Action, AddressId, AddressOp, Change, Event, InstanceId, Interface, InterfaceAddress, KernelAddress, Macvlan,
-    Received, State, Tables, TimerKey, VmacOp, Vrrp, WantedVmac,
+    Action, AddressDone, AddressId, AddressOp, Change, Event, InstanceId, Interface, InterfaceAddress, KernelAddress,
+    Macvlan, Received, Secondaries, State, Tables, TimerKey, VmacOp, Vrrp, WantedVmac,
 };
 use crate::wire::{ah, ipv4};
 
@@ -94,6 +94,11 @@ pub fn config(instances: Vec<Instance>, sync_groups: Vec<SyncGroup>) -> Config {
     }
 }
 
+/// An address of the host on eth0.
+pub fn kernel_address(ip: IpAddr, prefix: u8) -> KernelAddress {
+    KernelAddress { ifindex: IFINDEX, ip, prefix, usable: true, marked: false }
+}
+
 /// A request the kernel works on.
 enum Request {
     /// For which row (none: withdrawn), what, which address on which interface.
@@ -135,8 +140,18 @@ pub struct Router {
     pub vrrp: Vrrp,
     pub ip: IpAddr,
     pub timers: BTreeMap<TimerKey, Duration>,
-    /// Addresses its kernel has, beside its own.
+    /// Addresses its daemon has set, beside those of the host.
     pub kernel: BTreeSet<(IpAddr, u8)>,
+    /// Addresses of the host on eth0.
+    pub host: BTreeSet<(IpAddr, u8)>,
+    /// Its kernel tells who has set an address.
+    pub marks: bool,
+    /// Addresses that each removal was to spare.
+    pub spared: Vec<Secondaries>,
+    /// What the kernel says to every request for an address, if it refuses them.
+    pub refuses_addresses: Option<String>,
+    /// MTU of its interface.
+    pub mtu: u32,
     /// VMACs its kernel has, by index.
     pub vmacs: BTreeMap<u32, WantedVmac>,
     /// Its kernel makes no VMAC.
@@ -162,22 +177,21 @@ pub struct Router {
 impl Router {
     pub fn link(&self, up: bool) -> Interface {
         let on_base = |(ip, _): &&(IpAddr, u8)| !self.on_vmac.contains_key(ip);
-        let own = InterfaceAddress { ip: self.ip, prefix: 24, usable: true };
-        let virtual_ones = self.kernel.iter().filter(on_base).map(|(ip, prefix)| InterfaceAddress {
-            ip: *ip,
-            prefix: *prefix,
-            usable: true,
-        });
-        let addresses = std::iter::once(own).chain(virtual_ones).collect();
-        let mac = Some([2, 0, 0, 0, 0, 1]);
-        Interface { index: IFINDEX, name: "eth0".into(), up, mtu: 1500, mac, addresses, ..Interface::default() }
+        let address =
+            |(ip, prefix): &(IpAddr, u8), marked| InterfaceAddress { ip: *ip, prefix: *prefix, usable: true, marked };
+        let hosts = self.host.iter().map(|known| address(known, false));
+        let virtual_ones = self.kernel.iter().filter(on_base).map(|known| address(known, self.marks));
+        let addresses = hosts.chain(virtual_ones).collect();
+        let (mac, mtu) = (Some([2, 0, 0, 0, 0, 1]), self.mtu);
+        Interface { index: IFINDEX, name: "eth0".into(), up, mtu, mac, addresses, ..Interface::default() }
     }
 
     /// A VMAC as the kernel tells of it.
     pub fn vmac(&self, index: u32) -> Interface {
         let link = &self.vmacs[&index];
         let there = self.kernel.iter().filter(|(ip, _)| self.on_vmac.get(ip) == Some(&index));
-        let addresses = there.map(|(ip, prefix)| InterfaceAddress { ip: *ip, prefix: *prefix, usable: true });
+        let marked = self.marks;
+        let addresses = there.map(|(ip, prefix)| InterfaceAddress { ip: *ip, prefix: *prefix, usable: true, marked });
         Interface {
             index,
             name: link.name.clone(),
@@ -227,6 +241,11 @@ impl Lan {
             ip,
             timers: BTreeMap::new(),
             kernel: BTreeSet::new(),
+            host: BTreeSet::from([(ip, 24)]),
+            marks: true,
+            spared: Vec::new(),
+            refuses_addresses: None,
+            mtu: 1500,
             vmacs: BTreeMap::new(),
             refuses_vmacs: false,
             on_vmac: BTreeMap::new(),
@@ -287,13 +306,15 @@ impl Lan {
                 }
                 Action::Timer(key, Some(time)) => drop(router.timers.insert(key, time)),
                 Action::Timer(key, None) => drop(router.timers.remove(&key)),
-                Action::Address(id, op) => {
+                Action::Address(id, op, secondaries) => {
+                    router.spared.extend((op == AddressOp::Remove).then_some(secondaries));
                     let row = router.vrrp.tables.addresses.get(&id).unwrap();
                     let address = (row.config.ip, row.config.prefix);
                     let request = Request::Address(Some(id), op, address, row.ifindex.unwrap());
                     router.answers.push_back((now + router.kernel_delay, request));
                 }
-                Action::Withdraw(row) => {
+                Action::Withdraw(row, secondaries) => {
+                    router.spared.push(secondaries);
                     let address = (row.config.ip, row.config.prefix);
                     let request = Request::Address(None, AddressOp::Remove, address, row.ifindex.unwrap());
                     router.answers.push_back((now + router.kernel_delay, request));
@@ -363,20 +384,26 @@ impl Lan {
     ) {
         let router = &mut self.routers[at];
         let there = ifindex == IFINDEX || router.vmacs.contains_key(&ifindex);
+        if let (Some(id), Some(error)) = (id, router.refuses_addresses.clone()) {
+            return self.event(at, Event::AddressDone { id, op, result: Err(error) });
+        }
+        let hosts = ifindex == IFINDEX && router.host.contains(&(ip, prefix));
         let changed = match op {
-            AddressOp::Add => there && router.kernel.insert((ip, prefix)),
+            AddressOp::Add => there && !hosts && router.kernel.insert((ip, prefix)),
+            AddressOp::Remove if hosts => router.host.remove(&(ip, prefix)),
             AddressOp::Remove => there && router.kernel.remove(&(ip, prefix)),
         };
         if ifindex != IFINDEX && changed {
             router.on_vmac.insert(ip, ifindex);
         }
-        let address = KernelAddress { ifindex, ip, prefix, usable: true };
+        let address = KernelAddress { ifindex, ip, prefix, usable: true, marked: router.marks };
         if changed {
             let event = if op == AddressOp::Add { Event::AddressAdded(address) } else { Event::AddressGone(address) };
             self.event(at, event);
         }
         if let Some(id) = id {
-            self.event(at, Event::AddressDone { id, op, error: None });
+            let done = if changed { AddressDone::Changed } else { AddressDone::AlreadySo };
+            self.event(at, Event::AddressDone { id, op, result: Ok(done) });
         }
     }
 
@@ -421,7 +448,21 @@ impl Lan {
     pub fn steal(&mut self, at: usize, ip: &str) {
         let ip = ip.parse().unwrap();
         assert!(self.routers[at].kernel.remove(&(ip, 32)));
-        self.event(at, Event::AddressGone(KernelAddress { ifindex: IFINDEX, ip, prefix: 32, usable: true }));
+        self.event(at, Event::AddressGone(kernel_address(ip, 32)));
+    }
+
+    /// The host of a router sets an address on eth0.
+    pub fn host_adds(&mut self, at: usize, ip: &str, prefix: u8) {
+        let ip = ip.parse().unwrap();
+        self.routers[at].host.insert((ip, prefix));
+        self.event(at, Event::AddressAdded(kernel_address(ip, prefix)));
+    }
+
+    /// The host of a router removes an address of its own.
+    pub fn host_removes(&mut self, at: usize, ip: &str, prefix: u8) {
+        let ip = ip.parse().unwrap();
+        assert!(self.routers[at].host.remove(&(ip, prefix)));
+        self.event(at, Event::AddressGone(kernel_address(ip, prefix)));
     }
 
     /// The link of a router goes down or up, at both ends.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::lan::{Lan, address, config, group, instance, ms};
-use crate::config::model::{Config, Instance};
+use crate::config::model::{Config, Instance, OldChecksum, Unicast, UnicastPeer};
 use crate::vrrp::{Change, Event, InstanceId, State};
 
 fn reload(lan: &mut Lan, at: usize, config: Config) {
@@ -172,4 +172,48 @@ fn after_any_number_of_reloads_the_tables_are_those_of_a_fresh_start() {
             "seed {seed}"
         );
     }
+}
+
+#[test]
+fn a_renamed_instance_keeps_its_row_and_its_state() {
+    let mut lan = running(two());
+    let timers = lan.routers[0].timers.clone();
+    let mut new = two();
+    new[0].name = "front".into();
+    new.reverse();
+    reload(&mut lan, 0, config(new, Vec::new()));
+    assert_eq!(lan.routers[0].timers, timers);
+    lan.run(ms(1000));
+    assert_eq!(lan.routers[0].changes, []);
+    assert_eq!(lan.masters("front"), [0]);
+    let row = lan.routers[0].vrrp.tables.instances.get(&InstanceId(1)).unwrap();
+    assert_eq!((row.config.name.as_str(), row.config.vrid), ("front", 51));
+    assert_eq!(kernel(&lan), ["10.0.1.51", "10.0.1.52"]);
+}
+
+#[test]
+fn names_that_change_places_stay_with_the_names() {
+    let mut lan = running(two());
+    let mut new = two();
+    (new[0].name, new[1].name) = ("B".into(), "A".into());
+    reload(&mut lan, 0, config(new, Vec::new()));
+    lan.run(ms(1000));
+    let vrids: Vec<_> = lan.routers[0].vrrp.tables.instances.values().map(|row| row.config.vrid).collect();
+    assert_eq!(vrids, [52, 51], "another virtual router of the same name");
+    assert_eq!((lan.masters("A"), lan.masters("B")), (vec![0], vec![0]));
+}
+
+#[test]
+fn of_several_with_the_same_vrid_the_one_with_the_same_peers_was_renamed() {
+    let peers = |name: &str, peer: &str| {
+        let peer = UnicastPeer { ip: peer.parse().unwrap(), min_ttl: 0, max_ttl: 255 };
+        let unicast = Unicast { peers: vec![peer], check_source: false, ttl: 255, old_checksum: OldChecksum::Never };
+        Instance { unicast: Some(unicast), ..instance(name, 51) }
+    };
+    let mut lan = running(vec![peers("A", "10.0.0.8"), peers("B", "10.0.0.9")]);
+    let new = vec![peers("B2", "10.0.0.9"), peers("A2", "10.0.0.8")];
+    reload(&mut lan, 0, config(new, Vec::new()));
+    lan.run(ms(1000));
+    let names: Vec<_> = lan.routers[0].vrrp.tables.instances.values().map(|row| row.config.name.as_str()).collect();
+    assert_eq!((names, lan.routers[0].changes.len()), (vec!["A2", "B2"], 0));
 }

@@ -55,10 +55,9 @@ fn revive(lan: &mut Lan, who: usize) {
     let priority = [100, 150, 200, 200][who];
     let fresh = Lan::new(vec![router(priority)]).routers.pop().unwrap();
     let old = &mut lan.routers[who];
-    let (ip, kernel) = (old.ip, std::mem::take(&mut old.kernel));
+    let (ip, host, kernel) = (old.ip, std::mem::take(&mut old.host), std::mem::take(&mut old.kernel));
     *old = fresh;
-    old.ip = ip;
-    old.kernel = kernel;
+    (old.ip, old.host, old.kernel) = (ip, host, kernel);
     old.timers.clear();
     old.vrrp = crate::vrrp::Vrrp::new(crate::vrrp::Tables::new(router(priority), "test".into()));
     lan.start(who);

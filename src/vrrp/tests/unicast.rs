@@ -166,7 +166,7 @@ fn no_peer_is_a_fault() {
     lan.run(ms(1000));
     assert_eq!(lan.routers[0].state("VI"), State::Fault);
     let cause = lan.routers[0].changes.iter().find_map(|(_, change)| match change {
-        Change::Instance { cause, .. } => Some(*cause),
+        Change::Instance { cause, .. } => Some(cause.clone()),
         _ => None,
     });
     assert!(matches!(cause, Some(Cause::Fault(Fault::NoPeer))));

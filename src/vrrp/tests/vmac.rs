@@ -2,7 +2,7 @@
 
 use super::lan::{IFINDEX, Lan, config, group, instance, ms};
 use crate::config::model::{Config, Instance, StartState, Vmac};
-use crate::vrrp::{AddressOp, Change, Event, Fault, Interface, Macvlan, State, VmacOp, WantedVmac};
+use crate::vrrp::{AddressDone, AddressOp, Change, Event, Fault, Interface, Macvlan, State, VmacOp, WantedVmac};
 
 const MAC: [u8; 6] = [0, 0, 0x5e, 0, 1, 51];
 
@@ -70,7 +70,10 @@ fn without_a_vmac_it_is_in_fault_and_tries_again() {
     lan.routers[0].refuses_vmacs = true;
     lan.run(ms(500));
     assert_eq!(states(&lan, 0), [State::Fault]);
-    assert_eq!(lan.routers[0].vrrp.tables.instances.values().next().unwrap().fault, Some(Fault::VmacMissing));
+    assert_eq!(
+        lan.routers[0].vrrp.tables.instances.values().next().unwrap().fault,
+        Some(Fault::VmacMissing("vrrp.51".into()))
+    );
     lan.routers[0].refuses_vmacs = false;
     lan.run(ms(3000));
     assert_eq!(states(&lan, 0), [State::Fault, State::Backup, State::Master]);
@@ -279,7 +282,25 @@ fn addresses_stay_off_the_interface_below() {
     let mut lan = Lan::new(vec![alone(vec![with_vmac("A", 51)])]);
     lan.run(ms(1000));
     assert_eq!(carrier(&lan, 0), Some(10));
-    let done = Event::AddressDone { id: (1, 1), op: AddressOp::Add, error: None };
+    let done = Event::AddressDone { id: (1, 1), op: AddressOp::Add, result: Ok(AddressDone::Changed) };
     lan.event(0, done);
     assert_eq!(lan.routers[0].link(true).addresses.iter().count(), 1, "its own");
+}
+
+#[test]
+fn a_vmac_that_gets_another_name_is_made_anew_and_the_master_stays() {
+    let mut lan = Lan::new(vec![alone(vec![with_vmac("VI", 51)])]);
+    lan.run(ms(2000));
+    assert_eq!((lan.masters("VI"), names(&lan, 0)), (vec![0], vec!["vrrp.51"]));
+    lan.routers[0].changes.clear();
+    lan.routers[0].sent.clear();
+    let mut row = with_vmac("VI", 51);
+    row.vmac.as_mut().unwrap().name = Some("front".into());
+    lan.event(0, Event::Configure(Box::new(alone(vec![row]))));
+    lan.run(ms(2000));
+    assert_eq!((lan.masters("VI"), names(&lan, 0)), (vec![0], vec!["front"]));
+    let moved = |(_, change): &&(_, Change)| matches!(change, Change::Instance { .. } | Change::VmacStolen(_));
+    assert_eq!(lan.routers[0].changes.iter().filter(moved).count(), 0);
+    assert_eq!(lan.routers[0].kernel.len(), 1, "its address is on the new one");
+    assert!(lan.routers[0].sent.len() >= 19, "adverts went on: {}", lan.routers[0].sent.len());
 }

@@ -101,8 +101,13 @@ impl Forged {
 
     /// Sends it from the client's eth0.
     pub fn send(&self, client: &Netns) {
+        self.send_many(client, 1);
+    }
+
+    /// Sends it that many times, as fast as the wire takes it.
+    pub fn send_many(&self, client: &Netns, times: usize) {
         let frame = self.frame();
-        client.enter(|| send_frame(&frame));
+        client.enter(|| send_frame(&frame, times));
     }
 
     fn is_ipv6(&self) -> bool {
@@ -164,7 +169,7 @@ impl Forged {
 }
 
 /// Sends an Ethernet frame out of eth0 of the namespace the thread is in.
-fn send_frame(frame: &[u8]) {
+fn send_frame(frame: &[u8], times: usize) {
     let socket = socket(AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC, None).expect("a packet socket");
     // The kernel's own description of the interface serves as the destination: no sockaddr is built.
     let device: LinkAddr = getifaddrs()
@@ -173,6 +178,8 @@ fn send_frame(frame: &[u8]) {
         .find_map(|interface| interface.address?.as_link_addr().copied())
         .expect("eth0");
     debug_assert_eq!(device.family(), Some(AddressFamily::Packet));
-    let sent = sendto(socket.as_raw_fd(), frame, &device, MsgFlags::empty()).expect("a link");
-    assert_eq!(sent, frame.len());
+    for _ in 0..times {
+        let sent = sendto(socket.as_raw_fd(), frame, &device, MsgFlags::empty()).expect("a link");
+        assert_eq!(sent, frame.len());
+    }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
+use crate::hostile;
 use crate::netns::Netns;
 
 /// What becomes of a connection.
@@ -24,6 +25,10 @@ pub enum Manner {
     Says(&'static [u8]),
     /// The first octets are said, then the second ones again and again.
     Endless(&'static [u8], &'static [u8]),
+    /// The hello of TLS is answered with HelloRequests without end.
+    HelloRequests,
+    /// The handshake of TLS is followed by session tickets without end.
+    Tickets,
 }
 
 /// A TCP port of a namespace in front of another one.
@@ -69,6 +74,8 @@ fn serve(mut stream: TcpStream, manner: Manner, real: u16) {
     let mut say = |octets: &[u8]| stream.write_all(octets).is_ok();
     match manner {
         Manner::Honest => return pass_on(stream, real),
+        Manner::HelloRequests => return hostile::hello_requests(stream),
+        Manner::Tickets => return hostile::tickets(stream),
         Manner::Resets => {
             let _ = stream.set_read_timeout(Some(Duration::from_millis(50)));
             let _ = stream.read(&mut [0; 100]);
@@ -112,6 +119,7 @@ pub type Answer = fn(&[u8]) -> Option<Vec<u8>>;
 #[derive(Debug)]
 pub struct Datagrams {
     answer: Arc<Mutex<Option<Answer>>>,
+    before: Arc<Mutex<Option<&'static [u8]>>>,
     socket: UdpSocket,
 }
 
@@ -120,7 +128,8 @@ impl Datagrams {
     pub fn start(netns: &Netns, port: u16, answer: Answer) -> Self {
         let answer = Arc::new(Mutex::new(Some(answer)));
         let socket = netns.enter(|| UdpSocket::bind(local(port)).expect("a free port"));
-        let (hears, current) = (socket.try_clone().expect("a descriptor"), answer.clone());
+        let before: Arc<Mutex<Option<&'static [u8]>>> = Arc::default();
+        let (hears, current, garbage) = (socket.try_clone().expect("a descriptor"), answer.clone(), before.clone());
         std::thread::spawn(move || {
             let mut datagram = [0; 2000];
             // Errors tell that someone has gone who was answered before; the end is told by no answer.
@@ -128,12 +137,18 @@ impl Datagrams {
                 let heard = hears.recv_from(&mut datagram);
                 let Some(answer) = *current.lock().expect("not poisoned") else { break };
                 let Ok((length, from)) = heard else { continue };
-                if let Some(reply) = answer(&datagram[..length]) {
+                let first = *garbage.lock().expect("not poisoned");
+                for reply in first.map(<[u8]>::to_vec).into_iter().chain(answer(&datagram[..length])) {
                     let _ = hears.send_to(&reply, from);
                 }
             }
         });
-        Self { answer, socket }
+        Self { answer, before, socket }
+    }
+
+    /// Answers are preceded by this from now on, as if someone else had sent it under this address.
+    pub fn precede(&self, garbage: Option<&'static [u8]>) {
+        *self.before.lock().expect("not poisoned") = garbage;
     }
 
     /// Datagrams that come from now on are answered so.

@@ -141,6 +141,10 @@ impl Standing {
         (self.runs, self.set) = (true, true);
         self.groups = plan.groups.iter().map(|group| (group.name, Init)).collect();
         self.down.clear();
+        // Servers count as up until the first check, and that is told of the quorum.
+        for service in &plan.services {
+            self.tells_quorum(service, true);
+        }
     }
 
     /// It was stopped in the usual way.
@@ -193,6 +197,13 @@ impl Standing {
         }
     }
 
+    fn tells_quorum(&mut self, service: &Service, met: bool) {
+        let (word, status) = if met { ("UP", 1) } else { ("DOWN", 2) };
+        self.traps.entry(service.at.to_owned()).or_default().push(status);
+        self.mails.push(format!("[{}] Virtualserver {} - {word}", self.router_id, in_mail(service.at)));
+        self.scripts.push(format!("SERVICE {} {word}", service.name));
+    }
+
     /// Notes what will be told of real servers when these, and no others, are down.
     pub fn finds(&mut self, services: &[Service], down: &BTreeSet<&'static str>) {
         let changed: Vec<&str> = self.down.symmetric_difference(down).copied().collect();
@@ -208,10 +219,7 @@ impl Standing {
             }
             let met = |down: &BTreeSet<&str>| service.servers.iter().any(|(server, _)| !down.contains(server));
             if met(down) != met(&self.down) {
-                let (word, status) = if met(down) { ("UP", 1) } else { ("DOWN", 2) };
-                self.traps.entry(service.at.to_owned()).or_default().push(status);
-                self.mails.push(format!("[{}] Virtualserver {} - {word}", self.router_id, in_mail(service.at)));
-                self.scripts.push(format!("SERVICE {} {word}", service.name));
+                self.tells_quorum(service, met(down));
             }
         }
         self.down.clone_from(down);

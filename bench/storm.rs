@@ -1,0 +1,62 @@
+//! Links of others: what their coming and going does to the adverts of a master.
+
+use std::time::Duration;
+
+use lab::conf::many;
+use lab::netns::{Netns, next_lab};
+use lab::storm::{delete_links, make_links};
+use lab::{Daemon, Lab, now, wait_until};
+
+use crate::report::{ms, spread};
+use crate::{DAEMONS, LIMIT, LOW, await_all};
+
+const INTERVAL: Duration = Duration::from_millis(100);
+/// Storms of each kind and daemon.
+const STORMS: usize = 3;
+
+/// Veth pairs in the namespace of the router, and a namespace that goes with all its links.
+pub fn storm() {
+    println!("\n## Links of others made and deleted beside a master, advert_int 0.1 s: longest gap between adverts\n");
+    println!("| storm | daemon | gap ms median (min-max) | gap / interval |");
+    println!("|---|---|---|---|");
+    for _ in 0..2 {
+        for daemon in DAEMONS {
+            report("500 veth pairs, 255 x 20 addresses", daemon, 255, 20, |lab| {
+                make_links(lab.router(1).netns(), 500);
+                delete_links(lab.router(1).netns(), 500);
+            });
+        }
+        for daemon in DAEMONS {
+            report("a namespace of 4,000 links deleted, 1 x 1 address", daemon, 1, 1, |_| {
+                let netns = Netns::new(next_lab(), "storm");
+                make_links(&netns, 2000);
+                drop(netns);
+            });
+        }
+    }
+}
+
+fn report(what: &str, daemon: Daemon, instances: u8, addresses: usize, storm: impl Fn(&mut Lab)) {
+    let mut lab = Lab::new(1);
+    lab.router(1).configure(&many(instances, addresses, LOW, INTERVAL));
+    lab.router(1).start(daemon);
+    await_all(&lab, 1, instances, Duration::ZERO);
+    let all = usize::from(instances) * addresses;
+    wait_until(LIMIT, "all addresses are set", || lab.router(1).count_addresses("10.1") == all);
+    // The second burst of announcements is over.
+    std::thread::sleep(Duration::from_secs(6));
+    let gaps: Vec<f64> = (0..STORMS)
+        .map(|_| {
+            let from = now();
+            storm(&mut lab);
+            // The kernel deletes links after the request for it has been answered.
+            std::thread::sleep(Duration::from_secs(2));
+            let schedule = lab.wire.schedule(1, from, now());
+            let gaps = schedule.values().flat_map(|adverts| adverts.windows(2)).map(|pair| ms(pair[1] - pair[0]));
+            lab.wire.clear();
+            gaps.fold(0.0, f64::max)
+        })
+        .collect();
+    let worst = gaps.iter().copied().fold(0.0, f64::max) / ms(INTERVAL);
+    println!("| {what} | {} | {} | {worst:.2} |", daemon.name(), spread(gaps.into_iter(), 1));
+}

@@ -1,0 +1,79 @@
+//! Opening and closing the sockets of adverts on a thread of its own.
+//!
+//! Joining a multicast group, and closing a socket that has joined one, takes a lock of the kernel that other programs
+//! may hold for a second.
+
+use std::io;
+use std::net::IpAddr;
+
+use super::advert::AdvertSocket;
+use super::worker::Worker;
+use crate::config::model::Family;
+
+/// Requests that may wait; the caller has one for each socket.
+const CAPACITY: usize = 1 << 16;
+
+/// A socket as it is to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WantedSocket {
+    /// Name of the interface.
+    pub interface: String,
+    /// Its index.
+    pub ifindex: u32,
+    /// Family of the packets.
+    pub family: Family,
+    /// IP protocol: VRRP or AH.
+    pub protocol: u8,
+    /// Groups to join.
+    pub groups: Vec<IpAddr>,
+    /// The one virtual router whose packets it hears; `None` hears all.
+    pub vrid: Option<u8>,
+}
+
+impl WantedSocket {
+    /// Opens it, waiting for the kernel.
+    pub fn open(&self) -> io::Result<AdvertSocket> {
+        let mut socket = AdvertSocket::open(&self.interface, self.ifindex, self.family, self.protocol)?;
+        if let Some(vrid) = self.vrid {
+            socket.only_vrid(vrid)?;
+        }
+        self.groups.iter().try_for_each(|group| socket.join(*group))?;
+        Ok(socket)
+    }
+}
+
+/// What the thread is to do.
+#[derive(Debug)]
+pub enum SocketRequest {
+    /// Open a socket.
+    Open(WantedSocket),
+    /// Close one.
+    Close(AdvertSocket),
+}
+
+/// What came of a request to open a socket; `None` after closing one.
+pub type SocketResult = Option<(WantedSocket, io::Result<AdvertSocket>)>;
+
+/// The loop's end of the thread.
+pub type Opener = Worker<SocketRequest, SocketResult>;
+
+impl Opener {
+    /// Starts the thread, in the caller's network namespace.
+    pub fn start_sockets() -> io::Result<Opener> {
+        Worker::spawn("sockets", CAPACITY, 1, |requests: Vec<SocketRequest>| {
+            requests
+                .into_iter()
+                .map(|request| match request {
+                    SocketRequest::Open(wanted) => {
+                        let opened = wanted.open();
+                        Some((wanted, opened))
+                    }
+                    SocketRequest::Close(socket) => {
+                        drop(socket);
+                        None
+                    }
+                })
+                .collect()
+        })
+    }
+}

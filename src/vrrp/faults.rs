@@ -1,0 +1,133 @@
+//! Pure functions of the rows: where an instance sends from, why it cannot take part, what its priority is, and how
+//! many addresses its adverts carry.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::event::Fault;
+use super::interface::Interface;
+use super::rows::Instance;
+use super::tables::Tables;
+use crate::config::model::{Family, TrackedInterface, Version};
+use crate::wire::{ah, ipv4, vrrp};
+
+/// Octets of an IPv6 header.
+const IPV6_HEADER: usize = 40;
+
+/// The address to send adverts from: the configured one, if this host has it and it is usable; else one of the
+/// interface's.
+pub(super) fn source(tables: &Tables, row: &Instance) -> Option<IpAddr> {
+    let link = tables.interfaces.get(row.ifindex?)?;
+    let Some(ip) = row.config.source else {
+        return link.source(row.config.family, &row.destinations(), |known| tables.use_of(link.index, known));
+    };
+    // A link-local address is that of one link only.
+    let counts = |on: &Interface| !is_link_local(ip) || on.index == link.index;
+    tables.interfaces.carriers(ip).any(|(on, known)| known.usable && counts(on)).then_some(ip)
+}
+
+fn is_link_local(ip: IpAddr) -> bool {
+    matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local())
+}
+
+/// The first reason why an instance cannot take part.
+pub(super) fn fault(tables: &Tables, row: &Instance, has_source: bool, now: Duration) -> Option<Fault> {
+    let interfaces = &tables.interfaces;
+    let own = &row.config.interface;
+    let Some(link) = row.ifindex.and_then(|index| interfaces.get(index)) else {
+        return Some(Fault::InterfaceMissing(own.clone()));
+    };
+    if !link.up && !row.config.dont_track_primary {
+        return Some(Fault::InterfaceDown(own.clone()));
+    }
+    // While the VMAC is being made nothing is decided for want of it.
+    if let Some(vmac) = row.vmac.as_ref().filter(|vmac| vmac.wanted && !tables.awaits_vmac(row, now)) {
+        match vmac.ifindex.and_then(|index| interfaces.get(index)) {
+            None => return Some(Fault::VmacMissing(vmac.name.clone())),
+            Some(link) if !link.up && !row.config.dont_track_primary => {
+                return Some(Fault::InterfaceDown(vmac.name.clone()));
+            }
+            Some(_) => {}
+        }
+    }
+    if let Some(fault) = address_fault(tables, row) {
+        return Some(fault);
+    }
+    if !has_source {
+        let missing = row.config.source.map(Fault::SourceMissing);
+        return missing.or_else(|| Some(Fault::NoSource(own.clone())));
+    }
+    if row.config.unicast.as_ref().is_some_and(|unicast| unicast.peers.is_empty()) {
+        return Some(Fault::NoPeer);
+    }
+    let mut tracked = tracked(tables, row).filter(|track| track.weight == 0);
+    let at_fault = tracked.find(|track| is_up(tables, &track.name) == track.reverse);
+    at_fault.map(|track| Fault::TrackedInterface { name: track.name.clone(), up: track.reverse })
+}
+
+/// Interfaces that carry addresses are needed as the own one is, unless the address has `no_track`.
+fn address_fault(tables: &Tables, row: &Instance) -> Option<Fault> {
+    let mut judged = row.config.interface.as_str();
+    for address in row.config.addresses.iter().chain(&row.config.excluded) {
+        let name = address.device.as_str();
+        // Most have the interface of the one before.
+        if address.no_track || name == judged || name == row.config.interface || row.puts_on_vmac(name) {
+            continue;
+        }
+        match tables.interfaces.named(name) {
+            None => return Some(Fault::InterfaceMissing(name.to_owned())),
+            Some(link) if !link.up => return Some(Fault::InterfaceDown(name.to_owned())),
+            Some(_) => judged = name,
+        }
+    }
+    None
+}
+
+fn is_up(tables: &Tables, name: &str) -> bool {
+    tables.interfaces.named(name).is_some_and(|link| link.up)
+}
+
+/// `track_interface` of the instance and of its group.
+fn tracked<'t>(tables: &'t Tables, row: &'t Instance) -> impl Iterator<Item = &'t TrackedInterface> {
+    let group = row.group.and_then(|id| tables.groups.get(&id));
+    row.config.track_interfaces.iter().chain(group.map_or(&[][..], |group| &group.config.track_interfaces))
+}
+
+/// Base priority plus the weights of tracked interfaces, 1..=254; an owner keeps 255.
+pub(super) fn effective_priority(tables: &Tables, row: &Instance) -> u8 {
+    if row.is_owner() {
+        return 255;
+    }
+    let group = row.group.and_then(|id| tables.groups.get(&id));
+    // Weighted trackers of members would pull the group apart.
+    let own = group.is_none_or(|group| group.config.tracking_weight).then_some(&row.config.track_interfaces);
+    let tracked = own.into_iter().chain(group.map(|group| &group.config.track_interfaces)).flatten();
+    let weights: i32 = tracked
+        .map(|track| {
+            let weight = i32::from(if track.reverse { -track.weight } else { track.weight });
+            match (track.weight > 0, is_up(tables, &track.name)) {
+                (true, true) | (false, false) => weight,
+                _ => 0,
+            }
+        })
+        .sum();
+    u8::try_from((i32::from(row.base_priority) + weights).clamp(1, 254)).unwrap_or(254)
+}
+
+/// How many of the configured addresses fit an advert on the interface it is sent by. A fragmented advert would be
+/// taken by no router that looks at the first fragment alone.
+pub(super) fn advertised(tables: &Tables, row: &Instance) -> usize {
+    let all = row.config.addresses.len();
+    let link = row.wire().and_then(|index| tables.interfaces.get(index));
+    // An interface that is not there, or that has no limit.
+    let Some(mtu) = link.map(|link| link.mtu as usize).filter(|mtu| *mtu > 0) else { return all };
+    let (before, each) = match row.config.family {
+        Family::V6 => (IPV6_HEADER, 16),
+        Family::V4 => {
+            let is_ah = matches!(row.config.authentication, Some(crate::config::model::Authentication::Ah(_)));
+            (ipv4::HEADER_LEN + if is_ah { ah::HEADER_LEN } else { 0 }, 4)
+        }
+    };
+    let behind = if row.config.version == Version::V2 { vrrp::AUTH_DATA_LEN } else { 0 };
+    all.min(mtu.saturating_sub(before + vrrp::HEADER_LEN + behind) / each)
+}

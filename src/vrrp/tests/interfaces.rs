@@ -1,0 +1,268 @@
+//! Interfaces and source addresses that an instance needs, and how many addresses fit an advert.
+
+use std::net::IpAddr;
+
+use super::lan::{IFINDEX, Lan, address, config, group, instance, kernel_address, ms};
+use crate::config::model::{Address, Config, Family, Instance, TrackedInterface};
+use crate::vrrp::{
+    Cause, Change, Event, Fault, Interface, InterfaceAddress, KernelAddress, LinkState, Occasion, State,
+};
+
+const OTHER: u32 = 3;
+
+/// eth1, which carries nothing of VRRP but perhaps addresses.
+fn other(up: bool) -> Interface {
+    Interface { index: OTHER, name: "eth1".into(), up, mtu: 1500, mac: Some([2; 6]), ..Interface::default() }
+}
+
+fn on_other(ip: &str) -> Address {
+    Address { device: "eth1".into(), ..address(ip) }
+}
+
+fn one(row: Instance) -> Config {
+    config(vec![row], Vec::new())
+}
+
+/// Starts a router whose kernel has eth1 too, if `up` says how it is.
+fn start(file: Config, up: Option<bool>) -> Lan {
+    let mut lan = Lan::new(Vec::new());
+    let at = lan.add(file.clone());
+    let router = &mut lan.routers[at];
+    router.timers.clear();
+    router.changes.clear();
+    router.vrrp = crate::vrrp::Vrrp::new(crate::vrrp::Tables::new(file, "test".into()));
+    let links = std::iter::once(router.link(true)).chain(up.map(other)).collect();
+    lan.event(at, Event::Interfaces(links));
+    lan.event(at, Event::Start);
+    lan
+}
+
+fn causes(lan: &Lan) -> Vec<Cause> {
+    let of = |change: &Change| match change {
+        Change::Instance { to: State::Fault, cause, .. } => Some(cause.clone()),
+        _ => None,
+    };
+    lan.routers[0].changes.iter().filter_map(|(_, change)| of(change)).collect()
+}
+
+fn missing() -> Cause {
+    Cause::Fault(Fault::InterfaceMissing("eth1".into()))
+}
+
+fn down() -> Cause {
+    Cause::Fault(Fault::InterfaceDown("eth1".into()))
+}
+
+#[test]
+fn the_interface_of_an_address_is_needed_at_the_start_and_later() {
+    for excluded in [false, true] {
+        let mut row = instance("VI", 51);
+        if excluded { &mut row.excluded } else { &mut row.addresses }.push(on_other("10.0.2.51"));
+        let mut lan = start(one(row.clone()), Some(false));
+        lan.run(ms(1000));
+        assert_eq!((lan.routers[0].state("VI"), causes(&lan)), (State::Fault, vec![down()]));
+        lan.event(0, Event::Link(other(true)));
+        lan.run(ms(1000));
+        assert_eq!(lan.masters("VI"), [0]);
+        lan.event(0, Event::Link(other(false)));
+        assert_eq!((lan.routers[0].state("VI"), causes(&lan).len()), (State::Fault, 2));
+        lan.event(0, Event::Link(other(true)));
+        lan.run(ms(1000));
+        // Deleted and made again, with another index.
+        lan.event(0, Event::LinkGone(OTHER));
+        assert_eq!(causes(&lan)[2], missing());
+        lan.event(0, Event::Link(Interface { index: 9, ..other(true) }));
+        lan.run(ms(1000));
+        assert_eq!(lan.masters("VI"), [0]);
+        let rows = lan.routers[0].vrrp.tables.addresses.values();
+        assert!(rows.filter(|row| row.config.device == "eth1").all(|row| row.ifindex == Some(9)));
+
+        let absent = start(one(row.clone()), None);
+        assert_eq!(causes(&absent), [missing()]);
+        for address in row.addresses.iter_mut().chain(&mut row.excluded) {
+            address.no_track = true;
+        }
+        let mut untracked = start(one(row), Some(false));
+        untracked.run(ms(1000));
+        assert_eq!(untracked.masters("VI"), [0]);
+    }
+}
+
+#[test]
+fn it_is_needed_by_the_whole_group_and_by_rows_that_a_reload_adds() {
+    let mut second = instance("B", 52);
+    let file = |second: &Instance| config(vec![instance("A", 51), second.clone()], vec![group("G", &["A", "B"])]);
+    let mut lan = start(file(&second), Some(false));
+    lan.run(ms(1000));
+    assert_eq!((lan.masters("A"), lan.masters("B")), (vec![0], vec![0]));
+    second.addresses.push(on_other("10.0.2.52"));
+    lan.event(0, Event::Configure(Box::new(file(&second))));
+    lan.run(ms(1000));
+    assert_eq!((lan.routers[0].state("A"), lan.routers[0].state("B")), (State::Fault, State::Fault));
+    assert_eq!(causes(&lan), [down(), Cause::Fault(Fault::SyncGroup("B".into()))]);
+    second.addresses.pop();
+    lan.event(0, Event::Configure(Box::new(file(&second))));
+    lan.run(ms(1000));
+    assert_eq!((lan.masters("A"), lan.masters("B")), (vec![0], vec![0]));
+}
+
+#[test]
+fn a_priority_change_names_its_interface() {
+    let mut row = instance("VI", 51);
+    row.track_interfaces = vec![TrackedInterface { name: "eth1".into(), weight: -30, reverse: false }];
+    let mut lan = start(one(row.clone()), Some(true));
+    lan.event(0, Event::Link(other(false)));
+    lan.event(0, Event::LinkGone(OTHER));
+    lan.event(0, Event::SetBasePriority(crate::vrrp::InstanceId(1), 90));
+    row.priority = 80;
+    lan.event(0, Event::Configure(Box::new(one(row))));
+    let priorities: Vec<_> = (lan.routers[0].changes.iter())
+        .filter_map(|(_, change)| match change {
+            Change::Priority { from, to, occasion, .. } => Some((*from, *to, occasion.clone())),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        priorities,
+        [
+            (100, 70, Occasion::Link("eth1".into(), LinkState::Down)),
+            (70, 60, Occasion::Set(100, 90)),
+            (60, 50, Occasion::Reload)
+        ]
+    );
+    let links: Vec<_> = (lan.routers[0].changes.iter())
+        .filter_map(|(_, change)| match change {
+            Change::Link { name, to } => Some((name.as_str(), *to)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(links, [("eth1", LinkState::Down), ("eth1", LinkState::Gone)]);
+}
+
+#[test]
+fn links_of_others_concern_nobody() {
+    let mut lan = start(one(instance("VI", 51)), None);
+    lan.run(ms(1000));
+    lan.routers[0].changes.clear();
+    for index in 100..200 {
+        lan.event(0, Event::Link(Interface { index, name: format!("veth{index}"), ..Interface::default() }));
+        let ip = IpAddr::from([172, 16, 0, u8::try_from(index).unwrap()]);
+        lan.event(0, Event::AddressAdded(KernelAddress { ifindex: index, ..kernel_address(ip, 24) }));
+        lan.event(0, Event::LinkGone(index));
+    }
+    assert_eq!(lan.routers[0].changes, []);
+    assert_eq!(lan.masters("VI"), [0]);
+}
+
+#[test]
+fn a_configured_source_must_be_on_the_host() {
+    let ip: IpAddr = "192.0.2.1".parse().unwrap();
+    let row = Instance { source: Some(ip), ..instance("VI", 51) };
+    let mut lan = start(one(row), None);
+    lan.run(ms(1000));
+    assert_eq!(causes(&lan), [Cause::Fault(Fault::SourceMissing(ip))]);
+    // On any interface.
+    let lo = Interface { index: 1, name: "lo".into(), up: true, ..Interface::default() };
+    lan.event(0, Event::Link(lo));
+    let on_lo = KernelAddress { ifindex: 1, ..kernel_address(ip, 32) };
+    lan.event(0, Event::AddressAdded(on_lo));
+    assert_eq!(lan.routers[0].state("VI"), State::Backup);
+    lan.run(ms(1000));
+    assert_eq!(lan.masters("VI"), [0]);
+    lan.event(0, Event::AddressGone(on_lo));
+    lan.run(ms(500));
+    assert_eq!(lan.routers[0].state("VI"), State::Fault);
+    lan.event(0, Event::AddressAdded(on_lo));
+    lan.run(ms(1000));
+    lan.event(0, Event::AddressGone(on_lo));
+    lan.run(ms(20));
+    lan.event(0, Event::AddressAdded(on_lo));
+    lan.run(ms(1000));
+    assert_eq!(lan.masters("VI"), [0]);
+    lan.event(0, Event::LinkGone(1));
+    lan.run(ms(500));
+    assert_eq!((lan.routers[0].state("VI"), causes(&lan).len()), (State::Fault, 3));
+}
+
+#[test]
+fn a_tentative_address_is_no_source_yet() {
+    let ip: IpAddr = "fd00::1".parse().unwrap();
+    let mut row =
+        Instance { source: Some(ip), family: Family::V6, group: "ff02::12".parse().unwrap(), ..instance("VI", 51) };
+    row.addresses = vec![Address::plain("fd00::51".parse().unwrap(), 64, "eth0")];
+    let mut lan = start(one(row), None);
+    let address = KernelAddress { usable: false, ..kernel_address(ip, 64) };
+    lan.event(0, Event::AddressAdded(address));
+    assert_eq!(lan.routers[0].state("VI"), State::Fault);
+    lan.event(0, Event::AddressAdded(KernelAddress { usable: true, ..address }));
+    assert_eq!(lan.routers[0].state("VI"), State::Backup);
+}
+
+#[test]
+fn addresses_that_do_not_fit_an_advert_are_treated_as_excluded() {
+    let ip = |n: u16| Address::plain(IpAddr::from([0xfd00, 0, 0, 0, 0, 0, 1, n]), 64, "eth0");
+    let mut row = Instance { family: Family::V6, group: "ff02::12".parse().unwrap(), ..instance("VI", 51) };
+    row.addresses = (1..=201).map(ip).collect();
+    let mut lan = Lan::new(vec![one(row.clone()), one(Instance { priority: 200, ..row })]);
+    for at in 0..2 {
+        lan.routers[at].ip = IpAddr::from([0xfe80, 0, 0, 0, 0, 0, 0, at as u16 + 1]);
+        lan.routers[at].host = [(lan.routers[at].ip, 64)].into();
+        lan.routers[at].mtu = 1500;
+        let link = lan.routers[at].link(true);
+        lan.event(at, Event::Interfaces(vec![link]));
+    }
+    lan.run(ms(2000));
+    assert_eq!(lan.masters("VI"), [1]);
+    // 1500 less the IPv6 and VRRP headers, in 16 octets each.
+    let fits = |lan: &Lan| usize::from(lan.routers[1].sent.last().unwrap().1[3]);
+    assert_eq!(fits(&lan), 90);
+    assert_eq!(lan.routers[1].sent.last().unwrap().1.len(), 8 + 90 * 16);
+    assert_eq!(lan.routers[1].kernel.len(), 201, "all are set");
+    let advertised = lan.routers[1].vrrp.tables.addresses.values().filter(|row| row.advertised).count();
+    assert_eq!(advertised, 90);
+    let cuts = |lan: &Lan, at: usize| -> Vec<(usize, usize, u32)> {
+        let of = |change: &Change| match change {
+            Change::AddressesCut { fit, of, mtu, .. } => Some((*fit, *of, *mtu)),
+            _ => None,
+        };
+        lan.routers[at].changes.iter().filter_map(|(_, change)| of(change)).collect()
+    };
+    assert_eq!(cuts(&lan, 1), [(90, 201, 1500)]);
+    let complained = lan.routers[0].changes.iter().any(|(_, change)| matches!(change, Change::Complaint { .. }));
+    assert!(!complained, "both ends cut alike");
+    // A larger MTU later.
+    lan.routers[1].mtu = 9000;
+    let link = lan.routers[1].link(true);
+    lan.event(1, Event::Link(link));
+    lan.run(ms(200));
+    assert_eq!(fits(&lan), 201);
+    lan.routers[1].mtu = 1280;
+    let link = lan.routers[1].link(true);
+    lan.event(1, Event::Link(link));
+    lan.run(ms(200));
+    assert_eq!((fits(&lan), cuts(&lan, 1).last()), (77, Some(&(77, 201, 1280))));
+}
+
+#[test]
+fn the_limit_of_ipv4_adverts_counts_their_headers() {
+    let mut row = instance("VI", 51);
+    row.addresses = (0..200).map(|n| address(&format!("10.0.1.{n}"))).collect();
+    let fit = |change: &dyn Fn(&mut Instance)| {
+        let mut row = row.clone();
+        change(&mut row);
+        let mut lan = Lan::new(vec![one(row)]);
+        lan.routers[0].mtu = 576;
+        let link = lan.routers[0].link(true);
+        assert_eq!(link.index, IFINDEX);
+        assert!(link.addresses.iter().all(|known: &InterfaceAddress| !known.marked));
+        lan.event(0, Event::Link(link));
+        lan.routers[0].vrrp.tables.instances.values().next().unwrap().advertised
+    };
+    assert_eq!(fit(&|_| {}), (576 - 20 - 8) / 4);
+    assert_eq!(fit(&|row| row.version = crate::config::model::Version::V2), (576 - 20 - 8 - 8) / 4);
+    let ah = |row: &mut Instance| {
+        row.version = crate::config::model::Version::V2;
+        row.authentication = Some(crate::config::model::Authentication::Ah([1; 8]));
+    };
+    assert_eq!(fit(&ah), (576 - 20 - 24 - 8 - 8) / 4);
+}

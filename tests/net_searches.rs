@@ -1,0 +1,130 @@
+//! Searches by regular expressions in threads: what they find, what stops them, and that they do not hold up each other.
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use keepalived::check::http::{Look, Looked, Pattern, Search};
+use keepalived::config::lvs::RegexCheck;
+use keepalived::net::{Key, Searches};
+use keepalived::reactor::{Events, Interest, Reactor, Token, clock};
+
+/// Longer than anything here takes on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A pattern that scans the rest of the body at each place, and does not match.
+const SCANS: &str = r"(?>a*)(?>a*)(?>a*)\d";
+
+fn key(id: u64, generation: u64) -> Key {
+    Key { id, generation }
+}
+
+/// A search in this body, and its only look.
+fn search(pattern: &str, body: &[u8]) -> (Search, Look) {
+    let pattern = pattern.as_bytes().to_vec();
+    let check = RegexCheck { pattern, no_match: false, options: Vec::new(), min_offset: 0, max_offset: None };
+    let mut search = Search::new(Pattern::new(&check));
+    search.push(body);
+    search.end();
+    let look = search.look().unwrap();
+    (search, look)
+}
+
+struct Bed {
+    searches: Searches,
+    reactor: Reactor,
+    done: HashMap<Key, Looked>,
+}
+
+impl Bed {
+    fn new() -> Bed {
+        let (searches, reactor) = (Searches::new().unwrap(), Reactor::new().unwrap());
+        reactor.register(&searches, Token(1), Interest::READABLE).unwrap();
+        Bed { searches, reactor, done: HashMap::new() }
+    }
+
+    /// The result of a search.
+    fn result(&mut self, key: Key) -> Looked {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            if let Some(looked) = self.done.remove(&key) {
+                return looked;
+            }
+            assert!(Instant::now() < until, "no result of {key:?}");
+            self.reactor.wait(Some(clock::now() + PATIENCE), &mut Events::with_capacity(4)).unwrap();
+            let mut out = Vec::new();
+            self.searches.events(&mut out);
+            self.done.extend(out);
+        }
+    }
+}
+
+#[test]
+fn searches_find_and_do_not_find() {
+    let mut bed = Bed::new();
+    for (id, (pattern, found)) in (1..).zip([("b.d", true), ("bad", false), ("^body$", true)]) {
+        let (mut search, look) = search(pattern, b"body");
+        assert!(bed.searches.begin(key(id, 1), look));
+        search.looked(bed.result(key(id, 1))).unwrap();
+        assert_eq!(search.outcome(), Some(found), "{pattern}");
+    }
+}
+
+#[test]
+fn a_search_that_takes_long_is_ended_and_delays_no_other() {
+    let mut bed = Bed::new();
+    let body = vec![b'a'; 65_000];
+    let slow: Vec<_> = (0..3)
+        .map(|id| (id, search(SCANS, &body)))
+        .map(|(id, (search, look))| {
+            let begin = Instant::now();
+            assert!(bed.searches.begin(key(id, 1), look));
+            assert!(begin.elapsed() < Duration::from_secs(1), "the caller is held up");
+            (id, search)
+        })
+        .collect();
+    for id in 10..20 {
+        let (mut search, look) = search("b", b"body");
+        assert!(bed.searches.begin(key(id, 1), look));
+        search.looked(bed.result(key(id, 1))).unwrap();
+        assert_eq!(search.outcome(), Some(true));
+    }
+    assert!(bed.done.is_empty(), "the slow ones go on meanwhile");
+    for (id, mut search) in slow {
+        let reason = search.looked(bed.result(key(id, 1))).unwrap_err();
+        assert_eq!(reason, "regex: the search takes more than 500 ms of processor time");
+    }
+}
+
+#[test]
+fn a_cancelled_search_gives_no_result_and_keeps_one_thread_at_most() {
+    let mut bed = Bed::new();
+    let body = vec![b'a'; 65_000];
+    assert!(bed.searches.begin(key(1, 1), search(SCANS, &body).1));
+    // Of another generation: nothing.
+    bed.searches.cancel(key(1, 9));
+    bed.searches.cancel(key(1, 1));
+    let (mut next, look) = search("b", b"body");
+    assert!(bed.searches.begin(key(1, 2), look));
+    assert_eq!(next.looked(bed.result(key(1, 2))), Err("regex: the last search is still under way".into()));
+    // Soon it has seen that it is cancelled.
+    let until = Instant::now() + PATIENCE;
+    for generation in 3.. {
+        assert!(Instant::now() < until, "never free again");
+        let (mut next, look) = search("b", b"body");
+        assert!(bed.searches.begin(key(1, generation), look));
+        if next.looked(bed.result(key(1, generation))).is_ok() {
+            assert_eq!(next.outcome(), Some(true));
+            break;
+        }
+    }
+    assert!(bed.done.is_empty(), "no result of the cancelled one");
+}
+
+#[test]
+fn there_is_an_end_to_what_waits() {
+    let mut bed = Bed::new();
+    let body = vec![b'a'; 65_000];
+    let begun = (0..5000).take_while(|id| bed.searches.begin(key(*id, 1), search(SCANS, &body).1)).count();
+    assert!((1024..1100).contains(&begun), "{begun}");
+}
