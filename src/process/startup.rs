@@ -23,6 +23,11 @@ const LOG_LIMIT: Duration = Duration::from_millis(500);
 
 /// Runs the program; the result is its exit status.
 pub fn run(arguments: Vec<OsString>) -> u8 {
+    // Until the loop reads signals: whoever starts the daemon and has it reload at once must not end it.
+    if let Err(error) = Signals::hold(&[Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGUSR2]) {
+        eprintln!("keepalived: cannot block signals: {error}");
+        return exit::FATAL;
+    }
     let options = match Options::read(arguments.clone()) {
         Ok(options) => options,
         Err(Outcome::Text(text)) => {
@@ -186,7 +191,7 @@ fn start(
     // One that was killed may have left what this file has no word of.
     let left = |role: Role| {
         let (name, given) = role.pid_file(&options);
-        role.is_allowed(&options) && held::anything(&names.pid_file(name, given))
+        role.is_allowed(&options) && !held::left(&names.pid_file(name, given)).is_empty()
     };
     let roles: Vec<Role> =
         Role::ALL.into_iter().filter(|role| role.is_wanted(&options, &config) || left(*role)).collect();
@@ -200,10 +205,16 @@ fn start(
         shown: loaded.shown,
         child_wait: config.global.child_wait_time,
         roles,
+        names,
         fixed: Fixed::new(&config.global),
     };
     let status = Parent::new(plan, log.clone(), signals)?.watch();
-    log.write(Level::Notice, format_args!("Stopped {}", cli::version_text()));
+    match status {
+        Ok(exit::OK) | Err(_) => log.write(Level::Notice, format_args!("Stopped {}", cli::version_text())),
+        Ok(status) => {
+            log.write(Level::Notice, format_args!("Stopped {}, exit status {status}", cli::version_text()));
+        }
+    }
     writer.finish(LOG_LIMIT);
     Ok(status?)
 }

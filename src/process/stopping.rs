@@ -16,9 +16,17 @@ pub(super) enum Stopping {
     /// The kernel removes what was set, until this time.
     Release(Duration),
     /// Notifications go, until this time.
-    Farewell(Duration),
+    Farewell {
+        /// Until when.
+        until: Duration,
+        /// The kernel has removed all.
+        released: bool,
+    },
     /// The process may end.
-    Done,
+    Done {
+        /// The kernel has removed all.
+        released: bool,
+    },
 }
 
 impl Stopping {
@@ -35,9 +43,19 @@ impl Stopping {
     /// When it goes on whatever has not been done.
     pub(super) fn deadline(self) -> Option<Duration> {
         match self {
-            Stopping::Release(until) | Stopping::Farewell(until) => Some(until),
-            Stopping::No | Stopping::Done => None,
+            Stopping::Release(until) | Stopping::Farewell { until, .. } => Some(until),
+            Stopping::No | Stopping::Done { .. } => None,
         }
+    }
+
+    /// Whether the process may end.
+    pub(super) fn is_done(self) -> bool {
+        matches!(self, Stopping::Done { .. })
+    }
+
+    /// Whether the kernel has removed what was set.
+    pub(super) fn has_released(self) -> bool {
+        matches!(self, Stopping::Farewell { released: true, .. } | Stopping::Done { released: true })
     }
 
     /// Goes on when the kernel has `released` all, and then when the agent has closed, or their time is over. `what`
@@ -55,15 +73,17 @@ impl Stopping {
             if !released {
                 log.error(format_args!("The kernel has not removed all {what} in time"));
             }
-            *self = Stopping::Farewell(now + FAREWELL_LIMIT);
+            *self = Stopping::Farewell { until: now + FAREWELL_LIMIT, released };
             if let Some(agent) = agent {
                 agent.close(now, now + FAREWELL_LIMIT / 2);
             }
         }
         // In the same turn: nothing else may happen that wakes the loop.
         let late = self.deadline().is_some_and(|until| until <= now);
-        if matches!(self, Stopping::Farewell(_)) && (late || agent.as_ref().is_none_or(Agent::is_closed)) {
-            *self = Stopping::Done;
+        if let Stopping::Farewell { released, .. } = *self
+            && (late || agent.as_ref().is_none_or(Agent::is_closed))
+        {
+            *self = Stopping::Done { released };
         }
     }
 }
@@ -89,6 +109,7 @@ mod tests {
         stopping.turn(Duration::from_secs(5), false, "services", &mut nobody, &log);
         assert_eq!(stopping, Stopping::Release(Duration::from_secs(9)));
         stopping.turn(Duration::from_secs(6), true, "services", &mut nobody, &log);
-        assert_eq!(stopping, Stopping::Done);
+        assert_eq!(stopping, Stopping::Done { released: true });
+        assert!(stopping.has_released());
     }
 }

@@ -25,14 +25,21 @@ impl Signals {
     /// Blocks `signals` and all real-time signals in the calling thread and opens a descriptor for them.
     ///
     /// Call it before the first thread is started: threads inherit the blocked set, and a signal to the process goes
-    /// to any thread that does not block it. Children started by `std::process::Command` begin with an empty set.
+    /// to any thread that does not block it. Processes inherit it, too, unless they are started by
+    /// [`Program`](super::Program).
     pub fn new(signals: &[Signal]) -> io::Result<Signals> {
+        let set = Signals::hold(signals)?;
+        let fd = SignalFd::with_flags(&set, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
+        Ok(Signals { fd })
+    }
+
+    /// Blocks `signals` and all real-time signals in the calling thread: they wait until [`Signals::new`] has them read.
+    pub fn hold(signals: &[Signal]) -> io::Result<SigSet> {
         // Real-time signals have no names to add them by: the full set has them, and loses the other names.
         let mut set = SigSet::all();
         Signal::iterator().filter(|signal| !signals.contains(signal)).for_each(|signal| set.remove(signal));
         set.thread_block()?;
-        let fd = SignalFd::with_flags(&set, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
-        Ok(Signals { fd })
+        Ok(set)
     }
 
     /// The signals that have come since the last call; each kind at most once however often it was sent meanwhile

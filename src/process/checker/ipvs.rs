@@ -170,14 +170,30 @@ impl Ipvs {
         }
     }
 
-    /// Removes all services of the configuration, or everything; time-outs are again as found.
-    pub(super) fn clear(&mut self, everything: bool) {
+    /// Removes all services of the configuration and those of a predecessor, or everything; time-outs are again as
+    /// found. Before the kernel's table is known, anything of that may be in it.
+    pub(super) fn clear(&mut self, check: &Check, everything: bool) {
+        if !self.synchronised {
+            self.dirty.extend(check.tables.virtual_servers.keys());
+            self.claim(check);
+            if let Some(found) = self.first_found {
+                self.submit(vec![Change::SetTimeouts(found)]);
+            }
+        }
         self.dirty.clear();
-        let keys = std::mem::take(&mut self.keys).into_values().flatten();
-        let changes = if everything { vec![Change::Flush] } else { keys.map(Change::DelService).collect() };
+        let mut keys = std::mem::take(&mut self.inherited);
+        keys.extend(std::mem::take(&mut self.keys).into_values().flatten());
+        let delete = |key| Change::DelService(key);
+        let changes = if everything { vec![Change::Flush] } else { keys.into_iter().map(delete).collect() };
+        self.failed = false;
         self.submit(changes);
         self.believed.clear();
         self.set_timeouts([0; 3]);
+    }
+
+    /// After [`Ipvs::clear`]: whether the kernel has refused nothing.
+    pub(super) fn is_clear(&self) -> bool {
+        !self.failed
     }
 
     /// Whether all that was submitted is done.

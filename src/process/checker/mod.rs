@@ -72,6 +72,8 @@ pub(super) struct Setup {
     pub(super) keep_services: bool,
     /// Of a predecessor, else empty.
     pub(super) checkpoint: String,
+    /// Only to remove what that has left in the kernel.
+    pub(super) clean_up: bool,
     /// What is set in the kernel.
     pub(super) held: Held,
     /// `lvs_flush`.
@@ -122,8 +124,8 @@ struct Process {
 
 /// Runs until told to stop.
 pub(super) fn run(setup: Setup) -> io::Result<()> {
-    let Setup { mut check, log, channel, agentx, keep_services, checkpoint, held, flush, flush_on_stop, signals } =
-        setup;
+    let Setup { mut check, log, channel, agentx, keep_services, checkpoint, clean_up, held, .. } = setup;
+    let (flush, flush_on_stop, signals) = (setup.flush, setup.flush_on_stop, setup.signals);
     check.resume(&checkpoint);
     let reactor = Reactor::coarse()?;
     let orders = Orders::new(signals, channel, &reactor, ORDERS)?;
@@ -181,9 +183,13 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
         told_lack: None,
     };
     process.kernel_turn()?;
-    process.check.handle(Event::Start, process.now);
-    process.refresh();
     process.synchronise(&[SyncRole::Master, SyncRole::Backup]);
+    if clean_up {
+        process.stop();
+    } else {
+        process.check.handle(Event::Start, process.now);
+        process.refresh();
+    }
     process.carry_out();
     // A replacement is to know that it is none of the first, even when nothing ever changes.
     process.timers.set(Timer::Checkpoint, process.now + CHECKPOINT_DELAY);
@@ -201,7 +207,7 @@ fn tls(tables: &Tables) -> Option<Result<Tls, TlsError>> {
 impl Process {
     fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS_A_TURN);
-        while self.stopping != Stopping::Done {
+        while !self.stopping.is_done() {
             let deadline = if self.more_kernel { Some(Duration::ZERO) } else { self.deadline() };
             self.reactor.wait(deadline, &mut events)?;
             self.now = clock::now();
@@ -236,7 +242,8 @@ impl Process {
         self.held.finish();
         self.mailer.finish(FAREWELL_LIMIT);
         self.scripts.finish(FAREWELL_LIMIT);
-        Ok(())
+        let released = self.keep_services || (self.stopping.has_released() && self.ipvs.is_clear());
+        if released { Ok(()) } else { Err(io::Error::other("not all IPVS services could be removed")) }
     }
 
     fn deadline(&self) -> Option<Duration> {
@@ -260,7 +267,8 @@ impl Process {
         let before = self.ipvs.checkpoint();
         self.ipvs.turn(&mut self.check, self.now, &self.log);
         if self.ipvs.checkpoint() != before {
-            self.timers.set(Timer::Checkpoint, self.now + CHECKPOINT_DELAY);
+            // At once: nobody else knows what is to be put back at the end.
+            self.timers.set(Timer::Checkpoint, self.now);
         }
     }
 
@@ -488,7 +496,7 @@ impl Process {
         self.timers.clear(Timer::Refresh);
         self.check.handle(Event::Stop, now);
         if !self.keep_services {
-            self.ipvs.clear(self.flush_on_stop);
+            self.ipvs.clear(&self.check, self.flush_on_stop);
         }
         self.synchronise(&[]);
         self.carry_out();

@@ -67,6 +67,8 @@ pub(super) struct Setup {
     pub(super) agentx: Option<(snmp::transport::MasterAddress, String)>,
     /// `-V`.
     pub(super) keep_addresses: bool,
+    /// Only to remove what a predecessor has left in the kernel.
+    pub(super) clean_up: bool,
     /// What is set in the kernel.
     pub(super) held: Held,
     /// What a predecessor left to be known.
@@ -128,7 +130,7 @@ pub(super) fn descriptors(instances: usize) -> usize {
 
 /// Runs until told to stop.
 pub(super) fn run(setup: Setup) -> io::Result<()> {
-    let Setup { vrrp, log, channel, agentx, keep_addresses, checkpoint, held, signals } = setup;
+    let Setup { vrrp, log, channel, agentx, keep_addresses, clean_up, checkpoint, held, signals } = setup;
     let reactor = Reactor::new()?;
     let monitor = Monitor::open(DUMP_LIMIT)?;
     let writer = Writer::start(WRITER_CAPACITY)?;
@@ -178,7 +180,12 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
         save_due: false,
     };
     process.kernel_turn()?;
-    process.vrrp.handle(Event::Start, clock::now());
+    if clean_up {
+        // Not started, the machines send nothing: another router may be master by now.
+        process.stop();
+    } else {
+        process.vrrp.handle(Event::Start, clock::now());
+    }
     process.carry_out();
     process.run()
 }
@@ -187,7 +194,7 @@ impl Process {
     fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(64);
         let mut more = true;
-        while self.stopping != Stopping::Done {
+        while !self.stopping.is_done() {
             let deadline = if more { Some(Duration::ZERO) } else { self.deadline() };
             self.reactor.wait(deadline, &mut events)?;
             more = self.adverts_turn();
@@ -217,11 +224,13 @@ impl Process {
         if let Err(error) = self.sysctls.restore_all().and(of_vmacs) {
             self.log.warning(format_args!("Cannot put interface settings back: {error}"));
         }
-        self.held.save(self.vrrp.held());
+        let held = self.vrrp.held();
+        let released = self.keep_addresses || (self.stopping.has_released() && held.is_empty());
+        self.held.save(held);
         self.held.finish();
         self.mailer.finish(FAREWELL_LIMIT);
         self.scripts.finish(FAREWELL_LIMIT);
-        Ok(())
+        if released { Ok(()) } else { Err(io::Error::other("not all addresses and VMACs could be removed")) }
     }
 
     fn deadline(&self) -> Option<Duration> {

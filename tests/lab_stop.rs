@@ -1,0 +1,177 @@
+//! A stop leaves nothing behind, whatever has become of the child processes; where it does, it says what.
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
+use std::time::Duration;
+
+use lab::Daemon::Ours;
+use lab::conf::VRID;
+use lab::{Lab, Protocol, machine, wait_until};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+const LIMIT: Duration = Duration::from_secs(10);
+const PROTOCOL: Protocol = Protocol::V3;
+
+/// A lone router that has become master.
+fn lone_master(extra: &str, arguments: &[&str]) -> Lab {
+    let mut lab = Lab::new(1);
+    lab.router(1).configure(&PROTOCOL.conf(100, extra));
+    let mut command = lab.router(1).command(Ours);
+    command.args(arguments);
+    lab.router(1).start_with(command);
+    lab.wire.await_advert(1, VRID, Duration::ZERO, LIMIT);
+    wait_until(LIMIT, "the addresses are set", || PROTOCOL.all_vips().iter().all(|vip| lab.router(1).holds(*vip)));
+    lab
+}
+
+fn assert_nothing_is_left(lab: &mut Lab) {
+    let addresses = lab.router(1).netns().ip("address show");
+    let left = |text: &str| addresses.contains(text);
+    assert!(!PROTOCOL.all_vips().iter().any(|vip| lab.router(1).holds(*vip)), "{addresses}");
+    assert!(!left("vrrp.51"), "{addresses}");
+    assert!(!lab.router(1).file("vrrp.held").exists());
+    assert!(lab.router(1).daemon_pids().is_empty());
+}
+
+fn vrrp(lab: &mut Lab, signal: Signal) {
+    kill(Pid::from_raw(lab.router(1).vrrp_pid()), signal).expect("a running VRRP process");
+}
+
+/// Has the parent find the VRRP process dead at the moment in which it is told to stop.
+fn stop_with_dead_child(lab: &mut Lab, between: impl FnOnce(&mut Lab)) -> Option<i32> {
+    lab.router(1).daemon().signal(Signal::SIGSTOP);
+    vrrp(lab, Signal::SIGKILL);
+    between(lab);
+    lab.router(1).daemon().signal(Signal::SIGTERM);
+    lab.router(1).daemon().signal(Signal::SIGCONT);
+    lab.router(1).daemon().wait(LIMIT).code()
+}
+
+#[test]
+fn a_vrrp_process_that_is_dead_at_the_stop() {
+    let _turn = machine::shared();
+    let mut lab = lone_master("", &[]);
+    assert_eq!(stop_with_dead_child(&mut lab, |_| {}), Some(0));
+    assert_nothing_is_left(&mut lab);
+}
+
+#[test]
+fn a_vrrp_process_with_a_vmac_that_is_dead_at_the_stop() {
+    let _turn = machine::shared();
+    let mut lab = lone_master("use_vmac", &[]);
+    let before = lab.router(1).netns().sysctl_value("net/ipv4/conf/eth0/arp_ignore");
+    assert_ne!(before.as_deref(), Some("0"), "a VMAC changes it");
+    assert_eq!(stop_with_dead_child(&mut lab, |_| {}), Some(0));
+    assert_nothing_is_left(&mut lab);
+    assert_eq!(lab.router(1).netns().sysctl_value("net/ipv4/conf/eth0/arp_ignore").as_deref(), Some("0"));
+}
+
+#[test]
+fn a_vrrp_process_that_was_killed_in_its_stop() {
+    let _turn = machine::shared();
+    let mut lab = lone_master("", &[]);
+    lab.router(1).daemon().signal(Signal::SIGTERM);
+    vrrp(&mut lab, Signal::SIGKILL);
+    assert_eq!(lab.router(1).daemon().wait(LIMIT).code(), Some(0));
+    assert_nothing_is_left(&mut lab);
+}
+
+#[test]
+fn a_vrrp_process_that_was_stopped_by_a_signal() {
+    let _turn = machine::shared();
+    let mut lab = lone_master("", &[]);
+    vrrp(&mut lab, Signal::SIGSTOP);
+    assert_eq!(lab.router(1).stop().1.code(), Some(0));
+    assert_nothing_is_left(&mut lab);
+}
+
+/// `jmp` to itself: it answers no signal but SIGKILL.
+#[test]
+fn a_vrrp_process_that_hangs() {
+    let _turn = machine::shared();
+    let mut lab = lone_master("", &[]);
+    let pid = lab.router(1).vrrp_pid();
+    let fields = fs::read_to_string(format!("/proc/{pid}/syscall")).unwrap();
+    let at = fields.split_whitespace().last().and_then(|word| word.strip_prefix("0x")).unwrap();
+    let at = u64::from_str_radix(at, 16).unwrap();
+    let memory = fs::OpenOptions::new().write(true).open(format!("/proc/{pid}/mem")).unwrap();
+    memory.write_all_at(&[0xeb, 0xfe], at).unwrap();
+    lab.router(1).daemon().signal(Signal::SIGTERM);
+    assert_eq!(lab.router(1).daemon().wait(2 * LIMIT).code(), Some(0));
+    assert_nothing_is_left(&mut lab);
+}
+
+/// A process that keeps dying young is started again after a pause, in which there is none.
+#[test]
+fn a_vrrp_process_that_waits_for_its_next_start() {
+    let _turn = machine::shared();
+    let mut lab = lone_master("", &[]);
+    let deaths = |lab: &mut Lab| lab.router(1).log().matches("starting it again").count();
+    while deaths(&mut lab) < 26 {
+        let (old, before) = (lab.router(1).vrrp_pid(), deaths(&mut lab));
+        kill(Pid::from_raw(old), Signal::SIGKILL).unwrap();
+        wait_until(LIMIT, "its death is noticed", || deaths(&mut lab) > before);
+        if before < 25 {
+            wait_until(LIMIT, "it is started again", || lab.router(1).vrrp_pid() != old);
+        }
+    }
+    assert_eq!(lab.router(1).daemon_pids().len(), 1, "the parent alone");
+    assert_eq!(lab.router(1).stop().1.code(), Some(0));
+    let log = lab.router(1).log();
+    assert!(log.contains("Removing what the VRRP process has left") && !log.contains("did not stop cleanly"), "{log}");
+    assert_nothing_is_left(&mut lab);
+}
+
+#[test]
+fn dont_respawn_ends_with_nothing_left() {
+    let _turn = machine::shared();
+    let mut lab = lone_master("use_vmac", &["-R"]);
+    vrrp(&mut lab, Signal::SIGKILL);
+    assert_eq!(lab.router(1).daemon().wait(LIMIT).code(), Some(1));
+    assert_nothing_is_left(&mut lab);
+}
+
+/// The pid file is locked by somebody else, so no process can clean up.
+#[test]
+fn what_cannot_be_removed_is_named() {
+    let _turn = machine::shared();
+    let mut lab = lone_master("", &[]);
+    let held = lab.router(1).file("vrrp.held");
+    let vip = PROTOCOL.vips(VRID)[0];
+    wait_until(LIMIT, "the address is written down", || {
+        fs::read_to_string(&held).unwrap_or_default().contains(&format!("\t{vip}\t"))
+    });
+    let mut lock = None;
+    let status = stop_with_dead_child(&mut lab, |lab| {
+        let file = File::open(lab.router(1).file("vrrp.pid")).unwrap();
+        wait_until(LIMIT, "the dead process has let go of its pid file", || file.try_lock().is_ok());
+        lock = Some(file);
+    });
+    assert_eq!(status, Some(1));
+    let log = lab.router(1).log();
+    assert!(log.contains("may be left in the kernel: ") && log.contains(&format!("address eth0 {vip} ")), "{log}");
+    assert!(lab.router(1).holds(vip));
+    drop(lock);
+}
+
+/// The signal that asks for a reload comes before anything is read.
+#[test]
+fn a_reload_in_the_first_milliseconds_does_not_end_the_daemon() {
+    let _turn = machine::shared();
+    let mut lab = Lab::new(1);
+    lab.router(1).configure(&PROTOCOL.conf(100, ""));
+    lab.router(1).start(Ours);
+    let pid = lab.router(1).daemon().pid();
+    // `ip` becomes the daemon, whose first deed is to block the signal.
+    wait_until(LIMIT, "the daemon is there", || {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigBlk:")).unwrap_or_default();
+        u64::from_str_radix(mask.trim(), 16).unwrap_or(0) & 1 == 1
+    });
+    lab.router(1).daemon().signal(Signal::SIGHUP);
+    lab.wire.await_advert(1, VRID, Duration::ZERO, LIMIT);
+    wait_until(LIMIT, "the reload was carried out", || lab.router(1).log().contains("Reloading"));
+    assert_eq!(lab.router(1).stop().1.code(), Some(0));
+}
