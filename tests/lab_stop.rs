@@ -36,7 +36,7 @@ fn assert_nothing_is_left(lab: &mut Lab) {
 }
 
 fn vrrp(lab: &mut Lab, signal: Signal) {
-    kill(Pid::from_raw(lab.router(1).vrrp_pid()), signal).expect("a running VRRP process");
+    kill(Pid::from_raw(lab.router(1).vrrp_pid()), signal).unwrap();
 }
 
 /// Has the parent find the VRRP process dead at the moment in which it is told to stop.

@@ -20,7 +20,7 @@ use crate::check::{self, Check};
 use crate::config::model::{Config, FlushOnStop};
 use crate::config::{Snapshot, VirtualServers};
 use crate::notify::log::{self, Log};
-use crate::reactor::{Events, Interest, Reactor, Signal, Signals, Token, clock};
+use crate::reactor::{Events, Interest, Origin, Reactor, Signal, Signals, Token, clock};
 use crate::vrrp::{Tables, Vrrp};
 
 /// How long the parent may take to hand the configuration over.
@@ -182,6 +182,7 @@ fn receive_config(channel: &mut Channel) -> io::Result<Beginning> {
                 Message::Config(snapshot) => return Ok(Beginning { snapshot, checkpoint, clean_up }),
                 Message::Checkpoint(text) => checkpoint = text,
                 Message::CleanUp => clean_up = true,
+                Message::Origin(text) => text.parse().map(Origin::set).map_err(io::Error::other)?,
                 hello @ Message::Hello(_) => channel.send(&hello)?,
                 // There is nothing to dump yet.
                 Message::Dump(_) => {}

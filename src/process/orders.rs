@@ -59,7 +59,7 @@ impl Orders {
         for message in self.channel.receive()? {
             match message {
                 hello @ Message::Hello(_) => self.channel.send(&hello)?,
-                Message::Checkpoint(_) | Message::CleanUp => {}
+                Message::Checkpoint(_) | Message::CleanUp | Message::Origin(_) => {}
                 Message::Dump(what) => orders.push(Order::Dump(what)),
                 Message::Config(snapshot) => match snapshot.parse() {
                     Ok(config) => orders.push(Order::Configure(Box::new(config))),

@@ -16,7 +16,7 @@ use super::role::Role;
 use crate::config::{self, Snapshot};
 use crate::kernel;
 use crate::notify::log::{self, Level};
-use crate::reactor::{Signal, Signals};
+use crate::reactor::{Origin, Signal, Signals};
 
 /// After the children have ended, the log may take this long.
 const LOG_LIMIT: Duration = Duration::from_millis(500);
@@ -24,8 +24,9 @@ const LOG_LIMIT: Duration = Duration::from_millis(500);
 /// Runs the program; the result is its exit status.
 pub fn run(arguments: Vec<OsString>) -> u8 {
     // Until the loop reads signals: whoever starts the daemon and has it reload at once must not end it.
-    if let Err(error) = Signals::hold(&[Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGUSR2]) {
-        eprintln!("keepalived: cannot block signals: {error}");
+    let held = Signals::hold(&[Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGUSR2]);
+    if let Err(error) = held.and_then(|_| Signals::heed_ignored()) {
+        eprintln!("keepalived: cannot set up signals: {error}");
         return exit::FATAL;
     }
     let options = match Options::read(arguments.clone()) {
@@ -48,6 +49,8 @@ pub fn run(arguments: Vec<OsString>) -> u8 {
             None => exit::FATAL,
         };
     }
+    // Before anything of it changes.
+    let _ = Origin::of_the_daemon();
     if !options.stray.is_empty() {
         eprintln!("Unexpected argument(s): {}", options.stray.join(" "));
     }

@@ -15,6 +15,8 @@
 
 pub mod clock;
 pub mod descriptors;
+pub mod launcher;
+mod origin;
 mod poll;
 mod program;
 mod signals;
@@ -23,6 +25,7 @@ mod waker;
 
 pub use mio::{Interest, Token};
 pub use nix::sys::signal::Signal;
+pub use origin::Origin;
 pub use poll::{Events, Reactor, Ready};
 pub use program::Program;
 pub use signals::{Caught, Signals};

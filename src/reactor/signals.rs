@@ -1,7 +1,9 @@
 //! Signals as something to read.
 
+use std::fs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::sync::Arc;
 
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
@@ -40,6 +42,26 @@ impl Signals {
         Signal::iterator().filter(|signal| !signals.contains(signal)).for_each(|signal| set.remove(signal));
         set.thread_block()?;
         Ok(set)
+    }
+
+    /// Gives the signals that whoever started this process has it ignore an empty handler: processes that it starts
+    /// have the usual dispositions again, and their ends are told.
+    ///
+    /// # Errors
+    /// When the system does not tell which these are, or one cannot be handled.
+    pub fn heed_ignored() -> io::Result<()> {
+        let status = fs::read_to_string("/proc/self/status")?;
+        let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap_or_default().trim();
+        let ignored = u64::from_str_radix(ignored, 16).unwrap_or(0);
+        // The standard library ignores SIGPIPE for us, and not for what we start; the others cannot be handled.
+        let others =
+            [Signal::SIGPIPE, Signal::SIGKILL, Signal::SIGSTOP, Signal::SIGILL, Signal::SIGFPE, Signal::SIGSEGV];
+        for signal in Signal::iterator().filter(|signal| !others.contains(signal)) {
+            if ignored >> (signal as i32 - 1) & 1 == 1 {
+                signal_hook::flag::register(signal as i32, Arc::default())?;
+            }
+        }
+        Ok(())
     }
 
     /// The signals that have come since the last call; each kind at most once however often it was sent meanwhile

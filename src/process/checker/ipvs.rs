@@ -54,6 +54,8 @@ pub(super) struct Ipvs {
     told: BTreeSet<String>,
     /// A change was refused since the table was last compared.
     failed: bool,
+    /// A service was not removed.
+    removal_failed: bool,
     /// Changes the kernel has made.
     changed: u64,
 }
@@ -78,6 +80,7 @@ impl Ipvs {
             answers: Vec::new(),
             told: BTreeSet::new(),
             failed: false,
+            removal_failed: false,
             changed: 0,
         })
     }
@@ -185,15 +188,14 @@ impl Ipvs {
         keys.extend(std::mem::take(&mut self.keys).into_values().flatten());
         let delete = |key| Change::DelService(key);
         let changes = if everything { vec![Change::Flush] } else { keys.into_iter().map(delete).collect() };
-        self.failed = false;
         self.submit(changes);
         self.believed.clear();
         self.set_timeouts([0; 3]);
     }
 
-    /// After [`Ipvs::clear`]: whether the kernel has refused nothing.
+    /// After [`Ipvs::clear`]: whether nothing is left that the kernel was asked to remove.
     pub(super) fn is_clear(&self) -> bool {
-        !self.failed
+        !self.removal_failed
     }
 
     /// Whether all that was submitted is done.
@@ -254,6 +256,9 @@ impl Ipvs {
     /// next refresh anyway.
     fn refused(&mut self, change: Option<Change>, error: Error, log: &Log) {
         self.failed = true;
+        // A kernel without IPVS has no services either.
+        let is_removal = matches!(change, Some(Change::DelService(_) | Change::Flush));
+        self.removal_failed |= is_removal && !matches!(error, Error::NoIpvs);
         match (error, change) {
             (Error::Refused(refusal), Some(change)) => self.tell(format!("{}: {refusal}", subject(&change)), log),
             (error, _) => {

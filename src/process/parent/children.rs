@@ -11,7 +11,7 @@ use crate::process::exit;
 use crate::process::ipc::{Channel, Message};
 use crate::process::role::Role;
 use crate::process::systemd;
-use crate::reactor::{Interest, Token, clock};
+use crate::reactor::{Interest, Origin, Token, clock};
 
 /// A child must answer each hello before the next.
 const HELLO: Duration = Duration::from_secs(5);
@@ -78,6 +78,7 @@ impl Parent {
         let token = self.next_token;
         self.next_token = Token(token.0 + 1);
         self.reactor.register(&channel, token, Interest::READABLE | Interest::WRITABLE)?;
+        channel.send(&Message::Origin(Origin::of_the_daemon().to_string()))?;
         if let Some((_, checkpoint)) = self.checkpoints.iter().find(|(of, _)| *of == role) {
             channel.send(&Message::Checkpoint(checkpoint.clone()))?;
         }
@@ -99,7 +100,7 @@ impl Parent {
                     self.checkpoints.retain(|(role, _)| *role != child.role);
                     self.checkpoints.push((child.role, text));
                 }
-                Message::Hello(_) | Message::Config(_) | Message::Dump(_) | Message::CleanUp => {}
+                Message::Hello(_) | Message::Config(_) | Message::Dump(_) | Message::CleanUp | Message::Origin(_) => {}
             }
         }
         let _ = child.channel.flush();
