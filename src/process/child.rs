@@ -152,10 +152,10 @@ impl Child<'_> {
         let given = options.snmp_socket.as_ref().or(self.config.global.snmp_socket.as_ref());
         let text = given.map_or(snmp::transport::DEFAULT_SOCKET, String::as_str);
         let address: Result<snmp::transport::MasterAddress, _> = text.parse();
-        match address.map_err(io::Error::other).and_then(|address| address.resolve()) {
+        match address {
             Ok(address) => Ok(Some((address, text.into()))),
             Err(error) => {
-                self.log.error(format_args!("No SNMP: the AgentX master address '{text}' can not be used: {error}"));
+                self.log.error(format_args!("No SNMP: the AgentX master address '{text}' cannot be used: {error}"));
                 Ok(None)
             }
         }
