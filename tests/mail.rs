@@ -10,7 +10,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use keepalived::check::{self, Pool, QuorumStatus, VirtualServerId};
-use keepalived::config::model::{Config, Global};
+use keepalived::config::model::{Config, Global, MailServer};
 use keepalived::notify::log;
 use keepalived::notify::mail::{Alert, Mailer, check_mail, mail};
 use keepalived::vrrp::{self, Cause, Change, GroupId, InstanceId, State};
@@ -166,7 +166,7 @@ fn mailer(recipients: &[&str]) -> (TcpListener, Mailer) {
     let global = Global {
         notification_email: recipients.iter().map(|recipient| (*recipient).into()).collect(),
         notification_email_from: Some("me@here".into()),
-        smtp_server: Some(relay.local_addr().unwrap()),
+        smtp_server: Some(MailServer::Address(relay.local_addr().unwrap())),
         smtp_helo_name: "host".into(),
         smtp_connect_timeout: Duration::from_secs(5),
         ..Global::default()
