@@ -3,10 +3,20 @@
 use std::time::Duration;
 
 use super::agent::Agent;
+use crate::config::model::Global;
 use crate::notify::log::{Level, Log};
 
-/// Time for notifications, mail and scripts, each.
+/// Time for notifications and mail, each.
 pub(super) const FAREWELL_LIMIT: Duration = Duration::from_secs(1);
+/// The process ends so long before the parent would kill it.
+const MARGIN: Duration = Duration::from_millis(300);
+
+/// How much is left for scripts of the time that the parent gives a child to end (`child_wait_time`), when the stop
+/// began at `since`. They have it all: they run while the kernel removes addresses.
+pub(super) fn time_for_scripts(since: Duration, now: Duration, global: Option<&Global>) -> Duration {
+    let wait = global.map_or(FAREWELL_LIMIT, |global| global.child_wait_time);
+    (since + wait).saturating_sub(MARGIN).saturating_sub(now)
+}
 
 /// Where a child stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +102,16 @@ impl Stopping {
 mod tests {
     use super::*;
     use crate::notify::log;
+
+    #[test]
+    fn scripts_have_what_is_left_of_the_child_s_time() {
+        let seconds = Duration::from_secs;
+        let global = Global { child_wait_time: seconds(8), ..Global::default() };
+        let left = |now| time_for_scripts(seconds(100), seconds(now), Some(&global));
+        assert_eq!(left(102), Duration::from_millis(5700));
+        assert_eq!(left(107), Duration::from_millis(700));
+        assert_eq!(left(109), Duration::ZERO);
+    }
 
     /// Nothing might wake the loop for another turn.
     #[test]

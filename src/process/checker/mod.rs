@@ -25,7 +25,7 @@ use crate::process::agent::Agent;
 use crate::process::held::Held;
 use crate::process::ipc::Channel;
 use crate::process::orders::{Order, Orders};
-use crate::process::stopping::{FAREWELL_LIMIT, Stopping};
+use crate::process::stopping::{FAREWELL_LIMIT, Stopping, time_for_scripts};
 use crate::process::sync_daemon::SyncDaemon;
 use crate::process::treatment;
 use crate::reactor::{Events, Interest, Program, Reactor, Signals, Timers, Token, clock};
@@ -116,6 +116,8 @@ struct Process {
     flush_on_stop: bool,
     changes: Vec<Change>,
     stopping: Stopping,
+    /// When the stop began.
+    stopped_at: Duration,
     /// Time of this turn.
     now: Duration,
     /// When it was last told that checks wait for want of descriptors or memory.
@@ -179,6 +181,7 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
         flush_on_stop,
         changes: Vec::new(),
         stopping: Stopping::No,
+        stopped_at: Duration::ZERO,
         now: clock::now(),
         told_lack: None,
     };
@@ -241,7 +244,8 @@ impl Process {
         self.held.save(self.ipvs.held());
         self.held.finish();
         self.mailer.finish(FAREWELL_LIMIT);
-        self.scripts.finish(FAREWELL_LIMIT);
+        let global = self.check.tables.system.global.as_ref();
+        self.scripts.finish(time_for_scripts(self.stopped_at, clock::now(), global));
         let released = self.keep_services || (self.stopping.has_released() && self.ipvs.is_clear());
         if released { Ok(()) } else { Err(io::Error::other("not all IPVS services could be removed")) }
     }
@@ -493,6 +497,7 @@ impl Process {
         if !self.stopping.begin(now + STOP_LIMIT, &self.log) {
             return;
         }
+        self.stopped_at = now;
         self.timers.clear(Timer::Refresh);
         self.check.handle(Event::Stop, now);
         if !self.keep_services {

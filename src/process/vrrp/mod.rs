@@ -21,7 +21,7 @@ use crate::process::agent::Agent;
 use crate::process::held::Held;
 use crate::process::ipc::Channel;
 use crate::process::orders::{Order, Orders};
-use crate::process::stopping::{FAREWELL_LIMIT, Stopping};
+use crate::process::stopping::{FAREWELL_LIMIT, Stopping, time_for_scripts};
 use crate::process::sync_daemon::SyncDaemon;
 use crate::process::treatment;
 use crate::reactor::{Events, Interest, Reactor, Signals, Timers, Token, clock};
@@ -116,6 +116,8 @@ struct Process {
     prune_due: bool,
     send_error: Option<String>,
     stopping: Stopping,
+    /// When the stop began.
+    stopped_at: Duration,
     /// As last told to the parent.
     checkpoint: String,
     /// Sequence numbers have gone on since.
@@ -176,6 +178,7 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
         prune_due: false,
         send_error: None,
         stopping: Stopping::No,
+        stopped_at: Duration::ZERO,
         checkpoint: String::new(),
         save_due: false,
     };
@@ -229,7 +232,8 @@ impl Process {
         self.held.save(held);
         self.held.finish();
         self.mailer.finish(FAREWELL_LIMIT);
-        self.scripts.finish(FAREWELL_LIMIT);
+        let global = self.vrrp.tables.system.global.as_ref();
+        self.scripts.finish(time_for_scripts(self.stopped_at, clock::now(), global));
         if released { Ok(()) } else { Err(io::Error::other("not all addresses and VMACs could be removed")) }
     }
 
@@ -510,6 +514,7 @@ impl Process {
         if !self.stopping.begin(now + STOP_LIMIT, &self.log) {
             return;
         }
+        self.stopped_at = now;
         self.vrrp.handle(Event::Stop { keep_addresses: self.keep_addresses }, now);
         self.carry_out();
         self.show_changes();
