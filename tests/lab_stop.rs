@@ -3,6 +3,7 @@
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
+use std::process::Command;
 use std::time::Duration;
 
 use lab::Daemon::Ours;
@@ -174,4 +175,71 @@ fn a_reload_in_the_first_milliseconds_does_not_end_the_daemon() {
     lab.wire.await_advert(1, VRID, Duration::ZERO, LIMIT);
     wait_until(LIMIT, "the reload was carried out", || lab.router(1).log().contains("Reloading"));
     assert_eq!(lab.router(1).stop().1.code(), Some(0));
+}
+
+/// 60 instances whose scripts take a second each: more than run at a time while the daemon works.
+fn many_slow_scripts(seconds: u32) -> Lab {
+    let mut lab = Lab::new(1);
+    let notes = lab.router(1).file("notes");
+    let script = lab.router(1).script("stop.sh", &format!("sleep {seconds}\necho $1 >> {}\n", notes.display()));
+    let instance = |vrid: u8| {
+        format!(
+            "vrrp_instance VI_{vrid} {{\n interface eth0\n version 3\n virtual_router_id {vrid}\n advert_int 0.1\n \
+             virtual_ipaddress {{\n 10.9.1.{vrid}\n }}\n notify_stop \"{} {vrid}\"\n}}\n",
+            script.display()
+        )
+    };
+    let conf: String = (1..=60).map(instance).collect();
+    lab.router(1).configure(&format!("global_defs {{\n script_user root\n}}\nchild_wait_time 4\n{conf}"));
+    lab.router(1).start(Ours);
+    wait_until(LIMIT, "all are masters", || lab.router(1).log().matches("Entering MASTER STATE").count() == 60);
+    lab
+}
+
+#[test]
+fn scripts_at_the_stop_have_the_time_that_a_child_has() {
+    let _turn = machine::shared();
+    let mut lab = many_slow_scripts(1);
+    assert_eq!(lab.router(1).stop().1.code(), Some(0));
+    let notes = fs::read_to_string(lab.router(1).file("notes")).unwrap_or_default();
+    assert_eq!(notes.lines().count(), 60, "{}", lab.router(1).log());
+}
+
+#[test]
+fn scripts_that_do_not_end_before_the_daemon_are_counted() {
+    let _turn = machine::shared();
+    let mut lab = many_slow_scripts(30);
+    assert_eq!(lab.router(1).stop().1.code(), Some(0));
+    let log = lab.router(1).log();
+    assert!(log.contains("At the stop 0 scripts were not started and 60 have not ended in time"), "{log}");
+}
+
+/// In a container the daemon is process 1, to which the orphans of scripts come.
+#[test]
+fn orphans_are_reaped_by_process_1() {
+    let _turn = machine::shared();
+    let mut lab = Lab::new(1);
+    let done = lab.router(1).file("done");
+    let lines = format!("(for n in 1 2 3 4 5; do sleep 0.1 & done; sleep 0.2; echo > {}) &\n", done.display());
+    let script = lab.router(1).script("orphans.sh", &lines);
+    let conf = PROTOCOL.conf(100, &format!("notify_master {}", script.display()));
+    lab.router(1).configure(&conf.replacen('{', "{\n  script_user root\n", 1));
+    let daemon = lab.router(1).command(Ours);
+    let mut arguments = daemon.get_args();
+    let mut command = Command::new(daemon.get_program());
+    command.args(arguments.by_ref().take(3)).args(["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]);
+    command.args(arguments);
+    for (name, value) in daemon.get_envs() {
+        command.env(name, value.unwrap_or_default());
+    }
+    lab.router(1).start_with(command);
+    wait_until(LIMIT, "the script has left its orphans", || done.exists());
+    // Process 1 of the namespace, by its number outside.
+    let parent = lab.router(1).daemon_pids().into_iter().min().unwrap();
+    let children = |state: &str| {
+        let shown = Command::new("ps").args(["--ppid", &parent.to_string(), "-o", "stat=,comm="]).output().unwrap();
+        let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+        shown.lines().filter(|line| line.starts_with(state)).count()
+    };
+    wait_until(LIMIT, "its only child is the VRRP process", || (children("Z"), children("")) == (0, 1));
 }

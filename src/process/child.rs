@@ -185,7 +185,7 @@ fn receive_config(channel: &mut Channel) -> io::Result<Beginning> {
                 Message::Origin(text) => text.parse().map(Origin::set).map_err(io::Error::other)?,
                 hello @ Message::Hello(_) => channel.send(&hello)?,
                 // There is nothing to dump yet.
-                Message::Dump(_) => {}
+                Message::Dump(_) | Message::Ready => {}
             }
         }
         reactor.wait(Some(limit), &mut events)?;

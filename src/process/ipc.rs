@@ -26,6 +26,8 @@ pub enum Message {
     Checkpoint(String),
     /// Parent: write a dump file.
     Dump(Dump),
+    /// Child: it runs, with the configuration that it was given last.
+    Ready,
     /// Parent, before the configuration: how the system treated the daemon at its start.
     Origin(String),
     /// Parent, before the configuration: only remove what a predecessor has left in the kernel, then end.
@@ -84,6 +86,7 @@ impl Channel {
             Message::Dump(Dump::Statistics) => (4, &[]),
             Message::Dump(Dump::ClearStatistics) => (5, &[]),
             Message::CleanUp => (6, &[]),
+            Message::Ready => (8, &[]),
             Message::Origin(text) => (7, text.as_bytes()),
         };
         let length = large.iter().fold(body.len(), |sum, piece| sum.saturating_add(piece.len()));
@@ -169,6 +172,7 @@ impl Channel {
             Some((4, _)) => Some(Message::Dump(Dump::Statistics)),
             Some((5, _)) => Some(Message::Dump(Dump::ClearStatistics)),
             Some((6, _)) => Some(Message::CleanUp),
+            Some((8, _)) => Some(Message::Ready),
             Some((7, body)) => String::from_utf8(body).ok().map(Message::Origin),
             _ => None,
         };

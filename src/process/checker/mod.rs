@@ -210,6 +210,7 @@ fn tls(tables: &Tables) -> Option<Result<Tls, TlsError>> {
 impl Process {
     fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS_A_TURN);
+        self.orders.report_ready();
         while !self.stopping.is_done() {
             let deadline = if self.more_kernel { Some(Duration::ZERO) } else { self.deadline() };
             self.reactor.wait(deadline, &mut events)?;
@@ -481,6 +482,7 @@ impl Process {
         self.synchronise(&[SyncRole::Master, SyncRole::Backup]);
         self.carry_out();
         self.log.info("The new configuration is in force");
+        self.orders.report_ready();
         Ok(())
     }
 

@@ -6,6 +6,8 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
+use nix::sys::wait::{Id, WaitPidFlag, waitid, waitpid};
+
 use super::{Key, Parent};
 use crate::process::exit;
 use crate::process::ipc::{Channel, Message};
@@ -43,6 +45,8 @@ pub(super) struct Running {
     /// Number of the hello that is not yet answered.
     unanswered: Option<u32>,
     hellos: u32,
+    /// It has reported that it runs with the configuration in force.
+    pub(super) ready: bool,
 }
 
 impl Parent {
@@ -71,7 +75,9 @@ impl Parent {
         let mut command = Command::new("/proc/self/exe");
         command.arg0("keepalived").args(self.plan.arguments.iter().skip(1));
         command.arg(format!("--child-role={}", role.word()));
-        command.env_remove(systemd::SOCKET);
+        for name in systemd::VARIABLES {
+            command.env_remove(name);
+        }
         command.stdin(Stdio::from(std::os::fd::OwnedFd::from(theirs)));
         let process = command.spawn()?;
         let mut channel = Channel::new(ours)?;
@@ -86,7 +92,17 @@ impl Parent {
             channel.send(&Message::CleanUp)?;
         }
         channel.send(&Message::Config(self.plan.snapshot.clone()))?;
-        Ok(Running { role, task, process, channel, token, since: clock::now(), unanswered: None, hellos: 0 })
+        Ok(Running {
+            role,
+            task,
+            process,
+            channel,
+            token,
+            since: clock::now(),
+            unanswered: None,
+            hellos: 0,
+            ready: false,
+        })
     }
 
     pub(super) fn child_turn(&mut self, token: Token) {
@@ -100,10 +116,12 @@ impl Parent {
                     self.checkpoints.retain(|(role, _)| *role != child.role);
                     self.checkpoints.push((child.role, text));
                 }
+                Message::Ready => child.ready = true,
                 Message::Hello(_) | Message::Config(_) | Message::Dump(_) | Message::CleanUp | Message::Origin(_) => {}
             }
         }
         let _ = child.channel.flush();
+        self.tell_ready();
     }
 
     /// Each child answers through its event loop: one that is stopped or spins is found as well as one that died.
@@ -143,12 +161,25 @@ impl Parent {
                 ended.push((self.children.remove(at), status));
             }
         }
+        self.reap_orphans();
         for (child, status) in ended {
             // Gone with its descriptor in any case.
             let _ = self.reactor.deregister(&child.channel);
             self.timers.clear(Key::Hello(child.role));
             self.timers.clear(Key::Kill(child.role));
             self.child_ended(&child, status);
+        }
+    }
+
+    /// Orphans come to process 1, as this one is in a container, and to a subreaper: whatever a script has left.
+    fn reap_orphans(&self) {
+        let peek = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+        while let Ok(Some(pid)) = waitid(Id::All, peek).map(|status| status.pid()) {
+            let is_child = |child: &Running| child.process.id().cast_signed() == pid.as_raw();
+            // One of ours has died just now; its signal has us here again.
+            if self.children.iter().any(is_child) || waitpid(pid, Some(WaitPidFlag::WNOHANG)).is_err() {
+                break;
+            }
         }
     }
 

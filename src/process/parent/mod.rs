@@ -18,12 +18,15 @@ use super::systemd::{Stage, Systemd};
 use crate::config::{Shown, Snapshot};
 use crate::notify::dump::{Dump, Writer};
 use crate::notify::log::Log;
-use crate::reactor::{Caught, Events, Interest, Reactor, Signal, Signals, Timers, Token, clock};
+use crate::reactor::{Caught, Events, Interest, Reactor, Signal, Signals, Timers, Token, Waker, clock};
 
 use children::Running;
 pub(super) use reload::Fixed;
+use reload::Reading;
 
 const SIGNALS: Token = Token(0);
+/// A configuration has been read.
+const READING: Token = Token(1);
 /// Children's channels count on from here, one for each start.
 const FIRST_CHILD: Token = Token(16);
 
@@ -55,6 +58,10 @@ enum Key {
     Hello(Role),
     Restart(Role),
     Kill(Role),
+    /// A reload takes long.
+    SlowReload,
+    /// systemd is to hear that this loop turns.
+    Watchdog,
 }
 
 /// The watchdog.
@@ -72,6 +79,11 @@ pub(super) struct Parent {
     /// Where a replacement is to go on.
     checkpoints: Vec<(Role, String)>,
     next_token: Token,
+    reading: Option<Reading>,
+    /// Wakes the loop when a configuration has been read.
+    waker: Waker,
+    /// systemd waits for word that all children run.
+    ready_untold: bool,
     stopping: bool,
     /// Set when it is time to end, once no child is left.
     status: Option<u8>,
@@ -81,6 +93,8 @@ impl Parent {
     pub(super) fn new(plan: Plan, log: Log, signals: Signals) -> io::Result<Parent> {
         let reactor = Reactor::new()?;
         reactor.register(&signals, SIGNALS, Interest::READABLE)?;
+        let waker = Waker::new()?;
+        reactor.register(&waker, READING, Interest::READABLE)?;
         let deaths = plan.roles.iter().map(|role| (*role, 0)).collect();
         Ok(Parent {
             plan,
@@ -94,6 +108,9 @@ impl Parent {
             deaths,
             checkpoints: Vec::new(),
             next_token: FIRST_CHILD,
+            reading: None,
+            waker,
+            ready_untold: true,
             stopping: false,
             status: None,
         })
@@ -104,7 +121,8 @@ impl Parent {
         for role in self.plan.roles.clone() {
             self.start_child(role);
         }
-        self.systemd.tell(Stage::Ready);
+        self.tell_ready();
+        self.watchdog();
         let mut events = Events::with_capacity(16);
         loop {
             if let Some(status) = self.status.filter(|_| self.children.is_empty()) {
@@ -114,6 +132,7 @@ impl Parent {
             for ready in events.iter() {
                 match ready.token {
                     SIGNALS => self.read_signals()?,
+                    READING => self.reading_turn(),
                     token => self.child_turn(token),
                 }
             }
@@ -122,8 +141,27 @@ impl Parent {
                     Key::Hello(role) => self.hello(role),
                     Key::Restart(role) => self.start_child(role),
                     Key::Kill(role) => self.kill_child(role),
+                    Key::SlowReload => self.reload_is_slow(),
+                    Key::Watchdog => self.watchdog(),
                 }
             }
+        }
+    }
+
+    /// Tells systemd, once, when all children run with the configuration in force.
+    fn tell_ready(&mut self) {
+        let runs = |role: &Role| self.children.iter().any(|child| child.role == *role && child.ready);
+        if self.ready_untold && self.reading.is_none() && !self.stopping && self.plan.roles.iter().all(runs) {
+            self.ready_untold = false;
+            self.systemd.tell(Stage::Ready);
+        }
+    }
+
+    /// Tells systemd that the loop turns, if it wants to hear that, and again after half of the time that it waits.
+    fn watchdog(&mut self) {
+        if let Some(limit) = self.systemd.watchdog() {
+            self.systemd.tell(Stage::Alive);
+            self.timers.set(Key::Watchdog, clock::now() + limit / 2);
         }
     }
 

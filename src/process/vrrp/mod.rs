@@ -197,6 +197,7 @@ impl Process {
     fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(64);
         let mut more = true;
+        self.orders.report_ready();
         while !self.stopping.is_done() {
             let deadline = if more { Some(Duration::ZERO) } else { self.deadline() };
             self.reactor.wait(deadline, &mut events)?;
@@ -490,6 +491,7 @@ impl Process {
                     self.show_changes();
                     self.synchronise();
                     self.log.info("The new configuration is in force");
+                    self.orders.report_ready();
                 }
             }
         }
