@@ -97,5 +97,7 @@ fn a_reload_that_looks_a_user_up_at_dead_name_servers() {
     assert!(!lab.router(1).log().contains("eload"), "that was before the file is read: {}", lab.router(1).log());
     wait_until(LIMIT, "the user is unknown in the end", || lab.router(1).log().contains("user 'ghost'"));
     wait_until(LIMIT, "the file is judged", || lab.router(1).log().contains("eload"));
+    // The stop waits for no name server.
+    lab.router(1).daemon().signal(Signal::SIGHUP);
     assert_eq!(lab.router(1).stop().1.code(), Some(0));
 }

@@ -24,7 +24,12 @@ const LOG_LIMIT: Duration = Duration::from_millis(500);
 /// Runs the program; the result is its exit status.
 pub fn run(arguments: Vec<OsString>) -> u8 {
     // Until the loop reads signals: whoever starts the daemon and has it reload at once must not end it.
-    let held = Signals::hold(&[Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGUSR2]);
+    let mut early = vec![Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGUSR2];
+    if std::process::id() == 1 {
+        // Process 1 of a container is not ended by signals that it does not handle: they would be lost.
+        early.extend([Signal::SIGTERM, Signal::SIGINT]);
+    }
+    let held = Signals::hold(&early);
     if let Err(error) = held.and_then(|_| Signals::heed_ignored()) {
         eprintln!("keepalived: cannot set up signals: {error}");
         return exit::FATAL;

@@ -167,6 +167,7 @@ impl Parent {
             let _ = self.reactor.deregister(&child.channel);
             self.timers.clear(Key::Hello(child.role));
             self.timers.clear(Key::Kill(child.role));
+            self.timers.clear(Key::GiveUp(child.role));
             self.child_ended(&child, status);
         }
     }

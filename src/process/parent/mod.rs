@@ -58,6 +58,8 @@ enum Key {
     Hello(Role),
     Restart(Role),
     Kill(Role),
+    /// A child that was killed at the stop has not ended.
+    GiveUp(Role),
     /// A reload takes long.
     SlowReload,
     /// systemd is to hear that this loop turns.
@@ -140,7 +142,8 @@ impl Parent {
                 match key {
                     Key::Hello(role) => self.hello(role),
                     Key::Restart(role) => self.start_child(role),
-                    Key::Kill(role) => self.kill_child(role),
+                    Key::Kill(role) => self.kill_at_stop(role),
+                    Key::GiveUp(role) => self.give_up(role),
                     Key::SlowReload => self.reload_is_slow(),
                     Key::Watchdog => self.watchdog(),
                 }

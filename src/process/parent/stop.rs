@@ -17,6 +17,8 @@ use crate::reactor::{Signal, clock};
 
 /// Time for a process that cleans up for another; it is killed afterwards.
 const CLEAN_UP_LIMIT: Duration = Duration::from_secs(5);
+/// A process that was killed is waited for no longer than this.
+const UNKILLABLE: Duration = Duration::from_secs(5);
 /// Things left behind that are named in the log.
 const NAMED: usize = 20;
 
@@ -44,6 +46,24 @@ impl Parent {
             }
             self.timers.set(Key::Kill(role), clock::now() + self.plan.child_wait);
         }
+    }
+
+    /// The time of a child is over.
+    pub(super) fn kill_at_stop(&mut self, role: Role) {
+        self.kill_child(role);
+        self.timers.set(Key::GiveUp(role), clock::now() + UNKILLABLE);
+    }
+
+    /// A process that hangs in the kernel does not end when it is killed; the daemon does.
+    pub(super) fn give_up(&mut self, role: Role) {
+        let Some(child) = self.child(role) else { return };
+        let pid = child.process.id();
+        self.log.error(format_args!(
+            "The {} process {pid} hangs in the kernel and cannot be killed; not waiting for it",
+            role.name()
+        ));
+        self.children.retain(|child| child.role != role);
+        self.not_clean(role);
     }
 
     /// A child has ended while the daemon stops.
