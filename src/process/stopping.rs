@@ -8,6 +8,8 @@ use crate::notify::log::{Level, Log};
 
 /// Time for notifications and mail, each.
 pub(super) const FAREWELL_LIMIT: Duration = Duration::from_secs(1);
+/// Time for the kernel when a process cleans up for another: nobody does it afterwards.
+pub(super) const CLEAN_UP_LIMIT: Duration = Duration::from_secs(20);
 /// The process ends so long before the parent would kill it.
 const MARGIN: Duration = Duration::from_millis(300);
 

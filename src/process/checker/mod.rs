@@ -25,7 +25,7 @@ use crate::process::agent::Agent;
 use crate::process::held::Held;
 use crate::process::ipc::Channel;
 use crate::process::orders::{Order, Orders};
-use crate::process::stopping::{FAREWELL_LIMIT, Stopping, time_for_scripts};
+use crate::process::stopping::{CLEAN_UP_LIMIT, FAREWELL_LIMIT, Stopping, time_for_scripts};
 use crate::process::sync_daemon::SyncDaemon;
 use crate::process::treatment;
 use crate::reactor::{Events, Interest, Program, Reactor, Signals, Timers, Token, clock};
@@ -188,7 +188,7 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
     process.kernel_turn()?;
     process.synchronise(&[SyncRole::Master, SyncRole::Backup]);
     if clean_up {
-        process.stop();
+        process.stop(CLEAN_UP_LIMIT);
     } else {
         process.check.handle(Event::Start, process.now);
         process.refresh();
@@ -449,7 +449,7 @@ impl Process {
     fn obey(&mut self) -> io::Result<()> {
         for order in self.orders.read(&self.log)? {
             match order {
-                Order::Stop => self.stop(),
+                Order::Stop => self.stop(STOP_LIMIT),
                 Order::Dump(Dump::Data) => {
                     self.dumps.write(dump::check::DATA, dump::check::data(&self.check.tables));
                 }
@@ -494,9 +494,10 @@ impl Process {
         }
     }
 
-    fn stop(&mut self) {
+    /// `limit` is the time for the kernel.
+    fn stop(&mut self, limit: Duration) {
         let now = self.now;
-        if !self.stopping.begin(now + STOP_LIMIT, &self.log) {
+        if !self.stopping.begin(now + limit, &self.log) {
             return;
         }
         self.stopped_at = now;

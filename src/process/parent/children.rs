@@ -186,6 +186,9 @@ impl Parent {
 
     fn child_ended(&mut self, child: &Running, status: ExitStatus) {
         let (role, name) = (child.role, child.role.name());
+        if child.task == Task::Work {
+            self.note_end(role, status);
+        }
         let code = status.code().and_then(|code| u8::try_from(code).ok());
         match code {
             _ if self.stopping => self.ended_at_stop(role, child.task, status),

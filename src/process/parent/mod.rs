@@ -78,6 +78,8 @@ pub(super) struct Parent {
     children: Vec<Running>,
     /// How often in a row each child has died young.
     deaths: Vec<(Role, u32)>,
+    /// Roles whose last process was killed.
+    killed: Vec<Role>,
     /// Where a replacement is to go on.
     checkpoints: Vec<(Role, String)>,
     next_token: Token,
@@ -108,6 +110,7 @@ impl Parent {
             timers: Timers::new(),
             children: Vec::new(),
             deaths,
+            killed: Vec::new(),
             checkpoints: Vec::new(),
             next_token: FIRST_CHILD,
             reading: None,

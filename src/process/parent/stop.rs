@@ -12,11 +12,12 @@ use crate::notify::log::Level;
 use crate::process::exit;
 use crate::process::held;
 use crate::process::role::Role;
+use crate::process::stopping::CLEAN_UP_LIMIT;
 use crate::process::systemd::Stage;
 use crate::reactor::{Signal, clock};
 
-/// Time for a process that cleans up for another; it is killed afterwards.
-const CLEAN_UP_LIMIT: Duration = Duration::from_secs(5);
+/// Time for a process that cleans up for another, besides what it gives the kernel; it is killed afterwards.
+const MARGIN: Duration = Duration::from_secs(5);
 /// A process that was killed is waited for no longer than this.
 const UNKILLABLE: Duration = Duration::from_secs(5);
 /// Things left behind that are named in the log.
@@ -82,11 +83,19 @@ impl Parent {
         }
     }
 
+    /// Remembers how the last process of a role has ended: one that was killed could not say what it had set.
+    pub(super) fn note_end(&mut self, role: Role, status: ExitStatus) {
+        self.killed.retain(|of| *of != role);
+        if status.code().is_none() {
+            self.killed.push(role);
+        }
+    }
+
     /// Has another process remove what the last one of a role has left, if that can have left anything.
     fn clean_up(&mut self, role: Role) {
         let name = role.name();
-        let was_up = self.checkpoints.iter().any(|(of, _)| *of == role);
-        if !was_up && held::left(&self.pid_file(role)).is_empty() {
+        let may_have_set = self.killed.contains(&role) || self.checkpoints.iter().any(|(of, _)| *of == role);
+        if !may_have_set && held::left(&self.pid_file(role)).is_empty() {
             return;
         }
         match self.spawn(role, Task::CleanUp) {
@@ -94,7 +103,7 @@ impl Parent {
                 let pid = child.process.id();
                 self.log.write(Level::Notice, format_args!("Removing what the {name} process has left, pid={pid}"));
                 self.children.push(child);
-                self.timers.set(Key::Kill(role), clock::now() + CLEAN_UP_LIMIT);
+                self.timers.set(Key::Kill(role), clock::now() + CLEAN_UP_LIMIT + MARGIN);
             }
             Err(error) => {
                 self.log.error(format_args!("Cannot start a process that cleans up for {name}: {error}"));

@@ -21,7 +21,7 @@ use crate::process::agent::Agent;
 use crate::process::held::Held;
 use crate::process::ipc::Channel;
 use crate::process::orders::{Order, Orders};
-use crate::process::stopping::{FAREWELL_LIMIT, Stopping, time_for_scripts};
+use crate::process::stopping::{CLEAN_UP_LIMIT, FAREWELL_LIMIT, Stopping, time_for_scripts};
 use crate::process::sync_daemon::SyncDaemon;
 use crate::process::treatment;
 use crate::reactor::{Events, Interest, Reactor, Signals, Timers, Token, clock};
@@ -185,7 +185,7 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
     process.kernel_turn()?;
     if clean_up {
         // Not started, the machines send nothing: another router may be master by now.
-        process.stop();
+        process.stop(CLEAN_UP_LIMIT);
     } else {
         process.vrrp.handle(Event::Start, clock::now());
     }
@@ -478,7 +478,7 @@ impl Process {
     fn obey(&mut self) -> io::Result<()> {
         for order in self.orders.read(&self.log)? {
             match order {
-                Order::Stop => self.stop(),
+                Order::Stop => self.stop(STOP_LIMIT),
                 Order::Dump(what) => self.dump(what),
                 Order::Configure(_) if self.stopping != Stopping::No => {}
                 Order::Configure(config) => {
@@ -511,9 +511,10 @@ impl Process {
         }
     }
 
-    fn stop(&mut self) {
+    /// `limit` is the time for the kernel.
+    fn stop(&mut self, limit: Duration) {
         let now = clock::now();
-        if !self.stopping.begin(now + STOP_LIMIT, &self.log) {
+        if !self.stopping.begin(now + limit, &self.log) {
             return;
         }
         self.stopped_at = now;
