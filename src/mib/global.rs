@@ -45,7 +45,7 @@ pub(super) fn scalars<T: HasSystem>() -> [ScalarView<T>; 20] {
         }),
         ScalarView::new(oid![3, 2], "smtpServerAddress", Syntax::INET_ADDRESS, |data| {
             Some(match &global(data)?.smtp_server {
-                Some(MailServer::Name { host, .. }) => Value::text(host),
+                Some(MailServer::Name { host, .. }) => Value::OctetString(host.bytes().take(255).collect()),
                 Some(MailServer::Address(address)) => octets(address.ip()),
                 None => Value::OctetString(vec![0; 4]),
             })

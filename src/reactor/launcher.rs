@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
+use nix::errno::Errno;
 use nix::sys::signal::SigSet;
 use nix::unistd::{Gid, Uid, dup2_stdout, setgid, setgroups, setuid};
 
@@ -60,9 +61,10 @@ pub(super) fn start(argv: &[String], user: Option<&ScriptUser>) -> io::Result<Ch
     for name in REMOVED {
         command.env_remove(name);
     }
-    let mut child = command.spawn().map_err(|error| {
-        let text = format!("cannot execute {}: {error}", launcher.display());
-        if error.raw_os_error().is_some() { error } else { io::Error::other(text) }
+    let mut child = command.spawn().map_err(|error| match error.raw_os_error().map(Errno::from_raw) {
+        // What this process lacks is told apart by its number.
+        Some(Errno::EAGAIN | Errno::ENOMEM | Errno::EMFILE | Errno::ENFILE) => error,
+        _ => io::Error::other(format!("cannot execute {}: {error}", launcher.display())),
     })?;
     // It holds the other end of the pipe.
     drop(command);
@@ -97,7 +99,7 @@ pub fn run(arguments: &[OsString]) -> u8 {
         [how, program, arguments @ ..] => become_program(how, program, arguments),
         _ => (io::ErrorKind::InvalidInput.into(), "the launcher needs a program"),
     };
-    let number = error.raw_os_error().unwrap_or(nix::errno::Errno::EINVAL as i32);
+    let number = error.raw_os_error().unwrap_or(Errno::EINVAL as i32);
     // Nobody is there to be told otherwise.
     let _ = report.write_all(&[&number.to_be_bytes(), doing.as_bytes()].concat());
     NOT_STARTED
