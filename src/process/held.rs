@@ -44,10 +44,10 @@ impl Held {
     }
 }
 
-/// Whether a process with this pid file has left something.
-pub(super) fn anything(pid_file: &Path, log: &Log) -> bool {
+/// What the last process with this pid file has left, as the lines of its file.
+pub(super) fn left(pid_file: &Path, log: &Log) -> Vec<String> {
     let boot = fs::read_to_string(BOOT).unwrap_or_default();
-    !found(pid_file, &boot, log).is_empty()
+    found(pid_file, &boot, log).lines().map(str::to_owned).collect()
 }
 
 /// `vrrp.held` for `vrrp.pid`; no other pid file has the same.
@@ -119,8 +119,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let (pid_file, path) = (directory.path().join("vrrp.pid"), directory.path().join("vrrp.held"));
         fs::write(&path, fs::read_to_string(BOOT).unwrap() + "address\tx").unwrap();
-        assert!(anything(&pid_file, &log()));
+        assert_eq!(left(&pid_file, &log()), ["address\tx"]);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
-        assert!(!anything(&pid_file, &log()));
+        assert_eq!(left(&pid_file, &log()), Vec::<String>::new());
     }
 }

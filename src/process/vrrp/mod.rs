@@ -23,7 +23,7 @@ use crate::process::held::Held;
 use crate::process::ipc::Channel;
 use crate::process::orders::{Order, Orders};
 use crate::process::sequences::Sequences;
-use crate::process::stopping::{FAREWELL_LIMIT, Stopping};
+use crate::process::stopping::{CLEAN_UP_LIMIT, FAREWELL_LIMIT, Stopping, time_for_scripts};
 use crate::process::sync_daemon::SyncDaemon;
 use crate::process::treatment;
 use crate::reactor::{Events, Interest, Reactor, Signals, Timers, Token, clock};
@@ -69,6 +69,8 @@ pub(super) struct Setup {
     pub(super) agentx: Option<(snmp::transport::MasterAddress, String)>,
     /// `-V`.
     pub(super) keep_addresses: bool,
+    /// Only to remove what a predecessor has left in the kernel.
+    pub(super) clean_up: bool,
     /// What is set in the kernel.
     pub(super) held: Held,
     /// Sequence numbers for the next start.
@@ -121,6 +123,8 @@ struct Process {
     /// The last error of each instance whose adverts cannot be sent.
     send_errors: BTreeMap<InstanceId, String>,
     stopping: Stopping,
+    /// When the stop began.
+    stopped_at: Duration,
     /// As last told to the parent.
     checkpoint: String,
     /// Sequence numbers have gone on since.
@@ -135,7 +139,7 @@ pub(super) fn descriptors(instances: usize) -> usize {
 
 /// Runs until told to stop.
 pub(super) fn run(setup: Setup) -> io::Result<()> {
-    let Setup { vrrp, log, channel, agentx, keep_addresses, checkpoint, held, sequences, signals } = setup;
+    let Setup { vrrp, log, channel, agentx, keep_addresses, clean_up, checkpoint, held, sequences, signals } = setup;
     let reactor = Reactor::new()?;
     let monitor = Watcher::start(Monitor::open(DUMP_LIMIT)?)?;
     let (sockets, announcer) = (Sockets::new(ADVERTS, log.clone())?, Announcer::open()?);
@@ -185,19 +189,26 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
         prune_due: false,
         send_errors: BTreeMap::new(),
         stopping: Stopping::No,
+        stopped_at: Duration::ZERO,
         checkpoint: String::new(),
         save_due: false,
     };
     let first = process.monitor.first(DUMP_LIMIT)?;
-    process.start(first);
+    process.start(first, clean_up);
     process.run()
 }
 
 impl Process {
     /// From what the kernel told first.
-    fn start(&mut self, first: Vec<KernelEvent>) {
+    fn start(&mut self, first: Vec<KernelEvent>, clean_up: bool) {
         for event in first {
             self.vrrp.handle(translate::event(event), clock::now());
+        }
+        if clean_up {
+            // Not started, the machines send nothing: another router may be master by now.
+            self.stop(CLEAN_UP_LIMIT);
+            self.carry_out();
+            return;
         }
         let incomplete = self.sockets.open_all(&self.vrrp.tables, &self.reactor);
         self.retry_sockets(incomplete);
@@ -210,7 +221,8 @@ impl Process {
     fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(64);
         let mut more = true;
-        while self.stopping != Stopping::Done {
+        self.orders.report_ready();
+        while !self.stopping.is_done() {
             let deadline = if more { Some(Duration::ZERO) } else { self.deadline() };
             self.reactor.wait(deadline, &mut events)?;
             more = self.adverts_turn();
@@ -246,15 +258,18 @@ impl Process {
         if let Err(error) = self.sysctls.restore_all().and(of_vmacs) {
             self.log.warning(format_args!("Cannot put interface settings back: {error}"));
         }
-        self.held.save(self.vrrp.held());
+        let held = self.vrrp.held();
+        let released = self.keep_addresses || (self.stopping.has_released() && held.is_empty());
+        self.held.save(held);
         self.held.finish();
         if let Some(mut sequences) = self.sequences.take() {
             sequences.save(self.vrrp.sequences(true));
             sequences.finish();
         }
         self.mailer.finish(FAREWELL_LIMIT);
-        self.scripts.finish(FAREWELL_LIMIT);
-        Ok(())
+        let global = self.vrrp.tables.system.global.as_ref();
+        self.scripts.finish(time_for_scripts(self.stopped_at, clock::now(), global));
+        if released { Ok(()) } else { Err(io::Error::other("not all addresses and VMACs could be removed")) }
     }
 
     fn deadline(&self) -> Option<Duration> {
@@ -517,7 +532,7 @@ impl Process {
     fn obey(&mut self) -> io::Result<()> {
         for order in self.orders.read(&self.log)? {
             match order {
-                Order::Stop => self.stop(),
+                Order::Stop => self.stop(STOP_LIMIT),
                 Order::Dump(what) => self.dump(what),
                 Order::Configure(_) if self.stopping != Stopping::No => {}
                 Order::Configure(config) => {
@@ -530,6 +545,7 @@ impl Process {
                     self.show_changes();
                     self.synchronise();
                     self.log.info("The new configuration is in force");
+                    self.orders.report_ready();
                 }
             }
         }
@@ -549,11 +565,13 @@ impl Process {
         }
     }
 
-    fn stop(&mut self) {
+    /// `limit` is the time for the kernel.
+    fn stop(&mut self, limit: Duration) {
         let now = clock::now();
-        if !self.stopping.begin(now + STOP_LIMIT, &self.log) {
+        if !self.stopping.begin(now + limit, &self.log) {
             return;
         }
+        self.stopped_at = now;
         self.vrrp.handle(Event::Stop { keep_addresses: self.keep_addresses }, now);
         self.carry_out();
         self.show_changes();
