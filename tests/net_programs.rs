@@ -147,24 +147,27 @@ fn a_link_that_is_swapped_runs_no_foreign_script_as_root() {
             .unwrap();
         fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
     }
-    let (link, end) = (place("link"), std::sync::atomic::AtomicBool::new(false));
+    launcher::set_launcher(env!("CARGO_BIN_EXE_keepalived").into());
+    let link = place("link");
     let swap = |target: &str| {
         std::os::unix::fs::symlink(target, place("next")).unwrap();
         fs::rename(place("next"), &link).unwrap();
     };
     swap("ours");
-    let argv = vec![link.join("run.sh").display().to_string()];
+    let runner = program(vec![link.join("run.sh").display().to_string()]);
+    let (mut refused, mut started) = (0, 0);
     std::thread::scope(|scope| {
-        scope.spawn(|| {
-            while !end.load(std::sync::atomic::Ordering::Relaxed) {
+        // Ends when the other end is dropped, also by a panic.
+        let (end, ended) = std::sync::mpsc::channel::<()>();
+        scope.spawn(move || {
+            while ended.try_recv() == Err(std::sync::mpsc::TryRecvError::Empty) {
                 ["foreign", "ours"].into_iter().for_each(swap);
             }
         });
-        let (mut refused, mut started) = (0, 0);
         let until = std::time::Instant::now() + LONG;
         // Both must have happened for the test to say anything.
         while (refused < 20 || started < 20) && std::time::Instant::now() < until {
-            match (Program { argv: argv.clone(), user: None, guarded: true }).start() {
+            match (Program { guarded: true, ..runner.clone() }).start() {
                 Ok(mut child) => {
                     assert!(child.wait().unwrap().success());
                     started += 1;
@@ -175,9 +178,9 @@ fn a_link_that_is_swapped_runs_no_foreign_script_as_root() {
                 }
             }
         }
-        end.store(true, std::sync::atomic::Ordering::Relaxed);
-        assert!(refused >= 20 && started >= 20, "{refused} refused, {started} started");
+        drop(end);
     });
+    assert!(refused >= 20 && started >= 20, "{refused} refused, {started} started");
     assert!(place("ours.ran").exists() && !place("foreign.ran").exists());
 }
 
