@@ -115,6 +115,8 @@ struct Process {
     /// Sockets may be open that no instance needs.
     prune_due: bool,
     send_error: Option<String>,
+    /// It cleans up for a predecessor, and sends no adverts.
+    silent: bool,
     stopping: Stopping,
     /// When the stop began.
     stopped_at: Duration,
@@ -177,6 +179,7 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
         more_kernel: true,
         prune_due: false,
         send_error: None,
+        silent: clean_up,
         stopping: Stopping::No,
         stopped_at: Duration::ZERO,
         checkpoint: String::new(),
@@ -184,7 +187,7 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
     };
     process.kernel_turn()?;
     if clean_up {
-        // Not started, the machines send nothing: another router may be master by now.
+        process.vrrp.resume_to_stop(&checkpoint);
         process.stop(CLEAN_UP_LIMIT);
     } else {
         process.vrrp.handle(Event::Start, clock::now());
@@ -277,6 +280,8 @@ impl Process {
         let mut homeless = Vec::new();
         for action in output.actions {
             match action {
+                // Another router may be master by now.
+                Action::Send { .. } if self.silent => {}
                 Action::Send { instance: _, ifindex, source, ttl, messages, seal } => {
                     let sent = self.sockets.send(ifindex, source, ttl, &messages, seal);
                     self.told_send_error(sent);
