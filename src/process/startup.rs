@@ -45,6 +45,10 @@ pub fn run(arguments: Vec<OsString>) -> u8 {
             return exit::FATAL;
         }
     };
+    // Before anything of it changes; children are told.
+    if options.child_role.is_none() {
+        let _ = Origin::of_the_daemon();
+    }
     if let Some(name) = &options.signum {
         return print_signal_number(name);
     }
@@ -54,8 +58,6 @@ pub fn run(arguments: Vec<OsString>) -> u8 {
             None => exit::FATAL,
         };
     }
-    // Before anything of it changes.
-    let _ = Origin::of_the_daemon();
     if !options.stray.is_empty() {
         eprintln!("Unexpected argument(s): {}", options.stray.join(" "));
     }

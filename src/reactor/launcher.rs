@@ -10,7 +10,7 @@ use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
@@ -21,7 +21,8 @@ use nix::unistd::{Gid, Uid, dup2_stdout, setgid, setgroups, setuid};
 use super::origin::Origin;
 use crate::config::model::ScriptUser;
 
-/// First argument of the launcher. The second says how the program is to run, then come the program and its arguments.
+/// First argument of the launcher. The second says how the program is to run, then come the file to be executed, the name
+/// by which the program is called, and its arguments.
 pub const ROLE: &str = "--launch";
 /// Exit status when the program could not be started; seen only if whoever started it is gone.
 const NOT_STARTED: u8 = 127;
@@ -39,12 +40,12 @@ pub fn set_launcher(program: PathBuf) {
     let _ = LAUNCHER.set(program);
 }
 
-/// Starts a program, as another user if one is given, in a process group of its own and without standard streams.
-/// Blocks until the program is loaded.
+/// Executes `path` under the name and with the arguments of `argv`, as another user if one is given, in a process group of
+/// its own and without standard streams. Blocks until the program is loaded.
 ///
 /// # Errors
 /// When the program cannot be executed, or the user not be taken. Errors of the system have their number.
-pub(super) fn start(argv: &[String], user: Option<&ScriptUser>) -> io::Result<Child> {
+pub(super) fn start(path: &Path, argv: &[String], user: Option<&ScriptUser>) -> io::Result<Child> {
     if argv.is_empty() {
         return Err(io::ErrorKind::InvalidInput.into());
     }
@@ -56,7 +57,7 @@ pub(super) fn start(argv: &[String], user: Option<&ScriptUser>) -> io::Result<Ch
         how += &format!(";{uid}:{gid}");
     }
     let mut command = Command::new(launcher);
-    command.arg0("keepalived").arg(ROLE).arg(how).args(argv).process_group(0);
+    command.arg0("keepalived").arg(ROLE).arg(how).arg(path).args(argv).process_group(0);
     command.stdin(Stdio::null()).stdout(theirs).stderr(Stdio::null());
     for name in REMOVED {
         command.env_remove(name);
@@ -96,7 +97,7 @@ fn failure(report: &[u8]) -> io::Result<()> {
 pub fn run(arguments: &[OsString]) -> u8 {
     let Ok(mut report) = take_report() else { return NOT_STARTED };
     let (error, doing) = match arguments {
-        [how, program, arguments @ ..] => become_program(how, program, arguments),
+        [how, path, name, arguments @ ..] => become_program(how, path, name, arguments),
         _ => (io::ErrorKind::InvalidInput.into(), "the launcher needs a program"),
     };
     let number = error.raw_os_error().unwrap_or(Errno::EINVAL as i32);
@@ -113,7 +114,7 @@ fn take_report() -> io::Result<File> {
 }
 
 /// Returns only when it fails: with the error, and what failed unless it was the execution.
-fn become_program(how: &OsStr, program: &OsStr, arguments: &[OsString]) -> (io::Error, &'static str) {
+fn become_program(how: &OsStr, path: &OsStr, name: &OsStr, arguments: &[OsString]) -> (io::Error, &'static str) {
     let how = String::from_utf8_lossy(how.as_bytes());
     let (origin, user) = match how.split_once(';') {
         Some((origin, user)) => (origin, Some(user)),
@@ -131,7 +132,7 @@ fn become_program(how: &OsStr, program: &OsStr, arguments: &[OsString]) -> (io::
     if let Err(errno) = SigSet::empty().thread_set_mask() {
         return (errno.into(), "cannot unblock signals");
     }
-    (Command::new(program).args(arguments).exec(), "")
+    (Command::new(path).arg0(name).args(arguments).exec(), "")
 }
 
 fn become_user(ids: &str) -> io::Result<()> {

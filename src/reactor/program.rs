@@ -1,6 +1,7 @@
 //! A script or other program to be started.
 
 use std::io;
+use std::path::Path;
 use std::process::Child;
 
 use super::launcher;
@@ -44,6 +45,6 @@ impl Program {
         {
             return Err(io::Error::other(format!("it is not run as root: {why}")));
         }
-        launcher::start(&self.argv, self.user.as_ref())
+        launcher::start(Path::new(program), &self.argv, self.user.as_ref())
     }
 }
