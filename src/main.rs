@@ -1,11 +1,17 @@
-//! Command line to one of the processes, or to genhash.
+//! Command line to one of the processes, to the launcher of programs, or to genhash.
 
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
 
+use keepalived::reactor::launcher;
+
 fn main() -> ExitCode {
     let mut arguments: Vec<OsString> = std::env::args_os().collect();
+    // Before all else: it is to be quick, and its arguments are those of another program.
+    if arguments.get(1).is_some_and(|first| first == launcher::ROLE) {
+        return launcher::run(arguments.get(2..).unwrap_or_default()).into();
+    }
     let named_genhash =
         arguments.first().is_some_and(|program| Path::new(program).file_name() == Some("genhash".as_ref()));
     // -T must come first: what follows is genhash's command line.

@@ -4,6 +4,8 @@ mod config_support;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use config_support::{Files, load_text, options};
@@ -26,6 +28,28 @@ fn an_empty_file_is_a_configuration_with_defaults() {
     assert_eq!((c.global.router_id.as_str(), c.instances.len()), ("lb1", 0));
     assert_eq!(c.global.smtp_connect_timeout, Duration::from_secs(30));
     assert_eq!(c.global.child_wait_time, Duration::from_secs(5));
+}
+
+/// Somebody writes to an included file, in the moment in which a user is looked up.
+#[test]
+fn a_file_that_changes_while_it_is_read_is_noticed() {
+    static CHANGED: OnceLock<PathBuf> = OnceLock::new();
+    fn user(_: &str) -> Option<(u32, u32)> {
+        fs::write(CHANGED.get()?, "vrrp_instance").ok()?;
+        Some((0, 0))
+    }
+    let files = Files::new(&[
+        ("k.conf", b"global_defs {\n script_user root\n}\ninclude part.conf\n"),
+        ("part.conf", b"vrrp_instance VI {\n interface eth0\n virtual_router_id 5\n}\n"),
+    ])
+    .unwrap();
+    assert_eq!(files.load("k.conf").unsteady, None);
+    let part = CHANGED.get_or_init(|| files.path("part.conf"));
+    let mut options = options(&files.path("k.conf"));
+    options.outside.user = user;
+    let loaded = load(&options);
+    assert_eq!(loaded.unsteady, Some(format!("{} changed while it was read", part.display())));
+    assert!(loaded.config.is_some(), "it was whole when it was read");
 }
 
 #[test]

@@ -64,10 +64,28 @@ fn a_file_with_errors_changes_nothing() {
 }
 
 #[test]
-fn what_can_not_change_is_refused_by_name() {
+fn what_cannot_change_is_refused_by_name() {
     let _turn = machine::shared();
     let (mut lab, conf) = master();
     lab.router(1).configure(&format!("instance other\n{conf}"));
     lab.router(1).daemon().signal(Signal::SIGHUP);
-    wait_until(LIMIT, "the setting is named", || logged(&mut lab, "instance can not change while running") > 0);
+    wait_until(LIMIT, "the setting is named", || logged(&mut lab, "instance cannot change while running") > 0);
+}
+
+/// As it is for a moment while an editor or a deployment writes it.
+#[test]
+fn an_empty_file_changes_nothing() {
+    let _turn = machine::shared();
+    let (mut lab, conf) = master();
+    for (empty, refusals) in [("", 1), ("\n# soon\n\n", 2)] {
+        lab.router(1).configure(empty);
+        lab.router(1).daemon().signal(Signal::SIGHUP);
+        let line = "Not reloaded: the configuration is empty; going on with the configuration that runs";
+        wait_until(LIMIT, "it is refused", || logged(&mut lab, line) == refusals);
+    }
+    lab.router(1).configure(&conf);
+    lab.router(1).daemon().signal(Signal::SIGHUP);
+    wait_until(LIMIT, "the whole file is taken", || logged(&mut lab, "The new configuration is in force") == 1);
+    assert!(lab.router(1).holds(PROTOCOL.vips(VRID)[0]));
+    assert_eq!(logged(&mut lab, "Entering MASTER STATE"), 1);
 }

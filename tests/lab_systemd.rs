@@ -4,7 +4,7 @@
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixDatagram;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lab::conf::VRID;
 use lab::daemon::workspace;
@@ -51,6 +51,37 @@ fn systemd_is_told_of_start_reload_and_stop() {
 
     lab.router(1).daemon().signal(Signal::SIGTERM);
     assert!(hear().contains("STOPPING=1\n"));
+}
+
+/// A child that cannot run is no reason to call the daemon ready; the watchdog hears of the loop all the same.
+#[test]
+fn ready_is_told_when_the_children_run_and_the_watchdog_is_fed() {
+    let _turn = machine::shared();
+    let mut lab = Lab::new(1);
+    let path = lab.router(1).file("notify");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(LIMIT)).unwrap();
+    let hear = || {
+        let mut buffer = [0; 1024];
+        let length = socket.recv(&mut buffer).expect("a message within 10 s");
+        String::from_utf8_lossy(&buffer[..length]).into_owned()
+    };
+    // Its pid file is somebody else's, so the VRRP process ends at its start again and again.
+    let pid_file = std::fs::File::create(lab.router(1).file("vrrp.pid")).unwrap();
+    pid_file.lock().unwrap();
+    lab.router(1).configure(&Protocol::V3.conf(100, ""));
+    let mut command = lab.router(1).command(Daemon::Ours);
+    command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "400000");
+    lab.router(1).start_with(command);
+    let began = Instant::now();
+    for _ in 0..5 {
+        assert_eq!(hear().trim(), "WATCHDOG=1");
+    }
+    assert!(began.elapsed() >= Duration::from_millis(800), "every 200 ms");
+    drop(pid_file);
+    wait_until(LIMIT, "the daemon is ready", || hear().contains("READY=1\n"));
+    let child = std::fs::read(format!("/proc/{}/environ", lab.router(1).vrrp_pid())).unwrap();
+    assert!(!String::from_utf8_lossy(&child).contains("WATCHDOG_USEC"));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use keepalived::check::{self, Pool, QuorumStatus, VirtualServerId};
-use keepalived::config::model::{Config, Global};
+use keepalived::config::model::{Config, Global, MailServer};
 use keepalived::notify::log;
 use keepalived::notify::mail::{Alert, Mailer, check_mail, mail};
 use keepalived::vrrp::{self, Cause, Change, GroupId, InstanceId, State};
@@ -163,15 +163,21 @@ fn quiet() -> log::Writer {
 /// A relay's socket and a mailer that uses it for these recipients.
 fn mailer(recipients: &[&str]) -> (TcpListener, Mailer) {
     let relay = TcpListener::bind("127.0.0.1:0").unwrap();
+    let server = MailServer::Address(relay.local_addr().unwrap());
+    (relay, mailer_to(server, recipients))
+}
+
+/// A mailer that uses this relay.
+fn mailer_to(server: MailServer, recipients: &[&str]) -> Mailer {
     let global = Global {
         notification_email: recipients.iter().map(|recipient| (*recipient).into()).collect(),
         notification_email_from: Some("me@here".into()),
-        smtp_server: Some(relay.local_addr().unwrap()),
+        smtp_server: Some(server),
         smtp_helo_name: "host".into(),
         smtp_connect_timeout: Duration::from_secs(5),
         ..Global::default()
     };
-    (relay, Mailer::start(Some(&global), quiet().log()))
+    Mailer::start(Some(&global), quiet().log())
 }
 
 fn alert(number: u32) -> Alert {
@@ -249,6 +255,17 @@ fn what_is_queued_is_sent_in_order_before_the_end() {
     for number in 1..=5 {
         assert!(said.recv_timeout(LIMIT).unwrap().contains(&format!("\nSubject: mail {number}\n")));
     }
+}
+
+/// The name is an old way to write an address, for which no name server is asked.
+#[test]
+fn a_relay_known_by_name_is_looked_up() {
+    let relay = TcpListener::bind("127.0.0.1:0").unwrap();
+    let server = MailServer::Name { host: "127.1".into(), port: relay.local_addr().unwrap().port() };
+    let mut mailer = mailer_to(server, &["a@b"]);
+    let said = serve(relay, friendly);
+    mailer.submit(alert(1));
+    assert!(said.recv_timeout(LIMIT).unwrap().contains("\nSubject: mail 1\n"));
 }
 
 /// A relay that takes connections and says nothing: submitting never waits, and the end comes in time.

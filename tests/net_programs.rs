@@ -10,11 +10,14 @@ use std::time::{Duration, Instant};
 use keepalived::config::lvs::TrackFile;
 use keepalived::config::model::ScriptUser;
 use keepalived::net::{ChildEvent, Children, FileEvent, Files, Key, Outcome};
-use keepalived::reactor::descriptors::make_room;
-use keepalived::reactor::{Events, Interest, Program, Reactor, Token, clock};
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use keepalived::reactor::{Events, Interest, Program, Reactor, Token, clock, launcher};
 
 const LONG: Duration = Duration::from_secs(20);
+
+fn children() -> Children {
+    launcher::set_launcher(env!("CARGO_BIN_EXE_keepalived").into());
+    Children::start().unwrap()
+}
 
 fn key(id: u64) -> Key {
     Key { id, generation: 1 }
@@ -54,25 +57,11 @@ fn next(children: &Children) -> ChildEvent {
 }
 
 fn outcome(argv: Vec<String>, user: Option<ScriptUser>, limit: Duration) -> Outcome {
-    let children = Children::start().unwrap();
+    let children = children();
     children.run(key(1), Program { argv, user, guarded: false }, limit);
     let event = next(&children);
     assert_eq!(event.key, key(1));
     event.outcome
-}
-
-/// More descriptors for the daemon, the usual number for what it starts.
-#[test]
-fn programs_have_the_limit_of_files_that_was_found() {
-    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
-    let soft = || getrlimit(Resource::RLIMIT_NOFILE).unwrap().0;
-    setrlimit(Resource::RLIMIT_NOFILE, 500, hard).unwrap();
-    assert_eq!((make_room(500), soft()), (500, 500));
-    assert_eq!((make_room(900), soft()), (900, 900));
-    assert_eq!((make_room(10), soft()), (900, 900));
-    // It gets the limit just after its start.
-    let script = "for i in 1 2 3 4 5 6 7 8 9; do sleep 0.2; test $(ulimit -n) = 500 && exit 5; done";
-    assert_eq!(outcome(sh(script), None, LONG), Outcome::Exited(5));
 }
 
 #[test]
@@ -123,7 +112,7 @@ fn what_others_can_change_is_not_run_as_root() {
     fs::write(&path, "#!/bin/sh\nexit 7\n").unwrap();
     let run = |mode: u32, user: Option<ScriptUser>| {
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-        let children = Children::start().unwrap();
+        let children = children();
         children.run(key(1), Program { argv: vec![path.display().to_string()], user, guarded: true }, LONG);
         next(&children).outcome
     };
@@ -164,7 +153,7 @@ fn a_script_that_ignores_term_is_killed_two_seconds_later() {
 
 #[test]
 fn many_scripts_run_side_by_side_and_a_cancelled_one_says_nothing() {
-    let children = Children::start().unwrap();
+    let children = children();
     children.run(key(99), program(sh("sleep 600")), LONG);
     for n in 0..40 {
         children.run(key(n), program(sh(&format!("exit {n}"))), LONG);
@@ -185,7 +174,7 @@ fn many_scripts_run_side_by_side_and_a_cancelled_one_says_nothing() {
 fn what_runs_ends_with_the_runner() {
     let directory = tempfile::tempdir().unwrap();
     let pid_file = directory.path().join("pid");
-    let children = Children::start().unwrap();
+    let children = children();
     let script = sh(&format!("echo $$ > {0}.new; mv {0}.new {0}; sleep 600", pid_file.display()));
     children.run(key(1), program(script), LONG);
     let until = Instant::now() + LONG;

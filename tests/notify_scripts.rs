@@ -21,6 +21,7 @@ fn runner() -> (Runner, log::Writer) {
     let options =
         Options { ident: "test".into(), syslog: false, facility: Facility::LOG_DAEMON, console: false, detail: false };
     let writer = log::start(options).unwrap();
+    keepalived::reactor::launcher::set_launcher(env!("CARGO_BIN_EXE_keepalived").into());
     (Runner::start(writer.log()).unwrap(), writer)
 }
 

@@ -10,6 +10,7 @@
 //! | [`transport`], [`link`] | a socket that never blocks, and a session on it |
 
 pub mod link;
+mod lookup;
 pub mod mib;
 pub mod oid;
 pub mod pdu;

@@ -4,6 +4,7 @@ use std::io::{self, Read, Write};
 use std::os::fd::{AsRawFd, RawFd};
 use std::time::Duration;
 
+use crate::lookup::Lookup;
 use crate::mib::Mib;
 use crate::session::Session;
 use crate::transport::{MasterAddress, Stream};
@@ -20,6 +21,10 @@ pub struct Link {
     /// The session machine, to queue notifications, read events and counters.
     pub session: Session,
     stream: Option<Stream>,
+    /// For an address by name.
+    lookup: Lookup,
+    /// The session wants a connection that has not been begun: the name is being looked up.
+    awaits_address: bool,
     /// Tells one socket from the next, as their descriptors' numbers do not.
     generation: u64,
 }
@@ -39,10 +44,11 @@ pub struct Interest {
 }
 
 impl Link {
-    /// A link that connects in its first [`turn`](Self::turn). A host name in `address` must have been
-    /// [resolved](MasterAddress::resolve).
+    /// A link that connects in its first [`turn`](Self::turn). A host name in `address` is looked up by a thread, again
+    /// for each connection.
     pub fn new(address: MasterAddress, session: Session) -> Self {
-        Link { address, session, stream: None, generation: 0 }
+        let (stream, lookup, awaits_address, generation) = (None, Lookup::default(), false, 0);
+        Link { address, session, stream, lookup, awaits_address, generation }
     }
 
     /// Connects, reads, serves up to `max_pdus` PDUs and writes, as far as that goes without waiting.
@@ -67,11 +73,15 @@ impl Link {
 
     /// What to watch; `None` while there is no socket.
     pub fn interest(&self) -> Option<Interest> {
-        let stream = self.stream.as_ref()?;
+        // Both numbers only grow, so that their sum tells one descriptor from the next.
+        let generation = self.generation + self.lookup.started();
+        let Some(stream) = &self.stream else {
+            return self.lookup.fd().map(|fd| Interest { fd, generation, read: true, write: false });
+        };
         let up = !stream.is_connecting();
         Some(Interest {
             fd: stream.as_raw_fd(),
-            generation: self.generation,
+            generation,
             read: up && self.session.input_room() > 0,
             write: !up || !self.session.output().is_empty(),
         })
@@ -84,8 +94,11 @@ impl Link {
 
     fn connect(&mut self, now: Duration) {
         self.drop_unwanted();
-        if self.session.poll_connect(now) {
-            match Stream::connect(&self.address) {
+        self.awaits_address |= self.session.poll_connect(now);
+        if self.awaits_address {
+            let Some(address) = self.master(now) else { return };
+            self.awaits_address = false;
+            match address.and_then(|address| Stream::connect(&address)) {
                 Ok(stream) => {
                     self.generation += 1;
                     let connecting = stream.is_connecting();
@@ -105,6 +118,17 @@ impl Link {
                     self.session.connect_failed(now, error.kind());
                 }
             }
+        }
+    }
+
+    /// Where the master is; `None` while that is being looked up.
+    fn master(&mut self, now: Duration) -> Option<io::Result<MasterAddress>> {
+        match &self.address {
+            MasterAddress::TcpName { host, port } => {
+                let answer = self.lookup.poll(host, *port, now)?;
+                Some(answer.map(MasterAddress::Tcp).map_err(io::Error::from))
+            }
+            known => Some(Ok(known.clone())),
         }
     }
 
@@ -146,6 +170,7 @@ impl Link {
     fn drop_unwanted(&mut self) {
         if !self.session.wants_connection() {
             self.stream = None;
+            self.awaits_address = false;
         }
     }
 }

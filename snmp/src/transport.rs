@@ -6,7 +6,7 @@
 
 use std::fmt;
 use std::io::{self, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -26,7 +26,7 @@ pub enum MasterAddress {
     Unix(PathBuf),
     /// A TCP socket.
     Tcp(SocketAddr),
-    /// A TCP socket on a host known by name only. [`resolve`](MasterAddress::resolve) it before use.
+    /// A TCP socket on a host known by name only. A [`Link`](crate::Link) looks it up before each connection.
     TcpName {
         /// The name.
         host: String,
@@ -39,22 +39,6 @@ impl Default for MasterAddress {
     /// [`DEFAULT_SOCKET`]
     fn default() -> Self {
         MasterAddress::Unix(DEFAULT_SOCKET.into())
-    }
-}
-
-impl MasterAddress {
-    /// The same with its host name looked up. **Blocks** while it asks, so not for an event loop.
-    ///
-    /// # Errors
-    /// The name has no address.
-    pub fn resolve(self) -> io::Result<Self> {
-        match self {
-            MasterAddress::TcpName { host, port } => {
-                let address = (host.as_str(), port).to_socket_addrs()?.next();
-                address.map(MasterAddress::Tcp).ok_or_else(|| io::ErrorKind::NotFound.into())
-            }
-            resolved => Ok(resolved),
-        }
     }
 }
 
@@ -159,7 +143,8 @@ impl Stream {
     /// [`io::ErrorKind::NotFound`] and [`io::ErrorKind::ConnectionRefused`]: no master is there.
     /// [`io::ErrorKind::PermissionDenied`]: the master's socket is closed to this user; with net-snmp
     /// `agentXPerms` opens it. [`io::ErrorKind::WouldBlock`]: the master does not accept.
-    /// [`io::ErrorKind::InvalidInput`]: the path is too long, or the host name was not resolved.
+    /// [`io::ErrorKind::InvalidInput`]: the path is too long, or there is a host name instead of
+    /// an address.
     pub fn connect(address: &MasterAddress) -> io::Result<Self> {
         match address {
             MasterAddress::Unix(path) => {

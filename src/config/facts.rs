@@ -1,9 +1,8 @@
-//! What a configuration takes from outside its text: names of users, hosts and interfaces, the clock.
+//! What a configuration takes from outside its text: names of users and interfaces, the clock.
 //!
 //! Each answer is asked once and recorded, so that a snapshot gives the same configuration in another process.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, ToSocketAddrs};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -23,8 +22,6 @@ pub struct Outside {
     pub user: fn(&str) -> Option<(u32, u32)>,
     /// Id of a group name.
     pub group: fn(&str) -> Option<u32>,
-    /// First address of a host name.
-    pub resolve: fn(&str) -> Option<IpAddr>,
     /// Why a script's program cannot be run now, if so: it does not exist, is no file, is not executable.
     pub script_problem: fn(&str) -> Option<String>,
     /// Which part of a program's path others than root can change, and who, if there is one.
@@ -49,7 +46,6 @@ impl Outside {
             env: |name| std::env::var(name).ok(),
             user: |name| User::from_name(name).ok().flatten().map(|u| (u.uid.as_raw(), u.gid.as_raw())),
             group: |name| Group::from_name(name).ok().flatten().map(|g| g.gid.as_raw()),
-            resolve: |name| (name, 0).to_socket_addrs().ok()?.next().map(|a| a.ip()),
             script_problem: problem,
             script_insecure,
             login: login.unwrap_or_else(|| "root".to_owned()),
@@ -58,7 +54,7 @@ impl Outside {
         }
     }
 
-    /// Fixed answers that do not depend on the machine: host `localhost`, only root exists, no names resolve.
+    /// Fixed answers that do not depend on the machine: host `localhost`, only root exists.
     pub fn fixed() -> Outside {
         Outside {
             host_name: "localhost".to_owned(),
@@ -66,7 +62,6 @@ impl Outside {
             env: |_| None,
             user: |name| (name == "root").then_some((0, 0)),
             group: |name| (name == "root").then_some(0),
-            resolve: |_| None,
             script_problem: |_| None,
             script_insecure: |_| None,
             login: "root".to_owned(),
@@ -166,11 +161,6 @@ impl<'a> Facts<'a> {
     /// Group.
     pub fn group(&mut self, name: &str) -> Option<u32> {
         self.ask(format!("group {name}"), |o| (o.group)(name).map(|g| g.to_string()))?.parse().ok()
-    }
-
-    /// Address of a host name.
-    pub fn resolve(&mut self, name: &str) -> Option<IpAddr> {
-        self.ask(format!("resolve {name}"), |o| (o.resolve)(name).map(|a| a.to_string()))?.parse().ok()
     }
 
     /// Why a program cannot be run.

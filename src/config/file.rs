@@ -37,8 +37,34 @@ impl Problem {
     }
 }
 
-/// Reads a regular, non-executable file of bounded size; never waits on a FIFO or a device.
-pub(crate) fn open(path: &Path) -> Result<(Vec<u8>, (u64, u64)), Problem> {
+/// Tells one state of a file from another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    device: u64,
+    inode: u64,
+    size: u64,
+    modified: (i64, i64),
+}
+
+impl Stamp {
+    fn new(meta: &std::fs::Metadata) -> Stamp {
+        let (size, modified) = (meta.len(), (meta.mtime(), meta.mtime_nsec()));
+        Stamp { device: meta.dev(), inode: meta.ino(), size, modified }
+    }
+
+    /// Which file it is, whatever its contents.
+    pub fn identity(self) -> (u64, u64) {
+        (self.device, self.inode)
+    }
+
+    /// Whether `path` still names the file in this state.
+    pub fn holds(self, path: &Path) -> bool {
+        path.metadata().is_ok_and(|meta| Stamp::new(&meta) == self)
+    }
+}
+
+/// Reads a regular, non-executable file of bounded size; never waits on a FIFO or a device. The stamp is from before.
+pub(crate) fn open(path: &Path) -> Result<(Vec<u8>, Stamp), Problem> {
     let failed = |e: std::io::Error| Problem::new(format!("cannot read it: {}", reason(&e)));
     let regular = |meta: &std::fs::Metadata| {
         if meta.is_dir() {
@@ -63,7 +89,7 @@ pub(crate) fn open(path: &Path) -> Result<(Vec<u8>, (u64, u64)), Problem> {
     regular(&meta)?;
     let mut bytes = Vec::with_capacity(usize::try_from(meta.len()).unwrap_or(0).saturating_add(1));
     file.take(MAX_FILE).read_to_end(&mut bytes).map_err(failed)?;
-    Ok((bytes, (meta.dev(), meta.ino())))
+    Ok((bytes, Stamp::new(&meta)))
 }
 
 fn reason(e: &std::io::Error) -> String {

@@ -74,9 +74,12 @@ pub struct Loaded<C = model::Config> {
     pub diagnostics: Diagnostics,
     /// The whole as readable text (`-d`).
     pub shown: Shown,
+    /// Why this may not be what somebody meant: a file has nothing in it, or has changed since it was read, as when it
+    /// is being written just now.
+    pub unsteady: Option<String>,
 }
 
-/// Reads a configuration. Blocks on the file system, and on name resolution of `smtp_server` when that is a name.
+/// Reads a configuration. Blocks on the file system and on the system's data base of users.
 pub fn load(options: &Options) -> Loaded {
     let mut servers = Vec::new();
     let mut loaded = load_into(options, &mut |server| servers.push(server));
@@ -92,12 +95,12 @@ pub fn load(options: &Options) -> Loaded {
 /// None that is known of: every value of a configuration can be recorded.
 pub fn load_recorded(options: &Options) -> Result<Loaded<(model::Config, Snapshot)>, SnapshotError> {
     let mut recorder = Recorder::default();
-    let Loaded { config, diagnostics, shown } = load_into(options, &mut |server| recorder.add(&server));
+    let Loaded { config, diagnostics, shown, unsteady } = load_into(options, &mut |server| recorder.add(&server));
     let recorded = config.map(|config| {
         let snapshot = recorder.finish(&config)?;
         Ok((config, snapshot))
     });
-    Ok(Loaded { config: recorded.transpose()?, diagnostics, shown })
+    Ok(Loaded { config: recorded.transpose()?, diagnostics, shown, unsteady })
 }
 
 /// The same; each virtual server is given to `take`, for what it is worth: there may be errors.
@@ -106,11 +109,18 @@ fn load_into(options: &Options, take: &mut dyn FnMut(lvs::VirtualServer)) -> Loa
     let params = Params::new(options.config_id.clone(), options.outside.env, options.outside.seed);
     let mut reader = Reader::new(&mut report, params, options.all_config);
     reader.read_top(&options.path);
+    let stamps = reader.stamps();
     let items = reader.finish();
     let mut facts = Facts::asking(&options.outside);
     let (top, virtual_servers) = tree::build(&items, &mut report);
     let config = build::build(&top, virtual_servers, &mut facts, &mut report, take);
     let config = (!report.has_errors()).then_some(config);
     let diagnostics = report.finish(&items.sources);
-    Loaded { config, diagnostics, shown: Shown::from(items) }
+    let changed = stamps.iter().find(|(path, stamp)| !stamp.holds(path));
+    let unsteady = match changed {
+        Some((path, _)) => Some(format!("{} changed while it was read", path.display())),
+        None if items.len() == 0 && !stamps.is_empty() => Some("the configuration is empty".to_owned()),
+        None => None,
+    };
+    Loaded { config, diagnostics, shown: Shown::from(items), unsteady }
 }

@@ -27,6 +27,39 @@ pub struct Config {
     pub lvs: super::lvs::Lvs,
 }
 
+/// `smtp_server` with its port (25 by default).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MailServer {
+    /// Known by its address.
+    Address(SocketAddr),
+    /// Known by name: whoever connects looks it up.
+    Name {
+        /// The name.
+        host: String,
+        /// The port.
+        port: u16,
+    },
+}
+
+impl MailServer {
+    /// The port.
+    pub fn port(&self) -> u16 {
+        match self {
+            MailServer::Address(address) => address.port(),
+            MailServer::Name { port, .. } => *port,
+        }
+    }
+}
+
+impl std::fmt::Display for MailServer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            MailServer::Address(address) => address.fmt(f),
+            MailServer::Name { host, port } => write!(f, "{host}:{port}"),
+        }
+    }
+}
+
 /// Settings of the whole daemon.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Global {
@@ -36,8 +69,8 @@ pub struct Global {
     pub notification_email: Vec<String>,
     /// `notification_email_from`; default `USER@HOST` when recipients are configured.
     pub notification_email_from: Option<String>,
-    /// `smtp_server` with its port (25 by default), resolved when the file was read.
-    pub smtp_server: Option<SocketAddr>,
+    /// `smtp_server`.
+    pub smtp_server: Option<MailServer>,
     /// `smtp_helo_name`; default the host's name.
     pub smtp_helo_name: String,
     /// `smtp_connect_timeout` (also the guide's `smtp_connection_timeout`); default 30 s.

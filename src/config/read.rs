@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::diag::{At, Class, Report};
-use super::file::{Problem, open};
+use super::file::{Problem, Stamp, open};
 use super::include::{Checks, Include};
 use super::items::{ItemKind, Items};
 use super::line::{Line, Marks, decomment, is_space};
@@ -26,6 +26,8 @@ pub(crate) struct Reader<'a> {
     all_config: bool,
     stack: Vec<Open>,
     files: u32,
+    /// Files that were read, as they were before.
+    stamps: Vec<(PathBuf, Stamp)>,
     pending: Option<(String, Vec<String>)>,
 }
 
@@ -48,6 +50,7 @@ impl<'a> Reader<'a> {
             all_config,
             stack: Vec::new(),
             files: 0,
+            stamps: Vec::new(),
             pending: None,
         }
     }
@@ -82,7 +85,8 @@ impl<'a> Reader<'a> {
 
     /// Reads one file; the error says why it cannot be.
     pub fn read_file(&mut self, path: &Path) -> Result<(), Problem> {
-        let (bytes, identity) = open(path)?;
+        let (bytes, stamp) = open(path)?;
+        let identity = stamp.identity();
         if self.stack.iter().any(|o| o.identity == identity) {
             return Err(Problem::new("it includes itself").fatal());
         }
@@ -90,6 +94,7 @@ impl<'a> Reader<'a> {
             return Err(Problem::new("too many included files").fatal());
         }
         self.files = self.files.saturating_add(1);
+        self.stamps.push((path.to_path_buf(), stamp));
         let directory = path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
         self.stack.push(Open { directory, identity, line_start: 0 });
         let (checks, pwd) = (self.checks, self.pwd());
@@ -357,6 +362,11 @@ impl<'a> Reader<'a> {
     /// What the includes in this file are checked for besides what their keyword says.
     pub fn checks(&self) -> Checks {
         self.checks
+    }
+
+    /// The files that were read, each as it was before that.
+    pub fn stamps(&mut self) -> Vec<(PathBuf, Stamp)> {
+        std::mem::take(&mut self.stamps)
     }
 
     /// The items; none when reading was given up.

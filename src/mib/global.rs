@@ -3,7 +3,7 @@
 use snmp::{Column, ScalarView, Syntax, TableView, Value};
 
 use super::{ENABLED, enabled, octets, seconds};
-use crate::config::model::{FlushOnStop, Global};
+use crate::config::model::{FlushOnStop, Global, MailServer};
 use crate::system::{Email, HasSystem};
 
 /// on, off, or the keyword is absent.
@@ -36,22 +36,29 @@ pub(super) fn scalars<T: HasSystem>() -> [ScalarView<T>; 20] {
             Some(Value::text(&global(data)?.router_id))
         }),
         ScalarView::new(oid![3, 1], "smtpServerAddressType", Syntax::INET_ADDRESS_TYPE, |data| {
-            // Without a server: ipv4 and four zero octets, which fit each other.
-            let ipv6 = global(data)?.smtp_server.is_some_and(|server| server.is_ipv6());
-            Some(Value::Integer(if ipv6 { 2 } else { 1 }))
+            Some(Value::Integer(match &global(data)?.smtp_server {
+                Some(MailServer::Name { .. }) => 16,
+                Some(MailServer::Address(address)) if address.is_ipv6() => 2,
+                // Without a server: ipv4 and four zero octets, which fit each other.
+                Some(MailServer::Address(_)) | None => 1,
+            }))
         }),
         ScalarView::new(oid![3, 2], "smtpServerAddress", Syntax::INET_ADDRESS, |data| {
-            Some(global(data)?.smtp_server.map_or(Value::OctetString(vec![0; 4]), |server| octets(server.ip())))
+            Some(match &global(data)?.smtp_server {
+                Some(MailServer::Name { host, .. }) => Value::OctetString(host.bytes().take(255).collect()),
+                Some(MailServer::Address(address)) => octets(address.ip()),
+                None => Value::OctetString(vec![0; 4]),
+            })
         }),
         ScalarView::new(oid![3, 3], "smtpServerTimeout", Syntax::UNSIGNED32, |data| {
             let global = global(data)?;
-            Some(global.smtp_server.map_or(Value::Gauge32(0), |_| seconds(global.smtp_connect_timeout)))
+            Some(global.smtp_server.as_ref().map_or(Value::Gauge32(0), |_| seconds(global.smtp_connect_timeout)))
         }),
         ScalarView::new(oid![3, 4], "emailFrom", Syntax::DISPLAY_STRING, |data| {
             global(data)?.notification_email_from.as_ref().map(Value::text)
         }),
         ScalarView::new(oid![3, 6], "smtpServerPort", Syntax::INET_PORT, |data| {
-            Some(Value::Gauge32(global(data)?.smtp_server.map_or(0, |server| server.port().into())))
+            Some(Value::Gauge32(global(data)?.smtp_server.as_ref().map_or(0, |server| server.port().into())))
         }),
         ScalarView::new(oid![3, 7], "smtpEmailFaults", ENABLED, |data| enabled(!global(data)?.no_email_faults)),
         ScalarView::new(oid![3, 8], "smtpEmailSmtpAlert", ON_OFF_UNSET, |data| on_off_unset(global(data)?.smtp_alert)),

@@ -6,6 +6,8 @@
 use std::collections::VecDeque;
 use std::io;
 use std::process::Child;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::RecvTimeoutError;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -24,6 +26,8 @@ const AT_ONCE: usize = 32;
 const LONG: Duration = Duration::from_secs(5);
 /// All scripts that run: beyond that, others do wait.
 const MOST: usize = 1024;
+/// Scripts that run at the same time once the daemon stops: then all of them have to run within their time.
+const AT_ONCE_AT_THE_END: usize = 256;
 /// How often running scripts are looked after.
 const REAP: Duration = Duration::from_millis(20);
 
@@ -70,38 +74,61 @@ pub fn jobs(change: &Change, tables: &Tables) -> Vec<Program> {
 pub struct Runner {
     queue: Sender<Program>,
     thread: JoinHandle<()>,
+    counts: Arc<Counts>,
     log: Log,
+}
+
+/// Scripts that have not ended.
+#[derive(Debug, Default)]
+struct Counts {
+    /// Not started yet.
+    waiting: AtomicUsize,
+    /// Started.
+    running: AtomicUsize,
 }
 
 impl Runner {
     /// Starts the thread.
     pub fn start(log: Log) -> io::Result<Runner> {
         let (queue, jobs) = bounded(QUEUE);
-        let own = log.clone();
-        let thread = std::thread::Builder::new().name("scripts".into()).spawn(move || run(&jobs, &own))?;
-        Ok(Runner { queue, thread, log })
+        let counts = Arc::new(Counts::default());
+        let (log_too, counts_too) = (log.clone(), Arc::clone(&counts));
+        let work = move || run(&jobs, &counts_too, &log_too);
+        let thread = std::thread::Builder::new().name("scripts".into()).spawn(work)?;
+        Ok(Runner { queue, thread, counts, log })
     }
 
     /// Queues a script. Never blocks.
     pub fn submit(&self, job: Program) {
+        self.counts.waiting.fetch_add(1, Ordering::Relaxed);
         if let Err(job) = self.queue.offer(job) {
+            self.counts.waiting.fetch_sub(1, Ordering::Relaxed);
             let program = job.argv.first().map_or("?", String::as_str);
             self.log.error(format_args!("Too many scripts are waiting; {program} was not started"));
         }
     }
 
-    /// Starts what is queued and gives the scripts until `limit` to end.
+    /// Starts what is queued and gives the scripts until `limit` to end; those that have not are counted in the log.
+    /// They are left to end by themselves.
     pub fn finish(self, limit: Duration) {
         drop(self.queue);
         let until = Instant::now() + limit;
         while !self.thread.is_finished() && Instant::now() < until {
             std::thread::sleep(Duration::from_millis(5));
         }
+        let waiting = self.counts.waiting.load(Ordering::Relaxed);
+        let running = self.counts.running.load(Ordering::Relaxed);
+        if waiting > 0 || running > 0 {
+            self.log.error(format_args!(
+                "At the stop {waiting} scripts were not started and {running} have not ended in time (child_wait_time \
+                 sets how much there is)"
+            ));
+        }
     }
 }
 
 /// Until the queue's other end is gone and the last script has ended.
-fn run(jobs: &Receiver<Program>, log: &Log) {
+fn run(jobs: &Receiver<Program>, counts: &Counts, log: &Log) {
     let mut running: Vec<Running> = Vec::new();
     let mut waiting = VecDeque::new();
     let mut open = true;
@@ -126,9 +153,11 @@ fn run(jobs: &Receiver<Program>, log: &Log) {
             }
             Err(_) => false,
         });
+        counts.running.store(running.len(), Ordering::Relaxed);
         let now = Instant::now();
+        let at_once = if open { AT_ONCE } else { AT_ONCE_AT_THE_END };
         let mut recent = running.iter().filter(|script| now.duration_since(script.started) < LONG).count();
-        while recent < AT_ONCE
+        while recent < at_once
             && running.len() < MOST
             && let Some(job) = waiting.pop_front()
         {
@@ -140,6 +169,8 @@ fn run(jobs: &Receiver<Program>, log: &Log) {
                 }
                 Err(error) => log.error(format_args!("Cannot start script {name}: {error}")),
             }
+            counts.running.store(running.len(), Ordering::Relaxed);
+            counts.waiting.fetch_sub(1, Ordering::Relaxed);
         }
     }
 }

@@ -111,6 +111,9 @@ impl<T: 'static> Agent<T> {
             Event::ConnectFailed(ErrorKind::NotFound | ErrorKind::ConnectionRefused) => log.info(format_args!(
                 "AgentX master {master} is not there; trying again (snmpd.conf needs 'master agentx')"
             )),
+            Event::ConnectFailed(ErrorKind::AddrNotAvailable) => log.warning(format_args!(
+                "The name of AgentX master {master} has no address; looking it up again (correct it, or write an address)"
+            )),
             Event::ConnectFailed(kind) => {
                 log.warning(format_args!("Cannot connect to AgentX master {master}: {kind}; trying again"));
             }

@@ -20,7 +20,7 @@ use crate::check::{self, Check};
 use crate::config::model::{Config, FlushOnStop};
 use crate::config::{Snapshot, VirtualServers};
 use crate::notify::log::{self, Log};
-use crate::reactor::{Events, Interest, Reactor, Signal, Signals, Token, clock};
+use crate::reactor::{Events, Interest, Origin, Reactor, Signal, Signals, Token, clock};
 use crate::vrrp::{Tables, Vrrp};
 
 /// How long the parent may take to hand the configuration over.
@@ -54,7 +54,7 @@ fn process(role: Role, options: &Options) -> io::Result<u8> {
     // The socket pair is our standard input.
     let stream = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     let mut channel = Channel::new(stream)?;
-    let (snapshot, checkpoint) = receive_config(&mut channel)?;
+    let Beginning { snapshot, checkpoint, clean_up } = receive_config(&mut channel)?;
     let (config, servers) = snapshot.open().map_err(io::Error::other)?;
     let names = Names::new(options, &config.global);
     let writer = log::start(log_options(options, names.ident(role.ident())).0)?;
@@ -63,14 +63,14 @@ fn process(role: Role, options: &Options) -> io::Result<u8> {
     let pid_file = names.pid_file(name, given);
     let status = lock_pid_file(&pid_file).and_then(|_locked| {
         let held = Held::start(&pid_file, log.clone())?;
-        let child = Child { options, config, servers, checkpoint, held, channel, signals, log: log.clone() };
+        let child = Child { options, config, servers, checkpoint, clean_up, held, channel, signals, log: log.clone() };
         match role {
             Role::Vrrp => child.run_vrrp(),
             Role::Checkers => child.run_checkers(),
         }
     });
     if let Err(error) = &status {
-        log.error(format_args!("The {} process can not go on: {error}", role.name()));
+        log.error(format_args!("The {} process cannot go on: {error}", role.name()));
     }
     writer.finish(LOG_LIMIT);
     status.map(|()| exit::OK)
@@ -90,6 +90,8 @@ struct Child<'c> {
     servers: VirtualServers,
     /// Of a predecessor, else empty.
     checkpoint: String,
+    /// Only to remove what that has left.
+    clean_up: bool,
     held: Held,
     channel: Channel,
     signals: Signals,
@@ -99,7 +101,7 @@ struct Child<'c> {
 impl Child<'_> {
     fn run_vrrp(self) -> io::Result<()> {
         let agentx = self.agentx(self.config.global.snmp_vrrp)?;
-        let Child { options, config, checkpoint, held, channel, signals, log, .. } = self;
+        let Child { options, config, checkpoint, clean_up, held, channel, signals, log, .. } = self;
         let global = &config.global;
         let (nice, rt_priority, no_swap) = (global.vrrp_nice, global.vrrp_rt_priority, global.vrrp_no_swap);
         let descriptors = vrrp::descriptors(config.instances.len());
@@ -108,12 +110,12 @@ impl Child<'_> {
         vrrp.resume(&checkpoint);
         vrrp.inherit(held.found());
         let keep_addresses = options.dont_release_vrrp;
-        vrrp::run(Setup { vrrp, log, channel, agentx, keep_addresses, checkpoint, held, signals })
+        vrrp::run(Setup { vrrp, log, channel, agentx, keep_addresses, checkpoint, clean_up, held, signals })
     }
 
     fn run_checkers(self) -> io::Result<()> {
         let agentx = self.agentx(self.config.global.snmp_checker)?;
-        let Child { options, config, servers, checkpoint, held, channel, signals, log } = self;
+        let Child { options, config, servers, checkpoint, clean_up, held, channel, signals, log } = self;
         let (nice, rt_priority, no_swap) = (config.lvs.nice, config.lvs.rt_priority, config.lvs.no_swap);
         // Connections live on when a process is replaced: only the first one of a daemon flushes.
         let flush = config.global.lvs_flush && checkpoint.is_empty();
@@ -133,6 +135,7 @@ impl Child<'_> {
             agentx,
             keep_services,
             checkpoint,
+            clean_up,
             held,
             flush,
             flush_on_stop,
@@ -143,37 +146,46 @@ impl Child<'_> {
     /// `-A` beats `snmp_socket`; without either it is the usual socket.
     fn agentx(&self, enabled: bool) -> io::Result<Option<(snmp::transport::MasterAddress, String)>> {
         let options = self.options;
-        if !options.snmp && !enabled {
+        if (!options.snmp && !enabled) || self.clean_up {
             return Ok(None);
         }
         let given = options.snmp_socket.as_ref().or(self.config.global.snmp_socket.as_ref());
         let text = given.map_or(snmp::transport::DEFAULT_SOCKET, String::as_str);
         let address: Result<snmp::transport::MasterAddress, _> = text.parse();
-        match address.map_err(io::Error::other).and_then(|address| address.resolve()) {
+        match address {
             Ok(address) => Ok(Some((address, text.into()))),
             Err(error) => {
-                self.log.error(format_args!("No SNMP: the AgentX master address '{text}' can not be used: {error}"));
+                self.log.error(format_args!("No SNMP: the AgentX master address '{text}' cannot be used: {error}"));
                 Ok(None)
             }
         }
     }
 }
 
-/// The configuration, and the checkpoint of a predecessor (else empty).
-fn receive_config(channel: &mut Channel) -> io::Result<(Snapshot, String)> {
+/// What the parent says at the start.
+struct Beginning {
+    snapshot: Snapshot,
+    /// Of a predecessor, else empty.
+    checkpoint: String,
+    clean_up: bool,
+}
+
+fn receive_config(channel: &mut Channel) -> io::Result<Beginning> {
     let mut reactor = Reactor::new()?;
     reactor.register(channel, Token(0), Interest::READABLE)?;
     let mut events = Events::with_capacity(1);
     let limit = clock::now() + CONFIG_LIMIT;
-    let mut checkpoint = String::new();
+    let (mut checkpoint, mut clean_up) = (String::new(), false);
     while clock::now() < limit {
         for message in channel.receive()? {
             match message {
-                Message::Config(snapshot) => return Ok((snapshot, checkpoint)),
+                Message::Config(snapshot) => return Ok(Beginning { snapshot, checkpoint, clean_up }),
                 Message::Checkpoint(text) => checkpoint = text,
+                Message::CleanUp => clean_up = true,
+                Message::Origin(text) => text.parse().map(Origin::set).map_err(io::Error::other)?,
                 hello @ Message::Hello(_) => channel.send(&hello)?,
                 // There is nothing to dump yet.
-                Message::Dump(_) => {}
+                Message::Dump(_) | Message::Ready => {}
             }
         }
         reactor.wait(Some(limit), &mut events)?;

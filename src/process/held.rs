@@ -71,10 +71,10 @@ impl Held {
     }
 }
 
-/// Whether a process with this pid file has left something.
-pub(super) fn anything(pid_file: &Path) -> bool {
+/// What the last process with this pid file has left, as the lines of its file.
+pub(super) fn left(pid_file: &Path) -> Vec<String> {
     let boot = fs::read_to_string(BOOT).unwrap_or_default();
-    !found(&path(pid_file), &boot).is_empty()
+    found(&path(pid_file), &boot).lines().map(str::to_owned).collect()
 }
 
 fn path(pid_file: &Path) -> PathBuf {

@@ -26,6 +26,12 @@ pub enum Message {
     Checkpoint(String),
     /// Parent: write a dump file.
     Dump(Dump),
+    /// Child: it runs, with the configuration that it was given last.
+    Ready,
+    /// Parent, before the configuration: how the system treated the daemon at its start.
+    Origin(String),
+    /// Parent, before the configuration: only remove what a predecessor has left in the kernel, then end.
+    CleanUp,
 }
 
 /// One end.
@@ -79,6 +85,9 @@ impl Channel {
             Message::Dump(Dump::Data) => (3, &[]),
             Message::Dump(Dump::Statistics) => (4, &[]),
             Message::Dump(Dump::ClearStatistics) => (5, &[]),
+            Message::CleanUp => (6, &[]),
+            Message::Ready => (8, &[]),
+            Message::Origin(text) => (7, text.as_bytes()),
         };
         let length = large.iter().fold(body.len(), |sum, piece| sum.saturating_add(piece.len()));
         let mut head = u32::try_from(length).map_err(|_| ErrorKind::InvalidInput)?.to_be_bytes().to_vec();
@@ -162,6 +171,9 @@ impl Channel {
             Some((3, _)) => Some(Message::Dump(Dump::Data)),
             Some((4, _)) => Some(Message::Dump(Dump::Statistics)),
             Some((5, _)) => Some(Message::Dump(Dump::ClearStatistics)),
+            Some((6, _)) => Some(Message::CleanUp),
+            Some((8, _)) => Some(Message::Ready),
+            Some((7, body)) => String::from_utf8(body).ok().map(Message::Origin),
             _ => None,
         };
         message.map(Some).ok_or_else(|| ErrorKind::InvalidData.into())

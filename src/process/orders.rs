@@ -59,17 +59,23 @@ impl Orders {
         for message in self.channel.receive()? {
             match message {
                 hello @ Message::Hello(_) => self.channel.send(&hello)?,
-                Message::Checkpoint(_) => {}
+                Message::Checkpoint(_) | Message::CleanUp | Message::Origin(_) | Message::Ready => {}
                 Message::Dump(what) => orders.push(Order::Dump(what)),
                 Message::Config(snapshot) => match snapshot.parse() {
                     Ok(config) => orders.push(Order::Configure(Box::new(config))),
                     // The parent has checked it: this is a defect, and no reason to stop.
-                    Err(error) => log.error(format_args!("The new configuration can not be used: {error}")),
+                    Err(error) => log.error(format_args!("The new configuration cannot be used: {error}")),
                 },
             }
         }
         // What did not fit goes when the socket is writable, which wakes the loop too.
         self.channel.flush()
+    }
+
+    /// Tells the parent that this process runs with the configuration that it was given last.
+    pub(super) fn report_ready(&mut self) {
+        // When the parent is gone nobody waits for it.
+        let _ = self.channel.send(&Message::Ready);
     }
 
     /// Tells the parent where a replacement of this process should go on.

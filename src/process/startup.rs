@@ -16,13 +16,24 @@ use super::role::Role;
 use crate::config::{self, Snapshot};
 use crate::kernel;
 use crate::notify::log::{self, Level};
-use crate::reactor::{Signal, Signals};
+use crate::reactor::{Origin, Signal, Signals};
 
 /// After the children have ended, the log may take this long.
 const LOG_LIMIT: Duration = Duration::from_millis(500);
 
 /// Runs the program; the result is its exit status.
 pub fn run(arguments: Vec<OsString>) -> u8 {
+    // Until the loop reads signals: whoever starts the daemon and has it reload at once must not end it.
+    let mut early = vec![Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGUSR2];
+    if std::process::id() == 1 {
+        // Process 1 of a container is not ended by signals that it does not handle: they would be lost.
+        early.extend([Signal::SIGTERM, Signal::SIGINT]);
+    }
+    let held = Signals::hold(&early);
+    if let Err(error) = held.and_then(|_| Signals::heed_ignored()) {
+        eprintln!("keepalived: cannot set up signals: {error}");
+        return exit::FATAL;
+    }
     let options = match Options::read(arguments.clone()) {
         Ok(options) => options,
         Err(Outcome::Text(text)) => {
@@ -34,6 +45,10 @@ pub fn run(arguments: Vec<OsString>) -> u8 {
             return exit::FATAL;
         }
     };
+    // Before anything of it changes; children are told.
+    if options.child_role.is_none() {
+        let _ = Origin::of_the_daemon();
+    }
     if let Some(name) = &options.signum {
         return print_signal_number(name);
     }
@@ -186,7 +201,7 @@ fn start(
     // One that was killed may have left what this file has no word of.
     let left = |role: Role| {
         let (name, given) = role.pid_file(&options);
-        role.is_allowed(&options) && held::anything(&names.pid_file(name, given))
+        role.is_allowed(&options) && !held::left(&names.pid_file(name, given)).is_empty()
     };
     let roles: Vec<Role> =
         Role::ALL.into_iter().filter(|role| role.is_wanted(&options, &config) || left(*role)).collect();
@@ -200,10 +215,16 @@ fn start(
         shown: loaded.shown,
         child_wait: config.global.child_wait_time,
         roles,
+        names,
         fixed: Fixed::new(&config.global),
     };
     let status = Parent::new(plan, log.clone(), signals)?.watch();
-    log.write(Level::Notice, format_args!("Stopped {}", cli::version_text()));
+    match status {
+        Ok(exit::OK) | Err(_) => log.write(Level::Notice, format_args!("Stopped {}", cli::version_text())),
+        Ok(status) => {
+            log.write(Level::Notice, format_args!("Stopped {}, exit status {status}", cli::version_text()));
+        }
+    }
     writer.finish(LOG_LIMIT);
     Ok(status?)
 }

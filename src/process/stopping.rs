@@ -3,10 +3,22 @@
 use std::time::Duration;
 
 use super::agent::Agent;
+use crate::config::model::Global;
 use crate::notify::log::{Level, Log};
 
-/// Time for notifications, mail and scripts, each.
+/// Time for notifications and mail, each.
 pub(super) const FAREWELL_LIMIT: Duration = Duration::from_secs(1);
+/// Time for the kernel when a process cleans up for another: nobody does it afterwards.
+pub(super) const CLEAN_UP_LIMIT: Duration = Duration::from_secs(20);
+/// The process ends so long before the parent would kill it.
+const MARGIN: Duration = Duration::from_millis(300);
+
+/// How much is left for scripts of the time that the parent gives a child to end (`child_wait_time`), when the stop
+/// began at `since`. They have it all: they run while the kernel removes addresses.
+pub(super) fn time_for_scripts(since: Duration, now: Duration, global: Option<&Global>) -> Duration {
+    let wait = global.map_or(FAREWELL_LIMIT, |global| global.child_wait_time);
+    (since + wait).saturating_sub(MARGIN).saturating_sub(now)
+}
 
 /// Where a child stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,9 +28,17 @@ pub(super) enum Stopping {
     /// The kernel removes what was set, until this time.
     Release(Duration),
     /// Notifications go, until this time.
-    Farewell(Duration),
+    Farewell {
+        /// Until when.
+        until: Duration,
+        /// The kernel has removed all.
+        released: bool,
+    },
     /// The process may end.
-    Done,
+    Done {
+        /// The kernel has removed all.
+        released: bool,
+    },
 }
 
 impl Stopping {
@@ -35,9 +55,19 @@ impl Stopping {
     /// When it goes on whatever has not been done.
     pub(super) fn deadline(self) -> Option<Duration> {
         match self {
-            Stopping::Release(until) | Stopping::Farewell(until) => Some(until),
-            Stopping::No | Stopping::Done => None,
+            Stopping::Release(until) | Stopping::Farewell { until, .. } => Some(until),
+            Stopping::No | Stopping::Done { .. } => None,
         }
+    }
+
+    /// Whether the process may end.
+    pub(super) fn is_done(self) -> bool {
+        matches!(self, Stopping::Done { .. })
+    }
+
+    /// Whether the kernel has removed what was set.
+    pub(super) fn has_released(self) -> bool {
+        matches!(self, Stopping::Farewell { released: true, .. } | Stopping::Done { released: true })
     }
 
     /// Goes on when the kernel has `released` all, and then when the agent has closed, or their time is over. `what`
@@ -55,15 +85,17 @@ impl Stopping {
             if !released {
                 log.error(format_args!("The kernel has not removed all {what} in time"));
             }
-            *self = Stopping::Farewell(now + FAREWELL_LIMIT);
+            *self = Stopping::Farewell { until: now + FAREWELL_LIMIT, released };
             if let Some(agent) = agent {
                 agent.close(now, now + FAREWELL_LIMIT / 2);
             }
         }
         // In the same turn: nothing else may happen that wakes the loop.
         let late = self.deadline().is_some_and(|until| until <= now);
-        if matches!(self, Stopping::Farewell(_)) && (late || agent.as_ref().is_none_or(Agent::is_closed)) {
-            *self = Stopping::Done;
+        if let Stopping::Farewell { released, .. } = *self
+            && (late || agent.as_ref().is_none_or(Agent::is_closed))
+        {
+            *self = Stopping::Done { released };
         }
     }
 }
@@ -72,6 +104,16 @@ impl Stopping {
 mod tests {
     use super::*;
     use crate::notify::log;
+
+    #[test]
+    fn scripts_have_what_is_left_of_the_child_s_time() {
+        let seconds = Duration::from_secs;
+        let global = Global { child_wait_time: seconds(8), ..Global::default() };
+        let left = |now| time_for_scripts(seconds(100), seconds(now), Some(&global));
+        assert_eq!(left(102), Duration::from_millis(5700));
+        assert_eq!(left(107), Duration::from_millis(700));
+        assert_eq!(left(109), Duration::ZERO);
+    }
 
     /// Nothing might wake the loop for another turn.
     #[test]
@@ -89,6 +131,7 @@ mod tests {
         stopping.turn(Duration::from_secs(5), false, "services", &mut nobody, &log);
         assert_eq!(stopping, Stopping::Release(Duration::from_secs(9)));
         stopping.turn(Duration::from_secs(6), true, "services", &mut nobody, &log);
-        assert_eq!(stopping, Stopping::Done);
+        assert_eq!(stopping, Stopping::Done { released: true });
+        assert!(stopping.has_released());
     }
 }

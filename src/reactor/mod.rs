@@ -16,6 +16,8 @@
 pub mod background;
 pub mod clock;
 pub mod descriptors;
+pub mod launcher;
+mod origin;
 mod poll;
 mod program;
 mod signals;
@@ -24,6 +26,7 @@ mod waker;
 
 pub use mio::{Interest, Token};
 pub use nix::sys::signal::Signal;
+pub use origin::Origin;
 pub use poll::{Events, Reactor, Ready};
 pub use program::Program;
 pub use signals::{Caught, Signals};

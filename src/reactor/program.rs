@@ -1,15 +1,12 @@
-//! Starting a script: its own process group, nothing of our standard streams, a cleaned environment.
+//! A script or other program to be started.
 
 use std::io;
-use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
+use std::process::Child;
 
-use super::descriptors;
+use super::launcher;
 use crate::config::model::{Global, Script, ScriptUser};
 use crate::config::script_insecure;
-
-/// Environment that could change what a privileged script does.
-const REMOVED: [&str; 3] = ["IFS", "LD_PRELOAD", "LD_LIBRARY_PATH"];
 
 /// A program to be started, with its arguments and identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,14 +30,14 @@ impl Program {
         }
     }
 
-    /// Starts it. It blocks until the program is loaded, which a file system may delay for as long as it likes: not for
+    /// Starts it as a clean process: see [`launcher`]. It blocks until the program is loaded, which a file system may delay for as long as it likes: not for
     /// the thread of an event loop.
     ///
     /// # Errors
     /// When there is no program, it cannot be executed, the identity cannot be taken, or it is not secure: since the
     /// configuration was read, permissions may have changed.
     pub fn start(&self) -> io::Result<Child> {
-        let (program, arguments) = self.argv.split_first().ok_or(io::ErrorKind::InvalidInput)?;
+        let program = self.argv.first().ok_or(io::ErrorKind::InvalidInput)?;
         let root = self.user.as_ref().map_or_else(|| nix::unistd::geteuid().is_root(), |user| user.uid == 0);
         if self.guarded
             && root
@@ -48,18 +45,6 @@ impl Program {
         {
             return Err(io::Error::other(format!("it is not run as root: {why}")));
         }
-        let mut command = Command::new(program);
-        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
-        for name in REMOVED {
-            command.env_remove(name);
-        }
-        if let Some(user) = &self.user {
-            command.gid(user.gid).uid(user.uid);
-        }
-        let child = command.spawn()?;
-        // For a moment it has ours. One that has ended by now has no use for its own, and one of another user can only
-        // be given it with CAP_SYS_RESOURCE: the more is no harm to most.
-        let _ = descriptors::as_found(child.id());
-        Ok(child)
+        launcher::start(Path::new(program), &self.argv, self.user.as_ref())
     }
 }

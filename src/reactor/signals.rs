@@ -1,7 +1,9 @@
 //! Signals as something to read.
 
+use std::fs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::sync::Arc;
 
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
@@ -25,14 +27,41 @@ impl Signals {
     /// Blocks `signals` and all real-time signals in the calling thread and opens a descriptor for them.
     ///
     /// Call it before the first thread is started: threads inherit the blocked set, and a signal to the process goes
-    /// to any thread that does not block it. Children started by `std::process::Command` begin with an empty set.
+    /// to any thread that does not block it. Processes inherit it, too, unless they are started by
+    /// [`Program`](super::Program).
     pub fn new(signals: &[Signal]) -> io::Result<Signals> {
+        let set = Signals::hold(signals)?;
+        let fd = SignalFd::with_flags(&set, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
+        Ok(Signals { fd })
+    }
+
+    /// Blocks `signals` and all real-time signals in the calling thread: they wait until [`Signals::new`] has them read.
+    pub fn hold(signals: &[Signal]) -> io::Result<SigSet> {
         // Real-time signals have no names to add them by: the full set has them, and loses the other names.
         let mut set = SigSet::all();
         Signal::iterator().filter(|signal| !signals.contains(signal)).for_each(|signal| set.remove(signal));
         set.thread_block()?;
-        let fd = SignalFd::with_flags(&set, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
-        Ok(Signals { fd })
+        Ok(set)
+    }
+
+    /// Gives the signals that whoever started this process has it ignore an empty handler: processes that it starts
+    /// have the usual dispositions again, and their ends are told.
+    ///
+    /// # Errors
+    /// When the system does not tell which these are, or one cannot be handled.
+    pub fn heed_ignored() -> io::Result<()> {
+        let status = fs::read_to_string("/proc/self/status")?;
+        let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap_or_default().trim();
+        let ignored = u64::from_str_radix(ignored, 16).unwrap_or(0);
+        // The standard library ignores SIGPIPE for us, and not for what we start; the others cannot be handled.
+        let others =
+            [Signal::SIGPIPE, Signal::SIGKILL, Signal::SIGSTOP, Signal::SIGILL, Signal::SIGFPE, Signal::SIGSEGV];
+        for signal in Signal::iterator().filter(|signal| !others.contains(signal)) {
+            if ignored >> (signal as i32 - 1) & 1 == 1 {
+                signal_hook::flag::register(signal as i32, Arc::default())?;
+            }
+        }
+        Ok(())
     }
 
     /// The signals that have come since the last call; each kind at most once however often it was sent meanwhile

@@ -182,3 +182,30 @@ fn a_service_that_was_left_and_is_not_wanted_any_more_is_removed() {
         assert!(!held.exists(), "nothing is held after a clean stop");
     });
 }
+
+/// The checker process is dead when the daemon is told to stop: another one removes its services.
+#[test]
+fn the_services_of_a_dead_checker_process_go_at_the_stop() {
+    inside(|| {
+        let netns = director();
+        restore(&netns, "-A -t 10.9.9.9:80 -s rr\n");
+        let before = ipvsadm(&netns, "-L --timeout");
+        let conf = "global_defs {\n lvs_timeouts tcp 77 udp 55\n}\nvirtual_server 10.0.0.1 80 {\n lb_algo rr\n \
+                    protocol TCP\n real_server 10.1.0.1 80 {\n }\n}\n";
+        let running = Running::start(Ours, &netns, conf, &["-C"]);
+        let is_set = || ipvsadm(&netns, "-S -n").contains("-a -t 10.0.0.1:80");
+        wait_until(LIMIT, "the service is there", is_set);
+        wait_until(LIMIT, "the time-outs are set", || ipvsadm(&netns, "-L --timeout").contains("77"));
+        wait_until(LIMIT, "a replacement would know of them", || running.log().contains("changes made"));
+        running.signal(Signal::SIGSTOP);
+        kill(Pid::from_raw(running.pid("checkers.pid")), Signal::SIGKILL).unwrap();
+        running.signal(Signal::SIGTERM);
+        running.signal(Signal::SIGCONT);
+        let held = running.file("checkers.held");
+        let log = running.ended();
+        assert!(log.contains("Removing what the checker process has left"), "{log}");
+        assert_eq!(ipvsadm(&netns, "-S -n").trim(), "-A -t 10.9.9.9:80 -s rr");
+        assert_eq!(ipvsadm(&netns, "-L --timeout"), before);
+        assert!(!held.exists(), "nothing is held");
+    });
+}

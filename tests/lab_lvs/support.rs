@@ -62,9 +62,19 @@ impl Running {
         self.process.kill_group();
     }
 
+    /// Sends a signal to the parent process.
+    pub fn signal(&self, signal: Signal) {
+        self.process.signal(signal);
+    }
+
     /// Stops it in the usual way; returns its log.
-    pub fn stop(mut self) -> String {
-        self.process.signal(Signal::SIGTERM);
+    pub fn stop(self) -> String {
+        self.signal(Signal::SIGTERM);
+        self.ended()
+    }
+
+    /// Waits for its end with status 0; returns its log.
+    pub fn ended(mut self) -> String {
         let status = self.process.wait(LIMIT);
         assert_eq!(status.code(), Some(0), "{}", self.log());
         self.log()

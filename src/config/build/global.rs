@@ -3,8 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use super::super::diag::Class;
-use super::super::model::{FlushOnStop, Global, Version};
+use super::super::model::{FlushOnStop, Global, MailServer, Version};
 use super::super::tree::Node;
 use super::{Ctx, script};
 
@@ -152,7 +151,7 @@ fn settings(g: &Merged<'_>, ctx: &mut Ctx<'_, '_>) -> Global {
         router_id: g.text("router_id").unwrap_or_else(|| host.clone()),
         notification_email_from: sender.or(default_sender),
         notification_email,
-        smtp_server: smtp_server(g, ctx),
+        smtp_server: smtp_server(g),
         smtp_helo_name: g.text("smtp_helo_name").unwrap_or(host),
         smtp_connect_timeout: Duration::from_secs(g.u32("smtp_connect_timeout").map_or(30, |s| s.max(1).into())),
         smtp_alert: g.flag("smtp_alert"),
@@ -192,19 +191,14 @@ fn settings(g: &Merged<'_>, ctx: &mut Ctx<'_, '_>) -> Global {
     }
 }
 
-fn smtp_server(g: &Merged<'_>, ctx: &mut Ctx<'_, '_>) -> Option<SocketAddr> {
+fn smtp_server(g: &Merged<'_>) -> Option<MailServer> {
     let node = g.last("smtp_server")?;
     let host = node.text(0)?;
     let port = node.uint(1).and_then(|p| u16::try_from(p).ok()).unwrap_or(25);
-    let ip = match host.parse() {
-        Ok(ip) => Some(ip),
-        Err(_) => ctx.facts.resolve(host),
-    };
-    if ip.is_none() {
-        let text = format!("the mail server '{host}' has no address: no mail is sent");
-        ctx.report.warn(Class::General, node.at_arg(0), text).help("write its address, or correct the name");
-    }
-    ip.map(|ip| SocketAddr::new(ip, port))
+    Some(match host.parse() {
+        Ok(ip) => MailServer::Address(SocketAddr::new(ip, port)),
+        Err(_) => MailServer::Name { host: host.to_owned(), port },
+    })
 }
 
 fn rt_priority(g: &Merged<'_>, ctx: &mut Ctx<'_, '_>) -> Option<u8> {

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use neli::consts::socket::NlFamily;
@@ -16,7 +15,7 @@ use super::writer::{Change, Error};
 use crate::kernel::attributes::i32_at;
 use crate::kernel::netlink::{Message, NLMSG_DONE, NLMSG_ERROR, NetlinkSocket, Refusal, acknowledgement, messages};
 use crate::kernel::writer::Done;
-use crate::reactor::clock;
+use crate::reactor::{Program, clock};
 
 /// Room for the acknowledgements of a batch; each carries its request back when it is a refusal. Dumps come in
 /// datagrams of at most 32 KiB.
@@ -297,9 +296,8 @@ impl IpvsSocket {
 /// right to use it, the family just stays absent.
 fn load_module() {
     let Ok(program) = fs::read_to_string("/proc/sys/kernel/modprobe") else { return };
-    let mut command = Command::new(program.trim());
-    command.args(["-q", "--", "ip_vs"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    let _ = command.status();
+    let argv = [program.trim(), "-q", "--", "ip_vs"].map(str::to_owned).to_vec();
+    let _ = Program { argv, user: None, guarded: false }.start().and_then(|mut child| child.wait());
 }
 
 /// An exchange that failed.

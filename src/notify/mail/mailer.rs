@@ -1,7 +1,7 @@
 //! The thread that sends mail.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::dialogue::{Dialogue, Outcome};
 use super::{Alert, Relay};
-use crate::config::model::Global;
+use crate::config::model::{Global, MailServer};
 use crate::notify::log::{Level, Log};
 
 /// Mails that may wait.
@@ -206,7 +206,8 @@ impl Sending {
     /// no relay.
     fn work(&mut self, mut job: Job, position: usize, open: bool) -> bool {
         job.attempts += 1;
-        let server = job.relay.server;
+        let relay = Arc::clone(&job.relay);
+        let server = &relay.server;
         match attempt(&job, &self.shared.closing) {
             Attempt::NoRelay(why) => {
                 let given_up = !open || job.attempts >= ATTEMPTS;
@@ -263,7 +264,7 @@ impl Sending {
     }
 
     fn give_up(&self, job: &Job, why: &str) {
-        let (server, subject) = (job.relay.server, &job.alert.subject);
+        let (server, subject) = (&job.relay.server, &job.alert.subject);
         self.log.error(format_args!("Mail was not sent by {server}: {why}: {subject}"));
         self.done();
     }
@@ -280,7 +281,7 @@ fn attempt(job: &Job, closing: &AtomicBool) -> Attempt {
     let message = relay.message(alert, date);
     let mut dialogue = Dialogue::new(&relay.helo_name, &relay.sender.mailbox, recipients, message);
     let mut greeted = false;
-    let talked = TcpStream::connect_timeout(&relay.server, patience()).and_then(|mut stream| {
+    let talked = connect(&relay.server, patience).and_then(|mut stream| {
         stream.set_read_timeout(Some(LOOK))?;
         stream.set_write_timeout(Some(patience()))?;
         while !dialogue.is_over() {
@@ -305,6 +306,23 @@ fn attempt(job: &Job, closing: &AtomicBool) -> Attempt {
         (None, Some(why)) if greeted => Attempt::Talked(Outcome::Deferred(why)),
         (None, why) => Attempt::NoRelay(why.unwrap_or_default()),
     }
+}
+
+/// Connects to the first address that takes a connection. A name is looked up each time, which may take as long as the
+/// system's resolver does.
+fn connect(server: &MailServer, patience: impl Fn() -> Duration) -> io::Result<TcpStream> {
+    let addresses: Vec<SocketAddr> = match server {
+        MailServer::Address(address) => vec![*address],
+        MailServer::Name { host, port } => (host.as_str(), *port).to_socket_addrs()?.collect(),
+    };
+    let mut failed = io::Error::new(ErrorKind::NotFound, "its name has no address");
+    for address in addresses {
+        match TcpStream::connect_timeout(&address, patience()) {
+            Ok(stream) => return Ok(stream),
+            Err(error) => failed = error,
+        }
+    }
+    Err(failed)
 }
 
 /// Reads until there is something to say or the dialogue is over; the whole reply within `patience`, however its

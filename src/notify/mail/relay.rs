@@ -1,12 +1,11 @@
 //! The relay and the addresses, from `global_defs`, and the message as it goes over the wire.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use lettre::message::header::{HeaderName, HeaderValue, Headers};
 
 use super::{Alert, text};
-use crate::config::model::Global;
+use crate::config::model::{Global, MailServer};
 
 /// Longest address line of a header; longer ones are no addresses.
 const ADDRESS_LIMIT: usize = 512;
@@ -18,7 +17,7 @@ const LINE_LIMIT: usize = 990;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Relay {
     /// `smtp_server`.
-    pub(super) server: SocketAddr,
+    pub(super) server: MailServer,
     /// `smtp_helo_name`.
     pub(super) helo_name: String,
     /// `smtp_connect_timeout`: for the connection, and again for each reply.
@@ -39,7 +38,7 @@ impl Relay {
         }
         let name = text::line(&global.smtp_helo_name, 255);
         Some(Relay {
-            server: global.smtp_server?,
+            server: global.smtp_server.clone()?,
             helo_name: if name.is_empty() { "localhost".into() } else { name },
             timeout: global.smtp_connect_timeout,
             sender: Address::parse(global.notification_email_from.as_ref()?)?,
@@ -113,7 +112,7 @@ mod tests {
         Relay::new(&Global {
             notification_email: vec!["Admin Person <admin@example.org>".into(), "root".into()],
             notification_email_from: Some("ka@example.org".into()),
-            smtp_server: Some("127.0.0.1:25".parse().unwrap()),
+            smtp_server: Some(MailServer::Address("127.0.0.1:25".parse().unwrap())),
             smtp_helo_name: "host".into(),
             ..Global::default()
         })
@@ -137,7 +136,7 @@ mod tests {
         assert_eq!(Relay::new(&global), None);
         let global = Global { notification_email: vec!["a@b".into()], ..global };
         assert_eq!(Relay::new(&global), None);
-        let global = Global { smtp_server: Some("[::1]:2525".parse().unwrap()), ..global };
+        let global = Global { smtp_server: Some(MailServer::Address("[::1]:2525".parse().unwrap())), ..global };
         assert!(Relay::new(&global).is_some());
     }
 

@@ -54,6 +54,8 @@ pub(super) struct Ipvs {
     told: BTreeSet<String>,
     /// A change was refused since the table was last compared.
     failed: bool,
+    /// A service was not removed.
+    removal_failed: bool,
     /// Changes the kernel has made.
     changed: u64,
 }
@@ -78,6 +80,7 @@ impl Ipvs {
             answers: Vec::new(),
             told: BTreeSet::new(),
             failed: false,
+            removal_failed: false,
             changed: 0,
         })
     }
@@ -170,14 +173,29 @@ impl Ipvs {
         }
     }
 
-    /// Removes all services of the configuration, or everything; time-outs are again as found.
-    pub(super) fn clear(&mut self, everything: bool) {
+    /// Removes all services of the configuration and those of a predecessor, or everything; time-outs are again as
+    /// found. Before the kernel's table is known, anything of that may be in it.
+    pub(super) fn clear(&mut self, check: &Check, everything: bool) {
+        if !self.synchronised {
+            self.dirty.extend(check.tables.virtual_servers.keys());
+            self.claim(check);
+            if let Some(found) = self.first_found {
+                self.submit(vec![Change::SetTimeouts(found)]);
+            }
+        }
         self.dirty.clear();
-        let keys = std::mem::take(&mut self.keys).into_values().flatten();
-        let changes = if everything { vec![Change::Flush] } else { keys.map(Change::DelService).collect() };
+        let mut keys = std::mem::take(&mut self.inherited);
+        keys.extend(std::mem::take(&mut self.keys).into_values().flatten());
+        let delete = |key| Change::DelService(key);
+        let changes = if everything { vec![Change::Flush] } else { keys.into_iter().map(delete).collect() };
         self.submit(changes);
         self.believed.clear();
         self.set_timeouts([0; 3]);
+    }
+
+    /// After [`Ipvs::clear`]: whether nothing is left that the kernel was asked to remove.
+    pub(super) fn is_clear(&self) -> bool {
+        !self.removal_failed
     }
 
     /// Whether all that was submitted is done.
@@ -238,6 +256,9 @@ impl Ipvs {
     /// next refresh anyway.
     fn refused(&mut self, change: Option<Change>, error: Error, log: &Log) {
         self.failed = true;
+        // A kernel without IPVS has no services either.
+        let is_removal = matches!(change, Some(Change::DelService(_) | Change::Flush));
+        self.removal_failed |= is_removal && !matches!(error, Error::NoIpvs);
         match (error, change) {
             (Error::Refused(refusal), Some(change)) => self.tell(format!("{}: {refusal}", subject(&change)), log),
             (error, _) => {

@@ -29,7 +29,7 @@ use crate::process::agent::Agent;
 use crate::process::held::Held;
 use crate::process::ipc::Channel;
 use crate::process::orders::{Order, Orders};
-use crate::process::stopping::{FAREWELL_LIMIT, Stopping};
+use crate::process::stopping::{CLEAN_UP_LIMIT, FAREWELL_LIMIT, Stopping, time_for_scripts};
 use crate::process::sync_daemon::SyncDaemon;
 use crate::process::treatment;
 use crate::reactor::{Events, Interest, Program, Reactor, Signals, Timers, Token, clock};
@@ -76,6 +76,8 @@ pub(super) struct Setup {
     pub(super) keep_services: bool,
     /// Of a predecessor, else empty.
     pub(super) checkpoint: String,
+    /// Only to remove what that has left in the kernel.
+    pub(super) clean_up: bool,
     /// What is set in the kernel.
     pub(super) held: Held,
     /// `lvs_flush`.
@@ -123,6 +125,8 @@ struct Process {
     flush_on_stop: bool,
     changes: Vec<Change>,
     stopping: Stopping,
+    /// When the stop began.
+    stopped_at: Duration,
     /// Time of this turn.
     now: Duration,
     /// When it was last told that checks wait for want of descriptors or memory.
@@ -131,8 +135,8 @@ struct Process {
 
 /// Runs until told to stop.
 pub(super) fn run(setup: Setup) -> io::Result<()> {
-    let Setup { mut check, log, channel, agentx, keep_services, checkpoint, held, flush, flush_on_stop, signals } =
-        setup;
+    let Setup { mut check, log, channel, agentx, keep_services, checkpoint, clean_up, held, .. } = setup;
+    let (flush, flush_on_stop, signals) = (setup.flush, setup.flush_on_stop, setup.signals);
     check.resume(&checkpoint);
     let reactor = Reactor::coarse()?;
     let orders = Orders::new(signals, channel, &reactor, ORDERS)?;
@@ -182,15 +186,20 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
         flush_on_stop,
         changes: Vec::new(),
         stopping: Stopping::No,
+        stopped_at: Duration::ZERO,
         now: clock::now(),
         told_lack: None,
     };
     process.load_tls()?;
     let first = process.monitor.first(DUMP_LIMIT)?;
     process.take_kernel_events(first);
-    process.check.handle(Event::Start, process.now);
-    process.refresh();
     process.synchronise(&[SyncRole::Master, SyncRole::Backup]);
+    if clean_up {
+        process.stop(CLEAN_UP_LIMIT);
+    } else {
+        process.check.handle(Event::Start, process.now);
+        process.refresh();
+    }
     process.carry_out();
     // A replacement is to know that it is none of the first, even when nothing ever changes.
     process.timers.set(Timer::Checkpoint, process.now + CHECKPOINT_DELAY);
@@ -200,7 +209,8 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
 impl Process {
     fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS_A_TURN);
-        while self.stopping != Stopping::Done {
+        self.orders.report_ready();
+        while !self.stopping.is_done() {
             let deadline = if self.more_kernel { Some(Duration::ZERO) } else { self.deadline() };
             self.reactor.wait(deadline, &mut events)?;
             self.now = clock::now();
@@ -236,8 +246,10 @@ impl Process {
         self.held.save(self.ipvs.held());
         self.held.finish();
         self.mailer.finish(FAREWELL_LIMIT);
-        self.scripts.finish(FAREWELL_LIMIT);
-        Ok(())
+        let global = self.check.tables.system.global.as_ref();
+        self.scripts.finish(time_for_scripts(self.stopped_at, clock::now(), global));
+        let released = self.keep_services || (self.stopping.has_released() && self.ipvs.is_clear());
+        if released { Ok(()) } else { Err(io::Error::other("not all IPVS services could be removed")) }
     }
 
     fn deadline(&self) -> Option<Duration> {
@@ -262,7 +274,8 @@ impl Process {
         let before = self.ipvs.checkpoint();
         self.ipvs.turn(&mut self.check, self.now, &self.log);
         if self.ipvs.checkpoint() != before {
-            self.timers.set(Timer::Checkpoint, self.now + CHECKPOINT_DELAY);
+            // At once: nobody else knows what is to be put back at the end.
+            self.timers.set(Timer::Checkpoint, self.now);
         }
     }
 
@@ -466,7 +479,7 @@ impl Process {
     fn obey(&mut self) -> io::Result<()> {
         for order in self.orders.read(&self.log)? {
             match order {
-                Order::Stop => self.stop(),
+                Order::Stop => self.stop(STOP_LIMIT),
                 Order::Dump(Dump::Data) => {
                     self.dumps.write(dump::check::DATA, dump::check::data(&self.check.tables));
                 }
@@ -493,6 +506,7 @@ impl Process {
         self.synchronise(&[SyncRole::Master, SyncRole::Backup]);
         self.carry_out();
         self.log.info("The new configuration is in force");
+        self.orders.report_ready();
         Ok(())
     }
 
@@ -504,15 +518,17 @@ impl Process {
         }
     }
 
-    fn stop(&mut self) {
+    /// `limit` is the time for the kernel.
+    fn stop(&mut self, limit: Duration) {
         let now = self.now;
-        if !self.stopping.begin(now + STOP_LIMIT, &self.log) {
+        if !self.stopping.begin(now + limit, &self.log) {
             return;
         }
+        self.stopped_at = now;
         self.timers.clear(Timer::Refresh);
         self.check.handle(Event::Stop, now);
         if !self.keep_services {
-            self.ipvs.clear(self.flush_on_stop);
+            self.ipvs.clear(&self.check, self.flush_on_stop);
         }
         self.synchronise(&[]);
         self.carry_out();

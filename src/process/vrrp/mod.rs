@@ -22,7 +22,7 @@ use crate::process::agent::Agent;
 use crate::process::held::Held;
 use crate::process::ipc::Channel;
 use crate::process::orders::{Order, Orders};
-use crate::process::stopping::{FAREWELL_LIMIT, Stopping};
+use crate::process::stopping::{CLEAN_UP_LIMIT, FAREWELL_LIMIT, Stopping, time_for_scripts};
 use crate::process::sync_daemon::SyncDaemon;
 use crate::process::treatment;
 use crate::reactor::{Events, Interest, Reactor, Signals, Timers, Token, clock};
@@ -68,6 +68,8 @@ pub(super) struct Setup {
     pub(super) agentx: Option<(snmp::transport::MasterAddress, String)>,
     /// `-V`.
     pub(super) keep_addresses: bool,
+    /// Only to remove what a predecessor has left in the kernel.
+    pub(super) clean_up: bool,
     /// What is set in the kernel.
     pub(super) held: Held,
     /// What a predecessor left to be known.
@@ -116,7 +118,11 @@ struct Process {
     prune_due: bool,
     /// The last error of each instance whose adverts cannot be sent.
     send_errors: BTreeMap<InstanceId, String>,
+    /// It cleans up for a predecessor, and sends no adverts.
+    silent: bool,
     stopping: Stopping,
+    /// When the stop began.
+    stopped_at: Duration,
     /// As last told to the parent.
     checkpoint: String,
     /// Sequence numbers have gone on since.
@@ -131,7 +137,7 @@ pub(super) fn descriptors(instances: usize) -> usize {
 
 /// Runs until told to stop.
 pub(super) fn run(setup: Setup) -> io::Result<()> {
-    let Setup { vrrp, log, channel, agentx, keep_addresses, checkpoint, held, signals } = setup;
+    let Setup { vrrp, log, channel, agentx, keep_addresses, clean_up, checkpoint, held, signals } = setup;
     let reactor = Reactor::new()?;
     let monitor = Watcher::start(Monitor::open(DUMP_LIMIT)?)?;
     let (sockets, announcer) = (Sockets::new(ADVERTS, log.clone())?, Announcer::open()?);
@@ -179,21 +185,25 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
         links_changed: false,
         prune_due: false,
         send_errors: BTreeMap::new(),
+        silent: clean_up,
         stopping: Stopping::No,
+        stopped_at: Duration::ZERO,
         checkpoint: String::new(),
         save_due: false,
     };
     let first = process.monitor.first(DUMP_LIMIT)?;
-    process.start(first);
+    process.see(first);
+    if clean_up {
+        process.vrrp.resume_to_stop(&checkpoint);
+        process.stop(CLEAN_UP_LIMIT);
+    } else {
+        process.start();
+    }
     process.run()
 }
 
 impl Process {
-    /// From what the kernel told first.
-    fn start(&mut self, first: Vec<KernelEvent>) {
-        for event in first {
-            self.vrrp.handle(translate::event(event), clock::now());
-        }
+    fn start(&mut self) {
         let incomplete = self.sockets.open_all(&self.vrrp.tables, &self.reactor);
         self.retry_sockets(incomplete);
         self.promote_secondaries();
@@ -205,7 +215,8 @@ impl Process {
     fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(64);
         let mut more = true;
-        while self.stopping != Stopping::Done {
+        self.orders.report_ready();
+        while !self.stopping.is_done() {
             let deadline = if more { Some(Duration::ZERO) } else { self.deadline() };
             self.reactor.wait(deadline, &mut events)?;
             more = self.adverts_turn();
@@ -241,11 +252,14 @@ impl Process {
         if let Err(error) = self.sysctls.restore_all().and(of_vmacs) {
             self.log.warning(format_args!("Cannot put interface settings back: {error}"));
         }
-        self.held.save(self.vrrp.held());
+        let held = self.vrrp.held();
+        let released = self.keep_addresses || (self.stopping.has_released() && held.is_empty());
+        self.held.save(held);
         self.held.finish();
         self.mailer.finish(FAREWELL_LIMIT);
-        self.scripts.finish(FAREWELL_LIMIT);
-        Ok(())
+        let global = self.vrrp.tables.system.global.as_ref();
+        self.scripts.finish(time_for_scripts(self.stopped_at, clock::now(), global));
+        if released { Ok(()) } else { Err(io::Error::other("not all addresses and VMACs could be removed")) }
     }
 
     fn deadline(&self) -> Option<Duration> {
@@ -287,6 +301,8 @@ impl Process {
         let mut homeless = Vec::new();
         for action in output.actions {
             match action {
+                // Another router may be master by now.
+                Action::Send { .. } if self.silent => {}
                 Action::Send { instance, ifindex, source, ttl, messages, seal } => {
                     self.send(instance, Outgoing { ifindex, source, ttl, messages, seal });
                 }
@@ -394,14 +410,18 @@ impl Process {
         self.more_kernel = self.monitor.receive(&mut events).map_err(|error| {
             io::Error::new(error.kind(), format!("interfaces and addresses cannot be watched any more: {error}"))
         })?;
-        for event in events {
-            self.vrrp.handle(translate::event(event), clock::now());
-        }
+        self.see(events);
         self.carry_out_actions();
         if std::mem::take(&mut self.links_changed) {
             self.follow_links();
         }
         Ok(())
+    }
+
+    fn see(&mut self, events: Vec<KernelEvent>) {
+        for event in events {
+            self.vrrp.handle(translate::event(event), clock::now());
+        }
     }
 
     fn follow_links(&mut self) {
@@ -505,7 +525,7 @@ impl Process {
     fn obey(&mut self) -> io::Result<()> {
         for order in self.orders.read(&self.log)? {
             match order {
-                Order::Stop => self.stop(),
+                Order::Stop => self.stop(STOP_LIMIT),
                 Order::Dump(what) => self.dump(what),
                 Order::Configure(_) if self.stopping != Stopping::No => {}
                 Order::Configure(config) => {
@@ -518,6 +538,7 @@ impl Process {
                     self.show_changes();
                     self.synchronise();
                     self.log.info("The new configuration is in force");
+                    self.orders.report_ready();
                 }
             }
         }
@@ -537,11 +558,13 @@ impl Process {
         }
     }
 
-    fn stop(&mut self) {
+    /// `limit` is the time for the kernel.
+    fn stop(&mut self, limit: Duration) {
         let now = clock::now();
-        if !self.stopping.begin(now + STOP_LIMIT, &self.log) {
+        if !self.stopping.begin(now + limit, &self.log) {
             return;
         }
+        self.stopped_at = now;
         self.vrrp.handle(Event::Stop { keep_addresses: self.keep_addresses }, now);
         self.carry_out();
         self.show_changes();

@@ -1,0 +1,242 @@
+//! The children: started, watched, reaped, and started again when they die.
+
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use nix::sys::wait::{Id, WaitPidFlag, waitid, waitpid};
+
+use super::{Key, Parent};
+use crate::process::exit;
+use crate::process::ipc::{Channel, Message};
+use crate::process::role::Role;
+use crate::process::systemd;
+use crate::reactor::{Interest, Origin, Token, clock};
+
+/// A child must answer each hello before the next.
+const HELLO: Duration = Duration::from_secs(5);
+/// A child that lived this long did not die of its start.
+const STEADY: Duration = Duration::from_secs(1);
+/// A child that dies young is started again at once so many times in a row: whoever kills it ten times does not silence
+/// the router. Then come pauses: a child that cannot live must not take the processor.
+const AT_ONCE: u32 = 16;
+/// First and longest pause before a child that keeps dying at its start is started again.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(8));
+
+/// The task of a child.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Task {
+    /// The work of its role.
+    Work,
+    /// To remove what a predecessor has left in the kernel, and to end.
+    CleanUp,
+}
+
+/// A running child.
+pub(super) struct Running {
+    pub(super) role: Role,
+    task: Task,
+    pub(super) process: Child,
+    pub(super) channel: Channel,
+    pub(super) token: Token,
+    pub(super) since: Duration,
+    /// Number of the hello that is not yet answered.
+    unanswered: Option<u32>,
+    hellos: u32,
+    /// It has reported that it runs with the configuration in force.
+    pub(super) ready: bool,
+}
+
+impl Parent {
+    pub(super) fn child(&mut self, role: Role) -> Option<&mut Running> {
+        self.children.iter_mut().find(|child| child.role == role)
+    }
+
+    pub(super) fn start_child(&mut self, role: Role) {
+        let name = role.name();
+        match self.spawn(role, Task::Work) {
+            Ok(child) => {
+                self.log.info(format_args!("Starting {name} child process, pid={}", child.process.id()));
+                self.children.push(child);
+                self.timers.set(Key::Hello(role), clock::now() + HELLO);
+            }
+            Err(error) => {
+                self.log.error(format_args!("Cannot start the {name} process: {error}"));
+                self.restart_later(role);
+            }
+        }
+    }
+
+    pub(super) fn spawn(&mut self, role: Role, task: Task) -> io::Result<Running> {
+        let (ours, theirs) = UnixStream::pair()?;
+        // The same program even if its file was replaced meanwhile: it must understand our messages.
+        let mut command = Command::new("/proc/self/exe");
+        command.arg0("keepalived").args(self.plan.arguments.iter().skip(1));
+        command.arg(format!("--child-role={}", role.word()));
+        for name in systemd::VARIABLES {
+            command.env_remove(name);
+        }
+        command.stdin(Stdio::from(std::os::fd::OwnedFd::from(theirs)));
+        let process = command.spawn()?;
+        let mut channel = Channel::new(ours)?;
+        let token = self.next_token;
+        self.next_token = Token(token.0 + 1);
+        self.reactor.register(&channel, token, Interest::READABLE | Interest::WRITABLE)?;
+        channel.send(&Message::Origin(Origin::of_the_daemon().to_string()))?;
+        if let Some((_, checkpoint)) = self.checkpoints.iter().find(|(of, _)| *of == role) {
+            channel.send(&Message::Checkpoint(checkpoint.clone()))?;
+        }
+        if task == Task::CleanUp {
+            channel.send(&Message::CleanUp)?;
+        }
+        channel.send(&Message::Config(self.plan.snapshot.clone()))?;
+        Ok(Running {
+            role,
+            task,
+            process,
+            channel,
+            token,
+            since: clock::now(),
+            unanswered: None,
+            hellos: 0,
+            ready: false,
+        })
+    }
+
+    pub(super) fn child_turn(&mut self, token: Token) {
+        let Some(child) = self.children.iter_mut().find(|child| child.token == token) else { return };
+        // An error is the child's death, which its SIGCHLD tells too.
+        let Ok(messages) = child.channel.receive() else { return };
+        for message in messages {
+            match message {
+                Message::Hello(number) if child.unanswered == Some(number) => child.unanswered = None,
+                Message::Checkpoint(text) => {
+                    self.checkpoints.retain(|(role, _)| *role != child.role);
+                    self.checkpoints.push((child.role, text));
+                }
+                Message::Ready => child.ready = true,
+                Message::Hello(_) | Message::Config(_) | Message::Dump(_) | Message::CleanUp | Message::Origin(_) => {}
+            }
+        }
+        let _ = child.channel.flush();
+        self.tell_ready();
+    }
+
+    /// Each child answers through its event loop: one that is stopped or spins is found as well as one that died.
+    pub(super) fn hello(&mut self, role: Role) {
+        let stopping = self.stopping;
+        let Some(child) = self.child(role) else { return };
+        if child.unanswered.is_some() && !stopping {
+            let seconds = HELLO.as_secs();
+            let name = role.name();
+            self.log.error(format_args!("The {name} process has not answered for {seconds} s; replacing it"));
+            self.kill_child(role);
+        } else {
+            child.hellos = child.hellos.wrapping_add(1);
+            child.unanswered = Some(child.hellos);
+            let hello = Message::Hello(child.hellos);
+            let _ = child.channel.send(&hello);
+        }
+        self.timers.set(Key::Hello(role), clock::now() + HELLO);
+    }
+
+    pub(super) fn kill_child(&mut self, role: Role) {
+        if let Some(child) = self.child(role) {
+            // It may have ended this very moment.
+            let _ = child.process.kill();
+        }
+    }
+
+    pub(super) fn reap(&mut self) {
+        let mut ended = Vec::new();
+        for at in (0..self.children.len()).rev() {
+            // What a dying child still said: its last checkpoint.
+            if let Some(token) = self.children.get(at).map(|child| child.token) {
+                self.child_turn(token);
+            }
+            let status = self.children.get_mut(at).map(|child| child.process.try_wait());
+            if let Some(Ok(Some(status))) = status {
+                ended.push((self.children.remove(at), status));
+            }
+        }
+        self.reap_orphans();
+        for (child, status) in ended {
+            // Gone with its descriptor in any case.
+            let _ = self.reactor.deregister(&child.channel);
+            self.timers.clear(Key::Hello(child.role));
+            self.timers.clear(Key::Kill(child.role));
+            self.timers.clear(Key::GiveUp(child.role));
+            self.child_ended(&child, status);
+        }
+    }
+
+    /// Orphans come to process 1, as this one is in a container, and to a subreaper: whatever a script has left.
+    fn reap_orphans(&self) {
+        let peek = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+        while let Ok(Some(pid)) = waitid(Id::All, peek).map(|status| status.pid()) {
+            let is_child = |child: &Running| child.process.id().cast_signed() == pid.as_raw();
+            // One of ours has died just now; its signal has us here again.
+            if self.children.iter().any(is_child) || waitpid(pid, Some(WaitPidFlag::WNOHANG)).is_err() {
+                break;
+            }
+        }
+    }
+
+    fn child_ended(&mut self, child: &Running, status: ExitStatus) {
+        let (role, name) = (child.role, child.role.name());
+        if child.task == Task::Work {
+            self.note_end(role, status);
+        }
+        let code = status.code().and_then(|code| u8::try_from(code).ok());
+        match code {
+            _ if self.stopping => self.ended_at_stop(role, child.task, status),
+            Some(code) if exit::is_permanent(code) => {
+                self.log.error(format_args!("The {name} process ended with status {code}; terminating"));
+                self.stop(code);
+            }
+            _ if self.plan.options.dont_respawn => {
+                self.log.error(format_args!("The {name} process ended ({status}); terminating, as -R says"));
+                self.stop(exit::FATAL);
+            }
+            _ => {
+                self.log.error(format_args!("The {name} process ended ({status}); starting it again"));
+                if clock::now().saturating_sub(child.since) >= STEADY {
+                    self.deaths.iter_mut().filter(|(of, _)| *of == role).for_each(|(_, deaths)| *deaths = 0);
+                }
+                self.restart_later(role);
+            }
+        }
+    }
+
+    fn restart_later(&mut self, role: Role) {
+        if let Some((_, deaths)) = self.deaths.iter_mut().find(|(of, _)| *of == role) {
+            self.timers.set(Key::Restart(role), clock::now() + pause(*deaths));
+            *deaths = deaths.saturating_add(1);
+        }
+    }
+}
+
+/// Before the start of a child that has died young so many times in a row: at once, then after pauses that double.
+fn pause(deaths: u32) -> Duration {
+    match deaths.checked_sub(AT_ONCE) {
+        None => Duration::ZERO,
+        Some(more) => PAUSE.0.saturating_mul(2_u32.saturating_pow(more)).min(PAUSE.1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_that_cannot_live_is_started_ever_more_slowly() {
+        let pauses: Vec<Duration> = (0..40).map(pause).collect();
+        assert!(pauses[..16].iter().all(Duration::is_zero));
+        assert_eq!(pauses[16..18], [10, 20].map(Duration::from_millis));
+        assert!(pauses.is_sorted());
+        assert_eq!(pauses[26..], [Duration::from_secs(8); 14]);
+        assert_eq!(pause(u32::MAX), Duration::from_secs(8));
+    }
+}

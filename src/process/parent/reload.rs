@@ -1,0 +1,161 @@
+//! A reload: the file is read again, and the children get what it says now.
+
+use std::io;
+use std::sync::mpsc::{Receiver, TryRecvError, channel};
+use std::time::Duration;
+
+use super::{Key, Parent};
+use crate::config::model::Global;
+use crate::notify::log::Level;
+use crate::process::ipc::Message;
+use crate::process::role::Role;
+use crate::process::startup::{self, Recorded};
+use crate::process::systemd::Stage;
+use crate::reactor::clock;
+
+/// A configuration that takes longer to be read is told of.
+const SLOW: Duration = Duration::from_secs(5);
+
+/// Settings that hold from start to stop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::process) struct Fixed {
+    net_namespace: Option<String>,
+    instance: Option<String>,
+    snmp: (bool, bool, Option<String>),
+}
+
+impl Fixed {
+    pub(in crate::process) fn new(global: &Global) -> Fixed {
+        Fixed {
+            net_namespace: global.net_namespace.clone(),
+            instance: global.instance.clone(),
+            snmp: (global.snmp_vrrp, global.snmp_checker, global.snmp_socket.clone()),
+        }
+    }
+
+    /// The keyword of a setting that differs.
+    fn changed(&self, global: &Global) -> Option<&'static str> {
+        let new = Fixed::new(global);
+        let differs = [
+            (self.net_namespace != new.net_namespace, "net_namespace"),
+            (self.instance != new.instance, "instance"),
+            (self.snmp.0 != new.snmp.0, "enable_snmp_vrrp"),
+            (self.snmp.1 != new.snmp.1, "enable_snmp_checker"),
+            (self.snmp.2 != new.snmp.2, "snmp_socket"),
+        ];
+        differs.into_iter().find(|(differs, _)| *differs).map(|(_, keyword)| keyword)
+    }
+}
+
+/// A configuration being read by a thread of its own: users are looked up in the system's data base, files may be on a
+/// server that is away, and children are watched meanwhile.
+#[derive(Debug)]
+pub(super) struct Reading {
+    outcome: Receiver<io::Result<Recorded>>,
+    /// The file is to be read once more: it may have changed since this began.
+    again: bool,
+}
+
+impl Parent {
+    /// Begins to read the file again.
+    pub(super) fn reload(&mut self) {
+        if self.stopping {
+            return;
+        }
+        if let Some(reading) = &mut self.reading {
+            reading.again = true;
+            return;
+        }
+        self.systemd.tell(Stage::Reloading);
+        self.ready_untold = true;
+        let (sender, outcome) = channel();
+        let (options, waker) = (self.plan.options.clone(), self.waker.clone());
+        let read = move || {
+            // The parent may have ended meanwhile.
+            let _ = sender.send(startup::load(&options));
+            waker.wake();
+        };
+        match std::thread::Builder::new().name("reload".into()).spawn(read) {
+            Ok(_) => {
+                self.reading = Some(Reading { outcome, again: false });
+                self.timers.set(Key::SlowReload, clock::now() + SLOW);
+            }
+            Err(error) => {
+                self.log.error(format_args!("Not reloaded: {error}"));
+                self.tell_ready();
+            }
+        }
+    }
+
+    /// The file takes long to be read: that is worth a line.
+    pub(super) fn reload_is_slow(&self) {
+        self.log.warning(format_args!(
+            "The configuration has been read for {} s and goes on being read: is a file server or a server of user \
+             names away?",
+            SLOW.as_secs()
+        ));
+    }
+
+    /// Takes what the thread has read.
+    pub(super) fn reading_turn(&mut self) {
+        self.waker.clear();
+        let outcome = self.reading.as_ref().map(|reading| reading.outcome.try_recv());
+        let loaded = match outcome {
+            None | Some(Err(TryRecvError::Empty)) => return,
+            Some(Err(TryRecvError::Disconnected)) => Err(io::Error::other("the thread that reads it has ended")),
+            Some(Ok(loaded)) => loaded,
+        };
+        let again = self.reading.take().is_some_and(|reading| reading.again);
+        self.timers.clear(Key::SlowReload);
+        if self.stopping {
+            return;
+        }
+        if again {
+            return self.reload();
+        }
+        self.apply(loaded);
+        self.tell_ready();
+    }
+
+    /// A configuration with errors changes nothing; else each child gets the new one.
+    fn apply(&mut self, loaded: io::Result<Recorded>) {
+        let loaded = match loaded {
+            Ok(loaded) => loaded,
+            Err(error) => return self.log.error(format_args!("Not reloaded: {error}")),
+        };
+        if let Some(why) = &loaded.unsteady {
+            return self.log.error(format_args!(
+                "Not reloaded: {why}; going on with the configuration that runs (write files elsewhere and rename them)"
+            ));
+        }
+        if !loaded.diagnostics.is_empty() {
+            self.log.warning(&loaded.diagnostics);
+        }
+        let Some((config, snapshot)) = loaded.config else {
+            return self.log.error("Not reloaded: the configuration has errors; going on with the one that runs");
+        };
+        if let Some(setting) = self.plan.fixed.changed(&config.global) {
+            return self.log.error(format_args!(
+                "Not reloaded: {setting} cannot change while running; restart keepalived to change it"
+            ));
+        }
+        self.log.write(Level::Notice, "Reloading");
+        self.plan.snapshot = snapshot;
+        self.plan.shown = loaded.shown;
+        self.plan.child_wait = config.global.child_wait_time;
+        for child in &mut self.children {
+            child.ready = false;
+            if let Err(error) = child.channel.send(&Message::Config(self.plan.snapshot.clone())) {
+                self.log
+                    .error(format_args!("The {} process does not take the configuration: {error}", child.role.name()));
+            }
+        }
+        for role in Role::ALL {
+            if role.is_wanted(&self.plan.options, &config) && !self.plan.roles.contains(&role) {
+                self.plan.roles.push(role);
+                self.deaths.push((role, 0));
+                self.start_child(role);
+            }
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! How a program is started: by this very program in another role, which makes a clean process of itself first.
+//!
+//! A program would inherit the blocked signals of the thread that starts it, its real-time policy, its niceness and
+//! the limits of this daemon. The launcher puts these right and then becomes the program, with the same process
+//! number. What goes wrong comes back by a pipe that closes when the program runs.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+
+use nix::errno::Errno;
+use nix::sys::signal::SigSet;
+use nix::unistd::{Gid, Uid, dup2_stdout, setgid, setgroups, setuid};
+
+use super::origin::Origin;
+use crate::config::model::ScriptUser;
+
+/// First argument of the launcher. The second says how the program is to run, then come the file to be executed, the name
+/// by which the program is called, and its arguments.
+pub const ROLE: &str = "--launch";
+/// Exit status when the program could not be started; seen only if whoever started it is gone.
+const NOT_STARTED: u8 = 127;
+/// Environment that could change what a privileged program does.
+const REMOVED: [&str; 3] = ["IFS", "LD_PRELOAD", "LD_LIBRARY_PATH"];
+/// Most octets of a report.
+const REPORT: u64 = 1024;
+
+/// The program that has the launcher's role, if it is another one than this.
+static LAUNCHER: OnceLock<PathBuf> = OnceLock::new();
+
+/// Names a keepalived that launches programs: for a program of another name that uses this library. Without effect
+/// after the first call.
+pub fn set_launcher(program: PathBuf) {
+    let _ = LAUNCHER.set(program);
+}
+
+/// Executes `path` under the name and with the arguments of `argv`, as another user if one is given, in a process group of
+/// its own and without standard streams. Blocks until the program is loaded.
+///
+/// # Errors
+/// When the program cannot be executed, or the user not be taken. Errors of the system have their number.
+pub(super) fn start(path: &Path, argv: &[String], user: Option<&ScriptUser>) -> io::Result<Child> {
+    if argv.is_empty() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    // The same program even if its file was replaced meanwhile.
+    let launcher = LAUNCHER.get().map_or_else(|| OsStr::new("/proc/self/exe"), |program| program.as_os_str());
+    let (mut report, theirs) = io::pipe()?;
+    let mut how = Origin::of_the_daemon().to_string();
+    if let Some(ScriptUser { uid, gid }) = user {
+        how += &format!(";{uid}:{gid}");
+    }
+    let mut command = Command::new(launcher);
+    command.arg0("keepalived").arg(ROLE).arg(how).arg(path).args(argv).process_group(0);
+    command.stdin(Stdio::null()).stdout(theirs).stderr(Stdio::null());
+    for name in REMOVED {
+        command.env_remove(name);
+    }
+    let mut child = command.spawn().map_err(|error| match error.raw_os_error().map(Errno::from_raw) {
+        // What this process lacks is told apart by its number.
+        Some(Errno::EAGAIN | Errno::ENOMEM | Errno::EMFILE | Errno::ENFILE) => error,
+        _ => io::Error::other(format!("cannot execute {}: {error}", launcher.display())),
+    })?;
+    // It holds the other end of the pipe.
+    drop(command);
+    let mut text = Vec::new();
+    let read = (&mut report).take(REPORT).read_to_end(&mut text);
+    match read.and_then(|_| failure(&text)) {
+        Ok(()) => Ok(child),
+        Err(error) => {
+            // It has ended by itself, or ends now; it leaves no zombie.
+            let _ = child.kill();
+            let _ = child.wait();
+            Err(error)
+        }
+    }
+}
+
+/// What a report says.
+fn failure(report: &[u8]) -> io::Result<()> {
+    let Some((number, text)) = report.split_first_chunk::<4>() else { return Ok(()) };
+    let number = i32::from_be_bytes(*number);
+    let error = io::Error::from_raw_os_error(number);
+    if text.is_empty() {
+        return Err(error);
+    }
+    Err(io::Error::new(error.kind(), format!("{}: {error}", String::from_utf8_lossy(text))))
+}
+
+/// The launcher: becomes the program of its arguments, which follow [`ROLE`]; else the result is its exit status.
+pub fn run(arguments: &[OsString]) -> u8 {
+    let Ok(mut report) = take_report() else { return NOT_STARTED };
+    let (error, doing) = match arguments {
+        [how, path, name, arguments @ ..] => become_program(how, path, name, arguments),
+        _ => (io::ErrorKind::InvalidInput.into(), "the launcher needs a program"),
+    };
+    let number = error.raw_os_error().unwrap_or(Errno::EINVAL as i32);
+    // Nobody is there to be told otherwise.
+    let _ = report.write_all(&[&number.to_be_bytes(), doing.as_bytes()].concat());
+    NOT_STARTED
+}
+
+/// The pipe, which closes when the program is executed; it was the standard output, which goes where errors go.
+fn take_report() -> io::Result<File> {
+    let report = io::stdout().as_fd().try_clone_to_owned()?;
+    dup2_stdout(io::stderr())?;
+    Ok(File::from(report))
+}
+
+/// Returns only when it fails: with the error, and what failed unless it was the execution.
+fn become_program(how: &OsStr, path: &OsStr, name: &OsStr, arguments: &[OsString]) -> (io::Error, &'static str) {
+    let how = String::from_utf8_lossy(how.as_bytes());
+    let (origin, user) = match how.split_once(';') {
+        Some((origin, user)) => (origin, Some(user)),
+        None => (&*how, None),
+    };
+    match origin.parse::<Origin>() {
+        Ok(origin) => origin.restore(),
+        Err(error) => return (io::Error::other(error), "the launcher was called in another way"),
+    }
+    if let Some(user) = user
+        && let Err(error) = become_user(user)
+    {
+        return (error, "cannot become its user");
+    }
+    if let Err(errno) = SigSet::empty().thread_set_mask() {
+        return (errno.into(), "cannot unblock signals");
+    }
+    (Command::new(path).arg0(name).args(arguments).exec(), "")
+}
+
+fn become_user(ids: &str) -> io::Result<()> {
+    let (uid, gid) = ids.split_once(':').ok_or(io::ErrorKind::InvalidInput)?;
+    let number = |text: &str| text.parse::<u32>().map_err(|_| io::Error::from(io::ErrorKind::InvalidInput));
+    let (uid, gid) = (number(uid)?, number(gid)?);
+    if Uid::effective().is_root() {
+        setgroups(&[])?;
+    }
+    setgid(Gid::from_raw(gid))?;
+    setuid(Uid::from_raw(uid))?;
+    Ok(())
+}

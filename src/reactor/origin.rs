@@ -1,0 +1,135 @@
+//! How the system treated this daemon when it was started: what programs that it starts are given back.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::OnceLock;
+
+use rustix::fs::Mode;
+use rustix::process::{Resource, Rlimit, getpriority_process, getrlimit, setpriority_process, setrlimit, umask};
+use thread_priority::{
+    NormalThreadSchedulePolicy, ThreadPriority, ThreadPriorityValue, ThreadSchedulePolicy,
+    set_thread_priority_and_policy, thread_native_id, thread_schedule_policy,
+};
+
+/// The limits that a daemon may change for itself.
+const LIMITS: [(&str, Resource); 5] = [
+    ("core", Resource::Core),
+    ("memlock", Resource::Memlock),
+    ("nofile", Resource::Nofile),
+    ("rtprio", Resource::Rtprio),
+    ("rttime", Resource::Rttime),
+];
+
+/// Niceness, file creation mask and limits of a process. As text: `nice=0,umask=18,nofile=1024:524288`, and so on;
+/// `-` is no limit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    nice: i32,
+    umask: u32,
+    limits: Vec<(&'static str, Rlimit)>,
+}
+
+static ORIGIN: OnceLock<Origin> = OnceLock::new();
+
+impl Origin {
+    /// What this process has now. Not while another thread makes files: the mask is read by setting it.
+    fn of_this_process() -> Origin {
+        let mask = umask(Mode::empty());
+        umask(mask);
+        Origin {
+            nice: getpriority_process(None).unwrap_or(0),
+            umask: mask.bits(),
+            limits: LIMITS.map(|(name, resource)| (name, getrlimit(resource))).to_vec(),
+        }
+    }
+
+    /// What the daemon was started with: as [`set`](Origin::set), else as this process has it when it is first asked.
+    /// A process that changes any of this for itself asks before.
+    pub fn of_the_daemon() -> &'static Origin {
+        ORIGIN.get_or_init(Origin::of_this_process)
+    }
+
+    /// Has [`of_the_daemon`](Origin::of_the_daemon) give what another process of the daemon was started with. Without
+    /// effect once that was called.
+    pub fn set(self) {
+        let _ = ORIGIN.set(self);
+    }
+
+    /// Gives it to this process, with a normal scheduling policy. What the process has no right to change stays: a
+    /// program that runs with a lower limit is better than none.
+    pub(super) fn restore(&self) {
+        let normal = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Other);
+        if thread_schedule_policy().is_ok_and(|policy| policy != normal)
+            && let Ok(middle) = ThreadPriorityValue::try_from(50)
+        {
+            let _ = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Crossplatform(middle), normal);
+        }
+        let _ = setpriority_process(None, self.nice);
+        umask(Mode::from_bits_truncate(self.umask));
+        for (name, limit) in &self.limits {
+            let resource = LIMITS.iter().find(|(known, _)| known == name).map(|(_, resource)| *resource);
+            if let Some(resource) = resource
+                && getrlimit(resource) != *limit
+            {
+                let _ = setrlimit(resource, *limit);
+            }
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "nice={},umask={}", self.nice, self.umask)?;
+        let number = |limit: Option<u64>| limit.map_or_else(|| "-".to_owned(), |limit| limit.to_string());
+        self.limits
+            .iter()
+            .try_for_each(|(name, limit)| write!(f, ",{name}={}:{}", number(limit.current), number(limit.maximum)))
+    }
+}
+
+/// The text is not that of an origin.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' tells of no process")]
+pub struct NoOrigin(String);
+
+impl FromStr for Origin {
+    type Err = NoOrigin;
+
+    fn from_str(text: &str) -> Result<Origin, NoOrigin> {
+        let mut origin = Origin { nice: 0, umask: 0o022, limits: Vec::new() };
+        let bad = || NoOrigin(text.to_owned());
+        let limit = |text: &str| if text == "-" { Ok(None) } else { text.parse().map(Some).map_err(|_| bad()) };
+        for word in text.split(',') {
+            let (name, value) = word.split_once('=').ok_or_else(bad)?;
+            match name {
+                "nice" => origin.nice = value.parse().map_err(|_| bad())?,
+                "umask" => origin.umask = value.parse().map_err(|_| bad())?,
+                _ => {
+                    let (name, _) = LIMITS.iter().find(|(known, _)| *known == name).ok_or_else(bad)?;
+                    let (current, maximum) = value.split_once(':').ok_or_else(bad)?;
+                    origin.limits.push((name, Rlimit { current: limit(current)?, maximum: limit(maximum)? }));
+                }
+            }
+        }
+        Ok(origin)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_comes_back_from_its_text() {
+        let limit = |current, maximum| Rlimit { current, maximum };
+        let limits = vec![("core", limit(Some(0), None)), ("nofile", limit(Some(1024), Some(4096)))];
+        let origin = Origin { nice: -5, umask: 0o27, limits };
+        assert_eq!(origin.to_string(), "nice=-5,umask=23,core=0:-,nofile=1024:4096");
+        assert_eq!(origin.to_string().parse(), Ok(origin));
+        let here = Origin::of_this_process();
+        assert_eq!(here.to_string().parse(), Ok(here));
+        for bad in ["", "nice", "nice=x", "nofile=5", "files=1:2", "core=1:x"] {
+            assert!(bad.parse::<Origin>().is_err(), "{bad}");
+        }
+    }
+}
