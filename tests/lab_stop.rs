@@ -2,13 +2,13 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::fs::{self, File};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use lab::Daemon::Ours;
 use lab::conf::VRID;
-use lab::{Lab, Protocol, machine, wait_until};
+use lab::{Lab, Protocol, machine, now, wait_until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -50,12 +50,24 @@ fn stop_with_dead_child(lab: &mut Lab, between: impl FnOnce(&mut Lab)) -> Option
     lab.router(1).daemon().wait(LIMIT).code()
 }
 
+/// Scripts are told of the stop; other routers are not: one of them may be master by now.
 #[test]
 fn a_vrrp_process_that_is_dead_at_the_stop() {
     let _turn = machine::shared();
-    let mut lab = lone_master("", &[]);
-    assert_eq!(stop_with_dead_child(&mut lab, |_| {}), Some(0));
+    let results = tempfile::tempdir().unwrap();
+    let notes = results.path().join("notes");
+    let script = results.path().join("notify.sh");
+    fs::write(&script, format!("#!/bin/sh\necho $* >> {}\n", notes.display())).unwrap();
+    fs::set_permissions(&script, PermissionsExt::from_mode(0o755)).unwrap();
+    let script = script.display();
+    let mut lab = lone_master(&format!("notify {script} root\n  notify_stop \"{script} stopped\" root"), &[]);
+    let mut killed = now();
+    assert_eq!(stop_with_dead_child(&mut lab, |_| killed = now()), Some(0));
     assert_nothing_is_left(&mut lab);
+    let notes = fs::read_to_string(&notes).unwrap();
+    let count = |line: &str| notes.lines().filter(|note| *note == line).count();
+    assert_eq!((count("INSTANCE VI_51 STOP 100"), count("stopped")), (1, 1), "{notes}");
+    assert!(lab.wire.adverts(1, VRID, killed + Duration::from_millis(50)).is_empty());
 }
 
 #[test]

@@ -175,6 +175,15 @@ pub enum Change {
         /// The figures of its service just after.
         pool: Pool,
     },
+    /// SNMP has set the configured weight of a real server.
+    WeightSet {
+        /// The row.
+        id: RealServerId,
+        /// Before.
+        from: u32,
+        /// Now.
+        to: u32,
+    },
     /// The effective weight of a real server changed.
     Weight {
         /// The row.

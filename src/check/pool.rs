@@ -189,7 +189,9 @@ impl Check {
 
     pub(super) fn set_weight(&mut self, id: RealServerId, weight: u32) {
         let Some(row) = self.tables.real_servers.get_mut(&id).filter(|row| row.regular().is_some()) else { return };
-        row.base_weight = weight.min(MAX_WEIGHT);
+        let to = weight.min(MAX_WEIGHT);
+        let from = std::mem::replace(&mut row.base_weight, to);
+        self.change(Change::WeightSet { id, from, to });
         self.server_changed(id);
     }
 }

@@ -24,9 +24,18 @@ pub fn line(change: &Change, tables: &Tables) -> (Level, String) {
             let text = match (up, cause) {
                 (true, _) => format!("Adding service {server} to VS {service}"),
                 (false, Cause::Initial) => format!("Service {server} of VS {service} starts down"),
+                (false, Cause::Shutdown { .. }) => {
+                    let row = tables.real_servers.get(id).and_then(|row| row.regular());
+                    let inhibits = if row.is_some_and(|row| row.inhibit) { "(inhibited) " } else { "" };
+                    format!("Shutting down {inhibits}service {server} from VS {service}")
+                }
                 (false, _) => format!("Removing service {server} from VS {service}"),
             };
             (Level::Notice, text)
+        }
+        Change::WeightSet { id, from, to } => {
+            let (server, service) = (server(*id, tables), service(id.0, tables));
+            (Level::Notice, format!("SNMP has set the weight of {server} in VS {service} from {from} to {to}"))
         }
         Change::Weight { id, from, to } => {
             let (server, service) = (server(*id, tables), service(id.0, tables));

@@ -48,12 +48,12 @@ pub fn run(arguments: Vec<OsString>) -> u8 {
             return exit::FATAL;
         }
     };
+    // Before anything of it changes; children are told.
+    if options.child_role.is_none() {
+        let _ = Origin::of_the_daemon();
+    }
     if let Some(name) = &options.signum {
         return print_signal_number(name);
-    }
-    if options.child_role.is_none() {
-        // Before anything of it changes; a child is told.
-        let _ = Origin::of_the_daemon();
     }
     if let Err(error) = treatment::guard_memory(options.dumps_core()) {
         eprintln!("keepalived: cannot keep its memory out of core files: {error}");

@@ -21,7 +21,8 @@ use nix::unistd::{Gid, Uid, dup2_stdout, setgid, setgroups, setuid};
 use super::origin::Origin;
 use crate::config::model::ScriptUser;
 
-/// First argument of the launcher. The second says how the program is to run, then come its file, its name and its arguments.
+/// First argument of the launcher. The second says how the program is to run, then come the file to be executed, the name
+/// by which the program is called, and its arguments.
 pub const ROLE: &str = "--launch";
 /// Exit status when the program could not be started; seen only if whoever started it is gone.
 const NOT_STARTED: u8 = 127;
@@ -39,8 +40,8 @@ pub fn set_launcher(program: PathBuf) {
     let _ = LAUNCHER.set(program);
 }
 
-/// Starts the program in the file `path`, under the name that `argv` begins with, as another user if one is given, in a process group of its own and without standard streams.
-/// Blocks until the program is loaded.
+/// Executes `path` under the name and with the arguments of `argv`, as another user if one is given, in a process group of
+/// its own and without standard streams. Blocks until the program is loaded.
 ///
 /// # Errors
 /// When the program cannot be executed, or the user not be taken. Errors of the system have their number.
@@ -131,7 +132,6 @@ fn become_program(how: &OsStr, path: &OsStr, name: &OsStr, arguments: &[OsString
     if let Err(errno) = SigSet::empty().thread_set_mask() {
         return (errno.into(), "cannot unblock signals");
     }
-    // Some programs are several in one, and go by the name they are called by.
     (Command::new(path).arg0(name).args(arguments).exec(), "")
 }
 

@@ -85,6 +85,23 @@ impl Vrrp {
         text
     }
 
+    /// Takes over the states of a predecessor, before [`Event::Stop`](super::Event::Stop) and without a start: a process
+    /// that stops in its place tells of the stop as that would have. Its adverts must not be sent.
+    pub fn resume_to_stop(&mut self, checkpoint: &str) {
+        for line in checkpoint.lines() {
+            let words: Vec<&str> = line.splitn(5, ' ').collect();
+            let [state, _, _, _, name] = words[..] else { continue };
+            let states = [State::Master, State::Backup, State::Fault];
+            let Some(state) = states.into_iter().find(|known| known.word() == state) else { continue };
+            let row = self.tables.instances.values_mut().find(|row| row.config.name == name);
+            let Some(row) = row else { continue };
+            row.state = state;
+            if let Some(group) = row.group.and_then(|id| self.tables.groups.get_mut(&id)) {
+                group.state = state;
+            }
+        }
+    }
+
     /// Takes over what a predecessor was, before [`Event::Start`](super::Event::Start): masters go on as masters.
     pub fn resume(&mut self, checkpoint: &str) {
         for line in checkpoint.lines() {

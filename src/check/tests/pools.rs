@@ -145,7 +145,8 @@ fn a_weight_is_set_by_hand() {
     let mut site = pool(|row| row.quorum = 3);
     site.event(Event::SetWeight(rs(1), 250));
     assert_eq!(site.destinations()[0], (1, 250));
-    assert_eq!(site.news(), [Change::Weight { id: rs(1), from: 1, to: 250 }]);
+    let set = Change::WeightSet { id: rs(1), from: 1, to: 250 };
+    assert_eq!(site.news(), [set, Change::Weight { id: rs(1), from: 1, to: 250 }]);
     site.event(Event::SetWeight(rs(1), u32::MAX));
     assert_eq!(site.destinations()[0], (1, 2_147_483_647));
     site.event(Event::SetWeight(rs(1), 0));

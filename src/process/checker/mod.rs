@@ -16,7 +16,7 @@ use crate::check::{Action, AttemptId, Change, Check, Event, ScriptEnd, TimerKey,
 use crate::config::lvs::CheckerKind;
 use crate::config::model::Config;
 use crate::kernel::ipvs::SyncRole;
-use crate::kernel::{KernelEvent, Monitor};
+use crate::kernel::{KernelEvent, Monitor, Watcher};
 use crate::mib;
 use crate::net::{
     ChildEvent, Children, Connections, FileEvent, Files, Key, Loading, NetEvent, Outcome, Searches, What,
@@ -50,8 +50,6 @@ const AGENT: Token = Token(1000);
 /// Priority of the registrations: the VRRP process answers for the global branch while it is there.
 const GLOBAL_PRIORITY: u8 = 128;
 const PRIORITY: u8 = 127;
-/// Kernel events handled in a turn.
-const KERNEL_BUDGET: usize = 512;
 /// After a change the parent is told where a replacement should go on; many changes make one checkpoint.
 const CHECKPOINT_DELAY: Duration = Duration::from_millis(500);
 /// Timers of a turn; what is due beyond waits for the next. Each begins a check at most, which leaves some events: so
@@ -104,7 +102,7 @@ struct Process {
     reactor: Reactor,
     timers: Timers<Timer>,
     orders: Orders,
-    monitor: Monitor,
+    monitor: Watcher,
     more_kernel: bool,
     /// How many interfaces of this host have an address.
     addresses: HashMap<IpAddr, usize>,
@@ -142,7 +140,7 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
     check.resume(&checkpoint);
     let reactor = Reactor::coarse()?;
     let orders = Orders::new(signals, channel, &reactor, ORDERS)?;
-    let monitor = Monitor::open(DUMP_LIMIT)?;
+    let monitor = Watcher::start(Monitor::open(DUMP_LIMIT)?)?;
     reactor.register(&monitor, MONITOR, Interest::READABLE)?;
     let lvs = &check.tables.lvs;
     let ipvs = Ipvs::start(flush, lvs.timeouts, &checkpoint, held.found())?;
@@ -193,7 +191,8 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
         told_lack: None,
     };
     process.load_tls()?;
-    process.kernel_turn()?;
+    let first = process.monitor.first(DUMP_LIMIT)?;
+    process.take_kernel_events(first);
     process.synchronise(&[SyncRole::Master, SyncRole::Backup]);
     if clean_up {
         process.stop(CLEAN_UP_LIMIT);
@@ -410,7 +409,12 @@ impl Process {
     /// Addresses of this host, for `ha_suspend`.
     fn kernel_turn(&mut self) -> io::Result<()> {
         let mut events = Vec::new();
-        self.more_kernel = self.monitor.receive(KERNEL_BUDGET, &mut events)?;
+        self.more_kernel = self.monitor.receive(&mut events)?;
+        self.take_kernel_events(events);
+        Ok(())
+    }
+
+    fn take_kernel_events(&mut self, events: Vec<KernelEvent>) {
         let now = self.now;
         for event in events {
             match event {
@@ -438,7 +442,6 @@ impl Process {
                 KernelEvent::Link(_) | KernelEvent::LinkGone { .. } => {}
             }
         }
-        Ok(())
     }
 
     /// The views: log, scripts, mail, traps. None of them waits.

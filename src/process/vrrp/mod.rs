@@ -122,6 +122,8 @@ struct Process {
     prune_due: bool,
     /// The last error of each instance whose adverts cannot be sent.
     send_errors: BTreeMap<InstanceId, String>,
+    /// It cleans up for a predecessor, and sends no adverts.
+    silent: bool,
     stopping: Stopping,
     /// When the stop began.
     stopped_at: Duration,
@@ -188,28 +190,25 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
         links_changed: false,
         prune_due: false,
         send_errors: BTreeMap::new(),
+        silent: clean_up,
         stopping: Stopping::No,
         stopped_at: Duration::ZERO,
         checkpoint: String::new(),
         save_due: false,
     };
     let first = process.monitor.first(DUMP_LIMIT)?;
-    process.start(first, clean_up);
+    process.see(first);
+    if clean_up {
+        process.vrrp.resume_to_stop(&checkpoint);
+        process.stop(CLEAN_UP_LIMIT);
+    } else {
+        process.start();
+    }
     process.run()
 }
 
 impl Process {
-    /// From what the kernel told first.
-    fn start(&mut self, first: Vec<KernelEvent>, clean_up: bool) {
-        for event in first {
-            self.vrrp.handle(translate::event(event), clock::now());
-        }
-        if clean_up {
-            // Not started, the machines send nothing: another router may be master by now.
-            self.stop(CLEAN_UP_LIMIT);
-            self.carry_out();
-            return;
-        }
+    fn start(&mut self) {
         let incomplete = self.sockets.open_all(&self.vrrp.tables, &self.reactor);
         self.retry_sockets(incomplete);
         self.promote_secondaries();
@@ -311,6 +310,8 @@ impl Process {
         let mut homeless = Vec::new();
         for action in output.actions {
             match action {
+                // Another router may be master by now.
+                Action::Send { .. } if self.silent => {}
                 Action::Send { instance, ifindex, source, ttl, messages, seal } => {
                     self.send(instance, Outgoing { ifindex, source, ttl, messages, seal });
                 }
@@ -418,14 +419,18 @@ impl Process {
         self.more_kernel = self.monitor.receive(&mut events).map_err(|error| {
             io::Error::new(error.kind(), format!("interfaces and addresses cannot be watched any more: {error}"))
         })?;
-        for event in events {
-            self.vrrp.handle(translate::event(event), clock::now());
-        }
+        self.see(events);
         self.carry_out_actions();
         if std::mem::take(&mut self.links_changed) {
             self.follow_links();
         }
         Ok(())
+    }
+
+    fn see(&mut self, events: Vec<KernelEvent>) {
+        for event in events {
+            self.vrrp.handle(translate::event(event), clock::now());
+        }
     }
 
     fn follow_links(&mut self) {
