@@ -124,7 +124,10 @@ impl Child<'_> {
         let (nice, rt_priority, no_swap) = (global.vrrp_nice, global.vrrp_rt_priority, global.vrrp_no_swap);
         let descriptors = vrrp::descriptors(config.instances.len());
         treatment::apply(Treatment { nice, rt_priority, no_swap, descriptors }, &log);
-        let mut vrrp = Vrrp::new(Tables::new(config, cli::version_text()));
+        let mut tables = Tables::new(config, cli::version_text());
+        // What cannot be told is taken for given: the kernel will refuse.
+        tables.lacking = capabilities::missing(capabilities::TO_WORK).unwrap_or_default();
+        let mut vrrp = Vrrp::new(tables);
         vrrp.recall_sequences(sequences.as_ref().map_or("", Sequences::found));
         vrrp.resume(&checkpoint);
         vrrp.inherit(held.found());

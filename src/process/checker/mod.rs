@@ -161,7 +161,7 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
         None => None,
     };
     let mut process = Process {
-        scripts: scripts::Runner::start(log.clone())?,
+        scripts: scripts::Runner::start(scripts::Origin::Transitions, log.clone())?,
         dumps: dump::Writer::start(log.clone())?,
         mailer: Mailer::start(check.tables.system.global.as_ref(), log.clone()),
         check,

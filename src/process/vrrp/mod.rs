@@ -108,6 +108,8 @@ struct Process {
     /// `lvs_sync_daemon`, when it follows an instance.
     sync_daemon: SyncDaemon,
     scripts: scripts::Runner,
+    /// Those that other routers cause.
+    scripts_of_others: scripts::Runner,
     dumps: dump::Writer,
     mailer: Mailer,
     keep_addresses: bool,
@@ -163,7 +165,8 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
         None => None,
     };
     let mut process = Process {
-        scripts: scripts::Runner::start(log.clone())?,
+        scripts: scripts::Runner::start(scripts::Origin::Transitions, log.clone())?,
+        scripts_of_others: scripts::Runner::start(scripts::Origin::Adverts, log.clone())?,
         dumps: dump::Writer::start(log.clone())?,
         mailer: Mailer::start(vrrp.tables.system.global.as_ref(), log.clone()),
         vrrp,
@@ -479,8 +482,12 @@ impl Process {
         for change in std::mem::take(&mut self.changes) {
             let (level, line) = messages::line(&change, &self.vrrp.tables);
             self.log.write(level, line);
+            let runner = match scripts::Origin::of(&change) {
+                scripts::Origin::Transitions => &self.scripts,
+                scripts::Origin::Adverts => &self.scripts_of_others,
+            };
             for job in scripts::jobs(&change, &self.vrrp.tables) {
-                self.scripts.submit(job);
+                runner.submit(job);
             }
             if let Some(alert) = mail(&change, &self.vrrp.tables) {
                 self.mailer.submit(alert);
