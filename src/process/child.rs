@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::checker;
 use super::cli::{self, Options};
+use super::doing::Doing;
 use super::exit;
 use super::held::Held;
 use super::ipc::{Channel, Message};
@@ -57,16 +58,18 @@ fn process(role: Role, options: &Options) -> io::Result<u8> {
     // The socket pair is our standard input.
     let stream = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     let mut channel = Channel::new(stream)?;
-    let Beginning { snapshot, checkpoint, clean_up } = receive_config(&mut channel)?;
-    let (config, servers) = snapshot.open().map_err(io::Error::other)?;
+    let Beginning { snapshot, checkpoint, clean_up } =
+        receive_config(&mut channel).doing("get the configuration from the parent process")?;
+    let (config, servers) =
+        snapshot.open().map_err(io::Error::other).doing("read the configuration of the parent process")?;
     let names = Names::new(options, &config.global);
-    let writer = log::start(log_options(options, names.ident(role.ident())).0)?;
+    let writer = log::start(log_options(options, names.ident(role.ident())).0).doing("start the log")?;
     let log = writer.log();
     treatment::tell_capabilities(given_up, capabilities::TO_WORK, &log);
     let (name, given) = role.pid_file(options);
     let pid_file = names.pid_file(name, given);
     let status = lock_pid_file(&pid_file).and_then(|_locked| {
-        let held = Held::start(&pid_file, log.clone())?;
+        let held = Held::start(&pid_file, log.clone()).doing("start the thread that records what is set")?;
         let sequences = (role == Role::Vrrp).then(|| Sequences::start(&pid_file, log.clone())).transpose()?;
         let child = Child {
             options,
