@@ -172,6 +172,8 @@ pub struct Router {
     pub isolated: bool,
     answers: VecDeque<(Duration, Request)>,
     kernel_delay: Duration,
+    /// How long its kernel takes for the next requests for VMACs, each.
+    pub vmac_delays: VecDeque<Duration>,
 }
 
 impl Router {
@@ -259,6 +261,7 @@ impl Lan {
             isolated: false,
             answers: VecDeque::new(),
             kernel_delay: ms(1),
+            vmac_delays: VecDeque::new(),
         });
         let at = self.routers.len() - 1;
         self.start(at);
@@ -320,7 +323,8 @@ impl Lan {
                     router.answers.push_back((now + router.kernel_delay, request));
                 }
                 Action::Vmac { id, op, link } => {
-                    router.answers.push_back((now + router.kernel_delay, Request::Vmac(id, op, link)));
+                    let delay = router.vmac_delays.pop_front().unwrap_or(router.kernel_delay);
+                    router.answers.push_back((now + delay, Request::Vmac(id, op, link)));
                 }
                 Action::Announce(id, count) => router.announced.push((now, id, count)),
                 Action::CancelAnnouncements(_) => {}
