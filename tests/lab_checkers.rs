@@ -215,8 +215,8 @@ fn a_fifo_in_the_place_of_a_certificate_holds_up_nothing() {
     wait_until(LIMIT, "the reason is told", || director.log().contains(&reason));
     let ca = director.file("default.example.com.pem").display().to_string();
     director.reload(&format!("  ca {fifo}"), &format!("  ca {ca}"));
-    let reason =
-        format!("The TLS settings cannot be used, the old ones stay: SSL certificate {fifo}: it is not a regular");
+    // Whether SSL_GET goes without them or with those of before depends on which came first, the reload or the reading.
+    let reason = format!("SSL certificate {fifo}: it is not a regular file");
     wait_until(LIMIT, "the reason is told", || director.log().contains(&reason));
     director.await_states(&[("TLS", true), ("TCP", true)]);
 }
