@@ -21,8 +21,9 @@ use lab::machine::{self, Witness, longest_gap, soak};
 use lab::names::Etc;
 use lab::process::footprint;
 use lab::{Frame, Lab, Router, Stamp, now, real, wait_until};
+use nix::sys::signal::Signal;
 
-use crate::conf::{ADDRESSES, HEALTHY, INSTANCES, checks, configure, failing, hostile_servers};
+use crate::conf::{ADDRESSES, HEALTHY, INSTANCES, INTERVAL, checks, configure, failing, hostile_servers};
 use crate::parties::Parties;
 
 const LIMIT: Duration = Duration::from_secs(30);
@@ -30,10 +31,14 @@ const LIMIT: Duration = Duration::from_secs(30);
 const LONGEST_GAP: Duration = Duration::from_millis(300);
 /// Room for allocators and queues of each process; a leak in a minute passes it.
 const GROWTH_KIB: u64 = 4096;
+/// Adverts in an interval: the one that is due, and an answer each to a lower one and to a resignation.
+const ANSWERS: u128 = 3;
+/// Log lines in an interval, most of them of hostile servers that fail their checks.
+const LINES: u128 = 5;
 /// How soon checks notice that a server has gone.
 const NOTICED: Duration = Duration::from_secs(15);
-/// How long a stop may take: `child_wait_time`, and a little more.
-const STOPPED: Duration = Duration::from_secs(7);
+/// How long a stop may take: `child_wait_time`, and a second for the log that nobody reads.
+const STOPPED: Duration = Duration::from_secs(8);
 
 #[test]
 fn everybody_at_once() {
@@ -55,21 +60,26 @@ fn everybody_at_once() {
     let parties = Parties::start(&mut lab);
     let witness = Witness::start();
     std::thread::sleep(period / 3);
-    let warm: Vec<u64> = pids(&mut lab).map(|pid| footprint(pid).0).into();
+    let warm = processes(&mut lab);
     std::thread::sleep(period * 2 / 3);
     let end = now();
     let stalls = witness.stop();
+    assert_none_grew(&warm, &processes(&mut lab));
 
-    let cold = pids(&mut lab).map(|pid| footprint(pid).0);
-    println!("memory of the processes of router 1 in KiB: {warm:?} became {cold:?}");
-    for ((process, before), after) in ["parent", "VRRP", "checkers"].into_iter().zip(warm).zip(cold) {
-        assert!(after <= before + GROWTH_KIB, "memory of the {process} process: {before} KiB became {after}");
-    }
     let schedule = lab.wire.schedule(1, settled, end);
-    let gap = |vrid| longest_gap(schedule.get(&vrid).map_or(&[], Vec::as_slice), settled, end, LONGEST_GAP, &stalls);
-    let longest = (1..=INSTANCES).map(gap).max().unwrap_or_default();
-    println!("longest gap between adverts of an instance: {longest:?}");
+    let adverts = |vrid| schedule.get(&vrid).map_or(&[][..], Vec::as_slice);
+    let gaps = (1..=INSTANCES).map(|vrid| longest_gap(adverts(vrid), settled, end, LONGEST_GAP, &stalls));
+    let longest = gaps.max().unwrap_or_default();
+    let most = (1..=INSTANCES).map(|vrid| adverts(vrid).len()).max().unwrap_or_default();
+    let lines = lab.router(1).log().lines().count();
+    println!(
+        "adverts of an instance: longest gap {longest:?}, at most {most} in {:?}; {lines} log lines",
+        end - settled
+    );
     assert!(longest < LONGEST_GAP, "a gap of {longest:?} between adverts");
+    let intervals = (end - settled).as_millis() / INTERVAL.as_millis();
+    assert!(most as u128 <= intervals * ANSWERS, "{most} adverts of an instance in {intervals} intervals");
+    assert!(lines as u128 <= intervals * LINES, "{lines} log lines in {intervals} intervals");
     assert_eq!(adverts_of_backup(&lab), 0, "the backup took over");
     assert_healthy_are_up(lab.router(1));
     assert_harm_was_done(&mut lab, &master, [&questions1, &questions2]);
@@ -81,14 +91,16 @@ fn everybody_at_once() {
         HEALTHY.iter().all(|(kind, port, _)| log.contains(&failed(kind, *port)))
     });
     assert_eq!(adverts_of_backup(&lab), 0, "the backup took over");
+    let began = Instant::now();
     for router in [2, 1] {
-        let began = Instant::now();
-        let (_, status) = lab.router(router).stop();
-        println!("router {router} stopped after {:?}", began.elapsed());
-        assert!(began.elapsed() < STOPPED, "router {router} took {:?} to stop", began.elapsed());
+        lab.router(router).daemon().signal(Signal::SIGTERM);
+    }
+    for router in [2, 1] {
+        let status = lab.router(router).daemon().wait(STOPPED);
         assert_eq!(status.code(), Some(0), "router {router}");
         assert_eq!(lab.router(router).count_addresses("10.1"), 0, "addresses of router {router} after its stop");
     }
+    println!("both routers stopped within {:?}", began.elapsed());
     for (party, rounds) in parties.end() {
         println!("{party}: {rounds} rounds");
         assert!(rounds > 1, "{party}: {rounds} rounds only");
@@ -126,11 +138,24 @@ fn start(lab: &mut Lab) -> (Stamp, File) {
     (now(), pipe)
 }
 
-/// Parent, VRRP and checker process of router 1.
-fn pids(lab: &mut Lab) -> [i32; 3] {
-    let router = lab.router(1);
-    let parent = fs::read_to_string(router.file("keepalived.pid")).expect("a running daemon");
-    [parent.trim().parse().expect("a number"), router.vrrp_pid(), router.checker_pid()]
+/// Name, pid and resident memory in KiB of all processes of both daemons.
+fn processes(lab: &mut Lab) -> Vec<(String, i32, u64)> {
+    let files = [(1, "keepalived"), (1, "vrrp"), (1, "checkers"), (2, "keepalived"), (2, "vrrp")];
+    let all = files.map(|(router, file)| {
+        let pid = fs::read_to_string(lab.router(router).file(&format!("{file}.pid"))).expect("a running process");
+        let pid = pid.trim().parse().expect("a number");
+        (format!("{file} of router {router}"), pid, footprint(pid).0)
+    });
+    all.into()
+}
+
+/// All processes are the same as before, and as great.
+fn assert_none_grew(before: &[(String, i32, u64)], after: &[(String, i32, u64)]) {
+    for ((name, pid, warm), (_, now, kib)) in before.iter().zip(after) {
+        println!("{name}: {warm} KiB became {kib} KiB");
+        assert_eq!(pid, now, "{name} was replaced");
+        assert!(*kib <= warm + GROWTH_KIB, "{name}: {warm} KiB became {kib} KiB");
+    }
 }
 
 /// Adverts that router 2 has sent.
