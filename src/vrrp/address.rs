@@ -110,7 +110,12 @@ impl Vrrp {
                 row.ours = row.installed && (row.ours || done == AddressDone::Changed);
                 let (ours, ifindex) = (row.ours, row.ifindex);
                 let (ip, prefix) = (row.config.ip, row.kernel_prefix());
+                let usable = ip.is_ipv4() || row.config.nodad;
                 let announce = row.installed && row.wanted && self.is_master(id);
+                // The answer overtakes what the monitor hears, and rows may be matched with the interfaces meanwhile.
+                if let Some(ifindex) = ifindex {
+                    self.note_done(KernelAddress { ifindex, ip, prefix, usable, marked: ours }, op);
+                }
                 // Other rows of the same address share it, whoever will be the last to want it.
                 for other in ifindex.map_or_else(Vec::new, |ifindex| self.tables.rows_of(ifindex, ip, prefix)) {
                     if let Some(row) = self.tables.addresses.get_mut(&other) {
@@ -132,6 +137,18 @@ impl Vrrp {
                     self.change(Change::AddressRefused { id, op, error });
                 }
             }
+        }
+    }
+
+    /// Notes at the interface what a request has changed.
+    fn note_done(&mut self, address: KernelAddress, op: AddressOp) {
+        let KernelAddress { ifindex, ip, prefix, .. } = address;
+        let link = self.tables.interfaces.get(ifindex);
+        let there = link.is_some_and(|link| link.addresses.contains(ip, prefix));
+        match op {
+            AddressOp::Add if !there => self.tables.interfaces.add(address),
+            AddressOp::Remove if there => self.tables.interfaces.remove(ifindex, ip, prefix),
+            _ => {}
         }
     }
 

@@ -90,6 +90,28 @@ fn late_messages_of_what_we_did_ourselves_change_nothing() {
     }
 }
 
+/// An interface changes its name and its name again before the kernel's messages of our addresses are heard.
+#[test]
+fn a_link_that_changes_before_its_messages_are_heard_keeps_what_is_ours() {
+    let mut lan = Lan::new(vec![one()]);
+    lan.routers[0].marks = false;
+    lan.routers[0].lags = true;
+    lan.run(ms(1000));
+    assert_eq!(lan.routers[0].kernel.len(), 2);
+    let link = lan.routers[0].link(true);
+    for name in ["renamed", "eth0"] {
+        let link = crate::vrrp::Interface { name: name.into(), addresses: Default::default(), ..link.clone() };
+        lan.event(0, Event::Link(link));
+    }
+    lan.run(ms(1000));
+    lan.catch_up(0);
+    let rows: Vec<_> = lan.routers[0].vrrp.tables.addresses.values().collect();
+    assert!(rows.iter().all(|row| row.installed && row.ours), "{rows:?}");
+    lan.event(0, Event::Stop { keep_addresses: false });
+    lan.run(ms(100));
+    assert!(lan.routers[0].kernel.is_empty());
+}
+
 #[test]
 fn what_an_earlier_run_left_behind_is_removed_at_start() {
     let mut lan = Lan::new(vec![one()]);
