@@ -15,10 +15,12 @@
 //! All types are this module's own; no netlink type leaves it. Everything acts in the network namespace of the
 //! thread that opened it.
 
+mod address;
 mod advert;
 mod arp;
 mod attributes;
 pub mod capabilities;
+mod event;
 pub mod ipvs;
 mod monitor;
 mod ndisc;
@@ -34,9 +36,11 @@ mod watcher;
 mod worker;
 mod writer;
 
+pub use address::{AddressRequest, AddressResult, Done, Op, Secondaries, WantedAddr};
 pub use advert::{AdvertSocket, Received};
 pub use arp::ArpSocket;
-pub use monitor::{KernelEvent, Monitor, Snapshot};
+pub use event::{KernelEvent, Snapshot};
+pub use monitor::Monitor;
 pub use ndisc::NdSocket;
 pub use netlink::Refusal;
 pub use opener::{Opener, SocketRequest, SocketResult, WantedSocket};
@@ -45,7 +49,7 @@ pub use tables::{Addr, AddrKey, Link, PROTOCOL_KEEPALIVED, primary_ipv4, primary
 pub use vmac::{VmacRequest, VmacResult, VmacWriter};
 pub use watcher::Watcher;
 pub use worker::{QueueFull, Stopped, Worker};
-pub use writer::{AddressRequest, AddressResult, Done, Op, Secondaries, WantedAddr, Writer};
+pub use writer::Writer;
 
 use std::io;
 

@@ -25,6 +25,7 @@ use neli::types::RtBuffer;
 use nix::errno::Errno;
 
 use super::attributes::i32_at;
+use super::event::KernelEvent;
 use super::netlink::{
     Message, NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR, NLMSG_OVERRUN, NetlinkSocket, encode, messages,
 };
@@ -50,35 +51,6 @@ const RECEIVE_BUFFER: usize = 8 << 20;
 const DATAGRAM: usize = 64 << 10;
 /// Dumps that may fail one after the other before the socket is given up.
 const DUMP_FAILURES: u32 = 8;
-
-/// Something the kernel told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum KernelEvent {
-    /// A link is new or has changed.
-    Link(Link),
-    /// A link has gone, from the machine or from this network namespace.
-    LinkGone {
-        /// Index it had.
-        index: u32,
-        /// Name it had.
-        name: String,
-    },
-    /// An address is new or has changed.
-    Address(Addr),
-    /// An address has gone.
-    AddressGone(Addr),
-    /// Everything there is; what it does not name is gone.
-    Snapshot(Snapshot),
-}
-
-/// All links and addresses at one moment, in the kernel's order.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Snapshot {
-    /// Links.
-    pub links: Vec<Link>,
-    /// IPv4 and IPv6 addresses.
-    pub addresses: Vec<Addr>,
-}
 
 /// Watches links and addresses of the network namespace it was opened in.
 pub struct Monitor {
@@ -313,6 +285,7 @@ fn address_dump(seq: u32) -> io::Result<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::event::Snapshot;
     use super::super::netlink::{NLM_F_DUMP_INTR, messages};
     use super::*;
 

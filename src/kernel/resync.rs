@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::monitor::{KernelEvent, Snapshot};
+use super::event::{KernelEvent, Snapshot};
 use super::tables::{Addr, AddrKey, Link};
 
 /// A dump under way and the notifications heard since it was asked for.

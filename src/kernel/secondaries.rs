@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 
+use super::address::{AddressRequest, Op, WantedAddr};
 use super::request::AddressSocket;
 use super::sysctl::{Changes, Tree};
-use super::writer::{AddressRequest, Op, WantedAddr};
 
 /// `promote_secondaries` of the interfaces that need it, while a batch of removals is carried out.
 pub(super) struct Spared {

@@ -12,6 +12,7 @@ use neli::socket::NlSocket;
 use neli::types::Buffer;
 use nix::errno::Errno;
 
+use super::address::{AddressRequest, Op, WantedAddr};
 use super::attributes::Attributes;
 use super::netlink::{NLMSG_ERROR, NetlinkSocket, Refusal, acknowledgement, encode, messages};
 use super::request::AddressSocket;
@@ -21,7 +22,6 @@ use super::tables::{
     Link,
 };
 use super::worker::Worker;
-use super::writer::{AddressRequest, Op, WantedAddr};
 
 const RTM_NEWLINK: u16 = 16;
 const RTM_DELLINK: u16 = 17;

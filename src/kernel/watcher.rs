@@ -9,7 +9,8 @@ use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread;
 use std::time::Duration;
 
-use super::monitor::{KernelEvent, Monitor};
+use super::event::KernelEvent;
+use super::monitor::Monitor;
 use crate::reactor::Waker;
 
 /// Messages of the kernel that are handed over at once.

@@ -17,7 +17,7 @@ mod table;
 mod wire;
 mod writer;
 
-pub use super::writer::Done;
+pub use super::address::Done;
 pub use configured::{destination, rows, sync};
 pub use difference::{difference, sync_difference};
 pub use table::{

@@ -12,9 +12,9 @@ use nix::errno::Errno;
 use super::table::{ServiceKey, Table};
 use super::wire::{self, Kind};
 use super::writer::{Change, Error};
+use crate::kernel::address::Done;
 use crate::kernel::attributes::i32_at;
 use crate::kernel::netlink::{Message, NLMSG_DONE, NLMSG_ERROR, NetlinkSocket, Refusal, acknowledgement, messages};
-use crate::kernel::writer::Done;
 use crate::reactor::{Program, clock};
 
 /// Room for the acknowledgements of a batch; each carries its request back when it is a refusal. Dumps come in

@@ -4,9 +4,9 @@ use std::io;
 
 use super::socket::IpvsSocket;
 use super::table::{Destination, DestinationKey, Service, ServiceKey, SyncRole, SyncThread, Table, Timeouts};
+use crate::kernel::address::Done;
 use crate::kernel::netlink::Refusal;
 use crate::kernel::worker::Worker;
-use crate::kernel::writer::Done;
 
 /// Changes handed to the kernel at once; small, so that results flow back while a long list is worked through.
 const BATCH: usize = 128;
