@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use crate::config::Snapshot;
 use crate::notify::dump::Dump;
+use crate::state::{Record, Unusable, from_octets};
 
 /// Largest message that is taken: a snapshot of a very large configuration.
 const LIMIT: usize = 256 << 20;
@@ -22,8 +23,10 @@ pub enum Message {
     Hello(u32),
     /// Parent: run this configuration.
     Config(Snapshot),
+    /// Child: these are the indices of its rows. Parent, before the checkpoint: a predecessor's rows had these.
+    Indices(Vec<u8>),
     /// Child: this is where a replacement should go on. Parent, before the configuration: go on there.
-    Checkpoint(String),
+    Checkpoint(Vec<u8>),
     /// Parent: write a dump file.
     Dump(Dump),
     /// Child: it runs, with the configuration that it was given last.
@@ -32,6 +35,27 @@ pub enum Message {
     Origin(String),
     /// Parent, before the configuration: only remove what a predecessor has left in the kernel, then end.
     CleanUp,
+}
+
+/// What a child has told for its replacement, as octets of [records](crate::state::Record).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// The last [`Message::Indices`].
+    pub indices: Option<Vec<u8>>,
+    /// The last [`Message::Checkpoint`].
+    pub checkpoint: Option<Vec<u8>>,
+}
+
+impl Told {
+    /// The child's rows and their states, in the types of its role.
+    ///
+    /// # Errors
+    /// When any of it cannot be used: states without indices would go to the wrong rows.
+    pub fn open<I: Record + Default, C: Record + Default>(&self) -> Result<(I, C), Unusable> {
+        let Some(indices) = &self.indices else { return Ok(Default::default()) };
+        let checkpoint = self.checkpoint.as_deref().map(from_octets).transpose()?;
+        Ok((from_octets(indices)?, checkpoint.unwrap_or_default()))
+    }
 }
 
 /// One end.
@@ -81,7 +105,8 @@ impl Channel {
                 large.extend(snapshot.pieces());
                 (1, &[])
             }
-            Message::Checkpoint(text) => (2, text.as_bytes()),
+            Message::Checkpoint(octets) => (2, octets),
+            Message::Indices(octets) => (9, octets),
             Message::Dump(Dump::Data) => (3, &[]),
             Message::Dump(Dump::Statistics) => (4, &[]),
             Message::Dump(Dump::ClearStatistics) => (5, &[]),
@@ -167,7 +192,8 @@ impl Channel {
                 <[u8; 4]>::try_from(body.as_slice()).ok().map(|body| Message::Hello(u32::from_be_bytes(body)))
             }
             Some((1, body)) => Some(Message::Config(body.into())),
-            Some((2, body)) => String::from_utf8(body).ok().map(Message::Checkpoint),
+            Some((2, body)) => Some(Message::Checkpoint(body)),
+            Some((9, body)) => Some(Message::Indices(body)),
             Some((3, _)) => Some(Message::Dump(Dump::Data)),
             Some((4, _)) => Some(Message::Dump(Dump::Statistics)),
             Some((5, _)) => Some(Message::Dump(Dump::ClearStatistics)),
