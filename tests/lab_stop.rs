@@ -175,7 +175,7 @@ fn what_cannot_be_removed_is_named() {
     let held = lab.router(1).file("vrrp.held");
     let vip = PROTOCOL.vips(VRID)[0];
     wait_until(LIMIT, "the address is written down", || {
-        fs::read_to_string(&held).unwrap_or_default().contains(&format!("\t{vip}\t"))
+        fs::read_to_string(&held).unwrap_or_default().contains(&format!(r#""ip":"{vip}""#))
     });
     let mut lock = None;
     let status = stop_with_dead_child(&mut lab, |lab| {
@@ -185,7 +185,7 @@ fn what_cannot_be_removed_is_named() {
     });
     assert_eq!(status, Some(1));
     let log = lab.router(1).log();
-    assert!(log.contains("may be left in the kernel: ") && log.contains(&format!("address eth0 {vip} ")), "{log}");
+    assert!(log.contains("may be left in the kernel: ") && log.contains(&format!("address {vip}/32 on eth0")), "{log}");
     assert!(lab.router(1).holds(vip));
     drop(lock);
 }

@@ -215,6 +215,7 @@ impl AsRawFd for Channel {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state::to_octets;
 
     #[test]
     fn large_messages_arrive_whole_and_in_order() {
@@ -231,6 +232,39 @@ mod tests {
         assert_eq!(received, [config, Message::Hello(7)]);
         drop(ours);
         assert_eq!(theirs.receive().unwrap_err().kind(), ErrorKind::UnexpectedEof);
+    }
+
+    #[derive(Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+    struct Rows(u32);
+    #[derive(Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+    struct States(u32);
+
+    impl Record for Rows {
+        const NAME: &'static str = "rows";
+        const VERSION: u32 = 1;
+    }
+    impl Record for States {
+        const NAME: &'static str = "states";
+        const VERSION: u32 = 2;
+    }
+
+    /// Without its indices no state can be told apart: all of it is used, or nothing.
+    #[test]
+    fn what_a_predecessor_has_told_is_used_as_a_whole_or_refused() {
+        let (rows, states) = (to_octets(&Rows(7)).unwrap(), to_octets(&States(8)).unwrap());
+        let mut other = states.clone();
+        other[0] = 1;
+        for (indices, checkpoint, expected) in [
+            (None, None, Ok((Rows(0), States(0)))),
+            (None, Some(&states), Ok((Rows(0), States(0)))),
+            (Some(&rows), None, Ok((Rows(7), States(0)))),
+            (Some(&rows), Some(&states), Ok((Rows(7), States(8)))),
+            (Some(&rows), Some(&other), Err("states of version 1, not 2: another release wrote it")),
+            (Some(&states), Some(&states), Err("rows of version 2, not 1: another release wrote it")),
+        ] {
+            let told = Told { indices: indices.cloned(), checkpoint: checkpoint.cloned() };
+            assert_eq!(told.open().map_err(|error| error.to_string()), expected.map_err(str::to_owned));
+        }
     }
 
     #[test]
