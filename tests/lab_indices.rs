@@ -68,22 +68,26 @@ fn rows_of_the_vrrp_process_keep_their_indices() {
         &VRRP[..2],
         &[("2.1.1.2.1", "GA"), ("2.1.1.2.2", "GB"), ("2.3.1.2.1", "A"), ("2.3.1.2.2", "B")],
     );
-    let second =
-        statics("10.71.0.2/32 dev eth0") + &instance("B", 52, &["10.70.2.2"]) + &instance("C", 53, &["10.70.3.1"]);
-    router.configure(&second);
+    // What comes and goes again leaves its index free for good.
+    let with = |name, vrid, address| {
+        statics("10.71.0.2/32 dev eth0") + &instance("B", 52, &["10.70.2.2"]) + &instance(name, vrid, &[address])
+    };
+    router.configure(&with("X", 54, "10.70.4.1"));
     router.daemon().signal(Signal::SIGHUP);
-    let hex = |last: [u8; 2]| format!("0A 46 {:02X} {:02X}", last[0], last[1]);
-    let (b, c) = (hex([2, 2]), hex([3, 1]));
+    let first = [("2.1.1.2.2", "GB"), ("2.1.1.2.3", "GX"), ("2.3.1.2.2", "B"), ("2.3.1.2.3", "X")];
+    await_rows(router.snmp(), "after the first reload", &VRRP[..2], &first);
+    router.configure(&with("C", 53, "10.70.3.1"));
+    router.daemon().signal(Signal::SIGHUP);
     let wanted = [
         ("2.1.1.2.2", "GB"),
-        ("2.1.1.2.3", "GC"),
+        ("2.1.1.2.4", "GC"),
         ("2.3.1.2.2", "B"),
-        ("2.3.1.2.3", "C"),
+        ("2.3.1.2.4", "C"),
         ("2.6.1.3.0.2", "0A 47 00 02"),
-        ("2.6.1.3.2.2", &b),
-        ("2.6.1.3.3.1", &c),
+        ("2.6.1.3.2.2", "0A 46 02 02"),
+        ("2.6.1.3.4.1", "0A 46 03 01"),
     ];
-    await_rows(router.snmp(), "after the reload", &VRRP, &wanted);
+    await_rows(router.snmp(), "after the second reload", &VRRP, &wanted);
     for _ in 0..2 {
         let before = router.vrrp_pid();
         kill(Pid::from_raw(before), Signal::SIGKILL).expect("a running VRRP process");
@@ -108,13 +112,17 @@ fn rows_of_the_checker_process_keep_their_indices() {
     director.start();
     director.reload(first, "");
     director.reload("virtual_server_group g {\n  10.2.0.1 80\n}\n", "");
-    // The last reload brings a sorry server in the place of the first real one.
+    // A sorry server takes the place of the first real one, and another takes its.
+    let second = "82 {\n  protocol TCP\n  ";
     director.reload(
-        "82 {\n  protocol TCP\n  real_server 127.0.0.1 8001 {\n  }",
-        "82 {\n  protocol TCP\n  sorry_server 127.0.0.1 8009",
+        &format!("{second}real_server 127.0.0.1 8001 {{\n  }}"),
+        &format!("{second}sorry_server 127.0.0.1 8008"),
     );
-    let wanted = [("3.1.1.2.2", "h"), ("3.3.1.7.2", "82"), ("3.4.1.5.2.2", "8002"), ("3.4.1.5.2.3", "8009")];
-    await_rows(director.snmp(), "after the reload", &CHECK, &wanted);
+    let wanted = [("3.1.1.2.2", "h"), ("3.3.1.7.2", "82"), ("3.4.1.5.2.2", "8002"), ("3.4.1.5.2.3", "8008")];
+    await_rows(director.snmp(), "after the first reload", &CHECK, &wanted);
+    director.reload("8008", "8009");
+    let wanted = [("3.1.1.2.2", "h"), ("3.3.1.7.2", "82"), ("3.4.1.5.2.2", "8002"), ("3.4.1.5.2.4", "8009")];
+    await_rows(director.snmp(), "after the second reload", &CHECK, &wanted);
     for _ in 0..2 {
         director.replace_process();
         await_rows(director.snmp(), "after its death", &CHECK, &wanted);

@@ -16,7 +16,7 @@ use crate::notify::dump::replace;
 use crate::notify::log::Log;
 use crate::state::{Record, Unusable};
 
-/// Bytes of a file that is believed: a line for each of a hundred thousand things.
+/// Bytes of a file that is believed: it can name more than a hundred thousand things.
 const MOST: u64 = 16 << 20;
 /// The last change may take so long to be written.
 const LIMIT: Duration = Duration::from_millis(500);
