@@ -47,7 +47,7 @@ test: setup
 
 # The long forms of the labs, and the package.
 soak: setup
-	LAB_SOAK=1 cargo test --release --test lab_snmpd_hurts -- --nocapture --test-threads 1
+	LAB_SOAK=1 cargo test --release --test lab_snmpd_hurts --test lab_hostile -- --nocapture --test-threads 1
 	$(MAKE) deb-test
 
 # Takeover time, crashes, jitter, storms of links, checkers and the cost of SNMP, beside C keepalived; BENCH_N (20) repetitions,

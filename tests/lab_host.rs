@@ -330,3 +330,28 @@ fn a_flood_of_forged_adverts_costs_little() {
     let after = lab::process::footprint(pid).0;
     assert!(after < before + 4096, "{before} KiB before, {after} KiB after");
 }
+
+/// As root without the capability to set addresses, or to send adverts: no master, and the capability is named.
+#[test]
+fn without_its_capabilities_a_router_is_in_fault() {
+    let _turn = machine::shared();
+    for (option, lacking) in [("-net_admin", "CAP_NET_ADMIN"), ("-net_raw", "CAP_NET_RAW")] {
+        let mut lab = Lab::new(1);
+        lab.router(1).configure(&conf(200, "", "    10.9.0.51/24"));
+        let ours = lab.router(1).command(Ours);
+        let mut command = std::process::Command::new("setpriv");
+        command.arg("--bounding-set").arg(option);
+        // `ip netns exec NAME PROGRAM ...`: the capability is needed to enter the namespace.
+        let words: Vec<_> = ours.get_args().collect();
+        let (enter, program) = words.split_at(3);
+        let mut inside = std::process::Command::new(ours.get_program());
+        inside.args(enter).arg(command.get_program()).args(command.get_args()).args(program);
+        inside.envs(ours.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        lab.router(1).start_with(inside);
+        let fault = format!("(VI_51) Entering FAULT STATE (this process lacks {lacking})");
+        wait_until(LIMIT, &fault, || lab.router(1).log().contains(&fault));
+        holds_for(Duration::from_millis(700), "no adverts", || lab.wire.last_advert(1, VRID).is_none());
+        assert!(!lab.router(1).log().contains("MASTER"));
+        assert_eq!(lab.router(1).stop().1.code(), Some(0));
+    }
+}

@@ -2,48 +2,18 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::fs;
-use std::net::UdpSocket;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use lab::Daemon::Ours;
 use lab::conf::VRID;
+use lab::names::{Etc, NAME_SERVER};
 use lab::process::Proc;
 use lab::snmp::VERSION;
-use lab::{Lab, Netns, Protocol, machine, now, wait_until};
+use lab::{Lab, Protocol, machine, now, wait_until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 const LIMIT: Duration = Duration::from_secs(30);
-const NAME_SERVER: &str = "127.0.0.53";
-
-/// Files of /etc that programs started in a namespace see instead of the usual ones.
-struct Etc(PathBuf);
-
-impl Etc {
-    /// The name server answers nobody until the socket is dropped; users are sought with its help.
-    /// A question is given up after twice `patience` seconds.
-    fn with_dead_name_server(netns: &Netns, patience: u32) -> (Etc, UdpSocket) {
-        let etc = Etc(PathBuf::from("/etc/netns").join(netns.name()));
-        fs::create_dir_all(&etc.0).unwrap();
-        fs::write(
-            etc.0.join("resolv.conf"),
-            format!("nameserver {NAME_SERVER}\noptions timeout:{patience} attempts:2\n"),
-        )
-        .unwrap();
-        fs::write(etc.0.join("nsswitch.conf"), "passwd: files hesiod\ngroup: files\nhosts: files dns\n").unwrap();
-        let socket = netns.enter(|| UdpSocket::bind((NAME_SERVER, 53)).unwrap());
-        (etc, socket)
-    }
-}
-
-impl Drop for Etc {
-    fn drop(&mut self) {
-        fs::remove_dir_all(&self.0).unwrap();
-        // Others may have theirs beside it.
-        let _ = fs::remove_dir("/etc/netns");
-    }
-}
 
 #[test]
 fn an_agentx_master_by_name_whose_name_servers_are_dead() {

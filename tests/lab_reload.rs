@@ -46,6 +46,8 @@ fn an_address_is_added_and_removed_without_a_transition() {
 
     assert!(lab.router(1).holds(vip));
     assert_eq!(logged(&mut lab, "Entering MASTER STATE"), 1);
+    assert_eq!(logged(&mut lab, "Startup complete"), 1);
+    wait_until(LIMIT, "both reloads are complete", || logged(&mut lab, "Reload complete") == 2);
     let adverts = lab.wire.adverts(1, VRID, before);
     assert!(adverts.iter().all(|(_, advert)| advert.priority == 100), "no priority 0");
 }
@@ -58,6 +60,7 @@ fn a_file_with_errors_changes_nothing() {
     lab.router(1).daemon().signal(Signal::SIGHUP);
     wait_until(LIMIT, "the mistake is told", || logged(&mut lab, "did you mean 'virtual_router_id'?") > 0);
     wait_until(LIMIT, "and that the old one runs on", || logged(&mut lab, "going on with the one that runs") > 0);
+    holds_for(Duration::from_millis(300), "it is not complete", || logged(&mut lab, "Reload complete") == 0);
     let from = now();
     holds_for(Duration::from_secs(1), "the address stays", || lab.router(1).holds(PROTOCOL.vips(VRID)[0]));
     assert!(lab.wire.adverts(1, VRID, from).len() >= 8, "adverts go on");

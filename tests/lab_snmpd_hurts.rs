@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use lab::Daemon::Ours;
-use lab::machine::{self, Stalls, Witness, soak, stalled};
+use lab::machine::{self, Witness, longest_gap, soak};
 use lab::process::footprint;
 use lab::snmp::{INSTANCE_STATE, VERSION};
 use lab::{Forged, Lab, Stamp, conf, holds_for, now, wait_until};
@@ -148,7 +148,7 @@ impl Crowd {
         let schedule = self.lab.wire.schedule(router, from, to);
         let gaps = (1..=self.undisturbed).map(|vrid| {
             let adverts = schedule.get(&vrid).map_or(&[][..], Vec::as_slice);
-            longest_of(adverts, from, to, &stalls)
+            longest_gap(adverts, from, to, LONGEST_GAP, &stalls)
         });
         let longest = gaps.max().unwrap_or_default();
         assert!(longest <= LONGEST_GAP, "a gap of {longest:?} between adverts");
@@ -211,14 +211,4 @@ impl Crowd {
         assert_eq!(descriptors, before.1, "descriptors before and after");
         assert!(memory <= before.0 + GROWTH_KIB, "memory: {} then {memory} KiB", before.0);
     }
-}
-
-/// The longest time without an advert between two moments, less the stalls of the machine in it.
-fn longest_of(adverts: &[Stamp], from: Stamp, to: Stamp, stalls: &[Stalls]) -> Duration {
-    let ends = [&[from], adverts, &[to]].concat();
-    let gaps = ends.windows(2).map(|pair| {
-        let gap = pair[1] - pair[0];
-        if gap > LONGEST_GAP { gap.saturating_sub(stalled(stalls, pair[0], pair[1])) } else { gap }
-    });
-    gaps.max().unwrap_or_default()
 }

@@ -5,8 +5,8 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use keepalived::notify::log::{self, Facility, Options};
-use keepalived::notify::scripts::Runner;
+use keepalived::notify::log;
+use keepalived::notify::scripts::{Origin, Runner};
 use keepalived::reactor::Program;
 use lab::{holds_for, wait_until};
 
@@ -16,13 +16,11 @@ fn sh(script: &str) -> Program {
     Program { argv: ["/bin/sh", "-c", script].map(str::to_owned).to_vec(), user: None, guarded: false }
 }
 
-/// A runner whose messages nobody reads.
-fn runner() -> (Runner, log::Writer) {
-    let options =
-        Options { ident: "test".into(), syslog: false, facility: Facility::LOG_DAEMON, console: false, detail: false };
-    let writer = log::start(options).unwrap();
+/// A runner, and what it logs.
+fn runner(origin: Origin) -> (Runner, log::Kept) {
+    let (log, lines) = log::keep();
     keepalived::reactor::launcher::set_launcher(env!("CARGO_BIN_EXE_keepalived").into());
-    (Runner::start(writer.log()).unwrap(), writer)
+    (Runner::start(origin, log).unwrap(), lines)
 }
 
 fn count(directory: &Path) -> usize {
@@ -31,7 +29,7 @@ fn count(directory: &Path) -> usize {
 
 #[test]
 fn of_a_burst_some_run_and_the_others_wait_in_order() {
-    let (runner, _log) = runner();
+    let (runner, _log) = runner(Origin::Transitions);
     let directory = tempfile::tempdir().unwrap();
     let [started, go] = ["started", "go"].map(|name| directory.path().join(name));
     fs::create_dir(&started).unwrap();
@@ -49,7 +47,7 @@ fn of_a_burst_some_run_and_the_others_wait_in_order() {
 
 #[test]
 fn scripts_that_hang_keep_nobody_waiting_for_long() {
-    let (runner, _log) = runner();
+    let (runner, _log) = runner(Origin::Transitions);
     let directory = tempfile::tempdir().unwrap();
     let (mark, end) = (directory.path().join("mark"), directory.path().join("end"));
     for _ in 0..40 {
@@ -64,9 +62,38 @@ fn scripts_that_hang_keep_nobody_waiting_for_long() {
 /// More than any pipe holds, to both outputs.
 #[test]
 fn a_script_that_floods_its_output_is_not_held_up() {
-    let (runner, _log) = runner();
+    let (runner, _log) = runner(Origin::Transitions);
     let directory = tempfile::tempdir().unwrap();
     let mark = directory.path().join("mark");
     runner.submit(sh(&format!("head -c 5000000 /dev/zero | tee /dev/stderr; echo > {}", mark.display())));
     wait_until(LIMIT, "it has come to its end", || mark.exists());
+}
+
+/// Scripts of adverts may be 64, of which 4 begin at the same time: those that do not end are named at half of that.
+#[test]
+fn scripts_that_do_not_end_are_named_before_the_limit_is_reached() {
+    let (runner, log) = runner(Origin::Adverts);
+    let directory = tempfile::tempdir().unwrap();
+    let [started, end] = ["started", "end"].map(|name| directory.path().join(name));
+    fs::create_dir(&started).unwrap();
+    for n in 0..400 {
+        let mark = started.join(n.to_string());
+        runner.submit(sh(&format!("echo > {}; while ! test -e {}; do sleep 0.5; done", mark.display(), end.display())));
+    }
+    let lost =
+        |lines: &[(log::Level, String)]| lines.iter().any(|(_, line)| line.contains("Too many scripts are waiting"));
+    let mut lines = Vec::new();
+    wait_until(LIMIT, "those beyond the queue are told", || {
+        lines.extend(log.take());
+        lost(&lines)
+    });
+    assert!(lines.len() < 20, "144 that were lost make few lines: {}", lines.len());
+    wait_until(LIMIT * 4, "the limit is near, and told", || {
+        lines.extend(log.take());
+        lines
+            .iter()
+            .any(|(_, line)| line.contains("32 scripts are running, and at 64 others have to wait: /bin/sh (32)"))
+    });
+    assert!(count(&started) < 64);
+    fs::write(&end, "").unwrap();
 }

@@ -21,17 +21,21 @@ type LinkAddresses = BTreeMap<u32, LinkAddr>;
 /// changes, so a look-up is needed once for each interface. It runs on a thread of its own, for it may have to wait for
 /// a lock of the kernel; the socket is readable when it is done.
 pub struct ArpSocket {
-    socket: OwnedFd,
+    /// `None` without `CAP_NET_RAW`: then there is no master that has anything to announce.
+    socket: Option<OwnedFd>,
     interfaces: LinkAddresses,
     look_ups: Worker<(), io::Result<LinkAddresses>>,
 }
 
 impl ArpSocket {
-    /// Opens the socket and begins to look up the interfaces there are. `EPERM` without `CAP_NET_RAW`.
+    /// Opens the socket and begins to look up the interfaces there are.
     pub fn open() -> io::Result<ArpSocket> {
         // Protocol 0: nothing is received; what is sent is known by the type in its frame.
         let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
-        let socket = socket(AddressFamily::Packet, SockType::Raw, flags, None)?;
+        let socket = match socket(AddressFamily::Packet, SockType::Raw, flags, None) {
+            Err(Errno::EPERM) => None,
+            opened => Some(opened?),
+        };
         let look_ups = Worker::spawn("link-addresses", 1, 1, |_| vec![link_addresses()])?;
         let arp = ArpSocket { socket, interfaces: LinkAddresses::new(), look_ups };
         arp.look_up();
@@ -66,12 +70,13 @@ impl ArpSocket {
 
     /// Broadcasts an announcement on an interface. Does not wait.
     ///
-    /// `ENXIO` when the interface is not there or was not looked up yet, `ENETDOWN` when it is down, `ENOBUFS` when its
+    /// `EPERM` without `CAP_NET_RAW`, `ENXIO` when the interface is not there or was not looked up yet, `ENETDOWN` when it is down, `ENOBUFS` when its
     /// queue is full. That an interface does no ARP ([`Link::noarp`](super::Link::noarp)) is for the caller to see.
     pub fn send(&mut self, ifindex: u32, announcement: &Gratuitous) -> io::Result<()> {
+        let socket = self.socket.as_ref().ok_or(Errno::EPERM)?;
         let interface = self.interfaces.get(&ifindex).ok_or(Errno::ENXIO)?;
         let frame = announcement.emit();
-        let sent = sendto(self.socket.as_raw_fd(), &frame, interface, MsgFlags::empty());
+        let sent = sendto(socket.as_raw_fd(), &frame, interface, MsgFlags::empty());
         if sent == Err(Errno::ENXIO) {
             self.interfaces.remove(&ifindex);
         }

@@ -81,6 +81,27 @@ pub fn start(options: Options) -> io::Result<Writer> {
     Ok(Writer { log, thread })
 }
 
+/// Lines that are kept instead of being written.
+#[derive(Debug)]
+pub struct Kept(Receiver<Order>);
+
+/// A log whose lines are kept for the caller, details included.
+pub fn keep() -> (Log, Kept) {
+    let (queue, orders) = bounded(QUEUE);
+    (Log { queue, lost: Arc::default(), detail: true }, Kept(orders))
+}
+
+impl Kept {
+    /// The lines since they were last taken.
+    pub fn take(&self) -> Vec<(Level, String)> {
+        let of = |order| match order {
+            Order::Line(level, line) => Some((level, line)),
+            Order::End => None,
+        };
+        self.0.drain().filter_map(of).collect()
+    }
+}
+
 impl Writer {
     /// A handle to write with.
     pub fn log(&self) -> Log {

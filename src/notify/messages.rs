@@ -186,6 +186,7 @@ pub fn fault(fault: &Fault) -> String {
         Fault::NoPeer => "it has no unicast_peer".into(),
         Fault::TrackedInterface { name, up: false } => format!("tracked interface {name} is down"),
         Fault::TrackedInterface { name, up: true } => format!("interface {name}, tracked with reverse, is up"),
+        Fault::Privileges(lacking) => format!("this process lacks {lacking}"),
         Fault::SyncGroup(member) => format!("{member}, of the same sync group, is in fault"),
     }
 }

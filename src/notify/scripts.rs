@@ -1,7 +1,8 @@
 //! Notify scripts, started by a thread of their own.
 //!
 //! A transition of hundreds of instances does not start hundreds of processes at once: some run, the others wait in
-//! order. Scripts that take long do not count, so those that hang keep nobody waiting.
+//! order. Scripts that take long do not count, so those that hang keep nobody waiting. Scripts that other routers cause by
+//! what they send have a thread and limits of their own: however many they are, those of transitions do not wait for them.
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -18,18 +19,56 @@ use crate::config::model::{Script, Scripts};
 use crate::reactor::Program;
 use crate::vrrp::{Cause, Change, State, Tables};
 
-/// Orders that may wait.
-const QUEUE: usize = 16384;
-/// Scripts that run at the same time, not counting those that have run for [`LONG`].
-const AT_ONCE: usize = 32;
 /// A script that runs longer does not keep others waiting.
 const LONG: Duration = Duration::from_secs(5);
-/// All scripts that run: beyond that, others do wait.
-const MOST: usize = 1024;
+/// A script that runs longer is named in the log.
+const VERY_LONG: Duration = Duration::from_secs(60);
+/// Names in a line about scripts that do not end.
+const NAMES: usize = 3;
 /// Scripts that run at the same time once the daemon stops: then all of them have to run within their time.
 const AT_ONCE_AT_THE_END: usize = 256;
 /// How often running scripts are looked after.
 const REAP: Duration = Duration::from_millis(20);
+
+/// What causes the scripts of a runner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Transitions of instances, groups, real servers and quorums.
+    Transitions,
+    /// Adverts of other routers, genuine or not.
+    Adverts,
+}
+
+impl Origin {
+    /// What caused a change.
+    pub fn of(change: &Change) -> Origin {
+        if matches!(change, Change::LowerAdvert { .. }) { Origin::Adverts } else { Origin::Transitions }
+    }
+
+    /// Scripts that run at the same time, not counting those that have run for [`LONG`].
+    fn at_once(self) -> usize {
+        match self {
+            Origin::Transitions => 32,
+            Origin::Adverts => 4,
+        }
+    }
+
+    /// All scripts that run: beyond that, others do wait.
+    fn most(self) -> usize {
+        match self {
+            Origin::Transitions => 1024,
+            Origin::Adverts => 64,
+        }
+    }
+
+    /// Scripts that may wait.
+    fn queue(self) -> usize {
+        match self {
+            Origin::Transitions => 16384,
+            Origin::Adverts => 256,
+        }
+    }
+}
 
 /// The scripts a change calls for, in the order to start them: the one for the state, then the generic one.
 pub fn jobs(change: &Change, tables: &Tables) -> Vec<Program> {
@@ -85,15 +124,17 @@ struct Counts {
     waiting: AtomicUsize,
     /// Started.
     running: AtomicUsize,
+    /// Not started for want of room.
+    lost: AtomicUsize,
 }
 
 impl Runner {
     /// Starts the thread.
-    pub fn start(log: Log) -> io::Result<Runner> {
-        let (queue, jobs) = bounded(QUEUE);
+    pub fn start(origin: Origin, log: Log) -> io::Result<Runner> {
+        let (queue, jobs) = bounded(origin.queue());
         let counts = Arc::new(Counts::default());
         let (log_too, counts_too) = (log.clone(), Arc::clone(&counts));
-        let work = move || run(&jobs, &counts_too, &log_too);
+        let work = move || run(origin, &jobs, &counts_too, &log_too);
         let thread = std::thread::Builder::new().name("scripts".into()).spawn(work)?;
         Ok(Runner { queue, thread, counts, log })
     }
@@ -104,7 +145,12 @@ impl Runner {
         if let Err(job) = self.queue.offer(job) {
             self.counts.waiting.fetch_sub(1, Ordering::Relaxed);
             let program = job.argv.first().map_or("?", String::as_str);
-            self.log.error(format_args!("Too many scripts are waiting; {program} was not started"));
+            let lost = self.counts.lost.fetch_add(1, Ordering::Relaxed);
+            // The first of a series, then with growing distance.
+            if lost.is_power_of_two() || lost == 0 {
+                let more = if lost == 0 { String::new() } else { format!(" ({lost} others before it)") };
+                self.log.error(format_args!("Too many scripts are waiting; {program} was not started{more}"));
+            }
         }
     }
 
@@ -128,8 +174,9 @@ impl Runner {
 }
 
 /// Until the queue's other end is gone and the last script has ended.
-fn run(jobs: &Receiver<Program>, counts: &Counts, log: &Log) {
+fn run(origin: Origin, jobs: &Receiver<Program>, counts: &Counts, log: &Log) {
     let mut running: Vec<Running> = Vec::new();
+    let mut crowded = false;
     let mut waiting = VecDeque::new();
     // Why each script did not start the last time: a transition a second does not say it each time.
     let mut refused: HashMap<String, String> = HashMap::new();
@@ -157,17 +204,33 @@ fn run(jobs: &Receiver<Program>, counts: &Counts, log: &Log) {
         });
         counts.running.store(running.len(), Ordering::Relaxed);
         let now = Instant::now();
-        let at_once = if open { AT_ONCE } else { AT_ONCE_AT_THE_END };
+        for script in running.iter_mut().filter(|script| now.duration_since(script.started) >= VERY_LONG) {
+            if !std::mem::replace(&mut script.told, true) {
+                let (name, pid) = (&script.name, script.child.id());
+                log.warning(format_args!("Script {name} (pid {pid}) has been running for {} s", VERY_LONG.as_secs()));
+            }
+        }
+        // Before the limit is reached, and again when it was left behind in between.
+        let was_crowded = std::mem::replace(&mut crowded, running.len() >= origin.most() / 2);
+        if crowded && !was_crowded {
+            log.error(format_args!(
+                "{} scripts are running, and at {} others have to wait: {} do not end",
+                running.len(),
+                origin.most(),
+                most_frequent(&running)
+            ));
+        }
+        let at_once = if open { origin.at_once() } else { AT_ONCE_AT_THE_END };
         let mut recent = running.iter().filter(|script| now.duration_since(script.started) < LONG).count();
         while recent < at_once
-            && running.len() < MOST
+            && running.len() < origin.most()
             && let Some(job) = waiting.pop_front()
         {
             let name = job.argv.first().cloned().unwrap_or_default();
             match job.start() {
                 Ok(child) => {
                     refused.remove(&name);
-                    running.push(Running { name, child, started: Instant::now() });
+                    running.push(Running { name, child, started: Instant::now(), told: false });
                     recent += 1;
                 }
                 Err(error) => {
@@ -188,4 +251,18 @@ struct Running {
     name: String,
     child: Child,
     started: Instant,
+    /// That it runs for very long was told.
+    told: bool,
+}
+
+/// The names of the scripts that run most often, with their numbers.
+fn most_frequent(running: &[Running]) -> String {
+    let mut numbers: HashMap<&str, usize> = HashMap::new();
+    for script in running {
+        *numbers.entry(&script.name).or_default() += 1;
+    }
+    let mut numbers: Vec<(&str, usize)> = numbers.into_iter().collect();
+    numbers.sort_by_key(|(name, number)| (std::cmp::Reverse(*number), *name));
+    let names: Vec<String> = numbers.iter().take(NAMES).map(|(name, number)| format!("{name} ({number})")).collect();
+    names.join(", ")
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::checker;
 use super::cli::{self, Options};
+use super::doing::Doing;
 use super::exit;
 use super::held;
 use super::ipc::{Channel, Message, Told};
@@ -29,6 +30,8 @@ use crate::vrrp::{Tables, Vrrp};
 
 /// How long the parent may take to hand the configuration over.
 const CONFIG_LIMIT: Duration = Duration::from_secs(30);
+/// Step of the start, as a message names it when it fails.
+const RECORD: &str = "start the thread that records what is set";
 /// At the end, the log may take this long.
 const LOG_LIMIT: Duration = Duration::from_millis(500);
 
@@ -59,10 +62,12 @@ fn process(role: Role, options: &Options) -> io::Result<u8> {
     // The socket pair is our standard input.
     let stream = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     let mut channel = Channel::new(stream)?;
-    let Beginning { snapshot, told, clean_up } = receive_config(&mut channel)?;
-    let (config, servers) = snapshot.open().map_err(io::Error::other)?;
+    let Beginning { snapshot, told, clean_up } =
+        receive_config(&mut channel).doing("get the configuration from the parent process")?;
+    let (config, servers) =
+        snapshot.open().map_err(io::Error::other).doing("read the configuration of the parent process")?;
     let names = Names::new(options, &config.global);
-    let writer = log::start(log_options(options, names.ident(role.ident())).0)?;
+    let writer = log::start(log_options(options, names.ident(role.ident())).0).doing("start the log")?;
     let log = writer.log();
     treatment::tell_capabilities(given_up, capabilities::TO_WORK, &log);
     let (name, given) = role.pid_file(options);
@@ -118,13 +123,16 @@ impl Child<'_> {
         let agentx = self.agentx(self.config.global.snmp_vrrp)?;
         let (indices, checkpoint): (_, vrrp::Checkpoint) = self.predecessor();
         let Child { options, config, clean_up, pid_file, channel, signals, log, .. } = self;
-        let (held, found) = held::start(&pid_file, log.clone())?;
-        let (sequences, recalled) = sequences::start(&pid_file, log.clone())?;
+        let (held, found) = held::start(&pid_file, log.clone()).doing(RECORD)?;
+        let (sequences, recalled) = sequences::start(&pid_file, log.clone()).doing(RECORD)?;
         let global = &config.global;
         let (nice, rt_priority, no_swap) = (global.vrrp_nice, global.vrrp_rt_priority, global.vrrp_no_swap);
         let descriptors = vrrp::descriptors(config.instances.len());
         treatment::apply(Treatment { nice, rt_priority, no_swap, descriptors }, &log);
-        let mut vrrp = Vrrp::new(Tables::numbered(config, cli::version_text(), indices));
+        let mut tables = Tables::numbered(config, cli::version_text(), indices);
+        // What cannot be told is taken for given: the kernel will refuse.
+        tables.lacking = capabilities::missing(capabilities::TO_WORK).unwrap_or_default();
+        let mut vrrp = Vrrp::new(tables);
         vrrp.recall_sequences(&recalled);
         vrrp.resume(&checkpoint.states);
         vrrp.inherit(found);
@@ -136,7 +144,7 @@ impl Child<'_> {
         let agentx = self.agentx(self.config.global.snmp_checker)?;
         let (indices, checkpoint): (_, checker::Checkpoint) = self.predecessor();
         let Child { options, config, servers, told, clean_up, pid_file, channel, signals, log, .. } = self;
-        let (held, found) = held::start(&pid_file, log.clone())?;
+        let (held, found) = held::start(&pid_file, log.clone()).doing(RECORD)?;
         let (nice, rt_priority, no_swap) = (config.lvs.nice, config.lvs.rt_priority, config.lvs.no_swap);
         // Connections live on when a process is replaced: only the first one of a daemon flushes.
         let flush = config.global.lvs_flush && told.checkpoint.is_none();

@@ -4,6 +4,7 @@ mod agent;
 mod checker;
 mod child;
 pub mod cli;
+mod doing;
 mod dump;
 mod exit;
 mod files;

@@ -104,11 +104,18 @@ impl Vrrp {
         match result {
             Ok(done) => {
                 row.refusal = None;
+                let overtaken = op == AddressOp::Remove && row.installed && done == AddressDone::Changed;
+                row.unheard = row.unheard.saturating_add(overtaken.into());
                 row.installed = op == AddressOp::Add;
                 row.ours = row.installed && (row.ours || done == AddressDone::Changed);
                 let (ours, ifindex) = (row.ours, row.ifindex);
                 let (ip, prefix) = (row.config.ip, row.kernel_prefix());
+                let usable = ip.is_ipv4() || row.config.nodad;
                 let announce = row.installed && row.wanted && self.is_master(id);
+                // The answer overtakes what the monitor hears, and rows may be matched with the interfaces meanwhile.
+                if let Some(ifindex) = ifindex {
+                    self.note_done(KernelAddress { ifindex, ip, prefix, usable, marked: ours }, op);
+                }
                 // Other rows of the same address share it, whoever will be the last to want it.
                 for other in ifindex.map_or_else(Vec::new, |ifindex| self.tables.rows_of(ifindex, ip, prefix)) {
                     if let Some(row) = self.tables.addresses.get_mut(&other) {
@@ -133,6 +140,18 @@ impl Vrrp {
         }
     }
 
+    /// Notes at the interface what a request has changed.
+    fn note_done(&mut self, address: KernelAddress, op: AddressOp) {
+        let KernelAddress { ifindex, ip, prefix, .. } = address;
+        let link = self.tables.interfaces.get(ifindex);
+        let there = link.is_some_and(|link| link.addresses.contains(ip, prefix));
+        match op {
+            AddressOp::Add if !there => self.tables.interfaces.add(address),
+            AddressOp::Remove if there => self.tables.interfaces.remove(ifindex, ip, prefix),
+            _ => {}
+        }
+    }
+
     pub(super) fn retry_address(&mut self, id: AddressId) {
         if let Some(row) = self.tables.addresses.get_mut(&id) {
             row.refused = false;
@@ -144,7 +163,7 @@ impl Vrrp {
     pub(super) fn row_installed(&mut self, address: KernelAddress) -> bool {
         let ids = self.tables.rows_of(address.ifindex, address.ip, address.prefix);
         for id in &ids {
-            if let Some(row) = self.tables.addresses.get_mut(id) {
+            if let Some(row) = self.tables.addresses.get_mut(id).filter(|row| row.unheard == 0) {
                 row.installed = true;
                 row.ours |= address.marked;
             }
@@ -153,11 +172,16 @@ impl Vrrp {
         !ids.is_empty()
     }
 
-    /// The kernel told that an address is gone; true when it is in our rows. One that we hold is put back.
+    /// The kernel told that an address is gone; true when it is in our rows. One that we hold is put back,
+    /// unless this is our own removal: the address may be set again since.
     pub(super) fn row_removed(&mut self, address: KernelAddress) -> bool {
         let ids = self.tables.rows_of(address.ifindex, address.ip, address.prefix);
         for id in &ids {
             let Some(row) = self.tables.addresses.get_mut(id) else { continue };
+            if let Some(left) = row.unheard.checked_sub(1) {
+                row.unheard = left;
+                continue;
+            }
             let stolen = row.installed && row.wanted && row.pending.is_none();
             (row.installed, row.ours, row.stay_told) = (false, false, false);
             if stolen && row.config.no_track {
@@ -177,7 +201,7 @@ impl Vrrp {
         for (_, row) in addresses.of_mut(&owner.0) {
             let link = row.ifindex.and_then(|index| interfaces.get(index));
             let known = link.and_then(|link| Some((link, link.addresses.get(row.config.ip, row.kernel_prefix())?)));
-            row.installed = known.is_some();
+            (row.installed, row.unheard) = (known.is_some(), 0);
             let ours = known.is_some_and(|(link, known)| known.marked || self.inherited.has_address(&link.name, row));
             row.ours = row.installed && (row.ours || ours);
         }

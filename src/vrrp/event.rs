@@ -397,6 +397,8 @@ pub enum Fault {
     },
     /// Another member of the sync group is in fault.
     SyncGroup(String),
+    /// The process lacks these capabilities, and could not set addresses or send adverts.
+    Privileges(String),
 }
 
 /// What is wrong or odd with a received packet. The order is that of the checks.

@@ -32,6 +32,9 @@ fn is_link_local(ip: IpAddr) -> bool {
 
 /// The first reason why an instance cannot take part.
 pub(super) fn fault(tables: &Tables, row: &Instance, has_source: bool, now: Duration) -> Option<Fault> {
+    if !tables.lacking.is_empty() {
+        return Some(Fault::Privileges(tables.lacking.join(" and ")));
+    }
     let interfaces = &tables.interfaces;
     let own = &row.config.interface;
     let Some(link) = row.ifindex.and_then(|index| interfaces.get(index)) else {

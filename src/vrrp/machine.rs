@@ -29,6 +29,8 @@ pub struct Vrrp {
     pub(super) inherited: Held,
     /// What the present event is, for changes that it causes.
     pub(super) occasion: Occasion,
+    /// When the kernel last answered a request for a VMAC.
+    pub(super) vmac_progress: Duration,
 }
 
 /// Where the whole process stands.
@@ -59,6 +61,7 @@ impl Vrrp {
             retired: Vec::new(),
             inherited: Held::default(),
             occasion: Occasion::default(),
+            vmac_progress: Duration::ZERO,
         }
     }
 

@@ -391,6 +391,9 @@ pub struct Address {
     pub(super) refusal: Option<String>,
     /// That the host keeps it was told.
     pub(super) stay_told: bool,
+    /// Removals by this daemon that the kernel has carried out, but the monitor has not heard of yet: until then it
+    /// hears of the past, and the answers to requests alone count.
+    pub(super) unheard: u32,
 }
 
 impl Address {
@@ -408,6 +411,7 @@ impl Address {
             refused: false,
             refusal: None,
             stay_told: false,
+            unheard: 0,
         }
     }
 

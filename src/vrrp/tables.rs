@@ -32,6 +32,8 @@ pub struct Tables {
     pub instances: Table<InstanceId, Instance>,
     /// vrrpAddressTable.
     pub addresses: Table<AddressId, Address>,
+    /// Capabilities that VRRP needs and the process does not have, such as `CAP_NET_ADMIN`.
+    pub lacking: Vec<String>,
     /// `lvs_sync_daemon`.
     pub sync_daemon: Option<SyncDaemon>,
     /// Links and addresses of the kernel.

@@ -252,6 +252,7 @@ impl Vrrp {
     /// The kernel's answer. `made` is the index of the interface that was made or taken over.
     pub(super) fn vmac_done(&mut self, id: InstanceId, op: VmacOp, link: &WantedVmac, made: Result<u32, String>) {
         let now = self.now;
+        self.vmac_progress = now;
         let Some(vmac) = self.tables.instances.get_mut(&id).and_then(|row| row.vmac.as_mut()) else { return };
         if vmac.pending != Some(op) || vmac.name != link.name {
             return;
@@ -281,10 +282,16 @@ impl Vrrp {
         self.vmac_changed(id);
     }
 
-    /// A refused request is tried again, or patience ended.
+    /// A refused request is tried again, or patience ended. It does not end while the kernel is busy with the VMACs of
+    /// others: 255 take some time on a busy machine.
     pub(super) fn vmac_timer(&mut self, id: InstanceId) {
-        let now = self.now;
+        let (now, progress) = (self.now, self.vmac_progress);
         let Some(vmac) = self.tables.instances.get_mut(&id).and_then(|row| row.vmac.as_mut()) else { return };
+        let until = progress + if vmac.pending.is_some() { PATIENCE } else { UP_PATIENCE };
+        if vmac.patience.is_some() && !vmac.refused && now < until {
+            vmac.patience = Some(until);
+            return self.set_timer(TimerKey::Vmac(id), Some(until));
+        }
         vmac.refused = false;
         vmac.patience.take_if(|until| *until <= now);
         self.vmac_changed(id);

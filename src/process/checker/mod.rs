@@ -27,6 +27,7 @@ use crate::notify::log::Log;
 use crate::notify::mail::{Mailer, check_mail};
 use crate::notify::{check_messages, check_scripts, scripts};
 use crate::process::agent::Agent;
+use crate::process::doing::Doing;
 use crate::process::ipc::Channel;
 use crate::process::kept::Kept;
 use crate::process::orders::{Order, Orders};
@@ -62,6 +63,10 @@ const TIMERS_A_TURN: usize = 64;
 const EVENTS_A_TURN: usize = 256;
 /// That checks have to wait for this process itself is told so often.
 const TELL_AGAIN: Duration = Duration::from_secs(60);
+/// What fails when the kernel does not tell of interfaces and addresses.
+const WATCH: &str = "watch interfaces and addresses";
+/// What fails when files of FILE_CHECK cannot be watched.
+const WATCH_FILES: &str = "watch the files of track_file";
 /// How long the first look at the addresses may take.
 const DUMP_LIMIT: Duration = Duration::from_secs(5);
 /// After a stop: time for the kernel to remove services.
@@ -142,18 +147,18 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
     let Setup { mut check, log, channel, agentx, keep_services, checkpoint, clean_up, held, found, .. } = setup;
     let (flush, flush_on_stop, signals) = (setup.flush, setup.flush_on_stop, setup.signals);
     check.resume(&checkpoint.verdicts);
-    let reactor = Reactor::coarse()?;
-    let orders = Orders::new(signals, channel, &reactor, ORDERS)?;
-    let monitor = Watcher::start(Monitor::open(DUMP_LIMIT)?)?;
+    let reactor = Reactor::coarse().doing("open an event loop")?;
+    let orders = Orders::new(signals, channel, &reactor, ORDERS).doing("listen to the parent process")?;
+    let monitor = Monitor::open(DUMP_LIMIT).and_then(Watcher::start).doing(WATCH)?;
     reactor.register(&monitor, MONITOR, Interest::READABLE)?;
     let lvs = &check.tables.lvs;
-    let ipvs = Ipvs::start(flush, lvs.timeouts, checkpoint.timeouts, found)?;
+    let ipvs = Ipvs::start(flush, lvs.timeouts, checkpoint.timeouts, found).doing("open a socket for IPVS")?;
     reactor.register(&ipvs, IPVS, Interest::READABLE)?;
-    let children = Children::start()?;
+    let children = Children::start().doing("start the thread of programs")?;
     reactor.register(&children, CHILDREN, Interest::READABLE)?;
-    let files = Files::start(&lvs.track_files)?;
+    let files = Files::start(&lvs.track_files).doing(WATCH_FILES)?;
     reactor.register(&files, FILES, Interest::READABLE)?;
-    let searches = Searches::new()?;
+    let searches = Searches::new().doing("start the threads of searches")?;
     reactor.register(&searches, SEARCHES, Interest::READABLE)?;
     let agent = match agentx {
         Some(master) => {
@@ -165,7 +170,7 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
         None => None,
     };
     let mut process = Process {
-        scripts: scripts::Runner::start(log.clone())?,
+        scripts: scripts::Runner::start(scripts::Origin::Transitions, log.clone())?,
         dumps: dump::Writer::start(log.clone())?,
         mailer: Mailer::start(check.tables.system.global.as_ref(), log.clone()),
         check,
@@ -195,7 +200,7 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
         told_lack: None,
     };
     process.load_tls()?;
-    let first = process.monitor.first(DUMP_LIMIT)?;
+    let first = process.monitor.first(DUMP_LIMIT).doing(WATCH)?;
     process.take_kernel_events(first);
     process.synchronise(&[SyncRole::Master, SyncRole::Backup]);
     if clean_up {
@@ -217,7 +222,7 @@ impl Process {
         self.orders.report_ready();
         while !self.stopping.is_done() {
             let deadline = if self.more_kernel { Some(Duration::ZERO) } else { self.deadline() };
-            self.reactor.wait(deadline, &mut events)?;
+            self.reactor.wait(deadline, &mut events).doing("wait for events")?;
             self.now = clock::now();
             let mut heard = Vec::new();
             let mut agent_ready = false;
@@ -419,7 +424,7 @@ impl Process {
     /// Addresses of this host, for `ha_suspend`.
     fn kernel_turn(&mut self) -> io::Result<()> {
         let mut events = Vec::new();
-        self.more_kernel = self.monitor.receive(&mut events)?;
+        self.more_kernel = self.monitor.receive(&mut events).doing(WATCH)?;
         self.take_kernel_events(events);
         Ok(())
     }
@@ -511,7 +516,7 @@ impl Process {
         // Gone with its descriptor in any case.
         let _ = self.reactor.deregister(&self.files);
         // Each file gives an event at the start, which checkers that are new wait for.
-        self.files = Files::start(&self.check.tables.lvs.track_files)?;
+        self.files = Files::start(&self.check.tables.lvs.track_files).doing(WATCH_FILES)?;
         self.reactor.register(&self.files, FILES, Interest::READABLE)?;
         self.ipvs.set_timeouts(self.check.tables.lvs.timeouts);
         self.synchronise(&[SyncRole::Master, SyncRole::Backup]);

@@ -18,7 +18,7 @@ use super::role::Role;
 use super::systemd::{Stage, Systemd};
 use crate::config::{Shown, Snapshot};
 use crate::notify::dump::{Dump, Writer};
-use crate::notify::log::Log;
+use crate::notify::log::{Level, Log};
 use crate::reactor::{Caught, Events, Interest, Reactor, Signal, Signals, Timers, Token, Waker, clock};
 
 use children::Running;
@@ -67,6 +67,15 @@ enum Key {
     Watchdog,
 }
 
+/// What the children's reports complete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Awaited {
+    Startup,
+    Reload,
+    /// A reload that was refused, or is not decided yet.
+    Refusal,
+}
+
 /// The watchdog.
 pub(super) struct Parent {
     plan: Plan,
@@ -87,8 +96,8 @@ pub(super) struct Parent {
     reading: Option<Reading>,
     /// Wakes the loop when a configuration has been read.
     waker: Waker,
-    /// systemd waits for word that all children run.
-    ready_untold: bool,
+    /// What is complete once all children run with the configuration in force; `None` when that was told.
+    awaited: Option<Awaited>,
     stopping: bool,
     /// Set when it is time to end, once no child is left.
     status: Option<u8>,
@@ -116,7 +125,7 @@ impl Parent {
             next_token: FIRST_CHILD,
             reading: None,
             waker,
-            ready_untold: true,
+            awaited: Some(Awaited::Startup),
             stopping: false,
             status: None,
         })
@@ -155,13 +164,20 @@ impl Parent {
         }
     }
 
-    /// Tells systemd, once, when all children run with the configuration in force.
+    /// Tells log and systemd, once, when all children run with the configuration in force.
     fn tell_ready(&mut self) {
         let runs = |role: &Role| self.children.iter().any(|child| child.role == *role && child.ready);
-        if self.ready_untold && self.reading.is_none() && !self.stopping && self.plan.roles.iter().all(runs) {
-            self.ready_untold = false;
-            self.systemd.tell(Stage::Ready);
+        if self.reading.is_some() || self.stopping || !self.plan.roles.iter().all(runs) {
+            return;
         }
+        let Some(awaited) = self.awaited.take() else { return };
+        match awaited {
+            Awaited::Startup => self.log.write(Level::Notice, "Startup complete"),
+            Awaited::Reload => self.log.write(Level::Notice, "Reload complete"),
+            // The log says why.
+            Awaited::Refusal => {}
+        }
+        self.systemd.tell(Stage::Ready);
     }
 
     /// Tells systemd that the loop turns, if it wants to hear that, and again after half of the time that it waits.

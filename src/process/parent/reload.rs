@@ -4,7 +4,7 @@ use std::io;
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::Duration;
 
-use super::{Key, Parent};
+use super::{Awaited, Key, Parent};
 use crate::config::model::Global;
 use crate::notify::log::Level;
 use crate::process::ipc::Message;
@@ -67,7 +67,8 @@ impl Parent {
             return;
         }
         self.systemd.tell(Stage::Reloading);
-        self.ready_untold = true;
+        // A start that is not complete yet remains one.
+        self.awaited.get_or_insert(Awaited::Refusal);
         let (sender, outcome) = channel();
         let (options, waker) = (self.plan.options.clone(), self.waker.clone());
         let read = move || {
@@ -140,6 +141,9 @@ impl Parent {
             ));
         }
         self.log.write(Level::Notice, "Reloading");
+        if self.awaited != Some(Awaited::Startup) {
+            self.awaited = Some(Awaited::Reload);
+        }
         self.plan.snapshot = snapshot;
         self.plan.shown = loaded.shown;
         self.plan.child_wait = config.global.child_wait_time;

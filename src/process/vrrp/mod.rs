@@ -20,6 +20,7 @@ use crate::notify::log::Log;
 use crate::notify::mail::{Mailer, mail};
 use crate::notify::{messages, scripts};
 use crate::process::agent::Agent;
+use crate::process::doing::Doing;
 use crate::process::ipc::Channel;
 use crate::process::kept::Kept;
 use crate::process::orders::{Order, Orders};
@@ -48,6 +49,8 @@ const AGENT: Token = Token(1000);
 const WRITER_CAPACITY: usize = 1 << 20;
 /// RFC 2741's default priority of a registration.
 const PRIORITY: u8 = 127;
+/// What fails when the kernel does not tell of interfaces and addresses.
+const WATCH: &str = "watch interfaces and addresses";
 /// How long the first look at the interfaces may take.
 const DUMP_LIMIT: Duration = Duration::from_secs(5);
 /// After a stop: time for the kernel to remove addresses.
@@ -105,6 +108,8 @@ struct Process {
     /// `lvs_sync_daemon`, when it follows an instance.
     sync_daemon: SyncDaemon,
     scripts: scripts::Runner,
+    /// Those that other routers cause.
+    scripts_of_others: scripts::Runner,
     dumps: dump::Writer,
     mailer: Mailer,
     keep_addresses: bool,
@@ -139,13 +144,15 @@ pub(super) fn descriptors(instances: usize) -> usize {
 /// Runs until told to stop.
 pub(super) fn run(setup: Setup) -> io::Result<()> {
     let Setup { vrrp, log, channel, agentx, keep_addresses, clean_up, checkpoint, held, sequences, signals } = setup;
-    let reactor = Reactor::new()?;
-    let monitor = Watcher::start(Monitor::open(DUMP_LIMIT)?)?;
-    let (sockets, announcer) = (Sockets::new(ADVERTS, log.clone())?, Announcer::open()?);
-    let writer = Writer::start(WRITER_CAPACITY)?;
+    let reactor = Reactor::new().doing("open an event loop")?;
+    let monitor = Monitor::open(DUMP_LIMIT).and_then(Watcher::start).doing(WATCH)?;
+    let (sockets, announcer) = (Sockets::new(ADVERTS, log.clone()), Announcer::open());
+    let (sockets, announcer) =
+        (sockets.doing("start the thread of sockets")?, announcer.doing("open a socket for ARP")?);
+    let writer = Writer::start(WRITER_CAPACITY).doing("open a socket for addresses")?;
     let Checkpoint { states, settings, vmac_settings } = checkpoint;
-    let vmacs = VmacWriter::start_vmacs(WRITER_CAPACITY, vmac_settings.clone())?;
-    let orders = Orders::new(signals, channel, &reactor, ORDERS)?;
+    let vmacs = VmacWriter::start_vmacs(WRITER_CAPACITY, vmac_settings.clone()).doing("open a socket for VMACs")?;
+    let orders = Orders::new(signals, channel, &reactor, ORDERS).doing("listen to the parent process")?;
     reactor.register(&monitor, MONITOR, Interest::READABLE)?;
     reactor.register(&writer, WRITER, Interest::READABLE)?;
     reactor.register(&vmacs, VMACS, Interest::READABLE)?;
@@ -160,7 +167,8 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
         None => None,
     };
     let mut process = Process {
-        scripts: scripts::Runner::start(log.clone())?,
+        scripts: scripts::Runner::start(scripts::Origin::Transitions, log.clone())?,
+        scripts_of_others: scripts::Runner::start(scripts::Origin::Adverts, log.clone())?,
         dumps: dump::Writer::start(log.clone())?,
         mailer: Mailer::start(vrrp.tables.system.global.as_ref(), log.clone()),
         vrrp,
@@ -193,7 +201,7 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
         checkpoint: Checkpoint::default(),
         save_due: false,
     };
-    let first = process.monitor.first(DUMP_LIMIT)?;
+    let first = process.monitor.first(DUMP_LIMIT).doing(WATCH)?;
     process.see(first);
     if clean_up {
         process.vrrp.resume_to_stop(&states);
@@ -221,7 +229,7 @@ impl Process {
         self.orders.report_ready();
         while !self.stopping.is_done() {
             let deadline = if more { Some(Duration::ZERO) } else { self.deadline() };
-            self.reactor.wait(deadline, &mut events)?;
+            self.reactor.wait(deadline, &mut events).doing("wait for events")?;
             more = self.adverts_turn();
             let mut agent_ready = false;
             for ready in events.iter() {
@@ -412,9 +420,7 @@ impl Process {
     /// A few messages of the kernel; adverts have their turn before the next.
     fn kernel_turn(&mut self) -> io::Result<()> {
         let mut events = Vec::new();
-        self.more_kernel = self.monitor.receive(&mut events).map_err(|error| {
-            io::Error::new(error.kind(), format!("interfaces and addresses cannot be watched any more: {error}"))
-        })?;
+        self.more_kernel = self.monitor.receive(&mut events).doing(WATCH)?;
         self.see(events);
         self.carry_out_actions();
         if std::mem::take(&mut self.links_changed) {
@@ -475,8 +481,12 @@ impl Process {
         for change in std::mem::take(&mut self.changes) {
             let (level, line) = messages::line(&change, &self.vrrp.tables);
             self.log.write(level, line);
+            let runner = match scripts::Origin::of(&change) {
+                scripts::Origin::Transitions => &self.scripts,
+                scripts::Origin::Adverts => &self.scripts_of_others,
+            };
             for job in scripts::jobs(&change, &self.vrrp.tables) {
-                self.scripts.submit(job);
+                runner.submit(job);
             }
             if let Some(alert) = mail(&change, &self.vrrp.tables) {
                 self.mailer.submit(alert);

@@ -41,6 +41,77 @@ fn a_stolen_address_is_put_back_without_a_change_of_state() {
     assert_eq!(changes, [Change::AddressStolen((1, 1))]);
 }
 
+/// The messages of the kernel come late, as beside a storm of links; this kernel does not tell who has set an address.
+#[test]
+fn late_messages_of_what_we_did_ourselves_change_nothing() {
+    let told = |lan: &Lan| {
+        let told = lan.routers[0].changes.iter().map(|(_, change)| change);
+        told.filter(|change| matches!(change, Change::AddressStolen(_) | Change::AddressStays(_))).count()
+    };
+    let right = |row: &crate::vrrp::Address| row.installed && row.ours && !row.refused;
+    for (no_track, flaps) in [(false, 1), (false, 3), (true, 1), (true, 3)] {
+        let mut config = one();
+        config.instances[0].addresses[0].no_track = no_track;
+        let mut lan = Lan::new(vec![config]);
+        lan.routers[0].marks = false;
+        lan.run(ms(1000));
+        lan.routers[0].lags = true;
+        for _ in 0..flaps {
+            lan.set_link(0, false);
+            lan.run(ms(10));
+            assert!(lan.routers[0].kernel.is_empty());
+            lan.set_link(0, true);
+            lan.run(ms(1000));
+            assert_eq!((lan.routers[0].state("VI"), lan.routers[0].kernel.len()), (State::Master, 2));
+        }
+        lan.catch_up(0);
+        lan.run(ms(1000));
+        assert_eq!(told(&lan), 0, "{:?}", lan.routers[0].changes);
+        assert!(lan.routers[0].vrrp.tables.addresses.values().all(right));
+
+        // A theft later on is one.
+        lan.steal(0, "192.0.2.7");
+        lan.run(ms(100));
+        assert_eq!((told(&lan), lan.routers[0].kernel.len()), (1, 2));
+
+        // Set and removed before the first message is heard.
+        lan.set_link(0, false);
+        lan.run(ms(10));
+        lan.routers[0].lags = true;
+        lan.set_link(0, true);
+        lan.run(ms(1000));
+        lan.set_link(0, false);
+        lan.run(ms(10));
+        lan.catch_up(0);
+        lan.run(ms(10));
+        assert!(lan.routers[0].kernel.is_empty());
+        assert!(lan.routers[0].vrrp.tables.addresses.values().all(|row| !row.installed && row.unheard == 0));
+        assert_eq!(told(&lan), 1, "{:?}", lan.routers[0].changes);
+    }
+}
+
+/// An interface changes its name and its name again before the kernel's messages of our addresses are heard.
+#[test]
+fn a_link_that_changes_before_its_messages_are_heard_keeps_what_is_ours() {
+    let mut lan = Lan::new(vec![one()]);
+    lan.routers[0].marks = false;
+    lan.routers[0].lags = true;
+    lan.run(ms(1000));
+    assert_eq!(lan.routers[0].kernel.len(), 2);
+    let link = lan.routers[0].link(true);
+    for name in ["renamed", "eth0"] {
+        let link = crate::vrrp::Interface { name: name.into(), addresses: Default::default(), ..link.clone() };
+        lan.event(0, Event::Link(link));
+    }
+    lan.run(ms(1000));
+    lan.catch_up(0);
+    let rows: Vec<_> = lan.routers[0].vrrp.tables.addresses.values().collect();
+    assert!(rows.iter().all(|row| row.installed && row.ours), "{rows:?}");
+    lan.event(0, Event::Stop { keep_addresses: false });
+    lan.run(ms(100));
+    assert!(lan.routers[0].kernel.is_empty());
+}
+
 #[test]
 fn what_an_earlier_run_left_behind_is_removed_at_start() {
     let mut lan = Lan::new(vec![one()]);

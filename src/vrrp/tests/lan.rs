@@ -170,8 +170,13 @@ pub struct Router {
     pub alive: bool,
     /// Not connected to the others.
     pub isolated: bool,
+    /// What its kernel tells of addresses is heard only when it [catches up](Lan::catch_up).
+    pub lags: bool,
+    late: Vec<(AddressOp, KernelAddress)>,
     answers: VecDeque<(Duration, Request)>,
     kernel_delay: Duration,
+    /// How long its kernel takes for the next requests for VMACs, each.
+    pub vmac_delays: VecDeque<Duration>,
 }
 
 impl Router {
@@ -257,8 +262,11 @@ impl Lan {
             save: false,
             alive: true,
             isolated: false,
+            lags: false,
+            late: Vec::new(),
             answers: VecDeque::new(),
             kernel_delay: ms(1),
+            vmac_delays: VecDeque::new(),
         });
         let at = self.routers.len() - 1;
         self.start(at);
@@ -320,7 +328,8 @@ impl Lan {
                     router.answers.push_back((now + router.kernel_delay, request));
                 }
                 Action::Vmac { id, op, link } => {
-                    router.answers.push_back((now + router.kernel_delay, Request::Vmac(id, op, link)));
+                    let delay = router.vmac_delays.pop_front().unwrap_or(router.kernel_delay);
+                    router.answers.push_back((now + delay, Request::Vmac(id, op, link)));
                 }
                 Action::Announce(id, count) => router.announced.push((now, id, count)),
                 Action::CancelAnnouncements(_) => {}
@@ -398,12 +407,23 @@ impl Lan {
         }
         let address = KernelAddress { ifindex, ip, prefix, usable: true, marked: router.marks };
         if changed {
-            let event = if op == AddressOp::Add { Event::AddressAdded(address) } else { Event::AddressGone(address) };
-            self.event(at, event);
+            router.late.push((op, address));
+            if !router.lags {
+                self.catch_up(at);
+            }
         }
         if let Some(id) = id {
             let done = if changed { AddressDone::Changed } else { AddressDone::AlreadySo };
             self.event(at, Event::AddressDone { id, op, result: Ok(done) });
+        }
+    }
+
+    /// A router hears all that its kernel has told of addresses.
+    pub fn catch_up(&mut self, at: usize) {
+        self.routers[at].lags = false;
+        for (op, address) in std::mem::take(&mut self.routers[at].late) {
+            let event = if op == AddressOp::Add { Event::AddressAdded(address) } else { Event::AddressGone(address) };
+            self.event(at, event);
         }
     }
 

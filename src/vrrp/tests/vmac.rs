@@ -80,6 +80,20 @@ fn without_a_vmac_it_is_in_fault_and_tries_again() {
 }
 
 #[test]
+fn it_is_waited_for_as_long_as_the_kernel_makes_others() {
+    let mut lan = Lan::new(vec![alone(vec![with_vmac("A", 51), with_vmac("B", 52)])]);
+    lan.run(ms(2000));
+    assert_eq!((lan.masters("A"), lan.masters("B")), (vec![0], vec![0]));
+    lan.routers[0].vmac_delays = [ms(4900), ms(30_000)].into();
+    lan.remove_vmac(0, 10);
+    lan.remove_vmac(0, 11);
+    lan.run(ms(9800));
+    assert_eq!((lan.masters("A"), lan.masters("B")), (vec![0], vec![0]), "A was made after 4.9 s");
+    lan.run(ms(200));
+    assert_eq!((lan.masters("A"), lan.routers[0].state("B")), (vec![0], State::Fault));
+}
+
+#[test]
 fn one_that_is_removed_is_made_again_and_nobody_notices() {
     let mut lan = Lan::new(vec![alone(vec![with_vmac("A", 51)]), alone(vec![with_vmac("A", 51)])]);
     lan.run(ms(2000));

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::process::Command;
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::daemon::Daemon;
-use crate::process::{Proc, footprint, output_of};
+use crate::process::footprint;
+use crate::router::Router;
 use crate::snmp::{ROOT, Snmp};
 use crate::topology::Lab;
 use crate::{Netns, wait_until};
@@ -109,6 +109,11 @@ impl Director {
         assert_eq!(self.lab.router(1).stop().1.code(), Some(0));
     }
 
+    /// The router that is the director.
+    pub fn router(&mut self) -> &mut Router {
+        self.lab.router(1)
+    }
+
     /// The namespace of daemon and real servers.
     pub fn netns(&mut self) -> &Netns {
         self.lab.router(1).netns()
@@ -132,15 +137,6 @@ impl Director {
     /// Writes a shell script among the files.
     pub fn script(&mut self, name: &str, lines: &str) -> PathBuf {
         self.lab.router(1).script(name, lines)
-    }
-
-    /// A program beside the daemon; its output goes to `NAME.log`.
-    pub fn run(&mut self, program: &str, arguments: &[&str]) -> Proc {
-        let name = program.rsplit('/').next().unwrap_or(program);
-        let log = self.file(&format!("{name}.log"));
-        let mut command = self.netns().command(program);
-        command.args(arguments);
-        Proc::spawn(command, &log)
     }
 
     /// The master agent and the trap sink.
@@ -208,14 +204,5 @@ impl Director {
         let output = command.output().expect("snmpset");
         let said = [output.stdout, output.stderr].concat();
         (output.status.success(), String::from_utf8_lossy(&said).into_owned())
-    }
-
-    /// A key and a certificate made by openssl for `name`, as `NAME.key` and `NAME.pem`.
-    pub fn certificate(&mut self, name: &str) {
-        let (key, certificate) = (self.file(&format!("{name}.key")), self.file(&format!("{name}.pem")));
-        let mut command = Command::new("openssl");
-        command.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj"]);
-        command.arg(format!("/CN={name}")).arg("-keyout").arg(key).arg("-out").arg(certificate);
-        output_of(&mut command);
     }
 }

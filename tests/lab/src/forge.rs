@@ -40,6 +40,8 @@ pub struct Forged {
     pub resize: isize,
     /// The authentication header before it (IPv4).
     pub header: Option<ForgedHeader>,
+    /// Number of the only router that hears it; all hear one that is sent to the group's Ethernet address.
+    pub only_to: Option<u8>,
 }
 
 /// An authentication header with a check value that is right for its key.
@@ -96,6 +98,7 @@ impl Forged {
             checksum_error: 0,
             resize: 0,
             header: None,
+            only_to: None,
         }
     }
 
@@ -106,8 +109,12 @@ impl Forged {
 
     /// Sends it that many times, as fast as the wire takes it.
     pub fn send_many(&self, client: &Netns, times: usize) {
-        let frame = self.frame();
-        client.enter(|| send_frame(&frame, times));
+        client.enter(|| self.send_many_here(times));
+    }
+
+    /// [`Forged::send_many`] from the namespace of the calling thread.
+    pub fn send_many_here(&self, times: usize) {
+        send_frame(&self.frame(), times);
     }
 
     fn is_ipv6(&self) -> bool {
@@ -123,7 +130,7 @@ impl Forged {
             let part = self.vrrp(from.into(), group.into());
             let length = u16::try_from(part.len()).expect("small").to_be_bytes();
             let head = [0x6c, 0, 0, 0, length[0], length[1], VRRP, self.ttl];
-            let ethernet = [&[0x33, 0x33, 0, 0, 0, 0x12], &source[..], &[0x86, 0xdd]].concat();
+            let ethernet = [&self.hearer([0x33, 0x33, 0, 0, 0, 0x12]), &source[..], &[0x86, 0xdd]].concat();
             [&ethernet[..], &head, &from.octets(), &group.octets(), &part].concat()
         } else {
             let group = Ipv4Addr::new(224, 0, 0, 18);
@@ -138,9 +145,14 @@ impl Forged {
             };
             let checksum = internet_checksum(&[&head, &addresses]).to_be_bytes();
             head[10..].copy_from_slice(&checksum);
-            let ethernet = [&[1, 0, 0x5e, 0, 0, 0x12], &source[..], &[8, 0]].concat();
+            let ethernet = [&self.hearer([1, 0, 0x5e, 0, 0, 0x12]), &source[..], &[8, 0]].concat();
             [&ethernet[..], &head, &addresses, &part].concat()
         }
+    }
+
+    /// The Ethernet destination, which is `group` unless a single router is meant.
+    fn hearer(&self, group: [u8; 6]) -> [u8; 6] {
+        self.only_to.map_or(group, |router| [2, 0, 0, 0, 0, router])
     }
 
     /// The VRRP part with its checksum.

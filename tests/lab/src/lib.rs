@@ -12,6 +12,7 @@
 //! so labs run side by side; those that measure time take the machine for themselves with
 //! [`machine::alone`]. A helper that cannot do its work panics: the test has failed.
 
+pub mod agentx;
 pub mod capture;
 pub mod case;
 pub mod conf;
@@ -23,8 +24,10 @@ pub mod hostile;
 pub mod ipvs;
 pub mod machine;
 pub mod mail;
+pub mod names;
 pub mod netns;
 pub mod process;
+pub mod real;
 pub mod router;
 pub mod servers;
 pub mod site;

@@ -101,3 +101,14 @@ pub fn stalled(processors: &[Stalls], from: Stamp, to: Stamp) -> Duration {
     let sums = processors.iter().map(|stalls| stalls.iter().map(overlap).sum());
     sums.max().unwrap_or_default()
 }
+
+/// The longest time without an event between two moments; gaps longer than `limit` count less the stalls of the
+/// machine in them.
+pub fn longest_gap(events: &[Stamp], from: Stamp, to: Stamp, limit: Duration, stalls: &[Stalls]) -> Duration {
+    let ends = [&[from], events, &[to]].concat();
+    let gaps = ends.windows(2).map(|pair| {
+        let gap = pair[1] - pair[0];
+        if gap > limit { gap.saturating_sub(stalled(stalls, pair[0], pair[1])) } else { gap }
+    });
+    gaps.max().unwrap_or_default()
+}

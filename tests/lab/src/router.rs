@@ -64,6 +64,23 @@ impl Router {
         path
     }
 
+    /// A program beside the daemon; its output goes to `NAME.log`.
+    pub fn run(&self, program: &str, arguments: &[&str]) -> Proc {
+        let name = program.rsplit('/').next().unwrap_or(program);
+        let mut command = self.netns.command(program);
+        command.args(arguments);
+        Proc::spawn(command, &self.file(&format!("{name}.log")))
+    }
+
+    /// A key and a certificate made by openssl for `name`, as `NAME.key` and `NAME.pem`.
+    pub fn certificate(&self, name: &str) {
+        let (key, certificate) = (self.file(&format!("{name}.key")), self.file(&format!("{name}.pem")));
+        let mut command = Command::new("openssl");
+        command.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj"]);
+        command.arg(format!("/CN={name}")).arg("-keyout").arg(key).arg("-out").arg(certificate);
+        output_of(&mut command);
+    }
+
     /// Starts snmpd and snmptrapd; a daemon started afterwards is told to use them.
     pub fn start_snmp(&mut self) -> &mut Snmp {
         let socket = format!("unix:{}", self.file("agentx").display());

@@ -25,11 +25,16 @@ pub enum Manner {
     Says(&'static [u8]),
     /// The first octets are said, then the second ones again and again.
     Endless(&'static [u8], &'static [u8]),
+    /// The first octets are said, then the second ones again and again, an octet every few milliseconds.
+    Drips(&'static [u8], &'static [u8]),
     /// The hello of TLS is answered with HelloRequests without end.
     HelloRequests,
     /// The handshake of TLS is followed by session tickets without end.
     Tickets,
 }
+
+/// Time between two octets of [`Manner::Drips`].
+const DRIP: Duration = Duration::from_millis(5);
 
 /// A TCP port of a namespace in front of another one.
 #[derive(Debug)]
@@ -44,14 +49,11 @@ impl Relay {
         let manner = Arc::new(Mutex::new(Manner::Honest));
         let listener = netns.enter(|| TcpListener::bind(local(port)).expect("a free port"));
         let (taker, current) = (listener.try_clone().expect("a descriptor"), manner.clone());
-        netns.enter(|| {
-            // Threads made from here are in the namespace, too.
-            std::thread::spawn(move || {
-                for stream in taker.incoming().map_while(Result::ok) {
-                    let manner = *current.lock().expect("not poisoned");
-                    std::thread::spawn(move || serve(stream, manner, real));
-                }
-            });
+        netns.spawn(move || {
+            for stream in taker.incoming().map_while(Result::ok) {
+                let manner = *current.lock().expect("not poisoned");
+                std::thread::spawn(move || serve(stream, manner, real));
+            }
         });
         Self { manner, listener }
     }
@@ -95,6 +97,11 @@ fn serve(mut stream: TcpStream, manner: Manner, real: u16) {
                 going = say(&block);
             }
         }
+        Manner::Drips(first, more) => {
+            if say(first) {
+                more.iter().cycle().take_while(|octet| say(&[**octet])).for_each(|_| std::thread::sleep(DRIP));
+            }
+        }
     }
     while stream.read(&mut [0; 1000]).is_ok_and(|count| count > 0) {}
 }
@@ -119,7 +126,7 @@ pub type Answer = fn(&[u8]) -> Option<Vec<u8>>;
 #[derive(Debug)]
 pub struct Datagrams {
     answer: Arc<Mutex<Option<Answer>>>,
-    before: Arc<Mutex<Option<&'static [u8]>>>,
+    before: Arc<Mutex<(&'static [Answer], usize)>>,
     socket: UdpSocket,
 }
 
@@ -128,7 +135,7 @@ impl Datagrams {
     pub fn start(netns: &Netns, port: u16, answer: Answer) -> Self {
         let answer = Arc::new(Mutex::new(Some(answer)));
         let socket = netns.enter(|| UdpSocket::bind(local(port)).expect("a free port"));
-        let before: Arc<Mutex<Option<&'static [u8]>>> = Arc::default();
+        let before: Arc<Mutex<(&'static [Answer], usize)>> = Arc::default();
         let (hears, current, garbage) = (socket.try_clone().expect("a descriptor"), answer.clone(), before.clone());
         std::thread::spawn(move || {
             let mut datagram = [0; 2000];
@@ -137,8 +144,9 @@ impl Datagrams {
                 let heard = hears.recv_from(&mut datagram);
                 let Some(answer) = *current.lock().expect("not poisoned") else { break };
                 let Ok((length, from)) = heard else { continue };
-                let first = *garbage.lock().expect("not poisoned");
-                for reply in first.map(<[u8]>::to_vec).into_iter().chain(answer(&datagram[..length])) {
+                let (first, times) = *garbage.lock().expect("not poisoned");
+                let first = std::iter::repeat_n(first, times).flatten();
+                for reply in first.chain([&answer]).filter_map(|answer| answer(&datagram[..length])) {
                     let _ = hears.send_to(&reply, from);
                 }
             }
@@ -146,9 +154,9 @@ impl Datagrams {
         Self { answer, before, socket }
     }
 
-    /// Answers are preceded by this from now on, as if someone else had sent it under this address.
-    pub fn precede(&self, garbage: Option<&'static [u8]>) {
-        *self.before.lock().expect("not poisoned") = garbage;
+    /// Answers are preceded by these that many times from now on, as if someone else had sent them under this address.
+    pub fn precede(&self, garbage: &'static [Answer], times: usize) {
+        *self.before.lock().expect("not poisoned") = (garbage, times);
     }
 
     /// Datagrams that come from now on are answered so.
