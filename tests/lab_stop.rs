@@ -133,7 +133,8 @@ fn a_vrrp_process_that_waits_for_its_next_start() {
             // It may have ended by itself.
             let _ = kill(Pid::from_raw(child), Signal::SIGKILL);
         }
-        alone_since.get_or_insert_with(Instant::now).elapsed() >= Duration::from_millis(600)
+        // Pauses double from 10 ms: this one is 1.28 s long, and leaves time to stop.
+        alone_since.get_or_insert_with(Instant::now).elapsed() >= Duration::from_millis(700)
     });
     assert_eq!(lab.router(1).stop().1.code(), Some(0));
     let log = lab.router(1).log();
