@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::fs;
+use std::net::IpAddr;
 use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
@@ -221,6 +222,11 @@ fn nothing_stale_is_left_after_everything_was_killed() {
     assert!(lab.wire.adverts(1, VRID, at).is_empty());
 }
 
+/// An address as `vrrp.held` has it.
+fn in_file(address: &IpAddr) -> String {
+    format!(r#""ip":"{address}""#)
+}
+
 /// The same when the next start is with another file: what it does not have is known by what the killed one wrote down.
 #[test]
 fn nothing_stale_is_left_when_the_file_has_changed() {
@@ -228,12 +234,8 @@ fn nothing_stale_is_left_when_the_file_has_changed() {
     let mut lab = lone_master();
     lab.router(1).netns().ip("address add 10.99.9.9/32 dev eth0");
     let held = lab.router(1).file("vrrp.held");
-    let listed = || {
-        PROTOCOL
-            .all_vips()
-            .iter()
-            .all(|vip| fs::read_to_string(&held).unwrap_or_default().contains(&format!("\t{vip}\t")))
-    };
+    let listed =
+        || PROTOCOL.all_vips().iter().all(|vip| fs::read_to_string(&held).unwrap_or_default().contains(&in_file(vip)));
     wait_until(LIMIT, "the addresses are written down", listed);
     lab.router(1).kill9();
     assert!(holds_all(&mut lab), "nobody was there to remove them");
@@ -242,8 +244,7 @@ fn nothing_stale_is_left_when_the_file_has_changed() {
     lab.router(1).start(Ours);
     wait_until(LIMIT, "only what is configured is set", || lab.router(1).holds(kept) && !lab.router(1).holds(gone));
     wait_until(LIMIT, "that is written down", || {
-        fs::read_to_string(&held)
-            .is_ok_and(|text| text.contains(&format!("\t{kept}\t")) && !text.contains(&format!("\t{gone}\t")))
+        fs::read_to_string(&held).is_ok_and(|text| text.contains(&in_file(&kept)) && !text.contains(&in_file(&gone)))
     });
     lab.router(1).kill9();
     lab.router(1).configure("global_defs {\n    router_id none\n}\n");
@@ -252,6 +253,26 @@ fn nothing_stale_is_left_when_the_file_has_changed() {
     assert!(lab.router(1).holds("10.99.9.9".parse().unwrap()), "that of somebody else stays");
     assert_eq!(lab.router(1).stop().1.code(), Some(0));
     assert!(!held.exists(), "nothing is held after a clean stop");
+}
+
+/// An upgrade after a kill -9: the log says what is not known any more, and the file is written anew.
+#[test]
+fn a_held_file_of_another_release_is_refused_in_words() {
+    let _turn = machine::shared();
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").expect("a boot id");
+    let text = format!("{boot}address\teth0\t10.99.9.9\t32\n");
+    let json = r#"{"content":"addresses and VMACs held","version":9,"boot":"x","record":[]}"#;
+    for (content, reason) in [(text.as_str(), "that cannot be read"), (json, "of version 9, not 1")] {
+        let mut lab = Lab::new(1);
+        lab.router(1).configure(&PROTOCOL.conf(100, ""));
+        let held = lab.router(1).file("vrrp.held");
+        fs::write(&held, content).expect("a file of ours");
+        lab.router(1).start(Ours);
+        let refusal = format!("vrrp.held is not used, since it has addresses and VMACs held {reason}");
+        wait_until(LIMIT, "the log says so", || lab.router(1).log().contains(&refusal));
+        let vip = in_file(&PROTOCOL.vips(VRID)[0]);
+        wait_until(LIMIT, "the file is written anew", || fs::read_to_string(&held).unwrap_or_default().contains(&vip));
+    }
 }
 
 /// A VMAC that the next file does not have goes with its addresses.
@@ -264,7 +285,7 @@ fn no_stale_vmac_is_left_when_the_file_has_changed() {
     lab.wire.await_advert(1, VRID, Duration::ZERO, LIMIT);
     wait_until(LIMIT, "the addresses are set", || holds_all(&mut lab));
     let held = lab.router(1).file("vrrp.held");
-    let listed = || fs::read_to_string(&held).unwrap_or_default().contains("vmac\tvrrp.51\t00:00:5e:00:01:33\n");
+    let listed = || fs::read_to_string(&held).unwrap_or_default().contains(r#""name":"vrrp.51""#);
     wait_until(LIMIT, "the VMAC is written down", listed);
     lab.router(1).kill9();
     lab.router(1).configure(&PROTOCOL.conf(100, "").replace("virtual_router_id 51", "virtual_router_id 52"));

@@ -20,7 +20,7 @@ fn children() -> Children {
 }
 
 fn key(id: u64) -> Key {
-    Key { id, generation: 1 }
+    Key { id: id.into(), generation: 1 }
 }
 
 fn program(argv: Vec<String>) -> Program {

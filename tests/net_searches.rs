@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const SCANS: &str = r"(?>a*)(?>a*)(?>a*)\d";
 
 fn key(id: u64, generation: u64) -> Key {
-    Key { id, generation }
+    Key { id: id.into(), generation }
 }
 
 /// A search in this body, and its only look.

@@ -11,6 +11,7 @@ mod dns;
 mod event;
 mod file;
 pub mod http;
+mod indices;
 mod machine;
 mod misc;
 mod ping;
@@ -26,7 +27,9 @@ mod tests;
 mod udp;
 mod wanted;
 
+pub use checkpoint::Checkpoint;
 pub use event::{Action, AttemptId, Cause, Change, Event, Output, Pool, QuorumStatus, ScriptEnd, TimerKey, Transport};
+pub use indices::Indices;
 pub use machine::Check;
 pub use random::Random;
 pub use rows::{

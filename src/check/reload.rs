@@ -2,17 +2,18 @@
 //! its row, index, state, timers and statistics.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 
-use snmp::{Key, Table};
+use snmp::Table;
 
+use super::indices::{self, Indices};
 use super::machine::Check;
 use super::rows::{
     Checker, CheckerId, Group, GroupId, GroupMember, RealServer, RealServerId, Server, VirtualServer, VirtualServerId,
 };
 use super::tables::Tables;
-use crate::config::lvs::{self, CheckerKind, Endpoint, GroupEntry, Lvs, Protocol};
+use crate::config::lvs::{self, CheckerKind, Endpoint, GroupEntry, Lvs};
 use crate::config::model::Config;
+use crate::state::{NextIndex, Numbering};
 use crate::system::System;
 
 impl Check {
@@ -45,91 +46,76 @@ impl Check {
 
 /// The rows before, out of which those that stay are taken.
 struct Old {
-    groups: HashMap<String, GroupId>,
-    services: HashMap<(Endpoint, Option<Protocol>), (VirtualServerId, VirtualServer)>,
-    servers: HashMap<VirtualServerId, OldServers>,
+    services: Table<VirtualServerId, VirtualServer>,
+    servers: Table<RealServerId, RealServer>,
     checkers: HashMap<RealServerId, Vec<(CheckerId, Checker)>>,
 }
 
-/// Positions and rows by whether it is a regular server, and address.
-type OldServers = HashMap<(bool, SocketAddr), (u32, RealServer)>;
-
 impl Old {
     fn take(tables: &mut Tables) -> Old {
-        let mut servers: HashMap<VirtualServerId, OldServers> = HashMap::new();
-        for (id, row) in drain(&mut tables.real_servers) {
-            servers.entry(id.0).or_default().insert((row.regular().is_some(), row.address()), (id.1, row));
-        }
         let mut checkers: HashMap<RealServerId, Vec<(CheckerId, Checker)>> = HashMap::new();
-        for (id, row) in drain(&mut tables.checkers) {
-            checkers.entry(id.0).or_default().push((id, row));
+        let ids: Vec<CheckerId> = tables.checkers.keys().copied().collect();
+        for id in ids {
+            if let Some(row) = tables.checkers.remove(&id) {
+                checkers.entry(id.0).or_default().push((id, row));
+            }
         }
-        let services = drain(&mut tables.virtual_servers);
-        Old {
-            groups: drain(&mut tables.groups).into_iter().map(|(id, row)| (row.config.name, id)).collect(),
-            services: services.into_iter().map(|(id, row)| (identity(&row.config), (id, row))).collect(),
-            servers,
-            checkers,
-        }
+        let services = std::mem::take(&mut tables.virtual_servers);
+        Old { services, servers: std::mem::take(&mut tables.real_servers), checkers }
     }
 }
 
-fn drain<K: Key, R>(table: &mut Table<K, R>) -> Vec<(K, R)> {
-    let keys: Vec<K> = table.keys().cloned().collect();
-    keys.into_iter().filter_map(|key| table.remove(&key).map(|row| (key, row))).collect()
-}
-
-/// What a service is known by across configurations.
-fn identity(config: &lvs::VirtualServer) -> (Endpoint, Option<Protocol>) {
-    (config.endpoint.clone(), config.protocol)
-}
-
 impl Tables {
-    /// Replaces the rows by those of a configuration and its virtual servers. Returns the checkers that it has no more.
+    /// Replaces the rows by those of a configuration and its virtual servers. Returns the checkers that are gone.
     pub(super) fn configure(
         &mut self,
+        lvs: Lvs,
+        services: impl Iterator<Item = lvs::VirtualServer>,
+    ) -> Vec<(CheckerId, Checker)> {
+        let known = self.indices();
+        self.fill(known, lvs, services)
+    }
+
+    /// The same; rows that are `known` have their index of before, with or without a row.
+    pub(super) fn fill(
+        &mut self,
+        known: Indices,
         mut lvs: Lvs,
         services: impl Iterator<Item = lvs::VirtualServer>,
     ) -> Vec<(CheckerId, Checker)> {
+        let Indices { groups: known_groups, services: known_services, servers: mut known_servers } = known;
         let mut old = Old::take(self);
+        self.groups.clear();
         self.members.clear();
         self.by_file.clear();
         let groups = std::mem::take(&mut lvs.groups);
         self.lvs = lvs;
-        let mut next_group = old.groups.values().map(|id| id.0).max().unwrap_or(0) + 1;
+        let mut numbering = Numbering::new(known_groups);
         for group in &groups {
-            let id = old.groups.get(&group.name).copied().unwrap_or_else(|| {
-                next_group += 1;
-                GroupId(next_group - 1)
-            });
-            self.add_group(id, group.clone());
+            self.add_group(GroupId(numbering.index_of(&group.name)), group.clone());
         }
+        self.next.group = numbering.next();
         let by_name: HashMap<String, GroupId> =
             self.groups.iter().map(|(id, row)| (row.config.name.clone(), *id)).collect();
-        let mut next_service = old.services.values().map(|(id, _)| id.0).max().unwrap_or(0) + 1;
+        let mut numbering = Numbering::new(known_services);
         for config in services {
             let group = match &config.endpoint {
                 Endpoint::Group(name) => by_name.get(name).copied(),
                 _ => None,
             };
-            let known = old.services.remove(&identity(&config));
             let (mut row, servers) = VirtualServer::new(config, &groups, group);
-            let id = match known {
-                Some((id, known)) => {
-                    row.quorum_met = known.quorum_met;
-                    row.told = known.told;
-                    row.suspended = known.suspended;
-                    row.statistics = known.statistics;
-                    id
-                }
-                None => {
-                    next_service += 1;
-                    VirtualServerId(next_service - 1)
-                }
-            };
+            let id = VirtualServerId(numbering.index_of(&row.identity()));
+            if let Some(former) = old.services.remove(&id) {
+                row.quorum_met = former.quorum_met;
+                row.told = former.told;
+                row.suspended = former.suspended;
+                row.statistics = former.statistics;
+            }
+            let positions = Numbering::new(known_servers.remove(&id.0).unwrap_or_default());
+            row.next_server = self.add_real_servers(id, servers, positions, &mut old);
             self.virtual_servers.insert(id, row);
-            self.add_real_servers(id, servers, &mut old);
         }
+        self.next.service = numbering.next();
         old.checkers.into_values().flatten().collect()
     }
 
@@ -144,35 +130,28 @@ impl Tables {
         self.groups.insert(id, Group { config });
     }
 
-    /// Servers keep their position; only one that is in the place of a new sorry server moves.
-    fn add_real_servers(&mut self, of: VirtualServerId, servers: Vec<Server>, old: &mut Old) {
-        let has_sorry = matches!(servers.first(), Some(Server::Sorry(_)));
-        let mut known = old.servers.remove(&of).unwrap_or_default();
-        let last = known.values().map(|(position, _)| *position).max().unwrap_or(0);
-        let mut next = last.max(u32::from(has_sorry)) + 1;
+    /// Servers keep their position. Returns that of the next new one.
+    fn add_real_servers(
+        &mut self,
+        of: VirtualServerId,
+        servers: Vec<Server>,
+        mut positions: Numbering<indices::Server>,
+        old: &mut Old,
+    ) -> NextIndex {
         for mut config in servers {
-            let regular = matches!(config, Server::Regular(_));
-            let former = known.remove(&(regular, config.address()));
-            let position = match &former {
-                _ if !regular => 1,
-                Some((position, _)) if *position > 1 || !has_sorry => *position,
-                _ => {
-                    next += 1;
-                    next - 1
-                }
-            };
             let checkers = config.take_checkers();
             let mut row = RealServer::new(config);
-            let was_alive = former.as_ref().is_none_or(|(_, former)| former.alive);
+            let id = (of, positions.index_of(&row.identity()));
+            let former = old.servers.remove(&id);
+            let was_alive = former.as_ref().is_none_or(|former| former.alive);
             let is_new = former.is_none();
-            if let Some((_, former)) = former {
+            if let Some(former) = former {
                 row.alive = former.alive;
                 row.told = former.told;
                 row.since = former.since;
                 row.weight = former.weight;
                 row.statistics = former.statistics;
             }
-            let id = (of, position);
             for checker in checkers {
                 row.not_run += 1;
                 row.failed_checkers += u32::from(!self.add_checker(id, checker, was_alive, old));
@@ -182,6 +161,7 @@ impl Tables {
             }
             self.real_servers.insert(id, row);
         }
+        positions.next()
     }
 
     /// An unchanged checker keeps its state. A new one takes that of its server, unless `alpha`.

@@ -11,6 +11,7 @@ use super::conversation::Conversation;
 use super::http::Pattern;
 use crate::config::lvs::{self, CheckerKind, GroupEntry, Method};
 use crate::config::model::Family;
+use crate::state::{NextIndex, fingerprint};
 
 /// Index of a row of virtualServerGroupTable, from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,7 +21,8 @@ pub struct GroupId(pub u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct VirtualServerId(pub u32);
 
-/// Index of a row of realServerTable: virtual server and position from 1; a sorry server, if any, is first.
+/// Index of a row of realServerTable: virtual server and position from 1. A sorry server is first, unless a reload has
+/// brought it. Stays the same for a server across reloads.
 pub type RealServerId = (VirtualServerId, u32);
 
 /// A checker: its real server and its position there, from 1.
@@ -75,6 +77,8 @@ pub struct VirtualServer {
     pub quorum_met: bool,
     /// The views were told of that, perhaps by a process that this one replaces.
     pub(super) told: bool,
+    /// Position of its next new real server.
+    pub(super) next_server: NextIndex,
     /// Its checkers rest: `ha_suspend`, and none of its addresses is on this host.
     pub suspended: bool,
     /// As last read from the kernel.
@@ -103,6 +107,7 @@ impl VirtualServer {
             // Whatever alpha says, it is to be gained first.
             quorum_met: false,
             told: false,
+            next_server: NextIndex::default(),
             suspended: false,
             statistics: Counters::default(),
             config,
@@ -248,6 +253,8 @@ pub struct Checker {
     pub attempt: u32,
     /// What it adds to the weight of its server (`misc_dynamic`, FILE_CHECK).
     pub contribution: i64,
+    /// Stands for `config` in a checkpoint.
+    pub(super) fingerprint: u64,
     /// Why the last attempt failed; empty after a success.
     pub reason: String,
     /// When the next attempt starts, or the present one is given up.
@@ -294,6 +301,7 @@ impl Checker {
             failures: config.retry,
             attempt: 0,
             contribution: 0,
+            fingerprint: fingerprint(&config),
             reason: String::new(),
             deadline: None,
             work: Work { patterns, ..Work::default() },

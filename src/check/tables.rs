@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use snmp::Table;
 
 use super::event::Pool;
+use super::indices::{Indices, Next};
 use super::rows::{
     Checker, CheckerId, Group, GroupId, GroupMember, RealServer, RealServerId, VirtualServer, VirtualServerId,
 };
@@ -32,6 +33,8 @@ pub struct Tables {
     pub checkers: Table<CheckerId, Checker>,
     /// Addresses of this host, for `ha_suspend`.
     pub addresses: HashSet<IpAddr>,
+    /// Indices of rows to come.
+    pub(super) next: Next,
     /// The number last read from each `track_file`.
     pub(super) files: HashMap<String, i64>,
     /// FILE_CHECKs by the name of their `track_file`. Derived.
@@ -48,10 +51,23 @@ impl Tables {
         servers: impl Iterator<Item = Result<lvs::VirtualServer, E>>,
         version: String,
     ) -> Result<Tables, E> {
+        Tables::numbered(config, servers, version, Indices::default())
+    }
+
+    /// The same, with the indices of a predecessor: a row that it knew keeps its index.
+    ///
+    /// # Errors
+    /// The first of the virtual servers'.
+    pub fn numbered<E>(
+        config: Config,
+        servers: impl Iterator<Item = Result<lvs::VirtualServer, E>>,
+        version: String,
+        indices: Indices,
+    ) -> Result<Tables, E> {
         let mut tables = Tables { system: System::new(version, config.global), ..Tables::default() };
         let mut failed = None;
         let servers = servers.map_while(|server| server.map_err(|error| failed = Some(error)).ok());
-        tables.configure(config.lvs, servers);
+        tables.fill(indices, config.lvs, servers);
         failed.map_or(Ok(tables), Err)
     }
 

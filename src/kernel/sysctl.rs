@@ -1,27 +1,19 @@
 //! Interface settings under `/proc/sys/net`, put back as they were.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::fs;
 use std::io;
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+
 /// Which tree of settings.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Tree {
     /// `net.ipv4.conf`.
     Ipv4,
     /// `net.ipv6.conf`.
     Ipv6,
-}
-
-impl Tree {
-    fn word(self) -> &'static str {
-        match self {
-            Tree::Ipv4 => "ipv4",
-            Tree::Ipv6 => "ipv6",
-        }
-    }
 }
 
 /// Reads a setting of an interface (or of `all`, `default`), without the newline.
@@ -51,8 +43,8 @@ pub fn forwards_ipv6(interface: &str) -> bool {
     read(Tree::Ipv6, interface, "forwarding").is_ok_and(|value| value != "0")
 }
 
-/// Changed settings and what they were before.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// Changed settings and their values before; a replacement of this process takes them over.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Changes {
     before: BTreeMap<(Tree, String, String), String>,
 }
@@ -72,30 +64,6 @@ impl Changes {
         fs::write(path(tree, interface, setting)?, value)?;
         self.before.entry((tree, interface.to_owned(), setting.to_owned())).or_insert(old);
         Ok(())
-    }
-
-    /// What was before, one line for each setting, for a replacement of this process.
-    pub fn to_lines(&self, word: &str) -> String {
-        let mut lines = String::new();
-        for ((tree, interface, setting), old) in &self.before {
-            // Writing to a string can not fail.
-            let _ = writeln!(lines, "{word} {} {interface} {setting} {old}", tree.word());
-        }
-        lines
-    }
-
-    /// Takes over what a predecessor changed, from lines of [`Changes::to_lines`] among others.
-    pub fn from_lines(word: &str, text: &str) -> Changes {
-        let mut changes = Changes::new();
-        for line in text.lines() {
-            let words: Vec<&str> = line.splitn(5, ' ').collect();
-            let [first, tree, interface, setting, old] = words[..] else { continue };
-            let Some(tree) = [Tree::Ipv4, Tree::Ipv6].into_iter().find(|of| of.word() == tree) else { continue };
-            if first == word {
-                changes.before.insert((tree, interface.to_owned(), setting.to_owned()), old.to_owned());
-            }
-        }
-        changes
     }
 
     /// Puts some settings of one interface back, if they were changed.
@@ -149,16 +117,6 @@ mod tests {
     #[test]
     fn reads_a_setting() {
         assert_eq!(read(Tree::Ipv4, "lo", "tag").unwrap(), "0");
-    }
-
-    #[test]
-    fn a_replacement_knows_what_was_before() {
-        let mut changes = Changes::new();
-        changes.before.insert((Tree::Ipv4, "eth0".into(), "arp_ignore".into()), "0".into());
-        changes.before.insert((Tree::Ipv6, "eth0".into(), "forwarding".into()), "1".into());
-        let text =
-            format!("MASTER 100 preempt 0 VI_1\n{}sysctl ipv9 a b c\nother ipv4 a b c\n", changes.to_lines("sysctl"));
-        assert_eq!(Changes::from_lines("sysctl", &text).before, changes.before);
     }
 
     #[test]

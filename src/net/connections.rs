@@ -76,7 +76,7 @@ pub enum What {
 #[derive(Debug)]
 pub struct Connections {
     tls: Option<Tls>,
-    by_id: HashMap<u64, (u64, usize)>,
+    by_id: HashMap<u128, (u64, usize)>,
     attempts: HashMap<usize, Attempt>,
     next: usize,
     random: RandomState,

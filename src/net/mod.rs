@@ -36,7 +36,7 @@ pub use tls::{Loading, Tls, TlsError};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key {
     /// Whose attempt it is.
-    pub id: u64,
+    pub id: u128,
     /// Which of its attempts; one at a time is open.
     pub generation: u64,
 }

@@ -33,7 +33,7 @@ pub struct Searches {
     tell: Sender<(Key, Looked)>,
     ready: Waker,
     /// By id: generation, and whether it is cancelled.
-    under_way: HashMap<u64, (u64, Arc<AtomicBool>)>,
+    under_way: HashMap<u128, (u64, Arc<AtomicBool>)>,
 }
 
 #[derive(Debug, Default)]

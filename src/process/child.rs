@@ -3,18 +3,19 @@
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::checker;
 use super::cli::{self, Options};
 use super::doing::Doing;
 use super::exit;
-use super::held::Held;
-use super::ipc::{Channel, Message};
+use super::held;
+use super::ipc::{Channel, Message, Told};
 use super::names::Names;
 use super::pidfile::PidFile;
 use super::role::Role;
-use super::sequences::Sequences;
+use super::sequences;
 use super::startup::log_options;
 use super::treatment::{self, Treatment};
 use super::vrrp::{self, Setup};
@@ -24,10 +25,13 @@ use crate::config::{Snapshot, VirtualServers};
 use crate::kernel::capabilities;
 use crate::notify::log::{self, Log};
 use crate::reactor::{Events, Interest, Origin, Reactor, Signal, Signals, Token, clock};
+use crate::state::Record;
 use crate::vrrp::{Tables, Vrrp};
 
 /// How long the parent may take to hand the configuration over.
 const CONFIG_LIMIT: Duration = Duration::from_secs(30);
+/// Step of the start, as a message names it when it fails.
+const RECORD: &str = "start the thread that records what is set";
 /// At the end, the log may take this long.
 const LOG_LIMIT: Duration = Duration::from_millis(500);
 
@@ -58,7 +62,7 @@ fn process(role: Role, options: &Options) -> io::Result<u8> {
     // The socket pair is our standard input.
     let stream = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     let mut channel = Channel::new(stream)?;
-    let Beginning { snapshot, checkpoint, clean_up } =
+    let Beginning { snapshot, told, clean_up } =
         receive_config(&mut channel).doing("get the configuration from the parent process")?;
     let (config, servers) =
         snapshot.open().map_err(io::Error::other).doing("read the configuration of the parent process")?;
@@ -69,16 +73,13 @@ fn process(role: Role, options: &Options) -> io::Result<u8> {
     let (name, given) = role.pid_file(options);
     let pid_file = names.pid_file(name, given);
     let status = lock_pid_file(&pid_file).and_then(|_locked| {
-        let held = Held::start(&pid_file, log.clone()).doing("start the thread that records what is set")?;
-        let sequences = (role == Role::Vrrp).then(|| Sequences::start(&pid_file, log.clone())).transpose()?;
         let child = Child {
             options,
             config,
             servers,
-            checkpoint,
+            told,
             clean_up,
-            held,
-            sequences,
+            pid_file: pid_file.clone(),
             channel,
             signals,
             log: log.clone(),
@@ -107,13 +108,11 @@ struct Child<'c> {
     /// Without its virtual servers.
     config: Config,
     servers: VirtualServers,
-    /// Of a predecessor, else empty.
-    checkpoint: String,
+    /// What a predecessor has told the parent.
+    told: Told,
     /// Only to remove what that has left.
     clean_up: bool,
-    held: Held,
-    /// Of the VRRP process.
-    sequences: Option<Sequences>,
+    pid_file: PathBuf,
     channel: Channel,
     signals: Signals,
     log: Log,
@@ -122,32 +121,38 @@ struct Child<'c> {
 impl Child<'_> {
     fn run_vrrp(self) -> io::Result<()> {
         let agentx = self.agentx(self.config.global.snmp_vrrp)?;
-        let Child { options, config, checkpoint, clean_up, held, sequences, channel, signals, log, .. } = self;
+        let (indices, checkpoint): (_, vrrp::Checkpoint) = self.predecessor();
+        let Child { options, config, clean_up, pid_file, channel, signals, log, .. } = self;
+        let (held, found) = held::start(&pid_file, log.clone()).doing(RECORD)?;
+        let (sequences, recalled) = sequences::start(&pid_file, log.clone()).doing(RECORD)?;
         let global = &config.global;
         let (nice, rt_priority, no_swap) = (global.vrrp_nice, global.vrrp_rt_priority, global.vrrp_no_swap);
         let descriptors = vrrp::descriptors(config.instances.len());
         treatment::apply(Treatment { nice, rt_priority, no_swap, descriptors }, &log);
-        let mut tables = Tables::new(config, cli::version_text());
+        let mut tables = Tables::numbered(config, cli::version_text(), indices);
         // What cannot be told is taken for given: the kernel will refuse.
         tables.lacking = capabilities::missing(capabilities::TO_WORK).unwrap_or_default();
         let mut vrrp = Vrrp::new(tables);
-        vrrp.recall_sequences(sequences.as_ref().map_or("", Sequences::found));
-        vrrp.resume(&checkpoint);
-        vrrp.inherit(held.found());
+        vrrp.recall_sequences(&recalled);
+        vrrp.resume(&checkpoint.states);
+        vrrp.inherit(found);
         let keep_addresses = options.dont_release_vrrp;
         vrrp::run(Setup { vrrp, log, channel, agentx, keep_addresses, checkpoint, clean_up, held, sequences, signals })
     }
 
     fn run_checkers(self) -> io::Result<()> {
         let agentx = self.agentx(self.config.global.snmp_checker)?;
-        let Child { options, config, servers, checkpoint, clean_up, held, channel, signals, log, .. } = self;
+        let (indices, checkpoint): (_, checker::Checkpoint) = self.predecessor();
+        let Child { options, config, servers, told, clean_up, pid_file, channel, signals, log, .. } = self;
+        let (held, found) = held::start(&pid_file, log.clone()).doing(RECORD)?;
         let (nice, rt_priority, no_swap) = (config.lvs.nice, config.lvs.rt_priority, config.lvs.no_swap);
         // Connections live on when a process is replaced: only the first one of a daemon flushes.
-        let flush = config.global.lvs_flush && checkpoint.is_empty();
+        let flush = config.global.lvs_flush && told.checkpoint.is_none();
         let flush_on_stop = config.global.lvs_flush_on_stop == FlushOnStop::All;
         // Only spreads the first checks over their warm-up.
         let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0);
-        let tables = check::Tables::new(config, servers, cli::version_text()).map_err(io::Error::other)?;
+        let version = cli::version_text();
+        let tables = check::Tables::numbered(config, servers, version, indices).map_err(io::Error::other)?;
         // A check has a connection at most.
         let descriptors = tables.checkers.len();
         treatment::apply(Treatment { nice, rt_priority, no_swap, descriptors }, &log);
@@ -162,9 +167,18 @@ impl Child<'_> {
             checkpoint,
             clean_up,
             held,
+            found,
             flush,
             flush_on_stop,
             signals,
+        })
+    }
+
+    /// The rows of a predecessor and their states; without one, or if they cannot be used, the start is a fresh one.
+    fn predecessor<I: Record + Default, C: Record + Default>(&self) -> (I, C) {
+        self.told.open().unwrap_or_else(|error| {
+            self.log.error(format_args!("Starting afresh: the predecessor of this process has left {error}"));
+            Default::default()
         })
     }
 
@@ -190,8 +204,7 @@ impl Child<'_> {
 /// What the parent says at the start.
 struct Beginning {
     snapshot: Snapshot,
-    /// Of a predecessor, else empty.
-    checkpoint: String,
+    told: Told,
     clean_up: bool,
 }
 
@@ -200,12 +213,13 @@ fn receive_config(channel: &mut Channel) -> io::Result<Beginning> {
     reactor.register(channel, Token(0), Interest::READABLE)?;
     let mut events = Events::with_capacity(1);
     let limit = clock::now() + CONFIG_LIMIT;
-    let (mut checkpoint, mut clean_up) = (String::new(), false);
+    let (mut told, mut clean_up) = (Told::default(), false);
     while clock::now() < limit {
         for message in channel.receive()? {
             match message {
-                Message::Config(snapshot) => return Ok(Beginning { snapshot, checkpoint, clean_up }),
-                Message::Checkpoint(text) => checkpoint = text,
+                Message::Config(snapshot) => return Ok(Beginning { snapshot, told, clean_up }),
+                Message::Indices(octets) => told.indices = Some(octets),
+                Message::Checkpoint(octets) => told.checkpoint = Some(octets),
                 Message::CleanUp => clean_up = true,
                 Message::Origin(text) => text.parse().map(Origin::set).map_err(io::Error::other)?,
                 hello @ Message::Hello(_) => channel.send(&hello)?,

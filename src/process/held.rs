@@ -7,47 +7,37 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::kept::{self, Kept};
+use super::checker;
+use super::kept::{self, Kept, Place};
+use super::role::Role;
 use crate::notify::log::Log;
+use crate::state::Record;
+use crate::vrrp;
 
 /// Names this boot of the machine.
 const BOOT: &str = "/proc/sys/kernel/random/boot_id";
-/// The file, and what it said at the start.
-#[derive(Debug)]
-pub(super) struct Held {
-    found: String,
-    file: Kept,
+
+/// Starts the thread that writes. The second value is what a predecessor has left.
+pub(super) fn start<T: Record + Default + PartialEq>(pid_file: &Path, log: Log) -> io::Result<(Kept<T>, T)> {
+    Kept::start(place(pid_file), log)
 }
 
-impl Held {
-    /// Reads what a predecessor has left, and starts the thread that writes.
-    pub(super) fn start(pid_file: &Path, log: Log) -> io::Result<Held> {
-        let boot = fs::read_to_string(BOOT).unwrap_or_default();
-        let found = found(pid_file, &boot, &log);
-        let file = Kept::start(path(pid_file), former(pid_file), boot, found.clone(), log)?;
-        Ok(Held { found, file })
-    }
-
-    /// What a predecessor left, a line for each thing.
-    pub(super) fn found(&self) -> &str {
-        &self.found
-    }
-
-    /// This is set now: nothing when `text` is empty. Never blocks.
-    pub(super) fn save(&mut self, text: String) {
-        self.file.save(text);
-    }
-
-    /// Writes what is queued.
-    pub(super) fn finish(self) {
-        self.file.finish();
+/// What the last process with this pid file has left, in words.
+pub(super) fn left(role: Role, pid_file: &Path, log: &Log) -> Vec<String> {
+    let place = place(pid_file);
+    match role {
+        Role::Vrrp => kept::read::<vrrp::Held>(&place, log).list(),
+        Role::Checkers => kept::read::<checker::Held>(&place, log).list(),
     }
 }
 
-/// What the last process with this pid file has left, as the lines of its file.
-pub(super) fn left(pid_file: &Path, log: &Log) -> Vec<String> {
+fn place(pid_file: &Path) -> Place {
     let boot = fs::read_to_string(BOOT).unwrap_or_default();
-    found(pid_file, &boot, log).lines().map(str::to_owned).collect()
+    Place {
+        path: path(pid_file),
+        boot: Some(boot.trim_end().to_owned()),
+        lost: "what a former daemon has left in the kernel may stay there; see 'ip address' and 'ipvsadm'",
+    }
 }
 
 /// `vrrp.held` for `vrrp.pid`; no other pid file has the same.
@@ -60,37 +50,12 @@ fn path(pid_file: &Path) -> PathBuf {
     pid_file.with_file_name(name)
 }
 
-/// Where a release wrote it that had one file for `X.vrrp` and `X.check`. It is read once after an upgrade.
-fn former(pid_file: &Path) -> Option<PathBuf> {
-    let former = pid_file.with_extension("held");
-    (former != path(pid_file)).then_some(former)
-}
-
-/// What was written in this boot, by us and nobody else.
-fn found(pid_file: &Path, boot: &str, log: &Log) -> String {
-    let lost = "what a former daemon has left in the kernel may stay there; see 'ip address' and 'ipvsadm'";
-    let read = |path: PathBuf| kept::read(&path, lost, log);
-    let text = read(path(pid_file)).or_else(|| former(pid_file).and_then(read)).unwrap_or_default();
-    text.strip_prefix(boot).map(str::to_owned).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
+    use super::super::kept::tests::log;
     use super::*;
-    use crate::notify::log;
-
-    fn log() -> Log {
-        let options = log::Options {
-            ident: String::new(),
-            syslog: false,
-            facility: log::Facility::LOG_DAEMON,
-            console: false,
-            detail: false,
-        };
-        log::start(options).unwrap().log()
-    }
 
     #[test]
     fn each_pid_file_has_its_own() {
@@ -100,27 +65,30 @@ mod tests {
         assert_eq!(path(Path::new("/run/vrrp.pid")), Path::new("/run/vrrp.held"));
     }
 
+    /// What is in these files is in those of users too: the forms stay as they are, or get another version.
     #[test]
-    fn the_file_of_a_former_release_is_found_once() {
-        let directory = tempfile::tempdir().unwrap();
-        let pid_file = directory.path().join("X.vrrp");
-        let boot = fs::read_to_string(BOOT).unwrap();
-        fs::write(directory.path().join("X.held"), format!("{boot}address\told")).unwrap();
-        let mut held = Held::start(&pid_file, log()).unwrap();
-        assert_eq!(held.found(), "address\told");
-        held.save("address\tnew".into());
-        held.finish();
-        assert!(!directory.path().join("X.held").exists());
-        assert_eq!(Held::start(&pid_file, log()).unwrap().found(), "address\tnew");
-    }
-
-    #[test]
-    fn what_others_may_have_written_is_not_believed() {
-        let directory = tempfile::tempdir().unwrap();
-        let (pid_file, path) = (directory.path().join("vrrp.pid"), directory.path().join("vrrp.held"));
-        fs::write(&path, fs::read_to_string(BOOT).unwrap() + "address\tx").unwrap();
-        assert_eq!(left(&pid_file, &log()), ["address\tx"]);
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
-        assert_eq!(left(&pid_file, &log()), Vec::<String>::new());
+    fn what_is_left_is_read_as_it_was_written_and_named() {
+        let vrrp = r#"{"content":"addresses and VMACs held","version":1,"boot":"BOOT","record":{"vmacs":[{"name":"vrrp.51",
+            "mac":[0,0,94,0,1,51]}],"addresses":[{"device":"eth0","ip":"10.0.0.1","prefix":24,"peer":null},{"device":"eth0",
+            "ip":"10.0.0.2","prefix":32,"peer":["10.0.9.9",30]}]}}"#;
+        let checkers = r#"{"content":"IPVS services held","version":1,"boot":"BOOT","record":{"services":[{"Address":
+            {"protocol":6,"ip":"10.0.0.1","port":80}},{"FwMark":{"mark":5,"family":"V6"}}]}}"#;
+        for (role, text, expected) in [
+            (
+                Role::Vrrp,
+                vrrp,
+                &["VMAC vrrp.51", "address 10.0.0.1/24 on eth0", "address 10.0.0.2/32 peer 10.0.9.9/30 on eth0"][..],
+            ),
+            (Role::Checkers, checkers, &["IPVS service 10.0.0.1:80 TCP", "IPVS service fwmark 5 of IPv6"]),
+        ] {
+            let directory = tempfile::tempdir().unwrap();
+            let (pid_file, path) = (directory.path().join("x.pid"), directory.path().join("x.held"));
+            let boot = fs::read_to_string(BOOT).unwrap();
+            fs::write(&path, text.replace("BOOT", boot.trim_end())).unwrap();
+            assert_eq!(left(role, &pid_file, &log()), expected);
+            // Others could have written it.
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
+            assert_eq!(left(role, &pid_file, &log()), Vec::<String>::new());
+        }
     }
 }

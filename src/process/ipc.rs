@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use crate::config::Snapshot;
 use crate::notify::dump::Dump;
+use crate::state::{Record, Unusable, from_octets};
 
 /// Largest message that is taken: a snapshot of a very large configuration.
 const LIMIT: usize = 256 << 20;
@@ -22,8 +23,10 @@ pub enum Message {
     Hello(u32),
     /// Parent: run this configuration.
     Config(Snapshot),
+    /// Child: these are the indices of its rows. Parent, before the checkpoint: a predecessor's rows had these.
+    Indices(Vec<u8>),
     /// Child: this is where a replacement should go on. Parent, before the configuration: go on there.
-    Checkpoint(String),
+    Checkpoint(Vec<u8>),
     /// Parent: write a dump file.
     Dump(Dump),
     /// Child: it runs, with the configuration that it was given last.
@@ -32,6 +35,27 @@ pub enum Message {
     Origin(String),
     /// Parent, before the configuration: only remove what a predecessor has left in the kernel, then end.
     CleanUp,
+}
+
+/// What a child has told for its replacement, as octets of [records](crate::state::Record).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// The last [`Message::Indices`].
+    pub indices: Option<Vec<u8>>,
+    /// The last [`Message::Checkpoint`].
+    pub checkpoint: Option<Vec<u8>>,
+}
+
+impl Told {
+    /// The child's rows and their states, in the types of its role.
+    ///
+    /// # Errors
+    /// When any of it cannot be used: states without indices would go to the wrong rows.
+    pub fn open<I: Record + Default, C: Record + Default>(&self) -> Result<(I, C), Unusable> {
+        let Some(indices) = &self.indices else { return Ok(Default::default()) };
+        let checkpoint = self.checkpoint.as_deref().map(from_octets).transpose()?;
+        Ok((from_octets(indices)?, checkpoint.unwrap_or_default()))
+    }
 }
 
 /// One end.
@@ -81,7 +105,8 @@ impl Channel {
                 large.extend(snapshot.pieces());
                 (1, &[])
             }
-            Message::Checkpoint(text) => (2, text.as_bytes()),
+            Message::Checkpoint(octets) => (2, octets),
+            Message::Indices(octets) => (9, octets),
             Message::Dump(Dump::Data) => (3, &[]),
             Message::Dump(Dump::Statistics) => (4, &[]),
             Message::Dump(Dump::ClearStatistics) => (5, &[]),
@@ -167,7 +192,8 @@ impl Channel {
                 <[u8; 4]>::try_from(body.as_slice()).ok().map(|body| Message::Hello(u32::from_be_bytes(body)))
             }
             Some((1, body)) => Some(Message::Config(body.into())),
-            Some((2, body)) => String::from_utf8(body).ok().map(Message::Checkpoint),
+            Some((2, body)) => Some(Message::Checkpoint(body)),
+            Some((9, body)) => Some(Message::Indices(body)),
             Some((3, _)) => Some(Message::Dump(Dump::Data)),
             Some((4, _)) => Some(Message::Dump(Dump::Statistics)),
             Some((5, _)) => Some(Message::Dump(Dump::ClearStatistics)),
@@ -189,6 +215,7 @@ impl AsRawFd for Channel {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state::to_octets;
 
     #[test]
     fn large_messages_arrive_whole_and_in_order() {
@@ -205,6 +232,39 @@ mod tests {
         assert_eq!(received, [config, Message::Hello(7)]);
         drop(ours);
         assert_eq!(theirs.receive().unwrap_err().kind(), ErrorKind::UnexpectedEof);
+    }
+
+    #[derive(Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+    struct Rows(u32);
+    #[derive(Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+    struct States(u32);
+
+    impl Record for Rows {
+        const NAME: &'static str = "rows";
+        const VERSION: u32 = 1;
+    }
+    impl Record for States {
+        const NAME: &'static str = "states";
+        const VERSION: u32 = 2;
+    }
+
+    /// Without its indices no state can be told apart: all of it is used, or nothing.
+    #[test]
+    fn what_a_predecessor_has_told_is_used_as_a_whole_or_refused() {
+        let (rows, states) = (to_octets(&Rows(7)).unwrap(), to_octets(&States(8)).unwrap());
+        let mut other = states.clone();
+        other[0] = 1;
+        for (indices, checkpoint, expected) in [
+            (None, None, Ok((Rows(0), States(0)))),
+            (None, Some(&states), Ok((Rows(0), States(0)))),
+            (Some(&rows), None, Ok((Rows(7), States(0)))),
+            (Some(&rows), Some(&states), Ok((Rows(7), States(8)))),
+            (Some(&rows), Some(&other), Err("states of version 1, not 2: another release wrote it")),
+            (Some(&states), Some(&states), Err("rows of version 2, not 1: another release wrote it")),
+        ] {
+            let told = Told { indices: indices.cloned(), checkpoint: checkpoint.cloned() };
+            assert_eq!(told.open().map_err(|error| error.to_string()), expected.map_err(str::to_owned));
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::config::model::Config;
 use crate::notify::dump::Dump;
 use crate::notify::log::Log;
 use crate::reactor::{Caught, Interest, Reactor, Signal, Signals, Token};
+use crate::state::{Record, Unusable, to_octets};
 
 /// What is to be done.
 pub(super) enum Order {
@@ -59,7 +60,11 @@ impl Orders {
         for message in self.channel.receive()? {
             match message {
                 hello @ Message::Hello(_) => self.channel.send(&hello)?,
-                Message::Checkpoint(_) | Message::CleanUp | Message::Origin(_) | Message::Ready => {}
+                Message::Indices(_)
+                | Message::Checkpoint(_)
+                | Message::CleanUp
+                | Message::Origin(_)
+                | Message::Ready => {}
                 Message::Dump(what) => orders.push(Order::Dump(what)),
                 Message::Config(snapshot) => match snapshot.parse() {
                     Ok(config) => orders.push(Order::Configure(Box::new(config))),
@@ -78,9 +83,21 @@ impl Orders {
         let _ = self.channel.send(&Message::Ready);
     }
 
+    /// Tells the parent the indices of this process's rows.
+    pub(super) fn save_indices<T: Record>(&mut self, indices: &T, log: &Log) {
+        self.tell(to_octets(indices).map(Message::Indices), log);
+    }
+
     /// Tells the parent where a replacement of this process should go on.
-    pub(super) fn save(&mut self, checkpoint: String) {
-        // When the parent is gone there will be no replacement.
-        let _ = self.channel.send(&Message::Checkpoint(checkpoint));
+    pub(super) fn save_checkpoint<T: Record>(&mut self, checkpoint: &T, log: &Log) {
+        self.tell(to_octets(checkpoint).map(Message::Checkpoint), log);
+    }
+
+    fn tell(&mut self, message: Result<Message, Unusable>, log: &Log) {
+        match message {
+            // When the parent is gone there will be no replacement.
+            Ok(message) => drop(self.channel.send(&message)),
+            Err(error) => log.error(format_args!("A replacement of this process will start afresh: {error}")),
+        }
     }
 }

@@ -7,55 +7,20 @@ use std::path::{Path, PathBuf};
 use rustix::fs::Access;
 
 use super::files;
-use super::kept::{self, Kept};
+use super::kept::{Kept, Place};
 use crate::notify::log::Log;
+use crate::vrrp::Sequences;
 
 /// Where the file is when the pid file is in its usual place, if that directory can be had: it outlives a reboot.
 const DIRECTORY: &str = "/var/lib/keepalived";
 /// The usual places of pid files.
 const RUN: [&str; 4] = ["/run", "/run/keepalived", "/var/run", "/var/run/keepalived"];
-/// Begins each file.
-const HEAD: &str = "keepalived sequence numbers 1\n";
 
-/// The file, and what it said at the start.
-#[derive(Debug)]
-pub(super) struct Sequences {
-    found: String,
-    file: Kept,
-}
-
-impl Sequences {
-    /// Reads the file that belongs to this pid file, and starts the thread that writes.
-    pub(super) fn start(pid_file: &Path, log: Log) -> io::Result<Sequences> {
-        let path = path(pid_file, Path::new(DIRECTORY));
-        let text =
-            kept::read(&path, "adverts of before this start may be played back to instances with auth_type AH", &log);
-        let found = match text.as_deref().map(|text| text.strip_prefix(HEAD)) {
-            None => String::new(),
-            Some(Some(found)) => found.to_owned(),
-            Some(None) => {
-                log.warning(format_args!("{} is of another release and not used", path.display()));
-                String::new()
-            }
-        };
-        let file = Kept::start(path, None, HEAD.to_owned(), found.clone(), log)?;
-        Ok(Sequences { found, file })
-    }
-
-    /// What the file said.
-    pub(super) fn found(&self) -> &str {
-        &self.found
-    }
-
-    /// These are the numbers now. Never blocks.
-    pub(super) fn save(&mut self, text: String) {
-        self.file.save(text);
-    }
-
-    /// Writes what is queued.
-    pub(super) fn finish(self) {
-        self.file.finish();
-    }
+/// Starts the thread that writes the file that belongs to this pid file. The second value is what the file says.
+pub(super) fn start(pid_file: &Path, log: Log) -> io::Result<(Kept<Sequences>, Sequences)> {
+    let path = path(pid_file, Path::new(DIRECTORY));
+    let lost = "adverts of before this start may be played back to instances with auth_type AH";
+    Kept::start(Place { path, lost, ..Place::default() }, log)
 }
 
 /// `vrrp.sequences` for `vrrp.pid`, in `lasting` if that pid file is in a usual place, else beside it.

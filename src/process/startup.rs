@@ -225,7 +225,7 @@ fn start(
     // One that was killed may have left what this file has no word of.
     let left = |role: Role| {
         let (name, given) = role.pid_file(&options);
-        role.is_allowed(&options) && !held::left(&names.pid_file(name, given), &log).is_empty()
+        role.is_allowed(&options) && !held::left(role, &names.pid_file(name, given), &log).is_empty()
     };
     let roles: Vec<Role> =
         Role::ALL.into_iter().filter(|role| role.is_wanted(&options, &config) || left(*role)).collect();

@@ -5,10 +5,10 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::checkpoint::another_block;
 use super::event::{Action, Cause, Change, Event, Occasion, Output, Setting, TimerKey};
-use super::held::Inherited;
+use super::held::Held;
 use super::rows::{GroupId, Instance, InstanceId, State};
+use super::sequences::another_block;
 use super::tables::Tables;
 use crate::config::model::{Authentication, Family, Version};
 use crate::system::{HasSystem, System};
@@ -26,7 +26,7 @@ pub struct Vrrp {
     /// Removed instances whose rows the views may still want to see.
     pub(super) retired: Vec<InstanceId>,
     /// What a predecessor has left, until the interfaces are known.
-    pub(super) inherited: Inherited,
+    pub(super) inherited: Held,
     /// What the present event is, for changes that it causes.
     pub(super) occasion: Occasion,
     /// When the kernel last answered a request for a VMAC.
@@ -59,7 +59,7 @@ impl Vrrp {
             now: Duration::ZERO,
             phase: Phase::Waiting,
             retired: Vec::new(),
-            inherited: Inherited::default(),
+            inherited: Held::default(),
             occasion: Occasion::default(),
             vmac_progress: Duration::ZERO,
         }

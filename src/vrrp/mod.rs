@@ -10,6 +10,7 @@ mod event;
 mod faults;
 mod group;
 mod held;
+mod indices;
 mod interface;
 mod links;
 mod lookup;
@@ -18,20 +19,25 @@ mod receive;
 mod recent;
 mod reload;
 mod rows;
+mod sequences;
 mod tables;
 #[cfg(test)]
 mod tests;
 mod vmac;
 
+pub use checkpoint::Checkpoint;
 pub use event::{
     Action, AddressDone, AddressOp, Cause, Change, Complaint, Event, Fault, KernelAddress, LinkState, Occasion, Output,
     Received, Secondaries, Setting, TimerKey,
 };
+pub use held::Held;
+pub use indices::Indices;
 pub use interface::{Addresses, Interface, InterfaceAddress, Interfaces, Use};
 pub use machine::Vrrp;
 pub use recent::Recent;
 pub use rows::{
     Address, AddressId, Announcements, Complaints, Counters, Group, GroupId, Instance, InstanceId, Member, State,
 };
+pub use sequences::Sequences;
 pub use tables::Tables;
 pub use vmac::{Macvlan, Vmac, VmacOp, WantedVmac};

@@ -3,10 +3,10 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::checkpoint::another_block;
 use super::event::{Cause, Change, Complaint, Received, TimerKey};
 use super::machine::{Phase, Vrrp};
 use super::rows::{Instance, InstanceId, State};
+use super::sequences::another_block;
 use crate::config::model::{self, Authentication, OldChecksum, Version};
 use crate::wire::ah;
 use crate::wire::vrrp::{AUTH_AH, AUTH_NONE, AUTH_PASS, Checksum, Packet, TYPE_ADVERTISEMENT};

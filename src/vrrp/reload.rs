@@ -1,14 +1,16 @@
 //! A new configuration while running: the difference is applied, what is unchanged keeps its row, index, state,
 //! timers and counters.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::event::{Action, AddressOp, Cause, Change, Occasion, TimerKey};
 use super::lookup::STATIC;
 use super::machine::{Phase, Vrrp};
-use super::rows::{Address, AddressId, Group, GroupId, Instance, InstanceId, Member, State};
+use super::rows::{Address, AddressId, GroupId, Instance, InstanceId, State};
+use super::tables::listed;
 use super::vmac::Vmac;
 use crate::config::model::{self, Config};
+use crate::state::Numbering;
 use crate::system::System;
 
 impl Vrrp {
@@ -29,7 +31,7 @@ impl Vrrp {
                     started.push(id);
                 }
                 None => {
-                    let id = InstanceId(self.tables.instances.keys().map(|id| id.0).max().unwrap_or(0) + 1);
+                    let id = InstanceId(self.tables.next.instance.take());
                     self.put_new(id, instance);
                     started.push(id);
                 }
@@ -45,6 +47,8 @@ impl Vrrp {
         self.tables.sync_daemon = config.lvs.sync_daemon;
         self.change_groups(config.sync_groups);
         self.tables.resolve_all();
+        // A replacement is to know the indices of new rows, even if no state changes.
+        self.output.save = true;
         self.settle(&started);
     }
 
@@ -83,7 +87,9 @@ impl Vrrp {
 
     fn put_new(&mut self, id: InstanceId, config: model::Instance) {
         let addresses = listed(&config);
-        self.tables.instances.insert(id, Instance::new(config));
+        // Another router in the same row: its addresses are others, even if they are equal.
+        let next_address = self.tables.next_address(id);
+        self.tables.instances.insert(id, Instance { next_address, ..Instance::new(config) });
         self.change_addresses(id, addresses, false);
     }
 
@@ -160,28 +166,23 @@ impl Vrrp {
 
     /// Rows of the same address keep their index and what is known of them; others go, and new ones are added behind.
     fn change_addresses(&mut self, owner: InstanceId, new: Vec<(model::Address, bool)>, wanted: bool) {
-        let mut old = self.tables.address_ids(owner);
+        let mut numbering = Numbering::new(self.tables.address_indices(owner));
+        let mut old: BTreeSet<AddressId> = self.tables.address_ids(owner).into_iter().collect();
         let mut added = Vec::new();
         for (address, advertised) in new {
-            let same = |id: &AddressId| self.tables.addresses.get(id).is_some_and(|row| row.config == address);
-            match old.iter().position(same) {
-                Some(at) => {
-                    let id = old.swap_remove(at);
-                    if let Some(row) = self.tables.addresses.get_mut(&id) {
-                        row.advertised = advertised;
-                    }
-                }
-                None => added.push((address, advertised)),
+            let id = (owner.0, numbering.index_of(&address));
+            old.remove(&id);
+            match self.tables.addresses.get_mut(&id) {
+                Some(row) => row.advertised = advertised,
+                None => added.push((id, Address { wanted, ..Address::new(address, advertised) })),
             }
         }
-        let first_free = self.tables.address_ids(owner).last().map_or(1, |(_, position)| position + 1);
+        self.tables.set_next_address(owner, numbering.next());
         for id in old {
             self.withdraw(id);
         }
-        for (position, (address, advertised)) in (first_free..).zip(added) {
-            let mut row = Address::new(address, advertised);
-            row.wanted = wanted;
-            self.tables.addresses.insert((owner.0, position), row);
+        for (id, row) in added {
+            self.tables.addresses.insert(id, row);
         }
     }
 
@@ -203,39 +204,17 @@ impl Vrrp {
         }
     }
 
-    /// Groups keep their index by name.
+    /// Groups keep their index and state by name.
     fn change_groups(&mut self, configs: Vec<model::SyncGroup>) {
-        let by_name: HashMap<String, InstanceId> = self
-            .tables
-            .instances
-            .iter()
-            .filter(|(id, _)| !self.retired.contains(id))
-            .map(|(id, row)| (row.config.name.clone(), *id))
-            .collect();
-        let old: HashMap<String, GroupId> =
-            self.tables.groups.iter().map(|(id, row)| (row.config.name.clone(), *id)).collect();
-        let kept = configs.iter().filter_map(|config| old.get(&config.name));
-        let mut next_free =
-            kept.map(|id| id.0).max().unwrap_or(0).max(old.values().map(|id| id.0).max().unwrap_or(0)) + 1;
-        let states: HashMap<GroupId, State> = self.tables.groups.iter().map(|(id, row)| (*id, row.state)).collect();
-        self.tables.groups.clear();
-        self.tables.members.clear();
-        for config in configs {
-            let id = old.get(&config.name).copied().unwrap_or_else(|| {
-                next_free += 1;
-                GroupId(next_free - 1)
-            });
-            let members: Vec<_> = config.members.iter().filter_map(|name| by_name.get(name).copied()).collect();
-            for (position, name) in (1..).zip(&config.members) {
-                self.tables.members.insert((id, position), Member { name: name.clone() });
+        let staying = self.tables.instances.iter().filter(|(id, _)| !self.retired.contains(id));
+        let by_name = staying.map(|(id, row)| (row.config.name.clone(), *id)).collect();
+        let states: Vec<(GroupId, State)> = self.tables.groups.iter().map(|(id, row)| (*id, row.state)).collect();
+        let known = self.tables.group_indices();
+        self.tables.add_groups(configs, known, &by_name);
+        for (id, state) in states {
+            if let Some(row) = self.tables.groups.get_mut(&id) {
+                row.state = state;
             }
-            for member in &members {
-                if let Some(row) = self.tables.instances.get_mut(member) {
-                    row.group = Some(id);
-                }
-            }
-            let state = states.get(&id).copied().unwrap_or(State::Init);
-            self.tables.groups.insert(id, Group { config, state, members });
         }
     }
 
@@ -276,10 +255,4 @@ impl Vrrp {
         }
         self.reconcile_all();
     }
-}
-
-/// Addresses of an instance in the order of their rows, with whether they are advertised.
-fn listed(config: &model::Instance) -> Vec<(model::Address, bool)> {
-    let advertised = config.addresses.iter().map(|address| (address.clone(), true));
-    advertised.chain(config.excluded.iter().map(|address| (address.clone(), false))).collect()
 }

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use snmp::Key;
 
 use super::event::{AddressOp, Cause, Complaint, Fault};
 use super::recent::Recent;
 use super::vmac::Vmac;
 use crate::config::model;
+use crate::state::NextIndex;
 
 /// Index of a row of vrrpInstanceTable, from 1. Stays the same for a name across reloads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -43,7 +45,7 @@ impl Key for GroupId {
 }
 
 /// VrrpState of KEEPALIVED-MIB; RFC 9568 calls master "Active".
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[repr(u8)]
 pub enum State {
     /// Not yet started.
@@ -131,6 +133,8 @@ pub struct Instance {
     pub sequence: u32,
     /// `auth_type AH`: a former daemon may have sent or accepted up to this number. 0 = nothing is known of one.
     pub reserved_sequence: u32,
+    /// Index of its next new address.
+    pub(super) next_address: NextIndex,
     /// What was counted.
     pub counters: Counters,
     /// A predecessor of this process was master when it died.
@@ -167,6 +171,7 @@ impl Instance {
             old_checksum: false,
             sequence: 0,
             reserved_sequence: 0,
+            next_address: NextIndex::default(),
             counters: Counters::default(),
             resumes_master: false,
             config,

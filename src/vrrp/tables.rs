@@ -5,12 +5,14 @@ use std::net::IpAddr;
 
 use snmp::Table;
 
+use super::indices::{Indices, Next};
 use super::interface::Interfaces;
-use super::lookup::Lookups;
+use super::lookup::{Lookups, STATIC};
 use super::recent::Recent;
 use super::rows::{Address, AddressId, Counters, Group, GroupId, Instance, InstanceId, Member, State};
 use crate::config::lvs::SyncDaemon;
 use crate::config::model::{self, Config};
+use crate::state::{self, Numbering};
 use crate::system::System;
 
 /// Every table of the VRRP process. Written by the machines, read by the views.
@@ -38,48 +40,77 @@ pub struct Tables {
     pub interfaces: Interfaces,
     /// Look-ups derived from the rows.
     pub(super) lookups: Lookups,
+    /// Indices of rows to come.
+    pub(super) next: Next,
 }
 
 impl Tables {
     /// The rows of a configuration, before anything is known of the kernel.
     pub fn new(config: Config, version: String) -> Tables {
+        Tables::numbered(config, version, Indices::default())
+    }
+
+    /// The same, with the indices of a predecessor: a row that it knew keeps its index.
+    pub fn numbered(config: Config, version: String, mut indices: Indices) -> Tables {
         let mut tables = Tables::default();
-        for (position, address) in (1..).zip(config.static_addresses) {
-            let mut row = Address::new(address, false);
-            row.wanted = true;
-            tables.addresses.insert((0, position), row);
+        let mut positions = |owner: InstanceId| indices.addresses.remove(&owner.0).unwrap_or_default();
+        let statics = config.static_addresses.into_iter().map(|address| (address, false));
+        tables.add_addresses(STATIC, statics, positions(STATIC));
+        tables.addresses.values_mut().for_each(|row| row.wanted = true);
+        let mut numbering = Numbering::new(indices.instances);
+        for instance in config.instances {
+            let id = InstanceId(numbering.index_of(&instance.name));
+            let addresses = listed(&instance);
+            tables.instances.insert(id, Instance::new(instance));
+            tables.add_addresses(id, addresses, positions(id));
         }
-        let mut by_name = HashMap::new();
-        for (id, instance) in (1..).zip(config.instances) {
-            by_name.insert(instance.name.clone(), InstanceId(id));
-            tables.add_instance(InstanceId(id), instance);
-        }
-        for (id, group) in (1..).zip(config.sync_groups) {
-            let id = GroupId(id);
-            let members: Vec<_> = group.members.iter().filter_map(|name| by_name.get(name).copied()).collect();
-            for (position, name) in (1..).zip(&group.members) {
-                tables.members.insert((id, position), Member { name: name.clone() });
-            }
-            for member in &members {
-                if let Some(row) = tables.instances.get_mut(member) {
-                    row.group = Some(id);
-                }
-            }
-            tables.groups.insert(id, Group { config: group, state: State::Init, members });
-        }
+        tables.next.instance = numbering.next();
+        let by_name = tables.instances.iter().map(|(id, row)| (row.config.name.clone(), *id)).collect();
+        tables.add_groups(config.sync_groups, indices.groups, &by_name);
         tables.sync_daemon = config.lvs.sync_daemon;
         tables.system = System::new(version, config.global);
         tables.resolve_all();
         tables
     }
 
-    fn add_instance(&mut self, id: InstanceId, config: model::Instance) {
-        let advertised = config.addresses.iter().map(|address| (address, true));
-        let excluded = config.excluded.iter().map(|address| (address, false));
-        for (position, (address, advertised)) in (1..).zip(advertised.chain(excluded)) {
-            self.addresses.insert((id.0, position), Address::new(address.clone(), advertised));
+    fn add_addresses(
+        &mut self,
+        owner: InstanceId,
+        addresses: impl IntoIterator<Item = (model::Address, bool)>,
+        known: state::Indices<model::Address>,
+    ) {
+        let mut numbering = Numbering::new(known);
+        for (address, advertised) in addresses {
+            let position = numbering.index_of(&address);
+            self.addresses.insert((owner.0, position), Address::new(address, advertised));
         }
-        self.instances.insert(id, Instance::new(config));
+        self.set_next_address(owner, numbering.next());
+    }
+
+    /// Puts the sync groups of a configuration in place of those before; their states are set by the machines.
+    pub(super) fn add_groups(
+        &mut self,
+        configs: Vec<model::SyncGroup>,
+        known: state::Indices<String>,
+        instances: &HashMap<String, InstanceId>,
+    ) {
+        self.groups.clear();
+        self.members.clear();
+        let mut numbering = Numbering::new(known);
+        for config in configs {
+            let id = GroupId(numbering.index_of(&config.name));
+            let members: Vec<_> = config.members.iter().filter_map(|name| instances.get(name).copied()).collect();
+            for (position, name) in (1..).zip(&config.members) {
+                self.members.insert((id, position), Member { name: name.clone() });
+            }
+            for member in &members {
+                if let Some(row) = self.instances.get_mut(member) {
+                    row.group = Some(id);
+                }
+            }
+            self.groups.insert(id, Group { config, state: State::Init, members });
+        }
+        self.next.group = numbering.next();
     }
 
     /// Begins counting anew.
@@ -109,4 +140,10 @@ impl Tables {
     pub fn group_name(&self, id: GroupId) -> Option<&str> {
         self.groups.get(&id).map(|group| group.config.name.as_str())
     }
+}
+
+/// Addresses of an instance in the order of their rows, with whether they are advertised.
+pub(super) fn listed(config: &model::Instance) -> Vec<(model::Address, bool)> {
+    let advertised = config.addresses.iter().map(|address| (address.clone(), true));
+    advertised.chain(config.excluded.iter().map(|address| (address.clone(), false))).collect()
 }

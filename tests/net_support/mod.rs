@@ -13,7 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The key of a test's attempt.
 pub fn key(id: u64) -> Key {
-    Key { id, generation: 1 }
+    Key { id: id.into(), generation: 1 }
 }
 
 /// An address and nothing else.

@@ -2,6 +2,7 @@
 
 mod chaos;
 mod http;
+mod indices;
 mod pools;
 mod reload;
 mod site;

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use serde::{Deserialize, Serialize};
+
 use crate::config::lvs::{Method, Tunnel, TunnelChecksum};
 use crate::config::model::Family;
 
@@ -20,7 +22,7 @@ pub mod flags {
 }
 
 /// What the kernel knows a service by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum ServiceKey {
     /// Packets to an address.
     Address {
@@ -235,7 +237,7 @@ pub struct SyncThread {
 }
 
 /// Time-outs of connections in seconds; 0 in a request = leave it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timeouts {
     /// Idle TCP sessions.
     pub tcp: u32,

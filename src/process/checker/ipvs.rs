@@ -14,6 +14,7 @@ use crate::kernel::ipvs::{
 };
 use crate::notify::log::{Level, Log};
 
+use super::checkpoint::Held;
 use super::statistics;
 
 /// Requests that may be under way.
@@ -61,20 +62,25 @@ pub(super) struct Ipvs {
 }
 
 impl Ipvs {
-    /// With the checkpoint of a predecessor and what it held, if there was one.
-    pub(super) fn start(flush_first: bool, timeouts: [u32; 3], checkpoint: &str, held: &str) -> io::Result<Ipvs> {
+    /// With the time-outs that a predecessor has found and what it held, if there was one.
+    pub(super) fn start(
+        flush_first: bool,
+        timeouts: [u32; 3],
+        first_found: Option<Timeouts>,
+        held: Held,
+    ) -> io::Result<Ipvs> {
         Ok(Ipvs {
             writer: Writer::start(CAPACITY)?,
             believed: BTreeMap::new(),
             keys: BTreeMap::new(),
-            inherited: held.lines().filter_map(service_key).collect(),
+            inherited: held.services,
             dirty: BTreeSet::new(),
             marked: false,
             submitted: 0,
             synchronised: false,
             flush_first,
             timeouts,
-            first_found: checkpoint.lines().find_map(found_timeouts),
+            first_found,
             found_and_set: None,
             under_way: VecDeque::new(),
             answers: Vec::new(),
@@ -98,10 +104,10 @@ impl Ipvs {
         }
     }
 
-    /// What a replacement can not find out any more; empty until the kernel has been asked.
-    pub(super) fn checkpoint(&self) -> String {
-        let line = |found: &Timeouts| format!("{FOUND}\t{}\t{}\t{}\n", found.tcp, found.tcp_fin, found.udp);
-        self.first_found.as_ref().map(line).unwrap_or_default()
+    /// Time-outs as the first process of this daemon found them, which a replacement cannot find out any more; `None`
+    /// until the kernel has been asked.
+    pub(super) fn first_found(&self) -> Option<Timeouts> {
+        self.first_found
     }
 
     /// A service's rows have changed.
@@ -119,9 +125,9 @@ impl Ipvs {
         let _ = self.writer.submit(vec![Request::Dump(self.submitted)]);
     }
 
-    /// What this process has set, a line for each service.
-    pub(super) fn held(&self) -> String {
-        self.keys.values().flatten().chain(&self.inherited).map(|key| service_line(key) + "\n").collect()
+    /// What this process and its predecessors have set.
+    pub(super) fn held(&self) -> Held {
+        Held { services: self.keys.values().flatten().chain(&self.inherited).copied().collect() }
     }
 
     /// Writes what marked services lack, or a part of it when that is much: the rest follows the answers. Whether
@@ -295,43 +301,6 @@ impl Ipvs {
     }
 }
 
-/// First word of the line of a checkpoint that has the time-outs as found.
-const FOUND: &str = "timeouts";
-
-/// Reads that line.
-fn found_timeouts(line: &str) -> Option<Timeouts> {
-    let mut words = line.split('\t');
-    words.next().filter(|word| *word == FOUND)?;
-    let mut next = || words.next()?.parse().ok();
-    Some(Timeouts { tcp: next()?, tcp_fin: next()?, udp: next()? })
-}
-
-/// A service as a line of what is held.
-fn service_line(key: &ServiceKey) -> String {
-    match key {
-        ServiceKey::Address { protocol, ip, port } => format!("service\t{protocol}\t{ip}\t{port}"),
-        ServiceKey::FwMark { mark, family: Family::V4 } => format!("fwmark\t{mark}\t4"),
-        ServiceKey::FwMark { mark, family: Family::V6 } => format!("fwmark\t{mark}\t6"),
-    }
-}
-
-/// Reads such a line.
-fn service_key(line: &str) -> Option<ServiceKey> {
-    let words: Vec<&str> = line.split('\t').collect();
-    match words[..] {
-        ["service", protocol, ip, port] => Some(ServiceKey::Address {
-            protocol: protocol.parse().ok()?,
-            ip: ip.parse().ok()?,
-            port: port.parse().ok()?,
-        }),
-        ["fwmark", mark, family] => {
-            let family = if family == "6" { Family::V6 } else { Family::V4 };
-            Some(ServiceKey::FwMark { mark: mark.parse().ok()?, family })
-        }
-        _ => None,
-    }
-}
-
 /// What a change is about, for the log.
 fn subject(change: &Change) -> String {
     match change {
@@ -350,7 +319,7 @@ fn subject(change: &Change) -> String {
     }
 }
 
-fn name(key: &ServiceKey) -> String {
+pub(super) fn name(key: &ServiceKey) -> String {
     match key {
         ServiceKey::Address { protocol, ip, port } => {
             let protocol = match protocol {

@@ -2,6 +2,7 @@
 //!
 //! A turn: wait; timers, sockets, scripts and files feed the machines; then IPVS is brought in line, then the views.
 
+mod checkpoint;
 mod ipvs;
 mod statistics;
 mod tls;
@@ -27,14 +28,15 @@ use crate::notify::mail::{Mailer, check_mail};
 use crate::notify::{check_messages, check_scripts, scripts};
 use crate::process::agent::Agent;
 use crate::process::doing::Doing;
-use crate::process::held::Held;
 use crate::process::ipc::Channel;
+use crate::process::kept::Kept;
 use crate::process::orders::{Order, Orders};
 use crate::process::stopping::{CLEAN_UP_LIMIT, FAREWELL_LIMIT, Stopping, time_for_scripts};
 use crate::process::sync_daemon::SyncDaemon;
 use crate::process::treatment;
 use crate::reactor::{Events, Interest, Program, Reactor, Signals, Timers, Token, clock};
 
+pub(super) use checkpoint::{Checkpoint, Held};
 use ipvs::Ipvs;
 
 const ORDERS: Token = Token(0);
@@ -79,12 +81,14 @@ pub(super) struct Setup {
     pub(super) agentx: Option<(snmp::transport::MasterAddress, String)>,
     /// `-I`.
     pub(super) keep_services: bool,
-    /// Of a predecessor, else empty.
-    pub(super) checkpoint: String,
+    /// Of a predecessor.
+    pub(super) checkpoint: Checkpoint,
     /// Only to remove what that has left in the kernel.
     pub(super) clean_up: bool,
     /// What is set in the kernel.
-    pub(super) held: Held,
+    pub(super) held: Kept<Held>,
+    /// What a predecessor has set there.
+    pub(super) found: Held,
     /// `lvs_flush`.
     pub(super) flush: bool,
     /// `lvs_flush_on_stop` without VS.
@@ -126,7 +130,7 @@ struct Process {
     dumps: dump::Writer,
     mailer: Mailer,
     keep_services: bool,
-    held: Held,
+    held: Kept<Held>,
     flush_on_stop: bool,
     changes: Vec<Change>,
     stopping: Stopping,
@@ -140,15 +144,15 @@ struct Process {
 
 /// Runs until told to stop.
 pub(super) fn run(setup: Setup) -> io::Result<()> {
-    let Setup { mut check, log, channel, agentx, keep_services, checkpoint, clean_up, held, .. } = setup;
+    let Setup { mut check, log, channel, agentx, keep_services, checkpoint, clean_up, held, found, .. } = setup;
     let (flush, flush_on_stop, signals) = (setup.flush, setup.flush_on_stop, setup.signals);
-    check.resume(&checkpoint);
+    check.resume(&checkpoint.verdicts);
     let reactor = Reactor::coarse().doing("open an event loop")?;
     let orders = Orders::new(signals, channel, &reactor, ORDERS).doing("listen to the parent process")?;
     let monitor = Monitor::open(DUMP_LIMIT).and_then(Watcher::start).doing(WATCH)?;
     reactor.register(&monitor, MONITOR, Interest::READABLE)?;
     let lvs = &check.tables.lvs;
-    let ipvs = Ipvs::start(flush, lvs.timeouts, &checkpoint, held.found()).doing("open a socket for IPVS")?;
+    let ipvs = Ipvs::start(flush, lvs.timeouts, checkpoint.timeouts, found).doing("open a socket for IPVS")?;
     reactor.register(&ipvs, IPVS, Interest::READABLE)?;
     let children = Children::start().doing("start the thread of programs")?;
     reactor.register(&children, CHILDREN, Interest::READABLE)?;
@@ -202,6 +206,7 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
     if clean_up {
         process.stop(CLEAN_UP_LIMIT);
     } else {
+        process.orders.save_indices(&process.check.tables.indices(), &process.log);
         process.check.handle(Event::Start, process.now);
         process.refresh();
     }
@@ -242,13 +247,13 @@ impl Process {
             }
             self.carry_out();
             if self.ipvs.reconcile(&self.check) {
-                self.held.save(self.ipvs.held());
+                self.held.save(&self.ipvs.held());
             }
             self.show_changes();
             self.agent_turn(agent_ready);
             self.stopping_turn();
         }
-        self.held.save(self.ipvs.held());
+        self.held.save(&self.ipvs.held());
         self.held.finish();
         self.mailer.finish(FAREWELL_LIMIT);
         let global = self.check.tables.system.global.as_ref();
@@ -270,15 +275,20 @@ impl Process {
                 Timer::Machine(key) => self.check.handle(Event::Timer(key), now),
                 Timer::Refresh => self.refresh(),
                 Timer::Tls => self.tell_slow_loading(),
-                Timer::Checkpoint => self.orders.save(self.check.checkpoint() + &self.ipvs.checkpoint()),
+                Timer::Checkpoint => self.save_checkpoint(),
             }
         }
     }
 
+    fn save_checkpoint(&mut self) {
+        let checkpoint = Checkpoint { verdicts: self.check.checkpoint(), timeouts: self.ipvs.first_found() };
+        self.orders.save_checkpoint(&checkpoint, &self.log);
+    }
+
     fn ipvs_turn(&mut self) {
-        let before = self.ipvs.checkpoint();
+        let before = self.ipvs.first_found();
         self.ipvs.turn(&mut self.check, self.now, &self.log);
-        if self.ipvs.checkpoint() != before {
+        if self.ipvs.first_found() != before {
             // At once: nobody else knows what is to be put back at the end.
             self.timers.set(Timer::Checkpoint, self.now);
         }
@@ -499,6 +509,7 @@ impl Process {
 
     fn configure(&mut self, config: Box<Config>) -> io::Result<()> {
         self.check.handle(Event::Configure(config), self.now);
+        self.orders.save_indices(&self.check.tables.indices(), &self.log);
         treatment::make_room(self.check.tables.checkers.len(), &self.log);
         self.load_tls()?;
         self.mailer.configure(self.check.tables.system.global.as_ref());
@@ -546,18 +557,18 @@ impl Process {
     }
 }
 
-/// An attempt in the terms of connections and scripts: 24 bits for the virtual server, 24 for the real server, 16 for
-/// the checker.
+/// An attempt in the terms of connections and scripts: 32 bits each for the virtual server, the real server and the
+/// checker, since indices grow as long as the daemon lives.
 fn key(attempt: AttemptId) -> Key {
     let ((VirtualServerId(service), server), checker) = attempt.checker;
-    let id = u64::from(service) << 40 | u64::from(server & 0xff_ffff) << 16 | u64::from(checker & 0xffff);
+    let id = u128::from(service) << 64 | u128::from(server) << 32 | u128::from(checker);
     Key { id, generation: attempt.number.into() }
 }
 
 /// The attempt of a key.
 fn attempt(key: Key) -> AttemptId {
-    let service = VirtualServerId((key.id >> 40) as u32);
-    let (server, checker) = ((key.id >> 16 & 0xff_ffff) as u32, (key.id & 0xffff) as u32);
+    let service = VirtualServerId((key.id >> 64) as u32);
+    let (server, checker) = ((key.id >> 32) as u32, key.id as u32);
     AttemptId { checker: ((service, server), checker), number: key.generation as u32 }
 }
 
@@ -567,7 +578,7 @@ mod tests {
 
     #[test]
     fn an_attempt_comes_back_from_its_key() {
-        let one = AttemptId { checker: ((VirtualServerId(70_000), 12_345), 7), number: u32::MAX };
+        let one = AttemptId { checker: ((VirtualServerId(u32::MAX), u32::MAX - 1), u32::MAX - 2), number: u32::MAX };
         assert_eq!(attempt(key(one)), one);
     }
 }

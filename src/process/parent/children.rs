@@ -85,8 +85,10 @@ impl Parent {
         self.next_token = Token(token.0 + 1);
         self.reactor.register(&channel, token, Interest::READABLE | Interest::WRITABLE)?;
         channel.send(&Message::Origin(Origin::of_the_daemon().to_string()))?;
-        if let Some((_, checkpoint)) = self.checkpoints.iter().find(|(of, _)| *of == role) {
-            channel.send(&Message::Checkpoint(checkpoint.clone()))?;
+        if let Some(told) = self.told.get(&role) {
+            let indices = told.indices.clone().map(Message::Indices);
+            let checkpoint = told.checkpoint.clone().map(Message::Checkpoint);
+            indices.into_iter().chain(checkpoint).try_for_each(|message| channel.send(&message))?;
         }
         if task == Task::CleanUp {
             channel.send(&Message::CleanUp)?;
@@ -112,10 +114,8 @@ impl Parent {
         for message in messages {
             match message {
                 Message::Hello(number) if child.unanswered == Some(number) => child.unanswered = None,
-                Message::Checkpoint(text) => {
-                    self.checkpoints.retain(|(role, _)| *role != child.role);
-                    self.checkpoints.push((child.role, text));
-                }
+                Message::Indices(octets) => self.told.entry(child.role).or_default().indices = Some(octets),
+                Message::Checkpoint(octets) => self.told.entry(child.role).or_default().checkpoint = Some(octets),
                 Message::Ready => child.ready = true,
                 Message::Hello(_) | Message::Config(_) | Message::Dump(_) | Message::CleanUp | Message::Origin(_) => {}
             }

@@ -4,6 +4,7 @@ mod children;
 mod reload;
 mod stop;
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use std::time::Duration;
 use super::cli::{self, Options};
 use super::dump;
 use super::exit;
-use super::ipc::Message;
+use super::ipc::{Message, Told};
 use super::names::Names;
 use super::role::Role;
 use super::systemd::{Stage, Systemd};
@@ -90,7 +91,7 @@ pub(super) struct Parent {
     /// Roles whose last process was killed.
     killed: Vec<Role>,
     /// Where a replacement is to go on.
-    checkpoints: Vec<(Role, String)>,
+    told: BTreeMap<Role, Told>,
     next_token: Token,
     reading: Option<Reading>,
     /// Wakes the loop when a configuration has been read.
@@ -120,7 +121,7 @@ impl Parent {
             children: Vec::new(),
             deaths,
             killed: Vec::new(),
-            checkpoints: Vec::new(),
+            told: BTreeMap::new(),
             next_token: FIRST_CHILD,
             reading: None,
             waker,

@@ -94,8 +94,9 @@ impl Parent {
     /// Has another process remove what the last one of a role has left, if that can have left anything.
     fn clean_up(&mut self, role: Role) {
         let name = role.name();
-        let may_have_set = self.killed.contains(&role) || self.checkpoints.iter().any(|(of, _)| *of == role);
-        if !may_have_set && held::left(&self.pid_file(role), &self.log).is_empty() {
+        let has_worked = self.told.get(&role).is_some_and(|told| told.checkpoint.is_some());
+        let may_have_set = self.killed.contains(&role) || has_worked;
+        if !may_have_set && held::left(role, &self.pid_file(role), &self.log).is_empty() {
             return;
         }
         match self.spawn(role, Task::CleanUp) {
@@ -117,10 +118,12 @@ impl Parent {
         if self.status == Some(exit::OK) {
             self.status = Some(exit::FATAL);
         }
-        let left = held::left(&self.pid_file(role), &self.log);
+        let left = held::left(role, &self.pid_file(role), &self.log);
         let (name, count) = (role.name(), left.len());
-        let listed: Vec<String> = left.iter().take(NAMED).map(|line| line.replace('\t', " ")).collect();
-        let listed = if listed.is_empty() { "unknown".to_owned() } else { listed.join(", ") };
+        let listed = match left.get(..NAMED.min(count)) {
+            None | Some([]) => "unknown".to_owned(),
+            Some(listed) => listed.join(", "),
+        };
         let more = if count > NAMED { format!(", and {} more", count - NAMED) } else { String::new() };
         self.log.error(format_args!(
             "What the {name} process has set may be left in the kernel: {listed}{more}; remove it by hand, or start \

@@ -4,6 +4,7 @@
 //! to do (announcements, kernel events, AgentX requests) does a bounded piece and asks for another turn.
 
 mod announcer;
+mod checkpoint;
 mod sockets;
 mod translate;
 
@@ -20,17 +21,17 @@ use crate::notify::mail::{Mailer, mail};
 use crate::notify::{messages, scripts};
 use crate::process::agent::Agent;
 use crate::process::doing::Doing;
-use crate::process::held::Held;
 use crate::process::ipc::Channel;
+use crate::process::kept::Kept;
 use crate::process::orders::{Order, Orders};
-use crate::process::sequences::Sequences;
 use crate::process::stopping::{CLEAN_UP_LIMIT, FAREWELL_LIMIT, Stopping, time_for_scripts};
 use crate::process::sync_daemon::SyncDaemon;
 use crate::process::treatment;
 use crate::reactor::{Events, Interest, Reactor, Signals, Timers, Token, clock};
-use crate::vrrp::{Action, Change, Event, InstanceId, State, TimerKey, Vrrp};
+use crate::vrrp::{Action, Change, Event, Held, InstanceId, Sequences, State, TimerKey, Vrrp};
 
 use announcer::Announcer;
+pub(super) use checkpoint::Checkpoint;
 use sockets::{Outgoing, Sockets};
 
 const ORDERS: Token = Token(0);
@@ -56,10 +57,6 @@ const DUMP_LIMIT: Duration = Duration::from_secs(5);
 const STOP_LIMIT: Duration = Duration::from_secs(4);
 /// After a change the file of what is set is written; many changes make one file.
 const HELD_DELAY: Duration = Duration::from_millis(100);
-/// First word of the lines of changed settings in a checkpoint.
-const SETTINGS: &str = "setting";
-/// The same for those that VMACs need.
-const VMAC_SETTINGS: &str = "vmac-setting";
 /// A socket that could not be opened is tried again after this time.
 const SOCKET_RETRY: Duration = Duration::from_secs(1);
 
@@ -75,11 +72,11 @@ pub(super) struct Setup {
     /// Only to remove what a predecessor has left in the kernel.
     pub(super) clean_up: bool,
     /// What is set in the kernel.
-    pub(super) held: Held,
+    pub(super) held: Kept<Held>,
     /// Sequence numbers for the next start.
-    pub(super) sequences: Option<Sequences>,
-    /// What a predecessor left to be known.
-    pub(super) checkpoint: String,
+    pub(super) sequences: Kept<Sequences>,
+    /// Of a predecessor.
+    pub(super) checkpoint: Checkpoint,
     pub(super) signals: Signals,
 }
 
@@ -116,8 +113,8 @@ struct Process {
     dumps: dump::Writer,
     mailer: Mailer,
     keep_addresses: bool,
-    held: Held,
-    sequences: Option<Sequences>,
+    held: Kept<Held>,
+    sequences: Kept<Sequences>,
     requests: Vec<AddressRequest>,
     changes: Vec<Change>,
     more_kernel: bool,
@@ -133,7 +130,7 @@ struct Process {
     /// When the stop began.
     stopped_at: Duration,
     /// As last told to the parent.
-    checkpoint: String,
+    checkpoint: Checkpoint,
     /// Sequence numbers have gone on since.
     save_due: bool,
 }
@@ -153,7 +150,7 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
     let (sockets, announcer) =
         (sockets.doing("start the thread of sockets")?, announcer.doing("open a socket for ARP")?);
     let writer = Writer::start(WRITER_CAPACITY).doing("open a socket for addresses")?;
-    let vmac_settings = sysctl::Changes::from_lines(VMAC_SETTINGS, &checkpoint);
+    let Checkpoint { states, settings, vmac_settings } = checkpoint;
     let vmacs = VmacWriter::start_vmacs(WRITER_CAPACITY, vmac_settings.clone()).doing("open a socket for VMACs")?;
     let orders = Orders::new(signals, channel, &reactor, ORDERS).doing("listen to the parent process")?;
     reactor.register(&monitor, MONITOR, Interest::READABLE)?;
@@ -184,7 +181,7 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
         vmacs,
         sockets,
         announcer,
-        sysctls: sysctl::Changes::from_lines(SETTINGS, &checkpoint),
+        sysctls: settings,
         vmac_settings,
         agent,
         agent_token: AGENT,
@@ -201,13 +198,13 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
         silent: clean_up,
         stopping: Stopping::No,
         stopped_at: Duration::ZERO,
-        checkpoint: String::new(),
+        checkpoint: Checkpoint::default(),
         save_due: false,
     };
     let first = process.monitor.first(DUMP_LIMIT).doing(WATCH)?;
     process.see(first);
     if clean_up {
-        process.vrrp.resume_to_stop(&checkpoint);
+        process.vrrp.resume_to_stop(&states);
         process.stop(CLEAN_UP_LIMIT);
     } else {
         process.start();
@@ -217,6 +214,7 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
 
 impl Process {
     fn start(&mut self) {
+        self.orders.save_indices(&self.vrrp.tables.indices(), &self.log);
         let incomplete = self.sockets.open_all(&self.vrrp.tables, &self.reactor);
         self.retry_sockets(incomplete);
         self.promote_secondaries();
@@ -267,12 +265,10 @@ impl Process {
         }
         let held = self.vrrp.held();
         let released = self.keep_addresses || (self.stopping.has_released() && held.is_empty());
-        self.held.save(held);
+        self.held.save(&held);
         self.held.finish();
-        if let Some(mut sequences) = self.sequences.take() {
-            sequences.save(self.vrrp.sequences(true));
-            sequences.finish();
-        }
+        self.sequences.save(&self.vrrp.sequences(true));
+        self.sequences.finish();
         self.mailer.finish(FAREWELL_LIMIT);
         let global = self.vrrp.tables.system.global.as_ref();
         self.scripts.finish(time_for_scripts(self.stopped_at, clock::now(), global));
@@ -297,7 +293,7 @@ impl Process {
                     self.carry_out_actions();
                 }
                 Key::RetrySockets => self.follow_links(),
-                Key::Held => self.held.save(self.vrrp.held()),
+                Key::Held => self.held.save(&self.vrrp.held()),
             }
         }
         self.submit_requests();
@@ -505,15 +501,16 @@ impl Process {
 
     /// Before the views: a replacement that goes on as master must know before anyone is told.
     fn save_checkpoint(&mut self) {
-        let settings = self.sysctls.to_lines(SETTINGS) + &self.vmac_settings.to_lines(VMAC_SETTINGS);
-        let checkpoint = self.vrrp.checkpoint() + &settings;
+        let checkpoint = Checkpoint {
+            states: self.vrrp.checkpoint(),
+            settings: self.sysctls.clone(),
+            vmac_settings: self.vmac_settings.clone(),
+        };
         if checkpoint != self.checkpoint {
-            self.orders.save(checkpoint.clone());
+            self.orders.save_checkpoint(&checkpoint, &self.log);
             self.checkpoint = checkpoint;
         }
-        if let Some(sequences) = &mut self.sequences {
-            sequences.save(self.vrrp.sequences(false));
-        }
+        self.sequences.save(&self.vrrp.sequences(false));
     }
 
     /// The IPVS synchronisation follows its instance.
@@ -553,6 +550,7 @@ impl Process {
                 Order::Configure(config) => {
                     treatment::make_room(descriptors(config.instances.len()), &self.log);
                     self.vrrp.handle(Event::Configure(config), clock::now());
+                    self.orders.save_indices(&self.vrrp.tables.indices(), &self.log);
                     self.mailer.configure(self.vrrp.tables.system.global.as_ref());
                     self.follow_links();
                     self.carry_out();

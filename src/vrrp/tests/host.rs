@@ -35,7 +35,7 @@ fn an_owner_keeps_its_only_address_when_the_cable_goes_out_and_in() {
     lan.set_link(0, true);
     lan.run(ms(1000));
     assert_eq!((lan.masters("VI"), has(&lan, "10.0.0.1", 24)), (vec![0], true));
-    assert_eq!(lan.routers[0].vrrp.held(), "", "nothing of ours");
+    assert!(lan.routers[0].vrrp.held().is_empty(), "nothing of ours");
     lan.event(0, crate::vrrp::Event::Stop { keep_addresses: false });
     lan.run(ms(100));
     assert!(has(&lan, "10.0.0.1", 24) && lan.routers[0].vrrp.is_stopped());
@@ -90,7 +90,7 @@ fn an_address_of_a_predecessor_is_removed_known_by_mark_or_by_record() {
         lan.routers[0].timers.clear();
         lan.routers[0].vrrp = crate::vrrp::Vrrp::new(crate::vrrp::Tables::new(one(instance("VI", 51)), "test".into()));
         if !marks {
-            lan.routers[0].vrrp.inherit(&held);
+            lan.routers[0].vrrp.inherit(held);
         }
         lan.start(0);
         assert!(!lan.routers[0].kernel.is_empty(), "until the kernel has done it");

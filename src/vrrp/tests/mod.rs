@@ -5,6 +5,7 @@ mod ah;
 mod election;
 mod groups;
 mod host;
+mod indices;
 mod interfaces;
 mod lan;
 mod packets;

@@ -1,0 +1,149 @@
+//! Row indices over reloads and crashes of the process.
+
+use std::collections::BTreeMap;
+
+use super::site::{Behaviour, Site, checker, lvs, secs, server, service, sorry, target};
+use crate::check::{Check, Event, Tables, VirtualServerId};
+use crate::config::lvs::{CheckerKind, Endpoint, Lvs, VirtualServer, VirtualServerGroup};
+use crate::state::{from_octets, to_octets};
+
+const SERVERS: [&str; 4] = ["10.1.0.1:80", "10.1.0.2:80", "10.1.0.3:80", "10.1.0.4:80"];
+
+/// Services by their last octet, with the numbers of their servers and whether they have a sorry server.
+fn file(services: &[(u8, &[usize], bool)]) -> Lvs {
+    let rows = services.iter().map(|(octet, servers, has_sorry)| VirtualServer {
+        endpoint: Endpoint::Address(format!("10.0.0.{octet}:80").parse().unwrap()),
+        sorry_server: has_sorry.then(|| sorry("10.1.0.9:80")),
+        ..service(servers.iter().map(|at| server(SERVERS[*at])).collect())
+    });
+    let groups =
+        services.iter().map(|(octet, ..)| VirtualServerGroup { name: format!("g{octet}"), entries: Vec::new() });
+    Lvs { groups: groups.collect(), ..lvs(rows.collect()) }
+}
+
+fn indices(site: &Site) -> BTreeMap<String, Vec<u32>> {
+    let tables = &site.check.tables;
+    let name = |id: &VirtualServerId| match &tables.virtual_servers.get(id).unwrap().config.endpoint {
+        Endpoint::Address(address) => address.to_string(),
+        other => panic!("{other:?}"),
+    };
+    let groups = tables.groups.iter().map(|(id, row)| (row.config.name.clone(), vec![id.0]));
+    let services = tables.virtual_servers.keys().map(|id| (name(id), vec![id.0]));
+    let servers = tables
+        .real_servers
+        .iter()
+        .map(|(id, row)| (format!("{} of {}", row.address(), name(&id.0)), vec![id.0.0, id.1]));
+    groups.chain(services).chain(servers).collect()
+}
+
+fn reload(site: &mut Site, lvs: Lvs) {
+    site.event(Event::Configure(super::reload::config(lvs)));
+}
+
+/// Another process with this configuration, which goes on with what the parent has.
+fn replacement(old: &Site, lvs: Lvs) -> Site {
+    let indices = to_octets(&old.check.tables.indices()).unwrap();
+    let checkpoint = to_octets(&old.check.checkpoint()).unwrap();
+    let mut config = super::reload::config(lvs);
+    let servers = std::mem::take(&mut config.lvs.virtual_servers).into_iter().map(Ok::<_, ()>);
+    let tables = Tables::numbered(*config, servers, "test".into(), from_octets(&indices).unwrap()).unwrap();
+    let mut site = Site::new(Lvs::default());
+    site.check = Check::new(tables, 1);
+    site.check.resume(&from_octets(&checkpoint).unwrap());
+    site.servers.clone_from(&old.servers);
+    site.event(Event::Start);
+    site
+}
+
+#[test]
+fn a_replacement_numbers_the_rows_of_a_reloaded_configuration_as_before() {
+    let second = file(&[(3, &[1], false), (2, &[3, 1], true)]);
+    let mut site = Site::started(file(&[(1, &[0], false), (2, &[0, 1], false), (3, &[0, 1], true)]));
+    site.behave(SERVERS[1], Behaviour::Refuses);
+    reload(&mut site, second.clone());
+    site.run(secs(15));
+    let before = indices(&site);
+    let expected = [
+        ("10.0.0.2:80", vec![2]),
+        ("10.0.0.3:80", vec![3]),
+        ("10.1.0.2:80 of 10.0.0.2:80", vec![2, 2]),
+        ("10.1.0.2:80 of 10.0.0.3:80", vec![3, 3]),
+        ("10.1.0.4:80 of 10.0.0.2:80", vec![2, 4]),
+        ("10.1.0.9:80 of 10.0.0.2:80", vec![2, 3]),
+        ("g2", vec![2]),
+        ("g3", vec![3]),
+    ];
+    assert_eq!(before, expected.map(|(name, index)| (name.to_owned(), index)).into());
+    for _ in 0..3 {
+        site = replacement(&site, second.clone());
+        assert_eq!(indices(&site), before);
+        let alive = |service, position| site.alive((VirtualServerId(service), position));
+        assert_eq!((alive(2, 2), alive(2, 4), alive(3, 3)), (false, true, false), "verdicts go with the rows");
+        assert_eq!(site.news(), []);
+    }
+    reload(&mut site, file(&[(7, &[2], false), (3, &[0, 1], false)]));
+    let now = indices(&site);
+    assert_eq!((&now["10.0.0.7:80"], &now["g7"]), (&vec![4], &vec![4]));
+    assert_eq!(now["10.1.0.1:80 of 10.0.0.3:80"], [3, 4], "its index of before was given back for good");
+}
+
+#[test]
+fn no_index_has_two_owners_whatever_is_reloaded_and_dies() {
+    let mut site = Site::started(file(&[(1, &[0], false)]));
+    let mut random = crate::check::Random::new(11);
+    let mut before = indices(&site);
+    let mut owners: BTreeMap<(bool, Vec<u32>), String> = BTreeMap::new();
+    for step in 0..300 {
+        let mut sets = Vec::new();
+        for octet in 1..=3 {
+            let pick = random.number() >> 20;
+            let servers: Vec<usize> =
+                (0..4).map(|at| (pick as usize + at) % 4).filter(|at| pick >> (4 + at) & 1 == 1).collect();
+            sets.push((octet, servers, pick >> 9 & 1 == 1, pick >> 10 & 3 != 0));
+        }
+        let rows = sets
+            .iter()
+            .filter(|set| set.3)
+            .map(|(octet, servers, has_sorry, _)| (*octet, servers.as_slice(), *has_sorry));
+        let file = file(&rows.collect::<Vec<_>>());
+        reload(&mut site, file.clone());
+        let now = indices(&site);
+        if step % 2 == 0 {
+            site = replacement(&site, file);
+            assert_eq!(indices(&site), now, "step {step}");
+        }
+        for (name, index) in &now {
+            assert!(before.get(name).is_none_or(|was| was == index), "step {step}: {name} was {before:?}, is {now:?}");
+            let owner = owners.entry((name.starts_with('g'), index.clone())).or_insert_with(|| name.clone());
+            assert_eq!(owner, name, "step {step}");
+        }
+        before = now;
+    }
+    assert!(owners.len() > 300, "{}", owners.len());
+}
+
+/// A verdict belongs to a checker as it is configured, not to its place: a reload moves places.
+#[test]
+fn verdicts_go_to_the_checkers_they_are_of() {
+    let checks = |ports: &[u16]| {
+        let mut row = service(vec![server(SERVERS[0])]);
+        let tcp = |port: &u16| checker(CheckerKind::Tcp(target(&format!("10.1.0.1:{port}"))));
+        row.real_servers[0].checkers = ports.iter().map(tcp).collect();
+        lvs(vec![row])
+    };
+    let mut site = Site::started(checks(&[1, 2, 2]));
+    site.behave("10.1.0.1:2", Behaviour::Refuses);
+    reload(&mut site, checks(&[3, 2, 2]));
+    site.run(secs(15));
+    let up = |site: &Site| -> Vec<(String, bool)> {
+        let rows = site.check.tables.checkers.values();
+        let mut up: Vec<_> = rows.map(|row| (format!("{:?}", row.config.kind), row.up)).collect();
+        up.sort();
+        up
+    };
+    assert_eq!(up(&site).iter().filter(|(_, up)| !up).count(), 2);
+    let other = replacement(&site, checks(&[3, 2, 2]));
+    assert_eq!(up(&other), up(&site));
+    let other = replacement(&site, checks(&[4, 2]));
+    assert_eq!(up(&other).iter().map(|(_, up)| *up).collect::<Vec<_>>(), [false, true]);
+}

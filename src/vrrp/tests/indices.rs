@@ -1,0 +1,128 @@
+//! Row indices over reloads and crashes of the process.
+
+use std::collections::BTreeMap;
+
+use super::lan::{Lan, address, config, group, instance, ms};
+use crate::config::model::Config;
+use crate::state::{from_octets, to_octets};
+use crate::vrrp::{Event, State, Tables, Vrrp};
+
+/// Names of rows with their indices: instances and groups by name, addresses by owner and address.
+fn indices(lan: &Lan) -> BTreeMap<String, Vec<u32>> {
+    let tables = &lan.routers[0].vrrp.tables;
+    let instances = tables.instances.iter().map(|(id, row)| (row.config.name.clone(), vec![id.0]));
+    let groups = tables.groups.iter().map(|(id, row)| (format!("group {}", row.config.name), vec![id.0]));
+    let addresses = tables.addresses.iter().map(|((owner, position), row)| {
+        let name = tables.instances.iter().find(|(id, _)| id.0 == *owner).map_or("static", |(_, row)| &row.config.name);
+        (format!("{} of {name}", row.config.ip), vec![*owner, *position])
+    });
+    instances.chain(groups).chain(addresses).collect()
+}
+
+fn reload(lan: &mut Lan, config: Config) {
+    lan.event(0, Event::Configure(Box::new(config)));
+    lan.run(ms(500));
+}
+
+/// The process dies, and another goes on with what the parent has.
+fn crash(lan: &mut Lan, config: Config) {
+    let old = &lan.routers[0].vrrp;
+    let indices = to_octets(&old.tables.indices()).unwrap();
+    let checkpoint = to_octets(&old.checkpoint()).unwrap();
+    lan.routers[0].timers.clear();
+    let tables = Tables::numbered(config, "test".into(), from_octets(&indices).unwrap());
+    lan.routers[0].vrrp = Vrrp::new(tables);
+    lan.routers[0].vrrp.resume(&from_octets(&checkpoint).unwrap());
+    lan.start(0);
+    lan.run(ms(500));
+}
+
+/// Instances with further addresses, each also alone in a group of its name.
+fn with(rows: &[(&str, u8, &[&str])], statics: &[&str]) -> Config {
+    let instances = rows.iter().map(|(name, vrid, addresses)| {
+        let mut row = instance(name, *vrid);
+        row.addresses.extend(addresses.iter().map(|ip| address(ip)));
+        row
+    });
+    let groups = rows.iter().map(|(name, ..)| group(name, &[*name])).collect();
+    Config { static_addresses: statics.iter().map(|ip| address(ip)).collect(), ..config(instances.collect(), groups) }
+}
+
+#[test]
+fn a_replacement_numbers_the_rows_of_a_reloaded_configuration_as_before() {
+    let first =
+        with(&[("A", 51, &[]), ("B", 52, &["10.0.9.1", "10.0.9.2"]), ("C", 53, &[])], &["10.0.8.1", "10.0.8.2"]);
+    let second = with(&[("C", 53, &["10.0.9.3"]), ("B", 52, &["10.0.9.2"])], &["10.0.8.2"]);
+    let mut lan = Lan::new(vec![first]);
+    lan.run(ms(2000));
+    reload(&mut lan, second.clone());
+    let before = indices(&lan);
+    let expected = [
+        ("10.0.1.52 of B", vec![2, 1]),
+        ("10.0.1.53 of C", vec![3, 1]),
+        ("10.0.8.2 of static", vec![0, 2]),
+        ("10.0.9.2 of B", vec![2, 3]),
+        ("10.0.9.3 of C", vec![3, 2]),
+        ("B", vec![2]),
+        ("C", vec![3]),
+        ("group B", vec![2]),
+        ("group C", vec![3]),
+    ];
+    assert_eq!(before, expected.map(|(name, index)| (name.to_owned(), index)).into());
+    for _ in 0..3 {
+        crash(&mut lan, second.clone());
+        assert_eq!(indices(&lan), before);
+        assert_eq!((lan.routers[0].state("B"), lan.routers[0].state("C")), (State::Master, State::Master));
+    }
+    // The index of A, and those of its addresses, were given once.
+    reload(&mut lan, with(&[("X", 54, &[]), ("B", 52, &["10.0.9.4", "10.0.9.2"])], &["10.0.8.3"]));
+    let now = indices(&lan);
+    assert_eq!((&now["X"], &now["group X"], &now["10.0.9.4 of B"]), (&vec![4], &vec![4], &vec![2, 4]));
+    assert_eq!(now["10.0.8.3 of static"], [0, 3]);
+}
+
+/// The configuration is another one when the process dies: rows that it has still keep their indices.
+#[test]
+fn a_process_that_dies_of_a_reload_has_numbered_its_rows_no_more() {
+    let mut lan = Lan::new(vec![with(&[("A", 51, &[]), ("B", 52, &[])], &[])]);
+    lan.run(ms(2000));
+    crash(&mut lan, with(&[("X", 54, &[]), ("B", 52, &["10.0.9.1"])], &[]));
+    let now = indices(&lan);
+    assert_eq!((&now["X"], &now["B"], &now["10.0.9.1 of B"]), (&vec![3], &vec![2], &vec![2, 2]));
+    assert_eq!(lan.routers[0].state("B"), State::Master, "the state goes with the row");
+}
+
+#[test]
+fn no_index_has_two_owners_whatever_is_reloaded_and_dies() {
+    let mut lan = Lan::new(vec![with(&[("A", 51, &[])], &[])]);
+    lan.run(ms(2000));
+    let names = [("A", 51), ("B", 52), ("C", 53), ("D", 54)];
+    let mut before = indices(&lan);
+    let mut owners: BTreeMap<(bool, Vec<u32>), String> = BTreeMap::new();
+    for step in 0..300 {
+        let pick = lan.random();
+        let rows: Vec<(&str, u8, &[&str])> = (0..4)
+            .map(|at| (pick as usize + at) % 4)
+            .filter(|at| pick >> (8 + at) & 1 == 1)
+            .map(|at| (names[at].0, names[at].1, if pick >> 16 & 1 == 1 { &["10.0.9.9"][..] } else { &[] }))
+            .collect();
+        let file = with(&rows, if pick >> 17 & 1 == 1 { &["10.0.8.8"] } else { &[] });
+        if pick >> 18 & 1 == 1 {
+            lan.event(0, Event::Configure(Box::new(file.clone())));
+            lan.run(ms(50));
+            let now = indices(&lan);
+            crash(&mut lan, file);
+            assert_eq!(indices(&lan), now, "step {step}");
+        } else {
+            reload(&mut lan, file);
+        }
+        let now = indices(&lan);
+        for (name, index) in &now {
+            assert!(before.get(name).is_none_or(|was| was == index), "step {step}: {name} was {before:?}, is {now:?}");
+            let owner = owners.entry((name.starts_with("group"), index.clone())).or_insert_with(|| name.clone());
+            assert_eq!(owner, name, "step {step}");
+        }
+        before = now;
+    }
+    assert!(owners.len() > 300, "{}", owners.len());
+}
