@@ -50,7 +50,7 @@ bootstrap() {
   chmod +x "$base.new/usr/sbin/policy-rc.d"
   cp /etc/resolv.conf "$base.new/etc/resolv.conf"
   within "$base.new" 'apt-get -qq update; apt-get -qq -y --no-install-recommends install snmpd snmp iproute2' \
-    >"$work/log" 2>&1 || { tail -n 20 "$work/log" >&2; fail "snmpd can not be installed"; }
+    >"$work/log" 2>&1 || { tail -n 20 "$work/log" >&2; fail "snmpd cannot be installed"; }
   mv "$base.new" "$base"
 }
 
@@ -69,7 +69,7 @@ files >"$work/before"
 say "install"
 cp "$deb" "$root/package.deb"
 within "$root" 'apt-get -qq update; apt-get -y --no-install-recommends install /package.deb' >"$work/log" 2>&1 ||
-  { cat "$work/log" >&2; fail "it can not be installed"; }
+  { cat "$work/log" >&2; fail "it cannot be installed"; }
 rm "$root/package.deb"
 name=$(dpkg-deb -f "$deb" Package)
 grep -q '^ii' < <(within "$root" "dpkg-query -W -f '\${db:Status-Abbrev}' $name") || fail "$name is not installed"
@@ -122,9 +122,9 @@ export -f within
 ip netns exec "$netns" bash -c 'within "$0" "$1"' "$root" "$(cat "$work/day")" || fail "it does not work"
 
 say "remove and purge"
-within "$root" "apt-get -qq -y remove $name" >"$work/log" 2>&1 || { cat "$work/log" >&2; fail "it can not be removed"; }
+within "$root" "apt-get -qq -y remove $name" >"$work/log" 2>&1 || { cat "$work/log" >&2; fail "it cannot be removed"; }
 within "$root" "apt-get -qq -y --auto-remove purge $name" >"$work/log" 2>&1 ||
-  { cat "$work/log" >&2; fail "it can not be purged"; }
+  { cat "$work/log" >&2; fail "it cannot be purged"; }
 files >"$work/after"
 diff "$work/before" "$work/after" || fail "this is left (>) or missing (<)"
 [ -z "$(within "$root" "dpkg-query -W -f '\${Status}' $name 2>/dev/null || true")" ] || fail "dpkg still knows $name"

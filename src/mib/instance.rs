@@ -197,7 +197,7 @@ const SET_NOTIFY_DELETED: Setter<Vrrp, InstanceId> = Setter {
     },
 };
 
-/// Settings that can not change while running: only the value they have is taken.
+/// Settings that cannot change while running: only the value they have is taken.
 fn only_as_is(now: bool, value: &Value) -> Result<(), SetError> {
     if *value == Value::truth(now) { Ok(()) } else { Err(SetError::InconsistentValue) }
 }

@@ -178,7 +178,7 @@ impl Options {
         self.core_dump || self.core_dump_pattern.is_some()
     }
 
-    /// `-S`; what can not be read is reported and the default taken.
+    /// `-S`; what cannot be read is reported and the default taken.
     pub fn facility(&self) -> Result<Facility, String> {
         let Some(word) = &self.log_facility else { return Ok(Facility::LOG_DAEMON) };
         let number = word.strip_prefix("local").unwrap_or(word);

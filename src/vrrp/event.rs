@@ -361,7 +361,7 @@ pub enum Cause {
     SequenceExhausted,
     /// The sync group moved.
     SyncGroup,
-    /// It can not take part.
+    /// It cannot take part.
     Fault(Fault),
     /// The reasons for fault are gone.
     Recovered,

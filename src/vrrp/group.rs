@@ -47,7 +47,7 @@ impl Vrrp {
         }
     }
 
-    /// Whether some member can not be judged yet.
+    /// Whether some member cannot be judged yet.
     pub(super) fn group_awaits_vmac(&self, group: GroupId) -> bool {
         self.members(group).iter().any(|id| self.awaits_vmac(*id))
     }

@@ -99,7 +99,7 @@ impl Maker<'_, '_, '_> {
             || name.contains(char::is_whitespace)
             || matches!(name, "" | "." | "..")
         {
-            format!("'{name}' can not be the name of an interface (at most {NAME_MAX} characters, no '/')")
+            format!("'{name}' cannot be the name of an interface (at most {NAME_MAX} characters, no '/')")
         } else if !ours {
             format!("another instance has '{name}' for its VMAC")
         } else {

@@ -149,7 +149,7 @@ struct Sending {
     waiting: Vec<Job>,
     /// Next pause for the relay.
     pause: Duration,
-    /// While the relay can not be talked to: when to try again.
+    /// While the relay cannot be talked to: when to try again.
     resume: Option<Instant>,
     /// Why.
     trouble: Option<String>,

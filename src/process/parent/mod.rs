@@ -50,7 +50,7 @@ pub(super) struct Plan {
     pub(super) names: Names,
     /// The children to run.
     pub(super) roles: Vec<Role>,
-    /// What a reload can not change.
+    /// What a reload cannot change.
     pub(super) fixed: Fixed,
 }
 
@@ -131,7 +131,7 @@ impl Parent {
         })
     }
 
-    /// Runs until told to stop, or until a child can not go on; the result is the exit status.
+    /// Runs until told to stop, or until a child cannot go on; the result is the exit status.
     pub(super) fn watch(mut self) -> io::Result<u8> {
         for role in self.plan.roles.clone() {
             self.start_child(role);

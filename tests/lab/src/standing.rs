@@ -126,7 +126,7 @@ pub struct Standing {
     traps: BTreeMap<String, Vec<u8>>,
     scripts: Vec<String>,
     mails: Vec<String>,
-    /// How many of the mails have reached the relay, while the others can not.
+    /// How many of the mails have reached the relay, while the others cannot.
     held: Option<usize>,
 }
 
