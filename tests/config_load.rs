@@ -104,9 +104,7 @@ fn one_line_each() {
         }),
         ("notify_deleted", |c| c.instances[0].notify_deleted && c.instances[0].scripts.deleted.is_none()),
         ("smtp_alert", |c| c.instances[0].smtp_alert),
-        ("mcast_src_ip 10.0.0.7\n track_src_ip", |c| {
-            c.instances[0].track_source && c.instances[0].source == "10.0.0.7".parse().ok()
-        }),
+        ("mcast_src_ip 10.0.0.7\n track_src_ip", |c| c.instances[0].source == "10.0.0.7".parse().ok()),
         ("mcast_dst_ip 224.0.0.99", |c| c.instances[0].group.to_string() == "224.0.0.99"),
         ("garp_master_delay 0\n garp_master_repeat 2\n garp_master_refresh 7", |c| {
             let g = c.instances[0].garp;

@@ -1,8 +1,9 @@
 //! What systemd is told, by a socket that stands in for its own.
-#![allow(clippy::unwrap_used, reason = "a test")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test")]
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixDatagram;
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -13,18 +14,23 @@ use nix::sys::signal::Signal;
 
 const LIMIT: Duration = Duration::from_secs(10);
 
+/// Takes the place of systemd; each call gives the next message.
+fn listen(path: &Path) -> impl Fn() -> String {
+    let socket = UnixDatagram::bind(path).unwrap();
+    socket.set_read_timeout(Some(LIMIT)).unwrap();
+    move || {
+        let mut buffer = [0; 1024];
+        let length = socket.recv(&mut buffer).expect("a message within 10 s");
+        String::from_utf8_lossy(&buffer[..length]).into_owned()
+    }
+}
+
 #[test]
 fn systemd_is_told_of_start_reload_and_stop() {
     let _turn = machine::shared();
     let mut lab = Lab::new(1);
     let path = lab.router(1).file("notify");
-    let socket = UnixDatagram::bind(&path).unwrap();
-    socket.set_read_timeout(Some(LIMIT)).unwrap();
-    let hear = || {
-        let mut buffer = [0; 1024];
-        let length = socket.recv(&mut buffer).expect("a message within 10 s");
-        String::from_utf8_lossy(&buffer[..length]).into_owned()
-    };
+    let hear = listen(&path);
 
     lab.router(1).configure(&Protocol::V3.conf(100, ""));
     let mut command = lab.router(1).command(Daemon::Ours);
@@ -59,13 +65,7 @@ fn ready_is_told_when_the_children_run_and_the_watchdog_is_fed() {
     let _turn = machine::shared();
     let mut lab = Lab::new(1);
     let path = lab.router(1).file("notify");
-    let socket = UnixDatagram::bind(&path).unwrap();
-    socket.set_read_timeout(Some(LIMIT)).unwrap();
-    let hear = || {
-        let mut buffer = [0; 1024];
-        let length = socket.recv(&mut buffer).expect("a message within 10 s");
-        String::from_utf8_lossy(&buffer[..length]).into_owned()
-    };
+    let hear = listen(&path);
     // Its pid file is somebody else's, so the VRRP process ends at its start again and again.
     let pid_file = std::fs::File::create(lab.router(1).file("vrrp.pid")).unwrap();
     pid_file.lock().unwrap();

@@ -284,8 +284,6 @@ pub struct Instance {
     pub group: IpAddr,
     /// `unicast_peer`: adverts go to these routers and not to the group.
     pub unicast: Option<Unicast>,
-    /// `track_src_ip`.
-    pub track_source: bool,
     /// `nopreempt`, already cleared for owners and `state MASTER`.
     pub nopreempt: bool,
     /// `preempt_delay`, already cleared where it has no effect.

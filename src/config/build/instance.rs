@@ -65,6 +65,7 @@ impl Maker<'_, '_, '_> {
         let nopreempt = self.nopreempt(&kind, start_state);
         let multicast_source = self.of_family("mcast_src_ip", family);
         let source = self.of_family("unicast_src_ip", family).or(multicast_source);
+        self.check_track_source(source.is_some());
         let group = self.of_family("mcast_dst_ip", family);
         let default_group = if family == Family::V4 { self.defaults.group4 } else { self.defaults.group6 };
         let track_interfaces = track_interfaces(node, self.defaults.global.dynamic_interfaces, self.ctx);
@@ -79,7 +80,6 @@ impl Maker<'_, '_, '_> {
             priority,
             start_state,
             advert_interval: self.advert_interval(version),
-            track_source: self.track_source(source.is_some()),
             source,
             group: group.unwrap_or(default_group),
             unicast,
@@ -272,12 +272,11 @@ impl Maker<'_, '_, '_> {
         same
     }
 
-    fn track_source(&mut self, has_source: bool) -> bool {
-        let wanted = self.node.has("track_src_ip");
-        if wanted && !has_source {
+    /// A configured source address is watched with or without `track_src_ip`.
+    fn check_track_source(&mut self, has_source: bool) {
+        if self.node.has("track_src_ip") && !has_source {
             self.adjust("track_src_ip", "track_src_ip has no effect without mcast_src_ip or unicast_src_ip");
         }
-        wanted && has_source
     }
 
     fn dont_track_primary(&mut self, interface: &str, tracked: &[super::super::model::TrackedInterface]) -> bool {

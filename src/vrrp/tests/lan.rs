@@ -32,7 +32,6 @@ pub fn instance(name: &str, vrid: u8) -> Instance {
         source: None,
         group: Ipv4Addr::new(224, 0, 0, 18).into(),
         unicast: None,
-        track_source: false,
         nopreempt: false,
         preempt_delay: Duration::ZERO,
         authentication: None,
