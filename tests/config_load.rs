@@ -90,8 +90,7 @@ fn one_line_each() {
             c.instances[0].authentication == Some(Authentication::Ah(*b"12345678"))
         }),
         ("track_interface {\n eth1 weight -254\n eth2 weight 5 reverse\n eth3\n }", |c| {
-            let t: Vec<_> =
-                c.instances[0].track_interfaces.iter().map(|t| (t.name.as_str(), t.weight, t.reverse)).collect();
+            let t: Vec<_> = c.instances[0].trackers.iter().map(|t| (t.name.as_str(), t.weight, t.reverse)).collect();
             t == [("eth1", -253, false), ("eth2", 5, true), ("eth3", 0, false)]
         }),
         ("notify \"/bin/n 'a b' c\" root", |c| {

@@ -7,8 +7,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use keepalived::config::lvs::TrackFile;
 use keepalived::config::model::ScriptUser;
+use keepalived::config::model::TrackFile;
 use keepalived::net::{ChildEvent, Children, FileEvent, Files, Key, Outcome};
 use keepalived::reactor::{Events, Interest, Program, Reactor, Token, clock, launcher};
 
@@ -252,6 +252,7 @@ fn numbers_in_files_are_followed() {
         path: path(name).to_str().unwrap().to_owned(),
         weight: 1,
         reverse: false,
+        init: None,
     };
     fs::write(path("a"), "5\n").unwrap();
     let files = Files::start(&[file("a"), file("b"), file("later/c")]).unwrap();

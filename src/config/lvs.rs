@@ -5,7 +5,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use super::model::{Family, Script};
+use super::model::{Family, Script, TrackFile};
 
 use serde::{Deserialize, Serialize};
 
@@ -80,19 +80,6 @@ pub struct SyncDaemon {
     pub ttl: Option<u8>,
     /// `group`.
     pub group: Option<IpAddr>,
-}
-
-/// `track_file`, as FILE_CHECK needs it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TrackFile {
-    /// Name of the block.
-    pub name: String,
-    /// `file`.
-    pub path: String,
-    /// `weight`.
-    pub weight: i32,
-    /// `reverse`.
-    pub reverse: bool,
 }
 
 /// `virtual_server_group NAME { }`.

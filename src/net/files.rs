@@ -13,7 +13,7 @@ use std::time::Duration;
 use nix::fcntl::OFlag;
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 
-use crate::config::lvs::TrackFile;
+use crate::config::model::TrackFile;
 use crate::reactor::{Events, Interest, Reactor, Token, Waker, clock};
 
 /// How often the files are looked at even if the kernel reports nothing (network file systems, directories that

@@ -8,7 +8,7 @@ use super::event::Fault;
 use super::interface::Interface;
 use super::rows::Instance;
 use super::tables::Tables;
-use crate::config::model::{Family, TrackedInterface, Version};
+use crate::config::model::{Family, Track, TrackerKind, Version};
 use crate::wire::{ah, ipv4, vrrp};
 
 /// Octets of an IPv6 header.
@@ -91,9 +91,10 @@ fn is_up(tables: &Tables, name: &str) -> bool {
 }
 
 /// `track_interface` of the instance and of its group.
-fn tracked<'t>(tables: &'t Tables, row: &'t Instance) -> impl Iterator<Item = &'t TrackedInterface> {
+fn tracked<'t>(tables: &'t Tables, row: &'t Instance) -> impl Iterator<Item = &'t Track> {
     let group = row.group.and_then(|id| tables.groups.get(&id));
-    row.config.track_interfaces.iter().chain(group.map_or(&[][..], |group| &group.config.track_interfaces))
+    let entries = row.config.trackers.iter().chain(group.map_or(&[][..], |group| &group.config.trackers));
+    entries.filter(|track| track.kind == TrackerKind::Interface)
 }
 
 /// Base priority plus the weights of tracked interfaces, 1..=254; an owner keeps 255.
@@ -103,8 +104,9 @@ pub(super) fn effective_priority(tables: &Tables, row: &Instance) -> u8 {
     }
     let group = row.group.and_then(|id| tables.groups.get(&id));
     // Weighted trackers of members would pull the group apart.
-    let own = group.is_none_or(|group| group.config.tracking_weight).then_some(&row.config.track_interfaces);
-    let tracked = own.into_iter().chain(group.map(|group| &group.config.track_interfaces)).flatten();
+    let own = group.is_none_or(|group| group.config.tracking_weight).then_some(&row.config.trackers);
+    let tracked = own.into_iter().chain(group.map(|group| &group.config.trackers)).flatten();
+    let tracked = tracked.filter(|track| track.kind == TrackerKind::Interface);
     let weights: i32 = tracked
         .map(|track| {
             let weight = i32::from(if track.reverse { -track.weight } else { track.weight });

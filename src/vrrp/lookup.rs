@@ -10,7 +10,7 @@ use super::event::Received;
 use super::interface::{InterfaceAddress, Use};
 use super::rows::{AddressId, Instance, InstanceId};
 use super::tables::Tables;
-use crate::config::model::Family;
+use crate::config::model::{Family, TrackerKind};
 
 /// Owner of static addresses.
 pub(super) const STATIC: InstanceId = InstanceId(0);
@@ -90,10 +90,14 @@ impl Tables {
         }
         for (id, row) in self.instances.iter() {
             note(&row.config.interface, *id);
-            row.config.track_interfaces.iter().for_each(|track| note(&track.name, *id));
+            row.config
+                .trackers
+                .iter()
+                .filter(|track| track.kind == TrackerKind::Interface)
+                .for_each(|track| note(&track.name, *id));
         }
         for group in self.groups.values() {
-            for track in &group.config.track_interfaces {
+            for track in group.config.trackers.iter().filter(|track| track.kind == TrackerKind::Interface) {
                 group.members.iter().for_each(|id| note(&track.name, *id));
             }
         }

@@ -2,7 +2,8 @@
 
 use super::site::{Behaviour, Site, checker, lvs, misc, ms, rs, secs, server, service, target};
 use crate::check::{Cause, Change, Event, ScriptEnd};
-use crate::config::lvs::{CheckerKind, RealServer, TrackFile, UdpCheck};
+use crate::config::lvs::{CheckerKind, RealServer, UdpCheck};
+use crate::config::model::TrackFile;
 
 const A: &str = "10.1.0.1:80";
 
@@ -238,7 +239,7 @@ fn a_file_needs_no_polling() {
     let kind = CheckerKind::File { track_file: "load".into(), weight: 0, reverse: false };
     let mut site = one(|row| row.checkers = vec![checker(kind)]);
     site.check.tables.lvs.track_files =
-        vec![TrackFile { name: "load".into(), path: "/run/load".into(), weight: 0, reverse: false }];
+        vec![TrackFile { name: "load".into(), path: "/run/load".into(), weight: 0, reverse: false, init: None }];
     site.event(Event::FileValue { name: "load", value: 0 });
     site.start();
     assert!(site.timers.is_empty());

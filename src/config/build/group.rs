@@ -7,7 +7,7 @@ use super::super::keywords::completions;
 use super::super::model::SyncGroup;
 use super::super::tree::Node;
 use super::global::Defaults;
-use super::{Ctx, Names, blocks, script, track_interfaces};
+use super::{Ctx, Names, blocks, script, track};
 
 pub(super) fn build(
     tree: &[Node<'_>],
@@ -47,7 +47,7 @@ pub(super) fn build(
             members,
             scripts: script::scripts(block, ctx),
             smtp_alert: block.flag("smtp_alert").or(global.smtp_alert_vrrp).or(global.smtp_alert).unwrap_or(false),
-            track_interfaces: track_interfaces(block, global.dynamic_interfaces, ctx),
+            trackers: track::entries(block, global.dynamic_interfaces, ctx),
             tracking_weight: block.has("sync_group_tracking_weight"),
         });
     }

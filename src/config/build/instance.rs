@@ -4,11 +4,11 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 
 use super::super::diag::{At, Class};
-use super::super::model::{Address, Authentication, Family, Instance, StartState, Version};
+use super::super::model::{Address, Authentication, Family, Instance, StartState, Track, TrackerKind, Version};
 use super::super::tree::Node;
 use super::super::value::Value;
 use super::global::Defaults;
-use super::{Ctx, address, blocks, garp, script, track_interfaces};
+use super::{Ctx, address, blocks, garp, script, track};
 
 /// Addresses an advert can carry.
 const MOST_ADDRESSES: usize = 255;
@@ -68,7 +68,7 @@ impl Maker<'_, '_, '_> {
         self.check_track_source(source.is_some());
         let group = self.of_family("mcast_dst_ip", family);
         let default_group = if family == Family::V4 { self.defaults.group4 } else { self.defaults.group6 };
-        let track_interfaces = track_interfaces(node, self.defaults.global.dynamic_interfaces, self.ctx);
+        let trackers = track::entries(node, self.defaults.global.dynamic_interfaces, self.ctx);
         let global = &self.defaults.global;
         let smtp_default = global.smtp_alert_vrrp.or(global.smtp_alert).unwrap_or(false);
         let mut instance = Instance {
@@ -93,8 +93,8 @@ impl Maker<'_, '_, '_> {
             promote_secondaries: node.has("promote_secondaries"),
             linkbeat: node.has("linkbeat_use_polling") || global.linkbeat_use_polling,
             down_timer_adverts: self.down_timer_adverts(strict),
-            dont_track_primary: self.dont_track_primary(&interface, &track_interfaces),
-            track_interfaces,
+            dont_track_primary: self.dont_track_primary(&interface, &trackers),
+            trackers,
             garp: garp::of(node, self.defaults, strict, self.ctx),
             lower_prio_no_advert: self.forced("lower_prio_no_advert", self.defaults.lower_prio_no_advert, strict, true),
             higher_prio_send_advert: self.forced(
@@ -279,9 +279,9 @@ impl Maker<'_, '_, '_> {
         }
     }
 
-    fn dont_track_primary(&mut self, interface: &str, tracked: &[super::super::model::TrackedInterface]) -> bool {
+    fn dont_track_primary(&mut self, interface: &str, tracked: &[Track]) -> bool {
         let wanted = self.node.has("dont_track_primary");
-        let contradicted = wanted && tracked.iter().any(|t| t.name == interface);
+        let contradicted = wanted && tracked.iter().any(|t| t.kind == TrackerKind::Interface && t.name == interface);
         if contradicted {
             let text = "dont_track_primary has no effect: track_interface lists the same interface";
             self.adjust("dont_track_primary", text);

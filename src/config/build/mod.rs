@@ -9,16 +9,17 @@ mod group;
 mod instance;
 mod lvs;
 mod script;
+mod track;
 mod unicast;
 mod vmac;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
 use super::diag::{At, Class, Report, Stage};
 use super::facts::Facts;
 use super::lvs::VirtualServer;
-use super::model::{Config, TrackedInterface};
+use super::model::{Config, Trackers};
 use super::suggest::nearest;
 use super::tree::{FoldedServers, Node};
 use super::value::{Arg, Value};
@@ -57,6 +58,7 @@ pub(crate) fn build(
         sync_groups,
         has_virtual_servers,
         lvs,
+        trackers: Trackers::default(),
         global: defaults.global,
     }
 }
@@ -211,35 +213,4 @@ fn blocks<'t, 'i>(tree: &'t [Node<'i>], kind: &str, ctx: &mut Ctx<'_, '_>) -> Ve
         }
     }
     found
-}
-
-/// `track_interface` of an instance or a group.
-fn track_interfaces(block: &Node<'_>, dynamic: bool, ctx: &mut Ctx<'_, '_>) -> Vec<TrackedInterface> {
-    let mut list: Vec<TrackedInterface> = Vec::new();
-    let mut seen = HashSet::new();
-    for entry in block.all("track_interface").flat_map(|n| n.children.iter()).filter(|n| !n.bad) {
-        let Some(name) = entry.text(0) else { continue };
-        ctx.interface(name, entry.at_arg(0), dynamic);
-        let (mut weight, mut reverse) = (0i64, false);
-        for (option, args) in options(&entry.args) {
-            if option == "weight" {
-                weight = match args.first().map(|a| &a.value) {
-                    Some(Value::Int(n)) => *n,
-                    _ => 0,
-                };
-                reverse = args.get(1).and_then(|a| text(&a.value)) == Some("reverse");
-            }
-        }
-        if weight.abs() > 253 {
-            ctx.adjusted(entry.at(), format!("weight {weight} is taken as {}", weight.clamp(-253, 253)));
-            weight = weight.clamp(-253, 253);
-        }
-        if !seen.insert(name) {
-            ctx.adjusted(entry.at(), format!("'{name}' is tracked twice; the first entry counts"));
-            continue;
-        }
-        let weight = i16::try_from(weight).unwrap_or(0);
-        list.push(TrackedInterface { name: name.to_owned(), weight, reverse });
-    }
-    list
 }

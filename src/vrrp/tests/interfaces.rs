@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::lan::{IFINDEX, Lan, address, config, group, instance, kernel_address, ms};
-use crate::config::model::{Address, Config, Family, Instance, TrackedInterface};
+use crate::config::model::{Address, Config, Family, Instance, Track, TrackerKind};
 use crate::vrrp::{
     Cause, Change, Event, Fault, Interface, InterfaceAddress, KernelAddress, LinkState, Occasion, State,
 };
@@ -109,7 +109,7 @@ fn it_is_needed_by_the_whole_group_and_by_rows_that_a_reload_adds() {
 #[test]
 fn a_priority_change_names_its_interface() {
     let mut row = instance("VI", 51);
-    row.track_interfaces = vec![TrackedInterface { name: "eth1".into(), weight: -30, reverse: false }];
+    row.trackers = vec![Track { kind: TrackerKind::Interface, name: "eth1".into(), weight: -30, reverse: false }];
     let mut lan = start(one(row.clone()), Some(true));
     lan.event(0, Event::Link(other(false)));
     lan.event(0, Event::LinkGone(OTHER));

@@ -45,7 +45,7 @@ pub fn instance(name: &str, vrid: u8) -> Instance {
         linkbeat: false,
         down_timer_adverts: 3,
         dont_track_primary: false,
-        track_interfaces: Vec::new(),
+        trackers: Vec::new(),
         garp: Garp {
             delay: ms(5000),
             repeat: 5,
@@ -76,7 +76,7 @@ pub fn group(name: &str, members: &[&str]) -> SyncGroup {
         members: members.iter().map(|member| (*member).into()).collect(),
         scripts: Scripts::default(),
         smtp_alert: false,
-        track_interfaces: Vec::new(),
+        trackers: Vec::new(),
         tracking_weight: false,
     }
 }
@@ -90,6 +90,7 @@ pub fn config(instances: Vec<Instance>, sync_groups: Vec<SyncGroup>) -> Config {
         sync_groups,
         has_virtual_servers: false,
         lvs: Default::default(),
+        trackers: Default::default(),
     }
 }
 

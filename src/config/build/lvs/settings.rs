@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::super::super::diag::At;
-use super::super::super::lvs::{Lvs, Secret, SyncDaemon, TlsMaterial, TrackFile};
+use super::super::super::lvs::{Lvs, Secret, SyncDaemon, TlsMaterial};
+use super::super::super::model::TrackFile;
 use super::super::super::tree::Node;
 use super::super::super::value::Value;
 use super::super::instance::Built;
@@ -155,6 +156,7 @@ pub(super) fn track_files(tree: &[Node<'_>], ctx: &mut Ctx<'_, '_>) -> TrackFile
             path,
             weight: weight.and_then(|n| n.int(0)).and_then(|n| i32::try_from(n).ok()).unwrap_or(1),
             reverse: weight.and_then(|n| n.text(1)) == Some("reverse"),
+            init: None,
         };
         files.insert(name.to_owned(), file);
     }

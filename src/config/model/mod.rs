@@ -4,11 +4,15 @@
 //! A field names the keyword it stems from. Defaults that stem from `global_defs` are already merged into each
 //! instance, so nobody below has to look twice.
 
+mod track;
+
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+pub use track::{InitFile, ParameterMatch, Track, TrackFile, TrackProcess, TrackScript, TrackerKind, Trackers};
 
 /// A whole configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,6 +29,8 @@ pub struct Config {
     pub has_virtual_servers: bool,
     /// Virtual servers and what belongs to them.
     pub lvs: super::lvs::Lvs,
+    /// `vrrp_script`, `track_file` and `vrrp_track_process` blocks that are used.
+    pub trackers: Trackers,
 }
 
 /// `smtp_server` with its port (25 by default).
@@ -310,8 +316,8 @@ pub struct Instance {
     pub down_timer_adverts: u8,
     /// `dont_track_primary`.
     pub dont_track_primary: bool,
-    /// `track_interface` entries.
-    pub track_interfaces: Vec<TrackedInterface>,
+    /// `track_interface`, `track_script`, `track_file`, `track_process` and `track_bfd` entries, in this order.
+    pub trackers: Vec<Track>,
     /// Gratuitous ARP and NA settings.
     pub garp: Garp,
     /// `lower_prio_no_advert`.
@@ -398,17 +404,6 @@ pub struct Garp {
     pub garp_interval: Duration,
     /// `vrrp_gna_interval` / `garp_group`: spacing of NAs on one interface.
     pub gna_interval: Duration,
-}
-
-/// `track_interface` entry.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TrackedInterface {
-    /// Name of the interface.
-    pub name: String,
-    /// `weight`, -253..=253; 0 = down means FAULT.
-    pub weight: i16,
-    /// `reverse`.
-    pub reverse: bool,
 }
 
 /// Notify scripts of an instance or a group.
@@ -500,7 +495,7 @@ pub struct SyncGroup {
     /// `smtp_alert`, with the global defaults merged in; default false.
     pub smtp_alert: bool,
     /// `track_interface` entries of the group.
-    pub track_interfaces: Vec<TrackedInterface>,
+    pub trackers: Vec<Track>,
     /// `sync_group_tracking_weight`.
     pub tracking_weight: bool,
 }
