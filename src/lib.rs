@@ -26,5 +26,6 @@ pub mod process;
 pub mod reactor;
 pub mod state;
 pub mod system;
+pub mod track;
 pub mod vrrp;
 pub mod wire;

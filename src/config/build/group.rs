@@ -13,6 +13,7 @@ pub(super) fn build(
     tree: &[Node<'_>],
     defaults: &Defaults,
     names: &Names<'_>,
+    trackers: &mut track::Defined,
     ctx: &mut Ctx<'_, '_>,
 ) -> Vec<SyncGroup> {
     for (_, block) in blocks(tree, "track_group", ctx) {
@@ -42,12 +43,13 @@ pub(super) fn build(
             continue;
         }
         let global = &defaults.global;
+        let rules = track::Rules { dynamic: global.dynamic_interfaces, weightless: None };
         groups.push(SyncGroup {
             name: name.to_owned(),
             members,
             scripts: script::scripts(block, ctx),
             smtp_alert: block.flag("smtp_alert").or(global.smtp_alert_vrrp).or(global.smtp_alert).unwrap_or(false),
-            trackers: track::entries(block, global.dynamic_interfaces, ctx),
+            trackers: track::entries(block, rules, trackers, ctx),
             tracking_weight: block.has("sync_group_tracking_weight"),
         });
     }

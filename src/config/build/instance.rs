@@ -22,9 +22,14 @@ pub(super) struct Built {
     pub complete: bool,
 }
 
-pub(super) fn build(tree: &[Node<'_>], defaults: &Defaults, ctx: &mut Ctx<'_, '_>) -> Vec<Built> {
+pub(super) fn build(
+    tree: &[Node<'_>],
+    defaults: &Defaults,
+    trackers: &mut track::Defined,
+    ctx: &mut Ctx<'_, '_>,
+) -> Vec<Built> {
     let found = blocks(tree, "vrrp_instance", ctx);
-    found.into_iter().map(|(name, node)| Maker { node, name, defaults, ctx }.make()).collect()
+    found.into_iter().map(|(name, node)| Maker { node, name, defaults, trackers, ctx }.make()).collect()
 }
 
 /// Builds one instance.
@@ -32,6 +37,7 @@ pub(super) struct Maker<'m, 'c, 'f> {
     pub(super) node: &'m Node<'m>,
     pub(super) name: &'m str,
     pub(super) defaults: &'m Defaults,
+    pub(super) trackers: &'m mut track::Defined,
     pub(super) ctx: &'m mut Ctx<'c, 'f>,
 }
 
@@ -68,7 +74,13 @@ impl Maker<'_, '_, '_> {
         self.check_track_source(source.is_some());
         let group = self.of_family("mcast_dst_ip", family);
         let default_group = if family == Family::V4 { self.defaults.group4 } else { self.defaults.group6 };
-        let trackers = track::entries(node, self.defaults.global.dynamic_interfaces, self.ctx);
+        let weightless = if kind.owner {
+            Some("priority 255 is that of the owner of the addresses, which nothing changes")
+        } else {
+            self.trackers.weightless(self.name)
+        };
+        let rules = track::Rules { dynamic: self.defaults.global.dynamic_interfaces, weightless };
+        let trackers = track::entries(node, rules, self.trackers, self.ctx);
         let global = &self.defaults.global;
         let smtp_default = global.smtp_alert_vrrp.or(global.smtp_alert).unwrap_or(false);
         let mut instance = Instance {

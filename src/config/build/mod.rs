@@ -19,7 +19,7 @@ use std::net::IpAddr;
 use super::diag::{At, Class, Report, Stage};
 use super::facts::Facts;
 use super::lvs::VirtualServer;
-use super::model::{Config, Trackers};
+use super::model::Config;
 use super::suggest::nearest;
 use super::tree::{FoldedServers, Node};
 use super::value::{Arg, Value};
@@ -39,10 +39,11 @@ pub(crate) fn build(
     let defaults = global::build(tree, &mut ctx);
     let uid = defaults.global.script_user.as_ref().map_or(0, |u| u.uid);
     ctx.scripts = (defaults.global.script_security, uid);
-    let mut instances = instance::build(tree, &defaults, &mut ctx);
+    let mut trackers = track::defined(tree, &mut ctx);
+    let mut instances = instance::build(tree, &defaults, &mut trackers, &mut ctx);
     garp::groups(tree, &mut instances, &mut ctx);
     let names = Names::of(&instances);
-    let sync_groups = group::build(tree, &defaults, &names, &mut ctx);
+    let sync_groups = group::build(tree, &defaults, &names, &mut trackers, &mut ctx);
     let static_addresses = address::statics(tree, &defaults, &mut ctx);
     check::instances(&instances, &mut ctx);
     check::tracked(tree, &mut ctx);
@@ -51,14 +52,15 @@ pub(crate) fn build(
         has_virtual_servers = true;
         take(server);
     };
-    let lvs = lvs::build(tree, virtual_servers, &defaults, &instances, &mut ctx, &mut take);
+    let known = lvs::Known { instances: &instances, files: trackers.files() };
+    let lvs = lvs::build(tree, virtual_servers, &defaults, &known, &mut ctx, &mut take);
     Config {
         static_addresses,
         instances: instances.into_iter().map(|i| i.instance).collect(),
         sync_groups,
         has_virtual_servers,
         lvs,
-        trackers: Trackers::default(),
+        trackers: trackers.into_used(tree, &mut ctx),
         global: defaults.global,
     }
 }

@@ -26,6 +26,12 @@ pub(super) fn scripts(block: &Node<'_>, ctx: &mut Ctx<'_, '_>) -> Scripts {
 /// One script keyword: a command of one word, which is quoted if it has arguments, may be followed by `USER [GROUP]`.
 /// Check scripts have a keyword of their own for that; there an unquoted command takes every word as an argument.
 pub(super) fn script(node: &Node<'_>, ctx: &mut Ctx<'_, '_>) -> Option<Script> {
+    let script = command(node, ctx)?;
+    usable(node, &script, ctx).then_some(script)
+}
+
+/// The command of a script keyword, whether or not it can be run.
+pub(super) fn command(node: &Node<'_>, ctx: &mut Ctx<'_, '_>) -> Option<Script> {
     let Some(Value::Script(words)) = node.value(0) else {
         return None;
     };
@@ -51,9 +57,7 @@ pub(super) fn script(node: &Node<'_>, ctx: &mut Ctx<'_, '_>) -> Option<Script> {
         Some(words) => Some(user(node, words, ctx)?),
         None => None,
     };
-    let program = argv.first().map_or("", String::as_str);
-    let uid = user.as_ref().map_or(ctx.scripts.1, |u| u.uid);
-    usable(node, program, uid, ctx).then_some(Script { argv, user })
+    Some(Script { argv, user })
 }
 
 /// Whether what follows the first word of a command is a user, and not an argument.
@@ -62,12 +66,31 @@ pub(in super::super) fn takes_user(keyword: &Keyword, words: &[Word<'_>]) -> boo
 }
 
 /// Warns about a script that cannot be run now; false for one that must not run.
-fn usable(node: &Node<'_>, program: &str, uid: u32, ctx: &mut Ctx<'_, '_>) -> bool {
+fn usable(node: &Node<'_>, script: &Script, ctx: &mut Ctx<'_, '_>) -> bool {
+    let program = script.argv.first().map_or("", String::as_str);
     if let Some(problem) = ctx.facts.script_problem(program) {
         let text = format!("the script '{program}' {problem}: it cannot be run");
         ctx.report.warn(Class::General, node.at_arg(0), text).help("install it, or correct the path");
         return true;
     }
+    is_secure(node, script, ctx)
+}
+
+/// Whether the script of a tracker can be run, as things are now; a message when not: then nothing is tracked.
+pub(super) fn trackable(node: &Node<'_>, script: &Script, ctx: &mut Ctx<'_, '_>) -> bool {
+    let program = script.argv.first().map_or("", String::as_str);
+    if let Some(problem) = ctx.facts.script_problem(program) {
+        let text = format!("the script '{program}' {problem}: track_script entries that list it are ignored");
+        ctx.report.warn(Class::General, node.at_arg(0), text).help("install it, or correct the path");
+        return false;
+    }
+    is_secure(node, script, ctx)
+}
+
+/// With `enable_script_security` a script that others than root can change does not run as root; a message says so.
+fn is_secure(node: &Node<'_>, script: &Script, ctx: &mut Ctx<'_, '_>) -> bool {
+    let program = script.argv.first().map_or("", String::as_str);
+    let uid = script.user.as_ref().map_or(ctx.scripts.1, |user| user.uid);
     let insecure = if ctx.scripts.0 && uid == 0 { ctx.facts.script_insecure(program) } else { None };
     let Some(why) = insecure else { return true };
     let text = format!("the script '{program}' is not run as root: {why}");

@@ -1,39 +1,302 @@
-//! Track lists of instances and groups.
+//! Trackers, and the track lists of instances and groups.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::time::Duration;
 
-use super::super::model::{Track, TrackerKind};
+use super::super::diag::Class;
+use super::super::model::{
+    InitFile, ParameterMatch, Track, TrackFile, TrackProcess, TrackScript, TrackerKind, Trackers,
+};
 use super::super::tree::Node;
 use super::super::value::Value;
-use super::{Ctx, options, text};
+use super::{Ctx, options, script, text};
 
-/// `track_interface` of an instance or a group.
-pub(super) fn entries(block: &Node<'_>, dynamic: bool, ctx: &mut Ctx<'_, '_>) -> Vec<Track> {
-    let mut list: Vec<Track> = Vec::new();
+/// Longest short name of a process that the kernel keeps.
+const COMM: usize = 15;
+
+/// The track lists: keyword, kind, and the largest weight of an entry.
+const LISTS: [(&str, TrackerKind, i64); 5] = [
+    ("track_interface", TrackerKind::Interface, 253),
+    ("track_script", TrackerKind::Script, 253),
+    ("track_file", TrackerKind::File, 254),
+    ("track_process", TrackerKind::Process, 254),
+    ("track_bfd", TrackerKind::Bfd, 253),
+];
+
+/// All trackers of a file with the weights that entries take from them.
+#[derive(Default)]
+pub(super) struct Defined {
+    trackers: Trackers,
+    weights: BTreeMap<(TrackerKind, String), (i16, bool)>,
+    used: BTreeSet<(TrackerKind, String)>,
+    /// Members of sync groups without `sync_group_tracking_weight`.
+    members: HashSet<String>,
+}
+
+/// All tracker blocks. Blocks that cannot work are left out with a message, and so are the entries that name them.
+pub(super) fn defined(tree: &[Node<'_>], ctx: &mut Ctx<'_, '_>) -> Defined {
+    let mut defined = Defined { members: members(tree), ..Defined::default() };
+    for (name, block) in named(tree, "vrrp_script") {
+        let Some(tracker) = vrrp_script(name, block, ctx) else { continue };
+        defined.note(TrackerKind::Script, name, (tracker.weight, tracker.reverse));
+        defined.trackers.scripts.push(tracker);
+    }
+    for kind in ["track_file", "vrrp_track_file"] {
+        for (name, block) in named(tree, kind) {
+            let Some(tracker) = file(name, block, ctx) else { continue };
+            if defined.trackers.files.iter().any(|known| known.name == name) {
+                let text = format!("{kind} '{name}' is defined twice");
+                ctx.report.error(Class::General, block.at_arg(0), text).help("give each a name of its own");
+                continue;
+            }
+            let weight = i16::try_from(tracker.weight).unwrap_or(1);
+            defined.note(TrackerKind::File, name, (weight, tracker.reverse));
+            defined.trackers.files.push(tracker);
+        }
+    }
+    for (name, block) in named(tree, "vrrp_track_process") {
+        let Some(tracker) = process(name, block, ctx) else { continue };
+        defined.note(TrackerKind::Process, name, (tracker.weight, tracker.reverse));
+        defined.trackers.processes.push(tracker);
+    }
+    for (name, block) in named(tree, "bfd_instance") {
+        let (weight, reverse) = weight(block, 253, ctx);
+        defined.note(TrackerKind::Bfd, name, (weight, reverse));
+        defined.trackers.sessions.push((name.to_owned(), weight, reverse));
+    }
+    defined
+}
+
+fn members(tree: &[Node<'_>]) -> HashSet<String> {
+    let groups = tree.iter().filter(|n| n.keyword.name == "vrrp_sync_group" && !n.has("sync_group_tracking_weight"));
+    let listed = groups.flat_map(|group| {
+        let direct = group.children.iter().filter(|n| n.keyword.name == "INSTANCE");
+        group.all("group").flat_map(|n| n.children.iter()).chain(direct)
+    });
+    listed.filter_map(|n| n.text(0)).map(str::to_owned).collect()
+}
+
+/// The blocks of a kind, the first of each name: further ones are reported with the lists.
+fn named<'t, 'i>(tree: &'t [Node<'i>], kind: &'static str) -> impl Iterator<Item = (&'t str, &'t Node<'i>)> {
     let mut seen = HashSet::new();
-    for entry in block.all("track_interface").flat_map(|n| n.children.iter()).filter(|n| !n.bad) {
-        let Some(name) = entry.text(0) else { continue };
-        ctx.interface(name, entry.at_arg(0), dynamic);
-        let (mut weight, mut reverse) = (0i64, false);
-        for (option, args) in options(&entry.args) {
-            if option == "weight" {
-                weight = match args.first().map(|a| &a.value) {
-                    Some(Value::Int(n)) => *n,
-                    _ => 0,
-                };
-                reverse = args.get(1).and_then(|a| text(&a.value)) == Some("reverse");
+    let blocks = tree.iter().filter(move |n| n.keyword.name == kind && !n.bad);
+    blocks.filter_map(|block| Some((block.text(0)?, block))).filter(move |(name, _)| seen.insert(*name))
+}
+
+impl Defined {
+    fn note(&mut self, kind: TrackerKind, name: &str, weight: (i16, bool)) {
+        self.weights.insert((kind, name.to_owned()), weight);
+    }
+
+    /// Why weights of an instance's entries have no effect.
+    pub(super) fn weightless(&self, instance: &str) -> Option<&'static str> {
+        self.members.contains(instance).then_some("its sync group has no sync_group_tracking_weight")
+    }
+
+    /// The trackers of files, which FILE_CHECK uses too.
+    pub(super) fn files(&self) -> &[TrackFile] {
+        &self.trackers.files
+    }
+
+    /// The trackers that a track list names. The others are warned about; a file may also be that of a FILE_CHECK.
+    pub(super) fn into_used(self, tree: &[Node<'_>], ctx: &mut Ctx<'_, '_>) -> Trackers {
+        let Defined { mut trackers, used, .. } = self;
+        let is_used = |kind, name: &str| used.contains(&(kind, name.to_owned()));
+        for (name, block) in named(tree, "vrrp_script") {
+            if !is_used(TrackerKind::Script, name) && trackers.scripts.iter().any(|s| s.name == name) {
+                let text = format!("vrrp_script '{name}' is not run: no track_script lists it");
+                ctx.report.warn(Class::General, block.at_arg(0), text).help("list it, or remove it");
             }
         }
-        if weight.abs() > 253 {
-            ctx.adjusted(entry.at(), format!("weight {weight} is taken as {}", weight.clamp(-253, 253)));
-            weight = weight.clamp(-253, 253);
+        trackers.scripts.retain(|tracker| is_used(TrackerKind::Script, &tracker.name));
+        trackers.files.retain(|tracker| is_used(TrackerKind::File, &tracker.name));
+        trackers.processes.retain(|tracker| is_used(TrackerKind::Process, &tracker.name));
+        trackers.sessions.retain(|(name, ..)| is_used(TrackerKind::Bfd, name));
+        trackers
+    }
+}
+
+/// What the entries of an instance or a group may do.
+#[derive(Clone, Copy)]
+pub(super) struct Rules {
+    /// Interfaces may come later.
+    pub dynamic: bool,
+    /// Weights have no effect, for this reason.
+    pub weightless: Option<&'static str>,
+}
+
+/// All track lists of an instance or a group, in the order of [`LISTS`]. A name without a block was reported already.
+pub(super) fn entries(block: &Node<'_>, rules: Rules, defined: &mut Defined, ctx: &mut Ctx<'_, '_>) -> Vec<Track> {
+    let mut list: Vec<Track> = Vec::new();
+    for (keyword, kind, most) in LISTS {
+        let mut seen = HashSet::new();
+        for entry in block.all(keyword).flat_map(|n| n.children.iter()).filter(|n| !n.bad) {
+            let Some(name) = entry.text(0) else { continue };
+            let key = (kind, name.to_owned());
+            let default = if kind == TrackerKind::Interface {
+                ctx.interface(name, entry.at_arg(0), rules.dynamic);
+                (0, false)
+            } else {
+                let Some(default) = defined.weights.get(&key) else { continue };
+                *default
+            };
+            let (weight, reverse) = entry_weight(entry, most, default, ctx);
+            if !seen.insert(name) {
+                ctx.adjusted(entry.at(), format!("'{name}' is tracked twice; the first entry counts"));
+                continue;
+            }
+            if kind != TrackerKind::Interface {
+                defined.used.insert(key);
+            }
+            if let Some(why) = rules.weightless.filter(|_| weight != 0) {
+                ctx.adjusted(entry.at(), format!("'{name}' with weight {weight} has no effect: {why}"))
+                    .help("write weight 0, or remove the entry");
+                continue;
+            }
+            list.push(Track { kind, name: name.to_owned(), weight, reverse });
         }
-        if !seen.insert(name) {
-            ctx.adjusted(entry.at(), format!("'{name}' is tracked twice; the first entry counts"));
-            continue;
-        }
-        let weight = i16::try_from(weight).unwrap_or(0);
-        list.push(Track { kind: TrackerKind::Interface, name: name.to_owned(), weight, reverse });
     }
     list
+}
+
+/// `weight N [reverse|noreverse]` of an entry; what is not written is the tracker's.
+fn entry_weight(entry: &Node<'_>, most: i64, default: (i16, bool), ctx: &mut Ctx<'_, '_>) -> (i16, bool) {
+    let Some((_, args)) = options(&entry.args).filter(|(option, _)| *option == "weight").last() else {
+        return default;
+    };
+    let weight = match args.first().map(|a| &a.value) {
+        Some(Value::Int(n)) => *n,
+        _ => 0,
+    };
+    let reverse = match args.get(1).and_then(|a| text(&a.value)) {
+        Some(word) => word == "reverse",
+        None => default.1,
+    };
+    (limited(entry, weight, most, ctx), reverse)
+}
+
+/// `weight N [reverse]` of a tracker's block; 0 without it.
+fn weight(block: &Node<'_>, most: i64, ctx: &mut Ctx<'_, '_>) -> (i16, bool) {
+    let Some(node) = block.last("weight") else { return (0, false) };
+    (limited(node, node.int(0).unwrap_or(0), most, ctx), node.text(1) == Some("reverse"))
+}
+
+fn limited(node: &Node<'_>, weight: i64, most: i64, ctx: &mut Ctx<'_, '_>) -> i16 {
+    let taken = weight.clamp(-most, most);
+    if taken != weight {
+        ctx.adjusted(node.at(), format!("weight {weight} is taken as {taken}"));
+    }
+    i16::try_from(taken).unwrap_or(0)
+}
+
+fn vrrp_script(name: &str, block: &Node<'_>, ctx: &mut Ctx<'_, '_>) -> Option<TrackScript> {
+    let node = block.last("script")?;
+    let mut script = script::command(node, ctx)?;
+    if let Some(node) = block.last("user") {
+        // An unknown user is an error: the script must not run as somebody else.
+        script.user = Some(script::user(node, &node.words(), ctx)?);
+    }
+    if !script::trackable(node, &script, ctx) {
+        return None;
+    }
+    let (weight, reverse) = weight(block, 253, ctx);
+    let interval = period(block, "interval", ctx).unwrap_or(Duration::from_secs(1));
+    Some(TrackScript {
+        name: name.to_owned(),
+        script,
+        interval,
+        timeout: period(block, "timeout", ctx).unwrap_or(interval),
+        weight,
+        reverse,
+        rise: block.last("rise").and_then(|n| n.u32(0)).unwrap_or(1),
+        fall: block.last("fall").and_then(|n| n.u32(0)).unwrap_or(1),
+        init_fail: block.has("init_fail"),
+    })
+}
+
+/// `interval` or `timeout`; 0 is taken as 1 s.
+fn period(block: &Node<'_>, keyword: &str, ctx: &mut Ctx<'_, '_>) -> Option<Duration> {
+    let node = block.last(keyword)?;
+    let millis = node.uint(0)?;
+    if millis == 0 {
+        ctx.adjusted(node.at(), format!("{keyword} 0 is taken as 1")).help(format!("write {keyword} 1"));
+        return Some(Duration::from_secs(1));
+    }
+    Some(Duration::from_millis(millis))
+}
+
+fn file(name: &str, block: &Node<'_>, ctx: &mut Ctx<'_, '_>) -> Option<TrackFile> {
+    let path = block.last("file").and_then(|n| n.text(0))?.to_owned();
+    let weight = block.last("weight");
+    let init = block.last("init_file").map(|node| {
+        let words = [node.text(0), node.text(1)];
+        let number = words.iter().flatten().find(|word| **word != "overwrite");
+        let value = number.map(|word| word.parse::<i32>());
+        if let Some(Err(_)) = value {
+            let text = format!("'{}' is no number of 32 bits; 0 is written", number.copied().unwrap_or_default());
+            ctx.adjusted(node.at_arg(0), text).help("write init_file NUMBER");
+        }
+        let value = value.and_then(Result::ok).unwrap_or(0);
+        if !(-254..=254).contains(&value) {
+            let text = format!("{value} is beyond what a priority can change by");
+            ctx.adjusted(node.at_arg(0), text).help("use -254 to 254");
+        }
+        InitFile { value, overwrite: words.contains(&Some("overwrite")) }
+    });
+    Some(TrackFile {
+        name: name.to_owned(),
+        path,
+        weight: weight.and_then(|n| n.int(0)).and_then(|n| i32::try_from(n).ok()).unwrap_or(1),
+        reverse: weight.and_then(|n| n.text(1)) == Some("reverse"),
+        init,
+    })
+}
+
+fn process(name: &str, block: &Node<'_>, ctx: &mut Ctx<'_, '_>) -> Option<TrackProcess> {
+    let node = block.last("process")?;
+    let mut words = node.args.iter().filter_map(|arg| text(&arg.value)).map(str::to_owned);
+    let command = words.next()?;
+    let parameters: Vec<String> = words.collect();
+    let matched = block.last("param_match");
+    let by_command_line = matched.is_some() || !parameters.is_empty() || block.has("full_command");
+    if !by_command_line {
+        let remedy = if command.contains('/') {
+            Some("a process's short name has no '/'")
+        } else if command.len() > COMM {
+            Some("a process's short name has at most 15 characters")
+        } else {
+            None
+        };
+        if let Some(why) = remedy {
+            ctx.adjusted(node.at_arg(0), format!("'{command}' matches no process: {why}"))
+                .help("add full_command, to compare with the command line");
+        }
+    }
+    let (weight, reverse) = weight(block, 254, ctx);
+    let delay = |keyword: &str| block.last(keyword).and_then(|n| n.uint(0)).map(Duration::from_micros);
+    let both = delay("delay").unwrap_or(Duration::ZERO);
+    let quorum_max = block.last("quorum_max").and_then(|n| n.u32(0));
+    let quorum = block.last("quorum").and_then(|n| n.u32(0));
+    let quorum = if quorum_max == Some(0) { 0 } else { quorum.unwrap_or(1) };
+    if let Some(most) = quorum_max.filter(|most| *most < quorum) {
+        let text = format!("quorum_max {most} is less than quorum {quorum}; there is no upper limit");
+        ctx.adjusted(block.last("quorum_max").unwrap_or(block).at(), text).help("make it at least the quorum");
+    }
+    Some(TrackProcess {
+        name: name.to_owned(),
+        command,
+        matching: match matched.map(|n| n.text(0)) {
+            Some(Some("initial")) => ParameterMatch::Initial,
+            Some(Some("partial")) => ParameterMatch::Partial,
+            _ => ParameterMatch::Exact,
+        },
+        parameters: (matched.is_some() || !parameters.is_empty()).then_some(parameters),
+        full_command: block.has("full_command"),
+        weight,
+        reverse,
+        quorum,
+        quorum_max: quorum_max.filter(|most| *most >= quorum),
+        fork_delay: delay("fork_delay").unwrap_or(both),
+        terminate_delay: delay("terminate_delay").unwrap_or(both),
+    })
 }

@@ -43,6 +43,8 @@ pub struct Trackers {
     pub files: Vec<TrackFile>,
     /// `vrrp_track_process` blocks.
     pub processes: Vec<TrackProcess>,
+    /// `bfd_instance` blocks: name, `weight` and its `reverse`.
+    pub sessions: Vec<(String, i16, bool)>,
 }
 
 /// `vrrp_script NAME { }`.
@@ -50,10 +52,8 @@ pub struct Trackers {
 pub struct TrackScript {
     /// Name of the block.
     pub name: String,
-    /// `script`, and `user`; `None` = it must not or cannot be run, which counts as a failure.
-    pub script: Option<Script>,
-    /// `script` as written.
-    pub text: String,
+    /// `script`, and `user`.
+    pub script: Script,
     /// `interval`, at least 1 ms.
     pub interval: Duration,
     /// `timeout`; default `interval`.

@@ -153,8 +153,8 @@ fn file(node: &Node<'_>, around: &Around<'_>, ctx: &mut Ctx<'_, '_>) -> Option<C
         return None;
     };
     let name = written.text(0)?;
-    let Some(file) = around.files.get(name) else {
-        ctx.unknown(written.at_arg(0), "track_file", name, around.files.keys().map(String::as_str));
+    let Some(file) = around.files.iter().find(|file| file.name == name) else {
+        ctx.unknown(written.at_arg(0), "track_file", name, around.files.iter().map(|file| file.name.as_str()));
         return None;
     };
     let weight = node.last("weight");

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use super::super::diag::{At, Class};
 use super::super::lvs::{CheckerKind, Lvs, VirtualServer};
+use super::super::model::TrackFile;
 use super::super::suggest::nearest;
 use super::super::tree::{FoldedServers, Node};
 use super::Ctx;
@@ -25,18 +26,17 @@ pub(super) fn build(
     tree: &[Node<'_>],
     virtual_servers: FoldedServers<'_>,
     defaults: &Defaults,
-    instances: &[Built],
+    known: &Known<'_>,
     ctx: &mut Ctx<'_, '_>,
     take: &mut dyn FnMut(VirtualServer),
 ) -> Lvs {
     let globals: Vec<&Node<'_>> = tree.iter().filter(|n| n.keyword.name == "global_defs").collect();
     let groups = group::build(tree, ctx);
-    let files = settings::track_files(tree, ctx);
     let smtp_alert = defaults.global.smtp_alert_checker.or(defaults.global.smtp_alert);
     let log_all_failures = globals.iter().rev().find_map(|g| g.flag("checker_log_all_failures")).unwrap_or(false);
     let around = Around {
         groups: &groups,
-        files: &files,
+        files: known.files,
         sessions: tree.iter().filter(|n| n.keyword.name == "bfd_instance").filter_map(|n| n.text(0)).collect(),
         smtp_alert,
         log_all_failures,
@@ -51,16 +51,23 @@ pub(super) fn build(
         }));
         take(service);
     });
-    let track_files = files.values().filter(|file| used.contains(&file.name)).cloned().collect();
-    let mut lvs = Lvs { track_files, ..settings::build(tree, &globals, instances, ctx) };
+    let track_files = known.files.iter().filter(|file| used.contains(&file.name)).cloned().collect();
+    let mut lvs = Lvs { track_files, ..settings::build(tree, &globals, known.instances, ctx) };
     lvs.groups = groups.in_order;
     lvs
+}
+
+/// What virtual servers refer to.
+pub(super) struct Known<'a> {
+    pub instances: &'a [Built],
+    /// `track_file` blocks.
+    pub files: &'a [TrackFile],
 }
 
 /// What stands around a virtual server.
 struct Around<'a> {
     groups: &'a group::Groups,
-    files: &'a settings::TrackFiles,
+    files: &'a [TrackFile],
     /// Names of `bfd_instance` blocks.
     sessions: Vec<&'a str>,
     /// Default of `smtp_alert`, when there is one.

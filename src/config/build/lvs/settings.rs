@@ -1,19 +1,14 @@
 //! What is set once: `SSL`, time-outs, the synchronisation daemon, statistics, the process, watched files.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::super::super::diag::At;
 use super::super::super::lvs::{Lvs, Secret, SyncDaemon, TlsMaterial};
-use super::super::super::model::TrackFile;
 use super::super::super::tree::Node;
 use super::super::super::value::Value;
 use super::super::instance::Built;
-use super::super::{Ctx, Names, blocks, options};
+use super::super::{Ctx, Names, options};
 use super::owned;
-
-/// `track_file` blocks by name.
-pub(super) type TrackFiles = BTreeMap<String, TrackFile>;
 
 /// Age of statistics that are shown, unless configured.
 const STATS: Duration = Duration::from_secs(5);
@@ -140,25 +135,4 @@ fn of_instance(instances: &[Built]) -> Option<SyncDaemon> {
         ttl: None,
         group: None,
     })
-}
-
-/// All `track_file` blocks that name a file.
-pub(super) fn track_files(tree: &[Node<'_>], ctx: &mut Ctx<'_, '_>) -> TrackFiles {
-    let mut files = TrackFiles::new();
-    for (name, node) in blocks(tree, "track_file", ctx) {
-        let Some(path) = owned(node, "file") else {
-            ctx.lacks(node, "file", "file PATH");
-            continue;
-        };
-        let weight = node.last("weight");
-        let file = TrackFile {
-            name: name.to_owned(),
-            path,
-            weight: weight.and_then(|n| n.int(0)).and_then(|n| i32::try_from(n).ok()).unwrap_or(1),
-            reverse: weight.and_then(|n| n.text(1)) == Some("reverse"),
-            init: None,
-        };
-        files.insert(name.to_owned(), file);
-    }
-    files
 }
