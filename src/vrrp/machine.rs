@@ -5,10 +5,13 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::event::{Action, Cause, Change, Event, Occasion, Output, Setting, TimerKey};
+use super::cause::{Cause, Occasion, Setting};
+use super::event::{Action, Change, Event, Output, TimerKey};
 use super::held::Held;
-use super::rows::{GroupId, Instance, InstanceId, State};
-use super::sequences::another_block;
+use super::ids::{GroupId, InstanceId};
+use super::rows::Instance;
+use super::sequence_blocks::another_block;
+use super::state::State;
 use super::tables::Tables;
 use crate::config::model::{Authentication, Family, Version};
 use crate::system::{HasSystem, System};
@@ -329,7 +332,7 @@ impl Vrrp {
         let vmacs = self.tables.instances.values().filter_map(|row| row.vmac.as_ref());
         self.phase == Phase::Stopping
             && self.tables.addresses.values().all(settled)
-            && vmacs.into_iter().all(super::vmac::Vmac::is_settled)
+            && vmacs.into_iter().all(super::vmac_row::Vmac::is_settled)
     }
 
     /// Sends an advert with the present priority.
