@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use super::counters::Counters;
 use super::ids::{GroupId, InstanceId, STATIC};
 use super::indices::Indices;
 use super::rows::{Address, Group, Instance, Member};
@@ -79,11 +78,6 @@ impl Tables {
             self.groups.insert(id, Group { config, state: State::Init, members });
         }
         self.next.group = numbering.next();
-    }
-
-    /// Begins counting anew.
-    pub fn clear_counters(&mut self) {
-        self.instances.iter_mut().for_each(|(_, row)| row.counters = Counters::default());
     }
 }
 

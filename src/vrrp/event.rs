@@ -58,6 +58,8 @@ pub enum Event<'a> {
     SetPreempt(InstanceId, bool),
     /// SET of vrrpInstanceNotifyDeleted.
     SetNotifyDeleted(InstanceId, bool),
+    /// Counting begins anew, for the next statistics.
+    ClearCounters,
     /// A new configuration; boxed, as it is large and rare.
     Configure(Box<crate::config::model::Config>),
     /// The daemon stops: priority 0, addresses away, stop notifications.

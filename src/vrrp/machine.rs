@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::cause::{Cause, Occasion, Setting};
+use super::counters::Counters;
 use super::event::{Action, Change, Event, Output, TimerKey};
 use super::held::Held;
 use super::ids::{GroupId, InstanceId};
@@ -22,7 +23,7 @@ use crate::wire::vrrp::{AUTH_AH, AUTH_NONE, AUTH_PASS, Advertisement, Checksum, 
 #[derive(Debug)]
 pub struct Vrrp {
     /// The rows; only the machines write them.
-    pub tables: Tables,
+    pub(super) tables: Tables,
     pub(super) output: Output,
     pub(super) now: Duration,
     pub(super) phase: Phase,
@@ -68,6 +69,11 @@ impl Vrrp {
         }
     }
 
+    /// The rows, for the views.
+    pub fn tables(&self) -> &Tables {
+        &self.tables
+    }
+
     /// Hands over what the events so far have produced.
     pub fn take_output(&mut self) -> Output {
         std::mem::take(&mut self.output)
@@ -102,6 +108,7 @@ impl Vrrp {
             Event::SetBasePriority(id, priority) => self.set_base_priority(id, priority),
             Event::SetPreempt(id, preempt) => self.set_preempt(id, preempt),
             Event::SetNotifyDeleted(id, notify) => self.set_notify_deleted(id, notify),
+            Event::ClearCounters => self.clear_counters(),
             Event::Stop { keep_addresses } => self.stop(keep_addresses),
         }
     }
@@ -282,6 +289,10 @@ impl Vrrp {
         let Some(row) = self.tables.instances.get_mut(&id) else { return };
         let before = std::mem::replace(&mut row.config.notify_deleted, notify);
         self.change(Change::Set { id, what: Setting::NotifyDeleted(before, notify) });
+    }
+
+    fn clear_counters(&mut self) {
+        self.tables.instances.iter_mut().for_each(|(_, row)| row.counters = Counters::default());
     }
 
     /// Priority 0, addresses away, notifications: instances first, then their groups.
