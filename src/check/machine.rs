@@ -21,7 +21,7 @@ const BOOTSTRAP_DELAY: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Check {
     /// The rows; only the machines write them.
-    pub tables: Tables,
+    pub(super) tables: Tables,
     pub(super) output: Output,
     pub(super) now: Duration,
     pub(super) random: Random,
@@ -52,6 +52,11 @@ impl Check {
             dirty: BTreeSet::new(),
             phase: Phase::Waiting,
         }
+    }
+
+    /// The rows, for the views.
+    pub fn tables(&self) -> &Tables {
+        &self.tables
     }
 
     /// Hands over what the events so far have produced.

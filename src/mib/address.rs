@@ -9,7 +9,7 @@ use crate::vrrp::{Address, AddressId, Vrrp};
 pub(super) const ADDRESSES: TableView<Vrrp, AddressId, Address> = TableView {
     name: "vrrpAddressTable",
     entry: &[1, 3, 6, 1, 4, 1, 9586, 100, 5, 2, 6, 1],
-    table: |data| &data.tables.addresses,
+    table: |data| &data.tables().addresses,
     columns: &[
         Column::new(2, "vrrpAddressType", Syntax::INET_ADDRESS_TYPE, |_, _, row| Some(address_type(row.config.ip))),
         Column::new(3, "vrrpAddressValue", Syntax::INET_ADDRESS, |_, _, row| Some(octets(row.config.ip))),
@@ -34,7 +34,7 @@ pub(super) const ADDRESSES: TableView<Vrrp, AddressId, Address> = TableView {
             i32::try_from(row.ifindex?).ok().map(Value::Integer)
         }),
         Column::new(8, "vrrpAddressIfName", Syntax::DISPLAY_STRING, |data, id, _| {
-            Some(Value::text(data.tables.device(*id)))
+            Some(Value::text(data.tables().device(*id)))
         }),
         Column::new(9, "vrrpAddressIfAlias", Syntax::DISPLAY_STRING, |_, _, row| {
             row.config.label.as_ref().map(Value::text)

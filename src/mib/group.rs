@@ -11,7 +11,7 @@ const STRING: Syntax = Syntax::DISPLAY_STRING;
 pub(super) const GROUPS: TableView<Vrrp, GroupId, Group> = TableView {
     name: "vrrpSyncGroupTable",
     entry: &[1, 3, 6, 1, 4, 1, 9586, 100, 5, 2, 1, 1],
-    table: |data| &data.tables.groups,
+    table: |data| &data.tables().groups,
     columns: &[
         Column::new(2, "vrrpSyncGroupName", STRING, |_, _, row| Some(Value::text(&row.config.name))),
         Column::new(3, "vrrpSyncGroupState", STATE, |_, _, row| Some(Value::Integer(row.state as i32))),
@@ -32,6 +32,6 @@ pub(super) const GROUPS: TableView<Vrrp, GroupId, Group> = TableView {
 pub(super) const MEMBERS: TableView<Vrrp, (GroupId, u32), Member> = TableView {
     name: "vrrpSyncGroupMemberTable",
     entry: &[1, 3, 6, 1, 4, 1, 9586, 100, 5, 2, 2, 1],
-    table: |data| &data.tables.members,
+    table: |data| &data.tables().members,
     columns: &[Column::new(2, "vrrpSyncGroupMemberName", STRING, |_, _, row| Some(Value::text(&row.name)))],
 };

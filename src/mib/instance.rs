@@ -13,7 +13,7 @@ const TRUTH: Syntax = Syntax::TRUTH_VALUE;
 pub(super) const INSTANCES: TableView<Vrrp, InstanceId, Instance> = TableView {
     name: "vrrpInstanceTable",
     entry: &[1, 3, 6, 1, 4, 1, 9586, 100, 5, 2, 3, 1],
-    table: |data| &data.tables.instances,
+    table: |data| &data.tables().instances,
     columns: &[
         Column::new(2, "vrrpInstanceName", STRING, |_, _, row| Some(Value::text(&row.config.name))),
         Column::new(3, "vrrpInstanceVirtualRouterId", Syntax::UNSIGNED32, |_, _, row| {
@@ -33,7 +33,7 @@ pub(super) const INSTANCES: TableView<Vrrp, InstanceId, Instance> = TableView {
             Some(Value::Integer(row.priority.into()))
         }),
         Column::new(9, "vrrpInstanceVipsStatus", Syntax::Enum(&[("allSet", 1), ("notAllSet", 2)]), |data, id, _| {
-            let mut rows = data.tables.addresses.of(&id.0);
+            let mut rows = data.tables().addresses.of(&id.0);
             Some(Value::truth(rows.all(|(_, row)| row.installed)))
         }),
         Column::new(10, "vrrpInstancePrimaryInterface", STRING, |_, _, row| Some(Value::text(row.interface_name()))),
@@ -82,7 +82,7 @@ pub(super) const INSTANCES: TableView<Vrrp, InstanceId, Instance> = TableView {
             sync_interface(data, row).map(Value::text)
         }),
         Column::new(18, "vrrpInstanceSyncGroup", STRING, |data, _, row| {
-            data.tables.group_name(row.group?).map(Value::text)
+            data.tables().group_name(row.group?).map(Value::text)
         }),
         Column::new(19, "vrrpInstanceGarpDelay", Syntax::UNSIGNED32, |_, _, row| Some(seconds(row.config.garp.delay))),
         Column::new(20, "vrrpInstanceSmtpAlert", ENABLED, |_, _, row| enabled(row.config.smtp_alert)),
@@ -160,7 +160,7 @@ fn multicasts(row: &Instance) -> bool {
 
 /// Interface of the IPVS sync daemon, when it follows this instance.
 fn sync_interface<'a>(data: &'a Vrrp, row: &'a Instance) -> Option<&'a str> {
-    let daemon = data.tables.sync_daemon.as_ref();
+    let daemon = data.tables().sync_daemon.as_ref();
     let followed = daemon.filter(|daemon| daemon.instance.as_ref() == Some(&row.config.name));
     followed.map(|daemon| daemon.interface.as_str()).or(row.config.lvs_sync_interface.as_deref())
 }
@@ -203,18 +203,18 @@ fn only_as_is(now: bool, value: &Value) -> Result<(), SetError> {
 }
 
 const SET_ACCEPT: Setter<Vrrp, InstanceId> = Setter {
-    test: |data, id, value| only_as_is(data.tables.instances.get(id).is_some_and(|row| row.config.accept), value),
+    test: |data, id, value| only_as_is(data.tables().instances.get(id).is_some_and(|row| row.config.accept), value),
     commit: |_, _, _| Ok(()),
 };
 
 const SET_PROMOTE_SECONDARIES: Setter<Vrrp, InstanceId> = Setter {
     test: |data, id, value| {
-        only_as_is(data.tables.instances.get(id).is_some_and(|row| row.config.promote_secondaries), value)
+        only_as_is(data.tables().instances.get(id).is_some_and(|row| row.config.promote_secondaries), value)
     },
     commit: |_, _, _| Ok(()),
 };
 
 const SET_USE_LINKBEAT: Setter<Vrrp, InstanceId> = Setter {
-    test: |data, id, value| only_as_is(data.tables.instances.get(id).is_some_and(|row| row.config.linkbeat), value),
+    test: |data, id, value| only_as_is(data.tables().instances.get(id).is_some_and(|row| row.config.linkbeat), value),
     commit: |_, _, _| Ok(()),
 };

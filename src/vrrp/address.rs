@@ -4,11 +4,13 @@
 
 use std::time::Duration;
 
-use super::event::{Action, AddressDone, AddressOp, Change, KernelAddress, Secondaries, TimerKey};
-use super::interface::Use;
-use super::lookup::STATIC;
+use super::event::{Action, Change, TimerKey};
+use super::ids::{AddressId, InstanceId, STATIC};
+use super::interface::{KernelAddress, Use};
 use super::machine::{Phase, Vrrp};
-use super::rows::{Address, AddressId, InstanceId, State};
+use super::op::{AddressDone, AddressOp, Secondaries};
+use super::rows::Address;
+use super::state::State;
 
 /// How long a row rests after the kernel refused its request.
 const RETRY: Duration = Duration::from_secs(1);

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::event::{Action, TimerKey};
+use super::ids::{AddressId, InstanceId};
 use super::machine::Vrrp;
-use super::rows::{AddressId, Announcements, InstanceId};
+use super::rows::Announcements;
 
 impl Vrrp {
     /// One message as soon as the address is set; when it was the last of its instance, the rest of the burst.

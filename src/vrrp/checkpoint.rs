@@ -8,9 +8,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::ids::InstanceId;
 use super::machine::Vrrp;
-use super::rows::{Instance, InstanceId, State};
-use super::sequences::block;
+use super::rows::Instance;
+use super::sequence_blocks::block;
+use super::state::State;
 use crate::state::Record;
 
 /// The states of all instances.

@@ -3,9 +3,13 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::interface::Interface;
-use super::rows::{Address, AddressId, GroupId, InstanceId, State};
-use super::vmac::{VmacOp, WantedVmac};
+use super::cause::{Cause, LinkState, Occasion, Setting};
+use super::complaint::Complaint;
+use super::ids::{AddressId, GroupId, InstanceId};
+use super::interface::{Interface, KernelAddress};
+use super::op::{AddressDone, AddressOp, Secondaries, VmacOp, WantedVmac};
+use super::rows::Address;
+use super::state::State;
 use crate::config::model::Family;
 use crate::wire::ah;
 
@@ -54,6 +58,8 @@ pub enum Event<'a> {
     SetPreempt(InstanceId, bool),
     /// SET of vrrpInstanceNotifyDeleted.
     SetNotifyDeleted(InstanceId, bool),
+    /// Counting begins anew, for the next statistics.
+    ClearCounters,
     /// A new configuration; boxed, as it is large and rare.
     Configure(Box<crate::config::model::Config>),
     /// The daemon stops: priority 0, addresses away, stop notifications.
@@ -87,21 +93,6 @@ impl Received<'_> {
     }
 }
 
-/// An address as the kernel reports it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KernelAddress {
-    /// Interface that carries it.
-    pub ifindex: u32,
-    /// The (local) address.
-    pub ip: IpAddr,
-    /// Prefix length.
-    pub prefix: u8,
-    /// False while duplicate address detection runs or after it failed.
-    pub usable: bool,
-    /// Marked by the kernel as set by keepalived (`IFA_PROTO`).
-    pub marked: bool,
-}
-
 /// Names a timer; setting it again replaces it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TimerKey {
@@ -117,27 +108,6 @@ pub enum TimerKey {
     Source(InstanceId),
     /// `vrrp_startup_delay`.
     Startup,
-}
-
-/// Addresses of others that the kernel would remove along with an address, being its secondaries.
-pub type Secondaries = Vec<(IpAddr, u8)>;
-
-/// What the kernel shall do with an address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AddressOp {
-    /// Set it.
-    Add,
-    /// Remove it.
-    Remove,
-}
-
-/// How a request for an address succeeded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AddressDone {
-    /// The kernel has changed.
-    Changed,
-    /// There was nothing to change.
-    AlreadySo,
 }
 
 /// What the machines want done.
@@ -304,154 +274,6 @@ pub enum Change {
         /// The kernel's words.
         error: String,
     },
-}
-
-/// What became of an interface.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LinkState {
-    /// Up and running.
-    Up,
-    /// Not so.
-    Down,
-    /// It does not exist any more.
-    Gone,
-}
-
-/// A value that SNMP may set, before and now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Setting {
-    /// vrrpInstanceBasePriority.
-    BasePriority(u8, u8),
-    /// vrrpInstancePreempt.
-    Preempt(bool, bool),
-    /// vrrpInstanceNotifyDeleted.
-    NotifyDeleted(bool, bool),
-}
-
-/// What made the rows be looked at anew.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Occasion {
-    /// The start, or all interfaces read anew.
-    #[default]
-    Interfaces,
-    /// An interface changed.
-    Link(String, LinkState),
-    /// A new configuration.
-    Reload,
-    /// SET of vrrpInstanceBasePriority, before and now.
-    Set(u8, u8),
-}
-
-/// Why an instance changed its state.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Cause {
-    /// The daemon started.
-    Startup,
-    /// No master was heard for the Active_Down_Interval.
-    Silence,
-    /// The master gave up (priority 0), and no other one was heard since.
-    MasterLeft(IpAddr),
-    /// Only adverts of lower priority were heard, the last from this router with this priority.
-    LowerAdverts(IpAddr, u8),
-    /// The instance owns the addresses.
-    Owner,
-    /// A better advert came from another router.
-    BetterAdvert(IpAddr, u8),
-    /// `auth_type AH`: the sequence numbers are used up; they start anew when the instance is next master.
-    SequenceExhausted,
-    /// The sync group moved.
-    SyncGroup,
-    /// It cannot take part.
-    Fault(Fault),
-    /// The reasons for fault are gone.
-    Recovered,
-    /// A predecessor of the process was master: nobody else has noticed that it died.
-    Resumed,
-    /// The daemon stops.
-    Shutdown,
-    /// A new configuration does not have the instance.
-    Deleted,
-}
-
-/// Why an instance cannot take part.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// An interface that it needs does not exist: its own, or that of one of its addresses.
-    InterfaceMissing(String),
-    /// An interface that it needs is down.
-    InterfaceDown(String),
-    /// `use_vmac`: its VMAC could not be made.
-    VmacMissing(String),
-    /// Its interface has no address to send from.
-    NoSource(String),
-    /// `unicast_src_ip`, `mcast_src_ip`: no interface of the host has the address, or it is not usable yet.
-    SourceMissing(IpAddr),
-    /// `unicast_fault_no_peer`, and it has no peers.
-    NoPeer,
-    /// A tracked interface (weight 0) is down, or up with `reverse`.
-    TrackedInterface {
-        /// Its name.
-        name: String,
-        /// It is up.
-        up: bool,
-    },
-    /// Another member of the sync group is in fault.
-    SyncGroup(String),
-    /// The process lacks these capabilities, and could not set addresses or send adverts.
-    Privileges(String),
-}
-
-/// What is wrong or odd with a received packet. The order is that of the checks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Complaint {
-    /// Shorter or longer than its own header says.
-    Length,
-    /// TTL or hop limit is not 255, or for a unicast peer not within its limits.
-    Ttl,
-    /// Another protocol version than ours.
-    Version,
-    /// Version 2: unknown authentication type.
-    AuthType,
-    /// Version 2: another authentication type than ours.
-    AuthMismatch,
-    /// Version 2: wrong password, or a check value that is not of our key or not of this packet.
-    AuthFailure,
-    /// `auth_type AH`: authentic, but its sequence number was seen before or is older.
-    Replay,
-    /// Version 2: another advertisement interval than ours.
-    Interval,
-    /// Not an advertisement.
-    Type,
-    /// Wrong checksum.
-    Checksum,
-    /// Multicast to an instance with `unicast_peer`, or unicast to one without.
-    Cast,
-    /// `check_unicast_src`: the sender is not a peer.
-    NoPeer,
-    /// Version 3: another interval; adopted while backup.
-    LearntInterval,
-    /// Other addresses than ours; the advert is used.
-    Addresses,
-    /// Right checksum, but in the other of the two forms of version 3 over IPv4; the advert is used.
-    ChecksumForm,
-    /// Right checksum as of C keepalived before 1.3.6 for unicast; the advert is used, and answered in kind.
-    OldChecksum,
-    /// Equal priority from our own address: two routers share an address, or the network echoes.
-    OwnAddress,
-}
-
-impl Complaint {
-    /// Whether the packet is dropped.
-    pub fn refuses(self) -> bool {
-        !matches!(
-            self,
-            Complaint::LearntInterval
-                | Complaint::Addresses
-                | Complaint::ChecksumForm
-                | Complaint::OldChecksum
-                | Complaint::OwnAddress
-        )
-    }
 }
 
 /// All that the handling of events has produced since it was last drained.

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::event::Fault;
+use super::cause::Fault;
 use super::interface::Interface;
 use super::rows::Instance;
 use super::tables::Tables;

@@ -1,8 +1,11 @@
 //! Sync groups: their members are all backup, all master or all in fault.
 
-use super::event::{Cause, Change, TimerKey};
+use super::cause::Cause;
+use super::event::{Change, TimerKey};
+use super::ids::{GroupId, InstanceId};
 use super::machine::Vrrp;
-use super::rows::{GroupId, Instance, InstanceId, State};
+use super::rows::Instance;
+use super::state::State;
 use crate::config::model::StartState;
 
 impl Vrrp {

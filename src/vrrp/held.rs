@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::event::Action;
 use super::machine::Vrrp;
+use super::op::{VmacOp, WantedVmac};
 use super::rows::Address;
-use super::vmac::{VmacOp, WantedVmac};
 use crate::config::model;
 use crate::state::Record;
 

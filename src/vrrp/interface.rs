@@ -3,8 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
-use super::event::KernelAddress;
-use super::vmac::Macvlan;
 use crate::config::model::Family;
 
 /// A network interface.
@@ -32,6 +30,30 @@ pub struct Interface {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InterfaceAddress {
     /// The address.
+    pub ip: IpAddr,
+    /// Prefix length.
+    pub prefix: u8,
+    /// False while duplicate address detection runs or after it failed.
+    pub usable: bool,
+    /// Marked by the kernel as set by keepalived (`IFA_PROTO`).
+    pub marked: bool,
+}
+
+/// Whether an interface is a macvlan, and of what sort.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Macvlan {
+    /// Index of the interface below.
+    pub base: Option<u32>,
+    /// Of mode `private`.
+    pub private: bool,
+}
+
+/// An address as the kernel reports it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KernelAddress {
+    /// Interface that carries it.
+    pub ifindex: u32,
+    /// The (local) address.
     pub ip: IpAddr,
     /// Prefix length.
     pub prefix: u8,

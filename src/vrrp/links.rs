@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::event::{Cause, Change, Fault, KernelAddress, LinkState, Occasion, TimerKey};
+use super::cause::{Cause, Fault, LinkState, Occasion};
+use super::event::{Change, TimerKey};
 use super::faults;
-use super::interface::Interface;
-use super::lookup::STATIC;
+use super::ids::{InstanceId, STATIC};
+use super::interface::{Interface, KernelAddress};
 use super::machine::{Phase, Vrrp};
-use super::rows::{InstanceId, State};
+use super::state::State;
 
 /// How long adverts go on from an address that the host has lost.
 const SOURCE_PATIENCE: Duration = Duration::from_millis(500);

@@ -6,14 +6,8 @@
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
-use super::event::Received;
-use super::interface::{InterfaceAddress, Use};
-use super::rows::{AddressId, Instance, InstanceId};
-use super::tables::Tables;
-use crate::config::model::{Family, TrackerKind};
-
-/// Owner of static addresses.
-pub(super) const STATIC: InstanceId = InstanceId(0);
+use super::ids::{AddressId, InstanceId};
+use crate::config::model::Family;
 
 /// Interface, family and VRID of a packet.
 type Wire = (u32, Family, u8);
@@ -21,19 +15,19 @@ type Wire = (u32, Family, u8);
 /// The derived look-ups.
 #[derive(Debug, Default)]
 pub(super) struct Lookups {
-    by_wire: HashMap<Wire, BTreeSet<InstanceId>>,
-    wire_of: HashMap<InstanceId, Wire>,
-    by_vmac: HashMap<u32, InstanceId>,
-    vmac_of: HashMap<InstanceId, u32>,
-    by_address: HashMap<(u32, IpAddr), Vec<AddressId>>,
+    pub(super) by_wire: HashMap<Wire, BTreeSet<InstanceId>>,
+    pub(super) wire_of: HashMap<InstanceId, Wire>,
+    pub(super) by_vmac: HashMap<u32, InstanceId>,
+    pub(super) vmac_of: HashMap<InstanceId, u32>,
+    pub(super) by_address: HashMap<(u32, IpAddr), Vec<AddressId>>,
     /// Owners by the name of an interface that they have addresses on, send by, or track.
-    by_device: HashMap<String, BTreeSet<InstanceId>>,
+    pub(super) by_device: HashMap<String, BTreeSet<InstanceId>>,
     /// Instances by the address they send from.
-    by_source: HashMap<Option<IpAddr>, BTreeSet<InstanceId>>,
+    pub(super) by_source: HashMap<Option<IpAddr>, BTreeSet<InstanceId>>,
 }
 
 impl Lookups {
-    fn set_wire(&mut self, id: InstanceId, wire: Option<Wire>) {
+    pub(super) fn set_wire(&mut self, id: InstanceId, wire: Option<Wire>) {
         if let Some(old) = self.wire_of.remove(&id)
             && let Some(ids) = self.by_wire.get_mut(&old)
         {
@@ -45,7 +39,7 @@ impl Lookups {
         }
     }
 
-    fn set_vmac(&mut self, id: InstanceId, index: Option<u32>) {
+    pub(super) fn set_vmac(&mut self, id: InstanceId, index: Option<u32>) {
         if let Some(old) = self.vmac_of.remove(&id)
             && self.by_vmac.get(&old) == Some(&id)
         {
@@ -57,147 +51,12 @@ impl Lookups {
         }
     }
 
-    fn move_address(&mut self, id: AddressId, ip: IpAddr, from: Option<u32>, to: Option<u32>) {
+    pub(super) fn move_address(&mut self, id: AddressId, ip: IpAddr, from: Option<u32>, to: Option<u32>) {
         if let Some(ids) = from.and_then(|index| self.by_address.get_mut(&(index, ip))) {
             ids.retain(|known| *known != id);
         }
         if let Some(index) = to {
             self.by_address.entry((index, ip)).or_default().push(id);
-        }
-    }
-}
-
-impl Tables {
-    /// Makes all look-ups anew: after a new configuration and when all interfaces were read anew.
-    pub(super) fn resolve_all(&mut self) {
-        self.lookups = Lookups { by_device: self.devices(), ..Lookups::default() };
-        self.resolve(STATIC);
-        for id in self.instance_ids() {
-            self.resolve(id);
-            let source = self.instances.get(&id).and_then(|row| row.source);
-            self.lookups.by_source.entry(source).or_default().insert(id);
-        }
-    }
-
-    fn devices(&self) -> HashMap<String, BTreeSet<InstanceId>> {
-        let mut devices: HashMap<String, BTreeSet<InstanceId>> = HashMap::new();
-        let mut note = |name: &str, id: InstanceId| match devices.get_mut(name) {
-            Some(ids) => drop(ids.insert(id)),
-            None => drop(devices.insert(name.to_owned(), BTreeSet::from([id]))),
-        };
-        for (id, row) in self.addresses.iter() {
-            note(&row.config.device, InstanceId(id.0));
-        }
-        for (id, row) in self.instances.iter() {
-            note(&row.config.interface, *id);
-            row.config
-                .trackers
-                .iter()
-                .filter(|track| track.kind == TrackerKind::Interface)
-                .for_each(|track| note(&track.name, *id));
-        }
-        for group in self.groups.values() {
-            for track in group.config.trackers.iter().filter(|track| track.kind == TrackerKind::Interface) {
-                group.members.iter().for_each(|id| note(&track.name, *id));
-            }
-        }
-        devices
-    }
-
-    /// Finds the interfaces of an instance and its addresses, or of the static addresses. An address row whose interface
-    /// went away or changed its index is not installed any more.
-    pub(super) fn resolve(&mut self, owner: InstanceId) {
-        if let Some(row) = self.instances.get_mut(&owner) {
-            row.ifindex = self.interfaces.named(&row.config.interface).map(|link| link.index);
-            let wire = row.wire().map(|index| (index, row.config.family, row.config.vrid));
-            self.lookups.set_wire(owner, wire);
-            self.lookups.set_vmac(owner, row.vmac.as_ref().and_then(|vmac| vmac.ifindex));
-        }
-        let instance = self.instances.get(&owner);
-        for (id, row) in self.addresses.of_mut(&owner.0) {
-            let on_vmac = instance.filter(|instance| instance.puts_on_vmac(&row.config.device));
-            let ifindex = match on_vmac {
-                Some(instance) => instance.vmac.as_ref().and_then(|vmac| vmac.ifindex),
-                None => self.interfaces.named(&row.config.device).map(|link| link.index),
-            };
-            self.lookups.move_address(*id, row.config.ip, row.ifindex, ifindex);
-            if row.ifindex != ifindex {
-                row.ifindex = ifindex;
-                (row.installed, row.ours, row.refused) = (false, false, false);
-            }
-        }
-    }
-
-    /// Sets the source address of an instance.
-    pub(super) fn set_source(&mut self, id: InstanceId, source: Option<IpAddr>) {
-        let Some(row) = self.instances.get_mut(&id) else { return };
-        let before = std::mem::replace(&mut row.source, source);
-        if before != source {
-            if let Some(ids) = self.lookups.by_source.get_mut(&before) {
-                ids.remove(&id);
-            }
-            self.lookups.by_source.entry(source).or_default().insert(id);
-        }
-    }
-
-    /// The instances that send from an address; with `None` those that have nothing to send from.
-    pub(super) fn users_of_source(&self, source: Option<IpAddr>) -> Vec<InstanceId> {
-        self.lookups.by_source.get(&source).into_iter().flatten().copied().collect()
-    }
-
-    /// Whom an interface of this name concerns: instances, and [`STATIC`].
-    pub(super) fn concerned_by(&self, name: &str) -> impl Iterator<Item = InstanceId> {
-        self.lookups.by_device.get(name).into_iter().flatten().copied()
-    }
-
-    /// The instance whose VMAC has this index.
-    pub(super) fn owner_of_vmac(&self, index: u32) -> Option<InstanceId> {
-        self.lookups.by_vmac.get(&index).copied()
-    }
-
-    /// The instance a packet is for. Several may share a VRID if their peers or groups differ.
-    pub(super) fn addressee(&self, received: &Received<'_>, vrid: u8) -> Option<InstanceId> {
-        let ids = self.lookups.by_wire.get(&(received.ifindex, received.family(), vrid))?;
-        if ids.len() == 1 {
-            return ids.first().copied();
-        }
-        let (source, destination) = (received.source, received.destination);
-        let row = |id: &&InstanceId| self.instances.get(id);
-        let meant = ids.iter().find(|id| row(id).is_some_and(|row| row.is_meant(source, destination)));
-        // A packet from a stranger goes to an instance that speaks in the same way, multicast or unicast.
-        let multicast = destination.is_multicast();
-        let same_cast = |id: &&InstanceId| row(id).is_some_and(|row| row.config.unicast.is_none() == multicast);
-        meant.or_else(|| ids.iter().find(same_cast)).or_else(|| ids.first()).copied()
-    }
-
-    /// The address rows that the kernel's address stands for.
-    pub(super) fn rows_of(&self, ifindex: u32, ip: IpAddr, prefix: u8) -> Vec<AddressId> {
-        let ids = self.lookups.by_address.get(&(ifindex, ip)).map_or(&[][..], Vec::as_slice);
-        let same = |id: &&AddressId| self.addresses.get(id).is_some_and(|row| row.kernel_prefix() == prefix);
-        ids.iter().filter(same).copied().collect()
-    }
-
-    /// What an address that is set on an interface is to this daemon. Static addresses are the host's, as configured
-    /// here instead of elsewhere.
-    pub(super) fn use_of(&self, ifindex: u32, known: &InterfaceAddress) -> Use {
-        let rows = self.rows_of(ifindex, known.ip, known.prefix);
-        if rows.is_empty() {
-            return if known.marked { Use::Ours } else { Use::Host };
-        }
-        if rows.iter().any(|id| id.0 == STATIC.0) {
-            return Use::Host;
-        }
-        let ours = |id: &AddressId| self.addresses.get(id).is_some_and(|row| row.ours);
-        if rows.iter().any(ours) { Use::Ours } else { Use::HostAndVirtual }
-    }
-}
-
-impl Instance {
-    /// Whether a packet of another router is meant for this instance and not for another one of the same VRID.
-    fn is_meant(&self, source: IpAddr, destination: IpAddr) -> bool {
-        match &self.config.unicast {
-            None => destination == self.config.group,
-            Some(unicast) => !destination.is_multicast() && unicast.peers.iter().any(|peer| peer.ip == source),
         }
     }
 }

@@ -5,10 +5,14 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::event::{Action, Cause, Change, Event, Occasion, Output, Setting, TimerKey};
+use super::cause::{Cause, Occasion, Setting};
+use super::counters::Counters;
+use super::event::{Action, Change, Event, Output, TimerKey};
 use super::held::Held;
-use super::rows::{GroupId, Instance, InstanceId, State};
-use super::sequences::another_block;
+use super::ids::{GroupId, InstanceId};
+use super::rows::Instance;
+use super::sequence_blocks::another_block;
+use super::state::State;
 use super::tables::Tables;
 use crate::config::model::{Authentication, Family, Version};
 use crate::system::{HasSystem, System};
@@ -19,7 +23,7 @@ use crate::wire::vrrp::{AUTH_AH, AUTH_NONE, AUTH_PASS, Advertisement, Checksum, 
 #[derive(Debug)]
 pub struct Vrrp {
     /// The rows; only the machines write them.
-    pub tables: Tables,
+    pub(super) tables: Tables,
     pub(super) output: Output,
     pub(super) now: Duration,
     pub(super) phase: Phase,
@@ -65,6 +69,11 @@ impl Vrrp {
         }
     }
 
+    /// The rows, for the views.
+    pub fn tables(&self) -> &Tables {
+        &self.tables
+    }
+
     /// Hands over what the events so far have produced.
     pub fn take_output(&mut self) -> Output {
         std::mem::take(&mut self.output)
@@ -99,6 +108,7 @@ impl Vrrp {
             Event::SetBasePriority(id, priority) => self.set_base_priority(id, priority),
             Event::SetPreempt(id, preempt) => self.set_preempt(id, preempt),
             Event::SetNotifyDeleted(id, notify) => self.set_notify_deleted(id, notify),
+            Event::ClearCounters => self.clear_counters(),
             Event::Stop { keep_addresses } => self.stop(keep_addresses),
         }
     }
@@ -281,6 +291,10 @@ impl Vrrp {
         self.change(Change::Set { id, what: Setting::NotifyDeleted(before, notify) });
     }
 
+    fn clear_counters(&mut self) {
+        self.tables.instances.iter_mut().for_each(|(_, row)| row.counters = Counters::default());
+    }
+
     /// Priority 0, addresses away, notifications: instances first, then their groups.
     fn stop(&mut self, keep_addresses: bool) {
         if std::mem::replace(&mut self.phase, Phase::Stopping) == Phase::Stopping {
@@ -329,7 +343,7 @@ impl Vrrp {
         let vmacs = self.tables.instances.values().filter_map(|row| row.vmac.as_ref());
         self.phase == Phase::Stopping
             && self.tables.addresses.values().all(settled)
-            && vmacs.into_iter().all(super::vmac::Vmac::is_settled)
+            && vmacs.into_iter().all(super::vmac_row::Vmac::is_settled)
     }
 
     /// Sends an advert with the present priority.

@@ -5,39 +5,50 @@
 
 mod address;
 mod announce;
+mod build;
+mod cause;
 mod checkpoint;
+mod complaint;
+mod counters;
 mod event;
 mod faults;
 mod group;
 mod held;
+mod ids;
 mod indices;
 mod interface;
 mod links;
 mod lookup;
 mod machine;
+mod op;
 mod receive;
 mod recent;
 mod reload;
+mod resolve;
 mod rows;
+mod sequence_blocks;
 mod sequences;
+mod state;
 mod tables;
 #[cfg(test)]
 mod tests;
 mod vmac;
+mod vmac_row;
 
+pub use cause::{Cause, Fault, LinkState, Occasion, Setting};
 pub use checkpoint::Checkpoint;
-pub use event::{
-    Action, AddressDone, AddressOp, Cause, Change, Complaint, Event, Fault, KernelAddress, LinkState, Occasion, Output,
-    Received, Secondaries, Setting, TimerKey,
-};
+pub use complaint::{Complaint, Complaints};
+pub use counters::Counters;
+pub use event::{Action, Change, Event, Output, Received, TimerKey};
 pub use held::Held;
+pub use ids::{AddressId, GroupId, InstanceId};
 pub use indices::Indices;
-pub use interface::{Addresses, Interface, InterfaceAddress, Interfaces, Use};
+pub use interface::{Addresses, Interface, InterfaceAddress, Interfaces, KernelAddress, Macvlan, Use};
 pub use machine::Vrrp;
+pub use op::{AddressDone, AddressOp, Secondaries, VmacOp, WantedVmac};
 pub use recent::Recent;
-pub use rows::{
-    Address, AddressId, Announcements, Complaints, Counters, Group, GroupId, Instance, InstanceId, Member, State,
-};
+pub use rows::{Address, Announcements, Group, Instance, Member};
 pub use sequences::Sequences;
+pub use state::State;
 pub use tables::Tables;
-pub use vmac::{Macvlan, Vmac, VmacOp, WantedVmac};
+pub use vmac_row::Vmac;

@@ -3,10 +3,14 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::event::{Cause, Change, Complaint, Received, TimerKey};
+use super::cause::Cause;
+use super::complaint::Complaint;
+use super::event::{Change, Received, TimerKey};
+use super::ids::InstanceId;
 use super::machine::{Phase, Vrrp};
-use super::rows::{Instance, InstanceId, State};
-use super::sequences::another_block;
+use super::rows::Instance;
+use super::sequence_blocks::another_block;
+use super::state::State;
 use crate::config::model::{self, Authentication, OldChecksum, Version};
 use crate::wire::ah;
 use crate::wire::vrrp::{AUTH_AH, AUTH_NONE, AUTH_PASS, Checksum, Packet, TYPE_ADVERTISEMENT};

@@ -3,12 +3,15 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::event::{Action, AddressOp, Cause, Change, Occasion, TimerKey};
-use super::lookup::STATIC;
+use super::build::listed;
+use super::cause::{Cause, Occasion};
+use super::event::{Action, Change, TimerKey};
+use super::ids::{AddressId, GroupId, InstanceId, STATIC};
 use super::machine::{Phase, Vrrp};
-use super::rows::{Address, AddressId, GroupId, Instance, InstanceId, State};
-use super::tables::listed;
-use super::vmac::Vmac;
+use super::op::AddressOp;
+use super::rows::{Address, Instance};
+use super::state::State;
+use super::vmac_row::Vmac;
 use crate::config::model::{self, Config};
 use crate::state::Numbering;
 use crate::system::System;

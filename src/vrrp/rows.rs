@@ -1,80 +1,18 @@
-//! The rows: what is known of each instance, sync group and address, wanted and real.
+//! The rows of instances, sync groups and addresses, wanted and real.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-use snmp::Key;
-
-use super::event::{AddressOp, Cause, Complaint, Fault};
+use super::cause::{Cause, Fault};
+use super::complaint::Complaints;
+use super::counters::Counters;
+use super::ids::{GroupId, InstanceId};
+use super::op::AddressOp;
 use super::recent::Recent;
-use super::vmac::Vmac;
+use super::state::State;
+use super::vmac_row::Vmac;
 use crate::config::model;
 use crate::state::NextIndex;
-
-/// Index of a row of vrrpInstanceTable, from 1. Stays the same for a name across reloads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct InstanceId(pub u32);
-
-/// Index of a row of vrrpSyncGroupTable, from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct GroupId(pub u32);
-
-/// Index of a row of vrrpAddressTable: owner (0 = static, else the instance) and position from 1.
-pub type AddressId = (u32, u32);
-
-impl Key for InstanceId {
-    const LEN: usize = 1;
-    fn push(&self, out: &mut Vec<u32>) {
-        out.push(self.0);
-    }
-    fn from_sub_ids(sub_ids: &[u32]) -> Option<InstanceId> {
-        u32::from_sub_ids(sub_ids).map(InstanceId)
-    }
-}
-
-impl Key for GroupId {
-    const LEN: usize = 1;
-    fn push(&self, out: &mut Vec<u32>) {
-        out.push(self.0);
-    }
-    fn from_sub_ids(sub_ids: &[u32]) -> Option<GroupId> {
-        u32::from_sub_ids(sub_ids).map(GroupId)
-    }
-}
-
-/// VrrpState of KEEPALIVED-MIB; RFC 9568 calls master "Active".
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[repr(u8)]
-pub enum State {
-    /// Not yet started.
-    Init = 0,
-    /// Listens.
-    Backup = 1,
-    /// Holds the addresses.
-    Master = 2,
-    /// Cannot take part.
-    Fault = 3,
-    /// Stopped with the daemon; only in notifications.
-    Stopped = 5,
-    /// Removed from the configuration; only in notifications.
-    Deleted = 6,
-}
-
-impl State {
-    /// The word used by logs, scripts and FIFOs.
-    pub fn word(self) -> &'static str {
-        match self {
-            State::Init => "INIT",
-            State::Backup => "BACKUP",
-            State::Master => "MASTER",
-            State::Fault => "FAULT",
-            State::Stopped => "STOP",
-            State::Deleted => "DELETED",
-        }
-    }
-}
 
 /// A row of vrrpInstanceTable: a virtual router as configured and as it is.
 #[derive(Clone, Debug)]
@@ -224,6 +162,39 @@ impl Instance {
         })
     }
 
+    /// Index of the interface that adverts are sent and heard by: that of the VMAC, unless `vmac_xmit_base`.
+    pub fn wire(&self) -> Option<u32> {
+        match (&self.vmac, &self.config.vmac) {
+            (Some(vmac), Some(config)) if !config.xmit_base => vmac.ifindex,
+            _ => self.ifindex,
+        }
+    }
+
+    /// Name of the interface that carries its addresses: that of the VMAC, if it has one.
+    pub fn interface_name(&self) -> &str {
+        match &self.vmac {
+            Some(vmac) if !vmac.name.is_empty() => &vmac.name,
+            _ => &self.config.interface,
+        }
+    }
+
+    /// Whether an address configured for an interface belongs on the VMAC.
+    pub(super) fn puts_on_vmac(&self, device: &str) -> bool {
+        let name = self.config.vmac.as_ref().and_then(|vmac| vmac.name.as_deref());
+        self.vmac.is_some() && (device == self.config.interface || Some(device) == name)
+    }
+
+    /// Whether another configuration has the very same VMAC.
+    pub(super) fn keeps_vmac(&self, new: &model::Instance) -> bool {
+        self.config.vmac == new.vmac && self.config.interface == new.interface && self.vmac.is_some()
+    }
+
+    /// Whether another configuration has no VMAC either, or one that differs in its name at most.
+    pub(super) fn has_like_vmac(&self, new: &model::Instance) -> bool {
+        let nameless = |vmac: &model::Vmac| model::Vmac { name: None, prefix: String::new(), ..vmac.clone() };
+        self.config.vmac.as_ref().map(nameless) == new.vmac.as_ref().map(nameless)
+    }
+
     /// Whether it owns the addresses: nothing changes its priority.
     pub fn is_owner(&self) -> bool {
         self.base_priority == 255
@@ -246,106 +217,6 @@ impl Announcements {
     pub fn next(&self) -> Option<Duration> {
         let second = self.second.map(|(at, _)| at);
         [second, self.refresh, self.after_rival].into_iter().flatten().min()
-    }
-}
-
-/// A complaint of the same kind is not told again before, whoever changes the master.
-const COMPLAINT_REST: Duration = Duration::from_secs(10);
-
-/// The complaints that were told.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Complaints {
-    told: BTreeMap<Complaint, Told>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Told {
-    at: Duration,
-    /// Another master has come since.
-    again: bool,
-    more: u64,
-}
-
-impl Complaints {
-    /// Whether a complaint is to be told: the first of its kind about a master. Gives the number of those since the
-    /// last one told.
-    pub fn tell(&mut self, complaint: Complaint, now: Duration) -> Option<u64> {
-        let Some(told) = self.told.get_mut(&complaint) else {
-            self.told.insert(complaint, Told { at: now, again: false, more: 0 });
-            return Some(0);
-        };
-        if !told.again || now.saturating_sub(told.at) < COMPLAINT_REST {
-            told.more = told.more.saturating_add(1);
-            return None;
-        }
-        (told.at, told.again) = (now, false);
-        Some(std::mem::take(&mut told.more))
-    }
-
-    /// Another master: what is wrong with it may be told.
-    pub fn another_master(&mut self) {
-        self.told.values_mut().for_each(|told| told.again = true);
-    }
-}
-
-/// What an instance counts, from the start of the process.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counters {
-    /// Valid adverts received.
-    pub adverts_received: u64,
-    /// Adverts sent.
-    pub adverts_sent: u64,
-    /// Transitions to master.
-    pub become_master: u64,
-    /// Transitions away from master.
-    pub release_master: u64,
-    /// [`Complaint::Length`].
-    pub length_errors: u64,
-    /// [`Complaint::Ttl`].
-    pub ttl_errors: u64,
-    /// [`Complaint::Version`].
-    pub version_errors: u64,
-    /// [`Complaint::AuthType`].
-    pub auth_type_invalid: u64,
-    /// [`Complaint::AuthMismatch`].
-    pub auth_type_mismatch: u64,
-    /// [`Complaint::AuthFailure`] and [`Complaint::Replay`].
-    pub auth_failures: u64,
-    /// [`Complaint::Interval`] and [`Complaint::LearntInterval`].
-    pub interval_errors: u64,
-    /// [`Complaint::Type`].
-    pub type_errors: u64,
-    /// [`Complaint::Checksum`].
-    pub checksum_errors: u64,
-    /// [`Complaint::Addresses`].
-    pub address_list_errors: u64,
-    /// Priority 0 received.
-    pub priority_zero_received: u64,
-    /// Priority 0 sent.
-    pub priority_zero_sent: u64,
-}
-
-impl Counters {
-    /// Counts a complaint.
-    pub fn count(&mut self, complaint: Complaint) {
-        let counter = match complaint {
-            Complaint::Length => &mut self.length_errors,
-            Complaint::Ttl => &mut self.ttl_errors,
-            Complaint::Version => &mut self.version_errors,
-            Complaint::AuthType => &mut self.auth_type_invalid,
-            Complaint::AuthMismatch => &mut self.auth_type_mismatch,
-            Complaint::AuthFailure | Complaint::Replay => &mut self.auth_failures,
-            Complaint::Interval | Complaint::LearntInterval => &mut self.interval_errors,
-            Complaint::Type => &mut self.type_errors,
-            Complaint::Checksum => &mut self.checksum_errors,
-            Complaint::Addresses => &mut self.address_list_errors,
-            Complaint::Cast
-            | Complaint::NoPeer
-            | Complaint::ChecksumForm
-            | Complaint::OldChecksum
-            | Complaint::OwnAddress => return,
-        };
-        *counter += 1;
     }
 }
 

@@ -8,23 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::machine::Vrrp;
 use super::rows::Instance;
+use super::sequence_blocks::block;
 use crate::config::model::Authentication;
 use crate::state::Record;
-use crate::wire::ah;
-
-/// Numbers of a block: at one advert a second, the checkpoint is saved every 17 minutes.
-const BLOCK: u32 = 1024;
-
-/// The beginning of the block that a number is in, and a number that is surely behind all of it.
-pub(super) fn block(sequence: u32) -> (u32, u32) {
-    let begin = sequence - sequence % BLOCK;
-    (begin, begin.saturating_add(2 * BLOCK).min(ah::LAST_SEQUENCE))
-}
-
-/// Whether two sequence numbers make different checkpoints.
-pub(super) fn another_block(before: u32, after: u32) -> bool {
-    before / BLOCK != after / BLOCK
-}
 
 /// The numbers of all instances with `auth_type AH` that have any.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,18 +1,18 @@
-//! All rows of the VRRP process, and how a configuration becomes rows.
+//! All rows of the VRRP process.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 
 use snmp::Table;
 
+use super::ids::{AddressId, GroupId, InstanceId, STATIC};
 use super::indices::{Indices, Next};
 use super::interface::Interfaces;
-use super::lookup::{Lookups, STATIC};
+use super::lookup::Lookups;
 use super::recent::Recent;
-use super::rows::{Address, AddressId, Counters, Group, GroupId, Instance, InstanceId, Member, State};
+use super::rows::{Address, Group, Instance, Member};
 use crate::config::lvs::SyncDaemon;
-use crate::config::model::{self, Config};
-use crate::state::{self, Numbering};
+use crate::config::model;
+use crate::state::{self, NextIndex};
 use crate::system::System;
 
 /// Every table of the VRRP process. Written by the machines, read by the views.
@@ -45,79 +45,6 @@ pub struct Tables {
 }
 
 impl Tables {
-    /// The rows of a configuration, before anything is known of the kernel.
-    pub fn new(config: Config, version: String) -> Tables {
-        Tables::numbered(config, version, Indices::default())
-    }
-
-    /// The same, with the indices of a predecessor: a row that it knew keeps its index.
-    pub fn numbered(config: Config, version: String, mut indices: Indices) -> Tables {
-        let mut tables = Tables::default();
-        let mut positions = |owner: InstanceId| indices.addresses.remove(&owner.0).unwrap_or_default();
-        let statics = config.static_addresses.into_iter().map(|address| (address, false));
-        tables.add_addresses(STATIC, statics, positions(STATIC));
-        tables.addresses.values_mut().for_each(|row| row.wanted = true);
-        let mut numbering = Numbering::new(indices.instances);
-        for instance in config.instances {
-            let id = InstanceId(numbering.index_of(&instance.name));
-            let addresses = listed(&instance);
-            tables.instances.insert(id, Instance::new(instance));
-            tables.add_addresses(id, addresses, positions(id));
-        }
-        tables.next.instance = numbering.next();
-        let by_name = tables.instances.iter().map(|(id, row)| (row.config.name.clone(), *id)).collect();
-        tables.add_groups(config.sync_groups, indices.groups, &by_name);
-        tables.sync_daemon = config.lvs.sync_daemon;
-        tables.system = System::new(version, config.global);
-        tables.resolve_all();
-        tables
-    }
-
-    fn add_addresses(
-        &mut self,
-        owner: InstanceId,
-        addresses: impl IntoIterator<Item = (model::Address, bool)>,
-        known: state::Indices<model::Address>,
-    ) {
-        let mut numbering = Numbering::new(known);
-        for (address, advertised) in addresses {
-            let position = numbering.index_of(&address);
-            self.addresses.insert((owner.0, position), Address::new(address, advertised));
-        }
-        self.set_next_address(owner, numbering.next());
-    }
-
-    /// Puts the sync groups of a configuration in place of those before; their states are set by the machines.
-    pub(super) fn add_groups(
-        &mut self,
-        configs: Vec<model::SyncGroup>,
-        known: state::Indices<String>,
-        instances: &HashMap<String, InstanceId>,
-    ) {
-        self.groups.clear();
-        self.members.clear();
-        let mut numbering = Numbering::new(known);
-        for config in configs {
-            let id = GroupId(numbering.index_of(&config.name));
-            let members: Vec<_> = config.members.iter().filter_map(|name| instances.get(name).copied()).collect();
-            for (position, name) in (1..).zip(&config.members) {
-                self.members.insert((id, position), Member { name: name.clone() });
-            }
-            for member in &members {
-                if let Some(row) = self.instances.get_mut(member) {
-                    row.group = Some(id);
-                }
-            }
-            self.groups.insert(id, Group { config, state: State::Init, members });
-        }
-        self.next.group = numbering.next();
-    }
-
-    /// Begins counting anew.
-    pub fn clear_counters(&mut self) {
-        self.instances.iter_mut().for_each(|(_, row)| row.counters = Counters::default());
-    }
-
     /// Ids of all instances, in index order.
     pub fn instance_ids(&self) -> Vec<InstanceId> {
         self.instances.keys().copied().collect()
@@ -140,10 +67,42 @@ impl Tables {
     pub fn group_name(&self, id: GroupId) -> Option<&str> {
         self.groups.get(&id).map(|group| group.config.name.as_str())
     }
-}
 
-/// Addresses of an instance in the order of their rows, with whether they are advertised.
-pub(super) fn listed(config: &model::Instance) -> Vec<(model::Address, bool)> {
-    let advertised = config.addresses.iter().map(|address| (address.clone(), true));
-    advertised.chain(config.excluded.iter().map(|address| (address.clone(), false))).collect()
+    /// The present indices. They change with the configuration only.
+    pub fn indices(&self) -> Indices {
+        let owners = self.instances.keys().copied().chain([STATIC]);
+        let rows = self.instances.iter().map(|(id, row)| (row.config.name.clone(), id.0)).collect();
+        Indices {
+            instances: state::Indices { rows, next: self.next.instance },
+            groups: self.group_indices(),
+            addresses: owners.map(|owner| (owner.0, self.address_indices(owner))).collect(),
+        }
+    }
+
+    pub(super) fn group_indices(&self) -> state::Indices<String> {
+        let rows = self.groups.iter().map(|(id, row)| (row.config.name.clone(), id.0)).collect();
+        state::Indices { rows, next: self.next.group }
+    }
+
+    pub(super) fn address_indices(&self, owner: InstanceId) -> state::Indices<model::Address> {
+        let rows = self.addresses.of(&owner.0).map(|((_, position), row)| (row.config.clone(), *position)).collect();
+        state::Indices { rows, next: self.next_address(owner) }
+    }
+
+    /// The position of the next new address of an owner.
+    pub(super) fn next_address(&self, owner: InstanceId) -> NextIndex {
+        if owner == STATIC {
+            return self.next.static_address;
+        }
+        self.instances.get(&owner).map(|row| row.next_address).unwrap_or_default()
+    }
+
+    /// Sets [`Tables::next_address`].
+    pub(super) fn set_next_address(&mut self, owner: InstanceId, next: NextIndex) {
+        if owner == STATIC {
+            self.next.static_address = next;
+        } else if let Some(row) = self.instances.get_mut(&owner) {
+            row.next_address = next;
+        }
+    }
 }

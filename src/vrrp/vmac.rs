@@ -8,146 +8,27 @@ use std::time::Duration;
 
 use super::event::{Action, Change, TimerKey};
 use super::faults::source;
-use super::interface::Interface;
+use super::ids::InstanceId;
+use super::interface::{Interface, Macvlan};
 use super::machine::{Phase, Vrrp};
-use super::rows::{Instance, InstanceId, State};
+use super::op::{VmacOp, WantedVmac};
+use super::rows::Instance;
+use super::state::State;
 use super::tables::Tables;
+use super::vmac_row::Vmac;
 use crate::config::model::{self, Family};
 
 /// How long a row rests after the kernel refused its request.
 const RETRY: Duration = Duration::from_secs(1);
+
 /// How long an instance waits for the kernel to make its VMAC before it is in fault.
 const PATIENCE: Duration = Duration::from_secs(5);
+
 /// How long it waits for the made one to be up.
 const UP_PATIENCE: Duration = Duration::from_secs(1);
+
 /// Longest name of an interface.
 const NAME_MAX: usize = 15;
-
-/// The VMAC of an instance.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Vmac {
-    /// Its name; empty until one is chosen, when the interface below is known.
-    pub name: String,
-    /// It should be there.
-    pub wanted: bool,
-    /// Index, once the kernel has confirmed that it is as it should be.
-    pub ifindex: Option<u32>,
-    /// IPv6: the link-local address that was copied to it.
-    pub link_local: Option<Ipv6Addr>,
-    /// It was made to carry IPv6 addresses.
-    pub ipv6: bool,
-    /// A request that the kernel has not yet answered.
-    pub pending: Option<VmacOp>,
-    /// The kernel refused a request: the row rests until its timer.
-    pub refused: bool,
-    /// The last refusal that was told; told again only when it differs.
-    refusal: Option<String>,
-    /// It was up since it was last made: when it goes down, it is made again, once.
-    was_up: bool,
-    /// Until then the instance is not in fault for want of it.
-    patience: Option<Duration>,
-}
-
-/// What the kernel shall do with a VMAC.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum VmacOp {
-    /// Make it, or take over the one that is there, and set it up.
-    Make,
-    /// Remove it.
-    Remove,
-}
-
-/// A VMAC as the kernel shall have it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WantedVmac {
-    /// Name.
-    pub name: String,
-    /// Ethernet address.
-    pub mac: [u8; 6],
-    /// Index of the interface below.
-    pub base: u32,
-    /// Its name.
-    pub base_name: String,
-    /// Some IPv6 address will be on it.
-    pub ipv6: bool,
-    /// Link-local address to be set on it, besides virtual ones.
-    pub link_local: Option<Ipv6Addr>,
-    /// A macvlan of that name which is not as it should be is ours to replace.
-    pub replace: bool,
-}
-
-/// Whether an interface is a macvlan, and of what sort.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Macvlan {
-    /// Index of the interface below.
-    pub base: Option<u32>,
-    /// Of mode `private`.
-    pub private: bool,
-}
-
-impl Vmac {
-    /// A VMAC of which nothing is known yet.
-    pub fn new() -> Vmac {
-        Vmac {
-            name: String::new(),
-            wanted: true,
-            ifindex: None,
-            link_local: None,
-            ipv6: false,
-            pending: None,
-            refused: false,
-            refusal: None,
-            was_up: false,
-            patience: None,
-        }
-    }
-
-    /// After the end: the kernel has done what it was asked for, or refused it.
-    pub(super) fn is_settled(&self) -> bool {
-        self.pending.is_none() && (self.wanted || self.refused || self.ifindex.is_none())
-    }
-}
-
-impl Default for Vmac {
-    fn default() -> Vmac {
-        Vmac::new()
-    }
-}
-
-impl Instance {
-    /// Index of the interface that adverts are sent and heard by: that of the VMAC, unless `vmac_xmit_base`.
-    pub fn wire(&self) -> Option<u32> {
-        match (&self.vmac, &self.config.vmac) {
-            (Some(vmac), Some(config)) if !config.xmit_base => vmac.ifindex,
-            _ => self.ifindex,
-        }
-    }
-
-    /// Name of the interface that carries its addresses: that of the VMAC, if it has one.
-    pub fn interface_name(&self) -> &str {
-        match &self.vmac {
-            Some(vmac) if !vmac.name.is_empty() => &vmac.name,
-            _ => &self.config.interface,
-        }
-    }
-
-    /// Whether an address configured for an interface belongs on the VMAC.
-    pub(super) fn puts_on_vmac(&self, device: &str) -> bool {
-        let name = self.config.vmac.as_ref().and_then(|vmac| vmac.name.as_deref());
-        self.vmac.is_some() && (device == self.config.interface || Some(device) == name)
-    }
-
-    /// Whether another configuration has the very same VMAC.
-    pub(super) fn keeps_vmac(&self, new: &model::Instance) -> bool {
-        self.config.vmac == new.vmac && self.config.interface == new.interface && self.vmac.is_some()
-    }
-
-    /// Whether another configuration has no VMAC either, or one that differs in its name at most.
-    pub(super) fn has_like_vmac(&self, new: &model::Instance) -> bool {
-        let nameless = |vmac: &model::Vmac| model::Vmac { name: None, prefix: String::new(), ..vmac.clone() };
-        self.config.vmac.as_ref().map(nameless) == new.vmac.as_ref().map(nameless)
-    }
-}
 
 impl Vrrp {
     /// Brings the VMACs of all instances in line with the links there are.

@@ -13,7 +13,7 @@ use crate::config::lvs::GroupEntry;
 pub(super) const GROUPS: TableView<Check, GroupId, Group> = TableView {
     name: "virtualServerGroupTable",
     entry: &[1, 3, 6, 1, 4, 1, 9586, 100, 5, 3, 1, 1],
-    table: |data| &data.tables.groups,
+    table: |data| &data.tables().groups,
     columns: &[Column::new(2, "virtualServerGroupName", Syntax::DISPLAY_STRING, |_, _, row| {
         Some(Value::text(&row.config.name))
     })],
@@ -23,7 +23,7 @@ pub(super) const GROUPS: TableView<Check, GroupId, Group> = TableView {
 pub(super) const MEMBERS: TableView<Check, (GroupId, u32), GroupMember> = TableView {
     name: "virtualServerGroupMemberTable",
     entry: &[1, 3, 6, 1, 4, 1, 9586, 100, 5, 3, 2, 1],
-    table: |data| &data.tables.members,
+    table: |data| &data.tables().members,
     columns: &[
         Column::new(
             2,

@@ -18,7 +18,7 @@ const STRING: Syntax = Syntax::DISPLAY_STRING;
 pub(super) const REAL_SERVERS: TableView<Check, RealServerId, RealServer> = TableView {
     name: "realServerTable",
     entry: &[1, 3, 6, 1, 4, 1, 9586, 100, 5, 3, 4, 1],
-    table: |data| &data.tables.real_servers,
+    table: |data| &data.tables().real_servers,
     columns: &[
         Column::new(2, "realServerType", Syntax::Enum(&[("regular", 1), ("sorry", 2)]), |_, _, row| {
             Some(Value::truth(row.regular().is_some()))
@@ -153,7 +153,7 @@ fn limit(limit: u32) -> Option<Value> {
 fn timing(data: &Check, id: &RealServerId, row: &RealServer) -> Option<Timing> {
     match &row.regular()?.timing {
         Some(own) => Some(**own),
-        None => data.tables.virtual_servers.get(&id.0).map(|service| service.config.timing),
+        None => data.tables().virtual_servers.get(&id.0).map(|service| service.config.timing),
     }
 }
 

@@ -17,7 +17,7 @@ const STRING: Syntax = Syntax::DISPLAY_STRING;
 pub(super) const VIRTUAL_SERVERS: TableView<Check, VirtualServerId, VirtualServer> = TableView {
     name: "virtualServerTable",
     entry: &[1, 3, 6, 1, 4, 1, 9586, 100, 5, 3, 3, 1],
-    table: |data| &data.tables.virtual_servers,
+    table: |data| &data.tables().virtual_servers,
     columns: &[
         Column::new(2, "virtualServerType", Syntax::Enum(&[("fwmark", 1), ("ip", 2), ("group", 3)]), |_, _, row| {
             Some(kind(row))

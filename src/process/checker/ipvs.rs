@@ -144,7 +144,7 @@ impl Ipvs {
         while self.writer.in_flight().saturating_add(changes.len()) < ENOUGH
             && let Some(id) = self.dirty.pop_first()
         {
-            let wanted = rows(&check.tables, id);
+            let wanted = rows(check.tables(), id);
             let mut keys = self.keys.insert(id, wanted.keys().copied().collect()).unwrap_or_default();
             keys.extend(wanted.keys());
             let current = keys.iter().filter_map(|key| Some((*key, self.believed.get(key)?.clone()))).collect();
@@ -183,7 +183,7 @@ impl Ipvs {
     /// found. Before the kernel's table is known, anything of that may be in it.
     pub(super) fn clear(&mut self, check: &Check, everything: bool) {
         if !self.synchronised {
-            self.dirty.extend(check.tables.virtual_servers.keys());
+            self.dirty.extend(check.tables().virtual_servers.keys());
             self.claim(check);
             if let Some(found) = self.first_found {
                 self.submit(vec![Change::SetTimeouts(found)]);
@@ -286,7 +286,7 @@ impl Ipvs {
             self.found_and_set = Some((found, table.timeouts));
             self.set_timeouts(self.timeouts);
         }
-        self.dirty.extend(check.tables.virtual_servers.keys());
+        self.dirty.extend(check.tables().virtual_servers.keys());
         // Services of virtual servers that are gone.
         self.dirty.extend(self.keys.keys());
         self.marked = true;
@@ -342,11 +342,11 @@ impl AsRawFd for Ipvs {
 
 /// The services that a virtual server should have.
 pub(super) fn service_keys(check: &Check, id: VirtualServerId) -> impl Iterator<Item = ServiceKey> {
-    check::services(&check.tables, id).into_iter().map(|service| service.key.into())
+    check::services(check.tables(), id).into_iter().map(|service| service.key.into())
 }
 
 /// How often the kernel's table is read.
 pub(super) fn refresh_interval(check: &Check) -> Duration {
-    let lvs = &check.tables.lvs;
+    let lvs = &check.tables().lvs;
     lvs.vs_stats_interval.min(lvs.rs_stats_interval).max(Duration::from_millis(500))
 }

@@ -151,7 +151,7 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
     let orders = Orders::new(signals, channel, &reactor, ORDERS).doing("listen to the parent process")?;
     let monitor = Monitor::open(DUMP_LIMIT).and_then(Watcher::start).doing(WATCH)?;
     reactor.register(&monitor, MONITOR, Interest::READABLE)?;
-    let lvs = &check.tables.lvs;
+    let lvs = &check.tables().lvs;
     let ipvs = Ipvs::start(flush, lvs.timeouts, checkpoint.timeouts, found).doing("open a socket for IPVS")?;
     reactor.register(&ipvs, IPVS, Interest::READABLE)?;
     let children = Children::start().doing("start the thread of programs")?;
@@ -172,7 +172,7 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
     let mut process = Process {
         scripts: scripts::Runner::start(scripts::Origin::Transitions, log.clone())?,
         dumps: dump::Writer::start(log.clone())?,
-        mailer: Mailer::start(check.tables.system.global.as_ref(), log.clone()),
+        mailer: Mailer::start(check.tables().system.global.as_ref(), log.clone()),
         check,
         log,
         reactor,
@@ -206,7 +206,7 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
     if clean_up {
         process.stop(CLEAN_UP_LIMIT);
     } else {
-        process.orders.save_indices(&process.check.tables.indices(), &process.log);
+        process.orders.save_indices(&process.check.tables().indices(), &process.log);
         process.check.handle(Event::Start, process.now);
         process.refresh();
     }
@@ -256,7 +256,7 @@ impl Process {
         self.held.save(&self.ipvs.held());
         self.held.finish();
         self.mailer.finish(FAREWELL_LIMIT);
-        let global = self.check.tables.system.global.as_ref();
+        let global = self.check.tables().system.global.as_ref();
         self.scripts.finish(time_for_scripts(self.stopped_at, clock::now(), global));
         let released = self.keep_services || (self.stopping.has_released() && self.ipvs.is_clear());
         if released { Ok(()) } else { Err(io::Error::other("not all IPVS services could be removed")) }
@@ -331,7 +331,7 @@ impl Process {
     }
 
     fn is_ping(&self, attempt: AttemptId) -> bool {
-        let row = self.check.tables.checkers.get(&attempt.checker);
+        let row = self.check.tables().checkers.get(&attempt.checker);
         row.is_some_and(|row| matches!(row.config.kind, CheckerKind::Ping(_)))
     }
 
@@ -364,7 +364,7 @@ impl Process {
                     self.searches.cancel(key(attempt));
                 }
                 Action::RunScript { attempt, script, limit } => {
-                    let program = Program::new(&script, self.check.tables.system.global.as_ref());
+                    let program = Program::new(&script, self.check.tables().system.global.as_ref());
                     self.children.run(key(attempt), program, limit);
                 }
                 Action::KillScript(attempt) => self.children.cancel(key(attempt)),
@@ -466,16 +466,16 @@ impl Process {
             self.timers.set(Timer::Checkpoint, now + CHECKPOINT_DELAY);
         }
         for change in std::mem::take(&mut self.changes) {
-            let (level, line) = check_messages::line(&change, &self.check.tables);
+            let (level, line) = check_messages::line(&change, self.check.tables());
             self.log.write(level, line);
-            for job in check_scripts::jobs(&change, &self.check.tables) {
+            for job in check_scripts::jobs(&change, self.check.tables()) {
                 self.scripts.submit(job);
             }
-            if let Some(alert) = check_mail(&change, &self.check.tables) {
+            if let Some(alert) = check_mail(&change, self.check.tables()) {
                 self.mailer.submit(alert);
             }
             if let Some(agent) = &mut self.agent
-                && let Some(trap) = mib::check_trap(&change, &self.check.tables)
+                && let Some(trap) = mib::check_trap(&change, self.check.tables())
             {
                 agent.notify(trap, now);
             }
@@ -496,7 +496,7 @@ impl Process {
             match order {
                 Order::Stop => self.stop(STOP_LIMIT),
                 Order::Dump(Dump::Data) => {
-                    self.dumps.write(dump::check::DATA, dump::check::data(&self.check.tables));
+                    self.dumps.write(dump::check::DATA, dump::check::data(self.check.tables()));
                 }
                 // Statistics are those of VRRP.
                 Order::Dump(_) => {}
@@ -509,16 +509,16 @@ impl Process {
 
     fn configure(&mut self, config: Box<Config>) -> io::Result<()> {
         self.check.handle(Event::Configure(config), self.now);
-        self.orders.save_indices(&self.check.tables.indices(), &self.log);
-        treatment::make_room(self.check.tables.checkers.len(), &self.log);
+        self.orders.save_indices(&self.check.tables().indices(), &self.log);
+        treatment::make_room(self.check.tables().checkers.len(), &self.log);
         self.load_tls()?;
-        self.mailer.configure(self.check.tables.system.global.as_ref());
+        self.mailer.configure(self.check.tables().system.global.as_ref());
         // Gone with its descriptor in any case.
         let _ = self.reactor.deregister(&self.files);
         // Each file gives an event at the start, which checkers that are new wait for.
-        self.files = Files::start(&self.check.tables.lvs.track_files).doing(WATCH_FILES)?;
+        self.files = Files::start(&self.check.tables().lvs.track_files).doing(WATCH_FILES)?;
         self.reactor.register(&self.files, FILES, Interest::READABLE)?;
-        self.ipvs.set_timeouts(self.check.tables.lvs.timeouts);
+        self.ipvs.set_timeouts(self.check.tables().lvs.timeouts);
         self.synchronise(&[SyncRole::Master, SyncRole::Backup]);
         self.carry_out();
         self.log.info("The new configuration is in force");
@@ -528,7 +528,7 @@ impl Process {
 
     /// `lvs_sync_daemon` that follows no instance.
     fn synchronise(&mut self, roles: &[SyncRole]) {
-        let daemon = self.check.tables.lvs.sync_daemon.as_ref().filter(|daemon| daemon.instance.is_none());
+        let daemon = self.check.tables().lvs.sync_daemon.as_ref().filter(|daemon| daemon.instance.is_none());
         if let Err(error) = self.sync_daemon.want(daemon, roles, &self.reactor, &self.log) {
             self.log.error(format_args!("No IPVS synchronisation: {error}"));
         }

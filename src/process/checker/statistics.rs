@@ -9,14 +9,14 @@ use super::ipvs::service_keys;
 
 /// Statistics of a dump, summed over the services of each virtual server.
 pub(super) fn adopt(table: &Table, check: &mut Check, now: Duration) {
-    for id in check.tables.virtual_server_ids() {
+    for id in check.tables().virtual_server_ids() {
         let rows: Vec<&ServiceRow> = service_keys(check, id).filter_map(|key| table.services.get(&key)).collect();
         let mut sum = Statistics::default();
         for row in &rows {
             add(&mut sum, &row.stats);
         }
         check.handle(Event::VirtualServerStatistics(id, sum), now);
-        let servers = check.tables.real_servers.of(&id).filter_map(|(id, row)| {
+        let servers = check.tables().real_servers.of(&id).filter_map(|(id, row)| {
             let sum = server_statistics(&rows, row);
             (*row.statistics != sum).then_some((*id, sum))
         });

@@ -14,7 +14,7 @@ const LOADING_LIMIT: Duration = Duration::from_secs(5);
 impl Process {
     /// Has the context of `SSL_GET` made, if anything asks for it: that takes its time, and the files may be anywhere.
     pub(super) fn load_tls(&mut self) -> io::Result<()> {
-        let tables = &self.check.tables;
+        let tables = self.check.tables();
         let is_tls = |kind: &CheckerKind| matches!(kind, CheckerKind::Http(check) if check.tls);
         let asked =
             tables.lvs.tls != TlsMaterial::default() || tables.checkers.iter().any(|(_, row)| is_tls(&row.config.kind));

@@ -170,7 +170,7 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
         scripts: scripts::Runner::start(scripts::Origin::Transitions, log.clone())?,
         scripts_of_others: scripts::Runner::start(scripts::Origin::Adverts, log.clone())?,
         dumps: dump::Writer::start(log.clone())?,
-        mailer: Mailer::start(vrrp.tables.system.global.as_ref(), log.clone()),
+        mailer: Mailer::start(vrrp.tables().system.global.as_ref(), log.clone()),
         vrrp,
         log,
         reactor,
@@ -214,8 +214,8 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
 
 impl Process {
     fn start(&mut self) {
-        self.orders.save_indices(&self.vrrp.tables.indices(), &self.log);
-        let incomplete = self.sockets.open_all(&self.vrrp.tables, &self.reactor);
+        self.orders.save_indices(&self.vrrp.tables().indices(), &self.log);
+        let incomplete = self.sockets.open_all(self.vrrp.tables(), &self.reactor);
         self.retry_sockets(incomplete);
         self.promote_secondaries();
         self.vrrp.handle(Event::Start, clock::now());
@@ -254,7 +254,7 @@ impl Process {
             self.carry_out();
             more |= self.more_kernel;
             self.show_changes();
-            self.announcer.run(&self.vrrp.tables, self.timers.next_deadline());
+            self.announcer.run(self.vrrp.tables(), self.timers.next_deadline());
             self.agent_turn(agent_ready);
             self.stopping_turn();
         }
@@ -270,7 +270,7 @@ impl Process {
         self.sequences.save(&self.vrrp.sequences(true));
         self.sequences.finish();
         self.mailer.finish(FAREWELL_LIMIT);
-        let global = self.vrrp.tables.system.global.as_ref();
+        let global = self.vrrp.tables().system.global.as_ref();
         self.scripts.finish(time_for_scripts(self.stopped_at, clock::now(), global));
         if released { Ok(()) } else { Err(io::Error::other("not all addresses and VMACs could be removed")) }
     }
@@ -304,7 +304,7 @@ impl Process {
         self.carry_out_actions();
         self.submit_requests();
         if std::mem::take(&mut self.prune_due) {
-            self.sockets.prune(&self.vrrp.tables, &self.reactor);
+            self.sockets.prune(self.vrrp.tables(), &self.reactor);
         }
     }
 
@@ -322,7 +322,7 @@ impl Process {
                 Action::Timer(key, Some(at)) => self.timers.set(Key::Machine(key), at),
                 Action::Timer(key, None) => self.timers.clear(Key::Machine(key)),
                 Action::Address(id, op, secondaries) => {
-                    let tables = &self.vrrp.tables;
+                    let tables = self.vrrp.tables();
                     let row = tables.addresses.get(&id);
                     match row.and_then(|row| translate::request(id, op, row, secondaries, &tables.interfaces)) {
                         Some(request) => self.requests.push(request),
@@ -330,14 +330,14 @@ impl Process {
                     }
                 }
                 Action::Withdraw(row, secondaries) => {
-                    let links = &self.vrrp.tables.interfaces;
+                    let links = &self.vrrp.tables().interfaces;
                     self.requests.extend(translate::withdrawal(&row, secondaries, links));
                 }
                 Action::Vmac { id, op, link } => {
                     // There are never as many as would fill the queue: a row has one request under way.
                     let _ = self.vmacs.submit(vec![translate::vmac_request(id, op, *link)]);
                 }
-                Action::Announce(id, count) => self.announcer.push(id, count, &self.vrrp.tables),
+                Action::Announce(id, count) => self.announcer.push(id, count, self.vrrp.tables()),
                 Action::CancelAnnouncements(id) => self.announcer.cancel(id),
             }
         }
@@ -363,7 +363,7 @@ impl Process {
         };
         let error = error.to_string();
         if self.send_errors.get(&id) != Some(&error) {
-            let tables = &self.vrrp.tables;
+            let tables = self.vrrp.tables();
             let name = tables.instances.get(&id).map_or("?", |row| &row.config.name);
             let interface = tables.interfaces.name(ifindex);
             self.log.warning(format_args!("({name}) Cannot send advert on {interface}: {error}"));
@@ -436,7 +436,7 @@ impl Process {
     }
 
     fn follow_links(&mut self) {
-        self.sockets.follow(&self.vrrp.tables);
+        self.sockets.follow(self.vrrp.tables());
         self.prune_due = true;
         self.promote_secondaries();
     }
@@ -448,7 +448,7 @@ impl Process {
     }
 
     fn sockets_turn(&mut self) {
-        let incomplete = self.sockets.turn(&self.vrrp.tables, &self.reactor);
+        let incomplete = self.sockets.turn(self.vrrp.tables(), &self.reactor);
         self.retry_sockets(incomplete);
         for (id, advert) in self.sockets.take_waiting() {
             self.send(id, advert);
@@ -458,7 +458,7 @@ impl Process {
     /// `promote_secondaries`: removing a primary address shall not take the others of its subnet along.
     fn promote_secondaries(&mut self) {
         for row in
-            self.vrrp.tables.instances.values().filter(|row| row.config.promote_secondaries && row.ifindex.is_some())
+            self.vrrp.tables().instances.values().filter(|row| row.config.promote_secondaries && row.ifindex.is_some())
         {
             let interface = &row.config.interface;
             if let Err(error) = self.sysctls.set(sysctl::Tree::Ipv4, interface, "promote_secondaries", "1") {
@@ -479,20 +479,20 @@ impl Process {
             }
         }
         for change in std::mem::take(&mut self.changes) {
-            let (level, line) = messages::line(&change, &self.vrrp.tables);
+            let (level, line) = messages::line(&change, self.vrrp.tables());
             self.log.write(level, line);
             let runner = match scripts::Origin::of(&change) {
                 scripts::Origin::Transitions => &self.scripts,
                 scripts::Origin::Adverts => &self.scripts_of_others,
             };
-            for job in scripts::jobs(&change, &self.vrrp.tables) {
+            for job in scripts::jobs(&change, self.vrrp.tables()) {
                 runner.submit(job);
             }
-            if let Some(alert) = mail(&change, &self.vrrp.tables) {
+            if let Some(alert) = mail(&change, self.vrrp.tables()) {
                 self.mailer.submit(alert);
             }
             if let Some(agent) = &mut self.agent
-                && let Some(trap) = mib::trap(&change, &self.vrrp.tables)
+                && let Some(trap) = mib::trap(&change, self.vrrp.tables())
             {
                 agent.notify(trap, now);
             }
@@ -515,7 +515,7 @@ impl Process {
 
     /// The IPVS synchronisation follows its instance.
     fn synchronise(&mut self) {
-        let tables = &self.vrrp.tables;
+        let tables = self.vrrp.tables();
         let daemon = tables.sync_daemon.as_ref().filter(|daemon| daemon.instance.is_some());
         let name = daemon.and_then(|daemon| daemon.instance.as_deref());
         let followed = tables.instances.values().find(|row| Some(row.config.name.as_str()) == name);
@@ -550,8 +550,8 @@ impl Process {
                 Order::Configure(config) => {
                     treatment::make_room(descriptors(config.instances.len()), &self.log);
                     self.vrrp.handle(Event::Configure(config), clock::now());
-                    self.orders.save_indices(&self.vrrp.tables.indices(), &self.log);
-                    self.mailer.configure(self.vrrp.tables.system.global.as_ref());
+                    self.orders.save_indices(&self.vrrp.tables().indices(), &self.log);
+                    self.mailer.configure(self.vrrp.tables().system.global.as_ref());
                     self.follow_links();
                     self.carry_out();
                     // Before the next event, which forgets removed instances.
@@ -566,7 +566,7 @@ impl Process {
     }
 
     fn dump(&mut self, what: Dump) {
-        let tables = &self.vrrp.tables;
+        let tables = self.vrrp.tables();
         match what {
             Dump::Data => self.dumps.write(dump::vrrp::DATA, dump::vrrp::data(tables, clock::now())),
             Dump::Statistics | Dump::ClearStatistics => {
@@ -574,7 +574,7 @@ impl Process {
             }
         }
         if what == Dump::ClearStatistics {
-            self.vrrp.tables.clear_counters();
+            self.vrrp.handle(Event::ClearCounters, clock::now());
         }
     }
 

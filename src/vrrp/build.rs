@@ -1,0 +1,88 @@
+//! How a configuration becomes rows.
+
+use std::collections::HashMap;
+
+use super::ids::{GroupId, InstanceId, STATIC};
+use super::indices::Indices;
+use super::rows::{Address, Group, Instance, Member};
+use super::state::State;
+use super::tables::Tables;
+use crate::config::model::{self, Config};
+use crate::state::{self, Numbering};
+use crate::system::System;
+
+impl Tables {
+    /// The rows of a configuration, before anything is known of the kernel.
+    pub fn new(config: Config, version: String) -> Tables {
+        Tables::numbered(config, version, Indices::default())
+    }
+
+    /// The same, with the indices of a predecessor: a row that it knew keeps its index.
+    pub fn numbered(config: Config, version: String, mut indices: Indices) -> Tables {
+        let mut tables = Tables::default();
+        let mut positions = |owner: InstanceId| indices.addresses.remove(&owner.0).unwrap_or_default();
+        let statics = config.static_addresses.into_iter().map(|address| (address, false));
+        tables.add_addresses(STATIC, statics, positions(STATIC));
+        tables.addresses.values_mut().for_each(|row| row.wanted = true);
+        let mut numbering = Numbering::new(indices.instances);
+        for instance in config.instances {
+            let id = InstanceId(numbering.index_of(&instance.name));
+            let addresses = listed(&instance);
+            tables.instances.insert(id, Instance::new(instance));
+            tables.add_addresses(id, addresses, positions(id));
+        }
+        tables.next.instance = numbering.next();
+        let by_name = tables.instances.iter().map(|(id, row)| (row.config.name.clone(), *id)).collect();
+        tables.add_groups(config.sync_groups, indices.groups, &by_name);
+        tables.sync_daemon = config.lvs.sync_daemon;
+        tables.system = System::new(version, config.global);
+        tables.resolve_all();
+        tables
+    }
+
+    fn add_addresses(
+        &mut self,
+        owner: InstanceId,
+        addresses: impl IntoIterator<Item = (model::Address, bool)>,
+        known: state::Indices<model::Address>,
+    ) {
+        let mut numbering = Numbering::new(known);
+        for (address, advertised) in addresses {
+            let position = numbering.index_of(&address);
+            self.addresses.insert((owner.0, position), Address::new(address, advertised));
+        }
+        self.set_next_address(owner, numbering.next());
+    }
+
+    /// Puts the sync groups of a configuration in place of those before; their states are set by the machines.
+    pub(super) fn add_groups(
+        &mut self,
+        configs: Vec<model::SyncGroup>,
+        known: state::Indices<String>,
+        instances: &HashMap<String, InstanceId>,
+    ) {
+        self.groups.clear();
+        self.members.clear();
+        let mut numbering = Numbering::new(known);
+        for config in configs {
+            let id = GroupId(numbering.index_of(&config.name));
+            let members: Vec<_> = config.members.iter().filter_map(|name| instances.get(name).copied()).collect();
+            for (position, name) in (1..).zip(&config.members) {
+                self.members.insert((id, position), Member { name: name.clone() });
+            }
+            for member in &members {
+                if let Some(row) = self.instances.get_mut(member) {
+                    row.group = Some(id);
+                }
+            }
+            self.groups.insert(id, Group { config, state: State::Init, members });
+        }
+        self.next.group = numbering.next();
+    }
+}
+
+/// Addresses of an instance in the order of their rows, with whether they are advertised.
+pub(super) fn listed(config: &model::Instance) -> Vec<(model::Address, bool)> {
+    let advertised = config.addresses.iter().map(|address| (address.clone(), true));
+    advertised.chain(config.excluded.iter().map(|address| (address.clone(), false))).collect()
+}
