@@ -7,6 +7,7 @@ use super::http::{Look, Looked};
 use super::rows::{CheckerId, RealServerId, Statistics, VirtualServerId};
 use crate::config::lvs::Target;
 use crate::config::model::{Config, Script};
+pub use crate::track::ScriptEnd;
 
 /// One attempt of a checker: a connection or a run of a script. A later attempt has a greater number; what is still
 /// reported of an earlier one is ignored.
@@ -64,19 +65,6 @@ pub enum Event<'a> {
     Configure(Box<Config>),
     /// The daemon stops: checks end, stop notifications.
     Stop,
-}
-
-/// How a run of a script ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ScriptEnd {
-    /// With this exit status.
-    Exited(i32),
-    /// By this signal.
-    Signalled(i32),
-    /// It was killed at its limit.
-    TimedOut,
-    /// It could not be started: why.
-    NotStarted(String),
 }
 
 /// Names a timer; setting it again replaces it.

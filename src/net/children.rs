@@ -16,6 +16,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 use super::Key;
 use super::socket::{is_own_lack, reason};
 use crate::reactor::{Events, Interest, Program, Reactor, Timers, Token, Waker, clock};
+use crate::track::ScriptEnd;
 
 /// From TERM to KILL.
 const GRACE: Duration = Duration::from_secs(2);
@@ -39,6 +40,22 @@ pub enum Outcome {
     NotStarted(String),
     /// This process had not what that takes, as descriptors, processes or memory, or too many run already.
     Lacking(String),
+}
+
+impl Outcome {
+    /// How the script ended.
+    ///
+    /// # Errors
+    /// With what this process lacked for the run, which says nothing about what the script checks.
+    pub fn end(self) -> Result<ScriptEnd, String> {
+        match self {
+            Outcome::Exited(status) => Ok(ScriptEnd::Exited(status)),
+            Outcome::Killed(signal) => Ok(ScriptEnd::Signalled(signal)),
+            Outcome::TimedOut => Ok(ScriptEnd::TimedOut),
+            Outcome::NotStarted(reason) => Ok(ScriptEnd::NotStarted(reason)),
+            Outcome::Lacking(reason) => Err(reason),
+        }
+    }
 }
 
 /// A script has ended.
@@ -210,7 +227,7 @@ impl Keeper {
         loop {
             match self.orders.try_recv() {
                 Ok(Order::Run { key, .. }) if self.running.len() >= self.most => {
-                    let text = format!("{} programs of MISC_CHECK are running, and no more may", self.most);
+                    let text = format!("{} check scripts are running, and no more may", self.most);
                     self.tell(key, Outcome::Lacking(text));
                 }
                 Ok(Order::Run { key, program, limit }) => {

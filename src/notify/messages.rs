@@ -3,6 +3,8 @@
 use std::fmt::Write;
 
 use super::log::Level;
+use crate::config::model::TrackerKind;
+use crate::track::{self, Reading, ScriptEnd, Told, TrackerId};
 use crate::vrrp::{
     AddressId, AddressOp, Cause, Change, Complaint, Fault, InstanceId, LinkState, Occasion, Setting, State, Tables,
     VmacOp,
@@ -53,6 +55,8 @@ pub fn line(change: &Change, tables: &Tables) -> (Level, String) {
             let (interface, more) = (tables.interfaces.name(*ifindex), more_text(*more));
             (Level::Info, format!("Unknown VRID {vrid} received on {interface} from {source}{more}"))
         }
+        Change::Tracker { id, told, .. } => tracker_line(*id, *told, tables),
+        Change::ScriptResult(id) => script_result(*id, tables),
         Change::Set { id, what } => (Level::Notice, setting_line(*what, name(*id, tables))),
         Change::Link { name, to } => (
             Level::Notice,
@@ -128,6 +132,7 @@ fn occasion_text(occasion: &Occasion) -> String {
         Occasion::Link(name, LinkState::Up) => format!("interface {name} is up"),
         Occasion::Link(name, LinkState::Down) => format!("interface {name} is down"),
         Occasion::Link(name, LinkState::Gone) => format!("interface {name} was deleted"),
+        Occasion::Tracker { kind, name, reading, .. } => tracked(*kind, name, *reading),
         Occasion::Reload => "new configuration".into(),
         Occasion::Set(from, to) => format!("SNMP has set the base priority from {from} to {to}"),
     }
@@ -184,10 +189,77 @@ pub fn fault(fault: &Fault) -> String {
         Fault::NoSource(name) => format!("interface {name} has no address to send adverts from"),
         Fault::SourceMissing(ip) => format!("its source address {ip} is not on this host, or not usable yet"),
         Fault::NoPeer => "it has no unicast_peer".into(),
-        Fault::TrackedInterface { name, up: false } => format!("tracked interface {name} is down"),
-        Fault::TrackedInterface { name, up: true } => format!("interface {name}, tracked with reverse, is up"),
+        Fault::Tracked { kind, name, reading } => tracked(*kind, name, *reading),
         Fault::Privileges(lacking) => format!("this process lacks {lacking}"),
         Fault::SyncGroup(member) => format!("{member}, of the same sync group, is in fault"),
+    }
+}
+
+/// What a tracker says, as the reason of something.
+fn tracked(kind: TrackerKind, name: &str, reading: Reading) -> String {
+    let noun = track::noun(kind);
+    let says = match (kind, reading) {
+        (_, Reading::Unknown) => "has told nothing yet".to_owned(),
+        (_, Reading::Number(number)) => format!("has the number {number}"),
+        (TrackerKind::Script, Reading::Up) => "succeeded".to_owned(),
+        (TrackerKind::Script, Reading::Down) => "failed".to_owned(),
+        (TrackerKind::Process, Reading::Up) => "has its quorum".to_owned(),
+        (TrackerKind::Process, Reading::Down) => "has no quorum".to_owned(),
+        (_, Reading::Up) => "is up".to_owned(),
+        (_, Reading::Down) => "is down".to_owned(),
+    };
+    format!("tracked {noun} {name} {says}")
+}
+
+/// C keepalived's words; with them how many changes were only counted.
+fn tracker_line(id: TrackerId, told: Told, tables: &Tables) -> (Level, String) {
+    let trackers = &tables.trackers;
+    let (name, reading) = (trackers.name(id), trackers.reading(id));
+    let mut text = match (id.0, reading) {
+        (TrackerKind::Script, Reading::Down) => {
+            let last = trackers.scripts.get(&id.1).and_then(|tracker| tracker.row.last.as_ref());
+            let how = last.map_or_else(|| "failed".to_owned(), script_end);
+            format!("VRRP_Script({name}) {how}")
+        }
+        (TrackerKind::Script, _) => format!("VRRP_Script({name}) succeeded"),
+        (TrackerKind::Process, Reading::Up) => format!("Quorum gained for tracked process {name}"),
+        (TrackerKind::Process, _) => format!("Quorum lost for tracked process {name}"),
+        (TrackerKind::File, Reading::Number(number)) => format!("Tracked file {name} has the number {number}"),
+        (TrackerKind::Bfd, Reading::Up) => format!("BFD session {name} is up"),
+        (TrackerKind::Bfd, _) => format!("BFD session {name} is down"),
+        _ => tracked(id.0, name, reading),
+    };
+    match told {
+        Told::Plainly | Told::Counted => {}
+        Told::Flapping => text += "; it flaps, and its further changes are told of once a minute",
+        Told::Summary(count) => {
+            let _ = write!(text, " ({count} changes in the last minute)");
+        }
+    }
+    (Level::Info, text)
+}
+
+fn script_result(id: u32, tables: &Tables) -> (Level, String) {
+    let row = tables.trackers.scripts.get(&id).map(|tracker| &tracker.row);
+    let (name, last) = row.map_or(("?", None), |row| (row.config.name.as_str(), row.last.as_ref()));
+    let text = match last {
+        Some(ScriptEnd::Exited(status)) => format!("Script `{name}` now returning {status}"),
+        Some(ScriptEnd::NotStarted(why)) => {
+            return (Level::Error, format!("Script `{name}` cannot be run: {why}"));
+        }
+        Some(end) => format!("Script `{name}` {}", script_end(end)),
+        None => format!("Script `{name}` has not ended yet"),
+    };
+    (Level::Info, text)
+}
+
+fn script_end(end: &ScriptEnd) -> String {
+    match end {
+        ScriptEnd::Exited(0) => "succeeded".to_owned(),
+        ScriptEnd::Exited(status) => format!("failed (exited with status {status})"),
+        ScriptEnd::Signalled(signal) => format!("failed (ended by signal {signal})"),
+        ScriptEnd::TimedOut => "timed_out".to_owned(),
+        ScriptEnd::NotStarted(why) => format!("failed (cannot be run: {why})"),
     }
 }
 

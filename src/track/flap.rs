@@ -45,6 +45,11 @@ impl Flap {
         }
     }
 
+    /// Further changes are only counted now.
+    pub fn is_flapping(&self, now: Duration) -> bool {
+        self.changes >= MOST && self.began.is_some_and(|began| now < began.saturating_add(WINDOW))
+    }
+
     /// When counted changes are to be told of.
     pub fn deadline(&self) -> Option<Duration> {
         self.began.filter(|_| self.counted > 0).map(|began| began.saturating_add(WINDOW))

@@ -7,14 +7,16 @@
 mod file;
 mod flap;
 mod process;
+mod saved;
 mod script;
 mod tables;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use file::File;
 pub use flap::{Flap, Told};
 pub use process::{Process, matches};
+pub use saved::Saved;
 pub use script::{Outcome, Script, ScriptEnd};
 pub use tables::{Indices, Session, Tracker, TrackerId, Trackers};
 

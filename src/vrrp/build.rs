@@ -34,6 +34,7 @@ impl Tables {
         tables.next.instance = numbering.next();
         let by_name = tables.instances.iter().map(|(id, row)| (row.config.name.clone(), *id)).collect();
         tables.add_groups(config.sync_groups, indices.groups, &by_name);
+        tables.trackers.configure(config.trackers, indices.trackers);
         tables.sync_daemon = config.lvs.sync_daemon;
         tables.system = System::new(version, config.global);
         tables.resolve_all();

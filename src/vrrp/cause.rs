@@ -2,6 +2,9 @@
 
 use std::net::IpAddr;
 
+use crate::config::model::TrackerKind;
+use crate::track::Reading;
+
 /// Why an instance changed its state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cause {
@@ -48,12 +51,14 @@ pub enum Fault {
     SourceMissing(IpAddr),
     /// `unicast_fault_no_peer`, and it has no peers.
     NoPeer,
-    /// A tracked interface (weight 0) is down, or up with `reverse`.
-    TrackedInterface {
+    /// A tracker of weight 0 is down, or up with `reverse`; the number of a file leaves no priority.
+    Tracked {
+        /// Its kind.
+        kind: TrackerKind,
         /// Its name.
         name: String,
-        /// It is up.
-        up: bool,
+        /// What it says.
+        reading: Reading,
     },
     /// Another member of the sync group is in fault.
     SyncGroup(String),
@@ -73,6 +78,17 @@ pub enum Occasion {
     Reload,
     /// SET of vrrpInstanceBasePriority, before and now.
     Set(u8, u8),
+    /// A tracker says something else.
+    Tracker {
+        /// Its kind.
+        kind: TrackerKind,
+        /// Its name.
+        name: String,
+        /// What it says.
+        reading: Reading,
+        /// It flaps, and is only counted for a while.
+        counted: bool,
+    },
 }
 
 /// What became of an interface.

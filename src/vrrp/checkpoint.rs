@@ -14,11 +14,13 @@ use super::rows::Instance;
 use super::sequence_blocks::block;
 use super::state::State;
 use crate::state::Record;
+use crate::track;
 
 /// The states of all instances.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checkpoint {
     instances: Vec<Saved>,
+    trackers: track::Saved,
 }
 
 /// The state of an instance.
@@ -33,7 +35,7 @@ struct Saved {
 
 impl Record for Checkpoint {
     const NAME: &'static str = "states of instances";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 }
 
 impl Instance {
@@ -54,7 +56,8 @@ impl Vrrp {
             nopreempt: row.nopreempt,
             sequence: row.sequence_to_resume(),
         };
-        Checkpoint { instances: self.tables.instances.iter().map(saved).collect() }
+        let instances = self.tables.instances.iter().map(saved).collect();
+        Checkpoint { instances, trackers: self.tables.trackers.save() }
     }
 
     /// Takes over the states of a predecessor, before [`Event::Stop`](super::Event::Stop) and without a start: a process
@@ -72,6 +75,7 @@ impl Vrrp {
 
     /// Takes over the states of a predecessor, before [`Event::Start`](super::Event::Start): masters go on as masters.
     pub fn resume(&mut self, checkpoint: &Checkpoint) {
+        self.tables.trackers.resume(&checkpoint.trackers);
         for saved in &checkpoint.instances {
             let Some(row) = self.tables.instances.get_mut(&InstanceId(saved.index)) else { continue };
             row.resumes_master = saved.state == State::Master;

@@ -10,7 +10,8 @@ use super::interface::{Interface, KernelAddress};
 use super::op::{AddressDone, AddressOp, Secondaries, VmacOp, WantedVmac};
 use super::rows::Address;
 use super::state::State;
-use crate::config::model::Family;
+use crate::config::model::{Family, Script};
+use crate::track::{Reading, ScriptEnd, Told, TrackerId};
 use crate::wire::ah;
 
 /// Something that happened outside.
@@ -51,6 +52,31 @@ pub enum Event<'a> {
         link: Box<WantedVmac>,
         /// Its index, or the kernel's words when it refused.
         made: Result<u32, String>,
+    },
+    /// A run of a `vrrp_script` has ended ([`Action::RunScript`]).
+    ScriptEnded(u32, ScriptEnd),
+    /// A run could not be started for want of processes or memory.
+    ScriptPostponed(u32),
+    /// The number in the file of a `track_file`, at the start and whenever it changes.
+    FileRead {
+        /// Name of the block.
+        name: String,
+        /// The number.
+        number: i32,
+    },
+    /// How many processes of a `vrrp_track_process` run, at the start and whenever that changes.
+    ProcessesCounted {
+        /// Name of the block.
+        name: String,
+        /// Their number.
+        count: u32,
+    },
+    /// A BFD session went up or down.
+    Session {
+        /// Name of the `bfd_instance`.
+        name: String,
+        /// Whether it is up.
+        up: bool,
     },
     /// SET of vrrpInstanceBasePriority.
     SetBasePriority(InstanceId, u8),
@@ -108,6 +134,12 @@ pub enum TimerKey {
     Source(InstanceId),
     /// `vrrp_startup_delay`.
     Startup,
+    /// The next run of a script is due.
+    Script(u32),
+    /// The delay of a gain or loss of processes is over.
+    Processes(u32),
+    /// Changes of a tracker that flaps are told of.
+    Flap(TrackerId),
 }
 
 /// What the machines want done.
@@ -147,6 +179,17 @@ pub enum Action {
     Announce(AddressId, u32),
     /// Drop announcements of the instance that are not yet sent.
     CancelAnnouncements(InstanceId),
+    /// Run the script of a tracker; answered by [`Event::ScriptEnded`] or [`Event::ScriptPostponed`].
+    RunScript {
+        /// The row.
+        id: u32,
+        /// Program and user.
+        script: Script,
+        /// `timeout`.
+        limit: Duration,
+    },
+    /// End the run of a script, if there is one, without an answer.
+    CancelScript(u32),
 }
 
 /// A row went from A to B: what the views (traps, scripts, mail, log) are told.
@@ -214,6 +257,17 @@ pub enum Change {
         /// Complaints of the same kind since it was last told.
         more: u64,
     },
+    /// The reading of a tracker has changed.
+    Tracker {
+        /// The row.
+        id: TrackerId,
+        /// What it says now.
+        reading: Reading,
+        /// How it is told, as it may flap.
+        told: Told,
+    },
+    /// A script ended otherwise than the time before.
+    ScriptResult(u32),
     /// SNMP has set a value of an instance.
     Set {
         /// The row.
@@ -287,4 +341,6 @@ pub struct Output {
     pub save: bool,
     /// Interfaces that instances send by have changed: sockets are to follow.
     pub links: bool,
+    /// The trackers are others: what watches for them is to follow.
+    pub trackers: bool,
 }

@@ -7,8 +7,10 @@ use std::time::Duration;
 use super::cause::Fault;
 use super::interface::Interface;
 use super::rows::Instance;
+use super::state::State;
 use super::tables::Tables;
 use crate::config::model::{Family, Track, TrackerKind, Version};
+use crate::track::{Effect, Reading};
 use crate::wire::{ah, ipv4, vrrp};
 
 /// Octets of an IPv6 header.
@@ -63,9 +65,16 @@ pub(super) fn fault(tables: &Tables, row: &Instance, has_source: bool, now: Dura
     if row.config.unicast.as_ref().is_some_and(|unicast| unicast.peers.is_empty()) {
         return Some(Fault::NoPeer);
     }
-    let mut tracked = tracked(tables, row).filter(|track| track.weight == 0);
-    let at_fault = tracked.find(|track| is_up(tables, &track.name) == track.reverse);
-    at_fault.map(|track| Fault::TrackedInterface { name: track.name.clone(), up: track.reverse })
+    tracked(tables, row).find_map(|entry| {
+        let reading = reading(tables, entry);
+        let faulty = match reading.effect(entry) {
+            Effect::Fault => true,
+            // Out of a fault it does not come without knowing.
+            Effect::Undecided => row.state == State::Fault,
+            Effect::Weight(_) => false,
+        };
+        faulty.then(|| Fault::Tracked { kind: entry.kind, name: entry.name.clone(), reading })
+    })
 }
 
 /// Interfaces that carry addresses are needed as the own one is, unless the address has `no_track`.
@@ -86,18 +95,26 @@ fn address_fault(tables: &Tables, row: &Instance) -> Option<Fault> {
     None
 }
 
-fn is_up(tables: &Tables, name: &str) -> bool {
-    tables.interfaces.named(name).is_some_and(|link| link.up)
-}
-
-/// `track_interface` of the instance and of its group.
+/// Entries of the instance and of its group.
 fn tracked<'t>(tables: &'t Tables, row: &'t Instance) -> impl Iterator<Item = &'t Track> {
     let group = row.group.and_then(|id| tables.groups.get(&id));
-    let entries = row.config.trackers.iter().chain(group.map_or(&[][..], |group| &group.config.trackers));
-    entries.filter(|track| track.kind == TrackerKind::Interface)
+    row.config.trackers.iter().chain(group.map_or(&[][..], |group| &group.config.trackers))
 }
 
-/// Base priority plus the weights of tracked interfaces, 1..=254; an owner keeps 255.
+/// What the tracker of an entry says.
+fn reading(tables: &Tables, entry: &Track) -> Reading {
+    match entry.kind {
+        TrackerKind::Interface => Reading::of(tables.interfaces.named(&entry.name).is_some_and(|link| link.up)),
+        kind => tables.trackers.find(kind, &entry.name).map_or(Reading::Unknown, |id| tables.trackers.reading(id)),
+    }
+}
+
+/// The first tracker that decides between FAULT and not, and has told nothing yet.
+pub(super) fn undecided<'t>(tables: &'t Tables, row: &'t Instance) -> Option<&'t Track> {
+    tracked(tables, row).find(|entry| reading(tables, entry).effect(entry) == Effect::Undecided)
+}
+
+/// Base priority plus the weights of trackers, 1..=254; an owner keeps 255.
 pub(super) fn effective_priority(tables: &Tables, row: &Instance) -> u8 {
     if row.is_owner() {
         return 255;
@@ -105,18 +122,13 @@ pub(super) fn effective_priority(tables: &Tables, row: &Instance) -> u8 {
     let group = row.group.and_then(|id| tables.groups.get(&id));
     // Weighted trackers of members would pull the group apart.
     let own = group.is_none_or(|group| group.config.tracking_weight).then_some(&row.config.trackers);
-    let tracked = own.into_iter().chain(group.map(|group| &group.config.trackers)).flatten();
-    let tracked = tracked.filter(|track| track.kind == TrackerKind::Interface);
-    let weights: i32 = tracked
-        .map(|track| {
-            let weight = i32::from(if track.reverse { -track.weight } else { track.weight });
-            match (track.weight > 0, is_up(tables, &track.name)) {
-                (true, true) | (false, false) => weight,
-                _ => 0,
-            }
-        })
-        .sum();
-    u8::try_from((i32::from(row.base_priority) + weights).clamp(1, 254)).unwrap_or(254)
+    let entries = own.into_iter().chain(group.map(|group| &group.config.trackers)).flatten();
+    let weights = entries.map(|entry| match reading(tables, entry).effect(entry) {
+        Effect::Weight(weight) => i64::from(weight),
+        Effect::Fault | Effect::Undecided => 0,
+    });
+    let sum = i64::from(row.base_priority).saturating_add(weights.sum());
+    u8::try_from(sum.clamp(1, 254)).unwrap_or(254)
 }
 
 /// How many of the configured addresses fit an advert on the interface it is sent by. A fragmented advert would be

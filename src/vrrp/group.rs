@@ -51,17 +51,17 @@ impl Vrrp {
     }
 
     /// Whether some member cannot be judged yet.
-    pub(super) fn group_awaits_vmac(&self, group: GroupId) -> bool {
-        self.members(group).iter().any(|id| self.awaits_vmac(*id))
+    pub(super) fn group_awaits(&self, group: GroupId) -> bool {
+        self.members(group).iter().any(|id| self.awaits(*id))
     }
 
-    /// A member that waited for its VMAC: a new group starts with the last of them, later ones join as at a reload.
+    /// A member that waited for its VMAC or a tracker: a new group starts with the last of them, later ones join as at a reload.
     pub(super) fn start_late_in_group(&mut self, group: GroupId, id: InstanceId) {
         let state = self.tables.groups.get(&group).map_or(State::Init, |row| row.state);
         if state != State::Init {
             self.start_instance(id, State::Backup);
             self.unify_group(group);
-        } else if !self.group_awaits_vmac(group) {
+        } else if !self.group_awaits(group) {
             self.start_group(group);
         }
     }

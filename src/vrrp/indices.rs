@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::model;
 use crate::state::{self, NextIndex, Record};
+use crate::track;
 
 /// Which row has which index.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,11 +17,13 @@ pub struct Indices {
     pub(super) groups: state::Indices<String>,
     /// vrrpAddressTable: the positions of each owner's addresses.
     pub(super) addresses: BTreeMap<u32, state::Indices<model::Address>>,
+    /// By kind and name.
+    pub(super) trackers: track::Indices,
 }
 
 impl Record for Indices {
     const NAME: &'static str = "row indices of the VRRP process";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 }
 
 /// The index of the next new row of each table, as far as it is not in a row.

@@ -8,6 +8,7 @@ use std::net::IpAddr;
 
 use super::ids::{AddressId, InstanceId};
 use crate::config::model::Family;
+use crate::track::TrackerId;
 
 /// Interface, family and VRID of a packet.
 type Wire = (u32, Family, u8);
@@ -22,6 +23,8 @@ pub(super) struct Lookups {
     pub(super) by_address: HashMap<(u32, IpAddr), Vec<AddressId>>,
     /// Owners by the name of an interface that they have addresses on, send by, or track.
     pub(super) by_device: HashMap<String, BTreeSet<InstanceId>>,
+    /// Instances by the trackers that they or their groups list.
+    pub(super) by_tracker: HashMap<TrackerId, BTreeSet<InstanceId>>,
     /// Instances by the address they send from.
     pub(super) by_source: HashMap<Option<IpAddr>, BTreeSet<InstanceId>>,
 }

@@ -27,6 +27,8 @@ pub struct Vrrp {
     pub(super) output: Output,
     pub(super) now: Duration,
     pub(super) phase: Phase,
+    /// [`Event::Start`] has come: scripts run.
+    pub(super) started: bool,
     /// Removed instances whose rows the views may still want to see.
     pub(super) retired: Vec<InstanceId>,
     /// What a predecessor has left, until the interfaces are known.
@@ -62,6 +64,7 @@ impl Vrrp {
             output: Output::default(),
             now: Duration::ZERO,
             phase: Phase::Waiting,
+            started: false,
             retired: Vec::new(),
             inherited: Held::default(),
             occasion: Occasion::default(),
@@ -98,6 +101,14 @@ impl Vrrp {
             Event::Timer(TimerKey::Vmac(id)) => self.vmac_timer(id),
             Event::Timer(TimerKey::Source(id)) => self.reassess(id),
             Event::Timer(TimerKey::Startup) => self.run(),
+            Event::Timer(TimerKey::Script(id)) => self.script_due(id),
+            Event::Timer(TimerKey::Processes(id)) => self.processes_settled(id),
+            Event::Timer(TimerKey::Flap(id)) => self.flap_expired(id),
+            Event::ScriptEnded(id, end) => self.script_ended(id, end),
+            Event::ScriptPostponed(id) => self.script_postponed(id),
+            Event::FileRead { name, number } => self.file_read(&name, number),
+            Event::ProcessesCounted { name, count } => self.processes_counted(&name, count),
+            Event::Session { name, up } => self.session_changed(&name, up),
             Event::Interfaces(links) => self.interfaces_known(links),
             Event::Link(link) => self.link_changed(link),
             Event::LinkGone(index) => self.link_gone(index),
@@ -114,6 +125,8 @@ impl Vrrp {
     }
 
     fn start(&mut self) {
+        self.started = true;
+        self.start_scripts();
         let delay = self.tables.system.global.as_ref().map_or(Duration::ZERO, |global| global.vrrp_startup_delay);
         if delay.is_zero() {
             self.run();
@@ -131,13 +144,13 @@ impl Vrrp {
         self.reconcile_static();
         let groups: Vec<GroupId> = self.tables.groups.keys().copied().collect();
         for id in groups {
-            if !self.group_awaits_vmac(id) {
+            if !self.group_awaits(id) {
                 self.start_group(id);
             }
         }
         for id in self.tables.instance_ids() {
             let Some(row) = self.tables.instances.get(&id).filter(|row| row.group.is_none()) else { continue };
-            if self.awaits_vmac(id) {
+            if self.awaits(id) {
                 continue;
             }
             let to = row.first_state();

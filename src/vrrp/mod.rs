@@ -32,6 +32,7 @@ mod state;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod trackers;
 mod vmac;
 mod vmac_row;
 

@@ -49,10 +49,14 @@ impl Vrrp {
         self.tables.system = System::new(version, config.global);
         self.tables.sync_daemon = config.lvs.sync_daemon;
         self.change_groups(config.sync_groups);
+        let scripts: Vec<u32> = self.tables.trackers.scripts.keys().copied().collect();
+        let known = self.tables.trackers.indices();
+        self.tables.trackers.configure(config.trackers, known);
         self.tables.resolve_all();
         // A replacement is to know the indices of new rows, even if no state changes.
         self.output.save = true;
         self.settle(&started);
+        self.follow_trackers(&scripts);
     }
 
     /// Interface, family, VRID and Ethernet address are what other routers know an instance by; its name and that of
@@ -234,7 +238,7 @@ impl Vrrp {
         }
         for id in started {
             let Some(row) = self.tables.instances.get(id) else { continue };
-            if self.awaits_vmac(*id) {
+            if self.awaits(*id) {
                 continue;
             }
             let to = if row.group.is_some() { State::Backup } else { row.first_state() };

@@ -9,12 +9,13 @@ use super::interface::{InterfaceAddress, Use};
 use super::lookup::Lookups;
 use super::rows::Instance;
 use super::tables::Tables;
-use crate::config::model::TrackerKind;
+use crate::config::model::{Track, TrackerKind};
+use crate::track::TrackerId;
 
 impl Tables {
     /// Makes all look-ups anew: after a new configuration and when all interfaces were read anew.
     pub(super) fn resolve_all(&mut self) {
-        self.lookups = Lookups { by_device: self.devices(), ..Lookups::default() };
+        self.lookups = Lookups { by_device: self.devices(), by_tracker: self.listings(), ..Lookups::default() };
         self.resolve(STATIC);
         for id in self.instance_ids() {
             self.resolve(id);
@@ -46,6 +47,29 @@ impl Tables {
             }
         }
         devices
+    }
+
+    fn listings(&self) -> HashMap<TrackerId, BTreeSet<InstanceId>> {
+        let mut listings: HashMap<TrackerId, BTreeSet<InstanceId>> = HashMap::new();
+        let mut note = |entry: &Track, id: InstanceId| {
+            if let Some(tracker) = self.trackers.find(entry.kind, &entry.name) {
+                listings.entry(tracker).or_default().insert(id);
+            }
+        };
+        for (id, row) in self.instances.iter() {
+            row.config.trackers.iter().for_each(|entry| note(entry, *id));
+        }
+        for group in self.groups.values() {
+            for entry in &group.config.trackers {
+                group.members.iter().for_each(|id| note(entry, *id));
+            }
+        }
+        listings
+    }
+
+    /// The instances that list a tracker, or whose group does.
+    pub(super) fn listing(&self, id: TrackerId) -> impl Iterator<Item = InstanceId> {
+        self.lookups.by_tracker.get(&id).into_iter().flatten().copied()
     }
 
     /// Finds the interfaces of an instance and its addresses, or of the static addresses. An address row whose interface

@@ -14,6 +14,7 @@ use crate::config::lvs::SyncDaemon;
 use crate::config::model;
 use crate::state::{self, NextIndex};
 use crate::system::System;
+use crate::track::Trackers;
 
 /// Every table of the VRRP process. Written by the machines, read by the views.
 #[derive(Debug, Default)]
@@ -36,6 +37,8 @@ pub struct Tables {
     pub lacking: Vec<String>,
     /// `lvs_sync_daemon`.
     pub sync_daemon: Option<SyncDaemon>,
+    /// vrrpScriptTable, vrrpFileTable, vrrpProcessTable and vrrpBfdTable.
+    pub trackers: Trackers,
     /// Links and addresses of the kernel.
     pub interfaces: Interfaces,
     /// Look-ups derived from the rows.
@@ -75,6 +78,7 @@ impl Tables {
         Indices {
             instances: state::Indices { rows, next: self.next.instance },
             groups: self.group_indices(),
+            trackers: self.trackers.indices(),
             addresses: owners.map(|owner| (owner.0, self.address_indices(owner))).collect(),
         }
     }

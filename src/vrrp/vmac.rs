@@ -193,18 +193,13 @@ impl Vrrp {
     pub(super) fn start_late(&mut self, id: InstanceId) {
         let Some(row) = self.tables.instances.get(&id) else { return };
         let (to, group) = (row.first_state(), row.group);
-        if self.phase != Phase::Running || row.vmac.is_none() || row.state != State::Init || self.awaits_vmac(id) {
+        if self.phase != Phase::Running || row.state != State::Init || self.awaits(id) {
             return;
         }
         match group {
             None => self.start_instance(id, to),
             Some(group) => self.start_late_in_group(group, id),
         }
-    }
-
-    /// Whether an instance is not to be judged yet: its VMAC is being made.
-    pub(super) fn awaits_vmac(&self, id: InstanceId) -> bool {
-        self.tables.instances.get(&id).is_some_and(|row| self.tables.awaits_vmac(row, self.now))
     }
 
     /// The daemon stops.

@@ -13,15 +13,13 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::check::http::Look;
-use crate::check::{Action, AttemptId, Change, Check, Event, ScriptEnd, TimerKey, Transport, VirtualServerId};
+use crate::check::{Action, AttemptId, Change, Check, Event, TimerKey, Transport, VirtualServerId};
 use crate::config::lvs::CheckerKind;
 use crate::config::model::Config;
 use crate::kernel::ipvs::SyncRole;
 use crate::kernel::{KernelEvent, Monitor, Watcher};
 use crate::mib;
-use crate::net::{
-    ChildEvent, Children, Connections, FileEvent, Files, Key, Loading, NetEvent, Outcome, Searches, What,
-};
+use crate::net::{ChildEvent, Children, Connections, FileEvent, Files, Key, Loading, NetEvent, Searches, What};
 use crate::notify::dump::{self, Dump};
 use crate::notify::log::Log;
 use crate::notify::mail::{Mailer, check_mail};
@@ -380,17 +378,10 @@ impl Process {
         let mut ended = Vec::new();
         self.children.events(&mut ended);
         for ChildEvent { key, outcome } in ended {
-            let end = match outcome {
-                Outcome::Lacking(reason) => {
-                    self.postpone(attempt(key), &reason);
-                    continue;
-                }
-                Outcome::Exited(status) => ScriptEnd::Exited(status),
-                Outcome::Killed(signal) => ScriptEnd::Signalled(signal),
-                Outcome::TimedOut => ScriptEnd::TimedOut,
-                Outcome::NotStarted(reason) => ScriptEnd::NotStarted(reason),
-            };
-            self.check.handle(Event::ScriptEnded(attempt(key), end), self.now);
+            match outcome.end() {
+                Ok(end) => self.check.handle(Event::ScriptEnded(attempt(key), end), self.now),
+                Err(reason) => self.postpone(attempt(key), &reason),
+            }
         }
     }
 

@@ -6,6 +6,7 @@
 mod announcer;
 mod checkpoint;
 mod sockets;
+mod trackers;
 mod translate;
 
 use std::collections::BTreeMap;
@@ -33,6 +34,7 @@ use crate::vrrp::{Action, Change, Event, Held, InstanceId, Sequences, State, Tim
 use announcer::Announcer;
 pub(super) use checkpoint::Checkpoint;
 use sockets::{Outgoing, Sockets};
+use trackers::Watches;
 
 const ORDERS: Token = Token(0);
 const MONITOR: Token = Token(1);
@@ -42,6 +44,8 @@ const SYNC: Token = Token(4);
 const VMACS: Token = Token(5);
 const SOCKETS: Token = Token(6);
 const LOOK_UPS: Token = Token(7);
+const SCRIPTS: Token = Token(8);
+const FILES: Token = Token(9);
 /// The agent counts on from here, one for each socket it opens.
 const AGENT: Token = Token(1000);
 
@@ -100,6 +104,7 @@ struct Process {
     vmacs: VmacWriter,
     sockets: Sockets,
     announcer: Announcer,
+    watches: Watches,
     sysctls: sysctl::Changes,
     /// What VMACs have changed, for a replacement of this process.
     vmac_settings: sysctl::Changes,
@@ -181,6 +186,7 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
         vmacs,
         sockets,
         announcer,
+        watches: Watches::new(trackers::Tokens { children: SCRIPTS, files: FILES }),
         sysctls: settings,
         vmac_settings,
         agent,
@@ -218,6 +224,7 @@ impl Process {
         let incomplete = self.sockets.open_all(self.vrrp.tables(), &self.reactor);
         self.retry_sockets(incomplete);
         self.promote_secondaries();
+        self.follow_trackers();
         self.vrrp.handle(Event::Start, clock::now());
         self.carry_out();
         self.links_changed = false;
@@ -240,6 +247,7 @@ impl Process {
                     VMACS => self.vmacs_turn(),
                     SYNC => self.sync_daemon.turn(&self.log),
                     SOCKETS => self.sockets_turn(),
+                    SCRIPTS | FILES => self.trackers_turn(),
                     LOOK_UPS => {
                         if let Err(error) = self.announcer.look_up_turn() {
                             self.log.warning(format_args!("Cannot list link addresses: {error}"));
@@ -312,6 +320,9 @@ impl Process {
     fn carry_out_actions(&mut self) {
         let output = self.vrrp.take_output();
         let mut homeless = Vec::new();
+        if output.trackers {
+            self.follow_trackers();
+        }
         for action in output.actions {
             match action {
                 // Another router may be master by now.
@@ -339,6 +350,10 @@ impl Process {
                 }
                 Action::Announce(id, count) => self.announcer.push(id, count, self.vrrp.tables()),
                 Action::CancelAnnouncements(id) => self.announcer.cancel(id),
+                Action::RunScript { id, script, limit } => {
+                    self.watches.run(id, &script, limit, self.vrrp.tables().system.global.as_ref());
+                }
+                Action::CancelScript(id) => self.watches.cancel(id),
             }
         }
         self.changes.extend(output.changes);
@@ -432,6 +447,19 @@ impl Process {
     fn see(&mut self, events: Vec<KernelEvent>) {
         for event in events {
             self.vrrp.handle(translate::event(event), clock::now());
+        }
+    }
+
+    fn follow_trackers(&mut self) {
+        if let Err(error) = self.watches.follow(self.vrrp.tables(), &self.reactor) {
+            self.log.error(format_args!("Trackers cannot be watched: {error}; they keep what they told last"));
+        }
+    }
+
+    fn trackers_turn(&mut self) {
+        let now = clock::now();
+        for event in self.watches.events(now, &self.log) {
+            self.vrrp.handle(event, now);
         }
     }
 

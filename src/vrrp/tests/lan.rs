@@ -5,9 +5,10 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use crate::config::model::{Address, Config, Family, Garp, Global, Instance, Scripts, StartState, SyncGroup, Version};
+use crate::track::ScriptEnd;
 use crate::vrrp::{
-    Action, AddressDone, AddressId, AddressOp, Change, Event, InstanceId, Interface, InterfaceAddress, KernelAddress,
-    Macvlan, Received, Secondaries, State, Tables, TimerKey, VmacOp, Vrrp, WantedVmac,
+    Action, AddressDone, AddressId, AddressOp, Change, Checkpoint, Event, InstanceId, Interface, InterfaceAddress,
+    KernelAddress, Macvlan, Received, Secondaries, State, Tables, TimerKey, VmacOp, Vrrp, WantedVmac,
 };
 use crate::wire::{ah, ipv4};
 
@@ -105,6 +106,8 @@ enum Request {
     Address(Option<AddressId>, AddressOp, (IpAddr, u8), u32),
     /// For which instance (none: withdrawn), what, which VMAC.
     Vmac(Option<InstanceId>, VmacOp, Box<WantedVmac>),
+    /// The end of a script: which, its exit status.
+    Script(u32, i32),
 }
 
 /// An advert on the wire.
@@ -175,6 +178,10 @@ pub struct Router {
     late: Vec<(AddressOp, KernelAddress)>,
     answers: VecDeque<(Duration, Request)>,
     kernel_delay: Duration,
+    /// Exit status of each script; without one it succeeds. `None` = it does not end.
+    pub exits: BTreeMap<u32, Option<i32>>,
+    /// Runs of scripts: when, which.
+    pub runs: Vec<(Duration, u32)>,
     /// How long its kernel takes for the next requests for VMACs, each.
     pub vmac_delays: VecDeque<Duration>,
 }
@@ -240,9 +247,21 @@ impl Lan {
     }
 
     pub fn add(&mut self, config: Config) -> usize {
+        self.add_with(config, BTreeMap::new())
+    }
+
+    /// A router whose scripts end with these statuses from the first run.
+    pub fn add_with(&mut self, config: Config, exits: BTreeMap<u32, Option<i32>>) -> usize {
+        self.add_resumed(config, &Checkpoint::default(), exits)
+    }
+
+    /// A router whose process goes on where another one was killed.
+    pub fn add_resumed(&mut self, config: Config, checkpoint: &Checkpoint, exits: BTreeMap<u32, Option<i32>>) -> usize {
         let ip = IpAddr::from([10, 0, 0, u8::try_from(self.routers.len() + 1).unwrap()]);
+        let mut vrrp = Vrrp::new(Tables::new(config, "test".into()));
+        vrrp.resume(checkpoint);
         self.routers.push(Router {
-            vrrp: Vrrp::new(Tables::new(config, "test".into())),
+            vrrp,
             ip,
             timers: BTreeMap::new(),
             kernel: BTreeSet::new(),
@@ -266,6 +285,8 @@ impl Lan {
             late: Vec::new(),
             answers: VecDeque::new(),
             kernel_delay: ms(1),
+            exits,
+            runs: Vec::new(),
             vmac_delays: VecDeque::new(),
         });
         let at = self.routers.len() - 1;
@@ -333,6 +354,15 @@ impl Lan {
                 }
                 Action::Announce(id, count) => router.announced.push((now, id, count)),
                 Action::CancelAnnouncements(_) => {}
+                Action::RunScript { id, .. } => {
+                    router.runs.push((now, id));
+                    if let Some(status) = router.exits.get(&id).copied().unwrap_or(Some(0)) {
+                        router.answers.push_back((now + router.kernel_delay, Request::Script(id, status)));
+                    }
+                }
+                Action::CancelScript(id) => {
+                    router.answers.retain(|(_, request)| !matches!(request, Request::Script(of, _) if *of == id));
+                }
             }
         }
         let isolated = router.isolated;
@@ -374,6 +404,7 @@ impl Lan {
             return match request {
                 Request::Address(id, op, address, ifindex) => self.answer_address(at, id, op, address, ifindex),
                 Request::Vmac(id, op, link) => self.answer_vmac(at, id, op, link),
+                Request::Script(id, status) => self.event(at, Event::ScriptEnded(id, ScriptEnd::Exited(status))),
             };
         }
         let due = router.timers.iter().filter(|(_, time)| **time <= now).min_by_key(|(_, time)| **time);

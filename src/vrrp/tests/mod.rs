@@ -12,5 +12,6 @@ mod packets;
 mod reload;
 mod storm;
 mod strangers;
+mod trackers;
 mod unicast;
 mod vmac;

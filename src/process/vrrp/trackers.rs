@@ -1,0 +1,117 @@
+//! What watches for the trackers: programs, files.
+
+use std::collections::HashMap;
+use std::io;
+use std::time::Duration;
+
+use crate::config::model::{Global, Script, TrackFile};
+use crate::net::{ChildEvent, Children, FileEvent, Files, Key, Outcome};
+use crate::notify::log::Log;
+use crate::process::doing::Doing;
+use crate::reactor::{Interest, Program, Reactor, Token};
+use crate::vrrp::{Event, Tables};
+
+/// That runs have to wait is told so often.
+const TELL_AGAIN: Duration = Duration::from_secs(60);
+
+/// The tokens of the sources.
+pub(super) struct Tokens {
+    pub(super) children: Token,
+    pub(super) files: Token,
+}
+
+/// The sources of what trackers tell. None of them runs in a daemon that has no such trackers.
+pub(super) struct Watches {
+    tokens: Tokens,
+    children: Option<Children>,
+    files: Option<Files>,
+    watched: Vec<TrackFile>,
+    /// The present run of each script: an answer to an older one is none.
+    runs: HashMap<u32, u64>,
+    /// When it was last told that scripts have to wait.
+    told_lack: Option<Duration>,
+}
+
+impl Watches {
+    pub(super) fn new(tokens: Tokens) -> Watches {
+        Watches { tokens, children: None, files: None, watched: Vec::new(), runs: HashMap::new(), told_lack: None }
+    }
+
+    /// Starts what the present trackers need, and ends what they do not need any more.
+    ///
+    /// # Errors
+    /// When the system has no descriptors or threads left.
+    pub(super) fn follow(&mut self, tables: &Tables, reactor: &Reactor) -> io::Result<()> {
+        if self.children.is_none() && tables.trackers.scripts.iter().next().is_some() {
+            let children = Children::start().doing("start the thread of programs")?;
+            reactor.register(&children, self.tokens.children, Interest::READABLE)?;
+            self.children = Some(children);
+        }
+        let files: Vec<TrackFile> =
+            tables.trackers.files.iter().map(|(_, tracker)| tracker.row.config.clone()).collect();
+        if files == self.watched {
+            return Ok(());
+        }
+        if let Some(files) = self.files.take() {
+            reactor.deregister(&files)?;
+        }
+        if !files.is_empty() {
+            let watch = Files::start(&files).doing("watch the files of track_file")?;
+            reactor.register(&watch, self.tokens.files, Interest::READABLE)?;
+            self.files = Some(watch);
+        }
+        self.watched = files;
+        Ok(())
+    }
+
+    pub(super) fn run(&mut self, id: u32, script: &Script, limit: Duration, global: Option<&Global>) {
+        let run = self.runs.entry(id).or_default();
+        *run = run.wrapping_add(1);
+        if let Some(children) = &self.children {
+            children.run(key(id, *run), Program::new(script, global), limit);
+        }
+    }
+
+    pub(super) fn cancel(&mut self, id: u32) {
+        if let (Some(run), Some(children)) = (self.runs.remove(&id), &self.children) {
+            children.cancel(key(id, run));
+        }
+    }
+
+    /// What the sources have told since the last call.
+    pub(super) fn events(&mut self, now: Duration, log: &Log) -> Vec<Event<'static>> {
+        let (mut ended, mut read) = (Vec::new(), Vec::new());
+        if let Some(children) = &self.children {
+            children.events(&mut ended);
+        }
+        if let Some(files) = &self.files {
+            files.events(&mut read);
+        }
+        let mut events = Vec::new();
+        for ChildEvent { key, outcome } in ended {
+            let Ok(id) = u32::try_from(key.id) else { continue };
+            if self.runs.get(&id) == Some(&key.generation) {
+                events.push(self.ended(id, outcome, now, log));
+            }
+        }
+        events.extend(read.into_iter().map(|FileEvent { name, number }| Event::FileRead { name, number }));
+        events
+    }
+
+    fn ended(&mut self, id: u32, outcome: Outcome, now: Duration, log: &Log) -> Event<'static> {
+        match outcome.end() {
+            Ok(end) => Event::ScriptEnded(id, end),
+            Err(why) => {
+                if self.told_lack.is_none_or(|told| now >= told.saturating_add(TELL_AGAIN)) {
+                    self.told_lack = Some(now);
+                    log.error(format_args!("Tracking scripts have to wait: {why}"));
+                }
+                Event::ScriptPostponed(id)
+            }
+        }
+    }
+}
+
+fn key(id: u32, generation: u64) -> Key {
+    Key { id: id.into(), generation }
+}

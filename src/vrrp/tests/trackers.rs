@@ -1,0 +1,300 @@
+//! Trackers: faults and priorities by scripts, files, processes and BFD sessions, in virtual time.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::lan::{Lan, config, group, instance, ms};
+use crate::config::model::{Config, Instance, Track, TrackerKind, Trackers};
+use crate::track::tests::{file, process, script};
+use crate::track::{Effect, Reading, ScriptEnd, Told};
+use crate::vrrp::{Cause, Change, Event, Fault, Occasion, State};
+
+fn entry(kind: TrackerKind, name: &str, weight: i16, reverse: bool) -> Track {
+    Track { kind, name: name.to_owned(), weight, reverse }
+}
+
+/// An instance with these entries; the trackers are those of the entries' names.
+fn listing(entries: Vec<Track>) -> Config {
+    with(config(vec![Instance { trackers: entries, ..instance("VI", 51) }], Vec::new()))
+}
+
+/// Adds the trackers that the instances and groups of a configuration list.
+fn with(mut config: Config) -> Config {
+    let instances = config.instances.iter().flat_map(|row| &row.trackers);
+    let entries: Vec<Track> =
+        instances.chain(config.sync_groups.iter().flat_map(|row| &row.trackers)).cloned().collect();
+    let mut trackers = Trackers::default();
+    for Track { kind, name, .. } in entries {
+        match kind {
+            TrackerKind::Interface => {}
+            TrackerKind::Script if trackers.scripts.iter().all(|s| s.name != name) => {
+                trackers.scripts.push(script(&name))
+            }
+            TrackerKind::File if trackers.files.iter().all(|f| f.name != name) => trackers.files.push(file(&name)),
+            TrackerKind::Process if trackers.processes.iter().all(|p| p.name != name) => {
+                trackers.processes.push(process(&name));
+            }
+            TrackerKind::Bfd if trackers.sessions.iter().all(|s| s.0 != name) => {
+                trackers.sessions.push((name, 0, false))
+            }
+            _ => {}
+        }
+    }
+    config.trackers = trackers;
+    config
+}
+
+fn priority(lan: &Lan) -> u8 {
+    lan.routers[0].vrrp.tables().instances.values().next().unwrap().priority
+}
+
+fn causes(lan: &Lan) -> Vec<Cause> {
+    let changes = lan.routers[0].changes.iter();
+    changes
+        .filter_map(|(_, change)| match change {
+            Change::Instance { cause, .. } => Some(cause.clone()),
+            _ => None,
+        })
+        .collect()
+}
+
+fn failed(name: &str) -> Cause {
+    let kind = TrackerKind::Script;
+    Cause::Fault(Fault::Tracked { kind, name: name.to_owned(), reading: Reading::Down })
+}
+
+#[test]
+fn a_script_that_fails_gives_the_addresses_to_the_other_router() {
+    let file = listing(vec![entry(TrackerKind::Script, "chk", 0, false)]);
+    let mut other = file.clone();
+    other.instances[0].priority = 90;
+    let mut lan = Lan::new(vec![file, other]);
+    lan.run(ms(2000));
+    assert_eq!(lan.masters("VI"), [0]);
+    lan.routers[0].exits.insert(1, Some(1));
+    lan.run(ms(1100));
+    assert_eq!((lan.routers[0].state("VI"), lan.masters("VI")), (State::Fault, vec![1]));
+    assert_eq!(causes(&lan).last(), Some(&failed("chk")));
+    lan.routers[0].exits.clear();
+    lan.run(ms(2000));
+    assert_eq!(lan.masters("VI"), [0]);
+    assert_eq!(lan.routers[0].runs.len(), 6, "once a second");
+}
+
+#[test]
+fn an_instance_waits_for_the_first_result() {
+    let weighted = listing(vec![entry(TrackerKind::Script, "chk", -10, false)]);
+    let deciding = listing(vec![entry(TrackerKind::Script, "chk", 0, false)]);
+    let mut lan = Lan::new(Vec::new());
+    let hanging = BTreeMap::from([(1, None)]);
+    lan.add_with(weighted, hanging.clone());
+    lan.run(ms(1000));
+    assert_eq!(lan.routers[0].state("VI"), State::Master, "a weight says nothing yet");
+    let mut lan = Lan::new(Vec::new());
+    lan.add_with(deciding.clone(), hanging.clone());
+    lan.run(ms(5000));
+    assert_eq!(lan.routers[0].state("VI"), State::Init);
+    lan.event(0, Event::ScriptEnded(1, ScriptEnd::Exited(0)));
+    assert_eq!(lan.routers[0].state("VI"), State::Backup);
+    let mut lan = Lan::new(Vec::new());
+    lan.add_with(deciding.clone(), hanging.clone());
+    lan.event(0, Event::ScriptEnded(1, ScriptEnd::TimedOut));
+    assert_eq!(lan.routers[0].state("VI"), State::Fault);
+    // init_fail is a result.
+    let mut init_fail = deciding;
+    init_fail.trackers.scripts[0].init_fail = true;
+    let mut lan = Lan::new(Vec::new());
+    lan.add_with(init_fail, hanging);
+    assert_eq!(lan.routers[0].state("VI"), State::Fault);
+}
+
+#[test]
+fn a_group_waits_and_faults_as_a_whole() {
+    let mut members = vec![instance("A", 51), instance("B", 52)];
+    members[1].trackers = vec![entry(TrackerKind::Script, "chk", 0, false)];
+    let mut file = config(members, vec![group("G", &["A", "B"])]);
+    file.sync_groups[0].trackers = vec![entry(TrackerKind::Process, "httpd", 0, false)];
+    let mut lan = Lan::new(vec![with(file)]);
+    lan.run(ms(1000));
+    assert_eq!((lan.routers[0].state("A"), lan.routers[0].state("B")), (State::Init, State::Init));
+    lan.event(0, Event::ProcessesCounted { name: "httpd".into(), count: 1 });
+    lan.run(ms(1000));
+    assert_eq!((lan.masters("A"), lan.masters("B")), (vec![0], vec![0]));
+    lan.event(0, Event::ScriptEnded(1, ScriptEnd::Exited(3)));
+    assert_eq!((lan.routers[0].state("A"), lan.routers[0].state("B")), (State::Fault, State::Fault));
+    assert_eq!(causes(&lan)[4..], [failed("chk"), Cause::Fault(Fault::SyncGroup("B".into()))]);
+}
+
+#[test]
+fn the_cause_of_a_priority_names_its_tracker() {
+    let mut lan = Lan::new(vec![listing(vec![
+        entry(TrackerKind::File, "load", 2, false),
+        entry(TrackerKind::Bfd, "peer", 20, false),
+    ])]);
+    lan.event(0, Event::FileRead { name: "load".into(), number: 7 });
+    lan.event(0, Event::Session { name: "peer".into(), up: true });
+    lan.event(0, Event::FileRead { name: "nobody".into(), number: 7 });
+    assert_eq!(priority(&lan), 134);
+    let occasions: Vec<Occasion> = (lan.routers[0].changes.iter())
+        .filter_map(|(_, change)| match change {
+            Change::Priority { occasion, .. } => Some(occasion.clone()),
+            _ => None,
+        })
+        .collect();
+    let tracker = |kind, name: &str, reading| Occasion::Tracker { kind, name: name.into(), reading, counted: false };
+    assert_eq!(
+        occasions,
+        [tracker(TrackerKind::File, "load", Reading::Number(7)), tracker(TrackerKind::Bfd, "peer", Reading::Up)]
+    );
+}
+
+#[test]
+fn a_tracker_that_flaps_is_counted() {
+    let mut lan = Lan::new(vec![listing(vec![entry(TrackerKind::Bfd, "peer", 20, false)])]);
+    for turn in 0..60 {
+        lan.event(0, Event::Session { name: "peer".into(), up: turn % 2 == 0 });
+        lan.run(ms(1000));
+    }
+    lan.run(Duration::from_secs(70));
+    let told: Vec<Told> = (lan.routers[0].changes.iter())
+        .filter_map(|(_, change)| match change {
+            Change::Tracker { told, .. } => Some(*told),
+            _ => None,
+        })
+        .collect();
+    use Told::{Flapping, Plainly, Summary};
+    assert_eq!(told, [Plainly, Plainly, Plainly, Plainly, Flapping, Summary(55)]);
+}
+
+#[test]
+fn a_reload_keeps_what_trackers_have_told() {
+    let entries = vec![entry(TrackerKind::Script, "chk", 0, false), entry(TrackerKind::File, "load", 1, false)];
+    let mut file = listing(entries);
+    let mut lan = Lan::new(vec![file.clone()]);
+    lan.event(0, Event::FileRead { name: "load".into(), number: 10 });
+    lan.run(ms(2000));
+    assert_eq!((lan.masters("VI"), priority(&lan)), (vec![0], 110));
+    lan.routers[0].changes.clear();
+    // Another script before it, another weight, a longer interval.
+    let mut trackers = vec![entry(TrackerKind::Script, "new", 5, true)];
+    trackers.append(&mut file.instances[0].trackers);
+    trackers[2].weight = 3;
+    file.instances[0].trackers = trackers;
+    file = with(file);
+    file.trackers.scripts[1].interval = ms(10_000);
+    lan.event(0, Event::Configure(Box::new(file.clone())));
+    assert_eq!(priority(&lan), 130);
+    lan.run(ms(1000));
+    assert_eq!((lan.masters("VI"), priority(&lan)), (vec![0], 125));
+    assert!(causes(&lan).is_empty(), "no transition");
+    assert_eq!(lan.routers[0].vrrp.tables().trackers.find(TrackerKind::Script, "chk").unwrap().1, 1, "the index stays");
+    // A script that is not listed any more does not run any more.
+    file.instances[0].trackers.remove(0);
+    let file = with(file);
+    lan.event(0, Event::Configure(Box::new(file)));
+    lan.routers[0].runs.clear();
+    lan.run(ms(5000));
+    assert!(lan.routers[0].runs.iter().all(|(_, id)| *id == 1), "{:?}", lan.routers[0].runs);
+    assert_eq!(priority(&lan), 130);
+}
+
+#[test]
+fn a_replacement_of_the_process_goes_on_with_the_readings() {
+    let file = listing(vec![
+        entry(TrackerKind::Script, "chk", 0, false),
+        entry(TrackerKind::File, "load", 1, false),
+        entry(TrackerKind::Process, "httpd", 0, false),
+        entry(TrackerKind::Bfd, "peer", 0, false),
+    ]);
+    let mut lan = Lan::new(vec![file.clone()]);
+    lan.event(0, Event::FileRead { name: "load".into(), number: 10 });
+    lan.event(0, Event::ProcessesCounted { name: "httpd".into(), count: 1 });
+    lan.event(0, Event::Session { name: "peer".into(), up: true });
+    lan.run(ms(2000));
+    assert_eq!((lan.masters("VI"), priority(&lan)), (vec![0], 110));
+    let checkpoint = lan.routers[0].vrrp.checkpoint();
+    lan.kill(0);
+    let mut next = Lan::new(Vec::new());
+    next.add_resumed(file, &checkpoint, BTreeMap::from([(1, None)]));
+    assert_eq!((next.routers[0].state("VI"), priority(&next)), (State::Master, 110));
+    assert_eq!(causes(&next), [Cause::Resumed]);
+}
+
+#[test]
+fn a_run_for_want_of_processes_comes_later() {
+    let mut lan = Lan::new(Vec::new());
+    lan.add_with(listing(vec![entry(TrackerKind::Script, "chk", 0, false)]), BTreeMap::from([(1, None)]));
+    lan.event(0, Event::ScriptPostponed(1));
+    lan.run(ms(1000));
+    assert_eq!((lan.routers[0].runs.len(), lan.routers[0].state("VI")), (2, State::Init));
+}
+
+/// A small model of the rules: base priority and entries to fault and priority.
+fn model(base: u8, entries: &[(Track, Reading)]) -> (bool, u8) {
+    let mut sum = i64::from(base);
+    let mut fault = false;
+    for (entry, reading) in entries {
+        let sign = if entry.reverse { -1 } else { 1 };
+        let weight = i64::from(entry.weight);
+        match reading {
+            Reading::Number(number) if weight == 0 => fault |= (*number == 0) == entry.reverse,
+            Reading::Number(number) => {
+                let product = i64::from(*number) * weight * sign;
+                fault |= product <= -254;
+                sum += if product <= -254 { 0 } else { product.min(254) };
+            }
+            Reading::Up if weight == 0 => fault |= entry.reverse,
+            Reading::Down if weight == 0 => fault |= !entry.reverse,
+            Reading::Up if weight > 0 => sum += weight * sign,
+            Reading::Down if weight < 0 => sum += weight * sign,
+            _ => {}
+        }
+    }
+    (fault, u8::try_from(sum.clamp(1, 254)).unwrap())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+    #[test]
+    fn priority_and_fault_are_those_of_the_model(
+        base in 1..=254_u8,
+        weights in prop::collection::vec((prop_oneof![Just(0), -254..=254_i16], any::<bool>()), 8),
+        events in prop::collection::vec((0..8_usize, any::<i32>(), -3..=3_i32), 0..40),
+    ) {
+        let kinds = [TrackerKind::Script, TrackerKind::File, TrackerKind::Process, TrackerKind::Bfd];
+        let entries: Vec<Track> = weights.iter().enumerate()
+            .map(|(at, (weight, reverse))| entry(kinds[at % 4], &format!("t{at}"), *weight, *reverse))
+            .collect();
+        let mut file = listing(entries.clone());
+        file.instances[0].priority = base;
+        let mut lan = Lan::new(vec![file]);
+        // Scripts succeed by themselves.
+        lan.run(ms(10));
+        let mut readings = [Reading::Unknown; 8];
+        (readings[0], readings[4]) = (Reading::Up, Reading::Up);
+        (readings[3], readings[7]) = (Reading::Down, Reading::Down);
+        for (at, large, small) in events {
+            let name = format!("t{at}");
+            let number = if large % 3 == 0 { large } else { small };
+            let up = number > 0;
+            let id = |kind| lan.routers[0].vrrp.tables().trackers.find(kind, &format!("t{at}")).unwrap().1;
+            let event = match kinds[at % 4] {
+                TrackerKind::Script => Event::ScriptEnded(id(TrackerKind::Script), ScriptEnd::Exited(i32::from(!up))),
+                TrackerKind::File => Event::FileRead { name, number },
+                TrackerKind::Process => Event::ProcessesCounted { name, count: u32::from(up) },
+                _ => Event::Session { name, up },
+            };
+            readings[at] = if kinds[at % 4] == TrackerKind::File { Reading::Number(number) } else { Reading::of(up) };
+            lan.event(0, event);
+            let known: Vec<(Track, Reading)> = entries.iter().cloned().zip(readings.iter().copied()).collect();
+            let (fault, priority_wanted) = model(base, &known);
+            let undecided = known.iter().any(|(entry, reading)| reading.effect(entry) == Effect::Undecided);
+            prop_assert_eq!(priority(&lan), priority_wanted);
+            let state = lan.routers[0].state("VI");
+            prop_assert!(state == State::Fault || !fault, "{:?} {:?}", state, known);
+            prop_assert!(state != State::Fault || fault || undecided, "{:?} {:?}", state, known);
+        }
+    }
+}
