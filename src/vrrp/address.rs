@@ -1,107 +1,108 @@
-//! Addresses: the kernel's side is made equal to what the rows want, and announced.
+//! Addresses: the kernel's side is made equal to what the rows want.
 //!
 //! Starting, taking over, leaving, an outsider's change: all the same reconciliation.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::event::{Action, Change, TimerKey};
-use super::ids::{AddressId, InstanceId, STATIC};
+use super::ids::{AddressId, InstanceId};
 use super::interface::{KernelAddress, Use};
-use super::machine::{Phase, Vrrp};
 use super::op::{AddressDone, AddressOp, Secondaries};
-use super::rows::Address;
-use super::state::State;
+use super::router::Site;
+use super::rows::{Address, Instance};
+use super::turn::Phase;
 
 /// How long a row rests after the kernel refused its request.
 const RETRY: Duration = Duration::from_secs(1);
 
-impl Vrrp {
-    /// Sets all addresses of an instance wanted or not, and starts what that takes.
-    pub(super) fn hold_addresses(&mut self, owner: InstanceId, wanted: bool) {
-        for id in self.tables.address_ids(owner) {
-            if let Some(row) = self.tables.addresses.get_mut(&id) {
+impl Site<'_> {
+    /// Ids of the address rows of an owner, in index order.
+    pub(super) fn address_ids(&self, owner: InstanceId) -> Vec<AddressId> {
+        self.addresses.of(&owner.0).map(|(id, _)| *id).collect()
+    }
+
+    /// The address rows that the kernel's address stands for.
+    pub(super) fn rows_of(&self, ifindex: u32, ip: IpAddr, prefix: u8) -> Vec<AddressId> {
+        self.lookups.rows_of(self.addresses, ifindex, ip, prefix)
+    }
+
+    /// Sets all addresses of an owner wanted or not, and starts what that takes. Static ones have no `instance`.
+    pub(super) fn hold(&mut self, owner: InstanceId, instance: Option<&Instance>, wanted: bool) {
+        for id in self.address_ids(owner) {
+            if let Some(row) = self.addresses.get_mut(&id) {
                 row.wanted = wanted;
                 row.refused = false;
             }
-            self.reconcile(id);
+            self.reconcile(id, instance);
         }
     }
 
-    pub(super) fn reconcile_static(&mut self) {
-        self.hold_addresses(STATIC, true);
-    }
-
-    pub(super) fn drop_static(&mut self) {
-        self.hold_addresses(STATIC, false);
-    }
-
-    pub(super) fn reconcile_all(&mut self) {
-        let ids: Vec<AddressId> = self.tables.addresses.keys().copied().collect();
-        for id in ids {
-            self.reconcile(id);
-        }
-    }
-
-    pub(super) fn reconcile_all_of(&mut self, owner: InstanceId) {
-        for id in self.tables.address_ids(owner) {
-            self.reconcile(id);
+    /// Asks the kernel for what the rows of an owner lack.
+    pub(super) fn reconcile_all_of(&mut self, owner: InstanceId, instance: Option<&Instance>) {
+        for id in self.address_ids(owner) {
+            self.reconcile(id, instance);
         }
     }
 
     /// Asks the kernel for what the row lacks, one request at a time. What the host has set itself stays.
-    pub(super) fn reconcile(&mut self, id: AddressId) {
+    pub(super) fn reconcile(&mut self, id: AddressId, instance: Option<&Instance>) {
         // Before the start nothing is decided: an address left by an earlier run may well be wanted.
-        if self.phase == Phase::Waiting {
+        if self.turn.phase == Phase::Waiting {
             return;
         }
-        let Some(row) = self.tables.addresses.get(&id) else { return };
+        let Some(row) = self.addresses.get(&id) else { return };
         if row.ifindex.is_none() || row.pending.is_some() || row.refused || row.wanted == row.installed {
             return;
         }
         let op = if row.wanted { AddressOp::Add } else { AddressOp::Remove };
-        if op == AddressOp::Remove && !row.ours {
-            return self.leave_to_host(id);
+        let mut secondaries = Secondaries::new();
+        if op == AddressOp::Remove {
+            if !row.ours {
+                return self.leave_to_host(id, instance);
+            }
+            if self.held_by_another(id, row) {
+                return;
+            }
+            secondaries = self.secondaries(row);
         }
-        if op == AddressOp::Remove && self.held_by_another(id) {
-            return;
-        }
-        let secondaries = if op == AddressOp::Remove { self.secondaries(row) } else { Secondaries::new() };
-        if let Some(row) = self.tables.addresses.get_mut(&id) {
+        if let Some(row) = self.addresses.get_mut(&id) {
             row.pending = Some(op);
-            self.output.actions.push(Action::Address(id, op, secondaries));
         }
+        self.turn.act(Action::Address(id, op, secondaries));
     }
 
     /// Says once that an address stays. An owner's address is meant to be the host's.
-    fn leave_to_host(&mut self, id: AddressId) {
-        let owner = self.tables.instances.get(&InstanceId(id.0));
-        let meant = owner.is_none_or(|owner| owner.is_owner());
-        let Some(row) = self.tables.addresses.get_mut(&id).filter(|_| !meant) else { return };
-        if !std::mem::replace(&mut row.stay_told, true) {
-            self.change(Change::AddressStays(id));
+    fn leave_to_host(&mut self, id: AddressId, instance: Option<&Instance>) {
+        if instance.is_none_or(Instance::is_owner) {
+            return;
+        }
+        let told = self.addresses.get_mut(&id).map(|row| std::mem::replace(&mut row.stay_told, true));
+        if told == Some(false) {
+            self.turn.change(Change::AddressStays(id));
         }
     }
 
     /// The host's addresses that the kernel would remove along with this one. While a network manager sets the main
     /// address anew, a virtual one becomes the primary of their network.
     pub(super) fn secondaries(&self, row: &Address) -> Secondaries {
-        let link = row.ifindex.and_then(|index| self.tables.interfaces.get(index));
+        let link = row.ifindex.and_then(|index| self.interfaces.get(index));
         let Some(link) = link.filter(|_| row.config.ip.is_ipv4()) else { return Secondaries::new() };
         let later = link.addresses.later_in_network(row.config.ip, row.kernel_prefix());
-        let foreign = later.filter(|known| self.tables.use_of(link.index, known) != Use::Ours);
+        let foreign = later.filter(|known| self.lookups.use_of(self.addresses, link.index, known) != Use::Ours);
         foreign.map(|known| (known.ip, known.prefix)).collect()
     }
 
     /// Whether another row wants the very same address on the same interface.
-    pub(super) fn held_by_another(&self, id: AddressId) -> bool {
-        let Some(row) = self.tables.addresses.get(&id) else { return false };
+    fn held_by_another(&self, id: AddressId, row: &Address) -> bool {
         let Some(ifindex) = row.ifindex else { return false };
-        let same = self.tables.rows_of(ifindex, row.config.ip, row.kernel_prefix());
-        same.iter().any(|other| *other != id && self.tables.addresses.get(other).is_some_and(|row| row.wanted))
+        let same = self.rows_of(ifindex, row.config.ip, row.kernel_prefix());
+        same.iter().any(|other| *other != id && self.addresses.get(other).is_some_and(|row| row.wanted))
     }
 
-    pub(super) fn address_done(&mut self, id: AddressId, op: AddressOp, result: Result<AddressDone, String>) {
-        let Some(row) = self.tables.addresses.get_mut(&id) else { return };
+    /// The kernel's answer. Tells whether the address is set now as it is wanted.
+    pub(super) fn done(&mut self, id: AddressId, op: AddressOp, result: Result<AddressDone, String>) -> bool {
+        let Some(row) = self.addresses.get_mut(&id) else { return false };
         row.pending = None;
         match result {
             Ok(done) => {
@@ -110,34 +111,32 @@ impl Vrrp {
                 row.unheard = row.unheard.saturating_add(overtaken.into());
                 row.installed = op == AddressOp::Add;
                 row.ours = row.installed && (row.ours || done == AddressDone::Changed);
-                let (ours, ifindex) = (row.ours, row.ifindex);
+                let (installed, ours) = (row.installed, row.ours);
+                let as_wanted = installed && row.wanted;
                 let (ip, prefix) = (row.config.ip, row.kernel_prefix());
                 let usable = ip.is_ipv4() || row.config.nodad;
-                let announce = row.installed && row.wanted && self.is_master(id);
-                // The answer overtakes what the monitor hears, and rows may be matched with the interfaces meanwhile.
-                if let Some(ifindex) = ifindex {
+                if let Some(ifindex) = row.ifindex {
+                    // The answer overtakes what the monitor hears, and rows may be matched with the interfaces
+                    // meanwhile.
                     self.note_done(KernelAddress { ifindex, ip, prefix, usable, marked: ours }, op);
-                }
-                // Other rows of the same address share it, whoever will be the last to want it.
-                for other in ifindex.map_or_else(Vec::new, |ifindex| self.tables.rows_of(ifindex, ip, prefix)) {
-                    if let Some(row) = self.tables.addresses.get_mut(&other) {
-                        row.ours |= ours && row.installed;
+                    // Other rows of the same address share it, whoever will be the last to want it.
+                    for other in self.rows_of(ifindex, ip, prefix) {
+                        if let Some(row) = self.addresses.get_mut(&other) {
+                            row.ours |= ours && row.installed;
+                        }
                     }
                 }
-                if announce {
-                    self.announce_installed(id);
-                }
-                self.reconcile(id);
+                as_wanted
             }
             Err(error) => {
                 row.refused = true;
                 let told = row.refusal.as_ref() == Some(&error);
                 row.refusal = Some(error.clone());
-                let at = self.now + RETRY;
-                self.set_timer(TimerKey::RetryAddress(id), Some(at));
+                self.turn.set_timer(TimerKey::RetryAddress(id), Some(self.turn.now + RETRY));
                 if !told {
-                    self.change(Change::AddressRefused { id, op, error });
+                    self.turn.change(Change::AddressRefused { id, op, error });
                 }
+                false
             }
         }
     }
@@ -145,91 +144,66 @@ impl Vrrp {
     /// Notes at the interface what a request has changed.
     fn note_done(&mut self, address: KernelAddress, op: AddressOp) {
         let KernelAddress { ifindex, ip, prefix, .. } = address;
-        let link = self.tables.interfaces.get(ifindex);
+        let link = self.interfaces.get(ifindex);
         let there = link.is_some_and(|link| link.addresses.contains(ip, prefix));
         match op {
-            AddressOp::Add if !there => self.tables.interfaces.add(address),
-            AddressOp::Remove if there => self.tables.interfaces.remove(ifindex, ip, prefix),
+            AddressOp::Add if !there => self.interfaces.add(address),
+            AddressOp::Remove if there => self.interfaces.remove(ifindex, ip, prefix),
             _ => {}
         }
     }
 
-    pub(super) fn retry_address(&mut self, id: AddressId) {
-        if let Some(row) = self.tables.addresses.get_mut(&id) {
+    /// A refused request is tried again.
+    pub(super) fn retry(&mut self, id: AddressId, instance: Option<&Instance>) {
+        if let Some(row) = self.addresses.get_mut(&id) {
             row.refused = false;
-            self.reconcile(id);
+            self.reconcile(id, instance);
         }
     }
 
-    /// The kernel told of an address; true when it is in our rows.
-    pub(super) fn row_installed(&mut self, address: KernelAddress) -> bool {
-        let ids = self.tables.rows_of(address.ifindex, address.ip, address.prefix);
-        for id in &ids {
-            if let Some(row) = self.tables.addresses.get_mut(id).filter(|row| row.unheard == 0) {
-                row.installed = true;
-                row.ours |= address.marked;
-            }
-            self.reconcile(*id);
+    /// The kernel told of the address of a row.
+    pub(super) fn appeared(&mut self, id: AddressId, marked: bool, instance: Option<&Instance>) {
+        if let Some(row) = self.addresses.get_mut(&id).filter(|row| row.unheard == 0) {
+            row.installed = true;
+            row.ours |= marked;
         }
-        !ids.is_empty()
+        self.reconcile(id, instance);
     }
 
-    /// The kernel told that an address is gone; true when it is in our rows. One that we hold is put back,
-    /// unless this is our own removal: the address may be set again since.
-    pub(super) fn row_removed(&mut self, address: KernelAddress) -> bool {
-        let ids = self.tables.rows_of(address.ifindex, address.ip, address.prefix);
-        for id in &ids {
-            let Some(row) = self.tables.addresses.get_mut(id) else { continue };
-            if let Some(left) = row.unheard.checked_sub(1) {
-                row.unheard = left;
-                continue;
-            }
-            let stolen = row.installed && row.wanted && row.pending.is_none();
-            (row.installed, row.ours, row.stay_told) = (false, false, false);
-            if stolen && row.config.no_track {
-                // `no_track`: it stays away until the next transition.
-                row.refused = true;
-            } else if stolen {
-                self.change(Change::AddressStolen(*id));
-            }
-            self.reconcile(*id);
+    /// The kernel told that the address of a row is gone. One that we hold is put back, unless this is our own removal:
+    /// the address may be set again since.
+    pub(super) fn vanished(&mut self, id: AddressId, instance: Option<&Instance>) {
+        let Some(row) = self.addresses.get_mut(&id) else { return };
+        if let Some(left) = row.unheard.checked_sub(1) {
+            row.unheard = left;
+            return;
         }
-        !ids.is_empty()
+        let stolen = row.installed && row.wanted && row.pending.is_none();
+        (row.installed, row.ours, row.stay_told) = (false, false, false);
+        if stolen && row.config.no_track {
+            // `no_track`: it stays away until the next transition.
+            row.refused = true;
+        } else if stolen {
+            self.turn.change(Change::AddressStolen(id));
+        }
+        self.reconcile(id, instance);
     }
 
-    /// Takes over from the interfaces' addresses which rows of an owner are installed.
-    pub(super) fn match_addresses(&mut self, owner: InstanceId) {
-        let (addresses, interfaces) = (&mut self.tables.addresses, &self.tables.interfaces);
-        for (_, row) in addresses.of_mut(&owner.0) {
-            let link = row.ifindex.and_then(|index| interfaces.get(index));
-            let known = link.and_then(|link| Some((link, link.addresses.get(row.config.ip, row.kernel_prefix())?)));
-            (row.installed, row.unheard) = (known.is_some(), 0);
-            let ours = known.is_some_and(|(link, known)| known.marked || self.inherited.has_address(&link.name, row));
-            row.ours = row.installed && (row.ours || ours);
+    /// Takes a row out; if its address is or may be set, the kernel is told to remove it.
+    pub(super) fn withdraw(&mut self, id: AddressId) {
+        self.turn.set_timer(TimerKey::RetryAddress(id), None);
+        let keep = self.addresses.get(&id).is_some_and(|row| self.held_by_another(id, row));
+        let Some(row) = self.addresses.remove(&id) else { return };
+        let Some(ifindex) = row.ifindex.filter(|_| !keep) else { return };
+        let (ip, prefix) = (row.config.ip, row.kernel_prefix());
+        let link = self.interfaces.get(ifindex);
+        let there = link.is_some_and(|link| link.addresses.contains(ip, prefix));
+        // One that is being added where the host has it already will not be ours.
+        if row.is_held() || (row.pending == Some(AddressOp::Add) && !there) {
+            let secondaries = self.secondaries(&row);
+            // A new row of the same address must not take it for set.
+            self.interfaces.remove(ifindex, ip, prefix);
+            self.turn.act(Action::Withdraw(Box::new(row), secondaries));
         }
-    }
-
-    /// The same for rows that a new configuration has added.
-    pub(super) fn match_new_addresses(&mut self) {
-        let (addresses, interfaces) = (&mut self.tables.addresses, &self.tables.interfaces);
-        for (_, row) in addresses.iter_mut().filter(|(_, row)| !row.installed && row.pending.is_none()) {
-            let link = row.ifindex.and_then(|index| interfaces.get(index));
-            let known = link.and_then(|link| link.addresses.get(row.config.ip, row.kernel_prefix()));
-            row.installed = known.is_some();
-            row.ours = known.is_some_and(|known| known.marked);
-        }
-    }
-
-    /// Brings the rows of an instance in line with the number of addresses that its adverts carry.
-    pub(super) fn mark_advertised(&mut self, owner: InstanceId) {
-        let Some(instance) = self.tables.instances.get(&owner) else { return };
-        let carried = instance.carried();
-        for (_, row) in self.tables.addresses.of_mut(&owner.0) {
-            row.advertised = carried.contains(&row.config);
-        }
-    }
-
-    fn is_master(&self, id: AddressId) -> bool {
-        self.tables.instances.get(&InstanceId(id.0)).is_some_and(|row| row.state == State::Master)
     }
 }

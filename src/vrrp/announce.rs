@@ -3,110 +3,107 @@
 use std::time::Duration;
 
 use super::event::{Action, TimerKey};
-use super::ids::{AddressId, InstanceId};
-use super::machine::Vrrp;
-use super::rows::Announcements;
+use super::ids::AddressId;
+use super::router::Router;
+use super::rows::{Address, Announcements};
 
-impl Vrrp {
+impl Router<'_> {
     /// One message as soon as the address is set; when it was the last of its instance, the rest of the burst.
     pub(super) fn announce_installed(&mut self, id: AddressId) {
-        self.announce(id, 1);
-        let owner = InstanceId(id.0);
-        let rows = self.tables.addresses.of(&owner.0);
-        if rows.into_iter().all(|(_, row)| row.installed || row.refused || row.ifindex.is_none()) {
-            let repeat = self.tables.instances.get(&owner).map_or(1, |row| row.config.garp.repeat);
-            self.announce_all(owner, repeat.saturating_sub(1));
+        self.announce(id);
+        let settled = |row: &Address| row.installed || row.refused || row.ifindex.is_none();
+        if self.site.addresses.of(&self.id.0).all(|(_, row)| settled(row)) {
+            self.announce_all(self.row.config.garp.repeat.saturating_sub(1));
         }
     }
 
-    fn announce(&mut self, id: AddressId, count: u32) {
-        let announceable = |row: &super::rows::Address| {
-            let link = row.ifindex.and_then(|index| self.tables.interfaces.get(index));
+    /// One message for an address, if it is set where it can be announced.
+    fn announce(&mut self, id: AddressId) {
+        let announceable = |row: &Address| {
+            let link = row.ifindex.and_then(|index| self.site.interfaces.get(index));
             row.installed && link.is_some_and(|link| link.mac.is_some() && !link.noarp)
         };
-        if count > 0 && self.tables.addresses.get(&id).is_some_and(announceable) {
-            self.output.actions.push(Action::Announce(id, count));
+        if self.site.addresses.get(&id).is_some_and(announceable) {
+            self.site.turn.act(Action::Announce(id, 1));
         }
     }
 
     /// Rounds over all addresses, in configured order.
-    fn announce_all(&mut self, owner: InstanceId, rounds: u32) {
-        let ids = self.tables.address_ids(owner);
+    fn announce_all(&mut self, rounds: u32) {
+        let ids = self.site.address_ids(self.id);
         for _ in 0..rounds {
             for id in &ids {
-                self.announce(*id, 1);
+                self.announce(*id);
             }
         }
     }
 
     /// Schedules what follows the first burst. Addresses that are set already (an owner's, or those of a run before)
     /// are announced here; the others when the kernel has them.
-    pub(super) fn start_announcements(&mut self, owner: InstanceId) {
-        let now = self.now;
-        let Some(row) = self.tables.instances.get_mut(&owner) else { return };
-        let garp = row.config.garp;
-        row.announcements = Announcements {
+    pub(super) fn start_announcements(&mut self) {
+        let now = self.site.turn.now;
+        let garp = self.row.config.garp;
+        self.row.announcements = Announcements {
             second: (!garp.delay.is_zero()).then_some((now + garp.delay, garp.repeat)),
             refresh: (!garp.refresh.is_zero()).then_some(now + garp.refresh),
             after_rival: None,
         };
-        let next = row.announcements.next();
-        self.set_timer(TimerKey::Announce(owner), next);
-        let rows = self.tables.addresses.of(&owner.0);
-        if rows.into_iter().all(|(_, row)| row.installed) {
-            self.announce_all(owner, garp.repeat);
+        self.set_announce_timer();
+        if self.site.addresses.of(&self.id.0).all(|(_, row)| row.installed) {
+            self.announce_all(garp.repeat);
         }
     }
 
-    pub(super) fn stop_announcements(&mut self, owner: InstanceId) {
-        let Some(row) = self.tables.instances.get_mut(&owner) else { return };
-        if row.announcements != Announcements::default() {
-            row.announcements = Announcements::default();
-            self.set_timer(TimerKey::Announce(owner), None);
+    pub(super) fn stop_announcements(&mut self) {
+        if self.row.announcements != Announcements::default() {
+            self.row.announcements = Announcements::default();
+            self.set_announce_timer();
         }
-        self.output.actions.push(Action::CancelAnnouncements(owner));
+        self.site.turn.act(Action::CancelAnnouncements(self.id));
     }
 
-    pub(super) fn announce_timer(&mut self, owner: InstanceId) {
-        let now = self.now;
-        let Some(row) = self.tables.instances.get_mut(&owner) else { return };
-        let garp = row.config.garp;
+    pub(super) fn announce_timer(&mut self) {
+        let now = self.site.turn.now;
+        let garp = self.row.config.garp;
+        let due = &mut self.row.announcements;
         let mut rounds = 0;
-        if let Some((_, repeat)) = row.announcements.second.take_if(|(at, _)| *at <= now) {
+        if let Some((_, repeat)) = due.second.take_if(|(at, _)| *at <= now) {
             rounds += repeat;
         }
-        if row.announcements.after_rival.take_if(|at| *at <= now).is_some() {
+        if due.after_rival.take_if(|at| *at <= now).is_some() {
             rounds += garp.lower_prio_repeat;
         }
-        if row.announcements.refresh.is_some_and(|at| at <= now) {
+        if due.refresh.is_some_and(|at| at <= now) {
             rounds += garp.refresh_repeat;
-            row.announcements.refresh = Some(now + garp.refresh);
+            due.refresh = Some(now + garp.refresh);
         }
-        let next = row.announcements.next();
-        self.set_timer(TimerKey::Announce(owner), next);
-        self.announce_all(owner, rounds);
+        self.set_announce_timer();
+        self.announce_all(rounds);
     }
 
     /// A second master of lower priority was heard, which adverts every `interval`: `garp_lower_prio_repeat` now, again
     /// after `garp_lower_prio_delay`, and once the other is silent. Its last announcements may have come after ours, and
     /// clients would keep to it.
-    pub(super) fn announce_against_rival(&mut self, owner: InstanceId, interval: Duration) {
-        let now = self.now;
-        let Some(row) = self.tables.instances.get_mut(&owner) else { return };
-        let garp = row.config.garp;
+    pub(super) fn announce_against_rival(&mut self, interval: Duration) {
+        let now = self.site.turn.now;
+        let garp = self.row.config.garp;
         if garp.lower_prio_repeat == 0 {
             return;
         }
+        let due = &mut self.row.announcements;
         // A stream of losing adverts makes one burst and one coming burst, not a burst for each of them.
-        let running = row.announcements.second.is_some() || row.announcements.after_rival.is_some();
+        let running = due.second.is_some() || due.after_rival.is_some();
         if !garp.lower_prio_delay.is_zero() && !running {
-            row.announcements.second = Some((now + garp.lower_prio_delay, garp.lower_prio_repeat));
+            due.second = Some((now + garp.lower_prio_delay, garp.lower_prio_repeat));
         }
-        row.announcements.after_rival = Some(now + interval + interval / 4);
-        let next = row.announcements.next();
-        self.set_timer(TimerKey::Announce(owner), next);
+        due.after_rival = Some(now + interval + interval / 4);
+        self.set_announce_timer();
         if !running {
-            self.announce_all(owner, garp.lower_prio_repeat);
+            self.announce_all(garp.lower_prio_repeat);
         }
+    }
+
+    fn set_announce_timer(&mut self) {
+        self.site.turn.set_timer(TimerKey::Announce(self.id), self.row.announcements.next());
     }
 }

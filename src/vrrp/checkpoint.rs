@@ -9,7 +9,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::ids::InstanceId;
-use super::machine::Vrrp;
+use super::routers::Vrrp;
 use super::rows::Instance;
 use super::sequence_blocks::block;
 use super::state::State;

@@ -8,7 +8,7 @@ use super::cause::Fault;
 use super::interface::Interface;
 use super::rows::Instance;
 use super::state::State;
-use super::tables::Tables;
+use super::surroundings::Surroundings;
 use crate::config::model::{Family, Track, TrackerKind, Version};
 use crate::track::{Effect, Reading};
 use crate::wire::{ah, ipv4, vrrp};
@@ -18,14 +18,16 @@ const IPV6_HEADER: usize = 40;
 
 /// The address to send adverts from: the configured one, if this host has it and it is usable; else one of the
 /// interface's.
-pub(super) fn source(tables: &Tables, row: &Instance) -> Option<IpAddr> {
-    let link = tables.interfaces.get(row.ifindex?)?;
+pub(super) fn source(around: Surroundings<'_>, row: &Instance) -> Option<IpAddr> {
+    let link = around.interfaces.get(row.ifindex?)?;
     let Some(ip) = row.config.source else {
-        return link.source(row.config.family, &row.destinations(), |known| tables.use_of(link.index, known));
+        return link.source(row.config.family, &row.destinations(), |known| {
+            around.lookups.use_of(around.addresses, link.index, known)
+        });
     };
     // A link-local address is that of one link only.
     let counts = |on: &Interface| !is_link_local(ip) || on.index == link.index;
-    tables.interfaces.carriers(ip).any(|(on, known)| known.usable && counts(on)).then_some(ip)
+    around.interfaces.carriers(ip).any(|(on, known)| known.usable && counts(on)).then_some(ip)
 }
 
 fn is_link_local(ip: IpAddr) -> bool {
@@ -33,11 +35,11 @@ fn is_link_local(ip: IpAddr) -> bool {
 }
 
 /// The first reason why an instance cannot take part.
-pub(super) fn fault(tables: &Tables, row: &Instance, has_source: bool, now: Duration) -> Option<Fault> {
-    if !tables.lacking.is_empty() {
-        return Some(Fault::Privileges(tables.lacking.join(" and ")));
+pub(super) fn fault(around: Surroundings<'_>, row: &Instance, has_source: bool, now: Duration) -> Option<Fault> {
+    if !around.lacking.is_empty() {
+        return Some(Fault::Privileges(around.lacking.join(" and ")));
     }
-    let interfaces = &tables.interfaces;
+    let interfaces = around.interfaces;
     let own = &row.config.interface;
     let Some(link) = row.ifindex.and_then(|index| interfaces.get(index)) else {
         return Some(Fault::InterfaceMissing(own.clone()));
@@ -46,7 +48,7 @@ pub(super) fn fault(tables: &Tables, row: &Instance, has_source: bool, now: Dura
         return Some(Fault::InterfaceDown(own.clone()));
     }
     // While the VMAC is being made nothing is decided for want of it.
-    if let Some(vmac) = row.vmac.as_ref().filter(|vmac| vmac.wanted && !tables.awaits_vmac(row, now)) {
+    if let Some(vmac) = row.vmac.as_ref().filter(|vmac| vmac.wanted && !around.awaits_vmac(row, now)) {
         match vmac.ifindex.and_then(|index| interfaces.get(index)) {
             None => return Some(Fault::VmacMissing(vmac.name.clone())),
             Some(link) if !link.up && !row.config.dont_track_primary => {
@@ -55,7 +57,7 @@ pub(super) fn fault(tables: &Tables, row: &Instance, has_source: bool, now: Dura
             Some(_) => {}
         }
     }
-    if let Some(fault) = address_fault(tables, row) {
+    if let Some(fault) = address_fault(around, row) {
         return Some(fault);
     }
     if !has_source {
@@ -65,8 +67,8 @@ pub(super) fn fault(tables: &Tables, row: &Instance, has_source: bool, now: Dura
     if row.config.unicast.as_ref().is_some_and(|unicast| unicast.peers.is_empty()) {
         return Some(Fault::NoPeer);
     }
-    tracked(tables, row).find_map(|entry| {
-        let reading = reading(tables, entry);
+    tracked(around, row).find_map(|entry| {
+        let reading = reading(around, entry);
         let faulty = match reading.effect(entry) {
             Effect::Fault => true,
             // Out of a fault it does not come without knowing.
@@ -78,7 +80,7 @@ pub(super) fn fault(tables: &Tables, row: &Instance, has_source: bool, now: Dura
 }
 
 /// Interfaces that carry addresses are needed as the own one is, unless the address has `no_track`.
-fn address_fault(tables: &Tables, row: &Instance) -> Option<Fault> {
+fn address_fault(around: Surroundings<'_>, row: &Instance) -> Option<Fault> {
     let mut judged = row.config.interface.as_str();
     for address in row.config.addresses.iter().chain(&row.config.excluded) {
         let name = address.device.as_str();
@@ -86,7 +88,7 @@ fn address_fault(tables: &Tables, row: &Instance) -> Option<Fault> {
         if address.no_track || name == judged || name == row.config.interface || row.puts_on_vmac(name) {
             continue;
         }
-        match tables.interfaces.named(name) {
+        match around.interfaces.named(name) {
             None => return Some(Fault::InterfaceMissing(name.to_owned())),
             Some(link) if !link.up => return Some(Fault::InterfaceDown(name.to_owned())),
             Some(_) => judged = name,
@@ -96,34 +98,34 @@ fn address_fault(tables: &Tables, row: &Instance) -> Option<Fault> {
 }
 
 /// Entries of the instance and of its group.
-fn tracked<'t>(tables: &'t Tables, row: &'t Instance) -> impl Iterator<Item = &'t Track> {
-    let group = row.group.and_then(|id| tables.groups.get(&id));
+fn tracked<'t>(around: Surroundings<'t>, row: &'t Instance) -> impl Iterator<Item = &'t Track> {
+    let group = around.group_of(row);
     row.config.trackers.iter().chain(group.map_or(&[][..], |group| &group.config.trackers))
 }
 
 /// What the tracker of an entry says.
-fn reading(tables: &Tables, entry: &Track) -> Reading {
+fn reading(around: Surroundings<'_>, entry: &Track) -> Reading {
     match entry.kind {
-        TrackerKind::Interface => Reading::of(tables.interfaces.named(&entry.name).is_some_and(|link| link.up)),
-        kind => tables.trackers.find(kind, &entry.name).map_or(Reading::Unknown, |id| tables.trackers.reading(id)),
+        TrackerKind::Interface => Reading::of(around.interfaces.named(&entry.name).is_some_and(|link| link.up)),
+        kind => around.trackers.find(kind, &entry.name).map_or(Reading::Unknown, |id| around.trackers.reading(id)),
     }
 }
 
-/// The first tracker that decides between FAULT and not, and has told nothing yet.
-pub(super) fn undecided<'t>(tables: &'t Tables, row: &'t Instance) -> Option<&'t Track> {
-    tracked(tables, row).find(|entry| reading(tables, entry).effect(entry) == Effect::Undecided)
+/// Whether a tracker that decides between FAULT and not has told nothing yet.
+pub(super) fn undecided(around: Surroundings<'_>, row: &Instance) -> bool {
+    tracked(around, row).any(|entry| reading(around, entry).effect(entry) == Effect::Undecided)
 }
 
 /// Base priority plus the weights of trackers, 1..=254; an owner keeps 255.
-pub(super) fn effective_priority(tables: &Tables, row: &Instance) -> u8 {
+pub(super) fn effective_priority(around: Surroundings<'_>, row: &Instance) -> u8 {
     if row.is_owner() {
         return 255;
     }
-    let group = row.group.and_then(|id| tables.groups.get(&id));
+    let group = around.group_of(row);
     // Weighted trackers of members would pull the group apart.
     let own = group.is_none_or(|group| group.config.tracking_weight).then_some(&row.config.trackers);
     let entries = own.into_iter().chain(group.map(|group| &group.config.trackers)).flatten();
-    let weights = entries.map(|entry| match reading(tables, entry).effect(entry) {
+    let weights = entries.map(|entry| match reading(around, entry).effect(entry) {
         Effect::Weight(weight) => i64::from(weight),
         Effect::Fault | Effect::Undecided => 0,
     });
@@ -133,9 +135,9 @@ pub(super) fn effective_priority(tables: &Tables, row: &Instance) -> u8 {
 
 /// How many of the configured addresses fit an advert on the interface it is sent by. A fragmented advert would be
 /// taken by no router that looks at the first fragment alone.
-pub(super) fn advertised(tables: &Tables, row: &Instance) -> usize {
+pub(super) fn advertised(around: Surroundings<'_>, row: &Instance) -> usize {
     let all = row.config.addresses.len();
-    let link = row.wire().and_then(|index| tables.interfaces.get(index));
+    let link = row.wire().and_then(|index| around.interfaces.get(index));
     // An interface that is not there, or that has no limit.
     let Some(mtu) = link.map(|link| link.mtu as usize).filter(|mtu| *mtu > 0) else { return all };
     let (before, each) = match row.config.family {

@@ -1,40 +1,102 @@
-//! Sync groups: their members are all backup, all master or all in fault.
+//! Sync groups: their members are all backup, all master or all in fault. An instance without a group moves by itself.
 
-use super::cause::Cause;
-use super::event::{Change, TimerKey};
+use super::cause::{Cause, Fault};
+use super::event::Change;
 use super::ids::{GroupId, InstanceId};
-use super::machine::Vrrp;
+use super::routers::Vrrp;
 use super::rows::Instance;
 use super::state::State;
+use super::tables::Tables;
+use super::transition::GroupMove;
 use crate::config::model::StartState;
 
-impl Vrrp {
+impl Tables {
     fn members(&self, group: GroupId) -> Vec<InstanceId> {
-        self.tables.groups.get(&group).map_or_else(Vec::new, |row| row.members.clone())
+        self.groups.get(&group).map_or_else(Vec::new, |row| row.members.clone())
     }
 
+    fn member_rows(&self, group: GroupId) -> impl Iterator<Item = &Instance> {
+        let members = self.groups.get(&group).map(|row| row.members.iter());
+        members.into_iter().flatten().filter_map(|id| self.instances.get(id))
+    }
+
+    fn group_has_fault(&self, group: GroupId) -> bool {
+        self.member_rows(group).any(|row| row.fault.is_some())
+    }
+
+    /// The fault of an instance, or that of another member of its group.
+    fn fault_cause(&self, row: &Instance) -> Cause {
+        if let Some(fault) = &row.fault {
+            return Cause::Fault(fault.clone());
+        }
+        let faulty = row.group.and_then(|group| self.member_rows(group).find(|member| member.fault.is_some()));
+        faulty.map_or(Cause::SyncGroup, |member| Cause::Fault(Fault::SyncGroup(member.config.name.clone())))
+    }
+}
+
+impl Vrrp {
     fn set_group_state(&mut self, id: GroupId, to: State) {
         let Some(group) = self.tables.groups.get_mut(&id) else { return };
         let from = std::mem::replace(&mut group.state, to);
         if from != to {
-            self.change(Change::Group { id, from, to });
+            self.turn.change(Change::Group { id, from, to });
         }
     }
 
-    fn group_has_fault(&self, group: GroupId) -> bool {
-        let faulty = |id: &InstanceId| self.tables.instances.get(id).is_some_and(|row| row.fault.is_some());
-        self.members(group).iter().any(faulty)
+    /// Recomputes source address, faults and effective priority of an instance, and moves it if they ask for it.
+    pub(super) fn reassess(&mut self, id: InstanceId) {
+        let Some(mut router) = self.router(id) else { return };
+        let had_fault = router.row.fault.is_some();
+        router.assess();
+        let has_fault = router.row.fault.is_some();
+        if !router.site.turn.is_running() || had_fault == has_fault {
+            return;
+        }
+        match router.row.group {
+            Some(group) => self.reassess_group(group),
+            None => self.obey_faults(id),
+        }
+    }
+
+    /// Moves an instance without a group into fault or out of it, if it is not where its faults want it.
+    pub(super) fn obey_faults(&mut self, id: InstanceId) {
+        let Some(mut router) = self.router(id) else { return };
+        match (router.row.fault.is_some(), router.row.state == State::Fault) {
+            (true, false) => self.enter_fault(id),
+            (false, true) => router.leave_fault(),
+            _ => {}
+        }
+    }
+
+    pub(super) fn reassess_all(&mut self) {
+        for id in self.tables.instance_ids() {
+            self.reassess(id);
+        }
+    }
+
+    fn enter_fault(&mut self, id: InstanceId) {
+        let cause = self.tables.instances.get(&id).map(|row| self.tables.fault_cause(row));
+        if let Some((mut router, cause)) = self.router(id).zip(cause) {
+            router.enter_fault(cause);
+        }
+    }
+
+    /// First transition of an instance, out of Init.
+    pub(super) fn start_instance(&mut self, id: InstanceId, to: State) {
+        if to == State::Fault {
+            self.enter_fault(id);
+        } else if let Some(mut router) = self.router(id) {
+            router.start(to);
+        }
     }
 
     /// Master only if every member is an owner, fault if any is in fault, else backup. The group is told first.
     pub(super) fn start_group(&mut self, group: GroupId) {
-        let members = self.members(group);
-        let all_are =
-            |is: fn(&Instance) -> bool| members.iter().all(|id| self.tables.instances.get(id).is_some_and(is));
-        let owners = all_are(|row| row.is_owner() && row.config.start_state == StartState::Master);
-        let resumed = all_are(|row| row.resumes_master);
+        let is_owner = |row: &Instance| row.is_owner() && row.config.start_state == StartState::Master;
+        let owners = self.tables.member_rows(group).all(is_owner);
+        let resumed = self.tables.member_rows(group).all(|row| row.resumes_master);
         let to = match owners || resumed {
-            _ if self.group_has_fault(group) => State::Fault,
+            _ if self.tables.group_has_fault(group) => State::Fault,
             true => State::Master,
             false => State::Backup,
         };
@@ -45,18 +107,27 @@ impl Vrrp {
             }
         }
         self.set_group_state(group, to);
-        for id in members {
+        for id in self.tables.members(group) {
             self.start_instance(id, to);
         }
     }
 
     /// Whether some member cannot be judged yet.
     pub(super) fn group_awaits(&self, group: GroupId) -> bool {
-        self.members(group).iter().any(|id| self.awaits(*id))
+        let around = self.tables.surroundings();
+        self.tables.member_rows(group).any(|row| around.awaits(row, self.turn.now))
     }
 
-    /// A member that waited for its VMAC or a tracker: a new group starts with the last of them, later ones join as at a reload.
-    pub(super) fn start_late_in_group(&mut self, group: GroupId, id: InstanceId) {
+    /// Starts an instance that waited for its VMAC or a tracker. A new group starts with the last of them, later ones join as at a
+    /// reload.
+    pub(super) fn start_late(&mut self, id: InstanceId) {
+        let Some(router) = self.router(id) else { return };
+        let waited = router.row.state == State::Init;
+        if !router.site.turn.is_running() || !waited || router.awaits() {
+            return;
+        }
+        let to = router.row.first_state();
+        let Some(group) = router.row.group else { return self.start_instance(id, to) };
         let state = self.tables.groups.get(&group).map_or(State::Init, |row| row.state);
         if state != State::Init {
             self.start_instance(id, State::Backup);
@@ -66,54 +137,57 @@ impl Vrrp {
         }
     }
 
-    /// A member's down timer ran out: the group becomes master once all want it; until then the member waits on.
-    pub(super) fn group_member_wants_master(&mut self, group: GroupId, id: InstanceId, cause: Cause) {
-        let members = self.members(group);
-        let wants = |id: &InstanceId| self.tables.instances.get(id).is_some_and(|row| row.wanted == State::Master);
-        if members.iter().all(wants) {
-            self.enter_master(id, cause);
-            for other in members {
-                if self.tables.instances.get(&other).is_some_and(|row| row.state != State::Master) {
-                    self.enter_master(other, Cause::SyncGroup);
+    /// What the move of a member means for its group.
+    pub(super) fn move_group_of(&mut self, id: InstanceId, then: GroupMove) {
+        let group = self.tables.instances.get(&id).filter(|_| then != GroupMove::None).and_then(|row| row.group);
+        let Some(group) = group else { return };
+        match then {
+            GroupMove::None => {}
+            GroupMove::Follow => self.follow_backup(group),
+            GroupMove::WantsMaster(cause) => self.member_wants_master(group, id, cause),
+            // If it was to join a group that is master, the group cannot be master as a whole.
+            GroupMove::HearsMaster => {
+                if self.tables.groups.get(&group).is_some_and(|group| group.state == State::Master) {
+                    self.follow_backup(group);
                 }
             }
-            self.set_group_state(group, State::Master);
-        } else if let Some(row) = self.tables.instances.get_mut(&id) {
-            let deadline = self.now + row.down_interval();
-            row.deadline = Some(deadline);
-            self.set_timer(TimerKey::Protocol(id), Some(deadline));
         }
     }
 
-    /// A member that is backup hears a master. If it was to join a group that is master, the group cannot be master as
-    /// a whole.
-    pub(super) fn group_yields_with(&mut self, id: InstanceId) {
-        let group = self.tables.instances.get(&id).and_then(|row| row.group);
-        let is_master = |id: &GroupId| self.tables.groups.get(id).is_some_and(|group| group.state == State::Master);
-        if let Some(group) = group.filter(is_master) {
-            self.group_follows_backup(group);
+    /// A member's down timer ran out: the group becomes master once all want it; until then the member waits on.
+    fn member_wants_master(&mut self, group: GroupId, id: InstanceId, cause: Cause) {
+        let all = self.tables.member_rows(group).all(|row| row.wanted == State::Master);
+        let Some(mut router) = self.router(id) else { return };
+        if !all {
+            return router.wait_on();
         }
+        router.enter_master(cause);
+        for other in self.tables.members(group) {
+            if let Some(mut router) = self.router(other).filter(|router| router.row.state != State::Master) {
+                router.enter_master(Cause::SyncGroup);
+            }
+        }
+        self.set_group_state(group, State::Master);
     }
 
     /// A member went from master to backup: so do the others.
-    pub(super) fn group_follows_backup(&mut self, group: GroupId) {
-        for id in self.members(group) {
-            let Some(row) = self.tables.instances.get(&id).filter(|row| row.state == State::Master) else { continue };
-            let wait = row.down_interval();
-            self.enter_backup(id, wait, Cause::SyncGroup);
+    fn follow_backup(&mut self, group: GroupId) {
+        for id in self.tables.members(group) {
+            if let Some(mut router) = self.router(id).filter(|router| router.row.state == State::Master) {
+                router.enter_backup(router.row.down_interval(), Cause::SyncGroup);
+            }
         }
         self.set_group_state(group, State::Backup);
     }
 
     /// After a new configuration: members that are master stay so, and the others join them when their own down timers
-    /// expire (or take the group along when they hear a master, see [`Vrrp::group_yields_with`]). Without a master, all
+    /// expire (or take the group along when they hear a master, see [`GroupMove::HearsMaster`]). Without a master, all
     /// become backup together, or stay in fault together.
     pub(super) fn unify_group(&mut self, group: GroupId) {
-        if self.group_has_fault(group) {
+        if self.tables.group_has_fault(group) {
             return self.reassess_group(group);
         }
-        let states: Vec<State> =
-            self.members(group).iter().filter_map(|id| self.tables.instances.get(id)).map(|row| row.state).collect();
+        let states: Vec<State> = self.tables.member_rows(group).map(|row| row.state).collect();
         if states.contains(&State::Master) && !states.contains(&State::Fault) {
             return self.set_group_state(group, State::Master);
         }
@@ -122,33 +196,36 @@ impl Vrrp {
         {
             return self.set_group_state(group, first);
         }
-        for id in self.members(group) {
-            if self.tables.instances.get(&id).is_some_and(|row| row.state == State::Fault) {
-                self.leave_fault(id);
+        for id in self.tables.members(group) {
+            if let Some(mut router) = self.router(id).filter(|router| router.row.state == State::Fault) {
+                router.leave_fault();
             }
         }
-        self.group_follows_backup(group);
+        self.follow_backup(group);
     }
 
     /// Brings the group in line with the faults of its members.
-    pub(super) fn reassess_group(&mut self, group: GroupId) {
-        let faulty = self.group_has_fault(group);
-        let Some(row) = self.tables.groups.get(&group) else { return };
-        let was = row.state;
-        if faulty && was != State::Fault {
-            // The member that is in fault itself goes first, so that its reason is told before its consequence.
-            let mut members = self.members(group);
-            members.sort_by_key(|id| self.tables.instances.get(id).is_none_or(|row| row.fault.is_none()));
-            for id in members {
-                let cause = self.fault_cause(id);
-                self.enter_fault(id, cause);
+    fn reassess_group(&mut self, group: GroupId) {
+        let faulty = self.tables.group_has_fault(group);
+        let was = self.tables.groups.get(&group).map(|row| row.state);
+        let mut members = self.tables.members(group);
+        match was {
+            Some(State::Fault) if !faulty => {
+                for id in members {
+                    if let Some(mut router) = self.router(id) {
+                        router.leave_fault();
+                    }
+                }
+                self.set_group_state(group, State::Backup);
             }
-            self.set_group_state(group, State::Fault);
-        } else if !faulty && was == State::Fault {
-            for id in self.members(group) {
-                self.leave_fault(id);
+            Some(was) if faulty && was != State::Fault => {
+                // The member that is in fault itself goes first, so that its reason is told before its consequence.
+                let instances = &self.tables.instances;
+                members.sort_by_key(|id| instances.get(id).is_none_or(|row| row.fault.is_none()));
+                members.into_iter().for_each(|id| self.enter_fault(id));
+                self.set_group_state(group, State::Fault);
             }
-            self.set_group_state(group, State::Backup);
+            _ => {}
         }
     }
 }

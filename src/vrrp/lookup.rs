@@ -6,7 +6,11 @@
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
-use super::ids::{AddressId, InstanceId};
+use snmp::Table;
+
+use super::ids::{AddressId, InstanceId, STATIC};
+use super::interface::{InterfaceAddress, Use};
+use super::rows::Address;
 use crate::config::model::Family;
 use crate::track::TrackerId;
 
@@ -61,5 +65,38 @@ impl Lookups {
         if let Some(index) = to {
             self.by_address.entry((index, ip)).or_default().push(id);
         }
+    }
+    pub(super) fn move_source(&mut self, id: InstanceId, from: Option<IpAddr>, to: Option<IpAddr>) {
+        if let Some(ids) = self.by_source.get_mut(&from) {
+            ids.remove(&id);
+        }
+        self.by_source.entry(to).or_default().insert(id);
+    }
+
+    /// The address rows that the kernel's address stands for.
+    pub(super) fn rows_of(
+        &self,
+        addresses: &Table<AddressId, Address>,
+        ifindex: u32,
+        ip: IpAddr,
+        prefix: u8,
+    ) -> Vec<AddressId> {
+        let ids = self.by_address.get(&(ifindex, ip)).map_or(&[][..], Vec::as_slice);
+        let same = |id: &&AddressId| addresses.get(id).is_some_and(|row| row.kernel_prefix() == prefix);
+        ids.iter().filter(same).copied().collect()
+    }
+
+    /// What an address that is set on an interface is to this daemon. Static addresses are the host's, as configured
+    /// here instead of elsewhere.
+    pub(super) fn use_of(&self, addresses: &Table<AddressId, Address>, ifindex: u32, known: &InterfaceAddress) -> Use {
+        let rows = self.rows_of(addresses, ifindex, known.ip, known.prefix);
+        if rows.is_empty() {
+            return if known.marked { Use::Ours } else { Use::Host };
+        }
+        if rows.iter().any(|id| id.0 == STATIC.0) {
+            return Use::Host;
+        }
+        let ours = |id: &AddressId| addresses.get(id).is_some_and(|row| row.ours);
+        if rows.iter().any(ours) { Use::Ours } else { Use::HostAndVirtual }
     }
 }

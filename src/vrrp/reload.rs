@@ -5,10 +5,10 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::build::listed;
 use super::cause::{Cause, Occasion};
-use super::event::{Action, Change, TimerKey};
+use super::event::{Change, TimerKey};
 use super::ids::{AddressId, GroupId, InstanceId, STATIC};
-use super::machine::{Phase, Vrrp};
-use super::op::AddressOp;
+use super::router::Router;
+use super::routers::Vrrp;
 use super::rows::{Address, Instance};
 use super::state::State;
 use super::vmac_row::Vmac;
@@ -19,7 +19,7 @@ use crate::system::System;
 impl Vrrp {
     /// Takes over a configuration. Rows of removed instances stay until the next event, for the views.
     pub(super) fn configure(&mut self, config: Config) {
-        self.occasion = Occasion::Reload;
+        self.turn.occasion = Occasion::Reload;
         let mut old: HashMap<String, InstanceId> =
             self.tables.instances.iter().map(|(id, row)| (row.config.name.clone(), *id)).collect();
         let known: Vec<Option<InstanceId>> =
@@ -54,7 +54,7 @@ impl Vrrp {
         self.tables.trackers.configure(config.trackers, known);
         self.tables.resolve_all();
         // A replacement is to know the indices of new rows, even if no state changes.
-        self.output.save = true;
+        self.turn.output.save = true;
         self.settle(&started);
         self.follow_trackers(&scripts);
     }
@@ -104,27 +104,11 @@ impl Vrrp {
         if self.tables.instances.get(&id).is_some_and(|row| row.config.vmac != config.vmac) {
             self.rename_vmac(id);
         }
-        let Some(row) = self.tables.instances.get_mut(&id) else { return };
         let addresses = listed(&config);
-        row.advertised = config.addresses.len();
-        let interval = config.advert_interval;
-        let other_interval = row.config.advert_interval != interval;
-        row.base_priority = config.priority;
-        row.nopreempt = config.nopreempt;
-        row.group = None;
-        row.old_checksum &= row.config.unicast == config.unicast;
-        row.config = config;
-        let master = row.state == State::Master;
-        if other_interval && (master || row.master.is_none()) {
-            row.master_interval = interval;
-        }
-        if other_interval && master {
-            // Backups count on the interval last advertised: the next advert is not later than by the old one.
-            let at = row.deadline.map_or(self.now + interval, |deadline| deadline.min(self.now + interval));
-            row.deadline = Some(at);
-            self.set_timer(TimerKey::Protocol(id), Some(at));
-        }
-        self.change_addresses(id, addresses, master);
+        let Some(mut router) = self.router(id) else { return };
+        router.reconfigure(config);
+        let wanted = router.row.state == State::Master;
+        self.change_addresses(id, addresses, wanted);
     }
 
     /// The VMAC gets another name: it is removed and made again, and the instance stays what it is meanwhile.
@@ -138,12 +122,12 @@ impl Vrrp {
     /// An instance that is not in the file any more: priority 0, addresses away, FAULT or DELETED told.
     fn retire(&mut self, id: InstanceId) {
         self.withdraw_all(id, false);
-        let Some(row) = self.tables.instances.get_mut(&id) else { return };
-        let to = if row.config.notify_deleted { State::Deleted } else { State::Fault };
-        let from = std::mem::replace(&mut row.state, to);
-        row.wanted = to;
-        row.group = None;
-        self.change(Change::Instance { id, from, to, cause: Cause::Deleted });
+        let Some(router) = self.router(id) else { return };
+        let to = if router.row.config.notify_deleted { State::Deleted } else { State::Fault };
+        let from = std::mem::replace(&mut router.row.state, to);
+        router.row.wanted = to;
+        router.row.group = None;
+        router.site.turn.change(Change::Instance { id, from, to, cause: Cause::Deleted });
         self.retired.push(id);
     }
 
@@ -160,11 +144,12 @@ impl Vrrp {
 
     /// Ends all that an instance does on the wire and in the kernel.
     fn withdraw_all(&mut self, id: InstanceId, keep_vmac: bool) {
-        if self.tables.instances.get(&id).is_some_and(|row| row.state == State::Master) {
-            self.send_priority_zero(id);
+        let Some(mut router) = self.router(id) else { return };
+        if router.row.state == State::Master {
+            router.send_priority_zero();
         }
-        self.stop_announcements(id);
-        self.set_timer(TimerKey::Protocol(id), None);
+        router.stop_announcements();
+        router.site.turn.set_timer(TimerKey::Protocol(id), None);
         self.change_addresses(id, Vec::new(), false);
         if !keep_vmac {
             self.withdraw_vmac(id);
@@ -186,28 +171,10 @@ impl Vrrp {
         }
         self.tables.set_next_address(owner, numbering.next());
         for id in old {
-            self.withdraw(id);
+            self.site(owner).1.withdraw(id);
         }
         for (id, row) in added {
             self.tables.addresses.insert(id, row);
-        }
-    }
-
-    /// Takes a row out; if its address is or may be set, the kernel is told to remove it.
-    fn withdraw(&mut self, id: AddressId) {
-        self.set_timer(TimerKey::RetryAddress(id), None);
-        let keep = self.held_by_another(id);
-        let Some(row) = self.tables.addresses.remove(&id) else { return };
-        let Some(ifindex) = row.ifindex.filter(|_| !keep) else { return };
-        let (ip, prefix) = (row.config.ip, row.kernel_prefix());
-        let link = self.tables.interfaces.get(ifindex);
-        let there = link.is_some_and(|link| link.addresses.contains(ip, prefix));
-        // One that is being added where the host has it already will not be ours.
-        if row.is_held() || (row.pending == Some(AddressOp::Add) && !there) {
-            let secondaries = self.secondaries(&row);
-            // A new row of the same address must not take it for set.
-            self.tables.interfaces.remove(ifindex, ip, prefix);
-            self.output.actions.push(Action::Withdraw(Box::new(row), secondaries));
         }
     }
 
@@ -227,22 +194,24 @@ impl Vrrp {
 
     /// Starts new instances, brings groups into one state, and asks the kernel for what has changed.
     fn settle(&mut self, started: &[InstanceId]) {
-        self.match_new_addresses();
+        self.tables.match_new_addresses();
         self.follow_vmacs();
-        if self.phase != Phase::Running {
+        if !self.turn.is_running() {
             return self.reassess_all();
         }
         // Before the instances move, so that none moves for a reason of the old configuration.
         for id in self.tables.instance_ids() {
-            self.reassess_row(id);
+            if let Some(mut router) = self.router(id) {
+                router.assess();
+            }
         }
         for id in started {
-            let Some(row) = self.tables.instances.get(id) else { continue };
-            if self.awaits(*id) {
-                continue;
+            let judged = self.router(*id).filter(|router| !router.awaits());
+            let to =
+                judged.map(|router| if router.row.group.is_some() { State::Backup } else { router.row.first_state() });
+            if let Some(to) = to {
+                self.start_instance(*id, to);
             }
-            let to = if row.group.is_some() { State::Backup } else { row.first_state() };
-            self.start_instance(*id, to);
         }
         self.reassess_all();
         let groups: Vec<GroupId> = self.tables.groups.keys().copied().collect();
@@ -250,16 +219,37 @@ impl Vrrp {
             self.unify_group(id);
         }
         for id in self.tables.instance_ids() {
-            let alone = self.tables.instances.get(&id).filter(|row| row.group.is_none() && !self.retired.contains(&id));
-            match alone.map(|row| (row.state, row.fault.is_some())) {
-                Some((State::Fault, false)) => self.leave_fault(id),
-                Some((state, true)) if state != State::Fault => {
-                    let cause = self.fault_cause(id);
-                    self.enter_fault(id, cause);
-                }
-                _ => {}
+            let alone = self.tables.instances.get(&id).is_some_and(|row| row.group.is_none());
+            if alone && !self.retired.contains(&id) {
+                self.obey_faults(id);
             }
         }
-        self.reconcile_all();
+        for owner in [STATIC].into_iter().chain(self.tables.instance_ids()) {
+            self.reconcile_all_of(owner);
+        }
+    }
+}
+
+impl Router<'_> {
+    /// Takes over a configuration of the same virtual router. Its addresses come by themselves.
+    fn reconfigure(&mut self, config: model::Instance) {
+        let row = &mut *self.row;
+        row.advertised = config.addresses.len();
+        let interval = config.advert_interval;
+        let other_interval = row.config.advert_interval != interval;
+        row.base_priority = config.priority;
+        row.nopreempt = config.nopreempt;
+        row.group = None;
+        row.old_checksum &= row.config.unicast == config.unicast;
+        row.config = config;
+        let master = row.state == State::Master;
+        if other_interval && (master || row.master.is_none()) {
+            row.master_interval = interval;
+        }
+        if other_interval && master {
+            // Backups count on the interval last advertised: the next advert is not later than by the old one.
+            let at = self.site.turn.now + interval;
+            self.set_deadline(self.row.deadline.map_or(at, |deadline| deadline.min(at)));
+        }
     }
 }

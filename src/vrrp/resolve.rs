@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use super::event::Received;
+use super::held::Held;
 use super::ids::{AddressId, InstanceId, STATIC};
-use super::interface::{InterfaceAddress, Use};
 use super::lookup::Lookups;
 use super::rows::Instance;
 use super::tables::Tables;
@@ -96,15 +96,29 @@ impl Tables {
         }
     }
 
-    /// Sets the source address of an instance.
-    pub(super) fn set_source(&mut self, id: InstanceId, source: Option<IpAddr>) {
-        let Some(row) = self.instances.get_mut(&id) else { return };
-        let before = std::mem::replace(&mut row.source, source);
-        if before != source {
-            if let Some(ids) = self.lookups.by_source.get_mut(&before) {
-                ids.remove(&id);
-            }
-            self.lookups.by_source.entry(source).or_default().insert(id);
+    /// The address rows that the kernel's address stands for.
+    pub(super) fn rows_of(&self, ifindex: u32, ip: IpAddr, prefix: u8) -> Vec<AddressId> {
+        self.lookups.rows_of(&self.addresses, ifindex, ip, prefix)
+    }
+
+    /// Takes over from the interfaces' addresses which rows of an owner are installed; those `inherited` are ours.
+    pub(super) fn match_addresses(&mut self, owner: InstanceId, inherited: &Held) {
+        for (_, row) in self.addresses.of_mut(&owner.0) {
+            let link = row.ifindex.and_then(|index| self.interfaces.get(index));
+            let known = link.and_then(|link| Some((link, link.addresses.get(row.config.ip, row.kernel_prefix())?)));
+            (row.installed, row.unheard) = (known.is_some(), 0);
+            let ours = known.is_some_and(|(link, known)| known.marked || inherited.has_address(&link.name, row));
+            row.ours = row.installed && (row.ours || ours);
+        }
+    }
+
+    /// The same for rows that a new configuration has added.
+    pub(super) fn match_new_addresses(&mut self) {
+        for (_, row) in self.addresses.iter_mut().filter(|(_, row)| !row.installed && row.pending.is_none()) {
+            let link = row.ifindex.and_then(|index| self.interfaces.get(index));
+            let known = link.and_then(|link| link.addresses.get(row.config.ip, row.kernel_prefix()));
+            row.installed = known.is_some();
+            row.ours = known.is_some_and(|known| known.marked);
         }
     }
 
@@ -136,27 +150,6 @@ impl Tables {
         let multicast = destination.is_multicast();
         let same_cast = |id: &&InstanceId| row(id).is_some_and(|row| row.config.unicast.is_none() == multicast);
         meant.or_else(|| ids.iter().find(same_cast)).or_else(|| ids.first()).copied()
-    }
-
-    /// The address rows that the kernel's address stands for.
-    pub(super) fn rows_of(&self, ifindex: u32, ip: IpAddr, prefix: u8) -> Vec<AddressId> {
-        let ids = self.lookups.by_address.get(&(ifindex, ip)).map_or(&[][..], Vec::as_slice);
-        let same = |id: &&AddressId| self.addresses.get(id).is_some_and(|row| row.kernel_prefix() == prefix);
-        ids.iter().filter(same).copied().collect()
-    }
-
-    /// What an address that is set on an interface is to this daemon. Static addresses are the host's, as configured
-    /// here instead of elsewhere.
-    pub(super) fn use_of(&self, ifindex: u32, known: &InterfaceAddress) -> Use {
-        let rows = self.rows_of(ifindex, known.ip, known.prefix);
-        if rows.is_empty() {
-            return if known.marked { Use::Ours } else { Use::Host };
-        }
-        if rows.iter().any(|id| id.0 == STATIC.0) {
-            return Use::Host;
-        }
-        let ours = |id: &AddressId| self.addresses.get(id).is_some_and(|row| row.ours);
-        if rows.iter().any(ours) { Use::Ours } else { Use::HostAndVirtual }
     }
 }
 

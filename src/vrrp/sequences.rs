@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::machine::Vrrp;
+use super::routers::Vrrp;
 use super::rows::Instance;
 use super::sequence_blocks::block;
 use crate::config::model::Authentication;

@@ -10,6 +10,7 @@ use super::interface::Interfaces;
 use super::lookup::Lookups;
 use super::recent::Recent;
 use super::rows::{Address, Group, Instance, Member};
+use super::surroundings::Surroundings;
 use crate::config::lvs::SyncDaemon;
 use crate::config::model;
 use crate::state::{self, NextIndex};
@@ -56,6 +57,18 @@ impl Tables {
     /// Ids of the address rows of an instance, in index order.
     pub fn address_ids(&self, owner: InstanceId) -> Vec<AddressId> {
         self.addresses.of(&owner.0).map(|(id, _)| *id).collect()
+    }
+
+    /// All but the instances, to read.
+    pub(super) fn surroundings(&self) -> Surroundings<'_> {
+        Surroundings {
+            groups: &self.groups,
+            addresses: &self.addresses,
+            interfaces: &self.interfaces,
+            lookups: &self.lookups,
+            trackers: &self.trackers,
+            lacking: &self.lacking,
+        }
     }
 
     /// Name of the interface that an address belongs on.

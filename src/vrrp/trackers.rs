@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use super::cause::Occasion;
 use super::event::{Action, Change, TimerKey};
-use super::faults;
 use super::ids::InstanceId;
-use super::machine::{Phase, Vrrp};
+use super::routers::Vrrp;
+use super::turn::Phase;
 use crate::config::model::TrackerKind;
-use crate::track::{Reading, ScriptEnd, Told, TrackerId};
+use crate::track::{ScriptEnd, Told, TrackerId};
 
 /// A run for which the machine lacks processes or memory comes so much later at most.
 const POSTPONED: Duration = Duration::from_secs(1);
@@ -24,7 +24,7 @@ impl Vrrp {
         let ids: Vec<u32> = self.tables.trackers.scripts.iter().filter_map(idle).collect();
         for id in ids {
             if let Some(tracker) = self.tables.trackers.scripts.get_mut(&id) {
-                tracker.row.due = self.now;
+                tracker.row.due = self.turn.now;
             }
             self.script_due(id);
         }
@@ -32,10 +32,10 @@ impl Vrrp {
 
     /// The time of a run has come.
     pub(super) fn script_due(&mut self, id: u32) {
-        if self.phase == Phase::Stopping {
+        if self.turn.phase == Phase::Stopping {
             return;
         }
-        let now = self.now;
+        let now = self.turn.now;
         let Some(script) = self.tables.trackers.scripts.get_mut(&id).map(|tracker| &mut tracker.row) else { return };
         if script.due > now {
             return;
@@ -44,9 +44,9 @@ impl Vrrp {
         let (due, config) = (script.due, &script.config);
         if begins {
             let action = Action::RunScript { id, script: config.script.clone(), limit: config.timeout };
-            self.output.actions.push(action);
+            self.turn.act(action);
         }
-        self.set_timer(TimerKey::Script(id), Some(due));
+        self.turn.set_timer(TimerKey::Script(id), Some(due));
     }
 
     pub(super) fn script_ended(&mut self, id: u32, end: ScriptEnd) {
@@ -63,21 +63,21 @@ impl Vrrp {
 
     /// Another exit status than before, whether or not the verdict follows.
     fn script_result_changed(&mut self, id: TrackerId) {
-        let now = self.now;
+        let now = self.turn.now;
         let flaps = self.tables.trackers.history(id).is_some_and(|(_, flap)| flap.is_flapping(now));
         if !flaps {
-            self.change(Change::ScriptResult(id.1));
+            self.turn.change(Change::ScriptResult(id.1));
         }
     }
 
     /// A run could not be started for want of something: it comes later, and says nothing of what it checks.
     pub(super) fn script_postponed(&mut self, id: u32) {
-        let now = self.now;
+        let now = self.turn.now;
         let Some(script) = self.tables.trackers.scripts.get_mut(&id).map(|tracker| &mut tracker.row) else { return };
         script.postponed();
         script.due = script.due.min(now.saturating_add(POSTPONED)).max(now);
         let due = script.due;
-        self.set_timer(TimerKey::Script(id), Some(due));
+        self.turn.set_timer(TimerKey::Script(id), Some(due));
     }
 
     /// The number in the file of a `track_file`.
@@ -91,12 +91,12 @@ impl Vrrp {
 
     /// So many processes of a `vrrp_track_process` run.
     pub(super) fn processes_counted(&mut self, name: &str, count: u32) {
-        let now = self.now;
+        let now = self.turn.now;
         let Some(id) = self.tables.trackers.find(TrackerKind::Process, name) else { return };
         let Some(row) = self.tables.trackers.processes.get_mut(&id.1).map(|tracker| &mut tracker.row) else { return };
         let changed = row.counted(count, now);
         let pending = row.pending;
-        self.set_timer(TimerKey::Processes(id.1), pending);
+        self.turn.set_timer(TimerKey::Processes(id.1), pending);
         if changed {
             self.tracker_changed(id);
         }
@@ -104,7 +104,7 @@ impl Vrrp {
 
     /// The delay of a gain or loss of processes is over.
     pub(super) fn processes_settled(&mut self, id: u32) {
-        let now = self.now;
+        let now = self.turn.now;
         let changed = self.tables.trackers.processes.get_mut(&id).is_some_and(|tracker| tracker.row.expire(now));
         if changed {
             self.tracker_changed(TrackerId(TrackerKind::Process, id));
@@ -124,29 +124,29 @@ impl Vrrp {
 
     /// Changes of a tracker were only counted for a while.
     pub(super) fn flap_expired(&mut self, id: TrackerId) {
-        let now = self.now;
+        let now = self.turn.now;
         let told = self.tables.trackers.history(id).and_then(|(_, flap)| flap.expire(now));
         if let Some(told) = told {
             let reading = self.tables.trackers.reading(id);
-            self.change(Change::Tracker { id, reading, told });
+            self.turn.change(Change::Tracker { id, reading, told });
         }
     }
 
     /// The reading of a tracker has changed: so may the faults and priorities of those that list it.
     fn tracker_changed(&mut self, id: TrackerId) {
-        let now = self.now;
+        let now = self.turn.now;
         let reading = self.tables.trackers.reading(id);
         let Some((since, flap)) = self.tables.trackers.history(id) else { return };
         *since = now;
         let told = flap.change(now);
         let deadline = flap.deadline();
-        self.set_timer(TimerKey::Flap(id), deadline);
-        self.output.save = true;
+        self.turn.set_timer(TimerKey::Flap(id), deadline);
+        self.turn.output.save = true;
         if told != Told::Counted {
-            self.change(Change::Tracker { id, reading, told });
+            self.turn.change(Change::Tracker { id, reading, told });
         }
         let name = self.tables.trackers.name(id).to_owned();
-        self.occasion = Occasion::Tracker { kind: id.0, name, reading, counted: told == Told::Counted };
+        self.turn.occasion = Occasion::Tracker { kind: id.0, name, reading, counted: told == Told::Counted };
         let concerned: BTreeSet<InstanceId> = self.tables.listing(id).collect();
         concerned.iter().for_each(|id| self.reassess(*id));
         concerned.iter().for_each(|id| self.start_late(*id));
@@ -155,27 +155,12 @@ impl Vrrp {
     /// After a new configuration: scripts that are not listed any more end, new ones run.
     pub(super) fn follow_trackers(&mut self, before: &[u32]) {
         for id in before.iter().filter(|id| self.tables.trackers.scripts.get(id).is_none()) {
-            self.output.actions.push(Action::CancelScript(*id));
-            self.output.actions.push(Action::Timer(TimerKey::Script(*id), None));
+            self.turn.act(Action::CancelScript(*id));
+            self.turn.act(Action::Timer(TimerKey::Script(*id), None));
         }
-        self.output.trackers = true;
-        if self.phase != Phase::Stopping && self.started {
+        self.turn.output.trackers = true;
+        if self.turn.phase != Phase::Stopping && self.turn.started {
             self.start_scripts();
         }
-    }
-
-    /// Whether an instance is not to be judged yet: its VMAC is being made, or a tracker that decides between FAULT and
-    /// not has not told anything yet.
-    pub(super) fn awaits(&self, id: InstanceId) -> bool {
-        let Some(row) = self.tables.instances.get(&id) else { return false };
-        let undecided = || row.fault.is_none() && !row.resumes_master && faults::undecided(&self.tables, row).is_some();
-        self.tables.awaits_vmac(row, self.now) || undecided()
-    }
-}
-
-impl Reading {
-    /// Whether it says that something is as it should be.
-    pub fn is_up(self) -> bool {
-        self == Reading::Up
     }
 }
