@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 
 use super::super::model::{Track, TrackerKind};
-use super::super::tree::Node;
+use super::super::node::Node;
 use super::super::value::Value;
-use super::{Ctx, options, text};
+use super::context::{Ctx, options, text};
 
 /// `track_interface` of an instance or a group.
 pub(super) fn entries(block: &Node<'_>, dynamic: bool, ctx: &mut Ctx<'_, '_>) -> Vec<Track> {

@@ -1,19 +1,16 @@
 //! What is set once: `SSL`, time-outs, the synchronisation daemon, statistics, the process, watched files.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::super::super::diag::At;
 use super::super::super::lvs::{Lvs, Secret, SyncDaemon, TlsMaterial};
 use super::super::super::model::TrackFile;
-use super::super::super::tree::Node;
+use super::super::super::node::Node;
 use super::super::super::value::Value;
+use super::super::context::{Ctx, blocks, options};
 use super::super::instance::Built;
-use super::super::{Ctx, Names, blocks, options};
-use super::owned;
-
-/// `track_file` blocks by name.
-pub(super) type TrackFiles = BTreeMap<String, TrackFile>;
+use super::super::names::Names;
+use super::around::{TrackFiles, owned};
 
 /// Age of statistics that are shown, unless configured.
 const STATS: Duration = Duration::from_secs(5);
