@@ -7,10 +7,13 @@
 //!
 //! | floor | modules |
 //! |---|---|
-//! | 4 | `genhash` the digest of a page; `process`: parent and watchdog, VRRP process; wiring only |
-//! | 3 | `reactor` the event loop; `kernel` rtnetlink and raw sockets; `net` connections of the checkers; `mib` tables as KEEPALIVED-MIB; `notify` log and scripts |
-//! | 2 | `vrrp`, `check`, and the trackers of both, `track`: tables and state machines, no I/O and no clock |
-//! | 1 | `config` text to typed configuration; `system` what belongs to the daemon as a whole; `state` row indices, and records from one process to the next; `wire` packet formats; crate `snmp` the AgentX subagent |
+//! | 5 | `process`: parent and watchdog, VRRP process, checker process, wiring only; `genhash` the digest of a page |
+//! | 4 | `reactor` the event loop; `kernel` rtnetlink, IPVS and raw sockets; `net` connections of the checkers; `mib` tables as KEEPALIVED-MIB; `notify` log, scripts and mail |
+//! | 3 | `vrrp`, `check`, and below both `track`, the trackers: tables and state machines, no I/O and no clock |
+//! | 2 | `state` row indices, and records from one process to the next; `system` what belongs to the daemon as a whole |
+//! | 1 | `config` text to typed configuration; `wire` packet formats; crate `snmp` the AgentX subagent |
+//!
+//! `ARCHITECTURE.md` says more, and `tests/layers` sees to it.
 //!
 //! **Time** is a [`std::time::Duration`] since an arbitrary epoch of `CLOCK_MONOTONIC`, handed in
 //! from outside; no machine reads a clock.

@@ -6,7 +6,6 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 use super::rows::{RealServer, VirtualServer};
-use super::tables::Tables;
 use crate::config::lvs::{Endpoint, Protocol};
 use crate::state::{self, NextIndex, Record};
 
@@ -48,22 +47,5 @@ impl VirtualServer {
 impl RealServer {
     pub(super) fn identity(&self) -> Server {
         (self.regular().is_some(), self.address())
-    }
-}
-
-impl Tables {
-    /// The present indices. They change with the configuration only.
-    pub fn indices(&self) -> Indices {
-        let groups = self.groups.iter().map(|(id, row)| (row.config.name.clone(), id.0)).collect();
-        let services = self.virtual_servers.iter().map(|(id, row)| (row.identity(), id.0)).collect();
-        let servers = self.virtual_servers.iter().map(|(id, row)| {
-            let rows = self.real_servers.of(id).map(|((_, position), row)| (row.identity(), *position)).collect();
-            (id.0, state::Indices { rows, next: row.next_server })
-        });
-        Indices {
-            groups: state::Indices { rows: groups, next: self.next.group },
-            services: state::Indices { rows: services, next: self.next.service },
-            servers: servers.collect(),
-        }
     }
 }

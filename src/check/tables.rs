@@ -12,6 +12,7 @@ use super::rows::{
 };
 use crate::config::lvs::{self, GroupEntry, Lvs};
 use crate::config::model::Config;
+use crate::state;
 use crate::system::System;
 
 /// Every table of the checker process. Written by the machines, read by the views.
@@ -77,6 +78,21 @@ impl Tables {
         let servers = std::mem::take(&mut lvs.virtual_servers);
         tables.configure(lvs, servers.into_iter());
         tables
+    }
+
+    /// The present indices. They change with the configuration only.
+    pub fn indices(&self) -> Indices {
+        let groups = self.groups.iter().map(|(id, row)| (row.config.name.clone(), id.0)).collect();
+        let services = self.virtual_servers.iter().map(|(id, row)| (row.identity(), id.0)).collect();
+        let servers = self.virtual_servers.iter().map(|(id, row)| {
+            let rows = self.real_servers.of(id).map(|((_, position), row)| (row.identity(), *position)).collect();
+            (id.0, state::Indices { rows, next: row.next_server })
+        });
+        Indices {
+            groups: state::Indices { rows: groups, next: self.next.group },
+            services: state::Indices { rows: services, next: self.next.service },
+            servers: servers.collect(),
+        }
     }
 
     /// Ids of all virtual servers, in index order.

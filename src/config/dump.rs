@@ -6,8 +6,9 @@ use super::build::takes_user;
 use super::items::Items;
 use super::keywords::{Body, Keyword, Term};
 use super::line::is_space;
+use super::node::Node;
 use super::secret::{self, MASK, is_secret};
-use super::tree::{Node, each};
+use super::tree::each;
 use super::value::{Arg, Value};
 use super::watch::accepts;
 

@@ -1,9 +1,11 @@
 //! The `include` family.
 
-use super::diag::Class;
+use std::path::{Path, PathBuf};
+
+use super::diag::{At, Class, Report};
+use super::file::Problem;
 use super::glob;
-use super::line::{Line, is_space};
-use super::read::Reader;
+use super::line::is_space;
 
 /// Which problems of an include are errors.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -82,53 +84,42 @@ impl Include {
         Some(Include { keyword, checks: Checks { readable, matched, wildcard, brace }, pattern })
     }
 
-    /// Reads what matches.
-    pub fn run(&self, reader: &mut Reader<'_>, line: &Line<'_>) {
-        let at = line.at_all();
+    /// Which problems of this include are errors, where those of `general` are in any case.
+    pub fn checks(&self, general: Checks) -> Checks {
+        self.checks.or(general)
+    }
+
+    /// The files that match; nothing when the line itself is wrong, which is reported. `directory` is that of the file
+    /// with the line; `home` stands for a leading `~`.
+    pub fn find(&self, directory: &Path, home: Option<String>, at: At, report: &mut Report) -> Option<Found> {
         if self.pattern.is_empty() {
             let text = format!("'{}' without a file name", self.keyword);
-            reader.report().error(Class::MissingParameter, at, text).help("name a file or a pattern after it");
-            return;
+            report.error(Class::MissingParameter, at, text).help("name a file or a pattern after it");
+            return None;
         }
         let Some(alternatives) = glob::alternatives(&self.pattern) else {
-            reader.report().error(Class::Fatal, at, "the pattern has too many alternatives");
-            return;
+            report.error(Class::Fatal, at, "the pattern has too many alternatives");
+            return None;
         };
-        let checks = self.checks.or(reader.checks());
-        let several = alternatives.len() > 1;
-        let (mut missing, mut any) = (Vec::new(), false);
+        let mut found = Found { paths: Vec::new(), missing: Vec::new(), several: alternatives.len() > 1 };
         for alternative in alternatives {
-            let pattern = home(&alternative, reader);
-            let paths = glob::matches(&pattern, reader.directory());
+            let paths = glob::matches(&at_home(&alternative, home.as_deref()), directory);
             if paths.is_empty() {
-                missing.push(alternative);
+                found.missing.push(alternative);
             }
-            for path in paths {
-                any = true;
-                let Err(problem) = reader.read_file(&path) else {
-                    continue;
-                };
-                if problem.directory {
-                    continue;
-                }
-                let text = format!("'{}': {}", path.display(), problem.text);
-                let report = reader.report();
-                let draft = if problem.fatal {
-                    report.error(Class::Fatal, at, text)
-                } else if checks.readable {
-                    report.error(Class::FileNotFound, at, text)
-                } else {
-                    report.warn(Class::FileNotFound, at, text)
-                };
-                if let Some(help) = problem.help {
-                    draft.help(help);
-                }
-            }
+            found.paths.extend(paths);
         }
-        let Some(first) = missing.first() else { return };
-        let wildcard = missing.iter().all(|m| glob::has_wildcard(m));
-        let is_error = (several && checks.brace) || (!any && if wildcard { checks.wildcard } else { checks.matched });
-        let text = if several {
+        Some(found)
+    }
+
+    /// Says what matches nothing.
+    pub fn tell_missing(&self, found: &Found, checks: Checks, at: At, report: &mut Report) {
+        let Some(first) = found.missing.first() else { return };
+        let wildcard = found.missing.iter().all(|m| glob::has_wildcard(m));
+        let none = found.paths.is_empty();
+        let is_error =
+            (found.several && checks.brace) || (none && if wildcard { checks.wildcard } else { checks.matched });
+        let text = if found.several {
             format!("no file matches the alternative '{first}' of '{}'", self.pattern)
         } else if wildcard {
             format!("no file matches '{first}'")
@@ -136,19 +127,46 @@ impl Include {
             format!("the included file '{first}' does not exist")
         };
         if is_error {
-            reader.report().error(Class::FileNotFound, at, text);
+            report.error(Class::FileNotFound, at, text);
         } else if !wildcard {
-            reader.report().warn(Class::FileNotFound, at, text).help("nothing is included here");
+            report.warn(Class::FileNotFound, at, text).help("nothing is included here");
         }
     }
 }
 
+/// What an include line matches.
+#[derive(Debug)]
+pub(crate) struct Found {
+    /// The files, in the order of the alternatives.
+    pub paths: Vec<PathBuf>,
+    /// Alternatives that nothing matches.
+    missing: Vec<String>,
+    /// There is more than one alternative.
+    several: bool,
+}
+
+/// Says why a file that matches is not read.
+pub(crate) fn tell_unread(path: &Path, problem: Problem, checks: Checks, at: At, report: &mut Report) {
+    if problem.directory {
+        return;
+    }
+    let text = format!("'{}': {}", path.display(), problem.text);
+    let draft = if problem.fatal {
+        report.error(Class::Fatal, at, text)
+    } else if checks.readable {
+        report.error(Class::FileNotFound, at, text)
+    } else {
+        report.warn(Class::FileNotFound, at, text)
+    };
+    if let Some(help) = problem.help {
+        draft.help(help);
+    }
+}
+
 /// Replaces a leading `~` by the home directory.
-fn home(pattern: &str, reader: &Reader<'_>) -> String {
+fn at_home(pattern: &str, home: Option<&str>) -> String {
     match pattern.strip_prefix('~') {
-        Some(rest) if rest.is_empty() || rest.starts_with('/') => {
-            format!("{}{rest}", reader.home().unwrap_or_default())
-        }
+        Some(rest) if rest.is_empty() || rest.starts_with('/') => format!("{}{rest}", home.unwrap_or_default()),
         _ => pattern.to_owned(),
     }
 }

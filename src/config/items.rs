@@ -1,7 +1,7 @@
 //! What reading has found, held small: most pieces are a place in a file that is in memory anyway.
 
-use super::diag::Sources;
 use super::line::{Line, Made};
+use super::place::Sources;
 
 /// Kind of an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

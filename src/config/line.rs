@@ -1,6 +1,6 @@
 //! A line of text that remembers where each character stands in its file.
 
-use super::diag::At;
+use super::place::At;
 
 /// Text with its place; the text may be a part of the file's line or have parameters substituted. A view: the text is
 /// that of a file in memory, or of a [`Made`] line.

@@ -6,6 +6,7 @@
 //! the [`Snapshot`] of [`load_recorded`] to its children, who get the same [`model::Config`] without reading any file.
 
 mod build;
+mod definition;
 mod diag;
 mod dump;
 mod facts;
@@ -19,8 +20,10 @@ pub mod keywords;
 mod line;
 pub mod lvs;
 pub mod model;
+mod node;
 mod params;
 mod parser;
+mod place;
 mod programs;
 mod read;
 mod repeat;

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::definition::{is_name, starts_name};
 use super::diag::{Class, Report};
 use super::line::{Line, Made, is_space};
 
@@ -248,23 +249,6 @@ fn reference(after: &[(usize, char)]) -> Option<(String, usize)> {
     (ended && starts_name(&name)).then_some((name, used))
 }
 
-fn is_name(c: char) -> bool {
-    c.is_ascii_alphanumeric() || c == '_'
-}
-
-/// Whether a name starts as one: with a letter or `_`.
-pub(crate) fn starts_name(name: &str) -> bool {
-    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-}
-
-/// Splits `$NAME=VALUE`: the name and the byte offset of the value.
-pub(crate) fn definition(text: &str) -> Option<(&str, usize)> {
-    let rest = text.strip_prefix('$')?;
-    let (name, _) = rest.split_once('=')?;
-    let valid = starts_name(name) && name.chars().all(is_name);
-    valid.then(|| (name, name.len().saturating_add(2)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -334,14 +318,5 @@ mod tests {
         let out = made[0].line().rest(0);
         assert_eq!(out.at(3, 5).offset, 3);
         assert_eq!(out.at(out.text.find("cd").unwrap(), 2).offset, 6);
-    }
-
-    #[test]
-    fn definitions() {
-        assert_eq!(definition("$A=b c"), Some(("A", 3)));
-        assert_eq!(definition("$_a1="), Some(("_a1", 5)));
-        for text in ["$A =b", "$ A=b", "$1=b", "A=b", "$=b"] {
-            assert_eq!(definition(text), None, "{text}");
-        }
     }
 }

@@ -8,7 +8,7 @@ use super::hint::hint;
 use super::items::{ItemKind, Items};
 use super::keywords::{self, Body, Keyword, ROOT, Status};
 use super::line::Line;
-use super::tree::Node;
+use super::node::Node;
 use super::value::{Arg, Value, parse};
 use super::words::{self, Word};
 

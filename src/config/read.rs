@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use super::definition::definition;
 use super::diag::{At, Class, Report};
 use super::file::{Problem, Stamp, open};
-use super::include::{Checks, Include};
+use super::include::{Checks, Include, tell_unread};
 use super::items::{ItemKind, Items};
 use super::line::{Line, Marks, decomment, is_space};
-use super::params::{MAX_LINE, Params, Scope, definition};
+use super::params::{MAX_LINE, Params, Scope};
 use super::repeat;
 use super::secret::{Private, mentions_secret};
 use super::watch::Watch;
@@ -89,7 +90,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads one file; the error says why it cannot be.
-    pub fn read_file(&mut self, path: &Path) -> Result<(), Problem> {
+    fn read_file(&mut self, path: &Path) -> Result<(), Problem> {
         let (bytes, stamp) = open(path)?;
         let identity = stamp.identity();
         if self.stack.iter().any(|o| o.identity == identity) {
@@ -145,7 +146,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Directory of the file being read; empty for the current one.
-    pub fn directory(&self) -> &Path {
+    fn directory(&self) -> &Path {
         self.stack.last().map_or(Path::new(""), |o| &o.directory)
     }
 
@@ -344,8 +345,22 @@ impl<'a> Reader<'a> {
             found.allow(words::split(line.text).0.iter().map(|word| &*word.text));
             self.report.private(line.file, line.number, found);
         }
-        include.run(self, line);
+        self.include(&include, line.at_all());
         true
+    }
+
+    /// Reads what an include line at `at` matches.
+    fn include(&mut self, include: &Include, at: At) {
+        let checks = include.checks(self.checks);
+        let home = self.params.env.and_then(|env| env("HOME"));
+        let directory = self.directory().to_path_buf();
+        let Some(found) = include.find(&directory, home, at, self.report) else { return };
+        for path in &found.paths {
+            if let Err(problem) = self.read_file(path) {
+                tell_unread(path, problem, checks, at, self.report);
+            }
+        }
+        include.tell_missing(&found, checks, at, self.report);
     }
 
     fn text(&mut self, line: Line<'_>) {
@@ -391,11 +406,6 @@ impl<'a> Reader<'a> {
         self.items.push(kind, &line, start);
     }
 
-    /// What the includes in this file are checked for besides what their keyword says.
-    pub fn checks(&self) -> Checks {
-        self.checks
-    }
-
     /// The files that were read, each as it was before that.
     pub fn stamps(&mut self) -> Vec<(PathBuf, Stamp)> {
         std::mem::take(&mut self.stamps)
@@ -407,16 +417,6 @@ impl<'a> Reader<'a> {
             self.items.clear();
         }
         self.items
-    }
-
-    /// Where problems go.
-    pub fn report(&mut self) -> &mut Report {
-        self.report
-    }
-
-    /// Home directory, for `~`.
-    pub fn home(&self) -> Option<String> {
-        self.params.env.and_then(|env| env("HOME"))
     }
 }
 

@@ -144,7 +144,7 @@ fn fields(args: &str) -> Result<Vec<&str>, String> {
 }
 
 fn variable(name: &str) -> Result<String, String> {
-    let good = super::params::starts_name(name) && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let good = super::definition::starts_name(name) && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     if good { Ok(name.to_owned()) } else { Err(format!("'{name}' is no name for a variable")) }
 }
 

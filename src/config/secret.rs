@@ -8,9 +8,9 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
+use super::definition::definition;
 use super::keywords::{Body, Keyword, Kind, ROOT, Term};
 use super::line::is_space;
-use super::params::definition;
 use super::suggest::distance;
 
 /// What stands in place of a secret.

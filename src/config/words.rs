@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::diag::At;
 use super::line::{Line, is_space};
+use super::place::At;
 
 /// A word of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use snmp::{Column, Syntax, TableView, Value};
 
-use super::{address_type, octets};
+use super::values::{address_type, octets};
 use crate::vrrp::{Address, AddressId, Vrrp};
 
 /// vrrpAddressTable: static addresses under owner 0, then those of each instance, advertised ones first.

@@ -2,7 +2,7 @@
 
 use snmp::{Column, ScalarView, Syntax, TableView, Value};
 
-use super::{ENABLED, enabled, octets, seconds};
+use super::values::{ENABLED, enabled, octets, seconds};
 use crate::config::model::{FlushOnStop, Global, MailServer};
 use crate::system::{Email, HasSystem};
 

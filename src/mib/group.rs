@@ -2,7 +2,7 @@
 
 use snmp::{Column, Syntax, TableView, Value};
 
-use super::{ENABLED, STATE, enabled, script};
+use super::values::{ENABLED, STATE, enabled, script};
 use crate::vrrp::{Group, GroupId, Member, Vrrp};
 
 const STRING: Syntax = Syntax::DISPLAY_STRING;

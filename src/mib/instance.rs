@@ -2,7 +2,7 @@
 
 use snmp::{Column, SetError, Setter, Syntax, TableView, Value};
 
-use super::{ENABLED, STATE, address_type, enabled, octets, script, seconds};
+use super::values::{ENABLED, STATE, address_type, enabled, octets, script, seconds};
 use crate::config::model::{Authentication, StartState, Version};
 use crate::vrrp::{Event, Instance, InstanceId, State, Vrrp};
 

@@ -2,8 +2,8 @@
 
 use snmp::{Oid, Value, VarBind};
 
-use super::BASE;
 use super::instance::initial_state;
+use super::values::BASE;
 use crate::vrrp::{Cause, Change, Tables};
 
 /// A notification: snmpTrapOID and the objects of its definition.

@@ -21,11 +21,11 @@ impl Sum {
         self
     }
 
-    /// Adds the pseudo header (RFC 9568 section 5.2.8): source, destination, length, protocol 112.
-    pub fn pseudo_header(self, source: IpAddr, destination: IpAddr, length: usize) -> Sum {
+    /// Adds the pseudo header (RFC 9568 section 5.2.8): source, destination, length, and protocol or next header.
+    pub fn pseudo_header(self, protocol: u8, source: IpAddr, destination: IpAddr, length: usize) -> Sum {
         let sum = self.address(source).address(destination);
         // Upper-layer length and next header are 32-bit fields in IPv6 and 16-bit ones in IPv4: the sum is the same.
-        sum.with(&(length as u32).to_be_bytes()).with(&[0, crate::wire::vrrp::PROTOCOL])
+        sum.with(&(length as u32).to_be_bytes()).with(&[0, protocol])
     }
 
     fn address(self, ip: IpAddr) -> Sum {

@@ -146,7 +146,7 @@ impl<'a> Packet<'a> {
     pub fn checksum(&self, source: IpAddr, destination: IpAddr) -> Option<Checksum> {
         let message = self.message();
         let plain = Sum::default().with(message);
-        let with_pseudo = Sum::default().pseudo_header(source, destination, message.len()).with(message);
+        let with_pseudo = Sum::default().pseudo_header(PROTOCOL, source, destination, message.len()).with(message);
         if !self.ipv6 && plain.finish() == 0 {
             Some(Checksum::Message)
         } else if (self.ipv6 || self.version() == 3) && with_pseudo.finish() == 0 {
@@ -218,7 +218,7 @@ impl Advertisement<'_> {
         }
         let mut sum = Sum::default();
         if pseudo {
-            sum = sum.pseudo_header(source, destination, bytes.len());
+            sum = sum.pseudo_header(PROTOCOL, source, destination, bytes.len());
         }
         let checksum = sum.with(&bytes).finish().to_be_bytes();
         if let Some(field) = bytes.get_mut(6..8) {

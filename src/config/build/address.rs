@@ -5,10 +5,10 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::super::diag::Class;
 use super::super::model::Address;
-use super::super::tree::Node;
+use super::super::node::Node;
 use super::super::value::Value;
+use super::context::{Ctx, options, text};
 use super::global::Defaults;
-use super::{Ctx, options, text};
 
 /// `static_ipaddress`.
 pub(super) fn statics(tree: &[Node<'_>], defaults: &Defaults, ctx: &mut Ctx<'_, '_>) -> Vec<Address> {

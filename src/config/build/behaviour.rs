@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::model::{Authentication, StartState, Version};
-use super::super::tree::Node;
+use super::super::node::Node;
 use super::instance::{Kind, Maker};
 
 impl Maker<'_, '_, '_> {

@@ -4,10 +4,10 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::super::diag::Class;
 use super::super::model::{Family, Instance};
+use super::super::node::Node;
 use super::super::suggest::nearest;
-use super::super::tree::Node;
+use super::context::{Ctx, blocks};
 use super::instance::Built;
-use super::{Ctx, blocks};
 
 /// Tracked objects: the list that refers to them, the blocks that define them, and what such a block needs.
 const TRACKED: [(&str, &[&str], &str); 4] = [

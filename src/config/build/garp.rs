@@ -5,11 +5,10 @@ use std::collections::hash_map::Entry;
 use std::time::Duration;
 
 use super::super::diag::Class;
-use super::super::model::Garp;
-use super::super::tree::Node;
-use super::Ctx;
+use super::super::model::{Garp, Instance};
+use super::super::node::Node;
+use super::context::{Ctx, at_least_one};
 use super::global::Defaults;
-use super::instance::Built;
 
 /// The settings of an instance with the defaults merged in.
 pub(super) fn of(node: &Node<'_>, defaults: &Defaults, strict: bool, ctx: &mut Ctx<'_, '_>) -> Garp {
@@ -46,17 +45,8 @@ pub(super) fn of(node: &Node<'_>, defaults: &Defaults, strict: bool, ctx: &mut C
     }
 }
 
-/// A number of messages, where 0 is taken as 1.
-pub(super) fn at_least_one(node: &Node<'_>, ctx: &mut Ctx<'_, '_>) -> Option<u32> {
-    let written = node.u32(0)?;
-    if written == 0 {
-        ctx.adjusted(node.at_arg(0), format!("{} 0 is taken as 1", node.keyword.name));
-    }
-    Some(written.max(1))
-}
-
 /// Applies `garp_group` blocks to the instances on their interfaces.
-pub(super) fn groups(tree: &[Node<'_>], instances: &mut [Built], ctx: &mut Ctx<'_, '_>) {
+pub(super) fn groups<'i>(tree: &[Node<'_>], instances: impl Iterator<Item = &'i mut Instance>, ctx: &mut Ctx<'_, '_>) {
     let mut spacing: HashMap<&str, [Option<Duration>; 2]> = HashMap::new();
     for group in tree.iter().filter(|n| n.keyword.name == "garp_group") {
         let micros = |name: &str| group.last(name).and_then(|n| n.uint(0)).map(Duration::from_micros);
@@ -82,9 +72,9 @@ pub(super) fn groups(tree: &[Node<'_>], instances: &mut [Built], ctx: &mut Ctx<'
                 .help("it needs interfaces, and garp_interval or gna_interval");
         }
     }
-    for built in instances {
-        if let Some([garp, gna]) = spacing.get(built.instance.interface.as_str()) {
-            let settings = &mut built.instance.garp;
+    for instance in instances {
+        if let Some([garp, gna]) = spacing.get(instance.interface.as_str()) {
+            let settings = &mut instance.garp;
             settings.garp_interval = garp.unwrap_or(settings.garp_interval);
             settings.gna_interval = gna.unwrap_or(settings.gna_interval);
         }

@@ -4,8 +4,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use super::super::model::{FlushOnStop, Global, MailServer, Version};
-use super::super::tree::Node;
-use super::{Ctx, script};
+use super::super::node::Node;
+use super::context::{Ctx, at_least_one};
+use super::script;
 
 /// Of made up names of VMACs.
 const VMAC_PREFIX: &str = "vrrp";
@@ -115,7 +116,7 @@ pub(super) fn build(tree: &[Node<'_>], ctx: &mut Ctx<'_, '_>) -> Defaults {
 /// A count of messages: 0 is taken as 1.
 fn count(g: &Merged<'_>, name: &str, ctx: &mut Ctx<'_, '_>) -> Option<u32> {
     let node = g.last(name)?;
-    super::garp::at_least_one(node, ctx)
+    at_least_one(node, ctx)
 }
 
 fn vmac_prefix(g: &Merged<'_>, ctx: &mut Ctx<'_, '_>) -> String {

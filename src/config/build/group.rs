@@ -5,9 +5,11 @@ use std::collections::HashMap;
 use super::super::diag::{At, Class};
 use super::super::keywords::completions;
 use super::super::model::SyncGroup;
-use super::super::tree::Node;
+use super::super::node::Node;
+use super::context::{Ctx, blocks};
 use super::global::Defaults;
-use super::{Ctx, Names, blocks, script, track};
+use super::names::Names;
+use super::{script, track};
 
 pub(super) fn build(
     tree: &[Node<'_>],
@@ -91,7 +93,7 @@ fn known<'n>(node: &'n Node<'_>, names: &Names<'_>, ctx: &mut Ctx<'_, '_>) -> Op
 }
 
 fn mixed_owners(name: &str, block: &Node<'_>, members: &[String], names: &Names<'_>, ctx: &mut Ctx<'_, '_>) {
-    let owners = members.iter().filter(|m| names.priorities.get(m.as_str()) == Some(&255)).count();
+    let owners = members.iter().filter(|m| names.is_owner(m)).count();
     if owners > 0 && owners < members.len() {
         let text = format!("vrrp_sync_group '{name}' mixes members of priority 255 with others");
         ctx.report.warn(Class::General, block.at_arg(0), text).help("they cannot change state together");

@@ -5,10 +5,11 @@ use std::net::IpAddr;
 
 use super::super::diag::{At, Class};
 use super::super::model::{Address, Authentication, Family, Instance, StartState, Track, TrackerKind, Version};
-use super::super::tree::Node;
+use super::super::node::Node;
 use super::super::value::Value;
+use super::context::{Ctx, blocks};
 use super::global::Defaults;
-use super::{Ctx, address, blocks, garp, script, track};
+use super::{address, garp, script, track};
 
 /// Addresses an advert can carry.
 const MOST_ADDRESSES: usize = 255;

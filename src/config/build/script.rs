@@ -4,10 +4,10 @@ use super::super::diag::Class;
 use super::super::keywords::Keyword;
 use super::super::line::is_space;
 use super::super::model::{Script, ScriptUser, Scripts};
-use super::super::tree::Node;
+use super::super::node::Node;
 use super::super::value::Value;
 use super::super::words::{Word, split_script};
-use super::Ctx;
+use super::context::Ctx;
 
 /// All notify scripts of an instance or a group.
 pub(super) fn scripts(block: &Node<'_>, ctx: &mut Ctx<'_, '_>) -> Scripts {

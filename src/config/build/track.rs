@@ -7,9 +7,10 @@ use super::super::diag::Class;
 use super::super::model::{
     InitFile, ParameterMatch, Track, TrackFile, TrackProcess, TrackScript, TrackerKind, Trackers,
 };
-use super::super::tree::Node;
+use super::super::node::Node;
 use super::super::value::Value;
-use super::{Ctx, options, script, text};
+use super::context::{Ctx, options, text};
+use super::script;
 
 /// Longest short name of a process that the kernel keeps.
 const COMM: usize = 15;

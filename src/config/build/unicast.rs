@@ -3,8 +3,8 @@
 use super::super::diag::Class;
 use super::super::model::{Family, OldChecksum, Unicast, UnicastPeer};
 use super::super::value::{Arg, Value};
+use super::context::options;
 use super::instance::Maker;
-use super::options;
 
 /// Keywords that mean nothing without peers.
 const OF_UNICAST: [&str; 4] = ["unicast_src_ip", "unicast_ttl", "check_unicast_src", "old_unicast_checksum"];

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use super::super::model::{Family, Vmac};
-use super::super::tree::Node;
+use super::super::node::Node;
+use super::context::text;
 use super::instance::Maker;
-use super::text;
 
 /// Longest name of an interface.
 const NAME_MAX: usize = 15;

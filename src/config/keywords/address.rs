@@ -1,6 +1,6 @@
 //! Words of `virtual_ipaddress`, `virtual_ipaddress_excluded` and `static_ipaddress` entries.
 
-use super::*;
+use super::keyword::*;
 
 /// Entries of `virtual_ipaddress` and `virtual_ipaddress_excluded`.
 #[rustfmt::skip]

@@ -1,6 +1,6 @@
 //! Keywords of virtual servers and real servers.
 
-use super::*;
+use super::keyword::*;
 
 use super::checkers::*;
 

@@ -1,6 +1,6 @@
 //! Keywords of the checkers of a real server.
 
-use super::*;
+use super::keyword::*;
 
 /// The words of every checker that connects; what differs is the default and the first release.
 #[rustfmt::skip]

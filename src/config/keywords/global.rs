@@ -1,6 +1,6 @@
 //! Keywords of `global_defs`.
 
-use super::*;
+use super::keyword::*;
 
 /// `global_defs`.
 #[rustfmt::skip]

@@ -1,6 +1,6 @@
 //! Keywords of the file's top level, and the small blocks that belong to no subsystem.
 
-use super::*;
+use super::keyword::*;
 
 use super::address::STATIC_ADDRESS;
 use super::check::{SERVER_GROUP, VIRTUAL_SERVER};

@@ -1,6 +1,6 @@
 //! Words of `static_routes` and `virtual_routes` entries.
 
-use super::*;
+use super::keyword::*;
 
 /// Entries of `static_routes`.
 #[rustfmt::skip]

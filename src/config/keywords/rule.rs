@@ -1,6 +1,6 @@
 //! Words of `static_rules` and `virtual_rules` entries.
 
-use super::*;
+use super::keyword::*;
 
 /// Entries of `static_rules`.
 #[rustfmt::skip]

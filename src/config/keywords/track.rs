@@ -1,6 +1,6 @@
 //! Blocks of tracked objects and the lists that refer to them.
 
-use super::*;
+use super::keyword::*;
 
 /// `vrrp_script`.
 #[rustfmt::skip]

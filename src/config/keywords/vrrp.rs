@@ -1,6 +1,6 @@
 //! Keywords of VRRP instances and their groups.
 
-use super::*;
+use super::keyword::*;
 
 use super::address::VIRTUAL_ADDRESS;
 use super::route::VIRTUAL_ROUTE;

@@ -4,6 +4,8 @@
 //! A field names the keyword it stems from. Defaults that stem from `global_defs` are already merged into each
 //! instance, so nobody below has to look twice.
 
+mod address;
+mod script;
 mod track;
 
 use std::fmt;
@@ -12,6 +14,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use address::{Address, Family};
+pub use script::{Script, ScriptUser, Scripts};
 pub use track::{InitFile, ParameterMatch, Track, TrackFile, TrackProcess, TrackScript, TrackerKind, Trackers};
 
 /// A whole configuration.
@@ -193,40 +197,6 @@ pub enum FlushOnStop {
     VirtualServers,
 }
 
-/// User and group of a script, resolved.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ScriptUser {
-    /// Numeric user id.
-    pub uid: u32,
-    /// Numeric group id.
-    pub gid: u32,
-}
-
-/// A command with its arguments and the identity it runs as.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Script {
-    /// Program and arguments, never empty.
-    pub argv: Vec<String>,
-    /// User of the line; `None` takes `script_user`.
-    pub user: Option<ScriptUser>,
-}
-
-/// Address family of an instance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Family {
-    /// IPv4.
-    V4,
-    /// IPv6.
-    V6,
-}
-
-impl Family {
-    /// The family of an address.
-    pub fn of(ip: IpAddr) -> Family {
-        if ip.is_ipv4() { Family::V4 } else { Family::V6 }
-    }
-}
-
 /// Protocol version of an instance (`version`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Version {
@@ -404,83 +374,6 @@ pub struct Garp {
     pub garp_interval: Duration,
     /// `vrrp_gna_interval` / `garp_group`: spacing of NAs on one interface.
     pub gna_interval: Duration,
-}
-
-/// Notify scripts of an instance or a group.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Scripts {
-    /// `notify_master`.
-    pub master: Option<Script>,
-    /// `notify_backup`.
-    pub backup: Option<Script>,
-    /// `notify_fault`.
-    pub fault: Option<Script>,
-    /// `notify_stop`.
-    pub stop: Option<Script>,
-    /// `notify`.
-    pub any: Option<Script>,
-    /// `notify_deleted` (instances only).
-    pub deleted: Option<Script>,
-    /// `notify_master_rx_lower_pri` (instances only).
-    pub master_rx_lower_pri: Option<Script>,
-}
-
-/// One line of `virtual_ipaddress`, `virtual_ipaddress_excluded` or `static_ipaddress`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Address {
-    /// The address.
-    pub ip: IpAddr,
-    /// Prefix length; 32 or 128 when not written.
-    pub prefix: u8,
-    /// `dev`, else the instance's interface (static: `default_interface`).
-    pub device: String,
-    /// `scope` as the kernel's number: global 0, site 200, link 253, host 254, nowhere 255.
-    pub scope: u8,
-    /// `broadcast` / `brd`, with `+` and `-` computed.
-    pub broadcast: Option<IpAddr>,
-    /// `label`.
-    pub label: Option<String>,
-    /// `peer ADDR[/LEN]`.
-    pub peer: Option<(IpAddr, u8)>,
-    /// IPv6 no-DAD flag: true by default, false with `-nodad`.
-    pub nodad: bool,
-    /// `home`.
-    pub home: bool,
-    /// `mngtmpaddr`.
-    pub mngtmpaddr: bool,
-    /// `noprefixroute`.
-    pub noprefixroute: bool,
-    /// `autojoin`.
-    pub autojoin: bool,
-    /// `no_track`.
-    pub no_track: bool,
-    /// `preferred_lft`; `None` = the rule: forever, and 0 for IPv6 /128 VIPs. `Some(u32::MAX)` = `forever`.
-    pub preferred_lft: Option<u32>,
-    /// `track_group` (static addresses only).
-    pub track_group: Option<String>,
-}
-
-impl Address {
-    /// An address of which no more than this is written.
-    pub fn plain(ip: IpAddr, prefix: u8, device: &str) -> Address {
-        Address {
-            ip,
-            prefix,
-            device: device.to_owned(),
-            scope: 0,
-            broadcast: None,
-            label: None,
-            peer: None,
-            nodad: true,
-            home: false,
-            mngtmpaddr: false,
-            noprefixroute: false,
-            autojoin: false,
-            no_track: false,
-            preferred_lft: None,
-            track_group: None,
-        }
-    }
 }
 
 /// One `vrrp_sync_group`.

@@ -1,7 +1,7 @@
 //! The least changes that make one table into another.
 
+use super::change::Change;
 use super::table::{ServiceKey, SyncRole, SyncThread, Table};
-use super::writer::Change;
 
 /// The changes from the `current` services to the `wanted` ones, in the order in which they are to be done.
 ///

@@ -10,6 +10,7 @@
 //! Reconcile, not replay: dump, [`difference`], submit. Starting, reloading, recovering and putting right what an
 //! outsider changed are all this.
 
+mod change;
 mod configured;
 mod difference;
 mod socket;
@@ -18,10 +19,11 @@ mod wire;
 mod writer;
 
 pub use super::address::Done;
+pub use change::{Answer, Change, Error, Request};
 pub use configured::{destination, rows, sync};
 pub use difference::{difference, sync_difference};
 pub use table::{
     Destination, DestinationKey, DestinationRow, Forwarding, Service, ServiceKey, ServiceRow, Stats, SyncRole,
     SyncThread, Table, Timeouts, flags,
 };
-pub use writer::{Answer, Change, Error, Request, Writer};
+pub use writer::Writer;

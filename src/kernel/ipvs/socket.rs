@@ -9,9 +9,9 @@ use neli::consts::socket::NlFamily;
 use neli::socket::NlSocket;
 use nix::errno::Errno;
 
+use super::change::{Change, Error};
 use super::table::{ServiceKey, Table};
 use super::wire::{self, Kind};
-use super::writer::{Change, Error};
 use crate::kernel::address::Done;
 use crate::kernel::attributes::i32_at;
 use crate::kernel::netlink::{Message, NLMSG_DONE, NLMSG_ERROR, NetlinkSocket, Refusal, acknowledgement, messages};

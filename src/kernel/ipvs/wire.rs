@@ -6,11 +6,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use neli::consts::nl::NlmF;
 use neli::types::Buffer;
 
+use super::change::Change;
 use super::table::{
     Destination, DestinationKey, DestinationRow, Forwarding, Service, ServiceKey, ServiceRow, Stats, SyncRole,
     SyncThread, Timeouts, flags,
 };
-use super::writer::Change;
 use crate::config::model::Family;
 use crate::kernel::attributes::{Attributes, attributes, text, u16_at, u32_at};
 use crate::kernel::netlink::encode;

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use snmp::{Column, Syntax, TableView, Value};
 
-use super::super::{address_type, octets};
-use super::U32;
+use super::super::values::{address_type, octets};
+use super::values::U32;
 use crate::check::{Check, Group, GroupId, GroupMember};
 use crate::config::lvs::GroupEntry;
 

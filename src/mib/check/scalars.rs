@@ -2,7 +2,7 @@
 
 use snmp::{ScalarView, Syntax, Value};
 
-use super::super::{ENABLED, address_type, enabled, octets};
+use super::super::values::{ENABLED, address_type, enabled, octets};
 use crate::check::Check;
 use crate::config::lvs::SyncDaemon;
 

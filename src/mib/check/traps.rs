@@ -3,7 +3,7 @@
 use snmp::{Value, VarBind};
 
 use super::super::traps::{Trap, object, oid};
-use super::super::{address_type, octets};
+use super::super::values::{address_type, octets};
 use super::virtual_server::{address, group_name, kind, mark, protocol};
 use crate::check::{Change, Tables, VirtualServer};
 

@@ -2,8 +2,8 @@
 
 use snmp::{Column, Syntax, TableView, Value};
 
-use super::super::{ENABLED, enabled, octets, script, seconds};
-use super::{
+use super::super::values::{ENABLED, enabled, octets, script, seconds};
+use super::values::{
     METHOD, STATUS, TRUTH, TUNNEL, TUNNEL_CHECKSUM, U32, action_when_down, counter32, counter64, gauge, high, low,
     method, micros, program, tunnel_checksum, tunnel_port, tunnel_type, weight,
 };

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use super::super::super::lvs::{Checker, CheckerKind, DnsCheck, MiscCheck, SmtpCheck, Target, UdpCheck};
 use super::super::super::model::Script;
-use super::super::super::tree::Node;
-use super::super::{Ctx, script};
-use super::server::Server;
-use super::target::{Port, Times, target};
-use super::{Around, http, owned};
+use super::super::super::node::Node;
+use super::super::context::Ctx;
+use super::super::script;
+use super::around::{Around, owned};
+use super::http;
+use super::target::{Port, Server, Times, target};
 
 /// Name an SMTP check says HELO with.
 const HELO: &str = "smtpchecker.keepalived.org";

@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::super::super::lvs::{GroupEntry, VirtualServerGroup};
 use super::super::super::model::Family;
-use super::super::super::tree::Node;
-use super::super::{Ctx, blocks};
+use super::super::super::node::Node;
+use super::super::context::{Ctx, blocks};
 
 /// Addresses one range may have: one service each.
 const MOST: u128 = 65_536;

@@ -1,10 +1,10 @@
 //! `HTTP_GET` and `SSL_GET`.
 
 use super::super::super::lvs::{HttpCheck, HttpVersion, RegexCheck, Target, UrlCheck};
-use super::super::super::tree::Node;
-use super::super::Ctx;
-use super::owned;
-use super::server::Server;
+use super::super::super::node::Node;
+use super::super::context::Ctx;
+use super::around::owned;
+use super::target::Server;
 
 /// Words that are of no use without `regex`.
 const OF_REGEX: [&str; 4] = ["regex_no_match", "regex_options", "regex_min_offset", "regex_max_offset"];

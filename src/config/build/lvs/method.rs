@@ -1,9 +1,9 @@
 //! `lb_kind`, `lvs_method` and `sorry_server_lvs_method`, with the options of tunnels.
 
 use super::super::super::lvs::{Method, Tunnel, TunnelChecksum};
-use super::super::super::tree::Node;
+use super::super::super::node::Node;
 use super::super::super::value::Value;
-use super::super::{Ctx, options, text};
+use super::super::context::{Ctx, options, text};
 
 /// The method a keyword of a block names.
 pub(super) fn method(block: &Node<'_>, keyword: &str, ctx: &mut Ctx<'_, '_>) -> Option<Method> {

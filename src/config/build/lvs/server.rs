@@ -3,10 +3,12 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::super::super::lvs::{Method, RealServer};
-use super::super::super::tree::Node;
-use super::super::{Ctx, script};
-use super::target::Times;
-use super::{Around, checker, method, owned};
+use super::super::super::node::Node;
+use super::super::context::Ctx;
+use super::super::script;
+use super::around::{Around, owned};
+use super::target::{Server, Times};
+use super::{checker, method};
 
 /// What a real server takes from its service.
 pub(super) struct Service {
@@ -28,15 +30,6 @@ pub(super) enum Ports {
     OfEntries,
     /// A firewall mark has none.
     None,
-}
-
-/// A real server, or a sorry server, as its checkers need it.
-pub(super) struct Server {
-    /// With the port it is reached by: that written, else that of the service.
-    pub address: SocketAddr,
-    pub times: Times,
-    pub alpha: bool,
-    pub virtual_host: Option<String>,
 }
 
 pub(super) fn build(

@@ -5,11 +5,14 @@ use std::net::{IpAddr, SocketAddr};
 use super::super::super::diag::Class;
 use super::super::super::lvs::{Endpoint, Method, Protocol, RealServer, Scheduler, SorryServer, VirtualServer};
 use super::super::super::model::Family;
-use super::super::super::tree::{FoldedServers, Node};
-use super::super::{Ctx, script};
+use super::super::super::node::Node;
+use super::super::super::tree::FoldedServers;
+use super::super::context::Ctx;
+use super::super::script;
+use super::around::{Around, Seen, owned};
 use super::server::{self, Ports, Service};
 use super::target::Times;
-use super::{Around, Seen, group, method, owned};
+use super::{group, method};
 
 /// The kernel's own persistence time, in seconds.
 const PERSISTENCE: u32 = 360;

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use super::super::super::diag::At;
 use super::super::super::lvs::{Lvs, Secret, SyncDaemon, TlsMaterial};
-use super::super::super::tree::Node;
+use super::super::super::node::Node;
 use super::super::super::value::Value;
+use super::super::context::{Ctx, options};
 use super::super::instance::Built;
-use super::super::{Ctx, Names, options};
-use super::owned;
+use super::super::names::Names;
+use super::around::owned;
 
 /// Age of statistics that are shown, unless configured.
 const STATS: Duration = Duration::from_secs(5);

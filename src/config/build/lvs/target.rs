@@ -4,9 +4,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use super::super::super::lvs::{Source, Target, Timing};
-use super::super::super::tree::Node;
-use super::super::Ctx;
-use super::{Around, owned, time};
+use super::super::super::node::Node;
+use super::super::context::Ctx;
+use super::around::{Around, owned, time};
 
 /// Timing keywords as written on one level, or inherited.
 #[derive(Clone, Copy)]
@@ -112,4 +112,13 @@ fn bind(node: &Node<'_>, to: IpAddr, port: Option<u16>, ctx: &mut Ctx<'_, '_>) -
         return None;
     }
     Some(SocketAddr::new(from, port.unwrap_or(0)))
+}
+
+/// A real server, or a sorry server, as its checkers need it.
+pub(super) struct Server {
+    /// With the port it is reached by: that written, else that of the service.
+    pub address: SocketAddr,
+    pub times: Times,
+    pub alpha: bool,
+    pub virtual_host: Option<String>,
 }

@@ -1,0 +1,79 @@
+//! Addresses and their family.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+/// Address family of an instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Family {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+impl Family {
+    /// The family of an address.
+    pub fn of(ip: IpAddr) -> Family {
+        if ip.is_ipv4() { Family::V4 } else { Family::V6 }
+    }
+}
+
+/// One line of `virtual_ipaddress`, `virtual_ipaddress_excluded` or `static_ipaddress`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Address {
+    /// The address.
+    pub ip: IpAddr,
+    /// Prefix length; 32 or 128 when not written.
+    pub prefix: u8,
+    /// `dev`, else the instance's interface (static: `default_interface`).
+    pub device: String,
+    /// `scope` as the kernel's number: global 0, site 200, link 253, host 254, nowhere 255.
+    pub scope: u8,
+    /// `broadcast` / `brd`, with `+` and `-` computed.
+    pub broadcast: Option<IpAddr>,
+    /// `label`.
+    pub label: Option<String>,
+    /// `peer ADDR[/LEN]`.
+    pub peer: Option<(IpAddr, u8)>,
+    /// IPv6 no-DAD flag: true by default, false with `-nodad`.
+    pub nodad: bool,
+    /// `home`.
+    pub home: bool,
+    /// `mngtmpaddr`.
+    pub mngtmpaddr: bool,
+    /// `noprefixroute`.
+    pub noprefixroute: bool,
+    /// `autojoin`.
+    pub autojoin: bool,
+    /// `no_track`.
+    pub no_track: bool,
+    /// `preferred_lft`; `None` = the rule: forever, and 0 for IPv6 /128 VIPs. `Some(u32::MAX)` = `forever`.
+    pub preferred_lft: Option<u32>,
+    /// `track_group` (static addresses only).
+    pub track_group: Option<String>,
+}
+
+impl Address {
+    /// An address of which no more than this is written.
+    pub fn plain(ip: IpAddr, prefix: u8, device: &str) -> Address {
+        Address {
+            ip,
+            prefix,
+            device: device.to_owned(),
+            scope: 0,
+            broadcast: None,
+            label: None,
+            peer: None,
+            nodad: true,
+            home: false,
+            mngtmpaddr: false,
+            noprefixroute: false,
+            autojoin: false,
+            no_track: false,
+            preferred_lft: None,
+            track_group: None,
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! Scripts and whom they run as.
+
+use serde::{Deserialize, Serialize};
+
+/// User and group of a script, resolved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScriptUser {
+    /// Numeric user id.
+    pub uid: u32,
+    /// Numeric group id.
+    pub gid: u32,
+}
+
+/// A command with its arguments and the identity it runs as.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Script {
+    /// Program and arguments, never empty.
+    pub argv: Vec<String>,
+    /// User of the line; `None` takes `script_user`.
+    pub user: Option<ScriptUser>,
+}
+
+/// Notify scripts of an instance or a group.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scripts {
+    /// `notify_master`.
+    pub master: Option<Script>,
+    /// `notify_backup`.
+    pub backup: Option<Script>,
+    /// `notify_fault`.
+    pub fault: Option<Script>,
+    /// `notify_stop`.
+    pub stop: Option<Script>,
+    /// `notify`.
+    pub any: Option<Script>,
+    /// `notify_deleted` (instances only).
+    pub deleted: Option<Script>,
+    /// `notify_master_rx_lower_pri` (instances only).
+    pub master_rx_lower_pri: Option<Script>,
+}

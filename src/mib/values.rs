@@ -1,0 +1,49 @@
+//! Where the MIB is, and how values appear in it.
+
+use snmp::{Syntax, Value};
+
+use crate::config::model::Script;
+
+/// Root of KEEPALIVED-MIB.
+pub const BASE: [u32; 9] = [1, 3, 6, 1, 4, 1, 9586, 100, 5];
+
+/// VrrpState.
+pub(super) const STATE: Syntax = Syntax::Enum(&[
+    ("init", 0),
+    ("backup", 1),
+    ("master", 2),
+    ("fault", 3),
+    ("unknown", 4),
+    ("shutdown", 5),
+    ("deleted", 6),
+]);
+/// Objects that are on or off.
+pub(super) const ENABLED: Syntax = Syntax::Enum(&[("enabled", 1), ("disabled", 2)]);
+
+pub(super) fn enabled(on: bool) -> Option<Value> {
+    Some(Value::truth(on))
+}
+
+/// Every argument in single quotes; absent without a script.
+pub(super) fn script(script: Option<&Script>) -> Option<Value> {
+    let words: Vec<String> = script?.argv.iter().map(|word| format!("'{word}'")).collect();
+    Some(Value::text(words.join(" ")))
+}
+
+/// Octets of an InetAddress.
+pub(super) fn octets(ip: std::net::IpAddr) -> Value {
+    Value::OctetString(match ip {
+        std::net::IpAddr::V4(ip) => ip.octets().to_vec(),
+        std::net::IpAddr::V6(ip) => ip.octets().to_vec(),
+    })
+}
+
+/// InetAddressType of an address.
+pub(super) fn address_type(ip: std::net::IpAddr) -> Value {
+    Value::Integer(if ip.is_ipv4() { 1 } else { 2 })
+}
+
+/// Whole seconds, rounded down.
+pub(super) fn seconds(time: std::time::Duration) -> Value {
+    Value::Gauge32(u32::try_from(time.as_secs()).unwrap_or(u32::MAX))
+}

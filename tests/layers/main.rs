@@ -1,0 +1,201 @@
+//! Imports run downwards only: the floor plan of `src/lib.rs`, read from the paths in the code; and no file uses itself
+//! by way of others.
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+mod modules;
+mod tokens;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use modules::Crate;
+
+/// Floor of each module; a module may use modules of lower floors, and those of its own floor that `SIDEWAYS` names.
+const FLOORS: [(&str, u32); 16] = [
+    ("process", 5),
+    ("genhash", 5),
+    ("control", 4),
+    ("reactor", 4),
+    ("kernel", 4),
+    ("net", 4),
+    ("mib", 4),
+    ("notify", 4),
+    ("vrrp", 3),
+    ("check", 3),
+    ("bfd", 3),
+    ("track", 3),
+    ("system", 2),
+    ("state", 2),
+    // One per line, so that a new floor is a new line.
+    ("config", 1),
+    ("wire", 1),
+];
+/// Within a floor: the kernel's writer thread wakes the event loop, connections and scripts live under it; instances
+/// and checkers follow trackers; `keepalived -T` is genhash.
+const SIDEWAYS: [(&str, &str); 6] = [
+    ("kernel", "reactor"),
+    ("net", "reactor"),
+    ("notify", "reactor"),
+    ("vrrp", "track"),
+    ("check", "track"),
+    ("process", "genhash"),
+];
+/// The machines: no I/O and no clock.
+const PURE: [&str; 6] = ["vrrp", "check", "bfd", "track", "state", "wire"];
+const IMPURE: [&str; 6] = ["std::fs", "std::net::Udp", "std::net::Tcp", "std::thread", "Instant::now", "SystemTime"];
+/// Files that use each other; ARCHITECTURE.md says why they may.
+const CIRCLES: [&[&str]; 2] = [
+    &["process/checker/checkpoint.rs", "process/checker/ipvs.rs", "process/checker/statistics.rs"],
+    &[
+        "process/child.rs",
+        "process/parent/children.rs",
+        "process/parent/mod.rs",
+        "process/parent/reload.rs",
+        "process/startup.rs",
+    ],
+];
+
+type Uses<'c> = BTreeMap<&'c str, BTreeSet<&'c str>>;
+
+fn source() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+/// The module of the top that a file belongs to.
+fn top(file: &str) -> &str {
+    file.split('/').next().unwrap().trim_end_matches(".rs")
+}
+
+fn floor(module: &str) -> u32 {
+    let floor = FLOORS.iter().find(|(name, _)| *name == module).map(|(_, floor)| *floor);
+    floor.unwrap_or_else(|| panic!("module {module} has no floor in tests/layers/main.rs"))
+}
+
+/// Uses of a floor that is not below.
+fn upward(uses: &Uses<'_>) -> Vec<String> {
+    let mut offences = Vec::new();
+    let inside = uses.iter().filter(|(file, _)| !["lib", "main", "bin"].contains(&top(file)));
+    for (file, used) in inside {
+        for other in used {
+            let (from, to) = (top(file), top(other));
+            if from != to && floor(to) >= floor(from) && !SIDEWAYS.contains(&(from, to)) {
+                offences.push(format!("{file} (floor {}) uses {other} (floor {})", floor(from), floor(to)));
+            }
+        }
+    }
+    offences
+}
+
+/// Files that use each other, directly or by way of others; each once.
+fn circles<'c>(uses: &Uses<'c>) -> Vec<Vec<&'c str>> {
+    let reach = |from: &'c str| {
+        let (mut reached, mut next) = (BTreeSet::new(), vec![from]);
+        while let Some(file) = next.pop() {
+            next.extend(uses.get(file).into_iter().flatten().filter(|used| reached.insert(**used)));
+        }
+        reached
+    };
+    let reached: Uses<'c> = uses.keys().map(|file| (*file, reach(file))).collect();
+    let mut found = BTreeSet::new();
+    for (file, those) in &reached {
+        let circle: Vec<&str> = those.iter().copied().filter(|other| reached[other].contains(file)).collect();
+        if !circle.is_empty() {
+            found.insert(circle);
+        }
+    }
+    found.into_iter().collect()
+}
+
+#[test]
+fn imports_run_downwards() {
+    let source = Crate::read(&source());
+    let offences = upward(&source.uses());
+    assert!(offences.is_empty(), "{}", offences.join("\n"));
+}
+
+#[test]
+fn no_file_uses_itself_by_way_of_others() {
+    let source = Crate::read(&source());
+    let uses = source.uses();
+    let circles = circles(&uses);
+    let known = |circle: &Vec<&str>| CIRCLES.iter().any(|files| files == circle);
+    let mut wrong = Vec::new();
+    for circle in circles.iter().filter(|circle| !known(circle)) {
+        wrong.push("a circle of files:".to_owned());
+        for file in circle {
+            let within: Vec<&str> = uses[file].iter().copied().filter(|used| circle.contains(used)).collect();
+            wrong.push(format!("    {file} uses {}", within.join(", ")));
+        }
+    }
+    for files in CIRCLES.iter().filter(|files| !circles.iter().any(|circle| circle == **files)) {
+        wrong.push(format!("no longer a circle, to be taken out of CIRCLES: {}", files.join(", ")));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn machines_do_no_io() {
+    let root = source();
+    let mut wrong = Vec::new();
+    for file in Crate::read(&root).uses().keys().filter(|file| PURE.contains(&top(file))) {
+        let text = fs::read_to_string(root.join(file)).unwrap();
+        let impure = IMPURE.iter().filter(|name| text.contains(**name));
+        wrong.extend(impure.map(|name| format!("{file}: {name} in a machine")));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_module_has_a_floor() {
+    let text = fs::read_to_string(source().join("lib.rs")).unwrap();
+    for line in text.lines().filter_map(|line| line.strip_prefix("pub mod ")) {
+        floor(line.trim_end_matches(';'));
+    }
+}
+
+fn written(files: &[(&str, &str)]) -> Crate {
+    Crate::of(files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect())
+}
+
+#[test]
+fn an_upward_use_is_found_in_whatever_form() {
+    let lib = ("lib.rs", "pub mod vrrp; pub mod kernel; pub mod wire;");
+    let kernel = ("kernel/mod.rs", "mod monitor; pub use monitor::Monitor;");
+    let monitor = ("kernel/monitor.rs", "pub struct Monitor; pub fn f() {}");
+    let forms = [
+        "use crate::kernel::Monitor;",
+        "use crate::{wire, kernel::{self, Monitor as M}};",
+        "fn f() { crate::kernel::Monitor::new() }",
+        "use super::kernel; fn f() { kernel::Monitor::new() }",
+        "use crate::kernel::*; fn f(m: Monitor) {}",
+    ];
+    for form in forms {
+        let source = written(&[lib, kernel, monitor, ("vrrp.rs", form)]);
+        assert_eq!(upward(&source.uses()), ["vrrp.rs (floor 3) uses kernel/monitor.rs (floor 4)"], "{form}");
+    }
+    for form in
+        ["// crate::kernel::Monitor", "#[cfg(test)] mod tests { use crate::kernel::Monitor; }", "use crate::wire;"]
+    {
+        let source = written(&[lib, kernel, monitor, ("vrrp.rs", form)]);
+        assert_eq!(upward(&source.uses()), [""; 0], "{form}");
+    }
+}
+
+#[test]
+fn a_circle_is_found_through_re_exports() {
+    let files = |parent: &'static str, child: &'static str| {
+        let lib = ("lib.rs", "pub mod check;");
+        written(&[lib, ("check/mod.rs", parent), ("check/rows.rs", child), ("check/ids.rs", "pub struct Id;")])
+    };
+    let both = vec![vec!["check/mod.rs", "check/rows.rs"]];
+    // A parent that only declares and re-exports is no circle.
+    let source = files("mod ids; mod rows; pub use ids::Id; pub use rows::Row;", "use super::Id; pub struct Row(Id);");
+    assert_eq!(circles(&source.uses()), Vec::<Vec<&str>>::new());
+    let source = files("mod ids; mod rows; pub use rows::Row; pub struct Own(Row);", "use super::Own; pub struct Row;");
+    assert_eq!(circles(&source.uses()), both);
+    let source = files("mod rows; pub fn own() { rows::f() }", "pub fn f() { super::own() }");
+    assert_eq!(circles(&source.uses()), both);
+    let source = files("mod rows; pub struct Own; fn f() { rows::f() }", "use super::*; pub fn f(own: Own) {}");
+    assert_eq!(circles(&source.uses()), both);
+}
