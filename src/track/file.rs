@@ -1,6 +1,6 @@
 //! `track_file`: the number in a file.
 
-use super::Reading;
+use super::reading::Reading;
 use crate::config::model::TrackFile;
 
 /// A row of vrrpFileTable.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Reading;
+use super::reading::Reading;
 use crate::config::model::{ParameterMatch, TrackProcess};
 
 /// Octets of a process's short name that the kernel keeps.

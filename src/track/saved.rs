@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Reading, Trackers};
+use super::reading::Reading;
+use super::tables::Trackers;
 
 /// The readings of all trackers that have one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Reading;
+use super::reading::Reading;
 use crate::config::model::TrackScript;
 
 /// How a script ended.

@@ -6,8 +6,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use snmp::Table;
 
+use super::file::File;
 use super::flap::Flap;
-use super::{File, Process, Reading, Script};
+use super::process::Process;
+use super::reading::Reading;
+use super::script::Script;
 use crate::config::model::{self, TrackerKind};
 use crate::state::{self, NextIndex, Numbering};
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::config::model::{ParameterMatch, Script, TrackFile, TrackProcess, TrackScript};
+use crate::config::model::{ParameterMatch, Script, Track, TrackFile, TrackProcess, TrackScript};
 
 /// `vrrp_script` with the defaults.
 pub fn script(name: &str) -> TrackScript {

@@ -111,9 +111,11 @@ fn reading(around: Surroundings<'_>, entry: &Track) -> Reading {
     }
 }
 
-/// Whether a tracker that decides between FAULT and not has told nothing yet.
-pub(super) fn undecided(around: Surroundings<'_>, row: &Instance) -> bool {
-    tracked(around, row).any(|entry| reading(around, entry).effect(entry) == Effect::Undecided)
+/// Whether an instance is not to be judged yet: its VMAC is being made, or a tracker that decides between FAULT and not has
+/// told nothing yet.
+pub(super) fn awaits(around: Surroundings<'_>, row: &Instance, now: Duration) -> bool {
+    let undecided = || tracked(around, row).any(|entry| reading(around, entry).effect(entry) == Effect::Undecided);
+    around.awaits_vmac(row, now) || (row.fault.is_none() && !row.resumes_master && undecided())
 }
 
 /// Base priority plus the weights of trackers, 1..=254; an owner keeps 255.

@@ -2,6 +2,7 @@
 
 use super::cause::{Cause, Fault};
 use super::event::Change;
+use super::faults;
 use super::ids::{GroupId, InstanceId};
 use super::routers::Vrrp;
 use super::rows::Instance;
@@ -115,7 +116,7 @@ impl Vrrp {
     /// Whether some member cannot be judged yet.
     pub(super) fn group_awaits(&self, group: GroupId) -> bool {
         let around = self.tables.surroundings();
-        self.tables.member_rows(group).any(|row| around.awaits(row, self.turn.now))
+        self.tables.member_rows(group).any(|row| faults::awaits(around, row, self.turn.now))
     }
 
     /// Starts an instance that waited for its VMAC or a tracker. A new group starts with the last of them, later ones join as at a

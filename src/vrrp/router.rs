@@ -2,6 +2,7 @@
 
 use snmp::Table;
 
+use super::faults;
 use super::ids::{AddressId, GroupId, InstanceId};
 use super::interface::Interfaces;
 use super::lookup::Lookups;
@@ -44,6 +45,6 @@ impl Router<'_> {
 
     /// Whether it is not to be judged yet.
     pub(super) fn awaits(&self) -> bool {
-        self.surroundings().awaits(self.row, self.site.turn.now)
+        faults::awaits(self.surroundings(), self.row, self.site.turn.now)
     }
 }

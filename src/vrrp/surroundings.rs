@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use snmp::Table;
 
-use super::faults;
 use super::ids::{AddressId, GroupId};
 use super::interface::Interfaces;
 use super::lookup::Lookups;
@@ -40,11 +39,5 @@ impl<'a> Surroundings<'a> {
         let Some(vmac) = row.vmac.as_ref().filter(|vmac| vmac.wanted) else { return false };
         let late = self.is_up(row.ifindex) && !self.is_up(vmac.ifindex);
         late && vmac.patience.is_some_and(|until| now < until)
-    }
-    /// Whether an instance is not to be judged yet: its VMAC is being made, or a tracker that decides between FAULT and
-    /// not has told nothing yet.
-    pub(super) fn awaits(&self, row: &Instance, now: Duration) -> bool {
-        let undecided = || row.fault.is_none() && !row.resumes_master && faults::undecided(*self, row);
-        self.awaits_vmac(row, now) || undecided()
     }
 }
