@@ -13,7 +13,7 @@ mod traps;
 use snmp::{Mib, MibError, Syntax, Value};
 
 use crate::config::model::Script;
-use crate::vrrp::Vrrp;
+use crate::vrrp::{State, Vrrp};
 
 pub use check::{check_mib, check_subtrees, check_trap};
 pub use traps::{Trap, trap};
@@ -48,6 +48,11 @@ const STATE: Syntax = Syntax::Enum(&[
     ("shutdown", 5),
     ("deleted", 6),
 ]);
+/// A state in it.
+fn state(state: State) -> Value {
+    Value::Integer(state as i32)
+}
+
 /// Objects that are on or off.
 const ENABLED: Syntax = Syntax::Enum(&[("enabled", 1), ("disabled", 2)]);
 

@@ -475,7 +475,7 @@ impl Process {
                 self.mailer.submit(alert);
             }
             if let Some(agent) = &mut self.agent
-                && let Some(trap) = mib::check_trap(&change, &self.check.tables)
+                && let Some(trap) = mib::check_trap(&change, &self.check)
             {
                 agent.notify(trap, now);
             }

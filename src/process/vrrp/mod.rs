@@ -492,7 +492,7 @@ impl Process {
                 self.mailer.submit(alert);
             }
             if let Some(agent) = &mut self.agent
-                && let Some(trap) = mib::trap(&change, &self.vrrp.tables)
+                && let Some(trap) = mib::trap(&change, &self.vrrp)
             {
                 agent.notify(trap, now);
             }
