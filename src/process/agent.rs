@@ -10,24 +10,28 @@ use snmp::{Config, Mib, Notification, Oid, Registration, Session};
 
 use crate::mib::{self, Trap};
 use crate::notify::log::Log;
+use crate::notify::view::{Reporter, View};
 use crate::reactor::{Interest, Reactor, Token};
 
 /// Requests answered before adverts have their turn again.
 const BUDGET: usize = 8;
 /// Session and socket.
-pub(super) struct Agent<T: 'static> {
+pub(super) struct Agent<T: Reporter + 'static> {
     mib: Mib<T>,
+    /// The notification for a change.
+    trap: fn(&T::Change, &T) -> Option<Trap>,
     link: Link,
     address: String,
     watched: Option<Watch>,
     more: bool,
 }
 
-impl<T: 'static> Agent<T> {
+impl<T: Reporter + 'static> Agent<T> {
     /// An agent that begins to connect in its first turn; it registers subtrees at priorities.
     pub(super) fn new(
         master: (MasterAddress, String),
         mib: Mib<T>,
+        trap: fn(&T::Change, &T) -> Option<Trap>,
         subtrees: impl IntoIterator<Item = (Vec<u32>, u8)>,
         description: &str,
     ) -> Agent<T> {
@@ -41,13 +45,7 @@ impl<T: 'static> Agent<T> {
             seed: u64::from(std::process::id()),
             ..Config::default()
         };
-        Agent { mib, link: Link::new(address, Session::new(config)), address: shown, watched: None, more: false }
-    }
-
-    /// Queues a notification.
-    pub(super) fn notify(&mut self, trap: Trap, now: Duration) {
-        self.link.session.notify(now, Notification { trap: trap.oid, binds: trap.objects });
-        self.more = true;
+        Agent { mib, trap, link: Link::new(address, Session::new(config)), address: shown, watched: None, more: false }
     }
 
     /// A turn: connect, read, answer a few requests, write.
@@ -140,6 +138,16 @@ impl<T: 'static> Agent<T> {
             Event::NotificationRefused { trap, error } => {
                 log.error(format_args!("AgentX master {master} refused notification {trap} with error {error}"));
             }
+        }
+    }
+}
+
+/// Its notifications.
+impl<T: Reporter + 'static> View<T> for Agent<T> {
+    fn show(&mut self, change: &T::Change, machines: &T, now: Duration) {
+        if let Some(trap) = (self.trap)(change, machines) {
+            self.link.session.notify(now, Notification { trap: trap.oid, binds: trap.objects });
+            self.more = true;
         }
     }
 }

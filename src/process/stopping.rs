@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::agent::Agent;
 use crate::config::model::Global;
 use crate::notify::log::{Level, Log};
+use crate::notify::view::Reporter;
 
 /// Time for notifications and mail, each.
 pub(super) const FAREWELL_LIMIT: Duration = Duration::from_secs(1);
@@ -72,7 +73,7 @@ impl Stopping {
 
     /// Goes on when the kernel has `released` all, and then when the agent has closed, or their time is over. `what`
     /// is in the kernel, for the log.
-    pub(super) fn turn<D>(
+    pub(super) fn turn<D: Reporter>(
         &mut self,
         now: Duration,
         released: bool,
@@ -126,7 +127,7 @@ mod tests {
             detail: false,
         };
         let log = log::start(options).unwrap().log();
-        let (mut stopping, mut nobody) = (Stopping::No, None::<Agent<()>>);
+        let (mut stopping, mut nobody) = (Stopping::No, None::<Agent<crate::vrrp::Vrrp>>);
         assert!(stopping.begin(Duration::from_secs(9), &log));
         stopping.turn(Duration::from_secs(5), false, "services", &mut nobody, &log);
         assert_eq!(stopping, Stopping::Release(Duration::from_secs(9)));

@@ -24,8 +24,9 @@ use crate::net::{
 };
 use crate::notify::dump::{self, Dump};
 use crate::notify::log::Log;
-use crate::notify::mail::{Mailer, check_mail};
-use crate::notify::{check_messages, check_scripts, scripts};
+use crate::notify::mail::Mailer;
+use crate::notify::scripts::{Origin, Runners};
+use crate::notify::view::{View, tell};
 use crate::process::agent::Agent;
 use crate::process::doing::Doing;
 use crate::process::ipc::Channel;
@@ -126,7 +127,7 @@ struct Process {
     agent_token: Token,
     /// `lvs_sync_daemon` that follows no instance.
     sync_daemon: SyncDaemon,
-    scripts: scripts::Runner,
+    scripts: Runners,
     dumps: dump::Writer,
     mailer: Mailer,
     keep_services: bool,
@@ -165,12 +166,12 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
             let mib = mib::check_mib().map_err(io::Error::other)?;
             let [global, check] = mib::check_subtrees();
             let subtrees = [(global, GLOBAL_PRIORITY), (check, PRIORITY)];
-            Some(Agent::new(master, mib, subtrees, "Keepalived healthcheckers"))
+            Some(Agent::new(master, mib, mib::check_trap, subtrees, "Keepalived healthcheckers"))
         }
         None => None,
     };
     let mut process = Process {
-        scripts: scripts::Runner::start(scripts::Origin::Transitions, log.clone())?,
+        scripts: Runners::start(&[Origin::Transitions], &log)?,
         dumps: dump::Writer::start(log.clone())?,
         mailer: Mailer::start(check.tables.system.global.as_ref(), log.clone()),
         check,
@@ -465,21 +466,10 @@ impl Process {
         if !self.changes.is_empty() && self.timers.deadline(Timer::Checkpoint).is_none() {
             self.timers.set(Timer::Checkpoint, now + CHECKPOINT_DELAY);
         }
-        for change in std::mem::take(&mut self.changes) {
-            let (level, line) = check_messages::line(&change, &self.check.tables);
-            self.log.write(level, line);
-            for job in check_scripts::jobs(&change, &self.check.tables) {
-                self.scripts.submit(job);
-            }
-            if let Some(alert) = check_mail(&change, &self.check.tables) {
-                self.mailer.submit(alert);
-            }
-            if let Some(agent) = &mut self.agent
-                && let Some(trap) = mib::check_trap(&change, &self.check)
-            {
-                agent.notify(trap, now);
-            }
-        }
+        let changes = std::mem::take(&mut self.changes);
+        let mut views: Vec<&mut dyn View<Check>> = vec![&mut self.log, &mut self.scripts, &mut self.mailer];
+        views.extend(self.agent.as_mut().map(|agent| agent as &mut dyn View<Check>));
+        tell(&changes, &self.check, now, &mut views);
     }
 
     fn agent_turn(&mut self, ready: bool) {

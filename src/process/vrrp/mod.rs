@@ -17,8 +17,9 @@ use crate::kernel::{AddressRequest, KernelEvent, Monitor, VmacWriter, Watcher, W
 use crate::mib;
 use crate::notify::dump::{self, Dump};
 use crate::notify::log::Log;
-use crate::notify::mail::{Mailer, mail};
-use crate::notify::{messages, scripts};
+use crate::notify::mail::Mailer;
+use crate::notify::scripts::{Origin, Runners};
+use crate::notify::view::{View, tell};
 use crate::process::agent::Agent;
 use crate::process::doing::Doing;
 use crate::process::ipc::Channel;
@@ -107,9 +108,7 @@ struct Process {
     agent_token: Token,
     /// `lvs_sync_daemon`, when it follows an instance.
     sync_daemon: SyncDaemon,
-    scripts: scripts::Runner,
-    /// Those that other routers cause.
-    scripts_of_others: scripts::Runner,
+    scripts: Runners,
     dumps: dump::Writer,
     mailer: Mailer,
     keep_addresses: bool,
@@ -162,13 +161,12 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
         Some(master) => {
             let mib = mib::vrrp_mib().map_err(io::Error::other)?;
             let subtrees = mib::subtrees().into_iter().map(|subtree| (subtree, PRIORITY));
-            Some(Agent::new(master, mib, subtrees, "Keepalived VRRP"))
+            Some(Agent::new(master, mib, mib::trap, subtrees, "Keepalived VRRP"))
         }
         None => None,
     };
     let mut process = Process {
-        scripts: scripts::Runner::start(scripts::Origin::Transitions, log.clone())?,
-        scripts_of_others: scripts::Runner::start(scripts::Origin::Adverts, log.clone())?,
+        scripts: Runners::start(&[Origin::Transitions, Origin::Adverts], &log)?,
         dumps: dump::Writer::start(log.clone())?,
         mailer: Mailer::start(vrrp.tables.system.global.as_ref(), log.clone()),
         vrrp,
@@ -478,25 +476,10 @@ impl Process {
                 self.timers.set(Key::Held, now + HELD_DELAY);
             }
         }
-        for change in std::mem::take(&mut self.changes) {
-            let (level, line) = messages::line(&change, &self.vrrp.tables);
-            self.log.write(level, line);
-            let runner = match scripts::Origin::of(&change) {
-                scripts::Origin::Transitions => &self.scripts,
-                scripts::Origin::Adverts => &self.scripts_of_others,
-            };
-            for job in scripts::jobs(&change, &self.vrrp.tables) {
-                runner.submit(job);
-            }
-            if let Some(alert) = mail(&change, &self.vrrp.tables) {
-                self.mailer.submit(alert);
-            }
-            if let Some(agent) = &mut self.agent
-                && let Some(trap) = mib::trap(&change, &self.vrrp)
-            {
-                agent.notify(trap, now);
-            }
-        }
+        let changes = std::mem::take(&mut self.changes);
+        let mut views: Vec<&mut dyn View<Vrrp>> = vec![&mut self.log, &mut self.scripts, &mut self.mailer];
+        views.extend(self.agent.as_mut().map(|agent| agent as &mut dyn View<Vrrp>));
+        tell(&changes, &self.vrrp, now, &mut views);
     }
 
     /// Before the views: a replacement that goes on as master must know before anyone is told.
