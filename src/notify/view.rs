@@ -119,7 +119,7 @@ mod tests {
         type Change = u32;
 
         fn is_news(change: &u32) -> bool {
-            change % 2 == 0
+            change.is_multiple_of(2)
         }
 
         fn line(&self, change: &u32) -> (Level, String) {
