@@ -7,7 +7,7 @@
 //!
 //! | floor | modules |
 //! |---|---|
-//! | 5 | `process`: parent and watchdog, VRRP process, checker process, wiring only; `genhash` the digest of a page |
+//! | 5 | `process`: parent and watchdog, the harness of its children, VRRP and checker process, wiring only; `genhash` the digest of a page |
 //! | 4 | `reactor` the event loop; `kernel` rtnetlink, IPVS and raw sockets; `net` connections of the checkers; `mib` tables as KEEPALIVED-MIB; `notify` log, scripts and mail |
 //! | 3 | `vrrp`, `check`, and below both `track`, the trackers: tables and state machines, no I/O and no clock |
 //! | 2 | `state` row indices, and records from one process to the next; `system` what belongs to the daemon as a whole |

@@ -230,7 +230,7 @@ fn a_weight_can_be_set() {
 /// Column (or scalar) and value of each object of the notification for the first change that has one.
 fn trap(check: &mut Check) -> (Oid, Vec<(Vec<u32>, Value)>) {
     let changes = check.take_output().changes;
-    let trap = changes.iter().find_map(|change| mib::check_trap(change, check.tables())).expect("a notification");
+    let trap = changes.iter().find_map(|change| mib::check_trap(change, check)).expect("a notification");
     let object = |object: &snmp::VarBind| (object.name.as_slice()[mib::BASE.len()..].to_vec(), object.value.clone());
     (trap.oid, trap.objects.iter().map(object).collect())
 }
@@ -282,13 +282,13 @@ fn services_are_named_by_mark_or_group_and_stop_is_told() {
     let quorum_of = |wanted: u32| {
         let mut changes = changes.iter();
         let change = changes.find(|change| matches!(change, Change::Quorum { id, .. } if id.0 == wanted)).unwrap();
-        let objects = mib::check_trap(change, check.tables()).unwrap().objects;
+        let objects = mib::check_trap(change, &check).unwrap().objects;
         objects.iter().map(|object| (object.name.as_slice()[12], object.value.clone())).take(4).collect::<Vec<_>>()
     };
     let mark = [(2, Value::Integer(1)), (4, Value::Gauge32(7)), (8, Value::Integer(2)), (23, Value::Integer(3))];
     assert_eq!(quorum_of(2), mark);
     let group = [(2, Value::Integer(3)), (3, Value::text("web")), (8, Value::Integer(2)), (23, Value::Integer(3))];
     assert_eq!(quorum_of(3), group);
-    let silent = tables(&TEXT.replace("enable_traps", ""));
+    let silent = Check::new(tables(&TEXT.replace("enable_traps", "")), 1);
     assert!(changes.iter().all(|change| mib::check_trap(change, &silent).is_none()), "without enable_traps");
 }

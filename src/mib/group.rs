@@ -2,7 +2,7 @@
 
 use snmp::{Column, Syntax, TableView, Value};
 
-use super::values::{ENABLED, STATE, enabled, script};
+use super::values::{ENABLED, STATE, enabled, script, state};
 use crate::vrrp::{Group, GroupId, Member, Vrrp};
 
 const STRING: Syntax = Syntax::DISPLAY_STRING;
@@ -14,7 +14,7 @@ pub(super) const GROUPS: TableView<Vrrp, GroupId, Group> = TableView {
     table: |data| &data.tables().groups,
     columns: &[
         Column::new(2, "vrrpSyncGroupName", STRING, |_, _, row| Some(Value::text(&row.config.name))),
-        Column::new(3, "vrrpSyncGroupState", STATE, |_, _, row| Some(Value::Integer(row.state as i32))),
+        Column::new(3, "vrrpSyncGroupState", STATE, |_, _, row| Some(state(row.state))),
         Column::new(4, "vrrpSyncGroupSmtpAlert", ENABLED, |_, _, row| enabled(row.config.smtp_alert)),
         Column::new(5, "vrrpSyncGroupNotifyExec", ENABLED, |_, _, row| {
             enabled(row.config.scripts != Default::default())

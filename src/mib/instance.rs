@@ -2,7 +2,7 @@
 
 use snmp::{Column, SetError, Setter, Syntax, TableView, Value};
 
-use super::values::{ENABLED, STATE, address_type, enabled, octets, script, seconds};
+use super::values::{ENABLED, STATE, address_type, enabled, octets, script, seconds, state};
 use crate::config::model::{Authentication, StartState, Version};
 use crate::vrrp::{Event, Instance, InstanceId, State, Vrrp};
 
@@ -19,9 +19,9 @@ pub(super) const INSTANCES: TableView<Vrrp, InstanceId, Instance> = TableView {
         Column::new(3, "vrrpInstanceVirtualRouterId", Syntax::UNSIGNED32, |_, _, row| {
             Some(Value::Gauge32(row.config.vrid.into()))
         }),
-        Column::new(4, "vrrpInstanceState", STATE, |_, _, row| Some(Value::Integer(row.state as i32))),
+        Column::new(4, "vrrpInstanceState", STATE, |_, _, row| Some(state(row.state))),
         Column::new(5, "vrrpInstanceInitialState", STATE, |_, _, row| Some(initial_state(row))),
-        Column::new(6, "vrrpInstanceWantedState", STATE, |_, _, row| Some(Value::Integer(row.wanted as i32))),
+        Column::new(6, "vrrpInstanceWantedState", STATE, |_, _, row| Some(state(row.wanted))),
         Column::writable(
             7,
             "vrrpInstanceBasePriority",
@@ -146,10 +146,10 @@ pub(super) const INSTANCES: TableView<Vrrp, InstanceId, Instance> = TableView {
 };
 
 /// What a row starts as.
-pub(super) fn initial_state(row: &Instance) -> Value {
-    Value::Integer(match row.config.start_state {
-        StartState::Master => State::Master as i32,
-        StartState::Backup => State::Backup as i32,
+fn initial_state(row: &Instance) -> Value {
+    state(match row.config.start_state {
+        StartState::Master => State::Master,
+        StartState::Backup => State::Backup,
     })
 }
 

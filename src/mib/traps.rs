@@ -1,10 +1,15 @@
 //! The notifications of KEEPALIVED-MIB.
+//!
+//! Their objects are columns of the tables, read by the same functions as a walk reads them.
 
-use snmp::{Oid, Value, VarBind};
+use snmp::{Column, Oid, TableView, Value, VarBind};
 
-use super::instance::initial_state;
-use super::values::BASE;
-use crate::vrrp::{Cause, Change, Tables};
+use super::global;
+use super::group::GROUPS;
+use super::instance::INSTANCES;
+use super::values::{BASE, state};
+use crate::system::HasSystem;
+use crate::vrrp::{Change, Vrrp};
 
 /// A notification: snmpTrapOID and the objects of its definition.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,44 +20,70 @@ pub struct Trap {
     pub objects: Vec<VarBind>,
 }
 
-pub(super) fn oid(tail: &[u32]) -> Oid {
-    Oid::from([&BASE[..], tail].concat())
-}
-
-pub(super) fn object(tail: &[u32], value: Value) -> VarBind {
-    VarBind { name: oid(tail), value }
-}
-
-fn router_id(tables: &Tables) -> VarBind {
-    object(&[1, 2, 0], Value::text(tables.system.global.as_ref().map_or("", |global| global.router_id.as_str())))
-}
-
 /// The notification for a change, if it has one and `enable_traps` is set.
-pub fn trap(change: &Change, tables: &Tables) -> Option<Trap> {
-    if !tables.system.global.as_ref().is_some_and(|global| global.enable_traps) {
+pub fn trap(change: &Change, data: &Vrrp) -> Option<Trap> {
+    if !traps_enabled(data) {
         return None;
     }
-    match change {
-        // The other managers were told when the predecessor became master.
-        Change::Instance { cause: Cause::Resumed, .. } => None,
+    let (branch, objects) = match change {
         Change::Instance { id, to, .. } => {
-            let row = tables.instances.get(id)?;
-            let objects = vec![
-                object(&[2, 3, 1, 2], Value::text(&row.config.name)),
-                object(&[2, 3, 1, 4], Value::Integer(*to as i32)),
-                object(&[2, 3, 1, 5], initial_state(row)),
-                router_id(tables),
+            let objects = [
+                cell(&INSTANCES, data, id, "vrrpInstanceName"),
+                then(&INSTANCES, "vrrpInstanceState", state(*to)),
+                cell(&INSTANCES, data, id, "vrrpInstanceInitialState"),
             ];
-            Some(Trap { oid: oid(&[2, 10, 0, 2]), objects })
+            (2, objects.into_iter().collect::<Option<Vec<_>>>()?)
         }
         Change::Group { id, to, .. } => {
-            let objects = vec![
-                object(&[2, 1, 1, 2], Value::text(tables.group_name(*id)?)),
-                object(&[2, 1, 1, 3], Value::Integer(*to as i32)),
-                router_id(tables),
-            ];
-            Some(Trap { oid: oid(&[2, 10, 0, 1]), objects })
+            let objects =
+                [cell(&GROUPS, data, id, "vrrpSyncGroupName"), then(&GROUPS, "vrrpSyncGroupState", state(*to))];
+            (1, objects.into_iter().collect::<Option<Vec<_>>>()?)
         }
-        _ => None,
+        _ => return None,
+    };
+    Some(Trap::new(&[2, 10, 0, branch], objects, data))
+}
+
+impl Trap {
+    /// The notification below [`BASE`], with routerId as its last object.
+    pub(super) fn new<T: HasSystem>(tail: &[u32], mut objects: Vec<VarBind>, data: &T) -> Trap {
+        objects.extend(scalar(data, "routerId"));
+        Trap { oid: Oid::from([&BASE[..], tail].concat()), objects }
     }
+}
+
+/// `enable_traps`.
+pub(super) fn traps_enabled<T: HasSystem>(data: &T) -> bool {
+    data.system().global.as_ref().is_some_and(|global| global.enable_traps)
+}
+
+/// An object of a row as a walk shows it; `None` where a walk goes past it.
+pub(super) fn cell<T, K: snmp::Key, R>(
+    view: &TableView<T, K, R>,
+    data: &T,
+    id: &K,
+    name: &'static str,
+) -> Option<VarBind> {
+    let column = column(view, name)?;
+    let value = (column.get)(data, id, (view.table)(data).get(id)?)?;
+    Some(object(view.entry, column.number, value))
+}
+
+/// An object with the value that it had at the change: the row may have changed again since.
+pub(super) fn then<T, K, R>(view: &TableView<T, K, R>, name: &'static str, value: Value) -> Option<VarBind> {
+    Some(object(view.entry, column(view, name)?.number, value))
+}
+
+fn column<'v, T, K, R>(view: &'v TableView<T, K, R>, name: &str) -> Option<&'v Column<T, K, R>> {
+    view.columns.iter().find(|column| column.name == name)
+}
+
+/// A scalar of branch 1, with its instance.
+fn scalar<T: HasSystem>(data: &T, name: &str) -> Option<VarBind> {
+    let view = global::scalars::<T>().into_iter().find(|view| view.name == name)?;
+    Some(object(view.oid, 0, (view.get)(data)?))
+}
+
+fn object(parent: &[u32], last: u32, value: Value) -> VarBind {
+    VarBind { name: Oid::new(parent).child(last), value }
 }

@@ -3,6 +3,7 @@
 use snmp::{Syntax, Value};
 
 use crate::config::model::Script;
+use crate::vrrp::State;
 
 /// Root of KEEPALIVED-MIB.
 pub const BASE: [u32; 9] = [1, 3, 6, 1, 4, 1, 9586, 100, 5];
@@ -17,6 +18,11 @@ pub(super) const STATE: Syntax = Syntax::Enum(&[
     ("shutdown", 5),
     ("deleted", 6),
 ]);
+/// A state in it.
+pub(super) fn state(state: State) -> Value {
+    Value::Integer(state as i32)
+}
+
 /// Objects that are on or off.
 pub(super) const ENABLED: Syntax = Syntax::Enum(&[("enabled", 1), ("disabled", 2)]);
 

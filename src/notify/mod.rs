@@ -10,4 +10,6 @@ pub mod log;
 pub mod mail;
 pub mod messages;
 mod queue;
+mod reporters;
 pub mod scripts;
+pub mod view;

@@ -17,7 +17,7 @@ use super::log::Log;
 use super::queue::{Receiver, Sender, bounded};
 use crate::config::model::{Script, Scripts};
 use crate::reactor::Program;
-use crate::vrrp::{Cause, Change, State, Tables};
+use crate::vrrp::{Change, State, Tables};
 
 /// A script that runs longer does not keep others waiting.
 const LONG: Duration = Duration::from_secs(5);
@@ -90,8 +90,6 @@ pub fn jobs(change: &Change, tables: &Tables) -> Vec<Program> {
         specific.map(job).into_iter().chain(generic).collect()
     };
     match change {
-        // Its scripts ran when the predecessor became master.
-        Change::Instance { cause: Cause::Resumed, .. } => Vec::new(),
         Change::Instance { id, to, .. } => tables
             .instances
             .get(id)
@@ -105,6 +103,38 @@ pub fn jobs(change: &Change, tables: &Tables) -> Vec<Program> {
             script.map(job).into_iter().collect()
         }
         _ => Vec::new(),
+    }
+}
+
+/// The runners of a process.
+#[derive(Debug)]
+pub struct Runners {
+    transitions: Runner,
+    /// Only where routers are heard.
+    adverts: Option<Runner>,
+}
+
+impl Runners {
+    /// Starts the runners for these origins; that for transitions is there in any case.
+    pub fn start(origins: &[Origin], log: &Log) -> io::Result<Runners> {
+        let transitions = Runner::start(Origin::Transitions, log.clone())?;
+        let of_others = origins.contains(&Origin::Adverts);
+        let adverts = of_others.then(|| Runner::start(Origin::Adverts, log.clone())).transpose()?;
+        Ok(Runners { transitions, adverts })
+    }
+
+    /// Queues a script. Never blocks.
+    pub fn submit(&self, origin: Origin, job: Program) {
+        let runner = match (origin, &self.adverts) {
+            (Origin::Adverts, Some(adverts)) => adverts,
+            _ => &self.transitions,
+        };
+        runner.submit(job);
+    }
+
+    /// Gives the scripts of transitions until `limit` to end; others are not waited for.
+    pub fn finish(self, limit: Duration) {
+        self.transitions.finish(limit);
     }
 }
 

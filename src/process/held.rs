@@ -7,28 +7,28 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::checker;
+use super::doing::Doing;
 use super::kept::{self, Kept, Place};
-use super::role::Role;
 use crate::notify::log::Log;
 use crate::state::Record;
-use crate::vrrp;
 
 /// Names this boot of the machine.
 const BOOT: &str = "/proc/sys/kernel/random/boot_id";
 
+/// A record of what is set in the kernel.
+pub(super) trait InKernel: Record + Default + PartialEq {
+    /// Each thing in words.
+    fn list(&self) -> Vec<String>;
+}
+
 /// Starts the thread that writes. The second value is what a predecessor has left.
-pub(super) fn start<T: Record + Default + PartialEq>(pid_file: &Path, log: Log) -> io::Result<(Kept<T>, T)> {
-    Kept::start(place(pid_file), log)
+pub(super) fn start<T: InKernel>(pid_file: &Path, log: Log) -> io::Result<(Kept<T>, T)> {
+    Kept::start(place(pid_file), log).doing("start the thread that records what is set")
 }
 
 /// What the last process with this pid file has left, in words.
-pub(super) fn left(role: Role, pid_file: &Path, log: &Log) -> Vec<String> {
-    let place = place(pid_file);
-    match role {
-        Role::Vrrp => kept::read::<vrrp::Held>(&place, log).list(),
-        Role::Checkers => kept::read::<checker::Held>(&place, log).list(),
-    }
+pub(super) fn left<T: InKernel>(pid_file: &Path, log: &Log) -> Vec<String> {
+    kept::read::<T>(&place(pid_file), log).list()
 }
 
 fn place(pid_file: &Path) -> Place {
@@ -55,6 +55,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::super::kept::tests::log;
+    use super::super::role::Role;
     use super::*;
 
     #[test]
@@ -85,10 +86,10 @@ mod tests {
             let (pid_file, path) = (directory.path().join("x.pid"), directory.path().join("x.held"));
             let boot = fs::read_to_string(BOOT).unwrap();
             fs::write(&path, text.replace("BOOT", boot.trim_end())).unwrap();
-            assert_eq!(left(role, &pid_file, &log()), expected);
+            assert_eq!((role.kind().left)(&pid_file, &log()), expected);
             // Others could have written it.
             fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
-            assert_eq!(left(role, &pid_file, &log()), Vec::<String>::new());
+            assert_eq!((role.kind().left)(&pid_file, &log()), Vec::<String>::new());
         }
     }
 }

@@ -1,6 +1,8 @@
-//! The processes: the parent with its watchdog, and the VRRP process. Wiring only.
+//! The processes: the parent with its watchdog, and its children. Wiring only.
+//!
+//! A kind of child is an entry of [`role`] and a `Process` of the [`harness`], which has everything that children have in
+//! common.
 
-mod agent;
 mod checker;
 mod child;
 pub mod cli;
@@ -8,17 +10,16 @@ mod doing;
 mod dump;
 mod exit;
 mod files;
+mod harness;
 mod held;
 mod ipc;
 mod kept;
 mod names;
-mod orders;
 mod parent;
 mod pidfile;
 mod role;
 mod sequences;
 mod startup;
-mod stopping;
 mod sync_daemon;
 mod systemd;
 mod treatment;

@@ -2,15 +2,16 @@
 
 use std::path::PathBuf;
 
-use rustix::thread::CapabilitySet;
-
+use super::checker;
 use super::cli::Options;
+use super::harness::Kind;
+use super::names::Names;
+use super::vrrp;
 use crate::config::model::Config;
-use crate::kernel::capabilities;
 
 /// A child process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Role {
+pub(super) enum Role {
     /// VRRP and the virtual addresses.
     Vrrp,
     /// LVS health checks and IPVS.
@@ -19,75 +20,62 @@ pub enum Role {
 
 impl Role {
     /// All there are, in the order they are started.
-    pub const ALL: [Role; 2] = [Role::Checkers, Role::Vrrp];
+    pub(super) const ALL: [Role; 2] = [Role::Checkers, Role::Vrrp];
 
-    /// Value of the internal option by which a child knows what it is.
-    pub fn word(self) -> &'static str {
+    /// All that is known of it.
+    pub(super) fn kind(self) -> &'static Kind {
         match self {
-            Role::Vrrp => "vrrp",
-            Role::Checkers => "checkers",
+            Role::Vrrp => &vrrp::KIND,
+            Role::Checkers => &checker::KIND,
         }
     }
 
     /// The role of an internal option's value.
-    pub fn from_word(word: &str) -> Option<Role> {
-        Role::ALL.into_iter().find(|role| role.word() == word)
+    pub(super) fn from_word(word: &str) -> Option<Role> {
+        Role::ALL.into_iter().find(|role| role.kind().word == word)
     }
 
     /// What log lines call the process.
-    pub fn name(self) -> &'static str {
-        match self {
-            Role::Vrrp => "VRRP",
-            Role::Checkers => "checker",
-        }
+    pub(super) fn name(self) -> &'static str {
+        self.kind().name
     }
 
-    /// Ident of its log lines, before namespace and instance.
-    pub fn ident(self) -> &'static str {
-        match self {
-            Role::Vrrp => "Keepalived_vrrp",
-            Role::Checkers => "Keepalived_healthcheckers",
-        }
-    }
-
-    /// Name of the process, as `ps` shows it.
-    pub fn process_name(self) -> &'static std::ffi::CStr {
-        match self {
-            Role::Vrrp => c"keepalived_vrrp",
-            Role::Checkers => c"keepalived_ipvs",
-        }
-    }
-
-    /// The capabilities that it may need with any configuration.
-    pub fn capabilities(self) -> CapabilitySet {
-        match self {
-            Role::Vrrp => capabilities::VRRP,
-            Role::Checkers => capabilities::CHECKERS,
-        }
-    }
-
-    /// Its pid file: the name, and what the command line says.
-    pub fn pid_file(self, options: &Options) -> (&'static str, Option<&PathBuf>) {
-        match self {
-            Role::Vrrp => ("vrrp", options.vrrp_pid_file.as_ref()),
-            Role::Checkers => ("checkers", options.checkers_pid_file.as_ref()),
-        }
+    /// Its pid file.
+    pub(super) fn pid_file(self, options: &Options, names: &Names) -> PathBuf {
+        let kind = self.kind();
+        names.pid_file(kind.pid_file, (kind.given_pid_file)(options))
     }
 
     /// Whether the configuration and the command line call for it.
-    pub fn is_wanted(self, options: &Options, config: &Config) -> bool {
-        let configured = match self {
-            Role::Vrrp => !config.instances.is_empty() || !config.static_addresses.is_empty(),
-            Role::Checkers => config.has_virtual_servers,
-        };
-        (configured || options.all) && self.is_allowed(options)
+    pub(super) fn is_wanted(self, options: &Options, config: &Config) -> bool {
+        ((self.kind().configured)(config) || options.all) && self.is_allowed(options)
     }
 
-    /// Whether the command line lets it run (`-P`, `-C`).
-    pub fn is_allowed(self, options: &Options) -> bool {
-        match self {
-            Role::Vrrp => options.vrrp_only || !options.check_only,
-            Role::Checkers => options.check_only || !options.vrrp_only,
+    /// Whether the command line lets it run.
+    pub(super) fn is_allowed(self, options: &Options) -> bool {
+        (self.kind().allowed)(options)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn each_role_has_its_own_names() {
+        let named: [fn(&Kind) -> &'static str; 4] =
+            [|kind| kind.word, |kind| kind.name, |kind| kind.ident, |kind| kind.pid_file];
+        for name in named {
+            let names: BTreeSet<&str> = Role::ALL.iter().map(|role| name(role.kind())).collect();
+            assert_eq!(names.len(), Role::ALL.len(), "{names:?}");
         }
+        for role in Role::ALL {
+            assert_eq!(Role::from_word(role.kind().word), Some(role));
+            // As the kernel keeps it.
+            assert!(role.kind().process_name.count_bytes() < 16);
+        }
+        assert_eq!(Role::from_word("other"), None);
     }
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::Access;
 
+use super::doing::Doing;
 use super::files;
 use super::kept::{Kept, Place};
 use crate::notify::log::Log;
@@ -20,7 +21,7 @@ const RUN: [&str; 4] = ["/run", "/run/keepalived", "/var/run", "/var/run/keepali
 pub(super) fn start(pid_file: &Path, log: Log) -> io::Result<(Kept<Sequences>, Sequences)> {
     let path = path(pid_file, Path::new(DIRECTORY));
     let lost = "adverts of before this start may be played back to instances with auth_type AH";
-    Kept::start(Place { path, lost, ..Place::default() }, log)
+    Kept::start(Place { path, lost, ..Place::default() }, log).doing("start the thread that records sequence numbers")
 }
 
 /// `vrrp.sequences` for `vrrp.pid`, in `lasting` if that pid file is in a usual place, else beside it.

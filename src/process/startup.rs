@@ -10,7 +10,6 @@ use rustix::thread::CapabilitySet;
 use super::child;
 use super::cli::{self, Options, Outcome};
 use super::exit;
-use super::held;
 use super::names::{self, Names};
 use super::parent::{Fixed, Parent, Plan};
 use super::pidfile::{PidFile, PidFileError};
@@ -184,8 +183,7 @@ fn start(
         Err(error) => return Err(error.into()),
     };
     for role in Role::ALL.into_iter().filter(|role| role.is_allowed(&options)) {
-        let (name, given) = role.pid_file(&options);
-        let path = names.pid_file(name, given);
+        let path = role.pid_file(&options, &names);
         names::make_run_directory(&path)?;
         PidFile::check(&path)?;
     }
@@ -224,8 +222,7 @@ fn start(
     }
     // One that was killed may have left what this file has no word of.
     let left = |role: Role| {
-        let (name, given) = role.pid_file(&options);
-        role.is_allowed(&options) && !held::left(role, &names.pid_file(name, given), &log).is_empty()
+        role.is_allowed(&options) && !(role.kind().left)(&role.pid_file(&options, &names), &log).is_empty()
     };
     let roles: Vec<Role> =
         Role::ALL.into_iter().filter(|role| role.is_wanted(&options, &config) || left(*role)).collect();
@@ -260,7 +257,7 @@ fn needed_capabilities(options: &Options, global: &config::model::Global) -> Cap
         needed |= capabilities::NAMESPACES;
     }
     if !rustix::process::geteuid().is_root() {
-        Role::ALL.into_iter().for_each(|role| needed |= role.capabilities());
+        Role::ALL.into_iter().for_each(|role| needed |= role.kind().capabilities);
     }
     needed
 }

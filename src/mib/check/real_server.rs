@@ -30,7 +30,7 @@ pub(super) const REAL_SERVERS: TableView<Check, RealServerId, RealServer> = Tabl
         Column::new(5, "realServerPort", Syntax::INET_PORT, |_, _, row| {
             Some(Value::Gauge32(row.address().port().into()))
         }),
-        Column::new(6, "realServerStatus", STATUS, |_, _, row| row.regular().map(|_| Value::truth(row.alive))),
+        Column::new(6, "realServerStatus", STATUS, |_, _, row| row.regular().map(|_| status(row.alive))),
         Column::writable(
             7,
             "realServerWeight",
@@ -143,6 +143,10 @@ fn to_set(value: &Value) -> Result<u32, SetError> {
         Value::Integer(number) => u32::try_from(*number).map_err(|_| SetError::WrongValue),
         _ => Err(SetError::WrongType),
     }
+}
+
+pub(super) fn status(alive: bool) -> Value {
+    Value::truth(alive)
 }
 
 fn limit(limit: u32) -> Option<Value> {

@@ -58,16 +58,14 @@ pub(super) const VIRTUAL_SERVERS: TableView<Check, VirtualServerId, VirtualServe
         Column::new(17, "virtualServerHaSuspend", TRUTH, |_, _, row| Some(Value::truth(row.config.ha_suspend))),
         Column::new(18, "virtualServerAlpha", ENABLED, |_, _, row| enabled(row.config.alpha)),
         Column::new(19, "virtualServerOmega", ENABLED, |_, _, row| enabled(row.config.omega)),
-        Column::new(20, "virtualServerRealServersTotal", U32, |_, _, row| Some(Value::Gauge32(row.total))),
-        Column::new(21, "virtualServerRealServersUp", U32, |_, _, row| Some(Value::Gauge32(row.up))),
-        Column::new(22, "virtualServerQuorum", U32, |_, _, row| Some(Value::Gauge32(row.config.quorum))),
+        Column::new(20, "virtualServerRealServersTotal", U32, |_, _, row| Some(count(row.total))),
+        Column::new(21, "virtualServerRealServersUp", U32, |_, _, row| Some(count(row.up))),
+        Column::new(22, "virtualServerQuorum", U32, |_, _, row| Some(count(row.config.quorum))),
         Column::new(
             23,
             "virtualServerQuorumStatus",
             Syntax::Enum(&[("met", 1), ("notMet", 2), ("shutdown", 3)]),
-            |_, _, row| {
-                Some(Value::Integer(if row.quorum_met { QuorumStatus::Met } else { QuorumStatus::NotMet } as i32))
-            },
+            |_, _, row| Some(quorum_status(if row.quorum_met { QuorumStatus::Met } else { QuorumStatus::NotMet })),
         ),
         Column::new(24, "virtualServerQuorumUp", STRING, |_, _, row| script(row.config.quorum_up.as_ref())),
         Column::new(25, "virtualServerQuorumDown", STRING, |_, _, row| script(row.config.quorum_down.as_ref())),
@@ -200,7 +198,15 @@ fn scheduler(scheduler: Scheduler) -> i32 {
     }
 }
 
-pub(super) fn kind(row: &VirtualServer) -> Value {
+pub(super) fn count(number: u32) -> Value {
+    Value::Gauge32(number)
+}
+
+pub(super) fn quorum_status(status: QuorumStatus) -> Value {
+    Value::Integer(status as i32)
+}
+
+fn kind(row: &VirtualServer) -> Value {
     Value::Integer(match row.config.endpoint {
         Endpoint::FwMark(..) => 1,
         Endpoint::Address(_) => 2,
@@ -208,28 +214,28 @@ pub(super) fn kind(row: &VirtualServer) -> Value {
     })
 }
 
-pub(super) fn group_name(row: &VirtualServer) -> Option<Value> {
+fn group_name(row: &VirtualServer) -> Option<Value> {
     match &row.config.endpoint {
         Endpoint::Group(name) => Some(Value::text(name)),
         _ => None,
     }
 }
 
-pub(super) fn mark(row: &VirtualServer) -> Option<Value> {
+fn mark(row: &VirtualServer) -> Option<Value> {
     match row.config.endpoint {
         Endpoint::FwMark(mark, _) => Some(Value::Gauge32(mark)),
         _ => None,
     }
 }
 
-pub(super) fn address(row: &VirtualServer) -> Option<std::net::SocketAddr> {
+fn address(row: &VirtualServer) -> Option<std::net::SocketAddr> {
     match row.config.endpoint {
         Endpoint::Address(address) => Some(address),
         _ => None,
     }
 }
 
-pub(super) fn protocol(row: &VirtualServer) -> Value {
+fn protocol(row: &VirtualServer) -> Value {
     Value::Integer(match row.config.protocol {
         Some(Protocol::Tcp) => 1,
         Some(Protocol::Udp) => 2,

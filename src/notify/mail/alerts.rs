@@ -4,13 +4,11 @@ use super::Alert;
 use crate::check::{self, QuorumStatus};
 use crate::notify::check_messages;
 use crate::system::System;
-use crate::vrrp::{self, Cause, State};
+use crate::vrrp::{self, State};
 
 /// The mail about a change of an instance or a sync group, if its `smtp_alert` asks for one.
 pub fn mail(change: &vrrp::Change, tables: &vrrp::Tables) -> Option<Alert> {
     let (kind, name, wanted, to) = match change {
-        // Told when the predecessor became master.
-        vrrp::Change::Instance { cause: Cause::Resumed, .. } => return None,
         vrrp::Change::Instance { id, to, .. } => {
             let config = &tables.instances.get(id)?.config;
             ("Instance", &config.name, config.smtp_alert, *to)

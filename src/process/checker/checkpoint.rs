@@ -7,11 +7,12 @@ use serde::{Deserialize, Serialize};
 use super::ipvs;
 use crate::check;
 use crate::kernel::ipvs::{ServiceKey, Timeouts};
+use crate::process::held::InKernel;
 use crate::state::Record;
 
 /// The verdicts of the machines, and what is to be put back in the kernel at the end.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(in crate::process) struct Checkpoint {
+pub(super) struct Checkpoint {
     /// Those of the machines.
     pub(super) verdicts: check::Checkpoint,
     /// IPVS time-outs as the first process of this daemon found them.
@@ -25,7 +26,7 @@ impl Record for Checkpoint {
 
 /// The IPVS services that a process has set.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(in crate::process) struct Held {
+pub(super) struct Held {
     pub(super) services: BTreeSet<ServiceKey>,
 }
 
@@ -34,9 +35,8 @@ impl Record for Held {
     const VERSION: u32 = 1;
 }
 
-impl Held {
-    /// Each service in words.
-    pub(in crate::process) fn list(&self) -> Vec<String> {
+impl InKernel for Held {
+    fn list(&self) -> Vec<String> {
         self.services.iter().map(|key| format!("IPVS service {}", ipvs::name(key))).collect()
     }
 }

@@ -74,7 +74,7 @@ impl Parent {
         // The same program even if its file was replaced meanwhile: it must understand our messages.
         let mut command = Command::new("/proc/self/exe");
         command.arg0("keepalived").args(self.plan.arguments.iter().skip(1));
-        command.arg(format!("--child-role={}", role.word()));
+        command.arg(format!("--child-role={}", role.kind().word));
         for name in systemd::VARIABLES {
             command.env_remove(name);
         }

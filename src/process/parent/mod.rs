@@ -216,11 +216,8 @@ impl Parent {
             self.dumps.write(DATA, format!("{}\n{text}\n{shown}", cli::version_text()));
         }
         for child in &mut self.children {
-            // Statistics are those of VRRP.
-            if what == Dump::Data || child.role == Role::Vrrp {
-                // One that is gone has nothing to dump.
-                let _ = child.channel.send(&Message::Dump(what));
-            }
+            // One that is gone has nothing to dump.
+            let _ = child.channel.send(&Message::Dump(what));
         }
     }
 }

@@ -10,9 +10,8 @@ use super::children::Task;
 use super::{Key, Parent};
 use crate::notify::log::Level;
 use crate::process::exit;
-use crate::process::held;
+use crate::process::harness::CLEAN_UP_LIMIT;
 use crate::process::role::Role;
-use crate::process::stopping::CLEAN_UP_LIMIT;
 use crate::process::systemd::Stage;
 use crate::reactor::{Signal, clock};
 
@@ -96,7 +95,7 @@ impl Parent {
         let name = role.name();
         let has_worked = self.told.get(&role).is_some_and(|told| told.checkpoint.is_some());
         let may_have_set = self.killed.contains(&role) || has_worked;
-        if !may_have_set && held::left(role, &self.pid_file(role), &self.log).is_empty() {
+        if !may_have_set && self.left(role).is_empty() {
             return;
         }
         match self.spawn(role, Task::CleanUp) {
@@ -118,7 +117,7 @@ impl Parent {
         if self.status == Some(exit::OK) {
             self.status = Some(exit::FATAL);
         }
-        let left = held::left(role, &self.pid_file(role), &self.log);
+        let left = self.left(role);
         let (name, count) = (role.name(), left.len());
         let listed = match left.get(..NAMED.min(count)) {
             None | Some([]) => "unknown".to_owned(),
@@ -131,8 +130,8 @@ impl Parent {
         ));
     }
 
-    fn pid_file(&self, role: Role) -> std::path::PathBuf {
-        let (name, given) = role.pid_file(&self.plan.options);
-        self.plan.names.pid_file(name, given)
+    /// What the last process of a role has left in the kernel, in words.
+    fn left(&self, role: Role) -> Vec<String> {
+        (role.kind().left)(&role.pid_file(&self.plan.options, &self.plan.names), &self.log)
     }
 }

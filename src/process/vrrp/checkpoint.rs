@@ -8,9 +8,9 @@ use crate::vrrp;
 
 /// The states of the machines, and settings of the kernel that are to be put back at the end.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(in crate::process) struct Checkpoint {
+pub(super) struct Checkpoint {
     /// Those of the machines.
-    pub(in crate::process) states: vrrp::Checkpoint,
+    pub(super) states: vrrp::Checkpoint,
     /// `promote_secondaries`.
     pub(super) settings: Changes,
     /// What VMACs need.

@@ -1,8 +1,8 @@
-//! The VRRP process: one loop around the machines.
+//! The VRRP process: what is special to it. The loop is that of the [harness](super::harness).
 //!
-//! A turn: wait; received adverts and due timers first, then the kernel's events, then the views. Whatever has much
-//! to do (announcements, kernel events, AgentX requests) does a bounded piece and asks for another turn.
+//! Whatever has much to do (announcements, kernel events) does a bounded piece and asks for another turn.
 
+mod actions;
 mod announcer;
 mod checkpoint;
 mod sockets;
@@ -13,93 +13,76 @@ use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
+use snmp::MibError;
+
+use super::cli;
+use super::doing::Doing;
+use super::harness::{Beginning, Harness, Kind, Pace, Parts, Process, Service, Shell, Watch, token};
+use super::held;
+use super::kept::Kept;
+use super::sequences;
+use super::sync_daemon::SyncDaemon;
+use super::treatment::{self, Treatment};
+use crate::config::model::Config;
 use crate::kernel::ipvs::SyncRole;
-use crate::kernel::{AddressRequest, KernelEvent, Monitor, VmacWriter, Watcher, Writer, sysctl};
+use crate::kernel::{AddressRequest, KernelEvent, VmacWriter, Writer, capabilities, sysctl};
 use crate::mib;
 use crate::notify::dump::{self, Dump};
 use crate::notify::log::Log;
-use crate::notify::mail::{Mailer, mail};
-use crate::notify::{messages, scripts};
-use crate::process::agent::Agent;
-use crate::process::doing::Doing;
-use crate::process::ipc::Channel;
-use crate::process::kept::Kept;
-use crate::process::orders::{Order, Orders};
-use crate::process::stopping::{CLEAN_UP_LIMIT, FAREWELL_LIMIT, Stopping, time_for_scripts};
-use crate::process::sync_daemon::SyncDaemon;
-use crate::process::treatment;
-use crate::reactor::{Events, Interest, Reactor, Signals, Timers, Token, clock};
-use crate::vrrp::{Action, Change, Event, Held, InstanceId, Sequences, State, TimerKey, Vrrp};
+use crate::notify::mail::Mailer;
+use crate::notify::scripts::{Origin, Runners};
+use crate::reactor::{Interest, Ready, Token};
+use crate::vrrp::{self, Event, Held, InstanceId, Sequences, State, Tables, TimerKey, Vrrp};
 
 use announcer::Announcer;
-pub(super) use checkpoint::Checkpoint;
-use sockets::{Outgoing, Sockets};
+use checkpoint::Checkpoint;
+use sockets::Sockets;
 use trackers::Watches;
 
-const ORDERS: Token = Token(0);
-const MONITOR: Token = Token(1);
-const WRITER: Token = Token(2);
-const ADVERTS: Token = Token(3);
-const SYNC: Token = Token(4);
-const VMACS: Token = Token(5);
-const SOCKETS: Token = Token(6);
-const LOOK_UPS: Token = Token(7);
-const SCRIPTS: Token = Token(8);
-const FILES: Token = Token(9);
-/// The agent counts on from here, one for each socket it opens.
-const AGENT: Token = Token(1000);
+const MONITOR: Token = token(0);
+const WRITER: Token = token(1);
+const ADVERTS: Token = token(2);
+const SYNC: Token = token(3);
+const VMACS: Token = token(4);
+const SOCKETS: Token = token(5);
+const LOOK_UPS: Token = token(6);
+const SCRIPTS: Token = token(7);
+const FILES: Token = token(8);
 
 /// Address requests that may be under way.
 const WRITER_CAPACITY: usize = 1 << 20;
 /// RFC 2741's default priority of a registration.
 const PRIORITY: u8 = 127;
-/// What fails when the kernel does not tell of interfaces and addresses.
-const WATCH: &str = "watch interfaces and addresses";
-/// How long the first look at the interfaces may take.
-const DUMP_LIMIT: Duration = Duration::from_secs(5);
-/// After a stop: time for the kernel to remove addresses.
-const STOP_LIMIT: Duration = Duration::from_secs(4);
-/// After a change the file of what is set is written; many changes make one file.
-const HELD_DELAY: Duration = Duration::from_millis(100);
 /// A socket that could not be opened is tried again after this time.
 const SOCKET_RETRY: Duration = Duration::from_secs(1);
 
-/// What the process is started with.
-pub(super) struct Setup {
-    pub(super) vrrp: Vrrp,
-    pub(super) log: Log,
-    pub(super) channel: Channel,
-    /// AgentX master and how the user wrote it; `None` without SNMP.
-    pub(super) agentx: Option<(snmp::transport::MasterAddress, String)>,
-    /// `-V`.
-    pub(super) keep_addresses: bool,
-    /// Only to remove what a predecessor has left in the kernel.
-    pub(super) clean_up: bool,
-    /// What is set in the kernel.
-    pub(super) held: Kept<Held>,
-    /// Sequence numbers for the next start.
-    pub(super) sequences: Kept<Sequences>,
-    /// Of a predecessor.
-    pub(super) checkpoint: Checkpoint,
-    pub(super) signals: Signals,
-}
+/// The VRRP process, as the parent knows it.
+pub(super) const KIND: Kind = Kind {
+    word: "vrrp",
+    name: "VRRP",
+    ident: "Keepalived_vrrp",
+    process_name: c"keepalived_vrrp",
+    capabilities: capabilities::VRRP,
+    pid_file: "vrrp",
+    given_pid_file: |options| options.vrrp_pid_file.as_ref(),
+    configured: |config| !config.instances.is_empty() || !config.static_addresses.is_empty(),
+    allowed: |options| options.vrrp_only || !options.check_only,
+    left: held::left::<Held>,
+    run,
+};
 
-/// The timers of the loop: those of the machines, and its own.
+/// The timers of the process: those of the machines, and its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Key {
+enum Timer {
     Machine(TimerKey),
     RetrySockets,
-    /// The file of what is set is to be written.
-    Held,
 }
 
-struct Process {
+type Loop = Shell<VrrpProcess>;
+
+struct VrrpProcess {
     vrrp: Vrrp,
-    log: Log,
-    reactor: Reactor,
-    timers: Timers<Key>,
-    orders: Orders,
-    monitor: Watcher,
+    watch: Watch,
     writer: Writer,
     vmacs: VmacWriter,
     sockets: Sockets,
@@ -108,21 +91,15 @@ struct Process {
     sysctls: sysctl::Changes,
     /// What VMACs have changed, for a replacement of this process.
     vmac_settings: sysctl::Changes,
-    agent: Option<Agent<Vrrp>>,
-    agent_token: Token,
     /// `lvs_sync_daemon`, when it follows an instance.
     sync_daemon: SyncDaemon,
-    scripts: scripts::Runner,
-    /// Those that other routers cause.
-    scripts_of_others: scripts::Runner,
-    dumps: dump::Writer,
-    mailer: Mailer,
+    /// `-V`.
     keep_addresses: bool,
-    held: Kept<Held>,
+    /// Sequence numbers for the next start.
     sequences: Kept<Sequences>,
+    /// Those of a predecessor.
+    states: vrrp::Checkpoint,
     requests: Vec<AddressRequest>,
-    changes: Vec<Change>,
-    more_kernel: bool,
     /// Interfaces of instances have changed.
     links_changed: bool,
     /// Sockets may be open that no instance needs.
@@ -131,57 +108,60 @@ struct Process {
     send_errors: BTreeMap<InstanceId, String>,
     /// It cleans up for a predecessor, and sends no adverts.
     silent: bool,
-    stopping: Stopping,
-    /// When the stop began.
-    stopped_at: Duration,
-    /// As last told to the parent.
-    checkpoint: Checkpoint,
-    /// Sequence numbers have gone on since.
-    save_due: bool,
+}
+
+impl held::InKernel for Held {
+    fn list(&self) -> Vec<String> {
+        Held::list(self)
+    }
 }
 
 /// Descriptors that so many instances may take: a socket each where each has an interface of its own, and another while
 /// that is made anew.
-pub(super) fn descriptors(instances: usize) -> usize {
+fn descriptors(instances: usize) -> usize {
     instances.saturating_mul(2)
 }
 
-/// Runs until told to stop.
-pub(super) fn run(setup: Setup) -> io::Result<()> {
-    let Setup { vrrp, log, channel, agentx, keep_addresses, clean_up, checkpoint, held, sequences, signals } = setup;
-    let reactor = Reactor::new().doing("open an event loop")?;
-    let monitor = Monitor::open(DUMP_LIMIT).and_then(Watcher::start).doing(WATCH)?;
-    let (sockets, announcer) = (Sockets::new(ADVERTS, log.clone()), Announcer::open());
-    let (sockets, announcer) =
-        (sockets.doing("start the thread of sockets")?, announcer.doing("open a socket for ARP")?);
+fn service() -> Result<Service<Vrrp>, MibError> {
+    let subtrees = mib::subtrees().into_iter().map(|subtree| (subtree, PRIORITY)).collect();
+    Ok(Service { mib: mib::vrrp_mib()?, subtrees, description: "Keepalived VRRP", trap: mib::trap })
+}
+
+fn run(beginning: Beginning<'_>) -> io::Result<()> {
+    let agent = beginning.agent(beginning.config.global.snmp_vrrp, service)?;
+    let (indices, checkpoint) = beginning.predecessor::<VrrpProcess>();
+    let Beginning { options, config, clean_up, pid_file, channel, signals, log, .. } = beginning;
+    let (held, found) = held::start(&pid_file, log.clone())?;
+    let (sequences, recalled) = sequences::start(&pid_file, log.clone())?;
+    let global = &config.global;
+    let (nice, rt_priority, no_swap) = (global.vrrp_nice, global.vrrp_rt_priority, global.vrrp_no_swap);
+    let descriptors = descriptors(config.instances.len());
+    treatment::apply(Treatment { nice, rt_priority, no_swap, descriptors }, &log);
+    let mut tables = Tables::numbered(config, cli::version_text(), indices);
+    // What cannot be told is taken for given: the kernel will refuse.
+    tables.lacking = capabilities::missing(capabilities::TO_WORK).unwrap_or_default();
+    let mut vrrp = Vrrp::new(tables);
+    vrrp.recall_sequences(&recalled);
+    vrrp.resume(&checkpoint.states);
+    vrrp.inherit(found);
+
+    let shell = Shell::new(log.clone())?;
+    let reactor = &shell.reactor;
+    let watch = Watch::start(reactor, MONITOR)?;
+    let sockets = Sockets::new(ADVERTS, log.clone()).doing("start the thread of sockets")?;
+    let announcer = Announcer::open().doing("open a socket for ARP")?;
     let writer = Writer::start(WRITER_CAPACITY).doing("open a socket for addresses")?;
     let Checkpoint { states, settings, vmac_settings } = checkpoint;
     let vmacs = VmacWriter::start_vmacs(WRITER_CAPACITY, vmac_settings.clone()).doing("open a socket for VMACs")?;
-    let orders = Orders::new(signals, channel, &reactor, ORDERS).doing("listen to the parent process")?;
-    reactor.register(&monitor, MONITOR, Interest::READABLE)?;
     reactor.register(&writer, WRITER, Interest::READABLE)?;
     reactor.register(&vmacs, VMACS, Interest::READABLE)?;
     reactor.register(&sockets, SOCKETS, Interest::READABLE)?;
     reactor.register(&announcer, LOOK_UPS, Interest::READABLE)?;
-    let agent = match agentx {
-        Some(master) => {
-            let mib = mib::vrrp_mib().map_err(io::Error::other)?;
-            let subtrees = mib::subtrees().into_iter().map(|subtree| (subtree, PRIORITY));
-            Some(Agent::new(master, mib, subtrees, "Keepalived VRRP"))
-        }
-        None => None,
-    };
-    let mut process = Process {
-        scripts: scripts::Runner::start(scripts::Origin::Transitions, log.clone())?,
-        scripts_of_others: scripts::Runner::start(scripts::Origin::Adverts, log.clone())?,
-        dumps: dump::Writer::start(log.clone())?,
-        mailer: Mailer::start(vrrp.tables().system.global.as_ref(), log.clone()),
+    let scripts = Runners::start(&[Origin::Transitions, Origin::Adverts], &log)?;
+    let mailer = Mailer::start(vrrp.tables().system.global.as_ref(), log);
+    let process = VrrpProcess {
         vrrp,
-        log,
-        reactor,
-        timers: Timers::new(),
-        orders,
-        monitor,
+        watch,
         writer,
         vmacs,
         sockets,
@@ -189,437 +169,257 @@ pub(super) fn run(setup: Setup) -> io::Result<()> {
         watches: Watches::new(trackers::Tokens { children: SCRIPTS, files: FILES }),
         sysctls: settings,
         vmac_settings,
-        agent,
-        agent_token: AGENT,
         sync_daemon: SyncDaemon::new(SYNC),
-        keep_addresses,
-        held,
+        keep_addresses: options.dont_release_vrrp,
         sequences,
+        states,
         requests: Vec::new(),
-        changes: Vec::new(),
-        more_kernel: true,
         links_changed: false,
         prune_due: false,
         send_errors: BTreeMap::new(),
         silent: clean_up,
-        stopping: Stopping::No,
-        stopped_at: Duration::ZERO,
-        checkpoint: Checkpoint::default(),
-        save_due: false,
     };
-    let first = process.monitor.first(DUMP_LIMIT).doing(WATCH)?;
-    process.see(first);
-    if clean_up {
-        process.vrrp.resume_to_stop(&states);
-        process.stop(CLEAN_UP_LIMIT);
-    } else {
-        process.start();
-    }
-    process.run()
+    let views = vec![Box::new(scripts) as _, Box::new(mailer) as _];
+    Harness::new(Parts { process, shell, signals, channel, agent, views, held: Some(held), clean_up })?.run()
 }
 
-impl Process {
-    fn start(&mut self) {
-        self.orders.save_indices(&self.vrrp.tables().indices(), &self.log);
-        let incomplete = self.sockets.open_all(self.vrrp.tables(), &self.reactor);
-        self.retry_sockets(incomplete);
-        self.promote_secondaries();
-        self.follow_trackers();
-        self.vrrp.handle(Event::Start, clock::now());
-        self.carry_out();
-        self.links_changed = false;
+impl Process for VrrpProcess {
+    type Machines = Vrrp;
+    type Timer = Timer;
+    type Indices = vrrp::Indices;
+    type Checkpoint = Checkpoint;
+    type Held = Held;
+
+    const PACE: Pace = Pace::Punctual;
+    const HOLDS: &'static str = "addresses and VMACs";
+    const STOP_LIMIT: Duration = Duration::from_secs(4);
+    const CHECKPOINT_DELAY: Duration = Duration::ZERO;
+    const HELD_DELAY: Duration = Duration::from_millis(100);
+
+    fn machines(&self) -> &Vrrp {
+        &self.vrrp
     }
 
-    fn run(mut self) -> io::Result<()> {
-        let mut events = Events::with_capacity(64);
-        let mut more = true;
-        self.orders.report_ready();
-        while !self.stopping.is_done() {
-            let deadline = if more { Some(Duration::ZERO) } else { self.deadline() };
-            self.reactor.wait(deadline, &mut events).doing("wait for events")?;
-            more = self.adverts_turn();
-            let mut agent_ready = false;
-            for ready in events.iter() {
-                match ready.token {
-                    ORDERS => self.obey()?,
-                    MONITOR => self.more_kernel = true,
-                    WRITER => self.writer_turn(),
-                    VMACS => self.vmacs_turn(),
-                    SYNC => self.sync_daemon.turn(&self.log),
-                    SOCKETS => self.sockets_turn(),
-                    SCRIPTS | FILES => self.trackers_turn(),
-                    LOOK_UPS => {
-                        if let Err(error) = self.announcer.look_up_turn() {
-                            self.log.warning(format_args!("Cannot list link addresses: {error}"));
-                        }
+    fn machines_mut(&mut self) -> &mut Vrrp {
+        &mut self.vrrp
+    }
+
+    fn indices(&self) -> vrrp::Indices {
+        self.vrrp.tables().indices()
+    }
+
+    fn begin(&mut self, clean_up: bool, shell: &mut Loop) -> io::Result<()> {
+        let first = self.watch.first()?;
+        self.see(first, shell);
+        if clean_up {
+            self.vrrp.resume_to_stop(&self.states);
+            return Ok(());
+        }
+        let incomplete = self.sockets.open_all(self.vrrp.tables(), &shell.reactor);
+        self.retry_sockets(incomplete, shell);
+        self.promote_secondaries(&shell.log);
+        self.follow_trackers(shell);
+        self.vrrp.handle(Event::Start, shell.now());
+        self.settle(shell);
+        self.links_changed = false;
+        Ok(())
+    }
+
+    /// The sockets are looked at whether or not they are among those that are ready.
+    fn receive(&mut self, _ready: &[Ready], shell: &mut Loop) -> io::Result<()> {
+        if self.sockets.receive(&mut self.vrrp, shell.now()) {
+            shell.again();
+        }
+        self.carry_out(shell);
+        Ok(())
+    }
+
+    fn timer(&mut self, timer: Timer, now: Duration, shell: &mut Loop) {
+        match timer {
+            Timer::Machine(key) => {
+                self.vrrp.handle(Event::Timer(key), now);
+                self.carry_out(shell);
+            }
+            Timer::RetrySockets => self.follow_links(&shell.log),
+        }
+    }
+
+    fn work(&mut self, ready: &[Ready], shell: &mut Loop) -> io::Result<()> {
+        for source in ready {
+            match source.token {
+                MONITOR => self.watch.wake(),
+                WRITER => self.writer_turn(shell),
+                VMACS => self.vmacs_turn(shell),
+                SYNC => self.sync_daemon.turn(&shell.log),
+                SOCKETS => self.sockets_turn(shell),
+                SCRIPTS | FILES => self.trackers_turn(shell),
+                LOOK_UPS => {
+                    if let Err(error) = self.announcer.look_up_turn() {
+                        shell.log.warning(format_args!("Cannot list link addresses: {error}"));
                     }
-                    token => agent_ready |= token == self.agent_token,
                 }
+                _ => {}
             }
-            if self.more_kernel {
-                self.kernel_turn()?;
-            }
-            self.carry_out();
-            more |= self.more_kernel;
-            self.show_changes();
-            self.announcer.run(self.vrrp.tables(), self.timers.next_deadline());
-            self.agent_turn(agent_ready);
-            self.stopping_turn();
         }
-        // The last VMAC took them along, unless it went with the interface below.
-        let of_vmacs = if self.keep_addresses { Ok(()) } else { self.vmac_settings.restore_all() };
-        if let Err(error) = self.sysctls.restore_all().and(of_vmacs) {
-            self.log.warning(format_args!("Cannot put interface settings back: {error}"));
+        self.kernel_turn(shell)
+    }
+
+    fn settle(&mut self, shell: &mut Loop) {
+        self.carry_out(shell);
+        self.submit_requests(shell);
+        if std::mem::take(&mut self.prune_due) {
+            self.sockets.prune(self.vrrp.tables(), &shell.reactor);
         }
-        let held = self.vrrp.held();
-        let released = self.keep_addresses || (self.stopping.has_released() && held.is_empty());
-        self.held.save(&held);
-        self.held.finish();
-        self.sequences.save(&self.vrrp.sequences(true));
-        self.sequences.finish();
-        self.mailer.finish(FAREWELL_LIMIT);
-        let global = self.vrrp.tables().system.global.as_ref();
-        self.scripts.finish(time_for_scripts(self.stopped_at, clock::now(), global));
-        if released { Ok(()) } else { Err(io::Error::other("not all addresses and VMACs could be removed")) }
+    }
+
+    fn reconcile(&mut self, changed: bool, shell: &mut Loop) {
+        if changed {
+            shell.hold();
+            self.synchronise(shell);
+        }
+    }
+
+    fn rest(&mut self, shell: &mut Loop) {
+        self.announcer.run(self.vrrp.tables(), shell.next_timer());
     }
 
     fn deadline(&self) -> Option<Duration> {
-        let agent = self.agent.as_ref().and_then(Agent::deadline);
-        let deadlines = [self.timers.next_deadline(), self.announcer.deadline(), agent, self.stopping.deadline()];
-        deadlines.into_iter().flatten().min()
+        self.announcer.deadline()
     }
 
-    /// Received packets before timers: a backup that was held up must hear what waits before it thinks the master gone.
-    fn adverts_turn(&mut self) -> bool {
-        let more = self.sockets.receive(&mut self.vrrp, clock::now());
-        self.carry_out_actions();
-        let now = clock::now();
-        while let Some(key) = self.timers.pop_due(now) {
-            match key {
-                Key::Machine(key) => {
-                    self.vrrp.handle(Event::Timer(key), now);
-                    self.carry_out_actions();
-                }
-                Key::RetrySockets => self.follow_links(),
-                Key::Held => self.held.save(&self.vrrp.held()),
-            }
-        }
-        self.submit_requests();
-        more
+    fn configure(&mut self, config: Box<Config>, shell: &mut Loop) -> io::Result<()> {
+        treatment::make_room(descriptors(config.instances.len()), &shell.log);
+        self.vrrp.handle(Event::Configure(config), shell.now());
+        self.follow_links(&shell.log);
+        Ok(())
     }
 
-    fn carry_out(&mut self) {
-        self.carry_out_actions();
-        self.submit_requests();
-        if std::mem::take(&mut self.prune_due) {
-            self.sockets.prune(self.vrrp.tables(), &self.reactor);
-        }
-    }
-
-    /// Adverts leave at once; addresses are gathered and follow.
-    fn carry_out_actions(&mut self) {
-        let output = self.vrrp.take_output();
-        let mut homeless = Vec::new();
-        if output.trackers {
-            self.follow_trackers();
-        }
-        for action in output.actions {
-            match action {
-                // Another router may be master by now.
-                Action::Send { .. } if self.silent => {}
-                Action::Send { instance, ifindex, source, ttl, messages, seal } => {
-                    self.send(instance, Outgoing { ifindex, source, ttl, messages, seal });
-                }
-                Action::Timer(key, Some(at)) => self.timers.set(Key::Machine(key), at),
-                Action::Timer(key, None) => self.timers.clear(Key::Machine(key)),
-                Action::Address(id, op, secondaries) => {
-                    let tables = self.vrrp.tables();
-                    let row = tables.addresses.get(&id);
-                    match row.and_then(|row| translate::request(id, op, row, secondaries, &tables.interfaces)) {
-                        Some(request) => self.requests.push(request),
-                        None => homeless.push((id, op)),
-                    }
-                }
-                Action::Withdraw(row, secondaries) => {
-                    let links = &self.vrrp.tables().interfaces;
-                    self.requests.extend(translate::withdrawal(&row, secondaries, links));
-                }
-                Action::Vmac { id, op, link } => {
-                    // There are never as many as would fill the queue: a row has one request under way.
-                    let _ = self.vmacs.submit(vec![translate::vmac_request(id, op, *link)]);
-                }
-                Action::Announce(id, count) => self.announcer.push(id, count, self.vrrp.tables()),
-                Action::CancelAnnouncements(id) => self.announcer.cancel(id),
-                Action::RunScript { id, script, limit } => {
-                    self.watches.run(id, &script, limit, self.vrrp.tables().system.global.as_ref());
-                }
-                Action::CancelScript(id) => self.watches.cancel(id),
-            }
-        }
-        self.changes.extend(output.changes);
-        self.save_due |= output.save;
-        self.links_changed |= output.links;
-        // The interface went between the wish and now; a row waits for its answer all the same.
-        if !homeless.is_empty() {
-            for (id, op) in homeless {
-                let result = Err("its interface is gone".to_owned());
-                self.vrrp.handle(Event::AddressDone { id, op, result }, clock::now());
-            }
-            self.carry_out_actions();
-        }
-    }
-
-    /// Sends an advert. The same error of an instance is told once.
-    fn send(&mut self, id: InstanceId, advert: Outgoing) {
-        let ifindex = advert.ifindex;
-        let Err(error) = self.sockets.send(id, advert) else {
-            self.send_errors.remove(&id);
-            return;
+    fn dump(&mut self, what: Dump, now: Duration) -> Option<(&'static str, String)> {
+        let tables = self.vrrp.tables();
+        let text = match what {
+            Dump::Data => (dump::vrrp::DATA, dump::vrrp::data(tables, now)),
+            Dump::Statistics | Dump::ClearStatistics => (dump::vrrp::STATISTICS, dump::vrrp::statistics(tables)),
         };
-        let error = error.to_string();
-        if self.send_errors.get(&id) != Some(&error) {
-            let tables = self.vrrp.tables();
-            let name = tables.instances.get(&id).map_or("?", |row| &row.config.name);
-            let interface = tables.interfaces.name(ifindex);
-            self.log.warning(format_args!("({name}) Cannot send advert on {interface}: {error}"));
-            self.send_errors.insert(id, error);
+        if what == Dump::ClearStatistics {
+            self.vrrp.handle(Event::ClearCounters, now);
+        }
+        Some(text)
+    }
+
+    fn checkpoint(&mut self) -> Checkpoint {
+        self.sequences.save(&self.vrrp.sequences(false));
+        Checkpoint {
+            states: self.vrrp.checkpoint(),
+            settings: self.sysctls.clone(),
+            vmac_settings: self.vmac_settings.clone(),
         }
     }
 
-    fn submit_requests(&mut self) {
-        if self.requests.is_empty() {
-            return;
-        }
-        let requests = std::mem::take(&mut self.requests);
-        if let Err(full) = self.writer.submit(requests) {
-            let now = clock::now();
-            for request in full.requests {
-                let (id, op) = (translate::address_id(request.token), translate::address_op(request.op));
-                let result = Err("too many requests are waiting for the kernel".into());
-                self.vrrp.handle(Event::AddressDone { id, op, result }, now);
-            }
-            self.carry_out_actions();
-        }
+    fn held(&self) -> Held {
+        self.vrrp.held()
     }
 
-    fn writer_turn(&mut self) {
-        let mut results = Vec::new();
-        self.writer.results(&mut results);
-        let now = clock::now();
-        for result in results {
-            if let Some(complaint) = &result.complaint {
-                self.log.warning(complaint);
-            }
-            self.vrrp.handle(translate::address_done(result), now);
-        }
+    fn stop(&mut self, shell: &mut Loop) {
+        self.vrrp.handle(Event::Stop { keep_addresses: self.keep_addresses }, shell.now());
     }
 
-    fn vmacs_turn(&mut self) {
-        let mut results = Vec::new();
-        self.vmacs.results(&mut results);
-        for result in results {
-            if let Some(complaint) = &result.complaint {
-                self.log.warning(format_args!("VMAC {}: {complaint}", result.request.name));
-            }
-            if self.vmac_settings != result.settings {
-                self.vmac_settings.clone_from(&result.settings);
-                self.save_due = true;
-            }
-            if let Some(event) = translate::vmac_done(result) {
-                self.vrrp.handle(event, clock::now());
-            }
-        }
-        self.follow_links();
+    fn is_released(&self) -> bool {
+        self.sync_daemon.is_idle() && self.vrrp.is_stopped()
     }
 
+    fn end(mut self, released: bool, log: &Log) -> bool {
+        // The last VMAC took them along, unless it went with the interface below.
+        let of_vmacs = if self.keep_addresses { Ok(()) } else { self.vmac_settings.restore_all() };
+        if let Err(error) = self.sysctls.restore_all().and(of_vmacs) {
+            log.warning(format_args!("Cannot put interface settings back: {error}"));
+        }
+        self.sequences.save(&self.vrrp.sequences(true));
+        self.sequences.finish();
+        self.keep_addresses || (released && self.vrrp.held() == Held::default())
+    }
+}
+
+impl VrrpProcess {
     /// A few messages of the kernel; adverts have their turn before the next.
-    fn kernel_turn(&mut self) -> io::Result<()> {
-        let mut events = Vec::new();
-        self.more_kernel = self.monitor.receive(&mut events).doing(WATCH)?;
-        self.see(events);
-        self.carry_out_actions();
+    fn kernel_turn(&mut self, shell: &mut Loop) -> io::Result<()> {
+        let Some(events) = self.watch.receive()? else { return Ok(()) };
+        if self.watch.has_more() {
+            shell.again();
+        }
+        self.see(events, shell);
+        self.carry_out(shell);
         if std::mem::take(&mut self.links_changed) {
-            self.follow_links();
+            self.follow_links(&shell.log);
         }
         Ok(())
     }
 
-    fn see(&mut self, events: Vec<KernelEvent>) {
+    fn see(&mut self, events: Vec<KernelEvent>, shell: &Loop) {
         for event in events {
-            self.vrrp.handle(translate::event(event), clock::now());
+            self.vrrp.handle(translate::event(event), shell.now());
         }
     }
 
-    fn follow_trackers(&mut self) {
-        if let Err(error) = self.watches.follow(self.vrrp.tables(), &self.reactor) {
-            self.log.error(format_args!("Trackers cannot be watched: {error}; they keep what they told last"));
+    fn follow_trackers(&mut self, shell: &Loop) {
+        if let Err(error) = self.watches.follow(self.vrrp.tables(), &shell.reactor) {
+            shell.log.error(format_args!("Trackers cannot be watched: {error}; they keep what they told last"));
         }
     }
 
-    fn trackers_turn(&mut self) {
-        let now = clock::now();
-        for event in self.watches.events(now, &self.log) {
+    fn trackers_turn(&mut self, shell: &Loop) {
+        let now = shell.now();
+        for event in self.watches.events(now, &shell.log) {
             self.vrrp.handle(event, now);
         }
     }
 
-    fn follow_links(&mut self) {
+    fn follow_links(&mut self, log: &Log) {
         self.sockets.follow(self.vrrp.tables());
         self.prune_due = true;
-        self.promote_secondaries();
+        self.promote_secondaries(log);
     }
 
-    fn retry_sockets(&mut self, incomplete: bool) {
+    fn retry_sockets(&mut self, incomplete: bool, shell: &mut Loop) {
         if incomplete {
-            self.timers.set(Key::RetrySockets, clock::now() + SOCKET_RETRY);
+            shell.set_timer(Timer::RetrySockets, Some(shell.now() + SOCKET_RETRY));
         }
     }
 
-    fn sockets_turn(&mut self) {
-        let incomplete = self.sockets.turn(self.vrrp.tables(), &self.reactor);
-        self.retry_sockets(incomplete);
+    fn sockets_turn(&mut self, shell: &mut Loop) {
+        let incomplete = self.sockets.turn(self.vrrp.tables(), &shell.reactor);
+        self.retry_sockets(incomplete, shell);
         for (id, advert) in self.sockets.take_waiting() {
-            self.send(id, advert);
+            self.send(id, advert, &shell.log);
         }
     }
 
     /// `promote_secondaries`: removing a primary address shall not take the others of its subnet along.
-    fn promote_secondaries(&mut self) {
+    fn promote_secondaries(&mut self, log: &Log) {
         for row in
             self.vrrp.tables().instances.values().filter(|row| row.config.promote_secondaries && row.ifindex.is_some())
         {
             let interface = &row.config.interface;
             if let Err(error) = self.sysctls.set(sysctl::Tree::Ipv4, interface, "promote_secondaries", "1") {
-                self.log.warning(format_args!("Cannot set promote_secondaries of {interface}: {error}"));
+                log.warning(format_args!("Cannot set promote_secondaries of {interface}: {error}"));
             }
         }
-    }
-
-    /// The views: log, scripts, mail, traps. None of them waits.
-    fn show_changes(&mut self) {
-        let now = clock::now();
-        if !self.changes.is_empty() || self.save_due {
-            self.save_due = false;
-            self.save_checkpoint();
-            self.synchronise();
-            if self.timers.deadline(Key::Held).is_none() {
-                self.timers.set(Key::Held, now + HELD_DELAY);
-            }
-        }
-        for change in std::mem::take(&mut self.changes) {
-            let (level, line) = messages::line(&change, self.vrrp.tables());
-            self.log.write(level, line);
-            let runner = match scripts::Origin::of(&change) {
-                scripts::Origin::Transitions => &self.scripts,
-                scripts::Origin::Adverts => &self.scripts_of_others,
-            };
-            for job in scripts::jobs(&change, self.vrrp.tables()) {
-                runner.submit(job);
-            }
-            if let Some(alert) = mail(&change, self.vrrp.tables()) {
-                self.mailer.submit(alert);
-            }
-            if let Some(agent) = &mut self.agent
-                && let Some(trap) = mib::trap(&change, self.vrrp.tables())
-            {
-                agent.notify(trap, now);
-            }
-        }
-    }
-
-    /// Before the views: a replacement that goes on as master must know before anyone is told.
-    fn save_checkpoint(&mut self) {
-        let checkpoint = Checkpoint {
-            states: self.vrrp.checkpoint(),
-            settings: self.sysctls.clone(),
-            vmac_settings: self.vmac_settings.clone(),
-        };
-        if checkpoint != self.checkpoint {
-            self.orders.save_checkpoint(&checkpoint, &self.log);
-            self.checkpoint = checkpoint;
-        }
-        self.sequences.save(&self.vrrp.sequences(false));
     }
 
     /// The IPVS synchronisation follows its instance.
-    fn synchronise(&mut self) {
+    fn synchronise(&mut self, shell: &Loop) {
         let tables = self.vrrp.tables();
         let daemon = tables.sync_daemon.as_ref().filter(|daemon| daemon.instance.is_some());
         let name = daemon.and_then(|daemon| daemon.instance.as_deref());
         let followed = tables.instances.values().find(|row| Some(row.config.name.as_str()) == name);
-        let stopping = self.stopping != Stopping::No;
         let roles: &[SyncRole] = match followed.map(|row| row.state) {
             // What a predecessor of this process left goes on until it is known what is to be.
-            Some(State::Init) if !stopping => return,
+            Some(State::Init) if !shell.is_stopping() => return,
             Some(State::Master) => &[SyncRole::Master],
             Some(State::Backup | State::Fault) => &[SyncRole::Backup],
             _ => &[],
         };
-        if let Err(error) = self.sync_daemon.want(daemon, roles, &self.reactor, &self.log) {
-            self.log.error(format_args!("No IPVS synchronisation: {error}"));
+        if let Err(error) = self.sync_daemon.want(daemon, roles, &shell.reactor, &shell.log) {
+            shell.log.error(format_args!("No IPVS synchronisation: {error}"));
         }
-    }
-
-    fn agent_turn(&mut self, ready: bool) {
-        let Some(agent) = &mut self.agent else { return };
-        let now = clock::now();
-        if ready || agent.deadline().is_some_and(|at| at <= now) {
-            agent.turn(&mut self.vrrp, now, &self.reactor, &mut self.agent_token, &self.log);
-            self.carry_out();
-        }
-    }
-
-    fn obey(&mut self) -> io::Result<()> {
-        for order in self.orders.read(&self.log)? {
-            match order {
-                Order::Stop => self.stop(STOP_LIMIT),
-                Order::Dump(what) => self.dump(what),
-                Order::Configure(_) if self.stopping != Stopping::No => {}
-                Order::Configure(config) => {
-                    treatment::make_room(descriptors(config.instances.len()), &self.log);
-                    self.vrrp.handle(Event::Configure(config), clock::now());
-                    self.orders.save_indices(&self.vrrp.tables().indices(), &self.log);
-                    self.mailer.configure(self.vrrp.tables().system.global.as_ref());
-                    self.follow_links();
-                    self.carry_out();
-                    // Before the next event, which forgets removed instances.
-                    self.show_changes();
-                    self.synchronise();
-                    self.log.info("The new configuration is in force");
-                    self.orders.report_ready();
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn dump(&mut self, what: Dump) {
-        let tables = self.vrrp.tables();
-        match what {
-            Dump::Data => self.dumps.write(dump::vrrp::DATA, dump::vrrp::data(tables, clock::now())),
-            Dump::Statistics | Dump::ClearStatistics => {
-                self.dumps.write(dump::vrrp::STATISTICS, dump::vrrp::statistics(tables));
-            }
-        }
-        if what == Dump::ClearStatistics {
-            self.vrrp.handle(Event::ClearCounters, clock::now());
-        }
-    }
-
-    /// `limit` is the time for the kernel.
-    fn stop(&mut self, limit: Duration) {
-        let now = clock::now();
-        if !self.stopping.begin(now + limit, &self.log) {
-            return;
-        }
-        self.stopped_at = now;
-        self.vrrp.handle(Event::Stop { keep_addresses: self.keep_addresses }, now);
-        self.carry_out();
-        self.show_changes();
-    }
-
-    fn stopping_turn(&mut self) {
-        let released = self.sync_daemon.is_idle() && self.vrrp.is_stopped();
-        self.stopping.turn(clock::now(), released, "addresses", &mut self.agent, &self.log);
     }
 }

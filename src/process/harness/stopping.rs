@@ -2,21 +2,20 @@
 
 use std::time::Duration;
 
-use super::agent::Agent;
-use crate::config::model::Global;
+use super::agent::Subagent;
 use crate::notify::log::{Level, Log};
+use crate::notify::view::Reporter;
 
-/// Time for notifications and mail, each.
+/// Time for notifications and mail, each; also for scripts without a configuration.
 pub(super) const FAREWELL_LIMIT: Duration = Duration::from_secs(1);
 /// Time for the kernel when a process cleans up for another: nobody does it afterwards.
-pub(super) const CLEAN_UP_LIMIT: Duration = Duration::from_secs(20);
+pub(in crate::process) const CLEAN_UP_LIMIT: Duration = Duration::from_secs(20);
 /// The process ends so long before the parent would kill it.
 const MARGIN: Duration = Duration::from_millis(300);
 
 /// How much is left for scripts of the time that the parent gives a child to end (`child_wait_time`), when the stop
 /// began at `since`. They have it all: they run while the kernel removes addresses.
-pub(super) fn time_for_scripts(since: Duration, now: Duration, global: Option<&Global>) -> Duration {
-    let wait = global.map_or(FAREWELL_LIMIT, |global| global.child_wait_time);
+pub(super) fn time_for_scripts(since: Duration, now: Duration, wait: Duration) -> Duration {
     (since + wait).saturating_sub(MARGIN).saturating_sub(now)
 }
 
@@ -72,12 +71,12 @@ impl Stopping {
 
     /// Goes on when the kernel has `released` all, and then when the agent has closed, or their time is over. `what`
     /// is in the kernel, for the log.
-    pub(super) fn turn<D>(
+    pub(super) fn turn<M: Reporter>(
         &mut self,
         now: Duration,
         released: bool,
         what: &str,
-        agent: &mut Option<Agent<D>>,
+        agent: &mut Option<Box<dyn Subagent<M>>>,
         log: &Log,
     ) {
         let late = self.deadline().is_some_and(|until| until <= now);
@@ -93,7 +92,7 @@ impl Stopping {
         // In the same turn: nothing else may happen that wakes the loop.
         let late = self.deadline().is_some_and(|until| until <= now);
         if let Stopping::Farewell { released, .. } = *self
-            && (late || agent.as_ref().is_none_or(Agent::is_closed))
+            && (late || agent.as_ref().is_none_or(|agent| agent.is_closed()))
         {
             *self = Stopping::Done { released };
         }
@@ -108,8 +107,7 @@ mod tests {
     #[test]
     fn scripts_have_what_is_left_of_the_child_s_time() {
         let seconds = Duration::from_secs;
-        let global = Global { child_wait_time: seconds(8), ..Global::default() };
-        let left = |now| time_for_scripts(seconds(100), seconds(now), Some(&global));
+        let left = |now| time_for_scripts(seconds(100), seconds(now), seconds(8));
         assert_eq!(left(102), Duration::from_millis(5700));
         assert_eq!(left(107), Duration::from_millis(700));
         assert_eq!(left(109), Duration::ZERO);
@@ -118,15 +116,9 @@ mod tests {
     /// Nothing might wake the loop for another turn.
     #[test]
     fn with_nothing_left_to_do_it_ends_in_one_turn() {
-        let options = log::Options {
-            ident: String::new(),
-            syslog: false,
-            facility: syslog::Facility::LOG_DAEMON,
-            console: false,
-            detail: false,
-        };
-        let log = log::start(options).unwrap().log();
-        let (mut stopping, mut nobody) = (Stopping::No, None::<Agent<()>>);
+        let (log, _lines) = log::keep();
+        let mut stopping = Stopping::No;
+        let mut nobody = None::<Box<dyn Subagent<crate::vrrp::Vrrp>>>;
         assert!(stopping.begin(Duration::from_secs(9), &log));
         stopping.turn(Duration::from_secs(5), false, "services", &mut nobody, &log);
         assert_eq!(stopping, Stopping::Release(Duration::from_secs(9)));

@@ -2,11 +2,11 @@
 
 use std::io;
 
-use super::dump;
-use super::ipc::{Channel, Message};
 use crate::config::model::Config;
 use crate::notify::dump::Dump;
 use crate::notify::log::Log;
+use crate::process::dump;
+use crate::process::ipc::{Channel, Message};
 use crate::reactor::{Caught, Interest, Reactor, Signal, Signals, Token};
 use crate::state::{Record, Unusable, to_octets};
 

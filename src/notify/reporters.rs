@@ -1,0 +1,72 @@
+//! VRRP and the checkers as their views see them.
+
+use super::log::Level;
+use super::mail::{self, Alert};
+use super::scripts::{self, Origin};
+use super::view::Reporter;
+use super::{check_messages, check_scripts, messages};
+use crate::check::{self, Check};
+use crate::reactor::Program;
+use crate::vrrp::{self, Cause, Occasion, Vrrp};
+
+impl Reporter for Vrrp {
+    type Change = vrrp::Change;
+
+    fn is_news(change: &vrrp::Change) -> bool {
+        !matches!(change, vrrp::Change::Instance { cause: Cause::Resumed, .. })
+    }
+
+    fn is_counted(change: &vrrp::Change) -> bool {
+        matches!(change, vrrp::Change::Priority { occasion: Occasion::Tracker { counted: true, .. }, .. })
+    }
+
+    fn line(&self, change: &vrrp::Change) -> (Level, String) {
+        messages::line(change, self.tables())
+    }
+
+    fn scripts(&self, change: &vrrp::Change) -> (Origin, Vec<Program>) {
+        (Origin::of(change), scripts::jobs(change, self.tables()))
+    }
+
+    fn mail(&self, change: &vrrp::Change) -> Option<Alert> {
+        mail::mail(change, self.tables())
+    }
+}
+
+/// A replacement takes verdicts over without a change, so every change is news.
+impl Reporter for Check {
+    type Change = check::Change;
+
+    fn line(&self, change: &check::Change) -> (Level, String) {
+        check_messages::line(change, self.tables())
+    }
+
+    fn scripts(&self, change: &check::Change) -> (Origin, Vec<Program>) {
+        (Origin::Transitions, check_scripts::jobs(change, self.tables()))
+    }
+
+    fn mail(&self, change: &check::Change) -> Option<Alert> {
+        mail::check_mail(change, self.tables())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vrrp::{GroupId, InstanceId, State};
+
+    #[test]
+    fn a_resumed_state_is_no_news() {
+        let instance =
+            |cause| vrrp::Change::Instance { id: InstanceId(1), from: State::Init, to: State::Master, cause };
+        let group = vrrp::Change::Group { id: GroupId(1), from: State::Init, to: State::Master };
+        for (change, news) in [
+            (instance(Cause::Resumed), false),
+            (instance(Cause::Owner), true),
+            (instance(Cause::Silence), true),
+            (group, true),
+        ] {
+            assert_eq!(Vrrp::is_news(&change), news, "{change:?}");
+        }
+    }
+}

@@ -1,0 +1,497 @@
+//! A process, an agent, a view and a clock that do as they are told and write down what happens.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::rc::Rc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::super::agent::Subagent;
+use super::super::shell::Shell;
+use super::super::time::{Pace, Time};
+use super::super::turn::{Harness, Parts};
+use super::super::{AGENT, Process};
+use crate::config::model::{Config, Global};
+use crate::config::{Options, Outside, Snapshot, load_recorded};
+use crate::notify::log::{self, Level, Log};
+use crate::notify::view::{LastWords, Reporter, View};
+use crate::process::ipc::{Channel, Message};
+use crate::process::kept::{Kept, Place};
+use crate::reactor::{Reactor, Ready, Signal, Signals, Token};
+use crate::state::{Record, from_octets};
+use crate::system::{HasSystem, System};
+
+pub(super) const fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+/// A configuration that can be told from others.
+pub(super) fn config(router_id: &str) -> Snapshot {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("k.conf");
+    std::fs::write(&path, format!("global_defs {{\n router_id {router_id}\n}}\n")).unwrap();
+    let options = Options { path, config_id: String::new(), all_config: false, outside: Outside::fixed() };
+    load_recorded(&options).unwrap().config.unwrap().1
+}
+
+/// The world outside, and what was seen of the loop.
+#[derive(Default)]
+struct World {
+    now: Duration,
+    arrivals: VecDeque<(Duration, Vec<Token>)>,
+    slept_until: Option<Duration>,
+    story: Vec<String>,
+    /// The other end of the channel.
+    parent: Option<Channel>,
+    /// Changes of the process, one for each packet.
+    changes: VecDeque<&'static str>,
+    receiving_takes: Duration,
+    process_deadline: Option<Duration>,
+    timer_came: Duration,
+    released: bool,
+    agent_deadline: Option<Duration>,
+    agent_takes: Duration,
+    agent_sets: Option<&'static str>,
+    agent_closed: bool,
+}
+
+type Shared = Rc<RefCell<World>>;
+
+impl World {
+    fn say(&mut self, line: impl Into<String>) {
+        self.story.push(line.into());
+    }
+
+    /// What the process has told its parent.
+    fn told(&mut self) -> Vec<String> {
+        let Some(parent) = &mut self.parent else { return Vec::new() };
+        let words = |message| match message {
+            Message::Ready => "ready".to_owned(),
+            Message::Indices(octets) => format!("indices {}", from_octets::<Names>(&octets).unwrap().0.join("")),
+            Message::Checkpoint(octets) => format!("checkpoint {}", from_octets::<Count>(&octets).unwrap().0),
+            other => format!("{other:?}"),
+        };
+        parent.receive().unwrap_or_default().into_iter().map(words).collect()
+    }
+}
+
+struct Clock(Shared);
+
+impl Time for Clock {
+    fn now(&self) -> Duration {
+        self.0.borrow().now
+    }
+
+    fn wait(&mut self, _reactor: &mut Reactor, deadline: Option<Duration>, ready: &mut Vec<Ready>) -> io::Result<()> {
+        let mut world = self.0.borrow_mut();
+        world.slept_until = deadline;
+        ready.clear();
+        let next = world.arrivals.front().map(|(at, _)| (*at).max(world.now));
+        let until = deadline.map(|at| at.max(world.now));
+        match (next, until) {
+            (Some(at), until) if until.is_none_or(|until| at <= until) => {
+                world.now = at;
+                let (_, tokens) = world.arrivals.pop_front().unwrap();
+                let of = |token| Ready { token, readable: true, writable: false, error: false, read_closed: false };
+                ready.extend(tokens.into_iter().map(of));
+            }
+            (_, Some(until)) => world.now = until,
+            (_, None) => panic!("the loop sleeps for ever"),
+        }
+        Ok(())
+    }
+}
+
+/// Names of rows.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Names(pub(super) Vec<String>);
+
+impl Record for Names {
+    const NAME: &'static str = "names";
+    const VERSION: u32 = 1;
+}
+
+/// Changes so far.
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Count(u32);
+
+impl Record for Count {
+    const NAME: &'static str = "a count";
+    const VERSION: u32 = 1;
+}
+
+/// Rows and machines.
+pub(super) struct Machines {
+    system: System,
+    pending: Vec<&'static str>,
+}
+
+impl HasSystem for Machines {
+    fn system(&self) -> &System {
+        &self.system
+    }
+}
+
+impl Reporter for Machines {
+    type Change = &'static str;
+
+    fn line(&self, change: &&'static str) -> (Level, String) {
+        (Level::Notice, (*change).to_owned())
+    }
+}
+
+/// A process; its pace is coarse or not.
+pub(super) struct Fake<const COARSE: bool> {
+    world: Shared,
+    machines: Machines,
+    count: u32,
+}
+
+impl<const COARSE: bool> Fake<COARSE> {
+    fn say(&self, line: impl Into<String>) {
+        self.world.borrow_mut().say(line);
+    }
+
+    fn name(&self) -> String {
+        self.machines.system.global.as_ref().unwrap().router_id.clone()
+    }
+}
+
+impl<const COARSE: bool> Process for Fake<COARSE> {
+    type Machines = Machines;
+    type Timer = &'static str;
+    type Indices = Names;
+    type Checkpoint = Count;
+    type Held = Names;
+
+    const PACE: Pace = if COARSE { Pace::Coarse { timers: 2 } } else { Pace::Punctual };
+    const HOLDS: &'static str = "addresses";
+    const STOP_LIMIT: Duration = ms(4000);
+    const CHECKPOINT_DELAY: Duration = if COARSE { ms(500) } else { Duration::ZERO };
+    const HELD_DELAY: Duration = if COARSE { Duration::ZERO } else { ms(100) };
+
+    fn machines(&self) -> &Machines {
+        &self.machines
+    }
+
+    fn machines_mut(&mut self) -> &mut Machines {
+        &mut self.machines
+    }
+
+    fn indices(&self) -> Names {
+        self.say("indices");
+        Names(vec![self.name()])
+    }
+
+    fn begin(&mut self, clean_up: bool, _shell: &mut Shell<Self>) -> io::Result<()> {
+        self.say(format!("begin {clean_up}"));
+        Ok(())
+    }
+
+    fn receive(&mut self, ready: &[Ready], _shell: &mut Shell<Self>) -> io::Result<()> {
+        let mut world = self.world.borrow_mut();
+        let tokens: Vec<usize> = ready.iter().map(|source| source.token.0).collect();
+        world.say(format!("receive {tokens:?}"));
+        if !ready.is_empty()
+            && let Some(change) = world.changes.pop_front()
+        {
+            self.count += 1;
+            self.machines.pending.push(change);
+        }
+        let takes = world.receiving_takes;
+        world.now += takes;
+        Ok(())
+    }
+
+    fn timer(&mut self, timer: &'static str, now: Duration, _shell: &mut Shell<Self>) {
+        let mut world = self.world.borrow_mut();
+        world.say(format!("timer {timer}"));
+        world.timer_came = now;
+    }
+
+    fn work(&mut self, ready: &[Ready], _shell: &mut Shell<Self>) -> io::Result<()> {
+        let tokens: Vec<usize> = ready.iter().map(|source| source.token.0).collect();
+        self.say(format!("work {tokens:?}"));
+        Ok(())
+    }
+
+    fn settle(&mut self, shell: &mut Shell<Self>) {
+        self.say("settle");
+        shell.tell(self.machines.pending.drain(..));
+    }
+
+    fn reconcile(&mut self, changed: bool, shell: &mut Shell<Self>) {
+        self.say(format!("reconcile {changed}"));
+        if changed {
+            shell.hold();
+        }
+    }
+
+    fn rest(&mut self, _shell: &mut Shell<Self>) {
+        self.say("rest");
+    }
+
+    fn deadline(&self) -> Option<Duration> {
+        self.world.borrow().process_deadline
+    }
+
+    fn configure(&mut self, config: Box<Config>, _shell: &mut Shell<Self>) -> io::Result<()> {
+        self.say(format!("configure {}", config.global.router_id));
+        self.machines.system = System::new(String::new(), config.global);
+        Ok(())
+    }
+
+    fn checkpoint(&mut self) -> Count {
+        self.say("checkpoint");
+        Count(self.count)
+    }
+
+    fn held(&self) -> Names {
+        self.say("held");
+        Names(vec![self.name()])
+    }
+
+    fn stop(&mut self, _shell: &mut Shell<Self>) {
+        self.say("stop");
+        self.count += 1;
+        self.machines.pending.push("stopping");
+    }
+
+    fn is_released(&self) -> bool {
+        self.world.borrow().released
+    }
+
+    fn end(self, released: bool, _log: &Log) -> bool {
+        self.say(format!("end {released}"));
+        released
+    }
+}
+
+struct Witness(Shared);
+
+impl View<Machines> for Witness {
+    fn show(&mut self, change: &&'static str, _machines: &Machines, _now: Duration) {
+        let mut world = self.0.borrow_mut();
+        for message in world.told() {
+            world.say(format!("parent has {message}"));
+        }
+        world.say(format!("view {change}"));
+    }
+
+    fn configure(&mut self, global: Option<&Global>) {
+        self.0.borrow_mut().say(format!("view configured {}", global.unwrap().router_id));
+    }
+
+    fn finish(self: Box<Self>, time: LastWords) {
+        let LastWords { scripts, others } = time;
+        self.0.borrow_mut().say(format!("view finishes: {scripts:?} for scripts, {others:?} for others"));
+    }
+}
+
+struct Manager(Shared);
+
+impl View<Machines> for Manager {
+    fn show(&mut self, change: &&'static str, _machines: &Machines, _now: Duration) {
+        self.0.borrow_mut().say(format!("agent shows {change}"));
+    }
+}
+
+impl Subagent<Machines> for Manager {
+    fn has_token(&self, token: Token) -> bool {
+        token == AGENT
+    }
+
+    fn turn(&mut self, machines: &mut Machines, _now: Duration, _reactor: &Reactor, _log: &Log) {
+        let mut world = self.0.borrow_mut();
+        world.say("agent");
+        let takes = world.agent_takes;
+        world.now += takes;
+        machines.pending.extend(world.agent_sets.take());
+    }
+
+    fn deadline(&self) -> Option<Duration> {
+        self.0.borrow().agent_deadline
+    }
+
+    fn close(&mut self, _now: Duration, deadline: Duration) {
+        self.0.borrow_mut().say(format!("agent closes by {deadline:?}"));
+    }
+
+    fn is_closed(&self) -> bool {
+        self.0.borrow().agent_closed
+    }
+}
+
+/// A loop, and the hands that turn it.
+pub(super) struct Loop<const COARSE: bool> {
+    harness: Harness<Fake<COARSE>>,
+    world: Shared,
+    ready: Vec<Ready>,
+    log: log::Kept,
+    lines: Vec<String>,
+    record: Option<tempfile::TempDir>,
+}
+
+impl<const COARSE: bool> Loop<COARSE> {
+    pub(super) fn start(clean_up: bool) -> Loop<COARSE> {
+        let world = Shared::default();
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        world.borrow_mut().parent = Some(Channel::new(ours).unwrap());
+        let (log, lines) = log::keep();
+        let record = tempfile::tempdir().unwrap();
+        let place = Place { path: record.path().join("held"), ..Place::default() };
+        let global = Global { router_id: "A".into(), child_wait_time: ms(5000), ..Global::default() };
+        let machines = Machines { system: System::new(String::new(), global), pending: Vec::new() };
+        let parts = Parts {
+            process: Fake { world: Rc::clone(&world), machines, count: 0 },
+            shell: Shell::with(Box::new(Clock(Rc::clone(&world))), log.clone()).unwrap(),
+            signals: Signals::new(&[Signal::SIGTERM]).unwrap(),
+            channel: Channel::new(theirs).unwrap(),
+            agent: Some(Box::new(Manager(Rc::clone(&world)))),
+            views: vec![Box::new(Witness(Rc::clone(&world)))],
+            held: Some(Kept::start(place, log).unwrap().0),
+            clean_up,
+        };
+        let mut harness = Harness::new(parts).unwrap();
+        harness.begin().unwrap();
+        Loop { harness, world, ready: Vec::new(), log: lines, lines: Vec::new(), record: Some(record) }
+    }
+
+    /// One turn; the story begins with it.
+    pub(super) fn turn(&mut self) {
+        self.world.borrow_mut().story.clear();
+        self.harness.turn(&mut self.ready).unwrap();
+    }
+
+    /// Turns until this time; the story is that of all of them.
+    pub(super) fn until(&mut self, at: Duration) {
+        self.arrive(at, &[]);
+        while !self.world.borrow().arrivals.is_empty() {
+            self.harness.turn(&mut self.ready).unwrap();
+        }
+    }
+
+    pub(super) fn until_done(&mut self) {
+        while !self.is_done() {
+            self.turn();
+        }
+    }
+
+    pub(super) fn end(self) -> (Vec<String>, io::Result<()>) {
+        self.world.borrow_mut().story.clear();
+        let outcome = self.harness.end();
+        (self.world.take().story, outcome)
+    }
+
+    pub(super) fn arrive(&mut self, at: Duration, tokens: &[Token]) {
+        self.world.borrow_mut().arrivals.push_back((at, tokens.to_vec()));
+    }
+
+    /// The parent sends a message, which is read once the token of the orders arrives.
+    pub(super) fn send(&mut self, message: &Message) {
+        self.world.borrow_mut().parent.as_mut().unwrap().send(message).unwrap();
+    }
+
+    pub(super) fn lose_parent(&mut self) {
+        self.world.borrow_mut().parent = None;
+    }
+
+    pub(super) fn story(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.world.borrow_mut().story)
+    }
+
+    pub(super) fn said(&mut self, expected: &[&str]) {
+        assert_eq!(self.story(), expected);
+    }
+
+    pub(super) fn told(&mut self) -> Vec<String> {
+        self.world.borrow_mut().told()
+    }
+
+    pub(super) fn logged(&mut self, text: &str) -> bool {
+        self.lines.extend(self.log.take().into_iter().map(|(_, line)| line));
+        self.lines.iter().any(|line| line == text)
+    }
+
+    pub(super) fn now(&self) -> Duration {
+        self.world.borrow().now
+    }
+
+    pub(super) fn deadline(&self) -> Option<Duration> {
+        self.harness.deadline()
+    }
+
+    pub(super) fn slept_until(&self) -> Option<Duration> {
+        self.world.borrow().slept_until
+    }
+
+    pub(super) fn timer_came(&self) -> Duration {
+        self.world.borrow().timer_came
+    }
+
+    pub(super) fn is_done(&self) -> bool {
+        self.harness.shell.stopping.is_done()
+    }
+
+    pub(super) fn set_timer(&mut self, name: &'static str, at: Duration) {
+        self.harness.shell.set_timer(name, Some(at));
+    }
+
+    pub(super) fn clear_timers(&mut self) {
+        while self.harness.shell.timers.pop_due(Duration::MAX).is_some() {}
+    }
+
+    pub(super) fn again(&mut self) {
+        self.harness.shell.again();
+    }
+
+    pub(super) fn save(&mut self) {
+        self.harness.shell.save();
+        self.harness.shell.again();
+    }
+
+    pub(super) fn save_at_once(&mut self) {
+        self.harness.shell.save_at_once();
+        self.harness.shell.again();
+    }
+
+    pub(super) fn on_receive(&mut self, change: &'static str) {
+        self.world.borrow_mut().changes.push_back(change);
+    }
+
+    pub(super) fn receiving_takes(&mut self, time: Duration) {
+        self.world.borrow_mut().receiving_takes = time;
+    }
+
+    pub(super) fn process_deadline(&mut self, at: Option<Duration>) {
+        self.world.borrow_mut().process_deadline = at;
+    }
+
+    pub(super) fn release(&mut self) {
+        self.world.borrow_mut().released = true;
+    }
+
+    pub(super) fn agent_deadline(&mut self, at: Option<Duration>) {
+        self.world.borrow_mut().agent_deadline = at;
+    }
+
+    pub(super) fn agent_takes(&mut self, time: Duration) {
+        self.world.borrow_mut().agent_takes = time;
+    }
+
+    pub(super) fn agent_sets(&mut self, change: &'static str) {
+        self.world.borrow_mut().agent_sets = Some(change);
+    }
+
+    pub(super) fn agent_is_closed(&mut self) {
+        self.world.borrow_mut().agent_closed = true;
+    }
+
+    /// The directory of the record of what is held.
+    pub(super) fn record(&mut self) -> tempfile::TempDir {
+        self.record.take().unwrap()
+    }
+}

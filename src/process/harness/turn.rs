@@ -1,0 +1,263 @@
+//! The loop.
+
+use std::io;
+use std::time::Duration;
+
+use super::agent::Subagent;
+use super::orders::{Order, Orders};
+use super::shell::{Key, Shell};
+use super::stopping::{CLEAN_UP_LIMIT, FAREWELL_LIMIT, time_for_scripts};
+use super::{ORDERS, Process};
+use crate::config::model::{Config, Global};
+use crate::notify::dump;
+use crate::notify::view::{LastWords, View, tell};
+use crate::process::doing::Doing;
+use crate::process::ipc::Channel;
+use crate::process::kept::Kept;
+use crate::reactor::{Ready, Signals};
+use crate::system::HasSystem;
+
+/// What a loop is made of.
+pub(in crate::process) struct Parts<P: Process> {
+    pub(in crate::process) process: P,
+    pub(in crate::process) shell: Shell<P>,
+    pub(in crate::process) signals: Signals,
+    /// To the parent.
+    pub(in crate::process) channel: Channel,
+    /// Without SNMP there is none.
+    pub(in crate::process) agent: Option<Box<dyn Subagent<P::Machines>>>,
+    /// Beside the log and the notifications of the agent.
+    pub(in crate::process) views: Vec<Box<dyn View<P::Machines>>>,
+    /// Where it is written down what is in the kernel, if the process sets anything there.
+    pub(in crate::process) held: Option<Kept<P::Held>>,
+    /// Only to remove what a predecessor has left in the kernel.
+    pub(in crate::process) clean_up: bool,
+}
+
+/// A process and all that turns it.
+pub(in crate::process) struct Harness<P: Process> {
+    pub(super) process: P,
+    pub(super) shell: Shell<P>,
+    orders: Orders,
+    agent: Option<Box<dyn Subagent<P::Machines>>>,
+    views: Vec<Box<dyn View<P::Machines>>>,
+    dumps: dump::Writer,
+    held: Option<Kept<P::Held>>,
+    /// As last told to the parent.
+    checkpoint: Option<P::Checkpoint>,
+    clean_up: bool,
+    /// When the stop began.
+    stopped_at: Duration,
+}
+
+impl<P: Process> Harness<P> {
+    pub(in crate::process) fn new(parts: Parts<P>) -> io::Result<Harness<P>> {
+        let Parts { process, shell, signals, channel, agent, mut views, held, clean_up } = parts;
+        let orders = Orders::new(signals, channel, &shell.reactor, ORDERS).doing("listen to the parent process")?;
+        let dumps = dump::Writer::start(shell.log.clone())?;
+        views.insert(0, Box::new(shell.log.clone()));
+        let stopped_at = Duration::ZERO;
+        Ok(Harness { process, shell, orders, agent, views, dumps, held, checkpoint: None, clean_up, stopped_at })
+    }
+
+    /// Runs until the process has stopped.
+    ///
+    /// # Errors
+    /// When a source fails without which the process cannot go on, or something is left in the kernel at the end.
+    pub(in crate::process) fn run(mut self) -> io::Result<()> {
+        self.begin()?;
+        let mut ready = Vec::new();
+        while !self.shell.stopping.is_done() {
+            self.turn(&mut ready)?;
+        }
+        self.end()
+    }
+
+    pub(super) fn begin(&mut self) -> io::Result<()> {
+        if !self.clean_up {
+            self.orders.save_indices(&self.process.indices(), &self.shell.log);
+        }
+        self.process.begin(self.clean_up, &mut self.shell)?;
+        self.process.settle(&mut self.shell);
+        if self.clean_up {
+            self.stop(CLEAN_UP_LIMIT);
+        }
+        self.orders.report_ready();
+        Ok(())
+    }
+
+    /// One turn, in the order that the module tells.
+    pub(super) fn turn(&mut self, ready: &mut Vec<Ready>) -> io::Result<()> {
+        self.shell.wait(self.deadline(), ready)?;
+        let (mut ordered, mut agent_ready) = (false, false);
+        let agent = self.agent.as_deref();
+        ready.retain(|source| {
+            let of_agent = agent.is_some_and(|agent| agent.has_token(source.token));
+            agent_ready |= of_agent;
+            ordered |= source.token == ORDERS;
+            !of_agent && source.token != ORDERS
+        });
+        self.process.receive(ready, &mut self.shell)?;
+        self.timers_turn();
+        self.process.settle(&mut self.shell);
+        if ordered {
+            self.obey()?;
+        }
+        self.process.work(ready, &mut self.shell)?;
+        self.process.settle(&mut self.shell);
+        self.show();
+        self.process.rest(&mut self.shell);
+        self.agent_turn(agent_ready);
+        self.stopping_turn();
+        Ok(())
+    }
+
+    /// When the next turn is due, whatever the sources do.
+    pub(super) fn deadline(&self) -> Option<Duration> {
+        let agent = self.agent.as_ref().and_then(|agent| agent.deadline());
+        let shell = &self.shell;
+        let deadlines = [shell.next_timer(), self.process.deadline(), agent, shell.stopping.deadline()];
+        deadlines.into_iter().flatten().min()
+    }
+
+    fn timers_turn(&mut self) {
+        let now = self.shell.now();
+        for _ in 0..P::PACE.timers() {
+            let Some(key) = self.shell.timers.pop_due(now) else { break };
+            match key {
+                Key::Process(timer) => self.process.timer(timer, now, &mut self.shell),
+                Key::Checkpoint => self.save_checkpoint(),
+                Key::Held => self.save_held(),
+            }
+        }
+    }
+
+    /// Before the views: a replacement that goes on must know of a change before anyone is told.
+    fn show(&mut self) {
+        let changed = std::mem::take(&mut self.shell.save) || !self.shell.changes.is_empty();
+        let at_once = std::mem::take(&mut self.shell.save_at_once);
+        if at_once || (changed && P::CHECKPOINT_DELAY.is_zero()) {
+            self.save_checkpoint();
+        } else if changed {
+            self.arm(Key::Checkpoint, P::CHECKPOINT_DELAY);
+        }
+        self.process.reconcile(changed || at_once, &mut self.shell);
+        if std::mem::take(&mut self.shell.hold) {
+            if P::HELD_DELAY.is_zero() {
+                self.save_held();
+            } else {
+                self.arm(Key::Held, P::HELD_DELAY);
+            }
+        }
+        let (changes, now) = (std::mem::take(&mut self.shell.changes), self.shell.now());
+        if changes.is_empty() {
+            return;
+        }
+        let mut views: Vec<&mut dyn View<P::Machines>> = Vec::new();
+        for view in &mut self.views {
+            views.push(view.as_mut());
+        }
+        if let Some(agent) = &mut self.agent {
+            views.push(agent.as_mut());
+        }
+        tell(&changes, self.process.machines(), now, &mut views);
+    }
+
+    /// Unless it is armed: many changes are one.
+    fn arm(&mut self, key: Key<P::Timer>, delay: Duration) {
+        if self.shell.timers.deadline(key).is_none() {
+            let at = self.shell.now() + delay;
+            self.shell.timers.set(key, at);
+        }
+    }
+
+    fn save_checkpoint(&mut self) {
+        let checkpoint = self.process.checkpoint();
+        if self.checkpoint.as_ref() != Some(&checkpoint) {
+            self.orders.save_checkpoint(&checkpoint, &self.shell.log);
+            self.checkpoint = Some(checkpoint);
+        }
+    }
+
+    fn save_held(&mut self) {
+        if let Some(kept) = &mut self.held {
+            kept.save(&self.process.held());
+        }
+    }
+
+    fn agent_turn(&mut self, ready: bool) {
+        let Some(agent) = &mut self.agent else { return };
+        let now = self.shell.now();
+        if ready || agent.deadline().is_some_and(|at| at <= now) {
+            agent.turn(self.process.machines_mut(), now, &self.shell.reactor, &self.shell.log);
+            self.process.settle(&mut self.shell);
+        }
+    }
+
+    fn obey(&mut self) -> io::Result<()> {
+        for order in self.orders.read(&self.shell.log)? {
+            match order {
+                Order::Stop => self.stop(P::STOP_LIMIT),
+                Order::Dump(what) => {
+                    let now = self.shell.now();
+                    if let Some((name, text)) = self.process.dump(what, now) {
+                        self.dumps.write(name, text);
+                    }
+                }
+                Order::Configure(_) if self.shell.is_stopping() => {}
+                Order::Configure(config) => self.configure(config)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn configure(&mut self, config: Box<Config>) -> io::Result<()> {
+        self.process.configure(config, &mut self.shell)?;
+        self.orders.save_indices(&self.process.indices(), &self.shell.log);
+        let global = self.process.machines().system().global.as_ref();
+        self.views.iter_mut().for_each(|view| view.configure(global));
+        self.process.settle(&mut self.shell);
+        // Before the next event, which forgets removed rows.
+        self.shell.save();
+        self.show();
+        self.shell.log.info("The new configuration is in force");
+        self.orders.report_ready();
+        Ok(())
+    }
+
+    /// `limit` is the time for the kernel.
+    fn stop(&mut self, limit: Duration) {
+        let now = self.shell.now();
+        if !self.shell.stopping.begin(now + limit, &self.shell.log) {
+            return;
+        }
+        self.stopped_at = now;
+        self.process.stop(&mut self.shell);
+        self.process.settle(&mut self.shell);
+        self.show();
+    }
+
+    fn stopping_turn(&mut self) {
+        let now = self.shell.now();
+        let released = self.process.is_released();
+        self.shell.stopping.turn(now, released, P::HOLDS, &mut self.agent, &self.shell.log);
+    }
+
+    /// After the last turn.
+    pub(super) fn end(mut self) -> io::Result<()> {
+        self.save_held();
+        let Harness { process, shell, views, held, stopped_at, .. } = self;
+        let global = process.machines().system().global.as_ref();
+        let wait = global.map_or(FAREWELL_LIMIT, |global: &Global| global.child_wait_time);
+        let clean = process.end(shell.stopping.has_released(), &shell.log);
+        if let Some(kept) = held {
+            kept.finish();
+        }
+        // Scripts last: they have what is left of the time.
+        for view in views.into_iter().rev() {
+            let scripts = time_for_scripts(stopped_at, shell.time.now(), wait);
+            view.finish(LastWords { scripts, others: FAREWELL_LIMIT });
+        }
+        if clean { Ok(()) } else { Err(io::Error::other(format!("not all {} could be removed", P::HOLDS))) }
+    }
+}

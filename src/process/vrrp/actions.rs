@@ -1,0 +1,126 @@
+//! What the machines ask for is handed on, and the kernel's answers are handed back.
+
+use super::sockets::Outgoing;
+use super::{Loop, Timer, VrrpProcess, translate};
+use crate::notify::log::Log;
+use crate::vrrp::{Action, Event, InstanceId};
+
+impl VrrpProcess {
+    /// Adverts leave at once; addresses are gathered and follow.
+    pub(super) fn carry_out(&mut self, shell: &mut Loop) {
+        let output = self.vrrp.take_output();
+        let mut homeless = Vec::new();
+        // Before scripts are to run.
+        if output.trackers {
+            self.follow_trackers(shell);
+        }
+        for action in output.actions {
+            match action {
+                // Another router may be master by now.
+                Action::Send { .. } if self.silent => {}
+                Action::Send { instance, ifindex, source, ttl, messages, seal } => {
+                    self.send(instance, Outgoing { ifindex, source, ttl, messages, seal }, &shell.log);
+                }
+                Action::Timer(key, at) => shell.set_timer(Timer::Machine(key), at),
+                Action::Address(id, op, secondaries) => {
+                    let tables = self.vrrp.tables();
+                    let row = tables.addresses.get(&id);
+                    match row.and_then(|row| translate::request(id, op, row, secondaries, &tables.interfaces)) {
+                        Some(request) => self.requests.push(request),
+                        None => homeless.push((id, op)),
+                    }
+                }
+                Action::Withdraw(row, secondaries) => {
+                    let links = &self.vrrp.tables().interfaces;
+                    self.requests.extend(translate::withdrawal(&row, secondaries, links));
+                }
+                Action::Vmac { id, op, link } => {
+                    // There are never as many as would fill the queue: a row has one request under way.
+                    let _ = self.vmacs.submit(vec![translate::vmac_request(id, op, *link)]);
+                }
+                Action::Announce(id, count) => self.announcer.push(id, count, self.vrrp.tables()),
+                Action::CancelAnnouncements(id) => self.announcer.cancel(id),
+                Action::RunScript { id, script, limit } => {
+                    self.watches.run(id, &script, limit, self.vrrp.tables().system.global.as_ref());
+                }
+                Action::CancelScript(id) => self.watches.cancel(id),
+            }
+        }
+        shell.tell(output.changes);
+        if output.save {
+            shell.save();
+        }
+        self.links_changed |= output.links;
+        // The interface went between the wish and now; a row waits for its answer all the same.
+        if !homeless.is_empty() {
+            for (id, op) in homeless {
+                let result = Err("its interface is gone".to_owned());
+                self.vrrp.handle(Event::AddressDone { id, op, result }, shell.now());
+            }
+            self.carry_out(shell);
+        }
+    }
+
+    /// Sends an advert. The same error of an instance is told once.
+    pub(super) fn send(&mut self, id: InstanceId, advert: Outgoing, log: &Log) {
+        let ifindex = advert.ifindex;
+        let Err(error) = self.sockets.send(id, advert) else {
+            self.send_errors.remove(&id);
+            return;
+        };
+        let error = error.to_string();
+        if self.send_errors.get(&id) != Some(&error) {
+            let tables = self.vrrp.tables();
+            let name = tables.instances.get(&id).map_or("?", |row| &row.config.name);
+            let interface = tables.interfaces.name(ifindex);
+            log.warning(format_args!("({name}) Cannot send advert on {interface}: {error}"));
+            self.send_errors.insert(id, error);
+        }
+    }
+
+    pub(super) fn submit_requests(&mut self, shell: &mut Loop) {
+        if self.requests.is_empty() {
+            return;
+        }
+        let requests = std::mem::take(&mut self.requests);
+        if let Err(full) = self.writer.submit(requests) {
+            let now = shell.now();
+            for request in full.requests {
+                let (id, op) = (translate::address_id(request.token), translate::address_op(request.op));
+                let result = Err("too many requests are waiting for the kernel".into());
+                self.vrrp.handle(Event::AddressDone { id, op, result }, now);
+            }
+            self.carry_out(shell);
+        }
+    }
+
+    pub(super) fn writer_turn(&mut self, shell: &mut Loop) {
+        let mut results = Vec::new();
+        self.writer.results(&mut results);
+        let now = shell.now();
+        for result in results {
+            if let Some(complaint) = &result.complaint {
+                shell.log.warning(complaint);
+            }
+            self.vrrp.handle(translate::address_done(result), now);
+        }
+    }
+
+    pub(super) fn vmacs_turn(&mut self, shell: &mut Loop) {
+        let mut results = Vec::new();
+        self.vmacs.results(&mut results);
+        for result in results {
+            if let Some(complaint) = &result.complaint {
+                shell.log.warning(format_args!("VMAC {}: {complaint}", result.request.name));
+            }
+            if self.vmac_settings != result.settings {
+                self.vmac_settings.clone_from(&result.settings);
+                shell.save();
+            }
+            if let Some(event) = translate::vmac_done(result) {
+                self.vrrp.handle(event, shell.now());
+            }
+        }
+        self.follow_links(&shell.log);
+    }
+}
