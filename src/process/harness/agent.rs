@@ -8,7 +8,7 @@ use snmp::session::{Event, Lost};
 use snmp::transport::MasterAddress;
 use snmp::{Config, Mib, Notification, Oid, Registration, Session};
 
-use super::AGENT;
+use super::tokens::AGENT;
 use crate::mib::{self, Trap};
 use crate::notify::log::Log;
 use crate::notify::view::{Reporter, View};

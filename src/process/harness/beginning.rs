@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use snmp::MibError;
 
-use super::Process;
 use super::agent::{Agent, Service, Subagent};
+use super::shell::Process;
 use crate::config::VirtualServers;
 use crate::config::model::Config;
 use crate::notify::log::Log;

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::agent::Subagent;
 use super::orders::{Order, Orders};
-use super::shell::{Key, Shell};
+use super::shell::{Key, Process, Shell};
 use super::stopping::{CLEAN_UP_LIMIT, FAREWELL_LIMIT, time_for_scripts};
-use super::{ORDERS, Process};
+use super::tokens::ORDERS;
 use crate::config::model::{Config, Global};
 use crate::notify::dump;
 use crate::notify::view::{LastWords, View, tell};

@@ -10,10 +10,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::super::agent::Subagent;
+use super::super::shell::Process;
 use super::super::shell::Shell;
 use super::super::time::{Pace, Time};
+use super::super::tokens::AGENT;
 use super::super::turn::{Harness, Parts};
-use super::super::{AGENT, Process};
 use crate::config::model::{Config, Global};
 use crate::config::{Options, Outside, Snapshot, load_recorded};
 use crate::notify::log::{self, Level, Log};

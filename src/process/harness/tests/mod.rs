@@ -7,7 +7,7 @@ use std::time::Duration;
 use nix::sys::signal::raise;
 
 use super::super::ipc::Message;
-use super::{AGENT, ORDERS, token};
+use super::tokens::{AGENT, ORDERS, token};
 use crate::reactor::Signal;
 use fakes::{Loop, config, ms};
 
