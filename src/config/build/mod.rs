@@ -2,6 +2,7 @@
 
 mod address;
 mod behaviour;
+mod bfd;
 mod check;
 mod garp;
 mod global;
@@ -46,6 +47,7 @@ pub(crate) fn build(
     let static_addresses = address::statics(tree, &defaults, &mut ctx);
     check::instances(&instances, &mut ctx);
     check::tracked(tree, &mut ctx);
+    let bfd = bfd::build(tree, &mut ctx);
     let mut has_virtual_servers = false;
     let mut take = |server| {
         has_virtual_servers = true;
@@ -59,6 +61,7 @@ pub(crate) fn build(
         has_virtual_servers,
         lvs,
         trackers: Trackers::default(),
+        bfd,
         global: defaults.global,
     }
 }

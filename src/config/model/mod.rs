@@ -4,6 +4,7 @@
 //! A field names the keyword it stems from. Defaults that stem from `global_defs` are already merged into each
 //! instance, so nobody below has to look twice.
 
+mod bfd;
 mod track;
 
 use std::fmt;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use bfd::BfdInstance;
 pub use track::{InitFile, ParameterMatch, Track, TrackFile, TrackProcess, TrackScript, TrackerKind, Trackers};
 
 /// A whole configuration.
@@ -31,6 +33,8 @@ pub struct Config {
     pub lvs: super::lvs::Lvs,
     /// `vrrp_script`, `track_file` and `vrrp_track_process` blocks that are used.
     pub trackers: Trackers,
+    /// `bfd_instance` blocks, in configured order; names and neighbours are unique.
+    pub bfd: Vec<BfdInstance>,
 }
 
 /// `smtp_server` with its port (25 by default).
@@ -137,6 +141,12 @@ pub struct Global {
     pub vrrp_rt_priority: Option<u8>,
     /// `vrrp_no_swap`.
     pub vrrp_no_swap: bool,
+    /// `bfd_priority`: nice value of the BFD process.
+    pub bfd_nice: Option<i8>,
+    /// `bfd_rt_priority`: `SCHED_RR` priority of the BFD process, 1..=99.
+    pub bfd_rt_priority: Option<u8>,
+    /// `bfd_no_swap`.
+    pub bfd_no_swap: bool,
 }
 
 impl Default for Global {
@@ -177,6 +187,9 @@ impl Default for Global {
             vrrp_nice: None,
             vrrp_rt_priority: None,
             vrrp_no_swap: false,
+            bfd_nice: None,
+            bfd_rt_priority: None,
+            bfd_no_swap: false,
         }
     }
 }
