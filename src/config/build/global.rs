@@ -77,6 +77,10 @@ impl<'t> Merged<'t> {
         self.last(name).and_then(|n| n.u32(0))
     }
 
+    fn nice(&self, name: &str) -> Option<i8> {
+        self.last(name).and_then(|n| n.int(0)).and_then(|n| i8::try_from(n).ok())
+    }
+
     fn micros(&self, name: &str) -> Duration {
         Duration::from_micros(self.last(name).and_then(|n| n.uint(0)).unwrap_or(0))
     }
@@ -186,9 +190,12 @@ fn settings(g: &Merged<'_>, ctx: &mut Ctx<'_, '_>) -> Global {
         ),
         vrrp_startup_delay: g.micros("vrrp_startup_delay").max(left),
         log_unknown_vrids: g.has("log_unknown_vrids"),
-        vrrp_nice: g.last("vrrp_priority").and_then(|n| n.int(0)).and_then(|n| i8::try_from(n).ok()),
+        vrrp_nice: g.nice("vrrp_priority"),
         vrrp_rt_priority: rt_priority(g, ctx),
         vrrp_no_swap: g.has("vrrp_no_swap"),
+        bfd_nice: g.nice("bfd_priority"),
+        bfd_rt_priority: g.last("bfd_rt_priority").and_then(|n| n.uint(0)).and_then(|n| u8::try_from(n).ok()),
+        bfd_no_swap: g.has("bfd_no_swap"),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod address;
 mod behaviour;
+mod bfd;
 mod check;
 mod context;
 mod garp;
@@ -47,6 +48,7 @@ pub(crate) fn build(
     let static_addresses = address::statics(tree, &defaults, &mut ctx);
     check::instances(&instances, &mut ctx);
     check::tracked(tree, &mut ctx);
+    let bfd = bfd::build(tree, &mut ctx);
     let mut has_virtual_servers = false;
     let mut take = |server| {
         has_virtual_servers = true;
@@ -61,6 +63,7 @@ pub(crate) fn build(
         has_virtual_servers,
         lvs,
         trackers: trackers.into_used(tree, &mut ctx),
+        bfd,
         global: defaults.global,
     }
 }

@@ -149,7 +149,7 @@ pub(super) const ADDRESS: &[Term] = &[One(Address)];
 /// A time that must not be zero, in microseconds.
 pub(super) const PAUSE: &[Term] = &[One(Decimal(1, 4_294_967_295_000_000, 6))];
 /// Milliseconds with microsecond resolution.
-pub(super) const MSECS: &[Term] = &[One(Decimal(0, 4_294_967_295, 3))];
+pub(super) const MSECS: &[Term] = &[One(Decimal(1_000, 4_294_967_000, 3))];
 
 /// A row without braces.
 #[expect(clippy::too_many_arguments, reason = "a row of the table, one argument a column")]

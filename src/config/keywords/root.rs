@@ -38,7 +38,7 @@ static TOP: &[Keyword] = &[
     kw("track_file", Acted, NAME, "NAME { }", "unique name", "", "2.1.0", "file whose number is used by track_file lists and FILE_CHECK").with(Block(&[FILE])),
     kw("vrrp_track_file", Deprecated("track_file"), NAME, "NAME { }", "alias (old name) of track_file", "", "2.0.0", "see track_file").with(Block(&[OLD_FILE])),
     kw("interface_up_down_delays", NotYet, FLAG, "{ IFNAME DOWN_DELAY [UP_DELAY] ... }", "each 0..255", "none; UP_DELAY omitted: 0 in keepalived (man page: equal to DOWN_DELAY)", "2.2.3", "debounce of link changes per interface").with(Entries(DELAYS)),
-    kw("bfd_instance", NotYet, NAME, "NAME { }", "name at most 31 characters", "", "2.0.0", "one BFD session").with(Block(&[BFD])),
+    kw("bfd_instance", Acted, NAME, "NAME { }", "name at most 31 characters", "", "2.0.0", "one BFD session").with(Block(&[BFD])),
     kw("SSL", Acted, FLAG, "{ }", "", "", "<=0.5.3", "client certificate material for SSL_GET").with(Block(&[SSL])),
     kw("virtual_server_group", Acted, NAME, "NAME { ENTRY ... }", "ENTRY = ADDR[-END][/MASK] [PORT[-END]] or fwmark N [inet|inet6]", "", "1.0.2", "reusable set of virtual addresses/fwmarks").with(Entries(SERVER_GROUP)),
     kw("virtual_server", Acted, &[One(Service), Opt(Text)], "ADDR [PORT] | fwmark N | group NAME { }", "PORT 1..65535 (0/none = any port)", "", "<=0.5.3", "one IPVS service").with(Block(&[VIRTUAL_SERVER])),

@@ -48,21 +48,21 @@ pub(super) static OLD_FILE: &[Keyword] = &[
 /// `bfd_instance`.
 #[rustfmt::skip]
 pub(super) static BFD: &[Keyword] = &[
-    kw("neighbor_ip", NotYet, ADDRESS, "ADDR", "required", "", "2.0.0", "peer"),
+    kw("neighbor_ip", Acted, ADDRESS, "ADDR", "required", "", "2.0.0", "peer"),
     kw("neighbour_ip", Alias("neighbor_ip"), ADDRESS, "ADDR", "alias of neighbor_ip", "", "2.0.0", "see neighbor_ip"),
-    kw("source_ip", NotYet, ADDRESS, "ADDR", "same family as the peer", "chosen by kernel (then the local port may fall outside 49152..65535)", "2.0.0", "local address"),
-    kw("min_rx", NotYet, MSECS, "MSECS", "resolution 1 us; above 10000 ms warned about", "10", "2.0.0", "required minimal receive interval"),
-    kw("min_tx", NotYet, MSECS, "MSECS", "resolution 1 us; above 10000 ms warned about", "10", "2.0.0", "desired minimal transmit interval"),
-    kw("idle_tx", NotYet, &[One(Decimal(1_000_000, 4_294_967_295, 3))], "MSECS", "resolution 1 us; at least 1000; above 10000 warned about", "1000", "2.0.0", "transmit interval while not up"),
-    kw("multiplier", NotYet, &[One(Uint(1, 255))], "N", "1..255", "5", "2.0.0", "detection multiplier"),
-    kw("passive", NotYet, FLAG, "", "", "off", "2.0.0", "wait for the peer to start"),
-    kw("ttl", NotYet, &[One(Uint(1, 255))], "N", "1..255", "255 IPv4, 64 IPv6", "2.0.0", "TTL of sent packets"),
+    kw("source_ip", Acted, ADDRESS, "ADDR", "same family as the peer", "chosen by the kernel", "2.0.0", "local address"),
+    kw("min_rx", Acted, MSECS, "MSECS", "1..4294967; resolution 1 us", "10", "2.0.0", "required minimal receive interval"),
+    kw("min_tx", Acted, MSECS, "MSECS", "1..4294967; resolution 1 us", "10", "2.0.0", "desired minimal transmit interval"),
+    kw("idle_tx", Acted, &[One(Decimal(1_000_000, 4_294_967_000, 3))], "MSECS", "1000..4294967; resolution 1 us", "1000", "2.0.0", "transmit interval while not up"),
+    kw("multiplier", Acted, &[One(Uint(1, 255))], "N", "1..255", "5", "2.0.0", "detection multiplier"),
+    kw("passive", Acted, FLAG, "", "", "off", "2.0.0", "wait for the peer to start"),
+    kw("ttl", Acted, &[One(Uint(1, 255))], "N", "1..255", "255 IPv4, 64 IPv6", "2.0.0", "TTL of sent packets"),
     kw("hoplimit", Alias("ttl"), &[One(Uint(1, 255))], "N", "alias of ttl", "", "2.0.0", "see ttl"),
-    kw("max_hops", NotYet, &[One(Int(-1, 255))], "N", "-1..255; -1 and 255 = no check; reduced to ttl when above it", "0", "2.0.0", "hops a received packet may have crossed"),
-    kw("multihop", NotYet, BOOL, "[BOOL]", "bare = true", "false", "2.2.8", "UDP port 4784 instead of 3784"),
-    kw("weight", NotYet, &[One(Int(-254, 254)), Opt(OneOf(&["reverse"]))], "N [reverse]", "-253..253", "0", "2.0.0", "default priority change for VRRP trackers"),
-    kw("vrrp", NotYet, FLAG, "", "", "both vrrp and checker unless one is named", "2.0.0", "report events to the VRRP process"),
-    kw("checker", NotYet, FLAG, "", "", "as above", "2.0.0", "report events to the checker process"),
+    kw("max_hops", Acted, &[One(Int(-1, 255))], "N", "-1..255; -1 and 255 = no check; reduced to ttl when above it", "0", "2.0.0", "hops a received packet may have crossed"),
+    kw("multihop", Acted, BOOL, "[BOOL]", "bare = true", "false", "2.2.8", "UDP port 4784 instead of 3784"),
+    kw("weight", Acted, &[One(Int(-253, 253)), Opt(OneOf(&["reverse"]))], "N [reverse]", "-253..253", "0", "2.0.0", "default priority change for VRRP trackers"),
+    kw("vrrp", Acted, FLAG, "", "", "both vrrp and checker unless one is named", "2.0.0", "report events to the VRRP process"),
+    kw("checker", Acted, FLAG, "", "", "as above", "2.0.0", "report events to the checker process"),
 ];
 
 /// Entries of `track_interface`.

@@ -5,6 +5,7 @@
 //! instance, so nobody below has to look twice.
 
 mod address;
+mod bfd;
 mod script;
 mod track;
 
@@ -15,6 +16,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use address::{Address, Family};
+pub use bfd::BfdInstance;
 pub use script::{Script, ScriptUser, Scripts};
 pub use track::{InitFile, ParameterMatch, Track, TrackFile, TrackProcess, TrackScript, TrackerKind, Trackers};
 
@@ -35,6 +37,8 @@ pub struct Config {
     pub lvs: super::lvs::Lvs,
     /// `vrrp_script`, `track_file` and `vrrp_track_process` blocks that are used.
     pub trackers: Trackers,
+    /// `bfd_instance` blocks, in configured order; names and neighbours are unique.
+    pub bfd: Vec<BfdInstance>,
 }
 
 /// `smtp_server` with its port (25 by default).
@@ -141,6 +145,12 @@ pub struct Global {
     pub vrrp_rt_priority: Option<u8>,
     /// `vrrp_no_swap`.
     pub vrrp_no_swap: bool,
+    /// `bfd_priority`: nice value of the BFD process.
+    pub bfd_nice: Option<i8>,
+    /// `bfd_rt_priority`: `SCHED_RR` priority of the BFD process, 1..=99.
+    pub bfd_rt_priority: Option<u8>,
+    /// `bfd_no_swap`.
+    pub bfd_no_swap: bool,
 }
 
 impl Default for Global {
@@ -181,6 +191,9 @@ impl Default for Global {
             vrrp_nice: None,
             vrrp_rt_priority: None,
             vrrp_no_swap: false,
+            bfd_nice: None,
+            bfd_rt_priority: None,
+            bfd_no_swap: false,
         }
     }
 }

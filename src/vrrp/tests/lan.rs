@@ -92,6 +92,7 @@ pub fn config(instances: Vec<Instance>, sync_groups: Vec<SyncGroup>) -> Config {
         has_virtual_servers: false,
         lvs: Default::default(),
         trackers: Default::default(),
+        bfd: Vec::new(),
     }
 }
 

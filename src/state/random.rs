@@ -1,0 +1,32 @@
+//! Pseudo-random numbers from a seed handed in. Not for secrets.
+
+use std::time::Duration;
+
+/// A xorshift generator.
+#[derive(Clone, Debug)]
+pub struct Random(u64);
+
+impl Random {
+    /// Any seed will do.
+    pub fn new(seed: u64) -> Random {
+        // Neighbouring seeds shall not begin alike, and the state must not be 0.
+        Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(31) | 1)
+    }
+
+    /// The next number.
+    pub fn number(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    /// A time from zero to `most`, to the microsecond.
+    pub fn share(&mut self, most: Duration) -> Duration {
+        let micros = u64::try_from(most.as_micros()).unwrap_or(u64::MAX);
+        match micros {
+            0 => Duration::ZERO,
+            micros => Duration::from_micros(self.number() % micros),
+        }
+    }
+}
