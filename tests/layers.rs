@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Floor of each module; a module may use modules of lower floors, and those of its own floor that `SIDEWAYS` names.
-const FLOORS: [(&str, u32); 13] = [
+const FLOORS: [(&str, u32); 14] = [
     ("process", 4),
     ("genhash", 4),
     ("reactor", 3),
@@ -15,6 +15,7 @@ const FLOORS: [(&str, u32); 13] = [
     ("notify", 3),
     ("vrrp", 2),
     ("check", 2),
+    ("bfd", 2),
     ("config", 1),
     ("system", 1),
     // One per line, so that a new floor is a new line.
@@ -26,7 +27,7 @@ const FLOORS: [(&str, u32); 13] = [
 const SIDEWAYS: [(&str, &str); 5] =
     [("kernel", "reactor"), ("net", "reactor"), ("notify", "reactor"), ("system", "config"), ("process", "genhash")];
 /// The machines: no I/O and no clock.
-const PURE: [&str; 4] = ["vrrp", "check", "state", "wire"];
+const PURE: [&str; 5] = ["vrrp", "check", "bfd", "state", "wire"];
 const IMPURE: [&str; 6] = ["std::fs", "std::net::Udp", "std::net::Tcp", "std::thread", "Instant::now", "SystemTime"];
 
 fn sources(directory: &Path, found: &mut Vec<PathBuf>) {

@@ -1,0 +1,8 @@
+//! The machine in virtual time: single events against the rules of the RFC, and pairs of machines on a link.
+
+mod link;
+mod pairs;
+mod reload;
+mod rules;
+mod settle;
+mod timing;

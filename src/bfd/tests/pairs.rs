@@ -1,0 +1,244 @@
+//! Two machines on a link.
+
+use std::time::Duration;
+
+use super::link::{End, Link, address, config, ms, session};
+use crate::bfd::{Bfd, Cause, Change, Event, Tables};
+use crate::config::model::BfdInstance;
+use crate::state::{from_octets, to_octets};
+use crate::wire::bfd::{Diagnostic, State};
+
+fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// Both ends of the default session, up.
+fn up() -> Link {
+    let mut link = Link::new([session(), session()]);
+    link.run(secs(3));
+    assert_eq!(link.states(), [State::Up; 2]);
+    link.forget();
+    link
+}
+
+#[test]
+fn sessions_come_up_and_agree_on_the_intervals() {
+    let a = BfdInstance { min_rx: ms(300), min_tx: ms(200), multiplier: 4, ..session() };
+    let b = BfdInstance { min_rx: ms(150), min_tx: ms(250), multiplier: 5, ..session() };
+    let mut link = Link::new([a, b]);
+    link.run(ms(300));
+    assert_eq!(link.states(), [State::Up; 2], "changes do not wait for the next second");
+    link.run(secs(5));
+    let [a, b] = &link.ends;
+    assert_eq!((a.row().tx_interval(), b.row().tx_interval()), (ms(200), ms(300)));
+    assert_eq!((a.row().detection_time, b.row().detection_time), (ms(1500), ms(800)));
+    assert_eq!((a.row().remote_detection_time(), b.row().remote_detection_time()), (ms(800), ms(1500)));
+    assert!(!a.row().poll && !b.row().poll, "the polls were answered");
+    assert!(link.ends.iter().all(|end| end.states().last() == Some(&State::Up)));
+}
+
+#[test]
+fn a_cut_link_takes_both_ends_down_within_the_detection_time_and_they_come_back() {
+    let mut link = up();
+    link.mute = [true; 2];
+    link.run(ms(199));
+    assert_eq!(link.states(), [State::Up; 2]);
+    link.run(ms(102));
+    assert_eq!(link.states(), [State::Down; 2]);
+    for end in &link.ends {
+        assert!(matches!(end.changes[0], Change::State { cause: Cause::Silence { .. }, .. }), "{:?}", end.changes);
+    }
+    link.mute = [false; 2];
+    link.run(ms(2100));
+    assert_eq!(link.states(), [State::Up; 2]);
+}
+
+#[test]
+fn a_link_that_works_one_way_is_down_at_both_ends() {
+    let mut link = up();
+    link.mute = [true, false];
+    link.run(ms(500));
+    // The end that hears nothing says so to the other.
+    assert!(link.states().iter().all(|state| *state != State::Up));
+    assert_eq!(link.ends[1].row().diagnostic, Diagnostic::EXPIRED);
+    let first = link.ends[0].changes.iter().find(|change| matches!(change, Change::State { .. }));
+    assert!(matches!(first, Some(Change::State { cause: Cause::Remote(State::Down), .. })), "{first:?}");
+    link.forget();
+    link.run(secs(30));
+    assert!(link.ends.iter().all(|end| !end.states().contains(&State::Up)));
+    link.mute = [false; 2];
+    link.run(secs(3));
+    assert_eq!(link.states(), [State::Up; 2]);
+}
+
+#[test]
+fn two_passive_ends_never_speak_and_one_is_enough() {
+    let passive = BfdInstance { passive: true, ..session() };
+    let mut link = Link::new([passive.clone(), passive.clone()]);
+    link.run(secs(60));
+    assert!(link.log.is_empty() && link.states() == [State::Down; 2]);
+    let mut link = Link::new([passive, session()]);
+    link.run(secs(1));
+    assert_eq!(link.states(), [State::Up; 2]);
+}
+
+#[test]
+fn multihop_at_one_end_only_stays_down() {
+    let far = BfdInstance { multihop: true, ..session() };
+    let mut link = Link::new([far.clone(), session()]);
+    link.run(secs(10));
+    assert_eq!(link.states(), [State::Down; 2]);
+    let mut link = Link::new([far.clone(), far]);
+    link.run(secs(1));
+    assert_eq!(link.states(), [State::Up; 2]);
+}
+
+#[test]
+fn multiplier_1_stays_up_on_a_link_that_loses_nothing() {
+    let hasty = BfdInstance { multiplier: 1, ..session() };
+    let mut link = Link::new([hasty.clone(), hasty]);
+    link.run(secs(3));
+    link.forget();
+    link.run(secs(60));
+    assert_eq!(link.states(), [State::Up; 2]);
+    assert!(link.ends.iter().all(|end| end.states().is_empty()));
+}
+
+#[test]
+fn an_end_that_stops_tells_the_other_which_need_not_wait() {
+    let mut link = up();
+    link.handle(0, Event::Stop);
+    link.run(ms(2));
+    assert_eq!(link.states(), [State::AdminDown, State::Down]);
+    let down = link.ends[1].changes.iter().find(|change| matches!(change, Change::State { to: State::Down, .. }));
+    let Some(Change::State { cause, diagnostic, remote_diagnostic, .. }) = down else { panic!("{down:?}") };
+    assert_eq!(*cause, Cause::Remote(State::AdminDown));
+    assert_eq!((*diagnostic, *remote_diagnostic), (Diagnostic::NEIGHBOR_DOWN, Diagnostic::ADMIN_DOWN));
+    assert!(!link.ends[0].bfd.is_stopped());
+    link.run(secs(1));
+    assert!(link.ends[0].bfd.is_stopped());
+    // Three times, one may be lost, and nothing after that.
+    let said: Vec<State> = link.packets(0).iter().map(|sent| sent.packet.state).collect();
+    assert_eq!(said, [State::AdminDown; 3]);
+    link.run(secs(60));
+    assert_eq!(link.packets(0).len(), 3);
+    assert!(link.ends[0].timers.is_empty());
+}
+
+#[test]
+fn a_stop_is_over_at_once_when_nobody_was_told_anything() {
+    let mut end = End::started(BfdInstance { passive: true, ..session() });
+    end.handle(Event::Stop, ms(5));
+    assert!(end.bfd.is_stopped() && end.sent.is_empty());
+    let mut slow = End::started(session());
+    slow.handle(Event::Stop, ms(5));
+    let last = slow.sent.last().unwrap();
+    assert_eq!((last.packet.state, last.packet.diagnostic), (State::AdminDown, Diagnostic::ADMIN_DOWN));
+    assert!(slow.bfd.is_stopped() && slow.sent.len() == 2, "a session that sends once a second says it once");
+    slow.hear(slow.packet(State::Down), ms(6));
+    assert_eq!((slow.state(), slow.sent.len()), (State::AdminDown, 2));
+}
+
+/// Puts a replacement in the place of an end that was killed, with the checkpoint as octets.
+fn replace(link: &mut Link, end: usize, resume: bool) {
+    let checkpoint = to_octets(&link.ends[end].bfd.checkpoint()).unwrap();
+    let indices = link.ends[end].bfd.tables().indices();
+    let session = link.ends[end].row().config.clone();
+    let mut bfd = Bfd::new(Tables::numbered(config(&[session]), "test".into(), indices), 99);
+    if resume {
+        bfd.resume(&from_octets(&checkpoint).unwrap());
+    }
+    link.ends[end] = End::of(bfd);
+}
+
+#[test]
+fn a_replacement_goes_on_and_the_other_end_notices_nothing() {
+    let mut link = up();
+    let discriminators = [0, 1].map(|end: usize| link.ends[end].row().discriminator);
+    link.run(ms(40));
+    replace(&mut link, 0, true);
+    // Half the detection time passes before it runs.
+    link.run(ms(150));
+    link.handle(0, Event::Start);
+    link.run(secs(10));
+    assert_eq!(link.states(), [State::Up; 2]);
+    assert!(link.ends.iter().all(|end| end.states().is_empty()), "{:?}", link.ends[1].changes);
+    assert_eq!([0, 1].map(|end: usize| link.ends[end].row().discriminator), discriminators);
+    // It detects a failure as its predecessor would have.
+    link.mute = [true; 2];
+    link.run(ms(301));
+    assert_eq!(link.states(), [State::Down; 2]);
+}
+
+#[test]
+fn a_replacement_that_comes_to_find_the_other_end_gone_goes_down() {
+    let mut link = up();
+    link.mute[1] = true;
+    replace(&mut link, 0, true);
+    link.handle(0, Event::Start);
+    link.run(ms(299));
+    assert_eq!(link.states()[0], State::Up);
+    link.run(ms(2));
+    assert_eq!(link.states()[0], State::Down);
+}
+
+#[test]
+fn without_a_checkpoint_the_session_begins_anew() {
+    let mut link = up();
+    replace(&mut link, 0, false);
+    link.handle(0, Event::Start);
+    link.run(ms(500));
+    assert_eq!(link.states(), [State::Up; 2]);
+    assert_eq!(link.ends[1].states().first(), Some(&State::Down), "the other end is told that it is another session");
+}
+
+#[test]
+fn a_checkpoint_is_for_the_session_with_the_same_ends() {
+    let link = up();
+    let checkpoint = link.ends[0].bfd.checkpoint();
+    for (changed, resumes) in [
+        (session(), true),
+        (BfdInstance { min_rx: ms(70), weight: 5, ..session() }, true),
+        (BfdInstance { neighbor: address(5), ..session() }, false),
+        (BfdInstance { source: Some(address(0)), ..session() }, false),
+        (BfdInstance { multihop: true, ..session() }, false),
+    ] {
+        let mut bfd = Bfd::new(Tables::new(config(std::slice::from_ref(&changed)), "test".into()), 5);
+        bfd.resume(&checkpoint);
+        assert_eq!(bfd.tables().sessions.values().next().unwrap().is_up(), resumes, "{changed:?}");
+    }
+}
+
+#[test]
+fn a_replacement_can_tell_of_the_stop_in_place_of_its_predecessor() {
+    let mut link = up();
+    replace(&mut link, 0, true);
+    link.handle(0, Event::Stop);
+    link.run(ms(5));
+    assert_eq!(link.states()[1], State::Down);
+    assert_eq!(link.packets(0)[0].packet.state, State::AdminDown);
+}
+
+#[test]
+fn a_replacement_goes_on_with_a_poll_that_was_not_answered() {
+    let mut link = up();
+    link.mute[0] = true;
+    let slower = BfdInstance { min_tx: ms(400), ..link.ends[0].row().config.clone() };
+    link.handle(0, Event::Configure(Box::new(config(&[slower]))));
+    replace(&mut link, 0, true);
+    link.handle(0, Event::Start);
+    assert_eq!(link.ends[0].row().tx_interval(), ms(100), "the other end still waits for packets as fast as before");
+    link.mute[0] = false;
+    link.run(ms(150));
+    assert_eq!(link.ends[0].row().tx_interval(), ms(400));
+    link.run(secs(5));
+    assert!(link.ends.iter().all(|end| end.states().is_empty()));
+}
+
+#[test]
+fn a_checkpoint_stays_the_same_while_a_session_is_only_heard() {
+    let mut link = up();
+    let before = link.ends[0].bfd.checkpoint();
+    link.run(secs(10));
+    assert_eq!(link.ends[0].bfd.checkpoint(), before);
+}
