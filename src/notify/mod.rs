@@ -3,6 +3,7 @@
 //! Each works in a thread of its own behind a bounded queue that drops and counts rather than waits, so none of
 //! them can hold up the state machines.
 
+pub mod bfd_messages;
 pub mod check_messages;
 pub mod check_scripts;
 pub mod dump;

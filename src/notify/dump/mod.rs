@@ -3,6 +3,7 @@
 //! The process makes the text from its rows; a thread writes it, so that a slow disk holds nobody up. A file appears
 //! whole or not at all: it is written under a temporary name of its own and renamed.
 
+pub mod bfd;
 pub mod check;
 pub mod vrrp;
 
