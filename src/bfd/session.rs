@@ -109,6 +109,8 @@ impl Turn<'_> {
         };
         row.hurried = Some(at);
         if at > self.now {
+            // Not later than without the haste.
+            let at = at.min(self.next_periodic(row, interval));
             self.set_send_timer(row, Some((at, interval)));
         } else {
             self.send_periodic(row, interval);
@@ -125,8 +127,14 @@ impl Turn<'_> {
 
     fn send_periodic(&mut self, row: &mut Session, interval: Duration) {
         self.transmit(row, false);
-        let at = self.now.saturating_add(self.jittered(row, interval));
+        let at = self.next_periodic(row, interval);
         self.set_send_timer(row, Some((at, interval)));
+    }
+
+    /// When the next periodic packet is due.
+    fn next_periodic(&mut self, row: &Session, interval: Duration) -> Duration {
+        let jittered = self.jittered(row, interval);
+        row.last_sent.map_or(self.now, |sent| sent.saturating_add(jittered)).max(self.now)
     }
 
     /// The interval reduced by a random quarter at most; with multiplier 1 by a tenth at least, or a packet that comes
@@ -145,8 +153,7 @@ impl Turn<'_> {
             (None, Some(_)) => self.set_send_timer(row, None),
             (Some(interval), Some((_, before))) if interval == before => {}
             (Some(interval), _) => {
-                let jittered = self.jittered(row, interval);
-                let at = row.last_sent.map_or(self.now, |sent| sent.saturating_add(jittered)).max(self.now);
+                let at = self.next_periodic(row, interval);
                 self.set_send_timer(row, Some((at, interval)));
             }
         }

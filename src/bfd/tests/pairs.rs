@@ -220,6 +220,22 @@ fn a_replacement_can_tell_of_the_stop_in_place_of_its_predecessor() {
 }
 
 #[test]
+fn a_replacement_goes_on_with_a_poll_that_was_not_answered() {
+    let mut link = up();
+    link.mute[0] = true;
+    let slower = BfdInstance { min_tx: ms(400), ..link.ends[0].row().config.clone() };
+    link.handle(0, Event::Configure(Box::new(config(&[slower]))));
+    replace(&mut link, 0, true);
+    link.handle(0, Event::Start);
+    assert_eq!(link.ends[0].row().tx_interval(), ms(100), "the other end still waits for packets as fast as before");
+    link.mute[0] = false;
+    link.run(ms(150));
+    assert_eq!(link.ends[0].row().tx_interval(), ms(400));
+    link.run(secs(5));
+    assert!(link.ends.iter().all(|end| end.states().is_empty()));
+}
+
+#[test]
 fn a_checkpoint_stays_the_same_while_a_session_is_only_heard() {
     let mut link = up();
     let before = link.ends[0].bfd.checkpoint();

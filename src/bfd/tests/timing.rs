@@ -145,6 +145,19 @@ fn changes_of_state_are_said_at_once_but_never_in_a_storm() {
 }
 
 #[test]
+fn haste_makes_no_packet_later() {
+    // With multiplier 1 the other end waits for one interval of a second; changes may not use up the tenth of it.
+    let mut end = End::started(BfdInstance { multiplier: 1, min_tx: ms(5000), ..session() });
+    for n in 1..=200 {
+        end.run_until(ms(n * 50));
+        end.hear(end.packet(if n % 2 == 0 { State::AdminDown } else { State::Down }), ms(n * 50));
+    }
+    let times: Vec<Duration> = end.sent.iter().map(|sent| sent.at).collect();
+    let longest = times.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap();
+    assert!(longest <= ms(900), "{longest:?}");
+}
+
+#[test]
 fn a_longer_interval_waits_for_the_answer_and_a_shorter_does_not() {
     // min_tx above idle_tx: coming up makes the interval longer.
     let mut end = End::started(BfdInstance { min_tx: ms(5000), ..session() });
