@@ -287,12 +287,17 @@ fn thirty_thousand_real_servers() {
         }
         text.push_str("}\n");
     }
-    let start = Instant::now();
+    let start = cpu_time();
     let loaded = load_text(&text);
-    // Well under a second with optimisation; without it and on a busy machine some seconds are allowed.
-    assert!(start.elapsed() < Duration::from_secs(20));
+    // Well under a second with optimisation; without it some seconds are allowed.
+    assert!(cpu_time() - start < Duration::from_secs(20));
     assert!(loaded.config.unwrap().has_virtual_servers);
     assert_eq!(loaded.diagnostics.len(), 0, "{}", loaded.diagnostics);
+}
+
+/// Of this thread: other tests do not count.
+fn cpu_time() -> Duration {
+    nix::time::clock_gettime(nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID).unwrap().into()
 }
 
 #[test]
@@ -302,9 +307,9 @@ fn endless_texts_end() {
         (1..31).fold(first, |text, n| format!("{text}$A{n}=${{A{}}}${{A{}}}\n", n - 1, n - 1)) + "foo $A30\n"
     };
     for text in ["~SEQ(a, 1, 1000000000) foo\n".to_owned(), doubling(""), doubling("x"), doubling("x\\\ny")] {
-        let start = Instant::now();
+        let start = cpu_time();
         let loaded = load_text(&text);
-        assert!(loaded.config.is_none() && start.elapsed() < Duration::from_secs(20), "{text}");
+        assert!(loaded.diagnostics.exit_code() > 0 && cpu_time() - start < Duration::from_secs(20), "{text}");
     }
 }
 
@@ -361,7 +366,7 @@ fn after_a_command_of_one_word_comes_its_user() {
                     notify_fault \"/n.sh one 'two three'\" root root\n notify_stop /n.sh argument";
     let files = Files::new(&[("k.conf", instance(commands).as_bytes())]).unwrap();
     let loaded = load(&options(&files.path("k.conf")));
-    assert!(loaded.config.is_none());
+    assert!(loaded.config.unwrap().instances[0].scripts.stop.is_none(), "nobody runs it as somebody else");
     let text = loaded.diagnostics.to_string();
     assert!(text.contains("the user 'argument' does not exist") && text.contains("quote the whole command"), "{text}");
     let more = instance(commands).replace("/n.sh argument", "/n.sh root root argument");

@@ -92,3 +92,53 @@ fn an_empty_file_changes_nothing() {
     assert!(lab.router(1).holds(PROTOCOL.vips(VRID)[0]));
     assert_eq!(logged(&mut lab, "Entering MASTER STATE"), 1);
 }
+
+/// A file with faults is used without what is wrong, as by C keepalived. A reload must not make it worse.
+#[test]
+fn faults_that_run_already_do_not_stop_a_reload() {
+    let _turn = machine::shared();
+    let mut lab = Lab::new(1);
+    let text = |priority: u8, more: &str| {
+        PROTOCOL.conf(priority, "").replacen("priority", &format!("banana 7\n  {more}\n  priority"), 1)
+    };
+    lab.router(1).configure(&text(100, ""));
+    lab.router(1).start(Ours);
+    lab.wire.await_advert(1, VRID, Duration::ZERO, LIMIT);
+    let log = lab.router(1).log();
+    assert!(log.contains("fault: unknown keyword 'banana'"), "{log}");
+    assert!(log.contains("The configuration has 1 fault and is used without what is wrong"), "{log}");
+    let reload = |lab: &mut Lab, text: &str, line: &str, times: usize| {
+        lab.router(1).configure(text);
+        lab.router(1).daemon().signal(Signal::SIGHUP);
+        wait_until(LIMIT, line, || lab.router(1).log().matches(line).count() == times);
+    };
+    const DONE: &str = "The new configuration is in force";
+    // The same fault elsewhere in the file, and other values.
+    reload(&mut lab, &format!("\n\n{}", text(120, "")), DONE, 1);
+    let refusal =
+        "Not reloaded: the configuration has a fault that the running one does not have: unknown keyword 'apple'";
+    reload(&mut lab, &text(130, "apple 5"), refusal, 1);
+    // Mended, and then the fault is a new one.
+    reload(&mut lab, &Protocol::V3.conf(140, ""), DONE, 2);
+    let refusal =
+        "Not reloaded: the configuration has a fault that the running one does not have: unknown keyword 'banana'";
+    reload(&mut lab, &text(150, ""), refusal, 1);
+}
+
+#[test]
+fn a_strict_start_refuses_faults() {
+    let _turn = machine::shared();
+    let mut lab = Lab::new(1);
+    lab.router(1).configure(&Protocol::V3.conf(100, "banana 7"));
+    let usual = lab.router(1).command(Ours);
+    let test = |extra: &str| {
+        let mut command = std::process::Command::new(usual.get_program());
+        command.args(usual.get_args()).arg(extra).output().unwrap()
+    };
+    let strict = test("--strict-config");
+    assert_eq!(strict.status.code(), Some(2), "{strict:?}");
+    assert!(String::from_utf8_lossy(&strict.stderr).contains("error: unknown keyword 'banana'"), "{strict:?}");
+    let checked = test("-t");
+    assert_eq!(checked.status.code(), Some(5), "{checked:?}");
+    assert!(String::from_utf8_lossy(&checked.stderr).contains("fault: unknown keyword 'banana'"), "{checked:?}");
+}

@@ -12,6 +12,8 @@ pub(crate) use super::place::{At, Sources};
 pub enum Severity {
     /// The configuration is refused.
     Error,
+    /// It is used without the line, entry or block, or with a default instead: this was hardly meant.
+    Fault,
     /// It is used, with an adjustment or without what the line asks for.
     Warning,
 }
@@ -121,6 +123,7 @@ impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let severity = match self.severity {
             Severity::Error => "error",
+            Severity::Fault => "fault",
             Severity::Warning => "warning",
         };
         write!(f, "{}: {severity}: {}", self.place, self.message)?;
@@ -148,19 +151,23 @@ impl Diagnostics {
         self.list.iter().any(|d| d.severity == Severity::Error)
     }
 
-    /// Exit status of `-t`: 0 fine (warnings included), 2 missing parameter, 4 unreadable file, missing
-    /// interface or a bound exceeded, 5 any other error, 6 a script that is refused as insecure (the one warning that counts).
+    /// The faults, without their places: an edit elsewhere in the file moves them.
+    pub fn faults(&self) -> BTreeSet<String> {
+        self.list.iter().filter(|d| d.severity == Severity::Fault).map(|d| d.message.clone()).collect()
+    }
+
+    /// Exit status of `-t`: 0 fine (warnings included), 2 missing parameter, 4 unreadable file or a bound exceeded, 5 any
+    /// other error or fault, 6 a script that is refused as insecure (the one warning that counts).
     pub fn exit_code(&self) -> u8 {
-        let classes = || {
-            self.list.iter().filter(|d| d.severity == Severity::Error || d.class == Class::Security).map(|d| d.class)
-        };
+        let counts = |d: &&Diagnostic| d.severity != Severity::Warning || d.class == Class::Security;
+        let classes = || self.list.iter().filter(counts).map(|d| d.class);
         // keepalived ends at the first missing parameter, so that outranks all.
         if classes().any(|c| c == Class::MissingParameter) {
             return 2;
         }
         match classes().max() {
             None => 0,
-            Some(Class::FileNotFound | Class::BadInterface | Class::Fatal) => 4,
+            Some(Class::FileNotFound | Class::Fatal) => 4,
             Some(Class::Security) => 6,
             Some(_) => 5,
         }
@@ -210,6 +217,8 @@ pub(crate) struct Report {
     spare: Option<Draft>,
     dropped: usize,
     errors: bool,
+    /// Faults are errors.
+    pub strict: bool,
     secrets: BTreeSet<String>,
     /// Lines with something private, by file and number.
     private: HashMap<(u32, u32), Private>,
@@ -260,6 +269,14 @@ impl Report {
     pub fn error(&mut self, class: Class, at: At, message: impl Into<String>) -> &mut Draft {
         self.errors = true;
         self.add(Severity::Error, class, at, message.into())
+    }
+
+    /// Adds a fault; with `--strict-config` it is an error.
+    pub fn fault(&mut self, class: Class, at: At, message: impl Into<String>) -> &mut Draft {
+        if self.strict {
+            return self.error(class, at, message);
+        }
+        self.add(Severity::Fault, class, at, message.into())
     }
 
     /// Adds a warning.

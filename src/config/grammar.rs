@@ -98,12 +98,15 @@ impl<'a> Matching<'a> {
                     report.warn(wrong.class, at, text);
                     return Some(Arg { value: Value::Decimal(value), start: word.start, end: word.end });
                 }
-                self.failed = true;
-                let draft = report.error(wrong.class, at, text);
+                // In another namespace, or beside the files of another instance, nothing would be right.
+                let fatal = kind == Kind::FileName;
+                let draft =
+                    if fatal { report.error(wrong.class, at, text) } else { report.fault(wrong.class, at, text) };
                 if let Some(help) = wrong.help {
                     draft.help(help);
                 }
-                None
+                self.failed |= wrong.taken.is_none();
+                wrong.taken.map(|value| Arg { value, start: word.start, end: word.end })
             }
         }
     }

@@ -59,6 +59,8 @@ pub struct Options {
     pub config_id: String,
     /// `-e`: every include problem is an error.
     pub all_config: bool,
+    /// `--strict-config`: every fault is an error.
+    pub strict: bool,
     /// Answers from outside.
     pub outside: Outside,
 }
@@ -68,7 +70,7 @@ impl Options {
     pub fn system(path: PathBuf, interfaces: Option<Vec<String>>) -> Options {
         let outside = Outside::system(interfaces);
         let config_id = outside.host_name.split('.').next().unwrap_or_default().to_owned();
-        Options { path, config_id, all_config: false, outside }
+        Options { path, config_id, all_config: false, strict: false, outside }
     }
 }
 
@@ -113,6 +115,7 @@ pub fn load_recorded(options: &Options) -> Result<Loaded<(model::Config, Snapsho
 /// The same; each virtual server is given to `take`, for what it is worth: there may be errors.
 fn load_into(options: &Options, take: &mut dyn FnMut(lvs::VirtualServer)) -> Loaded {
     let mut report = Report::default();
+    report.strict = options.strict;
     let params = Params::new(options.config_id.clone(), options.outside.env, options.outside.seed);
     let mut reader = Reader::new(&mut report, params, options.all_config);
     reader.read_top(&options.path);

@@ -300,7 +300,7 @@ impl<'i, 'r> Parser<'i, 'r> {
                 Some(near) => format!("did you mean '{near}'?"),
                 None => format!("write one entry a line: {}", kind.usage),
             };
-            self.report.error(Class::General, extra.at(&line), text).help(help);
+            self.report.fault(Class::General, extra.at(&line), text).help(help);
             bad = true;
         }
         for arg in &args {
@@ -342,7 +342,7 @@ impl<'i, 'r> Parser<'i, 'r> {
             Some(block) => format!("unknown keyword '{shown}' in '{block}'"),
             None => format!("unknown keyword '{shown}'"),
         };
-        let draft = self.report.error(Class::UnknownKeyword, first.at(&line), text);
+        let draft = self.report.fault(Class::UnknownKeyword, first.at(&line), text);
         if let Some(help) = help {
             draft.help(help);
         }

@@ -54,10 +54,12 @@ pub(crate) struct Wrong {
     pub help: Option<String>,
     /// Digits beyond the kind's places were rounded; the value is usable.
     pub rounded: Option<u64>,
+    /// What is taken nevertheless, as keepalived does.
+    pub taken: Option<Value>,
 }
 
 fn wrong(class: Class, text: impl Into<String>) -> Wrong {
-    Wrong { class, text: text.into(), help: None, rounded: None }
+    Wrong { class, text: text.into(), help: None, rounded: None, taken: None }
 }
 
 fn number(text: &str, low: impl std::fmt::Display, high: impl std::fmt::Display) -> Wrong {
@@ -120,7 +122,16 @@ pub(crate) fn parse(kind: Kind, text: &str) -> Result<Value, Wrong> {
                 !text.is_empty() && text.len() <= 15 && !text.contains(['/', ':']) && text != "." && text != "..";
             if good { Ok(own()) } else { general("name of an interface (at most 15 characters)") }
         }
-        Kind::Address => address(text).map(Value::Addr).map_or_else(|| general("IPv4 or IPv6 address"), Ok),
+        Kind::Address => match (address(text), text.split_once('/')) {
+            (Some(ip), _) => Ok(Value::Addr(ip)),
+            (None, Some((ip, length))) if length.parse::<u8>().is_ok_and(|length| length <= 128) => {
+                let taken = address(ip).map(Value::Addr);
+                let help = taken.is_some().then(|| format!("remove /{length}"));
+                let problem = format!("'{text}' has a prefix length, which an address does not take");
+                Err(Wrong { help, taken, ..wrong(Class::General, problem) })
+            }
+            _ => general("IPv4 or IPv6 address"),
+        },
         Kind::Multicast4 => match address(text) {
             Some(ip) if ip.is_ipv4() && ip.is_multicast() => Ok(Value::Addr(ip)),
             _ => general("IPv4 multicast address"),

@@ -133,7 +133,7 @@ bfd_instance far {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), TEXT).unwrap();
         let (path, config_id) = (file.path().to_owned(), String::new());
-        let options = Options { path, config_id, all_config: false, outside: Outside::fixed() };
+        let options = Options { path, config_id, all_config: false, strict: false, outside: Outside::fixed() };
         let mut bfd = Bfd::new(Tables::new(load(&options).config.unwrap(), "Keepalived v0".into()), 1);
         bfd.handle(Event::Start, Duration::ZERO);
         let mut mine = 0;

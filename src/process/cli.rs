@@ -108,6 +108,9 @@ pub struct Options {
     /// Every problem of an include is an error
     #[arg(short = 'e', long = "all-config")]
     pub all_config: bool,
+    /// Refuse a configuration with faults, which otherwise is used without what is wrong
+    #[arg(long = "strict-config")]
+    pub strict_config: bool,
     /// Config-id for `@ID` lines; default: the host's name
     #[arg(short = 'i', long = "config-id", value_name = "ID")]
     pub config_id: Option<String>,

@@ -124,6 +124,7 @@ fn print_signal_number(name: &str) -> u8 {
 pub(super) fn load(options: &Options) -> io::Result<Recorded> {
     let mut read = config::Options::system(options.config_file.clone(), kernel::interface_names().ok());
     read.all_config = options.all_config;
+    read.strict = options.strict_config;
     if let Some(id) = &options.config_id {
         read.config_id.clone_from(id);
     }
@@ -148,6 +149,14 @@ pub(super) fn load(options: &Options) -> io::Result<Recorded> {
 
 /// A configuration for this process, without virtual servers, and the whole of it for the children.
 pub(super) type Recorded = config::Loaded<(config::model::Config, Snapshot)>;
+
+/// In the log: faults and errors as errors.
+pub(super) fn tell(diagnostics: &config::Diagnostics, log: &log::Log) {
+    for diagnostic in diagnostics {
+        let level = if diagnostic.severity == config::Severity::Warning { Level::Warning } else { Level::Error };
+        log.write(level, diagnostic);
+    }
+}
 
 /// `-t`: to standard error, or to the file of `-t FILE`.
 fn report_test(diagnostics: &config::Diagnostics, file: &std::ffi::OsStr) -> u8 {
@@ -214,8 +223,13 @@ fn start(
     for remark in options.without_effect() {
         log.warning(remark);
     }
-    if !loaded.diagnostics.is_empty() {
-        log.warning(&loaded.diagnostics);
+    tell(&loaded.diagnostics, &log);
+    let faults = loaded.diagnostics.faults().len();
+    if faults > 0 {
+        let noun = if faults == 1 { "fault" } else { "faults" };
+        log.error(format_args!(
+            "The configuration has {faults} {noun} and is used without what is wrong; --strict-config would refuse it"
+        ));
     }
     if options.dump_conf {
         log.info(&loaded.shown);
@@ -238,6 +252,7 @@ fn start(
         roles,
         names,
         fixed: Fixed::new(&config.global),
+        faults: loaded.diagnostics.faults(),
     };
     let status = Parent::new(plan, log.clone(), signals)?.watch();
     match status {

@@ -8,7 +8,7 @@ use keepalived::config::{Loaded, Options, Outside, load, load_recorded};
 /// Reads a file with fixed answers from outside.
 pub fn options(path: &Path) -> Options {
     let outside = Outside { host_name: "lb1".into(), ..Outside::fixed() };
-    Options { path: path.to_owned(), config_id: "lb1".into(), all_config: false, outside }
+    Options { path: path.to_owned(), config_id: "lb1".into(), all_config: false, strict: false, outside }
 }
 
 /// A directory with the files of a test.

@@ -15,6 +15,7 @@ pub fn config(lvs: Lvs) -> Box<Config> {
         path: empty.path().into(),
         config_id: String::new(),
         all_config: false,
+        strict: false,
         outside: crate::config::Outside::fixed(),
     };
     let loaded = crate::config::load(&options);

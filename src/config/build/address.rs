@@ -22,7 +22,7 @@ pub(super) fn statics(tree: &[Node<'_>], defaults: &Defaults, ctx: &mut Ctx<'_, 
         };
         if let Some(name) = address.track_group.as_deref().filter(|g| !groups.contains(g)) {
             ctx.report
-                .error(Class::General, entry.at(), format!("the track_group '{name}' does not exist"))
+                .fault(Class::General, entry.at(), format!("the track_group '{name}' does not exist: it is ignored"))
                 .help(format!("define it: track_group {name} {{ group {{ INSTANCE }} }}"));
         }
         list.push(address);
@@ -56,17 +56,17 @@ pub(super) fn address(entry: &Node<'_>, device: &str, dynamic: bool, ctx: &mut C
             ("label", _) => {
                 let label = word.unwrap_or_default();
                 if label.len() > 15 {
-                    let text = format!("the label '{label}' is longer than 15 characters");
-                    ctx.report.error(Class::General, place, text).help("shorten it");
+                    let text = format!("the label '{label}' is longer than 15 characters: it is ignored");
+                    ctx.report.fault(Class::General, place, text).help("shorten it");
                 }
-                address.label = Some(label.to_owned());
+                address.label = (label.len() <= 15).then(|| label.to_owned());
             }
             ("peer", Some(Value::Prefix(peer, len))) => {
                 if peer.is_ipv4() == ip.is_ipv4() {
                     address.peer = Some((*peer, len.unwrap_or(if peer.is_ipv4() { 32 } else { 128 })));
                 } else {
-                    let text = format!("the peer {peer} is not of the family of {ip}");
-                    ctx.report.error(Class::General, place, text).help("use two addresses of one family");
+                    let text = format!("the peer {peer} is not of the family of {ip}: it is ignored");
+                    ctx.report.fault(Class::General, place, text).help("use two addresses of one family");
                 }
             }
             ("preferred_lft", Some(Value::Uint(n))) => address.preferred_lft = u32::try_from(*n).ok(),

@@ -1,6 +1,6 @@
 //! Checks of blocks against each other.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::super::diag::Class;
 use super::super::model::{Family, Instance};
@@ -39,29 +39,38 @@ pub(super) fn tracked(tree: &[Node<'_>], ctx: &mut Ctx<'_, '_>) {
                 Some(near) => format!("did you mean '{near}'?"),
                 None => format!("define it with {kind} {name} {{ ... }}"),
             };
-            let text = format!("there is no {kind} '{name}'");
-            ctx.report.error(Class::General, entry.at_arg(0), text).help(help);
+            let text = format!("there is no {kind} '{name}': the entry is ignored");
+            ctx.report.fault(Class::General, entry.at_arg(0), text).help(help);
         }
     }
 }
 
 /// A virtual router is one VRID on one interface and family, among one multicast group or one set of peers.
-pub(super) fn instances(instances: &[Built], ctx: &mut Ctx<'_, '_>) {
+/// Those that cannot be are left out.
+pub(super) fn instances(instances: Vec<Built>, ctx: &mut Ctx<'_, '_>) -> Vec<Built> {
     let mut seen: HashMap<(&str, Family, u8), Vec<&Built>> = HashMap::new();
-    for built in instances.iter().filter(|b| b.complete) {
+    let mut clashing = HashSet::new();
+    for (place, built) in instances.iter().enumerate().filter(|(_, b)| b.complete && b.usable) {
         let i = &built.instance;
         let others = seen.entry((i.interface.as_str(), i.family, i.vrid)).or_default();
         if let Some(other) = others.iter().find(|other| overlap(i, &other.instance)) {
             let name = &other.instance.name;
-            let text = format!("virtual_router_id {} is already used on {} by '{name}'", i.vrid, i.interface);
+            let (vrid, interface) = (i.vrid, &i.interface);
+            let text = format!(
+                "virtual_router_id {vrid} is used on {interface} by '{name}' already: '{}' is left out",
+                i.name
+            );
+            clashing.insert(place);
             ctx.report
-                .error(Class::General, built.vrid_at, text)
+                .fault(Class::General, built.vrid_at, text)
                 .also(other.vrid_at, "first used here")
                 .help("give each virtual router on an interface an id of its own");
         } else {
             others.push(built);
         }
     }
+    let keep = |(place, built): &(usize, Built)| built.complete && built.usable && !clashing.contains(place);
+    instances.into_iter().enumerate().filter(keep).map(|(_, built)| built).collect()
 }
 
 /// Whether a packet of one instance could be meant for the other.

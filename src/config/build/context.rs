@@ -23,7 +23,7 @@ impl Ctx<'_, '_> {
     /// An interface that must exist, unless interfaces may come later.
     pub(super) fn interface(&mut self, name: &str, at: At, dynamic: bool) {
         if !dynamic && !self.vmacs.contains_key(name) && !self.facts.has_interface(name) {
-            self.report.error(Class::BadInterface, at, format!("the interface '{name}' does not exist")).help(
+            self.report.fault(Class::BadInterface, at, format!("the interface '{name}' does not exist")).help(
                 "correct the name, or write dynamic_interfaces in global_defs to accept interfaces that come later",
             );
         }
@@ -124,7 +124,11 @@ pub(super) fn blocks<'t, 'i>(tree: &'t [Node<'i>], kind: &str, ctx: &mut Ctx<'_,
         let Some(name) = node.text(0) else { continue };
         if let Some(first) = seen.get(name) {
             ctx.report
-                .error(Class::General, node.at_arg(0), format!("{kind} '{name}' is defined twice"))
+                .fault(
+                    Class::General,
+                    node.at_arg(0),
+                    format!("{kind} '{name}' is defined already: this one is ignored"),
+                )
                 .also(*first, "first defined here")
                 .help("give each a name of its own");
         } else {

@@ -73,7 +73,7 @@ fn members(
         };
         if let Some(first) = owner_of.get(name) {
             ctx.report
-                .error(Class::General, node.at(), format!("'{name}' is in two sync groups, or twice in one"))
+                .fault(Class::General, node.at(), format!("'{name}' is in a sync group already: this is ignored"))
                 .also(*first, "first named here")
                 .help("an instance belongs to one group");
             continue;

@@ -19,8 +19,10 @@ pub(super) struct Built {
     pub instance: Instance,
     /// Place of `virtual_router_id`.
     pub vrid_at: At,
-    /// Whether its VRID, interface and family are all known.
+    /// Whether its VRID and interface are known.
     pub complete: bool,
+    /// Whether keepalived makes a virtual router of it.
+    pub usable: bool,
 }
 
 pub(super) fn build(
@@ -57,7 +59,7 @@ impl Maker<'_, '_, '_> {
         let interface = self.interface();
         let (mut addresses, mut excluded) = self.addresses(&interface);
         let family = self.family(&addresses);
-        self.one_family(&addresses, family);
+        self.one_family(&mut addresses, family);
         self.limit(&mut addresses, &mut excluded);
         let version = self.version(family);
         let unicast = self.unicast(family, strict);
@@ -138,7 +140,9 @@ impl Maker<'_, '_, '_> {
             self.adjust("state", "auth_type AH starts as BACKUP, to learn sequence numbers");
             instance.start_state = StartState::Backup;
         }
+        let strict_unicast = strict && instance.unicast.as_ref().is_some_and(|unicast| !unicast.peers.is_empty());
         Built {
+            usable: !strict_unicast,
             vrid_at: vrid.map_or_else(|| node.at_arg(0), |n| n.at_arg(0)),
             complete: vrid.is_some() && node.has("interface"),
             instance,
@@ -158,8 +162,8 @@ impl Maker<'_, '_, '_> {
         if self.node.children.iter().any(|n| n.keyword.name == keyword) {
             return;
         }
-        let text = format!("vrrp_instance '{}' has no {keyword}", self.name);
-        self.ctx.report.error(Class::General, self.node.at_arg(0), text).help(format!("write: {write}"));
+        let text = format!("vrrp_instance '{}' has no {keyword}: it is left out", self.name);
+        self.ctx.report.fault(Class::General, self.node.at_arg(0), text).help(format!("write: {write}"));
     }
 
     /// Says that something written is changed.
@@ -211,20 +215,26 @@ impl Maker<'_, '_, '_> {
         }
     }
 
-    fn one_family(&mut self, addresses: &[Address], family: Family) {
-        let entries = self.node.all("virtual_ipaddress").flat_map(|n| n.children.iter());
-        for entry in entries.filter(|n| !n.bad) {
-            let Some(Value::Prefix(ip, _)) = entry.value(0) else {
-                continue;
-            };
-            if Family::of(*ip) != family {
-                let first = addresses.first().map_or_else(String::new, |a| a.ip.to_string());
-                self.ctx
-                    .report
-                    .error(Class::General, entry.at(), format!("{ip} is not of the family of the first address, {first}"))
-                    .help("all addresses of virtual_ipaddress have one family; put the others in virtual_ipaddress_excluded");
-            }
+    /// Addresses of the other family are ignored.
+    fn one_family(&mut self, addresses: &mut Vec<Address>, family: Family) {
+        let others = addresses.iter().filter(|address| Family::of(address.ip) != family).count();
+        if others == 0 {
+            return;
         }
+        let first = addresses.first().map_or_else(String::new, |a| a.ip.to_string());
+        let entries = self.node.all("virtual_ipaddress").flat_map(|n| n.children.iter()).filter(|n| !n.bad);
+        let of_other = |n: &&Node<'_>| matches!(n.value(0), Some(Value::Prefix(ip, _)) if Family::of(*ip) != family);
+        let at = entries.into_iter().find(of_other).map_or_else(|| self.node.at_arg(0), Node::at);
+        let text = match others {
+            1 => format!("this address is not of the family of the first, {first}: it is ignored"),
+            _ => format!(
+                "this address and {} more are not of the family of the first, {first}: they are ignored",
+                others - 1
+            ),
+        };
+        let help = "all addresses of virtual_ipaddress have one family; put the others in virtual_ipaddress_excluded";
+        self.ctx.report.fault(Class::General, at, text).help(help);
+        addresses.retain(|address| Family::of(address.ip) == family);
     }
 
     fn limit(&mut self, addresses: &mut Vec<Address>, excluded: &mut Vec<Address>) {
@@ -248,7 +258,7 @@ impl Maker<'_, '_, '_> {
         let text = format!("vrrp_instance '{}' has no virtual_ipaddress", self.name);
         if strict && version == Version::V3 {
             let help = "strict mode with version 3 needs at least one address";
-            self.ctx.report.error(Class::General, self.node.at_arg(0), text).help(help);
+            self.ctx.report.fault(Class::General, self.node.at_arg(0), text).help(help);
         } else if strict || !self.node.has("no_virtual_ipaddress") {
             let help = "add an address, or no_virtual_ipaddress to say that none is meant";
             self.ctx.report.warn(Class::General, self.node.at_arg(0), text).help(help);
@@ -280,7 +290,7 @@ impl Maker<'_, '_, '_> {
         if !same {
             let name = if family == Family::V4 { "IPv4" } else { "IPv6" };
             let text = format!("{keyword} {ip}: the addresses of this instance are {name}");
-            self.ctx.report.error(Class::General, at, text).help(format!("write an {name} address, or remove it"));
+            self.ctx.report.fault(Class::General, at, text).help(format!("write an {name} address, or remove it"));
         }
         same
     }

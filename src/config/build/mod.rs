@@ -43,10 +43,10 @@ pub(crate) fn build(
     let mut trackers = track::defined(tree, &mut ctx);
     let mut instances = instance::build(tree, &defaults, &mut trackers, &mut ctx);
     garp::groups(tree, instances.iter_mut().map(|built| &mut built.instance), &mut ctx);
+    let instances = check::instances(instances, &mut ctx);
     let names = Names::of(&instances);
     let sync_groups = group::build(tree, &defaults, &names, &mut trackers, &mut ctx);
     let static_addresses = address::statics(tree, &defaults, &mut ctx);
-    check::instances(&instances, &mut ctx);
     check::tracked(tree, &mut ctx);
     let bfd = bfd::build(tree, &mut ctx);
     let mut has_virtual_servers = false;

@@ -33,7 +33,7 @@ impl<'i> Names<'i> {
             Some(near) => format!("did you mean '{near}'?"),
             None => "define it, or remove it here".to_owned(),
         };
-        ctx.report.error(Class::General, at, format!("there is no vrrp_instance '{name}'")).help(help);
+        ctx.report.fault(Class::General, at, format!("there is no vrrp_instance '{name}': this is ignored")).help(help);
         false
     }
 }

@@ -121,7 +121,7 @@ pub(super) fn user(node: &Node<'_>, words: &[Word<'_>], ctx: &mut Ctx<'_, '_>) -
     let found = ctx.facts.user(&named.text).or_else(|| number(named).map(|uid| (uid, uid)));
     let Some((uid, own)) = found else {
         ctx.report
-            .error(Class::General, named.at(&node.line), format!("the user '{}' does not exist", named.text))
+            .fault(Class::General, named.at(&node.line), format!("the user '{}' does not exist", named.text))
             .help(if node.keyword.name.starts_with("notify") || node.keyword.name.starts_with("quorum") {
                 "create the user, or name another one; if arguments are meant, quote the whole command"
             } else {
@@ -134,7 +134,7 @@ pub(super) fn user(node: &Node<'_>, words: &[Word<'_>], ctx: &mut Ctx<'_, '_>) -
     };
     let Some(gid) = ctx.facts.group(&group.text).or_else(|| number(group)) else {
         ctx.report
-            .error(Class::General, group.at(&node.line), format!("the group '{}' does not exist", group.text))
+            .fault(Class::General, group.at(&node.line), format!("the group '{}' does not exist", group.text))
             .help("create the group, or name another one");
         return None;
     };

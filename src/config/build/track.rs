@@ -46,8 +46,8 @@ pub(super) fn defined(tree: &[Node<'_>], ctx: &mut Ctx<'_, '_>) -> Defined {
         for (name, block) in named(tree, kind) {
             let Some(tracker) = file(name, block, ctx) else { continue };
             if defined.trackers.files.iter().any(|known| known.name == name) {
-                let text = format!("{kind} '{name}' is defined twice");
-                ctx.report.error(Class::General, block.at_arg(0), text).help("give each a name of its own");
+                let text = format!("{kind} '{name}' is defined already: this one is ignored");
+                ctx.report.fault(Class::General, block.at_arg(0), text).help("give each a name of its own");
                 continue;
             }
             let weight = i16::try_from(tracker.weight).unwrap_or(1);

@@ -13,8 +13,8 @@ impl Maker<'_, '_, '_> {
     /// `None` for an instance that multicasts.
     pub(super) fn unicast(&mut self, family: Family, strict: bool) -> Option<Unicast> {
         if let Some(peers) = self.node.last("unicast_peer").filter(|n| strict && !n.children.is_empty()) {
-            let text = "unicast_peer is not allowed in strict mode";
-            self.ctx.report.error(Class::General, peers.at(), text).help("remove it, or write strict_mode off");
+            let text = "unicast_peer is not allowed in strict mode: the instance is left out";
+            self.ctx.report.fault(Class::General, peers.at(), text).help("remove it, or write strict_mode off");
         }
         let peers = self.peers(family);
         if peers.is_empty() && !self.node.has("unicast_fault_no_peer") {
@@ -55,11 +55,11 @@ impl Maker<'_, '_, '_> {
                 let text = format!("{ip}: no TTL is at least {min_ttl} and at most {max_ttl}");
                 self.ctx
                     .report
-                    .error(Class::General, entry.at(), text)
+                    .fault(Class::General, entry.at(), text)
                     .help("write a min_ttl that is not above max_ttl");
             } else if ip.is_multicast() || ip.is_unspecified() {
                 let text = format!("unicast_peer {ip} is not the address of a router");
-                self.ctx.report.error(Class::General, entry.at_arg(0), text).help("write the peer's own address");
+                self.ctx.report.fault(Class::General, entry.at_arg(0), text).help("write the peer's own address");
             } else if peers.iter().any(|peer| peer.ip == ip) {
                 self.ctx.adjusted(entry.at(), format!("{ip} is listed twice: the second is ignored"));
             } else {

@@ -4,7 +4,7 @@ mod children;
 mod reload;
 mod stop;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::io;
 use std::time::Duration;
@@ -52,6 +52,8 @@ pub(super) struct Plan {
     pub(super) roles: Vec<Role>,
     /// What a reload cannot change.
     pub(super) fixed: Fixed,
+    /// The faults of the configuration that runs.
+    pub(super) faults: BTreeSet<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -129,9 +129,7 @@ impl Parent {
                 "Not reloaded: {why}; going on with the configuration that runs (write files elsewhere and rename them)"
             ));
         }
-        if !loaded.diagnostics.is_empty() {
-            self.log.warning(&loaded.diagnostics);
-        }
+        startup::tell(&loaded.diagnostics, &self.log);
         let Some((config, snapshot)) = loaded.config else {
             return self.log.error("Not reloaded: the configuration has errors; going on with the one that runs");
         };
@@ -140,6 +138,15 @@ impl Parent {
                 "Not reloaded: {setting} cannot change while running; restart keepalived to change it"
             ));
         }
+        // Those that run already are no reason to refuse what is better in other places.
+        let faults = loaded.diagnostics.faults();
+        if let Some(fault) = faults.difference(&self.plan.faults).next() {
+            return self.log.error(format_args!(
+                "Not reloaded: the configuration has a fault that the running one does not have: {fault}; going on with \
+                 the one that runs"
+            ));
+        }
+        self.plan.faults = faults;
         self.log.write(Level::Notice, "Reloading");
         if self.awaited != Some(Awaited::Startup) {
             self.awaited = Some(Awaited::Reload);

@@ -42,7 +42,7 @@ pub(super) fn owned(node: &Node<'_>, name: &str) -> Option<String> {
 impl Ctx<'_, '_> {
     /// A mistake with its remedy.
     pub(super) fn mistake(&mut self, at: At, text: impl Into<String>, help: impl Into<String>) {
-        self.report.error(Class::General, at, text).help(help);
+        self.report.fault(Class::General, at, text).help(help);
     }
 
     /// A name that refers to nothing.

@@ -21,20 +21,23 @@ pub(super) fn build(block: &Node<'_>, server: &Server, around: &Around<'_>, ctx:
         let timing = times.timing();
         let mut to = |port| target(node, server.address, port, around, ctx);
         let kind = match node.keyword.name {
-            "TCP_CHECK" => Some(CheckerKind::Tcp(to(Port::Needed))),
-            "PING_CHECK" => Some(CheckerKind::Ping(to(Port::Unused))),
+            "TCP_CHECK" => to(Port::Needed).map(CheckerKind::Tcp),
+            "PING_CHECK" => to(Port::Unused).map(CheckerKind::Ping),
             "HTTP_GET" | "SSL_GET" => {
-                http::build(node, to(Port::Needed), server, ctx).map(Box::new).map(CheckerKind::Http)
+                let target = to(Port::Needed);
+                target.and_then(|target| http::build(node, target, server, ctx)).map(Box::new).map(CheckerKind::Http)
             }
             "SMTP_CHECK" => Some(smtp(node, server, around, ctx)),
             "DNS_CHECK" => {
                 let target = to(Port::Default(53));
                 let query_type = node.last("type").and_then(|n| n.text(0)).map_or(6, record_type);
-                dns_name(node, ctx).map(|name| CheckerKind::Dns(Box::new(DnsCheck { target, query_type, name })))
+                target
+                    .zip(dns_name(node, ctx))
+                    .map(|(target, name)| CheckerKind::Dns(Box::new(DnsCheck { target, query_type, name })))
             }
             "UDP_CHECK" => {
                 let target = to(Port::Needed);
-                udp(node, target, ctx).map(Box::new).map(CheckerKind::Udp)
+                target.and_then(|target| udp(node, target, ctx)).map(Box::new).map(CheckerKind::Udp)
             }
             "MISC_CHECK" => misc(node, timing.delay_loop, ctx),
             "FILE_CHECK" => file(node, around, ctx),
@@ -68,9 +71,9 @@ pub(super) fn build(block: &Node<'_>, server: &Server, around: &Around<'_>, ctx:
 }
 
 fn smtp(node: &Node<'_>, server: &Server, around: &Around<'_>, ctx: &mut Ctx<'_, '_>) -> CheckerKind {
-    let mut targets = vec![target(node, server.address, Port::Default(25), around, ctx)];
+    let mut targets = Vec::from_iter(target(node, server.address, Port::Default(25), around, ctx));
     for host in node.all("host") {
-        targets.push(target(host, server.address, Port::Default(25), around, ctx));
+        targets.extend(target(host, server.address, Port::Default(25), around, ctx));
     }
     let helo_name = owned(node, "helo_name").unwrap_or_else(|| HELO.to_owned());
     CheckerKind::Smtp(Box::new(SmtpCheck { targets, helo_name }))

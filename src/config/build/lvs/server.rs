@@ -42,10 +42,11 @@ pub(super) fn build(
     let method = method::method(node, "lvs_method", ctx).unwrap_or(service.method);
     let (port, reached) = port(node, ip, service, method, ctx);
     let number = |name: &str| node.last(name).and_then(|n| n.u32(0));
-    let (upper, lower) = (number("uthreshold").unwrap_or(0), number("lthreshold").unwrap_or(0));
+    let (upper, mut lower) = (number("uthreshold").unwrap_or(0), number("lthreshold").unwrap_or(0));
     if lower > upper {
         let at = node.last("lthreshold").map_or_else(|| node.at(), |n| n.at_arg(0));
-        let text = format!("lthreshold {lower} is above uthreshold {upper}");
+        let text = format!("lthreshold {lower} is above uthreshold {upper}: it is taken as {upper}");
+        lower = upper;
         ctx.mistake(at, text, "the kernel wants it to be at most uthreshold");
     }
     let server = Server {

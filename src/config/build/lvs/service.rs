@@ -68,14 +68,17 @@ impl<'m> Maker<'m, '_, '_> {
             inhibit: node.has("inhibit_on_failure"),
             virtual_host: owned(node, "virtualhost"),
         };
-        let servers = self.servers(&service);
+        let mut servers = self.servers(&service);
         let mut sorry_server = self.sorry(&service);
         if servers.is_empty() && sorry_server.is_none() {
             self.ctx.adjusted(node.at(), "this virtual server has no real server and no sorry server: it is ignored");
             return None;
         }
         let family = self.family(&mut endpoint, &servers, sorry_server.as_ref());
-        self.one_family(family, &servers, sorry_server.as_ref());
+        self.one_family(family, &mut servers, &mut sorry_server);
+        if servers.is_empty() && sorry_server.is_none() {
+            return None;
+        }
         let real_servers: Vec<RealServer> = servers.into_iter().map(|(_, server)| server).collect();
         self.align(sorry_server.as_mut(), &real_servers);
         let granularity = self.granularity(family);
@@ -319,16 +322,24 @@ impl<'m> Maker<'m, '_, '_> {
         family
     }
 
-    /// Only tunnels lead from one family to the other.
-    fn one_family(&mut self, family: Family, servers: &[(&Node<'_>, RealServer)], sorry: Option<&SorryServer>) {
-        let real = servers.iter().map(|(node, server)| (*node, server.address, server.method));
-        let sorry = self.node.last("sorry_server").zip(sorry);
-        let sorry = sorry.map(|(node, sorry)| (node, sorry.address, sorry.method));
-        for (node, address, method) in real.chain(sorry) {
-            if Family::of(address.ip()) != family && !matches!(method, Method::Tun(_)) {
-                let text = format!("{} is not of the family of its virtual server", address.ip());
+    /// Only tunnels lead from one family to the other; servers that cannot be reached are left out.
+    fn one_family(
+        &mut self,
+        family: Family,
+        servers: &mut Vec<(&Node<'_>, RealServer)>,
+        sorry: &mut Option<SorryServer>,
+    ) {
+        let mut reached = |node: &Node<'_>, address: SocketAddr, method: Method| {
+            let reached = Family::of(address.ip()) == family || matches!(method, Method::Tun(_));
+            if !reached {
+                let text = format!("{} is not of the family of its virtual server: it is left out", address.ip());
                 self.ctx.mistake(node.at_arg(0), text, "use one family, or reach the server by lvs_method TUN");
             }
+            reached
+        };
+        servers.retain(|(node, server)| reached(node, server.address, server.method));
+        if let Some(node) = self.node.last("sorry_server") {
+            sorry.take_if(|sorry| !reached(node, sorry.address, sorry.method));
         }
     }
 

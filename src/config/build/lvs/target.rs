@@ -70,7 +70,7 @@ pub(super) fn target(
     port: Port,
     around: &Around<'_>,
     ctx: &mut Ctx<'_, '_>,
-) -> Target {
+) -> Option<Target> {
     let number = |name: &str| node.last(name).and_then(|n| n.uint(0)).and_then(|p| u16::try_from(p).ok());
     let ip = node.last("connect_ip").and_then(|n| n.ip(0)).unwrap_or(server.ip());
     let mut to = number("connect_port").unwrap_or(server.port());
@@ -79,8 +79,9 @@ pub(super) fn target(
             Port::Default(own) => to = own,
             Port::Unused => {}
             Port::Needed => {
-                let text = format!("{} has no port to connect to", node.keyword.name);
+                let text = format!("{} has no port to connect to: it is left out", node.keyword.name);
                 ctx.mistake(node.at(), text, "write connect_port in it, or give the real server a port");
+                return None;
             }
         }
     }
@@ -94,7 +95,7 @@ pub(super) fn target(
     let bind = bind(node, ip, number("bind_port"), ctx);
     let source = Source { bind, interface, fwmark: node.last("fwmark").and_then(|n| n.u32(0)).unwrap_or(0) };
     let source = (source != Source::default()).then(|| Box::new(source));
-    Target { address: SocketAddr::new(ip, to), source }
+    Some(Target { address: SocketAddr::new(ip, to), source })
 }
 
 fn is_link_local(ip: IpAddr) -> bool {
@@ -107,7 +108,7 @@ fn bind(node: &Node<'_>, to: IpAddr, port: Option<u16>, ctx: &mut Ctx<'_, '_>) -
         return port.map(|port| SocketAddr::new(any, port));
     };
     if from.is_ipv4() != to.is_ipv4() {
-        let text = format!("bindto {from} is not of the family of {to}");
+        let text = format!("bindto {from} is not of the family of {to}: it is ignored");
         ctx.mistake(written.at_arg(0), text, "use two addresses of one family");
         return None;
     }

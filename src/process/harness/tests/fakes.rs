@@ -34,7 +34,8 @@ pub(super) fn config(router_id: &str) -> Snapshot {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("k.conf");
     std::fs::write(&path, format!("global_defs {{\n router_id {router_id}\n}}\n")).unwrap();
-    let options = Options { path, config_id: String::new(), all_config: false, outside: Outside::fixed() };
+    let options =
+        Options { path, config_id: String::new(), all_config: false, strict: false, outside: Outside::fixed() };
     load_recorded(&options).unwrap().config.unwrap().1
 }
 
