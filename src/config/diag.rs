@@ -153,7 +153,12 @@ impl Diagnostics {
 
     /// The faults, without their places: an edit elsewhere in the file moves them.
     pub fn faults(&self) -> BTreeSet<String> {
-        self.list.iter().filter(|d| d.severity == Severity::Fault).map(|d| d.message.clone()).collect()
+        // Nor is it another fault for being there once more.
+        let once = |message: &str| match message.rsplit_once(" (") {
+            Some((text, times)) if times.ends_with(" times)") => text.to_owned(),
+            _ => message.to_owned(),
+        };
+        self.list.iter().filter(|d| d.severity == Severity::Fault).map(|d| once(&d.message)).collect()
     }
 
     /// Exit status of `-t`: 0 fine (warnings included), 2 missing parameter, 4 unreadable file or a bound exceeded, 5 any

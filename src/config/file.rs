@@ -63,8 +63,9 @@ impl Stamp {
     }
 }
 
-/// Reads a regular, non-executable file of bounded size; never waits on a FIFO or a device. The stamp is from before.
-pub(crate) fn open(path: &Path) -> Result<(Vec<u8>, Stamp), Problem> {
+/// Reads a regular file of bounded size, and an executable one only if that is `wanted`; never waits on a FIFO or a device.
+/// The stamp is from before.
+pub(crate) fn open(path: &Path, wanted: bool) -> Result<(Vec<u8>, Stamp), Problem> {
     let failed = |e: std::io::Error| Problem::new(format!("cannot read it: {}", reason(&e)));
     let regular = |meta: &std::fs::Metadata| {
         if meta.is_dir() {
@@ -73,7 +74,7 @@ pub(crate) fn open(path: &Path) -> Result<(Vec<u8>, Stamp), Problem> {
         if !meta.is_file() {
             return Err(Problem::new("it is not a regular file"));
         }
-        if meta.permissions().mode() & 0o111 != 0 {
+        if meta.permissions().mode() & 0o111 != 0 && !wanted {
             return Err(Problem::new("it is executable, so it is not read").help("chmod a-x FILE"));
         }
         if meta.len() > MAX_FILE {

@@ -118,7 +118,10 @@ impl<'a> Matching<'a> {
         if self.stops.iter().any(|sets| find(sets, &word.text).is_some()) {
             return None;
         }
-        let skippable = matches!(kind, Kind::OneOf(_) | Kind::Destination | Kind::Address | Kind::Prefix | Kind::Text);
+        let skippable = matches!(
+            kind,
+            Kind::OneOf(_) | Kind::AnyCase(_) | Kind::Destination | Kind::Address | Kind::Prefix | Kind::Text
+        );
         if skippable && parse(kind, &word.text).is_err() {
             return None;
         }

@@ -156,7 +156,7 @@ pub(crate) fn tell_unread(path: &Path, problem: Problem, checks: Checks, at: At,
     } else if checks.readable {
         report.error(Class::FileNotFound, at, text)
     } else {
-        report.warn(Class::FileNotFound, at, text)
+        report.fault(Class::FileNotFound, at, text)
     };
     if let Some(help) = problem.help {
         draft.help(help);

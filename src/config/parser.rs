@@ -50,6 +50,8 @@ struct Note {
     text: String,
     help: Option<String>,
     class: Class,
+    /// More than a warning.
+    fault: bool,
     count: u32,
 }
 
@@ -61,7 +63,11 @@ impl Notes {
         notes.sort_by_key(|n| (n.at.file, n.at.line, n.at.offset));
         for note in notes {
             let text = if note.count > 1 { format!("{} ({} times)", note.text, note.count) } else { note.text };
-            let draft = report.warn(note.class, note.at, text);
+            let draft = if note.fault {
+                report.fault(note.class, note.at, text)
+            } else {
+                report.warn(note.class, note.at, text)
+            };
             if let Some(help) = note.help {
                 draft.help(help);
             }
@@ -265,7 +271,11 @@ impl<'i, 'r> Parser<'i, 'r> {
         }
         match keyword.status {
             Status::NotYet if !self.silent() => {
-                self.note(keyword, at, format!("'{}' is not acted on yet", written.name), None, Class::NotActedOn);
+                let text = format!("'{}' is not acted on yet", written.name);
+                let matters = keyword.changes_traffic();
+                let help = matters
+                    .then(|| "remove it, or do not rely on it: failover or traffic differ without it".to_owned());
+                self.note(keyword, at, text, help, Class::NotActedOn);
             }
             Status::Partly(what) => {
                 self.note(keyword, at, format!("'{}': {what}", written.name), None, Class::NotActedOn);
@@ -285,7 +295,8 @@ impl<'i, 'r> Parser<'i, 'r> {
         let count = earlier.as_ref().map_or(0, |earlier| earlier.count).saturating_add(1);
         // Virtual servers are read after all the rest.
         let first = earlier.filter(|earlier| place(earlier.at) <= place(at));
-        let first = first.unwrap_or(Note { at, text, help, class, count });
+        let fault = class == Class::NotActedOn && keyword.status == Status::NotYet && keyword.changes_traffic();
+        let first = first.unwrap_or(Note { at, text, help, class, fault, count });
         self.notes.0.insert(key, Note { count, ..first });
     }
 
@@ -301,7 +312,8 @@ impl<'i, 'r> Parser<'i, 'r> {
                 None => format!("write one entry a line: {}", kind.usage),
             };
             self.report.fault(Class::General, extra.at(&line), text).help(help);
-            bad = true;
+            // What is tracked shall not go untracked for a word too many.
+            bad = !name.starts_with("track_");
         }
         for arg in &args {
             self.option_status(arg, &line);

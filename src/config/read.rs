@@ -1,5 +1,6 @@
 //! From files to items: lines with comments, conditions, parameters, repetitions and includes resolved, cut at braces.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::definition::definition;
@@ -78,7 +79,7 @@ impl<'a> Reader<'a> {
             return;
         }
         for path in paths {
-            if let Err(problem) = self.read_file(&path) {
+            if let Err(problem) = self.read_file(&path, true) {
                 let file = self.items.sources.add(path.display().to_string(), String::new());
                 let at = At { file, ..At::default() };
                 let draft = self.report.error(Class::FileNotFound, at, problem.text);
@@ -90,11 +91,11 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads one file; the error says why it cannot be.
-    fn read_file(&mut self, path: &Path) -> Result<(), Problem> {
-        let (bytes, stamp) = open(path)?;
+    fn read_file(&mut self, path: &Path, top: bool) -> Result<(), Problem> {
+        let (bytes, stamp) = open(path, top)?;
         let identity = stamp.identity();
         if self.stack.iter().any(|o| o.identity == identity) {
-            return Err(Problem::new("it includes itself").fatal());
+            return Err(Problem::new("it is being read already: it is not read again"));
         }
         if self.stack.len() >= MAX_NESTING || self.files >= MAX_FILES {
             return Err(Problem::new("too many included files").fatal());
@@ -109,6 +110,10 @@ impl<'a> Reader<'a> {
         // Some editors put a byte order mark before the first line.
         let whole = whole.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(whole);
         let file = self.items.sources.add(path.display().to_string(), whole);
+        if top && path.metadata().is_ok_and(|meta| meta.permissions().mode() & 0o111 != 0) {
+            let at = At { file, ..At::default() };
+            self.report.fault(Class::General, at, "the configuration file is executable").help("chmod a-x FILE");
+        }
         let whole = self.items.sources.shared_text(file);
         self.items.reserve(whole.bytes().filter(|b| *b == b'\n').count());
         let (mut number, mut start) = (0u32, 0usize);
@@ -162,11 +167,12 @@ impl<'a> Reader<'a> {
                 .help(format!("a line holds at most {MAX_LINE} bytes; split it"));
             return;
         }
+        // In a comment it does no harm.
         if raw.may_have(Marks::NUL)
-            && let Some(nul) = raw.text.find('\0')
+            && let Some(nul) = decomment(raw).line.text.find('\0')
         {
             self.report
-                .error(Class::General, raw.at(nul, 1), "the line contains a NUL byte")
+                .fault(Class::General, raw.at(nul, 1), "the line contains a NUL byte: it is ignored")
                 .help("remove it: the file may be damaged");
             return;
         }
@@ -356,7 +362,7 @@ impl<'a> Reader<'a> {
         let directory = self.directory().to_path_buf();
         let Some(found) = include.find(&directory, home, at, self.report) else { return };
         for path in &found.paths {
-            if let Err(problem) = self.read_file(path) {
+            if let Err(problem) = self.read_file(path, false) {
                 tell_unread(path, problem, checks, at, self.report);
             }
         }

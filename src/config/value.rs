@@ -108,15 +108,16 @@ pub(crate) fn parse(kind: Kind, text: &str) -> Result<Value, Wrong> {
                 ..wrong(Class::General, format!("'{text}' is neither on nor off"))
             }),
         },
-        Kind::Uint(low, high) => match unsigned(text) {
+        // Blanks within quotes are no part of a number.
+        Kind::Uint(low, high) => match unsigned(text.trim_start()) {
             Some(n) if (low..=high).contains(&n) => Ok(Value::Uint(n)),
             _ => Err(number(text, low, high)),
         },
-        Kind::Int(low, high) => match signed(text) {
+        Kind::Int(low, high) => match signed(text.trim_start()) {
             Some(n) if (low..=high).contains(&n) => Ok(Value::Int(n)),
             _ => Err(number(text, low, high)),
         },
-        Kind::Decimal(low, high, places) => decimal(text, low, high, places),
+        Kind::Decimal(low, high, places) => decimal(text.trim_start(), low, high, places),
         Kind::Interface => {
             let good =
                 !text.is_empty() && text.len() <= 15 && !text.contains(['/', ':']) && text != "." && text != "..";
@@ -217,7 +218,10 @@ pub(crate) fn parse(kind: Kind, text: &str) -> Result<Value, Wrong> {
             };
             n.filter(|n| *n <= high).map(|_| own()).ok_or_else(|| number(text, 0, high))
         }
-        Kind::OneOf(words) => match words.iter().find(|w| **w == text) {
+        Kind::AnyCase(words) if words.iter().any(|w| w.eq_ignore_ascii_case(text)) => {
+            Ok(words.iter().find(|w| w.eq_ignore_ascii_case(text)).map_or_else(own, |word| Value::Choice(word)))
+        }
+        Kind::OneOf(words) | Kind::AnyCase(words) => match words.iter().find(|w| **w == text) {
             Some(word) => Ok(Value::Choice(word)),
             None => {
                 let help = match nearest(text, words.iter().copied()) {

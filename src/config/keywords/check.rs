@@ -44,7 +44,7 @@ pub(super) static VIRTUAL_SERVER: &[Keyword] = &[
     kw("persistence_engine", Acted, &[One(Text)], "NAME", "e.g. sip; needs UDP or fwmark for sip", "none", "1.2.20", "persistence engine"),
     kw("persistence_timeout", Acted, &[Opt(Uint(1, 2_678_400))], "[SECS]", "1..2678400; bare 360", "0 (off)", "<=0.5.3", "persistent connections"),
     kw("persistence_granularity", Acted, &[One(Mask)], "NETMASK|PREFIXLEN", "IPv4 netmask or IPv6 prefix length 1..128", "full address", "0.5.7", "client grouping; implies persistence"),
-    kw("protocol", Acted, &[One(OneOf(&["TCP", "UDP", "SCTP"]))], "TCP|UDP|SCTP", "ignored for fwmark", "UDP with an error report", "<=0.5.3", "transport"),
+    kw("protocol", Acted, &[One(AnyCase(&["TCP", "UDP", "SCTP"]))], "TCP|UDP|SCTP", "ignored for fwmark", "UDP with an error report", "<=0.5.3", "transport"),
     kw("ha_suspend", Acted, FLAG, "", "not for fwmark services (cleared with an error)", "off", "1.0.0", "no checks while the service address is not present locally"),
     kw("smtp_alert", Acted, BOOL, "[BOOL]", "bare = true", "smtp_alert_checker/smtp_alert else false", "2.0.0", "mail on quorum changes"),
     kw("virtualhost", Acted, &[One(Text)], "STRING", "", "none", "0.5.8", "default HTTP Host name"),

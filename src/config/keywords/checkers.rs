@@ -132,7 +132,7 @@ pub(super) static SMTP_CHECK: &[Keyword] = &[
 /// `DNS_CHECK` beside the common words.
 #[rustfmt::skip]
 pub(super) static DNS_CHECK: &[Keyword] = &[
-    kw("type", Acted, &[One(OneOf(&["A", "NS", "CNAME", "SOA", "MX", "TXT", "AAAA", "RRSIG", "DNSKEY"]))], "A|NS|CNAME|SOA|MX|TXT|AAAA|RRSIG|DNSKEY", "RRSIG and DNSKEY are accepted by keepalived, not in the manual", "SOA", "1.3.0", "query type"),
+    kw("type", Acted, &[One(AnyCase(&["A", "NS", "CNAME", "SOA", "MX", "TXT", "AAAA", "RRSIG", "DNSKEY"]))], "A|NS|CNAME|SOA|MX|TXT|AAAA|RRSIG|DNSKEY", "RRSIG and DNSKEY are accepted by keepalived, not in the manual", "SOA", "1.3.0", "query type"),
     kw("name", Acted, &[One(Text)], "STRING", "labels ≤63, name ≤255", ". (root)", "1.3.0", "query name"),
 ];
 

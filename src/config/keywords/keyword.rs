@@ -131,6 +131,8 @@ pub enum Kind {
     NumberOrName(u64),
     /// One of these words.
     OneOf(&'static [&'static str]),
+    /// One of these words, in upper or lower case.
+    AnyCase(&'static [&'static str]),
 }
 
 pub(super) use Body::{Block, Entries, Words};
@@ -173,7 +175,40 @@ impl PartialEq for Keyword {
     }
 }
 
+/// Keywords that change failover or traffic: as long as they are not acted on, a file with one of them has a fault.
+const CHANGES_TRAFFIC: [&str; 24] = [
+    "auth_hmac",
+    "BFD_CHECK",
+    "disable_local_igmp",
+    "garp_extra_if",
+    "interface_up_down_delays",
+    "linkbeat_interfaces",
+    "linkbeat_use_polling",
+    "namespace_with_ipsets",
+    "net_namespace_ipvs",
+    "nftables",
+    "nftables_ipvs",
+    "no_accept",
+    "static_routes",
+    "static_rules",
+    "timer_expired_backup",
+    "track_bfd",
+    "track_group",
+    "use_ipvlan",
+    "use_vmac_addr",
+    "virtual_routes",
+    "virtual_rules",
+    "vrf",
+    "vrrp_garp_extra_if",
+    "vrrp_iptables",
+];
+
 impl Keyword {
+    /// Whether failover or traffic differ without it.
+    pub fn changes_traffic(&self) -> bool {
+        CHANGES_TRAFFIC.contains(&self.name)
+    }
+
     /// The same row with braces.
     pub(super) const fn with(self, body: Body) -> Keyword {
         Keyword { body, ..self }
