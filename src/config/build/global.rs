@@ -189,6 +189,8 @@ fn settings(g: &Merged<'_>, ctx: &mut Ctx<'_, '_>) -> Global {
         vrrp_nice: g.last("vrrp_priority").and_then(|n| n.int(0)).and_then(|n| i8::try_from(n).ok()),
         vrrp_rt_priority: rt_priority(g, ctx),
         vrrp_no_swap: g.has("vrrp_no_swap"),
+        process_monitor_rcv_bufs: g.u32("process_monitor_rcv_bufs"),
+        process_monitor_rcv_bufs_force: g.flag("process_monitor_rcv_bufs_force").unwrap_or(false),
     }
 }
 

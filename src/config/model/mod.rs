@@ -141,6 +141,10 @@ pub struct Global {
     pub vrrp_rt_priority: Option<u8>,
     /// `vrrp_no_swap`.
     pub vrrp_no_swap: bool,
+    /// `process_monitor_rcv_bufs`: octets of the receive buffer for events of processes.
+    pub process_monitor_rcv_bufs: Option<u32>,
+    /// `process_monitor_rcv_bufs_force`: also beyond the system's limit.
+    pub process_monitor_rcv_bufs_force: bool,
 }
 
 impl Default for Global {
@@ -181,6 +185,8 @@ impl Default for Global {
             vrrp_nice: None,
             vrrp_rt_priority: None,
             vrrp_no_swap: false,
+            process_monitor_rcv_bufs: None,
+            process_monitor_rcv_bufs_force: false,
         }
     }
 }

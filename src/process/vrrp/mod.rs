@@ -48,6 +48,7 @@ const SOCKETS: Token = token(5);
 const LOOK_UPS: Token = token(6);
 const SCRIPTS: Token = token(7);
 const FILES: Token = token(8);
+const PROCESSES: Token = token(9);
 
 /// Address requests that may be under way.
 const WRITER_CAPACITY: usize = 1 << 20;
@@ -166,7 +167,7 @@ fn run(beginning: Beginning<'_>) -> io::Result<()> {
         vmacs,
         sockets,
         announcer,
-        watches: Watches::new(trackers::Tokens { children: SCRIPTS, files: FILES }),
+        watches: Watches::new(trackers::Tokens { children: SCRIPTS, files: FILES, processes: PROCESSES }),
         sysctls: settings,
         vmac_settings,
         sync_daemon: SyncDaemon::new(SYNC),
@@ -252,7 +253,7 @@ impl Process for VrrpProcess {
                 VMACS => self.vmacs_turn(shell),
                 SYNC => self.sync_daemon.turn(&shell.log),
                 SOCKETS => self.sockets_turn(shell),
-                SCRIPTS | FILES => self.trackers_turn(shell),
+                SCRIPTS | FILES | PROCESSES => self.trackers_turn(shell),
                 LOOK_UPS => {
                     if let Err(error) = self.announcer.look_up_turn() {
                         shell.log.warning(format_args!("Cannot list link addresses: {error}"));
