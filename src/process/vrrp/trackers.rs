@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::config::model::{Global, Script, TrackFile, TrackProcess};
 use crate::kernel::{ProcessEvent, ProcessWay, Processes, ReceiveBuffer};
-use crate::net::{ChildEvent, Children, FileEvent, Files, Key, Outcome};
+use crate::net::{ChildEvent, Children, FileEvent, Files, Key, Occasion, Outcome};
 use crate::notify::log::Log;
 use crate::process::doing::Doing;
 use crate::reactor::{Interest, Program, Reactor, Token};
@@ -28,6 +28,8 @@ pub(super) struct Watches {
     children: Option<Children>,
     files: Option<Files>,
     watched: Vec<TrackFile>,
+    /// What files are watched for the first time upon.
+    occasion: Occasion,
     processes: Option<Processes>,
     counted: (Vec<TrackProcess>, ReceiveBuffer),
     /// How processes are counted, as it was told last.
@@ -39,12 +41,13 @@ pub(super) struct Watches {
 }
 
 impl Watches {
-    pub(super) fn new(tokens: Tokens) -> Watches {
+    pub(super) fn new(tokens: Tokens, occasion: Occasion) -> Watches {
         Watches {
             tokens,
             children: None,
             files: None,
             watched: Vec::new(),
+            occasion,
             processes: None,
             counted: Default::default(),
             told_way: None,
@@ -70,6 +73,7 @@ impl Watches {
     fn follow_files(&mut self, tables: &Tables, reactor: &Reactor) -> io::Result<()> {
         let files: Vec<TrackFile> =
             tables.trackers.files.iter().map(|(_, tracker)| tracker.row.config.clone()).collect();
+        let occasion = std::mem::replace(&mut self.occasion, Occasion::Reload);
         if files == self.watched {
             return Ok(());
         }
@@ -77,7 +81,7 @@ impl Watches {
             reactor.deregister(&files)?;
         }
         if !files.is_empty() {
-            let watch = Files::start(&files).doing("watch the files of track_file")?;
+            let watch = Files::start(&files, occasion).doing("watch the files of track_file")?;
             reactor.register(&watch, self.tokens.files, Interest::READABLE)?;
             self.files = Some(watch);
         }
@@ -140,7 +144,12 @@ impl Watches {
                 events.push(self.ended(id, outcome, now, log));
             }
         }
-        events.extend(read.into_iter().map(|FileEvent { name, number }| Event::FileRead { name, number }));
+        for event in read {
+            match event {
+                FileEvent::Number { name, number } => events.push(Event::FileRead { name, number }),
+                FileEvent::Trouble { text, .. } => log.warning(format_args!("{text}")),
+            }
+        }
         for event in counted {
             match event {
                 ProcessEvent::Count { name, count } => events.push(Event::ProcessesCounted { name, count }),
