@@ -71,7 +71,7 @@ fn no_more_than_so_many_run_at_the_same_time() {
         children.run(key(id), program(sh("exec sleep 60")), LONG);
     }
     children.run(key(3), program(sh("exit 0")), LONG);
-    let lacking = Outcome::Lacking("2 programs of MISC_CHECK are running, and no more may".into());
+    let lacking = Outcome::Lacking("2 check scripts are running, and no more may".into());
     assert_eq!(next(&children), ChildEvent { key: key(3), outcome: lacking.clone() });
     children.cancel(key(1));
     // As soon as that has ended there is room.

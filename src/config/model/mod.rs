@@ -286,6 +286,8 @@ pub struct Instance {
     pub skip_check_adv_addr: bool,
     /// `promote_secondaries`.
     pub promote_secondaries: bool,
+    /// Names of the `track_group` blocks that list it: it follows the static addresses that name these.
+    pub track_groups: Vec<String>,
     /// `linkbeat_use_polling`, in the instance or for the whole daemon.
     pub linkbeat: bool,
     /// `down_timer_adverts`, 1..=100; default 3.
