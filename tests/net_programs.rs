@@ -2,14 +2,14 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::fs;
+use std::io::Write;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use keepalived::config::model::ScriptUser;
-use keepalived::config::model::TrackFile;
-use keepalived::net::{ChildEvent, Children, FileEvent, Files, Key, Outcome};
+use keepalived::config::model::{InitFile, ScriptUser, TrackFile};
+use keepalived::net::{ChildEvent, Children, FileEvent, Files, Key, Occasion, Outcome};
 use keepalived::reactor::{Events, Interest, Program, Reactor, Token, clock, launcher};
 
 const LONG: Duration = Duration::from_secs(20);
@@ -71,7 +71,7 @@ fn no_more_than_so_many_run_at_the_same_time() {
         children.run(key(id), program(sh("exec sleep 60")), LONG);
     }
     children.run(key(3), program(sh("exit 0")), LONG);
-    let lacking = Outcome::Lacking("2 programs of MISC_CHECK are running, and no more may".into());
+    let lacking = Outcome::Lacking("2 check scripts are running, and no more may".into());
     assert_eq!(next(&children), ChildEvent { key: key(3), outcome: lacking.clone() });
     children.cancel(key(1));
     // As soon as that has ended there is room.
@@ -255,18 +255,25 @@ fn numbers_in_files_are_followed() {
         init: None,
     };
     fs::write(path("a"), "5\n").unwrap();
-    let files = Files::start(&[file("a"), file("b"), file("later/c")]).unwrap();
+    let all = [file("a"), file("b"), file("later/c")];
+    let files = Files::start(&all, Occasion::Start).unwrap();
     let mut list = Vec::new();
     let mut expect = |name: &str, number: i32| {
         let event = wait(&files, || {
             files.events(&mut list);
             (!list.is_empty()).then(|| list.remove(0))
         });
-        assert_eq!(event, FileEvent { name: name.to_owned(), number });
+        assert_eq!(event, FileEvent::Number { name: name.to_owned(), number });
     };
-    expect("a", 5);
-    expect("b", 0);
-    expect("later/c", 0);
+    // The first looks end in any order.
+    let mut first: Vec<FileEvent> = Vec::new();
+    wait(&files, || {
+        files.events(&mut first);
+        (first.len() >= all.len()).then_some(())
+    });
+    first.sort_by_key(|event| format!("{event:?}"));
+    let number = |name: &str, number| FileEvent::Number { name: name.to_owned(), number };
+    assert_eq!(first, [number("a", 5), number("b", 0), number("later/c", 0)]);
     fs::write(path("a"), "-6").unwrap();
     expect("a", -6);
     fs::write(path("b.new"), "7").unwrap();
@@ -274,8 +281,66 @@ fn numbers_in_files_are_followed() {
     expect("b", 7);
     fs::remove_file(path("b")).unwrap();
     expect("b", 0);
-    // A directory that comes later is found too.
-    fs::create_dir(path("later")).unwrap();
-    fs::write(path("later/c"), "8").unwrap();
-    expect("later/c", 8);
+    // A directory that comes later is found too, and the one that comes in its place.
+    for number in [8, 9] {
+        fs::create_dir(path("later")).unwrap();
+        fs::write(path("later/c"), number.to_string()).unwrap();
+        expect("later/c", number);
+        fs::remove_dir_all(path("later")).unwrap();
+        expect("later/c", 0);
+    }
+    // In pieces: what is written so far is not the number.
+    let mut written = fs::File::create(path("b")).unwrap();
+    for piece in ["1", "2", "3\n"] {
+        written.write_all(piece.as_bytes()).unwrap();
+        // Another file of the directory is complete meanwhile.
+        fs::write(path("other"), "x").unwrap();
+    }
+    drop(written);
+    expect("b", 123);
+    // A link to a file of another directory.
+    let elsewhere = tempfile::tempdir().unwrap();
+    fs::write(elsewhere.path().join("n"), "0x10").unwrap();
+    fs::remove_file(path("a")).unwrap();
+    expect("a", 0);
+    std::os::unix::fs::symlink(elsewhere.path().join("n"), path("a")).unwrap();
+    expect("a", 16);
+    fs::write(elsewhere.path().join("n"), "010").unwrap();
+    expect("a", 8);
+}
+
+/// What is no number leaves the old one, and says so.
+#[test]
+fn a_file_that_holds_no_number_is_told_of() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("f");
+    let init = Some(InitFile { value: 5, overwrite: false });
+    let file = TrackFile { name: "t".into(), path: path.to_str().unwrap().into(), weight: 1, reverse: false, init };
+    let files = Files::start(&[file], Occasion::Start).unwrap();
+    let mut list = Vec::new();
+    let mut next = || {
+        wait(&files, || {
+            files.events(&mut list);
+            (!list.is_empty()).then(|| list.remove(0))
+        })
+    };
+    assert_eq!(next(), FileEvent::Number { name: "t".into(), number: 5 }, "init_file");
+    let mut trouble = |wanted: &str| {
+        let event = next();
+        let FileEvent::Trouble { name, text } = &event else { panic!("{event:?}") };
+        let all = ["track_file t", path.to_str().unwrap(), wanted, "the number stays 5"];
+        assert!(name == "t" && all.iter().all(|part| text.contains(part)), "{text}");
+    };
+    fs::write(&path, "99999999999").unwrap();
+    trouble("'99999999999' is beyond 32 bits");
+    let replace = |make: &dyn Fn(&Path)| {
+        let new = directory.path().join("new");
+        make(&new);
+        fs::rename(new, &path).unwrap();
+    };
+    replace(&|new| nix::unistd::mkfifo(new, nix::sys::stat::Mode::S_IRUSR).unwrap());
+    trouble("it is no regular file");
+    fs::write(directory.path().join("n"), "6").unwrap();
+    fs::rename(directory.path().join("n"), &path).unwrap();
+    assert_eq!(next(), FileEvent::Number { name: "t".into(), number: 6 });
 }

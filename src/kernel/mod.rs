@@ -8,6 +8,7 @@
 //! | [`VmacWriter`] | making and removing the macvlans of `use_vmac`, on another thread |
 //! | [`AdvertSocket`], [`Opener`] | VRRP packets of one interface and family; opened and closed on a thread of its own |
 //! | [`ArpSocket`], [`NdSocket`] | gratuitous ARP and unsolicited neighbour advertisements |
+//! | [`Processes`] | how many processes of a kind run, by the process connector or by `/proc`, on a thread of its own |
 //! | [`capabilities`] | what this process may do |
 //! | [`ipvs`] | the load balancer: services and real servers |
 //! | [`sysctl`] | interface settings, put back at the end |
@@ -26,6 +27,7 @@ mod monitor;
 mod ndisc;
 mod netlink;
 mod opener;
+mod processes;
 mod request;
 mod resync;
 mod secondaries;
@@ -44,6 +46,7 @@ pub use monitor::Monitor;
 pub use ndisc::NdSocket;
 pub use netlink::Refusal;
 pub use opener::{Opener, SocketRequest, SocketResult, WantedSocket};
+pub use processes::{ProcessEvent, ProcessWay, Processes, ReceiveBuffer};
 pub use tables::{Addr, AddrKey, Link, PROTOCOL_KEEPALIVED, primary_ipv4, primary_ipv6};
 
 pub use vmac::{VmacRequest, VmacResult, VmacWriter};

@@ -43,6 +43,7 @@ const HEADER: usize = 16;
 
 /// A netlink socket, of one of two makes: nix can set a receive buffer beyond the system's limit, neli can
 /// ask for refusals in words.
+#[derive(Debug)]
 pub(super) struct NetlinkSocket<S> {
     socket: S,
 }
@@ -62,6 +63,27 @@ impl NetlinkSocket<OwnedFd> {
         let groups = Groups::new_groups(groups).as_bitmask().map_err(io::Error::other)?;
         bind(socket.as_raw_fd(), &NetlinkAddr::new(0, groups))?;
         Ok(NetlinkSocket { socket })
+    }
+
+    /// A non-blocking socket of `NETLINK_CONNECTOR` that hears a group.
+    pub(super) fn connector(group: u32) -> io::Result<NetlinkSocket<OwnedFd>> {
+        // nix has no name for this protocol.
+        let (family, protocol) = (AddressFamily::Netlink as i32, i32::from(NlFamily::Connector));
+        let kind = socket2::Type::DGRAM.nonblocking().cloexec();
+        let socket: OwnedFd = socket2::Socket::new(family.into(), kind, Some(protocol.into()))?.into();
+        let groups = Groups::new_groups(&[group]).as_bitmask().map_err(io::Error::other)?;
+        bind(socket.as_raw_fd(), &NetlinkAddr::new(0, groups))?;
+        Ok(NetlinkSocket { socket })
+    }
+
+    /// Asks for a receive buffer of `octets` (the kernel doubles it), with `force` beyond the system's limit.
+    pub(super) fn receive_buffer(&self, octets: usize, force: bool) -> io::Result<()> {
+        if force {
+            setsockopt(&self.socket, sockopt::RcvBufForce, &octets)?;
+        } else {
+            setsockopt(&self.socket, sockopt::RcvBuf, &octets)?;
+        }
+        Ok(())
     }
 
     /// Waits until there is something to receive, or `timeout` is over.

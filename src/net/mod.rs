@@ -27,7 +27,7 @@ mod tls;
 
 pub use children::{ChildEvent, Children, Outcome};
 pub use connections::{Connections, NetEvent, Transport, What};
-pub use files::{FileEvent, Files};
+pub use files::{FileEvent, Files, Occasion};
 pub use searches::Searches;
 pub use tls::{Loading, Tls, TlsError};
 

@@ -190,6 +190,12 @@ pub fn fault(fault: &Fault) -> String {
         Fault::SourceMissing(ip) => format!("its source address {ip} is not on this host, or not usable yet"),
         Fault::NoPeer => "it has no unicast_peer".into(),
         Fault::Tracked { kind, name, reading } => tracked(*kind, name, *reading),
+        Fault::StaticAddress { ip, prefix, device, refusal: Some(why) } => {
+            format!("static address {ip}/{prefix} of {device} cannot be set: {why}")
+        }
+        Fault::StaticAddress { ip, prefix, device, refusal: None } => {
+            format!("static address {ip}/{prefix} cannot be set: interface {device} does not exist")
+        }
         Fault::Privileges(lacking) => format!("this process lacks {lacking}"),
         Fault::SyncGroup(member) => format!("{member}, of the same sync group, is in fault"),
     }

@@ -165,6 +165,7 @@ impl Site<'_> {
     pub(super) fn appeared(&mut self, id: AddressId, marked: bool, instance: Option<&Instance>) {
         if let Some(row) = self.addresses.get_mut(&id).filter(|row| row.unheard == 0) {
             row.installed = true;
+            row.refusal = None;
             row.ours |= marked;
         }
         self.reconcile(id, instance);

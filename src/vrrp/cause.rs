@@ -60,6 +60,17 @@ pub enum Fault {
         /// What it says.
         reading: Reading,
     },
+    /// A static address of a `track_group` that lists the instance is not set.
+    StaticAddress {
+        /// The address.
+        ip: IpAddr,
+        /// Its prefix length.
+        prefix: u8,
+        /// Name of its interface.
+        device: String,
+        /// The words of the kernel, which refused it; `None` when the interface does not exist.
+        refusal: Option<String>,
+    },
     /// Another member of the sync group is in fault.
     SyncGroup(String),
     /// The process lacks these capabilities, and could not set addresses or send adverts.

@@ -5,8 +5,9 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::cause::Fault;
+use super::ids::STATIC;
 use super::interface::Interface;
-use super::rows::Instance;
+use super::rows::{Address, Instance};
 use super::state::State;
 use super::surroundings::Surroundings;
 use crate::config::model::{Family, Track, TrackerKind, Version};
@@ -67,6 +68,9 @@ pub(super) fn fault(around: Surroundings<'_>, row: &Instance, has_source: bool, 
     if row.config.unicast.as_ref().is_some_and(|unicast| unicast.peers.is_empty()) {
         return Some(Fault::NoPeer);
     }
+    if let Some(fault) = static_fault(around, row) {
+        return Some(fault);
+    }
     tracked(around, row).find_map(|entry| {
         let reading = reading(around, entry);
         let faulty = match reading.effect(entry) {
@@ -95,6 +99,24 @@ fn address_fault(around: Surroundings<'_>, row: &Instance) -> Option<Fault> {
         }
     }
     None
+}
+
+/// A static address whose `track_group` lists the instance, and which cannot be set. One that is only about to be set is no
+/// fault.
+fn static_fault(around: Surroundings<'_>, row: &Instance) -> Option<Fault> {
+    let groups = &row.config.track_groups;
+    if groups.is_empty() {
+        return None;
+    }
+    let listed = |row: &Address| row.config.track_group.as_ref().is_some_and(|group| groups.contains(group));
+    let missing = |row: &&Address| row.wanted && !row.installed && (row.ifindex.is_none() || row.refusal.is_some());
+    let statics = around.addresses.of(&STATIC.0).map(|(_, row)| row).filter(|row| listed(row));
+    statics.filter(missing).next().map(|row| Fault::StaticAddress {
+        ip: row.config.ip,
+        prefix: row.config.prefix,
+        device: row.config.device.clone(),
+        refusal: row.refusal.clone().filter(|_| row.ifindex.is_some()),
+    })
 }
 
 /// Entries of the instance and of its group.

@@ -8,6 +8,7 @@ use super::ids::{AddressId, InstanceId, STATIC};
 use super::interface::{Interface, KernelAddress};
 use super::op::{AddressDone, AddressOp};
 use super::routers::Vrrp;
+use super::rows::Instance;
 use super::state::State;
 
 impl Vrrp {
@@ -86,6 +87,18 @@ impl Vrrp {
         concerned.iter().for_each(|id| self.reassess(*id));
         concerned.iter().for_each(|id| self.start_late(*id));
         concerned.iter().for_each(|id| self.reconcile_all_of(*id));
+        if concerned.contains(&STATIC) {
+            self.follow_static();
+        }
+    }
+
+    /// Static addresses are set or not: so may the faults be of those that follow them by a `track_group`.
+    fn follow_static(&mut self) {
+        let followed = |row: &Instance| !row.config.track_groups.is_empty();
+        let following: BTreeSet<InstanceId> =
+            self.tables.instances.iter().filter(|(_, row)| followed(row)).map(|(id, _)| *id).collect();
+        following.iter().for_each(|id| self.reassess(*id));
+        following.iter().for_each(|id| self.start_late(*id));
     }
 
     pub(super) fn address_added(&mut self, address: KernelAddress) {
@@ -124,6 +137,7 @@ impl Vrrp {
             let (instance, mut site) = self.site(InstanceId(id.0));
             site.appeared(*id, address.marked, instance);
         }
+        self.follow_static_of(&ids);
         !ids.is_empty()
     }
 
@@ -134,6 +148,7 @@ impl Vrrp {
             let (instance, mut site) = self.site(InstanceId(id.0));
             site.vanished(*id, instance);
         }
+        self.follow_static_of(&ids);
         !ids.is_empty()
     }
 
@@ -148,6 +163,15 @@ impl Vrrp {
         if !refused {
             let (instance, mut site) = self.site(owner);
             site.reconcile(id, instance);
+        }
+        self.follow_static_of(&[id]);
+    }
+
+    /// The same if one of these rows is static, and named by a `track_group`.
+    fn follow_static_of(&mut self, ids: &[AddressId]) {
+        let named = |id: &AddressId| self.tables.addresses.get(id).is_some_and(|row| row.config.track_group.is_some());
+        if ids.iter().any(|id| id.0 == STATIC.0 && named(id)) {
+            self.follow_static();
         }
     }
 

@@ -196,6 +196,8 @@ fn settings(g: &Merged<'_>, ctx: &mut Ctx<'_, '_>) -> Global {
         bfd_nice: g.nice("bfd_priority"),
         bfd_rt_priority: g.last("bfd_rt_priority").and_then(|n| n.uint(0)).and_then(|n| u8::try_from(n).ok()),
         bfd_no_swap: g.has("bfd_no_swap"),
+        process_monitor_rcv_bufs: g.u32("process_monitor_rcv_bufs"),
+        process_monitor_rcv_bufs_force: g.flag("process_monitor_rcv_bufs_force").unwrap_or(false),
     }
 }
 

@@ -18,11 +18,6 @@ pub(super) fn build(
     trackers: &mut track::Defined,
     ctx: &mut Ctx<'_, '_>,
 ) -> Vec<SyncGroup> {
-    for (_, block) in blocks(tree, "track_group", ctx) {
-        for member in block.all("group").flat_map(|n| n.children.iter()) {
-            known(member, names, ctx);
-        }
-    }
     let mut owner_of: HashMap<String, At> = HashMap::new();
     let mut groups = Vec::new();
     for (name, block) in blocks(tree, "vrrp_sync_group", ctx) {
@@ -54,6 +49,17 @@ pub(super) fn build(
             trackers: track::entries(block, rules, trackers, ctx),
             tracking_weight: block.has("sync_group_tracking_weight"),
         });
+    }
+    groups
+}
+
+/// The instances of each `track_group`, by its name.
+pub(super) fn track_groups(tree: &[Node<'_>], names: &Names<'_>, ctx: &mut Ctx<'_, '_>) -> Vec<(String, Vec<String>)> {
+    let mut groups = Vec::new();
+    for (name, block) in blocks(tree, "track_group", ctx) {
+        let listed = block.all("group").flat_map(|n| n.children.iter());
+        let members: Vec<String> = listed.filter_map(|node| known(node, names, ctx)).map(str::to_owned).collect();
+        groups.push((name.to_owned(), members));
     }
     groups
 }

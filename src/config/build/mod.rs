@@ -43,12 +43,18 @@ pub(crate) fn build(
     let mut trackers = track::defined(tree, &mut ctx);
     let mut instances = instance::build(tree, &defaults, &mut trackers, &mut ctx);
     garp::groups(tree, instances.iter_mut().map(|built| &mut built.instance), &mut ctx);
-    let instances = check::instances(instances, &mut ctx);
+    let mut instances = check::instances(instances, &mut ctx);
     let names = Names::of(&instances);
+    let track_groups = group::track_groups(tree, &names, &mut ctx);
     let sync_groups = group::build(tree, &defaults, &names, &mut trackers, &mut ctx);
     let static_addresses = address::statics(tree, &defaults, &mut ctx);
     check::tracked(tree, &mut ctx);
     let bfd = bfd::build(tree, &mut ctx);
+    for (group, members) in track_groups {
+        for built in instances.iter_mut().filter(|built| members.contains(&built.instance.name)) {
+            built.instance.track_groups.push(group.clone());
+        }
+    }
     let mut has_virtual_servers = false;
     let mut take = |server| {
         has_virtual_servers = true;

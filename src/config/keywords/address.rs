@@ -23,7 +23,7 @@ static VMAC: &[Keyword] = &[
 /// What only static addresses have.
 #[rustfmt::skip]
 static GROUP: &[Keyword] = &[
-    kw("track_group", NotYet, &[One(Text)], "NAME", "name of a track_group", "none", "", "instances that go to FAULT when the address vanishes and cannot be restored"),
+    kw("track_group", Acted, &[One(Text)], "NAME", "name of a track_group", "none", "", "instances that go to FAULT when the address vanishes and cannot be restored"),
 ];
 
 /// Words both have.

@@ -26,7 +26,7 @@ static TOP: &[Keyword] = &[
     kw("child_wait_time", Acted, &[One(Uint(0, U32))], "SECS", "0..4294967295", "5", "2.0.0", "how long the parent waits for children on termination before it kills them"),
     kw("global_defs", Acted, FLAG, "{ }", "", "", "<=0.5.3", "global settings").with(Block(&[GLOBAL])),
     kw("linkbeat_interfaces", NotYet, FLAG, "{ IFNAME [MII|ETHTOOL|IOCTL] ... }", "", "empty; method tried in the order MII, ETHTOOL, IOCTL", "2.0.13", "interfaces whose link state is polled").with(Entries(LINKBEAT)),
-    kw("track_group", NotYet, NAME, "NAME { }", "", "", "2.0.3", "names a set of vrrp instances that static addresses/routes/rules can follow").with(Block(&[TRACK_GROUP])),
+    kw("track_group", Acted, NAME, "NAME { }", "", "", "2.0.3", "names a set of vrrp instances that static addresses/routes/rules can follow").with(Block(&[TRACK_GROUP])),
     kw("static_ipaddress", Acted, FLAG, "{ ADDRESS-LINE ... }", "", "", "1.1.0", "addresses set at start and removed at stop; grammar = virtual_ipaddress plus track_group").with(Entries(STATIC_ADDRESS)),
     kw("static_routes", NotYet, FLAG, "{ ROUTE-LINE ... }", "", "", "1.0.1", "routes set at start and removed at stop").with(Entries(STATIC_ROUTE)),
     kw("static_rules", NotYet, FLAG, "{ RULE-LINE ... }", "", "", "1.2.20", "policy rules set at start and removed at stop").with(Entries(STATIC_RULE)),

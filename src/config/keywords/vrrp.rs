@@ -30,7 +30,7 @@ pub(super) static SYNC_GROUP: &[Keyword] = &[
 /// `track_group`.
 #[rustfmt::skip]
 pub(super) static TRACK_GROUP: &[Keyword] = &[
-    kw("group", NotYet, FLAG, "{ INSTANCE ... }", "names of vrrp instances", "", "2.0.3", "members").with(Words(&MEMBER)),
+    kw("group", Acted, FLAG, "{ INSTANCE ... }", "names of vrrp instances", "", "2.0.3", "members").with(Words(&MEMBER)),
 ];
 
 /// `garp_group`.

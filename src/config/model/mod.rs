@@ -151,6 +151,10 @@ pub struct Global {
     pub bfd_rt_priority: Option<u8>,
     /// `bfd_no_swap`.
     pub bfd_no_swap: bool,
+    /// `process_monitor_rcv_bufs`: octets of the receive buffer for events of processes.
+    pub process_monitor_rcv_bufs: Option<u32>,
+    /// `process_monitor_rcv_bufs_force`: also beyond the system's limit.
+    pub process_monitor_rcv_bufs_force: bool,
 }
 
 impl Default for Global {
@@ -194,6 +198,8 @@ impl Default for Global {
             bfd_nice: None,
             bfd_rt_priority: None,
             bfd_no_swap: false,
+            process_monitor_rcv_bufs: None,
+            process_monitor_rcv_bufs_force: false,
         }
     }
 }
@@ -293,6 +299,8 @@ pub struct Instance {
     pub skip_check_adv_addr: bool,
     /// `promote_secondaries`.
     pub promote_secondaries: bool,
+    /// Names of the `track_group` blocks that list it: it follows the static addresses that name these.
+    pub track_groups: Vec<String>,
     /// `linkbeat_use_polling`, in the instance or for the whole daemon.
     pub linkbeat: bool,
     /// `down_timer_adverts`, 1..=100; default 3.

@@ -121,8 +121,13 @@ impl CheckerProcess {
     pub(super) fn files_turn(&mut self, shell: &Loop) {
         let mut changed = Vec::new();
         self.files.events(&mut changed);
-        for FileEvent { name, number } in changed {
-            self.check.handle(Event::FileValue { name: &name, value: number.into() }, shell.now());
+        for event in changed {
+            match event {
+                FileEvent::Number { name, number } => {
+                    self.check.handle(Event::FileValue { name: &name, value: number.into() }, shell.now());
+                }
+                FileEvent::Trouble { text, .. } => shell.log.warning(format_args!("{text}")),
+            }
         }
     }
 }

@@ -25,7 +25,7 @@ use crate::config::model::{Config, FlushOnStop};
 use crate::kernel::capabilities;
 use crate::kernel::ipvs::SyncRole;
 use crate::mib;
-use crate::net::{Children, Connections, Files, Loading, Searches};
+use crate::net::{Children, Connections, Files, Loading, Occasion, Searches};
 use crate::notify::dump::{self, Dump};
 use crate::notify::log::Log;
 use crate::notify::mail::Mailer;
@@ -115,6 +115,11 @@ fn run(beginning: Beginning<'_>) -> io::Result<()> {
     let (nice, rt_priority, no_swap) = (config.lvs.nice, config.lvs.rt_priority, config.lvs.no_swap);
     // Connections live on when a process is replaced: only the first one of a daemon flushes.
     let flush = config.global.lvs_flush && told.checkpoint.is_none();
+    let occasion = match told.checkpoint {
+        _ if clean_up => Occasion::Look,
+        None => Occasion::Start,
+        Some(_) => Occasion::Reload,
+    };
     let flush_on_stop = config.global.lvs_flush_on_stop == FlushOnStop::All;
     // Only spreads the first checks over their warm-up.
     let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0);
@@ -131,7 +136,7 @@ fn run(beginning: Beginning<'_>) -> io::Result<()> {
     reactor.register(&ipvs, IPVS, Interest::READABLE)?;
     let children = Children::start().doing("start the thread of programs")?;
     reactor.register(&children, CHILDREN, Interest::READABLE)?;
-    let files = Files::start(&lvs.track_files).doing(WATCH_FILES)?;
+    let files = Files::start(&lvs.track_files, occasion).doing(WATCH_FILES)?;
     reactor.register(&files, FILES, Interest::READABLE)?;
     let searches = Searches::new().doing("start the threads of searches")?;
     reactor.register(&searches, SEARCHES, Interest::READABLE)?;
@@ -254,7 +259,7 @@ impl Process for CheckerProcess {
         // Gone with its descriptor in any case.
         let _ = shell.reactor.deregister(&self.files);
         // Each file gives an event at the start, which checkers that are new wait for.
-        self.files = Files::start(&self.check.tables().lvs.track_files).doing(WATCH_FILES)?;
+        self.files = Files::start(&self.check.tables().lvs.track_files, Occasion::Reload).doing(WATCH_FILES)?;
         shell.reactor.register(&self.files, FILES, Interest::READABLE)?;
         self.ipvs.set_timeouts(self.check.tables().lvs.timeouts);
         self.synchronise(&[SyncRole::Master, SyncRole::Backup], shell);

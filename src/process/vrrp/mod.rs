@@ -27,6 +27,7 @@ use crate::config::model::Config;
 use crate::kernel::ipvs::SyncRole;
 use crate::kernel::{AddressRequest, KernelEvent, VmacWriter, Writer, capabilities, sysctl};
 use crate::mib;
+use crate::net::Occasion;
 use crate::notify::dump::{self, Dump};
 use crate::notify::log::Log;
 use crate::notify::mail::Mailer;
@@ -48,6 +49,7 @@ const SOCKETS: Token = token(5);
 const LOOK_UPS: Token = token(6);
 const SCRIPTS: Token = token(7);
 const FILES: Token = token(8);
+const PROCESSES: Token = token(9);
 
 /// Address requests that may be under way.
 const WRITER_CAPACITY: usize = 1 << 20;
@@ -130,6 +132,8 @@ fn service() -> Result<Service<Vrrp>, MibError> {
 fn run(beginning: Beginning<'_>) -> io::Result<()> {
     let agent = beginning.agent(beginning.config.global.snmp_vrrp, service)?;
     let (indices, checkpoint) = beginning.predecessor::<VrrpProcess>();
+    // Whoever replaces another finds files as their users have left them.
+    let occasion = if beginning.told.checkpoint.is_none() { Occasion::Start } else { Occasion::Reload };
     let Beginning { options, config, clean_up, pid_file, channel, signals, log, .. } = beginning;
     let (held, found) = held::start(&pid_file, log.clone())?;
     let (sequences, recalled) = sequences::start(&pid_file, log.clone())?;
@@ -159,6 +163,7 @@ fn run(beginning: Beginning<'_>) -> io::Result<()> {
     reactor.register(&announcer, LOOK_UPS, Interest::READABLE)?;
     let scripts = Runners::start(&[Origin::Transitions, Origin::Adverts], &log)?;
     let mailer = Mailer::start(vrrp.tables().system.global.as_ref(), log);
+    let tokens = trackers::Tokens { children: SCRIPTS, files: FILES, processes: PROCESSES };
     let process = VrrpProcess {
         vrrp,
         watch,
@@ -166,7 +171,7 @@ fn run(beginning: Beginning<'_>) -> io::Result<()> {
         vmacs,
         sockets,
         announcer,
-        watches: Watches::new(trackers::Tokens { children: SCRIPTS, files: FILES }),
+        watches: Watches::new(tokens, occasion),
         sysctls: settings,
         vmac_settings,
         sync_daemon: SyncDaemon::new(SYNC),
@@ -252,7 +257,7 @@ impl Process for VrrpProcess {
                 VMACS => self.vmacs_turn(shell),
                 SYNC => self.sync_daemon.turn(&shell.log),
                 SOCKETS => self.sockets_turn(shell),
-                SCRIPTS | FILES => self.trackers_turn(shell),
+                SCRIPTS | FILES | PROCESSES => self.trackers_turn(shell),
                 LOOK_UPS => {
                     if let Err(error) = self.announcer.look_up_turn() {
                         shell.log.warning(format_args!("Cannot list link addresses: {error}"));

@@ -1,11 +1,12 @@
-//! What watches for the trackers: programs, files.
+//! What watches for the trackers: programs, files, processes.
 
 use std::collections::HashMap;
 use std::io;
 use std::time::Duration;
 
-use crate::config::model::{Global, Script, TrackFile};
-use crate::net::{ChildEvent, Children, FileEvent, Files, Key, Outcome};
+use crate::config::model::{Global, Script, TrackFile, TrackProcess};
+use crate::kernel::{ProcessEvent, ProcessWay, Processes, ReceiveBuffer};
+use crate::net::{ChildEvent, Children, FileEvent, Files, Key, Occasion, Outcome};
 use crate::notify::log::Log;
 use crate::process::doing::Doing;
 use crate::reactor::{Interest, Program, Reactor, Token};
@@ -18,6 +19,7 @@ const TELL_AGAIN: Duration = Duration::from_secs(60);
 pub(super) struct Tokens {
     pub(super) children: Token,
     pub(super) files: Token,
+    pub(super) processes: Token,
 }
 
 /// The sources of what trackers tell. None of them runs in a daemon that has no such trackers.
@@ -26,6 +28,12 @@ pub(super) struct Watches {
     children: Option<Children>,
     files: Option<Files>,
     watched: Vec<TrackFile>,
+    /// What files are watched for the first time upon.
+    occasion: Occasion,
+    processes: Option<Processes>,
+    counted: (Vec<TrackProcess>, ReceiveBuffer),
+    /// How processes are counted, as it was told last.
+    told_way: Option<ProcessWay>,
     /// The present run of each script: an answer to an older one is none.
     runs: HashMap<u32, u64>,
     /// When it was last told that scripts have to wait.
@@ -33,8 +41,19 @@ pub(super) struct Watches {
 }
 
 impl Watches {
-    pub(super) fn new(tokens: Tokens) -> Watches {
-        Watches { tokens, children: None, files: None, watched: Vec::new(), runs: HashMap::new(), told_lack: None }
+    pub(super) fn new(tokens: Tokens, occasion: Occasion) -> Watches {
+        Watches {
+            tokens,
+            children: None,
+            files: None,
+            watched: Vec::new(),
+            occasion,
+            processes: None,
+            counted: Default::default(),
+            told_way: None,
+            runs: HashMap::new(),
+            told_lack: None,
+        }
     }
 
     /// Starts what the present trackers need, and ends what they do not need any more.
@@ -47,8 +66,14 @@ impl Watches {
             reactor.register(&children, self.tokens.children, Interest::READABLE)?;
             self.children = Some(children);
         }
+        self.follow_files(tables, reactor)?;
+        self.follow_processes(tables, reactor)
+    }
+
+    fn follow_files(&mut self, tables: &Tables, reactor: &Reactor) -> io::Result<()> {
         let files: Vec<TrackFile> =
             tables.trackers.files.iter().map(|(_, tracker)| tracker.row.config.clone()).collect();
+        let occasion = std::mem::replace(&mut self.occasion, Occasion::Reload);
         if files == self.watched {
             return Ok(());
         }
@@ -56,11 +81,33 @@ impl Watches {
             reactor.deregister(&files)?;
         }
         if !files.is_empty() {
-            let watch = Files::start(&files).doing("watch the files of track_file")?;
+            let watch = Files::start(&files, occasion).doing("watch the files of track_file")?;
             reactor.register(&watch, self.tokens.files, Interest::READABLE)?;
             self.files = Some(watch);
         }
         self.watched = files;
+        Ok(())
+    }
+
+    fn follow_processes(&mut self, tables: &Tables, reactor: &Reactor) -> io::Result<()> {
+        let kinds = tables.trackers.processes.values().map(|tracker| tracker.row.config.clone()).collect();
+        let buffer = tables.system.global.as_ref().map(|global| ReceiveBuffer {
+            octets: global.process_monitor_rcv_bufs,
+            force: global.process_monitor_rcv_bufs_force,
+        });
+        let wanted: (Vec<TrackProcess>, ReceiveBuffer) = (kinds, buffer.unwrap_or_default());
+        if wanted == self.counted {
+            return Ok(());
+        }
+        if let Some(processes) = self.processes.take() {
+            reactor.deregister(&processes)?;
+        }
+        if !wanted.0.is_empty() {
+            let processes = Processes::start(&wanted.0, wanted.1).doing("count the processes of track_process")?;
+            reactor.register(&processes, self.tokens.processes, Interest::READABLE)?;
+            self.processes = Some(processes);
+        }
+        self.counted = wanted;
         Ok(())
     }
 
@@ -80,12 +127,15 @@ impl Watches {
 
     /// What the sources have told since the last call.
     pub(super) fn events(&mut self, now: Duration, log: &Log) -> Vec<Event<'static>> {
-        let (mut ended, mut read) = (Vec::new(), Vec::new());
+        let (mut ended, mut read, mut counted) = (Vec::new(), Vec::new(), Vec::new());
         if let Some(children) = &self.children {
             children.events(&mut ended);
         }
         if let Some(files) = &self.files {
             files.events(&mut read);
+        }
+        if let Some(processes) = &self.processes {
+            processes.events(&mut counted);
         }
         let mut events = Vec::new();
         for ChildEvent { key, outcome } in ended {
@@ -94,8 +144,34 @@ impl Watches {
                 events.push(self.ended(id, outcome, now, log));
             }
         }
-        events.extend(read.into_iter().map(|FileEvent { name, number }| Event::FileRead { name, number }));
+        for event in read {
+            match event {
+                FileEvent::Number { name, number } => events.push(Event::FileRead { name, number }),
+                FileEvent::Trouble { text, .. } => log.warning(format_args!("{text}")),
+            }
+        }
+        for event in counted {
+            match event {
+                ProcessEvent::Count { name, count } => events.push(Event::ProcessesCounted { name, count }),
+                ProcessEvent::Way(way) => self.tell_way(way, log),
+            }
+        }
         events
+    }
+
+    fn tell_way(&mut self, way: ProcessWay, log: &Log) {
+        if self.told_way.as_ref() == Some(&way) {
+            return;
+        }
+        match &way {
+            ProcessWay::Connector => log.info(format_args!("Tracked processes are counted by events of the kernel")),
+            ProcessWay::Polling(why) => {
+                log.info(format_args!(
+                    "Tracked processes are counted once a second, as the kernel's events cannot be had: {why}"
+                ));
+            }
+        }
+        self.told_way = Some(way);
     }
 
     fn ended(&mut self, id: u32, outcome: Outcome, now: Duration, log: &Log) -> Event<'static> {

@@ -43,6 +43,7 @@ pub fn instance(name: &str, vrid: u8) -> Instance {
         strict: false,
         skip_check_adv_addr: false,
         promote_secondaries: false,
+        track_groups: Vec::new(),
         linkbeat: false,
         down_timer_adverts: 3,
         dont_track_primary: false,

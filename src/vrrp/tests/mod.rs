@@ -10,6 +10,7 @@ mod interfaces;
 mod lan;
 mod packets;
 mod reload;
+mod statics;
 mod storm;
 mod strangers;
 mod trackers;
