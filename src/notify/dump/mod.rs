@@ -4,6 +4,7 @@
 //! whole or not at all: it is written under a temporary name of its own and renamed.
 
 pub mod check;
+mod trackers;
 pub mod vrrp;
 
 use std::fs::{self, OpenOptions};
