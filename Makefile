@@ -51,7 +51,7 @@ soak: setup
 	$(MAKE) deb-test
 
 # Takeover time, crashes, jitter, storms of links, checkers and the cost of SNMP, beside C keepalived; BENCH_N (20) repetitions,
-# BENCH_ONLY=takeover|crowd|crash|jitter|storm|walk|lvs one of them; lvs with LAB_UML_ROAMS=1 on all processors.
+# BENCH_ONLY=takeover|crowd|crash|jitter|scripts|storm|walk|lvs one of them; lvs with LAB_UML_ROAMS=1 on all processors.
 bench: setup
 	cargo bench --bench measure
 

@@ -1,8 +1,8 @@
-//! `make bench`: takeover time, crashes, advert jitter, storms of foreign links and the cost of SNMP, ours and C
+//! `make bench`: takeover time, crashes, advert jitter, tracking scripts, storms of foreign links and the cost of SNMP, ours and C
 //! keepalived side by side.
 //!
 //! Prints Markdown. Both daemons run in turns (A B A B), each with its own kind in both seats. BENCH_N
-//! sets the repetitions of a takeover (20), BENCH_ONLY=takeover|crowd|crash|jitter|storm|walk|lvs picks one table;
+//! sets the repetitions of a takeover (20), BENCH_ONLY=takeover|crowd|crash|jitter|scripts|storm|walk|lvs picks one table;
 //! those of [`lvs`] have settings of their own.
 
 #![allow(clippy::expect_used, reason = "a benchmark")]
@@ -12,6 +12,7 @@ mod farm;
 mod jitter;
 mod lvs;
 mod report;
+mod scripts;
 mod storm;
 mod takeover;
 mod walk;
@@ -32,11 +33,12 @@ fn main() {
     }
     let _turn = machine::alone();
     let only = std::env::var("BENCH_ONLY").unwrap_or_default();
-    let tables: [(&str, fn()); 7] = [
+    let tables: [(&str, fn()); 8] = [
         ("takeover", takeover::takeover),
         ("crowd", takeover::crowd),
         ("crash", crash::crash),
         ("jitter", jitter::jitter),
+        ("scripts", scripts::scripts),
         ("storm", storm::storm),
         ("walk", walk::walk),
         ("lvs", lvs::lvs),

@@ -1,9 +1,10 @@
-//! Command line to one of the processes, to the launcher of programs, or to genhash.
+//! Command line to one of the processes, to the launcher or the runner of programs, or to genhash.
 
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
 
+use keepalived::net::runner;
 use keepalived::reactor::launcher;
 
 fn main() -> ExitCode {
@@ -11,6 +12,9 @@ fn main() -> ExitCode {
     // Before all else: it is to be quick, and its arguments are those of another program.
     if arguments.get(1).is_some_and(|first| first == launcher::ROLE) {
         return launcher::run(arguments.get(2..).unwrap_or_default()).into();
+    }
+    if arguments.get(1).is_some_and(|first| first == runner::ROLE) {
+        return runner::run(arguments.get(2..).unwrap_or_default()).into();
     }
     let named_genhash =
         arguments.first().is_some_and(|program| Path::new(program).file_name() == Some("genhash".as_ref()));

@@ -15,8 +15,12 @@ use keepalived::reactor::{Events, Interest, Program, Reactor, Token, clock, laun
 const LONG: Duration = Duration::from_secs(20);
 
 fn children() -> Children {
+    at_most(1024)
+}
+
+fn at_most(most: usize) -> Children {
     launcher::set_launcher(env!("CARGO_BIN_EXE_keepalived").into());
-    Children::start().unwrap()
+    Children::at_most(most).unwrap()
 }
 
 fn key(id: u64) -> Key {
@@ -66,12 +70,12 @@ fn outcome(argv: Vec<String>, user: Option<ScriptUser>, limit: Duration) -> Outc
 
 #[test]
 fn no_more_than_so_many_run_at_the_same_time() {
-    let children = Children::at_most(2).unwrap();
+    let children = at_most(2);
     for id in 1..=2 {
         children.run(key(id), program(sh("exec sleep 60")), LONG);
     }
     children.run(key(3), program(sh("exit 0")), LONG);
-    let lacking = Outcome::Lacking("2 check scripts are running, and no more may".into());
+    let lacking = Outcome::Lacking("2 programs are running, and no more may".into());
     assert_eq!(next(&children), ChildEvent { key: key(3), outcome: lacking.clone() });
     children.cancel(key(1));
     // As soon as that has ended there is room.

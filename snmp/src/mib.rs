@@ -4,7 +4,7 @@ use crate::oid::Oid;
 use crate::syntax::SetError;
 use crate::table::Key;
 use crate::value::{Value, VarBind};
-use crate::view::{Object, ScalarView, TableView, View};
+use crate::view::{Object, Rows, ScalarView, TableView, View};
 
 /// Everything served from data of type `T`.
 ///
@@ -34,6 +34,16 @@ impl<T: 'static> MibBuilder<T> {
     /// Adds a table.
     #[must_use]
     pub fn table<K: Key, R>(mut self, view: TableView<T, K, R>) -> Self {
+        self.views.push(Box::new(view));
+        self
+    }
+
+    /// Adds a table whose rows are not those of a [`Table`](crate::Table).
+    #[must_use]
+    pub fn rows<K: Key, R, S>(mut self, view: TableView<T, K, R, S>) -> Self
+    where
+        S: Rows<T, K, R> + Send + Sync + 'static,
+    {
         self.views.push(Box::new(view));
         self
     }

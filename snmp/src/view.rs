@@ -3,6 +3,8 @@
 //! A view holds no rows. It names the place in the tree, and for each column the number, the name,
 //! the syntax, and functions that read and perhaps write one cell of a row kept elsewhere.
 
+use std::ops::Bound;
+
 use crate::oid::Oid;
 use crate::syntax::{Access, SetError, Syntax};
 use crate::table::{Key, Table};
@@ -49,14 +51,37 @@ impl<T, K, R> Column<T, K, R> {
     }
 }
 
-/// A table as a MIB shows it.
-pub struct TableView<T: 'static, K: 'static, R: 'static> {
+/// Reads one cell of a row; `None`: this row has no such instance.
+pub type Cell<'c, K, R> = &'c dyn Fn(&K, &R) -> Option<Value>;
+
+/// Rows under an index: those of a [`Table`], or rows that appear here under another index than where they are kept.
+pub trait Rows<T, K, R> {
+    /// The row with this index.
+    fn get<'d>(&self, data: &'d T, key: &K) -> Option<&'d R>;
+
+    /// The first row from `from` on, in index order, that has this cell: its index and the cell.
+    fn find(&self, data: &T, from: Bound<K>, cell: Cell<'_, K, R>) -> Option<(K, Value)>;
+}
+
+impl<T, K: Key + 'static, R> Rows<T, K, R> for fn(&T) -> &Table<K, R> {
+    fn get<'d>(&self, data: &'d T, key: &K) -> Option<&'d R> {
+        self(data).get(key)
+    }
+
+    fn find(&self, data: &T, from: Bound<K>, cell: Cell<'_, K, R>) -> Option<(K, Value)> {
+        let mut rows = self(data).range((from, Bound::Unbounded));
+        rows.find_map(|(key, row)| Some((key.clone(), cell(key, row)?)))
+    }
+}
+
+/// A table as a MIB shows it. `S` says where its rows are: commonly a function that gives a [`Table`].
+pub struct TableView<T: 'static, K: 'static, R: 'static, S = fn(&T) -> &Table<K, R>> {
     /// Descriptor of the table.
     pub name: &'static str,
     /// Identifier of the entry (the table's followed by 1).
     pub entry: &'static [u32],
     /// Where the rows are.
-    pub table: fn(&T) -> &Table<K, R>,
+    pub table: S,
     /// The accessible columns, by rising number.
     pub columns: &'static [Column<T, K, R>],
 }
@@ -119,7 +144,7 @@ pub(crate) trait View<T> {
     fn objects(&self) -> Vec<Object>;
 }
 
-impl<T, K: Key, R> TableView<T, K, R> {
+impl<T, K: Key, R, S: Rows<T, K, R>> TableView<T, K, R, S> {
     /// The column that `suffix` names.
     fn column(&self, suffix: &[u32]) -> Option<&Column<T, K, R>> {
         let number = suffix.first()?;
@@ -134,9 +159,8 @@ impl<T, K: Key, R> TableView<T, K, R> {
 
     /// The first instance of one column whose index follows `index`.
     fn next_in_column(&self, data: &T, column: &Column<T, K, R>, index: &[u32], include: bool) -> Option<VarBind> {
-        let (key, value) = (self.table)(data)
-            .seek(index, include)
-            .find_map(|(key, row)| Some((key, (column.get)(data, key, row)?)))?;
+        let cell = |key: &K, row: &R| (column.get)(data, key, row);
+        let (key, value) = self.table.find(data, K::seek(index, include)?, &cell)?;
         let mut name = Vec::with_capacity(self.entry.len() + 1 + K::LEN.max(4));
         name.extend_from_slice(self.entry);
         name.push(column.number);
@@ -145,7 +169,7 @@ impl<T, K: Key, R> TableView<T, K, R> {
     }
 }
 
-impl<T, K: Key, R> View<T> for TableView<T, K, R> {
+impl<T, K: Key, R, S: Rows<T, K, R>> View<T> for TableView<T, K, R, S> {
     fn root(&self) -> &[u32] {
         self.entry
     }
@@ -160,7 +184,7 @@ impl<T, K: Key, R> View<T> for TableView<T, K, R> {
         };
         let cell = || {
             let key = Self::key(suffix)?;
-            (column.get)(data, &key, (self.table)(data).get(&key)?)
+            (column.get)(data, &key, self.table.get(data, &key)?)
         };
         cell().unwrap_or(Value::NoSuchInstance)
     }
@@ -193,7 +217,7 @@ impl<T, K: Key, R> View<T> for TableView<T, K, R> {
         let setter = column.set.as_ref().ok_or(SetError::NotWritable)?;
         column.syntax.check(value)?;
         let key = Self::key(suffix).ok_or(SetError::NoCreation)?;
-        let row = (self.table)(data).get(&key).ok_or(SetError::NoCreation)?;
+        let row = self.table.get(data, &key).ok_or(SetError::NoCreation)?;
         (column.get)(data, &key, row).ok_or(SetError::NoCreation)?;
         (setter.test)(data, &key, value)
     }
@@ -202,7 +226,7 @@ impl<T, K: Key, R> View<T> for TableView<T, K, R> {
         let column = self.column(suffix).ok_or(SetError::CommitFailed)?;
         let setter = column.set.as_ref().ok_or(SetError::CommitFailed)?;
         let key = Self::key(suffix).ok_or(SetError::CommitFailed)?;
-        (self.table)(data).get(&key).ok_or(SetError::CommitFailed)?;
+        self.table.get(data, &key).ok_or(SetError::CommitFailed)?;
         (setter.commit)(data, &key, value)
     }
 

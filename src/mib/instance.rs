@@ -2,12 +2,11 @@
 
 use snmp::{Column, SetError, Setter, Syntax, TableView, Value};
 
-use super::values::{ENABLED, STATE, address_type, enabled, octets, script, seconds, state};
+use super::values::{ENABLED, STATE, TRUTH, address_type, enabled, octets, script, seconds, state};
 use crate::config::model::{Authentication, StartState, Version};
 use crate::vrrp::{Event, Instance, InstanceId, State, Vrrp};
 
 const STRING: Syntax = Syntax::DISPLAY_STRING;
-const TRUTH: Syntax = Syntax::TRUTH_VALUE;
 
 /// vrrpInstanceTable.
 pub(super) const INSTANCES: TableView<Vrrp, InstanceId, Instance> = TableView {

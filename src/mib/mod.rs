@@ -8,6 +8,8 @@ mod check;
 mod global;
 mod group;
 mod instance;
+mod tracked;
+mod trackers;
 mod traps;
 mod values;
 
@@ -26,12 +28,23 @@ pub fn subtrees() -> [Vec<u32>; 2] {
 
 /// What the VRRP process serves.
 pub fn vrrp_mib() -> Result<Mib<Vrrp>, MibError> {
-    Mib::builder()
+    let mut builder = Mib::builder();
+    for table in tracked::INSTANCES {
+        builder = builder.rows(table);
+    }
+    for table in tracked::GROUPS {
+        builder = builder.rows(table);
+    }
+    builder
         .scalars(global::scalars())
         .table(global::emails())
         .table(group::GROUPS)
         .table(group::MEMBERS)
         .table(instance::INSTANCES)
         .table(address::ADDRESSES)
+        .table(trackers::SCRIPTS)
+        .table(trackers::FILES)
+        .table(trackers::SESSIONS)
+        .table(trackers::PROCESSES)
         .build()
 }

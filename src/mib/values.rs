@@ -26,6 +26,8 @@ pub(super) fn state(state: State) -> Value {
 /// Objects that are on or off.
 pub(super) const ENABLED: Syntax = Syntax::Enum(&[("enabled", 1), ("disabled", 2)]);
 
+pub(super) const TRUTH: Syntax = Syntax::TRUTH_VALUE;
+
 pub(super) fn enabled(on: bool) -> Option<Value> {
     Some(Value::truth(on))
 }
@@ -52,4 +54,14 @@ pub(super) fn address_type(ip: std::net::IpAddr) -> Value {
 /// Whole seconds, rounded down.
 pub(super) fn seconds(time: std::time::Duration) -> Value {
     Value::Gauge32(u32::try_from(time.as_secs()).unwrap_or(u32::MAX))
+}
+
+/// Whole microseconds.
+pub(super) fn micros(time: std::time::Duration) -> Option<Value> {
+    Some(Value::Gauge32(u32::try_from(time.as_micros()).unwrap_or(u32::MAX)))
+}
+
+/// The program of a script.
+pub(super) fn program(script: Option<&Script>) -> Option<Value> {
+    script?.argv.first().map(Value::text)
 }

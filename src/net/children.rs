@@ -1,92 +1,41 @@
-//! Check scripts: started, watched and ended by a thread of their own, so that neither a slow disk nor a thousand
-//! scripts hold up the event loop.
+//! Check scripts: run, watched and ended by a process of their own, the [`runner`](super::runner).
+//!
+//! This process has blocked signals, limits and perhaps a real-time policy that no program should inherit, and no program
+//! may hold up its loop. The runner is a clean process from its first moment, so that it starts programs as cheaply as the
+//! system can. It comes with the first order, and again after it was lost.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
-use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, ExitStatus};
-use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::net::Shutdown;
+use std::os::fd::{AsRawFd, RawFd};
+use std::os::unix::net::UnixStream;
+use std::process::Child;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use nix::errno::Errno;
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
-
 use super::Key;
-use super::socket::{is_own_lack, reason};
-use crate::reactor::{Events, Interest, Program, Reactor, Timers, Token, Waker, clock};
-use crate::track::ScriptEnd;
+use super::orders::{self, ChildEvent, Order, Outcome};
+use super::runner::{self, MOST};
+use crate::reactor::{Program, Waker, clock, launcher};
 
-/// From TERM to KILL.
-const GRACE: Duration = Duration::from_secs(2);
-/// How long dropping the handle waits for the thread to kill its scripts.
+/// How long dropping the handle waits for the runner to kill its programs.
 const FAREWELL: Duration = Duration::from_millis(200);
-/// Programs that run at the same time, for each is a process with its memory. Further ones have to wait.
-const MOST: usize = 1024;
-/// Token of the waker within the thread; scripts count up from the next.
-const ORDERS: usize = 0;
 
-/// How a script ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// By itself, with this status.
-    Exited(i32),
-    /// By a signal, with this number.
-    Killed(i32),
-    /// It ran longer than it may and was ended.
-    TimedOut,
-    /// It did not start, for this reason.
-    NotStarted(String),
-    /// This process had not what that takes, as descriptors, processes or memory, or too many run already.
-    Lacking(String),
-}
-
-impl Outcome {
-    /// How the script ended.
-    ///
-    /// # Errors
-    /// With what this process lacked for the run, which says nothing about what the script checks.
-    pub fn end(self) -> Result<ScriptEnd, String> {
-        match self {
-            Outcome::Exited(status) => Ok(ScriptEnd::Exited(status)),
-            Outcome::Killed(signal) => Ok(ScriptEnd::Signalled(signal)),
-            Outcome::TimedOut => Ok(ScriptEnd::TimedOut),
-            Outcome::NotStarted(reason) => Ok(ScriptEnd::NotStarted(reason)),
-            Outcome::Lacking(reason) => Err(reason),
-        }
-    }
-}
-
-/// A script has ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ChildEvent {
-    /// Whose.
-    pub key: Key,
-    /// How.
-    pub outcome: Outcome,
-}
-
-/// Handle to the thread. Dropping it kills what still runs.
+/// Handle to the runner. Dropping it kills what still runs.
 ///
 /// Register it as readable; when it is ready, take the [`events`](Children::events).
 #[derive(Debug)]
 pub struct Children {
     orders: Option<Sender<Order>>,
-    wake: Waker,
     ended: Receiver<ChildEvent>,
     ready: Waker,
     thread: Option<JoinHandle<()>>,
 }
 
-#[derive(Debug)]
-enum Order {
-    Run { key: Key, program: Program, limit: Duration },
-    Cancel(Key),
-}
-
 impl Children {
-    /// Starts the thread.
+    /// Starts the thread that talks to the runner.
     ///
     /// # Errors
     /// When the system has no descriptors or threads left.
@@ -101,33 +50,19 @@ impl Children {
     pub fn at_most(most: usize) -> io::Result<Children> {
         let (orders, incoming) = channel();
         let (outgoing, ended) = channel();
-        let (wake, ready) = (Waker::new()?, Waker::new()?);
-        let reactor = Reactor::new()?;
-        reactor.register(&wake, Token(ORDERS), Interest::READABLE)?;
-        let keeper = Keeper {
-            reactor,
-            wake: wake.clone(),
-            orders: incoming,
-            ended: outgoing,
-            ready: ready.clone(),
-            running: HashMap::new(),
-            by_key: HashMap::new(),
-            timers: Timers::new(),
-            next: ORDERS,
-            most,
-        };
-        let thread = std::thread::Builder::new().name("checks".into()).spawn(move || keeper.run())?;
-        Ok(Children { orders: Some(orders), wake, ended, ready, thread: Some(thread) })
+        let ready = Waker::new()?;
+        let client = Client { told: Told { ended: outgoing, ready: ready.clone() }, most, runner: None };
+        let thread = std::thread::Builder::new().name("programs".into()).spawn(move || client.run(&incoming))?;
+        Ok(Children { orders: Some(orders), ended, ready, thread: Some(thread) })
     }
 
-    /// Runs a script. After `limit` its process group gets TERM, and KILL two
-    /// seconds later. One event tells the end, unless it is cancelled. Never blocks. Beyond 1024 that run it does not
-    /// start, which is [`Outcome::Lacking`].
+    /// Runs a program. After `limit` its process group gets TERM, and KILL two seconds later. One event tells the end,
+    /// unless it is cancelled. Never blocks. Beyond 1024 that run it does not start, which is [`Outcome::Lacking`].
     pub fn run(&self, key: Key, program: Program, limit: Duration) {
         self.order(Order::Run { key, program, limit });
     }
 
-    /// Ends a script, with TERM, then KILL, and without an event.
+    /// Ends a program, with TERM, then KILL, and without an event.
     pub fn cancel(&self, key: Key) {
         self.order(Order::Cancel(key));
     }
@@ -139,11 +74,9 @@ impl Children {
     }
 
     fn order(&self, order: Order) {
-        // The thread goes only when this handle does.
-        if let Some(orders) = &self.orders
-            && orders.send(order).is_ok()
-        {
-            self.wake.wake();
+        if let Some(orders) = &self.orders {
+            // The thread goes only when this handle does.
+            let _ = orders.send(order);
         }
     }
 }
@@ -157,8 +90,7 @@ impl AsRawFd for Children {
 impl Drop for Children {
     fn drop(&mut self) {
         self.orders = None;
-        self.wake.wake();
-        // It may hang in a file system, so it is not waited for without end.
+        // The runner may hang in a file system, so it is not waited for without end.
         let until = clock::now().saturating_add(FAREWELL);
         while self.thread.as_ref().is_some_and(|thread| !thread.is_finished()) && clock::now() < until {
             std::thread::sleep(Duration::from_millis(2));
@@ -166,145 +98,14 @@ impl Drop for Children {
     }
 }
 
-/// The thread.
-struct Keeper {
-    reactor: Reactor,
-    wake: Waker,
-    orders: Receiver<Order>,
+/// Where ends are told.
+#[derive(Clone)]
+struct Told {
     ended: Sender<ChildEvent>,
     ready: Waker,
-    running: HashMap<usize, Running>,
-    by_key: HashMap<Key, usize>,
-    timers: Timers<usize>,
-    next: usize,
-    /// How many may run.
-    most: usize,
 }
 
-struct Running {
-    key: Key,
-    child: Child,
-    pidfd: OwnedFd,
-    group: Option<Pid>,
-    /// TERM was sent.
-    told: bool,
-    cancelled: bool,
-}
-
-impl Running {
-    fn signal(&self, signal: Signal) {
-        if let Some(group) = self.group {
-            // It may have ended by itself meanwhile; it is not reaped yet, so the number is still its own.
-            let _ = kill_process_group(group, signal);
-        }
-    }
-}
-
-impl Keeper {
-    fn run(mut self) {
-        let mut events = Events::with_capacity(256);
-        while self.take_orders() {
-            if self.reactor.wait(self.timers.next_deadline(), &mut events).is_err() {
-                break;
-            }
-            let ready: Vec<usize> = events.iter().map(|ready| ready.token.0).collect();
-            for token in ready {
-                self.reap(token);
-            }
-            while let Some(token) = self.timers.pop_due(clock::now()) {
-                self.overdue(token);
-            }
-        }
-        for running in self.running.values_mut() {
-            running.signal(Signal::KILL);
-            let _ = running.child.wait();
-        }
-    }
-
-    /// False when there will be no more.
-    fn take_orders(&mut self) -> bool {
-        self.wake.clear();
-        loop {
-            match self.orders.try_recv() {
-                Ok(Order::Run { key, .. }) if self.running.len() >= self.most => {
-                    let text = format!("{} check scripts are running, and no more may", self.most);
-                    self.tell(key, Outcome::Lacking(text));
-                }
-                Ok(Order::Run { key, program, limit }) => {
-                    if let Err(e) = self.launch(key, &program, limit) {
-                        self.tell(key, not_started(&e));
-                    }
-                }
-                Ok(Order::Cancel(key)) => {
-                    if let Some(token) = self.by_key.get(&key).copied()
-                        && let Some(running) = self.running.get_mut(&token)
-                    {
-                        running.cancelled = true;
-                        if !running.told {
-                            self.overdue(token);
-                        }
-                    }
-                }
-                Err(TryRecvError::Empty) => return true,
-                Err(TryRecvError::Disconnected) => return false,
-            }
-        }
-    }
-
-    fn launch(&mut self, key: Key, program: &Program, limit: Duration) -> io::Result<()> {
-        let started = clock::now();
-        let mut child = program.start()?;
-        self.next = self.next.wrapping_add(1).max(ORDERS + 1);
-        let token = self.next;
-        match self.watch(&child, token) {
-            Ok((pidfd, group)) => {
-                self.by_key.insert(key, token);
-                self.timers.set(token, started.saturating_add(limit));
-                self.running.insert(token, Running { key, child, pidfd, group, told: false, cancelled: false });
-                Ok(())
-            }
-            Err(e) => {
-                let _ = child.kill();
-                let _ = child.wait();
-                Err(e)
-            }
-        }
-    }
-
-    fn watch(&self, child: &Child, token: usize) -> io::Result<(OwnedFd, Option<Pid>)> {
-        let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidInput)?;
-        let pidfd = pidfd_open(pid, PidfdFlags::empty())?;
-        self.reactor.register(&pidfd, Token(token), Interest::READABLE)?;
-        Ok((pidfd, Some(pid)))
-    }
-
-    fn reap(&mut self, token: usize) {
-        let Some(running) = self.running.get_mut(&token) else { return };
-        let status = match running.child.try_wait() {
-            Ok(Some(status)) => Some(status),
-            Ok(None) => return,
-            Err(_) => None,
-        };
-        let Some(running) = self.running.remove(&token) else { return };
-        self.timers.clear(token);
-        self.by_key.remove(&running.key);
-        let _ = self.reactor.deregister(&running.pidfd);
-        if !running.cancelled {
-            self.tell(running.key, if running.told { Outcome::TimedOut } else { outcome(status) });
-        }
-    }
-
-    fn overdue(&mut self, token: usize) {
-        let Some(running) = self.running.get_mut(&token) else { return };
-        if running.told {
-            running.signal(Signal::KILL);
-        } else {
-            running.told = true;
-            running.signal(Signal::TERM);
-            self.timers.set(token, clock::now().saturating_add(GRACE));
-        }
-    }
-
+impl Told {
     fn tell(&self, key: Key, outcome: Outcome) {
         if self.ended.send(ChildEvent { key, outcome }).is_ok() {
             self.ready.wake();
@@ -312,20 +113,99 @@ impl Keeper {
     }
 }
 
-fn not_started(error: &io::Error) -> Outcome {
-    let reason = reason(error);
-    // Of a fork, EAGAIN says that there are as many processes as there may be.
-    let no_process = error.raw_os_error() == Some(Errno::EAGAIN as i32);
-    if no_process || is_own_lack(error) { Outcome::Lacking(reason) } else { Outcome::NotStarted(reason) }
+/// The programs whose end is to be told. `None`: the runner has ended, and none is.
+type Expected = Arc<Mutex<Option<HashSet<Key>>>>;
+
+fn lock(expected: &Expected) -> MutexGuard<'_, Option<HashSet<Key>>> {
+    expected.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn outcome(status: Option<ExitStatus>) -> Outcome {
-    match status {
-        Some(status) => match (status.code(), status.signal()) {
-            (Some(code), _) => Outcome::Exited(code),
-            (None, Some(signal)) => Outcome::Killed(signal),
-            (None, None) => Outcome::NotStarted(status.to_string()),
-        },
-        None => Outcome::NotStarted("its exit status was lost".to_owned()),
+/// The thread that hands orders on.
+struct Client {
+    told: Told,
+    most: usize,
+    runner: Option<Runner>,
+}
+
+impl Client {
+    fn run(mut self, orders: &Receiver<Order>) {
+        while let Ok(order) = orders.recv() {
+            match order {
+                Order::Run { key, .. } => {
+                    if let Err(error) = self.hand_on(key, &order) {
+                        self.told.tell(key, Outcome::Lacking(format!("the process that runs programs: {error}")));
+                    }
+                }
+                Order::Cancel(key) => self.cancel(key, &order),
+            }
+        }
+        self.lose();
+    }
+
+    fn hand_on(&mut self, key: Key, order: &Order) -> io::Result<()> {
+        if self.runner.as_ref().is_some_and(|runner| lock(&runner.expected).is_none()) {
+            self.lose();
+        }
+        let runner = match &mut self.runner {
+            Some(runner) => runner,
+            none => none.insert(Runner::start(self.most, &self.told)?),
+        };
+        match &mut *lock(&runner.expected) {
+            Some(expected) => expected.insert(key),
+            None => return Err(io::ErrorKind::BrokenPipe.into()),
+        };
+        let sent = orders::write(&mut runner.stream, order);
+        // Whoever takes the key out tells of it.
+        match sent {
+            Err(error) if lock(&runner.expected).as_mut().is_some_and(|expected| expected.remove(&key)) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    fn cancel(&mut self, key: Key, order: &Order) {
+        let Some(runner) = &mut self.runner else { return };
+        let waits = lock(&runner.expected).as_mut().is_some_and(|expected| expected.remove(&key));
+        if waits {
+            // A runner that has ended has killed it.
+            let _ = orders::write(&mut runner.stream, order);
+        }
+    }
+
+    /// The end of the stream has the runner kill what runs, and end.
+    fn lose(&mut self) {
+        if let Some(mut runner) = self.runner.take() {
+            let _ = runner.stream.shutdown(Shutdown::Both);
+            let _ = runner.process.wait();
+        }
+    }
+}
+
+struct Runner {
+    process: Child,
+    stream: UnixStream,
+    expected: Expected,
+}
+
+impl Runner {
+    fn start(most: usize, told: &Told) -> io::Result<Runner> {
+        let (stream, theirs) = UnixStream::pair()?;
+        let reader = stream.try_clone()?;
+        let expected: Expected = Arc::new(Mutex::new(Some(HashSet::new())));
+        let (told, shared) = (told.clone(), Arc::clone(&expected));
+        std::thread::Builder::new().name("ends".into()).spawn(move || tell_ends(reader, &told, &shared))?;
+        let process = launcher::start_role(runner::ROLE, &most.to_string(), theirs.into())?;
+        Ok(Runner { process, stream, expected })
+    }
+}
+
+/// The thread that hands ends on, until the runner has ended.
+fn tell_ends(mut stream: UnixStream, told: &Told, expected: &Expected) {
+    while let Ok(ChildEvent { key, outcome }) = orders::read(&mut stream) {
+        if lock(expected).as_mut().is_some_and(|expected| expected.remove(&key)) {
+            told.tell(key, outcome);
+        }
+    }
+    for key in lock(expected).take().into_iter().flatten() {
+        told.tell(key, Outcome::Lacking("the process that runs programs has ended".to_owned()));
     }
 }

@@ -1,8 +1,8 @@
 //! The connections under the checkers: TCP, TLS, UDP and ping attempts, check scripts, watched files and searches.
 //!
 //! Nothing here knows what a checker is, and nothing here waits: sockets are non-blocking under one
-//! [`Reactor`](crate::reactor::Reactor); programs, files and searches, which can hang or last, are handled by threads that
-//! leave their events and wake the loop.
+//! [`Reactor`](crate::reactor::Reactor); files and searches, which can hang or last, are handled by threads that leave their
+//! events and wake the loop, and programs by a process.
 //!
 //! ```text
 //! let mut connections = Connections::new(Some(Tls::new(&config.tls)?));
@@ -18,22 +18,27 @@ mod children;
 mod connections;
 mod files;
 mod meter;
+mod orders;
 mod ping;
 mod regular;
+pub mod runner;
 mod searches;
 mod socket;
 mod stream;
 mod tls;
 
-pub use children::{ChildEvent, Children, Outcome};
+pub use children::Children;
 pub use connections::{Connections, NetEvent, Transport, What};
 pub use files::{FileEvent, Files, Occasion};
+pub use orders::{ChildEvent, Outcome};
 pub use searches::Searches;
 pub use tls::{Loading, Tls, TlsError};
 
+use serde::{Deserialize, Serialize};
+
 /// An attempt of a caller: its own number, and a generation that tells a late event of an earlier attempt from one of
 /// this.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Key {
     /// Whose attempt it is.
     pub id: u128,

@@ -259,7 +259,7 @@ fn script_result(id: u32, tables: &Tables) -> (Level, String) {
     (Level::Info, text)
 }
 
-fn script_end(end: &ScriptEnd) -> String {
+pub(super) fn script_end(end: &ScriptEnd) -> String {
     match end {
         ScriptEnd::Exited(0) => "succeeded".to_owned(),
         ScriptEnd::Exited(status) => format!("failed (exited with status {status})"),

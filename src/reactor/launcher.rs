@@ -7,16 +7,16 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use nix::errno::Errno;
-use nix::sys::signal::SigSet;
-use nix::unistd::{Gid, Uid, dup2_stdout, setgid, setgroups, setuid};
+use nix::sys::signal::{SigSet, Signal};
+use nix::unistd::{Gid, Uid, dup2_stdout, getegid, geteuid, getgid, getgroups, getuid, setgid, setgroups, setuid};
 
 use super::origin::Origin;
 use crate::config::model::ScriptUser;
@@ -49,23 +49,18 @@ pub(super) fn start(path: &Path, argv: &[String], user: Option<&ScriptUser>) -> 
     if argv.is_empty() {
         return Err(io::ErrorKind::InvalidInput.into());
     }
-    // The same program even if its file was replaced meanwhile.
-    let launcher = LAUNCHER.get().map_or_else(|| OsStr::new("/proc/self/exe"), |program| program.as_os_str());
     let (mut report, theirs) = io::pipe()?;
     let mut how = Origin::of_the_daemon().to_string();
     if let Some(ScriptUser { uid, gid }) = user {
         how += &format!(";{uid}:{gid}");
     }
-    let mut command = Command::new(launcher);
-    command.arg0("keepalived").arg(ROLE).arg(how).arg(path).args(argv).process_group(0);
+    let mut command = this_program(ROLE);
+    command.arg(how).arg(path).args(argv);
     command.stdin(Stdio::null()).stdout(theirs).stderr(Stdio::null());
-    for name in REMOVED {
-        command.env_remove(name);
-    }
     let mut child = command.spawn().map_err(|error| match error.raw_os_error().map(Errno::from_raw) {
         // What this process lacks is told apart by its number.
         Some(Errno::EAGAIN | Errno::ENOMEM | Errno::EMFILE | Errno::ENFILE) => error,
-        _ => io::Error::other(format!("cannot execute {}: {error}", launcher.display())),
+        _ => io::Error::other(format!("cannot execute {}: {error}", command.get_program().display())),
     })?;
     // It holds the other end of the pipe.
     drop(command);
@@ -80,6 +75,79 @@ pub(super) fn start(path: &Path, argv: &[String], user: Option<&ScriptUser>) -> 
             Err(error)
         }
     }
+}
+
+/// This program in another role, as a process with a group of its own. The same program even if its file was replaced
+/// meanwhile.
+fn this_program(role: &str) -> Command {
+    let program = LAUNCHER.get().map_or_else(|| OsStr::new("/proc/self/exe"), |program| program.as_os_str());
+    let mut command = Command::new(program);
+    command.arg0("keepalived").arg(role).process_group(0);
+    for name in REMOVED {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// Starts this program in a role that runs programs for this process: its arguments are the role, how programs are to run
+/// (for [`become_clean`]), and `argument`; its standard input is `input`.
+///
+/// # Errors
+/// When the system has no processes or memory left.
+pub fn start_role(role: &str, argument: &str, input: OwnedFd) -> io::Result<Child> {
+    let mut command = this_program(role);
+    command.arg(Origin::of_the_daemon().to_string()).arg(argument);
+    command.stdin(input).stdout(Stdio::null()).stderr(Stdio::null()).spawn()
+}
+
+/// Makes this process as clean as programs are to be, whose terms are those of the daemon's start. It ends with its input
+/// and not by signals that go to all processes of the daemon; programs have the usual dispositions.
+///
+/// # Errors
+/// When `how` was written by another release, or signals cannot be handled.
+pub fn become_clean(how: &OsStr) -> io::Result<()> {
+    how.to_string_lossy().parse::<Origin>().map_err(io::Error::other)?.restore();
+    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGUSR1, Signal::SIGUSR2] {
+        signal_hook::flag::register(signal as i32, Arc::default())?;
+    }
+    SigSet::empty().thread_set_mask()?;
+    Ok(())
+}
+
+/// As [`start`], from a process that is clean already.
+pub(super) fn start_directly(path: &Path, argv: &[String], user: Option<&ScriptUser>) -> io::Result<Child> {
+    let Some((name, arguments)) = argv.split_first() else { return Err(io::ErrorKind::InvalidInput.into()) };
+    let start = |mut command: Command| {
+        command.args(arguments).process_group(0);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        if let Some(ScriptUser { uid, gid }) = user.filter(|user| !is_this_user(user)) {
+            // As root this takes all further groups away.
+            command.uid(*uid).gid(*gid);
+        }
+        command.spawn()
+    };
+    let mut command = Command::new(path);
+    command.arg0(name);
+    match start(command) {
+        // A script without a first line that names an interpreter.
+        Err(error) if error.raw_os_error() == Some(Errno::ENOEXEC as i32) => {
+            let mut shell = Command::new("/bin/sh");
+            shell.arg(path);
+            start(shell)
+        }
+        Err(error) if user.is_some() && error.raw_os_error() == Some(Errno::EPERM as i32) => {
+            Err(io::Error::new(error.kind(), format!("cannot become its user: {}", Errno::EPERM.desc())))
+        }
+        result => result,
+    }
+}
+
+/// Whether this process is that user already, in no further groups. The system starts a program of the same user more
+/// cheaply.
+fn is_this_user(user: &ScriptUser) -> bool {
+    let is = (getuid(), geteuid(), getgid(), getegid());
+    let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
+    is == (uid, uid, gid, gid) && getgroups().is_ok_and(|groups| groups.iter().all(|group| *group == gid))
 }
 
 /// What a report says.

@@ -4,12 +4,14 @@ use std::io;
 use std::path::PathBuf;
 use std::process::Child;
 
+use serde::{Deserialize, Serialize};
+
 use super::launcher;
 use crate::config::model::{Global, Script, ScriptUser};
 use crate::config::{program_path, secure_program};
 
 /// A program to be started, with its arguments and identity.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Program {
     /// Program and arguments.
     pub argv: Vec<String>,
@@ -39,6 +41,15 @@ impl Program {
     pub fn start(&self) -> io::Result<Child> {
         let program = self.argv.first().ok_or(io::ErrorKind::InvalidInput)?;
         launcher::start(&self.path(program)?, &self.argv, self.user.as_ref())
+    }
+
+    /// Starts it from a process that is clean already.
+    ///
+    /// # Errors
+    /// As [`start`](Program::start).
+    pub fn start_as_this_process(&self) -> io::Result<Child> {
+        let program = self.argv.first().ok_or(io::ErrorKind::InvalidInput)?;
+        launcher::start_directly(&self.path(program)?, &self.argv, self.user.as_ref())
     }
 
     /// The file to be executed. With `enable_script_security`, what root runs is the very file that was checked.

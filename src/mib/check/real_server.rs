@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use snmp::{Column, SetError, Setter, Syntax, TableView, Value};
 
-use super::super::values::{ENABLED, address_type, enabled, octets, script, seconds};
+use super::super::values::{ENABLED, address_type, enabled, micros, octets, program, script, seconds};
 use super::values::{
     METHOD, STATUS, TUNNEL, TUNNEL_CHECKSUM, U32, action_when_down, counter32, counter64, gauge, high, low, method,
-    micros, program, tunnel_checksum, tunnel_port, tunnel_type, weight,
+    tunnel_checksum, tunnel_port, tunnel_type, weight,
 };
 use crate::check::{Check, Event, RealServer, RealServerId};
 use crate::config::lvs::Timing;

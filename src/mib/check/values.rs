@@ -1,14 +1,10 @@
 //! How values of the checker process appear in the MIB.
 
-use std::time::Duration;
-
 use snmp::{Syntax, Value};
 
 use crate::config::lvs::{Method, Tunnel, TunnelChecksum};
-use crate::config::model::Script;
 
 pub(super) const U32: Syntax = Syntax::UNSIGNED32;
-pub(super) const TRUTH: Syntax = Syntax::TRUTH_VALUE;
 pub(super) const STATUS: Syntax = Syntax::Enum(&[("alive", 1), ("dead", 2)]);
 pub(super) const METHOD: Syntax = Syntax::Enum(&[("nat", 1), ("dr", 2), ("tun", 3)]);
 pub(super) const TUNNEL: Syntax = Syntax::Enum(&[("ipip", 1), ("gue", 2), ("gre", 3)]);
@@ -53,16 +49,6 @@ pub(super) fn action_when_down(inhibit: bool) -> Value {
 
 pub(super) fn weight(weight: u32) -> Value {
     Value::Integer(i32::try_from(weight).unwrap_or(i32::MAX))
-}
-
-/// Whole microseconds.
-pub(super) fn micros(time: Duration) -> Option<Value> {
-    Some(Value::Gauge32(u32::try_from(time.as_micros()).unwrap_or(u32::MAX)))
-}
-
-/// The program of a script.
-pub(super) fn program(script: Option<&Script>) -> Option<Value> {
-    script?.argv.first().map(Value::text)
 }
 
 pub(super) fn gauge(number: u64) -> Option<Value> {

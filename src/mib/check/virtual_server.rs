@@ -2,10 +2,10 @@
 
 use snmp::{Column, Syntax, TableView, Value};
 
-use super::super::values::{ENABLED, enabled, octets, script, seconds};
+use super::super::values::{ENABLED, TRUTH, enabled, micros, octets, program, script, seconds};
 use super::values::{
-    METHOD, STATUS, TRUTH, TUNNEL, TUNNEL_CHECKSUM, U32, action_when_down, counter32, counter64, gauge, high, low,
-    method, micros, program, tunnel_checksum, tunnel_port, tunnel_type, weight,
+    METHOD, STATUS, TUNNEL, TUNNEL_CHECKSUM, U32, action_when_down, counter32, counter64, gauge, high, low, method,
+    tunnel_checksum, tunnel_port, tunnel_type, weight,
 };
 use crate::check::{Check, QuorumStatus, VirtualServer, VirtualServerId};
 use crate::config::lvs::{Endpoint, Protocol, Scheduler};

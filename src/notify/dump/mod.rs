@@ -5,6 +5,7 @@
 
 pub mod bfd;
 pub mod check;
+mod trackers;
 pub mod vrrp;
 
 use std::fs::{self, OpenOptions};

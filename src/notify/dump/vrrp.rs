@@ -3,6 +3,7 @@
 use std::fmt::{Display, Write};
 use std::time::Duration;
 
+use super::trackers;
 use crate::config::model::Authentication;
 use crate::notify::messages;
 use crate::vrrp::{Instance, InstanceId, Tables};
@@ -64,6 +65,7 @@ pub fn data(tables: &Tables, now: Duration) -> String {
         let _ = writeln!(out, "\nVRRP Sync Group: {}", group.config.name);
         item(&mut out, "State", group.state.word());
         item(&mut out, "Members", group.config.members.join(" "));
+        trackers::entries(&mut out, &group.config.trackers);
     }
     for (id, row) in tables.instances.iter() {
         instance(&mut out, *id, row, tables, now);
@@ -72,6 +74,7 @@ pub fn data(tables: &Tables, now: Duration) -> String {
         let _ = writeln!(out, "\nStatic addresses");
         addresses(&mut out, 0, tables);
     }
+    trackers::sections(&mut out, tables, now);
     let _ = writeln!(out, "\nInterfaces");
     for link in tables.interfaces.iter() {
         item(&mut out, &link.name, format_args!("index {}, {}", link.index, if link.up { "up" } else { "down" }));
@@ -122,6 +125,7 @@ fn instance(out: &mut String, id: InstanceId, row: &Instance, tables: &Tables, n
         item(out, "Sync group", group);
     }
     addresses(out, id.0, tables);
+    trackers::entries(out, &config.trackers);
 }
 
 fn addresses(out: &mut String, owner: u32, tables: &Tables) {

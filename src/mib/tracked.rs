@@ -1,0 +1,127 @@
+//! The entries by which instances and sync groups track something: vrrpTrackedInterfaceTable, vrrpTrackedScriptTable,
+//! vrrpTrackedFileTable, vrrpTrackedBfdTable, vrrpTrackedProcessTable, and vrrpSyncTracked... of each.
+
+use std::ops::Bound;
+
+use snmp::{Cell, Column, Key, Rows, Syntax, Table, TableView, Value};
+
+use super::values::TRUTH;
+use crate::config::model::{Track, TrackerKind};
+use crate::vrrp::{Group, GroupId, Instance, InstanceId, Vrrp};
+
+/// The entries of one kind, under their owner and an index of their own.
+pub(super) struct Entries<A: 'static, O: 'static> {
+    kind: TrackerKind,
+    owners: fn(&Vrrp) -> &Table<A, O>,
+    list: fn(&O) -> &[Track],
+}
+
+impl<A, O> Entries<A, O> {
+    /// The entries of an owner with their indices. An interface has its ifIndex, and no entry while the host does not have
+    /// it; all others are counted from 1.
+    fn of<'d>(&self, data: &'d Vrrp, owner: &'d O) -> impl Iterator<Item = (u32, &'d Track)> {
+        let kind = self.kind;
+        let entries = (self.list)(owner).iter().filter(move |entry| entry.kind == kind);
+        (1..).zip(entries).filter_map(move |(position, entry)| {
+            let index = match kind {
+                TrackerKind::Interface => data.tables().interfaces.named(&entry.name)?.index,
+                _ => position,
+            };
+            Some((index, entry))
+        })
+    }
+}
+
+impl<A: Key, O> Rows<Vrrp, (A, u32), Track> for Entries<A, O> {
+    fn get<'d>(&self, data: &'d Vrrp, (owner, index): &(A, u32)) -> Option<&'d Track> {
+        let owner = (self.owners)(data).get(owner)?;
+        self.of(data, owner).find_map(|(at, entry)| (at == *index).then_some(entry))
+    }
+
+    fn find(&self, data: &Vrrp, from: Bound<(A, u32)>, cell: Cell<'_, (A, u32), Track>) -> Option<((A, u32), Value)> {
+        let first = match &from {
+            Bound::Included((owner, _)) | Bound::Excluded((owner, _)) => Bound::Included(owner.clone()),
+            Bound::Unbounded => Bound::Unbounded,
+        };
+        let mut from = from;
+        for (id, owner) in (self.owners)(data).range((first, Bound::Unbounded)) {
+            let after = |from: &Bound<(A, u32)>, index: u32| match from {
+                Bound::Included(from) => *from <= (id.clone(), index),
+                Bound::Excluded(from) => *from < (id.clone(), index),
+                Bound::Unbounded => true,
+            };
+            while let Some((index, entry)) =
+                self.of(data, owner).filter(|(index, _)| after(&from, *index)).min_by_key(|(index, _)| *index)
+            {
+                let key = (id.clone(), index);
+                if let Some(value) = cell(&key, entry) {
+                    return Some((key, value));
+                }
+                from = Bound::Excluded(key);
+            }
+        }
+        None
+    }
+}
+
+/// A table of [`Entries`].
+type Tracked<A, O> = TableView<Vrrp, (A, u32), Track, Entries<A, O>>;
+/// Its columns.
+type Columns<A> = [Column<Vrrp, (A, u32), Track>; 3];
+
+/// The columns of the three objects name, weight and reverse. The index takes the first number, but that of an interface
+/// is an object of IF-MIB.
+const fn columns<A>(kind: TrackerKind, [name, weight, reverse]: [&'static str; 3], truth: Syntax) -> Columns<A> {
+    let (first, range) = match kind {
+        TrackerKind::Interface => (1, Syntax::INTEGER32),
+        TrackerKind::Script => (2, Syntax::INTEGER32),
+        TrackerKind::File | TrackerKind::Process | TrackerKind::Bfd => (2, Syntax::Integer32 { min: -254, max: 254 }),
+    };
+    [
+        Column::new(first, name, Syntax::DISPLAY_STRING, |_, _, entry| Some(Value::text(&entry.name))),
+        Column::new(first + 1, weight, range, |_, _, entry| Some(Value::Integer(entry.weight.into()))),
+        Column::new(first + 2, reverse, truth, |_, _, entry| Some(Value::truth(entry.reverse))),
+    ]
+}
+
+const fn of_instances(kind: TrackerKind) -> Entries<InstanceId, Instance> {
+    Entries { kind, owners: |data| &data.tables().instances, list: |row| &row.config.trackers }
+}
+
+const fn of_groups(kind: TrackerKind) -> Entries<GroupId, Group> {
+    Entries { kind, owners: |data| &data.tables().groups, list: |row| &row.config.trackers }
+}
+
+/// A table: whose entries, of which kind, its number in the branch vrrp, the beginning of all its descriptors, and the
+/// syntax of reverse.
+macro_rules! tracked {
+    ($entries:ident, $kind:ident, $number:literal, $prefix:literal, $truth:expr) => {
+        TableView {
+            name: concat!($prefix, "Table"),
+            entry: &[1, 3, 6, 1, 4, 1, 9586, 100, 5, 2, $number, 1],
+            table: $entries(TrackerKind::$kind),
+            columns: const {
+                let names = [concat!($prefix, "Name"), concat!($prefix, "Weight"), concat!($prefix, "WgtRev")];
+                &columns(TrackerKind::$kind, names, $truth)
+            },
+        }
+    };
+}
+
+/// The tables of instances.
+pub(super) const INSTANCES: [Tracked<InstanceId, Instance>; 5] = [
+    tracked!(of_instances, Interface, 4, "vrrpTrackedInterface", Syntax::INTEGER32),
+    tracked!(of_instances, Script, 5, "vrrpTrackedScript", TRUTH),
+    tracked!(of_instances, File, 12, "vrrpTrackedFile", TRUTH),
+    tracked!(of_instances, Bfd, 17, "vrrpTrackedBfd", TRUTH),
+    tracked!(of_instances, Process, 20, "vrrpTrackedProcess", TRUTH),
+];
+
+/// The tables of sync groups.
+pub(super) const GROUPS: [Tracked<GroupId, Group>; 5] = [
+    tracked!(of_groups, Interface, 14, "vrrpSyncTrackedInterface", TRUTH),
+    tracked!(of_groups, Script, 15, "vrrpSyncTrackedScript", TRUTH),
+    tracked!(of_groups, File, 16, "vrrpSyncTrackedFile", TRUTH),
+    tracked!(of_groups, Bfd, 19, "vrrpSyncTrackedBfd", TRUTH),
+    tracked!(of_groups, Process, 22, "vrrpSyncTrackedProcess", TRUTH),
+];
