@@ -14,6 +14,7 @@ use super::smtp::SmtpCheck;
 use super::tcp::TcpCheck;
 use super::udp::UdpCheck;
 use crate::config::lvs::{CheckerKind, Target};
+use crate::state::Random;
 
 /// Until what could not begin for want of something of our own is tried again.
 const POSTPONED: Duration = Duration::from_millis(500);
@@ -305,7 +306,7 @@ impl Checker {
 }
 
 /// Where to connect for an attempt and what to say there; nothing for checkers without a connection.
-fn open(row: &Checker, random: &mut super::Random) -> Option<(Target, Transport, Box<dyn Conversation>)> {
+fn open(row: &Checker, random: &mut Random) -> Option<(Target, Transport, Box<dyn Conversation>)> {
     let step = row.work.step as usize;
     Some(match &row.config.kind {
         CheckerKind::Tcp(target) => (target.clone(), Transport::Tcp, Box::new(TcpCheck)),

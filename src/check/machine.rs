@@ -8,10 +8,10 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::event::{Action, AttemptId, Change, Event, Output, TimerKey};
-use super::random::Random;
 use super::rows::{CheckerId, VirtualServer, VirtualServerId};
 use super::tables::Tables;
 use crate::config::lvs::{CheckerKind, Endpoint, GroupEntry};
+use crate::state::Random;
 use crate::system::{HasSystem, System};
 
 /// Time from the start to the first checks, to which a random part of `warmup` is added.
