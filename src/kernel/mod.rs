@@ -7,6 +7,7 @@
 //! | [`Writer`] | adding and removing addresses, on a thread of its own, results as events |
 //! | [`VmacWriter`] | making and removing the macvlans of `use_vmac`, on another thread |
 //! | [`AdvertSocket`], [`Opener`] | VRRP packets of one interface and family; opened and closed on a thread of its own |
+//! | [`BfdListener`], [`BfdSender`] | BFD control packets |
 //! | [`ArpSocket`], [`NdSocket`] | gratuitous ARP and unsolicited neighbour advertisements |
 //! | [`capabilities`] | what this process may do |
 //! | [`ipvs`] | the load balancer: services and real servers |
@@ -19,6 +20,7 @@ mod address;
 mod advert;
 mod arp;
 mod attributes;
+mod bfd;
 pub mod capabilities;
 mod event;
 pub mod ipvs;
@@ -39,6 +41,7 @@ mod writer;
 pub use address::{AddressRequest, AddressResult, Done, Op, Secondaries, WantedAddr};
 pub use advert::{AdvertSocket, Received};
 pub use arp::ArpSocket;
+pub use bfd::{BfdDatagram, BfdListener, BfdSender};
 pub use event::{KernelEvent, Snapshot};
 pub use monitor::Monitor;
 pub use ndisc::NdSocket;
