@@ -7,7 +7,7 @@
 //! | [`Writer`] | adding and removing addresses, on a thread of its own, results as events |
 //! | [`VmacWriter`] | making and removing the macvlans of `use_vmac`, on another thread |
 //! | [`AdvertSocket`], [`Opener`] | VRRP packets of one interface and family; opened and closed on a thread of its own |
-//! | [`BfdListener`], [`BfdSender`] | BFD control packets |
+//! | [`BfdSockets`] | BFD control packets |
 //! | [`ArpSocket`], [`NdSocket`] | gratuitous ARP and unsolicited neighbour advertisements |
 //! | [`capabilities`] | what this process may do |
 //! | [`ipvs`] | the load balancer: services and real servers |
@@ -21,6 +21,7 @@ mod advert;
 mod arp;
 mod attributes;
 mod bfd;
+mod bfd_sockets;
 pub mod capabilities;
 mod event;
 pub mod ipvs;
@@ -42,6 +43,7 @@ pub use address::{AddressRequest, AddressResult, Done, Op, Secondaries, WantedAd
 pub use advert::{AdvertSocket, Received};
 pub use arp::ArpSocket;
 pub use bfd::{BfdDatagram, BfdListener, BfdSender};
+pub use bfd_sockets::BfdSockets;
 pub use event::{KernelEvent, Snapshot};
 pub use monitor::Monitor;
 pub use ndisc::NdSocket;

@@ -40,7 +40,8 @@ pub(crate) fn build(
     let defaults = global::build(tree, &mut ctx);
     let uid = defaults.global.script_user.as_ref().map_or(0, |u| u.uid);
     ctx.scripts = (defaults.global.script_security, uid);
-    let mut trackers = track::defined(tree, &mut ctx);
+    let bfd = bfd::build(tree, &mut ctx);
+    let mut trackers = track::defined(tree, &bfd, &mut ctx);
     let mut instances = instance::build(tree, &defaults, &mut trackers, &mut ctx);
     garp::groups(tree, instances.iter_mut().map(|built| &mut built.instance), &mut ctx);
     let names = Names::of(&instances);
@@ -48,13 +49,12 @@ pub(crate) fn build(
     let static_addresses = address::statics(tree, &defaults, &mut ctx);
     check::instances(&instances, &mut ctx);
     check::tracked(tree, &mut ctx);
-    let bfd = bfd::build(tree, &mut ctx);
     let mut has_virtual_servers = false;
     let mut take = |server| {
         has_virtual_servers = true;
         take(server);
     };
-    let known = lvs::Known { instances: &instances, files: trackers.files() };
+    let known = lvs::Known { instances: &instances, files: trackers.files(), sessions: &bfd };
     let lvs = lvs::build(tree, virtual_servers, &defaults, &known, &mut ctx, &mut take);
     Config {
         static_addresses,
