@@ -14,6 +14,7 @@ use super::smtp::SmtpCheck;
 use super::tcp::TcpCheck;
 use super::udp::UdpCheck;
 use crate::config::lvs::{CheckerKind, Target};
+use crate::state::Random;
 
 /// Until what could not begin for want of something of our own is tried again.
 const POSTPONED: Duration = Duration::from_millis(500);
@@ -213,6 +214,15 @@ impl Check {
         self.server_changed(id.0);
     }
 
+    /// A BFD session went up or down: so do the checkers that follow it, at once.
+    pub(super) fn session_changed(&mut self, name: &str, up: bool) {
+        let ids = self.tables.by_session.get(name).cloned().unwrap_or_default();
+        for id in ids {
+            let outcome = if up { Ok(0) } else { Err("the session is down".to_owned()) };
+            self.told(id, outcome);
+        }
+    }
+
     /// A `track_file` was read.
     pub(super) fn file_value(&mut self, name: &str, value: i64) {
         self.tables.files.insert(name.to_owned(), value);
@@ -220,20 +230,25 @@ impl Check {
         for id in ids {
             let Some(row) = self.tables.checkers.get_mut(&id) else { continue };
             let CheckerKind::File { weight, reverse, .. } = row.config.kind else { continue };
-            let first = !std::mem::replace(&mut row.has_run, true);
-            let outcome = super::file::judge(value, weight, reverse);
-            let up = outcome.is_ok();
-            let was_up = std::mem::replace(&mut row.up, up);
-            let contribution = outcome.as_ref().map_or(row.contribution, |contribution| *contribution);
-            let weighed = std::mem::replace(&mut row.contribution, contribution) != contribution;
-            let reason = outcome.err().unwrap_or_default();
-            row.reason.clone_from(&reason);
-            if up != was_up {
-                self.change(Change::Checker { id, up, reason });
-            }
-            if first || weighed || up != was_up {
-                self.server_changed(id.0);
-            }
+            self.told(id, super::file::judge(value, weight, reverse));
+        }
+    }
+
+    /// A checker that asks nobody is told how things stand: what to add to the weight, or why it fails.
+    fn told(&mut self, id: CheckerId, outcome: Result<i64, String>) {
+        let Some(row) = self.tables.checkers.get_mut(&id) else { return };
+        let first = !std::mem::replace(&mut row.has_run, true);
+        let up = outcome.is_ok();
+        let was_up = std::mem::replace(&mut row.up, up);
+        let contribution = outcome.as_ref().map_or(row.contribution, |contribution| *contribution);
+        let weighed = std::mem::replace(&mut row.contribution, contribution) != contribution;
+        let reason = outcome.err().unwrap_or_default();
+        row.reason.clone_from(&reason);
+        if up != was_up {
+            self.change(Change::Checker { id, up, reason });
+        }
+        if first || weighed || up != was_up {
+            self.server_changed(id.0);
         }
     }
 }
@@ -305,7 +320,7 @@ impl Checker {
 }
 
 /// Where to connect for an attempt and what to say there; nothing for checkers without a connection.
-fn open(row: &Checker, random: &mut super::Random) -> Option<(Target, Transport, Box<dyn Conversation>)> {
+fn open(row: &Checker, random: &mut Random) -> Option<(Target, Transport, Box<dyn Conversation>)> {
     let step = row.work.step as usize;
     Some(match &row.config.kind {
         CheckerKind::Tcp(target) => (target.clone(), Transport::Tcp, Box::new(TcpCheck)),
@@ -333,6 +348,6 @@ fn open(row: &Checker, random: &mut super::Random) -> Option<(Target, Transport,
             (check.target.clone(), Transport::Udp, Box::new(talk))
         }
         CheckerKind::Ping(target) => (target.clone(), Transport::Ping, Box::new(PingCheck)),
-        CheckerKind::Misc(_) | CheckerKind::File { .. } => return None,
+        CheckerKind::Misc(_) | CheckerKind::File { .. } | CheckerKind::Bfd { .. } => return None,
     })
 }

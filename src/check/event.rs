@@ -49,6 +49,13 @@ pub enum Event<'a> {
         /// What was read; 0 for a file that is not there.
         value: i64,
     },
+    /// A BFD session is up or down, at start and on each change.
+    Session {
+        /// Name of the `bfd_instance` block.
+        name: &'a str,
+        /// Whether it is up.
+        up: bool,
+    },
     /// All addresses of this host: at start and after a loss of messages.
     Addresses(Vec<IpAddr>),
     /// An address was set on an interface of this host.

@@ -8,10 +8,10 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::event::{Action, AttemptId, Change, Event, Output, TimerKey};
-use super::random::Random;
 use super::rows::{CheckerId, VirtualServer, VirtualServerId};
 use super::tables::Tables;
 use crate::config::lvs::{CheckerKind, Endpoint, GroupEntry};
+use crate::state::Random;
 use crate::system::{HasSystem, System};
 
 /// Time from the start to the first checks, to which a random part of `warmup` is added.
@@ -87,6 +87,7 @@ impl Check {
             Event::PingReply(attempt) => self.ping_reply(attempt),
             Event::ScriptEnded(attempt, end) => self.script_ended(attempt, &end),
             Event::FileValue { name, value } => self.file_value(name, value),
+            Event::Session { name, up } => self.session_changed(name, up),
             Event::Addresses(addresses) => {
                 self.tables.addresses = addresses.into_iter().collect();
                 self.addresses_changed();
@@ -157,8 +158,9 @@ impl Check {
     fn start_checkers(&mut self, of: VirtualServerId, delay: Duration) {
         for id in self.checker_ids(of) {
             let Some(row) = self.tables.checkers.get(&id) else { continue };
-            let is_file = matches!(row.config.kind, CheckerKind::File { .. });
-            if is_file || row.work.running || row.deadline.is_some() {
+            // These are told of, and ask nobody.
+            let waits = matches!(row.config.kind, CheckerKind::File { .. } | CheckerKind::Bfd { .. });
+            if waits || row.work.running || row.deadline.is_some() {
                 continue;
             }
             let share = self.random.share(row.config.warmup);

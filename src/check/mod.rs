@@ -16,7 +16,6 @@ mod machine;
 mod misc;
 mod ping;
 mod pool;
-mod random;
 mod reload;
 mod rows;
 mod smtp;
@@ -31,7 +30,6 @@ pub use checkpoint::Checkpoint;
 pub use event::{Action, AttemptId, Cause, Change, Event, Output, Pool, QuorumStatus, ScriptEnd, TimerKey, Transport};
 pub use indices::Indices;
 pub use machine::Check;
-pub use random::Random;
 pub use rows::{
     Checker, CheckerId, Group, GroupId, GroupMember, MAX_WEIGHT, RealServer, RealServerId, Server, Statistics,
     VirtualServer, VirtualServerId,

@@ -88,6 +88,7 @@ impl Tables {
         self.groups.clear();
         self.members.clear();
         self.by_file.clear();
+        self.by_session.clear();
         let groups = std::mem::take(&mut lvs.groups);
         self.lvs = lvs;
         let mut numbering = Numbering::new(known_groups);
@@ -182,8 +183,10 @@ impl Tables {
                 ((server, former.max(present) + 1), row)
             }
         };
-        if let CheckerKind::File { track_file, .. } = &row.config.kind {
-            self.by_file.entry(track_file.clone()).or_default().push(id);
+        match &row.config.kind {
+            CheckerKind::File { track_file, .. } => self.by_file.entry(track_file.clone()).or_default().push(id),
+            CheckerKind::Bfd { session } => self.by_session.entry(session.clone()).or_default().push(id),
+            _ => {}
         }
         let up = row.up;
         self.checkers.insert(id, row);

@@ -40,6 +40,8 @@ pub struct Tables {
     pub(super) files: HashMap<String, i64>,
     /// FILE_CHECKs by the name of their `track_file`. Derived.
     pub(super) by_file: HashMap<String, Vec<CheckerId>>,
+    /// BFD_CHECKs by the name of their session. Derived.
+    pub(super) by_session: HashMap<String, Vec<CheckerId>>,
 }
 
 impl Tables {

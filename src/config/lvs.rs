@@ -407,6 +407,11 @@ pub enum CheckerKind {
         /// `reverse`.
         reverse: bool,
     },
+    /// `BFD_CHECK`: up and down with a BFD session.
+    Bfd {
+        /// Name of the `bfd_instance`.
+        session: String,
+    },
 }
 
 /// `SMTP_CHECK`: the targets are tested one after the other (`host` blocks).

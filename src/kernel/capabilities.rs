@@ -22,6 +22,8 @@ const NETWORK: CapabilitySet = CapabilitySet::NET_ADMIN.union(CapabilitySet::NET
 pub const VRRP: CapabilitySet = FILES.union(PROGRAMS).union(TREATMENT).union(NETWORK);
 /// What the checker process may need with any configuration: `bindto` also with a port below 1024.
 pub const CHECKERS: CapabilitySet = VRRP.union(CapabilitySet::NET_BIND_SERVICE);
+/// What the BFD process may need with any configuration: a receive buffer as large as it has to be.
+pub const BFD: CapabilitySet = FILES.union(TREATMENT).union(CapabilitySet::NET_ADMIN);
 /// What the parent needs. What it executes as root has all capabilities again.
 pub const PARENT: CapabilitySet = FILES.union(PROGRAMS).union(TREATMENT);
 /// What the parent needs besides when each reload enters a network namespace.

@@ -7,6 +7,7 @@
 //! | [`Writer`] | adding and removing addresses, on a thread of its own, results as events |
 //! | [`VmacWriter`] | making and removing the macvlans of `use_vmac`, on another thread |
 //! | [`AdvertSocket`], [`Opener`] | VRRP packets of one interface and family; opened and closed on a thread of its own |
+//! | [`BfdSockets`] | BFD control packets |
 //! | [`ArpSocket`], [`NdSocket`] | gratuitous ARP and unsolicited neighbour advertisements |
 //! | [`Processes`] | how many processes of a kind run, by the process connector or by `/proc`, on a thread of its own |
 //! | [`capabilities`] | what this process may do |
@@ -20,6 +21,8 @@ mod address;
 mod advert;
 mod arp;
 mod attributes;
+mod bfd;
+mod bfd_sockets;
 pub mod capabilities;
 mod event;
 pub mod ipvs;
@@ -41,6 +44,8 @@ mod writer;
 pub use address::{AddressRequest, AddressResult, Done, Op, Secondaries, WantedAddr};
 pub use advert::{AdvertSocket, Received};
 pub use arp::ArpSocket;
+pub use bfd::{BfdDatagram, BfdListener, BfdSender};
+pub use bfd_sockets::BfdSockets;
 pub use event::{KernelEvent, Snapshot};
 pub use monitor::Monitor;
 pub use ndisc::NdSocket;

@@ -116,6 +116,7 @@ pub(super) fn kind(id: CheckerId, tables: &Tables) -> impl Display {
         Some(CheckerKind::Udp(_)) => "UDP_CHECK",
         Some(CheckerKind::Ping(_)) => "PING_CHECK",
         Some(CheckerKind::File { .. }) => "FILE_CHECK",
+        Some(CheckerKind::Bfd { .. }) => "BFD_CHECK",
         None => "Check",
     }
 }

@@ -1,10 +1,11 @@
-//! VRRP and the checkers as their views see them.
+//! VRRP, the checkers and BFD as their views see them.
 
 use super::log::Level;
 use super::mail::{self, Alert};
 use super::scripts::{self, Origin};
 use super::view::Reporter;
-use super::{check_messages, check_scripts, messages};
+use super::{bfd_messages, check_messages, check_scripts, messages};
+use crate::bfd::{self, Bfd};
 use crate::check::{self, Check};
 use crate::reactor::Program;
 use crate::vrrp::{self, Cause, Occasion, Vrrp};
@@ -47,6 +48,16 @@ impl Reporter for Check {
 
     fn mail(&self, change: &check::Change) -> Option<Alert> {
         mail::check_mail(change, self.tables())
+    }
+}
+
+/// A replacement takes states over without a change, so every change is news. Scripts and mail are those of whoever
+/// tracks a session.
+impl Reporter for Bfd {
+    type Change = bfd::Change;
+
+    fn line(&self, change: &bfd::Change) -> (Level, String) {
+        bfd_messages::line(change, self.tables())
     }
 }
 

@@ -59,7 +59,7 @@ fn process(role: Role, options: &Options) -> io::Result<u8> {
     let names = Names::new(options, &config.global);
     let writer = log::start(log_options(options, names.ident(role.kind().ident)).0).doing("start the log")?;
     let log = writer.log();
-    treatment::tell_capabilities(given_up, capabilities::TO_WORK, &log);
+    treatment::tell_capabilities(given_up, capabilities::TO_WORK & role.kind().capabilities, &log);
     let pid_file = role.pid_file(options, &names);
     let status = lock_pid_file(&pid_file).and_then(|_locked| {
         (role.kind().run)(Beginning {
@@ -99,11 +99,17 @@ fn receive_config(channel: &mut Channel) -> io::Result<First> {
     reactor.register(channel, Token(0), Interest::READABLE)?;
     let mut events = Events::with_capacity(1);
     let limit = clock::now() + CONFIG_LIMIT;
-    let (mut told, mut clean_up) = (Told::default(), false);
+    let (mut told, mut clean_up, mut links) = (Told::default(), false, Vec::new());
     while clock::now() < limit {
-        for message in channel.receive()? {
+        let mut messages = channel.receive()?.into_iter();
+        while let Some(message) = messages.next() {
             match message {
-                Message::Config(snapshot) => return Ok(First { snapshot, told, clean_up }),
+                Message::Config(snapshot) => {
+                    // For the loop.
+                    channel.put_back(links.into_iter().chain(messages));
+                    return Ok(First { snapshot, told, clean_up });
+                }
+                link @ Message::Link(_) => links.push(link),
                 Message::Indices(octets) => told.indices = Some(octets),
                 Message::Checkpoint(octets) => told.checkpoint = Some(octets),
                 Message::CleanUp => clean_up = true,

@@ -165,7 +165,6 @@ impl Options {
     /// Options that are taken but have no effect yet, each with a remark for the log.
     pub fn without_effect(&self) -> Vec<&'static str> {
         let given = [
-            (self.all, "--all: there is no BFD process yet"),
             (self.log_file.is_some(), "-g, --log-file: logging to files is not done yet"),
             (self.flush_log_file, "--flush-log-file: logging to files is not done yet"),
             (self.umask.is_some(), "-u, --umask: not acted on yet"),

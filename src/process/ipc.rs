@@ -4,11 +4,18 @@
 //! socket does not take waits in memory, bounded by what the other end can be sent at all (hellos and snapshots).
 
 use std::collections::VecDeque;
-use std::io::{self, ErrorKind, Read, Write};
-use std::os::fd::{AsRawFd, RawFd};
+use std::io::{self, ErrorKind, IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
+    recvmsg, sendmsg,
+};
+
+use super::sessions::Listener;
 use crate::config::Snapshot;
 use crate::notify::dump::Dump;
 use crate::state::{Record, Unusable, from_octets};
@@ -33,6 +40,9 @@ pub enum Message {
     Ready,
     /// Parent, before the configuration: how the system treated the daemon at its start.
     Origin(String),
+    /// Parent, at any time, with a descriptor: this end of the socket pair over which the BFD process tells of its
+    /// sessions. See [`Channel::take_descriptor`].
+    Link(Listener),
     /// Parent, before the configuration: only remove what a predecessor has left in the kernel, then end.
     CleanUp,
 }
@@ -63,6 +73,10 @@ impl Told {
 pub struct Channel {
     stream: UnixStream,
     incoming: Vec<u8>,
+    /// Read and put back.
+    unread: Vec<Message>,
+    /// Those that came with messages, in their order.
+    descriptors: VecDeque<OwnedFd>,
     outgoing: VecDeque<Piece>,
     /// Octets of the first piece that have been sent.
     sent: usize,
@@ -74,12 +88,14 @@ enum Piece {
     Own(Vec<u8>),
     /// Large ones that are there anyway.
     Shared(Arc<Vec<u8>>),
+    /// With a descriptor that goes along with the first octet.
+    With(Vec<u8>, OwnedFd),
 }
 
 impl Piece {
     fn octets(&self) -> &[u8] {
         match self {
-            Piece::Own(octets) => octets,
+            Piece::Own(octets) | Piece::With(octets, _) => octets,
             Piece::Shared(octets) => octets,
         }
     }
@@ -89,11 +105,27 @@ impl Channel {
     /// Takes a connected stream over.
     pub fn new(stream: UnixStream) -> io::Result<Channel> {
         stream.set_nonblocking(true)?;
-        Ok(Channel { stream, incoming: Vec::new(), outgoing: VecDeque::new(), sent: 0 })
+        Ok(Channel {
+            stream,
+            incoming: Vec::new(),
+            unread: Vec::new(),
+            descriptors: VecDeque::new(),
+            outgoing: VecDeque::new(),
+            sent: 0,
+        })
     }
 
     /// Queues a message and sends what the socket takes; call [`Channel::flush`] when it is writable again.
     pub fn send(&mut self, message: &Message) -> io::Result<()> {
+        self.queue(message, None)
+    }
+
+    /// The same with a descriptor that goes along, of which this process keeps nothing: a [`Message::Link`].
+    pub fn send_with(&mut self, message: &Message, descriptor: OwnedFd) -> io::Result<()> {
+        self.queue(message, Some(descriptor))
+    }
+
+    fn queue(&mut self, message: &Message, descriptor: Option<OwnedFd>) -> io::Result<()> {
         let number;
         let mut large = Vec::new();
         let (kind, body): (u8, &[u8]) = match message {
@@ -113,12 +145,17 @@ impl Channel {
             Message::CleanUp => (6, &[]),
             Message::Ready => (8, &[]),
             Message::Origin(text) => (7, text.as_bytes()),
+            Message::Link(Listener::Vrrp) => (10, &[0]),
+            Message::Link(Listener::Checkers) => (10, &[1]),
         };
         let length = large.iter().fold(body.len(), |sum, piece| sum.saturating_add(piece.len()));
         let mut head = u32::try_from(length).map_err(|_| ErrorKind::InvalidInput)?.to_be_bytes().to_vec();
         head.push(kind);
         head.extend(body);
-        self.outgoing.push_back(Piece::Own(head));
+        self.outgoing.push_back(match descriptor {
+            Some(descriptor) => Piece::With(head, descriptor),
+            None => Piece::Own(head),
+        });
         self.outgoing.extend(large.into_iter().map(Piece::Shared));
         self.flush()
     }
@@ -132,7 +169,8 @@ impl Channel {
                 self.sent = 0;
                 continue;
             }
-            match self.stream.write(rest) {
+            let with = if let (Piece::With(_, descriptor), 0) = (piece, self.sent) { Some(descriptor) } else { None };
+            match write(&self.stream, rest, with) {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
                 Ok(sent) => self.sent = self.sent.saturating_add(sent),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
@@ -147,7 +185,7 @@ impl Channel {
     pub fn receive(&mut self) -> io::Result<Vec<Message>> {
         let mut buffer = [0; 65536];
         loop {
-            match self.stream.read(&mut buffer) {
+            match read(&self.stream, &mut buffer, &mut self.descriptors) {
                 Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
                 Ok(read) => {
                     self.incoming.extend(buffer.get(..read).unwrap_or_default());
@@ -158,11 +196,22 @@ impl Channel {
                 Err(error) => return Err(error),
             }
         }
-        let mut messages = Vec::new();
+        let mut messages = std::mem::take(&mut self.unread);
         while let Some(message) = self.next_message()? {
             messages.push(message);
         }
         Ok(messages)
+    }
+
+    /// The descriptor of a received [`Message::Link`]; to be taken for each of them, in their order. None if this process
+    /// had no room for it.
+    pub fn take_descriptor(&mut self) -> Option<OwnedFd> {
+        self.descriptors.pop_front()
+    }
+
+    /// Has messages received again, the first first.
+    pub fn put_back(&mut self, messages: impl IntoIterator<Item = Message>) {
+        self.unread.extend(messages);
     }
 
     /// Once the length of a large message is known there is room for all of it.
@@ -199,11 +248,38 @@ impl Channel {
             Some((5, _)) => Some(Message::Dump(Dump::ClearStatistics)),
             Some((6, _)) => Some(Message::CleanUp),
             Some((8, _)) => Some(Message::Ready),
+            Some((10, body)) => match body.as_slice() {
+                [0] => Some(Message::Link(Listener::Vrrp)),
+                [1] => Some(Message::Link(Listener::Checkers)),
+                _ => None,
+            },
             Some((7, body)) => String::from_utf8(body).ok().map(Message::Origin),
             _ => None,
         };
         message.map(Some).ok_or_else(|| ErrorKind::InvalidData.into())
     }
+}
+
+fn write(stream: &UnixStream, octets: &[u8], descriptor: Option<&OwnedFd>) -> io::Result<usize> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    let descriptors = descriptor.map(AsFd::as_fd);
+    if let Some(descriptors) = descriptors.as_ref() {
+        control.push(SendAncillaryMessage::ScmRights(std::slice::from_ref(descriptors)));
+    }
+    Ok(sendmsg(stream, &[IoSlice::new(octets)], &mut control, SendFlags::NOSIGNAL)?)
+}
+
+fn read(stream: &UnixStream, buffer: &mut [u8], descriptors: &mut VecDeque<OwnedFd>) -> io::Result<usize> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let received = recvmsg(stream, &mut [IoSliceMut::new(buffer)], &mut control, RecvFlags::CMSG_CLOEXEC)?;
+    for message in control.drain() {
+        if let RecvAncillaryMessage::ScmRights(sent) = message {
+            descriptors.extend(sent);
+        }
+    }
+    Ok(received.bytes)
 }
 
 impl AsRawFd for Channel {
@@ -232,6 +308,41 @@ mod tests {
         assert_eq!(received, [config, Message::Hello(7)]);
         drop(ours);
         assert_eq!(theirs.receive().unwrap_err().kind(), ErrorKind::UnexpectedEof);
+    }
+
+    /// A descriptor belongs to its message, however the stream is cut into pieces.
+    #[test]
+    fn descriptors_arrive_with_their_messages() {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let (mut ours, mut theirs) = (Channel::new(ours).unwrap(), Channel::new(theirs).unwrap());
+        let large = Message::Config(b"configuration".repeat(100_000).into());
+        let mut pipes = Vec::new();
+        for listener in [Listener::Vrrp, Listener::Checkers] {
+            let (reader, writer) = io::pipe().unwrap();
+            pipes.push(reader);
+            ours.send(&large).unwrap();
+            ours.send_with(&Message::Link(listener), writer.into()).unwrap();
+        }
+        let mut received = Vec::new();
+        while received.len() < 4 {
+            ours.flush().unwrap();
+            received.extend(theirs.receive().unwrap());
+        }
+        assert_eq!(received[1], Message::Link(Listener::Vrrp));
+        assert_eq!(received[3], Message::Link(Listener::Checkers));
+        for (mut pipe, text) in pipes.into_iter().zip(["first", "second"]) {
+            let mut writer = std::fs::File::from(theirs.take_descriptor().unwrap());
+            io::Write::write_all(&mut writer, text.as_bytes()).unwrap();
+            // Nobody else has the other end.
+            drop(writer);
+            let mut read = String::new();
+            io::Read::read_to_string(&mut pipe, &mut read).unwrap();
+            assert_eq!(read, text);
+        }
+        assert!(theirs.take_descriptor().is_none());
+        theirs.put_back([Message::Ready, Message::Hello(1)]);
+        ours.send(&Message::Hello(2)).unwrap();
+        assert_eq!(theirs.receive().unwrap(), [Message::Ready, Message::Hello(1), Message::Hello(2)]);
     }
 
     #[derive(Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -271,7 +382,7 @@ mod tests {
     fn nonsense_is_an_error() {
         let (mut ours, theirs) = UnixStream::pair().unwrap();
         let mut theirs = Channel::new(theirs).unwrap();
-        ours.write_all(&[0xff; 64]).unwrap();
+        io::Write::write_all(&mut ours, &[0xff; 64]).unwrap();
         assert!(theirs.receive().is_err());
     }
 }

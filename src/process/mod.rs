@@ -3,6 +3,7 @@
 //! A kind of child is an entry of [`role`] and a `Process` of the [`harness`], which has everything that children have in
 //! common.
 
+mod bfd;
 mod checker;
 mod child;
 pub mod cli;
@@ -19,6 +20,7 @@ mod parent;
 mod pidfile;
 mod role;
 mod sequences;
+mod sessions;
 mod startup;
 mod sync_daemon;
 mod systemd;

@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
+use super::bfd;
 use super::checker;
 use super::cli::Options;
 use super::harness::Kind;
 use super::names::Names;
+use super::sessions::Listener;
 use super::vrrp;
 use crate::config::model::Config;
 
@@ -16,17 +18,37 @@ pub(super) enum Role {
     Vrrp,
     /// LVS health checks and IPVS.
     Checkers,
+    /// BFD sessions.
+    Bfd,
 }
 
 impl Role {
     /// All there are, in the order they are started.
-    pub(super) const ALL: [Role; 2] = [Role::Checkers, Role::Vrrp];
+    pub(super) const ALL: [Role; 3] = [Role::Checkers, Role::Vrrp, Role::Bfd];
 
     /// All that is known of it.
     pub(super) fn kind(self) -> &'static Kind {
         match self {
             Role::Vrrp => &vrrp::KIND,
             Role::Checkers => &checker::KIND,
+            Role::Bfd => &bfd::KIND,
+        }
+    }
+
+    /// What it is to the BFD process; `None` for that itself.
+    fn listener(self) -> Option<Listener> {
+        match self {
+            Role::Vrrp => Some(Listener::Vrrp),
+            Role::Checkers => Some(Listener::Checkers),
+            Role::Bfd => None,
+        }
+    }
+
+    /// Which of two processes follows the BFD sessions of the other.
+    pub(super) fn listener_of_both(self, other: Role) -> Option<Listener> {
+        match (self, other) {
+            (Role::Bfd, listener) | (listener, Role::Bfd) => listener.listener(),
+            _ => None,
         }
     }
 

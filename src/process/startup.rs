@@ -220,6 +220,9 @@ fn start(
         log.warning(complaint);
     }
     treatment::tell_capabilities(given_up, CapabilitySet::empty(), &log);
+    if options.no_bfd && !config.bfd.is_empty() {
+        log.warning("-B, --no_bfd: BFD sessions stay down, and so does whatever tracks them");
+    }
     for remark in options.without_effect() {
         log.warning(remark);
     }

@@ -29,4 +29,9 @@ impl Random {
             micros => Duration::from_micros(self.number() % micros),
         }
     }
+
+    /// Octets.
+    pub fn octets(&mut self, count: usize) -> Vec<u8> {
+        std::iter::repeat_with(|| self.number().to_le_bytes()[0]).take(count).collect()
+    }
 }

@@ -15,6 +15,12 @@ pub trait Record: Serialize + DeserializeOwned {
     const VERSION: u32;
 }
 
+/// Of a process that has nothing to leave.
+impl Record for () {
+    const NAME: &'static str = "nothing";
+    const VERSION: u32 = 1;
+}
+
 /// Why a record is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unusable {

@@ -90,7 +90,7 @@ fn a_replacement_numbers_the_rows_of_a_reloaded_configuration_as_before() {
 #[test]
 fn no_index_has_two_owners_whatever_is_reloaded_and_dies() {
     let mut site = Site::started(file(&[(1, &[0], false)]));
-    let mut random = crate::check::Random::new(11);
+    let mut random = crate::state::Random::new(11);
     let mut before = indices(&site);
     let mut owners: BTreeMap<(bool, Vec<u32>), String> = BTreeMap::new();
     for step in 0..300 {

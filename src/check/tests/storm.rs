@@ -2,8 +2,9 @@
 //! servers, and the quorum says what the weights say.
 
 use super::site::{Behaviour, Site, checker, lvs, misc, ms, rs, secs, server, service, sorry, target};
-use crate::check::{Event, Random, VirtualServerId};
+use crate::check::{Event, VirtualServerId};
 use crate::config::lvs::CheckerKind;
+use crate::state::Random;
 
 const COUNT: u32 = 8;
 

@@ -40,7 +40,8 @@ pub(crate) fn build(
     let defaults = global::build(tree, &mut ctx);
     let uid = defaults.global.script_user.as_ref().map_or(0, |u| u.uid);
     ctx.scripts = (defaults.global.script_security, uid);
-    let mut trackers = track::defined(tree, &mut ctx);
+    let bfd = bfd::build(tree, &mut ctx);
+    let mut trackers = track::defined(tree, &bfd, &mut ctx);
     let mut instances = instance::build(tree, &defaults, &mut trackers, &mut ctx);
     garp::groups(tree, instances.iter_mut().map(|built| &mut built.instance), &mut ctx);
     let mut instances = check::instances(instances, &mut ctx);
@@ -49,7 +50,6 @@ pub(crate) fn build(
     let sync_groups = group::build(tree, &defaults, &names, &mut trackers, &mut ctx);
     let static_addresses = address::statics(tree, &defaults, &mut ctx);
     check::tracked(tree, &mut ctx);
-    let bfd = bfd::build(tree, &mut ctx);
     for (group, members) in track_groups {
         for built in instances.iter_mut().filter(|built| members.contains(&built.instance.name)) {
             built.instance.track_groups.push(group.clone());
@@ -60,7 +60,7 @@ pub(crate) fn build(
         has_virtual_servers = true;
         take(server);
     };
-    let known = lvs::Known { instances: &instances, files: trackers.files() };
+    let known = lvs::Known { instances: &instances, files: trackers.files(), sessions: &bfd };
     let lvs = lvs::build(tree, virtual_servers, &defaults, &known, &mut ctx, &mut take);
     Config {
         static_addresses,

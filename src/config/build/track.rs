@@ -1,11 +1,11 @@
 //! Trackers, and the track lists of instances and groups.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use super::super::diag::Class;
 use super::super::model::{
-    InitFile, ParameterMatch, Track, TrackFile, TrackProcess, TrackScript, TrackerKind, Trackers,
+    BfdInstance, InitFile, ParameterMatch, Track, TrackFile, TrackProcess, TrackScript, TrackerKind, Trackers,
 };
 use super::super::node::Node;
 use super::super::value::Value;
@@ -24,18 +24,25 @@ const LISTS: [(&str, TrackerKind, i64); 5] = [
     ("track_bfd", TrackerKind::Bfd, 253),
 ];
 
+/// Why a BFD session is not tracked, and what to do.
+type Silence = (&'static str, &'static str);
+const LEFT_OUT: Silence = ("that session is left out", "correct its bfd_instance block, or remove the entry");
+const NOT_TO_VRRP: Silence = ("that session is told to the checkers only", "add 'vrrp' to its bfd_instance block");
+
 /// All trackers of a file with the weights that entries take from them.
 #[derive(Default)]
 pub(super) struct Defined {
     trackers: Trackers,
     weights: BTreeMap<(TrackerKind, String), (i16, bool)>,
     used: BTreeSet<(TrackerKind, String)>,
+    /// BFD sessions that VRRP does not hear of.
+    silent: HashMap<String, Silence>,
     /// Members of sync groups without `sync_group_tracking_weight`.
     members: HashSet<String>,
 }
 
 /// All tracker blocks. Blocks that cannot work are left out with a message, and so are the entries that name them.
-pub(super) fn defined(tree: &[Node<'_>], ctx: &mut Ctx<'_, '_>) -> Defined {
+pub(super) fn defined(tree: &[Node<'_>], bfd: &[BfdInstance], ctx: &mut Ctx<'_, '_>) -> Defined {
     let mut defined = Defined { members: members(tree), ..Defined::default() };
     for (name, block) in named(tree, "vrrp_script") {
         let Some(tracker) = vrrp_script(name, block, ctx) else { continue };
@@ -60,10 +67,15 @@ pub(super) fn defined(tree: &[Node<'_>], ctx: &mut Ctx<'_, '_>) -> Defined {
         defined.note(TrackerKind::Process, name, (tracker.weight, tracker.reverse));
         defined.trackers.processes.push(tracker);
     }
-    for (name, block) in named(tree, "bfd_instance") {
-        let (weight, reverse) = weight(block, 253, ctx);
-        defined.note(TrackerKind::Bfd, name, (weight, reverse));
-        defined.trackers.sessions.push((name.to_owned(), weight, reverse));
+    for (name, _) in named(tree, "bfd_instance") {
+        match bfd.iter().find(|session| session.name == name) {
+            Some(session) if session.to_vrrp => {
+                defined.note(TrackerKind::Bfd, name, (session.weight, session.reverse));
+                defined.trackers.sessions.push((name.to_owned(), session.weight, session.reverse));
+            }
+            Some(_) => drop(defined.silent.insert(name.to_owned(), NOT_TO_VRRP)),
+            None => drop(defined.silent.insert(name.to_owned(), LEFT_OUT)),
+        }
     }
     defined
 }
@@ -138,6 +150,11 @@ pub(super) fn entries(block: &Node<'_>, rules: Rules, defined: &mut Defined, ctx
                 ctx.interface(name, entry.at_arg(0), rules.dynamic);
                 (0, false)
             } else {
+                if kind == TrackerKind::Bfd
+                    && let Some((why, remedy)) = defined.silent.get(name)
+                {
+                    ctx.adjusted(entry.at(), format!("'{name}' is not tracked: {why}")).help(*remedy);
+                }
                 let Some(default) = defined.weights.get(&key) else { continue };
                 *default
             };

@@ -88,7 +88,7 @@ static REAL_SERVER: &[Keyword] = &[
     kw("SMTP_CHECK", Acted, FLAG, "{ }", "repeatable", "", "1.1.8", "SMTP dialogue checker").with(Block(&[&SMTP_CHECK_CONNECT, &SMTP_CHECK_TIMING, SMTP_CHECK])),
     kw("DNS_CHECK", Acted, FLAG, "{ }", "repeatable", "", "1.3.0", "DNS query checker").with(Block(&[&DNS_CHECK_CONNECT, &DNS_CHECK_TIMING, DNS_CHECK])),
     kw("MISC_CHECK", Acted, FLAG, "{ }", "repeatable", "", "<=0.5.3", "script checker").with(Block(&[&MISC_CHECK_TIMING, MISC_CHECK])),
-    kw("BFD_CHECK", NotYet, FLAG, "{ }", "repeatable", "", "2.0.0", "BFD session checker").with(Block(&[BFD_CHECK])),
+    kw("BFD_CHECK", Acted, FLAG, "{ }", "repeatable", "", "2.0.0", "BFD session checker").with(Block(&[BFD_CHECK])),
     kw("UDP_CHECK", Acted, FLAG, "{ }", "repeatable", "", "2.1.0", "UDP datagram checker").with(Block(&[&UDP_CHECK_CONNECT, &UDP_CHECK_TIMING, UDP_CHECK])),
     kw("PING_CHECK", Acted, FLAG, "{ }", "repeatable", "", "2.1.0", "ICMP echo checker").with(Block(&[&PING_CHECK_CONNECT, &PING_CHECK_TIMING])),
     kw("FILE_CHECK", Acted, FLAG, "{ }", "repeatable", "", "2.1.0", "tracked file as weight source").with(Block(&[FILE_CHECK])),

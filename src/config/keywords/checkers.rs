@@ -157,8 +157,8 @@ pub(super) static MISC_CHECK: &[Keyword] = &[
 /// `BFD_CHECK` beside the common words.
 #[rustfmt::skip]
 pub(super) static BFD_CHECK: &[Keyword] = &[
-    kw("name", NotYet, NAME, "NAME", "an existing bfd_instance reporting to the checker; required", "", "2.0.0", "session"),
-    kw("alpha", NotYet, BOOL, "[BOOL]", "bare = true", "that of the real server", "2.0.0", "start down"),
+    kw("name", Acted, NAME, "NAME", "an existing bfd_instance reporting to the checker; required", "", "2.0.0", "session"),
+    kw("alpha", Acted, BOOL, "[BOOL]", "bare = true", "that of the real server", "2.0.0", "start down"),
 ];
 
 /// `FILE_CHECK` beside the common words.

@@ -92,7 +92,7 @@ pub(super) static TRACK_PROCESS: &[Keyword] = &[
 /// Entries of `track_bfd`.
 #[rustfmt::skip]
 pub(super) static TRACK_BFD: &[Keyword] = &[
-    kw("NAME", NotYet, &[One(Text), Named(&[TRACK_WORDS])], "NAME [weight N [reverse|noreverse]]", "N -253..253", "weight of the session", "", "tracked BFD session"),
+    kw("NAME", Acted, &[One(Text), Named(&[TRACK_WORDS])], "NAME [weight N [reverse|noreverse]]", "N -253..253", "weight of the session", "", "tracked BFD session"),
 ];
 
 /// Words of a track list's entry.

@@ -10,6 +10,7 @@ mod statistics;
 mod tls;
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use snmp::MibError;
@@ -18,6 +19,7 @@ use super::cli;
 use super::doing::Doing;
 use super::harness::{Beginning, Harness, Kind, Pace, Parts, Process, Service, Shell, Watch, token};
 use super::held;
+use super::sessions::{Hearer, Listener};
 use super::sync_daemon::SyncDaemon;
 use super::treatment::{self, Treatment};
 use crate::check::{self, Check, Event, Tables, TimerKey};
@@ -43,6 +45,7 @@ const FILES: Token = token(3);
 const SYNC: Token = token(4);
 const SEARCHES: Token = token(5);
 const TLS: Token = token(6);
+const SESSIONS: Token = token(7);
 
 /// Priority of the registrations: the VRRP process answers for the global branch while it is there.
 const GLOBAL_PRIORITY: u8 = 128;
@@ -74,6 +77,8 @@ pub(super) const KIND: Kind = Kind {
 enum Timer {
     Machine(TimerKey),
     Refresh,
+    /// A BFD session goes down because its process is away.
+    Sessions,
     /// The context of `SSL_GET` should be there.
     Tls,
 }
@@ -91,6 +96,8 @@ struct CheckerProcess {
     children: Children,
     files: Files,
     searches: Searches,
+    /// What the BFD process tells.
+    sessions: Hearer,
     /// `lvs_sync_daemon` that follows no instance.
     sync_daemon: SyncDaemon,
     /// `-I`.
@@ -152,6 +159,7 @@ fn run(beginning: Beginning<'_>) -> io::Result<()> {
         children,
         files,
         searches,
+        sessions: Hearer::new(SESSIONS),
         sync_daemon: SyncDaemon::new(SYNC),
         keep_services: options.dont_release_ipvs,
         flush_on_stop,
@@ -214,6 +222,7 @@ impl Process for CheckerProcess {
                 SEARCHES => self.searches_turn(shell),
                 TLS => self.tls_turn(shell)?,
                 SYNC => self.sync_daemon.turn(&shell.log),
+                SESSIONS => self.sessions.wake(),
                 _ => drop(self.connections.ready(&shell.reactor, *source, &mut heard)),
             }
         }
@@ -225,12 +234,15 @@ impl Process for CheckerProcess {
         match timer {
             Timer::Machine(key) => self.check.handle(Event::Timer(key), now),
             Timer::Refresh => self.refresh(shell),
+            // After the orders of this turn: the process may be there again.
+            Timer::Sessions => self.sessions.wake(),
             Timer::Tls => self.tell_slow_loading(&shell.log),
         }
     }
 
-    /// Addresses of this host, for `ha_suspend`.
+    /// BFD sessions; addresses of this host, for `ha_suspend`.
     fn work(&mut self, _ready: &[Ready], shell: &mut Loop) -> io::Result<()> {
+        self.sessions_turn(shell);
         if let Some(events) = self.watch.receive()? {
             self.addresses.take(events, &mut self.check, shell.now());
         }
@@ -252,8 +264,17 @@ impl Process for CheckerProcess {
         }
     }
 
+    fn connect(&mut self, _listener: Listener, link: OwnedFd, shell: &mut Loop) -> io::Result<()> {
+        self.sessions.connect(link, &shell.reactor, shell.now())
+    }
+
     fn configure(&mut self, config: Box<Config>, shell: &mut Loop) -> io::Result<()> {
+        let told = self.sessions.again(|name| config.bfd.iter().any(|session| session.name == name));
         self.check.handle(Event::Configure(config), shell.now());
+        // New checkers wait to be told.
+        for (name, up) in told {
+            self.check.handle(Event::Session { name: &name, up }, shell.now());
+        }
         treatment::make_room(descriptors(self.check.tables()), &shell.log);
         self.load_tls(shell)?;
         // Gone with its descriptor in any case.
@@ -304,6 +325,21 @@ impl CheckerProcess {
         if self.ipvs.first_found() != before {
             // Nobody else knows what is to be put back at the end.
             shell.save_at_once();
+        }
+    }
+
+    /// BFD sessions go up and down. At a stop they are of no interest: their process stops too.
+    fn sessions_turn(&mut self, shell: &mut Loop) {
+        if shell.is_stopping() || !self.sessions.is_awake() {
+            return;
+        }
+        let now = shell.now();
+        for (name, up) in self.sessions.news(now, &shell.log) {
+            self.check.handle(Event::Session { name: &name, up }, now);
+        }
+        shell.set_timer(Timer::Sessions, self.sessions.deadline());
+        if self.sessions.is_awake() {
+            shell.again();
         }
     }
 

@@ -1,12 +1,14 @@
 //! What a child is told: signals, and messages of the parent.
 
 use std::io;
+use std::os::fd::OwnedFd;
 
 use crate::config::model::Config;
 use crate::notify::dump::Dump;
 use crate::notify::log::Log;
 use crate::process::dump;
 use crate::process::ipc::{Channel, Message};
+use crate::process::sessions::Listener;
 use crate::reactor::{Caught, Interest, Reactor, Signal, Signals, Token};
 use crate::state::{Record, Unusable, to_octets};
 
@@ -18,6 +20,8 @@ pub(super) enum Order {
     Configure(Box<Config>),
     /// Write a dump file.
     Dump(Dump),
+    /// Tell of BFD sessions, or hear of them, over this socket.
+    Connect(Listener, OwnedFd),
 }
 
 /// Both sources of orders.
@@ -66,6 +70,10 @@ impl Orders {
                 | Message::Origin(_)
                 | Message::Ready => {}
                 Message::Dump(what) => orders.push(Order::Dump(what)),
+                Message::Link(listener) => {
+                    let link = self.channel.take_descriptor();
+                    orders.extend(link.map(|link| Order::Connect(listener, link)));
+                }
                 Message::Config(snapshot) => match snapshot.parse() {
                     Ok(config) => orders.push(Order::Configure(Box::new(config))),
                     // The parent has checked it: this is a defect, and no reason to stop.

@@ -1,6 +1,7 @@
 //! A process, and what the loop lends to it: clock, timers, reactor, log, and a place for changes.
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use super::stopping::Stopping;
@@ -10,6 +11,7 @@ use crate::notify::dump::Dump;
 use crate::notify::log::Log;
 use crate::notify::view::Reporter;
 use crate::process::doing::Doing;
+use crate::process::sessions::Listener;
 use crate::reactor::{Reactor, Ready, Timers};
 use crate::state::Record;
 use crate::system::HasSystem;
@@ -56,6 +58,11 @@ pub(in crate::process) trait Process: Sized + 'static {
 
     /// Takes what others have sent, before any timer. `ready` are the sources that have something new.
     fn receive(&mut self, _ready: &[Ready], _shell: &mut Shell<Self>) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// The BFD process, or another process that follows its sessions, is there: `link` is this end of their socket pair.
+    fn connect(&mut self, _listener: Listener, _link: OwnedFd, _shell: &mut Shell<Self>) -> io::Result<()> {
         Ok(())
     }
 

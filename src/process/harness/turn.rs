@@ -204,6 +204,7 @@ impl<P: Process> Harness<P> {
                         self.dumps.write(name, text);
                     }
                 }
+                Order::Connect(listener, link) => self.process.connect(listener, link, &mut self.shell)?,
                 Order::Configure(_) if self.shell.is_stopping() => {}
                 Order::Configure(config) => self.configure(config)?,
             }

@@ -12,6 +12,7 @@ use super::{Key, Parent};
 use crate::process::exit;
 use crate::process::ipc::{Channel, Message};
 use crate::process::role::Role;
+use crate::process::sessions;
 use crate::process::systemd;
 use crate::reactor::{Interest, Origin, Token, clock};
 
@@ -90,8 +91,9 @@ impl Parent {
             let checkpoint = told.checkpoint.clone().map(Message::Checkpoint);
             indices.into_iter().chain(checkpoint).try_for_each(|message| channel.send(&message))?;
         }
-        if task == Task::CleanUp {
-            channel.send(&Message::CleanUp)?;
+        match task {
+            Task::CleanUp => channel.send(&Message::CleanUp)?,
+            Task::Work => self.link(role, &mut channel)?,
         }
         channel.send(&Message::Config(self.plan.snapshot.clone()))?;
         Ok(Running {
@@ -107,6 +109,19 @@ impl Parent {
         })
     }
 
+    /// Connects a new child, over a pair of sockets each, with those that it tells of BFD sessions or that tell it.
+    fn link(&mut self, role: Role, channel: &mut Channel) -> io::Result<()> {
+        for child in self.children.iter_mut().filter(|child| child.task == Task::Work) {
+            let Some(listener) = role.listener_of_both(child.role) else { continue };
+            let (telling, listening) = sessions::pair()?;
+            let (new, old) = if role == Role::Bfd { (telling, listening) } else { (listening, telling) };
+            channel.send_with(&Message::Link(listener), new)?;
+            // One that is gone will be linked again.
+            let _ = child.channel.send_with(&Message::Link(listener), old);
+        }
+        Ok(())
+    }
+
     pub(super) fn child_turn(&mut self, token: Token) {
         let Some(child) = self.children.iter_mut().find(|child| child.token == token) else { return };
         // An error is the child's death, which its SIGCHLD tells too.
@@ -117,7 +132,12 @@ impl Parent {
                 Message::Indices(octets) => self.told.entry(child.role).or_default().indices = Some(octets),
                 Message::Checkpoint(octets) => self.told.entry(child.role).or_default().checkpoint = Some(octets),
                 Message::Ready => child.ready = true,
-                Message::Hello(_) | Message::Config(_) | Message::Dump(_) | Message::CleanUp | Message::Origin(_) => {}
+                Message::Hello(_)
+                | Message::Config(_)
+                | Message::Dump(_)
+                | Message::CleanUp
+                | Message::Link(_)
+                | Message::Origin(_) => {}
             }
         }
         let _ = child.channel.flush();

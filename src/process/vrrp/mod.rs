@@ -11,6 +11,7 @@ mod translate;
 
 use std::collections::BTreeMap;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use snmp::MibError;
@@ -21,6 +22,7 @@ use super::harness::{Beginning, Harness, Kind, Pace, Parts, Process, Service, Sh
 use super::held;
 use super::kept::Kept;
 use super::sequences;
+use super::sessions::{Hearer, Listener};
 use super::sync_daemon::SyncDaemon;
 use super::treatment::{self, Treatment};
 use crate::config::model::Config;
@@ -50,6 +52,7 @@ const LOOK_UPS: Token = token(6);
 const SCRIPTS: Token = token(7);
 const FILES: Token = token(8);
 const PROCESSES: Token = token(9);
+const SESSIONS: Token = token(10);
 
 /// Address requests that may be under way.
 const WRITER_CAPACITY: usize = 1 << 20;
@@ -78,6 +81,8 @@ pub(super) const KIND: Kind = Kind {
 enum Timer {
     Machine(TimerKey),
     RetrySockets,
+    /// A BFD session goes down because its process is away.
+    Sessions,
 }
 
 type Loop = Shell<VrrpProcess>;
@@ -90,6 +95,8 @@ struct VrrpProcess {
     sockets: Sockets,
     announcer: Announcer,
     watches: Watches,
+    /// What the BFD process tells.
+    sessions: Hearer,
     sysctls: sysctl::Changes,
     /// What VMACs have changed, for a replacement of this process.
     vmac_settings: sysctl::Changes,
@@ -172,6 +179,7 @@ fn run(beginning: Beginning<'_>) -> io::Result<()> {
         sockets,
         announcer,
         watches: Watches::new(tokens, occasion),
+        sessions: Hearer::new(SESSIONS),
         sysctls: settings,
         vmac_settings,
         sync_daemon: SyncDaemon::new(SYNC),
@@ -246,6 +254,8 @@ impl Process for VrrpProcess {
                 self.carry_out(shell);
             }
             Timer::RetrySockets => self.follow_links(&shell.log),
+            // After the orders of this turn: the process may be there again.
+            Timer::Sessions => self.sessions.wake(),
         }
     }
 
@@ -253,6 +263,7 @@ impl Process for VrrpProcess {
         for source in ready {
             match source.token {
                 MONITOR => self.watch.wake(),
+                SESSIONS => self.sessions.wake(),
                 WRITER => self.writer_turn(shell),
                 VMACS => self.vmacs_turn(shell),
                 SYNC => self.sync_daemon.turn(&shell.log),
@@ -266,6 +277,7 @@ impl Process for VrrpProcess {
                 _ => {}
             }
         }
+        self.sessions_turn(shell);
         self.kernel_turn(shell)
     }
 
@@ -292,9 +304,19 @@ impl Process for VrrpProcess {
         self.announcer.deadline()
     }
 
+    fn connect(&mut self, _listener: Listener, link: OwnedFd, shell: &mut Loop) -> io::Result<()> {
+        self.sessions.connect(link, &shell.reactor, shell.now())
+    }
+
     fn configure(&mut self, config: Box<Config>, shell: &mut Loop) -> io::Result<()> {
         treatment::make_room(descriptors(config.instances.len()), &shell.log);
-        self.vrrp.handle(Event::Configure(config), shell.now());
+        let now = shell.now();
+        let told = self.sessions.again(|name| config.bfd.iter().any(|session| session.name == name));
+        self.vrrp.handle(Event::Configure(config), now);
+        // Instances that have not followed a session may do so now.
+        for (name, up) in told {
+            self.vrrp.handle(Event::Session { name, up }, now);
+        }
         self.follow_links(&shell.log);
         Ok(())
     }
@@ -375,6 +397,21 @@ impl VrrpProcess {
         let now = shell.now();
         for event in self.watches.events(now, &shell.log) {
             self.vrrp.handle(event, now);
+        }
+    }
+
+    /// BFD sessions go up and down. At a stop they are of no interest: their process stops too.
+    fn sessions_turn(&mut self, shell: &mut Loop) {
+        if shell.is_stopping() || !self.sessions.is_awake() {
+            return;
+        }
+        let now = shell.now();
+        for (name, up) in self.sessions.news(now, &shell.log) {
+            self.vrrp.handle(Event::Session { name, up }, now);
+        }
+        shell.set_timer(Timer::Sessions, self.sessions.deadline());
+        if self.sessions.is_awake() {
+            shell.again();
         }
     }
 

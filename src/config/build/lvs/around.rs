@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::super::super::diag::{At, Class};
-use super::super::super::model::TrackFile;
+use super::super::super::model::{BfdInstance, TrackFile};
 use super::super::super::node::Node;
 use super::super::super::suggest::nearest;
 use super::super::context::Ctx;
@@ -16,6 +16,8 @@ pub(in super::super) struct Known<'a> {
     pub(in super::super) instances: &'a [Built],
     /// `track_file` blocks.
     pub(in super::super) files: &'a [TrackFile],
+    /// The BFD sessions that there will be.
+    pub(in super::super) sessions: &'a [BfdInstance],
 }
 
 /// What stands around a virtual server.
@@ -23,7 +25,9 @@ pub(super) struct Around<'a> {
     pub(super) groups: &'a Groups,
     pub(super) files: &'a [TrackFile],
     /// Names of `bfd_instance` blocks.
-    pub(super) sessions: Vec<&'a str>,
+    pub(super) names: Vec<&'a str>,
+    /// The sessions that there will be.
+    pub(super) sessions: &'a [BfdInstance],
     /// Default of `smtp_alert`, when there is one.
     pub(super) smtp_alert: Option<bool>,
     pub(super) log_all_failures: bool,

@@ -41,10 +41,7 @@ pub(super) fn build(block: &Node<'_>, server: &Server, around: &Around<'_>, ctx:
             }
             "MISC_CHECK" => misc(node, timing.delay_loop, ctx),
             "FILE_CHECK" => file(node, around, ctx),
-            "BFD_CHECK" => {
-                bfd(node, around, ctx);
-                None
-            }
+            "BFD_CHECK" => bfd(node, around, ctx),
             _ => None,
         };
         let Some(kind) = kind else { continue };
@@ -169,14 +166,23 @@ fn file(node: &Node<'_>, around: &Around<'_>, ctx: &mut Ctx<'_, '_>) -> Option<C
     })
 }
 
-/// The session must exist, even though it is not watched yet.
-fn bfd(node: &Node<'_>, around: &Around<'_>, ctx: &mut Ctx<'_, '_>) {
+fn bfd(node: &Node<'_>, around: &Around<'_>, ctx: &mut Ctx<'_, '_>) -> Option<CheckerKind> {
     let Some(written) = node.last("name") else {
-        return ctx.lacks(node, "name", "name NAME, that of a bfd_instance");
+        ctx.lacks(node, "name", "name NAME, that of a bfd_instance");
+        return None;
     };
-    let name = written.text(0).unwrap_or_default();
-    if !around.sessions.contains(&name) {
-        ctx.unknown(written.at_arg(0), "bfd_instance", name, around.sessions.iter().copied());
+    let name = written.text(0)?;
+    if !around.names.contains(&name) {
+        ctx.unknown(written.at_arg(0), "bfd_instance", name, around.names.iter().copied());
+        return None;
     }
-    ctx.adjusted(node.at(), "BFD_CHECK is left out: the server is checked by its other checkers only");
+    let (why, remedy) = match around.sessions.iter().find(|session| session.name == name) {
+        Some(session) if session.to_checker => return Some(CheckerKind::Bfd { session: name.to_owned() }),
+        Some(_) => ("is told to VRRP only", "add 'checker' to its bfd_instance block"),
+        None => ("is left out", "correct its bfd_instance block, or remove the checker"),
+    };
+    let text =
+        format!("BFD_CHECK is left out, as the session '{name}' {why}: the server is checked by its other checkers");
+    ctx.adjusted(written.at_arg(0), text).help(remedy);
+    None
 }

@@ -37,7 +37,8 @@ pub(super) fn build(
     let around = Around {
         groups: &groups,
         files: known.files,
-        sessions: tree.iter().filter(|n| n.keyword.name == "bfd_instance").filter_map(|n| n.text(0)).collect(),
+        sessions: known.sessions,
+        names: tree.iter().filter(|n| n.keyword.name == "bfd_instance").filter_map(|n| n.text(0)).collect(),
         smtp_alert,
         log_all_failures,
         dynamic_interfaces: defaults.global.dynamic_interfaces,

@@ -1,0 +1,239 @@
+//! The BFD process: what is special to it. The loop is that of the [harness](super::harness).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::time::{Duration, SystemTime};
+
+use super::cli;
+use super::harness::{Beginning, Harness, Kind, Pace, Parts, Process, Shell, token};
+use super::sessions::{Listener, Teller};
+use super::treatment::{self, Treatment};
+use crate::bfd::{self, Action, Bfd, Change, Event, Received, SessionId, Tables, TimerKey};
+use crate::config::model::{Config, Family};
+use crate::kernel::{BfdSockets, capabilities};
+use crate::notify::dump::{self, Dump};
+use crate::notify::log::Log;
+use crate::reactor::{Ready, Token};
+use crate::wire::bfd::MULTIHOP_PORT;
+
+const PACKETS: Token = token(0);
+const LINKS: Token = token(1);
+
+/// A port that cannot be listened to is tried again after this time.
+const LISTEN_RETRY: Duration = Duration::from_secs(1);
+
+/// The BFD process, as the parent knows it.
+pub(super) const KIND: Kind = Kind {
+    word: "bfd",
+    name: "BFD",
+    ident: "Keepalived_bfd",
+    process_name: c"keepalived_bfd",
+    capabilities: capabilities::BFD,
+    pid_file: "bfd",
+    given_pid_file: |options| options.bfd_pid_file.as_ref(),
+    configured: |config| !config.bfd.is_empty(),
+    allowed: |options| !options.no_bfd,
+    left: |_, _| Vec::new(),
+    run,
+};
+
+/// The timers of the process: those of the machine, and its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Timer {
+    Machine(TimerKey),
+    Listen,
+}
+
+type Loop = Shell<BfdProcess>;
+
+struct BfdProcess {
+    bfd: Bfd,
+    sockets: BfdSockets,
+    /// Ports that cannot be listened to, with the reason already told.
+    refused: BTreeMap<(Family, u16), String>,
+    teller: Teller,
+    /// Sessions that may have been silent for the detection time.
+    silent: Vec<SessionId>,
+}
+
+fn run(beginning: Beginning<'_>) -> io::Result<()> {
+    let (indices, checkpoint) = beginning.predecessor::<BfdProcess>();
+    let Beginning { config, clean_up, channel, signals, log, .. } = beginning;
+    let global = &config.global;
+    let (nice, rt_priority, no_swap) = (global.bfd_nice, global.bfd_rt_priority, global.bfd_no_swap);
+    let descriptors = config.bfd.len();
+    treatment::apply(Treatment { nice, rt_priority, no_swap, descriptors }, &log);
+    let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0);
+    let mut bfd = Bfd::new(Tables::numbered(config, cli::version_text(), indices), seed);
+    bfd.resume(&checkpoint);
+    let process = BfdProcess {
+        bfd,
+        sockets: BfdSockets::new(PACKETS),
+        refused: BTreeMap::new(),
+        teller: Teller::new(LINKS),
+        silent: Vec::new(),
+    };
+    let shell = Shell::new(log)?;
+    let (agent, views, held) = (None, Vec::new(), None);
+    Harness::new(Parts { process, shell, signals, channel, agent, views, held, clean_up })?.run()
+}
+
+impl Process for BfdProcess {
+    type Machines = Bfd;
+    type Timer = Timer;
+    type Indices = bfd::Indices;
+    type Checkpoint = bfd::Checkpoint;
+    /// The other ends alone know of sessions.
+    type Held = ();
+
+    const PACE: Pace = Pace::Punctual;
+    const HOLDS: &'static str = "BFD sessions";
+    const STOP_LIMIT: Duration = Duration::from_secs(2);
+    const CHECKPOINT_DELAY: Duration = Duration::ZERO;
+    const HELD_DELAY: Duration = Duration::ZERO;
+
+    fn machines(&self) -> &Bfd {
+        &self.bfd
+    }
+
+    fn machines_mut(&mut self) -> &mut Bfd {
+        &mut self.bfd
+    }
+
+    fn indices(&self) -> bfd::Indices {
+        self.bfd.tables().indices()
+    }
+
+    fn begin(&mut self, clean_up: bool, shell: &mut Loop) -> io::Result<()> {
+        if !clean_up {
+            self.listen(shell);
+            self.bfd.handle(Event::Start, shell.now());
+        }
+        Ok(())
+    }
+
+    /// A session is silent if there is nothing of it in sockets that are looked at after its detection time.
+    fn receive(&mut self, _ready: &[Ready], shell: &mut Loop) -> io::Result<()> {
+        let silent = std::mem::take(&mut self.silent);
+        let more = self.sockets.receive(|port, packet| {
+            let (multihop, source, ttl, payload) = (port == MULTIHOP_PORT, packet.source, packet.ttl, packet.payload);
+            self.bfd.handle(Event::Packet(Received { multihop, source, ttl, payload }), shell.now());
+        });
+        if more {
+            shell.again();
+        }
+        for id in silent {
+            self.bfd.handle(Event::Timer(TimerKey::Detection(id)), shell.now());
+        }
+        self.carry_out(shell);
+        Ok(())
+    }
+
+    fn timer(&mut self, timer: Timer, now: Duration, shell: &mut Loop) {
+        match timer {
+            Timer::Machine(TimerKey::Detection(id)) => {
+                self.silent.push(id);
+                shell.again();
+            }
+            Timer::Machine(key) => {
+                self.bfd.handle(Event::Timer(key), now);
+                self.carry_out(shell);
+            }
+            Timer::Listen => self.listen(shell),
+        }
+    }
+
+    fn settle(&mut self, shell: &mut Loop) {
+        self.carry_out(shell);
+    }
+
+    /// The parent knows by now. A process that stops has no news: the others stop too, or hear of its successor.
+    fn reconcile(&mut self, _changed: bool, shell: &mut Loop) {
+        if !shell.is_stopping() {
+            self.teller.flush(self.bfd.tables(), &shell.log);
+        }
+    }
+
+    fn connect(&mut self, listener: Listener, link: OwnedFd, shell: &mut Loop) -> io::Result<()> {
+        self.teller.connect(listener, link, self.bfd.tables(), &shell.reactor)
+    }
+
+    fn configure(&mut self, config: Box<Config>, shell: &mut Loop) -> io::Result<()> {
+        treatment::make_room(config.bfd.len(), &shell.log);
+        self.bfd.handle(Event::Configure(config), shell.now());
+        self.listen(shell);
+        self.teller.mark_all(self.bfd.tables());
+        Ok(())
+    }
+
+    fn dump(&mut self, what: Dump, now: Duration) -> Option<(&'static str, String)> {
+        let data = || dump::bfd::data(self.bfd.tables(), now, SystemTime::now());
+        (what == Dump::Data).then(|| (dump::bfd::DATA, data()))
+    }
+
+    fn checkpoint(&mut self) -> bfd::Checkpoint {
+        self.bfd.checkpoint()
+    }
+
+    fn held(&self) {}
+
+    fn stop(&mut self, shell: &mut Loop) {
+        self.bfd.handle(Event::Stop, shell.now());
+    }
+
+    fn is_released(&self) -> bool {
+        self.bfd.is_stopped()
+    }
+
+    fn end(self, _released: bool, _log: &Log) -> bool {
+        true
+    }
+}
+
+impl BfdProcess {
+    fn listen(&mut self, shell: &mut Loop) {
+        let sessions = self.bfd.tables().sessions.values();
+        let wanted: BTreeSet<(Family, u16)> =
+            sessions.map(|row| (Family::of(row.config.neighbor), row.port())).collect();
+        let mut refused = BTreeMap::new();
+        for (key, error) in self.sockets.listen(&wanted, &shell.reactor) {
+            let remedy =
+                if error.kind() == ErrorKind::AddrInUse { "; end the other BFD daemon of this host" } else { "" };
+            let reason = format!("{error}{remedy}");
+            if self.refused.get(&key) != Some(&reason) {
+                let (family, port) = (if key.0 == Family::V4 { "IPv4" } else { "IPv6" }, key.1);
+                shell.log.error(format_args!("Cannot listen on UDP port {port} of {family}: {reason}; trying again"));
+            }
+            refused.insert(key, reason);
+        }
+        let again = (!refused.is_empty()).then(|| shell.now() + LISTEN_RETRY);
+        self.refused = refused;
+        shell.set_timer(Timer::Listen, again);
+    }
+
+    fn carry_out(&mut self, shell: &mut Loop) {
+        let output = self.bfd.take_output();
+        let mut sent = Vec::new();
+        for action in output.actions {
+            match action {
+                Action::Send { id, destination, port, source, ttl, octets } => {
+                    let result = self.sockets.send(id.0, SocketAddr::new(destination, port), source, ttl, &octets);
+                    sent.push((id, result.map_err(|error| error.to_string())));
+                }
+                Action::Close(id) => self.sockets.close(id.0),
+                Action::Timer(key, at) => shell.set_timer(Timer::Machine(key), at),
+            }
+        }
+        for change in &output.changes {
+            if let Change::State { id, .. } | Change::Timing { id, .. } = change {
+                self.teller.mark(*id);
+            }
+        }
+        shell.tell(output.changes);
+        // Which causes changes only.
+        sent.into_iter().for_each(|(id, result)| self.bfd.handle(Event::Sent(id, result), shell.now()));
+        shell.tell(self.bfd.take_output().changes);
+    }
+}
