@@ -9,6 +9,7 @@
 //! | [`AdvertSocket`], [`Opener`] | VRRP packets of one interface and family; opened and closed on a thread of its own |
 //! | [`ArpSocket`], [`NdSocket`] | gratuitous ARP and unsolicited neighbour advertisements |
 //! | [`Processes`] | how many processes of a kind run, by the process connector or by `/proc`, on a thread of its own |
+//! | [`LinkBeat`] | whether interfaces have a link, asked of their drivers once a second |
 //! | [`capabilities`] | what this process may do |
 //! | [`ipvs`] | the load balancer: services and real servers |
 //! | [`sysctl`] | interface settings, put back at the end |
@@ -23,6 +24,7 @@ mod attributes;
 pub mod capabilities;
 mod event;
 pub mod ipvs;
+mod linkbeat;
 mod monitor;
 mod ndisc;
 mod netlink;
@@ -42,6 +44,7 @@ pub use address::{AddressRequest, AddressResult, Done, Op, Secondaries, WantedAd
 pub use advert::{AdvertSocket, Received};
 pub use arp::ArpSocket;
 pub use event::{KernelEvent, Snapshot};
+pub use linkbeat::{BeatEvent, LinkBeat};
 pub use monitor::Monitor;
 pub use ndisc::NdSocket;
 pub use netlink::Refusal;

@@ -8,6 +8,7 @@ mod garp;
 mod global;
 mod group;
 mod instance;
+mod interface;
 mod lvs;
 mod names;
 mod script;
@@ -18,7 +19,7 @@ mod vmac;
 use super::diag::{Report, Stage};
 use super::facts::Facts;
 use super::lvs::VirtualServer;
-use super::model::Config;
+use super::model::{Config, Trackers};
 use super::node::Node;
 use super::tree::FoldedServers;
 use context::Ctx;
@@ -42,6 +43,7 @@ pub(crate) fn build(
     let mut trackers = track::defined(tree, &mut ctx);
     let mut instances = instance::build(tree, &defaults, &mut trackers, &mut ctx);
     garp::groups(tree, instances.iter_mut().map(|built| &mut built.instance), &mut ctx);
+    let interfaces = interface::build(tree, &instances, defaults.global.dynamic_interfaces, &mut ctx);
     let names = Names::of(&instances);
     let track_groups = group::track_groups(tree, &names, &mut ctx);
     let sync_groups = group::build(tree, &defaults, &names, &mut trackers, &mut ctx);
@@ -66,7 +68,7 @@ pub(crate) fn build(
         sync_groups,
         has_virtual_servers,
         lvs,
-        trackers: trackers.into_used(tree, &mut ctx),
+        trackers: Trackers { interfaces, ..trackers.into_used(tree, &mut ctx) },
         global: defaults.global,
     }
 }

@@ -50,6 +50,7 @@ const LOOK_UPS: Token = token(6);
 const SCRIPTS: Token = token(7);
 const FILES: Token = token(8);
 const PROCESSES: Token = token(9);
+const BEATS: Token = token(10);
 
 /// Address requests that may be under way.
 const WRITER_CAPACITY: usize = 1 << 20;
@@ -163,7 +164,7 @@ fn run(beginning: Beginning<'_>) -> io::Result<()> {
     reactor.register(&announcer, LOOK_UPS, Interest::READABLE)?;
     let scripts = Runners::start(&[Origin::Transitions, Origin::Adverts], &log)?;
     let mailer = Mailer::start(vrrp.tables().system.global.as_ref(), log);
-    let tokens = trackers::Tokens { children: SCRIPTS, files: FILES, processes: PROCESSES };
+    let tokens = trackers::Tokens { children: SCRIPTS, files: FILES, processes: PROCESSES, beats: BEATS };
     let process = VrrpProcess {
         vrrp,
         watch,
@@ -257,7 +258,7 @@ impl Process for VrrpProcess {
                 VMACS => self.vmacs_turn(shell),
                 SYNC => self.sync_daemon.turn(&shell.log),
                 SOCKETS => self.sockets_turn(shell),
-                SCRIPTS | FILES | PROCESSES => self.trackers_turn(shell),
+                SCRIPTS | FILES | PROCESSES | BEATS => self.trackers_turn(shell),
                 LOOK_UPS => {
                     if let Err(error) = self.announcer.look_up_turn() {
                         shell.log.warning(format_args!("Cannot list link addresses: {error}"));
