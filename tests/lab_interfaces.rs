@@ -1,7 +1,7 @@
 //! `interface_up_down_delays` and link beat on real links.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use keepalived::kernel::{BeatEvent, LinkBeat};
 use lab::Daemon::Ours;
@@ -47,16 +47,25 @@ fn delays_hide_what_does_not_last() {
     let holds = |lab: &mut Lab| lab.router(1).holds(vip);
     wait_until(LIMIT, "it is master", || holds(&mut lab));
 
+    // On a busy machine the moment may have been too long: then it is seen, rightly.
+    let cut = Instant::now();
     lab.cable(1, false);
-    std::thread::sleep(Duration::from_millis(500));
+    std::thread::sleep(Duration::from_millis(300));
     lab.cable(1, true);
-    holds_for(Duration::from_millis(2500), "nothing was seen", || holds(&mut lab));
-    assert!(!lab.router(1).log().contains("FAULT"), "{}", lab.router(1).log());
+    let was_short = cut.elapsed() < Duration::from_secs(1);
+    if was_short {
+        holds_for(Duration::from_millis(2500), "nothing was seen", || holds(&mut lab));
+        assert!(!lab.router(1).log().contains("FAULT"), "{}", lab.router(1).log());
+    }
+    wait_until(LIMIT, "it is master", || holds(&mut lab));
 
+    let faults = |lab: &mut Lab| lab.router(1).log().matches("Entering FAULT STATE (interface eth0 is down)").count();
+    let before = faults(&mut lab);
+    let cut = Instant::now();
     lab.cable(1, false);
-    holds_for(Duration::from_millis(1000), "not yet", || holds(&mut lab));
-    wait_until(LIMIT, "the fault", || !holds(&mut lab));
-    assert!(lab.router(1).log().contains("Entering FAULT STATE (interface eth0 is down)"));
+    wait_until(LIMIT, "the fault", || faults(&mut lab) > before);
+    assert!(cut.elapsed() >= Duration::from_millis(1500), "{:?}", cut.elapsed());
+    wait_until(LIMIT, "the address goes", || !holds(&mut lab));
     lab.cable(1, true);
     wait_until(LIMIT, "it is master again", || holds(&mut lab));
     assert!(!lab.router(1).log().contains("cannot be polled"));
