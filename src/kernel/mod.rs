@@ -10,6 +10,7 @@
 //! | [`BfdSockets`] | BFD control packets |
 //! | [`ArpSocket`], [`NdSocket`] | gratuitous ARP and unsolicited neighbour advertisements |
 //! | [`Processes`] | how many processes of a kind run, by the process connector or by `/proc`, on a thread of its own |
+//! | [`LinkBeat`] | whether interfaces have a link, asked of their drivers once a second |
 //! | [`capabilities`] | what this process may do |
 //! | [`ipvs`] | the load balancer: services and real servers |
 //! | [`sysctl`] | interface settings, put back at the end |
@@ -26,6 +27,7 @@ mod bfd_sockets;
 pub mod capabilities;
 mod event;
 pub mod ipvs;
+mod linkbeat;
 mod monitor;
 mod ndisc;
 mod netlink;
@@ -47,6 +49,7 @@ pub use arp::ArpSocket;
 pub use bfd::{BfdDatagram, BfdListener, BfdSender};
 pub use bfd_sockets::BfdSockets;
 pub use event::{KernelEvent, Snapshot};
+pub use linkbeat::{BeatEvent, LinkBeat};
 pub use monitor::Monitor;
 pub use ndisc::NdSocket;
 pub use netlink::Refusal;

@@ -6,6 +6,7 @@
 
 mod file;
 mod flap;
+mod interface;
 mod process;
 mod reading;
 mod saved;
@@ -16,6 +17,7 @@ pub(crate) mod tests;
 
 pub use file::File;
 pub use flap::{Flap, Told};
+pub use interface::{Links, Seen};
 pub use process::{Process, matches};
 pub use reading::{Effect, Reading};
 pub use saved::Saved;

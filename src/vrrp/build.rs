@@ -34,7 +34,9 @@ impl Tables {
         tables.next.instance = numbering.next();
         let by_name = tables.instances.iter().map(|(id, row)| (row.config.name.clone(), *id)).collect();
         tables.add_groups(config.sync_groups, indices.groups, &by_name);
-        tables.trackers.configure(config.trackers, indices.trackers);
+        let mut trackers = config.trackers;
+        tables.links.configure(std::mem::take(&mut trackers.interfaces));
+        tables.trackers.configure(trackers, indices.trackers);
         tables.sync_daemon = config.lvs.sync_daemon;
         tables.system = System::new(version, config.global);
         tables.resolve_all();

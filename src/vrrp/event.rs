@@ -71,6 +71,13 @@ pub enum Event<'a> {
         /// Their number.
         count: u32,
     },
+    /// The driver of an interface says whether there is a link, at the start and whenever that changes.
+    LinkBeat {
+        /// Name of the interface.
+        name: String,
+        /// Whether there is one.
+        up: bool,
+    },
     /// A BFD session went up or down.
     Session {
         /// Name of the `bfd_instance`.
@@ -138,6 +145,8 @@ pub enum TimerKey {
     Script(u32),
     /// The delay of a gain or loss of processes is over.
     Processes(u32),
+    /// A link was up or down for long enough (`interface_up_down_delays`).
+    Link(u32),
     /// Changes of a tracker that flaps are told of.
     Flap(TrackerId),
 }

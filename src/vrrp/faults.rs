@@ -110,8 +110,8 @@ fn static_fault(around: Surroundings<'_>, row: &Instance) -> Option<Fault> {
     }
     let listed = |row: &Address| row.config.track_group.as_ref().is_some_and(|group| groups.contains(group));
     let missing = |row: &&Address| row.wanted && !row.installed && (row.ifindex.is_none() || row.refusal.is_some());
-    let statics = around.addresses.of(&STATIC.0).map(|(_, row)| row).filter(|row| listed(row));
-    statics.filter(missing).next().map(|row| Fault::StaticAddress {
+    let mut statics = around.addresses.of(&STATIC.0).map(|(_, row)| row).filter(|row| listed(row));
+    statics.find(missing).map(|row| Fault::StaticAddress {
         ip: row.config.ip,
         prefix: row.config.prefix,
         device: row.config.device.clone(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::cause::{LinkState, Occasion};
-use super::event::Change;
+use super::event::{Change, TimerKey};
 use super::ids::{AddressId, InstanceId, STATIC};
 use super::interface::{Interface, KernelAddress};
 use super::op::{AddressDone, AddressOp};
@@ -13,8 +13,13 @@ use super::state::State;
 
 impl Vrrp {
     /// All interfaces were read anew.
-    pub(super) fn interfaces_known(&mut self, links: Vec<Interface>) {
+    pub(super) fn interfaces_known(&mut self, mut links: Vec<Interface>) {
         self.turn.occasion = Occasion::Interfaces;
+        let known: BTreeSet<u32> = links.iter().map(|link| link.index).collect();
+        self.tables.links.indices().iter().filter(|index| !known.contains(index)).for_each(|index| self.forget(*index));
+        for link in &mut links {
+            link.up = self.seen(link);
+        }
         self.tables.interfaces.replace(links);
         self.vmacs_gone();
         self.tables.resolve_all();
@@ -24,6 +29,55 @@ impl Vrrp {
         }
         self.drop_inherited();
         self.follow_links(&all);
+    }
+
+    /// The kernel tells of a link: its state may be seen later.
+    pub(super) fn link_told(&mut self, mut link: Interface) {
+        link.up = self.seen(&link);
+        self.link_changed(link);
+    }
+
+    /// What is seen of a link that the kernel tells of.
+    fn seen(&mut self, link: &Interface) -> bool {
+        let now = self.turn.now;
+        let before = self.tables.interfaces.get(link.index).map(|old| old.up);
+        let owner = self.tables.owner_of_vmac(link.index).and_then(|id| self.tables.instances.get(&id));
+        let below = owner.map(|row| row.config.interface.as_str());
+        let was_delayed = self.tables.links.last_told(link.index).is_some();
+        let seen = self.tables.links.told(link.index, (&link.name, below), link.up, before, now);
+        if was_delayed || seen.pending.is_some() {
+            self.turn.set_timer(TimerKey::Link(link.index), seen.pending);
+        }
+        seen.up
+    }
+
+    /// A link was up or down for long enough.
+    pub(super) fn link_settled(&mut self, index: u32) {
+        let up = self.tables.links.expire(index, self.turn.now);
+        if let Some((up, link)) = up.zip(self.tables.interfaces.get(index).cloned()) {
+            self.link_changed(Interface { up, ..link });
+        }
+    }
+
+    /// The driver of an interface says whether there is a link.
+    pub(super) fn link_beat(&mut self, name: &str, up: bool) {
+        let now = self.turn.now;
+        let Some(link) = self.tables.interfaces.named(name).cloned() else { return };
+        let Some(seen) = self.tables.links.beat(link.index, name, up, link.up, now) else { return };
+        self.turn.set_timer(TimerKey::Link(link.index), seen.pending);
+        if seen.up != link.up {
+            self.link_changed(Interface { up: seen.up, ..link });
+        }
+    }
+
+    /// After a new configuration: delays may be others, and links polled no longer.
+    pub(super) fn reconsider_links(&mut self) {
+        for index in self.tables.links.indices() {
+            let link = self.tables.interfaces.get(index).cloned();
+            if let Some((link, up)) = link.zip(self.tables.links.last_told(index)) {
+                self.link_told(Interface { up, ..link });
+            }
+        }
     }
 
     /// A link appeared, or something of it changed, perhaps its name.
@@ -52,7 +106,15 @@ impl Vrrp {
         self.follow_links(&concerned);
     }
 
+    fn forget(&mut self, index: u32) {
+        if self.tables.links.last_told(index).is_some() {
+            self.tables.links.forget(index);
+            self.turn.set_timer(TimerKey::Link(index), None);
+        }
+    }
+
     pub(super) fn link_gone(&mut self, index: u32) {
+        self.forget(index);
         let Some(name) = self.tables.interfaces.get(index).map(|link| link.name.clone()) else { return };
         let mut concerned: BTreeSet<InstanceId> = self.tables.concerned_by(&name).collect();
         concerned.extend(self.tables.owner_of_vmac(index));

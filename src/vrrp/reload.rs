@@ -51,12 +51,15 @@ impl Vrrp {
         self.change_groups(config.sync_groups);
         let scripts: Vec<u32> = self.tables.trackers.scripts.keys().copied().collect();
         let known = self.tables.trackers.indices();
-        self.tables.trackers.configure(config.trackers, known);
+        let mut trackers = config.trackers;
+        self.tables.links.configure(std::mem::take(&mut trackers.interfaces));
+        self.tables.trackers.configure(trackers, known);
         self.tables.resolve_all();
         // A replacement is to know the indices of new rows, even if no state changes.
         self.turn.output.save = true;
         self.settle(&started);
         self.follow_trackers(&scripts);
+        self.reconsider_links();
     }
 
     /// Interface, family, VRID and Ethernet address are what other routers know an instance by; its name and that of

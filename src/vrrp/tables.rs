@@ -15,7 +15,7 @@ use crate::config::lvs::SyncDaemon;
 use crate::config::model;
 use crate::state::{self, NextIndex};
 use crate::system::System;
-use crate::track::Trackers;
+use crate::track::{Links, Trackers};
 
 /// Every table of the VRRP process. Written by the machines, read by the views.
 #[derive(Debug, Default)]
@@ -40,6 +40,8 @@ pub struct Tables {
     pub sync_daemon: Option<SyncDaemon>,
     /// vrrpScriptTable, vrrpFileTable, vrrpProcessTable and vrrpBfdTable.
     pub trackers: Trackers,
+    /// Links whose state is delayed or polled.
+    pub links: Links,
     /// Links and addresses of the kernel.
     pub interfaces: Interfaces,
     /// Look-ups derived from the rows.

@@ -107,7 +107,7 @@ impl Maker<'_, '_, '_> {
             skip_check_adv_addr: node.flag("skip_check_adv_addr").unwrap_or(self.defaults.skip_check_adv_addr),
             promote_secondaries: node.has("promote_secondaries"),
             track_groups: Vec::new(),
-            linkbeat: node.has("linkbeat_use_polling") || global.linkbeat_use_polling,
+            linkbeat: node.has("linkbeat_use_polling"),
             down_timer_adverts: self.down_timer_adverts(strict),
             dont_track_primary: self.dont_track_primary(&interface, &trackers),
             trackers,

@@ -9,6 +9,7 @@ mod garp;
 mod global;
 mod group;
 mod instance;
+mod interface;
 mod lvs;
 mod names;
 mod script;
@@ -19,7 +20,7 @@ mod vmac;
 use super::diag::{Report, Stage};
 use super::facts::Facts;
 use super::lvs::VirtualServer;
-use super::model::Config;
+use super::model::{Config, Trackers};
 use super::node::Node;
 use super::tree::FoldedServers;
 use context::Ctx;
@@ -45,6 +46,7 @@ pub(crate) fn build(
     let mut instances = instance::build(tree, &defaults, &mut trackers, &mut ctx);
     garp::groups(tree, instances.iter_mut().map(|built| &mut built.instance), &mut ctx);
     let mut instances = check::instances(instances, &mut ctx);
+    let interfaces = interface::build(tree, &instances, defaults.global.dynamic_interfaces, &mut ctx);
     let names = Names::of(&instances);
     let track_groups = group::track_groups(tree, &names, &mut ctx);
     let sync_groups = group::build(tree, &defaults, &names, &mut trackers, &mut ctx);
@@ -68,7 +70,7 @@ pub(crate) fn build(
         sync_groups,
         has_virtual_servers,
         lvs,
-        trackers: trackers.into_used(tree, &mut ctx),
+        trackers: Trackers { interfaces, ..trackers.into_used(tree, &mut ctx) },
         bfd,
         global: defaults.global,
     }

@@ -16,7 +16,7 @@ pub static ROOT: &[&[Keyword]] = &[TOP];
 /// The top level.
 #[rustfmt::skip]
 static TOP: &[Keyword] = &[
-    kw("linkbeat_use_polling", NotYet, FLAG, "", "", "off (netlink link state)", "1.1.18", "use polled link detection on every interface"),
+    kw("linkbeat_use_polling", Acted, FLAG, "", "", "off (netlink link state)", "1.1.18", "use polled link detection on every interface"),
     kw("nat_mask", NoEffect, NAME, "MASK", "removed", "", "<=0.5.3", "historic NAT mask"),
     kw("net_namespace", Acted, &[One(FileName)], "NAME", "first definition wins; cannot change at reload", "none", "1.2.24", "network namespace the whole daemon moves into; turns use_pid_dir on and adds _NAME to log idents"),
     kw("net_namespace_ipvs", NotYet, &[Opt(FileName)], "[NAME]", "cannot change at reload", "same namespace as the daemon", "2.1.0", "namespace in which the IPVS tables are programmed; no name = the default namespace"),
@@ -25,7 +25,7 @@ static TOP: &[Keyword] = &[
     kw("instance", Acted, &[One(FileName)], "NAME", "first definition wins; cannot change at reload", "none", "1.2.24", "instance name added to pid file names and log idents; turns use_pid_dir on"),
     kw("child_wait_time", Acted, &[One(Uint(0, U32))], "SECS", "0..4294967295", "5", "2.0.0", "how long the parent waits for children on termination before it kills them"),
     kw("global_defs", Acted, FLAG, "{ }", "", "", "<=0.5.3", "global settings").with(Block(&[GLOBAL])),
-    kw("linkbeat_interfaces", NotYet, FLAG, "{ IFNAME [MII|ETHTOOL|IOCTL] ... }", "", "empty; method tried in the order MII, ETHTOOL, IOCTL", "2.0.13", "interfaces whose link state is polled").with(Entries(LINKBEAT)),
+    kw("linkbeat_interfaces", Acted, FLAG, "{ IFNAME [MII|ETHTOOL|IOCTL] ... }", "", "empty; method tried in the order MII, ETHTOOL, IOCTL", "2.0.13", "interfaces whose link state is polled").with(Entries(LINKBEAT)),
     kw("track_group", Acted, NAME, "NAME { }", "", "", "2.0.3", "names a set of vrrp instances that static addresses/routes/rules can follow").with(Block(&[TRACK_GROUP])),
     kw("static_ipaddress", Acted, FLAG, "{ ADDRESS-LINE ... }", "", "", "1.1.0", "addresses set at start and removed at stop; grammar = virtual_ipaddress plus track_group").with(Entries(STATIC_ADDRESS)),
     kw("static_routes", NotYet, FLAG, "{ ROUTE-LINE ... }", "", "", "1.0.1", "routes set at start and removed at stop").with(Entries(STATIC_ROUTE)),
@@ -37,7 +37,7 @@ static TOP: &[Keyword] = &[
     kw("vrrp_track_process", Acted, NAME, "NAME { }", "unique name", "", "2.0.11", "process-presence test usable in track_process").with(Block(&[PROCESS])),
     kw("track_file", Acted, NAME, "NAME { }", "unique name", "", "2.1.0", "file whose number is used by track_file lists and FILE_CHECK").with(Block(&[FILE])),
     kw("vrrp_track_file", Deprecated("track_file"), NAME, "NAME { }", "alias (old name) of track_file", "", "2.0.0", "see track_file").with(Block(&[OLD_FILE])),
-    kw("interface_up_down_delays", NotYet, FLAG, "{ IFNAME DOWN_DELAY [UP_DELAY] ... }", "each 0..255", "none; UP_DELAY omitted: 0 in keepalived (man page: equal to DOWN_DELAY)", "2.2.3", "debounce of link changes per interface").with(Entries(DELAYS)),
+    kw("interface_up_down_delays", Acted, FLAG, "{ IFNAME DOWN_DELAY [UP_DELAY] ... }", "each 0..255", "none; UP_DELAY omitted: 0 in keepalived (man page: equal to DOWN_DELAY)", "2.2.3", "debounce of link changes per interface").with(Entries(DELAYS)),
     kw("bfd_instance", Acted, NAME, "NAME { }", "name at most 31 characters", "", "2.0.0", "one BFD session").with(Block(&[BFD])),
     kw("SSL", Acted, FLAG, "{ }", "", "", "<=0.5.3", "client certificate material for SSL_GET").with(Block(&[SSL])),
     kw("virtual_server_group", Acted, NAME, "NAME { ENTRY ... }", "ENTRY = ADDR[-END][/MASK] [PORT[-END]] or fwmark N [inet|inet6]", "", "1.0.2", "reusable set of virtual addresses/fwmarks").with(Entries(SERVER_GROUP)),
@@ -47,13 +47,13 @@ static TOP: &[Keyword] = &[
 /// Entries of `linkbeat_interfaces`.
 #[rustfmt::skip]
 static LINKBEAT: &[Keyword] = &[
-    kw("IFNAME", NotYet, &[One(Interface), Opt(OneOf(&["MII", "ETHTOOL", "IOCTL"]))], "IFNAME [MII|ETHTOOL|IOCTL]", "", "first supported of MII, ETHTOOL, IOCTL", "", "one polled interface per line"),
+    kw("IFNAME", Acted, &[One(Interface), Opt(OneOf(&["MII", "ETHTOOL", "IOCTL"]))], "IFNAME [MII|ETHTOOL|IOCTL]", "", "first supported of MII, ETHTOOL, IOCTL", "", "one polled interface per line"),
 ];
 
 /// Entries of `interface_up_down_delays`.
 #[rustfmt::skip]
 static DELAYS: &[Keyword] = &[
-    kw("IFNAME", NotYet, &[One(Interface), One(Decimal(0, 255_000_000, 6)), Opt(Decimal(0, 255_000_000, 6))], "IFNAME DOWN [UP]", "0..255", "UP: 0 in keepalived; the man page says equal to DOWN", "", "one interface per line"),
+    kw("IFNAME", Acted, &[One(Interface), One(Decimal(0, 255_000_000, 6)), Opt(Decimal(0, 255_000_000, 6))], "IFNAME DOWN [UP]", "0..255", "UP: 0 in keepalived; the man page says equal to DOWN", "", "one interface per line"),
 ];
 
 /// `SSL`.

@@ -72,7 +72,7 @@ pub(super) static INSTANCE: &[Keyword] = &[
     kw("promote_secondaries", Acted, FLAG, "", "", "off", "1.3.0", "set promote_secondaries on the interface while running"),
     kw("virtual_routes", NotYet, FLAG, "{ ROUTE-LINE ... }", "", "", "1.0.1", "routes held while master").with(Entries(VIRTUAL_ROUTE)),
     kw("virtual_rules", NotYet, FLAG, "{ RULE-LINE ... }", "", "", "1.2.20", "policy rules held while master").with(Entries(VIRTUAL_RULE)),
-    kw("linkbeat_use_polling", NotYet, FLAG, "", "deprecated, see linkbeat_interfaces", "off", "2.0.0", "poll link state of the instance interface"),
+    kw("linkbeat_use_polling", Acted, FLAG, "", "deprecated, see linkbeat_interfaces", "off", "2.0.0", "poll link state of the instance interface"),
     kw("v3_checksum_as_v2", Acted, BOOL, "[BOOL]", "bare = true", "global v3_checksum_as_v2", "2.2.8", "no pseudo header in the IPv4 VRRPv3 checksum"),
     kw("accept", Acted, FLAG, "", "v3 (v2 only non-strict)", "on; strict: on for owners only", "1.2.17", "accept traffic to VIPs while not owner"),
     kw("no_accept", NotYet, FLAG, "", "needs firewall support", "off", "1.3.0", "drop traffic to VIPs"),

@@ -18,7 +18,9 @@ use serde::{Deserialize, Serialize};
 pub use address::{Address, Family};
 pub use bfd::BfdInstance;
 pub use script::{Script, ScriptUser, Scripts};
-pub use track::{InitFile, ParameterMatch, Track, TrackFile, TrackProcess, TrackScript, TrackerKind, Trackers};
+pub use track::{
+    InitFile, ParameterMatch, Track, TrackFile, TrackInterface, TrackProcess, TrackScript, TrackerKind, Trackers,
+};
 
 /// A whole configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -301,7 +303,7 @@ pub struct Instance {
     pub promote_secondaries: bool,
     /// Names of the `track_group` blocks that list it: it follows the static addresses that name these.
     pub track_groups: Vec<String>,
-    /// `linkbeat_use_polling`, in the instance or for the whole daemon.
+    /// `linkbeat_use_polling` in the instance itself.
     pub linkbeat: bool,
     /// `down_timer_adverts`, 1..=100; default 3.
     pub down_timer_adverts: u8,

@@ -43,8 +43,30 @@ pub struct Trackers {
     pub files: Vec<TrackFile>,
     /// `vrrp_track_process` blocks.
     pub processes: Vec<TrackProcess>,
+    /// Interfaces of `interface_up_down_delays`, and those whose link is polled.
+    pub interfaces: Vec<TrackInterface>,
     /// `bfd_instance` blocks: name, `weight` and its `reverse`.
     pub sessions: Vec<(String, i16, bool)>,
+}
+
+/// How the state of an interface reaches those that track it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrackInterface {
+    /// Its name.
+    pub name: String,
+    /// `interface_up_down_delays`: how long it has to be down.
+    pub down: Duration,
+    /// How long it has to be up; 0 when it is not written.
+    pub up: Duration,
+    /// `linkbeat_interfaces`, `linkbeat_use_polling`.
+    pub polled: bool,
+}
+
+impl TrackInterface {
+    /// Down and up.
+    pub fn delays(&self) -> (Duration, Duration) {
+        (self.down, self.up)
+    }
 }
 
 /// `vrrp_script NAME { }`.

@@ -53,6 +53,7 @@ const SCRIPTS: Token = token(7);
 const FILES: Token = token(8);
 const PROCESSES: Token = token(9);
 const SESSIONS: Token = token(10);
+const BEATS: Token = token(11);
 
 /// Address requests that may be under way.
 const WRITER_CAPACITY: usize = 1 << 20;
@@ -170,7 +171,7 @@ fn run(beginning: Beginning<'_>) -> io::Result<()> {
     reactor.register(&announcer, LOOK_UPS, Interest::READABLE)?;
     let scripts = Runners::start(&[Origin::Transitions, Origin::Adverts], &log)?;
     let mailer = Mailer::start(vrrp.tables().system.global.as_ref(), log);
-    let tokens = trackers::Tokens { children: SCRIPTS, files: FILES, processes: PROCESSES };
+    let tokens = trackers::Tokens { children: SCRIPTS, files: FILES, processes: PROCESSES, beats: BEATS };
     let process = VrrpProcess {
         vrrp,
         watch,
@@ -268,7 +269,7 @@ impl Process for VrrpProcess {
                 VMACS => self.vmacs_turn(shell),
                 SYNC => self.sync_daemon.turn(&shell.log),
                 SOCKETS => self.sockets_turn(shell),
-                SCRIPTS | FILES | PROCESSES => self.trackers_turn(shell),
+                SCRIPTS | FILES | PROCESSES | BEATS => self.trackers_turn(shell),
                 LOOK_UPS => {
                     if let Err(error) = self.announcer.look_up_turn() {
                         shell.log.warning(format_args!("Cannot list link addresses: {error}"));

@@ -5,7 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use crate::config::model::{Global, Script, TrackFile, TrackProcess};
-use crate::kernel::{ProcessEvent, ProcessWay, Processes, ReceiveBuffer};
+use crate::kernel::{BeatEvent, LinkBeat, ProcessEvent, ProcessWay, Processes, ReceiveBuffer};
 use crate::net::{ChildEvent, Children, FileEvent, Files, Key, Occasion, Outcome};
 use crate::notify::log::Log;
 use crate::process::doing::Doing;
@@ -20,6 +20,7 @@ pub(super) struct Tokens {
     pub(super) children: Token,
     pub(super) files: Token,
     pub(super) processes: Token,
+    pub(super) beats: Token,
 }
 
 /// The sources of what trackers tell. None of them runs in a daemon that has no such trackers.
@@ -32,6 +33,8 @@ pub(super) struct Watches {
     occasion: Occasion,
     processes: Option<Processes>,
     counted: (Vec<TrackProcess>, ReceiveBuffer),
+    beats: Option<LinkBeat>,
+    polled: Vec<String>,
     /// How processes are counted, as it was told last.
     told_way: Option<ProcessWay>,
     /// The present run of each script: an answer to an older one is none.
@@ -50,6 +53,8 @@ impl Watches {
             occasion,
             processes: None,
             counted: Default::default(),
+            beats: None,
+            polled: Vec::new(),
             told_way: None,
             runs: HashMap::new(),
             told_lack: None,
@@ -67,7 +72,25 @@ impl Watches {
             self.children = Some(children);
         }
         self.follow_files(tables, reactor)?;
-        self.follow_processes(tables, reactor)
+        self.follow_processes(tables, reactor)?;
+        self.follow_beats(tables, reactor)
+    }
+
+    fn follow_beats(&mut self, tables: &Tables, reactor: &Reactor) -> io::Result<()> {
+        let polled: Vec<String> = tables.links.polled().map(str::to_owned).collect();
+        if polled == self.polled {
+            return Ok(());
+        }
+        if let Some(beats) = self.beats.take() {
+            reactor.deregister(&beats)?;
+        }
+        if !polled.is_empty() {
+            let beats = LinkBeat::start(polled.clone()).doing("poll the links of linkbeat_interfaces")?;
+            reactor.register(&beats, self.tokens.beats, Interest::READABLE)?;
+            self.beats = Some(beats);
+        }
+        self.polled = polled;
+        Ok(())
     }
 
     fn follow_files(&mut self, tables: &Tables, reactor: &Reactor) -> io::Result<()> {
@@ -137,7 +160,21 @@ impl Watches {
         if let Some(processes) = &self.processes {
             processes.events(&mut counted);
         }
+        let mut beats = Vec::new();
+        if let Some(source) = &self.beats {
+            source.events(&mut beats);
+        }
         let mut events = Vec::new();
+        for event in beats {
+            match event {
+                BeatEvent::Link { name, up } => events.push(Event::LinkBeat { name, up }),
+                BeatEvent::Failed { name, why } => {
+                    // The kernel's own reports count alone.
+                    events.push(Event::LinkBeat { name: name.clone(), up: true });
+                    log.warning(format_args!("The link of {name} cannot be polled: {why}"));
+                }
+            }
+        }
         for ChildEvent { key, outcome } in ended {
             let Ok(id) = u32::try_from(key.id) else { continue };
             if self.runs.get(&id) == Some(&key.generation) {

@@ -2,6 +2,7 @@
 
 mod addresses;
 mod ah;
+mod delays;
 mod election;
 mod groups;
 mod host;

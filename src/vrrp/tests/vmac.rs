@@ -1,7 +1,7 @@
 //! `use_vmac` in simulated LANs: VMACs are made, adopted, made again and removed like addresses.
 
 use super::lan::{IFINDEX, Lan, config, group, instance, ms};
-use crate::config::model::{Config, Instance, StartState, Vmac};
+use crate::config::model::{Config, Instance, StartState, Track, TrackerKind, Vmac};
 use crate::vrrp::{AddressDone, AddressOp, Change, Event, Fault, Interface, Macvlan, State, VmacOp, WantedVmac};
 
 const MAC: [u8; 6] = [0, 0, 0x5e, 0, 1, 51];
@@ -317,4 +317,22 @@ fn a_vmac_that_gets_another_name_is_made_anew_and_the_master_stays() {
     assert_eq!(lan.routers[0].changes.iter().filter(moved).count(), 0);
     assert_eq!(lan.routers[0].kernel.len(), 1, "its address is on the new one");
     assert!(lan.routers[0].sent.len() >= 19, "adverts went on: {}", lan.routers[0].sent.len());
+}
+
+#[test]
+fn another_instance_tracks_a_vmac_by_its_name() {
+    let mut owner = with_vmac("A", 51);
+    owner.vmac.as_mut().unwrap().name = Some("vm0".into());
+    let mut follower = instance("B", 52);
+    follower.trackers = vec![Track { kind: TrackerKind::Interface, name: "vm0".into(), weight: 0, reverse: false }];
+    let mut lan = Lan::new(vec![alone(vec![owner, follower])]);
+    lan.run(ms(5000));
+    assert_eq!(["A", "B"].map(|name| lan.routers[0].state(name)), [State::Master, State::Master]);
+    lan.routers[0].refuses_vmacs = true;
+    lan.remove_vmac(0, 10);
+    lan.run(ms(6000));
+    assert_eq!(["A", "B"].map(|name| lan.routers[0].state(name)), [State::Fault, State::Fault]);
+    lan.routers[0].refuses_vmacs = false;
+    lan.run(ms(10_000));
+    assert_eq!(["A", "B"].map(|name| lan.routers[0].state(name)), [State::Master, State::Master]);
 }

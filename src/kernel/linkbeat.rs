@@ -1,0 +1,190 @@
+//! Link beat: whether interfaces have a link, asked of their drivers by the ethtool family of generic netlink.
+//!
+//! For drivers that do not tell the kernel of their link by themselves.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::{AsRawFd, RawFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+use neli::consts::nl::NlmF;
+use neli::consts::socket::NlFamily;
+use neli::socket::NlSocket;
+use neli::types::Buffer;
+
+use super::attributes::{Attributes, attributes, u16_at};
+use super::netlink::{NLMSG_ERROR, NetlinkSocket, acknowledgement, encode, messages};
+use crate::reactor::{Events, Interest, Reactor, Token, Waker, clock};
+
+/// How often each link is asked for.
+const PERIOD: Duration = Duration::from_secs(1);
+/// `GENL_ID_CTRL`, its request for a family, and the attributes of that.
+const CONTROL: u16 = 0x10;
+const GETFAMILY: u8 = 3;
+const FAMILY_ID: u16 = 1;
+const FAMILY_NAME: u16 = 2;
+/// `ETHTOOL_MSG_LINKSTATE_GET`, its header with the name of an interface, and the link in its answer.
+const LINKSTATE_GET: u8 = 6;
+const LINKSTATE_HEADER: u16 = 1;
+const HEADER_NAME: u16 = 2;
+const LINKSTATE_LINK: u16 = 2;
+/// `struct genlmsghdr`.
+const HEADER: usize = 4;
+const DATAGRAM: usize = 8192;
+const STOP: Token = Token(0);
+
+/// What the thread tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BeatEvent {
+    /// The link of an interface: at the start, and when it changes.
+    Link {
+        /// Name of the interface.
+        name: String,
+        /// Whether there is a link.
+        up: bool,
+    },
+    /// An interface cannot be polled, for this reason; told once until that changes.
+    Failed {
+        /// Name of the interface.
+        name: String,
+        /// The kernel's words.
+        why: String,
+    },
+}
+
+/// Handle to the thread that polls; dropping it ends the thread.
+#[derive(Debug)]
+pub struct LinkBeat {
+    told: Receiver<BeatEvent>,
+    ready: Waker,
+    stop: Arc<AtomicBool>,
+    wake: Waker,
+}
+
+impl LinkBeat {
+    /// Starts to poll these interfaces.
+    ///
+    /// # Errors
+    /// When the system has no descriptors or threads left.
+    pub fn start(names: Vec<String>) -> io::Result<LinkBeat> {
+        let (sender, told) = channel();
+        let (ready, wake) = (Waker::new()?, Waker::new()?);
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut reactor = Reactor::coarse()?;
+        reactor.register(&wake, STOP, Interest::READABLE)?;
+        let (stopped, tell) = (stop.clone(), ready.clone());
+        std::thread::Builder::new().name("linkbeat".into()).spawn(move || {
+            let mut poll = Poll { names, last: BTreeMap::new(), asker: None, sender, ready: tell };
+            let mut events = Events::with_capacity(2);
+            while !stopped.load(Ordering::Relaxed) {
+                poll.turn();
+                if reactor.wait(Some(clock::now().saturating_add(PERIOD)), &mut events).is_err() {
+                    return;
+                }
+            }
+        })?;
+        Ok(LinkBeat { told, ready, stop, wake })
+    }
+
+    /// Adds what was told since the last call.
+    pub fn events(&self, out: &mut Vec<BeatEvent>) {
+        self.ready.clear();
+        out.extend(self.told.try_iter());
+    }
+}
+
+impl AsRawFd for LinkBeat {
+    fn as_raw_fd(&self) -> RawFd {
+        self.ready.as_raw_fd()
+    }
+}
+
+impl Drop for LinkBeat {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.wake.wake();
+    }
+}
+
+struct Poll {
+    names: Vec<String>,
+    last: BTreeMap<String, Result<bool, String>>,
+    asker: Option<Asker>,
+    sender: Sender<BeatEvent>,
+    ready: Waker,
+}
+
+impl Poll {
+    fn turn(&mut self) {
+        for name in &self.names {
+            let found = match &mut self.asker {
+                Some(asker) => asker.link(name),
+                None => Asker::open().and_then(|asker| self.asker.insert(asker).link(name)),
+            };
+            let found = found.map_err(|error| error.to_string());
+            if self.last.get(name) == Some(&found) {
+                continue;
+            }
+            self.last.insert(name.clone(), found.clone());
+            let name = name.clone();
+            let event = match found {
+                Ok(up) => BeatEvent::Link { name, up },
+                Err(why) => BeatEvent::Failed { name, why },
+            };
+            if self.sender.send(event).is_ok() {
+                self.ready.wake();
+            }
+        }
+    }
+}
+
+/// The socket.
+struct Asker {
+    socket: NetlinkSocket<NlSocket>,
+    family: u16,
+    seq: u32,
+}
+
+impl Asker {
+    fn open() -> io::Result<Asker> {
+        let mut asker = Asker { socket: NetlinkSocket::request(NlFamily::Generic)?, family: CONTROL, seq: 0 };
+        let mut request = Attributes::after(&[GETFAMILY, 1, 0, 0]);
+        request.put_text(FAMILY_NAME, "ethtool");
+        let answer = asker.ask(request)?;
+        let family = find(&answer, FAMILY_ID).and_then(|id| u16_at(id, 0));
+        asker.family = family.ok_or_else(|| io::Error::other("the kernel has no ethtool netlink (Linux 5.6)"))?;
+        Ok(asker)
+    }
+
+    fn link(&mut self, name: &str) -> io::Result<bool> {
+        let mut request = Attributes::after(&[LINKSTATE_GET, 1, 0, 0]);
+        request.nest(LINKSTATE_HEADER, |header| header.put_text(HEADER_NAME, name));
+        let answer = self.ask(request)?;
+        let link = find(&answer, LINKSTATE_LINK).and_then(|link| link.first());
+        link.map(|link| *link != 0).ok_or_else(|| io::Error::other("its driver tells nothing of its link"))
+    }
+
+    /// Sends a request and gives the answer. The kernel has queued it when the request is sent.
+    fn ask(&mut self, request: Attributes) -> io::Result<Vec<u8>> {
+        self.seq = self.seq.wrapping_add(1);
+        let payload = Buffer::from(request.into_octets());
+        self.socket.send(&encode(self.family, NlmF::empty(), self.seq, payload)?)?;
+        let mut buffer = vec![0; DATAGRAM];
+        loop {
+            let datagram = self.socket.receive(&mut buffer)?;
+            let Some(message) = messages(datagram).find(|message| message.seq == self.seq) else { continue };
+            if message.kind == NLMSG_ERROR {
+                acknowledgement(&message).map_err(|refusal| io::Error::other(refusal.to_string()))?;
+                continue;
+            }
+            return Ok(message.payload.get(HEADER..).unwrap_or_default().to_vec());
+        }
+    }
+}
+
+fn find(body: &[u8], wanted: u16) -> Option<&[u8]> {
+    attributes(body).find(|(kind, _)| *kind == wanted).map(|(_, payload)| payload)
+}
