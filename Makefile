@@ -7,7 +7,7 @@ PROGRAM = $(or $(CARGO_TARGET_DIR),target)/release/keepalived
 # Programs and libraries the build, the labs and the demo need, as program:package.
 TOOLS = cc:gcc pkg-config:pkg-config ip:iproute2 ping:iputils-ping snmpd:snmpd snmptrapd:snmptrapd snmpwalk:snmp \
   smilint:smitools linux.uml:user-mode-linux ipvsadm:ipvsadm modprobe:kmod openssl:openssl nginx:nginx-light \
-  dnsmasq:dnsmasq-base aiosmtpd:python3-aiosmtpd tshark:tshark
+  dnsmasq:dnsmasq-base aiosmtpd:python3-aiosmtpd tshark:tshark /usr/lib/frr/bfdd:frr
 # Libraries to build with.
 LIBRARIES = libssl-dev libpcre2-dev
 
@@ -51,7 +51,7 @@ soak: setup
 	$(MAKE) deb-test
 
 # Takeover time, crashes, jitter, storms of links, checkers and the cost of SNMP, beside C keepalived; BENCH_N (20) repetitions,
-# BENCH_ONLY=takeover|crowd|crash|jitter|scripts|storm|walk|lvs one of them; lvs with LAB_UML_ROAMS=1 on all processors.
+# BENCH_ONLY=takeover|crowd|crash|bfd|jitter|scripts|storm|walk|lvs one of them; lvs with LAB_UML_ROAMS=1 on all processors.
 bench: setup
 	cargo bench --bench measure
 

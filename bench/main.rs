@@ -2,11 +2,12 @@
 //! keepalived side by side.
 //!
 //! Prints Markdown. Both daemons run in turns (A B A B), each with its own kind in both seats. BENCH_N
-//! sets the repetitions of a takeover (20), BENCH_ONLY=takeover|crowd|crash|jitter|scripts|storm|walk|lvs picks one table;
+//! sets the repetitions of a takeover (20), BENCH_ONLY=takeover|crowd|crash|bfd|jitter|scripts|storm|walk|lvs picks one table;
 //! those of [`lvs`] have settings of their own.
 
 #![allow(clippy::expect_used, reason = "a benchmark")]
 
+mod bfd;
 mod crash;
 mod farm;
 mod jitter;
@@ -33,10 +34,11 @@ fn main() {
     }
     let _turn = machine::alone();
     let only = std::env::var("BENCH_ONLY").unwrap_or_default();
-    let tables: [(&str, fn()); 8] = [
+    let tables: [(&str, fn()); 9] = [
         ("takeover", takeover::takeover),
         ("crowd", takeover::crowd),
         ("crash", crash::crash),
+        ("bfd", bfd::bfd),
         ("jitter", jitter::jitter),
         ("scripts", scripts::scripts),
         ("storm", storm::storm),

@@ -133,3 +133,77 @@ bfd_instance far {
     assert_eq!((sessions[1].max_hops, sessions[1].least_ttl()), (Some(64), 0));
     assert_eq!(loaded.diagnostics.len(), 5, "{}", loaded.diagnostics);
 }
+
+#[test]
+fn what_follows_a_session_that_says_nothing_to_it_is_left_out_with_a_message() {
+    let text = "
+bfd_instance all {
+    neighbor_ip 10.0.0.2
+    weight 10 reverse
+}
+bfd_instance checkers {
+    neighbor_ip 10.0.0.3
+    checker
+}
+bfd_instance routers {
+    neighbor_ip 10.0.0.4
+    vrrp
+}
+bfd_instance twin {
+    neighbor_ip 10.0.0.4
+}
+vrrp_instance VI {
+    interface eth0
+    virtual_router_id 51
+    virtual_ipaddress {
+        10.0.0.51
+    }
+    track_bfd {
+        all
+        checkers
+        routers weight -3
+        twin
+    }
+}
+virtual_server 10.0.0.60 80 {
+    lb_algo rr
+    lb_kind NAT
+    protocol TCP
+    real_server 10.0.0.61 80 {
+        BFD_CHECK {
+            name all
+        }
+        BFD_CHECK {
+            name checkers
+            alpha
+        }
+        BFD_CHECK {
+            name routers
+        }
+        BFD_CHECK {
+            name twin
+        }
+    }
+}
+";
+    let loaded = load_text(text);
+    let config = loaded.config.unwrap();
+    let tracked: Vec<_> =
+        config.instances[0].trackers.iter().map(|track| (track.name.as_str(), track.weight, track.reverse)).collect();
+    assert_eq!(tracked, [("all", 10, true), ("routers", -3, false)]);
+    let names: Vec<&str> = config.trackers.sessions.iter().map(|(name, ..)| name.as_str()).collect();
+    assert_eq!(names, ["all", "routers"]);
+    let told = loaded.diagnostics.to_string();
+    for text in [
+        "'checkers' is not tracked: that session is told to the checkers only",
+        "add 'vrrp' to its bfd_instance block",
+        "'twin' is not tracked: that session is left out",
+        "as the session 'routers' is told to VRRP only",
+        "add 'checker' to its bfd_instance block",
+        "as the session 'twin' is left out",
+    ] {
+        assert!(told.contains(text), "{text}: {told}");
+    }
+    // The twin itself is the fifth.
+    assert_eq!(loaded.diagnostics.len(), 5, "{told}");
+}

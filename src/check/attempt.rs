@@ -216,6 +216,7 @@ impl Check {
 
     /// A BFD session went up or down: so do the checkers that follow it, at once.
     pub(super) fn session_changed(&mut self, name: &str, up: bool) {
+        self.tables.sessions.insert(name.to_owned(), up);
         let ids = self.tables.by_session.get(name).cloned().unwrap_or_default();
         for id in ids {
             let outcome = if up { Ok(0) } else { Err("the session is down".to_owned()) };

@@ -30,6 +30,9 @@ impl Check {
         for (name, value) in self.tables.files.clone() {
             self.file_value(&name, value);
         }
+        for (name, up) in self.tables.sessions.clone() {
+            self.session_changed(&name, up);
+        }
         if !self.is_running() {
             return;
         }

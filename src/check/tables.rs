@@ -38,6 +38,8 @@ pub struct Tables {
     pub(super) next: Next,
     /// The number last read from each `track_file`.
     pub(super) files: HashMap<String, i64>,
+    /// Whether each BFD session is up, as last told.
+    pub(super) sessions: HashMap<String, bool>,
     /// FILE_CHECKs by the name of their `track_file`. Derived.
     pub(super) by_file: HashMap<String, Vec<CheckerId>>,
     /// BFD_CHECKs by the name of their session. Derived.

@@ -1,6 +1,6 @@
 //! The rows of all trackers but interfaces.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -59,6 +59,8 @@ pub struct Trackers {
     pub processes: Table<u32, Tracker<Process>>,
     /// vrrpBfdTable.
     pub sessions: Table<u32, Tracker<Session>>,
+    /// BFD sessions that are up, tracked or not: a tracker that a reload adds knows at once.
+    up: HashSet<String>,
     by_name: HashMap<(TrackerKind, String), TrackerId>,
     next: [NextIndex; 4],
 }
@@ -79,6 +81,7 @@ impl Trackers {
         let [mut scripts, mut files, mut processes, mut sessions] =
             [scripts, files, processes, sessions].map(Numbering::new);
         let mut before = std::mem::take(self);
+        self.up = std::mem::take(&mut before.up);
         for config in config.scripts {
             let id = scripts.index_of(&config.name);
             let known = before.scripts.remove(&id);
@@ -123,7 +126,7 @@ impl Trackers {
         }
         for (name, weight, reverse) in config.sessions {
             let id = sessions.index_of(&name);
-            let up = before.sessions.get(&id).is_some_and(|known| known.row.up);
+            let up = before.sessions.get(&id).map_or_else(|| self.up.contains(&name), |known| known.row.up);
             let row = before
                 .sessions
                 .remove(&id)
@@ -132,6 +135,18 @@ impl Trackers {
             self.sessions.insert(id, Tracker { row: Session { name, weight, reverse, up }, ..row });
         }
         self.next = [scripts.next(), files.next(), processes.next(), sessions.next()];
+    }
+
+    /// The BFD process tells of a session. The tracker whose reading it changes.
+    pub fn told(&mut self, name: &str, up: bool) -> Option<TrackerId> {
+        if up {
+            self.up.insert(name.to_owned());
+        } else {
+            self.up.remove(name);
+        }
+        let id = self.find(TrackerKind::Bfd, name)?;
+        let session = &mut self.sessions.get_mut(&id.1)?.row;
+        (std::mem::replace(&mut session.up, up) != up).then_some(id)
     }
 
     fn note(&mut self, id: TrackerId, name: &str) {

@@ -113,11 +113,7 @@ impl Vrrp {
 
     /// The BFD process tells of a session.
     pub(super) fn session_changed(&mut self, name: &str, up: bool) {
-        let Some(id) = self.tables.trackers.find(TrackerKind::Bfd, name) else { return };
-        let Some(session) = self.tables.trackers.sessions.get_mut(&id.1).map(|tracker| &mut tracker.row) else {
-            return;
-        };
-        if std::mem::replace(&mut session.up, up) != up {
+        if let Some(id) = self.tables.trackers.told(name, up) {
             self.tracker_changed(id);
         }
     }

@@ -9,10 +9,7 @@ mod conf;
 mod parties;
 
 use std::fs::{self, File};
-use std::io::{ErrorKind, Write};
 use std::net::UdpSocket;
-use std::os::unix::fs::OpenOptionsExt;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use lab::Daemon::Ours;
@@ -122,16 +119,8 @@ fn start(lab: &mut Lab) -> (Stamp, File) {
         lab.wire.schedule(1, Duration::ZERO, now()).len() == all
             && lab.router(1).count_addresses("10.1") == all * ADDRESSES
     });
-    let fifo = lab.router(2).file("unread");
-    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).expect("our own directory");
-    let mut pipe =
-        File::options().read(true).write(true).custom_flags(nix::libc::O_NONBLOCK).open(&fifo).expect("a pipe");
-    let full = std::iter::repeat_with(|| pipe.write(&[b'\n'; 4096])).find_map(Result::err);
-    assert_eq!(full.map(|error| error.kind()), Some(ErrorKind::WouldBlock));
     let daemon = lab.router(2).whole(Ours);
-    let mut command = Command::new("sh");
-    command.args(["-c", "exec \"$@\" 2> \"$LAB_LOG\"", "sh"]).arg(daemon.get_program()).args(daemon.get_args());
-    command.envs(daemon.get_envs().filter_map(|(name, value)| Some((name, value?)))).env("LAB_LOG", &fifo);
+    let (command, pipe) = lab.router(2).with_unread_log(&daemon);
     lab.router(2).start_with(command);
     // It has written its pid when it runs, and may then become master.
     lab.router(2).vrrp_pid();

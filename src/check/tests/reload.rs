@@ -165,6 +165,24 @@ fn a_new_file_check_knows_the_number() {
 }
 
 #[test]
+fn a_new_bfd_check_knows_the_session() {
+    let with = |session: &str| {
+        let mut row = pool();
+        row.real_servers[0].checkers = vec![checker(CheckerKind::Bfd { session: session.into() })];
+        row
+    };
+    let mut site = Site::started(lvs(vec![with("up")]));
+    for name in ["up", "down"] {
+        site.event(Event::Session { name, up: name == "up" });
+    }
+    assert!(site.alive(rs(1)));
+    reload(&mut site, vec![with("down")]);
+    assert!(!site.alive(rs(1)));
+    reload(&mut site, vec![with("up")]);
+    assert!(site.alive(rs(1)));
+}
+
+#[test]
 fn suspension_follows_the_keyword() {
     let mut row = pool();
     row.ha_suspend = true;

@@ -251,3 +251,21 @@ fn a_file_needs_no_polling() {
     assert!(site.alive(rs(1)));
     assert!(site.news().iter().any(|change| matches!(change, Change::RealServer { cause: Cause::Checks, .. })));
 }
+
+#[test]
+fn a_session_needs_no_polling_and_with_alpha_it_has_to_be_up_once() {
+    for alpha in [false, true] {
+        let mut checker = checker(CheckerKind::Bfd { session: "peer".into() });
+        checker.alpha = alpha;
+        let mut site = one(|row| row.checkers = vec![checker]);
+        site.start();
+        site.run(secs(20));
+        assert!(site.timers.is_empty() && site.attempt_times().is_empty());
+        assert_eq!(site.alive(rs(1)), !alpha);
+        for up in [true, false, true] {
+            site.event(Event::Session { name: "other", up: !up });
+            site.event(Event::Session { name: "peer", up });
+            assert_eq!(site.alive(rs(1)), up, "at once");
+        }
+    }
+}

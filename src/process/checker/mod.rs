@@ -269,12 +269,8 @@ impl Process for CheckerProcess {
     }
 
     fn configure(&mut self, config: Box<Config>, shell: &mut Loop) -> io::Result<()> {
-        let told = self.sessions.again(|name| config.bfd.iter().any(|session| session.name == name));
+        self.sessions.retain(&config.bfd);
         self.check.handle(Event::Configure(config), shell.now());
-        // New checkers wait to be told.
-        for (name, up) in told {
-            self.check.handle(Event::Session { name: &name, up }, shell.now());
-        }
         treatment::make_room(descriptors(self.check.tables()), &shell.log);
         self.load_tls(shell)?;
         // Gone with its descriptor in any case.

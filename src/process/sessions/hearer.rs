@@ -1,6 +1,6 @@
 //! The end of a listener.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
@@ -9,6 +9,7 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv};
 
 use super::{Status, Told};
+use crate::config::model::BfdInstance;
 use crate::notify::log::Log;
 use crate::reactor::{Interest, Reactor, Token};
 use crate::state::from_octets;
@@ -77,10 +78,10 @@ impl Hearer {
         self.awake
     }
 
-    /// All sessions as they were told of, for rows that are new. Those that are not `known` any more are forgotten.
-    pub(in crate::process) fn again(&mut self, known: impl Fn(&str) -> bool) -> Vec<(String, bool)> {
-        self.sessions.retain(|name, _| known(name));
-        self.sessions.iter().map(|(name, heard)| (name.clone(), heard.up)).collect()
+    /// Forgets sessions that a new configuration does not have.
+    pub(in crate::process) fn retain(&mut self, sessions: &[BfdInstance]) {
+        let known: HashSet<&str> = sessions.iter().map(|session| session.name.as_str()).collect();
+        self.sessions.retain(|name, _| known.contains(name.as_str()));
     }
 
     fn read(&mut self, now: Duration, news: &mut Vec<(String, bool)>, log: &Log) {

@@ -197,10 +197,12 @@ fn without_the_process_a_session_is_down_after_its_detection_time() {
 }
 
 #[test]
-fn after_a_reload_what_was_told_is_told_again() {
-    let mut ends = Ends::new(3);
+fn a_session_that_is_not_configured_any_more_is_forgotten() {
+    let mut ends = Ends::new(2);
     ends.up(2);
     ends.hear(ms(0));
-    assert_eq!(ends.hearer.again(|name| name != "s1"), [("s2".to_owned(), true), ("s3".to_owned(), false)]);
+    ends.hearer.retain(&configuration(1).bfd);
+    ends.replace_bfd();
     assert_eq!(ends.hear(ms(1)), []);
+    assert_eq!(ends.hearer.deadline(), None);
 }

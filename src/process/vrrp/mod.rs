@@ -311,13 +311,8 @@ impl Process for VrrpProcess {
 
     fn configure(&mut self, config: Box<Config>, shell: &mut Loop) -> io::Result<()> {
         treatment::make_room(descriptors(config.instances.len()), &shell.log);
-        let now = shell.now();
-        let told = self.sessions.again(|name| config.bfd.iter().any(|session| session.name == name));
-        self.vrrp.handle(Event::Configure(config), now);
-        // Instances that have not followed a session may do so now.
-        for (name, up) in told {
-            self.vrrp.handle(Event::Session { name, up }, now);
-        }
+        self.sessions.retain(&config.bfd);
+        self.vrrp.handle(Event::Configure(config), shell.now());
         self.follow_links(&shell.log);
         Ok(())
     }

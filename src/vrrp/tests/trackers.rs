@@ -200,6 +200,30 @@ fn a_reload_keeps_what_trackers_have_told() {
     assert_eq!(priority(&lan), 130);
 }
 
+/// A session that no instance followed is told of as any other: it is not taken for down when one begins to follow it.
+#[test]
+fn a_session_that_a_reload_begins_to_track_is_known() {
+    let follows = |name| listing(vec![entry(TrackerKind::Bfd, name, 0, false)]);
+    let mut lan = Lan::new(vec![follows("peer")]);
+    for name in ["peer", "other"] {
+        lan.event(0, Event::Session { name: name.into(), up: true });
+    }
+    lan.run(ms(5000));
+    assert_eq!(lan.masters("VI"), [0]);
+    lan.routers[0].changes.clear();
+    lan.event(0, Event::Configure(Box::new(follows("other"))));
+    lan.run(ms(1000));
+    assert!(causes(&lan).is_empty() && lan.masters("VI") == [0]);
+    for up in [false, true] {
+        lan.event(0, Event::Session { name: "peer".into(), up });
+    }
+    lan.event(0, Event::Session { name: "peer".into(), up: false });
+    assert!(causes(&lan).is_empty(), "nobody follows it");
+    lan.event(0, Event::Configure(Box::new(follows("peer"))));
+    lan.run(ms(1000));
+    assert_eq!(lan.masters("VI"), [] as [usize; 0], "it has gone down meanwhile");
+}
+
 #[test]
 fn a_replacement_of_the_process_goes_on_with_the_readings() {
     let file = listing(vec![

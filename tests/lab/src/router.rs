@@ -1,8 +1,9 @@
 //! A router of the lab: a seat for a daemon, with its files and its interface eth0.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write};
 use std::net::IpAddr;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
@@ -163,9 +164,23 @@ impl Router {
     fn configured(&self, mut command: Command) -> Command {
         command.args(["-n", "-l", "-G"]);
         command.arg("-f").arg(self.file("keepalived.conf"));
-        command.arg("-p").arg(self.file("keepalived.pid"));
+        command.arg("-p").arg(self.file("keepalived.pid")).arg("-b").arg(self.file("bfd.pid"));
         command.env("TMPDIR", &self.dir);
         command
+    }
+
+    /// The same command with a log on its terminal that nobody reads and that takes nothing, as long as the file is open.
+    pub fn with_unread_log(&self, daemon: &Command) -> (Command, File) {
+        let fifo = self.file("unread");
+        nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).expect("our own directory");
+        let mut pipe =
+            File::options().read(true).write(true).custom_flags(nix::libc::O_NONBLOCK).open(&fifo).expect("a pipe");
+        let full = std::iter::repeat_with(|| pipe.write(&[b'\n'; 4096])).find_map(Result::err);
+        assert_eq!(full.map(|error| error.kind()), Some(ErrorKind::WouldBlock));
+        let mut command = Command::new("sh");
+        command.args(["-c", "exec \"$@\" 2> \"$LAB_LOG\"", "sh"]).arg(daemon.get_program()).args(daemon.get_args());
+        command.envs(daemon.get_envs().filter_map(|(name, value)| Some((name, value?)))).env("LAB_LOG", &fifo);
+        (command, pipe)
     }
 
     /// The running daemon.
@@ -199,6 +214,11 @@ impl Router {
     /// The pid of the checker process, from its pid file.
     pub fn checker_pid(&self) -> i32 {
         self.pid_of("checkers.pid")
+    }
+
+    /// The pid of the BFD process, from its pid file.
+    pub fn bfd_pid(&self) -> i32 {
+        self.pid_of("bfd.pid")
     }
 
     fn pid_of(&self, file: &str) -> i32 {
