@@ -162,8 +162,11 @@ fn exit_statuses() {
     assert_eq!(status(&good, &["-v"]), Some(0), "-v");
     assert_eq!(status(&good, &["-h"]), Some(0), "-h");
     assert_eq!(status(&good, &["-f", "/no/such/file"]), Some(6), "no configuration file");
+    assert_eq!(status(good.trim_end().trim_end_matches('}'), &[]), Some(2), "a missing brace");
+    // A fault: the daemon would start, and wait for the interface.
     let elsewhere = good.replace("eth0", "eth7");
-    assert_eq!(status(&elsewhere, &[]), Some(2), "an interface that does not exist");
+    assert_eq!(status(&elsewhere, &["-t"]), Some(5), "an interface that does not exist");
+    assert_eq!(status(&elsewhere, &["--strict-config"]), Some(2), "and faults are errors");
 }
 
 #[test]

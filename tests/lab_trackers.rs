@@ -9,6 +9,8 @@ use std::time::Duration;
 use lab::Daemon::{C, Ours};
 use lab::snmp::{INSTANCE_STATE, ROOT};
 use lab::{Daemon, Lab, machine, wait_until};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 const LIMIT: Duration = Duration::from_secs(20);
 const MASTER: u32 = 2;
@@ -288,4 +290,50 @@ fn the_address_follows_the_service() {
     assert!(log.contains("from 101 to 51 (tracked script chk failed)"), "{log}");
     fs::write(&alive, "").unwrap();
     wait_until(LIMIT, "router 1 has the address again", || holders(&mut lab) == [true, false]);
+}
+
+/// The VRRP process is killed in the middle of a script's run: the replacement goes on with what the trackers have told,
+/// and the rows keep their indices also after a reload has removed one.
+#[test]
+fn a_killed_process_goes_on_with_its_trackers() {
+    let _turn = machine::shared();
+    let mut story = Story::begin(Ours, |lab| {
+        let slow = lab.router(1).script("slow", "sleep 1");
+        let number = lab.router(1).file("number");
+        fs::write(&number, "7\n").unwrap();
+        let script =
+            |name: &str| format!("vrrp_script {name} {{\n  script {}\n  interval 1\n  timeout 5\n}}\n", slow.display());
+        let file = format!("track_file load {{\n  file {}\n}}\n", number.display());
+        let entries = "track_script {\n    first\n    second\n  }\n  track_file {\n    load\n  }";
+        let conf = instance("VI", 51, 100, entries);
+        format!("global_defs {{\n  script_user root\n}}\n{}{}{file}{conf}", script("first"), script("second"))
+    });
+    let scripts = format!("{ROOT}.2.9.1.2");
+    story.expect("master", &[("VI", 107, MASTER)]);
+    assert_eq!(
+        story.column(&scripts).into_iter().collect::<Vec<_>>(),
+        [("1".to_owned(), "first".to_owned()), ("2".to_owned(), "second".to_owned())]
+    );
+    let path = story.lab.router(1).file("keepalived.conf");
+    let conf = fs::read_to_string(&path).unwrap();
+    let start = conf.find("vrrp_script first").unwrap();
+    let end = conf.find("vrrp_script second").unwrap();
+    let without = format!("{}{}", &conf[..start], &conf[end..]).replace("    first\n", "");
+    story.lab.router(1).configure(&without);
+    story.lab.router(1).daemon().signal(Signal::SIGHUP);
+    let second = [("2".to_owned(), "second".to_owned())];
+    wait_until(LIMIT, "the first script is gone", || story.column(&scripts).into_iter().eq(second.clone()));
+    let transitions = |story: &mut Story| story.lab.router(1).log().matches("Entering").count();
+    let before = transitions(&mut story);
+    let killed = story.lab.router(1).vrrp_pid();
+    kill(Pid::from_raw(killed), Signal::SIGKILL).unwrap();
+    wait_until(LIMIT, "another process serves the rows", || {
+        story.lab.router(1).daemon_pids().iter().all(|pid| *pid != killed)
+            && story.column(&scripts).into_iter().eq(second.clone())
+    });
+    story.expect("still master", &[("VI", 107, MASTER)]);
+    // The line of the replacement is the only one more.
+    let log = story.lab.router(1).log();
+    assert_eq!(transitions(&mut story), before + 1, "{log}");
+    assert!(log.contains("(VI) Entering MASTER STATE (going on where the process that died was)"), "{log}");
 }
