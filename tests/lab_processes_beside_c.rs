@@ -1,0 +1,128 @@
+//! `track_process` beside C keepalived, which counts processes in the initial namespaces only: in a kernel of its own. That
+//! kernel has no process events, so C keepalived counts at its start and at a reload, and each step has one.
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+use lab::Daemon::{self, C, Ours};
+use lab::process::Proc;
+use lab::uml::inside;
+use nix::sys::signal::Signal;
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// Name of the instance, what it tracks, and how.
+fn instances(name: &str, path: &str) -> [(&'static str, String, &'static str); 6] {
+    [
+        ("comm", name.to_owned(), ""),
+        ("quorum", name.to_owned(), "quorum 2\n  quorum_max 3\n  weight 10"),
+        ("none", name.to_owned(), "quorum_max 0\n  weight 20 reverse"),
+        ("exact", format!("{path} 300"), "param_match\n  weight 2"),
+        ("other", format!("{path} 301"), "param_match initial\n  weight 3"),
+        ("full", path.to_owned(), "full_command\n  weight -5"),
+    ]
+}
+
+fn conf(name: &str, path: &str) -> String {
+    let mut text = "global_defs {\n  router_id lab\n}\n".to_owned();
+    for (vrid, (instance, process, more)) in (51..).zip(instances(name, path)) {
+        text += &format!(
+            "vrrp_track_process t_{instance} {{\n  process {process}\n  {more}\n}}\nvrrp_instance {instance} {{\n  \
+             interface eth0\n  version 3\n  virtual_router_id {vrid}\n  priority 100\n  advert_int 0.5\n  \
+             virtual_ipaddress {{\n    10.9.0.{vrid}\n  }}\n  track_process {{\n    t_{instance}\n  }}\n}}\n"
+        );
+    }
+    text
+}
+
+/// Priority of each instance, or none in fault, as the log tells it. C keepalived begins anew at a reload.
+fn seen(log: &str, daemon: Daemon) -> BTreeMap<String, Option<u32>> {
+    let start = || instances("", "").map(|(name, ..)| (name.to_owned(), Some(100)));
+    let mut seen = BTreeMap::from(start());
+    for line in log.lines() {
+        if daemon == C && line.ends_with("Reloading") {
+            seen = BTreeMap::from(start());
+        }
+        let Some((name, what)) = line.split_once(": (").and_then(|(_, rest)| rest.split_once(") ")) else { continue };
+        let Some(state) = seen.get_mut(name) else { continue };
+        if what.to_lowercase().starts_with("entering fault state") {
+            *state = None;
+        } else if let Some(change) = what.strip_prefix("Changing effective priority from ") {
+            *state = change.split(' ').nth(2).map(|priority| priority.parse().unwrap());
+        }
+    }
+    seen
+}
+
+fn ip(line: &str) {
+    let status = Command::new("ip").args(line.split(' ')).status().unwrap();
+    assert!(status.success(), "ip {line}");
+}
+
+/// Starts one more process of a name; it is ended with the test's kernel.
+fn begin(path: &Path, seconds: &str) -> Child {
+    Command::new(path).arg(seconds).spawn().unwrap()
+}
+
+/// A daemon's life in the kernel's own namespaces.
+fn story(daemon: Daemon) {
+    ip("link add eth0 type veth peer name other");
+    ip("link set other up");
+    ip("link set eth0 up");
+    ip("address add 10.9.0.1/24 dev eth0");
+    let directory = tempfile::tempdir().unwrap();
+    let file = |name: &str| directory.path().join(name);
+    let name = format!("proc{}", daemon.name());
+    let path = file(&name);
+    fs::copy("/bin/sleep", &path).unwrap();
+    fs::write(file("keepalived.conf"), conf(&name, path.to_str().unwrap())).unwrap();
+    let mut running = vec![begin(&path, "300")];
+    let mut command = daemon.program();
+    command.args(["-n", "-l", "-G", "-D", "-P", "-f"]).arg(file("keepalived.conf"));
+    command.arg("-p").arg(file("keepalived.pid")).arg("-r").arg(file("vrrp.pid")).arg("-b").arg(file("bfd.pid"));
+    let mut process = Proc::spawn(command, &file("log"));
+
+    let expect = |process: &Proc, step: &str, [comm, quorum, none, exact, other, full]: [u32; 6]| {
+        // 0 is a fault.
+        let number = |priority: u32| Some(priority).filter(|priority| *priority > 0);
+        let names = instances("", "").map(|(name, ..)| name.to_owned());
+        let numbers = [comm, quorum, none, exact, other, full].map(number);
+        let wanted: BTreeMap<String, Option<u32>> = names.into_iter().zip(numbers).collect();
+        let end = Instant::now() + LIMIT;
+        while seen(&process.log(), daemon) != wanted {
+            let found = seen(&process.log(), daemon);
+            assert!(Instant::now() < end, "{daemon:?}, {step}: {found:?}, not {wanted:?}\n{}", process.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    expect(&process, "one process", [100, 100, 100, 102, 100, 100]);
+    for seconds in ["301", "302"] {
+        running.push(begin(&path, seconds));
+    }
+    process.signal(Signal::SIGHUP);
+    expect(&process, "three processes", [100, 110, 100, 102, 103, 100]);
+    running.push(begin(&path, "303"));
+    process.signal(Signal::SIGHUP);
+    expect(&process, "more than quorum_max", [100, 100, 100, 102, 103, 100]);
+    for mut child in running {
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    process.signal(Signal::SIGHUP);
+    expect(&process, "no process", [0, 100, 80, 100, 100, 95]);
+    process.signal(Signal::SIGTERM);
+    process.wait(LIMIT);
+    ip("link del eth0");
+}
+
+#[test]
+fn processes_are_counted_as_by_c_keepalived() {
+    inside(|| {
+        story(C);
+        story(Ours);
+    });
+}
