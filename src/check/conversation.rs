@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use super::http::{Look, Looked};
+use super::http::regex::{Look, Looked};
 
 /// Success, or why it is none.
 pub type Verdict = Result<(), String>;

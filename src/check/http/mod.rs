@@ -2,7 +2,7 @@
 
 mod dialect;
 mod reader;
-mod regex;
+pub(super) mod regex;
 mod search;
 #[cfg(test)]
 mod tests;

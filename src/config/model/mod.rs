@@ -6,6 +6,7 @@
 
 mod address;
 mod bfd;
+pub mod lvs;
 mod script;
 mod track;
 
@@ -36,7 +37,7 @@ pub struct Config {
     /// Whether any `virtual_server` is configured (the checker process is needed).
     pub has_virtual_servers: bool,
     /// Virtual servers and what belongs to them.
-    pub lvs: super::lvs::Lvs,
+    pub lvs: lvs::Lvs,
     /// `vrrp_script`, `track_file` and `vrrp_track_process` blocks that are used.
     pub trackers: Trackers,
     /// `bfd_instance` blocks, in configured order; names and neighbours are unique.

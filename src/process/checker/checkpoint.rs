@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::ipvs;
+use super::services;
 use crate::check;
 use crate::kernel::ipvs::{ServiceKey, Timeouts};
 use crate::process::held::InKernel;
@@ -37,6 +37,6 @@ impl Record for Held {
 
 impl InKernel for Held {
     fn list(&self) -> Vec<String> {
-        self.services.iter().map(|key| format!("IPVS service {}", ipvs::name(key))).collect()
+        self.services.iter().map(|key| format!("IPVS service {}", services::name(key))).collect()
     }
 }

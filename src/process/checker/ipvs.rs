@@ -6,8 +6,7 @@ use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, RawFd};
 use std::time::Duration;
 
-use crate::check::{self, Check, VirtualServerId};
-use crate::config::model::Family;
+use crate::check::{Check, VirtualServerId};
 use crate::kernel::ipvs::{
     Answer, Change, Destination, Done, Error, Request, ServiceKey, ServiceRow, Table, Timeouts, Writer, difference,
     rows,
@@ -15,6 +14,7 @@ use crate::kernel::ipvs::{
 use crate::notify::log::{Level, Log};
 
 use super::checkpoint::Held;
+use super::services::{name, service_keys};
 use super::statistics;
 
 /// Requests that may be under way.
@@ -319,30 +319,10 @@ fn subject(change: &Change) -> String {
     }
 }
 
-pub(super) fn name(key: &ServiceKey) -> String {
-    match key {
-        ServiceKey::Address { protocol, ip, port } => {
-            let protocol = match protocol {
-                6 => "TCP",
-                17 => "UDP",
-                _ => "SCTP",
-            };
-            format!("{} {protocol}", SocketAddr::new(*ip, *port))
-        }
-        ServiceKey::FwMark { mark, family: Family::V4 } => format!("fwmark {mark}"),
-        ServiceKey::FwMark { mark, family: Family::V6 } => format!("fwmark {mark} of IPv6"),
-    }
-}
-
 impl AsRawFd for Ipvs {
     fn as_raw_fd(&self) -> RawFd {
         self.writer.as_raw_fd()
     }
-}
-
-/// The services that a virtual server should have.
-pub(super) fn service_keys(check: &Check, id: VirtualServerId) -> impl Iterator<Item = ServiceKey> {
-    check::services(check.tables(), id).into_iter().map(|service| service.key.into())
 }
 
 /// How often the kernel's table is read.

@@ -6,6 +6,7 @@ mod actions;
 mod checkpoint;
 mod host;
 mod ipvs;
+mod services;
 mod statistics;
 mod tls;
 

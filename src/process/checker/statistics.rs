@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::check::{Check, Event, RealServer, Statistics};
 use crate::kernel::ipvs::{ServiceRow, Stats, Table, destination};
 
-use super::ipvs::service_keys;
+use super::services::service_keys;
 
 /// Statistics of a dump, summed over the services of each virtual server.
 pub(super) fn adopt(table: &Table, check: &mut Check, now: Duration) {

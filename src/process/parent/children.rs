@@ -3,11 +3,12 @@
 use std::io;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use nix::sys::wait::{Id, WaitPidFlag, waitid, waitpid};
 
+use super::running::{Running, Task};
 use super::{Key, Parent};
 use crate::process::exit;
 use crate::process::ipc::{Channel, Message};
@@ -25,30 +26,6 @@ const STEADY: Duration = Duration::from_secs(1);
 const AT_ONCE: u32 = 16;
 /// First and longest pause before a child that keeps dying at its start is started again.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(8));
-
-/// The task of a child.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Task {
-    /// The work of its role.
-    Work,
-    /// To remove what a predecessor has left in the kernel, and to end.
-    CleanUp,
-}
-
-/// A running child.
-pub(super) struct Running {
-    pub(super) role: Role,
-    task: Task,
-    pub(super) process: Child,
-    pub(super) channel: Channel,
-    pub(super) token: Token,
-    pub(super) since: Duration,
-    /// Number of the hello that is not yet answered.
-    unanswered: Option<u32>,
-    hellos: u32,
-    /// It has reported that it runs with the configuration in force.
-    pub(super) ready: bool,
-}
 
 impl Parent {
     pub(super) fn child(&mut self, role: Role) -> Option<&mut Running> {

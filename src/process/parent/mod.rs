@@ -1,7 +1,10 @@
 //! The parent: starts the children, watches them, passes signals on.
 
 mod children;
+mod fixed;
+mod reading;
 mod reload;
+mod running;
 mod stop;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,9 +24,9 @@ use crate::notify::dump::{Dump, Writer};
 use crate::notify::log::{Level, Log};
 use crate::reactor::{Caught, Events, Interest, Reactor, Signal, Signals, Timers, Token, Waker, clock};
 
-use children::Running;
-pub(super) use reload::Fixed;
-use reload::Reading;
+pub(super) use fixed::Fixed;
+use reading::Reading;
+use running::Running;
 
 const SIGNALS: Token = Token(0);
 /// A configuration has been read.

@@ -1,60 +1,20 @@
 //! A reload: the file is read again, and the children get what it says now.
 
 use std::io;
-use std::sync::mpsc::{Receiver, TryRecvError, channel};
+use std::sync::mpsc::{TryRecvError, channel};
 use std::time::Duration;
 
+use super::reading::Reading;
 use super::{Awaited, Key, Parent};
-use crate::config::model::Global;
 use crate::notify::log::Level;
+use crate::process::configuration::{self, Recorded};
 use crate::process::ipc::Message;
 use crate::process::role::Role;
-use crate::process::startup::{self, Recorded};
 use crate::process::systemd::Stage;
 use crate::reactor::clock;
 
 /// A configuration that takes longer to be read is told of.
 const SLOW: Duration = Duration::from_secs(5);
-
-/// Settings that hold from start to stop.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::process) struct Fixed {
-    net_namespace: Option<String>,
-    instance: Option<String>,
-    snmp: (bool, bool, Option<String>),
-}
-
-impl Fixed {
-    pub(in crate::process) fn new(global: &Global) -> Fixed {
-        Fixed {
-            net_namespace: global.net_namespace.clone(),
-            instance: global.instance.clone(),
-            snmp: (global.snmp_vrrp, global.snmp_checker, global.snmp_socket.clone()),
-        }
-    }
-
-    /// The keyword of a setting that differs.
-    fn changed(&self, global: &Global) -> Option<&'static str> {
-        let new = Fixed::new(global);
-        let differs = [
-            (self.net_namespace != new.net_namespace, "net_namespace"),
-            (self.instance != new.instance, "instance"),
-            (self.snmp.0 != new.snmp.0, "enable_snmp_vrrp"),
-            (self.snmp.1 != new.snmp.1, "enable_snmp_checker"),
-            (self.snmp.2 != new.snmp.2, "snmp_socket"),
-        ];
-        differs.into_iter().find(|(differs, _)| *differs).map(|(_, keyword)| keyword)
-    }
-}
-
-/// A configuration being read by a thread of its own: users are looked up in the system's data base, files may be on a
-/// server that is away, and children are watched meanwhile.
-#[derive(Debug)]
-pub(super) struct Reading {
-    outcome: Receiver<io::Result<Recorded>>,
-    /// The file is to be read once more: it may have changed since this began.
-    again: bool,
-}
 
 impl Parent {
     /// Begins to read the file again.
@@ -73,7 +33,7 @@ impl Parent {
         let (options, waker) = (self.plan.options.clone(), self.waker.clone());
         let read = move || {
             // The parent may have ended meanwhile.
-            let _ = sender.send(startup::load(&options));
+            let _ = sender.send(configuration::load(&options));
             waker.wake();
         };
         match std::thread::Builder::new().name("reload".into()).spawn(read) {
@@ -129,7 +89,7 @@ impl Parent {
                 "Not reloaded: {why}; going on with the configuration that runs (write files elsewhere and rename them)"
             ));
         }
-        startup::tell(&loaded.diagnostics, &self.log);
+        configuration::tell(&loaded.diagnostics, &self.log);
         let Some((config, snapshot)) = loaded.config else {
             return self.log.error("Not reloaded: the configuration has errors; going on with the one that runs");
         };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
 
-use super::children::Task;
+use super::running::Task;
 use super::{Key, Parent};
 use crate::notify::log::Level;
 use crate::process::exit;

@@ -5,7 +5,9 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use super::model::{Family, Script, TrackFile};
+use super::address::Family;
+use super::script::Script;
+use super::track::TrackFile;
 
 use serde::{Deserialize, Serialize};
 

@@ -1,0 +1,28 @@
+//! IPVS services: their names in messages, and which of them a virtual server has.
+
+use std::net::SocketAddr;
+
+use crate::check::{self, Check, VirtualServerId};
+use crate::config::model::Family;
+use crate::kernel::ipvs::ServiceKey;
+
+/// A service as messages name it.
+pub(super) fn name(key: &ServiceKey) -> String {
+    match key {
+        ServiceKey::Address { protocol, ip, port } => {
+            let protocol = match protocol {
+                6 => "TCP",
+                17 => "UDP",
+                _ => "SCTP",
+            };
+            format!("{} {protocol}", SocketAddr::new(*ip, *port))
+        }
+        ServiceKey::FwMark { mark, family: Family::V4 } => format!("fwmark {mark}"),
+        ServiceKey::FwMark { mark, family: Family::V6 } => format!("fwmark {mark} of IPv6"),
+    }
+}
+
+/// The services that a virtual server should have.
+pub(super) fn service_keys(check: &Check, id: VirtualServerId) -> impl Iterator<Item = ServiceKey> {
+    check::services(check.tables(), id).into_iter().map(|service| service.key.into())
+}

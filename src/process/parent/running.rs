@@ -1,0 +1,32 @@
+//! A child that runs.
+
+use std::process::Child;
+use std::time::Duration;
+
+use crate::process::ipc::Channel;
+use crate::process::role::Role;
+use crate::reactor::Token;
+
+/// The task of a child.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Task {
+    /// The work of its role.
+    Work,
+    /// To remove what a predecessor has left in the kernel, and to end.
+    CleanUp,
+}
+
+/// A running child.
+pub(super) struct Running {
+    pub(super) role: Role,
+    pub(super) task: Task,
+    pub(super) process: Child,
+    pub(super) channel: Channel,
+    pub(super) token: Token,
+    pub(super) since: Duration,
+    /// Number of the hello that is not yet answered.
+    pub(super) unanswered: Option<u32>,
+    pub(super) hellos: u32,
+    /// It has reported that it runs with the configuration in force.
+    pub(super) ready: bool,
+}
