@@ -7,8 +7,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use keepalived::config::model::{ParameterMatch, TrackProcess};
-use keepalived::kernel::{ProcessEvent, ProcessWay, Processes, ReceiveBuffer};
-use keepalived::reactor::{Events, Interest, Reactor, Token, clock};
+use keepalived::kernel::{ProcessEvent, ProcessWay, ReceiveBuffer, count_processes, poll_processes};
+use keepalived::reactor::{Events, Feed, Interest, Reactor, Token, clock};
 
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -84,14 +84,14 @@ impl Drop for Programs {
 
 /// What the thread has told.
 struct Told {
-    processes: Processes,
+    processes: Feed<ProcessEvent>,
     reactor: Reactor,
     counts: std::collections::BTreeMap<String, u32>,
     ways: Vec<ProcessWay>,
 }
 
 impl Told {
-    fn by(processes: Processes) -> Told {
+    fn by(processes: Feed<ProcessEvent>) -> Told {
         let reactor = Reactor::new().unwrap();
         reactor.register(&processes, Token(1), Interest::READABLE).unwrap();
         Told { processes, reactor, counts: Default::default(), ways: Vec::new() }
@@ -120,7 +120,7 @@ impl Told {
 }
 
 /// Processes that are there already, that begin, that run another program, that change their name, and that end.
-fn story(mut programs: Programs, start: impl FnOnce(&[TrackProcess]) -> Processes) -> Vec<ProcessWay> {
+fn story(mut programs: Programs, start: impl FnOnce(&[TrackProcess]) -> Feed<ProcessEvent>) -> Vec<ProcessWay> {
     programs.begin("300");
     let mut told = Told::by(start(&programs.kinds()));
     told.expect([("short", 1), ("path", 1), ("parameter", 0), ("renamed", 0)]);
@@ -152,7 +152,7 @@ fn is_initial() -> bool {
 #[test]
 fn processes_are_counted_by_events_of_the_kernel() {
     let buffer = ReceiveBuffer { octets: Some(1 << 20), force: true };
-    let ways = story(Programs::new("kpe"), |kinds| Processes::start(kinds, buffer).unwrap());
+    let ways = story(Programs::new("kpe"), |kinds| count_processes(kinds, buffer).unwrap());
     if is_initial() {
         assert_eq!(ways, [ProcessWay::Connector]);
     }
@@ -160,7 +160,7 @@ fn processes_are_counted_by_events_of_the_kernel() {
 
 #[test]
 fn processes_are_counted_by_reading_proc() {
-    let ways = story(Programs::new("kpp"), |kinds| Processes::start_polling(kinds).unwrap());
+    let ways = story(Programs::new("kpp"), |kinds| poll_processes(kinds).unwrap());
     assert!(matches!(ways[..], [ProcessWay::Polling(_)]), "{ways:?}");
 }
 
@@ -169,7 +169,7 @@ fn processes_are_counted_by_reading_proc() {
 fn lost_events_are_made_up_for() {
     let mut programs = Programs::new("kpl");
     let smallest = ReceiveBuffer { octets: Some(1), force: false };
-    let mut told = Told::by(Processes::start(&programs.kinds(), smallest).unwrap());
+    let mut told = Told::by(count_processes(&programs.kinds(), smallest).unwrap());
     told.expect([("short", 0), ("path", 0), ("parameter", 0), ("renamed", 0)]);
     for _ in 0..40 {
         programs.begin("301");

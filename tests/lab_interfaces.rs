@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use keepalived::kernel::{BeatEvent, LinkBeat};
+use keepalived::kernel::{BeatEvent, poll_links};
 use lab::Daemon::Ours;
 use lab::conf::VRID;
 use lab::{Lab, Protocol, holds_for, machine, wait_for, wait_until};
@@ -15,7 +15,7 @@ fn a_driver_is_asked_for_its_link() {
     let _turn = machine::shared();
     let lab = &mut Lab::new(1);
     let names = vec!["eth0".to_owned(), "missing".to_owned()];
-    let beats = lab.router(1).netns().enter(move || LinkBeat::start(names)).unwrap();
+    let beats = lab.router(1).netns().enter(move || poll_links(names)).unwrap();
     let mut told = Vec::new();
     let mut next = || {
         wait_for(LIMIT, "the thread tells something", || {

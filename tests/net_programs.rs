@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use keepalived::config::model::{InitFile, ScriptUser, TrackFile};
-use keepalived::net::{ChildEvent, Children, FileEvent, Files, Key, Occasion, Outcome};
+use keepalived::net::{ChildEvent, Children, FileEvent, InitFiles, Key, Outcome, watch_files};
 use keepalived::reactor::{Events, Interest, Program, Reactor, Token, clock, launcher};
 
 const LONG: Duration = Duration::from_secs(20);
@@ -260,7 +260,7 @@ fn numbers_in_files_are_followed() {
     };
     fs::write(path("a"), "5\n").unwrap();
     let all = [file("a"), file("b"), file("later/c")];
-    let files = Files::start(&all, Occasion::Start).unwrap();
+    let files = watch_files(&all, InitFiles::AsWritten).unwrap();
     let mut list = Vec::new();
     let mut expect = |name: &str, number: i32| {
         let event = wait(&files, || {
@@ -320,7 +320,7 @@ fn a_file_that_holds_no_number_is_told_of() {
     let path = directory.path().join("f");
     let init = Some(InitFile { value: 5, overwrite: false });
     let file = TrackFile { name: "t".into(), path: path.to_str().unwrap().into(), weight: 1, reverse: false, init };
-    let files = Files::start(&[file], Occasion::Start).unwrap();
+    let files = watch_files(&[file], InitFiles::AsWritten).unwrap();
     let mut list = Vec::new();
     let mut next = || {
         wait(&files, || {

@@ -4,10 +4,6 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::os::fd::{AsRawFd, RawFd};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use neli::consts::nl::NlmF;
@@ -17,7 +13,7 @@ use neli::types::Buffer;
 
 use super::attributes::{Attributes, attributes, u16_at};
 use super::netlink::{NLMSG_ERROR, NetlinkSocket, acknowledgement, encode, messages};
-use crate::reactor::{Events, Interest, Reactor, Token, Waker, clock};
+use crate::reactor::{Events, Feed, Feeder, Interest, Reactor, Token, clock, feed};
 
 /// How often each link is asked for.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -55,66 +51,32 @@ pub enum BeatEvent {
     },
 }
 
-/// Handle to the thread that polls; dropping it ends the thread.
-#[derive(Debug)]
-pub struct LinkBeat {
-    told: Receiver<BeatEvent>,
-    ready: Waker,
-    stop: Arc<AtomicBool>,
-    wake: Waker,
-}
-
-impl LinkBeat {
-    /// Starts to poll these interfaces.
-    ///
-    /// # Errors
-    /// When the system has no descriptors or threads left.
-    pub fn start(names: Vec<String>) -> io::Result<LinkBeat> {
-        let (sender, told) = channel();
-        let (ready, wake) = (Waker::new()?, Waker::new()?);
-        let stop = Arc::new(AtomicBool::new(false));
-        let mut reactor = Reactor::coarse()?;
-        reactor.register(&wake, STOP, Interest::READABLE)?;
-        let (stopped, tell) = (stop.clone(), ready.clone());
-        std::thread::Builder::new().name("linkbeat".into()).spawn(move || {
-            let mut poll = Poll { names, last: BTreeMap::new(), asker: None, sender, ready: tell };
-            let mut events = Events::with_capacity(2);
-            while !stopped.load(Ordering::Relaxed) {
-                poll.turn();
-                if reactor.wait(Some(clock::now().saturating_add(PERIOD)), &mut events).is_err() {
-                    return;
-                }
+/// Starts to poll these interfaces.
+///
+/// # Errors
+/// When the system has no descriptors or threads left.
+pub fn poll_links(names: Vec<String>) -> io::Result<Feed<BeatEvent>> {
+    let (feed, feeder) = feed()?;
+    let mut reactor = Reactor::coarse()?;
+    reactor.register(feeder.waker(), STOP, Interest::READABLE)?;
+    std::thread::Builder::new().name("linkbeat".into()).spawn(move || {
+        let mut poll = Poll { names, last: BTreeMap::new(), asker: None, feeder };
+        let mut events = Events::with_capacity(2);
+        while !poll.feeder.is_over() {
+            poll.turn();
+            if reactor.wait(Some(clock::now().saturating_add(PERIOD)), &mut events).is_err() {
+                return;
             }
-        })?;
-        Ok(LinkBeat { told, ready, stop, wake })
-    }
-
-    /// Adds what was told since the last call.
-    pub fn events(&self, out: &mut Vec<BeatEvent>) {
-        self.ready.clear();
-        out.extend(self.told.try_iter());
-    }
-}
-
-impl AsRawFd for LinkBeat {
-    fn as_raw_fd(&self) -> RawFd {
-        self.ready.as_raw_fd()
-    }
-}
-
-impl Drop for LinkBeat {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        self.wake.wake();
-    }
+        }
+    })?;
+    Ok(feed)
 }
 
 struct Poll {
     names: Vec<String>,
     last: BTreeMap<String, Result<bool, String>>,
     asker: Option<Asker>,
-    sender: Sender<BeatEvent>,
-    ready: Waker,
+    feeder: Feeder<BeatEvent>,
 }
 
 impl Poll {
@@ -134,9 +96,7 @@ impl Poll {
                 Ok(up) => BeatEvent::Link { name, up },
                 Err(why) => BeatEvent::Failed { name, why },
             };
-            if self.sender.send(event).is_ok() {
-                self.ready.wake();
-            }
+            self.feeder.send(event);
         }
     }
 }

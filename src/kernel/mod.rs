@@ -9,8 +9,8 @@
 //! | [`AdvertSocket`], [`Opener`] | VRRP packets of one interface and family; opened and closed on a thread of its own |
 //! | [`BfdSockets`] | BFD control packets |
 //! | [`ArpSocket`], [`NdSocket`] | gratuitous ARP and unsolicited neighbour advertisements |
-//! | [`Processes`] | how many processes of a kind run, by the process connector or by `/proc`, on a thread of its own |
-//! | [`LinkBeat`] | whether interfaces have a link, asked of their drivers once a second |
+//! | [`count_processes`] | how many processes of a kind run, by the process connector or by `/proc`, on a thread of its own |
+//! | [`poll_links`] | whether interfaces have a link, asked of their drivers once a second |
 //! | [`capabilities`] | what this process may do |
 //! | [`ipvs`] | the load balancer: services and real servers |
 //! | [`sysctl`] | interface settings, put back at the end |
@@ -49,12 +49,12 @@ pub use arp::ArpSocket;
 pub use bfd::{BfdDatagram, BfdListener, BfdSender};
 pub use bfd_sockets::BfdSockets;
 pub use event::{KernelEvent, Snapshot};
-pub use linkbeat::{BeatEvent, LinkBeat};
+pub use linkbeat::{BeatEvent, poll_links};
 pub use monitor::Monitor;
 pub use ndisc::NdSocket;
 pub use netlink::Refusal;
 pub use opener::{Opener, SocketRequest, SocketResult, WantedSocket};
-pub use processes::{ProcessEvent, ProcessWay, Processes, ReceiveBuffer};
+pub use processes::{ProcessEvent, ProcessWay, ReceiveBuffer, count_processes, poll_processes};
 pub use tables::{Addr, AddrKey, Link, PROTOCOL_KEEPALIVED, primary_ipv4, primary_ipv6};
 
 pub use vmac::{VmacRequest, VmacResult, VmacWriter};

@@ -29,7 +29,7 @@ mod tls;
 
 pub use children::Children;
 pub use connections::{Connections, NetEvent, Transport, What};
-pub use files::{FileEvent, Files, Occasion};
+pub use files::{FileEvent, InitFiles, watch_files};
 pub use orders::{ChildEvent, Outcome};
 pub use searches::Searches;
 pub use tls::{Loading, Tls, TlsError};

@@ -16,6 +16,7 @@
 pub mod background;
 pub mod clock;
 pub mod descriptors;
+mod feed;
 pub mod launcher;
 mod origin;
 mod poll;
@@ -24,6 +25,7 @@ mod signals;
 mod timers;
 mod waker;
 
+pub use feed::{Feed, Feeder, feed};
 pub use mio::{Interest, Token};
 pub use nix::sys::signal::Signal;
 pub use origin::Origin;

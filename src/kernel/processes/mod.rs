@@ -9,14 +9,10 @@ mod poller;
 mod proc;
 
 use std::io;
-use std::os::fd::{AsRawFd, RawFd};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use crate::config::model::TrackProcess;
-use crate::reactor::{Events, Interest, Reactor, Token, Waker, background, clock};
+use crate::reactor::{Events, Feed, Feeder, Interest, Reactor, Token, background, clock, feed};
 use census::Census;
 pub use connector::ReceiveBuffer;
 use connector::{Connector, Heard};
@@ -52,76 +48,39 @@ pub enum ProcessWay {
     Polling(String),
 }
 
-/// Handle to the thread that counts; dropping it ends the thread.
+/// Starts to count, by the connector if it works.
 ///
-/// Register it as readable; when it is ready, take the [`events`](Processes::events).
-#[derive(Debug)]
-pub struct Processes {
-    told: Receiver<ProcessEvent>,
-    ready: Waker,
-    stop: Arc<AtomicBool>,
-    wake: Waker,
+/// # Errors
+/// When the system has no descriptors or threads left.
+pub fn count_processes(kinds: &[TrackProcess], buffer: ReceiveBuffer) -> io::Result<Feed<ProcessEvent>> {
+    spawn(kinds, move || Connector::open(buffer))
 }
 
-impl Processes {
-    /// Starts to count, by the connector if it works.
-    ///
-    /// # Errors
-    /// When the system has no descriptors or threads left.
-    pub fn start(kinds: &[TrackProcess], buffer: ReceiveBuffer) -> io::Result<Processes> {
-        Processes::spawn(kinds, move || Connector::open(buffer))
-    }
-
-    /// Starts to count by reading `/proc` alone.
-    ///
-    /// # Errors
-    /// As [`Processes::start`].
-    pub fn start_polling(kinds: &[TrackProcess]) -> io::Result<Processes> {
-        Processes::spawn(kinds, || Err(io::Error::other("not asked for")))
-    }
-
-    fn spawn(
-        kinds: &[TrackProcess],
-        connect: impl FnOnce() -> io::Result<Connector> + Send + 'static,
-    ) -> io::Result<Processes> {
-        let (sender, told) = channel();
-        let (ready, wake) = (Waker::new()?, Waker::new()?);
-        let stop = Arc::new(AtomicBool::new(false));
-        let reactor = Reactor::coarse()?;
-        reactor.register(&wake, STOP, Interest::READABLE)?;
-        let census = Census::new(kinds);
-        let counter = Counter { census, reactor, stop: stop.clone(), sender, ready: ready.clone() };
-        background::spawn("processes", move || counter.run(connect))?;
-        Ok(Processes { told, ready, stop, wake })
-    }
-
-    /// Adds what was told since the last call.
-    pub fn events(&self, out: &mut Vec<ProcessEvent>) {
-        self.ready.clear();
-        out.extend(self.told.try_iter());
-    }
+/// Starts to count by reading `/proc` alone.
+///
+/// # Errors
+/// As [`count_processes`].
+pub fn poll_processes(kinds: &[TrackProcess]) -> io::Result<Feed<ProcessEvent>> {
+    spawn(kinds, || Err(io::Error::other("not asked for")))
 }
 
-impl AsRawFd for Processes {
-    fn as_raw_fd(&self) -> RawFd {
-        self.ready.as_raw_fd()
-    }
-}
-
-impl Drop for Processes {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        self.wake.wake();
-    }
+fn spawn(
+    kinds: &[TrackProcess],
+    connect: impl FnOnce() -> io::Result<Connector> + Send + 'static,
+) -> io::Result<Feed<ProcessEvent>> {
+    let (feed, feeder) = feed()?;
+    let reactor = Reactor::coarse()?;
+    reactor.register(feeder.waker(), STOP, Interest::READABLE)?;
+    let counter = Counter { census: Census::new(kinds), reactor, feeder };
+    background::spawn("processes", move || counter.run(connect))?;
+    Ok(feed)
 }
 
 /// The thread.
 struct Counter {
     census: Census,
     reactor: Reactor,
-    stop: Arc<AtomicBool>,
-    sender: Sender<ProcessEvent>,
-    ready: Waker,
+    feeder: Feeder<ProcessEvent>,
 }
 
 impl Counter {
@@ -130,7 +89,7 @@ impl Counter {
             Ok(()) => return,
             Err(why) => why,
         };
-        self.tell(ProcessEvent::Way(ProcessWay::Polling(why.to_string())));
+        self.feeder.send(ProcessEvent::Way(ProcessWay::Polling(why.to_string())));
         self.poll();
     }
 
@@ -140,12 +99,12 @@ impl Counter {
     /// When the kernel does not let this process listen, or its socket fails.
     fn listen(&mut self, mut connector: Connector) -> io::Result<()> {
         self.reactor.register(&connector, KERNEL, Interest::READABLE)?;
-        self.tell(ProcessEvent::Way(ProcessWay::Connector));
+        self.feeder.send(ProcessEvent::Way(ProcessWay::Connector));
         let mut events = Events::with_capacity(4);
         // What happens meanwhile waits in the socket.
         let mut scan_due = Some(Duration::ZERO);
         let mut scanned = Duration::ZERO;
-        while !self.is_over() {
+        while !self.feeder.is_over() {
             if scan_due.is_some_and(|due| due <= clock::now()) {
                 self.census.replace(proc::all(&self.census));
                 (scanned, scan_due) = (clock::now(), None);
@@ -184,7 +143,7 @@ impl Counter {
     fn poll(&mut self) {
         let mut events = Events::with_capacity(4);
         let mut poller = Poller::default();
-        while !self.is_over() {
+        while !self.feeder.is_over() {
             poller.look(&mut self.census, &proc::pids(), proc::kinds_of);
             self.report();
             if self.reactor.wait(Some(clock::now().saturating_add(LOOK)), &mut events).is_err() {
@@ -193,19 +152,9 @@ impl Counter {
         }
     }
 
-    fn is_over(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
-    }
-
     fn report(&mut self) {
         for (name, count) in self.census.changes() {
-            self.tell(ProcessEvent::Count { name, count });
-        }
-    }
-
-    fn tell(&self, event: ProcessEvent) {
-        if self.sender.send(event).is_ok() {
-            self.ready.wake();
+            self.feeder.send(ProcessEvent::Count { name, count });
         }
     }
 }

@@ -20,15 +20,15 @@ const MODE: u32 = 0o600;
 /// What a job is done by.
 pub(super) type Look = Arc<dyn Fn(&Job) -> Looked + Send + Sync>;
 
-/// What a look begins with.
+/// What becomes of `init_file`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Occasion {
-    /// The daemon starts: `init_file` makes the file, with `overwrite` also if it exists.
-    Start,
-    /// It runs already: `init_file` makes the file if it does not exist.
-    Reload,
+pub enum InitFiles {
+    /// The daemon starts: the file is made, with `overwrite` also if it exists.
+    AsWritten,
+    /// The daemon runs already: the file is made if it does not exist.
+    IfMissing,
     /// Nothing is written.
-    Look,
+    Never,
 }
 
 /// A look to be taken.

@@ -10,18 +10,16 @@ mod workers;
 
 use std::collections::HashMap;
 use std::io;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor};
 
 use crate::config::model::TrackFile;
-use crate::reactor::{Events, Interest, Reactor, Token, Waker, clock};
-pub use look::Occasion;
+use crate::reactor::{Events, Feed, Feeder, Interest, Reactor, Token, clock, feed};
+pub use look::InitFiles;
 use look::{Job, Look, Looked};
 pub use watched::FileEvent;
 use watched::Watched;
@@ -33,69 +31,33 @@ const LOOK: Duration = Duration::from_secs(1);
 const STOP: Token = Token(0);
 const CHANGE: Token = Token(1);
 
-/// Handle to the thread; dropping it ends the watching.
+/// Starts to watch: each file gives a number at once, and whenever it changes. Files with `init_file` are written first, as
+/// the init_files asks for.
 ///
-/// Register it as readable; when it is ready, take the [`events`](Files::events). Each file gives a number at the start.
-#[derive(Debug)]
-pub struct Files {
-    changed: Receiver<FileEvent>,
-    ready: Waker,
-    stop: Arc<AtomicBool>,
-    wake: Waker,
+/// # Errors
+/// When the system has no descriptors or threads left.
+pub fn watch_files(files: &[TrackFile], init_files: InitFiles) -> io::Result<Feed<FileEvent>> {
+    let inotify = Arc::new(Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC)?);
+    let watcher = inotify.clone();
+    watch(files, init_files, inotify, Arc::new(move |job: &Job| look::look(job, &watcher)))
 }
 
-impl Files {
-    /// Starts watching. Files with `init_file` are written first, as the occasion asks for.
-    ///
-    /// # Errors
-    /// When the system has no descriptors or threads left.
-    pub fn start(files: &[TrackFile], occasion: Occasion) -> io::Result<Files> {
-        let inotify = Arc::new(Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC)?);
-        let watcher = inotify.clone();
-        Files::watch(files, occasion, inotify, Arc::new(move |job: &Job| look::look(job, &watcher)))
-    }
-
-    fn watch(files: &[TrackFile], occasion: Occasion, inotify: Arc<Inotify>, look: Look) -> io::Result<Files> {
-        let (sender, changed) = channel();
-        let (ready, wake) = (Waker::new()?, Waker::new()?);
-        let stop = Arc::new(AtomicBool::new(false));
-        let reactor = Reactor::coarse()?;
-        reactor.register(&wake, STOP, Interest::READABLE)?;
-        let fd = std::os::fd::AsFd::as_fd(&*inotify).as_raw_fd();
-        reactor.register(&fd, CHANGE, Interest::READABLE)?;
-        let watcher = Watcher {
-            watched: files.iter().map(|file| Watched::new(file, occasion)).collect(),
-            by_name: HashMap::new(),
-            inotify,
-            workers: Workers::new(look, wake.clone()),
-            reactor,
-            stop: stop.clone(),
-            sender,
-            ready: ready.clone(),
-        };
-        let wake_thread = wake.clone();
-        std::thread::Builder::new().name("files".into()).spawn(move || watcher.run(&wake_thread))?;
-        Ok(Files { changed, ready, stop, wake })
-    }
-
-    /// Adds what was told since the last call.
-    pub fn events(&self, out: &mut Vec<FileEvent>) {
-        self.ready.clear();
-        out.extend(self.changed.try_iter());
-    }
-}
-
-impl AsRawFd for Files {
-    fn as_raw_fd(&self) -> RawFd {
-        self.ready.as_raw_fd()
-    }
-}
-
-impl Drop for Files {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        self.wake.wake();
-    }
+fn watch(files: &[TrackFile], init_files: InitFiles, inotify: Arc<Inotify>, look: Look) -> io::Result<Feed<FileEvent>> {
+    let (feed, feeder) = feed()?;
+    let reactor = Reactor::coarse()?;
+    reactor.register(feeder.waker(), STOP, Interest::READABLE)?;
+    let fd = std::os::fd::AsFd::as_fd(&*inotify).as_raw_fd();
+    reactor.register(&fd, CHANGE, Interest::READABLE)?;
+    let watcher = Watcher {
+        watched: files.iter().map(|file| Watched::new(file, init_files)).collect(),
+        by_name: HashMap::new(),
+        inotify,
+        workers: Workers::new(look, feeder.waker().clone()),
+        reactor,
+        feeder,
+    };
+    std::thread::Builder::new().name("files".into()).spawn(move || watcher.run())?;
+    Ok(feed)
 }
 
 /// The thread.
@@ -106,17 +68,15 @@ struct Watcher {
     inotify: Arc<Inotify>,
     workers: Workers,
     reactor: Reactor,
-    stop: Arc<AtomicBool>,
-    sender: Sender<FileEvent>,
-    ready: Waker,
+    feeder: Feeder<FileEvent>,
 }
 
 impl Watcher {
-    fn run(mut self, wake: &Waker) {
+    fn run(mut self) {
         let mut events = Events::with_capacity(4);
         let mut due = Duration::ZERO;
-        while !self.stop.load(Ordering::Relaxed) {
-            wake.clear();
+        while !self.feeder.is_over() {
+            self.feeder.waker().clear();
             self.take_results();
             self.follow_kernel();
             let now = clock::now();
@@ -184,17 +144,14 @@ impl Watcher {
     }
 
     fn tell(&self, events: Vec<FileEvent>) {
-        for event in events {
-            if self.sender.send(event).is_ok() {
-                self.ready.wake();
-            }
-        }
+        events.into_iter().for_each(|event| self.feeder.send(event));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
+    use std::sync::mpsc::channel;
 
     use super::look::Found;
     use super::*;
@@ -218,19 +175,20 @@ mod tests {
             };
             Looked { place: job.place, watch: None, init: None, found: Found::Number(number), complete: job.complete }
         });
-        let files = Files::watch(&[file("hangs"), file("works")], Occasion::Start, inotify, look).unwrap();
+        let files = watch(&[file("hangs"), file("works")], InitFiles::AsWritten, inotify, look).unwrap();
         let mut reactor = Reactor::new().unwrap();
         reactor.register(&files, Token(1), Interest::READABLE).unwrap();
         let mut events = Events::with_capacity(4);
+        let mut told = Vec::new();
         let mut next = || {
             let until = clock::now() + Duration::from_secs(20);
             loop {
-                if let Ok(event) = files.changed.try_recv() {
-                    return event;
+                files.events(&mut told);
+                if !told.is_empty() {
+                    return told.remove(0);
                 }
                 assert!(clock::now() < until, "nothing is told");
                 reactor.wait(Some(until), &mut events).unwrap();
-                files.ready.clear();
             }
         };
         assert_eq!(next(), FileEvent::Number { name: "works".into(), number: 5 });

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::look::{Found, Job, Occasion};
+use super::look::{Found, InitFiles, Job};
 use crate::config::model::{InitFile, TrackFile};
 
 /// A look that takes longer is told of.
@@ -48,11 +48,11 @@ pub(super) struct Watched {
 
 impl Watched {
     /// Before the first look.
-    pub(super) fn new(file: &TrackFile, occasion: Occasion) -> Watched {
-        let init = file.init.and_then(|init| match occasion {
-            Occasion::Start => Some(init),
-            Occasion::Reload => Some(InitFile { overwrite: false, ..init }),
-            Occasion::Look => None,
+    pub(super) fn new(file: &TrackFile, init_files: InitFiles) -> Watched {
+        let init = file.init.and_then(|init| match init_files {
+            InitFiles::AsWritten => Some(init),
+            InitFiles::IfMissing => Some(InitFile { overwrite: false, ..init }),
+            InitFiles::Never => None,
         });
         let file = file.clone();
         Watched { file, init, told: None, seen: None, trouble: None, since: None, again: false }
@@ -130,10 +130,10 @@ impl Watched {
 mod tests {
     use super::*;
 
-    fn watched(occasion: Occasion) -> Watched {
+    fn watched(init_files: InitFiles) -> Watched {
         let init = Some(InitFile { value: 5, overwrite: true });
         let file = TrackFile { name: "t".into(), path: "/f".into(), weight: 1, reverse: false, init };
-        Watched::new(&file, occasion)
+        Watched::new(&file, init_files)
     }
 
     fn look(watched: &mut Watched, found: Found, complete: bool) -> Vec<FileEvent> {
@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn a_file_that_is_half_written_does_not_count() {
-        let mut watched = watched(Occasion::Look);
+        let mut watched = watched(InitFiles::Never);
         assert_eq!(look(&mut watched, Found::Number(10), false), [number(10)], "the first look");
         assert!(look(&mut watched, Found::Number(1), false).is_empty());
         assert!(look(&mut watched, Found::Number(100), false).is_empty());
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn the_old_number_stays_and_that_is_told_once() {
-        let mut watched = watched(Occasion::Look);
+        let mut watched = watched(InitFiles::Never);
         look(&mut watched, Found::Number(3), true);
         let beyond = || Found::Nothing("'99999999999' is beyond 32 bits".to_owned());
         let told = look(&mut watched, beyond(), true);
@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn a_report_during_a_look_is_another_look() {
-        let mut watched = watched(Occasion::Look);
+        let mut watched = watched(InitFiles::Never);
         assert!(watched.due(0, false, Duration::ZERO).is_some());
         assert!(watched.due(0, true, Duration::ZERO).is_none());
         watched.looked(None, Found::Number(0), true);
@@ -180,13 +180,16 @@ mod tests {
 
     #[test]
     fn init_file_is_for_the_first_look() {
-        let init = |occasion| {
-            let mut watched = watched(occasion);
+        let init = |init_files| {
+            let mut watched = watched(init_files);
             let first = watched.due(0, false, Duration::ZERO).and_then(|job| job.init).map(|init| init.overwrite);
             watched.looked(None, Found::Number(0), true);
             assert!(watched.due(0, true, Duration::ZERO).is_some_and(|job| job.init.is_none()));
             first
         };
-        assert_eq!([Occasion::Start, Occasion::Reload, Occasion::Look].map(init), [Some(true), Some(false), None]);
+        assert_eq!(
+            [InitFiles::AsWritten, InitFiles::IfMissing, InitFiles::Never].map(init),
+            [Some(true), Some(false), None]
+        );
     }
 }

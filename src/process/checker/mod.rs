@@ -28,12 +28,12 @@ use crate::config::model::{Config, FlushOnStop};
 use crate::kernel::capabilities;
 use crate::kernel::ipvs::SyncRole;
 use crate::mib;
-use crate::net::{Children, Connections, Files, Loading, Occasion, Searches};
+use crate::net::{Children, Connections, FileEvent, InitFiles, Loading, Searches, watch_files};
 use crate::notify::dump::{self, Dump};
 use crate::notify::log::Log;
 use crate::notify::mail::Mailer;
 use crate::notify::scripts::{Origin, Runners};
-use crate::reactor::{Interest, Ready, Token};
+use crate::reactor::{Feed, Interest, Ready, Token};
 
 use checkpoint::{Checkpoint, Held};
 use host::HostAddresses;
@@ -95,7 +95,7 @@ struct CheckerProcess {
     /// The context of `SSL_GET` that is on its way.
     loading: Option<Loading>,
     children: Children,
-    files: Files,
+    files: Feed<FileEvent>,
     searches: Searches,
     /// What the BFD process tells.
     sessions: Hearer,
@@ -123,10 +123,10 @@ fn run(beginning: Beginning<'_>) -> io::Result<()> {
     let (nice, rt_priority, no_swap) = (config.lvs.nice, config.lvs.rt_priority, config.lvs.no_swap);
     // Connections live on when a process is replaced: only the first one of a daemon flushes.
     let flush = config.global.lvs_flush && told.checkpoint.is_none();
-    let occasion = match told.checkpoint {
-        _ if clean_up => Occasion::Look,
-        None => Occasion::Start,
-        Some(_) => Occasion::Reload,
+    let init_files = match told.checkpoint {
+        _ if clean_up => InitFiles::Never,
+        None => InitFiles::AsWritten,
+        Some(_) => InitFiles::IfMissing,
     };
     let flush_on_stop = config.global.lvs_flush_on_stop == FlushOnStop::All;
     // Only spreads the first checks over their warm-up.
@@ -144,7 +144,7 @@ fn run(beginning: Beginning<'_>) -> io::Result<()> {
     reactor.register(&ipvs, IPVS, Interest::READABLE)?;
     let children = Children::start().doing("start the thread of programs")?;
     reactor.register(&children, CHILDREN, Interest::READABLE)?;
-    let files = Files::start(&lvs.track_files, occasion).doing(WATCH_FILES)?;
+    let files = watch_files(&lvs.track_files, init_files).doing(WATCH_FILES)?;
     reactor.register(&files, FILES, Interest::READABLE)?;
     let searches = Searches::new().doing("start the threads of searches")?;
     reactor.register(&searches, SEARCHES, Interest::READABLE)?;
@@ -277,7 +277,7 @@ impl Process for CheckerProcess {
         // Gone with its descriptor in any case.
         let _ = shell.reactor.deregister(&self.files);
         // Each file gives an event at the start, which checkers that are new wait for.
-        self.files = Files::start(&self.check.tables().lvs.track_files, Occasion::Reload).doing(WATCH_FILES)?;
+        self.files = watch_files(&self.check.tables().lvs.track_files, InitFiles::IfMissing).doing(WATCH_FILES)?;
         shell.reactor.register(&self.files, FILES, Interest::READABLE)?;
         self.ipvs.set_timeouts(self.check.tables().lvs.timeouts);
         self.synchronise(&[SyncRole::Master, SyncRole::Backup], shell);

@@ -29,7 +29,7 @@ use crate::config::model::Config;
 use crate::kernel::ipvs::SyncRole;
 use crate::kernel::{AddressRequest, KernelEvent, VmacWriter, Writer, capabilities, sysctl};
 use crate::mib;
-use crate::net::Occasion;
+use crate::net::InitFiles;
 use crate::notify::dump::{self, Dump};
 use crate::notify::log::Log;
 use crate::notify::mail::Mailer;
@@ -141,7 +141,8 @@ fn run(beginning: Beginning<'_>) -> io::Result<()> {
     let agent = beginning.agent(beginning.config.global.snmp_vrrp, service)?;
     let (indices, checkpoint) = beginning.predecessor::<VrrpProcess>();
     // Whoever replaces another finds files as their users have left them.
-    let occasion = if beginning.told.checkpoint.is_none() { Occasion::Start } else { Occasion::Reload };
+    let first = beginning.told.checkpoint.is_none();
+    let init_files = if first { InitFiles::AsWritten } else { InitFiles::IfMissing };
     let Beginning { options, config, clean_up, pid_file, channel, signals, log, .. } = beginning;
     let (held, found) = held::start(&pid_file, log.clone())?;
     let (sequences, recalled) = sequences::start(&pid_file, log.clone())?;
@@ -179,7 +180,7 @@ fn run(beginning: Beginning<'_>) -> io::Result<()> {
         vmacs,
         sockets,
         announcer,
-        watches: Watches::new(tokens, occasion),
+        watches: Watches::new(tokens, init_files),
         sessions: Hearer::new(SESSIONS),
         sysctls: settings,
         vmac_settings,

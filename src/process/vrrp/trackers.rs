@@ -1,19 +1,19 @@
-//! What watches for the trackers: programs, files, processes.
+//! The sources of events about trackers: programs, files, processes, links.
 
 use std::collections::HashMap;
 use std::io;
 use std::time::Duration;
 
 use crate::config::model::{Global, Script, TrackFile, TrackProcess};
-use crate::kernel::{BeatEvent, LinkBeat, ProcessEvent, ProcessWay, Processes, ReceiveBuffer};
-use crate::net::{ChildEvent, Children, FileEvent, Files, Key, Occasion, Outcome};
+use crate::kernel::{BeatEvent, ProcessEvent, ProcessWay, ReceiveBuffer, count_processes, poll_links};
+use crate::net::{ChildEvent, Children, FileEvent, InitFiles, Key, Outcome, watch_files};
 use crate::notify::log::Log;
 use crate::process::doing::Doing;
-use crate::reactor::{Interest, Program, Reactor, Token};
+use crate::reactor::{Feed, Interest, Program, Reactor, Token};
 use crate::vrrp::{Event, Tables};
 
-/// That runs have to wait is told so often.
-const TELL_AGAIN: Duration = Duration::from_secs(60);
+/// The log says so often that runs have to wait.
+const LOG_AGAIN: Duration = Duration::from_secs(60);
 
 /// The tokens of the sources.
 pub(super) struct Tokens {
@@ -23,41 +23,77 @@ pub(super) struct Tokens {
     pub(super) beats: Token,
 }
 
-/// The sources of what trackers tell. None of them runs in a daemon that has no such trackers.
+/// A feed for what is wanted of it: started anew when that changes, and ended when nothing is wanted.
+struct Followed<W, E> {
+    token: Token,
+    wanted: W,
+    feed: Option<Feed<E>>,
+}
+
+impl<W: PartialEq + Default, E> Followed<W, E> {
+    fn new(token: Token) -> Followed<W, E> {
+        Followed { token, wanted: W::default(), feed: None }
+    }
+
+    /// `start` gives the feed, or none if nothing is wanted.
+    fn follow(
+        &mut self,
+        wanted: W,
+        reactor: &Reactor,
+        start: impl FnOnce(&W) -> io::Result<Option<Feed<E>>>,
+    ) -> io::Result<()> {
+        if wanted == self.wanted {
+            return Ok(());
+        }
+        if let Some(feed) = self.feed.take() {
+            reactor.deregister(&feed)?;
+        }
+        if let Some(feed) = start(&wanted)? {
+            reactor.register(&feed, self.token, Interest::READABLE)?;
+            self.feed = Some(feed);
+        }
+        self.wanted = wanted;
+        Ok(())
+    }
+
+    fn events(&self) -> Vec<E> {
+        let mut events = Vec::new();
+        if let Some(feed) = &self.feed {
+            feed.events(&mut events);
+        }
+        events
+    }
+}
+
+/// The sources of events about trackers. None of them runs in a daemon that has no such trackers.
 pub(super) struct Watches {
-    tokens: Tokens,
+    scripts: Token,
     children: Option<Children>,
-    files: Option<Files>,
-    watched: Vec<TrackFile>,
-    /// What files are watched for the first time upon.
-    occasion: Occasion,
-    processes: Option<Processes>,
-    counted: (Vec<TrackProcess>, ReceiveBuffer),
-    beats: Option<LinkBeat>,
-    polled: Vec<String>,
-    /// How processes are counted, as it was told last.
-    told_way: Option<ProcessWay>,
-    /// The present run of each script: an answer to an older one is none.
+    files: Followed<Vec<TrackFile>, FileEvent>,
+    /// What becomes of `init_file` when files are watched next.
+    init_files: InitFiles,
+    processes: Followed<(Vec<TrackProcess>, ReceiveBuffer), ProcessEvent>,
+    beats: Followed<Vec<String>, BeatEvent>,
+    /// How processes are counted, as last logged.
+    logged_way: Option<ProcessWay>,
+    /// The present run of each script: an answer to an older one does not count.
     runs: HashMap<u32, u64>,
-    /// When it was last told that scripts have to wait.
-    told_lack: Option<Duration>,
+    /// When it was last logged that scripts have to wait.
+    logged_lack: Option<Duration>,
 }
 
 impl Watches {
-    pub(super) fn new(tokens: Tokens, occasion: Occasion) -> Watches {
+    pub(super) fn new(tokens: Tokens, init_files: InitFiles) -> Watches {
         Watches {
-            tokens,
+            scripts: tokens.children,
             children: None,
-            files: None,
-            watched: Vec::new(),
-            occasion,
-            processes: None,
-            counted: Default::default(),
-            beats: None,
-            polled: Vec::new(),
-            told_way: None,
+            files: Followed::new(tokens.files),
+            init_files,
+            processes: Followed::new(tokens.processes),
+            beats: Followed::new(tokens.beats),
+            logged_way: None,
             runs: HashMap::new(),
-            told_lack: None,
+            logged_lack: None,
         }
     }
 
@@ -68,70 +104,30 @@ impl Watches {
     pub(super) fn follow(&mut self, tables: &Tables, reactor: &Reactor) -> io::Result<()> {
         if self.children.is_none() && tables.trackers.scripts.iter().next().is_some() {
             let children = Children::start().doing("start the thread of programs")?;
-            reactor.register(&children, self.tokens.children, Interest::READABLE)?;
+            reactor.register(&children, self.scripts, Interest::READABLE)?;
             self.children = Some(children);
         }
-        self.follow_files(tables, reactor)?;
-        self.follow_processes(tables, reactor)?;
-        self.follow_beats(tables, reactor)
-    }
-
-    fn follow_beats(&mut self, tables: &Tables, reactor: &Reactor) -> io::Result<()> {
-        let polled: Vec<String> = tables.links.polled().map(str::to_owned).collect();
-        if polled == self.polled {
-            return Ok(());
-        }
-        if let Some(beats) = self.beats.take() {
-            reactor.deregister(&beats)?;
-        }
-        if !polled.is_empty() {
-            let beats = LinkBeat::start(polled.clone()).doing("poll the links of linkbeat_interfaces")?;
-            reactor.register(&beats, self.tokens.beats, Interest::READABLE)?;
-            self.beats = Some(beats);
-        }
-        self.polled = polled;
-        Ok(())
-    }
-
-    fn follow_files(&mut self, tables: &Tables, reactor: &Reactor) -> io::Result<()> {
-        let files: Vec<TrackFile> =
-            tables.trackers.files.iter().map(|(_, tracker)| tracker.row.config.clone()).collect();
-        let occasion = std::mem::replace(&mut self.occasion, Occasion::Reload);
-        if files == self.watched {
-            return Ok(());
-        }
-        if let Some(files) = self.files.take() {
-            reactor.deregister(&files)?;
-        }
-        if !files.is_empty() {
-            let watch = Files::start(&files, occasion).doing("watch the files of track_file")?;
-            reactor.register(&watch, self.tokens.files, Interest::READABLE)?;
-            self.files = Some(watch);
-        }
-        self.watched = files;
-        Ok(())
-    }
-
-    fn follow_processes(&mut self, tables: &Tables, reactor: &Reactor) -> io::Result<()> {
+        let init_files = std::mem::replace(&mut self.init_files, InitFiles::IfMissing);
+        let files = tables.trackers.files.values().map(|tracker| tracker.row.config.clone()).collect();
+        self.files.follow(files, reactor, |files: &Vec<TrackFile>| {
+            let start = || watch_files(files, init_files).doing("watch the files of track_file");
+            (!files.is_empty()).then(start).transpose()
+        })?;
         let kinds = tables.trackers.processes.values().map(|tracker| tracker.row.config.clone()).collect();
         let buffer = tables.system.global.as_ref().map(|global| ReceiveBuffer {
             octets: global.process_monitor_rcv_bufs,
             force: global.process_monitor_rcv_bufs_force,
         });
-        let wanted: (Vec<TrackProcess>, ReceiveBuffer) = (kinds, buffer.unwrap_or_default());
-        if wanted == self.counted {
-            return Ok(());
-        }
-        if let Some(processes) = self.processes.take() {
-            reactor.deregister(&processes)?;
-        }
-        if !wanted.0.is_empty() {
-            let processes = Processes::start(&wanted.0, wanted.1).doing("count the processes of track_process")?;
-            reactor.register(&processes, self.tokens.processes, Interest::READABLE)?;
-            self.processes = Some(processes);
-        }
-        self.counted = wanted;
-        Ok(())
+        let counted: (Vec<TrackProcess>, _) = (kinds, buffer.unwrap_or_default());
+        self.processes.follow(counted, reactor, |(kinds, buffer)| {
+            let start = || count_processes(kinds, *buffer).doing("count the processes of track_process");
+            (!kinds.is_empty()).then(start).transpose()
+        })?;
+        let polled = tables.links.polled().map(str::to_owned).collect();
+        self.beats.follow(polled, reactor, |names: &Vec<String>| {
+            let start = || poll_links(names.clone()).doing("poll the links of linkbeat_interfaces");
+            (!names.is_empty()).then(start).transpose()
+        })
     }
 
     pub(super) fn run(&mut self, id: u32, script: &Script, limit: Duration, global: Option<&Global>) {
@@ -148,24 +144,14 @@ impl Watches {
         }
     }
 
-    /// What the sources have told since the last call.
+    /// The events since the last call.
     pub(super) fn events(&mut self, now: Duration, log: &Log) -> Vec<Event<'static>> {
-        let (mut ended, mut read, mut counted) = (Vec::new(), Vec::new(), Vec::new());
+        let mut ended = Vec::new();
         if let Some(children) = &self.children {
             children.events(&mut ended);
         }
-        if let Some(files) = &self.files {
-            files.events(&mut read);
-        }
-        if let Some(processes) = &self.processes {
-            processes.events(&mut counted);
-        }
-        let mut beats = Vec::new();
-        if let Some(source) = &self.beats {
-            source.events(&mut beats);
-        }
         let mut events = Vec::new();
-        for event in beats {
+        for event in self.beats.events() {
             match event {
                 BeatEvent::Link { name, up } => events.push(Event::LinkBeat { name, up }),
                 BeatEvent::Failed { name, why } => {
@@ -181,23 +167,23 @@ impl Watches {
                 events.push(self.ended(id, outcome, now, log));
             }
         }
-        for event in read {
+        for event in self.files.events() {
             match event {
                 FileEvent::Number { name, number } => events.push(Event::FileRead { name, number }),
                 FileEvent::Trouble { text, .. } => log.warning(format_args!("{text}")),
             }
         }
-        for event in counted {
+        for event in self.processes.events() {
             match event {
                 ProcessEvent::Count { name, count } => events.push(Event::ProcessesCounted { name, count }),
-                ProcessEvent::Way(way) => self.tell_way(way, log),
+                ProcessEvent::Way(way) => self.log_way(way, log),
             }
         }
         events
     }
 
-    fn tell_way(&mut self, way: ProcessWay, log: &Log) {
-        if self.told_way.as_ref() == Some(&way) {
+    fn log_way(&mut self, way: ProcessWay, log: &Log) {
+        if self.logged_way.as_ref() == Some(&way) {
             return;
         }
         match &way {
@@ -208,15 +194,15 @@ impl Watches {
                 ));
             }
         }
-        self.told_way = Some(way);
+        self.logged_way = Some(way);
     }
 
     fn ended(&mut self, id: u32, outcome: Outcome, now: Duration, log: &Log) -> Event<'static> {
         match outcome.end() {
             Ok(end) => Event::ScriptEnded(id, end),
             Err(why) => {
-                if self.told_lack.is_none_or(|told| now >= told.saturating_add(TELL_AGAIN)) {
-                    self.told_lack = Some(now);
+                if self.logged_lack.is_none_or(|logged| now >= logged.saturating_add(LOG_AGAIN)) {
+                    self.logged_lack = Some(now);
                     log.error(format_args!("Tracking scripts have to wait: {why}"));
                 }
                 Event::ScriptPostponed(id)
