@@ -1,45 +1,61 @@
-# What a person does with this tree. Everything but `build` and `install` needs root and Debian 12 (or like).
+# `build`, `install` and `deb` need cargo, a C compiler, pkg-config, OpenSSL and PCRE2. `demo`, `test` and `bench` install the
+# tools of the labs on Debian 12 or similar, and need root.
 
 PREFIX ?= /usr/local
 DESTDIR ?=
+# Directories below share/zsh where Debian's zsh looks for functions of packages and of local installations.
+ZSH_FUNCTIONS ?= $(if $(filter /usr,$(PREFIX)),vendor-completions,site-functions)
 PROGRAM = $(or $(CARGO_TARGET_DIR),target)/release/keepalived
 
-# Programs and libraries the build, the labs and the demo need, as program:package.
-TOOLS = cc:gcc pkg-config:pkg-config ip:iproute2 ping:iputils-ping snmpd:snmpd snmptrapd:snmptrapd snmpwalk:snmp \
-  smilint:smitools linux.uml:user-mode-linux ipvsadm:ipvsadm modprobe:kmod openssl:openssl nginx:nginx-light \
-  dnsmasq:dnsmasq-base aiosmtpd:python3-aiosmtpd tshark:tshark /usr/lib/frr/bfdd:frr
-# Libraries to build with.
-LIBRARIES = libssl-dev libpcre2-dev
+# Directories where net-snmp looks for MIB modules and client settings, independent of PREFIX.
+SNMPDIR ?= /usr/share/snmp
+SYSCONFDIR ?= /etc
+DATADIR = $(PREFIX)/share
+DOCDIR = $(DATADIR)/doc/keepalived-rs
 
-.PHONY: all setup tools build demo test soak bench manual install install-only deb deb-test
+# Requirements of the build and of the labs: programs as program:package, libraries as module:package.
+BUILD_TOOLS = cc:gcc pkg-config:pkg-config
+LIBRARIES = libssl:libssl-dev libpcre2-8:libpcre2-dev
+LAB_TOOLS = ip:iproute2 ping:iputils-ping snmpd:snmpd snmptrapd:snmptrapd snmpwalk:snmp \
+  smilint:smitools linux.uml:user-mode-linux ipvsadm:ipvsadm modprobe:kmod openssl:openssl nginx:nginx-light \
+  dnsmasq:dnsmasq-base aiosmtpd:python3-aiosmtpd tshark:tshark /usr/lib/frr/bfdd:frr \
+  zsh:zsh fish:fish
+DEB_TOOLS = debootstrap:debootstrap lintian:lintian
+
+.PHONY: all setup tools lab-tools deb-tools build demo test soak bench manual install install-only uninstall deb deb-test
 
 all: build
 
-# Programs that are missing are installed, those that are there are left alone.
-tools:
+# Installs missing programs and libraries.
+tools: TOOLS = $(BUILD_TOOLS)
+lab-tools: TOOLS = $(BUILD_TOOLS) $(LAB_TOOLS)
+deb-tools: TOOLS = $(BUILD_TOOLS) $(DEB_TOOLS)
+tools lab-tools deb-tools:
 	@missing=; for tool in $(TOOLS); do \
 	  command -v $${tool%%:*} >/dev/null || missing="$$missing $${tool#*:}"; \
 	done; \
 	for library in $(LIBRARIES); do \
-	  dpkg-query -W -f '$${db:Status-Abbrev}' $$library 2>/dev/null | grep -q '^ii' || missing="$$missing $$library"; \
+	  pkg-config --exists $${library%%:*} 2>/dev/null || missing="$$missing $${library#*:}"; \
 	done; \
-	if [ -n "$$missing" ]; then \
+	if [ -z "$$missing" ]; then :; \
+	elif command -v apt-get >/dev/null; then \
 	  apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install $$missing; \
+	else \
+	  echo "These are missing (names of Debian):$$missing" >&2; exit 1; \
 	fi
 
-# ... and C keepalived, the peer of the labs, is unpacked under .test.
-setup: tools
+# Also unpacks C keepalived, the peer of the labs, under .test.
+setup: lab-tools
 	@tests/peer/fetch.sh
 
 build: tools
 	cargo build --release
 
-# Failover you can watch.
-demo: build
+# Shows a failover on the terminal.
+demo: setup build
 	@tests/demo.sh $(PROGRAM)
 
-# Labs wait more than they work, so more of them run at once than there are processors; those that measure
-# time keep the others away by themselves.
+# Labs mostly wait, so more of them run in parallel than there are CPUs; those that measure time take a lock and run alone.
 test: setup
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
@@ -47,46 +63,60 @@ test: setup
 
 # The long forms of the labs, and the package.
 soak: setup
-	LAB_SOAK=1 cargo test --release --test lab_snmpd_hurts --test lab_hostile -- --nocapture --test-threads 1
+	LAB_SOAK=1 cargo test --release --test lab_snmpd_hurts --test lab_hostile --test config_bounds -- --nocapture --test-threads 1
 	$(MAKE) deb-test
 
-# Takeover time, crashes, jitter, storms of links, checkers and the cost of SNMP, beside C keepalived; BENCH_N (20) repetitions,
-# BENCH_ONLY=takeover|crowd|crash|bfd|jitter|scripts|storm|walk|lvs one of them; lvs with LAB_UML_ROAMS=1 on all processors.
+# Takeover time, crashes, jitter, storms of links, checkers and the cost of SNMP, compared with C keepalived; BENCH_N (20) repetitions,
+# BENCH_ONLY=takeover|crowd|crash|bfd|jitter|scripts|storm|walk|lvs one of them; lvs with LAB_UML_ROAMS=1 on all CPUs.
 bench: setup
 	cargo bench --bench measure
 
-# The manual page and the completions that are made from the program.
+# Generates the manual page and the completions from the program.
 manual:
 	UPDATE=1 cargo test --test manual
 
 install: build install-only
 
-# target/debian/keepalived-rs_*.deb; wants cargo-deb (`cargo install cargo-deb`).
+# target/debian/keepalived-rs_*.deb
 deb: build
-	rm -rf target/deb
-	$(MAKE) install-only DESTDIR=target/deb PREFIX=/usr
-	strip target/deb/usr/sbin/keepalived target/deb/usr/bin/genhash
-	cargo deb --no-build --no-strip --output target/debian/
+	@packaging/debian/build.sh
 
-# The package in a Debian of its own (.test/debian, made by debootstrap): install, start, walk, stop, purge.
-deb-test:
-	@command -v debootstrap >/dev/null || $(MAKE) tools TOOLS=debootstrap:debootstrap LIBRARIES=
-	@command -v cargo-deb >/dev/null || cargo install cargo-deb --locked
-	$(MAKE) deb
+# Tests the package with lintian, and in separate Debians (.test/debian-*, created by debootstrap).
+deb-test: deb-tools deb
 	@tests/deb.sh "$$(ls -t target/debian/*.deb | head -n 1)"
 
-# ... of what is built already.
+# All installed files, as mode:source:target.
+FILES = \
+  755:$(PROGRAM):$(PREFIX)/sbin/keepalived \
+  755:$(dir $(PROGRAM))genhash:$(PREFIX)/bin/genhash \
+  644:man/keepalived.8:$(DATADIR)/man/man8/keepalived.8 \
+  644:man/keepalived.conf.5:$(DATADIR)/man/man5/keepalived.conf.5 \
+  644:man/genhash.1:$(DATADIR)/man/man1/genhash.1 \
+  $(foreach program,keepalived genhash,\
+    644:completions/$(program).bash:$(DATADIR)/bash-completion/completions/$(program) \
+    644:completions/_$(program):$(DATADIR)/zsh/$(ZSH_FUNCTIONS)/_$(program) \
+    644:completions/$(program).fish:$(DATADIR)/fish/vendor_completions.d/$(program).fish) \
+  644:conf/keepalived.service:$(PREFIX)/lib/systemd/system/keepalived.service \
+  644:mibs/KEEPALIVED-MIB.txt:$(SNMPDIR)/mibs/KEEPALIVED-MIB.txt \
+  644:conf/snmp-client.conf:$(SNMPDIR)/snmp.conf \
+  644:conf/snmpd-keepalived.conf:$(SYSCONFDIR)/snmp/snmpd.conf.d/keepalived.conf \
+  644:README.md:$(DOCDIR)/README.md \
+  $(foreach file,$(wildcard mibs/base/*.txt),644:$(file):$(DATADIR)/keepalived-rs/mibs/$(notdir $(file))) \
+  $(foreach file,$(filter-out conf/snmp-client.conf conf/snmpd-keepalived.conf,$(wildcard conf/*.conf conf/*.conf.*)),\
+    644:$(file):$(DOCDIR)/conf/$(notdir $(file)))
+
+# Installs the programs as they are built.
 install-only:
-	install -D -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/sbin/keepalived
-	install -D -m 755 $(dir $(PROGRAM))genhash $(DESTDIR)$(PREFIX)/bin/genhash
-	install -D -m 644 man/keepalived.8 $(DESTDIR)$(PREFIX)/share/man/man8/keepalived.8
-	install -D -m 644 man/keepalived.conf.5 $(DESTDIR)$(PREFIX)/share/man/man5/keepalived.conf.5
-	install -D -m 644 man/genhash.1 $(DESTDIR)$(PREFIX)/share/man/man1/genhash.1
-	install -D -m 644 completions/keepalived.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/keepalived
-	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
-	sed 's|@sbindir@|$(PREFIX)/sbin|' conf/keepalived.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/keepalived.service
-	chmod 644 $(DESTDIR)$(PREFIX)/lib/systemd/system/keepalived.service
-	install -D -m 644 mibs/KEEPALIVED-MIB.txt $(DESTDIR)$(PREFIX)/share/snmp/mibs/KEEPALIVED-MIB.txt
-	install -d $(DESTDIR)$(PREFIX)/share/doc/keepalived/mibs-base $(DESTDIR)$(PREFIX)/share/doc/keepalived/conf
-	install -m 644 mibs/base/*.txt $(DESTDIR)$(PREFIX)/share/doc/keepalived/mibs-base
-	install -m 644 conf/*.conf conf/*.conf.* $(DESTDIR)$(PREFIX)/share/doc/keepalived/conf
+	@set -e; for file in $(FILES); do \
+	  mode=$${file%%:*}; source=$${file#*:}; target=$(DESTDIR)$${source#*:}; source=$${source%%:*}; \
+	  install -D -m $$mode "$$source" "$$target"; \
+	  if [ $$mode = 644 ]; then sed -i 's|@sbindir@|$(PREFIX)/sbin|g; s|@datadir@|$(DATADIR)|g' "$$target"; fi; \
+	  echo "$$target"; \
+	done
+
+# Removes the files of `make install` with the same PREFIX; the configuration stays.
+uninstall:
+	@for file in $(FILES); do target=$${file#*:}; echo "rm $(DESTDIR)$${target#*:}"; rm -f "$(DESTDIR)$${target#*:}"; done
+	@for directory in $(DATADIR)/keepalived-rs/mibs $(DATADIR)/keepalived-rs $(DOCDIR)/conf $(DOCDIR); do \
+	  rmdir "$(DESTDIR)$$directory" 2>/dev/null || true; \
+	done

@@ -1,4 +1,4 @@
-//! Takeover because the BFD session of the master is gone.
+//! Takeover after the master's BFD session goes down.
 
 use std::time::Duration;
 
@@ -8,13 +8,13 @@ use lab::{Daemon, Lab, now, wait_until};
 use crate::report::{ms, spread};
 use crate::{DAEMONS, LIMIT, LOW, repetitions};
 
-/// Interval of adverts.
+/// Advertisement interval.
 const ADVERT: Duration = Duration::from_millis(100);
-/// Interval of control packets, in milliseconds, and how many may be missing.
+/// Interval of control packets in milliseconds, and the detection multiplier.
 const INTERVAL: u64 = 50;
 const MULTIPLIER: u64 = 3;
 
-/// The master follows a session with a third router, which is killed.
+/// The table: the master tracks a session with a third router, which is killed.
 pub fn bfd() {
     let bound = Duration::from_millis(INTERVAL * MULTIPLIER) + ADVERT;
     println!(
@@ -42,7 +42,7 @@ pub fn bfd() {
     }
 }
 
-/// A master with a session, a backup, and the other end of the session.
+/// Starts a master with a session, a backup, and the other end of the session.
 fn start(daemon: Daemon) -> Lab {
     let mut lab = Lab::new(3);
     let session = |to: usize| {
@@ -65,17 +65,17 @@ fn start(daemon: Daemon) -> Lab {
     for router in [2, 1] {
         lab.router(router).start(daemon);
     }
-    start_end(&mut lab);
+    start_peer(&mut lab);
     lab
 }
 
 /// Starts the other end and waits until router 1 is master.
-fn start_end(lab: &mut Lab) {
+fn start_peer(lab: &mut Lab) {
     let since = now();
     lab.router(3).start(C);
     lab.wire.await_advert(1, 51, since, LIMIT);
     let settled = now() + Duration::from_secs(1);
-    wait_until(LIMIT, "the session has its intervals, and router 1 its place", || {
+    wait_until(LIMIT, "the session is up with its intervals, and router 1 is master", || {
         now() > settled && lab.wire.last_advert(1, 51) > lab.wire.last_advert(2, 51)
     });
     lab.wire.clear();
@@ -84,6 +84,6 @@ fn start_end(lab: &mut Lab) {
 fn takeover(lab: &mut Lab) -> Duration {
     let killed = lab.router(3).kill9();
     let taken = lab.wire.await_advert(2, 51, killed, LIMIT) - killed;
-    start_end(lab);
+    start_peer(lab);
     taken
 }

@@ -1,4 +1,4 @@
-//! The VRRP process killed with -9 again and again: what the wire, the other router and the addresses see of it.
+//! Repeated kill -9 of the VRRP process: its effect on the adverts, the other router and the addresses.
 
 use std::time::Duration;
 
@@ -12,15 +12,15 @@ use crate::report::{ms, spread};
 use crate::{DAEMONS, LOW, await_all, repetitions};
 
 const INTERVAL: Duration = Duration::from_millis(100);
-/// Kills of each daemon; C keepalived waits 1, 2, 4 ... s before each further start.
+/// Most kills of each daemon; C keepalived waits 1, 2, 4 ... s before each restart.
 const MOST: [usize; 2] = [10, 5];
-/// Time to be back.
+/// Time limit for the daemon to recover.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// 1 and 255 instances.
+/// The table for 1 and 255 instances.
 pub fn crash() {
     println!("\n## kill -9 of the VRRP process, again as soon as it is back, advert_int 0.1 s\n");
-    println!("silence = from the kill to the first advert of the same router, in the instance that comes last\n");
+    println!("silence = from the kill to the first advert of the same router, for the last of the instances\n");
     println!(
         "| instances | daemon | silence ms median (min-max) | longest gap in any instance, either router, ms | \
          instances taken by router 2 | addresses deleted | kills |"
@@ -46,7 +46,7 @@ pub fn crash() {
     }
 }
 
-/// A master (router 1), whose VRRP process is killed, and a backup of the same make.
+/// A master (router 1), whose VRRP process is killed, and a backup with the same daemon.
 struct Victim {
     lab: Lab,
     instances: u8,
@@ -55,11 +55,11 @@ struct Victim {
     crashes: Vec<Crash>,
 }
 
-/// What one kill did.
+/// Result of one kill.
 struct Crash {
     silence: Duration,
     gap: Duration,
-    /// Instances that router 2 advertised.
+    /// Number of instances that router 2 advertised.
     taken: usize,
 }
 
@@ -73,7 +73,7 @@ impl Victim {
         let all = usize::from(instances);
         wait_until(LIMIT, "router 1 has all addresses", || lab.router(1).count_addresses("10.1") == all);
         lab.router(2).start(daemon);
-        wait_until(LIMIT, "router 2 is backup of all", || {
+        wait_until(LIMIT, "router 2 is backup for all instances", || {
             lab.router(2).log().matches("Entering BACKUP STATE").count() >= all
         });
         let mut watch = lab.router(1).netns().command("ip");
@@ -91,7 +91,7 @@ impl Victim {
         kill(Pid::from_raw(pid), Signal::SIGKILL).expect("a running VRRP process");
         let at = now();
         let wire = &self.lab.wire;
-        wait_until(LIMIT, "router 1 is master of all again", || {
+        wait_until(LIMIT, "router 1 is master for all instances again", || {
             let end = now();
             wire.schedule(1, at, end).len() == instances
                 && wire.schedule(2, end.saturating_sub(4 * INTERVAL), end).is_empty()
@@ -105,13 +105,13 @@ impl Victim {
             taken: wire.schedule(2, at, end).len(),
         };
         self.crashes.push(crash);
-        // What is left is the last advert of each instance before the next kill.
+        // Keep only the last advert of each instance before the next kill.
         let settled = now();
         self.lab.wire.clear();
         await_all(&self.lab, 1, self.instances, settled);
     }
 
-    /// Between two adverts of an instance, whoever sent them; the first is the last one before the kill.
+    /// The longest gap between two adverts of an instance by either router, from the last advert before the kill on.
     fn longest_gap(&self, killed: Stamp, end: Stamp) -> Duration {
         let mut all = self.lab.wire.schedule(1, Duration::ZERO, end);
         for (vrid, adverts) in self.lab.wire.schedule(2, killed, end) {
@@ -124,7 +124,7 @@ impl Victim {
         gaps.max().unwrap_or_default()
     }
 
-    /// Virtual addresses that were taken off router 1 so far.
+    /// Number of virtual addresses deleted from router 1 so far.
     fn deleted(&self) -> usize {
         self.monitor.log().lines().filter(|line| line.starts_with("Deleted") && line.contains(" 10.101.")).count()
     }

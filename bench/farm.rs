@@ -16,11 +16,11 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use socket2::SockRef;
 
-/// Time for one step; a daemon that needs longer is reported as such.
+/// Time limit of one step; a daemon that needs longer is reported as such.
 pub const STEP: Duration = Duration::from_secs(30);
-/// Where all real servers listen.
+/// Port of all real servers.
 const PORT: u16 = 7000;
-/// How long the table is watched once a killed checker process is replaced.
+/// How long the table is watched after a killed checker process is replaced.
 const WATCH: Duration = Duration::from_secs(3);
 
 /// A director and its real servers, all in one namespace: each server has an address of the loopback.
@@ -30,28 +30,28 @@ pub struct Farm {
     services: usize,
     servers: usize,
     delay: u64,
-    /// When the daemon was started or told to reload.
+    /// Time of the last start or reload of the daemon.
     since: Instant,
-    /// The kernel's listing, in memory that is kept: looking must cost little.
+    /// The kernel's listing; the buffer is reused to keep reading cheap.
     listing: Vec<u8>,
 }
 
-/// What IPVS holds, counted.
+/// Numbers of entries in IPVS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entries {
     /// Real servers.
     pub all: usize,
-    /// Those of weight 9.
+    /// Real servers with weight 9.
     pub changed: usize,
 }
 
-/// What the end of a checker process did.
+/// Result of killing the checker process.
 pub struct Killed {
-    /// Until another process has written its pid file.
+    /// Time until a new process has written its pid file.
     pub replaced: Option<Duration>,
     /// Real servers that were not in IPVS at some time.
     pub missing: usize,
-    /// Lines of the listing that are at another place in it: the kernel lists by age.
+    /// Lines of the listing whose position has changed: the kernel lists by age.
     pub moved: usize,
 }
 
@@ -73,7 +73,7 @@ impl Farm {
         let conf = self.conf(changed);
         let router = self.lab.router(1);
         router.configure(&conf);
-        // What a process that was killed has left is not the pid of this one.
+        // Remove the pid file of a killed process.
         let _ = fs::remove_file(router.file("checkers.pid"));
         self.since = router.start_checkers_bare(daemon, extra);
     }
@@ -101,7 +101,7 @@ impl Farm {
         text
     }
 
-    /// Has the daemon read a configuration in which real server number `changed` has weight 9 instead of 1.
+    /// Reloads the daemon with a configuration in which real server number `changed` has weight 9 instead of 1.
     pub fn reload(&mut self, changed: Option<usize>) {
         let conf = self.conf(changed);
         let router = self.lab.router(1);
@@ -110,18 +110,18 @@ impl Farm {
         router.daemon().signal(Signal::SIGHUP);
     }
 
-    /// The pid of the checker process.
+    /// The process ID of the checker process.
     pub fn pid(&mut self) -> i32 {
         self.lab.router(1).checker_pid()
     }
 
-    /// Checks done so far.
+    /// Number of checks so far.
     pub fn checks(&self) -> usize {
         self.listener.accepted.load(Ordering::Relaxed)
     }
 
-    /// Reads the kernel's listing: cheaper than ipvsadm, and it takes its time from the daemon.
-    fn look(&mut self) {
+    /// Reads the kernel's listing from /proc, which costs less than ipvsadm, as the daemon shares the processor.
+    fn read_listing(&mut self) {
         let mut listing = std::mem::take(&mut self.listing);
         listing.clear();
         self.listing = self.lab.router(1).netns().enter(|| {
@@ -134,9 +134,9 @@ impl Farm {
 
     /// Counts the real servers in IPVS.
     pub fn entries(&mut self) -> Entries {
-        self.look();
+        self.read_listing();
         let mut found = Entries { all: 0, changed: 0 };
-        // The first of them is in the heading.
+        // The first such line is in the heading.
         for line in self.listing.split(|octet| *octet == b'\n').skip(3).filter(|line| line.starts_with(b"  -> ")) {
             let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).skip(2);
             found.all += 1;
@@ -147,7 +147,7 @@ impl Farm {
 
     /// The real servers in IPVS in the kernel's order: service, address, method, weight.
     pub fn table(&mut self) -> Vec<String> {
-        self.look();
+        self.read_listing();
         let listing = String::from_utf8_lossy(&self.listing);
         let mut service = "";
         let mut table = Vec::new();
@@ -165,8 +165,8 @@ impl Farm {
 
     /// Time from the start of the daemon until the empty IPVS is complete.
     ///
-    /// The whole listing takes the kernel's processor too long to be read often, so it is read when the last service is
-    /// there: each daemon writes that with its servers after all others.
+    /// Reading the whole listing takes too much processor time to be done often, so it is read when the last service
+    /// exists: each daemon adds the last service and its servers after all others.
     pub fn await_complete(&mut self) -> Option<Duration> {
         let (services, all) = (self.services, self.services * self.servers);
         let start = Instant::now();
@@ -176,7 +176,7 @@ impl Farm {
         within(self.since, || self.entries().all == all)
     }
 
-    /// Time from the start or reload of the daemon until IPVS holds what is wanted.
+    /// Time from the start or reload of the daemon until `wanted` accepts the entries in IPVS.
     pub fn await_entries(&mut self, mut wanted: impl FnMut(Entries) -> bool) -> Option<Duration> {
         within(self.since, || wanted(self.entries()))
     }
@@ -186,7 +186,7 @@ impl Farm {
         within(self.since, || self.lab.router(1).snmp().get(oid).is_some())
     }
 
-    /// Stops the daemon; the time that took. One that does not end is killed.
+    /// Stops the daemon and returns the time that took. A daemon that does not exit is killed.
     pub fn stop(&mut self) -> Option<Duration> {
         let daemon = self.lab.router(1).daemon();
         let since = Instant::now();
@@ -196,7 +196,7 @@ impl Farm {
         took
     }
 
-    /// Walks subtrees: varbinds, seconds, and microseconds of daemon and snmpd for each varbind, as cells.
+    /// Walks subtrees. Returns the cells: varbinds, seconds, and microseconds of daemon and snmpd per varbind.
     pub fn walk(&mut self, roots: &[String]) -> String {
         let pids = [self.pid(), self.lab.router(1).snmp().snmpd.pid().as_raw()];
         let (before, start) = (pids.map(cpu_time), Instant::now());
@@ -236,34 +236,34 @@ impl Farm {
 
 impl Drop for Farm {
     fn drop(&mut self) {
-        // The kernel's listing is incomplete while another namespace has services, too.
+        // The kernel's listing is incomplete while another namespace also has services.
         self.lab.router(1).daemon().kill_group();
         ipvsadm(self.lab.router(1).netns(), "-C");
     }
 }
 
-/// Services that use the scheduler of the farm, by the count of the kernel's module; 0 before it is loaded.
+/// Number of services with the farm's scheduler, by the reference count of its module; 0 before it is loaded.
 fn scheduled() -> usize {
     let count = fs::read_to_string("/sys/module/ip_vs_wrr/refcnt").unwrap_or_default();
     count.trim().parse().unwrap_or(0)
 }
 
-/// Time from `since` until a condition holds, at the begin of the look that sees it; `None` when that is not so in the
-/// time of a step.
+/// Time from `since` to the start of the first poll in which a condition is true; `None` when it is not true within
+/// [`STEP`].
 fn within(since: Instant, mut condition: impl FnMut() -> bool) -> Option<Duration> {
     let start = Instant::now();
     while start.elapsed() < STEP {
-        let look = Instant::now();
+        let poll = Instant::now();
         if condition() {
-            return Some(look.duration_since(since));
+            return Some(poll.duration_since(since));
         }
-        // There is one processor: looking must not take it from the daemon.
-        std::thread::sleep((look.elapsed() * 3).max(Duration::from_millis(10)));
+        // There is one processor: polling must not take it from the daemon.
+        std::thread::sleep((poll.elapsed() * 3).max(Duration::from_millis(10)));
     }
     None
 }
 
-/// Takes connections to any address of a namespace, and counts them.
+/// Accepts connections to any address of a namespace, and counts them.
 struct Listener {
     socket: TcpListener,
     accepted: Arc<AtomicUsize>,
@@ -286,7 +286,7 @@ impl Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        // Ends the waiting for connections. A namespace lives as long as a socket in it.
+        // Ends the thread that accepts connections: a namespace exists as long as a socket in it.
         let _ = SockRef::from(&self.socket).shutdown(Shutdown::Both);
     }
 }

@@ -1,4 +1,4 @@
-//! How evenly a master advertises, and what that costs.
+//! Jitter of a master's adverts, and its cost.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use lab::{Lab, now};
 use crate::report::{ms, quantile};
 use crate::{DAEMONS, LOW, await_all};
 
-/// 1, 50 and 255 instances.
+/// The table for 1, 50 and 255 instances.
 pub fn jitter() {
     println!("\n## Advert jitter of a master over 20 s, advert_int 0.1 s: error = |interval - 0.1 s|\n");
     println!("| instances | daemon | error p50 ms | p99 ms | max ms | CPU % of a core | RSS KiB (VRRP process) |");

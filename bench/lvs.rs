@@ -1,8 +1,8 @@
-//! The checkers and IPVS, inside user-mode Linux: start, checks, restart, SNMP, and a checker process that is killed.
+//! The checkers and IPVS inside user-mode Linux: start, checks, restart, SNMP, and kill -9 of the checker process.
 //!
-//! That kernel is slow at system calls and has one processor, so only the ratios mean something. BENCH_ROWS (10000)
-//! is the number of real servers of the largest tables, BENCH_DELAY (2) the `delay_loop` in seconds,
-//! BENCH_LVS=start|walk|kill picks one table.
+//! That kernel is slow at system calls and has one processor, so only the ratios are meaningful. BENCH_ROWS (10000) is the
+//! number of real servers of the largest tables, BENCH_DELAY (2) the `delay_loop` in seconds, BENCH_LVS=start|walk|kill
+//! selects one table.
 
 use std::time::{Duration, Instant};
 
@@ -14,9 +14,9 @@ use crate::farm::{Entries, Farm, Killed, STEP};
 use crate::report::spread;
 use crate::{DAEMONS, repetitions};
 
-/// Time for everything.
+/// Time limit for the whole benchmark.
 const ALL: Duration = Duration::from_secs(3600);
-/// Real servers of a virtual server, but for the table with one virtual server.
+/// Real servers per virtual server, except for the shape with one virtual server.
 const SERVERS: usize = 10;
 /// Columns of realServerTable that are walked: address, status, connections.
 const COLUMNS: [u32; 3] = [4, 6, 14];
@@ -26,11 +26,11 @@ pub fn lvs() {
     let report = uml::run_this_program(ALL);
     println!("{}", report.output);
     if report.status != Some(0) {
-        println!("user-mode Linux ended with status {:?}\n{}", report.status, report.console);
+        println!("user-mode Linux exited with status {:?}\n{}", report.status, report.console);
     }
 }
 
-/// The tables, inside.
+/// Prints the tables, inside user-mode Linux.
 pub fn inside() {
     let only = std::env::var("BENCH_LVS").unwrap_or_default();
     let tables: [(&str, fn()); 3] = [("start", start), ("walk", walk), ("kill", killed)];
@@ -45,7 +45,7 @@ fn setting(name: &str, default: usize) -> usize {
     std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
 }
 
-/// Numbers of virtual servers with ten real servers each, up to the largest wanted.
+/// Numbers of virtual servers with ten real servers each, up to BENCH_ROWS real servers.
 fn sizes() -> Vec<usize> {
     let most = setting("BENCH_ROWS", 10_000);
     [10, 100, 1000].into_iter().filter(|services| services * SERVERS <= most).collect()
@@ -55,11 +55,11 @@ fn start() {
     let delay = setting("BENCH_DELAY", 2) as u64;
     println!("\n## Checkers: virtual servers with {SERVERS} real servers each, TCP_CHECK, delay_loop {delay}\n");
     println!(
-        "start, reload, restart: from exec or SIGHUP until IPVS is as configured; one weight is changed by the reload, and back by the restart after a stop with -I\n"
+        "start, reload, restart: from exec or SIGHUP until IPVS is as configured; the reload changes one weight, and the restart after a stop with -I changes it back\n"
     );
     println!(
         "| virtual servers | daemon | start s | its CPU s | RSS KiB | checks/s | CPU us/check | reload s | stop s | \
-         restart s | its CPU s | fewest entries meanwhile |"
+         restart s | its CPU s | fewest entries during the restart |"
     );
     println!("|---|---|---|---|---|---|---|---|---|---|---|---|");
     for services in sizes().into_iter().filter(|services| *services >= 100) {
@@ -84,7 +84,7 @@ fn start_one(daemon: Daemon, services: usize, delay: u64) -> String {
     let pid = farm.pid();
     cells.push(format!("{:.2}", cpu_time(pid).as_secs_f64()));
     cells.push(footprint(pid).0.to_string());
-    // Until all have been checked once.
+    // Wait until all have been checked once.
     std::thread::sleep(Duration::from_secs(delay));
     let (from, cpu, checks) = (Instant::now(), cpu_time(pid), farm.checks());
     std::thread::sleep(Duration::from_secs(2 * delay));
@@ -108,7 +108,7 @@ fn start_one(daemon: Daemon, services: usize, delay: u64) -> String {
 fn walk() {
     println!("\n## SNMP: bulk walk of realServerTable, columns {COLUMNS:?}, and of the whole check branch\n");
     println!(
-        "| virtual x real servers | daemon | start to served s | what | varbinds | s | daemon us/varbind | snmpd us/varbind |"
+        "| virtual x real servers | daemon | start to served s | walk | varbinds | s | daemon us/varbind | snmpd us/varbind |"
     );
     println!("|---|---|---|---|---|---|---|---|");
     let mut shapes: Vec<(usize, usize)> = sizes().into_iter().map(|services| (services, SERVERS)).collect();
@@ -123,7 +123,7 @@ fn walk() {
 }
 
 fn walk_one(daemon: Daemon, services: usize, servers: usize) {
-    // Checks are not what is measured here.
+    // A long delay_loop: checks are not measured here.
     let mut farm = Farm::new(services, servers, 3600);
     farm.start_snmp();
     farm.start(daemon, &[], None);
@@ -146,11 +146,9 @@ fn killed() {
         "\n## kill -9 of the checker process, {KILLS} times: {SERVICES} virtual servers with {SERVERS} real servers each\n"
     );
     println!(
-        "missing = entries not in IPVS at some time after the kill; new = entries whose place in the listing has changed: removed and added again\n"
+        "missing = entries not in IPVS at some time after the kill; new = entries removed and added again, by their position in the listing\n"
     );
-    println!(
-        "| daemon | another process after ms median (min-max) | entries missing, each kill | entries new, each kill |"
-    );
+    println!("| daemon | replaced after ms median (min-max) | entries missing, each kill | entries new, each kill |");
     println!("|---|---|---|---|");
     for daemon in DAEMONS {
         let mut farm = Farm::new(SERVICES, SERVERS, 5);
@@ -172,7 +170,7 @@ fn killed() {
     }
 }
 
-/// Seconds, or that it took too long.
+/// A time in seconds, or "not within".
 fn seconds(time: Option<Duration>) -> String {
     time.map_or(format!("not within {} s", STEP.as_secs()), |time| format!("{:.2}", time.as_secs_f64()))
 }

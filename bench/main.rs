@@ -1,9 +1,9 @@
-//! `make bench`: takeover time, crashes, advert jitter, tracking scripts, storms of foreign links and the cost of SNMP, ours and C
-//! keepalived side by side.
+//! `make bench`: takeover time, crashes, advert jitter, track scripts, link storms and the cost of SNMP, for ours and C
+//! keepalived.
 //!
-//! Prints Markdown. Both daemons run in turns (A B A B), each with its own kind in both seats. BENCH_N
-//! sets the repetitions of a takeover (20), BENCH_ONLY=takeover|crowd|crash|bfd|jitter|scripts|storm|walk|lvs picks one table;
-//! those of [`lvs`] have settings of their own.
+//! Prints Markdown. The daemons run alternately (A B A B), with the same daemon on both routers. BENCH_N sets the
+//! repetitions of a takeover (20), BENCH_ONLY=takeover|crowd|crash|bfd|jitter|scripts|storm|walk|lvs selects one table; the
+//! tables of [`lvs`] have settings of their own.
 
 #![allow(clippy::expect_used, reason = "a benchmark")]
 
@@ -57,9 +57,9 @@ fn repetitions() -> usize {
     std::env::var("BENCH_N").ok().and_then(|n| n.parse().ok()).unwrap_or(20)
 }
 
-/// Waits until `router` has advertised all of its instances since `since`.
+/// Waits until `router` has advertised all its instances since `since`.
 fn await_all(lab: &Lab, router: usize, instances: u8, since: Stamp) {
-    wait_until(LIMIT, &format!("router {router} is master of all"), || {
+    wait_until(LIMIT, &format!("router {router} is master for all instances"), || {
         lab.wire.schedule(router, since, now()).len() == usize::from(instances)
     });
 }

@@ -1,13 +1,13 @@
-//! Figures as text.
+//! Formats figures.
 
 use std::time::Duration;
 
-/// Milliseconds.
+/// A time in milliseconds.
 pub fn ms(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 
-/// `median (min-max)`.
+/// Values as `median (min-max)`.
 pub fn spread(values: impl Iterator<Item = f64>, digits: usize) -> String {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);

@@ -1,4 +1,4 @@
-//! What 500 tracking scripts a second cost, and how evenly a master advertises beside them.
+//! The cost of 500 track scripts per second, and the jitter of a master's adverts meanwhile.
 
 use std::fs;
 use std::time::Duration;
@@ -10,15 +10,13 @@ use crate::{DAEMONS, LOW, await_all};
 
 const SCRIPTS: usize = 500;
 const INTERVAL: Duration = Duration::from_millis(100);
-/// Ticks of the system's accounts a second.
+/// Clock ticks per second in `/proc/PID/stat`.
 const TICKS: f64 = 100.0;
 
-/// Ours and C keepalived, in turns.
+/// The table, with both daemons alternately.
 pub fn scripts() {
-    println!("\n## 500 vrrp_script a second (/bin/true) beside 1 instance at 0.1 s, over 20 s\n");
-    println!(
-        "| daemon | error p50 ms | p99 ms | max ms | longest gap / interval | ms of processor a run, scripts included |"
-    );
+    println!("\n## 500 vrrp_script per second (/bin/true) beside 1 instance at 0.1 s, over 20 s\n");
+    println!("| daemon | error p50 ms | p99 ms | max ms | longest gap / interval | CPU ms per run, scripts included |");
     println!("|---|---|---|---|---|---|");
     for _ in 0..2 {
         for daemon in DAEMONS {
@@ -26,12 +24,12 @@ pub fn scripts() {
             lab.router(1).configure(&conf());
             lab.router(1).start(daemon);
             await_all(&lab, 1, 1, Duration::ZERO);
-            // The burst of the start is over.
+            // Wait until the burst of the start is over.
             std::thread::sleep(Duration::from_secs(2));
             let pid = lab.router(1).vrrp_pid();
-            let (from, spent) = (now(), family(pid));
+            let (from, spent) = (now(), total_ticks(pid));
             std::thread::sleep(Duration::from_secs(20));
-            let (to, spent) = (now(), family(pid) - spent);
+            let (to, spent) = (now(), total_ticks(pid) - spent);
             let schedule = lab.wire.schedule(1, from, to);
             let gaps: Vec<f64> =
                 schedule.values().flat_map(|adverts| adverts.windows(2)).map(|pair| ms(pair[1] - pair[0])).collect();
@@ -64,8 +62,8 @@ fn conf() -> String {
     )
 }
 
-/// Processor time in ticks of a process, its children that run (those of its threads included), and all that were reaped.
-fn family(pid: i32) -> f64 {
+/// Processor time in ticks of a process, its running children (also those of its threads), and all children reaped.
+fn total_ticks(pid: i32) -> f64 {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let fields = stat.rsplit_once(") ").map_or("", |(_, fields)| fields);
     // utime, stime, cutime and cstime.
@@ -75,5 +73,5 @@ fn family(pid: i32) -> f64 {
     let children: Vec<i32> = children
         .flat_map(|list| list.split_whitespace().filter_map(|word| word.parse().ok()).collect::<Vec<_>>())
         .collect();
-    own + children.into_iter().map(family).sum::<f64>()
+    own + children.into_iter().map(total_ticks).sum::<f64>()
 }

@@ -1,4 +1,4 @@
-//! Links of others: what their coming and going does to the adverts of a master.
+//! Link storms: the effect of creating and deleting unrelated links on a master's adverts.
 
 use std::time::Duration;
 
@@ -11,12 +11,14 @@ use crate::report::{ms, spread};
 use crate::{DAEMONS, LIMIT, LOW, await_all};
 
 const INTERVAL: Duration = Duration::from_millis(100);
-/// Storms of each kind and daemon.
+/// Number of storms of each kind and daemon.
 const STORMS: usize = 3;
 
-/// Veth pairs in the namespace of the router, and a namespace that goes with all its links.
+/// The table: veth pairs in the router's namespace, and the deletion of a namespace with many links.
 pub fn storm() {
-    println!("\n## Links of others made and deleted beside a master, advert_int 0.1 s: longest gap between adverts\n");
+    println!(
+        "\n## Unrelated links created and deleted beside a master, advert_int 0.1 s: longest gap between adverts\n"
+    );
     println!("| storm | daemon | gap ms median (min-max) | gap / interval |");
     println!("|---|---|---|---|");
     for _ in 0..2 {
@@ -43,13 +45,13 @@ fn report(what: &str, daemon: Daemon, instances: u8, addresses: usize, storm: im
     await_all(&lab, 1, instances, Duration::ZERO);
     let all = usize::from(instances) * addresses;
     wait_until(LIMIT, "all addresses are set", || lab.router(1).count_addresses("10.1") == all);
-    // The second burst of announcements is over.
+    // Wait until the second burst of announcements is over.
     std::thread::sleep(Duration::from_secs(6));
     let gaps: Vec<f64> = (0..STORMS)
         .map(|_| {
             let from = now();
             storm(&mut lab);
-            // The kernel deletes links after the request for it has been answered.
+            // The kernel deletes links after it has answered the request.
             std::thread::sleep(Duration::from_secs(2));
             let schedule = lab.wire.schedule(1, from, now());
             let gaps = schedule.values().flat_map(|adverts| adverts.windows(2)).map(|pair| ms(pair[1] - pair[0]));

@@ -1,4 +1,4 @@
-//! Takeover after `kill -9` of the master: one instance, and a crowd of them.
+//! Takeover after `kill -9` of the master, with one instance and with 255.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use lab::{Daemon, Frame, Lab, Stamp, now, wait_until};
 use crate::report::{ms, spread};
 use crate::{DAEMONS, LIMIT, LOW, await_all, repetitions};
 
-/// One instance.
+/// The table for one instance.
 pub fn takeover() {
     println!("\n## Takeover of one instance after kill -9\n");
     println!("ratio = (backup's first advert - master's last advert) / Master_Down_Interval\n");
@@ -40,7 +40,7 @@ pub fn takeover() {
     }
 }
 
-/// 255 instances with 20 addresses each.
+/// The table for 255 instances with 20 addresses each.
 pub fn crowd() {
     println!("\n## Takeover of 255 instances with 20 addresses each after kill -9\n");
     println!(
@@ -70,7 +70,7 @@ pub fn crowd() {
     }
 }
 
-/// A master (router 1, priority 200) and a backup of the same make.
+/// A master (router 1, priority 200) and a backup with the same daemon.
 struct Pair {
     lab: Lab,
     daemon: Daemon,
@@ -78,7 +78,7 @@ struct Pair {
     addresses: usize,
 }
 
-/// What a backup needed after the master's death, the worst of all instances.
+/// Times of a backup's takeover, of the slowest instance.
 struct Takeover {
     /// From the master's last advert to the backup's first.
     last: Duration,
@@ -100,7 +100,7 @@ impl Pair {
         pair
     }
 
-    /// Starts router 1 and waits until it is master of all and router 2 has let go of all.
+    /// Starts router 1 and waits until it is master for all instances and router 2 has removed all addresses.
     fn start_master(&mut self) {
         let since = now();
         self.lab.router(1).start(self.daemon);
@@ -111,9 +111,9 @@ impl Pair {
         // The second burst of announcements comes 5 s after the first.
         let quiet = now();
         wait_until(LIMIT, "router 1 is quiet", || {
-            let heard = self.lab.wire.heard();
-            let last = heard.iter().rev().find(|heard| matches!(heard.frame, Frame::GratuitousArp(_)));
-            let last = last.map_or(quiet, |heard| heard.at).max(quiet);
+            let frames = self.lab.wire.frames();
+            let last = frames.iter().rev().find(|frame| matches!(frame.frame, Frame::GratuitousArp(_)));
+            let last = last.map_or(quiet, |frame| frame.at).max(quiet);
             now() - last > Duration::from_millis(if self.addresses > 1 { 6000 } else { 300 })
         });
         self.lab.wire.clear();
@@ -121,7 +121,7 @@ impl Pair {
         await_all(&self.lab, 1, self.instances, settled);
     }
 
-    /// Kills the master and waits until the backup has taken everything; then starts the master again.
+    /// Kills the master and waits until the backup has taken over all instances; then starts the master again.
     fn takeover(&mut self) -> Takeover {
         let killed = self.lab.router(1).kill9();
         let all = self.addresses * usize::from(self.instances);
@@ -142,9 +142,9 @@ impl Pair {
 
     fn first_announcement(&self, since: Stamp) -> Stamp {
         lab::wait_for(LIMIT, "router 2 announces an address", || {
-            let heard = self.lab.wire.heard();
-            let mut own = heard.iter().filter(|heard| heard.from == 2 && heard.at >= since);
-            own.find(|heard| matches!(heard.frame, Frame::GratuitousArp(_))).map(|heard| heard.at)
+            let frames = self.lab.wire.frames();
+            let mut own = frames.iter().filter(|frame| frame.from == 2 && frame.at >= since);
+            own.find(|frame| matches!(frame.frame, Frame::GratuitousArp(_))).map(|frame| frame.at)
         })
     }
 }

@@ -1,4 +1,4 @@
-//! SNMP walks of the VRRP branch.
+//! SNMP walks of KEEPALIVED-MIB.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use lab::{Lab, wait_until};
 use crate::report::spread;
 use crate::{DAEMONS, LIMIT, LOW, await_all};
 
-/// The whole MIB with 255 instances.
+/// The table: walks of the whole MIB with 255 instances.
 pub fn walk() {
     println!("\n## SNMP walk of KEEPALIVED-MIB, 255 instances with 4 addresses each\n");
     println!("| tool | daemon | varbinds | seconds median (min-max) | daemon us/varbind | snmpd CPU s | n |");

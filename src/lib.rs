@@ -1,22 +1,23 @@
 //! keepalived in Rust: VRRP and LVS health checks from a `keepalived.conf`.
 //!
-//! Everything the daemon knows lives in tables, one row per MIB row. A row is written by one state
-//! machine and then seen by every view: the kernel, KEEPALIVED-MIB, traps, scripts, mail, logs.
+//! The state of the daemon is in tables, one row per MIB row. One state machine writes a row, and all views show it:
+//! the kernel, KEEPALIVED-MIB, traps, scripts, mail, logs.
 //!
-//! The floor plan, imports running downwards only:
+//! The layers; a module imports only from lower layers, or from its own:
 //!
-//! | floor | modules |
+//! | layer | modules |
 //! |---|---|
-//! | 5 | `process`: parent and watchdog, the harness of its children, VRRP and checker process, wiring only; `genhash` the digest of a page |
-//! | 4 | `reactor` the event loop; `kernel` rtnetlink, IPVS and raw sockets; `net` connections of the checkers; `mib` tables as KEEPALIVED-MIB; `notify` log, scripts and mail |
-//! | 3 | `vrrp`, `check`, `bfd`, and below the first two `track`, the trackers: tables and state machines, no I/O and no clock |
-//! | 2 | `state` row indices, and records from one process to the next; `system` what belongs to the daemon as a whole |
-//! | 1 | `config` text to typed configuration; `wire` packet formats; crate `snmp` the AgentX subagent |
+//! | 5 | `process` the parent, the event loop of its children, and the VRRP, checker and BFD processes; `genhash` the digest of a page |
+//! | 4 | `reactor` the event loop; `kernel` rtnetlink, IPVS and raw sockets; `net` connections of the checkers; `mib` the tables as KEEPALIVED-MIB; `notify` log, scripts and mail |
+//! | 3 | `vrrp`, `check` and `bfd`, tables and state machines without I/O and clock; `track` the trackers, used by `vrrp` and `check` |
+//! | 2 | `state` row indices, and records from one process to the next; `system` properties of the daemon as a whole |
+//! | 1 | `config` from text to typed configuration; `wire` packet formats; crate `snmp` the AgentX subagent; `terminal` messages on the terminal |
+//! | 0 | `text` text of errors and counts |
 //!
-//! `ARCHITECTURE.md` says more, and `tests/layers` sees to it.
+//! See `ARCHITECTURE.md`; `tests/layers` enforces the layers.
 //!
-//! **Time** is a [`std::time::Duration`] since an arbitrary epoch of `CLOCK_MONOTONIC`, handed in
-//! from outside; no machine reads a clock.
+//! **Time** is a [`std::time::Duration`] since an arbitrary epoch of `CLOCK_MONOTONIC`. It is an argument of the
+//! machines, which read no clock.
 
 pub mod bfd;
 pub mod check;
@@ -30,6 +31,8 @@ pub mod process;
 pub mod reactor;
 pub mod state;
 pub mod system;
+pub mod terminal;
+pub mod text;
 pub mod track;
 pub mod vrrp;
 pub mod wire;

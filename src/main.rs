@@ -1,4 +1,4 @@
-//! Command line to one of the processes, to the launcher or the runner of programs, or to genhash.
+//! The `keepalived` program. By its arguments it is the daemon, the launcher or the runner of programs, or genhash.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -9,7 +9,7 @@ use keepalived::reactor::launcher;
 
 fn main() -> ExitCode {
     let mut arguments: Vec<OsString> = std::env::args_os().collect();
-    // Before all else: it is to be quick, and its arguments are those of another program.
+    // First of all: the launcher must start quickly, and its arguments are those of another program.
     if arguments.get(1).is_some_and(|first| first == launcher::ROLE) {
         return launcher::run(arguments.get(2..).unwrap_or_default()).into();
     }
@@ -18,7 +18,7 @@ fn main() -> ExitCode {
     }
     let named_genhash =
         arguments.first().is_some_and(|program| Path::new(program).file_name() == Some("genhash".as_ref()));
-    // -T must come first: what follows is genhash's command line.
+    // -T must come first: genhash's command line follows.
     if arguments.get(1).is_some_and(|first| first == "-T" || first == "--genhash") {
         arguments.remove(1);
         return keepalived::genhash::run(arguments);

@@ -1,15 +1,15 @@
-//! What both the VRRP and the checker process know of the daemon as a whole: the first branch of KEEPALIVED-MIB.
+//! Data about the daemon as a whole, which every process serves: the `global` branch of KEEPALIVED-MIB.
 
 use snmp::Table;
 
 use crate::config::model::Global;
 
-/// The scalars and emailTable.
+/// The global scalars and emailTable.
 #[derive(Debug, Default)]
 pub struct System {
-    /// Product, version and date, as shown by KEEPALIVED-MIB::version.
+    /// Product, version and date: the value of KEEPALIVED-MIB::version.
     pub version: String,
-    /// `global_defs`; absent before the first configuration.
+    /// `global_defs`; `None` before the first configuration.
     pub global: Option<Global>,
     /// emailTable.
     pub emails: Table<u32, Email>,
@@ -23,15 +23,15 @@ pub struct Email {
 }
 
 impl System {
-    /// The rows of a configuration.
+    /// Builds the rows from a configuration.
     pub fn new(version: String, global: Global) -> System {
         let rows = global.notification_email.iter().map(|address| Email { address: address.clone() });
         System { version, emails: (1..).zip(rows).collect(), global: Some(global) }
     }
 }
 
-/// A process's tables, as far as branch 1 goes.
+/// The tables of a process that has the global data.
 pub trait HasSystem {
-    /// What it knows of the daemon.
+    /// The global data.
     fn system(&self) -> &System;
 }

@@ -43,7 +43,7 @@ fn a_session_with_its_neighbor_only_takes_the_defaults() {
 }
 
 #[test]
-fn every_keyword_is_taken() {
+fn every_keyword_has_its_effect() {
     let text = "
 bfd_instance far {
     neighbour_ip fd00::2
@@ -92,17 +92,17 @@ bfd_instance any {
 }
 
 #[test]
-fn the_settings_of_the_process_are_taken() {
+fn the_settings_of_the_process() {
     let set = |text: &str| {
         let global = load_text(format!("global_defs {{\n{text}\n}}")).config.unwrap().global;
-        (global.bfd_nice, global.bfd_rt_priority, global.bfd_no_swap)
+        (global.bfd_process.nice, global.bfd_process.rt_priority, global.bfd_process.no_swap)
     };
     assert_eq!(set("bfd_priority -7\nbfd_rt_priority 50\nbfd_no_swap"), (Some(-7), Some(50), true));
     assert_eq!(set("vrrp_priority -7\nvrrp_rt_priority 50\nvrrp_no_swap"), (None, None, false));
 }
 
 #[test]
-fn a_session_that_cannot_be_is_left_out_and_the_others_stay() {
+fn an_invalid_session_is_left_out_and_the_others_stay() {
     let text = "
 bfd_instance a_name_that_is_longer_than_31_ch {
     neighbor_ip 10.0.0.3
@@ -135,7 +135,7 @@ bfd_instance far {
 }
 
 #[test]
-fn what_follows_a_session_that_says_nothing_to_it_is_left_out_with_a_message() {
+fn entries_and_checkers_of_sessions_that_do_not_report_to_them_are_left_out() {
     let text = "
 bfd_instance all {
     neighbor_ip 10.0.0.2
@@ -191,19 +191,19 @@ virtual_server 10.0.0.60 80 {
     let tracked: Vec<_> =
         config.instances[0].trackers.iter().map(|track| (track.name.as_str(), track.weight, track.reverse)).collect();
     assert_eq!(tracked, [("all", 10, true), ("routers", -3, false)]);
-    let names: Vec<&str> = config.trackers.sessions.iter().map(|(name, ..)| name.as_str()).collect();
+    let names: Vec<&str> = config.trackers.sessions.iter().map(|session| session.name.as_str()).collect();
     assert_eq!(names, ["all", "routers"]);
-    let told = loaded.diagnostics.to_string();
+    let messages = loaded.diagnostics.to_string();
     for text in [
-        "'checkers' is not tracked: that session is told to the checkers only",
+        "'checkers' is not tracked: that session reports to the checkers only",
         "add 'vrrp' to its bfd_instance block",
-        "'twin' is not tracked: that session is left out",
-        "as the session 'routers' is told to VRRP only",
+        "'twin' is not tracked: that session is not configured",
+        "as the session 'routers' reports to VRRP only",
         "add 'checker' to its bfd_instance block",
-        "as the session 'twin' is left out",
+        "as the session 'twin' is not configured",
     ] {
-        assert!(told.contains(text), "{text}: {told}");
+        assert!(messages.contains(text), "{text}: {messages}");
     }
-    // The twin itself is the fifth.
-    assert_eq!(loaded.diagnostics.len(), 5, "{told}");
+    // The fifth is about the session 'twin'.
+    assert_eq!(loaded.diagnostics.len(), 5, "{messages}");
 }

@@ -1,19 +1,25 @@
-//! What a user sees for each configuration of `tests/data/config`: the expected text stands beside it.
+//! Messages for each configuration of `tests/data/config`; the expected text is in the `.txt` file beside it.
 //!
-//! `UPDATE_EXPECTED=1 cargo test` writes the texts anew.
+//! `UPDATE_EXPECTED=1 cargo test` renews the expected texts.
+
+mod config_support;
 
 use std::path::Path;
 
 use keepalived::config::{Options, Outside, load};
 
-fn rendered(path: &Path, directory: &Path, name: &str) -> String {
+/// The messages, and those of their faults without a remedy or a consequence.
+fn rendered(path: &Path, directory: &Path, name: &str) -> (String, Vec<String>) {
     let interfaces = ["lo", "eth0", "eth1"].map(str::to_owned).to_vec();
-    let outside = Outside { host_name: "lb1".into(), interfaces: Some(interfaces), ..Outside::fixed() };
-    let loaded =
-        load(&Options { path: path.to_owned(), config_id: "lb1".into(), all_config: false, strict: false, outside });
+    let options = config_support::options(path);
+    let outside = Outside { interfaces: Some(interfaces), ..options.outside.clone() };
+    let loaded = load(&Options { outside, ..options });
     assert_eq!(loaded.config.is_some(), !loaded.diagnostics.has_errors(), "{name}");
+    // The reason why a file cannot be read needs no consequence.
+    let incomplete = if name == "include" { Vec::new() } else { config_support::incomplete(&loaded) };
     let directory = format!("{}/", directory.display());
-    format!("exit {}\n{}", loaded.diagnostics.exit_code(), loaded.diagnostics).replace(&directory, "")
+    let text = format!("exit {}\n{}", loaded.diagnostics.exit_code(), loaded.diagnostics).replace(&directory, "");
+    (text, incomplete)
 }
 
 #[test]
@@ -28,7 +34,8 @@ fn every_configuration_gives_its_expected_text() {
         }
         seen += 1;
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
-        let got = rendered(&path, &directory, &name);
+        let (got, incomplete) = rendered(&path, &directory, &name);
+        wrong.extend(incomplete.into_iter().map(|fault| format!("--- {name}: {fault}")));
         assert!(!got.contains("hunter2") && !got.contains("k@l"), "a secret is shown: {got}");
         let expected = path.with_extension("txt");
         if std::env::var_os("UPDATE_EXPECTED").is_some() {

@@ -1,14 +1,14 @@
-//! Every row of the keyword tree, as a user writes it: good values are taken, values just outside are errors.
+//! Every row of the keyword tree: valid values are accepted, values just out of range are reported.
 
 mod config_support;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use config_support::load_text;
+use config_support::{in_parallel, load_text};
 use keepalived::config::keywords::{Body, Keyword, Kind, Term, walk};
 use keepalived::config::{Class, Severity};
 
-/// Values a kind takes, and values it must refuse.
+/// Valid and invalid values of a kind.
 fn samples(kind: Kind) -> (Vec<String>, Vec<String>) {
     let texts = |list: &[&str]| list.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>();
     match kind {
@@ -58,7 +58,7 @@ fn samples(kind: Kind) -> (Vec<String>, Vec<String>) {
     }
 }
 
-/// Lines of arguments: all good ones, and for each required or numeric value the bad ones.
+/// Argument lines: valid ones, and for each required or numeric value invalid ones.
 fn lines(terms: &'static [Term]) -> (Vec<String>, Vec<String>) {
     let (mut good, mut bad) = (vec![String::new()], Vec::new());
     for term in terms {
@@ -95,7 +95,7 @@ fn lines(terms: &'static [Term]) -> (Vec<String>, Vec<String>) {
     (good, bad)
 }
 
-/// A file with a line in the blocks of its path.
+/// A file with a line inside the blocks of its path.
 fn file(path: &[&'static str], line: &str, keyword: &Keyword) -> String {
     let named =
         ["vrrp_sync_group", "vrrp_instance", "vrrp_script", "vrrp_track_process", "track_file", "vrrp_track_file"];
@@ -111,7 +111,7 @@ fn file(path: &[&'static str], line: &str, keyword: &Keyword) -> String {
     text += line;
     text += if matches!(keyword.body, Body::None) { "\n" } else { " {\n}\n" };
     for depth in (0..path.len()).rev() {
-        // What an instance cannot be without comes last, so that the line under test keeps its number.
+        // The required keywords of an instance come last, so that the line under test has a fixed number.
         if depth == 0 && path[0] == "vrrp_instance" {
             text += "interface eth0\nvirtual_router_id 1\nvirtual_ipaddress { 10.9.9.9 }\n";
         }
@@ -120,10 +120,10 @@ fn file(path: &[&'static str], line: &str, keyword: &Keyword) -> String {
     text
 }
 
-/// Configurations without errors that went both ways.
+/// Number of configurations that were dumped and read again.
 static READ: AtomicUsize = AtomicUsize::new(0);
 
-/// What was read is the same again from its dump.
+/// Compares a configuration with the one that its dump gives.
 fn round_trip(text: &str) -> Option<String> {
     let loaded = load_text(text);
     let config = loaded.config?;
@@ -137,56 +137,65 @@ fn round_trip(text: &str) -> Option<String> {
     None
 }
 
+/// The message about the shape of what stands on a line.
+fn grammar_error(text: &str, line: u32) -> Option<String> {
+    let loaded = load_text(text);
+    let of_grammar = |class| {
+        matches!(
+            class,
+            Class::InvalidNumber
+                | Class::UnknownKeyword
+                | Class::MissingParameter
+                | Class::UnexpectedOpen
+                | Class::MissingOpen
+        )
+    };
+    let of_shape =
+        |message: &str| message.contains("' is no") || message.contains("neither") || message.contains("unknown");
+    let found = loaded.diagnostics.iter().find(|d| {
+        // Whether the second word of virtual_server is a port depends on the first.
+        let grammar = (of_grammar(d.class) || of_shape(&d.message)) && !d.message.contains("is not a port");
+        d.severity != Severity::Warning && d.class != Class::NotActedOn && d.place.line == line && grammar
+    });
+    found.map(|d| d.message.clone())
+}
+
+/// A line with a keyword, in the blocks that it belongs to.
+struct Case {
+    path: Vec<&'static str>,
+    keyword: &'static Keyword,
+    line: String,
+    is_valid: bool,
+}
+
+/// The problem of a case.
+fn problem(case: &Case) -> Option<String> {
+    let Case { path, keyword, line, is_valid } = case;
+    let name = if keyword.is_placeholder() { "" } else { keyword.name };
+    let text = file(path, format!("{name} {line}").trim(), keyword);
+    let error = grammar_error(&text, u32::try_from(path.len() + 1).unwrap_or(0));
+    let problem = match (is_valid, error) {
+        (true, error) => error.or_else(|| round_trip(&text))?,
+        (false, None) => "not an error".to_owned(),
+        (false, Some(_)) => return None,
+    };
+    Some(format!("{path:?} {name} {line}: {problem}"))
+}
+
 #[test]
-fn good_values_are_taken_and_bad_ones_are_errors() {
-    let mut wrong = Vec::new();
-    let mut tried = 0;
+fn valid_values_are_accepted_and_others_are_reported() {
+    let mut cases = Vec::new();
     walk(&mut |path, keyword| {
         let (good, bad) = lines(keyword.args);
-        let placeholder = keyword.is_placeholder();
-        let name = if placeholder { "" } else { keyword.name };
-        let line_of = u32::try_from(path.len() + 1).unwrap_or(0);
-        let grammar_error = |text: &str| {
-            load_text(text)
-                .diagnostics
-                .iter()
-                .find(|d| {
-                    let grammar = matches!(
-                        d.class,
-                        Class::InvalidNumber
-                            | Class::UnknownKeyword
-                            | Class::MissingParameter
-                            | Class::UnexpectedOpen
-                            | Class::MissingOpen
-                    );
-                    let shape =
-                        d.message.contains("' is no") || d.message.contains("neither") || d.message.contains("unknown");
-                    // Whether the second word of virtual_server is a port depends on the first.
-                    let grammar = (grammar || shape) && !d.message.contains("is no port");
-                    d.severity != Severity::Warning
-                        && d.class != Class::NotActedOn
-                        && d.place.line == line_of
-                        && grammar
-                })
-                .map(|d| d.message.clone())
-        };
-        // The words of a root-level entry list stand for themselves; an empty entry cannot be written.
-        for line in good.iter().filter(|l| !(placeholder && l.is_empty())) {
-            tried += 1;
-            let text = file(path, format!("{name} {line}").trim(), keyword);
-            if let Some(message) = grammar_error(&text).or_else(|| round_trip(&text)) {
-                wrong.push(format!("{path:?} {name} {line}: {message}"));
-            }
-        }
-        // In a list of several kinds another kind may take what this one refuses.
-        for line in bad.iter().filter(|_| keyword.name != "ADDR" && keyword.name != "ADDR-RANGE") {
-            tried += 1;
-            let text = file(path, format!("{name} {line}").trim(), keyword);
-            if grammar_error(&text).is_none() {
-                wrong.push(format!("{path:?} {name} {line}: not an error"));
-            }
-        }
+        let mut add = |line, is_valid| cases.push(Case { path: path.to_vec(), keyword, line, is_valid });
+        // An entry of a top-level list cannot be empty.
+        good.into_iter().filter(|l| !(keyword.is_placeholder() && l.is_empty())).for_each(|line| add(line, true));
+        // In a list of several kinds, another kind may accept the value.
+        let lonely = keyword.name != "ADDR" && keyword.name != "ADDR-RANGE";
+        bad.into_iter().filter(|_| lonely).for_each(|line| add(line, false));
     });
+    let wrong = in_parallel(&cases, |cases| cases.iter().filter_map(problem).collect());
+    let tried = cases.len();
     assert!(tried > 4000, "{tried}");
     assert!(READ.load(Ordering::Relaxed) > 1500, "{READ:?}");
     assert!(wrong.is_empty(), "{} of {tried}\n{}", wrong.len(), wrong.join("\n"));

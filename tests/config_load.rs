@@ -1,4 +1,4 @@
-//! Whole configurations: the model a file gives, includes, limits.
+//! Whole configurations: models of files, includes, limits.
 
 mod config_support;
 
@@ -30,7 +30,7 @@ fn an_empty_file_is_a_configuration_with_defaults() {
     assert_eq!(c.global.child_wait_time, Duration::from_secs(5));
 }
 
-/// Somebody writes to an included file, in the moment in which a user is looked up.
+/// An included file is written while a user is looked up.
 #[test]
 fn a_file_that_changes_while_it_is_read_is_noticed() {
     static CHANGED: OnceLock<PathBuf> = OnceLock::new();
@@ -49,7 +49,7 @@ fn a_file_that_changes_while_it_is_read_is_noticed() {
     options.outside.user = user;
     let loaded = load(&options);
     assert_eq!(loaded.unsteady, Some(format!("{} changed while it was read", part.display())));
-    assert!(loaded.config.is_some(), "it was whole when it was read");
+    assert!(loaded.config.is_some(), "it was complete when it was read");
 }
 
 #[test]
@@ -182,12 +182,19 @@ fn only_regular_non_executable_files_are_read() {
     let loaded = files.load("k.conf");
     assert!(start.elapsed() < Duration::from_secs(5), "must not wait on the FIFO or the device");
     let text = loaded.diagnostics.to_string();
-    assert_eq!(loaded.diagnostics.len(), 3, "{text}");
-    for part in
-        ["inc/x': it is executable", "inc/fifo': it is not a regular file", "inc/zero': it is not a regular file"]
-    {
+    assert_eq!(loaded.diagnostics.len(), 4, "{text}");
+    for part in [
+        "inc/d' is not included: it is a directory",
+        "inc/x' is not included: it is executable",
+        "inc/fifo' is not included: it is not a regular file",
+        "inc/zero' is not included: it is not a regular file",
+    ] {
         assert!(text.contains(part), "{part}\n{text}");
     }
+    // Without a check, problems of includes are warnings.
+    fs::write(files.path("k.conf"), "include inc/*\n").unwrap();
+    let loaded = files.load("k.conf");
+    assert_eq!((loaded.diagnostics.len(), loaded.diagnostics.exit_code()), (4, 0), "{}", loaded.diagnostics);
     let executable = files.load("inc/x");
     assert_eq!((executable.config.is_some(), executable.diagnostics.exit_code()), (true, 5));
     for (name, why) in [("inc/fifo", "not a regular file"), ("inc/d", "directory"), ("absent", "does not exist")] {
@@ -230,7 +237,7 @@ fn a_file_name_may_look_like_a_pattern() {
 
 #[test]
 fn thousands_of_problems_are_bounded_but_each_kind_counts() {
-    let text = "foo\n".repeat(5000) + "global_defs {\n router_id\n}\n";
+    let text = "foo\n".repeat(5000) + "global_defs {\n vrrp_version\n}\n";
     let loaded = load_text(text);
     assert_eq!(loaded.diagnostics.exit_code(), 2);
     assert!(loaded.diagnostics.len() < 1100 && loaded.diagnostics.to_string().contains("3999 further problems"));
@@ -240,7 +247,8 @@ fn thousands_of_problems_are_bounded_but_each_kind_counts() {
 fn line_ends_and_marks_of_other_systems() {
     let loaded = load_text("\u{feff}global_defs {\r\n\trouter_id \"a b\"\r\n}\r\n");
     assert_eq!(loaded.config.unwrap().global.router_id, "a b");
-    assert!(loaded.diagnostics.is_empty(), "{}", loaded.diagnostics);
+    let text = loaded.diagnostics.to_string();
+    assert!(loaded.diagnostics.len() == 1 && text.contains("byte order mark"), "{text}");
     let loaded = load_text("global_defs {\n\trouter_id \u{e9} b\n}\n");
     assert!(
         loaded.diagnostics.to_string().contains("k.conf:2:14: warning"),
@@ -286,32 +294,19 @@ fn thirty_thousand_real_servers() {
     }
     let start = cpu_time();
     let loaded = load_text(&text);
-    // Well under a second with optimisation; without it some seconds are allowed.
+    // Well under a second in a release build; a debug build may take some seconds.
     assert!(cpu_time() - start < Duration::from_secs(20));
     assert!(loaded.config.unwrap().has_virtual_servers);
     assert_eq!(loaded.diagnostics.len(), 0, "{}", loaded.diagnostics);
 }
 
-/// Of this thread: other tests do not count.
+/// CPU time of this thread, without other tests.
 fn cpu_time() -> Duration {
     nix::time::clock_gettime(nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)
 }
 
 #[test]
-fn endless_texts_end() {
-    let doubling = |value: &str| {
-        let first = format!("$A0={value}\n");
-        (1..31).fold(first, |text, n| format!("{text}$A{n}=${{A{}}}${{A{}}}\n", n - 1, n - 1)) + "foo $A30\n"
-    };
-    for text in ["~SEQ(a, 1, 1000000000) foo\n".to_owned(), doubling(""), doubling("x"), doubling("x\\\ny")] {
-        let start = cpu_time();
-        let loaded = load_text(&text);
-        assert!(loaded.diagnostics.exit_code() > 0 && cpu_time() - start < Duration::from_secs(20), "{text}");
-    }
-}
-
-#[test]
-fn secrets_are_nowhere_to_be_seen() {
+fn secrets_are_not_shown() {
     let text =
         instance(" virtual_ipaddress { 10.0.0.1 }\n authentication {\n auth_type PASS\n auth_pass hunter22hunter\n }");
     let loaded = load_text(&text);
@@ -319,16 +314,16 @@ fn secrets_are_nowhere_to_be_seen() {
     assert!(!shown.contains("hunter"), "{shown}");
 }
 
-/// Pid files below another directory, or a namespace that is any file.
+/// A name with a slash could lead to pid files in another directory, or to any file as a namespace.
 #[test]
-fn names_that_become_file_names_have_no_slash() {
+fn names_in_file_names_have_no_slash() {
     for keyword in ["net_namespace", "net_namespace_ipvs", "instance"] {
         for name in ["../../etc/x", "a/b", "/", "..", ".", "\"\"", &"x".repeat(101)] {
             let loaded = load_text(format!("global_defs {{\n}}\n{keyword} {name}\n"));
             let text = loaded.diagnostics.to_string();
             assert!(loaded.config.is_none() && loaded.diagnostics.exit_code() == 5, "{keyword} {name}: {text}");
-            assert!(text.contains(":3:") && text.contains("is no such name: it "), "{text}");
-            assert!(text.contains("a part of a file's name"), "{text}");
+            assert!(text.contains(":3:") && text.contains("is not a valid name: it "), "{text}");
+            assert!(text.contains("part of a file name"), "{text}");
         }
         let loaded = load_text(format!("{keyword} blue-1\n"));
         assert!(loaded.config.is_some(), "{}", loaded.diagnostics);
@@ -339,7 +334,8 @@ fn names_that_become_file_names_have_no_slash() {
 fn classes_give_their_exit_status() {
     for (text, class, code) in [
         ("", None, 0),
-        ("global_defs { router_id }", Some(Class::MissingParameter), 2),
+        ("global_defs { vrrp_version }", Some(Class::MissingParameter), 2),
+        ("global_defs { router_id }", Some(Class::General), 5),
         ("foo", Some(Class::UnknownKeyword), 5),
         ("}", Some(Class::UnexpectedClose), 5),
         ("global_defs {", Some(Class::MissingClose), 5),
@@ -358,12 +354,12 @@ fn classes_give_their_exit_status() {
 }
 
 #[test]
-fn after_a_command_of_one_word_comes_its_user() {
+fn a_user_follows_a_command_of_one_word() {
     let commands = " virtual_ipaddress { 10.0.0.1 }\n notify_master /n.sh root\n notify_backup /n.sh\n \
                     notify_fault \"/n.sh one 'two three'\" root root\n notify_stop /n.sh argument";
     let files = Files::new(&[("k.conf", instance(commands).as_bytes())]).unwrap();
     let loaded = load(&options(&files.path("k.conf")));
-    assert!(loaded.config.unwrap().instances[0].scripts.stop.is_none(), "nobody runs it as somebody else");
+    assert!(loaded.config.unwrap().instances[0].scripts.stop.is_none(), "it must not run as another user");
     let text = loaded.diagnostics.to_string();
     assert!(text.contains("the user 'argument' does not exist") && text.contains("quote the whole command"), "{text}");
     let more = instance(commands).replace("/n.sh argument", "/n.sh root root argument");
@@ -382,7 +378,7 @@ fn after_a_command_of_one_word_comes_its_user() {
 }
 
 #[test]
-fn scripts_are_looked_at() {
+fn scripts_are_checked() {
     let text = format!(
         "global_defs {{\n enable_script_security\n}}\n{}",
         instance(
@@ -396,7 +392,7 @@ fn scripts_are_looked_at() {
     options.outside.script_insecure = |p| p.starts_with("/open").then(|| "everyone may write to '/open'".to_owned());
     let loaded = load(&options);
     let scripts = &loaded.config.as_ref().unwrap().instances[0].scripts;
-    assert!(scripts.master.is_none(), "run as root and open to others: refused");
+    assert!(scripts.master.is_none(), "refused: it runs as root, and others can change it");
     assert!(scripts.backup.is_some() && scripts.fault.is_some());
     let text = loaded.diagnostics.to_string();
     assert!(

@@ -1,4 +1,4 @@
-//! Virtual servers, real servers and checkers: the typed configuration a file gives.
+//! Typed configuration of virtual servers, real servers and checkers.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod config_support;
@@ -15,7 +15,7 @@ use keepalived::config::model::{Config, Family, ScriptUser};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// The configuration of a text, which its dump must give again.
+/// The configuration of a text; reading its dump must give the same.
 fn config(text: &str) -> Config {
     let loaded = load_text(text);
     let config = loaded.config.unwrap_or_else(|| panic!("{text}\n{}", loaded.diagnostics));
@@ -141,7 +141,7 @@ fn one_line_of_a_service_each() {
 }
 
 #[test]
-fn what_a_service_is_reached_by() {
+fn endpoints_of_services() {
     for (text, endpoint, family, protocol) in [
         ("2001:db8::1 443", Endpoint::Address(to("[2001:db8::1]:443")), Family::V6, Some(Protocol::Tcp)),
         ("fwmark 7", Endpoint::FwMark(7, Family::V4), Family::V4, None),
@@ -241,7 +241,7 @@ fn checkers_differ_in_their_defaults() {
 }
 
 #[test]
-fn where_a_checker_connects() {
+fn target_and_source_of_a_checker() {
     let c = checker(
         "TCP_CHECK {\n connect_ip 10.9.9.9\n connect_port 99\n bindto 10.1.1.1\n bind_port 5\n bind_if eth0\n fwmark 6\n }",
     );
@@ -331,7 +331,7 @@ fn other_checkers() {
 }
 
 #[test]
-fn well_known_ports_stand_in_for_a_missing_one() {
+fn well_known_ports_replace_a_missing_port() {
     let text =
         "virtual_server fwmark 1 {\n real_server 10.0.0.1 {\n SMTP_CHECK { }\n DNS_CHECK { }\n PING_CHECK { }\n }\n}";
     let lvs = lvs(text);
@@ -349,7 +349,7 @@ fn well_known_ports_stand_in_for_a_missing_one() {
 }
 
 #[test]
-fn watched_files_are_those_that_are_used() {
+fn only_files_in_use_are_tracked() {
     let files = "track_file a {\n file /run/a\n weight 3 reverse\n}\nvrrp_track_file b {\n file /run/b\n}\n";
     for (lines, weight, reverse) in
         [("", 3, true), ("weight -5", -5, true), ("weight 4 noreverse", 4, false), ("weight 4 reverse", 4, true)]
@@ -385,7 +385,7 @@ fn mail_defaults() {
 }
 
 #[test]
-fn settings_of_the_whole() {
+fn global_settings() {
     let lvs = lvs(
         "global_defs {\n lvs_timeouts udp 30 tcp 900\n lvs_sync_daemon eth0 VI id 9 maxlen 1400 port 8849 ttl 3 group 224.0.0.99\n\
          snmp_vs_stats_update_interval 0.5\n rs_init_notifies\n no_checker_emails\n checker_priority -5\n checker_rt_priority 4\n\
@@ -400,8 +400,8 @@ fn settings_of_the_whole() {
     assert_eq!((daemon.max_len, daemon.port, daemon.ttl), (Some(1400), Some(8849), Some(3)));
     assert_eq!(daemon.group, Some("224.0.0.99".parse().unwrap()));
     assert_eq!((lvs.vs_stats_interval, lvs.rs_stats_interval), (SECOND / 2, 5 * SECOND));
-    assert!(lvs.init_notifies && lvs.no_checker_emails && lvs.no_swap);
-    assert_eq!((lvs.nice, lvs.rt_priority), (Some(-5), Some(4)));
+    assert!(lvs.init_notifies && lvs.no_checker_emails && lvs.process.no_swap);
+    assert_eq!((lvs.process.nice, lvs.process.rt_priority), (Some(-5), Some(4)));
     assert!(lvs.virtual_servers[0].real_servers[0].checkers[0].log_all_failures);
     assert_eq!(lvs.tls.certificate.as_deref(), Some("/cert"));
     assert_eq!(lvs.tls.password.as_ref().unwrap().0, "hunter2");

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Failover you can watch: two routers and a client on a bridge, the master killed with -9.
+# Shows a failover: two routers and a client on a bridge; the master is killed with -9.
 #
-# Everything happens in three network namespaces and a temporary directory, and is taken away at the
-# end, also on Ctrl-C. Ends with an error when anything is not as it should be.
+# It runs in network namespaces and a temporary directory, which are removed at the end, also on Ctrl-C. It fails if any step
+# does not have the expected result.
 set -euo pipefail
-# In a pipe grep reads to the end: with -q the program before it could die of a closed pipe, which pipefail counts.
+# No grep -q in pipes: it exits early, and pipefail reports the SIGPIPE of the program before it.
 cd "$(dirname "$0")/.."
 
 keepalived=$(realpath "${1:?usage: demo.sh PROGRAM}")
@@ -38,14 +38,14 @@ eventually() {
   local deadline=$((SECONDS + $1)) what=$2
   shift 2
   until "$@" >/dev/null 2>&1; do
-    [ "$SECONDS" -lt "$deadline" ] || fail "not so in time: $what"
+    [ "$SECONDS" -lt "$deadline" ] || fail "time-out: $what"
     sleep 0.05
   done
 }
 
 inside() { ip netns exec "$lab-$1" "${@:2}"; }
 
-# start NETNS LOG COMMAND...: runs a command as the leader of a process group; its number is $started.
+# start NETNS LOG COMMAND...: runs a command as the leader of a process group; sets $started to its pid.
 start() {
   setsid ip netns exec "$lab-$1" "${@:3}" >>"$dir/$2.log" 2>&1 &
   started=$!
@@ -123,7 +123,7 @@ before=$(replies)
 title "kill -9 of router1's whole process group"
 kill -9 -- "-${daemon[router1]}"
 killed=$(date +%s.%N)
-# A killed daemon leaves its addresses behind; as of a router that lost its power, nothing answers any more.
+# A killed daemon leaves its addresses on the host. Like a router without power it must not answer, so its link goes down.
 ip -n "$lab-router1" link set eth0 down
 eventually 10 "router2 is master" state_is router2 master
 eventually 10 "the virtual address answers again" answered $((before + 200))

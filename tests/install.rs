@@ -1,42 +1,72 @@
-//! `make install`: every file in its place.
+//! `make install` and `make uninstall`: every file in its place, and none left.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const FILES: [(&str, u32); 9] = [
-    ("sbin/keepalived", 0o755),
-    ("bin/genhash", 0o755),
-    ("share/man/man8/keepalived.8", 0o644),
-    ("share/man/man5/keepalived.conf.5", 0o644),
-    ("share/man/man1/genhash.1", 0o644),
-    ("share/bash-completion/completions/keepalived", 0o644),
-    ("lib/systemd/system/keepalived.service", 0o644),
-    ("share/snmp/mibs/KEEPALIVED-MIB.txt", 0o644),
-    ("share/doc/keepalived/conf/keepalived.conf", 0o644),
+/// Below DESTDIR, with the mode.
+const FILES: [(&str, u32); 19] = [
+    ("opt/ha/sbin/keepalived", 0o755),
+    ("opt/ha/bin/genhash", 0o755),
+    ("opt/ha/share/man/man8/keepalived.8", 0o644),
+    ("opt/ha/share/man/man5/keepalived.conf.5", 0o644),
+    ("opt/ha/share/man/man1/genhash.1", 0o644),
+    ("opt/ha/share/bash-completion/completions/keepalived", 0o644),
+    ("opt/ha/share/bash-completion/completions/genhash", 0o644),
+    ("opt/ha/share/zsh/site-functions/_keepalived", 0o644),
+    ("opt/ha/share/zsh/site-functions/_genhash", 0o644),
+    ("opt/ha/share/fish/vendor_completions.d/keepalived.fish", 0o644),
+    ("opt/ha/share/fish/vendor_completions.d/genhash.fish", 0o644),
+    ("opt/ha/lib/systemd/system/keepalived.service", 0o644),
+    ("opt/ha/share/doc/keepalived-rs/README.md", 0o644),
+    ("opt/ha/share/doc/keepalived-rs/conf/keepalived.conf", 0o644),
+    ("opt/ha/share/keepalived-rs/mibs/SNMPv2-MIB.txt", 0o644),
+    // Where net-snmp looks.
+    ("usr/share/snmp/mibs/KEEPALIVED-MIB.txt", 0o644),
+    ("usr/share/snmp/snmp.conf", 0o644),
+    ("etc/snmp/snmpd.conf.d/keepalived.conf", 0o644),
+    // The samples for administrators include this one of the unit.
+    ("opt/ha/share/doc/keepalived-rs/conf/systemd-hardened.conf", 0o644),
 ];
 
-#[test]
-fn everything_is_installed_below_destdir() {
-    let destdir = tempfile::tempdir().unwrap();
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    // The programs that cargo built for this test.
+/// `make TARGET` below a directory, with the programs that cargo built for this test.
+fn make(target: &str, destdir: &Path) {
     let output = Command::new("make")
-        .args(["-C", &root.display().to_string(), "install-only", "PREFIX=/opt/ha"])
-        .arg(format!("DESTDIR={}", destdir.path().display()))
+        .args(["-C", env!("CARGO_MANIFEST_DIR"), target, "PREFIX=/opt/ha"])
+        .arg(format!("DESTDIR={}", destdir.display()))
         .arg(format!("PROGRAM={}", env!("CARGO_BIN_EXE_keepalived")))
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Regular files at any depth.
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+#[test]
+fn everything_is_installed_below_destdir_and_taken_away_again() {
+    let destdir = tempfile::tempdir().unwrap();
+    make("install-only", destdir.path());
     for (file, mode) in FILES {
-        let metadata = fs::metadata(destdir.path().join("opt/ha").join(file)).unwrap_or_else(|e| panic!("{file}: {e}"));
+        let metadata = fs::metadata(destdir.path().join(file)).unwrap_or_else(|e| panic!("{file}: {e}"));
         assert!(metadata.len() > 0, "{file} is empty");
         assert_eq!(metadata.permissions().mode() & 0o7777, mode, "{file}");
     }
-    let unit = fs::read_to_string(destdir.path().join("opt/ha/lib/systemd/system/keepalived.service")).unwrap();
+    let read = |file: &str| fs::read_to_string(destdir.path().join(file)).unwrap();
+    let unit = read("opt/ha/lib/systemd/system/keepalived.service");
     assert!(unit.contains("\nExecStart=/opt/ha/sbin/keepalived --dont-fork "), "{unit}");
+    assert!(read("usr/share/snmp/snmp.conf").contains("\nmibdirs -/opt/ha/share/keepalived-rs/mibs\n"));
+    for file in files(destdir.path()) {
+        assert!(!String::from_utf8_lossy(&fs::read(&file).unwrap()).contains("@sbindir@"), "{}", file.display());
+    }
     let started = Command::new(destdir.path().join("opt/ha/sbin/keepalived")).arg("-v").output().unwrap();
     assert!(started.status.success());
+
+    make("uninstall", destdir.path());
+    assert_eq!(files(destdir.path()), [] as [PathBuf; 0]);
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use keepalived::config::model::Family;
 use keepalived::kernel::sysctl::{self, Tree};
-use keepalived::kernel::{AdvertSocket, ArpSocket, NdSocket, Received};
+use keepalived::kernel::{AdvertSocket, ArpSocket, NdSocket, RawPacket};
 use keepalived::reactor::{Events, Interest, Reactor, Token, clock};
 use keepalived::wire::arp::Gratuitous;
 use keepalived::wire::ndisc::{ALL_NODES, Unsolicited};
@@ -26,13 +26,13 @@ const GROUP4: IpAddr = IpAddr::V4(Ipv4Addr::new(224, 0, 0, 18));
 const GROUP6: IpAddr = IpAddr::V6(Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12));
 const MAC: [u8; 6] = [2, 0, 0, 0, 0, 7];
 
-/// Two namespaces joined by a veth pair: `va` in the first, `vb` in the second.
+/// Two namespaces connected by a veth pair: `va` in the first, `vb` in the second.
 struct Wire {
     a: Netns,
     b: Netns,
 }
 
-/// A socket that is in one group.
+/// A socket that has joined a group.
 fn joined(ifname: &str, ifindex: u32, group: IpAddr) -> io::Result<AdvertSocket> {
     let mut socket = AdvertSocket::open(ifname, ifindex, Family::of(group), VRRP)?;
     socket.join(group)?;
@@ -62,7 +62,7 @@ impl Wire {
         self.b.enter(|| joined("vb", index("vb"), group).unwrap())
     }
 
-    /// Captures the frames that come in to `vb`.
+    /// Captures the frames received on `vb`.
     fn capture(&self) -> Capture {
         let socket = self.b.enter(|| {
             let kind = Type::RAW.nonblocking();
@@ -83,7 +83,7 @@ struct Capture {
 }
 
 impl Capture {
-    /// The next frame that came from the other side and satisfies `which`.
+    /// The next frame received that satisfies `which`.
     fn next(&self, which: impl Fn(&[u8]) -> bool) -> Vec<u8> {
         wait_for(LIMIT, "a frame", || {
             let mut frame = [0; 2048];
@@ -96,25 +96,25 @@ impl Capture {
     }
 }
 
-/// The next packet, waited for through the reactor.
-fn receive<'b>(socket: &AdvertSocket, buffer: &'b mut [u8]) -> Received<'b> {
+/// Waits for the next packet with the reactor.
+fn receive<'b>(socket: &AdvertSocket, buffer: &'b mut [u8]) -> RawPacket<'b> {
     let mut reactor = Reactor::new().unwrap();
     let mut events = Events::with_capacity(4);
     reactor.register(socket, Token(1), Interest::READABLE).unwrap();
     let deadline = clock::now() + LIMIT;
     reactor.wait(Some(deadline), &mut events).unwrap();
-    assert!(!events.is_empty(), "nothing came in");
+    assert!(!events.is_empty(), "no packet arrived");
     socket.receive(buffer).unwrap().unwrap()
 }
 
 #[test]
-fn an_ipv4_advert_is_byte_exact_and_arrives_with_all_it_carries() {
+fn an_ipv4_advert_is_byte_exact_and_is_received_completely() {
     let wire = Wire::new();
     let (a, b) = (wire.advert_a(GROUP4), wire.advert_b(GROUP4));
     let capture = wire.capture();
     // Neither side has an IPv4 address: the source is foreign.
     let source: IpAddr = "10.1.0.1".parse().unwrap();
-    // Facts of VRRP, section 14: version 3, VRID 13.
+    // An advert of C keepalived: version 3, VRID 13.
     let vrrp = [0x31, 0x0d, 0xff, 0x01, 0x00, 0x32, 0xda, 0xc4, 0x0a, 0x01, 0x00, 0x68];
     a.send(source, GROUP4, 255, &vrrp).unwrap();
     let frame = capture.next(|frame| frame[12..14] == [8, 0]);
@@ -137,7 +137,7 @@ fn an_ipv4_advert_is_byte_exact_and_arrives_with_all_it_carries() {
 }
 
 #[test]
-fn what_is_sent_is_not_heard_by_the_sender() {
+fn a_sender_does_not_receive_its_own_adverts() {
     let wire = Wire::new();
     for (group, source) in [(GROUP4, "10.1.0.1"), (GROUP6, "fe80::99")] {
         let source: IpAddr = source.parse().unwrap();
@@ -146,14 +146,14 @@ fn what_is_sent_is_not_heard_by_the_sender() {
         a.send(source, group, 255, b"12345678").unwrap();
         let mut buffer = [0; 1500];
         assert_eq!(receive(&b, &mut buffer).payload, b"12345678");
-        // It has crossed the wire, so a copy would be here by now.
+        // The packet has crossed the veth pair, so a copy would have arrived by now.
         assert_eq!(a.receive(&mut buffer).unwrap(), None);
         assert_eq!(beside.receive(&mut buffer).unwrap(), None);
     }
 }
 
 #[test]
-fn an_ipv6_advert_carries_source_hop_limit_and_class() {
+fn an_ipv6_advert_has_the_right_source_hop_limit_and_traffic_class() {
     let wire = Wire::new();
     let (a, b) = (wire.advert_a(GROUP6), wire.advert_b(GROUP6));
     let capture = wire.capture();
@@ -167,7 +167,7 @@ fn an_ipv6_advert_carries_source_hop_limit_and_class() {
     assert_eq!(frame[54..], vrrp);
     let mut buffer = [0; 1500];
     let got = receive(&b, &mut buffer);
-    let expected = Received { source, destination: GROUP6, ttl: 255, header: &[], payload: &vrrp };
+    let expected = RawPacket { source, destination: GROUP6, ttl: 255, header: &[], payload: &vrrp };
     assert_eq!(got, expected);
     a.send(source, GROUP6, 64, &vrrp).unwrap();
     assert_eq!(receive(&b, &mut buffer).ttl, 64);
@@ -191,7 +191,7 @@ fn unicast_reaches_a_peer() {
 }
 
 #[test]
-fn only_joined_groups_are_heard() {
+fn only_adverts_to_joined_groups_are_received() {
     let wire = Wire::new();
     let pairs = [(GROUP4, "224.0.0.99", "10.1.0.1"), (GROUP6, "ff02::99", "fe80::99")];
     for (group, second, source) in pairs {
@@ -212,7 +212,7 @@ fn only_joined_groups_are_heard() {
 }
 
 #[test]
-fn a_socket_hears_its_own_interface_only_from_the_first_moment() {
+fn a_new_socket_receives_nothing_from_other_interfaces() {
     let wire = Wire::new();
     wire.b.ip("link add quiet type veth peer name quiet1");
     wire.b.ip("link set quiet up");
@@ -233,11 +233,11 @@ fn a_socket_hears_its_own_interface_only_from_the_first_moment() {
                 let quiet = index("quiet");
                 for _ in 0..300 {
                     let socket = joined("quiet", quiet, group).unwrap();
-                    let heard = socket.receive(&mut buffer).unwrap().is_some();
-                    if heard {
+                    let received = socket.receive(&mut buffer).unwrap().is_some();
+                    if received {
                         stop.store(true, Ordering::Relaxed);
                     }
-                    assert!(!heard, "a packet of another interface");
+                    assert!(!received, "a packet of another interface");
                 }
                 stop.store(true, Ordering::Relaxed);
             });
@@ -246,7 +246,7 @@ fn a_socket_hears_its_own_interface_only_from_the_first_moment() {
 }
 
 #[test]
-fn a_packet_too_long_for_the_buffer_is_dropped_and_the_next_one_is_not() {
+fn only_a_packet_too_long_for_the_buffer_is_dropped() {
     let wire = Wire::new();
     for (group, source) in [(GROUP4, "10.1.0.1"), (GROUP6, "fe80::99")] {
         let (a, b) = (wire.advert_a(group), wire.advert_b(group));
@@ -258,19 +258,19 @@ fn a_packet_too_long_for_the_buffer_is_dropped_and_the_next_one_is_not() {
     }
 }
 
-/// A socket that knows the interfaces there are.
+/// A socket that has looked up all interfaces.
 fn arp_of(netns: &Netns) -> ArpSocket {
     let mut arp = netns.enter(|| ArpSocket::open().unwrap());
-    taken(&mut arp);
+    await_look_up(&mut arp);
     arp
 }
 
 fn look_up(arp: &mut ArpSocket) {
     arp.look_up();
-    taken(arp);
+    await_look_up(arp);
 }
 
-fn taken(arp: &mut ArpSocket) {
+fn await_look_up(arp: &mut ArpSocket) {
     wait_until(LIMIT, "the interfaces are looked up", || {
         arp.take_look_up().unwrap();
         !arp.is_looking_up()
@@ -278,7 +278,7 @@ fn taken(arp: &mut ArpSocket) {
 }
 
 #[test]
-fn errors_of_a_dead_interface_come_back() {
+fn sending_on_an_interface_that_is_down_or_removed_fails() {
     let wire = Wire::new();
     let a = wire.advert_a(GROUP4);
     let mut arp = arp_of(&wire.a);
@@ -290,7 +290,7 @@ fn errors_of_a_dead_interface_come_back() {
     a.send("10.1.0.1".parse().unwrap(), GROUP4, 255, b"down").unwrap_err();
     assert_eq!(arp.send(va, &arp_frame).unwrap_err().raw_os_error(), Some(100));
     nd.send(va, &nd_message).unwrap_err();
-    // The kernel tells a bound socket once that its interface went down.
+    // The kernel reports once to a bound socket that its interface went down.
     let mut buffer = [0; 200];
     while let Err(e) = a.receive(&mut buffer) {
         assert_eq!(e.raw_os_error(), Some(100));
@@ -320,7 +320,7 @@ fn a_gratuitous_arp_is_byte_exact() {
 }
 
 #[test]
-fn arp_is_sent_on_interfaces_that_came_later_and_leaves_the_neighbours_changed() {
+fn arp_on_an_interface_created_later_updates_the_neighbours() {
     let wire = Wire::new();
     let mut arp = arp_of(&wire.a);
     wire.a.ip("link add mv0 link va address 02:00:00:00:00:99 type macvlan mode private");
@@ -344,7 +344,7 @@ fn an_unsolicited_advertisement_is_byte_exact() {
     let va = wire.a.enter(|| index("va"));
     let capture = wire.capture();
     let target: Ipv6Addr = "2001:db8::5".parse().unwrap();
-    // First while the address is not set, then when it is.
+    // First without the address on the interface, then with it.
     for router in [false, true] {
         nd.send(va, &Unsolicited { target, mac: MAC, router }).unwrap();
         let frame = capture.next(|frame| frame[12..14] == [0x86, 0xdd] && frame.get(54) == Some(&136));
@@ -362,7 +362,7 @@ fn an_unsolicited_advertisement_is_byte_exact() {
     }
 }
 
-/// One's complement sum over the ICMPv6 pseudo header and message; all ones when right.
+/// One's complement sum over the ICMPv6 pseudo header and message; 0xffff when valid.
 fn checksum(addresses: &[u8], message: &[u8]) -> u32 {
     let words = addresses.chunks(2).chain(message.chunks(2));
     let sum = words.map(|word| u32::from(word[0]) << 8 | u32::from(word[1])).sum::<u32>() + 32 + 58;
@@ -371,7 +371,7 @@ fn checksum(addresses: &[u8], message: &[u8]) -> u32 {
 }
 
 #[test]
-fn nothing_piles_up_in_the_sockets_that_only_send() {
+fn sending_sockets_receive_nothing() {
     let wire = Wire::new();
     let _sending = wire.a.enter(|| (NdSocket::open().unwrap(), ArpSocket::open().unwrap()));
     let (nd, mut arp) = (wire.b.enter(|| NdSocket::open().unwrap()), arp_of(&wire.b));
@@ -396,7 +396,7 @@ fn nothing_piles_up_in_the_sockets_that_only_send() {
 }
 
 #[test]
-fn settings_are_put_back() {
+fn settings_are_restored() {
     let wire = Wire::new();
     wire.a.enter(|| {
         let now = |name| sysctl::read(Tree::Ipv4, name, "promote_secondaries").unwrap();

@@ -1,4 +1,4 @@
-//! Virtual addresses with all their words: what `ip -d address` shows equals what C keepalived sets.
+//! Virtual addresses with all options of their lines: `ip -d address` shows the same as with C keepalived.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ const IPV4: &str = "
     10.8.0.67/16 dev eth1 noprefixroute
     10.8.0.68/16 dev eth1 preferred_lft forever
     10.6.0.69/16 dev eth1 scope site label eth1:6 home";
-/// Those of virtual_ipaddress_excluded beside them.
+/// Lines of virtual_ipaddress_excluded in the same instance.
 const IPV4_EXCLUDED: &str = "
     10.8.0.70/16 dev eth1
     fd08::70/64 dev eth1";
@@ -33,7 +33,7 @@ const IPV6: &str = "
     fd08::64/64 dev eth1 noprefixroute mngtmpaddr
     fd08::65/128 dev eth1 preferred_lft forever home
     fd08::66/64 dev eth1 scope site";
-/// Those of virtual_ipaddress_excluded beside them.
+/// Lines of virtual_ipaddress_excluded in the same instance.
 const IPV6_EXCLUDED: &str = "
     fd08::70/64 dev eth1 -nodad
     10.8.0.71/16 dev eth1";
@@ -56,14 +56,14 @@ fn compare(vips: &str, excluded: &str) {
     assert_eq!(ours, expected, "\nours:\n{}\nC:\n{}", lines(&ours), lines(&expected));
 }
 
-/// What `ip -d address` shows of the addresses a daemon adds on becoming master, sorted.
+/// The lines of `ip -d address` for the addresses that a daemon adds when it becomes master, sorted.
 fn addresses_set_by(daemon: Daemon, vips: &str, excluded: &str) -> Vec<String> {
     let mut lab = Lab::new(1);
     let router = lab.router(1);
     router.netns().ip("link add eth1 address 02:00:00:00:01:01 type veth peer name far");
     router.netns().ip("link set far up");
     router.netns().ip("link set eth1 up");
-    // The kernel gives them to links that are up, a little later.
+    // The kernel assigns them a little after the links come up.
     wait_until(Duration::from_secs(5), "the links have their own addresses", || {
         let shown = addresses(&mut lab);
         let has_one = |link: &str| shown.iter().any(|line| line.starts_with(&format!("{link} inet6 fe80:")));
@@ -80,7 +80,7 @@ fn addresses_set_by(daemon: Daemon, vips: &str, excluded: &str) -> Vec<String> {
     lab.wire.await_advert(1, VRID, Duration::ZERO, Duration::from_secs(10));
     let wanted = vips.trim().lines().count() + excluded.trim().lines().count();
     wait_until(Duration::from_secs(5), "all addresses are set", || addresses(&mut lab).len() >= before.len() + wanted);
-    // Duplicate address detection, where it was asked for, comes to its end.
+    // Duplicate address detection completes, where it is enabled.
     wait_until(Duration::from_secs(5), "no address is tentative", || {
         addresses(&mut lab).iter().all(|address| !address.contains("tentative"))
     });

@@ -1,7 +1,7 @@
-//! Adverts that must not be believed: one thing wrong with each, and nothing changes state.
+//! Invalid adverts are ignored: each has one fault, and no instance changes state.
 //!
-//! Named after UNH-IOL's VRRP tests 4.1 to 4.8 where they have one. Each variant first shows that the
-//! forger is believed when nothing is wrong.
+//! Cases are numbered as in UNH-IOL's VRRP tests 4.1 to 4.8, where those have one. Each variant ends with a valid
+//! forged advert, which must be accepted.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -10,14 +10,14 @@ use lab::Daemon::Ours;
 use lab::conf::{PASSWORD, VRID};
 use lab::{Forged, ForgedHeader, Lab, Protocol, holds_for, machine, now, wait_until};
 
-/// A way to spoil an advert: what is wrong, and how it gets so.
+/// A fault of an advert: a description, and a function that introduces it.
 type Fault = (&'static str, fn(&mut Forged));
 
-/// What is wrong whatever the version.
+/// Faults of any version.
 const COMMON: [Fault; 7] = [
     ("4.1 time to live or hop limit 254", |forged| forged.ttl = 254),
-    ("4.3 cut short inside the addresses", |forged| forged.resize = -10),
-    ("4.3 nothing but the first 4 octets", |forged| forged.resize = -1000),
+    ("4.3 truncated within the addresses", |forged| forged.resize = -10),
+    ("4.3 truncated after 4 octets", |forged| forged.resize = -1000),
     ("4.3 more addresses counted than sent", |forged| forged.miscount = 3),
     ("4.4 checksum", |forged| forged.checksum_error = 0x0101),
     ("4.5 another VRID", |forged| forged.vrid = VRID + 1),
@@ -34,7 +34,7 @@ const VERSION_2: [Fault; 4] = [
 const VERSION_3: [Fault; 3] = [
     ("4.2 version 2", |forged| forged.version = 2),
     ("4.2 version 0", |forged| forged.version = 0),
-    ("an interval of nothing", |forged| forged.interval = 0),
+    ("interval 0", |forged| forged.interval = 0),
 ];
 
 const PASSWORDS: [Fault; 2] = [
@@ -45,8 +45,8 @@ const PASSWORDS: [Fault; 2] = [
 const HEADERS: [Fault; 7] = [
     ("4.6 wrong password", |forged| header(forged).key[7] ^= 1),
     ("4.6 no authentication header", |forged| forged.header = None),
-    ("4.6 neither header nor its type", |forged| (forged.header, forged.auth.0) = (None, 0)),
-    ("4.6 a header before an advert that does not say so", |forged| forged.auth.0 = 0),
+    ("4.6 no authentication header, and type 0", |forged| (forged.header, forged.auth.0) = (None, 0)),
+    ("4.6 a header before an advert of type 0", |forged| forged.auth.0 = 0),
     ("altered after it was authenticated", |forged| header(forged).altered = 1),
     ("authenticated by another sender", |forged| header(forged).spi = [10, 9, 0, 2].into()),
     ("replayed", |forged| header(forged).sequence = 1),
@@ -54,53 +54,53 @@ const HEADERS: [Fault; 7] = [
 
 #[test]
 fn version_2() {
-    forged_adverts_are_refused(Protocol::V2, &[&COMMON[..], &VERSION_2].concat());
+    invalid_adverts_are_ignored(Protocol::V2, &[&COMMON[..], &VERSION_2].concat());
 }
 
 #[test]
 fn version_2_with_a_password() {
-    forged_adverts_are_refused(Protocol::V2Pass, &[&VERSION_2[2..3], &PASSWORDS].concat());
+    invalid_adverts_are_ignored(Protocol::V2Pass, &[&VERSION_2[2..3], &PASSWORDS].concat());
 }
 
 #[test]
 fn version_2_behind_an_authentication_header() {
-    forged_adverts_are_refused(Protocol::V2Ah, &[&COMMON[..], &VERSION_2[..2], &VERSION_2[3..], &HEADERS].concat());
+    invalid_adverts_are_ignored(Protocol::V2Ah, &[&COMMON[..], &VERSION_2[..2], &VERSION_2[3..], &HEADERS].concat());
 }
 
 #[test]
 fn version_3() {
-    forged_adverts_are_refused(Protocol::V3, &[&COMMON[..], &VERSION_3].concat());
+    invalid_adverts_are_ignored(Protocol::V3, &[&COMMON[..], &VERSION_3].concat());
 }
 
 #[test]
 fn version_3_over_ipv6() {
-    forged_adverts_are_refused(Protocol::V3Ip6, &[&COMMON[..], &VERSION_3].concat());
+    invalid_adverts_are_ignored(Protocol::V3Ip6, &[&COMMON[..], &VERSION_3].concat());
 }
 
-/// A master of priority 100 hears adverts of priority 254, each with one fault, then a right one.
-fn forged_adverts_are_refused(protocol: Protocol, faults: &[Fault]) {
+/// A master with priority 100 receives adverts of priority 254, each with one fault, then a valid one.
+fn invalid_adverts_are_ignored(protocol: Protocol, faults: &[Fault]) {
     let _turn = machine::shared();
     let mut lab = Lab::new(1);
     lab.router(1).configure(&protocol.conf(100, ""));
     lab.router(1).start(Ours);
     lab.wire.await_advert(1, VRID, Duration::ZERO, Duration::from_secs(10));
 
-    for (what, spoil) in faults {
-        let mut forged = right_advert(protocol);
-        spoil(&mut forged);
+    for (what, introduce) in faults {
+        let mut forged = valid_advert(protocol);
+        introduce(&mut forged);
         (0..3).for_each(|_| forged.send(&lab.client));
-        // A master that had believed it would be silent for three intervals and more.
+        // A master that accepted the advert would be silent for more than three intervals.
         let since = now() + Duration::from_millis(20);
-        wait_until(protocol.interval() * 2, &format!("it goes on advertising: {what}"), || {
+        wait_until(protocol.interval() * 2, &format!("it still advertises: {what}"), || {
             lab.wire.first_advert(1, VRID, since).is_some()
         });
-        assert!(lab.router(1).holds(protocol.vips(VRID)[0]), "{what}: the address is gone");
+        assert!(lab.router(1).holds(protocol.vips(VRID)[0]), "{what}: the address was removed");
     }
 
-    let mut forged = right_advert(protocol);
+    let mut forged = valid_advert(protocol);
     let since = now();
     let mut last = Duration::ZERO;
-    holds_for(protocol.interval() * 4, "the right advert is believed", || {
+    holds_for(protocol.interval() * 4, "the valid advert is accepted", || {
         if now() - last > protocol.interval() / 2 {
             forged.header.iter_mut().for_each(|header| header.sequence += 1);
             forged.send(&lab.client);
@@ -113,7 +113,7 @@ fn forged_adverts_are_refused(protocol: Protocol, faults: &[Fault]) {
     });
 }
 
-fn right_advert(protocol: Protocol) -> Forged {
+fn valid_advert(protocol: Protocol) -> Forged {
     let interval = if protocol.version() == 2 { 1 } else { 10 };
     let mut forged = Forged::right(protocol.version(), VRID, 254, interval, &protocol.vips(VRID));
     if protocol == Protocol::V2Pass {
@@ -126,7 +126,7 @@ fn right_advert(protocol: Protocol) -> Forged {
     forged
 }
 
-/// Greater than all before, so that a fault is refused for itself and not as a replay.
+/// The next sequence number, so that an advert is not ignored as a replay.
 fn next_number() -> u32 {
     static NUMBER: AtomicU32 = AtomicU32::new(1000);
     NUMBER.fetch_add(1, Ordering::Relaxed)

@@ -1,4 +1,4 @@
-//! BFD sessions with C keepalived and with FRR's bfdd, and whoever tracks them.
+//! BFD sessions with C keepalived and with FRR's bfdd, and their trackers.
 #![allow(clippy::expect_used, reason = "a test")]
 
 use std::fs;
@@ -13,9 +13,9 @@ use lab::{Daemon, Lab, Router, holds_for, machine, now, wait_for, wait_until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Group, Pid, User, chown};
 
-/// Time for a session to come up, which may take some seconds by the standard, on a busy machine.
+/// Time limit for a session to come up on a busy machine; RFC 5880 allows some seconds.
 const LIMIT: Duration = Duration::from_secs(20);
-/// How much later than due anything may be seen on a busy machine; `make bench` measures it well.
+/// Allowed delay of events on a busy machine; `make bench` measures it precisely.
 const LATE: Duration = Duration::from_millis(200);
 /// Intervals of the sessions, in milliseconds.
 const INTERVAL: u64 = 50;
@@ -24,7 +24,7 @@ const UP: &str = "(peer) Entering Up state";
 const DOWN: &str = "(peer) Entering Down state";
 const MASTER: &str = "2";
 
-/// A session with 3 x 50 ms that an instance tracks by weight, so that C keepalived runs it too.
+/// A session with 3 x 50 ms. An instance tracks it, since C keepalived runs only tracked sessions.
 fn session(neighbor: &str, lines: &str) -> String {
     format!(
         "bfd_instance peer {{\n  neighbor_ip {neighbor}\n  min_rx {INTERVAL}\n  min_tx {INTERVAL}\n  multiplier 3\n  \
@@ -45,7 +45,7 @@ fn count(router: &Router, text: &str) -> usize {
     router.log().matches(text).count()
 }
 
-/// Waits until a router has logged the text so many times.
+/// Waits until a router has logged a text this number of times.
 fn await_log(lab: &mut Lab, router: usize, text: &str, times: usize) {
     wait_until(LIMIT, &format!("router {router} logs '{text}'"), || count(lab.router(router), text) >= times);
 }
@@ -79,7 +79,7 @@ fn dumped(router: &mut Router, item: &str) -> String {
     })
 }
 
-/// Up, down by silence, up again, and down by the word of the other end, which does not wait for the detection time.
+/// Up, down after the detection time, up again, and AdminDown from the other end, which needs no detection time.
 fn life_of_a_session(daemons: [Daemon; 2], addresses: [&str; 2], lines: [&str; 2]) {
     let _turn = machine::shared();
     let mut lab = pair(daemons, addresses, lines);
@@ -90,13 +90,13 @@ fn life_of_a_session(daemons: [Daemon; 2], addresses: [&str; 2], lines: [&str; 2
     for (router, times) in [(1, 2), (2, 2)] {
         await_log(&mut lab, router, UP, times);
     }
-    // Whichever of ours stops tells the other.
-    let stops = if daemons[0] == Ours { 1 } else { 2 };
-    let hears = 3 - stops;
-    let before = count(lab.router(hears), "Detection Time Expired");
-    assert_eq!(lab.router(stops).stop().1.code(), Some(0));
-    await_log(&mut lab, hears, "Remote diagnostic - Administratively Down", 1);
-    assert_eq!(count(lab.router(hears), "Detection Time Expired"), before);
+    // A daemon of ours stops, and sends AdminDown to the other.
+    let stopped = if daemons[0] == Ours { 1 } else { 2 };
+    let other = 3 - stopped;
+    let before = count(lab.router(other), "Detection Time Expired");
+    assert_eq!(lab.router(stopped).stop().1.code(), Some(0));
+    await_log(&mut lab, other, "Remote diagnostic - Administratively Down", 1);
+    assert_eq!(count(lab.router(other), "Detection Time Expired"), before);
 }
 
 const V4: [&str; 2] = ["10.9.0.1", "10.9.0.2"];
@@ -127,7 +127,7 @@ fn ours_with_ours() {
     life_of_a_session([Ours, Ours], V4, ["source_ip 10.9.0.1", "passive"]);
 }
 
-/// FRR's bfdd on a router, with a directory that its user may use.
+/// FRR's bfdd on a router, with a directory that belongs to its user.
 struct Frr {
     process: Proc,
     directory: tempfile::TempDir,
@@ -173,7 +173,7 @@ impl Frr {
     }
 
     /// Waits until it shows a value of its session.
-    fn shows(&self, text: &str) {
+    fn await_value(&self, text: &str) {
         wait_until(LIMIT, &format!("bfdd shows {text}"), || {
             let mut command = Command::new("vtysh");
             command.arg("--vty_socket").arg(self.directory.path()).args(["-c", "show bfd peers json"]);
@@ -183,12 +183,12 @@ impl Frr {
     }
 }
 
-/// Up, down by silence, up again, and down by our word.
+/// Up, down after the detection time, up again, and down by our AdminDown.
 fn life_with_frr(lab: &mut Lab, ours: usize, theirs: usize, conf: &str, peer: &str) {
     lab.router(ours).configure(conf);
     lab.router(ours).start(Ours);
     let mut frr = Frr::start(lab.router(theirs), peer);
-    frr.shows("\"status\":\"up\"");
+    frr.await_value("\"status\":\"up\"");
     await_log(lab, ours, UP, 1);
     wait_until(LIMIT, "the slower intervals are over", || {
         dumped(lab.router(ours), "local detection time") == format!("{} us", 3000 * INTERVAL)
@@ -197,10 +197,10 @@ fn life_with_frr(lab: &mut Lab, ours: usize, theirs: usize, conf: &str, peer: &s
     await_log(lab, ours, "Local diagnostic - Control Detection Time Expired", 1);
     let frr = Frr::start(lab.router(theirs), peer);
     await_log(lab, ours, UP, 2);
-    frr.shows("\"status\":\"up\"");
+    frr.await_value("\"status\":\"up\"");
     assert_eq!(lab.router(ours).stop().1.code(), Some(0));
-    frr.shows("\"remote-diagnostic\":\"administrativelydown\"");
-    frr.shows("\"status\":\"down\"");
+    frr.await_value("\"remote-diagnostic\":\"administrativelydown\"");
+    frr.await_value("\"status\":\"down\"");
 }
 
 #[test]
@@ -210,7 +210,7 @@ fn ours_with_frr() {
     life_with_frr(&mut lab, 1, 2, &session("10.9.0.2", ""), "10.9.0.1");
 }
 
-/// FRR wants the hop limit of the standard, which is not the default of keepalived.
+/// FRR requires hop limit 255 as RFC 5881 does; it is not the default of keepalived.
 #[test]
 fn ours_with_frr_over_ipv6() {
     let _turn = machine::shared();
@@ -218,7 +218,7 @@ fn ours_with_frr_over_ipv6() {
     life_with_frr(&mut lab, 1, 2, &session("fd09::2", "hoplimit 255"), "fd09::1 local-address fd09::2");
 }
 
-/// Routers 1 and 3 by way of router 2.
+/// A multihop session of routers 1 and 3 through router 2.
 #[test]
 fn ours_with_frr_over_a_router() {
     let _turn = machine::shared();
@@ -236,7 +236,7 @@ fn ours_with_frr_over_a_router() {
     life_with_frr(&mut lab, 1, 3, &conf, "192.0.2.1 multihop local-address 192.0.2.3");
 }
 
-/// The session is with a third router: the master goes to FAULT when that is gone, and says so.
+/// The master enters FAULT when its session with a third router goes down, and resigns.
 #[test]
 fn a_virtual_router_moves_within_the_detection_time_and_an_advert() {
     let _turn = machine::alone();
@@ -256,15 +256,15 @@ fn a_virtual_router_moves_within_the_detection_time_and_an_advert() {
     let taken = lab.wire.await_advert(2, 51, killed, LIMIT) - killed;
     println!("taken over after {taken:?}");
     assert!(taken < DETECTION + advert + LATE, "{taken:?}");
-    // It comes back with the session.
+    // The master returns with the session.
     lab.router(3).start(C);
     await_log(&mut lab, 1, UP, 2);
     lab.wire.await_advert(1, 51, now(), LIMIT);
 }
 
-/// Nothing of what stops around the BFD process keeps it from sending or from hearing.
+/// The BFD process sends and receives although snmpd, the reader of the log and the VRRP process hang.
 #[test]
-fn a_session_stays_while_snmpd_hangs_the_log_is_not_read_and_vrrp_is_stopped() {
+fn a_session_stays_up_while_snmpd_the_log_and_vrrp_hang() {
     let _turn = machine::alone();
     let mut lab = Lab::new(2);
     for router in [1, 2] {
@@ -280,21 +280,21 @@ fn a_session_stays_while_snmpd_hangs_the_log_is_not_read_and_vrrp_is_stopped() {
     lab.router(1).snmp().hang_master();
     let vrrp = lab.router(1).vrrp_pid();
     signal(vrrp, Signal::SIGSTOP);
-    // Shorter than the parent waits before it replaces a process.
+    // Shorter than the time after which the parent replaces a process.
     holds_for(Duration::from_secs(3), "the session is up", || count(lab.router(2), DOWN) == 0);
     assert_eq!(dumped(lab.router(1), "local state"), "Up");
     let killed = lab.router(2).kill9();
     wait_until(LIMIT, "the session is down", || dumped(lab.router(1), "local state") == "Down");
     println!("down within {:?}", now() - killed);
     signal(vrrp, Signal::SIGCONT);
-    wait_until(LIMIT, "VRRP hears of it", || !lab.router(1).holds("10.9.0.61".parse().expect("an address")));
+    wait_until(LIMIT, "VRRP follows the session", || !lab.router(1).holds("10.9.0.61".parse().expect("an address")));
 }
 
-/// It is held up for longer than its detection time, and finds the packets that say that all is well.
+/// The BFD process is delayed for longer than the detection time; it must read waiting packets first.
 #[test]
-fn a_late_wake_up_takes_no_session_down() {
+fn a_delayed_process_takes_no_session_down() {
     let _turn = machine::alone();
-    // The other end waits longer.
+    // The other end has a longer detection time.
     let mut lab = pair([Ours, Ours], V4, ["multiplier 20", ""]);
     wait_until(LIMIT, "the detection time is short", || {
         dumped(lab.router(1), "local detection time") == format!("{} us", 3000 * INTERVAL)
@@ -312,9 +312,9 @@ fn a_late_wake_up_takes_no_session_down() {
 }
 
 #[test]
-fn killed_with_a_session_up_nobody_notices() {
+fn a_killed_bfd_process_is_replaced_without_a_change_of_state() {
     let _turn = machine::alone();
-    // The detection time of either end is a second: a new process has to be there by then.
+    // The detection time of both ends is a second, within which a replacement must run.
     let mut lab = Lab::new(2);
     for router in [1, 2] {
         let text = session(V4[2 - router], "multiplier 20") + &instance(50 + router as u8, 100, 0);
@@ -329,31 +329,31 @@ fn killed_with_a_session_up_nobody_notices() {
     }
     let state = format!("{INSTANCE_STATE}.1");
     wait_until(LIMIT, "router 1 is master", || lab.router(1).snmp().get(&state).as_deref() == Some(MASTER));
-    let name = dumped(lab.router(1), "local discriminator");
+    let discriminator = dumped(lab.router(1), "local discriminator");
     let transitions = count(lab.router(1), "(VI) Entering");
     for round in 1..=3 {
         let bfd = lab.router(1).bfd_pid();
         signal(bfd, Signal::SIGKILL);
-        wait_until(LIMIT, "another process is there", || lab.router(1).bfd_pid() != bfd);
+        wait_until(LIMIT, "another process has started", || lab.router(1).bfd_pid() != bfd);
         await_log(&mut lab, 1, "Starting BFD child process", 1 + round);
         holds_for(Duration::from_millis(1500), "the session is up", || count(lab.router(2), DOWN) == 0);
         assert_eq!(dumped(lab.router(1), "local state"), "Up");
     }
-    assert_eq!(dumped(lab.router(1), "local discriminator"), name);
+    assert_eq!(dumped(lab.router(1), "local discriminator"), discriminator);
     assert_eq!(count(lab.router(1), DOWN), 0);
     assert_eq!(count(lab.router(1), "(VI) Entering"), transitions);
-    // The VRRP process, too, is told again how things stand.
+    // A replaced VRRP process is sent the states of the sessions again.
     let vrrp = lab.router(1).vrrp_pid();
     signal(vrrp, Signal::SIGKILL);
-    wait_until(LIMIT, "another process is there", || lab.router(1).vrrp_pid() != vrrp);
+    wait_until(LIMIT, "another process has started", || lab.router(1).vrrp_pid() != vrrp);
     wait_until(LIMIT, "router 1 is master", || lab.router(1).snmp().get(&state).as_deref() == Some(MASTER));
     lab.router(2).kill9();
     await_log(&mut lab, 1, "(VI) Entering FAULT STATE", 1);
 }
 
-/// What a process cannot say any more is said by another one.
+/// Another process sends AdminDown in place of the killed one.
 #[test]
-fn the_other_end_hears_of_the_stop_of_a_daemon_whose_bfd_process_was_killed() {
+fn the_other_end_is_sent_admin_down_at_a_stop_after_the_bfd_process_was_killed() {
     let _turn = machine::shared();
     let mut lab = pair([Ours, Ours], V4, ["multiplier 20", "multiplier 20"]);
     let bfd = lab.router(1).bfd_pid();
@@ -370,7 +370,7 @@ fn a_reload_keeps_a_session_changes_its_timers_and_starts_others() {
     let mut lab = Lab::new(2);
     let (first, second) = (session(V4[1], ""), session(V4[0], ""));
     let plain = instance(51, 100, 0).replace("track_bfd {\n    peer weight 0\n  }", "");
-    // Without a session there is no process.
+    // Without a session there is no BFD process.
     lab.router(1).configure(&plain);
     lab.router(1).start(Ours);
     lab.router(2).configure(&second);
@@ -382,7 +382,7 @@ fn a_reload_keeps_a_session_changes_its_timers_and_starts_others() {
     for router in [1, 2] {
         await_log(&mut lab, router, UP, 1);
     }
-    // An instance that begins to follow a session which is up is told so.
+    // An instance that starts to track a session gets its current state.
     lab.router(1).configure(&(first.clone() + &instance(51, 100, 0)));
     lab.router(1).daemon().signal(Signal::SIGHUP);
     await_log(&mut lab, 1, "Reload complete", 2);
@@ -392,7 +392,9 @@ fn a_reload_keeps_a_session_changes_its_timers_and_starts_others() {
     let slower = first.replace(&format!("min_rx {INTERVAL}"), "min_rx 200");
     lab.router(1).configure(&(slower + &instance(51, 100, 0)));
     lab.router(1).daemon().signal(Signal::SIGHUP);
-    wait_until(LIMIT, "the detection time is another", || dumped(lab.router(1), "local detection time") == "600000 us");
+    wait_until(LIMIT, "the detection time has changed", || {
+        dumped(lab.router(1), "local detection time") == "600000 us"
+    });
     for router in [1, 2] {
         assert_eq!(count(lab.router(router), DOWN), 0, "router {router}");
     }
@@ -402,7 +404,7 @@ fn a_reload_keeps_a_session_changes_its_timers_and_starts_others() {
 }
 
 #[test]
-fn without_the_process_what_tracks_a_session_sees_it_down() {
+fn without_the_bfd_process_tracked_sessions_are_down() {
     let _turn = machine::shared();
     let mut lab = Lab::new(1);
     lab.router(1).configure(&(session(V4[1], "") + &instance(51, 100, 0)));
@@ -414,9 +416,9 @@ fn without_the_process_what_tracks_a_session_sees_it_down() {
     assert!(!lab.router(1).file("bfd.pid").exists());
 }
 
-/// The port is another program's: that is told with a remedy, and the sessions begin when it is free.
+/// Another program uses the port: that is logged with a remedy, and the sessions start when it is free.
 #[test]
-fn a_port_that_is_taken_is_waited_for() {
+fn a_port_in_use_is_tried_again() {
     let _turn = machine::shared();
     let mut lab = Lab::new(2);
     let taken = lab.router(1).netns().enter(|| std::net::UdpSocket::bind("0.0.0.0:3784").expect("a free port"));
@@ -430,7 +432,7 @@ fn a_port_that_is_taken_is_waited_for() {
     assert_eq!(count(lab.router(1), "Cannot listen"), 1);
 }
 
-/// A real server is there and gone with the session of its BFD_CHECK; with `alpha` it has to be up once.
+/// A real server goes up and down with the session of its BFD_CHECK; with `alpha` it starts down.
 #[test]
 fn a_real_server_follows_its_session() {
     let _turn = machine::shared();
@@ -449,37 +451,37 @@ fn a_real_server_follows_its_session() {
         server(1111, ""),
         server(2222, "alpha")
     );
-    let told = |wanted: &[&str]| {
+    let await_notes = |wanted: &[&str]| {
         let read = || {
             let text = fs::read_to_string(&notes).unwrap_or_default();
             let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
             lines.sort_unstable();
             lines
         };
-        wait_until(LIMIT, &format!("scripts tell {wanted:?}"), || read() == wanted);
+        wait_until(LIMIT, &format!("scripts report {wanted:?}"), || read() == wanted);
         let _ = fs::remove_file(&notes);
     };
     lab.router(1).configure(&conf);
     lab.router(1).start_checkers(Ours);
-    told(&["1111 down"]);
+    await_notes(&["1111 down"]);
     lab.router(2).configure(&session(V4[0], ""));
     lab.router(2).start(Ours);
-    told(&["1111 up", "2222 up"]);
-    // Neither a new BFD process nor a new checker process is news.
+    await_notes(&["1111 up", "2222 up"]);
+    // A new BFD process or checker process causes no change.
     let pids = [lab.router(1).bfd_pid(), lab.router(1).checker_pid()];
     lab.router(2).configure(&session(V4[0], "multiplier 40"));
     lab.router(2).daemon().signal(Signal::SIGHUP);
     wait_until(LIMIT, "the detection time is long", || {
         dumped(lab.router(1), "local detection time") == format!("{} us", 40_000 * INTERVAL)
     });
-    // A checkpoint of the checkers may be so late.
+    // The checker process delays its checkpoint.
     std::thread::sleep(Duration::from_secs(1));
     pids.into_iter().for_each(|pid| signal(pid, Signal::SIGKILL));
-    wait_until(LIMIT, "other processes are there", || {
+    wait_until(LIMIT, "other processes have started", || {
         lab.router(1).bfd_pid() != pids[0] && lab.router(1).checker_pid() != pids[1]
     });
-    holds_for(Duration::from_secs(1), "nothing is told", || !notes.exists());
+    holds_for(Duration::from_secs(1), "no script runs", || !notes.exists());
     lab.router(2).kill9();
-    told(&["1111 down", "2222 down"]);
+    await_notes(&["1111 down", "2222 down"]);
     assert!(lab.router(1).log().contains("BFD_CHECK of [127.0.0.1]:tcp:1111 failed"), "{}", lab.router(1).log());
 }

@@ -1,4 +1,4 @@
-//! The check branch as a walk shows it: every column of KEEPALIVED-MIB is there, with the values C keepalived serves.
+//! A walk of the check branch has every column of KEEPALIVED-MIB, with the values of C keepalived.
 #![allow(clippy::expect_used, reason = "a test")]
 
 #[path = "support/mib_text.rs"]
@@ -27,7 +27,8 @@ virtual_server_group g {
 }
 ";
 
-/// By address, mark and group, over IPv6, with and without sorry server; between them they have every column.
+/// Virtual servers by address, mark and group, over IPv6, with and without sorry server, which together have every
+/// column.
 const SERVICES: [(&str, &str); 4] = [
     (
         "address",
@@ -156,35 +157,35 @@ fn every_column_has_a_value_of_its_type() {
         })
         .map(|object| object.name.as_str())
         .collect();
-    assert_eq!(missing, ["lvsSyncDaemonVrrpInstance"], "it follows none here");
+    assert_eq!(missing, ["lvsSyncDaemonVrrpInstance"], "the sync daemon follows no instance here");
 
-    // The tools, with the MIB, find a name and the right type for everything.
+    // snmpwalk with the MIB finds a name and the right type for every object.
     let mut command = director.netns().command("snmpwalk");
     command.args(["-v2c", "-c", "public", "-m", "KEEPALIVED-MIB", "-M"]);
     command.arg(format!("{}:{}", mibs.display(), mibs.join("base").display())).args(["127.0.0.1", ROOT]);
     let named = output_of(&mut command);
     let odd = named.lines().filter(|line| !line.starts_with("KEEPALIVED-MIB::") || line.contains("Wrong Type"));
-    // A value of several lines is none of ours.
+    // No value of ours has several lines.
     assert_eq!(odd.collect::<Vec<_>>(), Vec::<&str>::new());
     assert!(named.contains("KEEPALIVED-MIB::realServerStatus.1.2 = INTEGER: dead(2)"), "{named}");
 }
 
-/// `3.3.1.7` of `3.3.1.7.1`; a scalar keeps its name.
+/// The column of an object, such as `3.3.1.7` of `3.3.1.7.1`; a scalar keeps its name.
 fn column_of(name: &str) -> String {
     let ids: Vec<&str> = name.split('.').collect();
     let length = if ids.last() == Some(&"0") && ids.len() == 4 { 3 } else { 4 };
     ids.into_iter().take(length).collect::<Vec<_>>().join(".")
 }
 
-/// Columns that the compared release (2.2.7) does not have yet: paths of scripts, rates of 64 bits, checks not run.
+/// Columns that C keepalived 2.2.7 does not have: paths of scripts, 64-bit rates, checks not run yet.
 const NEWER: [(&str, std::ops::RangeInclusive<u32>); 2] = [("3.3.1.", 72..=78), ("3.4.1.", 56..=63)];
 
-/// Where C keepalived shows what is not so.
+/// Objects with wrong values in C keepalived.
 const ODD: [&str; 5] = [
-    // A prefix length of -1 for those that may be of either family.
+    // A prefix length of -1 for services without a fixed family.
     "3.3.1.51.2",
     "3.3.1.51.3",
-    // The flags of mh under the names of those of sh, and the other way.
+    // The flags of mh and sh are swapped.
     "3.3.1.53.1",
     "3.3.1.54.1",
     "3.3.1.63.2",
@@ -212,28 +213,28 @@ fn values_are_those_of_c_keepalived() {
     });
 }
 
-/// What is told of the quorum at the start, as name and value of each object below the root.
+/// The quorum notifications at the start, with name and value of each object below the root.
 fn quorums_at_the_start(daemon: Daemon) -> Vec<String> {
     let mut director = director(daemon);
     let identity = format!("{ROOT}.3.5.0.2");
-    let mut told = Vec::new();
-    // The group has not enough to gain its quorum, but enough not to lose it: of that nothing is told.
+    let mut notifications = Vec::new();
+    // The group is between quorum and hysteresis, for which there is no notification.
     wait_until(LIMIT, "a notification for each service but the group", || {
         let traps = director.snmp().traps();
         let ours = traps.iter().filter(|trap| trap.contains(&identity));
         // The up-time and the identity come first.
-        told = ours.map(|trap| trap.split('\t').skip(2).collect::<Vec<_>>().join("; ")).collect();
-        told.len() >= SERVICES.len() - 1
+        notifications = ours.map(|trap| trap.split('\t').skip(2).collect::<Vec<_>>().join("; ")).collect();
+        notifications.len() >= SERVICES.len() - 1
     });
-    told
+    notifications
 }
 
 #[test]
-fn quorums_at_the_start_are_told_as_c_keepalived_does() {
+fn quorum_notifications_at_the_start_are_those_of_c_keepalived() {
     inside(|| {
         let _ = Command::new("modprobe").arg("ip_vs").status();
         let [mut ours, mut theirs] = [Daemon::Ours, Daemon::C].map(quorums_at_the_start);
-        // Its binary tells of SCTP as of UDP; its MIB and its table say sctp(3).
+        // C keepalived sends udp for SCTP in notifications; its MIB and table have sctp(3).
         let of_sctp = theirs.iter_mut().find(|trap| trap.contains("3.3.1.7 = 443")).expect("the IPv6 service");
         *of_sctp = of_sctp.replace("3.3.1.8 = 2", "3.3.1.8 = 3");
         ours.sort();

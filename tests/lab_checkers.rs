@@ -1,4 +1,4 @@
-//! Every kind of checker against real servers: up, down, wrong, slow, hostile, and back up.
+//! Every kind of checker against real servers that are up, down, wrong, slow, hostile, and up again.
 #![allow(clippy::expect_used, reason = "a test")]
 
 use std::fs;
@@ -27,7 +27,7 @@ fn http_get_and_ssl_get() {
     let digest = md5(&page);
     let http = |urls: &str| format!("HTTP_GET {{ {urls} }}");
     let ssl = |urls: &str| format!("SSL_GET {{ {urls} }}");
-    let told = |regex: &str| format!("url {{\n path /told\n regex \"{regex}\"\n }}");
+    let echo = |regex: &str| format!("url {{\n path /told\n regex \"{regex}\"\n }}");
     let page_url = "url {\n path /page\n }";
     let services = [
         ("status", HTTP, http("url {\n path /page\n status_code 200\n }"), true),
@@ -45,27 +45,27 @@ fn http_get_and_ssl_get() {
         ("two urls", HTTP, http(&format!("{page_url}\n url {{\n path /second\n }}")), true),
         ("one bad url", HTTP, http(&format!("{page_url}\n url {{\n path /missing\n }}")), false),
         ("fast recovery", HTTP, http(&format!("fast_recovery\n {page_url}\n url {{\n path /second\n }}")), true),
-        ("by address", HTTP, http(&told("^default.example.com HTTP/1[.]0 .* 127[.]0[.]0[.]1:8080 $")), true),
-        ("by name", HTTP, http(&format!("virtualhost sni.example.com\n {}", told("^sni.example.com"))), true),
-        ("1.0", HTTP, http(&format!("http_protocol 1.0\n {}", told("HTTP/1[.]0 [[][]] "))), true),
-        ("1.0C", HTTP, http(&format!("http_protocol 1.0C\n {}", told("HTTP/1[.]0 [[]close[]]"))), true),
-        ("1.1", HTTP, http(&format!("http_protocol 1.1\n {}", told("HTTP/1[.]1 [[]close[]]"))), true),
+        ("by address", HTTP, http(&echo("^default.example.com HTTP/1[.]0 .* 127[.]0[.]0[.]1:8080 $")), true),
+        ("by name", HTTP, http(&format!("virtualhost sni.example.com\n {}", echo("^sni.example.com"))), true),
+        ("1.0", HTTP, http(&format!("http_protocol 1.0\n {}", echo("HTTP/1[.]0 [[][]] "))), true),
+        ("1.0C", HTTP, http(&format!("http_protocol 1.0C\n {}", echo("HTTP/1[.]0 [[]close[]]"))), true),
+        ("1.1", HTTP, http(&format!("http_protocol 1.1\n {}", echo("HTTP/1[.]1 [[]close[]]"))), true),
         ("TLS", HTTPS, ssl(page_url), true),
         ("TLS digest", HTTPS, ssl(&format!("url {{\n path /page\n digest {digest}\n }}")), true),
-        ("TLS without SNI", HTTPS, ssl(&told("^default.example.com .* $")), true),
+        ("TLS without SNI", HTTPS, ssl(&echo("^default.example.com .* $")), true),
         (
             "SNI",
             HTTPS,
             ssl(&format!(
                 "enable_sni\n virtualhost sni.example.com\n {}",
-                told("^sni.example.com .* sni.example.com$")
+                echo("^sni.example.com .* sni.example.com$")
             )),
             true,
         ),
         (
             "SNI name",
             HTTPS,
-            ssl(&format!("enable_sni\n sni_name sni.example.com\n {}", told(" sni.example.com$"))),
+            ssl(&format!("enable_sni\n sni_name sni.example.com\n {}", echo(" sni.example.com$"))),
             true,
         ),
         ("plain to TLS", HTTPS, http(page_url), false),
@@ -78,7 +78,7 @@ fn http_get_and_ssl_get() {
     let states: Vec<(&str, bool)> = services.iter().map(|(name, _, _, up)| (*name, *up)).collect();
     director.await_states(&states);
 
-    // Other content of the same length: only digest and regex tell.
+    // Other content of the same length fails only digest and regex.
     fs::write(&page, "Hello, hurtle\n").expect("our own file");
     director.await_states(&[("status", true), ("digest", false), ("TLS digest", false), ("unwanted match", true)]);
     fs::remove_file(&page).expect("our own file");
@@ -90,7 +90,7 @@ fn http_get_and_ssl_get() {
     director.await_states(&states.iter().map(|(name, _)| (*name, false)).collect::<Vec<_>>());
     let server = real::nginx(director.router());
     director.await_states(&states);
-    // It takes connections, but does not answer.
+    // The server accepts connections but does not answer.
     server.signal(Signal::SIGSTOP);
     director.await_states(&states.iter().map(|(name, _)| (*name, false)).collect::<Vec<_>>());
     server.signal(Signal::SIGCONT);
@@ -98,9 +98,9 @@ fn http_get_and_ssl_get() {
     assert!(director.log().contains("HTTP_GET of [127.0.0.1]:tcp:8080 failed: status code 302"), "{}", director.log());
 }
 
-/// Without an SSL_GET there is no TLS context; the first one may come with a reload.
+/// Without an SSL_GET there is no TLS context; a reload creates the first.
 #[test]
-fn a_reload_brings_the_first_ssl_get() {
+fn a_reload_adds_the_first_ssl_get() {
     let _turn = machine::shared();
     let mut director = Director::new();
     let _server = real::nginx(director.router());
@@ -111,9 +111,9 @@ fn a_reload_brings_the_first_ssl_get() {
     director.await_states(&[("page", true)]);
 }
 
-/// Certificates that are no files: the check goes on without them, then with those of a reload.
+/// A certificate that is not a file: the check runs without it, then with the certificate of a reload.
 #[test]
-fn a_fifo_in_the_place_of_a_certificate_holds_up_nothing() {
+fn a_fifo_as_certificate_blocks_nothing() {
     let _turn = machine::shared();
     let mut director = Director::new();
     let _server = real::nginx(director.router());
@@ -124,17 +124,18 @@ fn a_fifo_in_the_place_of_a_certificate_holds_up_nothing() {
     director.check("TCP", HTTP, "TCP_CHECK { }");
     director.start();
     director.await_states(&[("TLS", true), ("TCP", true)]);
-    let reason = format!("The SSL block cannot be used, SSL_GET goes without: SSL ca {fifo}: it is not a regular file");
-    wait_until(LIMIT, "the reason is told", || director.log().contains(&reason));
+    let reason =
+        format!("Cannot use the SSL block: SSL ca {fifo}: it is not a regular file; SSL_GET checks run without it");
+    wait_until(LIMIT, "the reason is logged", || director.log().contains(&reason));
     let ca = director.file("default.example.com.pem").display().to_string();
     director.reload(&format!("  ca {fifo}"), &format!("  ca {ca}"));
-    // Whether SSL_GET goes without them or with those of before depends on which came first, the reload or the reading.
+    // The log line depends on whether the reload or the end of the first loading comes first; both have this reason.
     let reason = format!("SSL certificate {fifo}: it is not a regular file");
-    wait_until(LIMIT, "the reason is told", || director.log().contains(&reason));
+    wait_until(LIMIT, "the reason is logged", || director.log().contains(&reason));
     director.await_states(&[("TLS", true), ("TCP", true)]);
 }
 
-/// What genhash prints for a page is what its checks expect.
+/// The digest that genhash prints is the one that the check expects.
 #[test]
 fn digests_of_genhash() {
     let _turn = machine::shared();
@@ -169,7 +170,7 @@ fn digests_of_genhash() {
     director.await_states(&[("page", false), ("page by TLS", false), ("page by name", true)]);
 }
 
-/// The body is read as far as the time goes, and nothing of it is kept.
+/// The body is read until the time-out and not stored.
 #[test]
 fn two_gigabytes_cost_no_memory() {
     let _turn = machine::shared();
@@ -195,7 +196,7 @@ fn two_gigabytes_cost_no_memory() {
     director.await_states(&states);
 }
 
-/// What no real server does, and each time the way back.
+/// Misbehaviour that no real server shows, each time followed by a recovery.
 #[test]
 fn servers_that_misbehave() {
     let _turn = machine::shared();
@@ -227,14 +228,14 @@ fn servers_that_misbehave() {
         Manner::HalfCloses(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n"),
         Manner::Says(b"HTTP/1.1 99999999999999999999 OK\r\nContent-Length: -1\r\n\r\n"),
         Manner::Says(b"220-hello\r\n220 you\r\n5"),
-        // Codes that say no, with all that would be right after them.
+        // Refusals, followed by replies that would be right.
         Manner::Says(b"554 no\r\n250 ok\r\n221 bye\r\n"),
         Manner::Says(b"220 hello\r\n550 no\r\n221 bye\r\n"),
         Manner::Endless(b"", b"220-more\r\n"),
         Manner::Endless(b"HTTP/1.1 200 OK\r\n", b"X-More: and more\r\n"),
         Manner::Endless(b"HTTP/1.0 200 OK\r\n\r\n", b"0123456789abcdef"),
         Manner::Endless(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"5\r\nhello\r\n"),
-        // A TLS record that says it goes on.
+        // A TLS record without end.
         Manner::Endless(b"\x16\x03\x03\x40\x00", b"\0"),
         Manner::HelloRequests,
         Manner::Tickets,
@@ -245,7 +246,7 @@ fn servers_that_misbehave() {
         }
         director.await_states(&all(false));
         let memory = director.memory();
-        assert!(memory < before + 8 * 1024, "{manner:?}: {before} KiB became {memory}");
+        assert!(memory < before + 8 * 1024, "{manner:?}: memory grew from {before} to {memory} KiB");
         for relay in relays.iter().chain([&tcp]) {
             relay.be(Manner::Honest);
         }
@@ -332,7 +333,7 @@ fn smtp_check_and_tcp_check() {
     let server = real::smtp(director.router());
     director.await_states(&states(true));
     server.signal(Signal::SIGSTOP);
-    // The kernel takes connections for it: enough for TCP_CHECK.
+    // The kernel still accepts connections, which is enough for TCP_CHECK.
     director.await_states(&[("SMTP", false), ("TCP", true), ("both", false)]);
     assert_eq!(director.real_servers(13).get(&("both".to_owned(), 1)).map(String::as_str), Some("1"), "failed checks");
     server.signal(Signal::SIGCONT);
@@ -385,7 +386,7 @@ fn dns_check_and_udp_check() {
     server.signal(Signal::SIGCONT);
     director.await_states(&dns_states(true));
 
-    // Someone else's datagrams before those of the server: no verdict.
+    // Unrelated datagrams before those of the server must not cause a verdict.
     let garbage: [&'static [lab::servers::Answer]; 3] =
         [&[|_| Some(Vec::new())], &[|_| Some(vec![0xff; 11])], &[|_| Some(vec![0; 40])]];
     for garbage in garbage {
@@ -455,7 +456,7 @@ fn misc_check_and_file_check() {
         ("fixed", format!("MISC_CHECK {{\n misc_path \"{exits}\"\n }}")),
         ("dynamic", format!("MISC_CHECK {{\n misc_path \"{exits}\"\n misc_dynamic\n }}")),
         ("sleeps", format!("MISC_CHECK {{\n misc_path \"{sleeps}\"\n misc_timeout 1\n }}")),
-        // TERM does not end it, so KILL has to, two seconds later.
+        // It ignores TERM, so it is killed two seconds later.
         ("stays", format!("MISC_CHECK {{\n misc_path \"{stays}\"\n misc_timeout 1\n }}")),
         ("absent", "MISC_CHECK {\n misc_path /no/such/script\n }".to_owned()),
         ("user", format!("MISC_CHECK {{\n misc_path \"{names}\"\n user nobody\n }}")),
@@ -507,7 +508,7 @@ fn await_weight(director: &mut Director, service: &str, weight: &str) {
     });
 }
 
-/// A host across a wire: what does not answer at all.
+/// A host behind a cable that is unplugged, so that nothing answers.
 #[test]
 fn ping_check_and_a_cable() {
     let _turn = machine::shared();

@@ -23,7 +23,7 @@ fn lone_master(daemon: Daemon) -> Lab {
     lab
 }
 
-/// The dump file, once it is there with this text in it.
+/// The dump file, once it contains this text.
 fn dumped(lab: &mut Lab, name: &str, text: &str) -> String {
     let file = lab.router(1).file(name);
     let read = || fs::read_to_string(&file).unwrap_or_default();
@@ -41,14 +41,14 @@ fn without_numbers(text: &str) -> String {
     lines.collect()
 }
 
-/// The counter of a line that is there once.
+/// The counter of a line that occurs once.
 fn counter(text: &str, label: &str) -> u64 {
     let line = text.lines().find_map(|line| line.strip_prefix(label));
     line.unwrap_or_else(|| panic!("{label} in {text}")).trim().parse().unwrap()
 }
 
 #[test]
-fn statistics_read_as_those_of_c_keepalived() {
+fn statistics_have_the_form_of_c_keepalived() {
     let _turn = machine::shared();
     let [ours, c] = [Daemon::Ours, Daemon::C].map(|daemon| {
         let mut lab = lone_master(daemon);
@@ -63,7 +63,7 @@ fn statistics_read_as_those_of_c_keepalived() {
 }
 
 #[test]
-fn the_statistics_begin_anew() {
+fn statistics_are_cleared() {
     let _turn = machine::shared();
     let mut lab = lone_master(Daemon::Ours);
     let parent = lab.router(1).daemon().pid();
@@ -79,7 +79,7 @@ fn the_statistics_begin_anew() {
 fn data_shows_the_rows_and_no_secret() {
     let _turn = machine::shared();
     let mut lab = lone_master(Daemon::Ours);
-    // What somebody else has put there is replaced, and what it points to is left alone.
+    // A link in its place is replaced, and its target is not changed.
     let victim = lab.router(1).file("victim");
     fs::write(&victim, "precious").unwrap();
     std::os::unix::fs::symlink(&victim, lab.router(1).file("keepalived.data")).unwrap();

@@ -1,5 +1,4 @@
-//! Who is master and when, beyond the plain life of a pair: owners, ties, delays, learnt intervals,
-//! forged rivals, and configurations changed while running.
+//! Elections in special cases: address owners, ties, preempt_delay, learnt intervals, forged adverts, and reloads.
 
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use nix::sys::signal::Signal;
 
 const PROTOCOL: Protocol = Protocol::V3;
 const LIMIT: Duration = Duration::from_secs(10);
-/// How much later than due something may be seen on a busy machine.
+/// Allowed delay of events on a busy machine.
 const LATE: Duration = Duration::from_millis(200);
 
 /// Two routers with these daemons, priorities and additional lines of configuration, not started.
@@ -34,7 +33,7 @@ fn await_holder(lab: &Lab, router: usize) {
     }
 }
 
-/// Both routers start at the same moment: one of them ends up as master, by priority or by address.
+/// Both routers start at the same moment; `winner` becomes master, by priority or by address.
 fn together(priorities: [u8; 2], winner: usize) {
     let _turn = machine::shared();
     for seats in [[Ours, C], [C, Ours], [Ours, Ours]] {
@@ -55,8 +54,8 @@ fn of_two_that_start_together_the_higher_priority_wins() {
     together([150, 100], 1);
 }
 
-/// RFC 9568 section 6.4.3: of equals, the higher primary address. A tie comes about when both have
-/// become master unheard by each other.
+/// RFC 9568 section 6.4.3: with equal priorities the higher primary address wins. Both become master while the link
+/// between them is down.
 #[test]
 fn of_equals_the_higher_address_wins_after_a_split() {
     let _turn = machine::shared();
@@ -84,7 +83,7 @@ fn the_address_owner_is_master_at_once() {
         lab.wire.await_advert(2, VRID, since, LIMIT);
         let since = start(&mut lab, 1, seats[0]);
         let took = lab.wire.await_advert(1, VRID, since, LIMIT) - since;
-        assert!(took < PROTOCOL.interval() * 3, "an owner does not wait, this one did for {took:?}");
+        assert!(took < PROTOCOL.interval() * 3, "an owner does not wait, but this one took {took:?}");
         await_holder(&lab, 1);
     }
 }
@@ -103,7 +102,7 @@ fn preempt_delay_holds_the_better_router_back() {
     await_holder(&lab, 1);
 }
 
-/// RFC 9568 section 6.4.2: a backup goes by the interval that the master advertises, not by its own.
+/// RFC 9568 section 6.4.2: a backup uses the interval that the master advertises, not its own.
 #[test]
 fn a_backup_learns_the_interval_of_its_master() {
     let _turn = machine::shared();
@@ -115,7 +114,7 @@ fn a_backup_learns_the_interval_of_its_master() {
         start(&mut lab, 1, master);
         await_holder(&lab, 1);
         let interval: f64 = learnt.parse().unwrap_or_default();
-        // A few adverts, so that it has learnt.
+        // A few adverts, from which the backup learns the interval.
         let settled = now();
         wait_until(LIMIT, "the master sends 5 adverts", || lab.wire.adverts(1, VRID, settled).len() >= 5);
         let killed = lab.router(1).kill9();
@@ -126,7 +125,7 @@ fn a_backup_learns_the_interval_of_its_master() {
     }
 }
 
-/// RFC 9568 section 6.4.3 (730): a losing advert is answered at once, so that bridges learn anew.
+/// RFC 9568 section 6.4.3 (730): a losing advert is answered at once, so that bridges relearn the port.
 #[test]
 fn a_losing_advert_is_answered_at_once() {
     let _turn = machine::shared();
@@ -137,14 +136,14 @@ fn a_losing_advert_is_answered_at_once() {
     let first = lab.wire.await_advert(1, VRID, since, LIMIT);
     for (what, priority) in [("lower priority", 50), ("resignation", 0)] {
         let sent = now();
-        assert!(sent < first + Duration::from_secs(4), "the next regular advert is too near");
+        assert!(sent < first + Duration::from_secs(4), "the next regular advert is too close");
         Forged::right(3, VRID, priority, 500, &PROTOCOL.vips(VRID)).send(&lab.client);
         let answer = lab.wire.await_advert(1, VRID, sent, Duration::from_secs(1)) - sent;
         assert!(answer < LATE, "{what} is answered after {answer:?}");
     }
 }
 
-/// SIGHUP with another address: the one that goes goes, the one that comes comes, adverts go on.
+/// SIGHUP with another address: the old one is removed, the new one is added, and adverts continue.
 #[test]
 fn a_reload_changes_addresses_and_nothing_else() {
     let _turn = machine::shared();
@@ -158,7 +157,7 @@ fn a_reload_changes_addresses_and_nothing_else() {
     let reloaded = now();
     lab.router(1).configure(&PROTOCOL.conf(200, "").replace(&gone.to_string(), "10.77.0.1"));
     lab.router(1).daemon().signal(Signal::SIGHUP);
-    wait_until(LIMIT, "the new address is set, the old one gone", || {
+    wait_until(LIMIT, "the new address is added, the old one removed", || {
         lab.holders(new) == [1] && lab.holders(kept) == [1] && lab.holders(gone).is_empty()
     });
     lab.wire.await_advert(1, VRID, now(), LIMIT);
@@ -166,12 +165,12 @@ fn a_reload_changes_addresses_and_nothing_else() {
     assert!(adverts.iter().all(|(_, advert)| advert.priority == 200), "it never resigned");
     let longest = adverts.windows(2).map(|pair| pair[1].0 - pair[0].0).max().unwrap_or_default();
     assert!(longest < PROTOCOL.interval() * 3, "a gap of {longest:?}");
-    assert!(lab.wire.adverts(2, VRID, reloaded).is_empty(), "the other router kept out");
+    assert!(lab.wire.adverts(2, VRID, reloaded).is_empty(), "the other router stays backup");
 }
 
-/// SIGHUP with a file that is wrong: the running configuration stays, and the log says why.
+/// SIGHUP with an invalid file: the running configuration stays in force, and the reason is logged.
 #[test]
-fn a_reload_of_a_wrong_file_changes_nothing() {
+fn a_reload_of_an_invalid_file_changes_nothing() {
     let _turn = machine::shared();
     let mut lab = lab_of([(Ours, 200, ""), (C, 100, "")]);
     start(&mut lab, 1, Ours);
@@ -184,6 +183,6 @@ fn a_reload_of_a_wrong_file_changes_nothing() {
     holds_for(PROTOCOL.interval() * 10, "the addresses stay", || {
         PROTOCOL.all_vips().iter().all(|vip| lab.router(1).holds(*vip))
     });
-    assert!(lab.wire.adverts(1, VRID, reloaded).len() >= 8, "adverts go on");
+    assert!(lab.wire.adverts(1, VRID, reloaded).len() >= 8, "adverts continue");
     assert_eq!(lab.router(1).vrrp_pid(), running);
 }

@@ -1,4 +1,4 @@
-//! `track_file` of VRRP, beside C keepalived: the same files give the same priorities.
+//! `track_file` of VRRP, compared with C keepalived: the same files give the same priorities.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::fs;
@@ -12,7 +12,7 @@ use nix::sys::signal::Signal;
 
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// What is done to a file that holds 3, and the priority that this gives.
+/// An operation on a file that contains 3, and the resulting priority.
 enum Deed {
     Write(&'static str),
     Replace(&'static str),
@@ -35,7 +35,7 @@ const CASES: [(&str, Deed, Option<u8>); 13] = [
     ("", Deed::Remove, Some(100)),
 ];
 
-/// An instance for each case, with a file of its own, and one with `init_file`.
+/// An instance for each case, each with its own file, and one with `init_file`.
 fn conf(dir: &Path) -> String {
     let mut text = "global_defs {\n  router_id lab\n}\n".to_owned();
     let mut add = |vrid: u8, kind: &str, more: &str| {
@@ -108,19 +108,19 @@ fn numbers_in_files_are_priorities_as_in_c() {
         expect(&mut lab, &wanted);
     }
     for router in [1, 2] {
-        wait_until(LIMIT, "it is told", || lab.router(router).log().contains("99999999999"));
+        wait_until(LIMIT, "it is logged", || lab.router(router).log().contains("99999999999"));
     }
     let log = lab.router(1).log();
-    let told: Vec<&str> = log.lines().filter(|line| line.contains("99999999999")).collect();
-    assert!(told.len() == 1 && told[0].contains("track_file f61") && told[0].contains("/f61"), "{told:?}");
+    let lines: Vec<&str> = log.lines().filter(|line| line.contains("99999999999")).collect();
+    assert!(lines.len() == 1 && lines[0].contains("track_file f61") && lines[0].contains("/f61"), "{lines:?}");
     for dir in &dirs {
         let made = dir.join(format!("f{MADE}"));
         assert_eq!(fs::read_to_string(&made).unwrap().trim(), "5");
-        assert_eq!(fs::metadata(made).unwrap().permissions().mode() & 0o777, 0o600, "although it was there before");
+        assert_eq!(fs::metadata(made).unwrap().permissions().mode() & 0o777, 0o600, "although it existed before");
     }
 }
 
-/// `init_file` is for the start of the daemon: neither a reload nor a new process undoes what has been written since.
+/// `init_file` acts at the start of the daemon only: a reload or a replaced process does not overwrite later values.
 #[test]
 fn init_file_writes_at_the_start_only() {
     let _turn = machine::shared();

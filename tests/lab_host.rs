@@ -1,4 +1,4 @@
-//! The host beside the daemon: its interfaces, its addresses, its MTU, and what they mean for the virtual router.
+//! Effects of the host on the virtual router: its interfaces, addresses and MTU.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::net::IpAddr;
@@ -12,7 +12,7 @@ use nix::sys::signal::Signal;
 const PROTOCOL: Protocol = Protocol::V3;
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// An instance of VRID 51 at 0.1 s with these lines and these virtual addresses.
+/// An instance with VRID 51, advert_int 0.1, further lines and virtual addresses.
 fn conf(priority: u8, lines: &str, addresses: &str) -> String {
     format!(
         "global_defs {{\n  router_id lab{priority}\n}}\nvrrp_instance VI_51 {{\n  interface eth0\n  version 3\n  \
@@ -21,7 +21,7 @@ fn conf(priority: u8, lines: &str, addresses: &str) -> String {
     )
 }
 
-/// Gives a router eth1, whose carrier is that of `far` in the same namespace.
+/// Adds eth1 to a router; its carrier follows `far` in the same namespace.
 fn add_eth1(lab: &mut Lab, router: usize) {
     let netns = lab.router(router).netns();
     netns.ip("link add eth1 type veth peer name far");
@@ -41,7 +41,7 @@ fn holders_are(lab: &Lab, address: &str, routers: &[usize]) {
     wait_until(LIMIT, &format!("{address} is on {routers:?}"), || lab.holders(address) == routers);
 }
 
-/// The virtual address is on eth1, which goes down: the other router takes over, and gives back when it is up again.
+/// The virtual address is on eth1. When eth1 goes down the other router takes over, until eth1 is up again.
 fn interface_of_an_address(daemon: Daemon) {
     let _turn = machine::shared();
     let mut lab = Lab::new(2);
@@ -87,7 +87,7 @@ fn an_address_on_an_interface_that_is_down_keeps_a_router_from_being_master() {
     assert!(lab.router(1).log().contains("Netlink reports eth1 up"));
 }
 
-/// The owner's only address is the virtual one: cable out and in, stop, and it is still there.
+/// The owner's only address is the virtual one. It stays on the host through loss of the link and a stop.
 #[test]
 fn an_owner_keeps_its_own_address() {
     let _turn = machine::shared();
@@ -107,7 +107,7 @@ fn an_owner_keeps_its_own_address() {
     assert!(lab.router(1).holds([10, 9, 0, 1].into()));
 }
 
-/// The address of an owner is set after the daemon has started.
+/// The address of an owner is added after the start of the daemon.
 #[test]
 fn an_owners_address_may_come_later() {
     let _turn = machine::shared();
@@ -121,9 +121,9 @@ fn an_owners_address_may_come_later() {
     assert!(lab.router(1).holds([10, 9, 0, 1].into()));
 }
 
-/// A network manager sets the main address of the host anew, so that it becomes a secondary of the virtual one.
+/// A network manager removes and adds the main address of the host, which becomes a secondary of the virtual one.
 #[test]
-fn a_failover_leaves_the_main_address_of_the_host() {
+fn a_failover_does_not_remove_the_main_address_of_the_host() {
     let _turn = machine::shared();
     let mut lab = Lab::new(2);
     for (router, priority) in [(1, 200), (2, 100)] {
@@ -138,7 +138,8 @@ fn a_failover_leaves_the_main_address_of_the_host() {
     let netns = lab.router(1).netns().name().to_owned();
     let since = now();
     shown(&netns, "address del 10.9.0.1/24 dev eth0");
-    // Without promotion the virtual addresses, its secondaries, have gone with it: they come back first.
+    // Without promote_secondaries the kernel has removed the virtual addresses with it; the daemon adds them again
+    // first.
     holders_are(&lab, "10.9.0.52", &[1]);
     shown(&netns, "address add 10.9.0.1/24 dev eth0");
     assert!(shown(&netns, "-4 address show dev eth0").contains("10.9.0.1/24 scope global secondary"));
@@ -147,10 +148,10 @@ fn a_failover_leaves_the_main_address_of_the_host() {
     holders_are(&lab, "10.9.0.52", &[2]);
     assert!(lab.router(1).holds([10, 9, 0, 1].into()), "{}", shown(&netns, "-4 address show dev eth0"));
     let setting = lab.router(1).netns().sysctl_value("net/ipv4/conf/eth0/promote_secondaries");
-    assert_eq!(setting.as_deref(), Some("0"), "put back");
+    assert_eq!(setting.as_deref(), Some("0"), "restored");
 }
 
-/// A virtual address that the host itself has set is not removed by a backup.
+/// A backup does not remove a virtual address that the host itself has added.
 #[test]
 fn an_address_of_the_host_stays() {
     let _turn = machine::shared();
@@ -168,7 +169,7 @@ fn an_address_of_the_host_stays() {
     assert!(lab.router(2).holds([10, 9, 0, 51].into()));
 }
 
-/// `unicast_src_ip` is not on the host yet, as at boot: no second master, and a takeover when it comes.
+/// `unicast_src_ip` is not on the host yet, as at boot: the instance waits, and takes over once it is added.
 #[test]
 fn a_source_address_is_waited_for() {
     let _turn = machine::shared();
@@ -189,7 +190,7 @@ fn a_source_address_is_waited_for() {
     }
 }
 
-/// 201 IPv6 addresses: whole adverts, one master, both ends cut alike.
+/// 201 IPv6 addresses: adverts are not fragmented, there is one master, and both ends truncate the same way.
 #[test]
 fn adverts_are_never_fragmented() {
     let _turn = machine::shared();
@@ -217,7 +218,7 @@ fn adverts_are_never_fragmented() {
     });
 }
 
-/// IPv6 is switched off on the host: each refused address is logged once, not each second.
+/// IPv6 is disabled on the host: each refused address is logged once, not each second.
 #[test]
 fn a_refusal_is_logged_once() {
     let _turn = machine::shared();
@@ -234,9 +235,9 @@ fn a_refusal_is_logged_once() {
     holders_are(&lab, "fd09::51", &[1]);
 }
 
-/// A reload that renames the instance, and one that adds a member to its group: neither is a failover.
+/// A reload that renames the instance, and one that adds a member to its group, cause no failover.
 #[test]
-fn reloads_that_are_no_failover() {
+fn reloads_without_a_failover() {
     let _turn = machine::shared();
     let mut lab = Lab::new(2);
     let group = |members: &str| format!("vrrp_sync_group G {{\n  group {{\n    {members}\n  }}\n}}\n");
@@ -258,7 +259,7 @@ fn reloads_that_are_no_failover() {
         one(200).replace("VI_51", "front") + &second("VI_52") + &third + &group("front\n    VI_52\n    VI_53"),
     ];
     for (number, text) in (1..).zip(reloads) {
-        // Further copies of global_defs are those of the helper.
+        // The helper adds global_defs to each configuration.
         lab.router(1).configure(&text);
         lab.router(1).daemon().signal(Signal::SIGHUP);
         wait_until(LIMIT, "the reload is done", || {
@@ -275,7 +276,7 @@ fn reloads_that_are_no_failover() {
     assert_eq!(log.matches("(front) Entering").count() + log.matches("(VI_52) Entering MASTER").count(), 1, "{log}");
 }
 
-/// After a partition the clients know the router that has won, whichever of them has spoken first.
+/// After a partition clients have the MAC address of the winner, whichever router announced last.
 #[test]
 fn clients_follow_the_winner_of_a_healed_partition() {
     let _turn = machine::shared();
@@ -300,11 +301,11 @@ fn clients_follow_the_winner_of_a_healed_partition() {
         lab.join(1, true);
         holders_are(&lab, "10.9.0.51", &[1]);
         wait_until(Duration::from_secs(3), &format!("round {round}: the client knows router 1"), || knows(1));
-        holds_for(Duration::from_millis(300), "it goes on to know it", || knows(1));
+        holds_for(Duration::from_millis(300), "the client still knows router 1", || knows(1));
     }
 }
 
-/// 20,000 forged adverts of lower priority: few answers, few lines, few scripts, and no memory.
+/// 20,000 forged adverts of lower priority cause few answers, log lines and scripts, and use no memory.
 #[test]
 fn a_flood_of_forged_adverts_costs_little() {
     let _turn = machine::shared();
@@ -321,7 +322,7 @@ fn a_flood_of_forged_adverts_costs_little() {
     forged.send_many(&lab.client, 20_000);
     let (until, seconds) = (now(), (now() - since).as_secs() + 1);
     lab.wire.await_advert(1, VRID, until, LIMIT);
-    wait_until(LIMIT, "it was heard", || lab.router(1).log().contains("with lower priority 50, ours 200"));
+    wait_until(LIMIT, "the adverts are received", || lab.router(1).log().contains("with lower priority 50, ours 200"));
     let lines = lab.router(1).log().matches("with lower priority 50").count() as u64;
     let runs = std::fs::read_to_string(&count).unwrap_or_default().lines().count() as u64;
     assert!(lines <= seconds + 1 && runs <= seconds + 1, "{lines} lines and {runs} scripts in {seconds} s");
@@ -331,24 +332,24 @@ fn a_flood_of_forged_adverts_costs_little() {
     assert!(after < before + 4096, "{before} KiB before, {after} KiB after");
 }
 
-/// As root without the capability to set addresses, or to send adverts: no master, and the capability is named.
+/// As root without a required capability: the instance is in FAULT, and the capability is logged.
 #[test]
-fn without_its_capabilities_a_router_is_in_fault() {
+fn without_a_required_capability_a_router_is_in_fault() {
     let _turn = machine::shared();
-    for (option, lacking) in [("-net_admin", "CAP_NET_ADMIN"), ("-net_raw", "CAP_NET_RAW")] {
+    for (option, missing) in [("-net_admin", "CAP_NET_ADMIN"), ("-net_raw", "CAP_NET_RAW")] {
         let mut lab = Lab::new(1);
         lab.router(1).configure(&conf(200, "", "    10.9.0.51/24"));
         let ours = lab.router(1).command(Ours);
         let mut command = std::process::Command::new("setpriv");
         command.arg("--bounding-set").arg(option);
-        // `ip netns exec NAME PROGRAM ...`: the capability is needed to enter the namespace.
+        // After `ip netns exec NAME`, which needs the capability to enter the namespace.
         let words: Vec<_> = ours.get_args().collect();
         let (enter, program) = words.split_at(3);
         let mut inside = std::process::Command::new(ours.get_program());
         inside.args(enter).arg(command.get_program()).args(command.get_args()).args(program);
         inside.envs(ours.get_envs().filter_map(|(name, value)| Some((name, value?))));
         lab.router(1).start_with(inside);
-        let fault = format!("(VI_51) Entering FAULT STATE (this process lacks {lacking})");
+        let fault = format!("(VI_51) Entering FAULT STATE (this process lacks {missing})");
         wait_until(LIMIT, &fault, || lab.router(1).log().contains(&fault));
         holds_for(Duration::from_millis(700), "no adverts", || lab.wire.last_advert(1, VRID).is_none());
         assert!(!lab.router(1).log().contains("MASTER"));

@@ -1,4 +1,4 @@
-//! Row indices, as an NMS sees them: a reload removes the first rows, then each process dies, and no row moves.
+//! Row indices over SNMP: rows keep them when a reload removes earlier rows, and when a process is replaced.
 #![allow(clippy::expect_used, reason = "a test")]
 
 use std::collections::BTreeMap;
@@ -11,9 +11,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 const LIMIT: Duration = Duration::from_secs(20);
-/// Names of groups and instances; values of addresses, static ones too.
+/// Columns with names of groups and instances, and values of addresses, also static ones.
 const VRRP: [&str; 3] = ["2.1.1.2", "2.3.1.2", "2.6.1.3"];
-/// Names of server groups; ports of virtual servers and real servers.
+/// Columns with names of server groups, and ports of virtual servers and real servers.
 const CHECK: [&str; 3] = ["3.1.1.2", "3.3.1.7", "3.4.1.5"];
 
 /// The rows of columns: identifier below the root, and value.
@@ -40,7 +40,7 @@ fn await_rows(snmp: &Snmp, what: &str, columns: &[&str], wanted: &[(&str, &str)]
     });
 }
 
-/// An instance in a group of its own, with these addresses.
+/// An instance in its own group, with these addresses.
 fn instance(name: &str, vrid: u8, addresses: &[&str]) -> String {
     format!(
         "vrrp_sync_group G{name} {{\n  group {{\n    {name}\n  }}\n}}\nvrrp_instance {name} {{\n  interface eth0\n  \
@@ -68,7 +68,7 @@ fn rows_of_the_vrrp_process_keep_their_indices() {
         &VRRP[..2],
         &[("2.1.1.2.1", "GA"), ("2.1.1.2.2", "GB"), ("2.3.1.2.1", "A"), ("2.3.1.2.2", "B")],
     );
-    // What comes and goes again leaves its index free for good.
+    // Indices of removed rows are not used again.
     let with = |name, vrid, address| {
         statics("10.71.0.2/32 dev eth0") + &instance("B", 52, &["10.70.2.2"]) + &instance(name, vrid, &[address])
     };
@@ -91,10 +91,10 @@ fn rows_of_the_vrrp_process_keep_their_indices() {
     for _ in 0..2 {
         let before = router.vrrp_pid();
         kill(Pid::from_raw(before), Signal::SIGKILL).expect("a running VRRP process");
-        wait_until(LIMIT, "another process is there", || ![0, before].contains(&router.vrrp_pid()));
-        await_rows(router.snmp(), "after its death", &VRRP, &wanted);
+        wait_until(LIMIT, "another process has started", || ![0, before].contains(&router.vrrp_pid()));
+        await_rows(router.snmp(), "after its replacement", &VRRP, &wanted);
     }
-    assert!(!router.log().contains("Starting afresh"), "{}", router.log());
+    assert!(!router.log().contains("Starting without the state"), "{}", router.log());
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn rows_of_the_checker_process_keep_their_indices() {
     director.start();
     director.reload(first, "");
     director.reload("virtual_server_group g {\n  10.2.0.1 80\n}\n", "");
-    // A sorry server takes the place of the first real one, and another takes its.
+    // A sorry server replaces the first real server, and another replaces that.
     let second = "82 {\n  protocol TCP\n  ";
     director.reload(
         &format!("{second}real_server 127.0.0.1 8001 {{\n  }}"),
@@ -125,7 +125,7 @@ fn rows_of_the_checker_process_keep_their_indices() {
     await_rows(director.snmp(), "after the second reload", &CHECK, &wanted);
     for _ in 0..2 {
         director.replace_process();
-        await_rows(director.snmp(), "after its death", &CHECK, &wanted);
+        await_rows(director.snmp(), "after its replacement", &CHECK, &wanted);
     }
-    assert!(!director.log().contains("Starting afresh"), "{}", director.log());
+    assert!(!director.log().contains("Starting without the state"), "{}", director.log());
 }

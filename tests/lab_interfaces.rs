@@ -1,4 +1,4 @@
-//! `interface_up_down_delays` and link beat on real links.
+//! `interface_up_down_delays` and `linkbeat_interfaces` on real links.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::time::{Duration, Instant};
@@ -11,16 +11,16 @@ use lab::{Lab, Protocol, holds_for, machine, wait_for, wait_until};
 const LIMIT: Duration = Duration::from_secs(20);
 
 #[test]
-fn a_driver_is_asked_for_its_link() {
+fn drivers_report_their_link() {
     let _turn = machine::shared();
     let lab = &mut Lab::new(1);
     let names = vec!["eth0".to_owned(), "missing".to_owned()];
     let beats = lab.router(1).netns().enter(move || poll_links(names)).unwrap();
-    let mut told = Vec::new();
+    let mut events = Vec::new();
     let mut next = || {
-        wait_for(LIMIT, "the thread tells something", || {
-            beats.events(&mut told);
-            (!told.is_empty()).then(|| told.remove(0))
+        wait_for(LIMIT, "the thread reports an event", || {
+            beats.events(&mut events);
+            (!events.is_empty()).then(|| events.remove(0))
         })
     };
     let link = |up| BeatEvent::Link { name: "eth0".into(), up };
@@ -34,11 +34,11 @@ fn a_driver_is_asked_for_its_link() {
 }
 
 #[test]
-fn delays_hide_what_does_not_last() {
+fn delays_hide_short_changes() {
     let _turn = machine::shared();
     let protocol = Protocol::V3;
     let mut lab = Lab::new(1);
-    // Three adverts of a second: delays may be up to two.
+    // The master down interval is above 3 s, so delays up to 2 s have no failover.
     let instance = protocol.conf(200, "").replace("advert_int 0.1", "advert_int 1");
     let conf = format!("interface_up_down_delays {{\n  eth0 1.5 1\n}}\nlinkbeat_use_polling\n{instance}");
     lab.router(1).configure(&conf);
@@ -47,14 +47,14 @@ fn delays_hide_what_does_not_last() {
     let holds = |lab: &mut Lab| lab.router(1).holds(vip);
     wait_until(LIMIT, "it is master", || holds(&mut lab));
 
-    // On a busy machine the moment may have been too long: then it is seen, rightly.
+    // On a busy machine the change may have lasted too long, and is rightly noticed.
     let cut = Instant::now();
     lab.cable(1, false);
     std::thread::sleep(Duration::from_millis(300));
     lab.cable(1, true);
     let was_short = cut.elapsed() < Duration::from_secs(1);
     if was_short {
-        holds_for(Duration::from_millis(2500), "nothing was seen", || holds(&mut lab));
+        holds_for(Duration::from_millis(2500), "no change is noticed", || holds(&mut lab));
         assert!(!lab.router(1).log().contains("FAULT"), "{}", lab.router(1).log());
     }
     wait_until(LIMIT, "it is master", || holds(&mut lab));
@@ -65,8 +65,8 @@ fn delays_hide_what_does_not_last() {
     lab.cable(1, false);
     wait_until(LIMIT, "the fault", || faults(&mut lab) > before);
     assert!(cut.elapsed() >= Duration::from_millis(1500), "{:?}", cut.elapsed());
-    wait_until(LIMIT, "the address goes", || !holds(&mut lab));
+    wait_until(LIMIT, "the address is removed", || !holds(&mut lab));
     lab.cable(1, true);
     wait_until(LIMIT, "it is master again", || holds(&mut lab));
-    assert!(!lab.router(1).log().contains("cannot be polled"));
+    assert!(!lab.router(1).log().contains("Cannot poll"));
 }

@@ -1,4 +1,4 @@
-//! IPVS in a kernel that has it: what the writer programs is what `ipvsadm` programs.
+//! IPVS in a kernel that has it: the writer programs the same as `ipvsadm`.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod ipvs_support;
@@ -24,7 +24,7 @@ use lab::ipvs::{ipvsadm, restore};
 use lab::uml::{inside, is_inside, run};
 use lab::wait_for;
 
-/// All kinds of forwarding with ipvsadm's words for them.
+/// All forwarding methods with ipvsadm's options.
 const METHODS: [(Method, &str); 8] = [
     (Method::Nat, "-m"),
     (Method::Dr, "-g"),
@@ -36,7 +36,7 @@ const METHODS: [(Method, &str); 8] = [
     (Method::Tun(Tunnel::Gre(TunnelChecksum::Checksum)), "-i --tun-type gre --tun-csum"),
 ];
 
-/// The schedulers that this kernel has modules for: all but twos.
+/// The schedulers of this kernel: all except twos.
 const SCHEDULERS: [Scheduler; 13] = [
     Scheduler::Rr,
     Scheduler::Wrr,
@@ -179,13 +179,13 @@ fn statistics_of_masqueraded_connections() {
         let (service, destination) = row();
         assert_eq!((service.connections, destination.stats.connections), (5, 5));
         assert_eq!((destination.active, destination.inactive, destination.persistent), (5, 0, 0));
-        assert_eq!(destination.stats, service, "there is only one");
+        assert_eq!(destination.stats, service, "there is only one destination");
         // SYN, ACK, data and the ACK of the echo from the client; SYN-ACK, ACK and the echo to it.
         assert!(service.packets_in >= 15 && service.packets_out >= 10, "{service:?}");
         assert!(service.octets_in > 15 * 52 && service.octets_out > 10 * 52, "{service:?}");
         drop(streams);
         wait_for(LIMIT, "the connections are closed", || (row().1.inactive == 5).then_some(()));
-        // Nothing flows any more: the figures come to be those that ipvsadm shows.
+        // Without traffic the figures become equal to those of ipvsadm.
         wait_for(LIMIT, "ipvsadm shows the same figures", || {
             let shown = ipvsadm(&director.netns, "-ln --stats --exact");
             let line = shown.lines().find(|line| line.starts_with("TCP")).unwrap();
@@ -200,7 +200,7 @@ fn statistics_of_masqueraded_connections() {
 }
 
 #[test]
-fn connections_survive_what_changes_around_them() {
+fn connections_survive_changes_of_the_table() {
     inside(|| {
         let (director, client) = masquerading();
         let mut wanted = Table::default();
@@ -208,10 +208,10 @@ fn connections_survive_what_changes_around_them() {
         let servers: Vec<Real> = (2..=250).map(|host| real(&format!("10.3.0.{host}:8080"), Method::Nat, 1)).collect();
         add(&mut wanted, &web, &[], &servers);
         assert_eq!(director.reconcile(&wanted), 250);
-        // A director that starts anew on the same configuration touches nothing.
+        // A restarted director with the same configuration changes nothing.
         assert_eq!(director.reconcile(&wanted), 0);
 
-        // All connections to the one that answers.
+        // All connections go to the server that answers.
         let key = ServiceKey::Address { protocol: 6, ip: [10, 2, 0, 100].into(), port: 80 };
         ipvsadm(&director.netns, "-E -t 10.2.0.100:80 -s fo");
         ipvsadm(&director.netns, "-e -t 10.2.0.100:80 -r 10.3.0.2:8080 -m -w 1000");
@@ -219,7 +219,7 @@ fn connections_survive_what_changes_around_them() {
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         talk(&mut stream);
 
-        // An outsider's changes: two settings, one server removed, one added.
+        // Changes by another program: two settings, one server removed, one added.
         ipvsadm(&director.netns, "-d -t 10.2.0.100:80 -r 10.3.0.9:8080");
         ipvsadm(&director.netns, "-a -t 10.2.0.100:80 -r 10.3.1.9:8080 -m");
         let changes = difference(&director.table(), &wanted, |_| true);
@@ -232,7 +232,7 @@ fn connections_survive_what_changes_around_them() {
         director.apply(changes);
         talk(&mut stream);
 
-        // Another scheduler and weight; everything else is left alone.
+        // Another scheduler and weight; nothing else changes.
         web.scheduler = Scheduler::Rr;
         let mut wanted = Table::default();
         add(&mut wanted, &web, &[], &servers);
@@ -303,7 +303,7 @@ fn synchronisation() {
         assert_eq!(sync_difference(&ours.table().sync, &wanted), []);
         assert_eq!(ours.outcomes(vec![Change::StartSync(wanted[0].clone())]), [Ok(Done::AlreadySo)]);
 
-        // Other settings of one role, and the other one no more; with the kernel's defaults.
+        // Other settings of one role, with the kernel's defaults, and without the other role.
         let plain = SyncThread { max_len: None, port: None, ttl: None, group: None, id: 5, ..wanted[0].clone() };
         ours.apply(sync_difference(&ours.table().sync, std::slice::from_ref(&plain)));
         let shown = ours.table().sync;
@@ -319,7 +319,7 @@ fn synchronisation() {
 }
 
 #[test]
-fn what_is_so_already_is_set_and_what_cannot_be_is_refused() {
+fn redundant_changes_succeed_and_impossible_ones_are_refused() {
     inside(|| {
         let director = Director::new();
         let service = |scheduler| {
@@ -343,7 +343,7 @@ fn what_is_so_already_is_set_and_what_cannot_be_is_refused() {
             "-A -t 10.0.0.1:80 -s rr\n-a -t 10.0.0.1:80 -r 192.168.0.1:80 -m -w 5\n\
              -a -t 10.0.0.1:80 -r 192.168.0.2:80 -m -w 1\n"
         );
-        // What is removed later in the same batch does not come back.
+        // A service that is removed later in the same batch is not added again.
         let outcomes = director.outcomes(vec![
             Change::DelDestination(key, absent.key),
             Change::DelDestination(key, absent.key),
@@ -360,7 +360,7 @@ fn what_is_so_already_is_set_and_what_cannot_be_is_refused() {
         assert_eq!(outcomes[..2], [done(), so()]);
         assert_eq!(outcomes[3..], [so(), so(), done(), so(), so()]);
         assert_eq!(ipvsadm(&director.netns, "-S -n"), "");
-        // A destination of a service that is not there, a scheduler that this kernel does not have.
+        // A destination of a missing service, and a scheduler that this kernel does not have.
         let outcomes = director.outcomes(vec![
             Change::NewDestination(key, absent),
             Change::SetService(service(Scheduler::Rr)),
@@ -374,9 +374,9 @@ fn what_is_so_already_is_set_and_what_cannot_be_is_refused() {
     });
 }
 
-/// The kernel sends each refused request back: there is room for those of a whole batch.
+/// The kernel returns each refused request; the socket has room for those of a whole batch.
 #[test]
-fn every_refusal_of_a_long_list_is_heard() {
+fn every_refusal_of_a_long_batch_is_received() {
     inside(|| {
         let director = Director::new();
         let of = services(&tcp("10.0.0.1:80"), &[]).pop().unwrap().key;
@@ -399,7 +399,7 @@ fn a_kernel_without_the_module() {
         let (before, key) = (Director::new(), service.key);
         before.apply(vec![Change::NewService(service.clone()), Change::DelService(key)]);
         fs::write("/proc/sys/kernel/modprobe", "/bin/false").unwrap();
-        // Modules that others use go after those.
+        // Modules are unloaded after those that depend on them.
         wait_for(LIMIT, "the modules are unloaded", || {
             let modules = fs::read_to_string("/proc/modules").unwrap();
             let modules =
@@ -419,7 +419,7 @@ fn a_kernel_without_the_module() {
         }
         assert!(Error::NoIpvs.to_string().contains("modprobe ip_vs"));
         assert!(!loaded());
-        // A writer loads it if that can be done, and those that went without find it.
+        // A writer loads the module if possible, and earlier writers use it too.
         fs::write("/proc/sys/kernel/modprobe", loader.trim()).unwrap();
         assert_eq!(Director::new().table().services.len(), 0);
         assert!(loaded());
@@ -431,7 +431,7 @@ fn a_kernel_without_the_module() {
 }
 
 #[test]
-fn a_kernel_that_does_not_end_is_taken_away() {
+fn a_kernel_that_does_not_exit_is_killed() {
     if is_inside() {
         return;
     }

@@ -1,4 +1,5 @@
-//! Programs that the daemon starts find themselves in a clean process, however the daemon runs and was started.
+//! Programs of the daemon run in a clean process, whatever the settings of the daemon and of the process that started
+//! it.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::fs;
@@ -11,8 +12,8 @@ use lab::{Lab, Protocol, machine, wait_for, wait_until};
 
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// Tells how it runs; has no first line that names an interpreter. Signals from 32 on are not looked at: they belong to
-/// the C library, which gives nobody a way to have them heeded again.
+/// A script that prints the settings of its process, without a line that names an interpreter. Signals above 31 are not
+/// printed: the C library reserves two of them and lets no program reset them.
 const SCRIPT: &str = "set -- \"$1.$(id -u)\"\n\
     {\n\
     grep ^SigBlk: /proc/self/status\n\
@@ -27,7 +28,7 @@ const SCRIPT: &str = "set -- \"$1.$(id -u)\"\n\
 const CLEAN: &str = "SigBlk:\t0000000000000000\nignored 0\nSCHED_OTHER\n0\n\
     nice 2, umask 0027, files 200 of 4444\ntimeout 124, leads its group 1\n";
 
-/// The same program, started by a shell that ignores signals and has settings of its own.
+/// The same program, started by a shell that ignores signals and has other settings.
 fn untidy(command: &Command) -> Command {
     let mut shell = Command::new("/bin/sh");
     let untidy = "trap '' HUP QUIT CHLD TERM; umask 027; ulimit -S -n 200; ulimit -H -n 4444; exec nice -n 2 \"$@\"";
@@ -80,16 +81,16 @@ fn scripts_and_checks_run_in_clean_processes() {
         let text = wait_for(LIMIT, name, || fs::read_to_string(result(name)).ok());
         assert_eq!(text, CLEAN, "{name}");
     }
-    // The daemon itself runs as it was configured, with more files.
+    // The daemon itself has the configured settings, and a higher limit of files.
     let limits = fs::read_to_string(format!("/proc/{}/limits", lab.router(1).checker_pid())).unwrap();
     let files = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
     assert!(!files.contains(" 200 "), "{files}");
     let status = Command::new("chrt").args(["-p", &lab.router(1).vrrp_pid().to_string()]).output().unwrap();
     assert!(String::from_utf8_lossy(&status.stdout).contains("SCHED_RR"), "{status:?}");
-    assert_eq!(lab.router(1).stop().1.code(), Some(0), "whoever started it had it ignore SIGTERM");
+    assert_eq!(lab.router(1).stop().1.code(), Some(0), "it handles SIGTERM although its parent ignored it");
 }
 
-/// What cannot be executed is named, with the reason.
+/// A program that cannot be executed is logged with the reason.
 #[test]
 fn errors_name_the_program() {
     let _turn = machine::shared();

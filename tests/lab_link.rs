@@ -1,4 +1,4 @@
-//! Interfaces that lose their link, go down, vanish and come back: FAULT and recovery.
+//! Interfaces that lose their link, go down or are removed, and recover: FAULT and recovery.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use lab::{Lab, Protocol, Stamp, machine, now, wait_until};
 
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// Two running routers, ours above C, settled on ours.
+/// Two running routers: ours, with the higher priority, is master; C keepalived is backup.
 fn lab_with_master_ours(protocol: Protocol, globals: &str, extra: &str) -> Lab {
     let mut lab = Lab::new(2);
     let ours = protocol.conf(200, extra).replacen('{', &format!("{{\n{globals}"), 1);
@@ -27,7 +27,7 @@ fn await_holder(lab: &Lab, protocol: Protocol, router: usize) {
     }
 }
 
-/// The other router takes over, and gives back once the link has recovered.
+/// The other router takes over, until the link has recovered.
 fn lost_and_found(protocol: Protocol, lose: impl FnOnce(&mut Lab), find: impl FnOnce(&mut Lab)) {
     let _turn = machine::shared();
     let mut lab = lab_with_master_ours(protocol, "  dynamic_interfaces\n", "");
@@ -65,7 +65,7 @@ fn interface_down_and_up() {
 }
 
 #[test]
-fn interface_removed_and_made_anew() {
+fn interface_removed_and_created_again() {
     lost_and_found(
         Protocol::V3,
         |lab| {
@@ -75,9 +75,9 @@ fn interface_removed_and_made_anew() {
     );
 }
 
-/// An interface that only one member of a sync group tracks takes the whole group along.
+/// An interface that only one member of a sync group tracks takes the whole group to FAULT.
 #[test]
-fn a_tracked_interface_takes_the_sync_group_along() {
+fn a_tracked_interface_takes_the_sync_group_to_fault() {
     let _turn = machine::shared();
     let protocol = Protocol::SyncGroup;
     let mut lab = Lab::new(2);
@@ -107,9 +107,9 @@ fn a_tracked_interface_takes_the_sync_group_along() {
     await_holder(&lab, protocol, 1);
 }
 
-/// An address taken away by someone else comes back (the instance passes through backup).
+/// An address that another program has removed is added again (the instance passes through BACKUP).
 #[test]
-fn an_address_removed_by_another_program_comes_back() {
+fn an_address_removed_by_another_program_is_added_again() {
     let _turn = machine::shared();
     let protocol = Protocol::V3;
     let mut lab = lab_with_master_ours(protocol, "", "");

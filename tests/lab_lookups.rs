@@ -1,4 +1,4 @@
-//! Name servers that do not answer hold up neither adverts nor the watch over the children.
+//! Name servers that do not answer delay neither adverts nor the watchdog of the children.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::fs;
@@ -26,11 +26,11 @@ fn an_agentx_master_by_name_whose_name_servers_are_dead() {
     let began = now();
     lab.wire.await_advert(1, VRID, began, Duration::from_secs(5));
     let pid = lab.router(1).vrrp_pid();
-    // Longer than the parent waits for an answer.
+    // Longer than the interval of the parent's hellos.
     wait_until(LIMIT, "100 more adverts", || lab.wire.adverts(1, VRID, began).len() > 110);
     assert_eq!(lab.router(1).vrrp_pid(), pid, "{}", lab.router(1).log());
 
-    // The name is looked up again once there is someone to ask.
+    // The name is looked up again once a name server answers.
     drop(silence);
     let mut dnsmasq = lab.router(1).netns().command("dnsmasq");
     dnsmasq.args(["--keep-in-foreground", "--no-resolv", "--no-hosts", "--bind-interfaces", "--except-interface=lo"]);
@@ -38,10 +38,10 @@ fn an_agentx_master_by_name_whose_name_servers_are_dead() {
         .arg(format!("--listen-address={NAME_SERVER}"))
         .args(["--address=/master.lab/127.0.0.1", "--conf-file=/dev/null"]);
     let _dnsmasq = Proc::spawn(dnsmasq, &lab.router(1).file("dnsmasq.log"));
-    wait_until(LIMIT, "the daemon is seen through SNMP", || lab.router(1).snmp().get(VERSION).is_some());
+    wait_until(LIMIT, "the version is served", || lab.router(1).snmp().get(VERSION).is_some());
 }
 
-/// A user that nobody knows at once: the reload takes its time, and a child that dies meanwhile is replaced.
+/// The look-up of a user takes long: a child that dies during the reload is replaced.
 #[test]
 fn a_reload_that_looks_a_user_up_at_dead_name_servers() {
     let _turn = machine::shared();
@@ -64,10 +64,10 @@ fn a_reload_that_looks_a_user_up_at_dead_name_servers() {
     let killed = now();
     wait_until(LIMIT, "it is replaced", || lab.router(1).vrrp_pid() != old);
     lab.wire.await_advert(1, VRID, killed + Duration::from_millis(50), LIMIT);
-    assert!(!lab.router(1).log().contains("eload"), "that was before the file is read: {}", lab.router(1).log());
+    assert!(!lab.router(1).log().contains("eload"), "the reload is not complete yet: {}", lab.router(1).log());
     wait_until(LIMIT, "the user is unknown in the end", || lab.router(1).log().contains("user 'ghost'"));
-    wait_until(LIMIT, "the file is judged", || lab.router(1).log().contains("eload"));
-    // The stop waits for no name server.
+    wait_until(LIMIT, "the reload is complete or refused", || lab.router(1).log().contains("eload"));
+    // The stop does not wait for name servers.
     lab.router(1).daemon().signal(Signal::SIGHUP);
     assert_eq!(lab.router(1).stop().1.code(), Some(0));
 }

@@ -1,4 +1,4 @@
-//! Alert mail: the texts beside C keepalived's, and a relay in all kinds of trouble, which VRRP never notices.
+//! Alert mail: the texts compared with those of C keepalived, and a relay with errors, which do not affect VRRP.
 #![allow(clippy::expect_used, reason = "a test")]
 
 use std::io::{BufRead, BufReader, Write};
@@ -16,10 +16,10 @@ const LIMIT: Duration = Duration::from_secs(20);
 const PROTOCOL: Protocol = Protocol::V3;
 /// The client, which runs the relay in some labs.
 const CLIENT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 9, 0, 100)), 25);
-/// A relay beside the daemon.
+/// A relay on the host of the daemon.
 const LOCAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 25);
 
-/// The configuration of one instance with `lines` more in `global_defs`.
+/// The configuration of one instance with additional `lines` in `global_defs`.
 fn conf(relay: SocketAddr, lines: &str) -> String {
     let global =
         format!("{{\n  smtp_server {} {}\n  smtp_helo_name lab\n  smtp_alert\n  {lines}\n", relay.ip(), relay.port());
@@ -29,7 +29,7 @@ fn conf(relay: SocketAddr, lines: &str) -> String {
 const ADDRESSES: &str = "notification_email {\n    one@example.org\n    two@example.org\n  }\n  \
                          notification_email_from ka@example.org";
 
-/// What a daemon mails from its start over a loss of its cable to mastership again.
+/// The mails of a daemon that becomes master, loses its link, and becomes master again.
 fn mails_of(daemon: Daemon) -> Vec<String> {
     let mut lab = Lab::new(1);
     let directory = lab.dir().to_owned();
@@ -63,14 +63,14 @@ fn texts_are_those_of_c_keepalived() {
     assert!(ours.iter().any(|mail| mail.trim_end() == entered.trim_end()), "{ours:#?}");
 }
 
-/// Every line that a daemon says to its relay, one dialogue after the other, without the date.
+/// The lines that a daemon sends to its relay, by dialogue, without the date.
 fn dialogues_of(daemon: Daemon) -> Vec<Vec<String>> {
     let mut lab = Lab::new(1);
     lab.router(1).netns().ip("link set lo up");
     let listener = lab.router(1).netns().enter(|| TcpListener::bind(LOCAL).expect("a free port"));
-    let heard = Arc::new(Mutex::new(Vec::new()));
-    let records = heard.clone();
-    // It ends with the process; one dialogue at a time is what it takes.
+    let dialogues = Arc::new(Mutex::new(Vec::new()));
+    let records = dialogues.clone();
+    // The thread ends with the process; it handles one dialogue at a time.
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             let lines = record(&stream);
@@ -79,13 +79,13 @@ fn dialogues_of(daemon: Daemon) -> Vec<Vec<String>> {
     });
     lab.router(1).configure(&conf(LOCAL, ADDRESSES));
     lab.router(1).start(daemon);
-    wait_until(LIMIT, "both mails are sent", || heard.lock().expect("not poisoned").len() == 2);
-    let mut dialogues = heard.lock().expect("not poisoned").clone();
+    wait_until(LIMIT, "both mails are sent", || dialogues.lock().expect("not poisoned").len() == 2);
+    let mut dialogues = dialogues.lock().expect("not poisoned").clone();
     dialogues.sort();
     dialogues
 }
 
-/// Takes a mail as any relay does; returns what was said.
+/// Accepts a mail as a relay does; returns the lines of the client.
 fn record(stream: &TcpStream) -> Vec<String> {
     let mut writer = stream;
     let mut said = Vec::new();
@@ -117,8 +117,8 @@ fn the_dialogue_is_that_of_c_keepalived() {
     assert!(ours[0].contains(&"RCPT TO:<two@example.org>\r".to_owned()), "{ours:#?}");
 }
 
-/// A display name stays out of the envelope, faults are not mailed if so configured, and what the stop has to say
-/// still goes out.
+/// A display name is not part of the envelope, faults are not mailed if so configured, and mails at the stop are still
+/// sent.
 #[test]
 fn names_faults_and_the_stop() {
     let _turn = machine::shared();
@@ -148,28 +148,28 @@ fn names_faults_and_the_stop() {
     relay.await_subjects(&[&backup, &backup, &master, &master, &stopping]);
 }
 
-/// The relay refuses connections, then takes them and is silent, then changes its mind amid the dialogue, then works:
-/// both mails arrive, each once, and no advert was late for it.
+/// The relay refuses connections, then accepts them silently, then fails in the dialogue, then works: both mails arrive
+/// once, and adverts are on time.
 #[test]
-fn a_relay_in_trouble_delays_mail_and_nothing_else() {
+fn a_failing_relay_delays_only_mail() {
     let _turn = machine::alone();
     let mut lab = Lab::new(1);
     let addresses = format!("{ADDRESSES}\n  smtp_connect_timeout 1");
     lab.router(1).configure(&conf(CLIENT, &addresses));
     lab.router(1).start(Ours);
     let since = lab.wire.await_advert(1, VRID, Duration::ZERO, LIMIT);
-    let told = |lab: &mut Lab, what: &str| {
-        wait_until(LIMIT, &format!("the log tells of: {what}"), || lab.router(1).log().contains(what));
+    let await_log = |lab: &mut Lab, what: &str| {
+        wait_until(LIMIT, &format!("the log has: {what}"), || lab.router(1).log().contains(what));
     };
-    told(&mut lab, "refused");
+    await_log(&mut lab, "refused");
 
     let listen = || wait_for(LIMIT, "the port is free", || TcpListener::bind(CLIENT).ok());
     let silent = lab.client.enter(listen);
-    told(&mut lab, "no answer in time");
+    await_log(&mut lab, "no answer in time");
 
     silent.set_nonblocking(true).expect("a socket");
-    wait_until(LIMIT, "a connection is closed amid the dialogue", || silent.accept().is_ok_and(|one| drive(&one.0)));
-    told(&mut lab, "451 changed my mind");
+    wait_until(LIMIT, "a connection is closed within the dialogue", || silent.accept().is_ok_and(|one| drive(&one.0)));
+    await_log(&mut lab, "451 changed my mind");
     drop(silent);
 
     let relay = Relay::start(&lab.client, CLIENT, lab.dir());
@@ -182,10 +182,10 @@ fn a_relay_in_trouble_delays_mail_and_nothing_else() {
     let times: Vec<Duration> = lab.wire.adverts(1, VRID, since).iter().map(|(at, _)| *at).collect();
     let longest = times.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or_default();
     assert!(longest < PROTOCOL.interval() * 3, "a gap of {longest:?}");
-    assert!(times.last().is_some_and(|last| now() - *last < PROTOCOL.interval() * 3), "adverts go on");
+    assert!(times.last().is_some_and(|last| now() - *last < PROTOCOL.interval() * 3), "adverts continue");
 }
 
-/// A relay that refuses the recipients for now; tells whether the dialogue came so far.
+/// A dialogue that refuses the recipients temporarily; returns whether it got that far.
 fn drive(stream: &TcpStream) -> bool {
     let _ = stream.set_nonblocking(false);
     let _ = stream.set_read_timeout(Some(Duration::from_secs(2)));
@@ -217,7 +217,7 @@ fn checks_are_mailed() {
     let service = "[director] Virtualserver [10.1.0.1]:tcp:80";
     let [server_down, server_up] = ["DOWN", "UP"].map(|state| format!("{server} - {state}"));
     let [down, up] = ["DOWN", "UP"].map(|state| format!("{service} - {state}"));
-    // Its server counts as up until the first check.
+    // Real servers are up until the first check.
     relay.await_subjects(&[&server_down, &down, &up]);
     let bodies = relay.mails().concat();
     assert!(bodies.contains("=> TCP_CHECK of [127.0.0.1]:tcp:8080 failed: "), "{bodies}");

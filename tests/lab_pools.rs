@@ -1,4 +1,4 @@
-//! Pools seen from outside: retries, alpha, weights, quorum, sorry server, scripts, traps, SET and the stop.
+//! Pools of real servers: retries, alpha, weights, quorum, sorry server, scripts, traps, SET and the stop.
 #![allow(clippy::expect_used, reason = "a test")]
 
 use std::fs::{self, File};
@@ -11,7 +11,7 @@ const LIMIT: Duration = Duration::from_secs(15);
 const REAL_SERVER_TRAP: &str = "3.5.0.1";
 const QUORUM_TRAP: &str = "3.5.0.2";
 
-/// A real server that is up while the file of its name is there, and whose scripts write to the notes.
+/// A real server that is up while a file with its name exists, and whose scripts write to the notes.
 fn server(director: &mut Director, name: &str, port: u16, weight: u32, lines: &str) -> String {
     let (file, note) = (director.file(name), note(director));
     format!(
@@ -33,7 +33,7 @@ fn notes(director: &mut Director) -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 
-/// Waits for the notes to become these; scripts of one moment run side by side, so their order is not looked at.
+/// Waits until these notes are written, in any order, since scripts run at the same time.
 fn await_notes(director: &mut Director, wanted: &[&str]) {
     let mut wanted = wanted.to_vec();
     wanted.sort_unstable();
@@ -85,7 +85,7 @@ fn await_quorum(director: &mut Director, service: &str, status: &str) {
 }
 
 #[test]
-fn retries_come_with_their_delay() {
+fn retries_have_their_delay() {
     let _turn = machine::shared();
     let mut director = Director::new();
     let (status, runs) = (director.file("status"), director.file("runs"));
@@ -102,32 +102,32 @@ fn retries_come_with_their_delay() {
     wait_until(LIMIT, "some runs", || fs::read_to_string(&runs).is_ok_and(|runs| runs.lines().count() > 3));
     fs::write(&status, "7").expect("our own directory");
     director.await_states(&[("one", false)]);
-    wait_until(LIMIT, "runs go on", || fs::read_to_string(&runs).is_ok_and(|runs| runs.matches(" 7").count() > 8));
+    wait_until(LIMIT, "runs continue", || fs::read_to_string(&runs).is_ok_and(|runs| runs.matches(" 7").count() > 8));
     let runs = fs::read_to_string(&runs).expect("runs");
     let failed: Vec<f64> =
         runs.lines().filter_map(|run| run.strip_suffix(" 7")).map(|time| time.parse().expect("a time")).collect();
     let gaps: Vec<f64> = failed.windows(2).map(|pair| pair[1] - pair[0]).collect();
     assert!(gaps[..3].iter().all(|gap| *gap > 0.45), "delay_before_retry while up: {gaps:?}");
-    // Its period counts from the start of a run, of which a busy machine makes the stamps late.
+    // The period counts from the start of a run; on a busy machine time stamps are late.
     assert!(gaps[3..].iter().any(|gap| *gap < 0.4), "delay_loop when down: {gaps:?}");
     let log = director.log();
     let attempts = log.matches("attempt failed: script exited with status 7").count();
     assert_eq!(attempts, 3, "{log}");
     assert!(log.contains("MISC_CHECK of [127.0.0.1]:tcp:80 failed: script exited with status 7"), "{log}");
 
-    // Up again with the first success.
+    // It is up again after the first success.
     fs::write(&status, "0").expect("our own directory");
     director.await_states(&[("one", true)]);
 }
 
-/// The very first check decides at once, whatever `retry` says.
+/// The first check decides at once, regardless of `retry`.
 #[test]
 fn first_checks_and_alpha() {
     let _turn = machine::shared();
     let mut director = Director::new();
     let missing = "MISC_CHECK {\n misc_path /bin/false\n retry 100\n delay_before_retry 30\n }";
     director.check("first", 80, missing);
-    // The first result comes late: until then all is as at the start.
+    // The first result is late; until then the initial state stays.
     let slow = "MISC_CHECK {\n misc_path \"/bin/sleep 3\"\n misc_timeout 30\n }";
     director.check("slow", 80, slow);
     director.service("slow alpha", &format!("alpha\n  real_server 127.0.0.1 80 {{\n    {slow}\n  }}"));
@@ -141,13 +141,13 @@ fn first_checks_and_alpha() {
     wait_until(LIMIT, "all have run", || {
         director.real_servers(63).get(&("slow".to_owned(), 1)).is_some_and(|count| count == "0")
     });
-    // That servers start is no change: one has fallen, two have come. That of the quorum is told, met or not.
+    // Initial states of servers are not reported: one went down, two came up. The initial quorum is.
     let log = director.log();
     assert!(log.contains("Gained quorum 1+0=1 <= 1 for VS [10.1.0.2]:tcp:80"), "{log}");
     assert!(log.contains("Starting with quorum down 1+0=1 > 0 for VS [10.1.0.3]:tcp:80"), "{log}");
-    let told = await_traps(&mut director, REAL_SERVER_TRAP, 3);
-    let states: Vec<&str> = told.iter().map(|objects| objects[3].1.as_str()).collect();
-    assert_eq!(states.iter().filter(|state| **state == "1").count(), 2, "{told:?}");
+    let traps = await_traps(&mut director, REAL_SERVER_TRAP, 3);
+    let states: Vec<&str> = traps.iter().map(|objects| objects[3].1.as_str()).collect();
+    assert_eq!(states.iter().filter(|state| **state == "1").count(), 2, "{traps:?}");
 }
 
 #[test]
@@ -171,7 +171,7 @@ fn quorum_with_hysteresis_weights_and_a_sorry_server() {
     let column = |director: &mut Director, column: u32| {
         director.real_servers(column).into_iter().map(|((_, server), value)| (server, value)).collect::<Vec<_>>()
     };
-    // The sorry server is the first row; status, weight and action are those of real servers alone.
+    // The sorry server is the first row, without status, weight and action.
     let texts = |values: &[(u32, &str)]| values.iter().map(|(n, v)| (*n, (*v).to_owned())).collect::<Vec<_>>();
     assert_eq!(column(&mut director, 2), texts(&[(1, "2"), (2, "1"), (3, "1"), (4, "1")]));
     assert_eq!(column(&mut director, 7), texts(&[(2, "1"), (3, "2"), (4, "3")]));
@@ -202,7 +202,7 @@ fn quorum_with_hysteresis_weights_and_a_sorry_server() {
     fall(&mut director, "a", 2, "1");
     await_notes(&mut director, &["a up"]);
     assert_eq!(director.virtual_server(23, "web").as_deref(), Some("2"));
-    // -> 4, the quorum itself, is not enough to gain it either.
+    // -> 4, the quorum itself: not enough to gain it.
     assert!(director.set(&format!("{ROOT}.3.4.1.7.1.3"), 3).0);
     assert_eq!(director.virtual_server(23, "web").as_deref(), Some("2"));
     fall(&mut director, "c", 4, "1");
@@ -247,7 +247,7 @@ fn weights_are_set_by_snmp() {
     assert!(director.set(&weight(3), 3).0);
     await_quorum(&mut director, "web", "1");
     await_traps(&mut director, QUORUM_TRAP, 3);
-    // One of no weight is alive, but no help.
+    // A server with weight 0 is alive, but does not count.
     assert!(director.set(&weight(3), 0).0);
     await_quorum(&mut director, "web", "2");
     director.await_states(&[]);
@@ -256,7 +256,7 @@ fn weights_are_set_by_snmp() {
         let (accepted, said) = director.set(&weight(server), value);
         assert!(!accepted, "server {server} took {value}: {said}");
     }
-    // A server that is down remembers.
+    // A server that is down keeps the new weight.
     fell(&mut director, "a");
     wait_until(LIMIT, "a is down", || director.snmp().get(&format!("{ROOT}.3.4.1.6.1.2")).as_deref() == Some("2"));
     assert!(director.set(&weight(2), 9).0);
@@ -265,13 +265,13 @@ fn weights_are_set_by_snmp() {
     assert_eq!(director.snmp().get(&weight(2)).as_deref(), Some("9"));
 }
 
-/// Scripts of the stop run with `omega` alone, traps in any case.
+/// At the stop scripts run only with `omega`; traps are always sent.
 #[test]
 fn the_stop() {
     let _turn = machine::shared();
     let mut director = Director::new();
     let note = note(&mut director);
-    for (service, omega) in [("told", "omega"), ("untold", "")] {
+    for (service, omega) in [("omega", "omega"), ("plain", "")] {
         let (alive, dead) = (format!("{service}-alive"), format!("{service}-dead"));
         raise(&mut director, &alive);
         let servers = [server(&mut director, &alive, 8001, 1, ""), server(&mut director, &dead, 8002, 1, "")].concat();
@@ -281,20 +281,20 @@ fn the_stop() {
         director.service(service, &lines);
     }
     director.start();
-    await_notes(&mut director, &["told quorum up", "untold quorum up", "told-dead down", "untold-dead down"]);
+    await_notes(&mut director, &["omega quorum up", "plain quorum up", "omega-dead down", "plain-dead down"]);
     await_traps(&mut director, REAL_SERVER_TRAP, 2);
     director.stop();
-    await_notes(&mut director, &["told-alive down", "told quorum down"]);
-    let told = await_traps(&mut director, REAL_SERVER_TRAP, 4);
-    assert!(told[2..].iter().all(|trap| trap[2].1 == "8001" && trap[3].1 == "2"), "{told:?}");
-    let told = await_traps(&mut director, QUORUM_TRAP, 4);
-    assert!(told[2..].iter().all(|trap| trap[5] == ("3.3.1.23".to_owned(), "3".to_owned())), "{told:?}");
-    holds_for(Duration::from_millis(200), "nothing more is told", || notes(&mut director).is_empty());
+    await_notes(&mut director, &["omega-alive down", "omega quorum down"]);
+    let traps = await_traps(&mut director, REAL_SERVER_TRAP, 4);
+    assert!(traps[2..].iter().all(|trap| trap[2].1 == "8001" && trap[3].1 == "2"), "{traps:?}");
+    let traps = await_traps(&mut director, QUORUM_TRAP, 4);
+    assert!(traps[2..].iter().all(|trap| trap[5] == ("3.3.1.23".to_owned(), "3".to_owned())), "{traps:?}");
+    holds_for(Duration::from_millis(200), "no further script runs", || notes(&mut director).is_empty());
 }
 
-/// A reload, and the death of the checker process: what has not changed goes on with what is known of it.
+/// Unchanged servers keep their states over a reload and over the replacement of the checker process.
 #[test]
-fn verdicts_outlive_a_reload_and_the_process() {
+fn verdicts_survive_a_reload_and_a_killed_process() {
     let _turn = machine::shared();
     let mut director = Director::new();
     raise(&mut director, "a");
@@ -309,7 +309,7 @@ fn verdicts_outlive_a_reload_and_the_process() {
     await_traps(&mut director, REAL_SERVER_TRAP, 1);
 
     director.reload("weight 5", "weight 6");
-    wait_until(LIMIT, "the new weight is there", || states(&mut director, 7) == ["6", "7"]);
+    wait_until(LIMIT, "the new weight is shown", || states(&mut director, 7) == ["6", "7"]);
     assert_eq!(states(&mut director, 6), ["1", "2"]);
     director.reload("weight 6", "weight 8\n  no_such_keyword {");
     wait_until(LIMIT, "the fault is reported", || director.log().contains("no_such_keyword"));
@@ -328,9 +328,9 @@ fn verdicts_outlive_a_reload_and_the_process() {
     await_notes(&mut director, &["b up"]);
 }
 
-/// `ha_suspend`: no attempt while the address of the service is on no interface of this host.
+/// `ha_suspend`: no checks while the address of the service is not on this host.
 #[test]
-fn checks_rest_where_the_address_is_not() {
+fn checks_are_suspended_without_the_address() {
     let _turn = machine::shared();
     let mut director = Director::new();
     raise(&mut director, "a");
@@ -343,7 +343,9 @@ fn checks_rest_where_the_address_is_not() {
     director.netns().ip("address add 10.1.0.1/32 dev eth0");
     wait_until(LIMIT, "the checker has run", || not_run(&mut director).as_deref() == Some("0"));
     director.netns().ip("address del 10.1.0.1/32 dev eth0");
-    wait_until(LIMIT, "it rests", || director.log().contains("Checkers of VS [10.1.0.1]:tcp:80 rest"));
+    wait_until(LIMIT, "the checkers are suspended", || {
+        director.log().contains("Checkers of VS [10.1.0.1]:tcp:80 are suspended")
+    });
     assert_eq!(
         director.virtual_server(11, "web").as_deref(),
         Some("1"),

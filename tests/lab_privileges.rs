@@ -1,4 +1,4 @@
-//! What the processes of a running daemon may do, and what its scripts may.
+//! Capabilities of the processes of a running daemon, and of its scripts.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::fs;
@@ -33,7 +33,7 @@ fn set(status: &str, name: &str) -> u64 {
     u64::from_str_radix(line.split_whitespace().nth(1).unwrap(), 16).unwrap()
 }
 
-/// Of each thread of a process.
+/// The status files of all threads of a process.
 fn statuses(pid: i32) -> Vec<String> {
     let threads = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
     threads.filter_map(|thread| fs::read_to_string(thread.unwrap().path().join("status")).ok()).collect()
@@ -45,7 +45,7 @@ fn core_limit(pid: i32) -> String {
     line.split_whitespace().nth(4).unwrap().to_owned()
 }
 
-/// A router that runs all its processes; its notify script notes its capabilities.
+/// A router with all processes, whose notify script records its own capabilities.
 fn router(extra: &[&str]) -> Lab {
     let mut lab = Lab::new(1);
     let notes = lab.router(1).file("notes");
@@ -88,7 +88,7 @@ fn each_process_keeps_the_capabilities_it_needs_and_a_script_has_all() {
     });
     assert_eq!(set(&script, "CapEff"), ours);
 
-    // A reload and a replaced process have what they need, too.
+    // A reload and a replaced process have the needed capabilities too.
     let before = lab.router(1).vrrp_pid();
     kill(Pid::from_raw(before), Signal::SIGKILL).unwrap();
     wait_until(LIMIT, "another process has taken over", || lab.router(1).vrrp_pid() != before);
@@ -101,7 +101,7 @@ fn each_process_keeps_the_capabilities_it_needs_and_a_script_has_all() {
 }
 
 #[test]
-fn core_files_are_written_only_if_asked_for() {
+fn core_files_are_enabled_only_by_option() {
     let _turn = machine::shared();
     let mut lab = router(&["-m"]);
     for pid in pids(&mut lab) {
@@ -110,17 +110,17 @@ fn core_files_are_written_only_if_asked_for() {
     assert!(lab.router(1).stop().1.success());
 }
 
-/// Nobody else would say why nothing works.
+/// Otherwise no message would explain the failure.
 #[test]
-fn a_capability_that_is_missing_is_named_with_a_remedy() {
+fn a_missing_capability_is_logged_with_a_remedy() {
     let _turn = machine::shared();
     let mut lab = Lab::new(1);
     lab.router(1).configure(&Protocol::V3.conf(100, ""));
     let command = under_setpriv(&mut lab, &["--bounding-set", "-net_admin"]);
     lab.router(1).start_with(command);
-    wait_until(LIMIT, "the log names it", || {
+    wait_until(LIMIT, "the capability is logged", || {
         let log = lab.router(1).log();
-        log.contains("lacks CAP_NET_ADMIN: run keepalived as root")
+        log.contains("is missing CAP_NET_ADMIN: run keepalived as root")
     });
     lab.router(1).stop();
 }
@@ -134,7 +134,7 @@ fn under_setpriv(lab: &mut Lab, how: &[&str]) -> std::process::Command {
     command
 }
 
-/// The children have their capabilities from the parent, which is not root.
+/// Children inherit the capabilities of the parent, which is not root.
 #[test]
 fn another_user_with_the_capabilities_is_a_router() {
     let _turn = machine::shared();

@@ -1,4 +1,4 @@
-//! Parent and VRRP process: clean stop, a dead or deaf child, scripts, command line ends.
+//! Parent and VRRP process: clean stop, a dead or hanging child, scripts, exit statuses.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::fs;
@@ -46,7 +46,7 @@ fn notes(lab: &mut Lab) -> String {
 fn sigterm_stops_cleanly() {
     let _turn = machine::shared();
     let mut lab = lone_master();
-    wait_until(LIMIT, "the scripts were told of mastership", || {
+    wait_until(LIMIT, "the scripts for MASTER have run", || {
         let notes = notes(&mut lab);
         notes.contains("became master") && notes.contains("INSTANCE VI_51 MASTER 100")
     });
@@ -59,7 +59,7 @@ fn sigterm_stops_cleanly() {
     let after: Vec<u8> = lab.wire.adverts(1, VRID, at).iter().map(|(_, advert)| advert.priority).collect();
     assert_eq!(after.last(), Some(&0), "nothing is sent after priority 0: {after:?}");
     assert!(lab.holders(PROTOCOL.vips(VRID)[0]).is_empty());
-    wait_until(LIMIT, "the scripts were told of the stop", || {
+    wait_until(LIMIT, "the scripts for the stop have run", || {
         let notes = notes(&mut lab);
         notes.contains("stopped") && notes.contains("INSTANCE VI_51 STOP 100")
     });
@@ -93,7 +93,7 @@ fn a_killed_vrrp_process_is_replaced() {
 }
 
 #[test]
-fn a_deaf_vrrp_process_is_replaced() {
+fn a_stopped_vrrp_process_is_replaced() {
     let _turn = machine::shared();
     let mut lab = lone_master();
     let before = lab.router(1).vrrp_pid();
@@ -103,7 +103,7 @@ fn a_deaf_vrrp_process_is_replaced() {
     assert_ne!(lab.router(1).vrrp_pid(), before);
 }
 
-/// Makes a process spin for ever where it is in its system call: `jmp` to itself.
+/// Makes a process loop for ever: overwrites the code at its program counter with a `jmp` to itself.
 fn spin(pid: i32) {
     let fields = fs::read_to_string(format!("/proc/{pid}/syscall")).unwrap();
     let at = fields.split_whitespace().last().and_then(|word| word.strip_prefix("0x")).unwrap();
@@ -112,15 +112,15 @@ fn spin(pid: i32) {
     memory.write_all_at(&[0xeb, 0xfe], at).unwrap();
 }
 
-/// A loop that spins uses all of a processor and answers nobody.
+/// A looping process uses a whole CPU and answers no hello.
 #[test]
-fn a_spinning_vrrp_process_is_replaced() {
+fn a_looping_vrrp_process_is_replaced() {
     let _turn = machine::shared();
     let mut lab = lone_master();
     let old = lab.router(1).vrrp_pid();
     spin(old);
     let before = cpu_time(old);
-    wait_until(LIMIT, "it spins", || cpu_time(old) > before + Duration::from_secs(1));
+    wait_until(LIMIT, "it loops", || cpu_time(old) > before + Duration::from_secs(1));
     let at = now();
     wait_until(2 * LIMIT, "it is replaced", || lab.router(1).vrrp_pid() != old);
     lab.wire.await_advert(1, VRID, at, LIMIT);
@@ -128,16 +128,16 @@ fn a_spinning_vrrp_process_is_replaced() {
     assert!(holds_all(&mut lab));
 }
 
-/// The parent killed alone: its child must not go on as a router nobody watches.
+/// Only the parent is killed: its child must not run without a watchdog.
 #[test]
-fn children_end_with_their_parent() {
+fn children_exit_when_their_parent_is_killed() {
     let _turn = machine::shared();
     let mut lab = lone_master();
     lab.router(1).daemon().signal(Signal::SIGKILL);
     wait_until(LIMIT, "no process of the daemon is left", || lab.router(1).daemon_pids().is_empty());
 }
 
-/// What must end, and with which status.
+/// Command lines that exit at once, with their status.
 #[test]
 fn exit_statuses() {
     let _turn = machine::shared();
@@ -163,25 +163,30 @@ fn exit_statuses() {
     assert_eq!(status(&good, &["-h"]), Some(0), "-h");
     assert_eq!(status(&good, &["-f", "/no/such/file"]), Some(6), "no configuration file");
     assert_eq!(status(good.trim_end().trim_end_matches('}'), &[]), Some(2), "a missing brace");
-    // A fault: the daemon would start, and wait for the interface.
+    // A fault: the daemon would start and wait for the interface.
     let elsewhere = good.replace("eth0", "eth7");
     assert_eq!(status(&elsewhere, &["-t"]), Some(5), "an interface that does not exist");
     assert_eq!(status(&elsewhere, &["--strict-config"]), Some(2), "and faults are errors");
+    // The namespace does not exist yet: the file is tested without its interfaces.
+    let later = format!("net_namespace no-such-namespace\n{elsewhere}");
+    assert_eq!(status(&later, &["-t"]), Some(0), "a namespace that does not exist yet");
+    assert_eq!(status(&later, &[]), Some(1), "no start without it");
+    assert_eq!(status(&format!("{later}\nnonsense\n"), &["-t"]), Some(5), "other faults are reported");
 }
 
 #[test]
-fn a_killed_vrrp_process_goes_on_as_master() {
-    killed_goes_on_as_master(PROTOCOL, Ours);
+fn the_replacement_of_a_killed_vrrp_process_stays_master() {
+    killed_stays_master(PROTOCOL, Ours);
 }
 
-/// C keepalived takes no sequence number twice, so the replacement has to go on with greater ones.
+/// C keepalived accepts each sequence number once, so the replacement must continue with greater ones.
 #[test]
-fn a_killed_vrrp_process_goes_on_with_its_sequence_numbers() {
-    killed_goes_on_as_master(Protocol::V2Ah, C);
+fn the_replacement_of_a_killed_vrrp_process_continues_its_sequence_numbers() {
+    killed_stays_master(Protocol::V2Ah, C);
 }
 
-/// Ten times in a row: the address never leaves, the other router never notices.
-fn killed_goes_on_as_master(protocol: Protocol, other: Daemon) {
+/// Ten times in a row: the address is never removed, and the other router stays backup.
+fn killed_stays_master(protocol: Protocol, other: Daemon) {
     let _turn = machine::shared();
     let mut lab = Lab::new(2);
     lab.router(1).configure(&protocol.conf(200, ""));
@@ -202,7 +207,7 @@ fn killed_goes_on_as_master(protocol: Protocol, other: Daemon) {
     assert!(lab.wire.adverts(2, VRID, Duration::ZERO).is_empty(), "{}", lab.router(2).log());
 }
 
-/// What everything left behind when it was killed is gone, or taken over, by the next start.
+/// After a kill of all processes the next start takes over or removes their addresses.
 #[test]
 fn nothing_stale_is_left_after_everything_was_killed() {
     let _turn = machine::shared();
@@ -216,7 +221,7 @@ fn nothing_stale_is_left_after_everything_was_killed() {
     wait_until(LIMIT, "router 2 is backup", || lab.router(2).log().contains("Entering BACKUP STATE"));
     let at = lab.router(1).kill9();
     lab.wire.await_advert(2, VRID, at, LIMIT);
-    assert!(holds_all(&mut lab), "nobody was there to remove them");
+    assert!(holds_all(&mut lab), "no process has removed them");
     lab.router(1).start(Ours);
     wait_until(LIMIT, "router 1 is backup", || lab.router(1).log().contains("Entering BACKUP STATE"));
     for vip in PROTOCOL.all_vips() {
@@ -225,12 +230,12 @@ fn nothing_stale_is_left_after_everything_was_killed() {
     assert!(lab.wire.adverts(1, VRID, at).is_empty());
 }
 
-/// An address as `vrrp.held` has it.
+/// An address in the form of `vrrp.held`.
 fn in_file(address: &IpAddr) -> String {
     format!(r#""ip":"{address}""#)
 }
 
-/// The same when the next start is with another file: what it does not have is known by what the killed one wrote down.
+/// With another file at the next start: addresses that it does not contain are known from the record of held state.
 #[test]
 fn nothing_stale_is_left_when_the_file_has_changed() {
     let _turn = machine::shared();
@@ -239,28 +244,28 @@ fn nothing_stale_is_left_when_the_file_has_changed() {
     let held = lab.router(1).file("vrrp.held");
     let listed =
         || PROTOCOL.all_vips().iter().all(|vip| fs::read_to_string(&held).unwrap_or_default().contains(&in_file(vip)));
-    wait_until(LIMIT, "the addresses are written down", listed);
+    wait_until(LIMIT, "the addresses are recorded", listed);
     lab.router(1).kill9();
-    assert!(holds_all(&mut lab), "nobody was there to remove them");
+    assert!(holds_all(&mut lab), "no process has removed them");
     let [kept, gone] = PROTOCOL.vips(VRID)[..] else { panic!("two addresses") };
     lab.router(1).configure(&PROTOCOL.conf(100, "").replace(&format!("    {gone}\n"), ""));
     lab.router(1).start(Ours);
-    wait_until(LIMIT, "only what is configured is set", || lab.router(1).holds(kept) && !lab.router(1).holds(gone));
-    wait_until(LIMIT, "that is written down", || {
+    wait_until(LIMIT, "only the configured address is set", || lab.router(1).holds(kept) && !lab.router(1).holds(gone));
+    wait_until(LIMIT, "the remaining address is recorded", || {
         fs::read_to_string(&held).is_ok_and(|text| text.contains(&in_file(&kept)) && !text.contains(&in_file(&gone)))
     });
     lab.router(1).kill9();
     lab.router(1).configure("global_defs {\n    router_id none\n}\n");
     lab.router(1).start(Ours);
     wait_until(LIMIT, "nothing is set when the file has no instance at all", || !lab.router(1).holds(kept));
-    assert!(lab.router(1).holds("10.99.9.9".parse().unwrap()), "that of somebody else stays");
+    assert!(lab.router(1).holds("10.99.9.9".parse().unwrap()), "an address of the host stays");
     assert_eq!(lab.router(1).stop().1.code(), Some(0));
-    assert!(!held.exists(), "nothing is held after a clean stop");
+    assert!(!held.exists(), "the record is removed by a clean stop");
 }
 
-/// An upgrade after a kill -9: the log says what is not known any more, and the file is written anew.
+/// An upgrade after a kill -9: the log has the consequence, and the file is written again.
 #[test]
-fn a_held_file_of_another_release_is_refused_in_words() {
+fn a_held_file_of_another_release_is_refused_with_the_reason() {
     let _turn = machine::shared();
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").expect("a boot id");
     let text = format!("{boot}address\teth0\t10.99.9.9\t32\n");
@@ -271,14 +276,14 @@ fn a_held_file_of_another_release_is_refused_in_words() {
         let held = lab.router(1).file("vrrp.held");
         fs::write(&held, content).expect("a file of ours");
         lab.router(1).start(Ours);
-        let refusal = format!("vrrp.held is not used, since it has addresses and VMACs held {reason}");
-        wait_until(LIMIT, "the log says so", || lab.router(1).log().contains(&refusal));
+        let refusal = format!("vrrp.held: it has addresses and VMACs held {reason}");
+        wait_until(LIMIT, "the reason is logged", || lab.router(1).log().contains(&refusal));
         let vip = in_file(&PROTOCOL.vips(VRID)[0]);
-        wait_until(LIMIT, "the file is written anew", || fs::read_to_string(&held).unwrap_or_default().contains(&vip));
+        wait_until(LIMIT, "the file is written again", || fs::read_to_string(&held).unwrap_or_default().contains(&vip));
     }
 }
 
-/// A VMAC that the next file does not have goes with its addresses.
+/// A VMAC that the next file does not contain is removed with its addresses.
 #[test]
 fn no_stale_vmac_is_left_when_the_file_has_changed() {
     let _turn = machine::shared();
@@ -289,12 +294,12 @@ fn no_stale_vmac_is_left_when_the_file_has_changed() {
     wait_until(LIMIT, "the addresses are set", || holds_all(&mut lab));
     let held = lab.router(1).file("vrrp.held");
     let listed = || fs::read_to_string(&held).unwrap_or_default().contains(r#""name":"vrrp.51""#);
-    wait_until(LIMIT, "the VMAC is written down", listed);
+    wait_until(LIMIT, "the VMAC is recorded", listed);
     lab.router(1).kill9();
     lab.router(1).configure(&PROTOCOL.conf(100, "").replace("virtual_router_id 51", "virtual_router_id 52"));
     lab.router(1).start(Ours);
     wait_until(LIMIT, "the VMAC is gone", || !lab.router(1).netns().ip("link show").contains("vrrp.51"));
     wait_until(LIMIT, "the addresses are set", || holds_all(&mut lab));
     assert_eq!(lab.router(1).stop().1.code(), Some(0));
-    assert!(!held.exists(), "nothing is held after a clean stop");
+    assert!(!held.exists(), "the record is removed by a clean stop");
 }

@@ -21,8 +21,8 @@ fn tracked(name: &str, vrid: u8, tracker: &str) -> String {
     )
 }
 
-/// Lines of the log that speak of changes of priority or of FAULT, as `NAME FROM TO` and `NAME fault`.
-fn told(lab: &mut Lab) -> Vec<String> {
+/// The logged changes of priority, as `NAME FROM TO`, and transitions to FAULT, as `NAME fault`.
+fn changes(lab: &mut Lab) -> Vec<String> {
     let log = lab.router(1).log();
     let line = |line: &str| {
         let (name, what) = line.split_once("(I_")?.1.split_once(") ")?;
@@ -37,7 +37,7 @@ fn told(lab: &mut Lab) -> Vec<String> {
 }
 
 #[test]
-fn processes_make_priorities_and_faults() {
+fn processes_change_priorities_and_cause_faults() {
     let _turn = machine::shared();
     let mut lab = Lab::new(1);
     let name = format!("lp{}", std::process::id());
@@ -71,10 +71,10 @@ fn processes_make_priorities_and_faults() {
             lines
         };
         let wanted = sorted(expected.clone());
-        wait_until(LIMIT, &format!("{more:?}"), || sorted(told(lab)) == wanted);
+        wait_until(LIMIT, &format!("{more:?}"), || sorted(changes(lab)) == wanted);
     };
     expect(&mut lab, &["needed fault"]);
-    assert!(lab.router(1).log().contains("Tracked processes are counted once a second"), "{}", lab.router(1).log());
+    assert!(lab.router(1).log().contains("tracked processes are counted once a second"), "{}", lab.router(1).log());
 
     let mut first = begin("300");
     expect(&mut lab, &["none 100 80", "initial 100 130", "full 100 140"]);
@@ -92,7 +92,7 @@ fn processes_make_priorities_and_faults() {
     wait_until(LIMIT, "the reload", || lab.router(1).log().contains("Reload complete"));
     second.signal(Signal::SIGKILL);
     second.wait(LIMIT);
-    // One is enough now.
+    // After the reload one process is enough.
     let ended = Instant::now();
     third.signal(Signal::SIGKILL);
     third.wait(LIMIT);

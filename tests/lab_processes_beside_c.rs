@@ -1,5 +1,6 @@
-//! `track_process` beside C keepalived, which counts processes in the initial namespaces only: in a kernel of its own. That
-//! kernel has no process events, so C keepalived counts at its start and at a reload, and each step has one.
+//! `track_process` compared with C keepalived, which counts processes in the initial namespaces only, so the test runs
+//! in its own kernel. That kernel has no process events: C keepalived counts at its start and at a reload, so each step
+//! reloads.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::collections::BTreeMap;
@@ -15,7 +16,7 @@ use nix::sys::signal::Signal;
 
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// Name of the instance, what it tracks, and how.
+/// Name of the instance, tracked program, and settings of the tracker.
 fn instances(name: &str, path: &str) -> [(&'static str, String, &'static str); 6] {
     [
         ("comm", name.to_owned(), ""),
@@ -39,7 +40,7 @@ fn conf(name: &str, path: &str) -> String {
     text
 }
 
-/// Priority of each instance, or none in fault, as the log tells it. C keepalived begins anew at a reload.
+/// Logged priority of each instance; `None` in FAULT. C keepalived resets its priorities at a reload.
 fn seen(log: &str, daemon: Daemon) -> BTreeMap<String, Option<u32>> {
     let start = || instances("", "").map(|(name, ..)| (name.to_owned(), Some(100)));
     let mut seen = BTreeMap::from(start());
@@ -63,13 +64,13 @@ fn ip(line: &str) {
     assert!(status.success(), "ip {line}");
 }
 
-/// Starts one more process of a name; it is ended with the test's kernel.
-fn begin(path: &Path, seconds: &str) -> Child {
+/// Starts another process of a name; it ends with the test's kernel.
+fn start_process(path: &Path, seconds: &str) -> Child {
     Command::new(path).arg(seconds).spawn().unwrap()
 }
 
-/// A daemon's life in the kernel's own namespaces.
-fn story(daemon: Daemon) {
+/// Runs the steps with a daemon in the initial namespaces.
+fn run_steps(daemon: Daemon) {
     ip("link add eth0 type veth peer name other");
     ip("link set other up");
     ip("link set eth0 up");
@@ -80,7 +81,7 @@ fn story(daemon: Daemon) {
     let path = file(&name);
     fs::copy("/bin/sleep", &path).unwrap();
     fs::write(file("keepalived.conf"), conf(&name, path.to_str().unwrap())).unwrap();
-    let mut running = vec![begin(&path, "300")];
+    let mut running = vec![start_process(&path, "300")];
     let mut command = daemon.program();
     command.args(["-n", "-l", "-G", "-D", "-P", "-f"]).arg(file("keepalived.conf"));
     command.arg("-p").arg(file("keepalived.pid")).arg("-r").arg(file("vrrp.pid")).arg("-b").arg(file("bfd.pid"));
@@ -101,11 +102,11 @@ fn story(daemon: Daemon) {
     };
     expect(&process, "one process", [100, 100, 100, 102, 100, 100]);
     for seconds in ["301", "302"] {
-        running.push(begin(&path, seconds));
+        running.push(start_process(&path, seconds));
     }
     process.signal(Signal::SIGHUP);
     expect(&process, "three processes", [100, 110, 100, 102, 103, 100]);
-    running.push(begin(&path, "303"));
+    running.push(start_process(&path, "303"));
     process.signal(Signal::SIGHUP);
     expect(&process, "more than quorum_max", [100, 100, 100, 102, 103, 100]);
     for mut child in running {
@@ -122,7 +123,7 @@ fn story(daemon: Daemon) {
 #[test]
 fn processes_are_counted_as_by_c_keepalived() {
     inside(|| {
-        story(C);
-        story(Ours);
+        run_steps(C);
+        run_steps(Ours);
     });
 }

@@ -1,4 +1,4 @@
-//! SIGHUP: a new file is applied as a difference, a bad one changes nothing.
+//! SIGHUP: a new file is applied as a difference, and a file with errors changes nothing.
 
 use std::time::Duration;
 
@@ -49,7 +49,7 @@ fn an_address_is_added_and_removed_without_a_transition() {
     assert_eq!(logged(&mut lab, "Startup complete"), 1);
     wait_until(LIMIT, "both reloads are complete", || logged(&mut lab, "Reload complete") == 2);
     let adverts = lab.wire.adverts(1, VRID, before);
-    assert!(adverts.iter().all(|(_, advert)| advert.priority == 100), "no priority 0");
+    assert!(adverts.iter().all(|(_, advert)| advert.priority == 100), "no advert of priority 0");
 }
 
 #[test]
@@ -58,24 +58,24 @@ fn a_file_with_errors_changes_nothing() {
     let (mut lab, conf) = master();
     lab.router(1).configure(&conf.replacen("virtual_router_id", "virtual_ruoter_id", 1));
     lab.router(1).daemon().signal(Signal::SIGHUP);
-    wait_until(LIMIT, "the mistake is told", || logged(&mut lab, "did you mean 'virtual_router_id'?") > 0);
-    wait_until(LIMIT, "and that the old one runs on", || logged(&mut lab, "going on with the one that runs") > 0);
-    holds_for(Duration::from_millis(300), "it is not complete", || logged(&mut lab, "Reload complete") == 0);
+    wait_until(LIMIT, "the error is logged", || logged(&mut lab, "did you mean 'virtual_router_id'?") > 0);
+    wait_until(LIMIT, "the consequence is logged", || logged(&mut lab, "the running configuration stays in force") > 0);
+    holds_for(Duration::from_millis(300), "the reload does not complete", || logged(&mut lab, "Reload complete") == 0);
     let from = now();
     holds_for(Duration::from_secs(1), "the address stays", || lab.router(1).holds(PROTOCOL.vips(VRID)[0]));
-    assert!(lab.wire.adverts(1, VRID, from).len() >= 8, "adverts go on");
+    assert!(lab.wire.adverts(1, VRID, from).len() >= 8, "adverts continue");
 }
 
 #[test]
-fn what_cannot_change_is_refused_by_name() {
+fn a_change_of_a_fixed_setting_is_refused() {
     let _turn = machine::shared();
     let (mut lab, conf) = master();
     lab.router(1).configure(&format!("instance other\n{conf}"));
     lab.router(1).daemon().signal(Signal::SIGHUP);
-    wait_until(LIMIT, "the setting is named", || logged(&mut lab, "instance cannot change while running") > 0);
+    wait_until(LIMIT, "the setting is named", || logged(&mut lab, "instance cannot be changed by a reload") > 0);
 }
 
-/// As it is for a moment while an editor or a deployment writes it.
+/// An editor or a deployment may truncate the file before it writes the new content.
 #[test]
 fn an_empty_file_changes_nothing() {
     let _turn = machine::shared();
@@ -83,19 +83,19 @@ fn an_empty_file_changes_nothing() {
     for (empty, refusals) in [("", 1), ("\n# soon\n\n", 2)] {
         lab.router(1).configure(empty);
         lab.router(1).daemon().signal(Signal::SIGHUP);
-        let line = "Not reloaded: the configuration is empty; going on with the configuration that runs";
+        let line = "Not reloaded: the configuration is empty; the running configuration stays in force";
         wait_until(LIMIT, "it is refused", || logged(&mut lab, line) == refusals);
     }
     lab.router(1).configure(&conf);
     lab.router(1).daemon().signal(Signal::SIGHUP);
-    wait_until(LIMIT, "the whole file is taken", || logged(&mut lab, "The new configuration is in force") == 1);
+    wait_until(LIMIT, "the complete file is used", || logged(&mut lab, "The new configuration is in force") == 1);
     assert!(lab.router(1).holds(PROTOCOL.vips(VRID)[0]));
     assert_eq!(logged(&mut lab, "Entering MASTER STATE"), 1);
 }
 
-/// A file with faults is used without what is wrong, as by C keepalived. A reload must not make it worse.
+/// The faulty parts of a file are ignored, as by C keepalived. A reload must not add faults.
 #[test]
-fn faults_that_run_already_do_not_stop_a_reload() {
+fn faults_of_the_running_configuration_do_not_prevent_a_reload() {
     let _turn = machine::shared();
     let mut lab = Lab::new(1);
     let text = |priority: u8, more: &str| {
@@ -106,7 +106,7 @@ fn faults_that_run_already_do_not_stop_a_reload() {
     lab.wire.await_advert(1, VRID, Duration::ZERO, LIMIT);
     let log = lab.router(1).log();
     assert!(log.contains("fault: unknown keyword 'banana'"), "{log}");
-    assert!(log.contains("The configuration has 1 fault and is used without what is wrong"), "{log}");
+    assert!(log.contains("The configuration has 1 fault: the faulty parts are ignored"), "{log}");
     let reload = |lab: &mut Lab, text: &str, line: &str, times: usize| {
         lab.router(1).configure(text);
         lab.router(1).daemon().signal(Signal::SIGHUP);
@@ -118,7 +118,7 @@ fn faults_that_run_already_do_not_stop_a_reload() {
     let refusal =
         "Not reloaded: the configuration has a fault that the running one does not have: unknown keyword 'apple'";
     reload(&mut lab, &text(130, "apple 5"), refusal, 1);
-    // Mended, and then the fault is a new one.
+    // Once the fault was corrected, it counts as new.
     reload(&mut lab, &Protocol::V3.conf(140, ""), DONE, 2);
     let refusal =
         "Not reloaded: the configuration has a fault that the running one does not have: unknown keyword 'banana'";

@@ -1,4 +1,4 @@
-//! The samples in conf/ are right, and the demonstration demonstrates.
+//! The samples in conf/ work, and so does the demonstration.
 
 use std::fs;
 use std::net::IpAddr;
@@ -16,7 +16,7 @@ use lab::{Case, Lab, Site, machine, wait_until};
 
 const LIMIT: Duration = Duration::from_secs(15);
 
-/// A lab of one router that also has an interface eth1, as some samples ask for.
+/// A lab of one router with an additional interface eth1, which some samples use.
 fn lab_with_two_interfaces() -> Lab {
     let mut lab = Lab::new(1);
     let netns = lab.router(1).netns();
@@ -73,8 +73,8 @@ fn a_lone_router_with_each_sample_becomes_master() {
     }
 }
 
-/// The case study of failover: two routers that both work, of which each part fails in turn. (The case studies with IPVS
-/// are in `lab_lvs`.)
+/// The case study of failover: two routers share the load, and each part fails in turn. (Case studies with IPVS are in
+/// `lab_lvs`.)
 #[test]
 fn failover_with_two_groups_on_two_routers() {
     let _turn = machine::shared();
@@ -95,45 +95,48 @@ fn failover_with_two_groups_on_two_routers() {
     let mut case = Case::new(site, Plan { directors: vec!["router1", "router2"], groups, services: Vec::new() });
 
     case.start(1, &conf);
-    case.see("the first is alone", &[(1, "staff", Master), (1, "guests", Master)]);
+    case.expect_changes("router 1 runs alone", &[(1, "staff", Master), (1, "guests", Master)]);
     case.start(2, &conf);
-    case.see("both share", &[(2, "staff", Backup), (2, "guests", Master), (1, "guests", Backup)]);
+    case.expect_changes(
+        "the routers share the load",
+        &[(2, "staff", Backup), (2, "guests", Master), (1, "guests", Backup)],
+    );
 
     case.cable(2, Inside, false);
     let both = [(2, "staff", Fault), (2, "guests", Fault), (1, "guests", Master)];
-    case.see("the second lost its inside", &both);
+    case.expect_changes("router 2 has lost its inside link", &both);
     case.cable(2, Inside, true);
     let back = [(2, "staff", Backup), (2, "guests", Master), (1, "guests", Backup)];
-    case.see("its inside is back", &back);
+    case.expect_changes("the link is back", &back);
 
     case.relay(false);
     case.cable(1, Outside, false);
-    case.see(
-        "the first lost its outside, and nobody takes mail",
+    case.expect_changes(
+        "router 1 has lost its outside link, and the mail relay is down",
         &[(1, "staff", Fault), (1, "guests", Fault), (2, "staff", Master)],
     );
     case.cable(1, Outside, true);
-    case.see(
-        "its outside is back, and still nobody takes mail",
+    case.expect_changes(
+        "the link is back, and the mail relay is still down",
         &[(1, "staff", Master), (1, "guests", Backup), (2, "staff", Backup)],
     );
     case.relay(true);
-    case.see("all mail is there", &[]);
+    case.expect_changes("all mails have arrived", &[]);
 
     case.kill(1);
-    case.see("the first is dead", &[(2, "staff", Master)]);
+    case.expect_changes("router 1 was killed", &[(2, "staff", Master)]);
     case.start(1, &conf);
-    case.see("the first is back", &[(1, "staff", Master), (1, "guests", Backup), (2, "staff", Backup)]);
+    case.expect_changes("router 1 is back", &[(1, "staff", Master), (1, "guests", Backup), (2, "staff", Backup)]);
 
     case.stop(1);
-    case.see("the first was stopped", &[(2, "staff", Master)]);
+    case.expect_changes("router 1 was stopped", &[(2, "staff", Master)]);
     case.stop(2);
-    case.see("nothing is left", &[]);
+    case.expect_changes("both routers were stopped", &[]);
 }
 
 /// It uses conf/keepalived.conf, conf/snmpd.conf and conf/snmptrapd.conf.
 #[test]
-fn the_demonstration_shows_what_it_promises() {
+fn the_demonstration_shows_a_failover() {
     let _turn = machine::shared();
     let dir = tempfile::tempdir().expect("a temporary directory");
     let mut command = Command::new(workspace().join("tests/demo.sh"));

@@ -1,4 +1,4 @@
-//! Notify scripts and the log's lines of transitions, beside C keepalived's in the same run.
+//! Notify scripts and logged transitions, compared with those of C keepalived in the same run.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::fs;
@@ -10,10 +10,10 @@ use lab::{Daemon, Lab, machine};
 use nix::sys::signal::Signal;
 
 const LIMIT: Duration = Duration::from_secs(20);
-/// What stays the same for so long is complete.
+/// A step is complete when nothing has changed for this time.
 const SETTLED: Duration = Duration::from_millis(1200);
 
-/// Two instances in a group and one alone, every kind of notify script, as root and as another user.
+/// Two instances in a group and one outside, with every kind of notify script, as root and as another user.
 fn conf(script: &str, with_third: bool) -> String {
     let instance = |vrid: u8, more: &str| {
         format!(
@@ -35,16 +35,16 @@ fn conf(script: &str, with_third: bool) -> String {
     )
 }
 
-/// What the scripts and the log tell at each step of a router's life.
-struct Told {
-    /// Arguments, user and group of each script that ran, sorted: those of one moment run side by side.
+/// The scripts and log lines of a step.
+struct Step {
+    /// Arguments, user and group of each script that ran, sorted, since scripts run at the same time.
     scripts: Vec<String>,
     /// Transitions of instances in the log, without the reasons, in order for each instance.
     log: Vec<String>,
 }
 
-/// Waits until `done` and nothing more is told for a while.
-fn settle(lab: &mut Lab, seen: &mut (usize, usize), what: &str, done: impl Fn(&[String]) -> bool) -> Told {
+/// Waits until `done`, and until nothing changes for a while.
+fn settle(lab: &mut Lab, seen: &mut (usize, usize), what: &str, done: impl Fn(&[String]) -> bool) -> Step {
     let read = |lab: &mut Lab| {
         let notes = fs::read_to_string(lab.router(1).file("notes")).unwrap_or_default();
         let log = lab.router(1).log();
@@ -65,7 +65,7 @@ fn settle(lab: &mut Lab, seen: &mut (usize, usize), what: &str, done: impl Fn(&[
             let (mut scripts, mut log) = (scripts, log);
             scripts.sort();
             log.sort_by_key(|line| line.split(' ').next().map(str::to_owned));
-            return Told { scripts, log };
+            return Step { scripts, log };
         }
         assert!(Instant::now() < end, "{what}: {scripts:#?} {log:#?}");
         std::thread::sleep(Duration::from_millis(20));
@@ -78,13 +78,13 @@ fn transition(text: &str) -> Option<String> {
     Some(text[..end].to_owned())
 }
 
-fn life(daemon: Daemon) -> Vec<Told> {
+fn life(daemon: Daemon) -> Vec<Step> {
     let mut lab = Lab::new(1);
     let notes = lab.router(1).file("notes");
     fs::write(&notes, "").unwrap();
     let lines = format!("echo \"$# $* $(id -u) $(id -g)\" >> {}\n", notes.display());
     let script = lab.router(1).script("notify.sh", &lines).display().to_string();
-    // Another user runs it too.
+    // It must be executable by another user too.
     let temporary = std::env::temp_dir();
     for path in notes.ancestors().take_while(|path| **path != temporary) {
         fs::set_permissions(path, fs::Permissions::from_mode(0o777)).unwrap();
@@ -92,19 +92,19 @@ fn life(daemon: Daemon) -> Vec<Told> {
     lab.router(1).configure(&conf(&script, true));
     let mut seen = (0, 0);
     let count = |lines: &[String], word: &str| lines.iter().filter(|line| line.contains(word)).count();
-    let mut told = Vec::new();
+    let mut steps = Vec::new();
     lab.router(1).start(daemon);
-    told.push(settle(&mut lab, &mut seen, "start", |lines| count(lines, "MASTER") == 4));
+    steps.push(settle(&mut lab, &mut seen, "start", |lines| count(lines, "MASTER") == 4));
     lab.cable(1, false);
-    told.push(settle(&mut lab, &mut seen, "fault", |lines| count(lines, "FAULT") == 4));
+    steps.push(settle(&mut lab, &mut seen, "fault", |lines| count(lines, "FAULT") == 4));
     lab.cable(1, true);
-    told.push(settle(&mut lab, &mut seen, "recovery", |lines| count(lines, "MASTER") == 4));
+    steps.push(settle(&mut lab, &mut seen, "recovery", |lines| count(lines, "MASTER") == 4));
     lab.router(1).configure(&conf(&script, false));
     lab.router(1).daemon().signal(Signal::SIGHUP);
-    told.push(settle(&mut lab, &mut seen, "removal", |lines| count(lines, "DELETED") == 1));
+    steps.push(settle(&mut lab, &mut seen, "removal", |lines| count(lines, "DELETED") == 1));
     lab.router(1).daemon().signal(Signal::SIGTERM);
-    told.push(settle(&mut lab, &mut seen, "stop", |lines| count(lines, "STOP") == 3));
-    told
+    steps.push(settle(&mut lab, &mut seen, "stop", |lines| count(lines, "STOP") == 3));
+    steps
 }
 
 #[test]

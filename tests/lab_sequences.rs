@@ -1,4 +1,4 @@
-//! `auth_type AH`: the sequence numbers of a daemon that is started anew.
+//! `auth_type AH`: sequence numbers continue after a restart of the daemon.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::fs;
@@ -11,7 +11,7 @@ use lab::{Lab, Protocol, Stamp, machine, wait_until};
 
 const LIMIT: Duration = Duration::from_secs(15);
 
-/// The numbers that the router has sent since then, once there are two.
+/// The sequence numbers that the router has sent since then, once there are two.
 fn sent(lab: &Lab, since: Stamp) -> Vec<u32> {
     let numbers = || lab.wire.adverts(1, VRID, since).iter().filter_map(|(_, advert)| advert.sequence).collect();
     wait_until(LIMIT, "it is master", || Vec::<u32>::len(&numbers()) > 1);
@@ -19,7 +19,7 @@ fn sent(lab: &Lab, since: Stamp) -> Vec<u32> {
 }
 
 #[test]
-fn the_numbers_outlive_the_daemon_stopped_or_killed() {
+fn sequence_numbers_continue_after_a_stop_or_a_kill() {
     let _turn = machine::shared();
     let mut lab = Lab::new(1);
     let protocol = Protocol::V2Ah;
@@ -47,9 +47,9 @@ fn the_numbers_outlive_the_daemon_stopped_or_killed() {
 
     chown(&file, Some(65534), None).unwrap();
     lab.router(1).start(Ours);
-    wait_until(LIMIT, "the log says why it is not used", || {
+    wait_until(LIMIT, "the reason why the file is not used is logged", || {
         let log = lab.router(1).log();
-        log.contains("vrrp.sequences is not believed: it belongs to user 65534") && log.contains("auth_type AH")
+        log.contains("vrrp.sequences: it belongs to user 65534") && log.contains("auth_type AH")
     });
     assert!(lab.router(1).stop().1.success());
 }

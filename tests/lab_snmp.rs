@@ -1,4 +1,4 @@
-//! The daemon beside snmpd: where its socket may be, what is served, told, and survived.
+//! The daemon with snmpd: forms of the socket address, objects, traps, and errors of the master agent.
 
 use std::fs;
 use std::io::Write;
@@ -15,7 +15,7 @@ use lab::snmp::{INSTANCE_STATE, ROOT, VERSION};
 use lab::{Lab, Protocol, machine, now, wait_until};
 
 const LIMIT: Duration = Duration::from_secs(20);
-/// The user who owns nothing.
+/// The user nobody.
 const NOBODY: u32 = 65534;
 
 /// Configuration with traps on.
@@ -42,7 +42,7 @@ fn the_socket_may_be_a_path_with_or_without_a_prefix_or_a_tcp_port() {
     }
 }
 
-/// The life of a sync group as an NMS sees it: values, and a trap for every change.
+/// Objects and traps of a sync group: a trap is sent for every change.
 #[test]
 fn states_and_traps_of_a_sync_group() {
     let _turn = machine::shared();
@@ -67,24 +67,24 @@ fn states_and_traps_of_a_sync_group() {
 
     lab.router(1).kill9();
     let snmp = lab.router(2).snmp();
-    wait_until(LIMIT, "traps tell that instances and group are master", || {
+    wait_until(LIMIT, "traps report instances and group as master", || {
         let instances = snmp.instance_traps();
-        let told = |name: &str| instances.iter().any(|(instance, state)| instance == name && state == "2");
+        let is_master = |name: &str| instances.iter().any(|(instance, state)| instance == name && state == "2");
         let group = snmp.traps().into_iter().any(|trap| {
             trap.contains(&format!("{ROOT}.2.10.0.1"))
-                // Objects of a notification come without an index, as receivers of C keepalived expect.
+                // Objects in notifications have no index, as in those of C keepalived.
                 && trap.contains(&format!("{ROOT}.2.1.1.2 = \"G\""))
                 && trap.contains(&format!("{ROOT}.2.1.1.3 = 2"))
                 && trap.contains(&format!("{ROOT}.1.2.0 = \"lab100\""))
         });
-        told("VI_51") && told("VI_52") && group
+        is_master("VI_51") && is_master("VI_52") && group
     });
-    wait_until(LIMIT, "the tables say so too", || snmp.get(&group_state).as_deref() == Some("2"));
+    wait_until(LIMIT, "the tables have the same states", || snmp.get(&group_state).as_deref() == Some("2"));
 }
 
-/// Something that is no master agent sits at the socket; VRRP goes on, and SNMP when snmpd is there.
+/// Another program than a master agent listens at the socket: VRRP is not affected, and SNMP works once snmpd runs.
 #[test]
-fn a_master_agent_that_talks_nonsense() {
+fn a_master_agent_that_sends_garbage() {
     let _turn = machine::shared();
     let mut lab = Lab::new(1);
     let path = lab.router(1).file("agentx");
@@ -94,7 +94,7 @@ fn a_master_agent_that_talks_nonsense() {
     lab.router(1).configure(&conf(Protocol::V3, 100));
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            // A different kind of nonsense for each connection, in turn.
+            // Another kind of garbage for each connection.
             let nonsense: [&[u8]; 4] = [&[0xff; 4096], b"HTTP/1.1 400 Bad Request\r\n\r\n", &[], &[1; 20]];
             for (stream, text) in listener.incoming().zip(nonsense.iter().cycle()) {
                 let _ = stream.and_then(|mut stream| stream.write_all(text));
@@ -106,7 +106,7 @@ fn a_master_agent_that_talks_nonsense() {
         lab.router(1).start(Ours);
         lab.wire.await_advert(1, VRID, Duration::ZERO, LIMIT);
         let since = now();
-        wait_until(LIMIT, "adverts go on for 3 s", || {
+        wait_until(LIMIT, "adverts continue for 3 s", || {
             lab.wire.adverts(1, VRID, since).len() >= 30 && now() - since < Duration::from_millis(3500)
         });
         stop.store(true, Ordering::Relaxed);
@@ -119,8 +119,8 @@ fn a_master_agent_that_talks_nonsense() {
     assert!(lab.router(1).daemon().is_running());
 }
 
-/// A socket that only snmpd's own user may use: the daemon says which word of snmpd.conf opens it,
-/// goes on without SNMP, and joins once it may.
+/// A socket that only snmpd's own user may open: the daemon logs the directive of snmpd.conf that opens it, runs
+/// without SNMP, and connects once it may.
 #[test]
 fn a_socket_that_refuses_us() {
     let _turn = machine::shared();
@@ -131,16 +131,16 @@ fn a_socket_that_refuses_us() {
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("our own file");
     chown(&path, Some(NOBODY), Some(NOBODY)).expect("root may give away");
     router.configure(&conf(Protocol::V3, 100));
-    // Root without the capability to pass by permissions, as a service may run.
+    // Root without CAP_DAC_OVERRIDE, as a service may run.
     let usual = router.command(Ours);
     let mut command = Command::new("setpriv");
     command.arg("--bounding-set=-dac_override,-dac_read_search").arg(usual.get_program()).args(usual.get_args());
     command.args(["-x", "-A"]).arg(&path);
     let daemon = Proc::spawn(command, &router.file("daemon.log"));
-    wait_until(LIMIT, "the log says what to set", || daemon.log().contains("agentXPerms"));
+    wait_until(LIMIT, "the remedy is logged", || daemon.log().contains("agentXPerms"));
     lab.wire.await_advert(1, VRID, now(), LIMIT);
 
     fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).expect("root may change it");
     listener.set_nonblocking(true).expect("a socket");
-    wait_until(LIMIT, "it joins once it may", || listener.accept().is_ok());
+    wait_until(LIMIT, "it connects once it may", || listener.accept().is_ok());
 }

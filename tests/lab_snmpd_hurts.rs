@@ -1,7 +1,7 @@
-//! snmpd hurts as much as it can, and VRRP does not feel it: 255 instances at 100 ms with traps on.
+//! snmpd hangs or dies, and VRRP is not affected: 255 instances at 100 ms with traps enabled.
 //!
 //! Short forms run with the other tests; LAB_SOAK=1 (`make soak`) runs the long ones. C keepalived
-//! (LAB_OURS=c) fails all three: it sleeps in the AgentX socket, and comes back after many seconds.
+//! (LAB_OURS=c) fails all three: it blocks on the AgentX socket, and serves objects again only after many seconds.
 
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -15,12 +15,13 @@ use lab::{Forged, Lab, Stamp, conf, holds_for, now, wait_until};
 
 const INSTANCES: u8 = 255;
 const INTERVAL: Duration = Duration::from_millis(100);
-/// No advert may follow the one before later than this.
-const LONGEST_GAP: Duration = Duration::from_millis(120);
-/// How soon after snmpd's return objects must be readable.
+/// Longest allowed gap between two adverts. In a debug build a turn of the loop takes some ten times as long: half an interval
+/// of delay is far from the three intervals after which the other router takes over.
+const LONGEST_GAP: Duration = Duration::from_millis(if cfg!(debug_assertions) { 150 } else { 120 });
+/// Time limit for readable objects after snmpd is back.
 const READABLE: Duration = Duration::from_secs(1);
 const LIMIT: Duration = Duration::from_secs(30);
-/// Room for allocators and queues; a leak in a long run passes it.
+/// Allowed growth for allocators and queues; a leak in a long run exceeds it.
 const GROWTH_KIB: u64 = 4096;
 /// `master` in vrrpInstanceState.
 const MASTER: &str = "2";
@@ -31,7 +32,7 @@ fn stopped_under_a_running_walk() {
     let mut crowd = Crowd::settled(1);
     let (idle, ()) = crowd.longest_gap(1, |_| holds_for(Duration::from_secs(3), "idle", || true));
 
-    // C keepalived pings its master every 15 s, and sleeps until the answer or a second has passed.
+    // C keepalived pings its master every 15 s, and blocks until the answer or for a second.
     let hang = Duration::from_secs(if soak() { 40 } else { 17 });
     let before = crowd.footprint(1);
     let (hung, readable) = crowd.longest_gap(1, |crowd| {
@@ -72,20 +73,19 @@ fn stopped_while_the_backup_must_take_over_all() {
     });
 }
 
-/// While snmpd is away, in each round one instance loses its place for a moment: those traps must
-/// arrive as well.
+/// In each round one instance loses mastership for a moment while snmpd does not run: those traps must arrive too.
 #[test]
 fn killed_and_restarted() {
     let _turn = machine::alone();
     let mut crowd = Crowd::settled(1);
     let rounds: u8 = if soak() { 50 } else { 5 };
-    // The instances that are disturbed; the gaps of the others count.
+    // The instances that lose mastership; only the gaps of the others count.
     crowd.undisturbed = INSTANCES - rounds;
     let before = crowd.footprint(1);
     let (gap, readable) = crowd.longest_gap(1, |crowd| {
         let restarts = (1..=rounds).map(|round| {
             crowd.lab.router(1).snmp().kill_master();
-            crowd.unseat_for_a_moment(INSTANCES - rounds + round);
+            crowd.demote_for_a_moment(INSTANCES - rounds + round);
             crowd.lab.router(1).snmp().start_master();
             crowd.await_readable(1)
         });
@@ -105,7 +105,7 @@ fn killed_and_restarted() {
     crowd.assert_nothing_happened(1, before);
 }
 
-/// Two routers of 255 instances, router 1 master of all; one of them with snmpd.
+/// Two routers with 255 instances, all of which router 1 masters; one of them has snmpd.
 struct Crowd {
     lab: Lab,
     settled: Stamp,
@@ -137,8 +137,8 @@ impl Crowd {
         crowd
     }
 
-    /// Runs `action`; returns the longest gap between adverts of `router` meanwhile, less the time
-    /// in which the machine stood still, and asserts that it is short enough.
+    /// Runs `action`, and returns the longest gap between adverts of `router` meanwhile, less the time in which this
+    /// host was stalled; asserts that it is short enough.
     fn longest_gap<T>(&mut self, router: usize, action: impl FnOnce(&mut Self) -> T) -> (Duration, T) {
         let witness = Witness::start();
         let from = now();
@@ -155,7 +155,7 @@ impl Crowd {
         (longest, result)
     }
 
-    /// Stops the snmpd of `router` for a while; returns how long it then took to read an object.
+    /// Suspends the snmpd of `router` for a while; returns the time until an object is readable afterwards.
     fn hang(&mut self, router: usize, period: Duration) -> Duration {
         let snmp = self.lab.router(router).snmp();
         snmp.hang_master();
@@ -164,7 +164,7 @@ impl Crowd {
         self.await_readable(router)
     }
 
-    /// How long it took from now until objects could be read.
+    /// Waits until objects are readable; returns the time.
     fn await_readable(&mut self, router: usize) -> Duration {
         let since = Instant::now();
         let snmp = self.lab.router(router).snmp();
@@ -172,7 +172,7 @@ impl Crowd {
         since.elapsed()
     }
 
-    /// Each instance's move to master was told by a trap.
+    /// Waits for a trap about the transition to master of each instance.
     fn await_traps(&mut self, router: usize) {
         let snmp = self.lab.router(router).snmp();
         wait_until(LIMIT, "a trap of each instance arrives", || {
@@ -183,8 +183,8 @@ impl Crowd {
         });
     }
 
-    /// A better router shows up for one instance and is gone again.
-    fn unseat_for_a_moment(&mut self, vrid: u8) {
+    /// Sends an advert of a better router for one instance, which loses mastership for a moment.
+    fn demote_for_a_moment(&mut self, vrid: u8) {
         let vip = IpAddr::from([10, 101, vrid, 1]);
         let since = now();
         Forged::right(3, vrid, 250, 10, &[vip]).send(&self.lab.client);
@@ -197,7 +197,7 @@ impl Crowd {
         footprint(self.lab.router(router).vrrp_pid())
     }
 
-    /// No one else took an instance, no state changed unduly, nothing grew.
+    /// Asserts that the other router has not taken over, no state has changed otherwise, and memory has not grown.
     fn assert_nothing_happened(&mut self, router: usize, before: (u64, usize)) {
         let taken = self.lab.wire.schedule(3 - router, self.settled, now());
         assert!(taken.is_empty(), "the other router took {:?}", taken.keys());

@@ -1,4 +1,4 @@
-//! `static_ipaddress` with a `track_group`: put back, or a fault of the instances that follow it.
+//! `static_ipaddress` with a `track_group`: a removed address is restored, or its instances enter FAULT.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::net::IpAddr;
@@ -40,20 +40,20 @@ fn an_instance_follows_a_static_address() {
     let faults = |lab: &mut Lab| lab.router(1).log().matches("(follower) Entering FAULT STATE").count();
 
     lab.router(1).netns().ip("address delete fd55::5/64 dev side");
-    wait_until(LIMIT, "it is put back", || holds(&mut lab, [true; 3]));
+    wait_until(LIMIT, "it is restored", || holds(&mut lab, [true; 3]));
     assert_eq!(faults(&mut lab), 0);
 
     let ipv6 = |lab: &mut Lab, off: &str| {
         lab.router(1).netns().sysctl("net/ipv6/conf/side/disable_ipv6", off);
     };
     ipv6(&mut lab, "1");
-    wait_until(LIMIT, "it cannot be put back", || holds(&mut lab, [false, false, true]));
+    wait_until(LIMIT, "it cannot be restored", || holds(&mut lab, [false, false, true]));
     let log = lab.router(1).log();
     let fault = log.lines().find(|line| line.contains("(follower) Entering FAULT STATE")).unwrap();
-    assert!(fault.contains("static address fd55::5/64 of side cannot be set: "), "{fault}");
+    assert!(fault.contains("cannot set static address fd55::5/64 of side: "), "{fault}");
 
     ipv6(&mut lab, "0");
-    wait_until(LIMIT, "it is back, and the follower recovers", || holds(&mut lab, [true; 3]));
+    wait_until(LIMIT, "it is restored, and the instance recovers", || holds(&mut lab, [true; 3]));
     assert_eq!(faults(&mut lab), 1);
     lab.router(1).stop();
     wait_until(LIMIT, "nothing is left", || holds(&mut lab, [false; 3]));

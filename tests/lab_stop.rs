@@ -1,4 +1,5 @@
-//! A stop leaves nothing behind, whatever has become of the child processes; where it does, it says what.
+//! A stop removes all entries from the kernel, even if child processes have died or hang, or logs the entries that are
+//! left.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::fs::{self, File};
@@ -40,7 +41,7 @@ fn vrrp(lab: &mut Lab, signal: Signal) {
     kill(Pid::from_raw(lab.router(1).vrrp_pid()), signal).unwrap();
 }
 
-/// Has the parent find the VRRP process dead at the moment in which it is told to stop.
+/// Makes the parent handle the death of the VRRP process and the stop at the same moment.
 fn stop_with_dead_child(lab: &mut Lab, between: impl FnOnce(&mut Lab)) -> Option<i32> {
     lab.router(1).daemon().signal(Signal::SIGSTOP);
     vrrp(lab, Signal::SIGKILL);
@@ -50,7 +51,7 @@ fn stop_with_dead_child(lab: &mut Lab, between: impl FnOnce(&mut Lab)) -> Option
     lab.router(1).daemon().wait(LIMIT).code()
 }
 
-/// Scripts are told of the stop; other routers are not: one of them may be master by now.
+/// Scripts for the stop run; no advert is sent, since another router may be master by now.
 #[test]
 fn a_vrrp_process_that_is_dead_at_the_stop() {
     let _turn = machine::shared();
@@ -100,7 +101,7 @@ fn a_vrrp_process_that_was_stopped_by_a_signal() {
     assert_nothing_is_left(&mut lab);
 }
 
-/// `jmp` to itself: it answers no signal but SIGKILL.
+/// Its code is overwritten by a `jmp` to itself, so that only SIGKILL stops it.
 #[test]
 fn a_vrrp_process_that_hangs() {
     let _turn = machine::shared();
@@ -116,7 +117,7 @@ fn a_vrrp_process_that_hangs() {
     assert_nothing_is_left(&mut lab);
 }
 
-/// A process that keeps dying young is started again after a pause, in which there is none.
+/// A stop during the pause before the restart of a failing process.
 #[test]
 fn a_vrrp_process_that_waits_for_its_next_start() {
     let _turn = machine::shared();
@@ -130,7 +131,7 @@ fn a_vrrp_process_that_waits_for_its_next_start() {
             alone_since = None;
         }
         for child in children {
-            // It may have ended by itself.
+            // It may have exited already.
             let _ = kill(Pid::from_raw(child), Signal::SIGKILL);
         }
         // Pauses double from 10 ms: this one is 1.28 s long, and leaves time to stop.
@@ -138,12 +139,12 @@ fn a_vrrp_process_that_waits_for_its_next_start() {
     });
     assert_eq!(lab.router(1).stop().1.code(), Some(0));
     let log = lab.router(1).log();
-    assert!(log.contains("Removing what the VRRP process has left") && !log.contains("did not stop cleanly"), "{log}");
+    assert!(log.contains("Starting cleanup for the VRRP process") && !log.contains("did not stop cleanly"), "{log}");
     assert_nothing_is_left(&mut lab);
 }
 
 #[test]
-fn dont_respawn_ends_with_nothing_left() {
+fn dont_respawn_exits_with_nothing_left() {
     let _turn = machine::shared();
     let mut lab = lone_master("use_vmac", &["-R"]);
     vrrp(&mut lab, Signal::SIGKILL);
@@ -151,9 +152,9 @@ fn dont_respawn_ends_with_nothing_left() {
     assert_nothing_is_left(&mut lab);
 }
 
-/// More than a process can remove before the parent kills it: another one goes on.
+/// More VMACs than a process can remove before the parent kills it: a cleanup process removes the rest.
 #[test]
-fn as_many_vmacs_as_there_can_be() {
+fn the_maximum_of_vmacs() {
     let _turn = machine::shared();
     let mut lab = Lab::new(1);
     let conf =
@@ -165,23 +166,23 @@ fn as_many_vmacs_as_there_can_be() {
     lab.router(1).daemon().signal(Signal::SIGTERM);
     assert_eq!(lab.router(1).daemon().wait(3 * LIMIT).code(), Some(0));
     assert_eq!(links(&mut lab), 2);
-    assert!(lab.router(1).log().contains("Removing what the VRRP process has left"), "it had no time at all");
+    assert!(lab.router(1).log().contains("Starting cleanup for the VRRP process"), "a cleanup process was needed");
 }
 
-/// The pid file is locked by somebody else, so no process can clean up.
+/// Another program locks the pid file, so no process can clean up.
 #[test]
-fn what_cannot_be_removed_is_named() {
+fn leftovers_are_logged() {
     let _turn = machine::shared();
     let mut lab = lone_master("", &[]);
     let held = lab.router(1).file("vrrp.held");
     let vip = PROTOCOL.vips(VRID)[0];
-    wait_until(LIMIT, "the address is written down", || {
+    wait_until(LIMIT, "the address is recorded", || {
         fs::read_to_string(&held).unwrap_or_default().contains(&format!(r#""ip":"{vip}""#))
     });
     let mut lock = None;
     let status = stop_with_dead_child(&mut lab, |lab| {
         let file = File::open(lab.router(1).file("vrrp.pid")).unwrap();
-        wait_until(LIMIT, "the dead process has let go of its pid file", || file.try_lock().is_ok());
+        wait_until(LIMIT, "the lock of the dead process is released", || file.try_lock().is_ok());
         lock = Some(file);
     });
     assert_eq!(status, Some(1));
@@ -191,16 +192,16 @@ fn what_cannot_be_removed_is_named() {
     drop(lock);
 }
 
-/// The signal that asks for a reload comes before anything is read.
+/// SIGHUP arrives before the configuration is read.
 #[test]
-fn a_reload_in_the_first_milliseconds_does_not_end_the_daemon() {
+fn a_reload_in_the_first_milliseconds_does_not_kill_the_daemon() {
     let _turn = machine::shared();
     let mut lab = Lab::new(1);
     lab.router(1).configure(&PROTOCOL.conf(100, ""));
     lab.router(1).start(Ours);
     let pid = lab.router(1).daemon().pid();
-    // `ip` becomes the daemon, whose first deed is to block the signal.
-    wait_until(LIMIT, "the daemon is there", || {
+    // `ip` executes the daemon, which first of all blocks the signal.
+    wait_until(LIMIT, "the daemon has blocked the signal", || {
         let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
         let mask = status.lines().find_map(|line| line.strip_prefix("SigBlk:")).unwrap_or_default();
         u64::from_str_radix(mask.trim(), 16).unwrap_or(0) & 1 == 1
@@ -211,7 +212,7 @@ fn a_reload_in_the_first_milliseconds_does_not_end_the_daemon() {
     assert_eq!(lab.router(1).stop().1.code(), Some(0));
 }
 
-/// 60 instances whose scripts take a second each: more than run at a time while the daemon works.
+/// 60 instances with scripts that take some seconds each: more than the daemon runs at the same time.
 fn many_slow_scripts(seconds: u32) -> Lab {
     let mut lab = Lab::new(1);
     let notes = lab.router(1).file("notes");
@@ -231,7 +232,7 @@ fn many_slow_scripts(seconds: u32) -> Lab {
 }
 
 #[test]
-fn scripts_at_the_stop_have_the_time_that_a_child_has() {
+fn scripts_at_the_stop_may_use_child_wait_time() {
     let _turn = machine::shared();
     let mut lab = many_slow_scripts(1);
     assert_eq!(lab.router(1).stop().1.code(), Some(0));
@@ -240,7 +241,7 @@ fn scripts_at_the_stop_have_the_time_that_a_child_has() {
 }
 
 #[test]
-fn scripts_that_do_not_end_before_the_daemon_are_counted() {
+fn scripts_that_outlast_the_stop_are_counted() {
     let _turn = machine::shared();
     let mut lab = many_slow_scripts(30);
     assert_eq!(lab.router(1).stop().1.code(), Some(0));
@@ -248,7 +249,7 @@ fn scripts_that_do_not_end_before_the_daemon_are_counted() {
     assert!(log.contains("At the stop 0 scripts were not started and 60 have not ended in time"), "{log}");
 }
 
-/// In a container the daemon is process 1, to which the orphans of scripts come.
+/// In a container the daemon is process 1, which inherits orphans of scripts.
 #[test]
 fn orphans_are_reaped_by_process_1() {
     let _turn = machine::shared();

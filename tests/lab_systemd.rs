@@ -1,4 +1,4 @@
-//! What systemd is told, by a socket that stands in for its own.
+//! Notifications to systemd, received at a socket in its place.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test")]
 
 use std::io::ErrorKind;
@@ -15,13 +15,13 @@ use nix::sys::signal::Signal;
 
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// Takes the place of systemd; each call gives the next message.
+/// Listens in the place of systemd; each call of the result returns the next notification.
 fn listen(path: &Path) -> impl Fn() -> String {
     let socket = UnixDatagram::bind(path).unwrap();
     socket.set_read_timeout(Some(LIMIT)).unwrap();
     move || {
         let mut buffer = [0; 1024];
-        // A limited wait ends with a signal that concerns nobody here (a child of another test).
+        // A signal may interrupt the wait, such as SIGCHLD of another test.
         let length = loop {
             match socket.recv(&mut buffer) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -33,47 +33,58 @@ fn listen(path: &Path) -> impl Fn() -> String {
 }
 
 #[test]
-fn systemd_is_told_of_start_reload_and_stop() {
+fn start_reload_and_stop_are_notified() {
     let _turn = machine::shared();
     let mut lab = Lab::new(1);
     let path = lab.router(1).file("notify");
-    let hear = listen(&path);
+    let next = listen(&path);
 
     lab.router(1).configure(&Protocol::V3.conf(100, ""));
     let mut command = lab.router(1).command(Daemon::Ours);
     command.env("NOTIFY_SOCKET", &path);
     lab.router(1).start_with(command);
-    let ready = hear();
+    let ready = next();
     let pid = lab.router(1).daemon().pid();
     assert!(ready.contains("READY=1\n") && ready.contains(&format!("MAINPID={pid}\n")), "{ready}");
+    assert!(ready.contains("STATUS=Running: 1 VRRP instance; processes: VRRP\n"), "{ready}");
 
     lab.router(1).daemon().signal(Signal::SIGHUP);
-    let reloading = hear();
+    let reloading = next();
     assert!(reloading.contains("RELOADING=1\n") && reloading.contains("MONOTONIC_USEC="), "{reloading}");
-    assert!(hear().contains("READY=1\n"));
+    assert!(next().contains("READY=1\n"));
 
-    // A broken file is refused, and the daemon is as ready as before.
+    // A file with errors is refused, and the daemon is ready again.
     lab.router(1).configure("banana\n");
     lab.router(1).daemon().signal(Signal::SIGHUP);
-    assert!(hear().contains("RELOADING=1\n"));
-    assert!(hear().contains("READY=1\n"));
+    assert!(next().contains("RELOADING=1\n"));
+    let refused = next();
+    assert!(refused.contains("READY=1\n"), "{refused}");
+    assert!(
+        refused
+            .contains("STATUS=Last reload refused: the configuration has a fault that the running one does not have: "),
+        "{refused}"
+    );
+    lab.router(1).configure(&Protocol::V3.conf(100, ""));
+    lab.router(1).daemon().signal(Signal::SIGHUP);
+    assert!(next().contains("RELOADING=1\n"));
+    assert!(next().contains("STATUS=Running: "));
 
-    // Children and scripts do not know of the socket.
+    // Children and scripts do not inherit the variable of the socket.
     let child = std::fs::read(format!("/proc/{}/environ", lab.router(1).vrrp_pid())).unwrap();
     assert!(!String::from_utf8_lossy(&child).contains("NOTIFY_SOCKET"));
 
     lab.router(1).daemon().signal(Signal::SIGTERM);
-    assert!(hear().contains("STOPPING=1\n"));
+    assert!(next().contains("STOPPING=1\n"));
 }
 
-/// A child that cannot run is no reason to call the daemon ready; the watchdog hears of the loop all the same.
+/// While a child cannot run the daemon is not ready, but still sends keep-alives.
 #[test]
-fn ready_is_told_when_the_children_run_and_the_watchdog_is_fed() {
+fn ready_is_notified_when_the_children_run_and_keep_alives_always() {
     let _turn = machine::shared();
     let mut lab = Lab::new(1);
     let path = lab.router(1).file("notify");
-    let hear = listen(&path);
-    // Its pid file is somebody else's, so the VRRP process ends at its start again and again.
+    let next = listen(&path);
+    // Another program has locked its pid file, so the VRRP process keeps failing at its start.
     let pid_file = std::fs::File::create(lab.router(1).file("vrrp.pid")).unwrap();
     pid_file.lock().unwrap();
     lab.router(1).configure(&Protocol::V3.conf(100, ""));
@@ -82,11 +93,11 @@ fn ready_is_told_when_the_children_run_and_the_watchdog_is_fed() {
     lab.router(1).start_with(command);
     let began = Instant::now();
     for _ in 0..5 {
-        assert_eq!(hear().trim(), "WATCHDOG=1");
+        assert_eq!(next().trim(), "WATCHDOG=1");
     }
     assert!(began.elapsed() >= Duration::from_millis(800), "every 200 ms");
     drop(pid_file);
-    wait_until(LIMIT, "the daemon is ready", || hear().contains("READY=1\n"));
+    wait_until(LIMIT, "the daemon is ready", || next().contains("READY=1\n"));
     let child = std::fs::read(format!("/proc/{}/environ", lab.router(1).vrrp_pid())).unwrap();
     assert!(!String::from_utf8_lossy(&child).contains("WATCHDOG_USEC"));
 }
@@ -99,7 +110,7 @@ fn the_capabilities_of_the_unit_are_enough() {
     let words = line.split(' ').map(|word| word.strip_prefix("CAP_").unwrap().to_lowercase());
     let set = words.fold("-all".to_owned(), |set, word| format!("{set},+{word}"));
 
-    // Somebody else's script, real-time priority and locked memory want more than addresses do.
+    // A script of another user, real-time priority and locked memory need further capabilities.
     let mut lab = Lab::new(1);
     let shared = tempfile::tempdir().unwrap();
     std::fs::set_permissions(shared.path(), PermissionsExt::from_mode(0o777)).unwrap();

@@ -1,4 +1,4 @@
-//! Many tracking scripts beside adverts, and the process that runs them.
+//! Many tracking scripts do not delay adverts; and the process that runs them.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::fs;
@@ -44,14 +44,14 @@ fn numbers(list: &str) -> Vec<i32> {
 }
 
 #[test]
-fn five_hundred_scripts_a_second_disturb_no_advert() {
+fn five_hundred_scripts_a_second_delay_no_advert() {
     let _turn = machine::alone();
     let mut lab = Lab::new(2);
     lab.router(1).configure(&conf(200, SCRIPTS, "/bin/true"));
     lab.router(2).configure(&conf(100, 0, ""));
     lab.router(1).start(Daemon::Ours);
     lab.router(2).start(Daemon::Ours);
-    // All scripts have succeeded once: until then the first router takes no part.
+    // Until all scripts have succeeded once, the first router is not ready for MASTER.
     let from = lab.wire.await_advert(1, VRID, Duration::ZERO, LIMIT);
     std::thread::sleep(Duration::from_secs(10));
     let to = now();
@@ -63,11 +63,11 @@ fn five_hundred_scripts_a_second_disturb_no_advert() {
     let log = lab.router(1).log();
     let after = log.split_once("Entering MASTER STATE").map_or("", |(_, after)| after);
     assert!(!after.contains("Entering"), "{log}");
-    assert!(!log.contains("have to wait"), "{log}");
+    assert!(!log.contains("are postponed"), "{log}");
 }
 
 #[test]
-fn scripts_go_on_when_the_process_that_runs_them_is_killed() {
+fn scripts_continue_after_the_runner_is_killed() {
     let _turn = machine::shared();
     let mut lab = Lab::new(1);
     let count = lab.router(1).file("count").display().to_string();
@@ -84,11 +84,11 @@ fn scripts_go_on_when_the_process_that_runs_them_is_killed() {
     wait_until(LIMIT, "it runs again", || runs() > before + 1);
     assert!(runner(vrrp).is_some_and(|now| now != first));
     let log = lab.router(1).log();
-    assert!(!log.contains("FAULT"), "a lost runner is no verdict: {log}");
+    assert!(!log.contains("FAULT"), "a killed runner does not fail scripts: {log}");
 
-    // Whatever becomes of the process it runs programs for, the runner ends with it.
+    // The runner exits with the process for which it runs programs.
     let second = runner(vrrp).unwrap();
     lab.router(1).stop();
     let gone = || !fs::exists(format!("/proc/{second}")).unwrap_or(true);
-    wait_until(LIMIT, "the runner has ended", gone);
+    wait_until(LIMIT, "the runner has exited", gone);
 }

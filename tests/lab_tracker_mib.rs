@@ -1,4 +1,4 @@
-//! Trackers as an NMS sees them: the same walk as beside C keepalived.
+//! Trackers over SNMP: a walk is the same as with C keepalived.
 #![allow(clippy::expect_used, reason = "a test")]
 
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use lab::{Daemon, Lab, machine, wait_until};
 
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// A router whose scripts say whether there is a file `good`.
+/// A router whose scripts succeed while there is a file `good`.
 fn conf(lab: &mut Lab) -> String {
     let router = lab.router(1);
     let good = router.file("good").display().to_string();
@@ -82,10 +82,10 @@ fn conf(lab: &mut Lab) -> String {
     )
 }
 
-/// The tables that C keepalived shows as the MIB has them: entries and rows of scripts and files.
+/// The tables that C keepalived serves as the MIB defines them: tracked scripts and files, and their trackers.
 const TABLES: [&str; 6] = ["2.5", "2.9", "2.12", "2.13", "2.15", "2.16"];
 
-/// A walk of them, but for objects that C keepalived 2.2.7 does not have.
+/// A walk of these tables without objects that C keepalived 2.2.7 does not have.
 fn walk(lab: &mut Lab) -> BTreeMap<String, String> {
     let snmp = lab.router(1).snmp();
     let rows = TABLES.iter().flat_map(|table| snmp.walk(&format!("{ROOT}.{table}")));
@@ -98,8 +98,8 @@ fn results(lab: &mut Lab) -> Vec<String> {
     lab.router(1).snmp().walk(&format!("{ROOT}.2.9.1.6")).into_iter().map(|(_, value)| value).collect()
 }
 
-/// Walks with the scripts good and bad.
-fn seat(daemon: Daemon) -> [BTreeMap<String, String>; 2] {
+/// Walks with successful and with failing scripts.
+fn walks(daemon: Daemon) -> [BTreeMap<String, String>; 2] {
     let mut lab = Lab::new(1);
     let conf = conf(&mut lab);
     let router = lab.router(1);
@@ -107,12 +107,12 @@ fn seat(daemon: Daemon) -> [BTreeMap<String, String>; 2] {
     fs::write(router.file("good"), "").expect("a writable directory");
     router.start_snmp();
     router.start(daemon);
-    wait_until(LIMIT, "both scripts are good", || results(&mut lab) == ["3", "3"]);
+    wait_until(LIMIT, "both scripts succeed", || results(&mut lab) == ["3", "3"]);
     let good = walk(&mut lab);
     fs::remove_file(lab.router(1).file("good")).expect("it is there");
-    wait_until(LIMIT, "both scripts are bad", || results(&mut lab) == ["2", "2"]);
+    wait_until(LIMIT, "both scripts fail", || results(&mut lab) == ["2", "2"]);
     let priority = format!("{ROOT}.2.3.1.8.1");
-    wait_until(LIMIT, "the priority is that of bad scripts", || {
+    wait_until(LIMIT, "the priority is that of failing scripts", || {
         lab.router(1).snmp().get(&priority).as_deref() == Some("100")
     });
     [good, walk(&mut lab)]
@@ -121,9 +121,9 @@ fn seat(daemon: Daemon) -> [BTreeMap<String, String>; 2] {
 #[test]
 fn the_same_walk_as_of_c_keepalived() {
     let _turn = machine::shared();
-    let (ours, c) = (seat(Daemon::Ours), seat(Daemon::C));
+    let (ours, c) = (walks(Daemon::Ours), walks(Daemon::C));
     assert!(c[0].len() > 30, "{:?}", c[0]);
-    // Paths differ by the directory of the seat.
+    // Paths differ by the directory of the test.
     let comparable = |walk: &BTreeMap<String, String>| -> BTreeMap<String, String> {
         let columns = ["2.9.1.3.", "2.13.1.3."].map(|column| format!("{ROOT}.{column}"));
         walk.iter()

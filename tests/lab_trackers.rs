@@ -1,5 +1,5 @@
-//! Scripts and files that influence virtual routers: the same story beside C keepalived, as states, priorities and traps
-//! of an NMS. The values are those that C keepalived 2.4 shows.
+//! Scripts and files that influence virtual routers: the same steps with ours and C keepalived, compared in states,
+//! priorities and traps over SNMP. The values are those of C keepalived 2.4.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::collections::BTreeMap;
@@ -26,26 +26,26 @@ fn instance(name: &str, vrid: usize, priority: u8, more: &str) -> String {
     )
 }
 
-/// A router with one daemon, seen by an NMS.
-struct Story {
+/// A router with one daemon, observed over SNMP.
+struct Steps {
     lab: Lab,
     names: BTreeMap<String, String>,
 }
 
-impl Story {
-    fn begin(daemon: Daemon, conf: impl FnOnce(&mut Lab) -> String) -> Story {
+impl Steps {
+    fn start(daemon: Daemon, conf: impl FnOnce(&mut Lab) -> String) -> Steps {
         let mut lab = Lab::new(1);
         let conf = conf(&mut lab);
         lab.router(1).configure(&conf);
         lab.router(1).start_snmp();
         lab.router(1).start(daemon);
-        let mut story = Story { lab, names: BTreeMap::new() };
+        let mut steps = Steps { lab, names: BTreeMap::new() };
         let instances = conf.matches("vrrp_instance").count();
         wait_until(LIMIT, "the instances are served", || {
-            story.names = story.column(&format!("{ROOT}.2.3.1.2"));
-            story.names.len() == instances
+            steps.names = steps.column(&format!("{ROOT}.2.3.1.2"));
+            steps.names.len() == instances
         });
-        story
+        steps
     }
 
     /// A column by index.
@@ -82,21 +82,21 @@ impl Story {
         panic!("{step}: {seen:?}, not {wanted:?}\n{}", self.lab.router(1).log());
     }
 
-    /// States that traps have told of each instance, in order.
-    fn told(&mut self) -> BTreeMap<String, Vec<String>> {
-        let mut told: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    /// States in traps about each instance, in order.
+    fn traps(&mut self) -> BTreeMap<String, Vec<String>> {
+        let mut states: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for (name, state) in self.lab.router(1).snmp().instance_traps() {
-            told.entry(name).or_default().push(state);
+            states.entry(name).or_default().push(state);
         }
-        told
+        states
     }
 }
 
-/// Runs a story with both daemons at the same time; what is told must be the same.
-fn beside_c(story: fn(Daemon) -> BTreeMap<String, Vec<String>>) {
+/// Runs the steps with both daemons at the same time, and asserts that traps are the same.
+fn beside_c(steps: fn(Daemon) -> BTreeMap<String, Vec<String>>) {
     let _turn = machine::shared();
     let (ours, theirs) = std::thread::scope(|scope| {
-        let (ours, theirs) = (scope.spawn(move || story(Ours)), scope.spawn(move || story(C)));
+        let (ours, theirs) = (scope.spawn(move || steps(Ours)), scope.spawn(move || steps(C)));
         (ours.join().unwrap(), theirs.join().unwrap())
     });
     assert_eq!(ours, theirs, "traps of ours and of C keepalived");
@@ -113,7 +113,7 @@ fn scripts_go_down_and_up() {
             ("mrev", "weight -20 reverse"),
             ("rf", "rise 3\n  fall 2"),
         ];
-        let mut story = Story::begin(daemon, |lab| {
+        let mut steps = Steps::start(daemon, |lab| {
             let directory = lab.router(1).dir().to_owned();
             let check = lab.router(1).script("check", &format!("read rc < {}/$1.rc\nexit $rc", directory.display()));
             let mut text = "global_defs {\n  enable_traps\n  script_user root\n}\n".to_owned();
@@ -143,7 +143,7 @@ fn scripts_go_down_and_up() {
                 track("rf\n    minus weight -7")
             )
         });
-        let directory = story.lab.router(1).dir().to_owned();
+        let directory = steps.lab.router(1).dir().to_owned();
         let set = |status: u8| {
             for (name, _) in SCRIPTS {
                 fs::write(directory.join(format!("{name}.rc.new")), format!("{status}\n")).unwrap();
@@ -162,9 +162,9 @@ fn scripts_go_down_and_up() {
             ("G1a", 100, MASTER),
             ("G1b", 100, MASTER),
         ];
-        story.expect("all scripts succeed", &up);
+        steps.expect("all scripts succeed", &up);
         set(1);
-        story.expect(
+        steps.expect(
             "all scripts fail",
             &[
                 ("I_zero", 100, FAULT),
@@ -180,8 +180,8 @@ fn scripts_go_down_and_up() {
             ],
         );
         set(0);
-        story.expect("all scripts succeed again", &up);
-        let log = story.lab.router(1).log();
+        steps.expect("all scripts succeed again", &up);
+        let log = steps.lab.router(1).log();
         for line in [
             "VRRP_Script(plus) succeeded",
             "VRRP_Script(zero) failed (exited with status 1)",
@@ -190,14 +190,14 @@ fn scripts_go_down_and_up() {
         ] {
             assert!(log.contains(line), "'{line}' is not in the log of {daemon:?}:\n{log}");
         }
-        story.told()
+        steps.traps()
     });
 }
 
 #[test]
 fn numbers_in_files_go_up_and_down() {
     beside_c(|daemon| {
-        let mut story = Story::begin(daemon, |lab| {
+        let mut steps = Steps::start(daemon, |lab| {
             let mut file = |name: &str| {
                 let path = lab.router(1).file(name);
                 fs::write(&path, "0\n").unwrap();
@@ -225,13 +225,13 @@ fn numbers_in_files_go_up_and_down() {
             }
             text
         });
-        let directory = story.lab.router(1).dir().to_owned();
+        let directory = steps.lab.router(1).dir().to_owned();
         let write = |name: &str, number: &str| fs::write(directory.join(name), number).unwrap();
         let mut step = |number: &str, plain: (u32, u32), w2: (u32, u32), neg: (u32, u32)| {
             write("plain", number);
             let of = |name, (priority, state): (u32, u32)| (name, priority, state);
             let rest = [("F_rev", 94, MASTER), ("F_zero", 100, MASTER)];
-            story.expect(number, &[of("F_plain", plain), of("F_w2", w2), of("F_neg", neg), rest[0], rest[1]]);
+            steps.expect(number, &[of("F_plain", plain), of("F_w2", w2), of("F_neg", neg), rest[0], rest[1]]);
         };
         step("0", (100, MASTER), (100, MASTER), (100, MASTER));
         step("10\n", (110, MASTER), (120, MASTER), (70, MASTER));
@@ -241,17 +241,17 @@ fn numbers_in_files_go_up_and_down() {
         step("5 trailing", (105, MASTER), (110, MASTER), (85, MASTER));
         step("  7\n8\n", (107, MASTER), (114, MASTER), (79, MASTER));
         step("abc", (100, MASTER), (100, MASTER), (100, MASTER));
-        // Numbers that leave no priority are a fault.
+        // A number that reduces the priority to nothing is a fault.
         write("plain", "-254");
         write("zero", "1");
         wait_until(LIMIT, "three instances are in fault", || {
-            let seen = story.seen();
+            let seen = steps.seen();
             seen.iter().filter(|(_, _, state)| *state == FAULT).map(|(name, ..)| name.as_str()).collect::<Vec<_>>()
                 == ["F_plain", "F_w2", "F_zero"]
         });
         write("zero", "0");
         fs::remove_file(directory.join("plain")).unwrap();
-        story.expect(
+        steps.expect(
             "the file is gone",
             &[
                 ("F_plain", 100, MASTER),
@@ -261,11 +261,11 @@ fn numbers_in_files_go_up_and_down() {
                 ("F_zero", 100, MASTER),
             ],
         );
-        story.told()
+        steps.traps()
     });
 }
 
-/// The address of a service whose check fails goes to the other router, and comes back.
+/// The address moves to the other router while the check of a service fails.
 #[test]
 fn the_address_follows_the_service() {
     let _turn = machine::shared();
@@ -292,12 +292,12 @@ fn the_address_follows_the_service() {
     wait_until(LIMIT, "router 1 has the address again", || holders(&mut lab) == [true, false]);
 }
 
-/// The VRRP process is killed in the middle of a script's run: the replacement goes on with what the trackers have told,
-/// and the rows keep their indices also after a reload has removed one.
+/// The VRRP process is killed while a script runs: the replacement continues with the states of the trackers, and rows
+/// keep their indices also after a reload has removed one.
 #[test]
-fn a_killed_process_goes_on_with_its_trackers() {
+fn a_replacement_continues_with_the_states_of_the_trackers() {
     let _turn = machine::shared();
-    let mut story = Story::begin(Ours, |lab| {
+    let mut steps = Steps::start(Ours, |lab| {
         let slow = lab.router(1).script("slow", "sleep 1");
         let number = lab.router(1).file("number");
         fs::write(&number, "7\n").unwrap();
@@ -309,31 +309,31 @@ fn a_killed_process_goes_on_with_its_trackers() {
         format!("global_defs {{\n  script_user root\n}}\n{}{}{file}{conf}", script("first"), script("second"))
     });
     let scripts = format!("{ROOT}.2.9.1.2");
-    story.expect("master", &[("VI", 107, MASTER)]);
+    steps.expect("master", &[("VI", 107, MASTER)]);
     assert_eq!(
-        story.column(&scripts).into_iter().collect::<Vec<_>>(),
+        steps.column(&scripts).into_iter().collect::<Vec<_>>(),
         [("1".to_owned(), "first".to_owned()), ("2".to_owned(), "second".to_owned())]
     );
-    let path = story.lab.router(1).file("keepalived.conf");
+    let path = steps.lab.router(1).file("keepalived.conf");
     let conf = fs::read_to_string(&path).unwrap();
     let start = conf.find("vrrp_script first").unwrap();
     let end = conf.find("vrrp_script second").unwrap();
     let without = format!("{}{}", &conf[..start], &conf[end..]).replace("    first\n", "");
-    story.lab.router(1).configure(&without);
-    story.lab.router(1).daemon().signal(Signal::SIGHUP);
+    steps.lab.router(1).configure(&without);
+    steps.lab.router(1).daemon().signal(Signal::SIGHUP);
     let second = [("2".to_owned(), "second".to_owned())];
-    wait_until(LIMIT, "the first script is gone", || story.column(&scripts).into_iter().eq(second.clone()));
-    let transitions = |story: &mut Story| story.lab.router(1).log().matches("Entering").count();
-    let before = transitions(&mut story);
-    let killed = story.lab.router(1).vrrp_pid();
+    wait_until(LIMIT, "the first script is gone", || steps.column(&scripts).into_iter().eq(second.clone()));
+    let transitions = |steps: &mut Steps| steps.lab.router(1).log().matches("Entering").count();
+    let before = transitions(&mut steps);
+    let killed = steps.lab.router(1).vrrp_pid();
     kill(Pid::from_raw(killed), Signal::SIGKILL).unwrap();
     wait_until(LIMIT, "another process serves the rows", || {
-        story.lab.router(1).daemon_pids().iter().all(|pid| *pid != killed)
-            && story.column(&scripts).into_iter().eq(second.clone())
+        steps.lab.router(1).daemon_pids().iter().all(|pid| *pid != killed)
+            && steps.column(&scripts).into_iter().eq(second.clone())
     });
-    story.expect("still master", &[("VI", 107, MASTER)]);
-    // The line of the replacement is the only one more.
-    let log = story.lab.router(1).log();
-    assert_eq!(transitions(&mut story), before + 1, "{log}");
-    assert!(log.contains("(VI) Entering MASTER STATE (going on where the process that died was)"), "{log}");
+    steps.expect("still master", &[("VI", 107, MASTER)]);
+    // The replacement logs one line.
+    let log = steps.lab.router(1).log();
+    assert_eq!(transitions(&mut steps), before + 1, "{log}");
+    assert!(log.contains("(VI) Entering MASTER STATE (resuming the state of the process that died)"), "{log}");
 }

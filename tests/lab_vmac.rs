@@ -1,5 +1,5 @@
-//! `use_vmac`: routers on macvlans with the Ethernet address of the virtual router, ours and C keepalived in both roles;
-//! what happens to a VMAC from outside, and that nothing is left behind.
+//! `use_vmac`: routers on macvlans with the virtual MAC address, ours and C keepalived in both roles; changes to a VMAC
+//! by other programs; and no VMAC is left at the stop.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -12,16 +12,16 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 const LIMIT: Duration = Duration::from_secs(10);
-/// Of virtual router 51 over IPv4, over IPv6.
+/// MAC address of virtual router 51 over IPv4 and over IPv6.
 const VIRTUAL: [[u8; 6]; 2] = [[0, 0, 0x5e, 0, 1, VRID], [0, 0, 0x5e, 0, 2, VRID]];
 
-/// How the routers of a lab are configured.
+/// The configuration of the routers of a lab.
 #[derive(Clone, Copy)]
 struct Way {
     protocol: Protocol,
     /// Lines of the instance.
     extra: &'static str,
-    /// Adverts have the address of the interface below.
+    /// Adverts have the address of the base interface.
     by_base: bool,
 }
 
@@ -42,7 +42,7 @@ impl Way {
     }
 }
 
-/// One test for each way and seating: priority 200, priority 100.
+/// One test for each configuration and pair of daemons, with priorities 200 and 100.
 macro_rules! seatings {
     ($($name:ident: $way:ident, $high:expr, $low:expr;)*) => {$(
         #[test]
@@ -67,7 +67,8 @@ seatings! {
     ip6_base_c_above_ours: BASE_IP6, C, Ours;
 }
 
-/// The lower priority alone, the higher one coming, dying, returning, leaving; C keepalived on the other side.
+/// The router with the lower priority starts; then the other starts, is killed, returns and stops. One of them is C
+/// keepalived.
 fn life_of_a_pair(way: Way, seats: [Daemon; 2]) {
     let _turn = machine::shared();
     let mut lab = Lab::new(2);
@@ -82,7 +83,7 @@ fn life_of_a_pair(way: Way, seats: [Daemon; 2]) {
     is_master(&lab, way, 1, since);
 
     let killed = lab.router(1).kill9();
-    // What it had set is still there, so the wire decides.
+    // The killed router still has its addresses, so only adverts show the master.
     advertises(&lab, way, 2, killed);
     let since = now();
     lab.router(1).start(seats[0]);
@@ -98,7 +99,7 @@ fn life_of_a_pair(way: Way, seats: [Daemon; 2]) {
     assert_eq!(links(&mut lab, 2), ["eth0", "lo"], "no VMAC is left");
 }
 
-/// Waits until a router is master and the other is not, and looks at all it has set and sent.
+/// Waits until a router is the only master, and checks its addresses and frames.
 fn is_master(lab: &Lab, way: Way, router: usize, since: Stamp) {
     advertises(lab, way, router, since);
     for vip in way.protocol.all_vips() {
@@ -108,21 +109,21 @@ fn is_master(lab: &Lab, way: Way, router: usize, since: Stamp) {
     let settled = now();
     lab.wire.await_advert(router, VRID, settled, LIMIT);
     assert!(lab.wire.adverts(3 - router, VRID, settled).is_empty(), "both routers advertise");
-    for heard in lab.wire.heard().iter().filter(|heard| heard.from == router && heard.at >= since) {
-        if !matches!(heard.frame, Frame::Vrrp(_)) {
-            assert_eq!(heard.mac, way.virtual_mac(), "{:?}", heard.frame);
+    for captured in lab.wire.frames().iter().filter(|captured| captured.from == router && captured.at >= since) {
+        if !matches!(captured.frame, Frame::Vrrp(_)) {
+            assert_eq!(captured.mac, way.virtual_mac(), "{:?}", captured.frame);
         }
     }
 }
 
-/// Waits for adverts of a router, from the right Ethernet address.
+/// Waits for adverts of a router, and checks their source MAC addresses.
 fn advertises(lab: &Lab, way: Way, router: usize, since: Stamp) {
     lab.wire.await_advert(router, VRID, since, LIMIT);
     let own = [2, 0, 0, 0, 0, [1, 2][router - 1]];
     let expected = if way.by_base { own } else { way.virtual_mac() };
-    let macs: Vec<[u8; 6]> = (lab.wire.heard().iter())
-        .filter(|heard| heard.from == router && heard.at >= since && matches!(heard.frame, Frame::Vrrp(_)))
-        .map(|heard| heard.mac)
+    let macs: Vec<[u8; 6]> = (lab.wire.frames().iter())
+        .filter(|captured| captured.from == router && captured.at >= since && matches!(captured.frame, Frame::Vrrp(_)))
+        .map(|captured| captured.mac)
         .collect();
     assert!(macs.iter().all(|mac| *mac == expected), "{macs:x?}");
     let destination = way.protocol.destination(3 - router);
@@ -172,7 +173,7 @@ fn transitions(lab: &mut Lab, router: usize) -> usize {
     lab.router(router).log().matches("Entering ").count()
 }
 
-/// Two routers of ours and C that have settled on ours.
+/// Two routers: ours is master, C keepalived is backup.
 fn settled_pair(way: Way) -> Lab {
     let mut lab = Lab::new(2);
     lab.router(1).configure(&way.conf(200));
@@ -184,7 +185,7 @@ fn settled_pair(way: Way) -> Lab {
     lab
 }
 
-/// One router has a VMAC, the other none.
+/// Only one router has a VMAC.
 #[test]
 fn a_vmac_and_none() {
     let _turn = machine::shared();
@@ -204,7 +205,7 @@ fn a_vmac_and_none() {
     }
 }
 
-/// Hosts find the virtual address at the virtual router's Ethernet address, and at no other.
+/// Hosts resolve the virtual address to the virtual MAC address only.
 #[test]
 fn hosts_are_answered_by_the_vmac_alone() {
     let _turn = machine::shared();
@@ -216,9 +217,9 @@ fn hosts_are_answered_by_the_vmac_alone() {
     assert!(shown.contains("00:00:5e:00:01:33"), "{shown}");
 }
 
-/// The settings of the VMAC, of the interface below and of all others; all of it is put back.
+/// The settings of the VMAC, of the base interface and of all interfaces; all are restored.
 #[test]
-fn settings_are_made_and_put_back() {
+fn settings_are_changed_and_restored() {
     let _turn = machine::shared();
     let mut lab = Lab::new(1);
     lab.router(1).netns().sysctl("net/ipv4/conf/all/rp_filter", "1");
@@ -261,7 +262,7 @@ fn settings_are_made_and_put_back() {
     assert_eq!(all(&mut lab), before);
 }
 
-/// IPv6: the VMAC has the link-local address that the router sends from, and no other of its own.
+/// IPv6: the VMAC has the link-local address from which the router sends, and none that the kernel generates.
 #[test]
 fn the_link_local_address_is_copied_and_kept() {
     let _turn = machine::shared();
@@ -280,27 +281,27 @@ fn the_link_local_address_is_copied_and_kept() {
     assert_eq!(transitions(&mut lab, 1), before);
 }
 
-/// After kill -9 of everything the next run, now of lower priority, takes over what is there and removes what should
-/// not be.
+/// After kill -9 of all processes the next start, now with a lower priority, takes over the VMAC and removes addresses
+/// that should not be set.
 #[test]
-fn the_next_run_after_kill_9_leaves_nothing() {
+fn the_next_start_after_kill_9_cleans_up() {
     let _turn = machine::shared();
     let mut lab = settled_pair(PLAIN);
     let made = index(&mut lab, 1, "vrrp.51");
     let killed = lab.router(1).kill9();
-    assert!(lab.router(1).holds(vip()), "the dead cannot clean up");
+    assert!(lab.router(1).holds(vip()), "no process has removed it");
     lab.wire.await_advert(2, VRID, killed, LIMIT);
     lab.router(1).configure(&PLAIN.conf(50));
     lab.router(1).start(Ours);
     is_master(&lab, PLAIN, 2, killed);
-    assert_eq!(index(&mut lab, 1, "vrrp.51"), made, "it was adopted");
+    assert_eq!(index(&mut lab, 1, "vrrp.51"), made, "it is the same VMAC");
     assert!(lab.router(1).stop().1.success());
     assert_eq!(links(&mut lab, 1), ["eth0", "lo"]);
 }
 
-/// The VRRP process dies: its replacement goes on with the same VMAC, and the other router does not notice.
+/// The replacement of a killed VRRP process uses the same VMAC, and the other router stays backup.
 #[test]
-fn a_killed_vrrp_process_goes_on_with_its_vmac() {
+fn a_replacement_of_the_vrrp_process_uses_the_same_vmac() {
     let _turn = machine::shared();
     let mut lab = settled_pair(PLAIN);
     let made = index(&mut lab, 1, "vrrp.51");
@@ -322,16 +323,16 @@ fn a_killed_vrrp_process_goes_on_with_its_vmac() {
     assert_eq!(arp_ignore(&mut lab).as_deref(), Some("0"), "as it was before the first process");
 }
 
-/// Someone else removes the VMAC, or sets it down: it is put back before the other router notices.
+/// Another program removes the VMAC, or sets it down: it is restored before the other router takes over.
 #[test]
-fn a_vmac_that_is_taken_away_comes_back() {
+fn a_removed_vmac_is_restored() {
     let _turn = machine::shared();
     for deed in ["link delete vrrp.51", "link set vrrp.51 down"] {
         let mut lab = settled_pair(PLAIN);
         let before = transitions(&mut lab, 1);
         let at = now();
         lab.router(1).netns().ip(deed);
-        wait_until(LIMIT, "the address is there again", || lab.router(1).holds(vip()));
+        wait_until(LIMIT, "the address is set again", || lab.router(1).holds(vip()));
         wait_until(LIMIT, "it is announced again", || lab.wire.announced(1, vip(), at));
         lab.wire.await_advert(1, VRID, now(), LIMIT);
         assert_eq!(transitions(&mut lab, 1), before, "{deed}");
@@ -339,7 +340,7 @@ fn a_vmac_that_is_taken_away_comes_back() {
     }
 }
 
-/// The state of the interface below counts.
+/// The instance follows the state of the base interface.
 #[test]
 fn carrier_lost_and_back() {
     let _turn = machine::shared();
@@ -356,9 +357,9 @@ fn carrier_lost_and_back() {
     }
 }
 
-/// The VMAC goes with the interface below, and is made anew on the new one.
+/// The VMAC is removed with the base interface, and created on the new one.
 #[test]
-fn the_interface_below_is_removed_and_made_anew() {
+fn the_base_interface_is_removed_and_created_again() {
     let _turn = machine::shared();
     let mut lab = Lab::new(2);
     let conf = PLAIN.conf(200).replacen('{', "{\n  dynamic_interfaces", 1);
@@ -376,12 +377,12 @@ fn the_interface_below_is_removed_and_made_anew() {
     is_master(&lab, PLAIN, 1, found);
 }
 
-/// The names of C keepalived: both families of one VRID, names in use, a name of the file's own, a prefix.
+/// Names as of C keepalived: both families of one VRID, names in use, a configured name, a prefix.
 #[test]
 fn names_and_clashes() {
     let _turn = machine::shared();
     let mut lab = Lab::new(1);
-    // Not ours, by what they are.
+    // Links of other programs, by their kinds.
     lab.router(1).netns().ip("link add vrrp.51 type bridge");
     lab.router(1).netns().ip("link add mine type bridge");
     lab.router(1).netns().ip("link add link eth0 name left address 00:00:5e:00:01:7f type macvlan mode bridge");
@@ -413,10 +414,10 @@ fn names_and_clashes() {
         assert!(shown.contains(mac) && shown.contains("macvlan mode private"), "{shown}");
     }
     assert!(lab.router(1).stop().1.success());
-    assert_eq!(links(&mut lab, 1), ["eth0", "lo", "mine", "vrrp.51"], "what is not ours stays");
+    assert_eq!(links(&mut lab, 1), ["eth0", "lo", "mine", "vrrp.51"], "links of other programs stay");
 }
 
-/// A reload: unchanged instances do not notice, others get or lose their VMACs.
+/// A reload does not affect unchanged instances; others get or lose their VMACs.
 #[test]
 fn reload() {
     let _turn = machine::shared();
@@ -444,16 +445,16 @@ fn reload() {
     assert_eq!(links(&mut lab, 1), ["eth0", "lo"]);
     assert_eq!(lab.router(1).netns().sysctl_value("net/ipv4/conf/eth0/arp_ignore").as_deref(), Some("0"));
     let zero = lab.wire.adverts(1, VRID, at).iter().any(|(_, advert)| advert.priority == 0);
-    assert!(zero, "the router at the old address resigned");
+    assert!(zero, "the instance has resigned at its old address");
 
     reload(&mut lab, &alone, &|lab| has_address(lab, 1, "vrrp.51", "10.9.0.51"));
     assert!(!has_address(&mut lab, 1, "eth0", "10.9.0.51"));
     assert!(!lab.router(1).log().contains("(VI_51) Entering FAULT"));
 }
 
-/// An IPv6 address comes to an IPv4 instance, whose VMAC had no IPv6.
+/// An IPv6 address is added to an IPv4 instance, whose VMAC had no IPv6.
 #[test]
-fn an_ip6_address_comes_with_a_reload() {
+fn a_reload_adds_an_ip6_address() {
     let _turn = machine::shared();
     let mut lab = lone_master(&PLAIN.conf(100));
     let extra = "use_vmac\n  virtual_ipaddress_excluded {\n    2001:db8::51\n  }";
@@ -464,7 +465,7 @@ fn an_ip6_address_comes_with_a_reload() {
     assert_eq!(transitions(&mut lab, 1), 2);
 }
 
-/// What KEEPALIVED-MIB shows of it.
+/// The VMAC in KEEPALIVED-MIB.
 #[test]
 fn the_mib_shows_the_vmac() {
     let _turn = machine::shared();
@@ -481,9 +482,9 @@ fn the_mib_shows_the_vmac() {
     assert_eq!(get("2.6.1.10.1.1").as_deref(), Some("1"), "vrrpAddressStatus");
 }
 
-/// A backup is heard nowhere, and a master does not hear itself.
+/// A backup sends nothing, and a master does not receive its own adverts.
 #[test]
-fn nobody_hears_himself() {
+fn a_master_does_not_receive_its_own_adverts() {
     let _turn = machine::shared();
     for way in [PLAIN, BASE, PLAIN_IP6, BASE_IP6] {
         let mut lab = settled_pair(way);
@@ -494,9 +495,9 @@ fn nobody_hears_himself() {
     }
 }
 
-/// Each VMAC hears the adverts of all virtual routers, and takes those of its own.
+/// Each VMAC receives the adverts of all virtual routers; those of other VRIDs are not logged as unknown.
 #[test]
-fn others_of_the_same_router_are_no_strangers() {
+fn adverts_of_other_instances_are_not_unknown() {
     let _turn = machine::shared();
     let mut lab = Lab::new(2);
     for (number, priority) in [(1, 100), (2, 200)] {
@@ -508,15 +509,15 @@ fn others_of_the_same_router_are_no_strangers() {
     lab.router(1).start(Ours);
     wait_until(LIMIT, "router 1 is backup", || transitions(&mut lab, 1) >= 2);
     let since = now();
-    wait_until(LIMIT, "some adverts have come", || lab.wire.adverts(2, SECOND_VRID, since).len() > 5);
+    wait_until(LIMIT, "some adverts are sent", || lab.wire.adverts(2, SECOND_VRID, since).len() > 5);
     let log = lab.router(1).log();
     assert!(!log.contains("Unknown VRID"), "{log}");
     assert!(lab.wire.adverts(1, SECOND_VRID, Duration::ZERO).is_empty(), "{log}");
 }
 
-/// 255 VMACs come and go in the time that a stop has.
+/// 255 VMACs are created, and removed within the time limit of a stop.
 #[test]
-fn as_many_as_there_can_be() {
+fn the_maximum_of_vmacs() {
     let _turn = machine::shared();
     let mut lab = Lab::new(1);
     let conf = lab::conf::many(255, 1, 100, Duration::from_secs(1));
@@ -531,9 +532,9 @@ fn as_many_as_there_can_be() {
     assert!(!log.contains("FAULT") && !log.contains("Cannot"), "{log}");
 }
 
-/// The settings are put back although the interface below went first.
+/// The settings are restored although the base interface was removed first.
 #[test]
-fn settings_are_put_back_without_the_interface_below() {
+fn settings_are_restored_without_the_base_interface() {
     let _turn = machine::shared();
     let mut lab = Lab::new(1);
     lab.router(1).netns().sysctl("net/ipv4/conf/all/rp_filter", "1");
@@ -546,7 +547,7 @@ fn settings_are_put_back_without_the_interface_below() {
     assert_eq!(lab.router(1).netns().sysctl_value("net/ipv4/conf/all/rp_filter").as_deref(), Some("1"));
 }
 
-/// `-V`: the address stays, and the VMAC that carries it.
+/// `-V`: the address stays, and so does its VMAC.
 #[test]
 fn addresses_and_vmac_may_stay() {
     let _turn = machine::shared();

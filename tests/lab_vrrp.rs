@@ -1,6 +1,6 @@
 //! Two routers, ours and C keepalived in both roles, over every variant of the protocol.
 //!
-//! Router 1 has the higher priority. LAB_OURS=c puts C keepalived in both seats.
+//! Router 1 has the higher priority. With LAB_OURS=c both routers run C keepalived.
 #![allow(clippy::expect_used, reason = "a test")]
 
 use std::net::IpAddr;
@@ -16,12 +16,12 @@ use lab::{Daemon, Lab, Protocol, Stamp, holds_for, machine, now, wait_until};
 const HIGH: u8 = 200;
 /// Priority of router 2.
 const LOW: u8 = 100;
-/// How much later than due a takeover may be seen on a busy machine; `make bench` measures it well.
+/// Allowed delay of a takeover on a busy machine; `make bench` measures it precisely.
 const LATE: Duration = Duration::from_millis(200);
-/// How much earlier than due clocks and time stamps may make it seem.
+/// Allowed error of clocks and time stamps towards an early takeover.
 const EARLY: Duration = Duration::from_millis(2);
 
-/// One module of tests for each variant and seating: priority HIGH, priority LOW.
+/// One module of tests for each variant and pair of daemons, with priorities HIGH and LOW.
 macro_rules! seatings {
     ($($name:ident: $protocol:ident, $high:expr, $low:expr;)*) => {$(
         mod $name {
@@ -61,7 +61,7 @@ seatings! {
     sync_group_c_above_ours: SyncGroup, C, Ours;
 }
 
-/// C keepalived 2.2.7 does not know the checksum of RFC 9568, so ours talks to itself here.
+/// C keepalived 2.2.7 does not support the checksum of RFC 9568, so both routers are ours here.
 mod v3_rfc9568_checksum {
     use super::*;
 
@@ -70,9 +70,9 @@ mod v3_rfc9568_checksum {
         super::election_takeover_return_and_stop(Protocol::V3Rfc9568, [Ours, Ours]);
     }
 
-    /// Each side sends its own form and takes the other's.
+    /// Each side sends its own form and accepts the other.
     #[test]
-    fn both_forms_are_taken() {
+    fn both_forms_are_accepted() {
         let _turn = machine::shared();
         let mut pair = Pair::new([Protocol::V3Rfc9568, Protocol::V3], [Ours, Ours], "");
         pair.start(2);
@@ -84,10 +84,10 @@ mod v3_rfc9568_checksum {
     }
 }
 
-/// The life of a pair: the lower priority alone, the higher one coming, dying, returning, leaving.
-fn election_takeover_return_and_stop(protocol: Protocol, seats: [Daemon; 2]) {
+/// The router with the lower priority starts; then the other starts, is killed, returns and stops.
+fn election_takeover_return_and_stop(protocol: Protocol, daemons: [Daemon; 2]) {
     let _turn = machine::shared();
-    let mut pair = Pair::new([protocol; 2], seats, "");
+    let mut pair = Pair::new([protocol; 2], daemons, "");
 
     pair.start(2);
     pair.await_master(2, Duration::ZERO);
@@ -111,9 +111,9 @@ fn election_takeover_return_and_stop(protocol: Protocol, seats: [Daemon; 2]) {
     pair.stop_high();
 }
 
-/// Another program's judgement of all that a router says in its life: nothing is malformed, all checksums are good.
+/// tshark decodes all frames of a router: none is malformed, and all checksums are good.
 #[test]
-fn tshark_has_no_complaint() {
+fn tshark_finds_no_error() {
     let _turn = machine::shared();
     std::thread::scope(|scope| {
         for protocol in
@@ -135,7 +135,7 @@ fn judged_by_tshark(protocol: Protocol) {
     lab.router(1).stop();
     let file = lab.dir().join("said.pcap");
     lab.wire.save(&file).expect("our own directory");
-    let heard = lab.wire.heard().len();
+    let captured = lab.wire.frames().len();
 
     let old_form = format!("vrrp.v3_checksum_as_in_v2:{}", protocol == Protocol::V3Rfc9568);
     let mut tshark = Command::new("tshark");
@@ -148,7 +148,7 @@ fn judged_by_tshark(protocol: Protocol) {
     }
     let output = output_of(tshark.arg("-r").arg(&file));
 
-    // A checksum is good (1), or there is none of that kind.
+    // The status of a checksum is good (1), or empty if the frame has none of that kind.
     let (advert, announcement) = match protocol {
         Protocol::V2 => ("2|0||||1|1|", "|||1||||"),
         Protocol::V2Pass => ("2|1||||1|1|", "|||1||||"),
@@ -163,13 +163,13 @@ fn judged_by_tshark(protocol: Protocol) {
     for right in &right {
         assert!(output.lines().any(|line| line == right), "{protocol:?}: no {right} in\n{output}");
     }
-    assert_eq!(output.lines().count(), heard);
+    assert_eq!(output.lines().count(), captured);
 }
 
-/// With nopreempt the higher priority comes, waits, and takes over only when the other is dead.
-fn nopreempt(protocol: Protocol, seats: [Daemon; 2]) {
+/// With nopreempt the router with the higher priority takes over only after the other was killed.
+fn nopreempt(protocol: Protocol, daemons: [Daemon; 2]) {
     let _turn = machine::shared();
-    let mut pair = Pair::new([protocol; 2], seats, "nopreempt");
+    let mut pair = Pair::new([protocol; 2], daemons, "nopreempt");
 
     pair.start(2);
     pair.await_master(2, Duration::ZERO);
@@ -188,32 +188,32 @@ fn nopreempt(protocol: Protocol, seats: [Daemon; 2]) {
 /// Two routers of one protocol variant.
 struct Pair {
     lab: Lab,
-    /// What both have in common.
+    /// The common configuration.
     protocol: Protocol,
     /// The variant each of them sends.
     sends: [Protocol; 2],
-    seats: [Daemon; 2],
+    daemons: [Daemon; 2],
 }
 
 impl Pair {
-    fn new(sends: [Protocol; 2], seats: [Daemon; 2], extra: &str) -> Self {
+    fn new(sends: [Protocol; 2], daemons: [Daemon; 2], extra: &str) -> Self {
         let mut lab = Lab::new(2);
         for (number, (variant, priority)) in (1..).zip(sends.into_iter().zip([HIGH, LOW])) {
             let extra = variant.peers(number) + extra;
             lab.router(number).configure(&variant.conf(priority, &extra));
         }
-        Self { lab, protocol: sends[0], sends, seats }
+        Self { lab, protocol: sends[0], sends, daemons }
     }
 
     /// Starts the daemon of a router; returns when.
     fn start(&mut self, router: usize) -> Stamp {
         let at = now();
-        self.lab.router(router).start(self.seats[router - 1]);
+        self.lab.router(router).start(self.daemons[router - 1]);
         at
     }
 
-    /// Waits until `router` advertises every virtual router as the protocol demands, and announces
-    /// its addresses; returns the times of the first adverts.
+    /// Waits until `router` sends correct adverts for every virtual router and announces its addresses; returns the
+    /// times of the first adverts.
     fn await_master(&self, router: usize, since: Stamp) -> Vec<Stamp> {
         let limit = self.protocol.master_down(LOW) + Duration::from_secs(5);
         let vrids = self.protocol.vrids().iter();
@@ -233,8 +233,8 @@ impl Pair {
         let adverts = self.lab.wire.adverts(router, vrid, since);
         let (_, advert) = adverts.first().unwrap_or_else(|| panic!("no advert of {router}"));
         assert_eq!(advert.version, self.protocol.version());
-        // C keepalived leaves the hop limit of unicast over IPv6 to the kernel.
-        let kernels = self.protocol == Protocol::V3Ip6Unicast && self.seats[router - 1] == C;
+        // C keepalived uses the kernel's default hop limit for unicast over IPv6.
+        let kernels = self.protocol == Protocol::V3Ip6Unicast && self.daemons[router - 1] == C;
         assert_eq!(advert.ttl, if kernels { 64 } else { 255 });
         assert_eq!(advert.destination, self.protocol.destination(3 - router));
         assert_eq!(advert.priority, if router == 1 { HIGH } else { LOW });
@@ -247,7 +247,7 @@ impl Pair {
             _ => (Checksum::PseudoHeader, None),
         };
         assert_eq!((advert.checksum, advert.auth), (checksum, auth));
-        // All that the other router said before, and this one since, has smaller numbers.
+        // Sequence numbers increase over all adverts.
         let earlier = self.lab.wire.adverts(3 - router, vrid, Duration::ZERO);
         let earlier = earlier.iter().filter(|(at, _)| *at < adverts[0].0).map(|(_, advert)| advert);
         let numbers: Vec<_> = earlier.chain(adverts.iter().map(|(_, advert)| advert)).map(|a| a.sequence).collect();
@@ -265,7 +265,7 @@ impl Pair {
         vrids.filter_map(|&vrid| self.lab.wire.last_advert(router, vrid)).collect()
     }
 
-    /// The virtual addresses are on this router and no other, which goes on advertising alone.
+    /// Waits until the virtual addresses are on this router only, and checks that only this router advertises.
     fn settled_on(&self, router: usize) {
         let limit = Duration::from_secs(3);
         for vip in self.protocol.all_vips() {
@@ -279,7 +279,7 @@ impl Pair {
         }
     }
 
-    /// SIGTERM to router 1: it resigns, gives up its addresses, and router 2 follows within its skew.
+    /// SIGTERM to router 1: it resigns and removes its addresses, and router 2 takes over within its skew time.
     fn stop_high(&mut self) {
         let (at, status) = self.lab.router(1).stop();
         assert_eq!(status.code(), Some(0), "a stopped daemon exits with 0");

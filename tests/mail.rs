@@ -1,4 +1,4 @@
-//! Which changes are mailed, in which words, and how the mailer treats a relay that does not behave.
+//! Mails about changes, and the mailer with misbehaving relays.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod config_support;
@@ -22,7 +22,7 @@ fn config(text: &str) -> Config {
     loaded.config.unwrap_or_else(|| panic!("{}", loaded.diagnostics))
 }
 
-/// A group of one instance, with lines more in `global_defs` and in the instance.
+/// A group of one instance, with additional lines in `global_defs` and in the instance.
 fn vrrp(global: &str, instance: &str) -> vrrp::Tables {
     let text = format!(
         "global_defs {{\n router_id R\n {global}\n}}\nvrrp_sync_group G {{\n group {{\n VI\n }}\n}}\n\
@@ -50,7 +50,7 @@ fn text(subject: &str, body: &str) -> Option<(String, String)> {
 #[test]
 fn each_state_has_its_subject() {
     let tables = vrrp("smtp_alert", "");
-    let told = |change: Change| texts(mail(&change, &tables));
+    let mailed = |change: Change| texts(mail(&change, &tables));
     let gone = "VRRP Instance is no longer owning VRRP VIPs";
     for (to, ending, why) in [
         (State::Master, "Entering MASTER state", "VRRP Instance is now owning VRRP VIPs"),
@@ -59,11 +59,11 @@ fn each_state_has_its_subject() {
         (State::Stopped, "Stopping", gone),
         (State::Deleted, "Deleted", gone),
     ] {
-        assert_eq!(told(instance(to, Cause::Silence)), text(&format!("[R] VRRP Instance VI - {ending}"), why));
+        assert_eq!(mailed(instance(to, Cause::Silence)), text(&format!("[R] VRRP Instance VI - {ending}"), why));
     }
     let why = "All VRRP group instances are now in FAULT state";
-    assert_eq!(told(group(State::Fault)), text("[R] VRRP Group G - Entering FAULT state", why));
-    assert_eq!(told(instance(State::Init, Cause::Startup)), None);
+    assert_eq!(mailed(group(State::Fault)), text("[R] VRRP Group G - Entering FAULT state", why));
+    assert_eq!(mailed(instance(State::Init, Cause::Startup)), None);
 }
 
 #[test]
@@ -126,20 +126,20 @@ fn servers_and_quorums_have_their_subjects() {
         texts(check_mail(&checker(true), &tables)),
         text(&format!("{named} - UP"), "TCP_CHECK of [10.1.0.1]:tcp:81 succeeded")
     );
-    assert_eq!(check_mail(&server(false, check::Cause::Checks), &tables), None, "the checker's mail has told it");
+    assert_eq!(check_mail(&server(false, check::Cause::Checks), &tables), None, "the checker has its own mail");
     assert_eq!(
         texts(check_mail(&quorum(QuorumStatus::NotMet), &tables)),
         text("[R] Virtualserver [10.0.0.1]:tcp:80 - DOWN", "Lost quorum 1-0=1 > 0 for VS [10.0.0.1]:tcp:80")
     );
     assert_eq!(check_mail(&quorum(QuorumStatus::Shutdown), &tables), None);
 
-    // With no_checker_emails one mail for the server, with the reason of the checker that failed.
+    // With no_checker_emails, one mail about the server, with the reason of the failed checker.
     tables.lvs.no_checker_emails = true;
     let row = tables.checkers.get_mut(&(SERVER, 1)).unwrap();
     (row.up, row.reason) = (false, "refused".into());
     assert_eq!(check_mail(&checker(false), &tables), None);
-    let told = check_mail(&server(false, check::Cause::Checks), &tables);
-    assert_eq!(texts(told), text(&format!("{named} - DOWN"), "refused"));
+    let mailed = check_mail(&server(false, check::Cause::Checks), &tables);
+    assert_eq!(texts(mailed), text(&format!("{named} - DOWN"), "refused"));
     assert!(check_mail(&server(false, check::Cause::Shutdown { omega: true }), &tables).is_none());
 }
 
@@ -156,7 +156,7 @@ fn checks_have_their_own_smtp_alert() {
 
 fn quiet() -> log::Writer {
     let facility = syslog::Facility::LOG_DAEMON;
-    log::start(log::Options { ident: "test".into(), syslog: false, facility, console: false, detail: false }).unwrap()
+    log::start(log::Options { syslog: false, facility, ..log::Options::syslog("test".into()) }).unwrap()
 }
 
 /// A relay's socket and a mailer that uses it for these recipients.
@@ -183,13 +183,13 @@ fn alert(number: u32) -> Alert {
     Alert { subject: format!("mail {number}"), body: "=> . <=".into() }
 }
 
-/// Answers each line with what `answer` says to it, and passes on all that was said in each dialogue.
+/// Replies to each line by `answer`, and sends the lines of each dialogue to the returned channel.
 fn serve(relay: TcpListener, answer: impl Fn(&str) -> &'static str + Send + 'static) -> Receiver<String> {
-    let (said, all) = channel();
+    let (dialogues, all) = channel();
     std::thread::spawn(move || {
         for stream in relay.incoming().flatten() {
-            let heard = converse(&stream, &answer);
-            if said.send(heard).is_err() {
+            let received = converse(&stream, &answer);
+            if dialogues.send(received).is_err() {
                 break;
             }
         }
@@ -198,19 +198,19 @@ fn serve(relay: TcpListener, answer: impl Fn(&str) -> &'static str + Send + 'sta
 }
 
 fn converse(stream: &TcpStream, answer: &impl Fn(&str) -> &'static str) -> String {
-    let mut heard = String::new();
+    let mut received = String::new();
     let mut writer = stream;
     let mut in_message = false;
     let _ = writer.write_all(b"220 test\r\n");
     for line in BufReader::new(stream).lines().map_while(Result::ok) {
-        heard += &format!("{line}\n");
+        received += &format!("{line}\n");
         in_message &= line != ".";
         if !in_message {
             let _ = writer.write_all(format!("{}\r\n", answer(&line)).as_bytes());
             in_message = line == "DATA";
         }
     }
-    heard
+    received
 }
 
 fn friendly(line: &str) -> &'static str {
@@ -221,55 +221,55 @@ fn friendly(line: &str) -> &'static str {
 }
 
 #[test]
-fn a_recipient_that_is_put_off_is_tried_again_and_no_other() {
+fn only_a_temporarily_refused_recipient_is_tried_again() {
     let (relay, mut mailer) = mailer(&["a@b", "Late <c@d>"]);
     let first = std::sync::atomic::AtomicBool::new(true);
-    let said = serve(relay, move |line| {
+    let dialogues = serve(relay, move |line| {
         let late = line == "RCPT TO:<c@d>" && first.swap(false, std::sync::atomic::Ordering::Relaxed);
         if late { "451 come back" } else { friendly(line) }
     });
     mailer.submit(alert(1));
-    let (one, two) = (said.recv_timeout(LIMIT).unwrap(), said.recv_timeout(LIMIT).unwrap());
+    let (one, two) = (dialogues.recv_timeout(LIMIT).unwrap(), dialogues.recv_timeout(LIMIT).unwrap());
     assert!(one.starts_with("HELO host\nMAIL FROM:<me@here>\nRCPT TO:<a@b>\nRCPT TO:<c@d>\nDATA\n"), "{one}");
     assert!(two.starts_with("HELO host\nMAIL FROM:<me@here>\nRCPT TO:<c@d>\nDATA\n"), "{two}");
     assert!(two.contains("\nTo: a@b, Late <c@d>\n") && two.ends_with("\n.\nQUIT\n"), "{two}");
 }
 
 #[test]
-fn a_mail_refused_for_good_is_not_tried_again() {
+fn a_permanently_refused_mail_is_not_tried_again() {
     let (relay, mut mailer) = mailer(&["a@b"]);
-    let said = serve(relay, |line| if line.starts_with("MAIL") { "550 go away" } else { friendly(line) });
+    let dialogues = serve(relay, |line| if line.starts_with("MAIL") { "550 go away" } else { friendly(line) });
     mailer.submit(alert(1));
-    said.recv_timeout(LIMIT).unwrap();
+    dialogues.recv_timeout(LIMIT).unwrap();
     // Longer than the pause before a second attempt.
-    assert!(said.recv_timeout(Duration::from_millis(1500)).is_err());
+    assert!(dialogues.recv_timeout(Duration::from_millis(1500)).is_err());
 }
 
 #[test]
-fn what_is_queued_is_sent_in_order_before_the_end() {
+fn queued_mails_are_sent_in_order_at_the_stop() {
     let (relay, mut mailer) = mailer(&["a@b"]);
-    let said = serve(relay, friendly);
+    let dialogues = serve(relay, friendly);
     (1..=5).for_each(|number| mailer.submit(alert(number)));
     mailer.finish(LIMIT);
     for number in 1..=5 {
-        assert!(said.recv_timeout(LIMIT).unwrap().contains(&format!("\nSubject: mail {number}\n")));
+        assert!(dialogues.recv_timeout(LIMIT).unwrap().contains(&format!("\nSubject: mail {number}\n")));
     }
 }
 
-/// The name is an old way to write an address, for which no name server is asked.
+/// The name is an old notation of an address, which needs no name server.
 #[test]
-fn a_relay_known_by_name_is_looked_up() {
+fn the_host_name_of_a_relay_is_resolved() {
     let relay = TcpListener::bind("127.0.0.1:0").unwrap();
     let server = MailServer::Name { host: "127.1".into(), port: relay.local_addr().unwrap().port() };
     let mut mailer = mailer_to(server, &["a@b"]);
-    let said = serve(relay, friendly);
+    let dialogues = serve(relay, friendly);
     mailer.submit(alert(1));
-    assert!(said.recv_timeout(LIMIT).unwrap().contains("\nSubject: mail 1\n"));
+    assert!(dialogues.recv_timeout(LIMIT).unwrap().contains("\nSubject: mail 1\n"));
 }
 
-/// A relay that takes connections and says nothing: submitting never waits, and the end comes in time.
+/// A relay that accepts connections and never replies: submitting does not wait, and the stop is in time.
 #[test]
-fn a_mute_relay_holds_up_nothing() {
+fn a_silent_relay_delays_nothing() {
     let (relay, mut mailer) = mailer(&["a@b"]);
     let since = Instant::now();
     (0..3000).for_each(|number| mailer.submit(alert(number)));
@@ -278,7 +278,7 @@ fn a_mute_relay_holds_up_nothing() {
     let since = Instant::now();
     mailer.finish(Duration::from_secs(1));
     assert!(since.elapsed() < Duration::from_millis(1500), "{:?}", since.elapsed());
-    let mut heard = String::new();
-    stream.read_to_string(&mut heard).unwrap();
-    assert_eq!(heard, "", "it was not greeted and said nothing");
+    let mut received = String::new();
+    stream.read_to_string(&mut received).unwrap();
+    assert_eq!(received, "", "without a greeting no command is sent");
 }

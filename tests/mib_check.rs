@@ -1,4 +1,4 @@
-//! The check branch of KEEPALIVED-MIB and its notifications, from a configuration to the values.
+//! Branch `check` of KEEPALIVED-MIB and its notifications: the values for a configuration.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test")]
 
 mod config_support;
@@ -117,7 +117,7 @@ fn groups_and_their_members() {
     assert_eq!(view.get(1, 2, &[1]), Value::text("web"));
     let row = |position| (2..=8).map(|column| view.get(2, column, &[1, position])).collect::<Vec<_>>();
     let (one, port) = (Value::Integer(1), |port| Value::Gauge32(port));
-    assert_eq!(row(1), [one.clone(), port(5), ABSENT, ABSENT, ABSENT, ABSENT, ABSENT], "marks first");
+    assert_eq!(row(1), [one.clone(), port(5), ABSENT, ABSENT, ABSENT, ABSENT, ABSENT], "firewall marks come first");
     let address = [Value::Integer(2), ABSENT, one.clone(), octets(&[10, 0, 0, 1]), ABSENT, ABSENT, port(80)];
     assert_eq!(row(2), address);
     let (first, last) = (octets(&[10, 0, 0, 10]), octets(&[10, 0, 0, 20]));
@@ -156,7 +156,7 @@ fn virtual_servers_of_each_kind() {
 fn real_servers_and_the_sorry_server() {
     let view = View::new();
     let column = |number| (1..=3).map(|position| view.real_server(number, 1, position)).collect::<Vec<_>>();
-    assert_eq!(column(2), [2, 1, 1].map(Value::Integer), "the sorry server first");
+    assert_eq!(column(2), [2, 1, 1].map(Value::Integer), "the sorry server comes first");
     assert_eq!(column(4)[0], octets(&[192, 168, 200, 9]));
     assert_eq!(column(6), [ABSENT, Value::Integer(1), Value::Integer(1)], "status");
     assert_eq!(column(7), [ABSENT, Value::Integer(10), Value::Integer(20)], "weight");
@@ -187,7 +187,7 @@ fn statistics_in_32_and_64_bits() {
     let (vs, rs) = (VirtualServerId(1), (VirtualServerId(1), 2));
     view.check.handle(Event::VirtualServerStatistics(vs, statistics), Duration::ZERO);
     view.check.handle(Event::RealServerStatistics(rs, statistics), Duration::ZERO);
-    assert_eq!(view.virtual_server(27, 1), Value::Gauge32(u32::MAX), "a gauge stays at its end");
+    assert_eq!(view.virtual_server(27, 1), Value::Gauge32(u32::MAX), "a gauge stays at its maximum");
     assert_eq!(view.virtual_server(28, 1), Value::Counter32(8), "a counter wraps");
     assert_eq!(view.virtual_server(31, 1), Value::Counter64(big + 2));
     assert_eq!(view.virtual_server(38, 1), Value::Counter64(big));
@@ -198,7 +198,7 @@ fn statistics_in_32_and_64_bits() {
 }
 
 #[test]
-fn lvs_as_a_whole() {
+fn sync_daemon_and_timeouts() {
     let view = View::new();
     let scalar = |branch: u32, number: u32| {
         let name = [&mib::BASE[..], &[3, branch, number, 0]].concat();
@@ -209,7 +209,7 @@ fn lvs_as_a_whole() {
     assert_eq!((scalar(6, 3), scalar(6, 9)), (ABSENT, octets(&[224, 0, 0, 81])));
     assert_eq!([scalar(7, 1), scalar(7, 2), scalar(7, 3)], [Value::Integer(900), ABSENT, Value::Integer(300)]);
     let router_id = view.mib.get(&view.check, &Oid::from([&mib::BASE[..], &[1, 2, 0]].concat()));
-    assert_eq!(router_id, Value::text("director"), "the global branch too");
+    assert_eq!(router_id, Value::text("director"), "branch global");
 }
 
 #[test]
@@ -220,7 +220,7 @@ fn a_weight_can_be_set() {
     assert_eq!(view.mib.test(&view.check, &weight, &value), Ok(()));
     assert_eq!(view.mib.test(&view.check, &weight, &Value::Integer(-1)), Err(SetError::WrongValue));
     assert_eq!(view.mib.test(&view.check, &weight, &Value::Gauge32(1)), Err(SetError::WrongType));
-    assert!(view.mib.test(&view.check, &name(1), &value).is_err(), "a sorry server has none");
+    assert!(view.mib.test(&view.check, &name(1), &value).is_err(), "a sorry server has no weight");
     assert_eq!(view.mib.commit(&mut view.check, &weight, &value), Ok(()));
     assert_eq!(view.real_server(7, 1, 2), value);
     let output = view.check.take_output();
@@ -236,7 +236,7 @@ fn trap(check: &mut Check) -> (Oid, Vec<(Vec<u32>, Value)>) {
 }
 
 #[test]
-fn a_real_server_goes_down_and_takes_the_quorum_along() {
+fn notifications_of_a_real_server_and_of_the_quorum() {
     let mut check = check();
     let id: RealServerId = (VirtualServerId(1), 2);
     let timer = keepalived::check::TimerKey::Checker((id, 1));
@@ -275,7 +275,7 @@ fn a_real_server_goes_down_and_takes_the_quorum_along() {
 }
 
 #[test]
-fn services_are_named_by_mark_or_group_and_stop_is_told() {
+fn quorum_notifications_at_stop_identify_services_by_mark_or_group() {
     let mut check = check();
     check.handle(Event::Stop, Duration::from_secs(1));
     let changes = check.take_output().changes;

@@ -1,5 +1,5 @@
-//! mibs/KEEPALIVED-MIB.txt: it is correct, it works with what Debian has, and it defines what every
-//! NMS expects. The tools come from the packages `smitools` and `snmp`; without them this fails.
+//! mibs/KEEPALIVED-MIB.txt is valid, loads with Debian's net-snmp, and defines the objects that every
+//! NMS expects. The tools are in the packages `smitools` and `snmp`; without them these tests fail.
 
 #[cfg(test)]
 #[path = "support/mib_text.rs"]
@@ -11,7 +11,7 @@ use std::process::Command;
 
 use mib_text::MibObject;
 
-/// What the objects of KEEPALIVED-MIB are: names and numbers that must never change.
+/// The objects of KEEPALIVED-MIB: names and numbers that must never change.
 const EXPECTED: &str = include_str!("data/keepalived-mib.tsv");
 
 const BASE: &str = "1.3.6.1.4.1.9586.100.5";
@@ -21,12 +21,12 @@ fn mibs() -> PathBuf {
 }
 
 fn module_files() -> Vec<PathBuf> {
-    let names = ["SNMPv2-SMI", "SNMPv2-TC", "SNMPv2-CONF", "INET-ADDRESS-MIB", "IF-MIB"];
+    let names = ["SNMPv2-SMI", "SNMPv2-TC", "SNMPv2-CONF", "SNMPv2-MIB", "INET-ADDRESS-MIB", "IF-MIB"];
     let base = names.map(|name| mibs().join("base").join(name).with_extension("txt"));
     [vec![mibs().join("KEEPALIVED-MIB.txt")], base.to_vec()].concat()
 }
 
-/// Standard output and error of a tool, which must be there and succeed.
+/// Standard output and error of a tool, which must succeed.
 fn run(command: &mut Command) -> String {
     let output = command.output().unwrap_or_else(|error| panic!("{:?} cannot be run: {error}", command.get_program()));
     let text = [output.stdout, output.stderr].concat();
@@ -42,9 +42,9 @@ fn snmptranslate() -> Command {
     command
 }
 
-/// One row of the table of facts, in the words both readers are compared in.
+/// One row of the table of expected objects, in the form in which both parsers are compared.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Fact {
+struct Definition {
     oid: String,
     convention: String,
     syntax: String,
@@ -55,8 +55,8 @@ struct Fact {
     objects: String,
 }
 
-fn facts() -> BTreeMap<String, (String, Fact)> {
-    let mut facts = BTreeMap::new();
+fn expected_objects() -> BTreeMap<String, (String, Definition)> {
+    let mut expected_objects = BTreeMap::new();
     for line in EXPECTED.lines().skip(1) {
         let cells: Vec<&str> = line.split('\t').collect();
         let [name, oid, kind, syntax, access, status, units, index, objects, ..] = cells[..] else {
@@ -68,7 +68,7 @@ fn facts() -> BTreeMap<String, (String, Fact)> {
             relative => format!("{BASE}.{relative}"),
         };
         let (convention, syntax) = syntax.split_once(" = ").unwrap_or(("", syntax));
-        let fact = Fact {
+        let definition = Definition {
             oid,
             convention: convention.to_owned(),
             syntax: syntax.replace(' ', ""),
@@ -78,20 +78,20 @@ fn facts() -> BTreeMap<String, (String, Fact)> {
             index: index.to_owned(),
             objects: objects.to_owned(),
         };
-        facts.insert(name.to_owned(), (kind.to_owned(), fact));
+        expected_objects.insert(name.to_owned(), (kind.to_owned(), definition));
     }
-    assert!(facts.len() > 500, "the table of facts is whole");
-    facts
+    assert!(expected_objects.len() > 500, "the table of expected objects is complete");
+    expected_objects
 }
 
-fn compare(what: &str, name: &str, expected: &Fact, found: &Fact, differences: &mut Vec<String>) {
+fn compare(what: &str, name: &str, expected: &Definition, found: &Definition, differences: &mut Vec<String>) {
     if expected != found {
         differences.push(format!("{what}: {name}\n  expected {expected:?}\n  found    {found:?}"));
     }
 }
 
 #[test]
-fn smilint_has_nothing_to_say() {
+fn smilint_reports_nothing() {
     let path = format!("{}:{}", mibs().display(), mibs().join("base").display());
     let mut smilint = Command::new("smilint");
     let output = run(smilint.env("SMIPATH", path).args(["-l", "3"]).arg(mibs().join("KEEPALIVED-MIB.txt")));
@@ -99,15 +99,15 @@ fn smilint_has_nothing_to_say() {
 }
 
 #[test]
-fn it_loads_with_nothing_but_debians_own_mibs() {
+fn the_module_loads_with_debians_base_mibs() {
     let name = run(snmptranslate().args(["-On", "KEEPALIVED-MIB::version.0"]));
-    assert_eq!(name, format!(".{BASE}.1.1.0\n"), "and nothing is complained about");
+    assert_eq!(name, format!(".{BASE}.1.1.0\n"), "without warnings");
 }
 
 #[test]
-fn snmptranslate_sees_the_expected_tree() {
-    let facts = facts();
-    // `debian` and `project` are but the way to `keepalived`.
+fn snmptranslate_shows_the_expected_tree() {
+    let expected_objects = expected_objects();
+    // Without the nodes above `debian`, the root of the expected objects.
     let listed = run(snmptranslate().arg("-Tz"));
     let listed: BTreeMap<&str, &str> = listed
         .lines()
@@ -116,34 +116,35 @@ fn snmptranslate_sees_the_expected_tree() {
         .filter(|(_, oid)| oid.starts_with("1.3.6.1.4.1.9586"))
         .collect();
     let expected: BTreeMap<&str, &str> =
-        facts.iter().map(|(name, (_, fact))| (name.as_str(), fact.oid.as_str())).collect();
+        expected_objects.iter().map(|(name, (_, definition))| (name.as_str(), definition.oid.as_str())).collect();
     assert_eq!(listed, expected);
 
-    let details = run(snmptranslate().arg("-Td").args(facts.keys().map(|name| format!("KEEPALIVED-MIB::{name}"))));
+    let details =
+        run(snmptranslate().arg("-Td").args(expected_objects.keys().map(|name| format!("KEEPALIVED-MIB::{name}"))));
     let details: BTreeMap<&str, &str> = details
         .split("KEEPALIVED-MIB::")
         .filter_map(|block| block.split_once('\n'))
         .map(|(name, block)| (name.trim(), block))
         .collect();
     let mut differences = Vec::new();
-    for (name, (kind, expected)) in &facts {
+    for (name, (kind, expected)) in &expected_objects {
         let block = details.get(name.as_str()).unwrap_or_else(|| panic!("{name} has no details"));
         let field = |key: &str| {
             let line = block.lines().find_map(|line| line.trim().strip_prefix(key));
             line.unwrap_or_default().trim().trim_matches('"').to_owned()
         };
         let list = |key: &str| field(key).trim_matches(['{', '}']).replace(' ', "");
-        // Syntax of tables and entries, and status of what is no object, are not shown.
+        // snmptranslate shows neither the syntax of tables and entries nor the status of nodes that are not objects.
         let row = matches!(kind.as_str(), "table" | "entry");
         let object = row || matches!(kind.as_str(), "column" | "scalar");
         let group = matches!(kind.as_str(), "group" | "compliance");
-        let expected = Fact {
+        let expected = Definition {
             syntax: if row { String::new() } else { expected.syntax.replace("(SIZE", "").replace("))", ")") },
             status: if object { expected.status.clone() } else { String::new() },
             objects: if group { String::new() } else { expected.objects.clone() },
             ..expected.clone()
         };
-        let found = Fact {
+        let found = Definition {
             oid: expected.oid.clone(),
             convention: field("-- TEXTUAL CONVENTION"),
             syntax: field("SYNTAX").replace(' ', ""),
@@ -159,19 +160,19 @@ fn snmptranslate_sees_the_expected_tree() {
 }
 
 #[test]
-fn the_text_says_the_same_groups_and_status_included() {
+fn the_text_defines_the_expected_objects_with_groups_and_status() {
     let files = module_files();
     let objects = mib_text::load(&files.iter().map(PathBuf::as_path).collect::<Vec<_>>());
     let ours = objects.iter().filter(|object| object.module == "KEEPALIVED-MIB");
     let ours: BTreeMap<&str, &MibObject> = ours.map(|object| (object.name.as_str(), object)).collect();
-    let facts = facts();
+    let expected_objects = expected_objects();
     let names = |of: &mut dyn Iterator<Item = &str>| of.map(str::to_owned).collect::<Vec<_>>();
-    assert_eq!(names(&mut ours.keys().copied()), names(&mut facts.keys().map(String::as_str)));
+    assert_eq!(names(&mut ours.keys().copied()), names(&mut expected_objects.keys().map(String::as_str)));
     let mut differences = Vec::new();
-    for (name, (kind, expected)) in &facts {
+    for (name, (kind, expected)) in &expected_objects {
         let object = ours[name.as_str()];
         let syntax = object.syntax.clone().unwrap_or_default();
-        let found = Fact {
+        let found = Definition {
             oid: object.oid.iter().map(u32::to_string).collect::<Vec<_>>().join("."),
             convention: syntax.convention.clone().unwrap_or_default(),
             syntax: written(&syntax),
@@ -186,7 +187,7 @@ fn the_text_says_the_same_groups_and_status_included() {
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
 
-/// A syntax as the table of facts writes it.
+/// A syntax in the form of the table of expected objects.
 fn written(syntax: &mib_text::MibSyntax) -> String {
     let base = syntax.base.replace(' ', "");
     let names: Vec<String> = syntax.names.iter().map(|(name, number)| format!("{name}({number})")).collect();

@@ -1,5 +1,5 @@
-//! Every object the VRRP and checker processes serve is that of `mibs/KEEPALIVED-MIB.txt`: name, type, access, enumeration; and none
-//! of the branches it registers is missing without being listed here.
+//! The objects that the VRRP and checker processes serve agree with `mibs/KEEPALIVED-MIB.txt` in name, type, access and
+//! enumeration, and all objects of the registered branches are served, except for those listed here.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test")]
 
 #[path = "support/mib_text.rs"]
@@ -12,7 +12,7 @@ use keepalived::mib;
 use mib_text::MibObject;
 use snmp::{Access, Object, Syntax};
 
-/// Tables of the vrrp branch that have no rows yet, because nothing fills them: a walk passes over them.
+/// Tables of branch `vrrp` that are not served yet.
 const NOT_YET: [&str; 4] = ["vrrpRoute", "vrrpRouteNextHop", "vrrpRule", "vrrpTrap"];
 
 fn definitions() -> BTreeMap<Vec<u32>, MibObject> {
@@ -28,7 +28,7 @@ fn served() -> Vec<Object> {
     mib::vrrp_mib().unwrap().objects().chain(mib::check_mib().unwrap().objects()).collect()
 }
 
-/// What differs between an object as served and as defined.
+/// The difference between an object as served and as defined, if any.
 fn difference(object: &Object, defined: &MibObject) -> Option<String> {
     let syntax = defined.syntax.as_ref()?;
     let names =
@@ -61,7 +61,7 @@ fn difference(object: &Object, defined: &MibObject) -> Option<String> {
 }
 
 #[test]
-fn each_served_object_is_as_defined() {
+fn each_served_object_agrees_with_its_definition() {
     let definitions = definitions();
     for object in served() {
         let oid = object.oid.as_slice().to_vec();
@@ -85,13 +85,17 @@ fn each_defined_object_is_served_or_listed() {
         }
         checked += 1;
         let listed = NOT_YET.iter().any(|table| object.name.starts_with(table));
-        assert!(served.contains(&object.oid) != listed, "{}: served and listed, or neither", object.name);
+        assert!(
+            served.contains(&object.oid) != listed,
+            "{}: either serve the object or list it in NOT_YET",
+            object.name
+        );
     }
     assert!(checked > 350, "only {checked} objects were found in the MIB");
 }
 
 #[test]
-fn a_difference_is_seen() {
+fn a_difference_is_detected() {
     let definitions = definitions();
     let mut object = served().into_iter().find(|object| object.name == "vrrpInstanceState").unwrap();
     let defined = &definitions[object.oid.as_slice()];

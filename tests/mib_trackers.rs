@@ -1,5 +1,4 @@
-//! The tables of trackers, and of the entries of instances and sync groups that name them, from a configuration to the
-//! values.
+//! The tables of trackers, and of the track entries of instances and sync groups: the values for a configuration.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test")]
 
 mod config_support;
@@ -168,7 +167,7 @@ fn vrrp() -> Vrrp {
     vrrp
 }
 
-/// A table as a walk shows it, by rows: the index, then the columns. What is absent is not listed.
+/// The rows of a table from a walk: the index, then the columns. Absent instances are left out.
 fn rows(mib: &Mib<Vrrp>, vrrp: &Vrrp, table: u32) -> Vec<String> {
     let entry = [&mib::BASE[..], &[2, table, 1]].concat();
     let mut rows: Vec<(Vec<u32>, Vec<String>)> = Vec::new();
@@ -200,11 +199,11 @@ fn rows(mib: &Mib<Vrrp>, vrrp: &Vrrp, table: u32) -> Vec<String> {
 }
 
 #[test]
-fn entries_of_instances() {
+fn track_entries_of_instances() {
     let (mib, vrrp) = (mib::vrrp_mib().unwrap(), vrrp());
-    // By ifIndex; an interface that the host does not have is not there.
+    // By ifIndex; an interface that does not exist has no entry.
     assert_eq!(rows(&mib, &vrrp, 4), ["1.4: 1=eth3 2=5 3=2", "1.7: 1=eth1 2=-6 3=1"]);
-    // The weight of the entry, else that of the script.
+    // The weight of the entry; without one, that of the script.
     let scripts = ["1.1: 2=s_zero 3=-5 4=2", "1.2: 2=s_plus 3=7 4=1", "1.3: 2=s_minus 3=-20 4=1"];
     assert_eq!(rows(&mib, &vrrp, 5), [&scripts[..], &["3.1: 2=s_plus 3=10 4=2"]].concat());
     assert_eq!(rows(&mib, &vrrp, 12), ["3.1: 2=t_plain 3=5 4=2", "3.2: 2=t_rev 3=2 4=1"]);
@@ -220,7 +219,7 @@ fn entries_of_instances() {
 }
 
 #[test]
-fn entries_of_sync_groups() {
+fn track_entries_of_sync_groups() {
     let (mib, vrrp) = (mib::vrrp_mib().unwrap(), vrrp());
     assert_eq!(rows(&mib, &vrrp, 14), ["1.7: 1=eth1 2=9 3=2"]);
     assert_eq!(rows(&mib, &vrrp, 15), ["1.1: 2=s_zero 3=0 4=2", "1.2: 2=s_minus 3=-7 4=1"]);
@@ -230,7 +229,7 @@ fn entries_of_sync_groups() {
 }
 
 #[test]
-fn an_interface_that_comes_has_its_entry() {
+fn entries_follow_the_existing_interfaces() {
     let (mib, mut vrrp) = (mib::vrrp_mib().unwrap(), vrrp());
     vrrp.handle(Event::Link(link(3, "absent")), Duration::from_secs(1));
     vrrp.handle(Event::LinkGone(7), Duration::from_secs(2));
@@ -282,7 +281,7 @@ fn processes() {
     for (name, count) in [("p_comm", 1), ("p_exact", 1), ("p_initial", 0), ("p_partial", 0)] {
         vrrp.handle(Event::ProcessesCounted { name: name.into(), count }, Duration::ZERO);
     }
-    // The comparison as the MIB numbers it: partial(2), initial(3).
+    // vrrpProcessParamMatch as the MIB defines it: partial(2), initial(3).
     let expected = [
         "1: 2=p_comm 3=gcproc 4= 5=0 6=0 7=2 8=1 9=-1 10=0 11=0 12=2 13=1 14=1",
         "2: 2=p_exact 3=gcproc 4=300 0 5=1 6=10 7=2 8=2 9=3 10=0 11=0 12=1 13=1 14=2",

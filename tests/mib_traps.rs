@@ -1,4 +1,4 @@
-//! The objects of notifications are those that a walk shows.
+//! The objects of notifications have the same values as in a walk.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod config_support;
@@ -24,7 +24,7 @@ fn group(to: State) -> Change {
     Change::Group { id: GroupId(1), from: State::Init, to }
 }
 
-/// The column, or scalar, and the value.
+/// The column or scalar below the base, and the value.
 fn tail(object: &VarBind) -> (Vec<u32>, Value) {
     (object.name.as_slice()[mib::BASE.len()..].to_vec(), object.value.clone())
 }
@@ -39,7 +39,7 @@ fn check(trap: Trap, tail_of_oid: &[u32], expected: &[(&[u32], Value)]) {
 fn a_notification_has_the_state_of_its_change_and_the_rest_of_its_row() {
     let vrrp = vrrp(TEXT);
     let router_id = (&[1, 2, 0][..], Value::text("R"));
-    // Two changes in one turn: each with its own state, whatever the row is by then.
+    // Several changes in one turn: each notification has its own state, not that of the row.
     for to in [State::Backup, State::Master, State::Fault, State::Stopped, State::Deleted] {
         let state = Value::Integer(to as i32);
         let expected = [
@@ -55,12 +55,12 @@ fn a_notification_has_the_state_of_its_change_and_the_rest_of_its_row() {
 }
 
 #[test]
-fn what_a_notification_says_of_a_row_is_what_a_walk_says() {
+fn a_notification_agrees_with_a_walk() {
     let vrrp = vrrp(TEXT);
     let walked = mib::vrrp_mib().unwrap();
     let objects: Vec<_> = walked.objects().collect();
     let mut compared = 0;
-    // The rows are in the state that the change says.
+    // Changes to the state that the rows have.
     for change in [instance(State::Init), group(State::Init)] {
         for object in mib::trap(&change, &vrrp).unwrap().objects {
             let scalar = object.name.as_slice().ends_with(&[1, 2, 0]);
@@ -75,7 +75,7 @@ fn what_a_notification_says_of_a_row_is_what_a_walk_says() {
 }
 
 #[test]
-fn without_enable_traps_there_is_none() {
+fn without_enable_traps_there_are_no_notifications() {
     let vrrp = vrrp(&TEXT.replace("enable_traps", ""));
     assert!(mib::trap(&instance(State::Master), &vrrp).is_none());
     assert!(mib::trap(&group(State::Master), &vrrp).is_none());

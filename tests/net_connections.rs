@@ -1,4 +1,4 @@
-//! The connection layer against real servers of this host: up, refused, slow, garbage, half-closed.
+//! Connections to servers on this host: listening, refused, slow, sending garbage, half-closed.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod net_support;
@@ -9,18 +9,18 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use keepalived::config::lvs::{Source, TlsMaterial};
-use keepalived::net::{Tls, Transport, What};
+use keepalived::net::{NetEventKind, Tls, Transport};
 use net_support::{Bed, key, target};
 use openssl::ssl::{NameType, SniError, SslAcceptor, SslFiletype, SslMethod};
 
-/// Longest turn of the loop, on a machine that does other things too.
+/// Longest turn of the loop, on a busy machine.
 const LONGEST_TURN: Duration = Duration::from_secs(2);
 
 fn tls(sni: Option<&str>) -> Transport {
     Transport::Tls { sni: sni.map(str::to_owned), close_notify: false }
 }
 
-/// A server that treats one connection.
+/// A server that handles one connection.
 fn serve(treat: impl FnOnce(std::net::TcpStream) + Send + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -33,7 +33,7 @@ fn serve(treat: impl FnOnce(std::net::TcpStream) + Send + 'static) -> SocketAddr
 }
 
 #[test]
-fn a_server_that_listens_connects_and_answers() {
+fn a_listening_server_answers() {
     let address = serve(|mut stream| {
         let mut request = [0; 5];
         stream.read_exact(&mut request).unwrap();
@@ -42,14 +42,14 @@ fn a_server_that_listens_connects_and_answers() {
     });
     let mut bed = Bed::new();
     bed.open(key(1), &target(address), &Transport::Tcp);
-    assert_eq!(bed.next(key(1)), What::Connected);
+    assert_eq!(bed.next(key(1)), NetEventKind::Connected);
     bed.send(key(1), b"world");
-    assert_eq!(bed.until_over(key(1)), (b"hello world".to_vec(), What::Closed));
+    assert_eq!(bed.until_over(key(1)), (b"hello world".to_vec(), NetEventKind::Closed));
     assert!(bed.connections.is_empty());
 }
 
 #[test]
-fn what_is_sent_before_the_connection_arrives_after_it() {
+fn data_sent_before_the_connection_is_established_arrives() {
     let address = serve(|mut stream| {
         let mut request = [0; 5];
         stream.read_exact(&mut request).unwrap();
@@ -58,7 +58,7 @@ fn what_is_sent_before_the_connection_arrives_after_it() {
     let mut bed = Bed::new();
     bed.open(key(1), &target(address), &Transport::Tcp);
     bed.send(key(1), b"early");
-    assert_eq!(bed.next(key(1)), What::Connected);
+    assert_eq!(bed.next(key(1)), NetEventKind::Connected);
     assert_eq!(bed.until_over(key(1)).0, b"early");
 }
 
@@ -68,13 +68,13 @@ fn a_port_without_a_server_is_refused() {
     let mut bed = Bed::new();
     for transport in [Transport::Tcp, tls(None)] {
         bed.open(key(1), &target(free), &transport);
-        assert_eq!(bed.next(key(1)), What::Failed("Connection refused".into()));
+        assert_eq!(bed.next(key(1)), NetEventKind::Failed("Connection refused".into()));
     }
 }
 
 #[test]
 fn an_address_without_a_route_is_unreachable() {
-    // A thread in a network namespace of its own, where nothing is up.
+    // A thread in a new network namespace, where no interface is up.
     let reasons = thread::spawn(|| {
         nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET).unwrap();
         let mut bed = Bed::new();
@@ -84,12 +84,12 @@ fn an_address_without_a_route_is_unreachable() {
         })
     });
     for what in reasons.join().unwrap() {
-        assert_eq!(what, What::Failed("Network is unreachable".into()));
+        assert_eq!(what, NetEventKind::Failed("Network is unreachable".into()));
     }
 }
 
 #[test]
-fn settings_of_the_target_are_used() {
+fn source_address_and_interface_of_the_target_are_used() {
     let address = serve(|mut stream| {
         let peer = stream.peer_addr().unwrap();
         write!(stream, "{peer}").unwrap();
@@ -102,26 +102,26 @@ fn settings_of_the_target_are_used() {
     };
     from.source = source("lo");
     bed.open(key(1), &from, &Transport::Tcp);
-    assert_eq!(bed.next(key(1)), What::Connected);
-    let (said, _) = bed.until_over(key(1));
-    assert!(String::from_utf8(said).unwrap().starts_with("127.0.0.9:"));
+    assert_eq!(bed.next(key(1)), NetEventKind::Connected);
+    let (received, _) = bed.until_over(key(1));
+    assert!(String::from_utf8(received).unwrap().starts_with("127.0.0.9:"));
     from.source = source("no-such-if0");
     bed.open(key(2), &from, &Transport::Tcp);
-    assert_eq!(bed.next(key(2)), What::Failed("No such device".into()));
+    assert_eq!(bed.next(key(2)), NetEventKind::Failed("No such device".into()));
 }
 
 #[test]
 fn closing_resets_the_connection() {
-    let (tell, told) = std::sync::mpsc::channel();
+    let (sender, receiver) = std::sync::mpsc::channel();
     let address = serve(move |mut stream| {
         let end = stream.read(&mut [0; 16]).map_err(|e| e.kind());
-        tell.send(end).unwrap();
+        sender.send(end).unwrap();
     });
     let mut bed = Bed::new();
     bed.open(key(1), &target(address), &Transport::Tcp);
-    assert_eq!(bed.next(key(1)), What::Connected);
+    assert_eq!(bed.next(key(1)), NetEventKind::Connected);
     bed.close(key(1));
-    assert_eq!(told.recv().unwrap(), Err(std::io::ErrorKind::ConnectionReset));
+    assert_eq!(receiver.recv().unwrap(), Err(std::io::ErrorKind::ConnectionReset));
     bed.quiet(Duration::from_millis(20));
 }
 
@@ -134,7 +134,7 @@ fn a_stale_key_does_nothing() {
     });
     let mut bed = Bed::new();
     bed.open(key(1), &target(address), &Transport::Tcp);
-    assert_eq!(bed.next(key(1)), What::Connected);
+    assert_eq!(bed.next(key(1)), NetEventKind::Connected);
     let old = keepalived::net::Key { id: 1, generation: 0 };
     bed.close(old);
     bed.send(old, b"old");
@@ -150,7 +150,7 @@ fn a_second_attempt_replaces_the_first() {
     bed.open(first, &target(silent.local_addr().unwrap()), &Transport::Tcp);
     bed.open(key(1), &target(silent.local_addr().unwrap()), &Transport::Tcp);
     assert_eq!(bed.connections.len(), 1);
-    assert_eq!(bed.next(key(1)), What::Connected);
+    assert_eq!(bed.next(key(1)), NetEventKind::Connected);
 }
 
 #[test]
@@ -158,33 +158,33 @@ fn a_server_that_does_not_read_fails_the_attempt_and_costs_little() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let mut bed = Bed::new();
     bed.open(key(1), &target(listener.local_addr().unwrap()), &Transport::Tcp);
-    assert_eq!(bed.next(key(1)), What::Connected);
+    assert_eq!(bed.next(key(1)), NetEventKind::Connected);
     for _ in 0..4096 {
         bed.send(key(1), &[b'x'; 16384]);
     }
-    assert_eq!(bed.next(key(1)), What::Failed("the server does not take what is sent".into()));
+    assert_eq!(bed.next(key(1)), NetEventKind::Failed("the server does not read the request".into()));
 }
 
 #[test]
-fn udp_speaks_in_datagrams_and_hears_of_refusal() {
+fn udp_sends_datagrams_and_reports_port_unreachable() {
     let server = UdpSocket::bind("127.0.0.1:0").unwrap();
     let mut bed = Bed::new();
     bed.open(key(1), &target(server.local_addr().unwrap()), &Transport::Udp);
-    assert_eq!(bed.next(key(1)), What::Connected);
+    assert_eq!(bed.next(key(1)), NetEventKind::Connected);
     bed.send(key(1), b"ask");
     let mut buffer = [0; 16];
     let (length, from) = server.recv_from(&mut buffer).unwrap();
     assert_eq!(&buffer[..length], b"ask");
     for answer in [b"one".as_slice(), b"", &[7; 3000]] {
         server.send_to(answer, from).unwrap();
-        assert_eq!(bed.next(key(1)), What::Received(answer.to_vec()));
+        assert_eq!(bed.next(key(1)), NetEventKind::Received(answer.to_vec()));
     }
-    // Not from the target: not heard.
+    // A datagram that is not from the target is not received.
     UdpSocket::bind("127.0.0.1:0").unwrap().send_to(b"forged", from).unwrap();
     bed.quiet(Duration::from_millis(20));
     drop(server);
     bed.send(key(1), b"ask");
-    assert_eq!(bed.next(key(1)), What::Failed("Connection refused".into()));
+    assert_eq!(bed.next(key(1)), NetEventKind::Failed("Connection refused".into()));
 }
 
 #[test]
@@ -193,24 +193,24 @@ fn a_host_that_is_up_answers_pings() {
     for (n, address) in ["127.0.0.1", "::1"].into_iter().enumerate() {
         let to = SocketAddr::new(address.parse().unwrap(), 80);
         bed.open(key(n as u64), &target(to), &Transport::Ping);
-        assert_eq!(bed.next(key(n as u64)), What::Connected, "{address}");
+        assert_eq!(bed.next(key(n as u64)), NetEventKind::Connected, "{address}");
     }
     assert!(bed.connections.is_empty());
 }
 
 #[test]
-fn pings_at_once_each_get_their_own_reply() {
+fn simultaneous_pings_each_get_their_own_reply() {
     let mut bed = Bed::new();
     for n in 0..50 {
         let to = "127.0.0.1:0".parse().unwrap();
         bed.open(key(n), &target(to), &Transport::Ping);
     }
     for n in 0..50 {
-        assert_eq!(bed.next(key(n)), What::Connected);
+        assert_eq!(bed.next(key(n)), NetEventKind::Connected);
     }
 }
 
-/// A certificate of this moment and its key, as PEM files.
+/// Creates a certificate and its key, as PEM files.
 fn certificate(directory: &std::path::Path) -> (String, String) {
     let (certificate, key) = (directory.join("cert.pem"), directory.join("key.pem"));
     let made = std::process::Command::new("openssl")
@@ -224,7 +224,7 @@ fn certificate(directory: &std::path::Path) -> (String, String) {
     (certificate.to_str().unwrap().into(), key.to_str().unwrap().into())
 }
 
-/// A TLS server that says the name it was asked for and what it got.
+/// A TLS server that answers with the server name of the ClientHello and 100 000 dots.
 fn tls_server(directory: &std::path::Path) -> SocketAddr {
     let (certificate, key) = certificate(directory);
     let mut acceptor = SslAcceptor::mozilla_intermediate(SslMethod::tls()).unwrap();
@@ -245,28 +245,28 @@ fn tls_server(directory: &std::path::Path) -> SocketAddr {
 }
 
 #[test]
-fn tls_shakes_hands_with_and_without_a_name() {
+fn tls_connects_with_and_without_a_server_name() {
     for (sni, wanted) in [(Some("www.example.com"), "www.example.com"), (None, "none"), (Some("127.0.0.1"), "none")] {
         let directory = tempfile::tempdir().unwrap();
         let address = tls_server(directory.path());
         let mut bed = Bed::new();
         bed.open(key(1), &target(address), &tls(sni));
-        assert_eq!(bed.next(key(1)), What::Connected);
+        assert_eq!(bed.next(key(1)), NetEventKind::Connected);
         bed.send(key(1), b"GET");
-        let mut said = Vec::new();
-        while said.len() < wanted.len() + 100_000 {
+        let mut received = Vec::new();
+        while received.len() < wanted.len() + 100_000 {
             match bed.next(key(1)) {
-                What::Received(bytes) => said.extend(bytes),
+                NetEventKind::Received(bytes) => received.extend(bytes),
                 other => panic!("{other:?}"),
             }
         }
-        assert_eq!(String::from_utf8_lossy(&said[..wanted.len() + 1]), format!("{wanted}."));
+        assert_eq!(String::from_utf8_lossy(&received[..wanted.len() + 1]), format!("{wanted}."));
         bed.close(key(1));
     }
 }
 
 #[test]
-fn close_notify_is_sent_when_asked() {
+fn close_notify_is_sent_if_requested() {
     for close_notify in [true, false] {
         let directory = tempfile::tempdir().unwrap();
         let (certificate, private) = certificate(directory.path());
@@ -274,22 +274,22 @@ fn close_notify_is_sent_when_asked() {
         acceptor.set_certificate_chain_file(certificate).unwrap();
         acceptor.set_private_key_file(private, SslFiletype::PEM).unwrap();
         let acceptor = acceptor.build();
-        let (tell, told) = std::sync::mpsc::channel();
+        let (sender, receiver) = std::sync::mpsc::channel();
         let address = serve(move |stream| {
             let mut stream = acceptor.accept(stream).unwrap();
-            tell.send(stream.ssl_read(&mut [0; 1]).map_err(|e| e.code())).unwrap();
+            sender.send(stream.ssl_read(&mut [0; 1]).map_err(|e| e.code())).unwrap();
         });
         let mut bed = Bed::new();
         bed.open(key(1), &target(address), &Transport::Tls { sni: None, close_notify });
-        assert_eq!(bed.next(key(1)), What::Connected);
+        assert_eq!(bed.next(key(1)), NetEventKind::Connected);
         bed.close(key(1));
-        let end = told.recv().unwrap();
+        let end = receiver.recv().unwrap();
         assert_eq!(end == Err(openssl::ssl::ErrorCode::ZERO_RETURN), close_notify, "{end:?}");
     }
 }
 
 #[test]
-fn garbage_instead_of_tls_fails_and_silence_waits_for_the_caller() {
+fn garbage_instead_of_tls_fails_and_silence_lasts_until_the_caller_closes() {
     let mut bed = Bed::new();
     for garbage in [
         b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(),
@@ -302,12 +302,12 @@ fn garbage_instead_of_tls_fails_and_silence_waits_for_the_caller() {
             let _ = stream.read(&mut [0; 4096]);
         });
         bed.open(key(1), &target(address), &tls(None));
-        let What::Failed(reason) = bed.next(key(1)) else { panic!("connected") };
+        let NetEventKind::Failed(reason) = bed.next(key(1)) else { panic!("connected") };
         assert!(reason.starts_with("TLS: ") || reason == "Connection reset by peer", "{reason}");
     }
     let half = serve(|stream| stream.shutdown(std::net::Shutdown::Write).unwrap());
     bed.open(key(1), &target(half), &tls(None));
-    assert!(matches!(bed.next(key(1)), What::Failed(_)));
+    assert!(matches!(bed.next(key(1)), NetEventKind::Failed(_)));
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     bed.open(key(2), &target(silent.local_addr().unwrap()), &tls(None));
     bed.quiet(Duration::from_millis(30));
@@ -316,7 +316,7 @@ fn garbage_instead_of_tls_fails_and_silence_waits_for_the_caller() {
 }
 
 #[test]
-fn tls_without_data_comes_back_each_turn_and_fails() {
+fn endless_tls_messages_without_data_fail_and_do_not_block_the_loop() {
     for (name, treat) in [
         ("HelloRequests", lab::hostile::hello_requests as fn(std::net::TcpStream)),
         ("session tickets", lab::hostile::tickets),
@@ -330,19 +330,19 @@ fn tls_without_data_comes_back_each_turn_and_fails() {
             let events = bed.turn();
             (turns, longest) = (turns + 1, longest.max(turn.elapsed()));
             assert!(begin.elapsed() < Duration::from_secs(20), "{name}: no end in {turns} turns");
-            if let Some(event) = events.into_iter().find(|event| event.what != What::Connected) {
-                break event.what;
+            if let Some(event) = events.into_iter().find(|event| event.kind != NetEventKind::Connected) {
+                break event.kind;
             }
         };
-        let words = "TLS: the server sends protocol messages without end, and no data";
-        assert_eq!(end, What::Failed(words.into()), "{name}");
+        let reason = "TLS: the server sends protocol messages without end and without data";
+        assert_eq!(end, NetEventKind::Failed(reason.into()), "{name}");
         assert!(turns >= 5, "{name}: {turns} turns only");
         assert!(longest < LONGEST_TURN, "{name}: a turn took {longest:?}");
     }
 }
 
 #[test]
-fn an_old_tls_server_is_talked_to() {
+fn a_tls_1_0_server_is_supported() {
     let directory = tempfile::tempdir().unwrap();
     let (certificate, private) = certificate(directory.path());
     let mut context = openssl::ssl::SslContext::builder(SslMethod::tls_server()).unwrap();
@@ -359,12 +359,12 @@ fn an_old_tls_server_is_talked_to() {
     });
     let mut bed = Bed::new();
     bed.open(key(1), &target(address), &tls(None));
-    assert_eq!(bed.next(key(1)), What::Connected);
-    assert_eq!(bed.until_over(key(1)), (b"old".to_vec(), What::Closed));
+    assert_eq!(bed.next(key(1)), NetEventKind::Connected);
+    assert_eq!(bed.until_over(key(1)), (b"old".to_vec(), NetEventKind::Closed));
 }
 
 #[test]
-fn unusable_material_is_named_without_its_pass_phrase() {
+fn an_unusable_file_is_named_in_the_error_without_the_pass_phrase() {
     let directory = tempfile::tempdir().unwrap();
     let (certificate, private) = certificate(directory.path());
     let good = TlsMaterial { certificate: Some(certificate.clone()), key: Some(private.clone()), ..Default::default() };
@@ -373,7 +373,7 @@ fn unusable_material_is_named_without_its_pass_phrase() {
     let octets = openssl::x509::X509::from_pem(&std::fs::read(&certificate).unwrap()).unwrap().to_der().unwrap();
     std::fs::write(&der, octets).unwrap();
     assert!(Tls::new(&TlsMaterial { certificate: Some(der.to_str().unwrap().into()), ..good.clone() }).is_ok());
-    // Nobody ever writes to it.
+    // A FIFO without a writer.
     let fifo = directory.path().join("fifo").to_str().unwrap().to_owned();
     nix::unistd::mkfifo(fifo.as_str(), nix::sys::stat::Mode::S_IRWXU).unwrap();
     let not_regular = |keyword: &str| format!("SSL {keyword} {fifo}: it is not a regular file");

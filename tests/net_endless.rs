@@ -1,5 +1,5 @@
-//! A server that sends for ever: the others get their turn, and memory stays flat. A program of its own, for its memory
-//! is measured.
+//! A server that sends without end does not delay other attempts or use more and more memory. This is a test program of
+//! its own, because it measures its memory.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod net_support;
@@ -9,7 +9,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::thread;
 use std::time::Duration;
 
-use keepalived::net::{Transport, What};
+use keepalived::net::{NetEventKind, Transport};
 use net_support::{Bed, key, target};
 
 fn serve(treat: impl FnOnce(std::net::TcpStream) + Send + 'static) -> SocketAddr {
@@ -19,14 +19,14 @@ fn serve(treat: impl FnOnce(std::net::TcpStream) + Send + 'static) -> SocketAddr
     address
 }
 
-/// Octets of memory this process holds.
+/// Resident memory of this process in octets.
 fn resident() -> usize {
     let text = std::fs::read_to_string("/proc/self/statm").unwrap();
     text.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
 }
 
 #[test]
-fn a_server_that_sends_for_ever_does_not_hog_the_loop() {
+fn a_server_that_sends_without_end_does_not_block_the_loop() {
     let endless = serve(|mut stream| while stream.write_all(&[b'x'; 65536]).is_ok() {});
     let polite = serve(|mut stream| {
         let mut asked = [0; 3];
@@ -35,21 +35,22 @@ fn a_server_that_sends_for_ever_does_not_hog_the_loop() {
     });
     let mut bed = Bed::new();
     bed.open(key(1), &target(endless), &Transport::Tcp);
-    assert_eq!(bed.next(key(1)), What::Connected);
+    assert_eq!(bed.next(key(1)), NetEventKind::Connected);
     let mut received = 0usize;
     let mut turns = 0usize;
     let start = resident();
     while received < 64 << 20 {
         let events = bed.turn();
         turns += 1;
-        let octets: usize = events.iter().map(|e| if let What::Received(b) = &e.what { b.len() } else { 0 }).sum();
+        let octets: usize =
+            events.iter().map(|e| if let NetEventKind::Received(b) = &e.kind { b.len() } else { 0 }).sum();
         assert!(octets <= 8 * 4096, "{octets} in one turn");
         received += octets;
     }
     assert!(turns >= 2000, "{turns}");
     assert!(resident() < start + (16 << 20), "memory grows");
     bed.open(key(2), &target(polite), &Transport::Tcp);
-    assert_eq!(bed.next(key(2)), What::Connected);
+    assert_eq!(bed.next(key(2)), NetEventKind::Connected);
     bed.send(key(2), b"ask");
     assert_eq!(bed.until_over(key(2)).0, b"done");
     bed.close(key(1));
@@ -61,9 +62,9 @@ fn a_paused_attempt_is_not_read_until_it_is_resumed() {
     let endless = serve(|mut stream| while stream.write_all(&[b'x'; 65536]).is_ok() {});
     let mut bed = Bed::new();
     bed.open(key(1), &target(endless), &Transport::Tcp);
-    assert_eq!(bed.next(key(1)), What::Connected);
+    assert_eq!(bed.next(key(1)), NetEventKind::Connected);
     for _ in 0..3 {
-        assert!(matches!(bed.next(key(1)), What::Received(_)));
+        assert!(matches!(bed.next(key(1)), NetEventKind::Received(_)));
         bed.pause(key(1));
         bed.quiet(Duration::from_millis(50));
         bed.resume(key(1));

@@ -1,4 +1,4 @@
-//! Check scripts and watched files: ends, time limits, identities, changes.
+//! Check scripts (outcomes, time limits, users) and watched files.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::fs;
@@ -35,7 +35,7 @@ fn sh(script: &str) -> Vec<String> {
     ["/bin/sh", "-c", script].map(str::to_owned).to_vec()
 }
 
-/// Waits in a loop, as the daemon does, until `take` gives something.
+/// Waits in an event loop until `take` returns a value.
 fn wait<T>(source: &impl AsRawFd, mut take: impl FnMut() -> Option<T>) -> T {
     let mut reactor = Reactor::new().unwrap();
     reactor.register(source, Token(1), Interest::READABLE).unwrap();
@@ -45,7 +45,7 @@ fn wait<T>(source: &impl AsRawFd, mut take: impl FnMut() -> Option<T>) -> T {
         if let Some(found) = take() {
             return found;
         }
-        assert!(clock::now() < until, "nothing came");
+        assert!(clock::now() < until, "no event");
         reactor.wait(Some(until), &mut events).unwrap();
     }
 }
@@ -69,29 +69,29 @@ fn outcome(argv: Vec<String>, user: Option<ScriptUser>, limit: Duration) -> Outc
 }
 
 #[test]
-fn no_more_than_so_many_run_at_the_same_time() {
+fn programs_beyond_the_limit_are_refused() {
     let children = at_most(2);
     for id in 1..=2 {
         children.run(key(id), program(sh("exec sleep 60")), LONG);
     }
     children.run(key(3), program(sh("exit 0")), LONG);
-    let lacking = Outcome::Lacking("2 programs are running, and no more may".into());
-    assert_eq!(next(&children), ChildEvent { key: key(3), outcome: lacking.clone() });
+    let refused = Outcome::NoResources("2 programs are running already".into());
+    assert_eq!(next(&children), ChildEvent { key: key(3), outcome: refused.clone() });
     children.cancel(key(1));
-    // As soon as that has ended there is room.
+    // When that program has exited there is room.
     let until = Instant::now() + LONG;
     loop {
-        assert!(Instant::now() < until, "never room again");
+        assert!(Instant::now() < until, "the program is always refused");
         children.run(key(3), program(sh("exit 0")), LONG);
         match next(&children).outcome {
             Outcome::Exited(0) => break,
-            other => assert_eq!(other, lacking),
+            other => assert_eq!(other, refused),
         }
     }
 }
 
 #[test]
-fn every_kind_of_end_is_told() {
+fn every_kind_of_outcome_is_reported() {
     assert_eq!(outcome(sh("exit 0"), None, LONG), Outcome::Exited(0));
     assert_eq!(outcome(sh("exit 77"), None, LONG), Outcome::Exited(77));
     assert_eq!(outcome(sh("kill -9 $$"), None, LONG), Outcome::Killed(9));
@@ -108,9 +108,9 @@ fn a_script_runs_as_its_user_in_its_own_group_with_no_input() {
     assert_eq!(outcome(sh(script), nobody, LONG), Outcome::Exited(0));
 }
 
-/// `enable_script_security` is about the moment of the start, not about that when the file was read.
+/// `enable_script_security` is checked at the start of a program, not when the configuration is read.
 #[test]
-fn what_others_can_change_is_not_run_as_root() {
+fn a_program_that_others_can_change_is_not_run_as_root() {
     let directory = tempfile::Builder::new().tempdir_in("/run").unwrap();
     let path = directory.path().join("check.sh");
     fs::write(&path, "#!/bin/sh\nexit 7\n").unwrap();
@@ -136,9 +136,9 @@ fn what_others_can_change_is_not_run_as_root() {
     assert_eq!(run(0o755, None), Outcome::NotStarted(refused));
 }
 
-/// What was checked is what runs, however quickly a link on the way to it is turned to and fro.
+/// The file that is executed is the file that was checked, even while a symbolic link in its path is swapped.
 #[test]
-fn a_link_that_is_swapped_runs_no_foreign_script_as_root() {
+fn swapping_a_symbolic_link_does_not_run_a_foreign_script_as_root() {
     let directory = tempfile::Builder::new().tempdir_in("/run").unwrap();
     let place = |name: &str| directory.path().join(name);
     fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
@@ -161,7 +161,7 @@ fn a_link_that_is_swapped_runs_no_foreign_script_as_root() {
     let runner = program(vec![link.join("run.sh").display().to_string()]);
     let (mut refused, mut started) = (0, 0);
     std::thread::scope(|scope| {
-        // Ends when the other end is dropped, also by a panic.
+        // The thread ends when the other end is dropped, also by a panic.
         let (end, ended) = std::sync::mpsc::channel::<()>();
         scope.spawn(move || {
             while ended.try_recv() == Err(std::sync::mpsc::TryRecvError::Empty) {
@@ -169,7 +169,7 @@ fn a_link_that_is_swapped_runs_no_foreign_script_as_root() {
             }
         });
         let until = std::time::Instant::now() + LONG;
-        // Both must have happened for the test to say anything.
+        // Both outcomes must occur for the test to be meaningful.
         while (refused < 20 || started < 20) && std::time::Instant::now() < until {
             match (Program { guarded: true, ..runner.clone() }).start() {
                 Ok(mut child) => {
@@ -189,14 +189,14 @@ fn a_link_that_is_swapped_runs_no_foreign_script_as_root() {
 }
 
 #[test]
-fn a_script_that_overruns_is_terminated_with_its_children() {
+fn a_script_that_exceeds_its_limit_is_terminated_with_its_children() {
     let directory = tempfile::tempdir().unwrap();
     let mark = directory.path().join("term");
     let script = format!("trap 'echo x > {}; exit 0' TERM; sleep 600 & wait", mark.display());
     let start = Instant::now();
     assert_eq!(outcome(sh(&script), None, Duration::from_millis(300)), Outcome::TimedOut);
     assert!(start.elapsed() >= Duration::from_millis(300));
-    assert!(mark.exists(), "it was not asked to end");
+    assert!(mark.exists(), "it was not sent SIGTERM");
 }
 
 #[test]
@@ -208,7 +208,7 @@ fn a_script_that_ignores_term_is_killed_two_seconds_later() {
 }
 
 #[test]
-fn many_scripts_run_side_by_side_and_a_cancelled_one_says_nothing() {
+fn many_scripts_run_in_parallel_and_a_cancelled_one_has_no_event() {
     let children = children();
     children.run(key(99), program(sh("sleep 600")), LONG);
     for n in 0..40 {
@@ -227,7 +227,7 @@ fn many_scripts_run_side_by_side_and_a_cancelled_one_says_nothing() {
 }
 
 #[test]
-fn what_runs_ends_with_the_runner() {
+fn running_programs_are_killed_with_the_runner() {
     let directory = tempfile::tempdir().unwrap();
     let pid_file = directory.path().join("pid");
     let children = children();
@@ -242,13 +242,13 @@ fn what_runs_ends_with_the_runner() {
     assert!(Path::new(&process).exists());
     drop(children);
     while Path::new(&process).exists() {
-        assert!(Instant::now() < until, "it still runs");
+        assert!(Instant::now() < until, "it is still running");
         std::thread::yield_now();
     }
 }
 
 #[test]
-fn numbers_in_files_are_followed() {
+fn changes_of_numbers_in_files_are_reported() {
     let directory = tempfile::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name);
     let file = |name: &str| TrackFile {
@@ -269,7 +269,7 @@ fn numbers_in_files_are_followed() {
         });
         assert_eq!(event, FileEvent::Number { name: name.to_owned(), number });
     };
-    // The first looks end in any order.
+    // The first reads finish in any order.
     let mut first: Vec<FileEvent> = Vec::new();
     wait(&files, || {
         files.events(&mut first);
@@ -285,7 +285,7 @@ fn numbers_in_files_are_followed() {
     expect("b", 7);
     fs::remove_file(path("b")).unwrap();
     expect("b", 0);
-    // A directory that comes later is found too, and the one that comes in its place.
+    // A directory that is created later is found, and so is its replacement.
     for number in [8, 9] {
         fs::create_dir(path("later")).unwrap();
         fs::write(path("later/c"), number.to_string()).unwrap();
@@ -293,11 +293,11 @@ fn numbers_in_files_are_followed() {
         fs::remove_dir_all(path("later")).unwrap();
         expect("later/c", 0);
     }
-    // In pieces: what is written so far is not the number.
+    // Written in pieces: a partial number is not reported.
     let mut written = fs::File::create(path("b")).unwrap();
     for piece in ["1", "2", "3\n"] {
         written.write_all(piece.as_bytes()).unwrap();
-        // Another file of the directory is complete meanwhile.
+        // Meanwhile another file of the directory is completed.
         fs::write(path("other"), "x").unwrap();
     }
     drop(written);
@@ -313,9 +313,9 @@ fn numbers_in_files_are_followed() {
     expect("a", 8);
 }
 
-/// What is no number leaves the old one, and says so.
+/// A file without a usable number keeps its old number, and the reason is reported.
 #[test]
-fn a_file_that_holds_no_number_is_told_of() {
+fn a_file_without_a_usable_number_is_reported() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("f");
     let init = Some(InitFile { value: 5, overwrite: false });
@@ -343,7 +343,7 @@ fn a_file_that_holds_no_number_is_told_of() {
         fs::rename(new, &path).unwrap();
     };
     replace(&|new| nix::unistd::mkfifo(new, nix::sys::stat::Mode::S_IRUSR).unwrap());
-    trouble("it is no regular file");
+    trouble("it is not a regular file");
     fs::write(directory.path().join("n"), "6").unwrap();
     fs::rename(directory.path().join("n"), &path).unwrap();
     assert_eq!(next(), FileEvent::Number { name: "t".into(), number: 6 });

@@ -1,4 +1,5 @@
-//! Searches by regular expressions in threads: what they find, what stops them, and that they do not hold up each other.
+//! Searches by regular expression in threads: their results, time limit and cancelling, and that they do not delay each
+//! other.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::collections::HashMap;
@@ -9,17 +10,17 @@ use keepalived::config::lvs::RegexCheck;
 use keepalived::net::{Key, Searches};
 use keepalived::reactor::{Events, Interest, Reactor, Token, clock};
 
-/// Longer than anything here takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Time limit of a step, on a busy machine.
+const LIMIT: Duration = Duration::from_secs(20);
 
-/// A pattern that scans the rest of the body at each place, and does not match.
+/// A pattern without a match that scans the rest of the body at each position.
 const SCANS: &str = r"(?>a*)(?>a*)(?>a*)\d";
 
 fn key(id: u64, generation: u64) -> Key {
     Key { id: id.into(), generation }
 }
 
-/// A search in this body, and its only look.
+/// A search in this body, and its only [`Look`].
 fn search(pattern: &str, body: &[u8]) -> (Search, Look) {
     let pattern = pattern.as_bytes().to_vec();
     let check = RegexCheck { pattern, no_match: false, options: Vec::new(), min_offset: 0, max_offset: None };
@@ -43,15 +44,15 @@ impl Bed {
         Bed { searches, reactor, done: HashMap::new() }
     }
 
-    /// The result of a search.
+    /// Waits for the result of a search.
     fn result(&mut self, key: Key) -> Looked {
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + LIMIT;
         loop {
             if let Some(looked) = self.done.remove(&key) {
                 return looked;
             }
             assert!(Instant::now() < until, "no result of {key:?}");
-            self.reactor.wait(Some(clock::now() + PATIENCE), &mut Events::with_capacity(4)).unwrap();
+            self.reactor.wait(Some(clock::now() + LIMIT), &mut Events::with_capacity(4)).unwrap();
             let mut out = Vec::new();
             self.searches.events(&mut out);
             self.done.extend(out);
@@ -60,7 +61,7 @@ impl Bed {
 }
 
 #[test]
-fn searches_find_and_do_not_find() {
+fn searches_match_and_do_not_match() {
     let mut bed = Bed::new();
     for (id, (pattern, found)) in (1..).zip([("b.d", true), ("bad", false), ("^body$", true)]) {
         let (mut search, look) = search(pattern, b"body");
@@ -71,7 +72,7 @@ fn searches_find_and_do_not_find() {
 }
 
 #[test]
-fn a_search_that_takes_long_is_ended_and_delays_no_other() {
+fn a_slow_search_is_stopped_and_delays_no_other() {
     let mut bed = Bed::new();
     let body = vec![b'a'; 65_000];
     let slow: Vec<_> = (0..3)
@@ -79,7 +80,7 @@ fn a_search_that_takes_long_is_ended_and_delays_no_other() {
         .map(|(id, (search, look))| {
             let begin = Instant::now();
             assert!(bed.searches.begin(key(id, 1), look));
-            assert!(begin.elapsed() < Duration::from_secs(1), "the caller is held up");
+            assert!(begin.elapsed() < Duration::from_secs(1), "begin blocks");
             (id, search)
         })
         .collect();
@@ -89,7 +90,7 @@ fn a_search_that_takes_long_is_ended_and_delays_no_other() {
         search.looked(bed.result(key(id, 1))).unwrap();
         assert_eq!(search.outcome(), Some(true));
     }
-    assert!(bed.done.is_empty(), "the slow ones go on meanwhile");
+    assert!(bed.done.is_empty(), "the slow searches are still running");
     for (id, mut search) in slow {
         let reason = search.looked(bed.result(key(id, 1))).unwrap_err();
         assert_eq!(reason, "regex: the search takes more than 500 ms of processor time");
@@ -97,20 +98,20 @@ fn a_search_that_takes_long_is_ended_and_delays_no_other() {
 }
 
 #[test]
-fn a_cancelled_search_gives_no_result_and_keeps_one_thread_at_most() {
+fn a_cancelled_search_has_no_result_and_uses_one_thread_at_most() {
     let mut bed = Bed::new();
     let body = vec![b'a'; 65_000];
     assert!(bed.searches.begin(key(1, 1), search(SCANS, &body).1));
-    // Of another generation: nothing.
+    // Another generation: no effect.
     bed.searches.cancel(key(1, 9));
     bed.searches.cancel(key(1, 1));
     let (mut next, look) = search("b", b"body");
     assert!(bed.searches.begin(key(1, 2), look));
-    assert_eq!(next.looked(bed.result(key(1, 2))), Err("regex: the last search is still under way".into()));
-    // Soon it has seen that it is cancelled.
-    let until = Instant::now() + PATIENCE;
+    assert_eq!(next.looked(bed.result(key(1, 2))), Err("regex: the last search is still running".into()));
+    // The thread soon notices that the search is cancelled.
+    let until = Instant::now() + LIMIT;
     for generation in 3.. {
-        assert!(Instant::now() < until, "never free again");
+        assert!(Instant::now() < until, "the id is never free again");
         let (mut next, look) = search("b", b"body");
         assert!(bed.searches.begin(key(1, generation), look));
         if next.looked(bed.result(key(1, generation))).is_ok() {
@@ -118,11 +119,11 @@ fn a_cancelled_search_gives_no_result_and_keeps_one_thread_at_most() {
             break;
         }
     }
-    assert!(bed.done.is_empty(), "no result of the cancelled one");
+    assert!(bed.done.is_empty(), "no result of the cancelled search");
 }
 
 #[test]
-fn there_is_an_end_to_what_waits() {
+fn the_queue_of_searches_is_bounded() {
     let mut bed = Bed::new();
     let body = vec![b'a'; 65_000];
     let begun = (0..5000).take_while(|id| bed.searches.begin(key(*id, 1), search(SCANS, &body).1)).count();

@@ -16,7 +16,7 @@ fn sh(script: &str) -> Program {
     Program { argv: ["/bin/sh", "-c", script].map(str::to_owned).to_vec(), user: None, guarded: false }
 }
 
-/// A runner, and what it logs.
+/// A runner, and its log.
 fn runner(origin: Origin) -> (Runner, log::Kept) {
     let (log, lines) = log::keep();
     keepalived::reactor::launcher::set_launcher(env!("CARGO_BIN_EXE_keepalived").into());
@@ -28,12 +28,12 @@ fn count(directory: &Path) -> usize {
 }
 
 #[test]
-fn of_a_burst_some_run_and_the_others_wait_in_order() {
+fn a_burst_of_scripts_runs_in_order_with_a_limit() {
     let (runner, _log) = runner(Origin::Transitions);
     let directory = tempfile::tempdir().unwrap();
     let [started, go] = ["started", "go"].map(|name| directory.path().join(name));
     fs::create_dir(&started).unwrap();
-    // Each is there until it may go.
+    // Each script runs until the file `go` exists.
     for n in 0..300 {
         let (mark, go) = (started.join(n.to_string()), go.display());
         runner.submit(sh(&format!("echo > {}; while ! test -e {go}; do sleep 0.05; done", mark.display())));
@@ -46,7 +46,7 @@ fn of_a_burst_some_run_and_the_others_wait_in_order() {
 }
 
 #[test]
-fn scripts_that_hang_keep_nobody_waiting_for_long() {
+fn scripts_that_hang_delay_others_for_a_limited_time() {
     let (runner, _log) = runner(Origin::Transitions);
     let directory = tempfile::tempdir().unwrap();
     let (mark, end) = (directory.path().join("mark"), directory.path().join("end"));
@@ -59,19 +59,20 @@ fn scripts_that_hang_keep_nobody_waiting_for_long() {
     runner.finish(LIMIT);
 }
 
-/// More than any pipe holds, to both outputs.
+/// Writes more than the buffer of a pipe to both outputs.
 #[test]
-fn a_script_that_floods_its_output_is_not_held_up() {
+fn a_script_with_much_output_is_not_blocked() {
     let (runner, _log) = runner(Origin::Transitions);
     let directory = tempfile::tempdir().unwrap();
     let mark = directory.path().join("mark");
     runner.submit(sh(&format!("head -c 5000000 /dev/zero | tee /dev/stderr; echo > {}", mark.display())));
-    wait_until(LIMIT, "it has come to its end", || mark.exists());
+    wait_until(LIMIT, "it has ended", || mark.exists());
 }
 
-/// Scripts of adverts may be 64, of which 4 begin at the same time: those that do not end are named at half of that.
+/// Of scripts caused by adverts, 64 may run, of which 4 start at the same time. At half of the limit, scripts that do not end
+/// are logged.
 #[test]
-fn scripts_that_do_not_end_are_named_before_the_limit_is_reached() {
+fn scripts_that_do_not_end_are_logged_before_the_limit_is_reached() {
     let (runner, log) = runner(Origin::Adverts);
     let directory = tempfile::tempdir().unwrap();
     let [started, end] = ["started", "end"].map(|name| directory.path().join(name));
@@ -83,16 +84,16 @@ fn scripts_that_do_not_end_are_named_before_the_limit_is_reached() {
     let lost =
         |lines: &[(log::Level, String)]| lines.iter().any(|(_, line)| line.contains("Too many scripts are waiting"));
     let mut lines = Vec::new();
-    wait_until(LIMIT, "those beyond the queue are told", || {
+    wait_until(LIMIT, "the full queue is logged", || {
         lines.extend(log.take());
         lost(&lines)
     });
-    assert!(lines.len() < 20, "144 that were lost make few lines: {}", lines.len());
-    wait_until(LIMIT * 4, "the limit is near, and told", || {
+    assert!(lines.len() < 20, "144 dropped scripts are logged in few lines: {}", lines.len());
+    wait_until(LIMIT * 4, "the near limit is logged", || {
         lines.extend(log.take());
         lines
             .iter()
-            .any(|(_, line)| line.contains("32 scripts are running, and at 64 others have to wait: /bin/sh (32)"))
+            .any(|(_, line)| line.contains("32 scripts are running, and from 64 on others have to wait: /bin/sh (32)"))
     });
     assert!(count(&started) < 64);
     fs::write(&end, "").unwrap();

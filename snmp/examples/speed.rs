@@ -1,6 +1,6 @@
-//! How long the session takes per request: `cargo run --release -p snmp --example speed`.
+//! Measures the session's time per request: `cargo run --release -p snmp --example speed`.
 //!
-//! A walk by GetNext over a table of 100 000 rows and 5 columns, from bytes received to bytes to be sent.
+//! A walk with GetNext over a table of 100 000 rows and 5 columns, from octets received to octets to be sent.
 
 use std::error::Error;
 use std::hint::black_box;
@@ -44,7 +44,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut session = Session::new(Config::default());
     session.poll_connect(now);
     session.connected(now);
-    // The master's answer to Open, which is the first PDU of ours.
+    // The master's answer to Open, our first PDU.
     let open = Head { kind: 1, flags: 0x10, session: 7, transaction: 0, packet: 1, payload: 0 };
     let mut answer = Vec::new();
     encode::Response::to(&open, &mut answer).fail(0, 0);

@@ -1,11 +1,11 @@
-//! A small subagent: a scalar, a table and a trap, on a master given by its address.
+//! A small subagent with a scalar, a table and a trap.
 //!
 //! ```text
 //! cargo run -p snmp --example subagent -- unix:/var/agentx/master [ROWS]
 //! snmpwalk -v2c -c public localhost .1.3.6.1.4.1.8072.9999.77
 //! ```
 //!
-//! Each line read from standard input sends a trap with the line's text. Ends with its standard input.
+//! Each line read from standard input is sent as a trap. Exits at the end of standard input.
 
 use std::error::Error;
 use std::io::BufRead;
@@ -56,7 +56,7 @@ const COLUMNS: &[Column<Tables, u32, Counter>] = &[
             },
         },
     ),
-    // Only rows with an even index have this one.
+    // Only rows with an even index have this instance.
     Column::new(4, "counterEven", Syntax::TRUTH_VALUE, |_, index, _| (index % 2 == 0).then(|| Value::truth(true))),
     Column::new(5, "counterAddress", Syntax::INET_ADDRESS, |_, index, _| {
         Some(Value::OctetString(index.to_be_bytes().to_vec()))
@@ -85,7 +85,7 @@ fn mib() -> Result<Mib<Tables>, snmp::MibError> {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let address = arguments.next().ok_or("give the address of the master")?.parse()?;
+    let address = arguments.next().ok_or("usage: subagent MASTER [ROWS]")?.parse()?;
     let rows: u32 = arguments.next().map_or(Ok(4), |rows| rows.parse())?;
     let mib = mib()?;
     let row = |index: u32| (index, Counter { name: format!("counter {index}"), weight: 100 });
@@ -144,7 +144,7 @@ fn trap(text: &str) -> Notification {
     Notification { trap: Oid::new(&BASE).join(&[0, 1]), binds: vec![VarBind::new(name, text)] }
 }
 
-/// Watches the link's socket: a new one is registered even if its number is that of the old.
+/// Watches the link's socket. A new socket is registered even if its number is the previous one's.
 fn watch(poll: &Poll, before: Option<Interest>, now: Option<Interest>) -> std::io::Result<()> {
     let same_socket = |a: Interest, b: Interest| a.generation == b.generation;
     let readiness = |interest: Interest| {

@@ -1,13 +1,13 @@
 //! An AgentX (RFC 2741) subagent as a library.
 //!
-//! | module | what it is |
+//! | module | contents |
 //! |---|---|
-//! | [`oid`], [`value`], [`syntax`] | object identifiers, values, the types a MIB states |
+//! | [`oid`], [`value`], [`syntax`] | object identifiers, values, the SYNTAX of objects |
 //! | [`table`] | conceptual rows in index order |
-//! | [`view`], [`mib`] | how tables and scalars appear in the tree: columns as data |
-//! | [`pdu`] | protocol data units: bytes to structures and back |
-//! | [`session`] | the session with a master: a machine without I/O and without a clock |
-//! | [`transport`], [`link`] | a socket that never blocks, and a session on it |
+//! | [`view`], [`mib`] | how tables and scalars map to the tree: columns as data |
+//! | [`pdu`] | protocol data units: decoding and encoding |
+//! | [`session`] | the session with a master agent: a state machine without I/O and without a clock |
+//! | [`transport`], [`link`] | a non-blocking socket, and a session on it |
 
 pub mod link;
 mod lookup;

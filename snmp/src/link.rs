@@ -1,4 +1,4 @@
-//! A [`Session`] with its socket: all the I/O an event loop has to do, in one call a turn.
+//! A [`Session`] with its socket: all its I/O in one call per turn of an event loop.
 
 use std::io::{self, Read, Write};
 use std::os::fd::{AsRawFd, RawFd};
@@ -9,33 +9,33 @@ use crate::mib::Mib;
 use crate::session::Session;
 use crate::transport::{MasterAddress, Stream};
 
-/// Most octets asked for in one read.
+/// Most octets requested in one read.
 const READ_SIZE: usize = 16 * 1024;
 
 /// Most reads in one turn.
 const MAX_READS: usize = 4;
 
-/// A session and the connection it wants.
+/// A session and its connection.
 pub struct Link {
     address: MasterAddress,
     /// The session machine, to queue notifications, read events and counters.
     pub session: Session,
     stream: Option<Stream>,
-    /// For an address by name.
+    /// Lookup of the master's host name.
     lookup: Lookup,
-    /// The session wants a connection that has not been begun: the name is being looked up.
+    /// The session wants a connection, but the lookup of the host name is still running.
     awaits_address: bool,
-    /// Tells one socket from the next, as their descriptors' numbers do not.
+    /// Number of sockets so far; distinguishes sockets whose descriptors have the same number.
     generation: u64,
 }
 
-/// What an event loop must watch for a [`Link`].
+/// The socket and readiness that an event loop must watch for a [`Link`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Interest {
     /// The socket.
     pub fd: RawFd,
-    /// Changes with every new socket: **register anew when this differs, even if `fd` is the same**. The
-    /// kernel forgets a socket when it is closed, and the next one mostly gets its number.
+    /// Changes with every new socket: **register again when this differs, even if `fd` is the same**. The
+    /// kernel drops the registration when a socket is closed, and the next socket usually gets the same number.
     pub generation: u64,
     /// Whether to wake when there is something to read.
     pub read: bool,
@@ -44,15 +44,15 @@ pub struct Interest {
 }
 
 impl Link {
-    /// A link that connects in its first [`turn`](Self::turn). A host name in `address` is looked up by a thread, again
-    /// for each connection.
+    /// A link that connects in its first [`turn`](Self::turn). A thread looks up a host name in `address`, for each
+    /// connection.
     pub fn new(address: MasterAddress, session: Session) -> Self {
         let (stream, lookup, awaits_address, generation) = (None, Lookup::default(), false, 0);
         Link { address, session, stream, lookup, awaits_address, generation }
     }
 
-    /// Connects, reads, serves up to `max_pdus` PDUs and writes, as far as that goes without waiting.
-    /// Returns whether there is more to do at once; if not, wait for [`interest`](Self::interest) or
+    /// Connects, reads, handles up to `max_pdus` PDUs and writes, without blocking.
+    /// Returns whether to call it again at once; if not, wait for [`interest`](Self::interest) or
     /// [`deadline`](Self::deadline).
     pub fn turn<T: 'static>(&mut self, mib: &Mib<T>, data: &mut T, now: Duration, max_pdus: usize) -> bool {
         self.session.tick(now);
@@ -60,20 +60,20 @@ impl Link {
         let input = self.read();
         self.session.serve(mib, data, now, max_pdus);
         let failed = self.write();
-        // What the peer sent before it closed is served before the end counts.
+        // PDUs that the peer sent before it closed are handled before the end of file counts.
         let more = self.session.can_serve();
         if failed || (input == Input::Ended && !more) {
             self.stream = None;
             self.session.disconnected(now);
         }
         self.drop_unwanted();
-        // Octets left in the socket for want of room raise no new edge.
+        // Octets left in the socket because the inbox was full cause no new edge.
         more || input == Input::More || (input == Input::NoRoom && self.session.input_room() > 0)
     }
 
-    /// What to watch; `None` while there is no socket.
+    /// The socket to watch; `None` while there is none.
     pub fn interest(&self) -> Option<Interest> {
-        // Both numbers only grow, so that their sum tells one descriptor from the next.
+        // Both numbers only grow, so their sum is different for every descriptor.
         let generation = self.generation + self.lookup.started();
         let Some(stream) = &self.stream else {
             return self.lookup.fd().map(|fd| Interest { fd, generation, read: true, write: false });
@@ -87,7 +87,7 @@ impl Link {
         })
     }
 
-    /// When [`turn`](Self::turn) has something to do without any I/O.
+    /// When to call [`turn`](Self::turn) even without I/O.
     pub fn deadline(&self) -> Option<Duration> {
         self.session.deadline()
     }
@@ -121,7 +121,7 @@ impl Link {
         }
     }
 
-    /// Where the master is; `None` while that is being looked up.
+    /// The master's address; `None` while its name is being looked up.
     fn master(&mut self, now: Duration) -> Option<io::Result<MasterAddress>> {
         match &self.address {
             MasterAddress::TcpName { host, port } => {
@@ -132,7 +132,7 @@ impl Link {
         }
     }
 
-    /// Reads what there is, up to a limit.
+    /// Reads the available octets, up to a limit.
     fn read(&mut self) -> Input {
         let Some(stream) = self.stream.as_mut().filter(|stream| !stream.is_connecting()) else {
             return Input::Empty;
@@ -153,7 +153,7 @@ impl Link {
         Input::More
     }
 
-    /// Writes what goes; whether the stream has failed.
+    /// Writes as much as the socket takes; returns whether the stream has failed.
     fn write(&mut self) -> bool {
         let Some(stream) = self.stream.as_mut().filter(|stream| !stream.is_connecting()) else {
             return false;
@@ -175,16 +175,16 @@ impl Link {
     }
 }
 
-/// How far the input is read.
+/// How far the socket was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Input {
-    /// As far as there is anything, so that a loop told of edges only misses nothing.
+    /// The socket is empty, so an edge-triggered loop misses nothing.
     Empty,
-    /// As far as there is room for it.
+    /// The inbox is full.
     NoRoom,
-    /// There may be more.
+    /// The socket may have more.
     More,
-    /// To its end.
+    /// End of file, or an error.
     Ended,
 }
 
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_of_requests_by_a_peer_that_does_not_read_yet_is_all_answered_in_the_end() {
+    fn a_flood_of_requests_is_answered_completely_once_the_peer_reads() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("master");
         let listener = UnixListener::bind(&path).unwrap();
@@ -217,7 +217,7 @@ mod tests {
         let now = Duration::from_secs(1);
         let turn = |link: &mut Link| {
             let turns = (0..10_000).position(|_| !link.turn(&mib, &mut (), now, 8));
-            assert!(turns.is_some(), "busy for nothing");
+            assert!(turns.is_some(), "turn never becomes idle");
         };
         turn(&mut link);
         let (mut peer, _) = listener.accept().unwrap();

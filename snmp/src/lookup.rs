@@ -1,4 +1,4 @@
-//! A host name looked up without waiting: a thread asks, and its answer comes as octets to read.
+//! Non-blocking lookup of a host name: a thread resolves the name and writes the address to a socket.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -6,79 +6,79 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-/// An answer is good for so long, also when it is that there is no address: then the name is looked up again.
+/// How long an answer is used, a negative one included; then the name is looked up again.
 const FRESH: Duration = Duration::from_secs(5);
 
-/// The address of a name. At most one thread asks at a time, however long it takes.
+/// The address of a host name. At most one thread runs at a time, however long the resolver takes.
 #[derive(Debug, Default)]
 pub(crate) struct Lookup {
-    /// What the thread writes to; closed at its end.
+    /// Our end of the thread's socket; the thread closes its end when it is done.
     running: Option<UnixStream>,
-    heard: Vec<u8>,
-    /// The last answer, and when it came.
-    known: Option<(Duration, Result<SocketAddr, ErrorKind>)>,
-    /// Threads so far.
+    received: Vec<u8>,
+    /// The last answer, and the time it arrived.
+    answer_cache: Option<(Duration, Result<SocketAddr, ErrorKind>)>,
+    /// Number of threads started so far.
     started: u64,
 }
 
 impl Lookup {
-    /// The address, or why there is none; `None` while that is being asked, which this begins. Call it again when
-    /// [`fd`](Lookup::fd) is readable.
+    /// The address or the reason why there is none. `None` while the lookup, which this call starts if necessary, is
+    /// running: call again when [`fd`](Lookup::fd) is readable.
     pub(crate) fn poll(&mut self, host: &str, port: u16, now: Duration) -> Option<Result<SocketAddr, ErrorKind>> {
-        self.hear(now);
-        match self.known {
+        self.take_answer(now);
+        match self.answer_cache {
             Some((at, answer)) if now < at.saturating_add(FRESH) => Some(answer),
             _ if self.running.is_some() => None,
             _ => match start(host.to_owned(), port) {
                 Ok(stream) => {
                     self.started += 1;
-                    self.heard.clear();
+                    self.received.clear();
                     self.running = Some(stream);
                     None
                 }
                 Err(error) => {
-                    self.known = Some((now, Err(error.kind())));
+                    self.answer_cache = Some((now, Err(error.kind())));
                     Some(Err(error.kind()))
                 }
             },
         }
     }
 
-    /// What to watch for reading while a thread asks.
+    /// The descriptor to watch for reading while a lookup is running.
     pub(crate) fn fd(&self) -> Option<RawFd> {
         self.running.as_ref().map(AsRawFd::as_raw_fd)
     }
 
-    /// Grows with every thread.
+    /// Number of lookups started so far.
     pub(crate) fn started(&self) -> u64 {
         self.started
     }
 
-    /// Takes what the running thread has answered.
-    fn hear(&mut self, now: Duration) {
+    /// Reads the answer of the running thread, if it has come.
+    fn take_answer(&mut self, now: Duration) {
         let Some(stream) = &mut self.running else { return };
-        match stream.read_to_end(&mut self.heard) {
+        match stream.read_to_end(&mut self.received) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-            // The end, or as good as that.
+            // End of file; after any other error there is no more to read either.
             _ => self.running = None,
         }
-        let text = String::from_utf8_lossy(&self.heard);
-        self.known = Some((now, text.parse().map_err(|_| ErrorKind::AddrNotAvailable)));
+        let text = String::from_utf8_lossy(&self.received);
+        self.answer_cache = Some((now, text.parse().map_err(|_| ErrorKind::AddrNotAvailable)));
     }
 }
 
-/// The thread; its answer is an address, or nothing.
+/// Starts the thread. It writes the address, or nothing if there is none.
 fn start(host: String, port: u16) -> io::Result<UnixStream> {
     let (ours, mut theirs) = UnixStream::pair()?;
     ours.set_nonblocking(true)?;
-    let ask = move || {
+    let resolve = move || {
         let found = (host.as_str(), port).to_socket_addrs().ok().and_then(|mut addresses| addresses.next());
         if let Some(address) = found {
-            // Whoever asked may be gone.
+            // The `Lookup` may have been dropped.
             let _ = theirs.write_all(address.to_string().as_bytes());
         }
     };
-    std::thread::Builder::new().name("lookup".into()).spawn(ask)?;
+    std::thread::Builder::new().name("lookup".into()).spawn(resolve)?;
     Ok(ours)
 }
 
@@ -100,10 +100,10 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_asked_for_again_when_its_address_may_have_changed() {
+    fn a_name_is_looked_up_again_after_five_seconds() {
         let mut lookup = Lookup::default();
         let at = Duration::from_secs;
-        // An old way to write an address, which asks no server.
+        // A short form of 127.0.0.1, resolved without a DNS server.
         assert_eq!(lookup.poll("127.1", 705, at(1)), None);
         let address = "127.0.0.1:705".parse().unwrap();
         assert_eq!(answer(&mut lookup, "127.1", at(1)), Ok(address));
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn no_address_is_an_answer_too() {
+    fn a_name_without_an_address_is_not_looked_up_again_at_once() {
         let mut lookup = Lookup::default();
         let now = Duration::from_secs(1);
         assert_eq!(answer(&mut lookup, "not a name", now), Err(ErrorKind::AddrNotAvailable));

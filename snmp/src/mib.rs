@@ -6,22 +6,22 @@ use crate::table::Key;
 use crate::value::{Value, VarBind};
 use crate::view::{Object, Rows, ScalarView, TableView, View};
 
-/// Everything served from data of type `T`.
+/// All views of data of type `T`.
 ///
 /// Finding an instance is a binary search for the view, one for the column and one for the row.
 pub struct Mib<T> {
-    /// By rising root; no root begins with another's.
+    /// By ascending root; no root is a prefix of another.
     views: Vec<Box<dyn View<T> + Send + Sync>>,
 }
 
 /// Why views cannot form one tree.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MibError {
-    /// One lies within the other.
-    #[error("{0} and {1} are defined at the same place of the tree")]
+    /// One view's subtree contains the other's.
+    #[error("{0} and {1} overlap in the tree")]
     Overlap(&'static str, &'static str),
-    /// Columns are not in rising order of their numbers.
-    #[error("the columns of {0} are not in rising order")]
+    /// Columns are not in ascending order of their numbers.
+    #[error("the columns of {0} are not in ascending order")]
     ColumnOrder(&'static str),
 }
 
@@ -38,7 +38,7 @@ impl<T: 'static> MibBuilder<T> {
         self
     }
 
-    /// Adds a table whose rows are not those of a [`Table`](crate::Table).
+    /// Adds a table whose rows come from a source other than a [`Table`](crate::Table).
     #[must_use]
     pub fn rows<K: Key, R, S>(mut self, view: TableView<T, K, R, S>) -> Self
     where
@@ -60,7 +60,7 @@ impl<T: 'static> MibBuilder<T> {
     /// The tree.
     ///
     /// # Errors
-    /// Two views at one place, or a table's columns out of order.
+    /// Two views overlap, or a table's columns are out of order.
     pub fn build(mut self) -> Result<Mib<T>, MibError> {
         self.views.sort_by(|a, b| a.root().cmp(b.root()));
         for (a, b) in self.views.iter().zip(self.views.iter().skip(1)) {
@@ -79,14 +79,14 @@ impl<T: 'static> MibBuilder<T> {
 }
 
 impl<T: 'static> Mib<T> {
-    /// An empty tree to add views to.
+    /// An empty builder.
     pub fn builder() -> MibBuilder<T> {
         MibBuilder { views: Vec::new() }
     }
 
-    /// The value of the instance `name`; [`Value::NoSuchObject`] when no object of this tree has that
-    /// name, [`Value::NoSuchInstance`] when the object exists and the instance does not (RFC 2741
-    /// section 7.2.3.1).
+    /// The value of the instance `name`; [`Value::NoSuchObject`] when the tree has no such object type,
+    /// [`Value::NoSuchInstance`] when the object type exists but the instance does not (RFC 2741 section
+    /// 7.2.3.1).
     pub fn get(&self, data: &T, name: &Oid) -> Value {
         match self.view_of(name) {
             Some((view, suffix)) => view.get(data, suffix),
@@ -95,12 +95,12 @@ impl<T: 'static> Mib<T> {
     }
 
     /// The first instance after `start` (at or after it, if `include`) and before `end`; a null `end`
-    /// is no bound. Without one, [`Value::EndOfMibView`] under the name `start` (RFC 2741 section
+    /// is no bound. Without a next instance, [`Value::EndOfMibView`] under the name `start` (RFC 2741 section
     /// 7.2.3.2).
     pub fn next(&self, data: &T, start: &Oid, include: bool, end: &Oid) -> VarBind {
         let end = Some(end.as_slice()).filter(|end| !end.is_empty());
         let from = start.as_slice();
-        // The view `start` lies in, if any, is the last whose root is not after it.
+        // The view that contains `start`, if any, is the last whose root is not after `start`.
         let first = self.views.partition_point(|view| view.root() <= from).saturating_sub(1);
         for view in self.views.get(first..).unwrap_or_default() {
             if end.is_some_and(|end| view.root() >= end) {
@@ -121,7 +121,7 @@ impl<T: 'static> Mib<T> {
     /// Whether a SET of `name` to `value` would be accepted now.
     ///
     /// # Errors
-    /// The error-status to answer with.
+    /// The error-status for the answer.
     pub fn test(&self, data: &T, name: &Oid, value: &Value) -> Result<(), SetError> {
         let (view, suffix) = self.view_of(name).ok_or(SetError::NotWritable)?;
         view.test(data, suffix, value)
@@ -130,18 +130,18 @@ impl<T: 'static> Mib<T> {
     /// Sets `name` to `value`, which [`test`](Self::test) has accepted.
     ///
     /// # Errors
-    /// The error-status to answer with; nothing was changed then.
+    /// The error-status for the answer; nothing is changed then.
     pub fn commit(&self, data: &mut T, name: &Oid, value: &Value) -> Result<(), SetError> {
         let (view, suffix) = self.view_of(name).ok_or(SetError::CommitFailed)?;
         view.commit(data, suffix, value)
     }
 
-    /// Every object, by rising identifier.
+    /// All objects, by ascending identifier.
     pub fn objects(&self) -> impl Iterator<Item = Object> + '_ {
         self.views.iter().flat_map(|view| view.objects())
     }
 
-    /// The view `name` lies in, and what follows its root.
+    /// The view that contains `name`, and the rest of `name` after its root.
     fn view_of<'a>(&'a self, name: &'a Oid) -> Option<(&'a dyn View<T>, &'a [u32])> {
         let name = name.as_slice();
         let at = self.views.partition_point(|view| view.root() <= name).checked_sub(1)?;

@@ -1,6 +1,6 @@
 //! Object identifiers.
 //!
-//! An [`Oid`] is a plain list of 32-bit sub-identifiers, ordered as SNMP orders the tree:
+//! An [`Oid`] is a list of 32-bit sub-identifiers in SNMP's order of the tree:
 //! lexicographically, a parent before its children (RFC 2741 section 5.1, RFC 3416 section 2.2).
 
 use std::borrow::Borrow;
@@ -15,7 +15,7 @@ pub const MAX_SUB_IDS: usize = 128;
 pub struct Oid(Vec<u32>);
 
 impl Oid {
-    /// The identifier made of these sub-identifiers.
+    /// The identifier with these sub-identifiers.
     pub fn new(sub_ids: &[u32]) -> Self {
         Oid(sub_ids.to_vec())
     }
@@ -35,8 +35,8 @@ impl Oid {
         Oid(sub_ids)
     }
 
-    /// The smallest identifier after everything below this one; `None` when nothing can follow,
-    /// that is for the null identifier and one made of the greatest sub-identifiers only.
+    /// The first identifier after this subtree; `None` when nothing can follow: for the null identifier
+    /// and for one whose sub-identifiers are all 4294967295.
     pub fn successor(&self) -> Option<Self> {
         let mut sub_ids = self.0.clone();
         while let Some(last) = sub_ids.pop() {
@@ -104,7 +104,7 @@ impl fmt::Debug for Oid {
     }
 }
 
-/// Why a text is not an object identifier.
+/// Why text is not an object identifier.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParseOidError {
     /// A part between dots is not a decimal number from 0 to 4294967295.
@@ -115,7 +115,7 @@ pub enum ParseOidError {
     TooLong,
 }
 
-/// Accepts `.1.3.6`, `1.3.6`, and `.` or the empty text for the null identifier.
+/// Accepts `.1.3.6`, `1.3.6`, and `.` or empty text for the null identifier.
 impl FromStr for Oid {
     type Err = ParseOidError;
 
@@ -147,14 +147,14 @@ mod tests {
     }
 
     #[test]
-    fn order_is_that_of_the_tree() {
+    fn identifiers_sort_in_tree_order() {
         let sorted = [".", ".1.3", ".1.3.6", ".1.3.6.0", ".1.3.6.2", ".1.3.6.10", ".1.4"];
         assert!(sorted.windows(2).all(|pair| oid(pair[0]) < oid(pair[1])));
         assert!(oid(".1.3.4294967295") > oid(".1.3.16384"));
     }
 
     #[test]
-    fn text_round_trip() {
+    fn text_is_parsed_and_printed() {
         assert_eq!(oid("1.3.6.4294967295").to_string(), ".1.3.6.4294967295");
         assert_eq!(oid("."), Oid::default());
         for bad in ["1..3", ".1.3.", "1.x", "4294967296", "-1", "+1", " 1"] {

@@ -1,7 +1,7 @@
-//! The SYNTAX of an object: what a MIB says of its type, as data.
+//! The SYNTAX of an object, as data.
 //!
 //! A view states each object's syntax so that a test can compare it with the MIB file, and so that
-//! a SET with a value of another type, size or range is refused before any setter sees it.
+//! a SET with a value of another type, size or range is refused before any setter is called.
 
 use crate::value::Value;
 
@@ -124,11 +124,11 @@ pub enum Access {
     ReadWrite,
 }
 
-/// Why a SET is refused: the error-status of RFC 3416 section 3, whose number is the discriminant.
+/// Why a SET is refused: the error-status of RFC 3416 section 3; the discriminant is its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[repr(u16)]
 pub enum SetError {
-    /// Anything no other status fits.
+    /// Any other failure.
     #[error("genErr")]
     GenErr = 5,
     /// Not accessible here.
@@ -140,31 +140,31 @@ pub enum SetError {
     /// A string too short or too long.
     #[error("wrongLength")]
     WrongLength = 8,
-    /// The octets are not a value of the type.
+    /// The encoding does not match the ASN.1 type.
     #[error("wrongEncoding")]
     WrongEncoding = 9,
     /// A value the object can never have.
     #[error("wrongValue")]
     WrongValue = 10,
-    /// The instance does not exist and a SET cannot make it.
+    /// The instance does not exist and a SET cannot create it.
     #[error("noCreation")]
     NoCreation = 11,
     /// A value the object cannot have now.
     #[error("inconsistentValue")]
     InconsistentValue = 12,
-    /// Something needed for it is lacking.
+    /// A resource needed for the change is not available.
     #[error("resourceUnavailable")]
     ResourceUnavailable = 13,
-    /// The change failed after all.
+    /// The change failed after it was tested successfully.
     #[error("commitFailed")]
     CommitFailed = 14,
-    /// The change could not be taken back.
+    /// The change could not be undone.
     #[error("undoFailed")]
     UndoFailed = 15,
     /// The object is read-only.
     #[error("notWritable")]
     NotWritable = 17,
-    /// The instance cannot be made now.
+    /// The instance cannot be created now.
     #[error("inconsistentName")]
     InconsistentName = 18,
 }
@@ -181,7 +181,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_must_fit_type_range_and_names() {
+    fn a_value_must_fit_type_range_and_named_numbers() {
         let priority = Syntax::Integer32 { min: 1, max: 255 };
         assert_eq!(priority.check(&Value::Integer(255)), Ok(()));
         assert_eq!(priority.check(&Value::Integer(0)), Err(SetError::WrongValue));

@@ -1,18 +1,18 @@
 //! Conceptual rows kept in index order.
 //!
-//! A [`Table`] is the one place where rows of a kind live. It is ordered as SNMP orders the
-//! instances, so a GETNEXT is one search in a balanced tree and a walk is one pass.
+//! A [`Table`] holds all rows of a kind, in the order of their SNMP instances, so a GETNEXT is one
+//! search in a balanced tree and a walk is one pass.
 
 use std::collections::BTreeMap;
 use std::ops::{Bound, RangeBounds};
 
 use crate::oid::Oid;
 
-/// An index of a conceptual row: how it becomes sub-identifiers and back.
+/// The index of a conceptual row, and its conversion to and from sub-identifiers.
 ///
-/// `Ord` must be the order of the sub-identifiers, and `from_sub_ids` must accept any number in
-/// each of the [`LEN`](Key::LEN) places (or `seek` be written by hand): a search may start at an
-/// index no row can have.
+/// `Ord` must agree with the order of the sub-identifiers. `from_sub_ids` must accept any number in
+/// each of the [`LEN`](Key::LEN) places, or the type must implement `seek`: a search may start at an
+/// index that no row can have.
 ///
 /// ```
 /// use snmp::table::Key;
@@ -25,7 +25,7 @@ use crate::oid::Oid;
 /// }
 /// ```
 pub trait Key: Ord + Clone {
-    /// Number of sub-identifiers; 0 when it varies, and then `seek` must be written by hand.
+    /// Number of sub-identifiers; 0 when it varies, and then the type must implement `seek`.
     const LEN: usize;
 
     /// Appends the sub-identifiers of this index.
@@ -34,8 +34,8 @@ pub trait Key: Ord + Clone {
     /// The index with exactly these sub-identifiers; `None` when their number is wrong.
     fn from_sub_ids(sub_ids: &[u32]) -> Option<Self>;
 
-    /// Where to begin looking for the first index after `sub_ids` (or at it, if `include`), which
-    /// may be shorter or longer than an index. `None`: no index can follow.
+    /// The start of a search for the first index after `sub_ids` (or at it, if `include`). `sub_ids` may
+    /// be shorter or longer than an index. `None`: no index can follow.
     fn seek(sub_ids: &[u32], include: bool) -> Option<Bound<Self>> {
         match sub_ids.get(..Self::LEN) {
             None => {
@@ -94,7 +94,7 @@ impl<A: Key, B: Key, C: Key> Key for (A, B, C) {
     }
 }
 
-/// An index of varying length, such as one with address octets in it.
+/// An index of varying length, for example one that contains an InetAddress.
 impl Key for Oid {
     const LEN: usize = 0;
 
@@ -114,8 +114,8 @@ impl Key for Oid {
 
 /// Rows in the order of their index.
 ///
-/// Each row is in a box: a tree that is filled in order has nodes that are half empty, which costs little when an empty
-/// place is that of a pointer.
+/// Rows are boxed: nodes of a B-tree that is filled in order are half empty, and an empty slot should cost no more than a
+/// pointer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Table<K, R> {
     rows: BTreeMap<K, Box<R>>,
@@ -133,7 +133,7 @@ impl<K: Key, R> Table<K, R> {
         Table::default()
     }
 
-    /// Puts a row in; returns the one it replaces.
+    /// Inserts a row; returns the row it replaces.
     pub fn insert(&mut self, key: K, row: R) -> Option<R> {
         self.rows.insert(key, Box::new(row)).map(|row| *row)
     }
@@ -143,22 +143,22 @@ impl<K: Key, R> Table<K, R> {
         self.rows.get(key).map(|row| &**row)
     }
 
-    /// The row with this index, to be changed.
+    /// The row with this index, mutable.
     pub fn get_mut(&mut self, key: &K) -> Option<&mut R> {
         self.rows.get_mut(key).map(|row| &mut **row)
     }
 
-    /// Takes a row out.
+    /// Removes a row and returns it.
     pub fn remove(&mut self, key: &K) -> Option<R> {
         self.rows.remove(key).map(|row| *row)
     }
 
-    /// Keeps only the rows for which `keep` says so.
+    /// Keeps only the rows for which `keep` returns true.
     pub fn retain(&mut self, mut keep: impl FnMut(&K, &mut R) -> bool) {
         self.rows.retain(|key, row| keep(key, row));
     }
 
-    /// Takes all rows out.
+    /// Removes all rows.
     pub fn clear(&mut self) {
         self.rows.clear();
     }
@@ -173,7 +173,7 @@ impl<K: Key, R> Table<K, R> {
         self.rows.iter().map(|(key, row)| (key, &**row))
     }
 
-    /// The rows, in index order, to be changed.
+    /// The rows, in index order, mutable.
     pub fn iter_mut(&mut self) -> impl DoubleEndedIterator<Item = (&K, &mut R)> {
         self.rows.iter_mut().map(|(key, row)| (key, &mut **row))
     }
@@ -188,7 +188,7 @@ impl<K: Key, R> Table<K, R> {
         self.rows.values().map(|row| &**row)
     }
 
-    /// The rows without their indices, in index order, to be changed.
+    /// The rows without their indices, in index order, mutable.
     pub fn values_mut(&mut self) -> impl DoubleEndedIterator<Item = &mut R> {
         self.rows.values_mut().map(|row| &mut **row)
     }
@@ -198,28 +198,17 @@ impl<K: Key, R> Table<K, R> {
         self.rows.len()
     }
 
-    /// Whether there is no row.
+    /// Whether the table has no rows.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
-    /// The rows within `range`, in index order. Like [`BTreeMap::range`] it panics on a range that
-    /// ends before it begins.
+    /// The rows within `range`, in index order.
+    ///
+    /// # Panics
+    /// As [`BTreeMap::range`], when the range ends before it starts.
     pub fn range(&self, range: impl RangeBounds<K>) -> impl DoubleEndedIterator<Item = (&K, &R)> {
         self.rows.range(range).map(|(key, row)| (key, &**row))
-    }
-
-    /// The lowest one-number index from 1 on that no row has: the place for a new row, so that rows
-    /// already there keep theirs. `None` for an index of several numbers, or a full table.
-    pub fn free_key(&self) -> Option<K> {
-        let dense = u32::try_from(self.rows.len()).ok()?.checked_add(1)?;
-        let next = K::from_sub_ids(&[dense])?;
-        let after_last = self.rows.last_key_value().is_none_or(|(last, _)| *last < next);
-        if after_last && !self.rows.contains_key(&K::from_sub_ids(&[0])?) {
-            // No gap: n rows, none at 0, none above n.
-            return Some(next);
-        }
-        (1..=u32::MAX).filter_map(|id| K::from_sub_ids(&[id])).find(|key| !self.rows.contains_key(key))
     }
 }
 
@@ -229,7 +218,7 @@ impl<A: Key, R> Table<(A, u32), R> {
         self.range((owner.clone(), 0)..=(owner.clone(), u32::MAX))
     }
 
-    /// The rows whose first index is `owner`, in index order, to be changed.
+    /// The rows whose first index is `owner`, in index order, mutable.
     pub fn of_mut(&mut self, owner: &A) -> impl DoubleEndedIterator<Item = (&(A, u32), &mut R)> {
         let rows = self.rows.range_mut((owner.clone(), 0)..=(owner.clone(), u32::MAX));
         rows.map(|(key, row)| (key, &mut **row))
@@ -262,7 +251,7 @@ mod tests {
         [((1, 2), 'a'), ((1, 5), 'b'), ((3, 1), 'c')].into_iter().collect()
     }
 
-    /// The rows of a table from where a search begins.
+    /// The rows of a table from the start of a search.
     fn sought<K: Key, R: Copy>(table: &Table<K, R>, sub_ids: &[u32], include: bool) -> Vec<R> {
         let from = K::seek(sub_ids, include).unwrap();
         table.range((from, Bound::Unbounded)).map(|(_, row)| *row).collect()
@@ -273,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn seek_from_any_place() {
+    fn a_search_may_start_at_any_identifier() {
         assert_eq!(after(&[]), "abc");
         assert_eq!(after(&[1]), "abc");
         assert_eq!(after(&[1, 2]), "bc");
@@ -287,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn seek_with_indices_of_varying_length() {
+    fn a_search_over_indices_of_varying_length() {
         let table: Table<Oid, u8> =
             [(Oid::new(&[1, 10]), 1), (Oid::new(&[1, 10, 0]), 2), (Oid::new(&[2]), 3)].into_iter().collect();
         let rows = |ids: &[u32], include| sought(&table, ids, include);
@@ -297,14 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_row_takes_the_lowest_free_index() {
-        let mut table: Table<u32, ()> = (1..=4).map(|id| (id, ())).collect();
-        assert_eq!(table.free_key(), Some(5));
-        table.remove(&2);
-        assert_eq!(table.free_key(), Some(2));
-        table.insert(0, ());
-        assert_eq!(table.free_key(), Some(2));
-        assert_eq!(Table::<u32, ()>::new().free_key(), Some(1));
+    fn a_new_row_takes_the_lowest_free_position() {
         assert_eq!(two_level().free_position(&1), 1);
         assert_eq!(two_level().free_position(&3), 2);
         assert_eq!(two_level().free_position(&2), 1);

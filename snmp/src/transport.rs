@@ -1,8 +1,8 @@
-//! The connection to a master: its address, and a socket that never blocks.
+//! The connection to a master: its address, and a non-blocking socket.
 //!
-//! Opening a unix socket is over at once, yes or no: a master that hangs and has a full backlog refuses
-//! with [`io::ErrorKind::WouldBlock`] like any that is away. Opening a TCP connection goes on in
-//! the background; [`Stream::is_connected`] tells when the socket becomes writable.
+//! Connecting a unix socket succeeds or fails at once; with a hung master whose backlog is full it fails
+//! with [`io::ErrorKind::WouldBlock`]. A TCP connection is established in the background: call
+//! [`Stream::is_connected`] when the socket becomes writable.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -13,10 +13,10 @@ use std::str::FromStr;
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
-/// Where net-snmp's master listens unless told otherwise.
+/// The default socket of net-snmp's master.
 pub const DEFAULT_SOCKET: &str = "/var/agentx/master";
 
-/// The port IANA gave to AgentX.
+/// The port that IANA assigned to AgentX.
 pub const DEFAULT_PORT: u16 = 705;
 
 /// Where a master listens.
@@ -26,7 +26,7 @@ pub enum MasterAddress {
     Unix(PathBuf),
     /// A TCP socket.
     Tcp(SocketAddr),
-    /// A TCP socket on a host known by name only. A [`Link`](crate::Link) looks it up before each connection.
+    /// A TCP socket of a named host. A [`Link`](crate::Link) looks up the name before each connection.
     TcpName {
         /// The name.
         host: String,
@@ -52,10 +52,10 @@ impl fmt::Display for MasterAddress {
     }
 }
 
-/// Why a text does not say where a master listens.
+/// Why text is not a master's address.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
-    /// Nothing, or nothing after the colon.
+    /// No text, or no text after the colon.
     #[error("no address of an AgentX master given")]
     Empty,
     /// A transport on which AgentX cannot run.
@@ -69,9 +69,9 @@ pub enum AddressError {
     Brackets(String),
 }
 
-/// Accepts what `-A` and `snmp_socket` do with net-snmp: `/PATH`, `unix:PATH`, `tcp:HOST:PORT`,
+/// Accepts the forms that `-A` and `snmp_socket` take with net-snmp: `/PATH`, `unix:PATH`, `tcp:HOST:PORT`,
 /// `tcp:HOST`, `tcp:PORT`, `tcp6:[ADDRESS]:PORT`, and `HOST:PORT`, which is TCP. `udp:` is refused:
-/// AgentX is a stream of PDUs without message borders.
+/// AgentX is a stream of PDUs without message boundaries.
 impl FromStr for MasterAddress {
     type Err = AddressError;
 
@@ -128,21 +128,21 @@ fn host_and_port(text: &str) -> Result<MasterAddress, AddressError> {
     })
 }
 
-/// A stream socket to a master. Nothing on it blocks.
+/// A non-blocking stream socket to a master.
 #[derive(Debug)]
 pub struct Stream {
     socket: Socket,
-    /// A TCP connection whose outcome is not known yet.
+    /// The TCP connection is still being established.
     connecting: bool,
 }
 
 impl Stream {
-    /// Begins to connect.
+    /// Starts to connect.
     ///
     /// # Errors
-    /// [`io::ErrorKind::NotFound`] and [`io::ErrorKind::ConnectionRefused`]: no master is there.
-    /// [`io::ErrorKind::PermissionDenied`]: the master's socket is closed to this user; with net-snmp
-    /// `agentXPerms` opens it. [`io::ErrorKind::WouldBlock`]: the master does not accept.
+    /// [`io::ErrorKind::NotFound`] and [`io::ErrorKind::ConnectionRefused`]: there is no master.
+    /// [`io::ErrorKind::PermissionDenied`]: this user may not use the master's socket; with net-snmp
+    /// `agentXPerms` permits it. [`io::ErrorKind::WouldBlock`]: the master does not accept connections.
     /// [`io::ErrorKind::InvalidInput`]: the path is too long, or there is a host name instead of
     /// an address.
     pub fn connect(address: &MasterAddress) -> io::Result<Self> {
@@ -168,15 +168,15 @@ impl Stream {
         }
     }
 
-    /// Whether the outcome of [`connect`](Self::connect) is not known yet.
+    /// Whether the connection is still being established.
     pub fn is_connecting(&self) -> bool {
         self.connecting
     }
 
-    /// Whether the connection stands; ask when the socket becomes writable.
+    /// Whether the connection is established; call when the socket becomes writable.
     ///
     /// # Errors
-    /// It failed.
+    /// The connection failed.
     pub fn is_connected(&mut self) -> io::Result<bool> {
         if self.connecting {
             if let Some(error) = self.socket.take_error()? {
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_work_is_refused_with_a_hint() {
+    fn an_unusable_address_is_refused_with_a_hint() {
         let udp = parse("udp:localhost:705").unwrap_err();
         assert_eq!(udp.to_string(), "'udp:localhost:705': AgentX needs a stream; use unix:PATH or tcp:HOST:PORT");
         for bad in ["", "  ", "unix:", "tcp:", "tcp:h:0", "tcp:h:65536", "tcp:[::1", "tcp:[x]:1"] {
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_tell_why() {
+    fn a_failed_connect_returns_the_reason() {
         let dir = tempfile::tempdir().unwrap();
         let absent = MasterAddress::Unix(dir.path().join("absent"));
         assert_eq!(Stream::connect(&absent).unwrap_err().kind(), io::ErrorKind::NotFound);
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_master_that_does_not_accept_does_not_hold_us_up() {
+    fn connecting_to_a_master_that_does_not_accept_does_not_block() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("hung");
         let listener = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();

@@ -17,21 +17,21 @@ pub enum Value {
     ObjectId(Oid),
     /// IpAddress: four octets of an IPv4 address.
     IpAddress([u8; 4]),
-    /// A counter that wraps at 2^32.
+    /// Counter32, which wraps at 2^32.
     Counter32(u32),
     /// Gauge32 and Unsigned32, which are one type on the wire.
     Gauge32(u32),
     /// Hundredths of a second, modulo 2^32.
     TimeTicks(u32),
-    /// Wrapped BER of another type.
+    /// Opaque: BER of another type in an octet string.
     Opaque(Vec<u8>),
-    /// A counter that wraps at 2^64.
+    /// Counter64, which wraps at 2^64.
     Counter64(u64),
-    /// The object type is not known here.
+    /// noSuchObject: the subagent has no object type of this name.
     NoSuchObject,
-    /// The object type is known, this instance does not exist.
+    /// noSuchInstance: the object type exists, this instance of it does not.
     NoSuchInstance,
-    /// Nothing follows in the range asked for.
+    /// endOfMibView: the search range has no further instance.
     EndOfMibView,
 }
 
@@ -79,9 +79,9 @@ impl From<Ipv4Addr> for Value {
 /// A variable's name and its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VarBind {
-    /// The instance's full identifier; for [`Value::EndOfMibView`] the one the search began at.
+    /// The instance's full identifier; for [`Value::EndOfMibView`] the start of the search range.
     pub name: Oid,
-    /// Its value or the exception.
+    /// The value or the exception.
     pub value: Value,
 }
 

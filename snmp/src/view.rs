@@ -1,7 +1,7 @@
 //! How a table or a scalar appears in a MIB: columns as data.
 //!
-//! A view holds no rows. It names the place in the tree, and for each column the number, the name,
-//! the syntax, and functions that read and perhaps write one cell of a row kept elsewhere.
+//! A view holds no rows. It states the place in the tree, and for each column the number, the name,
+//! the syntax, and the functions that read and, if the column is writable, write one cell of a row.
 
 use std::ops::Bound;
 
@@ -10,24 +10,24 @@ use crate::syntax::{Access, SetError, Syntax};
 use crate::table::{Key, Table};
 use crate::value::{Value, VarBind};
 
-/// How one cell is written. Both functions see only values that fit the column's syntax, and only
-/// instances that exist.
+/// How one cell is written. Both functions are called only with values that fit the column's syntax
+/// and with instances that exist.
 pub struct Setter<T, K> {
-    /// Whether the value could be set now. Changes nothing.
+    /// Checks whether the value could be set now. Changes nothing.
     pub test: fn(&T, &K, &Value) -> Result<(), SetError>,
-    /// Sets it. Called again with the former value, as the getter gave it, to take a SET back.
+    /// Sets the value. To undo a SET, it is called again with the previous value as the getter returned it.
     pub commit: fn(&mut T, &K, &Value) -> Result<(), SetError>,
 }
 
 /// A column of a conceptual table.
 pub struct Column<T, K, R> {
-    /// Its number below the entry.
+    /// Sub-identifier below the entry.
     pub number: u32,
-    /// Its descriptor in the MIB.
+    /// Descriptor in the MIB.
     pub name: &'static str,
-    /// Its SYNTAX.
+    /// SYNTAX.
     pub syntax: Syntax,
-    /// Reads the cell; `None`: this row has no such instance, and a walk goes past it.
+    /// Reads the cell; `None`: the row has no instance of this column, and a walk skips it.
     pub get: fn(&T, &K, &R) -> Option<Value>,
     /// Writes the cell; `None`: the column is read-only.
     pub set: Option<Setter<T, K>>,
@@ -51,15 +51,15 @@ impl<T, K, R> Column<T, K, R> {
     }
 }
 
-/// Reads one cell of a row; `None`: this row has no such instance.
+/// Reads one cell of a row; `None`: the row has no instance of this column.
 pub type Cell<'c, K, R> = &'c dyn Fn(&K, &R) -> Option<Value>;
 
-/// Rows under an index: those of a [`Table`], or rows that appear here under another index than where they are kept.
+/// A source of rows under an index: a [`Table`], or rows of a table with another index.
 pub trait Rows<T, K, R> {
     /// The row with this index.
     fn get<'d>(&self, data: &'d T, key: &K) -> Option<&'d R>;
 
-    /// The first row from `from` on, in index order, that has this cell: its index and the cell.
+    /// The first row from `from` on, in index order, that has an instance of this cell: its index and the value.
     fn find(&self, data: &T, from: Bound<K>, cell: Cell<'_, K, R>) -> Option<(K, Value)>;
 }
 
@@ -74,15 +74,15 @@ impl<T, K: Key + 'static, R> Rows<T, K, R> for fn(&T) -> &Table<K, R> {
     }
 }
 
-/// A table as a MIB shows it. `S` says where its rows are: commonly a function that gives a [`Table`].
+/// A table as a MIB shows it. `S` is the source of its rows: usually a function that returns a [`Table`].
 pub struct TableView<T: 'static, K: 'static, R: 'static, S = fn(&T) -> &Table<K, R>> {
     /// Descriptor of the table.
     pub name: &'static str,
     /// Identifier of the entry (the table's followed by 1).
     pub entry: &'static [u32],
-    /// Where the rows are.
+    /// Source of the rows.
     pub table: S,
-    /// The accessible columns, by rising number.
+    /// The accessible columns, by ascending number.
     pub columns: &'static [Column<T, K, R>],
 }
 
@@ -90,13 +90,13 @@ pub struct TableView<T: 'static, K: 'static, R: 'static, S = fn(&T) -> &Table<K,
 pub struct ScalarView<T> {
     /// Identifier of the object, without the instance's final 0.
     pub oid: &'static [u32],
-    /// Its descriptor in the MIB.
+    /// Descriptor in the MIB.
     pub name: &'static str,
-    /// Its SYNTAX.
+    /// SYNTAX.
     pub syntax: Syntax,
-    /// Reads it; `None`: there is no instance now.
+    /// Reads the value; `None`: there is no instance now.
     pub get: fn(&T) -> Option<Value>,
-    /// Writes it; `None`: the object is read-only.
+    /// Writes the value; `None`: the object is read-only.
     pub set: Option<Setter<T, ()>>,
 }
 
@@ -107,12 +107,12 @@ impl<T> ScalarView<T> {
     }
 }
 
-/// An object a MIB serves, as its definition would describe it.
+/// An object type that a MIB serves, for comparison with its definition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Object {
     /// Descriptor.
     pub name: &'static str,
-    /// Identifier of the object type (no instance).
+    /// Identifier of the object type, without an instance.
     pub oid: Oid,
     /// SYNTAX.
     pub syntax: Syntax,
@@ -120,9 +120,9 @@ pub struct Object {
     pub access: Access,
 }
 
-/// A region of the tree with objects in it; `suffix` is what follows [`root`](View::root).
+/// A subtree with objects. `suffix` is the part of an identifier after [`root`](View::root).
 pub(crate) trait View<T> {
-    /// Identifier all instances begin with.
+    /// The common prefix of all instances.
     fn root(&self) -> &[u32];
 
     /// Descriptor of the table or the scalar.
@@ -140,7 +140,7 @@ pub(crate) trait View<T> {
     /// Sets this instance to `value`.
     fn commit(&self, data: &mut T, suffix: &[u32], value: &Value) -> Result<(), SetError>;
 
-    /// The objects, by rising identifier.
+    /// The objects, by ascending identifier.
     fn objects(&self) -> Vec<Object>;
 }
 
@@ -152,7 +152,7 @@ impl<T, K: Key, R, S: Rows<T, K, R>> TableView<T, K, R, S> {
         self.columns.get(at)
     }
 
-    /// The index of the row that `suffix` names, whether or not there is one.
+    /// The index of the row that `suffix` names, whether or not the row exists.
     fn key(suffix: &[u32]) -> Option<K> {
         K::from_sub_ids(suffix.get(1..)?)
     }

@@ -1,7 +1,8 @@
-//! What a replacement process needs so that the other ends do not notice that its predecessor was killed.
+//! The checkpoint of the BFD process: the session states that the parent keeps, so that a replacement process can
+//! continue without the other ends noticing the crash.
 //!
-//! Sessions go by row index and by their ends: a replacement numbers its rows as its predecessor did
-//! ([`Indices`](super::Indices)). Nothing in it changes while a session is just heard.
+//! Sessions are identified by row index, which is the same in the replacement ([`Indices`](super::Indices)), and by their
+//! end points. Received packets that change no state leave the checkpoint unchanged.
 
 use std::net::IpAddr;
 
@@ -12,7 +13,7 @@ use super::rows::{Intervals, Remote, Session, SessionId};
 use crate::state::Record;
 use crate::wire::bfd::{Diagnostic, State};
 
-/// The states of all sessions.
+/// Checkpoint: the states of all sessions, from which a replacement process resumes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checkpoint {
     sessions: Vec<Saved>,
@@ -22,13 +23,13 @@ pub struct Checkpoint {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Saved {
     index: u32,
-    /// Neighbour, source, multihop.
+    /// Neighbour address, source address, multihop.
     ends: (IpAddr, Option<IpAddr>, bool),
     state: State,
     diagnostic: Diagnostic,
     discriminator: u32,
     remote: Option<Remote>,
-    used: Intervals,
+    in_force: Intervals,
 }
 
 impl Record for Checkpoint {
@@ -37,7 +38,7 @@ impl Record for Checkpoint {
 }
 
 impl Bfd {
-    /// The present states, for a replacement of this process.
+    /// Returns the present states, for a replacement of this process.
     pub fn checkpoint(&self) -> Checkpoint {
         let saved = |(id, row): (&SessionId, &Session)| Saved {
             index: id.0,
@@ -46,21 +47,21 @@ impl Bfd {
             diagnostic: row.diagnostic,
             discriminator: row.discriminator,
             remote: row.remote,
-            used: row.used,
+            in_force: row.in_force,
         };
         Checkpoint { sessions: self.tables.sessions.iter().map(saved).collect() }
     }
 
-    /// Takes over the states of a predecessor, before [`Event::Start`](super::Event::Start), or before
-    /// [`Event::Stop`](super::Event::Stop) to tell the other ends of the stop in its place. That a session is in the
-    /// state that it was in is no change.
+    /// Restores the states of a predecessor. Call it before [`Event::Start`](super::Event::Start), or before
+    /// [`Event::Stop`](super::Event::Stop) to send AdminDown in place of the predecessor. Restored states cause no
+    /// [`Change`](super::Change).
     pub fn resume(&mut self, checkpoint: &Checkpoint) {
         if self.phase != Phase::Waiting {
             return;
         }
         for saved in checkpoint.sessions.iter().filter(|saved| saved.discriminator != 0) {
             self.with(SessionId(saved.index), |row, turn| {
-                // Another session has the number by chance: that one could not be told apart.
+                // If another session happens to have this discriminator, packets could not be told apart.
                 let taken = turn.discriminators.get(&saved.discriminator).is_some_and(|of| *of != turn.id);
                 if row.ends() != saved.ends || taken || saved.state == State::AdminDown {
                     return;
@@ -69,9 +70,9 @@ impl Bfd {
                 turn.discriminators.insert(saved.discriminator, turn.id);
                 row.discriminator = saved.discriminator;
                 (row.state, row.diagnostic, row.remote) = (saved.state, saved.diagnostic, saved.remote);
-                row.used = saved.used;
-                // Whether the predecessor's poll was answered is not known.
-                row.poll = row.is_up() && row.used != row.advertised();
+                row.in_force = saved.in_force;
+                // It is unknown whether the predecessor's poll was answered.
+                row.poll = row.is_up() && row.in_force != row.advertised();
                 row.retune();
                 row.detection_time = row.detection();
             });

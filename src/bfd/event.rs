@@ -1,4 +1,4 @@
-//! What goes into the machine and what comes out of it.
+//! Input and output of the machine: events, and the actions and changes that follow from them.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -7,27 +7,27 @@ use super::rows::SessionId;
 use crate::config::model::Config;
 use crate::wire::bfd::{Diagnostic, LEN, Malformed, State};
 
-/// Something that happened outside. See the [module](super) for the order of packets and timers.
+/// An external event. See the [module](super) for the order of packets and timers.
 #[derive(Clone, Debug)]
 pub enum Event<'a> {
-    /// Sessions begin.
+    /// Starts the sessions.
     Start,
     /// A datagram was received on one of the two ports.
     Packet(Received<'a>),
     /// The timer last set under this key expired.
     Timer(TimerKey),
-    /// What came of the [`Action::Send`] of a session: sent, or the system's words.
+    /// Result of the [`Action::Send`] of a session: sent, or the system's error message.
     Sent(SessionId, Result<(), String>),
-    /// A new configuration; boxed, as it is large and rare.
+    /// A new configuration; boxed because it is large and rare.
     Configure(Box<Config>),
-    /// The daemon stops: the other ends are told. It is over when [`Bfd::is_stopped`](super::Bfd::is_stopped).
+    /// The daemon stops: the other ends are sent AdminDown. Done when [`Bfd::is_stopped`](super::Bfd::is_stopped).
     Stop,
 }
 
-/// A received datagram with what its IP header and socket tell.
+/// A received datagram with the data of its IP header and socket.
 #[derive(Clone, Copy, Debug)]
 pub struct Received<'a> {
-    /// It came to the port of multihop sessions.
+    /// It was received on the port of multihop sessions.
     pub multihop: bool,
     /// Source address.
     pub source: IpAddr,
@@ -37,21 +37,21 @@ pub struct Received<'a> {
     pub payload: &'a [u8],
 }
 
-/// Names a timer; setting it again replaces it.
+/// Identifies a timer. Setting a timer again replaces it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TimerKey {
-    /// The next packet of a session.
+    /// The next packet of a session is due.
     Send(SessionId),
-    /// The other end may have been silent for the detection time.
+    /// The detection time of a session may have expired.
     Detection(SessionId),
 }
 
-/// What the machine wants done.
+/// An action for the process to carry out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Send a control packet from the session's socket, which is opened for its first packet: from the `source_ip` of
-    /// the row if it has one, and from a port of [`SOURCE_PORTS`](crate::wire::bfd::SOURCE_PORTS) that no other session
-    /// has and that stays. Answered by [`Event::Sent`].
+    /// Send a control packet from the session's socket, which is opened for its first packet. The socket has the
+    /// `source_ip` of the row, if configured, and a port from [`SOURCE_PORTS`](crate::wire::bfd::SOURCE_PORTS) that no
+    /// other session uses and that does not change. Answered by [`Event::Sent`].
     Send {
         /// The session.
         id: SessionId,
@@ -66,16 +66,16 @@ pub enum Action {
         /// UDP payload.
         octets: [u8; LEN],
     },
-    /// The session's socket is not needed any more; a later session of the same id opens another.
+    /// Close the session's socket. A later session of the same id opens another.
     Close(SessionId),
     /// Set (`Some`, absolute time) or clear a timer.
     Timer(TimerKey, Option<Duration>),
 }
 
-/// A row went from A to B: what the views, and the processes that track the session, are told.
+/// A change of a row, with which the views and the processes that track the session are notified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// The detection time of a session changed, with the intervals behind it.
+    /// The detection time of a session changed because its intervals did.
     Timing {
         /// The row.
         id: SessionId,
@@ -86,85 +86,85 @@ pub enum Change {
     State {
         /// The row.
         id: SessionId,
-        /// State it left.
+        /// Previous state.
         from: State,
-        /// State it entered; [`State::AdminDown`] when the daemon stops.
+        /// New state; [`State::AdminDown`] when the daemon stops.
         to: State,
         /// Why.
         cause: Cause,
         /// bfd.LocalDiag.
         diagnostic: Diagnostic,
-        /// What the other end said last.
+        /// Diagnostic in the last packet of the other end.
         remote_diagnostic: Diagnostic,
     },
-    /// The other end is asked to confirm new intervals (RFC 5880 section 6.5).
+    /// A poll sequence started: the other end is asked to confirm new intervals (RFC 5880 section 6.5).
     Poll(SessionId),
-    /// A packet is not taken. Told once in an interval for each session, and once for all strangers.
+    /// A packet was refused. Reported at most once a minute for each session, and for all unknown senders together.
     Refused {
-        /// The session it seems to be of; `None` = of no session.
+        /// The session with the packet's source address as neighbour; `None` = unknown sender.
         id: Option<SessionId>,
         /// Source address.
         source: IpAddr,
         /// Why.
         refusal: Refusal,
-        /// Packets refused since this was last told.
+        /// Number of packets refused without a report since the last report.
         more: u64,
     },
-    /// The packets of a session cannot be sent; told at the first failure.
+    /// The packets of a session cannot be sent. Reported at the first failure.
     SendFailed {
         /// The row.
         id: SessionId,
-        /// The system's words.
+        /// The system's error message.
         error: String,
     },
-    /// They can be sent again.
+    /// The packets of a session can be sent again.
     SendWorks(SessionId),
 }
 
-/// Why a session changed.
+/// Cause of a state change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// The other end said that it is in this state.
+    /// A packet of the other end in this state.
     Remote(State),
-    /// Nothing was heard.
+    /// No packet was received.
     Silence {
-        /// For so long.
+        /// Time since the last packet.
         elapsed: Duration,
-        /// Beyond the detection time.
+        /// Time since the detection time expired.
         overdue: Duration,
     },
-    /// A new configuration gives the session other ends.
+    /// A new configuration changed the end points of the session.
     Reconfigured,
     /// The daemon stops.
     Shutdown,
 }
 
-/// Why a packet is not taken.
+/// Reason for refusing a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// Whatever the session.
+    /// The packet is malformed.
     Malformed(Malformed),
     /// It crossed more hops than `max_hops`.
     Ttl {
         /// TTL or hop limit of the packet.
         ttl: u8,
-        /// The least that is taken.
+        /// The lowest value that is accepted.
         least: u8,
     },
-    /// No session with the sender on this port.
+    /// There is no session with the sender on this port.
     Neighbor {
         /// The port.
         port: u16,
     },
-    /// No session has this discriminator on this port.
+    /// No session on this port has this discriminator.
     Discriminator(u32),
 }
 
-/// All that the handling of events has produced since it was last drained.
+/// Actions and changes since the last [`Bfd::take_output`](super::Bfd::take_output).
 #[derive(Clone, Debug, Default)]
 pub struct Output {
-    /// To be carried out in order.
+    /// Actions, to be carried out in order.
     pub actions: Vec<Action>,
-    /// To be shown in order.
+    /// Changes, to be reported in order.
     pub changes: Vec<Change>,
 }

@@ -1,10 +1,10 @@
-//! The indices of the sessions, for a replacement of the process.
+//! The row indices of the sessions, for a replacement of the process.
 
 use serde::{Deserialize, Serialize};
 
 use crate::state::{self, Record};
 
-/// Which session has which index.
+/// The row indices of the sessions.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Indices {
     /// By name.

@@ -1,23 +1,23 @@
-//! The machine of all sessions: takes events, starts and stops.
+//! The machine of all sessions: dispatches events, starts and stops.
 //!
-//! Pure: an event and a time in, rows and actions out. It reads no clock and does no I/O.
+//! It is pure: it takes an event and the time, and produces rows and actions. It reads no clock and does no I/O.
 
 use std::time::Duration;
 
 use super::event::{Action, Cause, Change, Event, Output, TimerKey};
-use super::rows::{Quiet, Session, SessionId};
+use super::rows::{ReportLimit, Session, SessionId};
 use super::session::Turn;
 use super::tables::Tables;
 use crate::state::Random;
 use crate::system::{HasSystem, System};
 use crate::wire::bfd::{Diagnostic, State};
 
-/// Packets that tell the other end of a session that this end stops: one may get lost.
-const FAREWELLS: u8 = 3;
-/// The longest pause between them; a session that is slower says it once.
-const FAREWELL_PAUSE: Duration = Duration::from_millis(300);
+/// Number of AdminDown packets sent at a stop, since packets may get lost.
+const ADMIN_DOWN_COUNT: u8 = 3;
+/// Longest interval at which AdminDown is repeated; a session with a longer interval sends it once.
+const ADMIN_DOWN_INTERVAL: Duration = Duration::from_millis(300);
 
-/// All sessions of a process.
+/// The machine of all BFD sessions.
 #[derive(Debug)]
 pub struct Bfd {
     pub(super) tables: Tables,
@@ -25,18 +25,18 @@ pub struct Bfd {
     pub(super) now: Duration,
     pub(super) random: Random,
     pub(super) phase: Phase,
-    /// Packets of no session.
-    pub(super) strangers: Quiet,
+    /// Rate limit for reports of packets from unknown senders.
+    pub(super) strangers: ReportLimit,
 }
 
-/// Where the whole process stands.
+/// Phase of the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
     /// Before [`Event::Start`].
     Waiting,
     /// Sessions run.
     Running,
-    /// The other ends are told that they end.
+    /// AdminDown is being sent to the other ends.
     Stopping,
 }
 
@@ -47,8 +47,8 @@ impl HasSystem for Bfd {
 }
 
 impl Bfd {
-    /// The machine over the rows of a configuration; it waits for [`Event::Start`]. The seed, which nobody should be able
-    /// to guess, gives discriminators and jitter.
+    /// Creates the machine for the rows of a configuration. It waits for [`Event::Start`]. Discriminators and jitter
+    /// derive from the seed, which must not be predictable.
     pub fn new(tables: Tables, seed: u64) -> Bfd {
         let mut bfd = Bfd {
             tables,
@@ -56,10 +56,10 @@ impl Bfd {
             now: Duration::ZERO,
             random: Random::new(seed),
             phase: Phase::Waiting,
-            strangers: Quiet::default(),
+            strangers: ReportLimit::default(),
         };
         for id in bfd.tables.ids() {
-            bfd.with(id, |row, turn| turn.name(row));
+            bfd.with(id, |row, turn| turn.assign_discriminator(row));
         }
         bfd
     }
@@ -69,7 +69,7 @@ impl Bfd {
         &self.tables
     }
 
-    /// Hands over what the events so far have produced.
+    /// Takes the actions and changes of the events so far.
     pub fn take_output(&mut self) -> Output {
         std::mem::take(&mut self.output)
     }
@@ -79,18 +79,18 @@ impl Bfd {
         self.now
     }
 
-    /// Whether all is said after [`Event::Stop`].
+    /// Whether every AdminDown packet is sent after [`Event::Stop`].
     pub fn is_stopped(&self) -> bool {
-        self.phase == Phase::Stopping && self.tables.sessions.values().all(|row| row.farewells == 0)
+        self.phase == Phase::Stopping && self.tables.sessions.values().all(|row| row.admin_downs_left == 0)
     }
 
-    /// Takes one event. `now` never goes backwards.
+    /// Handles one event. `now` must not go backwards.
     pub fn handle(&mut self, event: Event<'_>, now: Duration) {
         self.now = now;
         match event {
             Event::Start => self.start(),
             Event::Packet(packet) => self.receive(packet),
-            Event::Timer(TimerKey::Send(id)) if self.phase == Phase::Stopping => self.with(id, farewell),
+            Event::Timer(TimerKey::Send(id)) if self.phase == Phase::Stopping => self.with(id, repeat_admin_down),
             Event::Timer(TimerKey::Send(id)) => self.with(id, |row, turn| turn.send_timer(row)),
             Event::Timer(TimerKey::Detection(id)) => self.detection_timer(id),
             Event::Sent(id, result) => self.with(id, |row, turn| sent(row, turn, result)),
@@ -99,7 +99,7 @@ impl Bfd {
         }
     }
 
-    /// Does something with a session.
+    /// Calls `act` with a session's row, if the session exists.
     pub(super) fn with(&mut self, id: SessionId, act: impl FnOnce(&mut Session, &mut Turn<'_>)) {
         let Tables { sessions, discriminators, .. } = &mut self.tables;
         let (output, random) = (&mut self.output, &mut self.random);
@@ -114,16 +114,16 @@ impl Bfd {
         }
         self.phase = Phase::Running;
         for id in self.tables.ids() {
-            self.begin(id);
+            self.start_session(id);
         }
     }
 
-    /// A session begins, or goes on where that of a predecessor was: the other end has a whole detection time.
-    pub(super) fn begin(&mut self, id: SessionId) {
+    /// Starts a session, or continues a predecessor's. The other end gets a full detection time.
+    pub(super) fn start_session(&mut self, id: SessionId) {
         self.with(id, |row, turn| {
             row.since = turn.now;
             row.last_heard = row.remote.map(|_| turn.now);
-            turn.hurry(row);
+            turn.expedite(row);
             turn.arm(row);
         });
     }
@@ -149,9 +149,9 @@ impl Bfd {
         self.phase = Phase::Stopping;
         for id in self.tables.ids() {
             self.with(id, |row, turn| {
-                let quick = row.is_up() && row.tx_interval() <= FAREWELL_PAUSE;
-                if leave(row, turn, Cause::Shutdown) && quick {
-                    row.farewells = FAREWELLS.saturating_sub(1);
+                let quick = row.is_up() && row.tx_interval() <= ADMIN_DOWN_INTERVAL;
+                if enter_admin_down(row, turn, Cause::Shutdown) && quick {
+                    row.admin_downs_left = ADMIN_DOWN_COUNT.saturating_sub(1);
                     let at = turn.now.saturating_add(row.tx_interval());
                     turn.output.actions.push(Action::Timer(TimerKey::Send(turn.id), Some(at)));
                 }
@@ -160,9 +160,9 @@ impl Bfd {
     }
 }
 
-/// Tells the other end that the session ends (RFC 5880 section 6.8.16), unless nothing was ever said to it. The intervals
-/// in force stay as they are.
-pub(super) fn leave(row: &mut Session, turn: &mut Turn<'_>, cause: Cause) -> bool {
+/// Sends AdminDown to the other end (RFC 5880 section 6.8.16), unless no packet was ever exchanged with it. The intervals
+/// in force do not change. Returns whether a packet was sent.
+pub(super) fn enter_admin_down(row: &mut Session, turn: &mut Turn<'_>, cause: Cause) -> bool {
     let id = turn.id;
     turn.output.actions.push(Action::Timer(TimerKey::Send(id), None));
     turn.output.actions.push(Action::Timer(TimerKey::Detection(id), None));
@@ -177,9 +177,9 @@ pub(super) fn leave(row: &mut Session, turn: &mut Turn<'_>, cause: Cause) -> boo
     known
 }
 
-fn farewell(row: &mut Session, turn: &mut Turn<'_>) {
-    let Some(left) = row.farewells.checked_sub(1) else { return };
-    row.farewells = left;
+fn repeat_admin_down(row: &mut Session, turn: &mut Turn<'_>) {
+    let Some(left) = row.admin_downs_left.checked_sub(1) else { return };
+    row.admin_downs_left = left;
     turn.transmit(row, false);
     if left > 0 {
         let at = turn.now.saturating_add(row.tx_interval());

@@ -1,14 +1,14 @@
 //! BFD: the table of sessions and their machine (RFC 5880, 5881, 5883). No I/O and no clock.
 //!
-//! Asynchronous mode without authentication, echo and demand mode of this end; demand mode of the other end is honoured.
-//! [`Bfd::handle`] takes an [`Event`] and the time; it writes rows in [`Tables`] and leaves [`Action`]s for the outside
-//! and [`Change`]s for the views in [`Bfd::take_output`]. One event is handled to its end before the next.
+//! This is asynchronous mode without authentication and without echo. This end never requests demand mode, but honours
+//! that of the other end. [`Bfd::handle`] takes an [`Event`] and the time; it updates the rows in [`Tables`] and queues
+//! [`Action`]s for the process and [`Change`]s for the views, which [`Bfd::take_output`] returns. Each event is handled
+//! completely before the next.
 //!
-//! **The order of events matters.** A session goes down when nothing was heard for the detection time, and a packet is
-//! heard when it is handed in. So that a busy machine takes no session down, hand in every packet that waits in a socket
-//! before [`Event::Timer`] with [`TimerKey::Detection`]: after a wake-up, however late, read the sockets until they are
-//! empty, then hand in the timers that are due. When the packets are too many to be read in one turn, leave the detection
-//! timers for a later turn.
+//! **The order of events matters.** A session goes down when no packet was handled for the detection time. To keep a busy
+//! machine from taking sessions down, handle all packets waiting in the sockets before an [`Event::Timer`] with
+//! [`TimerKey::Detection`]: after a wake-up, however late, first read the sockets until they are empty, then handle the
+//! expired timers. When there are too many packets for one turn, defer the detection timers to a later turn.
 
 mod checkpoint;
 mod event;

@@ -11,15 +11,15 @@ impl Bfd {
         if self.phase != Phase::Running {
             return;
         }
-        let judged = Control::parse(packet.payload).map_err(Refusal::Malformed);
-        match judged.and_then(|control| Ok((self.session_of(&packet, &control)?, control))) {
-            Ok((id, control)) => self.with(id, |row, turn| turn.take(row, &control)),
+        let parsed = Control::parse(packet.payload).map_err(Refusal::Malformed);
+        match parsed.and_then(|control| Ok((self.session_of(&packet, &control)?, control))) {
+            Ok((id, control)) => self.with(id, |row, turn| turn.accept(row, &control)),
             Err(refusal) => self.refuse(&packet, refusal),
         }
     }
 
-    /// The session that a packet is for (RFC 5880 section 6.3, RFC 5881 section 3): by the discriminator that the other
-    /// end has learnt, before that by its address.
+    /// Finds the session of a packet (RFC 5880 section 6.3, RFC 5881 section 3): by Your Discriminator, or by the source
+    /// address while the other end has not learnt the discriminator.
     fn session_of(&self, packet: &Received<'_>, control: &Control) -> Result<SessionId, Refusal> {
         let id = match control.your_discriminator {
             0 => self.tables.neighbors.get(&packet.source),
@@ -42,7 +42,8 @@ impl Bfd {
         let more = match id.and_then(|id| self.tables.sessions.get_mut(&id)) {
             Some(row) => {
                 row.counters.refused = row.counters.refused.saturating_add(1);
-                // That happens each time a session goes down: packets to its former discriminator are under way.
+                // Not reported, since it happens each time a session goes down: packets to its previous discriminator
+                // are still under way.
                 if matches!(refusal, Refusal::Discriminator(_)) {
                     return;
                 }
@@ -64,8 +65,8 @@ fn port(packet: &Received<'_>) -> u16 {
 }
 
 impl Turn<'_> {
-    /// Takes a packet of the session.
-    fn take(&mut self, row: &mut Session, packet: &Control) {
+    /// Handles an accepted packet of the session.
+    fn accept(&mut self, row: &mut Session, packet: &Control) {
         row.heard(Remote::from(packet), self.now);
         if packet.is_final && row.poll {
             row.poll = false;
@@ -79,10 +80,10 @@ impl Turn<'_> {
             self.enter(row, to, diagnostic, Cause::Remote(packet.state));
         }
         if packet.poll {
-            // At once, whatever the timers; it says all that is new.
+            // Answer at once, regardless of timers. The answer also carries the new state.
             self.transmit(row, true);
         } else if to != from {
-            self.hurry(row);
+            self.expedite(row);
         }
         self.arm(row);
     }

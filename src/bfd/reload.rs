@@ -1,7 +1,7 @@
-//! A new configuration: sessions of the same name and ends go on, with other intervals if need be.
+//! Reload: sessions with the same name and end points continue, with new intervals if these changed.
 
 use super::event::{Action, Cause, Change};
-use super::machine::{Bfd, Phase, leave};
+use super::machine::{Bfd, Phase, enter_admin_down};
 use super::rows::{Session, SessionId};
 use super::session::Turn;
 use crate::config::model::{BfdInstance, Config};
@@ -31,7 +31,7 @@ impl Bfd {
         }
     }
 
-    /// Puts the configuration of a session in place: of one that is known, of one that has other ends, or of a new one.
+    /// Applies the configuration of a session, which may be known, have other end points, or be new.
     fn apply(&mut self, id: SessionId, config: BfdInstance) {
         let ends = (config.neighbor, config.source, config.multihop);
         match self.tables.sessions.get(&id).map(|row| row.ends() == ends) {
@@ -42,13 +42,13 @@ impl Bfd {
             Some(false) => self.replace(id, config),
             None => drop(self.tables.sessions.insert(id, Session::new(config))),
         }
-        self.with(id, |row, turn| turn.name(row));
+        self.with(id, |row, turn| turn.assign_discriminator(row));
         if self.phase == Phase::Running {
-            self.begin(id);
+            self.start_session(id);
         }
     }
 
-    /// A session with other ends is another session, but its trackers know it by its name.
+    /// Replaces a session by one with other end points. Its trackers know it by name, so its state change is reported.
     fn replace(&mut self, id: SessionId, config: BfdInstance) {
         let (from, now) = (self.tables.sessions.get(&id).map_or(State::Down, |row| row.state), self.now);
         self.end(id);
@@ -66,20 +66,20 @@ impl Bfd {
         self.tables.sessions.remove(&id);
     }
 
-    /// Ends a session without telling the views, which see what becomes of it.
+    /// Ends a session without notifying the views; the caller reports the result.
     fn end(&mut self, id: SessionId) {
-        let told = self.output.changes.len();
+        let reported = self.output.changes.len();
         self.with(id, |row, turn| {
-            leave(row, turn, Cause::Reconfigured);
+            enter_admin_down(row, turn, Cause::Reconfigured);
             turn.discriminators.remove(&row.discriminator);
         });
-        self.output.changes.truncate(told);
+        self.output.changes.truncate(reported);
         self.output.actions.push(Action::Close(id));
     }
 }
 
 impl Turn<'_> {
-    /// Another configuration of the same session, which may not have begun.
+    /// Applies a changed configuration to the same session, which may not have started.
     fn reconfigure(&mut self, row: &mut Session, config: BfdInstance, running: bool) {
         let before = row.control(false);
         row.config = config;
@@ -87,7 +87,7 @@ impl Turn<'_> {
         let intervals_differ =
             (before.desired_min_tx, before.required_min_rx) != (after.desired_min_tx, after.required_min_rx);
         if intervals_differ && row.is_up() {
-            // RFC 5880 section 6.8.3. A session that is not up says it in every packet, and nothing waits for an answer.
+            // RFC 5880 section 6.8.3. A session that is not up needs no poll: its new intervals are in force at once.
             row.poll = true;
             self.change(Change::Poll(self.id));
         }
@@ -95,7 +95,7 @@ impl Turn<'_> {
         self.detection_changed(row);
         if running {
             if before != after {
-                self.hurry(row);
+                self.expedite(row);
             }
             self.arm(row);
         }

@@ -1,4 +1,4 @@
-//! The rows: each session as configured, as it is, and as the other end says it is.
+//! The rows: configuration and state of each session, and the last state of the other end.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use snmp::Key;
 use crate::config::model::BfdInstance;
 use crate::wire::bfd::{Control, Diagnostic, MULTIHOP_PORT, PORT, State};
 
-/// Index of a session, from 1. Stays the same for a name across reloads.
+/// Index of a session, from 1. A name keeps its index across reloads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(pub u32);
 
@@ -23,22 +23,22 @@ impl Key for SessionId {
     }
 }
 
-/// What the other end said last, as long as it is heard.
+/// Data from the last packet of the other end, until the detection time expires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Remote {
     /// bfd.RemoteDiscr; not 0.
     pub discriminator: u32,
     /// bfd.RemoteSessionState.
     pub state: State,
-    /// Why it last left Up.
+    /// Reason why it last left Up.
     pub diagnostic: Diagnostic,
     /// Its detection multiplier; not 0.
     pub multiplier: u8,
-    /// The shortest interval at which it wants to send.
+    /// The shortest interval at which the other end wants to send.
     pub min_tx: Duration,
-    /// bfd.RemoteMinRxInterval: the shortest at which it takes packets; 0 = it wants no periodic packets.
+    /// bfd.RemoteMinRxInterval: the shortest interval at which it accepts packets; 0 = it wants no periodic packets.
     pub min_rx: Duration,
-    /// bfd.RemoteDemandMode: it wants none while both ends are up.
+    /// bfd.RemoteDemandMode: it wants no periodic packets while both ends are up.
     pub demand: bool,
 }
 
@@ -56,14 +56,14 @@ impl From<&Control> for Remote {
     }
 }
 
-/// Packets of a session.
+/// Packet counters of a session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
-    /// Sent.
+    /// Packets sent.
     pub sent: u64,
-    /// Received and taken.
+    /// Packets received and accepted.
     pub received: u64,
-    /// Received from the neighbour and not taken.
+    /// Packets from the neighbour that were refused.
     pub refused: u64,
 }
 
@@ -79,47 +79,47 @@ pub struct Intervals {
 /// A session.
 #[derive(Clone, Debug)]
 pub struct Session {
-    /// As configured.
+    /// The `bfd_instance` block.
     pub config: BfdInstance,
     /// bfd.SessionState.
     pub state: State,
-    /// When it was entered.
+    /// Time at which the state was entered.
     pub since: Duration,
     /// bfd.LocalDiag.
     pub diagnostic: Diagnostic,
-    /// bfd.LocalDiscr; not 0, and no other session's. Another one each time the session goes down, so that what was sent
-    /// to the former is not taken.
+    /// bfd.LocalDiscr: unique, not 0. It changes each time the session goes down, so that late packets to the previous
+    /// discriminator are refused.
     pub discriminator: u32,
-    /// What the other end said; `None` before it is heard and once it is silent for the detection time.
+    /// Data from the last packet of the other end; `None` before the first packet and after the detection time expired.
     pub remote: Option<Remote>,
-    /// When it was last heard.
+    /// Time of the last accepted packet.
     pub last_heard: Option<Duration>,
     /// The detection time as of the last packet; 0 before the first.
     pub detection_time: Duration,
-    /// A poll sequence runs: packets ask for an answer until it comes (RFC 5880 section 6.5).
+    /// A poll sequence is running: packets have the poll bit until the other end answers (RFC 5880 section 6.5).
     pub poll: bool,
-    /// Why the last packet was not sent; `None` = it was.
+    /// Error of the last packet; `None` when it was sent.
     pub send_error: Option<String>,
-    /// Packets.
+    /// Packet counters.
     pub counters: Counters,
-    /// The intervals in force: while a poll sequence runs they may differ from those that are advertised.
-    pub used: Intervals,
-    /// When a packet was last sent.
+    /// The intervals in force. During a poll sequence they may differ from the advertised intervals.
+    pub in_force: Intervals,
+    /// Time of the last packet sent.
     pub(super) last_sent: Option<Duration>,
-    /// When one was last sent out of turn, or will be.
-    pub(super) hurried: Option<Duration>,
-    /// The timer of the next packet, and the interval that it was set for.
+    /// Time of the last or next packet sent ahead of its interval.
+    pub(super) expedited: Option<Duration>,
+    /// Deadline of the send timer, and the interval for which it was set.
     pub(super) next_send: Option<(Duration, Duration)>,
-    /// The timer of detection. It may be set for a time when it is still too early, never for one when it is too late.
+    /// Deadline of the detection timer. It may be earlier than the detection time requires, never later.
     pub(super) detection_timer: Option<Duration>,
-    /// Refused packets.
-    pub(super) refusals: Quiet,
-    /// Packets that are still to tell the other end of the stop.
-    pub(super) farewells: u8,
+    /// Rate limit for reports of refused packets.
+    pub(super) refusals: ReportLimit,
+    /// Number of AdminDown packets still to be sent at the stop.
+    pub(super) admin_downs_left: u8,
 }
 
 impl Session {
-    /// A session that knows nothing of the other end, without a discriminator yet.
+    /// Creates a session in state Down, without a discriminator.
     pub(super) fn new(config: BfdInstance) -> Session {
         let mut row = Session {
             config,
@@ -133,19 +133,19 @@ impl Session {
             poll: false,
             send_error: None,
             counters: Counters::default(),
-            used: Intervals::default(),
+            in_force: Intervals::default(),
             last_sent: None,
-            hurried: None,
+            expedited: None,
             next_send: None,
             detection_timer: None,
-            refusals: Quiet::default(),
-            farewells: 0,
+            refusals: ReportLimit::default(),
+            admin_downs_left: 0,
         };
-        row.used = row.advertised();
+        row.in_force = row.advertised();
         row
     }
 
-    /// Whether the trackers of the session see it up.
+    /// Whether the session is up for its trackers.
     pub fn is_up(&self) -> bool {
         self.state == State::Up
     }
@@ -155,40 +155,40 @@ impl Session {
         if self.config.multihop { MULTIHOP_PORT } else { PORT }
     }
 
-    /// What makes it the same session after a reload or a crash: both ends and the port.
+    /// The end points, which identify the session across a reload or crash: neighbour address, source address, multihop.
     pub(super) fn ends(&self) -> (IpAddr, Option<IpAddr>, bool) {
         (self.config.neighbor, self.config.source, self.config.multihop)
     }
 
     /// The intervals that packets advertise. A session that is not up sends at most once a second (RFC 5880 section
-    /// 6.8.3): it may stay so for long, at many routers.
+    /// 6.8.3), because it may stay in that state for long and on many routers.
     pub fn advertised(&self) -> Intervals {
         let min_tx = if self.is_up() { self.config.min_tx } else { self.config.idle_tx };
         Intervals { min_tx, min_rx: self.config.min_rx }
     }
 
-    /// The interval of packets of this end, before jitter: the slower end determines it (RFC 5880 section 6.8.2).
+    /// The interval between packets of this end, before jitter. The slower end determines it (RFC 5880 section 6.8.2).
     pub fn tx_interval(&self) -> Duration {
-        self.used.min_tx.max(self.remote.map_or(Duration::ZERO, |remote| remote.min_rx))
+        self.in_force.min_tx.max(self.remote.map_or(Duration::ZERO, |remote| remote.min_rx))
     }
 
-    /// The interval of packets of the other end; 0 while it is not heard.
+    /// The interval between packets of the other end; 0 while it is silent.
     pub fn remote_tx_interval(&self) -> Duration {
-        self.remote.map_or(Duration::ZERO, |remote| self.used.min_rx.max(remote.min_tx))
+        self.remote.map_or(Duration::ZERO, |remote| self.in_force.min_rx.max(remote.min_tx))
     }
 
-    /// The detection time (RFC 5880 section 6.8.4), by what the other end said; 0 while it is not heard.
+    /// The detection time (RFC 5880 section 6.8.4) according to the last packet; 0 while the other end is silent.
     pub(super) fn detection(&self) -> Duration {
         let multiplier = self.remote.map_or(0, |remote| remote.multiplier);
         self.remote_tx_interval().saturating_mul(multiplier.into())
     }
 
-    /// The detection time at the other end; 0 while it is not heard.
+    /// The detection time at the other end; 0 while the other end is silent.
     pub fn remote_detection_time(&self) -> Duration {
         self.remote.map_or(Duration::ZERO, |_| self.tx_interval().saturating_mul(self.config.multiplier.into()))
     }
 
-    /// The interval of periodic packets; `None` when none may be sent (RFC 5880 section 6.8.7).
+    /// The interval of periodic packets; `None` when no periodic packets may be sent (RFC 5880 section 6.8.7).
     pub(super) fn periodic(&self) -> Option<Duration> {
         let silent = match self.remote {
             None => self.config.passive,
@@ -200,13 +200,13 @@ impl Session {
         (!silent).then(|| self.tx_interval())
     }
 
-    /// The packet that says how things stand.
+    /// Builds the control packet for the present state.
     pub(super) fn control(&self, is_final: bool) -> Control {
         let Intervals { min_tx, min_rx } = self.advertised();
         Control {
             diagnostic: self.diagnostic,
             state: self.state,
-            // RFC 5880 section 6.5: never both.
+            // RFC 5880 section 6.5: never both bits.
             poll: self.poll && !is_final,
             is_final,
             control_plane_independent: false,
@@ -221,23 +221,23 @@ impl Session {
     }
 }
 
-/// Something that is told once in an interval, however often it happens.
+/// Rate limit for reports: one report in an interval, the other occurrences are counted.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Quiet {
-    told: Option<Duration>,
-    more: u64,
+pub(super) struct ReportLimit {
+    last_report: Option<Duration>,
+    unreported: u64,
 }
 
-impl Quiet {
+impl ReportLimit {
     const INTERVAL: Duration = Duration::from_secs(60);
 
-    /// The number of times it happened untold, if it is to be told now.
+    /// Counts an occurrence. If it is to be reported, returns the number of unreported ones before it.
     pub(super) fn admit(&mut self, now: Duration) -> Option<u64> {
-        if self.told.is_some_and(|told| now.saturating_sub(told) < Self::INTERVAL) {
-            self.more = self.more.saturating_add(1);
+        if self.last_report.is_some_and(|last| now.saturating_sub(last) < Self::INTERVAL) {
+            self.unreported = self.unreported.saturating_add(1);
             return None;
         }
-        self.told = Some(now);
-        Some(std::mem::take(&mut self.more))
+        self.last_report = Some(now);
+        Some(std::mem::take(&mut self.unreported))
     }
 }

@@ -1,4 +1,4 @@
-//! One session: its transitions, its packets and its timers.
+//! One session: its transitions, packets and timers.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use super::rows::{Intervals, Remote, Session, SessionId};
 use crate::state::Random;
 use crate::wire::bfd::{Diagnostic, State};
 
-/// What the handling of an event needs besides the row.
+/// Context for handling an event, besides the session's row.
 pub(super) struct Turn<'t> {
     pub(super) id: SessionId,
     pub(super) now: Duration,
@@ -17,7 +17,7 @@ pub(super) struct Turn<'t> {
     pub(super) discriminators: &'t mut HashMap<u32, SessionId>,
 }
 
-/// The state that follows from what the other end says (RFC 5880 sections 6.2 and 6.8.6).
+/// The state that follows from the state of the other end (RFC 5880 sections 6.2 and 6.8.6).
 pub(super) fn next_state(local: State, remote: State) -> State {
     match (local, remote) {
         (State::AdminDown, _) => State::AdminDown,
@@ -28,17 +28,17 @@ pub(super) fn next_state(local: State, remote: State) -> State {
 }
 
 impl Turn<'_> {
-    /// Gives a session a discriminator of its own.
-    pub(super) fn name(&mut self, row: &mut Session) {
+    /// Assigns an unused discriminator to a session.
+    pub(super) fn assign_discriminator(&mut self, row: &mut Session) {
         self.discriminators.remove(&row.discriminator);
-        // As many attempts as there are sessions always find one: no two attempts are the same number.
+        // The search always ends: after as many attempts as there are sessions, one number is unused.
         let drawn = u32::try_from(self.random.number() >> 32).unwrap_or_default();
         let free = |number: &u32| *number != 0 && !self.discriminators.contains_key(number);
         row.discriminator = (0..=u32::MAX).map(|n| drawn.wrapping_add(n)).find(free).unwrap_or_default();
         self.discriminators.insert(row.discriminator, self.id);
     }
 
-    /// Enters a state, and tells of it.
+    /// Enters a state and reports the change.
     pub(super) fn enter(&mut self, row: &mut Session, to: State, diagnostic: Diagnostic, cause: Cause) {
         let (from, before) = (row.state, row.advertised());
         let remote_diagnostic = row.remote.map_or(Diagnostic::NONE, |remote| remote.diagnostic);
@@ -47,7 +47,7 @@ impl Turn<'_> {
         row.diagnostic = diagnostic;
         row.poll = to == State::Up && row.advertised() != before;
         if to == State::Down {
-            self.name(row);
+            self.assign_discriminator(row);
         }
         row.retune();
         self.detection_changed(row);
@@ -58,22 +58,22 @@ impl Turn<'_> {
         }
     }
 
-    /// Nothing was heard for the detection time.
+    /// Takes the session down because the detection time expired, `elapsed` after the last packet.
     pub(super) fn expire(&mut self, row: &mut Session, elapsed: Duration) {
         let overdue = elapsed.saturating_sub(row.detection_time);
         if matches!(row.state, State::Init | State::Up) {
             let cause = Cause::Silence { elapsed, overdue };
             self.enter(row, State::Down, Diagnostic::EXPIRED, cause);
-            // RFC 5880 section 6.8.1: it may be another system that answers next.
+            // RFC 5880 section 6.8.1: forget the remote discriminator, since another system may answer next.
             row.remote = None;
-            self.hurry(row);
+            self.expedite(row);
         } else {
             row.remote = None;
         }
         self.arm(row);
     }
 
-    /// Tells of another detection time.
+    /// Updates the detection time and reports a change.
     pub(super) fn detection_changed(&mut self, row: &mut Session) {
         let now = row.detection();
         if now != row.detection_time && row.remote.is_some() {
@@ -96,20 +96,20 @@ impl Turn<'_> {
         });
     }
 
-    /// Sends before the next periodic packet is due, as what is to be said has changed (RFC 5880 section 6.8.7). Two
-    /// such packets are never closer than `min_tx`, whatever the other end does.
-    pub(super) fn hurry(&mut self, row: &mut Session) {
+    /// Sends a packet ahead of the interval because its contents have changed (RFC 5880 section 6.8.7). Two such packets
+    /// are at least `min_tx` apart, regardless of the other end.
+    pub(super) fn expedite(&mut self, row: &mut Session) {
         let Some(interval) = row.periodic() else { return };
         let pause = row.config.min_tx.min(interval);
-        let at = match row.hurried {
-            // It is on its way already.
+        let at = match row.expedited {
+            // Already scheduled.
             Some(at) if at > self.now => at,
             Some(at) => at.saturating_add(pause).max(self.now),
             None => self.now,
         };
-        row.hurried = Some(at);
+        row.expedited = Some(at);
         if at > self.now {
-            // Not later than without the haste.
+            // Never later than the regular packet.
             let at = at.min(self.next_periodic(row, interval));
             self.set_send_timer(row, Some((at, interval)));
         } else {
@@ -117,7 +117,7 @@ impl Turn<'_> {
         }
     }
 
-    /// The timer of the next packet has expired.
+    /// Handles the send timer.
     pub(super) fn send_timer(&mut self, row: &mut Session) {
         row.next_send = None;
         if let Some(interval) = row.periodic() {
@@ -131,21 +131,21 @@ impl Turn<'_> {
         self.set_send_timer(row, Some((at, interval)));
     }
 
-    /// When the next periodic packet is due.
+    /// Time at which the next periodic packet is due.
     fn next_periodic(&mut self, row: &Session, interval: Duration) -> Duration {
         let jittered = self.jittered(row, interval);
         row.last_sent.map_or(self.now, |sent| sent.saturating_add(jittered)).max(self.now)
     }
 
-    /// The interval reduced by a random quarter at most; with multiplier 1 by a tenth at least, or a packet that comes
-    /// in time would come too late (RFC 5880 section 6.8.7).
+    /// The interval, reduced at random by up to 25 %. With multiplier 1 the reduction is at least 10 %, so that a regular
+    /// packet does not arrive after the detection time (RFC 5880 section 6.8.7).
     fn jittered(&mut self, row: &Session, interval: Duration) -> Duration {
         let most = if row.config.multiplier == 1 { interval / 10 * 9 } else { interval };
         let least = interval / 4 * 3;
         least + self.random.share(most.saturating_sub(least))
     }
 
-    /// Sets the timers as the row needs them.
+    /// Sets the timers according to the row.
     pub(super) fn arm(&mut self, row: &mut Session) {
         self.arm_detection(row);
         match (row.periodic(), row.next_send) {
@@ -170,7 +170,7 @@ impl Turn<'_> {
             (Some(deadline), Some(timer)) => deadline < timer,
             (deadline, timer) => deadline.is_some() || timer.is_some(),
         };
-        // The timer of a session that is heard is left alone: when it expires it is set for the rest of the time.
+        // Received packets do not move the timer: when it expires early, it is set again for the remaining time.
         if set {
             row.detection_timer = deadline;
             self.output.actions.push(Action::Timer(TimerKey::Detection(self.id), deadline));
@@ -183,23 +183,23 @@ impl Turn<'_> {
 }
 
 impl Session {
-    /// When the other end has been silent for the detection time; `None` while it is not heard.
+    /// Time at which the detection time expires; `None` while the other end is silent.
     pub(super) fn detection_deadline(&self) -> Option<Duration> {
         self.remote.and(self.last_heard).map(|heard| heard.saturating_add(self.detection_time))
     }
 
-    /// Puts the advertised intervals in force as far as that needs no answer to a poll: of a session that is up, a
-    /// longer interval of sending and a shorter one of receiving wait for it (RFC 5880 section 6.8.3).
+    /// Puts the advertised intervals in force, except for those that must wait for the answer to a poll: while the session
+    /// is up, a longer `min_tx` and a shorter `min_rx` (RFC 5880 section 6.8.3).
     pub(super) fn retune(&mut self) {
         let Intervals { min_tx, min_rx } = self.advertised();
         let waits = self.is_up() && self.poll;
-        self.used = Intervals {
-            min_tx: if waits { min_tx.min(self.used.min_tx) } else { min_tx },
-            min_rx: if waits { min_rx.max(self.used.min_rx) } else { min_rx },
+        self.in_force = Intervals {
+            min_tx: if waits { min_tx.min(self.in_force.min_tx) } else { min_tx },
+            min_rx: if waits { min_rx.max(self.in_force.min_rx) } else { min_rx },
         };
     }
 
-    /// Takes what the other end says.
+    /// Stores the data of an accepted packet.
     pub(super) fn heard(&mut self, remote: Remote, now: Duration) {
         self.remote = Some(remote);
         self.last_heard = Some(now);

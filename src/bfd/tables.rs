@@ -1,4 +1,4 @@
-//! All rows of the BFD process, and how a configuration becomes rows.
+//! All rows of the BFD process, and how they are built from a configuration.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -11,14 +11,14 @@ use crate::config::model::Config;
 use crate::state::{self, NextIndex, Numbering};
 use crate::system::System;
 
-/// Every table of the BFD process. Written by the machine, read by the views.
+/// The tables of the BFD process. The machine writes them, the views read them.
 #[derive(Debug, Default)]
 pub struct Tables {
-    /// The daemon as a whole.
+    /// Data about the daemon as a whole.
     pub system: System,
     /// The sessions.
     pub sessions: Table<SessionId, Session>,
-    /// Packets of no session.
+    /// Number of packets from unknown senders.
     pub strangers: u64,
     /// Sessions by the discriminator of this end.
     pub(super) discriminators: HashMap<u32, SessionId>,
@@ -28,18 +28,18 @@ pub struct Tables {
 }
 
 impl Tables {
-    /// The present indices. They change with the configuration only.
+    /// Returns the present row indices. They only change with the configuration.
     pub fn indices(&self) -> Indices {
         let rows = self.sessions.iter().map(|(id, row)| (row.config.name.clone(), id.0)).collect();
         Indices { sessions: state::Indices { rows, next: self.next } }
     }
 
-    /// The rows of a configuration.
+    /// Builds the rows of a configuration.
     pub fn new(config: Config, version: String) -> Tables {
         Tables::numbered(config, version, Indices::default())
     }
 
-    /// The same, with the indices of a predecessor: a session that it knew keeps its index.
+    /// Builds the rows of a configuration, with the indices of a predecessor: sessions that it had keep their index.
     pub fn numbered(config: Config, version: String, indices: Indices) -> Tables {
         let mut tables = Tables::default();
         let mut numbering = Numbering::new(indices.sessions);

@@ -1,4 +1,4 @@
-//! Attempts of a checker: how they begin, what their verdicts mean, and when the next one comes.
+//! Attempts of a checker: their start, the consequences of their verdicts, and the schedule of the next attempt.
 
 use std::time::Duration;
 
@@ -16,14 +16,14 @@ use super::udp::UdpCheck;
 use crate::config::lvs::{CheckerKind, Target};
 use crate::state::Random;
 
-/// Until what could not begin for want of something of our own is tried again.
-const POSTPONED: Duration = Duration::from_millis(500);
-/// Time for a look at a part of a body, beside that for the attempt: others may have their turn before it.
+/// Time before an attempt that could not start because this process ran out of resources is repeated.
+const POSTPONEMENT: Duration = Duration::from_millis(500);
+/// Time limit of a search in a part of a body, in addition to that of the attempt, since searches are queued.
 const LOOK_LIMIT: Duration = Duration::from_secs(10);
 
 impl Check {
-    /// Begins an attempt.
-    pub(super) fn begin(&mut self, id: CheckerId) {
+    /// Starts an attempt.
+    pub(super) fn start_attempt(&mut self, id: CheckerId) {
         let now = self.now;
         let Some(row) = self.tables.checkers.get_mut(&id) else { return };
         row.attempt = row.attempt.wrapping_add(1);
@@ -47,17 +47,17 @@ impl Check {
         self.set_timer(id, Some(limit));
     }
 
-    /// Hands something to the conversation of an attempt, unless that is over.
+    /// Passes an event to the conversation of an attempt, unless the attempt is over, and carries out the result.
     pub(super) fn converse(
         &mut self,
         attempt: AttemptId,
-        say: impl FnOnce(&mut dyn Conversation, &mut Vec<u8>) -> Option<Verdict>,
+        pass: impl FnOnce(&mut dyn Conversation, &mut Vec<u8>) -> Option<Verdict>,
     ) {
         let now = self.now;
         let Some(row) = self.running(attempt) else { return };
         let Some(conversation) = row.work.conversation.as_mut() else { return };
         let mut send = Vec::new();
-        let verdict = say(conversation.as_mut(), &mut send);
+        let verdict = pass(conversation.as_mut(), &mut send);
         let look = if verdict.is_none() { conversation.look() } else { None };
         if look.is_some() {
             row.work.looking = Some(now);
@@ -75,7 +75,8 @@ impl Check {
         }
     }
 
-    /// After a look the rest is read. The time of looks is not that of the server, but at most doubles its time.
+    /// Takes the result of a search, after which reading continues. The time of searches does not count against the
+    /// server's timeout, but it at most doubles it.
     pub(super) fn looked(&mut self, attempt: AttemptId, looked: Looked) {
         let now = self.now;
         let Some(row) = self.running(attempt) else { return };
@@ -95,9 +96,9 @@ impl Check {
         (row.work.running && row.attempt == attempt.number).then_some(row)
     }
 
-    /// The same attempt a little later; no verdict.
+    /// Repeats an attempt that could not start a little later, without a verdict.
     pub(super) fn postpone(&mut self, attempt: AttemptId) {
-        let at = self.now + POSTPONED;
+        let at = self.now + POSTPONEMENT;
         let Some(row) = self.running(attempt) else { return };
         row.work.running = false;
         row.work.conversation = None;
@@ -115,7 +116,7 @@ impl Check {
     pub(super) fn script_ended(&mut self, attempt: AttemptId, end: &ScriptEnd) {
         let Some(row) = self.running(attempt) else { return };
         let CheckerKind::Misc(check) = &row.config.kind else { return };
-        match misc::judge(end, check.dynamic) {
+        match misc::evaluate(end, check.dynamic) {
             Ok(weight) => {
                 self.contribute(attempt.checker, weight);
                 self.conclude(attempt.checker, Ok(()));
@@ -124,7 +125,7 @@ impl Check {
         }
     }
 
-    /// A dynamic weight in place of the configured one; `None` takes that again.
+    /// Sets the contribution of a checker so that the weight becomes `weight`; `None` restores the configured weight.
     fn contribute(&mut self, id: CheckerId, weight: Option<u32>) {
         let base = self.tables.real_servers.get(&id.0).map_or(0, |server| i64::from(server.base_weight));
         if let Some(row) = self.tables.checkers.get_mut(&id) {
@@ -135,26 +136,26 @@ impl Check {
         }
     }
 
-    /// Nothing more comes of a checker until it is scheduled again.
+    /// Cancels the attempt and timer of a checker, until it is scheduled again.
     pub(super) fn cancel(&mut self, id: CheckerId) {
         if let Some(row) = self.tables.checkers.get_mut(&id) {
             row.cancel(id, &mut self.output.actions);
         }
     }
 
-    /// An attempt is over.
+    /// Ends an attempt with its verdict.
     fn conclude(&mut self, id: CheckerId, verdict: Verdict) {
         let Some(row) = self.tables.checkers.get_mut(&id) else { return };
         row.work.running = false;
         row.work.conversation = None;
         match verdict {
-            Ok(()) => match row.next_part() {
-                Part::Now => self.begin(id),
-                Part::Later => {
+            Ok(()) => match row.next_step() {
+                NextStep::Now => self.start_attempt(id),
+                NextStep::Later => {
                     let at = self.now + row.config.delay_loop;
                     self.set_timer(id, Some(at));
                 }
-                Part::Done => self.succeed(id),
+                NextStep::Done => self.succeed(id),
             },
             Err(reason) => self.fail(id, reason),
         }
@@ -191,7 +192,7 @@ impl Check {
             if first {
                 self.change(Change::Checker { id, up: false, reason });
                 self.server_changed(id.0);
-                self.still_down(id.0);
+                self.report_first_failure(id.0);
             }
             return;
         }
@@ -214,58 +215,59 @@ impl Check {
         self.server_changed(id.0);
     }
 
-    /// A BFD session went up or down: so do the checkers that follow it, at once.
+    /// Handles the state of a BFD session, which its checkers follow at once.
     pub(super) fn session_changed(&mut self, name: &str, up: bool) {
         self.tables.sessions.insert(name.to_owned(), up);
         let ids = self.tables.by_session.get(name).cloned().unwrap_or_default();
         for id in ids {
             let outcome = if up { Ok(0) } else { Err("the session is down".to_owned()) };
-            self.told(id, outcome);
+            self.set_outcome(id, outcome);
         }
     }
 
-    /// A `track_file` was read.
+    /// Handles the number of a `track_file`.
     pub(super) fn file_value(&mut self, name: &str, value: i64) {
         self.tables.files.insert(name.to_owned(), value);
         let ids = self.tables.by_file.get(name).cloned().unwrap_or_default();
         for id in ids {
             let Some(row) = self.tables.checkers.get_mut(&id) else { continue };
             let CheckerKind::File { weight, reverse, .. } = row.config.kind else { continue };
-            self.told(id, super::file::judge(value, weight, reverse));
+            self.set_outcome(id, super::file::evaluate(value, weight, reverse));
         }
     }
 
-    /// A checker that asks nobody is told how things stand: what to add to the weight, or why it fails.
-    fn told(&mut self, id: CheckerId, outcome: Result<i64, String>) {
+    /// Sets the outcome of a checker without attempts (FILE_CHECK, BFD_CHECK): its contribution to the weight, or the
+    /// reason why it fails.
+    fn set_outcome(&mut self, id: CheckerId, outcome: Result<i64, String>) {
         let Some(row) = self.tables.checkers.get_mut(&id) else { return };
         let first = !std::mem::replace(&mut row.has_run, true);
         let up = outcome.is_ok();
         let was_up = std::mem::replace(&mut row.up, up);
         let contribution = outcome.as_ref().map_or(row.contribution, |contribution| *contribution);
-        let weighed = std::mem::replace(&mut row.contribution, contribution) != contribution;
+        let weight_changed = std::mem::replace(&mut row.contribution, contribution) != contribution;
         let reason = outcome.err().unwrap_or_default();
         row.reason.clone_from(&reason);
         if up != was_up {
             self.change(Change::Checker { id, up, reason });
         }
-        if first || weighed || up != was_up {
+        if first || weight_changed || up != was_up {
             self.server_changed(id.0);
         }
     }
 }
 
-/// What follows a success.
-enum Part {
-    /// The next part of the same check at once.
+/// What follows a successful attempt. A check may consist of several attempts: one for each url or host.
+enum NextStep {
+    /// Start the next attempt at once.
     Now,
-    /// The next part after a period, the checker has no verdict yet.
+    /// Start the next attempt after `delay_loop`; the checker has no verdict yet.
     Later,
-    /// The check is a success.
+    /// The check has succeeded.
     Done,
 }
 
 impl Checker {
-    /// The outside is told to forget what is under way.
+    /// Cancels the attempt and timer, and queues the actions for it.
     pub(super) fn cancel(&mut self, id: CheckerId, actions: &mut Vec<Action>) {
         let attempt = AttemptId { checker: id, number: self.attempt };
         if std::mem::take(&mut self.work.running) {
@@ -278,39 +280,39 @@ impl Checker {
         }
     }
 
-    /// Moves on to the next host or url.
-    fn next_part(&mut self) -> Part {
+    /// Proceeds to the next host or url.
+    fn next_step(&mut self) -> NextStep {
         let work = &mut self.work;
         match &self.config.kind {
             CheckerKind::Smtp(check) => {
                 work.step += 1;
                 if (work.step as usize) < check.targets.len() {
-                    return Part::Now;
+                    return NextStep::Now;
                 }
                 work.step = 0;
-                Part::Done
+                NextStep::Done
             }
             CheckerKind::Http(check) => {
                 let urls = u32::try_from(check.urls.len()).unwrap_or(u32::MAX);
                 work.step = (work.step + 1) % urls.max(1);
                 if work.settled {
-                    return Part::Done;
+                    return NextStep::Done;
                 }
                 work.passed += 1;
                 if work.passed >= urls {
                     work.settled = true;
-                    Part::Done
+                    NextStep::Done
                 } else if check.fast_recovery {
-                    Part::Now
+                    NextStep::Now
                 } else {
-                    Part::Later
+                    NextStep::Later
                 }
             }
-            _ => Part::Done,
+            _ => NextStep::Done,
         }
     }
 
-    /// When the attempt after a definite result begins. The period of a script counts from its start.
+    /// Start of the attempt after a definite result. The interval of a script counts from its start.
     fn next_period(&self, now: Duration) -> Duration {
         match &self.config.kind {
             CheckerKind::Misc(_) => now.max(self.work.started + self.config.delay_loop),
@@ -320,7 +322,7 @@ impl Checker {
     }
 }
 
-/// Where to connect for an attempt and what to say there; nothing for checkers without a connection.
+/// The target, transport and conversation of an attempt; `None` for checkers without a connection.
 fn open(row: &Checker, random: &mut Random) -> Option<(Target, Transport, Box<dyn Conversation>)> {
     let step = row.work.step as usize;
     Some(match &row.config.kind {

@@ -1,7 +1,8 @@
-//! What a replacement process needs in order to go on where its predecessor was killed.
+//! The checkpoint of the checker process: the verdicts that the parent keeps, so that a replacement process can continue
+//! after a crash.
 //!
-//! Services and servers go by row index: a replacement numbers its rows as its predecessor did
-//! ([`Indices`](super::Indices)). Checkers go by their configuration, since their numbers mean nothing outside.
+//! Services and servers are identified by row index, which is the same in the replacement
+//! ([`Indices`](super::Indices)). Checkers have no persistent index and are identified by their configuration.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,23 +10,23 @@ use super::machine::Check;
 use super::rows::{Checker, RealServerId, VirtualServerId};
 use crate::state::Record;
 
-/// The present verdicts.
+/// Checkpoint: the quorums, weights and verdicts from which a replacement process resumes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checkpoint {
     /// Virtual servers, and whether their quorum is met.
     quorums: Vec<(u32, bool)>,
-    /// Weights that were SET: of ten thousand servers these are few.
-    weights: Vec<(Server, u32)>,
-    /// Checkers that have come to a result.
+    /// Weights that were set by SNMP. Only these are saved, since there may be ten thousand servers.
+    weights: Vec<(ServerIndex, u32)>,
+    /// Verdicts of checkers that have a result.
     verdicts: Vec<Verdict>,
 }
 
 /// Index of a virtual server, and position of the real server.
-type Server = (u32, u32);
+type ServerIndex = (u32, u32);
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Verdict {
-    server: Server,
+    server: ServerIndex,
     /// Fingerprint of the checker's configuration.
     checker: u64,
     up: bool,
@@ -38,7 +39,7 @@ impl Record for Checkpoint {
 }
 
 impl Check {
-    /// The present verdicts, for a replacement of this process.
+    /// Returns the present verdicts, for a replacement of this process.
     pub fn checkpoint(&self) -> Checkpoint {
         let tables = &self.tables;
         let set = tables
@@ -60,12 +61,12 @@ impl Check {
         }
     }
 
-    /// Takes over what a predecessor knew, before [`Event::Start`](super::Event::Start).
+    /// Restores the verdicts of a predecessor. Call it before [`Event::Start`](super::Event::Start).
     pub fn resume(&mut self, checkpoint: &Checkpoint) {
         for (service, met) in &checkpoint.quorums {
             if let Some(row) = self.tables.virtual_servers.get_mut(&VirtualServerId(*service)) {
                 row.quorum_met = *met;
-                row.told = true;
+                row.reported = true;
             }
         }
         for (server, weight) in &checkpoint.weights {
@@ -82,23 +83,23 @@ impl Check {
 
     fn resume_checker(&mut self, verdict: &Verdict) {
         let server = id(verdict.server);
-        // Those that are configured alike come in order.
+        // Checkers with the same configuration are matched in order.
         let same = |row: &Checker| row.fingerprint == verdict.checker && !row.has_run;
         let found = self.tables.checkers.of_mut(&server).find(|(_, row)| same(row));
         let Some((_, row)) = found else { return };
         row.up = verdict.up;
         row.has_run = true;
         row.contribution = verdict.contribution;
-        // The counter of failures starts anew for a checker that is up.
+        // For a checker that is up, failures are counted from 0 again.
         row.failures = if verdict.up { 0 } else { row.config.retry };
         if !verdict.up
             && let Some(row) = self.tables.real_servers.get_mut(&server)
         {
-            row.told = true;
+            row.reported = true;
         }
     }
 }
 
-fn id(server: Server) -> RealServerId {
+fn id(server: ServerIndex) -> RealServerId {
     (VirtualServerId(server.0), server.1)
 }

@@ -1,47 +1,47 @@
-//! What is said on a connection: the face that each network checker turns to the machine.
+//! The interface between the machine and the protocols of the network checkers.
 
 use std::fmt::Debug;
 
 use super::http::regex::{Look, Looked};
 
-/// Success, or why it is none.
+/// Success, or the reason of the failure.
 pub type Verdict = Result<(), String>;
 
-/// One attempt of a network checker, from the connection to the verdict. It sees octets in whatever pieces they come,
-/// keeps a bounded amount of them, and is asked nothing more once it has given a verdict.
+/// The protocol of one attempt of a network checker, from the connection to the verdict. Octets may arrive in pieces of
+/// any size, of which it keeps a bounded amount. No method is called after a verdict.
 pub trait Conversation: Debug {
-    /// The connection stands; what is put in `send` goes out.
+    /// Called when the connection is established. The octets in `send` are sent.
     fn connected(&mut self, send: &mut Vec<u8>) -> Option<Verdict>;
 
-    /// Octets, or one datagram, came in.
+    /// Called with received octets, or one datagram.
     fn received(&mut self, octets: &[u8], send: &mut Vec<u8>) -> Option<Verdict> {
         let _ = (octets, send);
         None
     }
 
-    /// Work on what came that may take long, and is done elsewhere. Asked for after each event without a verdict; until
-    /// the result has come by [`looked`](Conversation::looked) nothing more is read.
+    /// Returns a search that may take long, and is run on another thread. Called after each event without a verdict. No
+    /// more octets are read until [`looked`](Conversation::looked) is called with the result.
     fn look(&mut self) -> Option<Look> {
         None
     }
 
-    /// The result of that work.
+    /// Called with the result of a search.
     fn looked(&mut self, looked: Looked) -> Option<Verdict> {
         let _ = looked;
         None
     }
 
-    /// The other side sends no more. No verdict: that depends on a look under way.
+    /// Called when the other side has closed the connection. Returns `None` if the verdict depends on a running search.
     fn closed(&mut self) -> Option<Verdict> {
         Some(Err("connection closed early".into()))
     }
 
-    /// The connection broke or could not be made.
+    /// Called when the connection failed or could not be established.
     fn failed(&mut self, reason: String) -> Option<Verdict> {
         Some(Err(reason))
     }
 
-    /// The time is up.
+    /// Called when the timeout has expired.
     fn expired(&mut self) -> Verdict {
         Err("timed out".into())
     }

@@ -1,4 +1,4 @@
-//! DNS_CHECK: one question over UDP (RFC 1035 section 4.1).
+//! DNS_CHECK: one query over UDP (RFC 1035 section 4.1).
 
 use super::conversation::{Conversation, Verdict};
 
@@ -15,12 +15,12 @@ pub struct DnsCheck {
     id: u16,
     query_type: u16,
     name: String,
-    /// Why the last datagram was no answer.
+    /// Description of the last datagram that was not the reply.
     ignored: Option<String>,
 }
 
 impl DnsCheck {
-    /// A question for `name` (no final dot; empty = root) with this id.
+    /// A query for `name` (without final dot; empty = root) with this id.
     pub fn new(id: u16, query_type: u16, name: String) -> DnsCheck {
         DnsCheck { id, query_type, name, ignored: None }
     }
@@ -49,8 +49,8 @@ impl Conversation for DnsCheck {
         None
     }
 
-    /// What is too short, has another id, or is no response, is not the answer: anyone could send it, and the true one
-    /// may follow.
+    /// Ignores messages that are too short, have another id or are no response: anyone could have sent them, and the
+    /// reply may follow.
     fn received(&mut self, message: &[u8], _send: &mut Vec<u8>) -> Option<Verdict> {
         let Some([id0, id1, flags0, flags1, ..]) = message.first_chunk::<12>() else {
             self.ignored = Some(format!("a datagram of {} octets", message.len()));
@@ -73,7 +73,7 @@ impl Conversation for DnsCheck {
 
     fn expired(&mut self) -> Verdict {
         Err(match &self.ignored {
-            Some(what) => format!("timed out; {what} came, which is no answer"),
+            Some(what) => format!("timed out; ignored {what}, which is not the reply"),
             None => "timed out".into(),
         })
     }
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn queries_are_as_in_rfc_1035() {
+    fn queries_follow_rfc_1035() {
         let mut sent = Vec::new();
         assert_eq!(DnsCheck::new(0x1234, 6, String::new()).connected(&mut sent), None);
         assert_eq!(sent, [0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 6, 0, 1]);
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_answer_is_ignored_until_the_answer_or_the_end() {
+    fn other_messages_are_ignored_until_the_reply_or_the_timeout() {
         let answer = [0x12, 0x34, 0x81, 0x80, 0, 1, 0, 0, 0, 0, 0, 0];
         let (mut other_id, mut query) = (answer, answer);
         other_id[1] ^= 1;
@@ -125,14 +125,14 @@ mod tests {
         ] {
             let mut check = DnsCheck::new(0x1234, 6, String::new());
             assert_eq!(check.received(garbage, &mut Vec::new()), None, "{what}");
-            assert_eq!(check.expired(), Err(format!("timed out; {what} came, which is no answer")));
+            assert_eq!(check.expired(), Err(format!("timed out; ignored {what}, which is not the reply")));
             assert_eq!(check.received(&answer, &mut Vec::new()), Some(Ok(())), "after {what}");
         }
         assert_eq!(DnsCheck::new(1, 6, String::new()).expired(), Err("timed out".into()));
     }
 
     proptest! {
-        /// Only twelve octets count, whatever follows; and a query can be written for any name.
+        /// Only the first twelve octets of a reply count, and a query can be written for any name.
         #[test]
         fn any_reply_and_any_name(message in prop::collection::vec(any::<u8>(), 0..40), name in ".{0,300}", id: u16) {
             let mut check = DnsCheck::new(id, 6, name);

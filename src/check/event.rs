@@ -1,4 +1,4 @@
-//! What goes into the machines and what comes out of them.
+//! Input and output of the machine: events, and the actions and changes that follow from them.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -9,8 +9,8 @@ use crate::config::lvs::Target;
 use crate::config::model::{Config, Script};
 pub use crate::track::ScriptEnd;
 
-/// One attempt of a checker: a connection or a run of a script. A later attempt has a greater number; what is still
-/// reported of an earlier one is ignored.
+/// Identifies an attempt of a checker: a connection or a run of a script. Numbers increase, and events of earlier attempts
+/// are ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AttemptId {
     /// The checker.
@@ -19,69 +19,69 @@ pub struct AttemptId {
     pub number: u32,
 }
 
-/// Something that happened outside.
+/// An external event.
 #[derive(Clone, Debug)]
 pub enum Event<'a> {
-    /// Checks begin; the addresses of this host are known.
+    /// Starts the checks; the addresses of this host are known.
     Start,
     /// The timer last set under this key expired.
     Timer(TimerKey),
-    /// The connection stands, with TLS the handshake is done; a UDP socket is ready to send.
+    /// The connection is established, with TLS including the handshake; a UDP socket is ready to send.
     Connected(AttemptId),
     /// Octets of a stream, or one datagram.
     Received(AttemptId, &'a [u8]),
-    /// The other side sends no more.
+    /// The other side has closed the connection.
     Closed(AttemptId),
-    /// Refused, unreachable, reset, ICMP error, TLS failure: why. The connection is gone.
+    /// The connection failed (refused, unreachable, reset, ICMP error or TLS failure) for this reason.
     Failed(AttemptId, String),
-    /// This process had not what the attempt takes, as descriptors or memory: nothing is known of the server.
+    /// The attempt could not start because this process ran out of descriptors or memory; no result.
     Postponed(AttemptId),
-    /// An echo reply to the request of this attempt.
+    /// An echo reply to the request of this attempt was received.
     PingReply(AttemptId),
     /// The result of an [`Action::Look`].
     Looked(AttemptId, Looked),
-    /// A run of a script is over.
+    /// A run of a script has ended.
     ScriptEnded(AttemptId, ScriptEnd),
-    /// The number in a `track_file`, at start and on each change.
+    /// The number in a `track_file`, at the start and after each change.
     FileValue {
         /// Name of the `track_file` block.
         name: &'a str,
-        /// What was read; 0 for a file that is not there.
+        /// The number; 0 for a missing file.
         value: i64,
     },
-    /// A BFD session is up or down, at start and on each change.
+    /// The state of a BFD session, at the start and after each change.
     Session {
         /// Name of the `bfd_instance` block.
         name: &'a str,
-        /// Whether it is up.
+        /// Whether the session is up.
         up: bool,
     },
-    /// All addresses of this host: at start and after a loss of messages.
+    /// All addresses of this host, at the start and after lost notifications.
     Addresses(Vec<IpAddr>),
     /// An address was set on an interface of this host.
     AddressPresent(IpAddr),
-    /// An address is on no interface of this host any more.
+    /// An address is no longer set on any interface of this host.
     AddressGone(IpAddr),
-    /// Read from the kernel.
+    /// Statistics of a service, read from the kernel.
     VirtualServerStatistics(VirtualServerId, Statistics),
-    /// Read from the kernel.
+    /// Statistics of a destination, read from the kernel.
     RealServerStatistics(RealServerId, Statistics),
-    /// SET of realServerWeight; a weight above 2^31 - 1 is taken as that.
+    /// SNMP SET of realServerWeight; limited to 2^31 - 1.
     SetWeight(RealServerId, u32),
-    /// A new configuration: the difference is applied.
+    /// A new configuration, whose differences are applied.
     Configure(Box<Config>),
-    /// The daemon stops: checks end, stop notifications.
+    /// The daemon stops: end checks, notify.
     Stop,
 }
 
-/// Names a timer; setting it again replaces it.
+/// Identifies a timer. Setting a timer again replaces it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TimerKey {
-    /// The next attempt of a checker, or the limit of the present one.
+    /// The next attempt of a checker is due, or the timeout of its running attempt has expired.
     Checker(CheckerId),
 }
 
-/// How octets get to the other side.
+/// Transport protocol of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Transport {
     /// A TCP connection; closed with a reset.
@@ -99,130 +99,129 @@ pub enum Transport {
     Ping,
 }
 
-/// What the machines want done. Small: at the start of ten thousand checkers there are as many.
+/// An action for the process to carry out. Kept small, since ten thousand checkers may start at the same time.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
     /// Connect; answered by [`Event::Connected`] or [`Event::Failed`].
     Connect {
-        /// The attempt it is for.
+        /// The attempt.
         attempt: AttemptId,
-        /// Where to and where from.
+        /// Destination, and source if configured.
         target: Box<Target>,
-        /// How.
+        /// Transport protocol.
         transport: Transport,
     },
     /// Send octets, or one datagram.
     Send(AttemptId, Vec<u8>),
-    /// Search a part of a body, which may take long; answered by [`Event::Looked`]. Until [`Action::Resume`] nothing more
-    /// is read from the connection.
+    /// Run a search in a part of a body, which may take long; answered by [`Event::Looked`]. Read no more octets from the
+    /// connection until [`Action::Resume`].
     Look(AttemptId, Box<Look>),
-    /// Read on. Also comes for a connection that was closed meanwhile.
+    /// Continue reading. The connection may have been closed meanwhile.
     Resume(AttemptId),
-    /// The connection, and a look under way, are not needed any more. Also comes for one that has failed or was closed
-    /// meanwhile.
+    /// Close the connection and cancel a running search. The connection may have failed or been closed already.
     Close(AttemptId),
     /// Run a script; answered by [`Event::ScriptEnded`].
     RunScript {
-        /// The attempt it is for.
+        /// The attempt.
         attempt: AttemptId,
         /// Program, arguments and user.
         script: Box<Script>,
-        /// After this time it gets TERM, and KILL 2 s later.
+        /// Time after which the script is sent SIGTERM, and SIGKILL 2 s later.
         limit: Duration,
     },
-    /// The result of this run is not wanted any more.
+    /// Kill the run of a script, whose result is no longer needed.
     KillScript(AttemptId),
     /// Set (`Some`, absolute time) or clear a timer.
     Timer(TimerKey, Option<Duration>),
-    /// What IPVS should hold for this service changed: see [`wanted`](super::wanted).
+    /// Update the kernel's IPVS table for this service according to [`wanted`](super::wanted).
     Reconcile(VirtualServerId),
 }
 
-/// A row went from A to B: what the views (traps, scripts, mail, log) are told.
+/// A change of a row, with which the views (traps, scripts, mail, log) are notified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// A checker came to another verdict, or to its first one, which is that it fails.
+    /// The verdict of a checker changed, or its first verdict is a failure.
     Checker {
         /// The row.
         id: CheckerId,
-        /// Now.
+        /// The new verdict.
         up: bool,
-        /// Why it failed; empty for a success.
+        /// Reason of the failure; empty for a success.
         reason: String,
     },
-    /// An attempt failed that does not count yet (`log_all_failures`).
+    /// An attempt failed, and a retry is left (`log_all_failures`).
     AttemptFailed {
         /// The row.
         id: CheckerId,
-        /// Why.
+        /// Reason of the failure.
         reason: String,
-        /// Attempts that may still fail before the checker is down.
+        /// Number of retries left before the checker is down.
         left: u32,
     },
-    /// A real server became alive or dead.
+    /// A real server went up or down.
     RealServer {
         /// The row.
         id: RealServerId,
-        /// Now; false when the daemon stops.
+        /// Whether it is up; false when the daemon stops.
         up: bool,
         /// Why.
         cause: Cause,
-        /// The figures of its service just after.
+        /// The state of its service after the change.
         pool: Pool,
     },
-    /// SNMP has set the configured weight of a real server.
+    /// The base weight of a real server was set by SNMP.
     WeightSet {
         /// The row.
         id: RealServerId,
-        /// Before.
+        /// Previous weight.
         from: u32,
-        /// Now.
+        /// New weight.
         to: u32,
     },
     /// The effective weight of a real server changed.
     Weight {
         /// The row.
         id: RealServerId,
-        /// Before.
+        /// Previous weight.
         from: u32,
-        /// Now.
+        /// New weight.
         to: u32,
     },
     /// A service gained or lost its quorum, or stops.
     Quorum {
         /// The row.
         id: VirtualServerId,
-        /// What happened.
+        /// New status.
         status: QuorumStatus,
         /// Why.
         cause: Cause,
-        /// The figures.
+        /// The state of the service.
         pool: Pool,
     },
-    /// The sorry server was taken into use or out of it.
+    /// The sorry server came into use or went out of use.
     Sorry {
         /// The service.
         id: VirtualServerId,
-        /// Now.
+        /// Whether it is in use.
         in_use: bool,
     },
-    /// The checkers of a service rest or go on (`ha_suspend`).
+    /// The checkers of a service were suspended or resumed (`ha_suspend`).
     Suspended {
         /// The row.
         id: VirtualServerId,
-        /// Now.
+        /// Whether they are suspended.
         suspended: bool,
     },
 }
 
-/// Figures of a service at the moment of a change.
+/// The state of a service at a change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pool {
-    /// Real servers.
+    /// Number of real servers.
     pub total: u32,
-    /// Those alive.
+    /// Number of real servers that are up.
     pub up: u32,
-    /// Sum of their effective weights.
+    /// Sum of the effective weights of real servers that are up.
     pub weight_sum: u64,
     /// `quorum`.
     pub quorum: u32,
@@ -230,16 +229,16 @@ pub struct Pool {
     pub hysteresis: u32,
 }
 
-/// Why a server or a quorum changed.
+/// Cause of the change of a server or quorum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// It starts so.
+    /// The initial state.
     Initial,
-    /// Checkers or weights.
+    /// A checker or a weight changed.
     Checks,
     /// The daemon stops.
     Shutdown {
-        /// `omega`: scripts run.
+        /// Whether `omega` is set, so that scripts run.
         omega: bool,
     },
 }
@@ -255,19 +254,19 @@ impl Cause {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum QuorumStatus {
-    /// The live servers weigh enough.
+    /// The weight of the live servers is sufficient.
     Met = 1,
-    /// They do not.
+    /// The weight of the live servers is not sufficient.
     NotMet = 2,
     /// The daemon stops; only in notifications.
     Shutdown = 3,
 }
 
-/// All that the handling of events has produced since it was last drained.
+/// Actions and changes since the last [`Check::take_output`](super::Check::take_output).
 #[derive(Clone, Debug, Default)]
 pub struct Output {
-    /// To be carried out in order.
+    /// Actions, to be carried out in order.
     pub actions: Vec<Action>,
-    /// To be shown in order.
+    /// Changes, to be reported in order.
     pub changes: Vec<Change>,
 }

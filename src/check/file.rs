@@ -1,16 +1,16 @@
-//! FILE_CHECK: what the number in its file means.
+//! FILE_CHECK: evaluation of the number in its file.
 
-/// What is added to the weight of the server, or why the check failed.
+/// Returns the contribution to the weight of the server, or the reason of the failure.
 ///
-/// With weight 0 any number but zero is a failure. Else the product of number and weight is added, its sign turned by
-/// `reverse`; a product of -2^31 or less is a failure.
-pub fn judge(value: i64, weight: i32, reverse: bool) -> Result<i64, String> {
+/// With weight 0, any number other than 0 is a failure. Otherwise the contribution is the number times the weight, with
+/// inverted sign for `reverse`; a product of -2^31 or less is a failure.
+pub fn evaluate(value: i64, weight: i32, reverse: bool) -> Result<i64, String> {
     if weight == 0 {
-        return if value == 0 { Ok(0) } else { Err(format!("file says {value}")) };
+        return if value == 0 { Ok(0) } else { Err(format!("the file contains {value}")) };
     }
     let product = value.saturating_mul(weight.into());
     let product = if reverse { product.saturating_neg() } else { product };
-    if product <= i32::MIN.into() { Err(format!("file says {value}")) } else { Ok(product) }
+    if product <= i32::MIN.into() { Err(format!("the file contains {value}")) } else { Ok(product) }
 }
 
 #[cfg(test)]
@@ -18,7 +18,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_and_weights() {
+    fn outcomes_by_number_and_weight() {
         let cases = [
             (0, 0, false, Some(0)),
             (1, 0, false, None),
@@ -34,7 +34,7 @@ mod tests {
             (i64::MIN, 1, true, Some(i64::MAX)),
         ];
         for (value, weight, reverse, expected) in cases {
-            assert_eq!(judge(value, weight, reverse).ok(), expected, "{value} x {weight}, reverse {reverse}");
+            assert_eq!(evaluate(value, weight, reverse).ok(), expected, "{value} x {weight}, reverse {reverse}");
         }
     }
 }

@@ -9,21 +9,21 @@ use super::rows::{RealServer, VirtualServer};
 use crate::config::lvs::{Endpoint, Protocol};
 use crate::state::{self, NextIndex, Record};
 
-/// What a virtual server is known by across configurations.
-pub(super) type Service = (Endpoint, Option<Protocol>);
+/// Identity of a virtual server across configurations: endpoint and protocol.
+pub(super) type ServiceIdentity = (Endpoint, Option<Protocol>);
 
-/// What a real server is known by in its service: whether it is a regular one, and its address.
-pub(super) type Server = (bool, SocketAddr);
+/// Identity of a real server in its service: whether it is a regular (not a sorry) server, and its address.
+pub(super) type ServerIdentity = (bool, SocketAddr);
 
-/// Which row has which index.
+/// The row indices of all checker tables.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Indices {
-    /// virtualServerGroupTable, by name.
+    /// Rows of virtualServerGroupTable by name.
     pub(super) groups: state::Indices<String>,
-    /// virtualServerTable.
-    pub(super) services: state::Indices<Service>,
-    /// realServerTable: the positions of each service's servers.
-    pub(super) servers: BTreeMap<u32, state::Indices<Server>>,
+    /// Rows of virtualServerTable.
+    pub(super) services: state::Indices<ServiceIdentity>,
+    /// Positions of the servers of each service in realServerTable.
+    pub(super) servers: BTreeMap<u32, state::Indices<ServerIdentity>>,
 }
 
 impl Record for Indices {
@@ -31,7 +31,7 @@ impl Record for Indices {
     const VERSION: u32 = 1;
 }
 
-/// The index of the next new row of each table, as far as it is not in a row.
+/// The next free index of each table, except for real servers, whose next position is in the service's row.
 #[derive(Debug, Default)]
 pub(super) struct Next {
     pub(super) group: NextIndex,
@@ -39,13 +39,13 @@ pub(super) struct Next {
 }
 
 impl VirtualServer {
-    pub(super) fn identity(&self) -> Service {
+    pub(super) fn identity(&self) -> ServiceIdentity {
         (self.config.endpoint.clone(), self.config.protocol)
     }
 }
 
 impl RealServer {
-    pub(super) fn identity(&self) -> Server {
+    pub(super) fn identity(&self) -> ServerIdentity {
         (self.regular().is_some(), self.address())
     }
 }

@@ -1,7 +1,7 @@
-//! The machine of all pools: takes events, keeps the timing of checkers, and suspends those of services that are
-//! elsewhere.
+//! The machine of all services: dispatches events, schedules checkers, and suspends the checkers of services whose
+//! addresses are on another host (`ha_suspend`).
 //!
-//! Pure: an event and a time in, rows and actions out. It reads no clock and does no I/O.
+//! It is pure: it takes an event and the time, and produces rows and actions. It reads no clock and does no I/O.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -14,35 +14,36 @@ use crate::config::lvs::{CheckerKind, Endpoint, GroupEntry};
 use crate::state::Random;
 use crate::system::{HasSystem, System};
 
-/// Time from the start to the first checks, to which a random part of `warmup` is added.
+/// Time from the start to the first attempts, to which a random part of `warmup` is added.
 const BOOTSTRAP_DELAY: Duration = Duration::from_secs(1);
 
-/// All pools of a process.
+/// The machine of all services of a process.
 #[derive(Debug)]
 pub struct Check {
-    /// The rows; only the machines write them.
+    /// The rows; only the machine writes them.
     pub(super) tables: Tables,
     pub(super) output: Output,
     pub(super) now: Duration,
     pub(super) random: Random,
-    /// Services of which IPVS should hold something else since the last event.
+    /// Services whose wanted destinations have changed since the last event.
     pub(super) dirty: BTreeSet<VirtualServerId>,
     phase: Phase,
 }
 
-/// Where the whole process stands.
+/// Phase of the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// Before [`Event::Start`]: addresses and files become known, nothing is told.
+    /// Before [`Event::Start`]: addresses, files and sessions are recorded, no change is reported.
     Waiting,
-    /// Checks are done.
+    /// Checkers run.
     Running,
-    /// Nothing happens any more.
+    /// Events are ignored.
     Stopped,
 }
 
 impl Check {
-    /// Machines over the rows of a configuration; they wait for [`Event::Start`]. The seed spreads first checks.
+    /// Creates the machine for the rows of a configuration. It waits for [`Event::Start`]. The seed determines the
+    /// random part of `warmup`, DNS ids and UDP payloads.
     pub fn new(tables: Tables, seed: u64) -> Check {
         Check {
             tables,
@@ -59,7 +60,7 @@ impl Check {
         &self.tables
     }
 
-    /// Hands over what the events so far have produced.
+    /// Takes the actions and changes of the events so far.
     pub fn take_output(&mut self) -> Output {
         std::mem::take(&mut self.output)
     }
@@ -69,7 +70,7 @@ impl Check {
         self.now
     }
 
-    /// Takes one event. `now` never goes backwards.
+    /// Handles one event. `now` must not go backwards.
     pub fn handle(&mut self, event: Event<'_>, now: Duration) {
         self.now = now;
         if self.phase == Phase::Stopped {
@@ -128,20 +129,20 @@ impl Check {
         }
         let changed = self.start_pools();
         self.phase = Phase::Running;
-        self.tell_start(&changed);
+        self.report_start(&changed);
         for id in self.tables.virtual_server_ids() {
-            let elsewhere = self.is_elsewhere(id);
+            let suspended = self.must_suspend(id);
             if let Some(row) = self.tables.virtual_servers.get_mut(&id) {
-                row.suspended = elsewhere;
+                row.suspended = suspended;
             }
-            if !elsewhere {
+            if !suspended {
                 self.start_checkers(id, BOOTSTRAP_DELAY);
             }
         }
     }
 
-    /// After a new configuration: what is new begins, what is known goes on.
-    pub(super) fn go_on(&mut self) {
+    /// Starts new checkers after a reload.
+    pub(super) fn start_new_checkers(&mut self) {
         self.addresses_changed();
         for id in self.tables.virtual_server_ids() {
             if self.tables.virtual_servers.get(&id).is_some_and(|row| !row.suspended) {
@@ -154,13 +155,13 @@ impl Check {
         self.phase == Phase::Running
     }
 
-    /// First checks after `delay` and a random part of `warmup`, of those that do nothing yet.
+    /// Schedules the first attempts of idle checkers, after `delay` and a random part of `warmup`.
     fn start_checkers(&mut self, of: VirtualServerId, delay: Duration) {
         for id in self.checker_ids(of) {
             let Some(row) = self.tables.checkers.get(&id) else { continue };
-            // These are told of, and ask nobody.
-            let waits = matches!(row.config.kind, CheckerKind::File { .. } | CheckerKind::Bfd { .. });
-            if waits || row.work.running || row.deadline.is_some() {
+            // These checkers are driven by events and make no attempts.
+            let passive = matches!(row.config.kind, CheckerKind::File { .. } | CheckerKind::Bfd { .. });
+            if passive || row.work.running || row.deadline.is_some() {
                 continue;
             }
             let share = self.random.share(row.config.warmup);
@@ -183,7 +184,7 @@ impl Check {
             let attempt = AttemptId { checker: id, number: row.attempt };
             self.converse(attempt, |talk, _| Some(talk.expired()));
         } else {
-            self.begin(id);
+            self.start_attempt(id);
         }
     }
 
@@ -201,7 +202,7 @@ impl Check {
         }
     }
 
-    /// `ha_suspend`: checkers rest while none of the service's addresses is on this host.
+    /// Suspends and resumes checkers for `ha_suspend`: they are suspended while no address of the service is on this host.
     fn addresses_changed(&mut self) {
         if self.phase != Phase::Running {
             return;
@@ -209,7 +210,7 @@ impl Check {
         let following = self.tables.virtual_servers.iter().filter(|(_, row)| row.config.ha_suspend || row.suspended);
         let ids: Vec<_> = following.map(|(id, row)| (*id, row.suspended)).collect();
         for (id, was_suspended) in ids {
-            let suspended = self.is_elsewhere(id);
+            let suspended = self.must_suspend(id);
             if suspended == was_suspended {
                 continue;
             }
@@ -225,7 +226,7 @@ impl Check {
         }
     }
 
-    fn is_elsewhere(&self, id: VirtualServerId) -> bool {
+    fn must_suspend(&self, id: VirtualServerId) -> bool {
         let Some(row) = self.tables.virtual_servers.get(&id).filter(|row| row.config.ha_suspend) else { return false };
         !self.has_address_of(row)
     }
@@ -243,7 +244,7 @@ impl Check {
                     GroupEntry::Range(first, last, _) => here.iter().any(|ip| within(*ip, first, last)),
                     GroupEntry::FwMark(..) => false,
                 };
-                // A group of marks alone has no address to wait for.
+                // A group with firewall marks only has no addresses and is never suspended.
                 addresses.next().is_none_or(|first| is_here(first) || addresses.any(is_here))
             }
         }
@@ -260,7 +261,7 @@ impl Check {
         }
     }
 
-    /// Tells the views; what happens before the start is no change.
+    /// Reports a change to the views, except before the start.
     pub(super) fn change(&mut self, change: Change) {
         if self.phase == Phase::Running {
             self.output.changes.push(change);

@@ -1,17 +1,17 @@
-//! MISC_CHECK: what the end of its script means.
+//! MISC_CHECK: evaluation of the result of its script.
 
 use super::event::ScriptEnd;
 
-/// The weight a dynamic script asks for (`None`: the configured one), or why the check failed.
+/// Returns the weight that a dynamic script requests (`None`: the configured weight), or the reason of the failure.
 ///
-/// Without `misc_dynamic` only status 0 is a success. With it 0 is one that leaves the weight alone, 1 a failure, and
-/// 2 to 255 a success with the weight two less than the status.
-pub fn judge(end: &ScriptEnd, dynamic: bool) -> Result<Option<u32>, String> {
+/// Without `misc_dynamic`, only status 0 is a success. With `misc_dynamic`, status 0 is a success with the configured
+/// weight, 1 is a failure, and 2 to 255 is a success with the weight status - 2.
+pub fn evaluate(end: &ScriptEnd, dynamic: bool) -> Result<Option<u32>, String> {
     match end {
         ScriptEnd::Exited(0) => Ok(None),
         ScriptEnd::Exited(status @ 2..=255) if dynamic => Ok(u32::try_from(status - 2).ok()),
         ScriptEnd::Exited(status) => Err(format!("script exited with status {status}")),
-        ScriptEnd::Signalled(signal) => Err(format!("script was ended by signal {signal}")),
+        ScriptEnd::Signalled(signal) => Err(format!("script was killed by signal {signal}")),
         ScriptEnd::TimedOut => Err("script timed out".into()),
         ScriptEnd::NotStarted(why) => Err(format!("script could not be started: {why}")),
     }
@@ -22,7 +22,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ends_of_scripts() {
+    fn outcomes_by_result_of_the_script() {
         use ScriptEnd::{Exited, NotStarted, Signalled, TimedOut};
         let cases = [
             (Exited(0), Some(None), Some(None)),
@@ -37,8 +37,8 @@ mod tests {
             (NotStarted("no such file".into()), None, None),
         ];
         for (end, fixed, dynamic) in cases {
-            assert_eq!(judge(&end, false).ok(), fixed, "{end:?}");
-            assert_eq!(judge(&end, true).ok(), dynamic, "{end:?} with misc_dynamic");
+            assert_eq!(evaluate(&end, false).ok(), fixed, "{end:?}");
+            assert_eq!(evaluate(&end, true).ok(), dynamic, "{end:?} with misc_dynamic");
         }
     }
 }

@@ -1,8 +1,8 @@
-//! LVS health: the tables of virtual servers, real servers and checkers, and their machines. No I/O and no clock.
+//! LVS health checks: the tables of virtual servers, real servers and checkers, and their machine. No I/O and no clock.
 //!
-//! [`Check::handle`] takes an [`Event`] and the time; it writes rows in [`Tables`] and leaves [`Action`]s for the
-//! outside and [`Change`]s for the views in [`Check::take_output`]. One event is handled to its end before the next.
-//! What IPVS should hold follows from the rows: [`wanted`].
+//! [`Check::handle`] takes an [`Event`] and the time; it updates the rows in [`Tables`] and queues [`Action`]s for the
+//! process and [`Change`]s for the views, which [`Check::take_output`] returns. Each event is handled completely before
+//! the next. [`wanted`] derives the desired contents of the kernel's IPVS table from the rows.
 
 mod attempt;
 mod checkpoint;

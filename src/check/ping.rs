@@ -1,8 +1,9 @@
-//! PING_CHECK: an echo reply in time is enough.
+//! PING_CHECK: succeeds with an echo reply within the timeout.
 
 use super::conversation::{Conversation, Verdict};
 
-/// An attempt of a PING_CHECK: the request goes out with the connection, the reply is an event of its own.
+/// An attempt of a PING_CHECK. The request is sent when the socket is opened;
+/// [`Event::PingReply`](super::Event::PingReply) reports the reply.
 #[derive(Debug)]
 pub struct PingCheck;
 

@@ -1,33 +1,33 @@
-//! Pools: from the verdicts of checkers to live servers, weights, quorum, and what IPVS should hold.
+//! The state of services: live servers, weights, quorum and wanted destinations, derived from the verdicts of checkers.
 
 use super::event::{Cause, Change, QuorumStatus};
 use super::machine::Check;
 use super::rows::{MAX_WEIGHT, RealServerId, Server, VirtualServerId};
 
 impl Check {
-    /// A checker of this server came to a result, or its configured weight was set.
+    /// Updates a server and its service after a result of a checker or a change of the base weight.
     pub(super) fn server_changed(&mut self, id: RealServerId) {
         let Some(was_alive) = self.recompute_server(id) else { return };
         self.recount(id.0);
         let alive = self.tables.real_servers.get(&id).is_some_and(|row| row.alive);
         if alive != was_alive {
-            self.tell_server(id, Cause::Checks);
+            self.report_server(id, Cause::Checks);
         }
-        if self.judge_quorum(id.0) && self.is_told(id.0) {
-            self.tell_quorum(id.0, Cause::Checks);
+        if self.update_quorum(id.0) && self.is_reported(id.0) {
+            self.report_quorum(id.0, Cause::Checks);
         }
-        self.rewrite(id.0);
+        self.update_destinations(id.0);
     }
 
-    /// The first result of a checker that starts as failed is a failure: news of its server, if that is down and nobody
-    /// was told.
-    pub(super) fn still_down(&mut self, id: RealServerId) {
-        if self.tables.real_servers.get(&id).is_some_and(|row| !row.alive && !row.told) {
-            self.tell_server(id, Cause::Initial);
+    /// Reports a server as down when the first result of a checker with `alpha` is a failure, unless it was reported
+    /// before.
+    pub(super) fn report_first_failure(&mut self, id: RealServerId) {
+        if self.tables.real_servers.get(&id).is_some_and(|row| !row.alive && !row.reported) {
+            self.report_server(id, Cause::Initial);
         }
     }
 
-    /// Liveness and weight of a server from its checkers; tells whether it was alive.
+    /// Recomputes whether a server is alive, and its weight, from its checkers. Returns whether it was alive before.
     pub(super) fn recompute_server(&mut self, id: RealServerId) -> Option<bool> {
         let (mut failed, mut not_run, mut contributions) = (0, 0, 0_i64);
         for (_, checker) in self.tables.checkers.of(&id) {
@@ -53,7 +53,7 @@ impl Check {
         Some(was_alive)
     }
 
-    /// Live servers of a service and their weight.
+    /// Recomputes the number of live servers of a service, and their weight.
     pub(super) fn recount(&mut self, id: VirtualServerId) {
         let rows = self.tables.real_servers.of(&id).map(|(_, row)| row);
         let live = rows.filter(|row| row.alive && row.regular().is_some());
@@ -65,41 +65,42 @@ impl Check {
         }
     }
 
-    /// Up to down when no weight is left or it is below quorum - hysteresis; down to up from quorum + hysteresis on.
-    /// Tells whether that changed.
-    pub(super) fn judge_quorum(&mut self, id: VirtualServerId) -> bool {
+    /// Updates whether the quorum is met: it is lost when the weight is 0 or below quorum - hysteresis, and gained from
+    /// quorum + hysteresis on. Returns whether this has changed.
+    pub(super) fn update_quorum(&mut self, id: VirtualServerId) -> bool {
         let Some(row) = self.tables.virtual_servers.get_mut(&id) else { return false };
         let met = if row.quorum_met { row.keeps_quorum() } else { row.gains_quorum() };
         std::mem::replace(&mut row.quorum_met, met) != met
     }
 
-    fn is_told(&self, id: VirtualServerId) -> bool {
-        self.tables.virtual_servers.get(&id).is_some_and(|row| row.told)
+    fn is_reported(&self, id: VirtualServerId) -> bool {
+        self.tables.virtual_servers.get(&id).is_some_and(|row| row.reported)
     }
 
-    fn tell_server(&mut self, id: RealServerId, cause: Cause) {
+    fn report_server(&mut self, id: RealServerId, cause: Cause) {
         let pool = self.tables.pool(id.0);
         let Some(row) = self.tables.real_servers.get_mut(&id) else { return };
-        row.told = true;
+        row.reported = true;
         let up = row.alive;
         self.change(Change::RealServer { id, up, cause, pool });
     }
 
-    fn tell_quorum(&mut self, id: VirtualServerId, cause: Cause) {
+    fn report_quorum(&mut self, id: VirtualServerId, cause: Cause) {
         let pool = self.tables.pool(id);
         let Some(row) = self.tables.virtual_servers.get_mut(&id) else { return };
-        row.told = true;
+        row.reported = true;
         let (met, in_use, has_sorry) = (row.quorum_met, row.sorry_in_use(), row.config.sorry_server.is_some());
         let status = if met { QuorumStatus::Met } else { QuorumStatus::NotMet };
         self.change(Change::Quorum { id, status, cause, pool });
-        // At the start it is not taken out of use.
+        // At the start a sorry server that is not in use has not changed.
         if has_sorry && (in_use || cause != Cause::Initial) {
             self.change(Change::Sorry { id, in_use });
         }
     }
 
-    /// What the kernel's table should hold for each server. Below quorum without a sorry server the live ones stay.
-    pub(super) fn rewrite(&mut self, id: VirtualServerId) {
+    /// Updates the wanted weight of each server in the kernel's table. Without a sorry server, live servers remain in the
+    /// table even below the quorum.
+    pub(super) fn update_destinations(&mut self, id: VirtualServerId) {
         let Some(sorry_in_use) = self.tables.virtual_servers.get(&id).map(|row| row.sorry_in_use()) else { return };
         let mut dirty = false;
         for (_, row) in self.tables.real_servers.of_mut(&id) {
@@ -115,8 +116,8 @@ impl Check {
         }
     }
 
-    /// The state of everything before the first check. Gives the services of which the quorum is another than it was:
-    /// before the start, when this process replaces one.
+    /// Computes the initial state of all services. Returns the services whose quorum has changed, compared with the
+    /// checkpoint or with the state before a reload.
     pub(super) fn start_pools(&mut self) -> Vec<VirtualServerId> {
         let mut changed = Vec::new();
         for id in self.tables.virtual_server_ids() {
@@ -124,42 +125,42 @@ impl Check {
                 self.recompute_server(server);
             }
             self.recount(id);
-            if self.judge_quorum(id) {
+            if self.update_quorum(id) {
                 changed.push(id);
             }
-            self.rewrite(id);
+            self.update_destinations(id);
             self.dirty.insert(id);
         }
         changed
     }
 
-    /// Tells how each service starts of which nothing was told yet, by this process or the one that it replaces: its
-    /// quorum, and with `rs_init_notifies` its servers. Of those in `changed` of which it was told that they changed.
-    pub(super) fn tell_start(&mut self, changed: &[VirtualServerId]) {
+    /// Reports the initial state of each service that was not reported yet by this process or its predecessor: its quorum
+    /// and, with `rs_init_notifies`, its servers. For services reported before, reports the quorum if it has `changed`.
+    pub(super) fn report_start(&mut self, changed: &[VirtualServerId]) {
         for id in self.tables.virtual_server_ids() {
-            if self.is_told(id) {
+            if self.is_reported(id) {
                 if changed.contains(&id) {
-                    self.tell_quorum(id, Cause::Checks);
+                    self.report_quorum(id, Cause::Checks);
                 }
                 continue;
             }
             if self.tables.lvs.init_notifies {
                 for server in self.tables.real_server_ids(id) {
-                    self.tell_server(server, Cause::Initial);
+                    self.report_server(server, Cause::Initial);
                 }
             }
             if self.starts_silently(id) {
                 if let Some(row) = self.tables.virtual_servers.get_mut(&id) {
-                    row.told = true;
+                    row.reported = true;
                 }
             } else {
-                self.tell_quorum(id, Cause::Initial);
+                self.report_quorum(id, Cause::Initial);
             }
         }
     }
 
-    /// A service that has not enough to gain its quorum, but would not lose it either, and has no sorry server: all its
-    /// servers are in use, and as with C keepalived nothing is told.
+    /// Whether the initial state of a service is not reported, as in C keepalived: it has no sorry server, and enough
+    /// weight to keep a quorum but not to gain it.
     fn starts_silently(&self, id: VirtualServerId) -> bool {
         self.tables
             .virtual_servers
@@ -167,13 +168,13 @@ impl Check {
             .is_some_and(|row| !row.quorum_met && row.config.sorry_server.is_none() && row.keeps_quorum())
     }
 
-    /// Stop notifications; the rows and the kernel's table stay as they are.
+    /// Reports the stop. The rows and the kernel's table do not change.
     pub(super) fn stop_pools(&mut self) {
         for id in self.tables.virtual_server_ids() {
             let row = self.tables.virtual_servers.get(&id);
             let omega = row.is_some_and(|row| row.config.omega);
-            // A quorum that is lost already is not lost again.
-            let loses = row.is_some_and(|row| row.quorum_met);
+            // No script runs for a quorum that is already lost.
+            let loses_quorum = row.is_some_and(|row| row.quorum_met);
             let cause = Cause::Shutdown { omega };
             let mut pool = self.tables.pool(id);
             for server in self.tables.real_server_ids(id) {
@@ -182,7 +183,7 @@ impl Check {
                 pool.weight_sum = pool.weight_sum.saturating_sub(row.weight.into());
                 self.change(Change::RealServer { id: server, up: false, cause, pool });
             }
-            let cause = Cause::Shutdown { omega: omega && loses };
+            let cause = Cause::Shutdown { omega: omega && loses_quorum };
             self.change(Change::Quorum { id, status: QuorumStatus::Shutdown, cause, pool });
         }
     }

@@ -1,5 +1,5 @@
-//! From a configuration to rows: at start all are new; later the difference is applied, and what is unchanged keeps
-//! its row, index, state, timers and statistics.
+//! Building and reloading the rows from a configuration. At a reload, unchanged services, servers and checkers keep their
+//! row, index, state, timers and statistics.
 
 use std::collections::HashMap;
 
@@ -17,7 +17,7 @@ use crate::state::{NextIndex, Numbering};
 use crate::system::System;
 
 impl Check {
-    /// Takes over a configuration.
+    /// Applies a new configuration.
     pub(super) fn configure(&mut self, config: Config) {
         self.dirty.extend(self.tables.virtual_server_ids());
         let version = std::mem::take(&mut self.tables.system.version);
@@ -42,20 +42,20 @@ impl Check {
             }
         }
         let changed = self.start_pools();
-        self.tell_start(&changed);
-        self.go_on();
+        self.report_start(&changed);
+        self.start_new_checkers();
     }
 }
 
-/// The rows before, out of which those that stay are taken.
-struct Old {
+/// The rows of the previous configuration, from which the remaining rows are taken.
+struct Previous {
     services: Table<VirtualServerId, VirtualServer>,
     servers: Table<RealServerId, RealServer>,
     checkers: HashMap<RealServerId, Vec<(CheckerId, Checker)>>,
 }
 
-impl Old {
-    fn take(tables: &mut Tables) -> Old {
+impl Previous {
+    fn take(tables: &mut Tables) -> Previous {
         let mut checkers: HashMap<RealServerId, Vec<(CheckerId, Checker)>> = HashMap::new();
         let ids: Vec<CheckerId> = tables.checkers.keys().copied().collect();
         for id in ids {
@@ -64,12 +64,12 @@ impl Old {
             }
         }
         let services = std::mem::take(&mut tables.virtual_servers);
-        Old { services, servers: std::mem::take(&mut tables.real_servers), checkers }
+        Previous { services, servers: std::mem::take(&mut tables.real_servers), checkers }
     }
 }
 
 impl Tables {
-    /// Replaces the rows by those of a configuration and its virtual servers. Returns the checkers that are gone.
+    /// Replaces the rows by those of a configuration and its virtual servers. Returns the removed checkers.
     pub(super) fn configure(
         &mut self,
         lvs: Lvs,
@@ -79,7 +79,7 @@ impl Tables {
         self.fill(known, lvs, services)
     }
 
-    /// The same; rows that are `known` have their index of before, with or without a row.
+    /// Replaces the rows, with given indices: rows that are `known` get their index. Returns the removed checkers.
     pub(super) fn fill(
         &mut self,
         known: Indices,
@@ -87,7 +87,7 @@ impl Tables {
         services: impl Iterator<Item = lvs::VirtualServer>,
     ) -> Vec<(CheckerId, Checker)> {
         let Indices { groups: known_groups, services: known_services, servers: mut known_servers } = known;
-        let mut old = Old::take(self);
+        let mut old = Previous::take(self);
         self.groups.clear();
         self.members.clear();
         self.by_file.clear();
@@ -111,7 +111,7 @@ impl Tables {
             let id = VirtualServerId(numbering.index_of(&row.identity()));
             if let Some(former) = old.services.remove(&id) {
                 row.quorum_met = former.quorum_met;
-                row.told = former.told;
+                row.reported = former.reported;
                 row.suspended = former.suspended;
                 row.statistics = former.statistics;
             }
@@ -123,7 +123,7 @@ impl Tables {
         old.checkers.into_values().flatten().collect()
     }
 
-    /// Its members, firewall marks first.
+    /// Adds a group with its members, firewall marks first.
     fn add_group(&mut self, id: GroupId, config: lvs::VirtualServerGroup) {
         let is_mark = |entry: &&GroupEntry| matches!(entry, GroupEntry::FwMark(..));
         let marks = config.entries.iter().filter(is_mark);
@@ -134,13 +134,13 @@ impl Tables {
         self.groups.insert(id, Group { config });
     }
 
-    /// Servers keep their position. Returns that of the next new one.
+    /// Adds the servers of a service, where known servers keep their position. Returns the next free position.
     fn add_real_servers(
         &mut self,
         of: VirtualServerId,
         servers: Vec<Server>,
-        mut positions: Numbering<indices::Server>,
-        old: &mut Old,
+        mut positions: Numbering<indices::ServerIdentity>,
+        old: &mut Previous,
     ) -> NextIndex {
         for mut config in servers {
             let checkers = config.take_checkers();
@@ -151,7 +151,7 @@ impl Tables {
             let is_new = former.is_none();
             if let Some(former) = former {
                 row.alive = former.alive;
-                row.told = former.told;
+                row.reported = former.reported;
                 row.since = former.since;
                 row.weight = former.weight;
                 row.statistics = former.statistics;
@@ -168,9 +168,10 @@ impl Tables {
         positions.next()
     }
 
-    /// An unchanged checker keeps its state. A new one takes that of its server, unless `alpha`.
-    fn add_checker(&mut self, server: RealServerId, config: lvs::Checker, was_alive: bool, old: &mut Old) -> bool {
-        // At the first start there are none.
+    /// Adds a checker and returns whether it is up. An unchanged checker keeps its state. A new checker is down if its
+    /// server was down or `alpha` is set.
+    fn add_checker(&mut self, server: RealServerId, config: lvs::Checker, was_alive: bool, old: &mut Previous) -> bool {
+        // At the start there are no previous checkers.
         let mut former = old.checkers.get_mut(&server);
         let known = former.as_deref_mut().and_then(|former| {
             let at = former.iter().position(|(_, row)| row.config == config)?;

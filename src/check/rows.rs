@@ -1,4 +1,4 @@
-//! The rows: what is known of each virtual server, real server and checker, wanted and real.
+//! The rows of virtual servers, real servers and checkers: their configuration and present state.
 
 use std::net::SocketAddr;
 use std::ops::Deref;
@@ -17,15 +17,15 @@ use crate::state::{NextIndex, fingerprint};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GroupId(pub u32);
 
-/// Index of a row of virtualServerTable, from 1. Stays the same for a service across reloads.
+/// Index of a row of virtualServerTable, from 1. A service keeps its index across reloads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct VirtualServerId(pub u32);
 
-/// Index of a row of realServerTable: virtual server and position from 1. A sorry server is first, unless a reload has
-/// brought it. Stays the same for a server across reloads.
+/// Index of a row of realServerTable: virtual server, and position from 1. The sorry server comes first, unless a reload
+/// has added it. A server keeps its index across reloads.
 pub type RealServerId = (VirtualServerId, u32);
 
-/// A checker: its real server and its position there, from 1.
+/// Identifies a checker: its real server, and a position from 1.
 pub type CheckerId = (RealServerId, u32);
 
 macro_rules! one_number_key {
@@ -47,7 +47,7 @@ one_number_key!(GroupId, VirtualServerId);
 /// A row of virtualServerGroupTable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
-    /// What the file says.
+    /// The `virtual_server_group` block.
     pub config: lvs::VirtualServerGroup,
 }
 
@@ -58,35 +58,35 @@ pub struct GroupMember {
     pub entry: GroupEntry,
 }
 
-/// A row of virtualServerTable: a service as configured and as it is.
+/// A row of virtualServerTable: configuration and state of a service.
 #[derive(Clone, Debug)]
 pub struct VirtualServer {
-    /// What the file says; its `real_servers` are rows of their own, the list here is empty.
+    /// The `virtual_server` block. Its `real_servers` are moved to rows of their own; the list here is empty.
     pub config: lvs::VirtualServer,
-    /// Family of the service.
+    /// Address family of the service.
     pub family: Family,
-    /// The row of the group it is reached by.
+    /// The row of its `virtual_server_group`.
     pub group: Option<GroupId>,
-    /// Real servers, without the sorry server.
+    /// Number of real servers, without the sorry server.
     pub total: u32,
-    /// Real servers that are alive.
+    /// Number of real servers that are alive.
     pub up: u32,
-    /// Sum of the effective weights of those.
+    /// Sum of the effective weights of real servers that are alive.
     pub weight_sum: u64,
-    /// Whether the quorum is met, hysteresis counted in.
+    /// Whether the quorum is met, taking hysteresis into account.
     pub quorum_met: bool,
-    /// The views were told of that, perhaps by a process that this one replaces.
-    pub(super) told: bool,
+    /// Whether `quorum_met` was reported to the views, by this process or its predecessor.
+    pub(super) reported: bool,
     /// Position of its next new real server.
     pub(super) next_server: NextIndex,
-    /// Its checkers rest: `ha_suspend`, and none of its addresses is on this host.
+    /// Its checkers are suspended: `ha_suspend` is set, and none of its addresses is on this host.
     pub suspended: bool,
-    /// As last read from the kernel.
+    /// Statistics last read from the kernel.
     pub statistics: Counters,
 }
 
 impl VirtualServer {
-    /// A row before anything is known of its servers, and those.
+    /// Creates a row without state, and returns the servers of the service.
     pub(super) fn new(
         mut config: lvs::VirtualServer,
         groups: &[lvs::VirtualServerGroup],
@@ -104,9 +104,9 @@ impl VirtualServer {
             total,
             up: 0,
             weight_sum: 0,
-            // Whatever alpha says, it is to be gained first.
+            // The quorum must be gained first, regardless of `alpha`.
             quorum_met: false,
-            told: false,
+            reported: false,
             next_server: NextIndex::default(),
             suspended: false,
             statistics: Counters::default(),
@@ -115,34 +115,34 @@ impl VirtualServer {
         (row, servers)
     }
 
-    /// Whether the live servers weigh enough for a quorum that was not met.
+    /// Whether the weight of the live servers is sufficient to gain the quorum.
     pub(super) fn gains_quorum(&self) -> bool {
         let least = u64::from(self.config.quorum) + u64::from(self.config.hysteresis);
         self.weight_sum > 0 && self.weight_sum >= least
     }
 
-    /// Whether they weigh enough for one that was met.
+    /// Whether the weight of the live servers is sufficient to keep the quorum.
     pub(super) fn keeps_quorum(&self) -> bool {
         self.weight_sum > 0 && self.weight_sum + u64::from(self.config.hysteresis) >= u64::from(self.config.quorum)
     }
 
-    /// Whether the sorry server takes the connections.
+    /// Whether the sorry server is in use.
     pub fn sorry_in_use(&self) -> bool {
         self.config.sorry_server.is_some() && !self.quorum_met
     }
 }
 
-/// What a row of realServerTable is configured as.
+/// Configuration of a row of realServerTable.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Server {
-    /// A `real_server`; its `checkers` are rows of their own, the list here is empty.
+    /// A `real_server` block. Its `checkers` are moved to rows of their own; the list here is empty.
     Regular(Box<lvs::RealServer>),
     /// The `sorry_server` of the service.
     Sorry(Box<lvs::SorryServer>),
 }
 
 impl Server {
-    /// Its checkers, which are rows of their own.
+    /// Takes its checkers out, which become rows of their own.
     pub(super) fn take_checkers(&mut self) -> Vec<lvs::Checker> {
         match self {
             Server::Regular(server) => std::mem::take(&mut server.checkers),
@@ -159,33 +159,33 @@ impl Server {
     }
 }
 
-/// A row of realServerTable: a real server or the sorry server, as it should be in IPVS and as it is.
+/// A row of realServerTable: configuration and state of a real server or sorry server.
 #[derive(Clone, Debug)]
 pub struct RealServer {
-    /// What the file says.
+    /// The configuration block.
     pub config: Server,
-    /// `weight`, or what SET made of it; at most 2^31 - 1. 1 for a sorry server.
+    /// `weight`, or the value set by SNMP, at most 2^31 - 1; 1 for a sorry server.
     pub base_weight: u32,
-    /// `base_weight` and what the checkers contribute, within 0..=2^31 - 1.
+    /// Effective weight: `base_weight` plus the contributions of checkers, 0..=2^31 - 1.
     pub weight: u32,
-    /// No checker has failed. Of no meaning for a sorry server.
+    /// Whether no checker is down. Not used for a sorry server.
     pub alive: bool,
-    /// The views were told of that, perhaps by a process that this one replaces.
-    pub(super) told: bool,
-    /// Checkers that are down.
+    /// Whether `alive` was reported to the views, by this process or its predecessor.
+    pub(super) reported: bool,
+    /// Number of checkers that are down.
     pub failed_checkers: u32,
-    /// Checkers that have not come to a result yet.
+    /// Number of checkers without a result yet.
     pub not_run: u32,
-    /// Weight it should have in the kernel's table; `None`: it should not be there.
+    /// Desired weight in the kernel's table; `None`: it should not be in the table.
     pub wanted: Option<u32>,
-    /// When `alive` last changed.
+    /// Time at which `alive` last changed.
     pub since: Duration,
-    /// As last read from the kernel.
+    /// Statistics last read from the kernel.
     pub statistics: Counters,
 }
 
 impl RealServer {
-    /// A row before anything is known of its checkers.
+    /// Creates a row without checkers.
     pub fn new(config: Server) -> RealServer {
         let base_weight = match &config {
             Server::Regular(server) => server.weight.min(MAX_WEIGHT),
@@ -196,7 +196,7 @@ impl RealServer {
             base_weight,
             weight: base_weight,
             alive: true,
-            told: false,
+            reported: false,
             failed_checkers: 0,
             not_run: 0,
             wanted: None,
@@ -218,7 +218,7 @@ impl RealServer {
         self.config.address()
     }
 
-    /// How packets reach it.
+    /// Forwarding method.
     pub fn method(&self) -> Method {
         match &self.config {
             Server::Regular(server) => server.method,
@@ -226,7 +226,7 @@ impl RealServer {
         }
     }
 
-    /// Whether it stays in the kernel's table with weight 0 when it is not used.
+    /// Whether it remains in the kernel's table with weight 0 when it is not in use.
     pub fn inhibit(&self) -> bool {
         match &self.config {
             Server::Regular(server) => server.inhibit,
@@ -235,61 +235,61 @@ impl RealServer {
     }
 }
 
-/// Greatest weight IPVS takes.
+/// Greatest weight that IPVS accepts.
 pub const MAX_WEIGHT: u32 = i32::MAX as u32;
 
-/// A checker as configured and as it stands.
+/// Configuration and state of a checker.
 #[derive(Debug)]
 pub struct Checker {
-    /// What the file says.
+    /// The checker's block.
     pub config: lvs::Checker,
-    /// Its verdict; before the first result what `alpha` says.
+    /// The present verdict; before the first result, false with `alpha`.
     pub up: bool,
-    /// It has come to a result.
+    /// Whether it has a result.
     pub has_run: bool,
-    /// Failed attempts since the last success; preset to `retry`, so that the very first failure counts.
+    /// Failed attempts since the last success. Initially `retry`, so that the very first failure takes the checker down.
     pub failures: u32,
-    /// Number of the last attempt; events of earlier ones are ignored.
+    /// Number of the last attempt; events of earlier attempts are ignored.
     pub attempt: u32,
-    /// What it adds to the weight of its server (`misc_dynamic`, FILE_CHECK).
+    /// Contribution to the weight of its server (`misc_dynamic`, FILE_CHECK).
     pub contribution: i64,
-    /// Stands for `config` in a checkpoint.
+    /// Hash of `config`, which identifies the checker in a checkpoint.
     pub(super) fingerprint: u64,
-    /// Why the last attempt failed; empty after a success.
+    /// Reason of the last failure; empty after a success.
     pub reason: String,
-    /// When the next attempt starts, or the present one is given up.
+    /// Start of the next attempt, or timeout of the running attempt.
     pub deadline: Option<Duration>,
-    /// The attempt under way, and how far rounds of several attempts are.
+    /// State of the running attempt, and progress of checks with several attempts.
     pub(super) work: Work,
 }
 
-/// Where the work of a checker stands.
+/// State of a checker's running attempt, and progress of checks with several attempts.
 #[derive(Debug, Default)]
 pub(super) struct Work {
-    /// An attempt is under way.
+    /// Whether an attempt is running.
     pub running: bool,
-    /// When it began.
+    /// Start of the attempt.
     pub started: Duration,
-    /// Since when a look at a part of a body is under way elsewhere.
+    /// Start of the running search in a part of the body, if any.
     pub looking: Option<Duration>,
-    /// Time that the looks of this attempt took, as far as it counts.
+    /// Time taken by the searches of this attempt, at most the timeout.
     pub searched: Duration,
-    /// What is said on its connection; none for scripts.
+    /// Protocol of the connection; `None` for scripts.
     pub conversation: Option<Box<dyn Conversation>>,
-    /// The url or host in turn.
+    /// Position of the current url or host.
     pub step: u32,
     /// The compiled regex of each url.
     pub patterns: Box<[Option<Pattern>]>,
-    /// Urls passed since the start or the last failure.
+    /// Number of urls that have passed since the start or the last failure.
     pub passed: u32,
-    /// `contribution` is another than the pool knows of.
+    /// `contribution` has changed, and the weight of the server is not updated yet.
     pub weight_changed: bool,
-    /// Every url has passed since the start or the last failure.
+    /// Whether every url has passed since the start or the last failure.
     pub settled: bool,
 }
 
 impl Checker {
-    /// A checker before its first attempt.
+    /// Creates a checker before its first attempt.
     pub fn new(config: lvs::Checker) -> Checker {
         let patterns = match &config.kind {
             CheckerKind::Http(check) => check.urls.iter().map(|url| url.regex.as_ref().map(Pattern::new)).collect(),
@@ -310,7 +310,7 @@ impl Checker {
     }
 }
 
-/// [`Statistics`] that take no room while nothing was counted: most rows of a large table are such.
+/// [`Statistics`] that use no memory while all are 0, as in most rows of a large table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counters(Option<Box<Statistics>>);
 
@@ -329,32 +329,32 @@ impl Deref for Counters {
     }
 }
 
-/// What the kernel counts for a service or a destination.
+/// The kernel's statistics of a service or destination.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Statistics {
-    /// Connections scheduled so far.
+    /// Connections scheduled.
     pub connections: u64,
-    /// Packets from clients so far.
+    /// Packets from clients.
     pub in_packets: u64,
-    /// Packets to clients so far.
+    /// Packets to clients.
     pub out_packets: u64,
-    /// Octets from clients so far.
+    /// Octets from clients.
     pub in_bytes: u64,
-    /// Octets to clients so far.
+    /// Octets to clients.
     pub out_bytes: u64,
-    /// New connections in a second.
+    /// New connections per second.
     pub connection_rate: u64,
-    /// Packets from clients in a second.
+    /// Packets from clients per second.
     pub in_packet_rate: u64,
-    /// Packets to clients in a second.
+    /// Packets to clients per second.
     pub out_packet_rate: u64,
-    /// Octets from clients in a second.
+    /// Octets from clients per second.
     pub in_byte_rate: u64,
-    /// Octets to clients in a second.
+    /// Octets to clients per second.
     pub out_byte_rate: u64,
-    /// Destinations only: connections established now.
+    /// Destinations only: established connections.
     pub active: u32,
-    /// Destinations only: connections known now that are not established.
+    /// Destinations only: connections that are not established.
     pub inactive: u32,
     /// Destinations only: persistence templates.
     pub persistent: u32,

@@ -2,9 +2,9 @@
 
 use super::conversation::{Conversation, Verdict};
 
-/// Longest reply line that is read; RFC 5321 section 4.5.3.1.5 allows 512 octets.
+/// Longest accepted reply line, in octets; RFC 5321 section 4.5.3.1.5 allows 512.
 const MAX_LINE: usize = 2048;
-/// Most lines of one reply.
+/// Greatest accepted number of lines in a reply.
 const MAX_LINES: u32 = 100;
 
 /// An attempt of an SMTP_CHECK.
@@ -16,7 +16,7 @@ pub struct SmtpCheck {
     lines: u32,
 }
 
-/// What is waited for.
+/// The reply that is expected next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     Greeting,
@@ -25,12 +25,12 @@ enum Stage {
 }
 
 impl SmtpCheck {
-    /// `helo_name` as in the configuration.
+    /// Starts an attempt with the `helo_name` of the configuration.
     pub fn new(helo_name: String) -> SmtpCheck {
         SmtpCheck { helo_name, stage: Stage::Greeting, line: Vec::new(), lines: 0 }
     }
 
-    /// A whole line, without its end.
+    /// Handles a complete line, without its line feed.
     fn take_line(&mut self, send: &mut Vec<u8>) -> Option<Verdict> {
         let line = std::mem::take(&mut self.line);
         let line = line.strip_suffix(b"\r").unwrap_or(&line);
@@ -93,7 +93,7 @@ impl Conversation for SmtpCheck {
         })
     }
 
-    /// A server may reset the connection after QUIT.
+    /// A failure after QUIT is ignored: some servers reset the connection then.
     fn failed(&mut self, reason: String) -> Option<Verdict> {
         Some(if self.stage == Stage::Quit { Ok(()) } else { Err(reason) })
     }
@@ -105,7 +105,7 @@ mod tests {
 
     use super::*;
 
-    /// What is sent and the verdict; without one so far, what the close means.
+    /// The commands sent, and the verdict; without a verdict so far, that of a close.
     fn talk(replies: &str, piece: usize) -> (String, Verdict) {
         let mut check = SmtpCheck::new("me".into());
         let mut sent = Vec::new();
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn replies_and_verdicts() {
+    fn verdicts_by_replies() {
         let good = [
             "220 hi\r\n250 ok\r\n221 bye\r\n",
             "220\r\n250\r\n221\r\n",
@@ -141,23 +141,23 @@ mod tests {
             ("220-hi\r\n", ""),
         ];
         for (replies, sent) in bad {
-            let (said, verdict) = talk(replies, 1000);
-            assert_eq!(said, sent, "{replies:?}");
+            let (commands, verdict) = talk(replies, 1000);
+            assert_eq!(commands, sent, "{replies:?}");
             assert!(verdict.is_err(), "{replies:?}");
         }
     }
 
     #[test]
-    fn an_endless_reply_is_cut() {
+    fn an_endless_reply_is_a_failure() {
         assert_eq!(talk(&"x".repeat(10_000), 100).1, Err("endless line".into()));
         assert_eq!(talk(&"220-x\r\n".repeat(1000), 100).1, Err("endless reply".into()));
     }
 
     proptest! {
-        /// Whatever a server says, in whatever pieces: no panic, the same verdict, bounded memory.
+        /// Any reply in any pieces gives the same verdict in bounded memory, without a panic.
         #[test]
         fn any_octets_in_any_pieces(
-            said in prop_oneof![
+            reply in prop_oneof![
                 prop::collection::vec(any::<u8>(), 0..200),
                 "((220|250|221|554|xyz)[- ]?[a-z]{0,4}\r?\n){0,6}".prop_map(String::into_bytes),
             ],
@@ -165,7 +165,7 @@ mod tests {
         ) {
             let run = |piece: usize| {
                 let (mut check, mut sent) = (SmtpCheck::new("me".into()), Vec::new());
-                for octets in said.chunks(piece) {
+                for octets in reply.chunks(piece) {
                     if let Some(verdict) = check.received(octets, &mut sent) {
                         return (sent, verdict);
                     }

@@ -1,4 +1,4 @@
-//! All rows of the checker process, and how a configuration becomes rows.
+//! All rows of the checker process, and how they are built from a configuration.
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
@@ -15,12 +15,12 @@ use crate::config::model::Config;
 use crate::state;
 use crate::system::System;
 
-/// Every table of the checker process. Written by the machines, read by the views.
+/// The tables of the checker process. The machine writes them, the views read them.
 #[derive(Debug, Default)]
 pub struct Tables {
-    /// The daemon as a whole.
+    /// Data about the daemon as a whole.
     pub system: System,
-    /// Settings of all services; groups and virtual servers are rows, the lists here are empty.
+    /// Settings of all services. Groups and virtual servers are moved to rows; the lists here are empty.
     pub lvs: Lvs,
     /// virtualServerGroupTable.
     pub groups: Table<GroupId, Group>,
@@ -34,23 +34,23 @@ pub struct Tables {
     pub checkers: Table<CheckerId, Checker>,
     /// Addresses of this host, for `ha_suspend`.
     pub addresses: HashSet<IpAddr>,
-    /// Indices of rows to come.
+    /// Next free row indices.
     pub(super) next: Next,
     /// The number last read from each `track_file`.
     pub(super) files: HashMap<String, i64>,
-    /// Whether each BFD session is up, as last told.
+    /// Whether each BFD session is up, as last reported.
     pub(super) sessions: HashMap<String, bool>,
-    /// FILE_CHECKs by the name of their `track_file`. Derived.
+    /// FILE_CHECKs by name of their `track_file`; derived from the rows.
     pub(super) by_file: HashMap<String, Vec<CheckerId>>,
-    /// BFD_CHECKs by the name of their session. Derived.
+    /// BFD_CHECKs by name of their session; derived from the rows.
     pub(super) by_session: HashMap<String, Vec<CheckerId>>,
 }
 
 impl Tables {
-    /// The rows of a configuration, before the first check; its virtual servers come one by one.
+    /// Builds the rows of a configuration. The virtual servers are passed separately, one by one, to save memory.
     ///
     /// # Errors
-    /// The first of theirs.
+    /// The first error of `servers`.
     pub fn new<E>(
         config: Config,
         servers: impl Iterator<Item = Result<lvs::VirtualServer, E>>,
@@ -59,10 +59,10 @@ impl Tables {
         Tables::numbered(config, servers, version, Indices::default())
     }
 
-    /// The same, with the indices of a predecessor: a row that it knew keeps its index.
+    /// Builds the rows of a configuration, with the indices of a predecessor: rows that it had keep their index.
     ///
     /// # Errors
-    /// The first of the virtual servers'.
+    /// The first error of `servers`.
     pub fn numbered<E>(
         config: Config,
         servers: impl Iterator<Item = Result<lvs::VirtualServer, E>>,
@@ -76,7 +76,7 @@ impl Tables {
         failed.map_or(Ok(tables), Err)
     }
 
-    /// The rows of services without global settings.
+    /// Builds the rows of services without global settings.
     pub fn of(mut lvs: Lvs) -> Tables {
         let mut tables = Tables::default();
         let servers = std::mem::take(&mut lvs.virtual_servers);
@@ -84,7 +84,7 @@ impl Tables {
         tables
     }
 
-    /// The present indices. They change with the configuration only.
+    /// Returns the present row indices. They only change with the configuration.
     pub fn indices(&self) -> Indices {
         let groups = self.groups.iter().map(|(id, row)| (row.config.name.clone(), id.0)).collect();
         let services = self.virtual_servers.iter().map(|(id, row)| (row.identity(), id.0)).collect();
@@ -109,13 +109,13 @@ impl Tables {
         self.real_servers.of(&of).filter(|(_, row)| row.regular().is_some()).map(|(id, _)| *id).collect()
     }
 
-    /// Members of the group a service is reached by.
+    /// Members of the group of a service; none for a service without a group.
     pub fn members_of(&self, service: &VirtualServer) -> impl Iterator<Item = GroupEntry> {
         let rows = service.group.map(|group| self.members.of(&group).map(|(_, member)| member.entry));
         rows.into_iter().flatten()
     }
 
-    /// Figures of a service.
+    /// The state of a service.
     pub fn pool(&self, id: VirtualServerId) -> Pool {
         self.virtual_servers.get(&id).map_or(Pool::default(), |row| Pool {
             total: row.total,

@@ -1,4 +1,4 @@
-//! TCP_CHECK: connected is enough.
+//! TCP_CHECK: succeeds when the connection is established.
 
 use super::conversation::{Conversation, Verdict};
 

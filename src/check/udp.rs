@@ -1,4 +1,4 @@
-//! UDP_CHECK: a datagram is sent; no ICMP error, or the right answer, is a success.
+//! UDP_CHECK: sends a datagram. It succeeds without an ICMP error or, with `require_reply`, with the expected reply.
 
 use super::conversation::{Conversation, Verdict};
 
@@ -8,15 +8,15 @@ pub struct UdpCheck {
     payload: Vec<u8>,
     reply: Option<Vec<(u8, u8)>>,
     lengths: (u16, u16),
-    /// Why the last datagram was not the reply.
+    /// Description of the last datagram that was not the reply.
     ignored: Option<String>,
 }
 
 impl UdpCheck {
-    /// Octets sent where no `payload` is configured.
+    /// Number of random octets to send if no `payload` is configured.
     pub const RANDOM_OCTETS: usize = 32;
 
-    /// `reply` and `lengths` as in [`CheckerKind::Udp`](crate::config::lvs::CheckerKind::Udp).
+    /// Starts an attempt. `reply` and `lengths` are those of [`CheckerKind::Udp`](crate::config::lvs::CheckerKind::Udp).
     pub fn new(payload: Vec<u8>, reply: Option<Vec<(u8, u8)>>, lengths: (u16, u16)) -> UdpCheck {
         UdpCheck { payload, reply, lengths, ignored: None }
     }
@@ -28,17 +28,17 @@ impl Conversation for UdpCheck {
         None
     }
 
-    /// Compared over the shorter of both lengths. What differs is not the reply: anyone could send it, and the true one
-    /// may follow.
+    /// Compares a datagram with the expected reply over the shorter of both lengths. Ignores different datagrams: anyone
+    /// could have sent them, and the reply may follow.
     fn received(&mut self, datagram: &[u8], _send: &mut Vec<u8>) -> Option<Verdict> {
         let Some(expected) = &self.reply else { return Some(Ok(())) };
         let (least, most) = (usize::from(self.lengths.0), usize::from(self.lengths.1));
         if !(least..=most).contains(&datagram.len()) {
-            self.ignored = Some(format!("a reply of {} octets came", datagram.len()));
+            self.ignored = Some(format!("ignored a reply of {} octets", datagram.len()));
             return None;
         }
         if datagram.iter().zip(expected).any(|(got, (value, mask))| got & mask != value & mask) {
-            self.ignored = Some("another reply than expected came".into());
+            self.ignored = Some("ignored a reply other than the expected one".into());
             return None;
         }
         Some(Ok(()))
@@ -73,11 +73,12 @@ mod tests {
     }
 
     #[test]
-    fn another_reply_is_ignored_until_the_true_one_or_the_end() {
+    fn other_replies_are_ignored_until_the_expected_one_or_the_timeout() {
         let check = || UdpCheck::new(vec![1], Some(vec![(0x12, 0xff)]), (1, 2));
-        for (garbage, reason) in
-            [(&[0x13_u8][..], "another reply than expected came"), (&[0x12; 3], "a reply of 3 octets came")]
-        {
+        for (garbage, reason) in [
+            (&[0x13_u8][..], "ignored a reply other than the expected one"),
+            (&[0x12; 3], "ignored a reply of 3 octets"),
+        ] {
             let mut talk = check();
             assert_eq!(talk.received(garbage, &mut Vec::new()), None, "{reason}");
             assert_eq!(talk.received(&[0x12], &mut Vec::new()), Some(Ok(())), "after {reason}");
@@ -89,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn replies_are_compared() {
+    fn replies_are_compared_with_the_expected_one() {
         let expected = Some(vec![(0x12, 0xff), (0x30, 0xf0)]);
         assert!(answer(expected.clone(), (0, 255), &[0x12, 0x35]));
         assert!(answer(expected.clone(), (0, 255), &[0x12]), "over the shorter length");

@@ -1,4 +1,4 @@
-//! What IPVS should hold for a virtual server, read from the rows.
+//! The desired contents of the kernel's IPVS table for a virtual server, derived from the rows.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -7,7 +7,7 @@ use super::tables::Tables;
 use crate::config::lvs::{self, Endpoint, GroupEntry, Method, Protocol};
 use crate::config::model::Family;
 
-/// What the kernel knows a service by.
+/// Identity of a service in the kernel's table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ServiceKey {
     /// Address, port (0 = any) and protocol.
@@ -16,10 +16,10 @@ pub enum ServiceKey {
     FwMark(u32, Family),
 }
 
-/// A service of the kernel's table.
+/// A service in the kernel's table.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Service<'a> {
-    /// What it is known by.
+    /// Identity.
     pub key: ServiceKey,
     /// Scheduler, flags, persistence.
     pub config: &'a lvs::VirtualServer,
@@ -30,22 +30,22 @@ pub struct Service<'a> {
 pub struct Destination {
     /// Address and port.
     pub address: SocketAddr,
-    /// How packets reach it.
+    /// Forwarding method.
     pub method: Method,
     /// 0..=2^31 - 1; 0 = no new connections.
     pub weight: u32,
-    /// Connections above which it gets no new one; 0 = no limit.
+    /// Number of connections from which on it gets no new connections; 0 = no limit.
     pub upper_threshold: u32,
-    /// Connections below which it gets new ones again; 0 = no limit.
+    /// Number of connections below which it gets new connections again; 0 = no limit.
     pub lower_threshold: u32,
 }
 
-/// The services of a virtual server, and the destinations that each of them has. Nothing for an unknown id.
+/// The services of a virtual server, and the destinations that each service has. Empty for an unknown id.
 pub fn wanted(tables: &Tables, id: VirtualServerId) -> (Vec<Service<'_>>, Vec<Destination>) {
     (services(tables, id), destinations(tables, id))
 }
 
-/// The services of a virtual server: one per address and mark of its group.
+/// The services of a virtual server: one, or one for each address and mark of its group.
 pub fn services(tables: &Tables, id: VirtualServerId) -> Vec<Service<'_>> {
     let Some(row) = tables.virtual_servers.get(&id) else { return Default::default() };
     let protocol = row.config.protocol.unwrap_or(Protocol::Udp);
@@ -78,20 +78,17 @@ fn destinations(tables: &Tables, id: VirtualServerId) -> Vec<Destination> {
         let limits = row.regular().map_or((0, 0), |server| (server.upper_threshold, server.lower_threshold));
         let wanted =
             Destination { address, method: row.method(), weight, upper_threshold: limits.0, lower_threshold: limits.1 };
-        // A sorry server, always first, may also be a real server; the kernel knows it once, and the one in use counts.
-        match destinations.first_mut() {
-            Some(first) if first.address == address => {
-                if first.weight == 0 {
-                    *first = wanted;
-                }
-            }
-            _ => destinations.push(wanted),
+        // The sorry server may also be a real server. The kernel has such a destination once; the row in use counts.
+        match destinations.iter_mut().find(|other| other.address == address) {
+            Some(other) if other.weight == 0 => *other = wanted,
+            Some(_) => {}
+            None => destinations.push(wanted),
         }
     }
     destinations
 }
 
-/// From first to last, both included; none when they are of two families.
+/// The addresses from `first` to `last`, inclusive; none if their families differ.
 fn addresses(first: IpAddr, last: IpAddr) -> Box<dyn Iterator<Item = IpAddr>> {
     match (first, last) {
         (IpAddr::V4(first), IpAddr::V4(last)) => {
@@ -109,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ranges_have_both_ends() {
+    fn ranges_include_both_ends() {
         let addresses = |first: &str, last: &str| -> Vec<String> {
             addresses(first.parse().unwrap(), last.parse().unwrap()).map(|ip| ip.to_string()).collect()
         };

@@ -3,7 +3,9 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
 
-use super::secret::{self, Private};
+use unicode_width::UnicodeWidthChar;
+
+use super::secret::{self, Private, Secrets};
 
 pub(crate) use super::place::{At, Sources};
 
@@ -12,22 +14,22 @@ pub(crate) use super::place::{At, Sources};
 pub enum Severity {
     /// The configuration is refused.
     Error,
-    /// It is used without the line, entry or block, or with a default instead: this was hardly meant.
+    /// The configuration is used without the wrong line, entry or block, or with a default in its place.
     Fault,
-    /// It is used, with an adjustment or without what the line asks for.
+    /// The configuration is used; a value was adjusted, or a keyword has no effect.
     Warning,
 }
 
-/// What kind of problem it is; decides the exit status of `-t`.
+/// Kind of a problem; decides the exit status of `-t`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Class {
     /// The file, or an included one, cannot be read.
     FileNotFound,
     /// A network interface that does not exist.
     BadInterface,
-    /// Beyond a bound that keeps reading finite.
+    /// A bound on the size of the configuration is exceeded.
     Fatal,
-    /// A word that is no keyword where it stands.
+    /// A word that is not a keyword of its block.
     UnknownKeyword,
     /// `{` where no block is expected.
     UnexpectedOpen,
@@ -41,26 +43,26 @@ pub enum Class {
     UnmatchedQuote,
     /// A keyword without its argument.
     MissingParameter,
-    /// A number that is none, or out of its range.
+    /// Not a number, or out of range.
     InvalidNumber,
     /// Anything else.
     General,
-    /// An old form, or one without effect.
+    /// A deprecated form, or a keyword without effect.
     Deprecated,
-    /// Something this release reads but does not do.
+    /// A keyword that this release reads but does not act on.
     NotActedOn,
-    /// A script that could be changed by others.
+    /// A script that users other than root can change.
     Security,
 }
 
-/// A place as shown: file, line, column, and the line's text with secrets masked.
+/// A place in a message: file, line, column, and the text of the line with secrets masked.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Place {
     /// Name of the file as given or included.
     pub file: String,
-    /// Line from 1; 0 when the file as a whole is meant.
+    /// Line, from 1; 0 = the whole file.
     pub line: u32,
-    /// Column from 1, in characters.
+    /// Column in characters, from 1.
     pub col: u32,
     /// Characters to underline, at least 1.
     pub width: u32,
@@ -71,18 +73,25 @@ pub struct Place {
 /// One problem.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Diagnostic {
-    /// Error or warning.
+    /// Error, fault or warning.
     pub severity: Severity,
     /// Kind of problem.
     pub class: Class,
     /// Where it is.
     pub place: Place,
-    /// What is wrong.
+    /// Text of the message.
     pub message: String,
-    /// What to do about it.
+    /// The remedy.
     pub help: Option<String>,
-    /// A second place that explains it.
+    /// A second place, with a note.
     pub also: Option<(Place, String)>,
+    /// Where the value is defined that was substituted at the place, and the uses of the definitions that the place is in,
+    /// from the inside out. At most [`SHOWN`] uses.
+    pub origin: Vec<(Place, &'static str)>,
+    /// Further places with the same problem, at most [`SHOWN`].
+    pub elsewhere: Vec<Place>,
+    /// Number of places beyond `elsewhere`.
+    pub further: usize,
 }
 
 impl fmt::Display for Place {
@@ -103,14 +112,16 @@ impl Place {
         let number = self.line.to_string();
         let gutter = " ".repeat(number.len());
         let before = self.col.saturating_sub(1) as usize;
-        // Of a very long line only the part around the place is drawn.
+        // Draw only the part of a very long line that is around the place.
         let cut = if source.chars().count() > WIDEST { before.saturating_sub(WIDEST / 4) } else { 0 };
         let drawn: String = source.chars().skip(cut).take(WIDEST).collect();
         let before = before.saturating_sub(cut);
-        // Tabs stay tabs in the padding, so that the caret stands below its character on any terminal.
-        let pad: String = drawn.chars().take(before).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
-        let room = drawn.chars().count().saturating_sub(before).max(1);
-        let carets = "^".repeat((self.width as usize).clamp(1, room));
+        // Keep tabs in the padding, so that the caret is below its character on any terminal.
+        let blank = |c: char| if c == '\t' { "\t".to_owned() } else { " ".repeat(c.width().unwrap_or(0)) };
+        let pad: String = drawn.chars().take(before).map(blank).collect();
+        let marked = drawn.chars().skip(before).take(self.width as usize);
+        let columns: usize = marked.map(|c| c.width().unwrap_or(1)).sum();
+        let carets = "^".repeat(columns.max(1));
         write!(f, "\n {number} | {drawn}\n {gutter} | {pad}{carets}")
     }
 }
@@ -128,9 +139,17 @@ impl fmt::Display for Diagnostic {
         };
         write!(f, "{}: {severity}: {}", self.place, self.message)?;
         self.place.draw(f)?;
-        if let Some((place, note)) = &self.also {
+        let also = self.also.iter().map(|(place, note)| (place, note.as_str()));
+        for (place, note) in also.chain(self.origin.iter().map(|(place, note)| (place, *note))) {
             write!(f, "\n{place}: note: {note}")?;
             place.draw(f)?;
+        }
+        if !self.elsewhere.is_empty() {
+            let places: Vec<String> = self.elsewhere.iter().map(Place::to_string).collect();
+            write!(f, "\n   also: {}", places.join(", "))?;
+            if self.further > 0 {
+                write!(f, " and {} more", self.further)?;
+            }
         }
         if let Some(help) = &self.help {
             write!(f, "\n   help: {help}")?;
@@ -151,9 +170,9 @@ impl Diagnostics {
         self.list.iter().any(|d| d.severity == Severity::Error)
     }
 
-    /// The faults, without their places: an edit elsewhere in the file moves them.
+    /// The texts of the faults, without their places: an edit elsewhere in the file moves the places.
     pub fn faults(&self) -> BTreeSet<String> {
-        // Nor is it another fault for being there once more.
+        // One more occurrence does not make another fault.
         let once = |message: &str| match message.rsplit_once(" (") {
             Some((text, times)) if times.ends_with(" times)") => text.to_owned(),
             _ => message.to_owned(),
@@ -161,12 +180,12 @@ impl Diagnostics {
         self.list.iter().filter(|d| d.severity == Severity::Fault).map(|d| once(&d.message)).collect()
     }
 
-    /// Exit status of `-t`: 0 fine (warnings included), 2 missing parameter, 4 unreadable file or a bound exceeded, 5 any
-    /// other error or fault, 6 a script that is refused as insecure (the one warning that counts).
+    /// Exit status of `-t`: 0 no errors or faults, 2 missing parameter, 4 unreadable file or a bound exceeded, 5 any other
+    /// error or fault, 6 a script refused as insecure.
     pub fn exit_code(&self) -> u8 {
-        let counts = |d: &&Diagnostic| d.severity != Severity::Warning || d.class == Class::Security;
+        let counts = |d: &&Diagnostic| d.severity != Severity::Warning;
         let classes = || self.list.iter().filter(counts).map(|d| d.class);
-        // keepalived ends at the first missing parameter, so that outranks all.
+        // C keepalived exits at the first missing parameter, so status 2 has precedence.
         if classes().any(|c| c == Class::MissingParameter) {
             return 2;
         }
@@ -209,25 +228,27 @@ impl fmt::Display for Diagnostics {
     }
 }
 
-/// Problems kept for one configuration; the rest is counted.
+/// Most problems that are kept for one configuration; further ones are counted.
 const MOST: usize = 1000;
 
 /// Collects problems while a configuration is read.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     drafts: Vec<Draft>,
-    /// Kinds of which one was kept beyond the bound, so that each still reaches the exit status.
+    /// Kinds of which one problem was kept beyond the bound, so that each kind counts for the exit status.
     beyond: Vec<(Severity, Class)>,
-    /// The last one not kept: something to add help to.
+    /// The last problem that was not kept; the caller adds its help to it.
     spare: Option<Draft>,
     dropped: usize,
     errors: bool,
-    /// Faults are errors.
+    /// Whether faults are errors.
     pub strict: bool,
-    secrets: BTreeSet<String>,
-    /// Lines with something private, by file and number.
+    secrets: HashSet<String>,
+    /// Lines with private parts, by file and line number.
     private: HashMap<(u32, u32), Private>,
-    /// That of the problems to come.
+    /// Lines of definitions that have not been used yet, so that their keywords are not known.
+    covered: HashSet<(u32, u32)>,
+    /// Stage of the problems that are added next.
     pub stage: Stage,
 }
 
@@ -240,31 +261,45 @@ pub(crate) struct Draft {
     message: String,
     help: Option<String>,
     also: Option<(At, String)>,
+    elsewhere: Vec<At>,
+    further: usize,
     stage: Stage,
 }
 
-/// When a problem is found: of those of one place the earlier come first.
+/// When a problem is found; orders the problems of one place.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Stage {
-    /// As lines and keywords are read.
+    /// While lines and keywords are read.
     #[default]
     Reading,
-    /// What is said once for all places.
+    /// Warnings that are given once for all places.
     Notes,
-    /// As the model is built.
+    /// While the model is built.
     Building,
 }
 
 impl Draft {
-    /// Says what to do about it.
+    /// Sets the remedy.
     pub fn help(&mut self, text: impl Into<String>) -> &mut Draft {
         self.help = Some(text.into());
         self
     }
 
-    /// Points to a second place.
+    /// Adds a second place, with a note.
     pub fn also(&mut self, at: At, note: impl Into<String>) -> &mut Draft {
         self.also = Some((at, note.into()));
+        self
+    }
+
+    /// Adds further places; those beyond [`SHOWN`] are counted.
+    pub fn elsewhere(&mut self, places: &[At]) -> &mut Draft {
+        for at in places {
+            if self.elsewhere.len() < SHOWN {
+                self.elsewhere.push(*at);
+            } else {
+                self.further = self.further.saturating_add(1);
+            }
+        }
         self
     }
 }
@@ -299,7 +334,7 @@ impl Report {
         self.errors
     }
 
-    /// Records that a line of a file has something private.
+    /// Records the private parts of a line.
     pub fn private(&mut self, file: u32, line: u32, found: Private) {
         self.secrets.extend(found.secrets().map(str::to_owned));
         match self.private.get_mut(&(file, line)) {
@@ -308,13 +343,35 @@ impl Report {
         }
     }
 
-    /// Whether a line is known to have something private.
+    /// Hides a line of a definition in messages.
+    pub fn cover(&mut self, file: u32, line: u32) {
+        self.covered.insert((file, line));
+    }
+
+    /// Ends [`Report::cover`]: the line is used, so that its private parts are known.
+    pub fn uncover(&mut self, file: u32, line: u32) {
+        if !self.covered.is_empty() {
+            self.covered.remove(&(file, line));
+        }
+    }
+
+    /// Whether a line is known to have private parts.
     pub fn is_private(&self, file: u32, line: u32) -> bool {
         self.private.contains_key(&(file, line))
     }
 
     fn add(&mut self, severity: Severity, class: Class, at: At, message: String) -> &mut Draft {
-        let draft = Draft { severity, class, at, message, help: None, also: None, stage: self.stage };
+        let draft = Draft {
+            severity,
+            class,
+            at,
+            message,
+            help: None,
+            also: None,
+            elsewhere: Vec::new(),
+            further: 0,
+            stage: self.stage,
+        };
         if self.is_full() {
             let kind = (severity, class);
             if self.beyond.contains(&kind) {
@@ -328,27 +385,49 @@ impl Report {
         &mut self.drafts[last]
     }
 
-    /// Resolves places, removes duplicates and puts everything in the order of the files.
+    /// Resolves places, merges repeated problems, and sorts them in the order of the files.
     pub fn finish(mut self, sources: &Sources) -> Diagnostics {
-        // Longest first, so that a secret that holds another is masked whole.
-        let mut secrets: Vec<String> = std::mem::take(&mut self.secrets).into_iter().collect();
-        secrets.sort_by_key(|s| std::cmp::Reverse(s.len()));
-        let hidden = Hidden { secrets, private: std::mem::take(&mut self.private) };
-        let mut seen = HashSet::new();
+        if self.drafts.is_empty() {
+            return Diagnostics::default();
+        }
+        for line in std::mem::take(&mut self.covered) {
+            self.private.entry(line).or_default().add(Private::continuation());
+        }
+        let hidden = Hidden {
+            secrets: Secrets::new(std::mem::take(&mut self.secrets)),
+            private: std::mem::take(&mut self.private),
+        };
         self.drafts.sort_by_key(|d| (d.at.file, d.at.line, d.at.offset, d.stage));
-        let mut list = Vec::new();
+        let mut list: Vec<Diagnostic> = Vec::new();
+        let mut seen: HashMap<Same, (usize, HashSet<At>)> = HashMap::new();
         for d in self.drafts {
-            let diagnostic = Diagnostic {
+            let at = At { file: sources.first_of_name(d.at.file), ..d.at.bare() };
+            let same = Same { severity: d.severity, class: d.class, at, message: d.message, help: d.help };
+            if let Some((n, places)) = seen.get_mut(&same) {
+                // The same line, used in another place.
+                let used = sources.reference(d.at.used).filter(|used| places.insert(*used));
+                if let (Some(used), Some(first)) = (used, list.get_mut(*n)) {
+                    if first.elsewhere.len() < SHOWN {
+                        first.elsewhere.push(hidden.place(sources, used));
+                    } else {
+                        first.further = first.further.saturating_add(1);
+                    }
+                }
+                continue;
+            }
+            list.push(Diagnostic {
                 severity: d.severity,
                 class: d.class,
                 place: hidden.place(sources, d.at),
-                message: hidden.message(d.at, &d.message),
-                help: d.help.map(|h| hidden.message(d.at, &h)),
+                message: hidden.message(d.at, &same.message),
+                help: same.help.as_ref().map(|h| hidden.message(d.at, h)),
                 also: d.also.map(|(at, note)| (hidden.place(sources, at), hidden.message(at, &note))),
-            };
-            if seen.insert(diagnostic.clone()) {
-                list.push(diagnostic);
-            }
+                origin: hidden.origin(sources, d.at),
+                elsewhere: d.elsewhere.iter().map(|at| hidden.place(sources, *at)).collect(),
+                further: d.further,
+            });
+            let places = sources.reference(d.at.used).into_iter().collect();
+            seen.insert(same, (list.len().saturating_sub(1), places));
         }
         if self.dropped > 0 {
             let place = Place { file: sources.name(0).to_owned(), line: 0, col: 0, width: 0, source: None };
@@ -360,23 +439,44 @@ impl Report {
                 message,
                 help: None,
                 also: None,
+                origin: Vec::new(),
+                elsewhere: Vec::new(),
+                further: 0,
             });
         }
         Diagnostics { list }
     }
 }
 
-/// What no message and no quoted line may show.
+/// Problems with equal keys are merged.
+#[derive(PartialEq, Eq, Hash)]
+struct Same {
+    severity: Severity,
+    class: Class,
+    at: At,
+    message: String,
+    help: Option<String>,
+}
+
+/// Most places that are listed in each list of a diagnostic.
+const SHOWN: usize = 3;
+
+/// The secrets that are masked in messages and quoted lines.
 struct Hidden {
-    /// Words, the longest first.
-    secrets: Vec<String>,
+    secrets: Secrets,
     private: HashMap<(u32, u32), Private>,
 }
 
 impl Hidden {
     fn message(&self, at: At, text: &str) -> String {
-        let shown = secret::shown(text, &self.secrets);
+        let shown = self.secrets.shown(text);
         self.private.get(&(at.file, at.line)).map_or(shown.clone(), |private| private.message(&shown))
+    }
+
+    fn origin(&self, sources: &Sources, at: At) -> Vec<(Place, &'static str)> {
+        let value = sources.reference(at.value).map(|at| (self.place(sources, at), "the value is from here"));
+        let used = std::iter::successors(sources.reference(at.used), |at| sources.reference(at.used));
+        value.into_iter().chain(used.take(SHOWN).map(|at| (self.place(sources, at), "used here"))).collect()
     }
 
     fn place(&self, sources: &Sources, at: At) -> Place {
@@ -389,7 +489,7 @@ impl Hidden {
         let end = offset.saturating_add(at.len as usize);
         let private = self.private.get(&(at.file, at.line));
         let masked = raw.map(|raw| secret::mask(raw.trim_end(), private, &self.secrets));
-        // How long a secret is, is nobody's business either.
+        // The carets must not reveal the length of a secret.
         let drawn_end = match masked.as_ref().and_then(|masked| masked.from) {
             Some(from) if from < end => from.max(offset),
             _ => end,

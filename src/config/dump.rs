@@ -7,7 +7,7 @@ use super::items::Items;
 use super::keywords::{Body, Keyword, Term};
 use super::line::is_space;
 use super::node::Node;
-use super::secret::{self, MASK, is_secret};
+use super::secret::{self, MASK, Secrets, is_secret};
 use super::tree::each;
 use super::value::{Arg, Value};
 use super::watch::accepts;
@@ -15,10 +15,10 @@ use super::watch::accepts;
 /// Indentation of a level.
 const STEP: usize = 4;
 
-/// A configuration as readable text: expanded, old spellings replaced, secrets masked. Read again it gives the same
-/// configuration, apart from the secrets.
+/// A configuration that `Display` shows as text: expanded, old spellings replaced, secrets masked. Reading the text gives
+/// the same configuration, apart from the secrets.
 ///
-/// The text is made when it is asked for: few ask, and a large one takes its time.
+/// The text is made on demand, as it is rarely needed and large configurations take long.
 pub struct Shown(Items);
 
 impl From<Items> for Shown {
@@ -35,14 +35,14 @@ impl fmt::Display for Shown {
     }
 }
 
-/// There are passwords in it.
+/// Shows no content, because of the passwords.
 impl fmt::Debug for Shown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Shown({} items)", self.0.len())
     }
 }
 
-/// `private` = what a private block holds.
+/// `private` = the nodes are those of a private block.
 fn nodes(list: &[Node<'_>], depth: usize, private: bool, out: &mut String) {
     for node in list {
         if depth == 0 && !out.is_empty() && !matches!(node.keyword.body, Body::None) {
@@ -71,19 +71,19 @@ fn text(node: &Node<'_>) -> String {
     }
     let name = if node.keyword.is_placeholder() { quoted(&first.text) } else { node.keyword.name.to_owned() };
     let rest = if words.len() > 1 || !node.keyword.is_placeholder() { node.line.text.get(first.end..) } else { None };
-    // What the grammar does not cover may be a line of a private block that lost its line break; a command covers all.
+    // Words beyond the grammar may be a line of a private block whose line break was lost; a command covers the whole line.
     let joined = words.iter().skip(1).find(|word| !word.quoted && is_secret(&word.text)).map(|word| word.start);
     let known =
         last(node.keyword, &node.args).max(first.end).min(joined.unwrap_or(usize::MAX)).saturating_sub(first.end);
     let (known, extra) = rest.and_then(|rest| rest.split_at_checked(known)).unwrap_or((rest.unwrap_or_default(), ""));
-    format!("{name}{}{}", escaped(known), escaped(&secret::mask(extra, None, &[]).text))
+    format!("{name}{}{}", escaped(known), escaped(&secret::mask(extra, None, &Secrets::default()).text))
 }
 
-/// The byte after the last word that the grammar covers.
+/// Offset after the last word that the grammar covers.
 fn last(keyword: &Keyword, args: &[Arg]) -> usize {
     let end = |arg: &Arg| match &arg.value {
         Value::Option(option, inner) => arg.end.max(last(option, inner)),
-        // The command, its user and its group, perhaps with a colon before that.
+        // The command, its user, perhaps a colon, and its group.
         Value::Script(words) if takes_user(keyword, words) => {
             let most = if words.get(2).is_some_and(|word| word.text == ":") { 4 } else { 3 };
             words.iter().take(most).next_back().map_or(arg.end, |word| word.end)
@@ -93,7 +93,7 @@ fn last(keyword: &Keyword, args: &[Arg]) -> usize {
     args.iter().map(end).max().unwrap_or_default()
 }
 
-/// A keyword of a private block, with the values that it accepts.
+/// Text of a keyword of a private block, with its valid values.
 fn private_text(node: &Node<'_>) -> String {
     let mut out = node.keyword.name.to_owned();
     let words = node.words();
@@ -113,7 +113,7 @@ fn private_text(node: &Node<'_>) -> String {
     out
 }
 
-/// A word as it has to be written so that it is read as this word.
+/// A word in double quotes where the file format requires them.
 fn quoted(word: &str) -> String {
     let plain = |c: char| !is_space(c) && !matches!(c, '"' | '#' | '!' | '{' | '}' | '@' | '$' | '~');
     if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("\"{word}\"") }

@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-/// Alternatives one pattern may have.
+/// Most alternatives of a pattern.
 const MOST_ALTERNATIVES: usize = 1024;
 
-/// Paths one pattern may match.
+/// Most paths that a pattern matches.
 const MOST_MATCHES: usize = 10_000;
 
-/// Expands `{a,b}` alternatives, nested ones too; `None` when there are too many.
+/// Expands `{a,b}` alternatives, also nested ones; `None` when there are too many.
 pub(crate) fn alternatives(pattern: &str) -> Option<Vec<String>> {
     let mut done = Vec::new();
     let mut todo = vec![pattern.to_owned()];
@@ -27,7 +27,7 @@ pub(crate) fn alternatives(pattern: &str) -> Option<Vec<String>> {
     Some(done)
 }
 
-/// Splits at the first balanced `{...}` that holds a comma.
+/// Splits at the first balanced `{...}` with a comma.
 fn first_braces(text: &str) -> Option<(&str, Vec<&str>, &str)> {
     for (open, _) in text.match_indices('{') {
         let inner_start = open.saturating_add(1);
@@ -59,7 +59,7 @@ pub(crate) fn has_wildcard(pattern: &str) -> bool {
     pattern.contains(['*', '?', '['])
 }
 
-/// The existing paths that match, sorted. `pattern` has no braces; a relative one starts at `directory`.
+/// The existing paths that match, sorted. `pattern` has no braces; a relative pattern starts at `directory`.
 pub(crate) fn matches(pattern: &str, directory: &Path) -> Vec<PathBuf> {
     let mut found = vec![if pattern.starts_with('/') { PathBuf::from("/") } else { directory.to_path_buf() }];
     for part in pattern.split('/').filter(|p| !p.is_empty()) {
@@ -85,11 +85,11 @@ pub(crate) fn matches(pattern: &str, directory: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Whether a name fits a pattern of one path component.
+/// Whether a name matches a pattern of one path component.
 fn fits(pattern: &str, name: &str) -> bool {
     let (p, n): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
     let (mut pi, mut ni) = (0usize, 0usize);
-    // Where to go on when the last `*` has to take one character more.
+    // Where to continue when the last `*` has to match one more character.
     let mut retry: Option<(usize, usize)> = None;
     while let Some(&c) = n.get(ni) {
         let step = match p.get(pi) {
@@ -117,7 +117,7 @@ fn fits(pattern: &str, name: &str) -> bool {
     p.get(pi..).unwrap_or_default().iter().all(|c| *c == '*')
 }
 
-/// Length of the `[...]` at the start of the pattern if it takes the character; an unclosed `[` is itself.
+/// Length of the `[...]` at the start of the pattern if it matches the character; an unclosed `[` matches itself.
 fn class(pattern: &[char], c: char) -> Option<usize> {
     let negated = matches!(pattern.get(1), Some('!' | '^'));
     let first = if negated { 2 } else { 1 };
@@ -147,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names() {
+    fn patterns_match_names() {
         for (pattern, name, fit) in [
             ("*.conf", "a.conf", true),
             ("*.conf", "a.conf.bak", false),
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn braces() {
+    fn braces_are_expanded() {
         for (pattern, all) in [
             ("a{b,c}d", "abd acd"),
             ("{a,b}{c,d}", "ac ad bc bd"),

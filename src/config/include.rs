@@ -84,24 +84,24 @@ impl Include {
         Some(Include { keyword, checks: Checks { readable, matched, wildcard, brace }, pattern })
     }
 
-    /// Which problems of this include are errors, where those of `general` are in any case.
+    /// Which problems of this include are errors, including those of `general`.
     pub fn checks(&self, general: Checks) -> Checks {
         self.checks.or(general)
     }
 
-    /// The files that match; nothing when the line itself is wrong, which is reported. `directory` is that of the file
-    /// with the line; `home` stands for a leading `~`.
-    pub fn find(&self, directory: &Path, home: Option<String>, at: At, report: &mut Report) -> Option<Found> {
+    /// The files that match; `None` when the line itself is wrong, which is reported. `directory` is that of the file
+    /// with the line; `home` replaces a leading `~`.
+    pub fn find(&self, directory: &Path, home: Option<String>, at: At, report: &mut Report) -> Option<Matches> {
         if self.pattern.is_empty() {
-            let text = format!("'{}' without a file name", self.keyword);
-            report.error(Class::MissingParameter, at, text).help("name a file or a pattern after it");
+            let text = format!("'{}' has no file name", self.keyword);
+            report.error(Class::MissingParameter, at, text).help("write a file name or a pattern after it");
             return None;
         }
         let Some(alternatives) = glob::alternatives(&self.pattern) else {
             report.error(Class::Fatal, at, "the pattern has too many alternatives");
             return None;
         };
-        let mut found = Found { paths: Vec::new(), missing: Vec::new(), several: alternatives.len() > 1 };
+        let mut found = Matches { paths: Vec::new(), missing: Vec::new(), several: alternatives.len() > 1 };
         for alternative in alternatives {
             let paths = glob::matches(&at_home(&alternative, home.as_deref()), directory);
             if paths.is_empty() {
@@ -112,8 +112,8 @@ impl Include {
         Some(found)
     }
 
-    /// Says what matches nothing.
-    pub fn tell_missing(&self, found: &Found, checks: Checks, at: At, report: &mut Report) {
+    /// Reports alternatives without a match.
+    pub fn report_missing(&self, found: &Matches, checks: Checks, at: At, report: &mut Report) {
         let Some(first) = found.missing.first() else { return };
         let wildcard = found.missing.iter().all(|m| glob::has_wildcard(m));
         let none = found.paths.is_empty();
@@ -128,35 +128,34 @@ impl Include {
         };
         if is_error {
             report.error(Class::FileNotFound, at, text);
-        } else if !wildcard {
+        } else {
             report.warn(Class::FileNotFound, at, text).help("nothing is included here");
         }
     }
 }
 
-/// What an include line matches.
+/// Files that an include line matches.
 #[derive(Debug)]
-pub(crate) struct Found {
+pub(crate) struct Matches {
     /// The files, in the order of the alternatives.
     pub paths: Vec<PathBuf>,
-    /// Alternatives that nothing matches.
+    /// Alternatives without a match.
     missing: Vec<String>,
     /// There is more than one alternative.
     several: bool,
 }
 
-/// Says why a file that matches is not read.
-pub(crate) fn tell_unread(path: &Path, problem: Problem, checks: Checks, at: At, report: &mut Report) {
-    if problem.directory {
-        return;
-    }
-    let text = format!("'{}': {}", path.display(), problem.text);
+/// Reports why a matching file is not read.
+pub(crate) fn report_unread(path: &Path, problem: Problem, checks: Checks, at: At, report: &mut Report) {
+    let text = format!("'{}' is not included: {}", path.display(), problem.text);
     let draft = if problem.fatal {
         report.error(Class::Fatal, at, text)
     } else if checks.readable {
         report.error(Class::FileNotFound, at, text)
+    } else if problem.fault {
+        report.fault(Class::General, at, text)
     } else {
-        report.fault(Class::FileNotFound, at, text)
+        report.warn(Class::FileNotFound, at, text)
     };
     if let Some(help) = problem.help {
         draft.help(help);

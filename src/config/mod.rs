@@ -1,15 +1,15 @@
 //! `keepalived.conf` text to a typed [`model::Config`], with `file:line:col` diagnostics.
 //!
-//! The way of a file: [`load`] reads it and what it includes into items (comments, `@` conditions, `$`
-//! parameters and `~` repetitions resolved, cut at braces), finds each in the keyword tree ([`keywords`])
-//! with its arguments checked, and builds the model, checking values against each other. The parent hands
-//! the [`Snapshot`] of [`load_recorded`] to its children, who get the same [`model::Config`] without reading any file.
+//! [`load`] reads a file and its included files into items: comments, `@` conditions, `$` parameters and `~` repetitions
+//! are resolved, and lines are split at braces. It looks up each item in the keyword tree ([`keywords`]), checks its
+//! arguments, builds the model, and checks values against each other. The parent sends its children the [`Snapshot`] of
+//! [`load_recorded`]; they get the same [`model::Config`] from it without reading a file.
 
 mod build;
 mod definition;
 mod diag;
 mod dump;
-mod facts;
+mod encoding;
 mod file;
 mod glob;
 mod grammar;
@@ -20,11 +20,14 @@ pub mod keywords;
 mod line;
 pub mod model;
 mod node;
+mod outside;
 mod params;
 mod parser;
+mod pending;
 mod place;
 mod programs;
 mod read;
+mod relative;
 mod repeat;
 mod secret;
 mod snapshot;
@@ -38,39 +41,43 @@ use std::path::PathBuf;
 
 pub use diag::{Class, Diagnostic, Diagnostics, Place, Severity};
 pub use dump::Shown;
-pub use facts::Outside;
 pub use model::lvs;
+pub use outside::Outside;
 pub use programs::{program_path, secure_program};
+pub(crate) use secret::MASK;
 pub use snapshot::{Snapshot, SnapshotError, VirtualServers};
 pub use value::file_name_problem;
 
 use diag::Report;
-use facts::Facts;
+use outside::Answers;
 use params::Params;
 use read::Reader;
 use snapshot::Recorder;
 
-/// What to read, and where answers from outside come from.
+/// Which file to read, and the answers that come from outside of it.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The configuration file; may be a glob.
     pub path: PathBuf,
-    /// `-i`: what `@ID` lines are compared with. Default: the host's name up to its first dot.
+    /// `-i`: the config-id that `@ID` lines are compared with. Default: the host name up to its first dot.
     pub config_id: String,
+    /// Directory that relative paths of the configuration are resolved against, for a user with another working directory
+    /// than this process; `None` leaves the paths unchanged.
+    pub directory: Option<PathBuf>,
     /// `-e`: every include problem is an error.
     pub all_config: bool,
     /// `--strict-config`: every fault is an error.
     pub strict: bool,
-    /// Answers from outside.
+    /// Source of the answers that are not in the file.
     pub outside: Outside,
 }
 
 impl Options {
-    /// A file read on the running system; `interfaces` = names of those that exist, `None` = not checked.
+    /// Options for the running system. `interfaces` lists the existing interfaces; `None` = not checked.
     pub fn system(path: PathBuf, interfaces: Option<Vec<String>>) -> Options {
         let outside = Outside::system(interfaces);
         let config_id = outside.host_name.split('.').next().unwrap_or_default().to_owned();
-        Options { path, config_id, all_config: false, strict: false, outside }
+        Options { path, config_id, directory: None, all_config: false, strict: false, outside }
     }
 }
 
@@ -79,16 +86,15 @@ impl Options {
 pub struct Loaded<C = model::Config> {
     /// The configuration; `None` when there is any error.
     pub config: Option<C>,
-    /// What is wrong, each once.
+    /// The problems, each once.
     pub diagnostics: Diagnostics,
-    /// The whole as readable text (`-d`).
+    /// The configuration as text (`-d`).
     pub shown: Shown,
-    /// Why this may not be what somebody meant: a file has nothing in it, or has changed since it was read, as when it
-    /// is being written just now.
+    /// Why the file may be half written: it is empty, or changed while it was read.
     pub unsteady: Option<String>,
 }
 
-/// Reads a configuration. Blocks on the file system and on the system's data base of users.
+/// Reads a configuration. Blocks on the file system and on the user database.
 pub fn load(options: &Options) -> Loaded {
     let mut servers = Vec::new();
     let mut loaded = load_into(options, &mut |server| servers.push(server));
@@ -98,10 +104,10 @@ pub fn load(options: &Options) -> Loaded {
     loaded
 }
 
-/// The same for the children: the configuration without its virtual servers, and the snapshot that has them.
+/// Reads a configuration for the child processes: the configuration without its virtual servers, and the complete snapshot.
 ///
 /// # Errors
-/// None that is known of: every value of a configuration can be recorded.
+/// None are known: every value of a configuration can be recorded.
 pub fn load_recorded(options: &Options) -> Result<Loaded<(model::Config, Snapshot)>, SnapshotError> {
     let mut recorder = Recorder::default();
     let Loaded { config, diagnostics, shown, unsteady } = load_into(options, &mut |server| recorder.add(&server));
@@ -112,7 +118,7 @@ pub fn load_recorded(options: &Options) -> Result<Loaded<(model::Config, Snapsho
     Ok(Loaded { config: recorded.transpose()?, diagnostics, shown, unsteady })
 }
 
-/// The same; each virtual server is given to `take`, for what it is worth: there may be errors.
+/// Reads a configuration and passes each virtual server to `take`, even if the configuration has errors.
 fn load_into(options: &Options, take: &mut dyn FnMut(lvs::VirtualServer)) -> Loaded {
     let mut report = Report::default();
     report.strict = options.strict;
@@ -121,9 +127,14 @@ fn load_into(options: &Options, take: &mut dyn FnMut(lvs::VirtualServer)) -> Loa
     reader.read_top(&options.path);
     let stamps = reader.stamps();
     let items = reader.finish();
-    let mut facts = Facts::asking(&options.outside);
+    let mut answers = Answers::new(&options.outside);
     let (top, virtual_servers) = tree::build(&items, &mut report);
-    let config = build::build(&top, virtual_servers, &mut facts, &mut report, take);
+    let mut take = |mut server: lvs::VirtualServer| {
+        options.directory.iter().for_each(|directory| relative::server(&mut server, directory));
+        take(server);
+    };
+    let mut config = build::build(&top, virtual_servers, &mut answers, &mut report, &mut take);
+    options.directory.iter().for_each(|directory| relative::config(&mut config, directory));
     let config = (!report.has_errors()).then_some(config);
     let diagnostics = report.finish(&items.sources);
     let changed = stamps.iter().find(|(path, stamp)| !stamp.holds(path));

@@ -6,29 +6,29 @@ use super::place::At;
 use super::value::Arg;
 use super::words::{self, Word};
 
-/// A keyword of the file with its arguments and what its braces hold.
+/// A keyword of the file with its arguments and its block.
 #[derive(Debug)]
 pub(crate) struct Node<'i> {
-    /// The keyword it is acted on as: aliases and old spellings are resolved.
+    /// The keyword; aliases and old spellings are resolved.
     pub keyword: &'static Keyword,
     /// The line.
     pub line: Line<'i>,
-    /// Bytes of the line's text: the first word, and all words.
+    /// Byte ranges of the first word and of all words in the text of the line.
     pub(super) spans: [(u32, u32); 2],
     /// Its arguments.
     pub args: Vec<Arg>,
-    /// What its braces hold.
+    /// Nodes of its block.
     pub children: Vec<Node<'i>>,
-    /// Whether braces were there.
+    /// Whether it has braces.
     pub braces: bool,
-    /// Whether an argument was wrong: the default stays.
+    /// Whether an argument is wrong, so that the default counts.
     pub bad: bool,
-    /// Whether it is an entry written among the keywords of its block.
+    /// Whether it is an entry that is written among the keywords of its block.
     pub in_loose: bool,
 }
 
 impl<'i> Node<'i> {
-    /// Its words, as the plain tokeniser sees them. Made anew: few have a use for them.
+    /// Its words by the plain tokeniser. Split on each call, as they are rarely needed.
     pub fn words(&self) -> Vec<Word<'i>> {
         let [_, (start, end)] = self.spans.map(|(start, end)| (start as usize, end as usize));
         let (mut words, _) = words::split(self.line.text.get(start..end).unwrap_or_default());

@@ -1,17 +1,25 @@
 //! `$NAME` parameters: definitions, predefined ones, and their substitution.
+//!
+//! Substitution works as in C keepalived: the leftmost defined parameter is replaced by its value, and the result is searched
+//! again, so that `${PRIO_${_INSTANCE}}` becomes the value of `PRIO_lb1`.
+
+mod work;
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
-use super::definition::{is_name, starts_name};
-use super::diag::{Class, Report};
+use super::diag::{At, Class, Report, Sources};
 use super::line::{Line, Made, is_space};
+use super::place::NOWHERE;
+pub(crate) use work::MAX_LINE;
+use work::{Reference, Work};
 
-/// Bytes a line may hold after substitution.
-pub(crate) const MAX_LINE: usize = 1023;
-/// Definitions used within definitions.
-const MAX_DEPTH: u8 = 32;
+/// Most substitutions and repeated lines.
+const MAX_STEPS: u32 = 1_000_000;
+/// Most bytes of all files, each inclusion counted, and of the lines that are made from them.
+const MAX_BYTES: usize = 32 << 20;
 
-/// What bounds substitution and repetition over all files, so that a short file cannot ask for endless work.
+/// Bounds substitution and repetition over all files, so that a short file cannot cause unlimited work.
 #[derive(Debug)]
 pub(crate) struct Budget {
     steps: u32,
@@ -21,12 +29,12 @@ pub(crate) struct Budget {
 
 impl Default for Budget {
     fn default() -> Budget {
-        Budget { steps: 1_000_000, bytes: 64 << 20, exhausted: false }
+        Budget { steps: MAX_STEPS, bytes: MAX_BYTES, exhausted: false }
     }
 }
 
 impl Budget {
-    /// Takes one step; false (and one error) when there are none left.
+    /// Takes one step; false, with one error, when no steps are left.
     pub fn step(&mut self, line: &Line<'_>, report: &mut Report) -> bool {
         if let Some(left) = self.steps.checked_sub(1) {
             self.steps = left;
@@ -35,12 +43,12 @@ impl Budget {
         if !std::mem::replace(&mut self.exhausted, true) {
             report
                 .error(Class::Fatal, line.at_all(), "parameters and repetitions expand to too many lines")
-                .help("at most 1000000 substitutions and repeated lines are allowed");
+                .help(format!("at most {MAX_STEPS} substitutions and repeated lines are allowed"));
         }
         false
     }
 
-    /// Takes the bytes of a line that is kept; false (and one error) when there is no room left.
+    /// Takes the bytes of a line; false, with one error, when no bytes are left.
     pub fn room(&mut self, line: &Line<'_>, report: &mut Report) -> bool {
         if let Some(left) = self.bytes.checked_sub(line.text.len()) {
             self.bytes = left;
@@ -49,21 +57,121 @@ impl Budget {
         if !std::mem::replace(&mut self.exhausted, true) {
             report
                 .error(Class::Fatal, line.at_all(), "the configuration is too large")
-                .help("at most 64 MiB are read, parameters substituted");
+                .help(format!("at most {} MiB are read, parameters substituted", MAX_BYTES >> 20));
         }
         false
     }
 
-    /// Whether a bound was hit: reading ends.
+    /// Bytes that are left.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Whether a bound was reached, so that reading stops.
     pub fn exhausted(&self) -> bool {
         self.exhausted
     }
 }
 
+/// Value of a parameter.
+#[derive(Debug)]
+pub(crate) struct Definition {
+    /// Its number in [`Sources::reference`], also different from that of a later definition of the same name.
+    number: u32,
+    /// Its lines, without comments; parameters in them are replaced at the use.
+    pieces: Vec<Made>,
+}
+
+/// A use of a definition inside the use of another, to detect a definition that uses itself. Numbered from 1; `outer` is the
+/// number of the outer use, or 0.
+#[derive(Debug)]
+struct Link {
+    definition: u32,
+    outer: u32,
+    depth: u32,
+}
+
+/// Variables of one round of a repetition, and those of the repetitions around it.
+#[derive(Debug)]
+struct Round {
+    vars: Vec<(String, String)>,
+    outer: Option<Rc<Round>>,
+    depth: u32,
+}
+
+impl Round {
+    fn value(&self, name: &str) -> Option<&str> {
+        let mut round = Some(self);
+        while let Some(Round { vars, outer, .. }) = round {
+            if let Some((_, value)) = vars.iter().rev().find(|(var, _)| var == name) {
+                return Some(value);
+            }
+            round = outer.as_deref();
+        }
+        None
+    }
+}
+
+/// The repetitions and definitions that a line comes from.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Context {
+    /// The round of a repetition that the line belongs to.
+    round: Option<Rc<Round>>,
+    /// The innermost use of a definition that the line belongs to, see [`Link`]; 0 = none.
+    chain: u32,
+}
+
+impl Context {
+    /// The context of the same line in a round of a repetition.
+    pub fn in_round(&self, vars: Vec<(String, String)>) -> Context {
+        let depth = self.depth().saturating_add(1);
+        let round = Round { vars, outer: self.round.clone(), depth };
+        Context { round: Some(Rc::new(round)), chain: self.chain }
+    }
+
+    /// Number of repetitions around the line.
+    pub fn depth(&self) -> u32 {
+        self.round.as_ref().map_or(0, |round| round.depth)
+    }
+}
+
+/// The remaining lines of a definition, to be read after the line with its use.
+#[derive(Clone, Debug)]
+pub(crate) struct Following {
+    definition: Rc<Definition>,
+    next: usize,
+    used: u32,
+    /// Their context.
+    pub context: Context,
+}
+
+impl Following {
+    /// The next line.
+    pub fn line(&self) -> Option<Line<'_>> {
+        self.definition.pieces.get(self.next).map(|piece| piece.line().used_at(self.used))
+    }
+
+    /// The lines after the next.
+    pub fn after(&self) -> Following {
+        Following { next: self.next.saturating_add(1), ..self.clone() }
+    }
+}
+
+/// A line with its parameters replaced.
+#[derive(Debug)]
+pub(crate) struct Expanded {
+    /// The first line, not trimmed.
+    pub line: Made,
+    /// Its context.
+    pub context: Context,
+    /// The lines after it, in reverse order.
+    pub following: Vec<Following>,
+}
+
 /// The parameters defined so far, and the sources of the predefined ones.
 #[derive(Debug, Default)]
 pub(crate) struct Params {
-    defined: HashMap<String, Vec<String>>,
+    defined: HashMap<String, Rc<Definition>>,
     /// `_INSTANCE`.
     pub config_id: String,
     /// `_PWD`: directory of the file being read.
@@ -72,13 +180,17 @@ pub(crate) struct Params {
     pub env: Option<fn(&str) -> Option<String>>,
     random: u64,
     budget: Budget,
+    links: Vec<Link>,
 }
 
-/// Variables of the loops around a line, innermost last.
-pub(crate) type Scope = Vec<(String, String)>;
+/// Replacement of a parameter.
+enum Value {
+    Text(String),
+    Defined(Rc<Definition>),
+}
 
 impl Params {
-    /// Nothing defined yet.
+    /// No definitions yet.
     pub fn new(config_id: String, env: fn(&str) -> Option<String>, seed: u64) -> Params {
         Params { config_id, env: Some(env), random: seed, ..Params::default() }
     }
@@ -88,97 +200,150 @@ impl Params {
         self.random = seed;
     }
 
-    /// Defines or redefines a parameter; several pieces become several lines.
-    pub fn define(&mut self, name: String, pieces: Vec<String>) {
-        self.defined.insert(name, pieces);
+    /// Defines or redefines a parameter. `number` = its place in the sources.
+    pub fn define(&mut self, name: String, number: u32, pieces: Vec<Made>) {
+        self.defined.insert(name, Rc::new(Definition { number, pieces }));
     }
 
-    /// The bound on all expansion.
+    /// The bound on expansion.
     pub fn budget(&mut self) -> &mut Budget {
         &mut self.budget
     }
 
-    /// Substitutes every parameter of a line; the result, not trimmed, is several lines when one was defined so.
-    pub fn expand(&mut self, line: &Line<'_>, scope: &Scope, report: &mut Report) -> Vec<Made> {
-        if !line.text.contains('$') {
-            return vec![Made::from(line)];
-        }
-        let mut out =
-            Expansion { done: Vec::new(), line: Made::at_place_of(line), origin: line, cut: false, stop: false };
-        let chars: Vec<(usize, char)> = line.text.char_indices().collect();
-        self.substitute(&chars, None, scope, 0, &mut out, report);
-        if out.cut {
-            report
-                .error(Class::General, line.at_all(), "the line is too long once its parameters are substituted")
-                .help("a line holds at most 1023 bytes");
-        }
-        out.done.push(out.line);
-        out.done
-    }
-
-    /// `fixed` is the column of every character while within a definition's value.
-    fn substitute(
+    /// Replaces every parameter of a line; `None` when there is nothing to replace.
+    pub fn expand(
         &mut self,
-        chars: &[(usize, char)],
-        fixed: Option<u32>,
-        scope: &Scope,
-        depth: u8,
-        out: &mut Expansion<'_>,
+        line: &Line<'_>,
+        context: &Context,
+        sources: &mut Sources,
         report: &mut Report,
-    ) {
-        let mut i = 0usize;
-        while let Some(&(byte, c)) = chars.get(i).filter(|_| !out.stop) {
-            let column = fixed.unwrap_or_else(|| out.origin.offset(byte));
-            let after = chars.get(i.saturating_add(1)..).unwrap_or_default();
-            let Some((name, used)) = (c == '$').then(|| reference(after)).flatten() else {
-                out.push(c, column);
-                i = i.saturating_add(1);
-                continue;
-            };
-            let value = self.value(&name, scope, out.origin, report);
-            let Some(pieces) = value else {
-                out.push(c, column);
-                i = i.saturating_add(1);
-                continue;
-            };
-            i = i.saturating_add(1).saturating_add(used);
-            if depth >= MAX_DEPTH {
+    ) -> Option<Expanded> {
+        let mut work = Work::new(line, context.chain);
+        let mut following = Vec::new();
+        let mut from = 0usize;
+        let mut changed = false;
+        // Number of `following` when the line became one of a definition.
+        let mut before = 0;
+        while let Some(found) = work.next_reference(from) {
+            let Reference { start, end, name } = found;
+            from = start.saturating_add(1);
+            let Some(value) = self.value(&name, context, &work.at(start, end), report) else { continue };
+            if !self.budget.step(line, report) {
+                break;
+            }
+            // Text after the use of a definition is not part of the definition.
+            let chain = work.chain(end.saturating_sub(1));
+            match value {
+                Value::Text(text) => work.replace(start, end, &text, NOWHERE, chain),
+                Value::Defined(definition) => {
+                    let several = definition.pieces.len() > 1;
+                    if several && !work.is_blank(end, work.text.len()) {
+                        let text =
+                            format!("'${name}' has several lines and is followed by other text: it is not replaced");
+                        report.fault(Class::General, work.at(start, end), text).help("put it at the end of its line");
+                        work.leave(start);
+                        continue;
+                    }
+                    let Some(inner) = self.enter(&definition, chain) else {
+                        report
+                            .error(
+                                Class::General,
+                                work.at(start, end),
+                                format!("the definition of ${name} refers to itself"),
+                            )
+                            .help("a definition may use others, but not itself");
+                        work.leave(start);
+                        continue;
+                    };
+                    let whole = work.is_blank(0, start) && work.is_blank(end, work.text.len());
+                    let used = if several || whole { sources.refer(work.at(start, end)) } else { 0 };
+                    if several {
+                        let context = Context { round: context.round.clone(), chain: inner };
+                        following.push(Following { definition: Rc::clone(&definition), next: 1, used, context });
+                    }
+                    let Some(first) = definition.pieces.first() else { continue };
+                    if whole {
+                        // From here on the line is a line of the definition.
+                        work = Work::new(&first.line().used_at(used), inner);
+                        before = following.len();
+                    } else {
+                        work.replace(start, end, first.line().text, definition.number, inner);
+                    }
+                }
+            }
+            changed = true;
+            if work.is_cut {
                 report
-                    .error(Class::General, out.origin.at_all(), format!("the definition of ${name} refers to itself"))
-                    .help("a definition may use others, but not itself");
-                out.stop = true;
-                return;
+                    .fault(
+                        Class::General,
+                        line.at_all(),
+                        "the line is too long with its definitions replaced: the rest is cut off",
+                    )
+                    .help(format!("a line has at most {MAX_LINE} bytes"));
+                break;
             }
-            for (n, piece) in pieces.iter().enumerate() {
-                if !self.budget.step(out.origin, report) {
-                    return;
-                }
-                if n > 0 {
-                    out.next_line();
-                }
-                let inner: Vec<(usize, char)> = piece.char_indices().collect();
-                self.substitute(&inner, Some(column), scope, depth.saturating_add(1), out, report);
-            }
+            // The replacement may complete the name of a parameter to its left.
+            from = work.text.get(..start).and_then(|text| text.rfind('$')).unwrap_or(start);
         }
+        if !changed {
+            return None;
+        }
+        let chain = work.line_chain;
+        work.cut_comment(following.len() > before, report);
+        Some(Expanded { line: work.made(), context: Context { round: context.round.clone(), chain }, following })
     }
 
-    fn value(&mut self, name: &str, scope: &Scope, line: &Line<'_>, report: &mut Report) -> Option<Vec<String>> {
-        if let Some((_, value)) = scope.iter().rev().find(|(n, _)| n == name) {
-            return Some(vec![value.clone()]);
+    /// Replaces the variables of repetitions only: a definition remains after its repetition.
+    pub fn expand_variables(&mut self, line: &Line<'_>, context: &Context, report: &mut Report) -> Made {
+        let mut work = Work::new(line, 0);
+        let mut from = 0usize;
+        while let Some(found) = work.next_reference(from) {
+            let Reference { start, end, name } = found;
+            from = start.saturating_add(1);
+            let value = context.round.as_ref().and_then(|round| round.value(&name)).map(str::to_owned);
+            let Some(value) = value else { continue };
+            if !self.budget.step(line, report) || work.is_cut {
+                break;
+            }
+            work.replace(start, end, &value, NOWHERE, 0);
         }
-        if let Some(pieces) = self.defined.get(name) {
-            return Some(pieces.clone());
+        work.made()
+    }
+
+    /// Adds the use of a definition inside another use, and gives its number; `None` when the definition is in use already.
+    fn enter(&mut self, definition: &Definition, outer: u32) -> Option<u32> {
+        let link = |number: u32| (number as usize).checked_sub(1).and_then(|n| self.links.get(n));
+        let depth = link(outer).map_or(0, |link| link.depth).saturating_add(1);
+        // A definition that uses itself nests without end, so it is enough to check at some depths.
+        if depth.is_power_of_two() {
+            let mut at = link(outer);
+            while let Some(Link { definition: number, outer, .. }) = at {
+                if *number == definition.number {
+                    return None;
+                }
+                at = link(*outer);
+            }
+        }
+        self.links.push(Link { definition: definition.number, outer, depth });
+        u32::try_from(self.links.len()).ok()
+    }
+
+    fn value(&mut self, name: &str, context: &Context, at: &At, report: &mut Report) -> Option<Value> {
+        if let Some(value) = context.round.as_ref().and_then(|round| round.value(name)) {
+            return Some(Value::Text(value.to_owned()));
+        }
+        if let Some(definition) = self.defined.get(name) {
+            return Some(Value::Defined(Rc::clone(definition)));
         }
         let mut words = name.split(is_space).filter(|w| !w.is_empty());
-        let one = |s: String| Some(vec![s]);
-        match words.next()? {
-            "_PWD" => one(self.directory.clone()),
-            "_INSTANCE" => one(self.config_id.clone()),
-            "_HASH" => one("#".to_owned()),
-            "_BANG" => one("!".to_owned()),
+        let text = match words.next()? {
+            "_PWD" => self.directory.clone(),
+            "_INSTANCE" => self.config_id.clone(),
+            "_HASH" => "#".to_owned(),
+            "_BANG" => "!".to_owned(),
             "_ENV" => {
                 let name = words.next()?;
-                one(self.env.and_then(|env| env(name)).unwrap_or_default().replace(['\n', '\r', '\0'], " "))
+                self.env.and_then(|env| env(name)).unwrap_or_default().replace(['\n', '\r', '\0'], " ")
             }
             "_RANDOM" => {
                 let mut number = |default: i64| match words.next() {
@@ -188,18 +353,19 @@ impl Params {
                 let (low, high) = (number(0)?, number(32767)?);
                 if low > high {
                     let text = format!("_RANDOM: {low} is larger than {high}; {low} is used");
-                    report.warn(Class::InvalidNumber, line.at_all(), text);
-                    return one(low.to_string());
+                    report.warn(Class::InvalidNumber, *at, text);
+                    return Some(Value::Text(low.to_string()));
                 }
                 let span = i128::from(high) - i128::from(low) + 1;
                 let drawn = i128::from(self.next_random()).rem_euclid(span);
-                one((i128::from(low) + drawn).to_string())
+                (i128::from(low) + drawn).to_string()
             }
-            _ => None,
-        }
+            _ => return None,
+        };
+        Some(Value::Text(text))
     }
 
-    /// SplitMix64: small, well mixed, and the same series for the same seed on every machine.
+    /// SplitMix64: the same series for the same seed on every machine.
     fn next_random(&mut self) -> u32 {
         self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.random;
@@ -209,114 +375,5 @@ impl Params {
     }
 }
 
-struct Expansion<'a> {
-    done: Vec<Made>,
-    line: Made,
-    origin: &'a Line<'a>,
-    /// The line is too long: the rest is cut off.
-    cut: bool,
-    /// Nothing more is substituted in this line.
-    stop: bool,
-}
-
-impl Expansion<'_> {
-    fn push(&mut self, c: char, column: u32) {
-        if self.line.len().saturating_add(c.len_utf8()) > MAX_LINE {
-            self.cut = true;
-            self.stop = true;
-        } else {
-            self.line.push(c, column);
-        }
-    }
-
-    fn next_line(&mut self) {
-        let next = Made::at_place_of(self.origin);
-        self.done.push(std::mem::replace(&mut self.line, next));
-    }
-}
-
-/// The name after a `$` and the characters it takes: `{NAME}`, or `NAME` ended by blank, comma, `)` or the end.
-fn reference(after: &[(usize, char)]) -> Option<(String, usize)> {
-    if after.first()?.1 == '{' {
-        let inner: String = after.iter().skip(1).map(|(_, c)| *c).take_while(|c| *c != '}').collect();
-        let used = inner.chars().count().saturating_add(2);
-        let closed = after.get(used.saturating_sub(1)).is_some();
-        return (closed && !inner.is_empty()).then_some((inner, used));
-    }
-    let name: String = after.iter().map(|(_, c)| *c).take_while(|c| is_name(*c)).collect();
-    let used = name.chars().count();
-    let ended = after.get(used).is_none_or(|(_, c)| is_space(*c) || matches!(c, ',' | ')'));
-    (ended && starts_name(&name)).then_some((name, used))
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn expand(params: &mut Params, text: &str) -> Vec<String> {
-        let mut report = Report::default();
-        let made = params.expand(&Line::new(0, 1, text), &Vec::new(), &mut report);
-        made.iter().map(|made| made.line().rest(0).text.to_owned()).collect()
-    }
-
-    fn params() -> Params {
-        let mut p = Params { config_id: "lb1".into(), directory: "/etc/k".into(), ..Params::default() };
-        for (name, pieces) in
-            [("A", vec!["hello world"]), ("B", vec!["x$A"]), ("C", vec![""]), ("M", vec!["foo a", "foo $A", "foo c"])]
-        {
-            p.define(name.into(), pieces.into_iter().map(String::from).collect());
-        }
-        p
-    }
-
-    #[test]
-    fn substitution() {
-        for (text, want) in [
-            ("f1 $A", vec!["f1 hello world"]),
-            ("f2$A", vec!["f2hello world"]),
-            ("$B", vec!["xhello world"]),
-            ("${A}f3", vec!["hello worldf3"]),
-            ("f4$C;", vec!["f4$C;"]),
-            ("f4${C};", vec!["f4;"]),
-            ("$A,$A)", vec!["hello world,hello world)"]),
-            ("pre $M", vec!["pre foo a", "foo hello world", "foo c"]),
-            ("$UNDEF ${UNDEF}", vec!["$UNDEF ${UNDEF}"]),
-            ("${_HASH}${_BANG} ${_INSTANCE} $_PWD", vec!["#! lb1 /etc/k"]),
-            ("${_RANDOM 5 5}", vec!["5"]),
-            ("${", vec!["${"]),
-            ("${} $", vec!["${} $"]),
-        ] {
-            assert_eq!(expand(&mut params(), text), want, "{text}");
-        }
-    }
-
-    #[test]
-    fn a_definition_of_itself_is_an_error() {
-        let mut p = params();
-        p.define("S".into(), vec!["a ${S}${S}".into()]);
-        let mut report = Report::default();
-        p.expand(&Line::new(0, 1, "$S"), &Vec::new(), &mut report);
-        assert!(report.has_errors());
-    }
-
-    #[test]
-    fn the_same_seed_gives_the_same_series() {
-        let draw = |seed| {
-            let mut p = params();
-            p.seed(seed);
-            expand(&mut p, "${_RANDOM} ${_RANDOM} ${_RANDOM}")
-        };
-        assert_eq!(draw(7), draw(7));
-        assert_ne!(draw(7), draw(8));
-    }
-
-    #[test]
-    fn columns_point_to_the_use() {
-        let mut report = Report::default();
-        let line = Line::new(0, 1, "ab $A cd");
-        let made = params().expand(&line, &Vec::new(), &mut report);
-        let out = made[0].line().rest(0);
-        assert_eq!(out.at(3, 5).offset, 3);
-        assert_eq!(out.at(out.text.find("cd").unwrap(), 2).offset, 6);
-    }
-}
+mod tests;

@@ -3,28 +3,28 @@
 use std::collections::HashMap;
 
 use super::diag::{At, Class, Report, Stage};
-use super::grammar::{Matching, nearest_option, own_tokeniser, unpaired};
-use super::hint::hint;
+use super::grammar::{Dropped, Matching, Subject, nearest_option, own_tokeniser, unpaired};
+use super::hint::{hint, keyword_elsewhere, meant};
 use super::items::{ItemKind, Items};
-use super::keywords::{self, Body, Keyword, ROOT, Status};
+use super::keywords::{self, Body, Keyword, Kind, Lenience, ROOT, Status, Term};
 use super::line::Line;
 use super::node::Node;
 use super::value::{Arg, Value, parse};
 use super::words::{self, Word};
 
-/// Puts nodes together, item by item.
+/// Builds nodes from items.
 pub(super) struct Parser<'i, 'r> {
     items: &'i Items,
     report: &'r mut Report,
     notes: &'r mut Notes,
     stack: Vec<Level<'i>>,
-    /// A top-level node that is complete. No item completes two: what shows that one lacks its `}` begins a block.
+    /// The complete top-level node. An item completes at most one: the line that shows a missing `}` begins a new block.
     done: Option<Node<'i>>,
-    /// The item in turn.
+    /// Index of the current item.
     item: usize,
-    /// Braces still to be skipped with what they hold.
+    /// The block that is being skipped.
     skip: Option<Skip>,
-    /// The words of a line: the room is used again.
+    /// Words of the current line; the allocation is reused.
     words: Vec<Word<'i>>,
 }
 
@@ -32,7 +32,7 @@ struct Level<'i> {
     node: Node<'i>,
     /// Place of the line that opened the block.
     opened: At,
-    /// Within a block that is not acted on: no further warnings of that kind.
+    /// Inside a block that is not acted on: no further warnings of that kind.
     silent: bool,
 }
 
@@ -41,7 +41,7 @@ struct Skip {
     opened: At,
 }
 
-/// Warnings that are said once for all places.
+/// Warnings that are given once for all places.
 #[derive(Default)]
 pub(super) struct Notes(HashMap<(*const Keyword, bool), Note>);
 
@@ -50,24 +50,29 @@ struct Note {
     text: String,
     help: Option<String>,
     class: Class,
-    /// More than a warning.
+    /// A fault, not a warning.
     fault: bool,
-    count: u32,
+    /// All places, including `at`.
+    places: Vec<At>,
 }
 
 impl Notes {
-    /// Says them.
-    pub(super) fn tell(self, report: &mut Report) {
+    /// Reports them.
+    pub(super) fn report_to(self, report: &mut Report) {
         report.stage = Stage::Notes;
         let mut notes: Vec<Note> = self.0.into_values().collect();
         notes.sort_by_key(|n| (n.at.file, n.at.line, n.at.offset));
         for note in notes {
-            let text = if note.count > 1 { format!("{} ({} times)", note.text, note.count) } else { note.text };
+            let mut places = note.places;
+            let text = if places.len() > 1 { format!("{} ({} times)", note.text, places.len()) } else { note.text };
+            places.sort_by_key(|at| (at.file, at.line, at.offset));
+            let others = places.get(1..).unwrap_or_default();
             let draft = if note.fault {
                 report.fault(note.class, note.at, text)
             } else {
                 report.warn(note.class, note.at, text)
             };
+            draft.elsewhere(others);
             if let Some(help) = note.help {
                 draft.help(help);
             }
@@ -76,13 +81,13 @@ impl Notes {
 }
 
 impl<'i, 'r> Parser<'i, 'r> {
-    /// At the top level.
+    /// A parser at the top level.
     pub(super) fn new(items: &'i Items, report: &'r mut Report, notes: &'r mut Notes) -> Parser<'i, 'r> {
         report.stage = Stage::Reading;
         Parser { items, report, notes, stack: Vec::new(), done: None, item: 0, skip: None, words: Vec::new() }
     }
 
-    /// Takes the next item; gives a top-level node that is complete with it.
+    /// Reads the next item; gives the top-level node that it completes.
     pub(super) fn item(&mut self, n: usize) -> Option<Node<'i>> {
         self.item = n;
         let kind = self.items.kind(n).filter(|kind| !self.skipped(*kind))?;
@@ -95,12 +100,12 @@ impl<'i, 'r> Parser<'i, 'r> {
         self.done.take()
     }
 
-    /// Whether the next item is one of the top level.
+    /// Whether the next item is at the top level.
     pub(super) fn is_at_top(&self) -> bool {
         self.stack.is_empty() && self.skip.is_none()
     }
 
-    /// After the last item: a node that is not complete counts as if it were.
+    /// Ends after the last item; gives an incomplete node as it is.
     pub(super) fn end(mut self) -> Option<Node<'i>> {
         if let Some(skip) = self.skip.take() {
             self.report.error(Class::MissingClose, skip.opened, "the block is not closed").help("add '}' at its end");
@@ -155,8 +160,8 @@ impl<'i, 'r> Parser<'i, 'r> {
         let Some(first) = words.first() else { return };
         let script = |k: &Keyword| own_tokeniser(k.args);
         if let Some(at) = open.filter(|_| line.text.ends_with('{')) {
-            // The quote swallowed the brace: without this every line of the block would be an error too.
-            unpaired(&line, at, self.report);
+            // The quote includes the brace. Skip the block, or every line of it would be reported.
+            unpaired(&line, at, false, self.report);
             self.skip = Some(Skip { depth: 1, opened: first.at(&line) });
             return;
         }
@@ -164,13 +169,17 @@ impl<'i, 'r> Parser<'i, 'r> {
             Body::Block(sets) | Body::Loose(sets, _) => {
                 if let Some(keyword) = keywords::find(sets, &first.text) {
                     if let Some(at) = open.filter(|_| !script(keyword)) {
-                        unpaired(&line, at, self.report);
+                        let lenient = keyword.lenience == Lenience::Line;
+                        unpaired(&line, at, lenient, self.report);
+                        if lenient && !opens {
+                            return;
+                        }
                     }
                     self.keyword(sets, keyword, line, words, opens);
                     return;
                 }
                 if let Some(at) = open {
-                    unpaired(&line, at, self.report);
+                    unpaired(&line, at, !opens, self.report);
                     self.skip = opens.then(|| Skip { depth: 0, opened: first.at(&line) });
                     return;
                 }
@@ -187,7 +196,7 @@ impl<'i, 'r> Parser<'i, 'r> {
             }
             body => {
                 if let Some(at) = open {
-                    unpaired(&line, at, self.report);
+                    unpaired(&line, at, false, self.report);
                 }
                 if self.belongs_to_top(&first.text, &line, opens) {
                     self.missing_close();
@@ -195,8 +204,13 @@ impl<'i, 'r> Parser<'i, 'r> {
                 }
                 match body {
                     Body::Entries(kinds) => {
-                        if let Some((kind, next)) = choose(kinds, first) {
+                        if let Some((kind, next)) = choose(kinds, first)
+                            && !self.is_keyword_elsewhere(kind, next, first, &line)
+                        {
                             self.entry(kind, line, words, next);
+                        } else if opens {
+                            self.skip = Some(Skip { depth: 0, opened: first.at(&line) });
+                            return;
                         }
                     }
                     Body::Words(kind) => words.chunks(1).for_each(|word| self.entry(kind, line, word, 0)),
@@ -209,7 +223,7 @@ impl<'i, 'r> Parser<'i, 'r> {
         }
     }
 
-    /// Whether a line within a block can only be one of the top level: then the block lacks its `}`.
+    /// Whether a line inside a block can only be at the top level, so that the `}` of the block is missing.
     fn belongs_to_top(&self, word: &str, line: &Line<'_>, opens: bool) -> bool {
         let block = keywords::find(ROOT, word).is_some_and(|k| !matches!(k.body, Body::None));
         let indented = self.stack.last().is_some_and(|l| l.node.line.offset(0) < line.offset(0));
@@ -227,8 +241,10 @@ impl<'i, 'r> Parser<'i, 'r> {
         let keyword = keywords::canonical(sets, written);
         let at = words.first().map_or_else(|| line.at_all(), |w| w.at(&line));
         self.status(written, keyword, at);
-        let mut matching = Matching::new(line, words, 1);
-        let args = matching.run(written.name, keyword.args, written.usage, self.report);
+        let dropped = if opens { Dropped::Block } else { Dropped::Line(keyword.default) };
+        let mut matching = Matching::new(line, words, 1, dropped, keyword.lenience);
+        let said = Subject { name: written.name, usage: written.usage, lenience: keyword.lenience };
+        let args = matching.run(said, keyword.args, self.report);
         let (bad, left) = (matching.failed, matching.left());
         if let (false, Some(extra)) = (bad, left.first()) {
             let known = keywords::find(sets, &extra.text).is_some();
@@ -237,7 +253,13 @@ impl<'i, 'r> Parser<'i, 'r> {
                 true => format!("put '{}' on a line of its own", extra.text),
                 false => format!("write: {} {}", written.name, written.usage).trim_end().to_owned(),
             };
-            self.report.warn(Class::General, extra.at(&line), text).help(help);
+            // C keepalived ignores words after the values, except after optional words.
+            let choice = |term: &Term| matches!(term, Term::Opt(Kind::OneOf(_) | Kind::AnyCase(_)) | Term::Named(_));
+            let draft = match keyword.args.iter().any(choice) {
+                true => self.report.fault(Class::General, extra.at(&line), text),
+                false => self.report.warn(Class::General, extra.at(&line), text),
+            };
+            draft.help(help);
         }
         let spans = spans(words);
         let place = line.at_all();
@@ -291,30 +313,54 @@ impl<'i, 'r> Parser<'i, 'r> {
     fn note(&mut self, keyword: &'static Keyword, at: At, text: String, help: Option<String>, class: Class) {
         let key = (std::ptr::from_ref(keyword), class == Class::Deprecated);
         let place = |at: At| (at.file, at.line, at.offset);
-        let earlier = self.notes.0.remove(&key);
-        let count = earlier.as_ref().map_or(0, |earlier| earlier.count).saturating_add(1);
-        // Virtual servers are read after all the rest.
+        let mut earlier = self.notes.0.remove(&key);
+        let mut places = earlier.as_mut().map(|earlier| std::mem::take(&mut earlier.places)).unwrap_or_default();
+        places.push(at);
+        // Virtual servers are read last.
         let first = earlier.filter(|earlier| place(earlier.at) <= place(at));
         let fault = class == Class::NotActedOn && keyword.status == Status::NotYet && keyword.changes_traffic();
-        let first = first.unwrap_or(Note { at, text, help, class, fault, count });
-        self.notes.0.insert(key, Note { count, ..first });
+        let first = first.unwrap_or(Note { at, text, help, class, fault, places: Vec::new() });
+        self.notes.0.insert(key, Note { places, ..first });
+    }
+
+    /// Reports an entry that is a keyword of another block.
+    fn is_keyword_elsewhere(&mut self, kind: &Keyword, next: usize, first: &Word<'_>, line: &Line<'_>) -> bool {
+        let list = self.stack.last().map_or("", |l| l.node.keyword.name);
+        let fits = |kind: &Keyword| match kind.args.first() {
+            Some(Term::One(kind)) => parse(*kind, &first.text).is_ok(),
+            _ => true,
+        };
+        if next > 0 || fits(kind) || self.report.is_full() {
+            return false;
+        }
+        let Some(help) = keyword_elsewhere(list, &first.text) else { return false };
+        let text = format!("'{}' is not an entry of '{list}': it is ignored", first.text);
+        self.report.fault(Class::UnknownKeyword, first.at(line), text).help(help);
+        true
     }
 
     fn entry(&mut self, kind: &'static Keyword, line: Line<'i>, words: &[Word<'i>], next: usize) {
-        let mut matching = Matching::new(line, words, next);
+        let mut matching = Matching::new(line, words, next, Dropped::Entry, kind.lenience);
         let name = self.stack.last().map_or("", |l| l.node.keyword.name);
-        let args = matching.run(name, kind.args, kind.usage, self.report);
-        let mut bad = matching.failed;
-        if let (false, Some(extra)) = (bad, matching.left().first()) {
-            let text = format!("'{}' is unknown in an entry of '{name}'", extra.text);
-            let help = match nearest_option(kind.args, &extra.text) {
-                Some(near) => format!("did you mean '{near}'?"),
-                None => format!("write one entry a line: {}", kind.usage),
+        let said = Subject { name, usage: kind.usage, lenience: kind.lenience };
+        let mut args = matching.run(said, kind.args, self.report);
+        let lenient = kind.lenience == Lenience::Line;
+        while let (false, Some(extra)) = (matching.failed, matching.left().first()) {
+            let ignored = if lenient { "it is ignored" } else { "the entry is ignored" };
+            let text = format!("'{}' is unknown in an entry of '{name}': {ignored}", extra.text);
+            let help = match (meant(name, &extra.text), nearest_option(kind.args, &extra.text)) {
+                (Some(remedy), _) => remedy.to_owned(),
+                (None, Some(near)) => format!("did you mean '{near}'?"),
+                (None, None) => format!("write one entry a line: {}", kind.usage),
             };
             self.report.fault(Class::General, extra.at(&line), text).help(help);
-            // What is tracked shall not go untracked for a word too many.
-            bad = !name.starts_with("track_");
+            if lenient {
+                matching.go_on(kind.args, self.report, &mut args);
+            } else {
+                matching.failed = true;
+            }
         }
+        let bad = matching.failed;
         for arg in &args {
             self.option_status(arg, &line);
         }
@@ -348,35 +394,39 @@ impl<'i, 'r> Parser<'i, 'r> {
             return self.words_of_line(line, words, None);
         }
         let inside = self.stack.last().map(|l| l.node.keyword.name);
-        let help = if self.report.is_full() { None } else { hint(sets, &first.text) };
+        let help = if self.report.is_full() { None } else { hint(inside, sets, &first.text) };
         let shown = &first.text;
+        let ignored = if opens { "the block is ignored" } else { "the line is ignored" };
         let text = match inside {
-            Some(block) => format!("unknown keyword '{shown}' in '{block}'"),
-            None => format!("unknown keyword '{shown}'"),
+            Some(block) => format!("unknown keyword '{shown}' in '{block}': {ignored}"),
+            None => format!("unknown keyword '{shown}': {ignored}"),
         };
         let draft = self.report.fault(Class::UnknownKeyword, first.at(&line), text);
-        if let Some(help) = help {
-            draft.help(help);
-        }
+        draft.help(help.unwrap_or_else(|| "remove it; keepalived.conf(5) lists the keywords of each block".to_owned()));
         if opens {
             self.skip = Some(Skip { depth: 0, opened: first.at(&line) });
         }
     }
 
-    /// A block after something that takes none: reported once and skipped as a whole.
+    /// Reports a block after a keyword without a block, and skips it.
     fn stray_block(&mut self, at: At) {
         let end = At { offset: at.offset.saturating_add(at.len), len: 1, ..at };
-        self.report.error(Class::UnexpectedOpen, end, "no block is expected here").help("remove the braces");
+        self.report
+            .fault(Class::UnexpectedOpen, end, "no block is expected here: it is ignored")
+            .help("remove the braces and the lines between them");
         self.skip = Some(Skip { depth: 0, opened: at });
     }
 
     fn open(&mut self, line: &Line<'_>) {
-        // The text before it pushed the level, unless there was none.
+        // The keyword before the brace has pushed the level, if there is one.
         let at = line.at_all();
         match self.stack.last_mut() {
             Some(level) if !level.node.braces => level.node.braces = true,
             _ => {
-                self.report.error(Class::UnexpectedOpen, at, "'{' without a keyword before it").help("remove it");
+                let text = "'{' without a keyword before it: the block is ignored";
+                self.report
+                    .fault(Class::UnexpectedOpen, at, text)
+                    .help("remove it with its '}', or write a keyword before it");
                 self.skip = Some(Skip { depth: 1, opened: at });
             }
         }
@@ -387,7 +437,7 @@ impl<'i, 'r> Parser<'i, 'r> {
             Some(level) => self.push(level.node),
             None => {
                 self.report
-                    .error(Class::UnexpectedClose, line.at_all(), "'}' without a block to close")
+                    .fault(Class::UnexpectedClose, line.at_all(), "'}' without a block to close: it is ignored")
                     .help("remove it, or add the missing '{' before it");
             }
         }
@@ -407,7 +457,7 @@ impl<'i, 'r> Parser<'i, 'r> {
     }
 }
 
-/// The bytes of the first word, and those of all.
+/// Byte ranges of the first word, and of all words.
 fn spans(words: &[Word<'_>]) -> [(u32, u32); 2] {
     let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     let first = words.first().map_or((0, 0), |word| (number(word.start), number(word.end)));

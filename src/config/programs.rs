@@ -1,4 +1,4 @@
-//! Where the program of a script is, and whether others than root could put another one in its place.
+//! Finds the program of a script, and checks whether users other than root can replace it.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -9,13 +9,12 @@ use std::path::{Component, Path, PathBuf};
 
 use nix::unistd::{Gid, Group, Uid, User};
 
-/// Where programs without a path are looked for.
+/// Directories in which programs without a path are searched.
 const PROGRAM_PATH: [&str; 6] = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
-/// Symbolic links that are followed on the way to one program, as in the kernel.
+/// Most symbolic links in one path, as in the kernel.
 const MOST_LINKS: usize = 40;
 
-/// The path that a program is executed by: its own, or, for a name without `/`, that in the first directory that has it.
-/// `None` when there is no such program.
+/// The path of a program; a name without `/` is searched in `PROGRAM_PATH`. `None` when it does not exist.
 pub fn program_path(program: &str) -> Option<PathBuf> {
     if program.contains('/') {
         return Some(PathBuf::from(program)).filter(|path| path.exists());
@@ -23,26 +22,25 @@ pub fn program_path(program: &str) -> Option<PathBuf> {
     PROGRAM_PATH.iter().map(|directory| Path::new(directory).join(program)).find(|path| path.exists())
 }
 
-/// Why a program cannot be run now, if so.
+/// Why a program cannot be run, if so.
 pub(super) fn problem(program: &str) -> Option<String> {
     let Some(meta) = program_path(program).and_then(|path| path.metadata().ok()) else {
         return Some("does not exist".to_owned());
     };
     if !meta.is_file() {
-        return Some("is no file".to_owned());
+        return Some("is not a file".to_owned());
     }
     (meta.mode() & 0o111 == 0).then(|| "is not executable".to_owned())
 }
 
-/// The file that is to be executed when root runs this program: a path without symbolic links, on which nobody but root
-/// can change anything.
+/// The file to execute when root runs this program: a path without symbolic links, of which only root can change any part.
 ///
-/// Root must own each part of the given path, of each link on the way and of the path that these lead to, and neither a
-/// group (unless it is root's) nor others may write to it. As each part is looked at after those above it, nobody else
-/// can put another one in its place between this check and the execution of the result.
+/// Root must own each part of the given path, each link in it, and each part of the path that these lead to; and neither a
+/// group other than root's nor others may write to it. Each part is checked after its parents, so no other user can replace
+/// it between the check and the execution.
 ///
 /// # Errors
-/// Which part others than root can change, and who they are; or why the path leads to no file.
+/// The part that others than root can change, and who they are; or why the path does not lead to a file.
 pub fn secure_program(program: &str) -> Result<PathBuf, String> {
     let path = program_path(program).ok_or_else(|| format!("'{program}' cannot be found"))?;
     let path = std::path::absolute(&path).map_err(|error| format!("'{}': {error}", path.display()))?;
@@ -52,13 +50,13 @@ pub fn secure_program(program: &str) -> Result<PathBuf, String> {
     let mut links = 0_usize;
     while let Some(step) = steps.pop_front() {
         if step == ".." {
-            // Its parent has been examined on the way down.
+            // The parent was examined before.
             walked.pop();
             found = examined(&walked)?;
             continue;
         }
         if !found.is_dir() {
-            return Err(format!("'{}' is no directory", walked.display()));
+            return Err(format!("'{}' is not a directory", walked.display()));
         }
         let next = walked.join(&step);
         found = examined(&next)?;
@@ -79,7 +77,7 @@ pub fn secure_program(program: &str) -> Result<PathBuf, String> {
         }
         found = examined(&walked)?;
     }
-    if found.is_file() { Ok(walked) } else { Err(format!("'{}' is no file", walked.display())) }
+    if found.is_file() { Ok(walked) } else { Err(format!("'{}' is not a file", walked.display())) }
 }
 
 /// The parts of a path, without the root.
@@ -91,7 +89,7 @@ fn steps(path: &Path) -> impl Iterator<Item = OsString> {
     })
 }
 
-/// What is at a path, if only root can change it.
+/// Metadata of a path, if only root can change it.
 fn examined(path: &Path) -> Result<Metadata, String> {
     let shown = path.display();
     let meta = path.symlink_metadata().map_err(|error| unexamined(path, &error))?;
@@ -101,7 +99,7 @@ fn examined(path: &Path) -> Result<Metadata, String> {
         let user = user.map_or_else(|| owner.to_string(), |user| user.name);
         return Err(format!("'{shown}' belongs to user {user}"));
     }
-    // A link's own permissions mean nothing.
+    // The permissions of a link have no effect.
     if meta.is_symlink() {
         return Ok(meta);
     }
@@ -114,7 +112,7 @@ fn examined(path: &Path) -> Result<Metadata, String> {
             let name = name.map_or_else(|| group.to_string(), |group| group.name);
             return Err(format!("group {name} may write to '{shown}'"));
         }
-        // With an access control list, the group's permission stands for that of everybody on the list.
+        // With an access control list, the permission of the group is the mask of all entries.
         if rustix::fs::lgetxattr(path, c"system.posix_acl_access", &mut [0_u8; 0]).is_ok_and(|length| length > 0) {
             return Err(format!("an access control list may let others write to '{shown}'"));
         }
@@ -141,9 +139,9 @@ mod tests {
         let name = file.display().to_string();
         assert_eq!(problem(&name).as_deref(), Some("is not executable"));
         assert_eq!(problem("/nowhere/at/all").as_deref(), Some("does not exist"));
-        assert_eq!(problem(&directory.path().display().to_string()).as_deref(), Some("is no file"));
+        assert_eq!(problem(&directory.path().display().to_string()).as_deref(), Some("is not a file"));
         assert_eq!(problem("sh"), None);
-        // The directory for temporary files is open to all.
+        // Everyone may write to the directory for temporary files.
         let why = secure_program(&name).unwrap_err();
         let temporary = std::env::temp_dir().canonicalize().unwrap();
         assert_eq!(why, format!("everyone may write to '{}'", temporary.display()));
@@ -177,7 +175,7 @@ mod tests {
         symlink("good", place("directory-link")).unwrap();
         symlink(place("good/x.sh"), place("link.sh")).unwrap();
         symlink("../link.sh", place("good/round.sh")).unwrap();
-        // The link is where others can change it, the file is not; and the other way round.
+        // Others can change the link but not the file, and the file but not the link.
         symlink(place("good/x.sh"), place("open/link.sh")).unwrap();
         symlink(place("open/x.sh"), place("good/outside.sh")).unwrap();
         symlink("../open/link.sh", place("good/detour.sh")).unwrap();
@@ -202,7 +200,7 @@ mod tests {
             ("shared/x.sh", "may write to"),
             ("good/loop.sh", "cannot be found"),
             ("good/missing.sh", "cannot be found"),
-            ("good", "is no file"),
+            ("good", "is not a file"),
         ] {
             let why = secure_program(place(bad).to_str().unwrap()).unwrap_err();
             assert!(why.contains(reason), "{bad}: {why}");

@@ -2,12 +2,12 @@
 
 use super::line::is_space;
 
-/// A parsed prefix: what its variables take in each round.
+/// A parsed repetition.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Repeat {
     /// Names of the variables.
     pub vars: Vec<String>,
-    /// The values.
+    /// Their values.
     pub values: Values,
 }
 
@@ -16,7 +16,7 @@ pub(crate) struct Repeat {
 pub(crate) enum Values {
     /// From, step, number of rounds, hexadecimal.
     Sequence(i64, i64, u64, bool),
-    /// One row a round, a value for each variable.
+    /// A row for each round, with a value for each variable.
     List(Vec<Vec<String>>),
 }
 
@@ -29,7 +29,7 @@ impl Repeat {
         }
     }
 
-    /// What the variables are in a round.
+    /// The variables of a round with their values.
     pub fn round(&self, n: u64) -> Vec<(String, String)> {
         match &self.values {
             Values::Sequence(from, step, _, hex) => {
@@ -45,7 +45,7 @@ impl Repeat {
     }
 }
 
-/// Finds the argument text of a line that starts with a repetition: keyword, offset of `(`'s inside, offset of `)`.
+/// Splits the start of a repetition: keyword, offset after `(`, offset of `)`.
 pub(crate) fn prefix(text: &str) -> Option<(&'static str, usize, usize)> {
     let keyword = ["~SEQx", "~SEQ", "~LST"].into_iter().find(|k| text.starts_with(k))?;
     let inside = text.get(keyword.len()..)?;
@@ -77,7 +77,7 @@ fn sequence(var: &str, numbers: &[&str], hex: bool) -> Result<Repeat, String> {
         }
         [from, to] => (from, natural(from, to), to),
         [from, step, to] => (from, step, to),
-        _ => return Err("it takes (VAR, [START, [STEP,]] END)".into()),
+        _ => return Err("write (VAR, [START, [STEP,]] END)".into()),
     };
     let distance = i128::from(to) - i128::from(from);
     let step_wide = i128::from(step);
@@ -85,7 +85,7 @@ fn sequence(var: &str, numbers: &[&str], hex: bool) -> Result<Repeat, String> {
         return Err(format!("from {from} in steps of {step} never reaches {to}"));
     }
     if hex && (from < 0 || to < 0) {
-        return Err("hexadecimal sequences are positive".into());
+        return Err("numbers of ~SEQx are not negative".into());
     }
     let rounds = distance.checked_div(step_wide).unwrap_or(0).saturating_add(1);
     let rounds = u64::try_from(rounds).unwrap_or(u64::MAX);
@@ -145,7 +145,7 @@ fn fields(args: &str) -> Result<Vec<&str>, String> {
 
 fn variable(name: &str) -> Result<String, String> {
     let good = super::definition::starts_name(name) && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    if good { Ok(name.to_owned()) } else { Err(format!("'{name}' is no name for a variable")) }
+    if good { Ok(name.to_owned()) } else { Err(format!("'{name}' is not a valid name of a variable")) }
 }
 
 /// Decimal, octal (leading 0) or hexadecimal (leading 0x), with sign.
@@ -161,7 +161,7 @@ fn number(text: &str) -> Result<i64, String> {
     };
     let clean = digits.starts_with(|c: char| c.is_ascii_hexdigit());
     let value = clean.then(|| i64::from_str_radix(digits, radix).ok()).flatten();
-    let value = value.ok_or_else(|| format!("'{text}' is no number"))?;
+    let value = value.ok_or_else(|| format!("'{text}' is not a number"))?;
     Ok(if negative { value.wrapping_neg() } else { value })
 }
 
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_ones() {
+    fn invalid_repetitions() {
         for (keyword, args) in [
             ("~SEQ", "x, 5, 1, 1"),
             ("~SEQ", "x, 1, 0, 5"),

@@ -1,11 +1,11 @@
-//! Keeps passwords and keys out of everything that is shown.
+//! Masks passwords and keys in messages and dumps.
 //!
-//! `authentication`, `auth_hmac` and `SSL` are private blocks: of what they hold, only known keywords and values that
-//! their keywords accept are shown. [`super::watch`] follows the text as it is read, before anything is checked, so that
-//! a misspelt keyword, a missing brace or a value from a parameter makes no difference.
+//! `authentication`, `auth_hmac` and `SSL` are private blocks: only their known keywords, and values that are valid for
+//! these, are shown. [`super::watch`] classifies the text while it is read, before it is checked, so that secrets are masked
+//! also after a misspelt keyword or a missing brace, and in the value of a parameter.
 
-use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use super::definition::definition;
@@ -13,24 +13,24 @@ use super::keywords::{Body, Keyword, Kind, ROOT, Term};
 use super::line::is_space;
 use super::suggest::distance;
 
-/// What stands in place of a secret.
+/// Replacement of a secret.
 pub(crate) const MASK: &str = "********";
 
 /// The private blocks.
 const BLOCKS: [&str; 3] = ["authentication", "auth_hmac", "SSL"];
-/// Keywords followed by a secret, wherever they stand.
+/// Keywords that are followed by a secret, in any block.
 const SECRET: [&str; 3] = ["auth_pass", "password", "key"];
 
-/// The keywords, by where they stand.
+/// The keywords, inside and outside of private blocks.
 #[derive(Default)]
 pub(super) struct Known {
-    /// Names of those outside private blocks.
+    /// Names of keywords outside of private blocks.
     public: HashSet<&'static str>,
-    /// Names of those of them that open a block.
+    /// Those of them that open a block.
     blocks: HashSet<&'static str>,
-    /// Those of private blocks.
+    /// Keywords of private blocks.
     private: Vec<&'static Keyword>,
-    /// Values that keywords of private blocks take from a fixed set.
+    /// Values of keywords of private blocks that have a fixed set of values.
     values: HashSet<&'static str>,
 }
 
@@ -73,7 +73,7 @@ impl Known {
         self.private.iter().map(|keyword| keyword.name)
     }
 
-    /// Whether this is a keyword outside private blocks.
+    /// Whether this is a keyword outside of private blocks.
     pub fn is_public(&self, name: &str) -> bool {
         self.public.contains(name)
     }
@@ -83,7 +83,7 @@ impl Known {
         self.blocks.contains(name)
     }
 
-    /// Whether this is a word of private blocks that is no secret by itself: a keyword, or a value from a fixed set.
+    /// Whether this word of private blocks is never a secret: a keyword, or a value from a fixed set.
     pub fn is_vocabulary(&self, word: &str) -> bool {
         BLOCKS.contains(&word) || self.private(word).is_some() || self.values.contains(word)
     }
@@ -94,21 +94,21 @@ pub(crate) fn is_private(name: &str) -> bool {
     BLOCKS.contains(&name)
 }
 
-/// What is known of a line of a file of which a part is private.
+/// A line with a private part, and the classification of its words.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Private {
-    /// Byte of the line at which the private part begins.
+    /// Offset of the private part in the line.
     from: u32,
-    /// Its words that may be shown.
+    /// Words of the private part that may be shown.
     pub(super) harmless: Vec<String>,
-    /// Its words that may not.
+    /// Words of the private part that are secret.
     pub(super) secrets: Vec<String>,
-    /// It continues a definition.
+    /// Whether the line continues a definition.
     continuation: bool,
 }
 
 impl Private {
-    /// A line of which nothing is known.
+    /// A line that is private as a whole.
     pub fn whole() -> Private {
         Private::default()
     }
@@ -118,12 +118,12 @@ impl Private {
         Private { continuation: true, ..Private::default() }
     }
 
-    /// A line whose private part begins at this byte.
+    /// A line whose private part begins at this offset.
     pub fn from(from: u32) -> Private {
         Private { from, ..Private::default() }
     }
 
-    /// Adds what else is known of the same line.
+    /// Merges another classification of the same line.
     pub fn add(&mut self, other: Private) {
         self.from = self.from.min(other.from);
         self.harmless.extend(other.harmless);
@@ -131,13 +131,12 @@ impl Private {
         self.continuation |= other.continuation;
     }
 
-    /// Lets these words be shown.
+    /// Adds words that may be shown.
     pub fn allow<'w>(&mut self, words: impl IntoIterator<Item = &'w str>) {
         self.harmless.extend(words.into_iter().map(str::to_owned));
     }
 
-    /// Words that must not be shown in any other place either: too short ones would blank out half of every line, and
-    /// words that mean something there would make every message useless.
+    /// Words to mask in all other lines too. Words of less than 4 octets are left out, as they would mask parts of many lines.
     pub fn secrets(&self) -> impl Iterator<Item = &str> {
         self.secrets.iter().map(String::as_str).filter(|word| word.len() >= 4)
     }
@@ -147,7 +146,7 @@ impl Private {
         parameter || KNOWN.is_vocabulary(word) || self.harmless.iter().any(|known| known == word)
     }
 
-    /// A message about the line: what it quotes is shown only if it is known to be harmless.
+    /// Masks quoted words in a message about the line, unless they are known to be harmless.
     pub fn message(&self, text: &str) -> String {
         let quotable = |word: &str| {
             let path = || self.harmless.iter().any(|known| word.strip_suffix(known.as_str()).is_some());
@@ -169,14 +168,14 @@ impl Private {
     }
 }
 
-/// Whether a word is made of letters as a keyword is, and no keyword.
+/// Whether a word has the characters of a keyword but is not a keyword.
 pub(super) fn is_misspelt(word: &str) -> bool {
     word.chars().all(|c| c.is_ascii_alphabetic() || matches!(c, '_' | '-'))
         && !KNOWN.is_public(word)
         && !KNOWN.is_vocabulary(word)
 }
 
-/// Whether a word is the name of a private block or one of its keywords, or, as the `first` of a text, much like it.
+/// Whether a word is the name of a private block or a keyword of one, or, as the `first` word of a text, similar to one.
 pub(super) fn names_block(word: &str, first: bool) -> bool {
     if word != "SSL" && (is_private(word) || word == "auth_type") {
         return true;
@@ -188,12 +187,12 @@ pub(super) fn names_block(word: &str, first: bool) -> bool {
     first && (word == "SSL" || only_there() || (is_misspelt(word) && (like() || typed())))
 }
 
-/// Whether only secrets follow a keyword of this name, wherever it stands.
+/// Whether a keyword of this name is followed by a secret in any block.
 pub(super) fn is_secret(name: &str) -> bool {
     matches!(name, "auth_pass" | "password")
 }
 
-/// Whether the words after this one are secret, or, as the `first` of a text, may be.
+/// Whether the words after this word are secret, or, after the `first` word of a text, may be.
 pub(super) fn takes_secret(word: &str, first: bool) -> bool {
     let head = word.split(['=', ':', ',', ';']).next().unwrap_or_default();
     if SECRET.contains(&head) {
@@ -204,22 +203,22 @@ pub(super) fn takes_secret(word: &str, first: bool) -> bool {
     first && head != "PASS" && is_misspelt(head) && like()
 }
 
-/// A line of a file as it may be shown, and the byte of it from which on something is masked.
+/// A line of a file with its secrets masked.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Masked {
     /// The text.
     pub text: String,
-    /// First byte of the line that is masked.
+    /// Offset of the first masked byte of the line.
     pub from: Option<usize>,
 }
 
-/// Masks a line of a file. `private` is what is known of it; its own words are looked at in any case, for it may not
-/// have been read, or stand in another branch of a condition.
-pub(crate) fn mask(line: &str, private: Option<&Private>, secrets: &[String]) -> Masked {
+/// Masks a line of a file. `private` is its classification. The words of the line are examined too, as a line may not have
+/// been classified, for example because its condition is not met.
+pub(crate) fn mask(line: &str, private: Option<&Private>, secrets: &Secrets) -> Masked {
     let mut out = Masked { text: String::new(), from: None };
     let hide = |out: &mut Masked, at: usize| {
         match out.text.trim_end() {
-            // Several in a row are one.
+            // Merge adjacent masks.
             before if before.ends_with(MASK) => out.text.truncate(before.len()),
             _ => out.text.push_str(MASK),
         }
@@ -234,7 +233,7 @@ pub(crate) fn mask(line: &str, private: Option<&Private>, secrets: &[String]) ->
     if let Some((_, value)) = definition(text) {
         // The value of a definition may be anything.
         let at = condition.saturating_add(value);
-        out.text = shown(line.get(..at).unwrap_or_default(), &[]);
+        out.text = visible(line.get(..at).unwrap_or_default());
         hide(&mut out, at);
         return out;
     }
@@ -252,7 +251,7 @@ pub(crate) fn mask(line: &str, private: Option<&Private>, secrets: &[String]) ->
             let harmless = within && known.harmless.iter().any(|known| known == word);
             if takes_secret(word, first) && !(harmless && word == "key") {
                 let head = word.find(['=', ':', ',', ';']).unwrap_or(word.len());
-                out.text.push_str(&shown(word.get(..head).unwrap_or_default(), secrets));
+                out.text.push_str(&secrets.shown(word.get(..head).unwrap_or_default()));
                 let end = start.saturating_add(head);
                 if line.get(end..).is_some_and(|rest| !rest.trim().is_empty()) {
                     out.text.push(' ');
@@ -264,24 +263,24 @@ pub(crate) fn mask(line: &str, private: Option<&Private>, secrets: &[String]) ->
             first = false;
         }
         if word.is_empty() || !(within || inside) || known.allows(word) || (inside && names_block(word, true)) {
-            out.text.push_str(&shown(word, secrets));
+            out.text.push_str(&secrets.shown(word));
         } else {
             hide(&mut out, start);
         }
         first |= tail.contains(['{', '}']);
-        out.text.push_str(&shown(tail, &[]));
+        out.text.push_str(&visible(tail));
     }
-    out.text = shown(out.text.trim_end(), secrets);
+    out.text = secrets.shown(out.text.trim_end());
     out
 }
 
-/// Whether a private block or the keyword of a secret is anywhere in a line.
+/// Whether a line has the name of a private block or the keyword of a secret.
 pub(crate) fn mentions_secret(line: &str) -> bool {
     let words = line.split(|c: char| is_space(c) || matches!(c, '{' | '}' | '"'));
     words.into_iter().any(|word| names_block(word, false) || takes_secret(word, false))
 }
 
-/// Where the text behind `@ID` begins, and that text.
+/// Offset of the text after `@ID`, and the text.
 fn conditional(line: &str) -> (usize, &str) {
     let blanks = |text: &str| text.len().saturating_sub(text.trim_start_matches(is_space).len());
     let mut start = blanks(line);
@@ -293,18 +292,56 @@ fn conditional(line: &str) -> (usize, &str) {
     (start, line.get(start..).unwrap_or_default())
 }
 
-/// A text with each known secret masked, and without control characters that could play tricks on a terminal.
-pub(crate) fn shown(text: &str, secrets: &[String]) -> String {
-    let visible = |c: char| {
-        if c.is_control() && c != '\t' { char::REPLACEMENT_CHARACTER } else { c }
-    };
-    let mut shown: Cow<'_, str> = text.chars().map(visible).collect();
-    for secret in secrets {
-        if shown.contains(secret.as_str()) {
-            shown = shown.replace(secret.as_str(), MASK).into();
-        }
+/// Replaces control characters, which could affect a terminal.
+fn visible(text: &str) -> String {
+    let visible = |c: char| if c.is_control() && c != '\t' { char::REPLACEMENT_CHARACTER } else { c };
+    text.chars().map(visible).collect()
+}
+
+/// Words to mask everywhere, as a hash set: there may be a hundred thousand.
+#[derive(Debug, Default)]
+pub(crate) struct Secrets {
+    words: HashSet<String>,
+    /// Lengths of the words, each once.
+    lengths: BTreeSet<usize>,
+}
+
+impl Secrets {
+    /// These words.
+    pub fn new(mut words: HashSet<String>) -> Secrets {
+        // Control characters are replaced in the output, so replace them here too.
+        let odd: Vec<String> = words.extract_if(|word| word.chars().any(char::is_control)).collect();
+        words.extend(odd.iter().map(|word| visible(word)));
+        let lengths = words.iter().map(String::len).collect();
+        Secrets { words, lengths }
     }
-    shown.into_owned()
+
+    /// Masks the words in a text, and replaces control characters.
+    pub fn shown(&self, text: &str) -> String {
+        let text = visible(text);
+        // Overlapping words are masked as one.
+        let mut masked: Vec<Range<usize>> = Vec::new();
+        for (start, _) in text.char_indices() {
+            let tail = text.get(start..).unwrap_or_default();
+            let fits = self.lengths.range(..=tail.len()).rev();
+            let word = fits.filter_map(|len| tail.get(..*len)).find(|word| self.words.contains(*word));
+            let Some(word) = word else { continue };
+            let end = start.saturating_add(word.len());
+            match masked.last_mut() {
+                Some(last) if start < last.end => last.end = last.end.max(end),
+                _ => masked.push(start..end),
+            }
+        }
+        let mut out = String::new();
+        let mut at = 0usize;
+        for range in masked {
+            out.push_str(text.get(at..range.start).unwrap_or_default());
+            out.push_str(MASK);
+            at = range.end;
+        }
+        out.push_str(text.get(at..).unwrap_or_default());
+        out
+    }
 }
 
 #[cfg(test)]
@@ -312,7 +349,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_that_nobody_has_read() {
+    fn lines_without_classification_are_masked() {
         for (line, shown) in [
             ("  auth_pass s3cret", "  auth_pass ********"),
             (
@@ -330,20 +367,20 @@ mod tests {
             ("priority 100 # s3cret", "priority 100 # ********"),
             ("vrrp_instance auth {", "vrrp_instance auth {"),
         ] {
-            assert_eq!(mask(line, None, &["s3cret".to_owned()]).text, shown);
+            assert_eq!(mask(line, None, &Secrets::new(["s3cret".to_owned()].into())).text, shown);
         }
     }
 
     #[test]
     fn a_parameter_may_be_shown_by_its_name() {
         let mut private = Private::whole();
-        assert_eq!(mask("kez $PW", Some(&private), &[]).text, "******** $PW");
+        assert_eq!(mask("kez $PW", Some(&private), &Secrets::default()).text, "******** $PW");
         private.secrets.push("$PW".into());
-        assert_eq!(mask("kez $PW", Some(&private), &[]).text, "********");
+        assert_eq!(mask("kez $PW", Some(&private), &Secrets::default()).text, "********");
     }
 
     #[test]
-    fn messages_quote_what_is_harmless() {
+    fn messages_quote_harmless_words() {
         let mut private = Private::whole();
         private.allow(["/etc/ca.pem"]);
         let text = "'s3' after 'auth_type' is ignored; 'a/etc/ca.pem' '#' 'it";

@@ -1,7 +1,7 @@
-//! The configuration as the parent hands it to the children: typed, checked, without the text it came from.
+//! The configuration that the parent sends to its children: typed and checked, without the text.
 //!
-//! All but the virtual servers comes first, then these one by one: neither side ever has to hold ten thousand real
-//! servers as a configuration, and who has no use for them leaves them.
+//! The virtual servers follow the rest of the configuration one by one, so that neither side has to hold ten thousand real
+//! servers in memory, and processes that do not need them can skip them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,19 +12,20 @@ use serde::de::DeserializeOwned;
 use super::lvs::VirtualServer;
 use super::model::Config;
 
-/// A configuration for processes of the same program; cheap to clone. It holds passwords: `Debug` shows its size only.
+/// A serialised configuration for processes of the same program; cheap to clone. It has passwords, so `Debug` shows only
+/// its size.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Snapshot {
     head: Arc<Vec<u8>>,
     servers: Arc<Vec<u8>>,
 }
 
-/// Octets that are no snapshot.
+/// Octets that are not a snapshot.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a usable configuration snapshot: {0}")]
 pub struct SnapshotError(String);
 
-/// Takes virtual servers for a snapshot, as they are read.
+/// Collects virtual servers for a snapshot.
 #[derive(Debug, Default)]
 pub(super) struct Recorder {
     servers: Vec<u8>,
@@ -33,7 +34,7 @@ pub(super) struct Recorder {
 }
 
 impl Recorder {
-    /// The next one.
+    /// Adds the next virtual server.
     pub(super) fn add(&mut self, server: &VirtualServer) {
         match record(server, std::mem::take(&mut self.servers)) {
             Ok(servers) => (self.servers, self.count) = (servers, self.count.saturating_add(1)),
@@ -41,10 +42,10 @@ impl Recorder {
         }
     }
 
-    /// With the rest of the configuration.
+    /// Adds the rest of the configuration.
     ///
     /// # Errors
-    /// None that is known of: every value of a configuration can be recorded.
+    /// None are known: every value of a configuration can be recorded.
     pub(super) fn finish(self, config: &Config) -> Result<Snapshot, SnapshotError> {
         let head = record(&(config, self.count), Vec::new())?;
         self.failed.map_or(Ok(()), Err)?;
@@ -53,15 +54,15 @@ impl Recorder {
 }
 
 impl Snapshot {
-    /// The octets to hand over, in two pieces.
+    /// The octets, in two pieces.
     pub fn pieces(&self) -> [Arc<Vec<u8>>; 2] {
         [Arc::clone(&self.head), Arc::clone(&self.servers)]
     }
 
-    /// The configuration without its virtual servers, and those.
+    /// The configuration without its virtual servers, and the virtual servers.
     ///
     /// # Errors
-    /// When the octets are no snapshot of this release.
+    /// When the octets are not a snapshot of this release.
     pub fn open(self) -> Result<(Config, VirtualServers), SnapshotError> {
         let mut at = 0;
         let (config, left) = take(&self.head, &mut at)?;
@@ -71,7 +72,7 @@ impl Snapshot {
     /// The configuration that was recorded.
     ///
     /// # Errors
-    /// When the octets are no snapshot of this release, or not the whole of it.
+    /// When the octets are not a complete snapshot of this release.
     pub fn parse(self) -> Result<Config, SnapshotError> {
         let (mut config, servers) = self.open()?;
         config.lvs.virtual_servers = servers.collect::<Result<_, _>>()?;
@@ -79,7 +80,7 @@ impl Snapshot {
     }
 }
 
-/// Octets that came from another process; they are looked at by [`Snapshot::open`].
+/// Octets from another process; [`Snapshot::open`] checks them.
 impl From<Vec<u8>> for Snapshot {
     fn from(octets: Vec<u8>) -> Snapshot {
         Snapshot { head: Arc::new(octets), servers: Arc::default() }
@@ -92,12 +93,12 @@ impl fmt::Debug for Snapshot {
     }
 }
 
-/// The virtual servers of a snapshot, in the order of the file. After an error there are no more.
+/// The virtual servers of a snapshot, in the order of the file. An error ends the series.
 pub struct VirtualServers {
     octets: Arc<Vec<u8>>,
     at: usize,
     then: Option<Arc<Vec<u8>>>,
-    /// How many there are to come.
+    /// Number of virtual servers that follow.
     left: usize,
 }
 
@@ -115,7 +116,7 @@ impl Iterator for VirtualServers {
                 take(&self.octets, &mut self.at)
             }
             None if rest == 0 => return None,
-            None => Err(SnapshotError("something follows it".into())),
+            None => Err(SnapshotError("there are octets after its end".into())),
         };
         if next.is_err() {
             (self.at, self.then, self.left) = (self.octets.len(), None, 0);
@@ -128,7 +129,7 @@ fn record<T: Serialize>(value: &T, onto: Vec<u8>) -> Result<Vec<u8>, SnapshotErr
     postcard::to_extend(value, onto).map_err(|error| SnapshotError(error.to_string()))
 }
 
-/// What is recorded at `at`, which goes behind it.
+/// Reads the value at `at`, and moves `at` after it.
 fn take<T: DeserializeOwned>(octets: &[u8], at: &mut usize) -> Result<T, SnapshotError> {
     let taken = postcard::take_from_bytes(octets.get(*at..).unwrap_or_default());
     let (value, rest) = taken.map_err(|error| SnapshotError(error.to_string()))?;

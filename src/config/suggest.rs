@@ -1,6 +1,8 @@
-//! "Did you mean": near misses of a misspelt word.
+//! Suggestions for misspelt words.
 
-/// The nearest of `candidates` to `word`, if it is near enough to be meant.
+use strsim::osa_distance;
+
+/// The candidate with the smallest edit distance to `word`, if that is small enough for a misspelling.
 pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let limit = match word.chars().count() {
         0..=2 => return None,
@@ -17,31 +19,10 @@ pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a s
         .map(|(_, c)| c)
 }
 
-/// Edits (insert, remove, replace, swap neighbours) from `a` to `b`; anything above `limit` is `limit + 1`.
+/// Edits (insert, remove, replace, swap neighbors) from `a` to `b`; more than `limit` if the lengths alone require that.
 pub(crate) fn distance(a: &str, b: &str, limit: usize) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let over = limit.saturating_add(1);
-    if a.len().abs_diff(b.len()) > limit {
-        return over;
-    }
-    let mut before: Vec<usize> = Vec::new();
-    let mut last: Vec<usize> = (0..=b.len()).collect();
-    for (i, ca) in a.iter().enumerate() {
-        let mut row = vec![i.saturating_add(1)];
-        for (j, cb) in b.iter().enumerate() {
-            let get = |v: &[usize], k: usize| v.get(k).copied().unwrap_or(over);
-            let mut best = get(&last, j).saturating_add(usize::from(ca != cb));
-            best = best.min(get(&row, j).saturating_add(1)).min(get(&last, j.saturating_add(1)).saturating_add(1));
-            let swapped =
-                i > 0 && j > 0 && a.get(i.wrapping_sub(1)) == Some(cb) && b.get(j.wrapping_sub(1)) == Some(ca);
-            if swapped {
-                best = best.min(get(&before, j.wrapping_sub(1)).saturating_add(1));
-            }
-            row.push(best);
-        }
-        before = std::mem::replace(&mut last, row);
-    }
-    last.last().copied().unwrap_or(over).min(over)
+    // Lengths in octets are good enough: keywords are ASCII.
+    if a.len().abs_diff(b.len()) > limit { limit.saturating_add(1) } else { osa_distance(a, b) }
 }
 
 #[cfg(test)]

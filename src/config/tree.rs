@@ -1,4 +1,4 @@
-//! The blocks of a configuration: each keyword with its arguments, and what its braces hold.
+//! The blocks of a configuration as nodes.
 
 use std::ops::Range;
 
@@ -9,8 +9,8 @@ use super::line::is_space;
 use super::node::Node;
 use super::parser::{Notes, Parser};
 
-/// Reads items into top-level nodes, and virtual servers for later. Problems go to the report; warnings that are said once
-/// for all places, after the last of the virtual servers.
+/// Reads items into top-level nodes, and finds the virtual servers, to be read later. Warnings that are given once for all
+/// places are reported after the last virtual server.
 pub(crate) fn build<'i>(items: &'i Items, report: &mut Report) -> (Vec<Node<'i>>, FoldedServers<'i>) {
     let (mut top, mut servers) = (Vec::new(), Vec::new());
     let mut notes = Notes::default();
@@ -33,7 +33,7 @@ pub(crate) fn build<'i>(items: &'i Items, report: &mut Report) -> (Vec<Node<'i>>
     (top, FoldedServers { items, list: servers.into_iter(), notes })
 }
 
-/// Gives each top-level keyword to `take`, one after the other.
+/// Passes each top-level node to `take`.
 pub(crate) fn each(items: &Items, mut take: impl FnMut(&Node<'_>)) {
     let (mut report, mut notes) = (Report::default(), Notes::default());
     let mut parser = Parser::new(items, &mut report, &mut notes);
@@ -43,27 +43,27 @@ pub(crate) fn each(items: &Items, mut take: impl FnMut(&Node<'_>)) {
     parser.end().iter().for_each(take);
 }
 
-/// Top-level blocks that are not kept as nodes but read when they are wanted: a file has a few of the others, but there
-/// may be a thousand of these with ten thousand servers in them.
+/// The top-level block that is read on demand, to save memory: a file may have a thousand of them with ten thousand real
+/// servers.
 const FOLDED: &str = "virtual_server";
 
-/// The virtual servers of a configuration, each made a node when its turn has come.
+/// The virtual servers of a configuration, each read into a node on demand.
 pub(crate) struct FoldedServers<'i> {
     items: &'i Items,
     list: std::vec::IntoIter<Server<'i>>,
-    /// Those of the whole configuration.
+    /// Notes of the whole configuration.
     notes: Notes,
 }
 
 enum Server<'i> {
-    /// Its items.
+    /// Range of its items.
     Folded(Range<usize>),
-    /// It had to be read to find its end.
+    /// Read already, to find its end.
     Open(Node<'i>),
 }
 
 impl<'i> FoldedServers<'i> {
-    /// The next one, in the order of the file; what is wrong with it goes to the report.
+    /// The next virtual server, in the order of the file; its problems go to the report.
     pub fn next(&mut self, report: &mut Report) -> Option<Node<'i>> {
         let next = self.read(report);
         report.stage = Stage::Building;
@@ -74,7 +74,7 @@ impl<'i> FoldedServers<'i> {
         loop {
             match self.list.next() {
                 None => {
-                    std::mem::take(&mut self.notes).tell(report);
+                    std::mem::take(&mut self.notes).report_to(report);
                     return None;
                 }
                 Some(Server::Open(node)) => return Some(node),
@@ -90,7 +90,7 @@ impl<'i> FoldedServers<'i> {
     }
 }
 
-/// The items of a virtual server that begins here, if its end can be told from its braces alone.
+/// The items of a virtual server that begins here, if the braces alone show its end.
 fn folded(items: &Items, at: usize) -> Option<Range<usize>> {
     let opens = |n: usize| items.kind(n.saturating_add(1)) == Some(ItemKind::Open);
     let first = |n: usize| items.line(n).text.split(is_space).next().unwrap_or_default();
@@ -103,7 +103,7 @@ fn folded(items: &Items, at: usize) -> Option<Range<usize>> {
             ItemKind::Open => depth = depth.saturating_add(1),
             ItemKind::Close if depth <= 1 => return Some(at..n.saturating_add(1)),
             ItemKind::Close => depth = depth.saturating_sub(1),
-            // A brace within an open quote, and a block of the top level: one of those before lacks its end.
+            // A brace inside an open quote, or a top-level keyword: an earlier block is not closed.
             ItemKind::Text if items.line(n).text.ends_with('{') => return None,
             ItemKind::Text if n > at && opens(n) => {
                 let word = first(n);

@@ -1,4 +1,4 @@
-//! Single values: a word checked against the kind its keyword takes.
+//! Checks single values against the kind that their keyword requires.
 
 use std::net::IpAddr;
 
@@ -22,7 +22,7 @@ pub(crate) enum Value {
     Text(String),
     /// Address.
     Addr(IpAddr),
-    /// Address with the prefix length if written.
+    /// Address, with its prefix length if there is one.
     Prefix(IpAddr, Option<u8>),
     /// One of a set of words.
     Choice(&'static str),
@@ -32,30 +32,30 @@ pub(crate) enum Value {
     Script(Vec<Word<'static>>),
 }
 
-/// A value with the bytes of the line it came from.
+/// A value with its byte range in the line.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Arg {
     /// The value.
     pub value: Value,
-    /// First byte in the line's text.
+    /// Offset of its first byte in the text of the line.
     pub start: usize,
-    /// Byte after it.
+    /// Offset after the last byte.
     pub end: usize,
 }
 
-/// Why a word is not of its kind.
+/// Why a word is not a value of its kind.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Wrong {
     /// Class of the problem.
     pub class: Class,
-    /// What is wrong; follows the keyword.
+    /// Text of the message, after the keyword.
     pub text: String,
-    /// Remedy.
+    /// The remedy.
     pub help: Option<String>,
-    /// Digits beyond the kind's places were rounded; the value is usable.
+    /// The value, if only surplus digits were rounded.
     pub rounded: Option<u64>,
-    /// What is taken nevertheless, as keepalived does.
-    pub taken: Option<Value>,
+    /// The value that C keepalived uses nevertheless, and its description.
+    pub taken: Option<Box<(Value, String)>>,
 }
 
 fn wrong(class: Class, text: impl Into<String>) -> Wrong {
@@ -65,14 +65,14 @@ fn wrong(class: Class, text: impl Into<String>) -> Wrong {
 fn number(text: &str, low: impl std::fmt::Display, high: impl std::fmt::Display) -> Wrong {
     let help = format!("it takes a number from {low} to {high}");
     let digits = text.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | '+' | '-'));
-    let what = if digits { "is out of range" } else { "is no number" };
+    let what = if digits { "is out of range" } else { "is not a number" };
     Wrong { help: Some(help), ..wrong(Class::InvalidNumber, format!("'{text}' {what}")) }
 }
 
-/// Octets of a name that becomes a part of a file's name: there may be two of them in one.
+/// Longest name that becomes part of a file name, in octets; a file name may have two of them.
 const MOST_OF_A_NAME: usize = 100;
 
-/// Why a name cannot become a part of a file's name, if so.
+/// Why a name cannot become part of a file name, if so.
 pub fn file_name_problem(name: &str) -> Option<String> {
     match name {
         "" => Some("is empty".to_owned()),
@@ -86,17 +86,17 @@ pub fn file_name_problem(name: &str) -> Option<String> {
 
 /// Checks a word.
 pub(crate) fn parse(kind: Kind, text: &str) -> Result<Value, Wrong> {
-    let general = |what: &str| Err(wrong(Class::General, format!("'{text}' is no {what}")));
+    let general = |what: &str| Err(wrong(Class::General, format!("'{text}' is not {what}")));
     let own = || Value::Text(text.to_owned());
     match kind {
         Kind::Text | Kind::Secret => Ok(own()),
         Kind::FileName => match file_name_problem(text) {
             None => Ok(own()),
             Some(problem) => {
-                let help = "it becomes a part of a file's name: write a name such as 'blue' or 'lb-1'";
+                let help = "it becomes part of a file name: write a name such as 'blue' or 'lb-1'";
                 Err(Wrong {
                     help: Some(help.into()),
-                    ..wrong(Class::General, format!("'{text}' is no such name: it {problem}"))
+                    ..wrong(Class::General, format!("'{text}' is not a valid name: it {problem}"))
                 })
             }
         },
@@ -108,7 +108,7 @@ pub(crate) fn parse(kind: Kind, text: &str) -> Result<Value, Wrong> {
                 ..wrong(Class::General, format!("'{text}' is neither on nor off"))
             }),
         },
-        // Blanks within quotes are no part of a number.
+        // Blanks inside quotes are ignored before a number.
         Kind::Uint(low, high) => match unsigned(text.trim_start()) {
             Some(n) if (low..=high).contains(&n) => Ok(Value::Uint(n)),
             _ => Err(number(text, low, high)),
@@ -121,29 +121,29 @@ pub(crate) fn parse(kind: Kind, text: &str) -> Result<Value, Wrong> {
         Kind::Interface => {
             let good =
                 !text.is_empty() && text.len() <= 15 && !text.contains(['/', ':']) && text != "." && text != "..";
-            if good { Ok(own()) } else { general("name of an interface (at most 15 characters)") }
+            if good { Ok(own()) } else { general("the name of an interface (at most 15 characters)") }
         }
         Kind::Address => match (address(text), text.split_once('/')) {
             (Some(ip), _) => Ok(Value::Addr(ip)),
             (None, Some((ip, length))) if length.parse::<u8>().is_ok_and(|length| length <= 128) => {
-                let taken = address(ip).map(Value::Addr);
+                let taken = address(ip).map(|ip| Box::new((Value::Addr(ip), format!("/{length} is ignored"))));
                 let help = taken.is_some().then(|| format!("remove /{length}"));
                 let problem = format!("'{text}' has a prefix length, which an address does not take");
                 Err(Wrong { help, taken, ..wrong(Class::General, problem) })
             }
-            _ => general("IPv4 or IPv6 address"),
+            _ => general("an IPv4 or IPv6 address"),
         },
         Kind::Multicast4 => match address(text) {
             Some(ip) if ip.is_ipv4() && ip.is_multicast() => Ok(Value::Addr(ip)),
-            _ => general("IPv4 multicast address"),
+            _ => general("an IPv4 multicast address"),
         },
         Kind::Multicast6 => match address(text) {
             Some(ip) if ip.is_ipv6() && ip.is_multicast() => Ok(Value::Addr(ip)),
-            _ => general("IPv6 multicast address"),
+            _ => general("an IPv6 multicast address"),
         },
         Kind::Multicast => match address(text) {
             Some(ip) if ip.is_multicast() => Ok(Value::Addr(ip)),
-            _ => general("multicast address"),
+            _ => general("a multicast address"),
         },
         Kind::Prefix => prefix(text),
         Kind::Destination => match text {
@@ -152,7 +152,7 @@ pub(crate) fn parse(kind: Kind, text: &str) -> Result<Value, Wrong> {
         },
         Kind::Broadcast => match (text, address(text)) {
             ("+" | "-", _) | (_, Some(IpAddr::V4(_))) => Ok(own()),
-            _ => general("IPv4 address, + or -"),
+            _ => general("an IPv4 address, + or -"),
         },
         Kind::Scope => match text {
             "global" | "universe" => Ok(Value::Uint(0)),
@@ -162,7 +162,7 @@ pub(crate) fn parse(kind: Kind, text: &str) -> Result<Value, Wrong> {
             "nowhere" => Ok(Value::Uint(255)),
             _ => match unsigned(text) {
                 Some(n) if n <= 255 => Ok(Value::Uint(n)),
-                _ => general("scope (global, site, link, host, nowhere or 0 to 255)"),
+                _ => general("a scope (global, site, link, host, nowhere or 0 to 255)"),
             },
         },
         Kind::Lifetime => match text {
@@ -173,7 +173,7 @@ pub(crate) fn parse(kind: Kind, text: &str) -> Result<Value, Wrong> {
             if range(text) {
                 Ok(own())
             } else {
-                general("address range (ADDR-LAST, ADDR-ADDR or ADDR/MASK)")
+                general("an address range (ADDR-LAST, ADDR-ADDR or ADDR/MASK)")
             }
         }
         Kind::Numbers(low, high) => {
@@ -185,28 +185,28 @@ pub(crate) fn parse(kind: Kind, text: &str) -> Result<Value, Wrong> {
         }
         Kind::Service => match (text, address(text)) {
             ("fwmark" | "group", _) | (_, Some(_)) => Ok(own()),
-            _ => general("address of a virtual server (ADDR [PORT], fwmark N or group NAME)"),
+            _ => general("the address of a virtual server (ADDR [PORT], fwmark N or group NAME)"),
         },
         Kind::Mask => match (address(text), unsigned(text)) {
             (Some(IpAddr::V4(_)), _) => Ok(own()),
             (_, Some(1..=128)) => Ok(own()),
-            _ => general("netmask or prefix length from 1 to 128"),
+            _ => general("a netmask or prefix length from 1 to 128"),
         },
         Kind::Digest => {
             let good = text.len() == 32 && text.chars().all(|c| c.is_ascii_hexdigit());
-            if good { Ok(own()) } else { general("digest of 32 hexadecimal digits") }
+            if good { Ok(own()) } else { general("a digest of 32 hexadecimal digits") }
         }
         Kind::Hex => {
             let good = !text.is_empty() && text.chars().all(|c| c.is_ascii_hexdigit());
-            if good { Ok(own()) } else { general("sequence of hexadecimal digits") }
+            if good { Ok(own()) } else { general("a sequence of hexadecimal digits") }
         }
         Kind::HexPattern => {
             let good = !text.is_empty() && text.chars().all(|c| c.is_ascii_hexdigit() || matches!(c, 'x' | 'X'));
-            if good { Ok(own()) } else { general("sequence of hexadecimal digits and x") }
+            if good { Ok(own()) } else { general("a sequence of hexadecimal digits and x") }
         }
         Kind::Time => {
             let digits = text.strip_suffix("ms").or(text.strip_suffix('s')).unwrap_or(text);
-            if unsigned(digits).is_some() { Ok(own()) } else { general("time (a number, with s or ms)") }
+            if unsigned(digits).is_some() { Ok(own()) } else { general("a time (a number, with s or ms)") }
         }
         Kind::NumberOrName(high) => {
             if !text.starts_with(|c: char| c.is_ascii_digit()) {
@@ -228,7 +228,7 @@ pub(crate) fn parse(kind: Kind, text: &str) -> Result<Value, Wrong> {
                     Some(near) => format!("did you mean '{near}'?"),
                     None => format!("it takes {}", words.join(", ")),
                 };
-                Err(Wrong { help: Some(help), ..wrong(Class::General, format!("'{text}' is not known here")) })
+                Err(Wrong { help: Some(help), ..wrong(Class::General, format!("'{text}' is not one of the values")) })
             }
         },
     }
@@ -250,18 +250,23 @@ fn signed(text: &str) -> Option<i64> {
 fn prefix(text: &str) -> Result<Value, Wrong> {
     let (addr, len) = text.split_once('/').map_or((text, None), |(a, l)| (a, Some(l)));
     let Some(ip) = address(addr) else {
-        let what = if len.is_some() { "address with a prefix length" } else { "IPv4 or IPv6 address" };
-        return Err(wrong(Class::General, format!("'{text}' is no {what}")));
+        let what = if len.is_some() { "an address with a prefix length" } else { "an IPv4 or IPv6 address" };
+        return Err(wrong(Class::General, format!("'{text}' is not {what}")));
     };
     let most = if ip.is_ipv4() { 32 } else { 128 };
     match len {
         None => Ok(Value::Prefix(ip, None)),
         Some(len) => match unsigned(len).and_then(|n| u8::try_from(n).ok()) {
             Some(n) if n <= most => Ok(Value::Prefix(ip, Some(n))),
-            _ => Err(Wrong {
-                help: Some(format!("the prefix length goes from 0 to {most}")),
-                ..wrong(Class::InvalidNumber, format!("'/{len}' is no prefix length for {ip}"))
-            }),
+            _ => {
+                let digits = len.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default();
+                let taken = digits.parse().ok().filter(|n| *n <= most).unwrap_or(most);
+                Err(Wrong {
+                    help: Some(format!("the prefix length goes from 0 to {most}")),
+                    taken: Some(Box::new((Value::Prefix(ip, Some(taken)), format!("/{taken} is used")))),
+                    ..wrong(Class::InvalidNumber, format!("'/{len}' is not a prefix length for {ip}"))
+                })
+            }
         },
     }
 }
@@ -313,7 +318,7 @@ fn range(text: &str) -> bool {
     }
 }
 
-/// `N` or `N-N` in order, within limits.
+/// `N` or `N-N`, in order and within limits.
 fn pair(text: &str, low: u64, high: u64) -> bool {
     let (from, to) = text.split_once('-').unwrap_or((text, text));
     matches!((unsigned(from), unsigned(to)), (Some(a), Some(b)) if low <= a && a <= b && b <= high)

@@ -1,4 +1,4 @@
-//! Follows a configuration as it is read, and tells what of it is private.
+//! Finds the private parts of a configuration while it is read.
 
 use super::keywords::{Keyword, Kind, ROOT, Term, find};
 use super::line::{Line, is_space};
@@ -7,30 +7,30 @@ use super::suggest::nearest;
 use super::value::parse;
 use super::words::{Word, split};
 
-/// Follows the pieces of a configuration in the order of reading, and tells what of them is private.
+/// Classifies the pieces of a configuration, in the order of reading, as public or private.
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
-    /// Open braces of the private block.
+    /// Number of open braces of the private block.
     depth: u32,
-    /// A private block was named; its brace may still come.
+    /// The name of a private block was read, and its brace may follow.
     named: bool,
-    /// The keywords of the block, as far as its name is known.
+    /// Keywords of the private block; none if its name is misspelt.
     sets: &'static [&'static [Keyword]],
     /// The last text began with the keyword of a public block.
     public: bool,
-    /// The last first word that had nothing private about it.
+    /// The last first word of a text without private parts.
     plain: String,
-    /// Such a block ended the private one, which lacks its brace.
+    /// A public block ended the private block, whose `}` is missing.
     released: bool,
 }
 
 impl Watch {
-    /// Whether what comes is within a private block.
+    /// Whether the next piece is inside a private block.
     pub fn is_inside(&self) -> bool {
         self.depth > 0 || self.named
     }
 
-    /// `{`. `glued` = it stands within a word, of which it may be a part that had to be quoted.
+    /// Handles `{`. `glued` = it is inside a word, and may be part of a secret without the required quotes.
     pub fn open(&mut self, glued: bool) {
         if glued && self.depth > 0 {
             return;
@@ -43,7 +43,7 @@ impl Watch {
         self.named = false;
     }
 
-    /// `}`. `glued` as with [`Watch::open`].
+    /// Handles `}`; `glued` as in [`Watch::open`].
     pub fn close(&mut self, glued: bool) {
         if glued && self.depth > 0 {
             return;
@@ -52,7 +52,7 @@ impl Watch {
         self.named = false;
     }
 
-    /// A text between braces. `after` = it follows a private part on the same line. `None` when all of it is public.
+    /// Classifies a text between braces; `None` when it is public. `after` = it follows a private part on the same line.
     pub fn text(&mut self, line: &Line<'_>, after: bool) -> Option<Private> {
         if !after && self.is_plain(line.text) {
             return None;
@@ -61,7 +61,7 @@ impl Watch {
         let first: &str = &words.first()?.text;
         self.public = KNOWN.opens_public(first);
         if self.named && KNOWN.is_public(first) && !KNOWN.is_vocabulary(first) {
-            // The block has no brace, and this is none of its keywords.
+            // The block has no brace, and this is not one of its keywords.
             self.named = false;
         }
         if self.is_inside() {
@@ -93,7 +93,7 @@ impl Watch {
         Some(self.private(line, words))
     }
 
-    /// Whether a text can be passed over: there may be a million, and most have nothing to do with secrets.
+    /// Whether a text is public at first sight. A fast check, as there may be a million texts.
     fn is_plain(&mut self, text: &str) -> bool {
         let first = text.split(is_space).next().unwrap_or_default();
         let (known, again) = (KNOWN.is_public(first), first == self.plain);
@@ -104,7 +104,7 @@ impl Watch {
         true
     }
 
-    /// Tells the harmless words of a text from the others.
+    /// Separates the harmless words of a text from the secret ones.
     fn private(&self, line: &Line<'_>, words: &[Word<'_>]) -> Private {
         let mut found = Private::from(words.first().map_or(0, |word| line.offset(word.start)));
         let mut rest = words;
@@ -119,13 +119,13 @@ impl Watch {
             } else if KNOWN.is_vocabulary(&word.text) {
                 found.harmless.push(text);
             } else if KNOWN.is_public(&word.text) {
-                // A keyword of elsewhere; what follows it is no secret of this block, but not known to be harmless.
+                // A keyword of another block; the words after it are not secrets of this block, but not known to be harmless.
                 found.harmless.push(text);
                 let plain = |word: &&Word<'_>| word.text.chars().all(|c| c.is_ascii_digit() || c == '.');
                 found.harmless.extend(rest.iter().filter(plain).map(|word| word.text.to_string()));
                 break;
             } else if leads && is_near(&word.text) {
-                // Of a line with one word this might be a secret that resembles a keyword.
+                // Only with words after it: a single word may be a secret that resembles a keyword.
                 found.harmless.push(text);
             } else {
                 found.secrets.push(text);
@@ -135,12 +135,12 @@ impl Watch {
     }
 }
 
-/// Whether a word is a value of this kind, and harmless: not a secret, nor a line that a quote without end has swallowed.
+/// Whether a word is a valid and harmless value of this kind: not a secret, and not a line inside an unclosed quote.
 pub(super) fn accepts(kind: Kind, word: &str) -> bool {
     kind != Kind::Secret && parse(kind, word).is_ok() && !mentions_secret(word)
 }
 
-/// Takes the values of a keyword: those that it accepts are harmless unless they are its secret.
+/// Classifies the values of a keyword: valid ones are harmless, except its secret.
 fn values<'w>(keyword: &Keyword, words: &'w [Word<'w>], found: &mut Private) -> &'w [Word<'w>] {
     let mut rest = words;
     for term in keyword.args {
@@ -149,7 +149,7 @@ fn values<'w>(keyword: &Keyword, words: &'w [Word<'w>], found: &mut Private) -> 
             Term::One(kind) if accepts(*kind, &word.text) => {
                 found.harmless.push(word.text.to_string());
             }
-            // Whatever word it is.
+            // Any word.
             Term::One(Kind::Secret) => found.secrets.push(word.text.to_string()),
             _ => break,
         }
@@ -158,7 +158,7 @@ fn values<'w>(keyword: &Keyword, words: &'w [Word<'w>], found: &mut Private) -> 
     rest
 }
 
-/// The keywords of the private block of this name; none for a misspelt one.
+/// Keywords of the private block of this name; none for a misspelt name.
 fn block_of(name: &str) -> &'static [&'static [Keyword]] {
     fn search(sets: &'static [&'static [Keyword]], name: &str) -> Option<&'static Keyword> {
         let block = find(sets, name);
@@ -175,7 +175,7 @@ fn is_near(word: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::secret::mask;
+    use super::super::secret::{Secrets, mask};
     use super::*;
 
     #[test]
@@ -199,7 +199,7 @@ mod tests {
                     private.add(found);
                 }
             }
-            assert_eq!(mask(line, Some(&private), &[]).text, expected, "{private:?}");
+            assert_eq!(mask(line, Some(&private), &Secrets::default()).text, expected, "{private:?}");
         }
     }
 

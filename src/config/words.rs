@@ -1,4 +1,4 @@
-//! Words of a line: the plain tokeniser, and those of scripts and of regular expressions.
+//! Tokenisers: for words of a line, for scripts, and for regular expressions.
 
 use std::borrow::Cow;
 
@@ -10,9 +10,9 @@ use super::place::At;
 pub(crate) struct Word<'t> {
     /// The text without quotes.
     pub text: Cow<'t, str>,
-    /// Byte offset in the line's text, of the quote if there is one.
+    /// Byte offset in the text of the line, including the quote.
     pub start: usize,
-    /// Byte offset after it, quotes included.
+    /// Byte offset after it, including the quote.
     pub end: usize,
     /// Whether it was in quotes.
     pub quoted: bool,
@@ -25,19 +25,19 @@ impl Word<'_> {
     }
 }
 
-/// Splits a line: white space separates, `"..."` is one word and also ends a bare word before it.
-/// The second value is the offset of an unpaired quote; what follows it is taken as the last word.
+/// Splits a line at white space; `"..."` is one word, and ends a bare word before it. The second value is the offset of an
+/// unpaired quote; the text after it is the last word.
 pub(crate) fn split(text: &str) -> (Vec<Word<'_>>, Option<usize>) {
     let mut words = Vec::new();
     let open = split_into(text, &mut words);
     (words, open)
 }
 
-/// The same, into a list that is empty.
+/// [`split`] into an empty list.
 pub(crate) fn split_into<'t>(text: &'t str, words: &mut Vec<Word<'t>>) -> Option<usize> {
     let bytes = text.as_bytes();
     let tail = |from: usize| bytes.get(from..).unwrap_or_default();
-    // What separates words is ASCII, so that a word never ends within a character.
+    // Separators are ASCII, so a word never ends inside a character.
     let until = |from: usize, ends: fn(u8) -> bool| {
         tail(from).iter().position(|byte| ends(*byte)).map(|len| from.saturating_add(len))
     };
@@ -59,8 +59,8 @@ pub(crate) fn split_into<'t>(text: &'t str, words: &mut Vec<Word<'t>>) -> Option
     }
 }
 
-/// Splits the command part of a script keyword, from byte `from` of the text on: both quotes work, also
-/// within a word, and a backslash keeps the character after it.
+/// Splits the command of a script keyword, from byte `from` on: single and double quotes count, also inside a word, and a
+/// backslash escapes the character after it.
 pub(crate) fn split_script(text: &str, from: usize) -> (Vec<Word<'static>>, Option<usize>) {
     let mut words: Vec<Word<'static>> = Vec::new();
     let mut current: Option<Word<'static>> = None;
@@ -91,7 +91,7 @@ pub(crate) fn split_script(text: &str, from: usize) -> (Vec<Word<'static>>, Opti
     (words, open.map(|(_, i)| i))
 }
 
-/// The pattern of a `regex` line from byte `from` on: one word, with the full set of escapes inside quotes.
+/// The pattern of a `regex` line, from byte `from` on: one word, with all escapes inside quotes. False = an unpaired quote.
 pub(crate) fn pattern(text: &str, from: usize) -> Option<(Word<'_>, bool)> {
     let tail = text.get(from..).unwrap_or("");
     let skipped = tail.trim_start_matches(is_space);

@@ -1,10 +1,10 @@
-//! Octets as hexadecimal digits and text, 16 a line.
+//! Hexadecimal dumps: octets as digits and text, 16 per line.
 
 use std::io::{self, Write};
 
-const A_LINE: usize = 16;
+const LINE_LENGTH: usize = 16;
 
-/// A dump of octets that come in pieces.
+/// A dump of octets that arrive in pieces.
 #[derive(Debug, Default)]
 pub(super) struct Dump {
     offset: usize,
@@ -12,23 +12,23 @@ pub(super) struct Dump {
 }
 
 impl Dump {
-    /// Writes the lines that are full.
+    /// Adds octets and writes the complete lines.
     pub fn add(&mut self, out: &mut dyn Write, octets: &[u8]) -> io::Result<()> {
         for octet in octets {
             self.line.push(*octet);
-            if self.line.len() == A_LINE {
+            if self.line.len() == LINE_LENGTH {
                 self.flush(out)?;
             }
         }
         Ok(())
     }
 
-    /// Writes the last line.
+    /// Writes the last, incomplete line.
     pub fn end(&mut self, out: &mut dyn Write) -> io::Result<()> {
         if self.line.is_empty() { Ok(()) } else { self.flush(out) }
     }
 
-    /// All at once.
+    /// Writes a dump of all octets at once.
     pub fn whole(mut self, out: &mut dyn Write, octets: &[u8]) -> io::Result<()> {
         self.add(out, octets)?;
         self.end(out)
@@ -36,7 +36,7 @@ impl Dump {
 
     fn flush(&mut self, out: &mut dyn Write) -> io::Result<()> {
         write!(out, "{:06}  ", self.offset)?;
-        for at in 0..A_LINE {
+        for at in 0..LINE_LENGTH {
             match self.line.get(at) {
                 Some(octet) => write!(out, "{octet:02x} ")?,
                 None => write!(out, "   ")?,
@@ -50,12 +50,12 @@ impl Dump {
     }
 }
 
-/// Heads a section.
+/// Writes the title of a section.
 pub(super) fn title(out: &mut dyn Write, text: &str) -> io::Result<()> {
     writeln!(out, "--- {text} ---")
 }
 
-/// A header without control characters that could play tricks on a terminal.
+/// Replaces the control characters of a header, which could control the terminal.
 pub(super) fn printable(text: &str) -> String {
     let line_end = text.replace("\r\n", "\n");
     line_end.chars().map(|c| if c.is_control() && c != '\n' { '.' } else { c }).collect()
@@ -66,7 +66,7 @@ mod tests {
     use super::{Dump, printable};
 
     #[test]
-    fn lines_do_not_depend_on_the_pieces() {
+    fn the_dump_does_not_depend_on_the_pieces() {
         let octets: Vec<u8> = (0..40).map(|n| n + 50).collect();
         let whole = {
             let mut out = Vec::new();

@@ -1,18 +1,18 @@
-//! One request and its reply, over the connections the checkers use.
+//! Sends one request and receives its reply, over the connections of the checkers.
 
 use std::time::Duration;
 
 use crate::check::http::{Part, Reader};
 use crate::config::lvs::{Target, TlsMaterial};
-use crate::net::{Connections, Key, Tls, Transport, What};
+use crate::net::{Connections, Key, NetEventKind, Tls, Transport};
 use crate::reactor::{Events, Reactor, clock};
 
 const KEY: Key = Key { id: 0, generation: 0 };
 
-/// Sends `request` and hands the parts of the reply to `sink`.
+/// Sends `request` and passes the parts of the reply to `sink`.
 ///
 /// # Errors
-/// When there is no connection, no reply, no end of it within `limit`, or `sink` says so.
+/// When the connection fails, the reply is not complete within `limit`, or `sink` fails.
 pub(super) fn fetch(
     target: &Target,
     over: &Transport,
@@ -25,21 +25,23 @@ pub(super) fn fetch(
     let tls = Tls::new(&TlsMaterial::default()).map_err(|e| e.to_string())?;
     let mut connections = Connections::new(Some(tls));
     let mut reader = Reader::new();
-    let mut happened = Vec::new();
+    let mut events = Vec::new();
     let mut ready = Events::with_capacity(4);
-    connections.open(&reactor, KEY, target, over, &mut happened);
-    connections.send(KEY, request, &mut happened);
+    connections.open(&reactor, KEY, target, over, &mut events);
+    connections.send(KEY, request, &mut events);
     loop {
-        for event in happened.drain(..) {
-            match event.what {
-                What::Connected => {}
-                What::Received(octets) => {
+        for event in events.drain(..) {
+            match event.kind {
+                NetEventKind::Connected => {}
+                NetEventKind::Received(octets) => {
                     if reader.push(&octets, sink)? {
                         return Ok(());
                     }
                 }
-                What::Closed => return reader.close(),
-                What::Failed(reason) | What::Lacking(reason) => return Err(format!("{}: {reason}", target.address)),
+                NetEventKind::Closed => return reader.close(),
+                NetEventKind::Failed(reason) | NetEventKind::NoResources(reason) => {
+                    return Err(format!("{}: {reason}", target.address));
+                }
             }
         }
         if clock::now() >= deadline {
@@ -47,7 +49,7 @@ pub(super) fn fetch(
         }
         reactor.wait(Some(deadline), &mut ready).map_err(|e| e.to_string())?;
         for ready in ready.iter() {
-            connections.ready(&reactor, ready, &mut happened);
+            connections.ready(&reactor, ready, &mut events);
         }
     }
 }

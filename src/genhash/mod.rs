@@ -1,4 +1,4 @@
-//! `genhash`: asks for a page as HTTP_GET and SSL_GET do, and prints the digest they will compute.
+//! `genhash`: requests a page as HTTP_GET and SSL_GET do, and prints the digest that they compute.
 
 mod dump;
 mod fetch;
@@ -15,9 +15,11 @@ use openssl::hash::{Hasher, MessageDigest};
 use crate::check::http::{Part, hex, request};
 use crate::config::lvs::{HttpVersion, Source, Target};
 use crate::net::Transport;
+use crate::terminal;
+use crate::text::reason;
 use dump::Dump;
 
-/// Time a checker has by default (`connect_timeout`), in seconds.
+/// Default time limit of checkers (`connect_timeout`), in seconds.
 const LIMIT: u32 = 5;
 
 /// Prints the digest of a web page as HTTP_GET and SSL_GET compute it.
@@ -39,22 +41,22 @@ struct Arguments {
     /// With TLS, send the virtual host as server name indication
     #[arg(short = 'I', long)]
     use_sni: bool,
-    /// Host header; without it ADDR:PORT
+    /// Host header; the default is ADDR:PORT
     #[arg(short = 'V', long, value_name = "NAME")]
     use_virtualhost: Option<String>,
-    /// Kind of digest; checkers know md5 only
+    /// Digest algorithm; checkers use md5 only
     #[arg(short = 'H', long, value_enum, default_value_t = Hash::Md5)]
     hash: Hash,
-    /// Mark of the socket
+    /// Firewall mark of the socket
     #[arg(short = 'm', long, value_name = "N", default_value_t = 0)]
     fwmark: u32,
     /// HTTP version: 1.0, 1.0c (1.0 with Connection: close) or 1.1
     #[arg(short = 'P', long, value_name = "VERSION", default_value = "1.0", value_parser = version)]
     protocol: HttpVersion,
-    /// Time limit of the whole, in seconds
+    /// Time limit in seconds
     #[arg(short, long, value_name = "SECONDS", default_value_t = LIMIT)]
     timeout: u32,
-    /// Show header and body of the reply too
+    /// Show header and body of the reply
     #[arg(short, long)]
     verbose: bool,
     /// Show the release
@@ -87,42 +89,55 @@ fn version(text: &str) -> Result<HttpVersion, String> {
         "1.0" => Ok(HttpVersion::V10),
         "1.0c" | "1.0C" => Ok(HttpVersion::V10Close),
         "1.1" => Ok(HttpVersion::V11),
-        _ => Err("it takes 1.0, 1.0c or 1.1".to_owned()),
+        _ => Err("the version is 1.0, 1.0c or 1.1".to_owned()),
     }
 }
 
-/// Runs with the arguments of the command line, the program's name first. Blocks until the page is there or the time
-/// is over.
+/// Runs `genhash` with the arguments of the command line, the program's name first. Blocks until the page is received or
+/// the time limit is reached.
 ///
-/// Exit status: 0, or 1 when options are missing or wrong, or the page cannot be had.
+/// Exit status: 0, or 1 when options are missing or wrong, or the page cannot be fetched.
 pub fn run(arguments: Vec<OsString>) -> ExitCode {
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(error) => {
-            // Nobody is left to tell if that fails.
-            let _ = error.print();
+            terminal::message(error);
             return ExitCode::FAILURE;
         }
     };
     if arguments.release {
-        println!("genhash {}", env!("CARGO_PKG_VERSION"));
-        return ExitCode::SUCCESS;
+        return answer(format_args!("genhash {}", env!("CARGO_PKG_VERSION")));
     }
     let (Some(server), Some(port), Some(url)) = (&arguments.server, arguments.port, &arguments.url) else {
-        eprintln!("{}", Arguments::command().render_help());
+        terminal::message(Arguments::command().render_help());
         if !arguments.help {
-            eprintln!("genhash: --server, --port and --url are needed");
+            terminal::message("genhash: --server, --port and --url are required");
         }
         return ExitCode::FAILURE;
     };
     if arguments.help {
-        println!("{}", Arguments::command().render_help());
-        return ExitCode::SUCCESS;
+        return answer(Arguments::command().render_help());
     }
     match page(&arguments, server, port, url, &mut io::stdout().lock()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(reason) => {
-            eprintln!("genhash: {reason}");
+            terminal::message(format_args!("genhash: {reason}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The options of `genhash`, for completions.
+pub fn command() -> clap::Command {
+    let versions = clap::builder::PossibleValuesParser::new(["1.0", "1.0c", "1.1"]);
+    Arguments::command().mut_arg("protocol", |arg| arg.value_parser(versions).default_value("1.0"))
+}
+
+fn answer(text: impl std::fmt::Display) -> ExitCode {
+    match terminal::answer(text) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            terminal::message(format_args!("genhash: Cannot write: {}", reason(&error)));
             ExitCode::FAILURE
         }
     }
@@ -142,7 +157,7 @@ fn page(arguments: &Arguments, server: &str, port: u16, url: &str, out: &mut dyn
     let mut hasher = Hasher::new(arguments.hash.kind()).map_err(|e| e.to_string())?;
     let mut dump = Dump::default();
     let verbose = arguments.verbose;
-    let writing = |e: io::Error| format!("cannot write: {e}");
+    let writing = |e: io::Error| format!("Cannot write: {}", reason(&e));
     fetch::fetch(&target, &transport, &request, limit, &mut |part| match part {
         Part::Head { octets, .. } if verbose => {
             let text = String::from_utf8_lossy(octets);

@@ -1,20 +1,20 @@
-//! Requests for addresses, and what comes of them.
+//! Requests to add and remove addresses, and their results.
 
 use std::net::IpAddr;
 
 use super::netlink::Refusal;
 use super::tables::PROTOCOL_KEEPALIVED;
 
-/// What to do with an address.
+/// Operation on an address or VMAC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Op {
-    /// Add it; that it is there already is success.
+    /// Add it; success if it exists already.
     Add,
-    /// Remove it; that it is not there is success.
+    /// Remove it; success if it does not exist.
     Remove,
 }
 
-/// An address as it is to be.
+/// An address to add or remove.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WantedAddr {
     /// Index of the interface.
@@ -31,25 +31,25 @@ pub struct WantedAddr {
     pub broadcast: Option<IpAddr>,
     /// The other end of a point-to-point address, with its prefix length.
     pub peer: Option<(IpAddr, u8)>,
-    /// IPv6: use it at once, without duplicate detection.
+    /// IPv6: use it at once, without duplicate address detection.
     pub nodad: bool,
-    /// IPv6: a mobile node's home address.
+    /// IPv6: home address of a mobile node (`home`).
     pub home: bool,
-    /// IPv6: template of temporary addresses.
+    /// IPv6: template for temporary addresses (`mngtmpaddr`).
     pub mngtmpaddr: bool,
-    /// Make no route for the prefix.
+    /// Add no route for the prefix (`noprefixroute`).
     pub noprefixroute: bool,
-    /// Join the multicast group on adding.
+    /// Join the multicast group of this address (`autojoin`).
     pub autojoin: bool,
-    /// Preferred lifetime, seconds; `u32::MAX` = for ever, 0 = deprecated. `None`: deprecated for IPv6 /128, else for
-    /// ever. The valid lifetime is for ever.
+    /// Preferred lifetime in seconds; `u32::MAX`: unlimited, 0: deprecated. `None`: deprecated for an IPv6 /128, else
+    /// unlimited. The valid lifetime is unlimited.
     pub preferred_lft: Option<u32>,
-    /// Mark by which its setter is known (`IFA_PROTO`); `None` leaves it without one.
+    /// Origin of the address (`IFA_PROTO`); `None`: unspecified.
     pub protocol: Option<u8>,
 }
 
 impl WantedAddr {
-    /// A global address of which no more than this is wanted.
+    /// A global address with default settings.
     pub fn plain(ifindex: u32, ip: IpAddr, prefix: u8) -> WantedAddr {
         WantedAddr {
             ifindex,
@@ -70,20 +70,20 @@ impl WantedAddr {
     }
 }
 
-/// One thing to be done.
+/// A request to add or remove an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AddressRequest {
-    /// Given back with the result.
+    /// Returned with the result.
     pub token: u64,
-    /// What to do.
+    /// The operation.
     pub op: Op,
-    /// With which address.
+    /// The address.
     pub address: WantedAddr,
-    /// Removal: addresses of others that are to stay.
+    /// For a removal: the secondary addresses of other programs, which must be kept.
     pub secondaries: Option<Secondaries>,
 }
 
-/// Addresses that the kernel would remove along with an IPv4 address whose secondaries they are.
+/// Secondary addresses: the kernel would remove them together with the IPv4 address that is their primary.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Secondaries {
     /// Name of the interface.
@@ -92,24 +92,24 @@ pub struct Secondaries {
     pub addresses: Vec<(IpAddr, u8)>,
 }
 
-/// How a request ended.
+/// Result of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AddressResult {
-    /// That of the request.
+    /// Token of the request.
     pub token: u64,
-    /// What was to be done.
+    /// Operation of the request.
     pub op: Op,
-    /// Success, or the kernel's refusal.
+    /// Success, or the error of the kernel.
     pub outcome: Result<Done, Refusal>,
-    /// What did not go as it should although the request succeeded.
+    /// A problem to log although the request succeeded.
     pub complaint: Option<String>,
 }
 
-/// A request's success.
+/// Success of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Done {
-    /// The kernel has changed.
+    /// The kernel's tables have changed.
     Changed,
-    /// There was nothing to change: added what was there, or removed what was not.
+    /// There was nothing to change: the object to add existed, or the object to remove did not.
     AlreadySo,
 }

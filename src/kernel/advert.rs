@@ -1,4 +1,4 @@
-//! The socket of VRRP packets of one interface and family.
+//! The socket for VRRP packets of one interface and family.
 
 use std::cell::Cell;
 use std::io::{self, IoSlice, IoSliceMut};
@@ -17,27 +17,27 @@ use crate::wire::{ah, ipv4};
 
 /// `SO_PRIORITY` of adverts: `TC_PRIO_INTERACTIVE`, the highest that needs no privilege.
 const PRIORITY: u32 = 6;
-/// Receive buffer asked for: a packet is charged with about 800 octets, so this holds some 1000.
+/// Receive buffer: the kernel charges about 800 octets per packet, so it holds about 1000 packets.
 const RECEIVE_BUFFER: usize = 512 << 10;
 
-/// `BPF_RET | BPF_K`, a whole filter: keep 0 octets of every packet.
+/// `BPF_RET | BPF_K`: a complete filter that keeps 0 octets of every packet.
 pub(super) const DROP_ALL: SockFilter = SockFilter::new(BPF_RET, 0, 0, 0);
-/// `BPF_RET | BPF_K`: keep that many octets.
+/// `BPF_RET | BPF_K`: keep this many octets.
 const BPF_RET: u16 = 0x06;
-/// `BPF_LD | BPF_B | BPF_ABS`: an octet.
+/// `BPF_LD | BPF_B | BPF_ABS`: load an octet.
 const BPF_LD: u16 = 0x30;
-/// `BPF_LD | BPF_B | BPF_IND`: an octet, counted from X.
+/// `BPF_LD | BPF_B | BPF_IND`: load an octet at an offset from X.
 const BPF_LD_BEHIND: u16 = 0x50;
-/// `BPF_LDX | BPF_B | BPF_MSH`: X is the length of the IPv4 header.
+/// `BPF_LDX | BPF_B | BPF_MSH`: load X with the length of the IPv4 header.
 const BPF_LDX_HEADER_LENGTH: u16 = 0xb1;
 /// `BPF_JMP | BPF_JEQ | BPF_K`.
 const BPF_JEQ: u16 = 0x15;
-/// Where the VRID is behind the IPv4 header and an authentication header.
+/// Offset of the VRID after the IPv4 header, behind an authentication header.
 const AH_VRID_AT: u32 = ah::HEADER_LEN as u32 + 1;
 
 /// A raw socket bound to one interface, for packets of one IP protocol.
 ///
-/// It hears what is sent to it, and to the groups it has joined on that interface, never what it sends itself.
+/// It receives packets to the host and to the groups it has joined on that interface, but not those it sends itself.
 /// Non-blocking.
 #[derive(Debug)]
 pub struct AdvertSocket {
@@ -50,25 +50,25 @@ pub struct AdvertSocket {
     id: Cell<u16>,
 }
 
-/// A packet that came in.
+/// A packet received, before any VRRP check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Received<'b> {
+pub struct RawPacket<'b> {
     /// Sender.
     pub source: IpAddr,
-    /// The group, or the own address it was sent to.
+    /// Destination: a multicast group or an address of this host.
     pub destination: IpAddr,
     /// Time to live, or hop limit, on arrival.
     pub ttl: u8,
-    /// The IPv4 header as it came; empty for IPv6.
+    /// The IPv4 header as received; empty for IPv6.
     pub header: &'b [u8],
-    /// What follows the IP header, without padding.
+    /// The octets after the IP header, without padding.
     pub payload: &'b [u8],
 }
 
 impl AdvertSocket {
-    /// Opens a socket for IP `protocol` (112 VRRP, 51 AH) on an interface; it is in no group yet.
+    /// Opens a socket for IP `protocol` (112 VRRP, 51 AH) on an interface, without any group.
     ///
-    /// `ENODEV` when the interface is not there (any more), `EPERM` without `CAP_NET_RAW`.
+    /// `ENODEV` when the interface does not exist, `EPERM` without `CAP_NET_RAW`.
     pub fn open(ifname: &str, ifindex: u32, family: Family, protocol: u8) -> io::Result<AdvertSocket> {
         let ipv6 = family == Family::V6;
         let domain = if ipv6 { Domain::IPV6 } else { Domain::IPV4 };
@@ -84,19 +84,19 @@ impl AdvertSocket {
             socket.set_recv_hoplimit_v6(true)?;
             setsockopt(&socket, sockopt::Ipv6RecvPacketInfo, &true)?;
             socket.set_tclass_v6(u32::from(ipv4::TOS_INTERNETWORK_CONTROL))?;
-            // The source may be an address that is not set, or not usable yet.
+            // The source may be an address that does not exist, or is still tentative.
             socket.set_freebind_v6(true)?;
         } else {
             socket.set_multicast_all_v4(false)?;
             socket.set_multicast_loop_v4(false)?;
-            // The header is ours: with any source, and on an interface without an address of its own.
+            // We build the header: any source address, and interfaces without an address.
             socket.set_header_included_v4(true)?;
             setsockopt(&socket, sockopt::Ipv4PacketInfo, &true)?;
         }
         Ok(AdvertSocket { socket, ifindex, ipv6, protocol, groups: Vec::new(), id: Cell::new(0) })
     }
 
-    /// Joins a group; one that was joined already is no error. `InvalidInput` for an address of the other family.
+    /// Joins a group; success if it was joined already. `InvalidInput` for an address of the other family.
     pub fn join(&mut self, group: IpAddr) -> io::Result<()> {
         if self.groups.contains(&group) {
             return Ok(());
@@ -113,10 +113,10 @@ impl AdvertSocket {
         Ok(())
     }
 
-    /// Has the kernel drop adverts of other virtual routers: every VMAC hears those of all.
+    /// Has the kernel drop adverts of other virtual routers: the socket of every VMAC receives the adverts of all.
     pub fn only_vrid(&self, vrid: u8) -> io::Result<()> {
         let op = |code, k| SockFilter::new(code, 0, 0, k);
-        // A raw IPv6 socket is given packets without their header.
+        // A raw IPv6 socket receives packets without the IPv6 header.
         let mut filter = match (self.ipv6, self.protocol) {
             (true, _) => vec![op(BPF_LD, 1)],
             (false, ah::PROTOCOL) => vec![op(BPF_LDX_HEADER_LENGTH, 0), op(BPF_LD_BEHIND, AH_VRID_AT)],
@@ -126,11 +126,11 @@ impl AdvertSocket {
         self.socket.attach_filter(&filter)
     }
 
-    /// Takes one packet into `buffer`; `None` when there is none left.
+    /// Receives one packet into `buffer`; `None` when none is left.
     ///
-    /// A packet that cannot be right (an IP header that contradicts itself or the packet's length) and one that does not
-    /// fit the buffer are dropped. An error such as `ENETDOWN` is told once by the kernel; go on until `None`.
-    pub fn receive<'b>(&self, buffer: &'b mut [u8]) -> io::Result<Option<Received<'b>>> {
+    /// A packet with an invalid IP header and a packet longer than the buffer are dropped. The kernel reports an error such
+    /// as `ENETDOWN` once; continue until `None`.
+    pub fn receive<'b>(&self, buffer: &'b mut [u8]) -> io::Result<Option<RawPacket<'b>>> {
         let received = if self.ipv6 { self.receive_v6(buffer) } else { self.receive_v4(buffer) };
         match received {
             Ok(received) => Ok(Some(received)),
@@ -139,7 +139,7 @@ impl AdvertSocket {
         }
     }
 
-    fn receive_v4<'b>(&self, buffer: &'b mut [u8]) -> io::Result<Received<'b>> {
+    fn receive_v4<'b>(&self, buffer: &'b mut [u8]) -> io::Result<RawPacket<'b>> {
         loop {
             let mut control = cmsg_space!(in_pktinfo);
             let mut parts = [IoSliceMut::new(buffer)];
@@ -154,9 +154,9 @@ impl AdvertSocket {
                 break;
             }
         }
-        // The packet ends where its header says, so what the buffer held before does not matter.
+        // The packet's length is in its header, so older octets in the buffer do not matter.
         let packet = ipv4::parse(buffer).ok_or(io::ErrorKind::InvalidData)?;
-        Ok(Received {
+        Ok(RawPacket {
             source: packet.header.source.into(),
             destination: packet.header.destination.into(),
             ttl: packet.header.ttl,
@@ -165,7 +165,7 @@ impl AdvertSocket {
         })
     }
 
-    fn receive_v6<'b>(&self, buffer: &'b mut [u8]) -> io::Result<Received<'b>> {
+    fn receive_v6<'b>(&self, buffer: &'b mut [u8]) -> io::Result<RawPacket<'b>> {
         let (length, source, destination, ttl) = loop {
             let mut control = cmsg_space!(in6_pktinfo, c_int);
             let mut parts = [IoSliceMut::new(buffer)];
@@ -182,14 +182,14 @@ impl AdvertSocket {
                 continue;
             };
             let destination = Ipv6Addr::from(arrival.ipi6_addr.s6_addr);
-            // Unlike IPv4, a raw IPv6 socket is given the groups of its neighbours too, whatever IPV6_MULTICAST_ALL says.
+            // Unlike IPv4, a raw IPv6 socket also receives groups that other sockets joined, even without IPV6_MULTICAST_ALL.
             let foreign = destination.is_multicast() && !self.groups.contains(&destination.into());
             let truncated = message.flags.contains(MsgFlags::MSG_TRUNC);
             if !foreign && !truncated && self.is_own(Some(arrival.ipi6_ifindex)) {
                 break (message.bytes, source.ip(), destination, ttl);
             }
         };
-        Ok(Received {
+        Ok(RawPacket {
             source: source.into(),
             destination: destination.into(),
             ttl,
@@ -198,7 +198,7 @@ impl AdvertSocket {
         })
     }
 
-    /// Whether a packet arrived by our interface: until the socket was bound it heard all of them.
+    /// Whether a packet arrived on our interface: before the bind the socket received from all interfaces.
     fn is_own<I>(&self, arrived: Option<I>) -> bool
     where
         u32: TryFrom<I>,
@@ -208,8 +208,9 @@ impl AdvertSocket {
 
     /// Sends a packet from any source address to a group or a unicast peer of the socket's family.
     ///
-    /// Does not wait. Errors are the kernel's: `ENETDOWN` and `ENETUNREACH` while the interface is down, `ENODEV` once it
-    /// is gone, `ENOBUFS` or `EAGAIN` when its queue is full. `InvalidInput` for addresses of the other family.
+    /// Does not block. Errors of the kernel: `ENETDOWN` and `ENETUNREACH` while the interface is down, `ENODEV` when it
+    /// does not exist any more, `ENOBUFS` or `EAGAIN` when its queue is full. `InvalidInput` for addresses of the other
+    /// family.
     pub fn send(&self, source: IpAddr, destination: IpAddr, ttl: u8, payload: &[u8]) -> io::Result<()> {
         match (source, destination) {
             (IpAddr::V4(source), IpAddr::V4(destination)) if !self.ipv6 => {
@@ -230,7 +231,7 @@ impl AdvertSocket {
         }
     }
 
-    /// Sends an IPv4 packet with a header made by the caller, who needs it beforehand to authenticate it.
+    /// Sends an IPv4 packet with the caller's header, which is part of the authenticated octets.
     pub fn send_v4(&self, header: &ipv4::Header, payload: &[u8]) -> io::Result<()> {
         let octets = header.emit(payload.len());
         let parts = [IoSlice::new(&octets), IoSlice::new(payload)];

@@ -1,4 +1,4 @@
-//! Sending gratuitous ARP.
+//! Sends gratuitous ARP.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -11,26 +11,25 @@ use nix::sys::socket::{AddressFamily, LinkAddr, MsgFlags, SockFlag, SockType, se
 use super::worker::Worker;
 use crate::wire::arp::Gratuitous;
 
-/// The kernel's addresses of interfaces, by index.
+/// Link-layer socket addresses (`sockaddr_ll`) of interfaces, by index.
 type LinkAddresses = BTreeMap<u32, LinkAddr>;
 
 /// A packet socket for all interfaces; it receives nothing.
 ///
-/// The kernel's address of an interface (`sockaddr_ll`) cannot be written down without unsafe code, so it is taken from
-/// the list that `getifaddrs` gives. Of that address only the index is used, and the index of an interface never
-/// changes, so a look-up is needed once for each interface. It runs on a thread of its own, for it may have to wait for
-/// a lock of the kernel; the socket is readable when it is done.
+/// A `sockaddr_ll` cannot be constructed without unsafe code, so it is taken from the result of `getifaddrs`. The kernel
+/// uses only its interface index, which never changes, so one look-up per interface is enough. It runs on a thread of its
+/// own, as it may wait for a lock of the kernel; the socket is readable when it is complete.
 pub struct ArpSocket {
-    /// `None` without `CAP_NET_RAW`: then there is no master that has anything to announce.
+    /// `None` without `CAP_NET_RAW`: then no instance can become master, and there is nothing to announce.
     socket: Option<OwnedFd>,
     interfaces: LinkAddresses,
     look_ups: Worker<(), io::Result<LinkAddresses>>,
 }
 
 impl ArpSocket {
-    /// Opens the socket and begins to look up the interfaces there are.
+    /// Opens the socket and starts the look-up of all interfaces.
     pub fn open() -> io::Result<ArpSocket> {
-        // Protocol 0: nothing is received; what is sent is known by the type in its frame.
+        // Protocol 0: receives nothing. Frames sent have their type in the Ethernet header.
         let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
         let socket = match socket(AddressFamily::Packet, SockType::Raw, flags, None) {
             Err(Errno::EPERM) => None,
@@ -42,23 +41,23 @@ impl ArpSocket {
         Ok(arp)
     }
 
-    /// Whether frames can be sent on an interface at once.
+    /// Whether an interface was looked up, so that frames can be sent on it.
     pub fn knows(&self, ifindex: u32) -> bool {
         self.interfaces.contains_key(&ifindex)
     }
 
-    /// Begins to look up all interfaces, unless that is under way.
+    /// Starts the look-up of all interfaces, unless one is running.
     pub fn look_up(&self) {
-        // With room for one, a second look-up is refused while the first one is under way.
+        // The queue has room for one: a second look-up is refused while the first one is running.
         let _ = self.look_ups.submit(vec![()]);
     }
 
-    /// Whether a look-up is under way.
+    /// Whether a look-up is running.
     pub fn is_looking_up(&self) -> bool {
         self.look_ups.in_flight() > 0
     }
 
-    /// Takes over what a look-up has found.
+    /// Takes the result of a completed look-up.
     pub fn take_look_up(&mut self) -> io::Result<()> {
         let mut results = Vec::new();
         self.look_ups.results(&mut results);
@@ -68,10 +67,10 @@ impl ArpSocket {
         Ok(())
     }
 
-    /// Broadcasts an announcement on an interface. Does not wait.
+    /// Broadcasts an announcement on an interface. Does not block.
     ///
-    /// `EPERM` without `CAP_NET_RAW`, `ENXIO` when the interface is not there or was not looked up yet, `ENETDOWN` when it is down, `ENOBUFS` when its
-    /// queue is full. That an interface does no ARP ([`Link::noarp`](super::Link::noarp)) is for the caller to see.
+    /// `EPERM` without `CAP_NET_RAW`, `ENXIO` when the interface does not exist or was not looked up yet, `ENETDOWN` when
+    /// it is down, `ENOBUFS` when its queue is full. The caller checks [`Link::noarp`](super::Link::noarp).
     pub fn send(&mut self, ifindex: u32, announcement: &Gratuitous) -> io::Result<()> {
         let socket = self.socket.as_ref().ok_or(Errno::EPERM)?;
         let interface = self.interfaces.get(&ifindex).ok_or(Errno::ENXIO)?;
@@ -86,7 +85,7 @@ impl ArpSocket {
 }
 
 impl AsRawFd for ArpSocket {
-    /// Of the look-ups.
+    /// The descriptor of the look-ups.
     fn as_raw_fd(&self) -> RawFd {
         self.look_ups.as_raw_fd()
     }

@@ -1,18 +1,18 @@
-//! What netlink messages are made of - attributes, numbers, strings - written, and read from any bytes.
+//! Encodes and decodes netlink attributes, numbers and strings. Decoding accepts any bytes.
 
 /// `NLA_F_NESTED`: the payload is attributes.
 const NESTED: u16 = 0x8000;
 /// `struct nlattr`.
 const HEADER: usize = 4;
 
-/// Attributes of a message, after its fixed header; numbers are to be in the byte order their kind wants.
+/// The attributes of a message after its fixed header. The caller passes numbers in the byte order of the attribute.
 ///
-/// neli's types for this allocate for each attribute, and a table of IPVS has a hundred thousand of them.
+/// neli's types allocate for each attribute, and an IPVS table may have a hundred thousand of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Attributes(Vec<u8>);
 
 impl Attributes {
-    /// After a header, its length a multiple of four.
+    /// An empty list after a fixed header, whose length must be a multiple of four.
     pub(super) fn after(header: &[u8]) -> Attributes {
         Attributes(header.to_vec())
     }
@@ -30,7 +30,7 @@ impl Attributes {
         });
     }
 
-    /// Appends an attribute that holds others.
+    /// Appends a nested attribute.
     pub(super) fn nest(&mut self, kind: u16, inner: impl FnOnce(&mut Attributes)) {
         self.nested_as(kind | NESTED, inner);
     }
@@ -40,7 +40,7 @@ impl Attributes {
         self.0.extend([0; 2]);
         self.0.extend(kind.to_ne_bytes());
         payload(self);
-        // Names, numbers and some of them nested: far from the limit.
+        // Attributes are short and the nesting is shallow: far below the limit.
         let length = u16::try_from(self.0.len().saturating_sub(start)).unwrap_or(u16::MAX);
         self.0.resize(align(self.0.len()), 0);
         if let Some(place) = self.0.get_mut(start..).and_then(|written| written.first_chunk_mut()) {
@@ -48,13 +48,13 @@ impl Attributes {
         }
     }
 
-    /// All of it as octets.
+    /// The encoded message.
     pub(super) fn into_octets(self) -> Vec<u8> {
         self.0
     }
 }
 
-/// The attributes in a message or in another attribute, as `(type, payload)`; ends at the first one that is not whole.
+/// The attributes in a message or in a nested attribute, as `(type, payload)`; stops at the first incomplete one.
 pub(super) fn attributes(mut rest: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
     std::iter::from_fn(move || {
         let length = usize::from(u16_at(rest, 0)?);
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read_back() {
+    fn encoded_attributes_are_decoded_unchanged() {
         let mut written = Attributes::after(b"head");
         written.put(1, [7]);
         written.nest(2, |inner| {
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn they_are_aligned_and_the_broken_tail_is_left() {
+    fn attributes_are_aligned_and_an_incomplete_tail_is_ignored() {
         let mut written = Attributes::default();
         written.nest(1, |inner| inner.0.extend(b"nested"));
         written.put(2, []);
@@ -121,7 +121,7 @@ mod tests {
     }
 
     proptest! {
-        /// No bytes make the reader panic or run on for ever.
+        /// No bytes make the decoder panic or loop for ever.
         #[test]
         fn any_bytes_are_read(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             prop_assert!(attributes(&bytes).count() <= bytes.len());

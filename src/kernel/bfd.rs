@@ -13,38 +13,38 @@ use super::advert::DROP_ALL;
 use crate::config::model::Family;
 use crate::wire::ipv4;
 
-/// Receive buffer asked for; the kernel doubles it.
+/// Receive buffer in octets; the kernel doubles it.
 const RECEIVE_BUFFER: usize = 512 << 10;
-/// Octets that the kernel charges for a datagram, at least.
+/// Least octets that the kernel charges for a datagram.
 const LEAST_CHARGE: usize = 512;
 /// `SO_PRIORITY` of control packets: `TC_PRIO_INTERACTIVE`, the highest that needs no privilege.
 const PRIORITY: u32 = 6;
 
-/// A socket that hears the control packets of all neighbours of a family on a port.
+/// A socket that receives the control packets of all neighbours of a family on a port.
 #[derive(Debug)]
 pub struct BfdListener {
     socket: Socket,
 }
 
-/// A datagram that came in.
+/// A datagram received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BfdDatagram<'b> {
     /// Sender.
     pub source: IpAddr,
     /// Time to live, or hop limit, on arrival.
     pub ttl: u8,
-    /// UDP payload, cut off at the end of the buffer.
+    /// UDP payload, truncated to the buffer.
     pub payload: &'b [u8],
 }
 
 impl BfdListener {
-    /// Datagrams that can wait in the socket at most. Who has read so many has read all that waited at the beginning.
+    /// Most datagrams that can wait in the socket. Reading this many reads all that were waiting at the start.
     pub const CAPACITY: usize = 2 * RECEIVE_BUFFER / LEAST_CHARGE;
 
-    /// Listens on a port; `AddrInUse` when another program does.
+    /// Listens on a port; `AddrInUse` when another program uses it.
     pub fn open(family: Family, port: u16) -> io::Result<BfdListener> {
         let socket = udp(family)?;
-        // The former needs CAP_NET_ADMIN.
+        // RcvBufForce needs CAP_NET_ADMIN.
         setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER)
             .or_else(|_| setsockopt(&socket, sockopt::RcvBuf, &RECEIVE_BUFFER))?;
         match family {
@@ -58,10 +58,10 @@ impl BfdListener {
         Ok(BfdListener { socket })
     }
 
-    /// Takes one datagram into `buffer`; `None` when there is none left.
+    /// Receives one datagram into `buffer`; `None` when none is left.
     ///
     /// # Errors
-    /// Those that the kernel has noted for the socket, each once; go on until `None`.
+    /// Pending errors of the socket, each reported once; continue until `None`.
     pub fn receive<'b>(&self, buffer: &'b mut [u8]) -> io::Result<Option<BfdDatagram<'b>>> {
         let mut control = cmsg_space!(c_int);
         let mut parts = [IoSliceMut::new(buffer)];
@@ -88,15 +88,15 @@ impl AsRawFd for BfdListener {
     }
 }
 
-/// The socket from which a session sends; it hears nothing.
+/// The socket from which a session sends; it receives nothing.
 #[derive(Debug)]
 pub struct BfdSender {
     socket: Socket,
 }
 
 impl BfdSender {
-    /// Opens it on a local port, with a TTL or hop limit, from `source` or, without one, from any address of the family
-    /// of the neighbour. `AddrInUse` when the port is taken, `AddrNotAvailable` when the address is not of this host.
+    /// Opens a socket bound to a local port and to `source`, if given. `AddrInUse` when the port is in use,
+    /// `AddrNotAvailable` when this host does not have the address.
     pub fn open(family: Family, source: Option<IpAddr>, port: u16) -> io::Result<BfdSender> {
         let socket = udp(family)?;
         socket.attach_filter(&[DROP_ALL])?;
@@ -112,7 +112,7 @@ impl BfdSender {
         Ok(BfdSender { socket })
     }
 
-    /// Sends a datagram with a TTL or hop limit. Does not wait; errors are the kernel's, such as `ENETUNREACH`.
+    /// Sends a datagram with a TTL or hop limit. Does not block. Errors are the kernel's, such as `ENETUNREACH`.
     pub fn send(&self, destination: SocketAddr, ttl: u8, payload: &[u8]) -> io::Result<()> {
         match destination {
             SocketAddr::V4(_) => self.socket.set_ttl_v4(ttl.into())?,
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn sender_and_ttl_are_told() {
+    fn a_datagram_has_its_source_and_ttl() {
         let sources: [(Family, &str); 2] = [(Family::V4, "127.0.0.9"), (Family::V6, "::1")];
         for (family, source) in sources {
             let (listener, to) = listener(family);
@@ -163,9 +163,9 @@ mod tests {
         }
     }
 
-    /// The order of packets and timers depends on it: see the machine.
+    /// The order of packets and timers in the BFD process depends on this.
     #[test]
-    fn no_more_wait_than_the_capacity() {
+    fn the_socket_holds_no_more_datagrams_than_its_capacity() {
         let (listener, to) = listener(Family::V4);
         let sender = BfdSender::open(Family::V4, None, 0).unwrap();
         for _ in 0..2 * BfdListener::CAPACITY {
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn both_families_listen_on_the_same_port_and_one_session_has_a_port() {
+    fn both_families_can_use_a_port_and_a_port_in_use_is_refused() {
         let (_v6, to) = listener(Family::V6);
         let _v4 = BfdListener::open(Family::V4, to.port()).unwrap();
         let taken = BfdListener::open(Family::V4, to.port()).unwrap_err();

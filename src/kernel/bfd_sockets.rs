@@ -1,4 +1,4 @@
-//! The sockets of all BFD sessions: one for each family and port to hear, and one to send from for each session.
+//! The sockets of all BFD sessions: a listener for each family and port, and a sender for each session.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, ErrorKind};
@@ -9,16 +9,16 @@ use crate::config::model::Family;
 use crate::reactor::{Interest, Reactor, Token};
 use crate::wire::bfd::SOURCE_PORTS;
 
-/// Room for a control packet with whatever may be behind it.
+/// Room for the longest control packet.
 const BUFFER: usize = 512;
 
-/// The sockets of a process.
+/// The sockets of the BFD process.
 #[derive(Debug)]
 pub struct BfdSockets {
     listeners: BTreeMap<(Family, u16), BfdListener>,
-    /// By the index of the session; each with its port, which no other session has (RFC 5881 section 4).
+    /// By session index, each with its source port, which is unique (RFC 5881 section 4).
     senders: BTreeMap<u32, (BfdSender, u16)>,
-    /// Of all listeners in the reactor.
+    /// Token of all listeners in the reactor.
     token: Token,
 }
 
@@ -28,10 +28,10 @@ impl BfdSockets {
         BfdSockets { listeners: BTreeMap::new(), senders: BTreeMap::new(), token }
     }
 
-    /// Listens to these ports and to no others. Those that are not to be had are returned, each with the reason:
-    /// `AddrInUse` when another program listens there.
+    /// Listens on these ports and on no others. Returns the ports where that fails, each with the error: `AddrInUse` when
+    /// another program listens there.
     pub fn listen(&mut self, wanted: &BTreeSet<(Family, u16)>, reactor: &Reactor) -> Vec<((Family, u16), io::Error)> {
-        // The kernel forgets a registration with its descriptor.
+        // The kernel drops the registration of a closed descriptor.
         self.listeners.retain(|key, _| wanted.contains(key));
         let mut failed = Vec::new();
         for key in wanted {
@@ -50,7 +50,8 @@ impl BfdSockets {
         failed
     }
 
-    /// Gives what waits to `take`, with the port it came to: as much as can have waited at once. Whether there may be more.
+    /// Passes the waiting datagrams to `take`, with their destination port. Reads at most as many as a socket can hold;
+    /// returns whether there may be more.
     pub fn receive(&self, mut take: impl FnMut(u16, BfdDatagram<'_>)) -> bool {
         let mut buffer = [0; BUFFER];
         let mut more = false;
@@ -61,7 +62,7 @@ impl BfdSockets {
                 match listener.receive(&mut buffer) {
                     Ok(Some(datagram)) => take(*port, datagram),
                     Ok(None) => break,
-                    // Told once; the next read tells what comes next.
+                    // A pending error of the socket, which the kernel returns once.
                     Err(_) => {}
                 }
             }
@@ -70,8 +71,8 @@ impl BfdSockets {
         more
     }
 
-    /// Sends a packet of a session, from `source` if it has one, with a TTL or hop limit. Errors are the kernel's, of this
-    /// packet or of the socket, which is opened for the first one.
+    /// Sends a packet of a session, from `source` if given, with a TTL or hop limit. Opens the socket for the first packet.
+    /// Errors are those of opening the socket and of sending.
     pub fn send(
         &mut self,
         session: u32,
@@ -88,13 +89,13 @@ impl BfdSockets {
         sender.send(destination, ttl, octets)
     }
 
-    /// A session goes.
+    /// Closes the socket of a session.
     pub fn close(&mut self, session: u32) {
         self.senders.remove(&session);
     }
 
-    /// A socket on the port of the session's index, as its predecessor's in a process that was killed, or on the next
-    /// that is free.
+    /// Opens a socket on the source port that belongs to the session's index, so that the port stays the same after a
+    /// restart of the process, or on the next free port.
     fn open(&self, session: u32, family: Family, source: Option<IpAddr>) -> io::Result<(BfdSender, u16)> {
         let taken: BTreeSet<u16> = self.senders.values().map(|(_, port)| *port).collect();
         let first = usize::try_from(session.saturating_sub(1)).unwrap_or(0) % SOURCE_PORTS.len();
@@ -120,7 +121,7 @@ mod tests {
         let first = 40 + 16384 * 3;
         let other = *SOURCE_PORTS.start() + 40;
         let _taken = std::net::UdpSocket::bind(("127.0.0.1", other)).unwrap();
-        // As many as there are ports have the same by their indices; another program has the next one.
+        // Two indices that are a full range of ports apart map to the same port; another program uses the next port.
         for session in [first, first + 16384, first + 1] {
             sockets.send(session, there, here, 255, b"").unwrap();
             sockets.send(session, there, None, 255, b"").unwrap();

@@ -1,41 +1,41 @@
-//! The capabilities of a process (capabilities(7)): those it does not need are given up, those it lacks are named.
+//! The capabilities of a process (capabilities(7)): drops those it does not need, and names those that are missing.
 //!
-//! A process that runs as root has all of them, and one defect in what reads packets from strangers would give them
-//! away. The bounding set stays as it was found: a program that root executes regains all, as the scripts of an
-//! administrator expect.
+//! A process that runs as root has all capabilities, and a bug in the decoder of network packets would expose them. The
+//! bounding set is not changed: a program executed as root has all capabilities again, as administrators expect of their
+//! scripts.
 
 use std::io;
 
 use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities};
 
-/// Files of others: the socket of the AgentX master, configuration and certificates, `TMPDIR`.
+/// Files of other users: the socket of the AgentX master, configuration and certificates, `TMPDIR`.
 const FILES: CapabilitySet = CapabilitySet::DAC_OVERRIDE;
-/// Programs run as other users, and are ended.
+/// Running and killing programs as other users.
 const PROGRAMS: CapabilitySet = CapabilitySet::SETUID.union(CapabilitySet::SETGID).union(CapabilitySet::KILL);
-/// Priority, memory that is never swapped, and limits: also those of programs.
+/// Priority, locked memory, and resource limits, also for programs.
 const TREATMENT: CapabilitySet =
     CapabilitySet::SYS_NICE.union(CapabilitySet::IPC_LOCK).union(CapabilitySet::SYS_RESOURCE);
 /// Addresses, links, IPVS, interface settings; raw sockets.
 const NETWORK: CapabilitySet = CapabilitySet::NET_ADMIN.union(CapabilitySet::NET_RAW);
 
-/// What the VRRP process may need with any configuration: a reload gives nothing back.
+/// Capabilities of the VRRP process, for any configuration: a reload cannot regain any.
 pub const VRRP: CapabilitySet = FILES.union(PROGRAMS).union(TREATMENT).union(NETWORK);
-/// What the checker process may need with any configuration: `bindto` also with a port below 1024.
+/// Capabilities of the checker process, for any configuration; `bindto` may have a port below 1024.
 pub const CHECKERS: CapabilitySet = VRRP.union(CapabilitySet::NET_BIND_SERVICE);
-/// What the BFD process may need with any configuration: a receive buffer as large as it has to be.
+/// Capabilities of the BFD process, for any configuration; `NET_ADMIN` is for a large receive buffer.
 pub const BFD: CapabilitySet = FILES.union(TREATMENT).union(CapabilitySet::NET_ADMIN);
-/// What the parent needs. What it executes as root has all capabilities again.
+/// Capabilities of the parent process. Programs that it executes as root have all capabilities again.
 pub const PARENT: CapabilitySet = FILES.union(PROGRAMS).union(TREATMENT);
-/// What the parent needs besides when each reload enters a network namespace.
+/// Further capability of the parent process with `net_namespace`, which each reload enters.
 pub const NAMESPACES: CapabilitySet = CapabilitySet::SYS_ADMIN;
 
-/// Gives up all capabilities of the calling thread but these. Call it before the first other thread is started: each
-/// has its own, and begins with those of the thread that starts it.
+/// Drops all capabilities of the calling thread but these. Call it before starting other threads: capabilities are per
+/// thread, and inherited from the starting thread.
 ///
-/// A parent that is not root hands its own capabilities down to its children, and must keep what these need.
+/// A parent that is not root passes its capabilities on to its children and must keep those that the children need.
 ///
 /// # Errors
-/// When the system does not allow it, as some sandboxes do not.
+/// When the system does not allow it, for example in a sandbox.
 pub fn keep_only(needed: CapabilitySet) -> io::Result<()> {
     let CapabilitySets { effective, permitted, inheritable } = capabilities(None)?;
     let kept = CapabilitySets { effective: effective & needed, permitted: permitted & needed, inheritable };
@@ -45,31 +45,31 @@ pub fn keep_only(needed: CapabilitySet) -> io::Result<()> {
 /// The names of those of `needed` that the calling thread does not have, such as `CAP_NET_ADMIN`.
 ///
 /// # Errors
-/// When the system does not tell.
+/// When the capabilities cannot be read.
 pub fn missing(needed: CapabilitySet) -> io::Result<Vec<String>> {
-    let lacking = needed - capabilities(None)?.effective;
-    Ok(lacking.iter_names().map(|(name, _)| format!("CAP_{name}")).collect())
+    let missing = needed - capabilities(None)?.effective;
+    Ok(missing.iter_names().map(|(name, _)| format!("CAP_{name}")).collect())
 }
 
-/// What neither VRRP nor IPVS can do without: setting addresses, links and services, sending and hearing adverts.
+/// Capabilities that VRRP and IPVS require: changing addresses, links and services; sending and receiving adverts.
 pub const TO_WORK: CapabilitySet = NETWORK;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// In a thread of its own, which alone loses them.
+    /// In a thread of its own, as a dropped capability cannot be regained.
     #[test]
-    fn what_is_not_needed_is_gone_and_named() {
+    fn dropped_capabilities_are_reported_as_missing() {
         std::thread::spawn(|| {
-            // A container may have less than all.
+            // A container may not have all capabilities.
             let found = capabilities(None).unwrap().effective;
             assert_eq!(missing(NETWORK).unwrap(), Vec::<String>::new(), "this test needs root");
             keep_only(PARENT).unwrap();
             assert_eq!(missing(NETWORK).unwrap(), ["CAP_NET_ADMIN", "CAP_NET_RAW"]);
             let sets = capabilities(None).unwrap();
             assert_eq!((sets.effective, sets.permitted), (found & PARENT, found & PARENT));
-            // What is gone does not come back.
+            // A dropped capability cannot be regained.
             keep_only(VRRP).unwrap();
             assert_eq!(capabilities(None).unwrap().effective, found & PARENT);
         })

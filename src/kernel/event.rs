@@ -1,28 +1,28 @@
-//! What the kernel tells of links and addresses.
+//! Events of the kernel's links and addresses.
 
 use super::tables::{Addr, Link};
 
-/// Something the kernel told.
+/// A change of links or addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KernelEvent {
     /// A link is new or has changed.
     Link(Link),
-    /// A link has gone, from the machine or from this network namespace.
+    /// A link was removed, or moved to another network namespace.
     LinkGone {
-        /// Index it had.
+        /// Index of the link.
         index: u32,
-        /// Name it had.
+        /// Name of the link.
         name: String,
     },
     /// An address is new or has changed.
     Address(Addr),
-    /// An address has gone.
+    /// An address was removed.
     AddressGone(Addr),
-    /// Everything there is; what it does not name is gone.
+    /// All links and addresses: every other known one is gone.
     Snapshot(Snapshot),
 }
 
-/// All links and addresses at one moment, in the kernel's order.
+/// All links and addresses at one time, in the kernel's order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Snapshot {
     /// Links.

@@ -1,6 +1,6 @@
-//! Link beat: whether interfaces have a link, asked of their drivers by the ethtool family of generic netlink.
+//! Link beat: polls the link state of interfaces through the ethtool family of generic netlink.
 //!
-//! For drivers that do not tell the kernel of their link by themselves.
+//! It is for drivers that do not report link changes to the kernel by themselves.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -15,14 +15,14 @@ use super::attributes::{Attributes, attributes, u16_at};
 use super::netlink::{NLMSG_ERROR, NetlinkSocket, acknowledgement, encode, messages};
 use crate::reactor::{Events, Feed, Feeder, Interest, Reactor, Token, clock, feed};
 
-/// How often each link is asked for.
+/// Interval of polling.
 const PERIOD: Duration = Duration::from_secs(1);
-/// `GENL_ID_CTRL`, its request for a family, and the attributes of that.
+/// `GENL_ID_CTRL`, `CTRL_CMD_GETFAMILY` and its attributes.
 const CONTROL: u16 = 0x10;
 const GETFAMILY: u8 = 3;
 const FAMILY_ID: u16 = 1;
 const FAMILY_NAME: u16 = 2;
-/// `ETHTOOL_MSG_LINKSTATE_GET`, its header with the name of an interface, and the link in its answer.
+/// `ETHTOOL_MSG_LINKSTATE_GET`, its header with the name of an interface, and the link state in the answer.
 const LINKSTATE_GET: u8 = 6;
 const LINKSTATE_HEADER: u16 = 1;
 const HEADER_NAME: u16 = 2;
@@ -32,21 +32,21 @@ const HEADER: usize = 4;
 const DATAGRAM: usize = 8192;
 const STOP: Token = Token(0);
 
-/// What the thread tells.
+/// An event of the polling thread.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BeatEvent {
-    /// The link of an interface: at the start, and when it changes.
+    /// The link state of an interface: at the start and at each change.
     Link {
         /// Name of the interface.
         name: String,
-        /// Whether there is a link.
+        /// Whether the interface has a link.
         up: bool,
     },
-    /// An interface cannot be polled, for this reason; told once until that changes.
+    /// An interface cannot be polled. Reported once until the result changes.
     Failed {
         /// Name of the interface.
         name: String,
-        /// The kernel's words.
+        /// The error.
         why: String,
     },
 }
@@ -60,7 +60,7 @@ pub fn poll_links(names: Vec<String>) -> io::Result<Feed<BeatEvent>> {
     let mut reactor = Reactor::coarse()?;
     reactor.register(feeder.waker(), STOP, Interest::READABLE)?;
     std::thread::Builder::new().name("linkbeat".into()).spawn(move || {
-        let mut poll = Poll { names, last: BTreeMap::new(), asker: None, feeder };
+        let mut poll = LinkPoller { names, last: BTreeMap::new(), socket: None, feeder };
         let mut events = Events::with_capacity(2);
         while !poll.feeder.is_over() {
             poll.turn();
@@ -72,19 +72,19 @@ pub fn poll_links(names: Vec<String>) -> io::Result<Feed<BeatEvent>> {
     Ok(feed)
 }
 
-struct Poll {
+struct LinkPoller {
     names: Vec<String>,
     last: BTreeMap<String, Result<bool, String>>,
-    asker: Option<Asker>,
+    socket: Option<EthtoolSocket>,
     feeder: Feeder<BeatEvent>,
 }
 
-impl Poll {
+impl LinkPoller {
     fn turn(&mut self) {
         for name in &self.names {
-            let found = match &mut self.asker {
-                Some(asker) => asker.link(name),
-                None => Asker::open().and_then(|asker| self.asker.insert(asker).link(name)),
+            let found = match &mut self.socket {
+                Some(socket) => socket.link(name),
+                None => EthtoolSocket::open().and_then(|socket| self.socket.insert(socket).link(name)),
             };
             let found = found.map_err(|error| error.to_string());
             if self.last.get(name) == Some(&found) {
@@ -101,34 +101,35 @@ impl Poll {
     }
 }
 
-/// The socket.
-struct Asker {
+/// A generic netlink socket for requests to the ethtool family.
+struct EthtoolSocket {
     socket: NetlinkSocket<NlSocket>,
     family: u16,
     seq: u32,
 }
 
-impl Asker {
-    fn open() -> io::Result<Asker> {
-        let mut asker = Asker { socket: NetlinkSocket::request(NlFamily::Generic)?, family: CONTROL, seq: 0 };
+impl EthtoolSocket {
+    fn open() -> io::Result<EthtoolSocket> {
+        let mut socket = EthtoolSocket { socket: NetlinkSocket::request(NlFamily::Generic)?, family: CONTROL, seq: 0 };
         let mut request = Attributes::after(&[GETFAMILY, 1, 0, 0]);
         request.put_text(FAMILY_NAME, "ethtool");
-        let answer = asker.ask(request)?;
-        let family = find(&answer, FAMILY_ID).and_then(|id| u16_at(id, 0));
-        asker.family = family.ok_or_else(|| io::Error::other("the kernel has no ethtool netlink (Linux 5.6)"))?;
-        Ok(asker)
+        let answer = socket.request(request)?;
+        let family = attribute(&answer, FAMILY_ID).and_then(|id| u16_at(id, 0));
+        socket.family =
+            family.ok_or_else(|| io::Error::other("the kernel has no ethtool netlink (Linux 5.6 or later)"))?;
+        Ok(socket)
     }
 
     fn link(&mut self, name: &str) -> io::Result<bool> {
         let mut request = Attributes::after(&[LINKSTATE_GET, 1, 0, 0]);
         request.nest(LINKSTATE_HEADER, |header| header.put_text(HEADER_NAME, name));
-        let answer = self.ask(request)?;
-        let link = find(&answer, LINKSTATE_LINK).and_then(|link| link.first());
-        link.map(|link| *link != 0).ok_or_else(|| io::Error::other("its driver tells nothing of its link"))
+        let answer = self.request(request)?;
+        let link = attribute(&answer, LINKSTATE_LINK).and_then(|link| link.first());
+        link.map(|link| *link != 0).ok_or_else(|| io::Error::other("its driver does not report a link state"))
     }
 
-    /// Sends a request and gives the answer. The kernel has queued it when the request is sent.
-    fn ask(&mut self, request: Attributes) -> io::Result<Vec<u8>> {
+    /// Sends a request and returns the answer, which the kernel queues inside `send`.
+    fn request(&mut self, request: Attributes) -> io::Result<Vec<u8>> {
         self.seq = self.seq.wrapping_add(1);
         let payload = Buffer::from(request.into_octets());
         self.socket.send(&encode(self.family, NlmF::empty(), self.seq, payload)?)?;
@@ -145,6 +146,6 @@ impl Asker {
     }
 }
 
-fn find(body: &[u8], wanted: u16) -> Option<&[u8]> {
+fn attribute(body: &[u8], wanted: u16) -> Option<&[u8]> {
     attributes(body).find(|(kind, _)| *kind == wanted).map(|(_, payload)| payload)
 }

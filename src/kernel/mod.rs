@@ -1,22 +1,22 @@
 //! The Linux kernel: the only user of netlink, raw sockets and `/proc/sys/net`.
 //!
-//! | part | for |
+//! | part | purpose |
 //! |---|---|
-//! | [`Monitor`] | links and addresses as the kernel tells of them, with recovery from lost messages |
-//! | [`Watcher`] | the same on a thread of its own |
-//! | [`Writer`] | adding and removing addresses, on a thread of its own, results as events |
-//! | [`VmacWriter`] | making and removing the macvlans of `use_vmac`, on another thread |
-//! | [`AdvertSocket`], [`Opener`] | VRRP packets of one interface and family; opened and closed on a thread of its own |
+//! | [`Monitor`] | events of links and addresses, with recovery from lost messages |
+//! | [`Watcher`] | the monitor on a thread of its own |
+//! | [`Writer`] | adds and removes addresses on a thread of its own, results as events |
+//! | [`VmacWriter`] | creates and removes the macvlans of `use_vmac` on a thread of its own |
+//! | [`AdvertSocket`], [`Opener`] | VRRP packets of one interface and family; the opener's thread opens and closes the sockets |
 //! | [`BfdSockets`] | BFD control packets |
 //! | [`ArpSocket`], [`NdSocket`] | gratuitous ARP and unsolicited neighbour advertisements |
-//! | [`count_processes`] | how many processes of a kind run, by the process connector or by `/proc`, on a thread of its own |
-//! | [`poll_links`] | whether interfaces have a link, asked of their drivers once a second |
-//! | [`capabilities`] | what this process may do |
+//! | [`count_processes`] | counts the processes of `vrrp_track_process` blocks on a thread of its own |
+//! | [`poll_links`] | polls the link state of interfaces once a second (`linkbeat_interfaces`) |
+//! | [`capabilities`] | the capabilities of this process |
 //! | [`ipvs`] | the load balancer: services and real servers |
-//! | [`sysctl`] | interface settings, put back at the end |
+//! | [`sysctl`] | interface settings, restored at the end |
 //!
-//! All types are this module's own; no netlink type leaves it. Everything acts in the network namespace of the
-//! thread that opened it.
+//! All public types are this module's own; netlink types stay inside. Sockets act in the network namespace of the thread
+//! that opened them.
 
 mod address;
 mod advert;
@@ -44,7 +44,7 @@ mod worker;
 mod writer;
 
 pub use address::{AddressRequest, AddressResult, Done, Op, Secondaries, WantedAddr};
-pub use advert::{AdvertSocket, Received};
+pub use advert::{AdvertSocket, RawPacket};
 pub use arp::ArpSocket;
 pub use bfd::{BfdDatagram, BfdListener, BfdSender};
 pub use bfd_sockets::BfdSockets;
@@ -55,16 +55,16 @@ pub use ndisc::NdSocket;
 pub use netlink::Refusal;
 pub use opener::{Opener, SocketRequest, SocketResult, WantedSocket};
 pub use processes::{ProcessEvent, ProcessWay, ReceiveBuffer, count_processes, poll_processes};
-pub use tables::{Addr, AddrKey, Link, PROTOCOL_KEEPALIVED, primary_ipv4, primary_ipv6};
+pub use tables::{Addr, AddrKey, Link, PROTOCOL_KEEPALIVED};
 
-pub use vmac::{VmacRequest, VmacResult, VmacWriter};
+pub use vmac::{VmacRequest, VmacResult, VmacWriter, is_foreign};
 pub use watcher::Watcher;
-pub use worker::{QueueFull, Stopped, Worker};
+pub use worker::{QueueFull, Worker};
 pub use writer::Writer;
 
 use std::io;
 
-/// The names of all interfaces, for checking a configuration. Asks the kernel and waits for its answer.
+/// The names of all interfaces, for checking a configuration. Blocks until the kernel has answered.
 pub fn interface_names() -> io::Result<Vec<String>> {
     let interfaces = nix::net::if_::if_nameindex()?;
     Ok(interfaces.iter().map(|interface| interface.name().to_string_lossy().into_owned()).collect())

@@ -1,17 +1,17 @@
-//! The reflector: every change of links and addresses, and the whole of them when a change may have been missed.
+//! The monitor: every change of links and addresses, and a complete snapshot after a loss of notifications.
 //!
-//! The kernel drops notifications when the socket's buffer is full and says so once (`ENOBUFS`); it goes on dropping
-//! silently until the queue has been read empty. So on an overflow the queue is read empty first, and only then
-//! are links and addresses dumped. Dump and notifications share one socket and thereby one order:
+//! The kernel drops notifications when the socket's buffer is full and reports that once (`ENOBUFS`); it continues to
+//! drop notifications silently until the socket has been read empty. So after an overflow the monitor first reads the
+//! socket empty and then dumps links and addresses. The dump and the notifications are ordered, as they share a socket:
 //!
 //! ```text
 //! Watching --overflow--> Draining --queue empty--> Links --DONE--> Addresses --DONE--> Watching
 //!                           ^                        |                 |
-//!                           +---- overflow, error, or tables changed under the dump
+//!                           +---- overflow, error, or tables changed during the dump
 //! ```
 //!
-//! Notifications heard during a dump are handed on at once, and applied to the dump's result once more before it is
-//! handed on as a snapshot: whatever the dump saw of that row, the last notification is what is so.
+//! Notifications that arrive during a dump are passed on at once. They are also applied to the result of the dump, as
+//! the last notification of a row is newer than the dump.
 
 use std::io;
 use std::mem;
@@ -45,17 +45,17 @@ const RTNLGRP_IPV6_IFADDR: u32 = 9;
 /// `RTEXT_FILTER_SKIP_STATS`: leave the packet counters out of link dumps.
 const RTEXT_FILTER_SKIP_STATS: u32 = 1 << 3;
 
-/// Receive buffer asked for: some 10 000 notifications, each charged with about 800 octets.
+/// Receive buffer: about 10 000 notifications, for each of which the kernel charges about 800 octets.
 const RECEIVE_BUFFER: usize = 8 << 20;
-/// Longest datagram taken; the kernel makes its dumps fit 32 KiB.
+/// Longest datagram accepted; the kernel limits those of dumps to 32 KiB.
 const DATAGRAM: usize = 64 << 10;
-/// Dumps that may fail one after the other before the socket is given up.
+/// Consecutive failed dumps before the monitor gives up the socket.
 const DUMP_FAILURES: u32 = 8;
 
 /// Watches links and addresses of the network namespace it was opened in.
 pub struct Monitor {
     socket: NetlinkSocket<OwnedFd>,
-    /// Its address, by which the kernel marks its replies.
+    /// Port ID of the socket, which is in the kernel's replies.
     port: u32,
     buffer: Vec<u8>,
     /// Events found while opening.
@@ -67,7 +67,7 @@ pub struct Monitor {
     overflows: u64,
 }
 
-/// Where a resynchronisation stands.
+/// Phase of a resynchronisation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Watching,
@@ -77,9 +77,9 @@ enum Phase {
 }
 
 impl Monitor {
-    /// Subscribes, and reads all links and addresses, waiting at most `timeout` for them.
+    /// Subscribes to notifications and dumps all links and addresses, which may take `timeout` at most.
     ///
-    /// They come out of the first [`receive`](Monitor::receive) as a snapshot: call it once before the first wait.
+    /// The first [`receive`](Monitor::receive) returns them as a snapshot: call it once before the first wait.
     pub fn open(timeout: Duration) -> io::Result<Monitor> {
         Monitor::with_buffer(timeout, RECEIVE_BUFFER)
     }
@@ -118,10 +118,10 @@ impl Monitor {
         Ok(monitor)
     }
 
-    /// Appends what has been told to `events`, reading at most `budget` datagrams (one or more events each).
+    /// Reads at most `budget` datagrams (of one or more events each) and appends their events to `events`.
     ///
-    /// `true` when the budget ran out: there may be more, and no readiness will be told for it. An error means that
-    /// this socket is of no more use: open another monitor.
+    /// `true` when the budget ran out: there may be more, without a further edge. After an error the socket is unusable:
+    /// open another monitor.
     pub fn receive(&mut self, budget: usize, events: &mut Vec<KernelEvent>) -> io::Result<bool> {
         events.append(&mut self.ready);
         let mut buffer = mem::take(&mut self.buffer);
@@ -130,12 +130,12 @@ impl Monitor {
         result
     }
 
-    /// Waits until there is something to receive, or `timeout` is over.
+    /// Waits for a datagram, at most for `timeout`.
     pub(super) fn wait(&self, timeout: Duration) -> io::Result<()> {
         self.socket.wait_readable(timeout)
     }
 
-    /// How often notifications were lost and everything was read anew.
+    /// Number of overflows so far, each of which caused a new dump.
     pub fn overflows(&self) -> u64 {
         self.overflows
     }
@@ -170,14 +170,14 @@ impl Monitor {
             }
         } else if let Some(event) = notification(message) {
             if self.phase != Phase::Watching {
-                self.dump.heard(&event);
+                self.dump.note(&event);
             }
             events.push(event);
         }
         Ok(())
     }
 
-    /// A message of the dump that is under way.
+    /// Handles a message of the running dump.
     fn handle_reply(&mut self, message: &Message<'_>, events: &mut Vec<KernelEvent>) -> io::Result<()> {
         self.dump.interrupted |= message.flags & NLM_F_DUMP_INTR != 0;
         match (message.kind, self.phase) {
@@ -190,7 +190,7 @@ impl Monitor {
             {
                 return self.dump_failed(i32_at(message.payload, 0));
             }
-            // Rows may have been skipped: once more. That the tables keep changing is no failure.
+            // Rows may have been skipped: dump again. This does not count as a failure.
             (NLMSG_DONE, Phase::Links | Phase::Addresses) if self.dump.interrupted => {
                 self.phase = Phase::Draining;
             }
@@ -245,7 +245,7 @@ impl AsRawFd for Monitor {
     }
 }
 
-/// The event that a notification stands for.
+/// Decodes a notification.
 fn notification(message: &Message<'_>) -> Option<KernelEvent> {
     match message.kind {
         RTM_NEWLINK => Link::read(message.payload).map(KernelEvent::Link),
@@ -314,7 +314,7 @@ mod tests {
             Script { monitor, events: Vec::new() }
         }
 
-        /// A message of the dump under way.
+        /// Handles a message of the running dump.
         fn reply(&mut self, kind: u16, flags: u16, payload: &[u8]) -> &mut Script {
             let (seq, port) = (self.monitor.seq, self.monitor.port);
             self.handle(Message { kind, flags, seq, port, payload })
@@ -341,23 +341,23 @@ mod tests {
     const DONE: &[u8] = &[0; 4];
 
     #[test]
-    fn what_is_heard_during_a_dump_corrects_it() {
+    fn notifications_during_a_dump_correct_it() {
         let mut script = Script::new();
         script.monitor.phase = Phase::Links;
         script.reply(RTM_NEWLINK, 2, &link(1, "stays", false)).notify(RTM_DELLINK, &link(2, "goes", false));
         script.notify(RTM_NEWLINK, &link(3, "comes", true)).notify(RTM_NEWLINK, &link(1, "stays", true));
-        // The dump was read from the tables before these were changed.
+        // The dump still has the state from before the notifications.
         script.reply(RTM_NEWLINK, 2, &link(2, "goes", false)).reply(NLMSG_DONE, 2, DONE).reply(NLMSG_DONE, 2, DONE);
         let snapshots = script.snapshots();
         assert_eq!(snapshots.len(), 1);
         let links: Vec<_> = snapshots[0].links.iter().map(|l| (l.name.as_str(), l.admin_up)).collect();
         assert_eq!(links, [("stays", true), ("comes", true)]);
-        // They were told at once, too.
+        // The notifications were also passed on at once.
         assert_eq!(script.events.len(), 4);
     }
 
     #[test]
-    fn a_dump_from_changing_tables_is_thrown_away() {
+    fn an_interrupted_dump_is_discarded() {
         for at in 0..4 {
             let mut script = Script::new();
             script.monitor.phase = Phase::Links;
@@ -372,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failing_dump_is_tried_again_a_few_times() {
+    fn a_failed_dump_is_repeated_a_few_times() {
         let mut script = Script::new();
         let busy = (-(Errno::EBUSY as i32)).to_ne_bytes();
         for failure in 0..=DUMP_FAILURES {
@@ -387,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn replies_to_an_abandoned_dump_and_overruns_do_not_end_up_in_a_snapshot() {
+    fn rows_of_an_abandoned_dump_are_not_in_the_snapshot() {
         let mut script = Script::new();
         script.monitor.phase = Phase::Links;
         let (seq, port) = (script.monitor.seq - 1, script.monitor.port);
@@ -397,7 +397,7 @@ mod tests {
         assert_eq!(script.monitor.phase, Phase::Links);
         script.handle(Message { kind: NLMSG_OVERRUN, flags: 0, seq: 0, port: 0, payload: &[] });
         assert_eq!((script.monitor.phase, script.monitor.overflows()), (Phase::Draining, 1));
-        // What is left of a dump that was overrun is read, and not used.
+        // The rest of a dump after an overrun is read and ignored.
         script.reply(RTM_NEWLINK, 2, &old).reply(NLMSG_DONE, 2, DONE);
         assert_eq!(script.monitor.phase, Phase::Draining);
         let mut events = Vec::new();
@@ -410,7 +410,7 @@ mod tests {
     }
 
     #[test]
-    fn the_requests_are_dumps() {
+    fn requests_have_the_dump_flags() {
         for (bytes, kind, length) in
             [(link_dump(5).unwrap(), RTM_GETLINK, 24), (address_dump(5).unwrap(), RTM_GETADDR, 8)]
         {

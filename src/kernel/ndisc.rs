@@ -1,4 +1,4 @@
-//! Sending unsolicited neighbour advertisements.
+//! Sends unsolicited neighbour advertisements.
 
 use std::io;
 
@@ -20,15 +20,15 @@ impl NdSocket {
         let socket = Socket::new(Domain::IPV6, kind, Some(Protocol::from(i32::from(PROTOCOL))))?;
         socket.attach_filter(&[DROP_ALL])?;
         socket.set_multicast_loop_v6(false)?;
-        // The source is the announced address, which may still be on its way into the kernel.
+        // The source is the announced address, which the kernel may not have yet.
         socket.set_freebind_v6(true)?;
         Ok(NdSocket { socket })
     }
 
-    /// Multicasts an announcement on an interface, from the announced address. Does not wait.
+    /// Multicasts an announcement on an interface, from the announced address. Does not block.
     ///
     /// Errors are those of the kernel: `ENETUNREACH` or `ENETDOWN` when the interface is down or has no IPv6, `ENODEV`
-    /// when it is gone, `ENOBUFS` when its queue is full.
+    /// when it does not exist any more, `ENOBUFS` when its queue is full.
     pub fn send(&self, ifindex: u32, announcement: &Unsolicited) -> io::Result<()> {
         let message = announcement.emit();
         send_v6(&self.socket, ifindex, announcement.target, ALL_NODES, HOP_LIMIT, &message)

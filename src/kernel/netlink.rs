@@ -1,8 +1,8 @@
-//! Netlink sockets, and reading what the kernel sends through them.
+//! Netlink sockets, and decoding of the kernel's messages.
 //!
-//! Messages are written with neli's types and read by the few functions here: they give out slices of the
-//! datagram, keep every flag bit, and take any bytes without a panic (neli's readers subtract header sizes
-//! from lengths they have not looked at, and cut address flags to eight bits). For many attributes there is
+//! Messages are encoded with neli's types and decoded by the functions here, which return slices of the datagram, keep
+//! all flag bits, and accept any bytes without a panic (neli's decoders subtract header sizes from unchecked lengths and
+//! truncate address flags to eight bits). Messages with many attributes are encoded with
 //! [`Attributes`](super::attributes::Attributes).
 
 use std::io::{self, IoSliceMut};
@@ -24,33 +24,33 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::attributes::{align, attributes, i32_at, text, u16_at, u32_at};
 
-/// `NLMSG_ERROR`: an acknowledgement or a refusal.
+/// `NLMSG_ERROR`: an acknowledgement or an error.
 pub(super) const NLMSG_ERROR: u16 = 2;
 /// `NLMSG_DONE`: end of a dump.
 pub(super) const NLMSG_DONE: u16 = 3;
 /// `NLMSG_OVERRUN`: data lost.
 pub(super) const NLMSG_OVERRUN: u16 = 4;
-/// `NLM_F_DUMP_INTR`: the tables changed while they were dumped.
+/// `NLM_F_DUMP_INTR`: the tables changed during the dump.
 pub(super) const NLM_F_DUMP_INTR: u16 = 0x10;
-/// `NLM_F_CAPPED`: only the header of the refused request is sent back.
+/// `NLM_F_CAPPED`: the error contains only the header of the request.
 const NLM_F_CAPPED: u16 = 0x100;
-/// `NLM_F_ACK_TLVS`: attributes follow the refused request.
+/// `NLM_F_ACK_TLVS`: attributes follow the request in the error.
 const NLM_F_ACK_TLVS: u16 = 0x200;
-/// `NLMSGERR_ATTR_MSG`: the kernel's own words.
+/// `NLMSGERR_ATTR_MSG`: the kernel's error message.
 const NLMSGERR_ATTR_MSG: u16 = 1;
 /// `struct nlmsghdr`.
 const HEADER: usize = 16;
 
-/// A netlink socket, of one of two makes: nix can set a receive buffer beyond the system's limit, neli can
-/// ask for refusals in words.
+/// A netlink socket of nix or of neli: nix can set a receive buffer above the system's limit, neli can request extended
+/// acknowledgements.
 #[derive(Debug)]
 pub(super) struct NetlinkSocket<S> {
     socket: S,
 }
 
 impl NetlinkSocket<OwnedFd> {
-    /// A non-blocking socket of `NETLINK_ROUTE` that hears multicast groups (`RTNLGRP_*` numbers, up to 32), with a receive buffer of
-    /// `buffer` octets (the kernel doubles it).
+    /// A non-blocking `NETLINK_ROUTE` socket that joins multicast groups (`RTNLGRP_*` numbers, up to 32), with a receive
+    /// buffer of `buffer` octets (the kernel doubles it).
     pub(super) fn listen(groups: &[u32], buffer: usize) -> io::Result<NetlinkSocket<OwnedFd>> {
         let socket = socket(
             AddressFamily::Netlink,
@@ -65,7 +65,7 @@ impl NetlinkSocket<OwnedFd> {
         Ok(NetlinkSocket { socket })
     }
 
-    /// A non-blocking socket of `NETLINK_CONNECTOR` that hears a group.
+    /// A non-blocking `NETLINK_CONNECTOR` socket that joins a multicast group.
     pub(super) fn connector(group: u32) -> io::Result<NetlinkSocket<OwnedFd>> {
         // nix has no name for this protocol.
         let (family, protocol) = (AddressFamily::Netlink as i32, i32::from(NlFamily::Connector));
@@ -76,7 +76,7 @@ impl NetlinkSocket<OwnedFd> {
         Ok(NetlinkSocket { socket })
     }
 
-    /// Asks for a receive buffer of `octets` (the kernel doubles it), with `force` beyond the system's limit.
+    /// Sets the receive buffer to `octets` (the kernel doubles it), with `force` above the system's limit.
     pub(super) fn receive_buffer(&self, octets: usize, force: bool) -> io::Result<()> {
         if force {
             setsockopt(&self.socket, sockopt::RcvBufForce, &octets)?;
@@ -86,7 +86,7 @@ impl NetlinkSocket<OwnedFd> {
         Ok(())
     }
 
-    /// Waits until there is something to receive, or `timeout` is over.
+    /// Waits for a datagram, at most for `timeout`.
     pub(super) fn wait_readable(&self, timeout: Duration) -> io::Result<()> {
         let timeout = Timespec::try_from(timeout).map_err(io::Error::other)?;
         let mut fds = [PollFd::new(&self.socket, PollFlags::IN)];
@@ -98,23 +98,23 @@ impl NetlinkSocket<OwnedFd> {
 }
 
 impl NetlinkSocket<NlSocket> {
-    /// A socket for requests. It does not block: the kernel acts on a request, and queues its answer, in `send`.
+    /// A non-blocking socket for requests: the kernel handles a request, and queues its answer, inside `send`.
     pub(super) fn request(family: NlFamily) -> io::Result<NetlinkSocket<NlSocket>> {
         let socket = NlSocket::connect(family, None, Groups::empty())?;
         socket.nonblock()?;
-        // Kernels before 4.12 have no words.
+        // Kernels before 4.12 have no extended acknowledgements.
         let _ = socket.enable_ext_ack(true);
         Ok(NetlinkSocket { socket })
     }
 }
 
 impl<S: AsRawFd> NetlinkSocket<S> {
-    /// The socket's own address, by which the kernel marks its replies.
+    /// The socket's own address (port ID), which is in the kernel's replies.
     pub(super) fn port(&self) -> io::Result<u32> {
         Ok(getsockname::<NetlinkAddr>(self.as_raw_fd())?.pid())
     }
 
-    /// Hands the kernel one datagram of one or more messages; it acts on them before this returns.
+    /// Sends one datagram of one or more messages to the kernel, which handles them before this returns.
     pub(super) fn send(&self, datagram: &[u8]) -> io::Result<()> {
         loop {
             match send(self.as_raw_fd(), datagram, MsgFlags::empty()) {
@@ -127,8 +127,7 @@ impl<S: AsRawFd> NetlinkSocket<S> {
 
     /// Receives one datagram from the kernel into `buffer`.
     ///
-    /// A datagram larger than the buffer is `InvalidData`, its rest being lost; one that some other process sent
-    /// comes out empty.
+    /// A datagram longer than the buffer is an `InvalidData` error. A datagram of another process is returned as empty.
     pub(super) fn receive<'b>(&self, buffer: &'b mut [u8]) -> io::Result<&'b [u8]> {
         let (length, truncated, from_kernel) = loop {
             let mut parts = [IoSliceMut::new(buffer)];
@@ -158,10 +157,10 @@ impl<S: AsRawFd> AsRawFd for NetlinkSocket<S> {
     }
 }
 
-/// Octets of most requests, at most.
+/// Capacity that suffices for most requests, in octets.
 const USUAL: usize = 256;
 
-/// One request as bytes, its length a multiple of four.
+/// Encodes a request; its length is a multiple of four.
 pub(super) fn encode<P: neli::Size + ToBytes>(kind: u16, flags: NlmF, seq: u32, payload: P) -> io::Result<Vec<u8>> {
     let message = NlmsghdrBuilder::default()
         .nl_type(kind)
@@ -182,15 +181,15 @@ pub(super) struct Message<'b> {
     pub(super) kind: u16,
     /// `nlmsg_flags`.
     pub(super) flags: u16,
-    /// `nlmsg_seq`: that of the request.
+    /// `nlmsg_seq`: sequence number of the request.
     pub(super) seq: u32,
-    /// `nlmsg_pid`: port of the socket whose request this answers or stems from.
+    /// `nlmsg_pid`: port ID of the socket whose request caused this message.
     pub(super) port: u32,
-    /// What follows the header.
+    /// The octets after the header.
     pub(super) payload: &'b [u8],
 }
 
-/// The messages of a datagram; ends at the first one that is not whole.
+/// The messages of a datagram; stops at the first incomplete one.
 pub(super) fn messages(mut rest: &[u8]) -> impl Iterator<Item = Message<'_>> {
     std::iter::from_fn(move || {
         let length = usize::try_from(u32_at(rest, 0)?).ok()?;
@@ -207,24 +206,24 @@ pub(super) fn messages(mut rest: &[u8]) -> impl Iterator<Item = Message<'_>> {
     })
 }
 
-/// A kernel's refusal: its error number and, where it gave one, its reason in words.
+/// An error of the kernel: its number and, if the kernel sent one, its message.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}{}", Errno::from_raw(*errno).desc(), if text.is_empty() { String::new() } else { format!(" ({text})") })]
 pub struct Refusal {
     /// `errno`, positive.
     pub errno: i32,
-    /// The kernel's extended acknowledgement; empty without one.
+    /// The message in the kernel's extended acknowledgement; empty without one.
     pub text: String,
 }
 
 impl Refusal {
-    /// A refusal without words.
+    /// A refusal without a message.
     pub(super) fn new(errno: i32) -> Refusal {
         Refusal { errno, text: String::new() }
     }
 }
 
-/// What an `NLMSG_ERROR` message says: done, or refused.
+/// Decodes an `NLMSG_ERROR` message: an acknowledgement (error 0), or a refusal.
 pub(super) fn acknowledgement(message: &Message<'_>) -> Result<(), Refusal> {
     let error = i32_at(message.payload, 0).unwrap_or(-(Errno::EBADMSG as i32));
     if error == 0 {
@@ -237,11 +236,11 @@ pub(super) fn acknowledgement(message: &Message<'_>) -> Result<(), Refusal> {
         } else {
             u32_at(message.payload, 4).and_then(|length| usize::try_from(length).ok())
         };
-        let words = request
+        let message_text = request
             .and_then(|length| message.payload.get(4usize.saturating_add(align(length))..))
             .and_then(|rest| attributes(rest).find(|(kind, _)| *kind == NLMSGERR_ATTR_MSG));
-        if let Some((_, words)) = words {
-            refusal.text = text(words);
+        if let Some((_, octets)) = message_text {
+            refusal.text = text(octets);
         }
     }
     Err(refusal)
@@ -255,7 +254,7 @@ mod tests {
     use super::*;
     use crate::kernel::attributes::Attributes;
 
-    /// A message with any header fields and the right length.
+    /// A message with these header fields and the right length.
     pub(in crate::kernel) fn message(kind: u16, flags: u16, seq: u32, port: u32, payload: &[u8]) -> Vec<u8> {
         let mut bytes = Vec::new();
         bytes.extend(u32::try_from(HEADER + payload.len()).unwrap().to_ne_bytes());
@@ -280,14 +279,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_encoded_is_read_back() {
+    fn an_encoded_message_is_decoded_unchanged() {
         let bytes = encode(20, NlmF::ACK, 7, Buffer::from(vec![1, 2, 3, 4])).unwrap();
         let read: Vec<_> = messages(&bytes).collect();
         assert_eq!(read, [Message { kind: 20, flags: 5, seq: 7, port: 0, payload: &[1, 2, 3, 4] }]);
     }
 
     #[test]
-    fn messages_are_aligned_and_the_broken_tail_is_left() {
+    fn messages_are_aligned_and_an_incomplete_tail_is_ignored() {
         let mut bytes = message(1, 2, 3, 4, b"odd");
         bytes.extend(message(5, 6, 7, 8, b""));
         bytes.extend([9, 0, 0, 0]);
@@ -296,23 +295,23 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_has_its_number_and_words() {
+    fn a_refusal_has_the_kernels_number_and_message() {
         let errno = (-(Errno::EINVAL as i32)).to_ne_bytes();
         let request = message(20, 0, 1, 0, &[0; 24]);
-        let words = [attribute(2, [0; 4]), attribute(NLMSGERR_ATTR_MSG, *b"no such thing\0")].concat();
-        let whole = refused(NLM_F_ACK_TLVS, &[&errno, &request, &words]);
+        let tlvs = [attribute(2, [0; 4]), attribute(NLMSGERR_ATTR_MSG, *b"no such thing\0")].concat();
+        let whole = refused(NLM_F_ACK_TLVS, &[&errno, &request, &tlvs]);
         assert_eq!(whole, Refusal { errno: 22, text: "no such thing".to_owned() });
         assert_eq!(whole.to_string(), "Invalid argument (no such thing)");
-        assert_eq!(refused(NLM_F_ACK_TLVS | NLM_F_CAPPED, &[&errno, &request[..HEADER], &words]), whole);
-        let wordless = refused(0, &[&errno, &request]);
-        assert_eq!((wordless.errno, wordless.to_string().as_str()), (22, "Invalid argument"));
+        assert_eq!(refused(NLM_F_ACK_TLVS | NLM_F_CAPPED, &[&errno, &request[..HEADER], &tlvs]), whole);
+        let without_text = refused(0, &[&errno, &request]);
+        assert_eq!((without_text.errno, without_text.to_string().as_str()), (22, "Invalid argument"));
         let done = Message { kind: NLMSG_ERROR, flags: 0, seq: 1, port: 1, payload: &[0; 4] };
         assert_eq!(acknowledgement(&done), Ok(()));
         assert_eq!(refused(0, &[&[0; 3]]).errno, Errno::EBADMSG as i32);
     }
 
     proptest! {
-        /// No bytes make a reader panic or run on for ever.
+        /// No bytes make a decoder panic or loop for ever.
         #[test]
         fn any_bytes_are_read(bytes in prop::collection::vec(any::<u8>(), 0..200), flags in any::<u16>()) {
             prop_assert!(messages(&bytes).count() <= bytes.len());

@@ -1,7 +1,7 @@
-//! Opening and closing the sockets of adverts on a thread of its own.
+//! Opens and closes the sockets of adverts on a thread of its own.
 //!
-//! Joining a multicast group, and closing a socket that has joined one, takes a lock of the kernel that other programs
-//! may hold for a second.
+//! Joining a multicast group, and closing a socket that has joined one, takes the kernel's RTNL lock, which other
+//! programs may hold for a second.
 
 use std::io;
 use std::net::IpAddr;
@@ -10,10 +10,10 @@ use super::advert::AdvertSocket;
 use super::worker::Worker;
 use crate::config::model::Family;
 
-/// Requests that may wait; the caller has one for each socket.
+/// Most pending requests; the caller has at most one for each socket.
 const CAPACITY: usize = 1 << 16;
 
-/// A socket as it is to be.
+/// Description of a socket to open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WantedSocket {
     /// Name of the interface.
@@ -26,12 +26,12 @@ pub struct WantedSocket {
     pub protocol: u8,
     /// Groups to join.
     pub groups: Vec<IpAddr>,
-    /// The one virtual router whose packets it hears; `None` hears all.
+    /// VRID of the adverts to receive; `None`: all.
     pub vrid: Option<u8>,
 }
 
 impl WantedSocket {
-    /// Opens it, waiting for the kernel.
+    /// Opens the socket; may block in the kernel.
     pub fn open(&self) -> io::Result<AdvertSocket> {
         let mut socket = AdvertSocket::open(&self.interface, self.ifindex, self.family, self.protocol)?;
         if let Some(vrid) = self.vrid {
@@ -42,19 +42,19 @@ impl WantedSocket {
     }
 }
 
-/// What the thread is to do.
+/// A request to the thread.
 #[derive(Debug)]
 pub enum SocketRequest {
     /// Open a socket.
     Open(WantedSocket),
-    /// Close one.
+    /// Close a socket.
     Close(AdvertSocket),
 }
 
-/// What came of a request to open a socket; `None` after closing one.
+/// Result of opening a socket; `None` after closing one.
 pub type SocketResult = Option<(WantedSocket, io::Result<AdvertSocket>)>;
 
-/// The loop's end of the thread.
+/// The event loop's handle of the thread.
 pub type Opener = Worker<SocketRequest, SocketResult>;
 
 impl Opener {

@@ -1,4 +1,4 @@
-//! Address requests to rtnetlink, a batch at a time.
+//! Performs batches of address requests through rtnetlink.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -24,14 +24,14 @@ const IFA_F_HOMEADDRESS: u32 = 0x10;
 const IFA_F_MANAGETEMPADDR: u32 = 0x100;
 const IFA_F_NOPREFIXROUTE: u32 = 0x200;
 const IFA_F_MCAUTOJOIN: u32 = 0x400;
-/// Lifetime without end.
+/// Unlimited lifetime.
 const FOREVER: u32 = u32::MAX;
-/// Longest label, `IFNAMSIZ` less the NUL.
+/// Longest label, `IFNAMSIZ` without the NUL.
 const LABEL_MAX: usize = 15;
-/// Room for the acknowledgements of a batch; each carries its request back when it is a refusal.
+/// Room for the answers to a batch; a refusal contains its request.
 const DATAGRAM: usize = 64 << 10;
 
-/// A request socket that opens itself anew after an error.
+/// A socket for address requests. It is reopened after an error.
 pub(super) struct AddressSocket {
     socket: Option<NetlinkSocket<NlSocket>>,
     buffer: Vec<u8>,
@@ -46,10 +46,10 @@ impl AddressSocket {
         Ok(AddressSocket { socket: Some(NetlinkSocket::request(NlFamily::Route)?), buffer: vec![0; DATAGRAM], seq: 0 })
     }
 
-    /// Does all requests, in order; the outcomes are in the same order.
+    /// Performs all requests in order; returns their outcomes in the same order.
     ///
-    /// Every request can be repeated: when the socket fails, those without an outcome are sent once more through a
-    /// new one, and what had been done already is then found so.
+    /// Requests can be repeated: when the socket fails, those without an outcome are sent again through a new socket, and
+    /// the kernel then reports changes that it has made already.
     pub(super) fn perform(&mut self, batch: &[AddressRequest]) -> Vec<Outcome> {
         let mut outcomes = vec![None; batch.len()];
         let failure = self
@@ -57,7 +57,7 @@ impl AddressSocket {
             .or_else(|_| {
                 let unanswered: Vec<bool> = outcomes.iter().map(Option::is_none).collect();
                 let result = self.attempt(batch, &mut outcomes);
-                // What is found done now was most likely done by the first attempt, whose answer was lost.
+                // "Already so" most likely means that the first attempt made the change and its answer was lost.
                 for (outcome, _) in outcomes.iter_mut().zip(unanswered).filter(|(_, unanswered)| *unanswered) {
                     if *outcome == Some(Ok(Done::AlreadySo)) {
                         *outcome = Some(Ok(Done::Changed));
@@ -73,7 +73,7 @@ impl AddressSocket {
             .collect()
     }
 
-    /// Sends what has no outcome yet and collects the answers; the socket is kept only if all goes well.
+    /// Sends the requests without an outcome and collects the answers. Keeps the socket only on success.
     fn attempt(&mut self, batch: &[AddressRequest], outcomes: &mut [Option<Outcome>]) -> io::Result<()> {
         let mut datagram = Vec::new();
         let mut waiting = BTreeMap::new();
@@ -97,13 +97,13 @@ impl AddressSocket {
             Some(socket) => socket,
             None => NetlinkSocket::request(NlFamily::Route)?,
         };
-        // The kernel acts and answers before this returns: an answer that is not there then is lost.
+        // The kernel handles all requests before this returns: an answer that is not queued then is lost.
         socket.send(&datagram)?;
         while !waiting.is_empty() {
             let received = socket.receive(&mut self.buffer)?;
             for message in messages(received).filter(|message| message.kind == NLMSG_ERROR) {
                 if let Some((op, outcome)) = waiting.remove(&message.seq) {
-                    *outcome = Some(judge(op, acknowledgement(&message)));
+                    *outcome = Some(accept_if_done(op, acknowledgement(&message)));
                 }
             }
         }
@@ -112,8 +112,8 @@ impl AddressSocket {
     }
 }
 
-/// A refusal because it is so already is no refusal.
-fn judge(op: Op, answer: Result<(), Refusal>) -> Outcome {
+/// Turns a refusal because there is nothing to change into success.
+fn accept_if_done(op: Op, answer: Result<(), Refusal>) -> Outcome {
     match answer {
         Ok(()) => Ok(Done::Changed),
         Err(refusal) => match (op, Errno::from_raw(refusal.errno)) {
@@ -147,7 +147,7 @@ fn encode_message(op: Op, address: &WantedAddr, seq: u32) -> io::Result<Vec<u8>>
     let (kind, flags) = match op {
         Op::Add => {
             attributes.push(attribute(Ifa::Flags, flags(address))?);
-            // Kernels before 5.18 skip this attribute, as they do all they do not know.
+            // Kernels before 5.18 ignore this attribute, as all unknown ones.
             if let Some(protocol) = address.protocol {
                 attributes.push(attribute(Ifa::from(IFA_PROTO), protocol)?);
             }
@@ -220,17 +220,17 @@ mod tests {
     }
 
     #[test]
-    fn lost_answers_are_asked_for_again_through_a_new_socket() {
+    fn requests_whose_answers_are_lost_are_sent_again_through_a_new_socket() {
         let netns = Netns::new(next_lab(), "request");
         netns.enter(|| {
             let mut addresses = AddressSocket::open().unwrap();
-            // Fill the socket with answers that nobody takes, so that it has no room for the next ones.
+            // Fill the socket with unread answers, so that it has no room for the next ones.
             let socket = addresses.socket.as_ref().unwrap();
             for _ in 0..3000 {
                 socket.send(&message(&removal(0), 0).unwrap()).unwrap();
             }
             let batch: Vec<_> = (0..20).map(removal).collect();
-            // Asked for twice: the first attempt may have done it.
+            // Sent twice: the first attempt may have made the change.
             assert_eq!(addresses.perform(&batch), vec![Ok(Done::Changed); 20]);
             assert!(addresses.socket.is_some(), "kept for the next batch");
             assert_eq!(addresses.perform(&batch), vec![Ok(Done::AlreadySo); 20]);

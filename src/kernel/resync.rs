@@ -1,64 +1,64 @@
-//! A dump of links and addresses, corrected by what is heard while it is under way.
+//! A dump of links and addresses, corrected by the notifications that arrive while it is running.
 
 use std::collections::BTreeMap;
 
 use super::event::{KernelEvent, Snapshot};
 use super::tables::{Addr, AddrKey, Link};
 
-/// A dump under way and the notifications heard since it was asked for.
+/// A running dump, and the notifications received since it was requested.
 #[derive(Debug, Default)]
 pub(super) struct Dump {
     /// Links, in the kernel's order.
     pub(super) links: Vec<Link>,
     /// Addresses, in the kernel's order.
     pub(super) addresses: Vec<Addr>,
-    /// The tables changed under the dump: rows may be missing.
+    /// The tables changed during the dump (`NLM_F_DUMP_INTR`): rows may be missing.
     pub(super) interrupted: bool,
-    later_links: Later<u32, Link>,
-    later_addresses: Later<AddrKey, Addr>,
+    latest_links: Latest<u32, Link>,
+    latest_addresses: Latest<AddrKey, Addr>,
 }
 
 impl Dump {
-    /// Notes a notification.
-    pub(super) fn heard(&mut self, event: &KernelEvent) {
+    /// Records a notification.
+    pub(super) fn note(&mut self, event: &KernelEvent) {
         match event {
-            KernelEvent::Link(link) => self.later_links.put(link.index, Some(link.clone())),
-            KernelEvent::LinkGone { index, .. } => self.later_links.put(*index, None),
-            KernelEvent::Address(addr) => self.later_addresses.put(addr.key(), Some(addr.clone())),
-            KernelEvent::AddressGone(addr) => self.later_addresses.put(addr.key(), None),
+            KernelEvent::Link(link) => self.latest_links.put(link.index, Some(link.clone())),
+            KernelEvent::LinkGone { index, .. } => self.latest_links.put(*index, None),
+            KernelEvent::Address(addr) => self.latest_addresses.put(addr.key(), Some(addr.clone())),
+            KernelEvent::AddressGone(addr) => self.latest_addresses.put(addr.key(), None),
             KernelEvent::Snapshot(_) => {}
         }
     }
 
-    /// What is so now: the last notification of a row counts, whatever the dump saw of it.
+    /// The current state: the last notification of a row takes precedence over the dump.
     pub(super) fn finish(self) -> Snapshot {
         Snapshot {
-            links: self.later_links.apply(self.links, |link| link.index),
-            addresses: self.later_addresses.apply(self.addresses, Addr::key),
+            links: self.latest_links.apply(self.links, |link| link.index),
+            addresses: self.latest_addresses.apply(self.addresses, Addr::key),
         }
     }
 }
 
-/// The last that was heard of each row, with the order of hearing; `None` = gone.
+/// The last notification of each row, with its position in the order of arrival; `None`: the row was removed.
 #[derive(Debug)]
-struct Later<K, R> {
+struct Latest<K, R> {
     last: BTreeMap<K, (u64, Option<R>)>,
-    heard: u64,
+    count: u64,
 }
 
-impl<K, R> Default for Later<K, R> {
+impl<K, R> Default for Latest<K, R> {
     fn default() -> Self {
-        Later { last: BTreeMap::new(), heard: 0 }
+        Latest { last: BTreeMap::new(), count: 0 }
     }
 }
 
-impl<K: Ord, R> Later<K, R> {
+impl<K: Ord, R> Latest<K, R> {
     fn put(&mut self, key: K, row: Option<R>) {
-        self.heard = self.heard.saturating_add(1);
-        self.last.insert(key, (self.heard, row));
+        self.count = self.count.saturating_add(1);
+        self.last.insert(key, (self.count, row));
     }
 
-    /// The dumped rows, corrected; rows that are only heard of come last.
+    /// The dumped rows, corrected; rows that were only in notifications come last.
     fn apply(mut self, dumped: Vec<R>, key: impl Fn(&R) -> K) -> Vec<R> {
         let mut rows: Vec<R> = dumped
             .into_iter()
@@ -67,8 +67,8 @@ impl<K: Ord, R> Later<K, R> {
                 Some((_, later)) => later,
             })
             .collect();
-        let mut new: Vec<(u64, R)> = self.last.into_values().filter_map(|(heard, row)| Some((heard, row?))).collect();
-        new.sort_by_key(|(heard, _)| *heard);
+        let mut new: Vec<(u64, R)> = self.last.into_values().filter_map(|(count, row)| Some((count, row?))).collect();
+        new.sort_by_key(|(count, _)| *count);
         rows.extend(new.into_iter().map(|(_, row)| row));
         rows
     }

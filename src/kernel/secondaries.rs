@@ -1,8 +1,8 @@
-//! Sparing the secondaries of an address that is removed.
+//! Keeps secondary addresses when their primary address is removed.
 //!
-//! Linux removes an IPv4 address together with all later ones of its network, its secondaries, unless
-//! `promote_secondaries` is set. A virtual address becomes such a primary when a network manager sets the main address of
-//! the host anew; a failover must not take the main address along.
+//! Linux removes an IPv4 address together with its secondaries, the later addresses of the same network, unless
+//! `promote_secondaries` is set. A virtual address becomes the primary when a network manager removes the main address of
+//! the host and adds it again; a failover must not remove the main address.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -12,17 +12,17 @@ use super::address::{AddressRequest, Op, WantedAddr};
 use super::request::AddressSocket;
 use super::sysctl::{Changes, Tree};
 
-/// `promote_secondaries` of the interfaces that need it, while a batch of removals is carried out.
-pub(super) struct Spared {
+/// Sets `promote_secondaries` on the interfaces that need it during a batch of removals.
+pub(super) struct SparedSecondaries {
     changes: Changes,
-    /// Interfaces where it could not be set.
+    /// Interfaces where it could not be set, with the error.
     failed: BTreeMap<String, String>,
 }
 
-impl Spared {
-    /// Sets it where a request of the batch would take secondaries along.
-    pub(super) fn begin(batch: &[AddressRequest]) -> Spared {
-        let mut spared = Spared { changes: Changes::new(), failed: BTreeMap::new() };
+impl SparedSecondaries {
+    /// Sets it where a request of the batch would remove secondaries.
+    pub(super) fn enable(batch: &[AddressRequest]) -> SparedSecondaries {
+        let mut spared = SparedSecondaries { changes: Changes::new(), failed: BTreeMap::new() };
         for secondaries in batch.iter().filter_map(|request| request.secondaries.as_ref()) {
             let interface = &secondaries.interface;
             match spared.changes.set(Tree::Ipv4, interface, "promote_secondaries", "1") {
@@ -35,17 +35,17 @@ impl Spared {
         spared
     }
 
-    /// Puts the settings back.
-    pub(super) fn end(&mut self) {
-        // What could be changed a moment ago can be changed back; an interface that went takes its settings along.
+    /// Restores the settings.
+    pub(super) fn restore(&mut self) {
+        // A setting that could be changed can be restored; the settings of a vanished interface are gone with it.
         let _ = self.changes.restore_all();
     }
 
-    /// Sets again what a request took along because the setting could not be changed, and says so.
+    /// Adds the secondaries again that the kernel removed because the setting could not be changed; returns a message.
     pub(super) fn complaint(&self, request: &AddressRequest, socket: &mut AddressSocket) -> Option<String> {
         let secondaries = request.secondaries.as_ref()?;
         let error = self.failed.get(&secondaries.interface)?;
-        let again = |(ip, prefix): &(IpAddr, u8)| AddressRequest {
+        let addition = |(ip, prefix): &(IpAddr, u8)| AddressRequest {
             token: 0,
             op: Op::Add,
             address: WantedAddr {
@@ -55,11 +55,11 @@ impl Spared {
             },
             secondaries: None,
         };
-        let batch: Vec<AddressRequest> = secondaries.addresses.iter().map(again).collect();
+        let batch: Vec<AddressRequest> = secondaries.addresses.iter().map(addition).collect();
         let lost = socket.perform(&batch).iter().filter(|outcome| outcome.is_err()).count();
         Some(format!(
-            "Removing {} from {} took {} other addresses along, because promote_secondaries cannot be set there \
-             ({error}); {} of them are set again; set net.ipv4.conf.{}.promote_secondaries=1",
+            "Removing {} from {} also removed {} other addresses, because promote_secondaries cannot be set there \
+             ({error}); {} of them were added again; set net.ipv4.conf.{}.promote_secondaries=1",
             request.address.ip,
             secondaries.interface,
             batch.len(),
@@ -69,7 +69,7 @@ impl Spared {
     }
 }
 
-/// The usual broadcast address of a network.
+/// The broadcast address of a network; `None` for IPv6, /31 and /32.
 fn broadcast(ip: IpAddr, prefix: u8) -> Option<IpAddr> {
     let IpAddr::V4(ip) = ip else { return None };
     let host = u32::MAX.checked_shr(prefix.into()).filter(|host| *host > 1)?;

@@ -1,4 +1,4 @@
-//! Interface settings under `/proc/sys/net`, put back as they were.
+//! Interface settings under `/proc/sys/net`, and restoring their original values.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,16 +18,16 @@ pub enum Tree {
 
 /// Reads a setting of an interface (or of `all`, `default`), without the newline.
 ///
-/// `NotFound` when there is no such interface or setting, or the kernel has no IPv6.
+/// `NotFound` when the interface or the setting does not exist, or the kernel has no IPv6.
 pub fn read(tree: Tree, interface: &str, setting: &str) -> io::Result<String> {
     let value = fs::read_to_string(path(tree, interface, setting)?)?;
     Ok(value.trim_end().to_owned())
 }
 
-/// Writes a setting that need not be put back: that of an interface which goes itself.
+/// Writes a setting that need not be restored: that of an interface which is removed later.
 pub fn write(tree: Tree, interface: &str, setting: &str, value: &str) -> io::Result<()> {
     let path = path(tree, interface, setting)?;
-    // Writing what is so already may still take the kernel's lock.
+    // Writing the same value again may still take the kernel's RTNL lock.
     if fs::read_to_string(&path)?.trim_end() == value { Ok(()) } else { fs::write(path, value) }
 }
 
@@ -37,25 +37,25 @@ pub fn interfaces(tree: Tree) -> io::Result<Vec<String>> {
     entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
 }
 
-/// Whether an interface forwards IPv6, which makes this machine a router in its neighbour advertisements. An interface
-/// that cannot be asked does not.
+/// Whether an interface forwards IPv6: neighbour advertisements then have the router flag. False when the setting cannot
+/// be read.
 pub fn forwards_ipv6(interface: &str) -> bool {
     read(Tree::Ipv6, interface, "forwarding").is_ok_and(|value| value != "0")
 }
 
-/// Changed settings and their values before; a replacement of this process takes them over.
+/// The changed settings with their original values; passed on to a process that replaces this one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Changes {
     before: BTreeMap<(Tree, String, String), String>,
 }
 
 impl Changes {
-    /// Nothing changed yet.
+    /// No changes yet.
     pub fn new() -> Changes {
         Changes::default()
     }
 
-    /// Sets a setting; what it was before the first change is remembered.
+    /// Writes a setting and records its value from before the first change.
     pub fn set(&mut self, tree: Tree, interface: &str, setting: &str, value: &str) -> io::Result<()> {
         let old = read(tree, interface, setting)?;
         if old == value {
@@ -66,13 +66,12 @@ impl Changes {
         Ok(())
     }
 
-    /// Puts some settings of one interface back, if they were changed.
+    /// Restores some settings of one interface, if they were changed.
     pub fn restore(&mut self, interface: &str, settings: &[&str]) -> io::Result<()> {
         self.restore_where(|name, setting| name == interface && settings.contains(&setting))
     }
 
-    /// Puts all changed settings back. Every one is tried; the first failure is returned, except that of a vanished
-    /// interface, whose settings are gone with it.
+    /// Restores all changed settings. Tries every one and returns the first error, ignoring interfaces that have vanished.
     pub fn restore_all(&mut self) -> io::Result<()> {
         self.restore_where(|_, _| true)
     }
@@ -94,7 +93,7 @@ impl Changes {
     }
 }
 
-/// The file of a setting; `InvalidInput` when a name would lead elsewhere.
+/// The file of a setting; `InvalidInput` when a name would lead to another directory.
 fn path(tree: Tree, interface: &str, setting: &str) -> io::Result<PathBuf> {
     let misleading = |name: &str| name.is_empty() || name == "." || name == ".." || name.contains(['/', '\0']);
     if misleading(interface) || misleading(setting) {
@@ -126,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_cannot_lead_elsewhere() {
+    fn a_name_cannot_lead_to_another_directory() {
         for name in ["", ".", "..", "../../ipv6/conf/lo", "a/b", "a\0b"] {
             assert_eq!(read(Tree::Ipv4, name, "tag").unwrap_err().kind(), io::ErrorKind::InvalidInput, "{name:?}");
             assert_eq!(read(Tree::Ipv4, "lo", name).unwrap_err().kind(), io::ErrorKind::InvalidInput, "{name:?}");

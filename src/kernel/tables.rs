@@ -1,6 +1,6 @@
-//! The kernel's links and addresses, as it tells of them.
+//! The kernel's links and addresses, decoded from rtnetlink messages.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::attributes::{attributes, i32_at, text, u32_at};
 
@@ -46,33 +46,33 @@ pub struct Link {
     pub index: u32,
     /// Name; it may change while the index stays.
     pub name: String,
-    /// Set up by its administrator (`IFF_UP`).
+    /// Administratively up (`IFF_UP`).
     pub admin_up: bool,
-    /// Fit to carry packets: up, and operational (`IFF_UP` and `IFF_RUNNING`).
+    /// Able to carry packets: `IFF_UP` and `IFF_RUNNING`.
     pub running: bool,
-    /// Does no ARP (`IFF_NOARP`).
+    /// The interface does not use ARP (`IFF_NOARP`).
     pub noarp: bool,
-    /// A loopback interface.
+    /// A loopback interface (`IFF_LOOPBACK`).
     pub loopback: bool,
-    /// Can multicast.
+    /// The interface supports multicast (`IFF_MULTICAST`).
     pub multicast: bool,
-    /// Largest packet, octets.
+    /// MTU in octets.
     pub mtu: u32,
-    /// Hardware address, if it is one of six octets.
+    /// Hardware address, if it has six octets.
     pub mac: Option<[u8; 6]>,
-    /// `IFLA_INFO_KIND` (`veth`, `macvlan`, `bridge`...); empty for plain hardware.
+    /// `IFLA_INFO_KIND` (`veth`, `macvlan`, `bridge`...); empty for physical interfaces.
     pub kind: String,
     /// `IFLA_MACVLAN_MODE` of a macvlan: private 1, VEPA 2, bridge 4, passthru 8.
     pub macvlan_mode: Option<u32>,
-    /// Index of the interface this one lies on (`IFLA_LINK`): base of a macvlan or VLAN, peer of a veth.
+    /// Index of the lower interface (`IFLA_LINK`): base of a macvlan or VLAN, peer of a veth.
     pub base: Option<u32>,
 }
 
 impl Link {
     /// Reads the payload of `RTM_NEWLINK` or `RTM_DELLINK`.
     ///
-    /// `None` for what is no report of a whole link: messages of another family (a bridge tells of its ports with the
-    /// same message types) and the nameless ones of wireless events.
+    /// `None` for messages without a complete link: messages of another family (bridges report their ports with the same
+    /// message types) and wireless events, which have no name.
     pub(super) fn read(payload: &[u8]) -> Option<Link> {
         if *payload.first()? != AF_UNSPEC {
             return None;
@@ -132,38 +132,38 @@ pub struct Addr {
     pub broadcast: Option<IpAddr>,
     /// The other end of a point-to-point address.
     pub peer: Option<IpAddr>,
-    /// Who set it (`IFA_PROTO`); 0 = not told, as by kernels before 5.18.
+    /// Origin of the address (`IFA_PROTO`); 0: unspecified, always so before Linux 5.18.
     pub protocol: u8,
-    /// Remaining preferred lifetime, seconds; `u32::MAX` = for ever. Not told for deprecated IPv4 addresses: see
+    /// Remaining preferred lifetime in seconds; `u32::MAX`: unlimited. Not valid for deprecated IPv4 addresses: see
     /// [`deprecated`](Addr::deprecated).
     pub preferred_lft: u32,
 }
 
-/// What makes two reports be of one and the same address: interface, address, prefix length, peer.
+/// The key of an address in the kernel: interface index, address, prefix length, peer.
 pub type AddrKey = (u32, IpAddr, u8, Option<IpAddr>);
 
 impl Addr {
-    /// Duplicate detection has not finished (or has failed): not usable as a source yet.
+    /// Duplicate address detection has not finished, or has failed: the address is not usable as a source.
     pub fn tentative(&self) -> bool {
         self.flags & IFA_F_TENTATIVE != 0
     }
 
-    /// Another node has this IPv6 address.
+    /// Duplicate address detection found the IPv6 address on another node.
     pub fn dadfailed(&self) -> bool {
         self.flags & IFA_F_DADFAILED != 0
     }
 
-    /// Not to be taken as the source of new traffic.
+    /// The address is not to be used as the source of new connections.
     pub fn deprecated(&self) -> bool {
         self.flags & IFA_F_DEPRECATED != 0
     }
 
-    /// An IPv4 address within the network of an earlier one.
+    /// A secondary address: an IPv4 address in the network of an earlier one.
     pub fn secondary(&self) -> bool {
         self.flags & IFA_F_SECONDARY != 0 && self.ip.is_ipv4()
     }
 
-    /// What identifies it.
+    /// The key of the address.
     pub fn key(&self) -> AddrKey {
         (self.ifindex, self.ip, self.prefix, self.peer)
     }
@@ -207,50 +207,6 @@ impl Addr {
     }
 }
 
-/// The source address that adverts take on an interface when none is configured: its first IPv4 address.
-///
-/// `addresses` in the kernel's order. Virtual addresses are no source: `is_virtual` tells them, besides those marked
-/// with [`PROTOCOL_KEEPALIVED`]. A primary address goes before a secondary one.
-pub fn primary_ipv4<'a>(
-    addresses: impl IntoIterator<Item = &'a Addr>,
-    ifindex: u32,
-    is_virtual: impl Fn(IpAddr) -> bool,
-) -> Option<Ipv4Addr> {
-    let mut second = None;
-    for address in addresses {
-        let IpAddr::V4(ip) = address.ip else { continue };
-        if address.ifindex != ifindex || address.protocol == PROTOCOL_KEEPALIVED || is_virtual(address.ip) {
-            continue;
-        }
-        if !address.secondary() {
-            return Some(ip);
-        }
-        second = second.or(Some(ip));
-    }
-    second
-}
-
-/// The source address of IPv6 adverts (RFC 9568 section 5.1.2.1): the interface's first link-local address that has
-/// passed duplicate detection. Virtual ones are left out as by [`primary_ipv4`].
-pub fn primary_ipv6<'a>(
-    addresses: impl IntoIterator<Item = &'a Addr>,
-    ifindex: u32,
-    is_virtual: impl Fn(IpAddr) -> bool,
-) -> Option<Ipv6Addr> {
-    addresses.into_iter().find_map(|address| {
-        let IpAddr::V6(ip) = address.ip else {
-            return None;
-        };
-        let usable = address.ifindex == ifindex
-            && ip.is_unicast_link_local()
-            && !address.tentative()
-            && !address.dadfailed()
-            && address.protocol != PROTOCOL_KEEPALIVED
-            && !is_virtual(address.ip);
-        usable.then_some(ip)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -277,7 +233,7 @@ mod tests {
 
     #[test]
     #[cfg(target_endian = "little")]
-    fn an_address_is_read_whole() {
+    fn an_address_is_decoded_completely() {
         let address = Addr::read(payload(NEW_ADDRESS)).unwrap();
         let expected = Addr {
             ifindex: 1,
@@ -296,7 +252,7 @@ mod tests {
 
     #[test]
     #[cfg(target_endian = "little")]
-    fn a_link_is_read_whole() {
+    fn a_link_is_decoded_completely() {
         let link = Link::read(payload(NEW_LINK)).unwrap();
         let expected = Link {
             index: 7,
@@ -317,14 +273,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..120)) {
+        fn any_bytes_are_decoded_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..120)) {
             let _ = Link::read(&bytes);
             let _ = Addr::read(&bytes);
         }
 
-        /// Real messages with some octets changed, so that the reader gets further in.
+        /// Real messages with some octets changed, which reach deeper parts of the decoder.
         #[test]
-        fn damaged_messages_are_read_or_refused(
+        fn damaged_messages_are_decoded_or_refused(
             link in any::<bool>(),
             damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
             cut in any::<prop::sample::Index>(),

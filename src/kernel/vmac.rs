@@ -1,5 +1,5 @@
-//! The VMAC writer: macvlans that carry the Ethernet address of a virtual router, made and removed on a thread of its
-//! own ([`Worker`]), with the settings that two interfaces of one network need.
+//! The VMAC writer: creates and removes macvlans with the virtual router MAC address on a thread of its own
+//! ([`Worker`]), with the interface settings that two interfaces in one network need.
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -22,72 +22,73 @@ use super::tables::{
     Link,
 };
 use super::worker::Worker;
+use crate::text::reason;
 
 const RTM_NEWLINK: u16 = 16;
 const RTM_DELLINK: u16 = 17;
 const RTM_GETLINK: u16 = 18;
 const IFLA_GROUP: u16 = 27;
-/// `MACVLAN_MODE_PRIVATE`: it talks to the network alone, not to its neighbours on this machine.
+/// `MACVLAN_MODE_PRIVATE`: no traffic to other macvlans on the same lower interface.
 const PRIVATE: u32 = 1;
 const KIND: &str = "macvlan";
-/// The interface below must not answer for addresses of the VMAC with its own Ethernet address, nor ask in their name,
-/// from which the asked would learn the same.
+/// Settings of the lower interface, so that it neither answers ARP requests for addresses of the VMAC with its own MAC
+/// address nor sends ARP requests from those addresses.
 const BASE_SETTINGS: [(&str, &str); 3] = [("arp_ignore", "1"), ("arp_filter", "1"), ("arp_announce", "2")];
-/// Requests done before their results are given back.
+/// Requests performed before their results are returned.
 const BATCH: usize = 32;
 const DATAGRAM: usize = 64 << 10;
 /// Prefix length of a link-local address.
 const LINK_LOCAL_PREFIX: u8 = 64;
 
-/// One thing to be done.
+/// A request to create or remove a VMAC.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VmacRequest {
-    /// Given back with the result.
+    /// Returned with the result.
     pub token: u64,
-    /// Make it, or take over the one that is there; or remove it. That it is so already is success.
+    /// Add: create the VMAC, or take over the existing one. Remove: success if it does not exist.
     pub op: Op,
     /// Name, at most 15 octets.
     pub name: String,
-    /// Ethernet address.
+    /// MAC address.
     pub mac: [u8; 6],
-    /// Index of the interface below.
+    /// Index of the lower interface.
     pub base: u32,
-    /// Its name.
+    /// Name of the lower interface.
     pub base_name: String,
-    /// It will carry IPv6 addresses.
+    /// The VMAC will have IPv6 addresses.
     pub ipv6: bool,
-    /// Link-local address to be set on it, deprecated and without duplicate detection.
+    /// Link-local address to add to the VMAC, deprecated and without duplicate address detection.
     pub link_local: Option<Ipv6Addr>,
-    /// A macvlan of that name that is not as it should be gives way.
+    /// Replace a macvlan of this name that has other settings; otherwise that is an error.
     pub replace: bool,
 }
 
-/// How a request ended.
+/// Result of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VmacResult {
-    /// What was asked.
+    /// The request.
     pub request: VmacRequest,
-    /// The index of the interface (0 when a removed one was not there), or the kernel's refusal.
+    /// Index of the interface (0 when an interface to remove did not exist), or the kernel's refusal.
     pub outcome: Result<u32, Refusal>,
-    /// A setting that could not be changed, in words. The interface works, but not as well as it could.
+    /// A message about a setting that could not be changed. The interface works, with restrictions.
     pub complaint: Option<String>,
-    /// Settings of other interfaces, as they were before the first VMAC.
+    /// Changed settings of other interfaces, with their values from before the first VMAC.
     pub settings: sysctl::Changes,
 }
 
-/// The loop's end of the VMAC writer.
+/// The event loop's handle of the VMAC writer.
 pub type VmacWriter = Worker<VmacRequest, VmacResult>;
 
 impl VmacWriter {
-    /// Starts the thread, in the caller's network namespace. `capacity` as for the address writer.
-    /// `settings` are those that a predecessor of this process changed.
+    /// Starts the thread, in the caller's network namespace. `capacity` limits the requests submitted whose results were
+    /// not taken yet. `settings` are those that a predecessor of this process changed.
     pub fn start_vmacs(capacity: usize, settings: sysctl::Changes) -> io::Result<VmacWriter> {
         let mut maker = Maker {
             links: LinkSocket::open()?,
             addresses: AddressSocket::open()?,
             settings,
-            made: BTreeMap::new(),
-            death_row: RandomState::new().build_hasher().finish() as u32 & 0x3fff_ffff | 0x4000_0000,
+            vmacs: BTreeMap::new(),
+            removal_group: RandomState::new().build_hasher().finish() as u32 & 0x3fff_ffff | 0x4000_0000,
         };
         Worker::spawn("vmacs", capacity, BATCH, move |batch: Vec<VmacRequest>| {
             maker.remove_at_once(&batch);
@@ -96,16 +97,16 @@ impl VmacWriter {
     }
 }
 
-/// What the thread has.
+/// State of the thread.
 struct Maker {
     links: LinkSocket,
     addresses: AddressSocket,
-    /// Settings of other interfaces, as they were before the first VMAC.
+    /// Changed settings of other interfaces, with their values from before the first VMAC.
     settings: sysctl::Changes,
-    /// The VMACs there are, each with the name of the interface below and its link-local address.
-    made: BTreeMap<String, (String, Option<Ipv6Addr>)>,
-    /// Number of an interface group that nobody else has.
-    death_row: u32,
+    /// The existing VMACs, each with the name of its lower interface and its link-local address.
+    vmacs: BTreeMap<String, (String, Option<Ipv6Addr>)>,
+    /// Random number of an interface group, for removing several VMACs at once.
+    removal_group: u32,
 }
 
 impl Maker {
@@ -118,8 +119,8 @@ impl Maker {
         VmacResult { request, outcome, complaint, settings: self.settings.clone() }
     }
 
-    /// Each removal has the kernel wait until all processors have forgotten the interface: 255 of them would take
-    /// seconds. A whole group of interfaces goes in one. What is not removed here is removed one by one.
+    /// Removes all VMACs of a batch of removals with one request. For each request the kernel waits until no CPU uses the
+    /// interface, so 255 separate removals would take seconds. VMACs that are not removed here are removed one by one.
     fn remove_at_once(&mut self, batch: &[VmacRequest]) {
         if batch.len() < 2 || batch.iter().any(|request| request.op != Op::Remove) {
             return;
@@ -127,11 +128,11 @@ impl Maker {
         let mut any = false;
         for request in batch {
             let found = self.links.find(&request.name).ok().flatten().filter(|link| is_right(link, request));
-            any |= found.is_some_and(|link| self.links.put_in_group(link.index, self.death_row).is_ok());
+            any |= found.is_some_and(|link| self.links.put_in_group(link.index, self.removal_group).is_ok());
         }
         if any {
-            // Whatever comes of it, each is looked for again.
-            let _ = self.links.delete_group(self.death_row);
+            // On failure each VMAC is removed on its own later.
+            let _ = self.links.delete_group(self.removal_group);
         }
     }
 
@@ -148,9 +149,9 @@ impl Maker {
             None => self.links.create(request)?,
         };
         let now = (request.base_name.clone(), request.link_local);
-        let before = self.made.insert(request.name.clone(), now);
-        // Before it is up, so that nothing is answered or sent that should not be.
-        *complaint = self.settle(request).err();
+        let before = self.vmacs.insert(request.name.clone(), now);
+        // Before the interface is up, so that it never answers or sends with wrong settings.
+        *complaint = self.apply_settings(request).err();
         self.links.set_up(index)?;
         if let Some(old) = before.and_then(|(_, ip)| ip).filter(|old| request.link_local != Some(*old)) {
             self.change_link_local(Op::Remove, index, old)?;
@@ -167,53 +168,54 @@ impl Maker {
         if index != 0 {
             self.links.delete(index)?;
         }
-        let base = self.made.remove(&request.name);
-        let restored = if self.made.is_empty() {
+        let base = self.vmacs.remove(&request.name);
+        let restored = if self.vmacs.is_empty() {
             self.settings.restore_all()
-        } else if let Some((base, _)) = base.filter(|(base, _)| !self.made.values().any(|(other, _)| other == base)) {
-            // The source checks stay spread while there is any VMAC.
+        } else if let Some((base, _)) = base.filter(|(base, _)| !self.vmacs.values().any(|(other, _)| other == base)) {
+            // The rp_filter settings stay while any VMAC exists.
             self.settings.restore(&base, &BASE_SETTINGS.map(|(setting, _)| setting))
         } else {
             Ok(())
         };
-        *complaint = restored.err().map(|error| format!("cannot put interface settings back: {error}"));
+        *complaint = restored.err().map(|error| format!("Cannot restore interface settings: {}", reason(&error)));
         Ok(index)
     }
 
-    /// The settings of the VMAC, of the interface below, and of all others where they would get in the way.
-    fn settle(&mut self, request: &VmacRequest) -> Result<(), String> {
+    /// Applies the settings of the VMAC and of its lower interface, and moves `rp_filter` from `all` to the interfaces.
+    fn apply_settings(&mut self, request: &VmacRequest) -> Result<(), String> {
         let (name, base) = (request.name.as_str(), request.base_name.as_str());
         let mut worst = Ok(());
-        let mut tell = |interface: &str, setting: &str, result: io::Result<()>| {
+        let mut check = |interface: &str, setting: &str, result: io::Result<()>| {
             if let Err(error) = result {
-                worst = Err(format!("cannot set {setting} of {interface}: {error}"));
+                worst = Err(format!("Cannot set {setting} of {interface}: {}", reason(&error)));
             }
         };
         for (setting, value) in BASE_SETTINGS {
-            tell(base, setting, self.settings.set(Tree::Ipv4, base, setting, value));
+            check(base, setting, self.settings.set(Tree::Ipv4, base, setting, value));
         }
-        // The VMAC answers for its own alone; what comes in by it has a source that is routed elsewhere, or our own.
-        tell("all", "rp_filter", self.spread_rp_filter());
+        // The VMAC answers ARP for its own addresses only. Packets arrive on it with sources that are routed through
+        // another interface, or that are our own.
+        check("all", "rp_filter", self.spread_rp_filter());
         for (setting, value) in
             [("arp_ignore", "1"), ("accept_local", "1"), ("rp_filter", "0"), ("promote_secondaries", "1")]
         {
-            tell(name, setting, sysctl::write(Tree::Ipv4, name, setting, value));
+            check(name, setting, sysctl::write(Tree::Ipv4, name, setting, value));
         }
         let without_ipv6 = [("addr_gen_mode", "1"), ("disable_ipv6", "1")];
-        // No address of its own making, and no question for routers from an address that may be used elsewhere.
+        // No automatic link-local address, and no router solicitations, whose source may be in use on another router.
         let with_ipv6 = [("addr_gen_mode", "1"), ("router_solicitations", "0"), ("disable_ipv6", "0")];
         for (setting, value) in if request.ipv6 { &with_ipv6[..] } else { &without_ipv6[..] } {
             match sysctl::write(Tree::Ipv6, name, setting, value) {
                 // A kernel without IPv6.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                result => tell(name, setting, result),
+                result => check(name, setting, result),
             }
         }
         worst
     }
 
-    /// The source check of an interface is the stricter of its own setting and that of `all`: what `all` has is given
-    /// to each interface, so that the VMAC can be without.
+    /// The effective `rp_filter` of an interface is the greater of its own value and that of `all`. This sets the value of
+    /// `all` on each other interface and clears it in `all`, so that it is off on the VMAC.
     fn spread_rp_filter(&mut self) -> io::Result<()> {
         let number = |interface: &str| -> io::Result<u8> {
             let value = sysctl::read(Tree::Ipv4, interface, "rp_filter")?;
@@ -224,7 +226,7 @@ impl Maker {
             return Ok(());
         }
         for interface in sysctl::interfaces(Tree::Ipv4)? {
-            let is_vmac = self.made.contains_key(&interface);
+            let is_vmac = self.vmacs.contains_key(&interface);
             if interface != "all" && !is_vmac && number(&interface).unwrap_or(u8::MAX) < all {
                 self.settings.set(Tree::Ipv4, &interface, "rp_filter", &all.to_string())?;
             }
@@ -240,7 +242,14 @@ impl Maker {
     }
 }
 
-/// Whether a link is the VMAC of a request.
+/// Whether there is an interface of this name that is no macvlan. Asks the kernel and waits for its answer; false when
+/// there is none.
+pub fn is_foreign(name: &str) -> bool {
+    let link = LinkSocket::open().ok().and_then(|mut links| links.find(name).ok().flatten());
+    link.is_some_and(|link| link.kind != KIND)
+}
+
+/// Whether a link has the settings of the requested VMAC.
 fn is_right(link: &Link, request: &VmacRequest) -> bool {
     link.kind == KIND
         && link.macvlan_mode == Some(PRIVATE)
@@ -249,11 +258,11 @@ fn is_right(link: &Link, request: &VmacRequest) -> bool {
 }
 
 fn taken(link: &Link) -> Refusal {
-    let kind = if link.kind.is_empty() { "an interface" } else { &link.kind };
-    Refusal { errno: Errno::EEXIST as i32, text: format!("the name is that of {kind} that is not ours") }
+    let kind = if link.kind.is_empty() { "interface" } else { &link.kind };
+    Refusal { errno: Errno::EEXIST as i32, text: format!("another {kind} has this name") }
 }
 
-/// A socket for link requests, one at a time, that opens itself anew after an error.
+/// A socket for link requests, one at a time. It is reopened after an error.
 struct LinkSocket {
     socket: Option<NetlinkSocket<NlSocket>>,
     buffer: Vec<u8>,
@@ -265,7 +274,7 @@ impl LinkSocket {
         Ok(LinkSocket { socket: Some(NetlinkSocket::request(NlFamily::Route)?), buffer: vec![0; DATAGRAM], seq: 0 })
     }
 
-    /// The link of a name.
+    /// The link with this name.
     fn find(&mut self, name: &str) -> Result<Option<Link>, Refusal> {
         let mut wanted = Attributes::after(&header(0, 0));
         wanted.put_text(IFLA_IFNAME, name);
@@ -276,7 +285,7 @@ impl LinkSocket {
         }
     }
 
-    /// Makes a VMAC; returns its index.
+    /// Creates a VMAC; returns its index.
     fn create(&mut self, request: &VmacRequest) -> Result<u32, Refusal> {
         let mut link = Attributes::after(&header(0, 0));
         link.put_text(IFLA_IFNAME, &request.name);
@@ -287,7 +296,7 @@ impl LinkSocket {
             info.nest(IFLA_INFO_DATA, |data| data.put(IFLA_MACVLAN_MODE, PRIVATE.to_ne_bytes()));
         });
         self.request(RTM_NEWLINK, NlmF::CREATE | NlmF::EXCL | NlmF::ACK, link)?;
-        // The answer does not tell it.
+        // The answer does not contain the index.
         let made = self.find(&request.name)?.filter(|link| is_right(link, request));
         made.map(|link| link.index).ok_or_else(|| Refusal::new(Errno::ENODEV as i32))
     }
@@ -304,7 +313,7 @@ impl LinkSocket {
         self.request(RTM_DELLINK, NlmF::ACK, of_group(0, group)).map(drop)
     }
 
-    /// Removes a link; that it is not there is success.
+    /// Removes a link; success if it does not exist.
     fn delete(&mut self, index: u32) -> Result<(), Refusal> {
         match self.request(RTM_DELLINK, NlmF::ACK, Attributes::after(&header(index, 0))) {
             Err(refusal) if refusal.errno != Errno::ENODEV as i32 => Err(refusal),
@@ -312,7 +321,7 @@ impl LinkSocket {
         }
     }
 
-    /// Sends a request and takes its answer: the link it tells of, if any.
+    /// Sends a request and returns the link in its answer, if any.
     fn request(&mut self, kind: u16, flags: NlmF, payload: Attributes) -> Result<Option<Link>, Refusal> {
         self.seq = self.seq.wrapping_add(1);
         let failed = |error: io::Error| Refusal::new(error.raw_os_error().unwrap_or(Errno::EIO as i32));
@@ -327,14 +336,14 @@ impl LinkSocket {
     }
 }
 
-/// The socket's failure outside, the kernel's answer inside.
+/// Sends a request. The outer error is the socket's, the inner one the kernel's.
 fn answer(
     socket: &NetlinkSocket<NlSocket>,
     message: &[u8],
     seq: u32,
     buffer: &mut [u8],
 ) -> io::Result<Result<Option<Link>, Refusal>> {
-    // The kernel acts and answers before this returns.
+    // The kernel handles the request and queues its answer before this returns.
     socket.send(message)?;
     loop {
         for message in messages(socket.receive(buffer)?).filter(|message| message.seq == seq) {
@@ -347,7 +356,7 @@ fn answer(
     }
 }
 
-/// `struct ifinfomsg`, with `flags` to be set.
+/// `struct ifinfomsg`, with `flags` to set.
 fn header(index: u32, flags: u32) -> Vec<u8> {
     let family_and_type = 0u32;
     [family_and_type, index, flags, flags].map(u32::to_ne_bytes).concat()

@@ -1,7 +1,7 @@
-//! The reflector on a thread of its own.
+//! Runs the monitor on a thread of its own.
 //!
-//! When notifications were lost, links and addresses are dumped; a dump takes a lock of the kernel that other programs
-//! may hold for a second. So the loop only takes the events that the thread has read.
+//! After a loss of notifications the monitor dumps links and addresses, and a dump takes the kernel's RTNL lock, which
+//! other programs may hold for a second. So the event loop only takes events that the thread has read.
 
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
@@ -13,21 +13,21 @@ use super::event::KernelEvent;
 use super::monitor::Monitor;
 use crate::reactor::Waker;
 
-/// Messages of the kernel that are handed over at once.
+/// Most datagrams of the kernel per batch.
 const BATCH: usize = 16;
-/// Batches that may wait. Beyond that the kernel keeps them, and says so if it has to drop some.
+/// Most pending batches. Further notifications wait in the socket; the kernel reports an overflow.
 const WAITING: usize = 64;
-/// The thread looks up from its socket that often, to see whether it is still needed.
+/// How often the thread checks whether the loop still needs it.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The loop's end. Readable when there are events.
+/// The event loop's handle of the thread. Readable when there are events.
 pub struct Watcher {
     batches: Receiver<io::Result<Vec<KernelEvent>>>,
     waker: Waker,
 }
 
 impl Watcher {
-    /// Starts the thread. The first batch is what the monitor found while it was opened.
+    /// Starts the thread. The first batch has the events from opening the monitor.
     pub fn start(monitor: Monitor) -> io::Result<Watcher> {
         let waker = Waker::new()?;
         let (sender, batches) = sync_channel(WAITING);
@@ -41,8 +41,8 @@ impl Watcher {
         self.batches.recv_timeout(limit).map_err(|_| io::ErrorKind::TimedOut)?
     }
 
-    /// Appends the events of the next batch; `true` when there may be more. An error means that the kernel is not
-    /// watched any more.
+    /// Appends the events of the next batch; `true` when there may be more. After an error the kernel is no longer
+    /// watched.
     pub fn receive(&self, events: &mut Vec<KernelEvent>) -> io::Result<bool> {
         self.waker.clear();
         match self.batches.try_recv() {
@@ -62,13 +62,13 @@ impl AsRawFd for Watcher {
     }
 }
 
-/// The thread: until the loop's end is gone, or the socket is of no more use.
+/// The thread: runs until the [`Watcher`] is dropped or the socket fails.
 fn watch(mut monitor: Monitor, batches: &SyncSender<io::Result<Vec<KernelEvent>>>, waker: &Waker) {
     loop {
         let mut events = Vec::new();
         let outcome = monitor.receive(BATCH, &mut events);
         let (more, failed) = (outcome.as_ref().is_ok_and(|more| *more), outcome.is_err());
-        // What was read before an error is not lost.
+        // Pass on the events read before an error.
         let parts = [(!events.is_empty()).then_some(Ok(events)), outcome.err().map(Err)];
         for part in parts.into_iter().flatten() {
             if batches.send(part).is_err() {

@@ -1,66 +1,55 @@
-//! A thread that does what the loop must not wait for.
+//! A thread for requests that may block.
 //!
-//! A request to the kernel runs inside `sendmsg`, under a lock that any other program may hold for as long as it
-//! likes; so the loop only queues requests, and hears of their results as events. Requests are done in the order they
-//! were submitted.
+//! The kernel handles a request inside `sendmsg`, under a lock that any other program may hold for a long time. So the
+//! event loop only queues requests and receives their results as events. Requests are performed in the order in which
+//! they were submitted.
 
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::thread;
 
-use crate::reactor::{Waker, clock};
+use crate::reactor::Waker;
 
-/// The queue has no room for a batch; nothing of it was taken.
+/// The queue has no room for a batch; none of its requests was taken.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the kernel is behind with {in_flight} requests")]
+#[error("{in_flight} requests to the kernel are still pending")]
 pub struct QueueFull<Q> {
-    /// The batch, given back.
+    /// The batch.
     pub requests: Vec<Q>,
-    /// Requests without a result so far.
+    /// Number of pending requests.
     pub in_flight: usize,
 }
 
-/// What was left when the worker stopped.
-#[derive(Debug)]
-pub struct Stopped<A> {
-    /// Results not taken before.
-    pub results: Vec<A>,
-    /// Everything submitted was done; `false` when the time was over first.
-    pub finished: bool,
-}
-
-/// The loop's end of a worker that turns requests `Q` into results `A`, one for each. Readable when there are results.
-/// Dropping it abandons what is queued.
+/// The event loop's handle of a worker thread, which returns a result `A` for each request `Q`. Readable when there are
+/// results. Dropping it discards the queued requests.
 pub struct Worker<Q, A> {
     shared: Arc<Shared<Q>>,
     results: Receiver<A>,
     waker: Waker,
     capacity: usize,
-    thread: Option<JoinHandle<()>>,
 }
 
-/// What both sides touch.
+/// State shared with the thread.
 struct Shared<Q> {
     queue: Mutex<Queue<Q>>,
     filled: Condvar,
-    /// Requests taken and not yet given back as results.
+    /// Requests submitted whose results were not taken yet.
     in_flight: AtomicUsize,
 }
 
 struct Queue<Q> {
     requests: VecDeque<Q>,
-    /// No more will come: end when the queue is empty.
+    /// The handle was dropped: exit when the queue is empty.
     closed: bool,
 }
 
 impl<Q: Send + 'static, A: Send + 'static> Worker<Q, A> {
-    /// Starts a thread called `name`, in the caller's network namespace, which hands at most `batch` requests at once
-    /// to `perform`. `capacity` bounds the requests that are submitted and whose results were not taken yet.
+    /// Starts a thread called `name`, in the caller's network namespace, which passes at most `batch` requests at once to
+    /// `perform`. `capacity` limits the requests submitted whose results were not taken yet.
     pub(super) fn spawn(
         name: &str,
         capacity: usize,
@@ -74,16 +63,16 @@ impl<Q: Send + 'static, A: Send + 'static> Worker<Q, A> {
         });
         let waker = Waker::new()?;
         let (sender, results) = channel();
-        let thread = thread::Builder::new().name(name.to_owned()).spawn({
+        thread::Builder::new().name(name.to_owned()).spawn({
             let (shared, waker) = (shared.clone(), waker.clone());
             move || work(&shared, batch, perform, &sender, &waker)
         })?;
-        Ok(Worker { shared, results, waker, capacity, thread: Some(thread) })
+        Ok(Worker { shared, results, waker, capacity })
     }
 }
 
 impl<Q, A> Worker<Q, A> {
-    /// Queues a batch, all of it or nothing. Does not wait for the kernel.
+    /// Queues all requests of a batch, or none. Does not block.
     pub fn submit(&self, requests: Vec<Q>) -> Result<(), QueueFull<Q>> {
         let in_flight = self.in_flight();
         if in_flight.saturating_add(requests.len()) > self.capacity {
@@ -95,7 +84,7 @@ impl<Q, A> Worker<Q, A> {
         Ok(())
     }
 
-    /// Appends the results that have come.
+    /// Appends the available results.
     pub fn results(&self, results: &mut Vec<A>) {
         self.waker.clear();
         let before = results.len();
@@ -107,25 +96,6 @@ impl<Q, A> Worker<Q, A> {
     /// Requests submitted whose results were not taken yet.
     pub fn in_flight(&self) -> usize {
         self.shared.in_flight.load(Ordering::Relaxed)
-    }
-
-    /// Lets the thread do what is queued and end, waiting for it at most `timeout`.
-    pub fn stop(mut self, timeout: Duration) -> Stopped<A> {
-        let deadline = clock::now().saturating_add(timeout);
-        self.shared.close();
-        let mut results = Vec::new();
-        let finished = loop {
-            match self.results.recv_timeout(deadline.saturating_sub(clock::now())) {
-                Ok(result) => results.push(result),
-                Err(RecvTimeoutError::Timeout) => break false,
-                Err(RecvTimeoutError::Disconnected) => break true,
-            }
-        };
-        if finished && let Some(thread) = self.thread.take() {
-            // It has dropped its sender: it is at its end.
-            let _ = thread.join();
-        }
-        Stopped { results, finished }
     }
 }
 
@@ -152,7 +122,7 @@ impl<Q> Shared<Q> {
         self.filled.notify_one();
     }
 
-    /// The next requests, at most `most`, waiting for them; `None` at the end.
+    /// Waits for the next requests, at most `most`; `None` when the handle was dropped.
     fn next_batch(&self, most: usize) -> Option<Vec<Q>> {
         let mut queue = self
             .filled
@@ -174,7 +144,7 @@ fn work<Q, A>(
 ) {
     while let Some(requests) = shared.next_batch(batch) {
         for result in perform(requests) {
-            // Nobody listens any more after a drop: the queue is empty then, too.
+            // Fails after the handle was dropped; the queue is empty then.
             let _ = results.send(result);
         }
         waker.wake();

@@ -5,7 +5,7 @@ use snmp::{Column, Syntax, TableView, Value};
 use super::values::{address_type, octets};
 use crate::vrrp::{Address, AddressId, Vrrp};
 
-/// vrrpAddressTable: static addresses under owner 0, then those of each instance, advertised ones first.
+/// vrrpAddressTable. The first index is 0 for static addresses, else that of the instance; advertised addresses come first.
 pub(super) const ADDRESSES: TableView<Vrrp, AddressId, Address> = TableView {
     name: "vrrpAddressTable",
     entry: &[1, 3, 6, 1, 4, 1, 9586, 100, 5, 2, 6, 1],
@@ -21,7 +21,7 @@ pub(super) const ADDRESSES: TableView<Vrrp, AddressId, Address> = TableView {
             Some(Value::Gauge32(row.config.prefix.into()))
         }),
         Column::new(6, "vrrpAddressScope", Syntax::INET_SCOPE_TYPE, |_, _, row| {
-            // The kernel's numbers; "nowhere" and numbers of one's own have no counterpart.
+            // From rtnetlink scopes to InetScopeType; "nowhere" and user-defined scopes have no counterpart.
             match row.config.scope {
                 0 => Some(Value::Integer(14)),
                 200 => Some(Value::Integer(5)),

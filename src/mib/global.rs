@@ -1,4 +1,4 @@
-//! Branch 1, global: scalars and emailTable.
+//! Branch 1, `global`: scalars and emailTable.
 
 use snmp::{Column, ScalarView, Syntax, TableView, Value};
 
@@ -6,7 +6,7 @@ use super::values::{ENABLED, enabled, octets, seconds};
 use crate::config::model::{FlushOnStop, Global, MailServer};
 use crate::system::{Email, HasSystem};
 
-/// on, off, or the keyword is absent.
+/// SYNTAX of settings that are on, off, or unset when the keyword is absent.
 const ON_OFF_UNSET: Syntax = Syntax::Enum(&[("on", 1), ("off", 2), ("unset", 3)]);
 
 fn global<T: HasSystem>(data: &T) -> Option<&Global> {
@@ -28,7 +28,7 @@ macro_rules! oid {
     };
 }
 
-/// All scalars, by rising identifier.
+/// All scalars, by ascending identifier.
 pub(super) fn scalars<T: HasSystem>() -> [ScalarView<T>; 20] {
     [
         ScalarView::new(oid![1], "version", Syntax::DISPLAY_STRING, |data| Some(Value::text(&data.system().version))),
@@ -39,7 +39,7 @@ pub(super) fn scalars<T: HasSystem>() -> [ScalarView<T>; 20] {
             Some(Value::Integer(match &global(data)?.smtp_server {
                 Some(MailServer::Name { .. }) => 16,
                 Some(MailServer::Address(address)) if address.is_ipv6() => 2,
-                // Without a server: ipv4 and four zero octets, which fit each other.
+                // Without a server the type is ipv4, as the address is four zero octets.
                 Some(MailServer::Address(_)) | None => 1,
             }))
         }),

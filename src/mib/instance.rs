@@ -40,7 +40,7 @@ pub(super) const INSTANCES: TableView<Vrrp, InstanceId, Instance> = TableView {
             11,
             "vrrpInstanceTrackPrimaryIf",
             Syntax::Enum(&[("tracked", 1), ("notTracked", 2)]),
-            // As the MIB says; C keepalived shows whether there is a track_interface list.
+            // As the MIB defines it; C keepalived shows whether there is a track_interface list.
             |_, _, row| Some(Value::truth(!row.config.dont_track_primary)),
         ),
         Column::new(12, "vrrpInstanceAdvertisementsInt", Syntax::UNSIGNED32, |_, _, row| {
@@ -93,7 +93,7 @@ pub(super) const INSTANCES: TableView<Vrrp, InstanceId, Instance> = TableView {
         Column::new(24, "vrrpInstanceScriptFault", STRING, |_, _, row| script(row.config.scripts.fault.as_ref())),
         Column::new(25, "vrrpInstanceScriptStop", STRING, |_, _, row| script(row.config.scripts.stop.as_ref())),
         Column::new(26, "vrrpInstanceScript", STRING, |_, _, row| script(row.config.scripts.any.as_ref())),
-        // For version 2 C keepalived shows 0, which the MIB does not have.
+        // For VRRPv2 C keepalived shows 0, which is not a value of the SYNTAX.
         Column::writable(
             27,
             "vrrpInstanceAccept",
@@ -144,7 +144,7 @@ pub(super) const INSTANCES: TableView<Vrrp, InstanceId, Instance> = TableView {
     ],
 };
 
-/// What a row starts as.
+/// The initial state of an instance.
 fn initial_state(row: &Instance) -> Value {
     state(match row.config.start_state {
         StartState::Master => State::Master,
@@ -152,12 +152,12 @@ fn initial_state(row: &Instance) -> Value {
     })
 }
 
-/// The objects of the multicast group are absent for an instance with unicast peers.
+/// Whether an instance uses multicast: without it the objects of the multicast group are absent.
 fn multicasts(row: &Instance) -> bool {
     row.config.unicast.is_none()
 }
 
-/// Interface of the IPVS sync daemon, when it follows this instance.
+/// Interface of the IPVS sync daemon, if the daemon follows this instance.
 fn sync_interface<'a>(data: &'a Vrrp, row: &'a Instance) -> Option<&'a str> {
     let daemon = data.tables().sync_daemon.as_ref();
     let followed = daemon.filter(|daemon| daemon.instance.as_ref() == Some(&row.config.name));
@@ -196,24 +196,26 @@ const SET_NOTIFY_DELETED: Setter<Vrrp, InstanceId> = Setter {
     },
 };
 
-/// Settings that cannot change while running: only the value they have is taken.
-fn only_as_is(now: bool, value: &Value) -> Result<(), SetError> {
-    if *value == Value::truth(now) { Ok(()) } else { Err(SetError::InconsistentValue) }
+/// Tests a SET of a setting that cannot change at run time: only the current value is accepted.
+fn test_unchanged(current: bool, value: &Value) -> Result<(), SetError> {
+    if *value == Value::truth(current) { Ok(()) } else { Err(SetError::InconsistentValue) }
 }
 
 const SET_ACCEPT: Setter<Vrrp, InstanceId> = Setter {
-    test: |data, id, value| only_as_is(data.tables().instances.get(id).is_some_and(|row| row.config.accept), value),
+    test: |data, id, value| test_unchanged(data.tables().instances.get(id).is_some_and(|row| row.config.accept), value),
     commit: |_, _, _| Ok(()),
 };
 
 const SET_PROMOTE_SECONDARIES: Setter<Vrrp, InstanceId> = Setter {
     test: |data, id, value| {
-        only_as_is(data.tables().instances.get(id).is_some_and(|row| row.config.promote_secondaries), value)
+        test_unchanged(data.tables().instances.get(id).is_some_and(|row| row.config.promote_secondaries), value)
     },
     commit: |_, _, _| Ok(()),
 };
 
 const SET_USE_LINKBEAT: Setter<Vrrp, InstanceId> = Setter {
-    test: |data, id, value| only_as_is(data.tables().instances.get(id).is_some_and(|row| row.config.linkbeat), value),
+    test: |data, id, value| {
+        test_unchanged(data.tables().instances.get(id).is_some_and(|row| row.config.linkbeat), value)
+    },
     commit: |_, _, _| Ok(()),
 };

@@ -1,7 +1,7 @@
-//! How the tables appear as KEEPALIVED-MIB (.1.3.6.1.4.1.9586.100.5), and the notifications.
+//! KEEPALIVED-MIB (.1.3.6.1.4.1.9586.100.5): views of the tables, and the notifications.
 //!
-//! Views are data over the rows that the machines write: there is no second copy. `mibs/KEEPALIVED-MIB.txt` is the
-//! contract; a test compares each object here with it.
+//! Views read the rows of the state machines directly, without a copy. `mibs/KEEPALIVED-MIB.txt` is the contract; a test
+//! compares each object here with it.
 
 mod address;
 mod check;
@@ -21,12 +21,15 @@ pub use check::{check_mib, check_subtrees, check_trap};
 pub use traps::{Trap, trap};
 pub use values::BASE;
 
-/// The subtrees the VRRP process registers: global and vrrp.
+/// The subtrees that the VRRP process registers: `global` and `vrrp`.
 pub fn subtrees() -> [Vec<u32>; 2] {
     [1, 2].map(|branch| [&BASE[..], &[branch]].concat())
 }
 
-/// What the VRRP process serves.
+/// The MIB of the VRRP process.
+///
+/// # Errors
+/// When two views overlap in the tree.
 pub fn vrrp_mib() -> Result<Mib<Vrrp>, MibError> {
     let mut builder = Mib::builder();
     for table in tracked::INSTANCES {

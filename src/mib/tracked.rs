@@ -1,5 +1,5 @@
-//! The entries by which instances and sync groups track something: vrrpTrackedInterfaceTable, vrrpTrackedScriptTable,
-//! vrrpTrackedFileTable, vrrpTrackedBfdTable, vrrpTrackedProcessTable, and vrrpSyncTracked... of each.
+//! Tables of the track entries of instances and sync groups: vrrpTrackedInterfaceTable, vrrpTrackedScriptTable,
+//! vrrpTrackedFileTable, vrrpTrackedBfdTable, vrrpTrackedProcessTable, and the same as vrrpSyncTracked...
 
 use std::ops::Bound;
 
@@ -9,7 +9,7 @@ use super::values::TRUTH;
 use crate::config::model::{Track, TrackerKind};
 use crate::vrrp::{Group, GroupId, Instance, InstanceId, Vrrp};
 
-/// The entries of one kind, under their owner and an index of their own.
+/// The track entries of one kind. The index is that of the owner (instance or sync group) and that of the entry.
 pub(super) struct Entries<A: 'static, O: 'static> {
     kind: TrackerKind,
     owners: fn(&Vrrp) -> &Table<A, O>,
@@ -17,8 +17,8 @@ pub(super) struct Entries<A: 'static, O: 'static> {
 }
 
 impl<A, O> Entries<A, O> {
-    /// The entries of an owner with their indices. An interface has its ifIndex, and no entry while the host does not have
-    /// it; all others are counted from 1.
+    /// The entries of an owner with their indices. The index of an interface is its ifIndex; an interface that does not
+    /// exist has no entry. All others are counted from 1.
     fn of<'d>(&self, data: &'d Vrrp, owner: &'d O) -> impl Iterator<Item = (u32, &'d Track)> {
         let kind = self.kind;
         let entries = (self.list)(owner).iter().filter(move |entry| entry.kind == kind);
@@ -64,13 +64,13 @@ impl<A: Key, O> Rows<Vrrp, (A, u32), Track> for Entries<A, O> {
     }
 }
 
-/// A table of [`Entries`].
+/// A view of [`Entries`].
 type Tracked<A, O> = TableView<Vrrp, (A, u32), Track, Entries<A, O>>;
-/// Its columns.
+/// The columns of a [`Tracked`] view.
 type Columns<A> = [Column<Vrrp, (A, u32), Track>; 3];
 
-/// The columns of the three objects name, weight and reverse. The index takes the first number, but that of an interface
-/// is an object of IF-MIB.
+/// The columns of name, weight and reverse. Column 1 is the index, except for interfaces, whose index is an object of
+/// IF-MIB.
 const fn columns<A>(kind: TrackerKind, [name, weight, reverse]: [&'static str; 3], truth: Syntax) -> Columns<A> {
     let (first, range) = match kind {
         TrackerKind::Interface => (1, Syntax::INTEGER32),
@@ -92,8 +92,8 @@ const fn of_groups(kind: TrackerKind) -> Entries<GroupId, Group> {
     Entries { kind, owners: |data| &data.tables().groups, list: |row| &row.config.trackers }
 }
 
-/// A table: whose entries, of which kind, its number in the branch vrrp, the beginning of all its descriptors, and the
-/// syntax of reverse.
+/// A table of track entries. Arguments: the function for the entries, the kind, the sub-identifier in branch `vrrp`, the
+/// prefix of the descriptors, and the SYNTAX of reverse.
 macro_rules! tracked {
     ($entries:ident, $kind:ident, $number:literal, $prefix:literal, $truth:expr) => {
         TableView {

@@ -61,10 +61,12 @@ pub(super) const SESSIONS: TableView<Vrrp, u32, Tracker<Session>> = TableView {
     entry: &[1, 3, 6, 1, 4, 1, 9586, 100, 5, 2, 18, 1],
     table: |data| &data.tables().trackers.sessions,
     columns: &[
-        Column::new(2, "vrrpBfdName", STRING, |_, _, tracker| Some(Value::text(&tracker.row.name))),
-        Column::new(3, "vrrpBfdResult", INTEGER, |_, _, tracker| Some(Value::Integer(tracker.row.up.into()))),
-        Column::new(4, "vrrpBfdWeight", WEIGHT, |_, _, tracker| weight(tracker.row.weight)),
-        Column::new(5, "vrrpBfdWgtRev", TRUTH, |_, _, tracker| Some(Value::truth(tracker.row.reverse))),
+        Column::new(2, "vrrpBfdName", STRING, |_, _, tracker| Some(Value::text(&tracker.row.config.name))),
+        Column::new(3, "vrrpBfdResult", INTEGER, |_, _, tracker| {
+            Some(Value::Integer((tracker.row.reading == Reading::Up).into()))
+        }),
+        Column::new(4, "vrrpBfdWeight", WEIGHT, |_, _, tracker| weight(tracker.row.config.weight)),
+        Column::new(5, "vrrpBfdWgtRev", TRUTH, |_, _, tracker| Some(Value::truth(tracker.row.config.reverse))),
     ],
 };
 
@@ -123,7 +125,7 @@ fn script_result(row: &Script) -> i32 {
     }
 }
 
-/// As the MIB numbers them; C keepalived has partial and initial the other way round.
+/// The value of vrrpProcessParamMatch as the MIB defines it; C keepalived swaps partial and initial.
 fn parameter_match(config: &TrackProcess) -> i32 {
     match (&config.parameters, config.matching) {
         (None, _) => 0,

@@ -1,6 +1,6 @@
 //! The notifications of KEEPALIVED-MIB.
 //!
-//! Their objects are columns of the tables, read by the same functions as a walk reads them.
+//! Their objects are columns of the tables, read by the same functions as for a walk.
 
 use snmp::{Column, Oid, TableView, Value, VarBind};
 
@@ -11,12 +11,12 @@ use super::values::{BASE, state};
 use crate::system::HasSystem;
 use crate::vrrp::{Change, Vrrp};
 
-/// A notification: snmpTrapOID and the objects of its definition.
+/// A notification: snmpTrapOID.0 and the objects of its definition.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trap {
     /// Value of snmpTrapOID.0.
     pub oid: Oid,
-    /// The objects. Like C keepalived, by column and without an index: receivers are set up for these names.
+    /// The objects. Their names are those of the columns, without an index, as in C keepalived: receivers expect these.
     pub objects: Vec<VarBind>,
 }
 
@@ -29,14 +29,14 @@ pub fn trap(change: &Change, data: &Vrrp) -> Option<Trap> {
         Change::Instance { id, to, .. } => {
             let objects = [
                 cell(&INSTANCES, data, id, "vrrpInstanceName"),
-                then(&INSTANCES, "vrrpInstanceState", state(*to)),
+                with_value(&INSTANCES, "vrrpInstanceState", state(*to)),
                 cell(&INSTANCES, data, id, "vrrpInstanceInitialState"),
             ];
             (2, objects.into_iter().collect::<Option<Vec<_>>>()?)
         }
         Change::Group { id, to, .. } => {
             let objects =
-                [cell(&GROUPS, data, id, "vrrpSyncGroupName"), then(&GROUPS, "vrrpSyncGroupState", state(*to))];
+                [cell(&GROUPS, data, id, "vrrpSyncGroupName"), with_value(&GROUPS, "vrrpSyncGroupState", state(*to))];
             (1, objects.into_iter().collect::<Option<Vec<_>>>()?)
         }
         _ => return None,
@@ -57,7 +57,7 @@ pub(super) fn traps_enabled<T: HasSystem>(data: &T) -> bool {
     data.system().global.as_ref().is_some_and(|global| global.enable_traps)
 }
 
-/// An object of a row as a walk shows it; `None` where a walk goes past it.
+/// An object of a row, as in a walk; `None` if the row has no such instance.
 pub(super) fn cell<T, K: snmp::Key, R>(
     view: &TableView<T, K, R>,
     data: &T,
@@ -69,8 +69,8 @@ pub(super) fn cell<T, K: snmp::Key, R>(
     Some(object(view.entry, column.number, value))
 }
 
-/// An object with the value that it had at the change: the row may have changed again since.
-pub(super) fn then<T, K, R>(view: &TableView<T, K, R>, name: &'static str, value: Value) -> Option<VarBind> {
+/// An object with its value at the time of the change: the row may have changed since.
+pub(super) fn with_value<T, K, R>(view: &TableView<T, K, R>, name: &'static str, value: Value) -> Option<VarBind> {
     Some(object(view.entry, column(view, name)?.number, value))
 }
 
@@ -78,7 +78,7 @@ fn column<'v, T, K, R>(view: &'v TableView<T, K, R>, name: &str) -> Option<&'v C
     view.columns.iter().find(|column| column.name == name)
 }
 
-/// A scalar of branch 1, with its instance.
+/// A scalar of branch 1, with the instance 0.
 fn scalar<T: HasSystem>(data: &T, name: &str) -> Option<VarBind> {
     let view = global::scalars::<T>().into_iter().find(|view| view.name == name)?;
     Some(object(view.oid, 0, (view.get)(data)?))

@@ -1,4 +1,4 @@
-//! Where the MIB is, and how values appear in it.
+//! The root of the MIB, and conversions of values.
 
 use snmp::{Syntax, Value};
 
@@ -8,7 +8,7 @@ use crate::vrrp::State;
 /// Root of KEEPALIVED-MIB.
 pub const BASE: [u32; 9] = [1, 3, 6, 1, 4, 1, 9586, 100, 5];
 
-/// VrrpState.
+/// SYNTAX of VrrpState.
 pub(super) const STATE: Syntax = Syntax::Enum(&[
     ("init", 0),
     ("backup", 1),
@@ -18,12 +18,12 @@ pub(super) const STATE: Syntax = Syntax::Enum(&[
     ("shutdown", 5),
     ("deleted", 6),
 ]);
-/// A state in it.
+/// A state as VrrpState.
 pub(super) fn state(state: State) -> Value {
     Value::Integer(state as i32)
 }
 
-/// Objects that are on or off.
+/// SYNTAX of objects that are enabled or disabled.
 pub(super) const ENABLED: Syntax = Syntax::Enum(&[("enabled", 1), ("disabled", 2)]);
 
 pub(super) const TRUTH: Syntax = Syntax::TRUTH_VALUE;
@@ -32,13 +32,13 @@ pub(super) fn enabled(on: bool) -> Option<Value> {
     Some(Value::truth(on))
 }
 
-/// Every argument in single quotes; absent without a script.
+/// The program and arguments of a script, each in single quotes.
 pub(super) fn script(script: Option<&Script>) -> Option<Value> {
     let words: Vec<String> = script?.argv.iter().map(|word| format!("'{word}'")).collect();
     Some(Value::text(words.join(" ")))
 }
 
-/// Octets of an InetAddress.
+/// An address as InetAddress.
 pub(super) fn octets(ip: std::net::IpAddr) -> Value {
     Value::OctetString(match ip {
         std::net::IpAddr::V4(ip) => ip.octets().to_vec(),
@@ -46,7 +46,7 @@ pub(super) fn octets(ip: std::net::IpAddr) -> Value {
     })
 }
 
-/// InetAddressType of an address.
+/// The InetAddressType of an address.
 pub(super) fn address_type(ip: std::net::IpAddr) -> Value {
     Value::Integer(if ip.is_ipv4() { 1 } else { 2 })
 }
@@ -56,12 +56,12 @@ pub(super) fn seconds(time: std::time::Duration) -> Value {
     Value::Gauge32(u32::try_from(time.as_secs()).unwrap_or(u32::MAX))
 }
 
-/// Whole microseconds.
+/// Whole microseconds, rounded down.
 pub(super) fn micros(time: std::time::Duration) -> Option<Value> {
     Some(Value::Gauge32(u32::try_from(time.as_micros()).unwrap_or(u32::MAX)))
 }
 
-/// The program of a script.
+/// The program of a script, without its arguments.
 pub(super) fn program(script: Option<&Script>) -> Option<Value> {
     script?.argv.first().map(Value::text)
 }

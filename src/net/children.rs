@@ -1,8 +1,8 @@
-//! Check scripts: run, watched and ended by a process of their own, the [`runner`](super::runner).
+//! Runs check scripts in a separate process, the [`runner`](super::runner).
 //!
-//! This process has blocked signals, limits and perhaps a real-time policy that no program should inherit, and no program
-//! may hold up its loop. The runner is a clean process from its first moment, so that it starts programs as cheaply as the
-//! system can. It comes with the first order, and again after it was lost.
+//! This process has blocked signals, changed limits and perhaps a real-time policy, which programs should not inherit, and
+//! starting a program must not block its loop. The runner resets all of these once, so that starting programs is cheap. It
+//! is started with the first program, and again if it has exited.
 
 use std::collections::HashSet;
 use std::io;
@@ -17,15 +17,16 @@ use std::time::Duration;
 
 use super::Key;
 use super::orders::{self, ChildEvent, Order, Outcome};
-use super::runner::{self, MOST};
-use crate::reactor::{Program, Waker, clock, launcher};
+use super::runner::{self, MAX_RUNNING};
+use crate::reactor::background::await_end;
+use crate::reactor::{Program, Waker, launcher};
 
-/// How long dropping the handle waits for the runner to kill its programs.
-const FAREWELL: Duration = Duration::from_millis(200);
+/// How long dropping [`Children`] waits for the runner to kill its programs.
+const SHUTDOWN_LIMIT: Duration = Duration::from_millis(200);
 
-/// Handle to the runner. Dropping it kills what still runs.
+/// Handle of the runner. Dropping it kills the running programs.
 ///
-/// Register it as readable; when it is ready, take the [`events`](Children::events).
+/// Register it for reading; when it is readable, take the [`events`](Children::events).
 #[derive(Debug)]
 pub struct Children {
     orders: Option<Sender<Order>>,
@@ -35,39 +36,40 @@ pub struct Children {
 }
 
 impl Children {
-    /// Starts the thread that talks to the runner.
+    /// Starts the thread that communicates with the runner.
     ///
     /// # Errors
     /// When the system has no descriptors or threads left.
     pub fn start() -> io::Result<Children> {
-        Children::at_most(MOST)
+        Children::at_most(MAX_RUNNING)
     }
 
-    /// The same with another number of programs at the same time.
+    /// As [`start`](Children::start), with a limit of `most` programs running at the same time.
     ///
     /// # Errors
-    /// As above.
-    pub fn at_most(most: usize) -> io::Result<Children> {
+    /// As [`start`](Children::start).
+    pub fn at_most(max_running: usize) -> io::Result<Children> {
         let (orders, incoming) = channel();
         let (outgoing, ended) = channel();
         let ready = Waker::new()?;
-        let client = Client { told: Told { ended: outgoing, ready: ready.clone() }, most, runner: None };
+        let client = Client { reporter: Reporter { ended: outgoing, ready: ready.clone() }, max_running, runner: None };
         let thread = std::thread::Builder::new().name("programs".into()).spawn(move || client.run(&incoming))?;
         Ok(Children { orders: Some(orders), ended, ready, thread: Some(thread) })
     }
 
-    /// Runs a program. After `limit` its process group gets TERM, and KILL two seconds later. One event tells the end,
-    /// unless it is cancelled. Never blocks. Beyond 1024 that run it does not start, which is [`Outcome::Lacking`].
+    /// Runs a program. After `limit` its process group is sent SIGTERM, and SIGKILL two seconds later. One event has the
+    /// outcome, unless the program is cancelled. Never blocks. When 1024 programs are running already, the outcome is
+    /// [`Outcome::NoResources`].
     pub fn run(&self, key: Key, program: Program, limit: Duration) {
         self.order(Order::Run { key, program, limit });
     }
 
-    /// Ends a program, with TERM, then KILL, and without an event.
+    /// Terminates a program with SIGTERM, then SIGKILL, without an event.
     pub fn cancel(&self, key: Key) {
         self.order(Order::Cancel(key));
     }
 
-    /// Adds the ends since the last call.
+    /// Appends the outcomes since the last call to `out`.
     pub fn events(&self, out: &mut Vec<ChildEvent>) {
         self.ready.clear();
         out.extend(self.ended.try_iter());
@@ -75,7 +77,7 @@ impl Children {
 
     fn order(&self, order: Order) {
         if let Some(orders) = &self.orders {
-            // The thread goes only when this handle does.
+            // Cannot fail: the thread runs until this handle is dropped.
             let _ = orders.send(order);
         }
     }
@@ -90,40 +92,39 @@ impl AsRawFd for Children {
 impl Drop for Children {
     fn drop(&mut self) {
         self.orders = None;
-        // The runner may hang in a file system, so it is not waited for without end.
-        let until = clock::now().saturating_add(FAREWELL);
-        while self.thread.as_ref().is_some_and(|thread| !thread.is_finished()) && clock::now() < until {
-            std::thread::sleep(Duration::from_millis(2));
+        // The runner may hang in a file system, so the wait is limited.
+        if let Some(thread) = &self.thread {
+            await_end(thread, SHUTDOWN_LIMIT);
         }
     }
 }
 
-/// Where ends are told.
+/// Sends outcomes to the event loop.
 #[derive(Clone)]
-struct Told {
+struct Reporter {
     ended: Sender<ChildEvent>,
     ready: Waker,
 }
 
-impl Told {
-    fn tell(&self, key: Key, outcome: Outcome) {
+impl Reporter {
+    fn report(&self, key: Key, outcome: Outcome) {
         if self.ended.send(ChildEvent { key, outcome }).is_ok() {
             self.ready.wake();
         }
     }
 }
 
-/// The programs whose end is to be told. `None`: the runner has ended, and none is.
+/// The programs whose outcome is still to be reported. `None`: the runner has exited.
 type Expected = Arc<Mutex<Option<HashSet<Key>>>>;
 
 fn lock(expected: &Expected) -> MutexGuard<'_, Option<HashSet<Key>>> {
     expected.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The thread that hands orders on.
+/// The thread that forwards orders to the runner.
 struct Client {
-    told: Told,
-    most: usize,
+    reporter: Reporter,
+    max_running: usize,
     runner: Option<Runner>,
 }
 
@@ -132,30 +133,31 @@ impl Client {
         while let Ok(order) = orders.recv() {
             match order {
                 Order::Run { key, .. } => {
-                    if let Err(error) = self.hand_on(key, &order) {
-                        self.told.tell(key, Outcome::Lacking(format!("the process that runs programs: {error}")));
+                    if let Err(error) = self.forward(key, &order) {
+                        self.reporter
+                            .report(key, Outcome::NoResources(format!("the process that runs check scripts: {error}")));
                     }
                 }
                 Order::Cancel(key) => self.cancel(key, &order),
             }
         }
-        self.lose();
+        self.stop_runner();
     }
 
-    fn hand_on(&mut self, key: Key, order: &Order) -> io::Result<()> {
+    fn forward(&mut self, key: Key, order: &Order) -> io::Result<()> {
         if self.runner.as_ref().is_some_and(|runner| lock(&runner.expected).is_none()) {
-            self.lose();
+            self.stop_runner();
         }
         let runner = match &mut self.runner {
             Some(runner) => runner,
-            none => none.insert(Runner::start(self.most, &self.told)?),
+            none => none.insert(Runner::start(self.max_running, &self.reporter)?),
         };
         match &mut *lock(&runner.expected) {
             Some(expected) => expected.insert(key),
             None => return Err(io::ErrorKind::BrokenPipe.into()),
         };
         let sent = orders::write(&mut runner.stream, order);
-        // Whoever takes the key out tells of it.
+        // The thread that removes the key reports the outcome.
         match sent {
             Err(error) if lock(&runner.expected).as_mut().is_some_and(|expected| expected.remove(&key)) => Err(error),
             _ => Ok(()),
@@ -166,13 +168,13 @@ impl Client {
         let Some(runner) = &mut self.runner else { return };
         let waits = lock(&runner.expected).as_mut().is_some_and(|expected| expected.remove(&key));
         if waits {
-            // A runner that has ended has killed it.
+            // If the runner has exited, it has killed the program.
             let _ = orders::write(&mut runner.stream, order);
         }
     }
 
-    /// The end of the stream has the runner kill what runs, and end.
-    fn lose(&mut self) {
+    /// Closes the stream, whereupon the runner kills its programs and exits.
+    fn stop_runner(&mut self) {
         if let Some(mut runner) = self.runner.take() {
             let _ = runner.stream.shutdown(Shutdown::Both);
             let _ = runner.process.wait();
@@ -187,25 +189,25 @@ struct Runner {
 }
 
 impl Runner {
-    fn start(most: usize, told: &Told) -> io::Result<Runner> {
+    fn start(max_running: usize, reporter: &Reporter) -> io::Result<Runner> {
         let (stream, theirs) = UnixStream::pair()?;
         let reader = stream.try_clone()?;
         let expected: Expected = Arc::new(Mutex::new(Some(HashSet::new())));
-        let (told, shared) = (told.clone(), Arc::clone(&expected));
-        std::thread::Builder::new().name("ends".into()).spawn(move || tell_ends(reader, &told, &shared))?;
-        let process = launcher::start_role(runner::ROLE, &most.to_string(), theirs.into())?;
+        let (reporter, shared) = (reporter.clone(), Arc::clone(&expected));
+        std::thread::Builder::new().name("ends".into()).spawn(move || report_ends(reader, &reporter, &shared))?;
+        let process = launcher::start_role(runner::ROLE, &max_running.to_string(), theirs.into())?;
         Ok(Runner { process, stream, expected })
     }
 }
 
-/// The thread that hands ends on, until the runner has ended.
-fn tell_ends(mut stream: UnixStream, told: &Told, expected: &Expected) {
+/// The thread that passes outcomes on until the runner exits.
+fn report_ends(mut stream: UnixStream, reporter: &Reporter, expected: &Expected) {
     while let Ok(ChildEvent { key, outcome }) = orders::read(&mut stream) {
         if lock(expected).as_mut().is_some_and(|expected| expected.remove(&key)) {
-            told.tell(key, outcome);
+            reporter.report(key, outcome);
         }
     }
     for key in lock(expected).take().into_iter().flatten() {
-        told.tell(key, Outcome::Lacking("the process that runs programs has ended".to_owned()));
+        reporter.report(key, Outcome::NoResources("the process that runs check scripts has exited".to_owned()));
     }
 }

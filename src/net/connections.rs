@@ -1,4 +1,4 @@
-//! The table of connection attempts, and what readiness does to each.
+//! The table of connection attempts, driven by readiness events.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -11,68 +11,69 @@ use socket2::Socket;
 use super::Key;
 use super::meter::Metered;
 use super::ping::Echo;
-use super::socket::{self, Opened, Progress, is_own_lack, reason};
-use super::stream::{Got, Stream};
+use super::socket::{self, Opened, Progress, is_local_shortage};
+use super::stream::{ReadResult, Stream};
 use super::tls::{self, Tls};
 use crate::config::lvs::Target;
 use crate::reactor::{Interest, Reactor, Ready, Token};
+use crate::text::reason;
 
-/// Tokens of connections: the third quarter of all, far from those counted up from 0.
+/// First and last token of connections, far above tokens counted from 0.
 const FIRST_TOKEN: usize = usize::MAX / 4 * 2;
 const LAST_TOKEN: usize = usize::MAX / 4 * 3;
-/// Reads of one attempt in one turn: a server that sends for ever gets its turn like all others.
-const READS_A_TURN: usize = 8;
-/// Octets that may wait for a slow peer.
-const MOST_UNSENT: usize = 64 * 1024;
-/// The largest datagram.
-const LARGEST: usize = 64 * 1024;
+/// Most reads of one attempt per turn, so that a server that sends without end does not delay the others.
+const READS_PER_TURN: usize = 8;
+/// Most octets queued for a slow peer.
+const MAX_UNSENT: usize = 64 * 1024;
+/// Length of the longest datagram.
+const MAX_DATAGRAM: usize = 64 * 1024;
 
-/// What an attempt runs over.
+/// Transport of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Transport {
-    /// TCP; connected when the handshake of TCP is done.
+    /// TCP; connected after the TCP handshake.
     Tcp,
-    /// TLS over TCP; connected when both handshakes are done.
+    /// TLS over TCP; connected after both handshakes.
     Tls {
         /// Name to send as server name indication; an address is not sent.
         sni: Option<String>,
         /// Whether closing sends close_notify.
         close_notify: bool,
     },
-    /// UDP; connected at once. Each [`Connections::send`] is one datagram, each [`What::Received`] too.
+    /// UDP; connected at once. Each [`Connections::send`] is one datagram, each [`NetEventKind::Received`] too.
     Udp,
-    /// One ICMP or ICMPv6 echo request of 128 octets; connected when its reply has come. Ports are of no account.
+    /// One ICMP or ICMPv6 echo request with 128 octets of data; connected when the reply arrives. Ports are ignored.
     Ping,
 }
 
-/// Something happened to an attempt.
+/// An event of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NetEvent {
-    /// Whose.
+    /// The attempt.
     pub key: Key,
-    /// What.
-    pub what: What,
+    /// The event.
+    pub kind: NetEventKind,
 }
 
-/// What can happen to an attempt.
+/// The kind of an event of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum What {
-    /// It can be sent to.
+pub enum NetEventKind {
+    /// The connection is established.
     Connected,
     /// Octets from the peer: at most 4096 of a stream, one whole datagram of UDP.
     Received(Vec<u8>),
-    /// The peer has ended its side of the stream; the attempt is over.
+    /// The peer has closed its side of the stream; the attempt is over.
     Closed,
-    /// It failed, in words for a log; the attempt is over.
+    /// The attempt failed and is over; the reason for the log.
     Failed(String),
-    /// This process had not what it takes, as descriptors or memory, in words for a log; the attempt is over.
-    Lacking(String),
+    /// This process is short of a resource such as descriptors or memory; the attempt is over. The reason for the log.
+    NoResources(String),
 }
 
-/// All attempts under way, at most one for each [`Key::id`].
+/// All open attempts, at most one for each [`Key::id`].
 ///
-/// Events are added to the caller's list. Within one call they may go on after an event that makes the caller
-/// close the attempt, so a caller compares the key with the one it waits for.
+/// Events are appended to the caller's list. One call may append more events of an attempt after one that makes the caller
+/// close it, so the caller must compare the key with its current attempt.
 #[derive(Debug)]
 pub struct Connections {
     tls: Option<Tls>,
@@ -88,10 +89,10 @@ struct Attempt {
     key: Key,
     step: Step,
     io: Io,
-    /// Where it goes.
+    /// Address of the peer.
     to: SocketAddr,
     unsent: Vec<u8>,
-    /// Nothing is read for now.
+    /// Reading is paused.
     paused: bool,
 }
 
@@ -109,16 +110,16 @@ enum Io {
     Ping(Socket, Echo),
 }
 
-/// Whether an attempt goes on.
+/// How an attempt continues.
 enum Next {
     Wait,
-    /// There is more to read now.
+    /// There is more to read at once.
     Again,
     Over,
 }
 
 impl Connections {
-    /// An empty table; `tls` serves all TLS attempts, which lack something of ours without.
+    /// An empty table. `tls` is the context of all TLS attempts; without it they end with [`NetEventKind::NoResources`].
     pub fn new(tls: Option<Tls>) -> Connections {
         Connections {
             tls,
@@ -126,7 +127,7 @@ impl Connections {
             attempts: HashMap::new(),
             next: FIRST_TOKEN,
             random: RandomState::new(),
-            scratch: vec![0; LARGEST],
+            scratch: vec![0; MAX_DATAGRAM],
         }
     }
 
@@ -140,17 +141,17 @@ impl Connections {
         self.tls.is_some()
     }
 
-    /// Number of attempts under way.
+    /// Number of open attempts.
     pub fn len(&self) -> usize {
         self.attempts.len()
     }
 
-    /// Whether there are none.
+    /// Whether no attempt is open.
     pub fn is_empty(&self) -> bool {
         self.attempts.is_empty()
     }
 
-    /// Starts an attempt; one of the same id is closed first. It may be connected, or have failed, on return.
+    /// Starts an attempt, closing an earlier one of the same id. It may be connected, or have failed, on return.
     pub fn open(&mut self, reactor: &Reactor, key: Key, target: &Target, over: &Transport, out: &mut Vec<NetEvent>) {
         if let Some((generation, _)) = self.by_id.get(&key.id) {
             self.close(Key { id: key.id, generation: *generation });
@@ -158,46 +159,46 @@ impl Connections {
         let token = self.token();
         let (mut attempt, connected) = match self.start(key, target, over, token) {
             Ok(started) => started,
-            Err(what) => return out.push(NetEvent { key, what }),
+            Err(kind) => return out.push(NetEvent { key, kind }),
         };
         let registered = reactor.register(attempt.io.socket(), Token(token), Interest::READABLE | Interest::WRITABLE);
         if let Err(e) = registered {
-            return out.push(NetEvent { key, what: failed(e) });
+            return out.push(NetEvent { key, kind: failed(e) });
         }
         if connected {
             attempt.step = Step::Open;
-            out.push(NetEvent { key, what: What::Connected });
+            out.push(NetEvent { key, kind: NetEventKind::Connected });
         }
         self.by_id.insert(key.id, (key.generation, token));
         self.attempts.insert(token, attempt);
     }
 
-    /// Sends octets, or as soon as there is room. Of an attempt that is over, nothing.
+    /// Sends octets, or queues them until the socket has room. Ignored for an attempt that is over.
     pub fn send(&mut self, key: Key, data: &[u8], out: &mut Vec<NetEvent>) {
         let Some(token) = self.token_of(key) else { return };
         let Some(attempt) = self.attempts.get_mut(&token) else { return };
         let sent = match &mut attempt.io {
-            Io::Stream(..) if attempt.unsent.len().saturating_add(data.len()) > MOST_UNSENT => {
-                Err(What::Failed("the server does not take what is sent".to_owned()))
+            Io::Stream(..) if attempt.unsent.len().saturating_add(data.len()) > MAX_UNSENT => {
+                Err(NetEventKind::Failed("the server does not read the request".to_owned()))
             }
             Io::Stream(..) => {
                 attempt.unsent.extend_from_slice(data);
-                if attempt.step == Step::Open { attempt.flush().map_err(What::Failed) } else { Ok(()) }
+                if attempt.step == Step::Open { attempt.flush().map_err(NetEventKind::Failed) } else { Ok(()) }
             }
             Io::Udp(socket) => match socket.write(data) {
-                // A datagram there is no room for is lost, as any other.
+                // A datagram without room in the socket is dropped.
                 Err(e) if e.kind() != io::ErrorKind::WouldBlock => Err(failed(e)),
                 _ => Ok(()),
             },
             Io::Ping(..) => Ok(()),
         };
-        if let Err(what) = sent {
+        if let Err(kind) = sent {
             self.end(token);
-            out.push(NetEvent { key, what });
+            out.push(NetEvent { key, kind });
         }
     }
 
-    /// Reads no more of an attempt until it is [resumed](Connections::resume); its events of this turn may still come.
+    /// Stops reading from an attempt until it is [resumed](Connections::resume). Events of this turn may still follow.
     pub fn pause(&mut self, key: Key) {
         let token = self.token_of(key);
         if let Some(attempt) = token.and_then(|token| self.attempts.get_mut(&token)) {
@@ -205,25 +206,25 @@ impl Connections {
         }
     }
 
-    /// Reads on. Of an attempt that is over, nothing.
+    /// Resumes reading. Ignored for an attempt that is over.
     pub fn resume(&mut self, reactor: &Reactor, key: Key, out: &mut Vec<NetEvent>) {
         let Some(token) = self.token_of(key) else { return };
         let Some(attempt) = self.attempts.get_mut(&token) else { return };
         attempt.paused = false;
-        self.again(reactor, token, out);
+        self.rearm(reactor, token, out);
     }
 
-    /// Has the poller tell of an attempt again, for there may be more to read.
-    fn again(&mut self, reactor: &Reactor, token: usize, out: &mut Vec<NetEvent>) {
+    /// Registers the socket again, so that the reactor reports its readiness once more.
+    fn rearm(&mut self, reactor: &Reactor, token: usize, out: &mut Vec<NetEvent>) {
         let Some(attempt) = self.attempts.get(&token) else { return };
         let interest = Interest::READABLE | Interest::WRITABLE;
         if let Err(e) = reactor.reregister(attempt.io.socket(), Token(token), interest) {
-            out.push(NetEvent { key: attempt.key, what: failed(e) });
+            out.push(NetEvent { key: attempt.key, kind: failed(e) });
             self.end(token);
         }
     }
 
-    /// Ends an attempt without an event. TCP is reset, whatever is pending; TLS with close_notify is closed in order.
+    /// Ends an attempt without an event. TCP connections are reset; TLS with close_notify is closed in order.
     pub fn close(&mut self, key: Key) {
         let Some(token) = self.token_of(key) else { return };
         if let Some(Attempt { step: Step::Open, io: Io::Stream(stream, true), .. }) = self.attempts.get_mut(&token) {
@@ -232,7 +233,7 @@ impl Connections {
         self.end(token);
     }
 
-    /// Takes note of readiness. False when the token is not that of a connection (then nothing happened).
+    /// Handles readiness. Returns false, and does nothing, when the token is not that of a connection.
     pub fn ready(&mut self, reactor: &Reactor, ready: Ready, out: &mut Vec<NetEvent>) -> bool {
         let token = ready.token;
         if !(FIRST_TOKEN..=LAST_TOKEN).contains(&token.0) {
@@ -240,22 +241,28 @@ impl Connections {
         }
         let Some(attempt) = self.attempts.get_mut(&token.0) else { return true };
         let next = attempt.advance(ready, &mut self.scratch, out).unwrap_or_else(|reason| {
-            out.push(NetEvent { key: attempt.key, what: What::Failed(reason) });
+            out.push(NetEvent { key: attempt.key, kind: NetEventKind::Failed(reason) });
             Next::Over
         });
         match next {
             Next::Wait => {}
             Next::Over => self.end(token.0),
-            Next::Again => self.again(reactor, token.0, out),
+            Next::Again => self.rearm(reactor, token.0, out),
         }
         true
     }
 
-    fn start(&self, key: Key, target: &Target, over: &Transport, number: usize) -> Result<(Attempt, bool), What> {
+    fn start(
+        &self,
+        key: Key,
+        target: &Target,
+        over: &Transport,
+        number: usize,
+    ) -> Result<(Attempt, bool), NetEventKind> {
         let to = target.address;
         let stream = |stream, pending, close_notify| {
             let step = if pending { Step::Connecting } else { Step::Handshake };
-            // A connection made at once is looked at again when the poller tells of it, which it does: it is new there.
+            // A connection established at once is handled when the reactor reports the newly registered socket.
             (Attempt { key, step, io: Io::Stream(stream, close_notify), to, unsent: Vec::new(), paused: false }, false)
         };
         Ok(match over {
@@ -264,12 +271,12 @@ impl Connections {
                 stream(Stream::Plain(socket), pending, false)
             }
             Transport::Tls { sni, close_notify } => {
-                let library = |e| What::Failed(format!("TLS: {}", tls::text(&e)));
-                let none = || What::Lacking("the files of the SSL block are not read yet".to_owned());
+                let library = |e| NetEventKind::Failed(format!("TLS: {}", tls::text(&e)));
+                let none = || NetEventKind::NoResources("the files of the SSL block have not been read yet".to_owned());
                 let context = self.tls.as_ref().ok_or_else(none)?;
                 let ssl = context.client(sni.as_deref()).map_err(library)?;
                 let Opened { socket, pending } = socket::tcp(target).map_err(failed)?;
-                // The request must not wait until the end of the handshake is acknowledged.
+                // The request must not wait for the acknowledgement of the end of the handshake.
                 socket.set_tcp_nodelay(true).map_err(failed)?;
                 let tls = Box::new(SslStream::new(ssl, Metered::new(socket)).map_err(library)?);
                 stream(Stream::Tls(tls), pending, *close_notify)
@@ -298,7 +305,7 @@ impl Connections {
         })
     }
 
-    /// A token no socket had before.
+    /// A token that no recent socket had.
     fn token(&mut self) -> usize {
         let token = self.next;
         self.next = if token >= LAST_TOKEN { FIRST_TOKEN } else { token.saturating_add(1) };
@@ -311,21 +318,25 @@ impl Connections {
     }
 
     fn end(&mut self, token: usize) {
-        // The poller forgets the socket as it is closed; what it may still tell of it has a token that is no more.
+        // Closing the socket removes it from the reactor; events that are still queued have an unknown token.
         let Some(attempt) = self.attempts.remove(&token) else { return };
         self.by_id.remove(&attempt.key.id);
     }
 }
 
-/// What an attempt tells of an error: the other side's, or a lack of our own.
-fn failed(error: io::Error) -> What {
-    if is_own_lack(&error) { What::Lacking(reason(&error)) } else { What::Failed(reason(&error)) }
+/// The event for an error: `NoResources` for a shortage of this process or host, else `Failed`.
+fn failed(error: io::Error) -> NetEventKind {
+    if is_local_shortage(&error) {
+        NetEventKind::NoResources(reason(&error))
+    } else {
+        NetEventKind::Failed(reason(&error))
+    }
 }
 
 impl Stream {
-    /// What follows when there is nothing to read for now.
+    /// How to continue after a read that returned nothing.
     fn next(&self) -> Next {
-        if self.is_cut() { Next::Again } else { Next::Wait }
+        if self.is_limited() { Next::Again } else { Next::Wait }
     }
 }
 
@@ -339,11 +350,11 @@ impl Io {
 }
 
 impl Attempt {
-    fn event(&self, what: What) -> NetEvent {
-        NetEvent { key: self.key, what }
+    fn event(&self, kind: NetEventKind) -> NetEvent {
+        NetEvent { key: self.key, kind }
     }
 
-    /// Everything that can be done without waiting, within the budget of a turn.
+    /// Advances the attempt as far as possible without blocking, within the limits of a turn.
     fn advance(&mut self, ready: Ready, scratch: &mut [u8], out: &mut Vec<NetEvent>) -> Result<Next, String> {
         if let Io::Stream(stream, _) = &mut self.io {
             stream.begin_turn();
@@ -356,12 +367,12 @@ impl Attempt {
         }
         if self.step == Step::Handshake {
             if let Io::Stream(stream, _) = &mut self.io
-                && let Progress::Pending = stream.shake_hands()?
+                && let Progress::Pending = stream.handshake()?
             {
                 return Ok(stream.next());
             }
             self.step = Step::Open;
-            out.push(self.event(What::Connected));
+            out.push(self.event(NetEventKind::Connected));
         }
         self.flush()?;
         if self.paused {
@@ -388,13 +399,13 @@ impl Attempt {
         let key = self.key;
         let Io::Stream(stream, _) = &mut self.io else { return Ok(Next::Wait) };
         let mut reads = 0usize;
-        while reads < READS_A_TURN || stream.buffered() {
+        while reads < READS_PER_TURN || stream.buffered() {
             reads = reads.saturating_add(1);
             match stream.read()? {
-                Got::Bytes(bytes) => out.push(NetEvent { key, what: What::Received(bytes) }),
-                Got::Nothing => return Ok(stream.next()),
-                Got::End => {
-                    out.push(NetEvent { key, what: What::Closed });
+                ReadResult::Bytes(bytes) => out.push(NetEvent { key, kind: NetEventKind::Received(bytes) }),
+                ReadResult::Empty => return Ok(stream.next()),
+                ReadResult::End => {
+                    out.push(NetEvent { key, kind: NetEventKind::Closed });
                     return Ok(Next::Over);
                 }
             }
@@ -404,7 +415,7 @@ impl Attempt {
 
     fn read_datagrams(&mut self, scratch: &mut [u8], out: &mut Vec<NetEvent>) -> Result<Next, String> {
         let key = self.key;
-        for _ in 0..READS_A_TURN {
+        for _ in 0..READS_PER_TURN {
             let (Io::Udp(socket) | Io::Ping(socket, _)) = &mut self.io else { return Ok(Next::Wait) };
             let length = match socket.read(scratch) {
                 Ok(length) => length,
@@ -412,14 +423,14 @@ impl Attempt {
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
                 Err(e) => return Err(reason(&e)),
             };
-            let heard = scratch.get(..length).unwrap_or_default();
+            let datagram = scratch.get(..length).unwrap_or_default();
             match &self.io {
-                Io::Ping(_, echo) if echo.is_answered_by(heard) => {
-                    out.push(NetEvent { key, what: What::Connected });
+                Io::Ping(_, echo) if echo.is_answered_by(datagram) => {
+                    out.push(NetEvent { key, kind: NetEventKind::Connected });
                     return Ok(Next::Over);
                 }
                 Io::Ping(..) => {}
-                _ => out.push(NetEvent { key, what: What::Received(heard.to_vec()) }),
+                _ => out.push(NetEvent { key, kind: NetEventKind::Received(datagram.to_vec()) }),
             }
         }
         Ok(Next::Again)

@@ -1,73 +1,73 @@
-//! A socket that gives a library which reads by itself no more than an allowance.
+//! A socket with an allowance of octets per turn, for OpenSSL.
 //!
-//! OpenSSL reads until the socket is dry, and a server can see to it that it never is: by messages that carry no data,
-//! as requests for a handshake (RFC 5246 section 7.4.1.1) or session tickets (RFC 8446 section 4.6.1). Once the
-//! allowance of a turn is used up the socket seems dry, and the library returns.
+//! OpenSSL reads until the socket is empty, and a server can keep it busy for ever with messages that carry no data, such
+//! as handshake requests (RFC 5246 section 7.4.1.1) or session tickets (RFC 8446 section 4.6.1). When the allowance of a
+//! turn is used up, reads return `WouldBlock`, and the library returns.
 
 use std::io::{self, Read, Write};
 
 use socket2::Socket;
 
-/// Cost of the reads of one turn.
-const A_TURN: usize = 32 * 1024;
-/// Cost of the reads of one attempt that bring the caller no data: a handshake with the longest chain of certificates
-/// that OpenSSL takes costs less than half of it.
-const WITHOUT_DATA: usize = 256 * 1024;
-/// Least cost of a read: many short messages take more time than a long one.
-const A_READ: usize = 128;
+/// Allowance of one turn.
+const TURN_ALLOWANCE: usize = 32 * 1024;
+/// Allowance of one attempt for reads that return no data to the caller. A handshake with the longest certificate chain
+/// that OpenSSL accepts costs less than half of it.
+const MAX_WITHOUT_DATA: usize = 256 * 1024;
+/// Least cost of a read, as many short reads take more time than a long one.
+const MIN_READ_COST: usize = 128;
 
 /// A socket with an allowance. The cost of a read is its number of octets, at least 128.
 #[derive(Debug)]
 pub(super) struct Metered {
     socket: Socket,
-    /// Left in this turn.
+    /// Rest of the allowance of this turn.
     left: usize,
     /// Cost of the reads since the last data.
     without_data: usize,
-    /// A read was refused in this turn though there may be more to read.
-    cut: bool,
+    /// A read of this turn was refused because the allowance was used up.
+    limited: bool,
 }
 
 impl Metered {
     pub fn new(socket: Socket) -> Metered {
-        Metered { socket, left: A_TURN, without_data: 0, cut: false }
+        Metered { socket, left: TURN_ALLOWANCE, without_data: 0, limited: false }
     }
 
     pub fn socket(&self) -> &Socket {
         &self.socket
     }
 
-    /// A new turn, with its own allowance.
+    /// Starts a turn with a new allowance.
     pub fn begin_turn(&mut self) {
-        self.left = A_TURN;
-        self.cut = false;
+        self.left = TURN_ALLOWANCE;
+        self.limited = false;
     }
 
-    /// Whether the turn ended before the socket was dry.
-    pub fn is_cut(&self) -> bool {
-        self.cut
+    /// Whether the allowance was used up before the socket was empty.
+    pub fn is_limited(&self) -> bool {
+        self.limited
     }
 
-    /// The reads so far were of use.
-    pub fn data_came(&mut self) {
+    /// To be called when the library has returned data.
+    pub fn data_received(&mut self) {
         self.without_data = 0;
     }
 
-    /// Whether the reads have cost more without data than an attempt may.
+    /// Whether the allowance for reads without data is used up.
     pub fn is_exhausted(&self) -> bool {
-        self.without_data > WITHOUT_DATA
+        self.without_data > MAX_WITHOUT_DATA
     }
 }
 
 impl Read for Metered {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.left == 0 || self.is_exhausted() {
-            self.cut = true;
+            self.limited = true;
             return Err(io::ErrorKind::WouldBlock.into());
         }
         let most = buffer.len().min(self.left);
         let count = self.socket.read(buffer.get_mut(..most).unwrap_or_default())?;
-        let cost = count.max(A_READ);
+        let cost = count.max(MIN_READ_COST);
         self.left = self.left.saturating_sub(cost);
         self.without_data = self.without_data.saturating_add(cost);
         Ok(count)
@@ -89,7 +89,7 @@ mod tests {
     use std::io::{ErrorKind, Read, Write};
     use std::os::unix::net::UnixStream;
 
-    use super::{A_READ, A_TURN, Metered, WITHOUT_DATA};
+    use super::{MAX_WITHOUT_DATA, MIN_READ_COST, Metered, TURN_ALLOWANCE};
 
     /// A metered socket and its other end.
     fn pair() -> (Metered, UnixStream) {
@@ -98,7 +98,7 @@ mod tests {
         (Metered::new(socket2::Socket::from(std::os::fd::OwnedFd::from(here))), there)
     }
 
-    /// Reads, 4 KiB at a time, until there is no more; gives the number of octets.
+    /// Reads 4 KiB at a time until `WouldBlock`; returns the number of octets.
     fn drain(metered: &mut Metered) -> usize {
         let mut taken = 0;
         loop {
@@ -113,36 +113,36 @@ mod tests {
     }
 
     #[test]
-    fn a_turn_gives_its_octets_and_no_more() {
+    fn a_turn_reads_no_more_than_its_allowance() {
         let (mut metered, mut there) = pair();
-        there.write_all(&[7; A_TURN + 1000]).unwrap();
-        assert_eq!((drain(&mut metered), metered.is_cut()), (A_TURN, true));
+        there.write_all(&[7; TURN_ALLOWANCE + 1000]).unwrap();
+        assert_eq!((drain(&mut metered), metered.is_limited()), (TURN_ALLOWANCE, true));
         metered.begin_turn();
-        assert_eq!((drain(&mut metered), metered.is_cut()), (1000, false), "the socket is dry");
+        assert_eq!((drain(&mut metered), metered.is_limited()), (1000, false), "the socket is empty");
     }
 
     #[test]
-    fn short_reads_are_counted_too() {
+    fn short_reads_have_a_minimum_cost() {
         let (mut metered, mut there) = pair();
-        there.write_all(&[7; A_TURN]).unwrap();
+        there.write_all(&[7; TURN_ALLOWANCE]).unwrap();
         let reads = (0..).take_while(|_| metered.read(&mut [0; 5]).is_ok()).count();
-        assert_eq!(reads, A_TURN / A_READ);
+        assert_eq!(reads, TURN_ALLOWANCE / MIN_READ_COST);
     }
 
     #[test]
     fn an_attempt_without_data_is_exhausted() {
         let (mut metered, mut there) = pair();
         let mut turn = |metered: &mut Metered| {
-            there.write_all(&[7; A_TURN]).unwrap();
+            there.write_all(&[7; TURN_ALLOWANCE]).unwrap();
             metered.begin_turn();
             drain(metered);
         };
-        for _ in 0..2 * WITHOUT_DATA / A_TURN {
+        for _ in 0..2 * MAX_WITHOUT_DATA / TURN_ALLOWANCE {
             turn(&mut metered);
-            metered.data_came();
+            metered.data_received();
         }
-        assert!(!metered.is_exhausted(), "data came all the time");
-        for _ in 0..=WITHOUT_DATA / A_TURN {
+        assert!(!metered.is_exhausted(), "data was received in every turn");
+        for _ in 0..=MAX_WITHOUT_DATA / TURN_ALLOWANCE {
             assert!(!metered.is_exhausted());
             turn(&mut metered);
         }

@@ -1,8 +1,8 @@
-//! The connections under the checkers: TCP, TLS, UDP and ping attempts, check scripts, watched files and searches.
+//! I/O for the checkers: TCP, TLS, UDP and ping attempts, check scripts, watched files and searches.
 //!
-//! Nothing here knows what a checker is, and nothing here waits: sockets are non-blocking under one
-//! [`Reactor`](crate::reactor::Reactor); files and searches, which can hang or last, are handled by threads that leave their
-//! events and wake the loop, and programs by a process.
+//! This module does not depend on the checkers, and no call blocks: sockets are non-blocking under one
+//! [`Reactor`](crate::reactor::Reactor); files and searches, which can hang or take long, are handled by threads that send
+//! events and wake the loop; programs are run by a separate process.
 //!
 //! ```text
 //! let mut connections = Connections::new(Some(Tls::new(&config.tls)?));
@@ -12,7 +12,7 @@
 //! for event in out.drain(..) { .. connections.send(..) .. connections.close(..) }
 //! ```
 //!
-//! **Time limits are the caller's**: an attempt lasts until it ends by itself or is closed.
+//! **The caller sets time limits**: an attempt lasts until it ends by itself or is closed.
 
 mod children;
 mod connections;
@@ -28,7 +28,7 @@ mod stream;
 mod tls;
 
 pub use children::Children;
-pub use connections::{Connections, NetEvent, Transport, What};
+pub use connections::{Connections, NetEvent, NetEventKind, Transport};
 pub use files::{FileEvent, InitFiles, watch_files};
 pub use orders::{ChildEvent, Outcome};
 pub use searches::Searches;
@@ -36,12 +36,12 @@ pub use tls::{Loading, Tls, TlsError};
 
 use serde::{Deserialize, Serialize};
 
-/// An attempt of a caller: its own number, and a generation that tells a late event of an earlier attempt from one of
-/// this.
+/// Identifies an attempt (a connection, program or search) of a checker. The generation distinguishes it from earlier
+/// attempts, whose events may still be queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Key {
-    /// Whose attempt it is.
+    /// The checker.
     pub id: u128,
-    /// Which of its attempts; one at a time is open.
+    /// Number of the attempt; each id has at most one open attempt.
     pub generation: u64,
 }

@@ -1,4 +1,4 @@
-//! What passes between a process and the one that runs programs for it.
+//! Messages between the checker process and the [`runner`](super::runner).
 
 use std::io::{self, Read, Write};
 use std::time::Duration;
@@ -10,66 +10,66 @@ use super::Key;
 use crate::reactor::Program;
 use crate::track::ScriptEnd;
 
-/// Most octets of a message.
+/// Longest message in octets.
 const LONGEST: usize = 1 << 20;
 
-/// What is to be done.
+/// An order to the runner.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Order {
-    /// A program is to run for no longer than `limit`.
+    /// Run a program for at most `limit`.
     Run { key: Key, program: Program, limit: Duration },
-    /// It is to end, and nothing more is to be said of it.
+    /// Terminate a program without reporting its outcome.
     Cancel(Key),
 }
 
-/// How a program ended.
+/// Outcome of running a program.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {
-    /// By itself, with this status.
+    /// It exited with this status.
     Exited(i32),
-    /// By a signal, with this number.
+    /// It was killed by this signal.
     Killed(i32),
-    /// It ran longer than it may and was ended.
+    /// It exceeded its time limit and was terminated.
     TimedOut,
-    /// It did not start, for this reason.
+    /// It could not be started, for this reason.
     NotStarted(String),
-    /// This process had not what that takes, as descriptors, processes or memory, or too many run already.
-    Lacking(String),
+    /// This process or host is short of descriptors, processes or memory, or too many programs are running already.
+    NoResources(String),
 }
 
 impl Outcome {
-    /// How the script ended.
+    /// The end of the script, for the checker.
     ///
     /// # Errors
-    /// With what this process lacked for the run, which says nothing about what the script checks.
+    /// The resource that was missing ([`Outcome::NoResources`]), which is no result of the check.
     pub fn end(self) -> Result<ScriptEnd, String> {
         match self {
             Outcome::Exited(status) => Ok(ScriptEnd::Exited(status)),
             Outcome::Killed(signal) => Ok(ScriptEnd::Signalled(signal)),
             Outcome::TimedOut => Ok(ScriptEnd::TimedOut),
             Outcome::NotStarted(reason) => Ok(ScriptEnd::NotStarted(reason)),
-            Outcome::Lacking(reason) => Err(reason),
+            Outcome::NoResources(reason) => Err(reason),
         }
     }
 }
 
-/// A program has ended.
+/// The outcome of a program.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChildEvent {
-    /// Whose.
+    /// The attempt.
     pub key: Key,
-    /// How.
+    /// The outcome.
     pub outcome: Outcome,
 }
 
-/// Writes a message: its length in four octets, and the message.
+/// Writes a message after its length in four octets.
 pub(super) fn write<T: Serialize>(stream: &mut impl Write, message: &T) -> io::Result<()> {
     let octets = postcard::to_stdvec(message).map_err(io::Error::other)?;
     let length = u32::try_from(octets.len()).map_err(io::Error::other)?;
     stream.write_all(&[&length.to_be_bytes()[..], &octets].concat())
 }
 
-/// Reads a message; it blocks until there is one. At the end of the stream that is an error.
+/// Reads a message; blocks until there is one. The end of the stream is an error.
 pub(super) fn read<T: DeserializeOwned>(stream: &mut impl Read) -> io::Result<T> {
     let mut length = [0; 4];
     stream.read_exact(&mut length)?;
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn messages_come_out_as_they_went_in() {
+    fn messages_are_read_as_written() {
         let key = Key { id: u128::MAX, generation: 7 };
         let program = Program { argv: vec!["/bin/true".into(), String::new()], user: None, guarded: true };
         let orders = [Order::Run { key, program, limit: Duration::from_millis(1500) }, Order::Cancel(key)];
@@ -97,7 +97,7 @@ mod tests {
         for order in orders {
             assert_eq!(read::<Order>(&mut rest).unwrap(), order);
         }
-        assert!(read::<Order>(&mut rest).is_err(), "the end");
+        assert!(read::<Order>(&mut rest).is_err(), "end of the stream");
         assert!(read::<Order>(&mut &[0xff; 8][..]).is_err(), "too long");
     }
 }

@@ -1,26 +1,26 @@
-//! ICMP and ICMPv6 echo: the request, and finding its reply among what a socket hears (RFC 792, RFC 4443).
+//! ICMP and ICMPv6 echo: encodes a request and recognizes its reply (RFC 792, RFC 4443).
 
 use std::net::IpAddr;
 
 use crate::wire::checksum::Sum;
 
-/// Octets after the echo header.
+/// Length of the data after the echo header, in octets.
 pub(super) const PAYLOAD: usize = 128;
 const HEADER: usize = 8;
 
-/// One echo request and what its reply must carry.
+/// An echo request: the fields that its reply must contain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Echo {
     v6: bool,
-    /// `None`: the kernel chose it and sorts the replies.
+    /// Identifier; `None` on an unprivileged socket, where the kernel chooses it and filters the replies.
     id: Option<u16>,
     sequence: u16,
     payload: [u8; PAYLOAD],
 }
 
 impl Echo {
-    /// A request to `to`. `number` differs from that of any other request under way; `raw` = the socket sees other
-    /// messages too and wants whole IPv4 packets read.
+    /// A request to `to`. `number` must be unique among the outstanding requests. `raw`: the socket also receives other
+    /// messages, and IPv4 packets with their header.
     pub fn new(to: IpAddr, raw: bool, number: u64, random: u64) -> Echo {
         let mut payload = [0; PAYLOAD];
         let seed = number.to_be_bytes().into_iter().chain(random.to_be_bytes()).cycle();
@@ -36,7 +36,7 @@ impl Echo {
         }
     }
 
-    /// The message to send. The checksum of ICMPv6 and that of unprivileged sockets is the kernel's.
+    /// The message to send. The kernel sets the checksum for ICMPv6 and on unprivileged sockets.
     pub fn request(&self) -> Vec<u8> {
         let mut message = vec![if self.v6 { 128 } else { 8 }, 0, 0, 0];
         message.extend(self.id.unwrap_or(0).to_be_bytes());
@@ -51,14 +51,14 @@ impl Echo {
         message
     }
 
-    /// Whether what a socket gave is the reply.
-    pub fn is_answered_by(&self, heard: &[u8]) -> bool {
+    /// Whether a datagram is the reply to this request.
+    pub fn is_answered_by(&self, octets: &[u8]) -> bool {
         let raw_v4 = !self.v6 && self.id.is_some();
-        let header = match heard.first() {
+        let header = match octets.first() {
             Some(first) if raw_v4 => usize::from(first & 15) * 4,
             _ => 0,
         };
-        let Some((head, payload)) = heard.get(header..).and_then(|message| message.split_first_chunk::<HEADER>())
+        let Some((head, payload)) = octets.get(header..).and_then(|message| message.split_first_chunk::<HEADER>())
         else {
             return false;
         };
@@ -83,7 +83,7 @@ mod tests {
     const V4: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
     const V6: IpAddr = IpAddr::V6(std::net::Ipv6Addr::LOCALHOST);
 
-    /// What a host answers.
+    /// The reply of a host.
     fn reply(echo: &Echo, v6: bool, header: &[u8]) -> Vec<u8> {
         let mut message = echo.request();
         message[0] = if v6 { 129 } else { 0 };
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_are_well_formed() {
+    fn requests_have_the_right_header_and_checksum() {
         let request = Echo::new(V4, true, 0x1234_5678, 9).request();
         assert_eq!(request.len(), 8 + PAYLOAD);
         assert_eq!(request[..2], [8, 0]);
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_reply_to_this_request_is_taken() {
+    fn only_the_reply_to_this_request_is_accepted() {
         let mut ip = vec![0x45];
         ip.resize(20, 0);
         let mut options = vec![0x46];
@@ -117,7 +117,7 @@ mod tests {
                     assert!(!echo.is_answered_by(&reply(&other, to.is_ipv6(), &header)));
                 }
                 for at in header.len()..good.len() {
-                    // The checksum is the kernel's; the id of an unprivileged socket too.
+                    // The kernel checks the checksum, and on unprivileged sockets the identifier.
                     let checked = at - header.len() >= 6 || (raw && at - header.len() >= 4) || at - header.len() < 2;
                     let mut changed = good.clone();
                     changed[at] ^= 1;
@@ -132,9 +132,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_octets_are_judged(heard in prop::collection::vec(any::<u8>(), 0..300), raw: bool, v6: bool) {
+        fn random_octets_are_no_reply(octets in prop::collection::vec(any::<u8>(), 0..300), raw: bool, v6: bool) {
             let echo = Echo::new(if v6 { V6 } else { V4 }, raw, 1, 1);
-            prop_assert!(!echo.is_answered_by(&heard));
+            prop_assert!(!echo.is_answered_by(&octets));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Reading files that a user names: regular ones of bounded size, for what else there is may have no end, or no beginning.
+//! Reads files named by the user, only regular ones of bounded size: devices may be endless, and FIFOs may block.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -7,17 +7,17 @@ use std::path::Path;
 
 use nix::fcntl::OFlag;
 
-/// The whole of a regular file of at most `most` octets. Blocks on the file system, but not on a FIFO.
+/// Reads a regular file of at most `most` octets. Blocks on the file system, but not on a FIFO.
 ///
 /// # Errors
-/// When it cannot be read, is not a regular file, or is larger.
+/// When the file cannot be read, is not a regular file, or is larger.
 pub(super) fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
-    // To open a FIFO would wait for its writer, to open a device may do things.
+    // Opening a FIFO would wait for its writer, and opening a device may have side effects.
     if !std::fs::metadata(path)?.is_file() {
         return Err(io::Error::other("it is not a regular file"));
     }
     let file = File::options().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path)?;
-    // It may have been replaced meanwhile.
+    // The file may have been replaced in the meantime.
     if !file.metadata()?.is_file() {
         return Err(io::Error::other("it is not a regular file"));
     }
@@ -39,7 +39,7 @@ mod tests {
     use super::read;
 
     #[test]
-    fn only_regular_files_of_that_size_are_read() {
+    fn only_regular_files_within_the_limit_are_read() {
         let directory = tempfile::tempdir().unwrap();
         let path = |name: &str| directory.path().join(name);
         fs::write(path("file"), "12345").unwrap();

@@ -1,9 +1,9 @@
-//! The process that runs programs: as clean as they are to be, so that it hands itself down to them.
+//! The process that runs check scripts. It has the process settings that programs should inherit.
 //!
-//! It has no powers of its own over the daemon. Orders come in by its standard input, which is a socket; ends go out by the
-//! same. When that ends, it kills what runs, and ends.
+//! It has no control over the daemon. It receives orders through its standard input, which is a socket, and sends outcomes
+//! through the same socket. At the end of input it kills the running programs and exits.
 //!
-//! Programs are waited for by a thread, as a process may have few descriptors: none is needed for each program.
+//! A thread waits for the programs with waitid(2), so that no descriptor per program is needed.
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
@@ -21,41 +21,42 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::Key;
 use super::orders::{self, ChildEvent, Order, Outcome};
-use super::socket::{is_own_lack, reason};
+use super::socket::is_local_shortage;
 use crate::reactor::{Timers, clock, launcher};
+use crate::text::reason;
 
-/// First argument of the process. How programs are to run, and how many at the same time, follow.
+/// First argument of the process. The second has the process settings for programs, the third the limit of running ones.
 pub const ROLE: &str = "--run-programs";
-/// From TERM to KILL.
+/// Time from SIGTERM to SIGKILL.
 const GRACE: Duration = Duration::from_secs(2);
-/// Programs that run at the same time, for each is a process with its memory. Further ones have to wait.
-pub(super) const MOST: usize = 1024;
-/// The loop looks up after so long at least.
-const IDLE: Duration = Duration::from_secs(3600);
+/// Most programs running at the same time, to bound memory; further ones are refused.
+pub(super) const MAX_RUNNING: usize = 1024;
+/// Longest wait of the loop.
+const MAX_WAIT: Duration = Duration::from_secs(3600);
 
-/// The process: runs programs until its standard input ends. The result is its exit status.
+/// Main function of the process: runs programs until the end of its standard input. Returns the exit status.
 pub fn run(arguments: &[OsString]) -> u8 {
-    let most = |text: &OsStr| text.to_str().and_then(|text| text.parse().ok());
+    let parse = |text: &OsStr| text.to_str().and_then(|text| text.parse().ok());
     let [how, number] = arguments else { return 1 };
-    let Some(most) = most(number) else { return 1 };
+    let Some(max_running) = parse(number) else { return 1 };
     if launcher::become_clean(how).is_err() {
         return 1;
     }
-    match Keeper::start(most) {
-        Ok((keeper, happened)) => {
-            keeper.run(&happened);
+    match Keeper::start(max_running) {
+        Ok((keeper, events)) => {
+            keeper.run(&events);
             0
         }
         Err(_) => 1,
     }
 }
 
-enum Happened {
+enum KeeperEvent {
     Ordered(Order),
-    /// A child has ended; it is not reaped yet.
+    /// A child has terminated and is not reaped yet.
     Ended(u32),
-    /// There will be no more orders.
-    Over,
+    /// End of the orders.
+    End,
 }
 
 struct Keeper {
@@ -63,46 +64,46 @@ struct Keeper {
     running: HashMap<u32, Running>,
     by_key: HashMap<Key, u32>,
     timers: Timers<u32>,
-    /// One message for each child that the thread is to wait for.
+    /// One message for each child that the waiting thread has to wait for.
     started: Sender<()>,
-    /// Whether the ended child was one of ours, and is reaped.
+    /// Whether the terminated child was a program and is reaped.
     reaped: Sender<bool>,
-    most: usize,
+    max_running: usize,
 }
 
 struct Running {
     key: Key,
     child: Child,
     group: Option<Pid>,
-    /// TERM was sent.
-    told: bool,
+    /// SIGTERM was sent.
+    term_sent: bool,
     cancelled: bool,
 }
 
 impl Running {
     fn signal(&self, signal: Signal) {
         if let Some(group) = self.group {
-            // It may have ended by itself meanwhile; it is not reaped yet, so the number is still its own.
+            // If it has terminated in the meantime, it is not reaped yet, so the process ID is not reused.
             let _ = kill_process_group(group, signal);
         }
     }
 }
 
 impl Keeper {
-    fn start(most: usize) -> io::Result<(Keeper, Receiver<Happened>)> {
+    fn start(max_running: usize) -> io::Result<(Keeper, Receiver<KeeperEvent>)> {
         let stream = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
         let mut orders = stream.try_clone()?;
-        let (happened, happenings) = channel();
+        let (events, incoming) = channel();
         let (started, to_wait_for) = channel();
         let (reaped, answers) = channel();
-        let ended = happened.clone();
+        let ended = events.clone();
         std::thread::Builder::new().name("orders".into()).spawn(move || {
             while let Ok(order) = orders::read(&mut orders) {
-                if happened.send(Happened::Ordered(order)).is_err() {
+                if events.send(KeeperEvent::Ordered(order)).is_err() {
                     return;
                 }
             }
-            let _ = happened.send(Happened::Over);
+            let _ = events.send(KeeperEvent::End);
         })?;
         std::thread::Builder::new().name("ends".into()).spawn(move || await_ends(&to_wait_for, &ended, &answers))?;
         let keeper = Keeper {
@@ -112,33 +113,33 @@ impl Keeper {
             timers: Timers::new(),
             started,
             reaped,
-            most,
+            max_running,
         };
-        Ok((keeper, happenings))
+        Ok((keeper, incoming))
     }
 
-    fn run(mut self, happened: &Receiver<Happened>) {
+    fn run(mut self, events: &Receiver<KeeperEvent>) {
         loop {
-            let wait = self.timers.next_deadline().map_or(IDLE, |at| at.saturating_sub(clock::now()));
-            match happened.recv_timeout(wait) {
-                Ok(Happened::Ordered(Order::Run { key, program, limit })) => {
-                    if self.running.len() >= self.most {
-                        let text = format!("{} programs are running, and no more may", self.most);
-                        self.tell(key, Outcome::Lacking(text));
+            let wait = self.timers.next_deadline().map_or(MAX_WAIT, |at| at.saturating_sub(clock::now()));
+            match events.recv_timeout(wait) {
+                Ok(KeeperEvent::Ordered(Order::Run { key, program, limit })) => {
+                    if self.running.len() >= self.max_running {
+                        let text = format!("{} programs are running already", self.max_running);
+                        self.report(key, Outcome::NoResources(text));
                     } else if let Err(error) = self.launch(key, &program, limit) {
-                        self.tell(key, not_started(&error));
+                        self.report(key, not_started(&error));
                     }
                 }
-                Ok(Happened::Ordered(Order::Cancel(key))) => self.cancel(key),
-                Ok(Happened::Ended(pid)) => {
+                Ok(KeeperEvent::Ordered(Order::Cancel(key))) => self.cancel(key),
+                Ok(KeeperEvent::Ended(pid)) => {
                     let ours = self.reap(pid);
                     let _ = self.reaped.send(ours);
                 }
-                Ok(Happened::Over) | Err(RecvTimeoutError::Disconnected) => break,
+                Ok(KeeperEvent::End) | Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {}
             }
             while let Some(pid) = self.timers.pop_due(clock::now()) {
-                self.overdue(pid);
+                self.terminate(pid);
             }
         }
         for running in self.running.values_mut() {
@@ -154,7 +155,7 @@ impl Keeper {
         let group = i32::try_from(pid).ok().and_then(Pid::from_raw);
         self.by_key.insert(key, pid);
         self.timers.set(pid, at.saturating_add(limit));
-        self.running.insert(pid, Running { key, child, group, told: false, cancelled: false });
+        self.running.insert(pid, Running { key, child, group, term_sent: false, cancelled: false });
         let _ = self.started.send(());
         Ok(())
     }
@@ -163,42 +164,42 @@ impl Keeper {
         let Some(pid) = self.by_key.get(&key).copied() else { return };
         let Some(running) = self.running.get_mut(&pid) else { return };
         running.cancelled = true;
-        if !running.told {
-            self.overdue(pid);
+        if !running.term_sent {
+            self.terminate(pid);
         }
     }
 
-    /// Whether it was a program of ours.
+    /// Reaps a child and reports its outcome; returns whether it was a program.
     fn reap(&mut self, pid: u32) -> bool {
         let Some(mut running) = self.running.remove(&pid) else { return false };
         let status = running.child.wait().ok();
         self.timers.clear(pid);
         self.by_key.remove(&running.key);
         if !running.cancelled {
-            self.tell(running.key, if running.told { Outcome::TimedOut } else { outcome(status) });
+            self.report(running.key, if running.term_sent { Outcome::TimedOut } else { outcome(status) });
         }
         true
     }
 
-    fn overdue(&mut self, pid: u32) {
+    fn terminate(&mut self, pid: u32) {
         let Some(running) = self.running.get_mut(&pid) else { return };
-        if running.told {
+        if running.term_sent {
             running.signal(Signal::KILL);
         } else {
-            running.told = true;
+            running.term_sent = true;
             running.signal(Signal::TERM);
             self.timers.set(pid, clock::now().saturating_add(GRACE));
         }
     }
 
-    fn tell(&mut self, key: Key, outcome: Outcome) {
-        // If nobody is there any more, the orders are over too.
+    fn report(&mut self, key: Key, outcome: Outcome) {
+        // If the daemon is gone, the orders end too.
         let _ = orders::write(&mut self.stream, &ChildEvent { key, outcome });
     }
 }
 
-/// The thread that waits for children: one end for each that was started, each reaped before the next.
-fn await_ends(started: &Receiver<()>, happened: &Sender<Happened>, reaped: &Receiver<bool>) {
+/// The thread that waits for children: reports one termination for each start, and waits until that child is reaped.
+fn await_ends(started: &Receiver<()>, events: &Sender<KeeperEvent>, reaped: &Receiver<bool>) {
     while started.recv().is_ok() {
         loop {
             let pid = match waitid(Id::All, WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT) {
@@ -207,12 +208,12 @@ fn await_ends(started: &Receiver<()>, happened: &Sender<Happened>, reaped: &Rece
                 Err(_) => break,
             };
             let Some(pid) = pid else { continue };
-            if happened.send(Happened::Ended(pid)).is_err() {
+            if events.send(KeeperEvent::Ended(pid)).is_err() {
                 return;
             }
             match reaped.recv() {
                 Ok(true) => break,
-                // One that could not be executed; whoever started it reaps it.
+                // A child that could not be executed; the starting function reaps it.
                 Ok(false) => std::thread::yield_now(),
                 Err(_) => return,
             }
@@ -222,9 +223,9 @@ fn await_ends(started: &Receiver<()>, happened: &Sender<Happened>, reaped: &Rece
 
 fn not_started(error: &io::Error) -> Outcome {
     let reason = reason(error);
-    // Of a fork, EAGAIN says that there are as many processes as there may be.
+    // EAGAIN from fork: the limit of processes is reached.
     let no_process = error.raw_os_error() == Some(Errno::EAGAIN as i32);
-    if no_process || is_own_lack(error) { Outcome::Lacking(reason) } else { Outcome::NotStarted(reason) }
+    if no_process || is_local_shortage(error) { Outcome::NoResources(reason) } else { Outcome::NotStarted(reason) }
 }
 
 fn outcome(status: Option<ExitStatus>) -> Outcome {
@@ -234,6 +235,6 @@ fn outcome(status: Option<ExitStatus>) -> Outcome {
             (None, Some(signal)) => Outcome::Killed(signal),
             (None, None) => Outcome::NotStarted(status.to_string()),
         },
-        None => Outcome::NotStarted("its exit status was lost".to_owned()),
+        None => Outcome::NotStarted("its exit status is not known".to_owned()),
     }
 }

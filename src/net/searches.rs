@@ -1,5 +1,5 @@
-//! Searches by regular expressions, which may take long: done by a few threads, so that no pattern and no body holds up
-//! the event loop.
+//! Runs searches by regular expression in a few threads, so that a slow pattern or a long body does not delay the event
+//! loop.
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -15,25 +15,25 @@ use super::Key;
 use crate::check::http::{Look, Looked};
 use crate::reactor::{Waker, background};
 
-/// Most threads; they are started when there is work for them. So many, for a single call of the library may last tens of
-/// seconds: it takes as many such searches at the same time to keep others waiting.
+/// Most threads; they are started on demand. A single call of the library may take tens of seconds, so this many slow
+/// searches must run at the same time before others have to wait.
 const MOST_THREADS: usize = 32;
-/// Most searches that wait for a thread, of 64 KiB each at most.
+/// Most searches that wait for a thread; each has at most 64 KiB of text.
 const MOST_WAITING: usize = 1024;
-/// Processor time of one search.
+/// Longest processor time of one search.
 const MOST_TIME: Duration = Duration::from_millis(500);
 
-/// The threads and their work. Dropping it cancels all.
+/// The threads and their queue. Dropping it cancels all searches.
 ///
-/// Register it as readable; when it is ready, take the [`events`](Searches::events).
+/// Register it for reading; when it is readable, take the [`events`](Searches::events).
 #[derive(Debug)]
 pub struct Searches {
     shared: Arc<Shared>,
     done: Receiver<(Key, Looked)>,
-    tell: Sender<(Key, Looked)>,
+    sender: Sender<(Key, Looked)>,
     ready: Waker,
-    /// By id: generation, and whether it is cancelled.
-    under_way: HashMap<u128, (u64, Arc<AtomicBool>)>,
+    /// The generation and the cancel flag of each search, by [`Key::id`].
+    running: HashMap<u128, (u64, Arc<AtomicBool>)>,
 }
 
 #[derive(Debug, Default)]
@@ -58,25 +58,25 @@ struct Job {
 }
 
 impl Searches {
-    /// Without a thread yet.
+    /// Creates the queue, without threads.
     ///
     /// # Errors
     /// When the system has no descriptors left.
     pub fn new() -> io::Result<Searches> {
-        let (tell, done) = channel();
-        Ok(Searches { shared: Arc::default(), done, tell, ready: Waker::new()?, under_way: HashMap::new() })
+        let (sender, done) = channel();
+        Ok(Searches { shared: Arc::default(), done, sender, ready: Waker::new()?, running: HashMap::new() })
     }
 
-    /// Has a search done; false: there are too many, and it is not begun. One event tells its result, unless it is
-    /// cancelled. Never blocks.
+    /// Queues a search; false if the queue is full. One event has the result, unless the search is cancelled. Never
+    /// blocks.
     ///
-    /// While the search before it, of the same [`Key::id`], was cancelled, but its thread is still at work on it, the
-    /// result is that it was refused: so nobody keeps more than one thread busy.
+    /// While a thread is still working on a cancelled search of the same [`Key::id`], a new one is refused: so each id
+    /// uses one thread at most.
     #[must_use]
     pub fn begin(&mut self, key: Key, look: Look) -> bool {
-        if self.under_way.contains_key(&key.id) {
-            // The receiver is ours.
-            let _ = self.tell.send((key, look.refuse("the last search is still under way")));
+        if self.running.contains_key(&key.id) {
+            // Cannot fail: we own the receiver.
+            let _ = self.sender.send((key, look.refuse("the last search is still running")));
             self.ready.wake();
             return true;
         }
@@ -85,37 +85,37 @@ impl Searches {
             return false;
         }
         if work.idle <= work.waiting.len() && work.threads < MOST_THREADS {
-            let (shared, tell, ready) = (self.shared.clone(), self.tell.clone(), self.ready.clone());
-            match background::spawn("regex", move || shared.run(&tell, &ready)) {
+            let (shared, sender, ready) = (self.shared.clone(), self.sender.clone(), self.ready.clone());
+            match background::spawn("regex", move || shared.run(&sender, &ready)) {
                 Ok(_) => work.threads = work.threads.saturating_add(1),
                 Err(_) if work.threads == 0 => return false,
                 Err(_) => {}
             }
         }
         let cancelled = Arc::new(AtomicBool::new(false));
-        self.under_way.insert(key.id, (key.generation, cancelled.clone()));
+        self.running.insert(key.id, (key.generation, cancelled.clone()));
         work.waiting.push_back(Job { key, look, cancelled });
         self.shared.more.notify_one();
         true
     }
 
-    /// Ends a search, if it is under way, without an event.
+    /// Cancels a search, without an event.
     pub fn cancel(&mut self, key: Key) {
-        if let Some((generation, cancelled)) = self.under_way.get(&key.id)
+        if let Some((generation, cancelled)) = self.running.get(&key.id)
             && *generation == key.generation
         {
             cancelled.store(true, Ordering::Relaxed);
         }
     }
 
-    /// Adds the results since the last call.
+    /// Appends the results since the last call to `out`.
     pub fn events(&mut self, out: &mut Vec<(Key, Looked)>) {
         self.ready.clear();
         for (key, looked) in self.done.try_iter() {
-            let of_this = self.under_way.get(&key.id).filter(|(generation, _)| *generation == key.generation);
+            let of_this = self.running.get(&key.id).filter(|(generation, _)| *generation == key.generation);
             let cancelled = of_this.map(|(_, flag)| flag.load(Ordering::Relaxed));
             if cancelled.is_some() {
-                self.under_way.remove(&key.id);
+                self.running.remove(&key.id);
             }
             if cancelled != Some(true) {
                 out.push((key, looked));
@@ -132,7 +132,7 @@ impl AsRawFd for Searches {
 
 impl Drop for Searches {
     fn drop(&mut self) {
-        for (_, cancelled) in self.under_way.values() {
+        for (_, cancelled) in self.running.values() {
             cancelled.store(true, Ordering::Relaxed);
         }
         let mut work = self.shared.lock();
@@ -143,13 +143,13 @@ impl Drop for Searches {
 }
 
 impl Shared {
-    /// No thread panics while it holds the lock, so what it guards is as it should be.
+    /// The state is valid even after a panic: no thread panics while it holds the lock.
     fn lock(&self) -> MutexGuard<'_, Work> {
         self.work.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A thread.
-    fn run(&self, tell: &Sender<(Key, Looked)>, ready: &Waker) {
+    /// Body of a thread.
+    fn run(&self, sender: &Sender<(Key, Looked)>, ready: &Waker) {
         while let Some(job) = self.next() {
             let begin = clock_gettime(ClockId::ThreadCPUTime);
             let looked = job.look.run(&mut || {
@@ -162,7 +162,7 @@ impl Shared {
                     Ok(())
                 }
             });
-            if tell.send((job.key, looked)).is_ok() {
+            if sender.send((job.key, looked)).is_ok() {
                 ready.wake();
             }
         }

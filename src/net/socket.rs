@@ -1,4 +1,4 @@
-//! Opening sockets: address, device and mark as a checker is configured with.
+//! Opens sockets with the source address, interface and mark of a checker's configuration.
 
 use std::io;
 use std::net::SocketAddr;
@@ -9,28 +9,28 @@ use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use crate::config::lvs::Target;
 use crate::reactor::Ready;
 
-/// A socket on its way to a target.
+/// A socket connected, or being connected, to a target.
 #[derive(Debug)]
 pub(super) struct Opened {
     pub socket: Socket,
-    /// Whether the connection is still under way.
+    /// Whether the connection is still being established.
     pub pending: bool,
 }
 
-/// A TCP connection. Closing it resets it: the peer's pending data is of no use, and no port stays in TIME_WAIT.
+/// Opens a TCP connection. Closing it resets it: pending data is not needed, and no port stays in TIME_WAIT.
 pub(super) fn tcp(target: &Target) -> io::Result<Opened> {
     let socket = new(target, Type::STREAM, Protocol::TCP)?;
     reset_on_close(&socket, true)?;
     connect(socket, target.address)
 }
 
-/// A connected UDP socket, so that ICMP errors are reported to it.
+/// Opens a UDP socket, connected so that ICMP errors are reported to it.
 pub(super) fn udp(target: &Target) -> io::Result<Opened> {
     connect(new(target, Type::DGRAM, Protocol::UDP)?, target.address)
 }
 
-/// An ICMP socket for echo requests: unprivileged if the system lets this group have one, else raw. The second
-/// value tells whether it is raw, and then sees every ICMP message of the target.
+/// Opens an ICMP socket for echo requests: an unprivileged one if `net.ipv4.ping_group_range` allows it, else a raw one.
+/// Returns whether it is raw: a raw socket receives every ICMP message of the target.
 pub(super) fn icmp(target: &Target) -> io::Result<(Opened, bool)> {
     let protocol = if target.address.is_ipv4() { Protocol::ICMPV4 } else { Protocol::ICMPV6 };
     let mut no_ports = target.clone();
@@ -45,7 +45,7 @@ pub(super) fn icmp(target: &Target) -> io::Result<(Opened, bool)> {
     Ok((connect(socket, no_ports.address)?, raw))
 }
 
-/// Whether closing throws away what is not yet sent and resets the connection.
+/// Sets whether closing discards unsent data and resets the connection.
 pub(super) fn reset_on_close(socket: &Socket, reset: bool) -> io::Result<()> {
     socket.set_linger(reset.then_some(std::time::Duration::ZERO))
 }
@@ -74,16 +74,16 @@ fn connect(socket: Socket, to: SocketAddr) -> io::Result<Opened> {
     }
 }
 
-/// How a connection attempt stands.
+/// State of a connection attempt or handshake.
 #[derive(Debug)]
 pub(super) enum Progress {
-    /// Not decided.
+    /// In progress.
     Pending,
-    /// There is a connection.
+    /// Complete.
     Done,
 }
 
-/// Whether a pending connection is there, or has failed, when its socket is `ready`.
+/// The state of a pending connection whose socket is `ready`; an error if it has failed.
 pub(super) fn progress(socket: &Socket, ready: Ready, to: SocketAddr) -> io::Result<Progress> {
     if ready.error {
         if let Some(error) = socket.take_error()? {
@@ -97,7 +97,7 @@ pub(super) fn progress(socket: &Socket, ready: Ready, to: SocketAddr) -> io::Res
     } else if !ready.writable {
         return Ok(Progress::Pending);
     }
-    // Without a listener, a connection to a port of this host may by chance be made from that very port.
+    // Without a listener, a connection to a local ephemeral port may happen to use that port as source (self-connect).
     let own = socket.local_addr()?.as_socket();
     if own.is_some_and(|own| (own.ip(), own.port()) == (to.ip(), to.port())) {
         return Err(Errno::ECONNREFUSED.into());
@@ -105,16 +105,8 @@ pub(super) fn progress(socket: &Socket, ready: Ready, to: SocketAddr) -> io::Res
     Ok(Progress::Done)
 }
 
-/// Whether an error says that this process, or this host, has not what something takes: nothing of the other side.
-pub(super) fn is_own_lack(error: &io::Error) -> bool {
-    let lacking = [Errno::EMFILE, Errno::ENFILE, Errno::ENOBUFS, Errno::ENOMEM, Errno::ENOSPC];
-    error.raw_os_error().is_some_and(|number| lacking.contains(&Errno::from_raw(number)))
-}
-
-/// An error as a log shows it: the system's words, without the number.
-pub(super) fn reason(error: &io::Error) -> String {
-    match error.raw_os_error() {
-        Some(number) => Errno::from_raw(number).desc().to_owned(),
-        None => error.to_string(),
-    }
+/// Whether an error is a shortage of descriptors, memory and so on in this process or host, not a fault of the peer.
+pub(super) fn is_local_shortage(error: &io::Error) -> bool {
+    let shortages = [Errno::EMFILE, Errno::ENFILE, Errno::ENOBUFS, Errno::ENOMEM, Errno::ENOSPC];
+    error.raw_os_error().is_some_and(|number| shortages.contains(&Errno::from_raw(number)))
 }

@@ -1,4 +1,4 @@
-//! A TCP connection with or without TLS, driven by readiness: connect, shake hands, read, write.
+//! A TCP connection with or without TLS: handshake, reads and writes, driven by readiness.
 
 use std::io::{self, Read, Write};
 
@@ -9,10 +9,12 @@ use super::meter::Metered;
 use super::socket::{self, Progress};
 use super::tls;
 
-/// Octets handed over in one event.
+use crate::text::reason;
+
+/// Most octets in one event.
 pub(super) const CHUNK: usize = 4096;
 
-/// A connection and how far it is.
+/// A connection.
 #[derive(Debug)]
 pub(super) enum Stream {
     /// Plain TCP.
@@ -21,14 +23,14 @@ pub(super) enum Stream {
     Tls(Box<SslStream<Metered>>),
 }
 
-/// What reading gave.
+/// Result of a read.
 #[derive(Debug)]
-pub(super) enum Got {
+pub(super) enum ReadResult {
     /// Octets.
     Bytes(Vec<u8>),
-    /// Nothing for now.
-    Nothing,
-    /// The peer has ended its side.
+    /// There is nothing to read now.
+    Empty,
+    /// The peer has closed its side.
     End,
 }
 
@@ -40,79 +42,81 @@ impl Stream {
         }
     }
 
-    /// A new turn of the loop begins, in which TLS may read its allowance.
+    /// Starts a turn of the loop, with a new allowance for TLS.
     pub fn begin_turn(&mut self) {
         if let Stream::Tls(stream) = self {
             stream.get_mut().begin_turn();
         }
     }
 
-    /// Whether there may be more to read, but not in this turn.
-    pub fn is_cut(&self) -> bool {
+    /// Whether the allowance of this turn is used up, so that there may be more to read.
+    pub fn is_limited(&self) -> bool {
         match self {
             Stream::Plain(_) => false,
-            Stream::Tls(stream) => stream.get_ref().is_cut(),
+            Stream::Tls(stream) => stream.get_ref().is_limited(),
         }
     }
 
-    /// Goes on with the TLS handshake; at once done without TLS.
-    pub fn shake_hands(&mut self) -> Result<Progress, String> {
+    /// Continues the TLS handshake; `Done` without TLS.
+    pub fn handshake(&mut self) -> Result<Progress, String> {
         let Stream::Tls(stream) = self else { return Ok(Progress::Done) };
         match stream.do_handshake() {
             Ok(()) => Ok(Progress::Done),
-            Err(e) => match waits(&e) {
-                true => not_endless(stream).map(|()| Progress::Pending),
+            Err(e) => match is_pending(&e) {
+                true => check_allowance(stream).map(|()| Progress::Pending),
                 false => Err(failure(&e)),
             },
         }
     }
 
-    /// One chunk at most.
-    pub fn read(&mut self) -> Result<Got, String> {
+    /// Reads at most one chunk.
+    pub fn read(&mut self) -> Result<ReadResult, String> {
         let mut chunk = vec![0; CHUNK];
         let count = match self {
             Stream::Plain(socket) => match socket.read(&mut chunk) {
                 Ok(count) => count,
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(Got::Nothing),
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => return Ok(Got::Nothing),
-                Err(e) => return Err(socket::reason(&e)),
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(ReadResult::Empty),
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => return Ok(ReadResult::Empty),
+                Err(e) => return Err(reason(&e)),
             },
             Stream::Tls(stream) => match stream.ssl_read(&mut chunk) {
                 Ok(count) => {
-                    stream.get_mut().data_came();
+                    stream.get_mut().data_received();
                     count
                 }
-                Err(e) if waits(&e) => return not_endless(stream).map(|()| Got::Nothing),
-                // Many servers end with no more than a FIN, without close_notify. It is for the checker to say
-                // whether what came is complete.
-                Err(e) if e.code() == ErrorCode::ZERO_RETURN || is_bare_end(&e) => return Ok(Got::End),
+                Err(e) if is_pending(&e) => return check_allowance(stream).map(|()| ReadResult::Empty),
+                // Many servers send only a FIN, without close_notify. The checker decides whether the reply is
+                // complete.
+                Err(e) if e.code() == ErrorCode::ZERO_RETURN || is_eof_without_close_notify(&e) => {
+                    return Ok(ReadResult::End);
+                }
                 Err(e) => return Err(failure(&e)),
             },
         };
         if count == 0 {
-            return Ok(Got::End);
+            return Ok(ReadResult::End);
         }
         chunk.truncate(count);
-        Ok(Got::Bytes(chunk))
+        Ok(ReadResult::Bytes(chunk))
     }
 
-    /// Octets taken; 0 when there is no room now.
+    /// Writes octets; returns the number written, 0 when the socket has no room.
     pub fn write(&mut self, data: &[u8]) -> Result<usize, String> {
         match self {
             Stream::Plain(socket) => match socket.write(data) {
                 Ok(count) => Ok(count),
                 Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Ok(0),
-                Err(e) => Err(socket::reason(&e)),
+                Err(e) => Err(reason(&e)),
             },
             Stream::Tls(stream) => match stream.ssl_write(data) {
                 Ok(count) => Ok(count),
-                Err(e) if waits(&e) => Ok(0),
+                Err(e) if is_pending(&e) => Ok(0),
                 Err(e) => Err(failure(&e)),
             },
         }
     }
 
-    /// Octets that are decrypted already: no readiness of the socket will tell of them.
+    /// Whether decrypted octets are waiting, for which the socket will not become readable.
     pub fn buffered(&self) -> bool {
         match self {
             Stream::Plain(_) => false,
@@ -120,32 +124,32 @@ impl Stream {
         }
     }
 
-    /// Sends close_notify, as far as that goes without waiting, and ends the connection in order instead of
-    /// resetting it.
+    /// Sends close_notify, if possible without blocking, so that closing ends the connection in order instead of resetting
+    /// it.
     pub fn close_notify(&mut self) {
         if let Stream::Tls(stream) = self {
-            // Whether the peer gets it is of no matter to the check.
+            // An error does not matter: the check is over.
             let _ = stream.shutdown();
             let _ = socket::reset_on_close(stream.get_ref().socket(), false);
         }
     }
 }
 
-/// Whether TLS only waits for the socket.
-fn waits(error: &openssl::ssl::Error) -> bool {
+/// Whether the TLS operation only waits for the socket.
+fn is_pending(error: &openssl::ssl::Error) -> bool {
     matches!(error.code(), ErrorCode::WANT_READ | ErrorCode::WANT_WRITE)
 }
 
-/// Fails an attempt whose server goes on and on without any data.
-fn not_endless(stream: &SslStream<Metered>) -> Result<(), String> {
+/// Fails if the server has used up the allowance for messages without data.
+fn check_allowance(stream: &SslStream<Metered>) -> Result<(), String> {
     match stream.get_ref().is_exhausted() {
-        true => Err("TLS: the server sends protocol messages without end, and no data".to_owned()),
+        true => Err("TLS: the server sends protocol messages without end and without data".to_owned()),
         false => Ok(()),
     }
 }
 
-/// Whether the TCP connection ended in order, but TLS did not.
-fn is_bare_end(error: &openssl::ssl::Error) -> bool {
+/// Whether the TCP connection was closed without a TLS close_notify.
+fn is_eof_without_close_notify(error: &openssl::ssl::Error) -> bool {
     error.code() == ErrorCode::SYSCALL && error.io_error().is_none()
 }
 
@@ -154,7 +158,7 @@ fn failure(error: &openssl::ssl::Error) -> String {
         return format!("TLS: {}", tls::text(errors));
     }
     match error.io_error() {
-        Some(e) => socket::reason(e),
+        Some(e) => reason(e),
         None => "TLS: the connection was closed".to_owned(),
     }
 }

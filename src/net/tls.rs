@@ -14,30 +14,31 @@ use openssl::x509::X509;
 use super::regular;
 use crate::config::lvs::TlsMaterial;
 use crate::reactor::{Waker, background};
+use crate::text::reason;
 
-/// Octets of a file at most: thousands of certificates.
+/// Longest file in octets, enough for thousands of certificates.
 const MOST: u64 = 1 << 20;
 
-/// Every cipher a server of any age may want, but no finite-field Diffie-Hellman: a server could choose a group that
-/// keeps us busy for a second.
+/// All ciphers, for servers of any age, but no finite-field Diffie-Hellman: a server could choose a group that takes a
+/// second of processor time.
 const CIPHERS: &str = "DEFAULT:!kDHE:!kDHEPSK@SECLEVEL=0";
 
-/// Client context, made once.
+/// TLS client context, shared by all connections.
 ///
-/// The server's certificate is **not verified**: a check asks whether the service answers. So that a server's age is
-/// no failure either, every protocol version and security level the library has is taken.
+/// The server's certificate is **not verified**: a check tests whether the service answers. All protocol versions and
+/// security levels of the library are allowed, so that checks of old servers do not fail.
 #[derive(Clone)]
 pub struct Tls(SslContext);
 
-/// The material of the `SSL` block cannot be used.
+/// A file of the `SSL` block cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("SSL {keyword} {path}: {reason}")]
 pub struct TlsError {
-    /// `ca`, `certificate`, `key`; `context` when the library refuses its own defaults.
+    /// `ca`, `certificate`, `key`, or `context` for an error of the library.
     pub keyword: &'static str,
     /// The file.
     pub path: String,
-    /// What is wrong; never contains the pass phrase.
+    /// The error; never contains the pass phrase.
     pub reason: String,
 }
 
@@ -48,11 +49,11 @@ impl fmt::Debug for Tls {
 }
 
 impl Tls {
-    /// Reads the files of the `SSL` block, regular ones of at most 1 MiB each; blocks on the file system, so that an
-    /// event loop has a [`Loading`] do it.
+    /// Reads the files of the `SSL` block, which must be regular files of at most 1 MiB. Blocks on the file system: event
+    /// loops use [`Loading`].
     ///
     /// # Errors
-    /// When a file cannot be read, the pass phrase is wrong, or key and certificate do not belong together.
+    /// When a file cannot be read, the pass phrase is wrong, or key and certificate do not match.
     pub fn new(material: &TlsMaterial) -> Result<Tls, TlsError> {
         let wrong = |keyword, path: &str| {
             let path = path.to_owned();
@@ -61,7 +62,7 @@ impl Tls {
         let of_library = |e: ErrorStack| wrong("context", "")(text(&e));
         let mut context = SslContext::builder(SslMethod::tls_client()).map_err(of_library)?;
         context.set_verify(SslVerifyMode::NONE);
-        // The library looks for a chain all the same, and one of hundreds of certificates takes it long.
+        // The library builds the chain even without verification, which takes long with hundreds of certificates.
         context.set_verify_depth(0);
         context.set_cipher_list(CIPHERS).map_err(of_library)?;
         context.set_min_proto_version(Some(SslVersion::TLS1)).map_err(of_library)?;
@@ -71,7 +72,7 @@ impl Tls {
             let error = wrong("ca", path);
             let list = X509::stack_from_pem(&file(path).map_err(&error)?).map_err(|e| error(text(&e)))?;
             if list.is_empty() {
-                return Err(error("there is no certificate in it".to_owned()));
+                return Err(error("it contains no certificate".to_owned()));
             }
             let added = list.into_iter().try_for_each(|ca| context.cert_store_mut().add_cert(ca));
             added.map_err(|e| error(text(&e)))?;
@@ -79,7 +80,7 @@ impl Tls {
         if let Some(path) = &material.certificate {
             let error = wrong("certificate", path);
             let octets = file(path).map_err(&error)?;
-            // One of DER, or a chain of PEM.
+            // A PEM chain or one DER certificate.
             let mut chain = match X509::stack_from_pem(&octets) {
                 Ok(chain) if !chain.is_empty() => chain.into_iter(),
                 _ => vec![X509::from_der(&octets).map_err(|e| error(text(&e)))?].into_iter(),
@@ -102,7 +103,7 @@ impl Tls {
         Ok(Tls(context.build()))
     }
 
-    /// A connection's state; `sni` is not sent when it is an address.
+    /// The TLS state of a connection. `sni` is not sent when it is an address.
     pub(super) fn client(&self, sni: Option<&str>) -> Result<Ssl, ErrorStack> {
         let mut ssl = Ssl::new(&self.0)?;
         if let Some(name) = sni.filter(|name| name.parse::<std::net::IpAddr>().is_err()) {
@@ -114,12 +115,12 @@ impl Tls {
 }
 
 fn file(path: &str) -> Result<Vec<u8>, String> {
-    regular::read(Path::new(path), MOST).map_err(|e| e.to_string())
+    regular::read(Path::new(path), MOST).map_err(|e| reason(&e))
 }
 
-/// A context on its way: a thread reads the files, which a file system may delay for as long as it likes.
+/// A context being loaded: a thread reads the files, which a file system may delay without limit.
 ///
-/// Register it as readable; when it is ready, take the [`outcome`](Loading::outcome).
+/// Register it for reading; when it is readable, take the [`outcome`](Loading::outcome).
 #[derive(Debug)]
 pub struct Loading {
     done: Receiver<Result<Tls, TlsError>>,
@@ -127,23 +128,23 @@ pub struct Loading {
 }
 
 impl Loading {
-    /// Starts the thread. Dropping the handle does not end it, for a thread in a file system cannot be ended.
+    /// Starts the thread. Dropping the handle does not end it, as a thread blocked in a file system cannot be ended.
     ///
     /// # Errors
     /// When the system has no descriptors or threads left.
     pub fn start(material: TlsMaterial) -> io::Result<Loading> {
-        let (tell, done) = channel();
+        let (sender, done) = channel();
         let ready = Waker::new()?;
         let waker = ready.clone();
         background::spawn("tls", move || {
-            if tell.send(Tls::new(&material)).is_ok() {
+            if sender.send(Tls::new(&material)).is_ok() {
                 waker.wake();
             }
         })?;
         Ok(Loading { done, ready })
     }
 
-    /// The context, or why there is none; `None` while that is not known.
+    /// The context or the error; `None` while the files are being read.
     pub fn outcome(&self) -> Option<Result<Tls, TlsError>> {
         self.ready.clear();
         self.done.try_recv().ok()
@@ -156,7 +157,7 @@ impl AsRawFd for Loading {
     }
 }
 
-/// The last, most telling error of the library's stack.
+/// The text of the first error on the library's stack, which is the cause.
 pub(super) fn text(errors: &ErrorStack) -> String {
     let first = errors.errors().first().and_then(|e| e.reason());
     first.unwrap_or("unknown TLS error").to_owned()

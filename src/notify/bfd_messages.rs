@@ -1,4 +1,4 @@
-//! Changes of BFD sessions as log lines. The wording of state changes is what log watchers of this field look for.
+//! Log lines about BFD sessions. Lines about state changes have the wording of C keepalived, which log watchers match.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -19,7 +19,7 @@ pub fn line(change: &Change, tables: &Tables) -> (Level, String) {
             (Level::Warning, refused(*id, tables, source, *refusal, *more))
         }
         Change::SendFailed { id, error } => {
-            (Level::Error, format!("({}) Error sending packet: {error}; trying on", name(*id, tables)))
+            (Level::Error, format!("({}) Error sending packet: {error}; still trying", name(*id, tables)))
         }
         Change::SendWorks(id) => (Level::Info, format!("({}) Packets can be sent again", name(*id, tables))),
     }
@@ -40,7 +40,7 @@ fn state(name: &str, to: State, cause: Cause, (local, remote): (Diagnostic, Diag
             let _ = writeln!(text, "({name}) Expired after {elapsed} ms ({overdue} usec overdue)");
         }
         Cause::Reconfigured => {
-            let _ = writeln!(text, "({name}) Starting anew: the configuration gives it other ends");
+            let _ = writeln!(text, "({name}) Restarting: its addresses have changed in the configuration");
         }
         Cause::Remote(_) | Cause::Shutdown => {}
     }
@@ -84,10 +84,10 @@ fn refused(id: Option<SessionId>, tables: &Tables, source: &std::net::IpAddr, re
     let why = match refusal {
         Refusal::Malformed(why) => why.to_string(),
         Refusal::Ttl { ttl, least } => {
-            format!("ttl({ttl}) < {least}; raise max_hops if there are routers on the way")
+            format!("ttl({ttl}) < {least}; raise max_hops if there are routers in between")
         }
         Refusal::Neighbor { port } => {
-            format!("no session with it on port {port}; add a bfd_instance, or correct multihop at one end")
+            format!("no session with this neighbor on port {port}; add a bfd_instance, or correct multihop at one end")
         }
         Refusal::Discriminator(yours) => format!("no session has the discriminator {yours:#x}"),
     };
@@ -133,7 +133,8 @@ bfd_instance far {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), TEXT).unwrap();
         let (path, config_id) = (file.path().to_owned(), String::new());
-        let options = Options { path, config_id, all_config: false, strict: false, outside: Outside::fixed() };
+        let options =
+            Options { path, config_id, directory: None, all_config: false, strict: false, outside: Outside::fixed() };
         let mut bfd = Bfd::new(Tables::new(load(&options).config.unwrap(), "Keepalived v0".into()), 1);
         bfd.handle(Event::Start, Duration::ZERO);
         let mut mine = 0;
@@ -148,7 +149,7 @@ bfd_instance far {
             ("2080051844906b1700000000000f4240000249f000000000", mine),
             ("20c0051844906b17000000000003d090000249f000000000", mine),
         ] {
-            lines.extend(hear(&mut bfd, "10.1.0.2", 255, &packet(octets, with), ms(1000)));
+            lines.extend(receive(&mut bfd, "10.1.0.2", 255, &packet(octets, with), ms(1000)));
         }
         (bfd, lines)
     }
@@ -160,7 +161,7 @@ bfd_instance far {
         octets
     }
 
-    fn hear(bfd: &mut Bfd, source: &str, ttl: u8, payload: &[u8], now: Duration) -> Vec<(Level, String)> {
+    fn receive(bfd: &mut Bfd, source: &str, ttl: u8, payload: &[u8], now: Duration) -> Vec<(Level, String)> {
         let source: IpAddr = source.parse().unwrap();
         bfd.handle(Event::Packet(Received { multihop: false, source, ttl, payload }), now);
         lines(bfd)
@@ -173,8 +174,8 @@ bfd_instance far {
 
     #[test]
     fn a_session_comes_up_and_goes_down() {
-        let (mut bfd, told) = up();
-        let coming: Vec<&str> = told.iter().map(|(_, text)| text.as_str()).collect();
+        let (mut bfd, logged) = up();
+        let coming: Vec<&str> = logged.iter().map(|(_, text)| text.as_str()).collect();
         let first = "\
 (b4) ---------------< Session parameters >--------------
               min_tx  min_rx  tx_intv  mult  detect_time
@@ -190,7 +191,7 @@ bfd_instance far {
         let expected =
             [first, "(b4) Entering Init state", "(b4) Entering Up state", "(b4) Starting poll sequence", last];
         assert_eq!(coming, expected);
-        assert!(told.iter().any(|line| *line == (Level::Notice, "(b4) Entering Up state".into())));
+        assert!(logged.iter().any(|line| *line == (Level::Notice, "(b4) Entering Up state".into())));
         bfd.handle(Event::Timer(crate::bfd::TimerKey::Detection(SessionId(1))), Duration::from_micros(2_501_108));
         let down = "\
 (b4) Expired after 1501 ms (1108 usec overdue)
@@ -199,7 +200,7 @@ bfd_instance far {
     }
 
     #[test]
-    fn what_is_refused_is_told_with_a_remedy() {
+    fn refused_packets_are_logged_with_a_remedy() {
         let (mut bfd, _) = up();
         let good = packet("2040051844906b1700000000000f4240000249f000000000", 0);
         for (source, ttl, octets, expected) in [
@@ -207,7 +208,7 @@ bfd_instance far {
                 "10.1.0.2",
                 254,
                 good.as_slice(),
-                "(b4) Packet from 10.1.0.2: ttl(254) < 255; raise max_hops if there are routers on the way - discarding",
+                "(b4) Packet from 10.1.0.2: ttl(254) < 255; raise max_hops if there are routers in between - discarding",
             ),
             (
                 "fd00::2",
@@ -219,15 +220,15 @@ bfd_instance far {
                 "10.1.0.9",
                 255,
                 &good,
-                "Packet from 10.1.0.9: no session with it on port 3784; add a bfd_instance, or correct multihop at one \
-                 end - discarding",
+                "Packet from 10.1.0.9: no session with this neighbor on port 3784; add a bfd_instance, or correct \
+                 multihop at one end - discarding",
             ),
         ] {
-            let told = hear(&mut bfd, source, ttl, octets, ms(1100));
-            assert_eq!(told, [(Level::Warning, expected.to_owned())]);
+            let logged = receive(&mut bfd, source, ttl, octets, ms(1100));
+            assert_eq!(logged, [(Level::Warning, expected.to_owned())]);
         }
-        hear(&mut bfd, "10.1.0.9", 255, &[], ms(1200));
-        let told = hear(
+        receive(&mut bfd, "10.1.0.9", 255, &[], ms(1200));
+        let logged = receive(
             &mut bfd,
             "10.1.0.9",
             255,
@@ -236,14 +237,14 @@ bfd_instance far {
         );
         let expected = "Packet from 10.1.0.9: no session has the discriminator 0x7 - discarding (1 more since this was last \
                         reported)";
-        assert_eq!(told, [(Level::Warning, expected.to_owned())]);
+        assert_eq!(logged, [(Level::Warning, expected.to_owned())]);
     }
 
     #[test]
-    fn trouble_with_sending_is_told() {
+    fn send_errors_are_logged() {
         let (mut bfd, _) = up();
         bfd.handle(Event::Sent(SessionId(1), Err("Network is unreachable".into())), ms(1100));
-        let failed = "(b4) Error sending packet: Network is unreachable; trying on".to_owned();
+        let failed = "(b4) Error sending packet: Network is unreachable; still trying".to_owned();
         assert_eq!(lines(&mut bfd), [(Level::Error, failed)]);
         bfd.handle(Event::Sent(SessionId(1), Ok(())), ms(1200));
         assert_eq!(lines(&mut bfd), [(Level::Info, "(b4) Packets can be sent again".to_owned())]);

@@ -1,4 +1,4 @@
-//! Changes of LVS health as log lines.
+//! Log lines about checkers, real servers and quorums.
 
 use std::fmt::Display;
 
@@ -17,7 +17,7 @@ pub fn line(change: &Change, tables: &Tables) -> (Level, String) {
         }
         Change::AttemptFailed { id, reason, left } => {
             let (kind, server) = (kind(*id, tables), server(id.0, tables));
-            (Level::Info, format!("{kind} of {server}: attempt failed: {reason}; {left} more may fail"))
+            (Level::Info, format!("{kind} of {server}: attempt failed: {reason}; {left} attempts left"))
         }
         Change::RealServer { id, up, cause, .. } => {
             let (server, service) = (server(*id, tables), service(id.0, tables));
@@ -68,7 +68,7 @@ pub fn line(change: &Change, tables: &Tables) -> (Level, String) {
             (Level::Notice, format!("{verb} sorry server of VS {}", service(*id, tables)))
         }
         Change::Suspended { id, suspended } => {
-            let what = if *suspended { "rest: none of its addresses is here" } else { "go on" };
+            let what = if *suspended { "are suspended: this host has none of its addresses" } else { "are resumed" };
             (Level::Info, format!("Checkers of VS {} {what}", service(*id, tables)))
         }
     }

@@ -3,7 +3,7 @@
 use crate::check::{Change, QuorumStatus, Tables};
 use crate::reactor::Program;
 
-/// The scripts a change calls for.
+/// The scripts to run for a change.
 pub fn jobs(change: &Change, tables: &Tables) -> Vec<Program> {
     let script = match change {
         Change::RealServer { id, up, cause, .. } if cause.runs_scripts() => {

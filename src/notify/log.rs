@@ -1,11 +1,14 @@
-//! The log: syslog, and the terminal with `-l`, written by a thread of its own.
+//! The log: syslog, the terminal with `-l`, and a file with `-g`, written by its own thread.
 //!
-//! A stuck syslog daemon or a full pipe at standard error delays nothing but the log: lines wait in a bounded queue,
-//! and what finds it full is counted and owned up to in the next line that gets through.
+//! A stuck syslog daemon or a full pipe at standard error delays the log only. Lines wait in a bounded queue; lines that are
+//! dropped because it is full are counted, and the next line that is written reports their number.
 
 use std::fmt::Display;
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
@@ -15,13 +18,15 @@ pub use syslog::Facility;
 use syslog::{LogFormat, Severity};
 
 use super::queue::{Receiver, Sender, bounded};
+use crate::reactor::background::await_end;
+use crate::text::{plain, reason};
 
-/// Lines that may wait.
+/// Most waiting lines.
 const QUEUE: usize = 8192;
-/// Where the local syslog daemon listens.
+/// Socket of the local syslog daemon.
 const SYSLOG_SOCKET: &str = "/dev/log";
 
-/// Importance of a line, as syslog has it.
+/// Level of a line, by the priorities of syslog.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
     /// Something does not work.
@@ -30,16 +35,16 @@ pub enum Level {
     Warning,
     /// A change of state.
     Notice,
-    /// The usual.
+    /// Normal operation.
     Info,
     /// Only with `-D`.
     Detail,
 }
 
-/// Where the lines go.
+/// Destinations and settings of the log.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Name before the process id.
+    /// Ident: the name before the process id.
     pub ident: String,
     /// Write to syslog (`-G` turns it off).
     pub syslog: bool,
@@ -49,6 +54,26 @@ pub struct Options {
     pub console: bool,
     /// `-D`.
     pub detail: bool,
+    /// `-g`: also to a file.
+    pub file: Option<LogFile>,
+}
+
+impl Options {
+    /// Options for syslog only, with the facility `daemon`.
+    pub fn syslog(ident: String) -> Options {
+        Options { ident, syslog: true, facility: Facility::LOG_DAEMON, console: false, detail: false, file: None }
+    }
+}
+
+/// A file to log to.
+#[derive(Clone, Debug)]
+pub struct LogFile {
+    /// Its path. A file that was renamed or removed is created again.
+    pub path: PathBuf,
+    /// Opens the file for appending.
+    pub open: fn(&Path) -> io::Result<File>,
+    /// `--flush-log-file`: write each line at once, instead of several lines together.
+    pub flush: bool,
 }
 
 /// A handle to the log; cheap to clone.
@@ -65,14 +90,14 @@ enum Order {
     End,
 }
 
-/// The thread that writes.
+/// The thread that writes the log.
 #[derive(Debug)]
 pub struct Writer {
     log: Log,
     thread: JoinHandle<()>,
 }
 
-/// Starts the log's thread.
+/// Starts the thread of the log.
 pub fn start(options: Options) -> io::Result<Writer> {
     let (queue, orders) = bounded(QUEUE);
     let lost = Arc::new(AtomicU64::new(0));
@@ -92,7 +117,7 @@ pub fn keep() -> (Log, Kept) {
 }
 
 impl Kept {
-    /// The lines since they were last taken.
+    /// Takes the lines so far.
     pub fn take(&self) -> Vec<(Level, String)> {
         let of = |order| match order {
             Order::Line(level, line) => Some((level, line)),
@@ -108,7 +133,7 @@ impl Writer {
         self.log.clone()
     }
 
-    /// Writes what is queued and ends, at the latest after `limit`.
+    /// Writes the queued lines and stops the thread, within `limit`.
     pub fn finish(self, limit: Duration) {
         let until = Instant::now() + limit;
         let mut order = Some(Order::End);
@@ -120,9 +145,7 @@ impl Writer {
                 order = Some(end);
             }
         }
-        while !self.thread.is_finished() && Instant::now() < until {
-            std::thread::sleep(Duration::from_millis(2));
-        }
+        await_end(&self.thread, until.saturating_duration_since(Instant::now()));
     }
 }
 
@@ -132,7 +155,7 @@ impl Log {
         if level == Level::Detail && !self.detail {
             return;
         }
-        if self.queue.offer(Order::Line(level, text.to_string())).is_err() {
+        if self.queue.offer(Order::Line(level, plain(&text.to_string()).into_owned())).is_err() {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -154,26 +177,110 @@ impl Log {
 }
 
 fn write_all(options: &Options, orders: &Receiver<Order>, lost: &AtomicU64) {
-    let mut syslog = options.syslog.then(|| Syslog::new(options));
-    let mut write = |level: Level, line: &str| {
-        if let Some(syslog) = &mut syslog {
-            syslog.write(level, line);
-        }
-        if options.console {
-            let stamp = chrono::Local::now().format("%a %b %e %H:%M:%S %Y");
-            // Nobody to tell when standard error is gone.
-            let _ = io::stderr().write_all(format!("{stamp}: {line}\n").as_bytes());
-        }
+    let mut sinks = Sinks {
+        syslog: options.syslog.then(|| Syslog::new(options)),
+        console: options.console,
+        file: options.file.clone().map(Lines::new),
     };
     while let Some(Order::Line(level, line)) = orders.receive() {
-        for line in line.lines() {
-            write(level, line);
-        }
+        sinks.write_lines(level, &line);
         let lost = lost.swap(0, Ordering::Relaxed);
         if lost > 0 {
-            write(Level::Warning, &format!("{lost} log lines were dropped because the log was too slow"));
+            let noun = if lost == 1 { "line was" } else { "lines were" };
+            sinks.write(Level::Warning, &format!("{lost} log {noun} dropped because the log was too slow"));
+        }
+        if orders.is_empty() {
+            sinks.flush();
         }
     }
+}
+
+/// Destinations of the lines.
+struct Sinks {
+    syslog: Option<Syslog>,
+    console: bool,
+    file: Option<Lines>,
+}
+
+impl Sinks {
+    fn write_lines(&mut self, level: Level, text: &str) {
+        text.lines().for_each(|line| self.write(level, line));
+    }
+
+    fn write(&mut self, level: Level, line: &str) {
+        if let Some(syslog) = &mut self.syslog {
+            syslog.write(level, line);
+        }
+        if !self.console && self.file.is_none() {
+            return;
+        }
+        let stamp = chrono::Local::now().format("%a %b %e %H:%M:%S %Y");
+        let stamped = format!("{stamp}: {line}\n");
+        if self.console {
+            let _ = io::stderr().write_all(stamped.as_bytes());
+        }
+        if let Some(Err(error)) = self.file.as_mut().map(|file| file.write(&stamped)) {
+            self.complain(&error);
+        }
+    }
+
+    fn flush(&mut self) {
+        if let Some(Err(error)) = self.file.as_mut().map(Lines::flush) {
+            self.complain(&error);
+        }
+    }
+
+    /// Reports a write error of the file to the other destinations, once until a write succeeds.
+    fn complain(&mut self, error: &io::Error) {
+        let Some(file) = &mut self.file else { return };
+        file.open = None;
+        if std::mem::replace(&mut file.complained, true) {
+            return;
+        }
+        let text = format!("Cannot write the log file {}: {}", file.options.path.display(), reason(error));
+        if let Some(syslog) = &mut self.syslog {
+            syslog.write(Level::Error, &text);
+        }
+        if self.console {
+            let _ = io::stderr().write_all(format!("{text}\n").as_bytes());
+        }
+    }
+}
+
+/// The lines of a log file.
+struct Lines {
+    options: LogFile,
+    open: Option<BufWriter<File>>,
+    complained: bool,
+}
+
+impl Lines {
+    fn new(options: LogFile) -> Lines {
+        Lines { options, open: None, complained: false }
+    }
+
+    fn write(&mut self, line: &str) -> io::Result<()> {
+        let file = match &mut self.open {
+            Some(file) if is_at(file.get_ref(), &self.options.path) => file,
+            // Not open yet, or renamed by log rotation.
+            other => {
+                other.as_mut().map_or(Ok(()), Write::flush)?;
+                other.insert(BufWriter::new((self.options.open)(&self.options.path)?))
+            }
+        };
+        file.write_all(line.as_bytes())?;
+        if self.options.flush { self.flush() } else { Ok(()) }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.open.as_mut().map_or(Ok(()), |file| file.flush().inspect(|()| self.complained = false))
+    }
+}
+
+/// Whether `path` still is the open file.
+fn is_at(open: &File, path: &Path) -> bool {
+    let identity = |found: io::Result<std::fs::Metadata>| found.ok().map(|found| (found.dev(), found.ino()));
+    identity(open.metadata()) == identity(path.symlink_metadata())
 }
 
 /// Messages to the local syslog daemon.
@@ -188,7 +295,7 @@ impl Syslog {
     }
 
     fn write(&mut self, level: Level, line: &str) {
-        // What is lost is counted by the backend; there is no other place to complain.
+        // There is no other destination for an error of syslog.
         let _ = match level {
             Level::Error => self.logger.err(line),
             Level::Warning => self.logger.warning(line),
@@ -198,7 +305,7 @@ impl Syslog {
     }
 }
 
-/// RFC 3164 with local time and a space-padded day: the crate's own formatter has UTC and zero padding.
+/// RFC 3164, with local time and a space-padded day; the formatter of the crate uses UTC and zero padding.
 struct Format {
     facility: Facility,
     ident: String,
@@ -213,7 +320,7 @@ impl LogFormat<&str> for Format {
     }
 }
 
-/// One write is one datagram; connects again after the syslog daemon was restarted.
+/// Sends each write as a datagram; reconnects after a restart of the syslog daemon.
 #[derive(Default)]
 struct Datagrams {
     socket: Option<UnixDatagram>,
@@ -231,7 +338,7 @@ impl Write for Datagrams {
                     self.socket = Some(socket);
                     break;
                 }
-                // Full: this line is lost, the socket is good.
+                // The queue of the socket is full: drop the line, keep the socket.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.socket = Some(socket);
                     return Err(error);
@@ -278,5 +385,32 @@ mod tests {
         log.write(Level::Detail, "not asked for");
         assert_eq!(log.lost.load(Ordering::Relaxed), 1);
         assert!(matches!(orders.receive(), Some(Order::Line(Level::Info, line)) if line == "one"));
+    }
+
+    #[test]
+    fn a_log_file_that_was_renamed_is_created_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("k.log");
+        let open = |path: &Path| File::options().append(true).create(true).open(path);
+        let file = LogFile { path: path.clone(), open, flush: false };
+        let options = Options { syslog: false, file: Some(file), ..Options::syslog(String::new()) };
+        let writer = start(options).unwrap();
+        let log = writer.log();
+        let wait = |path: &Path, text: &str| {
+            let until = Instant::now() + Duration::from_secs(10);
+            while !std::fs::read_to_string(path).is_ok_and(|found| found.ends_with(text)) {
+                assert!(Instant::now() < until, "{text} is not in {}", path.display());
+                std::thread::sleep(Duration::from_millis(2));
+            }
+        };
+        log.error("one\ntwo (os error 5)");
+        wait(&path, ": two\n");
+        let moved = directory.path().join("k.log.1");
+        std::fs::rename(&path, &moved).unwrap();
+        log.info("three");
+        wait(&path, ": three\n");
+        assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 1);
+        assert_eq!(std::fs::read_to_string(&moved).unwrap().lines().count(), 2);
+        writer.finish(Duration::from_secs(5));
     }
 }

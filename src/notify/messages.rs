@@ -1,10 +1,11 @@
-//! Changes as log lines. The wording of state changes is what log watchers of this field look for.
+//! Log lines about VRRP. Lines about state changes have the wording of C keepalived, which log watchers match.
 
 use std::fmt::Write;
 
 use super::log::Level;
 use crate::config::model::TrackerKind;
-use crate::track::{self, Reading, ScriptEnd, Told, TrackerId};
+use crate::text::counted;
+use crate::track::{self, FlapReport, Reading, ScriptEnd, TrackerId};
 use crate::vrrp::{
     AddressId, AddressOp, Cause, Change, Complaint, Fault, InstanceId, LinkState, Occasion, Setting, State, Tables,
     VmacOp,
@@ -49,13 +50,13 @@ pub fn line(change: &Change, tables: &Tables) -> (Level, String) {
             let verdict = if complaint.refuses() { "dropped" } else { "used" };
             let (what, more) = (complaint_text(*complaint), more_text(*more));
             let name = name(*id, tables);
-            (Level::Warning, format!("({name}) Advert from {source}: {what} ({verdict}; told once){more}"))
+            (Level::Warning, format!("({name}) Advert from {source}: {what} ({verdict}; reported once){more}"))
         }
         Change::UnknownVrid { ifindex, source, vrid, more } => {
             let (interface, more) = (tables.interfaces.name(*ifindex), more_text(*more));
             (Level::Info, format!("Unknown VRID {vrid} received on {interface} from {source}{more}"))
         }
-        Change::Tracker { id, told, .. } => tracker_line(*id, *told, tables),
+        Change::Tracker { id, report, .. } => tracker_line(*id, *report, tables),
         Change::ScriptResult(id) => script_result(*id, tables),
         Change::Set { id, what } => (Level::Notice, setting_line(*what, name(*id, tables))),
         Change::Link { name, to } => (
@@ -68,9 +69,10 @@ pub fn line(change: &Change, tables: &Tables) -> (Level, String) {
         ),
         Change::AddressesCut { id, fit, of, mtu } => {
             let (name, left) = (name(*id, tables), of.saturating_sub(*fit));
+            let are = if left == 1 { "one is" } else { &format!("{left} are") };
             let text = format!(
-                "({name}) Only {fit} of {of} virtual addresses fit an advert at MTU {mtu}; the last {left} are set but \
-                 not advertised; move them to virtual_ipaddress_excluded on all routers"
+                "({name}) Only {fit} of {of} virtual addresses fit an advert at MTU {mtu}; the last {are} set but not \
+                 advertised; move the rest to virtual_ipaddress_excluded on all routers"
             );
             (Level::Warning, text)
         }
@@ -101,7 +103,7 @@ pub fn line(change: &Change, tables: &Tables) -> (Level, String) {
         }
         Change::VmacRefused { id, op, error } => {
             let verb = match op {
-                VmacOp::Make => "make",
+                VmacOp::Make => "create",
                 VmacOp::Remove => "remove",
             };
             let (who, vmac) = (name(*id, tables), vmac(*id, tables));
@@ -110,7 +112,7 @@ pub fn line(change: &Change, tables: &Tables) -> (Level, String) {
     }
 }
 
-/// How many events of a kind were not told.
+/// Number of events of the same kind that were not reported.
 fn more_text(more: u64) -> String {
     if more == 0 { String::new() } else { format!(" ({more} more since this was last reported)") }
 }
@@ -128,7 +130,7 @@ fn entering(state: State) -> &'static str {
 
 fn occasion_text(occasion: &Occasion) -> String {
     match occasion {
-        Occasion::Interfaces => "interfaces read anew".into(),
+        Occasion::Interfaces => "interfaces read again".into(),
         Occasion::Link(name, LinkState::Up) => format!("interface {name} is up"),
         Occasion::Link(name, LinkState::Down) => format!("interface {name} is down"),
         Occasion::Link(name, LinkState::Gone) => format!("interface {name} was deleted"),
@@ -154,7 +156,7 @@ fn instance_line(id: InstanceId, to: State, cause: &Cause, tables: &Tables) -> S
     let ours = tables.instances.get(&id).map_or(0, |row| row.priority);
     let why = match cause {
         Cause::Startup => "init".into(),
-        Cause::Silence => "no advert of a master was heard".into(),
+        Cause::Silence => "no advert from a master".into(),
         Cause::MasterLeft(source) => format!("master {source} gave up with priority 0"),
         Cause::LowerAdverts(source, theirs) => {
             format!("preempting {source}, which has priority {theirs}, ours is {ours}")
@@ -165,9 +167,9 @@ fn instance_line(id: InstanceId, to: State, cause: &Cause, tables: &Tables) -> S
         Cause::SyncGroup => "following its sync group".into(),
         Cause::Fault(reason) => fault(reason),
         Cause::Recovered => "the cause of the fault is gone".into(),
-        Cause::Resumed => "going on where the process that died was".into(),
+        Cause::Resumed => "resuming the state of the process that died".into(),
         Cause::Shutdown => "shutting down".into(),
-        // Scripts and traps are told FAULT, as by C keepalived; nothing is wrong with it.
+        // Scripts and traps report FAULT, as with C keepalived, although the instance has no fault.
         Cause::Deleted => return format!("({name}) Removed: the new configuration does not have it"),
     };
     let line = format!("({name}) {} ({why})", entering(to));
@@ -191,21 +193,21 @@ pub fn fault(fault: &Fault) -> String {
         Fault::NoPeer => "it has no unicast_peer".into(),
         Fault::Tracked { kind, name, reading } => tracked(*kind, name, *reading),
         Fault::StaticAddress { ip, prefix, device, refusal: Some(why) } => {
-            format!("static address {ip}/{prefix} of {device} cannot be set: {why}")
+            format!("cannot set static address {ip}/{prefix} of {device}: {why}")
         }
         Fault::StaticAddress { ip, prefix, device, refusal: None } => {
-            format!("static address {ip}/{prefix} cannot be set: interface {device} does not exist")
+            format!("cannot set static address {ip}/{prefix}: interface {device} does not exist")
         }
         Fault::Privileges(lacking) => format!("this process lacks {lacking}"),
         Fault::SyncGroup(member) => format!("{member}, of the same sync group, is in fault"),
     }
 }
 
-/// What a tracker says, as the reason of something.
+/// State of a tracker, as the reason of a change.
 fn tracked(kind: TrackerKind, name: &str, reading: Reading) -> String {
     let noun = track::noun(kind);
     let says = match (kind, reading) {
-        (_, Reading::Unknown) => "has told nothing yet".to_owned(),
+        (_, Reading::Unknown) => "has no result yet".to_owned(),
         (_, Reading::Number(number)) => format!("has the number {number}"),
         (TrackerKind::Script, Reading::Up) => "succeeded".to_owned(),
         (TrackerKind::Script, Reading::Down) => "failed".to_owned(),
@@ -217,8 +219,8 @@ fn tracked(kind: TrackerKind, name: &str, reading: Reading) -> String {
     format!("tracked {noun} {name} {says}")
 }
 
-/// C keepalived's words; with them how many changes were only counted.
-fn tracker_line(id: TrackerId, told: Told, tables: &Tables) -> (Level, String) {
+/// The wording of C keepalived, with the number of changes that were only counted.
+fn tracker_line(id: TrackerId, report: FlapReport, tables: &Tables) -> (Level, String) {
     let trackers = &tables.trackers;
     let (name, reading) = (trackers.name(id), trackers.reading(id));
     let mut text = match (id.0, reading) {
@@ -235,11 +237,12 @@ fn tracker_line(id: TrackerId, told: Told, tables: &Tables) -> (Level, String) {
         (TrackerKind::Bfd, _) => format!("BFD session {name} is down"),
         _ => tracked(id.0, name, reading),
     };
-    match told {
-        Told::Plainly | Told::Counted => {}
-        Told::Flapping => text += "; it flaps, and its further changes are told of once a minute",
-        Told::Summary(count) => {
-            let _ = write!(text, " ({count} changes in the last minute)");
+    match report {
+        FlapReport::Single | FlapReport::Counted => {}
+        FlapReport::Flapping => text += "; it flaps, and further changes are reported once a minute",
+        FlapReport::Summary(count) => {
+            let count = usize::try_from(count).unwrap_or(usize::MAX);
+            let _ = write!(text, " ({} in the last minute)", counted(count, "change"));
         }
     }
     (Level::Info, text)
@@ -251,7 +254,7 @@ fn script_result(id: u32, tables: &Tables) -> (Level, String) {
     let text = match last {
         Some(ScriptEnd::Exited(status)) => format!("Script `{name}` now returning {status}"),
         Some(ScriptEnd::NotStarted(why)) => {
-            return (Level::Error, format!("Script `{name}` cannot be run: {why}"));
+            return (Level::Error, format!("Cannot run script `{name}`: {why}"));
         }
         Some(end) => format!("Script `{name}` {}", script_end(end)),
         None => format!("Script `{name}` has not ended yet"),
@@ -265,7 +268,7 @@ pub(super) fn script_end(end: &ScriptEnd) -> String {
         ScriptEnd::Exited(status) => format!("failed (exited with status {status})"),
         ScriptEnd::Signalled(signal) => format!("failed (ended by signal {signal})"),
         ScriptEnd::TimedOut => "timed_out".to_owned(),
-        ScriptEnd::NotStarted(why) => format!("failed (cannot be run: {why})"),
+        ScriptEnd::NotStarted(why) => format!("failed (cannot run: {why})"),
     }
 }
 

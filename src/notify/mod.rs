@@ -1,7 +1,7 @@
-//! Views that tell people and programs: the log, alert mail, the notify scripts and the dump files.
+//! Views of state changes: the log, alert mail and notify scripts; and the dump files.
 //!
-//! Each works in a thread of its own behind a bounded queue that drops and counts rather than waits, so none of
-//! them can hold up the state machines.
+//! Each view has its own thread behind a bounded queue. A full queue drops and counts items, so that no view delays the
+//! state machines.
 
 pub mod bfd_messages;
 pub mod check_messages;

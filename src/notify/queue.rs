@@ -1,12 +1,12 @@
-//! A bounded queue to a thread that takes room only for what waits; that of the standard library has room for its
-//! bound from the start.
+//! A bounded queue to a thread that allocates memory as items arrive; the bounded channel of the standard library allocates
+//! all of it at the start.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
-/// The end that puts in; cheap to clone.
+/// Sending end; cheap to clone.
 #[derive(Debug)]
 pub(super) struct Sender<T> {
     queue: mpsc::Sender<T>,
@@ -14,7 +14,7 @@ pub(super) struct Sender<T> {
     bound: usize,
 }
 
-/// The end that takes out.
+/// Receiving end.
 #[derive(Debug)]
 pub(super) struct Receiver<T> {
     queue: mpsc::Receiver<T>,
@@ -29,8 +29,7 @@ pub(super) fn bounded<T>(bound: usize) -> (Sender<T>, Receiver<T>) {
 }
 
 impl<T> Sender<T> {
-    /// Puts an item in, or gives it back when the queue is full. Never blocks. Nobody gets what comes after the end of
-    /// the receiver.
+    /// Adds an item, or gives it back when the queue is full. Never blocks. Items for a dropped receiver are lost.
     pub fn offer(&self, item: T) -> Result<(), T> {
         if self.waiting.fetch_add(1, Ordering::Relaxed) >= self.bound {
             self.waiting.fetch_sub(1, Ordering::Relaxed);
@@ -48,17 +47,22 @@ impl<T> Clone for Sender<T> {
 }
 
 impl<T> Receiver<T> {
-    /// Waits for an item; `None` when there is none and no sender.
+    /// Waits for an item; `None` when the queue is empty and all senders are dropped.
     pub fn receive(&self) -> Option<T> {
         self.queue.recv().ok().inspect(|_| self.taken())
     }
 
-    /// The same, but not for ever.
+    /// Waits for an item, at most for `limit`.
     pub fn receive_within(&self, limit: Duration) -> Result<T, RecvTimeoutError> {
         self.queue.recv_timeout(limit).inspect(|_| self.taken())
     }
 
-    /// What is there.
+    /// Whether the queue is empty.
+    pub fn is_empty(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) == 0
+    }
+
+    /// Takes all items in the queue.
     pub fn drain(&self) -> impl Iterator<Item = T> {
         self.queue.try_iter().inspect(|_| self.taken())
     }
@@ -73,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_takes_up_to_its_bound_and_again_when_there_is_room() {
+    fn a_full_queue_refuses_items_until_there_is_room() {
         let (sender, receiver) = bounded(2);
         let other = sender.clone();
         assert_eq!([sender.offer(1), other.offer(2), sender.offer(3)], [Ok(()), Ok(()), Err(3)]);

@@ -1,4 +1,4 @@
-//! VRRP, the checkers and BFD as their views see them.
+//! Implements [`Reporter`] for VRRP, the checkers and BFD.
 
 use super::log::Level;
 use super::mail::{self, Alert};
@@ -34,7 +34,7 @@ impl Reporter for Vrrp {
     }
 }
 
-/// A replacement takes verdicts over without a change, so every change is news.
+/// A restarted process takes over verdicts without a change, so every change is news.
 impl Reporter for Check {
     type Change = check::Change;
 
@@ -51,8 +51,8 @@ impl Reporter for Check {
     }
 }
 
-/// A replacement takes states over without a change, so every change is news. Scripts and mail are those of whoever
-/// tracks a session.
+/// A restarted process takes over states without a change, so every change is news. Scripts and mail are those of the
+/// instances and servers that track a session.
 impl Reporter for Bfd {
     type Change = bfd::Change;
 

@@ -1,8 +1,8 @@
-//! Notify scripts, started by a thread of their own.
+//! Notify scripts, started by a separate thread.
 //!
-//! A transition of hundreds of instances does not start hundreds of processes at once: some run, the others wait in
-//! order. Scripts that take long do not count, so those that hang keep nobody waiting. Scripts that other routers cause by
-//! what they send have a thread and limits of their own: however many they are, those of transitions do not wait for them.
+//! When hundreds of instances change state, a limited number of scripts run at the same time, and the others wait in order.
+//! Scripts that run for long do not count, so that scripts that hang do not delay others. Scripts that adverts of other
+//! routers cause have a separate thread with its own limits, so that they never delay the scripts of transitions.
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -17,20 +17,22 @@ use super::log::Log;
 use super::queue::{Receiver, Sender, bounded};
 use crate::config::model::{Script, Scripts};
 use crate::reactor::Program;
+use crate::reactor::background::await_end;
+use crate::text::{counted, reason, was};
 use crate::vrrp::{Change, State, Tables};
 
-/// A script that runs longer does not keep others waiting.
+/// A script that runs longer does not count for the limit of [`Origin::at_once`].
 const LONG: Duration = Duration::from_secs(5);
-/// A script that runs longer is named in the log.
+/// A script that runs longer is logged.
 const VERY_LONG: Duration = Duration::from_secs(60);
-/// Names in a line about scripts that do not end.
+/// Most names in a log line about scripts that do not end.
 const NAMES: usize = 3;
-/// Scripts that run at the same time once the daemon stops: then all of them have to run within their time.
+/// Most scripts at the same time while the daemon stops, so that all can run within the time limit.
 const AT_ONCE_AT_THE_END: usize = 256;
-/// How often running scripts are looked after.
+/// Interval at which running scripts are polled.
 const REAP: Duration = Duration::from_millis(20);
 
-/// What causes the scripts of a runner.
+/// Cause of the scripts of a runner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// Transitions of instances, groups, real servers and quorums.
@@ -40,12 +42,12 @@ pub enum Origin {
 }
 
 impl Origin {
-    /// What caused a change.
+    /// Cause of a change.
     pub fn of(change: &Change) -> Origin {
         if matches!(change, Change::LowerAdvert { .. }) { Origin::Adverts } else { Origin::Transitions }
     }
 
-    /// Scripts that run at the same time, not counting those that have run for [`LONG`].
+    /// Most scripts at the same time, without those that have run for [`LONG`].
     fn at_once(self) -> usize {
         match self {
             Origin::Transitions => 32,
@@ -53,7 +55,7 @@ impl Origin {
         }
     }
 
-    /// All scripts that run: beyond that, others do wait.
+    /// Most scripts at the same time, including those that have run for [`LONG`].
     fn most(self) -> usize {
         match self {
             Origin::Transitions => 1024,
@@ -61,7 +63,7 @@ impl Origin {
         }
     }
 
-    /// Scripts that may wait.
+    /// Most waiting scripts.
     fn queue(self) -> usize {
         match self {
             Origin::Transitions => 16384,
@@ -70,7 +72,7 @@ impl Origin {
     }
 }
 
-/// The scripts a change calls for, in the order to start them: the one for the state, then the generic one.
+/// The scripts to run for a change, in order: the script of the state, then `notify`.
 pub fn jobs(change: &Change, tables: &Tables) -> Vec<Program> {
     let job = |script: &Script| Program::new(script, tables.system.global.as_ref());
     let both = |scripts: &Scripts, kind: &str, name: &str, to: State, priority: u8| {
@@ -110,12 +112,12 @@ pub fn jobs(change: &Change, tables: &Tables) -> Vec<Program> {
 #[derive(Debug)]
 pub struct Runners {
     transitions: Runner,
-    /// Only where routers are heard.
+    /// Only in the VRRP process.
     adverts: Option<Runner>,
 }
 
 impl Runners {
-    /// Starts the runners for these origins; that for transitions is there in any case.
+    /// Starts the runners for these origins, and always that for transitions.
     pub fn start(origins: &[Origin], log: &Log) -> io::Result<Runners> {
         let transitions = Runner::start(Origin::Transitions, log.clone())?;
         let of_others = origins.contains(&Origin::Adverts);
@@ -132,13 +134,13 @@ impl Runners {
         runner.submit(job);
     }
 
-    /// Gives the scripts of transitions until `limit` to end; others are not waited for.
+    /// Waits up to `limit` for the scripts of transitions; does not wait for others.
     pub fn finish(self, limit: Duration) {
         self.transitions.finish(limit);
     }
 }
 
-/// Handle to the thread.
+/// Handle of the thread.
 #[derive(Debug)]
 pub struct Runner {
     queue: Sender<Program>,
@@ -147,14 +149,14 @@ pub struct Runner {
     log: Log,
 }
 
-/// Scripts that have not ended.
+/// Numbers of scripts.
 #[derive(Debug, Default)]
 struct Counts {
-    /// Not started yet.
+    /// In the queue.
     waiting: AtomicUsize,
-    /// Started.
+    /// Running.
     running: AtomicUsize,
-    /// Not started for want of room.
+    /// Dropped because the queue was full.
     lost: AtomicUsize,
 }
 
@@ -176,7 +178,7 @@ impl Runner {
             self.counts.waiting.fetch_sub(1, Ordering::Relaxed);
             let program = job.argv.first().map_or("?", String::as_str);
             let lost = self.counts.lost.fetch_add(1, Ordering::Relaxed);
-            // The first of a series, then with growing distance.
+            // Log the first, then at growing intervals.
             if lost.is_power_of_two() || lost == 0 {
                 let more = if lost == 0 { String::new() } else { format!(" ({lost} others before it)") };
                 self.log.error(format_args!("Too many scripts are waiting; {program} was not started{more}"));
@@ -184,31 +186,30 @@ impl Runner {
         }
     }
 
-    /// Starts what is queued and gives the scripts until `limit` to end; those that have not are counted in the log.
-    /// They are left to end by themselves.
+    /// Starts the queued scripts, and waits up to `limit` for all scripts. The log reports the number of scripts that have not
+    /// ended; they continue to run.
     pub fn finish(self, limit: Duration) {
         drop(self.queue);
-        let until = Instant::now() + limit;
-        while !self.thread.is_finished() && Instant::now() < until {
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        await_end(&self.thread, limit);
         let waiting = self.counts.waiting.load(Ordering::Relaxed);
         let running = self.counts.running.load(Ordering::Relaxed);
         if waiting > 0 || running > 0 {
+            let have = if running == 1 { "has" } else { "have" };
             self.log.error(format_args!(
-                "At the stop {waiting} scripts were not started and {running} have not ended in time (child_wait_time \
-                 sets how much there is)"
+                "At the stop {} {} not started and {running} {have} not ended in time (child_wait_time sets the limit)",
+                counted(waiting, "script"),
+                was(waiting)
             ));
         }
     }
 }
 
-/// Until the queue's other end is gone and the last script has ended.
+/// Runs until the sender is dropped and the last script has ended.
 fn run(origin: Origin, jobs: &Receiver<Program>, counts: &Counts, log: &Log) {
     let mut running: Vec<Running> = Vec::new();
     let mut crowded = false;
     let mut waiting = VecDeque::new();
-    // Why each script did not start the last time: a transition a second does not say it each time.
+    // The last start error of each script, to log the same error once.
     let mut refused: HashMap<String, String> = HashMap::new();
     let mut open = true;
     while open || !running.is_empty() || !waiting.is_empty() {
@@ -235,16 +236,16 @@ fn run(origin: Origin, jobs: &Receiver<Program>, counts: &Counts, log: &Log) {
         counts.running.store(running.len(), Ordering::Relaxed);
         let now = Instant::now();
         for script in running.iter_mut().filter(|script| now.duration_since(script.started) >= VERY_LONG) {
-            if !std::mem::replace(&mut script.told, true) {
+            if !std::mem::replace(&mut script.reported, true) {
                 let (name, pid) = (&script.name, script.child.id());
                 log.warning(format_args!("Script {name} (pid {pid}) has been running for {} s", VERY_LONG.as_secs()));
             }
         }
-        // Before the limit is reached, and again when it was left behind in between.
+        // Log at half of the limit, and again after the number was lower.
         let was_crowded = std::mem::replace(&mut crowded, running.len() >= origin.most() / 2);
         if crowded && !was_crowded {
             log.error(format_args!(
-                "{} scripts are running, and at {} others have to wait: {} do not end",
+                "{} scripts are running, and from {} on others have to wait: {} do not end",
                 running.len(),
                 origin.most(),
                 most_frequent(&running)
@@ -260,11 +261,11 @@ fn run(origin: Origin, jobs: &Receiver<Program>, counts: &Counts, log: &Log) {
             match job.start() {
                 Ok(child) => {
                     refused.remove(&name);
-                    running.push(Running { name, child, started: Instant::now(), told: false });
+                    running.push(Running { name, child, started: Instant::now(), reported: false });
                     recent += 1;
                 }
                 Err(error) => {
-                    let reason = error.to_string();
+                    let reason = reason(&error);
                     if refused.get(&name) != Some(&reason) {
                         log.error(format_args!("Cannot start script {name}: {reason}"));
                         refused.insert(name, reason);
@@ -281,11 +282,11 @@ struct Running {
     name: String,
     child: Child,
     started: Instant,
-    /// That it runs for very long was told.
-    told: bool,
+    /// Whether it was logged that it runs for [`VERY_LONG`].
+    reported: bool,
 }
 
-/// The names of the scripts that run most often, with their numbers.
+/// The scripts with the most running processes, with their numbers.
 fn most_frequent(running: &[Running]) -> String {
     let mut numbers: HashMap<&str, usize> = HashMap::new();
     for script in running {

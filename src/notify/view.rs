@@ -1,4 +1,4 @@
-//! The views as a list: each is given each change once, by [`tell`].
+//! Views of changes: [`show_changes`] passes each change to each view once.
 
 use std::time::Duration;
 
@@ -8,64 +8,64 @@ use super::scripts::{Origin, Runners};
 use crate::config::model::Global;
 use crate::reactor::Program;
 
-/// Machines whose changes are told, and what each view is to make of a change.
+/// State machines whose changes are shown, with the output for each view.
 pub trait Reporter {
-    /// An entry of what they leave for the views.
+    /// A change of their state.
     type Change;
 
-    /// Whether a change is left to a line that counts it with others: a tracker flaps.
+    /// Whether a change is only counted in a later log line, because a tracker flaps.
     fn is_counted(_change: &Self::Change) -> bool {
         false
     }
 
-    /// Whether a change is news. The state in which a replacement of a process goes on is none: its predecessor has
-    /// told it, and only the log says that it is so again.
+    /// Whether a change is news. The resumed state of a restarted process is not: the previous process reported it, and only the
+    /// log shows it again.
     fn is_news(_change: &Self::Change) -> bool {
         true
     }
 
-    /// The line of the log, or several.
+    /// The log lines.
     fn line(&self, change: &Self::Change) -> (Level, String);
 
-    /// The scripts that the change calls for, in the order to start them.
+    /// The scripts to run for the change, in order.
     fn scripts(&self, _change: &Self::Change) -> (Origin, Vec<Program>) {
         (Origin::Transitions, Vec::new())
     }
 
-    /// The mail about it, if there is one.
+    /// The mail about the change, if there is one.
     fn mail(&self, _change: &Self::Change) -> Option<Alert> {
         None
     }
 }
 
-/// A view of the changes of machines. None of its functions but [`View::finish`] may wait.
+/// A view of the changes of state machines. Only [`View::finish`] may wait.
 pub trait View<M: Reporter> {
-    /// Whether it shows also what is no news.
+    /// Whether it also shows changes that are not news.
     fn shows_all(&self) -> bool {
         false
     }
 
-    /// Shows a change that has just happened. Rows may have changed again since.
+    /// Shows a change. The rows of `machines` may have changed again since.
     fn show(&mut self, change: &M::Change, machines: &M, now: Duration);
 
-    /// Goes by another configuration from now on.
+    /// Applies a new configuration.
     fn configure(&mut self, _global: Option<&Global>) {}
 
-    /// Delivers what waits, within its time.
-    fn finish(self: Box<Self>, _time: LastWords) {}
+    /// Delivers the waiting items, within its time limit.
+    fn finish(self: Box<Self>, _time: FinishLimits) {}
 }
 
-/// How long views may take at the end of a process.
+/// Time limits of the views at the exit of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LastWords {
-    /// For scripts: they may still run.
+pub struct FinishLimits {
+    /// For scripts, to end.
     pub scripts: Duration,
-    /// For any other view.
+    /// For each other view.
     pub others: Duration,
 }
 
-/// Tells each change to each view, in the order of both.
-pub fn tell<M: Reporter>(changes: &[M::Change], machines: &M, now: Duration, views: &mut [&mut dyn View<M>]) {
+/// Passes each change to each view, in the order of the changes and of the views.
+pub fn show_changes<M: Reporter>(changes: &[M::Change], machines: &M, now: Duration, views: &mut [&mut dyn View<M>]) {
     for change in changes {
         let news = M::is_news(change);
         for view in views.iter_mut().filter(|view| news || view.shows_all()) {
@@ -93,7 +93,7 @@ impl<M: Reporter> View<M> for Runners {
         programs.into_iter().for_each(|program| self.submit(origin, program));
     }
 
-    fn finish(self: Box<Self>, time: LastWords) {
+    fn finish(self: Box<Self>, time: FinishLimits) {
         Runners::finish(*self, time.scripts);
     }
 }
@@ -109,7 +109,7 @@ impl<M: Reporter> View<M> for Mailer {
         Mailer::configure(self, global);
     }
 
-    fn finish(self: Box<Self>, time: LastWords) {
+    fn finish(self: Box<Self>, time: FinishLimits) {
         Mailer::finish(*self, time.others);
     }
 }
@@ -119,7 +119,7 @@ mod tests {
     use super::*;
     use crate::notify::log;
 
-    /// Machines with numbers as changes, of which odd ones are no news.
+    /// Machines with numbers as changes: odd ones are not news, those from 10 are counted only.
     struct Numbers;
 
     impl Reporter for Numbers {
@@ -127,6 +127,10 @@ mod tests {
 
         fn is_news(change: &u32) -> bool {
             change.is_multiple_of(2)
+        }
+
+        fn is_counted(change: &u32) -> bool {
+            *change >= 10
         }
 
         fn line(&self, change: &u32) -> (Level, String) {
@@ -144,14 +148,14 @@ mod tests {
     }
 
     #[test]
-    fn each_view_is_given_each_change_once_and_what_is_no_news_is_only_logged() {
+    fn each_view_shows_each_change_once_and_other_than_news_is_only_logged() {
         let (mut log, lines) = log::keep();
         let (mut first, mut second) = (Other::default(), Other::default());
         let now = Duration::from_secs(7);
-        tell(&[2, 3, 4], &Numbers, now, &mut [&mut log, &mut first, &mut second]);
+        show_changes(&[2, 3, 4, 10], &Numbers, now, &mut [&mut log, &mut first, &mut second]);
         let logged: Vec<String> = lines.take().into_iter().map(|(_, line)| line).collect();
         assert_eq!(logged, ["now 2", "now 3", "now 4"]);
-        assert_eq!(first.0, [(2, now), (4, now)]);
+        assert_eq!(first.0, [(2, now), (4, now), (10, now)]);
         assert_eq!(second.0, first.0);
     }
 }

@@ -1,4 +1,5 @@
-//! What every child does first: end with its parent, take the configuration, log, write its pid file.
+//! Start of a child process: it exits when its parent dies, receives the configuration, opens the log and writes its
+//! pid file.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -6,40 +7,57 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use super::cli::Options;
-use super::doing::Doing;
+use super::context::Context;
 use super::exit;
-use super::harness::Beginning;
-use super::ipc::{Channel, Message, Told};
+use super::harness::ChildStart;
+use super::ipc::{Channel, Message, SavedState};
 use super::logging::log_options;
 use super::names::Names;
 use super::pidfile::PidFile;
+use super::refusal::{LOG_LIMIT, Refusal};
 use super::role::Role;
-use super::treatment;
+use super::tuning;
 use crate::config::Snapshot;
 use crate::kernel::capabilities;
 use crate::notify::log;
 use crate::reactor::{Events, Interest, Origin, Reactor, Signal, Signals, Token, clock};
+use crate::terminal;
+use crate::text::reason;
 
-/// How long the parent may take to hand the configuration over.
+/// Time limit for the configuration from the parent.
 const CONFIG_LIMIT: Duration = Duration::from_secs(30);
-/// At the end, the log may take this long.
-const LOG_LIMIT: Duration = Duration::from_millis(500);
 
 /// Runs the child; the result is its exit status.
 pub(super) fn run(role: Role, options: &Options) -> u8 {
     match process(role, options) {
         Ok(status) => status,
-        Err(error) => {
-            eprintln!("{}: {error}", role.kind().ident);
+        Err(Failure { error, logged }) => {
+            if !logged {
+                terminal::message(format_args!("{}: {}", role.kind().ident, reason(&error)));
+                Refusal::new(exit::PROGRAM, reason(&error)).log(role.kind().ident, Some(options));
+            }
             if error.kind() == io::ErrorKind::PermissionDenied { exit::PRIVILEGE } else { exit::PROGRAM }
         }
     }
 }
 
-fn process(role: Role, options: &Options) -> io::Result<u8> {
-    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::TERM))?;
-    rustix::thread::set_name(role.kind().process_name)?;
-    // Before the first thread, so that no thread takes a signal from the loop.
+/// Why a child exits before its stop.
+struct Failure {
+    error: io::Error,
+    /// Whether the child has logged the error.
+    logged: bool,
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Failure {
+        Failure { error, logged: false }
+    }
+}
+
+fn process(role: Role, options: &Options) -> Result<u8, Failure> {
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::TERM)).map_err(io::Error::from)?;
+    rustix::thread::set_name(role.kind().process_name).map_err(io::Error::from)?;
+    // Before the first thread, so that all threads block these signals and the loop gets them.
     let signals = Signals::new(&[
         Signal::SIGTERM,
         Signal::SIGINT,
@@ -52,21 +70,22 @@ fn process(role: Role, options: &Options) -> io::Result<u8> {
     // The socket pair is our standard input.
     let stream = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     let mut channel = Channel::new(stream)?;
-    let First { snapshot, told, clean_up } =
-        receive_config(&mut channel).doing("get the configuration from the parent process")?;
+    let First { snapshot, saved, clean_up } =
+        receive_config(&mut channel).context("get the configuration from the parent process")?;
     let (config, servers) =
-        snapshot.open().map_err(io::Error::other).doing("read the configuration of the parent process")?;
+        snapshot.open().map_err(io::Error::other).context("read the configuration of the parent process")?;
     let names = Names::new(options, &config.global);
-    let writer = log::start(log_options(options, names.ident(role.kind().ident)).0).doing("start the log")?;
+    let log_options = log_options(options, &names, role.kind().ident, Some(role.kind().log_file)).0;
+    let writer = log::start(log_options).context("start the log")?;
     let log = writer.log();
-    treatment::tell_capabilities(given_up, capabilities::TO_WORK & role.kind().capabilities, &log);
+    tuning::log_capabilities(given_up, capabilities::TO_WORK & role.kind().capabilities, &log);
     let pid_file = role.pid_file(options, &names);
     let status = lock_pid_file(&pid_file).and_then(|_locked| {
-        (role.kind().run)(Beginning {
+        (role.kind().run)(ChildStart {
             options,
             config,
             servers,
-            told,
+            saved,
             clean_up,
             pid_file: pid_file.clone(),
             channel,
@@ -75,10 +94,10 @@ fn process(role: Role, options: &Options) -> io::Result<u8> {
         })
     });
     if let Err(error) = &status {
-        log.error(format_args!("The {} process cannot go on: {error}", role.name()));
+        log.error(format_args!("The {} process cannot continue: {}", role.name(), reason(error)));
     }
     writer.finish(LOG_LIMIT);
-    status.map(|()| exit::OK)
+    status.map(|()| exit::OK).map_err(|error| Failure { error, logged: true })
 }
 
 fn lock_pid_file(path: &std::path::Path) -> io::Result<PidFile> {
@@ -87,10 +106,10 @@ fn lock_pid_file(path: &std::path::Path) -> io::Result<PidFile> {
     Ok(pid_file)
 }
 
-/// What the parent says at the start.
+/// The messages of the parent at the start.
 struct First {
     snapshot: Snapshot,
-    told: Told,
+    saved: SavedState,
     clean_up: bool,
 }
 
@@ -99,23 +118,23 @@ fn receive_config(channel: &mut Channel) -> io::Result<First> {
     reactor.register(channel, Token(0), Interest::READABLE)?;
     let mut events = Events::with_capacity(1);
     let limit = clock::now() + CONFIG_LIMIT;
-    let (mut told, mut clean_up, mut links) = (Told::default(), false, Vec::new());
+    let (mut saved, mut clean_up, mut links) = (SavedState::default(), false, Vec::new());
     while clock::now() < limit {
         let mut messages = channel.receive()?.into_iter();
         while let Some(message) = messages.next() {
             match message {
                 Message::Config(snapshot) => {
-                    // For the loop.
+                    // The loop handles the messages that follow.
                     channel.put_back(links.into_iter().chain(messages));
-                    return Ok(First { snapshot, told, clean_up });
+                    return Ok(First { snapshot, saved, clean_up });
                 }
                 link @ Message::Link(_) => links.push(link),
-                Message::Indices(octets) => told.indices = Some(octets),
-                Message::Checkpoint(octets) => told.checkpoint = Some(octets),
+                Message::Indices(octets) => saved.indices = Some(octets),
+                Message::Checkpoint(octets) => saved.checkpoint = Some(octets),
                 Message::CleanUp => clean_up = true,
                 Message::Origin(text) => text.parse().map(Origin::set).map_err(io::Error::other)?,
                 hello @ Message::Hello(_) => channel.send(&hello)?,
-                // There is nothing to dump yet.
+                // A dump has no data yet.
                 Message::Dump(_) | Message::Ready => {}
             }
         }

@@ -1,17 +1,26 @@
-//! Reading the configuration, at the start and at a reload.
+//! Reads the configuration at the start and at a reload.
 
 use std::io;
+use std::path::Path;
 
 use super::cli::Options;
 use super::names;
 use crate::config::{self, Snapshot};
 use crate::kernel;
 use crate::notify::log::{self, Level};
+use crate::text::reason;
 
-/// Reads the configuration inside the network namespace it asks for, and stays there: interfaces are those of the
-/// namespace, and children inherit it. Read once will do when nothing asks for one.
-pub(super) fn load(options: &Options) -> io::Result<Recorded> {
+/// Directory of the network namespaces of `ip netns`.
+const NAMESPACES: &str = "/run/netns";
+
+/// Reads the configuration. If it or the command line names a network namespace, this thread enters the namespace, so
+/// that interfaces are looked up there and children inherit it, and reads the configuration again.
+///
+/// With a `directory`, relative paths are made absolute from there: the children have another working directory.
+pub(super) fn load(options: &Options, directory: Option<&Path>) -> io::Result<Recorded> {
     let mut read = config::Options::system(options.config_file.clone(), kernel::interface_names().ok());
+    read.directory = directory.map(Path::to_owned);
+    read.outside.foreign_interface = kernel::is_foreign;
     read.all_config = options.all_config;
     read.strict = options.strict_config;
     if let Some(id) = &options.config_id {
@@ -21,26 +30,41 @@ pub(super) fn load(options: &Options) -> io::Result<Recorded> {
     if loaded.config.as_ref().is_some_and(|(config, _)| names::namespace(options, &config.global).is_none()) {
         return Ok(loaded);
     }
-    // What is wrong with it may be no more than interfaces that are in the namespace.
+    // The errors may only concern interfaces that exist in the namespace, so read without a check of interfaces.
     read.outside.interfaces = None;
     let namespace = match config::load(&read).config {
         Some(config) => names::namespace(options, &config.global),
         None => options.namespace.clone(),
     };
     let Some(name) = namespace else { return Ok(loaded) };
-    let path = std::path::Path::new("/run/netns").join(&name);
-    let error = |error: io::Error| io::Error::other(format!("cannot enter network namespace '{name}': {error}"));
-    let file = std::fs::File::open(path).map_err(error)?;
+    let path = Path::new(NAMESPACES).join(&name);
+    // -t also tests a configuration whose namespace does not exist yet; its interfaces are not checked.
+    if options.config_test.is_some() && options.namespace.is_none() && !path.exists() {
+        return config::load_recorded(&read).map_err(io::Error::other);
+    }
+    let error = |error: io::Error| {
+        let reason = reason(&error);
+        io::Error::other(format!("Cannot enter network namespace '{name}' ({}): {reason}", path.display()))
+    };
+    let file = std::fs::File::open(&path).map_err(error)?;
     nix::sched::setns(file, nix::sched::CloneFlags::CLONE_NEWNET).map_err(|errno| error(errno.into()))?;
     read.outside.interfaces = kernel::interface_names().ok();
     config::load_recorded(&read).map_err(io::Error::other)
 }
 
-/// A configuration for this process, without virtual servers, and the whole of it for the children.
+/// Changes the working directory of the calling thread only: to the one in which the daemon was started.
+pub(super) fn enter(directory: &Path) -> io::Result<()> {
+    nix::sched::unshare(nix::sched::CloneFlags::CLONE_FS)?;
+    std::env::set_current_dir(directory).map_err(|error| {
+        io::Error::other(format!("Cannot enter the directory {}: {}", directory.display(), reason(&error)))
+    })
+}
+
+/// A configuration for the parent, without virtual servers, and the snapshot of all of it for the children.
 pub(super) type Recorded = config::Loaded<(config::model::Config, Snapshot)>;
 
-/// In the log: faults and errors as errors.
-pub(super) fn tell(diagnostics: &config::Diagnostics, log: &log::Log) {
+/// Logs diagnostics: warnings as warnings, faults and errors as errors.
+pub(super) fn log_diagnostics(diagnostics: &config::Diagnostics, log: &log::Log) {
     for diagnostic in diagnostics {
         let level = if diagnostic.severity == config::Severity::Warning { Level::Warning } else { Level::Error };
         log.write(level, diagnostic);

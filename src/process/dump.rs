@@ -1,11 +1,11 @@
-//! Which signals ask for dump files.
+//! The signals that request dump files.
 
 use super::cli::STATS_CLEAR;
 use crate::notify::dump::Dump;
 use crate::reactor::{Caught, Signal};
 
-/// What a signal asks for.
-pub(super) fn asked_by(caught: Caught) -> Option<Dump> {
+/// The dump that a signal requests.
+pub(super) fn requested_by(caught: Caught) -> Option<Dump> {
     match caught {
         Caught::Named(Signal::SIGUSR1) => Some(Dump::Data),
         Caught::Named(Signal::SIGUSR2) => Some(Dump::Statistics),

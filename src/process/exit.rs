@@ -1,8 +1,8 @@
-//! Exit statuses, those of C keepalived.
+//! Exit statuses, as of C keepalived.
 
 use crate::config::{Class, Diagnostics, Severity};
 
-/// All went well.
+/// Success.
 pub const OK: u8 = 0;
 /// A fatal error, or a wrong command line.
 pub const FATAL: u8 = 1;
@@ -10,17 +10,17 @@ pub const FATAL: u8 = 1;
 pub const CONFIG: u8 = 2;
 /// Not enough privilege.
 pub const PRIVILEGE: u8 = 4;
-/// A child could not go on; it is started again.
+/// A child failed; the parent starts it again.
 pub const PROGRAM: u8 = 70;
-/// There is no configuration.
+/// No configuration file was found.
 pub const NO_CONFIG: u8 = 6;
 
-/// A child that ends with one of these would do so again.
+/// Whether a child that exited with this status would fail again after a restart.
 pub fn is_permanent(status: u8) -> bool {
     matches!(status, FATAL | CONFIG | PRIVILEGE)
 }
 
-/// Status of a start with a configuration that is refused: 6 when that is only because no file was found.
+/// Exit status for a refused configuration: [`NO_CONFIG`] if all errors are files that were not found, else [`CONFIG`].
 pub fn run_time_status(diagnostics: &Diagnostics) -> u8 {
     let mut errors = diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error);
     if errors.all(|error| error.class == Class::FileNotFound) { NO_CONFIG } else { CONFIG }

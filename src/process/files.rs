@@ -1,5 +1,5 @@
-//! Files of the daemon that outlive a process, where others may have put something in their place: a link, a FIFO, a
-//! device. Nothing is opened, believed or overwritten but a regular file of our own.
+//! Access to pid files, records and log files. Other users may have put a link, a FIFO or a device in their place, so
+//! only regular files that belong to the daemon's user or to root are opened, trusted or overwritten.
 
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, Read};
@@ -14,19 +14,20 @@ const DIRECTORY: u32 = 0o755;
 /// Write permission for the group and for others.
 const OTHERS: u32 = 0o022;
 
-/// Why a file is not used.
+/// Why a file is refused.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unfit {
-    /// It is no regular file of our own.
+    /// It is not a regular file of our own; a clause that begins with "it".
     #[error("{0}")]
     Kind(String),
-    /// The system refuses.
+    /// A system call failed.
     #[error(transparent)]
     Io(#[from] io::Error),
 }
 
-/// Opens a file to write to, never through a link, and makes it if it is absent. Only a regular file that belongs to the
-/// user of this process or to root, and that has no other name, is opened. The second value tells whether it was made.
+/// Opens a file for reading and writing, and creates it if it is missing. Links are not followed; the file must be a
+/// regular file without other names that belongs to the user of this process or to root. The second value is true if
+/// the file was created.
 pub(super) fn open_own(path: &Path, mode: u32) -> Result<(File, bool), Unfit> {
     let mut options = options();
     options.read(true).write(true).mode(mode);
@@ -35,51 +36,66 @@ pub(super) fn open_own(path: &Path, mode: u32) -> Result<(File, bool), Unfit> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         Err(error) => return Err(error.into()),
     }
-    // Before it is opened: that alone has an effect on some devices.
-    own(&path.symlink_metadata()?)?;
+    // Checked before the open, which already has an effect on some devices.
+    check_own(&path.symlink_metadata()?)?;
     let file = options.open(path)?;
-    own(&file.metadata()?)?;
+    check_own(&file.metadata()?)?;
     Ok((file, false))
 }
 
-/// Whether [`open_own`] would open what is at `path`, if there is anything.
+/// Opens a log file for appending, and creates it with mode 0644, less the umask, if it is missing.
+pub(super) fn open_log(path: &Path) -> io::Result<File> {
+    let mut options = options();
+    options.append(true).create(true).mode(0o644);
+    match path.symlink_metadata() {
+        // Checked before the open, which already has an effect on some devices.
+        Ok(found) => check_own(&found).map_err(io::Error::other)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    let file = options.open(path)?;
+    check_own(&file.metadata()?).map_err(io::Error::other)?;
+    Ok(file)
+}
+
+/// Checks that [`open_own`] would accept the file at `path`; a missing file is accepted.
 pub(super) fn may_open(path: &Path) -> Result<(), Unfit> {
     match path.symlink_metadata() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        found => own(&found?),
+        found => check_own(&found?),
     }
 }
 
-/// Reads a text of at most `most` bytes if nobody but the user of this process and root can have written it. `None` when
-/// there is no such file.
-pub(super) fn read_own(path: &Path, most: u64) -> Result<Option<String>, Unfit> {
+/// Reads a text file of at most `limit` bytes that only the user of this process and root can write to. `None` if the
+/// file is missing.
+pub(super) fn read_own(path: &Path, limit: u64) -> Result<Option<String>, Unfit> {
     let found = match path.symlink_metadata() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         found => found?,
     };
-    trusted(&found, most)?;
+    check_trusted(&found, limit)?;
     let file = options().read(true).open(path)?;
-    trusted(&file.metadata()?, most)?;
+    check_trusted(&file.metadata()?, limit)?;
     let mut text = String::new();
-    file.take(most).read_to_string(&mut text)?;
+    file.take(limit).read_to_string(&mut text)?;
     Ok(Some(text))
 }
 
-/// Whether `path` is still the file that is open, and not another one put in its place.
+/// Whether `path` still names the open `file`, and not another one that has replaced it.
 pub(super) fn is_same(path: &Path, file: &File) -> bool {
     let identity = |metadata: io::Result<Metadata>| metadata.ok().map(|metadata| (metadata.dev(), metadata.ino()));
     let open = identity(file.metadata());
     open.is_some() && open == identity(path.symlink_metadata())
 }
 
-/// Makes a directory and those above it that are missing, with permissions that do not depend on the umask.
+/// Creates a directory and its missing parents, with mode 0755 independent of the umask.
 pub(super) fn make_directory(path: &Path) -> io::Result<()> {
     let missing: Vec<&Path> =
         path.ancestors().take_while(|part| !part.as_os_str().is_empty() && !part.exists()).collect();
     for part in missing.into_iter().rev() {
         match DirBuilder::new().mode(DIRECTORY).create(part) {
             Ok(()) => fs::set_permissions(part, Permissions::from_mode(DIRECTORY))?,
-            // Another process of the daemon has been faster.
+            // Another process of the daemon has created it meanwhile.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),
         }
@@ -87,7 +103,7 @@ pub(super) fn make_directory(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Takes write permission on a directory of the daemon's own from all but its owner.
+/// Removes write permission for group and others from a directory that belongs to the user of this process or to root.
 pub(super) fn close_directory(path: &Path) -> io::Result<()> {
     let found = path.symlink_metadata()?;
     if found.is_dir() && found.mode() & OTHERS != 0 && is_ours(&found) {
@@ -106,7 +122,7 @@ fn is_ours(metadata: &Metadata) -> bool {
     [0, geteuid().as_raw()].contains(&metadata.uid())
 }
 
-fn own(metadata: &Metadata) -> Result<(), Unfit> {
+fn check_own(metadata: &Metadata) -> Result<(), Unfit> {
     let kind = metadata.file_type();
     let unfit = |text: &str| Err(Unfit::Kind(text.to_owned()));
     match () {
@@ -122,13 +138,13 @@ fn own(metadata: &Metadata) -> Result<(), Unfit> {
     }
 }
 
-fn trusted(metadata: &Metadata, most: u64) -> Result<(), Unfit> {
-    own(metadata)?;
+fn check_trusted(metadata: &Metadata, limit: u64) -> Result<(), Unfit> {
+    check_own(metadata)?;
     if metadata.mode() & OTHERS != 0 {
         return Err(Unfit::Kind("others may write to it".to_owned()));
     }
-    if metadata.len() > most {
-        return Err(Unfit::Kind(format!("it has {} bytes, more than {most}", metadata.len())));
+    if metadata.len() > limit {
+        return Err(Unfit::Kind(format!("it has {} bytes, more than {limit}", metadata.len())));
     }
     Ok(())
 }
@@ -143,7 +159,7 @@ pub(super) mod tests {
 
     use super::*;
 
-    /// What must not be taken for a file of ours, and a part of the reason. All in a directory of the test.
+    /// Creates files that must be refused in a directory of the test, each with a part of the reason.
     pub(in super::super) fn unfit(directory: &Path) -> Vec<(PathBuf, &'static str)> {
         let place = |name: &str| directory.join(name);
         fs::write(place("victim"), "precious").unwrap();
@@ -155,7 +171,7 @@ pub(super) mod tests {
         fs::create_dir(place("directory")).unwrap();
         fs::write(place("foreign"), "precious").unwrap();
         std::os::unix::fs::chown(place("foreign"), Some(65534), None).unwrap();
-        // As /dev/null is.
+        // The device number of /dev/null.
         mknod(&place("null"), SFlag::S_IFCHR, Mode::S_IRWXU, nix::sys::stat::makedev(1, 3)).unwrap();
         [
             ("link", "symbolic link"),
@@ -171,7 +187,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn only_files_of_our_own_are_opened_or_believed() {
+    fn only_files_of_our_own_are_opened_or_trusted() {
         let directory = tempfile::tempdir().unwrap();
         for (path, reason) in unfit(directory.path()) {
             let text = open_own(&path, 0o644).unwrap_err().to_string();
@@ -186,7 +202,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_text_that_others_could_write_or_that_is_too_long_is_not_believed() {
+    fn a_text_that_others_can_write_to_or_that_is_too_long_is_refused() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("text");
         assert_eq!(read_own(&path, 4).unwrap(), None);

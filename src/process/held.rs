@@ -1,34 +1,35 @@
-//! What a process has set in the kernel, written to a file beside its pid file.
+//! The held state of a process: the entries it has added to the kernel (addresses, VMACs, IPVS services), recorded in a
+//! file beside its pid file.
 //!
-//! When everything was killed and the next start has another configuration, no row knows of what was left: this file
-//! does. It belongs to one boot of the machine, and goes at a clean stop that leaves nothing.
+//! After a kill of all processes and a start with another configuration, only this file lists the entries that must be
+//! removed. It is valid for one boot, and is removed at a clean stop.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::doing::Doing;
-use super::kept::{self, Kept, Place};
+use super::context::Context;
+use super::record_file::{self, Place, RecordFile};
 use crate::notify::log::Log;
 use crate::state::Record;
 
-/// Names this boot of the machine.
+/// The identifier of the current boot.
 const BOOT: &str = "/proc/sys/kernel/random/boot_id";
 
-/// A record of what is set in the kernel.
+/// A record of held state.
 pub(super) trait InKernel: Record + Default + PartialEq {
-    /// Each thing in words.
+    /// The entries as text, for messages.
     fn list(&self) -> Vec<String>;
 }
 
-/// Starts the thread that writes. The second value is what a predecessor has left.
-pub(super) fn start<T: InKernel>(pid_file: &Path, log: Log) -> io::Result<(Kept<T>, T)> {
-    Kept::start(place(pid_file), log).doing("start the thread that records what is set")
+/// Starts the thread that writes the file. The second value is the held state of the previous process.
+pub(super) fn start<T: InKernel>(pid_file: &Path, log: Log) -> io::Result<(RecordFile<T>, T)> {
+    RecordFile::start(place(pid_file), log).context("start the thread that records held state")
 }
 
-/// What the last process with this pid file has left, in words.
-pub(super) fn left<T: InKernel>(pid_file: &Path, log: &Log) -> Vec<String> {
-    kept::read::<T>(&place(pid_file), log).list()
+/// The entries that the last process with this pid file has left in the kernel, as text.
+pub(super) fn leftovers<T: InKernel>(pid_file: &Path, log: &Log) -> Vec<String> {
+    record_file::read::<T>(&place(pid_file), log).list()
 }
 
 fn place(pid_file: &Path) -> Place {
@@ -36,11 +37,12 @@ fn place(pid_file: &Path) -> Place {
     Place {
         path: path(pid_file),
         boot: Some(boot.trim_end().to_owned()),
-        lost: "what a former daemon has left in the kernel may stay there; see 'ip address' and 'ipvsadm'",
+        lost: "addresses, VMACs or IPVS services of an earlier daemon may remain in the kernel; check 'ip address', 'ip link' and \
+               'ipvsadm -Ln'",
     }
 }
 
-/// `vrrp.held` for `vrrp.pid`; no other pid file has the same.
+/// `vrrp.held` for `vrrp.pid`; each pid file has another.
 fn path(pid_file: &Path) -> PathBuf {
     if pid_file.extension().is_some_and(|extension| extension == "pid") {
         return pid_file.with_extension("held");
@@ -54,21 +56,21 @@ fn path(pid_file: &Path) -> PathBuf {
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
-    use super::super::kept::tests::log;
+    use super::super::record_file::tests::log;
     use super::super::role::Role;
     use super::*;
 
     #[test]
-    fn each_pid_file_has_its_own() {
+    fn each_pid_file_has_its_own_record() {
         let pid_files = ["/x/vrrp.pid", "/x/checkers.pid", "/x/X", "/x/X.pid", "/x/X.vrrp", "/x/X.check", "/x/X.held"];
         let paths: std::collections::BTreeSet<PathBuf> = pid_files.iter().map(|file| path(Path::new(file))).collect();
         assert_eq!(paths.len(), pid_files.len(), "{paths:?}");
         assert_eq!(path(Path::new("/run/vrrp.pid")), Path::new("/run/vrrp.held"));
     }
 
-    /// What is in these files is in those of users too: the forms stay as they are, or get another version.
+    /// Users have files in these forms: a change of a form needs a new version.
     #[test]
-    fn what_is_left_is_read_as_it_was_written_and_named() {
+    fn records_of_earlier_releases_are_read_and_listed() {
         let vrrp = r#"{"content":"addresses and VMACs held","version":1,"boot":"BOOT","record":{"vmacs":[{"name":"vrrp.51",
             "mac":[0,0,94,0,1,51]}],"addresses":[{"device":"eth0","ip":"10.0.0.1","prefix":24,"peer":null},{"device":"eth0",
             "ip":"10.0.0.2","prefix":32,"peer":["10.0.9.9",30]}]}}"#;
@@ -86,10 +88,10 @@ mod tests {
             let (pid_file, path) = (directory.path().join("x.pid"), directory.path().join("x.held"));
             let boot = fs::read_to_string(BOOT).unwrap();
             fs::write(&path, text.replace("BOOT", boot.trim_end())).unwrap();
-            assert_eq!((role.kind().left)(&pid_file, &log()), expected);
-            // Others could have written it.
+            assert_eq!((role.kind().leftovers)(&pid_file, &log()), expected);
+            // A file that others can write to is refused.
             fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
-            assert_eq!((role.kind().left)(&pid_file, &log()), Vec::<String>::new());
+            assert_eq!((role.kind().leftovers)(&pid_file, &log()), Vec::<String>::new());
         }
     }
 }

@@ -1,7 +1,8 @@
-//! The socket pair between the parent and a child: hellos, the configuration down, answers up.
+//! The socket pair between the parent and a child: hellos, configurations to the child, its state to the parent.
 //!
-//! A message is a length (4 octets, big endian), a kind (1 octet) and a body. Both ends are non-blocking; what the
-//! socket does not take waits in memory, bounded by what the other end can be sent at all (hellos and snapshots).
+//! A message is the length of its body (4 octets, big endian), a kind (1 octet) and the body. Both ends are
+//! non-blocking; octets that do not fit into the socket wait in memory, bounded by the few kinds of messages that a
+//! process sends.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut};
@@ -20,47 +21,49 @@ use crate::config::Snapshot;
 use crate::notify::dump::Dump;
 use crate::state::{Record, Unusable, from_octets};
 
-/// Largest message that is taken: a snapshot of a very large configuration.
+/// Octets of the longest message that is accepted: the snapshot of a very large configuration.
 const LIMIT: usize = 256 << 20;
 
-/// What goes over the pair.
+/// A message over the pair.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Message {
-    /// Parent: are you there? Child: yes; with the same number.
+    /// Watchdog: the parent sends a number, and the child answers with the same.
     Hello(u32),
-    /// Parent: run this configuration.
+    /// From the parent: run this configuration.
     Config(Snapshot),
-    /// Child: these are the indices of its rows. Parent, before the checkpoint: a predecessor's rows had these.
+    /// From the child: the indices of its rows. From the parent, before the checkpoint: the indices of its predecessor.
     Indices(Vec<u8>),
-    /// Child: this is where a replacement should go on. Parent, before the configuration: go on there.
+    /// From the child: the state from which a replacement should continue. From the parent, before the configuration:
+    /// the state from which to continue.
     Checkpoint(Vec<u8>),
-    /// Parent: write a dump file.
+    /// From the parent: write a dump file.
     Dump(Dump),
-    /// Child: it runs, with the configuration that it was given last.
+    /// From the child: it runs with the last configuration it was sent.
     Ready,
-    /// Parent, before the configuration: how the system treated the daemon at its start.
+    /// From the parent, before the configuration: the [`Origin`](crate::reactor::Origin) of the daemon, as text.
     Origin(String),
-    /// Parent, at any time, with a descriptor: this end of the socket pair over which the BFD process tells of its
-    /// sessions. See [`Channel::take_descriptor`].
+    /// From the parent, at any time, with a descriptor: the receiver's end of a socket pair over which the BFD process
+    /// reports its sessions. See [`Channel::take_descriptor`].
     Link(Listener),
-    /// Parent, before the configuration: only remove what a predecessor has left in the kernel, then end.
+    /// From the parent, before the configuration: remove the entries that a predecessor has left in the kernel, then
+    /// exit.
     CleanUp,
 }
 
-/// What a child has told for its replacement, as octets of [records](crate::state::Record).
+/// The state that a child has sent to the parent for its replacement, as octets of [records](crate::state::Record).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Told {
+pub struct SavedState {
     /// The last [`Message::Indices`].
     pub indices: Option<Vec<u8>>,
     /// The last [`Message::Checkpoint`].
     pub checkpoint: Option<Vec<u8>>,
 }
 
-impl Told {
-    /// The child's rows and their states, in the types of its role.
+impl SavedState {
+    /// Decodes the indices and the checkpoint, in the types of the child's role.
     ///
     /// # Errors
-    /// When any of it cannot be used: states without indices would go to the wrong rows.
+    /// If either cannot be used: states without indices would be assigned to the wrong rows.
     pub fn open<I: Record + Default, C: Record + Default>(&self) -> Result<(I, C), Unusable> {
         let Some(indices) = &self.indices else { return Ok(Default::default()) };
         let checkpoint = self.checkpoint.as_deref().map(from_octets).transpose()?;
@@ -68,27 +71,27 @@ impl Told {
     }
 }
 
-/// One end.
+/// One end of the pair.
 #[derive(Debug)]
 pub struct Channel {
     stream: UnixStream,
     incoming: Vec<u8>,
-    /// Read and put back.
+    /// Messages that were put back.
     unread: Vec<Message>,
-    /// Those that came with messages, in their order.
+    /// Descriptors that came with messages, in the same order.
     descriptors: VecDeque<OwnedFd>,
     outgoing: VecDeque<Piece>,
     /// Octets of the first piece that have been sent.
     sent: usize,
 }
 
-/// Octets to be sent.
+/// A part of the octets to be sent.
 #[derive(Debug)]
 enum Piece {
     Own(Vec<u8>),
-    /// Large ones that are there anyway.
+    /// Octets of a snapshot, not copied.
     Shared(Arc<Vec<u8>>),
-    /// With a descriptor that goes along with the first octet.
+    /// Octets with a descriptor, which is sent with the first of them.
     With(Vec<u8>, OwnedFd),
 }
 
@@ -102,7 +105,7 @@ impl Piece {
 }
 
 impl Channel {
-    /// Takes a connected stream over.
+    /// Uses a connected stream, which becomes non-blocking.
     pub fn new(stream: UnixStream) -> io::Result<Channel> {
         stream.set_nonblocking(true)?;
         Ok(Channel {
@@ -115,12 +118,12 @@ impl Channel {
         })
     }
 
-    /// Queues a message and sends what the socket takes; call [`Channel::flush`] when it is writable again.
+    /// Queues a message and sends as much as the socket accepts; call [`Channel::flush`] when it is writable again.
     pub fn send(&mut self, message: &Message) -> io::Result<()> {
         self.queue(message, None)
     }
 
-    /// The same with a descriptor that goes along, of which this process keeps nothing: a [`Message::Link`].
+    /// As [`Channel::send`], with a descriptor for a [`Message::Link`]; this process closes its copy once it is sent.
     pub fn send_with(&mut self, message: &Message, descriptor: OwnedFd) -> io::Result<()> {
         self.queue(message, Some(descriptor))
     }
@@ -160,7 +163,7 @@ impl Channel {
         self.flush()
     }
 
-    /// Sends what waits.
+    /// Sends as much of the queue as the socket accepts.
     pub fn flush(&mut self) -> io::Result<()> {
         while let Some(piece) = self.outgoing.front() {
             let rest = piece.octets().get(self.sent..).unwrap_or_default();
@@ -181,7 +184,7 @@ impl Channel {
         Ok(())
     }
 
-    /// Reads all that is there. An error or the end of the stream means that the other process is gone.
+    /// Reads all messages that have arrived. An error or the end of the stream means that the other process has exited.
     pub fn receive(&mut self) -> io::Result<Vec<Message>> {
         let mut buffer = [0; 65536];
         loop {
@@ -203,18 +206,18 @@ impl Channel {
         Ok(messages)
     }
 
-    /// The descriptor of a received [`Message::Link`]; to be taken for each of them, in their order. None if this process
-    /// had no room for it.
+    /// The descriptor of a received [`Message::Link`]; to be called once for each, in order. `None` if this process was
+    /// out of descriptors.
     pub fn take_descriptor(&mut self) -> Option<OwnedFd> {
         self.descriptors.pop_front()
     }
 
-    /// Has messages received again, the first first.
+    /// Puts messages back: the next [`Channel::receive`] returns them first, in this order.
     pub fn put_back(&mut self, messages: impl IntoIterator<Item = Message>) {
         self.unread.extend(messages);
     }
 
-    /// Once the length of a large message is known there is room for all of it.
+    /// Reserves memory for the whole message once its length is known.
     fn make_room(&mut self) {
         let length = self.incoming.first_chunk::<4>().map_or(0, |length| u32::from_be_bytes(*length) as usize);
         if length <= LIMIT {
@@ -231,7 +234,7 @@ impl Channel {
         if self.incoming.len() < 5 + length {
             return Ok(None);
         }
-        // The frame keeps its place in memory; what follows it is short.
+        // Splits off the octets after the message, which are few, so that the message is not copied.
         let rest = self.incoming.split_off(5 + length);
         let mut frame = std::mem::replace(&mut self.incoming, rest);
         let kind = frame.get(4).copied();
@@ -333,7 +336,7 @@ mod tests {
         for (mut pipe, text) in pipes.into_iter().zip(["first", "second"]) {
             let mut writer = std::fs::File::from(theirs.take_descriptor().unwrap());
             io::Write::write_all(&mut writer, text.as_bytes()).unwrap();
-            // Nobody else has the other end.
+            // No other process has the other end.
             drop(writer);
             let mut read = String::new();
             io::Read::read_to_string(&mut pipe, &mut read).unwrap();
@@ -359,9 +362,9 @@ mod tests {
         const VERSION: u32 = 2;
     }
 
-    /// Without its indices no state can be told apart: all of it is used, or nothing.
+    /// States are meaningless without the indices of their rows: both are used, or neither.
     #[test]
-    fn what_a_predecessor_has_told_is_used_as_a_whole_or_refused() {
+    fn saved_state_is_used_as_a_whole_or_refused() {
         let (rows, states) = (to_octets(&Rows(7)).unwrap(), to_octets(&States(8)).unwrap());
         let mut other = states.clone();
         other[0] = 1;
@@ -373,8 +376,8 @@ mod tests {
             (Some(&rows), Some(&other), Err("states of version 1, not 2: another release wrote it")),
             (Some(&states), Some(&states), Err("rows of version 2, not 1: another release wrote it")),
         ] {
-            let told = Told { indices: indices.cloned(), checkpoint: checkpoint.cloned() };
-            assert_eq!(told.open().map_err(|error| error.to_string()), expected.map_err(str::to_owned));
+            let saved = SavedState { indices: indices.cloned(), checkpoint: checkpoint.cloned() };
+            assert_eq!(saved.open().map_err(|error| error.to_string()), expected.map_err(str::to_owned));
         }
     }
 

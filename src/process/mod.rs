@@ -1,32 +1,35 @@
-//! The processes: the parent with its watchdog, and its children. Wiring only.
+//! The processes: the parent, which starts and watches the children, and the children. They connect machines, kernel
+//! and views, and have no protocol logic.
 //!
-//! A kind of child is an entry of [`role`] and a `Process` of the [`harness`], which has everything that children have in
-//! common.
+//! A kind of child is an entry of [`role`] and a `Process` of the [`harness`], which contains the parts that all
+//! children share.
 
 mod bfd;
 mod checker;
 mod child;
 pub mod cli;
 mod configuration;
-mod doing;
+mod context;
+mod core_files;
 mod dump;
 mod exit;
 mod files;
 mod harness;
 mod held;
 mod ipc;
-mod kept;
 mod logging;
 mod names;
 mod parent;
 mod pidfile;
+mod record_file;
+mod refusal;
 mod role;
 mod sequences;
 mod sessions;
 mod startup;
 mod sync_daemon;
 mod systemd;
-mod treatment;
+mod tuning;
 mod vrrp;
 
 pub use startup::run;

@@ -1,4 +1,4 @@
-//! What the processes are called, and where their pid files go.
+//! Idents and pid files of the processes.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::cli::Options;
 use super::files;
 use crate::config::model::Global;
+use crate::text::reason;
 
 /// Directory of pid files.
 const RUN: &str = "/run";
@@ -19,35 +20,35 @@ pub struct Names {
 }
 
 impl Names {
-    /// `-s` beats `net_namespace`.
+    /// `-s` takes precedence over `net_namespace`.
     pub fn new(options: &Options, global: &Global) -> Names {
         let namespace = namespace(options, global);
         let pid_dir = global.use_pid_dir || global.instance.is_some() || namespace.is_some();
         Names { namespace, instance: global.instance.clone(), pid_dir }
     }
 
-    /// `Keepalived_vrrp` with what tells this daemon from others on the machine.
+    /// `Keepalived_vrrp` followed by namespace and instance, which distinguish daemons on one host.
     pub fn ident(&self, base: &str) -> String {
         let parts = [self.namespace.as_ref(), self.instance.as_ref()];
         parts.into_iter().flatten().fold(base.to_owned(), |ident, part| format!("{ident}_{part}"))
     }
 
-    /// The pid file of a process (`keepalived`, `vrrp`), unless the command line names it.
+    /// The pid file of a process (`keepalived`, `vrrp`): the `given` one of the command line, or the default.
     pub fn pid_file(&self, process: &str, given: Option<&PathBuf>) -> PathBuf {
         match given {
             Some(path) => path.clone(),
-            // C keepalived mounts a directory of its own for a namespace; here the file's name tells them apart.
+            // C keepalived mounts a separate directory in a namespace; here the file name contains the namespace.
             None if self.pid_dir => PathBuf::from(format!("{RUN}/keepalived/{}.pid", self.ident(process))),
             None => PathBuf::from(format!("{RUN}/{process}.pid")),
         }
     }
 }
 
-/// Makes the directory of a pid file if that is the daemon's own, and closes it to others: a file that anybody can put
-/// there would be believed.
+/// Creates the directory of a pid file if it is the daemon's own, and removes write permission for group and others,
+/// who could place files there that the daemon trusts.
 ///
 /// # Errors
-/// When it cannot be made, or its permissions not be set.
+/// If the directory cannot be created or its permissions cannot be set.
 pub fn make_run_directory(pid_file: &Path) -> io::Result<()> {
     let own = PathBuf::from(format!("{RUN}/keepalived"));
     match pid_file.parent() {
@@ -58,7 +59,9 @@ pub fn make_run_directory(pid_file: &Path) -> io::Result<()> {
 
 fn close(directory: &Path) -> io::Result<()> {
     let made = files::make_directory(directory).and_then(|()| files::close_directory(directory));
-    made.map_err(|error| io::Error::new(error.kind(), format!("cannot make {}: {error}", directory.display())))
+    made.map_err(|error| {
+        io::Error::new(error.kind(), format!("Cannot create {}: {}", directory.display(), reason(&error)))
+    })
 }
 
 /// The network namespace to run in.
@@ -73,9 +76,9 @@ mod tests {
 
     use super::*;
 
-    /// As a daemon leaves it that runs with umask 0.
+    /// 0777: left by a daemon with umask 0.
     #[test]
-    fn the_directory_of_pid_files_is_closed_whatever_the_umask() {
+    fn the_directory_of_pid_files_is_closed_to_others_with_any_umask() {
         let directory = tempfile::tempdir().unwrap();
         let own = directory.path().join("keepalived");
         for mode in [None, Some(0o777), Some(0o700)] {
@@ -91,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn names_tell_daemons_apart() {
+    fn names_distinguish_daemons() {
         let plain = Names::default();
         assert_eq!(plain.ident("Keepalived"), "Keepalived");
         assert_eq!(plain.pid_file("vrrp", None), PathBuf::from("/run/vrrp.pid"));

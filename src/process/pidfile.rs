@@ -1,50 +1,57 @@
-//! Pid files: locked while in use, so that a second daemon notices, and removed at stop.
+//! Pid files: locked while the process runs, so that a second daemon refuses to start, and removed at the stop.
 //!
-//! A pid file is a regular file of our own and nothing else: `-p` may name a device or a FIFO by mistake, and its
-//! directory may be one in which others put links.
+//! Only a regular file of our own is used: `-p` may name a device or a FIFO by mistake, and others may create links in
+//! the directory.
 
-use std::fs::{File, TryLockError};
+use std::fs::{File, Permissions, TryLockError};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use super::files::{self, Unfit};
 
-/// Digits of a pid file that are read.
-const MOST: usize = 32;
+/// Permissions of a pid file.
+const MODE: u32 = 0o644;
+/// Octets of a pid file that are read.
+const LARGEST: usize = 32;
 
-/// A pid file held by this process.
+/// A pid file locked by this process.
 #[derive(Debug)]
 pub struct PidFile {
     path: PathBuf,
     file: File,
-    /// What we have written; before that, nothing if the file is one that we made.
+    /// The content that this process has written: empty for a file that it has created, `None` for another that it has
+    /// only locked.
     ours: Option<String>,
 }
 
-/// Why a pid file cannot be had.
+/// Why a pid file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum PidFileError {
-    /// Another process holds it.
+    /// Another process has locked it.
     #[error("daemon is already running")]
     Running,
-    /// It cannot be written.
-    #[error("cannot use the pid file {0}: {1}")]
+    /// It cannot be opened or written: path and reason.
+    #[error("Cannot use the pid file {0}: {1}")]
     Unusable(PathBuf, String),
 }
 
 impl PidFile {
-    /// Locks the file, which stays as it is until [`PidFile::write`].
+    /// Creates or opens the file and locks it. Its content stays until [`PidFile::write`].
     ///
     /// # Errors
-    /// When another process has it, or when it is no regular file of our own.
+    /// If another process has locked it, or if it is not a regular file of our own.
     pub fn lock(path: &Path) -> Result<PidFile, PidFileError> {
         let unusable = |reason: Unfit| PidFileError::Unusable(path.into(), reason.to_string());
         if let Some(directory) = path.parent() {
-            // Whether it could be made shows when the file is opened.
+            // An error shows when the file is opened.
             let _ = files::make_directory(directory);
         }
-        let (file, made) = files::open_own(path, 0o644).map_err(unusable)?;
+        let (file, made) = files::open_own(path, MODE).map_err(unusable)?;
+        if made {
+            // Independent of the umask: other users read the pid.
+            file.set_permissions(Permissions::from_mode(MODE)).map_err(|error| unusable(error.into()))?;
+        }
         file.try_lock().map_err(|error| match error {
             TryLockError::WouldBlock => PidFileError::Running,
             TryLockError::Error(error) => unusable(error.into()),
@@ -52,10 +59,10 @@ impl PidFile {
         Ok(PidFile { path: path.into(), file, ours: made.then(String::new) })
     }
 
-    /// Whether a child will be able to use its pid file: one that cannot would be started again for ever.
+    /// Checks that a child will be able to use its pid file; otherwise it would be restarted for ever.
     ///
     /// # Errors
-    /// When it is no regular file of our own.
+    /// If it exists and is not a regular file of our own.
     pub fn check(path: &Path) -> Result<(), PidFileError> {
         files::may_open(path).map_err(|reason| PidFileError::Unusable(path.into(), reason.to_string()))
     }
@@ -63,7 +70,7 @@ impl PidFile {
     /// Writes `pid` and a newline.
     ///
     /// # Errors
-    /// When the disk refuses.
+    /// If the write fails.
     pub fn write(&mut self, pid: u32) -> Result<(), PidFileError> {
         let text = format!("{pid}\n");
         let written = self.file.set_len(0).and_then(|()| self.file.write_all_at(text.as_bytes(), 0));
@@ -72,9 +79,9 @@ impl PidFile {
         Ok(())
     }
 
-    /// Whether the file is still the one we have, with what we wrote.
+    /// Whether the path still names our file, with the content that we wrote.
     fn is_ours(&self) -> io::Result<bool> {
-        let mut found = [0; MOST];
+        let mut found = [0; LARGEST];
         let length = self.file.read_at(&mut found, 0)?;
         let same = self.ours.as_ref().is_some_and(|ours| found.get(..length) == Some(ours.as_bytes()));
         Ok(same && files::is_same(&self.path, &self.file))
@@ -84,7 +91,7 @@ impl PidFile {
 impl Drop for PidFile {
     fn drop(&mut self) {
         if self.is_ours().unwrap_or(false) {
-            // Nothing to be done about a file that cannot be removed.
+            // At the exit an error has no remedy.
             let _ = std::fs::remove_file(&self.path);
         }
     }
@@ -98,18 +105,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pid_file_is_a_regular_file_of_our_own() {
+    fn only_a_regular_file_of_our_own_is_used() {
         let directory = tempfile::tempdir().unwrap();
         for (path, reason) in unfit(directory.path()) {
             let error = PidFile::lock(&path).unwrap_err().to_string();
             assert!(error.contains(&path.display().to_string()) && error.contains(reason), "{error}");
-            assert!(path.symlink_metadata().is_ok(), "{} is gone", path.display());
+            assert!(path.symlink_metadata().is_ok(), "{} was removed", path.display());
         }
         assert_eq!(fs::read_to_string(directory.path().join("named")).unwrap(), "precious");
     }
 
     #[test]
-    fn it_is_locked_written_and_removed() {
+    fn a_pid_file_is_locked_written_and_removed() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("run/daemon.pid");
         let mut file = PidFile::lock(&path).unwrap();
@@ -119,7 +126,7 @@ mod tests {
         assert!(matches!(PidFile::lock(&path), Err(PidFileError::Running)));
         drop(file);
         assert!(!path.exists());
-        // That of a daemon which was killed is taken over.
+        // The pid file of a killed daemon is reused.
         fs::write(&path, "99\n").unwrap();
         let mut file = PidFile::lock(&path).unwrap();
         file.write(13).unwrap();
@@ -128,20 +135,20 @@ mod tests {
     }
 
     #[test]
-    fn only_what_we_wrote_is_removed() {
+    fn only_a_file_with_our_content_is_removed() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("daemon.pid");
-        // One that was only locked.
+        // A file that was only locked.
         fs::write(&path, "99\n").unwrap();
         drop(PidFile::lock(&path).unwrap());
         assert_eq!(fs::read_to_string(&path).unwrap(), "99\n");
-        // One into which somebody else has written.
+        // A file with content of another process.
         let mut file = PidFile::lock(&path).unwrap();
         file.write(12).unwrap();
         fs::write(&path, "13\n").unwrap();
         drop(file);
         assert_eq!(fs::read_to_string(&path).unwrap(), "13\n");
-        // One in whose place there is another.
+        // A file that was replaced.
         let mut file = PidFile::lock(&path).unwrap();
         file.write(12).unwrap();
         fs::rename(&path, directory.path().join("moved")).unwrap();

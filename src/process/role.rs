@@ -23,10 +23,10 @@ pub(super) enum Role {
 }
 
 impl Role {
-    /// All there are, in the order they are started.
+    /// All roles, in the order in which they are started.
     pub(super) const ALL: [Role; 3] = [Role::Checkers, Role::Vrrp, Role::Bfd];
 
-    /// All that is known of it.
+    /// The properties of this kind of child.
     pub(super) fn kind(self) -> &'static Kind {
         match self {
             Role::Vrrp => &vrrp::KIND,
@@ -35,7 +35,7 @@ impl Role {
         }
     }
 
-    /// What it is to the BFD process; `None` for that itself.
+    /// The listener to the BFD process that it is; `None` for the BFD process.
     fn listener(self) -> Option<Listener> {
         match self {
             Role::Vrrp => Some(Listener::Vrrp),
@@ -44,36 +44,36 @@ impl Role {
         }
     }
 
-    /// Which of two processes follows the BFD sessions of the other.
-    pub(super) fn listener_of_both(self, other: Role) -> Option<Listener> {
+    /// The listener, if one of the two is the BFD process and the other follows its sessions.
+    pub(super) fn listener_between(self, other: Role) -> Option<Listener> {
         match (self, other) {
             (Role::Bfd, listener) | (listener, Role::Bfd) => listener.listener(),
             _ => None,
         }
     }
 
-    /// The role of an internal option's value.
+    /// The role of a value of `--child-role`.
     pub(super) fn from_word(word: &str) -> Option<Role> {
         Role::ALL.into_iter().find(|role| role.kind().word == word)
     }
 
-    /// What log lines call the process.
+    /// Name of the process in log lines.
     pub(super) fn name(self) -> &'static str {
         self.kind().name
     }
 
-    /// Its pid file.
+    /// Path of its pid file.
     pub(super) fn pid_file(self, options: &Options, names: &Names) -> PathBuf {
         let kind = self.kind();
         names.pid_file(kind.pid_file, (kind.given_pid_file)(options))
     }
 
-    /// Whether the configuration and the command line call for it.
+    /// Whether it is to run, by configuration and command line.
     pub(super) fn is_wanted(self, options: &Options, config: &Config) -> bool {
         ((self.kind().configured)(config) || options.all) && self.is_allowed(options)
     }
 
-    /// Whether the command line lets it run.
+    /// Whether the command line allows it to run.
     pub(super) fn is_allowed(self, options: &Options) -> bool {
         (self.kind().allowed)(options)
     }
@@ -95,7 +95,7 @@ mod tests {
         }
         for role in Role::ALL {
             assert_eq!(Role::from_word(role.kind().word), Some(role));
-            // As the kernel keeps it.
+            // The kernel truncates longer names.
             assert!(role.kind().process_name.count_bytes() < 16);
         }
         assert_eq!(Role::from_word("other"), None);

@@ -1,30 +1,31 @@
-//! The sequence numbers of `auth_type AH`, kept for the next start of the daemon, also after a reboot: what was heard
-//! before it cannot be played back to it.
+//! The file of sequence numbers of `auth_type AH`. The next start of the daemon reads them, also after a reboot, so
+//! that earlier adverts cannot be replayed.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::Access;
 
-use super::doing::Doing;
+use super::context::Context;
 use super::files;
-use super::kept::{Kept, Place};
+use super::record_file::{Place, RecordFile};
 use crate::notify::log::Log;
 use crate::vrrp::Sequences;
 
-/// Where the file is when the pid file is in its usual place, if that directory can be had: it outlives a reboot.
+/// Directory of the file if the pid file is in a usual place and this directory is writable: it survives a reboot.
 const DIRECTORY: &str = "/var/lib/keepalived";
 /// The usual places of pid files.
 const RUN: [&str; 4] = ["/run", "/run/keepalived", "/var/run", "/var/run/keepalived"];
 
-/// Starts the thread that writes the file that belongs to this pid file. The second value is what the file says.
-pub(super) fn start(pid_file: &Path, log: Log) -> io::Result<(Kept<Sequences>, Sequences)> {
+/// Starts the thread that writes the file for this pid file. The second value is the sequence numbers in the file.
+pub(super) fn start(pid_file: &Path, log: Log) -> io::Result<(RecordFile<Sequences>, Sequences)> {
     let path = path(pid_file, Path::new(DIRECTORY));
-    let lost = "adverts of before this start may be played back to instances with auth_type AH";
-    Kept::start(Place { path, lost, ..Place::default() }, log).doing("start the thread that records sequence numbers")
+    let lost = "adverts from before this start can be replayed to instances with auth_type AH";
+    RecordFile::start(Place { path, lost, ..Place::default() }, log)
+        .context("start the thread that records sequence numbers")
 }
 
-/// `vrrp.sequences` for `vrrp.pid`, in `lasting` if that pid file is in a usual place, else beside it.
+/// `vrrp.sequences` for `vrrp.pid`: in `lasting` if the pid file is in a usual place, else beside the pid file.
 fn path(pid_file: &Path, lasting: &Path) -> PathBuf {
     let name = pid_file.file_name().unwrap_or_default().to_string_lossy();
     let name = match name.strip_suffix(".pid") {
@@ -41,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_file_outlives_a_reboot_if_it_can() {
+    fn the_file_is_in_a_lasting_directory_if_possible() {
         let directory = tempfile::tempdir().unwrap();
         let lasting = directory.path().join("lib/keepalived");
         for (pid_file, expected) in [
@@ -52,7 +53,7 @@ mod tests {
         ] {
             assert_eq!(path(Path::new(pid_file), &lasting), expected, "{pid_file}");
         }
-        // A file where the directory is to be.
+        // The directory cannot be created.
         std::fs::write(directory.path().join("file"), "").unwrap();
         let beside = path(Path::new("/run/vrrp.pid"), &directory.path().join("file/keepalived"));
         assert_eq!(beside, Path::new("/run/vrrp.sequences"));

@@ -1,169 +1,183 @@
-//! From the command line to a running parent: configuration, pid file, background, log.
+//! Start of the parent: command line, configuration, pid file, background, log.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::OpenOptions;
-use std::io::Write;
-use std::time::Duration;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 
+use rustix::fs::Mode;
+use rustix::process::umask;
 use rustix::thread::CapabilitySet;
 
 use super::child;
 use super::cli::{self, Options, Outcome};
-use super::configuration::{Recorded, load, tell};
+use super::configuration::{Recorded, load, log_diagnostics};
+use super::core_files::CorePattern;
 use super::exit;
+use super::files;
 use super::logging::log_options;
 use super::names::{self, Names};
 use super::parent::{Fixed, Parent, Plan};
-use super::pidfile::{PidFile, PidFileError};
+use super::pidfile::PidFile;
+use super::refusal::{LOG_LIMIT, Refusal};
 use super::role::Role;
-use super::treatment;
+use super::tuning;
 use crate::config::{self, Snapshot};
 use crate::kernel::capabilities;
+use crate::notify::dump::effective;
 use crate::notify::log::{self, Level};
 use crate::reactor::{Origin, Signal, Signals};
-
-/// After the children have ended, the log may take this long.
-const LOG_LIMIT: Duration = Duration::from_millis(500);
+use crate::terminal;
+use crate::text::reason;
 
 /// Runs the program; the result is its exit status.
 pub fn run(arguments: Vec<OsString>) -> u8 {
-    // Until the loop reads signals: whoever starts the daemon and has it reload at once must not end it.
-    let mut early = vec![Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGUSR2];
-    if std::process::id() == 1 {
-        // Process 1 of a container is not ended by signals that it does not handle: they would be lost.
-        early.extend([Signal::SIGTERM, Signal::SIGINT]);
-    }
-    let held = Signals::hold(&early);
-    if let Err(error) = held.and_then(|_| Signals::heed_ignored()) {
-        eprintln!("keepalived: cannot set up signals: {error}");
-        return exit::FATAL;
-    }
-    let options = match Options::read(arguments.clone()) {
+    let options = match Options::read(arguments) {
         Ok(options) => options,
         Err(Outcome::Text(text)) => {
-            eprint!("{text}");
+            terminal::message(text);
             return exit::OK;
         }
-        Err(Outcome::Error(text)) => {
-            eprint!("{text}");
-            return exit::FATAL;
-        }
+        Err(Outcome::Error(text)) => return Refusal::new(exit::FATAL, text).report(None),
     };
-    // Before anything of it changes; children are told.
-    if options.child_role.is_none() {
-        let _ = Origin::of_the_daemon();
-    }
     if let Some(name) = &options.signum {
         return print_signal_number(name);
     }
-    if let Err(error) = treatment::guard_memory(options.dumps_core()) {
-        eprintln!("keepalived: cannot keep its memory out of core files: {error}");
-        return exit::FATAL;
+    match prepare(&options) {
+        Ok(status) => status,
+        Err(refusal) => refusal.report(Some(&options)),
     }
+}
+
+/// Checks everything that does not need the pid file, and starts the process that the options name.
+fn prepare(options: &Options) -> Result<u8, Refusal> {
+    // Blocked until the loop reads them: a reload right after the start must not kill the daemon.
+    let mut early = vec![Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGUSR2];
+    if std::process::id() == 1 {
+        // The kernel drops unhandled signals to process 1 of a container: a stop would be lost.
+        early.extend([Signal::SIGTERM, Signal::SIGINT]);
+    }
+    let blocked = Signals::hold(&early);
+    blocked.and_then(|_| Signals::heed_ignored()).map_err(|error| Refusal::because("set up signals", &error))?;
+    if options.child_role.is_none() {
+        // Children and scripts inherit it.
+        if let Some(mask) = options.umask {
+            umask(Mode::from_bits_truncate(mask));
+        }
+        // Recorded before the daemon changes its settings; sent to the children.
+        let _ = Origin::of_the_daemon();
+    }
+    tuning::guard_memory(options.dumps_core())
+        .map_err(|error| Refusal::because("keep the memory of this process out of core files", &error))?;
     if let Some(word) = &options.child_role {
-        return match Role::from_word(word) {
-            Some(role) => child::run(role, &options),
-            None => exit::FATAL,
-        };
+        return Ok(Role::from_word(word).map_or(exit::FATAL, |role| child::run(role, options)));
     }
-    if !options.stray.is_empty() {
-        eprintln!("Unexpected argument(s): {}", options.stray.join(" "));
+    for warning in options.facility().err().into_iter().chain(options.stray()) {
+        terminal::message(warning);
     }
     if let Some(name) = &options.namespace
         && let Some(problem) = config::file_name_problem(name)
     {
-        eprintln!(
-            "keepalived: -s, --namespace: '{name}' {problem}; the option takes the name of a namespace in /run/netns"
-        );
-        return exit::FATAL;
+        return Err(Refusal::new(
+            exit::FATAL,
+            format!("-s, --namespace: '{name}' {problem}; the option takes the name of a namespace in /run/netns"),
+        ));
     }
-    let mut loaded = match load(&options) {
-        Ok(loaded) => loaded,
-        Err(error) => {
-            eprintln!("keepalived: {error}");
-            return exit::FATAL;
-        }
+    let directory = if options.dont_fork || options.config_test.is_some() {
+        None
+    } else {
+        // A working directory that was removed contains no files: any other will do.
+        Some(std::env::current_dir().unwrap_or_else(|_| "/".into()))
     };
+    let mut loaded = load(options, directory.as_deref()).map_err(|error| Refusal::new(exit::FATAL, error))?;
     if let Some(file) = &options.config_test {
-        return report_test(&loaded.diagnostics, file);
+        report_test(&loaded.diagnostics, file, &options.config_file)?;
+        let starts = options.allow_faults && loaded.config.is_some();
+        return Ok(if starts { exit::OK } else { loaded.diagnostics.exit_code() });
     }
     let Some((config, snapshot)) = loaded.config.take() else {
-        eprint!("{}", loaded.diagnostics);
-        return exit::run_time_status(&loaded.diagnostics);
+        return Err(Refusal::of_configuration(loaded.diagnostics));
     };
-    if !rustix::process::geteuid().is_root() && !lacks_nothing() {
-        eprintln!("keepalived needs root, or the capabilities CAP_NET_ADMIN and CAP_NET_RAW");
-        return exit::PRIVILEGE;
+    if !rustix::process::geteuid().is_root() && !has_capabilities() {
+        let text = "keepalived needs root, or the capabilities CAP_NET_ADMIN and CAP_NET_RAW";
+        return Err(Refusal::new(exit::PRIVILEGE, text));
     }
-    match start(arguments, options, config, snapshot, loaded) {
-        Ok(status) => status,
-        Err(error) => {
-            eprintln!("keepalived: {error}");
-            exit::FATAL
-        }
-    }
+    let names = Names::new(options, &config.global);
+    start(options, directory, names.clone(), config, snapshot, loaded).map_err(|refusal| refusal.with_names(names))
 }
 
-fn lacks_nothing() -> bool {
+/// Whether this process has the capabilities without which the daemon cannot work.
+fn has_capabilities() -> bool {
     capabilities::missing(capabilities::TO_WORK).is_ok_and(|missing| missing.is_empty())
 }
 
 fn print_signal_number(name: &str) -> u8 {
-    match cli::signal_number(name) {
-        Some(number) => {
-            println!("{number}");
-            exit::OK
-        }
-        None => {
-            eprintln!("Unknown signal name '{name}'; known are STOP, RELOAD, DATA, STATS, STATS_CLEAR, JSON");
+    let printed = match cli::signal_number(name) {
+        Ok(number) => terminal::answer(number).map_err(|error| format!("Cannot write the number: {}", reason(&error))),
+        Err(text) => Err(text),
+    };
+    match printed {
+        Ok(()) => exit::OK,
+        Err(text) => {
+            terminal::message(text);
             exit::FATAL
         }
     }
 }
 
-/// `-t`: to standard error, or to the file of `-t FILE`.
-fn report_test(diagnostics: &config::Diagnostics, file: &std::ffi::OsStr) -> u8 {
+/// `-t`: writes the diagnostics to standard error, or to the file of `-tFILE`.
+fn report_test(diagnostics: &config::Diagnostics, file: &OsStr, tested: &Path) -> Result<(), Refusal> {
     let text = diagnostics.to_string();
     if file.is_empty() {
-        eprint!("{text}");
-    } else {
-        let opened = OpenOptions::new().append(true).create(true).open(file);
-        if let Err(error) = opened.and_then(|mut file| file.write_all(text.as_bytes())) {
-            eprintln!("Cannot write {}: {error}", std::path::Path::new(file).display());
-            return exit::FATAL;
-        }
+        terminal::message(text);
+        return Ok(());
     }
-    diagnostics.exit_code()
+    let cannot = |error: &dyn std::fmt::Display| {
+        Refusal::of_test(format!("Cannot write the result of the test to {}: {error}", Path::new(file).display()))
+    };
+    let opened = OpenOptions::new().append(true).create(true).open(file);
+    let mut opened = opened.map_err(|error| cannot(&reason(&error)))?;
+    if tested.canonicalize().is_ok_and(|tested| files::is_same(&tested, &opened)) {
+        return Err(cannot(
+            &"it is the tested configuration; use '-t' without an attached FILE to see the result here",
+        ));
+    }
+    opened.write_all(text.as_bytes()).map_err(|error| cannot(&reason(&error)))
+}
+
+/// Puts the daemon into the background, with the working directory `/`. Relative paths of the options are made absolute
+/// first.
+fn daemonize(options: &Options, directory: &Path) -> Result<Options, Refusal> {
+    let options = options.from_directory(directory).map_err(|outcome| match outcome {
+        Outcome::Text(text) | Outcome::Error(text) => Refusal::new(exit::FATAL, text),
+    })?;
+    // Before the first thread. The child keeps the locks; this process exits inside the call.
+    nix::unistd::daemon(false, false).map_err(|error| Refusal::because("go to the background", &error.into()))?;
+    Ok(options)
 }
 
 fn start(
-    arguments: Vec<OsString>,
-    options: Options,
+    options: &Options,
+    directory: Option<PathBuf>,
+    names: Names,
     config: config::model::Config,
     snapshot: Snapshot,
     loaded: Recorded,
-) -> Result<u8, Box<dyn std::error::Error>> {
-    let names = Names::new(&options, &config.global);
+) -> Result<u8, Refusal> {
     let path = names.pid_file("keepalived", options.pid_file.as_ref());
-    names::make_run_directory(&path)?;
-    let mut pid_file = match PidFile::lock(&path) {
-        Ok(file) => file,
-        Err(PidFileError::Running) => {
-            eprintln!("daemon is already running");
-            return Ok(exit::OK);
-        }
-        Err(error) => return Err(error.into()),
-    };
-    for role in Role::ALL.into_iter().filter(|role| role.is_allowed(&options)) {
-        let path = role.pid_file(&options, &names);
-        names::make_run_directory(&path)?;
+    let path = std::path::absolute(&path).unwrap_or(path);
+    let fatal = |error: io::Error| Refusal::new(exit::FATAL, error);
+    names::make_run_directory(&path).map_err(fatal)?;
+    let mut pid_file = PidFile::lock(&path)?;
+    for role in Role::ALL.into_iter().filter(|role| role.is_allowed(options)) {
+        let path = role.pid_file(options, &names);
+        names::make_run_directory(&path).map_err(fatal)?;
         PidFile::check(&path)?;
     }
-    if !options.dont_fork {
-        // Before the first thread. The lock stays with the child; this process ends inside the call.
-        // The working directory stays: relative paths of the command line are read again by children and reloads.
-        nix::unistd::daemon(true, false)?;
-    }
+    let options = match &directory {
+        Some(directory) => daemonize(options, directory)?,
+        None => options.clone(),
+    };
     pid_file.write(std::process::id())?;
     let signals = Signals::new(&[
         Signal::SIGTERM,
@@ -172,46 +186,55 @@ fn start(
         Signal::SIGUSR1,
         Signal::SIGUSR2,
         Signal::SIGCHLD,
-    ])?;
+    ])
+    .map_err(|error| Refusal::because("set up signals", &error))?;
+    let core_pattern = options.core_dump_pattern.as_deref().map(CorePattern::set);
     // Before the first thread.
     let given_up = capabilities::keep_only(needed_capabilities(&options, &config.global));
-    let (log_options, complaint) = log_options(&options, names.ident("Keepalived"));
-    let writer = log::start(log_options)?;
+    let (log_options, facility_warning) = log_options(&options, &names, "Keepalived", None);
+    let writer = log::start(log_options).map_err(|error| Refusal::because("start the log", &error))?;
     let log = writer.log();
     log.write(Level::Notice, format_args!("Starting {}", cli::version_text()));
-    if let Some(complaint) = complaint {
-        log.warning(complaint);
+    if let Some(name) = &config.global.process_name {
+        tuning::name_process(name, &log);
     }
-    treatment::tell_capabilities(given_up, CapabilitySet::empty(), &log);
+    for warning in facility_warning.into_iter().chain(options.stray()) {
+        log.warning(warning);
+    }
+    if let Some(Err(error)) = &core_pattern {
+        log.error(error);
+    }
+    tuning::log_capabilities(given_up, CapabilitySet::empty(), &log);
     if options.no_bfd && !config.bfd.is_empty() {
-        log.warning("-B, --no_bfd: BFD sessions stay down, and so does whatever tracks them");
+        log.warning("-B, --no_bfd: BFD sessions stay down, and so do the instances and checks that track them");
     }
     for remark in options.without_effect() {
         log.warning(remark);
     }
-    tell(&loaded.diagnostics, &log);
+    log_diagnostics(&loaded.diagnostics, &log);
     let faults = loaded.diagnostics.faults().len();
     if faults > 0 {
         let noun = if faults == 1 { "fault" } else { "faults" };
         log.error(format_args!(
-            "The configuration has {faults} {noun} and is used without what is wrong; --strict-config would refuse it"
+            "The configuration has {faults} {noun}: the faulty parts are ignored; --strict-config refuses such a configuration"
         ));
     }
     if options.dump_conf {
         log.info(&loaded.shown);
+        log.info(effective::text(&snapshot));
     }
-    // One that was killed may have left what this file has no word of.
+    // A killed process may have left entries in the kernel that this configuration does not contain.
     let left = |role: Role| {
-        role.is_allowed(&options) && !(role.kind().left)(&role.pid_file(&options, &names), &log).is_empty()
+        role.is_allowed(&options) && !(role.kind().leftovers)(&role.pid_file(&options, &names), &log).is_empty()
     };
     let roles: Vec<Role> =
         Role::ALL.into_iter().filter(|role| role.is_wanted(&options, &config) || left(*role)).collect();
     if roles.is_empty() {
-        log.warning("Nothing to do: the configuration has nothing for the processes that are to run");
+        log.warning("Nothing to do: the configuration has no blocks for the processes that may run");
     }
     let plan = Plan {
-        arguments,
         options,
+        directory,
         snapshot,
         shown: loaded.shown,
         child_wait: config.global.child_wait_time,
@@ -219,19 +242,22 @@ fn start(
         names,
         fixed: Fixed::new(&config.global),
         faults: loaded.diagnostics.faults(),
+        instances: config.instances.len(),
     };
-    let status = Parent::new(plan, log.clone(), signals)?.watch();
-    match status {
-        Ok(exit::OK) | Err(_) => log.write(Level::Notice, format_args!("Stopped {}", cli::version_text())),
-        Ok(status) => {
-            log.write(Level::Notice, format_args!("Stopped {}, exit status {status}", cli::version_text()));
-        }
+    let status = Parent::new(plan, log.clone(), signals).and_then(Parent::watch).unwrap_or_else(|error| {
+        log.error(format_args!("The parent process cannot continue: {}", reason(&error)));
+        exit::FATAL
+    });
+    if let Some(Ok(pattern)) = core_pattern {
+        pattern.restore();
     }
+    let suffix = if status == exit::OK { String::new() } else { format!(", exit status {status}") };
+    log.write(Level::Notice, format_args!("Stopped {}{suffix}", cli::version_text()));
     writer.finish(LOG_LIMIT);
-    Ok(status?)
+    Ok(status)
 }
 
-/// Those of the parent. What root executes has all again; of another user's, the children have these.
+/// The capabilities of the parent. Children of root regain all at their exec; those of another user have at most these.
 fn needed_capabilities(options: &Options, global: &config::model::Global) -> CapabilitySet {
     let mut needed = capabilities::PARENT;
     if names::namespace(options, global).is_some() {

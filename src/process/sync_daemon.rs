@@ -1,7 +1,8 @@
-//! `lvs_sync_daemon`: the kernel's connection synchronisation, in the role that a VRRP instance has, or in both.
+//! `lvs_sync_daemon`: the kernel's threads for connection synchronisation, in the role of a VRRP instance, or in both
+//! roles.
 //!
-//! What runs is read first and then made to be what is wanted, so threads that a killed predecessor left are taken
-//! over, or ended when they are not as they should be.
+//! The running threads are read from the kernel before they are changed. So threads left by a killed predecessor are
+//! kept if they match the configuration, and stopped otherwise.
 
 use std::io;
 
@@ -10,30 +11,30 @@ use crate::kernel::ipvs::{Answer, Change, Request, SyncRole, SyncThread, Writer,
 use crate::notify::log::Log;
 use crate::reactor::{Interest, Reactor, Token};
 
-/// Requests that may be under way; a flapping instance makes few.
+/// Requests in the queue to the kernel; even a flapping instance causes few.
 const CAPACITY: usize = 1024;
 
 /// The synchronisation threads of this host.
 pub(super) struct SyncDaemon {
     token: Token,
-    /// Opened when something is wanted for the first time.
+    /// Started with the first configured daemon.
     writer: Option<Writer>,
     wanted: Vec<SyncThread>,
-    /// What runs once all that is submitted is done; `None` while that is not known.
+    /// The threads that run once all submitted requests are done; `None` while unknown.
     running: Option<Vec<SyncThread>>,
-    /// What runs has been asked for.
-    asked: bool,
+    /// The running threads have been requested from the kernel.
+    requested: bool,
     answers: Vec<Answer>,
 }
 
 impl SyncDaemon {
-    /// Nothing is wanted yet. Its answers will come under `token`.
+    /// No threads are wanted yet. Answers of the kernel arrive under `token`.
     pub(super) fn new(token: Token) -> SyncDaemon {
         let (wanted, answers) = (Vec::new(), Vec::new());
-        SyncDaemon { token, writer: None, wanted, running: None, asked: false, answers }
+        SyncDaemon { token, writer: None, wanted, running: None, requested: false, answers }
     }
 
-    /// Has these roles run with these settings, and nothing else.
+    /// Sets the wanted threads: one for each role, with the settings of `daemon`.
     pub(super) fn want(
         &mut self,
         daemon: Option<&lvs::SyncDaemon>,
@@ -56,17 +57,17 @@ impl SyncDaemon {
         Ok(())
     }
 
-    /// Whether all that was asked for is done.
+    /// Whether all requests are done.
     pub(super) fn is_idle(&self) -> bool {
         self.writer.as_ref().is_none_or(|writer| writer.in_flight() == 0)
     }
 
     fn reconcile(&mut self, log: &Log) {
         let requests: Vec<Request> = match &self.running {
-            // The answer brings us here again.
-            None if self.asked => return,
+            // The answer calls this function again.
+            None if self.requested => return,
             None => {
-                self.asked = true;
+                self.requested = true;
                 vec![Request::Dump(0)]
             }
             Some(running) => {
@@ -76,12 +77,12 @@ impl SyncDaemon {
             }
         };
         if self.writer.as_mut().is_some_and(|writer| writer.submit(requests).is_err()) {
-            (self.running, self.asked) = (None, false);
-            log.error("IPVS synchronisation: the kernel is too far behind");
+            (self.running, self.requested) = (None, false);
+            log.error("IPVS synchronisation: too many requests are waiting for the kernel");
         }
     }
 
-    /// Takes the writer's answers.
+    /// Handles the writer's answers.
     pub(super) fn turn(&mut self, log: &Log) {
         let Some(writer) = &mut self.writer else { return };
         let mut answers = std::mem::take(&mut self.answers);
@@ -90,7 +91,7 @@ impl SyncDaemon {
             let outcome = match answer {
                 Answer::Changed { outcome, .. } => outcome.map(drop),
                 Answer::Dumped { table, .. } => {
-                    self.asked = false;
+                    self.requested = false;
                     table.map(|table| {
                         self.running = Some(table.sync);
                         self.reconcile(log);
@@ -98,7 +99,7 @@ impl SyncDaemon {
                 }
             };
             if let Err(error) = outcome {
-                // Read again before the next change.
+                // Before the next change the running threads are read again.
                 self.running = None;
                 log.error(format_args!("IPVS synchronisation: {error}"));
             }

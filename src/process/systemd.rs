@@ -1,4 +1,4 @@
-//! Tells systemd how far the parent is (`Type=notify`).
+//! State notifications of the parent to systemd (sd_notify(3), `Type=notify`).
 
 use std::io;
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -10,36 +10,36 @@ use crate::notify::log::Log;
 
 /// The variable that names systemd's socket.
 const SOCKET: &str = "NOTIFY_SOCKET";
-/// What systemd says to the parent alone.
+/// Environment variables from systemd that are meant for the parent, not for its children.
 pub(super) const VARIABLES: [&str; 3] = [SOCKET, "WATCHDOG_USEC", "WATCHDOG_PID"];
 
-/// How far the parent is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A state of the parent.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
-    /// The children run, with the configuration in force.
-    Ready,
+    /// The children run with the configuration in force; with a line for `systemctl status`.
+    Ready(String),
     /// A new configuration is being read.
     Reloading,
-    /// The children are told to stop.
+    /// The children are stopping.
     Stopping,
-    /// The parent's loop turns.
+    /// Watchdog keep-alive: the parent's event loop runs.
     Alive,
 }
 
-/// Sends from a thread of its own: the socket's reader may be slow.
+/// Sends notifications from a separate thread, since systemd may read the socket late.
 #[derive(Debug)]
 pub(super) struct Systemd {
-    /// `None` when systemd has not started us.
+    /// `None` if systemd has not started the daemon.
     queue: Option<SyncSender<Stage>>,
     /// `WatchdogSec`.
     watchdog: Option<Duration>,
 }
 
-/// Messages that may wait; further ones are lost.
+/// Notifications that may wait; further ones are dropped.
 const QUEUE: usize = 64;
 
 impl Systemd {
-    /// Starts the thread if there is somebody to tell.
+    /// Starts the thread if systemd expects notifications.
     pub(super) fn start(log: Log) -> io::Result<Systemd> {
         if std::env::var_os(SOCKET).is_none() {
             return Ok(Systemd { queue: None, watchdog: None });
@@ -47,34 +47,42 @@ impl Systemd {
         let (queue, stages) = sync_channel(QUEUE);
         std::thread::Builder::new().name("sd-notify".into()).spawn(move || {
             while let Ok(stage) = stages.recv() {
-                if let Err(error) = tell(stage) {
-                    log.warning(format_args!("Cannot tell systemd: {error}"));
+                if let Err(error) = send(stage) {
+                    log.warning(format_args!("Cannot notify systemd: {error}"));
                 }
             }
         })?;
         Ok(Systemd { queue: Some(queue), watchdog: sd_notify::watchdog_enabled() })
     }
 
-    /// How long systemd waits for [`Stage::Alive`], if it does, before it ends the daemon.
+    /// `WatchdogSec`: time within which systemd expects [`Stage::Alive`], else it kills the daemon; `None` without it.
     pub(super) fn watchdog(&self) -> Option<Duration> {
         self.watchdog
     }
 
-    /// Tells how far we are. Never blocks.
-    pub(super) fn tell(&self, stage: Stage) {
+    /// Queues a notification. Never blocks.
+    pub(super) fn notify(&self, stage: Stage) {
         if let Some(queue) = &self.queue {
-            // A systemd that takes nothing will find out by itself.
+            // If the queue is full, systemd's own time-outs take effect.
             let _ = queue.try_send(stage);
         }
     }
 }
 
-fn tell(stage: Stage) -> io::Result<()> {
+fn send(stage: Stage) -> io::Result<()> {
     match stage {
-        // In the background we are another process than the one that was started.
-        Stage::Ready => sd_notify::notify(&[NotifyState::Ready, NotifyState::MainPid(std::process::id())]),
-        Stage::Reloading => sd_notify::notify(&[NotifyState::Reloading, NotifyState::monotonic_usec_now()?]),
-        Stage::Stopping => sd_notify::notify(&[NotifyState::Stopping]),
+        // In the background the main process is not the one that systemd has started.
+        Stage::Ready(text) => sd_notify::notify(&[
+            NotifyState::Ready,
+            NotifyState::MainPid(std::process::id()),
+            NotifyState::Status(&text),
+        ]),
+        Stage::Reloading => sd_notify::notify(&[
+            NotifyState::Reloading,
+            NotifyState::monotonic_usec_now()?,
+            NotifyState::Status("Reading the configuration"),
+        ]),
+        Stage::Stopping => sd_notify::notify(&[NotifyState::Stopping, NotifyState::Status("Stopping")]),
         Stage::Alive => sd_notify::notify(&[NotifyState::Watchdog]),
     }
 }

@@ -1,13 +1,13 @@
-//! The one clock: `CLOCK_MONOTONIC`, as time since its own epoch.
+//! The daemon's clock: `CLOCK_MONOTONIC`.
 
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// The time now, since the epoch of `CLOCK_MONOTONIC` (on Linux: boot, without suspended time).
+/// The current time since the epoch of `CLOCK_MONOTONIC` (on Linux: boot, without suspended time).
 ///
-/// It never goes back and takes no notice of changes to the wall clock. The same scale arms the timer of
-/// [`Reactor::wait`](super::Reactor::wait).
+/// It never goes back and is not affected by changes to the wall clock. Deadlines of
+/// [`Reactor::wait`](super::Reactor::wait) are times of this clock.
 pub fn now() -> Duration {
     let time = clock_gettime(ClockId::Monotonic);
     Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
@@ -18,7 +18,7 @@ mod tests {
     use super::now;
 
     #[test]
-    fn does_not_go_back() {
+    fn the_clock_does_not_go_back() {
         let mut last = now();
         for _ in 0..1000 {
             let next = now();

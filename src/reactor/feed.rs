@@ -1,4 +1,4 @@
-//! A thread that feeds events to an event loop: both ends of what connects them.
+//! A channel through which a thread sends events to an event loop and wakes it.
 
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
@@ -8,9 +8,9 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use super::Waker;
 
-/// The end of the loop; dropping it ends the thread.
+/// The receiving end, for the event loop. Dropping it ends the thread.
 ///
-/// Register it as readable; when it is ready, take the [`events`](Feed::events).
+/// Register it for reading; when it is readable, take the [`events`](Feed::events).
 #[derive(Debug)]
 pub struct Feed<E> {
     events: Receiver<E>,
@@ -19,7 +19,7 @@ pub struct Feed<E> {
     wake: Waker,
 }
 
-/// The end of the thread.
+/// The sending end, for the thread.
 #[derive(Debug)]
 pub struct Feeder<E> {
     events: Sender<E>,
@@ -28,7 +28,7 @@ pub struct Feeder<E> {
     wake: Waker,
 }
 
-/// Both ends.
+/// Creates the channel.
 ///
 /// # Errors
 /// When the system has no descriptors left.
@@ -41,7 +41,7 @@ pub fn feed<E>() -> io::Result<(Feed<E>, Feeder<E>)> {
 }
 
 impl<E> Feed<E> {
-    /// Adds the events since the last call.
+    /// Appends the events since the last call to `out`.
     pub fn events(&self, out: &mut Vec<E>) {
         self.ready.clear();
         out.extend(self.events.try_iter());
@@ -62,19 +62,19 @@ impl<E> Drop for Feed<E> {
 }
 
 impl<E> Feeder<E> {
-    /// Hands an event to the loop.
+    /// Sends an event and wakes the loop.
     pub fn send(&self, event: E) {
         if self.events.send(event).is_ok() {
             self.ready.wake();
         }
     }
 
-    /// Whether the loop has no use for events any more.
+    /// Whether the loop has dropped its [`Feed`]: the thread should exit.
     pub fn is_over(&self) -> bool {
         self.over.load(Ordering::Relaxed)
     }
 
-    /// Wakes the thread when it is over, if its reactor waits for this; others may wake it, too.
+    /// Readable when the thread should exit, for its reactor; others may use it to wake the thread as well.
     pub fn waker(&self) -> &Waker {
         &self.wake
     }
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn events_arrive_and_the_thread_hears_of_the_end() {
+    fn events_arrive_and_dropping_the_feed_ends_the_thread() {
         let (feed, feeder) = feed().unwrap();
         let thread = std::thread::spawn(move || {
             feeder.send(1);

@@ -1,8 +1,8 @@
-//! How a program is started: by this very program in another role, which makes a clean process of itself first.
+//! Starts programs through a launcher: keepalived itself, executed with [`ROLE`], which resets the process state first.
 //!
-//! A program would inherit the blocked signals of the thread that starts it, its real-time policy, its niceness and
-//! the limits of this daemon. The launcher puts these right and then becomes the program, with the same process
-//! number. What goes wrong comes back by a pipe that closes when the program runs.
+//! A child would inherit the blocked signals, the real-time policy, the niceness and the limits of the daemon. The
+//! launcher resets them and then executes the program with the same process ID. Errors are reported through a pipe that
+//! closes when the program is executed.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -21,30 +21,30 @@ use nix::unistd::{Gid, Uid, dup2_stdout, getegid, geteuid, getgid, getgroups, ge
 use super::origin::Origin;
 use crate::config::model::ScriptUser;
 
-/// First argument of the launcher. The second says how the program is to run, then come the file to be executed, the name
-/// by which the program is called, and its arguments.
+/// First argument of the launcher. The second has the process settings ([`Origin`]) and the user of the program, then
+/// follow the file to execute, the program's name (`argv[0]`) and its arguments.
 pub const ROLE: &str = "--launch";
-/// Exit status when the program could not be started; seen only if whoever started it is gone.
+/// Exit status of the launcher when the program could not be executed.
 const NOT_STARTED: u8 = 127;
-/// Environment that could change what a privileged program does.
+/// Environment variables that could change the behaviour of a privileged program.
 const REMOVED: [&str; 3] = ["IFS", "LD_PRELOAD", "LD_LIBRARY_PATH"];
-/// Most octets of a report.
+/// Longest error report, in octets.
 const REPORT: u64 = 1024;
 
-/// The program that has the launcher's role, if it is another one than this.
+/// The launcher program, if it is not this one.
 static LAUNCHER: OnceLock<PathBuf> = OnceLock::new();
 
-/// Names a keepalived that launches programs: for a program of another name that uses this library. Without effect
-/// after the first call.
+/// Sets the path of the keepalived that launches programs, for other programs that use this library. Has no effect after
+/// the first call.
 pub fn set_launcher(program: PathBuf) {
     let _ = LAUNCHER.set(program);
 }
 
-/// Executes `path` under the name and with the arguments of `argv`, as another user if one is given, in a process group of
-/// its own and without standard streams. Blocks until the program is loaded.
+/// Executes `path` with `argv`, as `user` if given, in a process group of its own and without standard streams. Blocks
+/// until the program is executed.
 ///
 /// # Errors
-/// When the program cannot be executed, or the user not be taken. Errors of the system have their number.
+/// When the program cannot be executed or its user cannot be set. Errors of the system have their `errno`.
 pub(super) fn start(path: &Path, argv: &[String], user: Option<&ScriptUser>) -> io::Result<Child> {
     if argv.is_empty() {
         return Err(io::ErrorKind::InvalidInput.into());
@@ -58,18 +58,18 @@ pub(super) fn start(path: &Path, argv: &[String], user: Option<&ScriptUser>) -> 
     command.arg(how).arg(path).args(argv);
     command.stdin(Stdio::null()).stdout(theirs).stderr(Stdio::null());
     let mut child = command.spawn().map_err(|error| match error.raw_os_error().map(Errno::from_raw) {
-        // What this process lacks is told apart by its number.
+        // The caller recognizes these shortages by their errno.
         Some(Errno::EAGAIN | Errno::ENOMEM | Errno::EMFILE | Errno::ENFILE) => error,
         _ => io::Error::other(format!("cannot execute {}: {error}", command.get_program().display())),
     })?;
-    // It holds the other end of the pipe.
+    // `command` holds the other end of the pipe.
     drop(command);
     let mut text = Vec::new();
     let read = (&mut report).take(REPORT).read_to_end(&mut text);
     match read.and_then(|_| failure(&text)) {
         Ok(()) => Ok(child),
         Err(error) => {
-            // It has ended by itself, or ends now; it leaves no zombie.
+            // Kill the launcher if it has not exited by itself, and leave no zombie.
             let _ = child.kill();
             let _ = child.wait();
             Err(error)
@@ -77,8 +77,8 @@ pub(super) fn start(path: &Path, argv: &[String], user: Option<&ScriptUser>) -> 
     }
 }
 
-/// This program in another role, as a process with a group of its own. The same program even if its file was replaced
-/// meanwhile.
+/// A command for this program in another role, in a process group of its own. It is the same program even if its file
+/// was replaced in the meantime.
 fn this_program(role: &str) -> Command {
     let program = LAUNCHER.get().map_or_else(|| OsStr::new("/proc/self/exe"), |program| program.as_os_str());
     let mut command = Command::new(program);
@@ -89,8 +89,8 @@ fn this_program(role: &str) -> Command {
     command
 }
 
-/// Starts this program in a role that runs programs for this process: its arguments are the role, how programs are to run
-/// (for [`become_clean`]), and `argument`; its standard input is `input`.
+/// Starts this program in a role that runs programs for this process. Its arguments are the role, the process settings
+/// for [`become_clean`], and `argument`; its standard input is `input`.
 ///
 /// # Errors
 /// When the system has no processes or memory left.
@@ -100,11 +100,12 @@ pub fn start_role(role: &str, argument: &str, input: OwnedFd) -> io::Result<Chil
     command.stdin(input).stdout(Stdio::null()).stderr(Stdio::null()).spawn()
 }
 
-/// Makes this process as clean as programs are to be, whose terms are those of the daemon's start. It ends with its input
-/// and not by signals that go to all processes of the daemon; programs have the usual dispositions.
+/// Resets this process to the settings of the daemon's start (`how`), so that it can start programs directly. It ignores
+/// the signals that are sent to all processes of the daemon, as it exits at the end of its input; programs start with the
+/// default dispositions.
 ///
 /// # Errors
-/// When `how` was written by another release, or signals cannot be handled.
+/// When `how` was written by another release, or signal handlers cannot be installed.
 pub fn become_clean(how: &OsStr) -> io::Result<()> {
     how.to_string_lossy().parse::<Origin>().map_err(io::Error::other)?.restore();
     for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGUSR1, Signal::SIGUSR2] {
@@ -114,14 +115,14 @@ pub fn become_clean(how: &OsStr) -> io::Result<()> {
     Ok(())
 }
 
-/// As [`start`], from a process that is clean already.
+/// As [`start`], but without the launcher, from a process after [`become_clean`].
 pub(super) fn start_directly(path: &Path, argv: &[String], user: Option<&ScriptUser>) -> io::Result<Child> {
     let Some((name, arguments)) = argv.split_first() else { return Err(io::ErrorKind::InvalidInput.into()) };
     let start = |mut command: Command| {
         command.args(arguments).process_group(0);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         if let Some(ScriptUser { uid, gid }) = user.filter(|user| !is_this_user(user)) {
-            // As root this takes all further groups away.
+            // As root this drops all supplementary groups.
             command.uid(*uid).gid(*gid);
         }
         command.spawn()
@@ -136,21 +137,21 @@ pub(super) fn start_directly(path: &Path, argv: &[String], user: Option<&ScriptU
             start(shell)
         }
         Err(error) if user.is_some() && error.raw_os_error() == Some(Errno::EPERM as i32) => {
-            Err(io::Error::new(error.kind(), format!("cannot become its user: {}", Errno::EPERM.desc())))
+            Err(io::Error::new(error.kind(), format!("cannot switch to its user: {}", Errno::EPERM.desc())))
         }
         result => result,
     }
 }
 
-/// Whether this process is that user already, in no further groups. The system starts a program of the same user more
-/// cheaply.
+/// Whether this process runs as that user already, without supplementary groups: starting a program without a change of
+/// user is cheaper.
 fn is_this_user(user: &ScriptUser) -> bool {
     let is = (getuid(), geteuid(), getgid(), getegid());
     let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
     is == (uid, uid, gid, gid) && getgroups().is_ok_and(|groups| groups.iter().all(|group| *group == gid))
 }
 
-/// What a report says.
+/// Decodes an error report; an empty report is success.
 fn failure(report: &[u8]) -> io::Result<()> {
     let Some((number, text)) = report.split_first_chunk::<4>() else { return Ok(()) };
     let number = i32::from_be_bytes(*number);
@@ -161,27 +162,27 @@ fn failure(report: &[u8]) -> io::Result<()> {
     Err(io::Error::new(error.kind(), format!("{}: {error}", String::from_utf8_lossy(text))))
 }
 
-/// The launcher: becomes the program of its arguments, which follow [`ROLE`]; else the result is its exit status.
+/// The launcher: executes the program in `arguments`, which follow [`ROLE`]. Returns an exit status if that fails.
 pub fn run(arguments: &[OsString]) -> u8 {
     let Ok(mut report) = take_report() else { return NOT_STARTED };
     let (error, doing) = match arguments {
         [how, path, name, arguments @ ..] => become_program(how, path, name, arguments),
-        _ => (io::ErrorKind::InvalidInput.into(), "the launcher needs a program"),
+        _ => (io::ErrorKind::InvalidInput.into(), "the launcher needs a program to execute"),
     };
     let number = error.raw_os_error().unwrap_or(Errno::EINVAL as i32);
-    // Nobody is there to be told otherwise.
+    // If the starting process is gone, there is no one to report to.
     let _ = report.write_all(&[&number.to_be_bytes(), doing.as_bytes()].concat());
     NOT_STARTED
 }
 
-/// The pipe, which closes when the program is executed; it was the standard output, which goes where errors go.
+/// Takes the report pipe from standard output, which then refers to standard error. The pipe closes on exec.
 fn take_report() -> io::Result<File> {
     let report = io::stdout().as_fd().try_clone_to_owned()?;
     dup2_stdout(io::stderr())?;
     Ok(File::from(report))
 }
 
-/// Returns only when it fails: with the error, and what failed unless it was the execution.
+/// Executes the program. Returns only on failure: the error, and the step that failed unless it was the exec itself.
 fn become_program(how: &OsStr, path: &OsStr, name: &OsStr, arguments: &[OsString]) -> (io::Error, &'static str) {
     let how = String::from_utf8_lossy(how.as_bytes());
     let (origin, user) = match how.split_once(';') {
@@ -190,12 +191,12 @@ fn become_program(how: &OsStr, path: &OsStr, name: &OsStr, arguments: &[OsString
     };
     match origin.parse::<Origin>() {
         Ok(origin) => origin.restore(),
-        Err(error) => return (io::Error::other(error), "the launcher was called in another way"),
+        Err(error) => return (io::Error::other(error), "the launcher was called with invalid arguments"),
     }
     if let Some(user) = user
         && let Err(error) = become_user(user)
     {
-        return (error, "cannot become its user");
+        return (error, "cannot switch to its user");
     }
     if let Err(errno) = SigSet::empty().thread_set_mask() {
         return (errno.into(), "cannot unblock signals");

@@ -1,6 +1,6 @@
-//! The event loop's pieces: one clock, one timer queue, one poller, signals and wake-ups.
+//! The parts of an event loop: clock, timer queue, poller, signals and wake-ups; and starting programs.
 //!
-//! A process owns one [`Reactor`] and one [`Timers`] queue and turns them in a loop:
+//! A process owns one [`Reactor`] and one [`Timers`] queue and runs them in a loop:
 //!
 //! ```text
 //! loop {
@@ -10,8 +10,8 @@
 //! }
 //! ```
 //!
-//! Readiness is **edge-triggered**: whoever is told that a descriptor is readable reads it until it would
-//! block, or remembers that there is more and asks for a turn without sleep (a deadline of zero).
+//! Readiness is **edge-triggered**: the owner of a readable descriptor reads it until the read would block, or
+//! remembers that there is more and requests a turn without sleep (a deadline of zero).
 
 pub mod background;
 pub mod clock;

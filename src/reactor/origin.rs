@@ -1,4 +1,4 @@
-//! How the system treated this daemon when it was started: what programs that it starts are given back.
+//! The process settings (niceness, umask, limits) that the daemon was started with. Programs are started with them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,7 +11,7 @@ use thread_priority::{
     set_thread_priority_and_policy, thread_native_id, thread_schedule_policy,
 };
 
-/// The limits that a daemon may change for itself.
+/// The resource limits that the daemon may change for itself.
 const LIMITS: [(&str, Resource); 5] = [
     ("core", Resource::Core),
     ("memlock", Resource::Memlock),
@@ -20,8 +20,8 @@ const LIMITS: [(&str, Resource); 5] = [
     ("rttime", Resource::Rttime),
 ];
 
-/// Niceness, file creation mask and limits of a process. As text: `nice=0,umask=18,nofile=1024:524288`, and so on;
-/// `-` is no limit.
+/// Niceness, file creation mask and resource limits of a process. As text: `nice=0,umask=18,nofile=1024:524288`, and so
+/// on; `-` is no limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
     nice: i32,
@@ -32,7 +32,7 @@ pub struct Origin {
 static ORIGIN: OnceLock<Origin> = OnceLock::new();
 
 impl Origin {
-    /// What this process has now. Not while another thread makes files: the mask is read by setting it.
+    /// The current settings of this process. No other thread may create files meanwhile: reading the umask changes it.
     fn of_this_process() -> Origin {
         let mask = umask(Mode::empty());
         umask(mask);
@@ -43,20 +43,20 @@ impl Origin {
         }
     }
 
-    /// What the daemon was started with: as [`set`](Origin::set), else as this process has it when it is first asked.
-    /// A process that changes any of this for itself asks before.
+    /// The settings that the daemon was started with: those of [`set`](Origin::set), else those of this process at the
+    /// first call. A process calls this before it changes any of them.
     pub fn of_the_daemon() -> &'static Origin {
         ORIGIN.get_or_init(Origin::of_this_process)
     }
 
-    /// Has [`of_the_daemon`](Origin::of_the_daemon) give what another process of the daemon was started with. Without
-    /// effect once that was called.
+    /// Sets the result of [`of_the_daemon`](Origin::of_the_daemon) to the settings of another process of the daemon. Has
+    /// no effect after the first call of `of_the_daemon`.
     pub fn set(self) {
         let _ = ORIGIN.set(self);
     }
 
-    /// Gives it to this process, with a normal scheduling policy. What the process has no right to change stays: a
-    /// program that runs with a lower limit is better than none.
+    /// Applies the settings, and the normal scheduling policy, to this process. Settings that it has no permission to
+    /// change are left alone: a program with a lower limit is better than none.
     pub(super) fn restore(&self) {
         let normal = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Other);
         if thread_schedule_policy().is_ok_and(|policy| policy != normal)
@@ -87,17 +87,17 @@ impl fmt::Display for Origin {
     }
 }
 
-/// The text is not that of an origin.
+/// The text is not that of an [`Origin`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' tells of no process")]
-pub struct NoOrigin(String);
+#[error("'{0}' are not process settings")]
+pub struct ParseOriginError(String);
 
 impl FromStr for Origin {
-    type Err = NoOrigin;
+    type Err = ParseOriginError;
 
-    fn from_str(text: &str) -> Result<Origin, NoOrigin> {
+    fn from_str(text: &str) -> Result<Origin, ParseOriginError> {
         let mut origin = Origin { nice: 0, umask: 0o022, limits: Vec::new() };
-        let bad = || NoOrigin(text.to_owned());
+        let bad = || ParseOriginError(text.to_owned());
         let limit = |text: &str| if text == "-" { Ok(None) } else { text.parse().map(Some).map_err(|_| bad()) };
         for word in text.split(',') {
             let (name, value) = word.split_once('=').ok_or_else(bad)?;
@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_comes_back_from_its_text() {
+    fn process_settings_are_printed_and_parsed() {
         let limit = |current, maximum| Rlimit { current, maximum };
         let limits = vec![("core", limit(Some(0), None)), ("nofile", limit(Some(1024), Some(4096)))];
         let origin = Origin { nice: -5, umask: 0o27, limits };

@@ -1,4 +1,4 @@
-//! Waiting for sockets and for the next deadline at once.
+//! Waits for sockets and for the next deadline.
 
 use std::io;
 use std::os::fd::AsRawFd;
@@ -11,34 +11,35 @@ use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFl
 
 use super::clock;
 
-/// Deadlines beyond this (136 years) are as good as this one, and fit the kernel's time.
+/// Latest deadline for the timer (136 years), so that it fits the kernel's time type.
 const FAR: Duration = Duration::from_secs(1 << 32);
-/// Longest wait without a timer, in which milliseconds fit the kernel's number; then it simply waits again.
+/// Longest wait without a timer, so that the milliseconds fit the kernel's integer; the caller then waits again.
 const LONGEST: Duration = Duration::from_secs(3600);
-/// Token of the reactor's own timer; users may not take it.
+/// Token of the reactor's own timer; not available to users.
 const TIMER: Token = Token(usize::MAX);
 
-/// A poller with one timer, both of the kernel.
+/// An epoll instance with a timerfd.
 ///
-/// mio's own time-out is rounded up to whole milliseconds and is late by half of one on the average; the timer
-/// (`CLOCK_MONOTONIC`, absolute) is late by some 50 us. It is set again only when the earliest deadline changes. Where
-/// that does not matter, and deadlines change with each event, a [`coarse`](Reactor::coarse) one saves the setting.
+/// mio's time-out is rounded up to whole milliseconds and is half a millisecond late on average; the timer
+/// (`CLOCK_MONOTONIC`, absolute) is about 50 us late. It is set again only when the earliest deadline changes. A
+/// [`coarse`](Reactor::coarse) reactor has no timer: it saves a system call where deadlines change with each event and
+/// a millisecond does not matter.
 ///
-/// **Descriptor numbers are re-used by the kernel**, so an event is known by its [`Token`], never by its number: give
-/// each registration a token that no earlier one had (a counter will do), and an event left over from a closed
-/// socket cannot be taken for one of its successor. Call [`deregister`](Reactor::deregister) before closing;
-/// where that was forgotten the kernel drops the registration with the last copy of the descriptor, and a new
-/// socket of the same number registers as usual.
+/// **The kernel reuses descriptor numbers**, so events are identified by their [`Token`], never by the descriptor: give
+/// each registration a new token (from a counter, for example), and an event left over from a closed socket cannot be
+/// mistaken for one of its successor. Call [`deregister`](Reactor::deregister) before closing a descriptor. Without
+/// that the kernel drops the registration with the last copy of the descriptor, and a new socket with the same number
+/// registers as usual.
 #[derive(Debug)]
 pub struct Reactor {
     poll: Poll,
-    /// None: mio's time-out will do.
+    /// `None` in a coarse reactor, which uses mio's time-out.
     timer: Option<TimerFd>,
     armed: Option<Duration>,
 }
 
 impl Reactor {
-    /// Makes a poller and its timer.
+    /// A reactor with a timer.
     pub fn new() -> io::Result<Reactor> {
         let poll = Poll::new()?;
         let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC)?;
@@ -47,45 +48,45 @@ impl Reactor {
         Ok(Reactor { poll, timer: Some(timer), armed: None })
     }
 
-    /// Makes a poller whose deadlines may be a millisecond or two late.
+    /// A reactor without a timer: waits may end one or two milliseconds after the deadline.
     pub fn coarse() -> io::Result<Reactor> {
         Ok(Reactor { poll: Poll::new()?, timer: None, armed: None })
     }
 
     /// Watches a descriptor; its events carry `token`.
     ///
-    /// Edge-triggered: a change is told once. If the descriptor is ready already, the next wait tells so.
-    /// `token` may be anything but `usize::MAX`.
+    /// Edge-triggered: each change is reported once. If the descriptor is ready already, the next wait reports it.
+    /// `token` may have any value but `usize::MAX`.
     pub fn register(&self, source: &impl AsRawFd, token: Token, interest: Interest) -> io::Result<()> {
         refuse_own_token(token)?;
         let fd = source.as_raw_fd();
         self.poll.registry().register(&mut SourceFd(&fd), token, interest)
     }
 
-    /// Changes the token or the interest of a watched descriptor; also tells again what is ready now.
+    /// Changes the token or the interest of a watched descriptor; the next wait reports its readiness again.
     pub fn reregister(&self, source: &impl AsRawFd, token: Token, interest: Interest) -> io::Result<()> {
         refuse_own_token(token)?;
         let fd = source.as_raw_fd();
         self.poll.registry().reregister(&mut SourceFd(&fd), token, interest)
     }
 
-    /// Watches a descriptor no longer. To be called before it is closed.
+    /// Stops watching a descriptor. Call it before closing the descriptor.
     pub fn deregister(&self, source: &impl AsRawFd) -> io::Result<()> {
         let fd = source.as_raw_fd();
         self.poll.registry().deregister(&mut SourceFd(&fd))
     }
 
-    /// Waits until a watched descriptor is ready or `deadline` has come (`None`: no deadline).
+    /// Waits until a watched descriptor is ready or until `deadline` (`None`: no deadline).
     ///
-    /// A deadline that has passed, or zero, looks at the descriptors without sleeping. `events` holds what is ready,
-    /// possibly nothing: a deadline is not an event, and a signal handler may end the wait early.
+    /// With a deadline of zero or in the past it polls the descriptors without sleeping. `events` then has the ready
+    /// descriptors, if any: the deadline itself is not an event, and a signal handler may end the wait early.
     pub fn wait(&mut self, deadline: Option<Duration>, events: &mut Events) -> io::Result<()> {
         let left = deadline.map(|at| if at.is_zero() { at } else { at.saturating_sub(clock::now()) });
         let due = left.is_some_and(|left| left.is_zero());
         if !due {
             self.arm(deadline)?;
         }
-        // A wait that the timer ends has no limit of its own.
+        // With a timer armed, the wait needs no time-out.
         let limit = left.filter(|_| due || self.timer.is_none()).map(|left| left.min(LONGEST));
         match self.poll.poll(&mut events.0, limit) {
             Ok(()) => {}
@@ -98,7 +99,7 @@ impl Reactor {
         Ok(())
     }
 
-    /// Sets the timer, unless it stands there already.
+    /// Sets the timer, unless it is already set to this deadline.
     fn arm(&mut self, deadline: Option<Duration>) -> io::Result<()> {
         let Some(timer) = self.timer.as_ref().filter(|_| self.armed != deadline) else { return Ok(()) };
         match deadline {
@@ -120,17 +121,17 @@ fn refuse_own_token(token: Token) -> io::Result<()> {
     Ok(())
 }
 
-/// Room for what one wait can tell.
+/// Buffer for the events of one wait.
 #[derive(Debug)]
 pub struct Events(mio::Events);
 
 impl Events {
-    /// Room for `capacity` events; what does not fit is told by the next wait.
+    /// A buffer for `capacity` events; further events are reported by the next wait.
     pub fn with_capacity(capacity: usize) -> Events {
         Events(mio::Events::with_capacity(capacity))
     }
 
-    /// What is ready, in the kernel's order.
+    /// The ready descriptors, in the kernel's order.
     pub fn iter(&self) -> impl Iterator<Item = Ready> + '_ {
         self.0.iter().filter(|event| event.token() != TIMER).map(|event| Ready {
             token: event.token(),
@@ -141,7 +142,7 @@ impl Events {
         })
     }
 
-    /// Whether nothing is ready.
+    /// Whether no descriptor is ready.
     pub fn is_empty(&self) -> bool {
         self.iter().next().is_none()
     }
@@ -152,13 +153,13 @@ impl Events {
 pub struct Ready {
     /// The token it was registered with.
     pub token: Token,
-    /// It can be read, or reading tells the end or an error.
+    /// A read returns data, end of file or an error.
     pub readable: bool,
-    /// It can be written, or a connection attempt has ended.
+    /// It can be written, or a connection attempt is complete.
     pub writable: bool,
     /// It has a pending error.
     pub error: bool,
-    /// The peer will send nothing more.
+    /// The peer has closed its sending side.
     pub read_closed: bool,
 }
 
@@ -184,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn wakes_at_the_deadline_and_not_before() {
+    fn a_wait_ends_at_the_deadline_and_not_before() {
         for mut reactor in [Reactor::new().unwrap(), Reactor::coarse().unwrap()] {
             let mut events = Events::with_capacity(8);
             for _ in 0..3 {
@@ -201,11 +202,11 @@ mod tests {
     #[test]
     fn an_earlier_deadline_replaces_a_later_one() {
         for reactor in [Reactor::new().unwrap(), Reactor::coarse().unwrap()] {
-            earlier_and_later(reactor);
+            check_earlier_deadline(reactor);
         }
     }
 
-    fn earlier_and_later(mut reactor: Reactor) {
+    fn check_earlier_deadline(mut reactor: Reactor) {
         let mut events = Events::with_capacity(8);
         let (a, mut b) = pair();
         reactor.register(&a, Token(1), Interest::READABLE).unwrap();
@@ -219,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_passed_or_zero_deadline_does_not_sleep_and_still_sees_sockets() {
+    fn a_past_or_zero_deadline_does_not_sleep_and_still_polls_sockets() {
         let mut reactor = Reactor::new().unwrap();
         let mut events = Events::with_capacity(8);
         reactor.wait(Some(Duration::ZERO), &mut events).unwrap();
@@ -233,19 +234,19 @@ mod tests {
     }
 
     #[test]
-    fn a_socket_with_the_number_of_a_closed_one_is_its_own() {
+    fn a_reused_descriptor_number_does_not_mix_up_events() {
         let mut reactor = Reactor::new().unwrap();
         let mut events = Events::with_capacity(8);
         for round in 0..1000 {
             let (a, mut b) = pair();
             let (c, mut d) = pair();
-            // A copy keeps the first socket alive in the poller, as an inherited descriptor would.
+            // A copy keeps the first socket registered, as an inherited descriptor would.
             let copy = a.try_clone().unwrap();
             reactor.register(&a, Token(2 * round), Interest::READABLE).unwrap();
             if round % 2 == 0 {
                 reactor.deregister(&a).unwrap();
             }
-            // Closes the first socket and puts the second at its number.
+            // Closes the first socket and gives the second its number.
             let mut slot = OwnedFd::from(a);
             rustix::io::dup2(&c, &mut slot).unwrap();
             reactor.register(&slot, Token(2 * round + 1), Interest::READABLE).unwrap();
@@ -253,7 +254,7 @@ mod tests {
             reactor.wait(None, &mut events).unwrap();
             assert_eq!(tokens(&events), [2 * round + 1]);
             if round % 2 == 1 {
-                // The forgotten one still speaks, under its own token.
+                // The first socket, not deregistered, still has events, under its own token.
                 b.write_all(b"old").unwrap();
                 reactor.wait(None, &mut events).unwrap();
                 assert_eq!(tokens(&events), [2 * round]);
@@ -263,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deregistered_socket_is_silent() {
+    fn a_deregistered_socket_has_no_events() {
         let mut reactor = Reactor::new().unwrap();
         let mut events = Events::with_capacity(8);
         let (a, mut b) = pair();
@@ -275,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn the_timers_token_is_refused() {
+    fn the_token_of_the_timer_is_refused() {
         let reactor = Reactor::new().unwrap();
         let (a, _b) = pair();
         assert!(reactor.register(&a, Token(usize::MAX), Interest::READABLE).is_err());

@@ -1,4 +1,4 @@
-//! A script or other program to be started.
+//! A script or other program to execute.
 
 use std::io;
 use std::path::PathBuf;
@@ -10,19 +10,19 @@ use super::launcher;
 use crate::config::model::{Global, Script, ScriptUser};
 use crate::config::{program_path, secure_program};
 
-/// A program to be started, with its arguments and identity.
+/// A program to execute, with its arguments and its user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Program {
     /// Program and arguments.
     pub argv: Vec<String>,
-    /// `None`: as this process.
+    /// User and group; `None`: those of this process.
     pub user: Option<ScriptUser>,
-    /// `enable_script_security`: as root it is not started if others than root can change it.
+    /// `enable_script_security`: not executed as root if a user other than root can change it.
     pub guarded: bool,
 }
 
 impl Program {
-    /// A script as its own user, else as `script_user`.
+    /// The program of a script, with the user of the script, else `script_user`.
     pub fn new(script: &Script, global: Option<&Global>) -> Program {
         let default_user = global.and_then(|global| global.script_user.as_ref());
         Program {
@@ -32,18 +32,18 @@ impl Program {
         }
     }
 
-    /// Starts it as a clean process: see [`launcher`]. It blocks until the program is loaded, which a file system may delay for as long as it likes: not for
-    /// the thread of an event loop.
+    /// Starts the program through the [`launcher`]. Blocks until it is executed, which a file system may delay without
+    /// limit: do not call it from the thread of an event loop.
     ///
     /// # Errors
-    /// When there is no program, it cannot be executed, the identity cannot be taken, or it is not secure: since the
-    /// configuration was read, permissions may have changed.
+    /// When the program does not exist or cannot be executed, its user cannot be set, or it is not secure: permissions
+    /// may have changed since the configuration was read.
     pub fn start(&self) -> io::Result<Child> {
         let program = self.argv.first().ok_or(io::ErrorKind::InvalidInput)?;
         launcher::start(&self.path(program)?, &self.argv, self.user.as_ref())
     }
 
-    /// Starts it from a process that is clean already.
+    /// Starts the program directly, from a process after [`become_clean`](launcher::become_clean).
     ///
     /// # Errors
     /// As [`start`](Program::start).
@@ -52,7 +52,7 @@ impl Program {
         launcher::start_directly(&self.path(program)?, &self.argv, self.user.as_ref())
     }
 
-    /// The file to be executed. With `enable_script_security`, what root runs is the very file that was checked.
+    /// The file to execute. With `enable_script_security`, root executes the same file that was checked.
     fn path(&self, program: &str) -> io::Result<PathBuf> {
         let root = self.user.as_ref().map_or_else(|| nix::unistd::geteuid().is_root(), |user| user.uid == 0);
         if self.guarded && root {

@@ -1,4 +1,4 @@
-//! Signals as something to read.
+//! Signals read from a descriptor (signalfd).
 
 use std::fs;
 use std::io;
@@ -8,10 +8,10 @@ use std::sync::Arc;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
-/// A signal that has come.
+/// A signal received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Caught {
-    /// One with a name.
+    /// A standard signal.
     Named(Signal),
     /// A real-time signal, by its number.
     RealTime(u32),
@@ -26,8 +26,8 @@ pub struct Signals {
 impl Signals {
     /// Blocks `signals` and all real-time signals in the calling thread and opens a descriptor for them.
     ///
-    /// Call it before the first thread is started: threads inherit the blocked set, and a signal to the process goes
-    /// to any thread that does not block it. Processes inherit it, too, unless they are started by
+    /// Call it before the first thread is started: threads inherit the blocked set, and the kernel delivers a signal to
+    /// any thread that does not block it. Child processes inherit the set too, unless they are started by
     /// [`Program`](super::Program).
     pub fn new(signals: &[Signal]) -> io::Result<Signals> {
         let set = Signals::hold(signals)?;
@@ -35,25 +35,25 @@ impl Signals {
         Ok(Signals { fd })
     }
 
-    /// Blocks `signals` and all real-time signals in the calling thread: they wait until [`Signals::new`] has them read.
+    /// Blocks `signals` and all real-time signals in the calling thread: they stay pending until [`Signals::new`].
     pub fn hold(signals: &[Signal]) -> io::Result<SigSet> {
-        // Real-time signals have no names to add them by: the full set has them, and loses the other names.
+        // nix cannot add real-time signals to a set: start with the full set and remove the other standard signals.
         let mut set = SigSet::all();
         Signal::iterator().filter(|signal| !signals.contains(signal)).for_each(|signal| set.remove(signal));
         set.thread_block()?;
         Ok(set)
     }
 
-    /// Gives the signals that whoever started this process has it ignore an empty handler: processes that it starts
-    /// have the usual dispositions again, and their ends are told.
+    /// Installs an empty handler for each signal that this process was started with as ignored (`SIG_IGN`). Child
+    /// processes then start with the default dispositions, and `SIGCHLD` is delivered.
     ///
     /// # Errors
-    /// When the system does not tell which these are, or one cannot be handled.
+    /// When `/proc/self/status` cannot be read, or a handler cannot be installed.
     pub fn heed_ignored() -> io::Result<()> {
         let status = fs::read_to_string("/proc/self/status")?;
         let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap_or_default().trim();
         let ignored = u64::from_str_radix(ignored, 16).unwrap_or(0);
-        // The standard library ignores SIGPIPE for us, and not for what we start; the others cannot be handled.
+        // The standard library ignores SIGPIPE for us but not for children; the others cannot be handled.
         let others =
             [Signal::SIGPIPE, Signal::SIGKILL, Signal::SIGSTOP, Signal::SIGILL, Signal::SIGFPE, Signal::SIGSEGV];
         for signal in Signal::iterator().filter(|signal| !others.contains(signal)) {
@@ -64,8 +64,8 @@ impl Signals {
         Ok(())
     }
 
-    /// The signals that have come since the last call; each kind at most once however often it was sent meanwhile
-    /// (the kernel does not queue them), so on `SIGCHLD` look for every dead child.
+    /// The signals received since the last call. The kernel does not queue standard signals, so each appears at most
+    /// once however often it was sent: on `SIGCHLD`, wait for every terminated child.
     pub fn read(&self) -> io::Result<Vec<Caught>> {
         let mut signals = Vec::new();
         loop {
@@ -99,8 +99,8 @@ mod tests {
     use crate::reactor::{Events, Reactor};
 
     #[test]
-    fn a_blocked_signal_is_read_from_the_loop() {
-        // In a thread of its own, so that the mask of the test runner stays as it is.
+    fn a_blocked_signal_is_read_from_the_descriptor() {
+        // In a thread of its own, so that the signal mask of the test runner is unchanged.
         thread::spawn(|| {
             let signals = Signals::new(&[Signal::SIGUSR1, Signal::SIGUSR2]).unwrap();
             let mut reactor = Reactor::new().unwrap();

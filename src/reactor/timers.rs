@@ -1,11 +1,11 @@
-//! A queue of timers: at most one deadline for each key.
+//! A queue of timers with at most one deadline per key.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Deadlines by key, earliest first. Setting, clearing and popping are O(log n).
 ///
-/// Deadlines are absolute times of [`clock::now`](super::clock::now). Equal deadlines come in the order of the
+/// Deadlines are times of [`clock::now`](super::clock::now). Timers with equal deadlines fire in the order of their
 /// keys, so a run is reproducible.
 #[derive(Clone, Debug)]
 pub struct Timers<K> {
@@ -19,7 +19,7 @@ impl<K: Ord + Copy> Timers<K> {
         Timers { by_key: BTreeMap::new(), by_time: BTreeSet::new() }
     }
 
-    /// Arms the timer of `key` for `at`, in place of the deadline it may have had.
+    /// Arms the timer of `key` for `at`, replacing its previous deadline, if any.
     pub fn set(&mut self, key: K, at: Duration) {
         if let Some(old) = self.by_key.insert(key, at) {
             self.by_time.remove(&(old, key));
@@ -44,7 +44,7 @@ impl<K: Ord + Copy> Timers<K> {
         self.by_time.first().map(|(at, _)| *at)
     }
 
-    /// Takes the earliest timer whose deadline is not after `now`; `None` when no timer is due.
+    /// Removes and returns the earliest timer whose deadline is not after `now`; `None` when no timer is due.
     pub fn pop_due(&mut self, now: Duration) -> Option<K> {
         let (at, key) = *self.by_time.first()?;
         if at > now {
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn the_earliest_comes_first_and_only_when_due() {
+    fn the_earliest_timer_fires_first_and_only_when_due() {
         let mut timers = Timers::new();
         timers.set('b', ms(20));
         timers.set('a', ms(30));
@@ -125,9 +125,9 @@ mod tests {
     }
 
     proptest! {
-        /// Against the plainest model: a map searched from end to end.
+        /// The model is a map that is searched linearly.
         #[test]
-        fn agrees_with_a_searched_map(steps in prop::collection::vec((0u8..3, 0u8..8, 0u64..50), 0..200)) {
+        fn the_queue_agrees_with_a_linear_search(steps in prop::collection::vec((0u8..3, 0u8..8, 0u64..50), 0..200)) {
             let mut timers = Timers::new();
             let mut model: BTreeMap<u8, Duration> = BTreeMap::new();
             for (step, key, at) in steps {

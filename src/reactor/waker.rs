@@ -1,4 +1,4 @@
-//! How another thread ends the loop's sleep.
+//! Wakes an event loop from another thread.
 
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
@@ -6,25 +6,25 @@ use std::sync::Arc;
 
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
-/// A wake-up that any thread may give. Clones wake the same loop.
+/// Wakes an event loop; usable from any thread. Clones wake the same loop.
 #[derive(Clone, Debug)]
 pub struct Waker(Arc<EventFd>);
 
 impl Waker {
-    /// A waker to be registered as readable.
+    /// A waker, to be registered for reading.
     pub fn new() -> io::Result<Waker> {
         let fd = EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?;
         Ok(Waker(Arc::new(fd)))
     }
 
-    /// Wakes the loop; never blocks. Wake-ups given before the loop runs are one.
+    /// Wakes the loop; never blocks. Several calls before the loop runs cause one wake-up.
     pub fn wake(&self) {
-        // The only failure left is a counter that is full: then the loop has been woken already.
+        // The only possible failure is a full counter: the loop has been woken already.
         let _ = self.0.write(1);
     }
 
-    /// Takes note of the wake-ups so far. Call it *before* looking at what the other thread left, so that what is left
-    /// later wakes again.
+    /// Clears the wake-ups so far. Call it *before* taking the other thread's events, so that later events wake the loop
+    /// again.
     pub fn clear(&self) {
         let _ = self.0.read();
     }

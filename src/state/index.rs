@@ -1,15 +1,15 @@
-//! Row indices that last: while the daemon lives, an index belongs to one row, and is never given to another.
+//! Persistent row indices: as long as the daemon runs, an index belongs to one row and is never reused.
 //!
-//! A manager of a MIB knows rows by their index. A row keeps its index over reloads, because the rows before the reload
-//! are known; it keeps the index over a crash of its process, because the parent has the [`Indices`] and hands them to
-//! the replacement.
+//! SNMP managers identify rows by their index. A row keeps its index across reloads because the process knows its rows
+//! from before the reload. It keeps its index across a crash of its process because the parent stores the [`Indices`]
+//! and passes them to the replacement process.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 
 use serde::{Deserialize, Serialize};
 
-/// The lowest index that was never given, from 1.
+/// The lowest index that was never assigned, starting from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NextIndex(u32);
 
@@ -20,7 +20,7 @@ impl Default for NextIndex {
 }
 
 impl NextIndex {
-    /// Gives an index to a new row.
+    /// Assigns an index to a new row.
     pub fn take(&mut self) -> u32 {
         let index = self.0;
         self.0 = index.saturating_add(1);
@@ -28,10 +28,10 @@ impl NextIndex {
     }
 }
 
-/// The rows of a table by name or other identity, with their indices.
+/// The indices of a table's rows, which are identified by name or by another key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Indices<K> {
-    /// Several rows may have the same identity.
+    /// Key and index of each row. Several rows may have the same key.
     pub rows: Vec<(K, u32)>,
     /// The index of the next new row.
     pub next: NextIndex,
@@ -43,7 +43,7 @@ impl<K> Default for Indices<K> {
     }
 }
 
-/// Gives the rows of a configuration their indices: known rows their own, new rows unused ones.
+/// Assigns indices to the rows of a configuration: known rows keep theirs, new rows get unused ones.
 #[derive(Debug)]
 pub struct Numbering<K> {
     known: HashMap<K, VecDeque<u32>>,
@@ -51,7 +51,7 @@ pub struct Numbering<K> {
 }
 
 impl<K: Eq + Hash> Numbering<K> {
-    /// With the rows so far.
+    /// Starts with the known rows.
     pub fn new(indices: Indices<K>) -> Numbering<K> {
         let mut known: HashMap<K, VecDeque<u32>> = HashMap::new();
         let mut next = indices.next;
@@ -62,7 +62,7 @@ impl<K: Eq + Hash> Numbering<K> {
         Numbering { known, next }
     }
 
-    /// The index of a row. Rows with the same identity keep their indices in order.
+    /// Returns the index of a row. Rows with the same key keep their indices in order.
     pub fn index_of(&mut self, key: &K) -> u32 {
         let known = self.known.get_mut(key).and_then(VecDeque::pop_front);
         known.unwrap_or_else(|| self.next.take())
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_keeps_its_index_and_a_free_index_is_never_given_again() {
+    fn a_row_keeps_its_index_and_a_free_index_is_never_reused() {
         let steps: [(&[&str], &[u32]); 7] = [
             (&["A", "B", "C"], &[1, 2, 3]),
             (&["C", "B"], &[3, 2]),
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn the_next_index_is_behind_all_known_ones() {
+    fn the_next_index_is_above_all_known_indices() {
         let known = Indices { rows: vec![("A", 9)], next: NextIndex::default() };
         assert_eq!(number(known, &["B", "A"]).rows, [("B", 10), ("A", 9)]);
     }

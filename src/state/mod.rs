@@ -1,4 +1,4 @@
-//! What the machines share: row indices, random numbers, and records that one process leaves to the next.
+//! Types shared by the machines: row indices, random numbers, and records that processes pass on to each other.
 
 mod index;
 mod random;

@@ -1,27 +1,27 @@
-//! Records: typed values with a version, by which a process tells another, or its successor, where it stands.
+//! Records: versioned values that a process sends to another process or leaves to its successor.
 //!
-//! Between processes they are postcard, as the configuration is: they live in memory only.
+//! Between processes, records are encoded as postcard, as the configuration is; they exist in memory only.
 
 use std::hash::{DefaultHasher, Hasher};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// A value that one process leaves to another.
+/// A value that one process passes on to another.
 pub trait Record: Serialize + DeserializeOwned {
-    /// What it is called in messages and files.
+    /// Name of the record in messages and files.
     const NAME: &'static str;
-    /// Raised with every change of the type, so that no process takes one thing for another.
+    /// Version of the type. Raise it with every change of the type, so that no process misreads a record.
     const VERSION: u32;
 }
 
-/// Of a process that has nothing to leave.
+/// For processes without a record.
 impl Record for () {
     const NAME: &'static str = "nothing";
     const VERSION: u32 = 1;
 }
 
-/// Why a record is refused.
+/// Reason for refusing a record.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unusable {
     /// Another release wrote it.
@@ -29,28 +29,28 @@ pub enum Unusable {
     Version {
         /// [`Record::NAME`].
         name: &'static str,
-        /// Its version.
+        /// Version of the record.
         found: u32,
-        /// The version that this program writes and reads.
+        /// Version that this program reads and writes.
         known: u32,
     },
-    /// It is no such record.
+    /// The record cannot be decoded.
     #[error("{name} that cannot be read: {reason}")]
     Damaged {
         /// [`Record::NAME`].
         name: &'static str,
-        /// What the decoder says.
+        /// Message of the decoder.
         reason: String,
     },
 }
 
 impl Unusable {
-    /// No record of this type.
+    /// The error for a record that cannot be decoded.
     pub fn damaged<T: Record>(reason: impl ToString) -> Unusable {
         Unusable::Damaged { name: T::NAME, reason: reason.to_string() }
     }
 
-    /// Whether a version is that of this program.
+    /// Checks that a version is the version of this program.
     ///
     /// # Errors
     /// [`Unusable::Version`] when it is not.
@@ -62,18 +62,18 @@ impl Unusable {
     }
 }
 
-/// A record as octets, for another process.
+/// Encodes a record for another process.
 ///
 /// # Errors
-/// None that is known of: every record can be encoded.
+/// When postcard cannot encode the record; this does not happen for any record of this program.
 pub fn to_octets<T: Record>(record: &T) -> Result<Vec<u8>, Unusable> {
     postcard::to_stdvec(&(T::VERSION, record)).map_err(Unusable::damaged::<T>)
 }
 
-/// The record of these octets.
+/// Decodes a record.
 ///
 /// # Errors
-/// When they are of another version, are no such record, or have something behind it.
+/// When the record has another version, cannot be decoded, or is followed by more octets.
 pub fn from_octets<T: Record>(octets: &[u8]) -> Result<T, Unusable> {
     let (version, rest) = postcard::take_from_bytes(octets).map_err(Unusable::damaged::<T>)?;
     Unusable::check_version::<T>(version)?;
@@ -81,10 +81,10 @@ pub fn from_octets<T: Record>(octets: &[u8]) -> Result<T, Unusable> {
     if rest.is_empty() { Ok(record) } else { Err(Unusable::damaged::<T>("something follows it")) }
 }
 
-/// A number that stands for a value in records of processes of the same program.
+/// Returns a hash that represents a value in records. It is the same in all processes of one program.
 pub fn fingerprint<T: Serialize>(value: &T) -> u64 {
     let mut hasher = DefaultHasher::new();
-    // Every value of a configuration can be encoded: the parent has handed it over so.
+    // Every value of a configuration can be encoded: the parent has sent the configuration in this encoding.
     hasher.write(&postcard::to_stdvec(value).unwrap_or_default());
     hasher.finish()
 }
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn another_version_is_refused_in_words() {
+    fn another_version_is_refused_with_a_message() {
         let octets = to_octets(&Old("A".into())).unwrap();
         assert_eq!(from_octets::<Old>(&octets), Ok(Old("A".into())));
         let text = from_octets::<New>(&octets).unwrap_err().to_string();
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_refused_in_words() {
+    fn truncated_and_overlong_records_are_refused_with_a_message() {
         let whole = to_octets(&New("name".into(), 300)).unwrap();
         let longer = [whole.as_slice(), &[0]].concat();
         for octets in (0..whole.len()).map(|end| &whole[..end]).chain([longer.as_slice()]) {

@@ -1,4 +1,7 @@
-//! `interface_up_down_delays` and link beat: what the instances see of a link.
+//! `interface_up_down_delays` and `linkbeat_interfaces`: the state of a link as it applies to the instances.
+//!
+//! The *reported* state is that of the kernel's messages. The *effective* state is the one that instances act on: it
+//! follows the reported state and, for polled links, the carrier, after the configured delays.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,27 +19,27 @@ pub struct Links {
 /// One link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Link {
-    /// What the kernel told of it last.
-    told: bool,
-    /// What the last poll found; up before the first.
-    beat: bool,
-    /// What the instances see.
-    seen: bool,
-    /// When they see what is reported.
+    /// State in the kernel's last message.
+    reported: bool,
+    /// Carrier at the last poll; true before the first poll.
+    carrier: bool,
+    /// Effective state.
+    effective: bool,
+    /// Time at which the effective state follows; `None` when no change is pending.
     pending: Option<Duration>,
 }
 
-/// What has become of a report.
+/// The effective state of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Seen {
-    /// What the instances see now.
+pub struct LinkStatus {
+    /// Whether the link is up for the instances.
     pub up: bool,
-    /// When they may see something else.
+    /// Time at which a delayed change takes effect; `None` when no change is pending.
     pub pending: Option<Duration>,
 }
 
 impl Links {
-    /// Puts a configuration in place of the one before.
+    /// Replaces the configuration.
     pub fn configure(&mut self, configs: Vec<TrackInterface>) {
         self.configs = configs.into_iter().map(|config| (config.name.clone(), config)).collect();
     }
@@ -51,77 +54,79 @@ impl Links {
         self.links.keys().copied().collect()
     }
 
-    /// The kernel tells of the link `index`, called `name`, that it is up or down; `before` is what was seen of it, if it is
-    /// known. A VMAC has the delays of the interface `below`.
-    pub fn told(
+    /// Takes the state of a link that the kernel reports. `before` is the effective state so far, `None` for a new link.
+    /// A VMAC has the delays of the interface `below`.
+    pub fn report(
         &mut self,
         index: u32,
         (name, below): (&str, Option<&str>),
         up: bool,
         before: Option<bool>,
         now: Duration,
-    ) -> Seen {
+    ) -> LinkStatus {
         let own = self.configs.get(name);
         let inherited = below.and_then(|below| self.configs.get(below));
         let Some(delays) = own.or(inherited).map(TrackInterface::delays) else {
             self.links.remove(&index);
-            return Seen { up, pending: None };
+            return LinkStatus { up, pending: None };
         };
-        let seen = before.unwrap_or(up);
-        let link = self.links.entry(index).or_insert(Link { told: up, beat: true, seen, pending: None });
-        link.told = up;
+        let effective = before.unwrap_or(up);
+        let link = self.links.entry(index).or_insert(Link { reported: up, carrier: true, effective, pending: None });
+        link.reported = up;
         if own.is_none_or(|config| !config.polled) {
-            link.beat = true;
+            link.carrier = true;
         }
         if before.is_none() {
-            // It has just come: there is nothing to be delayed.
-            (link.seen, link.pending) = (link.told && link.beat, None);
+            // The first state of a new link is not delayed.
+            (link.effective, link.pending) = (link.reported && link.carrier, None);
         }
         link.follow(delays, now)
     }
 
-    /// A poll has found the link, which the kernel knows by this name, up or down; `None` when it is not polled.
-    pub fn beat(&mut self, index: u32, name: &str, up: bool, seen: bool, now: Duration) -> Option<Seen> {
+    /// Takes the carrier of a link at a poll. `before` is the effective state so far. Returns `None` when the link is not
+    /// to be polled.
+    pub fn poll(&mut self, index: u32, name: &str, up: bool, before: bool, now: Duration) -> Option<LinkStatus> {
         let config = self.configs.get(name).filter(|config| config.polled)?;
-        let link = self.links.entry(index).or_insert(Link { told: seen, beat: true, seen, pending: None });
-        link.beat = up;
+        let new = Link { reported: before, carrier: true, effective: before, pending: None };
+        let link = self.links.entry(index).or_insert(new);
+        link.carrier = up;
         Some(link.follow(config.delays(), now))
     }
 
-    /// The time of a link has come. True or false when something else is seen now.
+    /// Ends the delay of a link. Returns the effective state if the delay was over.
     pub fn expire(&mut self, index: u32, now: Duration) -> Option<bool> {
         let link = self.links.get_mut(&index)?;
         if link.pending.is_none_or(|at| at > now) {
             return None;
         }
-        (link.pending, link.seen) = (None, link.told && link.beat);
-        Some(link.seen)
+        (link.pending, link.effective) = (None, link.reported && link.carrier);
+        Some(link.effective)
     }
 
-    /// What the kernel told of a link last, whatever is seen of it.
-    pub fn last_told(&self, index: u32) -> Option<bool> {
-        self.links.get(&index).map(|link| link.told)
+    /// The state of a link in the kernel's last message, regardless of delays; `None` when it is not delayed or polled.
+    pub fn last_reported(&self, index: u32) -> Option<bool> {
+        self.links.get(&index).map(|link| link.reported)
     }
 
-    /// A link does not exist any more.
+    /// Removes a link that no longer exists.
     pub fn forget(&mut self, index: u32) {
         self.links.remove(&index);
     }
 }
 
 impl Link {
-    /// Sees what is reported, at once or later. A report to the contrary before that undoes it.
-    fn follow(&mut self, (down, up): (Duration, Duration), now: Duration) -> Seen {
-        let reported = self.told && self.beat;
-        let delay = if reported { up } else { down };
-        if reported == self.seen {
+    /// Updates the effective state, at once or after the delay. A contrary report during the delay cancels the change.
+    fn follow(&mut self, (down, up): (Duration, Duration), now: Duration) -> LinkStatus {
+        let wanted = self.reported && self.carrier;
+        let delay = if wanted { up } else { down };
+        if wanted == self.effective {
             self.pending = None;
         } else if delay.is_zero() {
-            (self.seen, self.pending) = (reported, None);
+            (self.effective, self.pending) = (wanted, None);
         } else {
             self.pending.get_or_insert(now.saturating_add(delay));
         }
-        Seen { up: self.seen, pending: self.pending }
+        LinkStatus { up: self.effective, pending: self.pending }
     }
 }
 
@@ -140,48 +145,56 @@ mod tests {
         links
     }
 
-    fn seen(up: bool, pending: Option<u64>) -> Seen {
-        Seen { up, pending: pending.map(at) }
+    fn status(up: bool, pending: Option<u64>) -> LinkStatus {
+        LinkStatus { up, pending: pending.map(at) }
     }
 
     #[test]
-    fn a_state_that_does_not_last_is_not_seen() {
+    fn a_change_shorter_than_the_delay_has_no_effect() {
         let mut links = links(false);
-        let told = |links: &mut Links, up, before, time| links.told(2, ("eth0", None), up, Some(before), at(time));
+        let report = |links: &mut Links, up, before, time| links.report(2, ("eth0", None), up, Some(before), at(time));
         assert_eq!(
-            links.told(2, ("eth0", None), false, None, at(0)),
-            seen(false, None),
-            "the first look is not delayed"
+            links.report(2, ("eth0", None), false, None, at(0)),
+            status(false, None),
+            "the first report is not delayed"
         );
-        assert_eq!(told(&mut links, true, false, 100), seen(false, Some(1600)));
-        assert_eq!(told(&mut links, true, false, 900), seen(false, Some(1600)), "told twice");
+        assert_eq!(report(&mut links, true, false, 100), status(false, Some(1600)));
+        assert_eq!(
+            report(&mut links, true, false, 900),
+            status(false, Some(1600)),
+            "a repeated report does not restart the delay"
+        );
         assert_eq!(links.expire(2, at(1599)), None);
         assert_eq!(links.expire(2, at(1600)), Some(true));
-        assert_eq!(told(&mut links, false, true, 2000), seen(true, Some(3000)));
-        assert_eq!(told(&mut links, true, true, 2600), seen(true, None));
+        assert_eq!(report(&mut links, false, true, 2000), status(true, Some(3000)));
+        assert_eq!(report(&mut links, true, true, 2600), status(true, None));
         assert_eq!(links.expire(2, at(3000)), None);
-        assert_eq!(told(&mut links, false, true, 4000), seen(true, Some(5000)));
+        assert_eq!(report(&mut links, false, true, 4000), status(true, Some(5000)));
         assert_eq!(links.expire(2, at(5000)), Some(false));
     }
 
     #[test]
-    fn others_are_seen_as_they_are_but_a_vmac_inherits() {
+    fn other_links_are_not_delayed_but_a_vmac_inherits_the_delays() {
         let mut links = links(false);
-        assert_eq!(links.told(3, ("eth1", None), false, Some(true), at(0)), seen(false, None));
-        assert_eq!(links.told(4, ("vrrp.1", Some("eth0")), false, Some(true), at(0)), seen(true, Some(1000)));
+        assert_eq!(links.report(3, ("eth1", None), false, Some(true), at(0)), status(false, None));
+        assert_eq!(links.report(4, ("vrrp.1", Some("eth0")), false, Some(true), at(0)), status(true, Some(1000)));
         links.configure(Vec::new());
-        assert_eq!(links.told(4, ("vrrp.1", Some("eth0")), false, Some(true), at(1)), seen(false, None));
+        assert_eq!(links.report(4, ("vrrp.1", Some("eth0")), false, Some(true), at(1)), status(false, None));
     }
 
     #[test]
-    fn a_link_is_up_if_both_the_kernel_and_the_poll_say_so() {
+    fn a_polled_link_is_up_if_the_kernel_reports_it_up_and_it_has_a_carrier() {
         let mut links = links(true);
         assert_eq!(links.polled().collect::<Vec<_>>(), ["eth0"]);
-        assert_eq!(links.beat(2, "eth1", false, true, at(0)), None);
-        assert_eq!(links.beat(2, "eth0", false, true, at(0)), Some(seen(true, Some(1000))));
-        assert_eq!(links.told(2, ("eth0", None), false, Some(true), at(500)), seen(true, Some(1000)));
-        assert_eq!(links.beat(2, "eth0", true, true, at(600)), Some(seen(true, Some(1000))), "still told down");
+        assert_eq!(links.poll(2, "eth1", false, true, at(0)), None);
+        assert_eq!(links.poll(2, "eth0", false, true, at(0)), Some(status(true, Some(1000))));
+        assert_eq!(links.report(2, ("eth0", None), false, Some(true), at(500)), status(true, Some(1000)));
+        assert_eq!(
+            links.poll(2, "eth0", true, true, at(600)),
+            Some(status(true, Some(1000))),
+            "the kernel still reports it down"
+        );
         assert_eq!(links.expire(2, at(1000)), Some(false));
-        assert_eq!(links.told(2, ("eth0", None), true, Some(false), at(1100)), seen(false, Some(2600)));
+        assert_eq!(links.report(2, ("eth0", None), true, Some(false), at(1100)), status(false, Some(2600)));
     }
 }

@@ -1,32 +1,37 @@
-//! Trackers: what outside of VRRP influences the priority and the fault of virtual routers. No I/O and no clock.
+//! Trackers: scripts, files, processes, BFD sessions and interfaces that change the priority of virtual routers or put
+//! them into fault. No I/O and no clock.
 //!
-//! A [`Tracker`] is a row: its configuration, its [`Reading`] and since when it has that. Instances and sync groups hold
-//! entries that name trackers; how an entry turns a reading into a fault or a weight is [`Reading::effect`]. Interfaces are
-//! trackers too; their rows are those of the kernel's links.
+//! A [`Tracker`] is a row with its configuration, its present [`Reading`] and the time of the last change. Instances and
+//! sync groups have entries (`track_script` and the like) that name trackers; [`Reading::effect`] turns a reading into
+//! the fault or weight of an entry. Interfaces are trackers as well, but their rows are the kernel's links.
 
 mod file;
 mod flap;
 mod interface;
 mod process;
 mod reading;
+mod row;
 mod saved;
 mod script;
+mod session;
 mod tables;
 #[cfg(test)]
 pub(crate) mod tests;
 
 pub use file::File;
-pub use flap::{Flap, Told};
-pub use interface::{Links, Seen};
+pub use flap::{Flap, FlapReport};
+pub use interface::{LinkStatus, Links};
 pub use process::{Process, matches};
 pub use reading::{Effect, Reading};
+pub use row::Row;
 pub use saved::Saved;
 pub use script::{Outcome, Script, ScriptEnd};
-pub use tables::{Indices, Session, Tracker, TrackerId, Trackers};
+pub use session::Session;
+pub use tables::{AnyTracker, Indices, Tracker, TrackerId, Trackers};
 
 use crate::config::model::TrackerKind;
 
-/// Words for a kind of tracker, as in logs.
+/// The name of a kind of tracker in log lines.
 pub fn noun(kind: TrackerKind) -> &'static str {
     match kind {
         TrackerKind::Interface => "interface",

@@ -1,33 +1,29 @@
-//! `vrrp_track_process`: how many processes of a kind run.
+//! `vrrp_track_process`: the number of running processes that match a block.
 
 use std::time::Duration;
 
 use super::reading::Reading;
-use crate::config::model::{ParameterMatch, TrackProcess};
+use super::row::Row;
+use crate::config::model::{ParameterMatch, TrackProcess, TrackerKind};
 
-/// Octets of a process's short name that the kernel keeps.
+/// Length to which the kernel cuts a process's short name (`comm`), in octets.
 const COMM: usize = 15;
 
 /// A row of vrrpProcessTable.
 #[derive(Clone, Debug)]
 pub struct Process {
-    /// What the file says.
+    /// The `vrrp_track_process` block.
     pub config: TrackProcess,
-    /// How many run; nothing before the first look.
+    /// Number of matching processes; `None` before the first count.
     pub count: Option<u32>,
-    /// Their number is, or was until the delay is over, between quorum and quorum_max.
+    /// Up while the number is between `quorum` and `quorum_max`; changes only after `fork_delay` or `terminate_delay`.
     pub reading: Reading,
-    /// The reading that the number asks for, when its delay is over.
+    /// Time at which the delay ends and the reading follows the number; `None` when no change is pending.
     pub pending: Option<Duration>,
 }
 
 impl Process {
-    /// A row before the first look.
-    pub fn new(config: TrackProcess) -> Process {
-        Process { config, count: None, reading: Reading::Unknown, pending: None }
-    }
-
-    /// So many run now. True when the reading has changed.
+    /// Takes the present number of processes. Returns true when the reading has changed.
     pub fn counted(&mut self, count: u32, now: Duration) -> bool {
         let before = self.count.replace(count);
         let wanted = self.wanted(count);
@@ -36,7 +32,7 @@ impl Process {
             return false;
         }
         let delay = match before {
-            // The first look is no change.
+            // The first count is not delayed.
             None => Duration::ZERO,
             Some(before) if count > before => self.config.fork_delay,
             Some(_) => self.config.terminate_delay,
@@ -48,17 +44,11 @@ impl Process {
         false
     }
 
-    /// The time of [`pending`](Process::pending) has come. True when the reading has changed.
+    /// Ends the delay once [`pending`](Process::pending) has passed. Returns true when the reading has changed.
     pub fn expire(&mut self, now: Duration) -> bool {
         if self.pending.is_none_or(|at| at > now) {
             return false;
         }
-        let wanted = self.count.map_or(Reading::Unknown, |count| self.wanted(count));
-        self.settle(wanted)
-    }
-
-    /// After a reload with other limits. True when the reading has changed.
-    pub fn reconsider(&mut self) -> bool {
         let wanted = self.count.map_or(Reading::Unknown, |count| self.wanted(count));
         self.settle(wanted)
     }
@@ -74,11 +64,39 @@ impl Process {
     }
 }
 
-/// Whether a process is of the kind: by its short name, or by its command line when that is to be compared.
-/// `line` gives the command line, program first; it is not asked for when the short name decides.
+impl Row for Process {
+    type Config = TrackProcess;
+    const KIND: TrackerKind = TrackerKind::Process;
+
+    fn name_of(config: &TrackProcess) -> &str {
+        &config.name
+    }
+
+    fn new(config: TrackProcess) -> Process {
+        Process { config, count: None, reading: Reading::Unknown, pending: None }
+    }
+
+    /// Applies changed limits at once, without a delay.
+    fn reconfigure(&mut self, config: TrackProcess) {
+        self.config = config;
+        let wanted = self.count.map_or(Reading::Unknown, |count| self.wanted(count));
+        self.settle(wanted);
+    }
+
+    fn config(&self) -> &TrackProcess {
+        &self.config
+    }
+
+    fn reading(&self) -> Reading {
+        self.reading
+    }
+}
+
+/// Whether a process matches a block, by its short name or, if the block requires it, by its command line.
+/// `line` returns the command line, program first; it is not called when the short name decides.
 pub fn matches(config: &TrackProcess, comm: &[u8], line: impl FnOnce() -> Option<Vec<Vec<u8>>>) -> bool {
     if !config.full_command && config.parameters.is_none() {
-        // A longer name than the kernel keeps never matches, as in keepalived.
+        // A name longer than the kernel's limit never matches, as in C keepalived.
         return config.command.len() <= COMM && comm == config.command.as_bytes();
     }
     let Some(line) = line() else { return false };
@@ -104,14 +122,13 @@ pub fn matches(config: &TrackProcess, comm: &[u8], line: impl FnOnce() -> Option
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::track::tests::process;
 
     fn words(line: &str) -> Vec<Vec<u8>> {
         line.split(' ').map(|word| word.as_bytes().to_vec()).collect()
     }
 
     #[test]
-    fn kinds_of_processes() {
+    fn processes_match_by_name_and_command_line() {
         use ParameterMatch::{Exact, Initial, Partial};
         type Case = (&'static str, Option<&'static str>, ParameterMatch, bool, &'static str, &'static str, bool);
         let cases: [Case; 17] = [
@@ -135,21 +152,21 @@ mod tests {
             ("gcwrap.sh", None, Exact, false, "gcwrap.sh", "/bin/bash /w/gcwrap.sh 100", true),
         ];
         for (command, parameters, matching, full_command, comm, line, wanted) in cases {
-            let mut config = process("p");
+            let mut config = TrackProcess::new("p", "p");
             config.command = command.to_owned();
             config.parameters = parameters.map(|text| text.split(' ').map(str::to_owned).collect());
             (config.matching, config.full_command) = (matching, full_command);
             let found = matches(&config, comm.as_bytes(), || Some(words(line)));
             assert_eq!(found, wanted, "{command} {parameters:?} {matching:?} {full_command}: {comm}, {line}");
         }
-        let mut config = process("p");
+        let mut config = TrackProcess::new("p", "p");
         config.full_command = true;
-        assert!(!matches(&config, b"p", || None), "it has gone");
+        assert!(!matches(&config, b"p", || None), "the process has exited");
     }
 
     #[test]
     fn quorum_and_quorum_max() {
-        let mut config = process("p");
+        let mut config = TrackProcess::new("p", "p");
         (config.quorum, config.quorum_max) = (2, Some(3));
         let mut row = Process::new(config);
         let mut read = |count| {
@@ -160,7 +177,7 @@ mod tests {
             [0, 1, 2, 3, 4, 2].map(&mut read).map(|reading| reading == Reading::Up),
             [false, false, true, true, false, true]
         );
-        let mut config = process("none");
+        let mut config = TrackProcess::new("none", "none");
         (config.quorum, config.quorum_max) = (0, Some(0));
         let mut row = Process::new(config);
         assert!(row.counted(0, Duration::ZERO) && row.reading == Reading::Up);
@@ -168,20 +185,20 @@ mod tests {
     }
 
     #[test]
-    fn delays() {
+    fn fork_delay_and_terminate_delay() {
         let at = Duration::from_millis;
-        let mut config = process("p");
+        let mut config = TrackProcess::new("p", "p");
         (config.fork_delay, config.terminate_delay) = (at(2000), at(1500));
         let mut row = Process::new(config);
-        assert!(row.counted(1, at(0)), "the first look counts at once");
-        // A loss that is made good in time is none.
+        assert!(row.counted(1, at(0)), "the first count is not delayed");
+        // A process that returns within the delay causes no change.
         assert!(!row.counted(0, at(100)) && row.pending == Some(at(1600)));
         assert!(!row.counted(1, at(1000)) && row.pending.is_none());
         assert!(!row.counted(0, at(2000)));
         assert!(!row.expire(at(3499)));
         assert!(row.expire(at(3500)) && row.reading == Reading::Down);
         assert!(!row.counted(1, at(4000)) && row.pending == Some(at(6000)));
-        // Another gain does not put it off.
+        // A further process does not restart the delay.
         assert!(!row.counted(2, at(5000)) && row.pending == Some(at(6000)));
         assert!(row.expire(at(6000)) && row.reading == Reading::Up);
     }

@@ -1,41 +1,41 @@
-//! What a tracker says, and what an entry makes of it.
+//! Readings of trackers, and their effects on instances.
 
 use serde::{Deserialize, Serialize};
 
 use crate::config::model::Track;
 
-/// A file's number that is beyond what a priority can make up for: FAULT.
+/// A file's number times its weight at or below this value means FAULT: no priority could compensate for it.
 const FILE_FAULT: i64 = -254;
 
-/// What a tracker says.
+/// The present result of a tracker.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reading {
-    /// Nothing yet.
+    /// No result yet.
     #[default]
     Unknown,
-    /// As it should be.
+    /// The script succeeds, the processes run, or the session or interface is up.
     Up,
-    /// Not so.
+    /// The opposite of up.
     Down,
-    /// The number in a file.
+    /// The number that a file contains.
     Number(i32),
 }
 
-/// What an entry makes of a reading.
+/// The effect of a tracker on an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// Nothing is decided yet: an instance does not leave its initial state.
+    /// Not decided yet: the instance stays in its initial state.
     Undecided,
     /// The instance cannot take part.
     Fault,
-    /// This is added to the priority.
+    /// A weight to add to the priority.
     Weight(i32),
 }
 
 impl Reading {
-    /// The effect of a tracker by an entry of this weight. Weight 0 decides between FAULT and not; a positive weight is
-    /// added while the tracker is up, a negative one while it is down, and `reverse` turns the sign. A file's number is
-    /// multiplied with the weight.
+    /// The effect of the reading for an entry. With weight 0, a tracker that is down puts the instance into FAULT, or a
+    /// tracker that is up with `reverse`. A positive weight is added while the tracker is up, a negative weight while it
+    /// is down; `reverse` inverts the sign. A file's number is multiplied by the weight.
     pub fn effect(self, entry: &Track) -> Effect {
         let weight = i32::from(entry.weight);
         let signed = if entry.reverse { -weight } else { weight };
@@ -57,7 +57,7 @@ impl Reading {
         }
     }
 
-    /// Up or down, as for an interface.
+    /// [`Reading::Up`] or [`Reading::Down`].
     pub fn of(up: bool) -> Reading {
         if up { Reading::Up } else { Reading::Down }
     }

@@ -1,27 +1,27 @@
-//! What a replacement process needs in order to go on with the trackers: their readings, by row index.
+//! The readings of trackers in a checkpoint, by row index, with which a replacement process continues.
 
 use serde::{Deserialize, Serialize};
 
 use super::reading::Reading;
 use super::tables::Trackers;
 
-/// The readings of all trackers that have one.
+/// The readings of all trackers that have a reading.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Saved {
     scripts: Vec<(u32, Reading)>,
     files: Vec<(u32, i32)>,
     processes: Vec<(u32, Reading, u32)>,
-    sessions: Vec<u32>,
+    sessions: Vec<(u32, Reading)>,
 }
 
 impl Trackers {
-    /// The present readings.
+    /// Returns the present readings.
     pub fn save(&self) -> Saved {
         let scripts = self.scripts.iter().filter(|(_, tracker)| !tracker.row.initial);
         let files = self.files.iter().filter_map(|(id, tracker)| Some((*id, tracker.row.number?)));
         let processes =
             self.processes.iter().filter_map(|(id, tracker)| Some((*id, tracker.row.reading, tracker.row.count?)));
-        let sessions = self.sessions.iter().filter(|(_, tracker)| tracker.row.up).map(|(id, _)| *id);
+        let sessions = self.sessions.iter().map(|(id, tracker)| (*id, tracker.row.reading));
         Saved {
             scripts: scripts.map(|(id, tracker)| (*id, tracker.row.reading)).collect(),
             files: files.collect(),
@@ -30,7 +30,8 @@ impl Trackers {
         }
     }
 
-    /// Takes over the readings of a predecessor, whose rows had the same indices. They hold until something else is known.
+    /// Restores the readings of a predecessor, whose rows had the same indices. They remain in force until a tracker has
+    /// a new result.
     pub fn resume(&mut self, saved: &Saved) {
         for (id, reading) in &saved.scripts {
             if let Some(tracker) = self.scripts.get_mut(id) {
@@ -47,9 +48,9 @@ impl Trackers {
                 (tracker.row.reading, tracker.row.count) = (*reading, Some(*count));
             }
         }
-        for id in &saved.sessions {
+        for (id, reading) in &saved.sessions {
             if let Some(tracker) = self.sessions.get_mut(id) {
-                tracker.row.up = true;
+                tracker.row.reading = *reading;
             }
         }
     }

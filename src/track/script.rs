@@ -1,36 +1,37 @@
-//! `vrrp_script`: when it runs, and what its results mean.
+//! `vrrp_script`: the schedule of its runs and the evaluation of their results.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::reading::Reading;
-use crate::config::model::TrackScript;
+use super::row::Row;
+use crate::config::model::{TrackScript, TrackerKind};
 
-/// How a script ended.
+/// How a run of a script ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ScriptEnd {
-    /// By itself, with this status.
+    /// It exited with this status.
     Exited(i32),
-    /// By a signal, with this number.
+    /// A signal with this number killed it.
     Signalled(i32),
-    /// It ran longer than it may.
+    /// It exceeded its timeout.
     TimedOut,
-    /// It could not be started, for this reason.
+    /// It could not be started, with this error.
     NotStarted(String),
 }
 
 impl ScriptEnd {
-    /// The end counts as a success.
+    /// Whether the run succeeded: exit status 0.
     pub fn is_success(&self) -> bool {
         *self == ScriptEnd::Exited(0)
     }
 }
 
-/// What an event of a script has led to.
+/// What the end of a run has changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
-    /// The result is another than that of the run before.
+    /// The result differs from the result of the previous run.
     pub other_result: bool,
     /// The reading has changed.
     pub changed: bool,
@@ -39,27 +40,33 @@ pub struct Outcome {
 /// A row of vrrpScriptTable.
 #[derive(Clone, Debug)]
 pub struct Script {
-    /// What the file says.
+    /// The `vrrp_script` block.
     pub config: TrackScript,
-    /// The verdict so far.
+    /// The present verdict, after `rise` and `fall`.
     pub reading: Reading,
-    /// No run has ended yet; with `init_fail` the reading is down meanwhile.
+    /// No run has ended yet; until then the reading is down with `init_fail`, otherwise unknown.
     pub initial: bool,
-    /// Successes or failures towards the other verdict.
+    /// Consecutive results against the present verdict, up to `rise` or `fall`.
     pub count: u32,
     /// How the last run ended.
     pub last: Option<ScriptEnd>,
-    /// Runs that were begun.
+    /// Number of runs started.
     pub runs: u64,
-    /// Since when it runs.
+    /// Start of the current run, if the script runs.
     pub running: Option<Duration>,
-    /// When the next run is due.
+    /// Time at which the next run is due.
     pub due: Duration,
 }
 
-impl Script {
-    /// A row before its first run.
-    pub fn new(config: TrackScript) -> Script {
+impl Row for Script {
+    type Config = TrackScript;
+    const KIND: TrackerKind = TrackerKind::Script;
+
+    fn name_of(config: &TrackScript) -> &str {
+        &config.name
+    }
+
+    fn new(config: TrackScript) -> Script {
         Script {
             reading: if config.init_fail { Reading::Down } else { Reading::Unknown },
             initial: true,
@@ -72,9 +79,24 @@ impl Script {
         }
     }
 
-    /// The time of a run has come. True when it begins; one that still runs is not started again.
-    pub fn begin(&mut self, now: Duration) -> bool {
-        // In step with the first run; runs that are missed are not made up for.
+    /// Keeps the reading: with a changed command, the old command's result counts until the new one has a result.
+    fn reconfigure(&mut self, config: TrackScript) {
+        self.config = config;
+    }
+
+    fn config(&self) -> &TrackScript {
+        &self.config
+    }
+
+    fn reading(&self) -> Reading {
+        self.reading
+    }
+}
+
+impl Script {
+    /// Starts the run that is due. Returns false when the previous run has not ended; this run is then skipped.
+    pub fn start_run(&mut self, now: Duration) -> bool {
+        // Runs keep the rhythm of the first run; missed runs are skipped.
         let interval = self.config.interval;
         let next = self.due.saturating_add(interval);
         self.due = if next > now { next } else { now.saturating_add(interval) };
@@ -86,12 +108,12 @@ impl Script {
         true
     }
 
-    /// A run could not be started for want of processes or memory: no result.
+    /// Cancels a run that the system could not start because it ran out of processes or memory: no result.
     pub fn postponed(&mut self) {
         self.running = None;
     }
 
-    /// A run has ended. The first result counts at once, later ones as `rise` and `fall` say.
+    /// Takes the result of a run. The first result counts at once, later ones after `rise` successes or `fall` failures.
     pub fn ended(&mut self, end: ScriptEnd) -> Outcome {
         self.running = None;
         let success = end.is_success();
@@ -138,7 +160,7 @@ mod tests {
     fn rise_and_fall() {
         use Reading::{Down, Up};
         let mut of_three = row(|config| (config.rise, config.fall) = (3, 2));
-        // The first result counts at once; a success between failures begins the count anew.
+        // The first result counts at once; a success between failures resets the count.
         assert_eq!(
             feed(&mut of_three, &[0, 1, 0, 1, 1, 0, 0, 1, 0, 0, 0]),
             [Up, Up, Up, Up, Down, Down, Down, Down, Down, Down, Up]
@@ -171,37 +193,37 @@ mod tests {
     }
 
     #[test]
-    fn runs_do_not_overlap_and_keep_their_step() {
+    fn runs_do_not_overlap_and_keep_their_rhythm() {
         let ms = Duration::from_millis;
         let mut row = row(|config| config.interval = ms(500));
         row.due = ms(100);
-        assert!(row.begin(ms(101)));
+        assert!(row.start_run(ms(101)));
         assert_eq!(row.due, ms(600));
-        // It still runs.
-        assert!(!row.begin(ms(600)));
+        // The first run has not ended yet.
+        assert!(!row.start_run(ms(600)));
         assert_eq!(row.due, ms(1100));
         row.ended(ScriptEnd::Exited(0));
-        assert!(row.begin(ms(1100)));
-        // The machine slept.
+        assert!(row.start_run(ms(1100)));
+        // The machine was suspended for some seconds.
         row.ended(ScriptEnd::Exited(0));
-        assert!(row.begin(ms(9000)));
+        assert!(row.start_run(ms(9000)));
         assert_eq!((row.due, row.runs), (ms(9500), 3));
     }
 
     #[test]
-    fn a_postponed_run_is_no_result() {
+    fn a_postponed_run_has_no_result() {
         let mut row = row(|_| {});
-        assert!(row.begin(Duration::ZERO));
+        assert!(row.start_run(Duration::ZERO));
         row.postponed();
         assert_eq!((row.reading, row.initial, row.last.clone()), (Reading::Unknown, true, None));
-        assert!(row.begin(model::TrackScript::clone(&row.config).interval));
+        assert!(row.start_run(model::TrackScript::clone(&row.config).interval));
     }
 
     #[test]
-    fn another_result_is_told_once() {
+    fn a_changed_result_is_reported_once() {
         let mut row = row(|config| config.fall = 2);
-        let told: Vec<bool> =
+        let reported: Vec<bool> =
             [0, 0, 1, 1, 2, 0].into_iter().map(|status| row.ended(ScriptEnd::Exited(status)).other_result).collect();
-        assert_eq!(told, [false, false, true, false, true, true]);
+        assert_eq!(reported, [false, false, true, false, true, true]);
     }
 }

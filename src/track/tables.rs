@@ -1,6 +1,6 @@
-//! The rows of all trackers but interfaces.
+//! The rows of all trackers except interfaces.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -10,45 +10,52 @@ use super::file::File;
 use super::flap::Flap;
 use super::process::Process;
 use super::reading::Reading;
+use super::row::Row;
 use super::script::Script;
+use super::session::Session;
 use crate::config::model::{self, TrackerKind};
 use crate::state::{self, NextIndex, Numbering};
 
-/// Kind of a tracker and index of its row, from 1. The same for a name across reloads.
+/// Kind of a tracker and index of its row, from 1. A name keeps its index across reloads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TrackerId(pub TrackerKind, pub u32);
 
-/// A BFD session as the BFD process tells of it; a row of vrrpBfdTable.
-#[derive(Clone, Debug)]
-pub struct Session {
-    /// Name of the `bfd_instance`.
-    pub name: String,
-    /// Its `weight`.
-    pub weight: i16,
-    /// `reverse` of the weight.
-    pub reverse: bool,
-    /// Down until its process tells otherwise.
-    pub up: bool,
-}
-
-/// What all kinds of trackers have.
+/// A tracker: the row of its kind, and the history that all kinds share.
 #[derive(Clone, Debug)]
 pub struct Tracker<R> {
     /// The row of its kind.
     pub row: R,
-    /// Since when the reading is what it is.
+    /// Time at which the reading last changed.
     pub since: Duration,
-    /// Changes of the last minute.
+    /// Rate limit for reports of changes.
     pub flap: Flap,
 }
 
-impl<R> Tracker<R> {
-    fn new(row: R) -> Tracker<R> {
-        Tracker { row, since: Duration::ZERO, flap: Flap::default() }
+/// A tracker of any kind.
+pub trait AnyTracker {
+    /// The name.
+    fn name(&self) -> &str;
+    /// The present reading.
+    fn reading(&self) -> Reading;
+    /// The time at which the reading last changed, and the rate limit for reports.
+    fn history(&mut self) -> (&mut Duration, &mut Flap);
+}
+
+impl<R: Row> AnyTracker for Tracker<R> {
+    fn name(&self) -> &str {
+        R::name_of(self.row.config())
+    }
+
+    fn reading(&self) -> Reading {
+        self.row.reading()
+    }
+
+    fn history(&mut self) -> (&mut Duration, &mut Flap) {
+        (&mut self.since, &mut self.flap)
     }
 }
 
-/// The trackers that instances and groups name.
+/// All configured scripts, files and processes, and the BFD sessions that VRRP tracks.
 #[derive(Debug, Default)]
 pub struct Trackers {
     /// vrrpScriptTable.
@@ -59,13 +66,11 @@ pub struct Trackers {
     pub processes: Table<u32, Tracker<Process>>,
     /// vrrpBfdTable.
     pub sessions: Table<u32, Tracker<Session>>,
-    /// BFD sessions that are up, tracked or not: a tracker that a reload adds knows at once.
-    up: HashSet<String>,
     by_name: HashMap<(TrackerKind, String), TrackerId>,
     next: [NextIndex; 4],
 }
 
-/// The indices of all trackers, by name.
+/// The row indices of all trackers, by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Indices {
     kinds: [state::Indices<String>; 4],
@@ -75,85 +80,20 @@ pub struct Indices {
 const KINDS: [TrackerKind; 4] = [TrackerKind::Script, TrackerKind::File, TrackerKind::Process, TrackerKind::Bfd];
 
 impl Trackers {
-    /// Puts the trackers of a configuration in place of those before. A tracker of the same name keeps its state.
+    /// Replaces the trackers with those of a configuration. A tracker of the same name keeps its state.
     pub fn configure(&mut self, config: model::Trackers, indices: Indices) {
         let [scripts, files, processes, sessions] = indices.kinds;
-        let [mut scripts, mut files, mut processes, mut sessions] =
-            [scripts, files, processes, sessions].map(Numbering::new);
-        let mut before = std::mem::take(self);
-        self.up = std::mem::take(&mut before.up);
-        for config in config.scripts {
-            let id = scripts.index_of(&config.name);
-            let known = before.scripts.remove(&id);
-            let row = match known {
-                // Another command has no result yet; the instances keep what the old one said until then.
-                Some(mut known) => {
-                    known.row.config = config;
-                    known
-                }
-                None => Tracker::new(Script::new(config)),
-            };
-            self.note(TrackerId(TrackerKind::Script, id), &row.row.config.name.clone());
-            self.scripts.insert(id, row);
-        }
-        for config in config.files {
-            let id = files.index_of(&config.name);
-            let row = match before.files.remove(&id) {
-                Some(mut known) => {
-                    if known.row.config.path != config.path {
-                        known.row.number = None;
-                    }
-                    known.row.config = config;
-                    known
-                }
-                None => Tracker::new(File::new(config)),
-            };
-            self.note(TrackerId(TrackerKind::File, id), &row.row.config.name.clone());
-            self.files.insert(id, row);
-        }
-        for config in config.processes {
-            let id = processes.index_of(&config.name);
-            let row = match before.processes.remove(&id) {
-                Some(mut known) => {
-                    known.row.config = config;
-                    known.row.reconsider();
-                    known
-                }
-                None => Tracker::new(Process::new(config)),
-            };
-            self.note(TrackerId(TrackerKind::Process, id), &row.row.config.name.clone());
-            self.processes.insert(id, row);
-        }
-        for (name, weight, reverse) in config.sessions {
-            let id = sessions.index_of(&name);
-            let up = before.sessions.get(&id).map_or_else(|| self.up.contains(&name), |known| known.row.up);
-            let row = before
-                .sessions
-                .remove(&id)
-                .unwrap_or_else(|| Tracker::new(Session { name: name.clone(), weight, reverse, up }));
-            self.note(TrackerId(TrackerKind::Bfd, id), &name);
-            self.sessions.insert(id, Tracker { row: Session { name, weight, reverse, up }, ..row });
-        }
-        self.next = [scripts.next(), files.next(), processes.next(), sessions.next()];
+        self.by_name.clear();
+        let names = &mut self.by_name;
+        self.next = [
+            renew(&mut self.scripts, config.scripts, scripts, names),
+            renew(&mut self.files, config.files, files, names),
+            renew(&mut self.processes, config.processes, processes, names),
+            renew(&mut self.sessions, config.sessions, sessions, names),
+        ];
     }
 
-    /// The BFD process tells of a session. The tracker whose reading it changes.
-    pub fn told(&mut self, name: &str, up: bool) -> Option<TrackerId> {
-        if up {
-            self.up.insert(name.to_owned());
-        } else {
-            self.up.remove(name);
-        }
-        let id = self.find(TrackerKind::Bfd, name)?;
-        let session = &mut self.sessions.get_mut(&id.1)?.row;
-        (std::mem::replace(&mut session.up, up) != up).then_some(id)
-    }
-
-    fn note(&mut self, id: TrackerId, name: &str) {
-        self.by_name.insert((id.0, name.to_owned()), id);
-    }
-
-    /// The present indices.
+    /// Returns the present indices.
     pub fn indices(&self) -> Indices {
         let rows = |kind: TrackerKind| {
             let mut rows: Vec<(String, u32)> = self
@@ -172,49 +112,73 @@ impl Trackers {
         Indices { kinds }
     }
 
-    /// The tracker of a name.
+    /// Finds a tracker by its kind and name.
     pub fn find(&self, kind: TrackerKind, name: &str) -> Option<TrackerId> {
         self.by_name.get(&(kind, name.to_owned())).copied()
     }
 
-    /// What a tracker says. [`Reading::Unknown`] for one that is not there, and for interfaces, whose rows are elsewhere.
-    pub fn reading(&self, id: TrackerId) -> Reading {
-        let TrackerId(kind, index) = id;
-        let reading = match kind {
-            TrackerKind::Interface => None,
-            TrackerKind::Script => self.scripts.get(&index).map(|tracker| tracker.row.reading),
-            TrackerKind::File => self.files.get(&index).map(|tracker| tracker.row.reading()),
-            TrackerKind::Process => self.processes.get(&index).map(|tracker| tracker.row.reading),
-            TrackerKind::Bfd => self.sessions.get(&index).map(|tracker| Reading::of(tracker.row.up)),
-        };
-        reading.unwrap_or_default()
-    }
-
-    /// The name of a tracker.
-    pub fn name(&self, id: TrackerId) -> &str {
-        let TrackerId(kind, index) = id;
-        let name = match kind {
-            TrackerKind::Interface => None,
-            TrackerKind::Script => self.scripts.get(&index).map(|tracker| tracker.row.config.name.as_str()),
-            TrackerKind::File => self.files.get(&index).map(|tracker| tracker.row.config.name.as_str()),
-            TrackerKind::Process => self.processes.get(&index).map(|tracker| tracker.row.config.name.as_str()),
-            TrackerKind::Bfd => self.sessions.get(&index).map(|tracker| tracker.row.name.as_str()),
-        };
-        name.unwrap_or("?")
-    }
-
-    /// Since when the reading is what it is, and the changes of the last minute.
-    pub fn history(&mut self, id: TrackerId) -> Option<(&mut Duration, &mut Flap)> {
-        fn of<R>(tracker: &mut Tracker<R>) -> (&mut Duration, &mut Flap) {
-            (&mut tracker.since, &mut tracker.flap)
+    /// Returns a tracker. `None` for interfaces, whose rows are in the interface table.
+    pub fn get(&self, id: TrackerId) -> Option<&dyn AnyTracker> {
+        fn any<R: Row>(tracker: &Tracker<R>) -> &dyn AnyTracker {
+            tracker
         }
         let TrackerId(kind, index) = id;
         match kind {
             TrackerKind::Interface => None,
-            TrackerKind::Script => self.scripts.get_mut(&index).map(of),
-            TrackerKind::File => self.files.get_mut(&index).map(of),
-            TrackerKind::Process => self.processes.get_mut(&index).map(of),
-            TrackerKind::Bfd => self.sessions.get_mut(&index).map(of),
+            TrackerKind::Script => self.scripts.get(&index).map(any),
+            TrackerKind::File => self.files.get(&index).map(any),
+            TrackerKind::Process => self.processes.get(&index).map(any),
+            TrackerKind::Bfd => self.sessions.get(&index).map(any),
         }
     }
+
+    /// Returns a tracker for writing, like [`Trackers::get`].
+    pub fn get_mut(&mut self, id: TrackerId) -> Option<&mut dyn AnyTracker> {
+        fn any<R: Row>(tracker: &mut Tracker<R>) -> &mut dyn AnyTracker {
+            tracker
+        }
+        let TrackerId(kind, index) = id;
+        match kind {
+            TrackerKind::Interface => None,
+            TrackerKind::Script => self.scripts.get_mut(&index).map(any),
+            TrackerKind::File => self.files.get_mut(&index).map(any),
+            TrackerKind::Process => self.processes.get_mut(&index).map(any),
+            TrackerKind::Bfd => self.sessions.get_mut(&index).map(any),
+        }
+    }
+
+    /// The reading of a tracker, [`Reading::Unknown`] when there is no such tracker.
+    pub fn reading(&self, id: TrackerId) -> Reading {
+        self.get(id).map(AnyTracker::reading).unwrap_or_default()
+    }
+
+    /// The name of a tracker, `?` when there is no such tracker.
+    pub fn name(&self, id: TrackerId) -> &str {
+        self.get(id).map_or("?", AnyTracker::name)
+    }
+}
+
+/// Replaces the rows of one kind. Rows of the same name keep their state and index.
+fn renew<R: Row>(
+    table: &mut Table<u32, Tracker<R>>,
+    blocks: Vec<R::Config>,
+    indices: state::Indices<String>,
+    names: &mut HashMap<(TrackerKind, String), TrackerId>,
+) -> NextIndex {
+    let mut numbering = Numbering::new(indices);
+    let mut before = std::mem::take(table);
+    for block in blocks {
+        let name = R::name_of(&block).to_owned();
+        let index = numbering.index_of(&name);
+        let tracker = match before.remove(&index) {
+            Some(mut known) => {
+                known.row.reconfigure(block);
+                known
+            }
+            None => Tracker { row: R::new(block), since: Duration::ZERO, flap: Flap::default() },
+        };
+        table.insert(index, tracker);
+        names.insert((R::KIND, name), TrackerId(R::KIND, index));
+    }
+    numbering.next()
 }

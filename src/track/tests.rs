@@ -1,11 +1,11 @@
-//! Trackers for tests, and the effects of readings.
+//! Trackers for the tests of other modules, and a test of the effects of readings.
 
 use std::time::Duration;
 
 use super::*;
-use crate::config::model::{ParameterMatch, Script, Track, TrackFile, TrackProcess, TrackScript};
+use crate::config::model::{Script, Track, TrackFile, TrackScript};
 
-/// `vrrp_script` with the defaults.
+/// A `vrrp_script` block with the defaults.
 pub fn script(name: &str) -> TrackScript {
     TrackScript {
         name: name.to_owned(),
@@ -20,30 +20,13 @@ pub fn script(name: &str) -> TrackScript {
     }
 }
 
-/// `track_file` with the defaults.
+/// A `track_file` block with the defaults.
 pub fn file(name: &str) -> TrackFile {
     TrackFile { name: name.to_owned(), path: format!("/run/{name}"), weight: 1, reverse: false, init: None }
 }
 
-/// `vrrp_track_process` with the defaults.
-pub fn process(name: &str) -> TrackProcess {
-    TrackProcess {
-        name: name.to_owned(),
-        command: name.to_owned(),
-        parameters: None,
-        matching: ParameterMatch::Exact,
-        full_command: false,
-        weight: 0,
-        reverse: false,
-        quorum: 1,
-        quorum_max: None,
-        fork_delay: Duration::ZERO,
-        terminate_delay: Duration::ZERO,
-    }
-}
-
 #[test]
-fn effects() {
+fn effects_of_readings() {
     use Effect::{Fault, Undecided, Weight};
     use Reading::{Down, Number, Unknown, Up};
     for (reading, weight, reverse, wanted) in [

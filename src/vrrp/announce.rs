@@ -1,4 +1,4 @@
-//! Announcements of a master: the bursts of gratuitous ARPs and unsolicited NAs, and when they are due.
+//! Announcements of a master: schedule and bursts of gratuitous ARPs and unsolicited neighbour advertisements.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use super::router::Router;
 use super::rows::{Address, Announcements};
 
 impl Router<'_> {
-    /// One message as soon as the address is set; when it was the last of its instance, the rest of the burst.
+    /// Announces an address once when it is set, and the rest of the burst after the last address of its instance.
     pub(super) fn announce_installed(&mut self, id: AddressId) {
         self.announce(id);
         let settled = |row: &Address| row.installed || row.refused || row.ifindex.is_none();
@@ -17,7 +17,7 @@ impl Router<'_> {
         }
     }
 
-    /// One message for an address, if it is set where it can be announced.
+    /// Announces an address once, if it is set on an interface that allows it.
     fn announce(&mut self, id: AddressId) {
         let announceable = |row: &Address| {
             let link = row.ifindex.and_then(|index| self.site.interfaces.get(index));
@@ -28,7 +28,7 @@ impl Router<'_> {
         }
     }
 
-    /// Rounds over all addresses, in configured order.
+    /// Announces all addresses in configured order, `rounds` times.
     fn announce_all(&mut self, rounds: u32) {
         let ids = self.site.address_ids(self.id);
         for _ in 0..rounds {
@@ -38,8 +38,8 @@ impl Router<'_> {
         }
     }
 
-    /// Schedules what follows the first burst. Addresses that are set already (an owner's, or those of a run before)
-    /// are announced here; the others when the kernel has them.
+    /// Schedules the announcements after the first burst. If all addresses are already set (those of an owner, or left by
+    /// an earlier run), the first burst is sent here, otherwise when the kernel has set them.
     pub(super) fn start_announcements(&mut self) {
         let now = self.site.turn.now;
         let garp = self.row.config.garp;
@@ -81,9 +81,9 @@ impl Router<'_> {
         self.announce_all(rounds);
     }
 
-    /// A second master of lower priority was heard, which adverts every `interval`: `garp_lower_prio_repeat` now, again
-    /// after `garp_lower_prio_delay`, and once the other is silent. Its last announcements may have come after ours, and
-    /// clients would keep to it.
+    /// Announces against a second master of lower priority, which sends adverts every `interval`: `garp_lower_prio_repeat`
+    /// times now, again after `garp_lower_prio_delay`, and again once the other master is silent. Otherwise clients could
+    /// keep using the other master, if its last announcements came after ours.
     pub(super) fn announce_against_rival(&mut self, interval: Duration) {
         let now = self.site.turn.now;
         let garp = self.row.config.garp;
@@ -91,7 +91,7 @@ impl Router<'_> {
             return;
         }
         let due = &mut self.row.announcements;
-        // A stream of losing adverts makes one burst and one coming burst, not a burst for each of them.
+        // A stream of adverts causes one burst and one scheduled burst, not a burst for each advert.
         let running = due.second.is_some() || due.after_rival.is_some();
         if !garp.lower_prio_delay.is_zero() && !running {
             due.second = Some((now + garp.lower_prio_delay, garp.lower_prio_repeat));

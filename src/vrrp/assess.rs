@@ -1,5 +1,4 @@
-//! What an instance is worth at present: its source address, its faults, its effective priority, and the addresses
-//! that its adverts carry.
+//! Assessment of an instance: its source address, fault, effective priority, and the addresses in its adverts.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -8,15 +7,15 @@ use super::event::{Change, TimerKey};
 use super::faults;
 use super::router::Router;
 
-/// How long adverts go on from an address that the host has lost.
-const SOURCE_PATIENCE: Duration = Duration::from_millis(500);
+/// How long adverts are still sent from a source address that the host has lost.
+const SOURCE_GRACE: Duration = Duration::from_millis(500);
 
 impl Router<'_> {
-    /// Recomputes source address, faults, effective priority and advertised addresses, and moves nothing.
+    /// Recomputes source address, fault, effective priority and advertised addresses, without any transition.
     pub(super) fn assess(&mut self) {
         let source = self.present_source();
         let around = self.surroundings();
-        let fault = faults::fault(around, self.row, source.is_some(), self.site.turn.now);
+        let fault = faults::fault(around, self.row, source.is_some());
         let to = faults::effective_priority(around, self.row);
         let advertised = faults::advertised(around, self.row);
         self.set_source(source);
@@ -29,15 +28,15 @@ impl Router<'_> {
         self.advertise(advertised);
     }
 
-    /// The address to send from. One that the host has just lost is kept for a while: network managers set addresses
-    /// anew, and that is no reason for a failover.
+    /// The address to send from. An address that the host has just lost stays in use for [`SOURCE_GRACE`], because network
+    /// managers remove and set addresses again, which must not cause a failover.
     fn present_source(&mut self) -> Option<IpAddr> {
         let now = self.site.turn.now;
         let found = faults::source(self.surroundings(), self.row);
         let (before, until) = (self.row.source, self.row.source_until);
         let lost = found.is_none() && before.is_some() && self.row.ifindex.is_some();
         let kept = lost && until.is_none_or(|until| now < until);
-        let until = kept.then(|| until.unwrap_or(now + SOURCE_PATIENCE));
+        let until = kept.then(|| until.unwrap_or(now + SOURCE_GRACE));
         if std::mem::replace(&mut self.row.source_until, until) != until {
             self.site.turn.set_timer(TimerKey::Source(self.id), until);
         }
@@ -51,7 +50,7 @@ impl Router<'_> {
         }
     }
 
-    /// The first `fit` addresses of an instance are advertised, the others are treated as excluded.
+    /// Advertises the first `fit` addresses of an instance, and treats the others as excluded.
     fn advertise(&mut self, fit: usize) {
         if std::mem::replace(&mut self.row.advertised, fit) == fit {
             return;

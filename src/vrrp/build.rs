@@ -1,4 +1,4 @@
-//! How a configuration becomes rows.
+//! Building the rows from a configuration.
 
 use std::collections::HashMap;
 
@@ -12,12 +12,12 @@ use crate::state::{self, Numbering};
 use crate::system::System;
 
 impl Tables {
-    /// The rows of a configuration, before anything is known of the kernel.
+    /// Builds the rows of a configuration, without any state of the kernel.
     pub fn new(config: Config, version: String) -> Tables {
         Tables::numbered(config, version, Indices::default())
     }
 
-    /// The same, with the indices of a predecessor: a row that it knew keeps its index.
+    /// Builds the rows of a configuration, with the indices of a predecessor: rows that it had keep their index.
     pub fn numbered(config: Config, version: String, mut indices: Indices) -> Tables {
         let mut tables = Tables::default();
         let mut positions = |owner: InstanceId| indices.addresses.remove(&owner.0).unwrap_or_default();
@@ -57,7 +57,7 @@ impl Tables {
         self.set_next_address(owner, numbering.next());
     }
 
-    /// Puts the sync groups of a configuration in place of those before; their states are set by the machines.
+    /// Replaces the sync groups with those of a configuration, in state Init.
     pub(super) fn add_groups(
         &mut self,
         configs: Vec<model::SyncGroup>,
@@ -84,7 +84,7 @@ impl Tables {
     }
 }
 
-/// Addresses of an instance in the order of their rows, with whether they are advertised.
+/// The addresses of an instance in the order of their rows, and whether each is advertised.
 pub(super) fn listed(config: &model::Instance) -> Vec<(model::Address, bool)> {
     let advertised = config.addresses.iter().map(|address| (address.clone(), true));
     advertised.chain(config.excluded.iter().map(|address| (address.clone(), false))).collect()

@@ -1,63 +1,63 @@
-//! Why something happened: causes of transitions, faults, and the occasions of other changes.
+//! Causes of transitions, faults, and occasions of other changes.
 
 use std::net::IpAddr;
 
 use crate::config::model::TrackerKind;
 use crate::track::Reading;
 
-/// Why an instance changed its state.
+/// Cause of an instance's transition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cause {
     /// The daemon started.
     Startup,
-    /// No master was heard for the Active_Down_Interval.
+    /// No advert was received for the Active_Down_Interval.
     Silence,
-    /// The master gave up (priority 0), and no other one was heard since.
+    /// The master gave up (priority 0), and no other master was heard afterwards.
     MasterLeft(IpAddr),
-    /// Only adverts of lower priority were heard, the last from this router with this priority.
+    /// Only adverts of lower priority were received, the last from this router with this priority.
     LowerAdverts(IpAddr, u8),
     /// The instance owns the addresses.
     Owner,
-    /// A better advert came from another router.
+    /// An advert with a higher priority, or with the same priority and a higher address, from this router.
     BetterAdvert(IpAddr, u8),
-    /// `auth_type AH`: the sequence numbers are used up; they start anew when the instance is next master.
+    /// `auth_type AH`: the sequence numbers are used up. They start again when the instance is next master.
     SequenceExhausted,
-    /// The sync group moved.
+    /// The sync group changed its state.
     SyncGroup,
-    /// It cannot take part.
+    /// The instance has a fault.
     Fault(Fault),
-    /// The reasons for fault are gone.
+    /// The fault is gone.
     Recovered,
-    /// A predecessor of the process was master: nobody else has noticed that it died.
+    /// The predecessor of the process was master when it crashed, and the replacement continues as master.
     Resumed,
     /// The daemon stops.
     Shutdown,
-    /// A new configuration does not have the instance.
+    /// The instance was removed from the configuration.
     Deleted,
 }
 
-/// Why an instance cannot take part.
+/// Reason why an instance cannot take part in VRRP.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// An interface that it needs does not exist: its own, or that of one of its addresses.
+    /// A required interface does not exist: the instance's own, or the interface of one of its addresses.
     InterfaceMissing(String),
-    /// An interface that it needs is down.
+    /// A required interface is down.
     InterfaceDown(String),
-    /// `use_vmac`: its VMAC could not be made.
+    /// `use_vmac`: the VMAC could not be created.
     VmacMissing(String),
-    /// Its interface has no address to send from.
+    /// The interface has no address to send from.
     NoSource(String),
-    /// `unicast_src_ip`, `mcast_src_ip`: no interface of the host has the address, or it is not usable yet.
+    /// `unicast_src_ip`, `mcast_src_ip`: the host does not have this address, or it is not usable yet.
     SourceMissing(IpAddr),
-    /// `unicast_fault_no_peer`, and it has no peers.
+    /// `unicast_fault_no_peer`: the instance has no peers.
     NoPeer,
-    /// A tracker of weight 0 is down, or up with `reverse`; the number of a file leaves no priority.
+    /// A tracker with weight 0 is down, or up with `reverse`, or a file's number times its weight is too low.
     Tracked {
-        /// Its kind.
+        /// Kind of the tracker.
         kind: TrackerKind,
-        /// Its name.
+        /// Name of the tracker.
         name: String,
-        /// What it says.
+        /// Its present reading.
         reading: Reading,
     },
     /// A static address of a `track_group` that lists the instance is not set.
@@ -68,52 +68,52 @@ pub enum Fault {
         prefix: u8,
         /// Name of its interface.
         device: String,
-        /// The words of the kernel, which refused it; `None` when the interface does not exist.
+        /// The kernel's error message; `None` when the interface does not exist.
         refusal: Option<String>,
     },
-    /// Another member of the sync group is in fault.
+    /// This other member of the sync group is in fault.
     SyncGroup(String),
-    /// The process lacks these capabilities, and could not set addresses or send adverts.
+    /// The process does not have these capabilities, without which it cannot set addresses or send adverts.
     Privileges(String),
 }
 
-/// What made the rows be looked at anew.
+/// Occasion for assessing the instances again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Occasion {
-    /// The start, or all interfaces read anew.
+    /// The start, or all interfaces were read again.
     #[default]
     Interfaces,
     /// An interface changed.
     Link(String, LinkState),
     /// A new configuration.
     Reload,
-    /// SET of vrrpInstanceBasePriority, before and now.
+    /// SNMP SET of vrrpInstanceBasePriority: old and new value.
     Set(u8, u8),
-    /// A tracker says something else.
+    /// The reading of a tracker changed.
     Tracker {
-        /// Its kind.
+        /// Kind of the tracker.
         kind: TrackerKind,
-        /// Its name.
+        /// Name of the tracker.
         name: String,
-        /// What it says.
+        /// The new reading.
         reading: Reading,
-        /// It flaps, and is only counted for a while.
+        /// The change was not reported but only counted, because the tracker flaps.
         counted: bool,
     },
 }
 
-/// What became of an interface.
+/// New state of an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LinkState {
     /// Up and running.
     Up,
-    /// Not so.
+    /// Not up, or not running.
     Down,
-    /// It does not exist any more.
+    /// The interface no longer exists.
     Gone,
 }
 
-/// A value that SNMP may set, before and now.
+/// A value set by SNMP: old and new value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Setting {
     /// vrrpInstanceBasePriority.

@@ -1,10 +1,11 @@
-//! What a replacement process needs in order to go on where its predecessor was killed.
+//! The checkpoint of the VRRP process: the states that the parent keeps, so that a replacement process can continue after
+//! a crash.
 //!
-//! States go by row index: a replacement numbers its rows as its predecessor did ([`Indices`](super::Indices)).
+//! Instances are identified by row index, which is the same in the replacement ([`Indices`](super::Indices)).
 //!
-//! The sequence number of `auth_type AH` grows with every advert, and the checkpoint shall not: it is saved once in a
-//! block of numbers. A master goes on with one that is surely greater than all it has sent, others with one that is
-//! surely not greater than what their master sends.
+//! The sequence number of `auth_type AH` increases with every advert, but the checkpoint is only saved once per block of
+//! numbers. A master therefore resumes with a number above all that it may have sent, a backup with a number not above
+//! those of its master.
 
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +17,7 @@ use super::state::State;
 use crate::state::Record;
 use crate::track;
 
-/// The states of all instances.
+/// Checkpoint: the states of all instances and trackers, from which a replacement process resumes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checkpoint {
     instances: Vec<Saved>,
@@ -35,19 +36,19 @@ struct Saved {
 
 impl Record for Checkpoint {
     const NAME: &'static str = "states of instances";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
 }
 
 impl Instance {
-    /// The number that a replacement goes on with.
+    /// The sequence number with which a replacement resumes.
     fn sequence_to_resume(&self) -> u32 {
-        let (begin, behind) = block(self.sequence);
-        if self.state == State::Master && self.sequence > 0 { behind } else { begin }
+        let (start, beyond) = block(self.sequence);
+        if self.state == State::Master && self.sequence > 0 { beyond } else { start }
     }
 }
 
 impl Vrrp {
-    /// The present states, for a replacement of this process.
+    /// Returns the present states, for a replacement of this process.
     pub fn checkpoint(&self) -> Checkpoint {
         let saved = |(id, row): (&InstanceId, &Instance)| Saved {
             index: id.0,
@@ -60,8 +61,8 @@ impl Vrrp {
         Checkpoint { instances, trackers: self.tables.trackers.save() }
     }
 
-    /// Takes over the states of a predecessor, before [`Event::Stop`](super::Event::Stop) and without a start: a process
-    /// that stops in its place tells of the stop as that would have. Its adverts must not be sent.
+    /// Restores the states of a predecessor before [`Event::Stop`](super::Event::Stop), without a start, so that the stop
+    /// is reported as the predecessor would have reported it. The caller must not send the resulting adverts.
     pub fn resume_to_stop(&mut self, checkpoint: &Checkpoint) {
         let took_part = |saved: &&Saved| matches!(saved.state, State::Master | State::Backup | State::Fault);
         for saved in checkpoint.instances.iter().filter(took_part) {
@@ -73,7 +74,7 @@ impl Vrrp {
         }
     }
 
-    /// Takes over the states of a predecessor, before [`Event::Start`](super::Event::Start): masters go on as masters.
+    /// Restores the states of a predecessor before [`Event::Start`](super::Event::Start). Masters continue as masters.
     pub fn resume(&mut self, checkpoint: &Checkpoint) {
         self.tables.trackers.resume(&checkpoint.trackers);
         for saved in &checkpoint.instances {

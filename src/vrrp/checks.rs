@@ -1,4 +1,4 @@
-//! The checks of a received advert, in a fixed order (RFC 9568 section 7.1).
+//! The checks of received adverts, in a fixed order (RFC 9568 section 7.1).
 
 use std::time::Duration;
 
@@ -9,14 +9,14 @@ use crate::config::model::{Authentication, OldChecksum, Version};
 use crate::wire::ah;
 use crate::wire::vrrp::{AUTH_AH, AUTH_NONE, AUTH_PASS, Checksum, Packet, TYPE_ADVERTISEMENT};
 
-/// An advert that passed the checks, with what is odd about it.
+/// An advert that passed the checks, possibly with oddities to report.
 pub(super) struct Advert {
     pub(super) priority: u8,
     pub(super) interval: Duration,
     pub(super) oddities: Vec<Complaint>,
 }
 
-/// The checks in the order of C keepalived, so that the counters agree: the first that fails counts.
+/// Checks an advert in the order of C keepalived, so that the counters agree: only the first failed check counts.
 pub(super) fn check(
     row: &mut Instance,
     received: &Received<'_>,
@@ -27,7 +27,7 @@ pub(super) fn check(
     if matches!(config.authentication, Some(Authentication::Ah(_))) != header.is_some() {
         return Err(Complaint::AuthMismatch);
     }
-    // Read by our version's layout: another version's length would be judged by the wrong rule.
+    // The length of another version's packet cannot be checked, since its layout differs.
     let version = match config.version {
         Version::V2 => 2,
         Version::V3 => 3,
@@ -44,7 +44,7 @@ pub(super) fn check(
     let ttls = match (&config.unicast, peer) {
         (None, _) => 255..=255,
         (Some(_), Some(peer)) => peer.min_ttl..=peer.max_ttl,
-        // A stranger may be taken, see below.
+        // Senders other than the peers may be accepted, see `check_unicast_src` below.
         (Some(_), None) => 0..=255,
     };
     if !ttls.contains(&received.ttl) {
@@ -69,7 +69,7 @@ pub(super) fn check(
         Version::V3 => {
             let interval = Duration::from_millis(u64::from(packet.interval_centiseconds()) * 10);
             if packet.kind() == TYPE_ADVERTISEMENT && interval.is_zero() {
-                // An interval of nothing would make every backup a master at once.
+                // With an interval of 0 every backup would become master at once.
                 return Err(Complaint::Interval);
             }
             if interval != row.master_interval {
@@ -110,7 +110,7 @@ pub(super) fn check(
     Ok(Advert { priority: packet.priority(), interval, oddities })
 }
 
-/// RFC 2338 section 7.1; the password is compared in constant time.
+/// Checks authentication type and password (RFC 2338 section 7.1). The comparison takes constant time.
 fn check_authentication(ours: Option<&Authentication>, packet: &Packet<'_>) -> Result<(), Complaint> {
     match (ours, packet.auth_type()) {
         (_, kind) if kind > AUTH_AH => Err(Complaint::AuthType),
@@ -125,7 +125,7 @@ fn check_authentication(ours: Option<&Authentication>, packet: &Packet<'_>) -> R
     }
 }
 
-/// The authentication header; returns its sequence number, which is greater than `last`.
+/// Checks the authentication header, whose sequence number must be greater than `last`. Returns the sequence number.
 fn check_header(
     key: &[u8; ah::KEY_LEN],
     last: u32,

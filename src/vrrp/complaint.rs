@@ -1,49 +1,49 @@
-//! What is wrong or odd with received packets, and how often it is told.
+//! Complaints about received packets, and the rate limit for reporting them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// What is wrong or odd with a received packet. The order is that of the checks.
+/// An error or oddity of a received packet. The order is that of the checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Complaint {
-    /// Shorter or longer than its own header says.
+    /// The length does not agree with the header.
     Length,
-    /// TTL or hop limit is not 255, or for a unicast peer not within its limits.
+    /// TTL or hop limit is not 255 or, for a unicast peer, not within the peer's limits.
     Ttl,
-    /// Another protocol version than ours.
+    /// The protocol version differs from ours.
     Version,
     /// Version 2: unknown authentication type.
     AuthType,
-    /// Version 2: another authentication type than ours.
+    /// Version 2: the authentication type differs from ours.
     AuthMismatch,
-    /// Version 2: wrong password, or a check value that is not of our key or not of this packet.
+    /// Version 2: wrong password, or wrong check value of an authentication header.
     AuthFailure,
-    /// `auth_type AH`: authentic, but its sequence number was seen before or is older.
+    /// `auth_type AH`: authentic, but the sequence number is not greater than the last.
     Replay,
-    /// Version 2: another advertisement interval than ours.
+    /// Version 2: the advertisement interval differs from ours. Version 3: the interval is 0.
     Interval,
     /// Not an advertisement.
     Type,
     /// Wrong checksum.
     Checksum,
-    /// Multicast to an instance with `unicast_peer`, or unicast to one without.
+    /// Multicast to an instance with `unicast_peer`, or unicast to an instance without.
     Cast,
     /// `check_unicast_src`: the sender is not a peer.
     NoPeer,
-    /// Version 3: another interval; adopted while backup.
+    /// Version 3: the interval differs from ours; it is adopted while backup.
     LearntInterval,
-    /// Other addresses than ours; the advert is used.
+    /// The addresses differ from ours; the advert is used.
     Addresses,
-    /// Right checksum, but in the other of the two forms of version 3 over IPv4; the advert is used.
+    /// Version 3 over IPv4: the checksum has the other of the two forms; the advert is used.
     ChecksumForm,
-    /// Right checksum as of C keepalived before 1.3.6 for unicast; the advert is used, and answered in kind.
+    /// Unicast: the checksum has the form of C keepalived before 1.3.6; the advert is used and answered with that form.
     OldChecksum,
-    /// Equal priority from our own address: two routers share an address, or the network echoes.
+    /// Equal priority from our own address: two routers have the same address, or the network returns our packets.
     OwnAddress,
 }
 
 impl Complaint {
-    /// Whether the packet is dropped.
+    /// Whether the packet is dropped because of the complaint.
     pub fn refuses(self) -> bool {
         !matches!(
             self,
@@ -56,41 +56,41 @@ impl Complaint {
     }
 }
 
-/// A complaint of the same kind is not told again before, whoever changes the master.
-const COMPLAINT_REST: Duration = Duration::from_secs(10);
+/// Shortest time between reports of the same kind of complaint, regardless of changes of the master.
+const COMPLAINT_INTERVAL: Duration = Duration::from_secs(10);
 
-/// The complaints that were told.
+/// Rate limit for complaints: each kind is reported once per master.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Complaints {
-    told: BTreeMap<Complaint, Told>,
+    reported: BTreeMap<Complaint, Reported>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Told {
+struct Reported {
     at: Duration,
-    /// Another master has come since.
-    again: bool,
+    /// The master has changed since the report.
+    master_changed: bool,
+    /// Complaints since the report.
     more: u64,
 }
 
 impl Complaints {
-    /// Whether a complaint is to be told: the first of its kind about a master. Gives the number of those since the
-    /// last one told.
-    pub fn tell(&mut self, complaint: Complaint, now: Duration) -> Option<u64> {
-        let Some(told) = self.told.get_mut(&complaint) else {
-            self.told.insert(complaint, Told { at: now, again: false, more: 0 });
+    /// Counts a complaint. If it is to be reported, returns the number of unreported complaints of its kind before it.
+    pub fn admit(&mut self, complaint: Complaint, now: Duration) -> Option<u64> {
+        let Some(last) = self.reported.get_mut(&complaint) else {
+            self.reported.insert(complaint, Reported { at: now, master_changed: false, more: 0 });
             return Some(0);
         };
-        if !told.again || now.saturating_sub(told.at) < COMPLAINT_REST {
-            told.more = told.more.saturating_add(1);
+        if !last.master_changed || now.saturating_sub(last.at) < COMPLAINT_INTERVAL {
+            last.more = last.more.saturating_add(1);
             return None;
         }
-        (told.at, told.again) = (now, false);
-        Some(std::mem::take(&mut told.more))
+        (last.at, last.master_changed) = (now, false);
+        Some(std::mem::take(&mut last.more))
     }
 
-    /// Another master: what is wrong with it may be told.
-    pub fn another_master(&mut self) {
-        self.told.values_mut().for_each(|told| told.again = true);
+    /// Notes that the master has changed, so that complaints about the new master are reported.
+    pub fn master_changed(&mut self) {
+        self.reported.values_mut().for_each(|last| last.master_changed = true);
     }
 }

@@ -1,8 +1,8 @@
-//! What an instance counts.
+//! The counters of an instance.
 
 use super::complaint::Complaint;
 
-/// What an instance counts, from the start of the process.
+/// The counters of an instance, since the start of the process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
     /// Valid adverts received.

@@ -1,4 +1,4 @@
-//! What goes into the machines and what comes out of them.
+//! Input and output of the machines: events, and the actions and changes that follow from them.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -11,101 +11,101 @@ use super::op::{AddressDone, AddressOp, Secondaries, VmacOp, WantedVmac};
 use super::rows::Address;
 use super::state::State;
 use crate::config::model::{Family, Script};
-use crate::track::{Reading, ScriptEnd, Told, TrackerId};
+use crate::track::{FlapReport, Reading, ScriptEnd, TrackerId};
 use crate::wire::ah;
 
-/// Something that happened outside.
+/// An external event.
 #[derive(Clone, Debug)]
 pub enum Event<'a> {
-    /// The interfaces are known: instances leave the initial state.
+    /// Instances leave the initial state. Follows the first [`Event::Interfaces`].
     Start,
-    /// An IP packet of protocol VRRP, or of VRRP behind an authentication header, was received.
+    /// A VRRP packet was received, possibly with an authentication header.
     Packet(Received<'a>),
     /// The timer last set under this key expired.
     Timer(TimerKey),
-    /// All links and addresses as the kernel has them: at start and after a loss of messages.
+    /// All links and addresses of the kernel, at the start and after lost notifications.
     Interfaces(Vec<Interface>),
-    /// A link appeared or changed; its addresses stay as known.
+    /// A link was created or changed; its addresses are unchanged.
     Link(Interface),
-    /// A link vanished with all its addresses.
+    /// A link was removed with all its addresses.
     LinkGone(u32),
-    /// An address was set on a link, by whomever.
+    /// An address was set on a link, by this daemon or another program.
     AddressAdded(KernelAddress),
-    /// An address was removed from a link, by whomever.
+    /// An address was removed from a link, by this daemon or another program.
     AddressGone(KernelAddress),
     /// The kernel's answer to [`Action::Address`].
     AddressDone {
-        /// The row the request was for.
+        /// The row of the request.
         id: AddressId,
-        /// What was asked.
+        /// The requested operation.
         op: AddressOp,
-        /// What came of it, or the kernel's words when it refused.
+        /// The result, or the kernel's error message.
         result: Result<AddressDone, String>,
     },
     /// The kernel's answer to [`Action::Vmac`].
     VmacDone {
-        /// The instance the request was for.
+        /// The instance of the request.
         id: InstanceId,
-        /// What was asked.
+        /// The requested operation.
         op: VmacOp,
-        /// With which VMAC.
+        /// The requested VMAC.
         link: Box<WantedVmac>,
-        /// Its index, or the kernel's words when it refused.
+        /// Kernel index of the VMAC, or the kernel's error message.
         made: Result<u32, String>,
     },
     /// A run of a `vrrp_script` has ended ([`Action::RunScript`]).
     ScriptEnded(u32, ScriptEnd),
-    /// A run could not be started for want of processes or memory.
+    /// A run could not be started because the system ran out of processes or memory.
     ScriptPostponed(u32),
-    /// The number in the file of a `track_file`, at the start and whenever it changes.
+    /// The number in the file of a `track_file`, at the start and after each change.
     FileRead {
         /// Name of the block.
         name: String,
         /// The number.
         number: i32,
     },
-    /// How many processes of a `vrrp_track_process` run, at the start and whenever that changes.
+    /// The number of running processes of a `vrrp_track_process`, at the start and after each change.
     ProcessesCounted {
         /// Name of the block.
         name: String,
-        /// Their number.
+        /// Number of processes.
         count: u32,
     },
-    /// The driver of an interface says whether there is a link, at the start and whenever that changes.
+    /// The carrier state from the driver of a polled interface, at the start and after each change.
     LinkBeat {
         /// Name of the interface.
         name: String,
-        /// Whether there is one.
+        /// Whether the interface has a carrier.
         up: bool,
     },
     /// A BFD session went up or down.
     Session {
         /// Name of the `bfd_instance`.
         name: String,
-        /// Whether it is up.
+        /// Whether the session is up.
         up: bool,
     },
-    /// SET of vrrpInstanceBasePriority.
+    /// SNMP SET of vrrpInstanceBasePriority.
     SetBasePriority(InstanceId, u8),
-    /// SET of vrrpInstancePreempt: `true` = preempt.
+    /// SNMP SET of vrrpInstancePreempt: `true` = preempt.
     SetPreempt(InstanceId, bool),
-    /// SET of vrrpInstanceNotifyDeleted.
+    /// SNMP SET of vrrpInstanceNotifyDeleted.
     SetNotifyDeleted(InstanceId, bool),
-    /// Counting begins anew, for the next statistics.
+    /// Reset all counters, after statistics were written.
     ClearCounters,
-    /// A new configuration; boxed, as it is large and rare.
+    /// A new configuration; boxed because it is large and rare.
     Configure(Box<crate::config::model::Config>),
-    /// The daemon stops: priority 0, addresses away, stop notifications.
+    /// The daemon stops: send priority 0, remove addresses, notify.
     Stop {
         /// `-V`: the addresses stay set.
         keep_addresses: bool,
     },
 }
 
-/// A received packet with what its IP header and socket tell.
+/// A received packet with the data of its IP header and socket.
 #[derive(Clone, Copy, Debug)]
 pub struct Received<'a> {
-    /// Interface it came in by.
+    /// Index of the receiving interface.
     pub ifindex: u32,
     /// Source address.
     pub source: IpAddr,
@@ -113,7 +113,7 @@ pub struct Received<'a> {
     pub destination: IpAddr,
     /// TTL or hop limit.
     pub ttl: u8,
-    /// For a packet of protocol AH: the IPv4 header as it came. The payload then begins with the authentication header.
+    /// For a packet of protocol AH: the IPv4 header as received. The payload then starts with the authentication header.
     pub authenticated: Option<&'a [u8]>,
     /// IP payload.
     pub payload: &'a [u8],
@@ -126,67 +126,68 @@ impl Received<'_> {
     }
 }
 
-/// Names a timer; setting it again replaces it.
+/// Identifies a timer. Setting a timer again replaces it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TimerKey {
     /// Active_Down_Timer or Adver_Timer of an instance (RFC 9568 section 6.2).
     Protocol(InstanceId),
-    /// Second burst, refresh or burst after a losing advert.
+    /// The second burst, the refresh, or the burst against a second master is due.
     Announce(InstanceId),
-    /// A refused address is tried again.
+    /// A refused address request is to be repeated.
     RetryAddress(AddressId),
-    /// A refused VMAC is tried again, or one that is not there is not waited for any longer.
+    /// A refused VMAC request is to be repeated, or the wait for a missing VMAC ends.
     Vmac(InstanceId),
-    /// A source address that the host has lost is not waited for any longer.
+    /// The wait for a lost source address ends.
     Source(InstanceId),
     /// `vrrp_startup_delay`.
     Startup,
     /// The next run of a script is due.
     Script(u32),
-    /// The delay of a gain or loss of processes is over.
+    /// `fork_delay` or `terminate_delay` of a `vrrp_track_process` is over.
     Processes(u32),
-    /// A link was up or down for long enough (`interface_up_down_delays`).
+    /// The delay of a link is over (`interface_up_down_delays`).
     Link(u32),
-    /// Changes of a tracker that flaps are told of.
+    /// The summary of a flapping tracker is due.
     Flap(TrackerId),
 }
 
-/// What the machines want done.
+/// An action for the process to carry out.
 #[derive(Clone, Debug)]
 pub enum Action {
-    /// Send a VRRP message. Comes before address actions of the same event: adverts never wait for addresses.
+    /// Send an advert. Precedes address actions of the same event: adverts never wait for addresses.
     Send {
-        /// The instance that speaks, for its error counters.
+        /// The sending instance, for its error counters.
         instance: InstanceId,
-        /// Interface to send by.
+        /// Index of the sending interface.
         ifindex: u32,
         /// IP source address.
         source: IpAddr,
         /// TTL or hop limit.
         ttl: u8,
-        /// Destinations (the group, or each peer), each with the VRRP message for it. Together they are one advert.
+        /// Destinations (the multicast group, or each peer) with the VRRP message for each. Together they count as one
+        /// advert.
         messages: Vec<(IpAddr, Vec<u8>)>,
-        /// `auth_type AH`: to be sent behind an authentication header, which covers the IP header too.
+        /// `auth_type AH`: key and sequence number of the authentication header, which also covers the IP header.
         seal: Option<ah::Seal>,
     },
     /// Set (`Some`, absolute time) or clear a timer.
     Timer(TimerKey, Option<Duration>),
-    /// Change the kernel's addresses; answered by [`Event::AddressDone`].
+    /// Set or remove an address; answered by [`Event::AddressDone`].
     Address(AddressId, AddressOp, Secondaries),
-    /// Remove the address of a row that is gone; not answered.
+    /// Remove the address of a deleted row; not answered.
     Withdraw(Box<Address>, Secondaries),
-    /// Change the kernel's links.
+    /// Create or remove a VMAC.
     Vmac {
-        /// Instance that gets an [`Event::VmacDone`]; `None` when it is gone.
+        /// Instance that gets an [`Event::VmacDone`]; `None` when it is deleted.
         id: Option<InstanceId>,
-        /// What to do.
+        /// The operation.
         op: VmacOp,
-        /// With which VMAC.
+        /// The VMAC.
         link: Box<WantedVmac>,
     },
-    /// Send this many gratuitous ARPs or unsolicited NAs for the address.
+    /// Send this number of gratuitous ARPs or unsolicited neighbour advertisements for the address.
     Announce(AddressId, u32),
-    /// Drop announcements of the instance that are not yet sent.
+    /// Drop the announcements of the instance that are not sent yet.
     CancelAnnouncements(InstanceId),
     /// Run the script of a tracker; answered by [`Event::ScriptEnded`] or [`Event::ScriptPostponed`].
     RunScript {
@@ -197,20 +198,20 @@ pub enum Action {
         /// `timeout`.
         limit: Duration,
     },
-    /// End the run of a script, if there is one, without an answer.
+    /// Kill the running script of a tracker, if any; not answered.
     CancelScript(u32),
 }
 
-/// A row went from A to B: what the views (traps, scripts, mail, log) are told.
+/// A change of a row, with which the views (traps, scripts, mail, log) are notified.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
     /// An instance entered a state.
     Instance {
         /// The row.
         id: InstanceId,
-        /// State it left.
+        /// Previous state.
         from: State,
-        /// State it entered; [`State::Stopped`] when the daemon stops.
+        /// New state; [`State::Stopped`] when the daemon stops.
         to: State,
         /// Why.
         cause: Cause,
@@ -219,23 +220,23 @@ pub enum Change {
     Group {
         /// The row.
         id: GroupId,
-        /// State it left.
+        /// Previous state.
         from: State,
-        /// State it entered.
+        /// New state.
         to: State,
     },
     /// The effective priority of an instance changed.
     Priority {
         /// The row.
         id: InstanceId,
-        /// Before.
+        /// Previous priority.
         from: u8,
-        /// Now.
+        /// New priority.
         to: u8,
-        /// Why.
+        /// Occasion of the change.
         occasion: Occasion,
     },
-    /// An advert of lower priority was heard. Told once per sender and interval.
+    /// An advert of lower priority was received. Reported once per sender and interval.
     LowerAdvert {
         /// The row.
         id: InstanceId,
@@ -243,113 +244,113 @@ pub enum Change {
         source: IpAddr,
         /// Its priority.
         priority: u8,
-        /// We are master and have answered; else we wait to preempt the sender.
+        /// True when this router is master; false when it is backup and about to preempt the sender.
         master: bool,
-        /// Adverts of lower priority since this was last told.
+        /// Number of adverts without a report since the last report.
         more: u64,
     },
-    /// A backup heard that its master gives up (priority 0). Told once per sender and interval.
+    /// A backup received priority 0: the master gives up. Reported once per sender and interval.
     MasterLeaves {
         /// The row.
         id: InstanceId,
         /// Sender.
         source: IpAddr,
     },
-    /// Packets are refused or odd; told once per kind until the master changes.
+    /// A packet was refused or is odd. Reported once per kind until the master changes.
     Complaint {
         /// The row.
         id: InstanceId,
         /// Sender.
         source: IpAddr,
-        /// What is wrong.
+        /// The error or oddity.
         complaint: Complaint,
-        /// Complaints of the same kind since it was last told.
+        /// Number of complaints of the same kind without a report since the last report.
         more: u64,
     },
     /// The reading of a tracker has changed.
     Tracker {
         /// The row.
         id: TrackerId,
-        /// What it says now.
+        /// The new reading.
         reading: Reading,
-        /// How it is told, as it may flap.
-        told: Told,
+        /// How the change is reported, depending on whether the tracker flaps.
+        report: FlapReport,
     },
-    /// A script ended otherwise than the time before.
+    /// The result of a script differs from its previous result.
     ScriptResult(u32),
-    /// SNMP has set a value of an instance.
+    /// A value of an instance was set by SNMP.
     Set {
         /// The row.
         id: InstanceId,
-        /// The object, before and now.
+        /// The value.
         what: Setting,
     },
-    /// An interface that concerns instances went up, down or away.
+    /// An interface that instances use went up, went down or was removed.
     Link {
-        /// Its name.
+        /// Name of the interface.
         name: String,
-        /// What became of it.
+        /// Its new state.
         to: LinkState,
     },
-    /// Not all virtual addresses fit an advert: the others are treated as excluded.
+    /// Not all virtual addresses fit into an advert; the others are treated as excluded.
     AddressesCut {
         /// The row.
         id: InstanceId,
-        /// Addresses that are advertised.
+        /// Number of advertised addresses.
         fit: usize,
-        /// Addresses that are configured.
+        /// Number of configured addresses.
         of: usize,
-        /// Largest packet of the interface, octets.
+        /// MTU of the interface, in octets.
         mtu: u32,
     },
-    /// A virtual address that the host has set itself stays although this router is not master.
+    /// A virtual address stays although this router is not master, because the host has set it itself.
     AddressStays(AddressId),
-    /// A packet for a VRID that no instance has here (`log_unknown_vrids`).
+    /// A packet has a VRID that no instance on this interface has (`log_unknown_vrids`).
     UnknownVrid {
-        /// Interface it came in by.
+        /// Index of the receiving interface.
         ifindex: u32,
         /// Sender.
         source: IpAddr,
-        /// Its VRID.
+        /// VRID of the packet.
         vrid: u8,
-        /// Such packets since this was last told.
+        /// Number of such packets without a report since the last report.
         more: u64,
     },
-    /// An outsider removed an address we hold; it is put back.
+    /// Another program removed a wanted address; it is set again.
     AddressStolen(AddressId),
-    /// The kernel refused to change an address; it is tried again.
+    /// The kernel refused to set or remove an address; the request is repeated.
     AddressRefused {
         /// The row.
         id: AddressId,
-        /// What was asked.
+        /// The requested operation.
         op: AddressOp,
-        /// The kernel's words.
+        /// The kernel's error message.
         error: String,
     },
-    /// An outsider removed the VMAC of an instance, or set it down; it is made again.
+    /// Another program removed the VMAC of an instance or set it down; it is created again.
     VmacStolen(InstanceId),
-    /// The kernel refused to make or remove a VMAC; it is tried again.
+    /// The kernel refused to create or remove a VMAC; the request is repeated.
     VmacRefused {
         /// The row.
         id: InstanceId,
-        /// What was asked.
+        /// The requested operation.
         op: VmacOp,
-        /// The kernel's words.
+        /// The kernel's error message.
         error: String,
     },
 }
 
-/// All that the handling of events has produced since it was last drained.
+/// Actions and changes since the last [`Vrrp::take_output`](super::Vrrp::take_output).
 #[derive(Clone, Debug, Default)]
 pub struct Output {
-    /// To be carried out in order.
+    /// Actions, to be carried out in order.
     pub actions: Vec<Action>,
-    /// To be shown in order.
+    /// Changes, to be reported in order.
     pub changes: Vec<Change>,
-    /// The checkpoint has changed without a change to show.
+    /// The checkpoint must be saved although there may be no change to report.
     pub save: bool,
-    /// Interfaces that instances send by have changed: sockets are to follow.
+    /// Interfaces of instances may have changed: sockets must be updated.
     pub links: bool,
-    /// The trackers are others: what watches for them is to follow.
+    /// The configured trackers have changed: the watches for files and processes must be updated.
     pub trackers: bool,
 }

@@ -1,12 +1,11 @@
-//! Pure functions of the rows: where an instance sends from, why it cannot take part, what its priority is, and how
-//! many addresses its adverts carry.
+//! Pure functions of the rows: source address, fault and effective priority of an instance, and the number of addresses in
+//! its adverts.
 
 use std::net::IpAddr;
-use std::time::Duration;
 
 use super::cause::Fault;
 use super::ids::STATIC;
-use super::interface::Interface;
+use super::interface::{Interface, is_link_local};
 use super::rows::{Address, Instance};
 use super::state::State;
 use super::surroundings::Surroundings;
@@ -14,29 +13,25 @@ use crate::config::model::{Family, Track, TrackerKind, Version};
 use crate::track::{Effect, Reading};
 use crate::wire::{ah, ipv4, vrrp};
 
-/// Octets of an IPv6 header.
+/// Length of an IPv6 header, in octets.
 const IPV6_HEADER: usize = 40;
 
-/// The address to send adverts from: the configured one, if this host has it and it is usable; else one of the
-/// interface's.
+/// The source address of adverts: the configured address, if this host has it and it is usable; without a configured
+/// address, an address of the interface.
 pub(super) fn source(around: Surroundings<'_>, row: &Instance) -> Option<IpAddr> {
     let link = around.interfaces.get(row.ifindex?)?;
     let Some(ip) = row.config.source else {
         return link.source(row.config.family, &row.destinations(), |known| {
-            around.lookups.use_of(around.addresses, link.index, known)
+            around.lookups.role_of(around.addresses, link.index, known)
         });
     };
-    // A link-local address is that of one link only.
+    // A link-local address is valid on its link only.
     let counts = |on: &Interface| !is_link_local(ip) || on.index == link.index;
     around.interfaces.carriers(ip).any(|(on, known)| known.usable && counts(on)).then_some(ip)
 }
 
-fn is_link_local(ip: IpAddr) -> bool {
-    matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local())
-}
-
-/// The first reason why an instance cannot take part.
-pub(super) fn fault(around: Surroundings<'_>, row: &Instance, has_source: bool, now: Duration) -> Option<Fault> {
+/// The first reason why an instance cannot take part in VRRP, if any.
+pub(super) fn fault(around: Surroundings<'_>, row: &Instance, has_source: bool) -> Option<Fault> {
     if !around.lacking.is_empty() {
         return Some(Fault::Privileges(around.lacking.join(" and ")));
     }
@@ -48,8 +43,8 @@ pub(super) fn fault(around: Surroundings<'_>, row: &Instance, has_source: bool, 
     if !link.up && !row.config.dont_track_primary {
         return Some(Fault::InterfaceDown(own.clone()));
     }
-    // While the VMAC is being made nothing is decided for want of it.
-    if let Some(vmac) = row.vmac.as_ref().filter(|vmac| vmac.wanted && !around.awaits_vmac(row, now)) {
+    // A missing VMAC is no fault while the kernel is creating it.
+    if let Some(vmac) = row.vmac.as_ref().filter(|vmac| vmac.wanted && !around.awaits_vmac(row)) {
         match vmac.ifindex.and_then(|index| interfaces.get(index)) {
             None => return Some(Fault::VmacMissing(vmac.name.clone())),
             Some(link) if !link.up && !row.config.dont_track_primary => {
@@ -75,7 +70,7 @@ pub(super) fn fault(around: Surroundings<'_>, row: &Instance, has_source: bool, 
         let reading = reading(around, entry);
         let faulty = match reading.effect(entry) {
             Effect::Fault => true,
-            // Out of a fault it does not come without knowing.
+            // An instance does not leave fault before its trackers have a result.
             Effect::Undecided => row.state == State::Fault,
             Effect::Weight(_) => false,
         };
@@ -83,26 +78,27 @@ pub(super) fn fault(around: Surroundings<'_>, row: &Instance, has_source: bool, 
     })
 }
 
-/// Interfaces that carry addresses are needed as the own one is, unless the address has `no_track`.
+/// Fault for an interface of the instance's addresses, which must be up like its own interface, unless the address has
+/// `no_track`.
 fn address_fault(around: Surroundings<'_>, row: &Instance) -> Option<Fault> {
-    let mut judged = row.config.interface.as_str();
+    let mut checked = row.config.interface.as_str();
     for address in row.config.addresses.iter().chain(&row.config.excluded) {
         let name = address.device.as_str();
-        // Most have the interface of the one before.
-        if address.no_track || name == judged || name == row.config.interface || row.puts_on_vmac(name) {
+        // Most addresses have the same interface as the one before.
+        if address.no_track || name == checked || name == row.config.interface || row.puts_on_vmac(name) {
             continue;
         }
         match around.interfaces.named(name) {
             None => return Some(Fault::InterfaceMissing(name.to_owned())),
             Some(link) if !link.up => return Some(Fault::InterfaceDown(name.to_owned())),
-            Some(_) => judged = name,
+            Some(_) => checked = name,
         }
     }
     None
 }
 
-/// A static address whose `track_group` lists the instance, and which cannot be set. One that is only about to be set is no
-/// fault.
+/// Fault for a static address that cannot be set and whose `track_group` lists the instance. An address that is about to be
+/// set is no fault.
 fn static_fault(around: Surroundings<'_>, row: &Instance) -> Option<Fault> {
     let groups = &row.config.track_groups;
     if groups.is_empty() {
@@ -119,13 +115,13 @@ fn static_fault(around: Surroundings<'_>, row: &Instance) -> Option<Fault> {
     })
 }
 
-/// Entries of the instance and of its group.
+/// The tracker entries of the instance and of its group.
 fn tracked<'t>(around: Surroundings<'t>, row: &'t Instance) -> impl Iterator<Item = &'t Track> {
     let group = around.group_of(row);
     row.config.trackers.iter().chain(group.map_or(&[][..], |group| &group.config.trackers))
 }
 
-/// What the tracker of an entry says.
+/// The present reading of an entry's tracker.
 fn reading(around: Surroundings<'_>, entry: &Track) -> Reading {
     match entry.kind {
         TrackerKind::Interface => Reading::of(around.interfaces.named(&entry.name).is_some_and(|link| link.up)),
@@ -133,20 +129,20 @@ fn reading(around: Surroundings<'_>, entry: &Track) -> Reading {
     }
 }
 
-/// Whether an instance is not to be judged yet: its VMAC is being made, or a tracker that decides between FAULT and not has
-/// told nothing yet.
-pub(super) fn awaits(around: Surroundings<'_>, row: &Instance, now: Duration) -> bool {
+/// Whether the first state of an instance cannot be decided yet: its VMAC is being created, or a tracker with weight 0 has
+/// no result.
+pub(super) fn is_undecided(around: Surroundings<'_>, row: &Instance) -> bool {
     let undecided = || tracked(around, row).any(|entry| reading(around, entry).effect(entry) == Effect::Undecided);
-    around.awaits_vmac(row, now) || (row.fault.is_none() && !row.resumes_master && undecided())
+    around.awaits_vmac(row) || (row.fault.is_none() && !row.resumes_master && undecided())
 }
 
-/// Base priority plus the weights of trackers, 1..=254; an owner keeps 255.
+/// The base priority plus the weights of trackers, 1..=254; 255 for an owner.
 pub(super) fn effective_priority(around: Surroundings<'_>, row: &Instance) -> u8 {
     if row.is_owner() {
         return 255;
     }
     let group = around.group_of(row);
-    // Weighted trackers of members would pull the group apart.
+    // Without `tracking_weight`, weights of single members do not count: members must not differ in priority.
     let own = group.is_none_or(|group| group.config.tracking_weight).then_some(&row.config.trackers);
     let entries = own.into_iter().chain(group.map(|group| &group.config.trackers)).flatten();
     let weights = entries.map(|entry| match reading(around, entry).effect(entry) {
@@ -157,12 +153,12 @@ pub(super) fn effective_priority(around: Surroundings<'_>, row: &Instance) -> u8
     u8::try_from(sum.clamp(1, 254)).unwrap_or(254)
 }
 
-/// How many of the configured addresses fit an advert on the interface it is sent by. A fragmented advert would be
-/// taken by no router that looks at the first fragment alone.
+/// The number of configured addresses that fit into an advert without fragmentation, given the MTU of its interface.
+/// Routers that only read the first fragment would refuse a fragmented advert.
 pub(super) fn advertised(around: Surroundings<'_>, row: &Instance) -> usize {
     let all = row.config.addresses.len();
     let link = row.wire().and_then(|index| around.interfaces.get(index));
-    // An interface that is not there, or that has no limit.
+    // No limit if the interface does not exist, or its MTU is 0.
     let Some(mtu) = link.map(|link| link.mtu as usize).filter(|mtu| *mtu > 0) else { return all };
     let (before, each) = match row.config.family {
         Family::V6 => (IPV6_HEADER, 16),

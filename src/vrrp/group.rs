@@ -1,4 +1,4 @@
-//! Sync groups: their members are all backup, all master or all in fault. An instance without a group moves by itself.
+//! Sync groups, whose members are all backup, all master or all in fault; and transitions of instances without a group.
 
 use super::cause::{Cause, Fault};
 use super::event::Change;
@@ -25,7 +25,7 @@ impl Tables {
         self.member_rows(group).any(|row| row.fault.is_some())
     }
 
-    /// The fault of an instance, or that of another member of its group.
+    /// The cause of a transition to fault: the instance's own fault, or the fault of another member of its group.
     fn fault_cause(&self, row: &Instance) -> Cause {
         if let Some(fault) = &row.fault {
             return Cause::Fault(fault.clone());
@@ -44,7 +44,7 @@ impl Vrrp {
         }
     }
 
-    /// Recomputes source address, faults and effective priority of an instance, and moves it if they ask for it.
+    /// Assesses an instance, and moves it or its group into or out of fault if necessary.
     pub(super) fn reassess(&mut self, id: InstanceId) {
         let Some(mut router) = self.router(id) else { return };
         let had_fault = router.row.fault.is_some();
@@ -55,12 +55,12 @@ impl Vrrp {
         }
         match router.row.group {
             Some(group) => self.reassess_group(group),
-            None => self.obey_faults(id),
+            None => self.apply_fault(id),
         }
     }
 
-    /// Moves an instance without a group into fault or out of it, if it is not where its faults want it.
-    pub(super) fn obey_faults(&mut self, id: InstanceId) {
+    /// Moves an instance without a group into or out of fault, if its state does not agree with its fault.
+    pub(super) fn apply_fault(&mut self, id: InstanceId) {
         let Some(mut router) = self.router(id) else { return };
         match (router.row.fault.is_some(), router.row.state == State::Fault) {
             (true, false) => self.enter_fault(id),
@@ -82,7 +82,7 @@ impl Vrrp {
         }
     }
 
-    /// First transition of an instance, out of Init.
+    /// Makes the first transition of an instance, out of Init.
     pub(super) fn start_instance(&mut self, id: InstanceId, to: State) {
         if to == State::Fault {
             self.enter_fault(id);
@@ -91,7 +91,8 @@ impl Vrrp {
         }
     }
 
-    /// Master only if every member is an owner, fault if any is in fault, else backup. The group is told first.
+    /// Starts a group: as master if every member is an owner or resumes as master, in fault if a member has a fault,
+    /// otherwise as backup. The group's change is reported before those of its members.
     pub(super) fn start_group(&mut self, group: GroupId) {
         let is_owner = |row: &Instance| row.is_owner() && row.config.start_state == StartState::Master;
         let owners = self.tables.member_rows(group).all(is_owner);
@@ -102,7 +103,7 @@ impl Vrrp {
             false => State::Backup,
         };
         if resumed && to == State::Master {
-            // Its members were master before the predecessor died: no news.
+            // The group was master before the predecessor crashed: no change to report.
             if let Some(row) = self.tables.groups.get_mut(&group) {
                 row.state = to;
             }
@@ -113,18 +114,18 @@ impl Vrrp {
         }
     }
 
-    /// Whether some member cannot be judged yet.
-    pub(super) fn group_awaits(&self, group: GroupId) -> bool {
+    /// Whether a member's first state cannot be decided yet.
+    pub(super) fn group_is_undecided(&self, group: GroupId) -> bool {
         let around = self.tables.surroundings();
-        self.tables.member_rows(group).any(|row| faults::awaits(around, row, self.turn.now))
+        self.tables.member_rows(group).any(|row| faults::is_undecided(around, row))
     }
 
-    /// Starts an instance that waited for its VMAC or a tracker. A new group starts with the last of them, later ones join as at a
-    /// reload.
+    /// Starts an instance that waited for its VMAC or a tracker. A group starts with the last of its waiting members;
+    /// instances that join a running group do so as at a reload.
     pub(super) fn start_late(&mut self, id: InstanceId) {
         let Some(router) = self.router(id) else { return };
         let waited = router.row.state == State::Init;
-        if !router.site.turn.is_running() || !waited || router.awaits() {
+        if !router.site.turn.is_running() || !waited || router.is_undecided() {
             return;
         }
         let to = router.row.first_state();
@@ -133,12 +134,12 @@ impl Vrrp {
         if state != State::Init {
             self.start_instance(id, State::Backup);
             self.unify_group(group);
-        } else if !self.group_awaits(group) {
+        } else if !self.group_is_undecided(group) {
             self.start_group(group);
         }
     }
 
-    /// What the move of a member means for its group.
+    /// Moves the group of an instance according to an event of the instance.
     pub(super) fn move_group_of(&mut self, id: InstanceId, then: GroupMove) {
         let group = self.tables.instances.get(&id).filter(|_| then != GroupMove::None).and_then(|row| row.group);
         let Some(group) = group else { return };
@@ -146,7 +147,7 @@ impl Vrrp {
             GroupMove::None => {}
             GroupMove::Follow => self.follow_backup(group),
             GroupMove::WantsMaster(cause) => self.member_wants_master(group, id, cause),
-            // If it was to join a group that is master, the group cannot be master as a whole.
+            // If the group is master, this member was to join it but hears another master: the whole group yields.
             GroupMove::HearsMaster => {
                 if self.tables.groups.get(&group).is_some_and(|group| group.state == State::Master) {
                     self.follow_backup(group);
@@ -155,7 +156,8 @@ impl Vrrp {
         }
     }
 
-    /// A member's down timer ran out: the group becomes master once all want it; until then the member waits on.
+    /// Handles the expiry of a member's Active_Down_Timer: the group becomes master once all members want it; until then
+    /// the member waits for another interval.
     fn member_wants_master(&mut self, group: GroupId, id: InstanceId, cause: Cause) {
         let all = self.tables.member_rows(group).all(|row| row.wanted == State::Master);
         let Some(mut router) = self.router(id) else { return };
@@ -171,7 +173,7 @@ impl Vrrp {
         self.set_group_state(group, State::Master);
     }
 
-    /// A member went from master to backup: so do the others.
+    /// Moves all members from master to backup, because one of them has become backup.
     fn follow_backup(&mut self, group: GroupId) {
         for id in self.tables.members(group) {
             if let Some(mut router) = self.router(id).filter(|router| router.row.state == State::Master) {
@@ -181,9 +183,9 @@ impl Vrrp {
         self.set_group_state(group, State::Backup);
     }
 
-    /// After a new configuration: members that are master stay so, and the others join them when their own down timers
-    /// expire (or take the group along when they hear a master, see [`GroupMove::HearsMaster`]). Without a master, all
-    /// become backup together, or stay in fault together.
+    /// Brings the members into one state after a reload. Members that are master stay master, and the others join them when
+    /// their Active_Down_Timers expire, or make the group backup when they hear a master ([`GroupMove::HearsMaster`]).
+    /// Without a master among them, all become backup or stay in fault.
     pub(super) fn unify_group(&mut self, group: GroupId) {
         if self.tables.group_has_fault(group) {
             return self.reassess_group(group);
@@ -205,7 +207,7 @@ impl Vrrp {
         self.follow_backup(group);
     }
 
-    /// Brings the group in line with the faults of its members.
+    /// Moves the group into or out of fault according to its members.
     fn reassess_group(&mut self, group: GroupId) {
         let faulty = self.tables.group_has_fault(group);
         let was = self.tables.groups.get(&group).map(|row| row.state);
@@ -220,7 +222,7 @@ impl Vrrp {
                 self.set_group_state(group, State::Backup);
             }
             Some(was) if faulty && was != State::Fault => {
-                // The member that is in fault itself goes first, so that its reason is told before its consequence.
+                // Members with a fault of their own go first, so that the cause is reported before its consequences.
                 let instances = &self.tables.instances;
                 members.sort_by_key(|id| instances.get(id).is_none_or(|row| row.fault.is_none()));
                 members.into_iter().for_each(|id| self.enter_fault(id));

@@ -1,4 +1,5 @@
-//! Addresses and VMACs in the kernel that this process has made, for a later one whose rows may not know them.
+//! Held resources: addresses and VMACs that this process has set in the kernel. A later process can remove them even if
+//! its configuration no longer has them.
 
 use std::net::IpAddr;
 
@@ -7,27 +8,27 @@ use serde::{Deserialize, Serialize};
 use super::rows::Address;
 use crate::state::Record;
 
-/// What a process has set in the kernel.
+/// Held resources: all addresses and VMACs that a process has set in the kernel.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Held {
     pub(super) vmacs: Vec<HeldVmac>,
     pub(super) addresses: Vec<HeldAddress>,
 }
 
-/// An interface of our own.
+/// A VMAC that this daemon has created.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct HeldVmac {
     pub(super) name: String,
     pub(super) mac: [u8; 6],
 }
 
-/// An address on an interface.
+/// An address that this daemon has set.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct HeldAddress {
     pub(super) device: String,
     pub(super) ip: IpAddr,
     pub(super) prefix: u8,
-    /// The peer and its prefix length.
+    /// Peer address and its prefix length.
     pub(super) peer: Option<(IpAddr, u8)>,
 }
 
@@ -37,7 +38,7 @@ impl Record for Held {
 }
 
 impl Held {
-    /// Whether a predecessor held the address of a row on this interface.
+    /// Whether these include the address of a row on this interface.
     pub(super) fn has_address(&self, interface: &str, row: &Address) -> bool {
         let config = &row.config;
         self.addresses.iter().any(|held| {
@@ -51,7 +52,7 @@ impl Held {
         self.vmacs.is_empty() && self.addresses.is_empty()
     }
 
-    /// Each thing in words.
+    /// Describes each address and VMAC in words.
     pub fn list(&self) -> Vec<String> {
         let vmacs = self.vmacs.iter().map(|vmac| format!("VMAC {}", vmac.name));
         let addresses = self.addresses.iter().map(|held| {

@@ -2,7 +2,7 @@
 
 use snmp::Key;
 
-/// Index of a row of vrrpInstanceTable, from 1. Stays the same for a name across reloads.
+/// Index of a row of vrrpInstanceTable, from 1. A name keeps its index across reloads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InstanceId(pub u32);
 
@@ -10,10 +10,10 @@ pub struct InstanceId(pub u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GroupId(pub u32);
 
-/// Index of a row of vrrpAddressTable: owner (0 = static, else the instance) and position from 1.
+/// Index of a row of vrrpAddressTable: owner (0 = static, otherwise the instance) and position, from 1.
 pub type AddressId = (u32, u32);
 
-/// Owner of static addresses.
+/// The owner of static addresses.
 pub(super) const STATIC: InstanceId = InstanceId(0);
 
 impl Key for InstanceId {

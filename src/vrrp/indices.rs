@@ -8,16 +8,16 @@ use crate::config::model;
 use crate::state::{self, NextIndex, Record};
 use crate::track;
 
-/// Which row has which index.
+/// The row indices of all VRRP tables.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Indices {
-    /// By name.
+    /// Instances by name.
     pub(super) instances: state::Indices<String>,
-    /// By name.
+    /// Sync groups by name.
     pub(super) groups: state::Indices<String>,
-    /// vrrpAddressTable: the positions of each owner's addresses.
+    /// Positions of the addresses of each owner in vrrpAddressTable.
     pub(super) addresses: BTreeMap<u32, state::Indices<model::Address>>,
-    /// By kind and name.
+    /// Trackers by kind and name.
     pub(super) trackers: track::Indices,
 }
 
@@ -26,7 +26,7 @@ impl Record for Indices {
     const VERSION: u32 = 2;
 }
 
-/// The index of the next new row of each table, as far as it is not in a row.
+/// The next free index of each table, except for the addresses of instances, whose next position is in the instance's row.
 #[derive(Debug, Default)]
 pub(super) struct Next {
     pub(super) instance: NextIndex,

@@ -1,4 +1,4 @@
-//! What this process holds in the kernel, and what it does with that of a predecessor.
+//! Resources that this process holds in the kernel, and those inherited from a predecessor.
 
 use super::event::Action;
 use super::held::{Held, HeldAddress, HeldVmac};
@@ -9,14 +9,14 @@ use super::rows::Address;
 use crate::config::model;
 
 impl Vrrp {
-    /// What this process has made or is about to make.
+    /// Returns the addresses and VMACs that this process has set or is about to set.
     pub fn held(&self) -> Held {
         let vmacs = self.tables.instances.values().filter_map(|row| {
             let (vmac, config) = row.vmac.as_ref().zip(row.config.vmac.as_ref())?;
             let made = !vmac.name.is_empty() && (vmac.wanted || vmac.ifindex.is_some());
             made.then(|| HeldVmac { name: vmac.name.clone(), mac: config.mac })
         });
-        // What the host has set itself is not ours, wanted or not.
+        // An address that the host has set itself is not ours, even if it is wanted.
         let held = |row: &&Address| row.is_held() || row.pending.is_some() || (row.wanted && !row.installed);
         let addresses = self.tables.addresses.values().filter(held).map(|row| {
             let config = &row.config;
@@ -26,12 +26,13 @@ impl Vrrp {
         Held { vmacs: vmacs.collect(), addresses: addresses.collect() }
     }
 
-    /// Takes over what a predecessor held, before the interfaces are known.
+    /// Takes over the addresses and VMACs of a predecessor. Call it before the first
+    /// [`Event::Interfaces`](super::Event::Interfaces).
     pub fn inherit(&mut self, held: Held) {
         self.inherited = held;
     }
 
-    /// Removes what was inherited and is in no row; rows see to their own.
+    /// Removes inherited addresses and VMACs that belong to no row.
     pub(super) fn drop_inherited(&mut self) {
         let Held { addresses, vmacs } = std::mem::take(&mut self.inherited);
         for HeldAddress { device, ip, prefix, peer } in addresses {
@@ -47,7 +48,7 @@ impl Vrrp {
         for HeldVmac { name, mac } in vmacs {
             let Some(link) = self.tables.interfaces.named(&name).filter(|link| link.mac == Some(mac)) else { continue };
             let Some(base) = link.macvlan.as_ref().and_then(|macvlan| macvlan.base) else { continue };
-            // One that may take it over has the same address.
+            // An instance with the same Ethernet address may take it over.
             let rows = self.tables.instances.values();
             if rows.filter_map(|row| row.config.vmac.as_ref()).all(|vmac| vmac.mac != mac) {
                 let base_name = self.tables.interfaces.name(base).to_owned();

@@ -1,4 +1,4 @@
-//! Links and their addresses, as the kernel reflects them.
+//! The interface table: links and their addresses, as reported by the kernel.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
@@ -16,11 +16,11 @@ pub struct Interface {
     pub up: bool,
     /// Flagged NOARP: no gratuitous ARP is sent on it.
     pub noarp: bool,
-    /// Largest packet in octets.
+    /// MTU in octets.
     pub mtu: u32,
     /// Ethernet address.
     pub mac: Option<[u8; 6]>,
-    /// That it is a macvlan.
+    /// Properties of a macvlan; `None` for other interfaces.
     pub macvlan: Option<Macvlan>,
     /// Its addresses.
     pub addresses: Addresses,
@@ -39,12 +39,12 @@ pub struct InterfaceAddress {
     pub marked: bool,
 }
 
-/// Whether an interface is a macvlan, and of what sort.
+/// Properties of a macvlan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Macvlan {
-    /// Index of the interface below.
+    /// Index of the base interface.
     pub base: Option<u32>,
-    /// Of mode `private`.
+    /// Whether the mode is `private`.
     pub private: bool,
 }
 
@@ -63,18 +63,18 @@ pub struct KernelAddress {
     pub marked: bool,
 }
 
-/// Addresses in the kernel's order, found by value: a takeover may bring thousands.
+/// Addresses of an interface in the kernel's order, with look-up by value, since there may be thousands.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Addresses {
     in_order: BTreeMap<u64, InterfaceAddress>,
     by_value: HashMap<(IpAddr, u8), u64>,
-    /// Places of the addresses of each network.
+    /// Positions of the addresses of each network.
     by_network: HashMap<(IpAddr, u8), BTreeSet<u64>>,
     next: u64,
 }
 
 impl Addresses {
-    /// Adds an address at the end, or changes a known one in its place.
+    /// Appends an address, or updates a known address in place.
     pub fn add(&mut self, address: InterfaceAddress) {
         let place = *self.by_value.entry((address.ip, address.prefix)).or_insert(self.next);
         self.next += u64::from(place == self.next);
@@ -82,7 +82,7 @@ impl Addresses {
         self.by_network.entry(network(address.ip, address.prefix)).or_default().insert(place);
     }
 
-    /// Forgets an address.
+    /// Removes an address.
     pub fn remove(&mut self, ip: IpAddr, prefix: u8) {
         let Some(place) = self.by_value.remove(&(ip, prefix)) else { return };
         self.in_order.remove(&place);
@@ -95,17 +95,17 @@ impl Addresses {
         }
     }
 
-    /// Whether the address is there.
+    /// Whether the address is set.
     pub fn contains(&self, ip: IpAddr, prefix: u8) -> bool {
         self.by_value.contains_key(&(ip, prefix))
     }
 
-    /// An address with all that is known of it.
+    /// Returns an address with its flags.
     pub fn get(&self, ip: IpAddr, prefix: u8) -> Option<&InterfaceAddress> {
         self.in_order.get(self.by_value.get(&(ip, prefix))?)
     }
 
-    /// Addresses of the same network that were set after this one. If it is primary, they are its secondaries.
+    /// Addresses of the same network that were set after this address. If it is primary, they are its secondaries.
     pub fn later_in_network(&self, ip: IpAddr, prefix: u8) -> impl Iterator<Item = &InterfaceAddress> {
         let place = self.by_value.get(&(ip, prefix)).copied();
         let places = self.by_network.get(&network(ip, prefix));
@@ -113,13 +113,13 @@ impl Addresses {
         later.filter_map(|place| self.in_order.get(place))
     }
 
-    /// All of them, in the kernel's order.
+    /// All addresses in the kernel's order.
     pub fn iter(&self) -> impl Iterator<Item = &InterfaceAddress> + Clone {
         self.in_order.values()
     }
 }
 
-/// The network of an address, with its prefix length.
+/// The network of an address: the address with cleared host bits, and the prefix length.
 fn network(ip: IpAddr, prefix: u8) -> (IpAddr, u8) {
     let cleared = |bits: u32| bits.saturating_sub(prefix.into());
     let ip = match ip {
@@ -143,27 +143,27 @@ impl FromIterator<InterfaceAddress> for Addresses {
     }
 }
 
-/// All interfaces, found by index, by name, and by an address.
+/// All interfaces, with look-up by index, name and address.
 #[derive(Clone, Debug, Default)]
 pub struct Interfaces {
     by_index: BTreeMap<u32, Interface>,
     by_name: HashMap<String, u32>,
-    /// Interfaces that carry an address, with its prefix length.
+    /// Interfaces that have an address, with its prefix length.
     by_address: HashMap<IpAddr, BTreeSet<(u32, u8)>>,
 }
 
 impl Interfaces {
-    /// The interface of an index.
+    /// Returns the interface with an index.
     pub fn get(&self, index: u32) -> Option<&Interface> {
         self.by_index.get(&index)
     }
 
-    /// The interface of a name.
+    /// Returns the interface with a name.
     pub fn named(&self, name: &str) -> Option<&Interface> {
         self.get(*self.by_name.get(name)?)
     }
 
-    /// The name of an index, `?` when it is gone.
+    /// The name of the interface with an index, `?` when there is none.
     pub fn name(&self, index: u32) -> &str {
         self.get(index).map_or("?", |link| &link.name)
     }
@@ -173,7 +173,7 @@ impl Interfaces {
         self.by_index.values()
     }
 
-    /// The places where an address is set on this host, loopback included.
+    /// The interfaces on which an address is set, including loopback.
     pub fn carriers(&self, ip: IpAddr) -> impl Iterator<Item = (&Interface, &InterfaceAddress)> {
         let places = self.by_address.get(&ip).into_iter().flatten();
         places.filter_map(move |(index, prefix)| {
@@ -182,7 +182,7 @@ impl Interfaces {
         })
     }
 
-    /// Takes over what the kernel has.
+    /// Replaces all interfaces.
     pub fn replace(&mut self, links: Vec<Interface>) {
         *self = Interfaces::default();
         for link in links {
@@ -194,7 +194,7 @@ impl Interfaces {
         }
     }
 
-    /// Adds or changes a link; known addresses stay.
+    /// Adds or changes a link; the addresses of a known link are kept.
     pub fn set_link(&mut self, mut link: Interface) {
         if let Some(old) = self.by_index.get_mut(&link.index) {
             link.addresses = std::mem::take(&mut old.addresses);
@@ -205,7 +205,7 @@ impl Interfaces {
         self.by_index.insert(link.index, link);
     }
 
-    /// Forgets a link.
+    /// Removes a link with its addresses.
     pub fn remove_link(&mut self, index: u32) {
         let Some(link) = self.by_index.remove(&index) else { return };
         self.forget_name(&link.name, index);
@@ -222,7 +222,7 @@ impl Interfaces {
         self.by_address.entry(ip).or_default().insert((ifindex, prefix));
     }
 
-    /// Forgets an address.
+    /// Removes an address.
     pub fn remove(&mut self, ifindex: u32, ip: IpAddr, prefix: u8) {
         if let Some(link) = self.by_index.get_mut(&ifindex) {
             link.addresses.remove(ip, prefix);
@@ -230,7 +230,7 @@ impl Interfaces {
         self.forget_carrier(ip, ifindex, prefix);
     }
 
-    /// The name may have gone to another link already.
+    /// Removes a name, unless another link has it already.
     fn forget_name(&mut self, name: &str, index: u32) {
         if self.by_name.get(name) == Some(&index) {
             self.by_name.remove(name);
@@ -247,45 +247,45 @@ impl Interfaces {
     }
 }
 
-/// What an address is to this daemon.
+/// Role of an interface's address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Use {
-    /// The host's own.
+pub enum AddressRole {
+    /// An address of the host.
     Host,
-    /// The host's own, and configured as a virtual address: that of an address owner.
+    /// An address of the host that is also configured as a virtual address: that of an address owner.
     HostAndVirtual,
-    /// A virtual address that keepalived has set: it goes with the state, and is no source.
+    /// A virtual address that keepalived has set. It is no source address, since it is removed with the state.
     Ours,
 }
 
 impl Interface {
-    /// The address to send adverts to these `destinations` from: the first IPv4 address or the first usable IPv6
-    /// link-local one that is the host's. One that is not virtual goes first; an address owner may have no other. To
-    /// global IPv6 unicast peers a global one, which may be routed.
+    /// The source address for adverts to these `destinations`: the host's first IPv4 address, or its first usable IPv6
+    /// link-local address; for global IPv6 unicast peers, its first usable global address. Virtual addresses of an
+    /// address owner are only used if there is no other address.
     pub fn source(
         &self,
         family: Family,
         destinations: &[IpAddr],
-        use_of: impl Fn(&InterfaceAddress) -> Use,
+        role_of: impl Fn(&InterfaceAddress) -> AddressRole,
     ) -> Option<IpAddr> {
         let global = destinations.iter().any(|ip| !ip.is_multicast() && !is_link_local(*ip));
-        let mut virtual_one = None;
+        let mut owned = None;
         for known in self.addresses.iter() {
             let fits = match known.ip {
                 IpAddr::V4(_) => family == Family::V4,
                 IpAddr::V6(_) => family == Family::V6 && known.usable && is_link_local(known.ip) != global,
             };
-            match fits.then(|| use_of(known)) {
-                Some(Use::Host) => return Some(known.ip),
-                Some(Use::HostAndVirtual) => virtual_one = virtual_one.or(Some(known.ip)),
-                Some(Use::Ours) | None => {}
+            match fits.then(|| role_of(known)) {
+                Some(AddressRole::Host) => return Some(known.ip),
+                Some(AddressRole::HostAndVirtual) => owned = owned.or(Some(known.ip)),
+                Some(AddressRole::Ours) | None => {}
             }
         }
-        virtual_one
+        owned
     }
 }
 
-fn is_link_local(ip: IpAddr) -> bool {
+pub(super) fn is_link_local(ip: IpAddr) -> bool {
     matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local())
 }
 
@@ -314,15 +314,16 @@ mod tests {
     fn the_source_is_the_first_address_that_is_not_virtual() {
         let link = link(&[("10.0.0.100", true), ("10.0.0.1", true), ("fe80::9", false), ("fe80::1", true)]);
         let vip: IpAddr = "10.0.0.100".parse().unwrap();
-        let use_of = |known: &InterfaceAddress| if known.ip == vip { Use::HostAndVirtual } else { Use::Host };
-        assert_eq!(link.source(Family::V4, &to("224.0.0.18"), use_of), Some("10.0.0.1".parse().unwrap()));
-        assert_eq!(link.source(Family::V6, &to("ff02::12"), |_| Use::Host), Some("fe80::1".parse().unwrap()));
+        let role_of =
+            |known: &InterfaceAddress| if known.ip == vip { AddressRole::HostAndVirtual } else { AddressRole::Host };
+        assert_eq!(link.source(Family::V4, &to("224.0.0.18"), role_of), Some("10.0.0.1".parse().unwrap()));
+        assert_eq!(link.source(Family::V6, &to("ff02::12"), |_| AddressRole::Host), Some("fe80::1".parse().unwrap()));
     }
 
     #[test]
-    fn global_peers_are_sent_to_from_a_global_address() {
+    fn the_source_for_global_peers_is_a_global_address() {
         let link = link(&[("fe80::1", true), ("fd00::9", false), ("fd00::1", true)]);
-        let source = |peer: &str| link.source(Family::V6, &to(peer), |_| Use::Host);
+        let source = |peer: &str| link.source(Family::V6, &to(peer), |_| AddressRole::Host);
         assert_eq!(source("fd00::2"), Some("fd00::1".parse().unwrap()));
         assert_eq!(source("fe80::2"), Some("fe80::1".parse().unwrap()));
     }
@@ -331,12 +332,12 @@ mod tests {
     fn an_owner_sends_from_its_virtual_address_unless_keepalived_has_set_it() {
         let link = link(&[("10.0.0.100", true)]);
         let source = |kind| link.source(Family::V4, &to("224.0.0.18"), |_| kind);
-        assert_eq!(source(Use::HostAndVirtual), Some("10.0.0.100".parse().unwrap()));
-        assert_eq!(source(Use::Ours), None);
+        assert_eq!(source(AddressRole::HostAndVirtual), Some("10.0.0.100".parse().unwrap()));
+        assert_eq!(source(AddressRole::Ours), None);
     }
 
     #[test]
-    fn secondaries_of_an_address_are_the_later_ones_of_its_network() {
+    fn secondaries_are_the_later_addresses_of_the_network() {
         let mut link = link(&[("10.0.0.9", true), ("10.0.1.1", true), ("10.0.0.1", true)]);
         let later = |link: &Interface, ip: &str| -> Vec<String> {
             link.addresses.later_in_network(ip.parse().unwrap(), 24).map(|known| known.ip.to_string()).collect()
@@ -350,14 +351,14 @@ mod tests {
     }
 
     #[test]
-    fn interfaces_are_found_by_name_and_by_address() {
+    fn interfaces_are_found_by_name_and_address() {
         let mut all = Interfaces::default();
         all.set_link(link(&[]));
         let ip: IpAddr = "10.0.0.1".parse().unwrap();
         all.add(KernelAddress { ifindex: 2, ip, prefix: 24, usable: true, marked: false });
         all.set_link(Interface { index: 2, name: "lan0".into(), ..Interface::default() });
         assert!(all.named("eth0").is_none());
-        // The name goes to another link before the first one is reported gone.
+        // Another link gets the name before the removal of the first link is reported.
         all.set_link(Interface { index: 3, name: "lan0".into(), ..Interface::default() });
         assert_eq!(all.carriers(ip).map(|(link, _)| link.index).collect::<Vec<_>>(), [2]);
         all.remove_link(2);

@@ -1,4 +1,4 @@
-//! What the kernel tells of interfaces and addresses, and what it means for the instances they concern.
+//! Handling of the kernel's notifications about links and addresses, and their consequences for instances.
 
 use std::collections::BTreeSet;
 
@@ -12,13 +12,13 @@ use super::rows::Instance;
 use super::state::State;
 
 impl Vrrp {
-    /// All interfaces were read anew.
+    /// Takes all interfaces, which were read from the kernel.
     pub(super) fn interfaces_known(&mut self, mut links: Vec<Interface>) {
         self.turn.occasion = Occasion::Interfaces;
         let known: BTreeSet<u32> = links.iter().map(|link| link.index).collect();
         self.tables.links.indices().iter().filter(|index| !known.contains(index)).for_each(|index| self.forget(*index));
         for link in &mut links {
-            link.up = self.seen(link);
+            link.up = self.effective_state(link);
         }
         self.tables.interfaces.replace(links);
         self.vmacs_gone();
@@ -31,27 +31,27 @@ impl Vrrp {
         self.follow_links(&all);
     }
 
-    /// The kernel tells of a link: its state may be seen later.
-    pub(super) fn link_told(&mut self, mut link: Interface) {
-        link.up = self.seen(&link);
+    /// Handles the kernel's notification about a link, whose change of state may be delayed.
+    pub(super) fn link_reported(&mut self, mut link: Interface) {
+        link.up = self.effective_state(&link);
         self.link_changed(link);
     }
 
-    /// What is seen of a link that the kernel tells of.
-    fn seen(&mut self, link: &Interface) -> bool {
+    /// The effective state of a link that the kernel reports, after delays and carrier polls.
+    fn effective_state(&mut self, link: &Interface) -> bool {
         let now = self.turn.now;
         let before = self.tables.interfaces.get(link.index).map(|old| old.up);
         let owner = self.tables.owner_of_vmac(link.index).and_then(|id| self.tables.instances.get(&id));
         let below = owner.map(|row| row.config.interface.as_str());
-        let was_delayed = self.tables.links.last_told(link.index).is_some();
-        let seen = self.tables.links.told(link.index, (&link.name, below), link.up, before, now);
-        if was_delayed || seen.pending.is_some() {
-            self.turn.set_timer(TimerKey::Link(link.index), seen.pending);
+        let was_delayed = self.tables.links.last_reported(link.index).is_some();
+        let status = self.tables.links.report(link.index, (&link.name, below), link.up, before, now);
+        if was_delayed || status.pending.is_some() {
+            self.turn.set_timer(TimerKey::Link(link.index), status.pending);
         }
-        seen.up
+        status.up
     }
 
-    /// A link was up or down for long enough.
+    /// Applies the state of a link whose delay is over.
     pub(super) fn link_settled(&mut self, index: u32) {
         let up = self.tables.links.expire(index, self.turn.now);
         if let Some((up, link)) = up.zip(self.tables.interfaces.get(index).cloned()) {
@@ -59,34 +59,39 @@ impl Vrrp {
         }
     }
 
-    /// The driver of an interface says whether there is a link.
+    /// Handles the carrier state of a polled interface.
     pub(super) fn link_beat(&mut self, name: &str, up: bool) {
         let now = self.turn.now;
         let Some(link) = self.tables.interfaces.named(name).cloned() else { return };
-        let Some(seen) = self.tables.links.beat(link.index, name, up, link.up, now) else { return };
-        self.turn.set_timer(TimerKey::Link(link.index), seen.pending);
-        if seen.up != link.up {
-            self.link_changed(Interface { up: seen.up, ..link });
+        let Some(status) = self.tables.links.poll(link.index, name, up, link.up, now) else { return };
+        self.turn.set_timer(TimerKey::Link(link.index), status.pending);
+        if status.up != link.up {
+            self.link_changed(Interface { up: status.up, ..link });
         }
     }
 
-    /// After a new configuration: delays may be others, and links polled no longer.
+    /// Evaluates delayed and polled links again after a reload, which may have changed the delays.
     pub(super) fn reconsider_links(&mut self) {
         for index in self.tables.links.indices() {
             let link = self.tables.interfaces.get(index).cloned();
-            if let Some((link, up)) = link.zip(self.tables.links.last_told(index)) {
-                self.link_told(Interface { up, ..link });
+            if let Some((link, up)) = link.zip(self.tables.links.last_reported(index)) {
+                self.link_reported(Interface { up, ..link });
             }
         }
     }
 
-    /// A link appeared, or something of it changed, perhaps its name.
+    /// Applies a new or changed link to the instances that use it. Its name may have changed.
     pub(super) fn link_changed(&mut self, link: Interface) {
         let index = link.index;
         let old = self.tables.interfaces.get(index).map(|old| (old.name.clone(), old.up));
         let renamed = old.as_ref().is_none_or(|(name, _)| *name != link.name);
         let mut concerned: BTreeSet<InstanceId> = self.tables.concerned_by(&link.name).collect();
-        concerned.extend(self.tables.owner_of_vmac(index));
+        let owner = self.tables.owner_of_vmac(index);
+        if owner.is_some() {
+            // The notifications about the VMACs of other instances may wait behind this one.
+            self.vmac_progress = self.turn.now;
+        }
+        concerned.extend(owner);
         if let Some((name, _)) = old.as_ref().filter(|_| renamed) {
             concerned.extend(self.tables.concerned_by(name));
         }
@@ -107,7 +112,7 @@ impl Vrrp {
     }
 
     fn forget(&mut self, index: u32) {
-        if self.tables.links.last_told(index).is_some() {
+        if self.tables.links.last_reported(index).is_some() {
             self.tables.links.forget(index);
             self.turn.set_timer(TimerKey::Link(index), None);
         }
@@ -121,7 +126,7 @@ impl Vrrp {
         let link = self.tables.interfaces.get(index);
         let addresses: Vec<_> = link.into_iter().flat_map(|link| link.addresses.iter()).map(|known| known.ip).collect();
         self.tables.interfaces.remove_link(index);
-        // Configured source addresses may have been on it, whatever interface it was.
+        // Source addresses of instances on other interfaces may have been on it.
         for ip in addresses {
             concerned.extend(self.tables.users_of_source(Some(ip)));
         }
@@ -135,7 +140,7 @@ impl Vrrp {
         self.follow_links(&concerned);
     }
 
-    /// Finds the interfaces of these owners anew, and which of their addresses are set there.
+    /// Resolves the interfaces of these owners again, and which of their addresses are set on them.
     fn resolve(&mut self, owners: &BTreeSet<InstanceId>) {
         for id in owners {
             self.tables.resolve(*id);
@@ -154,7 +159,7 @@ impl Vrrp {
         }
     }
 
-    /// Static addresses are set or not: so may the faults be of those that follow them by a `track_group`.
+    /// Assesses the instances with `track_group` again, because static addresses have changed.
     fn follow_static(&mut self) {
         let followed = |row: &Instance| !row.config.track_groups.is_empty();
         let following: BTreeSet<InstanceId> =
@@ -166,8 +171,8 @@ impl Vrrp {
     pub(super) fn address_added(&mut self, address: KernelAddress) {
         self.tables.interfaces.add(address);
         let ours = self.row_installed(address);
-        // Those without a source may have one now, and one that was lost may be back; a new address of the host may be
-        // better than the present one.
+        // Instances without a source address may have one now, a lost source may be back, and a new address of the host
+        // may be preferable to the present source.
         let mut concerned: BTreeSet<InstanceId> = self.tables.users_of_source(None).into_iter().collect();
         concerned.extend(self.tables.users_of_source(Some(address.ip)));
         if !ours {
@@ -192,7 +197,7 @@ impl Vrrp {
         concerned.iter().for_each(|id| self.reassess(*id));
     }
 
-    /// The kernel told of an address; true when it is in our rows.
+    /// Updates the rows of an address that was set. Returns whether there are any.
     fn row_installed(&mut self, address: KernelAddress) -> bool {
         let ids = self.tables.rows_of(address.ifindex, address.ip, address.prefix);
         for id in &ids {
@@ -203,7 +208,7 @@ impl Vrrp {
         !ids.is_empty()
     }
 
-    /// The kernel told that an address is gone; true when it is in our rows.
+    /// Updates the rows of an address that was removed. Returns whether there are any.
     fn row_removed(&mut self, address: KernelAddress) -> bool {
         let ids = self.tables.rows_of(address.ifindex, address.ip, address.prefix);
         for id in &ids {
@@ -214,7 +219,7 @@ impl Vrrp {
         !ids.is_empty()
     }
 
-    /// The kernel's answer to a request. What a master has set is announced.
+    /// Handles the kernel's answer to an address request. A master announces the address it has set.
     pub(super) fn address_done(&mut self, id: AddressId, op: AddressOp, result: Result<AddressDone, String>) {
         let refused = result.is_err();
         let owner = InstanceId(id.0);
@@ -229,7 +234,7 @@ impl Vrrp {
         self.follow_static_of(&[id]);
     }
 
-    /// The same if one of these rows is static, and named by a `track_group`.
+    /// Calls [`Vrrp::follow_static`] if one of these rows is a static address with `track_group`.
     fn follow_static_of(&mut self, ids: &[AddressId]) {
         let named = |id: &AddressId| self.tables.addresses.get(id).is_some_and(|row| row.config.track_group.is_some());
         if ids.iter().any(|id| id.0 == STATIC.0 && named(id)) {
@@ -242,7 +247,7 @@ impl Vrrp {
         site.retry(id, instance);
     }
 
-    /// Asks the kernel for what the address rows of an owner lack.
+    /// Reconciles all address rows of an owner.
     pub(super) fn reconcile_all_of(&mut self, owner: InstanceId) {
         let (instance, mut site) = self.site(owner);
         site.reconcile_all_of(owner, instance);

@@ -1,7 +1,7 @@
-//! Look-ups derived from the rows: whom a packet, an interface or an address concerns.
+//! Indexes derived from the rows, to find the rows that a packet, interface or address concerns.
 //!
-//! A kernel with thousands of links of others tells of all of them. With these look-ups an event costs as much as the
-//! rows it concerns, not as much as all rows.
+//! The kernel reports all links, of which there may be thousands that no instance uses. With these indexes the cost of an
+//! event depends on the rows it concerns, not on the number of all rows.
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use snmp::Table;
 
 use super::ids::{AddressId, InstanceId, STATIC};
-use super::interface::{InterfaceAddress, Use};
+use super::interface::{AddressRole, InterfaceAddress};
 use super::rows::Address;
 use crate::config::model::Family;
 use crate::track::TrackerId;
@@ -17,7 +17,7 @@ use crate::track::TrackerId;
 /// Interface, family and VRID of a packet.
 type Wire = (u32, Family, u8);
 
-/// The derived look-ups.
+/// The derived indexes.
 #[derive(Debug, Default)]
 pub(super) struct Lookups {
     pub(super) by_wire: HashMap<Wire, BTreeSet<InstanceId>>,
@@ -25,11 +25,11 @@ pub(super) struct Lookups {
     pub(super) by_vmac: HashMap<u32, InstanceId>,
     pub(super) vmac_of: HashMap<InstanceId, u32>,
     pub(super) by_address: HashMap<(u32, IpAddr), Vec<AddressId>>,
-    /// Owners by the name of an interface that they have addresses on, send by, or track.
+    /// Owners by name of the interfaces that they have addresses on, send on, or track.
     pub(super) by_device: HashMap<String, BTreeSet<InstanceId>>,
-    /// Instances by the trackers that they or their groups list.
+    /// Instances by tracker that they or their groups list.
     pub(super) by_tracker: HashMap<TrackerId, BTreeSet<InstanceId>>,
-    /// Instances by the address they send from.
+    /// Instances by source address.
     pub(super) by_source: HashMap<Option<IpAddr>, BTreeSet<InstanceId>>,
 }
 
@@ -73,7 +73,7 @@ impl Lookups {
         self.by_source.entry(to).or_default().insert(id);
     }
 
-    /// The address rows that the kernel's address stands for.
+    /// The address rows that correspond to an address of the kernel.
     pub(super) fn rows_of(
         &self,
         addresses: &Table<AddressId, Address>,
@@ -86,17 +86,21 @@ impl Lookups {
         ids.iter().filter(same).copied().collect()
     }
 
-    /// What an address that is set on an interface is to this daemon. Static addresses are the host's, as configured
-    /// here instead of elsewhere.
-    pub(super) fn use_of(&self, addresses: &Table<AddressId, Address>, ifindex: u32, known: &InterfaceAddress) -> Use {
+    /// The role of an address that is set on an interface. Static addresses count as addresses of the host.
+    pub(super) fn role_of(
+        &self,
+        addresses: &Table<AddressId, Address>,
+        ifindex: u32,
+        known: &InterfaceAddress,
+    ) -> AddressRole {
         let rows = self.rows_of(addresses, ifindex, known.ip, known.prefix);
         if rows.is_empty() {
-            return if known.marked { Use::Ours } else { Use::Host };
+            return if known.marked { AddressRole::Ours } else { AddressRole::Host };
         }
         if rows.iter().any(|id| id.0 == STATIC.0) {
-            return Use::Host;
+            return AddressRole::Host;
         }
         let ours = |id: &AddressId| addresses.get(id).is_some_and(|row| row.ours);
-        if rows.iter().any(ours) { Use::Ours } else { Use::HostAndVirtual }
+        if rows.iter().any(ours) { AddressRole::Ours } else { AddressRole::HostAndVirtual }
     }
 }

@@ -1,6 +1,6 @@
-//! The state machine of the virtual routers (RFC 9568 section 6.4) and its sync groups: which event is for whom.
+//! The state machine of the virtual routers (RFC 9568 section 6.4) and sync groups: dispatch of events, start and stop.
 //!
-//! Pure: an event and a time in, rows and actions out. It reads no clock and does no I/O.
+//! It is pure: it takes an event and the time, and produces rows and actions. It reads no clock and does no I/O.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use super::turn::Phase;
 use super::vmac_row::Vmac;
 
 impl Vrrp {
-    /// Takes one event. `now` never goes backwards.
+    /// Handles one event. `now` must not go backwards.
     pub fn handle(&mut self, event: Event<'_>, now: Duration) {
         self.turn.now = now;
         self.sweep();
@@ -41,7 +41,7 @@ impl Vrrp {
             Event::LinkBeat { name, up } => self.link_beat(&name, up),
             Event::Session { name, up } => self.session_changed(&name, up),
             Event::Interfaces(links) => self.interfaces_known(links),
-            Event::Link(link) => self.link_told(link),
+            Event::Link(link) => self.link_reported(link),
             Event::LinkGone(index) => self.link_gone(index),
             Event::AddressAdded(address) => self.address_added(address),
             Event::AddressGone(address) => self.address_gone(address),
@@ -66,29 +66,29 @@ impl Vrrp {
         }
     }
 
-    /// Leaves the initial state, groups as a whole.
+    /// Starts all groups and instances whose first state can be decided.
     fn run(&mut self) {
         if self.turn.phase != Phase::Waiting {
             return;
         }
         self.turn.phase = Phase::Running;
-        self.hold_static(true);
+        self.set_static_wanted(true);
         let groups: Vec<GroupId> = self.tables.groups.keys().copied().collect();
         for id in groups {
-            if !self.group_awaits(id) {
+            if !self.group_is_undecided(id) {
                 self.start_group(id);
             }
         }
         for id in self.tables.instance_ids() {
-            let alone = self.router(id).filter(|router| router.row.group.is_none() && !router.awaits());
+            let alone = self.router(id).filter(|router| router.row.group.is_none() && !router.is_undecided());
             if let Some(to) = alone.map(|router| router.row.first_state()) {
                 self.start_instance(id, to);
             }
         }
     }
 
-    fn hold_static(&mut self, wanted: bool) {
-        self.site(STATIC).1.hold(STATIC, None, wanted);
+    fn set_static_wanted(&mut self, wanted: bool) {
+        self.site(STATIC).1.set_wanted(STATIC, None, wanted);
     }
 
     fn protocol_timer(&mut self, id: InstanceId) {
@@ -126,7 +126,7 @@ impl Vrrp {
         self.tables.instances.iter_mut().for_each(|(_, row)| row.counters = Counters::default());
     }
 
-    /// Priority 0, addresses away, notifications: instances first, then their groups.
+    /// Stops: sends priority 0, removes addresses, and reports the changes, instances before groups.
     fn stop(&mut self, keep_addresses: bool) {
         if std::mem::replace(&mut self.turn.phase, Phase::Stopping) == Phase::Stopping {
             return;
@@ -139,9 +139,9 @@ impl Vrrp {
         }
         for id in self.tables.instance_ids() {
             let Some(mut router) = self.router(id) else { continue };
-            let from = router.end();
+            let from = router.reset();
             if !keep_addresses {
-                router.site.hold(id, Some(router.row), false);
+                router.site.set_wanted(id, Some(router.row), false);
                 self.drop_vmac(id);
             }
             if from != State::Init {
@@ -155,11 +155,11 @@ impl Vrrp {
             }
         }
         if !keep_addresses {
-            self.hold_static(false);
+            self.set_static_wanted(false);
         }
     }
 
-    /// After [`Event::Stop`]: whether the kernel has done all it was asked for, or refused it.
+    /// Whether the kernel has answered all requests after [`Event::Stop`].
     pub fn is_stopped(&self) -> bool {
         let settled = |row: &Address| row.pending.is_none() && (row.refused || !row.is_held() || row.wanted);
         let vmacs = self.tables.instances.values().filter_map(|row| row.vmac.as_ref());

@@ -1,7 +1,8 @@
 //! VRRP: its tables and its state machines. No I/O and no clock.
 //!
-//! [`Vrrp::handle`] takes an [`Event`] and the time; it writes rows in [`Tables`] and leaves [`Action`]s for the
-//! outside and [`Change`]s for the views in [`Vrrp::take_output`]. One event is handled to its end before the next.
+//! [`Vrrp::handle`] takes an [`Event`] and the time; it updates the rows in [`Tables`] and queues [`Action`]s for the
+//! process and [`Change`]s for the views, which [`Vrrp::take_output`] returns. Each event is handled completely before the
+//! next.
 
 mod address;
 mod announce;
@@ -54,7 +55,7 @@ pub use event::{Action, Change, Event, Output, Received, TimerKey};
 pub use held::Held;
 pub use ids::{AddressId, GroupId, InstanceId};
 pub use indices::Indices;
-pub use interface::{Addresses, Interface, InterfaceAddress, Interfaces, KernelAddress, Macvlan, Use};
+pub use interface::{AddressRole, Addresses, Interface, InterfaceAddress, Interfaces, KernelAddress, Macvlan};
 pub use op::{AddressDone, AddressOp, Secondaries, VmacOp, WantedVmac};
 pub use recent::Recent;
 pub use routers::Vrrp;

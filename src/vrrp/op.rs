@@ -1,8 +1,8 @@
-//! Requests to the kernel, and how they succeed.
+//! Requests to the kernel for addresses and VMACs, and their results.
 
 use std::net::{IpAddr, Ipv6Addr};
 
-/// What the kernel shall do with an address.
+/// Operation on an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AddressOp {
     /// Set it.
@@ -11,42 +11,42 @@ pub enum AddressOp {
     Remove,
 }
 
-/// How a request for an address succeeded.
+/// Result of a successful address request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AddressDone {
-    /// The kernel has changed.
+    /// The address was set or removed.
     Changed,
-    /// There was nothing to change.
+    /// The address was already set, or already absent.
     AlreadySo,
 }
 
-/// Addresses of others that the kernel would remove along with an address, being its secondaries.
+/// The host's secondary addresses of an address, which the kernel would remove together with it, and prefix lengths.
 pub type Secondaries = Vec<(IpAddr, u8)>;
 
-/// What the kernel shall do with a VMAC.
+/// Operation on a VMAC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VmacOp {
-    /// Make it, or take over the one that is there, and set it up.
+    /// Create it, or adopt an existing interface, and set it up.
     Make,
     /// Remove it.
     Remove,
 }
 
-/// A VMAC as the kernel shall have it.
+/// Desired properties of a VMAC.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WantedVmac {
     /// Name.
     pub name: String,
     /// Ethernet address.
     pub mac: [u8; 6],
-    /// Index of the interface below.
+    /// Index of the base interface.
     pub base: u32,
-    /// Its name.
+    /// Name of the base interface.
     pub base_name: String,
-    /// Some IPv6 address will be on it.
+    /// Whether it will have IPv6 addresses.
     pub ipv6: bool,
-    /// Link-local address to be set on it, besides virtual ones.
+    /// Link-local address to set on it, besides virtual addresses.
     pub link_local: Option<Ipv6Addr>,
-    /// A macvlan of that name which is not as it should be is ours to replace.
+    /// Whether an existing macvlan of that name with other properties may be replaced.
     pub replace: bool,
 }

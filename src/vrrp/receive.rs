@@ -1,4 +1,4 @@
-//! Received adverts: what they mean in each state (RFC 9568 sections 6.4.2 and 6.4.3).
+//! Handling of received adverts in each state (RFC 9568 sections 6.4.2 and 6.4.3).
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -16,15 +16,15 @@ use crate::config::model::{self, Authentication, Version};
 use crate::wire::ah;
 use crate::wire::vrrp::Packet;
 
-/// How often the same sender of adverts for an unknown virtual router is told.
-const UNKNOWN_REST: Duration = Duration::from_secs(60);
+/// Shortest time between reports of the same sender of adverts with an unknown VRID.
+const UNKNOWN_VRID_INTERVAL: Duration = Duration::from_secs(60);
 
 impl Vrrp {
     pub(super) fn receive(&mut self, received: Received<'_>) {
         if !self.turn.is_running() {
             return;
         }
-        // Without a whole header there is no VRID to blame; such packets count nowhere but at the socket.
+        // A packet with a truncated header has no VRID, so no instance counts it.
         let header = match received.authenticated.map(|ip_header| ah::Packet::new(ip_header, received.payload)) {
             Some(None) => return,
             header => header.flatten(),
@@ -43,7 +43,8 @@ impl Vrrp {
         self.tables.unknown_vrids += 1;
         if self.tables.system.global.as_ref().is_some_and(|global| global.log_unknown_vrids) {
             let (ifindex, source, vrid) = (received.ifindex, received.source, packet.vrid());
-            if let Some(more) = self.tables.unknown.admit((ifindex, source, vrid), self.turn.now, UNKNOWN_REST) {
+            if let Some(more) = self.tables.unknown.admit((ifindex, source, vrid), self.turn.now, UNKNOWN_VRID_INTERVAL)
+            {
                 self.turn.change(Change::UnknownVrid { ifindex, source, vrid, more });
             }
         }
@@ -81,22 +82,22 @@ impl Router<'_> {
 
     fn complain(&mut self, received: &Received<'_>, complaint: Complaint) {
         self.row.counters.count(complaint);
-        if let Some(more) = self.row.complaints.tell(complaint, self.site.turn.now) {
+        if let Some(more) = self.row.complaints.admit(complaint, self.site.turn.now) {
             let source = received.source;
             self.site.turn.change(Change::Complaint { id: self.id, source, complaint, more });
         }
     }
 
-    /// RFC 9568 (450)..(500), with `nopreempt` and `preempt_delay`.
+    /// Handles an advert in state backup: RFC 9568 (450)..(500), with `nopreempt` and `preempt_delay`.
     fn heard_while_backup(&mut self, received: &Received<'_>, advert: &Advert) -> GroupMove {
         let (now, source) = (self.site.turn.now, received.source);
         let row = &mut *self.row;
         if advert.priority == 0 {
             row.master = None;
             row.takeover = Cause::MasterLeft(source);
-            let told = row.told.admit((source, true), now, tell_rest(&row.config)).is_some();
+            let report = row.reported.admit((source, true), now, report_interval(&row.config)).is_some();
             let deadline = now + row.skew();
-            if told {
+            if report {
                 self.site.turn.change(Change::MasterLeaves { id: self.id, source });
             }
             self.set_deadline(deadline);
@@ -109,26 +110,27 @@ impl Router<'_> {
             let delay = row.config.preempt_delay;
             let preempt_at = *row.preempt_at.get_or_insert(now + delay);
             if delay.is_zero() || preempt_at <= now {
-                // Not listened to: the running timer expires and we take over.
+                // The advert does not restart the timer: it expires and this router takes over.
                 row.takeover = Cause::LowerAdverts(source, advert.priority);
-                self.tell_lower_advert(source, advert.priority, false);
+                self.report_lower_advert(source, advert.priority, false);
                 return GroupMove::None;
             }
         }
         let before = row.master.replace((source, advert.priority));
         if before.is_some_and(|(ip, _)| ip != source) {
-            row.complaints.another_master();
+            row.complaints.master_changed();
         }
         if row.config.version == Version::V3 {
-            // Adopting the interval changes Skew_Time too.
+            // This also changes Skew_Time.
             row.master_interval = advert.interval;
         }
         self.restart_down_timer();
         GroupMove::HearsMaster
     }
 
-    /// RFC 9568 (705)..(770): a losing advert is answered at once, so that bridges learn again where we are. Answers,
-    /// log lines and scripts come once per sender and interval: forged adverts must not make more of them.
+    /// Handles an advert in state master: RFC 9568 (705)..(770). A losing advert is answered at once, so that bridges
+    /// learn our port again. Answers, log lines and scripts are limited to one per sender and interval, so that forged
+    /// adverts cannot cause more.
     fn heard_while_master(&mut self, received: &Received<'_>, advert: &Advert) -> GroupMove {
         let (now, source) = (self.site.turn.now, received.source);
         let row = &mut *self.row;
@@ -147,9 +149,9 @@ impl Router<'_> {
         // Equal priorities: the higher address wins, compared as unsigned numbers in network order.
         let better = advert.priority > ours || (advert.priority == ours && own.is_none_or(|own| source > own));
         if better {
-            if row.config.higher_prio_send_advert || (row.perhaps_second && !row.config.strict) {
-                // A master that was cut off with us has not announced itself lately, and our clients still know us: it
-                // hears that there were two masters, and announces itself.
+            if row.config.higher_prio_send_advert || (row.may_be_second_master && !row.config.strict) {
+                // After a partition our clients still have our announcements. This advert shows the other master that
+                // there were two, so that it announces its addresses again.
                 self.send_advert();
             }
             self.row.master = Some((source, advert.priority));
@@ -159,7 +161,7 @@ impl Router<'_> {
             return self.yield_for(Cause::BetterAdvert(source, advert.priority));
         }
         if matches!(row.config.authentication, Some(Authentication::Ah(_))) {
-            // Now the sender's number; ours have to be greater, or it would never hear us.
+            // `row.sequence` is the sender's number now. Ours must be greater, or the sender would refuse our adverts.
             let above = row.sequence.saturating_add(1);
             self.site.turn.output.save |= another_block(row.sequence, above);
             row.sequence = above;
@@ -168,23 +170,23 @@ impl Router<'_> {
         if admitted && !row.config.lower_prio_no_advert {
             self.send_advert();
         }
-        // The last word of a master that we have just preempted.
+        // An advert just after the transition is the last one of the master that was preempted.
         if now.saturating_sub(self.row.since) >= interval {
-            self.tell_lower_advert(source, advert.priority, true);
+            self.report_lower_advert(source, advert.priority, true);
             self.announce_against_rival(interval.max(advert.interval));
         }
         GroupMove::None
     }
 
-    fn tell_lower_advert(&mut self, source: IpAddr, priority: u8, master: bool) {
-        let (now, rest) = (self.site.turn.now, tell_rest(&self.row.config));
-        if let Some(more) = self.row.told.admit((source, false), now, rest) {
+    fn report_lower_advert(&mut self, source: IpAddr, priority: u8, master: bool) {
+        let (now, interval) = (self.site.turn.now, report_interval(&self.row.config));
+        if let Some(more) = self.row.reported.admit((source, false), now, interval) {
             self.site.turn.change(Change::LowerAdvert { id: self.id, source, priority, master, more });
         }
     }
 }
 
-/// Views are told once in an interval of the adverts of a sender, and not more than once a second.
-fn tell_rest(config: &model::Instance) -> Duration {
+/// Shortest time between reports about the adverts of one sender: the advertisement interval, but at least a second.
+fn report_interval(config: &model::Instance) -> Duration {
     config.advert_interval.max(Duration::from_secs(1))
 }

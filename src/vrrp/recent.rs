@@ -1,38 +1,39 @@
-//! Bounds to the cost of strangers: each sender causes one reaction in an interval, the rest is counted.
+//! Rate limit per sender: each sender causes at most one reaction in an interval, its other packets are counted.
 
 use std::time::Duration;
 
-/// Senders that are told apart. Once so many have caused a reaction within an interval, others cause none.
-const MOST: usize = 8;
+/// Number of senders that are tracked. Once that many have caused a reaction within an interval, others cause none.
+const MAX_SENDERS: usize = 8;
 
-/// Senders that have caused a reaction lately.
+/// Rate limit per sender, for the senders that have recently caused a reaction.
 #[derive(Clone, Debug)]
 pub struct Recent<K> {
-    seen: Vec<Seen<K>>,
-    /// Events of senders that found no place.
-    unplaced: u64,
+    senders: Vec<Sender<K>>,
+    /// Events of senders that are not tracked.
+    untracked: u64,
 }
 
 #[derive(Clone, Debug)]
-struct Seen<K> {
+struct Sender<K> {
     key: K,
+    /// Time of the last reaction.
     at: Duration,
-    /// Events since then.
+    /// Events since the last reaction.
     more: u64,
 }
 
 impl<K> Default for Recent<K> {
     fn default() -> Recent<K> {
-        Recent { seen: Vec::new(), unplaced: 0 }
+        Recent { senders: Vec::new(), untracked: 0 }
     }
 }
 
 impl<K: PartialEq> Recent<K> {
-    /// Whether an event of `key` may cause a reaction, at most one in each `interval`. Gives the number of events that
-    /// caused none since the last reaction.
+    /// Counts an event of a sender. If the event may cause a reaction, at most one in each `interval`, returns the number
+    /// of events without a reaction since the last one.
     pub fn admit(&mut self, key: K, now: Duration, interval: Duration) -> Option<u64> {
-        let over = |seen: &Seen<K>| now.saturating_sub(seen.at) >= interval;
-        if let Some(seen) = self.seen.iter_mut().find(|seen| seen.key == key) {
+        let over = |seen: &Sender<K>| now.saturating_sub(seen.at) >= interval;
+        if let Some(seen) = self.senders.iter_mut().find(|seen| seen.key == key) {
             if !over(seen) {
                 seen.more = seen.more.saturating_add(1);
                 return None;
@@ -40,18 +41,18 @@ impl<K: PartialEq> Recent<K> {
             seen.at = now;
             return Some(std::mem::take(&mut seen.more));
         }
-        if self.seen.len() >= MOST {
-            let oldest = self.seen.iter().enumerate().min_by_key(|(_, seen)| seen.at);
+        if self.senders.len() >= MAX_SENDERS {
+            let oldest = self.senders.iter().enumerate().min_by_key(|(_, seen)| seen.at);
             match oldest.filter(|(_, seen)| over(seen)).map(|(place, _)| place) {
-                Some(place) => self.unplaced = self.unplaced.saturating_add(self.seen.swap_remove(place).more),
+                Some(place) => self.untracked = self.untracked.saturating_add(self.senders.swap_remove(place).more),
                 None => {
-                    self.unplaced = self.unplaced.saturating_add(1);
+                    self.untracked = self.untracked.saturating_add(1);
                     return None;
                 }
             }
         }
-        self.seen.push(Seen { key, at: now, more: 0 });
-        Some(std::mem::take(&mut self.unplaced))
+        self.senders.push(Sender { key, at: now, more: 0 });
+        Some(std::mem::take(&mut self.untracked))
     }
 }
 
@@ -76,9 +77,9 @@ mod tests {
     fn a_flood_of_senders_causes_a_bounded_number_of_reactions() {
         let mut recent = Recent::default();
         let reactions = (0..100_000_u64).filter(|sender| recent.admit(*sender, ms(sender / 1000), ms(1000)).is_some());
-        assert_eq!(reactions.count(), MOST);
+        assert_eq!(reactions.count(), MAX_SENDERS);
         assert_eq!(recent.admit(0, ms(1000), ms(1000)), Some(0));
-        assert_eq!(recent.admit(200_000, ms(2500), ms(1000)), Some(100_000 - MOST as u64));
-        assert_eq!(recent.seen.len(), MOST);
+        assert_eq!(recent.admit(200_000, ms(2500), ms(1000)), Some(100_000 - MAX_SENDERS as u64));
+        assert_eq!(recent.senders.len(), MAX_SENDERS);
     }
 }

@@ -1,5 +1,5 @@
-//! A new configuration while running: the difference is applied, what is unchanged keeps its row, index, state,
-//! timers and counters.
+//! Reload: applies the differences of a new configuration. Unchanged instances, groups and addresses keep their row,
+//! index, state, timers and counters.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -17,7 +17,7 @@ use crate::state::Numbering;
 use crate::system::System;
 
 impl Vrrp {
-    /// Takes over a configuration. Rows of removed instances stay until the next event, for the views.
+    /// Applies a new configuration. Rows of removed instances remain until the next event, for the views.
     pub(super) fn configure(&mut self, config: Config) {
         self.turn.occasion = Occasion::Reload;
         let mut old: HashMap<String, InstanceId> =
@@ -55,15 +55,15 @@ impl Vrrp {
         self.tables.links.configure(std::mem::take(&mut trackers.interfaces));
         self.tables.trackers.configure(trackers, known);
         self.tables.resolve_all();
-        // A replacement is to know the indices of new rows, even if no state changes.
+        // The checkpoint must have the indices of new rows, even if no state changes.
         self.turn.output.save = true;
         self.settle(&started);
         self.follow_trackers(&scripts);
         self.reconsider_links();
     }
 
-    /// Interface, family, VRID and Ethernet address are what other routers know an instance by; its name and that of
-    /// its VMAC are not.
+    /// Whether a new configuration is for the same virtual router, as seen by other routers: interface, family, VRID,
+    /// version and Ethernet address are equal. The names of the instance and of its VMAC may differ.
     fn is_same_router(&self, id: InstanceId, new: &model::Instance) -> bool {
         self.tables.instances.get(&id).is_some_and(|row| {
             let now = &row.config;
@@ -72,8 +72,8 @@ impl Vrrp {
         })
     }
 
-    /// The name that an instance had, if the file has renamed one of the `old` ones. Those that share a VRID differ in
-    /// their groups or peers.
+    /// The previous name of an instance, if it is one of the `old` instances with a new name. Among instances that share a
+    /// VRID, equal multicast group or peers decide.
     fn former_name(&self, old: &HashMap<String, InstanceId>, new: &model::Instance) -> Option<String> {
         let candidates = old.iter().filter(|(_, id)| self.is_same_router(**id, new));
         let likeness = |id: InstanceId| {
@@ -83,7 +83,7 @@ impl Vrrp {
         candidates.max_by_key(|(_, id)| (likeness(**id), std::cmp::Reverse(**id))).map(|(name, _)| name.clone())
     }
 
-    /// Another virtual router of the same name: it starts anew in the same row.
+    /// Replaces an instance by another virtual router of the same name, which starts from Init in the same row.
     fn replace(&mut self, id: InstanceId, config: model::Instance) {
         let keeps_vmac = self.tables.instances.get(&id).is_some_and(|row| row.keeps_vmac(&config));
         self.withdraw_all(id, keeps_vmac);
@@ -97,7 +97,7 @@ impl Vrrp {
 
     fn put_new(&mut self, id: InstanceId, config: model::Instance) {
         let addresses = listed(&config);
-        // Another router in the same row: its addresses are others, even if they are equal.
+        // The addresses of another router get new indices, even if they are equal.
         let next_address = self.tables.next_address(id);
         self.tables.instances.insert(id, Instance { next_address, ..Instance::new(config) });
         self.change_addresses(id, addresses, false);
@@ -114,7 +114,7 @@ impl Vrrp {
         self.change_addresses(id, addresses, wanted);
     }
 
-    /// The VMAC gets another name: it is removed and made again, and the instance stays what it is meanwhile.
+    /// Removes the VMAC, which is then created again under its new name. The instance keeps its state meanwhile.
     fn rename_vmac(&mut self, id: InstanceId) {
         self.withdraw_vmac(id);
         if let Some(row) = self.tables.instances.get_mut(&id) {
@@ -122,7 +122,8 @@ impl Vrrp {
         }
     }
 
-    /// An instance that is not in the file any more: priority 0, addresses away, FAULT or DELETED told.
+    /// Stops an instance that the new configuration does not have: sends priority 0, removes its addresses and reports
+    /// DELETED or FAULT, depending on `notify_deleted`.
     fn retire(&mut self, id: InstanceId) {
         self.withdraw_all(id, false);
         let Some(router) = self.router(id) else { return };
@@ -134,7 +135,7 @@ impl Vrrp {
         self.retired.push(id);
     }
 
-    /// Forgets the rows of removed instances, once the views have seen them go.
+    /// Deletes the rows of removed instances, after the views have processed the change.
     pub(super) fn sweep(&mut self) {
         if self.retired.is_empty() {
             return;
@@ -145,7 +146,7 @@ impl Vrrp {
         self.tables.resolve_all();
     }
 
-    /// Ends all that an instance does on the wire and in the kernel.
+    /// Stops all activity of an instance on the wire and in the kernel.
     fn withdraw_all(&mut self, id: InstanceId, keep_vmac: bool) {
         let Some(mut router) = self.router(id) else { return };
         if router.row.state == State::Master {
@@ -159,7 +160,7 @@ impl Vrrp {
         }
     }
 
-    /// Rows of the same address keep their index and what is known of them; others go, and new ones are added behind.
+    /// Replaces the addresses of an owner. Rows of unchanged addresses keep their index and state.
     fn change_addresses(&mut self, owner: InstanceId, new: Vec<(model::Address, bool)>, wanted: bool) {
         let mut numbering = Numbering::new(self.tables.address_indices(owner));
         let mut old: BTreeSet<AddressId> = self.tables.address_ids(owner).into_iter().collect();
@@ -181,7 +182,7 @@ impl Vrrp {
         }
     }
 
-    /// Groups keep their index and state by name.
+    /// Replaces the sync groups. Groups of the same name keep their index and state.
     fn change_groups(&mut self, configs: Vec<model::SyncGroup>) {
         let staying = self.tables.instances.iter().filter(|(id, _)| !self.retired.contains(id));
         let by_name = staying.map(|(id, row)| (row.config.name.clone(), *id)).collect();
@@ -195,23 +196,23 @@ impl Vrrp {
         }
     }
 
-    /// Starts new instances, brings groups into one state, and asks the kernel for what has changed.
+    /// Starts new instances, brings the members of groups into one state, and reconciles addresses and VMACs.
     fn settle(&mut self, started: &[InstanceId]) {
         self.tables.match_new_addresses();
         self.follow_vmacs();
         if !self.turn.is_running() {
             return self.reassess_all();
         }
-        // Before the instances move, so that none moves for a reason of the old configuration.
+        // Assess all instances before any transition, so that none is due to the old configuration.
         for id in self.tables.instance_ids() {
             if let Some(mut router) = self.router(id) {
                 router.assess();
             }
         }
         for id in started {
-            let judged = self.router(*id).filter(|router| !router.awaits());
+            let decided = self.router(*id).filter(|router| !router.is_undecided());
             let to =
-                judged.map(|router| if router.row.group.is_some() { State::Backup } else { router.row.first_state() });
+                decided.map(|router| if router.row.group.is_some() { State::Backup } else { router.row.first_state() });
             if let Some(to) = to {
                 self.start_instance(*id, to);
             }
@@ -224,7 +225,7 @@ impl Vrrp {
         for id in self.tables.instance_ids() {
             let alone = self.tables.instances.get(&id).is_some_and(|row| row.group.is_none());
             if alone && !self.retired.contains(&id) {
-                self.obey_faults(id);
+                self.apply_fault(id);
             }
         }
         for owner in [STATIC].into_iter().chain(self.tables.instance_ids()) {
@@ -234,7 +235,7 @@ impl Vrrp {
 }
 
 impl Router<'_> {
-    /// Takes over a configuration of the same virtual router. Its addresses come by themselves.
+    /// Applies a changed configuration to the same virtual router, except for its addresses.
     fn reconfigure(&mut self, config: model::Instance) {
         let row = &mut *self.row;
         row.advertised = config.addresses.len();
@@ -250,7 +251,7 @@ impl Router<'_> {
             row.master_interval = interval;
         }
         if other_interval && master {
-            // Backups count on the interval last advertised: the next advert is not later than by the old one.
+            // Backups rely on the interval last advertised: the next advert must not be later than the old interval.
             let at = self.site.turn.now + interval;
             self.set_deadline(self.row.deadline.map_or(at, |deadline| deadline.min(at)));
         }

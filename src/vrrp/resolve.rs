@@ -1,4 +1,4 @@
-//! Finding out whom a packet, an interface or an address concerns.
+//! Resolving the instances and addresses that a packet, an interface or an address of the kernel concerns.
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
@@ -13,7 +13,7 @@ use crate::config::model::{Track, TrackerKind};
 use crate::track::TrackerId;
 
 impl Tables {
-    /// Makes all look-ups anew: after a new configuration and when all interfaces were read anew.
+    /// Rebuilds all look-up indexes, after a reload and after all interfaces were read.
     pub(super) fn resolve_all(&mut self) {
         self.lookups = Lookups { by_device: self.devices(), by_tracker: self.listings(), ..Lookups::default() };
         self.resolve(STATIC);
@@ -67,13 +67,13 @@ impl Tables {
         listings
     }
 
-    /// The instances that list a tracker, or whose group does.
+    /// The instances that list a tracker themselves or through their group.
     pub(super) fn listing(&self, id: TrackerId) -> impl Iterator<Item = InstanceId> {
         self.lookups.by_tracker.get(&id).into_iter().flatten().copied()
     }
 
-    /// Finds the interfaces of an instance and its addresses, or of the static addresses. An address row whose interface
-    /// went away or changed its index is not installed any more.
+    /// Resolves the interfaces of an instance and its addresses, or of the static addresses. An address row whose interface
+    /// was removed or changed its index is no longer installed.
     pub(super) fn resolve(&mut self, owner: InstanceId) {
         if let Some(row) = self.instances.get_mut(&owner) {
             row.ifindex = self.interfaces.named(&row.config.interface).map(|link| link.index);
@@ -96,23 +96,23 @@ impl Tables {
         }
     }
 
-    /// The address rows that the kernel's address stands for.
+    /// The address rows that correspond to an address of the kernel.
     pub(super) fn rows_of(&self, ifindex: u32, ip: IpAddr, prefix: u8) -> Vec<AddressId> {
         self.lookups.rows_of(&self.addresses, ifindex, ip, prefix)
     }
 
-    /// Takes over from the interfaces' addresses which rows of an owner are installed; those `inherited` are ours.
+    /// Updates which address rows of an owner are installed, from the interface table. Addresses in `inherited` are ours.
     pub(super) fn match_addresses(&mut self, owner: InstanceId, inherited: &Held) {
         for (_, row) in self.addresses.of_mut(&owner.0) {
             let link = row.ifindex.and_then(|index| self.interfaces.get(index));
             let known = link.and_then(|link| Some((link, link.addresses.get(row.config.ip, row.kernel_prefix())?)));
-            (row.installed, row.unheard) = (known.is_some(), 0);
+            (row.installed, row.unreported_removals) = (known.is_some(), 0);
             let ours = known.is_some_and(|(link, known)| known.marked || inherited.has_address(&link.name, row));
             row.ours = row.installed && (row.ours || ours);
         }
     }
 
-    /// The same for rows that a new configuration has added.
+    /// Updates which new address rows are installed, after a reload.
     pub(super) fn match_new_addresses(&mut self) {
         for (_, row) in self.addresses.iter_mut().filter(|(_, row)| !row.installed && row.pending.is_none()) {
             let link = row.ifindex.and_then(|index| self.interfaces.get(index));
@@ -122,12 +122,12 @@ impl Tables {
         }
     }
 
-    /// The instances that send from an address; with `None` those that have nothing to send from.
+    /// The instances with a source address; with `None`, those without any.
     pub(super) fn users_of_source(&self, source: Option<IpAddr>) -> Vec<InstanceId> {
         self.lookups.by_source.get(&source).into_iter().flatten().copied().collect()
     }
 
-    /// Whom an interface of this name concerns: instances, and [`STATIC`].
+    /// The owners that an interface of this name concerns: instances and [`STATIC`].
     pub(super) fn concerned_by(&self, name: &str) -> impl Iterator<Item = InstanceId> {
         self.lookups.by_device.get(name).into_iter().flatten().copied()
     }
@@ -137,7 +137,7 @@ impl Tables {
         self.lookups.by_vmac.get(&index).copied()
     }
 
-    /// The instance a packet is for. Several may share a VRID if their peers or groups differ.
+    /// The instance that a packet is for. Instances may share a VRID if their peers or multicast groups differ.
     pub(super) fn addressee(&self, received: &Received<'_>, vrid: u8) -> Option<InstanceId> {
         let ids = self.lookups.by_wire.get(&(received.ifindex, received.family(), vrid))?;
         if ids.len() == 1 {
@@ -145,17 +145,17 @@ impl Tables {
         }
         let (source, destination) = (received.source, received.destination);
         let row = |id: &&InstanceId| self.instances.get(id);
-        let meant = ids.iter().find(|id| row(id).is_some_and(|row| row.is_meant(source, destination)));
-        // A packet from a stranger goes to an instance that speaks in the same way, multicast or unicast.
+        let expected = ids.iter().find(|id| row(id).is_some_and(|row| row.expects(source, destination)));
+        // A packet from an unknown sender goes to an instance of the same kind, multicast or unicast.
         let multicast = destination.is_multicast();
         let same_cast = |id: &&InstanceId| row(id).is_some_and(|row| row.config.unicast.is_none() == multicast);
-        meant.or_else(|| ids.iter().find(same_cast)).or_else(|| ids.first()).copied()
+        expected.or_else(|| ids.iter().find(same_cast)).or_else(|| ids.first()).copied()
     }
 }
 
 impl Instance {
-    /// Whether a packet of another router is meant for this instance and not for another one of the same VRID.
-    fn is_meant(&self, source: IpAddr, destination: IpAddr) -> bool {
+    /// Whether a packet matches the multicast group or a peer of this instance.
+    fn expects(&self, source: IpAddr, destination: IpAddr) -> bool {
         match &self.config.unicast {
             None => destination == self.config.group,
             Some(unicast) => !destination.is_multicast() && unicast.peers.iter().any(|peer| peer.ip == source),

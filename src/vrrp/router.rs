@@ -1,4 +1,4 @@
-//! A virtual router at work: its row, found once, with all that it reads and writes besides.
+//! Borrowed views of the tables for handling an event: an instance with its surroundings, and the addresses.
 
 use snmp::Table;
 
@@ -11,7 +11,7 @@ use super::surroundings::Surroundings;
 use super::turn::Turn;
 use crate::track::Trackers;
 
-/// The addresses of all owners, and what the kernel has.
+/// The parts of the tables for reconciling addresses: all address rows, the interface table and the look-up indexes.
 pub(super) struct Site<'a> {
     pub(super) addresses: &'a mut Table<AddressId, Address>,
     pub(super) interfaces: &'a mut Interfaces,
@@ -19,19 +19,19 @@ pub(super) struct Site<'a> {
     pub(super) turn: &'a mut Turn,
 }
 
-/// An instance with the tables around it.
+/// An instance's row, with the parts of the tables that its transitions read and write.
 pub(super) struct Router<'a> {
     pub(super) id: InstanceId,
     pub(super) row: &'a mut Instance,
     pub(super) groups: &'a Table<GroupId, Group>,
     pub(super) trackers: &'a Trackers,
-    /// Capabilities that the process lacks.
+    /// Capabilities that VRRP needs and the process does not have.
     pub(super) lacking: &'a [String],
     pub(super) site: Site<'a>,
 }
 
 impl Router<'_> {
-    /// All but the other instances, to read.
+    /// The tables around the instance, for reading.
     pub(super) fn surroundings(&self) -> Surroundings<'_> {
         Surroundings {
             groups: self.groups,
@@ -43,8 +43,8 @@ impl Router<'_> {
         }
     }
 
-    /// Whether it is not to be judged yet.
-    pub(super) fn awaits(&self) -> bool {
-        faults::awaits(self.surroundings(), self.row, self.site.turn.now)
+    /// Whether its first state cannot be decided yet.
+    pub(super) fn is_undecided(&self) -> bool {
+        faults::is_undecided(self.surroundings(), self.row)
     }
 }

@@ -1,4 +1,4 @@
-//! All virtual routers of a process, and access to one of them.
+//! The machine of all virtual routers of a process, and access to single instances.
 
 use std::time::Duration;
 
@@ -11,17 +11,17 @@ use super::tables::Tables;
 use super::turn::Turn;
 use crate::system::{HasSystem, System};
 
-/// All virtual routers of a process.
+/// The machine of all virtual routers and sync groups of a process.
 #[derive(Debug)]
 pub struct Vrrp {
-    /// The rows; only the machines write them.
+    /// The rows; only the machine writes them.
     pub(super) tables: Tables,
     pub(super) turn: Turn,
-    /// Removed instances whose rows the views may still want to see.
+    /// Removed instances, whose rows remain until the views have processed the change.
     pub(super) retired: Vec<InstanceId>,
-    /// What a predecessor has left, until the interfaces are known.
+    /// Addresses and VMACs left by a predecessor, until the interfaces are known.
     pub(super) inherited: Held,
-    /// When the kernel last answered a request for a VMAC.
+    /// Time of the last answer or notification of the kernel about a VMAC.
     pub(super) vmac_progress: Duration,
 }
 
@@ -32,8 +32,8 @@ impl HasSystem for Vrrp {
 }
 
 impl Vrrp {
-    /// Machines over the rows of a configuration; they wait for [`Event::Interfaces`](super::Event::Interfaces) and
-    /// [`Event::Start`](super::Event::Start).
+    /// Creates the machine for the rows of a configuration. It waits for [`Event::Interfaces`](super::Event::Interfaces)
+    /// and [`Event::Start`](super::Event::Start).
     pub fn new(tables: Tables) -> Vrrp {
         Vrrp {
             tables,
@@ -49,7 +49,7 @@ impl Vrrp {
         &self.tables
     }
 
-    /// Hands over what the events so far have produced.
+    /// Takes the actions and changes of the events so far.
     pub fn take_output(&mut self) -> Output {
         std::mem::take(&mut self.turn.output)
     }
@@ -59,7 +59,7 @@ impl Vrrp {
         self.turn.now
     }
 
-    /// An instance with all around it.
+    /// Returns an instance with its surroundings.
     pub(super) fn router(&mut self, id: InstanceId) -> Option<Router<'_>> {
         let Tables { instances, groups, addresses, interfaces, lookups, trackers, lacking, .. } = &mut self.tables;
         let row = instances.get_mut(&id)?;
@@ -73,7 +73,7 @@ impl Vrrp {
         })
     }
 
-    /// The addresses, with the instance that owns some of them; static ones have none.
+    /// Returns the address rows, with the instance that is their owner; static addresses have none.
     pub(super) fn site(&mut self, owner: InstanceId) -> (Option<&Instance>, Site<'_>) {
         let Tables { instances, addresses, interfaces, lookups, .. } = &mut self.tables;
         (instances.get(&owner), Site { addresses, interfaces, lookups, turn: &mut self.turn })

@@ -1,4 +1,4 @@
-//! The rows of instances, sync groups and addresses, wanted and real.
+//! The rows of instances, sync groups and addresses: their configuration and present state.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -14,73 +14,74 @@ use super::vmac_row::Vmac;
 use crate::config::model;
 use crate::state::NextIndex;
 
-/// A row of vrrpInstanceTable: a virtual router as configured and as it is.
+/// A row of vrrpInstanceTable: configuration and state of a virtual router.
 #[derive(Clone, Debug)]
 pub struct Instance {
-    /// What the file says.
+    /// The `vrrp_instance` block.
     pub config: model::Instance,
-    /// Where the state machine stands.
+    /// Present state.
     pub state: State,
-    /// Where it would go: a member held back by its sync group keeps wanting master.
+    /// State that the instance wants: a backup in a sync group that waits for other members wants master.
     pub wanted: State,
-    /// `priority`, or what SET made of it; 255 = owner.
+    /// `priority`, or the value set by SNMP; 255 = owner.
     pub base_priority: u8,
-    /// After trackers, 1..=254, or 255.
+    /// Effective priority after the weights of trackers: 1..=254, or 255 for an owner.
     pub priority: u8,
-    /// `nopreempt`, or what SET made of it.
+    /// `nopreempt`, or the value set by SNMP.
     pub nopreempt: bool,
-    /// Index of its interface, `None` while that does not exist.
+    /// Kernel index of `interface`, `None` while it does not exist.
     pub ifindex: Option<u32>,
-    /// `use_vmac`: the interface of its own, above the other.
+    /// `use_vmac`: the VMAC.
     pub vmac: Option<Vmac>,
-    /// Where adverts are sent from, `None` while the host has no such address.
+    /// Source address of adverts, `None` while the host has no suitable address.
     pub source: Option<IpAddr>,
-    /// The host has lost the source address; until then it is sent from all the same.
+    /// The host has lost the source address, which stays in use until this time.
     pub(super) source_until: Option<Duration>,
-    /// How many of the configured addresses an advert carries: all, unless they do not fit the interface's MTU.
+    /// Number of configured addresses in an advert: all that fit into the interface's MTU.
     pub advertised: usize,
-    /// First of the reasons for being in fault.
+    /// First reason for being in fault.
     pub fault: Option<Fault>,
     /// Sync group it belongs to.
     pub group: Option<GroupId>,
-    /// Advertisement interval of the master: learnt in version 3, else our own.
+    /// Advertisement interval of the master: learnt in version 3, otherwise our own.
     pub master_interval: Duration,
-    /// The last master heard and its priority.
+    /// Address and priority of the last master heard.
     pub master: Option<(IpAddr, u8)>,
-    /// Backup: why it becomes master when the timer expires.
+    /// Backup: the cause of the transition to master, if Active_Down_Timer expires.
     pub takeover: Cause,
-    /// Master, because a master that was heard before fell silent: it may be cut off, and be a master still.
-    pub(super) perhaps_second: bool,
-    /// When Active_Down_Timer (backup) or Adver_Timer (master) expires.
+    /// Master since another master fell silent, which may be isolated and still be master.
+    pub(super) may_be_second_master: bool,
+    /// Expiry of Active_Down_Timer (backup) or Adver_Timer (master).
     pub deadline: Option<Duration>,
     /// End of a running `preempt_delay`.
     pub preempt_at: Option<Duration>,
-    /// Coming announcements while master.
+    /// Scheduled announcements while master.
     pub announcements: Announcements,
-    /// When the state was entered.
+    /// Time at which the state was entered.
     pub since: Duration,
-    /// Complaints already made about this master.
+    /// Rate limit for complaints about the present master.
     pub complaints: Complaints,
-    /// Senders that were answered at once, and whether they gave up.
+    /// Rate limit for answers, by sender and whether its priority was 0.
     pub(super) answered: Recent<(IpAddr, bool)>,
-    /// Senders that the views were told of, and whether they gave up.
-    pub(super) told: Recent<(IpAddr, bool)>,
-    /// Version 3 over IPv4 to peers that count the multicast group into the checksum (`old_unicast_checksum`).
+    /// Rate limit for reports, by sender and whether its priority was 0.
+    pub(super) reported: Recent<(IpAddr, bool)>,
+    /// A peer has sent checksums over the multicast group, which is the destination in the pseudo header, and gets the
+    /// same form (`old_unicast_checksum`).
     pub old_checksum: bool,
     /// `auth_type AH`: the highest sequence number sent or accepted.
     pub sequence: u32,
-    /// `auth_type AH`: a former daemon may have sent or accepted up to this number. 0 = nothing is known of one.
+    /// `auth_type AH`: a previous run of the daemon may have sent or accepted numbers up to this; 0 = unknown.
     pub reserved_sequence: u32,
-    /// Index of its next new address.
+    /// Position of its next new address.
     pub(super) next_address: NextIndex,
-    /// What was counted.
+    /// Counters.
     pub counters: Counters,
-    /// A predecessor of this process was master when it died.
+    /// The predecessor of this process was master when it crashed.
     pub(super) resumes_master: bool,
 }
 
 impl Instance {
-    /// A row as it is before the daemon starts its instances.
+    /// Creates a row in state Init.
     pub fn new(config: model::Instance) -> Instance {
         Instance {
             state: State::Init,
@@ -98,14 +99,14 @@ impl Instance {
             master_interval: config.advert_interval,
             master: None,
             takeover: Cause::Silence,
-            perhaps_second: false,
+            may_be_second_master: false,
             deadline: None,
             preempt_at: None,
             announcements: Announcements::default(),
             since: Duration::ZERO,
             complaints: Complaints::default(),
             answered: Recent::default(),
-            told: Recent::default(),
+            reported: Recent::default(),
             old_checksum: false,
             sequence: 0,
             reserved_sequence: 0,
@@ -125,12 +126,12 @@ impl Instance {
         }
     }
 
-    /// Active_Down_Interval: how long silence means that the master is gone.
+    /// Active_Down_Interval: time without adverts after which the master counts as down.
     pub fn down_interval(&self) -> Duration {
         self.master_interval * u32::from(self.config.down_timer_adverts) + self.skew()
     }
 
-    /// The state an instance without a group leaves [`State::Init`] for: only an owner is master at once.
+    /// The first state of an instance without a group, after [`State::Init`]. Only an owner becomes master at once.
     pub fn first_state(&self) -> State {
         match self.fault {
             Some(_) => State::Fault,
@@ -145,7 +146,7 @@ impl Instance {
         self.config.addresses.get(..self.advertised).unwrap_or(&self.config.addresses)
     }
 
-    /// Where its adverts go: the group, or each peer.
+    /// Destinations of its adverts: the multicast group, or each peer.
     pub fn destinations(&self) -> Vec<IpAddr> {
         match &self.config.unicast {
             None => vec![self.config.group],
@@ -153,7 +154,7 @@ impl Instance {
         }
     }
 
-    /// Whether the checksum of unicast adverts is that over the multicast group.
+    /// Whether the checksum of unicast adverts covers the multicast group instead of the destination.
     pub(super) fn sends_old_checksum(&self) -> bool {
         self.config.unicast.as_ref().is_some_and(|unicast| match unicast.old_checksum {
             model::OldChecksum::WhenHeard => self.old_checksum,
@@ -162,7 +163,7 @@ impl Instance {
         })
     }
 
-    /// Index of the interface that adverts are sent and heard by: that of the VMAC, unless `vmac_xmit_base`.
+    /// Index of the interface that sends and receives adverts: the VMAC, if any, unless `vmac_xmit_base` is set.
     pub fn wire(&self) -> Option<u32> {
         match (&self.vmac, &self.config.vmac) {
             (Some(vmac), Some(config)) if !config.xmit_base => vmac.ifindex,
@@ -170,7 +171,7 @@ impl Instance {
         }
     }
 
-    /// Name of the interface that carries its addresses: that of the VMAC, if it has one.
+    /// Name of the interface with its addresses: the VMAC, if any.
     pub fn interface_name(&self) -> &str {
         match &self.vmac {
             Some(vmac) if !vmac.name.is_empty() => &vmac.name,
@@ -184,18 +185,18 @@ impl Instance {
         self.vmac.is_some() && (device == self.config.interface || Some(device) == name)
     }
 
-    /// Whether another configuration has the very same VMAC.
+    /// Whether another configuration has the same VMAC.
     pub(super) fn keeps_vmac(&self, new: &model::Instance) -> bool {
         self.config.vmac == new.vmac && self.config.interface == new.interface && self.vmac.is_some()
     }
 
-    /// Whether another configuration has no VMAC either, or one that differs in its name at most.
+    /// Whether another configuration has the same VMAC except for its name, or neither has a VMAC.
     pub(super) fn has_like_vmac(&self, new: &model::Instance) -> bool {
         let nameless = |vmac: &model::Vmac| model::Vmac { name: None, prefix: String::new(), ..vmac.clone() };
         self.config.vmac.as_ref().map(nameless) == new.vmac.as_ref().map(nameless)
     }
 
-    /// Whether it owns the addresses: nothing changes its priority.
+    /// Whether it is the address owner, whose priority never changes.
     pub fn is_owner(&self) -> bool {
         self.base_priority == 255
     }
@@ -204,16 +205,16 @@ impl Instance {
 /// When the next announcements of a master are due.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Announcements {
-    /// Second burst: time and messages per address.
+    /// Second burst: time, and messages per address.
     pub second: Option<(Duration, u32)>,
     /// Next refresh.
     pub refresh: Option<Duration>,
-    /// A second master was heard: the burst once it is silent.
+    /// Burst after a second master has fallen silent.
     pub after_rival: Option<Duration>,
 }
 
 impl Announcements {
-    /// The earliest of them.
+    /// The earliest of these times.
     pub fn next(&self) -> Option<Duration> {
         let second = self.second.map(|(at, _)| at);
         [second, self.refresh, self.after_rival].into_iter().flatten().min()
@@ -223,11 +224,11 @@ impl Announcements {
 /// A row of vrrpSyncGroupTable.
 #[derive(Clone, Debug)]
 pub struct Group {
-    /// What the file says.
+    /// The `vrrp_sync_group` block.
     pub config: model::SyncGroup,
-    /// State of all its members.
+    /// State of the group.
     pub state: State,
-    /// Its members, in configured order.
+    /// Members in configured order.
     pub members: Vec<InstanceId>,
 }
 
@@ -238,37 +239,37 @@ pub struct Member {
     pub name: String,
 }
 
-/// A row of vrrpAddressTable: an address as it should be and as it is.
+/// A row of vrrpAddressTable: desired and present state of an address.
 #[derive(Clone, Debug)]
 pub struct Address {
-    /// What the file says.
+    /// The address line of the configuration.
     pub config: model::Address,
-    /// Carried in adverts (not excluded, not static).
+    /// Included in adverts (not excluded, not static).
     pub advertised: bool,
-    /// Index of its interface, `None` while that does not exist.
+    /// Kernel index of its interface, `None` while the interface does not exist.
     pub ifindex: Option<u32>,
     /// It should be set.
     pub wanted: bool,
-    /// It is set, by the kernel's own account.
+    /// It is set according to the kernel.
     pub installed: bool,
-    /// It was set by this daemon or a predecessor; else it belongs to the host, and is never removed.
+    /// It was set by this daemon or a predecessor; otherwise it belongs to the host and is never removed.
     pub ours: bool,
-    /// A request that the kernel has not yet answered.
+    /// A request that the kernel has not answered yet.
     pub pending: Option<AddressOp>,
-    /// The kernel refused a request, or an outsider may keep the address away: the row rests until its retry timer
-    /// or the next transition.
+    /// The kernel refused a request, or another program removed an address with `no_track`: no further request until the
+    /// retry timer or the next transition.
     pub refused: bool,
-    /// The last refusal that was told; told again only when it differs.
+    /// The last refusal that was reported. Only a different one is reported again.
     pub(super) refusal: Option<String>,
-    /// That the host keeps it was told.
-    pub(super) stay_told: bool,
-    /// Removals by this daemon that the kernel has carried out, but the monitor has not heard of yet: until then it
-    /// hears of the past, and the answers to requests alone count.
-    pub(super) unheard: u32,
+    /// It was reported that the host keeps the address.
+    pub(super) stay_reported: bool,
+    /// Number of our removals whose notification by the kernel is outstanding. Until they arrive, notifications are out of
+    /// date and only the answers to requests count.
+    pub(super) unreported_removals: u32,
 }
 
 impl Address {
-    /// A row of which nothing is known of the kernel's side.
+    /// Creates a row whose state in the kernel is unknown.
     pub fn new(config: model::Address, advertised: bool) -> Address {
         let (ifindex, pending) = (None, None);
         Address {
@@ -281,17 +282,17 @@ impl Address {
             pending,
             refused: false,
             refusal: None,
-            stay_told: false,
-            unheard: 0,
+            stay_reported: false,
+            unreported_removals: 0,
         }
     }
 
-    /// Set, and to be removed when it is not wanted.
+    /// Whether this daemon holds the address: it is set and ours, so it is removed when it is no longer wanted.
     pub fn is_held(&self) -> bool {
         self.installed && self.ours
     }
 
-    /// The prefix length by which the kernel knows it: that of the peer, if there is one.
+    /// Prefix length in the kernel: that of the peer address, if there is one.
     pub fn kernel_prefix(&self) -> u8 {
         self.config.peer.map_or(self.config.prefix, |(_, prefix)| prefix)
     }

@@ -1,4 +1,4 @@
-//! Adverts of our own.
+//! Sending of adverts.
 
 use std::net::IpAddr;
 
@@ -11,13 +11,13 @@ use crate::wire::ah;
 use crate::wire::vrrp::{AUTH_AH, AUTH_NONE, AUTH_PASS, Advertisement, Checksum, VersionFields};
 
 impl Router<'_> {
-    /// Sends an advert with the present priority.
+    /// Sends an advert with the effective priority.
     pub(super) fn send_advert(&mut self) {
         self.row.counters.adverts_sent += 1;
         self.send(self.row.priority);
     }
 
-    /// Tells the others that this router gives up.
+    /// Sends an advert with priority 0: this router gives up mastership.
     pub(super) fn send_priority_zero(&mut self) {
         self.row.counters.priority_zero_sent += 1;
         self.row.counters.adverts_sent += 1;
@@ -28,7 +28,7 @@ impl Router<'_> {
         let row = &mut *self.row;
         let (Some(ifindex), Some(source)) = (row.wire(), row.source) else { return };
         let seal = match row.config.authentication {
-            // Those left over would be refused: numbers never go back.
+            // The numbers are used up. Lower numbers would be refused.
             Some(Authentication::Ah(_)) if row.sequence >= ah::LAST_SEQUENCE => return,
             Some(Authentication::Ah(key)) => {
                 let sequence = row.sequence + 1;

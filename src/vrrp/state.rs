@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 pub enum State {
     /// Not yet started.
     Init = 0,
-    /// Listens.
+    /// Listens to the master's adverts.
     Backup = 1,
-    /// Holds the addresses.
+    /// Sends adverts and has the addresses.
     Master = 2,
-    /// Cannot take part.
+    /// Cannot take part in VRRP.
     Fault = 3,
     /// Stopped with the daemon; only in notifications.
     Stopped = 5,
@@ -21,7 +21,7 @@ pub enum State {
 }
 
 impl State {
-    /// The word used by logs, scripts and FIFOs.
+    /// The name of the state in logs, scripts and FIFOs.
     pub fn word(self) -> &'static str {
         match self {
             State::Init => "INIT",

@@ -1,6 +1,4 @@
-//! What an instance sees around it: all that decides on its source, its faults and its priority.
-
-use std::time::Duration;
+//! The tables around an instance that determine its source address, fault and priority.
 
 use snmp::Table;
 
@@ -10,7 +8,7 @@ use super::lookup::Lookups;
 use super::rows::{Address, Group, Instance};
 use crate::track::Trackers;
 
-/// The tables without that of the instances, to read.
+/// The tables except that of the instances, for reading.
 #[derive(Clone, Copy)]
 pub(super) struct Surroundings<'a> {
     pub(super) groups: &'a Table<GroupId, Group>,
@@ -18,7 +16,7 @@ pub(super) struct Surroundings<'a> {
     pub(super) interfaces: &'a Interfaces,
     pub(super) trackers: &'a Trackers,
     pub(super) lookups: &'a Lookups,
-    /// Capabilities that the process lacks.
+    /// Capabilities that VRRP needs and the process does not have.
     pub(super) lacking: &'a [String],
 }
 
@@ -28,16 +26,16 @@ impl<'a> Surroundings<'a> {
         row.group.and_then(|id| self.groups.get(&id))
     }
 
-    /// Whether the interface of an index is there and up.
+    /// Whether the interface with an index exists and is up.
     pub(super) fn is_up(&self, index: Option<u32>) -> bool {
         index.and_then(|index| self.interfaces.get(index)).is_some_and(|link| link.up)
     }
 
-    /// Whether the VMAC of an instance is being made, and patience has not ended: until then the instance is not to be
-    /// judged.
-    pub(super) fn awaits_vmac(&self, row: &Instance, now: Duration) -> bool {
+    /// Whether the VMAC of an instance is being created and its grace period is not over.
+    pub(super) fn awaits_vmac(&self, row: &Instance) -> bool {
         let Some(vmac) = row.vmac.as_ref().filter(|vmac| vmac.wanted) else { return false };
         let late = self.is_up(row.ifindex) && !self.is_up(vmac.ifindex);
-        late && vmac.patience.is_some_and(|until| now < until)
+        // The timer ends the grace period, unless it has a reason to extend it: it may be due already.
+        late && vmac.grace_until.is_some()
     }
 }

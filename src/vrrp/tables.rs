@@ -17,14 +17,14 @@ use crate::state::{self, NextIndex};
 use crate::system::System;
 use crate::track::{Links, Trackers};
 
-/// Every table of the VRRP process. Written by the machines, read by the views.
+/// The tables of the VRRP process. The machine writes them, the views read them.
 #[derive(Debug, Default)]
 pub struct Tables {
-    /// The daemon as a whole.
+    /// Data about the daemon as a whole.
     pub system: System,
-    /// Packets for a VRID that is not ours.
+    /// Number of packets with a VRID that no instance on the interface has.
     pub unknown_vrids: u64,
-    /// Their interfaces, senders and VRIDs.
+    /// Rate limit for reports of such packets, by interface, sender and VRID.
     pub(super) unknown: Recent<(u32, IpAddr, u8)>,
     /// vrrpSyncGroupTable.
     pub groups: Table<GroupId, Group>,
@@ -34,7 +34,7 @@ pub struct Tables {
     pub instances: Table<InstanceId, Instance>,
     /// vrrpAddressTable.
     pub addresses: Table<AddressId, Address>,
-    /// Capabilities that VRRP needs and the process does not have, such as `CAP_NET_ADMIN`.
+    /// Capabilities that VRRP needs and the process does not have, for example `CAP_NET_ADMIN`.
     pub lacking: Vec<String>,
     /// `lvs_sync_daemon`.
     pub sync_daemon: Option<SyncDaemon>,
@@ -42,11 +42,11 @@ pub struct Tables {
     pub trackers: Trackers,
     /// Links whose state is delayed or polled.
     pub links: Links,
-    /// Links and addresses of the kernel.
+    /// The interface table: links and addresses of the kernel.
     pub interfaces: Interfaces,
-    /// Look-ups derived from the rows.
+    /// Look-up indexes derived from the rows.
     pub(super) lookups: Lookups,
-    /// Indices of rows to come.
+    /// Next free row indices.
     pub(super) next: Next,
 }
 
@@ -61,7 +61,7 @@ impl Tables {
         self.addresses.of(&owner.0).map(|(id, _)| *id).collect()
     }
 
-    /// All but the instances, to read.
+    /// All tables except the instances, for reading.
     pub(super) fn surroundings(&self) -> Surroundings<'_> {
         Surroundings {
             groups: &self.groups,
@@ -73,7 +73,7 @@ impl Tables {
         }
     }
 
-    /// Name of the interface that an address belongs on.
+    /// Name of the interface for an address, `?` for an unknown address.
     pub fn device(&self, id: AddressId) -> &str {
         let Some(row) = self.addresses.get(&id) else { return "?" };
         let device = row.config.device.as_str();
@@ -86,7 +86,7 @@ impl Tables {
         self.groups.get(&id).map(|group| group.config.name.as_str())
     }
 
-    /// The present indices. They change with the configuration only.
+    /// Returns the present row indices. They only change with the configuration.
     pub fn indices(&self) -> Indices {
         let owners = self.instances.keys().copied().chain([STATIC]);
         let rows = self.instances.iter().map(|(id, row)| (row.config.name.clone(), id.0)).collect();

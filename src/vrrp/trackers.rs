@@ -1,4 +1,4 @@
-//! What trackers tell, and what it means for the instances that list them.
+//! Handling of tracker results, and their consequences for the instances that list the trackers.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -9,13 +9,13 @@ use super::ids::InstanceId;
 use super::routers::Vrrp;
 use super::turn::Phase;
 use crate::config::model::TrackerKind;
-use crate::track::{ScriptEnd, Told, TrackerId};
+use crate::track::{AnyTracker, FlapReport, ScriptEnd, TrackerId};
 
-/// A run for which the machine lacks processes or memory comes so much later at most.
-const POSTPONED: Duration = Duration::from_secs(1);
+/// Longest delay of a run that could not be started because the system ran out of processes or memory.
+const POSTPONEMENT: Duration = Duration::from_secs(1);
 
 impl Vrrp {
-    /// Scripts that have not run yet do so now.
+    /// Starts all scripts that have not run yet.
     pub(super) fn start_scripts(&mut self) {
         let idle = |(id, script): (&u32, &crate::track::Tracker<_>)| {
             let script: &crate::track::Script = &script.row;
@@ -30,7 +30,7 @@ impl Vrrp {
         }
     }
 
-    /// The time of a run has come.
+    /// Starts the run of a script that is due.
     pub(super) fn script_due(&mut self, id: u32) {
         if self.turn.phase == Phase::Stopping {
             return;
@@ -40,9 +40,9 @@ impl Vrrp {
         if script.due > now {
             return;
         }
-        let begins = script.begin(now);
+        let starts = script.start_run(now);
         let (due, config) = (script.due, &script.config);
-        if begins {
+        if starts {
             let action = Action::RunScript { id, script: config.script.clone(), limit: config.timeout };
             self.turn.act(action);
         }
@@ -61,26 +61,26 @@ impl Vrrp {
         }
     }
 
-    /// Another exit status than before, whether or not the verdict follows.
+    /// Reports a changed result of a script, even if its reading has not changed, unless the script flaps.
     fn script_result_changed(&mut self, id: TrackerId) {
         let now = self.turn.now;
-        let flaps = self.tables.trackers.history(id).is_some_and(|(_, flap)| flap.is_flapping(now));
+        let flaps = self.tables.trackers.get_mut(id).is_some_and(|tracker| tracker.history().1.is_flapping(now));
         if !flaps {
             self.turn.change(Change::ScriptResult(id.1));
         }
     }
 
-    /// A run could not be started for want of something: it comes later, and says nothing of what it checks.
+    /// Postpones a run that could not be started because the system ran out of processes or memory. It has no result.
     pub(super) fn script_postponed(&mut self, id: u32) {
         let now = self.turn.now;
         let Some(script) = self.tables.trackers.scripts.get_mut(&id).map(|tracker| &mut tracker.row) else { return };
         script.postponed();
-        script.due = script.due.min(now.saturating_add(POSTPONED)).max(now);
+        script.due = script.due.min(now.saturating_add(POSTPONEMENT)).max(now);
         let due = script.due;
         self.turn.set_timer(TimerKey::Script(id), Some(due));
     }
 
-    /// The number in the file of a `track_file`.
+    /// Takes the number in the file of a `track_file`.
     pub(super) fn file_read(&mut self, name: &str, number: i32) {
         let Some(id) = self.tables.trackers.find(TrackerKind::File, name) else { return };
         let Some(file) = self.tables.trackers.files.get_mut(&id.1).map(|tracker| &mut tracker.row) else { return };
@@ -89,7 +89,7 @@ impl Vrrp {
         }
     }
 
-    /// So many processes of a `vrrp_track_process` run.
+    /// Takes the number of processes of a `vrrp_track_process`.
     pub(super) fn processes_counted(&mut self, name: &str, count: u32) {
         let now = self.turn.now;
         let Some(id) = self.tables.trackers.find(TrackerKind::Process, name) else { return };
@@ -102,7 +102,7 @@ impl Vrrp {
         }
     }
 
-    /// The delay of a gain or loss of processes is over.
+    /// Applies the number of processes after `fork_delay` or `terminate_delay`.
     pub(super) fn processes_settled(&mut self, id: u32) {
         let now = self.turn.now;
         let changed = self.tables.trackers.processes.get_mut(&id).is_some_and(|tracker| tracker.row.expire(now));
@@ -111,44 +111,48 @@ impl Vrrp {
         }
     }
 
-    /// The BFD process tells of a session.
+    /// Takes the state of a session from the BFD process.
     pub(super) fn session_changed(&mut self, name: &str, up: bool) {
-        if let Some(id) = self.tables.trackers.told(name, up) {
+        let Some(id) = self.tables.trackers.find(TrackerKind::Bfd, name) else { return };
+        let Some(session) = self.tables.trackers.sessions.get_mut(&id.1).map(|tracker| &mut tracker.row) else {
+            return;
+        };
+        if session.reported(up) {
             self.tracker_changed(id);
         }
     }
 
-    /// Changes of a tracker were only counted for a while.
+    /// Reports the summary of a flapping tracker.
     pub(super) fn flap_expired(&mut self, id: TrackerId) {
         let now = self.turn.now;
-        let told = self.tables.trackers.history(id).and_then(|(_, flap)| flap.expire(now));
-        if let Some(told) = told {
+        let report = self.tables.trackers.get_mut(id).and_then(|tracker| tracker.history().1.expire(now));
+        if let Some(report) = report {
             let reading = self.tables.trackers.reading(id);
-            self.turn.change(Change::Tracker { id, reading, told });
+            self.turn.change(Change::Tracker { id, reading, report });
         }
     }
 
-    /// The reading of a tracker has changed: so may the faults and priorities of those that list it.
+    /// Reports a changed reading, and assesses the instances that list the tracker.
     fn tracker_changed(&mut self, id: TrackerId) {
         let now = self.turn.now;
         let reading = self.tables.trackers.reading(id);
-        let Some((since, flap)) = self.tables.trackers.history(id) else { return };
+        let Some((since, flap)) = self.tables.trackers.get_mut(id).map(AnyTracker::history) else { return };
         *since = now;
-        let told = flap.change(now);
+        let report = flap.change(now);
         let deadline = flap.deadline();
         self.turn.set_timer(TimerKey::Flap(id), deadline);
         self.turn.output.save = true;
-        if told != Told::Counted {
-            self.turn.change(Change::Tracker { id, reading, told });
+        let concerned: BTreeSet<InstanceId> = self.tables.listing(id).collect();
+        if report != FlapReport::Counted && !concerned.is_empty() {
+            self.turn.change(Change::Tracker { id, reading, report });
         }
         let name = self.tables.trackers.name(id).to_owned();
-        self.turn.occasion = Occasion::Tracker { kind: id.0, name, reading, counted: told == Told::Counted };
-        let concerned: BTreeSet<InstanceId> = self.tables.listing(id).collect();
+        self.turn.occasion = Occasion::Tracker { kind: id.0, name, reading, counted: report == FlapReport::Counted };
         concerned.iter().for_each(|id| self.reassess(*id));
         concerned.iter().for_each(|id| self.start_late(*id));
     }
 
-    /// After a new configuration: scripts that are not listed any more end, new ones run.
+    /// Stops removed scripts and starts new ones after a reload. `before` are the scripts of the old configuration.
     pub(super) fn follow_trackers(&mut self, before: &[u32]) {
         for id in before.iter().filter(|id| self.tables.trackers.scripts.get(id).is_none()) {
             self.turn.act(Action::CancelScript(*id));

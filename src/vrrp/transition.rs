@@ -1,4 +1,4 @@
-//! Transitions of a virtual router (RFC 9568 section 6.4), and the timers that cause them.
+//! Transitions of a virtual router (RFC 9568 section 6.4), and its protocol timers.
 
 use std::time::Duration;
 
@@ -9,31 +9,31 @@ use super::sequence_blocks::another_block;
 use super::state::State;
 use crate::wire::ah;
 
-/// What an event asks of the sync group of an instance.
+/// Consequence of an instance's event for its sync group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum GroupMove {
-    /// Nothing.
+    /// No consequence.
     None,
-    /// The instance went from master to backup: so do the others.
+    /// The instance went from master to backup, and the other members follow.
     Follow,
-    /// A backup hears a master.
+    /// A backup received an advert of a master.
     HearsMaster,
-    /// The down timer ran out: all members become master, once all of them want to.
+    /// Active_Down_Timer expired: the members become master once all of them want to.
     WantsMaster(Cause),
 }
 
 impl Router<'_> {
-    /// First transition, out of Init, if it is not one to fault.
+    /// Makes the first transition, out of Init, to master or backup.
     pub(super) fn start(&mut self, to: State) {
         match to {
             State::Master if self.row.resumes_master => self.enter_master(Cause::Resumed),
             State::Master => self.enter_master(Cause::Owner),
-            // Also with `state MASTER`: without owning the addresses it may not be the only one.
+            // Also with `state MASTER`: unless it is the address owner, another router may be master.
             _ => self.enter_backup(self.row.down_interval(), Cause::Startup),
         }
     }
 
-    /// Active_Down_Timer or Adver_Timer expired.
+    /// Handles the expiry of Active_Down_Timer or Adver_Timer.
     pub(super) fn protocol_timer(&mut self) -> GroupMove {
         let row = &mut *self.row;
         if row.deadline.is_none_or(|deadline| deadline > self.site.turn.now) {
@@ -59,7 +59,8 @@ impl Router<'_> {
         }
     }
 
-    /// Next advert one interval after the last was due, so that intervals do not drift; late ones are not made up for.
+    /// Schedules the next advert one interval after the last was due, so that intervals do not drift. Missed adverts are
+    /// skipped.
     fn arm_advert(&mut self) {
         let now = self.site.turn.now;
         let interval = self.row.config.advert_interval;
@@ -73,31 +74,30 @@ impl Router<'_> {
         self.site.turn.set_timer(TimerKey::Protocol(self.id), Some(at));
     }
 
-    /// The instance waits another Active_Down_Interval.
+    /// Waits for another Active_Down_Interval.
     pub(super) fn wait_on(&mut self) {
         self.set_deadline(self.site.turn.now + self.row.down_interval());
     }
 
-    /// Starts the down timer anew: it is never shortened by a worse priority, and the next master has to be silent for
-    /// the whole of it.
+    /// Restarts Active_Down_Timer after an advert of a master.
     pub(super) fn restart_down_timer(&mut self) {
         self.row.wanted = State::Backup;
         self.row.takeover = Cause::Silence;
         self.wait_on();
     }
 
-    /// Adverts first, then addresses: the actions of this event keep that order.
+    /// Becomes master. Adverts precede addresses in the actions of this event.
     pub(super) fn enter_master(&mut self, cause: Cause) {
         let row = &mut *self.row;
         let from = std::mem::replace(&mut row.state, State::Master);
-        row.perhaps_second = cause == Cause::Silence && row.master.is_some();
+        row.may_be_second_master = cause == Cause::Silence && row.master.is_some();
         row.wanted = State::Master;
         row.since = self.site.turn.now;
         row.master_interval = row.config.advert_interval;
         row.preempt_at = None;
         row.deadline = None;
         row.counters.become_master += 1;
-        row.complaints.another_master();
+        row.complaints.master_changed();
         let before = row.sequence;
         row.sequence = before.max(std::mem::take(&mut row.reserved_sequence));
         if row.sequence >= ah::LAST_SEQUENCE {
@@ -106,12 +106,12 @@ impl Router<'_> {
         self.site.turn.output.save |= another_block(before, row.sequence);
         self.send_advert();
         self.arm_advert();
-        self.tell(from, State::Master, cause);
-        self.site.hold(self.id, Some(self.row), true);
+        self.report(from, State::Master, cause);
+        self.site.set_wanted(self.id, Some(self.row), true);
         self.start_announcements();
     }
 
-    /// `wait` is the time until the instance wants to be master.
+    /// Becomes backup. `wait` is the time until Active_Down_Timer expires.
     pub(super) fn enter_backup(&mut self, wait: Duration, cause: Cause) {
         let row = &mut *self.row;
         let from = std::mem::replace(&mut row.state, State::Backup);
@@ -122,8 +122,8 @@ impl Router<'_> {
         row.counters.release_master += u64::from(from == State::Master);
         self.set_deadline(self.site.turn.now + wait);
         self.stop_announcements();
-        self.tell(from, State::Backup, cause);
-        self.site.hold(self.id, Some(self.row), false);
+        self.report(from, State::Backup, cause);
+        self.site.set_wanted(self.id, Some(self.row), false);
     }
 
     pub(super) fn enter_fault(&mut self, cause: Cause) {
@@ -140,23 +140,23 @@ impl Router<'_> {
         row.counters.release_master += u64::from(from == State::Master);
         self.site.turn.set_timer(TimerKey::Protocol(self.id), None);
         self.stop_announcements();
-        self.tell(from, State::Fault, cause);
-        self.site.hold(self.id, Some(self.row), false);
+        self.report(from, State::Fault, cause);
+        self.site.set_wanted(self.id, Some(self.row), false);
     }
 
-    /// Out of fault: backup with the full timer and nothing learnt.
+    /// Leaves fault: becomes backup with the full Active_Down_Interval and the configured advertisement interval.
     pub(super) fn leave_fault(&mut self) {
         self.row.master_interval = self.row.config.advert_interval;
         self.enter_backup(self.row.down_interval(), Cause::Recovered);
     }
 
-    /// Master to backup because of a better router.
+    /// Goes from master to backup.
     pub(super) fn yield_for(&mut self, cause: Cause) -> GroupMove {
         self.enter_backup(self.row.down_interval(), cause);
         GroupMove::Follow
     }
 
-    /// The daemon stops: a master gives up.
+    /// Gives up mastership because the daemon stops.
     pub(super) fn resign(&mut self) {
         self.row.deadline = None;
         if self.row.state == State::Master {
@@ -165,8 +165,8 @@ impl Router<'_> {
         }
     }
 
-    /// The daemon stops: back to Init. Gives the state that it left.
-    pub(super) fn end(&mut self) -> State {
+    /// Returns to Init because the daemon stops. Returns the previous state.
+    pub(super) fn reset(&mut self) -> State {
         let from = std::mem::replace(&mut self.row.state, State::Init);
         self.row.wanted = State::Init;
         self.site.turn.set_timer(TimerKey::Protocol(self.id), None);
@@ -174,7 +174,7 @@ impl Router<'_> {
         from
     }
 
-    pub(super) fn tell(&mut self, from: State, to: State, cause: Cause) {
+    fn report(&mut self, from: State, to: State, cause: Cause) {
         self.site.turn.change(Change::Instance { id: self.id, from, to, cause });
     }
 }

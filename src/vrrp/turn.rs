@@ -1,38 +1,38 @@
-//! The handling of an event, as far as it is not in rows: its time, and what comes of it.
+//! The state of the machine besides rows: time and occasion of the present event, phase, and output.
 
 use std::time::Duration;
 
 use super::cause::Occasion;
 use super::event::{Action, Change, Output, TimerKey};
 
-/// What the machines read and write besides rows.
+/// State of the machine besides rows.
 #[derive(Debug)]
 pub(super) struct Turn {
     /// Time of the last event.
     pub(super) now: Duration,
-    /// Where the whole process stands.
+    /// Phase of the process.
     pub(super) phase: Phase,
-    /// The daemon has started: scripts run.
+    /// [`Event::Start`](super::Event::Start) was handled: scripts run, even during `vrrp_startup_delay`.
     pub(super) started: bool,
-    /// What the present event is, for changes that it causes.
+    /// The present event, as the occasion of changes.
     pub(super) occasion: Occasion,
-    /// Actions and changes since they were last drained.
+    /// Actions and changes that were not taken yet.
     pub(super) output: Output,
 }
 
-/// Where the whole process stands.
+/// Phase of the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// The interfaces are not yet known, or `vrrp_startup_delay` runs.
+    /// The interfaces are not known yet, or `vrrp_startup_delay` is running.
     Waiting,
     /// Instances take part.
     Running,
-    /// Priority 0 has been sent; addresses go.
+    /// Priority 0 was sent, and addresses are being removed.
     Stopping,
 }
 
 impl Turn {
-    /// Before the first event.
+    /// The state before the first event.
     pub(super) fn new() -> Turn {
         Turn {
             now: Duration::ZERO,

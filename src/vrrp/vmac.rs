@@ -1,7 +1,7 @@
-//! `use_vmac`: the macvlan of an instance, as it should be and as it is.
+//! Reconciliation of VMACs (`use_vmac`): macvlan interfaces of instances.
 //!
-//! It is held like an address: made when the interface below exists, adopted when it is there already, made again when
-//! someone else removes it, removed at the end. While it is being made nothing is decided for want of it.
+//! A VMAC is created when its base interface exists, adopted if it already exists, created again when another program
+//! removes it, and removed at the stop. While it is being created, it does not put its instance into fault.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
@@ -14,22 +14,22 @@ use super::routers::Vrrp;
 use super::vmac_row::Vmac;
 use super::vmac_wanted::VmacStep;
 
-/// How long a row rests after the kernel refused its request.
+/// Time before a request that the kernel refused is repeated.
 const RETRY: Duration = Duration::from_secs(1);
-/// How long an instance waits for the kernel to make its VMAC before it is in fault.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// How long it waits for the made one to be up.
-const UP_PATIENCE: Duration = Duration::from_secs(1);
+/// How long an instance waits for the kernel to create its VMAC before it enters fault.
+const CREATION_GRACE: Duration = Duration::from_secs(5);
+/// How long an instance waits for its new VMAC to come up before it enters fault.
+const UP_GRACE: Duration = Duration::from_secs(1);
 
 impl Vrrp {
-    /// Brings the VMACs of all instances in line with the links there are.
+    /// Reconciles the VMACs of all instances.
     pub(super) fn follow_vmacs(&mut self) {
         for id in self.tables.instance_ids() {
             self.reconcile_vmac(id);
         }
     }
 
-    /// A link is not there any more.
+    /// Updates the instance whose VMAC was removed, if the link is a VMAC.
     pub(super) fn vmac_gone(&mut self, index: u32) {
         let owner = self.tables.owner_of_vmac(index);
         if let Some(mut router) = owner.and_then(|id| self.router(id)) {
@@ -37,7 +37,7 @@ impl Vrrp {
         }
     }
 
-    /// All links are known anew: those that are not among them are gone.
+    /// Updates all VMACs after all interfaces were read from the kernel.
     pub(super) fn vmacs_gone(&mut self) {
         for id in self.tables.instance_ids() {
             if let Some(mut router) = self.router(id) {
@@ -46,14 +46,14 @@ impl Vrrp {
         }
     }
 
-    /// IPv6: the address is not on a VMAC any more. Gives the instance that lacks it now.
+    /// Updates a VMAC whose address was removed. Returns its instance if it was the copied link-local address.
     pub(super) fn vmac_lost_address(&mut self, index: u32, ip: IpAddr) -> Option<InstanceId> {
         let id = self.tables.owner_of_vmac(index)?;
         let vmac = self.router(id)?.row.vmac.as_mut()?;
         vmac.link_local.take_if(|known| IpAddr::from(*known) == ip).map(|_| id)
     }
 
-    /// Asks the kernel for what the row lacks, one request at a time.
+    /// Requests the kernel to create or remove the VMAC if it is not as wanted, one request at a time.
     pub(super) fn reconcile_vmac(&mut self, id: InstanceId) {
         let step = self.tables.vmac_step(id);
         if let Some(mut router) = self.router(id) {
@@ -61,7 +61,7 @@ impl Vrrp {
         }
     }
 
-    /// The kernel's answer. `made` is the index of the interface that was made or taken over.
+    /// Handles the kernel's answer. `made` is the index of the interface that was created or adopted.
     pub(super) fn vmac_done(&mut self, id: InstanceId, op: VmacOp, link: &WantedVmac, made: Result<u32, String>) {
         self.vmac_progress = self.turn.now;
         if self.router(id).is_some_and(|mut router| router.vmac_done(op, link, made)) {
@@ -69,8 +69,8 @@ impl Vrrp {
         }
     }
 
-    /// A refused request is tried again, or patience ended. It does not end while the kernel is busy with the VMACs of
-    /// others: 255 take some time on a busy machine.
+    /// Repeats a refused request, or ends the grace period. The period is extended while the kernel is creating the VMACs of
+    /// other instances, since 255 VMACs take some time on a busy machine.
     pub(super) fn vmac_timer(&mut self, id: InstanceId) {
         let progress = self.vmac_progress;
         if self.router(id).is_some_and(|mut router| router.vmac_timer(progress)) {
@@ -87,7 +87,7 @@ impl Vrrp {
         self.reconcile_all_of(id);
     }
 
-    /// The daemon stops.
+    /// Removes the VMAC of an instance because the daemon stops.
     pub(super) fn drop_vmac(&mut self, id: InstanceId) {
         if let Some(vmac) = self.router(id).and_then(|router| router.row.vmac.as_mut()) {
             vmac.wanted = false;
@@ -96,7 +96,7 @@ impl Vrrp {
         }
     }
 
-    /// Removes the VMAC of an instance that is no more; nobody waits for the answer.
+    /// Removes the VMAC of a deleted or replaced instance, without waiting for the answer.
     pub(super) fn withdraw_vmac(&mut self, id: InstanceId) {
         let link = self.tables.wanted_vmac(id);
         if let Some(mut router) = self.router(id) {
@@ -106,7 +106,7 @@ impl Vrrp {
 }
 
 impl Router<'_> {
-    /// The link is gone. If that was not asked for, someone else has removed it.
+    /// Handles the removal of the VMAC, and reports it if another program has removed it.
     fn lose_vmac(&mut self) {
         let Some(vmac) = &mut self.row.vmac else { return };
         vmac.ifindex = None;
@@ -118,7 +118,7 @@ impl Router<'_> {
         }
     }
 
-    /// Whether the link is among those that were read anew, and still has its address.
+    /// Checks that the VMAC and its link-local address still exist, after all interfaces were read.
     fn find_vmac(&mut self) {
         let Some(vmac) = &mut self.row.vmac else { return };
         let Some(index) = vmac.ifindex else { return };
@@ -133,11 +133,11 @@ impl Router<'_> {
         let Some(vmac) = &mut self.row.vmac else { return };
         match step {
             VmacStep::Nothing => {}
-            // Whoever gave it another name may have it so; once it is up there is nothing to wait for.
-            VmacStep::IsThere(name, up) => {
+            // A new name given by another program is accepted. The grace period ends when the VMAC is up.
+            VmacStep::Complete { name, up } => {
                 vmac.name = name.unwrap_or_else(|| std::mem::take(&mut vmac.name));
                 vmac.was_up |= up;
-                if up && vmac.patience.take().is_some() {
+                if up && vmac.grace_until.take().is_some() {
                     turn.set_timer(TimerKey::Vmac(id), None);
                 }
             }
@@ -149,15 +149,15 @@ impl Router<'_> {
                 vmac.pending = Some(op);
                 vmac.was_up = false;
                 if op == VmacOp::Make {
-                    vmac.patience = Some(now + PATIENCE);
-                    turn.set_timer(TimerKey::Vmac(id), Some(now + PATIENCE));
+                    vmac.grace_until = Some(now + CREATION_GRACE);
+                    turn.set_timer(TimerKey::Vmac(id), Some(now + CREATION_GRACE));
                 }
                 turn.act(Action::Vmac { id: Some(id), op, link: Box::new(link) });
             }
         }
     }
 
-    /// The kernel's answer; tells whether it was one to the present request.
+    /// Handles the kernel's answer. Returns whether it was for the pending request.
     fn vmac_done(&mut self, op: VmacOp, link: &WantedVmac, made: Result<u32, String>) -> bool {
         let (id, now) = (self.id, self.site.turn.now);
         let answered = |vmac: &&mut Vmac| vmac.pending == Some(op) && vmac.name == link.name;
@@ -170,7 +170,7 @@ impl Router<'_> {
                 vmac.link_local = link.link_local.filter(|_| remains);
                 vmac.ipv6 = link.ipv6 && remains;
                 vmac.refusal = None;
-                UP_PATIENCE
+                UP_GRACE
             }
             Err(error) => {
                 vmac.refused = true;
@@ -180,23 +180,24 @@ impl Router<'_> {
                 RETRY
             }
         };
-        vmac.patience = (!vmac.refused).then_some(now + next);
+        vmac.grace_until = (!vmac.refused).then_some(now + next);
         self.site.turn.set_timer(TimerKey::Vmac(id), Some(now + next));
         true
     }
 
-    /// Tells whether something is to be decided anew. `progress` is when the kernel last answered for any VMAC.
+    /// Returns whether the instance must be assessed again. `progress` is the time of the kernel's last answer or notification
+    /// for any VMAC.
     fn vmac_timer(&mut self, progress: Duration) -> bool {
         let now = self.site.turn.now;
         let Some(vmac) = &mut self.row.vmac else { return false };
-        let until = progress + if vmac.pending.is_some() { PATIENCE } else { UP_PATIENCE };
-        if vmac.patience.is_some() && !vmac.refused && now < until {
-            vmac.patience = Some(until);
+        let until = progress + if vmac.pending.is_some() { CREATION_GRACE } else { UP_GRACE };
+        if vmac.grace_until.is_some() && !vmac.refused && now < until {
+            vmac.grace_until = Some(until);
             self.site.turn.set_timer(TimerKey::Vmac(self.id), Some(until));
             return false;
         }
         vmac.refused = false;
-        vmac.patience.take_if(|until| *until <= now);
+        vmac.grace_until.take_if(|until| *until <= now);
         true
     }
 
@@ -208,7 +209,7 @@ impl Router<'_> {
         if let Some(link) = link.filter(|_| there) {
             turn.act(Action::Vmac { id: None, op: VmacOp::Remove, link: Box::new(link) });
         }
-        // A new row must not take it for its own.
+        // A new row must not adopt it.
         if let Some(index) = vmac.ifindex {
             self.site.interfaces.remove_link(index);
         }

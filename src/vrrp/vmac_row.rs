@@ -1,37 +1,37 @@
-//! `use_vmac`: what is known of the macvlan of an instance.
+//! The state of an instance's VMAC (`use_vmac`), a macvlan interface.
 
 use std::net::Ipv6Addr;
 use std::time::Duration;
 
 use super::op::VmacOp;
 
-/// The VMAC of an instance.
+/// State of the VMAC of an instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Vmac {
-    /// Its name; empty until one is chosen, when the interface below is known.
+    /// Name of the interface; empty until it is chosen, when the base interface is known.
     pub name: String,
-    /// It should be there.
+    /// It should exist.
     pub wanted: bool,
-    /// Index, once the kernel has confirmed that it is as it should be.
+    /// Kernel index, after the kernel has confirmed its creation or adoption.
     pub ifindex: Option<u32>,
     /// IPv6: the link-local address that was copied to it.
     pub link_local: Option<Ipv6Addr>,
-    /// It was made to carry IPv6 addresses.
+    /// It was created with IPv6 enabled.
     pub ipv6: bool,
-    /// A request that the kernel has not yet answered.
+    /// A request that the kernel has not answered yet.
     pub pending: Option<VmacOp>,
-    /// The kernel refused a request: the row rests until its timer.
+    /// The kernel refused a request: no further request until the timer.
     pub refused: bool,
-    /// The last refusal that was told; told again only when it differs.
+    /// The last refusal that was reported. Only a different one is reported again.
     pub(super) refusal: Option<String>,
-    /// It was up since it was last made: when it goes down, it is made again, once.
+    /// It was up since its creation. If it then goes down, it is created again, once.
     pub(super) was_up: bool,
-    /// Until then the instance is not in fault for want of it.
-    pub(super) patience: Option<Duration>,
+    /// End of the grace period, during which a missing VMAC is no fault.
+    pub(super) grace_until: Option<Duration>,
 }
 
 impl Vmac {
-    /// A VMAC of which nothing is known yet.
+    /// Creates the state of a VMAC that does not exist yet.
     pub fn new() -> Vmac {
         Vmac {
             name: String::new(),
@@ -43,11 +43,11 @@ impl Vmac {
             refused: false,
             refusal: None,
             was_up: false,
-            patience: None,
+            grace_until: None,
         }
     }
 
-    /// After the end: the kernel has done what it was asked for, or refused it.
+    /// Whether the kernel has answered all requests after the stop.
     pub(super) fn is_settled(&self) -> bool {
         self.pending.is_none() && (self.wanted || self.refused || self.ifindex.is_none())
     }

@@ -1,4 +1,4 @@
-//! `use_vmac`: what the macvlan of an instance should be, and what it lacks.
+//! The desired VMAC of an instance (`use_vmac`), and the next step to reach it.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -14,25 +14,30 @@ use crate::config::model::{self, Family};
 /// Longest name of an interface.
 const NAME_MAX: usize = 15;
 
-/// What is to be done about a VMAC.
+/// Next step in the reconciliation of a VMAC.
 pub(super) enum VmacStep {
-    /// A request is under way, or rests.
+    /// Nothing to do now.
     Nothing,
-    /// Nothing is missing: it has this name, and is up or not.
-    IsThere(Option<String>, bool),
-    /// The kernel is to be asked for something.
+    /// The VMAC is as wanted.
+    Complete {
+        /// Present name; `None` while the link is not reported.
+        name: Option<String>,
+        /// Whether it is up.
+        up: bool,
+    },
+    /// Send a request to the kernel.
     Ask {
-        /// For what.
+        /// The operation.
         op: VmacOp,
-        /// With which VMAC.
+        /// The VMAC.
         link: WantedVmac,
-        /// Someone has set it down.
+        /// Another program has set the VMAC down.
         went_down: bool,
     },
 }
 
 impl Tables {
-    /// What is to be done about the VMAC of an instance.
+    /// The next step for the VMAC of an instance.
     pub(super) fn vmac_step(&self, id: InstanceId) -> VmacStep {
         let Some(row) = self.instances.get(&id) else { return VmacStep::Nothing };
         let idle = row.vmac.as_ref().filter(|vmac| vmac.pending.is_none() && !vmac.refused);
@@ -40,9 +45,10 @@ impl Tables {
         let link = vmac.ifindex.and_then(|index| self.interfaces.get(index));
         let op = match (vmac.wanted, vmac.ifindex) {
             (true, None) => VmacOp::Make,
-            (true, Some(_)) if self.lacks(row, vmac, link) => VmacOp::Make,
+            (true, Some(_)) if self.must_remake(row, vmac, link) => VmacOp::Make,
             (true, Some(_)) => {
-                return VmacStep::IsThere(link.map(|link| link.name.clone()), link.is_some_and(|link| link.up));
+                let (name, up) = (link.map(|link| link.name.clone()), link.is_some_and(|link| link.up));
+                return VmacStep::Complete { name, up };
             }
             (false, Some(_)) => VmacOp::Remove,
             (false, None) => return VmacStep::Nothing,
@@ -52,8 +58,8 @@ impl Tables {
         self.wanted_vmac(id).map_or(VmacStep::Nothing, |link| VmacStep::Ask { op, link, went_down })
     }
 
-    /// Whether something is missing of a VMAC that was made.
-    fn lacks(&self, row: &Instance, vmac: &Vmac, link: Option<&Interface>) -> bool {
+    /// Whether a created VMAC differs from the desired VMAC.
+    fn must_remake(&self, row: &Instance, vmac: &Vmac, link: Option<&Interface>) -> bool {
         let other = link.is_some_and(|link| !self.is_vmac_of(row, link));
         let base_up = self.surroundings().is_up(row.ifindex);
         let went_down = vmac.was_up && link.is_some_and(|link| !link.up) && base_up;
@@ -62,14 +68,14 @@ impl Tables {
         other || went_down || ipv6 || (link_local.is_some() && link_local != vmac.link_local)
     }
 
-    /// Whether a link is what the VMAC of an instance shall be.
+    /// Whether a link has the properties of an instance's VMAC.
     fn is_vmac_of(&self, row: &Instance, link: &Interface) -> bool {
         let Some(config) = &row.config.vmac else { return false };
         let right = |macvlan: Macvlan| macvlan.private && macvlan.base == row.ifindex;
         link.mac == Some(config.mac) && link.macvlan.is_some_and(right)
     }
 
-    /// What the VMAC of an instance shall be; `None` while there is nothing below it.
+    /// The desired VMAC of an instance; `None` while its base interface does not exist.
     pub(super) fn wanted_vmac(&self, id: InstanceId) -> Option<WantedVmac> {
         let row = self.instances.get(&id)?;
         let (vmac, config) = (row.vmac.as_ref()?, row.config.vmac.as_ref()?);
@@ -86,8 +92,8 @@ impl Tables {
         })
     }
 
-    /// The name it has, the one configured, that of one left by a run before, or the first that is free. With whether a
-    /// macvlan that has the name already may be replaced.
+    /// The name for a VMAC: its present name, the configured name, the name of a VMAC left by an earlier run, or the first
+    /// unused generated name. Also returns whether an existing macvlan of that name may be replaced.
     fn vmac_name(&self, id: InstanceId, row: &Instance, vmac: &Vmac, config: &model::Vmac) -> (String, bool) {
         let others = |name: &str| {
             let has = |row: &Instance| row.vmac.as_ref().is_some_and(|vmac| vmac.wanted && vmac.name == name);
@@ -118,7 +124,7 @@ impl Tables {
         (name.unwrap_or(first), false)
     }
 
-    /// The link-local address an IPv6 instance sends from, which its VMAC takes over.
+    /// The link-local source address of an IPv6 instance, which is copied to its VMAC.
     fn link_local(&self, row: &Instance) -> Option<Ipv6Addr> {
         let config = row.config.vmac.as_ref().filter(|config| !config.xmit_base);
         match source(self.surroundings(), row).filter(|_| config.is_some() && row.config.family == Family::V6) {
@@ -128,7 +134,7 @@ impl Tables {
     }
 }
 
-/// Whether some IPv6 address will be on its VMAC.
+/// Whether the VMAC of an instance will have IPv6 addresses.
 fn carries_ipv6(row: &Instance) -> bool {
     let is_ip6 = |address: &model::Address| address.ip.is_ipv6() && row.puts_on_vmac(&address.device);
     let mut addresses = row.config.addresses.iter().chain(&row.config.excluded);

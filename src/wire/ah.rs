@@ -14,8 +14,8 @@
 //! +---------------------------------------------------------------+
 //! ```
 //!
-//! The check value covers the IP header as well, its mutable fields taken as 0. C keepalived takes the TTL for
-//! mutable in unicast packets only; so does this, or neither would believe the other.
+//! The check value also covers the IP header, with its mutable fields set to 0. C keepalived treats the TTL as
+//! mutable in unicast packets only. This module does the same; otherwise the two could not authenticate each other.
 
 use std::fmt;
 use std::net::Ipv4Addr;
@@ -28,40 +28,40 @@ use super::vrrp;
 
 /// IP protocol number of the authentication header.
 pub const PROTOCOL: u8 = 51;
-/// Octets of the header with its check value.
+/// Length of the header with its check value, in octets.
 pub const HEADER_LEN: usize = 24;
-/// Octets of the key: `auth_pass`, zero padded.
+/// Length of the key in octets: `auth_pass`, padded with zeros.
 pub const KEY_LEN: usize = 8;
-/// The last sequence number that is sent; after it the numbers start anew.
+/// The last sequence number that is sent; after it the numbers start again from 1.
 pub const LAST_SEQUENCE: u32 = 0xffff_fffd;
 
-/// `length`: words of 32 bits, less 2.
+/// `length`: the length of the header in 32-bit words, minus 2.
 const LENGTH: u8 = 4;
-/// Octets before the check value.
+/// Length of the fields before the check value, in octets.
 const FIXED_LEN: usize = 12;
-/// Octets of the check value.
+/// Length of the check value, in octets.
 const ICV_LEN: usize = HEADER_LEN - FIXED_LEN;
-/// Octets of a block of MD5.
+/// Block size of MD5, in octets.
 const BLOCK_LEN: usize = 64;
 
-/// What a message is authenticated with.
+/// The key and the sequence number that authenticate an advert to be sent.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Seal {
-    /// `auth_pass`, zero padded.
+    /// `auth_pass`, padded with zeros.
     pub key: [u8; KEY_LEN],
-    /// Number of the advert, 1..=[`LAST_SEQUENCE`].
+    /// Sequence number of the advert, 1..=[`LAST_SEQUENCE`].
     pub sequence: u32,
 }
 
 impl fmt::Debug for Seal {
-    /// Without the key.
+    /// Leaves the key out.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Seal").field("sequence", &self.sequence).finish_non_exhaustive()
     }
 }
 
 impl Seal {
-    /// The payload of an IP packet with this `header`: the authentication header, and the message behind it.
+    /// Returns the payload of an IP packet with this `header`: the authentication header, followed by the message.
     pub fn apply(&self, header: &ipv4::Header, message: &[u8]) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(HEADER_LEN + message.len());
         bytes.extend([vrrp::PROTOCOL, LENGTH, 0, 0]);
@@ -75,7 +75,7 @@ impl Seal {
     }
 }
 
-/// A received packet, not yet judged.
+/// A received packet whose check value is not verified yet.
 #[derive(Clone, Copy, Debug)]
 pub struct Packet<'a> {
     ip_header: &'a [u8; ipv4::HEADER_LEN],
@@ -85,10 +85,10 @@ pub struct Packet<'a> {
 }
 
 impl<'a> Packet<'a> {
-    /// Reads an IPv4 header as it came, and what follows it.
+    /// Reads a received IPv4 header and its payload.
     ///
-    /// `None` when it is too short, is of another length, or holds something else than VRRP; and with IP options,
-    /// which no advert has.
+    /// Returns `None` when the authentication header is too short, has another length or precedes a protocol other
+    /// than VRRP, and when the IP header has options, which no advert has.
     pub fn new(ip_header: &'a [u8], payload: &'a [u8]) -> Option<Packet<'a>> {
         let ip_header = ip_header.try_into().ok()?;
         let (fixed, rest) = payload.split_first_chunk::<FIXED_LEN>()?;
@@ -97,12 +97,12 @@ impl<'a> Packet<'a> {
         ((next_header, length) == (vrrp::PROTOCOL, LENGTH)).then_some(Packet { ip_header, fixed, icv, message })
     }
 
-    /// What the header authenticates.
+    /// The VRRP message behind the authentication header.
     pub fn message(&self) -> &'a [u8] {
         self.message
     }
 
-    /// Security parameters index: the address of the sender.
+    /// Security parameters index (SPI): the address of the sender.
     pub fn spi(&self) -> Ipv4Addr {
         let [_, _, _, _, a, b, c, d, ..] = *self.fixed;
         Ipv4Addr::new(a, b, c, d)
@@ -114,13 +114,13 @@ impl<'a> Packet<'a> {
         u32::from_be_bytes([a, b, c, d])
     }
 
-    /// Whether the check value is that of the key; the comparison takes the same time wherever they differ.
+    /// Whether the check value is right for this key. The comparison takes constant time.
     pub fn is_authentic(&self, key: &[u8; KEY_LEN]) -> bool {
         digest(key, self.ip_header, self.fixed, self.message).verify_truncated_left(self.icv).is_ok()
     }
 }
 
-/// HMAC-MD5 over the packet, mutable fields and check value taken as 0.
+/// HMAC-MD5 over the packet, with the mutable fields and the check value set to 0.
 fn digest(key: &[u8; KEY_LEN], ip_header: &[u8; ipv4::HEADER_LEN], fixed: &[u8], message: &[u8]) -> Hmac<Md5> {
     let [v, _tos, l0, l1, i0, i1, _, _, ttl, protocol, _, _, s0, s1, s2, s3, d0, d1, d2, d3] = *ip_header;
     let ttl = if Ipv4Addr::new(d0, d1, d2, d3).is_multicast() { ttl } else { 0 };
@@ -145,7 +145,7 @@ mod tests {
         (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
     }
 
-    /// Frames of C keepalived 2.2.7 with the password `secret`: IP header, authentication header, VRRP.
+    /// Packets captured from C keepalived 2.2.7 with the password `secret`: IP header, authentication header, VRRP.
     const CAPTURED: [[&str; 3]; 4] = [
         [
             "45c0004000010000ff33d0b50a010001e0000012",
@@ -169,13 +169,13 @@ mod tests {
         ],
     ];
 
-    /// The octets of a captured frame in one.
+    /// The octets of a captured packet, its parts joined.
     fn frame(parts: [&str; 3]) -> Vec<u8> {
         hex(&parts.concat())
     }
 
     #[test]
-    fn as_captured_from_c_keepalived_by_multicast_and_unicast() {
+    fn matches_multicast_and_unicast_packets_captured_from_c_keepalived() {
         for parts in CAPTURED {
             let [_, ah, message] = parts.map(hex);
             let bytes = frame(parts);
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn every_octet_counts_but_the_mutable_ones() {
+    fn the_check_value_covers_every_octet_except_mutable_fields() {
         for (parts, mutable) in [(CAPTURED[0], &[1, 6, 7, 10, 11][..]), (CAPTURED[2], &[1, 6, 7, 8, 10, 11])] {
             for at in 0..frame(parts).len() {
                 let mut bytes = frame(parts);
@@ -210,14 +210,14 @@ mod tests {
     }
 
     #[test]
-    fn the_key_is_not_shown() {
+    fn debug_output_hides_the_key() {
         let shown = format!("{:?}", Seal { key: *b"password", sequence: 7 });
         assert_eq!(shown, "Seal { sequence: 7, .. }");
     }
 
     proptest! {
         #[test]
-        fn any_bytes_are_read_or_refused(
+        fn any_bytes_are_parsed_or_refused(
             header in prop::collection::vec(any::<u8>(), 18..24),
             payload in prop::collection::vec(any::<u8>(), 0..64),
             shaped: bool,
@@ -236,7 +236,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_sealed_is_authentic(message in prop::collection::vec(any::<u8>(), 0..100), sequence: u32, id: u16) {
+        fn sealed_messages_are_authentic(message in prop::collection::vec(any::<u8>(), 0..100), sequence: u32, id: u16) {
             let (source, destination) = (Ipv4Addr::new(10, 0, 0, 1), Ipv4Addr::new(224, 0, 0, 18));
             let header = ipv4::Header { tos: 0xc0, id, ttl: 255, protocol: PROTOCOL, source, destination };
             let payload = Seal { key: KEY, sequence }.apply(&header, &message);

@@ -2,25 +2,26 @@
 
 use std::net::Ipv4Addr;
 
-/// Octets of a frame, without padding.
+/// Length of a frame without padding, in octets.
 pub const FRAME_LEN: usize = 42;
 
 const BROADCAST: [u8; 6] = [0xff; 6];
 const ETHERTYPE_ARP: [u8; 2] = [0x08, 0x06];
-/// Ethernet, IPv4, 6 and 4 octets, request.
+/// Hardware type Ethernet, protocol type IPv4, address lengths 6 and 4, operation request.
 const REQUEST: [u8; 8] = [0, 1, 8, 0, 6, 4, 0, 1];
 
 /// An announcement that `ip` is at `mac`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gratuitous {
-    /// Hardware address of the sender.
+    /// Ethernet address of the sender.
     pub mac: [u8; 6],
-    /// The announced address: sender and target at once.
+    /// The announced address: both sender and target protocol address.
     pub ip: Ipv4Addr,
 }
 
 impl Gratuitous {
-    /// The Ethernet frame, a broadcast request. The target hardware address is all ones, as C keepalived has it.
+    /// Returns the Ethernet frame, a broadcast ARP request. The target hardware address is all ones, as in frames of
+    /// C keepalived.
     pub fn emit(&self) -> [u8; FRAME_LEN] {
         let ip = self.ip.octets();
         let fields: [&[u8]; 8] = [&BROADCAST, &self.mac, &ETHERTYPE_ARP, &REQUEST, &self.mac, &ip, &BROADCAST, &ip];
@@ -32,8 +33,7 @@ impl Gratuitous {
     }
 }
 
-/// Reads a frame; `None` when it is no gratuitous ARP: no ARP over Ethernet and IPv4, or not about the sender's own
-/// address.
+/// Parses a frame. Returns `None` when it is not ARP for IPv4 over Ethernet, or when sender and target address differ.
 pub fn parse(frame: &[u8]) -> Option<Gratuitous> {
     let frame = frame.first_chunk::<FRAME_LEN>()?;
     let (ethernet, arp) = frame.split_at(14);
@@ -57,8 +57,7 @@ mod tests {
     const ANNOUNCED: Gratuitous = Gratuitous { mac: [2, 0, 0, 0, 0, 7], ip: Ipv4Addr::new(10, 1, 0, 100) };
 
     #[test]
-    fn as_captured_from_c_keepalived() {
-        // Facts of VRRP, section 14.
+    fn matches_a_frame_captured_from_c_keepalived() {
         let expected = [
             0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 7, 0x08, 0x06, 0x00, 0x01, 0x08, 0x00, 0x06, 0x04, 0x00,
             0x01, 2, 0, 0, 0, 0, 7, 0x0a, 0x01, 0x00, 0x64, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x0a, 0x01, 0x00, 0x64,
@@ -78,7 +77,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
+        fn any_bytes_are_parsed_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
             let _ = parse(&bytes);
         }
     }

@@ -24,9 +24,9 @@ use serde::{Deserialize, Serialize};
 pub const PORT: u16 = 3784;
 /// UDP port of multihop sessions (RFC 5883 section 5).
 pub const MULTIHOP_PORT: u16 = 4784;
-/// UDP ports that control packets come from (RFC 5881 section 4).
+/// UDP source ports of control packets (RFC 5881 section 4).
 pub const SOURCE_PORTS: RangeInclusive<u16> = 49152..=65535;
-/// Octets of a packet without authentication.
+/// Length of a packet without authentication, in octets.
 pub const LEN: usize = 24;
 
 const VERSION: u8 = 1;
@@ -42,19 +42,19 @@ const MULTIPOINT: u8 = 0x01;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[repr(u8)]
 pub enum State {
-    /// Held down by its administrator.
+    /// Held down administratively.
     AdminDown = 0,
-    /// Down, or just made.
+    /// Down, or just created.
     #[default]
     Down = 1,
-    /// The other end is heard; it is not known whether it hears this end.
+    /// This end hears the other end, but does not know whether the other end hears it.
     Init = 2,
     /// Both ends hear each other.
     Up = 3,
 }
 
 impl State {
-    /// The word of the RFC.
+    /// The name of the state in the RFC.
     pub fn word(self) -> &'static str {
         match self {
             State::AdminDown => "AdminDown",
@@ -65,18 +65,18 @@ impl State {
     }
 }
 
-/// Why a session last left Up (RFC 5880 section 4.1, `Diag`), 0..=31.
+/// Reason why a session last left Up (RFC 5880 section 4.1, `Diag`), 0..=31.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Diagnostic(pub u8);
 
 impl Diagnostic {
-    /// No reason.
+    /// No diagnostic.
     pub const NONE: Diagnostic = Diagnostic(0);
-    /// Nothing was received for the detection time.
+    /// No packet was received for the detection time.
     pub const EXPIRED: Diagnostic = Diagnostic(1);
-    /// The other end said that it is down.
+    /// The other end signaled that the session is down.
     pub const NEIGHBOR_DOWN: Diagnostic = Diagnostic(3);
-    /// The administrator holds it down.
+    /// The session is held down administratively.
     pub const ADMIN_DOWN: Diagnostic = Diagnostic(7);
 }
 
@@ -97,21 +97,21 @@ impl fmt::Display for Diagnostic {
     }
 }
 
-/// Why a packet is no control packet that a session without authentication takes (RFC 5880 section 6.8.6).
+/// Reason for discarding a packet before its session is looked up (RFC 5880 section 6.8.6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
-    /// Fewer octets than a packet has.
+    /// Shorter than a control packet.
     #[error("it has {0} octets; a control packet has at least {LEN}")]
     Short(usize),
-    /// Another version.
+    /// A version other than 1.
     #[error("version {0}, not {VERSION}")]
     Version(u8),
-    /// A length that cannot be, or is more than was received.
+    /// The length field is too small, or greater than the datagram.
     #[error("length {length} in a packet of {received} octets")]
     Length {
-        /// As the packet has it.
+        /// Value of the length field.
         length: u8,
-        /// Octets of the datagram.
+        /// Length of the datagram, in octets.
         received: usize,
     },
     /// The detection multiplier is 0.
@@ -123,10 +123,10 @@ pub enum Malformed {
     /// My Discriminator is 0.
     #[error("My Discriminator is 0")]
     MyDiscriminator,
-    /// Your Discriminator is 0 though the sender is beyond Down.
+    /// Your Discriminator is 0 although the sender is in Init or Up.
     #[error("Your Discriminator is 0 in state {}", .0.word())]
     YourDiscriminator(State),
-    /// The packet is authenticated, and no session uses that.
+    /// The packet is authenticated, which no session supports.
     #[error("it is authenticated, which is not supported: turn authentication off at the other end")]
     Authentication,
 }
@@ -134,37 +134,38 @@ pub enum Malformed {
 /// A control packet without authentication.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Control {
-    /// Why the sender last left Up.
+    /// Reason why the sender last left Up.
     pub diagnostic: Diagnostic,
     /// State of the sender.
     pub state: State,
-    /// The sender asks for an answer with the final bit.
+    /// The sender requests an answer with the final bit.
     pub poll: bool,
     /// Answer to a poll.
     pub is_final: bool,
-    /// The sender's BFD goes on when its control plane does not.
+    /// The sender's BFD keeps running when its control plane fails.
     pub control_plane_independent: bool,
-    /// The sender wants no periodic packets while both ends are up.
+    /// The sender is in demand mode: it wants no periodic packets while both ends are up.
     pub demand: bool,
-    /// The sender is down after so many packets are missing; not 0.
+    /// Number of missing packets after which the receiver takes the session down; not 0.
     pub multiplier: u8,
-    /// The sender's name for the session; not 0.
+    /// The sender's discriminator of the session; not 0.
     pub my_discriminator: u32,
-    /// The receiver's name for it; 0 when the sender does not know it.
+    /// The receiver's discriminator of the session; 0 when the sender does not know it.
     pub your_discriminator: u32,
-    /// The shortest interval at which the sender wants to send; whole microseconds, as the next two.
+    /// The shortest interval at which the sender wants to send. On the wire this and the next two fields are whole
+    /// microseconds.
     pub desired_min_tx: Duration,
-    /// The shortest interval at which it takes packets; 0 = it wants no periodic packets.
+    /// The shortest interval at which the sender accepts packets; 0 = it wants no periodic packets.
     pub required_min_rx: Duration,
-    /// The same of echo packets; 0 = it takes none.
+    /// The shortest interval at which the sender accepts echo packets; 0 = it accepts none.
     pub required_min_echo_rx: Duration,
 }
 
 impl Control {
-    /// Reads the payload of a datagram. Octets beyond the packet's own length are ignored.
+    /// Parses the payload of a datagram. Octets beyond the packet's own length are ignored.
     ///
     /// # Errors
-    /// When the rules of RFC 5880 section 6.8.6 say that the packet is discarded, whatever the session.
+    /// When RFC 5880 section 6.8.6 requires the packet to be discarded regardless of the session.
     pub fn parse(octets: &[u8]) -> Result<Control, Malformed> {
         let Some(packet) = octets.first_chunk::<LEN>() else { return Err(Malformed::Short(octets.len())) };
         let [first, second, multiplier, length, ..] = *packet;
@@ -216,7 +217,7 @@ impl Control {
         })
     }
 
-    /// The octets to send. Intervals beyond 2^32 - 1 us are sent as that.
+    /// Returns the octets to send. Intervals above 2^32 - 1 us are sent as 2^32 - 1 us.
     pub fn to_octets(&self) -> [u8; LEN] {
         let flag = |set: bool, bit: u8| if set { bit } else { 0 };
         let second = (self.state as u8) << 6
@@ -255,7 +256,7 @@ mod tests {
         Duration::from_micros(micros)
     }
 
-    /// A session of 300 ms towards 200 ms that comes up; nothing else is set.
+    /// A packet of a session that is coming up, with a receive interval of 300 ms.
     fn packet(state: State, your_discriminator: u32) -> Control {
         Control {
             diagnostic: Diagnostic::NONE,
@@ -274,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn captured_packets() {
+    fn captured_packets_are_parsed_and_written() {
         let up = Control { desired_min_tx: us(200_000), ..packet(State::Up, 0x4490_6b17) };
         let expired = Control {
             diagnostic: Diagnostic::EXPIRED,
@@ -296,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_session_must_not_take_is_refused() {
+    fn malformed_packets_are_refused() {
         use Malformed::*;
         let good = hex("20c0041830f9da1244906b1700030d40000493e000000000");
         let with = |at: usize, octet: u8| {
@@ -322,36 +323,36 @@ mod tests {
             (zero(4, good.clone()), MyDiscriminator),
             (zero(8, good.clone()), YourDiscriminator(State::Up)),
             (zero(8, with(1, 0x80)), YourDiscriminator(State::Init)),
-            // Authenticated: the length covers at least the type and length of the section.
+            // Authenticated: the length covers at least the type and length of the authentication section.
             (longer(with(1, 0xc4), 2), Length { length: 24, received: 26 }),
             (longer(hex("20c4041a30f9da1244906b1700030d40000493e000000000"), 2), Authentication),
         ] {
             assert_eq!(Control::parse(&octets), Err(expected), "{octets:02x?}");
         }
-        // The same bounds from within.
+        // Packets just within the bounds are accepted.
         for octets in [zero(8, with(1, 0x40)), zero(8, with(1, 0x00)), longer(good.clone(), 8)] {
             assert!(Control::parse(&octets).is_ok(), "{octets:02x?}");
         }
     }
 
     #[test]
-    fn diagnostics_have_words() {
+    fn diagnostics_are_written_in_words() {
         assert_eq!(Diagnostic::EXPIRED.to_string(), "Control Detection Time Expired");
         assert_eq!(Diagnostic(31).to_string(), "Reserved (31)");
     }
 
     proptest! {
         #[test]
-        fn any_octets_are_read_without_panic(octets in proptest::collection::vec(any::<u8>(), 0..64)) {
+        fn any_octets_are_parsed_without_panic(octets in proptest::collection::vec(any::<u8>(), 0..64)) {
             if let Ok(packet) = Control::parse(&octets) {
-                // What is sent for it says the same, but for the octets behind it.
+                // Writing the packet gives the same octets, without the trailing ones.
                 prop_assert_eq!(Control::parse(&packet.to_octets()), Ok(packet));
                 prop_assert!(octets.len() >= LEN && packet.multiplier > 0 && packet.my_discriminator != 0);
             }
         }
 
         #[test]
-        fn a_packet_that_differs_in_one_bit_is_refused_or_differs(bit in 0..LEN * 8) {
+        fn flipping_one_bit_changes_the_packet_or_makes_it_malformed(bit in 0..LEN * 8) {
             let good = packet(State::Up, 7);
             let mut octets = good.to_octets();
             octets[bit / 8] ^= 1 << (bit % 8);

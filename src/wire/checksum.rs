@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-/// A running one's complement sum. Each added piece must have even length, but for the last.
+/// A running one's complement sum. Every added piece except the last must have an even length.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sum(u32);
 
@@ -35,7 +35,7 @@ impl Sum {
         }
     }
 
-    /// The checksum to put into a packet; zero when the summed bytes already held a right one.
+    /// The checksum to write into a packet; 0 when the summed bytes already include a correct checksum.
     pub fn finish(self) -> u16 {
         !(self.0 as u16)
     }
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rfc1071_example() {
+    fn example_of_rfc1071() {
         let sum = Sum::default().with(&[0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7]);
         assert_eq!(sum.finish(), !0xddf2);
     }

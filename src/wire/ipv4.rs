@@ -1,13 +1,13 @@
-//! The IPv4 header (RFC 791) of adverts.
+//! The IPv4 header (RFC 791) around adverts.
 
 use std::net::Ipv4Addr;
 
-/// Octets of a header without options.
+/// Length of a header without options, in octets.
 pub const HEADER_LEN: usize = 20;
 /// Type of service of adverts: precedence internetwork control.
 pub const TOS_INTERNETWORK_CONTROL: u8 = 0xc0;
 
-/// An IPv4 header without options, of a packet that is not fragmented.
+/// The IPv4 header of an unfragmented packet, without options.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
     /// Type of service.
@@ -25,7 +25,8 @@ pub struct Header {
 }
 
 impl Header {
-    /// The octets before a payload of `payload_len` (at most 65515) octets. The checksum is 0: the kernel fills it in.
+    /// Returns the header of a packet with `payload_len` (at most 65515) octets of payload. The checksum is 0: the
+    /// kernel fills it in.
     pub fn emit(&self, payload_len: usize) -> [u8; HEADER_LEN] {
         let length = HEADER_LEN.saturating_add(payload_len);
         let [l0, l1] = u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes();
@@ -36,18 +37,18 @@ impl Header {
     }
 }
 
-/// A received IPv4 packet, split.
+/// A received IPv4 packet, split into header and payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Packet<'b> {
-    /// What the header says.
+    /// The parsed header.
     pub header: Header,
-    /// The header as it came, options included.
+    /// The header as received, including options.
     pub header_bytes: &'b [u8],
-    /// What follows it, as long as the total length says: the padding of a short Ethernet frame is cut off.
+    /// The payload up to the packet's total length, without the padding of short Ethernet frames.
     pub payload: &'b [u8],
 }
 
-/// Splits a packet; `None` when it is not IPv4, or shorter than it says, or its lengths contradict each other.
+/// Splits a packet. Returns `None` when it is not IPv4, is shorter than its total length, or has contradictory lengths.
 pub fn parse(bytes: &[u8]) -> Option<Packet<'_>> {
     let fixed = bytes.first_chunk::<HEADER_LEN>()?;
     let [first, tos, l0, l1, i0, i1, _, _, ttl, protocol, _, _, s0, s1, s2, s3, d0, d1, d2, d3] = *fixed;
@@ -92,8 +93,8 @@ mod tests {
     };
 
     #[test]
-    fn as_captured_from_c_keepalived() {
-        // Facts of VRRP, section 14, v2 PASS; the checksum d08c is the kernel's.
+    fn matches_a_header_captured_from_c_keepalived() {
+        // The captured packet has the checksum d08c, which the kernel filled in.
         let expected = [
             0x45, 0xc0, 0x00, 0x2c, 0x00, 0x01, 0x00, 0x00, 0xff, 0x70, 0, 0, 0x0a, 0x01, 0x00, 0x01, 0xe0, 0x00, 0x00,
             0x12,
@@ -114,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn lengths_that_cannot_be_are_refused() {
+    fn impossible_lengths_are_refused() {
         let mut bytes = HEADER.emit(4).to_vec();
         bytes.extend(b"abc");
         assert_eq!(parse(&bytes), None, "cut short");

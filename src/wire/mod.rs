@@ -1,7 +1,7 @@
-//! Packet formats: bytes to structs and back, nothing else.
+//! Packet formats: parsing and writing of packets, without I/O.
 //!
-//! Readers take any bytes: a length is checked before it is used, and a field that cannot be right
-//! gives `None`, never a panic.
+//! Parsers accept any bytes. They check lengths before use, and return `None` or an error for impossible fields; they
+//! never panic.
 
 pub mod ah;
 pub mod arp;

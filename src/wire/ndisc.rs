@@ -4,11 +4,11 @@ use std::net::Ipv6Addr;
 
 /// IP protocol number of ICMPv6.
 pub const PROTOCOL: u8 = 58;
-/// Hop limit of neighbour discovery: a packet with less came through a router.
+/// Hop limit of neighbour discovery: a packet with a lower one was forwarded by a router.
 pub const HOP_LIMIT: u8 = 255;
-/// Where unsolicited advertisements go: all nodes of the link.
+/// Destination of unsolicited advertisements: all nodes on the link.
 pub const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
-/// Octets of a message with the option.
+/// Length of a message with its option, in octets.
 pub const MESSAGE_LEN: usize = 32;
 
 const TYPE_ADVERTISEMENT: u8 = 136;
@@ -22,14 +22,15 @@ const OPTION_TARGET: [u8; 2] = [2, 1];
 pub struct Unsolicited {
     /// The announced address.
     pub target: Ipv6Addr,
-    /// Its hardware address.
+    /// Link-layer address of the target.
     pub mac: [u8; 6],
     /// The sender is a router.
     pub router: bool,
 }
 
 impl Unsolicited {
-    /// The ICMPv6 message. The checksum is 0: the kernel fills it in on every raw ICMPv6 socket (RFC 3542 section 3.1).
+    /// Returns the ICMPv6 message. The checksum is 0: the kernel fills it in on every raw ICMPv6 socket (RFC 3542
+    /// section 3.1).
     pub fn emit(&self) -> [u8; MESSAGE_LEN] {
         let flags = FLAG_OVERRIDE | if self.router { FLAG_ROUTER } else { 0 };
         let target = self.target.octets();
@@ -43,8 +44,8 @@ impl Unsolicited {
     }
 }
 
-/// Reads an ICMPv6 message; `None` when it is not an unsolicited override advertisement that begins with the target's
-/// hardware address. The checksum is not looked at.
+/// Parses an ICMPv6 message. Returns `None` unless it is an unsolicited advertisement with the override flag whose first
+/// option is the target link-layer address. The checksum is not verified.
 pub fn parse(message: &[u8]) -> Option<Unsolicited> {
     let message = message.first_chunk::<MESSAGE_LEN>()?;
     let (header, option) = message.split_at(24);
@@ -70,8 +71,8 @@ mod tests {
         Unsolicited { target: Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 5), mac: [2, 0, 0, 0, 0, 7], router: false };
 
     #[test]
-    fn as_captured_from_c_keepalived() {
-        // Facts of VRRP, section 14: 88 00 csum 20000000 target 0201 MAC.
+    fn matches_a_message_captured_from_c_keepalived() {
+        // 88 00, checksum, 20000000, target, 0201, MAC address.
         let mut expected = [0; MESSAGE_LEN];
         expected[0] = 0x88;
         expected[4] = 0x20;
@@ -83,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_router_says_so() {
+    fn routers_set_the_router_flag() {
         let router = Unsolicited { router: true, ..ANNOUNCED };
         assert_eq!(router.emit()[4], 0xa0);
         assert_eq!(parse(&router.emit()), Some(router));
@@ -101,7 +102,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
+        fn any_bytes_are_parsed_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
             let _ = parse(&bytes);
         }
     }

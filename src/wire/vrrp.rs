@@ -19,11 +19,11 @@ use super::checksum::Sum;
 
 /// IP protocol number of VRRP.
 pub const PROTOCOL: u8 = 112;
-/// The only packet type there is.
+/// The only defined packet type.
 pub const TYPE_ADVERTISEMENT: u8 = 1;
-/// Octets before the addresses.
+/// Length of the header before the addresses, in octets.
 pub const HEADER_LEN: usize = 8;
-/// Octets of authentication data after the addresses of a version 2 packet over IPv4.
+/// Length of the authentication data after the addresses of a version 2 packet over IPv4, in octets.
 pub const AUTH_DATA_LEN: usize = 8;
 /// `auth type` of a version 2 packet without authentication.
 pub const AUTH_NONE: u8 = 0;
@@ -32,16 +32,16 @@ pub const AUTH_PASS: u8 = 1;
 /// `auth type` of a version 2 packet inside an authentication header (RFC 2338).
 pub const AUTH_AH: u8 = 2;
 
-/// Which checksum a packet holds.
+/// The form of a packet's checksum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Checksum {
-    /// Over the VRRP message alone: version 2, and version 3 over IPv4 by RFC 9568.
+    /// Over the VRRP message alone: version 2, and version 3 over IPv4 according to RFC 9568.
     Message,
-    /// With the pseudo header: IPv6, and version 3 over IPv4 by RFC 5798.
+    /// Including the pseudo header: IPv6, and version 3 over IPv4 according to RFC 5798.
     PseudoHeader,
 }
 
-/// A received packet, not yet judged: any 8 octets or more can be read as one.
+/// A received packet that is not checked yet: any 8 octets or more can be read as a packet.
 #[derive(Clone, Copy, Debug)]
 pub struct Packet<'a> {
     header: [u8; HEADER_LEN],
@@ -50,7 +50,7 @@ pub struct Packet<'a> {
 }
 
 impl<'a> Packet<'a> {
-    /// Reads the payload of an IP packet; `None` when shorter than a VRRP header.
+    /// Reads the payload of an IP packet. Returns `None` when it is shorter than a VRRP header.
     pub fn new(bytes: &'a [u8], ipv6: bool) -> Option<Packet<'a>> {
         let header = *bytes.first_chunk::<HEADER_LEN>()?;
         Some(Packet { header, bytes, ipv6 })
@@ -71,12 +71,12 @@ impl<'a> Packet<'a> {
         self.header[1]
     }
 
-    /// Priority of the sender; 0 = it is leaving, 255 = it owns the addresses.
+    /// Priority of the sender; 0 = it gives up mastership, 255 = it owns the addresses.
     pub fn priority(&self) -> u8 {
         self.header[2]
     }
 
-    /// Number of addresses the header announces.
+    /// Number of addresses according to the header.
     pub fn address_count(&self) -> u8 {
         self.header[3]
     }
@@ -96,7 +96,7 @@ impl<'a> Packet<'a> {
         u16::from_be_bytes([self.header[4] & 0x0f, self.header[5]])
     }
 
-    /// Octets of one address.
+    /// Length of one address, in octets.
     fn address_len(&self) -> usize {
         if self.ipv6 { 16 } else { 4 }
     }
@@ -105,27 +105,27 @@ impl<'a> Packet<'a> {
         if self.version() == 2 && !self.ipv6 { AUTH_DATA_LEN } else { 0 }
     }
 
-    /// Octets the message must have by its own header.
+    /// Length that the message must have according to its header, in octets.
     pub fn expected_len(&self) -> usize {
         HEADER_LEN + usize::from(self.address_count()) * self.address_len() + self.auth_data_len()
     }
 
-    /// Octets that were received.
+    /// Length as received, in octets.
     pub fn len(&self) -> usize {
         self.bytes.len()
     }
 
-    /// Never true: a packet has a header.
+    /// Always false: a packet has a header.
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
 
-    /// The message without what follows it; all of the bytes when it is cut short.
+    /// The message without trailing bytes; all bytes when it is truncated.
     fn message(&self) -> &'a [u8] {
         self.bytes.get(..self.expected_len()).unwrap_or(self.bytes)
     }
 
-    /// The addresses, in the order sent; as many as are really there.
+    /// The addresses in the order sent; fewer than [`Packet::address_count`] when the message is truncated.
     pub fn addresses(&self) -> impl Iterator<Item = IpAddr> + 'a {
         let len = self.address_len();
         let all = self.message().get(HEADER_LEN..).unwrap_or(&[]);
@@ -140,9 +140,10 @@ impl<'a> Packet<'a> {
         (self.auth_data_len() > 0).then(|| self.message().last_chunk().copied()).flatten()
     }
 
-    /// The checksum form this packet is right in, `None` when it is wrong in both.
+    /// Returns the form in which the checksum is correct, `None` when it is wrong in both forms.
     ///
-    /// Version 3 over IPv4 is met in both forms: RFC 5798 was read with the pseudo header, RFC 9568 says without.
+    /// Version 3 over IPv4 is in use with both forms: implementations of RFC 5798 include the pseudo header, RFC 9568
+    /// leaves it out.
     pub fn checksum(&self, source: IpAddr, destination: IpAddr) -> Option<Checksum> {
         let message = self.message();
         let plain = Sum::default().with(message);
@@ -157,20 +158,20 @@ impl<'a> Packet<'a> {
     }
 }
 
-/// What makes an advertisement, for sending.
+/// An advertisement to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Advertisement<'a> {
     /// Virtual router identifier.
     pub vrid: u8,
-    /// Priority; 0 announces that the master leaves.
+    /// Priority; 0 announces that the master gives up.
     pub priority: u8,
     /// Fields that only one version has.
     pub version: VersionFields,
-    /// Virtual addresses, of one family, at most 255.
+    /// Virtual addresses of one family, at most 255.
     pub addresses: &'a [IpAddr],
 }
 
-/// The second word of the header and what belongs to it.
+/// The fields that depend on the version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VersionFields {
     /// RFC 3768, with the authentication of RFC 2338.
@@ -179,20 +180,20 @@ pub enum VersionFields {
         interval_seconds: u8,
         /// [`AUTH_NONE`], [`AUTH_PASS`] or [`AUTH_AH`].
         auth_type: u8,
-        /// Password of [`AUTH_PASS`], else zero.
+        /// Password of [`AUTH_PASS`], otherwise zeros.
         auth_data: [u8; AUTH_DATA_LEN],
     },
     /// RFC 9568.
     V3 {
         /// Advertisement interval in centiseconds, 1..=4095.
         interval_centiseconds: u16,
-        /// Which checksum to send over IPv4.
+        /// Form of the checksum over IPv4.
         checksum: Checksum,
     },
 }
 
 impl Advertisement<'_> {
-    /// The message as sent in an IP packet from `source` to `destination`.
+    /// Returns the message to send in an IP packet from `source` to `destination`.
     pub fn to_bytes(&self, source: IpAddr, destination: IpAddr) -> Vec<u8> {
         let ipv6 = source.is_ipv6();
         let (version, word) = match self.version {
@@ -245,7 +246,7 @@ mod tests {
         VersionFields::V2 { interval_seconds: 1, auth_type: AUTH_PASS, auth_data: *b"secret\0\0" };
 
     #[test]
-    fn captured_v2_pass_with_two_addresses() {
+    fn matches_a_captured_v2_advert_with_password_and_two_addresses() {
         let addresses = [ip("10.1.0.102"), ip("10.1.0.103")];
         let advert = Advertisement { vrid: 12, priority: 255, version: PASS, addresses: &addresses };
         let bytes = advert.to_bytes(ip("10.1.0.1"), ip("224.0.0.18"));
@@ -258,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn captured_v3_ipv4_with_pseudo_header() {
+    fn matches_a_captured_v3_advert_over_ipv4_with_pseudo_header() {
         let version = VersionFields::V3 { interval_centiseconds: 50, checksum: Checksum::PseudoHeader };
         let advert = Advertisement { vrid: 13, priority: 255, version, addresses: &[ip("10.1.0.104")] };
         let bytes = advert.to_bytes(ip("10.1.0.1"), ip("224.0.0.18"));
@@ -269,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn v3_ipv4_without_pseudo_header_is_taken_too() {
+    fn v3_over_ipv4_without_pseudo_header_is_accepted_too() {
         let version = VersionFields::V3 { interval_centiseconds: 50, checksum: Checksum::Message };
         let advert = Advertisement { vrid: 13, priority: 255, version, addresses: &[ip("10.1.0.104")] };
         let bytes = advert.to_bytes(ip("10.1.0.1"), ip("224.0.0.18"));
@@ -278,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn v3_ipv6_needs_the_pseudo_header() {
+    fn v3_over_ipv6_requires_the_pseudo_header() {
         let version = VersionFields::V3 { interval_centiseconds: 100, checksum: Checksum::Message };
         let addresses = [ip("fe80::99"), ip("2001:db8::5")];
         let advert = Advertisement { vrid: 14, priority: 255, version, addresses: &addresses };
@@ -290,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn one_wrong_bit_is_seen() {
+    fn the_checksum_detects_a_flipped_bit() {
         let advert = Advertisement { vrid: 12, priority: 100, version: PASS, addresses: &[ip("10.1.0.102")] };
         let mut bytes = advert.to_bytes(ip("10.1.0.1"), ip("224.0.0.18"));
         bytes[2] ^= 1;
@@ -299,7 +300,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_read_without_panic(bytes in proptest::collection::vec(any::<u8>(), 0..600), ipv6: bool) {
+        fn any_bytes_are_parsed_without_panic(bytes in proptest::collection::vec(any::<u8>(), 0..600), ipv6: bool) {
             if let Some(packet) = Packet::new(&bytes, ipv6) {
                 let (source, destination) = if ipv6 { ("::1", "ff02::12") } else { ("10.0.0.1", "224.0.0.18") };
                 prop_assert!(packet.addresses().count() <= 255);

@@ -1,14 +1,34 @@
-//! Reading configurations in tests, independent of the machine.
+//! Reads configurations in tests, independent of the machine.
+#![allow(dead_code, reason = "each test uses a part")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use keepalived::config::{Loaded, Options, Outside, load, load_recorded};
+use keepalived::config::{Loaded, Options, Outside, Severity, load, load_recorded};
 
-/// Reads a file with fixed answers from outside.
+/// Options to read a file with fixed answers.
 pub fn options(path: &Path) -> Options {
     let outside = Outside { host_name: "lb1".into(), ..Outside::fixed() };
-    Options { path: path.to_owned(), config_id: "lb1".into(), all_config: false, strict: false, outside }
+    Options {
+        path: path.to_owned(),
+        config_id: "lb1".into(),
+        directory: None,
+        all_config: false,
+        strict: false,
+        outside,
+    }
+}
+
+/// Works on parts of a list at the same time, one for each processor. The results are in the order of the list.
+pub fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&[T]) -> Vec<R> + Sync) -> Vec<R> {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let size = items.len().div_ceil(processors).max(1);
+    std::thread::scope(|scope| {
+        let work = &work;
+        let parts: Vec<_> = items.chunks(size).map(|part| scope.spawn(move || work(part))).collect();
+        let joined = parts.into_iter().map(std::thread::ScopedJoinHandle::join);
+        joined.flat_map(|part| part.unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+    })
 }
 
 /// A directory with the files of a test.
@@ -37,7 +57,7 @@ impl Files {
     }
 }
 
-/// Reads a text as the configuration file. The children of the parent that read it must get the same.
+/// Reads a text as the configuration file. The snapshot for the child processes must give the same configuration.
 pub fn load_text(text: impl AsRef<[u8]>) -> Loaded {
     match Files::new(&[("k.conf", text.as_ref())]) {
         Ok(files) => {
@@ -49,4 +69,37 @@ pub fn load_text(text: impl AsRef<[u8]>) -> Loaded {
         }
         Err(e) => panic!("{e}"),
     }
+}
+
+/// Words for the consequence of a fault.
+const CONSEQUENCES: [&str; 15] = [
+    "is not included",
+    "is cut off",
+    "is not replaced",
+    "ignored",
+    "is used",
+    "are used",
+    "left out",
+    "not started",
+    "not run",
+    "counts as down",
+    "is taken as",
+    "are multicast",
+    "not tracked",
+    "not acted on yet",
+    "the check fails",
+];
+
+/// Faults without a remedy or without a consequence.
+pub fn incomplete(loaded: &Loaded) -> Vec<String> {
+    let mut found = Vec::new();
+    for d in loaded.diagnostics.iter().filter(|d| d.severity == Severity::Fault) {
+        if d.help.is_none() {
+            found.push(format!("no remedy for: {}", d.message));
+        }
+        if !CONSEQUENCES.iter().any(|words| d.message.contains(words)) {
+            found.push(format!("no consequence of: {}", d.message));
+        }
+    }
+    found
 }

@@ -1,4 +1,4 @@
-//! A director for labs of IPVS, the tables it is to have, and traffic through it.
+//! A director for labs of IPVS, its wanted tables, and traffic through it.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::io::{Read, Write};
@@ -12,7 +12,7 @@ use lab::ipvs::{assert_same, restore, shown};
 use lab::netns::{Netns, next_lab};
 use lab::wait_for;
 
-/// Time for the writer to answer.
+/// Time limit for answers of the writer.
 pub const LIMIT: Duration = Duration::from_secs(60);
 
 /// A namespace and a writer in it.
@@ -42,7 +42,7 @@ impl Director {
         answers
     }
 
-    /// Does changes; the outcomes are in the same order.
+    /// Submits changes; the outcomes are in the same order.
     pub fn outcomes(&self, changes: Vec<Change>) -> Vec<Result<Done, Error>> {
         let requests = changes.into_iter().zip(0..).map(|(change, token)| Request::Change(token, change));
         let answers = self.answers(requests.collect());
@@ -53,7 +53,7 @@ impl Director {
         answers.into_iter().zip(0..).map(outcome).collect()
     }
 
-    /// Does changes, each of which has something to change.
+    /// Submits changes, and asserts that each has changed the table.
     pub fn apply(&self, changes: Vec<Change>) {
         for (outcome, change) in self.outcomes(changes.clone()).into_iter().zip(changes) {
             assert_eq!(outcome, Ok(Done::Changed), "{change:?}");
@@ -68,7 +68,7 @@ impl Director {
         }
     }
 
-    /// Makes the kernel's services those of `wanted`; returns how many changes that took.
+    /// Makes the kernel's services those of `wanted`; returns the number of changes.
     pub fn reconcile(&self, wanted: &Table) -> usize {
         let changes = difference(&self.table(), wanted, |_| true);
         let count = changes.len();
@@ -149,17 +149,17 @@ pub fn real(address: &str, method: Method, weight: u32) -> Real {
     (address.parse().unwrap(), method, weight, 0, 0)
 }
 
-/// Programs `wanted` with the writer and `lines` with ipvsadm, and compares what ipvsadm shows of both.
+/// Programs `wanted` with the writer and `lines` with ipvsadm, and compares the output of ipvsadm for both.
 pub fn same(wanted: &Table, lines: &str) {
     let ours = Director::new();
     ours.reconcile(wanted);
     let theirs = Netns::new(next_lab(), "theirs");
     restore(&theirs, lines);
     assert_same(&shown(&ours.netns), &shown(&theirs));
-    assert_eq!(difference(&ours.table(), wanted, |_| true), [], "what is read back is what was wanted");
+    assert_eq!(difference(&ours.table(), wanted, |_| true), [], "the table read back is the wanted one");
 }
 
-/// Sends an octet and wants it back.
+/// Sends an octet and reads it back.
 pub fn talk(stream: &mut TcpStream) {
     stream.write_all(b"x").unwrap();
     stream.read_exact(&mut [0]).unwrap();

@@ -23,11 +23,12 @@ pub const HEALTHY: [(&str, u16, &str); 5] = [
     ("DNS_CHECK", DNS, "type A\n name www.lab.test"),
 ];
 
-/// Keyword of each check of a hostile server, its manner, and further lines. Ports count from [`FIRST_PORT`].
+/// Keyword of each check of a hostile server, behaviour of the server, and further lines. Ports count from
+/// [`FIRST_PORT`].
 const HOSTILE: [(&str, Manner, &str); 14] = [
     ("SSL_GET", Manner::HelloRequests, URL),
     ("SSL_GET", Manner::Tickets, URL),
-    // A record that says it goes on.
+    // A TLS record without end.
     ("SSL_GET", Manner::Drips(b"", b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc"), URL),
     ("SSL_GET", Manner::Endless(b"\x16\x03\x03\x40\x00", b"\0"), URL),
     ("HTTP_GET", Manner::Endless(b"HTTP/1.1 200 OK\r\n", b"X-More: and more\r\n"), URL),
@@ -46,7 +47,7 @@ const FIRST_PORT: u16 = 9001;
 /// Port of the hostile DNS server.
 const HOSTILE_DNS: u16 = 7053;
 
-/// What comes instead of an answer: nothing, octets too few for a header, garbage, and an answer to another question.
+/// Replies of the hostile DNS server: empty, too short for a header, garbage, and an answer to another question.
 const FORGED_ANSWERS: &[Answer] = &[
     |_| Some(Vec::new()),
     |query| Some(query.iter().copied().take(11).collect()),
@@ -58,12 +59,12 @@ const FORGED_ANSWERS: &[Answer] = &[
         Some(reply)
     },
 ];
-/// How often each of them comes for one question.
+/// How often each of them is sent for one question.
 const FORGED_TIMES: usize = 1000;
 
 /// Keyword and port of each check that has to fail.
 ///
-/// A reset comes after the connection, which is all that TCP_CHECK wants.
+/// TCP_CHECK only needs the connection, which the server resets afterwards.
 pub fn failing() -> impl Iterator<Item = (&'static str, u16)> {
     let tcp =
         (FIRST_PORT..).zip(HOSTILE).map(|(port, (kind, ..))| (kind, port)).filter(|(kind, _)| *kind != "TCP_CHECK");
@@ -82,8 +83,8 @@ pub fn hostile_servers(netns: &Netns) -> (Vec<Relay>, Datagrams) {
     (relays.collect(), dns)
 }
 
-/// Writes the configuration of a router: its instances, scripts that never end, and mails to a relay whose name nobody
-/// can look up.
+/// Writes the configuration of a router: its instances, scripts that never exit, and mails to a relay whose name cannot
+/// be looked up.
 pub fn configure(router: &Router, priority: u8, checks: &str) {
     let script = router.script("endless.sh", "echo began >> $0.ran\nexec sleep 100000\n");
     let script = script.display();

@@ -1,6 +1,6 @@
-//! Everybody who can do harm does so at once, and failover holds: hostile servers of every kind that is checked, an
-//! AgentX master, forged adverts, storms of links, name servers that do not answer, scripts that never end, a log that
-//! nobody reads.
+//! All hostile parties at once do not disturb failover: hostile servers for every kind of check, a hostile AgentX
+//! master, forged adverts, storms of link events, name servers that do not answer, scripts that never exit, and a log
+//! that is not read.
 //!
 //! A short form runs with the other tests; LAB_SOAK=1 (`make soak`) runs a minute.
 #![allow(clippy::expect_used, reason = "a test")]
@@ -24,21 +24,21 @@ use crate::conf::{ADDRESSES, HEALTHY, INSTANCES, INTERVAL, checks, configure, fa
 use crate::parties::Parties;
 
 const LIMIT: Duration = Duration::from_secs(30);
-/// No advert may follow the one before later than this: three intervals are what a backup waits, and a little more.
+/// Longest allowed gap between two adverts: a backup waits for three intervals and a little more.
 const LONGEST_GAP: Duration = Duration::from_millis(300);
-/// Room for allocators and queues of each process; a leak in a minute passes it.
+/// Allowed growth for allocators and queues of each process; a leak exceeds it within a minute.
 const GROWTH_KIB: u64 = 4096;
-/// Adverts in an interval: the one that is due, and an answer each to a lower one and to a resignation.
+/// Most adverts of an interval: the regular one, and answers to one of lower priority and to a resignation.
 const ANSWERS: u128 = 3;
-/// Log lines in an interval, most of them of hostile servers that fail their checks.
+/// Most log lines of an interval, chiefly about failed checks of hostile servers.
 const LINES: u128 = 5;
-/// How soon checks notice that a server has gone.
+/// Time limit for checks to notice that a server was stopped.
 const NOTICED: Duration = Duration::from_secs(15);
-/// How long a stop may take: `child_wait_time`, and a second for the log that nobody reads.
+/// Time limit of a stop: `child_wait_time`, and a second for the log that is not read.
 const STOPPED: Duration = Duration::from_secs(8);
 
 #[test]
-fn everybody_at_once() {
+fn all_hostile_parties_at_once() {
     let _turn = machine::alone();
     let period = Duration::from_secs(if soak() { 60 } else { 18 });
     let mut lab = Lab::new(2);
@@ -79,11 +79,11 @@ fn everybody_at_once() {
     assert!(lines as u128 <= intervals * LINES, "{lines} log lines in {intervals} intervals");
     assert_eq!(adverts_of_backup(&lab), 0, "the backup took over");
     assert_healthy_are_up(lab.router(1));
-    assert_harm_was_done(&mut lab, &master, [&questions1, &questions2]);
+    assert_all_parties_were_active(&mut lab, &master, [&questions1, &questions2]);
 
-    // The checks of healthy servers are still at work.
+    // The checks of healthy servers still work.
     servers.clear();
-    wait_until(NOTICED, "the end of the healthy servers is noticed", || {
+    wait_until(NOTICED, "the stop of the healthy servers is noticed", || {
         let log = lab.router(1).log();
         HEALTHY.iter().all(|(kind, port, _)| log.contains(&failed(kind, *port)))
     });
@@ -100,17 +100,17 @@ fn everybody_at_once() {
     println!("both routers stopped within {:?}", began.elapsed());
     for (party, rounds) in parties.end() {
         println!("{party}: {rounds} rounds");
-        assert!(rounds > 1, "{party}: {rounds} rounds only");
+        assert!(rounds > 1, "{party}: only {rounds} rounds");
     }
 }
 
-/// A real server of each kind that is checked.
+/// A real server for each kind of check.
 fn healthy_servers(router: &Router) -> Vec<lab::process::Proc> {
     vec![real::nginx(router), real::smtp(router), real::dns(router)]
 }
 
-/// Starts both daemons, the second with a log that nobody reads; returns since when router 1 is master of all, and what
-/// keeps the log's pipe open.
+/// Starts both daemons, the second with a log that is not read. Returns the time since which router 1 is master of all
+/// instances, and the end that keeps the log's pipe open.
 fn start(lab: &mut Lab) -> (Stamp, File) {
     let command = lab.router(1).whole(Ours);
     lab.router(1).start_with(command);
@@ -122,7 +122,7 @@ fn start(lab: &mut Lab) -> (Stamp, File) {
     let daemon = lab.router(2).whole(Ours);
     let (command, pipe) = lab.router(2).with_unread_log(&daemon);
     lab.router(2).start_with(command);
-    // It has written its pid when it runs, and may then become master.
+    // Once it has written its pid it runs, and may become master.
     lab.router(2).vrrp_pid();
     (now(), pipe)
 }
@@ -138,21 +138,21 @@ fn processes(lab: &mut Lab) -> Vec<(String, i32, u64)> {
     all.into()
 }
 
-/// All processes are the same as before, and as great.
+/// Asserts that no process was replaced, and none has grown.
 fn assert_none_grew(before: &[(String, i32, u64)], after: &[(String, i32, u64)]) {
     for ((name, pid, warm), (_, now, kib)) in before.iter().zip(after) {
-        println!("{name}: {warm} KiB became {kib} KiB");
+        println!("{name}: grew from {warm} KiB to {kib} KiB");
         assert_eq!(pid, now, "{name} was replaced");
-        assert!(*kib <= warm + GROWTH_KIB, "{name}: {warm} KiB became {kib} KiB");
+        assert!(*kib <= warm + GROWTH_KIB, "{name}: grew from {warm} KiB to {kib} KiB");
     }
 }
 
 /// Adverts that router 2 has sent.
 fn adverts_of_backup(lab: &Lab) -> usize {
-    lab.wire.heard().iter().filter(|heard| heard.from == 2 && matches!(heard.frame, Frame::Vrrp(_))).count()
+    lab.wire.frames().iter().filter(|captured| captured.from == 2 && matches!(captured.frame, Frame::Vrrp(_))).count()
 }
 
-/// How the log tells that a check has failed for good.
+/// The log line of a check that has failed after its retries.
 fn failed(kind: &str, port: u16) -> String {
     format!("{kind} of [127.0.0.1]:tcp:{port} failed")
 }
@@ -164,8 +164,8 @@ fn assert_healthy_are_up(router: &Router) {
     }
 }
 
-/// Each hostile party has had its chance, for otherwise nothing was shown.
-fn assert_harm_was_done(lab: &mut Lab, master: &HostileMaster, name_servers: [&UdpSocket; 2]) {
+/// Asserts that each hostile party was active; otherwise the test would be void.
+fn assert_all_parties_were_active(lab: &mut Lab, master: &HostileMaster, name_servers: [&UdpSocket; 2]) {
     let log = lab.router(1).log();
     for (kind, port) in failing() {
         assert!(log.contains(&failed(kind, port)), "{kind} of the hostile server at port {port} has not failed: {log}");

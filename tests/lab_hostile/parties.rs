@@ -1,4 +1,4 @@
-//! Parties that do harm again and again, side by side, until they are told to end.
+//! Hostile parties that repeat their attacks in parallel until they are stopped.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -14,12 +14,12 @@ use crate::conf::{ADDRESSES, INSTANCES};
 
 /// Adverts of each kind in a round.
 const BURST: usize = 1000;
-/// Rest between two rounds, so that the number of adverts is bounded.
+/// Pause between two rounds, so that the number of adverts is bounded.
 const REST: Duration = Duration::from_millis(300);
-/// A kind of forged advert: what is wrong.
+/// A fault of a forged advert.
 type Fault = fn(&mut Forged);
 
-/// Each is sent to all; none of them may be believed by a backup of priority 100.
+/// Adverts that are sent to all routers; a backup with priority 100 must ignore each of them.
 const FAULTS: [Fault; 8] = [
     |forged| forged.priority = 50,
     |forged| forged.checksum_error = 0x0101,
@@ -28,11 +28,11 @@ const FAULTS: [Fault; 8] = [
     |forged| forged.resize = -1000,
     |forged| forged.ttl = 1,
     |forged| forged.version = 2,
-    // A resignation makes a backup hasten, as it should; only the master hears this one.
+    // A valid resignation shortens the backup's timer, so only the master is sent this one.
     |forged| (forged.priority, forged.only_to) = (0, Some(1)),
 ];
 
-/// Threads of the parties; they end when this is dropped.
+/// Threads of the parties; dropping it stops them.
 pub struct Parties {
     stop: Arc<AtomicBool>,
     threads: Vec<(&'static str, JoinHandle<usize>)>,
@@ -63,7 +63,7 @@ impl Parties {
         parties
     }
 
-    /// Has `round` carried out again and again in a namespace.
+    /// Starts a thread that repeats `round` in a namespace.
     fn work(&mut self, name: &'static str, netns: &Netns, mut round: impl FnMut() + Send + 'static) {
         let stop = self.stop.clone();
         let thread = netns.spawn(move || {
@@ -77,7 +77,7 @@ impl Parties {
         self.threads.push((name, thread));
     }
 
-    /// Ends all; returns how many rounds each has done.
+    /// Stops all threads; returns the number of rounds of each.
     pub fn end(mut self) -> Vec<(&'static str, usize)> {
         self.stop.store(true, Ordering::Relaxed);
         let threads = self.threads.drain(..);
@@ -94,7 +94,7 @@ impl Drop for Parties {
     }
 }
 
-/// An advert of a better master than router 1, with something wrong.
+/// An advert with a higher priority than router 1, with a fault.
 fn advert(vrid: u8, spoil: Fault) -> Forged {
     let vips = (1..=ADDRESSES).map(|address| format!("10.{}.{vrid}.1", 100 + address).parse().expect("an address"));
     let mut forged = Forged::right(3, vrid, 254, 10, &vips.collect::<Vec<IpAddr>>());

@@ -1,5 +1,6 @@
-//! The case studies with virtual servers: conf/keepalived.conf.lvs-nat (health checks alone) and .lvs-failover (with two
-//! directors that both work). Each part fails in turn. (The one without virtual servers is in `lab_samples`.)
+//! The case studies with virtual servers: conf/keepalived.conf.lvs-nat (health checks only) and .lvs-failover (two
+//! directors that share the load). Each part fails in turn. (The case study without virtual servers is in
+//! `lab_samples`.)
 
 use lab::case::Side::Outside;
 use lab::case::State::{Backup, Fault, Master};
@@ -9,7 +10,7 @@ use lab::{Case, Site};
 
 use crate::samples::sample;
 
-/// A sample whose checks fail at the first attempt, of which none takes long.
+/// A sample with short checks that fail at the first attempt.
 fn conf(name: &str) -> String {
     let quick = |line: &str| match line.split_whitespace().next() {
         Some("retry") => String::new(),
@@ -19,7 +20,7 @@ fn conf(name: &str) -> String {
     sample(name).lines().map(quick).collect()
 }
 
-/// A site whose real servers, and the sorry server, all run.
+/// A site with running real servers and sorry server.
 fn site(directors: usize, gateways: &[(u8, &str)], plan: &Plan) -> Site {
     let mut site = Site::new(directors);
     for (host, gateway) in gateways {
@@ -59,37 +60,37 @@ fn health_checks_of_three_services() {
         let mut case = Case::new(site, plan);
 
         case.start(1, &conf);
-        case.see("all servers are up", &[]);
+        case.expect_changes("all servers are up", &[]);
         case.serve(WEB[0], false);
         case.serve(MAIL[1], false);
         case.serve(DATABASE[0], false);
-        case.see("a server of each service is down", &[]);
+        case.expect_changes("a server of each service is down", &[]);
         case.relay(false);
         case.serve(WEB[1], false);
         case.serve(DATABASE[1], false);
-        case.see("the web is sorry, there is no database, and nobody takes mail", &[]);
+        case.expect_changes("web uses its sorry server, and the database and the mail relay are down", &[]);
         case.relay(true);
-        case.see("all mail is there", &[]);
+        case.expect_changes("all mails have arrived", &[]);
         case.serve(WEB[1], true);
         case.serve(DATABASE[1], true);
-        case.see("the second web server and database are back", &[]);
+        case.expect_changes("the second web server and database are back", &[]);
         case.serve(WEB[0], true);
         case.serve(MAIL[1], true);
         case.serve(DATABASE[0], true);
-        case.see("all are back", &[]);
+        case.expect_changes("all servers are back", &[]);
         case.site.cable("198.51.100.11", false);
         case.is_up(WEB[0], false);
-        case.see("the cable of a web server is out", &[]);
+        case.expect_changes("the cable of a web server is unplugged", &[]);
         case.site.cable("198.51.100.11", true);
         case.is_up(WEB[0], true);
-        case.see("it is in again", &[]);
+        case.expect_changes("it is plugged in again", &[]);
 
         case.kill(1);
-        case.see("the director is dead, and its services go on", &[]);
+        case.expect_changes("the director was killed, and its services still work", &[]);
         case.start(1, &conf);
-        case.see("the director is back", &[]);
+        case.expect_changes("the director is back", &[]);
         case.stop(1);
-        case.see("nothing is left", &[]);
+        case.expect_changes("all directors were stopped", &[]);
     });
 }
 
@@ -121,28 +122,34 @@ fn failover_and_health_checks_on_two_directors() {
         let mut case = Case::new(site, plan);
 
         case.start(1, &conf);
-        case.see("the first is alone", &[(1, "web", Master), (1, "mail", Master)]);
+        case.expect_changes("director 1 runs alone", &[(1, "web", Master), (1, "mail", Master)]);
         case.start(2, &conf);
-        case.see("both share", &[(2, "web", Backup), (2, "mail", Master), (1, "mail", Backup)]);
+        case.expect_changes(
+            "the directors share the load",
+            &[(2, "web", Backup), (2, "mail", Master), (1, "mail", Backup)],
+        );
         case.serve(WEB[0], false);
-        case.see("both know of a server that is down", &[]);
+        case.expect_changes("both have noticed that a server is down", &[]);
         case.cable(1, Outside, false);
-        case.see("the first lost its outside", &[(1, "web", Fault), (1, "mail", Fault), (2, "web", Master)]);
+        case.expect_changes(
+            "director 1 has lost its outside link",
+            &[(1, "web", Fault), (1, "mail", Fault), (2, "web", Master)],
+        );
         case.serve(WEB[1], false);
-        case.see("the web is sorry", &[]);
+        case.expect_changes("web uses its sorry server", &[]);
         case.cable(1, Outside, true);
-        case.see("its outside is back", &[(1, "web", Master), (1, "mail", Backup), (2, "web", Backup)]);
+        case.expect_changes("the link is back", &[(1, "web", Master), (1, "mail", Backup), (2, "web", Backup)]);
         case.serve(WEB[0], true);
         case.serve(WEB[1], true);
-        case.see("the web is back", &[]);
+        case.expect_changes("the web servers are back", &[]);
         case.kill(1);
         case.serve(MAIL[0], false);
-        case.see("the first is dead, and a mail server is down", &[(2, "web", Master)]);
+        case.expect_changes("director 1 was killed, and a mail server is down", &[(2, "web", Master)]);
         case.start(1, &conf);
-        case.see("the first is back", &[(1, "web", Master), (1, "mail", Backup), (2, "web", Backup)]);
+        case.expect_changes("director 1 is back", &[(1, "web", Master), (1, "mail", Backup), (2, "web", Backup)]);
         case.stop(1);
-        case.see("the first was stopped", &[(2, "web", Master)]);
+        case.expect_changes("director 1 was stopped", &[(2, "web", Master)]);
         case.stop(2);
-        case.see("nothing is left", &[]);
+        case.expect_changes("all directors were stopped", &[]);
     });
 }

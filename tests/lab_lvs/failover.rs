@@ -1,4 +1,4 @@
-//! Two directors with the same services: one is killed, the other one goes on, and the connections with it.
+//! Two directors with the same services: one is killed, and the other takes over services and connections.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -14,12 +14,12 @@ use crate::support::{LIMIT, Running};
 use crate::traffic::echo;
 
 const VIP: &str = "10.5.0.100";
-/// Where the real servers send what is not for their network.
+/// Default gateway of the real servers.
 const GATEWAY: &str = "10.6.0.100";
 const SERVERS: u8 = 2;
-/// In this time connections through the virtual address come about again.
+/// Time limit for new connections through the virtual address after a failover.
 const OUTAGE: Duration = Duration::from_secs(1);
-/// Only the master has these addresses.
+/// The addresses that only the master has.
 const ADDRESSES: [(&str, &str); 2] = [(VIP, "out0"), (GATEWAY, "in0")];
 
 /// A client outside (10.5.0.0/24), real servers inside (10.6.0.0/24), and two directors between them, by NAT.
@@ -27,7 +27,7 @@ struct Farm {
     client: Netns,
     directors: [Netns; 2],
     _servers: Vec<Netns>,
-    /// Where all cables end.
+    /// The namespace of the bridge.
     _switch: Netns,
 }
 
@@ -88,7 +88,7 @@ impl Farm {
         Running::start(Ours, &self.directors[director - 1], &conf, &[])
     }
 
-    /// Whether a director has all of the addresses, or none.
+    /// Whether a director has all of the addresses (`all`) or none.
     fn has_addresses(&self, director: usize, all: bool) -> bool {
         ADDRESSES.into_iter().all(|(address, interface)| {
             let shown = self.directors[director - 1].ip(&format!("-o -4 address show dev {interface}"));
@@ -110,14 +110,14 @@ impl Farm {
         shown.lines().filter(|line| line.contains("(mcast=out0, syncid=51")).map(first_word).collect()
     }
 
-    /// Connections that a director knows, by the client's ports.
+    /// Whether a director has an entry for a connection, by the client's port.
     fn knows(&self, director: usize, stream: &TcpStream) -> bool {
         let port = format!("10.5.0.9:{} ", stream.local_addr().unwrap().port());
         let listed = ipvsadm(&self.directors[director - 1], "-lnc");
         listed.lines().any(|line| line.contains(&port) && line.contains("ESTABLISHED"))
     }
 
-    /// Opens a connection and has it carry something; gives up soon.
+    /// Opens a connection and sends data through it, with a short time-out.
     fn try_connect(&self) -> std::io::Result<TcpStream> {
         let soon = Duration::from_millis(200);
         let service: SocketAddr = format!("{VIP}:80").parse().unwrap();
@@ -128,7 +128,7 @@ impl Farm {
         Ok(stream)
     }
 
-    /// Makes connections until one goes through a director; none may fail for longer than a second.
+    /// Opens connections until one goes through a director; they must not fail for longer than a second.
     fn connect_through(&self, director: usize) -> TcpStream {
         let mut last = Instant::now();
         let end = last + OUTAGE;
@@ -142,14 +142,14 @@ impl Farm {
         }
     }
 
-    /// Asserts that the service is whole at a director, which is the master.
+    /// Waits until a director is master with all services.
     fn await_master(&self, director: usize) {
         wait_until(LIMIT, &format!("director {director} has the addresses"), || self.has_addresses(director, true));
         wait_until(LIMIT, "all servers are in use", || self.services(director) == expected());
         wait_until(LIMIT, "it synchronises as master", || self.roles(director) == ["master"]);
     }
 
-    /// The same of a backup, which checks the servers, too.
+    /// Waits until a director is backup; it checks the servers too.
     fn await_backup(&self, director: usize) {
         wait_until(LIMIT, &format!("director {director} has no address"), || self.has_addresses(director, false));
         wait_until(LIMIT, "all servers are known", || self.services(director) == expected());
@@ -161,14 +161,14 @@ fn first_word(line: &str) -> String {
     line.split_whitespace().next().unwrap_or("").to_owned()
 }
 
-/// What both directors are to have.
+/// The services of both directors.
 fn expected() -> Vec<String> {
     let server = |server| format!("-a -t {VIP}:80 -r 10.6.0.1{server}:8080 -m -w 1");
     let service = format!("-A -t {VIP}:80 -s rr");
     std::iter::once(service).chain((1..=SERVERS).map(server)).collect()
 }
 
-/// A connection carries octets there and back.
+/// Sends an octet through a connection and reads it back.
 fn talk(stream: &mut TcpStream) -> std::io::Result<()> {
     let mut back = [0; 5];
     stream.write_all(b"hello")?;
@@ -177,7 +177,7 @@ fn talk(stream: &mut TcpStream) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Talks until the other director knows of the connection: the kernel tells after a few packets.
+/// Sends data until the other director has an entry for the connection: the kernel synchronises after a few packets.
 fn synchronised(farm: &Farm, stream: &mut TcpStream, director: usize) {
     stream.set_read_timeout(Some(LIMIT)).unwrap();
     wait_until(LIMIT, "the backup knows the connection", || {
@@ -187,7 +187,7 @@ fn synchronised(farm: &Farm, stream: &mut TcpStream, director: usize) {
 }
 
 #[test]
-fn a_director_is_killed_and_comes_back() {
+fn a_director_is_killed_and_restarted() {
     inside(|| {
         let farm = Farm::new();
         let mut first = farm.start(1);
@@ -198,7 +198,7 @@ fn a_director_is_killed_and_comes_back() {
         let mut long = farm.connect_through(1);
         synchronised(&farm, &mut long, 2);
 
-        // Nothing of it lives; what it had set stays in the kernel.
+        // All processes are dead; their entries stay in the kernel.
         first.kill();
         drop(first);
         drop(farm.connect_through(2));
@@ -213,7 +213,7 @@ fn a_director_is_killed_and_comes_back() {
         talk(&mut long).unwrap();
         assert!(first.is_running() && second.is_running());
 
-        // In the usual way nothing is left.
+        // A usual stop leaves no entries.
         synchronised(&farm, &mut long, 2);
         first.stop();
         drop(farm.connect_through(2));

@@ -1,5 +1,5 @@
-//! The daemon keeps IPVS as C keepalived does, and so that connections survive: in a kernel that has IPVS, one boot
-//! for all.
+//! IPVS tables as of C keepalived, and connections that survive, in a kernel with IPVS that is booted once for all
+//! tests.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod cases;

@@ -1,4 +1,4 @@
-//! More checks than the processor can do, or than there are descriptors for: they come late, and that is all.
+//! More checks than the CPU or the descriptors allow: they are late, but do not fail.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -19,7 +19,7 @@ use crate::support::{LIMIT, Running, director, listen};
 /// Virtual servers, each with ten real servers.
 const SERVICES: usize = 200;
 
-/// All real servers are addresses of the loopback; 20000 checks a second are wanted.
+/// All real servers are loopback addresses; 20,000 checks a second are configured.
 fn conf() -> String {
     let mut conf = String::new();
     for service in 1..=SERVICES {
@@ -37,13 +37,13 @@ fn conf() -> String {
     conf
 }
 
-/// Takes connections and closes them, until the listener is shut down; gives their number.
+/// Accepts connections and closes them until the listener is shut down; the result is their number.
 fn serve(socket: &TcpListener) -> JoinHandle<usize> {
     let taker = socket.try_clone().unwrap();
     std::thread::spawn(move || taker.incoming().map_while(Result::ok).count())
 }
 
-/// Ends the waiting for connections; gives their number.
+/// Stops accepting connections; returns their number.
 fn close(socket: &TcpListener, taker: JoinHandle<usize>) -> usize {
     SockRef::from(socket).shutdown(Shutdown::Both).unwrap();
     taker.join().unwrap()
@@ -57,7 +57,7 @@ fn too_many_checks_are_late_but_do_not_fail() {
         let taker = serve(&socket);
         let running = Running::start(Ours, &netns, &conf(), &["-C"]);
         let all = |text: &str| text.matches("\n-a ").count() == 10 * SERVICES;
-        wait_until(LIMIT, "all is there", || all(&shown(&netns)));
+        wait_until(LIMIT, "the table is complete", || all(&shown(&netns)));
         holds_for(Duration::from_secs(10), "no real server is lost", || all(&shown(&netns)));
         assert!(!running.log().contains("failed"), "{}", running.log());
         let limits = fs::read_to_string(format!("/proc/{}/limits", running.pid("checkers.pid"))).unwrap();
@@ -70,14 +70,14 @@ fn too_many_checks_are_late_but_do_not_fail() {
     });
 }
 
-/// Servers that leave connections hanging take all descriptors the process has: others are not held to be down.
+/// Servers with hanging connections use up all descriptors of the process: other servers must not go down.
 #[test]
-fn without_descriptors_checks_wait() {
+fn without_descriptors_checks_are_postponed() {
     inside(|| {
         let netns = director();
         let socket = listen(&netns, "0.0.0.0:7000");
         let taker = serve(&socket);
-        // Nobody takes its connections: once its queue is full they hang.
+        // Its connections are not accepted: once its queue is full they hang.
         let _hanging = listen(&netns, "0.0.0.0:7001");
         let check = "TCP_CHECK {\n connect_timeout 4\n retry 0\n }";
         let servers = |address: &str, port: u16, count: u8| {
@@ -91,13 +91,15 @@ fn without_descriptors_checks_wait() {
         let conf = hanging + &service(1, &servers("127.1.1", 7000, 10));
         let running = Running::start(Ours, &netns, &conf, &["-C"]);
         let good = |text: &str| text.matches("-r 127.1.1.").count();
-        wait_until(LIMIT, "all is there", || shown(&netns).matches("\n-a ").count() == 810);
+        wait_until(LIMIT, "the table is complete", || shown(&netns).matches("\n-a ").count() == 810);
 
         let pid = running.pid("checkers.pid").to_string();
         output_of(Command::new("prlimit").args(["--nofile=60:60", "--pid", &pid]));
-        wait_until(LIMIT, "descriptors run out", || running.log().contains("Checks have to wait: Too many open files"));
+        wait_until(LIMIT, "descriptors run out", || {
+            running.log().contains("Checks are postponed: Too many open files")
+        });
         holds_for(Duration::from_secs(15), "no good real server is lost", || good(&shown(&netns)) == 10);
-        assert!(shown(&netns).matches("\n-a ").count() < 810, "those that hang are down");
+        assert!(shown(&netns).matches("\n-a ").count() < 810, "hanging servers are down");
         running.stop();
         close(&socket, taker);
     });

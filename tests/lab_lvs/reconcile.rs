@@ -1,4 +1,4 @@
-//! What the kernel has is compared and only what differs is written.
+//! The kernel's table is compared, and only differences are written.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -30,14 +30,14 @@ fn three_hundred(changed: Option<usize>) -> String {
     conf
 }
 
-/// The changes the kernel has made for a daemon, by its log: one number for each time it started its checkers.
+/// The number of changes that the kernel has made for each checker process of a daemon, by its log.
 fn changes(log: &str) -> Vec<u64> {
     let mut runs: Vec<u64> = Vec::new();
     for line in log.lines() {
         if line.contains("Starting checker child process") {
             runs.push(0);
         }
-        let all = line.split("changes made, ").nth(1).and_then(|rest| rest.split(' ').next());
+        let all = line.split(" made, ").nth(1).and_then(|rest| rest.split(' ').next());
         if let (Some(all), Some(last)) = (all, runs.last_mut()) {
             *last = all.parse().unwrap();
         }
@@ -54,15 +54,15 @@ fn a_restart_changes_what_differs() {
         let before = shown(&netns);
         assert_eq!(before.matches("\n-a ").count(), 300);
 
-        // Killed: the next one finds all as it should be.
+        // Killed: its replacement changes nothing.
         let first = running.pid("checkers.pid");
         kill(Pid::from_raw(first), Signal::SIGKILL).unwrap();
-        wait_until(LIMIT, "another checker process is there", || running.pid("checkers.pid") != first);
-        holds_for(Duration::from_secs(3), "the table is not touched", || shown(&netns) == before);
+        wait_until(LIMIT, "another checker process has started", || running.pid("checkers.pid") != first);
+        holds_for(Duration::from_secs(3), "the table does not change", || shown(&netns) == before);
         assert_eq!(changes(&running.log()), [330, 0]);
         assert!(running.is_running());
 
-        // Stopped with -I: all of it stays; started on another file: one real server changes.
+        // Stopped with -I: the table stays. Started with another file: one real server changes.
         running.stop();
         assert_same(&shown(&netns), &before);
         let mut running = Running::start(Ours, &netns, &three_hundred(Some(123)), &["-C"]);
@@ -70,29 +70,29 @@ fn a_restart_changes_what_differs() {
         let saved = |text: &str| text.lines().filter(|line| line.starts_with('-')).collect::<Vec<_>>().join("\n");
         wait_until(LIMIT, "the weight is set", || saved(&shown(&netns)) == saved(&expected));
         wait_until(LIMIT, "the change is counted", || changes(&running.log()) == [1]);
-        holds_for(Duration::from_secs(3), "no more is changed", || changes(&running.log()) == [1]);
+        holds_for(Duration::from_secs(3), "there are no further changes", || changes(&running.log()) == [1]);
         assert!(running.is_running());
-        // Without -I nothing is left.
+        // A stop without -I removes all entries.
         let log = running.stop();
         assert_eq!(ipvsadm(&netns, "-S -n"), "", "{log}");
     });
 }
 
-/// Changes of the kernel's table that the log tells of.
+/// The number of changes of the kernel's table, by the log.
 fn made(log: &str) -> usize {
     changes(log).iter().map(|count| usize::try_from(*count).unwrap_or_default()).sum()
 }
 
 #[test]
-fn what_an_outsider_changes_is_put_back_and_what_is_his_stays() {
+fn changes_by_other_programs_are_reverted_and_their_services_stay() {
     inside(|| {
         let netns = director();
         restore(&netns, "-A -t 10.9.9.9:80 -s rr\n-a -t 10.9.9.9:80 -r 192.168.9.9:80 -m -w 3\n");
         let foreign = ipvsadm(&netns, "-S -n");
         let running = Running::start(Ours, &netns, &three_hundred(None), &["-C"]);
-        wait_until(LIMIT, "all is there", || shown(&netns).matches("\n-a ").count() == 301);
+        wait_until(LIMIT, "the table is complete", || shown(&netns).matches("\n-a ").count() == 301);
         let before = shown(&netns);
-        for outsider in [
+        for change in [
             "-d -t 10.0.0.3:80 -r 192.168.2.5:80",
             "-D -t 10.0.0.4:80",
             "-e -t 10.0.0.5:80 -r 192.168.4.5:80 -m -w 77",
@@ -101,12 +101,12 @@ fn what_an_outsider_changes_is_put_back_and_what_is_his_stays() {
             "-C",
         ] {
             let before_it = made(&running.log());
-            ipvsadm(&netns, outsider);
-            if outsider == "-C" {
+            ipvsadm(&netns, change);
+            if change == "-C" {
                 restore(&netns, &foreign);
             }
-            // It may be undone before anybody has looked: the changes made tell that there was something to undo.
-            wait_until(LIMIT, &format!("{outsider} is undone"), || {
+            // It may be reverted before this test reads the table; the number of changes shows that it was.
+            wait_until(LIMIT, &format!("{change} is reverted"), || {
                 made(&running.log()) > before_it && shown(&netns) == before
             });
         }
@@ -115,9 +115,9 @@ fn what_an_outsider_changes_is_put_back_and_what_is_his_stays() {
     });
 }
 
-/// A scheduler without module: one service fails, named in the log once; the others go on at once.
+/// A scheduler without a module: one service fails, which is logged once; the others are not delayed.
 #[test]
-fn a_service_that_the_kernel_refuses_holds_nothing_up() {
+fn a_refused_service_delays_no_other() {
     inside(|| {
         let netns = director();
         let server = "real_server 127.0.0.2 7001 {\n TCP_CHECK {\n connect_timeout 1\n retry 0\n warmup 0\n }\n }\n";
@@ -127,7 +127,7 @@ fn a_service_that_the_kernel_refuses_holds_nothing_up() {
                  {server}}}\n"
             )
         };
-        // The table is read every 30 s: nothing but the verdict of the check can have it changed.
+        // The table is read every 30 s, so only the verdict of the check causes the change.
         let conf = format!(
             "global_defs {{\n snmp_vs_stats_update_interval 30\n snmp_rs_stats_update_interval 30\n}}\n{}{}",
             service("10.0.0.1", "twos"),
@@ -140,16 +140,16 @@ fn a_service_that_the_kernel_refuses_holds_nothing_up() {
         drop(listener);
         wait_until(Duration::from_secs(10), "the server is removed", || !is_in());
         let _again = listen(&netns, "127.0.0.2:7001");
-        wait_until(Duration::from_secs(10), "the server is back", is_in);
+        wait_until(Duration::from_secs(10), "the server is added again", is_in);
         let log = running.stop();
-        let told = log.lines().filter(|line| line.contains("service 10.0.0.1:80 TCP with scheduler twos")).count();
-        assert_eq!(told, 1, "{log}");
+        let lines = log.lines().filter(|line| line.contains("service 10.0.0.1:80 TCP with scheduler twos")).count();
+        assert_eq!(lines, 1, "{log}");
     });
 }
 
-/// Everything was killed and the next file has one service less: it is removed, and what somebody else made stays.
+/// All processes were killed, and the next file has one service fewer: it is removed, and services of others stay.
 #[test]
-fn a_service_that_was_left_and_is_not_wanted_any_more_is_removed() {
+fn a_service_left_by_a_killed_daemon_and_not_configured_is_removed() {
     inside(|| {
         let netns = director();
         restore(&netns, "-A -t 10.9.9.9:80 -s rr\n");
@@ -161,32 +161,32 @@ fn a_service_that_was_left_and_is_not_wanted_any_more_is_removed() {
         let mark = "virtual_server fwmark 7 {\n lb_algo rr\n protocol TCP\n real_server 10.1.0.7 80 {\n }\n}\n";
         let mut running = Running::start(Ours, &netns, &(service(1) + &service(2) + mark), &["-C"]);
         let count = || ipvsadm(&netns, "-S -n").lines().filter(|line| line.starts_with("-A")).count();
-        wait_until(LIMIT, "all services are there", || count() == 4);
+        wait_until(LIMIT, "all services are set", || count() == 4);
         let held = running.file("checkers.held");
-        wait_until(LIMIT, "they are written down", || {
+        wait_until(LIMIT, "the services are recorded", || {
             let text = std::fs::read_to_string(&held).unwrap_or_default();
             text.matches("\"Address\"").count() + text.matches("\"FwMark\"").count() == 3
         });
         running.kill();
-        assert_eq!(count(), 4, "nobody was there to remove them");
+        assert_eq!(count(), 4, "no process has removed them");
         std::fs::write(running.file("keepalived.conf"), service(1)).unwrap();
         running.start_again(&netns, &["-C"]);
-        wait_until(LIMIT, "what is not in the file is removed", || count() == 2);
+        wait_until(LIMIT, "services that are not configured are removed", || count() == 2);
         let left = ipvsadm(&netns, "-S -n");
         assert!(left.contains("10.0.0.1:80") && left.contains("10.9.9.9:80"), "{left}");
         running.kill();
         std::fs::write(running.file("keepalived.conf"), "global_defs {\n router_id none\n}\n").unwrap();
         running.start_again(&netns, &["-C"]);
-        wait_until(LIMIT, "nothing is left when the file has no virtual server at all", || count() == 1);
+        wait_until(LIMIT, "all services are removed if the file has no virtual server", || count() == 1);
         running.stop();
         assert_eq!(ipvsadm(&netns, "-S -n").trim(), "-A -t 10.9.9.9:80 -s rr");
-        assert!(!held.exists(), "nothing is held after a clean stop");
+        assert!(!held.exists(), "the record is removed by a clean stop");
     });
 }
 
-/// The checker process is dead when the daemon is told to stop: another one removes its services.
+/// The checker process is dead at the stop: a cleanup process removes its services.
 #[test]
-fn the_services_of_a_dead_checker_process_go_at_the_stop() {
+fn the_services_of_a_dead_checker_process_are_removed_at_the_stop() {
     inside(|| {
         let netns = director();
         restore(&netns, "-A -t 10.9.9.9:80 -s rr\n");
@@ -195,18 +195,18 @@ fn the_services_of_a_dead_checker_process_go_at_the_stop() {
                     protocol TCP\n real_server 10.1.0.1 80 {\n }\n}\n";
         let running = Running::start(Ours, &netns, conf, &["-C"]);
         let is_set = || ipvsadm(&netns, "-S -n").contains("-a -t 10.0.0.1:80");
-        wait_until(LIMIT, "the service is there", is_set);
+        wait_until(LIMIT, "the service is set", is_set);
         wait_until(LIMIT, "the time-outs are set", || ipvsadm(&netns, "-L --timeout").contains("77"));
-        wait_until(LIMIT, "a replacement would know of them", || running.log().contains("changes made"));
+        wait_until(LIMIT, "they are in the checkpoint", || running.log().contains(" made, "));
         running.signal(Signal::SIGSTOP);
         kill(Pid::from_raw(running.pid("checkers.pid")), Signal::SIGKILL).unwrap();
         running.signal(Signal::SIGTERM);
         running.signal(Signal::SIGCONT);
         let held = running.file("checkers.held");
         let log = running.ended();
-        assert!(log.contains("Removing what the checker process has left"), "{log}");
+        assert!(log.contains("Starting cleanup for the checker process"), "{log}");
         assert_eq!(ipvsadm(&netns, "-S -n").trim(), "-A -t 10.9.9.9:80 -s rr");
         assert_eq!(ipvsadm(&netns, "-L --timeout"), before);
-        assert!(!held.exists(), "nothing is held");
+        assert!(!held.exists(), "the record is removed");
     });
 }

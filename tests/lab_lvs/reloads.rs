@@ -1,4 +1,4 @@
-//! Reload after reload, with random edits, every fifth file broken: what is not edited never notices.
+//! Many reloads with random edits, every fifth with an error: parts that are not edited are not disturbed.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,19 +14,19 @@ use nix::unistd::Pid;
 use crate::support::{LIMIT, Running};
 use crate::traffic::{Farm, SERVERS, VIP, alive};
 
-/// How often the file is read again.
+/// Number of reloads.
 const RELOADS: usize = 100;
 /// Instances that are never edited.
 const UNTOUCHED: [u8; 2] = [1, 2];
 /// The server that is edited.
 const EDITED: usize = SERVERS;
 
-/// What a file says beside what is never edited.
+/// The edited part of the configuration.
 #[derive(Clone, Default)]
 struct Edits {
     /// Priority and number of addresses of other instances, by VRID.
     instances: BTreeMap<u8, (u8, u8)>,
-    /// Weight of the edited server; none: it is not in the file.
+    /// Weight of the edited server; `None` if the file does not contain it.
     weight: Option<u8>,
     /// Number of real servers of other services, by port.
     services: BTreeMap<u16, u8>,
@@ -45,7 +45,7 @@ impl Random {
 }
 
 impl Edits {
-    /// One thing is added, changed or removed.
+    /// Adds, changes or removes one item.
     fn edit(&mut self, random: &mut Random) {
         let vrid = 10 + random.below(6);
         let port = 8000 + u16::from(random.below(4));
@@ -85,7 +85,7 @@ impl Edits {
     }
 }
 
-/// All that the daemon has in the kernel, in an order of its own.
+/// All entries of the daemon in the kernel, sorted.
 fn tables(netns: &Netns) -> String {
     let saved = ipvsadm(netns, "-S -n");
     let addresses = netns.ip("-o address show dev out0");
@@ -96,7 +96,7 @@ fn tables(netns: &Netns) -> String {
 }
 
 #[test]
-fn a_hundred_reloads_disturb_nothing_that_was_not_edited() {
+fn a_hundred_reloads_disturb_only_edited_parts() {
     inside(|| {
         let farm = Farm::new(false);
         let mut random = Random(0x5eed_1234_abcd_0001);
@@ -106,11 +106,11 @@ fn a_hundred_reloads_disturb_nothing_that_was_not_edited() {
         let master = |log: &str, vrid: u8| log.contains(&format!("(VI_{vrid}) Entering MASTER STATE"));
         wait_until(LIMIT, "it is master", || UNTOUCHED.iter().all(|vrid| master(&running.log(), *vrid)));
 
-        // Would take over if the adverts ceased for a second.
+        // It would take over if adverts stopped for a second.
         let rival = Edits::default().text().replace("priority 200", "priority 100\n down_timer_adverts 10");
         let rival = rival.split("virtual_server").next().unwrap();
         let rival = Running::start(Ours, &farm.client, rival, &["-P"]);
-        wait_until(LIMIT, "another router listens", || rival.log().matches("Entering BACKUP STATE").count() == 2);
+        wait_until(LIMIT, "the rival is backup", || rival.log().matches("Entering BACKUP STATE").count() == 2);
 
         let connections = (0..12).map(|_| farm.connect());
         let (mut streams, _): (Vec<_>, Vec<_>) = connections.partition(|(_, server)| *server != EDITED);
@@ -132,22 +132,22 @@ fn a_hundred_reloads_disturb_nothing_that_was_not_edited() {
                 fs::write(running.file("keepalived.conf"), edits.text()).unwrap();
             }
             kill(parent, Signal::SIGHUP).unwrap();
-            let told = |text: &str| running.log().matches(text).count();
+            let logged = |text: &str| running.log().matches(text).count();
             wait_until(LIMIT, &format!("reload {number} is done"), || {
-                told("going on with the one that runs") == number / 5
-                    && told("The new configuration is in force") == 2 * good
+                logged("the running configuration stays in force") == number / 5
+                    && logged("The new configuration is in force") == 2 * good
             });
             alive(&mut streams, &format!("at reload {number}"));
         }
         let log = running.log();
         for vrid in UNTOUCHED {
             let transitions = log.matches(&format!("(VI_{vrid}) Entering")).count();
-            assert_eq!(transitions, 2, "backup and master, at the start: {log}");
+            assert_eq!(transitions, 2, "BACKUP and MASTER at the start: {log}");
         }
         assert_eq!(children(&running), first, "no process was replaced");
         assert!(!rival.log().contains("Entering MASTER STATE"), "adverts came late: {}", rival.log());
 
-        // Those that have become master by now included: each has its addresses.
+        // Includes instances that become master now.
         let instances = edits.instances.values().map(|(_, addresses)| usize::from(*addresses)).sum::<usize>();
         let addresses = |netns: &Netns| tables(netns).lines().filter(|line| line.starts_with("10.7.")).count();
         wait_until(LIMIT, "all instances are master", || addresses(&farm.director) == instances + 4);
@@ -160,7 +160,7 @@ fn a_hundred_reloads_disturb_nothing_that_was_not_edited() {
         assert_eq!(addresses(&farm.director), 0, "nothing is left");
         let fresh = Running::start(Ours, &farm.director, &edits.text(), &[]);
         let reached = std::panic::catch_unwind(|| {
-            wait_until(LIMIT, "a fresh start gives the same", || tables(&farm.director) == by_reloads);
+            wait_until(LIMIT, "a fresh start gives the same tables", || tables(&farm.director) == by_reloads);
         });
         assert!(reached.is_ok(), "by reloads:\n{by_reloads}\nby a start:\n{}", tables(&farm.director));
         fresh.stop();

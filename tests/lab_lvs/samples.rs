@@ -1,4 +1,4 @@
-//! The samples in conf/ for directors do what they say, and what C keepalived does with them.
+//! The samples in conf/ for directors work as described, and as with C keepalived.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -18,7 +18,7 @@ use tempfile::TempDir;
 
 use crate::support::{LIMIT, Running, compare_in, director};
 
-/// A sample with checks that come at once and often.
+/// A sample whose checks start at once and run often.
 pub fn sample(name: &str) -> String {
     let text = fs::read_to_string(workspace().join("conf").join(name)).unwrap();
     let quick = |line: &str| {
@@ -47,7 +47,8 @@ fn with_servers() -> Netns {
     netns
 }
 
-/// Answers every request at an address (of 198.51.100.0/24), over TLS if there is an acceptor. Ends with the test.
+/// Answers every request at an address (of 198.51.100.0/24), over TLS if there is an acceptor, until the end of the
+/// test.
 fn answer(netns: &Netns, address: &str, reply: &'static str, tls: Option<Arc<SslAcceptor>>) {
     let listener = netns.enter(|| TcpListener::bind(format!("198.51.100.{address}")).unwrap());
     std::thread::spawn(move || {
@@ -166,7 +167,7 @@ fn failover_and_checks_in_one_file() {
         let conf = sample("keepalived.conf.lvs-failover");
         compare_in(prepare, &conf, &["-i", "router1"], settled);
 
-        // Alone, this director has all the addresses.
+        // The only director has all addresses.
         let (netns, ()) = prepare();
         let mut running = Running::start(Ours, &netns, &conf, &["-i", "router1"]);
         for vip in ["192.0.2.10", "192.0.2.20", "198.51.100.10", "198.51.100.20"] {
@@ -181,7 +182,7 @@ fn failover_and_checks_in_one_file() {
     });
 }
 
-/// While it lives, the kernel loads no modules.
+/// Prevents the kernel from loading modules until it is dropped.
 struct NoLoader(String);
 
 impl NoLoader {
@@ -200,11 +201,11 @@ impl Drop for NoLoader {
     }
 }
 
-/// A kernel without IPVS: one line that says what to do, and VRRP as ever; once it can be loaded it is used.
+/// A kernel without IPVS: one log line with a remedy, and VRRP works; IPVS is used once it can be loaded.
 #[test]
 fn a_kernel_without_ipvs() {
     inside(|| {
-        // Its interfaces need modules, too.
+        // Loads the modules of its interfaces first.
         let netns = with_servers();
         let loader = NoLoader::new();
         let modules = || -> Vec<String> {
@@ -212,7 +213,7 @@ fn a_kernel_without_ipvs() {
             let names = modules.lines().filter_map(|line| line.split(' ').next());
             names.filter(|name| name.starts_with("ip_vs")).map(str::to_owned).collect()
         };
-        // Modules that others use go after those.
+        // Modules are unloaded after those that depend on them.
         wait_until(LIMIT, "the modules are unloaded", || {
             Command::new("rmmod").args(modules()).output().unwrap();
             modules().is_empty()
@@ -222,10 +223,10 @@ fn a_kernel_without_ipvs() {
         let is_master = || netns.ip("-o address show").contains("192.0.2.10/");
         wait_until(LIMIT, "it is master", is_master);
         let said = "the kernel has no IPVS: its module ip_vs is not loaded (modprobe ip_vs)";
-        wait_until(LIMIT, "it says why", || running.log().contains(said));
+        wait_until(LIMIT, "the reason is logged", || running.log().contains(said));
         let all = ["11", "12"].map(|host| host.to_owned() + ":8080 -w 1");
-        // Checks go on: those servers that fail are told, whether or not there is IPVS.
-        wait_until(LIMIT, "checks go on", || running.log().contains("198.51.100.12"));
+        // Checks continue, and failures are logged, with or without IPVS.
+        wait_until(LIMIT, "checks continue", || running.log().contains("198.51.100.12"));
         assert_eq!(running.log().matches(said).count(), 1, "{}", running.log());
         assert!(is_master() && running.is_running() && modules().is_empty());
 

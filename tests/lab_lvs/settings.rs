@@ -1,5 +1,5 @@
-//! Settings for the whole of IPVS: `lvs_flush`, `lvs_flush_on_stop`, `lvs_timeouts` and `lvs_sync_daemon`, as C
-//! keepalived has them.
+//! Global settings of IPVS: `lvs_flush`, `lvs_flush_on_stop`, `lvs_timeouts` and `lvs_sync_daemon`, compared with C
+//! keepalived.
 
 use std::fs;
 use std::time::Duration;
@@ -16,9 +16,9 @@ use crate::support::{LIMIT, Running, director};
 
 const SERVICE: &str = "virtual_server 10.0.0.1 80 {\n lb_algo rr\n lb_kind NAT\n protocol TCP\n \
                        real_server 192.168.0.1 80 {\n weight 1\n }\n}\n";
-/// What ipvsadm shows of it.
+/// Our service as ipvsadm shows it.
 const OURS: &str = "-A -t 10.0.0.1:80 -s rr\n-a -t 10.0.0.1:80 -r 192.168.0.1:80 -m -w 1\n";
-/// What someone else has set.
+/// A service of another program.
 const FOREIGN: &str = "-A -t 10.9.9.9:80 -s rr\n-a -t 10.9.9.9:80 -r 192.168.9.9:80 -m -w 3\n";
 
 fn conf(settings: &str) -> String {
@@ -33,7 +33,7 @@ fn services(netns: &Netns) -> String {
     lines.concat()
 }
 
-/// What there is when a daemon has started in a namespace with a foreign service, and when it has stopped.
+/// Asserts the services after the start of a daemon in a namespace with a foreign service, and after its stop.
 fn starts_and_stops(daemon: Daemon, settings: &str, running_with: &str, leaves: &str) {
     let what = format!("{}, {settings}", daemon.name());
     let netns = director();
@@ -59,7 +59,7 @@ fn flushed_at_start_and_stop_or_not() {
     });
 }
 
-/// Connections live through the end of a checker process: its replacement is not a start.
+/// The replacement of a checker process does not flush the table, so that connections survive.
 #[test]
 fn a_replaced_checker_process_flushes_nothing() {
     inside(|| {
@@ -67,11 +67,11 @@ fn a_replaced_checker_process_flushes_nothing() {
         let mut running = Running::start(Ours, &netns, &conf("lvs_flush"), &["-C"]);
         wait_until(LIMIT, "it has started", || services(&netns) == OURS);
         restore(&netns, FOREIGN);
-        // The replacement gets what this one has told.
+        // Time for the checkpoint that a replacement gets.
         let first = running.pid("checkers.pid");
         holds_for(Duration::from_secs(1), "the service stays", || services(&netns).starts_with(OURS));
         kill(Pid::from_raw(first), Signal::SIGKILL).unwrap();
-        wait_until(LIMIT, "another checker process is there", || running.pid("checkers.pid") != first);
+        wait_until(LIMIT, "another checker process has started", || running.pid("checkers.pid") != first);
         holds_for(Duration::from_secs(3), "nothing is flushed", || services(&netns) == format!("{OURS}{FOREIGN}"));
         assert!(running.is_running());
         running.stop();
@@ -79,7 +79,8 @@ fn a_replaced_checker_process_flushes_nothing() {
     });
 }
 
-/// Starts a daemon, has it read other settings and stops it; each time `args` of ipvsadm show what is wanted.
+/// Starts a daemon, reloads it with other settings and stops it; asserts the output of ipvsadm with `args` after each
+/// step.
 fn changes_with_reload(daemon: Daemon, netns: &Netns, args: &str, steps: [(&str, &str); 2], left: &str) {
     let [(first, shown_first), (other, shown_other)] = steps;
     let shown = || ipvsadm(netns, args);
@@ -113,9 +114,9 @@ fn timeouts_of_connections() {
     });
 }
 
-/// What stood before the daemon came is put back, also by a process that never saw it.
+/// The time-outs before the start of the daemon are restored, also by a replacement of the checker process.
 #[test]
-fn a_replaced_checker_process_knows_the_timeouts_as_found() {
+fn a_replaced_checker_process_restores_the_first_timeouts() {
     inside(|| {
         let netns = director();
         ipvsadm(&netns, "--set 800 110 210");
@@ -124,18 +125,18 @@ fn a_replaced_checker_process_knows_the_timeouts_as_found() {
             |timeouts: &str| ipvsadm(&netns, "-L --timeout") == format!("Timeout (tcp tcpfin udp): {timeouts}\n");
         wait_until(LIMIT, "they are set", || shown("100 110 210"));
         let first = running.pid("checkers.pid");
-        // Time to tell the parent what it found.
+        // Time for the checkpoint with the first time-outs.
         holds_for(Duration::from_secs(2), "they stay", || shown("100 110 210"));
         kill(Pid::from_raw(first), Signal::SIGKILL).unwrap();
-        wait_until(LIMIT, "another checker process is there", || running.pid("checkers.pid") != first);
+        wait_until(LIMIT, "another checker process has started", || running.pid("checkers.pid") != first);
         holds_for(Duration::from_secs(2), "they stay", || shown("100 110 210"));
         running.stop();
         assert!(shown("800 110 210"), "{}", ipvsadm(&netns, "-L --timeout"));
     });
 }
 
-/// A sync daemon that follows an instance: a reload changes it, ends it and starts it, a killed predecessor's threads
-/// are put right.
+/// A sync daemon that follows an instance: reloads change, stop and start it, and threads of a killed predecessor are
+/// corrected.
 #[test]
 fn synchronisation_with_an_instance() {
     inside(|| {
@@ -202,7 +203,7 @@ fn synchronisation_without_instance() {
             wait_until(LIMIT, &format!("{} runs both roles", daemon.name()), || shown() == roles(7));
             let other = "lvs_sync_daemon eth0 id 8 maxlen 1200";
             let steps = [(other, roles(8)), ("", String::new()), (other, roles(8))];
-            // C keepalived lets them run when the line goes.
+            // C keepalived keeps the threads when a reload removes the line.
             let compared = if daemon == C { 1 } else { steps.len() };
             for (settings, wanted) in &steps[..compared] {
                 fs::write(running.file("keepalived.conf"), conf(settings)).unwrap();

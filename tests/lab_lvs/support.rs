@@ -1,4 +1,4 @@
-//! Daemons that keep IPVS, run in a namespace of their own and compared with C keepalived.
+//! Daemons with IPVS in separate namespaces, compared with C keepalived.
 
 use std::fs;
 use std::net::TcpListener;
@@ -13,9 +13,9 @@ use lab::wait_for;
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
-/// Time for whatever a daemon is to do.
+/// Time limit for each step of a daemon.
 pub const LIMIT: Duration = Duration::from_secs(30);
-/// A table that stays the same for so long is complete.
+/// A table is complete when it has not changed for this time.
 const SETTLED: Duration = Duration::from_millis(1500);
 
 /// A running daemon with its files.
@@ -32,7 +32,7 @@ impl Running {
         Running { process: spawn(daemon, netns, &dir, extra), dir }
     }
 
-    /// Starts ours again, with the files as they are.
+    /// Starts our daemon again with the same files.
     pub fn start_again(&mut self, netns: &Netns, extra: &[&str]) {
         self.process = spawn(Daemon::Ours, netns, &self.dir, extra);
     }
@@ -42,7 +42,7 @@ impl Running {
         self.dir.path().join(name)
     }
 
-    /// What it has logged.
+    /// Its log.
     pub fn log(&self) -> String {
         self.process.log()
     }
@@ -57,7 +57,7 @@ impl Running {
         wait_for(LIMIT, file, || fs::read_to_string(self.file(file)).ok()?.trim().parse().ok())
     }
 
-    /// Kills it with all its children, which can do nothing about it.
+    /// Kills the daemon and all its children.
     pub fn kill(&mut self) {
         self.process.kill_group();
     }
@@ -67,13 +67,13 @@ impl Running {
         self.process.signal(signal);
     }
 
-    /// Stops it in the usual way; returns its log.
+    /// Stops it by SIGTERM; returns its log.
     pub fn stop(self) -> String {
         self.signal(Signal::SIGTERM);
         self.ended()
     }
 
-    /// Waits for its end with status 0; returns its log.
+    /// Waits for its exit with status 0; returns its log.
     pub fn ended(mut self) -> String {
         let status = self.process.wait(LIMIT);
         assert_eq!(status.code(), Some(0), "{}", self.log());
@@ -103,12 +103,13 @@ pub fn director() -> Netns {
     Netns::new(next_lab(), "director")
 }
 
-/// Listens in a namespace; the kernel takes connections as long as the result lives.
+/// Listens in a namespace; the kernel accepts connections until the result is dropped.
 pub fn listen(netns: &Netns, address: &str) -> TcpListener {
     netns.enter(|| TcpListener::bind(address).unwrap())
 }
 
-/// Waits for the table of a running daemon to be as `wanted` and stay so; the table then, or at the end of the time.
+/// Waits until the table of a running daemon is as `wanted` and does not change; returns the table then or at the time
+/// limit.
 pub fn table(running: &mut Running, netns: &Netns, wanted: impl Fn(&str) -> bool) -> String {
     let deadline = Instant::now() + LIMIT;
     let mut last = (shown(netns), Instant::now());
@@ -117,7 +118,7 @@ pub fn table(running: &mut Running, netns: &Netns, wanted: impl Fn(&str) -> bool
         if now != last.0 {
             last = (now, Instant::now());
         }
-        assert!(running.is_running(), "it has ended: {}", running.log());
+        assert!(running.is_running(), "the daemon has exited: {}", running.log());
         if wanted(&last.0) && last.1.elapsed() >= SETTLED || Instant::now() >= deadline {
             return last.0;
         }
@@ -125,8 +126,8 @@ pub fn table(running: &mut Running, netns: &Netns, wanted: impl Fn(&str) -> bool
     }
 }
 
-/// Asserts that our daemon comes to the same table as C keepalived with the same configuration and the same servers
-/// listening (addresses of the loopback), once C's is as `wanted`.
+/// Asserts that our daemon has the same table as C keepalived, once that is as `wanted`, with the same configuration
+/// and the same listening servers (loopback addresses).
 pub fn compare(conf: &str, listening: &[&str], wanted: impl Fn(&str) -> bool) {
     let prepare = || {
         let netns = director();
@@ -136,7 +137,7 @@ pub fn compare(conf: &str, listening: &[&str], wanted: impl Fn(&str) -> bool) {
     compare_in(prepare, conf, &["-C"], wanted);
 }
 
-/// The same in namespaces, and with servers, that `prepare` makes for each daemon; `extra` is for the command line.
+/// The same in namespaces with servers that `prepare` creates for each daemon; `extra` are options of the command line.
 pub fn compare_in<T>(prepare: impl Fn() -> (Netns, T), conf: &str, extra: &[&str], wanted: impl Fn(&str) -> bool) {
     let run = |daemon: Daemon, wanted: &dyn Fn(&str) -> bool| {
         let (netns, _servers) = prepare();
@@ -144,7 +145,7 @@ pub fn compare_in<T>(prepare: impl Fn() -> (Netns, T), conf: &str, extra: &[&str
         (table(&mut running, &netns, wanted), running.log())
     };
     let (theirs, log) = run(Daemon::C, &wanted);
-    assert!(wanted(&theirs), "C keepalived did not come to what was wanted:\n{theirs}\n{log}");
+    assert!(wanted(&theirs), "the table of C keepalived is not as wanted:\n{theirs}\n{log}");
     let (ours, log) = run(Daemon::Ours, &|table| table == theirs);
     println!("{log}");
     assert_same(&ours, &theirs);

@@ -1,4 +1,4 @@
-//! The daemon keeps IPVS as C keepalived does: the same file, in the same kernel, gives the same table.
+//! IPVS tables as of C keepalived: the same file in the same kernel gives the same table.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,7 @@ use crate::support::compare;
 use lab::ipvs::compare_with_c;
 use lab::uml::inside;
 
-/// Kinds of forwarding as a file has them.
+/// Forwarding methods in the configuration.
 const METHODS: [&str; 8] = [
     "NAT",
     "DR",
@@ -18,7 +18,7 @@ const METHODS: [&str; 8] = [
     "TUN type gre csum",
 ];
 
-/// The schedulers that this kernel has modules for (all but twos), with the names of their flags.
+/// The schedulers of this kernel (all except twos), with the names of their flags.
 const SCHEDULERS: [(&str, [&str; 2]); 13] = [
     ("rr", ["flag-1", "flag-2"]),
     ("wrr", ["flag-1", "flag-2"]),
@@ -53,7 +53,7 @@ fn generated(v6: bool) -> String {
                 for (method, words) in METHODS.into_iter().enumerate() {
                     let host = method + 1;
                     let server = if v6 { format!("fd0b:{number}::{host}") } else { format!("192.168.{number}.{host}") };
-                    // One takes the kind of the service.
+                    // One uses the method of the service.
                     let own = if words == kind { String::new() } else { format!("lvs_method {words}\n ") };
                     let port = if words == "NAT" { 8080 } else { 80 };
                     write!(conf, " real_server {server} {port} {{\n {own} weight {host}\n }}\n").unwrap();
@@ -90,7 +90,7 @@ fn firewall_marks() {
     });
 }
 
-/// C 2.2.7 takes a range that is written with two whole addresses (10.0.2.254-10.0.3.1) for another one.
+/// C 2.2.7 misreads a range of two whole addresses (10.0.2.254-10.0.3.1).
 #[test]
 fn groups() {
     inside(|| {
@@ -112,7 +112,7 @@ fn groups() {
     });
 }
 
-/// A sorry server without a port is left out: C 2.2.7 programs port 0 by NAT, to which the kernel then sends.
+/// A sorry server without a port is not compared: C 2.2.7 programs port 0 by NAT, and the kernel sends to it.
 #[test]
 fn persistence_thresholds_and_weights() {
     inside(|| {
@@ -138,7 +138,7 @@ fn persistence_thresholds_and_weights() {
     });
 }
 
-/// Without failing checks the sorry server is not in use; with `sorry_server_inhibit` it is there with weight 0.
+/// Without failing checks the sorry server is not in use; with `sorry_server_inhibit` it has weight 0.
 #[test]
 fn servers_that_are_not_in_use() {
     inside(|| {
@@ -180,8 +180,8 @@ const GONE: (&str, &str) = ("127.0.0.5:7009", "weight 10");
 const SORRY: &str = "sorry_server 127.0.0.9 7001";
 const LISTENING: [&str; 2] = ["127.0.0.2:7001", "127.0.0.3:7001"];
 
-/// Failed servers, quorum and sorry servers; the end is where `marker` - the last service of the file - has lost its
-/// only server, and nothing changes any more.
+/// Failed servers, quorum and sorry servers. The table is complete when `marker`, the last service of the file, has
+/// lost its only server and nothing changes any more.
 #[test]
 fn failed_servers() {
     inside(|| {
@@ -192,7 +192,8 @@ fn failed_servers() {
             service(3, "", &[UP, kept]),
             service(4, SORRY, &[DOWN, GONE]),
             service(5, SORRY, &[UP, GONE]),
-            // Below quorum: the sorry server alone, though one lives; without one the live stay.
+            // Below quorum: only the sorry server, although a real server is up; without a sorry server those that are
+            // up stay.
             service(6, &format!("{SORRY}\n quorum 5"), &[UP, GONE]),
             service(7, "quorum 5", &[UP, GONE]),
             service(8, &format!("{SORRY}\n quorum 5\n inhibit_on_failure"), &[UP, GONE]),

@@ -1,4 +1,4 @@
-//! Connections through the director live on while servers and checkers die.
+//! Connections through the director survive the death of servers and checker processes.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -16,26 +16,26 @@ use crate::support::{LIMIT, Running};
 
 /// The virtual address and port of all labs here.
 pub const VIP: &str = "10.5.0.100";
-/// Port of the virtual and, but for NAT, the real servers.
+/// Port of the virtual server and, except by NAT, of the real servers.
 const PORT: u16 = 80;
 /// Port of real servers by NAT.
 const NAT_PORT: u16 = 8080;
 /// Real servers.
 pub const SERVERS: usize = 3;
 
-/// A client, a director and real servers, each of which first says its number on a connection and then echoes.
+/// A client, a director and real servers, each of which first sends its number on a connection and then echoes.
 pub struct Farm {
     pub client: Netns,
     pub director: Netns,
     servers: Vec<Netns>,
     direct: bool,
-    /// Where all cables end.
+    /// The namespace of the bridge.
     _switch: Netns,
 }
 
 impl Farm {
-    /// By NAT the servers are in 10.6.0.0/24 behind the director; by direct routing they are beside it, and have the
-    /// virtual address without telling anyone.
+    /// By NAT the servers are in 10.6.0.0/24 behind the director; by direct routing they are in its network, and have
+    /// the virtual address without ARP.
     pub fn new(direct: bool) -> Farm {
         let number = next_lab();
         let switch = Netns::new(number, "switch");
@@ -97,7 +97,7 @@ impl Farm {
         ipvsadm(&self.director, "-S -n").lines().any(|line| line.starts_with("-a ") && line.contains(&host))
     }
 
-    /// Takes a server's cable out, or puts it back.
+    /// Unplugs a server's cable, or plugs it in again.
     fn cable(&self, server: usize, plugged: bool) {
         let (bridge, state) = (if self.direct { "out0" } else { "in0" }, if plugged { "up" } else { "down" });
         self.servers[server - 1].ip(&format!("link set {bridge} {state}"));
@@ -127,7 +127,7 @@ pub fn echo(listener: &TcpListener, number: u8) {
     }
 }
 
-/// Every connection still carries octets there and back.
+/// Asserts that every connection still carries data both ways.
 pub fn alive(streams: &mut [(TcpStream, usize)], when: &str) {
     for (stream, server) in streams {
         let mut back = [0; 5];
@@ -153,14 +153,14 @@ fn connections_survive(direct: bool) {
     wait_until(LIMIT, "the dead server is removed", || !farm.is_in(3));
     assert!(farm.is_in(1) && farm.is_in(2));
     alive(&mut streams, "when another server died");
-    assert!((0..4).all(|_| farm.connect().1 != 3), "new connections go to those that live");
+    assert!((0..4).all(|_| farm.connect().1 != 3), "new connections go to the other servers");
 
     let first = running.pid("checkers.pid");
     kill(Pid::from_raw(first), Signal::SIGKILL).unwrap();
     alive(&mut streams, "when the checker process was killed");
-    wait_until(LIMIT, "another checker process is there", || running.pid("checkers.pid") != first);
+    wait_until(LIMIT, "another checker process has started", || running.pid("checkers.pid") != first);
     farm.cable(3, true);
-    wait_until(LIMIT, "the server is back", || farm.is_in(3) && farm.connect().1 == 3);
+    wait_until(LIMIT, "the server is added again", || farm.is_in(3) && farm.connect().1 == 3);
     alive(&mut streams, "after the checker process was replaced");
     assert!(running.is_running());
 
@@ -187,9 +187,9 @@ fn directly_routed_connections_survive() {
     inside(|| connections_survive(true));
 }
 
-/// How long a killed checker process is missed.
+/// The replacement of a killed checker process checks servers at once.
 #[test]
-fn a_killed_checker_process_goes_on_at_once() {
+fn a_killed_checker_process_is_replaced_at_once() {
     inside(|| {
         let farm = Farm::new(false);
         let running = Running::start(Ours, &farm.director, &farm.conf(), &["-C"]);
@@ -197,7 +197,7 @@ fn a_killed_checker_process_goes_on_at_once() {
         let first = running.pid("checkers.pid");
         kill(Pid::from_raw(first), Signal::SIGKILL).unwrap();
         farm.cable(2, false);
-        // 1 s until the first check, 1 s for it to fail, and the start.
+        // 1 s until the first check, 1 s until it fails, and the start.
         wait_until(Duration::from_secs(10), "the dead server is removed", || !farm.is_in(2));
         assert!(farm.is_in(1) && farm.is_in(3));
         running.stop();

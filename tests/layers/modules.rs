@@ -1,4 +1,4 @@
-//! The modules of a crate, and which file a path in one of them leads to.
+//! The modules of a crate, and the files of the paths in them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -11,9 +11,9 @@ use crate::tokens::{Token, tokens, without_tests};
 pub struct Module {
     /// File, below `src`.
     pub file: String,
-    /// Words of its code outside `use`, to tell whether a name is used.
+    /// Words of its code outside of `use`, to detect the use of a name.
     words: BTreeSet<String>,
-    /// Paths in its code outside `use`, each word by word.
+    /// Paths in its code outside of `use`, split into words.
     paths: BTreeSet<Vec<String>>,
     /// Names that `use` brings in, with their paths and whether they are re-exported.
     imports: BTreeMap<String, (Vec<String>, bool)>,
@@ -40,7 +40,7 @@ impl Crate {
         Crate::of(files.iter().map(text).collect())
     }
 
-    /// The same of files by name.
+    /// The crate of these files, by name.
     pub fn of(files: Vec<(String, String)>) -> Crate {
         let mut modules = BTreeMap::new();
         let mut tests: Vec<Vec<String>> = Vec::new();
@@ -60,7 +60,7 @@ impl Crate {
         for (path, module) in &self.modules {
             let mut found = BTreeSet::new();
             for (name, (target, re_exported)) in &module.imports {
-                // A module by its name alone is no use of what is in it: see its paths below.
+                // The name of a module alone is not a use of its items; its paths are.
                 if !re_exported || module.words.contains(name) {
                     found.extend(self.item(path, target));
                 }
@@ -77,7 +77,7 @@ impl Crate {
         uses
     }
 
-    /// The file of the item that a path in a module names; `None` for a module, and for what is not of this crate.
+    /// The file of the item that a path in a module names; `None` for a module, and for items of other crates.
     fn item(&self, from: &[String], path: &[String]) -> Option<&str> {
         self.item_at(from, path, 0)
     }
@@ -87,7 +87,7 @@ impl Crate {
         self.named(&module, rest.first()?, depth)
     }
 
-    /// The file that defines a name of a module, wherever the module has it from.
+    /// The file that defines a name of a module, also if the module re-exports it.
     fn named(&self, path: &[String], name: &str, depth: usize) -> Option<&str> {
         assert!(depth < 20, "{name} is re-exported in a circle");
         let module = self.modules.get(path)?;
@@ -122,7 +122,7 @@ impl Crate {
                         at = child;
                     } else if let Some((target, _)) = self.modules.get(&at).and_then(|module| module.imports.get(word))
                     {
-                        // Perhaps a module by another name; else an item, which ends the path.
+                        // A module by another name, or an item, which ends the path.
                         match self.module_at(&at, target, depth + 1) {
                             Some((module, left)) if left.is_empty() => at = module,
                             _ if inside => break,
@@ -197,7 +197,7 @@ impl Module {
         module
     }
 
-    /// Notes the names of a tree of paths, as behind `use`.
+    /// Adds the names of a tree of paths after `use`.
     fn import(&mut self, tree: &[Token], prefix: &[String], re_exported: bool) {
         let mut path = prefix.to_vec();
         let mut rest = tree;

@@ -1,9 +1,9 @@
-//! Rust source as tokens, as far as paths need it: without comments, text and tests.
+//! Splits Rust source into tokens, without comments, strings and tests, to find paths.
 
 /// A token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Token {
-    /// A word, raw ones without `r#`.
+    /// A word; a raw identifier without `r#`.
     Word(String),
     /// `::`
     Colons,
@@ -55,7 +55,7 @@ pub fn tokens(text: &str) -> Vec<Token> {
             }
             'b' | 'c' if at(place + 1) == '"' => place = behind_text(&chars, place + 1),
             '\'' => {
-                // A lifetime is a quote and a word without another quote behind it.
+                // A lifetime is a quote and a word without a closing quote.
                 if at(place + 1) == '\\' {
                     place += 3;
                     while at(place) != '\'' && place < chars.len() {
@@ -87,7 +87,7 @@ pub fn tokens(text: &str) -> Vec<Token> {
     found
 }
 
-/// Behind a text whose opening quote is at `place`.
+/// Position after a string whose opening quote is at `place`.
 fn behind_text(chars: &[char], mut place: usize) -> usize {
     place += 1;
     while place < chars.len() && chars[place] != '"' {
@@ -96,7 +96,7 @@ fn behind_text(chars: &[char], mut place: usize) -> usize {
     place + 1
 }
 
-/// `r"`, `r#"`, `br"`: where the quote is, and the number of `#`.
+/// `r"`, `r#"`, `br"`: position of the quote, and number of `#`.
 fn raw_hashes(chars: &[char], place: usize) -> Option<(usize, usize)> {
     let mut quote = place + usize::from(chars[place] != 'r');
     if chars.get(quote) != Some(&'r') {
@@ -114,7 +114,7 @@ fn behind_raw_text(chars: &[char], quote: usize, hashes: usize) -> usize {
     (quote + 1..chars.len()).find(|place| ends(*place)).map_or(chars.len(), |end| end + 1 + hashes)
 }
 
-/// Takes out the items under `#[cfg(test)]`. Gives the rest, and the names of modules in files that were among them.
+/// Removes the items with `#[cfg(test)]`. Gives the rest, and the names of removed modules that are files.
 pub fn without_tests(all: &[Token]) -> (Vec<Token>, Vec<String>) {
     let attribute = tokens("#[cfg(test)]");
     let (mut rest, mut modules) = (Vec::new(), Vec::new());
@@ -135,7 +135,7 @@ pub fn without_tests(all: &[Token]) -> (Vec<Token>, Vec<String>) {
     (rest, modules)
 }
 
-/// Behind the item that begins at `place`: its `;`, or the end of its block.
+/// Position after the item that begins at `place`: after its `;` or its block.
 fn behind_item(all: &[Token], mut place: usize) -> usize {
     let is_use = all[place..].iter().take_while(|token| **token != Token::Sign('{')).any(|t| t.word() == Some("use"));
     let mut depth = 0;

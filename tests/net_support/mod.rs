@@ -1,30 +1,30 @@
-//! A loop with connections in it, for tests.
+//! An event loop with [`Connections`], for tests.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use keepalived::config::lvs::{Target, TlsMaterial};
-use keepalived::net::{Connections, Key, NetEvent, Tls, Transport, What};
+use keepalived::net::{Connections, Key, NetEvent, NetEventKind, Tls, Transport};
 use keepalived::reactor::{Events, Reactor, clock};
 
-/// Longer than anything here takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Time limit of a step, on a busy machine.
+const LIMIT: Duration = Duration::from_secs(20);
 
 /// The key of a test's attempt.
 pub fn key(id: u64) -> Key {
     Key { id: id.into(), generation: 1 }
 }
 
-/// An address and nothing else.
+/// A target without source address, interface and mark.
 pub fn target(address: SocketAddr) -> Target {
     address.into()
 }
 
-/// The loop.
+/// The event loop.
 pub struct Bed {
     reactor: Reactor,
-    /// What is tested.
+    /// The connections under test.
     pub connections: Connections,
     waiting: VecDeque<NetEvent>,
 }
@@ -51,7 +51,7 @@ impl Bed {
         self.connections.close(key);
     }
 
-    /// Also forgets what has come and was not asked for.
+    /// Pauses an attempt and drops the events that wait.
     #[allow(dead_code, reason = "not every test pauses")]
     pub fn pause(&mut self, key: Key) {
         self.connections.pause(key);
@@ -65,9 +65,9 @@ impl Bed {
         self.waiting.extend(out);
     }
 
-    /// One turn of the loop.
+    /// Waits for one turn of the loop.
     pub fn turn(&mut self) -> Vec<NetEvent> {
-        self.turn_until(clock::now() + PATIENCE)
+        self.turn_until(clock::now() + LIMIT)
     }
 
     fn turn_until(&mut self, deadline: Duration) -> Vec<NetEvent> {
@@ -80,12 +80,12 @@ impl Bed {
         out
     }
 
-    /// The next event of an attempt.
-    pub fn next(&mut self, key: Key) -> What {
-        let until = Instant::now() + PATIENCE;
+    /// Waits for the next event of an attempt.
+    pub fn next(&mut self, key: Key) -> NetEventKind {
+        let until = Instant::now() + LIMIT;
         loop {
             if let Some(at) = self.waiting.iter().position(|event| event.key == key) {
-                return self.waiting.remove(at).unwrap().what;
+                return self.waiting.remove(at).unwrap().kind;
             }
             assert!(Instant::now() < until, "no event");
             let events = self.turn();
@@ -93,19 +93,21 @@ impl Bed {
         }
     }
 
-    /// All octets of an attempt, and how it ended.
-    pub fn until_over(&mut self, key: Key) -> (Vec<u8>, What) {
+    /// Waits for the end of an attempt; returns all its octets and the last event.
+    pub fn until_over(&mut self, key: Key) -> (Vec<u8>, NetEventKind) {
         let mut octets = Vec::new();
         loop {
             match self.next(key) {
-                What::Received(bytes) => octets.extend(bytes),
-                end @ (What::Closed | What::Failed(_) | What::Lacking(_)) => return (octets, end),
-                What::Connected => {}
+                NetEventKind::Received(bytes) => octets.extend(bytes),
+                end @ (NetEventKind::Closed | NetEventKind::Failed(_) | NetEventKind::NoResources(_)) => {
+                    return (octets, end);
+                }
+                NetEventKind::Connected => {}
             }
         }
     }
 
-    /// Nothing happens for a while.
+    /// Asserts that there is no event for `time`.
     pub fn quiet(&mut self, time: Duration) {
         let deadline = clock::now() + time;
         while clock::now() < deadline {

@@ -1,7 +1,7 @@
-//! Reads MIB modules (SMIv2) as text, so that tests can compare what is served with what the file says.
+//! Parses MIB modules (SMIv2), so that tests can compare the served objects with their definitions.
 //!
-//! Only what tests ask for is kept: name, identifier, syntax, access, status, units, index and lists of
-//! objects. The modules must be well formed; `smilint` sees to that elsewhere.
+//! Keeps only the parts that tests use: name, identifier, syntax, access, status, units, index and lists
+//! of objects. The modules must be well formed, which another test checks with `smilint`.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -44,7 +44,7 @@ pub struct MibSyntax {
     pub names: Vec<(String, i32)>,
 }
 
-/// Reads modules; names of one may be used in another, whatever the order.
+/// Parses modules in any order; a module may use names of another.
 pub fn load(paths: &[&Path]) -> Vec<MibObject> {
     let mut raw = Vec::new();
     let mut conventions = HashMap::new();
@@ -73,7 +73,7 @@ fn resolve(name: &str, parents: &HashMap<String, (String, Vec<u32>)>) -> Vec<u32
 }
 
 fn with_convention(mut syntax: MibSyntax, conventions: &HashMap<String, MibSyntax>) -> MibSyntax {
-    // Base types are defined in SNMPv2-SMI without the macro, so they are no conventions here.
+    // SNMPv2-SMI defines base types without the macro, so they are not in `conventions`.
     while let Some(of) = conventions.get(&syntax.base) {
         let name = std::mem::replace(&mut syntax.base, of.base.clone());
         syntax.convention.get_or_insert(name);
@@ -136,7 +136,7 @@ impl Reader {
         while !self.peek().is_empty() && self.take() != token {}
     }
 
-    /// A type of SNMPv2-SMI, or the columns of an entry.
+    /// Skips a type of SNMPv2-SMI, or the SEQUENCE of an entry.
     fn type_assignment(&mut self) {
         if self.peek() == "[" {
             self.skip_past("IMPLICIT");
@@ -183,7 +183,7 @@ impl Reader {
                 "" => panic!("a list does not end"),
                 "," | "IMPLIED" => {}
                 "(" => {
-                    // `org(3)`: the number is what counts.
+                    // `org(3)`: keep the number.
                     items.pop();
                     items.push(self.take());
                     self.at += 1;
@@ -220,7 +220,7 @@ impl Reader {
         syntax
     }
 
-    /// `(1..5)`, `(SIZE (0..255))`, `(SIZE (8 | 11))`: the least and the greatest.
+    /// The least and the greatest number of `(1..5)`, `(SIZE (0..255))` or `(SIZE (8 | 11))`.
     fn range(&mut self) -> (i64, i64) {
         let mut numbers = Vec::new();
         let mut depth = 0;
@@ -244,7 +244,7 @@ fn number_of(part: &str) -> u32 {
     part.parse().unwrap_or_else(|_| panic!("'{part}' is not a sub-identifier"))
 }
 
-/// Words, numbers, quoted texts and punctuation; comments are left out.
+/// Splits text into words, numbers, quoted strings and punctuation, without comments.
 fn tokens(text: &str) -> Vec<String> {
     let mut tokens = Vec::new();
     let mut rest = text;

@@ -1,7 +1,6 @@
 #!/bin/sh
-# Process 1 of a user-mode Linux: runs one command and powers off. The host's files are its root, read only; what the
-# command may leave behind goes to the directory EXCHANGE of the kernel's command line:
-# command (a shell script) in; output and status out.
+# Process 1 of a user-mode Linux: runs one command and powers off. The root is the host's file system, read only. Files
+# are exchanged in the directory EXCHANGE of the kernel's command line: command (a shell script) in; output and status out.
 export PATH=/run/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin TMPDIR=/run/tmp HOME=/run/tmp
 
 mount -t proc proc /proc
@@ -9,10 +8,10 @@ mount -t sysfs sysfs /sys
 mount -t devtmpfs devtmpfs /dev 2>/dev/null
 mount -t tmpfs tmpfs /run
 mkdir -p /run/bin /run/tmp /run/exchange /run/modules/lib/modules
-# Written through, so that it is there when the kernel is killed.
+# Mounted with sync, so that the files are complete when the kernel is killed.
 mount -t hostfs hostfs /run/exchange -o "sync,$EXCHANGE"
 
-# The modules of this kernel are not where modprobe looks for them.
+# modprobe does not look in the module directory of this kernel.
 ln -s "/usr/lib/uml/modules/$(uname -r)" /run/modules/lib/modules/
 cat > /run/bin/modprobe <<'END'
 #!/bin/sh
@@ -27,5 +26,5 @@ ip link set lo up
 echo $? > /run/exchange/status
 sync
 echo o > /proc/sysrq-trigger
-# The end of process 1 would be a panic.
+# An exit of process 1 would cause a panic.
 while :; do sleep 1; done

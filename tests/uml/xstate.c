@@ -1,10 +1,10 @@
 /*
- * ptrace() for user-mode Linux on processors whose extended state is larger than it knows.
+ * ptrace() for user-mode Linux on processors with a larger extended state than it supports.
  *
- * The kernel takes the state of a traced process (PTRACE_SETREGSET, NT_X86_XSTATE) only whole: on a processor with AMX
- * that is 11008 octets. User-mode Linux 6.1 keeps 2696, is refused and panics. This library, loaded before the C
- * library, fills up what it sets and cuts what it gets; the part in between is the tiles of AMX, which nothing in a lab
- * uses. With a smaller state every call passes through unchanged.
+ * The kernel accepts the state of a traced process (PTRACE_SETREGSET, NT_X86_XSTATE) only completely: on a processor
+ * with AMX that is 11008 octets. User-mode Linux 6.1 keeps 2696, is refused and panics. This library, preloaded, pads
+ * the state that is set and truncates the state that is read; the missing part is the AMX tiles, which no lab uses. With
+ * a smaller state every call passes through unchanged.
  */
 #include <elf.h>
 #include <errno.h>
@@ -19,7 +19,7 @@
 #define NT_X86_XSTATE 0x202
 #endif
 
-/* Octets of the header's bit map of components, and of those that user-mode Linux keeps: x87 to PKRU. */
+/* Offset of the header's bit map of components, and the components that user-mode Linux keeps: x87 to PKRU. */
 #define BITMAP 512
 #define KEPT ((1ULL << 10) - 1)
 

@@ -1,4 +1,4 @@
-//! Payload bytes to [`Body`].
+//! Decodes payloads to [`Body`].
 
 use agentx::pdu::Type;
 
@@ -7,13 +7,13 @@ use super::{Body, FLAG_CONTEXT, FLAG_NETWORK_ORDER, MAX_BINDS, SearchRange, erro
 use crate::oid::{MAX_SUB_IDS, Oid};
 use crate::value::{Value, VarBind};
 
-/// Why a PDU is not acted upon. The frame around it was sound, so the next PDU can be read.
+/// Why a PDU is refused. Its header is valid, so the next PDU can be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
-    /// Not a PDU, or not one a master sends.
+    /// Not a PDU, or not a PDU that a master sends.
     #[error("PDU not understood")]
     Malformed,
-    /// A context is named; there is only the default one here.
+    /// The PDU has a context; only the default context is supported.
     #[error("context not supported")]
     Context,
     /// More than [`MAX_BINDS`] ranges or bindings.
@@ -22,7 +22,7 @@ pub enum DecodeError {
 }
 
 impl DecodeError {
-    /// The `res.error` to answer with.
+    /// The `res.error` for the answer.
     pub fn status(self) -> u16 {
         match self {
             DecodeError::Malformed => error::PARSE_ERROR,
@@ -32,15 +32,15 @@ impl DecodeError {
     }
 }
 
-/// Reads a PDU from a master.
+/// Decodes a PDU from a master.
 ///
 /// # Errors
-/// The reason to answer with instead.
+/// The reason for the refusal, see [`DecodeError::status`].
 pub fn body(frame: &Frame<'_>) -> Result<Body, DecodeError> {
     let kind = Type::from_byte(frame.head.kind).map_err(|_| DecodeError::Malformed)?;
     let network_order = frame.head.flags & FLAG_NETWORK_ORDER != 0;
     let mut reader = Reader { octets: frame.payload, network_order };
-    // An empty name is the default context: net-snmp's own library flags it so.
+    // An empty name is the default context; net-snmp's library sets the flag with an empty name.
     if frame.head.flags & FLAG_CONTEXT != 0 && !reader.octet_string()?.is_empty() {
         return Err(DecodeError::Context);
     }
@@ -61,7 +61,7 @@ pub fn body(frame: &Frame<'_>) -> Result<Body, DecodeError> {
     })
 }
 
-/// What is left of a payload.
+/// The rest of a payload that is still to be decoded.
 pub(crate) struct Reader<'a> {
     pub(crate) octets: &'a [u8],
     pub(crate) network_order: bool,

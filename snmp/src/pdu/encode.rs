@@ -1,4 +1,4 @@
-//! PDUs to bytes, appended to a buffer. A PDU that cannot be written leaves the buffer as it was.
+//! Encodes PDUs, appending to a buffer. A PDU that cannot be encoded leaves the buffer unchanged.
 
 use agentx::encodings::ID;
 use agentx::pdu::{AddAgentCaps, Close, CloseReason, Header, Open, Ping, Register, Type, Unregister};
@@ -10,7 +10,7 @@ use crate::value::{Value, VarBind};
 /// Offset of `h.payload_length`.
 const LENGTH_AT: usize = 16;
 
-/// Something is too long for its field: an identifier of more than 128 numbers, a text, a time-out.
+/// A value is too long for its field: an identifier of more than 128 sub-identifiers, text, or a time-out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("does not fit into an AgentX PDU")]
 pub struct TooLong;
@@ -46,7 +46,7 @@ pub fn open(out: &mut Vec<u8>, packet: u32, timeout: u8, agent: &Oid, descriptio
     Ok(())
 }
 
-/// Close (RFC 2741 section 6.2.2) because this side shuts down.
+/// Close (RFC 2741 section 6.2.2) with the reason `reasonShutdown`.
 pub fn close(out: &mut Vec<u8>, session: u32, packet: u32) -> Result<(), TooLong> {
     let mut pdu = Close::new(CloseReason::Shutdown);
     pdu.header = header(Type::Close, session, packet);
@@ -63,7 +63,7 @@ pub fn register(out: &mut Vec<u8>, session: u32, packet: u32, subtree: &Oid, pri
     Ok(())
 }
 
-/// Unregister (RFC 2741 section 6.2.4) of what [`register`] registered.
+/// Unregister (RFC 2741 section 6.2.4) of a subtree that [`register`] registered.
 pub fn unregister(out: &mut Vec<u8>, session: u32, packet: u32, subtree: &Oid, priority: u8) -> Result<(), TooLong> {
     let mut pdu = Unregister::new(id(subtree)?, priority);
     pdu.header = header(Type::Unregister, session, packet);
@@ -112,7 +112,7 @@ pub fn notify<'a>(
     Ok(())
 }
 
-/// Response (RFC 2741 section 6.2.16) under way: a header, bindings one by one, then
+/// A Response (RFC 2741 section 6.2.16) being encoded: a header, bindings one by one, then
 /// [`finish`](Response::finish) or [`fail`](Response::fail).
 pub struct Response<'a> {
     out: &'a mut Vec<u8>,
@@ -120,7 +120,7 @@ pub struct Response<'a> {
 }
 
 impl<'a> Response<'a> {
-    /// Begins the answer to the request with this header.
+    /// Starts the answer to the request with this header.
     pub fn to(head: &Head, out: &'a mut Vec<u8>) -> Self {
         let start = out.len();
         out.extend_from_slice(&[1, Type::Response.to_byte(), FLAG_NETWORK_ORDER, 0]);
@@ -135,28 +135,28 @@ impl<'a> Response<'a> {
     /// Adds a binding.
     ///
     /// # Errors
-    /// The name or the value has no AgentX form; the answer is as before.
+    /// The name or the value cannot be encoded; the answer is unchanged.
     pub fn bind(&mut self, name: &[u32], value: &Value) -> Result<(), TooLong> {
         let before = self.out.len();
         var_bind(self.out, name, value).inspect_err(|_| self.out.truncate(before))
     }
 
-    /// Octets so far, header included.
+    /// Length so far in octets, header included.
     pub fn length(&self) -> usize {
         self.out.len() - self.start
     }
 
-    /// Takes back all after the first `length` octets, a former [`length`](Self::length).
+    /// Drops everything after the first `length` octets, an earlier result of [`length`](Self::length).
     pub fn truncate(&mut self, length: usize) {
         self.out.truncate(self.start + length);
     }
 
-    /// Ends it without an error.
+    /// Completes the answer without an error.
     pub fn finish(self) {
         patch_length(self.out, self.start);
     }
 
-    /// Ends it with `error` about binding `index` (from 1, 0 for none) and without bindings.
+    /// Completes the answer with `error` for binding `index` (from 1; 0: none) and without bindings.
     pub fn fail(self, error: u16, index: u16) {
         self.out.truncate(self.start + HEADER_LEN + 4);
         self.out.extend_from_slice(&error.to_be_bytes());
@@ -207,7 +207,7 @@ fn var_bind(out: &mut Vec<u8>, name: &[u32], value: &Value) -> Result<(), TooLon
     Ok(())
 }
 
-/// RFC 2741 section 5.1: the internet prefix is written in one octet.
+/// RFC 2741 section 5.1: the prefix .1.3.6.1.x is encoded in one octet.
 fn object_id(out: &mut Vec<u8>, sub_ids: &[u32]) -> Result<(), TooLong> {
     if sub_ids.len() > MAX_SUB_IDS {
         return Err(TooLong);

@@ -1,8 +1,8 @@
-//! Cuts a stream of bytes into PDUs.
+//! Splits a stream of octets into PDUs.
 
 use super::{FLAG_NETWORK_ORDER, HEADER_LEN, Head, MAX_PAYLOAD};
 
-/// Why the place where the next PDU begins is lost for good.
+/// Why a stream can no longer be split into PDUs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FramingError {
     /// `h.version` is not 1.
@@ -16,7 +16,7 @@ pub enum FramingError {
     TooLong(u32),
 }
 
-/// One whole PDU.
+/// One complete PDU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Frame<'a> {
     /// Its header.
@@ -32,10 +32,10 @@ impl Frame<'_> {
     }
 }
 
-/// The PDU `input` begins with; `None` while there is not yet all of it.
+/// The PDU at the start of `input`; `None` while it is incomplete.
 ///
 /// # Errors
-/// The header cannot be one, so no later PDU can be found either.
+/// The header is invalid, so no later PDU can be found either.
 pub fn next(input: &[u8]) -> Result<Option<Frame<'_>>, FramingError> {
     if let Some(&version) = input.first().filter(|version| **version != 1) {
         return Err(FramingError::Version(version));
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_frame_is_cut_at_its_length_whatever_the_byte_order() {
+    fn a_frame_ends_at_its_length_in_either_byte_order() {
         let big = [1, 13, 0x10, 0, 0, 0, 0, 7, 0, 0, 0, 8, 0, 0, 0, 9, 0, 0, 0, 4, 1, 2, 3, 4, 99];
         let little = [1, 13, 0, 0, 7, 0, 0, 0, 8, 0, 0, 0, 9, 0, 0, 0, 4, 0, 0, 0, 1, 2, 3, 4, 99];
         for bytes in [big, little] {
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_that_cannot_be_one_ends_the_stream() {
+    fn an_invalid_header_is_a_framing_error() {
         assert_eq!(next(&[2]), Err(FramingError::Version(2)));
         let mut bytes = [0; 20];
         bytes[0] = 1;

@@ -1,9 +1,9 @@
-//! AgentX protocol data units (RFC 2741 section 6): bytes to structures and back, nothing else.
+//! AgentX protocol data units (RFC 2741 section 6): decoding and encoding.
 //!
-//! Headers and administrative PDUs are those of the `agentx` crate. Variable bindings are our own:
-//! the crate's are UTF-8 text, which an address is not.
+//! Headers and administrative PDUs come from the `agentx` crate. Variable bindings are our own: the
+//! crate's octet strings are UTF-8, which addresses are not.
 //!
-//! Bytes read may be in either order, as each header tells; all that is written is in network order.
+//! The decoder accepts either byte order, as flagged in each header; the encoder writes network byte order.
 
 use crate::oid::Oid;
 use crate::value::VarBind;
@@ -15,12 +15,12 @@ pub mod frame;
 /// Length of every header in octets (RFC 2741 section 6.1).
 pub const HEADER_LEN: usize = 20;
 
-/// Longest payload accepted, in octets. An SNMP message over UDP ends at 64 KiB and grows less than
-/// twofold as AgentX; a header that promises more is not a header.
+/// Longest payload accepted, in octets. An SNMP message over UDP has at most 64 KiB and less than
+/// doubles in AgentX encoding; a header with a greater length is invalid.
 pub const MAX_PAYLOAD: usize = 128 * 1024;
 
-/// Most search ranges or variable bindings accepted in one PDU. More get `tooBig`; what it bounds is
-/// the time one request can take.
+/// Most search ranges or variable bindings accepted in one PDU; more are answered with `tooBig`. This
+/// bounds the time that one request can take.
 pub const MAX_BINDS: usize = 2048;
 
 /// Header flag: a context name comes first in the payload.
@@ -28,7 +28,7 @@ pub(crate) const FLAG_CONTEXT: u8 = 1 << agentx::pdu::NON_DEFAULT_CONTEXT;
 /// Header flag: numbers are in network byte order.
 pub(crate) const FLAG_NETWORK_ORDER: u8 = 1 << agentx::pdu::NETWORK_BYTE_ORDER;
 
-/// What `res.error` can say beside the error-status of a SET (RFC 2741 section 6.2.16).
+/// Values of `res.error` besides the error-status of a SET (RFC 2741 section 6.2.16).
 pub mod error {
     /// No error.
     pub const NONE: u16 = 0;
@@ -40,18 +40,18 @@ pub mod error {
     pub const OPEN_FAILED: u16 = 256;
     /// There is no such session.
     pub const NOT_OPEN: u16 = 257;
-    /// A context that is not known.
+    /// The context is unknown.
     pub const UNSUPPORTED_CONTEXT: u16 = 262;
     /// Another session has registered the same subtree at the same priority.
     pub const DUPLICATE_REGISTRATION: u16 = 263;
-    /// The PDU could not be understood.
+    /// The PDU could not be parsed.
     pub const PARSE_ERROR: u16 = 266;
-    /// Refused by the master's own rules.
+    /// The master refused the request by its policy.
     pub const REQUEST_DENIED: u16 = 267;
     /// Any other failure in handling an AgentX PDU.
     pub const PROCESSING_ERROR: u16 = 268;
 
-    /// The name RFC 2741 or RFC 3416 gives to an error number, or "error" for one it does not name.
+    /// The name of an error number in RFC 2741 or RFC 3416, or "error" if it has none.
     pub fn name(error: u16) -> &'static str {
         match error {
             0 => "noAgentXError",
@@ -75,12 +75,12 @@ pub mod error {
     }
 }
 
-/// `res.index` of the binding at this place, counted from 0.
+/// `res.index` of the binding at position `at`, which is counted from 0.
 pub(crate) fn index(at: usize) -> u16 {
     u16::try_from(at + 1).unwrap_or(u16::MAX)
 }
 
-/// A PDU's header (RFC 2741 section 6.1), the type still a number: it may be one nobody knows.
+/// A PDU's header (RFC 2741 section 6.1). The type is a number, as it may be unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
     /// `h.type`.
@@ -100,37 +100,37 @@ pub struct Head {
 /// A range of a search (RFC 2741 section 5.2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SearchRange {
-    /// Where the search begins; the name itself for a Get.
+    /// Start of the search; for a Get, the name of the instance.
     pub start: Oid,
     /// Whether `start` itself may be the answer.
     pub include: bool,
-    /// Where the search ends, this one excluded; null for no end.
+    /// End of the search, exclusive; null for no end.
     pub end: Oid,
 }
 
 /// The payload of a PDU a master sends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Body {
-    /// Values of these instances.
+    /// Requests the values of these instances.
     Get(Vec<SearchRange>),
-    /// The next instance in each range.
+    /// Requests the next instance in each range.
     GetNext(Vec<SearchRange>),
     /// GetNext for the first ranges, repeated for the others.
     GetBulk {
-        /// Number of ranges asked for once.
+        /// Number of ranges requested once.
         non_repeaters: u16,
-        /// Times the others are repeated.
+        /// Number of repetitions for the others.
         max_repetitions: u16,
         /// The ranges.
         ranges: Vec<SearchRange>,
     },
-    /// First phase of a SET.
+    /// First phase of a SET: checks the values.
     TestSet(Vec<VarBind>),
-    /// Second phase.
+    /// Second phase: sets the values.
     CommitSet,
-    /// Takes the second phase back.
+    /// Restores the values from before CommitSet.
     UndoSet,
-    /// Ends the transaction; has no answer.
+    /// Ends the transaction; not answered.
     CleanupSet,
     /// The master ends the session, for this reason.
     Close(u8),
@@ -140,7 +140,7 @@ pub enum Body {
         sys_uptime: u32,
         /// [`error`].
         error: u16,
-        /// The variable binding it is about, from 1; 0 for none.
+        /// The variable binding with the error, from 1; 0 for none.
         index: u16,
     },
 }

@@ -8,7 +8,7 @@ use crate::value::{Value, VarBind};
 /// Longest answer, in octets. An SNMP message over UDP is no longer than this.
 const MAX_ANSWER: usize = 64 * 1024;
 
-/// Most bindings in the answer to one GetBulk; it may always have fewer than it asks for.
+/// Most bindings in the answer to one GetBulk, which may have fewer than requested.
 const MAX_BULK_BINDS: usize = 1024;
 
 /// Answers a Get; returns the number of bindings.
@@ -30,8 +30,8 @@ pub(super) fn get_next<T: 'static>(
     })
 }
 
-/// Answers a GetBulk; returns the number of bindings. The answer ends early, at a whole repetition,
-/// when it gets too long or when nothing follows in any range.
+/// Answers a GetBulk; returns the number of bindings. The answer ends early, after a whole repetition,
+/// when it would get too long or when no range has a further instance.
 pub(super) fn get_bulk<T: 'static>(
     mib: &Mib<T>,
     data: &T,

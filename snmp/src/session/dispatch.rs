@@ -1,4 +1,4 @@
-//! One PDU from the master: what it is about, and the answer.
+//! Handles one PDU from the master.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::pdu::{Body, Head, error};
 const UNANSWERED: [u8; 3] = [2, 11, 18];
 
 impl Session {
-    /// Handles the first PDU received; whether there was one.
+    /// Handles the first PDU in the inbox; `false` if there is none.
     pub(super) fn handle_next<T: 'static>(
         &mut self,
         mib: &Mib<T>,
@@ -28,7 +28,7 @@ impl Session {
         let (head, length) = (frame.head, frame.length());
         let body = decode::body(&frame);
         self.inbox.skip(length);
-        self.heard = now;
+        self.last_received = now;
         match body {
             Ok(Body::Response { sys_uptime, error, .. }) => {
                 self.answered(&head, sys_uptime, error, now);
@@ -69,14 +69,14 @@ impl Session {
         }
     }
 
-    /// Answers with an error alone, if the PDU is of a kind that has an answer.
+    /// Answers with an error, if PDUs of this type are answered at all.
     fn refuse(&mut self, head: &Head, error: u16) {
         if !UNANSWERED.contains(&head.kind) {
             Response::to(head, &mut self.output).fail(error, 0);
         }
     }
 
-    /// The master has answered a PDU of ours.
+    /// Handles the master's answer to a PDU of ours.
     fn answered(&mut self, head: &Head, sys_uptime: u32, error: u16, now: Duration) {
         let Some(at) = self.pending.iter().position(|pending| pending.packet == head.packet) else {
             self.stats.bad_pdus += 1;
@@ -85,7 +85,7 @@ impl Session {
         let what = self.pending.remove(at).what;
         self.up_time = Some(UpTime { ticks: sys_uptime, at: now });
         if std::mem::take(&mut self.unresponsive) {
-            self.tell(Event::Responsive);
+            self.report(Event::Responsive);
         }
         if error == error::NOT_OPEN && what != Ask::Open {
             return self.lose(now, Lost::Forgotten);
@@ -112,7 +112,7 @@ impl Session {
             self.stats.notifications_acknowledged += 1;
         } else {
             self.stats.notifications_refused += 1;
-            self.tell(Event::NotificationRefused { trap, error });
+            self.report(Event::NotificationRefused { trap, error });
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What a session tells its owner: events to log, and counters.
+//! Events of a session for the log, and its counters.
 
 use std::time::Duration;
 
@@ -6,34 +6,34 @@ use crate::oid::Oid;
 use crate::pdu::error;
 use crate::pdu::frame::FramingError;
 
-/// Something worth a line in the log. Repetitions while a master is away are left out.
+/// An event worth a line in the log. Repetitions while a master is away are left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// The transport could not be opened. Told once per reason until a session comes about.
+    /// The transport could not be opened. Reported once per reason until a session is up.
     ConnectFailed(std::io::ErrorKind),
     /// The master has opened a session and answered every registration.
     Up {
         /// Number of subtrees registered; the rest were refused.
         registered: usize,
     },
-    /// The session is gone and a new one is sought.
+    /// The session is lost; the subagent reconnects.
     Lost(Lost),
-    /// The master refused something; it is asked again later.
+    /// The master refused a registration or a capability. A registration is tried again later.
     Refused {
-        /// What it refused.
+        /// The refused item.
         what: Refused,
         /// `res.error`, see [`error::name`].
         error: u16,
     },
-    /// The master has left a PDU unanswered for this long. The connection is kept.
+    /// The master has not answered a PDU for this long. The connection is kept.
     Unresponsive(Duration),
     /// The master answers again.
     Responsive,
-    /// The queue was full, and this many notifications were dropped since this was last told.
+    /// The queue was full: number of notifications dropped since the last such event.
     NotificationsDropped(u64),
-    /// The master would not have a notification; it is not sent again.
+    /// The master refused a notification; it is not sent again.
     NotificationRefused {
-        /// snmpTrapOID of the notification.
+        /// snmpTrapOID.0 of the notification.
         trap: Oid,
         /// `res.error`, see [`error::name`].
         error: u16,
@@ -47,15 +47,15 @@ pub enum Lost {
     Transport,
     /// The master sent a Close PDU with this reason (RFC 2741 section 6.2.2).
     ClosedByMaster(u8),
-    /// The master does not know the session any more.
+    /// The master no longer knows the session (`notOpen`).
     Forgotten,
     /// The master refused to open a session.
     OpenRefused(u16),
-    /// What came cannot be cut into PDUs.
+    /// The octets received are not a stream of AgentX PDUs.
     Framing(FramingError),
-    /// Nothing was heard for the whole silence limit.
+    /// No PDU arrived within [`Config::silence_limit`](super::Config::silence_limit).
     Silence,
-    /// The peer has not taken any of our answers for the whole silence limit.
+    /// The master has not read any of our output for 10 s.
     Stuck,
 }
 
@@ -83,16 +83,16 @@ impl std::fmt::Display for Lost {
     }
 }
 
-/// What a master refused.
+/// An item that a master refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refused {
     /// A row of sysORTable.
     Capability(Oid),
-    /// A subtree; with error 263, another session has it at this priority.
+    /// A subtree. Error 263: another session has registered it at this priority.
     Registration(Oid),
 }
 
-/// Counters since the session machine was made.
+/// Counters since [`Session::new`](super::Session::new).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
     /// Sessions opened.
@@ -103,9 +103,9 @@ pub struct Stats {
     pub requests: u64,
     /// Variable bindings in answers.
     pub binds: u64,
-    /// PDUs that were not understood or not expected.
+    /// Malformed or unexpected PDUs.
     pub bad_pdus: u64,
-    /// Notifications handed in.
+    /// Notifications queued.
     pub notifications: u64,
     /// Notifications the master has acknowledged.
     pub notifications_acknowledged: u64,

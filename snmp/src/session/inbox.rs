@@ -1,15 +1,15 @@
-//! Octets received and not yet handled.
+//! Octets received and not handled yet.
 
 use crate::pdu::frame::{self, Frame, FramingError};
 use crate::pdu::{HEADER_LEN, MAX_PAYLOAD};
 
-/// Octets held at most: the longest PDU and then some, so that there is always one to handle.
+/// Most octets kept: more than the longest PDU, so that a full inbox always has a PDU to handle.
 const CAPACITY: usize = HEADER_LEN + MAX_PAYLOAD + 64 * 1024;
 
 #[derive(Debug, Default)]
 pub(super) struct Inbox {
     octets: Vec<u8>,
-    /// How many are handled.
+    /// Number of octets handled, from the start.
     handled: usize,
 }
 
@@ -26,12 +26,12 @@ impl Inbox {
         self.octets.extend_from_slice(octets);
     }
 
-    /// The first PDU. It stays until [`skip`](Self::skip).
+    /// The first PDU. It stays in the inbox until [`skip`](Self::skip).
     pub(super) fn first(&self) -> Result<Option<Frame<'_>>, FramingError> {
         frame::next(self.waiting())
     }
 
-    /// Whether there is a PDU to handle, or something that must end the connection.
+    /// Whether there is a PDU to handle, or a framing error that ends the connection.
     pub(super) fn has_frame(&self) -> bool {
         !matches!(self.first(), Ok(None))
     }

@@ -1,10 +1,10 @@
-//! Losing a master and seeking it again.
+//! Loss of the master, and reconnecting.
 
 use std::time::Duration;
 
 use super::{Event, Lost, Session, State};
 
-/// A session that lasted this long was a good one: after it, a new one is sought without delay.
+/// A session that lasted this long was stable: after its loss the first attempt is made without delay.
 const STEADY: Duration = Duration::from_secs(1);
 
 /// Longest pause between attempts when no transport can be opened.
@@ -13,18 +13,18 @@ pub(super) const AWAY_PAUSE: Duration = Duration::from_millis(400);
 /// Longest pause between attempts when the master refuses to open sessions.
 const REFUSED_PAUSE: Duration = Duration::from_secs(5);
 
-/// Longest time an attempt to open a transport may take.
+/// Longest time for an attempt to open a transport.
 pub(super) const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
-/// A peer that takes nothing of a full output for this long is left: it may itself wait for us to
-/// read, and the requests it has not read the answers of are long given up.
+/// The connection is closed when the peer has read nothing of a full output for this long: it may itself
+/// wait for us to read, and the requests whose answers it has not read have long timed out.
 pub(super) const STUCK_LIMIT: Duration = Duration::from_secs(10);
 
 /// First pause between attempts.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
 impl Session {
-    /// Notices a master that does not answer or does not read.
+    /// Detects a master that does not answer or does not read.
     pub(super) fn watch_master(&mut self, now: Duration) {
         let stuck = self.stuck_since.is_some_and(|since| now.saturating_sub(since) >= STUCK_LIMIT);
         if stuck {
@@ -34,23 +34,23 @@ impl Session {
             if waited >= self.config.silence_limit {
                 self.lose(now, Lost::Silence);
             } else if !std::mem::replace(&mut self.unresponsive, true) {
-                self.tell(Event::Unresponsive(waited));
+                self.report(Event::Unresponsive(waited));
             }
         }
     }
 
-    /// When a PDU of ours has been left unanswered for too long: first to call the master unresponsive,
-    /// unless something else was heard of it, then to give the session up.
+    /// When the oldest unanswered PDU of ours times out: first to report the master as unresponsive, which
+    /// any other PDU from it postpones, then to give up the session.
     pub(super) fn patience_ends(&self) -> Option<Duration> {
         let asked = self.pending.first()?.at;
         let give_up = asked.saturating_add(self.config.silence_limit);
         Some(match self.unresponsive {
             true => give_up,
-            false => give_up.min(asked.max(self.heard).saturating_add(self.config.reply_timeout)),
+            false => give_up.min(asked.max(self.last_received).saturating_add(self.config.reply_timeout)),
         })
     }
 
-    /// Forgets all that belongs to one connection.
+    /// Drops the state of the connection.
     pub(super) fn reset(&mut self) {
         self.pending.clear();
         self.inbox.clear();
@@ -61,7 +61,7 @@ impl Session {
         self.registry.rewind();
         self.up_time = None;
         self.unresponsive = false;
-        self.up_told = false;
+        self.up_reported = false;
         self.stuck_since = None;
     }
 
@@ -79,13 +79,13 @@ impl Session {
         }
         self.reset();
         if self.last_lost.replace(why) != Some(why) {
-            self.tell(Event::Lost(why));
+            self.report(Event::Lost(why));
         }
         let longest = if matches!(why, Lost::OpenRefused(_)) { REFUSED_PAUSE } else { AWAY_PAUSE };
         self.retry_after(now, longest);
     }
 
-    /// Seeks a new session after a pause that doubles with each failure: 0, 50 ms, ... `longest`.
+    /// Schedules the next attempt, after a pause that doubles with each failure: 0, 50 ms, ... `longest`.
     pub(super) fn retry_after(&mut self, now: Duration, longest: Duration) {
         let pause = match self.failures {
             0 => Duration::ZERO,
@@ -95,7 +95,7 @@ impl Session {
         self.state = State::Away(now + self.jitter(pause));
     }
 
-    /// `pause` less up to a tenth, so that agents which lost one master do not return in step.
+    /// `pause` less up to a tenth, so that subagents of one master do not reconnect in step.
     fn jitter(&mut self, pause: Duration) -> Duration {
         self.random ^= self.random << 13;
         self.random ^= self.random >> 7;

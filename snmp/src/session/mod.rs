@@ -1,27 +1,27 @@
-//! The AgentX session as a machine without I/O and without a clock.
+//! The AgentX session as a state machine without I/O and without a clock.
 //!
-//! Time is a [`Duration`] since any fixed moment and is handed in. The owner moves bytes and asks:
+//! Times are [`Duration`]s since any fixed point, passed in by the owner. The owner's loop:
 //!
-//! 1. [`wants_connection`](Session::wants_connection): drop an open transport when this is false;
-//! 2. [`poll_connect`](Session::poll_connect): open one when this says so, then call
+//! 1. drop an open transport when [`wants_connection`](Session::wants_connection) is false;
+//! 2. open a transport when [`poll_connect`](Session::poll_connect) returns true, then call
 //!    [`connected`](Session::connected) or [`connect_failed`](Session::connect_failed);
-//! 3. read while [`input_room`](Session::input_room) is not 0, into [`receive`](Session::receive);
+//! 3. read while [`input_room`](Session::input_room) is not 0 and pass the octets to [`receive`](Session::receive);
 //!    on end of file or error call [`disconnected`](Session::disconnected);
-//! 4. [`serve`](Session::serve) with the data, a few PDUs a turn;
-//! 5. write [`output`](Session::output), then [`consume`](Session::consume) what was taken;
-//! 6. sleep until I/O or [`deadline`](Session::deadline), then [`tick`](Session::tick);
-//! 7. log what [`poll_event`](Session::poll_event) gives.
+//! 4. call [`serve`](Session::serve) with the data, a few PDUs per turn;
+//! 5. write [`output`](Session::output), then [`consume`](Session::consume) the octets written;
+//! 6. wait for I/O or [`deadline`](Session::deadline), then call [`tick`](Session::tick);
+//! 7. log the events that [`poll_event`](Session::poll_event) returns.
 //!
-//! Nothing here grows with what a peer does: input, output, transactions, events and the queue of
+//! Memory is bounded whatever a peer does: input, output, transactions, events and the queue of
 //! notifications all have limits.
 //!
-//! **A master that hangs is not left.** Closing would gain nothing: what it has not read yet, it will
-//! read when it goes on. It is called [unresponsive](Event::Unresponsive) and left alone, and nothing more
-//! is sent to it. If it drops the session when it goes on (snmpd does when a request of its own
-//! timed out), the transport ends and a new session is opened at once.
+//! **When the master hangs, the connection is kept.** Closing it would gain nothing: the master reads the
+//! octets in the socket when it continues. It is reported as [unresponsive](Event::Unresponsive), and no
+//! further notification is sent to it. If it drops the session when it continues (snmpd does after a
+//! request of its own timed out), the transport ends and a new session is opened at once.
 //!
-//! **A master that is away** is sought at once, then after 50, 100, 200 and at last every 400 ms, which
-//! is one failing `connect` each time.
+//! **When the master is away,** the subagent tries to connect at once, then after 50, 100, 200 and
+//! finally every 400 ms; each attempt costs one failing `connect`.
 
 mod answer;
 mod dispatch;
@@ -49,13 +49,13 @@ use notify::{Queue, Sent, UpTime};
 use set::Transactions;
 use setup::Registry;
 
-/// Answers are not made while this many octets wait to be written.
+/// No PDU is handled while this many octets wait to be written.
 const OUTPUT_FULL: usize = 64 * 1024;
 
-/// Most events kept for [`Session::poll_event`]; later ones are lost.
+/// Most events kept for [`Session::poll_event`]; later ones are dropped.
 const MAX_EVENTS: usize = 256;
 
-/// How long the Close PDU may take to be written.
+/// Longest time to write the Close PDU.
 const GOODBYE: Duration = Duration::from_millis(200);
 
 /// A subtree to register.
@@ -63,18 +63,18 @@ const GOODBYE: Duration = Duration::from_millis(200);
 pub struct Registration {
     /// Root of the subtree.
     pub subtree: Oid,
-    /// 1 to 255, the lowest wins; RFC 2741's default is 127.
+    /// 1 to 255, the lowest wins; the default of RFC 2741 is 127.
     pub priority: u8,
 }
 
-/// What a session is to be.
+/// Settings of a session.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// `o.id`: identifier of the subagent; may be null.
     pub id: Oid,
     /// `o.descr`: text about the subagent.
     pub description: String,
-    /// `o.timeout`: seconds the master waits for an answer; 0 leaves it to the master.
+    /// `o.timeout`: seconds the master waits for an answer; 0: the master's default.
     pub timeout: u8,
     /// Rows for the master's sysORTable: identifier and text.
     pub capabilities: Vec<(Oid, String)>,
@@ -82,12 +82,12 @@ pub struct Config {
     pub registrations: Vec<Registration>,
     /// Most notifications kept while they cannot be delivered.
     pub notifications: usize,
-    /// A master not heard of for this long is pinged.
+    /// The master is sent a Ping after this long without a PDU from it.
     pub ping_interval: Duration,
     /// A PDU unanswered for this long makes the master [unresponsive](Event::Unresponsive).
     pub reply_timeout: Duration,
-    /// A PDU unanswered for this long ends the session. Only for a TCP peer that is gone without
-    /// a trace: a local one that dies closes its socket.
+    /// A PDU unanswered for this long ends the session. This is for a TCP peer that vanishes without
+    /// closing the connection; a local master that dies closes its socket.
     pub silence_limit: Duration,
     /// Seed of the jitter between attempts.
     pub seed: u64,
@@ -110,22 +110,22 @@ impl Default for Config {
     }
 }
 
-/// How a connection stands.
+/// State of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// None, and none before this time.
+    /// No connection, and no attempt before this time.
     Away(Duration),
-    /// The owner has been opening the transport since then.
+    /// The owner has been opening the transport since this time.
     Connecting(Duration),
-    /// Open is sent.
+    /// The Open PDU is sent.
     Opening,
-    /// The master has given the session this number.
+    /// The session is open under this session ID.
     Open(u32),
-    /// Close is sent, or there was nothing to close.
+    /// The Close PDU is sent, or there was no session to close.
     Closed,
 }
 
-/// A PDU of ours that the master has not answered.
+/// A PDU of ours that the master has not answered yet.
 #[derive(Clone, Copy, Debug)]
 struct Pending {
     packet: u32,
@@ -143,33 +143,33 @@ enum Ask {
     Notification(u64),
 }
 
-/// An AgentX session with one master, for ever: it is opened again whenever it is lost.
+/// An AgentX session with one master. When it is lost, it is opened again.
 pub struct Session {
     config: Config,
     state: State,
     registry: Registry,
     /// Connections made so far.
     generation: u64,
-    /// Attempts since the last good session.
+    /// Attempts since the last stable session.
     failures: u32,
-    /// When the present session was opened.
+    /// When the current session was opened.
     open_since: Duration,
     /// When the last PDU was received, or the connection made.
-    heard: Duration,
-    /// Since when the peer has taken nothing of a full output.
+    last_received: Duration,
+    /// Since when the peer has read nothing of a full output.
     stuck_since: Option<Duration>,
     pending: Vec<Pending>,
     next_packet: u32,
     up_time: Option<UpTime>,
     unresponsive: bool,
-    up_told: bool,
+    up_reported: bool,
     inbox: Inbox,
     output: Vec<u8>,
-    /// How much of `output` is written.
+    /// Number of octets of `output` that are written.
     written: usize,
     transactions: Transactions,
     queue: Queue,
-    dropped_untold: u64,
+    dropped_unreported: u64,
     close_by: Option<Duration>,
     events: VecDeque<Event>,
     last_connect_error: Option<io::ErrorKind>,
@@ -179,7 +179,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// A session that wants a connection at once.
+    /// A session that connects at once.
     pub fn new(config: Config) -> Self {
         let registry = Registry::new(config.capabilities.len(), config.registrations.clone());
         let queue = Queue::new(config.notifications);
@@ -191,19 +191,19 @@ impl Session {
             generation: 0,
             failures: 0,
             open_since: Duration::ZERO,
-            heard: Duration::ZERO,
+            last_received: Duration::ZERO,
             stuck_since: None,
             pending: Vec::new(),
             next_packet: 0,
             up_time: None,
             unresponsive: false,
-            up_told: false,
+            up_reported: false,
             inbox: Inbox::default(),
             output: Vec::new(),
             written: 0,
             transactions: Transactions::default(),
             queue,
-            dropped_untold: 0,
+            dropped_unreported: 0,
             close_by: None,
             events: VecDeque::new(),
             last_connect_error: None,
@@ -215,7 +215,7 @@ impl Session {
 
     // ---- connection ----
 
-    /// Whether a transport should be open or opening. When this turns false, drop it.
+    /// Whether there should be an open or opening transport. If not, drop it.
     pub fn wants_connection(&self) -> bool {
         match self.state {
             State::Away(_) => false,
@@ -224,7 +224,7 @@ impl Session {
         }
     }
 
-    /// Whether to open a transport now; each `true` begins one attempt.
+    /// Whether to open a transport now; each `true` starts one attempt.
     pub fn poll_connect(&mut self, now: Duration) -> bool {
         match self.state {
             State::Away(not_before) if not_before <= now => {
@@ -235,44 +235,44 @@ impl Session {
         }
     }
 
-    /// The attempt failed.
+    /// To be called when the attempt has failed.
     pub fn connect_failed(&mut self, now: Duration, error: io::ErrorKind) {
         if self.last_connect_error.replace(error) != Some(error) {
-            self.tell(Event::ConnectFailed(error));
+            self.report(Event::ConnectFailed(error));
         }
         self.retry_after(now, AWAY_PAUSE);
     }
 
-    /// The transport is open.
+    /// To be called when the transport is open.
     pub fn connected(&mut self, now: Duration) {
         self.reset();
         self.generation += 1;
-        self.heard = now;
+        self.last_received = now;
         self.state = State::Opening;
         let packet = self.expect(Ask::Open, now);
         let Config { id, description, timeout, .. } = &self.config;
         if encode::open(&mut self.output, packet, *timeout, id, description).is_err() {
-            // An identifier or a text too long for AgentX is worth no session; none is better.
+            // An identifier or a description too long for AgentX is left out: the session matters more.
             let _ = encode::open(&mut self.output, packet, *timeout, &Oid::default(), "");
         }
     }
 
-    /// The peer closed the transport, or it failed.
+    /// To be called when the peer has closed the transport, or the transport has failed.
     pub fn disconnected(&mut self, now: Duration) {
         if self.wants_connection() {
             self.lose(now, Lost::Transport);
         }
     }
 
-    /// Number of connections so far. It tells the present one from all former ones, as its file
-    /// descriptor's number does not.
+    /// Number of connections so far. It distinguishes the current connection from earlier ones, whose
+    /// file descriptor may have had the same number.
     pub fn generation(&self) -> u64 {
         self.generation
     }
 
     // ---- bytes ----
 
-    /// Octets [`receive`](Self::receive) would take now; 0 while unanswered requests fill the input.
+    /// Octets that [`receive`](Self::receive) would take now; 0 while unanswered requests fill the input.
     pub fn input_room(&self) -> usize {
         match self.state {
             State::Opening | State::Open(_) => self.inbox.room(),
@@ -280,7 +280,7 @@ impl Session {
         }
     }
 
-    /// Takes octets from the peer, cut anywhere; returns how many. The rest is to be offered again.
+    /// Takes octets from the peer, split anywhere; returns their number. Pass the rest again later.
     pub fn receive(&mut self, octets: &[u8]) -> usize {
         let taken = octets.get(..self.input_room()).unwrap_or(octets);
         self.inbox.push(taken);
@@ -292,7 +292,7 @@ impl Session {
         self.output.get(self.written..).unwrap_or_default()
     }
 
-    /// The first `count` octets of [`output`](Self::output) are written.
+    /// To be called when the first `count` octets of [`output`](Self::output) are written.
     pub fn consume(&mut self, count: usize) {
         self.written = self.written.saturating_add(count).min(self.output.len());
         if count > 0 {
@@ -309,8 +309,8 @@ impl Session {
 
     // ---- work ----
 
-    /// Handles up to `max_pdus` PDUs received, and sends what is due; returns whether more can be done
-    /// at once. It stops short while the peer does not read its answers.
+    /// Handles up to `max_pdus` PDUs and calls [`tick`](Self::tick); returns whether more PDUs can be
+    /// handled at once. Handles none while the peer does not read its answers.
     pub fn serve<T: 'static>(&mut self, mib: &Mib<T>, data: &mut T, now: Duration, max_pdus: usize) -> bool {
         for _ in 0..max_pdus {
             if self.output().len() >= OUTPUT_FULL {
@@ -327,12 +327,12 @@ impl Session {
         self.can_serve()
     }
 
-    /// Whether [`serve`](Self::serve) has something to do: a PDU, and room for the answer.
+    /// Whether [`serve`](Self::serve) has a PDU to handle and room for the answer.
     pub fn can_serve(&self) -> bool {
         self.output().len() < OUTPUT_FULL && self.inbox.has_frame()
     }
 
-    /// Does what time makes due: pings, notifications, repeated registrations, giving up.
+    /// Handles timers: pings, notifications, repeated registrations, time-outs.
     pub fn tick(&mut self, now: Duration) {
         match self.state {
             State::Connecting(since) if now >= since.saturating_add(CONNECT_LIMIT) => {
@@ -344,7 +344,7 @@ impl Session {
         if let State::Open(session) = self.state {
             self.register_due(session, now);
             self.send_notifications(session, now);
-            if self.pending.is_empty() && now >= self.heard.saturating_add(self.config.ping_interval) {
+            if self.pending.is_empty() && now >= self.last_received.saturating_add(self.config.ping_interval) {
                 let packet = self.expect(Ask::Ping, now);
                 let _ = encode::ping(&mut self.output, session, packet);
             }
@@ -352,15 +352,15 @@ impl Session {
         self.close_when_due(now);
     }
 
-    /// When [`tick`](Self::tick) has something to do next, or [`poll_connect`](Self::poll_connect) says
-    /// yes; `None`: only after I/O.
+    /// When to call [`tick`](Self::tick) and [`poll_connect`](Self::poll_connect) next; `None`: only
+    /// after I/O.
     pub fn deadline(&self) -> Option<Duration> {
         let state = match self.state {
             State::Away(not_before) => Some(not_before),
             State::Connecting(since) => Some(since.saturating_add(CONNECT_LIMIT)),
             State::Closed => None,
             State::Opening | State::Open(_) if !self.pending.is_empty() => self.patience_ends(),
-            State::Opening | State::Open(_) => Some(self.heard.saturating_add(self.config.ping_interval)),
+            State::Opening | State::Open(_) => Some(self.last_received.saturating_add(self.config.ping_interval)),
         };
         let registering = match self.state {
             State::Open(_) => self.registry.next_retry(),
@@ -376,10 +376,10 @@ impl Session {
         self.stats.notifications += 1;
         if self.queue.push(notification, now) {
             self.stats.notifications_dropped += 1;
-            self.dropped_untold += 1;
-            if self.dropped_untold == 1 {
-                // The rest of a burst is told when there is room again.
-                self.tell_dropped();
+            self.dropped_unreported += 1;
+            if self.dropped_unreported == 1 {
+                // The rest of a burst is reported when there is room again.
+                self.report_dropped();
             }
         }
         if let State::Open(session) = self.state {
@@ -392,24 +392,24 @@ impl Session {
         self.queue.len()
     }
 
-    /// Ends the session for good: when all notifications are acknowledged, or at `deadline`. It is
-    /// [closed](Self::is_closed) at most 200 ms after that, even if the peer does not read.
+    /// Ends the session for good when all notifications are acknowledged, or at `deadline`. The session
+    /// is [closed](Self::is_closed) at most 200 ms later, even if the peer does not read.
     pub fn close(&mut self, now: Duration, deadline: Duration) {
         self.close_by = Some(deadline);
         self.tick(now);
     }
 
-    /// Whether [`close`](Self::close) is done and nothing is left to write.
+    /// Whether [`close`](Self::close) is complete and nothing is left to write.
     pub fn is_closed(&self) -> bool {
         self.state == State::Closed && self.output().is_empty()
     }
 
     /// Whether the master has opened a session and answered every registration.
     pub fn is_up(&self) -> bool {
-        self.up_told && matches!(self.state, State::Open(_))
+        self.up_reported && matches!(self.state, State::Open(_))
     }
 
-    /// The next thing worth telling.
+    /// The next event for the log.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
     }
@@ -421,20 +421,20 @@ impl Session {
 
     // ---- details ----
 
-    fn tell(&mut self, event: Event) {
+    fn report(&mut self, event: Event) {
         if self.events.len() < MAX_EVENTS {
             self.events.push_back(event);
         }
     }
 
-    fn tell_dropped(&mut self) {
-        let count = std::mem::take(&mut self.dropped_untold);
+    fn report_dropped(&mut self) {
+        let count = std::mem::take(&mut self.dropped_unreported);
         if count > 0 {
-            self.tell(Event::NotificationsDropped(count));
+            self.report(Event::NotificationsDropped(count));
         }
     }
 
-    /// A number for a PDU of ours, whose answer will be about `what`.
+    /// Allocates a packet ID for a PDU of ours and records the expected answer.
     fn expect(&mut self, what: Ask, at: Duration) -> u32 {
         self.next_packet = self.next_packet.wrapping_add(1);
         self.pending.push(Pending { packet: self.next_packet, what, at });
@@ -442,7 +442,7 @@ impl Session {
     }
 
     fn send_notifications(&mut self, session: u32, now: Duration) {
-        // A hung master has a window full already; more would only be repeated to its successor.
+        // A hung master already has a full window; more would only be sent again to its successor.
         while !self.unresponsive && self.queue.can_send() && self.output().len() < OUTPUT_FULL {
             let packet = self.next_packet.wrapping_add(1);
             let sent = self.queue.send_next(&mut self.output, session, packet, self.up_time);
@@ -458,12 +458,12 @@ impl Session {
                 Sent::Unsendable(trap) => {
                     self.stats.notifications_refused += 1;
                     let error = crate::pdu::error::PARSE_ERROR;
-                    self.tell(Event::NotificationRefused { trap, error });
+                    self.report(Event::NotificationRefused { trap, error });
                 }
             }
         }
         if !self.queue.can_send() {
-            self.tell_dropped();
+            self.report_dropped();
         }
     }
 
@@ -473,7 +473,7 @@ impl Session {
         };
         if self.state == State::Closed {
             if now >= close_by {
-                // Whoever does not read need not be told.
+                // The peer does not read: drop the Close PDU.
                 self.reset();
             }
             return;

@@ -1,16 +1,16 @@
-//! The queue of notifications: in order, bounded, each kept until the master has acknowledged it.
+//! The queue of notifications: ordered and bounded; each is kept until the master has acknowledged it.
 //!
 //! **Window.** At most [`WINDOW`] notifications are unacknowledged at a time. Each is at most a few
-//! hundred octets, so they and their answers always fit into a socket's buffers: the master can
-//! never be blocked in writing to us while we wait for it. It is also the most an NMS can see
-//! twice when a master dies between sending a trap on and acknowledging it. One round trip to a local
-//! snmpd takes about 0.1 ms, so a burst leaves at more than ten thousand a second.
+//! hundred octets, so they and their answers always fit into the socket buffers: the master never
+//! blocks in a write to us while we wait for it. The window also limits the traps that an NMS receives
+//! twice when a master dies between forwarding a trap and acknowledging it. One round trip to a local
+//! snmpd takes about 0.1 ms, so a burst is sent at more than ten thousand notifications a second.
 //!
-//! **Time.** Every notification carries the time it was handed in, as the master's sysUpTime.0 at that
-//! moment, reckoned back from the master's last answer. An event older than the master itself
-//! (it restarted meanwhile) gets 0: "before this master started".
+//! **Time.** Every notification carries the master's sysUpTime.0 at the time it was queued, computed
+//! from the sysUpTime of the master's last answer. An event from before the master's start (the master
+//! restarted in the meantime) gets 0.
 //!
-//! **Overflow.** A full queue drops its oldest unsent notification: the latest tell the present state.
+//! **Overflow.** A full queue drops its oldest unsent notification: the latest ones show the current state.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -30,18 +30,18 @@ const SNMP_TRAP_OID: [u32; 11] = [1, 3, 6, 1, 6, 3, 1, 1, 4, 1, 0];
 /// An SNMPv2 notification.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notification {
-    /// snmpTrapOID: which notification it is.
+    /// snmpTrapOID.0: the notification's identity.
     pub trap: Oid,
-    /// Its objects; sysUpTime.0 and snmpTrapOID.0 are put before them.
+    /// The notification's objects; sysUpTime.0 and snmpTrapOID.0 are added before them.
     pub binds: Vec<VarBind>,
 }
 
-/// The master's sysUpTime at some moment.
+/// The master's sysUpTime at a point in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct UpTime {
     /// In hundredths of a second.
     pub ticks: u32,
-    /// When it was so.
+    /// That point in time.
     pub at: Duration,
 }
 
@@ -72,17 +72,17 @@ struct Queued {
     at: Duration,
     notification: Notification,
     progress: Progress,
-    /// Whether it was sent on a former connection.
+    /// It has been sent before, on a connection that was lost.
     again: bool,
 }
 
-/// What [`Queue::send_next`] did.
+/// Result of [`Queue::send_next`].
 pub(super) enum Sent {
-    /// Wrote the notification with this number.
+    /// The notification with this number was written for the first time.
     First(u64),
-    /// The same, and it had been sent on a former connection.
+    /// The notification with this number was written again, after the loss of a connection.
     Again(u64),
-    /// Dropped one that has no AgentX form.
+    /// The notification cannot be encoded and was dropped.
     Unsendable(Oid),
     /// Nothing to send, or the window is full.
     Nothing,
@@ -93,7 +93,7 @@ pub(super) enum Sent {
 pub(super) struct Queue {
     capacity: usize,
     queued: VecDeque<Queued>,
-    /// How many at the front are not `Waiting`.
+    /// Number of notifications at the front that are not `Waiting`.
     sent: usize,
     next_number: u64,
 }
@@ -111,7 +111,7 @@ impl Queue {
         self.queued.is_empty()
     }
 
-    /// Puts one in; returns whether an older one had to go.
+    /// Queues a notification; returns whether an older one was dropped for it.
     pub(super) fn push(&mut self, notification: Notification, at: Duration) -> bool {
         let full = self.queued.len() >= self.capacity;
         if full {
@@ -146,7 +146,7 @@ impl Queue {
         if queued.again { Sent::Again(queued.number) } else { Sent::First(queued.number) }
     }
 
-    /// The master has answered notification `number`. Returns its identity.
+    /// The master has answered notification `number`; returns its snmpTrapOID.
     pub(super) fn answered(&mut self, number: u64) -> Option<Oid> {
         let queued = self.queued.iter_mut().take(self.sent).find(|q| q.number == number)?;
         queued.progress = Progress::Done;
@@ -158,7 +158,7 @@ impl Queue {
         Some(trap)
     }
 
-    /// The connection is lost: what was sent and not acknowledged is to be sent again.
+    /// After the loss of a connection: marks unacknowledged notifications to be sent again.
     pub(super) fn rewind(&mut self) {
         self.queued.retain(|queued| queued.progress != Progress::Done);
         for queued in self.queued.iter_mut().take(self.sent) {
@@ -201,18 +201,18 @@ mod tests {
     }
 
     #[test]
-    fn no_more_than_the_window_is_under_way() {
+    fn at_most_one_window_is_unacknowledged() {
         let mut queue = queue(100, 40);
         assert_eq!(send_all(&mut queue), (0..16).collect::<Vec<_>>());
         queue.answered(1);
-        assert_eq!(send_all(&mut queue), [], "the oldest holds the window");
+        assert_eq!(send_all(&mut queue), [], "the window starts at the oldest unacknowledged one");
         queue.answered(0);
         assert_eq!(send_all(&mut queue), [16, 17]);
         assert_eq!(queue.len(), 38);
     }
 
     #[test]
-    fn after_a_loss_all_that_is_not_acknowledged_goes_again_in_order() {
+    fn after_a_loss_unacknowledged_notifications_are_sent_again_in_order() {
         let mut queue = queue(100, 4);
         assert_eq!(send_all(&mut queue).len(), 4);
         queue.answered(2);
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_queue_drops_the_oldest_that_is_not_under_way() {
+    fn a_full_queue_drops_the_oldest_unsent_notification() {
         let mut queue = queue(20, 20);
         send_all(&mut queue);
         let late = Notification { trap: Oid::new(&[9]), binds: Vec::new() };
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn sys_up_time_is_that_of_the_event() {
+    fn a_notification_carries_the_sys_up_time_of_its_event() {
         let now = UpTime { ticks: 500, at: Duration::from_secs(100) };
         assert_eq!(now.at(Duration::from_secs(100)), 500);
         assert_eq!(now.at(Duration::from_millis(98_500)), 350);

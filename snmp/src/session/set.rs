@@ -6,10 +6,10 @@ use crate::pdu::{error, index};
 use crate::syntax::SetError;
 use crate::value::{Value, VarBind};
 
-/// Most transactions under way; a master that begins more has forgotten the oldest.
+/// Most open transactions. A master that starts more has given up the oldest.
 const MAX_TRANSACTIONS: usize = 16;
 
-/// What a phase answers: `res.error` and `res.index`.
+/// The answer to a phase: `res.error` and `res.index`.
 pub(super) type Outcome = (u16, u16);
 
 const DONE: Outcome = (error::NONE, 0);
@@ -25,12 +25,12 @@ pub(super) struct Transactions {
 struct Transaction {
     id: u32,
     binds: Vec<VarBind>,
-    /// What commit replaced, in the order it was done.
+    /// The values that the commit replaced, in order.
     undo: Vec<(Oid, Value)>,
 }
 
 impl Transactions {
-    /// Ends all of them without undoing anything.
+    /// Drops all transactions without undoing anything.
     pub(super) fn clear(&mut self) {
         self.open.clear();
     }
@@ -49,7 +49,7 @@ impl Transactions {
         DONE
     }
 
-    /// Sets all, or none.
+    /// Sets all bindings or none.
     pub(super) fn commit<T: 'static>(&mut self, mib: &Mib<T>, data: &mut T, id: u32) -> Outcome {
         let Some(transaction) = self.open.iter_mut().find(|open| open.id == id) else {
             return (SetError::CommitFailed.status(), 0);
@@ -81,7 +81,7 @@ impl Transactions {
 }
 
 impl Transaction {
-    /// Puts the former values back, last first; whether all could be.
+    /// Restores the previous values, last first; `true` if all were restored.
     fn undo<T: 'static>(&mut self, mib: &Mib<T>, data: &mut T) -> bool {
         let mut all = true;
         while let Some((name, former)) = self.undo.pop() {

@@ -1,4 +1,4 @@
-//! What a new session asks of the master: capabilities and registrations, and what it is told.
+//! Capabilities and registrations of a session, and the master's answers to them.
 
 use std::time::Duration;
 
@@ -6,14 +6,14 @@ use super::event::{Event, Refused};
 use super::{Ask, Registration, Session, State};
 use crate::pdu::encode;
 
-/// Pauses between attempts to register what was refused.
+/// Pauses before a refused registration is tried again.
 const FIRST_RETRY: Duration = Duration::from_millis(250);
 const LONGEST_RETRY: Duration = Duration::from_secs(10);
 
-/// The subtrees wanted, and how each stands with the master.
+/// The subtrees to register, and the state of each.
 #[derive(Debug)]
 pub(super) struct Registry {
-    /// Number of capabilities, and whether each was asked for.
+    /// Number of capabilities.
     capabilities: usize,
     capabilities_asked: bool,
     wanted: Vec<(Registration, Standing)>,
@@ -33,7 +33,7 @@ impl Registry {
         Registry { capabilities, capabilities_asked: false, wanted }
     }
 
-    /// Nothing is known to a new master.
+    /// Resets all states for a new connection.
     pub(super) fn rewind(&mut self) {
         self.capabilities_asked = false;
         for (_, standing) in &mut self.wanted {
@@ -41,7 +41,7 @@ impl Registry {
         }
     }
 
-    /// Wants these subtrees, and keeps how those wanted before stand; returns the former list.
+    /// Replaces the list of subtrees, keeping the state of those already in it; returns the previous list.
     fn replace(&mut self, wanted: Vec<Registration>) -> Vec<(Registration, Standing)> {
         let standing = |wanted: &Registration, former: &[(Registration, Standing)]| {
             former.iter().find(|(former, _)| former == wanted).map_or(Standing::Unasked, |(_, standing)| *standing)
@@ -55,7 +55,7 @@ impl Registry {
         self.wanted.iter().position(|(wanted, _)| wanted == registration)
     }
 
-    /// When a refused registration is to be tried again.
+    /// When the next refused registration is due to be tried again.
     pub(super) fn next_retry(&self) -> Option<Duration> {
         self.wanted
             .iter()
@@ -66,7 +66,7 @@ impl Registry {
             .min()
     }
 
-    /// Number registered, once every subtree has been answered for.
+    /// Number of registered subtrees, once every registration has been answered; `None` before.
     fn settled(&self) -> Option<usize> {
         let mut registered = 0;
         for (_, standing) in &self.wanted {
@@ -81,10 +81,10 @@ impl Registry {
 }
 
 impl Session {
-    /// Serves these subtrees from now on: registers new ones, unregisters those gone. The session stays.
+    /// Replaces the subtrees: registers new ones and unregisters the others. The session stays open.
     pub fn set_registrations(&mut self, now: Duration, registrations: Vec<Registration>) {
         let former = self.registry.replace(registrations);
-        // Answers still to come are about places in the former list.
+        // Outstanding answers refer to positions in the previous list.
         for pending in &mut self.pending {
             if let Ask::Registration(at) = pending.what {
                 let place = former.get(at).and_then(|(former, _)| self.registry.place_of(former));
@@ -102,7 +102,7 @@ impl Session {
         self.register_due(session, now);
     }
 
-    /// Asks for capabilities and subtrees that are due.
+    /// Sends the capabilities and registrations that are due.
     pub(super) fn register_due(&mut self, session: u32, now: Duration) {
         if !std::mem::replace(&mut self.registry.capabilities_asked, true) {
             for at in 0..self.registry.capabilities {
@@ -128,10 +128,10 @@ impl Session {
                 let _ = encode::register(&mut self.output, session, packet, subtree, *priority);
             }
         }
-        self.tell_when_settled();
+        self.report_when_settled();
     }
 
-    /// The master has answered for the subtree at this place of the list.
+    /// Handles the master's answer for the subtree at position `at`.
     pub(super) fn registration_answered(&mut self, at: usize, error: u16, now: Duration) {
         let Some((wanted, standing)) = self.registry.wanted.get_mut(at) else {
             return;
@@ -147,26 +147,26 @@ impl Session {
             *standing = Standing::Refused { refusals: refusals.saturating_add(1), again: now + pause };
             if refusals == 0 {
                 let what = Refused::Registration(wanted.subtree.clone());
-                self.tell(Event::Refused { what, error });
+                self.report(Event::Refused { what, error });
             }
         }
-        self.tell_when_settled();
+        self.report_when_settled();
     }
 
-    /// The master has answered for the capability at this place of the list.
+    /// Handles the master's answer for the capability at position `at`.
     pub(super) fn capability_answered(&mut self, at: usize, error: u16) {
         if let Some((oid, _)) = self.config.capabilities.get(at).filter(|_| error != 0) {
             let what = Refused::Capability(oid.clone());
-            self.tell(Event::Refused { what, error });
+            self.report(Event::Refused { what, error });
         }
     }
 
-    fn tell_when_settled(&mut self) {
-        let settled = self.registry.settled().filter(|_| !self.up_told);
+    fn report_when_settled(&mut self) {
+        let settled = self.registry.settled().filter(|_| !self.up_reported);
         if let Some(registered) = settled {
-            self.up_told = true;
+            self.up_reported = true;
             (self.last_connect_error, self.last_lost) = (None, None);
-            self.tell(Event::Up { registered });
+            self.report(Event::Up { registered });
         }
     }
 }

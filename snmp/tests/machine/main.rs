@@ -1,4 +1,4 @@
-//! The session machine and the MIB in virtual time, without a socket: what a master by hand sees.
+//! The session state machine and the MIB in virtual time, without a socket, against a mock master.
 
 #[cfg(test)]
 mod mock;

@@ -1,4 +1,4 @@
-//! A master agent made by hand: the bytes it would send, and what it understands of ours.
+//! A mock master agent: encodes the PDUs of a master and decodes the subagent's.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ pub const PING: u8 = 13;
 pub const ADD_AGENT_CAPS: u8 = 16;
 pub const RESPONSE: u8 = 18;
 
-/// Number the mock gives to every session.
+/// Session ID that the mock assigns.
 pub const SESSION: u32 = 77;
 
 pub const ROOT: [u32; 7] = [1, 3, 6, 1, 4, 1, 99];
@@ -63,14 +63,14 @@ pub fn response(packet: u32, up_time: u32, error: u16) -> Vec<u8> {
     pdu(RESPONSE, SESSION, 0, packet, &payload)
 }
 
-/// What the subagent has sent.
+/// A PDU received from the subagent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Heard {
+pub struct Received {
     pub head: Head,
     pub payload: Vec<u8>,
 }
 
-impl Heard {
+impl Received {
     /// Error and index of a Response.
     pub fn error(&self) -> (u16, u16) {
         let field = |at: usize| u16::from_be_bytes([self.payload[at], self.payload[at + 1]]);
@@ -88,25 +88,25 @@ impl Heard {
     }
 }
 
-/// Takes all the session has to say.
-pub fn hear(session: &mut Session) -> Vec<Heard> {
-    let mut heard = Vec::new();
+/// Takes all PDUs that the session has to send.
+pub fn take_output(session: &mut Session) -> Vec<Received> {
+    let mut received = Vec::new();
     let mut bytes = session.output();
     while let Some(frame) = frame::next(bytes).unwrap() {
-        heard.push(Heard { head: frame.head, payload: frame.payload.to_vec() });
+        received.push(Received { head: frame.head, payload: frame.payload.to_vec() });
         bytes = &bytes[frame.length()..];
     }
-    assert!(bytes.is_empty(), "half a PDU");
+    assert!(bytes.is_empty(), "an incomplete PDU");
     let length = session.output().len();
     session.consume(length);
-    heard
+    received
 }
 
-pub fn kinds(heard: &[Heard]) -> Vec<u8> {
-    heard.iter().map(|heard| heard.head.kind).collect()
+pub fn kinds(received: &[Received]) -> Vec<u8> {
+    received.iter().map(|received| received.head.kind).collect()
 }
 
-/// Rows 1..=rows of one number, writable except that 13 is refused and 99 fails.
+/// Rows with one writable number. TestSet refuses the value 13, and CommitSet fails for 99.
 #[derive(Default)]
 pub struct Data {
     pub rows: Table<u32, i32>,
@@ -171,7 +171,7 @@ impl Bench {
         Bench { session: Session::new(config), mib: mib(), data, now: Duration::from_secs(1000), up_time: 4000 }
     }
 
-    /// One that is up.
+    /// A bench whose session is up.
     pub fn up() -> Self {
         let registrations = vec![Registration { subtree: Oid::new(&ROOT), priority: 127 }];
         let mut bench = Bench::new(Config { registrations, ..Config::default() });
@@ -181,7 +181,7 @@ impl Bench {
         bench
     }
 
-    /// Connects and answers all the session asks, without an error.
+    /// Connects and answers all PDUs of the session without an error.
     pub fn reconnect(&mut self) {
         assert!(self.session.poll_connect(self.now));
         self.session.connected(self.now);
@@ -199,32 +199,32 @@ impl Bench {
         while self.session.serve(&self.mib, &mut self.data, self.now, 8) {}
     }
 
-    /// Hands in bytes and serves them.
+    /// Passes octets to the session and handles them.
     pub fn send(&mut self, bytes: &[u8]) {
         assert_eq!(self.session.receive(bytes), bytes.len());
         self.serve();
     }
 
-    pub fn hear(&mut self) -> Vec<Heard> {
-        hear(&mut self.session)
+    pub fn take_output(&mut self) -> Vec<Received> {
+        take_output(&mut self.session)
     }
 
-    /// Answers all the session has asked with one error.
-    pub fn answer_all(&mut self, error: u16) -> Vec<Heard> {
-        let heard = self.hear();
-        for asked in heard.iter().filter(|heard| heard.head.kind != RESPONSE) {
+    /// Answers all PDUs of the session with `error`; returns the PDUs.
+    pub fn answer_all(&mut self, error: u16) -> Vec<Received> {
+        let received = self.take_output();
+        for asked in received.iter().filter(|received| received.head.kind != RESPONSE) {
             self.send(&response(asked.head.packet, self.up_time, error));
         }
-        heard
+        received
     }
 
-    /// The one answer to one request.
-    pub fn ask(&mut self, kind: u8, payload: &[u8]) -> Heard {
+    /// Sends a request and returns its answer.
+    pub fn ask(&mut self, kind: u8, payload: &[u8]) -> Received {
         self.send(&pdu(kind, SESSION, 5, 6, payload));
-        let mut heard = self.hear();
-        assert_eq!(kinds(&heard), [RESPONSE]);
-        let heard = heard.remove(0);
-        assert_eq!((heard.head.session, heard.head.transaction, heard.head.packet), (SESSION, 5, 6));
-        heard
+        let mut received = self.take_output();
+        assert_eq!(kinds(&received), [RESPONSE]);
+        let received = received.remove(0);
+        assert_eq!((received.head.session, received.head.transaction, received.head.packet), (SESSION, 5, 6));
+        received
     }
 }

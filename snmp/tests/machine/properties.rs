@@ -1,4 +1,4 @@
-//! What holds whatever comes: bytes, cut anywhere; values of every kind; rows that come and go.
+//! Properties that hold for any input: octets split anywhere, values of every type, rows that come and go.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ fn any_value() -> impl Strategy<Value = Value> {
     ]
 }
 
-/// A PDU as a master sends it, or nearly.
+/// A PDU of a master, valid or almost valid.
 fn any_pdu() -> impl Strategy<Value = Vec<u8>> {
     let name = || {
         let tail = vec(0..12u32, 0..5);
@@ -70,7 +70,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_bytes_in_any_pieces_leave_the_session_sound(
+    fn any_octets_in_any_pieces_leave_the_session_usable(
         streams in vec((prop_oneof![any_stream(), vec(any::<u8>(), 0..600)], 1..700usize), 1..6),
     ) {
         let mut bench = Bench::up();
@@ -79,14 +79,14 @@ proptest! {
                 bench.session.receive(piece);
                 bench.pass(Duration::from_millis(20));
                 prop_assert!(bench.session.output().len() < 256 * 1024);
-                bench.hear();
+                bench.take_output();
             }
             if !bench.session.wants_connection() {
                 bench.now = bench.session.deadline().unwrap();
                 bench.reconnect();
             }
         }
-        // Whatever happened, a new connection works.
+        // A new connection works in any case.
         bench.session.disconnected(bench.now);
         bench.now += Duration::from_secs(10);
         bench.reconnect();
@@ -94,7 +94,7 @@ proptest! {
     }
 
     #[test]
-    fn the_same_bytes_get_the_same_answers_however_they_are_cut(stream in any_stream(), piece in 1..50usize) {
+    fn the_answers_do_not_depend_on_how_the_octets_are_split(stream in any_stream(), piece in 1..50usize) {
         let mut whole = Bench::up();
         whole.session.receive(&stream);
         whole.serve();
@@ -103,12 +103,12 @@ proptest! {
             cut.session.receive(piece);
             cut.serve();
         }
-        prop_assert_eq!(whole.hear(), cut.hear());
+        prop_assert_eq!(whole.take_output(), cut.take_output());
         prop_assert_eq!(whole.session.wants_connection(), cut.session.wants_connection());
     }
 
     #[test]
-    fn what_is_written_is_what_is_read(binds in vec((any_oid(), any_value()), 0..12)) {
+    fn encoded_bindings_are_decoded_unchanged(binds in vec((any_oid(), any_value()), 0..12)) {
         let binds: Vec<VarBind> = binds.into_iter().map(|(name, value)| VarBind { name, value }).collect();
         let mut bytes = b"before".to_vec();
         encode::notify(&mut bytes, 3, 4, &binds).unwrap();
@@ -119,7 +119,7 @@ proptest! {
     }
 
     #[test]
-    fn what_has_no_form_on_the_wire_leaves_the_output_alone(extra in 1..200usize) {
+    fn a_pdu_that_cannot_be_encoded_leaves_the_output_unchanged(extra in 1..200usize) {
         let mut bytes = b"before".to_vec();
         let long = VarBind::new(Oid::from(vec![1; 128 + extra]), Value::Null);
         prop_assert!(encode::notify(&mut bytes, 3, 4, [&VarBind::new([1, 3], Value::Null), &long]).is_err());
@@ -171,7 +171,7 @@ proptest! {
 }
 
 #[test]
-fn a_request_in_little_endian_is_understood() {
+fn a_little_endian_request_is_answered() {
     let mut bench = Bench::up();
     let mut bytes = vec![1, GET, 0, 0];
     let name = cell(2, 3);
@@ -183,5 +183,5 @@ fn a_request_in_little_endian_is_understood() {
     bytes.extend(name.as_slice().iter().flat_map(|id| id.to_le_bytes()));
     bytes.extend([0; 4]);
     bench.send(&bytes);
-    assert_eq!(bench.hear()[0].binds(), [VarBind::new(name, Value::Integer(30))]);
+    assert_eq!(bench.take_output()[0].binds(), [VarBind::new(name, Value::Integer(30))]);
 }

@@ -1,4 +1,4 @@
-//! The session machine against a master made by hand, in virtual time.
+//! The session state machine against a mock master, in virtual time.
 
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -13,9 +13,9 @@ fn trap(number: u32) -> Notification {
     Notification { trap: Oid::new(&ROOT).join(&[0, number]), binds: vec![VarBind::new(ROOT, Value::Gauge32(number))] }
 }
 
-/// Which of [`trap`] a Notify PDU carries, and its sysUpTime.
-fn trap_in(heard: &Heard) -> (u32, Option<Value>) {
-    let binds = heard.binds();
+/// The number of the [`trap`] in a Notify PDU, and its sysUpTime.
+fn trap_in(received: &Received) -> (u32, Option<Value>) {
+    let binds = received.binds();
     let Some(Value::Gauge32(number)) = binds.last().map(|bind| bind.value.clone()) else {
         panic!("{binds:?}");
     };
@@ -44,7 +44,7 @@ fn a_session_opens_adds_capabilities_and_registers_each_subtree() {
 }
 
 #[test]
-fn a_refused_registration_is_told_once_and_tried_again() {
+fn a_refused_registration_is_reported_once_and_tried_again() {
     let registrations = vec![Registration { subtree: Oid::new(&ROOT), priority: 127 }];
     let mut bench = Bench::new(Config { registrations, ..Config::default() });
     bench.session.poll_connect(bench.now);
@@ -62,11 +62,11 @@ fn a_refused_registration_is_told_once_and_tried_again() {
     }
     assert_eq!(bench.session.poll_event(), None);
     bench.pass(10 * SECOND);
-    assert_eq!(kinds(&bench.hear()), []);
+    assert_eq!(kinds(&bench.take_output()), []);
 }
 
 #[test]
-fn other_subtrees_can_be_served_without_a_new_session() {
+fn the_subtrees_can_be_changed_without_a_new_session() {
     let subtree = |n: u32| Registration { subtree: Oid::new(&ROOT).child(n), priority: 127 };
     let mut bench = Bench::up();
     let root = Registration { subtree: Oid::new(&ROOT), priority: 127 };
@@ -74,12 +74,12 @@ fn other_subtrees_can_be_served_without_a_new_session() {
     assert_eq!(kinds(&bench.answer_all(0)), [REGISTER, REGISTER]);
     bench.session.set_registrations(bench.now, vec![root.clone(), subtree(2), subtree(3)]);
     assert_eq!(kinds(&bench.answer_all(0)), [UNREGISTER, REGISTER]);
-    // Twice while answers are still to come: nothing is asked for twice.
+    // Two changes while answers are outstanding: no subtree is registered twice.
     bench.session.set_registrations(bench.now, vec![subtree(4), root.clone(), subtree(2), subtree(3)]);
     bench.session.set_registrations(bench.now, vec![root, subtree(4), subtree(2)]);
     assert_eq!(kinds(&bench.answer_all(0)), [REGISTER, UNREGISTER]);
     bench.pass(SECOND);
-    assert_eq!((bench.hear(), bench.session.stats().bad_pdus), (vec![], 0));
+    assert_eq!((bench.take_output(), bench.session.stats().bad_pdus), (vec![], 0));
     bench.session.disconnected(bench.now);
     bench.now += SECOND;
     assert!(bench.session.poll_connect(bench.now));
@@ -89,7 +89,7 @@ fn other_subtrees_can_be_served_without_a_new_session() {
 }
 
 #[test]
-fn get_tells_a_missing_object_from_a_missing_instance() {
+fn get_distinguishes_a_missing_object_from_a_missing_instance() {
     let mut bench = Bench::up();
     let names = [cell(2, 3), cell(2, 99), cell(3, 2), cell(4, 1), Oid::new(&ROOT).join(&[1, 0]), Oid::new(&ROOT)];
     let payload: Vec<u8> = names.iter().flat_map(|name| range(name.as_slice(), false, &[])).collect();
@@ -141,7 +141,7 @@ fn get_bulk_repeats_row_by_row_until_nothing_follows() {
 }
 
 #[test]
-fn get_bulk_never_answers_without_bound() {
+fn the_answer_to_get_bulk_is_bounded() {
     let mut bench = Bench::up();
     bench.data.rows = (1..=50_000).map(|id| (id, 1)).collect();
     let ranges = range(&ROOT, false, &[]).repeat(40);
@@ -166,12 +166,12 @@ fn a_set_goes_through_its_four_phases() {
     assert_eq!(bench.ask(TEST_SET, &set(8)).error(), (0, 0));
     assert_eq!(bench.ask(COMMIT_SET, &[]).error(), (0, 0));
     bench.send(&pdu(CLEANUP_SET, SESSION, 5, 6, &[]));
-    assert_eq!(bench.hear(), [], "CleanupSet has no answer");
+    assert_eq!(bench.take_output(), [], "CleanupSet has no answer");
     assert_eq!(bench.data.rows.get(&4), Some(&8));
 }
 
 #[test]
-fn a_set_that_cannot_be_is_refused_with_the_right_error() {
+fn an_invalid_set_is_refused_with_the_right_error() {
     let mut bench = Bench::up();
     let good = integer(cell(2, 1).as_slice(), 5);
     for (bad, error) in [
@@ -193,7 +193,7 @@ fn a_set_that_cannot_be_is_refused_with_the_right_error() {
 }
 
 #[test]
-fn what_is_not_understood_is_answered_and_the_session_goes_on() {
+fn an_invalid_pdu_is_answered_with_an_error_and_the_session_stays_open() {
     let mut bench = Bench::up();
     let context = [&[0, 0, 0, 1, b'x', 0, 0, 0][..], &range(&ROOT, false, &[])].concat();
     let mut in_context = pdu(GET, SESSION, 5, 6, &context);
@@ -210,19 +210,19 @@ fn what_is_not_understood_is_answered_and_the_session_goes_on() {
         (in_default_context, 0),
     ] {
         bench.send(&bytes);
-        let heard = bench.hear();
-        assert_eq!(heard.len(), 1, "one answer to {:?}", &bytes[..20]);
-        assert_eq!(heard[0].error().0, error);
+        let received = bench.take_output();
+        assert_eq!(received.len(), 1, "one answer to {:?}", &bytes[..20]);
+        assert_eq!(received[0].error().0, error);
     }
     assert!(bench.session.is_up());
     bench.send(&[9, 9, 9, 9]);
-    assert!(!bench.session.wants_connection(), "no PDU can follow this");
+    assert!(!bench.session.wants_connection(), "the stream cannot be split any more");
     assert!(matches!(bench.session.poll_event(), Some(Event::Lost(Lost::Framing(_)))));
-    assert!(bench.session.poll_connect(bench.now), "a new session is sought at once");
+    assert!(bench.session.poll_connect(bench.now), "it reconnects at once");
 }
 
 #[test]
-fn a_master_that_is_away_is_sought_twice_a_second_and_told_of_once() {
+fn while_the_master_is_away_attempts_are_400_ms_apart_and_one_event_is_reported() {
     let mut bench = Bench::up();
     bench.now += 60 * SECOND;
     bench.session.disconnected(bench.now);
@@ -246,15 +246,15 @@ fn a_master_that_is_away_is_sought_twice_a_second_and_told_of_once() {
 }
 
 #[test]
-fn a_master_that_hangs_is_kept_and_costs_nothing() {
+fn the_connection_to_a_hung_master_is_kept() {
     let mut bench = Bench::up();
     bench.pass(15 * SECOND);
-    assert_eq!(kinds(&bench.hear()), [PING]);
+    assert_eq!(kinds(&bench.take_output()), [PING]);
     for second in 0..40 {
         bench.session.notify(bench.now, trap(second));
         bench.pass(SECOND);
     }
-    let sent = bench.hear();
+    let sent = bench.take_output();
     assert!(sent.len() <= snmp::session::WINDOW, "{}", sent.len());
     assert!(matches!(bench.session.poll_event(), Some(Event::Unresponsive(_))));
     assert_eq!(bench.session.poll_event(), None);
@@ -270,11 +270,11 @@ fn a_master_that_hangs_is_kept_and_costs_nothing() {
 }
 
 #[test]
-fn a_master_that_closes_or_forgets_is_opened_again_at_once() {
+fn after_close_or_not_open_a_new_session_is_opened_at_once() {
     for goodbye in 0..2 {
         let mut bench = Bench::up();
         bench.pass(15 * SECOND);
-        let ping = bench.hear().remove(0);
+        let ping = bench.take_output().remove(0);
         let lost = if goodbye == 0 {
             bench.send(&pdu(CLOSE, SESSION, 0, 1, &[5, 0, 0, 0]));
             Lost::ClosedByMaster(5)
@@ -290,24 +290,24 @@ fn a_master_that_closes_or_forgets_is_opened_again_at_once() {
 }
 
 #[test]
-fn notifications_survive_the_master_in_order_and_with_their_own_time() {
+fn notifications_survive_a_restart_of_the_master_in_order_and_with_their_own_time() {
     let mut bench = Bench::up();
     bench.session.notify(bench.now, trap(0));
-    let heard = bench.hear();
-    assert_eq!(trap_in(&heard[0]), (0, Some(Value::TimeTicks(4000))), "the master's up-time");
-    assert_eq!(heard[0].binds()[1].value, Value::ObjectId(trap(0).trap));
-    bench.send(&response(heard[0].head.packet, 4000, 0));
+    let received = bench.take_output();
+    assert_eq!(trap_in(&received[0]), (0, Some(Value::TimeTicks(4000))), "the master's up-time");
+    assert_eq!(received[0].binds()[1].value, Value::ObjectId(trap(0).trap));
+    bench.send(&response(received[0].head.packet, 4000, 0));
     for number in 1..=3 {
         bench.session.notify(bench.now, trap(number));
     }
-    let heard = bench.hear();
-    bench.send(&response(heard[0].head.packet, 4000, 0));
+    let received = bench.take_output();
+    bench.send(&response(received[0].head.packet, 4000, 0));
     bench.now += 5 * SECOND;
     bench.session.disconnected(bench.now);
     for number in 4..=20 {
         bench.session.notify(bench.now, trap(number));
     }
-    // The master restarted 2 s after that; the session is back after another second.
+    // The master restarts 2 s later; the session is back after another second.
     bench.now += 3 * SECOND;
     bench.up_time = 100;
     assert!(bench.session.poll_connect(bench.now));
@@ -316,17 +316,17 @@ fn notifications_survive_the_master_in_order_and_with_their_own_time() {
     bench.session.notify(bench.now, trap(21));
     let mut seen = Vec::new();
     while bench.session.notifications_waiting() > 0 {
-        seen.extend(bench.answer_all(0).iter().filter(|heard| heard.head.kind == NOTIFY).map(trap_in));
+        seen.extend(bench.answer_all(0).iter().filter(|received| received.head.kind == NOTIFY).map(trap_in));
     }
     let numbers: Vec<u32> = seen.iter().map(|(number, _)| *number).collect();
-    assert_eq!(numbers, (2..=21).collect::<Vec<_>>(), "what was acknowledged is not repeated");
+    assert_eq!(numbers, (2..=21).collect::<Vec<_>>(), "acknowledged notifications are not sent again");
     assert_eq!(seen[0].1, Some(Value::TimeTicks(0)), "before this master started");
     assert_eq!(seen.last().unwrap().1, Some(Value::TimeTicks(100)));
     assert_eq!(bench.session.stats().notifications_resent, 2);
 }
 
 #[test]
-fn a_full_queue_drops_and_counts() {
+fn a_full_queue_drops_and_counts_notifications() {
     let mut bench = Bench::new(Config { notifications: 100, ..Config::default() });
     for number in 0..250 {
         bench.session.notify(bench.now, trap(number));
@@ -336,16 +336,16 @@ fn a_full_queue_drops_and_counts() {
     bench.reconnect();
     let mut seen = Vec::new();
     while bench.session.notifications_waiting() > 0 {
-        seen.extend(bench.answer_all(0).iter().map(|heard| trap_in(heard).0));
+        seen.extend(bench.answer_all(0).iter().map(|received| trap_in(received).0));
     }
     assert_eq!(seen.last(), Some(&249), "the latest are kept");
     let events = std::iter::from_fn(|| bench.session.poll_event());
-    let told: u64 = events.map(|event| if let Event::NotificationsDropped(n) = event { n } else { 0 }).sum();
-    assert_eq!(told, 150);
+    let reported: u64 = events.map(|event| if let Event::NotificationsDropped(n) = event { n } else { 0 }).sum();
+    assert_eq!(reported, 150);
 }
 
 #[test]
-fn a_peer_that_does_not_read_is_not_served_without_bound() {
+fn memory_is_bounded_when_the_peer_does_not_read() {
     let mut bench = Bench::up();
     let request = pdu(GET_NEXT, SESSION, 5, 6, &range(&ROOT, false, &[]).repeat(50));
     let mut taken = 0;
@@ -356,7 +356,7 @@ fn a_peer_that_does_not_read_is_not_served_without_bound() {
     assert!(bench.session.output().len() < 256 * 1024, "{}", bench.session.output().len());
     assert!(taken < 1024 * 1024, "{taken}");
     assert_eq!(bench.session.input_room(), 0);
-    // It goes on when the peer reads.
+    // Requests are handled again when the peer reads.
     for _ in 0..1000 {
         let length = bench.session.output().len();
         bench.session.consume(length);
@@ -366,12 +366,12 @@ fn a_peer_that_does_not_read_is_not_served_without_bound() {
 }
 
 #[test]
-fn closing_waits_for_the_notifications_but_not_for_ever() {
+fn closing_waits_for_the_notifications_until_the_deadline() {
     let mut bench = Bench::up();
     bench.session.notify(bench.now, trap(1));
     bench.session.close(bench.now, bench.now + 2 * SECOND);
     assert_eq!(kinds(&bench.answer_all(0)), [NOTIFY]);
-    assert_eq!(kinds(&bench.hear()), [CLOSE]);
+    assert_eq!(kinds(&bench.take_output()), [CLOSE]);
     assert!(bench.session.is_closed() && !bench.session.wants_connection());
 
     let mut bench = Bench::up();
@@ -379,8 +379,8 @@ fn closing_waits_for_the_notifications_but_not_for_ever() {
     bench.session.close(bench.now, bench.now + 2 * SECOND);
     assert_eq!(bench.session.deadline(), Some(bench.now + 2 * SECOND));
     bench.pass(2 * SECOND);
-    let deaf = bench.session.output().len();
-    assert!(deaf > 0 && !bench.session.is_closed() && bench.session.wants_connection());
+    let unread = bench.session.output().len();
+    assert!(unread > 0 && !bench.session.is_closed() && bench.session.wants_connection());
     bench.now = bench.session.deadline().unwrap();
     bench.serve();
     assert!(bench.session.is_closed() && !bench.session.wants_connection());

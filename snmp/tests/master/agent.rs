@@ -1,4 +1,4 @@
-//! A subagent in a thread, on an edge-triggered poll as the daemon has it.
+//! A subagent in a thread, with edge-triggered polling as in the daemon.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
@@ -13,7 +13,7 @@ use snmp::{SetError, Setter, Syntax, Table, TableView, Value, VarBind};
 
 pub const ROOT: [u32; 9] = [1, 3, 6, 1, 4, 1, 8072, 9999, 78];
 
-/// Rows of the table.
+/// Number of rows in the table.
 pub const ROWS: u32 = 200;
 
 struct Data {
@@ -56,7 +56,7 @@ fn mib() -> Mib<Data> {
         .unwrap()
 }
 
-/// What the thread is asked to do.
+/// A request to the thread.
 enum Order {
     Trap(u32),
     Report(Sender<Report>),
@@ -68,7 +68,7 @@ pub struct Report {
     pub stats: Stats,
     pub waiting: usize,
     pub events: Vec<Event>,
-    /// Number and generation of every socket there was.
+    /// Number and generation of every socket so far.
     pub sockets: Vec<(i32, u64)>,
 }
 
@@ -123,7 +123,7 @@ fn run(mut poll: Poll, address: MasterAddress, priority: u8, orders: &Receiver<O
     });
     let mut link = Link::new(address, session);
     let start = Instant::now();
-    let (mut told, mut sockets) = (Vec::new(), Vec::new());
+    let (mut events_so_far, mut sockets) = (Vec::new(), Vec::new());
     let mut events = Events::with_capacity(8);
     let mut watched: Option<Interest> = None;
     loop {
@@ -134,12 +134,12 @@ fn run(mut poll: Poll, address: MasterAddress, priority: u8, orders: &Receiver<O
                 Order::Stop => return,
                 Order::Report(to) => {
                     let (stats, waiting) = (*link.session.stats(), link.session.notifications_waiting());
-                    let _ = to.send(Report { stats, waiting, events: told.clone(), sockets: sockets.clone() });
+                    let _ = to.send(Report { stats, waiting, events: events_so_far.clone(), sockets: sockets.clone() });
                 }
             }
         }
         let more = link.turn(&mib, &mut data, now, 32);
-        told.extend(std::iter::from_fn(|| link.session.poll_event()));
+        events_so_far.extend(std::iter::from_fn(|| link.session.poll_event()));
         let interest = link.interest();
         if let Some(new) = interest
             && watched != interest
@@ -156,7 +156,7 @@ fn run(mut poll: Poll, address: MasterAddress, priority: u8, orders: &Receiver<O
         }
         watched = interest;
         let wait = link.deadline().map(|deadline| deadline.saturating_sub(start.elapsed()));
-        // Failure can only be an interruption, after which the loop goes on anyway.
+        // The only possible error is EINTR, after which the loop continues anyway.
         let _ = poll.poll(&mut events, if more { Some(Duration::ZERO) } else { wait });
     }
 }

@@ -1,4 +1,4 @@
-//! A private snmpd with a trap receiver, and the tools a manager would use.
+//! A private snmpd and snmptrapd, and the command line tools of a manager.
 
 use std::net::UdpSocket;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use nix::unistd::Pid;
 use snmp::MasterAddress;
 use tempfile::TempDir;
 
-/// Waits for a condition; fails after `limit`.
+/// Waits for a condition and returns the time it took; panics after `limit`.
 pub fn wait_for(what: &str, limit: Duration, mut condition: impl FnMut() -> bool) -> Duration {
     let start = Instant::now();
     while !condition() {
@@ -24,7 +24,7 @@ fn free_port() -> u16 {
     UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// A process that ends with the test.
+/// A process that is killed at the end of the test.
 struct Process(Child);
 
 impl Process {
@@ -49,7 +49,7 @@ pub struct Field {
 }
 
 impl Field {
-    /// snmpd and snmptrapd running.
+    /// Starts snmpd and snmptrapd.
     pub fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let (port, trap_port, tcp_port) = (free_port(), free_port(), free_port());
@@ -110,7 +110,7 @@ impl Field {
         self.manager("snmpget", &["-r0", "-t0.2"], &[".1.3.6.1.2.1.1.3.0"]).contains("Timeticks")
     }
 
-    /// What a manager's tool prints, errors included; one try of a second.
+    /// The output of a manager's tool, errors included; one try with a time-out of a second.
     pub fn ask(&self, tool: &str, arguments: &[&str]) -> String {
         self.manager(tool, &["-r0", "-t1"], arguments)
     }

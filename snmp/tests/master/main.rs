@@ -1,5 +1,5 @@
-//! With Debian's snmpd, snmptrapd and SNMP tools (packages `snmpd`, `snmptrapd`, `snmp`), private to each
-//! test: own directory, own ports. Without them these tests fail.
+//! Tests with Debian's snmpd, snmptrapd and SNMP tools (packages `snmpd`, `snmptrapd`, `snmp`). Each test
+//! runs its own daemons with its own directory and ports. Without the packages these tests fail.
 
 #[cfg(test)]
 mod agent;

@@ -1,4 +1,4 @@
-//! What a manager sees through a real master that is walked, set, killed, restarted and stopped.
+//! The subagent as a manager sees it through snmpd: walks, SETs, and snmpd killed, restarted and stopped.
 
 use std::time::{Duration, Instant};
 
@@ -22,7 +22,7 @@ fn readable(field: &Field) -> bool {
     field.ask("snmpget", &[&format!("{BASE}.1.0")]).contains(&format!("Gauge32: {ROWS}"))
 }
 
-/// The numbers without repetitions, as they came first.
+/// The numbers without repetitions, in order of first arrival.
 fn first_seen(mut traps: Vec<u32>) -> Vec<u32> {
     let mut seen = std::collections::HashSet::new();
     traps.retain(|number| seen.insert(*number));
@@ -30,7 +30,7 @@ fn first_seen(mut traps: Vec<u32>) -> Vec<u32> {
 }
 
 #[test]
-fn a_walk_by_any_tool_shows_every_instance_once_and_in_order() {
+fn snmpwalk_and_snmpbulkwalk_show_every_instance_once_and_in_order() {
     let (field, _agent) = field();
     let walk = field.ask("snmpwalk", &[BASE]);
     let names: Vec<&str> = walk.lines().filter_map(|line| line.split(" = ").next()).collect();
@@ -44,7 +44,7 @@ fn a_walk_by_any_tool_shows_every_instance_once_and_in_order() {
 }
 
 #[test]
-fn a_set_is_done_whole_or_not_at_all() {
+fn a_set_changes_all_its_bindings_or_none() {
     let (field, _agent) = field();
     let [a, b] = [1, 2].map(|row| format!("{BASE}.2.1.2.0.{row}"));
     field.ask("snmpset", &[&a, "i", "55", &b, "i", "66"]);
@@ -56,18 +56,18 @@ fn a_set_is_done_whole_or_not_at_all() {
     for (value, kind, reason) in
         [("1001", "i", "wrongValue"), ("x", "s", "wrongType"), ("999", "i", "commitFailed"), ("5", "u", "wrongType")]
     {
-        let said = field.ask("snmpset", &[&a, "i", "77", &b, kind, value]);
-        assert!(said.contains(reason), "{reason}: {said}");
+        let output = field.ask("snmpset", &[&a, "i", "77", &b, kind, value]);
+        assert!(output.contains(reason), "{reason}: {output}");
         both(55, 66);
     }
-    let said = field.ask("snmpset", &[&format!("{BASE}.2.1.3.0.1"), "x", "00"]);
-    assert!(said.contains("notWritable"), "{said}");
+    let output = field.ask("snmpset", &[&format!("{BASE}.2.1.3.0.1"), "x", "00"]);
+    assert!(output.contains("notWritable"), "{output}");
 }
 
-/// keepalived issue 2726: the socket after a reconnect had the number of the old one, was taken for it,
+/// keepalived issue 2726: after a reconnect the new socket had the old one's number, was mistaken for it,
 /// and was never watched.
 #[test]
-fn issue_2726_reconnect_with_the_same_descriptor_and_no_trap_lost() {
+fn issue_2726_a_reconnect_with_the_same_descriptor_loses_no_trap() {
     let (mut field, agent) = field();
     let mut sent = 0;
     let mut send = |count: u32| {
@@ -90,13 +90,13 @@ fn issue_2726_reconnect_with_the_same_descriptor_and_no_trap_lost() {
     assert_eq!((report.waiting, report.stats.notifications_dropped), (0, 0));
     let numbers: Vec<i32> = report.sockets.iter().map(|(fd, _)| *fd).collect();
     assert!(report.sockets.len() >= 13, "{:?}", report.sockets);
-    assert!(numbers.windows(2).any(|pair| pair[0] == pair[1]), "descriptors were used again: {numbers:?}");
+    assert!(numbers.windows(2).any(|pair| pair[0] == pair[1]), "no descriptor was reused: {numbers:?}");
 }
 
 #[test]
-fn a_stopped_master_is_waited_for_and_used_again_at_once() {
+fn the_session_survives_a_stopped_master() {
     let (field, agent) = field();
-    // A request under way when snmpd stops is one it will think we left unanswered.
+    // snmpd counts a request that was open when it stopped as unanswered by us.
     field.signal_snmpd(Signal::SIGSTOP);
     for number in 0..100 {
         agent.trap(number);
@@ -108,13 +108,13 @@ fn a_stopped_master_is_waited_for_and_used_again_at_once() {
     });
     assert!(stopped.elapsed() > 3 * SECOND);
     field.signal_snmpd(Signal::SIGCONT);
-    wait_for("the objects after snmpd goes on", SECOND, || readable(&field));
+    wait_for("the objects after snmpd continues", SECOND, || readable(&field));
     wait_for("every trap", 5 * SECOND, || first_seen(field.traps()).len() == 100);
     assert_eq!(first_seen(field.traps()), (0..100).collect::<Vec<_>>());
 }
 
 #[test]
-fn a_burst_of_notifications_does_not_keep_a_walk_waiting() {
+fn a_burst_of_notifications_does_not_delay_a_walk() {
     let (field, agent) = field();
     for number in 0..5000 {
         agent.trap(number);
@@ -126,7 +126,7 @@ fn a_burst_of_notifications_does_not_keep_a_walk_waiting() {
 }
 
 #[test]
-fn over_tcp_it_works_and_reconnects_like_over_a_unix_socket() {
+fn the_subagent_works_and_reconnects_over_tcp() {
     let mut field = Field::new();
     let _agent = Agent::start(field.tcp(), 127);
     wait_for("the agent's objects", 10 * SECOND, || readable(&field));
@@ -139,7 +139,7 @@ fn over_tcp_it_works_and_reconnects_like_over_a_unix_socket() {
 }
 
 #[test]
-fn of_two_agents_the_better_priority_answers_and_the_other_takes_over() {
+fn the_agent_with_the_lower_priority_value_answers_and_the_other_takes_over() {
     let field = Field::new();
     let set = |field: &Field| {
         let name = format!("{BASE}.2.1.2.0.1");
@@ -147,21 +147,23 @@ fn of_two_agents_the_better_priority_answers_and_the_other_takes_over() {
         field.ask("snmpget", &[&name])
     };
     let second = Agent::start(field.unix(), 128);
-    wait_for("the first", 10 * SECOND, || second.report().stats.opened == 1 && readable(&field));
+    wait_for("the agent with priority 128", 10 * SECOND, || second.report().stats.opened == 1 && readable(&field));
     let first = Agent::start(field.unix(), 100);
-    wait_for("the better", 10 * SECOND, || first.report().events.contains(&Event::Up { registered: 1 }));
+    wait_for("the agent with priority 100", 10 * SECOND, || {
+        first.report().events.contains(&Event::Up { registered: 1 })
+    });
     assert!(set(&field).contains("INTEGER: 500"));
     let asked = |agent: &Agent| agent.report().stats.requests;
     let before = asked(&second);
     assert!(readable(&field));
-    assert_eq!(asked(&second), before, "the better priority is asked");
+    assert_eq!(asked(&second), before, "the request goes to the agent with priority 100");
     drop(first);
-    wait_for("the other", SECOND, || readable(&field));
+    wait_for("the remaining agent", SECOND, || readable(&field));
     assert!(asked(&second) > before);
 
     let third = Agent::start(field.unix(), 128);
     let duplicate = |event: &Event| matches!(event, Event::Refused { what: Refused::Registration(_), error: 263 });
     wait_for("the refusal", 10 * SECOND, || third.report().events.iter().any(duplicate));
     drop(second);
-    wait_for("the third after trying again", 10 * SECOND, || readable(&field));
+    wait_for("the third agent's second registration", 10 * SECOND, || readable(&field));
 }

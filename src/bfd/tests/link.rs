@@ -1,4 +1,4 @@
-//! A link between two machines in virtual time, which loses packets when told to, and the tools of single machines.
+//! Test fixtures: a machine in virtual time, and a link between two machines that can lose packets.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -19,7 +19,7 @@ pub fn address(end: usize) -> IpAddr {
     [10, 0, 0, u8::try_from(end + 1).unwrap()].into()
 }
 
-/// A session of the end 0 with the end 1: 100 ms both ways, multiplier 3.
+/// A session of end 0 with end 1: 100 ms both ways, multiplier 3.
 pub fn session() -> BfdInstance {
     BfdInstance {
         name: "s".into(),
@@ -53,17 +53,17 @@ pub fn config(sessions: &[BfdInstance]) -> Config {
     }
 }
 
-/// A machine with what it has done.
+/// A machine, with the output of its events.
 pub struct End {
     pub bfd: Bfd,
     pub timers: BTreeMap<TimerKey, Duration>,
     pub changes: Vec<Change>,
-    /// Packets sent, taken by the link.
+    /// Packets sent; the link takes them from here.
     pub sent: Vec<Sent>,
     pub closed: Vec<SessionId>,
 }
 
-/// A packet as it was sent.
+/// A packet that was sent.
 #[derive(Clone, Debug)]
 pub struct Sent {
     pub at: Duration,
@@ -83,7 +83,7 @@ impl End {
         End { bfd, timers, changes, sent, closed }
     }
 
-    /// One session, started.
+    /// An end with one session, started.
     pub fn started(session: BfdInstance) -> End {
         let mut end = End::new(config(&[session]), 7);
         end.handle(Event::Start, Duration::ZERO);
@@ -107,7 +107,7 @@ impl End {
         }
     }
 
-    /// A packet of the end 1.
+    /// Handles a packet of end 1.
     pub fn hear(&mut self, packet: Control, now: Duration) {
         self.hear_from(address(1), 255, &packet.to_octets(), now);
     }
@@ -116,7 +116,7 @@ impl End {
         self.handle(Event::Packet(Received { multihop: false, source, ttl, payload }), now);
     }
 
-    /// Hands in the timers due until then, each at its time.
+    /// Handles the timers that expire until `until`, each at its time.
     pub fn run_until(&mut self, until: Duration) {
         while let Some((key, at)) = self.next_timer().filter(|(_, at)| *at <= until) {
             self.timers.remove(&key);
@@ -136,7 +136,7 @@ impl End {
         self.row().state
     }
 
-    /// A packet of the end 1 to this session, which is as that of the default session.
+    /// A packet of end 1 to this session, as a default session would send it.
     pub fn packet(&self, state: State) -> Control {
         Control {
             diagnostic: Diagnostic::NONE,
@@ -154,7 +154,7 @@ impl End {
         }
     }
 
-    /// Brings the session up at a time; the poll sequence that it begins is answered.
+    /// Brings the session up and answers its poll sequence.
     pub fn up(&mut self, now: Duration) {
         self.hear(self.packet(State::Down), now);
         self.hear(self.packet(State::Init), now);
@@ -164,7 +164,7 @@ impl End {
         self.changes.clear();
     }
 
-    /// The states entered.
+    /// The states entered, in order.
     pub fn states(&self) -> Vec<State> {
         let entered = |change: &Change| match change {
             Change::State { to, .. } => Some(*to),
@@ -174,15 +174,15 @@ impl End {
     }
 }
 
-/// Two ends, the address of each being [`address`] of its place.
+/// Two ends with the addresses [`address`]`(0)` and [`address`]`(1)`.
 pub struct Link {
     pub ends: [End; 2],
     pub now: Duration,
-    /// Packets under way, by arrival: to which end, TTL, port, octets.
-    way: BTreeMap<(Duration, u64), (usize, Sent)>,
+    /// Packets under way by time of arrival, with the end that receives them.
+    under_way: BTreeMap<(Duration, u64), (usize, Sent)>,
     serial: u64,
     pub delay: Duration,
-    /// Packets of a thousand that are lost.
+    /// Packets lost out of a thousand.
     pub loss: u64,
     /// Whether all packets of an end are lost.
     pub mute: [bool; 2],
@@ -192,14 +192,14 @@ pub struct Link {
 }
 
 impl Link {
-    /// Ends that start at once. The neighbours of the sessions are set to fit.
+    /// Two started ends. Their sessions get each other as neighbours.
     pub fn new(sessions: [BfdInstance; 2]) -> Link {
         let [a, b] = sessions;
         let [a, b] = [BfdInstance { neighbor: address(1), ..a }, BfdInstance { neighbor: address(0), ..b }];
         let mut link = Link {
             ends: [End::new(config(&[a]), 11), End::new(config(&[b]), 12)],
             now: Duration::ZERO,
-            way: BTreeMap::new(),
+            under_way: BTreeMap::new(),
             serial: 0,
             delay: ms(1),
             loss: 0,
@@ -220,28 +220,28 @@ impl Link {
             let lost = self.mute[end] || self.random.number() % 1000 < self.loss;
             if !lost && sent.destination == address(1 - end) {
                 self.serial += 1;
-                self.way.insert((self.now + self.delay, self.serial), (1 - end, sent));
+                self.under_way.insert((self.now + self.delay, self.serial), (1 - end, sent));
             }
         }
     }
 
-    /// Lets the time pass.
+    /// Lets time pass.
     pub fn run(&mut self, time: Duration) {
         let until = self.now + time;
         while self.step(until) {}
         self.now = until;
     }
 
-    /// Packets first, as the machine asks for.
+    /// Handles the next packet or timer. Packets go first, as the machine requires.
     fn step(&mut self, until: Duration) -> bool {
-        let packet = self.way.first_key_value().map(|((at, _), _)| *at);
+        let packet = self.under_way.first_key_value().map(|((at, _), _)| *at);
         let timers = [0, 1].map(|end| self.ends[end].next_timer());
         let timer = (0..2).filter_map(|end| timers[end].map(|(key, at)| (at, end, key))).min();
         let first = packet.into_iter().chain(timer.map(|(at, ..)| at)).min();
         let Some(at) = first.filter(|at| *at <= until) else { return false };
         self.now = self.now.max(at);
         if packet == Some(at) {
-            let Some((_, (to, sent))) = self.way.pop_first() else { return false };
+            let Some((_, (to, sent))) = self.under_way.pop_first() else { return false };
             let octets = sent.packet.to_octets();
             let source = address(1 - to);
             let multihop = sent.port == MULTIHOP_PORT;
@@ -257,7 +257,7 @@ impl Link {
         [self.ends[0].state(), self.ends[1].state()]
     }
 
-    /// Forgets what was told so far.
+    /// Forgets the packets and changes so far.
     pub fn forget(&mut self) {
         self.log.clear();
         self.ends.iter_mut().for_each(|end| end.changes.clear());

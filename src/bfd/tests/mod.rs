@@ -1,4 +1,4 @@
-//! The machine in virtual time: single events against the rules of the RFC, and pairs of machines on a link.
+//! Tests of the machine in virtual time: single events according to the rules of the RFC, and pairs of machines on a link.
 
 mod link;
 mod pairs;

@@ -1,4 +1,4 @@
-//! Two machines on a link.
+//! Tests of two machines on a link.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// Both ends of the default session, up.
+/// A link between two default sessions that are up.
 fn up() -> Link {
     let mut link = Link::new([session(), session()]);
     link.run(secs(3));
@@ -58,7 +58,7 @@ fn a_link_that_works_one_way_is_down_at_both_ends() {
     let mut link = up();
     link.mute = [true, false];
     link.run(ms(500));
-    // The end that hears nothing says so to the other.
+    // The end that receives nothing signals it to the other.
     assert!(link.states().iter().all(|state| *state != State::Up));
     assert_eq!(link.ends[1].row().diagnostic, Diagnostic::EXPIRED);
     let first = link.ends[0].changes.iter().find(|change| matches!(change, Change::State { .. }));
@@ -72,7 +72,7 @@ fn a_link_that_works_one_way_is_down_at_both_ends() {
 }
 
 #[test]
-fn two_passive_ends_never_speak_and_one_is_enough() {
+fn two_passive_ends_stay_silent_and_one_active_end_is_enough() {
     let passive = BfdInstance { passive: true, ..session() };
     let mut link = Link::new([passive.clone(), passive.clone()]);
     link.run(secs(60));
@@ -105,7 +105,7 @@ fn multiplier_1_stays_up_on_a_link_that_loses_nothing() {
 }
 
 #[test]
-fn an_end_that_stops_tells_the_other_which_need_not_wait() {
+fn a_stopping_end_sends_admin_down_and_the_other_goes_down_at_once() {
     let mut link = up();
     link.handle(0, Event::Stop);
     link.run(ms(2));
@@ -117,16 +117,16 @@ fn an_end_that_stops_tells_the_other_which_need_not_wait() {
     assert!(!link.ends[0].bfd.is_stopped());
     link.run(secs(1));
     assert!(link.ends[0].bfd.is_stopped());
-    // Three times, one may be lost, and nothing after that.
-    let said: Vec<State> = link.packets(0).iter().map(|sent| sent.packet.state).collect();
-    assert_eq!(said, [State::AdminDown; 3]);
+    // AdminDown is sent three times, since packets may get lost, and nothing after that.
+    let states: Vec<State> = link.packets(0).iter().map(|sent| sent.packet.state).collect();
+    assert_eq!(states, [State::AdminDown; 3]);
     link.run(secs(60));
     assert_eq!(link.packets(0).len(), 3);
     assert!(link.ends[0].timers.is_empty());
 }
 
 #[test]
-fn a_stop_is_over_at_once_when_nobody_was_told_anything() {
+fn a_stop_takes_no_time_when_no_packet_was_ever_exchanged() {
     let mut end = End::started(BfdInstance { passive: true, ..session() });
     end.handle(Event::Stop, ms(5));
     assert!(end.bfd.is_stopped() && end.sent.is_empty());
@@ -134,12 +134,12 @@ fn a_stop_is_over_at_once_when_nobody_was_told_anything() {
     slow.handle(Event::Stop, ms(5));
     let last = slow.sent.last().unwrap();
     assert_eq!((last.packet.state, last.packet.diagnostic), (State::AdminDown, Diagnostic::ADMIN_DOWN));
-    assert!(slow.bfd.is_stopped() && slow.sent.len() == 2, "a session that sends once a second says it once");
+    assert!(slow.bfd.is_stopped() && slow.sent.len() == 2, "a session that sends once a second sends AdminDown once");
     slow.hear(slow.packet(State::Down), ms(6));
     assert_eq!((slow.state(), slow.sent.len()), (State::AdminDown, 2));
 }
 
-/// Puts a replacement in the place of an end that was killed, with the checkpoint as octets.
+/// Replaces an end that was killed by a new machine, which may resume from the encoded checkpoint.
 fn replace(link: &mut Link, end: usize, resume: bool) {
     let checkpoint = to_octets(&link.ends[end].bfd.checkpoint()).unwrap();
     let indices = link.ends[end].bfd.tables().indices();
@@ -152,26 +152,26 @@ fn replace(link: &mut Link, end: usize, resume: bool) {
 }
 
 #[test]
-fn a_replacement_goes_on_and_the_other_end_notices_nothing() {
+fn a_replacement_resumes_without_the_other_end_noticing() {
     let mut link = up();
     let discriminators = [0, 1].map(|end: usize| link.ends[end].row().discriminator);
     link.run(ms(40));
     replace(&mut link, 0, true);
-    // Half the detection time passes before it runs.
+    // Half the detection time passes before the replacement starts.
     link.run(ms(150));
     link.handle(0, Event::Start);
     link.run(secs(10));
     assert_eq!(link.states(), [State::Up; 2]);
     assert!(link.ends.iter().all(|end| end.states().is_empty()), "{:?}", link.ends[1].changes);
     assert_eq!([0, 1].map(|end: usize| link.ends[end].row().discriminator), discriminators);
-    // It detects a failure as its predecessor would have.
+    // It detects a failure as fast as its predecessor would have.
     link.mute = [true; 2];
     link.run(ms(301));
     assert_eq!(link.states(), [State::Down; 2]);
 }
 
 #[test]
-fn a_replacement_that_comes_to_find_the_other_end_gone_goes_down() {
+fn a_replacement_goes_down_when_the_other_end_is_gone() {
     let mut link = up();
     link.mute[1] = true;
     replace(&mut link, 0, true);
@@ -183,17 +183,17 @@ fn a_replacement_that_comes_to_find_the_other_end_gone_goes_down() {
 }
 
 #[test]
-fn without_a_checkpoint_the_session_begins_anew() {
+fn without_a_checkpoint_the_session_starts_from_down() {
     let mut link = up();
     replace(&mut link, 0, false);
     link.handle(0, Event::Start);
     link.run(ms(500));
     assert_eq!(link.states(), [State::Up; 2]);
-    assert_eq!(link.ends[1].states().first(), Some(&State::Down), "the other end is told that it is another session");
+    assert_eq!(link.ends[1].states().first(), Some(&State::Down), "the other end notices a new session");
 }
 
 #[test]
-fn a_checkpoint_is_for_the_session_with_the_same_ends() {
+fn a_checkpoint_applies_only_to_a_session_with_the_same_end_points() {
     let link = up();
     let checkpoint = link.ends[0].bfd.checkpoint();
     for (changed, resumes) in [
@@ -210,7 +210,7 @@ fn a_checkpoint_is_for_the_session_with_the_same_ends() {
 }
 
 #[test]
-fn a_replacement_can_tell_of_the_stop_in_place_of_its_predecessor() {
+fn a_replacement_can_send_admin_down_in_place_of_its_predecessor() {
     let mut link = up();
     replace(&mut link, 0, true);
     link.handle(0, Event::Stop);
@@ -220,14 +220,14 @@ fn a_replacement_can_tell_of_the_stop_in_place_of_its_predecessor() {
 }
 
 #[test]
-fn a_replacement_goes_on_with_a_poll_that_was_not_answered() {
+fn a_replacement_continues_an_unanswered_poll() {
     let mut link = up();
     link.mute[0] = true;
     let slower = BfdInstance { min_tx: ms(400), ..link.ends[0].row().config.clone() };
     link.handle(0, Event::Configure(Box::new(config(&[slower]))));
     replace(&mut link, 0, true);
     link.handle(0, Event::Start);
-    assert_eq!(link.ends[0].row().tx_interval(), ms(100), "the other end still waits for packets as fast as before");
+    assert_eq!(link.ends[0].row().tx_interval(), ms(100), "the other end still expects the previous interval");
     link.mute[0] = false;
     link.run(ms(150));
     assert_eq!(link.ends[0].row().tx_interval(), ms(400));
@@ -236,7 +236,7 @@ fn a_replacement_goes_on_with_a_poll_that_was_not_answered() {
 }
 
 #[test]
-fn a_checkpoint_stays_the_same_while_a_session_is_only_heard() {
+fn packets_that_change_no_state_do_not_change_the_checkpoint() {
     let mut link = up();
     let before = link.ends[0].bfd.checkpoint();
     link.run(secs(10));

@@ -1,4 +1,4 @@
-//! Reloads.
+//! Tests of reloads.
 
 use std::time::Duration;
 
@@ -15,18 +15,18 @@ fn up(sessions: [BfdInstance; 2]) -> Link {
     link
 }
 
-/// Another configuration of an end, its neighbour as it is.
+/// Reloads an end with a changed configuration of its session.
 fn reload(link: &mut Link, end: usize, with: impl Fn(BfdInstance) -> BfdInstance) {
     let before = link.ends[end].row().config.clone();
     link.handle(end, Event::Configure(Box::new(config(&[with(before)]))));
 }
 
 #[test]
-fn an_unchanged_session_goes_on_without_a_word() {
+fn an_unchanged_session_continues_without_an_extra_packet() {
     let mut link = up([session(), session()]);
     let before = link.ends[0].row().discriminator;
     reload(&mut link, 0, |session| session);
-    assert!(link.log.is_empty(), "nothing is sent because of it");
+    assert!(link.log.is_empty(), "the reload causes no packet");
     link.run(Duration::from_secs(5));
     assert_eq!(link.ends[0].row().discriminator, before);
     assert!(link.ends.iter().all(|end| end.changes.is_empty()));
@@ -34,16 +34,16 @@ fn an_unchanged_session_goes_on_without_a_word() {
 }
 
 #[test]
-fn other_intervals_are_agreed_on_by_a_poll_and_the_session_stays_up() {
+fn a_poll_negotiates_new_intervals_and_the_session_stays_up() {
     let mut link = up([session(), session()]);
     reload(&mut link, 0, |session| BfdInstance { min_rx: ms(40), min_tx: ms(400), multiplier: 6, ..session });
-    // Said at once; in force when the other end has answered.
+    // Advertised at once, in force when the other end has answered.
     let first = &link.packets(0)[0].packet;
     assert!(first.poll && first.desired_min_tx == ms(400) && first.required_min_rx == ms(40) && first.multiplier == 6);
     assert_eq!((link.ends[0].row().tx_interval(), link.ends[0].row().remote_tx_interval()), (ms(100), ms(100)));
     link.run(ms(3));
     assert_eq!(link.ends[0].row().tx_interval(), ms(400));
-    // Its own packets are no faster than the other end wants to send.
+    // The detection time follows the slower of the two intervals.
     assert_eq!((link.ends[0].row().detection_time, link.ends[1].row().detection_time), (ms(300), ms(2400)));
     link.run(Duration::from_secs(20));
     assert_eq!(link.states(), [State::Up; 2]);
@@ -52,21 +52,21 @@ fn other_intervals_are_agreed_on_by_a_poll_and_the_session_stays_up() {
 }
 
 #[test]
-fn other_intervals_survive_a_link_that_loses_packets() {
+fn new_intervals_are_negotiated_on_a_link_that_loses_packets() {
     let patient = BfdInstance { multiplier: 20, ..session() };
     let mut link = up([patient.clone(), patient]);
     link.loss = 300;
     for (min_rx, min_tx) in [(40, 400), (400, 40), (100, 100)] {
         reload(&mut link, 0, |session| BfdInstance { min_rx: ms(min_rx), min_tx: ms(min_tx), ..session });
         link.run(Duration::from_secs(30));
-        assert!(!link.ends[0].row().poll, "the poll was answered in the end");
-        assert_eq!(link.ends[0].row().used, link.ends[0].row().advertised());
+        assert!(!link.ends[0].row().poll, "the poll was answered");
+        assert_eq!(link.ends[0].row().in_force, link.ends[0].row().advertised());
     }
     assert!(link.ends.iter().all(|end| end.states().is_empty()));
 }
 
 #[test]
-fn a_session_that_is_removed_tells_the_other_end() {
+fn a_removed_session_sends_admin_down() {
     let mut link = up([session(), session()]);
     link.handle(0, Event::Configure(Box::new(config(&[]))));
     link.run(ms(2));
@@ -78,7 +78,7 @@ fn a_session_that_is_removed_tells_the_other_end() {
 }
 
 #[test]
-fn a_session_with_another_neighbor_begins_anew_under_its_name() {
+fn a_session_with_another_neighbor_restarts_under_its_name() {
     let mut link = up([session(), session()]);
     let before = link.ends[0].row().discriminator;
     reload(&mut link, 0, |session| BfdInstance { neighbor: address(5), ..session });
@@ -89,7 +89,7 @@ fn a_session_with_another_neighbor_begins_anew_under_its_name() {
     assert_eq!(link.ends[0].closed, [ID]);
     let sent: Vec<_> = link.packets(0).iter().map(|sent| (sent.destination, sent.packet.state)).collect();
     assert_eq!(sent, [(address(1), State::AdminDown), (address(5), State::Down)]);
-    // The former neighbour is a stranger now.
+    // The former neighbour is an unknown sender now.
     link.run(ms(2));
     assert_eq!(link.ends[1].state(), State::Down);
     link.run(Duration::from_secs(3));
@@ -97,7 +97,7 @@ fn a_session_with_another_neighbor_begins_anew_under_its_name() {
 }
 
 #[test]
-fn sessions_keep_their_indices_and_change_neighbors_among_each_other() {
+fn sessions_keep_their_indices_when_they_swap_neighbors() {
     let [a, b, c] = ["a", "b", "c"].map(|name| BfdInstance { name: name.into(), ..session() });
     let at = |session: &BfdInstance, end| BfdInstance { neighbor: address(end), ..session.clone() };
     let mut end = End::new(config(&[at(&a, 1), at(&b, 2)]), 1);
@@ -116,7 +116,7 @@ fn sessions_keep_their_indices_and_change_neighbors_among_each_other() {
 }
 
 impl End {
-    /// A first packet of the other end, which knows the session by its address only.
+    /// A first packet of the other end, which does not know the discriminator yet.
     fn packet_of(&self, id: SessionId) -> Vec<u8> {
         let row = self.bfd.tables().sessions.get(&id).unwrap();
         let mut packet = row.control(false);

@@ -1,4 +1,5 @@
-//! The rules of RFC 5880 section 6.8.6, RFC 5881 and RFC 5883 for received packets, with and against each.
+//! Tests of the rules for received packets (RFC 5880 section 6.8.6, RFC 5881, RFC 5883): packets that keep and break each
+//! rule.
 
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use crate::wire::bfd::{Control, Diagnostic, MULTIHOP_PORT, Malformed, PORT, Stat
 
 use State::{AdminDown, Down, Init, Up};
 
-/// A started session in a state, by what the other end says.
+/// An end whose session was brought into a state by packets.
 fn in_state(state: State) -> End {
     let mut end = End::started(session());
     match state {
@@ -24,7 +25,7 @@ fn in_state(state: State) -> End {
 }
 
 #[test]
-fn states_follow_what_the_other_end_says() {
+fn states_follow_the_state_of_the_other_end() {
     for (local, remote, expected) in [
         (Down, AdminDown, Down),
         (Down, Down, Init),
@@ -41,12 +42,12 @@ fn states_follow_what_the_other_end_says() {
     ] {
         let mut end = in_state(local);
         end.hear(end.packet(remote), ms(500));
-        assert_eq!(end.state(), expected, "{local:?}, told {remote:?}");
+        assert_eq!(end.state(), expected, "{local:?}, received {remote:?}");
         let expected_changes: &[State] = if expected == local { &[] } else { &[expected] };
-        assert_eq!(end.states(), expected_changes, "{local:?}, told {remote:?}");
+        assert_eq!(end.states(), expected_changes, "{local:?}, received {remote:?}");
         let left_up = expected == Down && local != Down;
         let diagnostic = if left_up { Diagnostic::NEIGHBOR_DOWN } else { Diagnostic::NONE };
-        assert_eq!(end.row().diagnostic, diagnostic, "{local:?}, told {remote:?}");
+        assert_eq!(end.row().diagnostic, diagnostic, "{local:?}, received {remote:?}");
         if let Some(Change::State { cause, .. }) =
             end.changes.iter().find(|change| matches!(change, Change::State { .. }))
         {
@@ -56,13 +57,13 @@ fn states_follow_what_the_other_end_says() {
 }
 
 #[test]
-fn a_session_that_goes_down_takes_another_discriminator() {
+fn a_session_that_goes_down_gets_another_discriminator() {
     for remote in [Down, AdminDown] {
         let mut end = in_state(Up);
         let (before, late) = (end.row().discriminator, end.packet(Up));
         end.hear(end.packet(remote), ms(500));
         assert_ne!(end.row().discriminator, before);
-        // What is still under way to the former one does not count.
+        // Packets still under way to the previous discriminator do not count.
         let heard = end.row().last_heard;
         end.hear(late, ms(501));
         assert_eq!((end.state(), end.row().last_heard), (Down, heard));
@@ -71,11 +72,11 @@ fn a_session_that_goes_down_takes_another_discriminator() {
     let mut end = in_state(Init);
     let before = end.row().discriminator;
     end.hear(end.packet(Up), ms(500));
-    assert_eq!(end.row().discriminator, before, "it comes up with the one it has");
+    assert_eq!(end.row().discriminator, before, "a session that comes up keeps its discriminator");
 }
 
 #[test]
-fn packets_of_no_session_change_nothing() {
+fn refused_packets_change_nothing() {
     let up = in_state(Up);
     let good = up.packet(Up).to_octets();
     let with = |at: usize, octet: u8| {
@@ -94,7 +95,7 @@ fn packets_of_no_session_change_nothing() {
         (1, 255, Vec::new(), malformed(Malformed::Short(0))),
         (1, 254, good.to_vec(), ttl),
         (1, 254, nameless.to_octets().to_vec(), ttl),
-        // Known by its address, but not that discriminator: usual when a session has gone down, and not told.
+        // A known sender with an unknown discriminator: usual after a session has gone down, and not reported.
         (1, 255, unknown.to_octets().to_vec(), None),
         (7, 255, unknown.to_octets().to_vec(), Some(Refusal::Discriminator(1))),
         (7, 255, nameless.to_octets().to_vec(), Some(Refusal::Neighbor { port: PORT })),
@@ -102,8 +103,8 @@ fn packets_of_no_session_change_nothing() {
         let mut end = in_state(Up);
         end.hear_from(address(source), ttl_of, &octets, ms(500));
         let id = (source == 1).then_some(ID);
-        let told = expected.map(|refusal| Change::Refused { id, source: address(source), refusal, more: 0 });
-        assert_eq!(end.changes, told.into_iter().collect::<Vec<_>>(), "{octets:02x?}");
+        let report = expected.map(|refusal| Change::Refused { id, source: address(source), refusal, more: 0 });
+        assert_eq!(end.changes, report.into_iter().collect::<Vec<_>>(), "{octets:02x?}");
         assert_eq!((end.state(), end.row().last_heard, end.sent.len()), (Up, Some(ms(1)), 0), "{octets:02x?}");
         let counted = (end.row().counters.refused, end.bfd.tables().strangers);
         assert_eq!(counted, if source == 1 { (1, 0) } else { (0, 1) });
@@ -111,7 +112,7 @@ fn packets_of_no_session_change_nothing() {
 }
 
 #[test]
-fn a_packet_to_the_port_of_the_other_kind_is_of_no_session() {
+fn packets_to_the_port_of_the_other_kind_of_session_are_refused() {
     for (multihop, yours) in [(false, true), (false, false), (true, true), (true, false)] {
         let mut end = End::started(BfdInstance { multihop, ..session() });
         assert_eq!(end.sent[0].port, if multihop { MULTIHOP_PORT } else { PORT });
@@ -127,7 +128,7 @@ fn a_packet_to_the_port_of_the_other_kind_is_of_no_session() {
 }
 
 #[test]
-fn hops_are_counted() {
+fn max_hops_limits_the_ttl() {
     for (ttl, max_hops, least) in [(255, Some(0), 255), (255, Some(3), 252), (64, Some(3), 61), (64, Some(64), 0)] {
         let taken = |ttl_of: u8| {
             let mut end = End::started(BfdInstance { ttl, max_hops, ..session() });
@@ -144,7 +145,7 @@ fn hops_are_counted() {
 }
 
 #[test]
-fn once_learnt_a_discriminator_counts_and_not_the_address() {
+fn a_known_discriminator_takes_precedence_over_the_address() {
     // RFC 5880 section 6.3.
     let mut end = in_state(Up);
     end.hear_from(address(9), 255, &end.packet(Up).to_octets(), ms(300));
@@ -152,9 +153,9 @@ fn once_learnt_a_discriminator_counts_and_not_the_address() {
 }
 
 #[test]
-fn refusals_are_told_once_a_minute_with_a_count() {
+fn refusals_are_reported_once_a_minute_with_a_count() {
     let mut end = in_state(Up);
-    let told = |end: &mut End| {
+    let reports = |end: &mut End| {
         let refused = |change: &Change| match change {
             Change::Refused { id, more, .. } => Some((*id, *more)),
             _ => None,
@@ -165,15 +166,15 @@ fn refusals_are_told_once_a_minute_with_a_count() {
         end.hear_from(address(1), 255, &[], ms(1000 + n));
         end.hear_from(address(usize::try_from(n % 200 + 2).unwrap()), 255, &[], ms(1000 + n));
     }
-    assert_eq!(told(&mut end), [(Some(ID), 0), (None, 0)]);
+    assert_eq!(reports(&mut end), [(Some(ID), 0), (None, 0)]);
     end.hear_from(address(1), 255, &[], ms(61_000));
     end.hear_from(address(8), 255, &[], ms(61_000));
-    assert_eq!(told(&mut end), [(Some(ID), 999), (None, 999)]);
+    assert_eq!(reports(&mut end), [(Some(ID), 999), (None, 999)]);
     assert_eq!((end.row().counters.refused, end.bfd.tables().strangers), (1001, 1001));
 }
 
 #[test]
-fn a_poll_is_answered_at_once_and_only_a_poll() {
+fn only_a_poll_is_answered_at_once() {
     for state in [Down, Init, Up] {
         let mut end = in_state(Up);
         end.hear(end.packet(state), ms(200));
@@ -196,7 +197,7 @@ fn a_poll_sequence_lasts_until_its_answer() {
     end.sent.clear();
     end.run_until(ms(280));
     assert!(end.sent.len() >= 2 && end.sent.iter().all(|sent| sent.packet.poll), "{:?}", end.sent);
-    // To a poll of the other end meanwhile the answer is no poll, but the sequence goes on.
+    // The answer to a poll of the other end has no poll bit, and the poll sequence continues after it.
     end.sent.clear();
     end.hear(Control { poll: true, ..end.packet(Up) }, ms(281));
     end.run_until(ms(400));
@@ -209,19 +210,19 @@ fn a_poll_sequence_lasts_until_its_answer() {
 }
 
 #[test]
-fn a_final_that_nobody_asked_for_changes_nothing() {
+fn an_unrequested_final_bit_changes_nothing() {
     let mut end = in_state(Up);
     end.hear(Control { is_final: true, ..end.packet(Up) }, ms(200));
     assert_eq!((end.state(), end.row().poll, end.changes.len(), end.sent.len()), (Up, false, 0, 0));
 }
 
 #[test]
-fn a_passive_session_speaks_when_it_is_spoken_to() {
+fn a_passive_session_sends_only_while_the_other_end_is_heard() {
     let mut end = End::started(BfdInstance { passive: true, ..session() });
     assert!(end.sent.is_empty() && end.timers.is_empty());
     end.hear(Control { your_discriminator: 0, ..end.packet(Down) }, ms(5000));
     assert_eq!((end.sent.len(), end.state()), (1, Init));
-    // Silent again once the other end is gone: 3 x 1 s.
+    // Silent again when the detection time of 3 x 1 s has expired.
     end.run_until(ms(8000));
     assert_eq!((end.state(), end.row().remote), (Down, None));
     end.sent.clear();
@@ -246,7 +247,7 @@ fn demand_mode_of_the_other_end_stops_periodic_packets_while_both_are_up() {
     end.hear(Control { demand: true, ..end.packet(Up) }, ms(50));
     keep_up(&mut end, |packet| Control { demand: true, ..packet });
     assert!(end.sent.is_empty(), "{:?}", end.sent);
-    // A poll of the other end is answered all the same, and its end of demand mode ends the silence.
+    // A poll is still answered, and periodic packets resume when the other end leaves demand mode.
     end.hear(Control { demand: true, poll: true, ..end.packet(Up) }, ms(1050));
     assert_eq!(end.sent.len(), 1);
     end.hear(end.packet(Up), ms(1100));
@@ -254,7 +255,7 @@ fn demand_mode_of_the_other_end_stops_periodic_packets_while_both_are_up() {
     assert!(end.sent.len() > 1);
 }
 
-/// The other end is heard every 100 ms from 100 ms to 1000 ms.
+/// Handles a packet of the other end every 100 ms from 100 ms to 1000 ms.
 fn keep_up(end: &mut End, with: impl Fn(Control) -> Control) {
     for at in (1..=10).map(|n| ms(n * 100)) {
         end.run_until(at);
@@ -264,7 +265,7 @@ fn keep_up(end: &mut End, with: impl Fn(Control) -> Control) {
 }
 
 #[test]
-fn sessions_have_discriminators_of_their_own() {
+fn discriminators_are_unique() {
     let many: Vec<BfdInstance> =
         (1..200).map(|n| BfdInstance { name: format!("s{n}"), neighbor: address(n), ..session() }).collect();
     let end = End::new(config(&many), 1);
@@ -276,5 +277,5 @@ fn sessions_have_discriminators_of_their_own() {
     let other = End::new(config(&many), 2);
     let first = SessionId(1);
     let of = |end: &End| end.bfd.tables().sessions.get(&first).unwrap().discriminator;
-    assert_ne!(of(&end), of(&other), "another seed gives other numbers");
+    assert_ne!(of(&end), of(&other), "another seed gives other discriminators");
 }

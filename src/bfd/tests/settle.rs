@@ -1,4 +1,4 @@
-//! Any two sessions on any link: they come up, and go down when it is silent.
+//! Property tests: any two sessions on any link come up, and go down when the link is cut.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn sessions_settle_and_see_silence_in_time(
+    fn sessions_settle_and_detect_silence_in_time(
         a in any_session(),
         b in any_session(),
         passive in 0usize..3,
@@ -40,14 +40,14 @@ proptest! {
         let mut link = Link::new([a, b]);
         link.delay = ms(delay);
         link.loss = loss;
-        // On a bad link, with a small multiplier, sessions may come and go; on a good one they stay.
+        // On a lossy link, sessions with a small multiplier may flap; on a good link they stay up.
         link.run(Duration::from_secs(20));
         link.loss = 0;
         link.run(Duration::from_secs(60));
         prop_assert_eq!(link.states(), [State::Up; 2]);
         for end in &link.ends {
             prop_assert!(!end.row().poll);
-            prop_assert_eq!(end.row().used, end.row().advertised());
+            prop_assert_eq!(end.row().in_force, end.row().advertised());
         }
         link.forget();
         link.run(Duration::from_secs(30));

@@ -1,4 +1,4 @@
-//! Intervals, jitter and detection (RFC 5880 sections 6.8.2 to 6.8.4 and 6.8.7).
+//! Tests of intervals, jitter and detection (RFC 5880 sections 6.8.2 to 6.8.4 and 6.8.7).
 
 use std::time::Duration;
 
@@ -9,7 +9,8 @@ use crate::wire::bfd::{Control, Diagnostic, State};
 
 #[test]
 fn the_slower_end_determines_the_interval_and_the_sender_the_multiplier() {
-    // Own min_rx and min_tx, own multiplier; min_tx, min_rx and multiplier of the other end; what follows for both.
+    // Own min_rx, min_tx and multiplier; min_tx, min_rx and multiplier of the other end; interval sent, detection time
+    // here, detection time at the other end.
     for (min_rx, min_tx, multiplier, theirs, sends, detects, detected) in [
         (300, 200, 4, (250, 150, 5), 200, 1500, 800),
         (300, 200, 3, (200, 300, 3), 300, 900, 900),
@@ -56,7 +57,7 @@ fn a_session_goes_down_after_the_detection_time_and_not_before() {
         remote_diagnostic: Diagnostic::NONE,
     };
     assert_eq!(down, Some(&expected));
-    // The other end is told at once: with the reason, another discriminator and none of theirs.
+    // Down is sent at once, with the diagnostic, a new discriminator and without the other end's discriminator.
     let last = end.sent.last().unwrap();
     assert_eq!((last.at, last.packet.state, last.packet.diagnostic), (ms(1300), State::Down, Diagnostic::EXPIRED));
     assert_eq!(last.packet.your_discriminator, 0);
@@ -64,7 +65,7 @@ fn a_session_goes_down_after_the_detection_time_and_not_before() {
 }
 
 #[test]
-fn a_session_that_is_only_half_up_goes_down_too() {
+fn a_session_in_init_goes_down_too() {
     let mut end = End::started(session());
     end.hear(end.packet(State::Down), ms(10));
     assert_eq!(end.state(), State::Init);
@@ -75,8 +76,8 @@ fn a_session_that_is_only_half_up_goes_down_too() {
 }
 
 #[test]
-fn a_late_timer_takes_nothing_down_when_packets_come_first() {
-    // Nothing ran for ten seconds; a packet was in the socket.
+fn a_late_timer_takes_no_session_down_when_packets_are_handled_first() {
+    // The process did not run for ten seconds, and a packet waited in the socket.
     let mut end = End::started(session());
     end.up(ms(1000));
     let late = ms(11_000);
@@ -84,7 +85,7 @@ fn a_late_timer_takes_nothing_down_when_packets_come_first() {
     end.handle(Event::Timer(TimerKey::Detection(ID)), late);
     end.handle(Event::Timer(TimerKey::Send(ID)), late);
     assert_eq!((end.state(), end.states()), (State::Up, vec![]));
-    // And from there on the detection time is whole again.
+    // From then on the full detection time applies again.
     end.run_until(ms(11_299));
     assert_eq!(end.state(), State::Up);
     end.run_until(ms(11_300));
@@ -92,7 +93,7 @@ fn a_late_timer_takes_nothing_down_when_packets_come_first() {
 }
 
 #[test]
-fn a_late_timer_says_how_late_it_is() {
+fn a_late_detection_reports_how_late_it_is() {
     let mut end = End::started(session());
     end.up(ms(1000));
     end.handle(Event::Timer(TimerKey::Detection(ID)), ms(1342));
@@ -101,7 +102,7 @@ fn a_late_timer_says_how_late_it_is() {
 }
 
 #[test]
-fn packets_are_spread_over_a_quarter_of_the_interval() {
+fn jitter_reduces_the_interval_by_up_to_a_quarter() {
     for (multiplier, most) in [(3, 100), (1, 90)] {
         let mut end = End::started(BfdInstance { multiplier, ..session() });
         end.up(ms(1));
@@ -118,7 +119,7 @@ fn packets_are_spread_over_a_quarter_of_the_interval() {
 }
 
 #[test]
-fn a_session_that_is_not_up_says_so_once_a_second() {
+fn a_session_that_is_not_up_sends_once_a_second() {
     let mut end = End::started(session());
     end.run_until(ms(20_000));
     assert!((20..=28).contains(&end.sent.len()), "{}", end.sent.len());
@@ -129,24 +130,24 @@ fn a_session_that_is_not_up_says_so_once_a_second() {
 }
 
 #[test]
-fn changes_of_state_are_said_at_once_but_never_in_a_storm() {
+fn state_changes_are_sent_at_once_but_at_a_limited_rate() {
     let mut end = End::started(session());
     end.run_until(ms(2500));
     end.sent.clear();
-    // As fast as it comes: 1000 changes in a second.
+    // 1000 state changes in a second.
     for n in 0..500 {
         end.run_until(ms(3000 + n * 2));
         end.hear(end.packet(State::Down), ms(3000 + n * 2));
         end.hear(end.packet(State::AdminDown), ms(3001 + n * 2));
     }
-    let said: Vec<_> = end.sent.iter().filter(|sent| sent.at >= ms(3000)).collect();
-    assert_eq!((said[0].at, said[0].packet.state), (ms(3000), State::Init), "the first is said at once");
-    assert!((9..=12).contains(&said.len()), "{}", said.len());
+    let sent: Vec<_> = end.sent.iter().filter(|sent| sent.at >= ms(3000)).collect();
+    assert_eq!((sent[0].at, sent[0].packet.state), (ms(3000), State::Init), "the first change is sent at once");
+    assert!((9..=12).contains(&sent.len()), "{}", sent.len());
 }
 
 #[test]
-fn haste_makes_no_packet_later() {
-    // With multiplier 1 the other end waits for one interval of a second; changes may not use up the tenth of it.
+fn packets_sent_ahead_of_time_do_not_delay_the_next_one() {
+    // With multiplier 1 the other end waits for one interval of a second; the next packet must come 10 % earlier.
     let mut end = End::started(BfdInstance { multiplier: 1, min_tx: ms(5000), ..session() });
     for n in 1..=200 {
         end.run_until(ms(n * 50));
@@ -158,8 +159,8 @@ fn haste_makes_no_packet_later() {
 }
 
 #[test]
-fn a_longer_interval_waits_for_the_answer_and_a_shorter_does_not() {
-    // min_tx above idle_tx: coming up makes the interval longer.
+fn a_longer_interval_waits_for_the_final_bit_and_a_shorter_one_does_not() {
+    // min_tx is above idle_tx: the interval becomes longer when the session comes up.
     let mut end = End::started(BfdInstance { min_tx: ms(5000), ..session() });
     end.hear(end.packet(State::Down), ms(1));
     end.hear(end.packet(State::Init), ms(2));
@@ -185,11 +186,11 @@ fn a_shorter_interval_of_the_other_end_takes_effect_before_the_next_packet() {
     assert!(end.sent.is_empty());
     end.hear(end.packet(State::Up), ms(650));
     end.run_until(ms(700));
-    assert!(!end.sent.is_empty(), "it does not wait for the rest of the two seconds");
+    assert!(!end.sent.is_empty(), "the next packet does not wait for the rest of the two seconds");
 }
 
 #[test]
-fn a_send_that_fails_is_told_once_until_it_works_again() {
+fn a_failed_send_is_reported_once_until_sending_works_again() {
     let mut end = End::started(session());
     for result in [Err("No route"), Err("No route"), Ok(()), Ok(()), Err("Denied")] {
         end.handle(Event::Sent(ID, result.map_err(str::to_owned)), ms(1));

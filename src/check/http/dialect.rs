@@ -1,19 +1,21 @@
-//! PCRE2's compile options as the text of a pattern: the library takes only some of them as options.
+//! Translation of PCRE2 compile options into the text of a pattern, since the library accepts only some of them as options.
 
 use crate::config::lvs::RegexCheck;
 
-/// Options that PCRE2 also takes as items at the start of a pattern.
+/// Options that PCRE2 also accepts as items at the start of a pattern.
 const ITEMS: [(&str, &str); 2] =
     [("no_dotstar_anchor", "(*NO_DOTSTAR_ANCHOR)"), ("no_start_optimize", "(*NO_START_OPT)")];
-/// Options that PCRE2 also takes as settings within a pattern.
+/// Options that PCRE2 also accepts as settings within a pattern.
 const SETTINGS: [(&str, &str); 3] = [("dupnames", "(?J)"), ("ungreedy", "(?U)"), ("no_auto_capture", "(?n)")];
-/// What items at the start of a pattern begin with; other words in capitals are verbs.
+/// Prefixes of the items at the start of a pattern; other words in capitals are verbs.
 const ITEM_WORDS: [&str; 8] = ["UTF", "UCP", "NO", "LIMIT_", "CR", "LF", "ANY", "BSR_"];
 
-/// The items at the start of the pattern, and the rest of it with what its options mean written out. Left to the
-/// caller: `caseless`, `dotall`, `extended`, `multiline`, `no_auto_possess`, `ucp`, `utf` and `firstline`. Without an effect on what
-/// matches: `auto_callout`, `alt_verbnames`, `never_backslash_c`, `never_ucp`, `never_utf`, `use_offset_limit`.
-pub(super) fn write_out(check: &RegexCheck) -> (String, String) {
+/// Returns the items at the start of the pattern, and the rest of the pattern with its options translated.
+///
+/// The caller handles `caseless`, `dotall`, `extended`, `multiline`, `no_auto_possess`, `ucp`, `utf` and `firstline`.
+/// `auto_callout`, `alt_verbnames`, `never_backslash_c`, `never_ucp`, `never_utf` and `use_offset_limit` have no effect
+/// on matches.
+pub(super) fn translate(check: &RegexCheck) -> (String, String) {
     let has = |name: &str| check.options.iter().any(|option| option == name);
     let chosen = |list: &[(&str, &'static str)]| -> String {
         list.iter().filter(|(option, _)| has(option)).map(|(_, item)| *item).collect()
@@ -34,13 +36,13 @@ pub(super) fn write_out(check: &RegexCheck) -> (String, String) {
         dialect.rewrite(pattern, &mut body);
     }
     if has("extended") {
-        // Ends a comment.
+        // Terminates a comment at the end of the pattern.
         body.push('\n');
     }
     (chosen(&ITEMS) + own_items, body)
 }
 
-/// Length of the items that a pattern begins with.
+/// Length of the items at the start of a pattern.
 fn items(pattern: &str) -> usize {
     let mut length = 0;
     while let Some(item) = pattern.get(length..).and_then(|rest| rest.strip_prefix("(*")) {
@@ -50,7 +52,7 @@ fn items(pattern: &str) -> usize {
     length
 }
 
-/// Octets that are no UTF-8 are written as escapes.
+/// Converts a pattern to text. Octets that are not UTF-8 become escapes.
 fn as_text(pattern: &[u8]) -> String {
     let mut text = String::new();
     for chunk in pattern.utf8_chunks() {
@@ -62,12 +64,12 @@ fn as_text(pattern: &[u8]) -> String {
     text
 }
 
-/// The options that change what a part of a pattern means.
+/// The options that change the meaning of parts of a pattern.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Dialect {
-    /// `dollar_endonly`, of effect without `multiline`.
+    /// `dollar_endonly`, which only has an effect without `multiline`.
     end_only: bool,
-    /// `alt_circumflex`, of effect with `multiline`.
+    /// `alt_circumflex`, which only has an effect with `multiline`.
     circumflex: bool,
     /// `allow_empty_class`.
     empty_class: bool,
@@ -90,7 +92,7 @@ impl Dialect {
                 "$" if self.end_only => text.push_str(r"\z"),
                 "^" if self.circumflex => text.push_str(r"(?:^|(?<=\n)\z)"),
                 "[]" | "[^]" if !self.empty_class => {
-                    // The bracket is a member; the class goes on to the next one.
+                    // The first bracket is a member of the class, which extends to the next bracket.
                     let end = class_end(rest, token.len());
                     let (whole, after) = rest.split_at_checked(end).unwrap_or((rest, ""));
                     text.push_str(whole);
@@ -108,7 +110,7 @@ impl Dialect {
         }
     }
 
-    /// `escaped` is the token without its backslash.
+    /// Translates an escape. `escaped` is the token without its backslash.
     fn escaped(self, escaped: &str, token: &str, text: &mut String) {
         match escaped.split_at_checked(1).unwrap_or((escaped, "")) {
             (digit @ ("1" | "2" | "3" | "4" | "5" | "6" | "7" | "8" | "9"), "") if self.unset_backref => {
@@ -117,13 +119,13 @@ impl Dialect {
             ("u" | "x", "") if self.bsux => text.push_str(escaped),
             ("u" | "x", digits) if self.bsux => text.push_str(&format!(r"\x{{{digits}}}")),
             ("U", "") if self.bsux => text.push('U'),
-            // Unknown to PCRE2 without the option; what is left of it is no escape of ours.
+            // Other escapes are unchanged.
             _ => text.push_str(token),
         }
     }
 }
 
-/// Length of the escape that `text` begins with: a backslash, a character, and what belongs to it.
+/// Length of the escape at the start of `text`: a backslash, a character and its digits or quoted text.
 fn escape(text: &str) -> usize {
     let mut after = text.chars().skip(1);
     let hex = |count: usize| {
@@ -140,7 +142,7 @@ fn escape(text: &str) -> usize {
     }
 }
 
-/// Length of the class that `text` begins with; an empty one counts as that.
+/// Length of the character class at the start of `text`; `[]` and `[^]` count as empty classes.
 fn class(text: &str) -> usize {
     for empty in ["[]", "[^]"] {
         if text.starts_with(empty) {
@@ -150,7 +152,7 @@ fn class(text: &str) -> usize {
     class_end(text, 1)
 }
 
-/// Where the class ends that is known up to `from`.
+/// End of the character class that has been read up to `from`.
 fn class_end(text: &str, from: usize) -> usize {
     let mut at = from;
     while let Some(rest) = text.get(at..) {

@@ -1,4 +1,4 @@
-//! HTTP_GET and SSL_GET: a request for one url, and whether the reply is the expected one.
+//! HTTP_GET and SSL_GET: the request for a url, and the checks of the reply.
 
 mod dialect;
 mod reader;
@@ -16,7 +16,7 @@ pub use reader::{MAX_HEAD, Part, Reader};
 pub use regex::{Look, Looked, Pattern};
 pub use search::Search;
 
-/// The request for a url as it is sent. `host` is the value of the Host header.
+/// Returns the request for a url. `host` is the value of the Host header.
 pub fn request(path: &str, host: &str, version: HttpVersion) -> Vec<u8> {
     let (number, connection) = match version {
         HttpVersion::V10 => ("1.0", ""),
@@ -26,7 +26,7 @@ pub fn request(path: &str, host: &str, version: HttpVersion) -> Vec<u8> {
     format!("GET {path} HTTP/{number}\r\nUser-Agent: KeepAliveClient\r\n{connection}Host: {host}\r\n\r\n").into_bytes()
 }
 
-/// An attempt for one url. Status, digest and regex must all hold, those that are configured.
+/// An attempt for one url. The reply must pass all configured checks: status, digest and regex.
 #[derive(Debug)]
 pub struct HttpConversation {
     request: Vec<u8>,
@@ -35,12 +35,12 @@ pub struct HttpConversation {
     digest: Option<([u8; 16], Md5)>,
     search: Option<(Search, bool)>,
     look: Option<Look>,
-    /// The whole reply is there, and but for the regex it is as expected.
+    /// The reply is complete and has passed the checks other than the regex.
     complete: bool,
 }
 
 impl HttpConversation {
-    /// `pattern` is the compiled `regex` of the url.
+    /// Starts an attempt. `pattern` is the compiled `regex` of the url.
     pub fn new(url: &UrlCheck, version: HttpVersion, pattern: Option<&Pattern>) -> HttpConversation {
         let no_match = url.regex.as_ref().is_some_and(|regex| regex.no_match);
         HttpConversation {
@@ -54,7 +54,7 @@ impl HttpConversation {
         }
     }
 
-    /// The whole reply is there.
+    /// Checks the digest of the complete reply, and ends the search.
     fn finish(&mut self) -> Option<Verdict> {
         if let Some((expected, digest)) = self.digest.take() {
             let got: [u8; 16] = digest.finalize().into();
@@ -66,11 +66,11 @@ impl HttpConversation {
         if let Some((search, _)) = &mut self.search {
             search.end();
         }
-        self.judge()
+        self.verdict()
     }
 
-    /// A verdict, if the whole reply is there and was searched; else perhaps another look.
-    fn judge(&mut self) -> Option<Verdict> {
+    /// The verdict, if the reply is complete and was searched; otherwise prepares the next search, if any.
+    fn verdict(&mut self) -> Option<Verdict> {
         let Some((search, no_match)) = &mut self.search else { return self.complete.then_some(Ok(())) };
         self.look = search.look();
         if !self.complete {
@@ -114,7 +114,7 @@ impl Conversation for HttpConversation {
             return None;
         }
         match self.read(octets) {
-            Ok(false) => self.judge(),
+            Ok(false) => self.verdict(),
             Ok(true) => self.finish(),
             Err(reason) => Some(Err(reason)),
         }
@@ -127,7 +127,7 @@ impl Conversation for HttpConversation {
     fn looked(&mut self, looked: Looked) -> Option<Verdict> {
         let (search, _) = self.search.as_mut()?;
         match search.looked(looked) {
-            Ok(()) => self.judge(),
+            Ok(()) => self.verdict(),
             Err(reason) => Some(Err(reason)),
         }
     }
@@ -142,7 +142,7 @@ impl Conversation for HttpConversation {
         }
     }
 
-    /// After the whole reply the connection is of no use any more.
+    /// Ignores a failure of the connection after the complete reply.
     fn failed(&mut self, reason: String) -> Option<Verdict> {
         (!self.complete).then_some(Err(reason))
     }
@@ -153,7 +153,7 @@ impl Conversation for HttpConversation {
     }
 }
 
-/// Lower case hexadecimal digits, as digests are written in the configuration.
+/// Formats octets as lower-case hexadecimal digits, as digests are written in the configuration.
 pub fn hex(octets: &[u8]) -> String {
     octets.iter().map(|octet| format!("{octet:02x}")).collect()
 }

@@ -1,6 +1,7 @@
-//! An HTTP reply (RFC 9112) from a stream, in whatever pieces it comes; of the body nothing is kept.
+//! An incremental parser for HTTP replies (RFC 9112) in pieces of any size. It does not keep the body.
 
-/// Most octets of a header, with the interim replies before it, and of the framing between two pieces of a body.
+/// Greatest accepted length in octets of a header with the interim replies before it, and of the framing between two
+/// pieces of a body.
 pub const MAX_HEAD: usize = 64 * 1024;
 
 /// A part of a reply.
@@ -10,49 +11,49 @@ pub enum Part<'a> {
     Head {
         /// Status code.
         status: u16,
-        /// Status line and fields with the empty line at the end.
+        /// Status line and header fields, including the empty line at the end.
         octets: &'a [u8],
     },
-    /// Some of the body, without transfer coding.
+    /// A piece of the body, without transfer coding.
     Body(&'a [u8]),
 }
 
-/// Reads one reply.
+/// Parses one reply.
 #[derive(Clone, Debug)]
 pub struct Reader {
     head: Vec<u8>,
     state: State,
-    /// Octets read since the beginning, or since the last of the body.
+    /// Octets of header or framing since the start or since the last piece of the body.
     overhead: usize,
-    /// An interim reply came.
+    /// An interim reply was received.
     interim: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// Within the header; octets in the present line.
+    /// Within the header; number of octets in the current line.
     Head(usize),
-    /// Until the connection is closed.
+    /// In a body that ends when the connection is closed.
     UntilClose,
-    /// This many octets of a body with Content-Length follow.
+    /// In a body with Content-Length, of which this number of octets is left.
     Length(u64),
-    /// Within a body with `Transfer-Encoding: chunked`.
+    /// In a body with `Transfer-Encoding: chunked`.
     Chunked(Chunk),
-    /// The reply is over; what follows is ignored.
+    /// The reply is complete; further octets are ignored.
     Complete,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Chunk {
-    /// Within the size: its value and digits so far.
+    /// In the chunk size: value and number of digits so far.
     Size(u64, u8),
-    /// In the rest of the size's line.
+    /// In the rest of the line with the chunk size.
     Extension(u64),
-    /// This many octets of data follow.
+    /// In the data, of which this number of octets is left.
     Data(u64),
-    /// In the line end after the data.
+    /// In the line ending after the data.
     DataEnd,
-    /// Within the trailer: octets in the line.
+    /// In the trailer: number of octets in the current line.
     Trailer(usize),
 }
 
@@ -63,15 +64,15 @@ impl Default for Reader {
 }
 
 impl Reader {
-    /// A reader before the first octet.
+    /// Starts a reply.
     pub fn new() -> Reader {
         Reader { head: Vec::new(), state: State::Head(0), overhead: 0, interim: false }
     }
 
-    /// Takes octets and hands parts on; true once the reply is over.
+    /// Parses octets and passes parts to `sink`. Returns true when the reply is complete.
     ///
     /// # Errors
-    /// What is wrong with the reply, or what `sink` said.
+    /// The error in the reply, or the error of `sink`.
     pub fn push(
         &mut self,
         mut octets: &[u8],
@@ -136,11 +137,11 @@ impl Reader {
         Ok(self.state == State::Complete)
     }
 
-    /// The other side has closed. A body that is shorter than it was said to be is what it is: status, digest and
-    /// regex judge it, as with C keepalived.
+    /// Ends the reply because the connection was closed. A body shorter than announced is accepted, as in C keepalived:
+    /// status, digest and regex decide.
     ///
     /// # Errors
-    /// There is no whole header.
+    /// When the header is incomplete.
     pub fn close(&self) -> Result<(), String> {
         match self.state {
             State::Head(_) if self.head.is_empty() && !self.interim => Err("empty reply".into()),
@@ -151,7 +152,7 @@ impl Reader {
 
     fn head_done(&mut self, sink: &mut dyn FnMut(Part<'_>) -> Result<(), String>) -> Result<(), String> {
         let head = Head::parse(&self.head)?;
-        // Interim replies (RFC 9110 section 15.2) come before the true one.
+        // Interim replies (RFC 9110 section 15.2) precede the final reply.
         if matches!(head.status, 100 | 102..=199) {
             self.head.clear();
             self.interim = true;
@@ -171,7 +172,7 @@ impl Reader {
     }
 }
 
-/// At most `most` octets, and the rest.
+/// Splits octets into at most `most` octets and the rest.
 fn split(octets: &[u8], most: u64) -> (&[u8], &[u8]) {
     let most = usize::try_from(most).unwrap_or(usize::MAX);
     octets.split_at_checked(most).unwrap_or((octets, &[]))
@@ -204,7 +205,7 @@ impl Chunk {
     }
 }
 
-/// What a header says that matters here.
+/// The relevant contents of a header.
 struct Head {
     status: u16,
     length: Option<u64>,
@@ -221,7 +222,7 @@ impl Head {
             let (Some(name), Some(value)) = (parts.next(), parts.next()) else { continue };
             let value = value.trim_ascii();
             if name.eq_ignore_ascii_case(b"content-length") {
-                // As with C keepalived the first one counts, and what is no number does not.
+                // As in C keepalived, the first valid field counts, and a value that is no number is ignored.
                 let digits = std::str::from_utf8(value).ok().filter(|text| text.bytes().all(|b| b.is_ascii_digit()));
                 head.length = head.length.or(digits.and_then(|text| text.parse().ok()));
             } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
@@ -233,7 +234,7 @@ impl Head {
     }
 }
 
-/// `HTTP/1.1 200 OK`
+/// Parses a status line such as `HTTP/1.1 200 OK`.
 fn status_code(line: &[u8]) -> Option<u16> {
     let mut words = line.strip_prefix(b"HTTP/")?.split(|octet| *octet == b' ').filter(|word| !word.is_empty());
     let _version = words.next()?;

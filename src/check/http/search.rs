@@ -1,34 +1,34 @@
-//! A search in a body that comes in pieces, in bounded memory: what is to be looked at next, and what follows from it.
+//! The search for a pattern in a body that is received in pieces, in bounded memory: windows to search, and their results.
 
 use super::regex::{Look, Looked, Pattern};
 
-/// Octets of a body looked at together. A match that is longer may be missed.
+/// Size of the window that is searched at a time, in octets. Longer matches may be missed.
 const WINDOW: usize = 64 * 1024;
-/// Octets before a starting point that stay, for look-behind and word boundaries.
+/// Number of octets kept before a start position, for look-behind and word boundaries.
 const HISTORY: usize = 256;
 
-/// A search in a body. It does not look itself: that may take long. While a [`look`](Search::look) is under way the
-/// octets that come are kept, so the body has to wait then.
+/// A search in a body. The caller runs each [`look`](Search::look) at a window, since it may take long. Octets pushed
+/// while a look is running are buffered, so the caller should stop reading the body.
 #[derive(Debug)]
 pub struct Search {
     pattern: Pattern,
     window: Vec<u8>,
-    /// Octets that are not in the window yet.
+    /// Buffered octets that are not in the window yet.
     waiting: Vec<u8>,
-    /// Place of the window in the body.
+    /// Position of the window in the body.
     base: usize,
-    /// Place in the body where the search goes on.
+    /// Position in the body at which the search continues.
     from: usize,
     first_newline: Option<usize>,
-    /// The body is over.
+    /// The body is complete.
     ended: bool,
-    /// A look is under way; whether it is the last one.
+    /// `Some` while a look is running; whether it is the last one.
     under_way: Option<bool>,
     outcome: Option<bool>,
 }
 
 impl Search {
-    /// Before the first octet.
+    /// Starts a search.
     pub fn new(pattern: Pattern) -> Search {
         Search {
             from: pattern.min,
@@ -43,29 +43,30 @@ impl Search {
         }
     }
 
-    /// Takes octets of the body.
+    /// Adds octets of the body.
     pub fn push(&mut self, octets: &[u8]) {
         if self.outcome.is_none() {
             self.waiting.extend_from_slice(octets);
         }
     }
 
-    /// The body is over.
+    /// Ends the body.
     pub fn end(&mut self) {
         self.ended = true;
     }
 
-    /// Whether the pattern matches; `None` while that is not known.
+    /// Whether the pattern matches; `None` while this is unknown.
     pub fn outcome(&self) -> Option<bool> {
         self.outcome
     }
 
-    /// Whether a look is under way.
+    /// Whether a look is running.
     pub fn is_looking(&self) -> bool {
         self.under_way.is_some()
     }
 
-    /// The next look, if there is enough to look at and none is under way. Its result goes to [`looked`](Search::looked).
+    /// The next look, if the window is full or the body complete, and no look is running. Pass its result to
+    /// [`looked`](Search::looked).
     pub fn look(&mut self) -> Option<Look> {
         while self.under_way.is_none() && self.outcome.is_none() {
             self.fill();
@@ -87,22 +88,22 @@ impl Search {
         None
     }
 
-    /// Takes the result of the look that was under way.
+    /// Takes the result of the running look.
     ///
     /// # Errors
-    /// The pattern is not usable or goes beyond its limit.
+    /// When the pattern is invalid or exceeds its match limit, or the look was stopped.
     pub fn looked(&mut self, looked: Looked) -> Result<(), String> {
         let Some(last) = self.under_way.take() else { return Ok(()) };
         self.window = looked.window;
         match looked.found? {
-            Some((start, _)) if !self.may_begin(self.base + start) => self.outcome = Some(false),
-            // More octets may show that it does not end here ("$"), or only make it longer.
+            Some((start, _)) if !self.may_start(self.base + start) => self.outcome = Some(false),
+            // A match at the end of the window is searched again with more octets, since "$" may not match then.
             Some((start, end)) if !last && end == self.window.len() && start > HISTORY => {
                 self.from = self.base + start;
                 self.keep_from(self.from);
             }
             Some(_) => self.outcome = Some(true),
-            None if last || !self.may_begin(self.from) => self.outcome = Some(false),
+            None if last || !self.may_start(self.from) => self.outcome = Some(false),
             None => {
                 self.from = self.from.max(self.base + self.window.len() / 2);
                 self.keep_from(self.from);
@@ -111,7 +112,7 @@ impl Search {
         Ok(())
     }
 
-    /// Moves what waits into the window, as far as there is room.
+    /// Moves buffered octets into the window, as far as there is room.
     fn fill(&mut self) {
         let room = WINDOW.saturating_sub(self.window.len()).min(self.waiting.len());
         let now = self.waiting.drain(..room);
@@ -122,13 +123,13 @@ impl Search {
         self.window.extend(now);
     }
 
-    /// `regex_max_offset` and the option `firstline`.
-    fn may_begin(&self, at: usize) -> bool {
+    /// Whether `regex_max_offset` and the option `firstline` allow a match to start at a position.
+    fn may_start(&self, at: usize) -> bool {
         let within_line = !self.pattern.first_line || self.first_newline.is_none_or(|newline| at <= newline);
         within_line && self.pattern.max.is_none_or(|max| at <= max)
     }
 
-    /// Forgets what comes before, but for some history.
+    /// Drops the part of the window before a position, except for [`HISTORY`].
     fn keep_from(&mut self, at: usize) {
         let cut = at.saturating_sub(HISTORY).saturating_sub(self.base).min(self.window.len());
         self.window.drain(..cut);

@@ -1,4 +1,4 @@
-//! Replies in any pieces, digests, and patterns over bodies longer than the window.
+//! Tests of replies in pieces of any size, digests, and patterns in bodies longer than the window.
 
 use md5::{Digest, Md5};
 use proptest::prelude::*;
@@ -25,7 +25,7 @@ fn regex(pattern: &str) -> RegexCheck {
     RegexCheck { pattern: pattern.into(), no_match: false, options: Vec::new(), min_offset: 0, max_offset: None }
 }
 
-/// The verdict on a reply that comes in pieces of this size and ends with a close.
+/// The verdict on a reply that is received in pieces of this size and ends with a close.
 fn verdict(url: &UrlCheck, reply: &[u8], piece: usize) -> Verdict {
     let pattern = url.regex.as_ref().map(Pattern::new);
     let mut talk = HttpConversation::new(url, HttpVersion::V11, pattern.as_ref());
@@ -35,10 +35,10 @@ fn verdict(url: &UrlCheck, reply: &[u8], piece: usize) -> Verdict {
             return verdict;
         }
     }
-    talk.closed().or_else(|| searched(&mut talk)).expect("a verdict at the end")
+    talk.closed().or_else(|| searched(&mut talk)).expect("a verdict at the close")
 }
 
-/// Does the looks that are wanted.
+/// Runs the pending searches.
 fn searched(talk: &mut HttpConversation) -> Option<Verdict> {
     while let Some(look) = talk.look() {
         let verdict = talk.looked(look.run(&mut || Ok(())));
@@ -58,7 +58,7 @@ fn all_pieces(url: &UrlCheck, reply: &[u8]) -> Verdict {
 }
 
 #[test]
-fn requests_by_version() {
+fn requests_depend_on_the_version() {
     let text = |version| String::from_utf8(request("/a?b", "www.example.org", version)).unwrap();
     let close = "Connection: close\r\n";
     let expected = |number, connection| {
@@ -70,7 +70,7 @@ fn requests_by_version() {
 }
 
 #[test]
-fn replies_and_verdicts() {
+fn verdicts_by_replies() {
     let good = [
         "HTTP/1.0 200 OK\r\n\r\nbody",
         "HTTP/1.1 204 No Content\r\nContent-Length: 9\r\n\r\n",
@@ -107,7 +107,7 @@ fn replies_and_verdicts() {
 }
 
 #[test]
-fn status_digest_and_regex_must_all_hold() {
+fn status_digest_and_regex_must_all_pass() {
     let reply = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody, and what is not counted";
     let mut check = url();
     check.digest = Some(Md5::digest(b"body").into());
@@ -127,7 +127,7 @@ fn status_digest_and_regex_must_all_hold() {
     assert_eq!(all_pieces(&check, reply), Err("regex matches".into()));
 }
 
-/// The digest is that of what came, up to Content-Length; whatever the length says, status and digest decide.
+/// The digest covers the received octets up to Content-Length. A wrong length is no failure: status and digest decide.
 #[test]
 fn a_wrong_content_length_is_no_failure_by_itself() {
     for (length, body, counted) in [
@@ -153,7 +153,7 @@ fn a_wrong_content_length_is_no_failure_by_itself() {
 }
 
 #[test]
-fn endless_headers_and_trailers_are_cut() {
+fn endless_headers_and_trailers_are_failures() {
     let header = format!("HTTP/1.1 200 OK\r\n{}", "x: y\r\n".repeat(MAX_HEAD));
     assert_eq!(verdict(&url(), header.as_bytes(), 1000), Err("endless header".into()));
     let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n";
@@ -169,7 +169,7 @@ fn endless_headers_and_trailers_are_cut() {
     }
 }
 
-/// Whether the pattern matches a body that comes in pieces of this size.
+/// Whether the pattern matches a body that is received in pieces of this size.
 fn search(check: &RegexCheck, body: &[u8], piece: usize) -> Result<bool, String> {
     let mut search = Search::new(Pattern::new(check));
     for octets in body.chunks(piece) {
@@ -178,10 +178,10 @@ fn search(check: &RegexCheck, body: &[u8], piece: usize) -> Result<bool, String>
     }
     search.end();
     look(&mut search)?;
-    Ok(search.outcome().expect("an outcome at the end"))
+    Ok(search.outcome().expect("an outcome at the end of the body"))
 }
 
-/// Does the looks that are wanted.
+/// Runs the pending searches.
 fn look(search: &mut Search) -> Result<(), String> {
     while let Some(look) = search.look() {
         search.looked(look.run(&mut || Ok(())))?;
@@ -195,7 +195,7 @@ fn with(pattern: &str, options: &[&str]) -> RegexCheck {
 }
 
 #[test]
-fn patterns_find_their_text_anywhere() {
+fn patterns_match_at_any_position_of_a_body() {
     let mut body = vec![b'.'; 300_000];
     for at in [0, 4090, 65_526, 65_530, 65_536, 98_300, 131_072, 299_990] {
         body[at..at + 10].copy_from_slice(b"needle1234");
@@ -212,7 +212,7 @@ fn patterns_find_their_text_anywhere() {
 }
 
 #[test]
-fn offsets_bound_the_beginning_of_a_match() {
+fn offsets_limit_the_start_of_a_match() {
     let body = [vec![b'.'; 100_000], b"needle".to_vec(), vec![b'.'; 100_000]].concat();
     let bounded = |min_offset, max_offset| RegexCheck { min_offset, max_offset, ..regex("needle") };
     for (min, max, expected) in [
@@ -232,7 +232,7 @@ fn offsets_bound_the_beginning_of_a_match() {
 }
 
 #[test]
-fn options_of_patterns() {
+fn pattern_options_have_an_effect() {
     for (pattern, option, body, without, having) in [
         ("ABC", "caseless", "abc", false, true),
         ("a.c", "dotall", "a\nc", false, true),
@@ -266,7 +266,7 @@ fn options_of_patterns() {
 }
 
 #[test]
-fn a_pattern_that_backtracks_without_end_fails_its_check() {
+fn a_pattern_that_backtracks_endlessly_fails_its_check() {
     let body = [b"c!".to_vec(), vec![b'a'; 65_000], b"b!".to_vec()].concat();
     for pattern in [r"a.*b.*c", r"(a+)+\d", r"(a|aa)+\d", r"a.*a.*a.*\d", r"a*a*\d", r"(?:a|b|ab)*\d"] {
         let outcome = search(&regex(pattern), &body, 4096);
@@ -278,7 +278,7 @@ fn a_pattern_that_backtracks_without_end_fails_its_check() {
     assert!(search(&regex("("), b"x", 10).is_err());
 }
 
-/// Their scanning counts for nothing in PCRE2's limits, so they must come back to be stopped.
+/// PCRE2's limits do not count the scanning of these patterns, so a search must be able to stop between calls.
 #[test]
 fn possessive_and_atomic_patterns_can_be_stopped() {
     let body = vec![b'a'; 65_000];
@@ -288,13 +288,13 @@ fn possessive_and_atomic_patterns_can_be_stopped() {
         let mut search = Search::new(Pattern::new(&regex(pattern)));
         search.push(&body);
         search.end();
-        let look = search.look().expect("all is there");
-        let mut asked = 0;
+        let look = search.look().expect("the body is complete");
+        let mut calls = 0;
         let looked = look.run(&mut || {
-            asked += 1;
-            if asked < 5 { Ok(()) } else { Err("stopped".into()) }
+            calls += 1;
+            if calls < 5 { Ok(()) } else { Err("stopped".into()) }
         });
-        assert_eq!((search.looked(looked), asked), (Err("regex: stopped".into()), 5), "{pattern}");
+        assert_eq!((search.looked(looked), calls), (Err("regex: stopped".into()), 5), "{pattern}");
     }
     let short = [vec![b'a'; 2000], b"7".to_vec()].concat();
     for pattern in [r"a*+\d", r"(?>a*)\d", r"b|(?>a*)\d$"] {
@@ -302,9 +302,9 @@ fn possessive_and_atomic_patterns_can_be_stopped() {
     }
 }
 
-/// A look goes on from place to place; where the library begins anew makes no difference.
+/// A search is made of several calls of the library; the boundaries between calls make no difference.
 #[test]
-fn a_match_may_begin_at_any_place() {
+fn a_match_may_start_at_any_position() {
     for at in [0, 1, 254, 255, 256, 257, 511, 512, 1000] {
         let bytes = [vec![b'.'; at], b"needle".to_vec(), vec![b'.'; 300]].concat();
         let text = ["\u{e9}".repeat(at), "needle".into(), "\u{e9}".repeat(300)].concat();
@@ -319,20 +319,20 @@ fn a_match_may_begin_at_any_place() {
 }
 
 #[test]
-fn a_pattern_may_have_octets_that_are_no_text() {
+fn patterns_and_bodies_may_be_invalid_utf8() {
     let check = RegexCheck { pattern: vec![b'a', 0xff, 0xfe], ..regex("") };
     assert_eq!(search(&check, &[b'a', 0xff, 0xfe], 1), Ok(true));
     assert_eq!(search(&check, b"a", 1), Ok(false));
     let cut = [b"x".repeat(65_535), "\u{e9}".repeat(40_000).into_bytes(), b"needle".to_vec()].concat();
-    assert_eq!(search(&with("\u{e9}needle", &["utf"]), &cut, 4096), Ok(true), "a window ends within a character");
+    assert_eq!(search(&with("\u{e9}needle", &["utf"]), &cut, 4096), Ok(true), "the window ends within a character");
     let broken = [b"ne\xffedle ".to_vec(), b"needle".to_vec()].concat();
-    assert_eq!(search(&with("needle", &["utf"]), &broken, 3), Ok(true), "not every body is what it says");
+    assert_eq!(search(&with("needle", &["utf"]), &broken, 3), Ok(true), "invalid UTF-8 in the body");
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
-    /// Whatever a server sends, in whatever pieces, there is no panic, and the pieces do not matter.
+    /// Any octets give the same result in pieces of any size, without a panic.
     #[test]
     fn any_octets_in_any_pieces(
         head in prop::sample::select(vec![
@@ -368,7 +368,7 @@ proptest! {
         prop_assert_eq!(read(&pieces), read(&[usize::MAX]));
     }
 
-    /// The body of a chunked reply is what was put in.
+    /// The body of a chunked reply is the concatenation of its chunks.
     #[test]
     fn chunks_are_put_together(chunks in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..50), 0..10)) {
         let mut reply = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
@@ -383,9 +383,9 @@ proptest! {
         prop_assert_eq!(verdict(&check, &reply, 7), Ok(()));
     }
 
-    /// No pattern does harm.
+    /// No pattern causes a panic.
     #[test]
-    fn any_pattern(
+    fn any_pattern_is_searched_without_panic(
         pattern in r"[\[\]^$\\Qab:ux0-9(){}?*+|\n]{0,20}",
         options in prop::collection::vec(prop::sample::select(vec![
             "dollar_endonly", "alt_circumflex", "multiline", "allow_empty_class", "match_unset_backref", "alt_bsux", "utf",
@@ -395,9 +395,9 @@ proptest! {
         let _ = search(&with(&pattern, &options), &body, 7);
     }
 
-    /// A search in pieces finds what a search in the whole finds.
+    /// A search in pieces has the same result as a search in the whole body.
     #[test]
-    fn pieces_do_not_matter_to_a_search(
+    fn the_size_of_pieces_does_not_change_the_result_of_a_search(
         body in "[ab\n]{0,200}", pattern in prop::sample::select(vec!["a{5}", "b\n+a", "^ab", "(?m)^aa$", "ba\\z", "(a|b)\n\\1"]),
         piece in 1usize..50,
     ) {

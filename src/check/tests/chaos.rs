@@ -1,4 +1,4 @@
-//! Whatever comes, in whatever order: no panic, one attempt at a time, and the rows agree with each other.
+//! Property test: with any events in any order there is no panic, one attempt at a time, and the rows are consistent.
 
 use std::time::Duration;
 
@@ -67,7 +67,7 @@ fn pool() -> Check {
     Check::new(Tables::of(lvs(vec![service])), 7)
 }
 
-/// What a step does: an event of a kind, for a checker, of an attempt so many before the present one.
+/// A step: kind of event, server, checker, how many attempts before the present one, octets, and time before the step.
 type Step = (u8, u32, u32, u32, Vec<u8>, u64);
 
 fn step() -> impl Strategy<Value = Step> {
@@ -106,7 +106,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 
     #[test]
-    fn any_order_of_events(steps in prop::collection::vec(step(), 0..200)) {
+    fn any_order_of_events_keeps_the_rows_consistent(steps in prop::collection::vec(step(), 0..200)) {
         let mut check = pool();
         let mut now = Duration::ZERO;
         check.handle(Event::AddressPresent("10.0.0.1".parse().unwrap()), now);

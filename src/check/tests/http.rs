@@ -1,4 +1,4 @@
-//! Urls and hosts in turn.
+//! Tests of checks with several urls or hosts, and of searches.
 
 use super::site::{Behaviour, Site, checker, lvs, ms, rs, secs, server, service, target};
 use crate::check::http::Look;
@@ -48,18 +48,18 @@ fn bad() -> Behaviour {
 }
 
 #[test]
-fn urls_are_tested_in_turn_one_per_period() {
+fn one_url_is_checked_per_interval() {
     let mut site = Site::new(lvs_with(http(&["/a", "/b", "/c"], |_| {})));
     site.behave(A, ok());
     site.start();
     site.run(secs(45));
     assert_eq!(site.attempt_times(), [1000, 11_002, 21_004, 31_006, 41_008]);
     assert_eq!(site.requests(), ["/a", "/b", "/c", "/a", "/b"]);
-    assert_eq!(site.news(), []);
+    assert_eq!(site.take_changes(), []);
 }
 
 #[test]
-fn a_failing_url_is_tried_first_and_all_must_pass_to_recover() {
+fn a_failed_url_is_checked_first_and_all_must_pass_to_recover() {
     let mut site = Site::new(lvs_with(http(&["/a", "/b", "/c"], |_| {})));
     site.behave(A, ok());
     site.start();
@@ -74,21 +74,21 @@ fn a_failing_url_is_tried_first_and_all_must_pass_to_recover() {
     site.behave(A, ok());
     site.run(secs(20));
     assert_eq!(site.requests(), ["/b", "/c"]);
-    assert!(!site.alive(rs(1)), "/a is still to pass");
+    assert!(!site.alive(rs(1)), "/a has not passed yet");
     site.run(secs(10));
     assert_eq!(site.requests(), ["/a"]);
     assert!(site.alive(rs(1)));
 }
 
 #[test]
-fn with_fast_recovery_all_urls_follow_at_once() {
+fn with_fast_recovery_all_urls_are_checked_at_once() {
     let mut site = Site::new(lvs_with(http(&["/a", "/b", "/c"], |check| check.fast_recovery = true)));
     site.behave(A, ok());
     site.start();
     site.run(secs(2));
-    assert_eq!(site.requests(), ["/a", "/b", "/c"], "while starting");
+    assert_eq!(site.requests(), ["/a", "/b", "/c"], "at the start");
     site.run(secs(20));
-    assert_eq!(site.requests(), ["/a", "/b"], "one per period then");
+    assert_eq!(site.requests(), ["/a", "/b"], "then one per interval");
     site.behave(A, bad());
     site.run(secs(15));
     assert!(!site.alive(rs(1)));
@@ -100,7 +100,7 @@ fn with_fast_recovery_all_urls_follow_at_once() {
 }
 
 #[test]
-fn a_failure_that_does_not_count_does_not_begin_a_recovery() {
+fn a_failure_with_a_retry_left_starts_no_recovery() {
     let mut site = Site::new(lvs_with(http(&["/a", "/b", "/c"], |check| check.fast_recovery = true)));
     site.behave(A, ok());
     site.start();
@@ -111,13 +111,13 @@ fn a_failure_that_does_not_count_does_not_begin_a_recovery() {
     assert_eq!(site.requests(), ["/a"]);
     site.behave(A, ok());
     site.run(secs(5));
-    assert_eq!(site.requests(), ["/a"], "the retry alone");
+    assert_eq!(site.requests(), ["/a"], "only the retry");
     assert_eq!(site.check.tables.checkers.get(&(rs(1), 1)).unwrap().failures, 0);
-    assert_eq!(site.news(), []);
+    assert_eq!(site.take_changes(), []);
 }
 
 #[test]
-fn a_dead_one_waits_for_the_longer_of_both_delays() {
+fn a_dead_server_is_checked_after_the_longer_of_both_delays() {
     let mut lvs = lvs_with(http(&["/"], |_| {}));
     lvs.virtual_servers[0].real_servers[0].checkers[0].delay_before_retry = secs(25);
     let mut site = Site::new(lvs);
@@ -128,7 +128,7 @@ fn a_dead_one_waits_for_the_longer_of_both_delays() {
 }
 
 #[test]
-fn tls_is_the_transport_of_ssl_get() {
+fn ssl_get_uses_tls() {
     let kind = http(&["/notify"], |check| {
         check.tls = true;
         check.sni = Some("www.example.org".into());
@@ -149,7 +149,7 @@ fn tls_is_the_transport_of_ssl_get() {
     );
 }
 
-/// A check of `/` by `regex` that has had this much of a reply; with what it wants then.
+/// A check of `/` with `regex` that has received this part of a reply, and its actions after that.
 fn searching(pattern: &str, reply: &[u8]) -> (Check, AttemptId, Vec<Action>) {
     let kind = http(&["/"], |check| {
         let pattern = pattern.into();
@@ -167,28 +167,28 @@ fn searching(pattern: &str, reply: &[u8]) -> (Check, AttemptId, Vec<Action>) {
     (check, attempt, actions)
 }
 
-/// The look among actions.
+/// The search among actions.
 fn look(actions: Vec<Action>) -> Option<Look> {
     actions.into_iter().find_map(|action| if let Action::Look(_, look) = action { Some(*look) } else { None })
 }
 
 #[test]
-fn a_search_is_done_elsewhere_and_has_a_time_of_its_own() {
+fn the_time_of_a_search_does_not_count_against_the_timeout() {
     let head = b"HTTP/1.0 200 OK\r\n\r\n";
     let window = [&head[..], &[b'a'; 65_536]].concat();
     let key = TimerKey::Checker((rs(1), 1));
     let (mut check, attempt, actions) = searching("needle", &window);
-    assert!(actions.contains(&Action::Timer(key, Some(secs(12)))), "10 s for the look: {actions:?}");
-    let looked = look(actions).expect("a window is full").run(&mut || Ok(()));
+    assert!(actions.contains(&Action::Timer(key, Some(secs(12)))), "10 s for the search: {actions:?}");
+    let looked = look(actions).expect("the window is full").run(&mut || Ok(()));
     check.handle(Event::Received(attempt, b"needle"), secs(2));
-    assert_eq!(check.take_output().actions, [], "one look at a time");
-    // The attempt began at 1 s and may last 2 s; the look took 1.5 s of that.
+    assert_eq!(check.take_output().actions, [], "one search at a time");
+    // The attempt started at 1 s with a timeout of 2 s, and the search took 1.5 s.
     check.handle(Event::Looked(attempt, looked), ms(3500));
     let expected = [Action::Resume(attempt), Action::Timer(key, Some(ms(4500)))];
     assert_eq!(check.take_output().actions, expected);
     check.handle(Event::Closed(attempt), secs(4));
-    let looked = look(check.take_output().actions).expect("the body is over").run(&mut || Ok(()));
-    // What becomes of the connection now is of no account.
+    let looked = look(check.take_output().actions).expect("the body is complete").run(&mut || Ok(()));
+    // A failure of the connection is ignored now.
     check.handle(Event::Failed(attempt, "reset".into()), secs(4));
     check.handle(Event::Looked(attempt, looked), secs(5));
     let row = check.tables.checkers.get(&attempt.checker).unwrap();
@@ -199,10 +199,10 @@ fn a_search_is_done_elsewhere_and_has_a_time_of_its_own() {
 fn a_search_without_a_result_fails_the_check() {
     let reply = b"HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\na";
     let (mut check, attempt, actions) = searching("needle", reply);
-    let late = look(actions).expect("the body is over");
+    let late = look(actions).expect("the body is complete");
     check.handle(Event::Timer(TimerKey::Checker(attempt.checker)), secs(12));
     let output = check.take_output();
-    assert!(output.actions.contains(&Action::Close(attempt)), "which ends the search, too");
+    assert!(output.actions.contains(&Action::Close(attempt)), "which cancels the search, too");
     let reason = |check: &Check| check.tables.checkers.get(&attempt.checker).unwrap().reason.clone();
     assert_eq!(reason(&check), "regex: no result in time");
     check.handle(Event::Looked(attempt, late.run(&mut || Ok(()))), secs(13));
@@ -213,12 +213,9 @@ fn a_search_without_a_result_fails_the_check() {
     );
 
     let (mut check, attempt, actions) = searching("needle", reply);
-    let refused = look(actions).expect("the body is over").refuse("the last search is still under way");
+    let refused = look(actions).expect("the body is complete").refuse("the last search is still running");
     check.handle(Event::Looked(attempt, refused), secs(3));
-    assert_eq!(
-        check.tables.checkers.get(&attempt.checker).unwrap().reason,
-        "regex: the last search is still under way"
-    );
+    assert_eq!(check.tables.checkers.get(&attempt.checker).unwrap().reason, "regex: the last search is still running");
 }
 
 #[test]
@@ -248,6 +245,6 @@ fn every_host_of_an_smtp_check_must_answer() {
     check.handle(Event::Failed(AttemptId { checker: id, number: 3 }, "refused".into()), secs(11));
     assert!(
         !check.take_output().changes.iter().any(|change| matches!(change, Change::Checker { .. })),
-        "a retry is left"
+        "one retry is left"
     );
 }

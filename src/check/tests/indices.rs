@@ -1,4 +1,4 @@
-//! Row indices over reloads and crashes of the process.
+//! Tests of row indices across reloads and crashes of the process.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::state::{from_octets, to_octets};
 
 const SERVERS: [&str; 4] = ["10.1.0.1:80", "10.1.0.2:80", "10.1.0.3:80", "10.1.0.4:80"];
 
-/// Services by their last octet, with the numbers of their servers and whether they have a sorry server.
+/// Services by the last octet of their address, with their servers and whether they have a sorry server.
 fn file(services: &[(u8, &[usize], bool)]) -> Lvs {
     let rows = services.iter().map(|(octet, servers, has_sorry)| VirtualServer {
         endpoint: Endpoint::Address(format!("10.0.0.{octet}:80").parse().unwrap()),
@@ -40,7 +40,7 @@ fn reload(site: &mut Site, lvs: Lvs) {
     site.event(Event::Configure(super::reload::config(lvs)));
 }
 
-/// Another process with this configuration, which goes on with what the parent has.
+/// A replacement process with this configuration, and the indices and checkpoint that the parent has.
 fn replacement(old: &Site, lvs: Lvs) -> Site {
     let indices = to_octets(&old.check.tables.indices()).unwrap();
     let checkpoint = to_octets(&old.check.checkpoint()).unwrap();
@@ -56,7 +56,7 @@ fn replacement(old: &Site, lvs: Lvs) -> Site {
 }
 
 #[test]
-fn a_replacement_numbers_the_rows_of_a_reloaded_configuration_as_before() {
+fn a_replacement_keeps_the_indices_after_a_reload() {
     let second = file(&[(3, &[1], false), (2, &[3, 1], true)]);
     let mut site = Site::started(file(&[(1, &[0], false), (2, &[0, 1], false), (3, &[0, 1], true)]));
     site.behave(SERVERS[1], Behaviour::Refuses);
@@ -78,17 +78,17 @@ fn a_replacement_numbers_the_rows_of_a_reloaded_configuration_as_before() {
         site = replacement(&site, second.clone());
         assert_eq!(indices(&site), before);
         let alive = |service, position| site.alive((VirtualServerId(service), position));
-        assert_eq!((alive(2, 2), alive(2, 4), alive(3, 3)), (false, true, false), "verdicts go with the rows");
-        assert_eq!(site.news(), []);
+        assert_eq!((alive(2, 2), alive(2, 4), alive(3, 3)), (false, true, false), "the rows keep their verdicts");
+        assert_eq!(site.take_changes(), []);
     }
     reload(&mut site, file(&[(7, &[2], false), (3, &[0, 1], false)]));
     let now = indices(&site);
     assert_eq!((&now["10.0.0.7:80"], &now["g7"]), (&vec![4], &vec![4]));
-    assert_eq!(now["10.1.0.1:80 of 10.0.0.3:80"], [3, 4], "its index of before was given back for good");
+    assert_eq!(now["10.1.0.1:80 of 10.0.0.3:80"], [3, 4], "its previous index is not reused");
 }
 
 #[test]
-fn no_index_has_two_owners_whatever_is_reloaded_and_dies() {
+fn no_index_is_reused_across_random_reloads_and_crashes() {
     let mut site = Site::started(file(&[(1, &[0], false)]));
     let mut random = crate::state::Random::new(11);
     let mut before = indices(&site);
@@ -122,9 +122,9 @@ fn no_index_has_two_owners_whatever_is_reloaded_and_dies() {
     assert!(owners.len() > 300, "{}", owners.len());
 }
 
-/// A verdict belongs to a checker as it is configured, not to its place: a reload moves places.
+/// A verdict belongs to a checker by its configuration, not by its position, which a reload may change.
 #[test]
-fn verdicts_go_to_the_checkers_they_are_of() {
+fn verdicts_are_restored_to_the_checkers_with_the_same_configuration() {
     let checks = |ports: &[u16]| {
         let mut row = service(vec![server(SERVERS[0])]);
         let tcp = |port: &u16| checker(CheckerKind::Tcp(target(&format!("10.1.0.1:{port}"))));

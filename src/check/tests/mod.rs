@@ -1,4 +1,4 @@
-//! Tests of the machines: a site of services in virtual time, and the rules one by one.
+//! Tests of the machine: a site of services in virtual time, and single rules.
 
 mod chaos;
 mod http;

@@ -1,4 +1,4 @@
-//! Pools: weights, quorum, sorry servers, suspension, start and stop.
+//! Tests of weights, quorum, sorry servers, suspension, start and stop.
 
 use super::site::{Behaviour, Site, checker, lvs, misc, ms, rs, secs, server, service, sorry};
 use crate::check::{Cause, Change, Event, QuorumStatus, ServiceKey, VirtualServerId, wanted};
@@ -32,11 +32,11 @@ fn quorums(site: &mut Site) -> Vec<(QuorumStatus, u64)> {
         Change::Quorum { status, pool, .. } => Some((status, pool.weight_sum)),
         _ => None,
     };
-    site.news().into_iter().filter_map(figures).collect()
+    site.take_changes().into_iter().filter_map(figures).collect()
 }
 
 #[test]
-fn the_kernel_has_the_healthy_servers() {
+fn the_kernel_has_the_live_servers() {
     let mut site = pool(|_| {});
     assert_eq!(site.destinations(), [(1, 1), (2, 1), (3, 1)], "from the start");
     fall(&mut site, B);
@@ -45,15 +45,15 @@ fn the_kernel_has_the_healthy_servers() {
     assert_eq!((row.total, row.up, row.weight_sum, row.quorum_met), (3, 2, 2, true));
     rise(&mut site, B);
     assert_eq!(site.destinations(), [(1, 1), (2, 1), (3, 1)]);
-    let told = site.news().into_iter().filter_map(|change| match change {
+    let reports = site.take_changes().into_iter().filter_map(|change| match change {
         Change::RealServer { id, up, cause: Cause::Checks, pool } => Some((id.1, up, pool.up)),
         _ => None,
     });
-    assert_eq!(told.collect::<Vec<_>>(), [(2, false, 2), (2, true, 3)]);
+    assert_eq!(reports.collect::<Vec<_>>(), [(2, false, 2), (2, true, 3)]);
 }
 
 #[test]
-fn inhibited_servers_stay_with_weight_zero() {
+fn inhibited_servers_stay_in_the_table_with_weight_zero() {
     let mut site = pool(|row| row.real_servers[1].inhibit = true);
     fall(&mut site, B);
     assert_eq!(site.destinations(), [(1, 1), (2, 0), (3, 1)]);
@@ -72,7 +72,7 @@ fn below_quorum_the_sorry_server_takes_over() {
     fall(&mut site, A);
     assert_eq!(quorums(&mut site), []);
     fall(&mut site, B);
-    assert_eq!(site.destinations(), [(9, 1), (3, 0)], "live servers leave, or stay with weight 0");
+    assert_eq!(site.destinations(), [(9, 1), (3, 0)], "live servers are removed, or stay with weight 0");
     assert_eq!(quorums(&mut site), [(QuorumStatus::NotMet, 1)]);
     fall(&mut site, C);
     assert_eq!(site.destinations(), [(9, 1), (3, 0)]);
@@ -83,7 +83,7 @@ fn below_quorum_the_sorry_server_takes_over() {
 }
 
 #[test]
-fn an_inhibited_sorry_server_stays_with_weight_zero() {
+fn an_inhibited_sorry_server_stays_in_the_table_with_weight_zero() {
     let mut site = pool(|row| {
         row.quorum = 3;
         row.sorry_server = Some(sorry(S));
@@ -97,7 +97,7 @@ fn an_inhibited_sorry_server_stays_with_weight_zero() {
 }
 
 #[test]
-fn a_sorry_server_may_be_a_real_server() {
+fn a_sorry_server_may_also_be_a_real_server() {
     let mut site = pool(|row| {
         row.quorum = 3;
         row.sorry_server = Some(sorry(A));
@@ -112,7 +112,7 @@ fn a_sorry_server_may_be_a_real_server() {
 }
 
 #[test]
-fn below_quorum_without_a_sorry_server_live_servers_stay() {
+fn below_quorum_without_a_sorry_server_live_servers_stay_in_the_table() {
     let mut site = pool(|row| row.quorum = 3);
     fall(&mut site, A);
     assert_eq!(quorums(&mut site), [(QuorumStatus::NotMet, 2)]);
@@ -120,7 +120,7 @@ fn below_quorum_without_a_sorry_server_live_servers_stay() {
 }
 
 #[test]
-fn hysteresis_works_both_ways() {
+fn hysteresis_delays_loss_and_gain_of_the_quorum() {
     let mut site = pool(|row| {
         row.quorum = 20;
         row.hysteresis = 10;
@@ -141,12 +141,12 @@ fn hysteresis_works_both_ways() {
 }
 
 #[test]
-fn a_weight_is_set_by_hand() {
+fn a_weight_can_be_set_by_snmp() {
     let mut site = pool(|row| row.quorum = 3);
     site.event(Event::SetWeight(rs(1), 250));
     assert_eq!(site.destinations()[0], (1, 250));
     let set = Change::WeightSet { id: rs(1), from: 1, to: 250 };
-    assert_eq!(site.news(), [set, Change::Weight { id: rs(1), from: 1, to: 250 }]);
+    assert_eq!(site.take_changes(), [set, Change::Weight { id: rs(1), from: 1, to: 250 }]);
     site.event(Event::SetWeight(rs(1), u32::MAX));
     assert_eq!(site.destinations()[0], (1, 2_147_483_647));
     site.event(Event::SetWeight(rs(1), 0));
@@ -154,7 +154,7 @@ fn a_weight_is_set_by_hand() {
     assert_eq!(quorums(&mut site), [(QuorumStatus::NotMet, 2)]);
     fall(&mut site, A);
     site.event(Event::SetWeight(rs(1), 7));
-    assert_eq!(site.destinations(), [(2, 1), (3, 1)], "a dead one only remembers it");
+    assert_eq!(site.destinations(), [(2, 1), (3, 1)], "the weight of a dead server is only stored");
     rise(&mut site, A);
     assert_eq!(site.destinations()[0], (1, 7));
     site.event(Event::SetWeight((VirtualServerId(9), 1), 7));
@@ -177,13 +177,13 @@ fn scripts_and_files_contribute_to_the_weight() {
     assert_eq!(site.destinations()[0], (1, 39), "10 + 40 - 6 - 5");
     site.script("a", 0);
     site.run(secs(10));
-    assert_eq!(site.destinations()[0], (1, 0), "10 - 6 - 5 is limited to 0, and stays in the table");
+    assert_eq!(site.destinations()[0], (1, 0), "10 - 6 - 5 is limited to 0, and the server stays in the table");
     site.event(Event::FileValue { name: "f", value: 0 });
     assert_eq!(site.destinations()[0], (1, 5), "10 - 5");
 }
 
 #[test]
-fn a_storm_of_weights_stays_in_bounds() {
+fn extreme_weights_are_limited() {
     let mut site = pool(|row| {
         let file = CheckerKind::File { track_file: "f".into(), weight: 1, reverse: false };
         row.real_servers[0].checkers = vec![checker(file)];
@@ -207,7 +207,7 @@ fn with_alpha_the_service_starts_with_its_sorry_server() {
     }
     let mut site = Site::started(lvs(vec![row]));
     assert_eq!(site.destinations(), [(9, 1)]);
-    let news = site.news();
+    let news = site.take_changes();
     assert!(
         matches!(
             news[..],
@@ -223,11 +223,11 @@ fn with_alpha_the_service_starts_with_its_sorry_server() {
     assert_eq!(quorums(&mut site), [(QuorumStatus::Met, 1)]);
 }
 
-/// What is told at the start: servers as (position, up), the quorum as its status.
-fn told_at_the_start(site: &mut Site) -> (Vec<(u32, bool)>, Vec<QuorumStatus>) {
+/// The reports at the start: servers as (position, up), and the status of quorums.
+fn start_reports(site: &mut Site) -> (Vec<(u32, bool)>, Vec<QuorumStatus>) {
     site.event(Event::Start);
     let (mut servers, mut quorums) = (Vec::new(), Vec::new());
-    for change in site.news() {
+    for change in site.take_changes() {
         match change {
             Change::RealServer { id, up, cause: Cause::Initial, .. } => servers.push((id.1, up)),
             Change::Quorum { status, cause: Cause::Initial, .. } => quorums.push(status),
@@ -239,16 +239,16 @@ fn told_at_the_start(site: &mut Site) -> (Vec<(u32, bool)>, Vec<QuorumStatus>) {
 }
 
 #[test]
-fn the_quorum_is_told_at_the_start_and_servers_on_request_only() {
+fn the_start_reports_the_quorum_and_with_rs_init_notifies_the_servers() {
     use QuorumStatus::{Met, NotMet};
     let both = |up| vec![(1, up), (2, up)];
-    // alpha, quorum, hysteresis, sorry server, rs_init_notifies; servers and quorum as told, the first destination.
-    for (alpha, quorum, hysteresis, has_sorry, init_notifies, servers, told, first) in [
+    // alpha, quorum, hysteresis, sorry server, rs_init_notifies; reported servers and quorums, the first destination.
+    for (alpha, quorum, hysteresis, has_sorry, init_notifies, servers, quorums, first) in [
         (false, 1, 0, false, false, vec![], vec![Met], 1),
         (false, 2, 0, false, false, vec![], vec![Met], 1),
         (false, 3, 0, false, false, vec![], vec![NotMet], 1),
         (false, 3, 0, true, false, vec![], vec![NotMet], 9),
-        // Not enough to gain it, but enough to keep it.
+        // Not enough weight to gain the quorum, but enough to keep it.
         (false, 2, 1, true, false, vec![], vec![NotMet], 9),
         (false, 2, 1, false, false, vec![], vec![], 1),
         (true, 1, 0, true, false, vec![], vec![NotMet], 9),
@@ -262,35 +262,35 @@ fn the_quorum_is_told_at_the_start_and_servers_on_request_only() {
         let mut lvs = lvs(vec![row]);
         lvs.init_notifies = init_notifies;
         let mut site = Site::new(lvs);
-        let what = format!("alpha {alpha}, quorum {quorum}, {hysteresis}, sorry {has_sorry}, init {init_notifies}");
-        assert_eq!(told_at_the_start(&mut site), (servers, told), "{what}");
-        assert_eq!(site.destinations()[0].0, first, "{what}");
+        let case = format!("alpha {alpha}, quorum {quorum}, {hysteresis}, sorry {has_sorry}, init {init_notifies}");
+        assert_eq!(start_reports(&mut site), (servers, quorums), "{case}");
+        assert_eq!(site.destinations()[0].0, first, "{case}");
     }
 }
 
-/// With alpha a server starts as failed without a word; the first check that fails is told, once.
+/// With `alpha` a server starts as down without a report. The first failed check is reported once.
 #[test]
-fn with_alpha_the_first_failure_is_told_once() {
+fn with_alpha_the_first_failure_is_reported_once() {
     let mut row = service(vec![server(A)]);
     let second = row.real_servers[0].checkers[0].clone();
     row.real_servers[0].checkers.push(second);
     row.real_servers[0].checkers.iter_mut().for_each(|checker| checker.alpha = true);
     let mut site = Site::new(lvs(vec![row]));
     site.behave(A, Behaviour::Refuses);
-    told_at_the_start(&mut site);
+    start_reports(&mut site);
     site.run(secs(60));
-    let told = |site: &mut Site| {
-        let news = site.news().into_iter();
+    let reports = |site: &mut Site| {
+        let news = site.take_changes().into_iter();
         let of_servers = news.filter_map(|change| match change {
             Change::RealServer { id, up, cause, .. } => Some((id.1, up, cause)),
             _ => None,
         });
         of_servers.collect::<Vec<_>>()
     };
-    assert_eq!(told(&mut site), [(1, false, Cause::Initial)]);
+    assert_eq!(reports(&mut site), [(1, false, Cause::Initial)]);
     site.behave(A, Behaviour::Serves(Vec::new()));
     site.run(secs(60));
-    assert_eq!(told(&mut site), [(1, true, Cause::Checks)]);
+    assert_eq!(reports(&mut site), [(1, true, Cause::Checks)]);
 }
 
 #[test]
@@ -304,13 +304,13 @@ fn a_server_without_checkers_is_always_up() {
 }
 
 #[test]
-fn at_the_stop_live_servers_are_told_and_scripts_run_with_omega() {
+fn the_stop_reports_live_servers_and_runs_scripts_with_omega() {
     for omega in [false, true] {
         let mut site = pool(|row| row.omega = omega);
         fall(&mut site, B);
-        site.news();
+        site.take_changes();
         site.event(Event::Stop);
-        let news = site.news();
+        let news = site.take_changes();
         let causes = news.iter().map(|change| match change {
             Change::RealServer { up: false, cause, .. } => (true, cause.runs_scripts()),
             Change::Quorum { status: QuorumStatus::Shutdown, cause, .. } => (false, cause.runs_scripts()),
@@ -319,20 +319,20 @@ fn at_the_stop_live_servers_are_told_and_scripts_run_with_omega() {
         assert_eq!(causes.collect::<Vec<_>>(), [(true, omega), (true, omega), (false, omega)]);
         assert!(site.timers.is_empty());
         site.run(secs(60));
-        assert_eq!((site.news(), site.destinations()), (vec![], vec![(1, 1), (3, 1)]));
+        assert_eq!((site.take_changes(), site.destinations()), (vec![], vec![(1, 1), (3, 1)]));
     }
 }
 
 #[test]
-fn a_quorum_that_is_lost_already_is_not_lost_again_at_the_stop() {
+fn the_stop_runs_no_script_for_a_quorum_that_is_already_lost() {
     let mut site = pool(|row| {
         row.omega = true;
         row.quorum = 3;
     });
     fall(&mut site, B);
-    site.news();
+    site.take_changes();
     site.event(Event::Stop);
-    let scripts = site.news().into_iter().map(|change| match change {
+    let scripts = site.take_changes().into_iter().map(|change| match change {
         Change::RealServer { cause, .. } | Change::Quorum { cause, .. } => cause.runs_scripts(),
         other => panic!("{other:?}"),
     });
@@ -340,7 +340,7 @@ fn a_quorum_that_is_lost_already_is_not_lost_again_at_the_stop() {
 }
 
 #[test]
-fn checkers_rest_while_the_service_is_elsewhere() {
+fn with_ha_suspend_checkers_are_suspended_without_an_address_of_the_service() {
     let mut row = service(vec![server(A)]);
     row.ha_suspend = true;
     let mut site = Site::new(lvs(vec![row]));
@@ -354,13 +354,13 @@ fn checkers_rest_while_the_service_is_elsewhere() {
     assert_eq!(site.attempt_times(), [60_000, 70_001]);
     site.behave(A, Behaviour::Silent);
     site.run(secs(6));
-    assert_eq!(site.attempt_times().len(), 1, "one is under way");
+    assert_eq!(site.attempt_times().len(), 1, "an attempt is running");
     site.event(Event::AddressGone("10.0.0.1".parse().unwrap()));
     site.run(secs(60));
-    assert!(site.alive(rs(1)), "it did not come to an end");
+    assert!(site.alive(rs(1)), "the attempt was cancelled");
     assert!(site.timers.is_empty());
     let suspended = |suspended| Change::Suspended { id: VirtualServerId(1), suspended };
-    assert_eq!(site.news(), [suspended(false), suspended(true)]);
+    assert_eq!(site.take_changes(), [suspended(false), suspended(true)]);
 }
 
 fn group(entries: Vec<GroupEntry>) -> Site {
@@ -376,7 +376,7 @@ fn group(entries: Vec<GroupEntry>) -> Site {
 }
 
 #[test]
-fn a_group_is_one_service_per_address_and_mark() {
+fn a_group_has_one_service_per_address_and_mark() {
     let site = group(vec![
         GroupEntry::Address("10.0.0.1:80".parse().unwrap()),
         GroupEntry::FwMark(7, None),
@@ -400,7 +400,7 @@ fn a_group_is_one_service_per_address_and_mark() {
 }
 
 #[test]
-fn any_address_of_a_group_ends_the_rest() {
+fn any_address_of_a_group_resumes_its_checkers() {
     let range = GroupEntry::Range("10.0.0.254".parse().unwrap(), "10.0.1.1".parse().unwrap(), 81);
     let mut site = group(vec![GroupEntry::FwMark(7, None), range]);
     site.run(secs(5));
@@ -411,5 +411,5 @@ fn any_address_of_a_group_ends_the_rest() {
     assert_eq!(site.attempt_times(), [5000]);
     let mut site = group(vec![GroupEntry::FwMark(7, None)]);
     site.run(secs(5));
-    assert_eq!(site.attempt_times(), [1000], "a group of marks alone is always here");
+    assert_eq!(site.attempt_times(), [1000], "a group with marks only is never suspended");
 }

@@ -1,4 +1,4 @@
-//! A new configuration while running: the difference is applied.
+//! Tests of reloads and of replacement processes.
 
 use super::site::{Behaviour, Site, checker, lvs, misc, rs, secs, server, service, sorry, target};
 use crate::check::{Cause, Change, Event, QuorumStatus, VirtualServerId};
@@ -14,6 +14,7 @@ pub fn config(lvs: Lvs) -> Box<Config> {
     let options = crate::config::Options {
         path: empty.path().into(),
         config_id: String::new(),
+        directory: None,
         all_config: false,
         strict: false,
         outside: crate::config::Outside::fixed(),
@@ -32,22 +33,22 @@ fn pool() -> VirtualServer {
 }
 
 #[test]
-fn nothing_moves_when_nothing_has_changed() {
+fn an_unchanged_configuration_changes_nothing() {
     let mut site = Site::started(lvs(vec![pool()]));
     site.behave(B, Behaviour::Refuses);
     site.run(secs(5));
-    site.news();
+    site.take_changes();
     let (timers, kernel) = (site.timers.clone(), site.kernel.clone());
     site.attempt_times();
     reload(&mut site, vec![pool()]);
-    assert_eq!((site.news(), &site.timers, &site.kernel), (vec![], &timers, &kernel));
+    assert_eq!((site.take_changes(), &site.timers, &site.kernel), (vec![], &timers, &kernel));
     assert!(!site.alive(rs(2)), "a dead server stays dead");
     site.run(secs(10));
     assert_eq!(site.attempt_times(), [11_001, 11_001]);
 }
 
 #[test]
-fn an_attempt_under_way_comes_to_its_end() {
+fn a_running_attempt_continues() {
     let mut site = Site::started(lvs(vec![pool()]));
     site.latency = secs(1);
     site.run(secs(1));
@@ -57,7 +58,7 @@ fn an_attempt_under_way_comes_to_its_end() {
 }
 
 #[test]
-fn rows_keep_their_index_when_others_come_and_go() {
+fn rows_keep_their_index_when_others_are_added_and_removed() {
     let mut other = service(vec![server(C)]);
     other.endpoint = Endpoint::Address("10.0.0.2:80".parse().unwrap());
     let mut site = Site::started(lvs(vec![pool(), other.clone()]));
@@ -71,8 +72,8 @@ fn rows_keep_their_index_when_others_come_and_go() {
     let address = |id| tables.real_servers.get(&id).unwrap().address().to_string();
     assert_eq!(address((VirtualServerId(2), 1)), C);
     assert_eq!(address((VirtualServerId(2), 2)), "10.1.0.7:80");
-    assert_eq!(site.kernel[&VirtualServerId(1)], [], "the removed service has no destinations any more");
-    let news = site.news();
+    assert_eq!(site.kernel[&VirtualServerId(1)], [], "the removed service has no destinations");
+    let news = site.take_changes();
     assert!(matches!(news[..], [Change::Quorum { id: VirtualServerId(3), cause: Cause::Initial, .. }]), "{news:?}");
     site.attempt_times();
     site.run(secs(20));
@@ -81,7 +82,7 @@ fn rows_keep_their_index_when_others_come_and_go() {
 }
 
 #[test]
-fn a_removed_server_leaves_the_kernel_and_its_checks_end() {
+fn a_removed_server_is_removed_from_the_kernel_and_no_longer_checked() {
     let mut site = Site::started(lvs(vec![pool()]));
     site.latency = secs(1);
     site.run(secs(1));
@@ -90,15 +91,15 @@ fn a_removed_server_leaves_the_kernel_and_its_checks_end() {
     site.run(secs(5));
     assert!(!site.check.tables.real_servers.contains_key(&rs(1)));
     assert_eq!(site.timers.len(), 1);
-    assert_eq!(site.news(), []);
+    assert_eq!(site.take_changes(), []);
 }
 
 #[test]
-fn a_changed_checker_begins_anew_but_does_not_raise_a_dead_server() {
+fn a_changed_checker_starts_again_but_a_dead_server_stays_dead() {
     let mut site = Site::started(lvs(vec![pool()]));
     site.behave(B, Behaviour::Refuses);
     site.run(secs(5));
-    site.news();
+    site.take_changes();
     let mut changed = pool();
     for server in &mut changed.real_servers {
         server.checkers[0].delay_loop = secs(20);
@@ -109,28 +110,30 @@ fn a_changed_checker_begins_anew_but_does_not_raise_a_dead_server() {
     site.behave(A, Behaviour::Refuses);
     site.behave(B, Behaviour::Serves(Vec::new()));
     site.run(secs(3));
-    assert_eq!((site.alive(rs(1)), site.alive(rs(2))), (false, true), "the first failure counts again");
+    assert_eq!((site.alive(rs(1)), site.alive(rs(2))), (false, true), "the first failure of a new checker counts");
 }
 
 #[test]
-fn a_weight_set_by_hand_is_lost_and_the_quorum_is_judged_anew() {
+fn a_reload_resets_weights_set_by_snmp_and_updates_the_quorum() {
     let mut site = Site::started(lvs(vec![pool()]));
     site.event(Event::SetWeight(rs(1), 50));
-    site.news();
+    site.take_changes();
     let mut strict = pool();
     strict.quorum = 3;
     strict.real_servers[1].weight = 1;
     reload(&mut site, vec![strict]);
     assert_eq!(site.destinations(), [(1, 1), (2, 1)]);
-    let news = site.news();
+    let news = site.take_changes();
     assert!(news.contains(&Change::Weight { id: rs(1), from: 50, to: 1 }));
     assert!(news.iter().any(|change| matches!(change, Change::Quorum { status: QuorumStatus::NotMet, .. })));
     reload(&mut site, vec![pool()]);
-    assert!(site.news().iter().any(|change| matches!(change, Change::Quorum { status: QuorumStatus::Met, .. })));
+    assert!(
+        site.take_changes().iter().any(|change| matches!(change, Change::Quorum { status: QuorumStatus::Met, .. }))
+    );
 }
 
 #[test]
-fn a_new_sorry_server_takes_no_place() {
+fn a_new_sorry_server_does_not_move_the_real_servers() {
     let mut site = Site::started(lvs(vec![pool()]));
     site.run(secs(5));
     let mut row = pool();
@@ -141,14 +144,14 @@ fn a_new_sorry_server_takes_no_place() {
     assert_eq!(addresses, [A, B, "10.1.0.9:80"]);
     site.attempt_times();
     site.run(secs(20));
-    assert_eq!(site.attempt_times().len(), 4, "both are checked on");
+    assert_eq!(site.attempt_times().len(), 4, "both are still checked");
     reload(&mut site, vec![pool()]);
     assert_eq!(site.destinations(), [(1, 1), (2, 1)]);
-    assert_eq!(site.news(), []);
+    assert_eq!(site.take_changes(), []);
 }
 
 #[test]
-fn a_new_file_check_knows_the_number() {
+fn a_new_file_check_uses_the_known_number() {
     let kind = |weight| checker(CheckerKind::File { track_file: "f".into(), weight, reverse: false });
     let with = |weight| {
         let mut row = pool();
@@ -165,7 +168,7 @@ fn a_new_file_check_knows_the_number() {
 }
 
 #[test]
-fn a_new_bfd_check_knows_the_session() {
+fn a_new_bfd_check_uses_the_known_state_of_its_session() {
     let with = |session: &str| {
         let mut row = pool();
         row.real_servers[0].checkers = vec![checker(CheckerKind::Bfd { session: session.into() })];
@@ -183,7 +186,7 @@ fn a_new_bfd_check_knows_the_session() {
 }
 
 #[test]
-fn suspension_follows_the_keyword() {
+fn a_reload_can_add_and_remove_ha_suspend() {
     let mut row = pool();
     row.ha_suspend = true;
     let mut site = Site::started(lvs(vec![row.clone()]));
@@ -198,7 +201,7 @@ fn suspension_follows_the_keyword() {
 }
 
 #[test]
-fn a_further_checker_of_a_live_server_must_not_fail() {
+fn a_failing_new_checker_takes_a_live_server_down() {
     let mut site = Site::started(lvs(vec![pool()]));
     site.run(secs(5));
     let mut row = pool();
@@ -211,7 +214,7 @@ fn a_further_checker_of_a_live_server_must_not_fail() {
 }
 
 #[test]
-fn a_replacement_goes_on_with_the_verdicts_of_its_predecessor() {
+fn a_replacement_resumes_with_the_verdicts_of_its_predecessor() {
     let mut site = Site::started(lvs(vec![pool()]));
     site.behave("10.1.0.2:80", Behaviour::Refuses);
     site.run(secs(15));
@@ -223,22 +226,22 @@ fn a_replacement_goes_on_with_the_verdicts_of_its_predecessor() {
     other.event(Event::Start);
     assert!(!other.alive(rs(2)), "still down, before any check");
     assert_eq!(other.destinations(), site.destinations());
-    assert_eq!(other.news(), []);
-    // And it comes back when it is well.
+    assert_eq!(other.take_changes(), []);
+    // The server comes back when its checker succeeds.
     other.run(secs(15));
     assert!(other.alive(rs(2)));
 }
 
-/// What a predecessor or the configuration before has told is no news; what is new since is.
+/// A state that a predecessor or the previous configuration has reported is not reported again, only changes of it.
 #[test]
-fn the_start_of_a_service_is_told_once() {
+fn the_initial_state_of_a_service_is_reported_once() {
     let mut alpha = pool();
     alpha.alpha = true;
     alpha.real_servers.iter_mut().for_each(|server| server.checkers[0].alpha = true);
     let mut row = pool();
     row.endpoint = Endpoint::Address("10.0.0.2:80".parse().unwrap());
     let quorums = |site: &mut Site| {
-        let figures = site.news().into_iter().filter_map(|change| match change {
+        let figures = site.take_changes().into_iter().filter_map(|change| match change {
             Change::Quorum { id, status, cause, .. } => Some((id.0, status, cause)),
             _ => None,
         });
@@ -254,7 +257,7 @@ fn the_start_of_a_service_is_told_once() {
     reload(&mut site, vec![alpha.clone(), row.clone()]);
     assert_eq!(quorums(&mut site), [(2, QuorumStatus::Met, Cause::Initial)]);
     site.run(secs(15));
-    site.news();
+    site.take_changes();
 
     let mut lvs = lvs(vec![alpha.clone(), row.clone()]);
     lvs.init_notifies = true;
@@ -262,10 +265,10 @@ fn the_start_of_a_service_is_told_once() {
     other.check.resume(&site.check.checkpoint());
     other.servers.clone_from(&site.servers);
     other.event(Event::Start);
-    assert_eq!(other.news(), [], "of a replacement, even with rs_init_notifies");
+    assert_eq!(other.take_changes(), [], "nothing is reported after a replacement, even with rs_init_notifies");
     other.run(secs(15));
-    assert_eq!(other.news(), [], "both are down as before");
-    // A configuration that came with the replacement may change the quorum: that is news.
+    assert_eq!(other.take_changes(), [], "both are down as before");
+    // A changed configuration of the replacement may change the quorum, which is reported.
     let mut strict = pool();
     strict.quorum = 5;
     let mut site = Site::started(super::site::lvs(vec![pool()]));

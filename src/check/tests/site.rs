@@ -1,4 +1,4 @@
-//! A site in virtual time: the machines, real servers that behave as told, and a kernel that obeys.
+//! Test fixture: a site in virtual time with the machine, simulated real servers and a simulated kernel.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -27,7 +27,7 @@ pub fn target(address: &str) -> Target {
     address.parse::<SocketAddr>().unwrap().into()
 }
 
-/// Every 10 s, 2 s for an attempt, one retry after 1 s, no warmup.
+/// A checker with an interval of 10 s, a timeout of 2 s, one retry after 1 s, and no warmup.
 pub fn checker(kind: CheckerKind) -> Checker {
     Checker {
         delay_loop: secs(10),
@@ -56,7 +56,7 @@ const TIMING: Timing = Timing {
     warmup: Some(Duration::ZERO),
 };
 
-/// Weight 1, a TCP_CHECK of its own address.
+/// A real server with weight 1 and a TCP_CHECK of its own address.
 pub fn server(address: &str) -> RealServer {
     RealServer {
         address: address.parse().unwrap(),
@@ -80,7 +80,7 @@ pub fn sorry(address: &str) -> SorryServer {
     SorryServer { address: address.parse().unwrap(), method: Method::Nat, inhibit: false }
 }
 
-/// 10.0.0.1:80 over TCP, quorum 1.
+/// The service 10.0.0.1:80 over TCP with quorum 1.
 pub fn service(real_servers: Vec<RealServer>) -> VirtualServer {
     VirtualServer {
         endpoint: Endpoint::Address("10.0.0.1:80".parse().unwrap()),
@@ -115,19 +115,20 @@ pub fn lvs(virtual_servers: Vec<VirtualServer>) -> Lvs {
     Lvs { virtual_servers, ..Lvs::default() }
 }
 
-/// What a real server does with a connection.
+/// Behaviour of a real server on a connection.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Behaviour {
-    /// Accepts, and sends this after the first octets it gets; closes then.
+    /// Accepts, sends this after the first octets received, and closes the connection.
     Serves(Vec<u8>),
-    /// Refuses at once.
+    /// Refuses the connection at once.
     Refuses,
-    /// Says nothing.
+    /// Does not answer.
     Silent,
-    /// The daemon has not what a connection takes.
-    Lacking,
+    /// The daemon runs out of resources for the connection.
+    OutOfResources,
 }
 
+/// A scheduled event.
 enum Coming {
     Connected(AttemptId),
     Received(AttemptId, Vec<u8>),
@@ -144,12 +145,12 @@ pub struct Site {
     pub now: Duration,
     pub timers: BTreeMap<TimerKey, Duration>,
     pub servers: BTreeMap<SocketAddr, Behaviour>,
-    /// Scripts by name: how they end and when.
+    /// Result and duration of scripts by name.
     pub scripts: BTreeMap<String, (ScriptEnd, Duration)>,
     pub changes: Vec<(Duration, Change)>,
-    /// When attempts began.
+    /// Start times of attempts.
     pub attempts: Vec<(Duration, CheckerId)>,
-    /// What was sent.
+    /// Octets sent.
     pub sent: Vec<Vec<u8>>,
     pub kernel: BTreeMap<VirtualServerId, Vec<(SocketAddr, u32)>>,
     pub latency: Duration,
@@ -159,7 +160,7 @@ pub struct Site {
 }
 
 impl Site {
-    /// A site before its start; its servers accept.
+    /// A site before its start. By default its servers accept connections.
     pub fn new(lvs: Lvs) -> Site {
         Site {
             check: Check::new(Tables::of(lvs), 1),
@@ -184,13 +185,13 @@ impl Site {
         site
     }
 
-    /// Starts it; that each service starts with its quorum met is no news to a test.
+    /// Starts the site, and drops the reports of quorums met at the start.
     pub fn start(&mut self) {
         self.event(Event::Start);
-        let is_news = |change: &Change| {
+        let is_relevant = |change: &Change| {
             !matches!(change, Change::Quorum { status: QuorumStatus::Met, cause: Cause::Initial, .. })
         };
-        self.changes.retain(|(_, change)| is_news(change));
+        self.changes.retain(|(_, change)| is_relevant(change));
     }
 
     pub fn behave(&mut self, address: &str, behaviour: Behaviour) {
@@ -223,7 +224,7 @@ impl Site {
                 self.open.insert(attempt, target.address);
                 match self.behaviour(target.address) {
                     Behaviour::Refuses => self.later(Coming::Failed(attempt)),
-                    Behaviour::Lacking => self.later(Coming::Postponed(attempt)),
+                    Behaviour::OutOfResources => self.later(Coming::Postponed(attempt)),
                     Behaviour::Silent if transport == Transport::Udp => self.later(Coming::Connected(attempt)),
                     Behaviour::Silent => {}
                     Behaviour::Serves(_) if transport == Transport::Ping => self.later(Coming::PingReply(attempt)),
@@ -261,7 +262,7 @@ impl Site {
         self.coming.insert((self.now + self.latency, self.sequence), coming);
     }
 
-    /// Lets this much time pass.
+    /// Lets time pass.
     pub fn run(&mut self, time: Duration) {
         let end = self.now + time;
         loop {
@@ -301,7 +302,7 @@ impl Site {
         self.check.tables.real_servers.get(&id).unwrap().alive
     }
 
-    /// Destinations of the first service as the kernel has them: last octet of the address and weight.
+    /// Destinations of the first service in the kernel: last octet of the address, and weight.
     pub fn destinations(&self) -> Vec<(u8, u32)> {
         let destinations = &self.kernel[&VirtualServerId(1)];
         let last = |address: &SocketAddr| match address.ip() {
@@ -312,7 +313,7 @@ impl Site {
     }
 
     /// Takes the changes since the last call.
-    pub fn news(&mut self) -> Vec<Change> {
+    pub fn take_changes(&mut self) -> Vec<Change> {
         std::mem::take(&mut self.changes).into_iter().map(|(_, change)| change).collect()
     }
 
@@ -328,7 +329,7 @@ impl Site {
     }
 }
 
-/// The `position`th row of the first service.
+/// The real server at a position of the first service.
 pub fn rs(position: u32) -> RealServerId {
     (VirtualServerId(1), position)
 }

@@ -1,5 +1,5 @@
-//! Servers that flap, hang and come back, addresses that go and come, by seed: in the end the kernel has the healthy
-//! servers, and the quorum says what the weights say.
+//! Random tests with servers that flap, hang and recover, and addresses that are removed and set: in the end the kernel has
+//! the live servers, and the quorum agrees with the weights.
 
 use super::site::{Behaviour, Site, checker, lvs, misc, ms, rs, secs, server, service, sorry, target};
 use crate::check::{Event, VirtualServerId};
@@ -54,7 +54,7 @@ fn set(site: &mut Site, position: u32, healthy: bool, silent: bool) {
 }
 
 #[test]
-fn after_any_storm_the_kernel_has_the_healthy() {
+fn after_random_events_the_kernel_has_the_live_servers() {
     for seed in 1..=200 {
         let mut random = Random::new(seed);
         let (mut site, has_sorry) = site(&mut random);

@@ -1,4 +1,4 @@
-//! When attempts begin, and when they count.
+//! Tests of the schedule of attempts, and of retries.
 
 use super::site::{Behaviour, Site, checker, lvs, misc, ms, rs, secs, server, service, target};
 use crate::check::{Cause, Change, Event, ScriptEnd};
@@ -14,16 +14,16 @@ fn one(edit: impl FnOnce(&mut RealServer)) -> Site {
 }
 
 #[test]
-fn checks_begin_after_a_second_and_follow_the_result_by_delay_loop() {
+fn checks_start_after_a_second_and_follow_the_last_result_by_delay_loop() {
     let mut site = one(|_| {});
     site.start();
     site.run(secs(25));
     assert_eq!(site.attempt_times(), [1000, 11_001, 21_002]);
-    assert_eq!(site.news(), []);
+    assert_eq!(site.take_changes(), []);
 }
 
 #[test]
-fn a_timer_that_was_set_anew_meanwhile_does_nothing() {
+fn an_outdated_timer_event_is_ignored() {
     let mut site = one(|_| {});
     site.start();
     site.run(secs(5));
@@ -43,30 +43,30 @@ fn warmup_spreads_the_first_checks() {
     let mut site = Site::started(lvs(vec![service(servers.collect())]));
     site.run(ms(10_999));
     let times = site.attempt_times();
-    assert_eq!(times.len(), 100, "all within warmup");
+    assert_eq!(times.len(), 100, "all attempts start within warmup");
     assert!(times.iter().all(|at| (1000..11_000).contains(at)));
     let early = times.iter().filter(|at| **at < 6000).count();
     assert!((25..75).contains(&early), "{early} of 100 in the first half");
 }
 
-/// That the daemon has no descriptors left says nothing of a server, also where nothing is retried.
+/// Running out of descriptors in the daemon is no failure of a server, even without retries.
 #[test]
-fn what_the_daemon_lacks_is_no_failure() {
+fn running_out_of_resources_is_no_failure() {
     let mut site = one(|row| row.checkers[0].retry = 0);
     site.start();
     site.run(ms(1500));
-    site.behave(A, Behaviour::Lacking);
+    site.behave(A, Behaviour::OutOfResources);
     site.run(secs(11));
     assert_eq!(site.attempt_times(), [1000, 11_001, 11_502, 12_003]);
     site.behave(A, Behaviour::Serves(Vec::new()));
     site.run(secs(11));
     assert_eq!(site.attempt_times(), [12_504, 22_505]);
     assert!(site.alive(rs(1)));
-    assert_eq!(site.news(), []);
+    assert_eq!(site.take_changes(), []);
 }
 
 #[test]
-fn the_first_failure_counts() {
+fn a_first_failure_takes_the_server_down() {
     let mut site = one(|row| row.checkers[0].retry = 3);
     site.behave(A, Behaviour::Refuses);
     site.start();
@@ -76,7 +76,7 @@ fn the_first_failure_counts() {
 }
 
 #[test]
-fn later_failures_count_after_the_retries() {
+fn a_later_failure_takes_the_server_down_after_the_retries() {
     let mut site = one(|row| {
         row.checkers[0].retry = 2;
         row.checkers[0].log_all_failures = true;
@@ -88,18 +88,19 @@ fn later_failures_count_after_the_retries() {
     site.run(ms(8001));
     assert_eq!(site.attempt_times(), [11_001, 12_002], "delay_before_retry between them");
     assert!(site.alive(rs(1)));
-    let left: Vec<_> = site.news().iter().map(|change| matches!(change, Change::AttemptFailed { .. })).collect();
+    let left: Vec<_> =
+        site.take_changes().iter().map(|change| matches!(change, Change::AttemptFailed { .. })).collect();
     assert_eq!(left, [true, true]);
     site.run(secs(1));
     assert!(!site.alive(rs(1)));
     site.run(secs(11));
-    assert_eq!(site.attempt_times(), [13_003, 23_004], "delay_loop once it is down");
-    let Some(Change::Checker { up: false, reason, .. }) = site.news().first().cloned() else { panic!() };
+    assert_eq!(site.attempt_times(), [13_003, 23_004], "delay_loop when the server is down");
+    let Some(Change::Checker { up: false, reason, .. }) = site.take_changes().first().cloned() else { panic!() };
     assert_eq!(reason, "connection refused");
 }
 
 #[test]
-fn a_success_resets_the_count_and_raises_at_once() {
+fn a_success_resets_the_retries_and_brings_the_server_up_at_once() {
     let mut site = one(|_| {});
     site.start();
     site.run(secs(5));
@@ -109,8 +110,8 @@ fn a_success_resets_the_count_and_raises_at_once() {
         site.behave(A, Behaviour::Serves(Vec::new()));
         site.run(ms(3500));
     }
-    assert!(site.alive(rs(1)), "one failure each, with one retry");
-    assert_eq!(site.news(), []);
+    assert!(site.alive(rs(1)), "one failure at a time, with one retry");
+    assert_eq!(site.take_changes(), []);
     site.behave(A, Behaviour::Refuses);
     site.run(secs(20));
     assert!(!site.alive(rs(1)));
@@ -120,7 +121,7 @@ fn a_success_resets_the_count_and_raises_at_once() {
 }
 
 #[test]
-fn silence_fails_after_the_limit() {
+fn silence_fails_after_the_timeout() {
     let mut site = one(|_| {});
     site.behave(A, Behaviour::Silent);
     site.start();
@@ -132,24 +133,25 @@ fn silence_fails_after_the_limit() {
 }
 
 #[test]
-fn an_answer_after_the_limit_is_ignored() {
+fn a_reply_after_the_timeout_is_ignored() {
     let mut site = one(|_| {});
     site.latency = secs(3);
     site.start();
     site.run(secs(60));
     assert!(!site.alive(rs(1)));
-    assert_eq!(site.news().len(), 3, "checker, server, quorum");
+    assert_eq!(site.take_changes().len(), 3, "checker, server, quorum");
 }
 
 #[test]
-fn with_alpha_the_first_success_brings_it_in() {
+fn with_alpha_the_first_success_brings_the_server_up() {
     let mut site = one(|row| row.checkers[0].alpha = true);
     site.start();
     assert!(!site.alive(rs(1)));
     assert_eq!(site.destinations(), []);
     site.run(ms(1001));
     assert_eq!(site.destinations(), [(1, 1)]);
-    let ups: Vec<_> = site.news().into_iter().filter(|c| matches!(c, Change::RealServer { up: true, .. })).collect();
+    let ups: Vec<_> =
+        site.take_changes().into_iter().filter(|c| matches!(c, Change::RealServer { up: true, .. })).collect();
     assert_eq!(ups.len(), 1);
 }
 
@@ -170,12 +172,12 @@ fn all_checkers_of_a_server_must_succeed() {
     site.behave(A, Behaviour::Serves(Vec::new()));
     site.run(secs(12));
     assert!(site.alive(rs(1)));
-    let moves = site.news().into_iter().filter(|change| matches!(change, Change::RealServer { .. })).count();
+    let moves = site.take_changes().into_iter().filter(|change| matches!(change, Change::RealServer { .. })).count();
     assert_eq!(moves, 2);
 }
 
 #[test]
-fn a_script_is_run_by_the_time_of_its_start_and_never_twice() {
+fn the_interval_of_a_script_counts_from_its_start_and_runs_do_not_overlap() {
     let mut site = one(|row| row.checkers = vec![misc("check", false)]);
     site.scripts.insert("check".into(), (ScriptEnd::Exited(0), secs(4)));
     site.start();
@@ -192,7 +194,7 @@ fn a_script_is_run_by_the_time_of_its_start_and_never_twice() {
 }
 
 #[test]
-fn scripts_that_fail_hang_or_die() {
+fn scripts_that_fail_hang_or_are_killed_take_the_server_down() {
     for end in [ScriptEnd::Exited(2), ScriptEnd::Signalled(11), ScriptEnd::NotStarted("no such file".into())] {
         let mut site = one(|row| row.checkers = vec![misc("check", false)]);
         site.scripts.insert("check".into(), (end, ms(5)));
@@ -208,11 +210,11 @@ fn scripts_that_fail_hang_or_die() {
 }
 
 #[test]
-fn pings_and_datagrams() {
+fn ping_and_udp_checks() {
     let mut site = one(|row| row.checkers = vec![checker(CheckerKind::Ping(target("10.1.0.1:0")))]);
     site.start();
     site.run(secs(5));
-    assert_eq!(site.news(), []);
+    assert_eq!(site.take_changes(), []);
     site.behave("10.1.0.1:0", Behaviour::Silent);
     site.run(secs(20));
     assert!(!site.alive(rs(1)));
@@ -235,7 +237,7 @@ fn pings_and_datagrams() {
 }
 
 #[test]
-fn a_file_needs_no_polling() {
+fn a_file_check_makes_no_attempts() {
     let kind = CheckerKind::File { track_file: "load".into(), weight: 0, reverse: false };
     let mut site = one(|row| row.checkers = vec![checker(kind)]);
     site.check.tables.lvs.track_files =
@@ -249,11 +251,11 @@ fn a_file_needs_no_polling() {
     assert!(!site.alive(rs(1)), "at once");
     site.event(Event::FileValue { name: "load", value: 0 });
     assert!(site.alive(rs(1)));
-    assert!(site.news().iter().any(|change| matches!(change, Change::RealServer { cause: Cause::Checks, .. })));
+    assert!(site.take_changes().iter().any(|change| matches!(change, Change::RealServer { cause: Cause::Checks, .. })));
 }
 
 #[test]
-fn a_session_needs_no_polling_and_with_alpha_it_has_to_be_up_once() {
+fn a_bfd_check_makes_no_attempts_and_with_alpha_waits_for_the_session() {
     for alpha in [false, true] {
         let mut checker = checker(CheckerKind::Bfd { session: "peer".into() });
         checker.alpha = alpha;

@@ -3,12 +3,14 @@
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::super::diag::Class;
 use super::super::model::Address;
 use super::super::node::Node;
 use super::super::value::Value;
 use super::context::{Ctx, options, text};
 use super::global::Defaults;
+
+/// Longest label, as in the kernel.
+const LONGEST_LABEL: usize = 15;
 
 /// `static_ipaddress`.
 pub(super) fn statics(tree: &[Node<'_>], defaults: &Defaults, ctx: &mut Ctx<'_, '_>) -> Vec<Address> {
@@ -17,26 +19,30 @@ pub(super) fn statics(tree: &[Node<'_>], defaults: &Defaults, ctx: &mut Ctx<'_, 
         tree.iter().filter(|n| n.keyword.name == "track_group").filter_map(|n| n.text(0)).collect();
     let mut list = Vec::new();
     for entry in tree.iter().filter(|n| n.keyword.name == "static_ipaddress").flat_map(|n| n.children.iter()) {
-        let Some(address) = address(entry, &device, defaults.global.dynamic_interfaces, ctx) else {
+        let dynamic = defaults.global.dynamic_interfaces;
+        let Some(address) = address(entry, &device, dynamic, ctx) else {
             continue;
         };
+        if !options(&entry.args).any(|(option, _)| option == "dev") {
+            ctx.interface(&device, entry.at(), dynamic);
+        }
         if let Some(name) = address.track_group.as_deref().filter(|g| !groups.contains(g)) {
-            ctx.report
-                .fault(Class::General, entry.at(), format!("the track_group '{name}' does not exist: it is ignored"))
-                .help(format!("define it: track_group {name} {{ group {{ INSTANCE }} }}"));
+            let text = format!("the track_group '{name}' does not exist: the word is ignored");
+            ctx.mistake(entry.at(), text, format!("define it: track_group {name} {{ group {{ INSTANCE }} }}"));
         }
         list.push(address);
     }
     list
 }
 
-/// One entry; `device` is used without `dev`.
+/// Builds an entry; `device` is the default of `dev`.
 pub(super) fn address(entry: &Node<'_>, device: &str, dynamic: bool, ctx: &mut Ctx<'_, '_>) -> Option<Address> {
     let Some(Value::Prefix(ip, len)) = entry.value(0).filter(|_| !entry.bad) else {
         return None;
     };
-    let prefix = len.unwrap_or(if ip.is_ipv4() { 32 } else { 128 });
+    let prefix = len.unwrap_or(whole(*ip));
     let mut address = Address::plain(*ip, prefix, device);
+    let mut usable = true;
     for (option, args) in options(&entry.args) {
         let value = args.first().map(|a| &a.value);
         let word = value.and_then(text);
@@ -46,27 +52,41 @@ pub(super) fn address(entry: &Node<'_>, device: &str, dynamic: bool, ctx: &mut C
                 address.device = word.unwrap_or(device).to_owned();
                 ctx.interface(&address.device, place, dynamic);
             }
-            ("scope", Some(Value::Uint(n))) => address.scope = u8::try_from(*n).unwrap_or(0),
+            ("scope", Some(Value::Uint(n))) => {
+                if ip.is_ipv6() {
+                    ctx.adjusted(place, "an IPv6 address has no scope keyword: it is ignored").help("remove it");
+                } else {
+                    address.scope = u8::try_from(*n).unwrap_or(0);
+                }
+            }
             ("broadcast", _) => match (ip, word.and_then(|w| broadcast(*ip, prefix, w))) {
                 (IpAddr::V4(_), found) => address.broadcast = found,
                 (IpAddr::V6(_), _) => {
-                    ctx.adjusted(place, "IPv6 has no broadcast address: ignored");
+                    ctx.mistake(place, "IPv6 has no broadcast address: the entry is ignored", "remove the word");
+                    usable = false;
                 }
             },
             ("label", _) => {
                 let label = word.unwrap_or_default();
-                if label.len() > 15 {
-                    let text = format!("the label '{label}' is longer than 15 characters: it is ignored");
-                    ctx.report.fault(Class::General, place, text).help("shorten it");
+                if ip.is_ipv6() {
+                    ctx.adjusted(place, "an IPv6 address has no label: it is ignored").help("remove it");
+                } else if label.len() > LONGEST_LABEL {
+                    let text = format!("the label has more than {LONGEST_LABEL} characters: the entry is ignored");
+                    ctx.mistake(place, text, "shorten it");
+                    usable = false;
+                } else {
+                    address.label = Some(label.to_owned());
                 }
-                address.label = (label.len() <= 15).then(|| label.to_owned());
             }
             ("peer", Some(Value::Prefix(peer, len))) => {
-                if peer.is_ipv4() == ip.is_ipv4() {
-                    address.peer = Some((*peer, len.unwrap_or(if peer.is_ipv4() { 32 } else { 128 })));
-                } else {
+                if peer.is_ipv4() != ip.is_ipv4() {
                     let text = format!("the peer {peer} is not of the family of {ip}: it is ignored");
-                    ctx.report.fault(Class::General, place, text).help("use two addresses of one family");
+                    ctx.mistake(place, text, "use two addresses of one family");
+                } else if let Some(len) = len {
+                    let text = format!("a peer has no prefix length: {peer}/{len} is ignored");
+                    ctx.adjusted(place, text).help(format!("write peer {peer}"));
+                } else {
+                    address.peer = Some((*peer, whole(*peer)));
                 }
             }
             ("preferred_lft", Some(Value::Uint(n))) => address.preferred_lft = u32::try_from(*n).ok(),
@@ -80,10 +100,20 @@ pub(super) fn address(entry: &Node<'_>, device: &str, dynamic: bool, ctx: &mut C
             _ => {}
         }
     }
-    Some(address)
+    if let (Some((peer, _)), Some(len)) = (address.peer, len) {
+        address.prefix = whole(*ip);
+        let text = format!("an address with a peer has no prefix length: /{len} is ignored");
+        ctx.adjusted(entry.at(), text).help(format!("write {ip} peer {peer}"));
+    }
+    usable.then_some(address)
 }
 
-/// `ADDR`, `+` (all host bits set) or `-` (all clear).
+/// The prefix length of a single address.
+fn whole(ip: IpAddr) -> u8 {
+    if ip.is_ipv4() { 32 } else { 128 }
+}
+
+/// The broadcast address: `ADDR`, `+` (all host bits set) or `-` (all host bits clear).
 fn broadcast(ip: IpAddr, prefix: u8, word: &str) -> Option<IpAddr> {
     let IpAddr::V4(ip) = ip else { return None };
     let hosts = u32::MAX.checked_shr(u32::from(prefix)).unwrap_or(0);

@@ -1,4 +1,4 @@
-//! How an instance behaves: priority, preemption, timing, authentication, and what strict mode fixes of it.
+//! Protocol settings of an instance: priority, preemption, timing, authentication, and the values that strict mode fixes.
 
 use std::time::Duration;
 
@@ -24,11 +24,11 @@ impl Maker<'_, '_, '_> {
         let owner = priority == 255;
         if strict && state.is_some() && master != owner {
             let text = if owner {
-                "priority 255 means state MASTER"
+                "strict mode: priority 255 means state MASTER, which is used"
             } else {
                 "strict mode: state MASTER needs priority 255; BACKUP is used"
             };
-            self.adjust("state", text);
+            self.drop("state", text, "write state MASTER with priority 255, and state BACKUP with any other");
         }
         let start = if owner || (master && !strict) { StartState::Master } else { StartState::Backup };
         (priority, start)
@@ -39,12 +39,12 @@ impl Maker<'_, '_, '_> {
         if last.is_none_or(|n| n.keyword.name == "preempt") {
             return false;
         }
-        let why = match (kind.owner, start) {
-            (true, _) => "nopreempt has no effect with priority 255",
-            (false, StartState::Master) => "nopreempt has no effect with state MASTER: write state BACKUP",
+        let (why, remedy) = match (kind.owner, start) {
+            (true, _) => ("priority 255", "remove it, or lower the priority"),
+            (false, StartState::Master) => ("state MASTER", "write state BACKUP"),
             (false, StartState::Backup) => return true,
         };
-        self.adjust("nopreempt", why);
+        self.drop("nopreempt", &format!("nopreempt has no effect with {why}: it is ignored"), remedy);
         false
     }
 
@@ -52,20 +52,21 @@ impl Maker<'_, '_, '_> {
         let Some(micros) = self.node.last("preempt_delay").and_then(|n| n.uint(0)).filter(|n| *n > 0) else {
             return Duration::ZERO;
         };
-        let why = if kind.strict {
-            "preempt_delay is not allowed in strict mode: ignored"
+        let (why, remedy) = if kind.strict {
+            ("is not allowed in strict mode", "remove it")
         } else if start == StartState::Master {
-            "preempt_delay has no effect with state MASTER: write state BACKUP"
+            ("has no effect with state MASTER", "write state BACKUP")
         } else if nopreempt {
-            "preempt_delay has no effect with nopreempt"
+            ("has no effect with nopreempt", "remove one of them")
         } else {
             return Duration::from_micros(micros);
         };
-        self.adjust("preempt_delay", why);
+        self.drop("preempt_delay", &format!("preempt_delay {why}: it is ignored"), remedy);
         Duration::ZERO
     }
 
-    /// v2: whole seconds; v3: at most 40.95 s in steps of 10 ms. Halves are rounded up.
+    /// `advert_int`, rounded to whole seconds in version 2, and to steps of 10 ms up to 40.95 s in version 3. Halves are rounded
+    /// up.
     pub(super) fn advert_interval(&mut self, version: Version) -> Duration {
         let Some(node) = self.node.last("advert_int") else {
             return Duration::from_secs(1);
@@ -80,7 +81,8 @@ impl Maker<'_, '_, '_> {
         let used = Duration::from_micros(used);
         if used != Duration::from_micros(written) {
             let text = format!("{rule}: {} s is used", used.as_secs_f64());
-            self.ctx.adjusted(node.at_arg(0), text);
+            let remedy = format!("write advert_int {}", used.as_secs_f64());
+            self.ctx.adjusted(node.at_arg(0), text).help(remedy);
         }
         used
     }
@@ -88,20 +90,22 @@ impl Maker<'_, '_, '_> {
     pub(super) fn authentication(&mut self, kind: &Kind) -> Option<Authentication> {
         let block = self.node.last("authentication")?;
         let why = if kind.version == Version::V3 {
-            Some("VRRP version 3 has no authentication: ignored")
+            Some("VRRP version 3 has no authentication")
         } else if kind.strict {
-            Some("authentication is not allowed in strict mode: ignored")
+            Some("authentication is not allowed in strict mode")
         } else {
             None
         };
         if let Some(why) = why {
-            self.ctx.adjusted(block.at(), why);
+            let text = format!("{why}: the block is ignored, and adverts are not authenticated");
+            self.ctx.mistake(block.at(), text, "remove the block");
             return None;
         }
         let of_type = block.last("auth_type")?;
         let word = of_type.text(0).unwrap_or_default();
         let Some(pass) = block.last("auth_pass") else {
-            self.ctx.adjusted(block.at(), "authentication has no auth_pass: ignored").help("add auth_pass PASSWORD");
+            let text = "authentication has no auth_pass: the block is ignored, and adverts are not authenticated";
+            self.ctx.mistake(block.at(), text, "add auth_pass PASSWORD");
             return None;
         };
         let written = pass.text(0).unwrap_or_default().as_bytes();
@@ -110,17 +114,19 @@ impl Maker<'_, '_, '_> {
             *to = *from;
         }
         if written.len() > 8 {
-            self.ctx.adjusted(pass.at_arg(0), "only the first 8 characters of the password are used");
+            let text = "only the first 8 characters of the password are used";
+            self.ctx.adjusted(pass.at_arg(0), text).help("write 8 characters, the same at every router");
         }
         Some(if word == "PASS" { Authentication::Pass(key) } else { Authentication::Ah(key) })
     }
 
-    /// On by default; in strict mode only for owners, and for others only where version 3 says so.
+    /// `accept`: on by default; in strict mode only for address owners, or with the keyword in version 3.
     pub(super) fn accept(&mut self, kind: &Kind) -> bool {
         let last = self.node.children.iter().rev().find(|n| matches!(n.keyword.name, "accept" | "no_accept"));
         match last.map(|n| n.keyword.name) {
             Some("accept") if kind.strict && !kind.owner && kind.version == Version::V2 => {
-                self.adjust("accept", "accept is for VRRP version 3 in strict mode: ignored");
+                let text = "strict mode: accept is for VRRP version 3; it is ignored";
+                self.drop("accept", text, "remove it, or write version 3");
                 false
             }
             Some(name) => name == "accept",
@@ -132,20 +138,20 @@ impl Maker<'_, '_, '_> {
         let own = self.node.last("down_timer_adverts").and_then(|n| n.uint(0)).and_then(|n| u8::try_from(n).ok());
         if strict {
             if own.is_some_and(|n| n != 3) {
-                self.adjust("down_timer_adverts", "strict mode: down_timer_adverts is 3");
+                self.drop("down_timer_adverts", "strict mode: down_timer_adverts 3 is used", "remove it");
             }
             return 3;
         }
         own.unwrap_or(self.defaults.down_timer_adverts)
     }
 
-    /// A setting that strict mode fixes.
+    /// A setting that strict mode fixes to `in_strict`.
     pub(super) fn forced(&mut self, keyword: &str, default: Option<bool>, strict: bool, in_strict: bool) -> bool {
         let own = self.node.flag(keyword);
         if strict {
             if own.is_some_and(|v| v != in_strict) {
                 let word = if in_strict { "on" } else { "off" };
-                self.adjust(keyword, &format!("strict mode: {keyword} is {word}"));
+                self.drop(keyword, &format!("strict mode: {keyword} {word} is used"), "remove it");
             }
             return in_strict;
         }

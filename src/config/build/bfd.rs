@@ -4,17 +4,17 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::super::diag::At;
+use super::super::diag::{At, Class};
 use super::super::model::BfdInstance;
 use super::super::node::Node;
 use super::context::{Ctx, blocks};
 
-/// Characters of a session's name.
+/// Longest name of a session.
 const LONGEST_NAME: usize = 31;
-/// `max_hops` that means no check, as -1 does.
+/// `max_hops` without a check, like -1.
 const ANY_HOPS: i64 = 255;
 
-/// The sessions in configured order; those that cannot be are left out.
+/// The valid sessions, in configured order.
 pub(super) fn build(tree: &[Node<'_>], ctx: &mut Ctx<'_, '_>) -> Vec<BfdInstance> {
     let mut neighbors: HashMap<IpAddr, At> = HashMap::new();
     let mut sessions = Vec::new();
@@ -23,8 +23,8 @@ pub(super) fn build(tree: &[Node<'_>], ctx: &mut Ctx<'_, '_>) -> Vec<BfdInstance
         let at = block.last("neighbor_ip").map_or_else(|| block.at(), |node| node.at_arg(0));
         if let Some(first) = neighbors.get(&session.neighbor) {
             let text = format!("another session has the neighbor {}: '{name}' is left out", session.neighbor);
-            let help = "a neighbor has one session: track that one everywhere";
-            ctx.adjusted(at, text).also(*first, "first used here").help(help);
+            let help = "a neighbor has one session: use its name in all track_bfd lists";
+            ctx.report.fault(Class::General, at, text).also(*first, "first used here").help(help);
             continue;
         }
         neighbors.insert(session.neighbor, at);
@@ -36,17 +36,17 @@ pub(super) fn build(tree: &[Node<'_>], ctx: &mut Ctx<'_, '_>) -> Vec<BfdInstance
 fn session(name: &str, block: &Node<'_>, ctx: &mut Ctx<'_, '_>) -> Option<BfdInstance> {
     if name.chars().count() > LONGEST_NAME {
         let text = format!("the name has more than {LONGEST_NAME} characters: the session is left out");
-        ctx.adjusted(block.at_arg(0), text).help("shorten it here and where the session is tracked");
+        ctx.mistake(block.at_arg(0), text, "shorten it here and where the session is tracked");
         return None;
     }
-    // Its absence is reported with that of other trackers' keywords.
+    // A missing neighbor_ip is reported by `check`.
     let neighbor = block.last("neighbor_ip")?.ip(0)?;
     let source = block.last("source_ip").and_then(|node| Some((node, node.ip(0)?)));
     if let Some((node, source)) = source
         && source.is_ipv4() != neighbor.is_ipv4()
     {
         let text = format!("{source} is not of the family of the neighbor {neighbor}: '{name}' is left out");
-        ctx.adjusted(node.at_arg(0), text).help("write an address of this host by which it reaches the neighbor");
+        ctx.mistake(node.at_arg(0), text, "write an address of this host by which it reaches the neighbor");
         return None;
     }
     let ttl = number(block, "ttl").unwrap_or(if neighbor.is_ipv4() { 255 } else { 64 });
@@ -85,10 +85,10 @@ fn max_hops(block: &Node<'_>, ttl: u8, ctx: &mut Ctx<'_, '_>) -> Option<u8> {
     if written == ANY_HOPS {
         return None;
     }
-    // -1 is no number of hops.
+    // -1 = no check.
     let hops = u8::try_from(written).ok()?;
     if hops > ttl {
-        let text = format!("max_hops {hops} is more than the TTL {ttl} and is taken as {ttl}: it checks nothing");
+        let text = format!("max_hops {hops} is more than the TTL {ttl}: {ttl} is used, which accepts all packets");
         ctx.adjusted(node.at_arg(0), text).help("write the number of routers between both ends, or -1 for no check");
     }
     Some(hops.min(ttl))

@@ -9,7 +9,7 @@ use super::super::suggest::nearest;
 use super::context::{Ctx, blocks};
 use super::instance::Built;
 
-/// Tracked objects: the list that refers to them, the blocks that define them, and what such a block needs.
+/// For each track list: its keyword, the blocks that define its items, and the required keyword of these.
 const TRACKED: [(&str, &[&str], &str); 4] = [
     ("track_script", &["vrrp_script"], "script"),
     ("track_process", &["vrrp_track_process"], "process"),
@@ -17,7 +17,7 @@ const TRACKED: [(&str, &[&str], &str); 4] = [
     ("track_bfd", &["bfd_instance"], "neighbor_ip"),
 ];
 
-/// What is tracked is defined, once, and complete.
+/// Checks that tracked items are defined once and completely.
 pub(super) fn tracked(tree: &[Node<'_>], ctx: &mut Ctx<'_, '_>) {
     blocks(tree, "virtual_server_group", ctx);
     for (list, kinds, needs) in TRACKED {
@@ -25,9 +25,10 @@ pub(super) fn tracked(tree: &[Node<'_>], ctx: &mut Ctx<'_, '_>) {
         let found: Vec<_> = kinds.iter().flat_map(|kind| blocks(tree, kind, ctx)).collect();
         for (name, block) in found {
             defined.insert(name);
-            if !block.children.iter().any(|n| n.keyword.name == needs) {
-                let text = format!("{} '{name}' has no {needs} and is ignored", block.keyword.name);
-                ctx.report.warn(Class::General, block.at_arg(0), text).help(format!("add {needs} to it"));
+            if !block.has(needs) {
+                let usable = if block.children.iter().any(|n| n.keyword.name == needs) { "usable " } else { "" };
+                let text = format!("{} '{name}' has no {usable}{needs}: it is ignored", block.keyword.name);
+                ctx.mistake(block.at_arg(0), text, format!("add {needs} to it"));
             }
         }
         let users = tree.iter().filter(|n| matches!(n.keyword.name, "vrrp_instance" | "vrrp_sync_group"));
@@ -45,8 +46,7 @@ pub(super) fn tracked(tree: &[Node<'_>], ctx: &mut Ctx<'_, '_>) {
     }
 }
 
-/// A virtual router is one VRID on one interface and family, among one multicast group or one set of peers.
-/// Those that cannot be are left out.
+/// Removes instances whose VRID is in use on their interface and family, in the same multicast group or set of peers.
 pub(super) fn instances(instances: Vec<Built>, ctx: &mut Ctx<'_, '_>) -> Vec<Built> {
     let mut seen: HashMap<(&str, Family, u8), Vec<&Built>> = HashMap::new();
     let mut clashing = HashSet::new();
@@ -57,14 +57,14 @@ pub(super) fn instances(instances: Vec<Built>, ctx: &mut Ctx<'_, '_>) -> Vec<Bui
             let name = &other.instance.name;
             let (vrid, interface) = (i.vrid, &i.interface);
             let text = format!(
-                "virtual_router_id {vrid} is used on {interface} by '{name}' already: '{}' is left out",
+                "virtual_router_id {vrid} is used on {interface} by '{name}' already: '{}' is not started",
                 i.name
             );
             clashing.insert(place);
             ctx.report
                 .fault(Class::General, built.vrid_at, text)
                 .also(other.vrid_at, "first used here")
-                .help("give each virtual router on an interface an id of its own");
+                .help("give each virtual router of an interface its own VRID");
         } else {
             others.push(built);
         }
@@ -73,7 +73,7 @@ pub(super) fn instances(instances: Vec<Built>, ctx: &mut Ctx<'_, '_>) -> Vec<Bui
     instances.into_iter().enumerate().filter(keep).map(|(_, built)| built).collect()
 }
 
-/// Whether a packet of one instance could be meant for the other.
+/// Whether the adverts of two instances reach each other.
 fn overlap(one: &Instance, other: &Instance) -> bool {
     match (&one.unicast, &other.unicast) {
         (None, None) => one.group == other.group,

@@ -1,42 +1,68 @@
-//! What building needs besides the tree, and access to the keywords of a block.
+//! Context of building the model, and access to the keywords of a block.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 
 use super::super::diag::{At, Class, Draft, Report};
-use super::super::facts::Facts;
 use super::super::keywords::Status;
 use super::super::node::Node;
+use super::super::outside::Answers;
 use super::super::value::{Arg, Value};
 
-/// What building needs besides the tree.
+/// Context of building the model.
 pub(super) struct Ctx<'c, 'f> {
-    pub(super) facts: &'c mut Facts<'f>,
+    pub(super) answers: &'c mut Answers<'f>,
     pub(super) report: &'c mut Report,
-    /// `enable_script_security` and the user id scripts run as without a user of their own.
-    pub(super) scripts: (bool, u32),
-    /// Names that `use_vmac` lines give to interfaces, each with the first instance that does.
+    /// `enable_script_security`.
+    pub(super) script_security: bool,
+    /// User id of scripts without a user of their own; `None` when the default user does not exist.
+    pub(super) script_uid: Option<u32>,
+    /// Names of VMACs on `use_vmac` lines, each with the first instance that has it.
     pub(super) vmacs: HashMap<String, String>,
 }
 
 impl Ctx<'_, '_> {
-    /// An interface that must exist, unless interfaces may come later.
+    /// Checks that an interface exists, unless it may be created later (`dynamic`).
     pub(super) fn interface(&mut self, name: &str, at: At, dynamic: bool) {
-        if !dynamic && !self.vmacs.contains_key(name) && !self.facts.has_interface(name) {
-            self.report.fault(Class::BadInterface, at, format!("the interface '{name}' does not exist")).help(
-                "correct the name, or write dynamic_interfaces in global_defs to accept interfaces that come later",
+        if !dynamic && !self.vmacs.contains_key(name) && !self.answers.has_interface(name) {
+            let text = format!("the interface '{name}' does not exist: it counts as down until it is created");
+            self.report.fault(Class::BadInterface, at, text).help(
+                "correct the name, or write dynamic_interfaces in global_defs to allow interfaces that are created later",
             );
         }
     }
 
-    /// A change made to what is written, as keepalived makes it.
+    /// Warns about a value that is adjusted, as by C keepalived.
     pub(super) fn adjusted(&mut self, at: At, text: impl Into<String>) -> &mut Draft {
         self.report.warn(Class::General, at, text)
     }
+
+    /// Warns about a second use of a keyword whose first use counts.
+    pub(super) fn second(&mut self, first: &Node<'_>, further: &Node<'_>) {
+        let name = further.keyword.name;
+        let draft =
+            self.adjusted(further.at(), format!("{name} is given twice: the first counts, this one is ignored"));
+        draft.also(first.at(), "first given here").help("remove one of them");
+    }
+
+    /// Reports a fault: a line is dropped, or its default used, as by C keepalived.
+    pub(super) fn mistake(&mut self, at: At, text: impl Into<String>, help: impl Into<String>) {
+        self.report.fault(Class::General, at, text).help(help);
+    }
 }
 
-/// Access to a block's keywords; a keyword given twice counts as written last.
+/// Access to the keywords of a block; of several lines with the same keyword, the last counts.
 impl<'i> Node<'i> {
+    /// The first line with a keyword, with a warning about further ones.
+    pub(super) fn first(&self, name: &str, ctx: &mut Ctx<'_, '_>) -> Option<&Node<'i>> {
+        let mut all = self.children.iter().filter(|n| n.keyword.name == name && !n.bad);
+        let first = all.next()?;
+        for further in all {
+            ctx.second(first, further);
+        }
+        Some(first)
+    }
+
     pub(super) fn last(&self, name: &str) -> Option<&Node<'i>> {
         self.children.iter().rev().find(|n| n.keyword.name == name && !n.bad)
     }
@@ -102,7 +128,7 @@ pub(super) fn text(value: &Value) -> Option<&str> {
     }
 }
 
-/// The options of an entry by their canonical name, the last one counts.
+/// The options of an entry with their canonical names; of several with the same name, the last counts.
 pub(super) fn options(args: &[Arg]) -> impl Iterator<Item = (&'static str, &[Arg])> {
     args.iter().filter_map(|a| match &a.value {
         Value::Option(keyword, inner) => {
@@ -116,7 +142,7 @@ pub(super) fn options(args: &[Arg]) -> impl Iterator<Item = (&'static str, &[Arg
     })
 }
 
-/// The blocks of a kind at the top level; a name given twice is an error.
+/// The top-level blocks of a kind; a name that is used twice is a fault.
 pub(super) fn blocks<'t, 'i>(tree: &'t [Node<'i>], kind: &str, ctx: &mut Ctx<'_, '_>) -> Vec<(&'t str, &'t Node<'i>)> {
     let mut seen: HashMap<&str, At> = HashMap::new();
     let mut found = Vec::new();
@@ -130,7 +156,7 @@ pub(super) fn blocks<'t, 'i>(tree: &'t [Node<'i>], kind: &str, ctx: &mut Ctx<'_,
                     format!("{kind} '{name}' is defined already: this one is ignored"),
                 )
                 .also(*first, "first defined here")
-                .help("give each a name of its own");
+                .help("give each its own name");
         } else {
             seen.insert(name, node.at_arg(0));
             found.push((name, node));
@@ -139,11 +165,12 @@ pub(super) fn blocks<'t, 'i>(tree: &'t [Node<'i>], kind: &str, ctx: &mut Ctx<'_,
     found
 }
 
-/// A number of messages, where 0 is taken as 1.
+/// A number of messages; 0 is taken as 1.
 pub(super) fn at_least_one(node: &Node<'_>, ctx: &mut Ctx<'_, '_>) -> Option<u32> {
     let written = node.u32(0)?;
     if written == 0 {
-        ctx.adjusted(node.at_arg(0), format!("{} 0 is taken as 1", node.keyword.name));
+        let name = node.keyword.name;
+        ctx.adjusted(node.at_arg(0), format!("{name} 0 is taken as 1")).help(format!("write {name} 1"));
     }
     Some(written.max(1))
 }

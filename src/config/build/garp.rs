@@ -1,16 +1,15 @@
-//! Gratuitous ARP and neighbour advertisement settings, and `garp_group`.
+//! Gratuitous ARP and neighbor advertisement settings, and `garp_group`.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::time::Duration;
 
-use super::super::diag::Class;
 use super::super::model::{Garp, Instance};
 use super::super::node::Node;
 use super::context::{Ctx, at_least_one};
 use super::global::Defaults;
 
-/// The settings of an instance with the defaults merged in.
+/// The settings of an instance, with the defaults merged.
 pub(super) fn of(node: &Node<'_>, defaults: &Defaults, strict: bool, ctx: &mut Ctx<'_, '_>) -> Garp {
     let d = &defaults.garp;
     let own = |name: &str| node.last(name).and_then(|n| n.u32(0));
@@ -19,7 +18,7 @@ pub(super) fn of(node: &Node<'_>, defaults: &Defaults, strict: bool, ctx: &mut C
     let refresh_repeat = counted("garp_master_refresh_repeat").or(d.refresh_repeat);
     let delay = own("garp_master_delay").or(d.delay);
     let refresh = own("garp_master_refresh").or(d.refresh);
-    // vrrp_min_garp: one message only, where nothing else is written.
+    // vrrp_min_garp: one message, unless the other keywords say otherwise.
     let repeat = repeat.unwrap_or(if d.min { 1 } else { 5 });
     let delay = delay.unwrap_or(if d.min { 0 } else { 5 });
     let mut lower_delay = own("garp_lower_prio_delay").or(d.lower_delay).unwrap_or(delay);
@@ -46,7 +45,12 @@ pub(super) fn of(node: &Node<'_>, defaults: &Defaults, strict: bool, ctx: &mut C
 }
 
 /// Applies `garp_group` blocks to the instances on their interfaces.
-pub(super) fn groups<'i>(tree: &[Node<'_>], instances: impl Iterator<Item = &'i mut Instance>, ctx: &mut Ctx<'_, '_>) {
+pub(super) fn groups<'i>(
+    tree: &[Node<'_>],
+    instances: impl Iterator<Item = &'i mut Instance>,
+    dynamic: bool,
+    ctx: &mut Ctx<'_, '_>,
+) {
     let mut spacing: HashMap<&str, [Option<Duration>; 2]> = HashMap::new();
     for group in tree.iter().filter(|n| n.keyword.name == "garp_group") {
         let micros = |name: &str| group.last(name).and_then(|n| n.uint(0)).map(Duration::from_micros);
@@ -56,20 +60,20 @@ pub(super) fn groups<'i>(tree: &[Node<'_>], instances: impl Iterator<Item = &'i 
         for member in members {
             let Some(name) = member.text(0) else { continue };
             any = true;
+            ctx.interface(name, member.at_arg(0), dynamic);
             match spacing.entry(name) {
                 Entry::Vacant(free) => {
                     free.insert(wanted);
                 }
                 Entry::Occupied(_) => {
-                    let text = format!("'{name}' is in two garp_groups: the first counts");
-                    ctx.adjusted(member.at_arg(0), text);
+                    let text = format!("'{name}' is in two garp_groups: the first counts, this one is ignored");
+                    ctx.mistake(member.at_arg(0), text, "remove it from one of them");
                 }
             }
         }
         if !any || wanted == [None, None] {
-            ctx.report
-                .warn(Class::General, group.at(), "this garp_group has no effect")
-                .help("it needs interfaces, and garp_interval or gna_interval");
+            let help = "add interfaces, and garp_interval or gna_interval";
+            ctx.mistake(group.at(), "this garp_group has no effect: it is ignored", help);
         }
     }
     for instance in instances {

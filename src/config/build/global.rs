@@ -6,12 +6,12 @@ use std::time::Duration;
 use super::super::model::{FlushOnStop, Global, MailServer, Version};
 use super::super::node::Node;
 use super::context::{Ctx, at_least_one};
-use super::script;
+use super::{process, script};
 
-/// Of made up names of VMACs.
+/// Default start of the names of VMACs.
 const VMAC_PREFIX: &str = "vrrp";
 
-/// The global settings, and those that are only defaults of instances.
+/// The global settings, and the defaults of instances.
 pub(super) struct Defaults {
     pub global: Global,
     pub version: Option<Version>,
@@ -26,6 +26,8 @@ pub(super) struct Defaults {
     pub check_unicast_src: bool,
     pub strict: bool,
     pub vmac_prefix: String,
+    /// Whether scripts without a user of their own cannot be run.
+    pub no_script_user: bool,
 }
 
 /// Global defaults of gratuitous ARP; `None` = the keyword is absent.
@@ -41,7 +43,7 @@ pub(super) struct GarpDefaults {
     pub min: bool,
 }
 
-/// All `global_defs` blocks as one, and the top level itself.
+/// All `global_defs` blocks merged, and the top level.
 pub(super) struct Merged<'t> {
     blocks: Vec<&'t Node<'t>>,
     top: &'t [Node<'t>],
@@ -56,6 +58,14 @@ impl<'t> Merged<'t> {
         self.top.iter().find(|n| n.keyword.name == name && !n.bad)
     }
 
+    /// A top-level keyword that may be used once, with a warning about further uses.
+    fn only_top(&self, name: &str, ctx: &mut Ctx<'_, '_>) -> Option<&'t Node<'_>> {
+        let mut all = self.top.iter().filter(|n| n.keyword.name == name && !n.bad);
+        let first = all.next()?;
+        all.for_each(|further| ctx.second(first, further));
+        Some(first)
+    }
+
     fn has(&self, name: &str) -> bool {
         self.last(name).is_some()
     }
@@ -68,17 +78,18 @@ impl<'t> Merged<'t> {
         self.last(name).and_then(|n| n.text(0)).map(str::to_owned)
     }
 
-    /// Of a keyword whose first definition counts.
+    /// All lines with a keyword, valid or not.
+    fn children<'n>(&'n self, name: &'n str) -> impl Iterator<Item = &'t Node<'t>> + 'n {
+        self.blocks.iter().flat_map(|block| block.children.iter()).filter(move |n| n.keyword.name == name)
+    }
+
+    /// The first valid line with a keyword whose first definition counts.
     fn first(&self, name: &str) -> Option<&'t Node<'_>> {
-        self.blocks.iter().find_map(|block| block.children.iter().find(|n| n.keyword.name == name && !n.bad))
+        self.children(name).find(|n| !n.bad)
     }
 
     fn u32(&self, name: &str) -> Option<u32> {
         self.last(name).and_then(|n| n.u32(0))
-    }
-
-    fn nice(&self, name: &str) -> Option<i8> {
-        self.last(name).and_then(|n| n.int(0)).and_then(|n| i8::try_from(n).ok())
     }
 
     fn micros(&self, name: &str) -> Duration {
@@ -113,11 +124,12 @@ pub(super) fn build(tree: &[Node<'_>], ctx: &mut Ctx<'_, '_>) -> Defaults {
         check_unicast_src: g.flag("vrrp_check_unicast_src").unwrap_or(false),
         strict: g.flag("vrrp_strict").unwrap_or(false),
         vmac_prefix: vmac_prefix(&g, ctx),
+        no_script_user: g.children("script_user").next().is_some() || g.has("enable_script_security"),
         global: settings(&g, ctx),
     }
 }
 
-/// A count of messages: 0 is taken as 1.
+/// A number of messages or seconds: 0 is taken as 1.
 fn count(g: &Merged<'_>, name: &str, ctx: &mut Ctx<'_, '_>) -> Option<u32> {
     let node = g.last(name)?;
     at_least_one(node, ctx)
@@ -127,38 +139,40 @@ fn vmac_prefix(g: &Merged<'_>, ctx: &mut Ctx<'_, '_>) -> String {
     let node = g.first("vmac_prefix");
     let prefix = node.and_then(|node| node.text(0)).unwrap_or(VMAC_PREFIX);
     if let (Some(node), true) = (node, prefix.contains(['/', ':']) || prefix.contains(char::is_whitespace)) {
-        ctx.adjusted(node.at_arg(0), format!("no interface can be named so: '{VMAC_PREFIX}' is used"));
+        let text = format!("not valid in the name of an interface: '{VMAC_PREFIX}' is used");
+        ctx.mistake(node.at_arg(0), text, "write letters and digits");
         return VMAC_PREFIX.to_owned();
     }
     prefix.to_owned()
 }
 
 fn settings(g: &Merged<'_>, ctx: &mut Ctx<'_, '_>) -> Global {
-    let host = ctx.facts.host_name();
+    let host = ctx.answers.host_name();
     let notification_email: Vec<String> = g
         .blocks
         .iter()
         .flat_map(|b| b.all("notification_email").flat_map(|n| n.children.iter()))
         .filter_map(|n| n.text(0).map(str::to_owned))
         .collect();
+    if let (Some(block), true) = (g.last("notification_email"), notification_email.is_empty()) {
+        ctx.adjusted(block.at(), "notification_email has no addresses: no mail is sent")
+            .help("add an address, or remove it");
+    }
     let sender = g.text("notification_email_from");
-    let login = ctx.facts.login();
+    let login = ctx.answers.login();
     let default_sender = (!notification_email.is_empty()).then(|| format!("{login}@{host}"));
     let rfc = g.has("enable_snmp_rfc");
     let after_boot = g.micros("vrrp_delay_after_boot");
-    let left = if after_boot.is_zero() { after_boot } else { after_boot.saturating_sub(ctx.facts.uptime()) };
+    let left = if after_boot.is_zero() { after_boot } else { after_boot.saturating_sub(ctx.answers.uptime()) };
     let default_interface = g.text("default_interface").unwrap_or_else(|| "eth0".to_owned());
     let dynamic_interfaces = g.has("dynamic_interfaces");
-    if let Some(node) = g.last("default_interface") {
-        ctx.interface(&default_interface, node.at_arg(0), dynamic_interfaces);
-    }
     Global {
         router_id: g.text("router_id").unwrap_or_else(|| host.clone()),
         notification_email_from: sender.or(default_sender),
         notification_email,
         smtp_server: smtp_server(g),
         smtp_helo_name: g.text("smtp_helo_name").unwrap_or(host),
-        smtp_connect_timeout: Duration::from_secs(g.u32("smtp_connect_timeout").map_or(30, |s| s.max(1).into())),
+        smtp_connect_timeout: Duration::from_secs(count(g, "smtp_connect_timeout", ctx).unwrap_or(30).into()),
         smtp_alert: g.flag("smtp_alert"),
         smtp_alert_vrrp: g.flag("smtp_alert_vrrp"),
         smtp_alert_checker: g.flag("smtp_alert_checker"),
@@ -168,7 +182,7 @@ fn settings(g: &Merged<'_>, ctx: &mut Ctx<'_, '_>) -> Global {
         snmp_checker: g.has("enable_snmp_checker"),
         snmp_rfcv2: rfc || g.has("enable_snmp_rfcv2"),
         snmp_rfcv3: rfc || g.has("enable_snmp_rfcv3"),
-        snmp_socket: g.text("snmp_socket"),
+        snmp_socket: snmp_socket(g, ctx),
         dynamic_interfaces,
         linkbeat_use_polling: g.first_top("linkbeat_use_polling").is_some(),
         lvs_flush: g.has("lvs_flush"),
@@ -177,8 +191,8 @@ fn settings(g: &Merged<'_>, ctx: &mut Ctx<'_, '_>) -> Global {
             Some(None) => FlushOnStop::All,
             Some(Some(_)) => FlushOnStop::VirtualServers,
         },
-        net_namespace: g.first_top("net_namespace").and_then(|n| n.text(0)).map(str::to_owned),
-        instance: g.first_top("instance").and_then(|n| n.text(0)).map(str::to_owned),
+        net_namespace: net_namespace(g, ctx),
+        instance: g.only_top("instance", ctx).and_then(|n| n.text(0)).map(str::to_owned),
         use_pid_dir: ["use_pid_dir", "net_namespace", "instance"].iter().any(|k| g.first_top(k).is_some()),
         dbus: g.has("enable_dbus"),
         v3_checksum_as_v2: g.flag("v3_checksum_as_v2").unwrap_or(false),
@@ -190,15 +204,38 @@ fn settings(g: &Merged<'_>, ctx: &mut Ctx<'_, '_>) -> Global {
         ),
         vrrp_startup_delay: g.micros("vrrp_startup_delay").max(left),
         log_unknown_vrids: g.has("log_unknown_vrids"),
-        vrrp_nice: g.nice("vrrp_priority"),
-        vrrp_rt_priority: rt_priority(g, ctx),
-        vrrp_no_swap: g.has("vrrp_no_swap"),
-        bfd_nice: g.nice("bfd_priority"),
-        bfd_rt_priority: g.last("bfd_rt_priority").and_then(|n| n.uint(0)).and_then(|n| u8::try_from(n).ok()),
-        bfd_no_swap: g.has("bfd_no_swap"),
+        process_name: match g.last("process_name") {
+            Some(node) => process::name(node, ctx),
+            None => g.has("process_names").then(|| "keepalived".to_owned()),
+        },
+        vrrp_process: process::settings("vrrp", "keepalived_vrrp", |name| g.last(name), ctx),
+        bfd_process: process::settings("bfd", "keepalived_bfd", |name| g.last(name), ctx),
         process_monitor_rcv_bufs: g.u32("process_monitor_rcv_bufs"),
         process_monitor_rcv_bufs_force: g.flag("process_monitor_rcv_bufs_force").unwrap_or(false),
     }
+}
+
+fn net_namespace(g: &Merged<'_>, ctx: &mut Ctx<'_, '_>) -> Option<String> {
+    let node = g.only_top("net_namespace", ctx)?;
+    let name = node.text(0)?;
+    if let Some(problem) = ctx.answers.namespace_problem(name) {
+        let text = format!("the network namespace '{name}' {problem}: keepalived does not start without it");
+        ctx.adjusted(node.at_arg(0), text).help(format!("create it first: ip netns add {name}"));
+    }
+    Some(name.to_owned())
+}
+
+/// `snmp_socket`, with a warning about transports without a connection, which AgentX does not support.
+fn snmp_socket(g: &Merged<'_>, ctx: &mut Ctx<'_, '_>) -> Option<String> {
+    let node = g.last("snmp_socket")?;
+    let address = node.text(0)?;
+    let kind = address.split_once(':').map(|(kind, _)| kind.to_ascii_lowercase());
+    if matches!(kind.as_deref(), Some("udp" | "udp6" | "udpv6" | "udpipv6" | "dtlsudp" | "tlstcp" | "ssh" | "callback"))
+    {
+        let text = format!("'{address}': AgentX needs a unix socket or TCP, so snmpd cannot be reached");
+        ctx.adjusted(node.at_arg(0), text).help("write unix:PATH or tcp:HOST:PORT");
+    }
+    Some(address.to_owned())
 }
 
 fn smtp_server(g: &Merged<'_>) -> Option<MailServer> {
@@ -209,14 +246,4 @@ fn smtp_server(g: &Merged<'_>) -> Option<MailServer> {
         Ok(ip) => MailServer::Address(SocketAddr::new(ip, port)),
         Err(_) => MailServer::Name { host: host.to_owned(), port },
     })
-}
-
-fn rt_priority(g: &Merged<'_>, ctx: &mut Ctx<'_, '_>) -> Option<u8> {
-    let node = g.last("vrrp_rt_priority")?;
-    let written = node.uint(0)?;
-    let used = written.clamp(1, 99);
-    if used != written {
-        ctx.adjusted(node.at_arg(0), format!("vrrp_rt_priority {written} is taken as {used}"));
-    }
-    u8::try_from(used).ok()
 }

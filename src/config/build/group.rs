@@ -25,14 +25,19 @@ pub(super) fn build(
         let written = block.children.iter().any(|n| n.keyword.name == "INSTANCE")
             || block.all("group").any(|n| !n.children.is_empty());
         match members.as_slice() {
-            [] if written => {}
+            [] if written => {
+                let text = format!("vrrp_sync_group '{name}' has no usable members: it is ignored");
+                ctx.mistake(block.at_arg(0), text, "correct the names of its members");
+            }
             [] => {
-                let text = format!("vrrp_sync_group '{name}' has no members and is ignored");
-                ctx.report.warn(Class::General, block.at_arg(0), text).help("add group { INSTANCE ... }");
+                let text = format!("vrrp_sync_group '{name}' has no members: it is ignored");
+                ctx.mistake(block.at_arg(0), text, "add group { INSTANCE ... }");
             }
             [_] => {
                 let text = format!("vrrp_sync_group '{name}' has only one member");
-                ctx.report.warn(Class::General, block.at_arg(0), text).help("a group is of use for two or more");
+                ctx.report
+                    .warn(Class::General, block.at_arg(0), text)
+                    .help("a group needs two members to have an effect");
             }
             _ => mixed_owners(name, block, &members, names, ctx),
         }
@@ -79,9 +84,13 @@ fn members(
         };
         if let Some(first) = owner_of.get(name) {
             ctx.report
-                .fault(Class::General, node.at(), format!("'{name}' is in a sync group already: this is ignored"))
+                .fault(
+                    Class::General,
+                    node.at(),
+                    format!("'{name}' is a member of a sync group already: this entry is ignored"),
+                )
                 .also(*first, "first named here")
-                .help("an instance belongs to one group");
+                .help("an instance can be a member of one group");
             continue;
         }
         owner_of.insert(name.to_owned(), node.at());
@@ -90,10 +99,10 @@ fn members(
     members
 }
 
-/// The name of a member that exists.
+/// The name of a member, if that instance exists.
 fn known<'n>(node: &'n Node<'_>, names: &Names<'_>, ctx: &mut Ctx<'_, '_>) -> Option<&'n str> {
     let name = node.text(0)?;
-    // A lone word of the block may also be a misspelt keyword.
+    // A single word of the block may also be a misspelt keyword.
     let keywords = if node.in_loose { completions(&["vrrp_sync_group"], "") } else { Vec::new() };
     names.check(name, node.at(), &keywords, ctx).then_some(name)
 }
@@ -102,6 +111,8 @@ fn mixed_owners(name: &str, block: &Node<'_>, members: &[String], names: &Names<
     let owners = members.iter().filter(|m| names.is_owner(m)).count();
     if owners > 0 && owners < members.len() {
         let text = format!("vrrp_sync_group '{name}' mixes members of priority 255 with others");
-        ctx.report.warn(Class::General, block.at_arg(0), text).help("they cannot change state together");
+        ctx.report
+            .warn(Class::General, block.at_arg(0), text)
+            .help("an owner of the addresses does not follow the others: give all members the same kind of priority");
     }
 }

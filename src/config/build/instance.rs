@@ -11,17 +11,17 @@ use super::context::{Ctx, blocks};
 use super::global::Defaults;
 use super::{address, garp, script, track};
 
-/// Addresses an advert can carry.
+/// Most addresses of an advert.
 const MOST_ADDRESSES: usize = 255;
 
-/// An instance with the places other checks point to.
+/// An instance with data for the checks between blocks.
 pub(super) struct Built {
     pub instance: Instance,
     /// Place of `virtual_router_id`.
     pub vrid_at: At,
-    /// Whether its VRID and interface are known.
+    /// Whether it has a VRID and an interface.
     pub complete: bool,
-    /// Whether keepalived makes a virtual router of it.
+    /// Whether C keepalived starts it.
     pub usable: bool,
 }
 
@@ -44,7 +44,7 @@ pub(super) struct Maker<'m, 'c, 'f> {
     pub(super) ctx: &'m mut Ctx<'c, 'f>,
 }
 
-/// What decides most of the others.
+/// Properties that many other keywords depend on.
 pub(super) struct Kind {
     pub version: Version,
     pub strict: bool,
@@ -60,6 +60,9 @@ impl Maker<'_, '_, '_> {
         let (mut addresses, mut excluded) = self.addresses(&interface);
         let family = self.family(&addresses);
         self.one_family(&mut addresses, family);
+        if node.has("native_ipv6") && family == Family::V4 {
+            self.drop("native_ipv6", "native_ipv6 is ignored: the addresses are IPv4", "remove it");
+        }
         self.limit(&mut addresses, &mut excluded);
         let version = self.version(family);
         let unicast = self.unicast(family, strict);
@@ -78,12 +81,13 @@ impl Maker<'_, '_, '_> {
         let group = self.of_family("mcast_dst_ip", family);
         let default_group = if family == Family::V4 { self.defaults.group4 } else { self.defaults.group6 };
         let weightless = if kind.owner {
-            Some("priority 255 is that of the owner of the addresses, which nothing changes")
+            Some("the priority of an address owner does not change")
         } else {
             self.trackers.weightless(self.name)
         };
         let rules = track::Rules { dynamic: self.defaults.global.dynamic_interfaces, weightless };
-        let trackers = track::entries(node, rules, self.trackers, self.ctx);
+        let mut trackers = track::entries(node, rules, self.trackers, self.ctx);
+        self.without_own(&interface, &mut trackers);
         let global = &self.defaults.global;
         let smtp_default = global.smtp_alert_vrrp.or(global.smtp_alert).unwrap_or(false);
         let mut instance = Instance {
@@ -109,7 +113,7 @@ impl Maker<'_, '_, '_> {
             track_groups: Vec::new(),
             linkbeat: node.has("linkbeat_use_polling"),
             down_timer_adverts: self.down_timer_adverts(strict),
-            dont_track_primary: self.dont_track_primary(&interface, &trackers),
+            dont_track_primary: node.has("dont_track_primary"),
             trackers,
             garp: garp::of(node, self.defaults, strict, self.ctx),
             lower_prio_no_advert: self.forced("lower_prio_no_advert", self.defaults.lower_prio_no_advert, strict, true),
@@ -135,15 +139,16 @@ impl Maker<'_, '_, '_> {
             let text = "adverts are taken from any sender: neither check_unicast_src nor authentication protects them";
             self.ctx.adjusted(self.place("unicast_peer"), text).help("write check_unicast_src");
         }
-        // Sequence numbers of an earlier run have to be learnt from the present master first.
+        // It has to learn the sequence number of an earlier run from the current master first.
         let ah = matches!(instance.authentication, Some(Authentication::Ah(_)));
         if ah && !kind.owner && instance.start_state == StartState::Master {
             self.adjust("state", "auth_type AH starts as BACKUP, to learn sequence numbers");
             instance.start_state = StartState::Backup;
         }
+        let no_addresses = strict && version == Version::V3 && instance.addresses.is_empty();
         let strict_unicast = strict && instance.unicast.as_ref().is_some_and(|unicast| !unicast.peers.is_empty());
         Built {
-            usable: !strict_unicast,
+            usable: !strict_unicast && !no_addresses,
             vrid_at: vrid.map_or_else(|| node.at_arg(0), |n| n.at_arg(0)),
             complete: vrid.is_some() && node.has("interface"),
             instance,
@@ -158,16 +163,20 @@ impl Maker<'_, '_, '_> {
         self.node.last(keyword).map_or_else(|| self.node.at_arg(0), |n| n.at())
     }
 
-    /// A keyword the instance cannot be without. Nothing is said when it is there but wrong: that was reported.
+    /// Reports a missing keyword without which the instance is not started.
     fn required(&mut self, keyword: &str, write: &str) {
-        if self.node.children.iter().any(|n| n.keyword.name == keyword) {
-            return;
-        }
-        let text = format!("vrrp_instance '{}' has no {keyword}: it is left out", self.name);
+        let usable = if self.node.children.iter().any(|n| n.keyword.name == keyword) { "usable " } else { "" };
+        let text = format!("vrrp_instance '{}' has no {usable}{keyword}: it is not started", self.name);
         self.ctx.report.fault(Class::General, self.node.at_arg(0), text).help(format!("write: {write}"));
     }
 
-    /// Says that something written is changed.
+    /// Reports a fault at a keyword that is dropped, or whose default is used.
+    pub(super) fn drop(&mut self, keyword: &str, text: &str, remedy: &str) {
+        let at = self.place(keyword);
+        self.ctx.mistake(at, text, remedy);
+    }
+
+    /// Warns at a keyword whose value is adjusted.
     pub(super) fn adjust(&mut self, keyword: &str, text: &str) {
         let at = self.place(keyword);
         self.ctx.adjusted(at, text);
@@ -207,7 +216,7 @@ impl Maker<'_, '_, '_> {
         (list("virtual_ipaddress"), list("virtual_ipaddress_excluded"))
     }
 
-    /// The first address decides; without one, `native_ipv6`.
+    /// Family of the first address; without addresses, by `native_ipv6`.
     fn family(&self, addresses: &[Address]) -> Family {
         match addresses.first() {
             Some(first) => Family::of(first.ip),
@@ -216,7 +225,7 @@ impl Maker<'_, '_, '_> {
         }
     }
 
-    /// Addresses of the other family are ignored.
+    /// Removes addresses of the other family.
     fn one_family(&mut self, addresses: &mut Vec<Address>, family: Family) {
         let others = addresses.iter().filter(|address| Family::of(address.ip) != family).count();
         if others == 0 {
@@ -258,10 +267,10 @@ impl Maker<'_, '_, '_> {
         }
         let text = format!("vrrp_instance '{}' has no virtual_ipaddress", self.name);
         if strict && version == Version::V3 {
-            let help = "strict mode with version 3 needs at least one address";
-            self.ctx.report.fault(Class::General, self.node.at_arg(0), text).help(help);
+            let text = format!("{text}, which strict mode requires: it is not started");
+            self.ctx.mistake(self.node.at_arg(0), text, "add at least one address");
         } else if strict || !self.node.has("no_virtual_ipaddress") {
-            let help = "add an address, or no_virtual_ipaddress to say that none is meant";
+            let help = "add an address, or write no_virtual_ipaddress to confirm";
             self.ctx.report.warn(Class::General, self.node.at_arg(0), text).help(help);
         }
     }
@@ -278,38 +287,46 @@ impl Maker<'_, '_, '_> {
         own.or(self.defaults.version).unwrap_or(Version::V2)
     }
 
-    /// An address keyword of the instance's family.
+    /// The address of a keyword, if it is of the family of the instance.
     fn of_family(&mut self, keyword: &str, family: Family) -> Option<IpAddr> {
         let node = self.node.last(keyword)?;
         let ip = node.ip(0)?;
         self.is_of_family(keyword, ip, family, node.at_arg(0)).then_some(ip)
     }
 
-    /// Whether an address is of the instance's family; an error when not.
+    /// Whether an address is of the family of the instance; reported when not.
     pub(super) fn is_of_family(&mut self, keyword: &str, ip: IpAddr, family: Family, at: At) -> bool {
         let same = Family::of(ip) == family;
         if !same {
             let name = if family == Family::V4 { "IPv4" } else { "IPv6" };
-            let text = format!("{keyword} {ip}: the addresses of this instance are {name}");
+            let text = format!("{keyword} {ip}: the addresses of this instance are {name}, so it is ignored");
             self.ctx.report.fault(Class::General, at, text).help(format!("write an {name} address, or remove it"));
         }
         same
     }
 
-    /// A configured source address is watched with or without `track_src_ip`.
+    /// Warns about `track_src_ip` without a source address. The source address is tracked with or without the keyword.
     fn check_track_source(&mut self, has_source: bool) {
         if self.node.has("track_src_ip") && !has_source {
             self.adjust("track_src_ip", "track_src_ip has no effect without mcast_src_ip or unicast_src_ip");
         }
     }
 
-    fn dont_track_primary(&mut self, interface: &str, tracked: &[Track]) -> bool {
-        let wanted = self.node.has("dont_track_primary");
-        let contradicted = wanted && tracked.iter().any(|t| t.kind == TrackerKind::Interface && t.name == interface);
-        if contradicted {
-            let text = "dont_track_primary has no effect: track_interface lists the same interface";
-            self.adjust("dont_track_primary", text);
+    /// Drops an entry for the interface of the instance, which is tracked without one.
+    fn without_own(&mut self, interface: &str, trackers: &mut Vec<Track>) {
+        let is_own = |kind: TrackerKind, name: &str| kind == TrackerKind::Interface && name == interface;
+        let before = trackers.len();
+        trackers.retain(|entry| !is_own(entry.kind, &entry.name));
+        if trackers.len() == before {
+            return;
         }
-        wanted && !contradicted
+        let entries = self.node.all("track_interface").flat_map(|list| list.children.iter());
+        let at = entries.into_iter().find(|n| n.text(0) == Some(interface)).map_or_else(|| self.node.at(), Node::at);
+        let text = format!("'{interface}' is the interface of the instance: the entry is ignored");
+        let help = match self.node.has("dont_track_primary") {
+            true => "remove it; without dont_track_primary the instance is in fault while its interface is down",
+            false => "remove it: the instance is in fault while its interface is down in any case",
+        };
+        self.ctx.adjusted(at, text).help(help);
     }
 }

@@ -9,7 +9,7 @@ use super::super::node::Node;
 use super::context::Ctx;
 use super::instance::Built;
 
-/// What delays may miss of the longest time, as a part of the advertisement interval.
+/// Delays stay below the longest time by the advertisement interval divided by this.
 const MARGIN: u32 = 256;
 
 /// The interfaces whose state is delayed or polled.
@@ -40,13 +40,13 @@ pub(super) fn build(
         let Some(name) = entry.text(0) else { continue };
         ctx.interface(name, entry.at_arg(0), dynamic);
         if let Some(method @ ("MII" | "IOCTL")) = entry.text(1) {
-            let text = format!("{method}: the link of '{name}' is asked of its driver by ethtool");
+            let text = format!("{method}: the link state of '{name}' is read by ethtool instead");
             ctx.adjusted(entry.at_arg(1), text).help("write ETHTOOL, or no method");
         }
         if used.contains(name) {
             polled.insert(name.to_owned());
         } else {
-            let text = format!("the link of '{name}' is not polled: no instance uses it");
+            let text = format!("the link state of '{name}' is not polled: no instance uses it");
             ctx.report.warn(Class::General, entry.at_arg(0), text).help("remove the line");
         }
     }
@@ -69,7 +69,7 @@ fn entries<'t, 'i>(tree: &'t [Node<'i>], block: &'static str) -> impl Iterator<I
     blocks.flat_map(|node| node.children.iter()).filter(|entry| !entry.bad)
 }
 
-/// The interfaces that instances send by, track, or have addresses on.
+/// Interfaces on which instances send adverts or have addresses, or that they track.
 fn used(instances: &[&Instance]) -> BTreeSet<String> {
     let mut used = BTreeSet::new();
     for row in instances {
@@ -81,8 +81,8 @@ fn used(instances: &[&Instance]) -> BTreeSet<String> {
     used
 }
 
-/// A master must not be silent for so long that another takes over while its interface is down: delays stay below the time
-/// that backups wait.
+/// Limits delays to less than the time that backups wait, so that a master with a lost link is in fault before another
+/// router takes over.
 fn limit(entry: &Node<'_>, row: &mut TrackInterface, instances: &[&Instance], ctx: &mut Ctx<'_, '_>) {
     for instance in instances.iter().filter(|instance| instance.interface == row.name) {
         let interval = instance.advert_interval;
@@ -95,8 +95,8 @@ fn limit(entry: &Node<'_>, row: &mut TrackInterface, instances: &[&Instance], ct
         (row.down, row.up) = (row.down.min(most), row.up.min(most));
         let name = &instance.name;
         if adverts == 0 {
-            let text = format!("the delays of '{}' are not used: '{name}' has down_timer_adverts 1", row.name);
-            ctx.adjusted(entry.at(), text).help("raise down_timer_adverts, or remove the line");
+            let text = format!("'{name}' has down_timer_adverts 1: the delays of '{}' are ignored", row.name);
+            ctx.mistake(entry.at(), text, "raise down_timer_adverts, or remove the line");
         } else {
             let text = format!(
                 "the delays of '{}' are taken as {:?} down and {:?} up: they must be less than {adverts} times the advert_int of \

@@ -12,41 +12,46 @@ mod instance;
 mod interface;
 mod lvs;
 mod names;
+mod process;
 mod script;
 mod track;
 mod unicast;
 mod vmac;
 
 use super::diag::{Report, Stage};
-use super::facts::Facts;
 use super::lvs::VirtualServer;
 use super::model::{Config, Trackers};
 use super::node::Node;
+use super::outside::Answers;
 use super::tree::FoldedServers;
 use context::Ctx;
 use names::Names;
 
 pub(super) use script::takes_user;
 
-/// Builds the configuration, and gives each virtual server to `take`. It is only meaningful when the report has no errors.
+/// Builds the configuration, and passes each virtual server to `take`. The result is valid only if the report has no errors.
 pub(crate) fn build(
     tree: &[Node<'_>],
     virtual_servers: FoldedServers<'_>,
-    facts: &mut Facts<'_>,
+    answers: &mut Answers<'_>,
     report: &mut Report,
     take: &mut dyn FnMut(VirtualServer),
 ) -> Config {
     report.stage = Stage::Building;
-    let mut ctx = Ctx { facts, report, scripts: (false, 0), vmacs: vmac::names(tree) };
+    let mut ctx = Ctx { answers, report, script_security: false, script_uid: Some(0), vmacs: vmac::names(tree) };
     let defaults = global::build(tree, &mut ctx);
-    let uid = defaults.global.script_user.as_ref().map_or(0, |u| u.uid);
-    ctx.scripts = (defaults.global.script_security, uid);
+    ctx.script_security = defaults.global.script_security;
+    ctx.script_uid = match &defaults.global.script_user {
+        Some(user) => Some(user.uid),
+        None => (!defaults.no_script_user).then_some(0),
+    };
     let bfd = bfd::build(tree, &mut ctx);
     let mut trackers = track::defined(tree, &bfd, &mut ctx);
     let mut instances = instance::build(tree, &defaults, &mut trackers, &mut ctx);
-    garp::groups(tree, instances.iter_mut().map(|built| &mut built.instance), &mut ctx);
+    let dynamic = defaults.global.dynamic_interfaces;
+    garp::groups(tree, instances.iter_mut().map(|built| &mut built.instance), dynamic, &mut ctx);
     let mut instances = check::instances(instances, &mut ctx);
-    let interfaces = interface::build(tree, &instances, defaults.global.dynamic_interfaces, &mut ctx);
+    let interfaces = interface::build(tree, &instances, dynamic, &mut ctx);
     let names = Names::of(&instances);
     let track_groups = group::track_groups(tree, &names, &mut ctx);
     let sync_groups = group::build(tree, &defaults, &names, &mut trackers, &mut ctx);

@@ -7,7 +7,7 @@ use super::super::suggest::nearest;
 use super::context::Ctx;
 use super::instance::Built;
 
-/// The instances by name, for what refers to them.
+/// The instances by name, for references to them.
 pub(super) struct Names<'i> {
     priorities: BTreeMap<&'i str, u8>,
 }
@@ -22,7 +22,7 @@ impl<'i> Names<'i> {
         self.priorities.get(name) == Some(&255)
     }
 
-    /// Whether the instance exists; an error at `at` when it does not. `others` = words that may be meant instead.
+    /// Whether the instance exists; reported at `at` when not. `others` = words that may have been misspelt.
     pub(super) fn check(&self, name: &str, at: At, others: &[&'static str], ctx: &mut Ctx<'_, '_>) -> bool {
         if self.priorities.contains_key(name) {
             return true;
@@ -33,7 +33,9 @@ impl<'i> Names<'i> {
             Some(near) => format!("did you mean '{near}'?"),
             None => "define it, or remove it here".to_owned(),
         };
-        ctx.report.fault(Class::General, at, format!("there is no vrrp_instance '{name}': this is ignored")).help(help);
+        ctx.report
+            .fault(Class::General, at, format!("there is no vrrp_instance '{name}': the entry is ignored"))
+            .help(help);
         false
     }
 }

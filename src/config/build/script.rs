@@ -11,7 +11,7 @@ use super::context::Ctx;
 
 /// All notify scripts of an instance or a group.
 pub(super) fn scripts(block: &Node<'_>, ctx: &mut Ctx<'_, '_>) -> Scripts {
-    let mut get = |name: &str| block.last(name).and_then(|n| script(n, ctx));
+    let mut get = |name: &str| block.first(name, ctx).and_then(|n| script(n, ctx));
     Scripts {
         master: get("notify_master"),
         backup: get("notify_backup"),
@@ -23,11 +23,23 @@ pub(super) fn scripts(block: &Node<'_>, ctx: &mut Ctx<'_, '_>) -> Scripts {
     }
 }
 
-/// One script keyword: a command of one word, which is quoted if it has arguments, may be followed by `USER [GROUP]`.
-/// Check scripts have a keyword of their own for that; there an unquoted command takes every word as an argument.
+/// The command of a script keyword. After a command in quotes or of one word, `USER [GROUP]` may follow; an unquoted command
+/// of a check script takes all words as arguments, as its block has the keyword `user`.
 pub(super) fn script(node: &Node<'_>, ctx: &mut Ctx<'_, '_>) -> Option<Script> {
     let script = command(node, ctx)?;
-    usable(node, &script, ctx).then_some(script)
+    (has_user(node, &script, ctx) && usable(node, &script, ctx)).then_some(script)
+}
+
+/// Whether the script has a user to run as; reported when not.
+pub(super) fn has_user(node: &Node<'_>, script: &Script, ctx: &mut Ctx<'_, '_>) -> bool {
+    if script.user.is_some() || ctx.script_uid.is_some() {
+        return true;
+    }
+    let program = script.argv.first().map_or("", String::as_str);
+    let text = format!("there is no user to run the script '{program}' as: it is not run");
+    let help = "create the user keepalived_script, or write script_user USER in global_defs";
+    ctx.mistake(node.at_arg(0), text, help);
+    false
 }
 
 /// The command of a script keyword, whether or not it can be run.
@@ -46,29 +58,28 @@ pub(super) fn command(node: &Node<'_>, ctx: &mut Ctx<'_, '_>) -> Option<Script> 
         words.iter().map(|w| w.text.to_string()).collect()
     };
     if argv.first().is_none_or(|program| program.is_empty()) {
-        ctx.report
-            .error(Class::MissingParameter, node.at_arg(0), format!("'{}' has an empty command", node.keyword.name))
-            .help("name a program with its full path");
+        let text = format!("'{}' has an empty command: the line is ignored", node.keyword.name);
+        ctx.mistake(node.at_arg(0), text, "write a program with its full path");
         return None;
     }
     let identity = words.get(1..).filter(|words| takes_user && !words.is_empty());
     let user = match identity {
-        // An unknown user is an error: the script must not run as somebody else.
+        // With an unknown user the script must not run as another user.
         Some(words) => Some(user(node, words, ctx)?),
         None => None,
     };
     Some(Script { argv, user })
 }
 
-/// Whether what follows the first word of a command is a user, and not an argument.
+/// Whether the word after the command is a user, not an argument.
 pub(in super::super) fn takes_user(keyword: &Keyword, words: &[Word<'_>]) -> bool {
     words.first().is_some_and(|first| first.quoted) || !matches!(keyword.name, "misc_path" | "script")
 }
 
-/// Warns about a script that cannot be run now; false for one that must not run.
+/// Warns about a script that cannot be run at present; false for a script that must not run.
 fn usable(node: &Node<'_>, script: &Script, ctx: &mut Ctx<'_, '_>) -> bool {
     let program = script.argv.first().map_or("", String::as_str);
-    if let Some(problem) = ctx.facts.script_problem(program) {
+    if let Some(problem) = ctx.answers.script_problem(program) {
         let text = format!("the script '{program}' {problem}: it cannot be run");
         ctx.report.warn(Class::General, node.at_arg(0), text).help("install it, or correct the path");
         return true;
@@ -76,34 +87,39 @@ fn usable(node: &Node<'_>, script: &Script, ctx: &mut Ctx<'_, '_>) -> bool {
     is_secure(node, script, ctx)
 }
 
-/// Whether the script of a tracker can be run, as things are now; a message when not: then nothing is tracked.
+/// Whether the script of a tracker can be run at present; reported when not, and then the script is not tracked.
 pub(super) fn trackable(node: &Node<'_>, script: &Script, ctx: &mut Ctx<'_, '_>) -> bool {
     let program = script.argv.first().map_or("", String::as_str);
-    if let Some(problem) = ctx.facts.script_problem(program) {
+    if let Some(problem) = ctx.answers.script_problem(program) {
         let text = format!("the script '{program}' {problem}: track_script entries that list it are ignored");
-        ctx.report.warn(Class::General, node.at_arg(0), text).help("install it, or correct the path");
+        ctx.mistake(node.at_arg(0), text, "install it, or correct the path");
         return false;
     }
     is_secure(node, script, ctx)
 }
 
-/// With `enable_script_security` a script that others than root can change does not run as root; a message says so.
+/// Reports a script that runs as root but can be changed by others; with `enable_script_security` it is not run.
 fn is_secure(node: &Node<'_>, script: &Script, ctx: &mut Ctx<'_, '_>) -> bool {
     let program = script.argv.first().map_or("", String::as_str);
-    let uid = script.user.as_ref().map_or(ctx.scripts.1, |user| user.uid);
-    let insecure = if ctx.scripts.0 && uid == 0 { ctx.facts.script_insecure(program) } else { None };
+    let uid = script.user.as_ref().map(|user| user.uid).or(ctx.script_uid);
+    let insecure = if uid == Some(0) { ctx.answers.script_insecure(program) } else { None };
     let Some(why) = insecure else { return true };
-    let text = format!("the script '{program}' is not run as root: {why}");
-    let help = "give that to root without write permission for others, or name another user for the script";
-    ctx.report.warn(Class::Security, node.at_arg(0), text).help(help);
-    false
+    let help = "make root its owner without write permission for others, or write another user for the script";
+    if ctx.script_security {
+        let text = format!("the script '{program}' is not run as root: {why}");
+        ctx.report.fault(Class::Security, node.at_arg(0), text).help(help);
+        return false;
+    }
+    let text = format!("the script '{program}' is run as root but can be changed by others: {why}");
+    ctx.report.warn(Class::General, node.at_arg(0), text).help(help);
+    true
 }
 
-/// `script_user`; without it the user `keepalived_script` if there is one.
+/// `script_user`; by default the user `keepalived_script`, if it exists.
 pub(super) fn default_user(global: Option<&Node<'_>>, ctx: &mut Ctx<'_, '_>) -> Option<ScriptUser> {
     match global.and_then(|g| g.last("script_user")) {
         Some(node) => user(node, node.words().get(1..).unwrap_or_default(), ctx),
-        None => ctx.facts.user("keepalived_script").map(|(uid, gid)| ScriptUser { uid, gid }),
+        None => ctx.answers.user("keepalived_script").map(|(uid, gid)| ScriptUser { uid, gid }),
     }
 }
 
@@ -118,25 +134,33 @@ pub(super) fn user(node: &Node<'_>, words: &[Word<'_>], ctx: &mut Ctx<'_, '_>) -
         draft.help("remove it; if arguments are meant, quote the whole command");
     }
     let number = |w: &Word<'_>| w.text.parse::<u32>().ok();
-    let found = ctx.facts.user(&named.text).or_else(|| number(named).map(|uid| (uid, uid)));
+    let found = ctx.answers.user(&named.text).or_else(|| number(named).map(|uid| (uid, uid)));
     let Some((uid, own)) = found else {
-        ctx.report
-            .fault(Class::General, named.at(&node.line), format!("the user '{}' does not exist", named.text))
-            .help(if node.keyword.name.starts_with("notify") || node.keyword.name.starts_with("quorum") {
-                "create the user, or name another one; if arguments are meant, quote the whole command"
+        let text = format!("the user '{}' does not exist: {}", named.text, without_user(node));
+        ctx.report.fault(Class::General, named.at(&node.line), text).help(
+            if node.keyword.name.starts_with("notify") || node.keyword.name.starts_with("quorum") {
+                "create the user, or write another one; if arguments are meant, quote the whole command"
             } else {
-                "create the user, or name another one"
-            });
+                "create the user, or write another one"
+            },
+        );
         return None;
     };
     let Some(group) = group else {
         return Some(ScriptUser { uid, gid: own });
     };
-    let Some(gid) = ctx.facts.group(&group.text).or_else(|| number(group)) else {
-        ctx.report
-            .fault(Class::General, group.at(&node.line), format!("the group '{}' does not exist", group.text))
-            .help("create the group, or name another one");
+    let Some(gid) = ctx.answers.group(&group.text).or_else(|| number(group)) else {
+        let text = format!("the group '{}' does not exist: {}", group.text, without_user(node));
+        ctx.mistake(group.at(&node.line), text, "create the group, or write another one");
         return None;
     };
     Some(ScriptUser { uid, gid })
+}
+
+/// The consequence of a user that does not exist.
+fn without_user(node: &Node<'_>) -> &'static str {
+    match node.keyword.name {
+        "script_user" => "scripts without a user of their own are not run",
+        _ => "the script is not run",
+    }
 }

@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use super::super::diag::Class;
 use super::super::model::{
-    BfdInstance, InitFile, ParameterMatch, Track, TrackFile, TrackProcess, TrackScript, TrackerKind, Trackers,
+    BfdInstance, InitFile, ParameterMatch, Track, TrackFile, TrackProcess, TrackScript, TrackSession, TrackerKind,
+    Trackers,
 };
 use super::super::node::Node;
 use super::super::value::Value;
 use super::context::{Ctx, options, text};
 use super::script;
 
-/// Longest short name of a process that the kernel keeps.
+/// Longest short name of a process, as in the kernel.
 const COMM: usize = 15;
 
 /// The track lists: keyword, kind, and the largest weight of an entry.
@@ -24,24 +25,24 @@ const LISTS: [(&str, TrackerKind, i64); 5] = [
     ("track_bfd", TrackerKind::Bfd, 253),
 ];
 
-/// Why a BFD session is not tracked, and what to do.
+/// Why a BFD session is not tracked, and the remedy.
 type Silence = (&'static str, &'static str);
-const LEFT_OUT: Silence = ("that session is left out", "correct its bfd_instance block, or remove the entry");
-const NOT_TO_VRRP: Silence = ("that session is told to the checkers only", "add 'vrrp' to its bfd_instance block");
+const LEFT_OUT: Silence = ("that session is not configured", "correct its bfd_instance block, or remove the entry");
+const NOT_TO_VRRP: Silence = ("that session reports to the checkers only", "add 'vrrp' to its bfd_instance block");
 
-/// All trackers of a file with the weights that entries take from them.
+/// All trackers of a configuration, with the default weights of entries.
 #[derive(Default)]
 pub(super) struct Defined {
     trackers: Trackers,
     weights: BTreeMap<(TrackerKind, String), (i16, bool)>,
     used: BTreeSet<(TrackerKind, String)>,
-    /// BFD sessions that VRRP does not hear of.
+    /// BFD sessions that do not report to VRRP.
     silent: HashMap<String, Silence>,
     /// Members of sync groups without `sync_group_tracking_weight`.
     members: HashSet<String>,
 }
 
-/// All tracker blocks. Blocks that cannot work are left out with a message, and so are the entries that name them.
+/// Builds all tracker blocks. Unusable blocks, and the entries that refer to them, are reported and left out.
 pub(super) fn defined(tree: &[Node<'_>], bfd: &[BfdInstance], ctx: &mut Ctx<'_, '_>) -> Defined {
     let mut defined = Defined { members: members(tree), ..Defined::default() };
     for (name, block) in named(tree, "vrrp_script") {
@@ -71,7 +72,8 @@ pub(super) fn defined(tree: &[Node<'_>], bfd: &[BfdInstance], ctx: &mut Ctx<'_, 
         match bfd.iter().find(|session| session.name == name) {
             Some(session) if session.to_vrrp => {
                 defined.note(TrackerKind::Bfd, name, (session.weight, session.reverse));
-                defined.trackers.sessions.push((name.to_owned(), session.weight, session.reverse));
+                let BfdInstance { weight, reverse, .. } = *session;
+                defined.trackers.sessions.push(TrackSession { name: name.to_owned(), weight, reverse });
             }
             Some(_) => drop(defined.silent.insert(name.to_owned(), NOT_TO_VRRP)),
             None => drop(defined.silent.insert(name.to_owned(), LEFT_OUT)),
@@ -89,7 +91,7 @@ fn members(tree: &[Node<'_>]) -> HashSet<String> {
     listed.filter_map(|n| n.text(0)).map(str::to_owned).collect()
 }
 
-/// The blocks of a kind, the first of each name: further ones are reported with the lists.
+/// The first block of each name of a kind; further ones are reported with the lists.
 fn named<'t, 'i>(tree: &'t [Node<'i>], kind: &'static str) -> impl Iterator<Item = (&'t str, &'t Node<'i>)> {
     let mut seen = HashSet::new();
     let blocks = tree.iter().filter(move |n| n.keyword.name == kind && !n.bad);
@@ -101,17 +103,17 @@ impl Defined {
         self.weights.insert((kind, name.to_owned()), weight);
     }
 
-    /// Why weights of an instance's entries have no effect.
+    /// Why the weights of the entries of an instance have no effect, if so.
     pub(super) fn weightless(&self, instance: &str) -> Option<&'static str> {
         self.members.contains(instance).then_some("its sync group has no sync_group_tracking_weight")
     }
 
-    /// The trackers of files, which FILE_CHECK uses too.
+    /// The `track_file` blocks, which FILE_CHECK uses too.
     pub(super) fn files(&self) -> &[TrackFile] {
         &self.trackers.files
     }
 
-    /// The trackers that a track list names. The others are warned about; a file may also be that of a FILE_CHECK.
+    /// The trackers that are in a track list, with warnings about unused scripts. A file may be used by FILE_CHECK only.
     pub(super) fn into_used(self, tree: &[Node<'_>], ctx: &mut Ctx<'_, '_>) -> Trackers {
         let Defined { mut trackers, used, .. } = self;
         let is_used = |kind, name: &str| used.contains(&(kind, name.to_owned()));
@@ -124,21 +126,21 @@ impl Defined {
         trackers.scripts.retain(|tracker| is_used(TrackerKind::Script, &tracker.name));
         trackers.files.retain(|tracker| is_used(TrackerKind::File, &tracker.name));
         trackers.processes.retain(|tracker| is_used(TrackerKind::Process, &tracker.name));
-        trackers.sessions.retain(|(name, ..)| is_used(TrackerKind::Bfd, name));
         trackers
     }
 }
 
-/// What the entries of an instance or a group may do.
+/// Rules for the entries of an instance or a group.
 #[derive(Clone, Copy)]
 pub(super) struct Rules {
-    /// Interfaces may come later.
+    /// Whether interfaces may be created later.
     pub dynamic: bool,
-    /// Weights have no effect, for this reason.
+    /// Why weights have no effect, if so.
     pub weightless: Option<&'static str>,
 }
 
-/// All track lists of an instance or a group, in the order of [`LISTS`]. A name without a block was reported already.
+/// The entries of all track lists of an instance or a group, in the order of [`LISTS`]. Names without a block were reported
+/// before.
 pub(super) fn entries(block: &Node<'_>, rules: Rules, defined: &mut Defined, ctx: &mut Ctx<'_, '_>) -> Vec<Track> {
     let mut list: Vec<Track> = Vec::new();
     for (keyword, kind, most) in LISTS {
@@ -153,14 +155,15 @@ pub(super) fn entries(block: &Node<'_>, rules: Rules, defined: &mut Defined, ctx
                 if kind == TrackerKind::Bfd
                     && let Some((why, remedy)) = defined.silent.get(name)
                 {
-                    ctx.adjusted(entry.at(), format!("'{name}' is not tracked: {why}")).help(*remedy);
+                    ctx.mistake(entry.at(), format!("'{name}' is not tracked: {why}"), *remedy);
                 }
                 let Some(default) = defined.weights.get(&key) else { continue };
                 *default
             };
             let (weight, reverse) = entry_weight(entry, most, default, ctx);
             if !seen.insert(name) {
-                ctx.adjusted(entry.at(), format!("'{name}' is tracked twice; the first entry counts"));
+                let text = format!("'{name}' is tracked twice: the first entry counts, this one is ignored");
+                ctx.adjusted(entry.at(), text).help("remove one of them");
                 continue;
             }
             if kind != TrackerKind::Interface {
@@ -177,7 +180,7 @@ pub(super) fn entries(block: &Node<'_>, rules: Rules, defined: &mut Defined, ctx
     list
 }
 
-/// `weight N [reverse|noreverse]` of an entry; what is not written is the tracker's.
+/// `weight N [reverse|noreverse]` of an entry; the defaults are those of the tracker.
 fn entry_weight(entry: &Node<'_>, most: i64, default: (i16, bool), ctx: &mut Ctx<'_, '_>) -> (i16, bool) {
     let Some((_, args)) = options(&entry.args).filter(|(option, _)| *option == "weight").last() else {
         return default;
@@ -193,7 +196,7 @@ fn entry_weight(entry: &Node<'_>, most: i64, default: (i16, bool), ctx: &mut Ctx
     (limited(entry, weight, most, ctx), reverse)
 }
 
-/// `weight N [reverse]` of a tracker's block; 0 without it.
+/// `weight N [reverse]` of a tracker; default 0.
 fn weight(block: &Node<'_>, most: i64, ctx: &mut Ctx<'_, '_>) -> (i16, bool) {
     let Some(node) = block.last("weight") else { return (0, false) };
     (limited(node, node.int(0).unwrap_or(0), most, ctx), node.text(1) == Some("reverse"))
@@ -202,7 +205,8 @@ fn weight(block: &Node<'_>, most: i64, ctx: &mut Ctx<'_, '_>) -> (i16, bool) {
 fn limited(node: &Node<'_>, weight: i64, most: i64, ctx: &mut Ctx<'_, '_>) -> i16 {
     let taken = weight.clamp(-most, most);
     if taken != weight {
-        ctx.adjusted(node.at(), format!("weight {weight} is taken as {taken}"));
+        let draft = ctx.adjusted(node.at(), format!("weight {weight} is taken as {taken}"));
+        draft.help(format!("write weight {taken}"));
     }
     i16::try_from(taken).unwrap_or(0)
 }
@@ -211,10 +215,10 @@ fn vrrp_script(name: &str, block: &Node<'_>, ctx: &mut Ctx<'_, '_>) -> Option<Tr
     let node = block.last("script")?;
     let mut script = script::command(node, ctx)?;
     if let Some(node) = block.last("user") {
-        // An unknown user is an error: the script must not run as somebody else.
-        script.user = Some(script::user(node, &node.words(), ctx)?);
+        // With an unknown user the script must not run as another user.
+        script.user = Some(script::user(node, node.words().get(1..).unwrap_or_default(), ctx)?);
     }
-    if !script::trackable(node, &script, ctx) {
+    if !script::has_user(node, &script, ctx) || !script::trackable(node, &script, ctx) {
         return None;
     }
     let (weight, reverse) = weight(block, 253, ctx);
@@ -251,12 +255,12 @@ fn file(name: &str, block: &Node<'_>, ctx: &mut Ctx<'_, '_>) -> Option<TrackFile
         let number = words.iter().flatten().find(|word| **word != "overwrite");
         let value = number.map(|word| word.parse::<i32>());
         if let Some(Err(_)) = value {
-            let text = format!("'{}' is no number of 32 bits; 0 is written", number.copied().unwrap_or_default());
+            let text = format!("'{}' is not a 32-bit number; 0 is written", number.copied().unwrap_or_default());
             ctx.adjusted(node.at_arg(0), text).help("write init_file NUMBER");
         }
         let value = value.and_then(Result::ok).unwrap_or(0);
         if !(-254..=254).contains(&value) {
-            let text = format!("{value} is beyond what a priority can change by");
+            let text = format!("{value} is more than a priority can change by");
             ctx.adjusted(node.at_arg(0), text).help("use -254 to 254");
         }
         InitFile { value, overwrite: words.contains(&Some("overwrite")) }
@@ -279,15 +283,15 @@ fn process(name: &str, block: &Node<'_>, ctx: &mut Ctx<'_, '_>) -> Option<TrackP
     let by_command_line = matched.is_some() || !parameters.is_empty() || block.has("full_command");
     if !by_command_line {
         let remedy = if command.contains('/') {
-            Some("a process's short name has no '/'")
+            Some("the short name of a process has no '/'")
         } else if command.len() > COMM {
-            Some("a process's short name has at most 15 characters")
+            Some("the short name of a process has at most 15 characters")
         } else {
             None
         };
         if let Some(why) = remedy {
             ctx.adjusted(node.at_arg(0), format!("'{command}' matches no process: {why}"))
-                .help("add full_command, to compare with the command line");
+                .help("add full_command to compare the command line");
         }
     }
     let (weight, reverse) = weight(block, 254, ctx);
@@ -298,7 +302,7 @@ fn process(name: &str, block: &Node<'_>, ctx: &mut Ctx<'_, '_>) -> Option<TrackP
     let quorum = if quorum_max == Some(0) { 0 } else { quorum.unwrap_or(1) };
     if let Some(most) = quorum_max.filter(|most| *most < quorum) {
         let text = format!("quorum_max {most} is less than quorum {quorum}; there is no upper limit");
-        ctx.adjusted(block.last("quorum_max").unwrap_or(block).at(), text).help("make it at least the quorum");
+        ctx.adjusted(block.last("quorum_max").unwrap_or(block).at(), text).help("write at least the quorum");
     }
     Some(TrackProcess {
         name: name.to_owned(),

@@ -1,27 +1,29 @@
-//! `unicast_peer` of a `vrrp_instance`, and what belongs to it.
+//! `unicast_peer` of a `vrrp_instance`, and the related keywords.
 
-use super::super::diag::Class;
 use super::super::model::{Family, OldChecksum, Unicast, UnicastPeer};
+use super::super::node::Node;
 use super::super::value::{Arg, Value};
 use super::context::options;
 use super::instance::Maker;
 
-/// Keywords that mean nothing without peers.
+/// Keywords without effect when there are no peers.
 const OF_UNICAST: [&str; 4] = ["unicast_src_ip", "unicast_ttl", "check_unicast_src", "old_unicast_checksum"];
 
 impl Maker<'_, '_, '_> {
-    /// `None` for an instance that multicasts.
+    /// The unicast settings; `None` for an instance that uses multicast.
     pub(super) fn unicast(&mut self, family: Family, strict: bool) -> Option<Unicast> {
         if let Some(peers) = self.node.last("unicast_peer").filter(|n| strict && !n.children.is_empty()) {
-            let text = "unicast_peer is not allowed in strict mode: the instance is left out";
-            self.ctx.report.fault(Class::General, peers.at(), text).help("remove it, or write strict_mode off");
+            let text = "unicast_peer is not allowed in strict mode: the instance is not started";
+            self.ctx.mistake(peers.at(), text, "remove it, or write strict_mode off");
         }
         let peers = self.peers(family);
         if peers.is_empty() && !self.node.has("unicast_fault_no_peer") {
             let said = OF_UNICAST.into_iter().chain(["unicast_peer"]).find(|keyword| self.node.has(keyword));
             let list_was_wrong = self.node.all("unicast_peer").any(|list| !list.children.is_empty());
             if let Some(keyword) = said.filter(|_| !list_was_wrong) {
-                self.adjust(keyword, "there is no unicast_peer: adverts are multicast");
+                let at = self.node.last(keyword).map_or_else(|| self.node.at_arg(0), Node::at);
+                let text = "there is no unicast_peer: adverts are multicast";
+                self.ctx.adjusted(at, text).help("add unicast_peer { ADDR ... }, or remove the unicast keywords");
             }
             return None;
         }
@@ -52,14 +54,11 @@ impl Maker<'_, '_, '_> {
                 }
             }
             if min_ttl > max_ttl {
-                let text = format!("{ip}: no TTL is at least {min_ttl} and at most {max_ttl}");
-                self.ctx
-                    .report
-                    .fault(Class::General, entry.at(), text)
-                    .help("write a min_ttl that is not above max_ttl");
+                let text = format!("no TTL is at least {min_ttl} and at most {max_ttl}: the peer {ip} is ignored");
+                self.ctx.mistake(entry.at(), text, "write a min_ttl that is not above max_ttl");
             } else if ip.is_multicast() || ip.is_unspecified() {
-                let text = format!("unicast_peer {ip} is not the address of a router");
-                self.ctx.report.fault(Class::General, entry.at_arg(0), text).help("write the peer's own address");
+                let text = format!("unicast_peer {ip} is not the address of a host: it is ignored");
+                self.ctx.mistake(entry.at_arg(0), text, "write the address of the peer");
             } else if peers.iter().any(|peer| peer.ip == ip) {
                 self.ctx.adjusted(entry.at(), format!("{ip} is listed twice: the second is ignored"));
             } else {

@@ -10,7 +10,7 @@ use super::instance::Maker;
 /// Longest name of an interface.
 const NAME_MAX: usize = 15;
 
-/// The names that `use_vmac` lines give, each with the first instance that does.
+/// The names on `use_vmac` lines, each with the first instance that has it.
 pub(super) fn names(tree: &[Node<'_>]) -> HashMap<String, String> {
     let mut names = HashMap::new();
     for node in tree.iter().filter(|node| node.keyword.name == "vrrp_instance" && !node.bad) {
@@ -22,13 +22,13 @@ pub(super) fn names(tree: &[Node<'_>]) -> HashMap<String, String> {
     names
 }
 
-/// The words of a `use_vmac` line, by what they are.
+/// The words of a `use_vmac` line.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Line<'w> {
     name: Option<&'w str>,
     mac: Option<&'w str>,
     group: Option<&'w str>,
-    /// Words that are none of these.
+    /// Other words.
     left_over: Vec<&'w str>,
 }
 
@@ -40,7 +40,7 @@ impl<'w> Line<'w> {
             match word {
                 "name" => line.name = words.next(),
                 "group" => line.group = words.next(),
-                // Our reflector needs no such help.
+                // Accepted without effect: our view of the interfaces does not need it.
                 "netlink_notify_msg" => {}
                 mac if mac.contains(':') && line.mac.is_none() => line.mac = Some(mac),
                 name if line.name.is_none() => line.name = Some(name),
@@ -83,12 +83,16 @@ impl Maker<'_, '_, '_> {
 
     fn mac(&mut self, word: &str, vrid: u8, strict: bool) -> Option<[u8; 6]> {
         let why = match parse_mac(word, vrid) {
-            Some(_) if strict => "strict mode has the MAC address of the virtual router".to_owned(),
-            Some(mac) if mac[0] & 1 != 0 => format!("the MAC address {word} is one of a group"),
+            Some(_) if strict => "strict mode uses the MAC address of the virtual router".to_owned(),
+            Some(mac) if mac[0] & 1 != 0 => format!("{word} is a multicast MAC address"),
             Some(mac) => return Some(mac),
-            None => format!("'{word}' is no MAC address of 5 or 6 octets"),
+            None => format!("'{word}' is not a MAC address of 5 or 6 octets"),
         };
-        self.adjust("use_vmac", &format!("{why}: ignored"));
+        self.drop(
+            "use_vmac",
+            &format!("{why}: it is ignored"),
+            "remove it, or write six octets, such as 02:00:5e:00:53:01",
+        );
         None
     }
 
@@ -101,22 +105,38 @@ impl Maker<'_, '_, '_> {
         {
             format!("'{name}' cannot be the name of an interface (at most {NAME_MAX} characters, no '/')")
         } else if !ours {
-            format!("another instance has '{name}' for its VMAC")
+            format!("another instance uses '{name}' for its VMAC")
+        } else if self.ctx.answers.is_foreign_interface(name) {
+            // A warning only: the interface may be removed later, and just the name changes.
+            let text = format!(
+                "the interface '{name}' exists and is not a VMAC: the name is ignored, and another one generated"
+            );
+            let place = self.node.last("use_vmac").map_or_else(|| self.node.at(), Node::at);
+            self.ctx.adjusted(place, text).help("write an unused name, such as vrrp.51, or none");
+            return None;
         } else {
             return Some(name.to_owned());
         };
-        self.adjust("use_vmac", &format!("{why}: a name is made up"));
+        let text = format!("{why}: the name is ignored, and another one generated");
+        self.drop("use_vmac", &text, "write an unused name of at most 15 characters, such as vrrp.51, or none");
         None
     }
 
     fn xmit_base(&mut self, unicast: bool, strict: bool) -> bool {
         let wanted = self.node.has("vmac_xmit_base");
         if wanted && strict {
-            self.adjust("vmac_xmit_base", "strict mode sends adverts by the VMAC: ignored");
+            self.drop(
+                "vmac_xmit_base",
+                "strict mode sends adverts from the VMAC: vmac_xmit_base is ignored",
+                "remove it",
+            );
             return false;
         }
         if unicast && !wanted {
-            self.adjust("use_vmac", "with unicast_peer adverts are sent by the interface below: write vmac_xmit_base");
+            self.adjust(
+                "use_vmac",
+                "with unicast_peer, adverts are sent from the lower interface: write vmac_xmit_base",
+            );
         }
         wanted || unicast
     }

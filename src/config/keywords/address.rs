@@ -5,41 +5,41 @@ use super::keyword::*;
 /// Entries of `virtual_ipaddress` and `virtual_ipaddress_excluded`.
 #[rustfmt::skip]
 pub(super) static VIRTUAL_ADDRESS: &[Keyword] = &[
-    kw("ADDRESS", Acted, &[One(Prefix), Named(&[WORDS, VMAC])], "ADDR[/LEN]", "LEN 0..32 / 0..128", "/32 or /128", "", "the address; must be the first word"),
+    kw("ADDRESS", Acted, &[One(Prefix), Named(&[WORDS, VMAC])], "ADDR[/LEN] WORDS", "LEN 0..32 for IPv4, 0..128 for IPv6", "LEN 32 or 128", "", "the address, then words in any order; see ADDRESS-LINE").lenient(Lenience::Line),
 ];
 
 /// Entries of `static_ipaddress`.
 #[rustfmt::skip]
 pub(super) static STATIC_ADDRESS: &[Keyword] = &[
-    kw("ADDRESS", Acted, &[One(Prefix), Named(&[WORDS, GROUP])], "ADDR[/LEN]", "LEN 0..32 / 0..128", "/32 or /128", "", "the address; must be the first word"),
+    kw("ADDRESS", Acted, &[One(Prefix), Named(&[WORDS, GROUP])], "ADDR[/LEN] WORDS", "LEN 0..32 for IPv4, 0..128 for IPv6", "LEN 32 or 128", "", "the address, then words in any order; see ADDRESS-LINE").lenient(Lenience::Line),
 ];
 
-/// What only addresses of an instance have.
+/// Words of addresses of instances only.
 #[rustfmt::skip]
 static VMAC: &[Keyword] = &[
-    kw("use_vmac", NotYet, &[Many(Text)], "[IFNAME] [MAC]", "", "off", "", "put this VIP on its own VMAC over its device"),
+    kw("use_vmac", NotYet, &[Many(Text)], "[IFNAME] [MAC]", "", "off", "", "put the address on a VMAC of its own"),
 ];
 
-/// What only static addresses have.
+/// Words of static addresses only.
 #[rustfmt::skip]
 static GROUP: &[Keyword] = &[
-    kw("track_group", Acted, &[One(Text)], "NAME", "name of a track_group", "none", "", "instances that go to FAULT when the address vanishes and cannot be restored"),
+    kw("track_group", Acted, &[One(Text)], "NAME", "name of a track_group", "none", "", "instances that go to FAULT while the address cannot be set"),
 ];
 
-/// Words both have.
+/// Words of all addresses.
 #[rustfmt::skip]
 static WORDS: &[Keyword] = &[
-    kw("dev", Acted, &[One(Interface)], "IFNAME", "", "instance interface (static: default_interface)", "", "device to hold the address"),
-    kw("scope", Acted, &[One(Scope)], "SCOPE", "0..255 or site, link, host, nowhere, global", "global", "", "address scope (IPv4)"),
-    kw("broadcast", Acted, &[One(Broadcast)], "ADDR|+|-", "+ all host bits set, - all clear", "none", "", "broadcast address"),
-    kw("brd", Alias("broadcast"), &[One(Broadcast)], "ADDR|+|-", "alias of broadcast", "", "", "see broadcast"),
-    kw("label", Acted, &[One(Text)], "LABEL", "interface label rules", "none", "", "address label (IPv4)"),
-    kw("peer", Acted, &[One(Prefix)], "ADDR[/LEN]", "", "none", "", "point-to-point peer"),
-    kw("home", Acted, FLAG, "", "IPv6", "off", "", "home address flag"),
-    kw("-nodad", Acted, FLAG, "", "IPv6", "off", "", "clear the no-DAD flag that is set by default"),
-    kw("mngtmpaddr", Acted, FLAG, "", "IPv6", "off", "", "template for temporary addresses"),
-    kw("noprefixroute", Acted, FLAG, "", "", "off", "", "no automatic prefix route"),
+    kw("dev", Acted, &[One(Interface)], "IFNAME", "", "interface of the instance; of static addresses default_interface", "", "interface of the address"),
+    kw("scope", Acted, &[One(Scope)], "SCOPE", "0..255 or site, link, host, nowhere, global", "global", "", "scope of an IPv4 address").lenient(Lenience::WrongOption),
+    kw("broadcast", Acted, &[One(Broadcast)], "ADDR|+|-", "+ = all host bits set, - = all host bits clear", "none", "", "broadcast address"),
+    kw("brd", Alias("broadcast"), &[One(Broadcast)], "ADDR|+|-", "", "", "", "see broadcast"),
+    kw("label", Acted, &[One(Text)], "LABEL", "at most 15 characters", "none", "", "label of an IPv4 address"),
+    kw("peer", Acted, &[One(Prefix)], "ADDR", "of the same family", "none", "", "address of the other end of a point-to-point link").lenient(Lenience::WrongOption),
+    kw("home", Acted, FLAG, "", "", "off", "", "home address (IPv6)"),
+    kw("-nodad", Acted, FLAG, "", "", "off; the address is used at once", "", "look for duplicates before the IPv6 address is used"),
+    kw("mngtmpaddr", Acted, FLAG, "", "", "off", "", "template for temporary addresses (IPv6)"),
+    kw("noprefixroute", Acted, FLAG, "", "", "off", "", "no route to the network of the address"),
     kw("autojoin", Acted, FLAG, "", "", "off", "", "join the multicast group of the address"),
-    kw("no_track", Acted, FLAG, "", "", "off", "", "do not react to loss of the address, or of its interface"),
-    kw("preferred_lft", Acted, &[One(Lifetime)], "SECS|forever", "0..4294967295", "forever (0 for IPv6 /128 VIPs)", "", "preferred lifetime"),
+    kw("no_track", Acted, FLAG, "", "", "off", "", "do not react to a loss of the address, or of its interface"),
+    kw("preferred_lft", Acted, &[One(Lifetime)], "SECS|forever", "0..4294967295", "forever; for IPv6 with LEN 128 0", "", "time for which the address is preferred as a source").lenient(Lenience::WrongOption),
 ];

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::{Body, Keyword, ROOT, Status, find};
 
-/// What this release makes of a keyword, in words.
+/// Text for the status of a keyword.
 pub fn status_text(keyword: &Keyword) -> String {
     match keyword.status {
         Status::Acted => "acted on".to_owned(),
@@ -16,7 +16,7 @@ pub fn status_text(keyword: &Keyword) -> String {
     }
 }
 
-/// The keywords of a block, by path from the top level (`["vrrp_instance", "authentication"]`); `None` for no such block.
+/// The keywords of a block, by path from the top level (`["vrrp_instance", "authentication"]`); `None` when the block does not exist.
 pub fn keywords_in(path: &[&str]) -> Option<Vec<&'static Keyword>> {
     let mut sets = ROOT;
     for name in path {
@@ -31,8 +31,8 @@ pub fn completions(path: &[&str], start: &str) -> Vec<&'static str> {
     all.into_iter().map(|k| k.name).filter(|n| n.starts_with(start)).collect()
 }
 
-/// Help on a keyword wherever it is valid: path, arguments, meaning, rule, default, first release, status.
-/// Empty for a word that is no keyword.
+/// Help on a keyword in all of its blocks: path, arguments, meaning, rule, default, first release, status.
+/// Empty for a word that is not a keyword.
 pub fn keyword_help(name: &str) -> String {
     let mut out = String::new();
     walk(&mut |path, keyword| {
@@ -43,7 +43,7 @@ pub fn keyword_help(name: &str) -> String {
     out
 }
 
-/// One line for each keyword of the whole tree with its status: the table of what is supported.
+/// The table of supported keywords: one line with the status for each keyword of the tree.
 pub fn overview() -> String {
     let mut out = String::new();
     walk(&mut |path, keyword| {
@@ -55,7 +55,7 @@ pub fn overview() -> String {
     out
 }
 
-/// Calls `f` for each keyword with the names of the blocks around it.
+/// Calls `f` for each keyword, with the names of its outer blocks.
 pub fn walk(f: &mut dyn FnMut(&[&'static str], &'static Keyword)) {
     fn level(
         sets: &'static [&'static [Keyword]],
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn help_names_every_place() {
+    fn help_lists_every_block() {
         let text = keyword_help("smtp_alert");
         for place in ["global_defs", "vrrp_instance", "virtual_server / real_server"] {
             assert!(text.contains(&format!("in       {place}\n")), "{place} in {text}");
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn completion() {
+    fn completions_of_a_block() {
         assert_eq!(completions(&["vrrp_instance", "authentication"], "auth_p"), ["auth_pass"]);
         assert!(completions(&[], "vrrp_").contains(&"vrrp_instance"));
         assert!(completions(&["no_such_block"], "").is_empty());

@@ -1,55 +1,74 @@
-//! A row of the keyword tables, and the short names that their columns are written with.
+//! Rows of the keyword tables, and abbreviations for their columns.
 
-/// One keyword (or entry word, or kind of list entry) valid in some block.
+/// A keyword, a word of an entry, or a kind of list entries.
 #[derive(Clone, Copy, Debug)]
 pub struct Keyword {
-    /// The word as written; upper case for the kind of a list's entries.
+    /// The word; in upper case for a kind of list entries.
     pub name: &'static str,
-    /// What this release does with it.
+    /// Its status in this release.
     pub status: Status,
-    /// Grammar of the words after it (of the whole line for list entries).
+    /// Grammar of the words after it; for list entries, of the whole line.
     pub args: &'static [Term],
-    /// What stands between its braces.
+    /// Grammar of its block.
     pub body: Body,
-    /// Arguments as the manual writes them.
+    /// Arguments, as in the manual.
     pub usage: &'static str,
-    /// Range or rule in words.
+    /// Range or rule, as in the manual.
     pub rule: &'static str,
-    /// Default in words.
+    /// Default, as in the manual; notes follow a `;`.
     pub default: &'static str,
-    /// First release that had it.
+    /// First release of C keepalived with it.
     pub since: &'static str,
-    /// Meaning, one line.
+    /// Meaning, on one line.
     pub help: &'static str,
+    /// How much of the file is dropped for an invalid value.
+    pub lenience: Lenience,
 }
 
-/// What this release does with a keyword.
+/// How much C keepalived, and so this program, drops for a missing or invalid value of a keyword, a list entry or an option.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lenience {
+    /// An invalid value drops the line or the entry. A missing value is an error.
+    WrongOnly,
+    /// A missing value drops the line too. In a list entry, unknown words are dropped one by one, and a missing value drops the
+    /// entry.
+    Line,
+    /// Of an option: an invalid value drops the option only.
+    WrongOption,
+    /// Of an option: an invalid or missing value drops the option only.
+    Option,
+    /// Of one of several values: an invalid value is dropped.
+    Word,
+}
+
+/// Status of a keyword in this release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// Read and acted on.
+    /// It has its effect.
     Acted,
-    /// Read and validated only: one warning says so.
+    /// It is read and validated only, with one warning or fault.
     NotYet,
-    /// Read, its value is shown, but not all is done: one warning says what is missing.
+    /// It has a part of its effect, with one warning about the missing part.
     Partly(&'static str),
-    /// Never has an effect: one warning.
+    /// It never has an effect, with one warning.
     NoEffect,
-    /// Another spelling of the named keyword, equally good.
+    /// Another spelling of this keyword.
     Alias(&'static str),
-    /// An old spelling or form: one warning names what to use instead. When that is a keyword of the same block it is read as that one.
+    /// An old spelling or form, with one warning about its replacement. If that is a keyword of the same block, it is read as
+    /// that keyword.
     Deprecated(&'static str),
 }
 
-/// What a keyword holds between braces.
+/// Grammar of the block of a keyword.
 #[derive(Clone, Copy, Debug)]
 pub enum Body {
     /// No braces.
     None,
-    /// Keywords, from several shared sets.
+    /// Keywords of these sets.
     Block(&'static [&'static [Keyword]]),
-    /// Keywords; a lone word that is none is an entry of that kind (the form of the 1.2 guide).
+    /// Keywords; another single word is an entry of this kind (an old form).
     Loose(&'static [&'static [Keyword]], &'static Keyword),
-    /// One entry a line; an entry that starts with a lower-case keyword's own name is of that kind, else of the first.
+    /// One entry a line. An entry whose first word is the name of a lower-case kind is of that kind, else of the first kind.
     Entries(&'static [Keyword]),
     /// One-word entries, any number on a line.
     Words(&'static Keyword),
@@ -58,19 +77,19 @@ pub enum Body {
 /// One step of an argument grammar.
 #[derive(Clone, Copy, Debug)]
 pub enum Term {
-    /// A value that must be there.
+    /// A required value.
     One(Kind),
-    /// A value that may be missing; taken if the next word fits.
+    /// An optional value.
     Opt(Kind),
     /// Any number of values.
     Many(Kind),
     /// Named options in any order, each followed by its own arguments.
     Named(&'static [&'static [Keyword]]),
-    /// A command with its arguments, `USER` and `GROUP`: its own tokeniser.
+    /// A command with its arguments, `USER` and `GROUP`, with its own tokeniser.
     Script,
-    /// The same, or nothing.
+    /// An optional [`Term::Script`].
     OptScript,
-    /// A regular expression: full escapes inside quotes.
+    /// A regular expression, with all escapes inside quotes.
     Pattern,
 }
 
@@ -83,13 +102,13 @@ pub enum Kind {
     Uint(u64, u64),
     /// Signed number, inclusive range.
     Int(i64, i64),
-    /// Decimal number with so many places; the inclusive range is in units of the last place.
+    /// Decimal number with a number of places; the inclusive range is in units of the last place.
     Decimal(u64, u64, u8),
     /// Any word.
     Text,
-    /// A name that becomes a part of a file's name.
+    /// A name that becomes part of a file name.
     FileName,
-    /// A word that is never shown.
+    /// A secret word.
     Secret,
     /// Name of a network interface, at most 15 characters.
     Interface,
@@ -103,7 +122,7 @@ pub enum Kind {
     Multicast,
     /// Address with an optional prefix length.
     Prefix,
-    /// The same, or `default`, `all`, `any`.
+    /// [`Kind::Prefix`], or `default`, `all`, `any`.
     Destination,
     /// IPv4 address, `+` or `-`.
     Broadcast,
@@ -115,7 +134,7 @@ pub enum Kind {
     Range,
     /// Number, or a range of numbers in order, inclusive limits.
     Numbers(u64, u64),
-    /// What a virtual server is: address, `fwmark` or `group`.
+    /// First argument of a virtual server: address, `fwmark` or `group`.
     Service,
     /// IPv4 netmask or prefix length 1..=128.
     Mask,
@@ -127,7 +146,7 @@ pub enum Kind {
     HexPattern,
     /// Milliseconds, or a number with the unit `s` or `ms`.
     Time,
-    /// Number up to a maximum, or a name the system's tables translate.
+    /// Number up to a maximum, or a name in the tables of the system.
     NumberOrName(u64),
     /// One of these words.
     OneOf(&'static [&'static str]),
@@ -148,7 +167,7 @@ pub(super) const NAME: &[Term] = &[One(Text)];
 pub(super) const COUNT: &[Term] = &[One(Uint(0, U32))];
 pub(super) const SECS: &[Term] = &[One(Uint(0, U32))];
 pub(super) const ADDRESS: &[Term] = &[One(Address)];
-/// A time that must not be zero, in microseconds.
+/// A time of at least 1 us, in seconds.
 pub(super) const PAUSE: &[Term] = &[One(Decimal(1, 4_294_967_295_000_000, 6))];
 /// Milliseconds with microsecond resolution.
 pub(super) const MSECS: &[Term] = &[One(Decimal(1_000, 4_294_967_000, 3))];
@@ -165,17 +184,17 @@ pub(super) const fn kw(
     since: &'static str,
     help: &'static str,
 ) -> Keyword {
-    Keyword { name, status, args, body: Body::None, usage, rule, default, since, help }
+    Keyword { name, status, args, body: Body::None, usage, rule, default, since, help, lenience: Lenience::WrongOnly }
 }
 
-/// Rows are compared by where they stand in the tables.
+/// Rows are equal if they are the same row of a table.
 impl PartialEq for Keyword {
     fn eq(&self, other: &Keyword) -> bool {
         std::ptr::eq(self, other)
     }
 }
 
-/// Keywords that change failover or traffic: as long as they are not acted on, a file with one of them has a fault.
+/// Keywords that change failover or traffic: a fault while they are not acted on.
 const CHANGES_TRAFFIC: [&str; 24] = [
     "auth_hmac",
     "BFD_CHECK",
@@ -204,17 +223,22 @@ const CHANGES_TRAFFIC: [&str; 24] = [
 ];
 
 impl Keyword {
-    /// Whether failover or traffic differ without it.
+    /// Whether it changes failover or traffic.
     pub fn changes_traffic(&self) -> bool {
         CHANGES_TRAFFIC.contains(&self.name)
     }
 
-    /// The same row with braces.
+    /// The row with a block.
     pub(super) const fn with(self, body: Body) -> Keyword {
         Keyword { body, ..self }
     }
 
-    /// Whether it names the kind of a list's entries rather than a word of the file.
+    /// The row with a lenience.
+    pub(super) const fn lenient(self, lenience: Lenience) -> Keyword {
+        Keyword { lenience, ..self }
+    }
+
+    /// Whether it is a kind of list entries, not a word of the file.
     pub fn is_placeholder(&self) -> bool {
         matches!(
             self.name,
@@ -231,7 +255,7 @@ impl Keyword {
         )
     }
 
-    /// What is between its braces, as keyword sets; empty for lists and for keywords without braces.
+    /// Keyword sets of its block; empty for lists and for keywords without a block.
     pub fn block(&self) -> &'static [&'static [Keyword]] {
         match self.body {
             Block(sets) | Body::Loose(sets, _) => sets,
@@ -245,7 +269,7 @@ pub fn find(sets: &'static [&'static [Keyword]], name: &str) -> Option<&'static 
     sets.iter().flat_map(|set| set.iter()).find(|k| k.name == name)
 }
 
-/// The name a keyword is acted on under: that of the keyword an alias or an old spelling stands for.
+/// Resolves an alias or an old spelling.
 pub fn canonical(sets: &'static [&'static [Keyword]], keyword: &'static Keyword) -> &'static Keyword {
     match keyword.status {
         Alias(of) | Deprecated(of) => find(sets, of).unwrap_or(keyword),

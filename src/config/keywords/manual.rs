@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::{Keyword, status_text, walk};
 
-/// A section for each block, a paragraph for each of its keywords, in roff.
+/// The reference in roff: a section for each block, with a paragraph for each keyword.
 pub fn manual() -> String {
     let mut blocks: Vec<(String, String)> = Vec::new();
     walk(&mut |path, keyword| {
@@ -27,8 +27,8 @@ pub fn manual() -> String {
 fn entry(keyword: &Keyword, out: &mut String) {
     let _ = writeln!(out, ".TP\n\\fB{}\\fR {}", escape(keyword.name), escape(keyword.usage));
     let mut sentences = vec![keyword.help.to_owned()];
-    let facts = [("Values", keyword.rule), ("Default", keyword.default), ("Since", keyword.since)];
-    sentences.extend(facts.iter().filter(|(_, text)| !text.is_empty()).map(|(label, text)| format!("{label}: {text}")));
+    let texts = [("Values", keyword.rule), ("Default", keyword.default), ("Since", keyword.since)];
+    sentences.extend(texts.iter().filter(|(_, text)| !text.is_empty()).map(|(label, text)| format!("{label}: {text}")));
     if keyword.status != super::Status::Acted {
         sentences.push(format!("Here: {}", status_text(keyword)));
     }
@@ -36,7 +36,7 @@ fn entry(keyword: &Keyword, out: &mut String) {
     let _ = writeln!(out, "{}.", lines.collect::<Vec<_>>().join(".\n"));
 }
 
-/// Text as roff prints it: a hyphen that can be copied, other characters by their code, and no control lines.
+/// Escapes text for roff: hyphens that can be copied, codes for other characters, and no control lines.
 fn escape(text: &str) -> String {
     let mut out = String::new();
     if text.starts_with(['.', '\'']) {

@@ -1,8 +1,8 @@
 //! The keyword tree: every block, keyword and entry word of `keepalived.conf` as data.
 //!
-//! Parsing, validation, the `-d` dump, help and completions all derive from it. A row says the name,
-//! what this release does with it ([`Status`]), the grammar of its arguments, and how the manual writes
-//! arguments, rule, default, first release and meaning. To change what is warned about, edit the status.
+//! Parsing, validation, the `-d` dump, help, the manual and completions derive from it. A row has the name, the [`Status`]
+//! in this release, the grammar of the arguments, and the texts of the manual: arguments, rule, default, first release and
+//! meaning. The status decides about warnings.
 
 mod address;
 mod check;
@@ -18,6 +18,6 @@ mod track;
 mod vrrp;
 
 pub use help::{completions, keyword_help, keywords_in, overview, status_text, walk};
-pub use keyword::{Body, Keyword, Kind, Status, Term, canonical, find};
+pub use keyword::{Body, Keyword, Kind, Lenience, Status, Term, canonical, find};
 pub use manual::manual;
 pub use root::ROOT;

@@ -5,22 +5,22 @@ use super::keyword::*;
 /// Entries of `static_rules`.
 #[rustfmt::skip]
 pub(super) static STATIC_RULE: &[Keyword] = &[
-    kw("TYPE", NotYet, &[TYPE, Named(&[WORDS, GROUP])], "unicast|blackhole|prohibit|unreachable|...", "optional", "unicast", "", "rule type"),
+    kw("TYPE", NotYet, &[TYPE, Named(&[WORDS, GROUP])], "RULE-LINE", "", "", "", "see RULE-LINE"),
 ];
 
 /// Entries of `virtual_rules`.
 #[rustfmt::skip]
 pub(super) static VIRTUAL_RULE: &[Keyword] = &[
-    kw("RULE-WORDS", NotYet, &[TYPE, Named(&[WORDS])], "see static_rules", "same words except track_group", "", "", "rule held while master"),
+    kw("RULE-WORDS", NotYet, &[TYPE, Named(&[WORDS])], "RULE-LINE", "without track_group", "", "", "rule of the master; see RULE-LINE"),
 ];
 
-/// The type, an optional first word.
-const TYPE: Term = Opt(OneOf(&["unicast", "blackhole", "prohibit", "unreachable", "..."]));
+/// Type of the rule, an optional first word.
+const TYPE: Term = Opt(OneOf(&["unicast", "blackhole", "prohibit", "unreachable"]));
 
-/// What only static ones have.
+/// Words of static rules only.
 #[rustfmt::skip]
 static GROUP: &[Keyword] = &[
-    kw("track_group", NotYet, &[One(Text)], "NAME", "", "none", "", "instances that go to FAULT when the rule vanishes and cannot be restored"),
+    kw("track_group", NotYet, &[One(Text)], "NAME", "", "none", "", "instances that go to FAULT when the rule is lost"),
 ];
 
 /// Words of a rule.
@@ -28,36 +28,36 @@ static GROUP: &[Keyword] = &[
 static WORDS: &[Keyword] = &[
     kw("inet", NotYet, FLAG, "", "", "from the addresses", "", "force IPv4"),
     kw("inet6", NotYet, FLAG, "", "", "from the addresses", "", "force IPv6"),
-    kw("not", NotYet, FLAG, "", "", "off", "", "invert the selector"),
-    kw("from", NotYet, &[One(Destination)], "PREFIX|all", "", "any", "", "source selector"),
-    kw("to", NotYet, &[One(Destination)], "PREFIX|all", "", "any", "", "destination selector"),
-    kw("table", NotYet, &[One(NumberOrName(U32))], "TABLE", "", "", "", "table to look up"),
-    kw("lookup", Alias("table"), &[One(NumberOrName(U32))], "TABLE", "alias of table", "", "", "see table"),
-    kw("preference", NotYet, &[One(Uint(1, U32))], "N", "1..4294967295; a missing one is warned about", "chosen by kernel", "", "rule preference"),
-    kw("order", Alias("preference"), &[One(Uint(1, U32))], "N", "alias of preference", "", "", "see preference"),
-    kw("priority", Alias("preference"), &[One(Uint(1, U32))], "N", "alias of preference", "", "", "see preference"),
-    kw("tos", NotYet, &[One(NumberOrName(255))], "TOS", "0..255", "", "", "type of service selector"),
-    kw("dsfield", Alias("tos"), &[One(NumberOrName(255))], "TOS", "alias of tos", "", "", "see tos"),
-    kw("fwmark", NotYet, NAME, "MARK[/MASK]", "", "", "", "firewall mark selector"),
+    kw("not", NotYet, FLAG, "", "", "off", "", "the rule applies to packets that do not match"),
+    kw("from", NotYet, &[One(Destination)], "PREFIX|all", "", "any", "", "source of the packets"),
+    kw("to", NotYet, &[One(Destination)], "PREFIX|all", "", "any", "", "destination of the packets"),
+    kw("table", NotYet, &[One(NumberOrName(U32))], "TABLE", "0..4294967295 or a name", "", "", "table to look up"),
+    kw("lookup", Alias("table"), &[One(NumberOrName(U32))], "TABLE", "", "", "", "see table"),
+    kw("preference", NotYet, &[One(Uint(1, U32))], "N", "1..4294967295; without it there is a warning", "chosen by the kernel", "", "place among the rules; lower numbers come first"),
+    kw("order", Alias("preference"), &[One(Uint(1, U32))], "N", "", "", "", "see preference"),
+    kw("priority", Alias("preference"), &[One(Uint(1, U32))], "N", "", "", "", "see preference"),
+    kw("tos", NotYet, &[One(NumberOrName(255))], "TOS", "0..255", "", "", "type of service of the packets"),
+    kw("dsfield", Alias("tos"), &[One(NumberOrName(255))], "TOS", "", "", "", "see tos"),
+    kw("fwmark", NotYet, NAME, "MARK[/MASK]", "", "", "", "firewall mark of the packets"),
     kw("realms", NotYet, &[One(Text)], "[SRC/]DST", "IPv4 only", "", "", "realms"),
-    kw("suppress_prefixlength", NotYet, &[One(Int(0, 128))], "N", "0..32 / 0..128", "", "", "reject results with a prefix this short"),
-    kw("sup_pl", Alias("suppress_prefixlength"), &[One(Int(0, 128))], "N", "alias", "", "", "see suppress_prefixlength"),
-    kw("suppress_ifgroup", NotYet, &[One(NumberOrName(U32))], "GROUP", "", "", "", "reject results over this interface group"),
-    kw("sup_group", Alias("suppress_ifgroup"), &[One(NumberOrName(U32))], "GROUP", "alias", "", "", "see suppress_ifgroup"),
-    kw("dev", NotYet, &[One(Interface)], "IFNAME", "", "", "", "input interface"),
-    kw("iif", Alias("dev"), &[One(Interface)], "IFNAME", "alias of dev", "", "", "see dev"),
-    kw("oif", NotYet, &[One(Interface)], "IFNAME", "", "", "", "output interface"),
-    kw("tunnel-id", NotYet, &[One(Uint(0, u64::MAX))], "N", "", "", "", "tunnel identifier selector"),
-    kw("uidrange", NotYet, &[One(Numbers(0, U32))], "LOW-HIGH", "", "", "", "user id selector"),
-    kw("l3mdev", NotYet, FLAG, "", "", "off", "", "use the table of the packet's L3 master device"),
-    kw("protocol", NotYet, &[One(NumberOrName(255))], "PROTO", "0..255", "18 (keepalived)", "", "rule protocol; anything else needs no_track"),
-    kw("ipproto", NotYet, &[One(NumberOrName(255))], "PROTO", "0..255", "", "", "IP protocol selector"),
-    kw("sport", NotYet, &[One(Numbers(1, 65535))], "PORT[-PORT]", "1..65535", "", "", "source port selector"),
-    kw("dport", NotYet, &[One(Numbers(1, 65535))], "PORT[-PORT]", "1..65535", "", "", "destination port selector"),
-    kw("goto", NotYet, COUNT, "N", "larger than own preference", "", "", "jump action"),
-    kw("nop", NotYet, FLAG, "", "", "", "", "no-operation action"),
-    kw("blackhole", NotYet, FLAG, "", "", "", "", "drop"),
-    kw("prohibit", NotYet, FLAG, "", "", "", "", "reject as prohibited"),
-    kw("unreachable", NotYet, FLAG, "", "", "", "", "reject as unreachable"),
-    kw("no_track", NotYet, FLAG, "", "", "off", "", "do not react to loss of the rule"),
+    kw("suppress_prefixlength", NotYet, &[One(Int(0, 128))], "N", "0..128, for IPv4 0..32", "", "", "ignore routes with a prefix of this length or shorter"),
+    kw("sup_pl", Alias("suppress_prefixlength"), &[One(Int(0, 128))], "N", "", "", "", "see suppress_prefixlength"),
+    kw("suppress_ifgroup", NotYet, &[One(NumberOrName(U32))], "GROUP", "", "", "", "ignore routes over interfaces of this group"),
+    kw("sup_group", Alias("suppress_ifgroup"), &[One(NumberOrName(U32))], "GROUP", "", "", "", "see suppress_ifgroup"),
+    kw("dev", NotYet, &[One(Interface)], "IFNAME", "", "", "", "interface by which packets come in"),
+    kw("iif", Alias("dev"), &[One(Interface)], "IFNAME", "", "", "", "see dev"),
+    kw("oif", NotYet, &[One(Interface)], "IFNAME", "", "", "", "interface that the packet's socket is bound to"),
+    kw("tunnel-id", NotYet, &[One(Uint(0, u64::MAX))], "N", "", "", "", "tunnel of the packets"),
+    kw("uidrange", NotYet, &[One(Numbers(0, U32))], "LOW-HIGH", "", "", "", "users of the packets"),
+    kw("l3mdev", NotYet, FLAG, "", "", "off", "", "look up the table of the packet's VRF"),
+    kw("protocol", NotYet, &[One(NumberOrName(255))], "PROTO", "0..255", "18 (keepalived)", "", "protocol of the rule; any other needs no_track"),
+    kw("ipproto", NotYet, &[One(NumberOrName(255))], "PROTO", "0..255", "", "", "IP protocol of the packets"),
+    kw("sport", NotYet, &[One(Numbers(1, 65535))], "PORT[-PORT]", "1..65535", "", "", "source port of the packets"),
+    kw("dport", NotYet, &[One(Numbers(1, 65535))], "PORT[-PORT]", "1..65535", "", "", "destination port of the packets"),
+    kw("goto", NotYet, COUNT, "N", "greater than its own preference", "", "", "continue with the rule of this preference"),
+    kw("nop", NotYet, FLAG, "", "", "", "", "do nothing"),
+    kw("blackhole", NotYet, FLAG, "", "", "", "", "drop the packet"),
+    kw("prohibit", NotYet, FLAG, "", "", "", "", "reject the packet as prohibited"),
+    kw("unreachable", NotYet, FLAG, "", "", "", "", "reject the packet as unreachable"),
+    kw("no_track", NotYet, FLAG, "", "", "off", "", "do not react to a loss of the rule"),
 ];

@@ -25,7 +25,7 @@ impl Family {
 pub struct Address {
     /// The address.
     pub ip: IpAddr,
-    /// Prefix length; 32 or 128 when not written.
+    /// Prefix length; default 32 or 128.
     pub prefix: u8,
     /// `dev`, else the instance's interface (static: `default_interface`).
     pub device: String,
@@ -49,14 +49,14 @@ pub struct Address {
     pub autojoin: bool,
     /// `no_track`.
     pub no_track: bool,
-    /// `preferred_lft`; `None` = the rule: forever, and 0 for IPv6 /128 VIPs. `Some(u32::MAX)` = `forever`.
+    /// `preferred_lft`; `None` = the default: forever, but 0 for IPv6 /128 VIPs. `Some(u32::MAX)` = `forever`.
     pub preferred_lft: Option<u32>,
     /// `track_group` (static addresses only).
     pub track_group: Option<String>,
 }
 
 impl Address {
-    /// An address of which no more than this is written.
+    /// An address with defaults for all else.
     pub fn plain(ip: IpAddr, prefix: u8, device: &str) -> Address {
         Address {
             ip,

@@ -5,43 +5,43 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// `bfd_instance NAME { }`: one session. Each session has a neighbour of its own.
+/// `bfd_instance NAME { }`: one session. Each neighbor has at most one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BfdInstance {
     /// Name of the block, at most 31 characters.
     pub name: String,
-    /// `neighbor_ip`: the other end.
+    /// `neighbor_ip`.
     pub neighbor: IpAddr,
-    /// `source_ip`, of the neighbour's family; without it the kernel chooses.
+    /// `source_ip`, of the family of the neighbor; `None` = chosen by the kernel.
     pub source: Option<IpAddr>,
-    /// `min_rx`, 1 ms..=4294.967 s: the shortest interval at which packets are taken.
+    /// `min_rx`, 1 ms..=4294.967 s: shortest interval of received packets (bfd.RequiredMinRxInterval, RFC 5880).
     pub min_rx: Duration,
-    /// `min_tx`, 1 ms..=4294.967 s: the shortest interval at which packets are sent.
+    /// `min_tx`, 1 ms..=4294.967 s: shortest interval of sent packets (bfd.DesiredMinTxInterval).
     pub min_tx: Duration,
-    /// `idle_tx`, 1 s..=4294.967 s: the same while the session is not up.
+    /// `idle_tx`, 1 s..=4294.967 s: interval of sent packets while the session is not up.
     pub idle_tx: Duration,
-    /// `multiplier`, from 1: the other end is down after so many packets of this end are missing.
+    /// `multiplier`, from 1: the neighbor declares the session down after this number of our packets is missing.
     pub multiplier: u8,
-    /// `passive`: nothing is sent before the other end is heard.
+    /// `passive`: no packet is sent before the first of the neighbor.
     pub passive: bool,
     /// `ttl` or `hoplimit` of sent packets, from 1.
     pub ttl: u8,
-    /// `max_hops` that a received packet may have crossed, at most `ttl`; `None` = not checked.
+    /// `max_hops`: routers that a received packet may have crossed, at most `ttl`; `None` = not checked.
     pub max_hops: Option<u8>,
     /// `multihop`: UDP port 4784 (RFC 5883) instead of 3784 (RFC 5881).
     pub multihop: bool,
-    /// `weight`, -253..=253, for trackers without one of their own.
+    /// `weight`, -253..=253: default of track entries.
     pub weight: i16,
     /// `reverse` of the weight.
     pub reverse: bool,
-    /// `vrrp`: the VRRP process is told whether the session is up.
+    /// `vrrp`: the state is reported to the VRRP process.
     pub to_vrrp: bool,
-    /// `checker`: the checker process is told.
+    /// `checker`: the state is reported to the checker process.
     pub to_checker: bool,
 }
 
 impl BfdInstance {
-    /// The least TTL or hop limit that a received packet needs; 0 = any.
+    /// Lowest TTL or hop limit of a received packet; 0 = any.
     pub fn least_ttl(&self) -> u8 {
         self.max_hops.map_or(0, |hops| self.ttl.saturating_sub(hops))
     }

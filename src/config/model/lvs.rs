@@ -1,17 +1,18 @@
-//! The typed configuration of LVS: virtual servers, real servers and their checkers, every value already valid.
+//! The typed configuration of LVS, with valid values only: virtual servers, real servers and their checkers.
 //!
-//! Inherited settings (checker, real server, virtual server, default) are already merged, so nobody below looks twice.
+//! Inherited settings (checker, real server, virtual server, default) are merged.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use super::ProcessSettings;
 use super::address::Family;
 use super::script::Script;
 use super::track::TrackFile;
 
 use serde::{Deserialize, Serialize};
 
-/// Everything the checker process is configured with.
+/// Configuration of the checker process.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Lvs {
     /// `virtual_server_group` blocks, in configured order.
@@ -34,12 +35,8 @@ pub struct Lvs {
     pub init_notifies: bool,
     /// `no_checker_emails`.
     pub no_checker_emails: bool,
-    /// `checker_priority`.
-    pub nice: Option<i8>,
-    /// `checker_rt_priority`.
-    pub rt_priority: Option<u8>,
-    /// `checker_no_swap`.
-    pub no_swap: bool,
+    /// `checker_priority`, `checker_process_name` and the like.
+    pub process: ProcessSettings,
 }
 
 /// `SSL { }`: client certificate material, paths.
@@ -55,7 +52,7 @@ pub struct TlsMaterial {
     pub password: Option<Secret>,
 }
 
-/// A text that `Debug` does not show.
+/// A secret text, which `Debug` masks.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Secret(pub String);
 
@@ -65,10 +62,10 @@ impl std::fmt::Debug for Secret {
     }
 }
 
-/// `lvs_sync_daemon` with all its options; `None` takes the kernel's default.
+/// `lvs_sync_daemon` with its options; `None` = the default of the kernel.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SyncDaemon {
-    /// Interface of the synchronisation traffic.
+    /// Interface of the synchronization traffic.
     pub interface: String,
     /// Instance whose state decides the role; `None` runs both roles.
     pub instance: Option<String>,
@@ -100,11 +97,11 @@ pub enum GroupEntry {
     Address(SocketAddr),
     /// Addresses from first to last, both included; port 0 = any.
     Range(IpAddr, IpAddr, u16),
-    /// A firewall mark; the family when it is written.
+    /// A firewall mark, with its family if configured.
     FwMark(u32, Option<Family>),
 }
 
-/// What a virtual server is reached by.
+/// Address, firewall mark or group of a virtual server.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Endpoint {
     /// Address and port; port 0 = any (persistent).
@@ -204,7 +201,7 @@ impl Scheduler {
 /// One `virtual_server`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VirtualServer {
-    /// What it is reached by.
+    /// Its address, firewall mark or group.
     pub endpoint: Endpoint,
     /// `protocol`; `None` for firewall marks.
     pub protocol: Option<Protocol>,
@@ -257,7 +254,7 @@ pub struct VirtualServer {
 }
 
 impl VirtualServer {
-    /// Family of the service; of a group without addresses it is that of its real servers.
+    /// Family of the service; for a group without addresses, that of its real servers.
     pub fn family(&self, groups: &[VirtualServerGroup]) -> Family {
         match &self.endpoint {
             Endpoint::Address(address) => Family::of(address.ip()),
@@ -276,7 +273,7 @@ impl VirtualServer {
     }
 }
 
-/// `sorry_server` and what belongs to it.
+/// `sorry_server` and related keywords.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SorryServer {
     /// Address and port.
@@ -287,7 +284,7 @@ pub struct SorryServer {
     pub inhibit: bool,
 }
 
-/// One `real_server`. There may be ten thousand: what few of them have is in a box.
+/// One `real_server`. Rare settings are boxed, as there may be ten thousand real servers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RealServer {
     /// Address and port (0 = any).
@@ -310,69 +307,69 @@ pub struct RealServer {
     pub alpha: bool,
     /// `smtp_alert`, with defaults merged in.
     pub smtp_alert: bool,
-    /// `virtualhost` of the server itself; its checkers have that of the service merged in.
+    /// `virtualhost` of the server; its checkers have that of the service merged.
     pub virtual_host: Option<String>,
     /// `snmp_name`.
     pub snmp_name: Option<String>,
-    /// Its timing, unless that is the same as that of the service.
+    /// Its timing, if it differs from that of the service.
     pub timing: Option<Box<Timing>>,
     /// Its checkers, in configured order.
     pub checkers: Vec<Checker>,
 }
 
-/// Timing as configured on one level.
+/// Timing keywords of a level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timing {
     /// `delay_loop`; default 60 s.
     pub delay_loop: Duration,
     /// `connect_timeout`; default 5 s.
     pub connect_timeout: Duration,
-    /// `retry`; `None` when not written (checkers differ in their default).
+    /// `retry`; `None` = the default of the checker.
     pub retry: Option<u32>,
-    /// `delay_before_retry`; `None` when not written.
+    /// `delay_before_retry`; `None` = the default of the checker.
     pub delay_before_retry: Option<Duration>,
-    /// `warmup`; `None` when not written: then `delay_loop` counts.
+    /// `warmup`; `None` = `delay_loop`.
     pub warmup: Option<Duration>,
 }
 
-/// One checker, everything merged.
+/// One checker, with inherited settings merged.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Checker {
-    /// Period after a definite result.
+    /// Time from a verdict to the next check.
     pub delay_loop: Duration,
     /// Time limit of one attempt.
     pub timeout: Duration,
-    /// Further attempts before down.
+    /// Further attempts before a check has failed.
     pub retry: u32,
-    /// Pause between those.
+    /// Time from a failed attempt to the next.
     pub delay_before_retry: Duration,
-    /// Upper bound of the random first delay.
+    /// Longest random delay before the first check.
     pub warmup: Duration,
-    /// Starts down.
+    /// `alpha`: down until the first success.
     pub alpha: bool,
     /// `log_all_failures`.
     pub log_all_failures: bool,
-    /// What it does.
+    /// Its kind, with the settings of that.
     pub kind: CheckerKind,
 }
 
-/// Where a network checker connects to and from.
+/// Target and source of a network checker.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
     /// `connect_ip` and `connect_port`, else the real server's.
     pub address: SocketAddr,
-    /// From where, if that is written.
+    /// Source, if configured.
     pub source: Option<Box<Source>>,
 }
 
-/// An address alone.
+/// A target without a source.
 impl From<SocketAddr> for Target {
     fn from(address: SocketAddr) -> Target {
         Target { address, source: None }
     }
 }
 
-/// Where a network checker connects from.
+/// Source of a network checker.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Source {
     /// `bindto` and `bind_port` (0 = any).
@@ -383,7 +380,7 @@ pub struct Source {
     pub fwmark: u32,
 }
 
-/// The kinds of checkers. The usual one of ten thousand servers is small: the others are in boxes.
+/// Kinds of checkers. All but the most common are boxed, as there may be ten thousand.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum CheckerKind {
     /// `TCP_CHECK`.
@@ -404,12 +401,12 @@ pub enum CheckerKind {
     File {
         /// The file.
         track_file: String,
-        /// Multiplier.
+        /// Factor for the number.
         weight: i32,
         /// `reverse`.
         reverse: bool,
     },
-    /// `BFD_CHECK`: up and down with a BFD session.
+    /// `BFD_CHECK`: has the state of a BFD session.
     Bfd {
         /// Name of the `bfd_instance`.
         session: String,
@@ -428,7 +425,7 @@ pub struct SmtpCheck {
 /// `DNS_CHECK`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DnsCheck {
-    /// Where to ask.
+    /// The server to query.
     pub target: Target,
     /// `type` as the number of the record type.
     pub query_type: u16,
@@ -450,11 +447,11 @@ pub struct MiscCheck {
 /// `UDP_CHECK`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct UdpCheck {
-    /// Where to send.
+    /// The server to send to.
     pub target: Target,
     /// `payload`; empty = random octets.
     pub payload: Vec<u8>,
-    /// `require_reply`: `None` = silence is success; pairs (value, mask) to compare with, possibly empty.
+    /// `require_reply`: pairs (value, mask) to compare the reply with, possibly empty; `None` = no reply is required.
     pub reply: Option<Vec<(u8, u8)>>,
     /// `min_reply_length`.
     pub min_reply: u16,
@@ -465,19 +462,19 @@ pub struct UdpCheck {
 /// `HTTP_GET` / `SSL_GET`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HttpCheck {
-    /// Where to connect.
+    /// The server to connect to.
     pub target: Target,
     /// `SSL_GET`.
     pub tls: bool,
     /// `http_protocol`.
     pub version: HttpVersion,
-    /// Name to send as SNI: `sni_name`, or the Host name with `enable_sni`.
+    /// Name for SNI: `sni_name`, or the host name with `enable_sni`.
     pub sni: Option<String>,
     /// `fast_recovery`.
     pub fast_recovery: bool,
     /// `tls_compliant`.
     pub close_notify: bool,
-    /// At least one.
+    /// `url` blocks, at least one.
     pub urls: Vec<UrlCheck>,
 }
 

@@ -1,12 +1,12 @@
-//! The typed configuration: what the daemon acts on, every value already valid.
+//! The typed configuration, with valid values only.
 //!
-//! Built by the parent and by each child from the same text; the machines take their rows from it.
-//! A field names the keyword it stems from. Defaults that stem from `global_defs` are already merged into each
-//! instance, so nobody below has to look twice.
+//! The parent builds it from the files; children get it by a [`Snapshot`](super::Snapshot). The state machines take their
+//! rows from it. The doc comment of a field names its keyword. Defaults of `global_defs` are merged into the instances.
 
 mod address;
 mod bfd;
 pub mod lvs;
+mod process;
 mod script;
 mod track;
 
@@ -18,9 +18,11 @@ use serde::{Deserialize, Serialize};
 
 pub use address::{Address, Family};
 pub use bfd::BfdInstance;
+pub use process::ProcessSettings;
 pub use script::{Script, ScriptUser, Scripts};
 pub use track::{
-    InitFile, ParameterMatch, Track, TrackFile, TrackInterface, TrackProcess, TrackScript, TrackerKind, Trackers,
+    InitFile, ParameterMatch, Track, TrackFile, TrackInterface, TrackProcess, TrackScript, TrackSession, TrackerKind,
+    Trackers,
 };
 
 /// A whole configuration.
@@ -36,20 +38,20 @@ pub struct Config {
     pub sync_groups: Vec<SyncGroup>,
     /// Whether any `virtual_server` is configured (the checker process is needed).
     pub has_virtual_servers: bool,
-    /// Virtual servers and what belongs to them.
+    /// Virtual servers and related settings.
     pub lvs: lvs::Lvs,
     /// `vrrp_script`, `track_file` and `vrrp_track_process` blocks that are used.
     pub trackers: Trackers,
-    /// `bfd_instance` blocks, in configured order; names and neighbours are unique.
+    /// `bfd_instance` blocks, in configured order; names and neighbors are unique.
     pub bfd: Vec<BfdInstance>,
 }
 
 /// `smtp_server` with its port (25 by default).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum MailServer {
-    /// Known by its address.
+    /// By address.
     Address(SocketAddr),
-    /// Known by name: whoever connects looks it up.
+    /// By host name, which is resolved for each connection.
     Name {
         /// The name.
         host: String,
@@ -80,7 +82,7 @@ impl std::fmt::Display for MailServer {
 /// Settings of the whole daemon.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Global {
-    /// `router_id`; default the host's name. The removed `lvs_id` sets it too.
+    /// `router_id`; default the host name. The removed keyword `lvs_id` sets it too.
     pub router_id: String,
     /// `notification_email`, as written.
     pub notification_email: Vec<String>,
@@ -88,9 +90,9 @@ pub struct Global {
     pub notification_email_from: Option<String>,
     /// `smtp_server`.
     pub smtp_server: Option<MailServer>,
-    /// `smtp_helo_name`; default the host's name.
+    /// `smtp_helo_name`; default the host name.
     pub smtp_helo_name: String,
-    /// `smtp_connect_timeout` (also the guide's `smtp_connection_timeout`); default 30 s.
+    /// `smtp_connect_timeout`, also `smtp_connection_timeout`; default 30 s.
     pub smtp_connect_timeout: Duration,
     /// `smtp_alert`; `None` when the keyword is absent.
     pub smtp_alert: Option<bool>,
@@ -138,30 +140,24 @@ pub struct Global {
     pub script_security: bool,
     /// `child_wait_time`; default 5 s.
     pub child_wait_time: Duration,
-    /// The longer of `vrrp_startup_delay` and what `vrrp_delay_after_boot` leaves.
+    /// The longer of `vrrp_startup_delay` and the rest of `vrrp_delay_after_boot`.
     pub vrrp_startup_delay: Duration,
     /// `log_unknown_vrids`.
     pub log_unknown_vrids: bool,
-    /// `vrrp_priority`: nice value of the VRRP process.
-    pub vrrp_nice: Option<i8>,
-    /// `vrrp_rt_priority`: `SCHED_RR` priority of the VRRP process, 1..=99.
-    pub vrrp_rt_priority: Option<u8>,
-    /// `vrrp_no_swap`.
-    pub vrrp_no_swap: bool,
-    /// `bfd_priority`: nice value of the BFD process.
-    pub bfd_nice: Option<i8>,
-    /// `bfd_rt_priority`: `SCHED_RR` priority of the BFD process, 1..=99.
-    pub bfd_rt_priority: Option<u8>,
-    /// `bfd_no_swap`.
-    pub bfd_no_swap: bool,
-    /// `process_monitor_rcv_bufs`: octets of the receive buffer for events of processes.
+    /// `process_name`, of the parent; at most 15 octets.
+    pub process_name: Option<String>,
+    /// `vrrp_priority`, `vrrp_process_name` and the like.
+    pub vrrp_process: ProcessSettings,
+    /// `bfd_priority`, `bfd_process_name` and the like.
+    pub bfd_process: ProcessSettings,
+    /// `process_monitor_rcv_bufs`: receive buffer of process events, in octets.
     pub process_monitor_rcv_bufs: Option<u32>,
-    /// `process_monitor_rcv_bufs_force`: also beyond the system's limit.
+    /// `process_monitor_rcv_bufs_force`: it may exceed the limit of the system.
     pub process_monitor_rcv_bufs_force: bool,
 }
 
 impl Default for Global {
-    /// What an empty file gives, but for the names that come from the host: they are empty.
+    /// The settings of an empty file, with empty host names.
     fn default() -> Global {
         Global {
             router_id: String::new(),
@@ -195,12 +191,9 @@ impl Default for Global {
             child_wait_time: Duration::from_secs(5),
             vrrp_startup_delay: Duration::ZERO,
             log_unknown_vrids: false,
-            vrrp_nice: None,
-            vrrp_rt_priority: None,
-            vrrp_no_swap: false,
-            bfd_nice: None,
-            bfd_rt_priority: None,
-            bfd_no_swap: false,
+            process_name: None,
+            vrrp_process: ProcessSettings::default(),
+            bfd_process: ProcessSettings::default(),
             process_monitor_rcv_bufs: None,
             process_monitor_rcv_bufs_force: false,
         }
@@ -228,7 +221,7 @@ pub enum Version {
     V3,
 }
 
-/// `state`: what an instance is configured to start as.
+/// `state`: configured initial state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StartState {
     /// `MASTER`, or priority 255.
@@ -262,7 +255,7 @@ pub struct Instance {
     pub name: String,
     /// `interface`.
     pub interface: String,
-    /// `use_vmac` with what belongs to it.
+    /// `use_vmac` and related settings.
     pub vmac: Option<Vmac>,
     /// Family of the addresses (or `native_ipv6`).
     pub family: Family,
@@ -280,7 +273,7 @@ pub struct Instance {
     pub source: Option<IpAddr>,
     /// `mcast_dst_ip`, else `vrrp_mcast_group4`/`6`.
     pub group: IpAddr,
-    /// `unicast_peer`: adverts go to these routers and not to the group.
+    /// `unicast_peer`: adverts are sent to these routers, not to the group.
     pub unicast: Option<Unicast>,
     /// `nopreempt`, already cleared for owners and `state MASTER`.
     pub nopreempt: bool,
@@ -302,9 +295,9 @@ pub struct Instance {
     pub skip_check_adv_addr: bool,
     /// `promote_secondaries`.
     pub promote_secondaries: bool,
-    /// Names of the `track_group` blocks that list it: it follows the static addresses that name these.
+    /// Names of the `track_group` blocks that list it. It follows the static addresses of these groups.
     pub track_groups: Vec<String>,
-    /// `linkbeat_use_polling` in the instance itself.
+    /// `linkbeat_use_polling` of the instance.
     pub linkbeat: bool,
     /// `down_timer_adverts`, 1..=100; default 3.
     pub down_timer_adverts: u8,
@@ -324,18 +317,18 @@ pub struct Instance {
     pub smtp_alert: bool,
     /// Notify scripts.
     pub scripts: Scripts,
-    /// `notify_deleted` given, with or without a script.
+    /// Whether `notify_deleted` is set, with or without a script.
     pub notify_deleted: bool,
     /// `lvs_sync_daemon_interface` (deprecated).
     pub lvs_sync_interface: Option<String>,
 }
 
-/// `unicast_peer` and the keywords that belong to it.
+/// `unicast_peer` and related keywords.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unicast {
     /// `unicast_peer` entries, of the instance's family, each once. Empty with `unicast_fault_no_peer` only.
     pub peers: Vec<UnicastPeer>,
-    /// `check_unicast_src`: only what the peers send is taken.
+    /// `check_unicast_src`: only adverts of the peers are accepted.
     pub check_source: bool,
     /// `unicast_ttl`: TTL or hop limit of sent adverts; default 255.
     pub ttl: u8,
@@ -348,45 +341,45 @@ pub struct Unicast {
 pub struct UnicastPeer {
     /// Its address.
     pub ip: IpAddr,
-    /// `min_ttl`: least TTL or hop limit taken from it; default 0.
+    /// `min_ttl`: lowest accepted TTL or hop limit; default 0.
     pub min_ttl: u8,
-    /// `max_ttl`: largest TTL or hop limit taken from it; default 255.
+    /// `max_ttl`: highest accepted TTL or hop limit; default 255.
     pub max_ttl: u8,
 }
 
-/// `old_unicast_checksum`: whether the pseudo header of a version 3 advert over IPv4 names the multicast group as
-/// its destination, as C keepalived before 1.3.6 had it.
+/// `old_unicast_checksum`: whether the pseudo header of a unicast version 3 advert over IPv4 has the multicast group as
+/// destination, as in C keepalived before 1.3.6.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OldChecksum {
-    /// Without the keyword: from when such an advert was received.
+    /// Without the keyword: after such an advert was received.
     WhenHeard,
-    /// `never`: nor is it taken.
+    /// `never`: not sent, and not accepted.
     Never,
-    /// The bare keyword.
+    /// The keyword without a value: always.
     Always,
 }
 
-/// `use_vmac`: an interface of its own (a macvlan) with the Ethernet address of the virtual router.
+/// `use_vmac`: a macvlan interface with the MAC address of the virtual router.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Vmac {
-    /// Name given on the line, at most 15 octets; `None` makes one of `prefix` and the VRID.
+    /// Configured name, at most 15 octets; `None` = generated from `prefix` and the VRID.
     pub name: Option<String>,
     /// `vmac_prefix`; default `vrrp`.
     pub prefix: String,
-    /// Address given on the line; default that of RFC 9568 section 7.3, 00:00:5e:00:01:VRID or 00:00:5e:00:02:VRID.
+    /// Configured address; default that of RFC 9568 section 7.3, 00:00:5e:00:01:VRID or 00:00:5e:00:02:VRID.
     pub mac: [u8; 6],
-    /// `vmac_xmit_base`: adverts are sent and heard by the interface below.
+    /// `vmac_xmit_base`: adverts are sent and received on the lower interface.
     pub xmit_base: bool,
 }
 
 /// Gratuitous ARP / unsolicited NA settings of an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Garp {
-    /// `garp_master_delay`: second burst that long after the first, 0 = none; default 5 s.
+    /// `garp_master_delay`: time from the first burst to the second, 0 = no second burst; default 5 s.
     pub delay: Duration,
     /// `garp_master_repeat`: messages per burst and address, at least 1; default 5.
     pub repeat: u32,
-    /// `garp_master_refresh`: period of refreshes, 0 = none.
+    /// `garp_master_refresh`: time from one refresh to the next, 0 = none.
     pub refresh: Duration,
     /// `garp_master_refresh_repeat`, at least 1.
     pub refresh_repeat: u32,
@@ -394,9 +387,9 @@ pub struct Garp {
     pub lower_prio_delay: Duration,
     /// `garp_lower_prio_repeat`; default `repeat`, 0 = none.
     pub lower_prio_repeat: u32,
-    /// `vrrp_garp_interval` / `garp_group`: spacing of GARPs on one interface.
+    /// `vrrp_garp_interval` or `garp_group`: time between two gratuitous ARP messages on an interface.
     pub garp_interval: Duration,
-    /// `vrrp_gna_interval` / `garp_group`: spacing of NAs on one interface.
+    /// `vrrp_gna_interval` or `garp_group`: time between two unsolicited NAs on an interface.
     pub gna_interval: Duration,
 }
 

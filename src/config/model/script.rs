@@ -1,4 +1,4 @@
-//! Scripts and whom they run as.
+//! Scripts and their users.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,12 +11,12 @@ pub struct ScriptUser {
     pub gid: u32,
 }
 
-/// A command with its arguments and the identity it runs as.
+/// A command with its arguments and its user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Script {
     /// Program and arguments, never empty.
     pub argv: Vec<String>,
-    /// User of the line; `None` takes `script_user`.
+    /// Configured user; `None` = `script_user`.
     pub user: Option<ScriptUser>,
 }
 

@@ -1,4 +1,4 @@
-//! Trackers and the entries that refer to them: what influences the priority and the fault of an instance or a group.
+//! Trackers, which influence the priority and the fault state of instances and groups, and the entries that refer to them.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::script::Script;
 
-/// What a tracker looks at.
+/// Kind of a tracker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum TrackerKind {
     /// `track_interface`: an interface is up and running.
@@ -15,26 +15,26 @@ pub enum TrackerKind {
     Script,
     /// `track_file`: the number in a file.
     File,
-    /// `track_process`: how many processes of a kind run.
+    /// `track_process`: the number of running processes.
     Process,
     /// `track_bfd`: a BFD session is up.
     Bfd,
 }
 
-/// Entry of a track list, weights of the tracker's own block already merged.
+/// Entry of a track list, with the default weight of the tracker merged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Track {
-    /// The list it stands in.
+    /// Kind of its list.
     pub kind: TrackerKind,
-    /// Name of the interface or of the tracker's block.
+    /// Name of the interface or of the tracker block.
     pub name: String,
-    /// `weight`, -254..=254; 0 = the tracker decides between FAULT and not. For a file: the multiplier of its number.
+    /// `weight`, -254..=254; 0 = FAULT while down. For a file: the factor for its number.
     pub weight: i16,
     /// `reverse`.
     pub reverse: bool,
 }
 
-/// The trackers that a file defines, each kind in configured order, names unique within a kind.
+/// The trackers of a configuration, each kind in configured order; names are unique within a kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trackers {
     /// `vrrp_script` blocks.
@@ -43,27 +43,38 @@ pub struct Trackers {
     pub files: Vec<TrackFile>,
     /// `vrrp_track_process` blocks.
     pub processes: Vec<TrackProcess>,
-    /// Interfaces of `interface_up_down_delays`, and those whose link is polled.
+    /// Interfaces of `interface_up_down_delays`, and interfaces whose link state is polled.
     pub interfaces: Vec<TrackInterface>,
-    /// `bfd_instance` blocks: name, `weight` and its `reverse`.
-    pub sessions: Vec<(String, i16, bool)>,
+    /// `bfd_instance` blocks that report to VRRP, also if no `track_bfd` lists them.
+    pub sessions: Vec<TrackSession>,
 }
 
-/// How the state of an interface reaches those that track it.
+/// A BFD session that reports to VRRP.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrackSession {
+    /// Name of the `bfd_instance`.
+    pub name: String,
+    /// `weight`, -253..=253: default of entries.
+    pub weight: i16,
+    /// `reverse` of the weight.
+    pub reverse: bool,
+}
+
+/// Delays and polling of the state of an interface.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TrackInterface {
     /// Its name.
     pub name: String,
-    /// `interface_up_down_delays`: how long it has to be down.
+    /// `interface_up_down_delays`: time until a loss of the link counts.
     pub down: Duration,
-    /// How long it has to be up; 0 when it is not written.
+    /// Time until a gain of the link counts; default 0.
     pub up: Duration,
     /// `linkbeat_interfaces`, `linkbeat_use_polling`.
     pub polled: bool,
 }
 
 impl TrackInterface {
-    /// Down and up.
+    /// The delays: down, up.
     pub fn delays(&self) -> (Duration, Duration) {
         (self.down, self.up)
     }
@@ -99,7 +110,7 @@ pub struct TrackFile {
     pub name: String,
     /// `file`.
     pub path: String,
-    /// `weight`; the multiplier of entries without a weight.
+    /// `weight`: default factor of entries.
     pub weight: i32,
     /// `reverse` of the weight.
     pub reverse: bool,
@@ -107,12 +118,12 @@ pub struct TrackFile {
     pub init: Option<InitFile>,
 }
 
-/// `init_file [VALUE] [overwrite]`: the file is made at the start.
+/// `init_file [VALUE] [overwrite]`: the file is created at the start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InitFile {
-    /// The number written into it.
+    /// The number to write.
     pub value: i32,
-    /// Also if it exists.
+    /// Also replace an existing file.
     pub overwrite: bool,
 }
 
@@ -121,26 +132,45 @@ pub struct InitFile {
 pub struct TrackProcess {
     /// Name of the block.
     pub name: String,
-    /// `process`: a path or a bare name.
+    /// `process`: a path or a name.
     pub command: String,
     /// Its parameters; `None` when they are not compared.
     pub parameters: Option<Vec<String>>,
     /// `param_match`.
     pub matching: ParameterMatch,
-    /// `full_command`: the command line is compared, not the process's short name.
+    /// `full_command`: the command line is compared, not the short name of the process.
     pub full_command: bool,
     /// `weight`, -254..=254.
     pub weight: i16,
     /// `reverse` of the weight.
     pub reverse: bool,
-    /// `quorum`: the least number of processes that is up.
+    /// `quorum`: lowest number of processes that is up.
     pub quorum: u32,
-    /// `quorum_max`: the largest number of processes that is up.
+    /// `quorum_max`: highest number of processes that is up.
     pub quorum_max: Option<u32>,
     /// `fork_delay` or `delay`.
     pub fork_delay: Duration,
     /// `terminate_delay` or `delay`.
     pub terminate_delay: Duration,
+}
+
+impl TrackProcess {
+    /// A block with `process COMMAND` only.
+    pub fn new(name: &str, command: &str) -> TrackProcess {
+        TrackProcess {
+            name: name.to_owned(),
+            command: command.to_owned(),
+            parameters: None,
+            matching: ParameterMatch::Exact,
+            full_command: false,
+            weight: 0,
+            reverse: false,
+            quorum: 1,
+            quorum_max: None,
+            fork_delay: Duration::ZERO,
+            terminate_delay: Duration::ZERO,
+        }
+    }
 }
 
 /// `param_match`.
@@ -149,8 +179,8 @@ pub enum ParameterMatch {
     /// All parameters, and no others.
     #[default]
     Exact,
-    /// Those written come first.
+    /// The configured ones come first.
     Initial,
-    /// Those written come first; the last may be the beginning of the process's parameter.
+    /// The configured ones come first; the last may be the start of a parameter of the process.
     Partial,
 }

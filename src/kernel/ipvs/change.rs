@@ -1,4 +1,4 @@
-//! Requests to the IPVS writer and their answers.
+//! Requests to the IPVS writer, and the answers.
 
 use super::table::{Destination, DestinationKey, Service, ServiceKey, SyncRole, SyncThread, Table, Timeouts};
 use crate::kernel::address::Done;
@@ -7,15 +7,15 @@ use crate::kernel::netlink::Refusal;
 /// One change of the kernel's table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// Add a service; one that is there is set.
+    /// Add a service; if it exists, change its settings.
     NewService(Service),
-    /// Set scheduler, flags, persistence and engine of a service; its connections and destinations stay.
+    /// Change scheduler, flags, persistence and engine of a service, keeping its connections and destinations.
     SetService(Service),
-    /// Remove a service with its destinations.
+    /// Remove a service and its destinations.
     DelService(ServiceKey),
-    /// Add a destination; one that is there is set.
+    /// Add a destination; if it exists, change its settings.
     NewDestination(ServiceKey, Destination),
-    /// Set a destination, its connections stay; one that is not there is added.
+    /// Change a destination, keeping its connections; if it does not exist, add it.
     SetDestination(ServiceKey, Destination),
     /// Remove a destination.
     DelDestination(ServiceKey, DestinationKey),
@@ -23,48 +23,48 @@ pub enum Change {
     Flush,
     /// Set time-outs.
     SetTimeouts(Timeouts),
-    /// Start a synchronisation thread; that one of this role runs already is success, whatever its settings.
+    /// Start a synchronisation thread; success if one of this role is already running, whatever its settings.
     StartSync(SyncThread),
-    /// Stop it.
+    /// Stop the synchronisation thread of a role.
     StopSync(SyncRole),
 }
 
-/// One thing to be done; the token comes back with the result.
+/// A request; its token is returned with the answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
     /// Change the table.
     Change(u64, Change),
-    /// Read the whole table, after the changes submitted before.
+    /// Read the whole table, after all changes submitted earlier.
     Dump(u64),
 }
 
-/// How a request ended.
+/// Answer to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// To [`Request::Change`].
     Changed {
-        /// That of the request.
+        /// Token of the request.
         token: u64,
-        /// Success or why not.
+        /// Success or the error.
         outcome: Result<Done, Error>,
     },
     /// To [`Request::Dump`].
     Dumped {
-        /// That of the request.
+        /// Token of the request.
         token: u64,
-        /// The table or why not.
+        /// The table or the error.
         table: Result<Table, Error>,
     },
 }
 
-/// Why a request was not done.
+/// Why a request failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// The kernel has no IPVS. The next request looks for it again.
+    /// The kernel has no IPVS. The next request checks again.
     #[error("the kernel has no IPVS: its module ip_vs is not loaded (modprobe ip_vs)")]
     NoIpvs,
-    /// The kernel said no, or could not be reached. A scheduler or persistence engine it has no module for is
-    /// `ENOENT` on a service; `ESRCH` on a destination means that the service is not there.
+    /// The kernel refused the request, or the socket failed. `ENOENT` for a service: the kernel has no module for its
+    /// scheduler or persistence engine. `ESRCH` for a destination: its service does not exist.
     #[error(transparent)]
     Refused(#[from] Refusal),
 }

@@ -1,4 +1,4 @@
-//! Rows of the table from what the checkers want and from the configuration.
+//! Rows of the wanted table, from the state of the checkers and the configuration.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -8,7 +8,7 @@ use crate::check::{self, VirtualServerId};
 use crate::config::lvs::{Method, Protocol, SyncDaemon, VirtualServer};
 use crate::config::model::Family;
 
-/// What a virtual server is to have in the kernel: its services, each with its destinations.
+/// The wanted services of a virtual server, each with its destinations.
 pub fn rows(tables: &check::Tables, id: VirtualServerId) -> BTreeMap<ServiceKey, ServiceRow> {
     let (services, destinations) = check::wanted(tables, id);
     let row = |wanted: check::Service<'_>| {
@@ -33,9 +33,9 @@ impl From<check::ServiceKey> for ServiceKey {
     }
 }
 
-/// A destination of a service from an address and its settings; `weight` beyond what the kernel takes is its most.
+/// A destination of a service, from an address and its settings. A `weight` above the kernel's limit is set to the limit.
 ///
-/// Direct routing and tunnels do not touch the port, so there it is that of the service: 0 with a mark.
+/// With direct routing and tunnels the port is that of the service (0 for a firewall mark), as they do not change it.
 pub fn destination(
     of: &ServiceKey,
     address: SocketAddr,
@@ -103,7 +103,7 @@ pub fn service(server: &VirtualServer, key: ServiceKey) -> Service {
     }
 }
 
-/// A prefix length as the kernel's granularity of persistence; `None` is the whole address.
+/// Converts a prefix length to the kernel's persistence granularity; `None`: the whole address.
 fn netmask(family: Family, prefix: Option<u8>) -> u32 {
     match family {
         Family::V4 => {
@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn granularity_as_the_kernel_wants_it() {
+    fn granularity_is_converted_to_the_kernels_form() {
         let cases = [(None, u32::MAX), (Some(32), u32::MAX), (Some(24), 0xffff_ff00), (Some(1), 1 << 31), (Some(0), 0)];
         for (prefix, mask) in cases {
             assert_eq!(netmask(Family::V4, prefix), mask, "{prefix:?}");

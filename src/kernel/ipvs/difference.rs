@@ -1,13 +1,13 @@
-//! The least changes that make one table into another.
+//! The minimal changes from one table to another.
 
 use super::change::Change;
 use super::table::{ServiceKey, SyncRole, SyncThread, Table};
 
-/// The changes from the `current` services to the `wanted` ones, in the order in which they are to be done.
+/// The changes from the `current` services to the `wanted` ones, in order.
 ///
-/// What is equal is not touched and what differs is set in place, so connections survive. Destinations are added
-/// before others are removed, so no service is without servers on the way. Of the services that are not wanted
-/// only those that are `ours` are removed; destinations of a wanted service are all ours.
+/// Equal rows are not touched and different ones are changed in place, so connections survive. Destinations are added
+/// before others are removed, so no service is without servers in between. Of the services that are not wanted only those
+/// that are `ours` are removed; all destinations of a wanted service are ours.
 pub fn difference(current: &Table, wanted: &Table, ours: impl Fn(&ServiceKey) -> bool) -> Vec<Change> {
     let mut changes = Vec::new();
     let mut removals = Vec::new();
@@ -38,9 +38,9 @@ pub fn difference(current: &Table, wanted: &Table, ours: impl Fn(&ServiceKey) ->
     changes
 }
 
-/// The changes from the `current` synchronisation threads to the `wanted` ones; a thread whose settings differ is
-/// stopped and started, for the kernel cannot set them. Settings that are not wanted in particular may be any, and the
-/// length of messages may be less than wanted: the kernel cuts it to the interface's MTU.
+/// The changes from the `current` synchronisation threads to the `wanted` ones. A thread whose settings differ is
+/// restarted, as the kernel cannot change them. Unset settings match any value, and the message length may be less than
+/// wanted, as the kernel limits it to the MTU of the interface.
 pub fn sync_difference(current: &[SyncThread], wanted: &[SyncThread]) -> Vec<Change> {
     let mut changes = Vec::new();
     let stays = |now: &SyncThread| wanted.iter().any(|wanted| fits(now, wanted));
@@ -50,10 +50,10 @@ pub fn sync_difference(current: &[SyncThread], wanted: &[SyncThread]) -> Vec<Cha
     changes
 }
 
-/// What the kernel makes of a shorter message length for a backup, which must take what any master sends.
+/// The kernel's minimum of the message length for a backup, which must accept messages of any master.
 const BACKUP_MIN_LEN: u16 = 1024;
 
-/// Whether a thread as the kernel shows it is as wanted.
+/// Whether the thread `now` in the kernel has the settings of `wanted`.
 fn fits(now: &SyncThread, wanted: &SyncThread) -> bool {
     fn same<T: PartialEq>(now: Option<T>, wanted: Option<T>) -> bool {
         wanted.is_none() || now == wanted
@@ -80,7 +80,7 @@ mod tests {
     use crate::config::lvs::{Method, Tunnel};
     use crate::kernel::ipvs::{Destination, DestinationKey, Service, ServiceRow};
 
-    /// What the kernel would make of a change; `Err` for what it would refuse, or has no need for.
+    /// Applies a change as the kernel would; `Err` if the kernel would refuse it or it changes nothing.
     fn perform(table: &mut Table, change: Change) -> Result<(), Change> {
         let done = match &change {
             Change::NewService(service) => table.services.insert(service.key, service.clone().into()).is_none(),
@@ -148,10 +148,10 @@ mod tests {
     }
 
     proptest! {
-        /// Every change has something to change, the end is what was wanted, others' services are untouched, and no
-        /// service that keeps servers is without them on the way.
+        /// Every change has an effect, the result is the wanted table, services of others are untouched, and no service
+        /// that has servers before and after is without servers in between.
         #[test]
-        fn the_wanted_table_is_reached(current in table(), wanted in table(), ours in prop::collection::btree_set(0..5u8, 0..5)) {
+        fn the_changes_lead_to_the_wanted_table(current in table(), wanted in table(), ours in prop::collection::btree_set(0..5u8, 0..5)) {
             let ours: BTreeSet<ServiceKey> = ours.into_iter().map(key).collect();
             let mut kernel = current.clone();
             for change in difference(&current, &wanted, |key| ours.contains(key)) {
@@ -171,9 +171,9 @@ mod tests {
             prop_assert_eq!(difference(&kernel, &wanted, |key| ours.contains(key)), []);
         }
 
-        /// The statistics of a table have no part in it, and a table is not changed into itself.
+        /// Statistics are ignored, and equal tables need no changes.
         #[test]
-        fn traffic_is_no_difference(wanted in table(), connections in any::<u64>()) {
+        fn statistics_are_not_a_difference(wanted in table(), connections in any::<u64>()) {
             let mut current = wanted.clone();
             for row in current.services.values_mut() {
                 row.stats.connections = connections;
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn one_synchronisation_thread_does_not_disturb_the_other() {
+    fn a_change_of_one_synchronisation_thread_leaves_the_other_running() {
         let thread = |role, id| SyncThread {
             role,
             interface: "eth0".to_owned(),
@@ -201,7 +201,7 @@ mod tests {
         assert_eq!(sync_difference(&current, &wanted), changes);
         assert_eq!(sync_difference(&current, &current), []);
         assert_eq!(sync_difference(&current, &[]).len(), 2);
-        // The kernel's limits are no reason to start a thread again; a length that it would take is.
+        // A length that the kernel limited causes no restart; a different length that it would accept does.
         let long = |role, length| SyncThread { max_len: Some(length), ..thread(role, 1) };
         assert_eq!(sync_difference(&[long(SyncRole::Backup, 1024)], &[long(SyncRole::Backup, 1000)]), []);
         assert_eq!(sync_difference(&[long(SyncRole::Master, 1472)], &[long(SyncRole::Master, 9000)]), []);

@@ -1,14 +1,14 @@
 //! IPVS, the kernel's load balancer, through its generic netlink family.
 //!
-//! | part | for |
+//! | part | purpose |
 //! |---|---|
 //! | [`Writer`] | changes and dumps on a thread of its own, results as events |
 //! | [`Table`] | the rows: services, destinations, statistics, synchronisation, time-outs |
-//! | [`difference`] | the least changes from the table that is to the one that is wanted |
-//! | [`rows`], [`destination`], [`sync`] | rows from what is configured and checked |
+//! | [`difference`] | the minimal changes from the current table to the wanted one |
+//! | [`rows`], [`destination`], [`sync`] | rows of the wanted table, from configuration and checkers |
 //!
-//! Reconcile, not replay: dump, [`difference`], submit. Starting, reloading, recovering and putting right what an
-//! outsider changed are all this.
+//! Every update is a reconciliation: dump, [`difference`], submit. That covers the start, a reload, recovery from errors
+//! and changes by other programs.
 
 mod change;
 mod configured;

@@ -17,22 +17,21 @@ use crate::kernel::attributes::i32_at;
 use crate::kernel::netlink::{Message, NLMSG_DONE, NLMSG_ERROR, NetlinkSocket, Refusal, acknowledgement, messages};
 use crate::reactor::{Program, clock};
 
-/// Room for the acknowledgements of a batch; each carries its request back when it is a refusal. Dumps come in
-/// datagrams of at most 32 KiB.
+/// Room for the answers to a batch; a refusal contains its request. Datagrams of dumps have at most 32 KiB.
 const DATAGRAM: usize = 64 << 10;
 
-/// Time between attempts to load the module; an operator who does it is noticed at once.
+/// Time between attempts to load the module. A module that the operator loads is found at once.
 const LOAD_PAUSE: Duration = Duration::from_secs(60);
 
 type Outcome = Result<Done, Error>;
 
-/// A request socket that opens itself anew after an error, and looks for IPVS until it has found it.
+/// A socket for IPVS requests. It is reopened after an error, and resolves the IPVS family until that succeeds.
 pub(super) struct IpvsSocket {
     socket: Option<NetlinkSocket<NlSocket>>,
-    /// Number of the family.
+    /// ID of the IPVS family.
     family: Option<u16>,
-    /// When loading the module was tried last.
-    tried: Option<Duration>,
+    /// Time of the last attempt to load the module.
+    load_tried: Option<Duration>,
     buffer: Vec<u8>,
     seq: u32,
 }
@@ -41,19 +40,19 @@ impl IpvsSocket {
     /// Opens the socket in the calling thread's network namespace.
     pub(super) fn open() -> io::Result<IpvsSocket> {
         let socket = NetlinkSocket::request(NlFamily::Generic)?;
-        Ok(IpvsSocket { socket: Some(socket), family: None, tried: None, buffer: vec![0; DATAGRAM], seq: 0 })
+        Ok(IpvsSocket { socket: Some(socket), family: None, load_tried: None, buffer: vec![0; DATAGRAM], seq: 0 })
     }
 
-    /// Does all changes, in order; the outcomes are in the same order.
+    /// Performs all changes in order; returns their outcomes in the same order.
     pub(super) fn change(&mut self, changes: &[Change]) -> Vec<Outcome> {
         let mut outcomes = self.send_all(changes);
-        // This is also what a number says that belongs to nobody any more.
-        if outcomes.iter().any(|outcome| refused_with(outcome, Errno::ENOENT)) && self.has_moved() {
+        // ENOENT is also the error for a stale family ID.
+        if outcomes.iter().any(|outcome| refused_with(outcome, Errno::ENOENT)) && self.family_has_changed() {
             outcomes = self.send_all(changes);
         }
-        self.put(changes, &mut outcomes);
+        self.retry_counterparts(changes, &mut outcomes);
         for (change, outcome) in changes.iter().zip(&mut outcomes) {
-            judge(change, outcome);
+            accept_if_done(change, outcome);
         }
         outcomes
     }
@@ -69,10 +68,10 @@ impl IpvsSocket {
         self.read_table(family).map_err(|error| failed(&error))
     }
 
-    /// The kernel's answers to changes.
+    /// Sends changes and returns the kernel's answers.
     ///
-    /// Every change can be repeated: when the socket fails, those without an answer are sent once more through a new
-    /// one, and what had been done already is then found so.
+    /// Changes can be repeated: when the socket fails, those without an answer are sent again through a new socket, and the
+    /// kernel then reports changes that it has made already.
     fn send_all(&mut self, changes: &[Change]) -> Vec<Outcome> {
         let mut answers = vec![None; changes.len()];
         let done = self.family().and_then(|family| {
@@ -84,8 +83,9 @@ impl IpvsSocket {
         answers.into_iter().map(|answer| answer.unwrap_or_else(|| Err(missing.clone()))).collect()
     }
 
-    /// Adding what is there is setting it; setting a destination that is not there is adding it.
-    fn put(&mut self, changes: &[Change], outcomes: &mut [Outcome]) {
+    /// Retries refused changes: sets rows that could not be added because they exist, and adds destinations that could not
+    /// be set because they do not exist.
+    fn retry_counterparts(&mut self, changes: &[Change], outcomes: &mut [Outcome]) {
         let others: Vec<(usize, Change)> = changes
             .iter()
             .zip(outcomes.iter())
@@ -96,7 +96,7 @@ impl IpvsSocket {
         let Some(family) = self.family.filter(|_| !others.is_empty()) else { return };
         let (places, others): (Vec<usize>, Vec<Change>) = others.into_iter().unzip();
         let mut answers = vec![None; others.len()];
-        // Without an answer it stays the refusal that it was.
+        // Without an answer the first refusal stands.
         let _ = self.attempt(family, &others, &mut answers);
         for (place, answer) in places.into_iter().zip(answers) {
             if let (Some(outcome), Some(answer)) = (outcomes.get_mut(place), answer) {
@@ -105,10 +105,10 @@ impl IpvsSocket {
         }
     }
 
-    /// Sends what has no answer yet and collects the answers; the socket is kept only if all goes well.
+    /// Sends the changes without an answer and collects the answers. Keeps the socket only on success.
     ///
-    /// The kernel acts on the requests of a datagram one after the other, so the acknowledgement of the last one says
-    /// that those before it that were not refused are done.
+    /// The kernel handles the requests of a datagram in order, so only the last one needs an acknowledgement: the others
+    /// are then either refused or done.
     fn attempt(&mut self, family: u16, changes: &[Change], answers: &mut [Option<Outcome>]) -> io::Result<()> {
         let mut requests = Vec::new();
         let mut waiting = BTreeMap::new();
@@ -131,7 +131,7 @@ impl IpvsSocket {
         requests.pop();
         requests.push(wire::request(family, change, last, true)?);
         let socket = self.take()?;
-        // The kernel acts and answers before this returns: an answer that is not there then is lost.
+        // The kernel handles all requests before this returns: an answer that is not queued then is lost.
         socket.send(&requests.concat())?;
         while waiting.contains_key(&last) {
             let received = socket.receive(&mut self.buffer)?;
@@ -188,7 +188,7 @@ impl IpvsSocket {
         Ok(table)
     }
 
-    /// Sends a dump request and gives every row to `row`.
+    /// Sends a dump request and passes each row to `row`.
     fn read_all(
         &mut self,
         request: impl FnOnce(u32) -> io::Result<Vec<u8>>,
@@ -206,7 +206,7 @@ impl IpvsSocket {
         })
     }
 
-    /// Sends a request with one answer and gives that to `row`.
+    /// Sends a request with one answer and passes the answer to `row`.
     fn read_one(
         &mut self,
         request: impl FnOnce(u32) -> io::Result<Vec<u8>>,
@@ -218,7 +218,7 @@ impl IpvsSocket {
         })
     }
 
-    /// Sends a request and gives its answers to `take` until that says that it was the last one.
+    /// Sends a request and passes its answers to `take` until that returns true for the last one.
     fn read(
         &mut self,
         request: impl FnOnce(u32) -> io::Result<Vec<u8>>,
@@ -230,7 +230,7 @@ impl IpvsSocket {
         socket.send(&request)?;
         let mut ended = false;
         while !ended {
-            // The kernel goes on with a dump inside this call: there is always something until the end.
+            // The kernel continues a dump inside this call, so there is always a message until the end.
             let received = socket.receive(&mut self.buffer)?;
             for message in messages(received).filter(|message| message.seq == self.seq) {
                 if message.kind == NLMSG_ERROR {
@@ -252,20 +252,20 @@ impl IpvsSocket {
         }
     }
 
-    /// The family's number, asked for until there is one; the module is loaded if it can be.
+    /// The ID of the IPVS family, resolved until that succeeds. Tries to load the module if the family does not exist.
     fn family(&mut self) -> Result<u16, Error> {
         if self.family.is_none() {
-            self.family = self.ask_family()?;
+            self.family = self.request_family()?;
         }
         if self.family.is_none() && self.may_load() {
             load_module();
-            self.family = self.ask_family()?;
+            self.family = self.request_family()?;
         }
         self.family.ok_or(Error::NoIpvs)
     }
 
-    /// `None` when the kernel does not know the family.
-    fn ask_family(&mut self) -> Result<Option<u16>, Error> {
+    /// Resolves the ID of the family; `None` when the kernel does not have it.
+    fn request_family(&mut self) -> Result<Option<u16>, Error> {
         let mut family = None;
         match self.read_one(wire::get_family, |payload| family = wire::family(payload)) {
             Err(error) if error.raw_os_error() == Some(Errno::ENOENT as i32) => Ok(None),
@@ -274,33 +274,33 @@ impl IpvsSocket {
         }
     }
 
-    /// Whether the family has another number by now: its module was removed, and perhaps loaded again.
-    fn has_moved(&mut self) -> bool {
+    /// Resolves the family again; returns whether its ID has changed because the module was unloaded and loaded again.
+    fn family_has_changed(&mut self) -> bool {
         let before = self.family.take();
-        self.family = self.ask_family().unwrap_or(before);
+        self.family = self.request_family().unwrap_or(before);
         self.family != before
     }
 
-    /// Whether it is time to try the module again.
+    /// Whether it is time to try loading the module again.
     fn may_load(&mut self) -> bool {
         let now = clock::now();
-        let due = self.tried.is_none_or(|tried| now.saturating_sub(tried) >= LOAD_PAUSE);
+        let due = self.load_tried.is_none_or(|tried| now.saturating_sub(tried) >= LOAD_PAUSE);
         if due {
-            self.tried = Some(now);
+            self.load_tried = Some(now);
         }
         due
     }
 }
 
-/// Has the system's program load the module, as the kernel does by itself for other families. Without it or the
-/// right to use it, the family just stays absent.
+/// Runs the system's modprobe to load the module, as the kernel does for other families. Errors are ignored: the family
+/// then stays missing.
 fn load_module() {
     let Ok(program) = fs::read_to_string("/proc/sys/kernel/modprobe") else { return };
     let argv = [program.trim(), "-q", "--", "ip_vs"].map(str::to_owned).to_vec();
     let _ = Program { argv, user: None, guarded: false }.start().and_then(|mut child| child.wait());
 }
 
-/// An exchange that failed.
+/// Converts an error of the socket.
 fn failed(error: &io::Error) -> Error {
     Error::Refused(match error.raw_os_error() {
         Some(errno) => Refusal::new(errno),
@@ -312,7 +312,7 @@ fn refused_with(outcome: &Outcome, errno: Errno) -> bool {
     matches!(outcome, Err(Error::Refused(refusal)) if refusal.errno == errno as i32)
 }
 
-/// The change that does what a refused one was to do.
+/// The change with the same result as a refused one: set instead of add, or add instead of set.
 fn counterpart(change: &Change, error: &Error) -> Option<Change> {
     let Error::Refused(refusal) = error else { return None };
     match (change, Errno::from_raw(refusal.errno)) {
@@ -327,7 +327,7 @@ fn counterpart(change: &Change, error: &Error) -> Option<Change> {
     }
 }
 
-/// Whether `later` takes away what `change` puts.
+/// Whether `later` removes the row that `change` adds or sets.
 fn removes(later: &Change, change: &Change) -> bool {
     match (later, change) {
         (Change::Flush, _) => true,
@@ -341,16 +341,16 @@ fn removes(later: &Change, change: &Change) -> bool {
     }
 }
 
-/// A refusal because it is so already is no refusal.
-fn judge(change: &Change, outcome: &mut Outcome) {
+/// Turns a refusal because there is nothing to change into success.
+fn accept_if_done(change: &Change, outcome: &mut Outcome) {
     let Err(Error::Refused(refusal)) = &*outcome else { return };
     let already_so = match Errno::from_raw(refusal.errno) {
         Errno::EEXIST => {
             matches!(change, Change::NewService(_) | Change::NewDestination(..) | Change::StartSync(_))
         }
-        // The service is not there.
+        // The service does not exist.
         Errno::ESRCH => matches!(change, Change::DelService(_) | Change::DelDestination(..) | Change::StopSync(_)),
-        // The destination is not there.
+        // The destination does not exist.
         Errno::ENOENT => matches!(change, Change::DelDestination(..)),
         _ => false,
     };

@@ -1,4 +1,4 @@
-//! The kernel's IPVS table as plain rows: services, their destinations, statistics, synchronisation, time-outs.
+//! Rows of the kernel's IPVS table: services, destinations, statistics, synchronisation threads, time-outs.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -8,8 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::lvs::{Method, Tunnel, TunnelChecksum};
 use crate::config::model::Family;
 
-/// Flags of a service, as in `struct ip_vs_flags`. The kernel sets `hashed` (0x2) on every service by itself; it is
-/// left out on reading.
+/// Flags of a service, as in `struct ip_vs_flags`. The kernel sets `hashed` (0x2) on every service; the decoder clears it.
 pub mod flags {
     /// `IP_VS_SVC_F_PERSISTENT`.
     pub const PERSISTENT: u32 = 0x1;
@@ -21,7 +20,7 @@ pub mod flags {
     pub const SCHEDULER: [u32; 3] = [0x8, 0x10, 0x20];
 }
 
-/// What the kernel knows a service by.
+/// The key of a service in the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum ServiceKey {
     /// Packets to an address.
@@ -37,7 +36,7 @@ pub enum ServiceKey {
     FwMark {
         /// The mark.
         mark: u32,
-        /// Of these packets.
+        /// Family of the packets.
         family: Family,
     },
 }
@@ -63,9 +62,9 @@ impl ServiceKey {
 /// A virtual service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Service {
-    /// Its identity.
+    /// The key.
     pub key: ServiceKey,
-    /// Name of the scheduler, as in the kernel: `wlc`.
+    /// Name of the scheduler in the kernel, such as `wlc`.
     pub scheduler: String,
     /// [`flags`].
     pub flags: u32,
@@ -77,31 +76,31 @@ pub struct Service {
     pub engine: Option<String>,
 }
 
-/// What a service knows a destination by.
+/// The key of a destination in its service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DestinationKey {
     /// Address of the real server.
     pub ip: IpAddr,
-    /// Its port, 0 = that of the packet.
+    /// Port of the real server; 0: the port of the packet.
     pub port: u16,
 }
 
 /// A real server of a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Destination {
-    /// Its identity.
+    /// The key.
     pub key: DestinationKey,
-    /// How packets are sent to it.
+    /// Forwarding method.
     pub forwarding: Forwarding,
     /// Weight, 0 = no new connections.
     pub weight: i32,
-    /// Connections from which it gets no more, 0 = no limit.
+    /// Number of connections from which it gets no new ones; 0: no limit.
     pub upper_threshold: u32,
-    /// Connections below which it gets some again, 0 = three quarters of the upper one.
+    /// Number of connections below which it gets new ones again; 0: three quarters of the upper threshold.
     pub lower_threshold: u32,
 }
 
-/// How packets are sent to a destination, in the kernel's numbers; made from a [`Method`].
+/// Forwarding method of a destination in the kernel's numbers; converted from a [`Method`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Forwarding {
     /// `IP_VS_CONN_F_*`: masquerading 0, local node 1, tunnel 2, direct routing 3, bypass 4.
@@ -136,14 +135,14 @@ impl From<Method> for Forwarding {
     }
 }
 
-/// Counters and rates of a service or destination, since it was made.
+/// Counters and rates of a service or destination since it was added.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
     /// Connections scheduled.
     pub connections: u64,
     /// Packets from clients.
     pub packets_in: u64,
-    /// Packets to clients, as far as they pass here (masquerading).
+    /// Packets to clients, if they pass through this host (masquerading).
     pub packets_out: u64,
     /// Octets from clients.
     pub octets_in: u64,
@@ -161,82 +160,82 @@ pub struct Stats {
     pub octet_rate_out: u64,
 }
 
-/// A destination as the kernel has it.
+/// A destination in the kernel's table or in a wanted table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DestinationRow {
-    /// Its settings.
+    /// Settings.
     pub destination: Destination,
-    /// Its traffic.
+    /// Statistics.
     pub stats: Stats,
-    /// Connections with traffic.
+    /// Active connections.
     pub active: u32,
-    /// Connections that end or idle.
+    /// Inactive connections.
     pub inactive: u32,
-    /// Connections kept for persistence.
+    /// Persistent connections (templates).
     pub persistent: u32,
 }
 
 impl From<Destination> for DestinationRow {
-    /// A row without traffic: how a wanted table is made.
+    /// A row without statistics, for a wanted table.
     fn from(destination: Destination) -> DestinationRow {
         DestinationRow { destination, stats: Stats::default(), active: 0, inactive: 0, persistent: 0 }
     }
 }
 
-/// A service as the kernel has it.
+/// A service in the kernel's table or in a wanted table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceRow {
-    /// Its settings.
+    /// Settings.
     pub service: Service,
-    /// Its traffic.
+    /// Statistics.
     pub stats: Stats,
-    /// Its destinations.
+    /// Destinations.
     pub destinations: BTreeMap<DestinationKey, DestinationRow>,
 }
 
 impl From<Service> for ServiceRow {
-    /// A row without traffic and destinations: how a wanted table is made.
+    /// A row without statistics and destinations, for a wanted table.
     fn from(service: Service) -> ServiceRow {
         ServiceRow { service, stats: Stats::default(), destinations: BTreeMap::new() }
     }
 }
 
 impl ServiceRow {
-    /// Adds a destination, or takes the place of the one with the same key.
+    /// Adds a destination, or replaces the one with the same key.
     pub fn insert(&mut self, destination: Destination) {
         self.destinations.insert(destination.key, destination.into());
     }
 }
 
-/// Half of the connection synchronisation: sends, or receives.
+/// Role in the connection synchronisation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SyncRole {
-    /// Tells of its connections.
+    /// Sends its connections to backups.
     Master,
-    /// Takes over what the master tells.
+    /// Receives the connections of masters.
     Backup,
 }
 
-/// A synchronisation thread of the kernel. What is `None` is left to the kernel, which then shows its own choice.
+/// A synchronisation thread of the kernel. `None` in a request: the kernel's default, which a dump then shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SyncThread {
-    /// Its half.
+    /// Role.
     pub role: SyncRole,
-    /// Interface it talks through, at most 15 octets.
+    /// Name of the interface, at most 15 octets.
     pub interface: String,
-    /// Identity: a backup listens to masters of its own, 0 to all.
+    /// Sync ID: a backup accepts messages of masters with the same ID; with 0, of all.
     pub id: u8,
     /// Largest message in octets.
     pub max_len: Option<u16>,
-    /// UDP port; the kernel's is 8848.
+    /// UDP port; the kernel's default is 8848.
     pub port: Option<u16>,
-    /// Time to live of multicast; the kernel's is 1.
+    /// TTL of multicast packets; the kernel's default is 1.
     pub ttl: Option<u8>,
-    /// Multicast group; the kernel's is 224.0.0.81.
+    /// Multicast group; the kernel's default is 224.0.0.81.
     pub group: Option<IpAddr>,
 }
 
-/// Time-outs of connections in seconds; 0 in a request = leave it.
+/// Time-outs of connections in seconds; 0 in a request: unchanged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timeouts {
     /// Idle TCP sessions.
@@ -247,12 +246,12 @@ pub struct Timeouts {
     pub udp: u32,
 }
 
-/// The whole of it at one time.
+/// The whole IPVS table at one time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Table {
     /// Services.
     pub services: BTreeMap<ServiceKey, ServiceRow>,
-    /// Synchronisation threads that run.
+    /// Running synchronisation threads.
     pub sync: Vec<SyncThread>,
     /// Time-outs in force.
     pub timeouts: Timeouts,

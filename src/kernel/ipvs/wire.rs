@@ -1,4 +1,4 @@
-//! IPVS requests and rows as attributes of generic netlink (`linux/ip_vs.h`).
+//! Encodes IPVS requests and decodes rows: attributes of generic netlink (`linux/ip_vs.h`).
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -19,7 +19,7 @@ use crate::kernel::netlink::encode;
 pub(super) const FAMILY: &str = "IPVS";
 const VERSION: u8 = 1;
 
-/// `GENL_ID_CTRL`: the family that knows the others.
+/// `GENL_ID_CTRL`: the family that resolves the IDs of the others.
 pub(super) const CONTROL: u16 = 0x10;
 const CTRL_CMD_GETFAMILY: u8 = 3;
 const CTRL_ATTR_FAMILY_ID: u16 = 1;
@@ -96,10 +96,11 @@ const DAEMON_MCAST_TTL: u16 = 8;
 
 const AF_INET: u16 = 2;
 const AF_INET6: u16 = 10;
-/// `struct genlmsghdr`: what a payload begins with.
+/// Length of `struct genlmsghdr`, at the start of a payload.
 const GENL_HEADER: usize = 4;
 
-/// A change as a request to the family of number `family`. A refusal is always answered, success only if asked for.
+/// Encodes a change as a request to the family with ID `family`. A refusal is always answered, success only if
+/// `acknowledged`.
 pub(super) fn request(family: u16, change: &Change, seq: u32, acknowledged: bool) -> io::Result<Vec<u8>> {
     let flags = if acknowledged { NlmF::ACK } else { NlmF::empty() };
     let with = |kind, fill: &dyn Fn(&mut Attributes)| message(family, flags, seq, kind, fill);
@@ -132,29 +133,29 @@ pub(super) fn request(family: u16, change: &Change, seq: u32, acknowledged: bool
     }
 }
 
-/// Asks for all of a kind; destinations are those of one service.
+/// Encodes a dump request; for destinations, `of` is their service.
 pub(super) fn dump(family: u16, kind: Kind, of: Option<&ServiceKey>, seq: u32) -> io::Result<Vec<u8>> {
     message(family, NlmF::DUMP, seq, kind, |out| of.into_iter().for_each(|key| service_key(out, key)))
 }
 
-/// Asks for the time-outs; the answer is one message.
+/// Encodes a request for the time-outs; the answer is one message.
 pub(super) fn get_timeouts(family: u16, seq: u32) -> io::Result<Vec<u8>> {
     message(family, NlmF::empty(), seq, Kind::GetConfig, |_| {})
 }
 
-/// Asks the control family for the number of IPVS; the answer is one message.
+/// Encodes a request to the control family for the ID of IPVS; the answer is one message.
 pub(super) fn get_family(seq: u32) -> io::Result<Vec<u8>> {
     let mut payload = Attributes::after(&[CTRL_CMD_GETFAMILY, 1, 0, 0]);
     payload.put_text(CTRL_ATTR_FAMILY_NAME, FAMILY);
     encode(CONTROL, NlmF::empty(), seq, Buffer::from(payload.into_octets()))
 }
 
-/// Reads the answer to [`get_family`].
+/// Decodes the answer to [`get_family`].
 pub(super) fn family(payload: &[u8]) -> Option<u16> {
     find(body(payload), CTRL_ATTR_FAMILY_ID).and_then(|id| u16_at(id, 0))
 }
 
-/// Reads a service of a dump.
+/// Decodes a service of a dump.
 pub(super) fn service(payload: &[u8]) -> Option<ServiceRow> {
     let row = find(body(payload), SERVICE)?;
     let family = family_of(u16_in(row, SVC_AF)?)?;
@@ -178,7 +179,7 @@ pub(super) fn service(payload: &[u8]) -> Option<ServiceRow> {
     Some(ServiceRow { stats: stats(row, SVC_STATS64, SVC_STATS), ..service.into() })
 }
 
-/// Reads a destination of a dump. `family` is that of the service: kernels before 3.18 know no other.
+/// Decodes a destination of a dump. `family` is that of the service, for kernels before 3.18, which do not send it.
 pub(super) fn destination(payload: &[u8], family: Family) -> Option<DestinationRow> {
     let row = find(body(payload), DEST)?;
     let family = u16_in(row, DEST_ADDR_FAMILY).map_or(Some(family), family_of)?;
@@ -188,7 +189,7 @@ pub(super) fn destination(payload: &[u8], family: Family) -> Option<DestinationR
             key: DestinationKey { ip: ip(family, find(row, DEST_ADDR)?)?, port: u16::from_be(u16_in(row, DEST_PORT)?) },
             forwarding: Forwarding {
                 method: u32_in(row, DEST_FWD_METHOD)?,
-                // Kernels before 5.3 know IPIP alone.
+                // Kernels before 5.3 support IPIP only.
                 tunnel: find(row, DEST_TUN_TYPE).and_then(|tunnel| tunnel.first().copied()).unwrap_or(0),
                 tunnel_port: u16_in(row, DEST_TUN_PORT).map_or(0, u16::from_be),
                 tunnel_flags: u16_in(row, DEST_TUN_FLAGS).unwrap_or(0),
@@ -204,7 +205,7 @@ pub(super) fn destination(payload: &[u8], family: Family) -> Option<DestinationR
     })
 }
 
-/// Reads a synchronisation thread of a dump.
+/// Decodes a synchronisation thread of a dump.
 pub(super) fn sync(payload: &[u8]) -> Option<SyncThread> {
     let row = find(body(payload), DAEMON)?;
     let group4 = find(row, DAEMON_MCAST_GROUP).and_then(|group| ip(Family::V4, group));
@@ -224,7 +225,7 @@ pub(super) fn sync(payload: &[u8]) -> Option<SyncThread> {
     })
 }
 
-/// Reads the answer to [`get_timeouts`].
+/// Decodes the answer to [`get_timeouts`].
 pub(super) fn timeouts(payload: &[u8]) -> Option<Timeouts> {
     let row = body(payload);
     Some(Timeouts {
@@ -256,7 +257,7 @@ fn whole_service(out: &mut Attributes, service: &Service) {
     out.nest(SERVICE, |out| {
         in_service(out, &service.key);
         out.put_text(SVC_SCHED_NAME, &service.scheduler);
-        // struct ip_vs_flags: the flags, and which of them are meant.
+        // struct ip_vs_flags: the flags and their mask.
         out.put(SVC_FLAGS, both(service.flags, u32::MAX));
         out.put(SVC_TIMEOUT, service.timeout.to_ne_bytes());
         out.put(SVC_NETMASK, netmask.to_ne_bytes());
@@ -266,7 +267,7 @@ fn whole_service(out: &mut Attributes, service: &Service) {
     });
 }
 
-/// Two numbers, one after the other.
+/// Two numbers in one attribute.
 fn both(first: u32, second: u32) -> [u8; 8] {
     let ([a, b, c, d], [e, f, g, h]) = (first.to_ne_bytes(), second.to_ne_bytes());
     [a, b, c, d, e, f, g, h]
@@ -333,7 +334,7 @@ fn family_of(number: u16) -> Option<Family> {
     }
 }
 
-/// An address at the beginning of a union `nf_inet_addr`.
+/// Decodes an address from the start of a union `nf_inet_addr`.
 fn ip(family: Family, bytes: &[u8]) -> Option<IpAddr> {
     Some(match family {
         Family::V4 => Ipv4Addr::from(*bytes.first_chunk::<4>()?).into(),
@@ -348,7 +349,7 @@ fn put_ip(out: &mut Attributes, kind: u16, ip: IpAddr) {
     }
 }
 
-/// Statistics in 64 bits, or in 32 (but for the octets) where the kernel, before 4.1, has no others.
+/// Decodes 64-bit statistics, or those of kernels before 4.1: 32 bits, except for the octets.
 fn stats(row: &[u8], wide: u16, narrow: u16) -> Stats {
     let values = find(row, wide).or_else(|| find(row, narrow)).unwrap_or_default();
     let value = |kind| {
@@ -371,7 +372,7 @@ fn stats(row: &[u8], wide: u16, narrow: u16) -> Stats {
     }
 }
 
-/// What follows the generic netlink header.
+/// The octets after the generic netlink header.
 fn body(payload: &[u8]) -> &[u8] {
     payload.get(GENL_HEADER..).unwrap_or_default()
 }
@@ -407,7 +408,7 @@ mod tests {
     use super::*;
     use crate::kernel::netlink::messages;
 
-    /// The payload of an encoded request: the kernel's rows have the same attributes.
+    /// The payload of an encoded request. The kernel's rows have the same attributes.
     fn payload(change: &Change) -> Vec<u8> {
         let bytes = request(30, change, 1, true).unwrap();
         let payload = messages(&bytes).next().map(|message| message.payload.to_vec());
@@ -423,7 +424,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn services_are_read_as_written(
+        fn encoded_services_are_decoded_unchanged(
             (ip, protocol, port) in (any_ip(), 1u16..256, any::<u16>()),
             mark in prop::option::of(1u32..),
             (timeout, netmask, bits) in any::<(u32, u32, u32)>(),
@@ -440,7 +441,7 @@ mod tests {
         }
 
         #[test]
-        fn destinations_are_read_as_written(
+        fn encoded_destinations_are_decoded_unchanged(
             (ip, port, weight) in (any_ip(), any::<u16>(), any::<i32>()),
             (upper_threshold, lower_threshold, method) in any::<(u32, u32, u32)>(),
             (tunnel, tunnel_port, tunnel_flags) in any::<(u8, u16, u16)>(),
@@ -457,9 +458,9 @@ mod tests {
             prop_assert_eq!(read, Some(wanted.into()));
         }
 
-        /// No bytes make a reader panic.
+        /// No bytes make a decoder panic.
         #[test]
-        fn any_bytes_are_read(bytes in prop::collection::vec(any::<u8>(), 0..200), cut in any::<prop::sample::Index>()) {
+        fn any_bytes_are_decoded(bytes in prop::collection::vec(any::<u8>(), 0..200), cut in any::<prop::sample::Index>()) {
             let mut bytes = bytes;
             let key = ServiceKey::FwMark { mark: 1, family: Family::V4 };
             bytes.extend(payload(&Change::DelService(key)));
@@ -469,7 +470,7 @@ mod tests {
     }
 
     #[test]
-    fn statistics_are_taken_in_64_bits_where_there_are_any() {
+    fn statistics_with_64_bits_are_preferred() {
         let values = |out: &mut Attributes| {
             for kind in 1..=10 {
                 match kind {

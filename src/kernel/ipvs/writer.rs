@@ -1,4 +1,4 @@
-//! The IPVS writer: changes and reads the kernel's table on a thread of its own ([`Worker`]).
+//! The IPVS writer: changes and dumps the kernel's table on a thread of its own ([`Worker`]).
 
 use std::io;
 
@@ -6,22 +6,22 @@ use super::change::{Answer, Change, Request};
 use super::socket::IpvsSocket;
 use crate::kernel::worker::Worker;
 
-/// Changes handed to the kernel at once; small, so that results flow back while a long list is worked through.
+/// Changes sent to the kernel at once; small, so that results come back while a long list is in progress.
 const BATCH: usize = 128;
 
-/// The loop's end of the IPVS writer.
+/// The event loop's handle of the IPVS writer.
 pub type Writer = Worker<Request, Answer>;
 
 impl Writer {
-    /// Starts the thread, in the caller's network namespace; whether the kernel has IPVS is seen by the results.
-    /// `capacity` bounds the requests that are submitted and whose results were not taken yet.
+    /// Starts the thread, in the caller's network namespace. A kernel without IPVS is reported by the results. `capacity`
+    /// limits the requests submitted whose results were not taken yet.
     pub fn start(capacity: usize) -> io::Result<Writer> {
         let mut socket = IpvsSocket::open()?;
         Worker::spawn("ipvs", capacity, BATCH, move |batch| perform(&mut socket, batch))
     }
 }
 
-/// Does a batch in its order: changes between two dumps go to the kernel together.
+/// Performs a batch in order: changes between two dumps are sent to the kernel together.
 fn perform(socket: &mut IpvsSocket, batch: Vec<Request>) -> Vec<Answer> {
     let mut answers = Vec::with_capacity(batch.len());
     let mut tokens = Vec::new();

@@ -1,15 +1,15 @@
-//! Which processes are of which kinds, and how many of each there are.
+//! Counts processes by kind. A *kind* is the processes that match one `vrrp_track_process` block.
 
 use std::collections::HashMap;
 
 use crate::config::model::TrackProcess;
 use crate::track;
 
-/// The processes of all kinds that are counted.
+/// The processes of all kinds, and their numbers.
 #[derive(Debug)]
 pub(super) struct Census {
     kinds: Vec<Kind>,
-    /// Processes of at least one kind, with the places of their kinds.
+    /// Processes of at least one kind, with the indices of their kinds.
     members: HashMap<u32, Vec<usize>>,
 }
 
@@ -17,18 +17,18 @@ pub(super) struct Census {
 struct Kind {
     config: TrackProcess,
     count: u32,
-    /// The count that was reported last.
-    told: Option<u32>,
+    /// The count last returned by [`changes`](Census::changes).
+    reported: Option<u32>,
 }
 
 impl Census {
-    /// Nobody is counted yet.
+    /// An empty census.
     pub(super) fn new(kinds: &[TrackProcess]) -> Census {
-        let kinds = kinds.iter().map(|config| Kind { config: config.clone(), count: 0, told: None }).collect();
+        let kinds = kinds.iter().map(|config| Kind { config: config.clone(), count: 0, reported: None }).collect();
         Census { kinds, members: HashMap::new() }
     }
 
-    /// The kinds of a process of this short name; `line` gives its command line if that matters.
+    /// The kinds of a process with this short name; `line` reads its command line if a kind needs it.
     pub(super) fn kinds_of(&self, comm: &[u8], mut line: impl FnMut() -> Option<Vec<Vec<u8>>>) -> Vec<usize> {
         let mut known: Option<Option<Vec<Vec<u8>>>> = None;
         let mut line = || known.get_or_insert_with(&mut line).clone();
@@ -36,7 +36,7 @@ impl Census {
         kinds.filter(|(_, kind)| track::matches(&kind.config, comm, &mut line)).map(|(place, _)| place).collect()
     }
 
-    /// A process is of these kinds now; of none when it has ended.
+    /// Sets the kinds of a process; none when it has exited.
     pub(super) fn set(&mut self, pid: u32, kinds: Vec<usize>) {
         let before = self.members.remove(&pid).unwrap_or_default();
         for place in before {
@@ -54,29 +54,29 @@ impl Census {
         }
     }
 
-    /// A process has a child, which has its name and command line.
+    /// A process has forked: the child has its name and command line, and so its kinds.
     pub(super) fn forked(&mut self, parent: u32, child: u32) {
         let kinds = self.members.get(&parent).cloned().unwrap_or_default();
         self.set(child, kinds);
     }
 
-    /// These are all processes of any kind.
+    /// Replaces all members by the result of a scan.
     pub(super) fn replace(&mut self, members: HashMap<u32, Vec<usize>>) {
         self.members.clear();
         self.kinds.iter_mut().for_each(|kind| kind.count = 0);
         members.into_iter().for_each(|(pid, kinds)| self.set(pid, kinds));
     }
 
-    /// The processes of any kind.
+    /// The processes of at least one kind.
     pub(super) fn members(&self) -> impl Iterator<Item = u32> {
         self.members.keys().copied()
     }
 
-    /// Kinds whose number is another than when this was last asked.
+    /// The kinds whose count has changed since the last call, with their counts.
     pub(super) fn changes(&mut self) -> Vec<(String, u32)> {
         let mut changes = Vec::new();
         for kind in &mut self.kinds {
-            if kind.told.replace(kind.count) != Some(kind.count) {
+            if kind.reported.replace(kind.count) != Some(kind.count) {
                 changes.push((kind.config.name.clone(), kind.count));
             }
         }
@@ -87,25 +87,10 @@ impl Census {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::config::model::ParameterMatch;
-    use std::time::Duration;
 
     /// Kinds by short name.
     pub(in crate::kernel::processes) fn kinds(names: &[&str]) -> Vec<TrackProcess> {
-        let kind = |name: &&str| TrackProcess {
-            name: (*name).to_owned(),
-            command: (*name).to_owned(),
-            parameters: None,
-            matching: ParameterMatch::Exact,
-            full_command: false,
-            weight: 0,
-            reverse: false,
-            quorum: 1,
-            quorum_max: None,
-            fork_delay: Duration::ZERO,
-            terminate_delay: Duration::ZERO,
-        };
-        names.iter().map(kind).collect()
+        names.iter().map(|name| TrackProcess::new(name, name)).collect()
     }
 
     fn changes(census: &mut Census) -> Vec<(String, u32)> {
@@ -113,25 +98,25 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn processes_begin_change_their_names_and_end() {
+    fn forks_renames_and_exits_change_the_counts() {
         let mut census = Census::new(&kinds(&["a", "b", "a"]));
-        let told = |wanted: &[(&str, u32)]| -> Vec<(String, u32)> {
+        let reported = |wanted: &[(&str, u32)]| -> Vec<(String, u32)> {
             wanted.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect()
         };
-        assert_eq!(changes(&mut census), told(&[("a", 0), ("b", 0), ("a", 0)]), "the first time all are told");
-        let of_a = census.kinds_of(b"a", || panic!("the short name decides"));
+        assert_eq!(changes(&mut census), reported(&[("a", 0), ("b", 0), ("a", 0)]), "the first call returns all kinds");
+        let of_a = census.kinds_of(b"a", || panic!("the short name is enough"));
         assert_eq!(of_a, [0, 2]);
         census.set(10, of_a.clone());
         census.forked(10, 11);
         census.forked(99, 12);
-        assert_eq!(changes(&mut census), told(&[("a", 2), ("a", 2)]));
+        assert_eq!(changes(&mut census), reported(&[("a", 2), ("a", 2)]));
         census.set(11, census.kinds_of(b"b", || None));
-        assert_eq!(changes(&mut census), told(&[("a", 1), ("b", 1), ("a", 1)]));
+        assert_eq!(changes(&mut census), reported(&[("a", 1), ("b", 1), ("a", 1)]));
         census.set(11, Vec::new());
         census.set(11, Vec::new());
-        assert_eq!(changes(&mut census), told(&[("b", 0)]));
+        assert_eq!(changes(&mut census), reported(&[("b", 0)]));
         census.replace(HashMap::from([(20, of_a)]));
-        assert!(changes(&mut census).is_empty(), "another process, the same number");
+        assert!(changes(&mut census).is_empty(), "another process, the same count");
         assert_eq!(census.members().collect::<Vec<_>>(), [20]);
     }
 

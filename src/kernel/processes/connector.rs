@@ -1,4 +1,4 @@
-//! The process connector (`linux/connector.h`, `linux/cn_proc.h`): a netlink socket by which the kernel tells of processes.
+//! The process connector (`linux/connector.h`, `linux/cn_proc.h`): a netlink socket for events of processes.
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -18,44 +18,44 @@ const PROC: u32 = 1;
 const LISTEN: u32 = 1;
 /// `struct cn_msg` without its data.
 const HEADER: usize = 20;
-/// `struct proc_event` up to what is special to the kind.
+/// `struct proc_event` up to the data of the event.
 const EVENT: usize = HEADER + 16;
-/// The kernel answers a request to listen within this time, or not at all.
+/// Longest wait for the kernel's answer to a request to listen.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// Octets of a message, at most.
+/// Longest message in octets.
 const DATAGRAM: usize = 4096;
 
 /// `process_monitor_rcv_bufs`: the receive buffer of the connector's socket.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReceiveBuffer {
-    /// Octets; the kernel's default without.
+    /// Size in octets; `None`: the kernel's default.
     pub octets: Option<u32>,
-    /// `process_monitor_rcv_bufs_force`: also beyond the system's limit.
+    /// `process_monitor_rcv_bufs_force`: may exceed the system's limit.
     pub force: bool,
 }
 
-/// What the kernel tells of processes. Threads are left out.
+/// A message of the connector, or the state of its socket. Events of threads are `Other`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Heard {
-    /// A process has a child.
+pub(super) enum ConnectorEvent {
+    /// A process has forked.
     Forked {
-        /// The process.
+        /// The parent process.
         parent: u32,
-        /// The child.
+        /// The child process.
         child: u32,
     },
-    /// A process runs another program, or has given itself another name.
+    /// A process has executed another program or changed its name.
     Renamed(u32),
-    /// A process has ended.
+    /// A process has exited.
     Ended(u32),
-    /// The kernel has heard a request: 0, or the number of its error.
+    /// The kernel's answer to a request: 0 or an errno.
     Acknowledged(u32),
-    /// Something else.
+    /// Any other message.
     Other,
     /// Messages were lost.
     Lost,
-    /// There is no more at present.
-    Nothing,
+    /// The socket is empty.
+    Empty,
 }
 
 /// The socket.
@@ -66,10 +66,10 @@ pub(super) struct Connector {
 }
 
 impl Connector {
-    /// Opens the socket and asks the kernel to tell of processes.
+    /// Opens the socket and subscribes to events of processes.
     ///
     /// # Errors
-    /// When the kernel has no connector, does not let this process use it, or ignores it, as it does outside of the
+    /// When the kernel has no connector, this process has no permission, or the kernel does not answer, as outside of the
     /// initial user and process namespaces.
     pub(super) fn open(size: ReceiveBuffer) -> io::Result<Connector> {
         let socket = NetlinkSocket::connector(PROC)?;
@@ -89,16 +89,16 @@ impl Connector {
         let until = clock::now().saturating_add(PATIENCE);
         loop {
             match self.receive()? {
-                Heard::Acknowledged(0) => return Ok(()),
-                Heard::Acknowledged(errno) => {
+                ConnectorEvent::Acknowledged(0) => return Ok(()),
+                ConnectorEvent::Acknowledged(errno) => {
                     return Err(io::Error::from_raw_os_error(i32::try_from(errno).unwrap_or(0)));
                 }
-                // The answer may be among what was lost; that it tells anything shows that it was heard.
-                Heard::Lost => return Ok(()),
-                Heard::Nothing => {
+                // The answer may be among the lost messages; that there are messages shows that the kernel accepted it.
+                ConnectorEvent::Lost => return Ok(()),
+                ConnectorEvent::Empty => {
                     let left = until.saturating_sub(clock::now());
                     if left.is_zero() {
-                        return Err(io::Error::other("the kernel does not tell of processes in this namespace"));
+                        return Err(io::Error::other("the process connector does not answer in this namespace"));
                     }
                     self.socket.wait_readable(left)?;
                 }
@@ -110,14 +110,14 @@ impl Connector {
     /// The next message.
     ///
     /// # Errors
-    /// When the socket is of no more use.
-    pub(super) fn receive(&mut self) -> io::Result<Heard> {
+    /// When the socket has failed.
+    pub(super) fn receive(&mut self) -> io::Result<ConnectorEvent> {
         match self.socket.receive(&mut self.buffer) {
-            // One that another process sent is empty.
-            Ok(datagram) => Ok(heard(datagram)),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Heard::Nothing),
-            Err(error) if error.kind() == io::ErrorKind::InvalidData => Ok(Heard::Lost),
-            Err(error) if error.raw_os_error() == Some(Errno::ENOBUFS as i32) => Ok(Heard::Lost),
+            // A datagram of another process is empty.
+            Ok(datagram) => Ok(parse(datagram)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(ConnectorEvent::Empty),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => Ok(ConnectorEvent::Lost),
+            Err(error) if error.raw_os_error() == Some(Errno::ENOBUFS as i32) => Ok(ConnectorEvent::Lost),
             Err(error) => Err(error),
         }
     }
@@ -129,32 +129,32 @@ impl AsRawFd for Connector {
     }
 }
 
-/// The event in a datagram; the kernel puts one in each.
-fn heard(datagram: &[u8]) -> Heard {
-    let Some(message) = messages(datagram).next() else { return Heard::Other };
+/// Decodes a datagram, which has one event.
+fn parse(datagram: &[u8]) -> ConnectorEvent {
+    let Some(message) = messages(datagram).next() else { return ConnectorEvent::Other };
     if message.kind == NLMSG_OVERRUN {
-        return Heard::Lost;
+        return ConnectorEvent::Lost;
     }
-    event(message.payload).unwrap_or(Heard::Other)
+    event(message.payload).unwrap_or(ConnectorEvent::Other)
 }
 
-fn event(payload: &[u8]) -> Option<Heard> {
+fn event(payload: &[u8]) -> Option<ConnectorEvent> {
     if (u32_at(payload, 0)?, u32_at(payload, 4)?) != (PROC, PROC) {
         return None;
     }
     let number = |place: usize| u32_at(payload, EVENT.saturating_add(place));
-    // Threads have a number of their own; the process has that of its first thread.
+    // A thread has its own ID; the process ID is the ID of the first thread.
     let process = |pid: u32, tgid: u32| (pid == tgid).then_some(tgid);
     Some(match u32_at(payload, HEADER)? {
-        0 => Heard::Acknowledged(number(0)?),
+        0 => ConnectorEvent::Acknowledged(number(0)?),
         1 => {
             let child = process(number(8)?, number(12)?)?;
-            Heard::Forked { parent: number(4)?, child }
+            ConnectorEvent::Forked { parent: number(4)?, child }
         }
-        2 => Heard::Renamed(number(4)?),
-        0x200 => Heard::Renamed(process(number(0)?, number(4)?)?),
-        0x8000_0000 => Heard::Ended(process(number(0)?, number(4)?)?),
-        _ => Heard::Other,
+        2 => ConnectorEvent::Renamed(number(4)?),
+        0x200 => ConnectorEvent::Renamed(process(number(0)?, number(4)?)?),
+        0x8000_0000 => ConnectorEvent::Ended(process(number(0)?, number(4)?)?),
+        _ => ConnectorEvent::Other,
     })
 }
 
@@ -172,28 +172,28 @@ mod tests {
     }
 
     #[test]
-    fn events_of_processes_but_not_of_threads() {
+    fn events_of_threads_are_ignored() {
         for (what, numbers, wanted) in [
-            (0, &[0][..], Heard::Acknowledged(0)),
-            (0, &[1], Heard::Acknowledged(1)),
-            (1, &[5, 4, 9, 9], Heard::Forked { parent: 4, child: 9 }),
-            (1, &[5, 4, 10, 4], Heard::Other),
-            (2, &[9, 9], Heard::Renamed(9)),
-            (4, &[9, 9], Heard::Other),
-            (0x200, &[9, 9], Heard::Renamed(9)),
-            (0x200, &[10, 9], Heard::Other),
-            (0x8000_0000, &[9, 9], Heard::Ended(9)),
-            (0x8000_0000, &[10, 9], Heard::Other),
+            (0, &[0][..], ConnectorEvent::Acknowledged(0)),
+            (0, &[1], ConnectorEvent::Acknowledged(1)),
+            (1, &[5, 4, 9, 9], ConnectorEvent::Forked { parent: 4, child: 9 }),
+            (1, &[5, 4, 10, 4], ConnectorEvent::Other),
+            (2, &[9, 9], ConnectorEvent::Renamed(9)),
+            (4, &[9, 9], ConnectorEvent::Other),
+            (0x200, &[9, 9], ConnectorEvent::Renamed(9)),
+            (0x200, &[10, 9], ConnectorEvent::Other),
+            (0x8000_0000, &[9, 9], ConnectorEvent::Ended(9)),
+            (0x8000_0000, &[10, 9], ConnectorEvent::Other),
         ] {
-            assert_eq!(heard(&datagram(what, numbers)), wanted, "{what:#x} {numbers:?}");
+            assert_eq!(parse(&datagram(what, numbers)), wanted, "{what:#x} {numbers:?}");
         }
-        assert_eq!(heard(&[]), Heard::Other);
+        assert_eq!(parse(&[]), ConnectorEvent::Other);
     }
 
     proptest! {
         #[test]
-        fn any_bytes_are_read(bytes in prop::collection::vec(any::<u8>(), 0..100)) {
-            let _ = heard(&bytes);
+        fn any_bytes_are_decoded(bytes in prop::collection::vec(any::<u8>(), 0..100)) {
+            let _ = parse(&bytes);
         }
     }
 }

@@ -1,6 +1,6 @@
-//! How many processes of each `vrrp_track_process` run.
+//! Counts the processes of each `vrrp_track_process`.
 //!
-//! The kernel's process connector tells of each process that begins, changes its name or ends, but only in the initial
+//! The kernel's process connector reports each process that forks, changes its name or exits, but only in the initial
 //! namespaces and to root. Elsewhere `/proc` is read once a second.
 
 mod census;
@@ -15,40 +15,40 @@ use crate::config::model::TrackProcess;
 use crate::reactor::{Events, Feed, Feeder, Interest, Reactor, Token, background, clock, feed};
 use census::Census;
 pub use connector::ReceiveBuffer;
-use connector::{Connector, Heard};
+use connector::{Connector, ConnectorEvent};
 use poller::Poller;
 
-/// How often `/proc` is read where the kernel tells nothing, and at most after lost messages.
+/// Interval of reading `/proc` without the connector, and least interval between scans after lost messages.
 const LOOK: Duration = Duration::from_secs(1);
-/// Messages of the kernel between two reports.
+/// Most messages of the kernel handled between two reports.
 const BATCH: usize = 256;
 const STOP: Token = Token(0);
 const KERNEL: Token = Token(1);
 
-/// What the thread tells.
+/// An event of the counting thread.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProcessEvent {
-    /// So many processes of a `vrrp_track_process` run: once at the start, and whenever it changes.
+    /// The number of processes of a `vrrp_track_process`: at the start and at each change.
     Count {
         /// Name of the block.
         name: String,
-        /// Processes that match.
+        /// Number of matching processes.
         count: u32,
     },
-    /// How processes are counted from now on.
+    /// The counting method from now on.
     Way(ProcessWay),
 }
 
-/// How processes are counted.
+/// The method of counting processes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProcessWay {
-    /// By the events of the process connector: at once.
+    /// By events of the process connector, without delay.
     Connector,
-    /// By reading `/proc` once a second, as the connector cannot be used for this reason.
+    /// By reading `/proc` once a second; the reason why the connector cannot be used.
     Polling(String),
 }
 
-/// Starts to count, by the connector if it works.
+/// Starts a thread that counts processes, by the connector if possible.
 ///
 /// # Errors
 /// When the system has no descriptors or threads left.
@@ -56,12 +56,12 @@ pub fn count_processes(kinds: &[TrackProcess], buffer: ReceiveBuffer) -> io::Res
     spawn(kinds, move || Connector::open(buffer))
 }
 
-/// Starts to count by reading `/proc` alone.
+/// Starts a thread that counts processes by reading `/proc` only.
 ///
 /// # Errors
 /// As [`count_processes`].
 pub fn poll_processes(kinds: &[TrackProcess]) -> io::Result<Feed<ProcessEvent>> {
-    spawn(kinds, || Err(io::Error::other("not asked for")))
+    spawn(kinds, || Err(io::Error::other("not requested")))
 }
 
 fn spawn(
@@ -76,7 +76,7 @@ fn spawn(
     Ok(feed)
 }
 
-/// The thread.
+/// State of the thread.
 struct Counter {
     census: Census,
     reactor: Reactor,
@@ -85,23 +85,23 @@ struct Counter {
 
 impl Counter {
     fn run(mut self, connect: impl FnOnce() -> io::Result<Connector>) {
-        let why = match connect().and_then(|connector| self.listen(connector)) {
+        let reason = match connect().and_then(|connector| self.listen(connector)) {
             Ok(()) => return,
-            Err(why) => why,
+            Err(reason) => reason,
         };
-        self.feeder.send(ProcessEvent::Way(ProcessWay::Polling(why.to_string())));
+        self.feeder.send(ProcessEvent::Way(ProcessWay::Polling(reason.to_string())));
         self.poll();
     }
 
-    /// Follows the events of the connector until the end.
+    /// Handles the events of the connector until the [`Feed`] is dropped.
     ///
     /// # Errors
-    /// When the kernel does not let this process listen, or its socket fails.
+    /// When the socket fails.
     fn listen(&mut self, mut connector: Connector) -> io::Result<()> {
         self.reactor.register(&connector, KERNEL, Interest::READABLE)?;
         self.feeder.send(ProcessEvent::Way(ProcessWay::Connector));
         let mut events = Events::with_capacity(4);
-        // What happens meanwhile waits in the socket.
+        // Events during a scan wait in the socket.
         let mut scan_due = Some(Duration::ZERO);
         let mut scanned = Duration::ZERO;
         while !self.feeder.is_over() {
@@ -109,37 +109,37 @@ impl Counter {
                 self.census.replace(proc::all(&self.census));
                 (scanned, scan_due) = (clock::now(), None);
             }
-            let more = self.hear(&mut connector)?;
-            if more == Heard::Lost {
+            let last = self.handle_events(&mut connector)?;
+            if last == ConnectorEvent::Lost {
                 scan_due = scan_due.or(Some(scanned.saturating_add(LOOK)));
             }
             self.report();
-            if more == Heard::Nothing {
+            if last == ConnectorEvent::Empty {
                 self.reactor.wait(scan_due, &mut events)?;
             }
         }
         Ok(())
     }
 
-    /// A few messages of the kernel.
-    fn hear(&mut self, connector: &mut Connector) -> io::Result<Heard> {
+    /// Handles up to [`BATCH`] messages; returns `Empty` or `Lost` if that was the last one.
+    fn handle_events(&mut self, connector: &mut Connector) -> io::Result<ConnectorEvent> {
         for _ in 0..BATCH {
-            let heard = connector.receive()?;
-            match heard {
-                Heard::Forked { parent, child } => self.census.forked(parent, child),
-                Heard::Renamed(pid) => {
+            let event = connector.receive()?;
+            match event {
+                ConnectorEvent::Forked { parent, child } => self.census.forked(parent, child),
+                ConnectorEvent::Renamed(pid) => {
                     let found = proc::kinds_of(&self.census, pid);
                     self.census.set(pid, found);
                 }
-                Heard::Ended(pid) => self.census.set(pid, Vec::new()),
-                Heard::Acknowledged(_) | Heard::Other => {}
-                Heard::Nothing | Heard::Lost => return Ok(heard),
+                ConnectorEvent::Ended(pid) => self.census.set(pid, Vec::new()),
+                ConnectorEvent::Acknowledged(_) | ConnectorEvent::Other => {}
+                ConnectorEvent::Empty | ConnectorEvent::Lost => return Ok(event),
             }
         }
-        Ok(Heard::Other)
+        Ok(ConnectorEvent::Other)
     }
 
-    /// Reads `/proc` until the end.
+    /// Reads `/proc` once a second until the [`Feed`] is dropped.
     fn poll(&mut self) {
         let mut events = Events::with_capacity(4);
         let mut poller = Poller::default();

@@ -1,25 +1,25 @@
-//! Counting where the kernel tells nothing: all processes are listed, and some are looked at again.
+//! Counts processes without the process connector: lists all processes and examines new ones, and some others again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::census::Census;
 
-/// Looks at a process after the first: a program is begun by a fork, and has its name a moment later.
+/// Turns in which a new process is examined: a forked child gets its own name only when it executes its program.
 const LOOKS: u8 = 3;
-/// Processes of each sort that are looked at again in one turn.
+/// Most processes of each sort (counted and others) that are examined again in one turn.
 const AGAIN: usize = 256;
 
-/// What is known of all processes.
+/// State of polling.
 #[derive(Debug, Default)]
 pub(super) struct Poller {
-    /// All processes, with the looks that are left of the first ones.
+    /// All processes, with the number of turns in which each is still examined as new.
     seen: BTreeMap<u32, u8>,
-    /// The last process that was looked at again, of those that are counted and of the others.
+    /// The last process examined again, of the counted processes and of the others.
     cursors: [u32; 2],
 }
 
 impl Poller {
-    /// One turn: `present` are all processes, `kinds_of` looks at one of them.
+    /// Performs one turn. `present` are all processes, `kinds_of` examines one of them.
     pub(super) fn look(
         &mut self,
         census: &mut Census,
@@ -49,7 +49,7 @@ impl Poller {
     }
 }
 
-/// The next few after the cursor, from the beginning again at the end; the cursor moves on.
+/// The next few processes after the cursor, wrapping around; moves the cursor.
 fn round(all: impl Iterator<Item = u32>, cursor: &mut u32) -> Vec<u32> {
     let (mut later, sooner): (Vec<u32>, Vec<u32>) = all.partition(|pid| *pid > *cursor);
     later.extend(sooner);
@@ -66,9 +66,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_program_is_found_although_it_had_no_name_at_the_first_look() {
+    fn a_process_that_executes_its_program_late_is_counted() {
         let (mut census, mut poller) = (Census::new(&kinds(&["a"])), Poller::default());
-        // More processes than one turn looks at again.
+        // More processes than one turn examines again.
         let present: BTreeSet<u32> = (1..=2000).collect();
         let name = RefCell::new("forker");
         let mut turn = |poller: &mut Poller, present: &BTreeSet<u32>| {
@@ -84,11 +84,11 @@ mod tests {
             assert_eq!(turn(&mut poller, &present), None);
         }
         let without: BTreeSet<u32> = present.iter().copied().filter(|pid| *pid != 1500).collect();
-        assert_eq!(turn(&mut poller, &without), Some(0), "it has ended");
+        assert_eq!(turn(&mut poller, &without), Some(0), "it has exited");
     }
 
     #[test]
-    fn every_process_is_looked_at_again_and_each_turn_is_bounded() {
+    fn every_process_is_examined_again_and_each_turn_is_bounded() {
         let (mut census, mut poller) = (Census::new(&kinds(&["a"])), Poller::default());
         let present: BTreeSet<u32> = (1..=1000).collect();
         for _ in 0..LOOKS {

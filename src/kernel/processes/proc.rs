@@ -1,4 +1,4 @@
-//! Processes as `/proc` shows them.
+//! Reads processes from `/proc`.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
@@ -6,24 +6,24 @@ use std::io::Read;
 
 use super::census::Census;
 
-/// Octets of a command line that are compared.
+/// Longest part of a command line that is compared, in octets.
 const LINE: u64 = 1 << 16;
-/// Octets of `stat` up to the state, at most; the name of a kernel thread may be longer than others.
+/// Octets of `stat` to read, enough for all fields up to the state; names of kernel threads may be long.
 const STAT: u64 = 512;
 
-/// All processes.
+/// The IDs of all processes.
 pub(super) fn pids() -> BTreeSet<u32> {
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
 }
 
-/// All processes of any kind.
+/// All processes of at least one kind, with their kinds.
 pub(super) fn all(census: &Census) -> HashMap<u32, Vec<usize>> {
     let found = pids().into_iter().map(|pid| (pid, kinds_of(census, pid)));
     found.filter(|(_, kinds)| !kinds.is_empty()).collect()
 }
 
-/// The kinds of a process; none when it has ended.
+/// The kinds of a process; none when it has exited.
 pub(super) fn kinds_of(census: &Census, pid: u32) -> Vec<usize> {
     let Some(stat) = read(pid, "stat", STAT) else { return Vec::new() };
     let Some(comm) = living(&stat) else { return Vec::new() };
@@ -36,7 +36,7 @@ fn read(pid: u32, file: &str, most: u64) -> Option<Vec<u8>> {
     Some(text)
 }
 
-/// The short name in `/proc/PID/stat`, unless the process is dead and only waits for its parent (proc(5)).
+/// The short name in `/proc/PID/stat`; `None` for a zombie or dead process (proc(5)).
 fn living(stat: &[u8]) -> Option<&[u8]> {
     let from = stat.iter().position(|octet| *octet == b'(')?.saturating_add(1);
     // The name itself may contain parentheses.
@@ -45,7 +45,7 @@ fn living(stat: &[u8]) -> Option<&[u8]> {
     (!matches!(state, b'Z' | b'X' | b'x')).then(|| stat.get(from..to)).flatten()
 }
 
-/// The words of `/proc/PID/cmdline`: each ends with a NUL.
+/// The words of `/proc/PID/cmdline`, which are terminated by NUL.
 fn words(line: &[u8]) -> Vec<Vec<u8>> {
     let line = line.strip_suffix(b"\0").unwrap_or(line);
     if line.is_empty() {
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_and_states() {
+    fn zombies_have_no_name() {
         assert_eq!(living(b"12 (sleep) S 1 12"), Some(&b"sleep"[..]));
         assert_eq!(living(b"12 (a) S (b) R 1"), Some(&b"a) S (b"[..]));
         assert_eq!(living(b"12 (sleep) Z 1 12"), None);
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn words_of_a_command_line() {
+    fn a_command_line_is_split_at_nul() {
         assert_eq!(words(b"prog\0\0last\0"), [b"prog".to_vec(), Vec::new(), b"last".to_vec()]);
         assert_eq!(words(b"title"), [b"title".to_vec()]);
         assert!(words(b"").is_empty() && words(b"\0").is_empty());
@@ -77,7 +77,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_read(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
+        fn any_bytes_are_decoded(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
             let _ = (living(&bytes), words(&bytes));
         }
     }

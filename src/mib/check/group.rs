@@ -19,7 +19,7 @@ pub(super) const GROUPS: TableView<Check, GroupId, Group> = TableView {
     })],
 };
 
-/// virtualServerGroupMemberTable: firewall marks first.
+/// virtualServerGroupMemberTable; firewall marks come first.
 pub(super) const MEMBERS: TableView<Check, (GroupId, u32), GroupMember> = TableView {
     name: "virtualServerGroupMemberTable",
     entry: &[1, 3, 6, 1, 4, 1, 9586, 100, 5, 3, 2, 1],

@@ -1,4 +1,4 @@
-//! Branch 3, check: virtual servers, real servers, and what belongs to LVS as a whole.
+//! Branch 3, `check`: virtual servers, real servers, the IPVS sync daemon and time-outs.
 
 mod group;
 mod real_server;
@@ -15,15 +15,15 @@ use crate::check::Check;
 
 pub use traps::check_trap;
 
-/// The subtrees the checker process registers: global and check.
+/// The subtrees that the checker process registers: `global` and `check`.
 pub fn check_subtrees() -> [Vec<u32>; 2] {
     [1, 3].map(|branch| [&BASE[..], &[branch]].concat())
 }
 
-/// What the checker process serves.
+/// The MIB of the checker process.
 ///
 /// # Errors
-/// Two views claim the same place in the tree.
+/// When two views overlap in the tree.
 pub fn check_mib() -> Result<Mib<Check>, MibError> {
     Mib::builder()
         .scalars(global::scalars())

@@ -14,7 +14,7 @@ use crate::config::lvs::Timing;
 
 const STRING: Syntax = Syntax::DISPLAY_STRING;
 
-/// realServerTable: the sorry server, if any, then the real servers.
+/// realServerTable; the sorry server, if any, comes first.
 pub(super) const REAL_SERVERS: TableView<Check, RealServerId, RealServer> = TableView {
     name: "realServerTable",
     entry: &[1, 3, 6, 1, 4, 1, 9586, 100, 5, 3, 4, 1],
@@ -129,16 +129,16 @@ pub(super) const REAL_SERVERS: TableView<Check, RealServerId, RealServer> = Tabl
     ],
 };
 
-/// Takes effect at once; the quorum is judged anew.
+/// Sets the weight at once; the quorum is evaluated again.
 const SET_WEIGHT: Setter<Check, RealServerId> = Setter {
-    test: |_, _, value| to_set(value).map(|_| ()),
+    test: |_, _, value| new_weight(value).map(|_| ()),
     commit: |data, id, value| {
-        data.handle(Event::SetWeight(*id, to_set(value)?), data.now());
+        data.handle(Event::SetWeight(*id, new_weight(value)?), data.now());
         Ok(())
     },
 };
 
-fn to_set(value: &Value) -> Result<u32, SetError> {
+fn new_weight(value: &Value) -> Result<u32, SetError> {
     match value {
         Value::Integer(number) => u32::try_from(*number).map_err(|_| SetError::WrongValue),
         _ => Err(SetError::WrongType),
@@ -153,7 +153,7 @@ fn limit(limit: u32) -> Option<Value> {
     (limit > 0).then_some(Value::Gauge32(limit))
 }
 
-/// A sorry server is not checked: its times are shown as 0, as is what is not written.
+/// Timing of the checks of a real server; `None` for a sorry server, which is not checked. Absent times are shown as 0.
 fn timing(data: &Check, id: &RealServerId, row: &RealServer) -> Option<Timing> {
     match &row.regular()?.timing {
         Some(own) => Some(**own),

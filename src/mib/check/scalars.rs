@@ -1,4 +1,4 @@
-//! lvsSyncDaemon and lvsTimeouts.
+//! The scalars of lvsSyncDaemon and lvsTimeouts.
 
 use snmp::{ScalarView, Syntax, Value};
 
@@ -12,10 +12,10 @@ macro_rules! oid {
     };
 }
 
-/// Seconds that the kernel takes.
+/// SYNTAX of time-outs in seconds: the range that the kernel accepts.
 const TIMEOUT: Syntax = Syntax::Integer32 { min: 1, max: 2_678_400 };
 
-/// All scalars, by rising identifier.
+/// All scalars, by ascending identifier.
 pub(super) const SCALARS: [ScalarView<Check>; 12] = [
     ScalarView::new(oid![6, 1], "lvsSyncDaemonEnabled", ENABLED, |data| enabled(daemon(data).is_some())),
     ScalarView::new(oid![6, 2], "lvsSyncDaemonInterface", Syntax::DISPLAY_STRING, |data| {
@@ -51,7 +51,7 @@ fn daemon(data: &Check) -> Option<&SyncDaemon> {
     data.tables().lvs.sync_daemon.as_ref()
 }
 
-/// Absent where the kernel's own is kept.
+/// A time-out; absent if it is not configured and the kernel's own is used.
 fn timeout(seconds: u32) -> Option<Value> {
     i32::try_from(seconds).ok().filter(|seconds| *seconds > 0).map(Value::Integer)
 }

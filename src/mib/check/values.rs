@@ -1,4 +1,4 @@
-//! How values of the checker process appear in the MIB.
+//! Conversions of the checker process's values.
 
 use snmp::{Syntax, Value};
 
@@ -55,9 +55,9 @@ pub(super) fn gauge(number: u64) -> Option<Value> {
     Some(Value::Gauge32(u32::try_from(number).unwrap_or(u32::MAX)))
 }
 
-/// The lower half: a counter of 32 bits wraps.
+/// The lower 32 bits of a counter, which wraps.
 pub(super) fn counter32(number: u64) -> Option<Value> {
-    Some(Value::Counter32(lower_half(number)))
+    Some(Value::Counter32(low_32_bits(number)))
 }
 
 pub(super) fn counter64(number: u64) -> Option<Value> {
@@ -65,13 +65,13 @@ pub(super) fn counter64(number: u64) -> Option<Value> {
 }
 
 pub(super) fn low(number: u64) -> Option<Value> {
-    Some(Value::Gauge32(lower_half(number)))
+    Some(Value::Gauge32(low_32_bits(number)))
 }
 
 pub(super) fn high(number: u64) -> Option<Value> {
-    Some(Value::Gauge32(lower_half(number >> 32)))
+    Some(Value::Gauge32(low_32_bits(number >> 32)))
 }
 
-fn lower_half(number: u64) -> u32 {
+fn low_32_bits(number: u64) -> u32 {
     u32::try_from(number & u64::from(u32::MAX)).unwrap_or(u32::MAX)
 }

@@ -44,7 +44,7 @@ pub(super) const VIRTUAL_SERVERS: TableView<Check, VirtualServerId, VirtualServe
             Some(Value::Integer(scheduler(row.config.scheduler)))
         }),
         Column::new(10, "virtualServerLoadBalancingKind", METHOD, |_, _, row| method(row.config.method)),
-        // A service whose checkers rest is alive, too.
+        // A service whose checkers are suspended is alive, too.
         Column::new(11, "virtualServerStatus", STATUS, |_, _, _| Some(Value::truth(true))),
         Column::new(12, "virtualServerVirtualHost", STRING, |_, _, row| {
             row.config.virtual_host.as_ref().map(Value::text)
@@ -244,14 +244,14 @@ fn protocol(row: &VirtualServer) -> Value {
     })
 }
 
-/// Of an IPv4 service; the full address by default.
+/// Persistence granularity of an IPv4 service as a network mask; the default is the whole address.
 fn mask(row: &VirtualServer) -> Option<Value> {
     let host_bits = 32 - u32::from(row.config.granularity.unwrap_or(32).min(32));
     let mask = u32::MAX.checked_shl(host_bits).unwrap_or(0);
     (row.family == Family::V4).then(|| octets(std::net::Ipv4Addr::from(mask).into()))
 }
 
-/// A flag of the scheduler, if it is this one.
+/// A scheduler flag; false if the service has another scheduler than `of`.
 fn flag(row: &VirtualServer, of: Option<Scheduler>, at: usize) -> Option<Value> {
     let fits = of.is_none_or(|scheduler| scheduler == row.config.scheduler);
     Some(Value::truth(fits && row.config.scheduler_flags.get(at).is_some_and(|flag| *flag)))

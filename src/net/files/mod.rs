@@ -1,9 +1,9 @@
-//! Files with a number in them, for `track_file` and FILE_CHECK.
+//! Watches files that contain a number, for `track_file` and FILE_CHECK.
 //!
-//! A thread follows what the kernel tells of their directories, and has the files looked at by others: a file system that
-//! hangs holds up its own files alone.
+//! A thread watches their directories with inotify; other threads read the files, so that a file system that hangs delays
+//! only its own files.
 
-mod look;
+mod examine;
 mod number;
 mod watched;
 mod workers;
@@ -19,30 +19,35 @@ use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor};
 
 use crate::config::model::TrackFile;
 use crate::reactor::{Events, Feed, Feeder, Interest, Reactor, Token, clock, feed};
-pub use look::InitFiles;
-use look::{Job, Look, Looked};
+pub use examine::InitFiles;
+use examine::{Examine, Examined, Job};
 pub use watched::FileEvent;
 use watched::Watched;
 use workers::Workers;
 
-/// How often the files are looked at even if the kernel reports nothing: network file systems, symbolic links, directories
-/// that come later.
-const LOOK: Duration = Duration::from_secs(1);
+/// Interval of reading all files even without inotify events: for network file systems, symbolic links and directories
+/// created later.
+const INTERVAL: Duration = Duration::from_secs(1);
 const STOP: Token = Token(0);
 const CHANGE: Token = Token(1);
 
-/// Starts to watch: each file gives a number at once, and whenever it changes. Files with `init_file` are written first, as
-/// the init_files asks for.
+/// Starts to watch files. The number of each file is sent at the start and at each change. Files with `init_file` are
+/// written first, depending on `init_files`.
 ///
 /// # Errors
 /// When the system has no descriptors or threads left.
 pub fn watch_files(files: &[TrackFile], init_files: InitFiles) -> io::Result<Feed<FileEvent>> {
     let inotify = Arc::new(Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC)?);
     let watcher = inotify.clone();
-    watch(files, init_files, inotify, Arc::new(move |job: &Job| look::look(job, &watcher)))
+    watch(files, init_files, inotify, Arc::new(move |job: &Job| examine::examine(job, &watcher)))
 }
 
-fn watch(files: &[TrackFile], init_files: InitFiles, inotify: Arc<Inotify>, look: Look) -> io::Result<Feed<FileEvent>> {
+fn watch(
+    files: &[TrackFile],
+    init_files: InitFiles,
+    inotify: Arc<Inotify>,
+    examine: Examine,
+) -> io::Result<Feed<FileEvent>> {
     let (feed, feeder) = feed()?;
     let reactor = Reactor::coarse()?;
     reactor.register(feeder.waker(), STOP, Interest::READABLE)?;
@@ -52,7 +57,7 @@ fn watch(files: &[TrackFile], init_files: InitFiles, inotify: Arc<Inotify>, look
         watched: files.iter().map(|file| Watched::new(file, init_files)).collect(),
         by_name: HashMap::new(),
         inotify,
-        workers: Workers::new(look, feeder.waker().clone()),
+        workers: Workers::new(examine, feeder.waker().clone()),
         reactor,
         feeder,
     };
@@ -63,7 +68,7 @@ fn watch(files: &[TrackFile], init_files: InitFiles, inotify: Arc<Inotify>, look
 /// The thread.
 struct Watcher {
     watched: Vec<Watched>,
-    /// Files by the watch of their directory and their name in it.
+    /// Indices of files by the watch of their directory and their name in it.
     by_name: HashMap<(WatchDescriptor, std::ffi::OsString), Vec<usize>>,
     inotify: Arc<Inotify>,
     workers: Workers,
@@ -81,8 +86,8 @@ impl Watcher {
             self.follow_kernel();
             let now = clock::now();
             if now >= due {
-                due = now.saturating_add(LOOK);
-                self.look_at_all(now);
+                due = now.saturating_add(INTERVAL);
+                self.examine_all(now);
             }
             if self.reactor.wait(Some(due), &mut events).is_err() {
                 return;
@@ -90,19 +95,19 @@ impl Watcher {
         }
     }
 
-    fn look_at_all(&mut self, now: Duration) {
-        let mut told = Vec::new();
+    fn examine_all(&mut self, now: Duration) {
+        let mut reported = Vec::new();
         for (place, watched) in self.watched.iter_mut().enumerate() {
             if let Some(job) = watched.due(place, false, now) {
                 self.workers.begin(job);
             }
-            told.extend(watched.overdue(now));
+            reported.extend(watched.overdue(now));
         }
-        self.tell(told);
+        self.report(reported);
     }
 
     fn take_results(&mut self) {
-        while let Some(Looked { place, watch, init, found, complete }) = self.workers.result() {
+        while let Some(Examined { place, watch, init, found, complete }) = self.workers.result() {
             let Some(watched) = self.watched.get_mut(place) else { continue };
             let path = Path::new(&watched.file.path);
             if let (Some(watch), Some(name)) = (watch, path.file_name()) {
@@ -111,15 +116,15 @@ impl Watcher {
                     files.push(place);
                 }
             }
-            let told = watched.looked(init, found, complete);
+            let reported = watched.examined(init, found, complete);
             if let Some(job) = watched.again(place, clock::now()) {
                 self.workers.begin(job);
             }
-            self.tell(told);
+            self.report(reported);
         }
     }
 
-    /// Looks at the files of which the kernel reports that something is complete.
+    /// Reads the files for which inotify reports a completed write, a rename or a removal.
     fn follow_kernel(&mut self) {
         let now = clock::now();
         while let Ok(events) = self.inotify.read_events() {
@@ -128,7 +133,7 @@ impl Watcher {
             }
             for event in events {
                 if event.mask.contains(AddWatchFlags::IN_IGNORED) {
-                    // The directory is gone; the next look watches the one that has come in its place.
+                    // The directory was removed; the next read watches its replacement.
                     self.by_name.retain(|(watch, _), _| *watch != event.wd);
                     continue;
                 }
@@ -143,7 +148,7 @@ impl Watcher {
         }
     }
 
-    fn tell(&self, events: Vec<FileEvent>) {
+    fn report(&self, events: Vec<FileEvent>) {
         events.into_iter().for_each(|event| self.feeder.send(event));
     }
 }
@@ -153,7 +158,7 @@ mod tests {
     use std::sync::Mutex;
     use std::sync::mpsc::channel;
 
-    use super::look::Found;
+    use super::examine::Found;
     use super::*;
 
     fn file(name: &str) -> TrackFile {
@@ -162,37 +167,37 @@ mod tests {
     }
 
     #[test]
-    fn a_file_system_that_hangs_holds_up_only_its_own_files() {
+    fn a_file_system_that_hangs_delays_only_its_own_files() {
         let inotify = Arc::new(Inotify::init(InitFlags::IN_NONBLOCK).unwrap());
         let (release, hang) = channel::<()>();
         let hang = Mutex::new(hang);
-        let look: Look = Arc::new(move |job: &Job| {
+        let examine: Examine = Arc::new(move |job: &Job| {
             let number = if job.path == Path::new("/hangs") {
                 let _ = hang.lock().unwrap().recv();
                 7
             } else {
                 5
             };
-            Looked { place: job.place, watch: None, init: None, found: Found::Number(number), complete: job.complete }
+            Examined { place: job.place, watch: None, init: None, found: Found::Number(number), complete: job.complete }
         });
-        let files = watch(&[file("hangs"), file("works")], InitFiles::AsWritten, inotify, look).unwrap();
+        let files = watch(&[file("hangs"), file("works")], InitFiles::AsWritten, inotify, examine).unwrap();
         let mut reactor = Reactor::new().unwrap();
         reactor.register(&files, Token(1), Interest::READABLE).unwrap();
         let mut events = Events::with_capacity(4);
-        let mut told = Vec::new();
+        let mut reported = Vec::new();
         let mut next = || {
             let until = clock::now() + Duration::from_secs(20);
             loop {
-                files.events(&mut told);
-                if !told.is_empty() {
-                    return told.remove(0);
+                files.events(&mut reported);
+                if !reported.is_empty() {
+                    return reported.remove(0);
                 }
-                assert!(clock::now() < until, "nothing is told");
+                assert!(clock::now() < until, "no event");
                 reactor.wait(Some(until), &mut events).unwrap();
             }
         };
         assert_eq!(next(), FileEvent::Number { name: "works".into(), number: 5 });
-        // At last it counts as missing, and the log may say why.
+        // After the time limit the file counts as missing, and the reason is reported.
         assert_eq!(next(), FileEvent::Number { name: "hangs".into(), number: 0 });
         let FileEvent::Trouble { name, text } = next() else { panic!("no trouble") };
         assert!(name == "hangs" && text.contains("/hangs") && text.contains("does not answer"), "{text}");

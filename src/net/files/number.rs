@@ -1,6 +1,7 @@
-//! The number that a file begins with, as `strtol(3)` reads it.
+//! The number at the start of a file, parsed like `strtol(3)`.
 
-/// `None` when it does not fit 32 bits; 0 without a number. White space may stand before it, anything after it.
+/// Parses a decimal, octal or hexadecimal number after optional white space, ignoring the rest. 0 without a number, `None`
+/// when it does not fit 32 bits.
 pub(super) fn number(text: &[u8]) -> Option<i32> {
     let text = text.trim_ascii_start();
     let (negative, text) = match text.split_first() {
@@ -27,7 +28,7 @@ mod tests {
     use super::number;
 
     #[test]
-    fn numbers() {
+    fn numbers_are_parsed_like_strtol() {
         for (text, wanted) in [
             ("", Some(0)),
             ("5", Some(5)),
@@ -55,12 +56,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_read(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
+        fn any_bytes_are_parsed(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
             let _ = number(&bytes);
         }
 
         #[test]
-        fn every_number_is_read(wanted: i32) {
+        fn every_number_is_parsed(wanted: i32) {
             prop_assert_eq!(number(format!("{wanted}\n").as_bytes()), Some(wanted));
             prop_assert_eq!(number(format!("{wanted:#x}").as_bytes()), i32::try_from(i64::from(wanted as u32)).ok());
         }

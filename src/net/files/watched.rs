@@ -1,29 +1,29 @@
-//! What is known of one file, and when it is told.
+//! State of one watched file, and the events it causes.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::look::{Found, InitFiles, Job};
+use super::examine::{Found, InitFiles, Job};
 use crate::config::model::{InitFile, TrackFile};
 
-/// A look that takes longer is told of.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// A read that takes longer is reported as a trouble.
+const TIME_LIMIT: Duration = Duration::from_secs(3);
 
-/// What is told of a file.
+/// An event of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FileEvent {
-    /// Its number: at the start, and whenever it changes.
+    /// The number of the file: at the start and at each change.
     Number {
         /// Name of the `track_file` block.
         name: String,
-        /// The number; 0 when the file is not there or holds none.
+        /// The number; 0 when the file does not exist or contains none.
         number: i32,
     },
-    /// It cannot be made or read, or its number is beyond 32 bits: its number stays. Told once until that changes.
+    /// The file cannot be created or read, or its number does not fit 32 bits: the last number stays. Sent once per reason.
     Trouble {
         /// Name of the `track_file` block.
         name: String,
-        /// What is wrong, with the path and the number that stays; a message to the user.
+        /// Message for the log, with the path, the reason and the number that stays.
         text: String,
     },
 }
@@ -32,22 +32,22 @@ pub enum FileEvent {
 #[derive(Debug)]
 pub(super) struct Watched {
     pub(super) file: TrackFile,
-    /// To be written by the next look.
+    /// `init_file` to be written by the next read.
     init: Option<InitFile>,
     /// Number of the last event.
-    told: Option<i32>,
-    /// What the last look found.
-    seen: Option<Found>,
-    /// The trouble that was told last.
+    reported: Option<i32>,
+    /// Result of the last read.
+    last_found: Option<Found>,
+    /// The reason of the last [`FileEvent::Trouble`], until the file has a number again.
     trouble: Option<String>,
-    /// A look is under way since then.
-    since: Option<Duration>,
-    /// Another look is due when the present one is over: the kernel has reported something meanwhile.
+    /// Start of the running read.
+    started: Option<Duration>,
+    /// Read again after the running read: inotify has reported a change in the meantime.
     again: bool,
 }
 
 impl Watched {
-    /// Before the first look.
+    /// The state before the first read.
     pub(super) fn new(file: &TrackFile, init_files: InitFiles) -> Watched {
         let init = file.init.and_then(|init| match init_files {
             InitFiles::AsWritten => Some(init),
@@ -55,72 +55,72 @@ impl Watched {
             InitFiles::Never => None,
         });
         let file = file.clone();
-        Watched { file, init, told: None, seen: None, trouble: None, since: None, again: false }
+        Watched { file, init, reported: None, last_found: None, trouble: None, started: None, again: false }
     }
 
-    /// A look is due, perhaps as the kernel reported that something is `complete`. One at a time is under way.
+    /// Starts a read, unless one is running. `complete`: the kernel has reported a completed change.
     pub(super) fn due(&mut self, place: usize, complete: bool, now: Duration) -> Option<Job> {
-        if self.since.is_some() {
+        if self.started.is_some() {
             self.again |= complete;
             return None;
         }
-        self.since = Some(now);
-        // Nobody is told of the first look but as it is.
-        let complete = complete || self.seen.is_none();
+        self.started = Some(now);
+        // The first read counts as it is.
+        let complete = complete || self.last_found.is_none();
         Some(Job { place, path: PathBuf::from(&self.file.path), init: self.init.take(), complete })
     }
 
-    /// The look that has to follow the last one at once.
+    /// Starts another read if a change was reported during the last one.
     pub(super) fn again(&mut self, place: usize, now: Duration) -> Option<Job> {
         let again = std::mem::take(&mut self.again);
         again.then(|| self.due(place, true, now)).flatten()
     }
 
-    /// A look is over. Without a report of the kernel a writer may be halfway, so what is found counts when it was seen
-    /// twice.
-    pub(super) fn looked(&mut self, init: Option<String>, found: Found, complete: bool) -> Vec<FileEvent> {
-        self.since = None;
+    /// Handles the result of a read. If it is not `complete`, the file may be half written, so the result counts when two
+    /// successive reads agree.
+    pub(super) fn examined(&mut self, init: Option<String>, found: Found, complete: bool) -> Vec<FileEvent> {
+        self.started = None;
         let mut events = Vec::new();
         if let Some(why) = init {
-            let text = format!("track_file {}: init_file cannot write {}: {why}", self.file.name, self.file.path);
+            let text = format!("Cannot write {} (init_file of track_file {}): {why}", self.file.path, self.file.name);
             events.push(FileEvent::Trouble { name: self.file.name.clone(), text });
         }
-        let settled = complete || self.seen.as_ref() == Some(&found);
-        self.seen = Some(found.clone());
+        let settled = complete || self.last_found.as_ref() == Some(&found);
+        self.last_found = Some(found.clone());
         match found {
             _ if !settled => {}
             Found::Number(number) => {
                 self.trouble = None;
-                self.tell(number, &mut events);
+                self.report(number, &mut events);
             }
-            Found::Nothing(why) => self.stay(&why, &mut events),
+            Found::Unusable(why) => self.keep_number(&why, &mut events),
         }
         events
     }
 
-    /// The present look takes too long: the file counts as missing if it has no number yet.
+    /// Reports a running read that takes too long. A file without a number so far then counts as missing.
     pub(super) fn overdue(&mut self, now: Duration) -> Vec<FileEvent> {
         let mut events = Vec::new();
-        if self.since.is_some_and(|since| now >= since.saturating_add(PATIENCE)) {
-            self.stay("its file system does not answer", &mut events);
+        if self.started.is_some_and(|since| now >= since.saturating_add(TIME_LIMIT)) {
+            self.keep_number("its file system does not answer", &mut events);
         }
         events
     }
 
-    fn stay(&mut self, why: &str, events: &mut Vec<FileEvent>) {
-        let number = self.told.unwrap_or(0);
-        self.tell(number, events);
+    fn keep_number(&mut self, why: &str, events: &mut Vec<FileEvent>) {
+        let number = self.reported.unwrap_or(0);
+        self.report(number, events);
         if self.trouble.as_deref() == Some(why) {
             return;
         }
         self.trouble = Some(why.to_owned());
         let TrackFile { name, path, .. } = &self.file;
-        let text = format!("track_file {name}: {path} gives no number: {why}; the number stays {number}");
+        let text = format!("track_file {name}: no number from {path}: {why}; the number stays {number}");
         events.push(FileEvent::Trouble { name: name.clone(), text });
     }
 
-    fn tell(&mut self, number: i32, events: &mut Vec<FileEvent>) {
-        if self.told.replace(number) != Some(number) {
+    fn report(&mut self, number: i32, events: &mut Vec<FileEvent>) {
+        if self.reported.replace(number) != Some(number) {
             events.push(FileEvent::Number { name: self.file.name.clone(), number });
         }
     }
@@ -136,9 +136,9 @@ mod tests {
         Watched::new(&file, init_files)
     }
 
-    fn look(watched: &mut Watched, found: Found, complete: bool) -> Vec<FileEvent> {
+    fn examine(watched: &mut Watched, found: Found, complete: bool) -> Vec<FileEvent> {
         let job = watched.due(0, complete, Duration::ZERO).unwrap();
-        watched.looked(None, found, job.complete)
+        watched.examined(None, found, job.complete)
     }
 
     fn number(number: i32) -> FileEvent {
@@ -146,44 +146,44 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_half_written_does_not_count() {
+    fn a_half_written_file_does_not_count() {
         let mut watched = watched(InitFiles::Never);
-        assert_eq!(look(&mut watched, Found::Number(10), false), [number(10)], "the first look");
-        assert!(look(&mut watched, Found::Number(1), false).is_empty());
-        assert!(look(&mut watched, Found::Number(100), false).is_empty());
-        assert_eq!(look(&mut watched, Found::Number(100), false), [number(100)], "seen twice");
-        assert_eq!(look(&mut watched, Found::Number(2), true), [number(2)], "the kernel has reported it");
+        assert_eq!(examine(&mut watched, Found::Number(10), false), [number(10)], "the first read");
+        assert!(examine(&mut watched, Found::Number(1), false).is_empty());
+        assert!(examine(&mut watched, Found::Number(100), false).is_empty());
+        assert_eq!(examine(&mut watched, Found::Number(100), false), [number(100)], "two reads agree");
+        assert_eq!(examine(&mut watched, Found::Number(2), true), [number(2)], "the kernel has reported the change");
     }
 
     #[test]
-    fn the_old_number_stays_and_that_is_told_once() {
+    fn a_number_beyond_32_bits_is_reported_once_and_the_old_one_stays() {
         let mut watched = watched(InitFiles::Never);
-        look(&mut watched, Found::Number(3), true);
-        let beyond = || Found::Nothing("'99999999999' is beyond 32 bits".to_owned());
-        let told = look(&mut watched, beyond(), true);
-        let text = "track_file t: /f gives no number: '99999999999' is beyond 32 bits; the number stays 3";
-        assert_eq!(told, [FileEvent::Trouble { name: "t".into(), text: text.to_owned() }]);
-        assert!(look(&mut watched, beyond(), true).is_empty());
-        assert!(look(&mut watched, Found::Number(3), true).is_empty());
-        assert_eq!(look(&mut watched, beyond(), true).len(), 1, "it was well meanwhile");
+        examine(&mut watched, Found::Number(3), true);
+        let beyond = || Found::Unusable("'99999999999' is beyond 32 bits".to_owned());
+        let reported = examine(&mut watched, beyond(), true);
+        let text = "track_file t: no number from /f: '99999999999' is beyond 32 bits; the number stays 3";
+        assert_eq!(reported, [FileEvent::Trouble { name: "t".into(), text: text.to_owned() }]);
+        assert!(examine(&mut watched, beyond(), true).is_empty());
+        assert!(examine(&mut watched, Found::Number(3), true).is_empty());
+        assert_eq!(examine(&mut watched, beyond(), true).len(), 1, "the file was readable in between");
     }
 
     #[test]
-    fn a_report_during_a_look_is_another_look() {
+    fn a_change_during_a_read_causes_another_read() {
         let mut watched = watched(InitFiles::Never);
         assert!(watched.due(0, false, Duration::ZERO).is_some());
         assert!(watched.due(0, true, Duration::ZERO).is_none());
-        watched.looked(None, Found::Number(0), true);
+        watched.examined(None, Found::Number(0), true);
         assert!(watched.again(0, Duration::ZERO).is_some_and(|job| job.complete));
         assert!(watched.again(0, Duration::ZERO).is_none());
     }
 
     #[test]
-    fn init_file_is_for_the_first_look() {
+    fn init_file_is_written_by_the_first_read() {
         let init = |init_files| {
             let mut watched = watched(init_files);
             let first = watched.due(0, false, Duration::ZERO).and_then(|job| job.init).map(|init| init.overwrite);
-            watched.looked(None, Found::Number(0), true);
+            watched.examined(None, Found::Number(0), true);
             assert!(watched.due(0, true, Duration::ZERO).is_some_and(|job| job.init.is_none()));
             first
         };

@@ -1,48 +1,49 @@
-//! Threads that look at files. A thread that hangs is left to itself, and the next file gets another.
+//! Threads that read files. While a thread hangs, others handle the remaining files.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::look::{Job, Look, Looked};
+use super::examine::{Examine, Examined, Job};
 use crate::reactor::Waker;
 
-/// The threads. There are at most as many as looks that are under way at the same time: one for each file.
+/// A pool of threads, with at most one for each running read, that is for each file.
 pub(super) struct Workers {
-    look: Look,
+    examine: Examine,
     wake: Waker,
     jobs: Sender<Job>,
     next: Arc<Mutex<Receiver<Job>>>,
-    tell: Sender<Looked>,
-    results: Receiver<Looked>,
+    sender: Sender<Examined>,
+    results: Receiver<Examined>,
     threads: usize,
-    under_way: usize,
+    running: usize,
 }
 
 impl Workers {
-    /// Without a thread yet; each result gives a wake-up.
-    pub(super) fn new(look: Look, wake: Waker) -> Workers {
-        let ((jobs, next), (tell, results)) = (channel(), channel());
-        Workers { look, wake, jobs, next: Arc::new(Mutex::new(next)), tell, results, threads: 0, under_way: 0 }
+    /// A pool without threads. `wake` is called for each result.
+    pub(super) fn new(examine: Examine, wake: Waker) -> Workers {
+        let ((jobs, next), (sender, results)) = (channel(), channel());
+        Workers { examine, wake, jobs, next: Arc::new(Mutex::new(next)), sender, results, threads: 0, running: 0 }
     }
 
-    /// Has a look taken; [`result`](Workers::result) gives what came of it. If the system has no thread left, it waits
-    /// for one of those that are there.
+    /// Starts a read; [`result`](Workers::result) returns its result. If no further thread can be started, it waits for an
+    /// existing one.
     pub(super) fn begin(&mut self, job: Job) {
-        self.under_way = self.under_way.saturating_add(1);
-        if self.under_way > self.threads && self.add_thread().is_ok() {
+        self.running = self.running.saturating_add(1);
+        if self.running > self.threads && self.add_thread().is_ok() {
             self.threads = self.threads.saturating_add(1);
         }
-        // The receiver is ours.
+        // Cannot fail: we own the receiver.
         let _ = self.jobs.send(job);
     }
 
     fn add_thread(&self) -> std::io::Result<()> {
-        let (look, next, tell, wake) = (self.look.clone(), self.next.clone(), self.tell.clone(), self.wake.clone());
+        let (examine, next, sender, wake) =
+            (self.examine.clone(), self.next.clone(), self.sender.clone(), self.wake.clone());
         std::thread::Builder::new().name("file".into()).spawn(move || {
             loop {
                 let job = next.lock().unwrap_or_else(PoisonError::into_inner).recv();
                 let Ok(job) = job else { return };
-                if tell.send(look(&job)).is_err() {
+                if sender.send(examine(&job)).is_err() {
                     return;
                 }
                 wake.wake();
@@ -51,10 +52,10 @@ impl Workers {
         Ok(())
     }
 
-    /// A look that is over.
-    pub(super) fn result(&mut self) -> Option<Looked> {
-        let looked = self.results.try_recv().ok()?;
-        self.under_way = self.under_way.saturating_sub(1);
-        Some(looked)
+    /// The result of a completed read, if any.
+    pub(super) fn result(&mut self) -> Option<Examined> {
+        let examined = self.results.try_recv().ok()?;
+        self.running = self.running.saturating_sub(1);
+        Some(examined)
     }
 }

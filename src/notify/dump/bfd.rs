@@ -1,4 +1,4 @@
-//! The rows of the BFD process as text, in the layout of C keepalived without its descriptors and addresses in memory.
+//! Dump of the BFD process, in the layout of C keepalived without file descriptors and memory addresses.
 
 use std::fmt::{Display, Write};
 use std::time::{Duration, SystemTime};
@@ -11,7 +11,7 @@ use crate::wire::bfd::{Diagnostic, State};
 /// Name of the file of [`data`].
 pub const DATA: &str = "keepalived_bfd.data";
 
-/// All rows. `now` is the time of the loop, `clock` that of the wall at the same moment.
+/// All rows. `now` is the time of the event loop, `clock` the wall clock at the same moment.
 pub fn data(tables: &Tables, now: Duration, clock: SystemTime) -> String {
     let mut out = String::new();
     // Writing to a String cannot fail, here and below.
@@ -49,7 +49,7 @@ fn configured(out: &mut String, row: &Session) {
 }
 
 fn actual(out: &mut String, row: &Session) {
-    // Before the other end is heard.
+    // Before the first packet of the neighbor.
     let unknown = Remote {
         discriminator: 0,
         state: State::Down,
@@ -94,7 +94,7 @@ fn yes(flag: bool) -> &'static str {
     if flag { "Yes" } else { "No" }
 }
 
-/// Seconds since 1970, and the same as people write it.
+/// A wall-clock time: seconds since 1970, and local date and time.
 struct Moment(SystemTime);
 
 impl Display for Moment {

@@ -1,4 +1,4 @@
-//! The rows of the checker process as text.
+//! Dump of the checker process.
 
 use std::fmt::Write;
 
@@ -20,7 +20,7 @@ pub fn data(tables: &Tables) -> String {
         let _ = writeln!(out, "  Quorum: {}, hysteresis {}, {quorum}", row.config.quorum, row.config.hysteresis);
         let _ = writeln!(out, "  Connections: {}", row.statistics.connections);
         if row.suspended {
-            let _ = writeln!(out, "  Checkers rest: none of its addresses is here");
+            let _ = writeln!(out, "  Checkers are suspended: this host has none of its addresses");
         }
         for (server_id, server) in tables.real_servers.of(id) {
             real_server(&mut out, server);

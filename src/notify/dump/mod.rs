@@ -1,10 +1,11 @@
 //! Dump files: the rows as text, on SIGUSR1 and SIGUSR2.
 //!
-//! The process makes the text from its rows; a thread writes it, so that a slow disk holds nobody up. A file appears
-//! whole or not at all: it is written under a temporary name of its own and renamed.
+//! The process makes the text from its rows, and a thread writes it, so that a slow disk does not delay the process. Files
+//! are written under a temporary name and renamed, so that they are always complete.
 
 pub mod bfd;
 pub mod check;
+pub mod effective;
 mod trackers;
 pub mod vrrp;
 
@@ -17,21 +18,21 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use super::log::Log;
 
-/// What is to be dumped.
+/// Kind of a dump.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dump {
     /// SIGUSR1: all rows.
     Data,
     /// SIGUSR2: the counters of VRRP.
     Statistics,
-    /// SIGRTMAX - 1: the same, and they begin again at 0.
+    /// SIGRTMAX - 1: the counters of VRRP, which are then reset to 0.
     ClearStatistics,
 }
 
-/// Dumps that may wait; further ones are refused.
+/// Most waiting dumps; further ones are refused.
 const QUEUE: usize = 4;
 
-/// Writes dump files in a thread of its own.
+/// Writes dump files in a separate thread.
 #[derive(Debug)]
 pub struct Writer {
     queue: SyncSender<(&'static str, String)>,
@@ -39,7 +40,7 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread; what it does is told to `log`.
+    /// Starts the thread, which reports to `log`.
     pub fn start(log: Log) -> io::Result<Writer> {
         let (queue, orders) = sync_channel(QUEUE);
         let thread_log = log.clone();
@@ -47,7 +48,7 @@ impl Writer {
         Ok(Writer { queue, log })
     }
 
-    /// Has `text` written to the dump file `name`. Never blocks.
+    /// Queues `text` for the dump file `name`. Never blocks.
     pub fn write(&self, name: &'static str, text: String) {
         if self.queue.try_send((name, text)).is_err() {
             self.log.warning(format_args!("{name} is not written: earlier dumps are still being written"));
@@ -71,8 +72,8 @@ fn directory(tmpdir: Option<PathBuf>) -> PathBuf {
     tmpdir.filter(|path| path.is_absolute() && path.is_dir()).unwrap_or_else(|| "/tmp".into())
 }
 
-/// Puts a new file, readable by its owner only, in the place of `path`. The directory may be one in which anybody can
-/// create files: a name that cannot be guessed, created exclusively and renamed, follows nobody's links.
+/// Replaces `path` by a new file that only its owner can read. Safe in a directory where other users can create files: the
+/// temporary file has a random name, is created exclusively, and is renamed, so that no symbolic link is followed.
 pub fn replace(path: &Path, text: &str) -> io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{:016x}", RandomState::new().hash_one(std::process::id())));
@@ -80,7 +81,7 @@ pub fn replace(path: &Path, text: &str) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
     let written = file.write_all(text.as_bytes()).and_then(|()| fs::rename(&temporary, path));
     if written.is_err() {
-        // The first error is the one to tell.
+        // Report the first error.
         let _ = fs::remove_file(&temporary);
     }
     written

@@ -1,4 +1,4 @@
-//! Trackers, and who tracks them, in the layout that scripts written for C keepalived know.
+//! Dump of trackers and of the entries that refer to them, in the layout of C keepalived.
 
 use std::fmt::{Display, Write};
 use std::time::Duration;
@@ -8,7 +8,7 @@ use crate::notify::messages;
 use crate::track::{File, Process, Reading, Script, Session};
 use crate::vrrp::Tables;
 
-/// Kinds in the order of the lists, with the word for several of them and the mark after a name.
+/// Kinds in the order of the lists, with the plural, and the mark after a name.
 const LISTS: [(TrackerKind, &str, &str); 5] = [
     (TrackerKind::Interface, "interfaces", ""),
     (TrackerKind::Script, "scripts", ""),
@@ -31,7 +31,7 @@ pub(super) fn entries(out: &mut String, entries: &[Track]) {
     }
 }
 
-/// All trackers but interfaces.
+/// All trackers except interfaces.
 pub(super) fn sections(out: &mut String, tables: &Tables, now: Duration) {
     let trackers = &tables.trackers;
     let since = |since: Duration| format!("{:.3} s", now.saturating_sub(since).as_secs_f64());
@@ -58,7 +58,7 @@ pub(super) fn sections(out: &mut String, tables: &Tables, now: Duration) {
     for tracker in trackers.sessions.values() {
         session(out, &tracker.row);
         item(out, "Since", since(tracker.since));
-        users(out, TrackerKind::Bfd, &tracker.row.name, tables);
+        users(out, TrackerKind::Bfd, &tracker.row.config.name, tables);
     }
 }
 
@@ -140,19 +140,19 @@ fn process(out: &mut String, row: &Process, now: Duration) {
 }
 
 fn session(out: &mut String, row: &Session) {
-    let _ = writeln!(out, " VRRP Track BFD = {}", row.name);
-    item(out, "Weight", Signed(row.weight.into(), row.reverse));
-    let _ = writeln!(out, "   Bfd is {}", if row.up { "up" } else { "down" });
+    let _ = writeln!(out, " VRRP Track BFD = {}", row.config.name);
+    item(out, "Weight", Signed(row.config.weight.into(), row.config.reverse));
+    let _ = writeln!(out, "   Bfd is {}", if row.reading == Reading::Up { "up" } else { "down" });
 }
 
-/// The instances that a tracker concerns: by an entry of their own, or of their group.
+/// The instances that track an item, by their own entry or that of their sync group.
 fn users(out: &mut String, kind: TrackerKind, name: &str, tables: &Tables) {
     let _ = writeln!(out, "   Tracking instances :");
     for row in tables.instances.values() {
         let group = row.group.and_then(|group| tables.groups.get(&group));
         let of_group = group.map_or(&[][..], |group| &group.config.trackers);
         let mut entries = row.config.trackers.iter().map(|entry| (entry, "")).chain(
-            // Both count.
+            // An entry of the instance and one of its group both count.
             of_group.iter().map(|entry| (entry, ", by its sync group")),
         );
         while let Some((entry, by)) = entries.find(|(entry, _)| entry.kind == kind && entry.name == name) {

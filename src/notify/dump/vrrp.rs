@@ -1,10 +1,10 @@
-//! The rows of the VRRP process as text.
+//! Dump of the VRRP process.
 
 use std::fmt::{Display, Write};
 use std::time::Duration;
 
 use super::trackers;
-use crate::config::model::Authentication;
+use crate::config::model::{Authentication, Family, Version};
 use crate::notify::messages;
 use crate::vrrp::{Instance, InstanceId, Tables};
 
@@ -16,7 +16,7 @@ pub const STATISTICS: &str = "keepalived.stats";
 /// A line of the statistics: its label, and the counter unless it is a heading.
 type Line = (&'static str, Option<u64>);
 
-/// What each instance has counted, in the layout that monitoring knows.
+/// Counters of each instance, in the layout of C keepalived, which monitoring parses.
 pub fn statistics(tables: &Tables) -> String {
     let mut out = String::new();
     for row in tables.instances.values() {
@@ -56,7 +56,7 @@ fn lines(row: &Instance) -> [Line; 18] {
     ]
 }
 
-/// All rows. `now` is the time of the loop.
+/// All rows. `now` is the time of the event loop.
 pub fn data(tables: &Tables, now: Duration) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "{}", tables.system.version);
@@ -85,14 +85,12 @@ pub fn data(tables: &Tables, now: Duration) -> String {
 fn instance(out: &mut String, id: InstanceId, row: &Instance, tables: &Tables, now: Duration) {
     let config = &row.config;
     let _ = writeln!(out, "\nVRRP Instance: {}", config.name);
-    item(
-        out,
-        "Virtual router",
-        format_args!("{} on {}, {:?}, {:?}", config.vrid, config.interface, config.version, config.family),
-    );
+    let version = if config.version == Version::V2 { 2 } else { 3 };
+    let family = if config.family == Family::V4 { "IPv4" } else { "IPv6" };
+    item(out, "Virtual router", format_args!("{} on {}, version {version}, {family}", config.vrid, config.interface));
     if let (Some(vmac), Some(config)) = (&row.vmac, &config.vmac) {
-        let made = if vmac.ifindex.is_some() { "made" } else { "not made" };
-        let by = if config.xmit_base { ", adverts by the interface below" } else { "" };
+        let made = if vmac.ifindex.is_some() { "created" } else { "not created" };
+        let by = if config.xmit_base { ", adverts from the lower interface" } else { "" };
         item(out, "VMAC", format_args!("{} {}: {made}{by}", vmac.name, Mac(config.mac)));
     }
     let since = now.saturating_sub(row.since).as_secs_f64();
@@ -103,7 +101,7 @@ fn instance(out: &mut String, id: InstanceId, row: &Instance, tables: &Tables, n
     item(out, "Priority", format_args!("{} of {}", row.priority, row.base_priority));
     item(out, "Preemption", if row.nopreempt { "no" } else { "yes" });
     if let Some((address, priority)) = row.master {
-        item(out, "Last master heard", format_args!("{address}, priority {priority}"));
+        item(out, "Last master", format_args!("{address}, priority {priority}"));
     }
     if let Some(source) = row.source {
         item(out, "Sends from", source);
@@ -114,7 +112,7 @@ fn instance(out: &mut String, id: InstanceId, row: &Instance, tables: &Tables, n
     }
     let (own, learnt) = (config.advert_interval.as_secs_f64(), row.master_interval.as_secs_f64());
     item(out, "Advert interval", format_args!("{own} s, of the master {learnt} s"));
-    // The kind alone: what stands in it is secret.
+    // The kind only, as the key is secret.
     let authentication = match config.authentication {
         None => "none",
         Some(Authentication::Pass(_)) => "PASS",
@@ -142,7 +140,7 @@ fn addresses(out: &mut String, owner: u32, tables: &Tables) {
     }
 }
 
-/// An Ethernet address as it is written.
+/// Shows an Ethernet address as hexadecimal octets with colons.
 struct Mac([u8; 6]);
 
 impl Display for Mac {

@@ -1,4 +1,4 @@
-//! Which changes are mailed, and in which words. The subjects are those that mail filters of this field look for.
+//! Mails about changes. Subjects and bodies have the wording of C keepalived, which mail filters match.
 
 use super::Alert;
 use crate::check::{self, QuorumStatus};
@@ -41,13 +41,13 @@ pub fn mail(change: &vrrp::Change, tables: &vrrp::Tables) -> Option<Alert> {
 
 /// The mail about a change of a checker, a real server or a quorum, if its `smtp_alert` asks for one.
 ///
-/// Each verdict of a checker is mailed; with `no_checker_emails` only what becomes of the real server. A stop of the
-/// daemon is not: nothing has failed.
+/// Each verdict of a checker is mailed; with `no_checker_emails`, only changes of the real server. The stop of the daemon is
+/// not mailed, as no server has failed.
 pub fn check_mail(change: &check::Change, tables: &check::Tables) -> Option<Alert> {
     let per_server = tables.lvs.no_checker_emails;
     match change {
         check::Change::Checker { id, up, .. } if !per_server => {
-            // The log line tells which check and why.
+            // The log line has the checker and the reason.
             real_server_mail(id.0, *up, &check_messages::line(change, tables).1, tables)
         }
         check::Change::RealServer { id, up, cause: check::Cause::Checks | check::Cause::Initial, .. } if per_server => {

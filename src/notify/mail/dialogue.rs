@@ -1,4 +1,4 @@
-//! The client's side of one SMTP dialogue (RFC 5321), without a socket: octets in, octets out.
+//! Client side of an SMTP dialogue (RFC 5321) without I/O: octets in, octets out.
 
 use std::mem;
 use std::str::FromStr;
@@ -6,10 +6,10 @@ use std::str::FromStr;
 use lettre::transport::smtp::commands;
 use lettre::transport::smtp::response::Response;
 
-/// Octets of a reply; a longer one ends the dialogue.
+/// Longest reply in octets; a longer one ends the dialogue.
 const REPLY_LIMIT: usize = 4096;
 
-/// A dialogue from the greeting to QUIT.
+/// An SMTP dialogue, from the greeting to QUIT.
 #[derive(Debug)]
 pub(super) struct Dialogue {
     stage: Stage,
@@ -17,23 +17,23 @@ pub(super) struct Dialogue {
     sender: String,
     recipients: Vec<String>,
     message: String,
-    /// The reply that is not complete yet.
+    /// The incomplete reply.
     reply: Vec<u8>,
     accepted: usize,
     deferred: Vec<String>,
     refused: Vec<String>,
-    /// What was said of the last recipient that was not accepted.
+    /// The reply about the last recipient that was not accepted.
     complaint: String,
     outcome: Option<Outcome>,
 }
 
-/// What we wait for.
+/// The reply that is awaited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     Greeting,
     Helo,
     Mail,
-    /// The answer for this recipient.
+    /// The reply about this recipient.
     Rcpt(usize),
     Data,
     Message,
@@ -41,19 +41,19 @@ enum Stage {
     Over,
 }
 
-/// What became of the mail.
+/// Result of the dialogue for the mail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
-    /// The relay has taken it, but for these recipients.
+    /// The relay accepted the mail, except for these recipients.
     Taken {
-        /// To be tried again.
+        /// Refused temporarily.
         deferred: Vec<String>,
-        /// Refused for good.
+        /// Refused permanently.
         refused: Vec<String>,
     },
-    /// Not now: why.
+    /// Refused temporarily, with the reason.
     Deferred(String),
-    /// Never: why.
+    /// Refused permanently, with the reason.
     Refused(String),
 }
 
@@ -75,7 +75,7 @@ impl Dialogue {
         }
     }
 
-    /// What the relay sent; returns what to send.
+    /// Processes octets from the relay; returns the octets to send.
     pub(super) fn receive(&mut self, octets: &[u8]) -> Vec<u8> {
         let mut output = Vec::new();
         for &octet in octets {
@@ -96,7 +96,7 @@ impl Dialogue {
         output
     }
 
-    /// Nothing more comes: closed, reset or timed out, as `why` says.
+    /// Ends the dialogue without a reply, for the reason `why`.
     pub(super) fn break_off(&mut self, why: &str) {
         self.end(Outcome::Deferred(why.to_owned()));
         self.stage = Stage::Over;
@@ -107,12 +107,12 @@ impl Dialogue {
         self.stage == Stage::Over
     }
 
-    /// Known when the relay has answered the message, or refused before.
+    /// The result, once the relay has replied to the message, or refused it earlier.
     pub(super) fn outcome(&self) -> Option<&Outcome> {
         self.outcome.as_ref()
     }
 
-    /// The first outcome stands.
+    /// Sets the result; the first one counts.
     fn end(&mut self, outcome: Outcome) {
         self.outcome.get_or_insert(outcome);
     }
@@ -129,7 +129,7 @@ impl Dialogue {
                 return None;
             }
         };
-        // 421: it closes the connection whatever was asked (RFC 5321 section 3.8).
+        // 421: the relay closes the connection (RFC 5321 section 3.8).
         if code == 421 {
             self.break_off(&said);
             return None;
@@ -145,7 +145,7 @@ impl Dialogue {
         }
     }
 
-    /// The command after a positive answer.
+    /// The command after a positive reply.
     fn advance(&mut self) -> String {
         match self.stage {
             Stage::Greeting => {
@@ -210,7 +210,7 @@ impl Dialogue {
     }
 }
 
-/// Whether the last line of a reply is one without a hyphen after its code.
+/// Whether the last line of a reply has no hyphen after its code.
 fn is_complete(reply: &[u8]) -> bool {
     let body = reply.strip_suffix(b"\n").unwrap_or(reply);
     let last = body.rsplit(|octet| *octet == b'\n').next().unwrap_or(body);
@@ -220,7 +220,7 @@ fn is_complete(reply: &[u8]) -> bool {
 /// Code and text of a complete reply.
 fn read(reply: &[u8]) -> Option<(u16, String)> {
     let text = String::from_utf8_lossy(reply);
-    // Some relays end their lines with LF alone; the crate wants CR LF.
+    // Some relays end lines with LF only; the crate requires CR LF.
     let lines: Vec<&str> = text.lines().collect();
     let response = Response::from_str(&(lines.join("\r\n") + "\r\n")).ok()?;
     let code = u16::from(response.code());
@@ -239,7 +239,7 @@ mod tests {
         Dialogue::new("host", "me@here", &recipients, "Subject: s\r\n\r\nb\r\n.\r\n".into())
     }
 
-    /// What we say to these replies, and what comes of it.
+    /// Our commands for these replies, and the result.
     fn talk(replies: &[&str]) -> (Vec<String>, Option<Outcome>) {
         let mut dialogue = dialogue();
         let said = replies.iter().map(|reply| String::from_utf8(dialogue.receive(reply.as_bytes())).unwrap()).collect();
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mail_goes_through() {
+    fn a_mail_is_sent() {
         let (said, outcome) = talk(&[
             "220-hello\r\n220 there\r\n",
             "250 host\r\n",
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn refusals_are_for_now_or_for_good() {
+    fn refusals_are_temporary_or_permanent() {
         assert_eq!(talk(&["451 later\r\n"]).1, Some(Outcome::Deferred("451 later".into())));
         assert_eq!(talk(&["554-go\r\n554 away\r\n"]).1, Some(Outcome::Refused("554 go away".into())));
         assert_eq!(
@@ -298,10 +298,9 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the relay says, and in whatever pieces: no panic, no more than one command for a reply, no more
-        /// memory than a reply may have.
+        /// For any octets in any pieces: no panic, at most one command for a reply, and bounded memory.
         #[test]
-        fn any_relay_is_survived(octets in prop::collection::vec(prop_oneof![
+        fn any_octets_of_a_relay_are_handled(octets in prop::collection::vec(prop_oneof![
             3 => prop::sample::select(b"\r\n -0123456789".to_vec()), 1 => any::<u8>()], 0..6000), piece in 1_usize..600) {
             let mut dialogue = dialogue();
             let mut sent = 0;
@@ -314,7 +313,7 @@ mod tests {
             prop_assert!(dialogue.is_over() && dialogue.outcome().is_some());
         }
 
-        /// Replies that make sense, in any pieces: the dialogue ends, and the message is only sent after a 354.
+        /// For valid replies in any pieces: the dialogue ends, and the message is sent only after a 354.
         #[test]
         fn any_answers_end_the_dialogue(codes in prop::collection::vec(prop::sample::select(
             vec![220_u16, 250, 354, 421, 450, 550]), 8..12), piece in 1_usize..40) {

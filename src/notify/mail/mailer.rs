@@ -12,28 +12,30 @@ use super::dialogue::{Dialogue, Outcome};
 use super::{Alert, Relay};
 use crate::config::model::{Global, MailServer};
 use crate::notify::log::{Level, Log};
+use crate::reactor::background::await_end;
+use crate::text::{counted, was};
 
-/// Mails that may wait.
+/// Most waiting mails.
 const QUEUE: usize = 1024;
-/// Attempts for one mail; with the pauses about a quarter of an hour.
+/// Most attempts for a mail; about a quarter of an hour with the pauses.
 const ATTEMPTS: u32 = 20;
-/// Pause after the first attempt that failed for now; each further one doubles it.
+/// Pause after the first failed attempt; it doubles with each further one.
 const PAUSE: Duration = Duration::from_secs(1);
 /// Longest pause.
 const MAX_PAUSE: Duration = Duration::from_secs(60);
-/// Once the daemon stops: limit for a connection or a reply.
+/// Time limit of a connection or a reply while the daemon stops.
 const LAST_PATIENCE: Duration = Duration::from_millis(500);
-/// How often a stop is looked for while waiting for the relay.
+/// Interval of checks for a stop while waiting for the relay.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Handle to the thread.
+/// Handle of the thread.
 #[derive(Debug)]
 pub struct Mailer {
-    /// Where to send; `None` sends nothing.
+    /// The relay; `None` = no mail is sent.
     relay: Option<Arc<Relay>>,
-    /// There once mail was first configured.
+    /// Running since mail was first configured.
     thread: Option<Thread>,
-    /// Dropped since there was last room in the queue.
+    /// Number of mails dropped since the queue became full.
     lost: u64,
     log: Log,
 }
@@ -45,42 +47,42 @@ struct Thread {
     handle: JoinHandle<()>,
 }
 
-/// What both sides look at.
+/// State shared with the thread.
 #[derive(Debug, Default)]
 struct Shared {
-    /// Mails neither sent nor given up.
+    /// Number of mails that are neither sent nor given up.
     pending: AtomicUsize,
     closing: AtomicBool,
 }
 
-/// A mail under way.
+/// A mail in the queue.
 #[derive(Debug)]
 struct Job {
     alert: Alert,
     relay: Arc<Relay>,
-    /// When the change happened.
+    /// Date of the change.
     date: String,
-    /// Mailboxes that have not got it yet.
+    /// Mailboxes to which the mail was not sent yet.
     recipients: Vec<String>,
     attempts: u32,
     due: Instant,
 }
 
 impl Mailer {
-    /// A mailer for this configuration; the thread starts when there is a relay and someone to write to.
+    /// A mailer for this configuration; the thread starts when a relay and a recipient are configured.
     pub fn start(global: Option<&Global>, log: Log) -> Mailer {
         let mut mailer = Mailer { relay: None, thread: None, lost: 0, log };
         mailer.configure(global);
         mailer
     }
 
-    /// Has mails submitted from now on go by this configuration.
+    /// Applies a new configuration to mails that are submitted from now on.
     pub fn configure(&mut self, global: Option<&Global>) {
         self.relay = global.and_then(Relay::new).map(Arc::new);
         if self.relay.is_some() && self.thread.is_none() {
             match Thread::start(self.log.clone()) {
                 Ok(thread) => self.thread = Some(thread),
-                Err(error) => self.log.error(format_args!("No mail can be sent: {error}")),
+                Err(error) => self.log.error(format_args!("Cannot send mail: {error}")),
             }
         }
     }
@@ -96,7 +98,8 @@ impl Mailer {
             return;
         }
         if self.lost > 0 {
-            self.log.error(format_args!("{} mails were dropped", self.lost));
+            let lost = usize::try_from(self.lost).unwrap_or(usize::MAX);
+            self.log.error(format_args!("{} {} dropped", counted(lost, "mail"), was(lost)));
             self.lost = 0;
         }
         let job = Job {
@@ -112,18 +115,16 @@ impl Mailer {
         let _ = thread.queue.send(job);
     }
 
-    /// Sends what is queued, at the latest until `limit`.
+    /// Sends the queued mails, within `limit`.
     pub fn finish(self, limit: Duration) {
         let Some(Thread { queue, shared, handle }) = self.thread else { return };
         shared.closing.store(true, Ordering::Relaxed);
         drop(queue);
-        let until = Instant::now() + limit;
-        while !handle.is_finished() && Instant::now() < until {
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        await_end(&handle, limit);
         let left = shared.pending.load(Ordering::Relaxed) as u64 + self.lost;
         if left > 0 {
-            self.log.error(format_args!("{left} mails were not sent"));
+            let left = usize::try_from(left).unwrap_or(usize::MAX);
+            self.log.error(format_args!("{} {} not sent", counted(left, "mail"), was(left)));
         }
     }
 }
@@ -141,30 +142,30 @@ impl Thread {
     }
 }
 
-/// The thread's side.
+/// State of the thread.
 struct Sending {
     shared: Arc<Shared>,
     log: Log,
-    /// In order of the changes.
+    /// Waiting mails, in the order of the changes.
     waiting: Vec<Job>,
-    /// Next pause for the relay.
+    /// Next pause after a failed connection.
     pause: Duration,
-    /// While the relay cannot be talked to: when to try again.
+    /// While the relay cannot be reached: time of the next attempt.
     resume: Option<Instant>,
-    /// Why.
+    /// The last reason why the relay could not be reached.
     trouble: Option<String>,
 }
 
-/// How an attempt ended.
+/// Result of an attempt.
 enum Attempt {
-    /// There was a dialogue.
+    /// There was an SMTP dialogue, with this result.
     Talked(Outcome),
-    /// The relay could not be talked to: why.
+    /// The relay could not be reached, for this reason.
     NoRelay(String),
 }
 
 impl Sending {
-    /// Until the queue's other end is gone and nothing waits.
+    /// Runs until the sender is dropped and no mail waits.
     fn run(mut self, jobs: &Receiver<Job>) {
         let mut open = true;
         while open || !self.waiting.is_empty() {
@@ -186,14 +187,14 @@ impl Sending {
         }
     }
 
-    /// How long nothing is due.
+    /// Time until the next mail is due.
     fn patience(&self) -> Duration {
         let first = self.waiting.iter().map(|job| job.due).min();
         let due = first.max(self.resume.filter(|_| first.is_some()));
         due.map_or(Duration::from_secs(3600), |due| due.saturating_duration_since(Instant::now()))
     }
 
-    /// The mail to try next. Once the queue is closed none waits any longer.
+    /// The mail to try next. After the queue was closed all mails are due.
     fn next_due(&self, open: bool) -> Option<usize> {
         let now = Instant::now();
         if open && self.resume.is_some_and(|at| at > now) {
@@ -202,8 +203,8 @@ impl Sending {
         self.waiting.iter().position(|job| !open || job.due <= now)
     }
 
-    /// Tries a mail; `position` is its place when it has to wait on. False ends the thread: it stops, and there is
-    /// no relay.
+    /// Tries to send a mail; `position` is its place in the queue if it has to wait. False = the daemon stops and the relay
+    /// cannot be reached, so that the thread ends.
     fn work(&mut self, mut job: Job, position: usize, open: bool) -> bool {
         job.attempts += 1;
         let relay = Arc::clone(&job.relay);
@@ -214,7 +215,7 @@ impl Sending {
                 if given_up {
                     self.give_up(&job, &why);
                 } else {
-                    // The same trouble is told once.
+                    // Log the same reason once.
                     if self.trouble.as_ref() != Some(&why) {
                         self.log.warning(format_args!("Mail relay {server}: {why}; trying again"));
                     }
@@ -274,7 +275,7 @@ impl Sending {
     }
 }
 
-/// One connection.
+/// Sends a mail over one connection.
 fn attempt(job: &Job, closing: &AtomicBool) -> Attempt {
     let Job { relay, alert, date, recipients, .. } = job;
     let patience = || if closing.load(Ordering::Relaxed) { relay.timeout.min(LAST_PATIENCE) } else { relay.timeout };
@@ -285,9 +286,9 @@ fn attempt(job: &Job, closing: &AtomicBool) -> Attempt {
         stream.set_read_timeout(Some(LOOK))?;
         stream.set_write_timeout(Some(patience()))?;
         while !dialogue.is_over() {
-            let octets = hear(&mut stream, patience, &mut dialogue)?;
+            let octets = receive(&mut stream, patience, &mut dialogue)?;
             greeted = true;
-            // The mail is taken or refused: what is left is manners.
+            // The mail is accepted or refused; only QUIT is left.
             let settled = dialogue.outcome().is_some();
             match stream.write_all(&octets) {
                 Err(_) if settled => dialogue.break_off("closed"),
@@ -308,14 +309,14 @@ fn attempt(job: &Job, closing: &AtomicBool) -> Attempt {
     }
 }
 
-/// Connects to the first address that takes a connection. A name is looked up each time, which may take as long as the
-/// system's resolver does.
+/// Connects to the first address that accepts a connection. A host name is resolved each time, which may take as long as the
+/// resolver of the system needs.
 fn connect(server: &MailServer, patience: impl Fn() -> Duration) -> io::Result<TcpStream> {
     let addresses: Vec<SocketAddr> = match server {
         MailServer::Address(address) => vec![*address],
         MailServer::Name { host, port } => (host.as_str(), *port).to_socket_addrs()?.collect(),
     };
-    let mut failed = io::Error::new(ErrorKind::NotFound, "its name has no address");
+    let mut failed = io::Error::new(ErrorKind::NotFound, "its host name has no address");
     for address in addresses {
         match TcpStream::connect_timeout(&address, patience()) {
             Ok(stream) => return Ok(stream),
@@ -325,9 +326,9 @@ fn connect(server: &MailServer, patience: impl Fn() -> Duration) -> io::Result<T
     Err(failed)
 }
 
-/// Reads until there is something to say or the dialogue is over; the whole reply within `patience`, however its
-/// octets drip.
-fn hear(stream: &mut TcpStream, patience: impl Fn() -> Duration, dialogue: &mut Dialogue) -> io::Result<Vec<u8>> {
+/// Reads until there are octets to send or the dialogue is over; `patience` limits the whole reply, also when it arrives
+/// octet by octet.
+fn receive(stream: &mut TcpStream, patience: impl Fn() -> Duration, dialogue: &mut Dialogue) -> io::Result<Vec<u8>> {
     let since = Instant::now();
     let mut buffer = [0; 2048];
     loop {

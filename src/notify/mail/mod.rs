@@ -1,7 +1,7 @@
-//! Alert mail: what a change is worth telling, and the thread that hands it to the relay.
+//! Alert mail: the mails about changes, and the thread that sends them to the relay.
 //!
-//! A mail is made from the rows at the moment of the change, then waits in a bounded queue. Each goes over a
-//! connection of its own, one after the other.
+//! A mail is made from the rows at the time of the change, and waits in a bounded queue. Mails are sent one after the other,
+//! each over its own connection.
 
 mod alerts;
 mod dialogue;

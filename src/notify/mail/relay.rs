@@ -1,4 +1,4 @@
-//! The relay and the addresses, from `global_defs`, and the message as it goes over the wire.
+//! The relay and the addresses of `global_defs`, and the format of messages.
 
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use lettre::message::header::{HeaderName, HeaderValue, Headers};
 use super::{Alert, text};
 use crate::config::model::{Global, MailServer};
 
-/// Longest address line of a header; longer ones are no addresses.
+/// Longest address line of a header; longer values are not addresses.
 const ADDRESS_LIMIT: usize = 512;
 
 /// Longest line of a header that is sent unfolded (RFC 5322 section 2.1.1 allows 998).
 const LINE_LIMIT: usize = 990;
 
-/// Who takes our mail, from whom it is and for whom.
+/// Relay, sender and recipients of mail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Relay {
     /// `smtp_server`.
@@ -29,7 +29,7 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// `None` unless server, sender and at least one recipient are configured: then there is no mail.
+    /// The relay; `None` (no mail) unless server, sender and at least one recipient are configured.
     pub fn new(global: &Global) -> Option<Relay> {
         let recipients: Vec<Address> =
             global.notification_email.iter().filter_map(|text| Address::parse(text)).collect();
@@ -46,7 +46,7 @@ impl Relay {
         })
     }
 
-    /// The message with its final dot: lines end with CR LF, a dot that begins a line is doubled (RFC 5321 section
+    /// The message with its final dot: lines end with CR LF, and a dot at the start of a line is doubled (RFC 5321 section
     /// 4.5.2).
     pub(super) fn message(&self, alert: &Alert, date: &str) -> String {
         let recipients: Vec<&str> = self.recipients.iter().map(|address| address.shown.as_str()).collect();
@@ -54,7 +54,7 @@ impl Relay {
         let mut header = |name: &'static str, value: &str| {
             let name = HeaderName::new_from_ascii_str(name);
             let (raw, encoded) = (value.to_owned(), value.to_owned());
-            // Filters look at single lines: folded and encoded only when it has to be. Nothing here controls the line.
+            // Mail filters match single lines, so headers are folded and encoded only if necessary.
             headers.insert_raw(if value.is_ascii() && name.len() + value.len() < LINE_LIMIT {
                 HeaderValue::dangerous_new_pre_encoded(name, raw, encoded)
             } else {
@@ -86,15 +86,15 @@ impl Relay {
 /// A mail address as configured: `a@b` or `Name <a@b>`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Address {
-    /// As it stands in the headers.
+    /// The form in headers.
     pub(super) shown: String,
-    /// What goes into MAIL FROM and RCPT TO, without the angle brackets. Not lettre's type: relays take local names
-    /// without a domain, lettre does not.
+    /// The form in MAIL FROM and RCPT TO, without angle brackets. Not the type of lettre, which refuses local names without a
+    /// domain; relays accept them.
     pub(super) mailbox: String,
 }
 
 impl Address {
-    /// `None` when there is nothing that could be sent to.
+    /// Parses an address; `None` when it has no valid mailbox.
     fn parse(written: &str) -> Option<Address> {
         let shown = text::line(written.trim(), ADDRESS_LIMIT);
         let inner = shown.rsplit_once('<').map_or(shown.as_str(), |(_, rest)| rest.split('>').next().unwrap_or(rest));

@@ -1,6 +1,6 @@
-//! Text that is safe to put on a line of mail.
+//! Makes text safe for a line of mail.
 
-/// The text on one line: whatever ends a line or controls a terminal is a space; cut to at most `limit` octets.
+/// The text on one line, with spaces for control characters, cut to at most `limit` octets.
 pub(super) fn line(text: &str, limit: usize) -> String {
     let mut line = String::new();
     for c in text.chars() {

@@ -1,4 +1,4 @@
-//! The BFD process: what is special to it. The loop is that of the [harness](super::harness).
+//! The BFD process: its sockets and timers. The [harness](super::harness) provides the event loop.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, ErrorKind};
@@ -7,24 +7,25 @@ use std::os::fd::OwnedFd;
 use std::time::{Duration, SystemTime};
 
 use super::cli;
-use super::harness::{Beginning, Harness, Kind, Pace, Parts, Process, Shell, token};
-use super::sessions::{Listener, Teller};
-use super::treatment::{self, Treatment};
+use super::harness::{ChildStart, Harness, Kind, Pace, Parts, Process, Shell, token};
+use super::sessions::{Listener, Publisher};
+use super::tuning::{self, Tuning};
 use crate::bfd::{self, Action, Bfd, Change, Event, Received, SessionId, Tables, TimerKey};
 use crate::config::model::{Config, Family};
 use crate::kernel::{BfdSockets, capabilities};
 use crate::notify::dump::{self, Dump};
 use crate::notify::log::Log;
 use crate::reactor::{Ready, Token};
+use crate::text::reason;
 use crate::wire::bfd::MULTIHOP_PORT;
 
 const PACKETS: Token = token(0);
 const LINKS: Token = token(1);
 
-/// A port that cannot be listened to is tried again after this time.
+/// Delay before another attempt to listen on a port.
 const LISTEN_RETRY: Duration = Duration::from_secs(1);
 
-/// The BFD process, as the parent knows it.
+/// Properties of the BFD process.
 pub(super) const KIND: Kind = Kind {
     word: "bfd",
     name: "BFD",
@@ -32,14 +33,15 @@ pub(super) const KIND: Kind = Kind {
     process_name: c"keepalived_bfd",
     capabilities: capabilities::BFD,
     pid_file: "bfd",
+    log_file: "bfd",
     given_pid_file: |options| options.bfd_pid_file.as_ref(),
     configured: |config| !config.bfd.is_empty(),
     allowed: |options| !options.no_bfd,
-    left: |_, _| Vec::new(),
+    leftovers: |_, _| Vec::new(),
     run,
 };
 
-/// The timers of the process: those of the machine, and its own.
+/// The timers of the machine, and of the process itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Timer {
     Machine(TimerKey),
@@ -51,20 +53,20 @@ type Loop = Shell<BfdProcess>;
 struct BfdProcess {
     bfd: Bfd,
     sockets: BfdSockets,
-    /// Ports that cannot be listened to, with the reason already told.
+    /// Ports on which the process cannot listen, with the reason last logged.
     refused: BTreeMap<(Family, u16), String>,
-    teller: Teller,
-    /// Sessions that may have been silent for the detection time.
+    publisher: Publisher,
+    /// Sessions whose detection timer has expired; they are down unless the sockets have packets of them.
     silent: Vec<SessionId>,
 }
 
-fn run(beginning: Beginning<'_>) -> io::Result<()> {
-    let (indices, checkpoint) = beginning.predecessor::<BfdProcess>();
-    let Beginning { config, clean_up, channel, signals, log, .. } = beginning;
+fn run(start: ChildStart<'_>) -> io::Result<()> {
+    let (indices, checkpoint) = start.predecessor::<BfdProcess>();
+    let ChildStart { config, clean_up, channel, signals, log, .. } = start;
     let global = &config.global;
-    let (nice, rt_priority, no_swap) = (global.bfd_nice, global.bfd_rt_priority, global.bfd_no_swap);
+    let settings = global.bfd_process.clone();
     let descriptors = config.bfd.len();
-    treatment::apply(Treatment { nice, rt_priority, no_swap, descriptors }, &log);
+    tuning::apply(Tuning { settings, descriptors }, &log);
     let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0);
     let mut bfd = Bfd::new(Tables::numbered(config, cli::version_text(), indices), seed);
     bfd.resume(&checkpoint);
@@ -72,12 +74,12 @@ fn run(beginning: Beginning<'_>) -> io::Result<()> {
         bfd,
         sockets: BfdSockets::new(PACKETS),
         refused: BTreeMap::new(),
-        teller: Teller::new(LINKS),
+        publisher: Publisher::new(LINKS),
         silent: Vec::new(),
     };
     let shell = Shell::new(log)?;
-    let (agent, views, held) = (None, Vec::new(), None);
-    Harness::new(Parts { process, shell, signals, channel, agent, views, held, clean_up })?.run()
+    let (agents, views, held) = (None, Vec::new(), None);
+    Harness::new(Parts { process, shell, signals, channel, agents, views, held, clean_up })?.run()
 }
 
 impl Process for BfdProcess {
@@ -85,7 +87,7 @@ impl Process for BfdProcess {
     type Timer = Timer;
     type Indices = bfd::Indices;
     type Checkpoint = bfd::Checkpoint;
-    /// The other ends alone know of sessions.
+    /// It adds no entries to the kernel.
     type Held = ();
 
     const PACE: Pace = Pace::Punctual;
@@ -106,7 +108,7 @@ impl Process for BfdProcess {
         self.bfd.tables().indices()
     }
 
-    fn begin(&mut self, clean_up: bool, shell: &mut Loop) -> io::Result<()> {
+    fn start(&mut self, clean_up: bool, shell: &mut Loop) -> io::Result<()> {
         if !clean_up {
             self.listen(shell);
             self.bfd.handle(Event::Start, shell.now());
@@ -114,7 +116,8 @@ impl Process for BfdProcess {
         Ok(())
     }
 
-    /// A session is silent if there is nothing of it in sockets that are looked at after its detection time.
+    /// Reads the sockets before it reports an expired detection timer: a packet may have waited while the process was
+    /// held up.
     fn receive(&mut self, _ready: &[Ready], shell: &mut Loop) -> io::Result<()> {
         let silent = std::mem::take(&mut self.silent);
         let more = self.sockets.receive(|port, packet| {
@@ -149,22 +152,23 @@ impl Process for BfdProcess {
         self.carry_out(shell);
     }
 
-    /// The parent knows by now. A process that stops has no news: the others stop too, or hear of its successor.
+    /// Reports sessions to the listeners; the parent has the checkpoint by now. A stopping process reports nothing: the
+    /// listeners stop too, or its successor reports.
     fn reconcile(&mut self, _changed: bool, shell: &mut Loop) {
         if !shell.is_stopping() {
-            self.teller.flush(self.bfd.tables(), &shell.log);
+            self.publisher.flush(self.bfd.tables(), &shell.log);
         }
     }
 
     fn connect(&mut self, listener: Listener, link: OwnedFd, shell: &mut Loop) -> io::Result<()> {
-        self.teller.connect(listener, link, self.bfd.tables(), &shell.reactor)
+        self.publisher.connect(listener, link, self.bfd.tables(), &shell.reactor)
     }
 
     fn configure(&mut self, config: Box<Config>, shell: &mut Loop) -> io::Result<()> {
-        treatment::make_room(config.bfd.len(), &shell.log);
+        tuning::make_room(config.bfd.len(), &shell.log);
         self.bfd.handle(Event::Configure(config), shell.now());
         self.listen(shell);
-        self.teller.mark_all(self.bfd.tables());
+        self.publisher.mark_all(self.bfd.tables());
         Ok(())
     }
 
@@ -200,7 +204,7 @@ impl BfdProcess {
         let mut refused = BTreeMap::new();
         for (key, error) in self.sockets.listen(&wanted, &shell.reactor) {
             let remedy =
-                if error.kind() == ErrorKind::AddrInUse { "; end the other BFD daemon of this host" } else { "" };
+                if error.kind() == ErrorKind::AddrInUse { "; stop the other BFD daemon of this host" } else { "" };
             let reason = format!("{error}{remedy}");
             if self.refused.get(&key) != Some(&reason) {
                 let (family, port) = (if key.0 == Family::V4 { "IPv4" } else { "IPv6" }, key.1);
@@ -220,7 +224,7 @@ impl BfdProcess {
             match action {
                 Action::Send { id, destination, port, source, ttl, octets } => {
                     let result = self.sockets.send(id.0, SocketAddr::new(destination, port), source, ttl, &octets);
-                    sent.push((id, result.map_err(|error| error.to_string())));
+                    sent.push((id, result.map_err(|error| reason(&error))));
                 }
                 Action::Close(id) => self.sockets.close(id.0),
                 Action::Timer(key, at) => shell.set_timer(Timer::Machine(key), at),
@@ -228,12 +232,12 @@ impl BfdProcess {
         }
         for change in &output.changes {
             if let Change::State { id, .. } | Change::Timing { id, .. } = change {
-                self.teller.mark(*id);
+                self.publisher.mark(*id);
             }
         }
-        shell.tell(output.changes);
-        // Which causes changes only.
+        shell.report(output.changes);
+        // The machine answers these events with changes, not with actions.
         sent.into_iter().for_each(|(id, result)| self.bfd.handle(Event::Sent(id, result), shell.now()));
-        shell.tell(self.bfd.take_output().changes);
+        shell.report(self.bfd.take_output().changes);
     }
 }

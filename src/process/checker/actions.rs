@@ -1,4 +1,4 @@
-//! What the machines ask for is handed on, and what comes of it is handed back.
+//! Executes the actions of the machines, and returns the results to them as events.
 
 use std::time::Duration;
 
@@ -6,14 +6,14 @@ use super::{CheckerProcess, Loop, Timer};
 use crate::check::http::Look;
 use crate::check::{Action, AttemptId, Event, ScriptEnd, Transport, VirtualServerId};
 use crate::config::lvs::CheckerKind;
-use crate::net::{ChildEvent, FileEvent, Key, NetEvent, Outcome, What};
+use crate::net::{ChildEvent, FileEvent, Key, NetEvent, NetEventKind, Outcome};
 use crate::reactor::Program;
 
-/// That checks have to wait for this process itself is told so often.
-const TELL_AGAIN: Duration = Duration::from_secs(60);
+/// Shortest interval of log lines about postponed checks.
+const LOG_AGAIN: Duration = Duration::from_secs(60);
 
 impl CheckerProcess {
-    pub(super) fn carry_out(&mut self, heard: &mut Vec<NetEvent>, shell: &mut Loop) {
+    pub(super) fn carry_out(&mut self, net_events: &mut Vec<NetEvent>, shell: &mut Loop) {
         let output = self.check.take_output();
         for action in output.actions {
             match action {
@@ -24,13 +24,13 @@ impl CheckerProcess {
                         Transport::Udp => crate::net::Transport::Udp,
                         Transport::Ping => crate::net::Transport::Ping,
                     };
-                    self.connections.open(&shell.reactor, key(attempt), &target, &over, heard);
+                    self.connections.open(&shell.reactor, key(attempt), &target, &over, net_events);
                 }
                 Action::Send(attempt, octets) => {
-                    self.connections.send(key(attempt), &octets, heard);
+                    self.connections.send(key(attempt), &octets, net_events);
                 }
-                Action::Look(attempt, look) => self.look(attempt, *look, heard),
-                Action::Resume(attempt) => self.connections.resume(&shell.reactor, key(attempt), heard),
+                Action::Look(attempt, look) => self.look(attempt, *look, net_events),
+                Action::Resume(attempt) => self.connections.resume(&shell.reactor, key(attempt), net_events),
                 Action::Close(attempt) => {
                     self.connections.close(key(attempt));
                     self.searches.cancel(key(attempt));
@@ -44,34 +44,36 @@ impl CheckerProcess {
                 Action::Reconcile(id) => self.ipvs.mark(id),
             }
         }
-        shell.tell(output.changes);
+        shell.report(output.changes);
     }
 
-    /// What connections tell goes to the machines; what they want of connections may tell more.
-    pub(super) fn hear(&mut self, mut heard: Vec<NetEvent>, shell: &mut Loop) {
-        while !heard.is_empty() {
-            for event in std::mem::take(&mut heard) {
+    /// Hands events of connections to the machines, and executes their actions, which may cause further events.
+    pub(super) fn handle_net_events(&mut self, mut net_events: Vec<NetEvent>, shell: &mut Loop) {
+        while !net_events.is_empty() {
+            for event in std::mem::take(&mut net_events) {
                 let attempt = attempt(event.key);
                 let now = shell.now();
-                match &event.what {
-                    // Connected is what a ping becomes when its reply has come.
-                    What::Connected if self.is_ping(attempt) => self.check.handle(Event::PingReply(attempt), now),
-                    What::Connected => self.check.handle(Event::Connected(attempt), now),
-                    What::Received(octets) => self.check.handle(Event::Received(attempt, octets), now),
-                    What::Closed => self.check.handle(Event::Closed(attempt), now),
-                    What::Failed(reason) => self.check.handle(Event::Failed(attempt, reason.clone()), now),
-                    What::Lacking(reason) => self.postpone(attempt, reason, shell),
+                match &event.kind {
+                    // Of a ping this event reports the reply.
+                    NetEventKind::Connected if self.is_ping(attempt) => {
+                        self.check.handle(Event::PingReply(attempt), now)
+                    }
+                    NetEventKind::Connected => self.check.handle(Event::Connected(attempt), now),
+                    NetEventKind::Received(octets) => self.check.handle(Event::Received(attempt, octets), now),
+                    NetEventKind::Closed => self.check.handle(Event::Closed(attempt), now),
+                    NetEventKind::Failed(reason) => self.check.handle(Event::Failed(attempt, reason.clone()), now),
+                    NetEventKind::NoResources(reason) => self.postpone(attempt, reason, shell),
                 }
             }
-            self.carry_out(&mut heard, shell);
+            self.carry_out(&mut net_events, shell);
         }
     }
 
-    /// A check for which this process has not what it takes comes later: that is not the server's failure.
+    /// Postpones a check when this process is out of descriptors or memory: that is not a failure of the server.
     fn postpone(&mut self, attempt: AttemptId, reason: &str, shell: &Loop) {
-        if self.told_lack.is_none_or(|told| shell.now() >= told + TELL_AGAIN) {
-            self.told_lack = Some(shell.now());
-            shell.log.error(format_args!("Checks have to wait: {reason}"));
+        if self.postponement_logged.is_none_or(|logged| shell.now() >= logged + LOG_AGAIN) {
+            self.postponement_logged = Some(shell.now());
+            shell.log.error(format_args!("Checks are postponed: {reason}"));
         }
         self.check.handle(Event::Postponed(attempt), shell.now());
     }
@@ -86,7 +88,7 @@ impl CheckerProcess {
         self.children.events(&mut ended);
         for ChildEvent { key, outcome } in ended {
             let end = match outcome {
-                Outcome::Lacking(reason) => {
+                Outcome::NoResources(reason) => {
                     self.postpone(attempt(key), &reason, shell);
                     continue;
                 }
@@ -99,14 +101,14 @@ impl CheckerProcess {
         }
     }
 
-    fn look(&mut self, attempt: AttemptId, look: Look, heard: &mut Vec<NetEvent>) {
+    fn look(&mut self, attempt: AttemptId, look: Look, net_events: &mut Vec<NetEvent>) {
         let key = key(attempt);
         if self.searches.begin(key, look) {
             self.connections.pause(key);
         } else {
             self.connections.close(key);
-            let what = What::Lacking("too many searches by regex are under way".to_owned());
-            heard.push(NetEvent { key, what });
+            let kind = NetEventKind::NoResources("too many regex searches are running".to_owned());
+            net_events.push(NetEvent { key, kind });
         }
     }
 
@@ -132,8 +134,8 @@ impl CheckerProcess {
     }
 }
 
-/// An attempt in the terms of connections and scripts: 32 bits each for the virtual server, the real server and the
-/// checker, since indices grow as long as the daemon lives.
+/// The key of an attempt for connections and scripts. It has 32 bits each for the virtual server, the real server and
+/// the checker, since indices grow throughout the life of the daemon.
 fn key(attempt: AttemptId) -> Key {
     let ((VirtualServerId(service), server), checker) = attempt.checker;
     let id = u128::from(service) << 64 | u128::from(server) << 32 | u128::from(checker);
@@ -152,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_attempt_comes_back_from_its_key() {
+    fn a_key_converts_back_to_its_attempt() {
         let one = AttemptId { checker: ((VirtualServerId(u32::MAX), u32::MAX - 1), u32::MAX - 2), number: u32::MAX };
         assert_eq!(attempt(key(one)), one);
     }

@@ -1,4 +1,4 @@
-//! What the parent, and a file, keep for a successor of the checker process.
+//! Records of the checker process for its successor: the checkpoint, kept by the parent, and the held state, in a file.
 
 use std::collections::BTreeSet;
 
@@ -10,12 +10,12 @@ use crate::kernel::ipvs::{ServiceKey, Timeouts};
 use crate::process::held::InKernel;
 use crate::state::Record;
 
-/// The verdicts of the machines, and what is to be put back in the kernel at the end.
+/// The verdicts of the machines, and the IPVS time-outs to be restored at the stop.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Checkpoint {
-    /// Those of the machines.
+    /// Verdicts of the machines.
     pub(super) verdicts: check::Checkpoint,
-    /// IPVS time-outs as the first process of this daemon found them.
+    /// IPVS time-outs before the start of the daemon.
     pub(super) timeouts: Option<Timeouts>,
 }
 
@@ -24,7 +24,7 @@ impl Record for Checkpoint {
     const VERSION: u32 = 1;
 }
 
-/// The IPVS services that a process has set.
+/// Held state: the IPVS services that the process has added.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Held {
     pub(super) services: BTreeSet<ServiceKey>,

@@ -7,13 +7,13 @@ use std::time::Duration;
 use crate::check::{Check, Event};
 use crate::kernel::KernelEvent;
 
-/// How many interfaces of this host have each address.
+/// The addresses of this host, with the number of interfaces that have each.
 #[derive(Default)]
 pub(super) struct HostAddresses(HashMap<IpAddr, usize>);
 
 impl HostAddresses {
-    /// Tells the machines which addresses come and go.
-    pub(super) fn take(&mut self, events: Vec<KernelEvent>, check: &mut Check, now: Duration) {
+    /// Reports added and removed addresses to the machines.
+    pub(super) fn handle(&mut self, events: Vec<KernelEvent>, check: &mut Check, now: Duration) {
         for event in events {
             match event {
                 KernelEvent::Snapshot(snapshot) => {
@@ -23,7 +23,7 @@ impl HostAddresses {
                     }
                     check.handle(Event::Addresses(self.0.keys().copied().collect()), now);
                 }
-                // Told again when an address changes, so the count is only a hint; the monitor tells each loss once.
+                // Also reported when an address changes, so it does not count. The removal is reported once.
                 KernelEvent::Address(address) => {
                     self.0.entry(address.ip).or_insert(1);
                     check.handle(Event::AddressPresent(address.ip), now);

@@ -1,4 +1,4 @@
-//! The kernel's IPVS table kept equal to what the rows want: read, compare, write the difference.
+//! Reconciles the kernel's IPVS table with the rows: reads it, compares it, and writes the differences.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
@@ -16,53 +16,54 @@ use crate::notify::log::{Level, Log};
 use super::checkpoint::Held;
 use super::services::{name, service_keys};
 use super::statistics;
+use crate::text::counted;
 
-/// Requests that may be under way.
+/// Requests in the queue to the kernel.
 const CAPACITY: usize = 1 << 20;
-/// While so many are, services that are still to be compared wait: a table of ten thousand entries is not copied as
-/// a whole, and what changes meanwhile is written once.
+/// With this many requests in the queue, further services wait to be compared. So a table of ten thousand entries is
+/// not queued as a whole, and a service that changes meanwhile is written once.
 const ENOUGH: usize = 512;
 
-/// The kernel's table as it should be, and the way there.
+/// The IPVS table.
 pub(super) struct Ipvs {
     writer: Writer,
-    /// What the kernel has once all that is submitted is done.
-    believed: BTreeMap<ServiceKey, ServiceRow>,
-    /// Services of each virtual server, as last wanted.
+    /// The kernel's table once all submitted changes are done.
+    expected: BTreeMap<ServiceKey, ServiceRow>,
+    /// Services of each virtual server, as last written.
     keys: BTreeMap<VirtualServerId, Vec<ServiceKey>>,
-    /// Services that a predecessor has left, until the kernel's table is known.
+    /// Services in the held state of the predecessor, until the kernel's table is known.
     inherited: BTreeSet<ServiceKey>,
-    /// Services to be compared.
+    /// Virtual servers to be compared.
     dirty: BTreeSet<VirtualServerId>,
-    /// Some of them were marked since `keys` was made.
+    /// Some of them were marked since `keys` was updated.
     marked: bool,
-    /// Counts submissions, so that a dump is known to be older than a change.
+    /// Number of submissions, which shows whether a dump is older than a change.
     submitted: u64,
-    /// The first dump has come: what is there is known.
+    /// The kernel's table is known.
     synchronised: bool,
-    /// Set before the first dump is asked for.
+    /// `lvs_flush`: the table is flushed before the first dump.
     flush_first: bool,
-    /// `lvs_timeouts`: tcp, tcpfin, udp in seconds, 0 = as found.
+    /// `lvs_timeouts`: tcp, tcpfin, udp in seconds; 0 leaves the kernel's value.
     timeouts: [u32; 3],
-    /// Time-outs as the first process of this daemon found them.
+    /// Time-outs before the start of the daemon.
     first_found: Option<Timeouts>,
-    /// Time-outs as found in the kernel, and as last set.
+    /// Time-outs before the start of the daemon, and as last set.
     found_and_set: Option<(Timeouts, Timeouts)>,
-    /// What the changes under way are about, in the order of their answers.
+    /// Changes without an answer yet, in the order of the answers.
     under_way: VecDeque<Change>,
     answers: Vec<Answer>,
-    /// Errors told, until all goes well again.
-    told: BTreeSet<String>,
+    /// Errors that were logged, until a comparison without errors.
+    logged: BTreeSet<String>,
     /// A change was refused since the table was last compared.
     failed: bool,
-    /// A service was not removed.
+    /// The removal of a service has failed.
     removal_failed: bool,
-    /// Changes the kernel has made.
+    /// Number of changes that the kernel has made.
     changed: u64,
 }
 
 impl Ipvs {
-    /// With the time-outs that a predecessor has found and what it held, if there was one.
+    /// Starts the writer, with the first time-outs and the held state of a predecessor.
     pub(super) fn start(
         flush_first: bool,
         timeouts: [u32; 3],
@@ -71,7 +72,7 @@ impl Ipvs {
     ) -> io::Result<Ipvs> {
         Ok(Ipvs {
             writer: Writer::start(CAPACITY)?,
-            believed: BTreeMap::new(),
+            expected: BTreeMap::new(),
             keys: BTreeMap::new(),
             inherited: held.services,
             dirty: BTreeSet::new(),
@@ -84,14 +85,14 @@ impl Ipvs {
             found_and_set: None,
             under_way: VecDeque::new(),
             answers: Vec::new(),
-            told: BTreeSet::new(),
+            logged: BTreeSet::new(),
             failed: false,
             removal_failed: false,
             changed: 0,
         })
     }
 
-    /// Sets `lvs_timeouts`, once the kernel's own are known; those that are 0 are again as they were.
+    /// Sets `lvs_timeouts`, once the kernel's values are known; those that are 0 are restored.
     pub(super) fn set_timeouts(&mut self, timeouts: [u32; 3]) {
         self.timeouts = timeouts;
         let Some((found, set)) = &mut self.found_and_set else { return };
@@ -104,41 +105,41 @@ impl Ipvs {
         }
     }
 
-    /// Time-outs as the first process of this daemon found them, which a replacement cannot find out any more; `None`
-    /// until the kernel has been asked.
+    /// Time-outs before the start of the daemon, which a replacement cannot read from the kernel; `None` until they are
+    /// known.
     pub(super) fn first_found(&self) -> Option<Timeouts> {
         self.first_found
     }
 
-    /// A service's rows have changed.
+    /// Marks a virtual server whose rows have changed.
     pub(super) fn mark(&mut self, id: VirtualServerId) {
         self.dirty.insert(id);
         self.marked = true;
     }
 
-    /// Reads the kernel's table, for statistics and to put right what an outsider has changed.
+    /// Reads the kernel's table, for statistics and to revert changes by other programs.
     pub(super) fn refresh(&mut self) {
         if std::mem::take(&mut self.flush_first) {
             self.submit(vec![Change::Flush]);
         }
-        // When the writer is far behind, nothing is lost: the next refresh comes anyway.
+        // If the queue is full, the next refresh follows anyway.
         let _ = self.writer.submit(vec![Request::Dump(self.submitted)]);
     }
 
-    /// What this process and its predecessors have set.
+    /// The services that this process and its predecessors have added.
     pub(super) fn held(&self) -> Held {
         Held { services: self.keys.values().flatten().chain(&self.inherited).copied().collect() }
     }
 
-    /// Writes what marked services lack, or a part of it when that is much: the rest follows the answers. Whether
-    /// [`Ipvs::held`] may have changed. Nothing is written before the kernel's table is known.
+    /// Writes the differences of marked services, or a part of them if they are many; the rest follows with the
+    /// answers. Returns whether [`Ipvs::held`] may have changed. Writes nothing before the kernel's table is known.
     pub(super) fn reconcile(&mut self, check: &Check) -> bool {
         if !self.synchronised || (self.dirty.is_empty() && self.inherited.is_empty()) {
             return false;
         }
         let marked = std::mem::take(&mut self.marked);
         if marked {
-            self.claim(check);
+            self.hold(check);
         }
         let mut changes = Vec::new();
         while self.writer.in_flight().saturating_add(changes.len()) < ENOUGH
@@ -147,30 +148,31 @@ impl Ipvs {
             let wanted = rows(check.tables(), id);
             let mut keys = self.keys.insert(id, wanted.keys().copied().collect()).unwrap_or_default();
             keys.extend(wanted.keys());
-            let current = keys.iter().filter_map(|key| Some((*key, self.believed.get(key)?.clone()))).collect();
+            let current = keys.iter().filter_map(|key| Some((*key, self.expected.get(key)?.clone()))).collect();
             let current = Table { services: current, ..Table::default() };
             let wanted = Table { services: wanted, ..Table::default() };
             changes.extend(difference(&current, &wanted, |_| true));
             for key in current.services.keys() {
-                self.believed.remove(key);
+                self.expected.remove(key);
             }
-            self.believed.extend(wanted.services);
+            self.expected.extend(wanted.services);
         }
         if !self.dirty.is_empty() {
             self.submit(changes);
             return marked;
         }
-        // What a predecessor held and nobody wants.
+        // Services of a predecessor that are not configured.
         let wanted: BTreeSet<&ServiceKey> = self.keys.values().flatten().collect();
         let stale = std::mem::take(&mut self.inherited);
-        let stale = stale.into_iter().filter(|key| !wanted.contains(key) && self.believed.contains_key(key));
+        let stale = stale.into_iter().filter(|key| !wanted.contains(key) && self.expected.contains_key(key));
         changes.extend(stale.map(Change::DelService));
         self.submit(changes);
         true
     }
 
-    /// Before anything is written it counts as held: a process that ends in between leaves nothing unknown.
-    fn claim(&mut self, check: &Check) {
+    /// Adds services to the held state before they are written, so that a process killed in between leaves no
+    /// unrecorded service.
+    fn hold(&mut self, check: &Check) {
         for id in &self.dirty {
             let keys = self.keys.entry(*id).or_default();
             keys.extend(service_keys(check, *id));
@@ -179,12 +181,12 @@ impl Ipvs {
         }
     }
 
-    /// Removes all services of the configuration and those of a predecessor, or everything; time-outs are again as
-    /// found. Before the kernel's table is known, anything of that may be in it.
+    /// Removes all services of the configuration and of a predecessor, or `everything`, and restores the time-outs. If
+    /// the kernel's table is not known yet, it removes all services that it may contain.
     pub(super) fn clear(&mut self, check: &Check, everything: bool) {
         if !self.synchronised {
             self.dirty.extend(check.tables().virtual_servers.keys());
-            self.claim(check);
+            self.hold(check);
             if let Some(found) = self.first_found {
                 self.submit(vec![Change::SetTimeouts(found)]);
             }
@@ -195,16 +197,16 @@ impl Ipvs {
         let delete = |key| Change::DelService(key);
         let changes = if everything { vec![Change::Flush] } else { keys.into_iter().map(delete).collect() };
         self.submit(changes);
-        self.believed.clear();
+        self.expected.clear();
         self.set_timeouts([0; 3]);
     }
 
-    /// After [`Ipvs::clear`]: whether nothing is left that the kernel was asked to remove.
+    /// After [`Ipvs::clear`]: whether the kernel has removed all services.
     pub(super) fn is_clear(&self) -> bool {
         !self.removal_failed
     }
 
-    /// Whether all that was submitted is done.
+    /// Whether all requests are done.
     pub(super) fn is_idle(&self) -> bool {
         self.writer.in_flight() == 0
     }
@@ -217,12 +219,12 @@ impl Ipvs {
         let requests = changes.iter().map(|change| Request::Change(self.submitted, change.clone())).collect();
         match self.writer.submit(requests) {
             Ok(()) => self.under_way.extend(changes),
-            // Nothing of it was taken: what the kernel has is read again.
+            // The queue was full and took none of them: the table is read again.
             Err(_) => self.synchronised = false,
         }
     }
 
-    /// Takes the writer's answers; statistics go to the rows.
+    /// Handles the writer's answers; statistics go to the rows.
     pub(super) fn turn(&mut self, check: &mut Check, now: Duration, log: &Log) {
         let mut answers = std::mem::take(&mut self.answers);
         self.writer.results(&mut answers);
@@ -238,12 +240,12 @@ impl Ipvs {
                     }
                 }
                 Answer::Dumped { table: Err(error), .. } => {
-                    self.tell(error.to_string(), log);
+                    self.log_once(error.to_string(), log);
                     self.synchronised = false;
                 }
                 Answer::Dumped { token, table: Ok(table) } => {
                     statistics::adopt(&table, check, now);
-                    // An older dump says nothing of changes that were submitted after it.
+                    // An older dump does not contain changes that were submitted after it.
                     if token == self.submitted {
                         self.adopt(table, check);
                     }
@@ -253,33 +255,32 @@ impl Ipvs {
         self.answers = answers;
         let made = self.changed - before;
         if made > 0 {
-            let all = self.changed;
-            log.write(Level::Detail, format_args!("IPVS: {made} changes made, {all} since the start"));
+            let (all, made) = (self.changed, counted(usize::try_from(made).unwrap_or(usize::MAX), "change"));
+            log.write(Level::Detail, format_args!("IPVS: {made} made, {all} since the start"));
         }
     }
 
-    /// One service that the kernel refuses does not keep the others from being written: all of it is compared at the
-    /// next refresh anyway.
+    /// Handles a refused change. Other services are written all the same; all are compared again at the next refresh.
     fn refused(&mut self, change: Option<Change>, error: Error, log: &Log) {
         self.failed = true;
         // A kernel without IPVS has no services either.
         let is_removal = matches!(change, Some(Change::DelService(_) | Change::Flush));
         self.removal_failed |= is_removal && !matches!(error, Error::NoIpvs);
         match (error, change) {
-            (Error::Refused(refusal), Some(change)) => self.tell(format!("{}: {refusal}", subject(&change)), log),
+            (Error::Refused(refusal), Some(change)) => self.log_once(format!("{}: {refusal}", subject(&change)), log),
             (error, _) => {
-                self.tell(error.to_string(), log);
+                self.log_once(error.to_string(), log);
                 self.synchronised = false;
             }
         }
     }
 
-    /// The kernel's table is known: everything is compared with it.
+    /// Uses a dump as the known table, and marks all virtual servers for comparison.
     fn adopt(&mut self, table: Table, check: &Check) {
         if !std::mem::take(&mut self.failed) {
-            self.told.clear();
+            self.logged.clear();
         }
-        self.believed = table.services;
+        self.expected = table.services;
         self.synchronised = true;
         if self.found_and_set.is_none() {
             let found = *self.first_found.get_or_insert(table.timeouts);
@@ -287,21 +288,21 @@ impl Ipvs {
             self.set_timeouts(self.timeouts);
         }
         self.dirty.extend(check.tables().virtual_servers.keys());
-        // Services of virtual servers that are gone.
+        // Virtual servers that were removed, with services left.
         self.dirty.extend(self.keys.keys());
         self.marked = true;
     }
 
-    /// The same error is told once.
-    fn tell(&mut self, text: String, log: &Log) {
-        if !self.told.contains(&text) {
+    /// Logs an error once, until a comparison without errors.
+    fn log_once(&mut self, text: String, log: &Log) {
+        if !self.logged.contains(&text) {
             log.error(format_args!("IPVS: {text}; trying again"));
-            self.told.insert(text);
+            self.logged.insert(text);
         }
     }
 }
 
-/// What a change is about, for the log.
+/// The subject of a change, for the log.
 fn subject(change: &Change) -> String {
     match change {
         Change::NewService(service) | Change::SetService(service) => {

@@ -1,6 +1,6 @@
-//! The checker process: what is special to it. The loop is that of the [harness](super::harness).
+//! The checker process: its sources and timers. The [harness](super::harness) provides the event loop.
 //!
-//! A turn: sockets, scripts and files feed the machines, then timers; then IPVS is brought in line.
+//! In a turn the machines handle events of sockets, scripts and files, then timers; then IPVS is reconciled.
 
 mod actions;
 mod checkpoint;
@@ -17,12 +17,12 @@ use std::time::Duration;
 use snmp::MibError;
 
 use super::cli;
-use super::doing::Doing;
-use super::harness::{Beginning, Harness, Kind, Pace, Parts, Process, Service, Shell, Watch, token};
+use super::context::Context;
+use super::harness::{ChildStart, Harness, Kind, Pace, Parts, Process, Service, Shell, Watch, token};
 use super::held;
-use super::sessions::{Hearer, Listener};
+use super::sessions::{Listener, Subscription};
 use super::sync_daemon::SyncDaemon;
-use super::treatment::{self, Treatment};
+use super::tuning::{self, Tuning};
 use crate::check::{self, Check, Event, Tables, TimerKey};
 use crate::config::model::{Config, FlushOnStop};
 use crate::kernel::capabilities;
@@ -48,17 +48,18 @@ const SEARCHES: Token = token(5);
 const TLS: Token = token(6);
 const SESSIONS: Token = token(7);
 
-/// Priority of the registrations: the VRRP process answers for the global branch while it is there.
+/// Priority of the registration of the global branch: lower than that of the VRRP process, which serves it while it
+/// runs.
 const GLOBAL_PRIORITY: u8 = 128;
 const PRIORITY: u8 = 127;
-/// Timers of a turn. Each begins a check at most, which leaves some events: so many that a turn hears all of them. With
-/// more checks than the processor can do, checks come late; connections that stand are heard of before their time is
-/// over.
+/// Most timers of a turn. A timer starts at most one check, which causes a few events; with this number the next turn
+/// handles them all. So on an overloaded CPU checks start late, but open connections do not time out while their events
+/// wait.
 const TIMERS_A_TURN: usize = 64;
-/// What fails when files of FILE_CHECK cannot be watched.
+/// The operation in error messages about files of FILE_CHECK.
 const WATCH_FILES: &str = "watch the files of track_file";
 
-/// The checker process, as the parent knows it.
+/// Properties of the checker process.
 pub(super) const KIND: Kind = Kind {
     word: "checkers",
     name: "checker",
@@ -66,21 +67,22 @@ pub(super) const KIND: Kind = Kind {
     process_name: c"keepalived_ipvs",
     capabilities: capabilities::CHECKERS,
     pid_file: "checkers",
+    log_file: "check",
     given_pid_file: |options| options.checkers_pid_file.as_ref(),
     configured: |config| config.has_virtual_servers,
     allowed: |options| options.check_only || !options.vrrp_only,
-    left: held::left::<Held>,
+    leftovers: held::leftovers::<Held>,
     run,
 };
 
-/// The timers of the process: those of the machines, and its own.
+/// The timers of the machines, and of the process itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Timer {
     Machine(TimerKey),
     Refresh,
-    /// A BFD session goes down because its process is away.
+    /// A BFD session goes down because the BFD process is gone.
     Sessions,
-    /// The context of `SSL_GET` should be there.
+    /// Loading the TLS context of `SSL_GET` takes long.
     Tls,
 }
 
@@ -92,21 +94,21 @@ struct CheckerProcess {
     addresses: HostAddresses,
     ipvs: Ipvs,
     connections: Connections,
-    /// The context of `SSL_GET` that is on its way.
+    /// The TLS context of `SSL_GET` that is being loaded.
     loading: Option<Loading>,
     children: Children,
     files: Feed<FileEvent>,
     searches: Searches,
-    /// What the BFD process tells.
-    sessions: Hearer,
+    /// Reports of the BFD process.
+    sessions: Subscription,
     /// `lvs_sync_daemon` that follows no instance.
     sync_daemon: SyncDaemon,
     /// `-I`.
     keep_services: bool,
     /// `lvs_flush_on_stop` without VS.
     flush_on_stop: bool,
-    /// When it was last told that checks wait for want of descriptors or memory.
-    told_lack: Option<Duration>,
+    /// When it was last logged that checks are postponed.
+    postponement_logged: Option<Duration>,
 }
 
 fn service() -> Result<Service<Check>, MibError> {
@@ -115,15 +117,15 @@ fn service() -> Result<Service<Check>, MibError> {
     Ok(Service { mib: mib::check_mib()?, subtrees, description: "Keepalived healthcheckers", trap: mib::check_trap })
 }
 
-fn run(beginning: Beginning<'_>) -> io::Result<()> {
-    let agent = beginning.agent(beginning.config.global.snmp_checker, service)?;
-    let (indices, checkpoint) = beginning.predecessor::<CheckerProcess>();
-    let Beginning { options, config, servers, told, clean_up, pid_file, channel, signals, log } = beginning;
+fn run(start: ChildStart<'_>) -> io::Result<()> {
+    let agents = start.agents(|global| global.snmp_checker, service);
+    let (indices, checkpoint) = start.predecessor::<CheckerProcess>();
+    let ChildStart { options, config, servers, saved, clean_up, pid_file, channel, signals, log } = start;
     let (held, found) = held::start(&pid_file, log.clone())?;
-    let (nice, rt_priority, no_swap) = (config.lvs.nice, config.lvs.rt_priority, config.lvs.no_swap);
-    // Connections live on when a process is replaced: only the first one of a daemon flushes.
-    let flush = config.global.lvs_flush && told.checkpoint.is_none();
-    let init_files = match told.checkpoint {
+    let settings = config.lvs.process.clone();
+    // Only the first process of a daemon flushes: a replacement keeps the connections.
+    let flush = config.global.lvs_flush && saved.checkpoint.is_none();
+    let init_files = match saved.checkpoint {
         _ if clean_up => InitFiles::Never,
         None => InitFiles::AsWritten,
         Some(_) => InitFiles::IfMissing,
@@ -132,21 +134,21 @@ fn run(beginning: Beginning<'_>) -> io::Result<()> {
     // Only spreads the first checks over their warm-up.
     let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0);
     let tables = Tables::numbered(config, servers, cli::version_text(), indices).map_err(io::Error::other)?;
-    treatment::apply(Treatment { nice, rt_priority, no_swap, descriptors: descriptors(&tables) }, &log);
+    tuning::apply(Tuning { settings, descriptors: descriptors(&tables) }, &log);
     let mut check = Check::new(tables, seed);
     check.resume(&checkpoint.verdicts);
 
     let shell = Shell::new(log.clone())?;
     let reactor = &shell.reactor;
-    let watch = Watch::start(reactor, MONITOR)?;
+    let watch = Watch::start(reactor, MONITOR, options.address_monitoring.then(|| shell.log.clone()))?;
     let lvs = &check.tables().lvs;
-    let ipvs = Ipvs::start(flush, lvs.timeouts, checkpoint.timeouts, found).doing("open a socket for IPVS")?;
+    let ipvs = Ipvs::start(flush, lvs.timeouts, checkpoint.timeouts, found).context("open a socket for IPVS")?;
     reactor.register(&ipvs, IPVS, Interest::READABLE)?;
-    let children = Children::start().doing("start the thread of programs")?;
+    let children = Children::start().context("start the thread of programs")?;
     reactor.register(&children, CHILDREN, Interest::READABLE)?;
-    let files = watch_files(&lvs.track_files, init_files).doing(WATCH_FILES)?;
+    let files = watch_files(&lvs.track_files, init_files).context(WATCH_FILES)?;
     reactor.register(&files, FILES, Interest::READABLE)?;
-    let searches = Searches::new().doing("start the threads of searches")?;
+    let searches = Searches::new().context("start the threads of searches")?;
     reactor.register(&searches, SEARCHES, Interest::READABLE)?;
     let scripts = Runners::start(&[Origin::Transitions], &log)?;
     let mailer = Mailer::start(check.tables().system.global.as_ref(), log);
@@ -160,17 +162,17 @@ fn run(beginning: Beginning<'_>) -> io::Result<()> {
         children,
         files,
         searches,
-        sessions: Hearer::new(SESSIONS),
+        sessions: Subscription::new(SESSIONS),
         sync_daemon: SyncDaemon::new(SYNC),
         keep_services: options.dont_release_ipvs,
         flush_on_stop,
-        told_lack: None,
+        postponement_logged: None,
     };
     let views = vec![Box::new(scripts) as _, Box::new(mailer) as _];
-    Harness::new(Parts { process, shell, signals, channel, agent, views, held: Some(held), clean_up })?.run()
+    Harness::new(Parts { process, shell, signals, channel, agents, views, held: Some(held), clean_up })?.run()
 }
 
-/// Descriptors that the checks may take: a connection each.
+/// Descriptors that the checks may need: one each for its connection.
 fn descriptors(tables: &Tables) -> usize {
     tables.checkers.len()
 }
@@ -200,10 +202,10 @@ impl Process for CheckerProcess {
         self.check.tables().indices()
     }
 
-    fn begin(&mut self, clean_up: bool, shell: &mut Loop) -> io::Result<()> {
+    fn start(&mut self, clean_up: bool, shell: &mut Loop) -> io::Result<()> {
         self.load_tls(shell)?;
         let first = self.watch.first()?;
-        self.addresses.take(first, &mut self.check, shell.now());
+        self.addresses.handle(first, &mut self.check, shell.now());
         self.synchronise(&[SyncRole::Master, SyncRole::Backup], shell);
         if !clean_up {
             self.check.handle(Event::Start, shell.now());
@@ -213,7 +215,7 @@ impl Process for CheckerProcess {
     }
 
     fn receive(&mut self, ready: &[Ready], shell: &mut Loop) -> io::Result<()> {
-        let mut heard = Vec::new();
+        let mut net_events = Vec::new();
         for source in ready {
             match source.token {
                 MONITOR => self.watch.wake(),
@@ -224,10 +226,10 @@ impl Process for CheckerProcess {
                 TLS => self.tls_turn(shell)?,
                 SYNC => self.sync_daemon.turn(&shell.log),
                 SESSIONS => self.sessions.wake(),
-                _ => drop(self.connections.ready(&shell.reactor, *source, &mut heard)),
+                _ => drop(self.connections.ready(&shell.reactor, *source, &mut net_events)),
             }
         }
-        self.hear(heard, shell);
+        self.handle_net_events(net_events, shell);
         Ok(())
     }
 
@@ -235,17 +237,17 @@ impl Process for CheckerProcess {
         match timer {
             Timer::Machine(key) => self.check.handle(Event::Timer(key), now),
             Timer::Refresh => self.refresh(shell),
-            // After the orders of this turn: the process may be there again.
+            // Handled after the orders of this turn, which may connect a new BFD process.
             Timer::Sessions => self.sessions.wake(),
-            Timer::Tls => self.tell_slow_loading(&shell.log),
+            Timer::Tls => self.log_slow_loading(&shell.log),
         }
     }
 
-    /// BFD sessions; addresses of this host, for `ha_suspend`.
+    /// Handles BFD sessions, and addresses of this host for `ha_suspend`.
     fn work(&mut self, _ready: &[Ready], shell: &mut Loop) -> io::Result<()> {
         self.sessions_turn(shell);
         if let Some(events) = self.watch.receive()? {
-            self.addresses.take(events, &mut self.check, shell.now());
+            self.addresses.handle(events, &mut self.check, shell.now());
         }
         if self.watch.has_more() {
             shell.again();
@@ -254,14 +256,14 @@ impl Process for CheckerProcess {
     }
 
     fn settle(&mut self, shell: &mut Loop) {
-        let mut heard = Vec::new();
-        self.carry_out(&mut heard, shell);
-        self.hear(heard, shell);
+        let mut net_events = Vec::new();
+        self.carry_out(&mut net_events, shell);
+        self.handle_net_events(net_events, shell);
     }
 
     fn reconcile(&mut self, _changed: bool, shell: &mut Loop) {
         if self.ipvs.reconcile(&self.check) {
-            shell.hold();
+            shell.held_changed();
         }
     }
 
@@ -272,19 +274,19 @@ impl Process for CheckerProcess {
     fn configure(&mut self, config: Box<Config>, shell: &mut Loop) -> io::Result<()> {
         self.sessions.retain(&config.bfd);
         self.check.handle(Event::Configure(config), shell.now());
-        treatment::make_room(descriptors(self.check.tables()), &shell.log);
+        tuning::make_room(descriptors(self.check.tables()), &shell.log);
         self.load_tls(shell)?;
-        // Gone with its descriptor in any case.
+        // The kernel removes a closed descriptor anyway.
         let _ = shell.reactor.deregister(&self.files);
-        // Each file gives an event at the start, which checkers that are new wait for.
-        self.files = watch_files(&self.check.tables().lvs.track_files, InitFiles::IfMissing).doing(WATCH_FILES)?;
+        // A new watch reports the value of each file, for which new checkers wait.
+        self.files = watch_files(&self.check.tables().lvs.track_files, InitFiles::IfMissing).context(WATCH_FILES)?;
         shell.reactor.register(&self.files, FILES, Interest::READABLE)?;
         self.ipvs.set_timeouts(self.check.tables().lvs.timeouts);
         self.synchronise(&[SyncRole::Master, SyncRole::Backup], shell);
         Ok(())
     }
 
-    /// Statistics are those of VRRP.
+    /// The checker process has data only.
     fn dump(&mut self, what: Dump, _now: Duration) -> Option<(&'static str, String)> {
         (what == Dump::Data).then(|| (dump::check::DATA, dump::check::data(self.check.tables())))
     }
@@ -320,12 +322,12 @@ impl CheckerProcess {
         let before = self.ipvs.first_found();
         self.ipvs.turn(&mut self.check, shell.now(), &shell.log);
         if self.ipvs.first_found() != before {
-            // Nobody else knows what is to be put back at the end.
+            // Only this process knows the time-outs to be restored at the stop.
             shell.save_at_once();
         }
     }
 
-    /// BFD sessions go up and down. At a stop they are of no interest: their process stops too.
+    /// Hands changes of BFD sessions to the machines. During a stop they are ignored: the BFD process stops too.
     fn sessions_turn(&mut self, shell: &mut Loop) {
         if shell.is_stopping() || !self.sessions.is_awake() {
             return;
@@ -347,11 +349,11 @@ impl CheckerProcess {
         }
     }
 
-    /// `lvs_sync_daemon` that follows no instance.
+    /// Runs an `lvs_sync_daemon` that follows no instance.
     fn synchronise(&mut self, roles: &[SyncRole], shell: &Loop) {
         let daemon = self.check.tables().lvs.sync_daemon.as_ref().filter(|daemon| daemon.instance.is_none());
         if let Err(error) = self.sync_daemon.want(daemon, roles, &shell.reactor, &shell.log) {
-            shell.log.error(format_args!("No IPVS synchronisation: {error}"));
+            shell.log.error(format_args!("Cannot start IPVS synchronisation: {error}"));
         }
     }
 }

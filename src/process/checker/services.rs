@@ -1,4 +1,4 @@
-//! IPVS services: their names in messages, and which of them a virtual server has.
+//! IPVS services: their names in messages, and the services of a virtual server.
 
 use std::net::SocketAddr;
 
@@ -6,7 +6,7 @@ use crate::check::{self, Check, VirtualServerId};
 use crate::config::model::Family;
 use crate::kernel::ipvs::ServiceKey;
 
-/// A service as messages name it.
+/// Name of a service in messages.
 pub(super) fn name(key: &ServiceKey) -> String {
     match key {
         ServiceKey::Address { protocol, ip, port } => {
@@ -22,7 +22,7 @@ pub(super) fn name(key: &ServiceKey) -> String {
     }
 }
 
-/// The services that a virtual server should have.
+/// The services of a virtual server.
 pub(super) fn service_keys(check: &Check, id: VirtualServerId) -> impl Iterator<Item = ServiceKey> {
     check::services(check.tables(), id).into_iter().map(|service| service.key.into())
 }

@@ -1,4 +1,4 @@
-//! What the kernel counts, to the rows.
+//! Copies the kernel's statistics to the rows.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::kernel::ipvs::{ServiceRow, Stats, Table, destination};
 
 use super::services::service_keys;
 
-/// Statistics of a dump, summed over the services of each virtual server.
+/// Sets the statistics of all rows from a dump, as sums over the services of each virtual server.
 pub(super) fn adopt(table: &Table, check: &mut Check, now: Duration) {
     for id in check.tables().virtual_server_ids() {
         let rows: Vec<&ServiceRow> = service_keys(check, id).filter_map(|key| table.services.get(&key)).collect();
@@ -26,7 +26,7 @@ pub(super) fn adopt(table: &Table, check: &mut Check, now: Duration) {
     }
 }
 
-/// Those of a real server in the services of its virtual server.
+/// Statistics of a real server, as the sum over the services of its virtual server.
 fn server_statistics(services: &[&ServiceRow], server: &RealServer) -> Statistics {
     let mut sum = Statistics::default();
     for service in services {

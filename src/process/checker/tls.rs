@@ -1,4 +1,4 @@
-//! The context of `SSL_GET`: made beside the loop, for its files may be on a file system that hangs.
+//! The TLS context of `SSL_GET`. A separate thread loads it, since its files may be on a file system that hangs.
 
 use std::io;
 use std::time::Duration;
@@ -9,24 +9,24 @@ use crate::net::Loading;
 use crate::notify::log::Log;
 use crate::reactor::Interest;
 
-/// After this time it is told that the files of the SSL block are still being read.
+/// Time after which it is logged that the files of the SSL block are still being read.
 const LOADING_LIMIT: Duration = Duration::from_secs(5);
 
 impl CheckerProcess {
-    /// Has the context of `SSL_GET` made, if anything asks for it: that takes its time, and the files may be anywhere.
+    /// Starts to load the TLS context, if there is an SSL block or an SSL_GET check.
     pub(super) fn load_tls(&mut self, shell: &mut Loop) -> io::Result<()> {
         let tables = self.check.tables();
         let is_tls = |kind: &CheckerKind| matches!(kind, CheckerKind::Http(check) if check.tls);
-        let asked =
+        let needed =
             tables.lvs.tls != TlsMaterial::default() || tables.checkers.iter().any(|(_, row)| is_tls(&row.config.kind));
-        let material = asked.then(|| tables.lvs.tls.clone());
+        let material = needed.then(|| tables.lvs.tls.clone());
         self.begin_loading(material, shell)
     }
 
     fn begin_loading(&mut self, material: Option<TlsMaterial>, shell: &mut Loop) -> io::Result<()> {
         shell.set_timer(Timer::Tls, None);
         if let Some(before) = self.loading.take() {
-            // Gone with its descriptor in any case.
+            // The kernel removes a closed descriptor anyway.
             let _ = shell.reactor.deregister(&before);
         }
         let Some(material) = material else { return Ok(()) };
@@ -37,7 +37,7 @@ impl CheckerProcess {
         Ok(())
     }
 
-    /// The context is there, or why it is not.
+    /// Handles the loaded context, or the error.
     pub(super) fn tls_turn(&mut self, shell: &mut Loop) -> io::Result<()> {
         match self.loading.as_ref().and_then(Loading::outcome) {
             None => Ok(()),
@@ -46,21 +46,21 @@ impl CheckerProcess {
                 self.begin_loading(None, shell)
             }
             Some(Err(error)) if self.connections.has_tls() => {
-                shell.log.error(format_args!("The TLS settings cannot be used, the old ones stay: {error}"));
+                shell.log.error(format_args!("Cannot use the TLS settings: {error}; the old ones stay in use"));
                 self.begin_loading(None, shell)
             }
-            // A bad certificate must not end the checks of others.
+            // A bad certificate must not stop the other checks.
             Some(Err(error)) => {
-                shell.log.error(format_args!("The SSL block cannot be used, SSL_GET goes without: {error}"));
+                shell.log.error(format_args!("Cannot use the SSL block: {error}; SSL_GET checks run without it"));
                 self.begin_loading(Some(TlsMaterial::default()), shell)
             }
         }
     }
 
-    pub(super) fn tell_slow_loading(&self, log: &Log) {
+    pub(super) fn log_slow_loading(&self, log: &Log) {
         let meanwhile = if self.connections.has_tls() { "the old settings are used" } else { "SSL_GET checks wait" };
         log.error(format_args!(
-            "The files of the SSL block are not read after {} s; is their file system there? Meanwhile {meanwhile}",
+            "Reading the files of the SSL block has taken {} s and continues; check their file system. Meanwhile {meanwhile}",
             LOADING_LIMIT.as_secs()
         ));
     }

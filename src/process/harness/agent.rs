@@ -1,23 +1,26 @@
-//! The AgentX session of a process: a view that may fail, lag or be absent without the machines noticing.
+//! The AgentX session of a process. The session may fail, lag or be absent without an effect on the machines.
 
 use std::io::ErrorKind;
 use std::time::Duration;
 
 use snmp::link::{Interest as Watch, Link};
+use snmp::pdu::error;
 use snmp::session::{Event, Lost};
 use snmp::transport::MasterAddress;
-use snmp::{Config, Mib, Notification, Oid, Registration, Session};
+use snmp::{Config, Mib, MibError, Notification, Oid, Refused, Registration, Session};
 
-use super::tokens::AGENT;
+use super::tokens::{AGENT, TOKENS};
+use crate::config::model::Global;
 use crate::mib::{self, Trap};
 use crate::notify::log::Log;
 use crate::notify::view::{Reporter, View};
 use crate::reactor::{Interest, Reactor, Token};
+use crate::text::{counted, reason, was};
 
-/// Requests answered before adverts have their turn again.
+/// Number of requests answered in a turn, so that adverts do not wait long.
 const BUDGET: usize = 8;
 
-/// An AgentX session as the loop has it: a view, that also answers.
+/// An AgentX subagent as the event loop uses it: a view that also answers requests.
 pub(in crate::process) trait Subagent<M: Reporter>: View<M> {
     /// Whether this is the token of its socket.
     fn has_token(&self, token: Token) -> bool;
@@ -25,29 +28,114 @@ pub(in crate::process) trait Subagent<M: Reporter>: View<M> {
     /// A turn: connect, read, answer a few requests, write.
     fn turn(&mut self, machines: &mut M, now: Duration, reactor: &Reactor, log: &Log);
 
-    /// When a turn is due without any I/O; zero when there is more to do at once.
+    /// When the next turn is due without any I/O; zero if more work is waiting.
     fn deadline(&self) -> Option<Duration>;
 
-    /// Ends the session once all notifications are delivered, at the latest at `deadline`.
+    /// Closes the session once all notifications are delivered, or at `deadline`.
     fn close(&mut self, now: Duration, deadline: Duration);
 
-    /// Whether nothing is left to deliver or say.
+    /// Whether the session is closed.
     fn is_closed(&self) -> bool;
 }
 
-/// What a process serves.
+/// The MIB of a process, as it is registered with the master.
 pub(in crate::process) struct Service<M: Reporter + 'static> {
     /// The objects.
     pub(in crate::process) mib: Mib<M>,
-    /// What it registers, each with its priority.
+    /// Subtrees to register, each with its priority.
     pub(in crate::process) subtrees: Vec<(Vec<u32>, u8)>,
-    /// What it calls itself to the master.
+    /// Description of the subagent in the Open PDU.
     pub(in crate::process) description: &'static str,
-    /// The notification for a change.
+    /// The notification for a change, if it has one.
     pub(in crate::process) trap: fn(&M::Change, &M) -> Option<Trap>,
 }
 
-/// Session and socket.
+/// Source of subagents: a configuration may enable SNMP, disable it, or select another socket.
+pub(in crate::process) trait Agents<M: Reporter> {
+    /// The subagent for a new configuration; `None` if the current one stays.
+    fn follow(&mut self, global: &Global, log: &Log) -> Option<Next<M>>;
+}
+
+/// The next subagent; `None` in it if SNMP is disabled.
+pub(in crate::process) struct Next<M: Reporter>(pub(in crate::process) Option<Box<dyn Subagent<M>>>);
+
+/// A subagent of an earlier configuration that is closing its session.
+pub(super) struct Leaving<M: Reporter> {
+    pub(super) agent: Box<dyn Subagent<M>>,
+    /// When it is dropped at the latest.
+    pub(super) until: Duration,
+}
+
+impl<M: Reporter> Leaving<M> {
+    /// Starts to close the session within `limit`.
+    pub(super) fn new(mut agent: Box<dyn Subagent<M>>, now: Duration, limit: Duration) -> Leaving<M> {
+        agent.close(now, now + limit / 2);
+        Leaving { agent, until: now + limit }
+    }
+
+    /// When its next turn is due.
+    pub(super) fn deadline(&self) -> Duration {
+        self.agent.deadline().map_or(self.until, |at| at.min(self.until))
+    }
+
+    /// Whether it is closed, or its time is over.
+    pub(super) fn is_over(&self, now: Duration) -> bool {
+        self.agent.is_closed() || self.until <= now
+    }
+}
+
+/// Creates the subagents of a process, from command line and configuration.
+pub(super) struct Configured<M: Reporter + 'static> {
+    /// `-x`.
+    pub(super) always: bool,
+    /// `-A`, which takes precedence over `snmp_socket`.
+    pub(super) given: Option<String>,
+    /// Whether the configuration enables SNMP for this process.
+    pub(super) enabled: fn(&Global) -> bool,
+    /// Creates the MIB.
+    pub(super) service: fn() -> Result<Service<M>, MibError>,
+    /// Socket of the current subagent, as the user wrote it.
+    pub(super) socket: Option<String>,
+    /// Number of subagents created so far.
+    pub(super) made: usize,
+}
+
+impl<M: Reporter + 'static> Configured<M> {
+    fn make(&mut self, socket: &str, log: &Log) -> Option<Box<dyn Subagent<M>>> {
+        let address = socket.parse::<MasterAddress>().map_err(|error| error.to_string());
+        let found = address.and_then(|address| Ok((address, (self.service)().map_err(|error| error.to_string())?)));
+        match found {
+            Ok((address, service)) => {
+                let token = Token(AGENT.0 + self.made * TOKENS);
+                self.made += 1;
+                Some(Box::new(Agent::new((address, socket.to_owned()), service, token)))
+            }
+            Err(error) => {
+                log.error(format_args!("No SNMP: Cannot use the AgentX master address '{socket}': {error}"));
+                None
+            }
+        }
+    }
+}
+
+impl<M: Reporter + 'static> Agents<M> for Configured<M> {
+    fn follow(&mut self, global: &Global, log: &Log) -> Option<Next<M>> {
+        let given = self.given.as_ref().or(global.snmp_socket.as_ref());
+        let socket = given.map_or(snmp::transport::DEFAULT_SOCKET, String::as_str);
+        let wanted = (self.always || (self.enabled)(global)).then(|| socket.to_owned());
+        if wanted == self.socket {
+            return None;
+        }
+        if let Some(before) = &self.socket {
+            let next = wanted.as_ref().map_or_else(|| "off".to_owned(), |socket| format!("served to {socket}"));
+            log.info(format_args!("Closing the session with AgentX master {before}: SNMP is now {next}"));
+        }
+        self.socket = wanted;
+        Some(Next(self.socket.clone().and_then(|socket| self.make(&socket, log))))
+    }
+}
+
+/// A subagent: session and socket.
 pub(in crate::process) struct Agent<T: Reporter + 'static> {
     mib: Mib<T>,
     trap: fn(&T::Change, &T) -> Option<Trap>,
@@ -59,8 +147,9 @@ pub(in crate::process) struct Agent<T: Reporter + 'static> {
 }
 
 impl<T: Reporter + 'static> Agent<T> {
-    /// An agent that begins to connect in its first turn, to the master at this address, as the user wrote it.
-    pub(super) fn new(master: (MasterAddress, String), service: Service<T>) -> Agent<T> {
+    /// A subagent that connects in its first turn. `master` is the address, parsed and as the user wrote it; the
+    /// sockets use `token` and those that follow.
+    fn new(master: (MasterAddress, String), service: Service<T>, token: Token) -> Agent<T> {
         let (address, shown) = master;
         let Service { mib, subtrees, description, trap } = service;
         let register = |(subtree, priority)| Registration { subtree: Oid::from(subtree), priority };
@@ -73,10 +162,10 @@ impl<T: Reporter + 'static> Agent<T> {
             ..Config::default()
         };
         let link = Link::new(address, Session::new(config));
-        Agent { mib, trap, link, address: shown, watched: None, more: false, token: AGENT }
+        Agent { mib, trap, link, address: shown, watched: None, more: false, token }
     }
 
-    /// Keeps the reactor's registration in step; a new socket is a new registration, whatever its number.
+    /// Updates the registration with the reactor. A new socket gets a new token, since its descriptor may be the same.
     fn watch(&mut self, reactor: &Reactor, log: &Log) {
         let wanted = self.link.interest();
         if wanted == self.watched {
@@ -92,34 +181,36 @@ impl<T: Reporter + 'static> Agent<T> {
         let done = if before.is_some_and(|before| before.generation == watch.generation) {
             reactor.reregister(&watch.fd, self.token, interest)
         } else {
-            // Events that a closed socket left behind must not be taken for the new one's.
+            // Pending events of a closed socket must not be assigned to the new one.
             self.token = Token(self.token.0 + 1);
             reactor.register(&watch.fd, self.token, interest)
         };
         match done {
             Ok(()) => self.watched = wanted,
-            Err(error) => log.error(format_args!("AgentX socket: {error}")),
+            Err(error) => log.error(format_args!("Cannot watch the AgentX socket: {error}")),
         }
     }
 
-    fn tell(&self, event: &Event, log: &Log) {
+    fn log_event(&self, event: &Event, log: &Log) {
         let master = &self.address;
         match event {
             Event::ConnectFailed(ErrorKind::PermissionDenied) => log.error(format_args!(
-                "AgentX master {master}: permission denied; set agentXPerms in snmpd.conf (such as \
+                "Cannot connect to AgentX master {master}: Permission denied; set agentXPerms in snmpd.conf (such as \
                  'agentXPerms 0660 0550 USER GROUP') so that this process may open it; trying again"
             )),
             Event::ConnectFailed(ErrorKind::NotFound | ErrorKind::ConnectionRefused) => log.info(format_args!(
-                "AgentX master {master} is not there; trying again (snmpd.conf needs 'master agentx')"
+                "AgentX master {master} is not running; trying again (snmpd.conf needs 'master agentx')"
             )),
             Event::ConnectFailed(ErrorKind::AddrNotAvailable) => log.warning(format_args!(
                 "The name of AgentX master {master} has no address; looking it up again (correct it, or write an address)"
             )),
             Event::ConnectFailed(kind) => {
-                log.warning(format_args!("Cannot connect to AgentX master {master}: {kind}; trying again"));
+                let why = reason(&(*kind).into());
+                log.warning(format_args!("Cannot connect to AgentX master {master}: {why}; trying again"));
             }
             Event::Up { registered } => {
-                log.info(format_args!("AgentX session with {master} is up, {registered} subtrees registered"));
+                let subtrees = counted(*registered, "subtree");
+                log.info(format_args!("AgentX session with {master} is up, {subtrees} registered"));
             }
             Event::Lost(reason @ Lost::Framing(_)) => {
                 log.warning(format_args!("AgentX session with {master} lost: {reason}; opening it again"));
@@ -127,19 +218,31 @@ impl<T: Reporter + 'static> Agent<T> {
             Event::Lost(reason) => {
                 log.info(format_args!("AgentX session with {master} lost: {reason}; opening it again"));
             }
-            Event::Refused { what, error } => log.error(format_args!(
-                "AgentX master {master} refused {what:?} with error {error} (263: another subagent serves it); trying again"
-            )),
+            Event::Refused { what, error: number } => {
+                let what = match what {
+                    Refused::Capability(oid) => format!("the row of sysORTable {oid}"),
+                    Refused::Registration(oid) => format!("the subtree {oid}"),
+                };
+                let served = if *number == error::DUPLICATE_REGISTRATION { ": another subagent serves it" } else { "" };
+                let name = error::name(*number);
+                log.error(format_args!("AgentX master {master} refused {what} ({name}{served}); trying again"));
+            }
             Event::Unresponsive(time) => log.warning(format_args!(
                 "AgentX master {master} has not answered for {:.1} s; VRRP is not affected",
                 time.as_secs_f64()
             )),
             Event::Responsive => log.info(format_args!("AgentX master {master} answers again")),
             Event::NotificationsDropped(count) => {
-                log.error(format_args!("{count} SNMP notifications were dropped: AgentX master {master} was away too long"));
+                let count = usize::try_from(*count).unwrap_or(usize::MAX);
+                log.error(format_args!(
+                    "{} {} dropped: AgentX master {master} was away too long",
+                    counted(count, "SNMP notification"),
+                    was(count)
+                ));
             }
-            Event::NotificationRefused { trap, error } => {
-                log.error(format_args!("AgentX master {master} refused notification {trap} with error {error}"));
+            Event::NotificationRefused { trap, error: number } => {
+                let name = error::name(*number);
+                log.error(format_args!("AgentX master {master} refused notification {trap} ({name})"));
             }
         }
     }
@@ -153,7 +256,7 @@ impl<T: Reporter + 'static> Subagent<T> for Agent<T> {
     fn turn(&mut self, machines: &mut T, now: Duration, reactor: &Reactor, log: &Log) {
         self.more = self.link.turn(&self.mib, machines, now, BUDGET);
         while let Some(event) = self.link.session.poll_event() {
-            self.tell(&event, log);
+            self.log_event(&event, log);
         }
         self.watch(reactor, log);
     }
@@ -172,7 +275,7 @@ impl<T: Reporter + 'static> Subagent<T> for Agent<T> {
     }
 }
 
-/// Its notifications.
+/// Notifications.
 impl<T: Reporter + 'static> View<T> for Agent<T> {
     fn show(&mut self, change: &T::Change, machines: &T, now: Duration) {
         if let Some(trap) = (self.trap)(change, machines) {

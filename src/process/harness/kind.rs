@@ -1,37 +1,39 @@
-//! What the parent and the command line know of a kind of child.
+//! Properties of a kind of child process.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use rustix::thread::CapabilitySet;
 
-use super::beginning::Beginning;
+use super::child_start::ChildStart;
 use crate::config::model::Config;
 use crate::notify::log::Log;
 use crate::process::cli::Options;
 
-/// A kind of child, as the parent and the command line know it.
+/// Properties of a kind of child process, for the parent and the command line.
 pub(in crate::process) struct Kind {
-    /// Value of the internal option by which a child knows what it is.
+    /// Value of the internal option `--child-role`.
     pub(in crate::process) word: &'static str,
-    /// What log lines call the process.
+    /// Name of the process in log lines.
     pub(in crate::process) name: &'static str,
-    /// Ident of its log lines, before namespace and instance.
+    /// Syslog ident, to which namespace and instance are appended.
     pub(in crate::process) ident: &'static str,
-    /// Name of the process, as `ps` shows it.
+    /// Name of the process in `ps`.
     pub(in crate::process) process_name: &'static std::ffi::CStr,
-    /// The capabilities that it may need with any configuration.
+    /// The capabilities that it may need, whatever the configuration.
     pub(in crate::process) capabilities: CapabilitySet,
-    /// Name of its pid file, without directory and ending.
+    /// Name of its pid file, without directory and extension.
     pub(in crate::process) pid_file: &'static str,
-    /// Its pid file, as the command line gives it.
+    /// Suffix of its log file (`-g`).
+    pub(in crate::process) log_file: &'static str,
+    /// Its pid file on the command line.
     pub(in crate::process) given_pid_file: fn(&Options) -> Option<&PathBuf>,
-    /// Whether the configuration has something for it.
+    /// Whether the configuration needs it.
     pub(in crate::process) configured: fn(&Config) -> bool,
-    /// Whether the command line lets it run (`-P`, `-C`).
+    /// Whether the command line allows it to run (`-P`, `-C`, `-B`).
     pub(in crate::process) allowed: fn(&Options) -> bool,
-    /// What the last process with this pid file has left in the kernel, in words.
-    pub(in crate::process) left: fn(&Path, &Log) -> Vec<String>,
-    /// Runs the process until it is told to stop.
-    pub(in crate::process) run: fn(Beginning<'_>) -> io::Result<()>,
+    /// The entries that the last process with this pid file has left in the kernel, as text.
+    pub(in crate::process) leftovers: fn(&Path, &Log) -> Vec<String>,
+    /// Runs the process until its stop.
+    pub(in crate::process) run: fn(ChildStart<'_>) -> io::Result<()>,
 }

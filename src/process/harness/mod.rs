@@ -1,29 +1,35 @@
-//! What all children have in common: one loop, and around it orders of the parent, the AgentX session, the views, the
-//! checkpoint, the record of what is held, and the stop.
+//! The event loop that all children share, with the orders of the parent, the AgentX session, the views, the
+//! checkpoint, the record of held state, and the stop.
 //!
-//! A child is a [`Process`]: its machines, its sources of events, and what becomes of the machines' actions. A turn of
+//! Two kinds of state survive a process. The *checkpoint* is the state of the machines, sent to the parent, from which
+//! a replacement continues. The *held state* is the list of entries that the process has added to the kernel, in a
+//! file.
+//!
+//! A child is a [`Process`]: its machines, its sources of events, and the execution of the machines' actions. A turn of
 //! the [`Harness`] that runs it:
 //!
 //! ```text
-//! wait            until a source is ready or something is due
-//! receive         what others have sent: the process looks at its sockets
-//! timers          those that are due, at most as many as the pace allows
-//! settle          the machines' actions are carried out
+//! wait            until a source is ready or a deadline has come
+//! receive         packets: the process reads its sockets
+//! timers          that are due, at most as many as the pace allows
+//! settle          execution of the machines' actions
 //! orders          of the parent: stop, reload, dump
-//! work            the other sources, each a bounded piece
+//! work            the other sources, a bounded amount of each
 //! settle
-//! checkpoint      a replacement knows of a change before anyone is told
-//! reconcile       the kernel is brought in line
+//! checkpoint      to the parent, before any view shows a change
+//! reconcile       of the kernel with the rows
 //! views           log, scripts, mail, notifications
-//! rest            what may wait
+//! rest            work that may wait
 //! agent           a few requests of the AgentX master
-//! stopping        the next step of the stop, if it can be taken
+//! stopping        the next step of the stop, when it is possible
 //! ```
 //!
-//! Packets come before timers: a process that was held up must hear what waits before it takes a silence for one.
+//! Packets come before timers: after a delay the process must read waiting packets before it treats a timer as silence
+//! of the neighbor.
 
+mod address_log;
 mod agent;
-mod beginning;
+mod child_start;
 mod kind;
 mod orders;
 mod shell;
@@ -36,7 +42,7 @@ mod turn;
 mod watch;
 
 pub(super) use agent::Service;
-pub(super) use beginning::Beginning;
+pub(super) use child_start::ChildStart;
 pub(super) use kind::Kind;
 pub(super) use shell::{Process, Shell};
 pub(super) use stopping::CLEAN_UP_LIMIT;

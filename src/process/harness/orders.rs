@@ -1,4 +1,4 @@
-//! What a child is told: signals, and messages of the parent.
+//! Orders to a child: signals, and messages of the parent.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -12,19 +12,19 @@ use crate::process::sessions::Listener;
 use crate::reactor::{Caught, Interest, Reactor, Signal, Signals, Token};
 use crate::state::{Record, Unusable, to_octets};
 
-/// What is to be done.
+/// An order.
 pub(super) enum Order {
-    /// End.
+    /// Stop and exit.
     Stop,
-    /// Go on with another configuration.
+    /// Use a new configuration.
     Configure(Box<Config>),
     /// Write a dump file.
     Dump(Dump),
-    /// Tell of BFD sessions, or hear of them, over this socket.
+    /// Report BFD sessions, or receive the reports, over this socket.
     Connect(Listener, OwnedFd),
 }
 
-/// Both sources of orders.
+/// The sources of orders: signals and the channel to the parent.
 pub(super) struct Orders {
     signals: Signals,
     channel: Channel,
@@ -39,19 +39,19 @@ impl Orders {
         Ok(Orders { signals, channel, parent_gone: false })
     }
 
-    /// Reads what has come, and answers hellos.
+    /// Reads pending signals and messages, and answers hellos.
     pub(super) fn read(&mut self, log: &Log) -> io::Result<Vec<Order>> {
         let mut orders = Vec::new();
         for signal in self.signals.read()? {
             match signal {
                 Caught::Named(Signal::SIGTERM | Signal::SIGINT) => orders.push(Order::Stop),
-                // A reload comes from the parent, which has read the file.
-                signal => orders.extend(dump::asked_by(signal).map(Order::Dump)),
+                // SIGHUP is ignored: the parent reads the file and sends the new configuration.
+                signal => orders.extend(dump::requested_by(signal).map(Order::Dump)),
             }
         }
         if !self.parent_gone && self.read_parent(&mut orders, log).is_err() {
             self.parent_gone = true;
-            // When the parent has ordered the stop and ended first, its end is no news.
+            // Not logged if the parent has also ordered the stop.
             if orders.is_empty() {
                 log.error("The parent process is gone; stopping");
             }
@@ -76,36 +76,38 @@ impl Orders {
                 }
                 Message::Config(snapshot) => match snapshot.parse() {
                     Ok(config) => orders.push(Order::Configure(Box::new(config))),
-                    // The parent has checked it: this is a defect, and no reason to stop.
-                    Err(error) => log.error(format_args!("The new configuration cannot be used: {error}")),
+                    // The parent has parsed it before: this is a bug, and no reason to stop.
+                    Err(error) => log.error(format_args!("Cannot use the new configuration: {error}")),
                 },
             }
         }
-        // What did not fit goes when the socket is writable, which wakes the loop too.
+        // The rest follows when the socket is writable, which wakes the loop.
         self.channel.flush()
     }
 
-    /// Tells the parent that this process runs with the configuration that it was given last.
+    /// Reports to the parent that this process runs with the last configuration it was sent.
     pub(super) fn report_ready(&mut self) {
-        // When the parent is gone nobody waits for it.
+        // An error means that the parent has exited, which needs no report.
         let _ = self.channel.send(&Message::Ready);
     }
 
-    /// Tells the parent the indices of this process's rows.
+    /// Sends the indices of this process's rows to the parent.
     pub(super) fn save_indices<T: Record>(&mut self, indices: &T, log: &Log) {
-        self.tell(to_octets(indices).map(Message::Indices), log);
+        self.send(to_octets(indices).map(Message::Indices), log);
     }
 
-    /// Tells the parent where a replacement of this process should go on.
+    /// Sends the state from which a replacement should continue to the parent.
     pub(super) fn save_checkpoint<T: Record>(&mut self, checkpoint: &T, log: &Log) {
-        self.tell(to_octets(checkpoint).map(Message::Checkpoint), log);
+        self.send(to_octets(checkpoint).map(Message::Checkpoint), log);
     }
 
-    fn tell(&mut self, message: Result<Message, Unusable>, log: &Log) {
+    fn send(&mut self, message: Result<Message, Unusable>, log: &Log) {
         match message {
-            // When the parent is gone there will be no replacement.
+            // An error means that the parent has exited, so there is no replacement.
             Ok(message) => drop(self.channel.send(&message)),
-            Err(error) => log.error(format_args!("A replacement of this process will start afresh: {error}")),
+            Err(error) => {
+                log.error(format_args!("A replacement of this process will start without its state: {error}"))
+            }
         }
     }
 }

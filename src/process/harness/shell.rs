@@ -1,4 +1,5 @@
-//! A process, and what the loop lends to it: clock, timers, reactor, log, and a place for changes.
+//! The interface between a process and the loop. The shell is the part of the loop that the process uses: clock,
+//! timers, reactor, log, and the queue of changes.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -10,125 +11,125 @@ use crate::config::model::Config;
 use crate::notify::dump::Dump;
 use crate::notify::log::Log;
 use crate::notify::view::Reporter;
-use crate::process::doing::Doing;
+use crate::process::context::Context;
 use crate::process::sessions::Listener;
 use crate::reactor::{Reactor, Ready, Timers};
 use crate::state::Record;
 use crate::system::HasSystem;
 
-/// What is special to a process.
+/// The part of a child that is specific to its kind.
 ///
-/// The functions are called from the loop, in the order that the [module](self) tells. None of them may wait.
+/// The loop calls the functions in the order described in the [harness](super). None of them may block.
 pub(in crate::process) trait Process: Sized + 'static {
-    /// Rows and machines.
+    /// Rows and state machines.
     type Machines: Reporter + HasSystem + 'static;
-    /// Timers of machines and process. Of those with the same deadline the lesser is first.
+    /// Timers of machines and process. Those with the same deadline expire in ascending order.
     type Timer: Copy + Ord;
-    /// What a replacement knows its rows by.
+    /// Indices of the rows, which a replacement uses again.
     type Indices: Record;
-    /// Where a replacement goes on.
+    /// State of the machines from which a replacement continues.
     type Checkpoint: Record + PartialEq;
-    /// What is in the kernel, for a successor after a kill.
+    /// Entries that the process has added to the kernel, for a successor after a kill.
     type Held: Record + Default + PartialEq;
 
-    /// How closely it keeps to time.
+    /// Precision of its timers.
     const PACE: Pace;
-    /// What it has in the kernel, for the log ("addresses").
+    /// Name of its entries in the kernel, for the log ("addresses").
     const HOLDS: &'static str;
-    /// Time for the kernel to remove that after a stop.
+    /// Time limit for the kernel to remove them at a stop.
     const STOP_LIMIT: Duration;
-    /// After a change the parent is told where a replacement should go on; many changes make one checkpoint. With zero
-    /// it is told before the views are.
+    /// Delay from a change to the checkpoint, which covers all changes until then. With zero the parent is sent the
+    /// checkpoint before the views show the change.
     const CHECKPOINT_DELAY: Duration;
-    /// The same for the record of what is in the kernel. With zero it is written at once.
+    /// Delay from a change to the record of held state. With zero it is written at once.
     const HELD_DELAY: Duration;
 
-    /// For the views.
+    /// The machines, for the views.
     fn machines(&self) -> &Self::Machines;
 
-    /// For the agent, which may set objects.
+    /// The machines, for the subagent, which may SET objects.
     fn machines_mut(&mut self) -> &mut Self::Machines;
 
-    /// The rows by their identities.
+    /// The indices of the rows.
     fn indices(&self) -> Self::Indices;
 
-    /// The first look around. Then the machines start, unless it is only to `clean_up` for a predecessor: then they are
-    /// told to stop next.
-    fn begin(&mut self, clean_up: bool, shell: &mut Shell<Self>) -> io::Result<()>;
+    /// Reads the state of the kernel and starts the machines. A process that only cleans up for a predecessor
+    /// (`clean_up`) does not start them; [`Process::stop`] follows.
+    fn start(&mut self, clean_up: bool, shell: &mut Shell<Self>) -> io::Result<()>;
 
-    /// Takes what others have sent, before any timer. `ready` are the sources that have something new.
+    /// Reads packets, before any timer. `ready` are the sources that are ready.
     fn receive(&mut self, _ready: &[Ready], _shell: &mut Shell<Self>) -> io::Result<()> {
         Ok(())
     }
 
-    /// The BFD process, or another process that follows its sessions, is there: `link` is this end of their socket pair.
+    /// The BFD process, or a listener to its sessions, has started: `link` is this end of the socket pair with it.
     fn connect(&mut self, _listener: Listener, _link: OwnedFd, _shell: &mut Shell<Self>) -> io::Result<()> {
         Ok(())
     }
 
-    /// A timer is due.
+    /// Handles a timer that is due.
     fn timer(&mut self, timer: Self::Timer, now: Duration, shell: &mut Shell<Self>);
 
-    /// The other sources, each a bounded piece. `ready` is the same as before.
+    /// Handles the other sources, a bounded amount of each. `ready` is as for [`Process::receive`].
     fn work(&mut self, _ready: &[Ready], _shell: &mut Shell<Self>) -> io::Result<()> {
         Ok(())
     }
 
-    /// Carries out the actions of the machines, and gives their changes to the shell.
+    /// Executes the actions of the machines, and queues their changes in the shell.
     fn settle(&mut self, shell: &mut Shell<Self>);
 
-    /// Brings the kernel in line with the rows, once before the views are told; `changed` if there is something to tell.
+    /// Brings the kernel in line with the rows, before the views show the changes; `changed` if there are any.
     fn reconcile(&mut self, _changed: bool, _shell: &mut Shell<Self>) {}
 
-    /// What may wait until all else is done, and must end when a timer is due.
+    /// Does work that may wait for everything else, until a timer is due.
     fn rest(&mut self, _shell: &mut Shell<Self>) {}
 
-    /// When [`Process::rest`] has something to do next.
+    /// When [`Process::rest`] is due next.
     fn deadline(&self) -> Option<Duration> {
         None
     }
 
-    /// Goes on with another configuration.
+    /// Changes to a new configuration.
     fn configure(&mut self, config: Box<Config>, shell: &mut Shell<Self>) -> io::Result<()>;
 
-    /// The name of the dump file and its text; `None` if it has none.
+    /// Name and text of a dump file; `None` if the process has no such dump.
     fn dump(&mut self, _what: Dump, _now: Duration) -> Option<(&'static str, String)> {
         None
     }
 
-    /// Where a replacement should go on.
+    /// The state from which a replacement should continue.
     fn checkpoint(&mut self) -> Self::Checkpoint;
 
-    /// What is in the kernel.
+    /// The entries that the process has in the kernel.
     fn held(&self) -> Self::Held;
 
-    /// Begins to remove that, and tells the machines.
+    /// Stops the machines and starts to remove the entries from the kernel.
     fn stop(&mut self, shell: &mut Shell<Self>);
 
-    /// Whether the kernel has done all that was asked for.
+    /// Whether the kernel has done all requests.
     fn is_released(&self) -> bool;
 
-    /// After the last turn. `released` if the kernel was done in time. Returns whether nothing is left there, or only
-    /// what shall stay.
+    /// Called after the last turn. `released` if the kernel has done all requests in time. Returns whether no entries
+    /// are left in the kernel except those that are to stay.
     fn end(self, released: bool, log: &Log) -> bool;
 }
 
-/// A change as the views of a process get it.
+/// The changes that the views of a process show.
 pub(super) type ChangeOf<P> = <<P as Process>::Machines as Reporter>::Change;
 
-/// The timers of a loop. Of those that are due at the same time the process's own come first.
+/// The timers of a loop. Of those with the same deadline the process's own expire first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Key<T> {
     Process(T),
-    /// The parent is to be told where a replacement should go on.
+    /// The parent is to be sent a checkpoint.
     Checkpoint,
-    /// The record of what is in the kernel is to be written.
+    /// The record of held state is to be written.
     Held,
 }
 
-/// See the [module](self).
+/// The part of the loop that a process uses.
 pub(in crate::process) struct Shell<P: Process> {
-    /// Where sources are registered.
+    /// The reactor, where sources are registered.
     pub(in crate::process) reactor: Reactor,
     /// The log.
     pub(in crate::process) log: Log,
@@ -138,24 +139,24 @@ pub(in crate::process) struct Shell<P: Process> {
     pub(super) timers: Timers<Key<P::Timer>>,
     pub(super) changes: Vec<ChangeOf<P>>,
     pub(super) stopping: Stopping,
-    /// The next wait does not sleep.
+    /// More work is waiting: the next wait does not sleep.
     again: bool,
-    /// A replacement should go on elsewhere.
+    /// The checkpoint may have changed.
     pub(super) save: bool,
-    /// And that cannot wait.
+    /// The checkpoint may have changed, and is to be sent without delay.
     pub(super) save_at_once: bool,
-    /// Something else may be in the kernel.
-    pub(super) hold: bool,
+    /// The held state may have changed.
+    pub(super) held_changed: bool,
 }
 
 impl<P: Process> Shell<P> {
-    /// With the clock of this machine.
+    /// A shell with the system's clock.
     pub(in crate::process) fn new(log: Log) -> io::Result<Shell<P>> {
         Shell::with(Box::new(SystemTime::new(P::PACE)), log)
     }
 
     pub(super) fn with(time: Box<dyn Time>, log: Log) -> io::Result<Shell<P>> {
-        let reactor = P::PACE.reactor().doing("open an event loop")?;
+        let reactor = P::PACE.reactor().context("open an event loop")?;
         let turn = time.now();
         Ok(Shell {
             reactor,
@@ -166,14 +167,14 @@ impl<P: Process> Shell<P> {
             changes: Vec::new(),
             stopping: Stopping::No,
             again: true,
-            // Even when nothing ever changes, a replacement is to know that it is not the first.
+            // The first checkpoint is sent without a change: by it a replacement knows that it is one.
             save: true,
             save_at_once: false,
-            hold: false,
+            held_changed: false,
         })
     }
 
-    /// The time, as the pace of the process has it.
+    /// The time: now, or at the start of the turn with [`Pace::Coarse`].
     pub(in crate::process) fn now(&self) -> Duration {
         match P::PACE {
             Pace::Punctual => self.time.now(),
@@ -181,7 +182,7 @@ impl<P: Process> Shell<P> {
         }
     }
 
-    /// Arms a timer, or disarms it.
+    /// Sets a timer, or clears it (`None`).
     pub(in crate::process) fn set_timer(&mut self, timer: P::Timer, at: Option<Duration>) {
         match at {
             Some(at) => self.timers.set(Key::Process(timer), at),
@@ -194,41 +195,41 @@ impl<P: Process> Shell<P> {
         self.timers.next_deadline()
     }
 
-    /// Has changes told to the views.
-    pub(in crate::process) fn tell(&mut self, changes: impl IntoIterator<Item = ChangeOf<P>>) {
+    /// Queues changes for the views.
+    pub(in crate::process) fn report(&mut self, changes: impl IntoIterator<Item = ChangeOf<P>>) {
         self.changes.extend(changes);
     }
 
-    /// There is more to do: the next wait does not sleep.
+    /// Requests another turn without sleep, since more work is waiting.
     pub(in crate::process) fn again(&mut self) {
         self.again = true;
     }
 
-    /// A replacement should go on elsewhere, although there is no change to tell.
+    /// Requests a new checkpoint, although there is no change for the views.
     pub(in crate::process) fn save(&mut self) {
         self.save = true;
     }
 
-    /// The same, and it is told before anything else happens.
+    /// As [`Shell::save`], without [`Process::CHECKPOINT_DELAY`].
     pub(in crate::process) fn save_at_once(&mut self) {
         self.save_at_once = true;
     }
 
-    /// Something else may be in the kernel now, or soon.
-    pub(in crate::process) fn hold(&mut self) {
-        self.hold = true;
+    /// Requests a new record of held state.
+    pub(in crate::process) fn held_changed(&mut self) {
+        self.held_changed = true;
     }
 
-    /// Whether the process has been told to stop.
+    /// Whether the process is stopping.
     pub(in crate::process) fn is_stopping(&self) -> bool {
         self.stopping != Stopping::No
     }
 
-    /// The wait of a turn, until `deadline` if there is nothing more to do at once.
+    /// Waits for events until `deadline`; does not sleep if more work is waiting.
     pub(super) fn wait(&mut self, deadline: Option<Duration>, ready: &mut Vec<Ready>) -> io::Result<()> {
         let at_once = std::mem::take(&mut self.again) || !self.changes.is_empty();
         let deadline = if at_once { Some(Duration::ZERO) } else { deadline };
-        self.time.wait(&mut self.reactor, deadline, ready).doing("wait for events")?;
+        self.time.wait(&mut self.reactor, deadline, ready).context("wait for events")?;
         self.turn = self.time.now();
         Ok(())
     }

@@ -1,4 +1,5 @@
-//! How a child ends: what it has set in the kernel goes, then the last notifications, each within its time.
+//! Stop of a child: first the kernel removes its entries, then the last notifications are sent, each within a time
+//! limit.
 
 use std::time::Duration;
 
@@ -6,42 +7,42 @@ use super::agent::Subagent;
 use crate::notify::log::{Level, Log};
 use crate::notify::view::Reporter;
 
-/// Time for notifications and mail, each; also for scripts without a configuration.
-pub(super) const FAREWELL_LIMIT: Duration = Duration::from_secs(1);
-/// Time for the kernel when a process cleans up for another: nobody does it afterwards.
+/// Time limit for notifications and for mail; also for scripts if no configuration sets it.
+pub(super) const NOTIFY_LIMIT: Duration = Duration::from_secs(1);
+/// Time limit for the kernel in a cleanup process; it is long because no other process cleans up afterwards.
 pub(in crate::process) const CLEAN_UP_LIMIT: Duration = Duration::from_secs(20);
-/// The process ends so long before the parent would kill it.
+/// The process exits this long before the parent would kill it.
 const MARGIN: Duration = Duration::from_millis(300);
 
-/// How much is left for scripts of the time that the parent gives a child to end (`child_wait_time`), when the stop
-/// began at `since`. They have it all: they run while the kernel removes addresses.
+/// The part of `child_wait_time`, after which the parent kills a child, that is left for scripts at `now`, when the
+/// stop began at `since`. Scripts may use all of it: they run while the kernel removes addresses.
 pub(super) fn time_for_scripts(since: Duration, now: Duration, wait: Duration) -> Duration {
     (since + wait).saturating_sub(MARGIN).saturating_sub(now)
 }
 
-/// Where a child stands.
+/// Progress of the stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stopping {
-    /// It works.
+    /// The child is not stopping.
     No,
-    /// The kernel removes what was set, until this time.
+    /// The kernel removes the child's entries, until this time.
     Release(Duration),
-    /// Notifications go, until this time.
-    Farewell {
-        /// Until when.
+    /// The last notifications are sent.
+    Notify {
+        /// Time limit.
         until: Duration,
-        /// The kernel has removed all.
+        /// The kernel has removed all entries.
         released: bool,
     },
-    /// The process may end.
+    /// The process may exit.
     Done {
-        /// The kernel has removed all.
+        /// The kernel has removed all entries.
         released: bool,
     },
 }
 
 impl Stopping {
-    /// Begins to stop; false when it does so already.
+    /// Begins the stop; false if it has begun already.
     pub(super) fn begin(&mut self, until: Duration, log: &Log) -> bool {
         let begins = *self == Stopping::No;
         if begins {
@@ -51,26 +52,26 @@ impl Stopping {
         begins
     }
 
-    /// When it goes on whatever has not been done.
+    /// When the next step is taken even if this one is not complete.
     pub(super) fn deadline(self) -> Option<Duration> {
         match self {
-            Stopping::Release(until) | Stopping::Farewell { until, .. } => Some(until),
+            Stopping::Release(until) | Stopping::Notify { until, .. } => Some(until),
             Stopping::No | Stopping::Done { .. } => None,
         }
     }
 
-    /// Whether the process may end.
+    /// Whether the process may exit.
     pub(super) fn is_done(self) -> bool {
         matches!(self, Stopping::Done { .. })
     }
 
-    /// Whether the kernel has removed what was set.
+    /// Whether the kernel has removed all entries.
     pub(super) fn has_released(self) -> bool {
-        matches!(self, Stopping::Farewell { released: true, .. } | Stopping::Done { released: true })
+        matches!(self, Stopping::Notify { released: true, .. } | Stopping::Done { released: true })
     }
 
-    /// Goes on when the kernel has `released` all, and then when the agent has closed, or their time is over. `what`
-    /// is in the kernel, for the log.
+    /// Takes the next step when the kernel has `released` all entries, and then when the subagent has closed its
+    /// session, or when the time limit is over. `what` names the entries in the log.
     pub(super) fn turn<M: Reporter>(
         &mut self,
         now: Duration,
@@ -84,14 +85,14 @@ impl Stopping {
             if !released {
                 log.error(format_args!("The kernel has not removed all {what} in time"));
             }
-            *self = Stopping::Farewell { until: now + FAREWELL_LIMIT, released };
+            *self = Stopping::Notify { until: now + NOTIFY_LIMIT, released };
             if let Some(agent) = agent {
-                agent.close(now, now + FAREWELL_LIMIT / 2);
+                agent.close(now, now + NOTIFY_LIMIT / 2);
             }
         }
-        // In the same turn: nothing else may happen that wakes the loop.
+        // In the same turn, since no other event may wake the loop.
         let late = self.deadline().is_some_and(|until| until <= now);
-        if let Stopping::Farewell { released, .. } = *self
+        if let Stopping::Notify { released, .. } = *self
             && (late || agent.as_ref().is_none_or(|agent| agent.is_closed()))
         {
             *self = Stopping::Done { released };
@@ -105,7 +106,7 @@ mod tests {
     use crate::notify::log;
 
     #[test]
-    fn scripts_have_what_is_left_of_the_child_s_time() {
+    fn scripts_may_use_the_rest_of_child_wait_time() {
         let seconds = Duration::from_secs;
         let left = |now| time_for_scripts(seconds(100), seconds(now), seconds(8));
         assert_eq!(left(102), Duration::from_millis(5700));
@@ -113,16 +114,16 @@ mod tests {
         assert_eq!(left(109), Duration::ZERO);
     }
 
-    /// Nothing might wake the loop for another turn.
+    /// No event may wake the loop for another turn.
     #[test]
-    fn with_nothing_left_to_do_it_ends_in_one_turn() {
+    fn without_an_agent_the_stop_is_done_in_one_turn() {
         let (log, _lines) = log::keep();
         let mut stopping = Stopping::No;
-        let mut nobody = None::<Box<dyn Subagent<crate::vrrp::Vrrp>>>;
+        let mut no_agent = None::<Box<dyn Subagent<crate::vrrp::Vrrp>>>;
         assert!(stopping.begin(Duration::from_secs(9), &log));
-        stopping.turn(Duration::from_secs(5), false, "services", &mut nobody, &log);
+        stopping.turn(Duration::from_secs(5), false, "services", &mut no_agent, &log);
         assert_eq!(stopping, Stopping::Release(Duration::from_secs(9)));
-        stopping.turn(Duration::from_secs(6), true, "services", &mut nobody, &log);
+        stopping.turn(Duration::from_secs(6), true, "services", &mut no_agent, &log);
         assert_eq!(stopping, Stopping::Done { released: true });
         assert!(stopping.has_released());
     }

@@ -1,25 +1,25 @@
-//! The clock and the wait of a loop. Tests have others.
+//! The clock and the wait of a loop; tests replace both.
 
 use std::io;
 use std::time::Duration;
 
 use crate::reactor::{Events, Reactor, Ready, clock};
 
-/// How closely a process keeps to time.
+/// Precision of a process's timers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::process) enum Pace {
-    /// By the kernel's timers, late by some 50 us. The clock is read each time it is asked for.
+    /// Precise timers of the kernel, late by some 50 us. Each call of `now` reads the clock.
     Punctual,
-    /// A millisecond or two late. A turn has one time, that of its beginning: what has come by then is heard before a
-    /// timer is due.
+    /// Timers late by a millisecond or two. Throughout a turn the time is that of its start, so that events that
+    /// arrived by then are handled before timers.
     Coarse {
-        /// Timers of a turn; what is due beyond waits for the next.
+        /// Most timers of a turn; others wait for the next turn.
         timers: usize,
     },
 }
 
 impl Pace {
-    /// Timers of a turn.
+    /// Most timers of a turn.
     pub(super) fn timers(self) -> usize {
         match self {
             Pace::Punctual => usize::MAX,
@@ -27,7 +27,7 @@ impl Pace {
         }
     }
 
-    /// Sources that one wait can tell of; the others are told by the next.
+    /// Most sources that one wait reports; others are reported by the next.
     fn events(self) -> usize {
         match self {
             Pace::Punctual => 64,
@@ -35,7 +35,7 @@ impl Pace {
         }
     }
 
-    /// A reactor of this pace.
+    /// A reactor with this precision.
     pub(super) fn reactor(self) -> io::Result<Reactor> {
         match self {
             Pace::Punctual => Reactor::new(),
@@ -49,11 +49,11 @@ pub(super) trait Time {
     /// The time now.
     fn now(&self) -> Duration;
 
-    /// Waits until a source of the reactor is ready or `deadline` has come; zero looks at the sources without sleep.
+    /// Waits until a source of the reactor is ready or `deadline` has come; with zero it does not sleep.
     fn wait(&mut self, reactor: &mut Reactor, deadline: Option<Duration>, ready: &mut Vec<Ready>) -> io::Result<()>;
 }
 
-/// The clock of this machine.
+/// The system's clock.
 pub(super) struct SystemTime {
     events: Events,
 }

@@ -1,49 +1,53 @@
-//! The loop.
+//! The event loop of a child.
 
 use std::io;
 use std::time::Duration;
 
-use super::agent::Subagent;
+use super::agent::{Agents, Leaving, Subagent};
 use super::orders::{Order, Orders};
 use super::shell::{Key, Process, Shell};
-use super::stopping::{CLEAN_UP_LIMIT, FAREWELL_LIMIT, time_for_scripts};
+use super::stopping::{CLEAN_UP_LIMIT, NOTIFY_LIMIT, time_for_scripts};
 use super::tokens::ORDERS;
 use crate::config::model::{Config, Global};
 use crate::notify::dump;
-use crate::notify::view::{LastWords, View, tell};
-use crate::process::doing::Doing;
+use crate::notify::view::{FinishLimits, View, show_changes};
+use crate::process::context::Context;
 use crate::process::ipc::Channel;
-use crate::process::kept::Kept;
+use crate::process::record_file::RecordFile;
 use crate::reactor::{Ready, Signals};
 use crate::system::HasSystem;
 
-/// What a loop is made of.
+/// The parts of a loop.
 pub(in crate::process) struct Parts<P: Process> {
     pub(in crate::process) process: P,
     pub(in crate::process) shell: Shell<P>,
     pub(in crate::process) signals: Signals,
-    /// To the parent.
+    /// Channel to the parent.
     pub(in crate::process) channel: Channel,
-    /// Without SNMP there is none.
-    pub(in crate::process) agent: Option<Box<dyn Subagent<P::Machines>>>,
-    /// Beside the log and the notifications of the agent.
+    /// Source of its subagents, if it may have any.
+    pub(in crate::process) agents: Option<Box<dyn Agents<P::Machines>>>,
+    /// Views in addition to the log and the subagent.
     pub(in crate::process) views: Vec<Box<dyn View<P::Machines>>>,
-    /// Where it is written down what is in the kernel, if the process sets anything there.
-    pub(in crate::process) held: Option<Kept<P::Held>>,
-    /// Only to remove what a predecessor has left in the kernel.
+    /// File of the held state, if the process adds entries to the kernel.
+    pub(in crate::process) held: Option<RecordFile<P::Held>>,
+    /// The process only removes the entries that a predecessor has left in the kernel.
     pub(in crate::process) clean_up: bool,
 }
 
-/// A process and all that turns it.
+/// A process with its event loop.
 pub(in crate::process) struct Harness<P: Process> {
     pub(super) process: P,
     pub(super) shell: Shell<P>,
     orders: Orders,
+    agents: Option<Box<dyn Agents<P::Machines>>>,
+    /// The current subagent; `None` without SNMP.
     agent: Option<Box<dyn Subagent<P::Machines>>>,
+    /// Subagents of earlier configurations that are closing their sessions.
+    leaving: Vec<Leaving<P::Machines>>,
     views: Vec<Box<dyn View<P::Machines>>>,
     dumps: dump::Writer,
-    held: Option<Kept<P::Held>>,
-    /// As last told to the parent.
+    held: Option<RecordFile<P::Held>>,
+    /// The checkpoint last sent to the parent.
     checkpoint: Option<P::Checkpoint>,
     clean_up: bool,
     /// When the stop began.
@@ -52,20 +56,35 @@ pub(in crate::process) struct Harness<P: Process> {
 
 impl<P: Process> Harness<P> {
     pub(in crate::process) fn new(parts: Parts<P>) -> io::Result<Harness<P>> {
-        let Parts { process, shell, signals, channel, agent, mut views, held, clean_up } = parts;
-        let orders = Orders::new(signals, channel, &shell.reactor, ORDERS).doing("listen to the parent process")?;
+        let Parts { process, shell, signals, channel, agents, mut views, held, clean_up } = parts;
+        let orders = Orders::new(signals, channel, &shell.reactor, ORDERS).context("listen to the parent process")?;
         let dumps = dump::Writer::start(shell.log.clone())?;
         views.insert(0, Box::new(shell.log.clone()));
         let stopped_at = Duration::ZERO;
-        Ok(Harness { process, shell, orders, agent, views, dumps, held, checkpoint: None, clean_up, stopped_at })
+        let mut harness = Harness {
+            process,
+            shell,
+            orders,
+            agents,
+            agent: None,
+            leaving: Vec::new(),
+            views,
+            dumps,
+            held,
+            checkpoint: None,
+            clean_up,
+            stopped_at,
+        };
+        harness.follow_agents();
+        Ok(harness)
     }
 
     /// Runs until the process has stopped.
     ///
     /// # Errors
-    /// When a source fails without which the process cannot go on, or something is left in the kernel at the end.
+    /// If a required source fails, or if entries are left in the kernel after the stop.
     pub(in crate::process) fn run(mut self) -> io::Result<()> {
-        self.begin()?;
+        self.start()?;
         let mut ready = Vec::new();
         while !self.shell.stopping.is_done() {
             self.turn(&mut ready)?;
@@ -73,11 +92,11 @@ impl<P: Process> Harness<P> {
         self.end()
     }
 
-    pub(super) fn begin(&mut self) -> io::Result<()> {
+    pub(super) fn start(&mut self) -> io::Result<()> {
         if !self.clean_up {
             self.orders.save_indices(&self.process.indices(), &self.shell.log);
         }
-        self.process.begin(self.clean_up, &mut self.shell)?;
+        self.process.start(self.clean_up, &mut self.shell)?;
         self.process.settle(&mut self.shell);
         if self.clean_up {
             self.stop(CLEAN_UP_LIMIT);
@@ -86,13 +105,14 @@ impl<P: Process> Harness<P> {
         Ok(())
     }
 
-    /// One turn, in the order that the module tells.
+    /// One turn, in the order described in the [harness](super).
     pub(super) fn turn(&mut self, ready: &mut Vec<Ready>) -> io::Result<()> {
         self.shell.wait(self.deadline(), ready)?;
         let (mut ordered, mut agent_ready) = (false, false);
-        let agent = self.agent.as_deref();
+        let (agent, leaving) = (self.agent.as_deref(), &self.leaving);
         ready.retain(|source| {
-            let of_agent = agent.is_some_and(|agent| agent.has_token(source.token));
+            let of_agent = agent.is_some_and(|agent| agent.has_token(source.token))
+                || leaving.iter().any(|leaving| leaving.agent.has_token(source.token));
             agent_ready |= of_agent;
             ordered |= source.token == ORDERS;
             !of_agent && source.token != ORDERS
@@ -101,22 +121,23 @@ impl<P: Process> Harness<P> {
         self.timers_turn();
         self.process.settle(&mut self.shell);
         if ordered {
-            self.obey()?;
+            self.handle_orders()?;
         }
         self.process.work(ready, &mut self.shell)?;
         self.process.settle(&mut self.shell);
-        self.show();
+        self.update_views();
         self.process.rest(&mut self.shell);
         self.agent_turn(agent_ready);
         self.stopping_turn();
         Ok(())
     }
 
-    /// When the next turn is due, whatever the sources do.
+    /// When the next turn is due if no source is ready before.
     pub(super) fn deadline(&self) -> Option<Duration> {
         let agent = self.agent.as_ref().and_then(|agent| agent.deadline());
+        let leaving = self.leaving.iter().map(Leaving::deadline).min();
         let shell = &self.shell;
-        let deadlines = [shell.next_timer(), self.process.deadline(), agent, shell.stopping.deadline()];
+        let deadlines = [shell.next_timer(), self.process.deadline(), agent, leaving, shell.stopping.deadline()];
         deadlines.into_iter().flatten().min()
     }
 
@@ -132,8 +153,9 @@ impl<P: Process> Harness<P> {
         }
     }
 
-    /// Before the views: a replacement that goes on must know of a change before anyone is told.
-    fn show(&mut self) {
+    /// Sends the checkpoint, reconciles the kernel, and has the views show the changes. The checkpoint comes first: a
+    /// replacement must know of every change that a view has shown.
+    fn update_views(&mut self) {
         let changed = std::mem::take(&mut self.shell.save) || !self.shell.changes.is_empty();
         let at_once = std::mem::take(&mut self.shell.save_at_once);
         if at_once || (changed && P::CHECKPOINT_DELAY.is_zero()) {
@@ -142,7 +164,7 @@ impl<P: Process> Harness<P> {
             self.arm(Key::Checkpoint, P::CHECKPOINT_DELAY);
         }
         self.process.reconcile(changed || at_once, &mut self.shell);
-        if std::mem::take(&mut self.shell.hold) {
+        if std::mem::take(&mut self.shell.held_changed) {
             if P::HELD_DELAY.is_zero() {
                 self.save_held();
             } else {
@@ -160,10 +182,10 @@ impl<P: Process> Harness<P> {
         if let Some(agent) = &mut self.agent {
             views.push(agent.as_mut());
         }
-        tell(&changes, self.process.machines(), now, &mut views);
+        show_changes(&changes, self.process.machines(), now, &mut views);
     }
 
-    /// Unless it is armed: many changes are one.
+    /// Sets a timer unless it is set: it covers all changes until it is due.
     fn arm(&mut self, key: Key<P::Timer>, delay: Duration) {
         if self.shell.timers.deadline(key).is_none() {
             let at = self.shell.now() + delay;
@@ -185,16 +207,31 @@ impl<P: Process> Harness<P> {
         }
     }
 
+    /// Changes to the subagent of the new configuration. The old one delivers its notifications before it closes.
+    fn follow_agents(&mut self) {
+        let (Some(agents), Some(global)) = (&mut self.agents, &self.process.machines().system().global) else { return };
+        let Some(next) = agents.follow(global, &self.shell.log) else { return };
+        if let Some(old) = std::mem::replace(&mut self.agent, next.0) {
+            self.leaving.push(Leaving::new(old, self.shell.now(), NOTIFY_LIMIT));
+        }
+    }
+
     fn agent_turn(&mut self, ready: bool) {
-        let Some(agent) = &mut self.agent else { return };
         let now = self.shell.now();
+        for leaving in &mut self.leaving {
+            if ready || leaving.deadline() <= now {
+                leaving.agent.turn(self.process.machines_mut(), now, &self.shell.reactor, &self.shell.log);
+            }
+        }
+        self.leaving.retain(|leaving| !leaving.is_over(now));
+        let Some(agent) = &mut self.agent else { return };
         if ready || agent.deadline().is_some_and(|at| at <= now) {
             agent.turn(self.process.machines_mut(), now, &self.shell.reactor, &self.shell.log);
             self.process.settle(&mut self.shell);
         }
     }
 
-    fn obey(&mut self) -> io::Result<()> {
+    fn handle_orders(&mut self) -> io::Result<()> {
         for order in self.orders.read(&self.shell.log)? {
             match order {
                 Order::Stop => self.stop(P::STOP_LIMIT),
@@ -217,16 +254,17 @@ impl<P: Process> Harness<P> {
         self.orders.save_indices(&self.process.indices(), &self.shell.log);
         let global = self.process.machines().system().global.as_ref();
         self.views.iter_mut().for_each(|view| view.configure(global));
+        self.follow_agents();
         self.process.settle(&mut self.shell);
-        // Before the next event, which forgets removed rows.
+        // Before the next event, with which the machines drop removed rows.
         self.shell.save();
-        self.show();
+        self.update_views();
         self.shell.log.info("The new configuration is in force");
         self.orders.report_ready();
         Ok(())
     }
 
-    /// `limit` is the time for the kernel.
+    /// Begins the stop; the kernel has to remove the entries within `limit`.
     fn stop(&mut self, limit: Duration) {
         let now = self.shell.now();
         if !self.shell.stopping.begin(now + limit, &self.shell.log) {
@@ -235,7 +273,7 @@ impl<P: Process> Harness<P> {
         self.stopped_at = now;
         self.process.stop(&mut self.shell);
         self.process.settle(&mut self.shell);
-        self.show();
+        self.update_views();
     }
 
     fn stopping_turn(&mut self) {
@@ -244,20 +282,20 @@ impl<P: Process> Harness<P> {
         self.shell.stopping.turn(now, released, P::HOLDS, &mut self.agent, &self.shell.log);
     }
 
-    /// After the last turn.
+    /// Ends the process after the last turn.
     pub(super) fn end(mut self) -> io::Result<()> {
         self.save_held();
         let Harness { process, shell, views, held, stopped_at, .. } = self;
         let global = process.machines().system().global.as_ref();
-        let wait = global.map_or(FAREWELL_LIMIT, |global: &Global| global.child_wait_time);
+        let wait = global.map_or(NOTIFY_LIMIT, |global: &Global| global.child_wait_time);
         let clean = process.end(shell.stopping.has_released(), &shell.log);
         if let Some(kept) = held {
             kept.finish();
         }
-        // Scripts last: they have what is left of the time.
+        // Scripts come last, with the rest of the time.
         for view in views.into_iter().rev() {
             let scripts = time_for_scripts(stopped_at, shell.time.now(), wait);
-            view.finish(LastWords { scripts, others: FAREWELL_LIMIT });
+            view.finish(FinishLimits { scripts, others: NOTIFY_LIMIT });
         }
         if clean { Ok(()) } else { Err(io::Error::other(format!("not all {} could be removed", P::HOLDS))) }
     }

@@ -1,49 +1,62 @@
-//! Links and addresses of this host, as the kernel tells of them: a source that several processes have.
+//! A source of events about links and addresses of this host, from rtnetlink.
 
 use std::io;
 use std::time::Duration;
 
+use super::address_log::AddressLog;
 use crate::kernel::{KernelEvent, Monitor, Watcher};
-use crate::process::doing::Doing;
+use crate::notify::log::Log;
+use crate::process::context::Context;
 use crate::reactor::{Interest, Reactor, Token};
 
-/// What fails when the kernel does not tell.
+/// The operation in error messages.
 const WATCH: &str = "watch interfaces and addresses";
-/// How long the first look may take.
+/// Time limit for the first dump.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// The source.
+/// Events about links and addresses.
 pub(in crate::process) struct Watch {
     watcher: Watcher,
     more: bool,
+    /// With `-a`.
+    address_log: Option<AddressLog>,
 }
 
 impl Watch {
-    /// Begins to watch.
-    pub(in crate::process) fn start(reactor: &Reactor, token: Token) -> io::Result<Watch> {
-        let watcher = Monitor::open(LIMIT).and_then(Watcher::start).doing(WATCH)?;
+    /// Opens the source. With a `log` (`-a`), address changes are logged.
+    pub(in crate::process) fn start(reactor: &Reactor, token: Token, log: Option<Log>) -> io::Result<Watch> {
+        let watcher = Monitor::open(LIMIT).and_then(Watcher::start).context(WATCH)?;
         reactor.register(&watcher, token, Interest::READABLE)?;
-        Ok(Watch { watcher, more: true })
+        Ok(Watch { watcher, more: true, address_log: log.map(AddressLog::new) })
     }
 
-    /// Waits for the first look around.
-    pub(in crate::process) fn first(&self) -> io::Result<Vec<KernelEvent>> {
-        self.watcher.first(LIMIT).doing(WATCH)
+    /// Waits for the first dump.
+    pub(in crate::process) fn first(&mut self) -> io::Result<Vec<KernelEvent>> {
+        let events = self.watcher.first(LIMIT).context(WATCH)?;
+        self.log_addresses(&events);
+        Ok(events)
     }
 
-    /// Its token was ready.
+    fn log_addresses(&mut self, events: &[KernelEvent]) {
+        if let Some(address_log) = &mut self.address_log {
+            events.iter().for_each(|event| address_log.record(event));
+        }
+    }
+
+    /// Marks the source ready: the reactor has reported its token.
     pub(in crate::process) fn wake(&mut self) {
         self.more = true;
     }
 
-    /// A few events; `None` when nothing has come. While there are some, another turn is due at once: see
-    /// [`Watch::has_more`].
+    /// Reads a bounded number of events; `None` if the source is not ready. See [`Watch::has_more`] for the need of
+    /// another turn.
     pub(in crate::process) fn receive(&mut self) -> io::Result<Option<Vec<KernelEvent>>> {
         if !self.more {
             return Ok(None);
         }
         let mut events = Vec::new();
-        self.more = self.watcher.receive(&mut events).doing(WATCH)?;
+        self.more = self.watcher.receive(&mut events).context(WATCH)?;
+        self.log_addresses(&events);
         Ok(Some(events))
     }
 

@@ -1,4 +1,4 @@
-//! The children: started, watched, reaped, and started again when they die.
+//! Start, watchdog, reaping and restart of the children.
 
 use std::io;
 use std::os::unix::net::UnixStream;
@@ -17,14 +17,14 @@ use crate::process::sessions;
 use crate::process::systemd;
 use crate::reactor::{Interest, Origin, Token, clock};
 
-/// A child must answer each hello before the next.
+/// Interval of hellos. A child must answer each before the next.
 const HELLO: Duration = Duration::from_secs(5);
-/// A child that lived this long did not die of its start.
+/// A child that exits after this time has not failed at its start.
 const STEADY: Duration = Duration::from_secs(1);
-/// A child that dies young is started again at once so many times in a row: whoever kills it ten times does not silence
-/// the router. Then come pauses: a child that cannot live must not take the processor.
+/// Number of consecutive early exits after which a child is restarted without a pause, so that a few kills do not
+/// silence the router. Then pauses follow, so that a child that always fails does not use up the CPU.
 const AT_ONCE: u32 = 16;
-/// First and longest pause before a child that keeps dying at its start is started again.
+/// First and longest pause before the restart of a child that keeps failing at its start.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(8));
 
 impl Parent {
@@ -49,10 +49,10 @@ impl Parent {
 
     pub(super) fn spawn(&mut self, role: Role, task: Task) -> io::Result<Running> {
         let (ours, theirs) = UnixStream::pair()?;
-        // The same program even if its file was replaced meanwhile: it must understand our messages.
+        // The running program, even if its file was replaced by an upgrade: both must use the same messages.
         let mut command = Command::new("/proc/self/exe");
-        command.arg0("keepalived").args(self.plan.arguments.iter().skip(1));
-        command.arg(format!("--child-role={}", role.kind().word));
+        command.arg0("keepalived").arg(format!("--child-role={}", role.kind().word));
+        command.args(self.plan.options.line.options());
         for name in systemd::VARIABLES {
             command.env_remove(name);
         }
@@ -63,9 +63,9 @@ impl Parent {
         self.next_token = Token(token.0 + 1);
         self.reactor.register(&channel, token, Interest::READABLE | Interest::WRITABLE)?;
         channel.send(&Message::Origin(Origin::of_the_daemon().to_string()))?;
-        if let Some(told) = self.told.get(&role) {
-            let indices = told.indices.clone().map(Message::Indices);
-            let checkpoint = told.checkpoint.clone().map(Message::Checkpoint);
+        if let Some(saved) = self.saved.get(&role) {
+            let indices = saved.indices.clone().map(Message::Indices);
+            let checkpoint = saved.checkpoint.clone().map(Message::Checkpoint);
             indices.into_iter().chain(checkpoint).try_for_each(|message| channel.send(&message))?;
         }
         match task {
@@ -86,14 +86,14 @@ impl Parent {
         })
     }
 
-    /// Connects a new child, over a pair of sockets each, with those that it tells of BFD sessions or that tell it.
+    /// Connects a new child by socket pairs: the BFD process with all listeners, a listener with the BFD process.
     fn link(&mut self, role: Role, channel: &mut Channel) -> io::Result<()> {
         for child in self.children.iter_mut().filter(|child| child.task == Task::Work) {
-            let Some(listener) = role.listener_of_both(child.role) else { continue };
-            let (telling, listening) = sessions::pair()?;
-            let (new, old) = if role == Role::Bfd { (telling, listening) } else { (listening, telling) };
+            let Some(listener) = role.listener_between(child.role) else { continue };
+            let (publishing, listening) = sessions::pair()?;
+            let (new, old) = if role == Role::Bfd { (publishing, listening) } else { (listening, publishing) };
             channel.send_with(&Message::Link(listener), new)?;
-            // One that is gone will be linked again.
+            // If the other process has exited, its replacement is connected later.
             let _ = child.channel.send_with(&Message::Link(listener), old);
         }
         Ok(())
@@ -101,13 +101,13 @@ impl Parent {
 
     pub(super) fn child_turn(&mut self, token: Token) {
         let Some(child) = self.children.iter_mut().find(|child| child.token == token) else { return };
-        // An error is the child's death, which its SIGCHLD tells too.
+        // After an error the child has exited; SIGCHLD reports that.
         let Ok(messages) = child.channel.receive() else { return };
         for message in messages {
             match message {
                 Message::Hello(number) if child.unanswered == Some(number) => child.unanswered = None,
-                Message::Indices(octets) => self.told.entry(child.role).or_default().indices = Some(octets),
-                Message::Checkpoint(octets) => self.told.entry(child.role).or_default().checkpoint = Some(octets),
+                Message::Indices(octets) => self.saved.entry(child.role).or_default().indices = Some(octets),
+                Message::Checkpoint(octets) => self.saved.entry(child.role).or_default().checkpoint = Some(octets),
                 Message::Ready => child.ready = true,
                 Message::Hello(_)
                 | Message::Config(_)
@@ -118,10 +118,11 @@ impl Parent {
             }
         }
         let _ = child.channel.flush();
-        self.tell_ready();
+        self.report_ready();
     }
 
-    /// Each child answers through its event loop: one that is stopped or spins is found as well as one that died.
+    /// Sends the next hello, or kills a child that has not answered the last. A child answers from its event loop, so
+    /// this detects a stopped or looping child too.
     pub(super) fn hello(&mut self, role: Role) {
         let stopping = self.stopping;
         let Some(child) = self.child(role) else { return };
@@ -141,7 +142,7 @@ impl Parent {
 
     pub(super) fn kill_child(&mut self, role: Role) {
         if let Some(child) = self.child(role) {
-            // It may have ended this very moment.
+            // It may have exited already.
             let _ = child.process.kill();
         }
     }
@@ -149,7 +150,7 @@ impl Parent {
     pub(super) fn reap(&mut self) {
         let mut ended = Vec::new();
         for at in (0..self.children.len()).rev() {
-            // What a dying child still said: its last checkpoint.
+            // Reads the last messages of the child first, such as its last checkpoint.
             if let Some(token) = self.children.get(at).map(|child| child.token) {
                 self.child_turn(token);
             }
@@ -160,45 +161,48 @@ impl Parent {
         }
         self.reap_orphans();
         for (child, status) in ended {
-            // Gone with its descriptor in any case.
+            // The kernel removes a closed descriptor anyway.
             let _ = self.reactor.deregister(&child.channel);
             self.timers.clear(Key::Hello(child.role));
             self.timers.clear(Key::Kill(child.role));
             self.timers.clear(Key::GiveUp(child.role));
-            self.child_ended(&child, status);
+            self.child_exited(&child, status);
         }
     }
 
-    /// Orphans come to process 1, as this one is in a container, and to a subreaper: whatever a script has left.
+    /// Reaps processes left by scripts: the kernel makes them children of process 1 (this one, in a container) or of a
+    /// subreaper.
     fn reap_orphans(&self) {
         let peek = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
         while let Ok(Some(pid)) = waitid(Id::All, peek).map(|status| status.pid()) {
             let is_child = |child: &Running| child.process.id().cast_signed() == pid.as_raw();
-            // One of ours has died just now; its signal has us here again.
+            // A child of ours has exited just now; its SIGCHLD calls this function again.
             if self.children.iter().any(is_child) || waitpid(pid, Some(WaitPidFlag::WNOHANG)).is_err() {
                 break;
             }
         }
     }
 
-    fn child_ended(&mut self, child: &Running, status: ExitStatus) {
+    fn child_exited(&mut self, child: &Running, status: ExitStatus) {
         let (role, name) = (child.role, child.role.name());
         if child.task == Task::Work {
-            self.note_end(role, status);
+            self.record_exit(role, status);
         }
         let code = status.code().and_then(|code| u8::try_from(code).ok());
         match code {
-            _ if self.stopping => self.ended_at_stop(role, child.task, status),
+            _ if self.stopping => self.exited_at_stop(role, child.task, status),
             Some(code) if exit::is_permanent(code) => {
-                self.log.error(format_args!("The {name} process ended with status {code}; terminating"));
+                self.log.error(format_args!("The {name} process exited with status {code}; terminating"));
                 self.stop(code);
             }
             _ if self.plan.options.dont_respawn => {
-                self.log.error(format_args!("The {name} process ended ({status}); terminating, as -R says"));
+                self.log.error(format_args!(
+                    "The {name} process exited ({status}); terminating because of -R, --dont-respawn"
+                ));
                 self.stop(exit::FATAL);
             }
             _ => {
-                self.log.error(format_args!("The {name} process ended ({status}); starting it again"));
+                self.log.error(format_args!("The {name} process exited ({status}); restarting it"));
                 if clock::now().saturating_sub(child.since) >= STEADY {
                     self.deaths.iter_mut().filter(|(of, _)| *of == role).for_each(|(_, deaths)| *deaths = 0);
                 }
@@ -215,7 +219,7 @@ impl Parent {
     }
 }
 
-/// Before the start of a child that has died young so many times in a row: at once, then after pauses that double.
+/// Pause before a restart after this number of consecutive early exits: none at first, then pauses that double.
 fn pause(deaths: u32) -> Duration {
     match deaths.checked_sub(AT_ONCE) {
         None => Duration::ZERO,
@@ -228,7 +232,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_child_that_cannot_live_is_started_ever_more_slowly() {
+    fn a_child_that_always_fails_is_restarted_after_longer_and_longer_pauses() {
         let pauses: Vec<Duration> = (0..40).map(pause).collect();
         assert!(pauses[..16].iter().all(Duration::is_zero));
         assert_eq!(pauses[16..18], [10, 20].map(Duration::from_millis));

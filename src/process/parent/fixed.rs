@@ -2,33 +2,23 @@
 
 use crate::config::model::Global;
 
-/// Settings that hold from start to stop.
+/// The values of these settings at the start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::process) struct Fixed {
     net_namespace: Option<String>,
     instance: Option<String>,
-    snmp: (bool, bool, Option<String>),
 }
 
 impl Fixed {
     pub(in crate::process) fn new(global: &Global) -> Fixed {
-        Fixed {
-            net_namespace: global.net_namespace.clone(),
-            instance: global.instance.clone(),
-            snmp: (global.snmp_vrrp, global.snmp_checker, global.snmp_socket.clone()),
-        }
+        Fixed { net_namespace: global.net_namespace.clone(), instance: global.instance.clone() }
     }
 
-    /// The keyword of a setting that differs.
+    /// The keyword of a setting that differs from its value at the start.
     pub(super) fn changed(&self, global: &Global) -> Option<&'static str> {
         let new = Fixed::new(global);
-        let differs = [
-            (self.net_namespace != new.net_namespace, "net_namespace"),
-            (self.instance != new.instance, "instance"),
-            (self.snmp.0 != new.snmp.0, "enable_snmp_vrrp"),
-            (self.snmp.1 != new.snmp.1, "enable_snmp_checker"),
-            (self.snmp.2 != new.snmp.2, "snmp_socket"),
-        ];
+        let differs =
+            [(self.net_namespace != new.net_namespace, "net_namespace"), (self.instance != new.instance, "instance")];
         differs.into_iter().find(|(differs, _)| *differs).map(|(_, keyword)| keyword)
     }
 }

@@ -1,4 +1,4 @@
-//! The parent: starts the children, watches them, passes signals on.
+//! The parent process: starts the children, watches them, and forwards reloads, dumps and stops.
 
 mod children;
 mod fixed;
@@ -8,14 +8,14 @@ mod running;
 mod stop;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
 use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::cli::{self, Options};
 use super::dump;
 use super::exit;
-use super::ipc::{Message, Told};
+use super::ipc::{Message, SavedState};
 use super::names::Names;
 use super::role::Role;
 use super::systemd::{Stage, Systemd};
@@ -23,40 +23,43 @@ use crate::config::{Shown, Snapshot};
 use crate::notify::dump::{Dump, Writer};
 use crate::notify::log::{Level, Log};
 use crate::reactor::{Caught, Events, Interest, Reactor, Signal, Signals, Timers, Token, Waker, clock};
+use crate::text::counted;
 
 pub(super) use fixed::Fixed;
 use reading::Reading;
 use running::Running;
 
 const SIGNALS: Token = Token(0);
-/// A configuration has been read.
+/// The reload thread has read a configuration.
 const READING: Token = Token(1);
-/// Children's channels count on from here, one for each start.
+/// First token of the children's channels; each start uses the next.
 const FIRST_CHILD: Token = Token(16);
 
 /// Name of the dump file.
 const DATA: &str = "keepalived_parent.data";
 
-/// What the parent is to do.
+/// Configuration of the parent.
 pub(super) struct Plan {
-    /// The command line, for the children.
-    pub(super) arguments: Vec<OsString>,
-    /// The command line, as read.
+    /// The command line.
     pub(super) options: Options,
+    /// Directory of relative paths in the configuration, if it is not the working directory.
+    pub(super) directory: Option<PathBuf>,
     /// The configuration for the children.
     pub(super) snapshot: Snapshot,
-    /// The same as it may be shown.
+    /// The configuration as text, with secrets masked.
     pub(super) shown: Shown,
     /// `child_wait_time`.
     pub(super) child_wait: Duration,
-    /// What the processes and their files are called.
+    /// Names of the processes and their files.
     pub(super) names: Names,
     /// The children to run.
     pub(super) roles: Vec<Role>,
-    /// What a reload cannot change.
+    /// Settings that a reload cannot change.
     pub(super) fixed: Fixed,
-    /// The faults of the configuration that runs.
+    /// Faults of the running configuration.
     pub(super) faults: BTreeSet<String>,
+    /// Number of its VRRP instances.
+    pub(super) instances: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,24 +67,24 @@ enum Key {
     Hello(Role),
     Restart(Role),
     Kill(Role),
-    /// A child that was killed at the stop has not ended.
+    /// A child that was killed at the stop has not exited.
     GiveUp(Role),
-    /// A reload takes long.
+    /// Reading the configuration takes long.
     SlowReload,
-    /// systemd is to hear that this loop turns.
+    /// The next keep-alive to systemd.
     Watchdog,
 }
 
-/// What the children's reports complete.
+/// The step that is complete once all children are ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Awaited {
     Startup,
     Reload,
-    /// A reload that was refused, or is not decided yet.
+    /// A reload that was refused or has not been read yet.
     Refusal,
 }
 
-/// The watchdog.
+/// The parent process.
 pub(super) struct Parent {
     plan: Plan,
     log: Log,
@@ -91,20 +94,22 @@ pub(super) struct Parent {
     signals: Signals,
     timers: Timers<Key>,
     children: Vec<Running>,
-    /// How often in a row each child has died young.
+    /// Number of consecutive early exits of each child.
     deaths: Vec<(Role, u32)>,
     /// Roles whose last process was killed.
     killed: Vec<Role>,
-    /// Where a replacement is to go on.
-    told: BTreeMap<Role, Told>,
+    /// State from which a replacement of each child continues.
+    saved: BTreeMap<Role, SavedState>,
     next_token: Token,
     reading: Option<Reading>,
     /// Wakes the loop when a configuration has been read.
     waker: Waker,
-    /// What is complete once all children run with the configuration in force; `None` when that was told.
+    /// The step that is complete once all children run with the configuration in force; `None` once that was reported.
     awaited: Option<Awaited>,
+    /// Why the last reload was refused.
+    refusal: Option<String>,
     stopping: bool,
-    /// Set when it is time to end, once no child is left.
+    /// Exit status. Once set, the parent exits when no child is left.
     status: Option<u8>,
 }
 
@@ -126,22 +131,23 @@ impl Parent {
             children: Vec::new(),
             deaths,
             killed: Vec::new(),
-            told: BTreeMap::new(),
+            saved: BTreeMap::new(),
             next_token: FIRST_CHILD,
             reading: None,
             waker,
             awaited: Some(Awaited::Startup),
+            refusal: None,
             stopping: false,
             status: None,
         })
     }
 
-    /// Runs until told to stop, or until a child cannot go on; the result is the exit status.
+    /// Runs until a stop, or until a child fails permanently; returns the exit status.
     pub(super) fn watch(mut self) -> io::Result<u8> {
         for role in self.plan.roles.clone() {
             self.start_child(role);
         }
-        self.tell_ready();
+        self.report_ready();
         self.watchdog();
         let mut events = Events::with_capacity(16);
         loop {
@@ -169,8 +175,8 @@ impl Parent {
         }
     }
 
-    /// Tells log and systemd, once, when all children run with the configuration in force.
-    fn tell_ready(&mut self) {
+    /// Reports once to the log and to systemd that all children run with the configuration in force.
+    fn report_ready(&mut self) {
         let runs = |role: &Role| self.children.iter().any(|child| child.role == *role && child.ready);
         if self.reading.is_some() || self.stopping || !self.plan.roles.iter().all(runs) {
             return;
@@ -179,16 +185,26 @@ impl Parent {
         match awaited {
             Awaited::Startup => self.log.write(Level::Notice, "Startup complete"),
             Awaited::Reload => self.log.write(Level::Notice, "Reload complete"),
-            // The log says why.
+            // The reason is in the log.
             Awaited::Refusal => {}
         }
-        self.systemd.tell(Stage::Ready);
+        self.systemd.notify(Stage::Ready(self.summary()));
     }
 
-    /// Tells systemd that the loop turns, if it wants to hear that, and again after half of the time that it waits.
+    /// A line for `systemctl status`.
+    fn summary(&self) -> String {
+        let roles: Vec<&str> = self.plan.roles.iter().map(|role| role.name()).collect();
+        let running = format!("{}; processes: {}", counted(self.plan.instances, "VRRP instance"), roles.join(", "));
+        match &self.refusal {
+            Some(why) => format!("Last reload refused: {why}. Running: {running}"),
+            None => format!("Running: {running}"),
+        }
+    }
+
+    /// Sends a keep-alive to systemd, if `WatchdogSec` is set, and the next after half of that time.
     fn watchdog(&mut self) {
         if let Some(limit) = self.systemd.watchdog() {
-            self.systemd.tell(Stage::Alive);
+            self.systemd.notify(Stage::Alive);
             self.timers.set(Key::Watchdog, clock::now() + limit / 2);
         }
     }
@@ -199,16 +215,16 @@ impl Parent {
                 Caught::Named(Signal::SIGCHLD) => self.reap(),
                 Caught::Named(Signal::SIGTERM | Signal::SIGINT) => self.stop(exit::OK),
                 Caught::Named(Signal::SIGHUP) => self.reload(),
-                signal => match dump::asked_by(signal) {
+                signal => match dump::requested_by(signal) {
                     Some(what) => self.dump(what),
-                    None => self.log.warning(format_args!("{signal:?} is not acted on yet")),
+                    None => self.log.warning(format_args!("{} has no effect", cli::signal_name(signal))),
                 },
             }
         }
         Ok(())
     }
 
-    /// Passes on to the children what they have to dump; the parent has data only.
+    /// Writes the parent's dump, which has data only, and has the children write theirs.
     fn dump(&mut self, what: Dump) {
         if what == Dump::Data {
             let now = clock::now();
@@ -221,7 +237,7 @@ impl Parent {
             self.dumps.write(DATA, format!("{}\n{text}\n{shown}", cli::version_text()));
         }
         for child in &mut self.children {
-            // One that is gone has nothing to dump.
+            // A child that has exited has no dump.
             let _ = child.channel.send(&Message::Dump(what));
         }
     }

@@ -1,15 +1,15 @@
-//! A configuration on its way.
+//! A configuration that is being read.
 
 use std::io;
 use std::sync::mpsc::Receiver;
 
 use crate::process::configuration::Recorded;
 
-/// A configuration being read by a thread of its own: users are looked up in the system's data base, files may be on a
-/// server that is away, and children are watched meanwhile.
+/// A configuration that a separate thread is reading: look-ups of users and files on a file server may block, and the
+/// parent watches its children meanwhile.
 #[derive(Debug)]
 pub(super) struct Reading {
     pub(super) outcome: Receiver<io::Result<Recorded>>,
-    /// The file is to be read once more: it may have changed since this began.
+    /// Another reload was requested meanwhile: the file is to be read again, as it may have changed.
     pub(super) again: bool,
 }

@@ -1,4 +1,4 @@
-//! A reload: the file is read again, and the children get what it says now.
+//! Reload: reads the configuration file again and sends the result to the children.
 
 use std::io;
 use std::sync::mpsc::{TryRecvError, channel};
@@ -13,11 +13,11 @@ use crate::process::role::Role;
 use crate::process::systemd::Stage;
 use crate::reactor::clock;
 
-/// A configuration that takes longer to be read is told of.
+/// Reading that takes longer is logged.
 const SLOW: Duration = Duration::from_secs(5);
 
 impl Parent {
-    /// Begins to read the file again.
+    /// Starts to read the configuration again.
     pub(super) fn reload(&mut self) {
         if self.stopping {
             return;
@@ -26,14 +26,15 @@ impl Parent {
             reading.again = true;
             return;
         }
-        self.systemd.tell(Stage::Reloading);
-        // A start that is not complete yet remains one.
+        self.systemd.notify(Stage::Reloading);
+        // If the start is not complete yet, its completion is still awaited.
         self.awaited.get_or_insert(Awaited::Refusal);
         let (sender, outcome) = channel();
-        let (options, waker) = (self.plan.options.clone(), self.waker.clone());
+        let (options, directory, waker) = (self.plan.options.clone(), self.plan.directory.clone(), self.waker.clone());
         let read = move || {
-            // The parent may have ended meanwhile.
-            let _ = sender.send(configuration::load(&options));
+            // The parent may have dropped the receiver meanwhile.
+            let entered = directory.as_deref().map_or(Ok(()), configuration::enter);
+            let _ = sender.send(entered.and_then(|()| configuration::load(&options, directory.as_deref())));
             waker.wake();
         };
         match std::thread::Builder::new().name("reload".into()).spawn(read) {
@@ -42,28 +43,30 @@ impl Parent {
                 self.timers.set(Key::SlowReload, clock::now() + SLOW);
             }
             Err(error) => {
-                self.log.error(format_args!("Not reloaded: {error}"));
-                self.tell_ready();
+                self.refuse(format!("Cannot start a thread: {error}"));
+                self.report_ready();
             }
         }
     }
 
-    /// The file takes long to be read: that is worth a line.
+    /// Logs that reading takes long.
     pub(super) fn reload_is_slow(&self) {
         self.log.warning(format_args!(
-            "The configuration has been read for {} s and goes on being read: is a file server or a server of user \
-             names away?",
+            "Reading the configuration has taken {} s and continues; check that file servers and the servers of user names \
+             respond",
             SLOW.as_secs()
         ));
     }
 
-    /// Takes what the thread has read.
+    /// Handles the result of the thread.
     pub(super) fn reading_turn(&mut self) {
         self.waker.clear();
         let outcome = self.reading.as_ref().map(|reading| reading.outcome.try_recv());
         let loaded = match outcome {
             None | Some(Err(TryRecvError::Empty)) => return,
-            Some(Err(TryRecvError::Disconnected)) => Err(io::Error::other("the thread that reads it has ended")),
+            Some(Err(TryRecvError::Disconnected)) => {
+                Err(io::Error::other("the thread that reads the configuration has failed"))
+            }
             Some(Ok(loaded)) => loaded,
         };
         let again = self.reading.take().is_some_and(|reading| reading.again);
@@ -74,39 +77,46 @@ impl Parent {
         if again {
             return self.reload();
         }
-        self.apply(loaded);
-        self.tell_ready();
+        self.refusal = None;
+        if let Err(why) = self.apply(loaded) {
+            self.refuse(why);
+        }
+        self.report_ready();
     }
 
-    /// A configuration with errors changes nothing; else each child gets the new one.
-    fn apply(&mut self, loaded: io::Result<Recorded>) {
-        let loaded = match loaded {
-            Ok(loaded) => loaded,
-            Err(error) => return self.log.error(format_args!("Not reloaded: {error}")),
-        };
+    fn refuse(&mut self, why: String) {
+        self.log.error(format_args!("Not reloaded: {why}"));
+        self.refusal = Some(why);
+    }
+
+    /// Sends a new configuration to each child.
+    ///
+    /// # Errors
+    /// Why the running configuration stays in force.
+    fn apply(&mut self, loaded: io::Result<Recorded>) -> Result<(), String> {
+        let loaded = loaded.map_err(|error| error.to_string())?;
         if let Some(why) = &loaded.unsteady {
-            return self.log.error(format_args!(
-                "Not reloaded: {why}; going on with the configuration that runs (write files elsewhere and rename them)"
+            return Err(format!(
+                "{why}; the running configuration stays in force (write files elsewhere and rename them)"
             ));
         }
-        configuration::tell(&loaded.diagnostics, &self.log);
+        configuration::log_diagnostics(&loaded.diagnostics, &self.log);
         let Some((config, snapshot)) = loaded.config else {
-            return self.log.error("Not reloaded: the configuration has errors; going on with the one that runs");
+            return Err("the configuration has errors; the running configuration stays in force".to_owned());
         };
         if let Some(setting) = self.plan.fixed.changed(&config.global) {
-            return self.log.error(format_args!(
-                "Not reloaded: {setting} cannot change while running; restart keepalived to change it"
-            ));
+            return Err(format!("{setting} cannot be changed by a reload; restart keepalived to change it"));
         }
-        // Those that run already are no reason to refuse what is better in other places.
+        // Faults that the running configuration has too are no reason to refuse other improvements.
         let faults = loaded.diagnostics.faults();
         if let Some(fault) = faults.difference(&self.plan.faults).next() {
-            return self.log.error(format_args!(
-                "Not reloaded: the configuration has a fault that the running one does not have: {fault}; going on with \
-                 the one that runs"
+            return Err(format!(
+                "the configuration has a fault that the running one does not have: {fault}; the running configuration \
+                 stays in force"
             ));
         }
         self.plan.faults = faults;
+        self.plan.instances = config.instances.len();
         self.log.write(Level::Notice, "Reloading");
         if self.awaited != Some(Awaited::Startup) {
             self.awaited = Some(Awaited::Reload);
@@ -118,7 +128,7 @@ impl Parent {
             child.ready = false;
             if let Err(error) = child.channel.send(&Message::Config(self.plan.snapshot.clone())) {
                 self.log
-                    .error(format_args!("The {} process does not take the configuration: {error}", child.role.name()));
+                    .error(format_args!("Cannot send the configuration to the {} process: {error}", child.role.name()));
             }
         }
         for role in Role::ALL {
@@ -128,5 +138,6 @@ impl Parent {
                 self.start_child(role);
             }
         }
+        Ok(())
     }
 }

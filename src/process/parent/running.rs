@@ -1,4 +1,4 @@
-//! A child that runs.
+//! A running child.
 
 use std::process::Child;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::reactor::Token;
 pub(super) enum Task {
     /// The work of its role.
     Work,
-    /// To remove what a predecessor has left in the kernel, and to end.
+    /// To remove the entries that a predecessor has left in the kernel, and to exit.
     CleanUp,
 }
 
@@ -24,7 +24,7 @@ pub(super) struct Running {
     pub(super) channel: Channel,
     pub(super) token: Token,
     pub(super) since: Duration,
-    /// Number of the hello that is not yet answered.
+    /// Number of the last hello, if it is not answered yet.
     pub(super) unanswered: Option<u32>,
     pub(super) hellos: u32,
     /// It has reported that it runs with the configuration in force.

@@ -1,10 +1,12 @@
-//! How the BFD process tells the others of its sessions: by a socket pair for each, made by the parent.
+//! Reports of the BFD process about its sessions to the processes that track them (listeners), over a socket pair for
+//! each.
 //!
-//! The parent makes a pair whenever one of the two processes starts, and hands both ends out; it keeps none. So the end of
-//! a process is the end of its pairs. Whoever is connected is told the state of all its sessions at once.
+//! Whenever one of the two processes starts, the parent creates a pair, sends both ends to the processes and keeps
+//! none. So a pair is closed when one of its processes exits. A new listener is sent the states of all its sessions at
+//! once.
 
-mod hearer;
-mod teller;
+mod publisher;
+mod subscription;
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -16,8 +18,8 @@ use serde::{Deserialize, Serialize};
 use crate::config::model::BfdInstance;
 use crate::state::Record;
 
-pub(super) use hearer::Hearer;
-pub(super) use teller::Teller;
+pub(super) use publisher::Publisher;
+pub(super) use subscription::Subscription;
 
 /// A process that follows BFD sessions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,7 +31,7 @@ pub enum Listener {
 }
 
 impl Listener {
-    /// Whether it is told of a session: the keywords `vrrp` and `checker`.
+    /// Whether a session is reported to it: the keywords `vrrp` and `checker`.
     fn follows(self, session: &BfdInstance) -> bool {
         match self {
             Listener::Vrrp => session.to_vrrp,
@@ -44,29 +46,29 @@ struct Status {
     /// Name of the `bfd_instance`.
     name: String,
     up: bool,
-    /// Its detection time: the state holds so long without the BFD process.
+    /// Its detection time: how long the state stays valid without the BFD process.
     detection: Duration,
 }
 
-/// A datagram of a pair: some sessions as they are.
+/// A datagram over a pair: the current states of some sessions.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Told {
+struct Report {
     sessions: Vec<Status>,
 }
 
-impl Told {
-    /// Sessions of a datagram at most: names have 31 characters at most.
+impl Report {
+    /// Most sessions of a datagram, whose names have at most 31 characters.
     const MOST: usize = 64;
-    /// Octets of a datagram at most.
+    /// Octets of the longest datagram.
     const OCTETS: usize = 16 << 10;
 }
 
-impl Record for Told {
+impl Record for Report {
     const NAME: &'static str = "states of BFD sessions for their trackers";
     const VERSION: u32 = 1;
 }
 
-/// A pair: the end of the BFD process, and that of a listener.
+/// Creates a pair: the end of the BFD process, and the end of the listener.
 pub(super) fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     Ok(socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?)

@@ -1,9 +1,9 @@
-//! Both ends of a pair, in virtual time.
+//! Tests of both ends of a pair, in virtual time.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use super::{Hearer, Listener, Teller, pair};
+use super::{Listener, Publisher, Subscription, pair};
 use crate::bfd::{Bfd, Event, Received, Tables};
 use crate::config::model::Config;
 use crate::config::{Options, Outside, load};
@@ -15,11 +15,11 @@ fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
 
-/// Both ends, with so many sessions; the detection time of a session that is up is 300 ms.
+/// Both ends of a pair. The detection time of a session that is up is 300 ms.
 struct Ends {
     bfd: Bfd,
-    teller: Teller,
-    hearer: Hearer,
+    publisher: Publisher,
+    subscription: Subscription,
     reactor: Reactor,
     log: Log,
     _lines: log::Kept,
@@ -29,7 +29,7 @@ fn neighbor(number: usize) -> IpAddr {
     Ipv4Addr::from_bits(0x0a00_0000 + u32::try_from(number).unwrap()).into()
 }
 
-/// Every second session is told to the checkers too.
+/// Sessions with even numbers are reported to the checkers too.
 fn configuration(sessions: usize) -> Config {
     let block = |number: usize| {
         let listeners = if number.is_multiple_of(2) { "" } else { "vrrp" };
@@ -39,7 +39,9 @@ fn configuration(sessions: usize) -> Config {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), (1..=sessions).map(block).collect::<String>()).unwrap();
     let (path, config_id) = (file.path().to_owned(), String::new());
-    load(&Options { path, config_id, all_config: false, strict: false, outside: Outside::fixed() }).config.unwrap()
+    load(&Options { path, config_id, directory: None, all_config: false, strict: false, outside: Outside::fixed() })
+        .config
+        .unwrap()
 }
 
 impl Ends {
@@ -47,8 +49,8 @@ impl Ends {
         let (log, lines) = log::keep();
         let mut ends = Ends {
             bfd: machine(sessions),
-            teller: Teller::new(Token(1)),
-            hearer: Hearer::new(Token(2)),
+            publisher: Publisher::new(Token(1)),
+            subscription: Subscription::new(Token(2)),
             reactor: Reactor::new().unwrap(),
             log,
             _lines: lines,
@@ -58,22 +60,22 @@ impl Ends {
     }
 
     fn connect(&mut self, listener: Listener, now: Duration) {
-        let (telling, listening) = pair().unwrap();
-        self.teller.connect(listener, telling, self.bfd.tables(), &self.reactor).unwrap();
-        self.hearer.connect(listening, &self.reactor, now).unwrap();
+        let (publishing, listening) = pair().unwrap();
+        self.publisher.connect(listener, publishing, self.bfd.tables(), &self.reactor).unwrap();
+        self.subscription.connect(listening, &self.reactor, now).unwrap();
     }
 
-    fn hear(&mut self, now: Duration) -> Vec<(String, bool)> {
-        self.teller.flush(self.bfd.tables(), &self.log);
-        self.hearer.news(now, &self.log)
+    fn changes(&mut self, now: Duration) -> Vec<(String, bool)> {
+        self.publisher.flush(self.bfd.tables(), &self.log);
+        self.subscription.news(now, &self.log)
     }
 
-    /// The BFD process is killed, and another one is in its place.
+    /// Replaces the BFD process by one without listeners, as after a kill.
     fn replace_bfd(&mut self) {
-        self.teller = Teller::new(Token(1));
+        self.publisher = Publisher::new(Token(1));
     }
 
-    /// Has a session go up by what its neighbour says.
+    /// Brings a session up by packets of its neighbor.
     fn up(&mut self, number: usize) {
         let source = neighbor(number);
         let id = *self.bfd.tables().sessions.iter().find(|(_, row)| row.config.neighbor == source).unwrap().0;
@@ -99,7 +101,7 @@ impl Ends {
             self.bfd.handle(Event::Packet(received), ms(0));
         }
         assert!(self.bfd.tables().sessions.get(&id).unwrap().is_up());
-        self.teller.mark(id);
+        self.publisher.mark(id);
     }
 }
 
@@ -109,100 +111,116 @@ fn machine(sessions: usize) -> Bfd {
     bfd
 }
 
-fn told(name: &str, up: bool) -> Vec<(String, bool)> {
+fn one_change(name: &str, up: bool) -> Vec<(String, bool)> {
     vec![(name.to_owned(), up)]
 }
 
 #[test]
-fn whoever_is_connected_is_told_everything_and_then_the_changes() {
+fn a_new_listener_is_sent_all_states_and_then_the_changes() {
     let mut ends = Ends::new(200);
-    let first = ends.hear(ms(0));
+    let first = ends.changes(ms(0));
     assert_eq!(first.len(), 200);
     assert!(first.iter().all(|(_, up)| !up));
     ends.up(77);
-    assert_eq!(ends.hear(ms(1)), told("s77", true));
-    assert_eq!(ends.hear(ms(2)), []);
-    // Another listener in the place of the former, which knows nothing.
-    ends.hearer = Hearer::new(Token(2));
+    assert_eq!(ends.changes(ms(1)), one_change("s77", true));
+    assert_eq!(ends.changes(ms(2)), []);
+    // A replacement of the listener, which knows no states.
+    ends.subscription = Subscription::new(Token(2));
     ends.connect(Listener::Vrrp, ms(3));
-    let again = ends.hear(ms(3));
+    let again = ends.changes(ms(3));
     assert_eq!(again.iter().filter(|(_, up)| *up).count(), 1);
     assert_eq!(again.len(), 200);
 }
 
 #[test]
-fn a_listener_is_told_of_its_sessions_only() {
+fn a_listener_is_sent_its_own_sessions_only() {
     let mut ends = Ends::new(3);
-    ends.hearer = Hearer::new(Token(2));
+    ends.subscription = Subscription::new(Token(2));
     ends.connect(Listener::Checkers, ms(0));
-    assert_eq!(ends.hear(ms(0)), told("s2", false));
+    assert_eq!(ends.changes(ms(0)), one_change("s2", false));
 }
 
 #[test]
-fn a_listener_that_does_not_read_is_told_later_how_things_stand_then() {
+fn a_listener_that_does_not_read_is_sent_the_latest_states_later() {
     let mut ends = Ends::new(64);
     let mut rounds = 0;
     // Until the socket is full.
     loop {
-        ends.teller.mark_all(ends.bfd.tables());
-        ends.teller.flush(ends.bfd.tables(), &ends.log);
+        ends.publisher.mark_all(ends.bfd.tables());
+        ends.publisher.flush(ends.bfd.tables(), &ends.log);
         rounds += 1;
         assert!(rounds < 10_000, "the socket is never full");
-        if ends.teller.links.values().any(|link| !link.untold.is_empty()) {
+        if ends.publisher.links.values().any(|link| !link.unsent.is_empty()) {
             break;
         }
     }
     ends.up(64);
-    ends.teller.flush(ends.bfd.tables(), &ends.log);
-    let mut heard = Vec::new();
+    ends.publisher.flush(ends.bfd.tables(), &ends.log);
+    let mut changes = Vec::new();
     for _ in 0..10_000 {
-        heard.extend(ends.hear(ms(1)));
+        changes.extend(ends.changes(ms(1)));
     }
-    assert_eq!(heard.last(), Some(&("s64".to_owned(), true)));
-    assert_eq!(heard.len(), 65);
+    assert_eq!(changes.last(), Some(&("s64".to_owned(), true)));
+    assert_eq!(changes.len(), 65);
 }
 
 #[test]
-fn a_replacement_that_is_there_in_time_is_no_news() {
+fn a_replacement_of_the_bfd_process_within_the_detection_time_causes_no_change() {
     let mut ends = Ends::new(2);
     ends.up(1);
-    assert_eq!(ends.hear(ms(0)).len(), 2);
+    assert_eq!(ends.changes(ms(0)).len(), 2);
     ends.replace_bfd();
-    assert_eq!(ends.hear(ms(1000)), []);
-    assert_eq!(ends.hearer.deadline(), Some(ms(1300)));
-    assert_eq!(ends.hear(ms(1299)), []);
+    assert_eq!(ends.changes(ms(1000)), []);
+    assert_eq!(ends.subscription.deadline(), Some(ms(1300)));
+    assert_eq!(ends.changes(ms(1299)), []);
     ends.connect(Listener::Vrrp, ms(1299));
-    assert_eq!(ends.hear(ms(1299)), []);
-    assert_eq!(ends.hearer.deadline(), None);
-    assert_eq!(ends.hear(ms(5000)), []);
+    assert_eq!(ends.changes(ms(1299)), []);
+    assert_eq!(ends.subscription.deadline(), None);
+    assert_eq!(ends.changes(ms(5000)), []);
 }
 
 #[test]
-fn without_the_process_a_session_is_down_after_its_detection_time() {
+fn without_the_bfd_process_a_session_is_down_after_its_detection_time() {
     let mut ends = Ends::new(2);
     ends.up(1);
-    ends.hear(ms(0));
+    ends.changes(ms(0));
     ends.replace_bfd();
-    assert_eq!(ends.hear(ms(1000)), []);
-    // One that starts and says nothing gives no more time.
-    let (telling, listening) = pair().unwrap();
-    ends.hearer.connect(listening, &ends.reactor, ms(1200)).unwrap();
-    assert_eq!(ends.hear(ms(1299)), []);
-    assert_eq!(ends.hear(ms(1300)), told("s1", false));
-    assert_eq!(ends.hear(ms(1400)), []);
-    assert_eq!(ends.hearer.deadline(), None);
-    drop(telling);
+    assert_eq!(ends.changes(ms(1000)), []);
+    // A replacement that sends nothing does not extend the time.
+    let (publishing, listening) = pair().unwrap();
+    ends.subscription.connect(listening, &ends.reactor, ms(1200)).unwrap();
+    assert_eq!(ends.changes(ms(1299)), []);
+    assert_eq!(ends.changes(ms(1300)), one_change("s1", false));
+    assert_eq!(ends.changes(ms(1400)), []);
+    assert_eq!(ends.subscription.deadline(), None);
+    drop(publishing);
     ends.connect(Listener::Vrrp, ms(2000));
-    assert_eq!(ends.hear(ms(2000)), told("s1", true));
+    assert_eq!(ends.changes(ms(2000)), one_change("s1", true));
 }
 
 #[test]
-fn a_session_that_is_not_configured_any_more_is_forgotten() {
+fn a_session_that_is_removed_from_the_configuration_is_dropped() {
     let mut ends = Ends::new(2);
     ends.up(2);
-    ends.hear(ms(0));
-    ends.hearer.retain(&configuration(1).bfd);
+    ends.changes(ms(0));
+    ends.subscription.retain(&configuration(1).bfd);
     ends.replace_bfd();
-    assert_eq!(ends.hear(ms(1)), []);
-    assert_eq!(ends.hearer.deadline(), None);
+    assert_eq!(ends.changes(ms(1)), []);
+    assert_eq!(ends.subscription.deadline(), None);
+}
+
+#[test]
+fn a_session_that_is_not_reported_is_down_after_a_second() {
+    let mut ends = Ends::new(2);
+    ends.up(1);
+    ends.subscription.expect(["s1", "s2"].into_iter(), ms(100));
+    assert!(ends.subscription.is_awake(), "the deadline was set");
+    ends.connect(Listener::Vrrp, ms(200));
+    assert_eq!(ends.changes(ms(200)), [one_change("s1", true), one_change("s2", false)].concat());
+    assert_eq!(ends.subscription.statuses().collect::<Vec<_>>(), [("s1", true), ("s2", false)]);
+    // Sessions that were reported before have no new deadline.
+    ends.subscription.expect(["s1", "s2", "s3"].into_iter(), ms(1000));
+    assert_eq!(ends.changes(ms(1999)), []);
+    assert_eq!(ends.changes(ms(2000)), one_change("s3", false));
+    assert_eq!(ends.subscription.deadline(), None);
 }

@@ -1,4 +1,4 @@
-//! What the machines ask for is handed on, and the kernel's answers are handed back.
+//! Executes the actions of the machines, and returns the kernel's answers to them as events.
 
 use super::sockets::Outgoing;
 use super::{Loop, Timer, VrrpProcess, translate};
@@ -6,17 +6,18 @@ use crate::notify::log::Log;
 use crate::vrrp::{Action, Event, InstanceId};
 
 impl VrrpProcess {
-    /// Adverts leave at once; addresses are gathered and follow.
+    /// Executes the machines' actions. Adverts are sent at once; requests for addresses are collected for
+    /// [`VrrpProcess::submit_requests`].
     pub(super) fn carry_out(&mut self, shell: &mut Loop) {
         let output = self.vrrp.take_output();
-        let mut homeless = Vec::new();
-        // Before scripts are to run.
+        let mut without_interface = Vec::new();
+        // Before actions that run scripts of new trackers.
         if output.trackers {
             self.follow_trackers(shell);
         }
         for action in output.actions {
             match action {
-                // Another router may be master by now.
+                // A cleanup process: another router may be master by now.
                 Action::Send { .. } if self.silent => {}
                 Action::Send { instance, ifindex, source, ttl, messages, seal } => {
                     self.send(instance, Outgoing { ifindex, source, ttl, messages, seal }, &shell.log);
@@ -27,7 +28,7 @@ impl VrrpProcess {
                     let row = tables.addresses.get(&id);
                     match row.and_then(|row| translate::request(id, op, row, secondaries, &tables.interfaces)) {
                         Some(request) => self.requests.push(request),
-                        None => homeless.push((id, op)),
+                        None => without_interface.push((id, op)),
                     }
                 }
                 Action::Withdraw(row, secondaries) => {
@@ -35,33 +36,33 @@ impl VrrpProcess {
                     self.requests.extend(translate::withdrawal(&row, secondaries, links));
                 }
                 Action::Vmac { id, op, link } => {
-                    // There are never as many as would fill the queue: a row has one request under way.
+                    // The queue cannot be full: each row has at most one request in it.
                     let _ = self.vmacs.submit(vec![translate::vmac_request(id, op, *link)]);
                 }
                 Action::Announce(id, count) => self.announcer.push(id, count, self.vrrp.tables()),
                 Action::CancelAnnouncements(id) => self.announcer.cancel(id),
                 Action::RunScript { id, script, limit } => {
-                    self.watches.run(id, &script, limit, self.vrrp.tables().system.global.as_ref());
+                    self.tracker_sources.run(id, &script, limit, self.vrrp.tables().system.global.as_ref());
                 }
-                Action::CancelScript(id) => self.watches.cancel(id),
+                Action::CancelScript(id) => self.tracker_sources.cancel(id),
             }
         }
-        shell.tell(output.changes);
+        shell.report(output.changes);
         if output.save {
             shell.save();
         }
         self.links_changed |= output.links;
-        // The interface went between the wish and now; a row waits for its answer all the same.
-        if !homeless.is_empty() {
-            for (id, op) in homeless {
-                let result = Err("its interface is gone".to_owned());
+        // The interface was removed meanwhile; the rows still wait for answers.
+        if !without_interface.is_empty() {
+            for (id, op) in without_interface {
+                let result = Err("its interface has been removed".to_owned());
                 self.vrrp.handle(Event::AddressDone { id, op, result }, shell.now());
             }
             self.carry_out(shell);
         }
     }
 
-    /// Sends an advert. The same error of an instance is told once.
+    /// Sends an advert. A repeated error of an instance is logged once.
     pub(super) fn send(&mut self, id: InstanceId, advert: Outgoing, log: &Log) {
         let ifindex = advert.ifindex;
         let Err(error) = self.sockets.send(id, advert) else {

@@ -1,4 +1,4 @@
-//! Gratuitous ARPs and unsolicited neighbour advertisements on their way out, paced per interface.
+//! Sends gratuitous ARPs and unsolicited neighbor advertisements, paced per interface.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -11,17 +11,17 @@ use crate::reactor::clock;
 use crate::vrrp::{AddressId, InstanceId, Tables};
 use crate::wire::{arp, ndisc};
 
-/// A look-up that is under way is given this time before the next is begun.
+/// Pause for a running look-up of interfaces before the next starts.
 const LOOK_UP_PAUSE: Duration = Duration::from_millis(5);
-/// Frames between two looks at the clock.
+/// Frames sent between two readings of the clock.
 const CHUNK: usize = 8;
 
-/// What waits to be sent.
+/// Frames that wait to be sent.
 pub(super) struct Announcer {
     arp: ArpSocket,
     nd: Option<NdSocket>,
     queues: BTreeMap<(u32, bool), Queue>,
-    /// Frames the kernel would not take.
+    /// Number of frames that could not be sent.
     pub(super) failed: u64,
 }
 
@@ -29,7 +29,7 @@ pub(super) struct Announcer {
 struct Queue {
     addresses: VecDeque<AddressId>,
     not_before: Duration,
-    /// It waits until its interface is looked up.
+    /// It waits for the look-up of its interface.
     looking_up: bool,
 }
 
@@ -41,16 +41,16 @@ impl Queue {
 
 impl Announcer {
     pub(super) fn open() -> io::Result<Announcer> {
-        // A kernel without IPv6 has no such socket, and nothing to announce by it.
+        // A kernel without IPv6 has no ICMPv6 sockets, and no addresses to announce with them.
         Ok(Announcer { arp: ArpSocket::open()?, nd: NdSocket::open().ok(), queues: BTreeMap::new(), failed: 0 })
     }
 
-    /// A look-up of interfaces has ended: what waited for it can go.
+    /// Handles the result of a look-up: its queues are ready.
     pub(super) fn look_up_turn(&mut self) -> io::Result<()> {
         let result = self.arp.take_look_up();
         for ((ifindex, _), queue) in &mut self.queues {
             if std::mem::take(&mut queue.looking_up) && !self.arp.knows(*ifindex) {
-                // The interface is gone.
+                // The interface has been removed.
                 self.failed += queue.addresses.len() as u64;
                 queue.addresses.clear();
             }
@@ -73,12 +73,12 @@ impl Announcer {
         self.queues.retain(|_, queue| !queue.addresses.is_empty());
     }
 
-    /// When the next one may leave.
+    /// When the next frame may be sent.
     pub(super) fn deadline(&self) -> Option<Duration> {
         self.queues.values().filter(|queue| queue.is_ready()).map(|queue| queue.not_before).min()
     }
 
-    /// Sends what may leave now, until `until`: an advert is then due. At least one chunk goes.
+    /// Sends the frames that are due, at most until `until`, when an advert is due. Sends at least one chunk.
     pub(super) fn run(&mut self, tables: &Tables, until: Option<Duration>) {
         loop {
             let now = clock::now();
@@ -86,7 +86,7 @@ impl Announcer {
             let Some((key, queue)) = due.map(|(key, queue)| (*key, queue)) else { return };
             let (ifindex, ipv6) = key;
             if !ipv6 && !self.arp.knows(ifindex) {
-                // A look-up that is under way may have begun before the interface was there.
+                // A running look-up may have started before the interface was created.
                 if self.arp.is_looking_up() {
                     queue.not_before = now + LOOK_UP_PAUSE;
                 } else {

@@ -1,4 +1,4 @@
-//! What the parent keeps for a replacement of the VRRP process.
+//! The checkpoint of the VRRP process, which the parent keeps for a replacement.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,14 +6,14 @@ use crate::kernel::sysctl::Changes;
 use crate::state::Record;
 use crate::vrrp;
 
-/// The states of the machines, and settings of the kernel that are to be put back at the end.
+/// The states of the machines, and kernel settings to be restored at the stop.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Checkpoint {
-    /// Those of the machines.
+    /// States of the machines.
     pub(super) states: vrrp::Checkpoint,
-    /// `promote_secondaries`.
+    /// Changes of `promote_secondaries`.
     pub(super) settings: Changes,
-    /// What VMACs need.
+    /// Changes of settings for VMACs.
     pub(super) vmac_settings: Changes,
 }
 

@@ -1,6 +1,6 @@
-//! The VRRP process: what is special to it. The loop is that of the [harness](super::harness).
+//! The VRRP process: its sources and timers. The [harness](super::harness) provides the event loop.
 //!
-//! Whatever has much to do (announcements, kernel events) does a bounded piece and asks for another turn.
+//! Sources with much work (announcements, kernel events) do a bounded part of it and request another turn.
 
 mod actions;
 mod announcer;
@@ -17,14 +17,14 @@ use std::time::Duration;
 use snmp::MibError;
 
 use super::cli;
-use super::doing::Doing;
-use super::harness::{Beginning, Harness, Kind, Pace, Parts, Process, Service, Shell, Watch, token};
+use super::context::Context;
+use super::harness::{ChildStart, Harness, Kind, Pace, Parts, Process, Service, Shell, Watch, token};
 use super::held;
-use super::kept::Kept;
+use super::record_file::RecordFile;
 use super::sequences;
-use super::sessions::{Hearer, Listener};
+use super::sessions::{Listener, Subscription};
 use super::sync_daemon::SyncDaemon;
-use super::treatment::{self, Treatment};
+use super::tuning::{self, Tuning};
 use crate::config::model::Config;
 use crate::kernel::ipvs::SyncRole;
 use crate::kernel::{AddressRequest, KernelEvent, VmacWriter, Writer, capabilities, sysctl};
@@ -40,7 +40,7 @@ use crate::vrrp::{self, Event, Held, InstanceId, Sequences, State, Tables, Timer
 use announcer::Announcer;
 use checkpoint::Checkpoint;
 use sockets::Sockets;
-use trackers::Watches;
+use trackers::TrackerSources;
 
 const MONITOR: Token = token(0);
 const WRITER: Token = token(1);
@@ -55,14 +55,14 @@ const PROCESSES: Token = token(9);
 const SESSIONS: Token = token(10);
 const BEATS: Token = token(11);
 
-/// Address requests that may be under way.
+/// Address requests in the queue to the kernel.
 const WRITER_CAPACITY: usize = 1 << 20;
 /// RFC 2741's default priority of a registration.
 const PRIORITY: u8 = 127;
-/// A socket that could not be opened is tried again after this time.
+/// Delay before another attempt to open a socket.
 const SOCKET_RETRY: Duration = Duration::from_secs(1);
 
-/// The VRRP process, as the parent knows it.
+/// Properties of the VRRP process.
 pub(super) const KIND: Kind = Kind {
     word: "vrrp",
     name: "VRRP",
@@ -70,19 +70,20 @@ pub(super) const KIND: Kind = Kind {
     process_name: c"keepalived_vrrp",
     capabilities: capabilities::VRRP,
     pid_file: "vrrp",
+    log_file: "vrrp",
     given_pid_file: |options| options.vrrp_pid_file.as_ref(),
     configured: |config| !config.instances.is_empty() || !config.static_addresses.is_empty(),
     allowed: |options| options.vrrp_only || !options.check_only,
-    left: held::left::<Held>,
+    leftovers: held::leftovers::<Held>,
     run,
 };
 
-/// The timers of the process: those of the machines, and its own.
+/// The timers of the machines, and of the process itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Timer {
     Machine(TimerKey),
     RetrySockets,
-    /// A BFD session goes down because its process is away.
+    /// A BFD session goes down because the BFD process is gone.
     Sessions,
 }
 
@@ -95,20 +96,22 @@ struct VrrpProcess {
     vmacs: VmacWriter,
     sockets: Sockets,
     announcer: Announcer,
-    watches: Watches,
-    /// What the BFD process tells.
-    sessions: Hearer,
+    tracker_sources: TrackerSources,
+    /// Reports of the BFD process.
+    sessions: Subscription,
+    /// Changes of `promote_secondaries`, to be restored at the stop.
     sysctls: sysctl::Changes,
-    /// What VMACs have changed, for a replacement of this process.
+    /// Changes of settings for VMACs, for a replacement of this process.
     vmac_settings: sysctl::Changes,
-    /// `lvs_sync_daemon`, when it follows an instance.
+    /// `lvs_sync_daemon` that follows an instance.
     sync_daemon: SyncDaemon,
     /// `-V`.
     keep_addresses: bool,
     /// Sequence numbers for the next start.
-    sequences: Kept<Sequences>,
-    /// Those of a predecessor.
+    sequences: RecordFile<Sequences>,
+    /// States of the predecessor.
     states: vrrp::Checkpoint,
+    /// Requests to be submitted.
     requests: Vec<AddressRequest>,
     /// Interfaces of instances have changed.
     links_changed: bool,
@@ -116,7 +119,7 @@ struct VrrpProcess {
     prune_due: bool,
     /// The last error of each instance whose adverts cannot be sent.
     send_errors: BTreeMap<InstanceId, String>,
-    /// It cleans up for a predecessor, and sends no adverts.
+    /// A cleanup process, which sends no adverts.
     silent: bool,
 }
 
@@ -126,10 +129,15 @@ impl held::InKernel for Held {
     }
 }
 
-/// Descriptors that so many instances may take: a socket each where each has an interface of its own, and another while
-/// that is made anew.
+/// Descriptors that the instances may need: a socket for each, if each has its own interface, and another while it is
+/// replaced.
 fn descriptors(instances: usize) -> usize {
     instances.saturating_mul(2)
+}
+
+/// The BFD sessions that this process follows.
+fn followed(vrrp: &Vrrp) -> impl Iterator<Item = &str> {
+    vrrp.tables().trackers.sessions.values().map(|tracker| tracker.row.config.name.as_str())
 }
 
 fn service() -> Result<Service<Vrrp>, MibError> {
@@ -137,21 +145,21 @@ fn service() -> Result<Service<Vrrp>, MibError> {
     Ok(Service { mib: mib::vrrp_mib()?, subtrees, description: "Keepalived VRRP", trap: mib::trap })
 }
 
-fn run(beginning: Beginning<'_>) -> io::Result<()> {
-    let agent = beginning.agent(beginning.config.global.snmp_vrrp, service)?;
-    let (indices, checkpoint) = beginning.predecessor::<VrrpProcess>();
-    // Whoever replaces another finds files as their users have left them.
-    let first = beginning.told.checkpoint.is_none();
+fn run(start: ChildStart<'_>) -> io::Result<()> {
+    let agents = start.agents(|global| global.snmp_vrrp, service);
+    let (indices, checkpoint) = start.predecessor::<VrrpProcess>();
+    // A replacement does not overwrite tracked files, which users may have changed.
+    let first = start.saved.checkpoint.is_none();
     let init_files = if first { InitFiles::AsWritten } else { InitFiles::IfMissing };
-    let Beginning { options, config, clean_up, pid_file, channel, signals, log, .. } = beginning;
+    let ChildStart { options, config, clean_up, pid_file, channel, signals, log, .. } = start;
     let (held, found) = held::start(&pid_file, log.clone())?;
     let (sequences, recalled) = sequences::start(&pid_file, log.clone())?;
     let global = &config.global;
-    let (nice, rt_priority, no_swap) = (global.vrrp_nice, global.vrrp_rt_priority, global.vrrp_no_swap);
+    let settings = global.vrrp_process.clone();
     let descriptors = descriptors(config.instances.len());
-    treatment::apply(Treatment { nice, rt_priority, no_swap, descriptors }, &log);
+    tuning::apply(Tuning { settings, descriptors }, &log);
     let mut tables = Tables::numbered(config, cli::version_text(), indices);
-    // What cannot be told is taken for given: the kernel will refuse.
+    // If they cannot be read, assume that none is missing: the kernel will report it.
     tables.lacking = capabilities::missing(capabilities::TO_WORK).unwrap_or_default();
     let mut vrrp = Vrrp::new(tables);
     vrrp.recall_sequences(&recalled);
@@ -159,13 +167,15 @@ fn run(beginning: Beginning<'_>) -> io::Result<()> {
     vrrp.inherit(found);
 
     let shell = Shell::new(log.clone())?;
+    let mut sessions = Subscription::new(SESSIONS);
+    sessions.expect(followed(&vrrp), shell.now());
     let reactor = &shell.reactor;
-    let watch = Watch::start(reactor, MONITOR)?;
-    let sockets = Sockets::new(ADVERTS, log.clone()).doing("start the thread of sockets")?;
-    let announcer = Announcer::open().doing("open a socket for ARP")?;
-    let writer = Writer::start(WRITER_CAPACITY).doing("open a socket for addresses")?;
+    let watch = Watch::start(reactor, MONITOR, options.address_monitoring.then(|| shell.log.clone()))?;
+    let sockets = Sockets::new(ADVERTS, log.clone()).context("start the thread of sockets")?;
+    let announcer = Announcer::open().context("open a socket for ARP")?;
+    let writer = Writer::start(WRITER_CAPACITY).context("open a socket for addresses")?;
     let Checkpoint { states, settings, vmac_settings } = checkpoint;
-    let vmacs = VmacWriter::start_vmacs(WRITER_CAPACITY, vmac_settings.clone()).doing("open a socket for VMACs")?;
+    let vmacs = VmacWriter::start_vmacs(WRITER_CAPACITY, vmac_settings.clone()).context("open a socket for VMACs")?;
     reactor.register(&writer, WRITER, Interest::READABLE)?;
     reactor.register(&vmacs, VMACS, Interest::READABLE)?;
     reactor.register(&sockets, SOCKETS, Interest::READABLE)?;
@@ -180,8 +190,8 @@ fn run(beginning: Beginning<'_>) -> io::Result<()> {
         vmacs,
         sockets,
         announcer,
-        watches: Watches::new(tokens, init_files),
-        sessions: Hearer::new(SESSIONS),
+        tracker_sources: TrackerSources::new(tokens, init_files),
+        sessions,
         sysctls: settings,
         vmac_settings,
         sync_daemon: SyncDaemon::new(SYNC),
@@ -195,7 +205,7 @@ fn run(beginning: Beginning<'_>) -> io::Result<()> {
         silent: clean_up,
     };
     let views = vec![Box::new(scripts) as _, Box::new(mailer) as _];
-    Harness::new(Parts { process, shell, signals, channel, agent, views, held: Some(held), clean_up })?.run()
+    Harness::new(Parts { process, shell, signals, channel, agents, views, held: Some(held), clean_up })?.run()
 }
 
 impl Process for VrrpProcess {
@@ -223,9 +233,9 @@ impl Process for VrrpProcess {
         self.vrrp.tables().indices()
     }
 
-    fn begin(&mut self, clean_up: bool, shell: &mut Loop) -> io::Result<()> {
+    fn start(&mut self, clean_up: bool, shell: &mut Loop) -> io::Result<()> {
         let first = self.watch.first()?;
-        self.see(first, shell);
+        self.handle_kernel_events(first, shell);
         if clean_up {
             self.vrrp.resume_to_stop(&self.states);
             return Ok(());
@@ -240,7 +250,7 @@ impl Process for VrrpProcess {
         Ok(())
     }
 
-    /// The sockets are looked at whether or not they are among those that are ready.
+    /// Reads all sockets, whether or not the reactor has reported them as ready.
     fn receive(&mut self, _ready: &[Ready], shell: &mut Loop) -> io::Result<()> {
         if self.sockets.receive(&mut self.vrrp, shell.now()) {
             shell.again();
@@ -256,7 +266,7 @@ impl Process for VrrpProcess {
                 self.carry_out(shell);
             }
             Timer::RetrySockets => self.follow_links(&shell.log),
-            // After the orders of this turn: the process may be there again.
+            // Handled after the orders of this turn, which may connect a new BFD process.
             Timer::Sessions => self.sessions.wake(),
         }
     }
@@ -293,7 +303,7 @@ impl Process for VrrpProcess {
 
     fn reconcile(&mut self, changed: bool, shell: &mut Loop) {
         if changed {
-            shell.hold();
+            shell.held_changed();
             self.synchronise(shell);
         }
     }
@@ -311,9 +321,15 @@ impl Process for VrrpProcess {
     }
 
     fn configure(&mut self, config: Box<Config>, shell: &mut Loop) -> io::Result<()> {
-        treatment::make_room(descriptors(config.instances.len()), &shell.log);
+        tuning::make_room(descriptors(config.instances.len()), &shell.log);
         self.sessions.retain(&config.bfd);
-        self.vrrp.handle(Event::Configure(config), shell.now());
+        let now = shell.now();
+        self.vrrp.handle(Event::Configure(config), now);
+        self.sessions.expect(followed(&self.vrrp), now);
+        // The BFD process may have reported new sessions before this process had the new configuration.
+        for (name, up) in self.sessions.statuses() {
+            self.vrrp.handle(Event::Session { name: name.to_owned(), up }, now);
+        }
         self.follow_links(&shell.log);
         Ok(())
     }
@@ -352,10 +368,10 @@ impl Process for VrrpProcess {
     }
 
     fn end(mut self, released: bool, log: &Log) -> bool {
-        // The last VMAC took them along, unless it went with the interface below.
+        // Usually the removal of the last VMAC has restored them, but not if its base interface was removed.
         let of_vmacs = if self.keep_addresses { Ok(()) } else { self.vmac_settings.restore_all() };
         if let Err(error) = self.sysctls.restore_all().and(of_vmacs) {
-            log.warning(format_args!("Cannot put interface settings back: {error}"));
+            log.warning(format_args!("Cannot restore interface settings: {error}"));
         }
         self.sequences.save(&self.vrrp.sequences(true));
         self.sequences.finish();
@@ -364,13 +380,13 @@ impl Process for VrrpProcess {
 }
 
 impl VrrpProcess {
-    /// A few messages of the kernel; adverts have their turn before the next.
+    /// Handles a bounded number of kernel events, so that adverts do not wait long.
     fn kernel_turn(&mut self, shell: &mut Loop) -> io::Result<()> {
         let Some(events) = self.watch.receive()? else { return Ok(()) };
         if self.watch.has_more() {
             shell.again();
         }
-        self.see(events, shell);
+        self.handle_kernel_events(events, shell);
         self.carry_out(shell);
         if std::mem::take(&mut self.links_changed) {
             self.follow_links(&shell.log);
@@ -378,26 +394,26 @@ impl VrrpProcess {
         Ok(())
     }
 
-    fn see(&mut self, events: Vec<KernelEvent>, shell: &Loop) {
+    fn handle_kernel_events(&mut self, events: Vec<KernelEvent>, shell: &Loop) {
         for event in events {
             self.vrrp.handle(translate::event(event), shell.now());
         }
     }
 
     fn follow_trackers(&mut self, shell: &Loop) {
-        if let Err(error) = self.watches.follow(self.vrrp.tables(), &shell.reactor) {
-            shell.log.error(format_args!("Trackers cannot be watched: {error}; they keep what they told last"));
+        if let Err(error) = self.tracker_sources.follow(self.vrrp.tables(), &shell.reactor) {
+            shell.log.error(format_args!("Cannot watch trackers: {error}; they keep their last states"));
         }
     }
 
     fn trackers_turn(&mut self, shell: &Loop) {
         let now = shell.now();
-        for event in self.watches.events(now, &shell.log) {
+        for event in self.tracker_sources.events(now, &shell.log) {
             self.vrrp.handle(event, now);
         }
     }
 
-    /// BFD sessions go up and down. At a stop they are of no interest: their process stops too.
+    /// Hands changes of BFD sessions to the machines. During a stop they are ignored: the BFD process stops too.
     fn sessions_turn(&mut self, shell: &mut Loop) {
         if shell.is_stopping() || !self.sessions.is_awake() {
             return;
@@ -432,7 +448,8 @@ impl VrrpProcess {
         }
     }
 
-    /// `promote_secondaries`: removing a primary address shall not take the others of its subnet along.
+    /// Sets `promote_secondaries`, so that the removal of a primary address does not remove the secondary addresses of
+    /// its subnet.
     fn promote_secondaries(&mut self, log: &Log) {
         for row in
             self.vrrp.tables().instances.values().filter(|row| row.config.promote_secondaries && row.ifindex.is_some())
@@ -444,21 +461,21 @@ impl VrrpProcess {
         }
     }
 
-    /// The IPVS synchronisation follows its instance.
+    /// Runs the IPVS sync daemon in the role of its instance.
     fn synchronise(&mut self, shell: &Loop) {
         let tables = self.vrrp.tables();
         let daemon = tables.sync_daemon.as_ref().filter(|daemon| daemon.instance.is_some());
         let name = daemon.and_then(|daemon| daemon.instance.as_deref());
         let followed = tables.instances.values().find(|row| Some(row.config.name.as_str()) == name);
         let roles: &[SyncRole] = match followed.map(|row| row.state) {
-            // What a predecessor of this process left goes on until it is known what is to be.
+            // Threads of a predecessor continue until the state of the instance is known.
             Some(State::Init) if !shell.is_stopping() => return,
             Some(State::Master) => &[SyncRole::Master],
             Some(State::Backup | State::Fault) => &[SyncRole::Backup],
             _ => &[],
         };
         if let Err(error) = self.sync_daemon.want(daemon, roles, &shell.reactor, &shell.log) {
-            shell.log.error(format_args!("No IPVS synchronisation: {error}"));
+            shell.log.error(format_args!("Cannot start IPVS synchronisation: {error}"));
         }
     }
 }

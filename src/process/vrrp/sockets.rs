@@ -1,7 +1,7 @@
 //! One raw socket for each interface, family and IP protocol, shared by its instances.
 //!
-//! Sockets are opened and closed on another thread: both may have to wait for a lock of the kernel. An advert that is
-//! due meanwhile waits, the latest of each instance.
+//! A separate thread opens and closes sockets, since both may wait for a lock in the kernel. Meanwhile the latest
+//! advert of each instance waits.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -15,9 +15,9 @@ use crate::reactor::{Interest, Reactor, Token};
 use crate::vrrp::{Event, Instance, InstanceId, Received, Tables, Vrrp};
 use crate::wire::{ah, ipv4, vrrp};
 
-/// Packets taken from one socket before the others and the timers have their turn.
+/// Most packets read from one socket in a turn, before the other sockets and the timers.
 const BUDGET: usize = 512;
-/// Largest IP packet.
+/// Octets of the largest IP packet.
 const BUFFER: usize = 65536;
 
 /// Interface, family, IP protocol (VRRP or AH).
@@ -26,35 +26,35 @@ type Key = (u32, Family, u8);
 /// The open sockets.
 pub(super) struct Sockets {
     open: BTreeMap<Key, Pair>,
-    /// Of all of them in the reactor.
+    /// Token of all sockets.
     token: Token,
     log: Log,
     opener: Opener,
     /// Sockets that are being opened.
-    asked: BTreeMap<Key, Wish>,
+    requested: BTreeMap<Key, Purpose>,
     /// Adverts that wait for a socket.
     waiting: BTreeMap<InstanceId, Outgoing>,
     buffer: Vec<u8>,
-    /// Interfaces whose sockets cannot be opened, with the reason already told.
+    /// Sockets that cannot be opened, with the reason last logged.
     failed: BTreeMap<Key, String>,
 }
 
-/// What a socket is to be for.
+/// The purpose of a socket: its groups and virtual router.
 #[derive(Clone, Default, PartialEq)]
-struct Wish {
+struct Purpose {
     groups: BTreeSet<IpAddr>,
-    /// The one virtual router, on a VMAC.
+    /// VRID of the only virtual router, on a VMAC.
     vrid: Option<u8>,
 }
 
 struct Pair {
     socket: AdvertSocket,
-    wish: Wish,
+    purpose: Purpose,
 }
 
-/// An advert to all its destinations.
+/// An advert for all its destinations.
 pub(super) struct Outgoing {
-    /// Interface to send by.
+    /// Index of the outgoing interface.
     pub(super) ifindex: u32,
     /// IP source address.
     pub(super) source: IpAddr,
@@ -62,7 +62,7 @@ pub(super) struct Outgoing {
     pub(super) ttl: u8,
     /// Destinations, each with the message for it.
     pub(super) messages: Vec<(IpAddr, Vec<u8>)>,
-    /// To be sent behind an authentication header.
+    /// The authentication header, with `auth_type AH`.
     pub(super) seal: Option<ah::Seal>,
 }
 
@@ -74,66 +74,73 @@ impl Outgoing {
 }
 
 impl Sockets {
-    /// No sockets yet; all will be registered under one token.
+    /// Starts the thread. All sockets will be registered under `token`.
     pub(super) fn new(token: Token, log: Log) -> io::Result<Sockets> {
         Ok(Sockets {
             open: BTreeMap::new(),
             token,
             log,
             opener: Opener::start_sockets()?,
-            asked: BTreeMap::new(),
+            requested: BTreeMap::new(),
             waiting: BTreeMap::new(),
             buffer: vec![0; BUFFER],
             failed: BTreeMap::new(),
         })
     }
 
-    /// Opens what the instances need, at once: before the start there is nobody whom waiting could hurt. Whether some
-    /// sockets could not be opened.
+    /// Opens the sockets of all instances in this thread, which may block before the start. Returns whether some could
+    /// not be opened.
     pub(super) fn open_all(&mut self, tables: &Tables, reactor: &Reactor) -> bool {
-        for (key, wish) in wanted(tables) {
-            let opened = wish.of(key, tables).open();
-            self.take(key, wish, opened, tables, reactor);
+        for (key, purpose) in wanted(tables) {
+            let opened = purpose.of(key, tables).open();
+            self.add(key, purpose, opened, tables, reactor);
         }
         !self.failed.is_empty()
     }
 
-    /// Asks for what the instances need. What they do not need any more stays open for their last words, until
+    /// Requests missing sockets of the instances. Sockets that are no longer needed stay open for last adverts until
     /// [`Sockets::prune`].
     pub(super) fn follow(&mut self, tables: &Tables) {
         let wanted = wanted(tables);
         self.failed.retain(|key, _| wanted.contains_key(key));
-        for (key, wish) in wanted {
-            let there = self.open.get(&key).is_some_and(|pair| pair.wish == wish);
-            if there || self.asked.get(&key) == Some(&wish) {
+        for (key, purpose) in wanted {
+            let is_open = self.open.get(&key).is_some_and(|pair| pair.purpose == purpose);
+            if is_open || self.requested.get(&key) == Some(&purpose) {
                 continue;
             }
-            let request = SocketRequest::Open(wish.of(key, tables));
+            let request = SocketRequest::Open(purpose.of(key, tables));
             if self.opener.submit(vec![request]).is_ok() {
-                self.asked.insert(key, wish);
+                self.requested.insert(key, purpose);
             }
         }
     }
 
-    /// Takes the sockets that were opened. Whether some could not be.
+    /// Adds the sockets that the thread has opened. Returns whether some could not be opened.
     pub(super) fn turn(&mut self, tables: &Tables, reactor: &Reactor) -> bool {
         let mut results = Vec::new();
         self.opener.results(&mut results);
         for (wanted, opened) in results.into_iter().flatten() {
             let key = (wanted.ifindex, wanted.family, wanted.protocol);
-            let wish = Wish { groups: wanted.groups.into_iter().collect(), vrid: wanted.vrid };
-            // An older wish: the answer to the present one is still to come.
-            if self.asked.get(&key) != Some(&wish) {
+            let purpose = Purpose { groups: wanted.groups.into_iter().collect(), vrid: wanted.vrid };
+            // The answer to an older request: the socket is not needed.
+            if self.requested.get(&key) != Some(&purpose) {
                 opened.into_iter().for_each(|socket| self.close(socket));
                 continue;
             }
-            self.asked.remove(&key);
-            self.take(key, wish, opened, tables, reactor);
+            self.requested.remove(&key);
+            self.add(key, purpose, opened, tables, reactor);
         }
         !self.failed.is_empty()
     }
 
-    fn take(&mut self, key: Key, wish: Wish, opened: io::Result<AdvertSocket>, tables: &Tables, reactor: &Reactor) {
+    fn add(
+        &mut self,
+        key: Key,
+        purpose: Purpose,
+        opened: io::Result<AdvertSocket>,
+        tables: &Tables,
+        reactor: &Reactor,
+    ) {
         let registered = opened.and_then(|socket| {
             reactor.register(&socket, self.token, Interest::READABLE)?;
             Ok(socket)
@@ -141,7 +148,7 @@ impl Sockets {
         match registered {
             Ok(socket) => {
                 self.failed.remove(&key);
-                if let Some(old) = self.open.insert(key, Pair { socket, wish }) {
+                if let Some(old) = self.open.insert(key, Pair { socket, purpose }) {
                     self.close(old.socket);
                 }
             }
@@ -156,14 +163,14 @@ impl Sockets {
         }
     }
 
-    /// Closes what no instance needs.
+    /// Closes the sockets that no instance needs.
     pub(super) fn prune(&mut self, tables: &Tables, reactor: &Reactor) {
         let wanted = wanted(tables);
         let unwanted: Vec<Key> = self.open.keys().filter(|key| !wanted.contains_key(key)).copied().collect();
-        self.asked.retain(|key, _| wanted.contains_key(key));
+        self.requested.retain(|key, _| wanted.contains_key(key));
         for key in unwanted {
             if let Some(pair) = self.open.remove(&key) {
-                // The kernel forgets it with its descriptor in any case.
+                // The kernel removes a closed descriptor anyway.
                 let _ = reactor.deregister(&pair.socket);
                 self.close(pair.socket);
             }
@@ -171,13 +178,14 @@ impl Sockets {
     }
 
     fn close(&self, socket: AdvertSocket) {
-        // Without room in the queue it is closed here.
+        // If the queue is full, the socket is dropped and so closed here.
         let _ = self.opener.submit(vec![SocketRequest::Close(socket)]);
     }
 
-    /// Sends an advert to all its destinations, behind an authentication header if there is a seal, or keeps it until
-    /// its socket is open. A destination that cannot be reached does not keep it from the others; the first error is
-    /// returned.
+    /// Sends an advert to all its destinations, or keeps it until its socket is open.
+    ///
+    /// # Errors
+    /// The first error; the advert is sent to the other destinations all the same.
     pub(super) fn send(&mut self, instance: InstanceId, advert: Outgoing) -> io::Result<()> {
         let key = advert.key();
         match self.open.get(&key) {
@@ -185,7 +193,7 @@ impl Sockets {
                 self.waiting.remove(&instance);
                 send(&pair.socket, &advert)
             }
-            None if self.asked.contains_key(&key) => {
+            None if self.requested.contains_key(&key) => {
                 self.waiting.insert(instance, advert);
                 Ok(())
             }
@@ -193,11 +201,11 @@ impl Sockets {
         }
     }
 
-    /// Adverts whose sockets are open by now, or will not be: to be sent again.
+    /// The waiting adverts whose sockets are no longer being opened; to be sent now.
     pub(super) fn take_waiting(&mut self) -> Vec<(InstanceId, Outgoing)> {
         let waiting = std::mem::take(&mut self.waiting);
         let (waiting, ready): (BTreeMap<_, _>, BTreeMap<_, _>) =
-            waiting.into_iter().partition(|(_, advert)| self.asked.contains_key(&advert.key()));
+            waiting.into_iter().partition(|(_, advert)| self.requested.contains_key(&advert.key()));
         self.waiting = waiting;
         ready.into_iter().collect()
     }
@@ -218,7 +226,7 @@ impl Sockets {
                         left -= 1;
                     }
                     Ok(None) => break,
-                    // A bad packet or ENETDOWN told by the socket: the next read tells what comes next.
+                    // A malformed packet, or a pending error such as ENETDOWN, which this read has cleared.
                     Err(_) => left -= 1,
                 }
             }
@@ -229,22 +237,22 @@ impl Sockets {
 }
 
 /// The sockets that the instances need, each with its groups.
-fn wanted(tables: &Tables) -> BTreeMap<Key, Wish> {
-    let mut wanted: BTreeMap<Key, Wish> = BTreeMap::new();
+fn wanted(tables: &Tables) -> BTreeMap<Key, Purpose> {
+    let mut wanted: BTreeMap<Key, Purpose> = BTreeMap::new();
     for row in tables.instances.values() {
-        // A VMAC that was just made may not have been told of yet.
+        // The event about a new VMAC may not have arrived yet.
         let Some(ifindex) = row.wire().filter(|index| tables.interfaces.get(*index).is_some()) else { continue };
         for protocol in protocols(row) {
-            let wish = wanted.entry((ifindex, row.config.family, *protocol)).or_default();
-            wish.groups.extend(row.config.unicast.is_none().then_some(row.config.group));
-            // A VMAC is of one instance alone.
-            wish.vrid = (row.ifindex != Some(ifindex)).then_some(row.config.vrid);
+            let purpose = wanted.entry((ifindex, row.config.family, *protocol)).or_default();
+            purpose.groups.extend(row.config.unicast.is_none().then_some(row.config.group));
+            // A VMAC belongs to one instance.
+            purpose.vrid = (row.ifindex != Some(ifindex)).then_some(row.config.vrid);
         }
     }
     wanted
 }
 
-impl Wish {
+impl Purpose {
     fn of(&self, (ifindex, family, protocol): Key, tables: &Tables) -> WantedSocket {
         let interface = tables.interfaces.name(ifindex).to_owned();
         let groups = self.groups.iter().copied().collect();
@@ -254,7 +262,7 @@ impl Wish {
 
 fn send(socket: &AdvertSocket, advert: &Outgoing) -> io::Result<()> {
     let Outgoing { source, ttl, seal, .. } = *advert;
-    // To each peer the same, as the sequence number is.
+    // The same for all peers, as the sequence number is.
     let id = seal.map_or(0, |_| socket.next_id());
     let mut outcome = Ok(());
     for (destination, message) in &advert.messages {
@@ -272,7 +280,7 @@ fn send(socket: &AdvertSocket, advert: &Outgoing) -> io::Result<()> {
     outcome
 }
 
-/// What an instance listens to: with `auth_type AH` also adverts without the header, to complain about them.
+/// IP protocols that an instance listens to: with `auth_type AH` also VRRP, to log adverts without the header.
 fn protocols(row: &Instance) -> &'static [u8] {
     match row.config.authentication {
         Some(Authentication::Ah(_)) => &[vrrp::PROTOCOL, ah::PROTOCOL],

@@ -1,4 +1,4 @@
-//! The sources of events about trackers: programs, files, processes, links.
+//! Sources of events about trackers: scripts, files, processes, links.
 
 use std::collections::HashMap;
 use std::io;
@@ -8,11 +8,11 @@ use crate::config::model::{Global, Script, TrackFile, TrackProcess};
 use crate::kernel::{BeatEvent, ProcessEvent, ProcessWay, ReceiveBuffer, count_processes, poll_links};
 use crate::net::{ChildEvent, Children, FileEvent, InitFiles, Key, Outcome, watch_files};
 use crate::notify::log::Log;
-use crate::process::doing::Doing;
+use crate::process::context::Context;
 use crate::reactor::{Feed, Interest, Program, Reactor, Token};
 use crate::vrrp::{Event, Tables};
 
-/// The log says so often that runs have to wait.
+/// Shortest interval of log lines about postponed scripts.
 const LOG_AGAIN: Duration = Duration::from_secs(60);
 
 /// The tokens of the sources.
@@ -23,19 +23,19 @@ pub(super) struct Tokens {
     pub(super) beats: Token,
 }
 
-/// A feed for what is wanted of it: started anew when that changes, and ended when nothing is wanted.
-struct Followed<W, E> {
+/// A feed with its configuration: it is restarted when the configuration changes, and stopped when that is empty.
+struct ConfiguredFeed<W, E> {
     token: Token,
     wanted: W,
     feed: Option<Feed<E>>,
 }
 
-impl<W: PartialEq + Default, E> Followed<W, E> {
-    fn new(token: Token) -> Followed<W, E> {
-        Followed { token, wanted: W::default(), feed: None }
+impl<W: PartialEq + Default, E> ConfiguredFeed<W, E> {
+    fn new(token: Token) -> ConfiguredFeed<W, E> {
+        ConfiguredFeed { token, wanted: W::default(), feed: None }
     }
 
-    /// `start` gives the feed, or none if nothing is wanted.
+    /// Restarts the feed if `wanted` has changed. `start` returns `None` if no feed is needed.
     fn follow(
         &mut self,
         wanted: W,
@@ -65,52 +65,52 @@ impl<W: PartialEq + Default, E> Followed<W, E> {
     }
 }
 
-/// The sources of events about trackers. None of them runs in a daemon that has no such trackers.
-pub(super) struct Watches {
+/// Sources of events about trackers. Each runs only if there are trackers of its kind.
+pub(super) struct TrackerSources {
     scripts: Token,
     children: Option<Children>,
-    files: Followed<Vec<TrackFile>, FileEvent>,
-    /// What becomes of `init_file` when files are watched next.
+    files: ConfiguredFeed<Vec<TrackFile>, FileEvent>,
+    /// Treatment of `init_file` when files are watched next.
     init_files: InitFiles,
-    processes: Followed<(Vec<TrackProcess>, ReceiveBuffer), ProcessEvent>,
-    beats: Followed<Vec<String>, BeatEvent>,
-    /// How processes are counted, as last logged.
+    processes: ConfiguredFeed<(Vec<TrackProcess>, ReceiveBuffer), ProcessEvent>,
+    beats: ConfiguredFeed<Vec<String>, BeatEvent>,
+    /// The way of counting processes, as last logged.
     logged_way: Option<ProcessWay>,
-    /// The present run of each script: an answer to an older one does not count.
+    /// Number of the current run of each script: results of older runs are ignored.
     runs: HashMap<u32, u64>,
-    /// When it was last logged that scripts have to wait.
-    logged_lack: Option<Duration>,
+    /// When it was last logged that scripts are postponed.
+    postponement_logged: Option<Duration>,
 }
 
-impl Watches {
-    pub(super) fn new(tokens: Tokens, init_files: InitFiles) -> Watches {
-        Watches {
+impl TrackerSources {
+    pub(super) fn new(tokens: Tokens, init_files: InitFiles) -> TrackerSources {
+        TrackerSources {
             scripts: tokens.children,
             children: None,
-            files: Followed::new(tokens.files),
+            files: ConfiguredFeed::new(tokens.files),
             init_files,
-            processes: Followed::new(tokens.processes),
-            beats: Followed::new(tokens.beats),
+            processes: ConfiguredFeed::new(tokens.processes),
+            beats: ConfiguredFeed::new(tokens.beats),
             logged_way: None,
             runs: HashMap::new(),
-            logged_lack: None,
+            postponement_logged: None,
         }
     }
 
-    /// Starts what the present trackers need, and ends what they do not need any more.
+    /// Starts the sources that the trackers need, and stops the others.
     ///
     /// # Errors
-    /// When the system has no descriptors or threads left.
+    /// If the system is out of descriptors or threads.
     pub(super) fn follow(&mut self, tables: &Tables, reactor: &Reactor) -> io::Result<()> {
         if self.children.is_none() && tables.trackers.scripts.iter().next().is_some() {
-            let children = Children::start().doing("start the thread of programs")?;
+            let children = Children::start().context("start the thread of programs")?;
             reactor.register(&children, self.scripts, Interest::READABLE)?;
             self.children = Some(children);
         }
         let init_files = std::mem::replace(&mut self.init_files, InitFiles::IfMissing);
         let files = tables.trackers.files.values().map(|tracker| tracker.row.config.clone()).collect();
         self.files.follow(files, reactor, |files: &Vec<TrackFile>| {
-            let start = || watch_files(files, init_files).doing("watch the files of track_file");
+            let start = || watch_files(files, init_files).context("watch the files of track_file");
             (!files.is_empty()).then(start).transpose()
         })?;
         let kinds = tables.trackers.processes.values().map(|tracker| tracker.row.config.clone()).collect();
@@ -120,12 +120,12 @@ impl Watches {
         });
         let counted: (Vec<TrackProcess>, _) = (kinds, buffer.unwrap_or_default());
         self.processes.follow(counted, reactor, |(kinds, buffer)| {
-            let start = || count_processes(kinds, *buffer).doing("count the processes of track_process");
+            let start = || count_processes(kinds, *buffer).context("count the processes of track_process");
             (!kinds.is_empty()).then(start).transpose()
         })?;
         let polled = tables.links.polled().map(str::to_owned).collect();
         self.beats.follow(polled, reactor, |names: &Vec<String>| {
-            let start = || poll_links(names.clone()).doing("poll the links of linkbeat_interfaces");
+            let start = || poll_links(names.clone()).context("poll the links of linkbeat_interfaces");
             (!names.is_empty()).then(start).transpose()
         })
     }
@@ -155,9 +155,9 @@ impl Watches {
             match event {
                 BeatEvent::Link { name, up } => events.push(Event::LinkBeat { name, up }),
                 BeatEvent::Failed { name, why } => {
-                    // The kernel's own reports count alone.
+                    // Without polling only the kernel's reports of the link count.
                     events.push(Event::LinkBeat { name: name.clone(), up: true });
-                    log.warning(format_args!("The link of {name} cannot be polled: {why}"));
+                    log.warning(format_args!("Cannot poll the link of {name}: {why}"));
                 }
             }
         }
@@ -190,7 +190,7 @@ impl Watches {
             ProcessWay::Connector => log.info(format_args!("Tracked processes are counted by events of the kernel")),
             ProcessWay::Polling(why) => {
                 log.info(format_args!(
-                    "Tracked processes are counted once a second, as the kernel's events cannot be had: {why}"
+                    "Cannot receive process events from the kernel: {why}; tracked processes are counted once a second"
                 ));
             }
         }
@@ -201,9 +201,9 @@ impl Watches {
         match outcome.end() {
             Ok(end) => Event::ScriptEnded(id, end),
             Err(why) => {
-                if self.logged_lack.is_none_or(|logged| now >= logged.saturating_add(LOG_AGAIN)) {
-                    self.logged_lack = Some(now);
-                    log.error(format_args!("Tracking scripts have to wait: {why}"));
+                if self.postponement_logged.is_none_or(|logged| now >= logged.saturating_add(LOG_AGAIN)) {
+                    self.postponement_logged = Some(now);
+                    log.error(format_args!("Tracking scripts are postponed: {why}"));
                 }
                 Event::ScriptPostponed(id)
             }

@@ -1,4 +1,4 @@
-//! The kernel's words in the machines' terms.
+//! Conversion between the types of `kernel` and of the machines.
 
 use crate::kernel::{
     Addr, AddressRequest, AddressResult, Done, KernelEvent, Link, Op, PROTOCOL_KEEPALIVED, Secondaries, Snapshot,
@@ -37,7 +37,7 @@ fn usable(address: &Addr) -> bool {
     !address.tentative() && !address.dadfailed()
 }
 
-/// Set by this daemon, a predecessor or another keepalived; kernels before 5.18 do not tell.
+/// Whether it was added by this daemon, a predecessor or another keepalived; always false before Linux 5.18.
 fn marked(address: &Addr) -> bool {
     address.protocol == PROTOCOL_KEEPALIVED
 }
@@ -60,15 +60,15 @@ fn interfaces(snapshot: Snapshot) -> Vec<Interface> {
     interfaces
 }
 
-/// Owner of requests whose rows are gone: no row has it, so that nobody misses the answer.
-const NOBODY: AddressId = (u32::MAX, u32::MAX);
+/// Identifier for requests whose rows have been removed: no row has it, so the answer is ignored.
+const NO_ROW: AddressId = (u32::MAX, u32::MAX);
 
-/// The request that removes the address of a row that is gone.
+/// The request that removes the address of a removed row.
 pub(super) fn withdrawal(row: &Address, secondaries: vrrp::Secondaries, links: &Interfaces) -> Option<AddressRequest> {
-    request(NOBODY, AddressOp::Remove, row, secondaries, links)
+    request(NO_ROW, AddressOp::Remove, row, secondaries, links)
 }
 
-/// The request that brings a row about, `None` while its interface does not exist.
+/// The request for an operation on a row; `None` if its interface does not exist.
 pub(super) fn request(
     id: AddressId,
     op: AddressOp,
@@ -103,7 +103,7 @@ pub(super) fn request(
     Some(AddressRequest { token: token(id), op, address, secondaries })
 }
 
-/// What came of a request.
+/// The result of an address request.
 pub(super) fn address_done(result: AddressResult) -> Event<'static> {
     let (id, op) = (address_id(result.token), address_op(result.op));
     let done = result.outcome.map(|done| match done {
@@ -117,7 +117,7 @@ fn token(id: AddressId) -> u64 {
     u64::from(id.0) << 32 | u64::from(id.1)
 }
 
-/// The row a result is for.
+/// The row of a result.
 pub(super) fn address_id(token: u64) -> AddressId {
     ((token >> 32) as u32, token as u32)
 }
@@ -130,7 +130,7 @@ pub(super) fn address_op(op: Op) -> AddressOp {
     }
 }
 
-/// The request that brings a VMAC about; without an instance nobody is told of the result.
+/// The request for an operation on a VMAC; without an instance the result is ignored.
 pub(super) fn vmac_request(id: Option<InstanceId>, op: VmacOp, link: WantedVmac) -> VmacRequest {
     VmacRequest {
         token: id.map_or(u64::MAX, |id| id.0.into()),
@@ -148,7 +148,7 @@ pub(super) fn vmac_request(id: Option<InstanceId>, op: VmacOp, link: WantedVmac)
     }
 }
 
-/// What came of it.
+/// The result of a VMAC request.
 pub(super) fn vmac_done(result: VmacResult) -> Option<Event<'static>> {
     let request = result.request;
     let id = InstanceId(u32::try_from(request.token).ok()?);

@@ -1,4 +1,4 @@
-//! Wanted and real addresses, and their announcements.
+//! Tests of the reconciliation of addresses, and of their announcements.
 
 use super::lan::{IFINDEX, Lan, address, config, instance, ms};
 use crate::vrrp::{AddressOp, Change, Event, State};
@@ -10,7 +10,7 @@ fn one() -> crate::config::model::Config {
 }
 
 #[test]
-fn adverts_leave_before_any_address_is_asked_for() {
+fn adverts_are_sent_before_any_address_is_requested() {
     let mut lan = Lan::new(vec![one()]);
     lan.run(ms(1000));
     let master = lan.entered(0, State::Master, ms(0)).unwrap();
@@ -19,7 +19,7 @@ fn adverts_leave_before_any_address_is_asked_for() {
 }
 
 #[test]
-fn a_burst_of_five_when_set_and_five_more_after_the_delay() {
+fn an_address_is_announced_five_times_when_set_and_five_times_after_the_delay() {
     let mut lan = Lan::new(vec![one()]);
     lan.run(ms(10_000));
     let count =
@@ -30,7 +30,7 @@ fn a_burst_of_five_when_set_and_five_more_after_the_delay() {
 }
 
 #[test]
-fn a_stolen_address_is_put_back_without_a_change_of_state() {
+fn an_address_removed_by_another_program_is_set_again_without_a_transition() {
     let mut lan = Lan::new(vec![one()]);
     lan.run(ms(1000));
     lan.routers[0].changes.clear();
@@ -41,12 +41,12 @@ fn a_stolen_address_is_put_back_without_a_change_of_state() {
     assert_eq!(changes, [Change::AddressStolen((1, 1))]);
 }
 
-/// The messages of the kernel come late, as beside a storm of links; this kernel does not tell who has set an address.
+/// The kernel's notifications are late, as when many links change, and its addresses are not marked as keepalived's.
 #[test]
-fn late_messages_of_what_we_did_ourselves_change_nothing() {
-    let told = |lan: &Lan| {
-        let told = lan.routers[0].changes.iter().map(|(_, change)| change);
-        told.filter(|change| matches!(change, Change::AddressStolen(_) | Change::AddressStays(_))).count()
+fn late_notifications_of_our_own_changes_have_no_effect() {
+    let reports = |lan: &Lan| {
+        let changes = lan.routers[0].changes.iter().map(|(_, change)| change);
+        changes.filter(|change| matches!(change, Change::AddressStolen(_) | Change::AddressStays(_))).count()
     };
     let right = |row: &crate::vrrp::Address| row.installed && row.ours && !row.refused;
     for (no_track, flaps) in [(false, 1), (false, 3), (true, 1), (true, 3)] {
@@ -66,15 +66,15 @@ fn late_messages_of_what_we_did_ourselves_change_nothing() {
         }
         lan.catch_up(0);
         lan.run(ms(1000));
-        assert_eq!(told(&lan), 0, "{:?}", lan.routers[0].changes);
+        assert_eq!(reports(&lan), 0, "{:?}", lan.routers[0].changes);
         assert!(lan.routers[0].vrrp.tables.addresses.values().all(right));
 
-        // A theft later on is one.
+        // A removal by another program afterwards is reported.
         lan.steal(0, "192.0.2.7");
         lan.run(ms(100));
-        assert_eq!((told(&lan), lan.routers[0].kernel.len()), (1, 2));
+        assert_eq!((reports(&lan), lan.routers[0].kernel.len()), (1, 2));
 
-        // Set and removed before the first message is heard.
+        // Set and removed before the first notification arrives.
         lan.set_link(0, false);
         lan.run(ms(10));
         lan.routers[0].lags = true;
@@ -85,14 +85,16 @@ fn late_messages_of_what_we_did_ourselves_change_nothing() {
         lan.catch_up(0);
         lan.run(ms(10));
         assert!(lan.routers[0].kernel.is_empty());
-        assert!(lan.routers[0].vrrp.tables.addresses.values().all(|row| !row.installed && row.unheard == 0));
-        assert_eq!(told(&lan), 1, "{:?}", lan.routers[0].changes);
+        assert!(
+            lan.routers[0].vrrp.tables.addresses.values().all(|row| !row.installed && row.unreported_removals == 0)
+        );
+        assert_eq!(reports(&lan), 1, "{:?}", lan.routers[0].changes);
     }
 }
 
-/// An interface changes its name and its name again before the kernel's messages of our addresses are heard.
+/// An interface is renamed twice before the kernel's notifications about our addresses arrive.
 #[test]
-fn a_link_that_changes_before_its_messages_are_heard_keeps_what_is_ours() {
+fn addresses_on_a_link_that_is_renamed_before_late_notifications_remain_ours() {
     let mut lan = Lan::new(vec![one()]);
     lan.routers[0].marks = false;
     lan.routers[0].lags = true;
@@ -113,7 +115,7 @@ fn a_link_that_changes_before_its_messages_are_heard_keeps_what_is_ours() {
 }
 
 #[test]
-fn what_an_earlier_run_left_behind_is_removed_at_start() {
+fn addresses_left_by_an_earlier_run_are_removed_at_the_start() {
     let mut lan = Lan::new(vec![one()]);
     lan.run(ms(1000));
     assert_eq!(lan.routers[0].kernel.len(), 2);
@@ -128,7 +130,7 @@ fn what_an_earlier_run_left_behind_is_removed_at_start() {
 }
 
 #[test]
-fn a_refused_address_is_tried_again() {
+fn a_refused_address_request_is_repeated() {
     let mut lan = Lan::new(vec![one()]);
     lan.run(ms(360));
     let result = Err("No buffer space available".to_owned());
@@ -141,10 +143,10 @@ fn a_refused_address_is_tried_again() {
 }
 
 #[test]
-fn a_snapshot_after_lost_messages_corrects_the_rows() {
+fn reading_all_interfaces_after_lost_notifications_corrects_the_rows() {
     let mut lan = Lan::new(vec![one()]);
     lan.run(ms(1000));
-    // Gone without a message.
+    // The addresses are removed without a notification.
     lan.routers[0].kernel.clear();
     let link = lan.routers[0].link(true);
     lan.event(0, Event::Interfaces(vec![link]));
@@ -170,7 +172,7 @@ fn a_link_that_comes_back_with_another_index_gets_its_addresses() {
 }
 
 #[test]
-fn no_track_leaves_a_stolen_address_away_until_the_next_transition() {
+fn with_no_track_a_removed_address_is_not_set_again_until_the_next_transition() {
     let mut config = one();
     config.instances[0].addresses[0].no_track = true;
     let mut lan = Lan::new(vec![config]);

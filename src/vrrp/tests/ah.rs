@@ -1,4 +1,5 @@
-//! `auth_type AH`: sequence numbers from sender to receiver, over a takeover, a replacement and their end.
+//! Tests of `auth_type AH`: sequence numbers between routers, across takeovers, replacements and restarts, and when they
+//! are used up.
 
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ fn ah(priority: u8) -> Config {
     config(vec![row], Vec::new())
 }
 
-/// An advert of router 10.0.0.77 with this authentication type, behind an authentication header or not.
+/// An advert of router 10.0.0.77 with this authentication type, with an authentication header if `seal` is given.
 fn advert(auth_type: u8, priority: u8, seal: Option<Seal>) -> Packet {
     let (source, destination) = ("10.0.0.77".parse().unwrap(), "224.0.0.18".parse().unwrap());
     let version = VersionFields::V2 { interval_seconds: 1, auth_type, auth_data: [0; 8] };
@@ -40,7 +41,7 @@ fn set_sequence(lan: &mut Lan, at: usize, sequence: u32) {
     lan.routers[at].vrrp.tables.instances.values_mut().next().unwrap().sequence = sequence;
 }
 
-/// Errors counted and state, after a master of priority 100 that has sent some adverts hears the packet.
+/// Counters and state of a master with priority 100, which has sent some adverts, after it receives the packet.
 fn heard(config: Config, packet: &Packet) -> (Counters, State) {
     let mut lan = Lan::new(vec![config]);
     lan.run(ms(8000));
@@ -57,7 +58,7 @@ fn refused(config: Config, packet: &Packet, count: impl FnOnce(&mut Counters)) {
 }
 
 #[test]
-fn numbers_go_from_master_to_master_and_on() {
+fn a_new_master_continues_the_sequence_of_its_predecessor() {
     let mut lan = Lan::new(vec![ah(200), ah(100)]);
     lan.run(ms(10_000));
     assert_eq!(lan.masters("VI"), [0]);
@@ -66,9 +67,13 @@ fn numbers_go_from_master_to_master_and_on() {
     lan.kill(0);
     lan.run(ms(10_000));
     assert_eq!(lan.masters("VI"), [1]);
-    assert_eq!(lan.routers[1].sealed.first(), sent.last().map(|last| last + 1).as_ref(), "greater than all before");
+    assert_eq!(
+        lan.routers[1].sealed.first(),
+        sent.last().map(|last| last + 1).as_ref(),
+        "greater than all numbers before"
+    );
 
-    // The first comes back without memory, learns the number and is believed.
+    // The first router restarts without saved numbers, learns the number and is accepted.
     lan.routers[0].vrrp = Vrrp::new(Tables::new(ah(200), "test".into()));
     lan.routers[0].alive = true;
     lan.routers[0].timers.clear();
@@ -79,13 +84,13 @@ fn numbers_go_from_master_to_master_and_on() {
 }
 
 #[test]
-fn a_good_advert_is_yielded_to() {
+fn a_master_yields_to_a_valid_advert() {
     let good = Counters { adverts_received: 1, ..Counters::default() };
     assert_eq!(heard(ah(100), &sealed(200, 1000)), (good, State::Backup));
 }
 
 #[test]
-fn what_is_not_authentic_is_refused() {
+fn adverts_that_are_not_authentic_are_refused() {
     let wrong_key = Seal { key: *b"another\0", sequence: 1000 };
     refused(ah(100), &advert(AUTH_AH, 200, Some(wrong_key)), |counters| counters.auth_failures = 1);
     let mut altered = sealed(199, 1000);
@@ -97,7 +102,7 @@ fn what_is_not_authentic_is_refused() {
 }
 
 #[test]
-fn an_old_number_is_refused_even_from_another_sender() {
+fn an_old_sequence_number_is_refused_even_from_another_sender() {
     // The master has sent five adverts.
     for (sequence, good) in [(1, false), (5, false), (6, true)] {
         let (counters, state) = heard(ah(100), &sealed(200, sequence));
@@ -112,12 +117,12 @@ fn an_old_number_is_refused_even_from_another_sender() {
     }
     let replay =
         |(_, change): &&(Duration, Change)| matches!(change, Change::Complaint { complaint: Complaint::Replay, .. });
-    assert_eq!(lan.routers[0].changes.iter().filter(replay).count(), 1, "said once");
+    assert_eq!(lan.routers[0].changes.iter().filter(replay).count(), 1, "reported once");
     assert_eq!(row(&lan, 0).counters.auth_failures, 4);
 }
 
 #[test]
-fn the_header_must_be_there_when_wanted_and_only_then() {
+fn the_authentication_header_is_required_with_ah_and_refused_without() {
     refused(ah(100), &advert(AUTH_AH, 200, None), |counters| counters.auth_type_mismatch = 1);
     refused(ah(100), &advert(AUTH_NONE, 200, None), |counters| counters.auth_type_mismatch = 1);
     let inside = advert(AUTH_NONE, 200, Some(Seal { key: KEY, sequence: 1000 }));
@@ -137,7 +142,7 @@ fn a_master_answers_a_lower_priority_with_a_greater_number() {
 }
 
 #[test]
-fn when_the_numbers_are_used_up_the_master_steps_down_and_they_start_anew() {
+fn when_the_numbers_are_used_up_the_master_steps_down_and_they_start_again() {
     let mut lan = Lan::new(vec![ah(100)]);
     lan.run(ms(8000));
     set_sequence(&mut lan, 0, LAST_SEQUENCE - 2);
@@ -154,7 +159,7 @@ fn when_the_numbers_are_used_up_the_master_steps_down_and_they_start_anew() {
 }
 
 #[test]
-fn two_routers_find_each_other_again_after_the_last_number() {
+fn two_routers_agree_on_a_master_after_the_last_number() {
     let mut lan = Lan::new(vec![ah(200), ah(100)]);
     lan.run(ms(8000));
     set_sequence(&mut lan, 0, LAST_SEQUENCE - 2);
@@ -163,10 +168,10 @@ fn two_routers_find_each_other_again_after_the_last_number() {
 }
 
 #[test]
-fn a_replacement_goes_on_with_greater_numbers_and_nobody_notices() {
+fn a_replacement_continues_with_greater_numbers_unnoticed() {
     let mut lan = Lan::new(vec![ah(200), ah(100)]);
     let mut checkpoint = Checkpoint::default();
-    // Saved only when a block of numbers ends: the checkpoint is as old as it may be.
+    // The checkpoint is only saved when a block of numbers ends, so it is as old as possible.
     for _ in 0..1500 {
         lan.run(ms(1000));
         if std::mem::take(&mut lan.routers[0].save) {
@@ -183,7 +188,7 @@ fn a_replacement_goes_on_with_greater_numbers_and_nobody_notices() {
     assert!(lan.routers[0].sealed.iter().rev().take(5).all(|sequence| *sequence > last));
     assert_eq!(lan.routers[1].changes, []);
 
-    // A backup must not take its master's next advert for a replay.
+    // A backup must not mistake its master's next advert for a replay.
     let checkpoint = lan.routers[1].vrrp.checkpoint();
     lan.routers[1].timers.clear();
     lan.routers[1].vrrp = Vrrp::new(Tables::new(ah(100), "test".into()));
@@ -195,7 +200,7 @@ fn a_replacement_goes_on_with_greater_numbers_and_nobody_notices() {
 }
 
 #[test]
-fn an_owner_that_starts_without_memory_is_believed_again() {
+fn an_owner_that_restarts_without_saved_numbers_is_accepted_again() {
     let owner = || {
         let mut config = ah(255);
         config.instances[0].start_state = StartState::Master;
@@ -210,7 +215,7 @@ fn an_owner_that_starts_without_memory_is_believed_again() {
     assert_eq!(lan.masters("VI"), [0]);
 }
 
-/// A daemon that is started anew, with what the former one has written.
+/// Restarts the daemon with the sequence numbers saved by its previous run.
 fn restart(lan: &mut Lan, at: usize, config: Config, sequences: &Sequences) {
     lan.routers[at].timers.clear();
     lan.routers[at].alive = true;
@@ -219,9 +224,9 @@ fn restart(lan: &mut Lan, at: usize, config: Config, sequences: &Sequences) {
     lan.start(at);
 }
 
-/// Killed, the file is as old as it may be; stopped, it is exact.
+/// After a kill the saved numbers are as old as possible; after a stop they are exact.
 #[test]
-fn after_a_restart_old_adverts_are_refused_and_new_ones_believed() {
+fn after_a_restart_old_adverts_are_refused_and_new_adverts_accepted() {
     for stopped in [false, true] {
         let mut lan = Lan::new(vec![ah(200), ah(100)]);
         let mut sequences = Sequences::default();
@@ -242,19 +247,19 @@ fn after_a_restart_old_adverts_are_refused_and_new_ones_believed() {
         lan.run(ms(5000));
         assert_eq!((lan.masters("VI"), row(&lan, 1).counters.auth_failures), (vec![0], 3));
 
-        // The master is gone for good: what this one sends must be greater than all that anybody has heard.
+        // The master does not return: the numbers of this router must be greater than all that others have received.
         let last = *lan.routers[0].sealed.last().unwrap();
         restart(&mut lan, 1, ah(100), &sequences);
         lan.kill(0);
         lan.run(ms(5000));
         let first = lan.routers[1].sealed.first().copied();
-        let heard_all = if stopped { last - 10 } else { last };
-        assert!(lan.masters("VI") == [1] && first > Some(heard_all), "{first:?} after {last}, stopped: {stopped}");
+        let highest = if stopped { last - 10 } else { last };
+        assert!(lan.masters("VI") == [1] && first > Some(highest), "{first:?} after {last}, stopped: {stopped}");
     }
 }
 
 #[test]
-fn a_master_that_is_started_anew_sends_greater_numbers() {
+fn a_restarted_master_sends_greater_numbers() {
     for stopped in [false, true] {
         let mut lan = Lan::new(vec![ah(100)]);
         let mut sequences = Sequences::default();
@@ -275,22 +280,22 @@ fn a_master_that_is_started_anew_sends_greater_numbers() {
     }
 }
 
-/// A new machine in the other's place has no file, and begins with 1.
+/// One router restarts with saved numbers; the other is new and starts with 1.
 #[test]
-fn a_router_without_memory_and_one_with_agree_on_a_master() {
-    for (remembering, forgetful) in [(200, 100), (100, 200)] {
-        let mut lan = Lan::new(vec![ah(remembering), ah(forgetful)]);
+fn routers_with_and_without_saved_numbers_agree_on_a_master() {
+    for (restarted, new) in [(200, 100), (100, 200)] {
+        let mut lan = Lan::new(vec![ah(restarted), ah(new)]);
         lan.kill(0);
         lan.run(ms(20_000));
         assert_eq!(lan.masters("VI"), [1]);
-        restart(&mut lan, 0, ah(remembering), &Sequences::of("VI", 50_000, 52_048));
+        restart(&mut lan, 0, ah(restarted), &Sequences::of("VI", 50_000, 52_048));
         lan.run(ms(20_000));
-        assert_eq!(lan.masters("VI"), [usize::from(forgetful > remembering)], "{remembering} {forgetful}");
+        assert_eq!(lan.masters("VI"), [usize::from(new > restarted)], "{restarted} {new}");
     }
 }
 
 #[test]
-fn numbers_are_kept_for_ah_alone_and_by_name() {
+fn numbers_are_only_saved_for_ah_and_by_name() {
     let mut lan = Lan::new(vec![ah(100)]);
     lan.run(ms(8000));
     assert_eq!(lan.routers[0].vrrp.sequences(true), Sequences::of("VI", 5, 0));

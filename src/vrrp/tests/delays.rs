@@ -1,4 +1,4 @@
-//! `interface_up_down_delays` and link beat.
+//! Tests of `interface_up_down_delays` and `linkbeat_interfaces`.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ fn since(lan: &Lan, to: State, from: Duration) -> Option<Duration> {
 }
 
 #[test]
-fn a_link_that_is_lost_for_a_moment_is_no_fault() {
+fn a_link_loss_shorter_than_the_delay_is_no_fault() {
     let mut lan = master(delayed(1000, 1500, false));
     let lost = lan.now;
     lan.set_link(0, false);
@@ -35,7 +35,7 @@ fn a_link_that_is_lost_for_a_moment_is_no_fault() {
 }
 
 #[test]
-fn a_link_is_lost_and_found_after_the_delays() {
+fn link_loss_and_recovery_take_effect_after_the_delays() {
     let mut lan = master(delayed(1000, 1500, false));
     let lost = lan.now;
     lan.set_link(0, false);
@@ -44,7 +44,7 @@ fn a_link_is_lost_and_found_after_the_delays() {
     let found = lan.now;
     lan.set_link(0, true);
     lan.run(ms(700));
-    // Lost again: that undoes it.
+    // Lost again: this restarts the delay.
     lan.set_link(0, false);
     lan.run(ms(500));
     lan.set_link(0, true);
@@ -53,7 +53,7 @@ fn a_link_is_lost_and_found_after_the_delays() {
 }
 
 #[test]
-fn a_reload_without_delays_sees_what_is() {
+fn a_reload_without_delays_applies_the_reported_state_at_once() {
     let mut lan = master(delayed(1000, 1500, false));
     lan.set_link(0, false);
     lan.run(ms(100));
@@ -63,20 +63,20 @@ fn a_reload_without_delays_sees_what_is() {
 }
 
 #[test]
-fn a_link_that_only_the_driver_misses_is_a_fault() {
+fn a_lost_carrier_is_a_fault_even_if_the_kernel_reports_the_link_up() {
     let beat = |lan: &mut Lan, up| lan.event(0, Event::LinkBeat { name: "eth0".into(), up });
     let mut lan = master(delayed(0, 0, true));
     beat(&mut lan, true);
     assert_eq!(lan.routers[0].state("VI"), State::Master);
     beat(&mut lan, false);
     assert_eq!(lan.routers[0].state("VI"), State::Fault);
-    // The kernel goes on saying that it is up.
+    // The kernel still reports it up.
     lan.set_link(0, true);
     assert_eq!(lan.routers[0].state("VI"), State::Fault);
     beat(&mut lan, true);
     lan.run(ms(5000));
     assert_eq!(lan.masters("VI"), [0]);
-    // It is not asked for.
+    // The interface is not polled.
     let mut lan = master(delayed(0, 0, false));
     beat(&mut lan, false);
     assert_eq!(lan.routers[0].state("VI"), State::Master);

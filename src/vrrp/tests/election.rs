@@ -1,4 +1,4 @@
-//! Who becomes master, and when (RFC 9568 section 6.4; UNH-IOL tests 2.1 to 3.4).
+//! Tests of the election (RFC 9568 section 6.4; UNH-IOL tests 2.1 to 3.4).
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ fn plain(priority: u8) -> crate::config::model::Config {
     with(priority, |_| {})
 }
 
-/// (256 - priority) x interval / 256, and three intervals.
+/// Three intervals plus (256 - priority) x interval / 256.
 fn down_interval(priority: u32, interval: Duration) -> Duration {
     interval * 3 + interval * (256 - priority) / 256
 }
@@ -43,7 +43,7 @@ fn a_dead_master_is_replaced_after_its_down_interval() {
 }
 
 #[test]
-fn version_2_counts_its_skew_in_seconds() {
+fn the_skew_time_of_version_2_is_a_fraction_of_a_second() {
     let v2 = |priority| {
         with(priority, |row| {
             row.version = Version::V2;
@@ -59,7 +59,7 @@ fn version_2_counts_its_skew_in_seconds() {
 }
 
 #[test]
-fn a_graceful_stop_is_taken_over_after_the_skew_alone() {
+fn a_backup_takes_over_after_the_skew_time_when_the_master_stops() {
     let mut lan = Lan::new(vec![plain(200), plain(100)]);
     lan.run(ms(2000));
     let at = lan.now;
@@ -72,7 +72,7 @@ fn a_graceful_stop_is_taken_over_after_the_skew_alone() {
 }
 
 #[test]
-fn priority_zero_is_answered_by_nopreempt_routers_too() {
+fn a_nopreempt_backup_takes_over_after_priority_zero_too() {
     let mut lan = Lan::new(vec![plain(200), with(100, |row| row.nopreempt = true)]);
     lan.run(ms(2000));
     let at = lan.now;
@@ -128,7 +128,7 @@ fn preempt_delay_does_not_delay_without_a_master() {
 }
 
 #[test]
-fn an_owner_is_master_at_once_and_can_not_be_preempted() {
+fn an_owner_is_master_at_once_and_cannot_be_preempted() {
     let owner = with(255, |row| row.start_state = StartState::Master);
     let mut lan = Lan::new(vec![owner, plain(254)]);
     assert_eq!(lan.routers[0].state("VI"), State::Master);
@@ -137,7 +137,7 @@ fn an_owner_is_master_at_once_and_can_not_be_preempted() {
 }
 
 #[test]
-fn state_master_without_owning_waits_for_the_whole_down_interval() {
+fn state_master_without_ownership_waits_for_the_full_down_interval() {
     let eager = with(100, |row| row.start_state = StartState::Master);
     let mut lan = Lan::new(vec![eager.clone()]);
     lan.run(ms(1000));
@@ -150,7 +150,7 @@ fn state_master_without_owning_waits_for_the_whole_down_interval() {
 }
 
 #[test]
-fn equal_priorities_are_settled_by_the_higher_address() {
+fn with_equal_priorities_the_higher_address_wins() {
     let mut lan = Lan::new(vec![plain(100), plain(100)]);
     lan.routers[1].isolated = true;
     lan.run(ms(1000));
@@ -161,7 +161,7 @@ fn equal_priorities_are_settled_by_the_higher_address() {
 }
 
 #[test]
-fn a_losing_advert_is_answered_at_once_and_announced() {
+fn a_master_answers_a_losing_advert_at_once_and_announces_its_addresses() {
     let mut lan = Lan::new(vec![plain(200), plain(100)]);
     lan.routers[1].isolated = true;
     lan.run(ms(7030));
@@ -191,7 +191,7 @@ fn a_losing_advert_is_answered_at_once_and_announced() {
 }
 
 #[test]
-fn a_backup_learns_the_masters_interval_and_skew() {
+fn a_backup_learns_the_interval_of_its_master() {
     let mut lan = Lan::new(vec![with(200, |row| row.advert_interval = ms(400)), plain(100)]);
     lan.run(ms(3000));
     assert_eq!(lan.masters("VI"), [0]);
@@ -224,7 +224,7 @@ fn link_down_is_fault_and_link_up_is_backup_with_the_full_timer() {
 }
 
 #[test]
-fn adverts_do_not_drift() {
+fn the_advert_interval_does_not_drift() {
     let mut lan = Lan::new(vec![plain(200)]);
     lan.run(ms(100_000));
     let sent = &lan.routers[0].sent;
@@ -233,7 +233,7 @@ fn adverts_do_not_drift() {
 }
 
 #[test]
-fn set_priority_moves_the_mastership() {
+fn an_snmp_set_of_the_priority_moves_the_mastership() {
     let mut lan = Lan::new(vec![plain(200), plain(100)]);
     lan.run(ms(1000));
     lan.event(0, Event::SetBasePriority(InstanceId(1), 50));

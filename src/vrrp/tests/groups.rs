@@ -1,4 +1,4 @@
-//! Sync groups: never split, except while packets are on their way.
+//! Tests of sync groups: their members never have different states, except while packets are under way.
 
 use super::lan::{Lan, config, group, instance, ms};
 use crate::config::model::Config;
@@ -31,11 +31,15 @@ fn members_become_master_together() {
     assert_eq!(masters[0].0, masters[1].0, "at the same moment");
     let order: Vec<_> =
         lan.routers[0].changes.iter().map(|(_, change)| matches!(change, Change::Group { .. })).collect();
-    assert_eq!(order, [true, false, false, false, false, true], "group first at start, last when going master");
+    assert_eq!(
+        order,
+        [true, false, false, false, false, true],
+        "the group is reported first at the start, and last when it becomes master"
+    );
 }
 
 #[test]
-fn a_member_with_a_better_rival_holds_the_group_back_until_the_rival_dies() {
+fn a_better_router_for_one_member_keeps_the_group_backup_until_it_dies() {
     let mut lan = Lan::new(vec![pair([200, 100]), alone("B", 52, 150)]);
     lan.run(ms(2000));
     assert_eq!((lan.masters("A"), lan.masters("B")), (vec![], vec![1]));
@@ -45,7 +49,7 @@ fn a_member_with_a_better_rival_holds_the_group_back_until_the_rival_dies() {
 }
 
 #[test]
-fn a_fault_of_one_is_a_fault_of_all_and_so_is_the_recovery() {
+fn the_fault_and_recovery_of_one_member_apply_to_all() {
     let mut other = instance("B", 52);
     other.interface = "eth1".into();
     other.addresses[0].device = "eth1".into();
@@ -83,12 +87,12 @@ fn a_better_router_for_one_member_takes_the_whole_group() {
 }
 
 #[test]
-fn a_replacement_goes_on_as_master_with_its_group_and_nobody_is_told() {
+fn a_replacement_resumes_as_master_with_its_group_without_reports() {
     let mut lan = Lan::new(vec![pair([200, 200]), alone("A", 51, 100)]);
     lan.run(ms(2000));
     let checkpoint = lan.routers[0].vrrp.checkpoint();
     lan.routers[1].changes.clear();
-    // The process is replaced; its kernel has kept the addresses.
+    // The process is replaced. The kernel has kept its addresses.
     lan.routers[0].timers.clear();
     lan.routers[0].changes.clear();
     lan.routers[0].vrrp = crate::vrrp::Vrrp::new(crate::vrrp::Tables::new(pair([200, 200]), "test".into()));
@@ -97,9 +101,9 @@ fn a_replacement_goes_on_as_master_with_its_group_and_nobody_is_told() {
     assert_eq!((lan.routers[0].state("A"), lan.routers[0].state("B")), (State::Master, State::Master), "at once");
     lan.run(ms(2000));
     assert_eq!(lan.routers[1].changes, [], "the other router has not noticed");
-    let told: Vec<_> = lan.routers[0].changes.iter().map(|(_, change)| change).collect();
+    let changes: Vec<_> = lan.routers[0].changes.iter().map(|(_, change)| change).collect();
     let silent = |change: &&Change| matches!(change, Change::Instance { cause: crate::vrrp::Cause::Resumed, .. });
-    assert!(told.iter().all(silent), "{told:?}");
+    assert!(changes.iter().all(silent), "{changes:?}");
     assert_eq!(lan.routers[0].kernel.len(), 2);
 }
 
@@ -115,7 +119,7 @@ fn a_backup_is_resumed_as_a_backup() {
     assert_eq!(lan.routers[1].state("A"), State::Backup);
 }
 
-/// A reload of the first router.
+/// Reloads the first router.
 fn reload(lan: &mut Lan, config: Config) {
     lan.event(0, Event::Configure(Box::new(config)));
 }
@@ -130,14 +134,14 @@ fn three(priority: u8) -> Config {
 }
 
 #[test]
-fn a_new_member_joins_a_master_and_the_others_do_not_notice() {
+fn a_new_member_joins_a_master_group_without_affecting_the_others() {
     let mut lan = Lan::new(vec![pair([200, 200]), pair([100, 100])]);
     lan.run(ms(2000));
     lan.routers[0].changes.clear();
     lan.routers[0].sent.clear();
     let kernel = lan.routers[0].kernel.clone();
     reload(&mut lan, three(200));
-    // Reloads that come while it waits do not disturb either.
+    // A further reload while the new member waits has no effect either.
     lan.run(ms(100));
     reload(&mut lan, three(200));
     assert_eq!((lan.masters("A"), lan.masters("B"), lan.routers[0].state("C")), (vec![0], vec![0], State::Backup));
@@ -151,12 +155,12 @@ fn a_new_member_joins_a_master_and_the_others_do_not_notice() {
             _ => None,
         })
         .collect();
-    assert_eq!(moved, [3, 3], "only the new one, to backup and to master");
-    assert!(lan.routers[0].sent.iter().all(|(_, bytes)| bytes[2] != 0), "nobody gave up");
+    assert_eq!(moved, [3, 3], "only the new member, to backup and to master");
+    assert!(lan.routers[0].sent.iter().all(|(_, bytes)| bytes[2] != 0), "no priority 0 was sent");
 }
 
 #[test]
-fn a_new_member_with_a_better_rival_takes_the_group_along() {
+fn a_better_router_for_a_new_member_makes_the_group_backup() {
     let mut lan = Lan::new(vec![pair([200, 200]), alone("C", 53, 250)]);
     lan.run(ms(2000));
     reload(&mut lan, three(200));
@@ -167,7 +171,7 @@ fn a_new_member_with_a_better_rival_takes_the_group_along() {
 }
 
 #[test]
-fn a_new_member_in_fault_takes_the_group_along() {
+fn a_new_member_in_fault_puts_the_group_in_fault() {
     let mut lan = Lan::new(vec![pair([200, 200])]);
     lan.run(ms(2000));
     let mut file = three(200);

@@ -1,4 +1,4 @@
-//! What belongs to the host stays the host's: addresses that keepalived has not set, and the main address of a network.
+//! Tests that addresses of the host are kept: addresses that keepalived has not set, and the main address of a network.
 
 use super::lan::{Lan, config, instance, ms};
 use crate::config::model::{Address, Config, Instance, StartState};
@@ -8,7 +8,7 @@ fn one(row: Instance) -> Config {
     config(vec![row], Vec::new())
 }
 
-/// An owner: its virtual address is the first router's own.
+/// An address owner: its virtual address is an address of the first router's host.
 fn owner() -> Config {
     let mut row = instance("VI", 51);
     (row.priority, row.start_state) = (255, StartState::Master);
@@ -25,7 +25,7 @@ fn fault(lan: &Lan) -> Option<Fault> {
 }
 
 #[test]
-fn an_owner_keeps_its_only_address_when_the_cable_goes_out_and_in() {
+fn an_owner_keeps_its_only_address_when_its_link_goes_down_and_up() {
     let mut lan = Lan::new(vec![owner()]);
     lan.run(ms(1000));
     assert_eq!(lan.masters("VI"), [0]);
@@ -35,16 +35,16 @@ fn an_owner_keeps_its_only_address_when_the_cable_goes_out_and_in() {
     lan.set_link(0, true);
     lan.run(ms(1000));
     assert_eq!((lan.masters("VI"), has(&lan, "10.0.0.1", 24)), (vec![0], true));
-    assert!(lan.routers[0].vrrp.held().is_empty(), "nothing of ours");
+    assert!(lan.routers[0].vrrp.held().is_empty(), "no address is ours");
     lan.event(0, crate::vrrp::Event::Stop { keep_addresses: false });
     lan.run(ms(100));
     assert!(has(&lan, "10.0.0.1", 24) && lan.routers[0].vrrp.is_stopped());
 }
 
 #[test]
-fn an_owners_address_that_comes_after_the_start_ends_the_fault() {
+fn an_owner_leaves_fault_when_its_address_is_set_after_the_start() {
     let mut lan = Lan::new(vec![owner()]);
-    // As if it had never been there.
+    // Start again without the address.
     lan.routers[0].host.clear();
     lan.routers[0].timers.clear();
     let link = lan.routers[0].link(true);
@@ -59,7 +59,7 @@ fn an_owners_address_that_comes_after_the_start_ends_the_fault() {
 }
 
 #[test]
-fn a_virtual_address_that_the_host_has_set_stays_and_is_told_once() {
+fn a_virtual_address_that_the_host_has_set_stays_and_is_reported_once() {
     for marks in [true, false] {
         let mut lan = Lan::new(vec![one(instance("VI", 51)), one(Instance { priority: 200, ..instance("VI", 51) })]);
         lan.routers[0].marks = marks;
@@ -80,7 +80,7 @@ fn a_virtual_address_that_the_host_has_set_stays_and_is_told_once() {
 }
 
 #[test]
-fn an_address_of_a_predecessor_is_removed_known_by_mark_or_by_record() {
+fn an_address_of_a_predecessor_is_removed_by_mark_or_by_record() {
     for marks in [true, false] {
         let mut lan = Lan::new(vec![one(instance("VI", 51)), one(Instance { priority: 200, ..instance("VI", 51) })]);
         lan.kill(1);
@@ -93,14 +93,14 @@ fn an_address_of_a_predecessor_is_removed_known_by_mark_or_by_record() {
             lan.routers[0].vrrp.inherit(held);
         }
         lan.start(0);
-        assert!(!lan.routers[0].kernel.is_empty(), "until the kernel has done it");
+        assert!(!lan.routers[0].kernel.is_empty(), "the kernel has not answered yet");
         lan.run(ms(100));
         assert!(lan.routers[0].kernel.is_empty(), "a backup at the start, marks {marks}");
     }
 }
 
 #[test]
-fn an_address_set_by_keepalived_is_no_source() {
+fn an_address_set_by_keepalived_is_no_source_address() {
     let mut row = instance("VI", 51);
     row.addresses[0].prefix = 24;
     let mut lan = Lan::new(vec![one(row)]);
@@ -117,7 +117,7 @@ fn an_address_set_by_keepalived_is_no_source() {
 }
 
 #[test]
-fn a_static_address_ends_the_fault_as_the_only_address() {
+fn a_static_address_can_be_the_only_source_address() {
     let mut file = one(instance("VI", 51));
     file.static_addresses = vec![Address::plain("10.0.0.9".parse().unwrap(), 24, "eth0")];
     let mut lan = Lan::new(vec![file]);
@@ -130,17 +130,17 @@ fn a_static_address_ends_the_fault_as_the_only_address() {
 }
 
 #[test]
-fn the_main_address_of_the_host_is_spared_when_it_has_become_a_secondary() {
+fn the_main_address_of_the_host_is_kept_when_it_has_become_a_secondary() {
     let mut row = instance("VI", 51);
     row.addresses = vec![Address::plain("10.0.0.51".parse().unwrap(), 24, "eth0")];
     let mut lan = Lan::new(vec![one(row)]);
     lan.run(ms(1000));
     lan.set_link(0, false);
     lan.run(ms(100));
-    assert_eq!(lan.routers[0].spared, [[]], "the main address came first");
+    assert_eq!(lan.routers[0].spared, [[]], "the main address is the primary");
     lan.set_link(0, true);
     lan.run(ms(1000));
-    // A network manager sets the main address anew.
+    // A network manager removes and sets the main address.
     lan.host_removes(0, "10.0.0.1", 24);
     lan.run(ms(20));
     lan.host_adds(0, "10.0.0.1", 24);
@@ -150,7 +150,7 @@ fn the_main_address_of_the_host_is_spared_when_it_has_become_a_secondary() {
     lan.set_link(0, false);
     lan.run(ms(100));
     assert_eq!(lan.routers[0].spared, [[("10.0.0.1".parse().unwrap(), 24)]]);
-    // A reload that takes the address out, too.
+    // The same when a reload removes the virtual address.
     lan.set_link(0, true);
     lan.run(ms(1000));
     lan.host_removes(0, "10.0.0.1", 24);
@@ -162,7 +162,7 @@ fn the_main_address_of_the_host_is_spared_when_it_has_become_a_secondary() {
 }
 
 #[test]
-fn a_refused_request_is_told_once_and_when_the_reason_changes() {
+fn a_refused_request_is_reported_once_and_when_the_reason_changes() {
     let mut lan = Lan::new(vec![one(instance("VI", 51))]);
     let refusals = |lan: &Lan| -> Vec<String> {
         let of = |change: &Change| match change {
@@ -180,7 +180,7 @@ fn a_refused_request_is_told_once_and_when_the_reason_changes() {
     lan.routers[0].refuses_addresses = None;
     lan.run(ms(2000));
     assert_eq!(lan.routers[0].kernel.len(), 1);
-    // After a success it is news again.
+    // After a success a refusal is reported again.
     lan.routers[0].refuses_addresses = Some("Permission denied".into());
     lan.steal(0, "10.0.1.51");
     lan.run(ms(5000));

@@ -1,4 +1,4 @@
-//! Row indices over reloads and crashes of the process.
+//! Tests of row indices across reloads and crashes of the process.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use crate::config::model::Config;
 use crate::state::{from_octets, to_octets};
 use crate::vrrp::{Event, State, Tables, Vrrp};
 
-/// Names of rows with their indices: instances and groups by name, addresses by owner and address.
+/// The indices of all rows: instances and groups by name, addresses by address and owner.
 fn indices(lan: &Lan) -> BTreeMap<String, Vec<u32>> {
     let tables = &lan.routers[0].vrrp.tables;
     let instances = tables.instances.iter().map(|(id, row)| (row.config.name.clone(), vec![id.0]));
@@ -24,7 +24,7 @@ fn reload(lan: &mut Lan, config: Config) {
     lan.run(ms(500));
 }
 
-/// The process dies, and another goes on with what the parent has.
+/// Replaces the process after a crash, with the indices and checkpoint that the parent has.
 fn crash(lan: &mut Lan, config: Config) {
     let old = &lan.routers[0].vrrp;
     let indices = to_octets(&old.tables.indices()).unwrap();
@@ -37,7 +37,7 @@ fn crash(lan: &mut Lan, config: Config) {
     lan.run(ms(500));
 }
 
-/// Instances with further addresses, each also alone in a group of its name.
+/// Instances with further addresses, each in a group of its own with the same name.
 fn with(rows: &[(&str, u8, &[&str])], statics: &[&str]) -> Config {
     let instances = rows.iter().map(|(name, vrid, addresses)| {
         let mut row = instance(name, *vrid);
@@ -49,7 +49,7 @@ fn with(rows: &[(&str, u8, &[&str])], statics: &[&str]) -> Config {
 }
 
 #[test]
-fn a_replacement_numbers_the_rows_of_a_reloaded_configuration_as_before() {
+fn a_replacement_keeps_the_indices_after_a_reload() {
     let first =
         with(&[("A", 51, &[]), ("B", 52, &["10.0.9.1", "10.0.9.2"]), ("C", 53, &[])], &["10.0.8.1", "10.0.8.2"]);
     let second = with(&[("C", 53, &["10.0.9.3"]), ("B", 52, &["10.0.9.2"])], &["10.0.8.2"]);
@@ -74,26 +74,26 @@ fn a_replacement_numbers_the_rows_of_a_reloaded_configuration_as_before() {
         assert_eq!(indices(&lan), before);
         assert_eq!((lan.routers[0].state("B"), lan.routers[0].state("C")), (State::Master, State::Master));
     }
-    // The index of A, and those of its addresses, were given once.
+    // The index of A and those of removed addresses are not reused.
     reload(&mut lan, with(&[("X", 54, &[]), ("B", 52, &["10.0.9.4", "10.0.9.2"])], &["10.0.8.3"]));
     let now = indices(&lan);
     assert_eq!((&now["X"], &now["group X"], &now["10.0.9.4 of B"]), (&vec![4], &vec![4], &vec![2, 4]));
     assert_eq!(now["10.0.8.3 of static"], [0, 3]);
 }
 
-/// The configuration is another one when the process dies: rows that it has still keep their indices.
+/// The process crashes during a reload: rows that the new configuration has keep their indices.
 #[test]
-fn a_process_that_dies_of_a_reload_has_numbered_its_rows_no_more() {
+fn a_replacement_keeps_the_indices_when_the_process_crashed_during_a_reload() {
     let mut lan = Lan::new(vec![with(&[("A", 51, &[]), ("B", 52, &[])], &[])]);
     lan.run(ms(2000));
     crash(&mut lan, with(&[("X", 54, &[]), ("B", 52, &["10.0.9.1"])], &[]));
     let now = indices(&lan);
     assert_eq!((&now["X"], &now["B"], &now["10.0.9.1 of B"]), (&vec![3], &vec![2], &vec![2, 2]));
-    assert_eq!(lan.routers[0].state("B"), State::Master, "the state goes with the row");
+    assert_eq!(lan.routers[0].state("B"), State::Master, "the row keeps its state");
 }
 
 #[test]
-fn no_index_has_two_owners_whatever_is_reloaded_and_dies() {
+fn no_index_is_reused_across_random_reloads_and_crashes() {
     let mut lan = Lan::new(vec![with(&[("A", 51, &[])], &[])]);
     lan.run(ms(2000));
     let names = [("A", 51), ("B", 52), ("C", 53), ("D", 54)];

@@ -1,4 +1,4 @@
-//! Interfaces and source addresses that an instance needs, and how many addresses fit an advert.
+//! Tests of the interfaces and source addresses that an instance requires, and of the number of addresses in an advert.
 
 use std::net::IpAddr;
 
@@ -10,7 +10,7 @@ use crate::vrrp::{
 
 const OTHER: u32 = 3;
 
-/// eth1, which carries nothing of VRRP but perhaps addresses.
+/// eth1, which only has addresses of the instance.
 fn other(up: bool) -> Interface {
     Interface { index: OTHER, name: "eth1".into(), up, mtu: 1500, mac: Some([2; 6]), ..Interface::default() }
 }
@@ -23,7 +23,7 @@ fn one(row: Instance) -> Config {
     config(vec![row], Vec::new())
 }
 
-/// Starts a router whose kernel has eth1 too, if `up` says how it is.
+/// Starts a router, with the interface eth1 in this state if `up` is given.
 fn start(file: Config, up: Option<bool>) -> Lan {
     let mut lan = Lan::new(Vec::new());
     let at = lan.add(file.clone());
@@ -54,7 +54,7 @@ fn down() -> Cause {
 }
 
 #[test]
-fn the_interface_of_an_address_is_needed_at_the_start_and_later() {
+fn the_interface_of_an_address_must_be_up() {
     for excluded in [false, true] {
         let mut row = instance("VI", 51);
         if excluded { &mut row.excluded } else { &mut row.addresses }.push(on_other("10.0.2.51"));
@@ -68,7 +68,7 @@ fn the_interface_of_an_address_is_needed_at_the_start_and_later() {
         assert_eq!((lan.routers[0].state("VI"), causes(&lan).len()), (State::Fault, 2));
         lan.event(0, Event::Link(other(true)));
         lan.run(ms(1000));
-        // Deleted and made again, with another index.
+        // The interface is deleted and created again, with another index.
         lan.event(0, Event::LinkGone(OTHER));
         assert_eq!(causes(&lan)[2], missing());
         lan.event(0, Event::Link(Interface { index: 9, ..other(true) }));
@@ -89,7 +89,7 @@ fn the_interface_of_an_address_is_needed_at_the_start_and_later() {
 }
 
 #[test]
-fn it_is_needed_by_the_whole_group_and_by_rows_that_a_reload_adds() {
+fn the_interface_of_an_address_added_by_a_reload_must_be_up_for_the_whole_group() {
     let mut second = instance("B", 52);
     let file = |second: &Instance| config(vec![instance("A", 51), second.clone()], vec![group("G", &["A", "B"])]);
     let mut lan = start(file(&second), Some(false));
@@ -107,7 +107,7 @@ fn it_is_needed_by_the_whole_group_and_by_rows_that_a_reload_adds() {
 }
 
 #[test]
-fn a_priority_change_names_its_interface() {
+fn a_priority_change_reports_its_interface() {
     let mut row = instance("VI", 51);
     row.trackers = vec![Track { kind: TrackerKind::Interface, name: "eth1".into(), weight: -30, reverse: false }];
     let mut lan = start(one(row.clone()), Some(true));
@@ -140,7 +140,7 @@ fn a_priority_change_names_its_interface() {
 }
 
 #[test]
-fn links_of_others_concern_nobody() {
+fn links_that_no_instance_uses_cause_no_change() {
     let mut lan = start(one(instance("VI", 51)), None);
     lan.run(ms(1000));
     lan.routers[0].changes.clear();
@@ -161,7 +161,7 @@ fn a_configured_source_must_be_on_the_host() {
     let mut lan = start(one(row), None);
     lan.run(ms(1000));
     assert_eq!(causes(&lan), [Cause::Fault(Fault::SourceMissing(ip))]);
-    // On any interface.
+    // The address may be on any interface.
     let lo = Interface { index: 1, name: "lo".into(), up: true, ..Interface::default() };
     lan.event(0, Event::Link(lo));
     let on_lo = KernelAddress { ifindex: 1, ..kernel_address(ip, 32) };
@@ -185,7 +185,7 @@ fn a_configured_source_must_be_on_the_host() {
 }
 
 #[test]
-fn a_tentative_address_is_no_source_yet() {
+fn a_tentative_address_is_no_source_address() {
     let ip: IpAddr = "fd00::1".parse().unwrap();
     let mut row =
         Instance { source: Some(ip), family: Family::V6, group: "ff02::12".parse().unwrap(), ..instance("VI", 51) };
@@ -199,7 +199,7 @@ fn a_tentative_address_is_no_source_yet() {
 }
 
 #[test]
-fn addresses_that_do_not_fit_an_advert_are_treated_as_excluded() {
+fn addresses_that_do_not_fit_into_an_advert_are_treated_as_excluded() {
     let ip = |n: u16| Address::plain(IpAddr::from([0xfd00, 0, 0, 0, 0, 0, 1, n]), 64, "eth0");
     let mut row = Instance { family: Family::V6, group: "ff02::12".parse().unwrap(), ..instance("VI", 51) };
     row.addresses = (1..=201).map(ip).collect();
@@ -213,11 +213,11 @@ fn addresses_that_do_not_fit_an_advert_are_treated_as_excluded() {
     }
     lan.run(ms(2000));
     assert_eq!(lan.masters("VI"), [1]);
-    // 1500 less the IPv6 and VRRP headers, in 16 octets each.
+    // 1500 octets minus the IPv6 and VRRP headers, divided by 16.
     let fits = |lan: &Lan| usize::from(lan.routers[1].sent.last().unwrap().1[3]);
     assert_eq!(fits(&lan), 90);
     assert_eq!(lan.routers[1].sent.last().unwrap().1.len(), 8 + 90 * 16);
-    assert_eq!(lan.routers[1].kernel.len(), 201, "all are set");
+    assert_eq!(lan.routers[1].kernel.len(), 201, "all addresses are set");
     let advertised = lan.routers[1].vrrp.tables.addresses.values().filter(|row| row.advertised).count();
     assert_eq!(advertised, 90);
     let cuts = |lan: &Lan, at: usize| -> Vec<(usize, usize, u32)> {
@@ -229,7 +229,7 @@ fn addresses_that_do_not_fit_an_advert_are_treated_as_excluded() {
     };
     assert_eq!(cuts(&lan, 1), [(90, 201, 1500)]);
     let complained = lan.routers[0].changes.iter().any(|(_, change)| matches!(change, Change::Complaint { .. }));
-    assert!(!complained, "both ends cut alike");
+    assert!(!complained, "both routers have the same limit");
     // A larger MTU later.
     lan.routers[1].mtu = 9000;
     let link = lan.routers[1].link(true);
@@ -244,7 +244,7 @@ fn addresses_that_do_not_fit_an_advert_are_treated_as_excluded() {
 }
 
 #[test]
-fn the_limit_of_ipv4_adverts_counts_their_headers() {
+fn the_limit_for_ipv4_adverts_includes_all_headers() {
     let mut row = instance("VI", 51);
     row.addresses = (0..200).map(|n| address(&format!("10.0.1.{n}"))).collect();
     let fit = |change: &dyn Fn(&mut Instance)| {

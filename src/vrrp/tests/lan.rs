@@ -1,4 +1,4 @@
-//! A LAN of virtual routers in virtual time: each router has the machines, a kernel that obeys, and one interface.
+//! Test fixtures: a LAN of routers in virtual time. Each router has the machine, a simulated kernel and one interface.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr};
@@ -18,7 +18,7 @@ pub fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
 
-/// A version 3 instance of priority 100, 100 ms, one address.
+/// A version 3 instance with priority 100, an interval of 100 ms and one address.
 pub fn instance(name: &str, vrid: u8) -> Instance {
     Instance {
         name: name.into(),
@@ -102,13 +102,13 @@ pub fn kernel_address(ip: IpAddr, prefix: u8) -> KernelAddress {
     KernelAddress { ifindex: IFINDEX, ip, prefix, usable: true, marked: false }
 }
 
-/// A request the kernel works on.
+/// A request that the simulated kernel has not answered yet.
 enum Request {
-    /// For which row (none: withdrawn), what, which address on which interface.
+    /// Row (`None`: withdrawn), operation, address and interface.
     Address(Option<AddressId>, AddressOp, (IpAddr, u8), u32),
-    /// For which instance (none: withdrawn), what, which VMAC.
+    /// Instance (`None`: withdrawn), operation and VMAC.
     Vmac(Option<InstanceId>, VmacOp, Box<WantedVmac>),
-    /// The end of a script: which, its exit status.
+    /// Row of a running script, and its exit status.
     Script(u32, i32),
 }
 
@@ -117,7 +117,7 @@ pub struct Packet {
     pub source: IpAddr,
     pub destination: IpAddr,
     pub ttl: u8,
-    /// IPv4 header, when an authentication header follows.
+    /// IPv4 header, if an authentication header follows.
     pub header: Option<Vec<u8>>,
     pub payload: Vec<u8>,
 }
@@ -140,51 +140,51 @@ impl Packet {
     }
 }
 
-/// One router.
+/// A router.
 pub struct Router {
     pub vrrp: Vrrp,
     pub ip: IpAddr,
     pub timers: BTreeMap<TimerKey, Duration>,
-    /// Addresses its daemon has set, beside those of the host.
+    /// Addresses that its daemon has set, besides those of the host.
     pub kernel: BTreeSet<(IpAddr, u8)>,
     /// Addresses of the host on eth0.
     pub host: BTreeSet<(IpAddr, u8)>,
-    /// Its kernel tells who has set an address.
+    /// Whether its kernel marks addresses set by keepalived.
     pub marks: bool,
-    /// Addresses that each removal was to spare.
+    /// Secondary addresses that each removal request wanted to keep.
     pub spared: Vec<Secondaries>,
-    /// What the kernel says to every request for an address, if it refuses them.
+    /// The kernel refuses every address request with this error, if any.
     pub refuses_addresses: Option<String>,
     /// MTU of its interface.
     pub mtu: u32,
-    /// VMACs its kernel has, by index.
+    /// VMACs in its kernel, by index.
     pub vmacs: BTreeMap<u32, WantedVmac>,
-    /// Its kernel makes no VMAC.
+    /// The kernel refuses to create VMACs.
     pub refuses_vmacs: bool,
-    /// Addresses that are on a VMAC.
+    /// Addresses that are set on a VMAC.
     on_vmac: BTreeMap<IpAddr, u32>,
     next_index: u32,
     pub changes: Vec<(Duration, Change)>,
     pub announced: Vec<(Duration, AddressId, u32)>,
-    /// Adverts it sent: time and payload.
+    /// Adverts sent: time and payload.
     pub sent: Vec<(Duration, Vec<u8>)>,
-    /// Sequence numbers of those it sealed.
+    /// Sequence numbers of the authentication headers sent.
     pub sealed: Vec<u32>,
-    /// Its checkpoint was to be saved.
+    /// Its checkpoint had to be saved.
     pub save: bool,
     pub alive: bool,
-    /// Not connected to the others.
+    /// Disconnected from the other routers.
     pub isolated: bool,
-    /// What its kernel tells of addresses is heard only when it [catches up](Lan::catch_up).
+    /// The kernel's notifications about addresses are held back until it [catches up](Lan::catch_up).
     pub lags: bool,
     late: Vec<(AddressOp, KernelAddress)>,
     answers: VecDeque<(Duration, Request)>,
     kernel_delay: Duration,
-    /// Exit status of each script; without one it succeeds. `None` = it does not end.
+    /// Exit status by script, by default 0; `None` = the script does not end.
     pub exits: BTreeMap<u32, Option<i32>>,
-    /// Runs of scripts: when, which.
+    /// Runs of scripts: time and row.
     pub runs: Vec<(Duration, u32)>,
-    /// How long its kernel takes for the next requests for VMACs, each.
+    /// How long its kernel takes for each of the next VMAC requests.
     pub vmac_delays: VecDeque<Duration>,
 }
 
@@ -194,13 +194,13 @@ impl Router {
         let address =
             |(ip, prefix): &(IpAddr, u8), marked| InterfaceAddress { ip: *ip, prefix: *prefix, usable: true, marked };
         let hosts = self.host.iter().map(|known| address(known, false));
-        let virtual_ones = self.kernel.iter().filter(on_base).map(|known| address(known, self.marks));
-        let addresses = hosts.chain(virtual_ones).collect();
+        let virtual_addresses = self.kernel.iter().filter(on_base).map(|known| address(known, self.marks));
+        let addresses = hosts.chain(virtual_addresses).collect();
         let (mac, mtu) = (Some([2, 0, 0, 0, 0, 1]), self.mtu);
         Interface { index: IFINDEX, name: "eth0".into(), up, mtu, mac, addresses, ..Interface::default() }
     }
 
-    /// A VMAC as the kernel tells of it.
+    /// A VMAC as the kernel reports it.
     pub fn vmac(&self, index: u32) -> Interface {
         let link = &self.vmacs[&index];
         let there = self.kernel.iter().filter(|(ip, _)| self.on_vmac.get(ip) == Some(&index));
@@ -217,7 +217,7 @@ impl Router {
         }
     }
 
-    /// [`State::Init`] when it has no such instance.
+    /// State of an instance, [`State::Init`] when there is no such instance.
     pub fn state(&self, name: &str) -> State {
         let row = self.vrrp.tables.instances.values().find(|row| row.config.name == name);
         row.map_or(State::Init, |row| row.state)
@@ -229,7 +229,7 @@ impl Router {
     }
 }
 
-/// Routers on one wire.
+/// Routers on one LAN.
 pub struct Lan {
     pub now: Duration,
     pub routers: Vec<Router>,
@@ -239,7 +239,7 @@ pub struct Lan {
 }
 
 impl Lan {
-    /// One router for each configuration, with addresses 10.0.0.1, .2, ...; all started at the same time.
+    /// Starts one router for each configuration, with the addresses 10.0.0.1, 10.0.0.2 and so on.
     pub fn new(configs: Vec<Config>) -> Lan {
         let mut lan = Lan { now: ms(1000), routers: Vec::new(), loss: 0, random: 0x9e37_79b9_7f4a_7c15 };
         for config in configs {
@@ -252,12 +252,12 @@ impl Lan {
         self.add_with(config, BTreeMap::new())
     }
 
-    /// A router whose scripts end with these statuses from the first run.
+    /// Starts a router whose scripts have these exit statuses from the first run on.
     pub fn add_with(&mut self, config: Config, exits: BTreeMap<u32, Option<i32>>) -> usize {
         self.add_resumed(config, &Checkpoint::default(), exits)
     }
 
-    /// A router whose process goes on where another one was killed.
+    /// Starts a router whose process resumes from a checkpoint.
     pub fn add_resumed(&mut self, config: Config, checkpoint: &Checkpoint, exits: BTreeMap<u32, Option<i32>>) -> usize {
         let ip = IpAddr::from([10, 0, 0, u8::try_from(self.routers.len() + 1).unwrap()]);
         let mut vrrp = Vrrp::new(Tables::new(config, "test".into()));
@@ -296,7 +296,7 @@ impl Lan {
         at
     }
 
-    /// The process of a router starts (again); its kernel keeps what it has.
+    /// Starts the process of a router (again). Its kernel keeps addresses and VMACs.
     pub fn start(&mut self, at: usize) {
         let router = &self.routers[at];
         let vmacs = router.vmacs.keys().map(|index| router.vmac(*index));
@@ -305,7 +305,7 @@ impl Lan {
         self.event(at, Event::Start);
     }
 
-    /// Xorshift: the same seed, the same run.
+    /// Xorshift, so that a seed always gives the same run.
     pub fn random(&mut self) -> u64 {
         self.random ^= self.random << 13;
         self.random ^= self.random >> 7;
@@ -313,7 +313,7 @@ impl Lan {
         self.random
     }
 
-    /// Gives an event to a router and carries out what it wants.
+    /// Handles an event in a router and carries out the resulting actions.
     pub fn event(&mut self, at: usize, event: Event<'_>) {
         self.routers[at].vrrp.handle(event, self.now);
         self.carry_out(at);
@@ -373,7 +373,7 @@ impl Lan {
                 let lost = (self.random() & 0xff) < u64::from(self.loss);
                 let reached = packet.destination.is_multicast() || packet.destination == self.routers[other].ip;
                 if other != at && self.routers[other].alive && !self.routers[other].isolated && reached && !lost {
-                    // Each socket hears it.
+                    // Each socket receives it.
                     let rows = self.routers[other].vrrp.tables.instances.values();
                     let wires: BTreeSet<u32> = rows.filter_map(|row| row.wire()).collect();
                     for wire in wires {
@@ -451,7 +451,7 @@ impl Lan {
         }
     }
 
-    /// A router hears all that its kernel has told of addresses.
+    /// Delivers all notifications about addresses that were held back.
     pub fn catch_up(&mut self, at: usize) {
         self.routers[at].lags = false;
         for (op, address) in std::mem::take(&mut self.routers[at].late) {
@@ -470,8 +470,8 @@ impl Lan {
                 let index = router.next_index;
                 router.next_index += 1;
                 router.vmacs.insert(index, (*link).clone());
-                let told = router.vmac(index);
-                self.event(at, Event::Link(told));
+                let vmac = router.vmac(index);
+                self.event(at, Event::Link(vmac));
                 Ok(index)
             }
             (VmacOp::Remove, found) => {
@@ -486,7 +486,7 @@ impl Lan {
         }
     }
 
-    /// A VMAC goes, with its addresses.
+    /// Removes a VMAC with its addresses.
     pub fn remove_vmac(&mut self, at: usize, index: u32) {
         let router = &mut self.routers[at];
         router.vmacs.remove(&index).unwrap();
@@ -497,40 +497,40 @@ impl Lan {
         self.event(at, Event::LinkGone(index));
     }
 
-    /// Someone else removes an address from a router's interface.
+    /// Removes an address from a router's interface, as another program would.
     pub fn steal(&mut self, at: usize, ip: &str) {
         let ip = ip.parse().unwrap();
         assert!(self.routers[at].kernel.remove(&(ip, 32)));
         self.event(at, Event::AddressGone(kernel_address(ip, 32)));
     }
 
-    /// The host of a router sets an address on eth0.
+    /// Sets an address of the host on eth0.
     pub fn host_adds(&mut self, at: usize, ip: &str, prefix: u8) {
         let ip = ip.parse().unwrap();
         self.routers[at].host.insert((ip, prefix));
         self.event(at, Event::AddressAdded(kernel_address(ip, prefix)));
     }
 
-    /// The host of a router removes an address of its own.
+    /// Removes an address of the host from eth0.
     pub fn host_removes(&mut self, at: usize, ip: &str, prefix: u8) {
         let ip = ip.parse().unwrap();
         assert!(self.routers[at].host.remove(&(ip, prefix)));
         self.event(at, Event::AddressGone(kernel_address(ip, prefix)));
     }
 
-    /// The link of a router goes down or up, at both ends.
+    /// Sets the link of a router down or up.
     pub fn set_link(&mut self, at: usize, up: bool) {
         self.routers[at].isolated = !up;
         let link = self.routers[at].link(up);
         self.event(at, Event::Link(link));
     }
 
-    /// `kill -9`: the process is gone, its kernel keeps the addresses.
+    /// Kills the process of a router (`kill -9`). Its kernel keeps the addresses.
     pub fn kill(&mut self, at: usize) {
         self.routers[at].alive = false;
     }
 
-    /// Routers that are master of an instance.
+    /// The running routers that are master of an instance.
     pub fn masters(&self, name: &str) -> Vec<usize> {
         let is_master = |at: &usize| self.routers[*at].alive && self.routers[*at].state(name) == State::Master;
         (0..self.routers.len()).filter(is_master).collect()

@@ -1,4 +1,4 @@
-//! Tests of the machines: a LAN in virtual time, and the rules one by one.
+//! Tests of the machine: routers on a LAN in virtual time, and single events.
 
 mod addresses;
 mod ah;

@@ -1,4 +1,5 @@
-//! Each check on reception (RFC 9568 section 7.1; UNH-IOL tests 4.1 to 4.8): refused, counted, nothing else changed.
+//! Tests of each check on reception (RFC 9568 section 7.1; UNH-IOL tests 4.1 to 4.8): the packet is refused and counted,
+//! without any other effect.
 
 use std::net::IpAddr;
 
@@ -40,7 +41,7 @@ fn advert(version: VersionFields, priority: u8) -> Vec<u8> {
     Advertisement { vrid: 51, priority, version, addresses: &addresses }.to_bytes(source(), destination())
 }
 
-/// A master hears the packet; its counters and state after that.
+/// Counters and state of a master after it receives the packet.
 fn heard(config: Config, payload: &[u8], ttl: u8) -> (Counters, State) {
     let mut lan = Lan::new(vec![config]);
     lan.run(ms(6000));
@@ -61,7 +62,7 @@ fn refused(config: Config, payload: &[u8], ttl: u8, count: impl FnOnce(&mut Coun
 }
 
 #[test]
-fn a_good_advert_of_higher_priority_is_yielded_to() {
+fn a_master_yields_to_a_valid_advert_of_higher_priority() {
     for (config, version) in [(v3(), V3), (v2(None), V2_NONE), (v2(Some(PASSWORD)), V2_PASS)] {
         let (counters, state) = heard(config, &advert(version, 200), 255);
         assert_eq!((counters, state), (Counters { adverts_received: 1, ..Counters::default() }, State::Backup));
@@ -69,18 +70,18 @@ fn a_good_advert_of_higher_priority_is_yielded_to() {
 }
 
 #[test]
-fn wrong_ttl() {
+fn a_wrong_ttl_is_refused() {
     refused(v3(), &advert(V3, 200), 254, |counters| counters.ttl_errors = 1);
 }
 
 #[test]
-fn wrong_version() {
+fn a_wrong_version_is_refused() {
     refused(v2(None), &advert(V3, 200), 255, |counters| counters.version_errors = 1);
     refused(v3(), &advert(V2_NONE, 200), 255, |counters| counters.version_errors = 1);
 }
 
 #[test]
-fn wrong_length() {
+fn a_wrong_length_is_refused() {
     let bytes = advert(V3, 200);
     refused(v3(), &bytes[..bytes.len() - 1], 255, |counters| counters.length_errors = 1);
     let mut bytes = advert(V2_NONE, 200);
@@ -89,21 +90,21 @@ fn wrong_length() {
 }
 
 #[test]
-fn wrong_checksum() {
+fn a_wrong_checksum_is_refused() {
     let mut bytes = advert(V3, 199);
     bytes[2] = 200;
     refused(v3(), &bytes, 255, |counters| counters.checksum_errors = 1);
 }
 
 #[test]
-fn wrong_type() {
+fn a_wrong_type_is_refused() {
     let mut bytes = advert(V3, 200);
     bytes[0] = 0x32;
     refused(v3(), &bytes, 255, |counters| counters.type_errors = 1);
 }
 
 #[test]
-fn wrong_authentication() {
+fn wrong_authentication_is_refused() {
     let unknown = VersionFields::V2 { interval_seconds: 1, auth_type: 9, auth_data: [0; 8] };
     refused(v2(None), &advert(unknown, 200), 255, |counters| counters.auth_type_invalid = 1);
     refused(v2(None), &advert(V2_PASS, 200), 255, |counters| counters.auth_type_mismatch = 1);
@@ -112,7 +113,7 @@ fn wrong_authentication() {
 }
 
 #[test]
-fn wrong_interval_is_refused_by_version_2_only() {
+fn a_different_interval_is_only_refused_by_version_2() {
     let slow = VersionFields::V2 { interval_seconds: 2, auth_type: AUTH_NONE, auth_data: [0; 8] };
     refused(v2(None), &advert(slow, 200), 255, |counters| counters.interval_errors = 1);
     let slow = VersionFields::V3 { interval_centiseconds: 20, checksum: Checksum::PseudoHeader };
@@ -139,7 +140,7 @@ fn both_checksum_forms_of_version_3_are_accepted() {
 }
 
 #[test]
-fn other_addresses_are_counted_and_the_advert_is_used() {
+fn an_advert_with_other_addresses_is_counted_and_used() {
     let addresses = ["10.0.1.99".parse().unwrap()];
     let bytes =
         Advertisement { vrid: 51, priority: 200, version: V3, addresses: &addresses }.to_bytes(source(), destination());
@@ -148,7 +149,7 @@ fn other_addresses_are_counted_and_the_advert_is_used() {
 }
 
 #[test]
-fn another_vrid_is_not_ours() {
+fn an_advert_with_another_vrid_is_ignored() {
     let addresses = ["10.0.1.51".parse().unwrap()];
     let bytes =
         Advertisement { vrid: 52, priority: 200, version: V3, addresses: &addresses }.to_bytes(source(), destination());
@@ -156,7 +157,7 @@ fn another_vrid_is_not_ours() {
 }
 
 #[test]
-fn a_complaint_is_made_once_per_master() {
+fn a_complaint_is_reported_once_per_master() {
     let mut lan = Lan::new(vec![v3()]);
     lan.run(ms(1000));
     lan.routers[0].changes.clear();
@@ -171,16 +172,16 @@ fn a_complaint_is_made_once_per_master() {
 
 proptest! {
     #[test]
-    fn any_payload_is_taken_without_panic(payload in proptest::collection::vec(any::<u8>(), 0..64), ttl: u8, v2_row: bool) {
+    fn any_payload_is_handled_without_panic(payload in proptest::collection::vec(any::<u8>(), 0..64), ttl: u8, v2_row: bool) {
         let _ = heard(if v2_row { v2(Some(PASSWORD)) } else { v3() }, &payload, ttl);
     }
 
     #[test]
-    fn a_mutated_advert_never_harms(at in 0usize..20, bits: u8, priority: u8) {
+    fn a_corrupted_advert_is_refused(at in 0usize..20, bits: u8, priority: u8) {
         let mut bytes = advert(V2_PASS, priority);
         bytes[at] ^= bits;
         let (_, state) = heard(v2(Some(PASSWORD)), &bytes, 255);
-        // One octet off breaks the checksum, whatever it says.
+        // A change of one octet always breaks the checksum.
         prop_assert!(bits == 0 || state == State::Master);
     }
 }

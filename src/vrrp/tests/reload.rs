@@ -1,4 +1,4 @@
-//! A new configuration while running: what is unchanged does not notice.
+//! Tests of reloads: unchanged instances are not affected.
 
 use std::collections::BTreeSet;
 
@@ -40,7 +40,7 @@ fn the_same_configuration_changes_nothing() {
 }
 
 #[test]
-fn an_address_more_and_an_address_less() {
+fn addresses_are_added_and_removed_without_a_transition() {
     let mut lan = running(two());
     let mut new = two();
     new[0].addresses.push(address("10.0.9.9"));
@@ -58,17 +58,17 @@ fn an_address_more_and_an_address_less() {
 }
 
 #[test]
-fn a_removed_instance_says_goodbye_and_the_others_keep_their_index() {
+fn a_removed_instance_sends_priority_zero_and_the_others_keep_their_index() {
     let mut lan = running(two());
     reload(&mut lan, 0, config(vec![instance("B", 52)], Vec::new()));
     assert!(lan.routers[0].sent.iter().any(|(_, bytes)| bytes[1] == 51 && bytes[2] == 0), "priority 0");
     lan.run(ms(200));
     assert_eq!(kernel(&lan), ["10.0.1.52"]);
-    let told: Vec<_> = lan.routers[0].changes.iter().map(|(_, change)| change.clone()).collect();
-    assert!(matches!(told[..], [Change::Instance { id: InstanceId(1), to: State::Fault, .. }]), "{told:?}");
+    let changes: Vec<_> = lan.routers[0].changes.iter().map(|(_, change)| change.clone()).collect();
+    assert!(matches!(changes[..], [Change::Instance { id: InstanceId(1), to: State::Fault, .. }]), "{changes:?}");
     let ids: Vec<_> = lan.routers[0].vrrp.tables.instances.keys().copied().collect();
     assert_eq!(ids, [InstanceId(2)]);
-    // Its index is not given to another while there are others.
+    // Its index is not reused.
     reload(&mut lan, 0, config(vec![instance("B", 52), instance("C", 53)], Vec::new()));
     lan.run(ms(1000));
     assert_eq!(lan.routers[0].state("C"), State::Master);
@@ -76,13 +76,13 @@ fn a_removed_instance_says_goodbye_and_the_others_keep_their_index() {
 }
 
 #[test]
-fn notify_deleted_is_told_as_deleted() {
+fn with_notify_deleted_a_removed_instance_is_reported_as_deleted() {
     let mut gone = instance("A", 51);
     gone.notify_deleted = true;
     let mut lan = running(vec![gone, instance("B", 52)]);
     reload(&mut lan, 0, config(vec![instance("B", 52)], Vec::new()));
-    let told = &lan.routers[0].changes[0].1;
-    assert!(matches!(told, Change::Instance { id: InstanceId(1), to: State::Deleted, .. }), "{told:?}");
+    let change = &lan.routers[0].changes[0].1;
+    assert!(matches!(change, Change::Instance { id: InstanceId(1), to: State::Deleted, .. }), "{change:?}");
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn another_vrid_is_another_router() {
 }
 
 #[test]
-fn a_shorter_interval_comes_into_force_at_once() {
+fn a_shorter_interval_takes_effect_at_once() {
     let mut slow = instance("A", 51);
     slow.advert_interval = ms(10_000);
     let mut lan = running(vec![slow]);
@@ -113,7 +113,7 @@ fn a_shorter_interval_comes_into_force_at_once() {
 fn instances_may_join_and_leave_a_group() {
     let mut lan = running(two());
     reload(&mut lan, 0, config(two(), vec![group("G", &["A", "B"])]));
-    assert_eq!(lan.routers[0].changes.len(), 1, "only the group is told: {:?}", lan.routers[0].changes);
+    assert_eq!(lan.routers[0].changes.len(), 1, "only the group is reported: {:?}", lan.routers[0].changes);
     lan.set_link(0, false);
     lan.set_link(0, true);
     lan.run(ms(1000));
@@ -124,7 +124,7 @@ fn instances_may_join_and_leave_a_group() {
 }
 
 #[test]
-fn after_any_number_of_reloads_the_tables_are_those_of_a_fresh_start() {
+fn after_random_reloads_the_tables_equal_those_of_a_fresh_start() {
     for seed in 1..=50_u64 {
         let mut lan = running(vec![instance("fixed", 200)]);
         lan.random = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
@@ -192,7 +192,7 @@ fn a_renamed_instance_keeps_its_row_and_its_state() {
 }
 
 #[test]
-fn names_that_change_places_stay_with_the_names() {
+fn instances_that_swap_names_are_replaced() {
     let mut lan = running(two());
     let mut new = two();
     (new[0].name, new[1].name) = ("B".into(), "A".into());
@@ -204,7 +204,7 @@ fn names_that_change_places_stay_with_the_names() {
 }
 
 #[test]
-fn of_several_with_the_same_vrid_the_one_with_the_same_peers_was_renamed() {
+fn renamed_instances_with_the_same_vrid_are_identified_by_their_peers() {
     let peers = |name: &str, peer: &str| {
         let peer = UnicastPeer { ip: peer.parse().unwrap(), min_ttl: 0, max_ttl: 255 };
         let unicast = Unicast { peers: vec![peer], check_source: false, ttl: 255, old_checksum: OldChecksum::Never };

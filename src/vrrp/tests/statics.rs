@@ -1,10 +1,10 @@
-//! Static addresses and the instances that follow them by a `track_group`.
+//! Tests of static addresses and of the instances that track them with a `track_group`.
 
 use super::lan::{Lan, address, config, instance, ms};
 use crate::config::model::Config;
 use crate::vrrp::{Cause, Change, Event, Fault, State};
 
-/// One instance follows the static address, the other does not.
+/// One instance tracks the static address, the other does not.
 fn followed() -> Config {
     let mut follower = instance("VI", 51);
     follower.track_groups = vec!["TG".to_owned()];
@@ -24,7 +24,7 @@ fn has(lan: &Lan) -> bool {
 }
 
 #[test]
-fn a_static_address_that_is_put_back_is_no_fault() {
+fn a_static_address_that_can_be_set_again_is_no_fault() {
     let mut lan = Lan::new(vec![followed()]);
     lan.run(ms(5000));
     assert_eq!((states(&lan), has(&lan)), ([State::Master; 2], true));
@@ -37,7 +37,7 @@ fn a_static_address_that_is_put_back_is_no_fault() {
 }
 
 #[test]
-fn a_static_address_that_the_kernel_refuses_is_a_fault_of_those_that_follow_it() {
+fn a_static_address_that_the_kernel_refuses_is_a_fault_of_instances_that_track_it() {
     let mut lan = Lan::new(vec![followed()]);
     lan.run(ms(5000));
     lan.routers[0].refuses_addresses = Some("Permission denied".to_owned());
@@ -51,11 +51,11 @@ fn a_static_address_that_the_kernel_refuses_is_a_fault_of_those_that_follow_it()
         device: "eth0".to_owned(),
         refusal: Some("Permission denied".to_owned()),
     };
-    let told = lan.routers[0].changes.iter().any(|(time, change)| {
+    let reported = lan.routers[0].changes.iter().any(|(time, change)| {
         let cause = Cause::Fault(fault.clone());
         *time >= stolen && matches!(change, Change::Instance { to: State::Fault, cause: why, .. } if *why == cause)
     });
-    assert!(told, "{:?}", lan.routers[0].changes);
+    assert!(reported, "{:?}", lan.routers[0].changes);
     lan.run(ms(5000));
     assert_eq!(states(&lan), wanted, "as long as it is refused");
     lan.routers[0].refuses_addresses = None;
@@ -63,14 +63,14 @@ fn a_static_address_that_the_kernel_refuses_is_a_fault_of_those_that_follow_it()
     assert!(has(&lan) && states(&lan)[0] != State::Fault);
     lan.run(ms(5000));
     assert_eq!(states(&lan), [State::Master; 2]);
-    // A loss in the time after is judged anew.
+    // A later removal is no fault, since the address can be set again.
     lan.steal(0, "10.0.9.9");
     lan.run(ms(1000));
     assert_eq!((states(&lan), has(&lan)), ([State::Master; 2], true));
 }
 
 #[test]
-fn a_reload_that_takes_the_instance_from_the_group_ends_the_fault() {
+fn a_reload_that_removes_the_track_group_ends_the_fault() {
     let mut lan = Lan::new(vec![followed()]);
     lan.run(ms(5000));
     lan.routers[0].refuses_addresses = Some("Permission denied".to_owned());

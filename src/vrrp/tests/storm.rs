@@ -1,5 +1,5 @@
-//! LANs that lose packets, split, crash and heal, by seed: in the end there is one master, and only its kernel has
-//! the addresses.
+//! Random tests of LANs with packet loss, partitions, crashes and restarts: in the end there is one master, and only its
+//! kernel has the addresses.
 
 use super::lan::{Lan, config, instance, ms};
 use crate::vrrp::State;
@@ -11,13 +11,13 @@ fn router(priority: u8) -> crate::config::model::Config {
 }
 
 #[test]
-fn after_any_storm_there_is_one_master() {
+fn after_random_events_there_is_one_master() {
     for seed in 1..=200_u64 {
         let mut lan = Lan::new(vec![router(100), router(150), router(200), router(200)]);
         lan.random = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
         for _ in 0..40 {
-            let (what, who) = (lan.random() % 6, usize::try_from(lan.random() % 4).unwrap());
-            match what {
+            let (action, who) = (lan.random() % 6, usize::try_from(lan.random() % 4).unwrap());
+            match action {
                 0 => lan.loss = u8::try_from(lan.random() % 200).unwrap(),
                 1 => lan.routers[who].isolated ^= true,
                 2 if lan.routers[who].alive => lan.set_link(who, false),
@@ -47,7 +47,7 @@ fn after_any_storm_there_is_one_master() {
     }
 }
 
-/// The process starts anew; its kernel has kept the addresses of the run before.
+/// Restarts the process of a router. Its kernel has kept the addresses of the previous run.
 fn revive(lan: &mut Lan, who: usize) {
     if lan.routers[who].alive {
         return;

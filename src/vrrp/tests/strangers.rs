@@ -1,4 +1,4 @@
-//! What forged and losing adverts cost: a bounded number of answers, log lines and scripts.
+//! Tests that forged and losing adverts cause a bounded number of answers, log lines and scripts.
 
 use std::net::IpAddr;
 
@@ -36,7 +36,7 @@ fn lower(lan: &Lan) -> Vec<u64> {
 }
 
 #[test]
-fn a_flood_of_losing_adverts_has_one_answer_and_one_report_in_an_interval() {
+fn a_flood_of_losing_adverts_causes_one_answer_and_one_report_in_an_interval() {
     let mut lan = Lan::new(vec![one(200)]);
     lan.run(ms(7000));
     lan.routers[0].sent.clear();
@@ -45,21 +45,21 @@ fn a_flood_of_losing_adverts_has_one_answer_and_one_report_in_an_interval() {
             hear(&mut lan, stranger(0), priority);
         }
     }
-    assert_eq!((lan.routers[0].sent.len(), lower(&lan)), (2, vec![0]), "one for each of both kinds");
-    // It goes on, ten times an interval.
+    assert_eq!((lan.routers[0].sent.len(), lower(&lan)), (2, vec![0]), "one answer for each kind");
+    // The flood continues with ten adverts in an interval.
     for _ in 0..100 {
         lan.run(ms(10));
         hear(&mut lan, stranger(0), 50);
     }
-    assert_eq!(lower(&lan), [0, 10_098], "after a second, with the count of the others");
+    assert_eq!(lower(&lan), [0, 10_098], "a second report after a second, with the number of unreported adverts");
     let answers = lan.routers[0].sent.len();
-    assert!((18..=22).contains(&answers), "10 answers beside 10 adverts: {answers}");
+    assert!((18..=22).contains(&answers), "10 answers besides 10 adverts: {answers}");
     let bursts = lan.routers[0].announced.iter().filter(|(at, ..)| *at >= ms(8000)).count();
-    assert!(bursts <= 10, "one burst at once, and one later: {bursts}");
+    assert!(bursts <= 10, "one burst at once and one later: {bursts}");
 }
 
 #[test]
-fn many_forged_senders_cost_no_more_than_a_few() {
+fn many_forged_senders_cause_a_limited_number_of_answers() {
     let mut lan = Lan::new(vec![one(200)]);
     lan.run(ms(7000));
     lan.routers[0].sent.clear();
@@ -70,7 +70,7 @@ fn many_forged_senders_cost_no_more_than_a_few() {
 }
 
 #[test]
-fn complaints_stay_few_although_the_master_seems_to_change() {
+fn complaints_are_limited_even_if_the_master_keeps_changing() {
     let mut lan = Lan::new(vec![one(100)]);
     for round in 0..1000 {
         lan.run(ms(1));
@@ -84,7 +84,7 @@ fn complaints_stay_few_although_the_master_seems_to_change() {
         lan.event(0, Event::Packet(odd.received(IFINDEX)));
     }
     let complaints = lan.routers[0].changes.iter().filter(|(_, change)| matches!(change, Change::Complaint { .. }));
-    assert_eq!(complaints.count(), 2, "one of each kind in ten seconds");
+    assert_eq!(complaints.count(), 2, "one complaint of each kind in ten seconds");
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn became_master(lan: &Lan) -> Option<Cause> {
 }
 
 #[test]
-fn becoming_master_says_why() {
+fn a_transition_to_master_reports_its_cause() {
     let mut lan = Lan::new(vec![one(100)]);
     lan.run(ms(1000));
     assert_eq!(became_master(&lan), Some(Cause::Silence));
@@ -125,7 +125,7 @@ fn becoming_master_says_why() {
     lan.run(ms(1000));
     assert_eq!(became_master(&lan), Some(Cause::LowerAdverts(stranger(2), 70)));
 
-    // A master came and fell silent after one of lower priority was heard.
+    // An advert of lower priority, then a master that falls silent.
     let mut lan = Lan::new(vec![one(100)]);
     hear(&mut lan, stranger(2), 70);
     hear(&mut lan, stranger(1), 150);
@@ -135,7 +135,7 @@ fn becoming_master_says_why() {
 
 #[test]
 fn the_winner_announces_again_when_the_second_master_is_silent() {
-    // Whichever of them is heard first when the partition heals.
+    // In any order of the first adverts after the partition.
     for phase in (0..100).step_by(10) {
         let mut lan = Lan::new(vec![one(200), one(100)]);
         lan.run(ms(1000));
@@ -155,8 +155,8 @@ fn the_winner_announces_again_when_the_second_master_is_silent() {
 }
 
 #[test]
-fn a_master_that_is_preempted_in_the_usual_way_makes_no_noise() {
-    // After a clean stop and after a crash of the other.
+fn a_normal_preemption_is_not_reported_as_a_second_master() {
+    // After a clean stop and after a crash of the other router.
     for crash in [true, false] {
         let mut lan = Lan::new(vec![one(200), one(100)]);
         lan.run(ms(1000));
@@ -168,8 +168,8 @@ fn a_master_that_is_preempted_in_the_usual_way_makes_no_noise() {
         let back = lan.add(one(200));
         lan.run(ms(1000));
         assert_eq!(lan.masters("VI"), [back]);
-        let noise =
+        let second_master =
             |(_, change): &(std::time::Duration, Change)| matches!(change, Change::LowerAdvert { master: true, .. });
-        assert!(!lan.routers[back].changes.iter().any(noise), "crash {crash}");
+        assert!(!lan.routers[back].changes.iter().any(second_master), "crash {crash}");
     }
 }

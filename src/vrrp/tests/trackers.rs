@@ -1,4 +1,4 @@
-//! Trackers: faults and priorities by scripts, files, processes and BFD sessions, in virtual time.
+//! Tests of trackers in virtual time: faults and priorities due to scripts, files, processes and BFD sessions.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,16 +6,16 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::lan::{Lan, config, group, instance, ms};
-use crate::config::model::{Config, Instance, Track, TrackerKind, Trackers};
-use crate::track::tests::{file, process, script};
-use crate::track::{Effect, Reading, ScriptEnd, Told};
+use crate::config::model::{Config, Instance, Track, TrackProcess, TrackSession, TrackerKind, Trackers};
+use crate::track::tests::{file, script};
+use crate::track::{Effect, FlapReport, Reading, ScriptEnd};
 use crate::vrrp::{Cause, Change, Event, Fault, Occasion, State};
 
 fn entry(kind: TrackerKind, name: &str, weight: i16, reverse: bool) -> Track {
     Track { kind, name: name.to_owned(), weight, reverse }
 }
 
-/// An instance with these entries; the trackers are those of the entries' names.
+/// An instance with these tracker entries, and a tracker for each entry.
 fn listing(entries: Vec<Track>) -> Config {
     with(config(vec![Instance { trackers: entries, ..instance("VI", 51) }], Vec::new()))
 }
@@ -34,10 +34,10 @@ fn with(mut config: Config) -> Config {
             }
             TrackerKind::File if trackers.files.iter().all(|f| f.name != name) => trackers.files.push(file(&name)),
             TrackerKind::Process if trackers.processes.iter().all(|p| p.name != name) => {
-                trackers.processes.push(process(&name));
+                trackers.processes.push(TrackProcess::new(&name, &name));
             }
-            TrackerKind::Bfd if trackers.sessions.iter().all(|s| s.0 != name) => {
-                trackers.sessions.push((name, 0, false))
+            TrackerKind::Bfd if trackers.sessions.iter().all(|s| s.name != name) => {
+                trackers.sessions.push(TrackSession { name, weight: 0, reverse: false })
             }
             _ => {}
         }
@@ -66,7 +66,7 @@ fn failed(name: &str) -> Cause {
 }
 
 #[test]
-fn a_script_that_fails_gives_the_addresses_to_the_other_router() {
+fn a_failing_script_causes_a_failover() {
     let file = listing(vec![entry(TrackerKind::Script, "chk", 0, false)]);
     let mut other = file.clone();
     other.instances[0].priority = 90;
@@ -91,7 +91,7 @@ fn an_instance_waits_for_the_first_result() {
     let hanging = BTreeMap::from([(1, None)]);
     lan.add_with(weighted, hanging.clone());
     lan.run(ms(1000));
-    assert_eq!(lan.routers[0].state("VI"), State::Master, "a weight says nothing yet");
+    assert_eq!(lan.routers[0].state("VI"), State::Master, "a tracker with a weight does not delay the start");
     let mut lan = Lan::new(Vec::new());
     lan.add_with(deciding.clone(), hanging.clone());
     lan.run(ms(5000));
@@ -102,7 +102,7 @@ fn an_instance_waits_for_the_first_result() {
     lan.add_with(deciding.clone(), hanging.clone());
     lan.event(0, Event::ScriptEnded(1, ScriptEnd::TimedOut));
     assert_eq!(lan.routers[0].state("VI"), State::Fault);
-    // init_fail is a result.
+    // `init_fail` counts as a result.
     let mut init_fail = deciding;
     init_fail.trackers.scripts[0].init_fail = true;
     let mut lan = Lan::new(Vec::new());
@@ -111,7 +111,7 @@ fn an_instance_waits_for_the_first_result() {
 }
 
 #[test]
-fn a_group_waits_and_faults_as_a_whole() {
+fn a_group_waits_and_enters_fault_as_a_whole() {
     let mut members = vec![instance("A", 51), instance("B", 52)];
     members[1].trackers = vec![entry(TrackerKind::Script, "chk", 0, false)];
     let mut file = config(members, vec![group("G", &["A", "B"])]);
@@ -128,7 +128,7 @@ fn a_group_waits_and_faults_as_a_whole() {
 }
 
 #[test]
-fn the_cause_of_a_priority_names_its_tracker() {
+fn a_priority_change_reports_its_tracker() {
     let mut lan = Lan::new(vec![listing(vec![
         entry(TrackerKind::File, "load", 2, false),
         entry(TrackerKind::Bfd, "peer", 20, false),
@@ -151,25 +151,25 @@ fn the_cause_of_a_priority_names_its_tracker() {
 }
 
 #[test]
-fn a_tracker_that_flaps_is_counted() {
+fn changes_of_a_flapping_tracker_are_summarized() {
     let mut lan = Lan::new(vec![listing(vec![entry(TrackerKind::Bfd, "peer", 20, false)])]);
     for turn in 0..60 {
         lan.event(0, Event::Session { name: "peer".into(), up: turn % 2 == 0 });
         lan.run(ms(1000));
     }
     lan.run(Duration::from_secs(70));
-    let told: Vec<Told> = (lan.routers[0].changes.iter())
+    let report: Vec<FlapReport> = (lan.routers[0].changes.iter())
         .filter_map(|(_, change)| match change {
-            Change::Tracker { told, .. } => Some(*told),
+            Change::Tracker { report, .. } => Some(*report),
             _ => None,
         })
         .collect();
-    use Told::{Flapping, Plainly, Summary};
-    assert_eq!(told, [Plainly, Plainly, Plainly, Plainly, Flapping, Summary(55)]);
+    use FlapReport::{Flapping, Single, Summary};
+    assert_eq!(report, [Single, Single, Single, Single, Flapping, Summary(55)]);
 }
 
 #[test]
-fn a_reload_keeps_what_trackers_have_told() {
+fn a_reload_keeps_the_readings() {
     let entries = vec![entry(TrackerKind::Script, "chk", 0, false), entry(TrackerKind::File, "load", 1, false)];
     let mut file = listing(entries);
     let mut lan = Lan::new(vec![file.clone()]);
@@ -177,7 +177,7 @@ fn a_reload_keeps_what_trackers_have_told() {
     lan.run(ms(2000));
     assert_eq!((lan.masters("VI"), priority(&lan)), (vec![0], 110));
     lan.routers[0].changes.clear();
-    // Another script before it, another weight, a longer interval.
+    // A new script before the known one, another weight, a longer interval.
     let mut trackers = vec![entry(TrackerKind::Script, "new", 5, true)];
     trackers.append(&mut file.instances[0].trackers);
     trackers[2].weight = 3;
@@ -189,8 +189,12 @@ fn a_reload_keeps_what_trackers_have_told() {
     lan.run(ms(1000));
     assert_eq!((lan.masters("VI"), priority(&lan)), (vec![0], 125));
     assert!(causes(&lan).is_empty(), "no transition");
-    assert_eq!(lan.routers[0].vrrp.tables().trackers.find(TrackerKind::Script, "chk").unwrap().1, 1, "the index stays");
-    // A script that is not listed any more does not run any more.
+    assert_eq!(
+        lan.routers[0].vrrp.tables().trackers.find(TrackerKind::Script, "chk").unwrap().1,
+        1,
+        "the script keeps its index"
+    );
+    // A removed script is no longer run.
     file.instances[0].trackers.remove(0);
     let file = with(file);
     lan.event(0, Event::Configure(Box::new(file)));
@@ -200,10 +204,16 @@ fn a_reload_keeps_what_trackers_have_told() {
     assert_eq!(priority(&lan), 130);
 }
 
-/// A session that no instance followed is told of as any other: it is not taken for down when one begins to follow it.
+/// A session that no instance tracks has a reading too, which takes effect at once when a reload adds the session to an
+/// instance.
 #[test]
-fn a_session_that_a_reload_begins_to_track_is_known() {
-    let follows = |name| listing(vec![entry(TrackerKind::Bfd, name, 0, false)]);
+fn the_reading_of_a_session_takes_effect_when_a_reload_starts_to_track_it() {
+    let follows = |name| {
+        let mut file = listing(vec![entry(TrackerKind::Bfd, name, 0, false)]);
+        let session = |name: &str| TrackSession { name: name.to_owned(), weight: 0, reverse: false };
+        file.trackers.sessions = ["peer", "other"].map(session).to_vec();
+        file
+    };
     let mut lan = Lan::new(vec![follows("peer")]);
     for name in ["peer", "other"] {
         lan.event(0, Event::Session { name: name.into(), up: true });
@@ -218,14 +228,14 @@ fn a_session_that_a_reload_begins_to_track_is_known() {
         lan.event(0, Event::Session { name: "peer".into(), up });
     }
     lan.event(0, Event::Session { name: "peer".into(), up: false });
-    assert!(causes(&lan).is_empty(), "nobody follows it");
+    assert!(lan.routers[0].changes.is_empty(), "no instance tracks it");
     lan.event(0, Event::Configure(Box::new(follows("peer"))));
     lan.run(ms(1000));
-    assert_eq!(lan.masters("VI"), [] as [usize; 0], "it has gone down meanwhile");
+    assert_eq!(lan.masters("VI"), [] as [usize; 0], "the session has gone down meanwhile");
 }
 
 #[test]
-fn a_replacement_of_the_process_goes_on_with_the_readings() {
+fn a_replacement_process_resumes_with_the_readings() {
     let file = listing(vec![
         entry(TrackerKind::Script, "chk", 0, false),
         entry(TrackerKind::File, "load", 1, false),
@@ -247,7 +257,7 @@ fn a_replacement_of_the_process_goes_on_with_the_readings() {
 }
 
 #[test]
-fn a_run_for_want_of_processes_comes_later() {
+fn a_postponed_run_is_repeated_later() {
     let mut lan = Lan::new(Vec::new());
     lan.add_with(listing(vec![entry(TrackerKind::Script, "chk", 0, false)]), BTreeMap::from([(1, None)]));
     lan.event(0, Event::ScriptPostponed(1));
@@ -255,7 +265,7 @@ fn a_run_for_want_of_processes_comes_later() {
     assert_eq!((lan.routers[0].runs.len(), lan.routers[0].state("VI")), (2, State::Init));
 }
 
-/// A small model of the rules: base priority and entries to fault and priority.
+/// A model of the rules: fault and priority from base priority and entries.
 fn model(base: u8, entries: &[(Track, Reading)]) -> (bool, u8) {
     let mut sum = i64::from(base);
     let mut fault = false;
@@ -282,7 +292,7 @@ fn model(base: u8, entries: &[(Track, Reading)]) -> (bool, u8) {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
     #[test]
-    fn priority_and_fault_are_those_of_the_model(
+    fn priority_and_fault_agree_with_the_model(
         base in 1..=254_u8,
         weights in prop::collection::vec((prop_oneof![Just(0), -254..=254_i16], any::<bool>()), 8),
         events in prop::collection::vec((0..8_usize, any::<i32>(), -3..=3_i32), 0..40),
@@ -294,11 +304,10 @@ proptest! {
         let mut file = listing(entries.clone());
         file.instances[0].priority = base;
         let mut lan = Lan::new(vec![file]);
-        // Scripts succeed by themselves.
+        // Scripts succeed by default.
         lan.run(ms(10));
         let mut readings = [Reading::Unknown; 8];
         (readings[0], readings[4]) = (Reading::Up, Reading::Up);
-        (readings[3], readings[7]) = (Reading::Down, Reading::Down);
         for (at, large, small) in events {
             let name = format!("t{at}");
             let number = if large % 3 == 0 { large } else { small };

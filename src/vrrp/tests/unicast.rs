@@ -1,4 +1,4 @@
-//! `unicast_peer`: who is spoken to, and who is listened to.
+//! Tests of `unicast_peer`: destinations of adverts, and accepted senders.
 
 use std::net::IpAddr;
 
@@ -22,14 +22,14 @@ fn router(priority: u8, to: &[&str]) -> Config {
     config(vec![Instance { priority, unicast: peers(to), ..instance("VI", 51) }], Vec::new())
 }
 
-/// An advert of priority 200 whose checksum is that of a packet to `counted`.
+/// An advert with priority 200, whose checksum covers the destination `counted`.
 fn advert(source: &str, counted: &str) -> Vec<u8> {
     let version = VersionFields::V3 { interval_centiseconds: 10, checksum: Checksum::PseudoHeader };
     let addresses = [ip("10.0.1.51")];
     Advertisement { vrid: 51, priority: 200, version, addresses: &addresses }.to_bytes(ip(source), ip(counted))
 }
 
-/// Gives router 0 an advert; whether it yielded.
+/// Whether router 0 yields to an advert.
 fn yields(lan: &mut Lan, source: &str, destination: &str, ttl: u8) -> bool {
     hears(lan, source, destination, ttl, &advert(source, destination));
     lan.masters("VI") != [0]
@@ -49,7 +49,7 @@ fn complaints(lan: &Lan) -> Vec<Complaint> {
     lan.routers[0].changes.iter().filter_map(of).collect()
 }
 
-/// One router, master after its timer ran out.
+/// A single router that has become master.
 fn lone_master(unicast: Option<Unicast>) -> Lan {
     let mut lan = Lan::new(vec![config(vec![Instance { unicast, ..instance("VI", 51) }], Vec::new())]);
     lan.run(ms(1000));
@@ -58,12 +58,12 @@ fn lone_master(unicast: Option<Unicast>) -> Lan {
 }
 
 #[test]
-fn peers_elect_one_master_and_nobody_else_hears_of_it() {
+fn peers_elect_one_master_and_send_to_no_other_router() {
     let all = ["10.0.0.1", "10.0.0.2", "10.0.0.3"];
     let others = |own: usize| all.iter().copied().filter(|ip| *ip != all[own]).collect::<Vec<_>>();
     let mut configs: Vec<Config> =
         [(200, 0), (150, 1), (100, 2)].map(|(priority, own)| router(priority, &others(own))).into();
-    // The same VRID by multicast.
+    // The same VRID with multicast.
     configs.push(config(vec![instance("VI", 51)], Vec::new()));
     let mut lan = Lan::new(configs);
     lan.run(ms(2000));
@@ -76,7 +76,7 @@ fn peers_elect_one_master_and_nobody_else_hears_of_it() {
 }
 
 #[test]
-fn each_peer_gets_a_message_of_its_own_checksum() {
+fn each_peer_gets_a_message_with_its_own_checksum() {
     let mut lan = lone_master(peers(&["10.0.0.8", "10.0.0.9"]));
     let sent = lan.routers[0].sent.len();
     lan.run(ms(100));
@@ -91,7 +91,7 @@ fn each_peer_gets_a_message_of_its_own_checksum() {
 }
 
 #[test]
-fn a_stranger_is_listened_to_unless_check_unicast_src() {
+fn unknown_senders_are_accepted_unless_check_unicast_src_is_set() {
     assert!(yields(&mut lone_master(peers(&["10.0.0.9"])), "10.0.0.77", "10.0.0.1", 3));
     let checking = peers(&["10.0.0.9"]).map(|unicast| Unicast { check_source: true, ..unicast });
     let mut lan = lone_master(checking);
@@ -101,7 +101,7 @@ fn a_stranger_is_listened_to_unless_check_unicast_src() {
 }
 
 #[test]
-fn the_ttl_is_within_the_limits_of_the_peer() {
+fn the_ttl_must_be_within_the_limits_of_the_peer() {
     let limited = |min_ttl, max_ttl| {
         let peers = vec![UnicastPeer { ip: ip("10.0.0.9"), min_ttl, max_ttl }];
         Some(Unicast { peers, check_source: true, ttl: 255, old_checksum: OldChecksum::Never })
@@ -114,7 +114,7 @@ fn the_ttl_is_within_the_limits_of_the_peer() {
 }
 
 #[test]
-fn the_other_cast_is_refused() {
+fn multicast_to_a_unicast_instance_is_refused_and_vice_versa() {
     let mut lan = lone_master(peers(&["10.0.0.9"]));
     assert!(!yields(&mut lan, "10.0.0.9", OLD_GROUP, 255));
     assert_eq!(complaints(&lan), [Complaint::Cast]);
@@ -124,7 +124,7 @@ fn the_other_cast_is_refused() {
 }
 
 #[test]
-fn one_vrid_serves_several_sets_of_peers() {
+fn instances_with_different_peers_can_share_a_vrid() {
     let named = |name: &str, unicast| Instance { unicast, ..instance(name, 51) };
     let instances = vec![named("A", peers(&["10.0.0.8"])), named("B", peers(&["10.0.0.9"])), named("M", None)];
     for (source, destination, yielding) in
@@ -140,7 +140,7 @@ fn one_vrid_serves_several_sets_of_peers() {
 }
 
 #[test]
-fn the_old_checksum_is_taken_and_answered_in_kind_unless_never() {
+fn the_old_checksum_is_accepted_and_answered_unless_never() {
     let with = |old_checksum| peers(&["10.0.0.9"]).map(|unicast| Unicast { old_checksum, ..unicast });
     let old = advert("10.0.0.9", OLD_GROUP);
     for (form, taken, sends_old) in
@@ -150,7 +150,7 @@ fn the_old_checksum_is_taken_and_answered_in_kind_unless_never() {
         hears(&mut lan, "10.0.0.9", "10.0.0.1", 255, &old);
         assert_eq!(lan.masters("VI").is_empty(), taken, "{form:?}");
         lan.run(ms(1000));
-        assert_eq!(lan.masters("VI"), [0], "the other is silent");
+        assert_eq!(lan.masters("VI"), [0], "the other router is silent");
         let version = VersionFields::V3 { interval_centiseconds: 10, checksum: Checksum::PseudoHeader };
         let addresses = [ip("10.0.1.51")];
         let counted = ip(if sends_old { OLD_GROUP } else { "10.0.0.9" });

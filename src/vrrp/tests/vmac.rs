@@ -1,4 +1,4 @@
-//! `use_vmac` in simulated LANs: VMACs are made, adopted, made again and removed like addresses.
+//! Tests of `use_vmac` on simulated LANs: VMACs are created, adopted, created again and removed.
 
 use super::lan::{IFINDEX, Lan, config, group, instance, ms};
 use crate::config::model::{Config, Instance, StartState, Track, TrackerKind, Vmac};
@@ -44,7 +44,7 @@ fn an_instance_waits_for_its_vmac_and_is_not_in_fault() {
 }
 
 #[test]
-fn an_owner_is_master_as_soon_as_its_vmac_is_there() {
+fn an_owner_becomes_master_as_soon_as_its_vmac_exists() {
     let owner = Instance { priority: 255, start_state: StartState::Master, ..with_vmac("A", 51) };
     let mut lan = Lan::new(vec![alone(vec![owner])]);
     lan.run(ms(50));
@@ -52,7 +52,7 @@ fn an_owner_is_master_as_soon_as_its_vmac_is_there() {
 }
 
 #[test]
-fn routers_hear_each_other_by_their_vmacs() {
+fn routers_receive_adverts_on_their_vmacs() {
     let high = Instance { priority: 200, ..with_vmac("A", 51) };
     let mut lan = Lan::new(vec![alone(vec![high]), alone(vec![with_vmac("A", 51)])]);
     lan.run(ms(3000));
@@ -64,7 +64,7 @@ fn routers_hear_each_other_by_their_vmacs() {
 }
 
 #[test]
-fn without_a_vmac_it_is_in_fault_and_tries_again() {
+fn an_instance_without_its_vmac_is_in_fault_and_repeats_the_request() {
     let mut lan = Lan::new(Vec::new());
     lan.add(alone(vec![with_vmac("A", 51)]));
     lan.routers[0].refuses_vmacs = true;
@@ -80,7 +80,7 @@ fn without_a_vmac_it_is_in_fault_and_tries_again() {
 }
 
 #[test]
-fn it_is_waited_for_as_long_as_the_kernel_makes_others() {
+fn the_grace_period_is_extended_while_the_kernel_creates_other_vmacs() {
     let mut lan = Lan::new(vec![alone(vec![with_vmac("A", 51), with_vmac("B", 52)])]);
     lan.run(ms(2000));
     assert_eq!((lan.masters("A"), lan.masters("B")), (vec![0], vec![0]));
@@ -88,13 +88,13 @@ fn it_is_waited_for_as_long_as_the_kernel_makes_others() {
     lan.remove_vmac(0, 10);
     lan.remove_vmac(0, 11);
     lan.run(ms(9800));
-    assert_eq!((lan.masters("A"), lan.masters("B")), (vec![0], vec![0]), "A was made after 4.9 s");
+    assert_eq!((lan.masters("A"), lan.masters("B")), (vec![0], vec![0]), "the VMAC of A was created after 4.9 s");
     lan.run(ms(200));
     assert_eq!((lan.masters("A"), lan.routers[0].state("B")), (vec![0], State::Fault));
 }
 
 #[test]
-fn one_that_is_removed_is_made_again_and_nobody_notices() {
+fn a_removed_vmac_is_created_again_without_a_transition() {
     let mut lan = Lan::new(vec![alone(vec![with_vmac("A", 51)]), alone(vec![with_vmac("A", 51)])]);
     lan.run(ms(2000));
     let master = lan.masters("A")[0];
@@ -111,13 +111,13 @@ fn one_that_is_removed_is_made_again_and_nobody_notices() {
 }
 
 #[test]
-fn a_run_that_was_killed_leaves_nothing() {
+fn the_vmac_of_a_killed_process_is_adopted_and_removed_at_the_stop() {
     let mut lan = Lan::new(vec![alone(vec![with_vmac("A", 51)])]);
     lan.run(ms(1000));
     lan.kill(0);
     let (kernel, vmacs) = (lan.routers[0].kernel.clone(), lan.routers[0].vmacs.clone());
     assert_eq!((kernel.len(), vmacs.len()), (1, 1));
-    // The next process: another machine over the same kernel.
+    // The next process with the same kernel.
     lan.routers[0].vrrp = crate::vrrp::Vrrp::new(crate::vrrp::Tables::new(
         alone(vec![Instance { priority: 50, ..with_vmac("A", 51) }]),
         "test".into(),
@@ -136,7 +136,7 @@ fn a_run_that_was_killed_leaves_nothing() {
 }
 
 #[test]
-fn a_name_that_is_taken_is_passed_over() {
+fn a_vmac_gets_an_unused_name() {
     let mut lan = Lan::new(Vec::new());
     lan.add(alone(vec![with_vmac("A", 51)]));
     let other = |index, name: &str| Interface { index, name: name.into(), up: true, ..Interface::default() };
@@ -145,7 +145,7 @@ fn a_name_that_is_taken_is_passed_over() {
             alone(vec![with_vmac("A", 51), with_vmac("B", 52)]),
             "test".into(),
         ));
-        // vrrp1.51 is what a run before has left, or of some other kind.
+        // vrrp1.51 is the VMAC of an earlier run, or another interface.
         let macvlan = Some(Macvlan { base: Some(IFINDEX), private: true });
         let left = Interface { mac: known, macvlan, ..other(8, "vrrp1.51") };
         let links = vec![lan.routers[0].link(true), other(7, "vrrp.51"), left];
@@ -162,7 +162,7 @@ fn a_name_that_is_taken_is_passed_over() {
 }
 
 #[test]
-fn a_long_prefix_is_cut() {
+fn a_long_prefix_is_truncated() {
     let mut long = with_vmac("A", 251);
     long.vmac.as_mut().unwrap().prefix = "averyverylongprefix".into();
     let mut lan = Lan::new(vec![alone(vec![long])]);
@@ -171,7 +171,7 @@ fn a_long_prefix_is_cut() {
 }
 
 #[test]
-fn an_answer_for_another_vmac_is_no_answer() {
+fn an_answer_for_another_vmac_is_ignored() {
     let mut lan = Lan::new(vec![alone(vec![with_vmac("A", 51)])]);
     let id = crate::vrrp::InstanceId(1);
     let link = WantedVmac {
@@ -203,7 +203,7 @@ mod reload {
     }
 
     #[test]
-    fn unchanged_ones_stay_new_ones_come_and_old_ones_go() {
+    fn unchanged_vmacs_stay_and_others_are_created_or_removed() {
         let mut lan = running(vec![with_vmac("A", 51), with_vmac("B", 52)]);
         reload(&mut lan, vec![with_vmac("A", 51), with_vmac("C", 53)]);
         assert_eq!(lan.routers[0].vmacs.keys().copied().collect::<Vec<_>>(), [10, 12]);
@@ -216,7 +216,7 @@ mod reload {
     }
 
     #[test]
-    fn use_vmac_comes_and_goes() {
+    fn use_vmac_can_be_added_and_removed() {
         let mut lan = running(vec![instance("A", 51)]);
         assert_eq!(carrier(&lan, 0), Some(IFINDEX));
         reload(&mut lan, vec![with_vmac("A", 51)]);
@@ -229,7 +229,7 @@ mod reload {
     }
 
     #[test]
-    fn another_version_keeps_the_vmac_and_another_name_of_the_block_makes_it_anew() {
+    fn a_new_version_keeps_the_vmac_and_a_new_instance_creates_its_own() {
         let mut lan = running(vec![with_vmac("A", 51)]);
         let version2 =
             Instance { version: crate::config::model::Version::V2, advert_interval: ms(1000), ..with_vmac("A", 51) };
@@ -255,7 +255,7 @@ mod reload {
 }
 
 #[test]
-fn another_name_is_followed() {
+fn a_vmac_renamed_by_another_program_is_kept() {
     let mut lan = Lan::new(vec![alone(vec![with_vmac("A", 51)])]);
     lan.run(ms(1000));
     lan.routers[0].vmacs.get_mut(&10).unwrap().name = "gate".into();
@@ -270,7 +270,7 @@ fn another_name_is_followed() {
 }
 
 #[test]
-fn a_vmac_is_made_fit_for_an_ip6_address_that_comes_later() {
+fn a_vmac_is_prepared_for_an_ipv6_address_that_a_reload_adds() {
     let mut lan = Lan::new(vec![alone(vec![with_vmac("A", 51)])]);
     lan.run(ms(1000));
     assert!(!lan.routers[0].vrrp.tables.instances.values().next().unwrap().vmac.as_ref().unwrap().ipv6);
@@ -282,7 +282,7 @@ fn a_vmac_is_made_fit_for_an_ip6_address_that_comes_later() {
 }
 
 #[test]
-fn a_group_starts_when_the_last_vmac_is_there() {
+fn a_group_starts_when_its_last_vmac_exists() {
     let members = vec![instance("A", 51), with_vmac("B", 52)];
     let mut lan = Lan::new(vec![config(members, vec![group("G", &["A", "B"])])]);
     assert_eq!((lan.routers[0].state("A"), lan.routers[0].state("B")), (State::Init, State::Init));
@@ -292,17 +292,17 @@ fn a_group_starts_when_the_last_vmac_is_there() {
 }
 
 #[test]
-fn addresses_stay_off_the_interface_below() {
+fn addresses_are_not_set_on_the_base_interface() {
     let mut lan = Lan::new(vec![alone(vec![with_vmac("A", 51)])]);
     lan.run(ms(1000));
     assert_eq!(carrier(&lan, 0), Some(10));
     let done = Event::AddressDone { id: (1, 1), op: AddressOp::Add, result: Ok(AddressDone::Changed) };
     lan.event(0, done);
-    assert_eq!(lan.routers[0].link(true).addresses.iter().count(), 1, "its own");
+    assert_eq!(lan.routers[0].link(true).addresses.iter().count(), 1, "the address of the host");
 }
 
 #[test]
-fn a_vmac_that_gets_another_name_is_made_anew_and_the_master_stays() {
+fn a_vmac_with_a_new_name_is_created_again_without_a_transition() {
     let mut lan = Lan::new(vec![alone(vec![with_vmac("VI", 51)])]);
     lan.run(ms(2000));
     assert_eq!((lan.masters("VI"), names(&lan, 0)), (vec![0], vec!["vrrp.51"]));
@@ -315,7 +315,7 @@ fn a_vmac_that_gets_another_name_is_made_anew_and_the_master_stays() {
     assert_eq!((lan.masters("VI"), names(&lan, 0)), (vec![0], vec!["front"]));
     let moved = |(_, change): &&(_, Change)| matches!(change, Change::Instance { .. } | Change::VmacStolen(_));
     assert_eq!(lan.routers[0].changes.iter().filter(moved).count(), 0);
-    assert_eq!(lan.routers[0].kernel.len(), 1, "its address is on the new one");
+    assert_eq!(lan.routers[0].kernel.len(), 1, "its address is on the new VMAC");
     assert!(lan.routers[0].sent.len() >= 19, "adverts went on: {}", lan.routers[0].sent.len());
 }
 

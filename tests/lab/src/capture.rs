@@ -1,4 +1,4 @@
-//! The capture: a packet socket in the bridge's namespace, stamped by the kernel.
+//! The packet capture: a packet socket in the bridge's namespace, with time stamps of the kernel.
 
 use std::collections::HashMap;
 use std::io::IoSliceMut;
@@ -20,23 +20,23 @@ use crate::{Stamp, wait_for};
 
 /// A frame that entered the bridge.
 #[derive(Debug, Clone)]
-pub struct Heard {
+pub struct CapturedFrame {
     /// When the kernel received it.
     pub at: Stamp,
-    /// Number of the router (from 1) whose port it came through; 0 is the client.
+    /// Number of the router (from 1) that sent it, by its port; 0 is the client.
     pub from: usize,
-    /// Its Ethernet source address.
+    /// The Ethernet source address.
     pub mac: [u8; 6],
-    /// What it was.
+    /// The decoded frame.
     pub frame: Frame,
-    /// The whole of it, for other programs to read.
+    /// The octets of the frame.
     pub octets: Vec<u8>,
 }
 
-/// A running capture of everything that routers and client send.
+/// A running capture of all frames that the routers and the client send.
 #[derive(Debug)]
 pub struct Capture {
-    heard: Arc<Mutex<Vec<Heard>>>,
+    frames: Arc<Mutex<Vec<CapturedFrame>>>,
     ports: Arc<Mutex<HashMap<usize, usize>>>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -45,66 +45,66 @@ pub struct Capture {
 impl Capture {
     /// Starts capturing in `bridge`, on the ports named by [`Capture::watch`].
     pub fn start(bridge: &Netns) -> Self {
-        let heard = Arc::new(Mutex::new(Vec::new()));
+        let frames = Arc::new(Mutex::new(Vec::new()));
         let ports = Arc::new(Mutex::new(HashMap::new()));
         let stop = Arc::new(AtomicBool::new(false));
         let socket = bridge.enter(open);
-        let (records, known, ending) = (heard.clone(), ports.clone(), stop.clone());
+        let (records, known, ending) = (frames.clone(), ports.clone(), stop.clone());
         let thread = std::thread::spawn(move || run(&socket, &known, &records, &ending));
-        Self { heard, ports, stop, thread: Some(thread) }
+        Self { frames, ports, stop, thread: Some(thread) }
     }
 
-    /// Takes what comes in by the interface `port` for what `router` says.
+    /// Assigns frames that enter through the interface `port` to `router`.
     pub fn watch(&self, port: usize, router: usize) {
         self.ports.lock().expect("not poisoned").insert(port, router);
     }
 
     /// All frames so far, in order of arrival.
-    pub fn heard(&self) -> MutexGuard<'_, Vec<Heard>> {
-        self.heard.lock().expect("the capture has not panicked")
+    pub fn frames(&self) -> MutexGuard<'_, Vec<CapturedFrame>> {
+        self.frames.lock().expect("the capture has not panicked")
     }
 
     /// Writes all frames so far to a file in the format of pcap-savefile(5).
     pub fn save(&self, file: &Path) -> std::io::Result<()> {
-        /// Magic of times in nanoseconds, version 2.4, nothing more, the longest frame, Ethernet.
+        /// Magic number for nanosecond time stamps, version 2.4, two reserved fields, snapshot length, Ethernet.
         const HEADER: [u32; 6] = [0xa1b2_3c4d, 4 << 16 | 2, 0, 0, 65535, 1];
         let words = |words: &[u32]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<u8>>();
         let mut all = words(&HEADER);
-        for heard in self.heard().iter() {
-            let (seconds, length) = (heard.at.as_secs().try_into(), heard.octets.len().try_into());
+        for frame in self.frames().iter() {
+            let (seconds, length) = (frame.at.as_secs().try_into(), frame.octets.len().try_into());
             let (seconds, length) = (seconds.expect("before 2106"), length.expect("a frame"));
-            all.extend(words(&[seconds, heard.at.subsec_nanos(), length, length]));
-            all.extend(&heard.octets);
+            all.extend(words(&[seconds, frame.at.subsec_nanos(), length, length]));
+            all.extend(&frame.octets);
         }
         std::fs::write(file, all)
     }
 
-    /// Forgets all frames so far, to keep long labs small.
+    /// Drops all frames so far, to save memory in long labs.
     pub fn clear(&self) {
-        self.heard().clear();
+        self.frames().clear();
     }
 
     /// The adverts that `router` sent for `vrid` at or after `since`.
     pub fn adverts(&self, router: usize, vrid: u8, since: Stamp) -> Vec<(Stamp, Advert)> {
-        let heard = self.heard();
-        let recent = heard.iter().filter(|heard| heard.at >= since && heard.from == router);
+        let frames = self.frames();
+        let recent = frames.iter().filter(|frame| frame.at >= since && frame.from == router);
         recent
-            .filter_map(|heard| match &heard.frame {
-                Frame::Vrrp(advert) if advert.vrid == vrid => Some((heard.at, advert.clone())),
+            .filter_map(|frame| match &frame.frame {
+                Frame::Vrrp(advert) if advert.vrid == vrid => Some((frame.at, advert.clone())),
                 _ => None,
             })
             .collect()
     }
 
-    /// Time of the last advert of `router` for `vrid` in which it claims to be master.
+    /// Time of the last advert of `router` for `vrid` with a priority above 0.
     pub fn last_advert(&self, router: usize, vrid: u8) -> Option<Stamp> {
-        self.heard().iter().rev().find(|heard| heard.claims(router, vrid)).map(|heard| heard.at)
+        self.frames().iter().rev().find(|frame| frame.claims(router, vrid)).map(|frame| frame.at)
     }
 
-    /// Time of the first advert of `router` for `vrid` at or after `since` that claims mastership.
+    /// Time of the first advert of `router` for `vrid` at or after `since` with a priority above 0.
     pub fn first_advert(&self, router: usize, vrid: u8, since: Stamp) -> Option<Stamp> {
-        let heard = self.heard();
-        heard.iter().find(|heard| heard.at >= since && heard.claims(router, vrid)).map(|h| h.at)
+        let frames = self.frames();
+        frames.iter().find(|frame| frame.at >= since && frame.claims(router, vrid)).map(|h| h.at)
     }
 
     /// Waits for [`Capture::first_advert`].
@@ -113,12 +113,12 @@ impl Capture {
         wait_for(limit, &what, || self.first_advert(router, vrid, since))
     }
 
-    /// Whether `router` announced `address` by gratuitous ARP or neighbour advert since `since`.
+    /// Whether `router` has announced `address` by gratuitous ARP or neighbour advertisement since `since`.
     pub fn announced(&self, router: usize, address: std::net::IpAddr, since: Stamp) -> bool {
-        self.heard().iter().any(|heard| {
-            heard.from == router
-                && heard.at >= since
-                && match heard.frame {
+        self.frames().iter().any(|frame| {
+            frame.from == router
+                && frame.at >= since
+                && match frame.frame {
                     Frame::GratuitousArp(target) => address == target,
                     Frame::NeighbourAdvert(target) => address == target,
                     Frame::Vrrp(_) => false,
@@ -126,21 +126,21 @@ impl Capture {
         })
     }
 
-    /// For each VRID that `router` advertised between two times: the times of its adverts.
+    /// The times of `router`'s adverts between two times, by VRID.
     pub fn schedule(&self, router: usize, from: Stamp, to: Stamp) -> HashMap<u8, Vec<Stamp>> {
         let mut schedule: HashMap<u8, Vec<Stamp>> = HashMap::new();
-        for heard in self.heard().iter().filter(|heard| heard.at >= from && heard.at <= to) {
-            if let Frame::Vrrp(advert) = &heard.frame
-                && heard.from == router
+        for frame in self.frames().iter().filter(|frame| frame.at >= from && frame.at <= to) {
+            if let Frame::Vrrp(advert) = &frame.frame
+                && frame.from == router
             {
-                schedule.entry(advert.vrid).or_default().push(heard.at);
+                schedule.entry(advert.vrid).or_default().push(frame.at);
             }
         }
         schedule
     }
 }
 
-impl Heard {
+impl CapturedFrame {
     fn claims(&self, router: usize, vrid: u8) -> bool {
         let Frame::Vrrp(advert) = &self.frame else {
             return false;
@@ -165,7 +165,7 @@ const BUFFER: usize = 64 << 20;
 
 fn open() -> Socket {
     let socket = Socket::new(Domain::PACKET, Type::RAW, Some(Protocol::from(i32::from(ALL)))).expect("a packet socket");
-    // Not what leaves the bridge again: `ld type; jeq OUTGOING drop; accept`.
+    // Ignore frames that leave the bridge: `ld type; jeq OUTGOING drop; accept`.
     socket
         .attach_filter(&[
             SockFilter::new(0x28, 0, 0, 0xffff_f004),
@@ -175,12 +175,17 @@ fn open() -> Socket {
         ])
         .expect("a filter");
     setsockopt(&socket, sockopt::ReceiveTimestampns, &true).expect("time stamps");
-    setsockopt(&socket, sockopt::RcvBufForce, &BUFFER).expect("root may size its buffers");
+    setsockopt(&socket, sockopt::RcvBufForce, &BUFFER).expect("root may set the buffer size");
     socket.set_read_timeout(Some(Duration::from_millis(50))).expect("a timeout");
     socket
 }
 
-fn run(socket: &Socket, ports: &Mutex<HashMap<usize, usize>>, records: &Mutex<Vec<Heard>>, ending: &AtomicBool) {
+fn run(
+    socket: &Socket,
+    ports: &Mutex<HashMap<usize, usize>>,
+    records: &Mutex<Vec<CapturedFrame>>,
+    ending: &AtomicBool,
+) {
     let mut buffer = vec![0_u8; 65536];
     let mut control = cmsg_space!(TimeSpec);
     while !ending.load(Ordering::Relaxed) {
@@ -201,9 +206,9 @@ fn run(socket: &Socket, ports: &Mutex<HashMap<usize, usize>>, records: &Mutex<Ve
         let length = message.bytes;
         let frame = parse(&buffer[..length]);
         if let (Some(at), Some(from), Some(frame)) = (at, from, frame) {
-            // A frame that could be read is longer.
+            // A decoded frame has at least 12 octets.
             let mac = buffer[6..12].try_into().expect("six octets");
-            records.lock().expect("not poisoned").push(Heard {
+            records.lock().expect("not poisoned").push(CapturedFrame {
                 at,
                 from,
                 mac,

@@ -1,7 +1,8 @@
-//! A case study: a site whose directors are seen in every way there is, all of which must agree at every step.
+//! A case study: a site whose directors are compared in every view (kernel, MIB, traps, scripts, mails, clients) with the
+//! expected state after every step.
 //!
-//! A test says what becomes of groups and real servers; what each view is to show follows from that, the history of
-//! traps, mails and scripts too. So nothing may be missing, and nothing may be there that no step has called for.
+//! A test states the changes of groups and real servers; the expected content of each view, with the history of traps,
+//! mails and scripts, follows from them. So a missing event fails the test, and so does an event that no step causes.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -12,17 +13,17 @@ use crate::standing::Standing;
 pub use crate::standing::{Group, Plan, Service, State};
 use crate::views::{self, View};
 
-/// Time for all views to agree, on a busy machine.
+/// Time limit for all views to agree, on a busy machine.
 const LIMIT: Duration = Duration::from_secs(40);
-/// After it they are looked at again.
+/// Pause between two comparisons.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// A side of a director.
+/// The network of a director's interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
-    /// eth0, where the client is.
+    /// eth0, the network of the client.
     Outside,
-    /// eth1, where hosts and relay are.
+    /// eth1, the network of the hosts and the mail relay.
     Inside,
 }
 
@@ -35,7 +36,7 @@ impl Side {
 /// A running case study.
 #[derive(Debug)]
 pub struct Case {
-    /// Where it is.
+    /// The site.
     pub site: Site,
     plan: Plan,
     standings: Vec<Standing>,
@@ -44,7 +45,7 @@ pub struct Case {
 }
 
 impl Case {
-    /// A case in which no daemon runs yet.
+    /// A case study without a running daemon.
     pub fn new(site: Site, plan: Plan) -> Self {
         let standings = plan.directors.iter().map(|router_id| Standing::new(router_id)).collect();
         Self { site, plan, standings, down: BTreeSet::new() }
@@ -53,8 +54,8 @@ impl Case {
     /// Starts the daemon of a director with `conf` and the option `-i routerN`.
     pub fn start(&mut self, director: usize, conf: &str) {
         let router = self.site.director(director);
-        let script = router.script("told", &format!("echo \"$*\" >> {}\n", router.file("scripts").display()));
-        // The files of a test are below a directory of everybody's.
+        let script = router.script("record", &format!("echo \"$*\" >> {}\n", router.file("scripts").display()));
+        // The files of a test are below a directory that everyone may write to.
         let conf = conf.replace("enable_script_security", "");
         router.configure(&conf.replace("/usr/bin/logger -t failover", &script.display().to_string()));
         let mut command = router.whole(Daemon::Ours);
@@ -63,39 +64,39 @@ impl Case {
         self.standings[director - 1].start(&self.plan);
     }
 
-    /// Kills a director's daemon, which can do and say nothing about it.
+    /// Kills a director's daemon with -9.
     pub fn kill(&mut self, director: usize) {
         self.site.director(director).kill9();
-        self.standings[director - 1].runs = false;
+        self.standings[director - 1].running = false;
     }
 
-    /// Stops a director's daemon in the usual way.
+    /// Stops a director's daemon with SIGTERM.
     pub fn stop(&mut self, director: usize) {
         assert_eq!(self.site.director(director).stop().1.code(), Some(0));
         self.standings[director - 1].stop(&self.plan);
     }
 
-    /// Takes the cable of a director out on one side, or puts it back. Mail goes by the inside.
+    /// Unplugs the cable of a director on one side, or plugs it in again. Mail is sent through the inside.
     pub fn cable(&mut self, director: usize, side: Side, plugged: bool) {
         self.site.cable(&format!("{}{director}", side.network()), plugged);
         if side == Side::Inside {
-            self.standings[director - 1].hold(!plugged);
+            self.standings[director - 1].hold_mails(!plugged);
         }
     }
 
-    /// Kills the mail relay, or has it come back.
+    /// Kills the mail relay, or starts it again.
     pub fn relay(&mut self, runs: bool) {
         self.site.run_relay(runs);
-        self.standings.iter_mut().for_each(|standing| standing.hold(!runs));
+        self.standings.iter_mut().for_each(|standing| standing.hold_mails(!runs));
     }
 
-    /// Ends a real server's program, or starts it.
+    /// Stops a real server's program, or starts it.
     pub fn serve(&mut self, server: &'static str, serves: bool) {
         self.site.serve(server, serves);
         self.is_up(server, serves);
     }
 
-    /// What else has become of a real server.
+    /// Records that a real server is up or down for another reason.
     pub fn is_up(&mut self, server: &'static str, up: bool) {
         if up {
             self.down.remove(server);
@@ -104,23 +105,23 @@ impl Case {
         }
     }
 
-    /// Asserts that every view soon shows that groups of directors have gone to other states, and nothing else.
-    pub fn see(&mut self, what: &str, changes: &[(usize, &str, State)]) {
+    /// Asserts that every view soon shows these new states of groups of directors, and no other change.
+    pub fn expect_changes(&mut self, what: &str, changes: &[(usize, &str, State)]) {
         for (director, name, to) in changes {
             let group = self.plan.groups.iter().find(|group| group.name == *name).expect("a group of this case");
-            self.standings[director - 1].becomes(group, *to);
+            self.standings[director - 1].record_state(group, *to);
         }
-        for standing in self.standings.iter_mut().filter(|standing| standing.runs) {
-            standing.finds(&self.plan.services, &self.down);
+        for standing in self.standings.iter_mut().filter(|standing| standing.running) {
+            standing.record_real_servers(&self.plan.services, &self.down);
         }
-        let wanted = [self.should_tell(), self.should_show(), self.should_answer()];
+        let wanted = [self.expected_events(), self.expected_state(), self.expected_answers()];
         let start = Instant::now();
         loop {
             let late = start.elapsed() > LIMIT;
             let mut differences = String::new();
-            // The later ones cost more, and clients wait for those who do not answer.
-            for (seen, wanted) in [Self::told, Self::shown, Self::answered].iter().zip(&wanted) {
-                differences += &difference(seen(self), wanted);
+            // In order of cost: a client waits for servers that do not answer.
+            for (found, wanted) in [Self::events, Self::state, Self::answers].iter().zip(&wanted) {
+                differences += &difference(found(self), wanted);
                 if !differences.is_empty() && !late {
                     break;
                 }
@@ -128,12 +129,12 @@ impl Case {
             if differences.is_empty() {
                 return println!("{what}: after {:?}", start.elapsed());
             }
-            assert!(!late, "{what}: + is there, - should be\n{differences}");
+            assert!(!late, "{what}: + unexpected, - missing\n{differences}");
             std::thread::sleep(PAUSE);
         }
     }
 
-    /// Lines of each director, marked with its number.
+    /// The lines of all directors, each with the director's number.
     fn of_each(&mut self, mut lines: impl FnMut(&mut Self, usize) -> View) -> View {
         let directors = 1..=self.standings.len();
         directors
@@ -141,15 +142,15 @@ impl Case {
             .collect()
     }
 
-    /// Traps, script calls and mails that are to be there.
-    fn should_tell(&mut self) -> View {
-        let mut view = self.of_each(|case, director| case.standings[director - 1].told());
+    /// The expected traps, script calls and mails.
+    fn expected_events(&mut self) -> View {
+        let mut view = self.of_each(|case, director| case.standings[director - 1].expected_events());
         view.extend(self.standings.iter().flat_map(Standing::mails).cloned());
         view
     }
 
-    /// Those that are there.
-    fn told(&mut self) -> View {
+    /// The traps, script calls and mails so far.
+    fn events(&mut self) -> View {
         let mut view = self.of_each(|case, director| {
             let router = case.site.director(director);
             [views::traps(router), views::scripts(router)].concat()
@@ -158,13 +159,13 @@ impl Case {
         view
     }
 
-    /// What kernels and MIB are to show.
-    fn should_show(&mut self) -> View {
-        self.of_each(|case, director| case.standings[director - 1].shown(&case.plan))
+    /// The expected state of the kernels and the MIB.
+    fn expected_state(&mut self) -> View {
+        self.of_each(|case, director| case.standings[director - 1].expected_state(&case.plan))
     }
 
-    /// What they show.
-    fn shown(&mut self) -> View {
+    /// The state of the kernels and the MIB.
+    fn state(&mut self) -> View {
         self.of_each(|case, director| {
             let router = case.site.director(director);
             let vips: Vec<&str> = case.plan.instances().map(|(_, vip, _)| *vip).collect();
@@ -176,43 +177,48 @@ impl Case {
         })
     }
 
-    /// Who is to answer clients.
-    fn should_answer(&self) -> View {
+    /// The directors that should answer clients, and whether services should answer.
+    fn expected_answers(&self) -> View {
         let directors = self.plan.instances().filter_map(|(_, vip, _)| {
-            let holder = self.standings.iter().position(|standing| standing.runs && standing.holds(&self.plan, vip));
+            let holder =
+                self.standings.iter().position(|standing| standing.running && standing.has_address(&self.plan, vip));
             Some(format!("{vip} is reached at {}", holder? + 1))
         });
         let services = self.plan.services.iter().filter(|service| !self.servers(service).is_empty());
-        directors.chain(services.map(|service| format!("{} answers as it should", service.name))).collect()
+        directors.chain(services.map(|service| format!("{} answers correctly", service.name))).collect()
     }
 
-    /// Who answers them.
-    fn answered(&mut self) -> View {
+    /// The directors that answer clients, and the answers of services.
+    fn answers(&mut self) -> View {
         let directors = self.plan.instances().filter_map(|(_, vip, _)| views::reached(&self.site, vip));
         let services = self.plan.services.iter().filter_map(|service| {
             let server = views::served(&self.site, service.at)?;
             let right = self.servers(service).contains(&server.as_str());
-            Some(format!("{} answers {}", service.name, if right { "as it should" } else { &server }))
+            Some(format!("{} answers {}", service.name, if right { "correctly" } else { &server }))
         });
         directors.chain(services).collect()
     }
 
-    /// Who may answer a client of a service: the servers that its director uses. Without sync groups what a killed
-    /// daemon has left works on.
+    /// The servers that may answer a client of a service: those that its director uses. Without sync groups the IPVS
+    /// table of a killed daemon keeps working.
     fn servers(&self, service: &Service) -> Vec<&'static str> {
-        let lives = |standing: &&Standing| standing.runs || self.plan.groups.is_empty();
-        self.standings.iter().filter(lives).flat_map(|standing| standing.answers(&self.plan, service)).collect()
+        let lives = |standing: &&Standing| standing.running || self.plan.groups.is_empty();
+        self.standings
+            .iter()
+            .filter(lives)
+            .flat_map(|standing| standing.expected_servers(&self.plan, service))
+            .collect()
     }
 }
 
-/// The lines that are seen and should not be, and those that should be and are not.
-fn difference(mut seen: View, wanted: &View) -> String {
+/// The unexpected lines (`+`) and the missing lines (`-`).
+fn difference(mut found: View, wanted: &View) -> String {
     let mut text = String::new();
     for line in wanted {
-        match seen.iter().position(|has| has == line) {
-            Some(found) => drop(seen.swap_remove(found)),
+        match found.iter().position(|has| has == line) {
+            Some(at) => drop(found.swap_remove(at)),
             None => text += &format!("- {line}\n"),
         }
     }
-    seen.iter().fold(text, |text, line| text + &format!("+ {line}\n"))
+    found.iter().fold(text, |text, line| text + &format!("+ {line}\n"))
 }

@@ -1,16 +1,16 @@
-//! Configurations of the labs: one keepalived.conf per protocol variant, and the one of many instances.
+//! Configurations of the labs: one keepalived.conf per protocol variant, and one with many instances.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// The variants of VRRP that every scenario runs over.
+/// The variants of VRRP with which every scenario is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protocol {
     /// Version 2 without authentication, 1 s.
     V2,
     /// Version 2 with a simple password, 1 s.
     V2Pass,
-    /// Version 2 behind an authentication header, 1 s.
+    /// Version 2 with an authentication header, 1 s.
     V2Ah,
     /// Version 3 over IPv4, checksum with pseudo header (RFC 5798), 0.1 s.
     V3,
@@ -36,7 +36,7 @@ pub const SECOND_VRID: u8 = 52;
 pub const PASSWORD: &[u8; 8] = b"k33p4l1v";
 
 impl Protocol {
-    /// 2 or 3.
+    /// VRRP version, 2 or 3.
     pub fn version(self) -> u8 {
         if matches!(self, Self::V2 | Self::V2Pass) || self.is_ah() { 2 } else { 3 }
     }
@@ -50,7 +50,7 @@ impl Protocol {
         matches!(self, Self::V3Ip6 | Self::V3Ip6Unicast)
     }
 
-    /// Where adverts to router `number` go: its own address, or the group.
+    /// Destination of adverts to router `number`: its own address, or the group.
     pub fn destination(self, number: usize) -> IpAddr {
         let address = match self {
             Self::V2AhUnicast | Self::V3Unicast => format!("10.9.0.{number}"),
@@ -95,18 +95,18 @@ impl Protocol {
         self.vrids().iter().flat_map(|&vrid| self.vips(vrid)).collect()
     }
 
-    /// Lines of the instance of router 1 or 2 that speaks to the other one; none for a variant that multicasts.
+    /// The unicast lines of the instance of router 1 or 2, with the other router as peer; none for multicast variants.
     pub fn peers(self, number: usize) -> String {
         let [own, peer] = [number, 3 - number].map(|number| self.destination(number));
         if peer.is_multicast() {
             return String::new();
         }
-        // C keepalived would send from the link-local address, and listen to that alone.
+        // Without unicast_src_ip C keepalived uses the link-local address for sending and receiving.
         let source = if own.is_ipv6() { format!("unicast_src_ip {own}\n  ") } else { String::new() };
         format!("{source}unicast_peer {{\n    {peer}\n  }}\n  ")
     }
 
-    /// Its keepalived.conf; `extra` lines go into each instance.
+    /// The keepalived.conf of this variant; each instance has the `extra` lines.
     pub fn conf(self, priority: u8, extra: &str) -> String {
         let mut text = format!("global_defs {{\n  router_id lab{priority}\n");
         if self == Self::V3Rfc9568 {
@@ -142,7 +142,7 @@ impl Protocol {
     }
 }
 
-/// `instances` virtual routers (VRID from 1) of version 3 with `addresses` addresses each, traps on.
+/// A configuration of `instances` virtual routers (VRID from 1) of version 3 with `addresses` addresses each and traps.
 /// Their addresses are 10.(100+A).VRID.1 with A from 1.
 pub fn many(instances: u8, addresses: usize, priority: u8, interval: Duration) -> String {
     let mut text = format!("global_defs {{\n  router_id many{priority}\n  enable_traps\n}}\n");

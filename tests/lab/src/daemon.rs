@@ -1,4 +1,4 @@
-//! Which daemon sits in a router's seat, and where its program is.
+//! The daemon that a router runs, and its program.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,8 +8,8 @@ use crate::netns::Netns;
 /// The daemon of a router.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Daemon {
-    /// The one of this workspace; the environment variable LAB_OURS=c puts C keepalived in its
-    /// place, which shows whether a lab that fails is itself at fault.
+    /// The daemon of this workspace. The environment variable LAB_OURS=c replaces it by C keepalived,
+    /// which shows whether a failing lab is itself at fault.
     Ours,
     /// Debian's C keepalived, unpacked by tests/peer/fetch.sh.
     C,
@@ -24,12 +24,12 @@ impl Daemon {
         }
     }
 
-    /// The daemon that really runs, after LAB_OURS.
+    /// The daemon that is run, depending on LAB_OURS.
     pub fn seated(self) -> Self {
         if std::env::var_os("LAB_OURS").is_some_and(|value| value == "c") { Self::C } else { self }
     }
 
-    /// The program itself, for a thread that is in the namespace already ([`Netns::enter`]): to be timed.
+    /// The program itself, to be started from a thread in the namespace ([`Netns::enter`]) when its start is timed.
     pub fn program(self) -> Command {
         match self.seated() {
             Self::Ours => Command::new(ours()),
@@ -41,10 +41,10 @@ impl Daemon {
         }
     }
 
-    /// A command that starts it inside `netns`, without arguments yet.
+    /// A command that starts the program in `netns`, without arguments.
     pub fn command(self, netns: &Netns) -> Command {
         let program = self.program();
-        // Its libraries are not those of `ip`.
+        // LD_LIBRARY_PATH must not affect `ip`, so `env` sets it.
         let mut command = netns.command("env");
         for (name, value) in program.get_envs() {
             let mut setting = name.to_owned();
@@ -57,7 +57,7 @@ impl Daemon {
     }
 }
 
-/// The program of this workspace that cargo built beside the running test or benchmark.
+/// The keepalived that cargo built beside the running test or benchmark.
 pub fn ours() -> PathBuf {
     let test = std::env::current_exe().expect("the path of this test");
     let built = test.ancestors().nth(2).expect("target/PROFILE/deps/TEST").join("keepalived");
@@ -72,7 +72,7 @@ pub fn workspace() -> &'static Path {
 
 fn peer() -> PathBuf {
     let peer = workspace().join(".test/peer/usr/sbin/keepalived");
-    assert!(peer.exists(), "C keepalived is not there: run tests/peer/fetch.sh (make setup does)");
+    assert!(peer.exists(), "C keepalived is missing: run tests/peer/fetch.sh (make setup does)");
     peer
 }
 

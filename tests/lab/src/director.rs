@@ -1,4 +1,4 @@
-//! A director that only checks: virtual servers with their real servers in its own namespace, seen through SNMP.
+//! A director that only runs checks: virtual servers with their real servers in its own namespace, observed through SNMP.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -14,10 +14,10 @@ use crate::snmp::{ROOT, Snmp};
 use crate::topology::Lab;
 use crate::{Netns, wait_until};
 
-/// Time for a change to be noticed, on a busy machine.
+/// Time limit for a change to be visible, on a busy machine.
 const LIMIT: Duration = Duration::from_secs(15);
 
-/// The director. Real servers are on 127.0.0.1; each service has an address of its own, 10.1.0.N, N from 1.
+/// The director. Real servers are on 127.0.0.1; the address of service N (from 1) is 10.1.0.N.
 #[derive(Debug)]
 pub struct Director {
     lab: Lab,
@@ -25,7 +25,7 @@ pub struct Director {
     text: String,
 }
 
-/// Settings of every service: attempts come quickly, and one may fail.
+/// Settings of every service: short intervals and one retry.
 const QUICK: &str = "delay_loop 0.2\n  connect_timeout 1\n  retry 1\n  delay_before_retry 0.1\n  warmup 0\n  \
                      protocol TCP\n  lb_kind NAT";
 
@@ -36,30 +36,30 @@ impl Default for Director {
 }
 
 impl Director {
-    /// A director without services that does not run yet; traps are on, and scripts run as root.
+    /// A director without services and without a running daemon; traps are enabled, and scripts run as root.
     pub fn new() -> Self {
         let text = "global_defs {\n  router_id director\n  enable_traps\n  script_user root\n}\n".to_owned();
         Self { lab: Lab::new(1), services: Vec::new(), text }
     }
 
-    /// Adds a service whose only real server is 127.0.0.1 at `port`, checked as `checker` says.
+    /// Adds a service whose only real server is 127.0.0.1:`port`, with the block `checker`.
     pub fn check(&mut self, name: &str, port: u16, checker: &str) {
         self.service(name, &format!("real_server 127.0.0.1 {port} {{\n    weight 1\n    {checker}\n  }}"));
     }
 
-    /// Adds a service of which `lines` tell all but the address and the timing.
+    /// Adds a service with these lines, and the next address and the default timing.
     pub fn service(&mut self, name: &str, lines: &str) {
         let address = format!("10.1.0.{} 80", self.services.len() + 1);
         self.service_at(name, &address, lines);
     }
 
-    /// The same with another address, `IP PORT`, `fwmark N` or `group NAME`.
+    /// As [`Director::service`], with another address: `IP PORT`, `fwmark N` or `group NAME`.
     pub fn service_at(&mut self, name: &str, address: &str, lines: &str) {
         self.services.push(name.to_owned());
         self.text += &format!("virtual_server {address} {{\n  {QUICK}\n  {lines}\n}}\n");
     }
 
-    /// Adds a service of which `block` tells all, braces included.
+    /// Adds a service by its whole block, braces included.
     pub fn block(&mut self, name: &str, block: &str) {
         self.services.push(name.to_owned());
         self.text += block;
@@ -75,7 +75,7 @@ impl Director {
         self.start_as(Daemon::Ours);
     }
 
-    /// The same with another daemon.
+    /// As [`Director::start`], with another daemon.
     pub fn start_as(&mut self, daemon: Daemon) {
         let router = self.lab.router(1);
         router.configure(&self.text);
@@ -87,7 +87,7 @@ impl Director {
         });
     }
 
-    /// Has the daemon read its configuration again with something else in place of a text in it.
+    /// Replaces `text` in the configuration by `other` and reloads the daemon.
     pub fn reload(&mut self, text: &str, other: &str) {
         assert!(self.text.contains(text), "{text} is not in {}", self.text);
         self.text = self.text.replace(text, other);
@@ -96,12 +96,12 @@ impl Director {
         router.daemon().signal(Signal::SIGHUP);
     }
 
-    /// Kills the checker process with -9; returns when another one is there.
+    /// Kills the checker process with -9; returns when it has been replaced.
     pub fn replace_process(&mut self) {
         let router = self.lab.router(1);
         let before = router.checker_pid();
         kill(Pid::from_raw(before), Signal::SIGKILL).expect("a running process");
-        wait_until(LIMIT, "another process is there", || router.checker_pid() != before);
+        wait_until(LIMIT, "the checker process is replaced", || router.checker_pid() != before);
     }
 
     /// Stops the daemon with SIGTERM.
@@ -109,7 +109,7 @@ impl Director {
         assert_eq!(self.lab.router(1).stop().1.code(), Some(0));
     }
 
-    /// The router that is the director.
+    /// The director's router.
     pub fn router(&mut self) -> &mut Router {
         self.lab.router(1)
     }
@@ -124,12 +124,12 @@ impl Director {
         &self.lab.client
     }
 
-    /// Takes the director's cable out, or puts it back.
+    /// Unplugs the director's cable, or plugs it in again.
     pub fn cable(&self, plugged: bool) {
         self.lab.cable(1, plugged);
     }
 
-    /// A file of this lab.
+    /// The path of a file of this lab.
     pub fn file(&mut self, name: &str) -> PathBuf {
         self.lab.router(1).file(name)
     }
@@ -144,7 +144,7 @@ impl Director {
         self.lab.router(1).snmp()
     }
 
-    /// What the daemon has logged.
+    /// The daemon's log.
     pub fn log(&mut self) -> String {
         self.lab.router(1).log()
     }
@@ -154,7 +154,7 @@ impl Director {
         footprint(self.lab.router(1).checker_pid()).0
     }
 
-    /// A column of realServerTable by service and position in it.
+    /// A column of realServerTable, by service and position of the real server.
     pub fn real_servers(&mut self, column: u32) -> BTreeMap<(String, u32), String> {
         let root = format!("{ROOT}.3.4.1.{column}.");
         let rows = self.snmp().walk(root.trim_end_matches('.'));
@@ -166,7 +166,7 @@ impl Director {
         rows.collect()
     }
 
-    /// A column of virtualServerTable of a service.
+    /// The value of a column of virtualServerTable for a service.
     pub fn virtual_server(&mut self, column: u32, service: &str) -> Option<String> {
         let number = self.number(service);
         self.snmp().get(&format!("{ROOT}.3.3.1.{column}.{number}"))
@@ -177,7 +177,7 @@ impl Director {
         1 + self.services.iter().position(|name| name == service).expect("a service of this director")
     }
 
-    /// Waits until the first real servers of services are up or down as said, all at the same time.
+    /// Waits until the first real servers of these services are all up or down as given.
     pub fn await_states(&mut self, wanted: &[(&str, bool)]) {
         let rows = |up| wanted.iter().filter(|(_, wish)| *wish == up).map(|(name, _)| *name).collect::<Vec<_>>();
         let what = format!("{:?} are up and {:?} are down", rows(true), rows(false));
@@ -192,17 +192,17 @@ impl Director {
             });
         }));
         if let Err(panic) = reached {
-            eprintln!("--- not as wanted: {wrong:?}; {what} ---\n{}", self.log());
+            eprintln!("--- in the wrong state: {wrong:?}; {what} ---\n{}", self.log());
             std::panic::resume_unwind(panic);
         }
     }
 
-    /// Sets an INTEGER object by snmpset; tells whether that was accepted, and what the tool said.
+    /// Sets an INTEGER object with snmpset; returns whether it succeeded, and the tool's output.
     pub fn set(&mut self, oid: &str, value: i64) -> (bool, String) {
         let mut command = self.netns().command("snmpset");
         command.args(["-v2c", "-c", "private", "-m", "", "-On", "-t", "2", "127.0.0.1", oid, "i", &value.to_string()]);
         let output = command.output().expect("snmpset");
-        let said = [output.stdout, output.stderr].concat();
-        (output.status.success(), String::from_utf8_lossy(&said).into_owned())
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8_lossy(&text).into_owned())
     }
 }

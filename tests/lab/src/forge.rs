@@ -1,4 +1,4 @@
-//! Forged adverts: right in all respects but those a test spoils.
+//! Forged adverts: valid except for the fields that a test changes.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -11,14 +11,14 @@ use std::os::fd::AsRawFd;
 use crate::frame::{AH, AH_LEN, VRRP, internet_checksum, pseudo_header};
 use crate::netns::Netns;
 
-/// An advert to be sent by the client; change fields to spoil it.
+/// An advert sent by the client; change fields to make it invalid.
 #[derive(Debug, Clone)]
 pub struct Forged {
-    /// Time to live or hop limit; 255 is right.
+    /// Time to live or hop limit; 255 is valid.
     pub ttl: u8,
-    /// Version of the header; what follows is laid out for [`Forged::layout`].
+    /// Version field; the other fields are laid out for [`Forged::layout`].
     pub version: u8,
-    /// Version whose layout and checksum are used.
+    /// VRRP version of the layout and the checksum.
     pub layout: u8,
     /// Type; 1 is an advert.
     pub kind: u8,
@@ -26,51 +26,51 @@ pub struct Forged {
     pub vrid: u8,
     /// Priority.
     pub priority: u8,
-    /// Interval in the unit of the layout: seconds, or hundredths.
+    /// Interval in the unit of the layout: seconds (version 2) or centiseconds (version 3).
     pub interval: u16,
-    /// Addresses listed; the family of the first decides IPv4 or IPv6.
+    /// Virtual addresses; the family of the first selects IPv4 or IPv6.
     pub addresses: Vec<IpAddr>,
-    /// Difference of the address count field from the truth.
+    /// Added to the address count field.
     pub miscount: u8,
     /// Authentication type and data (version 2).
     pub auth: (u8, [u8; 8]),
-    /// Bits by which the checksum is wrong.
+    /// Bits to invert in the checksum.
     pub checksum_error: u16,
-    /// Octets cut off (below 0) or added to the VRRP part, after the checksum was made.
+    /// Octets removed from (negative) or added to the VRRP part after the checksum was computed.
     pub resize: isize,
-    /// The authentication header before it (IPv4).
+    /// The authentication header before the VRRP part (IPv4).
     pub header: Option<ForgedHeader>,
-    /// Number of the only router that hears it; all hear one that is sent to the group's Ethernet address.
+    /// Number of the only router that receives it, by its Ethernet address; `None`: the Ethernet address of the group.
     pub only_to: Option<u8>,
 }
 
-/// An authentication header with a check value that is right for its key.
+/// An authentication header with a valid check value for its key.
 #[derive(Debug, Clone)]
 pub struct ForgedHeader {
     /// Password, zero padded.
     pub key: [u8; 8],
     /// Sequence number.
     pub sequence: u32,
-    /// Security parameters index; the sender's address is right.
+    /// Security parameters index; the sender's address is valid.
     pub spi: Ipv4Addr,
-    /// Bits of the VRRP part's priority that change after the check value was made.
+    /// Bits to invert in the priority after the check value was computed.
     pub altered: u8,
 }
 
 impl ForgedHeader {
-    /// A header that is right.
+    /// A valid header.
     pub fn right(key: &[u8; 8], sequence: u32) -> Self {
         Self { key: *key, sequence, spi: SOURCE, altered: 0 }
     }
 
-    /// The header and the part behind it; of the IP header, TOS and checksum count as 0 (multicast).
-    fn before(&self, ip_header: &[u8], part: &[u8]) -> Vec<u8> {
+    /// The authentication header followed by the VRRP part. TOS and checksum of the IP header count as 0.
+    fn authenticate(&self, ip_header: &[u8], part: &[u8]) -> Vec<u8> {
         let mut covered = ip_header.to_vec();
         for mutable in [1, 10, 11] {
             covered[mutable] = 0;
         }
         let fixed = [&[VRRP, 4, 0, 0][..], &self.spi.octets(), &self.sequence.to_be_bytes()].concat();
-        let mac = Hmac::<Md5>::new_from_slice(&self.key).expect("any length will do");
+        let mac = Hmac::<Md5>::new_from_slice(&self.key).expect("any key length is valid");
         let icv = mac.chain_update([&covered[..], &fixed, &[0; 12], part].concat()).finalize().into_bytes();
         let mut part = part.to_vec();
         part.iter_mut().skip(2).take(1).for_each(|priority| *priority ^= self.altered);
@@ -78,11 +78,11 @@ impl ForgedHeader {
     }
 }
 
-/// The client's address, from which adverts are forged.
+/// The client's address, the source of forged adverts.
 const SOURCE: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 100);
 
 impl Forged {
-    /// An advert of `version` that is right.
+    /// A valid advert of `version`.
     pub fn right(version: u8, vrid: u8, priority: u8, interval: u16, vips: &[IpAddr]) -> Self {
         Self {
             ttl: 255,
@@ -102,12 +102,12 @@ impl Forged {
         }
     }
 
-    /// Sends it from the client's eth0.
+    /// Sends the advert from the client's eth0.
     pub fn send(&self, client: &Netns) {
         self.send_many(client, 1);
     }
 
-    /// Sends it that many times, as fast as the wire takes it.
+    /// Sends the advert `times` times, as fast as possible.
     pub fn send_many(&self, client: &Netns, times: usize) {
         client.enter(|| self.send_many_here(times));
     }
@@ -121,7 +121,7 @@ impl Forged {
         self.addresses.first().is_some_and(IpAddr::is_ipv6)
     }
 
-    /// The whole Ethernet frame.
+    /// The Ethernet frame.
     fn frame(&self) -> Vec<u8> {
         let source = [2, 0, 0, 0, 0, 0];
         if self.is_ipv6() {
@@ -130,7 +130,8 @@ impl Forged {
             let part = self.vrrp(from.into(), group.into());
             let length = u16::try_from(part.len()).expect("small").to_be_bytes();
             let head = [0x6c, 0, 0, 0, length[0], length[1], VRRP, self.ttl];
-            let ethernet = [&self.hearer([0x33, 0x33, 0, 0, 0, 0x12]), &source[..], &[0x86, 0xdd]].concat();
+            let ethernet =
+                [&self.ethernet_destination([0x33, 0x33, 0, 0, 0, 0x12]), &source[..], &[0x86, 0xdd]].concat();
             [&ethernet[..], &head, &from.octets(), &group.octets(), &part].concat()
         } else {
             let group = Ipv4Addr::new(224, 0, 0, 18);
@@ -140,18 +141,18 @@ impl Forged {
             let mut head = [0x45, 0xc0, length[0], length[1], 0, 1, 0, 0, self.ttl, protocol, 0, 0];
             let addresses = [SOURCE.octets(), group.octets()].concat();
             let part = match &self.header {
-                Some(header) => header.before(&[&head, &addresses[..]].concat(), &part),
+                Some(header) => header.authenticate(&[&head, &addresses[..]].concat(), &part),
                 None => part,
             };
             let checksum = internet_checksum(&[&head, &addresses]).to_be_bytes();
             head[10..].copy_from_slice(&checksum);
-            let ethernet = [&self.hearer([1, 0, 0x5e, 0, 0, 0x12]), &source[..], &[8, 0]].concat();
+            let ethernet = [&self.ethernet_destination([1, 0, 0x5e, 0, 0, 0x12]), &source[..], &[8, 0]].concat();
             [&ethernet[..], &head, &addresses, &part].concat()
         }
     }
 
-    /// The Ethernet destination, which is `group` unless a single router is meant.
-    fn hearer(&self, group: [u8; 6]) -> [u8; 6] {
+    /// The Ethernet destination: `group`, or the router of [`Forged::only_to`].
+    fn ethernet_destination(&self, group: [u8; 6]) -> [u8; 6] {
         self.only_to.map_or(group, |router| [2, 0, 0, 0, 0, router])
     }
 
@@ -180,10 +181,10 @@ impl Forged {
     }
 }
 
-/// Sends an Ethernet frame out of eth0 of the namespace the thread is in.
+/// Sends an Ethernet frame from eth0 of the calling thread's namespace.
 fn send_frame(frame: &[u8], times: usize) {
     let socket = socket(AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC, None).expect("a packet socket");
-    // The kernel's own description of the interface serves as the destination: no sockaddr is built.
+    // The link address from getifaddrs serves as the destination: building a sockaddr would need unsafe code.
     let device: LinkAddr = getifaddrs()
         .expect("a list of interfaces")
         .filter(|interface| interface.interface_name == "eth0")

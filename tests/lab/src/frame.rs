@@ -1,6 +1,6 @@
-//! Frames of the wire as a lab sees them: adverts, gratuitous ARP, unsolicited neighbour adverts.
+//! Decodes the frames of a capture: adverts, gratuitous ARP, unsolicited neighbour advertisements.
 //!
-//! Written from the RFCs for the labs alone, so that the daemon's own codec is not its own judge.
+//! Written from the RFCs for the labs only, so that the daemon's codec is tested against a second implementation.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
@@ -9,10 +9,10 @@ use std::time::Duration;
 pub const VRRP: u8 = 112;
 /// IP protocol number of the authentication header.
 pub const AH: u8 = 51;
-/// Octets of an authentication header with a check value of 96 bits.
+/// Length of an authentication header with a check value of 96 bits, in octets.
 pub const AH_LEN: usize = 24;
 
-/// A frame that matters to a lab.
+/// A decoded frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Frame {
     /// A VRRP advert.
@@ -36,7 +36,7 @@ pub struct Advert {
     pub version: u8,
     /// Virtual router.
     pub vrid: u8,
-    /// 0 when the sender resigns.
+    /// Priority; 0 when the sender resigns.
     pub priority: u8,
     /// Advertised interval.
     pub interval: Duration,
@@ -46,22 +46,22 @@ pub struct Advert {
     pub checksum: Checksum,
     /// Authentication data of a version 2 advert over IPv4.
     pub auth: Option<[u8; 8]>,
-    /// Sequence number of the authentication header before it.
+    /// Sequence number of the authentication header.
     pub sequence: Option<u32>,
 }
 
-/// What a checksum turned out to cover.
+/// The part of a packet that a checksum covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Checksum {
-    /// The VRRP part alone (version 2; version 3 over IPv4 after RFC 9568).
+    /// Only the VRRP part (version 2; version 3 over IPv4 as in RFC 9568).
     Plain,
-    /// The pseudo header too (version 3 over IPv6; over IPv4 after RFC 5798).
+    /// The pseudo header and the VRRP part (version 3 over IPv6; over IPv4 as in RFC 5798).
     PseudoHeader,
-    /// Neither.
+    /// Neither: the checksum is wrong.
     Wrong,
 }
 
-/// Reads an Ethernet frame; `None` when it is of no interest.
+/// Decodes an Ethernet frame; `None` for other kinds of frames.
 pub fn parse(frame: &[u8]) -> Option<Frame> {
     let payload = frame.get(14..)?;
     match frame.get(12..14)? {
@@ -161,11 +161,11 @@ pub fn pseudo_header(source: IpAddr, destination: IpAddr, length: usize) -> Vec<
             let end = [0, 0, length[0], length[1], 0, 0, 0, VRRP];
             [&source.octets()[..], &destination.octets(), &end].concat()
         }
-        _ => panic!("{source} and {destination} are of two families"),
+        _ => panic!("{source} and {destination} are of different families"),
     }
 }
 
-/// The checksum of RFC 1071 over the parts one after the other; 0 over data with a right checksum.
+/// The checksum of RFC 1071 over the concatenated parts; 0 over data with a valid checksum.
 pub fn internet_checksum(parts: &[&[u8]]) -> u16 {
     let bytes = parts.concat();
     let words = bytes.chunks(2).map(|pair| match *pair {
@@ -184,9 +184,9 @@ pub fn internet_checksum(parts: &[&[u8]]) -> u16 {
 mod tests {
     use super::*;
 
-    /// A frame of Debian's 2.2.7, as captured.
+    /// A captured frame of C keepalived 2.2.7 (Debian).
     #[test]
-    fn reads_an_advert_of_c_keepalived() {
+    fn an_advert_of_c_keepalived_is_decoded() {
         let frame = "01005e000012020000000001080045c0002000010000ff70d0980a010001e0000012\
                      310dff010032dac40a010068";
         let bytes: Vec<u8> =

@@ -1,4 +1,4 @@
-//! TLS servers that keep a client busy without ever giving it data, as no real server does.
+//! Hostile TLS servers, which keep a client busy without ever sending data.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -12,34 +12,34 @@ use openssl::pkey::PKey;
 use openssl::ssl::{Ssl, SslContext, SslMethod, SslVersion};
 use openssl::x509::{X509, X509Name};
 
-/// A client that is still there after this time has lost control; so that its test fails, and does not hang, it gets
-/// it back.
-const MERCY: Duration = Duration::from_secs(10);
+/// A client that has not closed the connection by then has lost control. The server closes it, so that the test fails
+/// instead of hanging.
+const TIME_LIMIT: Duration = Duration::from_secs(10);
 
-/// A record with one HelloRequest, which a client in a handshake has to ignore (RFC 5246 section 7.4.1.1).
+/// A record with one HelloRequest, which a client must ignore during a handshake (RFC 5246 section 7.4.1.1).
 const HELLO_REQUEST: &[u8] = &[22, 3, 3, 0, 4, 0, 0, 0, 0];
 
-/// Answers whatever the client says with HelloRequests, until the client goes.
+/// Answers the ClientHello with HelloRequests until the client closes the connection.
 pub fn hello_requests(mut stream: TcpStream) {
-    // A hello is longer than this, and may come in pieces.
+    // The ClientHello may be longer than this, or arrive in pieces; the rest is not needed.
     let _ = stream.read(&mut [0; 4096]);
-    end_after_all(&stream);
+    shut_down_later(&stream);
     let block = HELLO_REQUEST.repeat(7000);
     while stream.write_all(&block).is_ok() {}
 }
 
-/// Shakes hands by TLS 1.3, then sends session tickets until the client goes.
+/// Completes a TLS 1.3 handshake, then sends session tickets until the client closes the connection.
 pub fn tickets(stream: TcpStream) {
-    end_after_all(&stream);
+    shut_down_later(&stream);
     let ssl = Ssl::new(&ticket_context()).expect("a TLS state");
-    // Tickets are a part of the server's handshake, which ends only when the client goes.
+    // Tickets are part of the server's handshake, which ends only when the client closes the connection.
     let _ = ssl.accept(stream);
 }
 
-fn end_after_all(stream: &TcpStream) {
+fn shut_down_later(stream: &TcpStream) {
     let stream = stream.try_clone().expect("a descriptor");
     std::thread::spawn(move || {
-        std::thread::sleep(MERCY);
+        std::thread::sleep(TIME_LIMIT);
         let _ = stream.shutdown(Shutdown::Both);
     });
 }

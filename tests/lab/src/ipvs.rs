@@ -1,4 +1,5 @@
-//! IPVS tables as `ipvsadm` shows them, and what daemons make of a configuration. For use inside [`crate::uml`].
+//! IPVS tables as `ipvsadm` lists them, and the tables that daemons program for a configuration. For use inside
+//! [`crate::uml`].
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,12 +13,12 @@ use crate::daemon::Daemon;
 use crate::netns::{Netns, next_lab};
 use crate::process::Proc;
 
-/// Time for a daemon to program its table.
+/// Time limit for a daemon to program its table.
 const LIMIT: Duration = Duration::from_secs(30);
-/// A table that stays the same for so long is complete.
+/// A table that has not changed for this long is complete.
 const SETTLED: Duration = Duration::from_millis(1500);
 
-/// What `ipvsadm ARGS` (words separated by blanks) prints in a namespace.
+/// The output of `ipvsadm ARGS` (separated by spaces) in a namespace.
 pub fn ipvsadm(netns: &Netns, args: &str) -> String {
     let output = netns.command("ipvsadm").args(args.split_whitespace()).output().expect("ipvsadm");
     let errors = String::from_utf8_lossy(&output.stderr);
@@ -25,7 +26,7 @@ pub fn ipvsadm(netns: &Netns, args: &str) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// Has `ipvsadm -R` program the lines of commands.
+/// Runs `ipvsadm -R` with these lines.
 pub fn restore(netns: &Netns, lines: &str) {
     let mut command = netns.command("ipvsadm");
     command.arg("-R").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -36,7 +37,7 @@ pub fn restore(netns: &Netns, lines: &str) {
     assert!(output.status.success() && errors.is_empty(), "ipvsadm -R: {errors}");
 }
 
-/// The table as text: for people with weights and limits, and as commands, both in the order of their lines' services.
+/// The table as text: the listings with weights and limits, and the commands of `ipvsadm -S`, sorted by service.
 pub fn shown(netns: &Netns) -> String {
     let listed = sorted(&ipvsadm(netns, "-ln --exact"), |line| !line.starts_with("  -> "));
     let limits = sorted(&ipvsadm(netns, "-ln --thresholds --exact"), |line| !line.starts_with("  -> "));
@@ -44,7 +45,7 @@ pub fn shown(netns: &Netns) -> String {
     [listed, limits, saved].join("\n")
 }
 
-/// What a daemon has programmed for a configuration once its table stays the same, or is `expected`.
+/// The table that a daemon programs for a configuration, once it is `expected` or, without that, does not change.
 pub fn programmed(daemon: Daemon, conf: &str, expected: Option<&str>) -> String {
     let netns = Netns::new(next_lab(), "director");
     let dir = TempDir::with_prefix("ipvs").expect("a temporary directory");
@@ -65,7 +66,7 @@ pub fn programmed(daemon: Daemon, conf: &str, expected: Option<&str>) -> String 
             Some(expected) => last.0 == expected,
             None => last.0.contains("-A ") && last.1.elapsed() >= SETTLED,
         };
-        assert!(running.is_running(), "{} has ended: {}", daemon.name(), running.log());
+        assert!(running.is_running(), "{} has exited: {}", daemon.name(), running.log());
         if complete || Instant::now() >= deadline {
             return last.0;
         }
@@ -73,25 +74,25 @@ pub fn programmed(daemon: Daemon, conf: &str, expected: Option<&str>) -> String 
     }
 }
 
-/// Asserts that our daemon programs for a configuration what C keepalived does.
+/// Asserts that our daemon and C keepalived program the same table for a configuration.
 pub fn compare_with_c(conf: &str) {
     let theirs = programmed(Daemon::C, conf, None);
     let ours = programmed(Daemon::Ours, conf, Some(&theirs));
     assert_same(&ours, &theirs);
 }
 
-/// Asserts that two tables shown are the same; says which lines differ.
+/// Asserts that two tables of [`shown`] are the same; prints the lines that differ.
 pub fn assert_same(ours: &str, theirs: &str) {
     let lines = |text: &str, other: &str, sign: &str| -> String {
         let others: BTreeSet<&str> = other.lines().collect();
         text.lines().filter(|line| !others.contains(line)).map(|line| format!("{sign} {line}\n")).collect()
     };
     let (wrong, missing) = (lines(ours, theirs, "+"), lines(theirs, ours, "-"));
-    assert!(ours == theirs, "the tables differ: + ours alone, - theirs alone\n{wrong}{missing}");
+    assert!(ours == theirs, "the tables differ: + only ours, - only theirs\n{wrong}{missing}");
 }
 
-/// A listing with its services in order of text, and the lines of each below it in order: the kernel lists services by
-/// hash and destinations by age.
+/// Sorts the services of a listing, and the lines of each service: the kernel lists services by hash and destinations by
+/// age.
 fn sorted(listing: &str, begins_service: impl Fn(&str) -> bool) -> String {
     let mut services: Vec<Vec<&str>> = Vec::new();
     for line in listing.lines() {

@@ -1,4 +1,4 @@
-//! The machine the labs share: who may load it, and how still it stood.
+//! The machine that the labs share: reserving it, and measuring its stalls.
 
 use std::fs::File;
 use std::sync::Arc;
@@ -12,12 +12,12 @@ use nix::unistd::Pid;
 
 use crate::{Stamp, now};
 
-/// Waits until no other lab runs, then keeps them away until dropped: for labs that measure time.
+/// Waits until no other lab is running and reserves the machine until dropped, for labs that measure time.
 pub fn alone() -> Flock<File> {
     turn(FlockArg::LockExclusive)
 }
 
-/// Waits until no lab runs [`alone`], then keeps such labs away until dropped.
+/// Waits until no lab runs [`alone`], and keeps such labs waiting until dropped.
 pub fn shared() -> Flock<File> {
     turn(FlockArg::LockShared)
 }
@@ -28,34 +28,34 @@ fn turn(how: FlockArg) -> Flock<File> {
     Flock::lock(file, how).expect("a lock")
 }
 
-/// Whether the long forms of the labs are wanted (`make soak`, by LAB_SOAK=1).
+/// Whether to run the long forms of the labs (`make soak`, LAB_SOAK=1).
 pub fn soak() -> bool {
     std::env::var_os("LAB_SOAK").is_some_and(|value| value == "1")
 }
 
-/// The `n`-th processor this process may use, counting round and round.
+/// The `n`-th processor that this process may use, modulo their number.
 pub fn processor(n: usize) -> usize {
     let allowed = sched_getaffinity(Pid::from_raw(0)).expect("our own processors");
     let allowed: Vec<usize> = (0..CpuSet::count()).filter(|cpu| allowed.is_set(*cpu).unwrap_or(false)).collect();
     allowed[n % allowed.len()]
 }
 
-/// Stretches of time in which a processor did not run a thread that was due.
+/// Periods in which a processor did not run a thread that was due.
 pub type Stalls = Vec<(Stamp, Stamp)>;
 
-/// Threads, one on each processor, that want to wake every 2 ms and note when they could not.
+/// Threads, one per processor, that wake every 2 ms and record when they were late.
 ///
-/// A busy or throttled machine makes any program late; what a daemon is blamed for is only the
-/// part of its lateness in which the witnesses ran.
+/// A busy or throttled machine delays every program; only the part of a daemon's delay in which the
+/// witnesses were on time is the daemon's fault.
 #[derive(Debug)]
 pub struct Witness {
     stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<Stalls>>,
 }
 
-/// How often a witness wants to wake.
+/// Interval at which a witness wakes.
 const TICK: Duration = Duration::from_millis(2);
-/// Lateness not worth noting.
+/// Lateness that is not recorded.
 const USUAL: Duration = Duration::from_millis(3);
 
 impl Witness {
@@ -70,7 +70,7 @@ impl Witness {
         Self { threads: threads.collect(), stop }
     }
 
-    /// Ends watching; returns the stalls of each processor.
+    /// Stops watching; returns the stalls of each processor.
     pub fn stop(self) -> Vec<Stalls> {
         self.stop.store(true, Ordering::Relaxed);
         self.threads.into_iter().map(|thread| thread.join().expect("a witness")).collect()
@@ -95,15 +95,15 @@ fn watch(processor: usize, stop: &AtomicBool) -> Stalls {
     stalls
 }
 
-/// For how much of the time between two moments the processor that stood still most did so.
+/// The total stall between two times of the processor that stalled most.
 pub fn stalled(processors: &[Stalls], from: Stamp, to: Stamp) -> Duration {
     let overlap = |&(start, end): &(Stamp, Stamp)| end.min(to).saturating_sub(start.max(from));
     let sums = processors.iter().map(|stalls| stalls.iter().map(overlap).sum());
     sums.max().unwrap_or_default()
 }
 
-/// The longest time without an event between two moments; gaps longer than `limit` count less the stalls of the
-/// machine in them.
+/// The longest time without an event between two times. The machine's stalls are subtracted from gaps longer than
+/// `limit`.
 pub fn longest_gap(events: &[Stamp], from: Stamp, to: Stamp, limit: Duration, stalls: &[Stalls]) -> Duration {
     let ends = [&[from], events, &[to]].concat();
     let gaps = ends.windows(2).map(|pair| {

@@ -1,4 +1,4 @@
-//! A mail relay: a real SMTP server that keeps what it is sent.
+//! A mail relay: a real SMTP server that stores the mails it receives.
 
 use std::fs;
 use std::net::{SocketAddr, TcpStream};
@@ -9,10 +9,10 @@ use crate::netns::Netns;
 use crate::process::Proc;
 use crate::wait_until;
 
-/// Time for the relay to start, and for mails that may have to be tried again.
+/// Time limit for the start of the relay, and for mails that may be sent again.
 const LIMIT: Duration = Duration::from_secs(40);
 
-/// A running relay. One that is started with the directory of an earlier one has its mails, too.
+/// A running relay. A relay started with the directory of an earlier one has the mails of that one, too.
 #[derive(Debug)]
 pub struct Relay {
     process: Proc,
@@ -20,7 +20,7 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// Starts it with files below `directory`; returns when it takes connections.
+    /// Starts the relay with files below `directory`; returns when it accepts connections.
     pub fn start(netns: &Netns, address: SocketAddr, directory: &Path) -> Relay {
         let directory = directory.join("mail");
         let mut command = netns.command("aiosmtpd");
@@ -30,12 +30,12 @@ impl Relay {
         Relay { process, directory }
     }
 
-    /// Kills it; its mails stay.
+    /// Kills the relay; its mails are kept.
     pub fn stop(&mut self) {
         self.process.kill_group();
     }
 
-    /// The mails so far, sorted by text, without what differs in each run.
+    /// The mails so far, sorted by text, without the parts that differ in each run.
     pub fn mails(&self) -> Vec<String> {
         let files = fs::read_dir(self.directory.join("new")).into_iter().flatten().flatten();
         let mails = files.map(|file| {
@@ -50,7 +50,7 @@ impl Relay {
         mails
     }
 
-    /// Their subjects, sorted.
+    /// The subjects of the mails so far, sorted.
     pub fn subjects(&self) -> Vec<String> {
         let mails = self.mails();
         let subjects = mails.iter().flat_map(|mail| mail.lines().find_map(|line| line.strip_prefix("Subject: ")));
@@ -59,7 +59,7 @@ impl Relay {
         subjects
     }
 
-    /// Waits until there are mails of these subjects (sorted) and no others.
+    /// Waits until the subjects of the mails are exactly these (sorted).
     pub fn await_subjects(&self, wanted: &[&str]) {
         let mut subjects = Vec::new();
         let reached = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
@@ -69,7 +69,7 @@ impl Relay {
             });
         }));
         if let Err(panic) = reached {
-            eprintln!("--- there are: {subjects:#?}");
+            eprintln!("--- subjects found: {subjects:#?}");
             std::panic::resume_unwind(panic);
         }
     }

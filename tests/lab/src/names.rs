@@ -1,4 +1,4 @@
-//! Name servers that never answer, for programs started in a namespace.
+//! A name server that never answers, for programs started in a namespace.
 
 use std::fs;
 use std::net::UdpSocket;
@@ -6,16 +6,16 @@ use std::path::PathBuf;
 
 use crate::netns::Netns;
 
-/// Where programs of the namespace send their questions.
+/// Address of the name server for programs of the namespace.
 pub const NAME_SERVER: &str = "127.0.0.53";
 
-/// Files of /etc that programs started in a namespace see instead of the usual ones, until this is dropped.
+/// Files that replace those of /etc for programs started in a namespace, until this is dropped.
 #[derive(Debug)]
 pub struct Etc(PathBuf);
 
 impl Etc {
-    /// The name server answers nobody until the socket is dropped; users are sought with its help.
-    /// A question is given up after twice `patience` seconds.
+    /// Configures a name server that does not answer while the returned socket is open; user look-ups use it too.
+    /// A query times out after twice `patience` seconds.
     pub fn with_dead_name_server(netns: &Netns, patience: u32) -> (Etc, UdpSocket) {
         let etc = Etc(PathBuf::from("/etc/netns").join(netns.name()));
         fs::create_dir_all(&etc.0).expect("root may write to /etc");
@@ -33,7 +33,7 @@ impl Etc {
 impl Drop for Etc {
     fn drop(&mut self) {
         fs::remove_dir_all(&self.0).expect("our own directory");
-        // Others may have theirs beside it.
+        // Fails while other labs have files there.
         let _ = fs::remove_dir("/etc/netns");
     }
 }

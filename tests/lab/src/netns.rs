@@ -1,4 +1,4 @@
-//! A network namespace of our own: made, entered, and taken away with all that runs in it.
+//! Network namespaces: created, entered, and removed with the processes in them.
 
 use std::fs::{self, File};
 use std::path::PathBuf;
@@ -12,18 +12,18 @@ use nix::unistd::Pid;
 
 use crate::process::output_of;
 
-/// Names start with this and the pid of the test process that made the namespace.
+/// Names start with this and the process ID of the test.
 const PREFIX: &str = "kalab";
 
-/// A network namespace; dropping it kills what runs inside and deletes it.
+/// A network namespace; dropping it kills the processes inside and deletes it.
 #[derive(Debug)]
 pub struct Netns {
     name: String,
 }
 
 impl Netns {
-    /// Makes a namespace whose name ends in `-role`, with its loopback up and IPv6 addresses usable
-    /// at once (no duplicate address detection).
+    /// Creates a namespace whose name ends in `-role`, with its loopback interface up and without
+    /// duplicate address detection.
     pub fn new(lab: u32, role: &str) -> Self {
         let name = format!("{PREFIX}-{}-{lab}-{role}", std::process::id());
         output_of(Command::new("ip").args(["netns", "add", &name]));
@@ -35,36 +35,36 @@ impl Netns {
         netns
     }
 
-    /// The name that `ip netns` knows.
+    /// The name for `ip netns`.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Runs `ip ARGS` (words separated by blanks) inside and returns what it printed.
+    /// Runs `ip ARGS` (separated by spaces) inside and returns its output.
     pub fn ip(&self, args: &str) -> String {
         output_of(Command::new("ip").args(["-n", &self.name]).args(args.split_whitespace()))
     }
 
-    /// A command that will run `program` inside.
+    /// A command that runs `program` inside.
     pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.name]).arg(program);
         command
     }
 
-    /// Sets a sysctl of the namespace, `path` as below /proc/sys.
+    /// Sets a sysctl of the namespace; `path` is below /proc/sys.
     pub fn sysctl(&self, path: &str, value: &str) {
         let file = PathBuf::from("/proc/sys").join(path);
         self.enter(|| fs::write(&file, value)).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     }
 
-    /// The value of a sysctl of the namespace, `path` as below /proc/sys; `None` when there is no such.
+    /// The value of a sysctl of the namespace; `path` is below /proc/sys. `None` when it does not exist.
     pub fn sysctl_value(&self, path: &str) -> Option<String> {
         let file = PathBuf::from("/proc/sys").join(path);
         self.enter(|| fs::read_to_string(&file)).ok().map(|value| value.trim_end().to_owned())
     }
 
-    /// Runs `work` on a thread of its own inside the namespace.
+    /// Runs `work` on a thread inside the namespace and waits for it.
     pub fn enter<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         std::thread::scope(|scope| {
             let inside = scope.spawn(|| {
@@ -75,13 +75,13 @@ impl Netns {
         })
     }
 
-    /// Starts a thread inside the namespace that goes on beside the caller; programs that it runs are inside, too.
+    /// Starts a thread inside the namespace; programs that it runs are inside, too.
     pub fn spawn<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
-        // A thread is where its maker is.
+        // A new thread is in the namespace of the thread that starts it.
         self.enter(|| std::thread::spawn(work))
     }
 
-    /// Moves the calling thread into the namespace. Sockets stay where they were made.
+    /// Moves the calling thread into the namespace. Existing sockets stay in their namespace.
     pub fn join_thread(&self) {
         let file = File::open(self.file()).expect("the namespace exists");
         setns(file, CloneFlags::CLONE_NEWNET).expect("root may enter a namespace");
@@ -104,15 +104,15 @@ pub fn next_lab() -> u32 {
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-/// Takes away what test processes that were killed left behind.
+/// Removes the namespaces of test processes that were killed.
 pub fn sweep() {
     let Ok(entries) = fs::read_dir("/run/netns") else {
         return;
     };
     for entry in entries.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        let maker = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').nth(1));
-        if maker.is_some_and(|pid| !PathBuf::from("/proc").join(pid).exists()) {
+        let owner = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').nth(1));
+        if owner.is_some_and(|pid| !PathBuf::from("/proc").join(pid).exists()) {
             remove(&name);
         }
     }

@@ -1,4 +1,4 @@
-//! Processes of a lab: started in a group of their own, logged to a file, killed when dropped.
+//! Processes of a lab: started in their own process group, logged to a file, killed when dropped.
 
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
@@ -13,7 +13,7 @@ use nix::unistd::Pid;
 
 use crate::wait_for;
 
-/// A running process and its group; its standard output and error are in [`Proc::log`].
+/// A running process and its group. [`Proc::log`] has its standard output and error.
 #[derive(Debug)]
 pub struct Proc {
     child: Child,
@@ -31,27 +31,27 @@ impl Proc {
         Self { child, log: log.to_owned(), ended: None }
     }
 
-    /// The process started, which leads its group.
+    /// The process ID, which is also that of the group.
     pub fn pid(&self) -> Pid {
         Pid::from_raw(self.child.id().try_into().expect("a pid fits an i32"))
     }
 
-    /// What it has written so far.
+    /// The output so far.
     pub fn log(&self) -> String {
         String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
     }
 
-    /// Sends a signal to the process alone.
+    /// Sends a signal to the process, not to its group.
     pub fn signal(&self, signal: Signal) {
         kill(self.pid(), signal).expect("a running process");
     }
 
-    /// Whether the process has not ended yet.
+    /// Whether the process is still running.
     pub fn is_running(&mut self) -> bool {
         self.status().is_none()
     }
 
-    /// Kills the whole group with -9, as an operator's `kill -9 -PGID`.
+    /// Kills the whole group, as `kill -9 -PGID`.
     pub fn kill_group(&mut self) {
         if self.ended.is_none() {
             let _ = killpg(self.pid(), Signal::SIGKILL);
@@ -59,9 +59,9 @@ impl Proc {
         }
     }
 
-    /// Waits for the process to end by itself.
+    /// Waits until the process exits by itself.
     pub fn wait(&mut self, limit: Duration) -> ExitStatus {
-        wait_for(limit, "the process has ended", || self.status())
+        wait_for(limit, "the process has exited", || self.status())
     }
 
     fn status(&mut self) -> Option<ExitStatus> {
@@ -78,13 +78,13 @@ impl Drop for Proc {
     }
 }
 
-/// Has the orphans of this test's daemons come to the test, which sees to it that they do not stay
-/// about as zombies: C keepalived takes a zombie with the pid of its pid file for itself.
+/// Makes the test the reaper of its daemons' orphans, so that they do not stay as zombies: C keepalived
+/// takes a zombie with the process ID of its pid file for a running daemon.
 pub fn adopt_orphans() {
-    prctl::set_child_subreaper(true).expect("a kernel that knows subreapers");
+    prctl::set_child_subreaper(true).expect("a kernel with subreapers");
 }
 
-/// Whether a process, perhaps an orphan that came to us, has ended.
+/// Whether a process has exited; reaps it if it is an orphan of ours.
 pub fn is_gone(pid: i32) -> bool {
     match waitpid(Pid::from_raw(pid), Some(WaitPidFlag::WNOHANG)) {
         Ok(WaitStatus::StillAlive) => false,
@@ -93,14 +93,14 @@ pub fn is_gone(pid: i32) -> bool {
     }
 }
 
-/// Runs a command to its end; panics unless it succeeds. Returns its standard output.
+/// Runs a command and returns its standard output; panics unless the command succeeds.
 pub fn output_of(command: &mut Command) -> String {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     assert!(output.status.success(), "{command:?}: {}: {}", output.status, String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// Resident memory of a process in KiB, and its open descriptors.
+/// Resident memory of a process in KiB, and its number of open descriptors.
 pub fn footprint(pid: i32) -> (u64, usize) {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a running process");
     let memory = status

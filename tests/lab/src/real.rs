@@ -1,4 +1,4 @@
-//! Real servers of every kind that is checked, on the loopback of a router: nginx, aiosmtpd, dnsmasq.
+//! Real servers for the checkers on the loopback interface of a router: nginx, aiosmtpd, dnsmasq.
 
 use std::fs;
 use std::net::{TcpStream, UdpSocket};
@@ -17,12 +17,12 @@ pub const HTTPS: u16 = 8443;
 pub const SMTP: u16 = 2525;
 /// Port of [`dns`].
 pub const DNS: u16 = 5353;
-/// What `/page` of [`nginx`] holds at first.
+/// The initial content of `/page` of [`nginx`].
 pub const PAGE: &str = "Hello, health\n";
-/// Time for a server to start.
+/// Time limit for the start of a server.
 const LIMIT: Duration = Duration::from_secs(15);
 
-/// nginx with two names on each of its ports; returns when it listens.
+/// Starts nginx with two server names on each of its ports; returns when it listens.
 pub fn nginx(router: &Router) -> Proc {
     let conf = router.file("nginx.conf");
     let dir = conf.parent().expect("a directory").to_owned();
@@ -66,14 +66,14 @@ fn nginx_conf(dir: &Path) -> String {
     )
 }
 
-/// aiosmtpd, which takes mail and throws it away.
+/// Starts aiosmtpd, which accepts mails and discards them.
 pub fn smtp(router: &Router) -> Proc {
     let server = router.run("aiosmtpd", &["-n", "-l", &format!("127.0.0.1:{SMTP}"), "-c", "aiosmtpd.handlers.Sink"]);
     await_port(router, SMTP);
     server
 }
 
-/// dnsmasq as the authority of a zone of its own.
+/// Starts dnsmasq as the authoritative server of the zone lab.test.
 pub fn dns(router: &Router) -> Proc {
     let port = format!("--port={DNS}");
     let server = router.run(

@@ -1,4 +1,4 @@
-//! A router of the lab: a seat for a daemon, with its files and its interface eth0.
+//! A router of the lab: a network namespace with interface eth0 and a directory, in which a daemon runs.
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
@@ -16,13 +16,13 @@ use crate::process::{Proc, is_gone, output_of};
 use crate::snmp::Snmp;
 use crate::{Stamp, now, wait_for, wait_until};
 
-/// A router; it runs one daemon at a time and perhaps an snmpd beside it.
+/// A router; it runs at most one daemon, and an snmpd after [`Router::start_snmp`].
 #[derive(Debug)]
 pub struct Router {
     daemon: Option<Proc>,
     /// The master agent and the trap sink, once [`Router::start_snmp`] was called.
     pub snmp: Option<Snmp>,
-    /// The argument of `-A`.
+    /// The argument of the daemon's option `-A`.
     agentx: Option<String>,
     netns: Netns,
     number: usize,
@@ -30,34 +30,34 @@ pub struct Router {
 }
 
 impl Router {
-    /// A router without a daemon; its files go to a directory of its own below `dir`.
+    /// A router without a daemon. Its files are in a directory of its own below `dir`.
     pub(crate) fn new(number: usize, netns: Netns, dir: &Path) -> Self {
         let dir = dir.join(format!("router{number}"));
         fs::create_dir(&dir).expect("a directory");
         Self { daemon: None, snmp: None, agentx: None, netns, number, dir }
     }
 
-    /// Its number in the lab, from 1; also the last octet of its addresses.
+    /// The router's number in the lab, from 1; also the last octet of its addresses.
     pub fn number(&self) -> usize {
         self.number
     }
 
-    /// Its namespace.
+    /// The router's namespace.
     pub fn netns(&self) -> &Netns {
         &self.netns
     }
 
-    /// Its directory.
+    /// The router's directory.
     pub fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// Writes its keepalived.conf.
+    /// Writes the router's keepalived.conf.
     pub fn configure(&self, text: &str) {
         fs::write(self.file("keepalived.conf"), text).expect("a writable directory");
     }
 
-    /// Writes a shell script among its files and returns its path.
+    /// Writes a shell script to the router's directory and returns its path.
     pub fn script(&self, name: &str, lines: &str) -> PathBuf {
         let path = self.file(name);
         fs::write(&path, format!("#!/bin/sh\n{lines}")).expect("a writable directory");
@@ -65,7 +65,7 @@ impl Router {
         path
     }
 
-    /// A program beside the daemon; its output goes to `NAME.log`.
+    /// Starts a further program; its output goes to `NAME.log`.
     pub fn run(&self, program: &str, arguments: &[&str]) -> Proc {
         let name = program.rsplit('/').next().unwrap_or(program);
         let mut command = self.netns.command(program);
@@ -73,7 +73,7 @@ impl Router {
         Proc::spawn(command, &self.file(&format!("{name}.log")))
     }
 
-    /// A key and a certificate made by openssl for `name`, as `NAME.key` and `NAME.pem`.
+    /// Creates a key and a self-signed certificate for `name` with openssl, as `NAME.key` and `NAME.pem`.
     pub fn certificate(&self, name: &str) {
         let (key, certificate) = (self.file(&format!("{name}.key")), self.file(&format!("{name}.pem")));
         let mut command = Command::new("openssl");
@@ -82,39 +82,40 @@ impl Router {
         output_of(&mut command);
     }
 
-    /// Starts snmpd and snmptrapd; a daemon started afterwards is told to use them.
+    /// Starts snmpd and snmptrapd; daemons started afterwards use them.
     pub fn start_snmp(&mut self) -> &mut Snmp {
         let socket = format!("unix:{}", self.file("agentx").display());
         self.start_snmp_on(&socket, &socket)
     }
 
-    /// The same with the address of the AgentX socket in the words of snmpd and in those of `-A`.
+    /// As [`Router::start_snmp`], with the address of the AgentX socket in the syntax of snmpd and in that of `-A`.
     pub fn start_snmp_on(&mut self, for_snmpd: &str, for_daemon: &str) -> &mut Snmp {
         self.agentx = Some(for_daemon.to_owned());
         self.snmp.insert(Snmp::start(&self.netns, &self.dir, for_snmpd))
     }
 
-    /// Has daemons started afterwards use the AgentX socket at `address`, whoever may listen there.
+    /// Has daemons started afterwards use the AgentX socket at `address`, without starting snmpd.
     pub fn use_agentx(&mut self, address: &str) {
         self.agentx = Some(address.to_owned());
     }
 
-    /// Its snmpd and snmptrapd.
+    /// The router's snmpd and snmptrapd.
     pub fn snmp(&mut self) -> &mut Snmp {
         self.snmp.as_mut().expect("start_snmp was called")
     }
 
-    /// Starts a daemon with the configuration last written, for VRRP alone.
+    /// Starts a daemon with the configuration last written, for VRRP only.
     pub fn start(&mut self, daemon: Daemon) {
         self.start_with(self.command(daemon));
     }
 
-    /// Starts a daemon with the configuration last written, for health checks alone.
+    /// Starts a daemon with the configuration last written, for health checks only.
     pub fn start_checkers(&mut self, daemon: Daemon) {
         self.start_with(self.checkers_command(daemon));
     }
 
-    /// The same by the daemon's own program and without a detailed log, for benchmarks; gives the time it began.
+    /// As [`Router::start_checkers`], but directly from the namespace and without a detailed log, for benchmarks; returns
+    /// the time of the start.
     pub fn start_checkers_bare(&mut self, daemon: Daemon, extra: &[&str]) -> Instant {
         let mut command = self.configured(daemon.program());
         command.arg("-C").arg("-c").arg(self.file("checkers.pid")).args(extra).args(self.snmp_arguments());
@@ -131,7 +132,7 @@ impl Router {
         command
     }
 
-    /// Starts a daemon by a command line of one's own.
+    /// Starts a daemon with a command line of the caller.
     pub fn start_with(&mut self, mut command: Command) {
         command.args(self.snmp_arguments());
         self.daemon = Some(Proc::spawn(command, &self.file("daemon.log")));
@@ -141,14 +142,14 @@ impl Router {
         self.agentx.iter().flat_map(|address| ["-x", "-A", address]).collect()
     }
 
-    /// The command line of a daemon in the foreground that touches no file outside of its directory.
+    /// The command line of [`Router::start`]: in the foreground, with all files in the router's directory.
     pub fn command(&self, daemon: Daemon) -> Command {
         let mut command = self.without_parts(daemon);
         command.arg("-P").arg("-r").arg(self.file("vrrp.pid"));
         command
     }
 
-    /// The command line of a daemon that does all its work.
+    /// The command line of a daemon with all its processes.
     pub fn whole(&self, daemon: Daemon) -> Command {
         let mut command = self.without_parts(daemon);
         command.arg("-r").arg(self.file("vrrp.pid")).arg("-c").arg(self.file("checkers.pid"));
@@ -169,7 +170,7 @@ impl Router {
         command
     }
 
-    /// The same command with a log on its terminal that nobody reads and that takes nothing, as long as the file is open.
+    /// The same command with standard error to a full pipe that is not read, while the returned file is open.
     pub fn with_unread_log(&self, daemon: &Command) -> (Command, File) {
         let fifo = self.file("unread");
         nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).expect("our own directory");
@@ -188,18 +189,18 @@ impl Router {
         self.daemon.as_mut().expect("a started daemon")
     }
 
-    /// Kills the daemon's whole process group with -9; returns the time of the deed.
+    /// Kills the daemon's whole process group with -9; returns the time of the kill.
     pub fn kill9(&mut self) -> Stamp {
         let pids = self.daemon_pids();
         let at = now();
         self.daemon().kill_group();
-        wait_until(Duration::from_secs(2), "kill -9 of the group leaves none of it", || {
+        wait_until(Duration::from_secs(2), "all processes of the group have exited after kill -9", || {
             pids.iter().all(|&pid| is_gone(pid))
         });
         at
     }
 
-    /// Stops the daemon with SIGTERM and waits for its end; returns the time of the signal.
+    /// Stops the daemon with SIGTERM and waits until it exits; returns the time of the signal and the exit status.
     pub fn stop(&mut self) -> (Stamp, ExitStatus) {
         let at = now();
         self.daemon().signal(Signal::SIGTERM);
@@ -228,7 +229,7 @@ impl Router {
         })
     }
 
-    /// All processes of the daemon that live in this router's namespace.
+    /// All processes of the daemon in this router's namespace.
     pub fn daemon_pids(&self) -> Vec<i32> {
         let pids = output_of(Command::new("ip").args(["netns", "pids", self.netns.name()]));
         let pids = pids.split_whitespace().filter_map(|pid| pid.parse().ok());
@@ -240,7 +241,7 @@ impl Router {
         .collect()
     }
 
-    /// Whether `address` is on any of its interfaces.
+    /// Whether any of the router's interfaces has `address`.
     pub fn holds(&self, address: IpAddr) -> bool {
         let address = address.to_string();
         self.netns.ip("-o address show").lines().any(|line| {
@@ -249,25 +250,25 @@ impl Router {
         })
     }
 
-    /// How many of its addresses start with `prefix`.
+    /// Number of addresses of eth0 that start with `prefix`.
     pub fn count_addresses(&self, prefix: &str) -> usize {
         let shown = self.netns.ip("-o address show dev eth0");
         let words = shown.lines().filter_map(|line| line.split_whitespace().nth(3));
         words.filter(|address| address.starts_with(prefix)).count()
     }
 
-    /// A file of this router.
+    /// The path of a file in the router's directory.
     pub fn file(&self, name: &str) -> PathBuf {
         self.dir.join(name)
     }
 
-    /// What the daemon has logged on its terminal.
+    /// The daemon's log on standard output and standard error.
     pub fn log(&self) -> String {
         let log = fs::read(self.file("daemon.log")).unwrap_or_default();
         String::from_utf8_lossy(&log).into_owned()
     }
 
-    /// Prints the ends of the logs, for a test that failed.
+    /// Prints the ends of the logs, for a failed test.
     pub(crate) fn show_logs(&self) {
         for name in ["daemon.log", "snmpd.log", "snmptrapd.log"] {
             let log = fs::read(self.file(name)).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Servers that answer honestly, by passing on what a real one says, until they are told to behave as no real one does.
+//! Servers that forward connections to a real server, or misbehave as no real server does.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -10,33 +10,33 @@ use socket2::SockRef;
 use crate::hostile;
 use crate::netns::Netns;
 
-/// What becomes of a connection.
+/// The behaviour of a [`Relay`] towards new connections.
 #[derive(Debug, Clone, Copy)]
 pub enum Manner {
-    /// It is passed on to the real server.
+    /// Forwards the connection to the real server.
     Honest,
-    /// It is taken, and nothing is ever said.
+    /// Accepts the connection and sends nothing.
     Silent,
-    /// It is reset as soon as something was heard or a moment has passed.
+    /// Resets the connection after the first data, or after 50 ms.
     Resets,
-    /// These octets are said, then the sending side is closed; the other stays open.
+    /// Sends these octets, then closes the sending side only.
     HalfCloses(&'static [u8]),
-    /// These octets are said, then nothing more.
+    /// Sends these octets, then nothing more.
     Says(&'static [u8]),
-    /// The first octets are said, then the second ones again and again.
+    /// Sends the first octets, then the second ones repeatedly without end.
     Endless(&'static [u8], &'static [u8]),
-    /// The first octets are said, then the second ones again and again, an octet every few milliseconds.
+    /// Sends the first octets, then the second ones repeatedly, one octet every 5 ms.
     Drips(&'static [u8], &'static [u8]),
-    /// The hello of TLS is answered with HelloRequests without end.
+    /// Answers the TLS ClientHello with HelloRequests without end.
     HelloRequests,
-    /// The handshake of TLS is followed by session tickets without end.
+    /// Sends session tickets without end after the TLS handshake.
     Tickets,
 }
 
 /// Time between two octets of [`Manner::Drips`].
 const DRIP: Duration = Duration::from_millis(5);
 
-/// A TCP port of a namespace in front of another one.
+/// A TCP port of a namespace that forwards to another port.
 #[derive(Debug)]
 pub struct Relay {
     manner: Arc<Mutex<Manner>>,
@@ -44,7 +44,7 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// Listens on the loopback address at `port`; honest connections go on to `real`.
+    /// Listens on the loopback address at `port`; honest connections are forwarded to port `real`.
     pub fn start(netns: &Netns, port: u16, real: u16) -> Self {
         let manner = Arc::new(Mutex::new(Manner::Honest));
         let listener = netns.enter(|| TcpListener::bind(local(port)).expect("a free port"));
@@ -58,7 +58,7 @@ impl Relay {
         Self { manner, listener }
     }
 
-    /// Connections taken from now on fare like this.
+    /// Sets the behaviour towards new connections.
     pub fn be(&self, manner: Manner) {
         *self.manner.lock().expect("not poisoned") = manner;
     }
@@ -66,14 +66,14 @@ impl Relay {
 
 impl Drop for Relay {
     fn drop(&mut self) {
-        // Ends the waiting for connections.
+        // Ends the thread that accepts connections.
         let _ = SockRef::from(&self.listener).shutdown(Shutdown::Both);
     }
 }
 
-/// Failures are those of the peer, who may leave at any time.
+/// Handles a connection. Errors are ignored: the peer may close it at any time.
 fn serve(mut stream: TcpStream, manner: Manner, real: u16) {
-    let mut say = |octets: &[u8]| stream.write_all(octets).is_ok();
+    let mut send = |octets: &[u8]| stream.write_all(octets).is_ok();
     match manner {
         Manner::Honest => return pass_on(stream, real),
         Manner::HelloRequests => return hostile::hello_requests(stream),
@@ -86,20 +86,20 @@ fn serve(mut stream: TcpStream, manner: Manner, real: u16) {
         }
         Manner::Silent => {}
         Manner::HalfCloses(octets) => {
-            say(octets);
+            send(octets);
             let _ = stream.shutdown(Shutdown::Write);
         }
-        Manner::Says(octets) => drop(say(octets)),
+        Manner::Says(octets) => drop(send(octets)),
         Manner::Endless(first, more) => {
             let block = more.repeat((64 * 1024 / more.len()).max(1));
-            let mut going = say(first);
+            let mut going = send(first);
             while going {
-                going = say(&block);
+                going = send(&block);
             }
         }
         Manner::Drips(first, more) => {
-            if say(first) {
-                more.iter().cycle().take_while(|octet| say(&[**octet])).for_each(|_| std::thread::sleep(DRIP));
+            if send(first) {
+                more.iter().cycle().take_while(|octet| send(&[**octet])).for_each(|_| std::thread::sleep(DRIP));
             }
         }
     }
@@ -119,10 +119,10 @@ fn pass_on(stream: TcpStream, real: u16) {
     let _ = to.shutdown(Shutdown::Write);
 }
 
-/// What a [`Datagrams`] answers to a datagram.
+/// The function by which [`Datagrams`] answers a datagram.
 pub type Answer = fn(&[u8]) -> Option<Vec<u8>>;
 
-/// A UDP port of a namespace that answers each datagram as it is told.
+/// A UDP port of a namespace that answers datagrams by an [`Answer`].
 #[derive(Debug)]
 pub struct Datagrams {
     answer: Arc<Mutex<Option<Answer>>>,
@@ -136,30 +136,30 @@ impl Datagrams {
         let answer = Arc::new(Mutex::new(Some(answer)));
         let socket = netns.enter(|| UdpSocket::bind(local(port)).expect("a free port"));
         let before: Arc<Mutex<(&'static [Answer], usize)>> = Arc::default();
-        let (hears, current, garbage) = (socket.try_clone().expect("a descriptor"), answer.clone(), before.clone());
+        let (receiver, current, garbage) = (socket.try_clone().expect("a descriptor"), answer.clone(), before.clone());
         std::thread::spawn(move || {
             let mut datagram = [0; 2000];
-            // Errors tell that someone has gone who was answered before; the end is told by no answer.
+            // Errors are ICMP errors for earlier answers; the thread ends when `answer` is `None`.
             loop {
-                let heard = hears.recv_from(&mut datagram);
+                let received = receiver.recv_from(&mut datagram);
                 let Some(answer) = *current.lock().expect("not poisoned") else { break };
-                let Ok((length, from)) = heard else { continue };
+                let Ok((length, from)) = received else { continue };
                 let (first, times) = *garbage.lock().expect("not poisoned");
                 let first = std::iter::repeat_n(first, times).flatten();
                 for reply in first.chain([&answer]).filter_map(|answer| answer(&datagram[..length])) {
-                    let _ = hears.send_to(&reply, from);
+                    let _ = receiver.send_to(&reply, from);
                 }
             }
         });
         Self { answer, before, socket }
     }
 
-    /// Answers are preceded by these that many times from now on, as if someone else had sent them under this address.
+    /// Precedes each answer by these, `times` times, as if another host had forged them from this address.
     pub fn precede(&self, garbage: &'static [Answer], times: usize) {
         *self.before.lock().expect("not poisoned") = (garbage, times);
     }
 
-    /// Datagrams that come from now on are answered so.
+    /// Sets the answer to further datagrams.
     pub fn be(&self, answer: Answer) {
         *self.answer.lock().expect("not poisoned") = Some(answer);
     }

@@ -1,4 +1,4 @@
-//! The site of the case studies: directors between two networks, with everybody who depends on them.
+//! The site of the case studies: directors between two networks with a client, hosts and a mail relay.
 //!
 //! ```text
 //!   client           router 1            router 2
@@ -24,12 +24,12 @@ use crate::netns::{Netns, next_lab, sweep};
 use crate::process::adopt_orphans;
 use crate::router::Router;
 
-/// Where the mail relay listens.
+/// Address of the mail relay.
 const RELAY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::new(198, 51, 100, 5)), 25);
-/// For how long a client waits for a connection, and then for a word.
+/// How long a client waits for a connection, and then for an answer.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// The networks, and all that is in them. Dropping it takes all of it away: first the programs, then where they live.
+/// The networks and everything in them. Dropping it removes all: first the programs, then their namespaces.
 #[derive(Debug)]
 pub struct Site {
     directors: Vec<Router>,
@@ -37,7 +37,7 @@ pub struct Site {
     mail: Netns,
     client: Netns,
     servers: BTreeMap<&'static str, Server>,
-    /// What is at port 7 of the directors.
+    /// The servers at port 7 of the directors.
     _numbers: Vec<Server>,
     hosts: Vec<(u8, Netns)>,
     switch: Netns,
@@ -46,8 +46,8 @@ pub struct Site {
 }
 
 impl Site {
-    /// Makes the networks with a client, a mail relay that runs, and `directors` on which snmpd and snmptrapd run, and a
-    /// service at port 7 that says the director's number to everybody.
+    /// Creates the networks with a client, a running mail relay, and `directors` directors with snmpd, snmptrapd and a
+    /// server at port 7 that sends the director's number.
     pub fn new(directors: usize) -> Self {
         sweep();
         adopt_orphans();
@@ -88,7 +88,7 @@ impl Site {
         }
     }
 
-    /// Adds a host at 198.51.100.HOST that sends what is not for its network to `gateway`.
+    /// Adds a host at 198.51.100.HOST with the default gateway `gateway`.
     pub fn add_host(&mut self, host: u8, gateway: &str) -> &Netns {
         let netns = Netns::new(self.number, &format!("host{host}"));
         plug(&self.switch, &netns, "in0", "in", &format!("198.51.100.{host}"));
@@ -103,8 +103,8 @@ impl Site {
         &found.expect("add_host was called").1
     }
 
-    /// Starts the program of a real server at 198.51.100.HOST:PORT, or ends it. It answers with its own address and port,
-    /// on port 8080 as a web server.
+    /// Starts the program of a real server at 198.51.100.HOST:PORT, or stops it. It answers with its own address and port,
+    /// on port 8080 by HTTP.
     pub fn serve(&mut self, server: &'static str, serves: bool) {
         if !serves {
             self.servers.remove(server);
@@ -132,7 +132,7 @@ impl Site {
         &self.relay
     }
 
-    /// Kills the relay, or starts it again with the mails it had.
+    /// Kills the relay, or starts it again with its earlier mails.
     pub fn run_relay(&mut self, runs: bool) {
         if runs {
             self.relay = Relay::start(&self.mail, RELAY, self.dir.path());
@@ -141,22 +141,22 @@ impl Site {
         }
     }
 
-    /// Takes the cable of an address out, or puts it back.
+    /// Unplugs the cable of an address, or plugs it in again.
     pub fn cable(&self, address: &str, plugged: bool) {
         let state = if plugged { "up" } else { "down" };
         self.switch.ip(&format!("link set {} {state}", port_of(address)));
     }
 
-    /// What a client at `netns` hears who connects to `address`, perhaps after a request.
+    /// The answer to a client in `netns` that connects to `address` and sends `request`.
     pub fn ask(netns: &Netns, address: &str, request: &str) -> Option<String> {
         let address: SocketAddr = address.parse().expect("an address and a port");
         netns.enter(|| {
             let mut stream = TcpStream::connect_timeout(&address, PATIENCE).ok()?;
             stream.set_read_timeout(Some(PATIENCE)).ok()?;
             stream.write_all(request.as_bytes()).ok()?;
-            let mut heard = String::new();
-            stream.read_to_string(&mut heard).ok()?;
-            Some(heard)
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).ok()?;
+            Some(answer)
         })
     }
 }
@@ -171,7 +171,7 @@ impl Drop for Site {
     }
 }
 
-/// Says a text to everybody who connects to a port of a namespace, until it is dropped.
+/// A TCP server that sends a text on every connection to a port of a namespace, until it is dropped.
 #[derive(Debug)]
 struct Server(TcpListener);
 
@@ -182,7 +182,7 @@ impl Server {
         std::thread::spawn(move || {
             for mut stream in taker.incoming().map_while(Result::ok) {
                 let text = text.clone();
-                // A client may leave at any time.
+                // A client may close the connection at any time.
                 std::thread::spawn(move || {
                     let _ = stream.write_all(text.as_bytes());
                     let _ = stream.shutdown(Shutdown::Write);
@@ -196,7 +196,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Ends the waiting for connections.
+        // Ends the thread that accepts connections.
         let _ = SockRef::from(&self.0).shutdown(Shutdown::Both);
     }
 }

@@ -1,4 +1,4 @@
-//! A private snmpd (master agent) and snmptrapd of a router, and the tools that ask them.
+//! A private snmpd (master agent) and snmptrapd of a router, and the net-snmp tools.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,12 +16,12 @@ use crate::wait_until;
 pub const ROOT: &str = ".1.3.6.1.4.1.9586.100.5";
 /// vrrpInstanceState, without index.
 pub const INSTANCE_STATE: &str = ".1.3.6.1.4.1.9586.100.5.2.3.1.4";
-/// version.
+/// version.0.
 pub const VERSION: &str = ".1.3.6.1.4.1.9586.100.5.1.1.0";
 /// The identity of vrrpInstanceStateChange.
 pub const INSTANCE_TRAP: &str = ".1.3.6.1.4.1.9586.100.5.2.10.0.2";
 
-/// The SNMP side of a router: master agent and trap sink, on the loopback of its namespace.
+/// The master agent and the trap sink of a router, on the loopback interface of its namespace.
 #[derive(Debug)]
 pub struct Snmp {
     /// The master agent.
@@ -59,22 +59,22 @@ impl Snmp {
         self.await_answer();
     }
 
-    /// Stops the master agent as a debugger would: it hangs until [`Snmp::resume_master`].
+    /// Stops the master agent with SIGSTOP: it hangs until [`Snmp::resume_master`].
     pub fn hang_master(&self) {
         self.snmpd.signal(Signal::SIGSTOP);
     }
 
-    /// Lets the master agent go on.
+    /// Continues the master agent.
     pub fn resume_master(&self) {
         self.snmpd.signal(Signal::SIGCONT);
     }
 
-    /// A command of the net-snmp tools, with its usual arguments set before `oid`. It waits a second.
+    /// A net-snmp tool with the usual arguments and `oid`, and a time-out of a second.
     pub fn tool(&self, tool: &str, oid: &str) -> Command {
         self.tool_waiting("1", tool, oid)
     }
 
-    /// The same with another time to wait for each answer.
+    /// As [`Snmp::tool`], with another time-out for each answer.
     pub fn tool_waiting(&self, seconds: &str, tool: &str, oid: &str) -> Command {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.netns, tool, "-v2c", "-c", "public", "-m", "", "-On", "-OQ"]);
@@ -82,8 +82,8 @@ impl Snmp {
         command
     }
 
-    /// The value of one object as text, or `None` while it is not served. A master agent that was
-    /// asked too early may never answer, so this does not wait long.
+    /// The value of one object as text, or `None` while it is not served. A master agent may never
+    /// answer a request that came too early, so the time-out is short.
     pub fn get(&self, oid: &str) -> Option<String> {
         let mut command = self.tool_waiting("0.2", "snmpget", oid);
         let output = command.stderr(Stdio::null()).output().expect("snmpget");
@@ -103,8 +103,8 @@ impl Snmp {
             .collect()
     }
 
-    /// The first rows of columns (OIDs below [`ROOT`]), at most `rows` of each, in one request: name below the root and
-    /// value as text.
+    /// The first rows of columns (OIDs below [`ROOT`]), at most `rows` of each, in one request: names below the root, and
+    /// values as text.
     pub fn columns(&self, columns: &[&str], rows: usize) -> BTreeMap<String, String> {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.netns, "snmpbulkget", "-v2c", "-c", "public", "-m", "", "-On", "-OQ"]);
@@ -113,14 +113,14 @@ impl Snmp {
         let output = command.stderr(Stdio::null()).output().expect("snmpbulkget");
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let lines = text.lines().filter_map(|line| line.strip_prefix(ROOT)?.strip_prefix('.')?.split_once(" = "));
-        let asked = lines.filter(|(name, value)| {
+        let requested = lines.filter(|(name, value)| {
             !value.starts_with("No ") && columns.iter().any(|column| name.starts_with(&format!("{column}.")))
         });
-        asked.map(|(name, value)| (name.to_owned(), value.trim_matches('"').to_owned())).collect()
+        requested.map(|(name, value)| (name.to_owned(), value.trim_matches('"').to_owned())).collect()
     }
 
-    /// Starts walks one after the other, until the returned process is dropped; returns in the middle
-    /// of the second.
+    /// Runs walks one after the other until the returned process is dropped; returns during the second
+    /// walk.
     pub fn walk_forever(&self) -> Proc {
         let log = self.dir.join("walk.log");
         let mut shell = Command::new("ip");
@@ -128,13 +128,13 @@ impl Snmp {
             "while :; do snmpbulkwalk -v2c -c public -m '' -On -t 60 -r 0 127.0.0.1 {ROOT} | wc -l; done"
         ));
         let walks = Proc::spawn(shell, &log);
-        wait_until(Duration::from_secs(30), "a walk has come to its end", || walks.log().contains('\n'));
+        wait_until(Duration::from_secs(30), "a walk is complete", || walks.log().contains('\n'));
         let objects: usize = walks.log().lines().next().and_then(|count| count.parse().ok()).expect("a count");
-        assert!(objects > 100, "a walk of {objects} objects is none");
+        assert!(objects > 100, "the walk has only {objects} objects");
         walks
     }
 
-    /// The var-binds of each trap received so far, one line a trap.
+    /// The variable bindings of each trap received so far, one line per trap.
     pub fn traps(&self) -> Vec<String> {
         let log = fs::read_to_string(self.dir.join("traps")).unwrap_or_default();
         log.lines().filter(|line| line.contains(" = ")).map(str::to_owned).collect()
@@ -171,7 +171,7 @@ fn master_agent(netns: &str, dir: &Path) -> Command {
 fn trap_sink(netns: &Netns, dir: &Path) -> Command {
     let mut command = netns.command("snmptrapd");
     command.args(["-f", "-C", "-On", "-OQ", "-F", "%v\n"]);
-    // It would be a subagent of a master agent, too; ours must have no part in it.
+    // snmptrapd would also connect to a master agent; it must not connect to ours.
     command.arg("-x").arg(format!("unix:{}", dir.join("nobody").display()));
     command.arg("-Lf").arg(dir.join("traps")).arg("-c").arg(dir.join("sink.conf"));
     command.arg("-p").arg(dir.join("snmptrapd.pid")).arg("udp:127.0.0.1:162");

@@ -1,16 +1,16 @@
-//! Links of others: made and deleted by the hundred beside a daemon that has nothing to do with them.
+//! Link storms: hundreds of unrelated links created and deleted beside a daemon.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
 
 use crate::netns::Netns;
 
-/// Makes `pairs` veth pairs in a namespace, both ends up.
+/// Creates `pairs` veth pairs in a namespace, both ends up.
 pub fn make_links(netns: &Netns, pairs: usize) {
     netns.enter(|| make_links_here(pairs));
 }
 
-/// Deletes the pairs that [`make_links`] made.
+/// Deletes the pairs that [`make_links`] created.
 pub fn delete_links(netns: &Netns, pairs: usize) {
     netns.enter(|| delete_links_here(pairs));
 }
@@ -31,5 +31,5 @@ fn batch(lines: &str) {
     let mut ip = Command::new("ip");
     let mut ip = ip.args(["-batch", "-"]).stdin(Stdio::piped()).spawn().expect("iproute2 is installed");
     ip.stdin.take().expect("a pipe").write_all(lines.as_bytes()).expect("ip reads its input");
-    assert!(ip.wait().expect("our own child").success(), "ip -batch has carried out all lines");
+    assert!(ip.wait().expect("our own child").success(), "ip -batch failed");
 }

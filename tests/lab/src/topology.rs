@@ -1,4 +1,4 @@
-//! The lab itself: routers and a client around a bridge, and the capture of what they say.
+//! The lab itself: routers and a client on a bridge, and the packet capture.
 
 use std::path::Path;
 
@@ -9,19 +9,19 @@ use crate::netns::{Netns, next_lab, sweep};
 use crate::process::adopt_orphans;
 use crate::router::Router;
 
-/// Number of the client where routers have theirs.
+/// Number of the client in place of a router's.
 pub const CLIENT: usize = 0;
 /// Last octet of the client's address.
 const CLIENT_HOST: usize = 100;
 
-/// Routers and a client around a bridge. Dropping it takes all of it away.
+/// Routers and a client on a bridge. Dropping it removes everything.
 ///
-/// Fields are dropped in this order: daemons before the namespaces they live in.
+/// Fields are dropped in this order: daemons before their namespaces.
 #[derive(Debug)]
 pub struct Lab {
     /// The routers, from 1.
     routers: Vec<Router>,
-    /// What was said on the wire.
+    /// The capture of the frames on the bridge.
     pub wire: Capture,
     /// The namespace of the client, with interface eth0.
     pub client: Netns,
@@ -30,7 +30,7 @@ pub struct Lab {
 }
 
 impl Lab {
-    /// Makes a lab of `routers` routers, none of them running a daemon yet.
+    /// Creates a lab with `routers` routers without daemons.
     pub fn new(routers: usize) -> Self {
         sweep();
         adopt_orphans();
@@ -58,25 +58,25 @@ impl Lab {
         &mut self.routers[number - 1]
     }
 
-    /// Numbers of the routers on whose interfaces `address` really is.
+    /// Numbers of the routers that have `address` on an interface.
     pub fn holders(&self, address: std::net::IpAddr) -> Vec<usize> {
         let holders = self.routers.iter().filter(|router| router.holds(address));
         holders.map(Router::number).collect()
     }
 
-    /// Takes the cable of a router out (its carrier is lost) or puts it back.
+    /// Unplugs the cable of a router, so that it loses its carrier, or plugs it in again.
     pub fn cable(&self, router: usize, plugged: bool) {
         let state = if plugged { "up" } else { "down" };
         self.bridge.ip(&format!("link set port{router} {state}"));
     }
 
-    /// Takes a router's port out of the bridge, or puts it back: its carrier stays, but nobody hears it.
+    /// Removes a router's port from the bridge, or adds it again: the router keeps its carrier but is isolated.
     pub fn join(&self, router: usize, joined: bool) {
         let master = if joined { "master br0" } else { "nomaster" };
         self.bridge.ip(&format!("link set port{router} {master}"));
     }
 
-    /// Adds a router's eth0 anew after it was deleted.
+    /// Creates a router's eth0 again after it was deleted.
     pub fn replug(&self, router: usize) {
         let port = plug(&self.bridge, self.routers[router - 1].netns(), router);
         self.wire.watch(port, router);

@@ -1,8 +1,7 @@
-//! User-mode Linux: a second kernel as a process, for what this machine's kernel may not have (IPVS).
+//! User-mode Linux: a second kernel as a process, for features that this machine's kernel may not have (IPVS).
 //!
-//! Its root is the file system of the host, read only, so it runs the same programs; see `tests/uml/init.sh`. Tests
-//! of a file that wrap their bodies in [`inside`] are run there, one after the other, in one boot for each of this
-//! machine's two processors.
+//! Its root is the host's file system, read only, so it runs the same programs; see `tests/uml/init.sh`. The tests of a
+//! file that wrap their bodies in [`inside`] are run there one after the other, shared between two kernels.
 
 use std::any::type_name;
 use std::fs;
@@ -18,26 +17,26 @@ use crate::machine;
 use crate::process::{Proc, output_of};
 use crate::wait_until;
 
-/// What a run inside came to.
+/// Result of a run in user-mode Linux.
 #[derive(Debug)]
 pub struct Report {
-    /// Exit status of the command; `None` when it did not end in time, or the kernel did not come up.
+    /// Exit status of the command; `None` when it did not exit in time, or the kernel did not boot.
     pub status: Option<i32>,
     /// Standard output and error of the command.
     pub output: String,
-    /// What the kernel said.
+    /// Console output of the kernel.
     pub console: String,
 }
 
 /// Memory of the kernel.
 const MEMORY: &str = "mem=1G";
-/// Kernels that run the tests of a file.
+/// Number of kernels that run the tests of a file.
 const KERNELS: usize = 2;
-/// Time for all tests of a file.
+/// Time limit for all tests of a file.
 const LIMIT: Duration = Duration::from_secs(600);
-/// Set for test processes inside.
+/// Environment variable that is set for test processes inside.
 const MARK: &str = "LAB_UML";
-/// What a run needs, as program and Debian's package.
+/// The programs that a run needs, with their Debian packages.
 const TOOLS: [(&str, &str); 5] = [
     ("linux.uml", "user-mode-linux"),
     ("ipvsadm", "ipvsadm"),
@@ -46,10 +45,10 @@ const TOOLS: [(&str, &str); 5] = [
     ("taskset", "util-linux"),
 ];
 
-/// Runs `test` inside user-mode Linux, where it may do to the kernel what it likes.
+/// Runs `test` inside user-mode Linux, where it may change the kernel.
 ///
-/// Called on the outside, it boots the kernels once for the whole test program, which runs itself there, and succeeds
-/// if the test of the calling function did. `test` must be a closure written in that function.
+/// Called on the host, it boots the kernels once for the whole test program, which runs itself there, and succeeds if the
+/// test of the calling function succeeded. `test` must be a closure in that function.
 pub fn inside<T: FnOnce()>(test: T) {
     if is_inside() {
         return test();
@@ -74,12 +73,12 @@ pub fn inside<T: FnOnce()>(test: T) {
     }
 }
 
-/// Whether this process runs inside.
+/// Whether this process runs inside user-mode Linux.
 pub fn is_inside() -> bool {
     std::env::var_os(MARK).is_some()
 }
 
-/// Boots the kernel, runs a shell script in it and takes the kernel away again, at the latest after `limit`.
+/// Boots the kernel and runs a shell script in it; kills the kernel after `limit`.
 pub fn run(script: &str, limit: Duration) -> Report {
     let _turn = machine::shared();
     boot(0, script, limit)
@@ -94,8 +93,8 @@ fn boot(kernel: usize, script: &str, limit: Duration) -> Report {
     let dir = TempDir::with_prefix("uml").expect("a temporary directory");
     let file = |name: &str| dir.path().join(name);
     fs::write(file("command"), script).expect("our own directory");
-    // A kernel and its processes take turns: on one processor that is three to six times faster than across two,
-    // where each turn wakes the other. LAB_UML_ROAMS=1 leaves it to the host.
+    // A kernel and its processes run alternately. Pinned to one processor that is three to six times faster than on two,
+    // where each switch wakes the other processor. LAB_UML_ROAMS=1 does not pin.
     let mut kernel = if std::env::var_os("LAB_UML_ROAMS").is_some() {
         Command::new("linux.uml")
     } else {
@@ -110,7 +109,7 @@ fn boot(kernel: usize, script: &str, limit: Duration) -> Report {
     kernel.arg(format!("EXCHANGE={}", dir.path().display()));
     let mut kernel = Proc::spawn(kernel, &file("console"));
     let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        wait_until(limit, "user-mode Linux has ended", || !kernel.is_running());
+        wait_until(limit, "user-mode Linux has exited", || !kernel.is_running());
     }));
     kernel.kill_group();
     let read = |name: &str| String::from_utf8_lossy(&fs::read(file(name)).unwrap_or_default()).into_owned();
@@ -118,7 +117,7 @@ fn boot(kernel: usize, script: &str, limit: Duration) -> Report {
     Report { status, output: read("output"), console: read("console") }
 }
 
-/// Runs the chosen tests of this program inside, shared out between kernels of one processor each.
+/// Runs the selected tests of this program inside, shared between kernels with one processor each.
 fn run_tests() -> Report {
     let listed = output_of(Command::new(this_program()).args(chosen()).arg("--list"));
     let tests: Vec<&str> = listed.lines().filter_map(|line| line.strip_suffix(": test")).collect();
@@ -144,17 +143,17 @@ fn run_tests() -> Report {
     }
 }
 
-/// Runs this program inside, with the same choice of tests and the same LAB_ and BENCH_ variables. The caller has taken
-/// its turn ([`machine`]).
+/// Runs this program inside, with the same selection of tests and the same LAB_ and BENCH_ variables. The caller must have
+/// reserved the machine ([`machine`]).
 pub fn run_this_program(limit: Duration) -> Report {
     run_program(0, chosen(), limit)
 }
 
-/// The words of the command line that choose tests.
+/// The arguments of the command line that select tests.
 fn chosen() -> Vec<String> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let (options, names): (Vec<String>, Vec<String>) = arguments.into_iter().partition(|word| word.starts_with('-'));
-    // With options that take values it is not clear which words are names: then all tests are run.
+    // With options that take values it is unknown which arguments are names: then all tests are run.
     if options.iter().all(|option| option == "--exact") { [names, options].concat() } else { Vec::new() }
 }
 
@@ -171,7 +170,7 @@ fn this_program() -> PathBuf {
     std::env::current_exe().expect("the path of this program")
 }
 
-/// A library that lets this kernel run on processors newer than it: see the source.
+/// Builds a library that lets this kernel run on newer processors: see the source.
 fn shim(dir: &Path) -> PathBuf {
     let library = dir.join("xstate.so");
     let source = workspace().join("tests/uml/xstate.c");
@@ -183,7 +182,7 @@ fn here() -> String {
     std::env::current_dir().expect("a working directory").display().to_string()
 }
 
-/// A word for the shell.
+/// Quotes a word for the shell.
 fn quoted(word: String) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }

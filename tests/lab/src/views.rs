@@ -1,5 +1,5 @@
-//! What can be seen of a director, as lines that a [`crate::case::Case`] compares: the kernel's addresses and IPVS, the
-//! rows of KEEPALIVED-MIB, traps, script calls, and who answers a client.
+//! The views of a director as lines that a [`crate::case::Case`] compares: the kernel's addresses and IPVS, the rows of
+//! KEEPALIVED-MIB, traps, script calls, and the server that answers a client.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,7 +12,7 @@ use crate::snmp::ROOT;
 /// Lines in no particular order.
 pub type View = Vec<String>;
 
-/// Which of the virtual addresses are on which interface.
+/// The virtual addresses on the interfaces.
 pub fn addresses(router: &Router, vips: &[&str]) -> View {
     let shown = router.netns().ip("-o -4 address show");
     let words = shown.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
@@ -23,7 +23,7 @@ pub fn addresses(router: &Router, vips: &[&str]) -> View {
     found.collect()
 }
 
-/// The kernel's services by TCP, and their destinations with weights.
+/// The kernel's TCP services, and their destinations with weights.
 pub fn ipvs(router: &Router) -> View {
     let saved = ipvsadm(router.netns(), "-S -n");
     let lines = saved.lines().map(|line| {
@@ -46,7 +46,7 @@ impl Rows {
         Self(router.snmp().columns(columns, ROWS))
     }
 
-    /// The rows that have an object in a column: their index and that object.
+    /// The rows that have an instance of a column: index and value.
     fn of_column(&self, column: &str) -> Vec<(&str, &str)> {
         let start = format!("{column}.");
         self.0.iter().filter_map(|(name, value)| Some((name.strip_prefix(&start)?, value.as_str()))).collect()
@@ -61,7 +61,7 @@ impl Rows {
     }
 }
 
-/// State of instances, groups and addresses, by their names.
+/// State of instances, groups and addresses.
 pub fn vrrp_rows(router: &mut Router) -> View {
     let rows =
         Rows::of(router, &["2.1.1.2", "2.1.1.3", "2.3.1.2", "2.3.1.4", "2.3.1.9", "2.6.1.3", "2.6.1.8", "2.6.1.10"]);
@@ -99,9 +99,9 @@ pub fn check_rows(router: &mut Router) -> View {
     services.chain(servers).collect()
 }
 
-/// The states that each instance, group, real server and quorum was told to have, in order.
+/// The states of each instance, group, real server and quorum in the traps so far, in order.
 pub fn traps(router: &mut Router) -> View {
-    let mut told: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+    let mut states_by_name: BTreeMap<String, Vec<u8>> = BTreeMap::new();
     for trap in router.snmp().traps() {
         let binds: BTreeMap<&str, &str> = trap.split('\t').filter_map(|bind| bind.split_once(" = ")).collect();
         let value = |object: &str| {
@@ -115,11 +115,11 @@ pub fn traps(router: &mut Router) -> View {
             [(value("2.1.1.2"), "2.1.1.3"), (value("2.3.1.2"), "2.3.1.4"), (service, "3.3.1.23"), (server, "3.4.1.6")];
         for (name, state) in states {
             if let (Some(name), Some(state)) = (name, value(state)) {
-                told.entry(name).or_default().push(state.parse().expect("a number"));
+                states_by_name.entry(name).or_default().push(state.parse().expect("a number"));
             }
         }
     }
-    told.into_iter().map(|(name, states)| format!("traps {name} {states:?}")).collect()
+    states_by_name.into_iter().map(|(name, states)| format!("traps {name} {states:?}")).collect()
 }
 
 /// The first three arguments of each script call; a fourth would be the priority.
@@ -129,20 +129,20 @@ pub fn scripts(router: &Router) -> View {
     words.map(|words| format!("script {words}")).collect()
 }
 
-/// Which director answers at a virtual address, asked from its own network.
+/// The director that answers at a virtual address, from a host in the address's network.
 pub fn reached(site: &Site, vip: &str) -> Option<String> {
     let from = if vip.starts_with("192.0.2.") { site.client() } else { site.host(11) };
     let answer = Site::ask(from, &format!("{vip}:7"), "")?;
     Some(format!("{vip} is reached at {answer}"))
 }
 
-/// Which real server answers the client of a service, by what [`Site::serve`] has it say.
+/// The real server that answers the client of a service; see [`Site::serve`].
 pub fn served(site: &Site, at: &str) -> Option<String> {
     let answer = Site::ask(site.client(), at, "GET / HTTP/1.0\r\n\r\n")?;
     Some(answer.lines().last().unwrap_or_default().to_owned())
 }
 
-/// An address as people write it, from `C0 00 02 0A `.
+/// An address in dotted notation, from `C0 00 02 0A `.
 fn dotted(octets: &str) -> String {
     let number = |octet: &str| u8::from_str_radix(octet, 16).map_or(octet.to_owned(), |octet| octet.to_string());
     octets.split_whitespace().map(number).collect::<Vec<_>>().join(".")

@@ -11,7 +11,7 @@ use super::around::{Around, owned};
 use super::http;
 use super::target::{Port, Server, Times, target};
 
-/// Name an SMTP check says HELO with.
+/// Default of `helo_name`.
 const HELO: &str = "smtpchecker.keepalived.org";
 
 pub(super) fn build(block: &Node<'_>, server: &Server, around: &Around<'_>, ctx: &mut Ctx<'_, '_>) -> Vec<Checker> {
@@ -62,7 +62,7 @@ pub(super) fn build(block: &Node<'_>, server: &Server, around: &Around<'_>, ctx:
             kind,
         });
     }
-    // Room for four is much for the usual one of each of ten thousand real servers.
+    // There may be ten thousand real servers, usually with one checker.
     checkers.shrink_to_fit();
     checkers
 }
@@ -91,18 +91,18 @@ fn record_type(name: &str) -> u16 {
     }
 }
 
-/// A name that fits a query: labels of 1 to 63 octets, 255 in all (RFC 1035 section 2.3.4).
+/// A name that is valid in a query: labels of 1 to 63 octets, 255 octets in all (RFC 1035 section 2.3.4).
 fn dns_name(node: &Node<'_>, ctx: &mut Ctx<'_, '_>) -> Option<String> {
     let Some(written) = node.last("name") else { return Some(String::new()) };
     let name = written.text(0)?;
     let name = name.strip_suffix('.').unwrap_or(name);
     let labels = name.split('.').all(|label| (1..=63).contains(&label.len()));
-    // One octet of length before each label, and the root's.
+    // A length octet before each label, and that of the root.
     if name.is_empty() || (labels && name.len() <= 253) {
         return Some(name.to_owned());
     }
-    let text = "this name does not fit a DNS query";
-    ctx.mistake(written.at_arg(0), text, "a name has labels of 1 to 63 characters between its dots, and 253 in all");
+    let text = "this name is not valid in a DNS query: the checker is left out";
+    ctx.mistake(written.at_arg(0), text, "a name has at most 253 characters, with 1 to 63 between its dots");
     None
 }
 
@@ -116,12 +116,13 @@ fn udp(node: &Node<'_>, target: Target, ctx: &mut Ctx<'_, '_>) -> Option<UdpChec
     }
     let written = node.last("min_reply_length").or(node.last("max_reply_length"));
     let at = written.map_or_else(|| node.at(), |n| n.at_arg(0));
-    let text = format!("no reply has at least {low} and at most {high} octets");
-    ctx.mistake(at, text, "raise max_reply_length, which is 255 when it is not written");
+    let text = format!("no reply has at least {low} and at most {high} octets: the checker is left out");
+    ctx.mistake(at, text, "raise max_reply_length (default 255)");
     None
 }
 
-/// Hexadecimal octets with the mask of the digits that count; a lone digit at the end of a word is an octet.
+/// Octets of hexadecimal digits, each with the mask of the digits to compare; a single digit at the end of a word is an
+/// octet.
 fn octets<'n>(node: &'n Node<'_>) -> impl Iterator<Item = (u8, u8)> + 'n {
     (0..node.args.len()).filter_map(|n| node.text(n)).flat_map(|word| {
         word.as_bytes().chunks(2).map(|digits| {
@@ -135,7 +136,7 @@ fn octets<'n>(node: &'n Node<'_>) -> impl Iterator<Item = (u8, u8)> + 'n {
 
 fn misc(node: &Node<'_>, delay_loop: Duration, ctx: &mut Ctx<'_, '_>) -> Option<CheckerKind> {
     let Some(path) = node.last("misc_path") else {
-        ctx.lacks(node, "misc_path", "misc_path SCRIPT");
+        ctx.require(node, "misc_path", "misc_path SCRIPT");
         return None;
     };
     let Script { argv, user } = script::script(path, ctx)?;
@@ -150,12 +151,18 @@ fn misc(node: &Node<'_>, delay_loop: Duration, ctx: &mut Ctx<'_, '_>) -> Option<
 
 fn file(node: &Node<'_>, around: &Around<'_>, ctx: &mut Ctx<'_, '_>) -> Option<CheckerKind> {
     let Some(written) = node.last("track_file") else {
-        ctx.lacks(node, "track_file", "track_file NAME");
+        ctx.require(node, "track_file", "track_file NAME");
         return None;
     };
     let name = written.text(0)?;
     let Some(file) = around.files.iter().find(|file| file.name == name) else {
-        ctx.unknown(written.at_arg(0), "track_file", name, around.files.iter().map(|file| file.name.as_str()));
+        ctx.unknown(
+            written.at_arg(0),
+            "track_file",
+            name,
+            "the checker",
+            around.files.iter().map(|file| file.name.as_str()),
+        );
         return None;
     };
     let weight = node.last("weight");
@@ -168,21 +175,21 @@ fn file(node: &Node<'_>, around: &Around<'_>, ctx: &mut Ctx<'_, '_>) -> Option<C
 
 fn bfd(node: &Node<'_>, around: &Around<'_>, ctx: &mut Ctx<'_, '_>) -> Option<CheckerKind> {
     let Some(written) = node.last("name") else {
-        ctx.lacks(node, "name", "name NAME, that of a bfd_instance");
+        ctx.require(node, "name", "name NAME of a bfd_instance");
         return None;
     };
     let name = written.text(0)?;
     if !around.names.contains(&name) {
-        ctx.unknown(written.at_arg(0), "bfd_instance", name, around.names.iter().copied());
+        ctx.unknown(written.at_arg(0), "bfd_instance", name, "the checker", around.names.iter().copied());
         return None;
     }
     let (why, remedy) = match around.sessions.iter().find(|session| session.name == name) {
         Some(session) if session.to_checker => return Some(CheckerKind::Bfd { session: name.to_owned() }),
-        Some(_) => ("is told to VRRP only", "add 'checker' to its bfd_instance block"),
-        None => ("is left out", "correct its bfd_instance block, or remove the checker"),
+        Some(_) => ("reports to VRRP only", "add 'checker' to its bfd_instance block"),
+        None => ("is not configured", "correct its bfd_instance block, or remove the checker"),
     };
     let text =
         format!("BFD_CHECK is left out, as the session '{name}' {why}: the server is checked by its other checkers");
-    ctx.adjusted(written.at_arg(0), text).help(remedy);
+    ctx.mistake(written.at_arg(0), text, remedy);
     None
 }

@@ -8,7 +8,7 @@ use super::super::super::model::Family;
 use super::super::super::node::Node;
 use super::super::context::{Ctx, blocks};
 
-/// Addresses one range may have: one service each.
+/// Most addresses of a range; each is an IPVS service.
 const MOST: u128 = 65_536;
 
 /// The groups by name.
@@ -38,8 +38,8 @@ pub(super) fn build(tree: &[Node<'_>], ctx: &mut Ctx<'_, '_>) -> Groups {
                 if let (Some(first), Some(family)) = (first, family)
                     && first != family
                 {
-                    let text = format!("virtual_server_group '{name}' mixes IPv4 and IPv6");
-                    ctx.mistake(child.at(), text, "make two groups of it");
+                    let text = format!("virtual_server_group '{name}' mixes IPv4 and IPv6: the entry is ignored");
+                    ctx.mistake(child.at(), text, "split it into two groups");
                     break;
                 }
                 first = first.or(family);
@@ -52,7 +52,7 @@ pub(super) fn build(tree: &[Node<'_>], ctx: &mut Ctx<'_, '_>) -> Groups {
     groups
 }
 
-/// Family of an entry, when it says one.
+/// Family of an entry; `None` for a firewall mark without one.
 pub(super) fn family(entry: &GroupEntry) -> Option<Family> {
     match entry {
         GroupEntry::Address(address) => Some(Family::of(address.ip())),
@@ -61,7 +61,7 @@ pub(super) fn family(entry: &GroupEntry) -> Option<Family> {
     }
 }
 
-/// Port of an entry; none of a firewall mark.
+/// Port of an entry; `None` for a firewall mark.
 pub(super) fn port(entry: &GroupEntry) -> Option<u16> {
     match entry {
         GroupEntry::Address(address) => Some(address.port()),
@@ -70,7 +70,7 @@ pub(super) fn port(entry: &GroupEntry) -> Option<u16> {
     }
 }
 
-/// One line; a range of ports is an entry each.
+/// The entries of a line: one for each port of a range.
 fn entry(node: &Node<'_>, ctx: &mut Ctx<'_, '_>) -> Vec<GroupEntry> {
     let number = |n: usize| node.uint(n).and_then(|p| u16::try_from(p).ok()).unwrap_or(0);
     match node.keyword.name {
@@ -82,7 +82,7 @@ fn entry(node: &Node<'_>, ctx: &mut Ctx<'_, '_>) -> Vec<GroupEntry> {
         _ => {
             let Some((first, last)) = node.text(0).and_then(range) else { return Vec::new() };
             if count(first, last) > MOST {
-                let text = format!("the range has more than {MOST} addresses");
+                let text = format!("the range has more than {MOST} addresses: the entry is ignored");
                 ctx.mistake(node.at_arg(0), text, "use a firewall mark for so many addresses");
                 return Vec::new();
             }

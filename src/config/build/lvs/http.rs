@@ -6,15 +6,15 @@ use super::super::context::Ctx;
 use super::around::owned;
 use super::target::Server;
 
-/// Words that are of no use without `regex`.
+/// Keywords without effect when there is no `regex`.
 const OF_REGEX: [&str; 4] = ["regex_no_match", "regex_options", "regex_min_offset", "regex_max_offset"];
 
-/// `None` when no url is usable, which was reported.
+/// Builds a web checker; `None` when no url is valid, which was reported.
 pub(super) fn build(node: &Node<'_>, target: Target, server: &Server, ctx: &mut Ctx<'_, '_>) -> Option<HttpCheck> {
     let name = owned(node, "virtualhost").or_else(|| server.virtual_host.clone());
     let host = name.clone().unwrap_or_else(|| target.address.to_string());
     let close_notify = node.flag("tls_compliant").unwrap_or(false);
-    ctx.lacks(node, "url", "url { path PATH }");
+    ctx.require(node, "url", "url { path PATH }");
     let urls: Vec<UrlCheck> = node.all("url").filter_map(|n| url(n, &host, close_notify, ctx)).collect();
     if urls.is_empty() {
         return None;
@@ -38,7 +38,7 @@ pub(super) fn build(node: &Node<'_>, target: Target, server: &Server, ctx: &mut 
 }
 
 fn url(node: &Node<'_>, host: &str, close_notify: bool, ctx: &mut Ctx<'_, '_>) -> Option<UrlCheck> {
-    ctx.lacks(node, "path", "path PATH, as /index.html");
+    ctx.require(node, "path", "path PATH, such as /index.html");
     let path = owned(node, "path")?;
     let ranges = |n: &Node<'_>| (0..n.args.len()).filter_map(|at| n.text(at).and_then(codes)).collect();
     Some(UrlCheck {
@@ -74,7 +74,7 @@ fn regex(node: &Node<'_>, ctx: &mut Ctx<'_, '_>) -> Option<RegexCheck> {
         && min_offset >= max
     {
         let at = node.last("regex_max_offset").map_or_else(|| node.at(), |n| n.at_arg(0));
-        let text = format!("nothing lies between offset {min_offset} and {max}: both are ignored");
+        let text = format!("regex_min_offset {min_offset} is above regex_max_offset {max}: both are ignored");
         ctx.adjusted(at, text);
         (min_offset, max_offset) = (0, None);
     }

@@ -5,7 +5,7 @@ use super::super::super::node::Node;
 use super::super::super::value::Value;
 use super::super::context::{Ctx, options, text};
 
-/// The method a keyword of a block names.
+/// The forwarding method of a keyword.
 pub(super) fn method(block: &Node<'_>, keyword: &str, ctx: &mut Ctx<'_, '_>) -> Option<Method> {
     let node = block.last(keyword)?;
     let kind = node.text(0)?;
@@ -28,7 +28,11 @@ pub(super) fn method(block: &Node<'_>, keyword: &str, ctx: &mut Ctx<'_, '_>) -> 
     }
     match kind {
         "NAT" | "DR" if tunnel.is_some() || checksum.is_some() => {
-            ctx.mistake(node.at(), format!("{kind} has no tunnel options"), "remove them, or write TUN");
+            ctx.mistake(
+                node.at(),
+                format!("{kind} has no tunnel options: the line is ignored"),
+                "remove them, or write TUN",
+            );
             None
         }
         "NAT" => Some(Method::Nat),
@@ -36,7 +40,7 @@ pub(super) fn method(block: &Node<'_>, keyword: &str, ctx: &mut Ctx<'_, '_>) -> 
         _ => {
             let found = of_type(tunnel.unwrap_or("ipip"), port, checksum);
             if let Err((wrong, help)) = found {
-                ctx.mistake(node.at(), wrong, help);
+                ctx.mistake(node.at(), format!("{wrong}: the line is ignored"), help);
             }
             found.ok().map(Method::Tun)
         }
@@ -51,7 +55,7 @@ fn of_type(
     let plain = checksum.unwrap_or(TunnelChecksum::None);
     match (tunnel, port, checksum) {
         ("gue", Some(port), _) => Ok(Tunnel::Gue(port, plain)),
-        ("gue", None, _) => Err(("gue needs the port it is sent to", "write: TUN type gue port N")),
+        ("gue", None, _) => Err(("gue needs a destination port", "write: TUN type gue port N")),
         (_, Some(_), _) => Err(("only gue has a port", "remove it, or write type gue")),
         ("gre", _, Some(TunnelChecksum::Remote)) => Err(("gre has no remote checksum", "write csum or nocsum")),
         ("gre", ..) => Ok(Tunnel::Gre(plain)),

@@ -1,4 +1,4 @@
-//! Virtual servers and what belongs to them: inherited settings merged, and every rule keepalived applies.
+//! Virtual servers and related settings, with inherited settings merged, and adjusted as by C keepalived.
 
 mod around;
 mod checker;
@@ -21,7 +21,7 @@ use around::Around;
 
 pub(super) use around::Known;
 
-/// Builds all of it; each virtual server is given to `take`.
+/// Builds the LVS configuration, and passes each virtual server to `take`.
 pub(super) fn build(
     tree: &[Node<'_>],
     virtual_servers: FoldedServers<'_>,

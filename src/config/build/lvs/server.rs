@@ -10,7 +10,7 @@ use super::around::{Around, owned};
 use super::target::{Server, Times};
 use super::{checker, method};
 
-/// What a real server takes from its service.
+/// Settings of the virtual server that its real servers inherit.
 pub(super) struct Service {
     pub ports: Ports,
     pub method: Method,
@@ -24,11 +24,11 @@ pub(super) struct Service {
 /// The ports of a service.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ports {
-    /// One, 0 = any; all addresses of a group may share it.
+    /// One port, 0 = any, also of all addresses of a group.
     One(u16),
-    /// Those of the entries of a group differ: a real server with port 0 takes that of the entry.
+    /// The entries of a group have different ports; a real server with port 0 has that of the entry.
     OfEntries,
-    /// A firewall mark has none.
+    /// No port: firewall marks.
     None,
 }
 
@@ -45,9 +45,9 @@ pub(super) fn build(
     let (upper, mut lower) = (number("uthreshold").unwrap_or(0), number("lthreshold").unwrap_or(0));
     if lower > upper {
         let at = node.last("lthreshold").map_or_else(|| node.at(), |n| n.at_arg(0));
-        let text = format!("lthreshold {lower} is above uthreshold {upper}: it is taken as {upper}");
+        let text = format!("lthreshold {lower} is above uthreshold {upper}: {upper} is used");
         lower = upper;
-        ctx.mistake(at, text, "the kernel wants it to be at most uthreshold");
+        ctx.mistake(at, text, "write at most uthreshold");
     }
     let server = Server {
         address: SocketAddr::new(ip, reached),
@@ -55,7 +55,7 @@ pub(super) fn build(
         alpha: node.flag("alpha").unwrap_or(service.alpha),
         virtual_host: owned(node, "virtualhost").or_else(|| service.virtual_host.clone()),
     };
-    let mut get = |name: &str| node.last(name).and_then(|n| script::script(n, ctx)).map(Box::new);
+    let mut get = |name: &str| node.first(name, ctx).and_then(|n| script::script(n, ctx)).map(Box::new);
     let (notify_up, notify_down) = (get("notify_up"), get("notify_down"));
     Some(RealServer {
         address: SocketAddr::new(ip, port),
@@ -75,8 +75,7 @@ pub(super) fn build(
     })
 }
 
-/// The port of a server in IPVS, and the one it is reached by: direct routing and tunnelling keep that of the
-/// service.
+/// The port of a server in IPVS, and the port of its checks: direct routing and tunnels keep the port of the service.
 pub(super) fn port(
     node: &Node<'_>,
     ip: IpAddr,
@@ -84,7 +83,7 @@ pub(super) fn port(
     method: Method,
     ctx: &mut Ctx<'_, '_>,
 ) -> (u16, u16) {
-    // 0 is as good as none, as C keepalived has it: that of the service, which may be any.
+    // As in C keepalived, 0 is the port of the service, which may be any.
     let written = node.uint(1).and_then(|port| u16::try_from(port).ok()).filter(|port| *port > 0);
     let of_service = match service.ports {
         Ports::One(port) => port,
@@ -96,11 +95,11 @@ pub(super) fn port(
     }
     if let Some(port) = written.filter(|port| *port != of_service) {
         let text = match service.ports {
-            Ports::None => format!("{ip}: with DR and TUN a server of a firewall mark has no port: {port} is ignored"),
+            Ports::None => format!("{ip}: with DR and TUN, a server of a firewall mark has no port: {port} is ignored"),
             Ports::OfEntries => format!("{ip}: DR and TUN keep the port of each entry of the group: {port} is ignored"),
-            Ports::One(own) => format!("{ip}: DR and TUN keep the port of the service: {port} is taken as {own}"),
+            Ports::One(own) => format!("{ip}: DR and TUN keep the port of the service: {own} is used, not {port}"),
         };
-        ctx.adjusted(node.at_arg(1), text);
+        ctx.mistake(node.at_arg(1), text, "write the port of the service, or no port");
     }
     (of_service, reached)
 }

@@ -14,7 +14,7 @@ use super::server::{self, Ports, Service};
 use super::target::Times;
 use super::{group, method};
 
-/// The kernel's own persistence time, in seconds.
+/// Persistence time without a value, in seconds.
 const PERSISTENCE: u32 = 360;
 
 pub(super) fn build(
@@ -71,7 +71,8 @@ impl<'m> Maker<'m, '_, '_> {
         let mut servers = self.servers(&service);
         let mut sorry_server = self.sorry(&service);
         if servers.is_empty() && sorry_server.is_none() {
-            self.ctx.adjusted(node.at(), "this virtual server has no real server and no sorry server: it is ignored");
+            let text = "this virtual server has no real server and no sorry server: it is ignored";
+            self.ctx.mistake(node.at(), text, "add a real_server block");
             return None;
         }
         let family = self.family(&mut endpoint, &servers, sorry_server.as_ref());
@@ -83,13 +84,13 @@ impl<'m> Maker<'m, '_, '_> {
         self.align(sorry_server.as_mut(), &real_servers);
         let granularity = self.granularity(family);
         let (quorum, hysteresis) = self.quorum(&real_servers);
-        let mut get = |name: &str| node.last(name).and_then(|n| script::script(n, self.ctx));
+        let mut get = |name: &str| node.first(name, self.ctx).and_then(|n| script::script(n, self.ctx));
         let (quorum_up, quorum_down) = (get("quorum_up"), get("quorum_down"));
         Some(VirtualServer {
             protocol,
             scheduler,
             scheduler_flags,
-            // The kernel's own mark on services it has filed; asking for it makes it refuse the service.
+            // An internal flag of the kernel, which refuses services that have it.
             hashed: false,
             one_packet: self.one_packet(protocol),
             method,
@@ -115,14 +116,21 @@ impl<'m> Maker<'m, '_, '_> {
         })
     }
 
-    /// Says what is used for a keyword that is not there; a wrong one was reported.
+    /// Reports a missing keyword and its default; an invalid one was reported before.
     fn default(&mut self, keyword: &str, used: &str) {
         if !self.node.children.iter().any(|n| n.keyword.name == keyword) {
-            self.ctx.adjusted(self.node.at(), format!("this virtual server has no {keyword}: {used} is used"));
+            let text = format!("this virtual server has no {keyword}: {used} is used");
+            self.ctx.mistake(self.node.at(), text, format!("write {keyword} {used}"));
         }
     }
 
-    /// Says that something written is changed.
+    /// Reports a fault at a keyword that is dropped.
+    fn drop(&mut self, keyword: &str, text: impl Into<String>, remedy: &str) {
+        let at = self.node.last(keyword).map_or_else(|| self.node.at(), Node::at);
+        self.ctx.mistake(at, text, remedy);
+    }
+
+    /// Warns at a keyword whose value is adjusted.
     fn adjust(&mut self, keyword: &str, text: impl Into<String>) {
         let at = self.node.last(keyword).map_or_else(|| self.node.at(), Node::at);
         self.ctx.adjusted(at, text);
@@ -137,7 +145,7 @@ impl<'m> Maker<'m, '_, '_> {
                 let draft = self.ctx.report.error(
                     Class::MissingParameter,
                     node.at_arg(0),
-                    format!("virtual_server {kind} lacks a parameter"),
+                    format!("virtual_server {kind} has no value"),
                 );
                 draft.help("write: virtual_server fwmark N, or virtual_server group NAME");
                 None
@@ -145,20 +153,20 @@ impl<'m> Maker<'m, '_, '_> {
             ("fwmark", Some(text)) => match number(u32::MAX).filter(|mark| *mark > 0) {
                 Some(mark) => Some(Endpoint::FwMark(mark, Family::V4)),
                 None => {
-                    let text = format!("'{text}' is no firewall mark");
-                    self.ctx.mistake(node.at_arg(1), text, "it is a number from 1 to 4294967295");
+                    let text = format!("'{text}' is not a firewall mark: this virtual server is ignored");
+                    self.ctx.mistake(node.at_arg(1), text, "write a number from 1 to 4294967295");
                     None
                 }
             },
             ("group", Some(name)) => match self.around.groups.get(name) {
                 None => {
                     let known = self.around.groups.names();
-                    self.ctx.unknown(node.at_arg(1), "virtual_server_group", name, known);
+                    self.ctx.unknown(node.at_arg(1), "virtual_server_group", name, "this virtual server", known);
                     None
                 }
                 Some(group) if group.entries.is_empty() => {
                     let text = format!("the group '{name}' has no entries: this virtual server is ignored");
-                    self.ctx.adjusted(node.at_arg(1), text);
+                    self.ctx.mistake(node.at_arg(1), text, "add an address to the group");
                     None
                 }
                 Some(_) => Some(Endpoint::Group(name.to_owned())),
@@ -170,15 +178,16 @@ impl<'m> Maker<'m, '_, '_> {
                     Some(_) => number(65_535).and_then(|port| u16::try_from(port).ok()),
                 };
                 if port.is_none() {
-                    let text = format!("'{}' is no port", written.unwrap_or_default());
-                    self.ctx.mistake(node.at_arg(1), text, "it is a number from 1 to 65535, or 0 for any port");
+                    let text =
+                        format!("'{}' is not a port: this virtual server is ignored", written.unwrap_or_default());
+                    self.ctx.mistake(node.at_arg(1), text, "write a number from 1 to 65535, or 0 for any port");
                 }
                 Some(Endpoint::Address(SocketAddr::new(ip, port?)))
             }
         }
     }
 
-    /// The scheduler, and its flags: named ones only count after the scheduler they belong to.
+    /// The scheduler and its flags; named flags count only after their scheduler.
     fn scheduler(&mut self) -> (Scheduler, [bool; 3]) {
         let (mut scheduler, mut flags) = (None, [false; 3]);
         for child in self.node.children.iter().filter(|n| !n.bad) {
@@ -200,8 +209,8 @@ impl<'m> Maker<'m, '_, '_> {
             };
             match of {
                 Some(of) if scheduler != Some(of) => {
-                    let text = format!("'{name}' only counts after lb_algo {}: it is ignored", of.name());
-                    self.ctx.adjusted(child.at(), text);
+                    let text = format!("'{name}' has no effect except after lb_algo {}: it is ignored", of.name());
+                    self.ctx.mistake(child.at(), text, "write it after lb_algo, or remove it");
                 }
                 _ => *flag = true,
             }
@@ -264,7 +273,8 @@ impl<'m> Maker<'m, '_, '_> {
                 None => servers.push((child, server)),
                 Some(first) => {
                     let text = format!("the real server {} is defined already: it is ignored", server.address);
-                    self.ctx.adjusted(child.at_arg(0), text).also(first, "first defined here");
+                    let draft = self.ctx.report.fault(Class::General, child.at_arg(0), text);
+                    draft.also(first, "first defined here").help("remove one of them");
                 }
             }
         }
@@ -278,7 +288,8 @@ impl<'m> Maker<'m, '_, '_> {
         let Some(node) = node else {
             for keyword in ["sorry_server_inhibit", "sorry_server_lvs_method"] {
                 if self.node.has(keyword) {
-                    self.adjust(keyword, format!("there is no sorry_server: '{keyword}' is ignored"));
+                    let text = format!("there is no sorry_server: '{keyword}' is ignored");
+                    self.drop(keyword, text, "add sorry_server ADDR PORT, or remove it");
                 }
             }
             return None;
@@ -289,8 +300,8 @@ impl<'m> Maker<'m, '_, '_> {
         Some(SorryServer { address: SocketAddr::new(ip, port), method, inhibit })
     }
 
-    /// Family of the service. That of a firewall mark is put in: written, or that of its servers, as long as they are
-    /// not tunnelled.
+    /// Family of the service. For a firewall mark it is set in `endpoint`: `ip_family`, or the family of its servers without a
+    /// tunnel.
     fn family(
         &mut self,
         endpoint: &mut Endpoint,
@@ -317,12 +328,12 @@ impl<'m> Maker<'m, '_, '_> {
             }
         };
         if written.is_some_and(|written| written != family) {
-            self.adjust("ip_family", "ip_family is not that of the addresses: it is ignored");
+            self.drop("ip_family", "ip_family is not the family of the addresses: it is ignored", "remove it");
         }
         family
     }
 
-    /// Only tunnels lead from one family to the other; servers that cannot be reached are left out.
+    /// Removes servers of the other family, which only tunnels can reach.
     fn one_family(
         &mut self,
         family: Family,
@@ -343,14 +354,17 @@ impl<'m> Maker<'m, '_, '_> {
         }
     }
 
-    /// A sorry server that is a real server too can only be treated in one way.
+    /// Gives a sorry server that is a real server too the same inhibit setting.
     fn align(&mut self, sorry: Option<&mut SorryServer>, servers: &[RealServer]) {
         let Some(sorry) = sorry else { return };
         let same = servers.iter().find(|server| server.address == sorry.address);
         if let Some(server) = same.filter(|server| server.inhibit != sorry.inhibit) {
             sorry.inhibit = server.inhibit;
             let used = if server.inhibit { "on" } else { "off" };
-            let text = format!("{} is a real server too: sorry_server_inhibit is {used}, as there", server.address);
+            let text = format!(
+                "{} is a real server too: sorry_server_inhibit is {used}, like its inhibit_on_failure",
+                server.address
+            );
             self.adjust("sorry_server", text);
         }
     }
@@ -358,7 +372,11 @@ impl<'m> Maker<'m, '_, '_> {
     fn one_packet(&mut self, protocol: Option<Protocol>) -> bool {
         let wanted = self.node.has("ops");
         if wanted && protocol.is_some_and(|protocol| protocol != Protocol::Udp) {
-            self.adjust("ops", "one-packet scheduling is for UDP only: 'ops' is ignored");
+            self.drop(
+                "ops",
+                "one-packet scheduling is for UDP only: 'ops' is ignored",
+                "remove it, or write protocol UDP",
+            );
             return false;
         }
         wanted
@@ -378,13 +396,13 @@ impl<'m> Maker<'m, '_, '_> {
             }
         };
         any_port.then(|| {
-            let text = format!("a service of any port is persistent: persistence_timeout {PERSISTENCE} is used");
+            let text = format!("a service with any port must be persistent: persistence_timeout {PERSISTENCE} is used");
             self.ctx.adjusted(self.node.at_arg(0), text);
             PERSISTENCE
         })
     }
 
-    /// The prefix length; `None` is the whole address.
+    /// `persistence_granularity` as prefix length; `None` = the whole address.
     fn granularity(&mut self, family: Family) -> Option<u8> {
         let node = self.node.last("persistence_granularity")?;
         let text = node.text(0)?;
@@ -399,19 +417,26 @@ impl<'m> Maker<'m, '_, '_> {
         };
         if length.is_none() {
             let help = match family {
-                Family::V4 => "write an IPv4 netmask, as 255.255.255.0",
+                Family::V4 => "write an IPv4 netmask, such as 255.255.255.0",
                 Family::V6 => "write a prefix length from 1 to 128",
             };
-            let text = format!("'{text}' is no granularity for the family of this virtual server");
+            let text = format!(
+                "'{text}' is not a granularity for the family of this virtual server: whole addresses are used"
+            );
             self.ctx.mistake(node.at_arg(0), text, help);
         }
-        length
+        // The keyword makes the service persistent in any case.
+        length.or(Some(most))
     }
 
     fn engine(&mut self, protocol: Option<Protocol>) -> Option<String> {
         let engine = owned(self.node, "persistence_engine")?;
         if engine == "sip" && protocol.is_some_and(|protocol| protocol != Protocol::Udp) {
-            self.adjust("persistence_engine", "the engine sip is for UDP only: it is ignored");
+            self.drop(
+                "persistence_engine",
+                "the engine sip is for UDP only: it is ignored",
+                "remove it, or write protocol UDP",
+            );
             return None;
         }
         Some(engine)
@@ -425,7 +450,8 @@ impl<'m> Maker<'m, '_, '_> {
             Endpoint::Group(_) => self.ports(endpoint) == Ports::None,
         };
         if wanted && without_address {
-            self.adjust("ha_suspend", "a firewall mark has no address to wait for: 'ha_suspend' is ignored");
+            let text = "a firewall mark has no address: 'ha_suspend' is ignored";
+            self.drop("ha_suspend", text, "remove it");
         }
         wanted && !without_address
     }
@@ -435,7 +461,10 @@ impl<'m> Maker<'m, '_, '_> {
         let (mut quorum, mut hysteresis) = (number("quorum").unwrap_or(1), number("hysteresis").unwrap_or(0));
         let total = servers.iter().fold(0u32, |sum, server| sum.saturating_add(server.weight)).max(1);
         if quorum > total && !servers.is_empty() {
-            self.adjust("quorum", format!("quorum {quorum} is above the weight of all real servers: {total} is used"));
+            self.adjust(
+                "quorum",
+                format!("quorum {quorum} is above the total weight of the real servers: {total} is used"),
+            );
             quorum = total;
         }
         if hysteresis >= quorum {

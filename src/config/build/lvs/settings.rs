@@ -1,4 +1,4 @@
-//! What is set once: `SSL`, time-outs, the synchronisation daemon, statistics, the process, watched files.
+//! LVS settings apart from servers: `SSL`, timeouts, the synchronization daemon, statistics, and the process.
 
 use std::time::Duration;
 
@@ -9,30 +9,34 @@ use super::super::super::value::Value;
 use super::super::context::{Ctx, options};
 use super::super::instance::Built;
 use super::super::names::Names;
+use super::super::process;
 use super::around::owned;
 
-/// Age of statistics that are shown, unless configured.
+/// Default age at which statistics are read again.
 const STATS: Duration = Duration::from_secs(5);
 
-/// Everything but servers, groups and files.
+/// All settings except servers, groups and files.
 pub(super) fn build(tree: &[Node<'_>], globals: &[&Node<'_>], instances: &[Built], ctx: &mut Ctx<'_, '_>) -> Lvs {
+    let mut daemons = globals.iter().flat_map(|g| g.all("lvs_sync_daemon"));
+    let daemon = daemons.next();
+    for further in daemons {
+        daemon.into_iter().for_each(|first| ctx.second(first, further));
+    }
     let last = |name: &str| globals.iter().rev().find_map(|g| g.last(name));
     let stats = |name| last(name).and_then(|n| n.uint(0)).map_or(STATS, Duration::from_micros);
-    let sync_daemon = match last("lvs_sync_daemon") {
+    let sync_daemon = match daemon {
         Some(node) => sync_daemon(node, instances, ctx),
         None => of_instance(instances),
     };
     Lvs {
         tls: tls(tree),
-        timeouts: last("lvs_timeouts").map_or([0; 3], timeouts),
+        timeouts: last("lvs_timeouts").map_or([0; 3], |node| timeouts(node, ctx)),
         sync_daemon,
         vs_stats_interval: stats("snmp_vs_stats_update_interval"),
         rs_stats_interval: stats("snmp_rs_stats_update_interval"),
         init_notifies: last("rs_init_notifies").is_some(),
         no_checker_emails: last("no_checker_emails").is_some(),
-        nice: last("checker_priority").and_then(|n| n.int(0)).and_then(|n| i8::try_from(n).ok()),
-        rt_priority: last("checker_rt_priority").and_then(|n| n.uint(0)).and_then(|n| u8::try_from(n).ok()),
-        no_swap: last("checker_no_swap").is_some(),
+        process: process::settings("checker", "keepalived_lvs", last, ctx),
         ..Lvs::default()
     }
 }
@@ -47,8 +51,12 @@ fn tls(tree: &[Node<'_>]) -> TlsMaterial {
     }
 }
 
-fn timeouts(node: &Node<'_>) -> [u32; 3] {
+fn timeouts(node: &Node<'_>, ctx: &mut Ctx<'_, '_>) -> [u32; 3] {
     let mut seconds = [0; 3];
+    if node.args.is_empty() {
+        let text = "lvs_timeouts has none of its options: the line is ignored";
+        ctx.mistake(node.at(), text, "write: lvs_timeouts [tcp SECS] [tcpfin SECS] [udp SECS]");
+    }
     for (name, args) in options(&node.args) {
         let value = match args.first().map(|arg| &arg.value) {
             Some(Value::Uint(n)) => u32::try_from(*n).unwrap_or(0),
@@ -97,11 +105,15 @@ fn sync_daemon(node: &Node<'_>, instances: &[Built], ctx: &mut Ctx<'_, '_>) -> O
             }
             ("group", Some((address, at))) => match address.parse::<std::net::IpAddr>() {
                 Ok(group) if group.is_multicast() => daemon.group = Some(group),
-                _ => ctx.mistake(at, format!("'{address}' is no multicast address"), "write one, as 224.0.0.81"),
+                _ => ctx.mistake(
+                    at,
+                    format!("'{address}' is not a multicast address: the word is ignored"),
+                    "write a multicast address, such as 224.0.0.81",
+                ),
             },
             (_, Some(_)) => {}
-            (_, None) if named => ctx.mistake(at, format!("'{word}' lacks its value"), usage()),
-            (_, None) => ctx.mistake(at, format!("'{word}' is unknown in lvs_sync_daemon"), usage()),
+            (_, None) if named => ctx.mistake(at, format!("'{word}' has no value: it is ignored"), usage()),
+            (_, None) => ctx.mistake(at, format!("'{word}' is unknown in lvs_sync_daemon: it is ignored"), usage()),
         }
     }
     if let Some(instance) = &daemon.instance {
@@ -119,7 +131,11 @@ fn usage() -> String {
 fn number(name: &str, (text, at): (&str, At), low: u16, high: u16, ctx: &mut Ctx<'_, '_>) -> Option<u16> {
     let found = text.parse().ok().filter(|n| (low..=high).contains(n));
     if found.is_none() {
-        ctx.mistake(at, format!("{name}: '{text}' is out of range"), format!("it takes a number from {low} to {high}"));
+        ctx.mistake(
+            at,
+            format!("{name}: '{text}' is out of range: it is ignored"),
+            format!("write a number from {low} to {high}"),
+        );
     }
     found
 }

@@ -1,4 +1,4 @@
-//! What every level says about time, and where a checker connects to.
+//! Timing keywords, which all levels have, and the target of a checker.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -29,7 +29,7 @@ impl Times {
         }
     }
 
-    /// What is not written here is taken from the level above.
+    /// Fills missing values from the outer level.
     pub fn inheriting(self, above: Times) -> Times {
         Times {
             delay_loop: self.delay_loop.or(above.delay_loop),
@@ -40,7 +40,7 @@ impl Times {
         }
     }
 
-    /// With the defaults that are the same for all.
+    /// The timing with the common defaults.
     pub fn timing(self) -> Timing {
         Timing {
             delay_loop: self.delay_loop.unwrap_or(Duration::from_secs(60)),
@@ -52,18 +52,18 @@ impl Times {
     }
 }
 
-/// Whether a checker can do without a port of the server.
+/// How a checker uses the port of the server.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Port {
-    /// It cannot.
+    /// It needs the port.
     Needed,
-    /// It has one of its own.
+    /// It has a default port.
     Default(u16),
-    /// It does not use one.
+    /// It does not use a port.
     Unused,
 }
 
-/// Where a checker, or a `host` of it, connects to; `server` is the real server with its port, if it has one.
+/// Target of a checker or of a `host` block; `server` is the real server, with port 0 if it has none.
 pub(super) fn target(
     node: &Node<'_>,
     server: SocketAddr,
@@ -89,7 +89,7 @@ pub(super) fn target(
     if let Some((name, written)) = interface.as_ref().zip(node.last("bind_if")) {
         ctx.interface(name, written.at_arg(0), around.dynamic_interfaces);
     } else if is_link_local(ip) {
-        let text = format!("the link-local address {ip} cannot be reached without an interface");
+        let text = format!("the link-local address {ip} cannot be reached without an interface: the check fails");
         ctx.mistake(node.at(), text, "write bind_if IFNAME");
     }
     let bind = bind(node, ip, number("bind_port"), ctx);
@@ -115,9 +115,9 @@ fn bind(node: &Node<'_>, to: IpAddr, port: Option<u16>, ctx: &mut Ctx<'_, '_>) -
     Some(SocketAddr::new(from, port.unwrap_or(0)))
 }
 
-/// A real server, or a sorry server, as its checkers need it.
+/// Settings of a real server or sorry server for its checkers.
 pub(super) struct Server {
-    /// With the port it is reached by: that written, else that of the service.
+    /// Address with the configured port, else that of the service.
     pub address: SocketAddr,
     pub times: Times,
     pub alpha: bool,

@@ -1,4 +1,4 @@
-//! A process, an agent, a view and a clock that do as they are told and write down what happens.
+//! Fakes of a process, a subagent, a view and a clock, which record the calls of the loop.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::super::agent::Subagent;
+use super::super::agent::{Agents, Next, Subagent};
 use super::super::shell::Process;
 use super::super::shell::Shell;
 use super::super::time::{Pace, Time};
@@ -18,9 +18,9 @@ use super::super::turn::{Harness, Parts};
 use crate::config::model::{Config, Global};
 use crate::config::{Options, Outside, Snapshot, load_recorded};
 use crate::notify::log::{self, Level, Log};
-use crate::notify::view::{LastWords, Reporter, View};
+use crate::notify::view::{FinishLimits, Reporter, View};
 use crate::process::ipc::{Channel, Message};
-use crate::process::kept::{Kept, Place};
+use crate::process::record_file::{Place, RecordFile};
 use crate::reactor::{Reactor, Ready, Signal, Signals, Token};
 use crate::state::{Record, from_octets};
 use crate::system::{HasSystem, System};
@@ -29,26 +29,32 @@ pub(super) const fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
 
-/// A configuration that can be told from others.
+/// A configuration with this `router_id`.
 pub(super) fn config(router_id: &str) -> Snapshot {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("k.conf");
     std::fs::write(&path, format!("global_defs {{\n router_id {router_id}\n}}\n")).unwrap();
-    let options =
-        Options { path, config_id: String::new(), all_config: false, strict: false, outside: Outside::fixed() };
+    let options = Options {
+        path,
+        config_id: String::new(),
+        directory: None,
+        all_config: false,
+        strict: false,
+        outside: Outside::fixed(),
+    };
     load_recorded(&options).unwrap().config.unwrap().1
 }
 
-/// The world outside, and what was seen of the loop.
+/// The state of the fakes, and the recorded calls of the loop.
 #[derive(Default)]
 struct World {
     now: Duration,
     arrivals: VecDeque<(Duration, Vec<Token>)>,
     slept_until: Option<Duration>,
-    story: Vec<String>,
-    /// The other end of the channel.
+    calls: Vec<String>,
+    /// The parent's end of the channel.
     parent: Option<Channel>,
-    /// Changes of the process, one for each packet.
+    /// The changes that the next packets cause, one each.
     changes: VecDeque<&'static str>,
     receiving_takes: Duration,
     process_deadline: Option<Duration>,
@@ -63,20 +69,20 @@ struct World {
 type Shared = Rc<RefCell<World>>;
 
 impl World {
-    fn say(&mut self, line: impl Into<String>) {
-        self.story.push(line.into());
+    fn record(&mut self, line: impl Into<String>) {
+        self.calls.push(line.into());
     }
 
-    /// What the process has told its parent.
-    fn told(&mut self) -> Vec<String> {
+    /// The messages that the process has sent to its parent since the last call.
+    fn sent_to_parent(&mut self) -> Vec<String> {
         let Some(parent) = &mut self.parent else { return Vec::new() };
-        let words = |message| match message {
+        let text = |message| match message {
             Message::Ready => "ready".to_owned(),
             Message::Indices(octets) => format!("indices {}", from_octets::<Names>(&octets).unwrap().0.join("")),
             Message::Checkpoint(octets) => format!("checkpoint {}", from_octets::<Count>(&octets).unwrap().0),
             other => format!("{other:?}"),
         };
-        parent.receive().unwrap_or_default().into_iter().map(words).collect()
+        parent.receive().unwrap_or_default().into_iter().map(text).collect()
     }
 }
 
@@ -116,7 +122,7 @@ impl Record for Names {
     const VERSION: u32 = 1;
 }
 
-/// Changes so far.
+/// Number of changes so far.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Count(u32);
 
@@ -145,7 +151,7 @@ impl Reporter for Machines {
     }
 }
 
-/// A process; its pace is coarse or not.
+/// A process with coarse or punctual pace.
 pub(super) struct Fake<const COARSE: bool> {
     world: Shared,
     machines: Machines,
@@ -153,8 +159,8 @@ pub(super) struct Fake<const COARSE: bool> {
 }
 
 impl<const COARSE: bool> Fake<COARSE> {
-    fn say(&self, line: impl Into<String>) {
-        self.world.borrow_mut().say(line);
+    fn record(&self, line: impl Into<String>) {
+        self.world.borrow_mut().record(line);
     }
 
     fn name(&self) -> String {
@@ -184,19 +190,19 @@ impl<const COARSE: bool> Process for Fake<COARSE> {
     }
 
     fn indices(&self) -> Names {
-        self.say("indices");
+        self.record("indices");
         Names(vec![self.name()])
     }
 
-    fn begin(&mut self, clean_up: bool, _shell: &mut Shell<Self>) -> io::Result<()> {
-        self.say(format!("begin {clean_up}"));
+    fn start(&mut self, clean_up: bool, _shell: &mut Shell<Self>) -> io::Result<()> {
+        self.record(format!("start {clean_up}"));
         Ok(())
     }
 
     fn receive(&mut self, ready: &[Ready], _shell: &mut Shell<Self>) -> io::Result<()> {
         let mut world = self.world.borrow_mut();
         let tokens: Vec<usize> = ready.iter().map(|source| source.token.0).collect();
-        world.say(format!("receive {tokens:?}"));
+        world.record(format!("receive {tokens:?}"));
         if !ready.is_empty()
             && let Some(change) = world.changes.pop_front()
         {
@@ -210,30 +216,30 @@ impl<const COARSE: bool> Process for Fake<COARSE> {
 
     fn timer(&mut self, timer: &'static str, now: Duration, _shell: &mut Shell<Self>) {
         let mut world = self.world.borrow_mut();
-        world.say(format!("timer {timer}"));
+        world.record(format!("timer {timer}"));
         world.timer_came = now;
     }
 
     fn work(&mut self, ready: &[Ready], _shell: &mut Shell<Self>) -> io::Result<()> {
         let tokens: Vec<usize> = ready.iter().map(|source| source.token.0).collect();
-        self.say(format!("work {tokens:?}"));
+        self.record(format!("work {tokens:?}"));
         Ok(())
     }
 
     fn settle(&mut self, shell: &mut Shell<Self>) {
-        self.say("settle");
-        shell.tell(self.machines.pending.drain(..));
+        self.record("settle");
+        shell.report(self.machines.pending.drain(..));
     }
 
     fn reconcile(&mut self, changed: bool, shell: &mut Shell<Self>) {
-        self.say(format!("reconcile {changed}"));
+        self.record(format!("reconcile {changed}"));
         if changed {
-            shell.hold();
+            shell.held_changed();
         }
     }
 
     fn rest(&mut self, _shell: &mut Shell<Self>) {
-        self.say("rest");
+        self.record("rest");
     }
 
     fn deadline(&self) -> Option<Duration> {
@@ -241,23 +247,23 @@ impl<const COARSE: bool> Process for Fake<COARSE> {
     }
 
     fn configure(&mut self, config: Box<Config>, _shell: &mut Shell<Self>) -> io::Result<()> {
-        self.say(format!("configure {}", config.global.router_id));
+        self.record(format!("configure {}", config.global.router_id));
         self.machines.system = System::new(String::new(), config.global);
         Ok(())
     }
 
     fn checkpoint(&mut self) -> Count {
-        self.say("checkpoint");
+        self.record("checkpoint");
         Count(self.count)
     }
 
     fn held(&self) -> Names {
-        self.say("held");
+        self.record("held");
         Names(vec![self.name()])
     }
 
     fn stop(&mut self, _shell: &mut Shell<Self>) {
-        self.say("stop");
+        self.record("stop");
         self.count += 1;
         self.machines.pending.push("stopping");
     }
@@ -267,48 +273,70 @@ impl<const COARSE: bool> Process for Fake<COARSE> {
     }
 
     fn end(self, released: bool, _log: &Log) -> bool {
-        self.say(format!("end {released}"));
+        self.record(format!("end {released}"));
         released
     }
 }
 
-struct Witness(Shared);
+struct FakeView(Shared);
 
-impl View<Machines> for Witness {
+impl View<Machines> for FakeView {
     fn show(&mut self, change: &&'static str, _machines: &Machines, _now: Duration) {
         let mut world = self.0.borrow_mut();
-        for message in world.told() {
-            world.say(format!("parent has {message}"));
+        for message in world.sent_to_parent() {
+            world.record(format!("parent has {message}"));
         }
-        world.say(format!("view {change}"));
+        world.record(format!("view {change}"));
     }
 
     fn configure(&mut self, global: Option<&Global>) {
-        self.0.borrow_mut().say(format!("view configured {}", global.unwrap().router_id));
+        self.0.borrow_mut().record(format!("view configured {}", global.unwrap().router_id));
     }
 
-    fn finish(self: Box<Self>, time: LastWords) {
-        let LastWords { scripts, others } = time;
-        self.0.borrow_mut().say(format!("view finishes: {scripts:?} for scripts, {others:?} for others"));
+    fn finish(self: Box<Self>, time: FinishLimits) {
+        let FinishLimits { scripts, others } = time;
+        self.0.borrow_mut().record(format!("view finishes: {scripts:?} for scripts, {others:?} for others"));
     }
 }
 
-struct Manager(Shared);
+/// Creates another subagent for each router_id that begins with "to_", and none for "off".
+struct FakeAgents {
+    world: Shared,
+    agent: Option<String>,
+}
 
-impl View<Machines> for Manager {
+impl Agents<Machines> for FakeAgents {
+    fn follow(&mut self, global: &Global, _log: &Log) -> Option<Next<Machines>> {
+        let wanted = match global.router_id.as_str() {
+            "off" => None,
+            id if id.starts_with("to_") => Some(format!("agent {id}")),
+            _ => Some("agent".to_owned()),
+        };
+        if self.agent == wanted {
+            return None;
+        }
+        self.agent.clone_from(&wanted);
+        Some(Next(wanted.map(|name| Box::new(FakeAgent(Rc::clone(&self.world), name)) as _)))
+    }
+}
+
+struct FakeAgent(Shared, String);
+
+impl View<Machines> for FakeAgent {
     fn show(&mut self, change: &&'static str, _machines: &Machines, _now: Duration) {
-        self.0.borrow_mut().say(format!("agent shows {change}"));
+        let text = format!("{} shows {change}", self.1);
+        self.0.borrow_mut().record(text);
     }
 }
 
-impl Subagent<Machines> for Manager {
+impl Subagent<Machines> for FakeAgent {
     fn has_token(&self, token: Token) -> bool {
         token == AGENT
     }
 
     fn turn(&mut self, machines: &mut Machines, _now: Duration, _reactor: &Reactor, _log: &Log) {
         let mut world = self.0.borrow_mut();
-        world.say("agent");
+        world.record(&self.1);
         let takes = world.agent_takes;
         world.now += takes;
         machines.pending.extend(world.agent_sets.take());
@@ -319,7 +347,8 @@ impl Subagent<Machines> for Manager {
     }
 
     fn close(&mut self, _now: Duration, deadline: Duration) {
-        self.0.borrow_mut().say(format!("agent closes by {deadline:?}"));
+        let text = format!("{} closes by {deadline:?}", self.1);
+        self.0.borrow_mut().record(text);
     }
 
     fn is_closed(&self) -> bool {
@@ -327,7 +356,7 @@ impl Subagent<Machines> for Manager {
     }
 }
 
-/// A loop, and the hands that turn it.
+/// A loop, and functions that run it and read its recorded calls.
 pub(super) struct Loop<const COARSE: bool> {
     harness: Harness<Fake<COARSE>>,
     world: Shared,
@@ -352,23 +381,23 @@ impl<const COARSE: bool> Loop<COARSE> {
             shell: Shell::with(Box::new(Clock(Rc::clone(&world))), log.clone()).unwrap(),
             signals: Signals::new(&[Signal::SIGTERM]).unwrap(),
             channel: Channel::new(theirs).unwrap(),
-            agent: Some(Box::new(Manager(Rc::clone(&world)))),
-            views: vec![Box::new(Witness(Rc::clone(&world)))],
-            held: Some(Kept::start(place, log).unwrap().0),
+            agents: Some(Box::new(FakeAgents { world: Rc::clone(&world), agent: None })),
+            views: vec![Box::new(FakeView(Rc::clone(&world)))],
+            held: Some(RecordFile::start(place, log).unwrap().0),
             clean_up,
         };
         let mut harness = Harness::new(parts).unwrap();
-        harness.begin().unwrap();
+        harness.start().unwrap();
         Loop { harness, world, ready: Vec::new(), log: lines, lines: Vec::new(), record: Some(record) }
     }
 
-    /// One turn; the story begins with it.
+    /// Runs one turn; earlier calls are dropped.
     pub(super) fn turn(&mut self) {
-        self.world.borrow_mut().story.clear();
+        self.world.borrow_mut().calls.clear();
         self.harness.turn(&mut self.ready).unwrap();
     }
 
-    /// Turns until this time; the story is that of all of them.
+    /// Runs turns until this time.
     pub(super) fn until(&mut self, at: Duration) {
         self.arrive(at, &[]);
         while !self.world.borrow().arrivals.is_empty() {
@@ -383,16 +412,16 @@ impl<const COARSE: bool> Loop<COARSE> {
     }
 
     pub(super) fn end(self) -> (Vec<String>, io::Result<()>) {
-        self.world.borrow_mut().story.clear();
+        self.world.borrow_mut().calls.clear();
         let outcome = self.harness.end();
-        (self.world.take().story, outcome)
+        (self.world.take().calls, outcome)
     }
 
     pub(super) fn arrive(&mut self, at: Duration, tokens: &[Token]) {
         self.world.borrow_mut().arrivals.push_back((at, tokens.to_vec()));
     }
 
-    /// The parent sends a message, which is read once the token of the orders arrives.
+    /// Sends a message of the parent, which is read once [`ORDERS`](super::super::tokens::ORDERS) arrives.
     pub(super) fn send(&mut self, message: &Message) {
         self.world.borrow_mut().parent.as_mut().unwrap().send(message).unwrap();
     }
@@ -401,16 +430,16 @@ impl<const COARSE: bool> Loop<COARSE> {
         self.world.borrow_mut().parent = None;
     }
 
-    pub(super) fn story(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.world.borrow_mut().story)
+    pub(super) fn take_calls(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.world.borrow_mut().calls)
     }
 
-    pub(super) fn said(&mut self, expected: &[&str]) {
-        assert_eq!(self.story(), expected);
+    pub(super) fn assert_calls(&mut self, expected: &[&str]) {
+        assert_eq!(self.take_calls(), expected);
     }
 
-    pub(super) fn told(&mut self) -> Vec<String> {
-        self.world.borrow_mut().told()
+    pub(super) fn sent_to_parent(&mut self) -> Vec<String> {
+        self.world.borrow_mut().sent_to_parent()
     }
 
     pub(super) fn logged(&mut self, text: &str) -> bool {
@@ -492,7 +521,7 @@ impl<const COARSE: bool> Loop<COARSE> {
         self.world.borrow_mut().agent_closed = true;
     }
 
-    /// The directory of the record of what is held.
+    /// The directory of the record of held state.
     pub(super) fn record(&mut self) -> tempfile::TempDir {
         self.record.take().unwrap()
     }

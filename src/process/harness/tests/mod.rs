@@ -1,4 +1,4 @@
-//! The loop in virtual time, with sources, an agent and views that write down what becomes of them.
+//! Tests of the loop in virtual time, with fakes that record its calls.
 
 mod fakes;
 
@@ -11,24 +11,24 @@ use super::tokens::{AGENT, ORDERS, token};
 use crate::reactor::Signal;
 use fakes::{Loop, config, ms};
 
-/// Runs a test in a thread of its own: the signals that it blocks stay with it.
-fn alone(test: impl FnOnce() + Send + 'static) {
+/// Runs a test in a separate thread, since it blocks signals.
+fn in_thread(test: impl FnOnce() + Send + 'static) {
     if let Err(panic) = std::thread::spawn(test).join() {
         std::panic::resume_unwind(panic);
     }
 }
 
 #[test]
-fn in_a_turn_packets_come_first_then_timers_then_orders_and_the_rest() {
-    alone(|| {
+fn a_turn_handles_packets_then_timers_then_orders_then_the_rest() {
+    in_thread(|| {
         let mut lab = Loop::<false>::start(false);
         lab.turn();
-        lab.told();
+        lab.sent_to_parent();
         lab.set_timer("T", ms(10));
         lab.send(&Message::Config(config("B")));
         lab.arrive(ms(10), &[token(0), ORDERS, AGENT]);
         lab.turn();
-        lab.said(&[
+        lab.assert_calls(&[
             "receive [1]",
             "timer T",
             "settle",
@@ -45,83 +45,132 @@ fn in_a_turn_packets_come_first_then_timers_then_orders_and_the_rest() {
             "agent",
             "settle",
         ]);
-        assert_eq!(lab.told(), ["indices B", "ready"]);
+        assert_eq!(lab.sent_to_parent(), ["indices B", "ready"]);
         assert!(lab.logged("The new configuration is in force"));
     });
 }
 
+/// Reloads move SNMP to another master and switch it off.
 #[test]
-fn a_change_is_told_to_the_parent_then_to_each_view_once() {
-    alone(|| {
+fn an_old_agent_closes_its_session_while_the_next_works() {
+    in_thread(|| {
+        let mut lab = Loop::<false>::start(false);
+        let reload = |lab: &mut Loop<false>, id: &str, at: u64| {
+            lab.send(&Message::Config(config(id)));
+            lab.arrive(ms(at), &[ORDERS]);
+            lab.turn();
+            lab.take_calls()
+        };
+        lab.turn();
+        assert!(!reload(&mut lab, "B", 10).iter().any(|line| line.contains("closes")), "its settings have not changed");
+        let calls = reload(&mut lab, "to_C", 20);
+        assert!(calls.iter().any(|line| line == "agent closes by 520ms"), "{calls:?}");
+        // Only the new agent gets notifications; both have turns.
+        lab.on_receive("A goes up");
+        lab.agent_deadline(Some(ms(30)));
+        lab.arrive(ms(30), &[token(0)]);
+        lab.turn();
+        let calls = lab.take_calls();
+        assert_eq!(
+            calls.iter().filter(|line| line.contains("shows")).collect::<Vec<_>>(),
+            ["agent to_C shows A goes up"]
+        );
+        assert_eq!(in_order(&calls, &["agent", "agent to_C"]), ["agent", "agent to_C"]);
+        // An agent that never closes is dropped after its time.
+        lab.agent_deadline(None);
+        lab.until(ms(1100));
+        lab.agent_deadline(Some(Duration::ZERO));
+        lab.turn();
+        let calls = lab.take_calls();
+        assert!(
+            !calls.iter().any(|line| line == "agent") && calls.iter().any(|line| line == "agent to_C"),
+            "{calls:?}"
+        );
+        lab.agent_deadline(None);
+        let calls = reload(&mut lab, "off", 1200);
+        assert!(calls.iter().any(|line| line == "agent to_C closes by 1.7s"), "{calls:?}");
+        lab.agent_is_closed();
+        lab.until(ms(1290));
+        assert!(!lab.take_calls().iter().any(|line| line.starts_with("agent")));
+        lab.agent_deadline(Some(ms(1300)));
+        let calls = reload(&mut lab, "D", 1300);
+        assert!(calls.iter().any(|line| line == "agent"), "SNMP is on again: {calls:?}");
+    });
+}
+
+#[test]
+fn a_change_is_sent_to_the_parent_and_then_shown_once_by_each_view() {
+    in_thread(|| {
         let mut lab = Loop::<false>::start(false);
         lab.turn();
         lab.on_receive("A goes up");
         lab.arrive(ms(10), &[token(0)]);
         lab.turn();
-        let story = lab.story();
-        let told =
+        let calls = lab.take_calls();
+        let expected =
             ["checkpoint", "reconcile true", "parent has checkpoint 1", "view A goes up", "agent shows A goes up"];
-        assert_eq!(in_order(&story, &told), told, "{story:?}");
+        assert_eq!(in_order(&calls, &expected), expected, "{calls:?}");
         assert!(lab.logged("A goes up"));
-        // What does not change is not sent again.
+        // An unchanged checkpoint is not sent again.
         lab.save();
         lab.turn();
-        assert!(lab.story().iter().any(|line| line == "checkpoint"));
-        assert!(lab.told().is_empty());
+        assert!(lab.take_calls().iter().any(|line| line == "checkpoint"));
+        assert!(lab.sent_to_parent().is_empty());
     });
 }
 
-/// The lines of a story that are expected, in its order.
-fn in_order<'s>(story: &'s [String], expected: &[&str]) -> Vec<&'s str> {
-    story.iter().map(String::as_str).filter(|line| expected.contains(line)).collect()
+/// The calls that are in `expected`, in the order of the calls.
+fn in_order<'s>(calls: &'s [String], expected: &[&str]) -> Vec<&'s str> {
+    calls.iter().map(String::as_str).filter(|line| expected.contains(line)).collect()
 }
 
 #[test]
-fn many_changes_make_one_checkpoint_where_that_may_wait() {
-    alone(|| {
+fn a_delayed_checkpoint_covers_many_changes() {
+    in_thread(|| {
         let mut lab = Loop::<true>::start(false);
-        // The first of all: a replacement is to know that it is none.
+        // The first checkpoint is sent without a change: by it a replacement knows that it is one.
         lab.until(ms(600));
-        assert_eq!(lab.told(), ["indices A", "ready", "checkpoint 0"]);
-        lab.story();
+        assert_eq!(lab.sent_to_parent(), ["indices A", "ready", "checkpoint 0"]);
+        lab.take_calls();
         for at in [700, 800, 900] {
             lab.on_receive("A goes up");
             lab.arrive(ms(at), &[token(0)]);
         }
         lab.until(ms(1150));
-        assert_eq!(lab.story().iter().filter(|line| *line == "view A goes up").count(), 3);
-        assert!(lab.told().is_empty());
+        assert_eq!(lab.take_calls().iter().filter(|line| *line == "view A goes up").count(), 3);
+        assert!(lab.sent_to_parent().is_empty());
         lab.until(ms(1250));
-        assert_eq!(lab.told(), ["checkpoint 3"], "500 ms after the first");
-        // Unless it cannot wait.
+        assert_eq!(lab.sent_to_parent(), ["checkpoint 3"], "500 ms after the first");
+        // A checkpoint that must not be delayed.
         lab.save_at_once();
         lab.turn();
-        assert!(lab.story().iter().any(|line| line == "checkpoint"));
+        assert!(lab.take_calls().iter().any(|line| line == "checkpoint"));
     });
 }
 
 #[test]
-fn a_coarse_turn_has_one_time_and_a_few_timers() {
-    alone(|| {
+fn a_coarse_turn_has_a_fixed_time_and_a_limited_number_of_timers() {
+    in_thread(|| {
         let mut lab = Loop::<true>::start(false);
         lab.turn();
         lab.receiving_takes(ms(5));
         for (name, at) in [("A", 10), ("B", 10), ("C", 10), ("D", 18)] {
             lab.set_timer(name, ms(at));
         }
-        // While packets are taken in the second turn D becomes due: what came by then has not been heard yet.
+        // D becomes due while the second turn reads packets; it waits for the next turn, which first reads the packets
+        // that have arrived by then.
         for (at, expected) in [(10, "AB"), (15, "C"), (20, "D")] {
             lab.arrive(ms(at), &[token(0)]);
             lab.turn();
-            let timers: String = lab.story().iter().filter_map(|line| line.strip_prefix("timer ")).collect();
+            let timers: String = lab.take_calls().iter().filter_map(|line| line.strip_prefix("timer ")).collect();
             assert_eq!(timers, expected, "at {at} ms");
         }
     });
 }
 
 #[test]
-fn a_punctual_turn_takes_all_timers_that_are_due() {
-    alone(|| {
+fn a_punctual_turn_handles_all_timers_that_are_due() {
+    in_thread(|| {
         let mut lab = Loop::<false>::start(false);
         lab.turn();
         for name in ["A", "B", "C"] {
@@ -130,16 +179,16 @@ fn a_punctual_turn_takes_all_timers_that_are_due() {
         lab.set_timer("F", ms(12));
         lab.receiving_takes(ms(5));
         lab.turn();
-        let story = lab.story();
-        assert_eq!(in_order(&story, &["timer A", "timer B", "timer C", "timer F"]).len(), 4, "{story:?}");
+        let calls = lab.take_calls();
+        assert_eq!(in_order(&calls, &["timer A", "timer B", "timer C", "timer F"]).len(), 4, "{calls:?}");
     });
 }
 
 #[test]
-fn the_loop_sleeps_until_the_first_deadline_of_all() {
-    alone(|| {
+fn the_loop_sleeps_until_the_earliest_deadline() {
+    in_thread(|| {
         let mut lab = Loop::<false>::start(false);
-        // The first turn and one that is asked for do not sleep.
+        // The first turn does not sleep, nor does one requested by again().
         lab.turn();
         lab.until(ms(200));
         lab.set_timer("T", ms(1000));
@@ -167,8 +216,8 @@ fn the_loop_sleeps_until_the_first_deadline_of_all() {
 }
 
 #[test]
-fn an_agent_that_always_has_more_to_do_holds_up_nothing() {
-    alone(|| {
+fn an_agent_that_always_has_more_work_does_not_delay_timers() {
+    in_thread(|| {
         let mut lab = Loop::<false>::start(false);
         lab.turn();
         lab.agent_deadline(Some(Duration::ZERO));
@@ -177,16 +226,16 @@ fn an_agent_that_always_has_more_to_do_holds_up_nothing() {
         for n in 1..=100 {
             let due = ms(n * 10);
             lab.set_timer("T", due);
-            let story = loop {
+            let calls = loop {
                 lab.turn();
-                let story = lab.story();
-                // One turn of the agent, after the timers.
-                assert_eq!(story.iter().filter(|line| *line == "agent").count(), 1);
-                if story.iter().any(|line| line == "timer T") {
-                    break story;
+                let calls = lab.take_calls();
+                // The agent has one turn, after the timers.
+                assert_eq!(calls.iter().filter(|line| *line == "agent").count(), 1);
+                if calls.iter().any(|line| line == "timer T") {
+                    break calls;
                 }
             };
-            assert_eq!(in_order(&story, &["timer T", "agent"]), ["timer T", "agent"]);
+            assert_eq!(in_order(&calls, &["timer T", "agent"]), ["timer T", "agent"]);
             late = late.max(lab.timer_came() - due);
         }
         assert!(late <= ms(3), "{late:?}");
@@ -194,53 +243,53 @@ fn an_agent_that_always_has_more_to_do_holds_up_nothing() {
 }
 
 #[test]
-fn what_a_manager_sets_is_shown_without_waiting_for_anything() {
-    alone(|| {
+fn a_set_request_is_shown_by_the_views_without_delay() {
+    in_thread(|| {
         let mut lab = Loop::<false>::start(false);
         lab.until(ms(200));
         lab.agent_sets("A is set");
         lab.arrive(ms(300), &[AGENT]);
         lab.turn();
-        lab.story();
-        // There is no deadline: without a change to show it would sleep for ever.
+        lab.take_calls();
+        // There is no deadline: the loop would sleep for ever if pending changes did not prevent it.
         lab.turn();
-        assert!(lab.story().iter().any(|line| line == "view A is set"));
+        assert!(lab.take_calls().iter().any(|line| line == "view A is set"));
         assert_eq!(lab.now(), ms(300));
     });
 }
 
 #[test]
 fn a_stop_waits_for_the_kernel_then_for_the_agent() {
-    alone(|| {
+    in_thread(|| {
         let mut lab = Loop::<false>::start(false);
         lab.until(ms(200));
         raise(Signal::SIGTERM).unwrap();
         lab.arrive(ms(1000), &[ORDERS]);
         lab.turn();
-        let story = lab.story();
+        let calls = lab.take_calls();
         let stop = ["stop", "parent has checkpoint 1", "view stopping"];
-        assert_eq!(in_order(&story, &stop), stop, "{story:?}");
+        assert_eq!(in_order(&calls, &stop), stop, "{calls:?}");
         lab.until(ms(1500));
         assert!(!lab.is_done());
         lab.release();
         lab.arrive(ms(2000), &[token(0)]);
         lab.turn();
-        assert!(lab.story().iter().any(|line| line == "agent closes by 2.5s"));
+        assert!(lab.take_calls().iter().any(|line| line == "agent closes by 2.5s"));
         assert!(!lab.is_done(), "the agent has not closed");
         lab.agent_is_closed();
         lab.arrive(ms(2200), &[AGENT]);
         lab.turn();
         assert!(lab.is_done());
-        let (story, outcome) = lab.end();
+        let (calls, outcome) = lab.end();
         // child_wait_time is 5 s; 300 ms of it are a margin.
-        assert_eq!(story, ["held", "end true", "view finishes: 3.5s for scripts, 1s for others"]);
+        assert_eq!(calls, ["held", "end true", "view finishes: 3.5s for scripts, 1s for others"]);
         outcome.unwrap();
     });
 }
 
 #[test]
-fn a_stop_ends_at_its_limit_whatever_the_kernel_does() {
-    alone(|| {
+fn a_stop_ends_at_its_time_limit_even_if_the_kernel_is_not_done() {
+    in_thread(|| {
         let mut lab = Loop::<false>::start(false);
         lab.until(ms(200));
         raise(Signal::SIGTERM).unwrap();
@@ -249,39 +298,39 @@ fn a_stop_ends_at_its_limit_whatever_the_kernel_does() {
         // 4 s for the kernel, then 1 s for an agent that does not close.
         assert_eq!(lab.now(), ms(6000));
         assert!(lab.logged("The kernel has not removed all addresses in time"));
-        let (story, outcome) = lab.end();
-        assert!(story.contains(&"end false".to_owned()));
+        let (calls, outcome) = lab.end();
+        assert!(calls.contains(&"end false".to_owned()));
         assert_eq!(outcome.unwrap_err().to_string(), "not all addresses could be removed");
     });
 }
 
 #[test]
-fn nothing_but_its_end_matters_to_a_process_that_stops() {
-    alone(|| {
+fn a_stopping_process_ignores_further_orders() {
+    in_thread(|| {
         let mut lab = Loop::<false>::start(false);
         lab.until(ms(200));
-        lab.told();
+        lab.sent_to_parent();
         raise(Signal::SIGTERM).unwrap();
         lab.arrive(ms(1000), &[ORDERS]);
         lab.turn();
         lab.until(ms(1500));
-        lab.story();
+        lab.take_calls();
         // A reload, and another stop.
         lab.send(&Message::Config(config("B")));
         raise(Signal::SIGTERM).unwrap();
         lab.arrive(ms(2000), &[ORDERS]);
         lab.turn();
-        let story = lab.story();
-        assert!(!story.iter().any(|line| line.starts_with("configure") || line == "stop"), "{story:?}");
-        assert!(lab.told().is_empty(), "it does not say that it is ready");
+        let calls = lab.take_calls();
+        assert!(!calls.iter().any(|line| line.starts_with("configure") || line == "stop"), "{calls:?}");
+        assert!(lab.sent_to_parent().is_empty(), "it does not report that it is ready");
         lab.until_done();
         assert_eq!(lab.now(), ms(6000), "the limit is that of the first order");
     });
 }
 
 #[test]
-fn without_a_parent_it_stops() {
-    alone(|| {
+fn a_process_stops_when_its_parent_is_gone() {
+    in_thread(|| {
         let mut lab = Loop::<false>::start(false);
         lab.until(ms(200));
         lab.release();
@@ -294,33 +343,33 @@ fn without_a_parent_it_stops() {
 }
 
 #[test]
-fn a_process_that_cleans_up_stops_at_once_and_claims_no_rows() {
-    alone(|| {
+fn a_cleanup_process_stops_at_once_and_sends_no_indices() {
+    in_thread(|| {
         let mut lab = Loop::<false>::start(true);
-        let story = lab.story();
-        assert_eq!(in_order(&story, &["begin true", "stop"]), ["begin true", "stop"]);
-        assert!(!lab.told().iter().any(|message| message.starts_with("indices")));
-        // It has more time than a process that stops: nobody does it afterwards.
-        assert_eq!(lab.deadline(), Some(ms(100)), "the record of what is held");
+        let calls = lab.take_calls();
+        assert_eq!(in_order(&calls, &["start true", "stop"]), ["start true", "stop"]);
+        assert!(!lab.sent_to_parent().iter().any(|message| message.starts_with("indices")));
+        // Its limit is longer than that of a usual stop, since no other process cleans up afterwards.
+        assert_eq!(lab.deadline(), Some(ms(100)), "the timer of the record of held state");
         lab.clear_timers();
         assert_eq!(lab.deadline(), Some(ms(20_000)));
     });
 }
 
 #[test]
-fn what_is_held_is_on_record_soon_after_a_change_and_at_the_end() {
-    alone(|| {
+fn held_state_is_recorded_soon_after_a_change_and_at_the_exit() {
+    in_thread(|| {
         let mut lab = Loop::<false>::start(false);
         lab.until(ms(200));
-        lab.story();
+        lab.take_calls();
         for at in [300, 350] {
             lab.on_receive("A goes up");
             lab.arrive(ms(at), &[token(0)]);
         }
         lab.until(ms(390));
-        assert!(!lab.story().contains(&"held".to_owned()));
+        assert!(!lab.take_calls().contains(&"held".to_owned()));
         lab.until(ms(450));
-        assert_eq!(lab.story().iter().filter(|line| *line == "held").count(), 1, "many changes, one record");
+        assert_eq!(lab.take_calls().iter().filter(|line| *line == "held").count(), 1, "many changes, one record");
         let record = lab.record();
         lab.end().1.unwrap_err();
         assert!(std::fs::read_to_string(record.path().join("held")).unwrap().contains("\"record\":[\"A\"]"));

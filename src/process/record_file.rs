@@ -1,4 +1,4 @@
-//! A small file in which a process keeps what its successor is to know, written by a thread of its own.
+//! A small file with a record for the next process, written by a separate thread.
 
 use std::fs;
 use std::io;
@@ -7,28 +7,29 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::files;
 use crate::notify::dump::replace;
 use crate::notify::log::Log;
+use crate::reactor::background::await_end;
 use crate::state::{Record, Unusable};
 
-/// Bytes of a file that is believed: it can name more than a hundred thousand things.
-const MOST: u64 = 16 << 20;
-/// The last change may take so long to be written.
+/// Bytes of the largest file that is read: room for more than a hundred thousand entries.
+const LARGEST: u64 = 16 << 20;
+/// Time limit for writing the last change.
 const LIMIT: Duration = Duration::from_millis(500);
 
-/// The file's writer.
+/// Writer of the file.
 #[derive(Debug)]
-pub(super) struct Kept<T> {
-    /// The text of the file, or the text that is to be written last.
+pub(super) struct RecordFile<T> {
+    /// The latest text, written or queued.
     last: String,
-    /// The boot of the machine that the record belongs to; `None` if it outlives that.
+    /// The boot for which the record is valid; `None` if it stays valid after a reboot.
     boot: Option<String>,
-    /// The text to be written next: however slow the disk is, only the latest waits.
+    /// The text to be written next. On a slow disk newer texts replace it.
     next: Arc<Mutex<Option<String>>>,
     wake: SyncSender<()>,
     thread: JoinHandle<()>,
@@ -36,17 +37,17 @@ pub(super) struct Kept<T> {
     record: PhantomData<T>,
 }
 
-/// Where a record is kept.
+/// Location of a record.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Place {
     pub(super) path: PathBuf,
-    /// The present boot of the machine, if a record of another is worth nothing.
+    /// The current boot, if a record of another boot is invalid.
     pub(super) boot: Option<String>,
-    /// For the log: what it means if the file cannot be used.
+    /// The consequence if the file cannot be used, for the log.
     pub(super) lost: &'static str,
 }
 
-/// A record as its file has it. JSON, so that an administrator can read after a crash what is left in the kernel.
+/// The content of the file: JSON, so that an administrator can read it after a crash.
 #[derive(Serialize)]
 struct Written<'r, T> {
     content: &'static str,
@@ -56,7 +57,7 @@ struct Written<'r, T> {
     record: &'r T,
 }
 
-/// What is common to the files of all versions.
+/// The fields that files of all versions have.
 #[derive(Deserialize)]
 struct Head {
     content: String,
@@ -69,24 +70,24 @@ struct Body<T> {
     record: T,
 }
 
-/// The record that a file has, empty without one. A file that cannot be used is named in the log.
+/// Reads the record; it is empty if the file is missing. If the file cannot be used, that is logged.
 pub(super) fn read<T: Record + Default>(place: &Place, log: &Log) -> T {
     find(place, log).1
 }
 
-/// The text of the file, and its record.
+/// The text of the file and the record in it.
 fn find<T: Record + Default>(place: &Place, log: &Log) -> (String, T) {
     let path = place.path.display();
-    let text = match files::read_own(&place.path, MOST) {
+    let text = match files::read_own(&place.path, LARGEST) {
         Ok(Some(text)) => text,
         Ok(None) => return Default::default(),
         Err(reason) => {
-            log.error(format_args!("{path} is not believed: {reason}; {}", place.lost));
+            log.error(format_args!("Cannot trust {path}: {reason}; {}", place.lost));
             return Default::default();
         }
     };
     let record = parse(&text, place.boot.as_deref()).unwrap_or_else(|error| {
-        log.error(format_args!("{path} is not used, since it has {error}; {}", place.lost));
+        log.error(format_args!("Cannot use {path}: it has {error}; {}", place.lost));
         T::default()
     });
     (text, record)
@@ -105,33 +106,33 @@ fn parse<T: Record + Default>(text: &str, boot: Option<&str>) -> Result<T, Unusa
     Ok(body.record)
 }
 
-impl<T: Record + Default + PartialEq> Kept<T> {
-    /// Starts the thread. The second value is what the file says.
-    pub(super) fn start(place: Place, log: Log) -> io::Result<(Kept<T>, T)> {
+impl<T: Record + Default + PartialEq> RecordFile<T> {
+    /// Starts the thread. The second value is the record in the file.
+    pub(super) fn start(place: Place, log: Log) -> io::Result<(RecordFile<T>, T)> {
         let (last, found) = find(&place, &log);
         let (wake, woken) = sync_channel(1);
         let next = Arc::new(Mutex::new(None));
         let texts = Arc::clone(&next);
         let Place { path, boot, .. } = place;
-        let told = log.clone();
-        let thread = std::thread::Builder::new().name("kept".into()).spawn(move || {
-            write_all(&path, &texts, &woken, &told);
+        let thread_log = log.clone();
+        let thread = std::thread::Builder::new().name("record-file".into()).spawn(move || {
+            write_all(&path, &texts, &woken, &thread_log);
         })?;
-        Ok((Kept { last, boot, next, wake, thread, log, record: PhantomData }, found))
+        Ok((RecordFile { last, boot, next, wake, thread, log, record: PhantomData }, found))
     }
 
-    /// Has the record written; an empty one has no file. Never blocks.
+    /// Queues the record for writing; an empty record removes the file. Never blocks.
     pub(super) fn save(&mut self, record: &T) {
         let text = if *record == T::default() { Ok(String::new()) } else { self.text_of(record) };
         match text {
             Ok(text) if text == self.last => {}
             Ok(text) => {
                 *self.next.lock().unwrap_or_else(PoisonError::into_inner) = Some(text.clone());
-                // One that is under way already will find it.
+                // A full channel means that the thread will take the text anyway.
                 let _ = self.wake.try_send(());
                 self.last = text;
             }
-            // There is no such record.
+            // No record has this error.
             Err(error) => self.log.error(format_args!("Cannot write {}: {error}", T::NAME)),
         }
     }
@@ -141,24 +142,21 @@ impl<T: Record + Default + PartialEq> Kept<T> {
         serde_json::to_string(&Written { content, version, boot, record }).map(|text| text + "\n")
     }
 
-    /// Writes what is queued.
+    /// Writes the queued text, at most for [`LIMIT`].
     pub(super) fn finish(self) {
         drop(self.wake);
-        let until = Instant::now() + LIMIT;
-        while !self.thread.is_finished() && Instant::now() < until {
-            std::thread::sleep(Duration::from_millis(2));
-        }
+        await_end(&self.thread, LIMIT);
     }
 }
 
 fn write_all(path: &Path, next: &Mutex<Option<String>>, woken: &Receiver<()>, log: &Log) {
-    let mut told = false;
+    let mut logged = false;
     while woken.recv().is_ok() {
         let text = next.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(text) = text else { continue };
         let written = if text.is_empty() { remove(path) } else { replace(path, &text) };
         if let Err(error) = written
-            && !std::mem::replace(&mut told, true)
+            && !std::mem::replace(&mut logged, true)
         {
             log.warning(format_args!("Cannot write {}: {error}", path.display()));
         }
@@ -178,14 +176,7 @@ pub(super) mod tests {
     use crate::notify::log;
 
     pub(in super::super) fn log() -> Log {
-        let options = log::Options {
-            ident: String::new(),
-            syslog: false,
-            facility: log::Facility::LOG_DAEMON,
-            console: false,
-            detail: false,
-        };
-        log::start(options).unwrap().log()
+        log::start(log::Options { syslog: false, ..log::Options::syslog(String::new()) }).unwrap().log()
     }
 
     #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -201,13 +192,13 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_record_is_found_again_in_the_boot_that_it_belongs_to() {
+    fn a_record_is_read_in_the_boot_for_which_it_is_valid() {
         let directory = tempfile::tempdir().unwrap();
         let record = Names(vec!["A \"quoted\"\n".into()]);
         for (written, read_in, found) in
             [(None, None, true), (Some("1"), Some("1"), true), (Some("1"), Some("2"), false), (None, Some("1"), false)]
         {
-            let (mut kept, _) = Kept::<Names>::start(place(directory.path(), written), log()).unwrap();
+            let (mut kept, _) = RecordFile::<Names>::start(place(directory.path(), written), log()).unwrap();
             kept.save(&record);
             kept.finish();
             let again: Names = read(&place(directory.path(), read_in), &log());
@@ -218,11 +209,11 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn an_empty_record_has_no_file_whatever_was_there() {
+    fn an_empty_record_removes_the_file() {
         for text in ["nonsense", r#"{"content":"names","version":3,"record":["A"]}"#] {
             let directory = tempfile::tempdir().unwrap();
             fs::write(directory.path().join("names"), text).unwrap();
-            let (mut kept, _) = Kept::<Names>::start(place(directory.path(), None), log()).unwrap();
+            let (mut kept, _) = RecordFile::<Names>::start(place(directory.path(), None), log()).unwrap();
             kept.save(&Names::default());
             kept.finish();
             assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
@@ -230,7 +221,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn anything_but_a_record_of_this_version_is_refused_in_words() {
+    fn only_a_record_of_this_version_is_accepted() {
         let boot = "01234567-89ab-cdef-0123-456789abcdef\naddress\teth0\t10.0.0.1\t24\n";
         for (text, expected) in [
             (

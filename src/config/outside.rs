@@ -1,6 +1,6 @@
-//! What a configuration takes from outside its text: names of users and interfaces, the clock.
+//! Data of the host that a configuration depends on: users, groups, interfaces, programs, the clock.
 //!
-//! Each answer is asked once and recorded, so that a snapshot gives the same configuration in another process.
+//! Each question is asked once and its answer kept, so that one configuration never sees two different answers.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use nix::unistd::{Group, Uid, User};
 
 use super::programs::{problem, secure_program};
 
-/// Where the answers come from.
+/// Source of the answers: the running system, or fixed answers in tests.
 #[derive(Clone, Debug)]
 pub struct Outside {
     /// Name of the host: default of `router_id` and `smtp_helo_name`.
@@ -22,20 +22,24 @@ pub struct Outside {
     pub user: fn(&str) -> Option<(u32, u32)>,
     /// Id of a group name.
     pub group: fn(&str) -> Option<u32>,
-    /// Why a script's program cannot be run now, if so: it does not exist, is no file, is not executable.
+    /// Why the program of a script cannot be run, if so: it does not exist, is not a file, or is not executable.
     pub script_problem: fn(&str) -> Option<String>,
-    /// Which part of a program's path others than root can change, and who, if there is one.
+    /// Whether an interface of this name exists and is not a macvlan.
+    pub foreign_interface: fn(&str) -> bool,
+    /// Why the daemon cannot enter the network namespace of this name, if so.
+    pub namespace_problem: fn(&str) -> Option<String>,
+    /// The part of the path of a program that users other than root can change, and who they are.
     pub script_insecure: fn(&str) -> Option<String>,
-    /// Name of the user the daemon runs as.
+    /// Name of the user that the daemon runs as.
     pub login: String,
-    /// Time since the system started.
+    /// Time since the boot of the system.
     pub uptime: Duration,
     /// Start of the `_RANDOM` series when the file has no `random_seed`.
     pub seed: u64,
 }
 
 impl Outside {
-    /// The answers of the running system. `interfaces` as in the field.
+    /// Answers of the running system; `interfaces` as in the field.
     pub fn system(interfaces: Option<Vec<String>>) -> Outside {
         let host = nix::unistd::gethostname().ok().and_then(|n| n.into_string().ok());
         let login = User::from_uid(Uid::effective()).ok().flatten().map(|u| u.name);
@@ -47,6 +51,11 @@ impl Outside {
             user: |name| User::from_name(name).ok().flatten().map(|u| (u.uid.as_raw(), u.gid.as_raw())),
             group: |name| Group::from_name(name).ok().flatten().map(|g| g.gid.as_raw()),
             script_problem: problem,
+            foreign_interface: |_| false,
+            namespace_problem: |name| {
+                let missing = !std::path::Path::new("/run/netns").join(name).exists();
+                missing.then(|| "does not exist".to_owned())
+            },
             script_insecure: |program| secure_program(program).err(),
             login: login.unwrap_or_else(|| "root".to_owned()),
             uptime: nix::time::clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME).map_or(Duration::ZERO, Duration::from),
@@ -54,7 +63,7 @@ impl Outside {
         }
     }
 
-    /// Fixed answers that do not depend on the machine: host `localhost`, only root exists.
+    /// Fixed answers that do not depend on the machine: host name `localhost`, no user but root.
     pub fn fixed() -> Outside {
         Outside {
             host_name: "localhost".to_owned(),
@@ -63,6 +72,8 @@ impl Outside {
             user: |name| (name == "root").then_some((0, 0)),
             group: |name| (name == "root").then_some(0),
             script_problem: |_| None,
+            foreign_interface: |_| false,
+            namespace_problem: |_| None,
             script_insecure: |_| None,
             login: "root".to_owned(),
             uptime: Duration::ZERO,
@@ -71,17 +82,17 @@ impl Outside {
     }
 }
 
-/// Answers given so far: what is asked again is not looked up again.
+/// Answers of an [`Outside`], each asked once.
 #[derive(Debug)]
-pub(crate) struct Facts<'a> {
+pub(crate) struct Answers<'a> {
     outside: &'a Outside,
     known: BTreeMap<String, Option<String>>,
 }
 
-impl<'a> Facts<'a> {
-    /// Asks `outside`.
-    pub fn asking(outside: &'a Outside) -> Facts<'a> {
-        Facts { outside, known: BTreeMap::new() }
+impl<'a> Answers<'a> {
+    /// No answers yet.
+    pub fn new(outside: &'a Outside) -> Answers<'a> {
+        Answers { outside, known: BTreeMap::new() }
     }
 
     /// Name of the host.
@@ -89,41 +100,51 @@ impl<'a> Facts<'a> {
         self.ask("host".to_owned(), |o| Some(o.host_name.clone())).unwrap_or_default()
     }
 
-    /// Name of the daemon's user.
+    /// Name of the user of the daemon.
     pub fn login(&mut self) -> String {
         self.ask("login".to_owned(), |o| Some(o.login.clone())).unwrap_or_default()
     }
 
-    /// Time since the system started.
+    /// Time since the boot of the system.
     pub fn uptime(&mut self) -> Duration {
         let millis = self.ask("uptime".to_owned(), |o| Some(o.uptime.as_millis().to_string()));
         Duration::from_millis(millis.and_then(|m| m.parse().ok()).unwrap_or(0))
     }
 
-    /// Whether an interface exists; true when that is not checked.
+    /// Whether an interface exists; true when interfaces are not checked.
     pub fn has_interface(&mut self, name: &str) -> bool {
         let exists = |o: &Outside| o.interfaces.as_ref().is_some_and(|all| !all.iter().any(|i| i == name));
         self.ask(format!("interface {name}"), |o| exists(o).then(|| "absent".to_owned())).is_none()
     }
 
-    /// User and primary group.
+    /// Whether an interface of this name exists and is not a macvlan.
+    pub fn is_foreign_interface(&mut self, name: &str) -> bool {
+        self.ask(format!("foreign {name}"), |o| (o.foreign_interface)(name).then(String::new)).is_some()
+    }
+
+    /// Why the daemon cannot enter a network namespace, if so.
+    pub fn namespace_problem(&mut self, name: &str) -> Option<String> {
+        self.ask(format!("namespace {name}"), |o| (o.namespace_problem)(name))
+    }
+
+    /// Ids of a user and its primary group.
     pub fn user(&mut self, name: &str) -> Option<(u32, u32)> {
         let found = self.ask(format!("user {name}"), |o| (o.user)(name).map(|(u, g)| format!("{u} {g}")))?;
         let (uid, gid) = found.split_once(' ')?;
         Some((uid.parse().ok()?, gid.parse().ok()?))
     }
 
-    /// Group.
+    /// Id of a group.
     pub fn group(&mut self, name: &str) -> Option<u32> {
         self.ask(format!("group {name}"), |o| (o.group)(name).map(|g| g.to_string()))?.parse().ok()
     }
 
-    /// Why a program cannot be run.
+    /// Why a program cannot be run, if so.
     pub fn script_problem(&mut self, program: &str) -> Option<String> {
         self.ask(format!("script {program}"), |o| (o.script_problem)(program))
     }
 
-    /// The part of its path others than root can change.
+    /// The part of the path of a program that users other than root can change.
     pub fn script_insecure(&mut self, program: &str) -> Option<String> {
         self.ask(format!("insecure {program}"), |o| (o.script_insecure)(program))
     }
@@ -139,11 +160,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answers() {
+    fn answers_are_those_of_the_outside() {
         let mut outside = Outside::fixed();
         outside.interfaces = Some(vec!["eth0".into()]);
-        let mut asking = Facts::asking(&outside);
-        let ask = |f: &mut Facts<'_>| {
+        let mut asking = Answers::new(&outside);
+        let ask = |f: &mut Answers<'_>| {
             (f.has_interface("eth0"), f.has_interface("eth1"), f.user("root"), f.user("x"), f.host_name())
         };
         assert_eq!(ask(&mut asking), (true, false, Some((0, 0)), None, "localhost".to_owned()));

@@ -1,4 +1,4 @@
-//! Looking at a file once: `init_file`, the watch of its directory, its number. All of this may wait for a file system.
+//! One read of a tracked file: writes `init_file`, watches the directory, reads the number. May block on a file system.
 
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
@@ -11,68 +11,69 @@ use nix::sys::inotify::{AddWatchFlags, Inotify, WatchDescriptor};
 
 use super::number::number;
 use crate::config::model::InitFile;
+use crate::text::reason;
 
-/// Octets of a file that are looked at.
-const MOST: u64 = 128;
-/// Mode of a file that `init_file` makes or overwrites, as in C keepalived.
+/// Octets of a file that are read.
+const MAX_LENGTH: u64 = 128;
+/// Mode of a file that `init_file` creates or overwrites, as in C keepalived.
 const MODE: u32 = 0o600;
 
-/// What a job is done by.
-pub(super) type Look = Arc<dyn Fn(&Job) -> Looked + Send + Sync>;
+/// The function that performs a job.
+pub(super) type Examine = Arc<dyn Fn(&Job) -> Examined + Send + Sync>;
 
-/// What becomes of `init_file`.
+/// When `init_file` is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InitFiles {
-    /// The daemon starts: the file is made, with `overwrite` also if it exists.
+    /// At the start of the daemon: create the file; with `overwrite`, also replace an existing one.
     AsWritten,
-    /// The daemon runs already: the file is made if it does not exist.
+    /// While the daemon is running: create the file if it does not exist.
     IfMissing,
-    /// Nothing is written.
+    /// Do not write it.
     Never,
 }
 
-/// A look to be taken.
+/// A read to perform.
 #[derive(Clone, Debug)]
 pub(super) struct Job {
-    /// Which of the files.
+    /// Index of the file.
     pub(super) place: usize,
     pub(super) path: PathBuf,
-    /// To be written first, whether or not it exists.
+    /// `init_file` to write first.
     pub(super) init: Option<InitFile>,
-    /// The kernel has reported that whoever wrote is done.
+    /// The kernel has reported that the writer has closed or renamed the file.
     pub(super) complete: bool,
 }
 
-/// What came of it.
+/// Result of a read.
 #[derive(Debug)]
-pub(super) struct Looked {
+pub(super) struct Examined {
     pub(super) place: usize,
-    /// The watch of its directory, if that is there.
+    /// The watch of the directory, if it exists.
     pub(super) watch: Option<WatchDescriptor>,
-    /// Why `init_file` could not be followed.
+    /// Why `init_file` could not be written.
     pub(super) init: Option<String>,
     pub(super) found: Found,
     pub(super) complete: bool,
 }
 
-/// What a file holds.
+/// Content of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Found {
-    /// A number; 0 when there is none, or no file.
+    /// Its number; 0 when the file has none or does not exist.
     Number(i32),
-    /// Something that is no number, for this reason: the number stays as it was.
-    Nothing(String),
+    /// The file has no usable number, for this reason: the last number stays.
+    Unusable(String),
 }
 
-/// Takes a look.
-pub(super) fn look(job: &Job, inotify: &Inotify) -> Looked {
-    let init = job.init.and_then(|init| write(&job.path, init).err()).map(|error| error.to_string());
-    // The watch before the look: nothing is missed between. Watching a directory twice is watching it once.
+/// Performs a read.
+pub(super) fn examine(job: &Job, inotify: &Inotify) -> Examined {
+    let init = job.init.and_then(|init| write(&job.path, init).err()).map(|error| reason(&error));
+    // Watch before reading, so that no change is missed. A second watch of a directory has no effect.
     let watch = watch(&job.path, inotify).ok();
-    Looked { place: job.place, watch, init, found: read(&job.path), complete: job.complete }
+    Examined { place: job.place, watch, init, found: read(&job.path), complete: job.complete }
 }
 
-/// Watches the directory: a file is often replaced by another.
+/// Watches the directory of a file, as files are often replaced by renaming.
 fn watch(path: &Path, inotify: &Inotify) -> nix::Result<WatchDescriptor> {
     let whole = AddWatchFlags::IN_CLOSE_WRITE
         | AddWatchFlags::IN_MOVED_TO
@@ -87,10 +88,10 @@ fn read(path: &Path) -> Found {
     let text = match text_of(path) {
         Ok(text) => text,
         Err(error) if is_absence(&error) => return Found::Number(0),
-        Err(error) => return Found::Nothing(error.to_string()),
+        Err(error) => return Found::Unusable(reason(&error)),
     };
     number(&text).map_or_else(
-        || Found::Nothing(format!("'{}' is beyond 32 bits", String::from_utf8_lossy(&text).trim())),
+        || Found::Unusable(format!("'{}' is beyond 32 bits", String::from_utf8_lossy(&text).trim())),
         Found::Number,
     )
 }
@@ -99,21 +100,21 @@ fn is_absence(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
-/// A FIFO is not opened, for that would take what is meant for another reader, nor is a device.
+/// Reads the start of a regular file. FIFOs and devices are not opened: data of a FIFO may be for another reader.
 fn text_of(path: &Path) -> io::Result<Vec<u8>> {
     regular(path.metadata()?)?;
     let file = File::options().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path)?;
     regular(file.metadata()?)?;
     let mut text = Vec::new();
-    file.take(MOST).read_to_end(&mut text)?;
+    file.take(MAX_LENGTH).read_to_end(&mut text)?;
     Ok(text)
 }
 
 fn regular(metadata: std::fs::Metadata) -> io::Result<()> {
-    if metadata.is_file() { Ok(()) } else { Err(io::Error::other("it is no regular file")) }
+    if metadata.is_file() { Ok(()) } else { Err(io::Error::other("it is not a regular file")) }
 }
 
-/// `init_file`.
+/// Writes `init_file`.
 fn write(path: &Path, init: InitFile) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).mode(MODE).custom_flags(OFlag::O_NONBLOCK.bits());
@@ -125,7 +126,7 @@ fn write(path: &Path, init: InitFile) -> io::Result<()> {
             }
             match path.metadata() {
                 Ok(metadata) => regular(metadata)?,
-                // A symbolic link to nothing yet.
+                // A dangling symbolic link.
                 Err(error) if is_absence(&error) => {}
                 Err(error) => return Err(error),
             }
@@ -146,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn init_file_makes_a_file_and_overwrites_one_only_if_it_is_to() {
+    fn init_file_creates_a_file_and_overwrites_only_with_overwrite() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("f");
         write(&path, InitFile { value: 5, overwrite: false }).unwrap();
@@ -166,12 +167,12 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("fifo");
         nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRUSR).unwrap();
-        let no_file = Found::Nothing("it is no regular file".to_owned());
+        let no_file = Found::Unusable("it is not a regular file".to_owned());
         assert_eq!([read(&path), read(directory.path())], [no_file.clone(), no_file]);
         assert_eq!(read(&directory.path().join("missing")), Found::Number(0));
         assert_eq!(read(&path.join("below")), Found::Number(0));
         let number = directory.path().join("n");
         fs::write(&number, "99999999999\n").unwrap();
-        assert_eq!(read(&number), Found::Nothing("'99999999999' is beyond 32 bits".to_owned()));
+        assert_eq!(read(&number), Found::Unusable("'99999999999' is beyond 32 bits".to_owned()));
     }
 }

@@ -1,0 +1,136 @@
+//! The effective values (`-d`): the whole configuration of the processes, with defaults, and with secrets masked.
+//!
+//! The text is generated from the typed configuration, so that no value can be missing.
+
+mod tree;
+
+use std::fmt::Write;
+
+use crate::config::Snapshot;
+use tree::Node;
+
+/// Indentation of a level.
+const STEP: usize = 2;
+/// Longest list on one line, in characters.
+const SHORT: usize = 100;
+
+/// Names of fields that differ from their keywords.
+const KEYWORDS: [(&str, &str); 24] = [
+    ("global", "global_defs"),
+    ("static_addresses", "static_ipaddress"),
+    ("instances", "vrrp_instance"),
+    ("sync_groups", "vrrp_sync_group"),
+    ("virtual_servers", "virtual_server"),
+    ("real_servers", "real_server"),
+    ("bfd", "bfd_instance"),
+    ("vrid", "virtual_router_id"),
+    ("advert_interval", "advert_int"),
+    ("start_state", "state"),
+    ("addresses", "virtual_ipaddress"),
+    ("excluded", "virtual_ipaddress_excluded"),
+    ("scheduler", "lb_algo"),
+    ("method", "lvs_method"),
+    ("persistence", "persistence_timeout"),
+    ("granularity", "persistence_granularity"),
+    ("one_packet", "ops"),
+    ("inhibit", "inhibit_on_failure"),
+    ("upper_threshold", "uthreshold"),
+    ("lower_threshold", "lthreshold"),
+    ("snmp_vrrp", "enable_snmp_vrrp"),
+    ("snmp_checker", "enable_snmp_checker"),
+    ("script_security", "enable_script_security"),
+    ("dbus", "enable_dbus"),
+];
+
+/// The values, one a line, with the names of their keywords where they have one.
+pub fn text(snapshot: &Snapshot) -> String {
+    let mut out = String::from("------< Values in effect >------\n");
+    // A configuration that was read can be serialised.
+    match snapshot.clone().parse() {
+        Ok(config) => node(&tree::of(&config), "", 0, &mut out),
+        Err(error) => out.push_str(&error.to_string()),
+    }
+    out
+}
+
+fn node(node: &Node, name: &str, depth: usize, out: &mut String) {
+    let name = KEYWORDS.iter().find(|(field, _)| *field == name).map_or(name, |(_, keyword)| keyword);
+    let indent = " ".repeat(depth.saturating_mul(STEP));
+    let inner = if name.is_empty() { depth } else { depth.saturating_add(1) };
+    if let Some(line) = line(node) {
+        // Writing to a String cannot fail, here and below.
+        let _ = writeln!(out, "{indent}{name} = {line}");
+        return;
+    }
+    if !name.is_empty() {
+        let _ = writeln!(out, "{indent}{name}:");
+    }
+    match node {
+        Node::Word(_) | Node::Unset => {}
+        Node::List(list) => {
+            list.iter().zip(1_usize..).for_each(|(item, n)| self::node(item, &n.to_string(), inner, out))
+        }
+        Node::Fields(fields) => fields.iter().for_each(|(name, field)| self::node(field, name, inner, out)),
+    }
+}
+
+/// Text after `=`; `None` for a value of several lines.
+fn line(node: &Node) -> Option<String> {
+    match node {
+        Node::Word(word) => Some(word.clone()),
+        Node::Unset => Some("unset".to_owned()),
+        Node::List(list) if list.is_empty() => Some("none".to_owned()),
+        Node::List(list) => {
+            let words: Option<Vec<&str>> = list.iter().map(word).collect();
+            Some(words?.join(" ")).filter(|line| line.len() <= SHORT)
+        }
+        Node::Fields(_) => None,
+    }
+}
+
+fn word(node: &Node) -> Option<&str> {
+    match node {
+        Node::Word(word) => Some(word),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Options, Outside, load_recorded};
+
+    #[test]
+    fn defaults_are_filled_in_and_secrets_masked() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("k.conf");
+        let conf = "global_defs {\n router_id lb1\n smtp_connect_timeout 7\n}\nSSL {\n password hush4711\n}\n\
+            vrrp_instance A {\n interface eth0\n virtual_router_id 5\n advert_int 0.5\n version 3\n virtual_ipaddress {\n  10.0.0.1\n }\n \
+            notify_master \"/bin/sh -c 'x y'\"\n}\n\
+            vrrp_instance B {\n interface eth0\n virtual_router_id 6\n authentication {\n  auth_type PASS\n  auth_pass hush\n }\n \
+            virtual_ipaddress {\n  10.0.0.2\n }\n}\n\
+            virtual_server 10.0.0.9 80 {\n protocol TCP\n real_server 10.0.1.1 80 {\n  TCP_CHECK {\n  }\n }\n}\n";
+        std::fs::write(&path, conf).unwrap();
+        let options = Options { outside: Outside::fixed(), ..Options::system(path, None) };
+        let loaded = load_recorded(&options).unwrap();
+        let (_, snapshot) = loaded.config.unwrap_or_else(|| panic!("{}", loaded.diagnostics));
+        let text = text(&snapshot);
+        for line in [
+            "global_defs:\n  router_id = lb1\n",
+            "    virtual_router_id = 5\n",
+            "  smtp_connect_timeout = 7 s\n",
+            "  child_wait_time = 5 s\n",
+            "  smtp_server = unset\n",
+            "    name = A\n",
+            "    priority = 100\n",
+            "    advert_int = 0.5 s\n",
+            "    advert_int = 1 s\n",
+            "    password = ********\n",
+            "    authentication = Pass ********\n",
+            "10.0.1.1:80\n",
+        ] {
+            assert!(text.contains(line), "{line:?} is not in {text}");
+        }
+        assert!(!text.contains("hush") && !text.contains("104"), "{text}");
+    }
+}

@@ -1,0 +1,59 @@
+//! The arguments of a child.
+
+use std::path::PathBuf;
+
+use snmp::MibError;
+
+use super::agent::{Agents, Configured, Service};
+use super::shell::Process;
+use crate::config::VirtualServers;
+use crate::config::model::{Config, Global};
+use crate::notify::log::Log;
+use crate::notify::view::Reporter;
+use crate::process::cli::Options;
+use crate::process::ipc::{Channel, SavedState};
+use crate::reactor::Signals;
+
+/// Arguments of a child process, once it has received its configuration.
+pub(in crate::process) struct ChildStart<'c> {
+    /// The command line.
+    pub(in crate::process) options: &'c Options,
+    /// The configuration without virtual servers.
+    pub(in crate::process) config: Config,
+    pub(in crate::process) servers: VirtualServers,
+    /// State that a predecessor has sent to the parent.
+    pub(in crate::process) saved: SavedState,
+    /// The child only removes the entries that a predecessor has left in the kernel.
+    pub(in crate::process) clean_up: bool,
+    pub(in crate::process) pid_file: PathBuf,
+    pub(in crate::process) channel: Channel,
+    pub(in crate::process) signals: Signals,
+    pub(in crate::process) log: Log,
+}
+
+impl ChildStart<'_> {
+    /// Indices and checkpoint of the predecessor; empty without a predecessor, or if they cannot be used, which is
+    /// logged.
+    pub(in crate::process) fn predecessor<P: Process>(&self) -> (P::Indices, P::Checkpoint)
+    where
+        P::Indices: Default,
+        P::Checkpoint: Default,
+    {
+        self.saved.open().unwrap_or_else(|error| {
+            self.log.error(format_args!("Starting without the state of the previous process: it has left {error}"));
+            Default::default()
+        })
+    }
+
+    /// The source of subagents of a process: enabled by `-x`, or by the configuration as `enabled` tests it. `-A` takes
+    /// precedence over `snmp_socket`; without either it is the default socket. `None` for a cleanup process.
+    pub(in crate::process) fn agents<M: Reporter + 'static>(
+        &self,
+        enabled: fn(&Global) -> bool,
+        service: fn() -> Result<Service<M>, MibError>,
+    ) -> Option<Box<dyn Agents<M>>> {
+        let (always, given) = (self.options.snmp, self.options.snmp_socket.clone());
+        let agents = Configured { always, given, enabled, service, socket: None, made: 0 };
+        (!self.clean_up).then(|| Box::new(agents) as _)
+    }
+}

@@ -1,0 +1,81 @@
+//! Command line options of a daemon with instances.
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+use lab::Daemon::Ours;
+use lab::conf::VRID;
+use lab::{Lab, Protocol, daemon, machine, process, wait_for, wait_until};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+const LIMIT: Duration = Duration::from_secs(10);
+const PROTOCOL: Protocol = Protocol::V3;
+
+/// The lines are those of C keepalived.
+#[test]
+fn each_added_or_removed_address_is_logged() {
+    let _turn = machine::shared();
+    let mut lab = Lab::new(1);
+    lab.router(1).configure(&PROTOCOL.conf(100, ""));
+    let mut command = lab.router(1).command(Ours);
+    command.arg("-a");
+    lab.router(1).start_with(command);
+    let vip = PROTOCOL.vips(VRID)[0];
+    let logged = |lab: &mut Lab, text: &str| {
+        wait_until(LIMIT, text, || lab.router(1).log().lines().any(|line| line.ends_with(text)));
+    };
+    logged(&mut lab, "Netlink reflector reports IP 10.9.0.1 added to eth0");
+    logged(&mut lab, &format!("Netlink reflector reports IP {vip} added to eth0"));
+    lab.router(1).netns().ip("address add 10.77.0.1/24 dev eth0");
+    lab.router(1).netns().ip("address add 10.77.0.1/32 dev lo");
+    lab.router(1).netns().ip("address del 10.77.0.1/24 dev eth0");
+    logged(&mut lab, "Netlink reflector reports IP 10.77.0.1 added to lo");
+    logged(&mut lab, "Netlink reflector reports IP 10.77.0.1 removed from eth0");
+    assert_eq!(lab.router(1).log().matches("IP 10.9.0.1 added to eth0").count(), 1);
+}
+
+/// In the background all processes have the working directory `/`; relative paths still name the same files.
+#[test]
+fn processes_in_the_background_find_relative_paths() {
+    let _turn = machine::shared();
+    let mut lab = Lab::new(1);
+    let router = lab.router(1);
+    router.script("notify.sh", "umask > ${0%/*}/notes\n");
+    let conf = PROTOCOL.conf(100, "notify_master ./notify.sh\n  track_file {\n    F\n  }");
+    let file = "track_file F {\n  file number\n}\n";
+    router.configure(&format!("{file}{}", conf.replacen('{', "{\n  script_user root\n", 1)));
+    fs::write(router.file("number"), "5\n").unwrap();
+    let mut command = router.netns().command(daemon::ours());
+    command.args(["-f", "keepalived.conf", "-p", "keepalived.pid", "-r", "vrrp.pid", "-c", "c.pid", "-b", "b.pid"]);
+    command.args(["-D", "-G", "-P", "-gk.log", "-u", "0027"]).current_dir(router.dir()).env("TMPDIR", router.dir());
+    let mut started = process::Proc::spawn(command, &router.file("daemon.log"));
+    assert_eq!(started.wait(LIMIT).code(), Some(0), "{}", started.log());
+    let text = |name: &str| fs::read_to_string(router.file(name)).unwrap_or_default();
+    let parent: i32 = wait_for(LIMIT, "the pid file", || text("keepalived.pid").trim().parse().ok());
+    let vrrp = router.vrrp_pid();
+    let stop = || kill(Pid::from_raw(parent), Signal::SIGTERM);
+    let checks = std::panic::catch_unwind(|| {
+        wait_until(LIMIT, "the script has run", || text("notes").trim() == "0027");
+        for pid in [parent, vrrp] {
+            assert_eq!(fs::read_link(format!("/proc/{pid}/cwd")).unwrap().to_str(), Some("/"));
+        }
+        wait_until(LIMIT, "a log file of each process", || {
+            text("k.log").contains("Startup complete") && text("k_vrrp.log").contains("Entering MASTER STATE")
+        });
+        assert_eq!(fs::metadata(router.file("k_vrrp.log")).unwrap().permissions().mode() & 0o777, 0o640);
+        // The tracked file is the one in the original directory: its number takes effect.
+        fs::write(router.file("number"), "-254\n").unwrap();
+        wait_until(LIMIT, "the number is read", || text("k_vrrp.log").contains("-254"));
+        kill(Pid::from_raw(parent), Signal::SIGHUP).unwrap();
+        wait_until(LIMIT, "the reload", || text("k.log").contains("Reload complete"));
+    });
+    stop().unwrap();
+    wait_until(LIMIT, "its end", || !router.file("keepalived.pid").exists());
+    if let Err(panic) = checks {
+        eprintln!("{}{}", text("k.log"), text("k_vrrp.log"));
+        std::panic::resume_unwind(panic);
+    }
+}
