@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
-# Installs a package of ours in a Debian of its own, starts it by its unit's ExecStart beside that Debian's snmpd, looks
-# at it, stops it and purges it: nothing may be left. Wants root, debootstrap and the network.
+# Tests a package as its users would install it. Needs root, debootstrap, lintian, user-mode Linux and the network.
 #
 #   tests/deb.sh PACKAGE.deb
 #
-# The bare Debian is kept as .test/debian, and copied for each run.
+# In Debian 12 and 13 it is installed, started by its unit's ExecStart with that Debian's snmpd and its default settings,
+# walked by name, stopped and purged; no file may be left. In Debian 12 it is also installed over Debian's own keepalived, which
+# is purged afterwards; that system is booted with systemd in user-mode Linux. Bare Debians are kept as .test/debian-NAME and
+# copied for each run.
 set -euo pipefail
 deb=$(realpath "$1")
 cd "$(dirname "$0")/.."
-base=$PWD/.test/debian
+name=$(dpkg-deb -f "$deb" Package)
 work=$(mktemp -d)
-root=$work/root
 netns=ka-deb-$$
 
 fail() { echo "deb.sh: $*" >&2; exit 1; }
@@ -21,111 +22,142 @@ finish() {
 }
 trap finish EXIT
 
-# Runs a shell script in the Debian at $1. Its processes end with it, and nothing stays mounted.
+# within ROOT SCRIPT: runs a shell script in a Debian. Its processes are killed at its end, and nothing stays mounted.
 within() {
-  local debian=$1
   unshare --mount --pid --fork --kill-child sh -eu -c '
     mount -t proc proc "$0/proc"
     mount -t sysfs -o ro sysfs "$0/sys" 2>/dev/null || true
     mount --rbind /dev "$0/dev"
     exec chroot "$0" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C DEBIAN_FRONTEND=noninteractive sh -eu -c "$1"
-  ' "$debian" "$2"
+  ' "$1" "$2"
 }
+export -f within
 
-# The archives and settings of this machine are good for the other one.
-bootstrap() {
-  local site release proxy=
-  command -v debootstrap >/dev/null || fail "wants debootstrap"
-  read -r site release < <(apt-get indextargets --format '$(SITE) $(CODENAME)' 'Created-By: Packages' 'Component: main')
+# Runs a command, and prints its output only if it fails.
+quietly() { "$@" >"$work/log" 2>&1 || { tail -n 40 "$work/log" >&2; return 1; }; }
+
+# base SUITE: a bare Debian with snmpd, from the package archive of this host.
+base() {
+  local suite=$1 site proxy=
+  local base=$PWD/.test/debian-$suite
+  [ ! -d "$base" ] || return 0
+  read -r site < <(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 'Component: main')
   eval "$(apt-config shell proxy Acquire::http::Proxy)"
-  say "a bare Debian $release"
-  rm -rf --one-file-system "$base" "$base.new"
-  env ${proxy:+http_proxy=$proxy} debootstrap --variant=minbase "$release" "$base.new" "$site" >"$work/log" 2>&1 ||
-    { tail -n 20 "$work/log" >&2; fail "debootstrap has failed"; }
-  apt-get indextargets --format 'deb $(SITE) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' 'Component: main' |
-    sort -u >"$base.new/etc/apt/sources.list"
+  say "a bare Debian $suite"
+  rm -rf --one-file-system "$base.new"
+  quietly env ${proxy:+http_proxy=$proxy} debootstrap --variant=minbase \
+    --include=systemd-sysv,kmod,iproute2,snmpd,snmp "$suite" "$base.new" "$site" || fail "debootstrap has failed"
+  echo "deb $site $suite main" >"$base.new/etc/apt/sources.list"
   apt-config dump | grep '^Acquire::' >"$base.new/etc/apt/apt.conf.d/90host"
-  # Nothing is started by being installed.
+  # Installing a package starts no service.
   printf '#!/bin/sh\nexit 101\n' >"$base.new/usr/sbin/policy-rc.d"
   chmod +x "$base.new/usr/sbin/policy-rc.d"
   cp /etc/resolv.conf "$base.new/etc/resolv.conf"
-  within "$base.new" 'apt-get -qq update; apt-get -qq -y --no-install-recommends install snmpd snmp iproute2' \
-    >"$work/log" 2>&1 || { tail -n 20 "$work/log" >&2; fail "snmpd cannot be installed"; }
+  printf "127.0.0.1 localhost\n::1 localhost\n" >"$base.new/etc/hosts"
+  quietly within "$base.new" 'apt-get -qq update'
   mv "$base.new" "$base"
 }
 
-# Everything in the root but what belongs to dpkg, apt, ldconfig and snmpd.
+# machine SUITE ROOT: a copy of a bare Debian with the package file, not installed.
+machine() {
+  base "$1"
+  mkdir -p "$2"
+  cp -a "$PWD/.test/debian-$1/." "$2"
+  cp "$deb" "$2/package.deb"
+}
+
+# All files in a root except those of dpkg, apt, ldconfig and snmpd.
 files() {
-  (cd "$root" && find . -xdev \
+  (cd "$1" && find . -xdev \
     \( -path ./var/lib/dpkg -o -path ./var/cache -o -path ./var/log -o -path ./var/lib/apt -o -path ./etc/ld.so.cache \
-    -o -path ./var/lib/snmp -o -path ./proc -o -path ./sys -o -path ./dev \) -prune \
+    -o -path ./var/lib/snmp -o -path ./var/agentx -o -path ./proc -o -path ./sys -o -path ./dev -o -path ./run \) -prune \
     -o -type d -printf '%p %y %m %u %g\n' -o -printf '%p %y %m %u %g %s %l\n' | sort)
 }
 
-[ -d "$base" ] || bootstrap
-cp -a "$base" "$root"
-files >"$work/before"
+# is_enabled ROOT
+is_enabled() { [ -L "$1/etc/systemd/system/multi-user.target.wants/keepalived.service" ]; }
 
-say "install"
-cp "$deb" "$root/package.deb"
-within "$root" 'apt-get -qq update; apt-get -y --no-install-recommends install /package.deb' >"$work/log" 2>&1 ||
-  { cat "$work/log" >&2; fail "it cannot be installed"; }
-rm "$root/package.deb"
-name=$(dpkg-deb -f "$deb" Package)
-grep -q '^ii' < <(within "$root" "dpkg-query -W -f '\${db:Status-Abbrev}' $name") || fail "$name is not installed"
-[ -L "$root/etc/systemd/system/multi-user.target.wants/keepalived.service" ] || fail "the unit is not enabled"
-
-say "start, walk, stop"
-ip netns add "$netns"
-ip -n "$netns" link set lo up
-ip -n "$netns" link add eth0 type veth peer name other
-ip -n "$netns" link set other up
-ip -n "$netns" address add 192.0.2.1/24 dev eth0
-ip -n "$netns" link set eth0 up
-# What an administrator does, with the samples that came with it.
-cat >"$work/day" <<'END'
-  samples=/usr/share/doc/keepalived/conf
-  mkdir /etc/keepalived
-  cp $samples/keepalived.conf /etc/keepalived/
-  echo 'DAEMON_ARGS="-i router1"' > /etc/default/keepalived
-  mkdir -p /var/agentx
-  snmpd -f -C -c $samples/snmpd.conf -Lf /run/snmpd.log -p /run/snmpd.pid & snmpd=$!
+# The steps of an administrator, with the samples of the package.
+day='
+  sample=/usr/share/doc/keepalived-rs/conf/keepalived.conf
+  cp $sample /etc/keepalived/
+  # As the unit of snmpd does. (No apostrophes here: this is a quoted text.)
+  snmpd -f -Lf /run/snmpd.log -u Debian-snmp -g Debian-snmp -p /run/snmpd.pid & snmpd=$!
 
   . /etc/default/keepalived
-  # The words of the unit are parted as systemd does, by blanks.
-  eval "$(sed -n 's/^ExecStart=//p' /usr/lib/systemd/system/keepalived.service) >/run/output 2>&1 &"
+  DAEMON_ARGS="$DAEMON_ARGS -i router1" KEEPALIVED_OPTIONS=
+  # Splits the words of the unit at blanks, as systemd does.
+  eval "$(sed -n "s/^ExecStart=//p" /usr/lib/systemd/system/keepalived.service) >/run/output 2>&1 &"
   daemon=$!
-  walk() {
-    snmpwalk -v2c -c public -M /usr/share/snmp/mibs:/usr/share/doc/keepalived/mibs-base -m KEEPALIVED-MIB \
-      127.0.0.1 .1.3.6.1.4.1.9586.100.5 2>&1
-  }
-  patience=100
-  until walk | tee /run/walk | grep 'vrrpAddressStatus.1.2 = INTEGER: set(1)' > /dev/null; do
+  patience=200
+  until snmpwalk -v2c -c public localhost KEEPALIVED-MIB::vrrpAddressStatus 2>/run/errors | tee /run/walk |
+    grep "vrrpAddressStatus.1.2 = INTEGER: set(1)" > /dev/null
+  do
     patience=$((patience - 1))
-    [ $patience -gt 0 ] && kill -0 $daemon || { cat /run/output /run/snmpd.log /run/walk; exit 1; }
+    [ $patience -gt 0 ] && kill -0 $daemon || { cat /run/output /run/snmpd.log /run/walk /run/errors; exit 1; }
     sleep 0.1
   done
-  grep -E 'version.0|vrrpInstanceState.1|vrrpAddressStatus' /run/walk
-  grep -q 'vrrpInstanceState.1 = INTEGER: master(2)' /run/walk
-  ip -o address show dev eth0 | grep ' 192.0.2.10/24 ' > /dev/null
+  snmpwalk -v2c -c public localhost KEEPALIVED-MIB::version > /run/walk 2>&1
+  cat /run/walk
+  [ "$(wc -l < /run/walk)" = 1 ]
+  grep "^KEEPALIVED-MIB::version.0 = STRING: Keepalived v" /run/walk > /dev/null
+  snmpwalk -v2c -c public localhost KEEPALIVED-MIB::vrrpInstanceState
+  [ "$(snmptranslate .1.3.6.1.6.3.1.1.5.1 2>&1)" = SNMPv2-MIB::coldStart ]
+  [ "$(snmpget -v2c -c public localhost SNMPv2-MIB::sysUpTime.0 2>&1 | wc -l)" = 1 ]
+  ip -o address show dev eth0 | grep " 192.0.2.10/24 " > /dev/null
   keepalived -t -i router1
   genhash --release
 
   kill $daemon
-  wait $daemon || { echo "it ended with $?"; cat /run/output; exit 1; }
-  if ip -o address show dev eth0 | grep ' 192.0.2.1[01]/24 '; then echo 'addresses are left'; exit 1; fi
+  wait $daemon || { echo "it exited with $?"; cat /run/output; exit 1; }
+  if ip -o address show dev eth0 | grep " 192.0.2.1[01]/24 "; then echo "addresses are left"; exit 1; fi
   kill $snmpd
   wait $snmpd || true
-  rm -r /etc/keepalived /etc/default/keepalived /run/snmpd.log /run/output /run/walk /var/agentx
-END
-export -f within
-ip netns exec "$netns" bash -c 'within "$0" "$1"' "$root" "$(cat "$work/day")" || fail "it does not work"
+  rm -r /etc/keepalived/keepalived.conf
+'
 
-say "remove and purge"
-within "$root" "apt-get -qq -y remove $name" >"$work/log" 2>&1 || { cat "$work/log" >&2; fail "it cannot be removed"; }
-within "$root" "apt-get -qq -y --auto-remove purge $name" >"$work/log" 2>&1 ||
-  { cat "$work/log" >&2; fail "it cannot be purged"; }
-files >"$work/after"
-diff "$work/before" "$work/after" || fail "this is left (>) or missing (<)"
-[ -z "$(within "$root" "dpkg-query -W -f '\${Status}' $name 2>/dev/null || true")" ] || fail "dpkg still knows $name"
-say "nothing is left"
+say "lintian"
+lintian --fail-on error,warning "$deb" || fail "lintian complains"
+
+for suite in bookworm trixie; do
+  root=$work/$suite
+  machine "$suite" "$root"
+  files "$root" >"$work/before"
+  say "$suite: install"
+  quietly within "$root" 'apt-get -y --no-install-recommends install /package.deb' || fail "it cannot be installed"
+  is_enabled "$root" || fail "the unit is not enabled"
+  say "$suite: start, walk, stop"
+  ip netns add "$netns"
+  ip -n "$netns" link set lo up
+  ip -n "$netns" link add eth0 type veth peer name other
+  ip -n "$netns" link set other up
+  ip -n "$netns" address add 192.0.2.1/24 dev eth0
+  ip -n "$netns" link set eth0 up
+  ip netns exec "$netns" bash -c 'within "$0" "$1"' "$root" "$day" || fail "the test script failed"
+  ip netns delete "$netns"
+  say "$suite: remove and purge"
+  quietly within "$root" "apt-get -y remove $name" || fail "it cannot be removed"
+  quietly within "$root" "apt-get -y --auto-remove purge $name" || fail "it cannot be purged"
+  files "$root" >"$work/after"
+  diff "$work/before" "$work/after" || fail "files are left (>) or missing (<)"
+  [ -z "$(within "$root" "dpkg-query -W -f '\${Status}' $name 2>/dev/null || true")" ] || fail "dpkg still knows $name"
+done
+
+say "install over Debian's keepalived, then purge that"
+root=$work/over
+machine bookworm "$root"
+quietly within "$root" 'apt-get -y --no-install-recommends install keepalived'
+echo 'DAEMON_ARGS="--snmp --config-id router1"' >"$root/etc/default/keepalived"
+quietly within "$root" 'apt-get -y -o Dpkg::Options::=--force-confold --no-install-recommends install /package.deb' ||
+  fail "it cannot be installed over keepalived"
+options() { grep -q 'config-id router1' "$root/etc/default/keepalived" || fail "the options were lost $1"; }
+is_enabled "$root" || fail "the unit is not enabled"
+options "by the installation"
+quietly within "$root" 'apt-get -y purge keepalived' || fail "keepalived cannot be purged"
+is_enabled "$root" || fail "the unit is not enabled after the purge of keepalived"
+options "by the purge of keepalived"
+[ ! -e "$root/etc/init.d/keepalived" ] || fail "keepalived is not purged"
+
+say "boot it with systemd"
+tests/deb-boot.sh "$root" "$work/boot"
+say "done"
