@@ -44,6 +44,8 @@ pub fn config(sessions: &[BfdInstance]) -> Config {
     Config {
         global: Global::default(),
         static_addresses: Vec::new(),
+        static_routes: Vec::new(),
+        static_rules: Vec::new(),
         instances: Vec::new(),
         sync_groups: Vec::new(),
         has_virtual_servers: false,

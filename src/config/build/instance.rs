@@ -130,6 +130,8 @@ impl Maker<'_, '_, '_> {
             lvs_sync_interface: self.text("lvs_sync_daemon_interface"),
             addresses,
             excluded,
+            routes: Vec::new(),
+            rules: Vec::new(),
             interface,
         };
         if instance.authentication.is_none()

@@ -71,6 +71,8 @@ pub(crate) fn build(
     let lvs = lvs::build(tree, virtual_servers, &defaults, &known, &mut ctx, &mut take);
     Config {
         static_addresses,
+        static_routes: Vec::new(),
+        static_rules: Vec::new(),
         instances: instances.into_iter().map(|i| i.instance).collect(),
         sync_groups,
         has_virtual_servers,

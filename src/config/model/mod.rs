@@ -7,6 +7,8 @@ mod address;
 mod bfd;
 pub mod lvs;
 mod process;
+mod route;
+mod rule;
 mod script;
 mod track;
 
@@ -19,6 +21,11 @@ use serde::{Deserialize, Serialize};
 pub use address::{Address, Family};
 pub use bfd::BfdInstance;
 pub use process::ProcessSettings;
+pub use route::{
+    CongestionControl, Encap, MetricKind, NextHop, PROTOCOL_KEEPALIVED, Placing, Route, RouteKind, RouteMetric,
+    RoutePreference, TABLE_MAIN, Tunnel,
+};
+pub use rule::{Rule, RuleAction};
 pub use script::{Script, ScriptUser, Scripts};
 pub use track::{
     InitFile, ParameterMatch, Track, TrackFile, TrackInterface, TrackProcess, TrackScript, TrackSession, TrackerKind,
@@ -32,6 +39,10 @@ pub struct Config {
     pub global: Global,
     /// `static_ipaddress`, in configured order.
     pub static_addresses: Vec<Address>,
+    /// `static_routes`, in configured order.
+    pub static_routes: Vec<Route>,
+    /// `static_rules`, in configured order.
+    pub static_rules: Vec<Rule>,
     /// `vrrp_instance` blocks, in configured order; names and (VRID, family, interface) are unique.
     pub instances: Vec<Instance>,
     /// `vrrp_sync_group` blocks, in configured order; each member names an instance, in one group only.
@@ -285,6 +296,10 @@ pub struct Instance {
     pub addresses: Vec<Address>,
     /// `virtual_ipaddress_excluded` (and VIPs beyond 255).
     pub excluded: Vec<Address>,
+    /// `virtual_routes`.
+    pub routes: Vec<Route>,
+    /// `virtual_rules`.
+    pub rules: Vec<Rule>,
     /// `v3_checksum_as_v2`: sent IPv4 VRRPv3 checksum has no pseudo header.
     pub v3_checksum_as_v2: bool,
     /// `accept` (true) / `no_accept`; default true unless strict.

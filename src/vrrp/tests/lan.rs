@@ -38,6 +38,8 @@ pub fn instance(name: &str, vrid: u8) -> Instance {
         authentication: None,
         addresses: vec![address(&format!("10.0.1.{vrid}"))],
         excluded: Vec::new(),
+        routes: Vec::new(),
+        rules: Vec::new(),
         v3_checksum_as_v2: false,
         accept: true,
         strict: false,
@@ -88,6 +90,8 @@ pub fn config(instances: Vec<Instance>, sync_groups: Vec<SyncGroup>) -> Config {
     Config {
         global,
         static_addresses: Vec::new(),
+        static_routes: Vec::new(),
+        static_rules: Vec::new(),
         instances,
         sync_groups,
         has_virtual_servers: false,
