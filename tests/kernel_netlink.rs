@@ -11,10 +11,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use keepalived::kernel::{
-    Addr, AddressRequest, AddressResult, Done, KernelEvent, Link, Monitor, Op, PROTOCOL_KEEPALIVED, WantedAddr, Writer,
+    Addr, AddressRequest, AddressResult, KernelEvent, Link, Monitor, PROTOCOL_KEEPALIVED, WantedAddr, Writer,
     interface_names,
 };
 use keepalived::reactor::{Events, Interest, Reactor, Token, clock};
+use keepalived::state::{Done, Op};
 use lab::netns::{Netns, next_lab};
 use lab::wait_until;
 

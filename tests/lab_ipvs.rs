@@ -17,9 +17,10 @@ use keepalived::config::lvs::{
 };
 use keepalived::config::model::Family;
 use keepalived::kernel::ipvs::{
-    self, Answer, Change, DestinationKey, Done, Error, Request, ServiceKey, SyncRole, SyncThread, Table, Timeouts,
+    self, Answer, Change, DestinationKey, Error, Request, ServiceKey, SyncRole, SyncThread, Table, Timeouts,
     difference, sync_difference,
 };
+use keepalived::state::Done;
 use lab::ipvs::{ipvsadm, restore};
 use lab::uml::{inside, is_inside, run};
 use lab::wait_for;

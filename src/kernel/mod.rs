@@ -43,7 +43,7 @@ mod watcher;
 mod worker;
 mod writer;
 
-pub use address::{AddressRequest, AddressResult, Done, Op, Secondaries, WantedAddr};
+pub use address::{AddressRequest, AddressResult, Secondaries, WantedAddr};
 pub use advert::{AdvertSocket, RawPacket};
 pub use arp::ArpSocket;
 pub use bfd::{BfdDatagram, BfdListener, BfdSender};

@@ -13,8 +13,9 @@ use neli::socket::NlSocket;
 use neli::types::{Buffer, RtBuffer};
 use nix::errno::Errno;
 
-use super::address::{AddressRequest, Done, Op, WantedAddr};
+use super::address::{AddressRequest, WantedAddr};
 use super::netlink::{NLMSG_ERROR, NetlinkSocket, Refusal, acknowledgement, encode, messages};
+use crate::state::{Done, Op};
 
 const RTM_NEWADDR: u16 = 20;
 const RTM_DELADDR: u16 = 21;

@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::address::{AddressRequest, Op, WantedAddr};
+use super::address::{AddressRequest, WantedAddr};
 use super::request::AddressSocket;
 use super::sysctl::{Changes, Tree};
+use crate::state::Op;
 
 /// Sets `promote_secondaries` on the interfaces that need it during a batch of removals.
 pub(super) struct SparedSecondaries {

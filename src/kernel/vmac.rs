@@ -12,7 +12,7 @@ use neli::socket::NlSocket;
 use neli::types::Buffer;
 use nix::errno::Errno;
 
-use super::address::{AddressRequest, Op, WantedAddr};
+use super::address::{AddressRequest, WantedAddr};
 use super::attributes::Attributes;
 use super::netlink::{NLMSG_ERROR, NetlinkSocket, Refusal, acknowledgement, encode, messages};
 use super::request::AddressSocket;
@@ -22,6 +22,7 @@ use super::tables::{
     Link,
 };
 use super::worker::Worker;
+use crate::state::Op;
 use crate::text::reason;
 
 const RTM_NEWLINK: u16 = 16;

@@ -9,7 +9,7 @@ use crate::vrrp::{Address, AddressId, Vrrp};
 pub(super) const ADDRESSES: TableView<Vrrp, AddressId, Address> = TableView {
     name: "vrrpAddressTable",
     entry: &[1, 3, 6, 1, 4, 1, 9586, 100, 5, 2, 6, 1],
-    table: |data| &data.tables().addresses,
+    table: |data| data.tables().addresses.rows(),
     columns: &[
         Column::new(2, "vrrpAddressType", Syntax::INET_ADDRESS_TYPE, |_, _, row| Some(address_type(row.config.ip))),
         Column::new(3, "vrrpAddressValue", Syntax::INET_ADDRESS, |_, _, row| Some(octets(row.config.ip))),
@@ -40,7 +40,7 @@ pub(super) const ADDRESSES: TableView<Vrrp, AddressId, Address> = TableView {
             row.config.label.as_ref().map(Value::text)
         }),
         Column::new(10, "vrrpAddressStatus", Syntax::Enum(&[("set", 1), ("unset", 2)]), |_, _, row| {
-            Some(Value::truth(row.installed))
+            Some(Value::truth(row.state.installed))
         }),
         Column::new(
             11,

@@ -33,7 +33,7 @@ pub(super) const INSTANCES: TableView<Vrrp, InstanceId, Instance> = TableView {
         }),
         Column::new(9, "vrrpInstanceVipsStatus", Syntax::Enum(&[("allSet", 1), ("notAllSet", 2)]), |data, id, _| {
             let mut rows = data.tables().addresses.of(&id.0);
-            Some(Value::truth(rows.all(|(_, row)| row.installed)))
+            Some(Value::truth(rows.all(|(_, row)| row.state.installed)))
         }),
         Column::new(10, "vrrpInstancePrimaryInterface", STRING, |_, _, row| Some(Value::text(row.interface_name()))),
         Column::new(

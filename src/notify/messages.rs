@@ -4,11 +4,12 @@ use std::fmt::Write;
 
 use super::log::Level;
 use crate::config::model::TrackerKind;
+use crate::state::Op;
 use crate::text::counted;
 use crate::track::{self, FlapReport, Reading, ScriptEnd, TrackerId};
 use crate::vrrp::{
-    AddressId, AddressOp, Cause, Change, Complaint, Fault, InstanceId, LinkState, Occasion, Setting, State, Tables,
-    VmacOp,
+    AddressId, Cause, Change, Complaint, Fault, InstanceId, LinkState, ObjectId, Occasion, Owner, Setting, State,
+    Tables,
 };
 
 /// The line for a change, or several lines.
@@ -76,26 +77,26 @@ pub fn line(change: &Change, tables: &Tables) -> (Level, String) {
             );
             (Level::Warning, text)
         }
-        Change::AddressStays(id) => {
+        Change::Stays(id) => {
             let text = format!(
                 "({}) {} was not set by keepalived and stays although this router is not master; remove it from the \
                  host's own configuration",
                 owner(*id, tables),
-                address(*id, tables)
+                object(*id, tables)
             );
             (Level::Warning, text)
         }
-        Change::AddressStolen(id) => {
-            let (owner, address) = (owner(*id, tables), address(*id, tables));
-            (Level::Warning, format!("({owner}) {address} was removed by someone else; putting it back"))
+        Change::Stolen(id) => {
+            let (owner, object) = (owner(*id, tables), object(*id, tables));
+            (Level::Warning, format!("({owner}) {object} was removed by someone else; putting it back"))
         }
-        Change::AddressRefused { id, op, error } => {
+        Change::Refused { id, op, error } => {
             let verb = match op {
-                AddressOp::Add => "set",
-                AddressOp::Remove => "remove",
+                Op::Add => "set",
+                Op::Remove => "remove",
             };
-            let (owner, address) = (owner(*id, tables), address(*id, tables));
-            (Level::Error, format!("({owner}) Cannot {verb} {address}: {error}; trying again every second"))
+            let (owner, object) = (owner(*id, tables), object(*id, tables));
+            (Level::Error, format!("({owner}) Cannot {verb} {object}: {error}; trying again every second"))
         }
         Change::VmacStolen(id) => {
             let (who, vmac) = (name(*id, tables), vmac(*id, tables));
@@ -103,8 +104,8 @@ pub fn line(change: &Change, tables: &Tables) -> (Level, String) {
         }
         Change::VmacRefused { id, op, error } => {
             let verb = match op {
-                VmacOp::Make => "create",
-                VmacOp::Remove => "remove",
+                Op::Add => "create",
+                Op::Remove => "remove",
             };
             let (who, vmac) = (name(*id, tables), vmac(*id, tables));
             (Level::Error, format!("({who}) Cannot {verb} VMAC {vmac}: {error}; trying again every second"))
@@ -304,8 +305,17 @@ fn vmac(id: InstanceId, tables: &Tables) -> &str {
     tables.instances.get(&id).map_or("?", |row| row.interface_name())
 }
 
-fn owner(id: AddressId, tables: &Tables) -> &str {
-    if id.0 == 0 { "static" } else { name(InstanceId(id.0), tables) }
+fn owner(id: ObjectId, tables: &Tables) -> &str {
+    match id.owner() {
+        Owner::Static => "static",
+        Owner::Instance(id) => name(id, tables),
+    }
+}
+
+fn object(id: ObjectId, tables: &Tables) -> String {
+    match id {
+        ObjectId::Address(id) => address(id, tables),
+    }
 }
 
 fn address(id: AddressId, tables: &Tables) -> String {

@@ -1,9 +1,14 @@
-//! Types shared by the machines: row indices, random numbers, and records that processes pass on to each other.
+//! Types shared by the machines: row indices, objects of the kernel, random numbers, and records that processes pass on to each
+//! other.
 
 mod index;
+mod managed;
+mod objects;
 mod random;
 mod record;
 
 pub use index::{Indices, NextIndex, Numbering};
+pub use managed::{Done, Loss, Managed, Op};
+pub use objects::{Object, Objects, RowId, Step};
 pub use random::Random;
 pub use record::{Record, Unusable, fingerprint, from_octets, to_octets};

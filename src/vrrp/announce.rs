@@ -2,16 +2,17 @@
 
 use std::time::Duration;
 
+use super::address::Address;
 use super::event::{Action, TimerKey};
-use super::ids::AddressId;
+use super::ids::{AddressId, Owner};
 use super::router::Router;
-use super::rows::{Address, Announcements};
+use super::rows::Announcements;
 
 impl Router<'_> {
     /// Announces an address once when it is set, and the rest of the burst after the last address of its instance.
     pub(super) fn announce_installed(&mut self, id: AddressId) {
         self.announce(id);
-        let settled = |row: &Address| row.installed || row.refused || row.ifindex.is_none();
+        let settled = |row: &Address| row.state.installed || row.state.refused || row.ifindex.is_none();
         if self.site.addresses.of(&self.id.0).all(|(_, row)| settled(row)) {
             self.announce_all(self.row.config.garp.repeat.saturating_sub(1));
         }
@@ -21,7 +22,7 @@ impl Router<'_> {
     fn announce(&mut self, id: AddressId) {
         let announceable = |row: &Address| {
             let link = row.ifindex.and_then(|index| self.site.interfaces.get(index));
-            row.installed && link.is_some_and(|link| link.mac.is_some() && !link.noarp)
+            row.state.installed && link.is_some_and(|link| link.mac.is_some() && !link.noarp)
         };
         if self.site.addresses.get(&id).is_some_and(announceable) {
             self.site.turn.act(Action::Announce(id, 1));
@@ -30,7 +31,7 @@ impl Router<'_> {
 
     /// Announces all addresses in configured order, `rounds` times.
     fn announce_all(&mut self, rounds: u32) {
-        let ids = self.site.address_ids(self.id);
+        let ids = self.site.address_ids(Owner::Instance(self.id));
         for _ in 0..rounds {
             for id in &ids {
                 self.announce(*id);
@@ -49,7 +50,7 @@ impl Router<'_> {
             after_rival: None,
         };
         self.set_announce_timer();
-        if self.site.addresses.of(&self.id.0).all(|(_, row)| row.installed) {
+        if self.site.addresses.of(&self.id.0).all(|(_, row)| row.state.installed) {
             self.announce_all(garp.repeat);
         }
     }

@@ -56,8 +56,8 @@ impl Router<'_> {
             return;
         }
         let carried = self.row.carried();
-        for (_, row) in self.site.addresses.of_mut(&self.id.0) {
-            row.advertised = carried.contains(&row.config);
+        for id in self.site.addresses.ids(self.id.0) {
+            self.site.addresses.change(id, |row| row.advertised = carried.contains(&row.config));
         }
         let of = self.row.config.addresses.len();
         if fit < of {

@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::ids::{GroupId, InstanceId, STATIC};
+use super::address::Address;
+use super::ids::{GroupId, InstanceId, Owner};
 use super::indices::Indices;
-use super::rows::{Address, Group, Instance, Member};
+use super::rows::{Group, Instance, Member};
 use super::state::State;
 use super::tables::Tables;
 use crate::config::model::{self, Config};
@@ -20,16 +21,16 @@ impl Tables {
     /// Builds the rows of a configuration, with the indices of a predecessor: rows that it had keep their index.
     pub fn numbered(config: Config, version: String, mut indices: Indices) -> Tables {
         let mut tables = Tables::default();
-        let mut positions = |owner: InstanceId| indices.addresses.remove(&owner.0).unwrap_or_default();
+        let mut positions = |owner: Owner| indices.addresses.remove(&owner.index()).unwrap_or_default();
         let statics = config.static_addresses.into_iter().map(|address| (address, false));
-        tables.add_addresses(STATIC, statics, positions(STATIC));
-        tables.addresses.values_mut().for_each(|row| row.wanted = true);
+        tables.add_addresses(Owner::Static, statics, positions(Owner::Static));
+        tables.addresses.states_mut().for_each(|(_, state)| state.wanted = true);
         let mut numbering = Numbering::new(indices.instances);
         for instance in config.instances {
             let id = InstanceId(numbering.index_of(&instance.name));
             let addresses = listed(&instance);
             tables.instances.insert(id, Instance::new(instance));
-            tables.add_addresses(id, addresses, positions(id));
+            tables.add_addresses(Owner::Instance(id), addresses, positions(Owner::Instance(id)));
         }
         tables.next.instance = numbering.next();
         let by_name = tables.instances.iter().map(|(id, row)| (row.config.name.clone(), *id)).collect();
@@ -45,14 +46,14 @@ impl Tables {
 
     fn add_addresses(
         &mut self,
-        owner: InstanceId,
+        owner: Owner,
         addresses: impl IntoIterator<Item = (model::Address, bool)>,
         known: state::Indices<model::Address>,
     ) {
         let mut numbering = Numbering::new(known);
         for (address, advertised) in addresses {
             let position = numbering.index_of(&address);
-            self.addresses.insert((owner.0, position), Address::new(address, advertised));
+            self.addresses.insert((owner.index(), position), Address::new(address, advertised));
         }
         self.set_next_address(owner, numbering.next());
     }

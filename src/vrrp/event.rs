@@ -3,14 +3,15 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::address::Address;
 use super::cause::{Cause, LinkState, Occasion, Setting};
 use super::complaint::Complaint;
-use super::ids::{AddressId, GroupId, InstanceId};
+use super::ids::{AddressId, GroupId, InstanceId, ObjectId};
 use super::interface::{Interface, KernelAddress};
-use super::op::{AddressDone, AddressOp, Secondaries, VmacOp, WantedVmac};
-use super::rows::Address;
+use super::op::{Secondaries, WantedVmac};
 use super::state::State;
 use crate::config::model::{Family, Script};
+use crate::state::{Done, Op};
 use crate::track::{FlapReport, Reading, ScriptEnd, TrackerId};
 use crate::wire::ah;
 
@@ -34,20 +35,20 @@ pub enum Event<'a> {
     /// An address was removed from a link, by this daemon or another program.
     AddressGone(KernelAddress),
     /// The kernel's answer to [`Action::Address`].
-    AddressDone {
+    Done {
         /// The row of the request.
-        id: AddressId,
+        id: ObjectId,
         /// The requested operation.
-        op: AddressOp,
+        op: Op,
         /// The result, or the kernel's error message.
-        result: Result<AddressDone, String>,
+        result: Result<Done, String>,
     },
     /// The kernel's answer to [`Action::Vmac`].
     VmacDone {
         /// The instance of the request.
         id: InstanceId,
         /// The requested operation.
-        op: VmacOp,
+        op: Op,
         /// The requested VMAC.
         link: Box<WantedVmac>,
         /// Kernel index of the VMAC, or the kernel's error message.
@@ -133,8 +134,8 @@ pub enum TimerKey {
     Protocol(InstanceId),
     /// The second burst, the refresh, or the burst against a second master is due.
     Announce(InstanceId),
-    /// A refused address request is to be repeated.
-    RetryAddress(AddressId),
+    /// A refused request for an object of the kernel is to be repeated.
+    Retry(ObjectId),
     /// A refused VMAC request is to be repeated, or the wait for a missing VMAC ends.
     Vmac(InstanceId),
     /// The wait for a lost source address ends.
@@ -172,16 +173,16 @@ pub enum Action {
     },
     /// Set (`Some`, absolute time) or clear a timer.
     Timer(TimerKey, Option<Duration>),
-    /// Set or remove an address; answered by [`Event::AddressDone`].
-    Address(AddressId, AddressOp, Secondaries),
+    /// Set or remove an address; answered by [`Event::Done`].
+    Address(AddressId, Op, Secondaries),
     /// Remove the address of a deleted row; not answered.
-    Withdraw(Box<Address>, Secondaries),
+    WithdrawAddress(Box<Address>, Secondaries),
     /// Create or remove a VMAC.
     Vmac {
         /// Instance that gets an [`Event::VmacDone`]; `None` when it is deleted.
         id: Option<InstanceId>,
         /// The operation.
-        op: VmacOp,
+        op: Op,
         /// The VMAC.
         link: Box<WantedVmac>,
     },
@@ -303,8 +304,8 @@ pub enum Change {
         /// MTU of the interface, in octets.
         mtu: u32,
     },
-    /// A virtual address stays although this router is not master, because the host has set it itself.
-    AddressStays(AddressId),
+    /// An object stays although this router is not master, because the host has set it itself.
+    Stays(ObjectId),
     /// A packet has a VRID that no instance on this interface has (`log_unknown_vrids`).
     UnknownVrid {
         /// Index of the receiving interface.
@@ -316,14 +317,14 @@ pub enum Change {
         /// Number of such packets without a report since the last report.
         more: u64,
     },
-    /// Another program removed a wanted address; it is set again.
-    AddressStolen(AddressId),
-    /// The kernel refused to set or remove an address; the request is repeated.
-    AddressRefused {
+    /// Another program removed a wanted object; it is set again.
+    Stolen(ObjectId),
+    /// The kernel refused to set or remove an object; the request is repeated.
+    Refused {
         /// The row.
-        id: AddressId,
+        id: ObjectId,
         /// The requested operation.
-        op: AddressOp,
+        op: Op,
         /// The kernel's error message.
         error: String,
     },
@@ -334,7 +335,7 @@ pub enum Change {
         /// The row.
         id: InstanceId,
         /// The requested operation.
-        op: VmacOp,
+        op: Op,
         /// The kernel's error message.
         error: String,
     },

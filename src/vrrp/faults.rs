@@ -3,10 +3,12 @@
 
 use std::net::IpAddr;
 
+use super::address::Address;
 use super::cause::Fault;
 use super::ids::STATIC;
 use super::interface::{Interface, is_link_local};
-use super::rows::{Address, Instance};
+use super::lookup::role_of;
+use super::rows::Instance;
 use super::state::State;
 use super::surroundings::Surroundings;
 use crate::config::model::{Family, Track, TrackerKind, Version};
@@ -21,9 +23,8 @@ const IPV6_HEADER: usize = 40;
 pub(super) fn source(around: Surroundings<'_>, row: &Instance) -> Option<IpAddr> {
     let link = around.interfaces.get(row.ifindex?)?;
     let Some(ip) = row.config.source else {
-        return link.source(row.config.family, &row.destinations(), |known| {
-            around.lookups.role_of(around.addresses, link.index, known)
-        });
+        return link
+            .source(row.config.family, &row.destinations(), |known| role_of(around.addresses, link.index, known));
     };
     // A link-local address is valid on its link only.
     let counts = |on: &Interface| !is_link_local(ip) || on.index == link.index;
@@ -44,7 +45,7 @@ pub(super) fn fault(around: Surroundings<'_>, row: &Instance, has_source: bool) 
         return Some(Fault::InterfaceDown(own.clone()));
     }
     // A missing VMAC is no fault while the kernel is creating it.
-    if let Some(vmac) = row.vmac.as_ref().filter(|vmac| vmac.wanted && !around.awaits_vmac(row)) {
+    if let Some(vmac) = row.vmac.as_ref().filter(|vmac| vmac.state.wanted && !around.awaits_vmac(row)) {
         match vmac.ifindex.and_then(|index| interfaces.get(index)) {
             None => return Some(Fault::VmacMissing(vmac.name.clone())),
             Some(link) if !link.up && !row.config.dont_track_primary => {
@@ -105,13 +106,15 @@ fn static_fault(around: Surroundings<'_>, row: &Instance) -> Option<Fault> {
         return None;
     }
     let listed = |row: &Address| row.config.track_group.as_ref().is_some_and(|group| groups.contains(group));
-    let missing = |row: &&Address| row.wanted && !row.installed && (row.ifindex.is_none() || row.refusal.is_some());
-    let mut statics = around.addresses.of(&STATIC.0).map(|(_, row)| row).filter(|row| listed(row));
+    let missing = |row: &&Address| {
+        row.state.wanted && !row.state.installed && (row.ifindex.is_none() || row.state.refusal.is_some())
+    };
+    let mut statics = around.addresses.of(&STATIC).map(|(_, row)| row).filter(|row| listed(row));
     statics.find(missing).map(|row| Fault::StaticAddress {
         ip: row.config.ip,
         prefix: row.config.prefix,
         device: row.config.device.clone(),
-        refusal: row.refusal.clone().filter(|_| row.ifindex.is_some()),
+        refusal: row.state.refusal.clone().filter(|_| row.ifindex.is_some()),
     })
 }
 

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::rows::Address;
+use super::address::Address;
 use crate::state::Record;
 
 /// Held resources: all addresses and VMACs that a process has set in the kernel.

@@ -2,6 +2,8 @@
 
 use snmp::Key;
 
+use crate::state::RowId;
+
 /// Index of a row of vrrpInstanceTable, from 1. A name keeps its index across reloads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InstanceId(pub u32);
@@ -11,10 +13,58 @@ pub struct InstanceId(pub u32);
 pub struct GroupId(pub u32);
 
 /// Index of a row of vrrpAddressTable: owner (0 = static, otherwise the instance) and position, from 1.
-pub type AddressId = (u32, u32);
+pub type AddressId = RowId;
 
-/// The owner of static addresses.
-pub(super) const STATIC: InstanceId = InstanceId(0);
+/// The first part of the indices of static rows.
+pub(super) const STATIC: u32 = 0;
+
+/// A row about an object of the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ObjectId {
+    /// An address.
+    Address(RowId),
+}
+
+impl ObjectId {
+    /// The owner of the row.
+    pub fn owner(self) -> Owner {
+        match self {
+            ObjectId::Address(id) => Owner::of(id),
+        }
+    }
+}
+
+/// Owner of rows about objects of the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Owner {
+    /// The configuration itself (`static_ipaddress`).
+    Static,
+    /// An instance.
+    Instance(InstanceId),
+}
+
+impl Owner {
+    /// The owner of a row.
+    pub fn of(id: RowId) -> Owner {
+        if id.0 == STATIC { Owner::Static } else { Owner::Instance(InstanceId(id.0)) }
+    }
+
+    /// The first part of the owner's row indices.
+    pub fn index(self) -> u32 {
+        match self {
+            Owner::Static => STATIC,
+            Owner::Instance(id) => id.0,
+        }
+    }
+
+    /// The instance.
+    pub fn instance(self) -> Option<InstanceId> {
+        match self {
+            Owner::Static => None,
+            Owner::Instance(id) => Some(id),
+        }
+    }
+}
 
 impl Key for InstanceId {
     const LEN: usize = 1;

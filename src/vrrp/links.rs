@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use super::cause::{LinkState, Occasion};
 use super::event::{Change, TimerKey};
-use super::ids::{AddressId, InstanceId, STATIC};
+use super::ids::{AddressId, InstanceId, ObjectId, Owner};
 use super::interface::{Interface, KernelAddress};
-use super::op::{AddressDone, AddressOp};
 use super::routers::Vrrp;
 use super::rows::Instance;
 use super::state::State;
+use crate::state::{Done, Op};
 
 impl Vrrp {
     /// Takes all interfaces, which were read from the kernel.
@@ -23,7 +23,8 @@ impl Vrrp {
         self.tables.interfaces.replace(links);
         self.vmacs_gone();
         self.tables.resolve_all();
-        let all: BTreeSet<InstanceId> = [STATIC].into_iter().chain(self.tables.instance_ids()).collect();
+        let instances = self.tables.instance_ids().into_iter().map(Owner::Instance);
+        let all: BTreeSet<Owner> = [Owner::Static].into_iter().chain(instances).collect();
         for id in &all {
             self.tables.match_addresses(*id, &self.inherited);
         }
@@ -85,13 +86,13 @@ impl Vrrp {
         let index = link.index;
         let old = self.tables.interfaces.get(index).map(|old| (old.name.clone(), old.up));
         let renamed = old.as_ref().is_none_or(|(name, _)| *name != link.name);
-        let mut concerned: BTreeSet<InstanceId> = self.tables.concerned_by(&link.name).collect();
+        let mut concerned: BTreeSet<Owner> = self.tables.concerned_by(&link.name).collect();
         let owner = self.tables.owner_of_vmac(index);
         if owner.is_some() {
             // The notifications about the VMACs of other instances may wait behind this one.
             self.vmac_progress = self.turn.now;
         }
-        concerned.extend(owner);
+        concerned.extend(owner.map(Owner::Instance));
         if let Some((name, _)) = old.as_ref().filter(|_| renamed) {
             concerned.extend(self.tables.concerned_by(name));
         }
@@ -121,14 +122,14 @@ impl Vrrp {
     pub(super) fn link_gone(&mut self, index: u32) {
         self.forget(index);
         let Some(name) = self.tables.interfaces.get(index).map(|link| link.name.clone()) else { return };
-        let mut concerned: BTreeSet<InstanceId> = self.tables.concerned_by(&name).collect();
-        concerned.extend(self.tables.owner_of_vmac(index));
+        let mut concerned: BTreeSet<Owner> = self.tables.concerned_by(&name).collect();
+        concerned.extend(self.tables.owner_of_vmac(index).map(Owner::Instance));
         let link = self.tables.interfaces.get(index);
         let addresses: Vec<_> = link.into_iter().flat_map(|link| link.addresses.iter()).map(|known| known.ip).collect();
         self.tables.interfaces.remove_link(index);
         // Source addresses of instances on other interfaces may have been on it.
         for ip in addresses {
-            concerned.extend(self.tables.users_of_source(Some(ip)));
+            concerned.extend(self.tables.users_of_source(Some(ip)).into_iter().map(Owner::Instance));
         }
         if concerned.is_empty() {
             return;
@@ -141,20 +142,21 @@ impl Vrrp {
     }
 
     /// Resolves the interfaces of these owners again, and which of their addresses are set on them.
-    fn resolve(&mut self, owners: &BTreeSet<InstanceId>) {
+    fn resolve(&mut self, owners: &BTreeSet<Owner>) {
         for id in owners {
             self.tables.resolve(*id);
             self.tables.match_addresses(*id, &self.inherited);
         }
     }
 
-    fn follow_links(&mut self, concerned: &BTreeSet<InstanceId>) {
+    fn follow_links(&mut self, concerned: &BTreeSet<Owner>) {
         self.turn.output.links = true;
-        concerned.iter().for_each(|id| self.reconcile_vmac(*id));
-        concerned.iter().for_each(|id| self.reassess(*id));
-        concerned.iter().for_each(|id| self.start_late(*id));
-        concerned.iter().for_each(|id| self.reconcile_all_of(*id));
-        if concerned.contains(&STATIC) {
+        let instances: Vec<InstanceId> = concerned.iter().filter_map(|owner| owner.instance()).collect();
+        instances.iter().for_each(|id| self.reconcile_vmac(*id));
+        instances.iter().for_each(|id| self.reassess(*id));
+        instances.iter().for_each(|id| self.start_late(*id));
+        concerned.iter().for_each(|owner| self.reconcile_all_of(*owner));
+        if concerned.contains(&Owner::Static) {
             self.follow_static();
         }
     }
@@ -177,7 +179,7 @@ impl Vrrp {
         concerned.extend(self.tables.users_of_source(Some(address.ip)));
         if !ours {
             let name = self.tables.interfaces.name(address.ifindex).to_owned();
-            concerned.extend(self.tables.concerned_by(&name));
+            concerned.extend(self.tables.concerned_by(&name).filter_map(Owner::instance));
         }
         self.follow_addresses(&concerned);
     }
@@ -199,10 +201,10 @@ impl Vrrp {
 
     /// Updates the rows of an address that was set. Returns whether there are any.
     fn row_installed(&mut self, address: KernelAddress) -> bool {
-        let ids = self.tables.rows_of(address.ifindex, address.ip, address.prefix);
+        let ids = self.tables.addresses.with_key(&(address.ifindex, address.ip, address.prefix)).to_vec();
         for id in &ids {
-            let (instance, mut site) = self.site(InstanceId(id.0));
-            site.appeared(*id, address.marked, instance);
+            let (instance, mut site) = self.site(Owner::of(*id));
+            site.appeared(ObjectId::Address(*id), address.marked, instance);
         }
         self.follow_static_of(&ids);
         !ids.is_empty()
@@ -210,45 +212,47 @@ impl Vrrp {
 
     /// Updates the rows of an address that was removed. Returns whether there are any.
     fn row_removed(&mut self, address: KernelAddress) -> bool {
-        let ids = self.tables.rows_of(address.ifindex, address.ip, address.prefix);
+        let ids = self.tables.addresses.with_key(&(address.ifindex, address.ip, address.prefix)).to_vec();
         for id in &ids {
-            let (instance, mut site) = self.site(InstanceId(id.0));
-            site.vanished(*id, instance);
+            let (instance, mut site) = self.site(Owner::of(*id));
+            site.vanished(ObjectId::Address(*id), instance);
         }
         self.follow_static_of(&ids);
         !ids.is_empty()
     }
 
-    /// Handles the kernel's answer to an address request. A master announces the address it has set.
-    pub(super) fn address_done(&mut self, id: AddressId, op: AddressOp, result: Result<AddressDone, String>) {
+    /// Handles the kernel's answer to a request. A master announces the address it has set.
+    pub(super) fn done(&mut self, id: ObjectId, op: Op, result: Result<Done, String>) {
         let refused = result.is_err();
-        let owner = InstanceId(id.0);
+        let owner = id.owner();
         let as_wanted = self.site(owner).1.done(id, op, result);
-        if let Some(mut router) = self.router(owner).filter(|router| as_wanted && router.row.state == State::Master) {
-            router.announce_installed(id);
+        let ObjectId::Address(address) = id;
+        let router = owner.instance().and_then(|owner| self.router(owner));
+        if let Some(mut router) = router.filter(|router| as_wanted && router.row.state == State::Master) {
+            router.announce_installed(address);
         }
         if !refused {
             let (instance, mut site) = self.site(owner);
             site.reconcile(id, instance);
         }
-        self.follow_static_of(&[id]);
+        self.follow_static_of(&[address]);
     }
 
     /// Calls [`Vrrp::follow_static`] if one of these rows is a static address with `track_group`.
     fn follow_static_of(&mut self, ids: &[AddressId]) {
         let named = |id: &AddressId| self.tables.addresses.get(id).is_some_and(|row| row.config.track_group.is_some());
-        if ids.iter().any(|id| id.0 == STATIC.0 && named(id)) {
+        if ids.iter().any(|id| Owner::of(*id) == Owner::Static && named(id)) {
             self.follow_static();
         }
     }
 
-    pub(super) fn retry_address(&mut self, id: AddressId) {
-        let (instance, mut site) = self.site(InstanceId(id.0));
+    pub(super) fn retry(&mut self, id: ObjectId) {
+        let (instance, mut site) = self.site(id.owner());
         site.retry(id, instance);
     }
 
-    /// Reconciles all address rows of an owner.
-    pub(super) fn reconcile_all_of(&mut self, owner: InstanceId) {
+    /// Reconciles all objects of an owner.
+    pub(super) fn reconcile_all_of(&mut self, owner: Owner) {
         let (instance, mut site) = self.site(owner);
         site.reconcile_all_of(owner, instance);
     }

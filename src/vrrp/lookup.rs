@@ -6,12 +6,11 @@
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
-use snmp::Table;
-
-use super::ids::{AddressId, InstanceId, STATIC};
+use super::address::Address;
+use super::ids::{AddressId, InstanceId, Owner};
 use super::interface::{AddressRole, InterfaceAddress};
-use super::rows::Address;
 use crate::config::model::Family;
+use crate::state::Objects;
 use crate::track::TrackerId;
 
 /// Interface, family and VRID of a packet.
@@ -24,9 +23,8 @@ pub(super) struct Lookups {
     pub(super) wire_of: HashMap<InstanceId, Wire>,
     pub(super) by_vmac: HashMap<u32, InstanceId>,
     pub(super) vmac_of: HashMap<InstanceId, u32>,
-    pub(super) by_address: HashMap<(u32, IpAddr), Vec<AddressId>>,
     /// Owners by name of the interfaces that they have addresses on, send on, or track.
-    pub(super) by_device: HashMap<String, BTreeSet<InstanceId>>,
+    pub(super) by_device: HashMap<String, BTreeSet<Owner>>,
     /// Instances by tracker that they or their groups list.
     pub(super) by_tracker: HashMap<TrackerId, BTreeSet<InstanceId>>,
     /// Instances by source address.
@@ -58,49 +56,23 @@ impl Lookups {
         }
     }
 
-    pub(super) fn move_address(&mut self, id: AddressId, ip: IpAddr, from: Option<u32>, to: Option<u32>) {
-        if let Some(ids) = from.and_then(|index| self.by_address.get_mut(&(index, ip))) {
-            ids.retain(|known| *known != id);
-        }
-        if let Some(index) = to {
-            self.by_address.entry((index, ip)).or_default().push(id);
-        }
-    }
     pub(super) fn move_source(&mut self, id: InstanceId, from: Option<IpAddr>, to: Option<IpAddr>) {
         if let Some(ids) = self.by_source.get_mut(&from) {
             ids.remove(&id);
         }
         self.by_source.entry(to).or_default().insert(id);
     }
+}
 
-    /// The address rows that correspond to an address of the kernel.
-    pub(super) fn rows_of(
-        &self,
-        addresses: &Table<AddressId, Address>,
-        ifindex: u32,
-        ip: IpAddr,
-        prefix: u8,
-    ) -> Vec<AddressId> {
-        let ids = self.by_address.get(&(ifindex, ip)).map_or(&[][..], Vec::as_slice);
-        let same = |id: &&AddressId| addresses.get(id).is_some_and(|row| row.kernel_prefix() == prefix);
-        ids.iter().filter(same).copied().collect()
+/// The role of an address that is set on an interface. Static addresses count as addresses of the host.
+pub(super) fn role_of(addresses: &Objects<Address>, ifindex: u32, known: &InterfaceAddress) -> AddressRole {
+    let rows = addresses.with_key(&(ifindex, known.ip, known.prefix));
+    if rows.is_empty() {
+        return if known.marked { AddressRole::Ours } else { AddressRole::Host };
     }
-
-    /// The role of an address that is set on an interface. Static addresses count as addresses of the host.
-    pub(super) fn role_of(
-        &self,
-        addresses: &Table<AddressId, Address>,
-        ifindex: u32,
-        known: &InterfaceAddress,
-    ) -> AddressRole {
-        let rows = self.rows_of(addresses, ifindex, known.ip, known.prefix);
-        if rows.is_empty() {
-            return if known.marked { AddressRole::Ours } else { AddressRole::Host };
-        }
-        if rows.iter().any(|id| id.0 == STATIC.0) {
-            return AddressRole::Host;
-        }
-        let ours = |id: &AddressId| addresses.get(id).is_some_and(|row| row.ours);
-        if rows.iter().any(ours) { AddressRole::Ours } else { AddressRole::HostAndVirtual }
+    if rows.iter().any(|id| Owner::of(*id) == Owner::Static) {
+        return AddressRole::Host;
     }
+    let ours = |id: &AddressId| addresses.get(id).is_some_and(|row| row.state.ours);
+    if rows.iter().any(ours) { AddressRole::Ours } else { AddressRole::HostAndVirtual }
 }

@@ -7,9 +7,8 @@ use std::time::Duration;
 use super::cause::{Cause, Occasion, Setting};
 use super::counters::Counters;
 use super::event::{Change, Event, TimerKey};
-use super::ids::{GroupId, InstanceId, STATIC};
+use super::ids::{GroupId, InstanceId, Owner};
 use super::routers::Vrrp;
-use super::rows::Address;
 use super::state::State;
 use super::transition::GroupMove;
 use super::turn::Phase;
@@ -26,7 +25,7 @@ impl Vrrp {
             Event::Packet(packet) => self.receive(packet),
             Event::Timer(TimerKey::Protocol(id)) => self.protocol_timer(id),
             Event::Timer(TimerKey::Announce(id)) => self.announce_timer(id),
-            Event::Timer(TimerKey::RetryAddress(id)) => self.retry_address(id),
+            Event::Timer(TimerKey::Retry(id)) => self.retry(id),
             Event::Timer(TimerKey::Vmac(id)) => self.vmac_timer(id),
             Event::Timer(TimerKey::Source(id)) => self.reassess(id),
             Event::Timer(TimerKey::Startup) => self.run(),
@@ -45,7 +44,7 @@ impl Vrrp {
             Event::LinkGone(index) => self.link_gone(index),
             Event::AddressAdded(address) => self.address_added(address),
             Event::AddressGone(address) => self.address_gone(address),
-            Event::AddressDone { id, op, result } => self.address_done(id, op, result),
+            Event::Done { id, op, result } => self.done(id, op, result),
             Event::VmacDone { id, op, link, made } => self.vmac_done(id, op, &link, made),
             Event::SetBasePriority(id, priority) => self.set_base_priority(id, priority),
             Event::SetPreempt(id, preempt) => self.set_preempt(id, preempt),
@@ -88,7 +87,7 @@ impl Vrrp {
     }
 
     fn set_static_wanted(&mut self, wanted: bool) {
-        self.site(STATIC).1.set_wanted(STATIC, None, wanted);
+        self.site(Owner::Static).1.set_wanted(Owner::Static, None, wanted);
     }
 
     fn protocol_timer(&mut self, id: InstanceId) {
@@ -141,7 +140,7 @@ impl Vrrp {
             let Some(mut router) = self.router(id) else { continue };
             let from = router.reset();
             if !keep_addresses {
-                router.site.set_wanted(id, Some(router.row), false);
+                router.site.set_wanted(Owner::Instance(id), Some(router.row), false);
                 self.drop_vmac(id);
             }
             if from != State::Init {
@@ -161,10 +160,9 @@ impl Vrrp {
 
     /// Whether the kernel has answered all requests after [`Event::Stop`].
     pub fn is_stopped(&self) -> bool {
-        let settled = |row: &Address| row.pending.is_none() && (row.refused || !row.is_held() || row.wanted);
         let vmacs = self.tables.instances.values().filter_map(|row| row.vmac.as_ref());
         self.turn.phase == Phase::Stopping
-            && self.tables.addresses.values().all(settled)
+            && self.tables.addresses.is_settled()
             && vmacs.into_iter().all(Vmac::is_settled)
     }
 }

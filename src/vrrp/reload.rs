@@ -3,13 +3,14 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use super::address::Address;
 use super::build::listed;
 use super::cause::{Cause, Occasion};
 use super::event::{Change, TimerKey};
-use super::ids::{AddressId, GroupId, InstanceId, STATIC};
+use super::ids::{AddressId, GroupId, InstanceId, ObjectId, Owner};
 use super::router::Router;
 use super::routers::Vrrp;
-use super::rows::{Address, Instance};
+use super::rows::Instance;
 use super::state::State;
 use super::vmac_row::Vmac;
 use crate::config::model::{self, Config};
@@ -44,7 +45,7 @@ impl Vrrp {
             self.retire(id);
         }
         let statics = config.static_addresses.into_iter().map(|address| (address, false)).collect();
-        self.change_addresses(STATIC, statics, true);
+        self.change_addresses(Owner::Static, statics, true);
         let version = std::mem::take(&mut self.tables.system.version);
         self.tables.system = System::new(version, config.global);
         self.tables.sync_daemon = config.lvs.sync_daemon;
@@ -98,9 +99,9 @@ impl Vrrp {
     fn put_new(&mut self, id: InstanceId, config: model::Instance) {
         let addresses = listed(&config);
         // The addresses of another router get new indices, even if they are equal.
-        let next_address = self.tables.next_address(id);
+        let next_address = self.tables.next_address(Owner::Instance(id));
         self.tables.instances.insert(id, Instance { next_address, ..Instance::new(config) });
-        self.change_addresses(id, addresses, false);
+        self.change_addresses(Owner::Instance(id), addresses, false);
     }
 
     fn reconfigure(&mut self, id: InstanceId, config: model::Instance) {
@@ -111,7 +112,7 @@ impl Vrrp {
         let Some(mut router) = self.router(id) else { return };
         router.reconfigure(config);
         let wanted = router.row.state == State::Master;
-        self.change_addresses(id, addresses, wanted);
+        self.change_addresses(Owner::Instance(id), addresses, wanted);
     }
 
     /// Removes the VMAC, which is then created again under its new name. The instance keeps its state meanwhile.
@@ -154,28 +155,29 @@ impl Vrrp {
         }
         router.stop_announcements();
         router.site.turn.set_timer(TimerKey::Protocol(id), None);
-        self.change_addresses(id, Vec::new(), false);
+        self.change_addresses(Owner::Instance(id), Vec::new(), false);
         if !keep_vmac {
             self.withdraw_vmac(id);
         }
     }
 
     /// Replaces the addresses of an owner. Rows of unchanged addresses keep their index and state.
-    fn change_addresses(&mut self, owner: InstanceId, new: Vec<(model::Address, bool)>, wanted: bool) {
+    fn change_addresses(&mut self, owner: Owner, new: Vec<(model::Address, bool)>, wanted: bool) {
         let mut numbering = Numbering::new(self.tables.address_indices(owner));
-        let mut old: BTreeSet<AddressId> = self.tables.address_ids(owner).into_iter().collect();
+        let mut old: BTreeSet<AddressId> = self.tables.addresses.ids(owner.index()).into_iter().collect();
         let mut added = Vec::new();
         for (address, advertised) in new {
-            let id = (owner.0, numbering.index_of(&address));
+            let id = (owner.index(), numbering.index_of(&address));
             old.remove(&id);
-            match self.tables.addresses.get_mut(&id) {
-                Some(row) => row.advertised = advertised,
-                None => added.push((id, Address { wanted, ..Address::new(address, advertised) })),
+            if self.tables.addresses.change(id, |row| row.advertised = advertised).is_none() {
+                let mut row = Address::new(address, advertised);
+                row.state.wanted = wanted;
+                added.push((id, row));
             }
         }
         self.tables.set_next_address(owner, numbering.next());
         for id in old {
-            self.site(owner).1.withdraw(id);
+            self.site(owner).1.withdraw(ObjectId::Address(id));
         }
         for (id, row) in added {
             self.tables.addresses.insert(id, row);
@@ -228,7 +230,8 @@ impl Vrrp {
                 self.apply_fault(id);
             }
         }
-        for owner in [STATIC].into_iter().chain(self.tables.instance_ids()) {
+        let instances = self.tables.instance_ids().into_iter().map(Owner::Instance);
+        for owner in [Owner::Static].into_iter().chain(instances) {
             self.reconcile_all_of(owner);
         }
     }

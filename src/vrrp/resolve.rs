@@ -3,9 +3,11 @@
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
+use super::address::Address;
 use super::event::Received;
 use super::held::Held;
-use super::ids::{AddressId, InstanceId, STATIC};
+use super::ids::{InstanceId, Owner};
+use super::interface::{Interface, InterfaceAddress, Interfaces};
 use super::lookup::Lookups;
 use super::rows::Instance;
 use super::tables::Tables;
@@ -16,23 +18,24 @@ impl Tables {
     /// Rebuilds all look-up indexes, after a reload and after all interfaces were read.
     pub(super) fn resolve_all(&mut self) {
         self.lookups = Lookups { by_device: self.devices(), by_tracker: self.listings(), ..Lookups::default() };
-        self.resolve(STATIC);
+        self.resolve(Owner::Static);
         for id in self.instance_ids() {
-            self.resolve(id);
+            self.resolve(Owner::Instance(id));
             let source = self.instances.get(&id).and_then(|row| row.source);
             self.lookups.by_source.entry(source).or_default().insert(id);
         }
     }
 
-    fn devices(&self) -> HashMap<String, BTreeSet<InstanceId>> {
-        let mut devices: HashMap<String, BTreeSet<InstanceId>> = HashMap::new();
-        let mut note = |name: &str, id: InstanceId| match devices.get_mut(name) {
-            Some(ids) => drop(ids.insert(id)),
-            None => drop(devices.insert(name.to_owned(), BTreeSet::from([id]))),
+    fn devices(&self) -> HashMap<String, BTreeSet<Owner>> {
+        let mut devices: HashMap<String, BTreeSet<Owner>> = HashMap::new();
+        let mut note_owner = |name: &str, owner: Owner| match devices.get_mut(name) {
+            Some(owners) => drop(owners.insert(owner)),
+            None => drop(devices.insert(name.to_owned(), BTreeSet::from([owner]))),
         };
         for (id, row) in self.addresses.iter() {
-            note(&row.config.device, InstanceId(id.0));
+            note_owner(&row.config.device, Owner::of(*id));
         }
+        let mut note = |name: &str, id: InstanceId| note_owner(name, Owner::Instance(id));
         for (id, row) in self.instances.iter() {
             note(&row.config.interface, *id);
             row.config
@@ -74,51 +77,48 @@ impl Tables {
 
     /// Resolves the interfaces of an instance and its addresses, or of the static addresses. An address row whose interface
     /// was removed or changed its index is no longer installed.
-    pub(super) fn resolve(&mut self, owner: InstanceId) {
-        if let Some(row) = self.instances.get_mut(&owner) {
+    pub(super) fn resolve(&mut self, owner: Owner) {
+        if let Some((id, row)) = owner.instance().and_then(|id| Some((id, self.instances.get_mut(&id)?))) {
             row.ifindex = self.interfaces.named(&row.config.interface).map(|link| link.index);
             let wire = row.wire().map(|index| (index, row.config.family, row.config.vrid));
-            self.lookups.set_wire(owner, wire);
-            self.lookups.set_vmac(owner, row.vmac.as_ref().and_then(|vmac| vmac.ifindex));
+            self.lookups.set_wire(id, wire);
+            self.lookups.set_vmac(id, row.vmac.as_ref().and_then(|vmac| vmac.ifindex));
         }
-        let instance = self.instances.get(&owner);
-        for (id, row) in self.addresses.of_mut(&owner.0) {
-            let on_vmac = instance.filter(|instance| instance.puts_on_vmac(&row.config.device));
-            let ifindex = match on_vmac {
-                Some(instance) => instance.vmac.as_ref().and_then(|vmac| vmac.ifindex),
-                None => self.interfaces.named(&row.config.device).map(|link| link.index),
-            };
-            self.lookups.move_address(*id, row.config.ip, row.ifindex, ifindex);
-            if row.ifindex != ifindex {
-                row.ifindex = ifindex;
-                (row.installed, row.ours, row.refused) = (false, false, false);
+        let instance = owner.instance().and_then(|id| self.instances.get(&id));
+        let interfaces = &self.interfaces;
+        for id in self.addresses.ids(owner.index()) {
+            self.addresses.change(id, |row| row.ifindex = index_of(interfaces, instance, &row.config.device));
+        }
+    }
+
+    /// Updates which address rows of an owner are installed, from the interface table. Addresses in `inherited` are ours.
+    pub(super) fn match_addresses(&mut self, owner: Owner, inherited: &Held) {
+        for id in self.addresses.ids(owner.index()) {
+            let Some(row) = self.addresses.get(&id) else { continue };
+            let known = self.installed_address(row);
+            let ours = known.is_some_and(|(link, known)| known.marked || inherited.has_address(&link.name, row));
+            let there = known.is_some();
+            if let Some(state) = self.addresses.state_mut(id) {
+                state.found(there, ours);
             }
         }
     }
 
-    /// The address rows that correspond to an address of the kernel.
-    pub(super) fn rows_of(&self, ifindex: u32, ip: IpAddr, prefix: u8) -> Vec<AddressId> {
-        self.lookups.rows_of(&self.addresses, ifindex, ip, prefix)
-    }
-
-    /// Updates which address rows of an owner are installed, from the interface table. Addresses in `inherited` are ours.
-    pub(super) fn match_addresses(&mut self, owner: InstanceId, inherited: &Held) {
-        for (_, row) in self.addresses.of_mut(&owner.0) {
-            let link = row.ifindex.and_then(|index| self.interfaces.get(index));
-            let known = link.and_then(|link| Some((link, link.addresses.get(row.config.ip, row.kernel_prefix())?)));
-            (row.installed, row.unreported_removals) = (known.is_some(), 0);
-            let ours = known.is_some_and(|(link, known)| known.marked || inherited.has_address(&link.name, row));
-            row.ours = row.installed && (row.ours || ours);
-        }
+    /// The address of a row in the interface table, if it is set.
+    fn installed_address(&self, row: &Address) -> Option<(&Interface, &InterfaceAddress)> {
+        let link = row.ifindex.and_then(|index| self.interfaces.get(index))?;
+        Some((link, link.addresses.get(row.config.ip, row.kernel_prefix())?))
     }
 
     /// Updates which new address rows are installed, after a reload.
     pub(super) fn match_new_addresses(&mut self) {
-        for (_, row) in self.addresses.iter_mut().filter(|(_, row)| !row.installed && row.pending.is_none()) {
-            let link = row.ifindex.and_then(|index| self.interfaces.get(index));
-            let known = link.and_then(|link| link.addresses.get(row.config.ip, row.kernel_prefix()));
-            row.installed = known.is_some();
-            row.ours = known.is_some_and(|known| known.marked);
+        for id in self.addresses.all_ids() {
+            let new = |row: &&Address| !row.state.installed && row.state.pending.is_none();
+            let Some(row) = self.addresses.get(&id).filter(new) else { continue };
+            let known = self.installed_address(row).map(|(_, known)| known.marked);
+            if let Some(state) = self.addresses.state_mut(id) {
+                (state.installed, state.ours) = (known.is_some(), known == Some(true));
+            }
         }
     }
 
@@ -127,8 +127,8 @@ impl Tables {
         self.lookups.by_source.get(&source).into_iter().flatten().copied().collect()
     }
 
-    /// The owners that an interface of this name concerns: instances and [`STATIC`].
-    pub(super) fn concerned_by(&self, name: &str) -> impl Iterator<Item = InstanceId> {
+    /// The owners that an interface of this name concerns.
+    pub(super) fn concerned_by(&self, name: &str) -> impl Iterator<Item = Owner> {
         self.lookups.by_device.get(name).into_iter().flatten().copied()
     }
 
@@ -150,6 +150,14 @@ impl Tables {
         let multicast = destination.is_multicast();
         let same_cast = |id: &&InstanceId| row(id).is_some_and(|row| row.config.unicast.is_none() == multicast);
         expected.or_else(|| ids.iter().find(same_cast)).or_else(|| ids.first()).copied()
+    }
+}
+
+/// Index of an interface that a row names. An instance's own interface stands for its VMAC, if it has one.
+fn index_of(interfaces: &Interfaces, instance: Option<&Instance>, device: &str) -> Option<u32> {
+    match instance.filter(|instance| instance.puts_on_vmac(device)) {
+        Some(instance) => instance.vmac.as_ref().and_then(|vmac| vmac.ifindex),
+        None => interfaces.named(device).map(|link| link.index),
     }
 }
 

@@ -2,18 +2,20 @@
 
 use snmp::Table;
 
+use super::address::Address;
 use super::faults;
-use super::ids::{AddressId, GroupId, InstanceId};
+use super::ids::{GroupId, InstanceId};
 use super::interface::Interfaces;
 use super::lookup::Lookups;
-use super::rows::{Address, Group, Instance};
+use super::rows::{Group, Instance};
 use super::surroundings::Surroundings;
 use super::turn::Turn;
+use crate::state::Objects;
 use crate::track::Trackers;
 
 /// The parts of the tables for reconciling addresses: all address rows, the interface table and the look-up indexes.
 pub(super) struct Site<'a> {
-    pub(super) addresses: &'a mut Table<AddressId, Address>,
+    pub(super) addresses: &'a mut Objects<Address>,
     pub(super) interfaces: &'a mut Interfaces,
     pub(super) lookups: &'a mut Lookups,
     pub(super) turn: &'a mut Turn,
@@ -37,7 +39,6 @@ impl Router<'_> {
             groups: self.groups,
             addresses: self.site.addresses,
             interfaces: self.site.interfaces,
-            lookups: self.site.lookups,
             trackers: self.trackers,
             lacking: self.lacking,
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::event::Output;
 use super::held::Held;
-use super::ids::InstanceId;
+use super::ids::{InstanceId, Owner};
 use super::router::{Router, Site};
 use super::rows::Instance;
 use super::tables::Tables;
@@ -74,8 +74,11 @@ impl Vrrp {
     }
 
     /// Returns the address rows, with the instance that is their owner; static addresses have none.
-    pub(super) fn site(&mut self, owner: InstanceId) -> (Option<&Instance>, Site<'_>) {
+    pub(super) fn site(&mut self, owner: Owner) -> (Option<&Instance>, Site<'_>) {
         let Tables { instances, addresses, interfaces, lookups, .. } = &mut self.tables;
-        (instances.get(&owner), Site { addresses, interfaces, lookups, turn: &mut self.turn })
+        (
+            owner.instance().and_then(|id| instances.get(&id)),
+            Site { addresses, interfaces, lookups, turn: &mut self.turn },
+        )
     }
 }

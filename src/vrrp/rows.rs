@@ -7,7 +7,6 @@ use super::cause::{Cause, Fault};
 use super::complaint::Complaints;
 use super::counters::Counters;
 use super::ids::{GroupId, InstanceId};
-use super::op::AddressOp;
 use super::recent::Recent;
 use super::state::State;
 use super::vmac_row::Vmac;
@@ -237,63 +236,4 @@ pub struct Group {
 pub struct Member {
     /// Name of the instance.
     pub name: String,
-}
-
-/// A row of vrrpAddressTable: desired and present state of an address.
-#[derive(Clone, Debug)]
-pub struct Address {
-    /// The address line of the configuration.
-    pub config: model::Address,
-    /// Included in adverts (not excluded, not static).
-    pub advertised: bool,
-    /// Kernel index of its interface, `None` while the interface does not exist.
-    pub ifindex: Option<u32>,
-    /// It should be set.
-    pub wanted: bool,
-    /// It is set according to the kernel.
-    pub installed: bool,
-    /// It was set by this daemon or a predecessor; otherwise it belongs to the host and is never removed.
-    pub ours: bool,
-    /// A request that the kernel has not answered yet.
-    pub pending: Option<AddressOp>,
-    /// The kernel refused a request, or another program removed an address with `no_track`: no further request until the
-    /// retry timer or the next transition.
-    pub refused: bool,
-    /// The last refusal that was reported. Only a different one is reported again.
-    pub(super) refusal: Option<String>,
-    /// It was reported that the host keeps the address.
-    pub(super) stay_reported: bool,
-    /// Number of our removals whose notification by the kernel is outstanding. Until they arrive, notifications are out of
-    /// date and only the answers to requests count.
-    pub(super) unreported_removals: u32,
-}
-
-impl Address {
-    /// Creates a row whose state in the kernel is unknown.
-    pub fn new(config: model::Address, advertised: bool) -> Address {
-        let (ifindex, pending) = (None, None);
-        Address {
-            config,
-            advertised,
-            ifindex,
-            wanted: false,
-            installed: false,
-            ours: false,
-            pending,
-            refused: false,
-            refusal: None,
-            stay_reported: false,
-            unreported_removals: 0,
-        }
-    }
-
-    /// Whether this daemon holds the address: it is set and ours, so it is removed when it is no longer wanted.
-    pub fn is_held(&self) -> bool {
-        self.installed && self.ours
-    }
-
-    /// Prefix length in the kernel: that of the peer address, if there is one.
-    pub fn kernel_prefix(&self) -> u8 {
-        self.config.peer.map_or(self.config.prefix, |(_, prefix)| prefix)
-    }
 }

@@ -2,20 +2,20 @@
 
 use snmp::Table;
 
-use super::ids::{AddressId, GroupId};
+use super::address::Address;
+use super::ids::GroupId;
 use super::interface::Interfaces;
-use super::lookup::Lookups;
-use super::rows::{Address, Group, Instance};
+use super::rows::{Group, Instance};
+use crate::state::Objects;
 use crate::track::Trackers;
 
 /// The tables except that of the instances, for reading.
 #[derive(Clone, Copy)]
 pub(super) struct Surroundings<'a> {
     pub(super) groups: &'a Table<GroupId, Group>,
-    pub(super) addresses: &'a Table<AddressId, Address>,
+    pub(super) addresses: &'a Objects<Address>,
     pub(super) interfaces: &'a Interfaces,
     pub(super) trackers: &'a Trackers,
-    pub(super) lookups: &'a Lookups,
     /// Capabilities that VRRP needs and the process does not have.
     pub(super) lacking: &'a [String],
 }
@@ -33,7 +33,7 @@ impl<'a> Surroundings<'a> {
 
     /// Whether the VMAC of an instance is being created and its grace period is not over.
     pub(super) fn awaits_vmac(&self, row: &Instance) -> bool {
-        let Some(vmac) = row.vmac.as_ref().filter(|vmac| vmac.wanted) else { return false };
+        let Some(vmac) = row.vmac.as_ref().filter(|vmac| vmac.state.wanted) else { return false };
         let late = self.is_up(row.ifindex) && !self.is_up(vmac.ifindex);
         // The timer ends the grace period, unless it has a reason to extend it: it may be due already.
         late && vmac.grace_until.is_some()

@@ -4,16 +4,17 @@ use std::net::IpAddr;
 
 use snmp::Table;
 
-use super::ids::{AddressId, GroupId, InstanceId, STATIC};
+use super::address::Address;
+use super::ids::{AddressId, GroupId, InstanceId, Owner};
 use super::indices::{Indices, Next};
 use super::interface::Interfaces;
 use super::lookup::Lookups;
 use super::recent::Recent;
-use super::rows::{Address, Group, Instance, Member};
+use super::rows::{Group, Instance, Member};
 use super::surroundings::Surroundings;
 use crate::config::lvs::SyncDaemon;
 use crate::config::model;
-use crate::state::{self, NextIndex};
+use crate::state::{self, NextIndex, Objects};
 use crate::system::System;
 use crate::track::{Links, Trackers};
 
@@ -33,7 +34,7 @@ pub struct Tables {
     /// vrrpInstanceTable.
     pub instances: Table<InstanceId, Instance>,
     /// vrrpAddressTable.
-    pub addresses: Table<AddressId, Address>,
+    pub addresses: Objects<Address>,
     /// Capabilities that VRRP needs and the process does not have, for example `CAP_NET_ADMIN`.
     pub lacking: Vec<String>,
     /// `lvs_sync_daemon`.
@@ -58,7 +59,7 @@ impl Tables {
 
     /// Ids of the address rows of an instance, in index order.
     pub fn address_ids(&self, owner: InstanceId) -> Vec<AddressId> {
-        self.addresses.of(&owner.0).map(|(id, _)| *id).collect()
+        self.addresses.ids(owner.0)
     }
 
     /// All tables except the instances, for reading.
@@ -67,7 +68,6 @@ impl Tables {
             groups: &self.groups,
             addresses: &self.addresses,
             interfaces: &self.interfaces,
-            lookups: &self.lookups,
             trackers: &self.trackers,
             lacking: &self.lacking,
         }
@@ -88,13 +88,13 @@ impl Tables {
 
     /// Returns the present row indices. They only change with the configuration.
     pub fn indices(&self) -> Indices {
-        let owners = self.instances.keys().copied().chain([STATIC]);
+        let owners = self.instances.keys().copied().map(Owner::Instance).chain([Owner::Static]);
         let rows = self.instances.iter().map(|(id, row)| (row.config.name.clone(), id.0)).collect();
         Indices {
             instances: state::Indices { rows, next: self.next.instance },
             groups: self.group_indices(),
             trackers: self.trackers.indices(),
-            addresses: owners.map(|owner| (owner.0, self.address_indices(owner))).collect(),
+            addresses: owners.map(|owner| (owner.index(), self.address_indices(owner))).collect(),
         }
     }
 
@@ -103,25 +103,28 @@ impl Tables {
         state::Indices { rows, next: self.next.group }
     }
 
-    pub(super) fn address_indices(&self, owner: InstanceId) -> state::Indices<model::Address> {
-        let rows = self.addresses.of(&owner.0).map(|((_, position), row)| (row.config.clone(), *position)).collect();
+    pub(super) fn address_indices(&self, owner: Owner) -> state::Indices<model::Address> {
+        let rows =
+            self.addresses.of(&owner.index()).map(|((_, position), row)| (row.config.clone(), *position)).collect();
         state::Indices { rows, next: self.next_address(owner) }
     }
 
     /// The position of the next new address of an owner.
-    pub(super) fn next_address(&self, owner: InstanceId) -> NextIndex {
-        if owner == STATIC {
-            return self.next.static_address;
+    pub(super) fn next_address(&self, owner: Owner) -> NextIndex {
+        match owner {
+            Owner::Static => self.next.static_address,
+            Owner::Instance(id) => self.instances.get(&id).map(|row| row.next_address).unwrap_or_default(),
         }
-        self.instances.get(&owner).map(|row| row.next_address).unwrap_or_default()
     }
 
     /// Sets [`Tables::next_address`].
-    pub(super) fn set_next_address(&mut self, owner: InstanceId, next: NextIndex) {
-        if owner == STATIC {
-            self.next.static_address = next;
-        } else if let Some(row) = self.instances.get_mut(&owner) {
-            row.next_address = next;
+    pub(super) fn set_next_address(&mut self, owner: Owner, next: NextIndex) {
+        let place = match owner {
+            Owner::Static => Some(&mut self.next.static_address),
+            Owner::Instance(id) => self.instances.get_mut(&id).map(|row| &mut row.next_address),
+        };
+        if let Some(place) = place {
+            *place = next;
         }
     }
 }

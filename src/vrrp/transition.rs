@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::cause::Cause;
 use super::event::{Change, TimerKey};
+use super::ids::Owner;
 use super::router::Router;
 use super::sequence_blocks::another_block;
 use super::state::State;
@@ -107,7 +108,7 @@ impl Router<'_> {
         self.send_advert();
         self.arm_advert();
         self.report(from, State::Master, cause);
-        self.site.set_wanted(self.id, Some(self.row), true);
+        self.site.set_wanted(Owner::Instance(self.id), Some(self.row), true);
         self.start_announcements();
     }
 
@@ -123,7 +124,7 @@ impl Router<'_> {
         self.set_deadline(self.site.turn.now + wait);
         self.stop_announcements();
         self.report(from, State::Backup, cause);
-        self.site.set_wanted(self.id, Some(self.row), false);
+        self.site.set_wanted(Owner::Instance(self.id), Some(self.row), false);
     }
 
     pub(super) fn enter_fault(&mut self, cause: Cause) {
@@ -141,7 +142,7 @@ impl Router<'_> {
         self.site.turn.set_timer(TimerKey::Protocol(self.id), None);
         self.stop_announcements();
         self.report(from, State::Fault, cause);
-        self.site.set_wanted(self.id, Some(self.row), false);
+        self.site.set_wanted(Owner::Instance(self.id), Some(self.row), false);
     }
 
     /// Leaves fault: becomes backup with the full Active_Down_Interval and the configured advertisement interval.

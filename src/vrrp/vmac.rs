@@ -7,12 +7,13 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 use super::event::{Action, Change, TimerKey};
-use super::ids::InstanceId;
-use super::op::{VmacOp, WantedVmac};
+use super::ids::{InstanceId, Owner};
+use super::op::WantedVmac;
 use super::router::Router;
 use super::routers::Vrrp;
 use super::vmac_row::Vmac;
 use super::vmac_wanted::VmacStep;
+use crate::state::Op;
 
 /// Time before a request that the kernel refused is repeated.
 const RETRY: Duration = Duration::from_secs(1);
@@ -62,7 +63,7 @@ impl Vrrp {
     }
 
     /// Handles the kernel's answer. `made` is the index of the interface that was created or adopted.
-    pub(super) fn vmac_done(&mut self, id: InstanceId, op: VmacOp, link: &WantedVmac, made: Result<u32, String>) {
+    pub(super) fn vmac_done(&mut self, id: InstanceId, op: Op, link: &WantedVmac, made: Result<u32, String>) {
         self.vmac_progress = self.turn.now;
         if self.router(id).is_some_and(|mut router| router.vmac_done(op, link, made)) {
             self.vmac_changed(id);
@@ -79,19 +80,19 @@ impl Vrrp {
     }
 
     fn vmac_changed(&mut self, id: InstanceId) {
-        self.tables.resolve(id);
-        self.tables.match_addresses(id, &self.inherited);
+        self.tables.resolve(Owner::Instance(id));
+        self.tables.match_addresses(Owner::Instance(id), &self.inherited);
         self.reconcile_vmac(id);
         self.reassess(id);
         self.start_late(id);
-        self.reconcile_all_of(id);
+        self.reconcile_all_of(Owner::Instance(id));
     }
 
     /// Removes the VMAC of an instance because the daemon stops.
     pub(super) fn drop_vmac(&mut self, id: InstanceId) {
         if let Some(vmac) = self.router(id).and_then(|router| router.row.vmac.as_mut()) {
-            vmac.wanted = false;
-            vmac.refused = false;
+            vmac.state.wanted = false;
+            vmac.state.refused = false;
             self.reconcile_vmac(id);
         }
     }
@@ -111,7 +112,7 @@ impl Router<'_> {
         let Some(vmac) = &mut self.row.vmac else { return };
         vmac.ifindex = None;
         vmac.link_local = None;
-        let unexpected = vmac.wanted && vmac.pending.is_none();
+        let unexpected = vmac.state.wanted && vmac.state.pending.is_none();
         let base = self.row.ifindex.and_then(|index| self.site.interfaces.get(index));
         if unexpected && base.is_some() {
             self.site.turn.change(Change::VmacStolen(self.id));
@@ -146,9 +147,9 @@ impl Router<'_> {
                     turn.change(Change::VmacStolen(id));
                 }
                 vmac.name.clone_from(&link.name);
-                vmac.pending = Some(op);
+                vmac.state.pending = Some(op);
                 vmac.was_up = false;
-                if op == VmacOp::Make {
+                if op == Op::Add {
                     vmac.grace_until = Some(now + CREATION_GRACE);
                     turn.set_timer(TimerKey::Vmac(id), Some(now + CREATION_GRACE));
                 }
@@ -158,29 +159,29 @@ impl Router<'_> {
     }
 
     /// Handles the kernel's answer. Returns whether it was for the pending request.
-    fn vmac_done(&mut self, op: VmacOp, link: &WantedVmac, made: Result<u32, String>) -> bool {
+    fn vmac_done(&mut self, op: Op, link: &WantedVmac, made: Result<u32, String>) -> bool {
         let (id, now) = (self.id, self.site.turn.now);
-        let answered = |vmac: &&mut Vmac| vmac.pending == Some(op) && vmac.name == link.name;
+        let answered = |vmac: &&mut Vmac| vmac.state.pending == Some(op) && vmac.name == link.name;
         let Some(vmac) = self.row.vmac.as_mut().filter(answered) else { return false };
-        vmac.pending = None;
+        vmac.state.pending = None;
         let next = match made {
             Ok(index) => {
-                let remains = op == VmacOp::Make;
+                let remains = op == Op::Add;
                 vmac.ifindex = remains.then_some(index);
                 vmac.link_local = link.link_local.filter(|_| remains);
                 vmac.ipv6 = link.ipv6 && remains;
-                vmac.refusal = None;
+                vmac.state.refusal = None;
                 UP_GRACE
             }
             Err(error) => {
-                vmac.refused = true;
-                if vmac.refusal.replace(error.clone()).as_ref() != Some(&error) {
+                vmac.state.refused = true;
+                if vmac.state.refusal.replace(error.clone()).as_ref() != Some(&error) {
                     self.site.turn.change(Change::VmacRefused { id, op, error });
                 }
                 RETRY
             }
         };
-        vmac.grace_until = (!vmac.refused).then_some(now + next);
+        vmac.grace_until = (!vmac.state.refused).then_some(now + next);
         self.site.turn.set_timer(TimerKey::Vmac(id), Some(now + next));
         true
     }
@@ -190,13 +191,13 @@ impl Router<'_> {
     fn vmac_timer(&mut self, progress: Duration) -> bool {
         let now = self.site.turn.now;
         let Some(vmac) = &mut self.row.vmac else { return false };
-        let until = progress + if vmac.pending.is_some() { CREATION_GRACE } else { UP_GRACE };
-        if vmac.grace_until.is_some() && !vmac.refused && now < until {
+        let until = progress + if vmac.state.pending.is_some() { CREATION_GRACE } else { UP_GRACE };
+        if vmac.grace_until.is_some() && !vmac.state.refused && now < until {
             vmac.grace_until = Some(until);
             self.site.turn.set_timer(TimerKey::Vmac(self.id), Some(until));
             return false;
         }
-        vmac.refused = false;
+        vmac.state.refused = false;
         vmac.grace_until.take_if(|until| *until <= now);
         true
     }
@@ -204,10 +205,10 @@ impl Router<'_> {
     fn withdraw_vmac(&mut self, link: Option<WantedVmac>) {
         let turn = &mut *self.site.turn;
         let Some(vmac) = &mut self.row.vmac else { return };
-        vmac.wanted = false;
-        let there = vmac.ifindex.is_some() || vmac.pending.is_some();
+        vmac.state.wanted = false;
+        let there = vmac.ifindex.is_some() || vmac.state.pending.is_some();
         if let Some(link) = link.filter(|_| there) {
-            turn.act(Action::Vmac { id: None, op: VmacOp::Remove, link: Box::new(link) });
+            turn.act(Action::Vmac { id: None, op: Op::Remove, link: Box::new(link) });
         }
         // A new row must not adopt it.
         if let Some(index) = vmac.ifindex {

@@ -5,11 +5,12 @@ use std::net::{IpAddr, Ipv6Addr};
 use super::faults::source;
 use super::ids::InstanceId;
 use super::interface::{Interface, Macvlan};
-use super::op::{VmacOp, WantedVmac};
+use super::op::WantedVmac;
 use super::rows::Instance;
 use super::tables::Tables;
 use super::vmac_row::Vmac;
 use crate::config::model::{self, Family};
+use crate::state::Op;
 
 /// Longest name of an interface.
 const NAME_MAX: usize = 15;
@@ -28,7 +29,7 @@ pub(super) enum VmacStep {
     /// Send a request to the kernel.
     Ask {
         /// The operation.
-        op: VmacOp,
+        op: Op,
         /// The VMAC.
         link: WantedVmac,
         /// Another program has set the VMAC down.
@@ -40,21 +41,21 @@ impl Tables {
     /// The next step for the VMAC of an instance.
     pub(super) fn vmac_step(&self, id: InstanceId) -> VmacStep {
         let Some(row) = self.instances.get(&id) else { return VmacStep::Nothing };
-        let idle = row.vmac.as_ref().filter(|vmac| vmac.pending.is_none() && !vmac.refused);
+        let idle = row.vmac.as_ref().filter(|vmac| vmac.state.pending.is_none() && !vmac.state.refused);
         let Some(vmac) = idle else { return VmacStep::Nothing };
         let link = vmac.ifindex.and_then(|index| self.interfaces.get(index));
-        let op = match (vmac.wanted, vmac.ifindex) {
-            (true, None) => VmacOp::Make,
-            (true, Some(_)) if self.must_remake(row, vmac, link) => VmacOp::Make,
+        let op = match (vmac.state.wanted, vmac.ifindex) {
+            (true, None) => Op::Add,
+            (true, Some(_)) if self.must_remake(row, vmac, link) => Op::Add,
             (true, Some(_)) => {
                 let (name, up) = (link.map(|link| link.name.clone()), link.is_some_and(|link| link.up));
                 return VmacStep::Complete { name, up };
             }
-            (false, Some(_)) => VmacOp::Remove,
+            (false, Some(_)) => Op::Remove,
             (false, None) => return VmacStep::Nothing,
         };
         let was_up = vmac.was_up && vmac.ifindex.is_some();
-        let went_down = op == VmacOp::Make && was_up && link.is_none_or(|link| !link.up);
+        let went_down = op == Op::Add && was_up && link.is_none_or(|link| !link.up);
         self.wanted_vmac(id).map_or(VmacStep::Nothing, |link| VmacStep::Ask { op, link, went_down })
     }
 
@@ -96,7 +97,7 @@ impl Tables {
     /// unused generated name. Also returns whether an existing macvlan of that name may be replaced.
     fn vmac_name(&self, id: InstanceId, row: &Instance, vmac: &Vmac, config: &model::Vmac) -> (String, bool) {
         let others = |name: &str| {
-            let has = |row: &Instance| row.vmac.as_ref().is_some_and(|vmac| vmac.wanted && vmac.name == name);
+            let has = |row: &Instance| row.vmac.as_ref().is_some_and(|vmac| vmac.state.wanted && vmac.name == name);
             self.instances.iter().any(|(other, row)| *other != id && has(row))
         };
         let known = self.interfaces.named(&vmac.name);

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use keepalived::check::{Tables, VirtualServerId};
 use keepalived::config::lvs::{Endpoint, Lvs, Method, Protocol, Scheduler, Timing, VirtualServer, VirtualServerGroup};
-use keepalived::kernel::ipvs::{self, Answer, Change, Done, Error, Request, Service, Table, Writer, difference};
+use keepalived::kernel::ipvs::{self, Answer, Change, Error, Request, Service, Table, Writer, difference};
+use keepalived::state::Done;
 use lab::ipvs::{assert_same, restore, shown};
 use lab::netns::{Netns, next_lab};
 use lab::wait_for;

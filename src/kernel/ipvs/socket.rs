@@ -12,10 +12,10 @@ use nix::errno::Errno;
 use super::change::{Change, Error};
 use super::table::{ServiceKey, Table};
 use super::wire::{self, Kind};
-use crate::kernel::address::Done;
 use crate::kernel::attributes::i32_at;
 use crate::kernel::netlink::{Message, NLMSG_DONE, NLMSG_ERROR, NetlinkSocket, Refusal, acknowledgement, messages};
 use crate::reactor::{Program, clock};
+use crate::state::Done;
 
 /// Room for the answers to a batch; a refusal contains its request. Datagrams of dumps have at most 32 KiB.
 const DATAGRAM: usize = 64 << 10;

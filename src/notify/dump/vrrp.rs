@@ -128,8 +128,8 @@ fn instance(out: &mut String, id: InstanceId, row: &Instance, tables: &Tables, n
 
 fn addresses(out: &mut String, owner: u32, tables: &Tables) {
     for (id, row) in tables.addresses.of(&owner) {
-        let wanted = if row.wanted { "wanted" } else { "not wanted" };
-        let installed = match (row.installed, row.ours) {
+        let wanted = if row.state.wanted { "wanted" } else { "not wanted" };
+        let installed = match (row.state.installed, row.state.ours) {
             (true, true) => "set",
             (true, false) => "set by the host",
             (false, _) => "not set",

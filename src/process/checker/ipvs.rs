@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use crate::check::{Check, VirtualServerId};
 use crate::kernel::ipvs::{
-    Answer, Change, Destination, Done, Error, Request, ServiceKey, ServiceRow, Table, Timeouts, Writer, difference,
-    rows,
+    Answer, Change, Destination, Error, Request, ServiceKey, ServiceRow, Table, Timeouts, Writer, difference, rows,
 };
 use crate::notify::log::{Level, Log};
 
 use super::checkpoint::Held;
 use super::services::{name, service_keys};
 use super::statistics;
+use crate::state::Done;
 use crate::text::counted;
 
 /// Requests in the queue to the kernel.

@@ -3,7 +3,7 @@
 use super::sockets::Outgoing;
 use super::{Loop, Timer, VrrpProcess, translate};
 use crate::notify::log::Log;
-use crate::vrrp::{Action, Event, InstanceId};
+use crate::vrrp::{Action, Event, InstanceId, ObjectId};
 
 impl VrrpProcess {
     /// Executes the machines' actions. Adverts are sent at once; requests for addresses are collected for
@@ -31,7 +31,7 @@ impl VrrpProcess {
                         None => without_interface.push((id, op)),
                     }
                 }
-                Action::Withdraw(row, secondaries) => {
+                Action::WithdrawAddress(row, secondaries) => {
                     let links = &self.vrrp.tables().interfaces;
                     self.requests.extend(translate::withdrawal(&row, secondaries, links));
                 }
@@ -56,7 +56,7 @@ impl VrrpProcess {
         if !without_interface.is_empty() {
             for (id, op) in without_interface {
                 let result = Err("its interface has been removed".to_owned());
-                self.vrrp.handle(Event::AddressDone { id, op, result }, shell.now());
+                self.vrrp.handle(Event::Done { id: ObjectId::Address(id), op, result }, shell.now());
             }
             self.carry_out(shell);
         }
@@ -87,9 +87,9 @@ impl VrrpProcess {
         if let Err(full) = self.writer.submit(requests) {
             let now = shell.now();
             for request in full.requests {
-                let (id, op) = (translate::address_id(request.token), translate::address_op(request.op));
+                let (id, op) = (translate::address_id(request.token), request.op);
                 let result = Err("too many requests are waiting for the kernel".into());
-                self.vrrp.handle(Event::AddressDone { id, op, result }, now);
+                self.vrrp.handle(Event::Done { id, op, result }, now);
             }
             self.carry_out(shell);
         }

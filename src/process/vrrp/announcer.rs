@@ -115,7 +115,7 @@ impl Announcer {
     }
 
     fn send(&mut self, id: AddressId, tables: &Tables) {
-        let Some(row) = tables.addresses.get(&id).filter(|row| row.installed) else { return };
+        let Some(row) = tables.addresses.get(&id).filter(|row| row.state.installed) else { return };
         let Some(link) = row.ifindex.and_then(|index| tables.interfaces.get(index)) else { return };
         let Some(mac) = link.mac.filter(|_| !link.noarp && link.up) else { return };
         let sent = match (row.config.ip, &self.nd) {

@@ -1,12 +1,13 @@
 //! Conversion between the types of `kernel` and of the machines.
 
 use crate::kernel::{
-    Addr, AddressRequest, AddressResult, Done, KernelEvent, Link, Op, PROTOCOL_KEEPALIVED, Secondaries, Snapshot,
-    VmacRequest, VmacResult, WantedAddr,
+    Addr, AddressRequest, AddressResult, KernelEvent, Link, PROTOCOL_KEEPALIVED, Secondaries, Snapshot, VmacRequest,
+    VmacResult, WantedAddr,
 };
+use crate::state::Op;
 use crate::vrrp::{
-    self, Address, AddressDone, AddressId, AddressOp, Event, InstanceId, Interface, InterfaceAddress, Interfaces,
-    KernelAddress, Macvlan, VmacOp, WantedVmac,
+    self, Address, AddressId, Event, InstanceId, Interface, InterfaceAddress, Interfaces, KernelAddress, Macvlan,
+    ObjectId, WantedVmac,
 };
 
 /// A kernel event as an event of the machines.
@@ -65,13 +66,13 @@ const NO_ROW: AddressId = (u32::MAX, u32::MAX);
 
 /// The request that removes the address of a removed row.
 pub(super) fn withdrawal(row: &Address, secondaries: vrrp::Secondaries, links: &Interfaces) -> Option<AddressRequest> {
-    request(NO_ROW, AddressOp::Remove, row, secondaries, links)
+    request(NO_ROW, Op::Remove, row, secondaries, links)
 }
 
 /// The request for an operation on a row; `None` if its interface does not exist.
 pub(super) fn request(
     id: AddressId,
-    op: AddressOp,
+    op: Op,
     row: &Address,
     secondaries: vrrp::Secondaries,
     links: &Interfaces,
@@ -96,21 +97,13 @@ pub(super) fn request(
         preferred_lft: config.preferred_lft,
         protocol: Some(PROTOCOL_KEEPALIVED),
     };
-    let op = match op {
-        AddressOp::Add => Op::Add,
-        AddressOp::Remove => Op::Remove,
-    };
     Some(AddressRequest { token: token(id), op, address, secondaries })
 }
 
 /// The result of an address request.
 pub(super) fn address_done(result: AddressResult) -> Event<'static> {
-    let (id, op) = (address_id(result.token), address_op(result.op));
-    let done = result.outcome.map(|done| match done {
-        Done::Changed => AddressDone::Changed,
-        Done::AlreadySo => AddressDone::AlreadySo,
-    });
-    Event::AddressDone { id, op, result: done.map_err(|refusal| refusal.to_string()) }
+    let result_of_row = result.outcome.map_err(|refusal| refusal.to_string());
+    Event::Done { id: address_id(result.token), op: result.op, result: result_of_row }
 }
 
 fn token(id: AddressId) -> u64 {
@@ -118,26 +111,15 @@ fn token(id: AddressId) -> u64 {
 }
 
 /// The row of a result.
-pub(super) fn address_id(token: u64) -> AddressId {
-    ((token >> 32) as u32, token as u32)
-}
-
-/// The operation of a result.
-pub(super) fn address_op(op: Op) -> AddressOp {
-    match op {
-        Op::Add => AddressOp::Add,
-        Op::Remove => AddressOp::Remove,
-    }
+pub(super) fn address_id(token: u64) -> ObjectId {
+    ObjectId::Address(((token >> 32) as u32, token as u32))
 }
 
 /// The request for an operation on a VMAC; without an instance the result is ignored.
-pub(super) fn vmac_request(id: Option<InstanceId>, op: VmacOp, link: WantedVmac) -> VmacRequest {
+pub(super) fn vmac_request(id: Option<InstanceId>, op: Op, link: WantedVmac) -> VmacRequest {
     VmacRequest {
         token: id.map_or(u64::MAX, |id| id.0.into()),
-        op: match op {
-            VmacOp::Make => Op::Add,
-            VmacOp::Remove => Op::Remove,
-        },
+        op,
         name: link.name,
         mac: link.mac,
         base: link.base,
@@ -152,10 +134,6 @@ pub(super) fn vmac_request(id: Option<InstanceId>, op: VmacOp, link: WantedVmac)
 pub(super) fn vmac_done(result: VmacResult) -> Option<Event<'static>> {
     let request = result.request;
     let id = InstanceId(u32::try_from(request.token).ok()?);
-    let op = match request.op {
-        Op::Add => VmacOp::Make,
-        Op::Remove => VmacOp::Remove,
-    };
     let link = WantedVmac {
         name: request.name,
         mac: request.mac,
@@ -166,5 +144,5 @@ pub(super) fn vmac_done(result: VmacResult) -> Option<Event<'static>> {
         replace: request.replace,
     };
     let made = result.outcome.map_err(|refusal| refusal.to_string());
-    Some(Event::VmacDone { id, op, link: Box::new(link), made })
+    Some(Event::VmacDone { id, op: request.op, link: Box::new(link), made })
 }

@@ -1,7 +1,8 @@
 //! Tests of the reconciliation of addresses, and of their announcements.
 
 use super::lan::{IFINDEX, Lan, address, config, instance, ms};
-use crate::vrrp::{AddressOp, Change, Event, State};
+use crate::state::Op;
+use crate::vrrp::{Change, Event, ObjectId, State};
 
 fn one() -> crate::config::model::Config {
     let mut row = instance("VI", 51);
@@ -38,7 +39,7 @@ fn an_address_removed_by_another_program_is_set_again_without_a_transition() {
     lan.run(ms(100));
     assert!(lan.routers[0].kernel.contains(&("10.0.1.51".parse().unwrap(), 32)));
     let changes: Vec<_> = lan.routers[0].changes.iter().map(|(_, change)| change.clone()).collect();
-    assert_eq!(changes, [Change::AddressStolen((1, 1))]);
+    assert_eq!(changes, [Change::Stolen(ObjectId::Address((1, 1)))]);
 }
 
 /// The kernel's notifications are late, as when many links change, and its addresses are not marked as keepalived's.
@@ -46,9 +47,9 @@ fn an_address_removed_by_another_program_is_set_again_without_a_transition() {
 fn late_notifications_of_our_own_changes_have_no_effect() {
     let reports = |lan: &Lan| {
         let changes = lan.routers[0].changes.iter().map(|(_, change)| change);
-        changes.filter(|change| matches!(change, Change::AddressStolen(_) | Change::AddressStays(_))).count()
+        changes.filter(|change| matches!(change, Change::Stolen(_) | Change::Stays(_))).count()
     };
-    let right = |row: &crate::vrrp::Address| row.installed && row.ours && !row.refused;
+    let right = |row: &crate::vrrp::Address| row.state.installed && row.state.ours && !row.state.refused;
     for (no_track, flaps) in [(false, 1), (false, 3), (true, 1), (true, 3)] {
         let mut config = one();
         config.instances[0].addresses[0].no_track = no_track;
@@ -86,7 +87,12 @@ fn late_notifications_of_our_own_changes_have_no_effect() {
         lan.run(ms(10));
         assert!(lan.routers[0].kernel.is_empty());
         assert!(
-            lan.routers[0].vrrp.tables.addresses.values().all(|row| !row.installed && row.unreported_removals == 0)
+            lan.routers[0]
+                .vrrp
+                .tables
+                .addresses
+                .values()
+                .all(|row| !row.state.installed && !row.state.awaits_notifications())
         );
         assert_eq!(reports(&lan), 1, "{:?}", lan.routers[0].changes);
     }
@@ -108,7 +114,7 @@ fn addresses_on_a_link_that_is_renamed_before_late_notifications_remain_ours() {
     lan.run(ms(1000));
     lan.catch_up(0);
     let rows: Vec<_> = lan.routers[0].vrrp.tables.addresses.values().collect();
-    assert!(rows.iter().all(|row| row.installed && row.ours), "{rows:?}");
+    assert!(rows.iter().all(|row| row.state.installed && row.state.ours), "{rows:?}");
     lan.event(0, Event::Stop { keep_addresses: false });
     lan.run(ms(100));
     assert!(lan.routers[0].kernel.is_empty());
@@ -134,12 +140,15 @@ fn a_refused_address_request_is_repeated() {
     let mut lan = Lan::new(vec![one()]);
     lan.run(ms(360));
     let result = Err("No buffer space available".to_owned());
-    lan.event(0, Event::AddressDone { id: (1, 1), op: AddressOp::Add, result });
+    lan.event(0, Event::Done { id: ObjectId::Address((1, 1)), op: Op::Add, result });
     assert!(
-        lan.routers[0].changes.iter().any(|(_, change)| matches!(change, Change::AddressRefused { id: (1, 1), .. }))
+        lan.routers[0]
+            .changes
+            .iter()
+            .any(|(_, change)| matches!(change, Change::Refused { id: ObjectId::Address((1, 1)), .. }))
     );
     lan.run(ms(2000));
-    assert!(lan.routers[0].vrrp.tables.addresses.values().all(|row| row.installed));
+    assert!(lan.routers[0].vrrp.tables.addresses.values().all(|row| row.state.installed));
 }
 
 #[test]
@@ -161,7 +170,7 @@ fn a_link_that_comes_back_with_another_index_gets_its_addresses() {
     lan.run(ms(1000));
     lan.event(0, Event::LinkGone(IFINDEX));
     assert_eq!(lan.routers[0].state("VI"), State::Fault);
-    assert!(lan.routers[0].vrrp.tables.addresses.values().all(|row| !row.installed && row.ifindex.is_none()));
+    assert!(lan.routers[0].vrrp.tables.addresses.values().all(|row| !row.state.installed && row.ifindex.is_none()));
     lan.routers[0].kernel.clear();
     let mut link = lan.routers[0].link(true);
     link.index = 9;

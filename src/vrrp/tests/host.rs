@@ -2,7 +2,7 @@
 
 use super::lan::{Lan, config, instance, ms};
 use crate::config::model::{Address, Config, Instance, StartState};
-use crate::vrrp::{Change, Fault, State};
+use crate::vrrp::{Change, Fault, ObjectId, State};
 
 fn one(row: Instance) -> Config {
     config(vec![row], Vec::new())
@@ -74,7 +74,8 @@ fn a_virtual_address_that_the_host_has_set_stays_and_is_reported_once() {
         }
         lan.run(ms(1000));
         assert!(has(&lan, "10.0.1.51", 32));
-        let stays = lan.routers[0].changes.iter().filter(|(_, change)| *change == Change::AddressStays((1, 1)));
+        let stays =
+            lan.routers[0].changes.iter().filter(|(_, change)| *change == Change::Stays(ObjectId::Address((1, 1))));
         assert_eq!(stays.count(), 1);
     }
 }
@@ -166,7 +167,7 @@ fn a_refused_request_is_reported_once_and_when_the_reason_changes() {
     let mut lan = Lan::new(vec![one(instance("VI", 51))]);
     let refusals = |lan: &Lan| -> Vec<String> {
         let of = |change: &Change| match change {
-            Change::AddressRefused { error, .. } => Some(error.clone()),
+            Change::Refused { error, .. } => Some(error.clone()),
             _ => None,
         };
         lan.routers[0].changes.iter().filter_map(|(_, change)| of(change)).collect()

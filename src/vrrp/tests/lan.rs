@@ -5,10 +5,11 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use crate::config::model::{Address, Config, Family, Garp, Global, Instance, Scripts, StartState, SyncGroup, Version};
+use crate::state::{Done, Op};
 use crate::track::ScriptEnd;
 use crate::vrrp::{
-    Action, AddressDone, AddressId, AddressOp, Change, Checkpoint, Event, InstanceId, Interface, InterfaceAddress,
-    KernelAddress, Macvlan, Received, Secondaries, State, Tables, TimerKey, VmacOp, Vrrp, WantedVmac,
+    Action, AddressId, Change, Checkpoint, Event, InstanceId, Interface, InterfaceAddress, KernelAddress, Macvlan,
+    ObjectId, Received, Secondaries, State, Tables, TimerKey, Vrrp, WantedVmac,
 };
 use crate::wire::{ah, ipv4};
 
@@ -109,9 +110,9 @@ pub fn kernel_address(ip: IpAddr, prefix: u8) -> KernelAddress {
 /// A request that the simulated kernel has not answered yet.
 enum Request {
     /// Row (`None`: withdrawn), operation, address and interface.
-    Address(Option<AddressId>, AddressOp, (IpAddr, u8), u32),
+    Address(Option<AddressId>, Op, (IpAddr, u8), u32),
     /// Instance (`None`: withdrawn), operation and VMAC.
-    Vmac(Option<InstanceId>, VmacOp, Box<WantedVmac>),
+    Vmac(Option<InstanceId>, Op, Box<WantedVmac>),
     /// Row of a running script, and its exit status.
     Script(u32, i32),
 }
@@ -181,7 +182,7 @@ pub struct Router {
     pub isolated: bool,
     /// The kernel's notifications about addresses are held back until it [catches up](Lan::catch_up).
     pub lags: bool,
-    late: Vec<(AddressOp, KernelAddress)>,
+    late: Vec<(Op, KernelAddress)>,
     answers: VecDeque<(Duration, Request)>,
     kernel_delay: Duration,
     /// Exit status by script, by default 0; `None` = the script does not end.
@@ -342,16 +343,16 @@ impl Lan {
                 Action::Timer(key, Some(time)) => drop(router.timers.insert(key, time)),
                 Action::Timer(key, None) => drop(router.timers.remove(&key)),
                 Action::Address(id, op, secondaries) => {
-                    router.spared.extend((op == AddressOp::Remove).then_some(secondaries));
+                    router.spared.extend((op == Op::Remove).then_some(secondaries));
                     let row = router.vrrp.tables.addresses.get(&id).unwrap();
                     let address = (row.config.ip, row.config.prefix);
                     let request = Request::Address(Some(id), op, address, row.ifindex.unwrap());
                     router.answers.push_back((now + router.kernel_delay, request));
                 }
-                Action::Withdraw(row, secondaries) => {
+                Action::WithdrawAddress(row, secondaries) => {
                     router.spared.push(secondaries);
                     let address = (row.config.ip, row.config.prefix);
-                    let request = Request::Address(None, AddressOp::Remove, address, row.ifindex.unwrap());
+                    let request = Request::Address(None, Op::Remove, address, row.ifindex.unwrap());
                     router.answers.push_back((now + router.kernel_delay, request));
                 }
                 Action::Vmac { id, op, link } => {
@@ -420,24 +421,17 @@ impl Lan {
         }
     }
 
-    fn answer_address(
-        &mut self,
-        at: usize,
-        id: Option<AddressId>,
-        op: AddressOp,
-        (ip, prefix): (IpAddr, u8),
-        ifindex: u32,
-    ) {
+    fn answer_address(&mut self, at: usize, id: Option<AddressId>, op: Op, (ip, prefix): (IpAddr, u8), ifindex: u32) {
         let router = &mut self.routers[at];
         let there = ifindex == IFINDEX || router.vmacs.contains_key(&ifindex);
         if let (Some(id), Some(error)) = (id, router.refuses_addresses.clone()) {
-            return self.event(at, Event::AddressDone { id, op, result: Err(error) });
+            return self.event(at, Event::Done { id: ObjectId::Address(id), op, result: Err(error) });
         }
         let hosts = ifindex == IFINDEX && router.host.contains(&(ip, prefix));
         let changed = match op {
-            AddressOp::Add => there && !hosts && router.kernel.insert((ip, prefix)),
-            AddressOp::Remove if hosts => router.host.remove(&(ip, prefix)),
-            AddressOp::Remove => there && router.kernel.remove(&(ip, prefix)),
+            Op::Add => there && !hosts && router.kernel.insert((ip, prefix)),
+            Op::Remove if hosts => router.host.remove(&(ip, prefix)),
+            Op::Remove => there && router.kernel.remove(&(ip, prefix)),
         };
         if ifindex != IFINDEX && changed {
             router.on_vmac.insert(ip, ifindex);
@@ -450,8 +444,8 @@ impl Lan {
             }
         }
         if let Some(id) = id {
-            let done = if changed { AddressDone::Changed } else { AddressDone::AlreadySo };
-            self.event(at, Event::AddressDone { id, op, result: Ok(done) });
+            let done = if changed { Done::Changed } else { Done::AlreadySo };
+            self.event(at, Event::Done { id: ObjectId::Address(id), op, result: Ok(done) });
         }
     }
 
@@ -459,18 +453,18 @@ impl Lan {
     pub fn catch_up(&mut self, at: usize) {
         self.routers[at].lags = false;
         for (op, address) in std::mem::take(&mut self.routers[at].late) {
-            let event = if op == AddressOp::Add { Event::AddressAdded(address) } else { Event::AddressGone(address) };
+            let event = if op == Op::Add { Event::AddressAdded(address) } else { Event::AddressGone(address) };
             self.event(at, event);
         }
     }
 
-    fn answer_vmac(&mut self, at: usize, id: Option<InstanceId>, op: VmacOp, link: Box<WantedVmac>) {
+    fn answer_vmac(&mut self, at: usize, id: Option<InstanceId>, op: Op, link: Box<WantedVmac>) {
         let router = &mut self.routers[at];
         let found = router.vmacs.iter().find(|(_, there)| there.name == link.name).map(|(index, _)| *index);
         let made = match (op, found) {
-            (VmacOp::Make, _) if router.refuses_vmacs => Err("refused".to_owned()),
-            (VmacOp::Make, Some(index)) => Ok(index),
-            (VmacOp::Make, None) => {
+            (Op::Add, _) if router.refuses_vmacs => Err("refused".to_owned()),
+            (Op::Add, Some(index)) => Ok(index),
+            (Op::Add, None) => {
                 let index = router.next_index;
                 router.next_index += 1;
                 router.vmacs.insert(index, (*link).clone());
@@ -478,7 +472,7 @@ impl Lan {
                 self.event(at, Event::Link(vmac));
                 Ok(index)
             }
-            (VmacOp::Remove, found) => {
+            (Op::Remove, found) => {
                 if let Some(index) = found {
                     self.remove_vmac(at, index);
                 }

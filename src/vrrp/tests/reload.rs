@@ -168,7 +168,7 @@ fn after_random_reloads_the_tables_equal_those_of_a_fresh_start() {
         assert_eq!(rows(&lan), rows(&fresh), "seed {seed}");
         assert_eq!(kernel(&lan), kernel(&fresh), "seed {seed}");
         assert!(
-            lan.routers[0].vrrp.tables.addresses.values().all(|row| row.installed && row.pending.is_none()),
+            lan.routers[0].vrrp.tables.addresses.values().all(|row| row.state.installed && row.state.pending.is_none()),
             "seed {seed}"
         );
     }

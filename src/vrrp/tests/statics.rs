@@ -31,7 +31,7 @@ fn a_static_address_that_can_be_set_again_is_no_fault() {
     lan.steal(0, "10.0.9.9");
     lan.run(ms(1000));
     assert_eq!((states(&lan), has(&lan)), ([State::Master; 2], true));
-    let stolen = lan.routers[0].changes.iter().filter(|(_, change)| matches!(change, Change::AddressStolen(_)));
+    let stolen = lan.routers[0].changes.iter().filter(|(_, change)| matches!(change, Change::Stolen(_)));
     assert_eq!(stolen.count(), 1);
     assert_eq!(lan.entered(0, State::Fault, ms(0)), None);
 }

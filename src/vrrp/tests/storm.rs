@@ -40,7 +40,7 @@ fn after_random_events_there_is_one_master() {
         for (at, router) in lan.routers.iter().enumerate() {
             let holds = !router.kernel.is_empty();
             assert_eq!(holds, masters.contains(&at), "seed {seed}: router {at} in {:?}", router.state("VI"));
-            let rows_agree = router.vrrp.tables.addresses.values().all(|row| row.installed == holds);
+            let rows_agree = router.vrrp.tables.addresses.values().all(|row| row.state.installed == holds);
             assert!(rows_agree, "seed {seed}: rows of router {at}");
             assert_eq!(router.state("VI") == State::Master, holds);
         }

@@ -2,7 +2,8 @@
 
 use super::lan::{IFINDEX, Lan, config, group, instance, ms};
 use crate::config::model::{Config, Instance, StartState, Track, TrackerKind, Vmac};
-use crate::vrrp::{AddressDone, AddressOp, Change, Event, Fault, Interface, Macvlan, State, VmacOp, WantedVmac};
+use crate::state::{Done, Op};
+use crate::vrrp::{Change, Event, Fault, Interface, Macvlan, ObjectId, State, WantedVmac};
 
 const MAC: [u8; 6] = [0, 0, 0x5e, 0, 1, 51];
 
@@ -30,7 +31,7 @@ fn states(lan: &Lan, at: usize) -> Vec<State> {
 /// Index of the interface that the address of an instance is set on.
 fn carrier(lan: &Lan, at: usize) -> Option<u32> {
     let row = lan.routers[at].vrrp.tables.addresses.get(&(1, 1)).unwrap();
-    row.ifindex.filter(|_| row.installed)
+    row.ifindex.filter(|_| row.state.installed)
 }
 
 #[test]
@@ -183,7 +184,7 @@ fn an_answer_for_another_vmac_is_ignored() {
         link_local: None,
         replace: false,
     };
-    lan.event(0, Event::VmacDone { id, op: VmacOp::Make, link: Box::new(link), made: Ok(99) });
+    lan.event(0, Event::VmacDone { id, op: Op::Add, link: Box::new(link), made: Ok(99) });
     assert_eq!(lan.routers[0].vrrp.tables.instances.get(&id).unwrap().wire(), None);
 }
 
@@ -296,7 +297,7 @@ fn addresses_are_not_set_on_the_base_interface() {
     let mut lan = Lan::new(vec![alone(vec![with_vmac("A", 51)])]);
     lan.run(ms(1000));
     assert_eq!(carrier(&lan, 0), Some(10));
-    let done = Event::AddressDone { id: (1, 1), op: AddressOp::Add, result: Ok(AddressDone::Changed) };
+    let done = Event::Done { id: ObjectId::Address((1, 1)), op: Op::Add, result: Ok(Done::Changed) };
     lan.event(0, done);
     assert_eq!(lan.routers[0].link(true).addresses.iter().count(), 1, "the address of the host");
 }
