@@ -35,6 +35,7 @@ mod opener;
 mod processes;
 mod request;
 mod resync;
+mod rtnetlink;
 mod secondaries;
 pub mod sysctl;
 mod tables;

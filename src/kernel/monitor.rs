@@ -30,20 +30,12 @@ use super::netlink::{
     Message, NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR, NLMSG_OVERRUN, NetlinkSocket, encode, messages,
 };
 use super::resync::Dump;
+use super::rtnetlink::{
+    RTEXT_FILTER_SKIP_STATS, RTM_DELADDR, RTM_DELLINK, RTM_GETADDR, RTM_GETLINK, RTM_NEWADDR, RTM_NEWLINK,
+    RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_LINK,
+};
 use super::tables::{Addr, Link};
 use crate::reactor::clock;
-
-const RTM_NEWLINK: u16 = 16;
-const RTM_DELLINK: u16 = 17;
-const RTM_GETLINK: u16 = 18;
-const RTM_NEWADDR: u16 = 20;
-const RTM_DELADDR: u16 = 21;
-const RTM_GETADDR: u16 = 22;
-const RTNLGRP_LINK: u32 = 1;
-const RTNLGRP_IPV4_IFADDR: u32 = 5;
-const RTNLGRP_IPV6_IFADDR: u32 = 9;
-/// `RTEXT_FILTER_SKIP_STATS`: leave the packet counters out of link dumps.
-const RTEXT_FILTER_SKIP_STATS: u32 = 1 << 3;
 
 /// Receive buffer: about 10 000 notifications, for each of which the kernel charges about 800 octets.
 const RECEIVE_BUFFER: usize = 8 << 20;

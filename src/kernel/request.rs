@@ -15,15 +15,11 @@ use nix::errno::Errno;
 
 use super::address::{AddressRequest, Done, Op, WantedAddr};
 use super::netlink::{NLMSG_ERROR, NetlinkSocket, Refusal, acknowledgement, encode, messages};
+use super::rtnetlink::{
+    IFA_F_HOMEADDRESS, IFA_F_MANAGETEMPADDR, IFA_F_MCAUTOJOIN, IFA_F_NODAD, IFA_F_NOPREFIXROUTE, IFA_PROTO,
+    RTM_DELADDR, RTM_NEWADDR,
+};
 
-const RTM_NEWADDR: u16 = 20;
-const RTM_DELADDR: u16 = 21;
-const IFA_PROTO: u16 = 11;
-const IFA_F_NODAD: u32 = 0x02;
-const IFA_F_HOMEADDRESS: u32 = 0x10;
-const IFA_F_MANAGETEMPADDR: u32 = 0x100;
-const IFA_F_NOPREFIXROUTE: u32 = 0x200;
-const IFA_F_MCAUTOJOIN: u32 = 0x400;
 /// Unlimited lifetime.
 const FOREVER: u32 = u32::MAX;
 /// Longest label, `IFNAMSIZ` without the NUL.

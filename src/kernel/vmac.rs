@@ -16,18 +16,15 @@ use super::address::{AddressRequest, Op, WantedAddr};
 use super::attributes::Attributes;
 use super::netlink::{NLMSG_ERROR, NetlinkSocket, Refusal, acknowledgement, encode, messages};
 use super::request::AddressSocket;
-use super::sysctl::{self, Tree};
-use super::tables::{
-    IFF_UP, IFLA_ADDRESS, IFLA_IFNAME, IFLA_INFO_DATA, IFLA_INFO_KIND, IFLA_LINK, IFLA_LINKINFO, IFLA_MACVLAN_MODE,
-    Link,
+use super::rtnetlink::{
+    IFF_UP, IFLA_ADDRESS, IFLA_GROUP, IFLA_IFNAME, IFLA_INFO_DATA, IFLA_INFO_KIND, IFLA_LINK, IFLA_LINKINFO,
+    IFLA_MACVLAN_MODE, RTM_DELLINK, RTM_GETLINK, RTM_NEWLINK,
 };
+use super::sysctl::{self, Tree};
+use super::tables::Link;
 use super::worker::Worker;
 use crate::text::reason;
 
-const RTM_NEWLINK: u16 = 16;
-const RTM_DELLINK: u16 = 17;
-const RTM_GETLINK: u16 = 18;
-const IFLA_GROUP: u16 = 27;
 /// `MACVLAN_MODE_PRIVATE`: no traffic to other macvlans on the same lower interface.
 const PRIVATE: u32 = 1;
 const KIND: &str = "macvlan";
