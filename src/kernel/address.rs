@@ -3,16 +3,8 @@
 use std::net::IpAddr;
 
 use super::netlink::Refusal;
+use super::op::{Done, Op};
 use super::tables::PROTOCOL_KEEPALIVED;
-
-/// Operation on an address or VMAC.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Op {
-    /// Add it; success if it exists already.
-    Add,
-    /// Remove it; success if it does not exist.
-    Remove,
-}
 
 /// An address to add or remove.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,13 +95,4 @@ pub struct AddressResult {
     pub outcome: Result<Done, Refusal>,
     /// A problem to log although the request succeeded.
     pub complaint: Option<String>,
-}
-
-/// Success of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Done {
-    /// The kernel's tables have changed.
-    Changed,
-    /// There was nothing to change: the object to add existed, or the object to remove did not.
-    AlreadySo,
 }

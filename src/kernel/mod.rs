@@ -19,6 +19,7 @@
 //! that opened them.
 
 mod address;
+mod address_encode;
 mod advert;
 mod arp;
 mod attributes;
@@ -26,14 +27,17 @@ mod bfd;
 mod bfd_sockets;
 pub mod capabilities;
 mod event;
+mod generic;
 pub mod ipvs;
+mod link_request;
 mod linkbeat;
 mod monitor;
 mod ndisc;
 mod netlink;
+mod op;
 mod opener;
 mod processes;
-mod request;
+mod request_socket;
 mod resync;
 mod rtnetlink;
 mod secondaries;
@@ -44,7 +48,7 @@ mod watcher;
 mod worker;
 mod writer;
 
-pub use address::{AddressRequest, AddressResult, Done, Op, Secondaries, WantedAddr};
+pub use address::{AddressRequest, AddressResult, Secondaries, WantedAddr};
 pub use advert::{AdvertSocket, RawPacket};
 pub use arp::ArpSocket;
 pub use bfd::{BfdDatagram, BfdListener, BfdSender};
@@ -54,6 +58,7 @@ pub use linkbeat::{BeatEvent, poll_links};
 pub use monitor::Monitor;
 pub use ndisc::NdSocket;
 pub use netlink::Refusal;
+pub use op::{Done, Op};
 pub use opener::{Opener, SocketRequest, SocketResult, WantedSocket};
 pub use processes::{ProcessEvent, ProcessWay, ReceiveBuffer, count_processes, poll_processes};
 pub use tables::{Addr, AddrKey, Link, PROTOCOL_KEEPALIVED};

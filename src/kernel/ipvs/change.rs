@@ -1,8 +1,8 @@
 //! Requests to the IPVS writer, and the answers.
 
 use super::table::{Destination, DestinationKey, Service, ServiceKey, SyncRole, SyncThread, Table, Timeouts};
-use crate::kernel::address::Done;
 use crate::kernel::netlink::Refusal;
+use crate::kernel::op::Done;
 
 /// One change of the kernel's table.
 #[derive(Clone, Debug, PartialEq, Eq)]
