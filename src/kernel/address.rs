@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use super::netlink::Refusal;
+use super::op::{Done, Op};
 use super::tables::PROTOCOL_KEEPALIVED;
-use crate::state::{Done, Op};
 
 /// An address to add or remove.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,5 +1,7 @@
 //! Encodes and decodes netlink attributes, numbers and strings. Decoding accepts any bytes.
 
+use std::net::IpAddr;
+
 /// `NLA_F_NESTED`: the payload is attributes.
 const NESTED: u16 = 0x8000;
 /// `struct nlattr`.
@@ -9,25 +11,53 @@ const HEADER: usize = 4;
 ///
 /// neli's types allocate for each attribute, and an IPVS table may have a hundred thousand of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Attributes(Vec<u8>);
+pub(super) struct Attributes {
+    octets: Vec<u8>,
+    /// The words of the configuration that the attributes from an offset on express.
+    words: Vec<(usize, &'static str)>,
+}
 
 impl Attributes {
     /// An empty list after a fixed header, whose length must be a multiple of four.
     pub(super) fn after(header: &[u8]) -> Attributes {
-        Attributes(header.to_vec())
+        Attributes { octets: header.to_vec(), words: Vec::new() }
+    }
+
+    /// The attributes from here on express this word of the configuration.
+    pub(super) fn word(&mut self, word: &'static str) {
+        self.words.push((self.octets.len(), word));
+    }
+
+    /// The word of the attribute at this offset in the message, if any.
+    pub(super) fn word_at(&self, offset: usize) -> Option<&'static str> {
+        let (_, word) = self.words.iter().rev().find(|(start, _)| *start <= offset)?;
+        Some(word)
     }
 
     /// Appends an attribute.
     pub(super) fn put<const N: usize>(&mut self, kind: u16, octets: [u8; N]) {
-        self.nested_as(kind, |inner| inner.0.extend(octets));
+        self.nested_as(kind, |inner| inner.octets.extend(octets));
     }
 
     /// Appends a string, with its NUL.
     pub(super) fn put_text(&mut self, kind: u16, text: &str) {
         self.nested_as(kind, |inner| {
-            inner.0.extend(text.as_bytes());
-            inner.0.push(0);
+            inner.octets.extend(text.as_bytes());
+            inner.octets.push(0);
         });
+    }
+
+    /// Appends numbers of 32 bits.
+    pub(super) fn put_words<const N: usize>(&mut self, kind: u16, numbers: [u32; N]) {
+        self.nested_as(kind, |inner| inner.octets.extend(numbers.iter().flat_map(|number| number.to_ne_bytes())));
+    }
+
+    /// Appends an address.
+    pub(super) fn put_ip(&mut self, kind: u16, ip: IpAddr) {
+        match ip {
+            IpAddr::V4(ip) => self.put(kind, ip.octets()),
+            IpAddr::V6(ip) => self.put(kind, ip.octets()),
+        }
     }
 
     /// Appends a nested attribute.
@@ -36,21 +66,21 @@ impl Attributes {
     }
 
     fn nested_as(&mut self, kind: u16, payload: impl FnOnce(&mut Attributes)) {
-        let start = self.0.len();
-        self.0.extend([0; 2]);
-        self.0.extend(kind.to_ne_bytes());
+        let start = self.octets.len();
+        self.octets.extend([0; 2]);
+        self.octets.extend(kind.to_ne_bytes());
         payload(self);
         // Attributes are short and the nesting is shallow: far below the limit.
-        let length = u16::try_from(self.0.len().saturating_sub(start)).unwrap_or(u16::MAX);
-        self.0.resize(align(self.0.len()), 0);
-        if let Some(place) = self.0.get_mut(start..).and_then(|written| written.first_chunk_mut()) {
+        let length = u16::try_from(self.octets.len().saturating_sub(start)).unwrap_or(u16::MAX);
+        self.octets.resize(align(self.octets.len()), 0);
+        if let Some(place) = self.octets.get_mut(start..).and_then(|written| written.first_chunk_mut()) {
             *place = length.to_ne_bytes();
         }
     }
 
     /// The encoded message.
-    pub(super) fn into_octets(self) -> Vec<u8> {
-        self.0
+    pub(super) fn octets(&self) -> &[u8] {
+        &self.octets
     }
 }
 
@@ -64,6 +94,11 @@ pub(super) fn attributes(mut rest: &[u8]) -> impl Iterator<Item = (u16, &[u8])> 
         rest = rest.get(align(length)..).unwrap_or_default();
         Some((kind, payload))
     })
+}
+
+/// The payload of the first attribute of this type.
+pub(super) fn find(bytes: &[u8], wanted: u16) -> Option<&[u8]> {
+    attributes(bytes).find(|(kind, _)| *kind == wanted).map(|(_, payload)| payload)
 }
 
 /// A NUL-terminated string.
@@ -104,7 +139,7 @@ mod tests {
             inner.nest(4, |_| {});
         });
         written.put(5, 9_u32.to_ne_bytes());
-        let octets = written.into_octets();
+        let octets = written.octets();
         let read: Vec<_> = attributes(&octets[4..]).collect();
         let [(1, [7]), (2, inner), (5, number)] = read[..] else { panic!("{read:?}") };
         assert_eq!(number, 9_u32.to_ne_bytes());
@@ -114,10 +149,25 @@ mod tests {
     #[test]
     fn attributes_are_aligned_and_an_incomplete_tail_is_ignored() {
         let mut written = Attributes::default();
-        written.nest(1, |inner| inner.0.extend(b"nested"));
+        written.nest(1, |inner| inner.octets.extend(b"nested"));
         written.put(2, []);
-        written.0.extend([3, 0, 1, 0]);
-        assert_eq!(attributes(&written.0).collect::<Vec<_>>(), [(1, &b"nested"[..]), (2, b"")]);
+        written.octets.extend([3, 0, 1, 0]);
+        assert_eq!(attributes(&written.octets).collect::<Vec<_>>(), [(1, &b"nested"[..]), (2, b"")]);
+    }
+
+    #[test]
+    fn an_offset_has_the_word_of_its_attribute() {
+        let mut written = Attributes::after(b"head");
+        written.put(1, [7]);
+        written.nest(2, |inner| {
+            inner.put(3, [8]);
+            inner.word("via");
+            inner.put(4, [9]);
+        });
+        written.word("dev");
+        written.put(5, [10]);
+        let words = [0, 4, 12, 16, 24, 28, 32].map(|offset| written.word_at(offset));
+        assert_eq!(words, [None, None, None, None, Some("via"), Some("via"), Some("dev")]);
     }
 
     proptest! {

@@ -19,6 +19,7 @@
 //! that opened them.
 
 mod address;
+mod address_encode;
 mod advert;
 mod arp;
 mod attributes;
@@ -26,15 +27,19 @@ mod bfd;
 mod bfd_sockets;
 pub mod capabilities;
 mod event;
+mod generic;
 pub mod ipvs;
+mod link_request;
 mod linkbeat;
 mod monitor;
 mod ndisc;
 mod netlink;
+mod op;
 mod opener;
 mod processes;
-mod request;
+mod request_socket;
 mod resync;
+mod rtnetlink;
 mod secondaries;
 pub mod sysctl;
 mod tables;
@@ -53,6 +58,7 @@ pub use linkbeat::{BeatEvent, poll_links};
 pub use monitor::Monitor;
 pub use ndisc::NdSocket;
 pub use netlink::Refusal;
+pub use op::{Done, Op};
 pub use opener::{Opener, SocketRequest, SocketResult, WantedSocket};
 pub use processes::{ProcessEvent, ProcessWay, ReceiveBuffer, count_processes, poll_processes};
 pub use tables::{Addr, AddrKey, Link, PROTOCOL_KEEPALIVED};

@@ -18,32 +18,20 @@ use std::mem;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
-use neli::consts::nl::NlmF;
-use neli::consts::rtnl::{Ifla, RtAddrFamily, RtScope};
-use neli::rtnl::{IfaddrmsgBuilder, IfinfomsgBuilder, RtattrBuilder};
-use neli::types::RtBuffer;
 use nix::errno::Errno;
 
-use super::attributes::i32_at;
+use super::attributes::{Attributes, i32_at};
 use super::event::KernelEvent;
 use super::netlink::{
-    Message, NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR, NLMSG_OVERRUN, NetlinkSocket, encode, messages,
+    Message, NLM_F_DUMP, NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR, NLMSG_OVERRUN, NetlinkSocket, encode, messages,
 };
 use super::resync::Dump;
+use super::rtnetlink::{
+    IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS, RTM_DELADDR, RTM_DELLINK, RTM_GETADDR, RTM_GETLINK, RTM_NEWADDR,
+    RTM_NEWLINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_LINK,
+};
 use super::tables::{Addr, Link};
 use crate::reactor::clock;
-
-const RTM_NEWLINK: u16 = 16;
-const RTM_DELLINK: u16 = 17;
-const RTM_GETLINK: u16 = 18;
-const RTM_NEWADDR: u16 = 20;
-const RTM_DELADDR: u16 = 21;
-const RTM_GETADDR: u16 = 22;
-const RTNLGRP_LINK: u32 = 1;
-const RTNLGRP_IPV4_IFADDR: u32 = 5;
-const RTNLGRP_IPV6_IFADDR: u32 = 9;
-/// `RTEXT_FILTER_SKIP_STATS`: leave the packet counters out of link dumps.
-const RTEXT_FILTER_SKIP_STATS: u32 = 1 << 3;
 
 /// Receive buffer: about 10 000 notifications, for each of which the kernel charges about 800 octets.
 const RECEIVE_BUFFER: usize = 8 << 20;
@@ -226,14 +214,14 @@ impl Monitor {
     fn start_dump(&mut self) -> io::Result<()> {
         self.dump = Dump::default();
         self.seq = self.seq.wrapping_add(1).max(1);
-        self.socket.send(&link_dump(self.seq)?)?;
+        self.socket.send(&link_dump(self.seq))?;
         self.phase = Phase::Links;
         Ok(())
     }
 
     fn start_addresses(&mut self) -> io::Result<()> {
         self.seq = self.seq.wrapping_add(1).max(1);
-        self.socket.send(&address_dump(self.seq)?)?;
+        self.socket.send(&address_dump(self.seq))?;
         self.phase = Phase::Addresses;
         Ok(())
     }
@@ -258,29 +246,16 @@ fn notification(message: &Message<'_>) -> Option<KernelEvent> {
     }
 }
 
-fn link_dump(seq: u32) -> io::Result<Vec<u8>> {
-    let mask = RtattrBuilder::default()
-        .rta_type(Ifla::ExtMask)
-        .rta_payload(RTEXT_FILTER_SKIP_STATS)
-        .build()
-        .map_err(io::Error::other)?;
-    let request = IfinfomsgBuilder::default()
-        .ifi_family(RtAddrFamily::Unspecified)
-        .rtattrs(RtBuffer::from_iter([mask]))
-        .build()
-        .map_err(io::Error::other)?;
-    encode(RTM_GETLINK, NlmF::DUMP, seq, request)
+fn link_dump(seq: u32) -> Vec<u8> {
+    // struct ifinfomsg.
+    let mut payload = Attributes::after(&[0; 16]);
+    payload.put(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS.to_ne_bytes());
+    encode(RTM_GETLINK, NLM_F_DUMP, seq, payload.octets())
 }
 
-fn address_dump(seq: u32) -> io::Result<Vec<u8>> {
-    let request = IfaddrmsgBuilder::default()
-        .ifa_family(RtAddrFamily::Unspecified)
-        .ifa_prefixlen(0)
-        .ifa_scope(RtScope::Universe)
-        .ifa_index(0u32)
-        .build()
-        .map_err(io::Error::other)?;
-    encode(RTM_GETADDR, NlmF::DUMP, seq, request)
+fn address_dump(seq: u32) -> Vec<u8> {
+    // struct ifaddrmsg.
+    encode(RTM_GETADDR, NLM_F_DUMP, seq, &[0; 8])
 }
 
 #[cfg(test)]
@@ -411,9 +386,7 @@ mod tests {
 
     #[test]
     fn requests_have_the_dump_flags() {
-        for (bytes, kind, length) in
-            [(link_dump(5).unwrap(), RTM_GETLINK, 24), (address_dump(5).unwrap(), RTM_GETADDR, 8)]
-        {
+        for (bytes, kind, length) in [(link_dump(5), RTM_GETLINK, 24), (address_dump(5), RTM_GETADDR, 8)] {
             let request = messages(&bytes).next().unwrap();
             assert_eq!((request.kind, request.seq, request.payload.len()), (kind, 5, length));
             // NLM_F_REQUEST and NLM_F_DUMP.

@@ -1,18 +1,13 @@
 //! Netlink sockets, and decoding of the kernel's messages.
 //!
-//! Messages are encoded with neli's types and decoded by the functions here, which return slices of the datagram, keep
-//! all flag bits, and accept any bytes without a panic (neli's decoders subtract header sizes from unchecked lengths and
-//! truncate address flags to eight bits). Messages with many attributes are encoded with
-//! [`Attributes`](super::attributes::Attributes).
+//! Messages are encoded and decoded by the functions here and by [`Attributes`](super::attributes::Attributes). Decoding
+//! returns slices of the datagram, keeps all flag bits, and accepts any bytes without a panic.
 
 use std::io::{self, IoSliceMut};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
-use neli::ToBytes;
-use neli::consts::nl::NlmF;
 use neli::consts::socket::NlFamily;
-use neli::nl::{NlPayload, NlmsghdrBuilder};
 use neli::socket::NlSocket;
 use neli::utils::Groups;
 use nix::errno::Errno;
@@ -40,6 +35,14 @@ const NLM_F_ACK_TLVS: u16 = 0x200;
 const NLMSGERR_ATTR_MSG: u16 = 1;
 /// `struct nlmsghdr`.
 const HEADER: usize = 16;
+/// `NLMSGERR_ATTR_OFFS`: the offset, in the request, of the attribute that was refused.
+const NLMSGERR_ATTR_OFFS: u16 = 2;
+
+pub(super) const NLM_F_REQUEST: u16 = 1;
+pub(super) const NLM_F_ACK: u16 = 4;
+pub(super) const NLM_F_DUMP: u16 = 0x300;
+pub(super) const NLM_F_EXCL: u16 = 0x200;
+pub(super) const NLM_F_CREATE: u16 = 0x400;
 
 /// A netlink socket of nix or of neli: nix can set a receive buffer above the system's limit, neli can request extended
 /// acknowledgements.
@@ -157,21 +160,19 @@ impl<S: AsRawFd> AsRawFd for NetlinkSocket<S> {
     }
 }
 
-/// Capacity that suffices for most requests, in octets.
-const USUAL: usize = 256;
-
-/// Encodes a request; its length is a multiple of four.
-pub(super) fn encode<P: neli::Size + ToBytes>(kind: u16, flags: NlmF, seq: u32, payload: P) -> io::Result<Vec<u8>> {
-    let message = NlmsghdrBuilder::default()
-        .nl_type(kind)
-        .nl_flags(NlmF::REQUEST | flags)
-        .nl_seq(seq)
-        .nl_payload(NlPayload::Payload(payload))
-        .build()
-        .map_err(io::Error::other)?;
-    let mut bytes = io::Cursor::new(Vec::with_capacity(USUAL));
-    message.to_bytes(&mut bytes).map_err(io::Error::other)?;
-    Ok(bytes.into_inner())
+/// Encodes a request; its length is a multiple of four, as is that of `payload`.
+pub(super) fn encode(kind: u16, flags: u16, seq: u32, payload: &[u8]) -> Vec<u8> {
+    // A request is far shorter than 4 GiB.
+    let length = u32::try_from(HEADER.saturating_add(payload.len())).unwrap_or(u32::MAX);
+    let own_port = 0_u32;
+    let mut octets = Vec::with_capacity(HEADER.saturating_add(payload.len()));
+    octets.extend(length.to_ne_bytes());
+    octets.extend(kind.to_ne_bytes());
+    octets.extend((flags | NLM_F_REQUEST).to_ne_bytes());
+    octets.extend(seq.to_ne_bytes());
+    octets.extend(own_port.to_ne_bytes());
+    octets.extend(payload);
+    octets
 }
 
 /// One netlink message.
@@ -212,7 +213,8 @@ pub(super) fn messages(mut rest: &[u8]) -> impl Iterator<Item = Message<'_>> {
 pub struct Refusal {
     /// `errno`, positive.
     pub errno: i32,
-    /// The message in the kernel's extended acknowledgement; empty without one.
+    /// The message in the kernel's extended acknowledgement and the word of the configuration that it is about; empty
+    /// without both.
     pub text: String,
 }
 
@@ -220,6 +222,15 @@ impl Refusal {
     /// A refusal without a message.
     pub(super) fn new(errno: i32) -> Refusal {
         Refusal { errno, text: String::new() }
+    }
+
+    /// Adds the word of the configuration that was refused.
+    pub(super) fn with_word(mut self, word: Option<&str>) -> Refusal {
+        if let Some(word) = word {
+            let separator = if self.text.is_empty() { "" } else { ", " };
+            self.text = format!("{}{separator}{word}", self.text);
+        }
+        self
     }
 }
 
@@ -230,25 +241,31 @@ pub(super) fn acknowledgement(message: &Message<'_>) -> Result<(), Refusal> {
         return Ok(());
     }
     let mut refusal = Refusal::new(error.saturating_neg());
-    if message.flags & NLM_F_ACK_TLVS != 0 {
-        let request = if message.flags & NLM_F_CAPPED != 0 {
-            Some(HEADER)
-        } else {
-            u32_at(message.payload, 4).and_then(|length| usize::try_from(length).ok())
-        };
-        let message_text = request
-            .and_then(|length| message.payload.get(4usize.saturating_add(align(length))..))
-            .and_then(|rest| attributes(rest).find(|(kind, _)| *kind == NLMSGERR_ATTR_MSG));
-        if let Some((_, octets)) = message_text {
-            refusal.text = text(octets);
-        }
+    if let Some(octets) = extended(message, NLMSGERR_ATTR_MSG) {
+        refusal.text = text(octets);
     }
     Err(refusal)
 }
 
+/// The offset, in the payload of the request, of the attribute that an `NLMSG_ERROR` message refuses.
+pub(super) fn disliked(message: &Message<'_>) -> Option<usize> {
+    let offset = u32_at(extended(message, NLMSGERR_ATTR_OFFS)?, 0)?;
+    usize::try_from(offset).ok()?.checked_sub(HEADER)
+}
+
+/// An attribute of an extended acknowledgement.
+fn extended<'b>(message: &Message<'b>, wanted: u16) -> Option<&'b [u8]> {
+    if message.flags & NLM_F_ACK_TLVS == 0 {
+        return None;
+    }
+    let request =
+        if message.flags & NLM_F_CAPPED != 0 { HEADER } else { usize::try_from(u32_at(message.payload, 4)?).ok()? };
+    let rest = message.payload.get(4usize.saturating_add(align(request))..)?;
+    attributes(rest).find(|(kind, _)| *kind == wanted).map(|(_, octets)| octets)
+}
+
 #[cfg(test)]
 mod tests {
-    use neli::types::Buffer;
     use proptest::prelude::*;
 
     use super::*;
@@ -270,7 +287,7 @@ mod tests {
     fn attribute<const N: usize>(kind: u16, octets: [u8; N]) -> Vec<u8> {
         let mut attributes = Attributes::default();
         attributes.put(kind, octets);
-        attributes.into_octets()
+        attributes.octets().to_vec()
     }
 
     fn refused(flags: u16, parts: &[&[u8]]) -> Refusal {
@@ -280,7 +297,7 @@ mod tests {
 
     #[test]
     fn an_encoded_message_is_decoded_unchanged() {
-        let bytes = encode(20, NlmF::ACK, 7, Buffer::from(vec![1, 2, 3, 4])).unwrap();
+        let bytes = encode(20, NLM_F_ACK, 7, &[1, 2, 3, 4]);
         let read: Vec<_> = messages(&bytes).collect();
         assert_eq!(read, [Message { kind: 20, flags: 5, seq: 7, port: 0, payload: &[1, 2, 3, 4] }]);
     }
@@ -298,12 +315,19 @@ mod tests {
     fn a_refusal_has_the_kernels_number_and_message() {
         let errno = (-(Errno::EINVAL as i32)).to_ne_bytes();
         let request = message(20, 0, 1, 0, &[0; 24]);
-        let tlvs = [attribute(2, [0; 4]), attribute(NLMSGERR_ATTR_MSG, *b"no such thing\0")].concat();
+        let tlvs =
+            [attribute(NLMSGERR_ATTR_OFFS, 20_u32.to_ne_bytes()), attribute(NLMSGERR_ATTR_MSG, *b"no such thing\0")]
+                .concat();
         let whole = refused(NLM_F_ACK_TLVS, &[&errno, &request, &tlvs]);
         assert_eq!(whole, Refusal { errno: 22, text: "no such thing".to_owned() });
         assert_eq!(whole.to_string(), "Invalid argument (no such thing)");
+        assert_eq!(whole.clone().with_word(Some("via")).to_string(), "Invalid argument (no such thing, via)");
+        let payload = [&errno[..], &request, &tlvs].concat();
+        let message = Message { kind: NLMSG_ERROR, flags: NLM_F_ACK_TLVS, seq: 1, port: 1, payload: &payload };
+        assert_eq!((disliked(&message), disliked(&Message { flags: 0, ..message })), (Some(4), None));
         assert_eq!(refused(NLM_F_ACK_TLVS | NLM_F_CAPPED, &[&errno, &request[..HEADER], &tlvs]), whole);
         let without_text = refused(0, &[&errno, &request]);
+        assert_eq!(without_text.clone().with_word(Some("via")).to_string(), "Invalid argument (via)");
         assert_eq!((without_text.errno, without_text.to_string().as_str()), (22, "Invalid argument"));
         let done = Message { kind: NLMSG_ERROR, flags: 0, seq: 1, port: 1, payload: &[0; 4] };
         assert_eq!(acknowledgement(&done), Ok(()));
@@ -316,6 +340,7 @@ mod tests {
         fn any_bytes_are_read(bytes in prop::collection::vec(any::<u8>(), 0..200), flags in any::<u16>()) {
             prop_assert!(messages(&bytes).count() <= bytes.len());
             let _ = acknowledgement(&Message { kind: NLMSG_ERROR, flags, seq: 0, port: 0, payload: &bytes });
+            let _ = disliked(&Message { kind: NLMSG_ERROR, flags, seq: 0, port: 0, payload: &bytes });
             let _ = text(&bytes);
         }
     }

@@ -9,9 +9,10 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::address::{AddressRequest, WantedAddr};
-use super::request::AddressSocket;
+use super::address_encode::perform;
+use super::op::Op;
+use super::request_socket::RequestSocket;
 use super::sysctl::{Changes, Tree};
-use crate::state::Op;
 
 /// Sets `promote_secondaries` on the interfaces that need it during a batch of removals.
 pub(super) struct SparedSecondaries {
@@ -43,7 +44,7 @@ impl SparedSecondaries {
     }
 
     /// Adds the secondaries again that the kernel removed because the setting could not be changed; returns a message.
-    pub(super) fn complaint(&self, request: &AddressRequest, socket: &mut AddressSocket) -> Option<String> {
+    pub(super) fn complaint(&self, request: &AddressRequest, socket: &mut RequestSocket) -> Option<String> {
         let secondaries = request.secondaries.as_ref()?;
         let error = self.failed.get(&secondaries.interface)?;
         let addition = |(ip, prefix): &(IpAddr, u8)| AddressRequest {
@@ -57,7 +58,7 @@ impl SparedSecondaries {
             secondaries: None,
         };
         let batch: Vec<AddressRequest> = secondaries.addresses.iter().map(addition).collect();
-        let lost = socket.perform(&batch).iter().filter(|outcome| outcome.is_err()).count();
+        let lost = perform(socket, &batch).iter().filter(|outcome| outcome.is_err()).count();
         Some(format!(
             "Removing {} from {} also removed {} other addresses, because promote_secondaries cannot be set there \
              ({error}); {} of them were added again; set net.ipv4.conf.{}.promote_secondaries=1",

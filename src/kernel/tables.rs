@@ -3,41 +3,15 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::attributes::{attributes, i32_at, text, u32_at};
+use super::rtnetlink::{
+    AF_INET, AF_INET6, AF_UNSPEC, IFA_ADDRESS, IFA_BROADCAST, IFA_CACHEINFO, IFA_F_DADFAILED, IFA_F_DEPRECATED,
+    IFA_F_SECONDARY, IFA_F_TENTATIVE, IFA_FLAGS, IFA_LABEL, IFA_LOCAL, IFA_PROTO, IFF_LOOPBACK, IFF_MULTICAST,
+    IFF_NOARP, IFF_RUNNING, IFF_UP, IFLA_ADDRESS, IFLA_IFNAME, IFLA_INFO_DATA, IFLA_INFO_KIND, IFLA_LINK,
+    IFLA_LINKINFO, IFLA_MACVLAN_MODE, IFLA_MTU,
+};
 
 /// `IFA_PROTO` of the addresses this daemon sets: the number that iproute2 shows as `keepalived`.
 pub const PROTOCOL_KEEPALIVED: u8 = 18;
-
-const AF_UNSPEC: u8 = 0;
-const AF_INET: u8 = 2;
-const AF_INET6: u8 = 10;
-
-pub(super) const IFF_UP: u32 = 1;
-const IFF_LOOPBACK: u32 = 1 << 3;
-const IFF_RUNNING: u32 = 1 << 6;
-const IFF_NOARP: u32 = 1 << 7;
-const IFF_MULTICAST: u32 = 1 << 12;
-
-pub(super) const IFLA_ADDRESS: u16 = 1;
-pub(super) const IFLA_IFNAME: u16 = 3;
-const IFLA_MTU: u16 = 4;
-pub(super) const IFLA_LINK: u16 = 5;
-pub(super) const IFLA_LINKINFO: u16 = 18;
-pub(super) const IFLA_INFO_KIND: u16 = 1;
-pub(super) const IFLA_INFO_DATA: u16 = 2;
-pub(super) const IFLA_MACVLAN_MODE: u16 = 1;
-
-const IFA_ADDRESS: u16 = 1;
-const IFA_LOCAL: u16 = 2;
-const IFA_LABEL: u16 = 3;
-const IFA_BROADCAST: u16 = 4;
-const IFA_CACHEINFO: u16 = 6;
-const IFA_FLAGS: u16 = 8;
-const IFA_PROTO: u16 = 11;
-
-const IFA_F_SECONDARY: u32 = 0x01;
-const IFA_F_DADFAILED: u32 = 0x08;
-const IFA_F_DEPRECATED: u32 = 0x20;
-const IFA_F_TENTATIVE: u32 = 0x40;
 
 /// A network interface.
 #[derive(Clone, Debug, PartialEq, Eq)]

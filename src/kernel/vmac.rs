@@ -6,29 +6,18 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::net::Ipv6Addr;
 
-use neli::consts::nl::NlmF;
-use neli::consts::socket::NlFamily;
-use neli::socket::NlSocket;
-use neli::types::Buffer;
 use nix::errno::Errno;
 
 use super::address::{AddressRequest, WantedAddr};
-use super::attributes::Attributes;
-use super::netlink::{NLMSG_ERROR, NetlinkSocket, Refusal, acknowledgement, encode, messages};
-use super::request::AddressSocket;
+use super::netlink::Refusal;
+use super::op::Op;
+use super::request_socket::RequestSocket;
 use super::sysctl::{self, Tree};
-use super::tables::{
-    IFF_UP, IFLA_ADDRESS, IFLA_IFNAME, IFLA_INFO_DATA, IFLA_INFO_KIND, IFLA_LINK, IFLA_LINKINFO, IFLA_MACVLAN_MODE,
-    Link,
-};
+use super::tables::Link;
 use super::worker::Worker;
-use crate::state::Op;
+use super::{address_encode, link_request};
 use crate::text::reason;
 
-const RTM_NEWLINK: u16 = 16;
-const RTM_DELLINK: u16 = 17;
-const RTM_GETLINK: u16 = 18;
-const IFLA_GROUP: u16 = 27;
 /// `MACVLAN_MODE_PRIVATE`: no traffic to other macvlans on the same lower interface.
 const PRIVATE: u32 = 1;
 const KIND: &str = "macvlan";
@@ -37,7 +26,6 @@ const KIND: &str = "macvlan";
 const BASE_SETTINGS: [(&str, &str); 3] = [("arp_ignore", "1"), ("arp_filter", "1"), ("arp_announce", "2")];
 /// Requests performed before their results are returned.
 const BATCH: usize = 32;
-const DATAGRAM: usize = 64 << 10;
 /// Prefix length of a link-local address.
 const LINK_LOCAL_PREFIX: u8 = 64;
 
@@ -85,8 +73,7 @@ impl VmacWriter {
     /// not taken yet. `settings` are those that a predecessor of this process changed.
     pub fn start_vmacs(capacity: usize, settings: sysctl::Changes) -> io::Result<VmacWriter> {
         let mut maker = Maker {
-            links: LinkSocket::open()?,
-            addresses: AddressSocket::open()?,
+            requests: RequestSocket::route()?,
             settings,
             vmacs: BTreeMap::new(),
             removal_group: RandomState::new().build_hasher().finish() as u32 & 0x3fff_ffff | 0x4000_0000,
@@ -100,8 +87,7 @@ impl VmacWriter {
 
 /// State of the thread.
 struct Maker {
-    links: LinkSocket,
-    addresses: AddressSocket,
+    requests: RequestSocket,
     /// Changed settings of other interfaces, with their values from before the first VMAC.
     settings: sysctl::Changes,
     /// The existing VMACs, each with the name of its lower interface and its link-local address.
@@ -128,32 +114,37 @@ impl Maker {
         }
         let mut any = false;
         for request in batch {
-            let found = self.links.find(&request.name).ok().flatten().filter(|link| is_right(link, request));
-            any |= found.is_some_and(|link| self.links.put_in_group(link.index, self.removal_group).is_ok());
+            let found = link_request::find(&mut self.requests, &request.name)
+                .ok()
+                .flatten()
+                .filter(|link| is_right(link, request));
+            any |= found.is_some_and(|link| {
+                link_request::put_in_group(&mut self.requests, link.index, self.removal_group).is_ok()
+            });
         }
         if any {
             // On failure each VMAC is removed on its own later.
-            let _ = self.links.delete_group(self.removal_group);
+            let _ = link_request::delete_group(&mut self.requests, self.removal_group);
         }
     }
 
     fn make(&mut self, request: &VmacRequest, complaint: &mut Option<String>) -> Result<u32, Refusal> {
-        let mut found = self.links.find(&request.name)?;
+        let mut found = link_request::find(&mut self.requests, &request.name)?;
         if let Some(link) = found.take_if(|link| !is_right(link, request)) {
             if !request.replace || link.kind != KIND {
                 return Err(taken(&link));
             }
-            self.links.delete(link.index)?;
+            link_request::delete(&mut self.requests, link.index)?;
         }
         let index = match found {
             Some(link) => link.index,
-            None => self.links.create(request)?,
+            None => self.create(request)?,
         };
         let now = (request.base_name.clone(), request.link_local);
         let before = self.vmacs.insert(request.name.clone(), now);
         // Before the interface is up, so that it never answers or sends with wrong settings.
         *complaint = self.apply_settings(request).err();
-        self.links.set_up(index)?;
+        link_request::set_up(&mut self.requests, index)?;
         if let Some(old) = before.and_then(|(_, ip)| ip).filter(|old| request.link_local != Some(*old)) {
             self.change_link_local(Op::Remove, index, old)?;
         }
@@ -163,11 +154,19 @@ impl Maker {
         Ok(index)
     }
 
+    /// Creates a VMAC; returns its index.
+    fn create(&mut self, request: &VmacRequest) -> Result<u32, Refusal> {
+        link_request::create_macvlan(&mut self.requests, &request.name, request.mac, request.base, PRIVATE)?;
+        // The answer does not contain the index.
+        let made = link_request::find(&mut self.requests, &request.name)?.filter(|link| is_right(link, request));
+        made.map(|link| link.index).ok_or_else(|| Refusal::new(Errno::ENODEV as i32))
+    }
+
     fn remove(&mut self, request: &VmacRequest, complaint: &mut Option<String>) -> Result<u32, Refusal> {
-        let found = self.links.find(&request.name)?.filter(|link| is_right(link, request));
+        let found = link_request::find(&mut self.requests, &request.name)?.filter(|link| is_right(link, request));
         let index = found.map_or(0, |link| link.index);
         if index != 0 {
-            self.links.delete(index)?;
+            link_request::delete(&mut self.requests, index)?;
         }
         let base = self.vmacs.remove(&request.name);
         let restored = if self.vmacs.is_empty() {
@@ -238,15 +237,15 @@ impl Maker {
     fn change_link_local(&mut self, op: Op, ifindex: u32, ip: Ipv6Addr) -> Result<(), Refusal> {
         let plain = WantedAddr::plain(ifindex, ip.into(), LINK_LOCAL_PREFIX);
         let address = WantedAddr { preferred_lft: Some(0), ..plain };
-        let outcomes = self.addresses.perform(&[AddressRequest { token: 0, op, address, secondaries: None }]);
-        outcomes.into_iter().try_for_each(|outcome| outcome.map(drop))
+        let request = address_encode::encode(&AddressRequest { token: 0, op, address, secondaries: None })?;
+        self.requests.change(request, address_encode::nothing_to_change(op)).map(drop)
     }
 }
 
 /// Whether there is an interface of this name that is no macvlan. Asks the kernel and waits for its answer; false when
 /// there is none.
 pub fn is_foreign(name: &str) -> bool {
-    let link = LinkSocket::open().ok().and_then(|mut links| links.find(name).ok().flatten());
+    let link = RequestSocket::route().ok().and_then(|mut socket| link_request::find(&mut socket, name).ok().flatten());
     link.is_some_and(|link| link.kind != KIND)
 }
 
@@ -261,110 +260,4 @@ fn is_right(link: &Link, request: &VmacRequest) -> bool {
 fn taken(link: &Link) -> Refusal {
     let kind = if link.kind.is_empty() { "interface" } else { &link.kind };
     Refusal { errno: Errno::EEXIST as i32, text: format!("another {kind} has this name") }
-}
-
-/// A socket for link requests, one at a time. It is reopened after an error.
-struct LinkSocket {
-    socket: Option<NetlinkSocket<NlSocket>>,
-    buffer: Vec<u8>,
-    seq: u32,
-}
-
-impl LinkSocket {
-    fn open() -> io::Result<LinkSocket> {
-        Ok(LinkSocket { socket: Some(NetlinkSocket::request(NlFamily::Route)?), buffer: vec![0; DATAGRAM], seq: 0 })
-    }
-
-    /// The link with this name.
-    fn find(&mut self, name: &str) -> Result<Option<Link>, Refusal> {
-        let mut wanted = Attributes::after(&header(0, 0));
-        wanted.put_text(IFLA_IFNAME, name);
-        match self.request(RTM_GETLINK, NlmF::empty(), wanted) {
-            Ok(link) => Ok(link),
-            Err(refusal) if refusal.errno == Errno::ENODEV as i32 => Ok(None),
-            Err(refusal) => Err(refusal),
-        }
-    }
-
-    /// Creates a VMAC; returns its index.
-    fn create(&mut self, request: &VmacRequest) -> Result<u32, Refusal> {
-        let mut link = Attributes::after(&header(0, 0));
-        link.put_text(IFLA_IFNAME, &request.name);
-        link.put(IFLA_ADDRESS, request.mac);
-        link.put(IFLA_LINK, request.base.to_ne_bytes());
-        link.nest(IFLA_LINKINFO, |info| {
-            info.put_text(IFLA_INFO_KIND, KIND);
-            info.nest(IFLA_INFO_DATA, |data| data.put(IFLA_MACVLAN_MODE, PRIVATE.to_ne_bytes()));
-        });
-        self.request(RTM_NEWLINK, NlmF::CREATE | NlmF::EXCL | NlmF::ACK, link)?;
-        // The answer does not contain the index.
-        let made = self.find(&request.name)?.filter(|link| is_right(link, request));
-        made.map(|link| link.index).ok_or_else(|| Refusal::new(Errno::ENODEV as i32))
-    }
-
-    fn set_up(&mut self, index: u32) -> Result<(), Refusal> {
-        self.request(RTM_NEWLINK, NlmF::ACK, Attributes::after(&header(index, IFF_UP))).map(drop)
-    }
-
-    fn put_in_group(&mut self, index: u32, group: u32) -> Result<(), Refusal> {
-        self.request(RTM_NEWLINK, NlmF::ACK, of_group(index, group)).map(drop)
-    }
-
-    fn delete_group(&mut self, group: u32) -> Result<(), Refusal> {
-        self.request(RTM_DELLINK, NlmF::ACK, of_group(0, group)).map(drop)
-    }
-
-    /// Removes a link; success if it does not exist.
-    fn delete(&mut self, index: u32) -> Result<(), Refusal> {
-        match self.request(RTM_DELLINK, NlmF::ACK, Attributes::after(&header(index, 0))) {
-            Err(refusal) if refusal.errno != Errno::ENODEV as i32 => Err(refusal),
-            _ => Ok(()),
-        }
-    }
-
-    /// Sends a request and returns the link in its answer, if any.
-    fn request(&mut self, kind: u16, flags: NlmF, payload: Attributes) -> Result<Option<Link>, Refusal> {
-        self.seq = self.seq.wrapping_add(1);
-        let failed = |error: io::Error| Refusal::new(error.raw_os_error().unwrap_or(Errno::EIO as i32));
-        let message = encode(kind, flags, self.seq, Buffer::from(payload.into_octets())).map_err(failed)?;
-        let socket = match self.socket.take() {
-            Some(socket) => socket,
-            None => NetlinkSocket::request(NlFamily::Route).map_err(failed)?,
-        };
-        let answer = answer(&socket, &message, self.seq, &mut self.buffer).map_err(failed)?;
-        self.socket = Some(socket);
-        answer
-    }
-}
-
-/// Sends a request. The outer error is the socket's, the inner one the kernel's.
-fn answer(
-    socket: &NetlinkSocket<NlSocket>,
-    message: &[u8],
-    seq: u32,
-    buffer: &mut [u8],
-) -> io::Result<Result<Option<Link>, Refusal>> {
-    // The kernel handles the request and queues its answer before this returns.
-    socket.send(message)?;
-    loop {
-        for message in messages(socket.receive(buffer)?).filter(|message| message.seq == seq) {
-            match message.kind {
-                NLMSG_ERROR => return Ok(acknowledgement(&message).map(|()| None)),
-                RTM_NEWLINK => return Ok(Ok(Link::read(message.payload))),
-                _ => {}
-            }
-        }
-    }
-}
-
-/// `struct ifinfomsg`, with `flags` to set.
-fn header(index: u32, flags: u32) -> Vec<u8> {
-    let family_and_type = 0u32;
-    [family_and_type, index, flags, flags].map(u32::to_ne_bytes).concat()
-}
-
-fn of_group(index: u32, group: u32) -> Attributes {
-    let mut payload = Attributes::after(&header(index, 0));
-    payload.put(IFLA_GROUP, group.to_ne_bytes());
-    payload
 }

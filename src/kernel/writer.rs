@@ -3,7 +3,8 @@
 use std::io;
 
 use super::address::{AddressRequest, AddressResult};
-use super::request::AddressSocket;
+use super::address_encode::perform;
+use super::request_socket::RequestSocket;
 use super::secondaries::SparedSecondaries;
 use super::worker::Worker;
 
@@ -17,10 +18,10 @@ impl Writer {
     /// Starts the thread, in the caller's network namespace. `capacity` limits the requests submitted whose results were
     /// not taken yet.
     pub fn start(capacity: usize) -> io::Result<Writer> {
-        let mut socket = AddressSocket::open()?;
+        let mut socket = RequestSocket::route()?;
         Worker::spawn("addresses", capacity, BATCH, move |batch: Vec<AddressRequest>| {
             let mut spared = SparedSecondaries::enable(&batch);
-            let outcomes = socket.perform(&batch);
+            let outcomes = perform(&mut socket, &batch);
             spared.restore();
             let results = batch.iter().zip(outcomes);
             results

@@ -2,7 +2,7 @@
 
 use super::table::{Destination, DestinationKey, Service, ServiceKey, SyncRole, SyncThread, Table, Timeouts};
 use crate::kernel::netlink::Refusal;
-use crate::state::Done;
+use crate::kernel::op::Done;
 
 /// One change of the kernel's table.
 #[derive(Clone, Debug, PartialEq, Eq)]

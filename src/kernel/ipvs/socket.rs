@@ -1,46 +1,38 @@
 //! The generic netlink socket of IPVS: batches of changes, and dumps.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::time::Duration;
 
-use neli::consts::socket::NlFamily;
-use neli::socket::NlSocket;
 use nix::errno::Errno;
 
 use super::change::{Change, Error};
-use super::table::{ServiceKey, Table};
+use super::table::Table;
 use super::wire::{self, Kind};
-use crate::kernel::attributes::i32_at;
-use crate::kernel::netlink::{Message, NLMSG_DONE, NLMSG_ERROR, NetlinkSocket, Refusal, acknowledgement, messages};
+use crate::kernel::generic;
+use crate::kernel::netlink::Refusal;
+use crate::kernel::op::Done;
+use crate::kernel::request_socket::RequestSocket;
 use crate::reactor::{Program, clock};
-use crate::state::Done;
-
-/// Room for the answers to a batch; a refusal contains its request. Datagrams of dumps have at most 32 KiB.
-const DATAGRAM: usize = 64 << 10;
 
 /// Time between attempts to load the module. A module that the operator loads is found at once.
 const LOAD_PAUSE: Duration = Duration::from_secs(60);
 
 type Outcome = Result<Done, Error>;
 
-/// A socket for IPVS requests. It is reopened after an error, and resolves the IPVS family until that succeeds.
+/// A socket for IPVS requests, which resolves the IPVS family until that succeeds.
 pub(super) struct IpvsSocket {
-    socket: Option<NetlinkSocket<NlSocket>>,
+    requests: RequestSocket,
     /// ID of the IPVS family.
     family: Option<u16>,
     /// Time of the last attempt to load the module.
     load_tried: Option<Duration>,
-    buffer: Vec<u8>,
-    seq: u32,
 }
 
 impl IpvsSocket {
     /// Opens the socket in the calling thread's network namespace.
     pub(super) fn open() -> io::Result<IpvsSocket> {
-        let socket = NetlinkSocket::request(NlFamily::Generic)?;
-        Ok(IpvsSocket { socket: Some(socket), family: None, load_tried: None, buffer: vec![0; DATAGRAM], seq: 0 })
+        Ok(IpvsSocket { requests: RequestSocket::generic()?, family: None, load_tried: None })
     }
 
     /// Performs all changes in order; returns their outcomes in the same order.
@@ -65,22 +57,21 @@ impl IpvsSocket {
         }
         self.family = None;
         let family = self.family()?;
-        self.read_table(family).map_err(|error| failed(&error))
+        Ok(self.read_table(family)?)
     }
 
     /// Sends changes and returns the kernel's answers.
-    ///
-    /// Changes can be repeated: when the socket fails, those without an answer are sent again through a new socket, and the
-    /// kernel then reports changes that it has made already.
     fn send_all(&mut self, changes: &[Change]) -> Vec<Outcome> {
-        let mut answers = vec![None; changes.len()];
-        let done = self.family().and_then(|family| {
-            self.attempt(family, changes, &mut answers)
-                .or_else(|_| self.attempt(family, changes, &mut answers))
-                .map_err(|error| failed(&error))
-        });
-        let missing = done.err().unwrap_or_else(|| Refusal::new(Errno::EIO as i32).into());
-        answers.into_iter().map(|answer| answer.unwrap_or_else(|| Err(missing.clone()))).collect()
+        match self.family() {
+            Ok(family) => self.send(family, changes),
+            Err(error) => changes.iter().map(|_| Err(error.clone())).collect(),
+        }
+    }
+
+    fn send(&mut self, family: u16, changes: &[Change]) -> Vec<Outcome> {
+        let requests: Vec<_> = changes.iter().map(|change| Ok(wire::request(family, change))).collect();
+        let answers = self.requests.perform(&requests).into_iter();
+        answers.map(|answer| answer.result.map(|()| Done::Changed).map_err(Error::from)).collect()
     }
 
     /// Retries refused changes: sets rows that could not be added because they exist, and adds destinations that could not
@@ -95,161 +86,26 @@ impl IpvsSocket {
             .collect();
         let Some(family) = self.family.filter(|_| !others.is_empty()) else { return };
         let (places, others): (Vec<usize>, Vec<Change>) = others.into_iter().unzip();
-        let mut answers = vec![None; others.len()];
-        // Without an answer the first refusal stands.
-        let _ = self.attempt(family, &others, &mut answers);
-        for (place, answer) in places.into_iter().zip(answers) {
-            if let (Some(outcome), Some(answer)) = (outcomes.get_mut(place), answer) {
+        for (place, answer) in places.into_iter().zip(self.send(family, &others)) {
+            if let Some(outcome) = outcomes.get_mut(place) {
                 *outcome = answer;
             }
         }
     }
 
-    /// Sends the changes without an answer and collects the answers. Keeps the socket only on success.
-    ///
-    /// The kernel handles the requests of a datagram in order, so only the last one needs an acknowledgement: the others
-    /// are then either refused or done.
-    fn attempt(&mut self, family: u16, changes: &[Change], answers: &mut [Option<Outcome>]) -> io::Result<()> {
-        let mut requests = Vec::new();
-        let mut waiting = BTreeMap::new();
-        for (change, answer) in changes.iter().zip(answers) {
-            if answer.is_some() {
-                continue;
-            }
-            self.seq = self.seq.wrapping_add(1);
-            match wire::request(family, change, self.seq, false) {
-                Ok(request) => {
-                    requests.push(request);
-                    waiting.insert(self.seq, (change, answer));
-                }
-                Err(error) => *answer = Some(Err(failed(&error))),
-            }
-        }
-        let Some((last, change)) = waiting.iter().next_back().map(|(seq, (change, _))| (*seq, *change)) else {
-            return Ok(());
-        };
-        requests.pop();
-        requests.push(wire::request(family, change, last, true)?);
-        let socket = self.take()?;
-        // The kernel handles all requests before this returns: an answer that is not queued then is lost.
-        socket.send(&requests.concat())?;
-        while waiting.contains_key(&last) {
-            let received = socket.receive(&mut self.buffer)?;
-            for message in messages(received).filter(|message| message.kind == NLMSG_ERROR) {
-                if let Some((_, answer)) = waiting.remove(&message.seq) {
-                    *answer = Some(acknowledgement(&message).map(|()| Done::Changed).map_err(Error::from));
-                }
-            }
-        }
-        for (_, answer) in waiting.into_values() {
-            *answer = Some(Ok(Done::Changed));
-        }
-        self.socket = Some(socket);
-        Ok(())
-    }
-
-    fn read_table(&mut self, family: u16) -> io::Result<Table> {
+    fn read_table(&mut self, family: u16) -> Result<Table, Refusal> {
         let mut table = Table::default();
-        self.read_all(
-            |seq| wire::dump(family, Kind::GetService, None, seq),
-            |payload| {
-                if let Some(row) = wire::service(payload) {
-                    table.services.insert(row.service.key, row);
-                }
-            },
-        )?;
-        let keys: BTreeSet<ServiceKey> = table.services.keys().copied().collect();
-        for key in keys {
-            let mut rows = BTreeMap::new();
-            self.read_all(
-                |seq| wire::dump(family, Kind::GetDest, Some(&key), seq),
-                |payload| {
-                    if let Some(row) = wire::destination(payload, key.family()) {
-                        rows.insert(row.destination.key, row);
-                    }
-                },
-            )?;
-            if let Some(service) = table.services.get_mut(&key) {
-                service.destinations = rows;
-            }
+        let services = self.requests.rows(&wire::dump(family, Kind::GetService, None), wire::service)?;
+        table.services.extend(services.into_iter().map(|row| (row.service.key, row)));
+        for (key, service) in &mut table.services {
+            let request = wire::dump(family, Kind::GetDest, Some(key));
+            let rows = self.requests.rows(&request, |payload| wire::destination(payload, key.family()))?;
+            service.destinations.extend(rows.into_iter().map(|row| (row.destination.key, row)));
         }
-        self.read_all(
-            |seq| wire::dump(family, Kind::GetDaemon, None, seq),
-            |payload| {
-                table.sync.extend(wire::sync(payload));
-            },
-        )?;
-        self.read_one(
-            |seq| wire::get_timeouts(family, seq),
-            |payload| {
-                table.timeouts = wire::timeouts(payload).unwrap_or_default();
-            },
-        )?;
+        table.sync = self.requests.rows(&wire::dump(family, Kind::GetDaemon, None), wire::sync)?;
+        let timeouts = self.requests.rows(&wire::get_timeouts(family), wire::timeouts)?;
+        table.timeouts = timeouts.into_iter().next_back().unwrap_or_default();
         Ok(table)
-    }
-
-    /// Sends a dump request and passes each row to `row`.
-    fn read_all(
-        &mut self,
-        request: impl FnOnce(u32) -> io::Result<Vec<u8>>,
-        mut row: impl FnMut(&[u8]),
-    ) -> io::Result<()> {
-        self.read(request, |message| match message.kind {
-            NLMSG_DONE => match i32_at(message.payload, 0) {
-                Some(error) if error < 0 => Err(io::Error::from_raw_os_error(error.saturating_neg())),
-                _ => Ok(true),
-            },
-            _ => {
-                row(message.payload);
-                Ok(false)
-            }
-        })
-    }
-
-    /// Sends a request with one answer and passes the answer to `row`.
-    fn read_one(
-        &mut self,
-        request: impl FnOnce(u32) -> io::Result<Vec<u8>>,
-        mut row: impl FnMut(&[u8]),
-    ) -> io::Result<()> {
-        self.read(request, |message| {
-            row(message.payload);
-            Ok(true)
-        })
-    }
-
-    /// Sends a request and passes its answers to `take` until that returns true for the last one.
-    fn read(
-        &mut self,
-        request: impl FnOnce(u32) -> io::Result<Vec<u8>>,
-        mut take: impl FnMut(&Message<'_>) -> io::Result<bool>,
-    ) -> io::Result<()> {
-        self.seq = self.seq.wrapping_add(1);
-        let request = request(self.seq)?;
-        let socket = self.take()?;
-        socket.send(&request)?;
-        let mut ended = false;
-        while !ended {
-            // The kernel continues a dump inside this call, so there is always a message until the end.
-            let received = socket.receive(&mut self.buffer)?;
-            for message in messages(received).filter(|message| message.seq == self.seq) {
-                if message.kind == NLMSG_ERROR {
-                    acknowledgement(&message).map_err(|refusal| io::Error::from_raw_os_error(refusal.errno))?;
-                    ended = true;
-                } else {
-                    ended |= take(&message)?;
-                }
-            }
-        }
-        self.socket = Some(socket);
-        Ok(())
-    }
-
-    fn take(&mut self) -> io::Result<NetlinkSocket<NlSocket>> {
-        match self.socket.take() {
-            Some(socket) => Ok(socket),
-            None => NetlinkSocket::request(NlFamily::Generic),
-        }
     }
 
     /// The ID of the IPVS family, resolved until that succeeds. Tries to load the module if the family does not exist.
@@ -266,11 +122,9 @@ impl IpvsSocket {
 
     /// Resolves the ID of the family; `None` when the kernel does not have it.
     fn request_family(&mut self) -> Result<Option<u16>, Error> {
-        let mut family = None;
-        match self.read_one(wire::get_family, |payload| family = wire::family(payload)) {
-            Err(error) if error.raw_os_error() == Some(Errno::ENOENT as i32) => Ok(None),
-            Err(error) => Err(failed(&error)),
-            Ok(()) => Ok(family),
+        match generic::family_id(&mut self.requests, wire::FAMILY) {
+            Err(refusal) if refusal.errno == Errno::ENOENT as i32 => Ok(None),
+            found => Ok(found?),
         }
     }
 
@@ -298,14 +152,6 @@ fn load_module() {
     let Ok(program) = fs::read_to_string("/proc/sys/kernel/modprobe") else { return };
     let argv = [program.trim(), "-q", "--", "ip_vs"].map(str::to_owned).to_vec();
     let _ = Program { argv, user: None, guarded: false }.start().and_then(|mut child| child.wait());
-}
-
-/// Converts an error of the socket.
-fn failed(error: &io::Error) -> Error {
-    Error::Refused(match error.raw_os_error() {
-        Some(errno) => Refusal::new(errno),
-        None => Refusal { errno: Errno::EIO as i32, text: error.to_string() },
-    })
 }
 
 fn refused_with(outcome: &Outcome, errno: Errno) -> bool {

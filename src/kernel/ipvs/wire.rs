@@ -1,10 +1,6 @@
 //! Encodes IPVS requests and decodes rows: attributes of generic netlink (`linux/ip_vs.h`).
 
-use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
-use neli::consts::nl::NlmF;
-use neli::types::Buffer;
 
 use super::change::Change;
 use super::table::{
@@ -12,18 +8,14 @@ use super::table::{
     SyncThread, Timeouts, flags,
 };
 use crate::config::model::Family;
-use crate::kernel::attributes::{Attributes, attributes, text, u16_at, u32_at};
-use crate::kernel::netlink::encode;
+use crate::kernel::attributes::{Attributes, find, text, u16_at, u32_at};
+use crate::kernel::generic::{self, body};
+use crate::kernel::netlink::NLM_F_DUMP;
+use crate::kernel::request_socket::Request;
 
 /// `IPVS_GENL_NAME`, and the version of the protocol.
 pub(super) const FAMILY: &str = "IPVS";
 const VERSION: u8 = 1;
-
-/// `GENL_ID_CTRL`: the family that resolves the IDs of the others.
-pub(super) const CONTROL: u16 = 0x10;
-const CTRL_CMD_GETFAMILY: u8 = 3;
-const CTRL_ATTR_FAMILY_ID: u16 = 1;
-const CTRL_ATTR_FAMILY_NAME: u16 = 2;
 
 /// `IPVS_CMD_*`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,14 +88,10 @@ const DAEMON_MCAST_TTL: u16 = 8;
 
 const AF_INET: u16 = 2;
 const AF_INET6: u16 = 10;
-/// Length of `struct genlmsghdr`, at the start of a payload.
-const GENL_HEADER: usize = 4;
 
-/// Encodes a change as a request to the family with ID `family`. A refusal is always answered, success only if
-/// `acknowledged`.
-pub(super) fn request(family: u16, change: &Change, seq: u32, acknowledged: bool) -> io::Result<Vec<u8>> {
-    let flags = if acknowledged { NlmF::ACK } else { NlmF::empty() };
-    let with = |kind, fill: &dyn Fn(&mut Attributes)| message(family, flags, seq, kind, fill);
+/// Encodes a change as a request to the family with ID `family`.
+pub(super) fn request(family: u16, change: &Change) -> Request {
+    let with = |kind, fill: &dyn Fn(&mut Attributes)| message(family, 0, kind, fill);
     match change {
         Change::NewService(service) => with(Kind::NewService, &|out| whole_service(out, service)),
         Change::SetService(service) => with(Kind::SetService, &|out| whole_service(out, service)),
@@ -134,25 +122,13 @@ pub(super) fn request(family: u16, change: &Change, seq: u32, acknowledged: bool
 }
 
 /// Encodes a dump request; for destinations, `of` is their service.
-pub(super) fn dump(family: u16, kind: Kind, of: Option<&ServiceKey>, seq: u32) -> io::Result<Vec<u8>> {
-    message(family, NlmF::DUMP, seq, kind, |out| of.into_iter().for_each(|key| service_key(out, key)))
+pub(super) fn dump(family: u16, kind: Kind, of: Option<&ServiceKey>) -> Request {
+    message(family, NLM_F_DUMP, kind, |out| of.into_iter().for_each(|key| service_key(out, key)))
 }
 
 /// Encodes a request for the time-outs; the answer is one message.
-pub(super) fn get_timeouts(family: u16, seq: u32) -> io::Result<Vec<u8>> {
-    message(family, NlmF::empty(), seq, Kind::GetConfig, |_| {})
-}
-
-/// Encodes a request to the control family for the ID of IPVS; the answer is one message.
-pub(super) fn get_family(seq: u32) -> io::Result<Vec<u8>> {
-    let mut payload = Attributes::after(&[CTRL_CMD_GETFAMILY, 1, 0, 0]);
-    payload.put_text(CTRL_ATTR_FAMILY_NAME, FAMILY);
-    encode(CONTROL, NlmF::empty(), seq, Buffer::from(payload.into_octets()))
-}
-
-/// Decodes the answer to [`get_family`].
-pub(super) fn family(payload: &[u8]) -> Option<u16> {
-    find(body(payload), CTRL_ATTR_FAMILY_ID).and_then(|id| u16_at(id, 0))
+pub(super) fn get_timeouts(family: u16) -> Request {
+    message(family, 0, Kind::GetConfig, |_| {})
 }
 
 /// Decodes a service of a dump.
@@ -244,7 +220,7 @@ fn in_service(out: &mut Attributes, key: &ServiceKey) {
     match key {
         ServiceKey::Address { protocol, ip, port } => {
             out.put(SVC_PROTOCOL, protocol.to_ne_bytes());
-            put_ip(out, SVC_ADDR, *ip);
+            out.put_ip(SVC_ADDR, *ip);
             out.put(SVC_PORT, port.to_be_bytes());
         }
         ServiceKey::FwMark { mark, .. } => out.put(SVC_FWMARK, mark.to_ne_bytes()),
@@ -275,7 +251,7 @@ fn both(first: u32, second: u32) -> [u8; 8] {
 
 fn destination_key(out: &mut Attributes, key: &DestinationKey) {
     out.put(DEST_ADDR_FAMILY, family_number(Family::of(key.ip)).to_ne_bytes());
-    put_ip(out, DEST_ADDR, key.ip);
+    out.put_ip(DEST_ADDR, key.ip);
     out.put(DEST_PORT, key.port.to_be_bytes());
 }
 
@@ -303,7 +279,7 @@ fn daemon(out: &mut Attributes, sync: &SyncThread) {
         }
         if let Some(group) = sync.group {
             let kind = if group.is_ipv4() { DAEMON_MCAST_GROUP } else { DAEMON_MCAST_GROUP6 };
-            put_ip(out, kind, group);
+            out.put_ip(kind, group);
         }
         if let Some(port) = sync.port {
             out.put(DAEMON_MCAST_PORT, port.to_ne_bytes());
@@ -342,13 +318,6 @@ fn ip(family: Family, bytes: &[u8]) -> Option<IpAddr> {
     })
 }
 
-fn put_ip(out: &mut Attributes, kind: u16, ip: IpAddr) {
-    match ip {
-        IpAddr::V4(ip) => out.put(kind, ip.octets()),
-        IpAddr::V6(ip) => out.put(kind, ip.octets()),
-    }
-}
-
 /// Decodes 64-bit statistics, or those of kernels before 4.1: 32 bits, except for the octets.
 fn stats(row: &[u8], wide: u16, narrow: u16) -> Stats {
     let values = find(row, wide).or_else(|| find(row, narrow)).unwrap_or_default();
@@ -372,15 +341,6 @@ fn stats(row: &[u8], wide: u16, narrow: u16) -> Stats {
     }
 }
 
-/// The octets after the generic netlink header.
-fn body(payload: &[u8]) -> &[u8] {
-    payload.get(GENL_HEADER..).unwrap_or_default()
-}
-
-fn find(bytes: &[u8], kind: u16) -> Option<&[u8]> {
-    attributes(bytes).find(|(this, _)| *this == kind).map(|(_, value)| value)
-}
-
 fn u16_in(row: &[u8], kind: u16) -> Option<u16> {
     u16_at(find(row, kind)?, 0)
 }
@@ -389,16 +349,10 @@ fn u32_in(row: &[u8], kind: u16) -> Option<u32> {
     u32_at(find(row, kind)?, 0)
 }
 
-fn message(
-    family: u16,
-    flags: NlmF,
-    seq: u32,
-    command: Kind,
-    fill: impl FnOnce(&mut Attributes),
-) -> io::Result<Vec<u8>> {
-    let mut payload = Attributes::after(&[command as u8, VERSION, 0, 0]);
+fn message(family: u16, flags: u16, command: Kind, fill: impl FnOnce(&mut Attributes)) -> Request {
+    let mut payload = generic::command(command as u8, VERSION);
     fill(&mut payload);
-    encode(family, flags, seq, Buffer::from(payload.into_octets()))
+    Request { kind: family, flags, payload }
 }
 
 #[cfg(test)]
@@ -406,13 +360,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::kernel::netlink::messages;
 
     /// The payload of an encoded request. The kernel's rows have the same attributes.
     fn payload(change: &Change) -> Vec<u8> {
-        let bytes = request(30, change, 1, true).unwrap();
-        let payload = messages(&bytes).next().map(|message| message.payload.to_vec());
-        payload.unwrap()
+        request(30, change).payload.octets().to_vec()
     }
 
     fn any_ip() -> impl Strategy<Value = IpAddr> {
@@ -465,7 +416,7 @@ mod tests {
             let key = ServiceKey::FwMark { mark: 1, family: Family::V4 };
             bytes.extend(payload(&Change::DelService(key)));
             bytes.truncate(cut.index(bytes.len()));
-            let _ = (service(&bytes), destination(&bytes, Family::V4), sync(&bytes), timeouts(&bytes), family(&bytes));
+            let _ = (service(&bytes), destination(&bytes, Family::V4), sync(&bytes), timeouts(&bytes));
         }
     }
 
@@ -479,7 +430,7 @@ mod tests {
                 }
             }
         };
-        let read = |row: Attributes| stats(&row.into_octets(), SVC_STATS64, SVC_STATS);
+        let read = |row: Attributes| stats(row.octets(), SVC_STATS64, SVC_STATS);
         let mut row = Attributes::default();
         row.nest(SVC_STATS, values);
         let narrow = read(row);

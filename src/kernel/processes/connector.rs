@@ -4,8 +4,6 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
-use neli::consts::nl::NlmF;
-use neli::types::Buffer;
 use nix::errno::Errno;
 
 use super::super::attributes::u32_at;
@@ -80,7 +78,7 @@ impl Connector {
         let words = [PROC, PROC, 0, 0].into_iter().flat_map(u32::to_ne_bytes);
         let request: Vec<u8> =
             words.chain(4_u16.to_ne_bytes()).chain(0_u16.to_ne_bytes()).chain(LISTEN.to_ne_bytes()).collect();
-        connector.socket.send(&encode(NLMSG_DONE, NlmF::empty(), 0, Buffer::from(request))?)?;
+        connector.socket.send(&encode(NLMSG_DONE, 0, 0, &request))?;
         connector.await_acknowledgement()?;
         Ok(connector)
     }
