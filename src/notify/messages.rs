@@ -193,11 +193,9 @@ pub fn fault(fault: &Fault) -> String {
         Fault::SourceMissing(ip) => format!("its source address {ip} is not on this host, or not usable yet"),
         Fault::NoPeer => "it has no unicast_peer".into(),
         Fault::Tracked { kind, name, reading } => tracked(*kind, name, *reading),
-        Fault::StaticAddress { ip, prefix, device, refusal: Some(why) } => {
-            format!("cannot set static address {ip}/{prefix} of {device}: {why}")
-        }
-        Fault::StaticAddress { ip, prefix, device, refusal: None } => {
-            format!("cannot set static address {ip}/{prefix}: interface {device} does not exist")
+        Fault::Static { object, refusal } => {
+            let why = refusal.as_deref().unwrap_or("an interface does not exist");
+            format!("cannot set static {object}: {why}")
         }
         Fault::Privileges(lacking) => format!("this process lacks {lacking}"),
         Fault::SyncGroup(member) => format!("{member}, of the same sync group, is in fault"),
@@ -315,6 +313,12 @@ fn owner(id: ObjectId, tables: &Tables) -> &str {
 fn object(id: ObjectId, tables: &Tables) -> String {
     match id {
         ObjectId::Address(id) => address(id, tables),
+        ObjectId::Route(id) => {
+            tables.routes.get(&id).map_or_else(|| "a route".into(), |row| format!("route {}", row.config.brief()))
+        }
+        ObjectId::Rule(id) => {
+            tables.rules.get(&id).map_or_else(|| "a rule".into(), |row| format!("rule {}", row.config.brief()))
+        }
     }
 }
 

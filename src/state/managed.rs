@@ -143,6 +143,11 @@ impl Managed {
         self.ours = there && (self.ours || known_ours);
     }
 
+    /// Takes a loss of which the kernel sends no notification. If the object is set again, it is ours as before.
+    pub fn lose(&mut self) {
+        (self.installed, self.refused) = (false, false);
+    }
+
     /// Takes the removal of the interface that the object was on, or its change to another interface.
     pub fn moved(&mut self) {
         (self.installed, self.ours, self.refused) = (false, false, false);

@@ -1,10 +1,11 @@
 //! Rows that describe objects of the kernel, of one kind. Rows with equal keys share an object.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
 
 use snmp::Table;
 
+use super::index::{Indices, NextIndex, Numbering};
 use super::managed::{Done, Loss, Managed, Op};
 
 /// Index of a row: owner (0 = static, otherwise the index of an instance) and position, from 1.
@@ -14,6 +15,11 @@ pub type RowId = (u32, u32);
 pub trait Object {
     /// Identifies the object in the kernel.
     type Key: Clone + Eq + Hash + std::fmt::Debug;
+    /// The line of the configuration. A line keeps its row, and the row's index, at a reload.
+    type Line: Clone + Eq + Hash;
+
+    /// The line of the configuration.
+    fn line(&self) -> &Self::Line;
 
     /// The key; `None` while the object cannot exist because its interface does not.
     fn key(&self) -> Option<Self::Key>;
@@ -39,6 +45,8 @@ pub trait Object {
 pub struct Objects<R: Object> {
     rows: Table<RowId, R>,
     by_key: HashMap<R::Key, Vec<RowId>>,
+    /// The position of the next new row of each owner.
+    next: HashMap<u32, NextIndex>,
 }
 
 /// The next step in the reconciliation of an object.
@@ -54,7 +62,7 @@ pub enum Step {
 
 impl<R: Object> Default for Objects<R> {
     fn default() -> Objects<R> {
-        Objects { rows: Table::default(), by_key: HashMap::new() }
+        Objects { rows: Table::default(), by_key: HashMap::new(), next: HashMap::new() }
     }
 }
 
@@ -104,6 +112,45 @@ impl<R: Object> Objects<R> {
         let ids = row.key().map(|key| self.with_key(&key)).unwrap_or_default().iter();
         let others = ids.filter(move |other| **other != id);
         others.filter_map(|other| Some((*other, self.get(other)?))).filter(|(_, other)| row.is_same(other))
+    }
+
+    /// The positions of an owner's rows.
+    pub fn indices(&self, owner: u32) -> Indices<R::Line> {
+        let rows = self.of(&owner).map(|((_, position), row)| (row.line().clone(), *position)).collect();
+        Indices { rows, next: self.next.get(&owner).copied().unwrap_or_default() }
+    }
+
+    /// Adds the rows of an owner at the start, with the positions of a predecessor.
+    pub fn add(&mut self, owner: u32, rows: impl IntoIterator<Item = R>, known: Indices<R::Line>) {
+        let mut numbering = Numbering::new(known);
+        for row in rows {
+            let position = numbering.index_of(row.line());
+            self.insert((owner, position), row);
+        }
+        self.next.insert(owner, numbering.next());
+    }
+
+    /// Takes the rows of an owner at a reload. Rows of unchanged lines stay; `update` takes what else may have changed from the
+    /// new row. Returns the ids of the rows that go, and the rows that are to be inserted after these have been withdrawn.
+    pub fn renew(
+        &mut self,
+        owner: u32,
+        rows: impl IntoIterator<Item = R>,
+        update: impl Fn(&mut R, R),
+    ) -> (BTreeSet<RowId>, Vec<(RowId, R)>) {
+        let mut numbering = Numbering::new(self.indices(owner));
+        let mut old: BTreeSet<RowId> = self.ids(owner).into_iter().collect();
+        let mut added = Vec::new();
+        for row in rows {
+            let id = (owner, numbering.index_of(row.line()));
+            old.remove(&id);
+            match self.rows.get_mut(&id) {
+                Some(known) => update(known, row),
+                None => added.push((id, row)),
+            }
+        }
+        self.next.insert(owner, numbering.next());
+        (old, added)
     }
 
     /// Adds or replaces a row.
@@ -233,6 +280,11 @@ mod tests {
 
     impl Object for Row {
         type Key = u32;
+        type Line = u32;
+
+        fn line(&self) -> &u32 {
+            &self.0
+        }
 
         fn key(&self) -> Option<u32> {
             Some(self.0)

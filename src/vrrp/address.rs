@@ -23,6 +23,11 @@ pub type AddressKey = (u32, IpAddr, u8);
 
 impl Object for Address {
     type Key = AddressKey;
+    type Line = model::Address;
+
+    fn line(&self) -> &model::Address {
+        &self.config
+    }
 
     fn key(&self) -> Option<AddressKey> {
         Some((self.ifindex?, self.config.ip, self.kernel_prefix()))

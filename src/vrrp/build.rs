@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use super::address::Address;
 use super::ids::{GroupId, InstanceId, Owner};
 use super::indices::Indices;
+use super::route::Route;
 use super::rows::{Group, Instance, Member};
+use super::rule::Rule;
 use super::state::State;
 use super::tables::Tables;
 use crate::config::model::{self, Config};
@@ -21,16 +23,16 @@ impl Tables {
     /// Builds the rows of a configuration, with the indices of a predecessor: rows that it had keep their index.
     pub fn numbered(config: Config, version: String, mut indices: Indices) -> Tables {
         let mut tables = Tables::default();
-        let mut positions = |owner: Owner| indices.addresses.remove(&owner.index()).unwrap_or_default();
-        let statics = config.static_addresses.into_iter().map(|address| (address, false));
-        tables.add_addresses(Owner::Static, statics, positions(Owner::Static));
+        tables.add_objects(Owner::Static, Lines::of_statics(&config), &mut indices);
         tables.addresses.states_mut().for_each(|(_, state)| state.wanted = true);
-        let mut numbering = Numbering::new(indices.instances);
+        tables.routes.states_mut().for_each(|(_, state)| state.wanted = true);
+        tables.rules.states_mut().for_each(|(_, state)| state.wanted = true);
+        let mut numbering = Numbering::new(std::mem::take(&mut indices.instances));
         for instance in config.instances {
             let id = InstanceId(numbering.index_of(&instance.name));
-            let addresses = listed(&instance);
+            let lines = Lines::of(&instance);
             tables.instances.insert(id, Instance::new(instance));
-            tables.add_addresses(Owner::Instance(id), addresses, positions(Owner::Instance(id)));
+            tables.add_objects(Owner::Instance(id), lines, &mut indices);
         }
         tables.next.instance = numbering.next();
         let by_name = tables.instances.iter().map(|(id, row)| (row.config.name.clone(), *id)).collect();
@@ -44,18 +46,11 @@ impl Tables {
         tables
     }
 
-    fn add_addresses(
-        &mut self,
-        owner: Owner,
-        addresses: impl IntoIterator<Item = (model::Address, bool)>,
-        known: state::Indices<model::Address>,
-    ) {
-        let mut numbering = Numbering::new(known);
-        for (address, advertised) in addresses {
-            let position = numbering.index_of(&address);
-            self.addresses.insert((owner.index(), position), Address::new(address, advertised));
-        }
-        self.set_next_address(owner, numbering.next());
+    fn add_objects(&mut self, owner: Owner, lines: Lines, indices: &mut Indices) {
+        let owner = owner.index();
+        self.addresses.add(owner, lines.addresses, indices.addresses.remove(&owner).unwrap_or_default());
+        self.routes.add(owner, lines.routes, indices.routes.remove(&owner).unwrap_or_default());
+        self.rules.add(owner, lines.rules, indices.rules.remove(&owner).unwrap_or_default());
     }
 
     /// Replaces the sync groups with those of a configuration, in state Init.
@@ -85,8 +80,32 @@ impl Tables {
     }
 }
 
-/// The addresses of an instance in the order of their rows, and whether each is advertised.
-pub(super) fn listed(config: &model::Instance) -> Vec<(model::Address, bool)> {
-    let advertised = config.addresses.iter().map(|address| (address.clone(), true));
-    advertised.chain(config.excluded.iter().map(|address| (address.clone(), false))).collect()
+/// The rows of an owner, as configured.
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    pub(super) addresses: Vec<Address>,
+    pub(super) routes: Vec<Route>,
+    pub(super) rules: Vec<Rule>,
+}
+
+impl Lines {
+    /// The rows of an instance, in the order of the configuration.
+    pub(super) fn of(config: &model::Instance) -> Lines {
+        let address = |advertised: bool| move |address: &model::Address| Address::new(address.clone(), advertised);
+        let advertised = config.addresses.iter().map(address(true));
+        Lines {
+            addresses: advertised.chain(config.excluded.iter().map(address(false))).collect(),
+            routes: config.routes.iter().cloned().map(Route::new).collect(),
+            rules: config.rules.iter().cloned().map(Rule::new).collect(),
+        }
+    }
+
+    /// The static rows of a configuration.
+    pub(super) fn of_statics(config: &Config) -> Lines {
+        Lines {
+            addresses: config.static_addresses.iter().map(|address| Address::new(address.clone(), false)).collect(),
+            routes: config.static_routes.iter().cloned().map(Route::new).collect(),
+            rules: config.static_rules.iter().cloned().map(Rule::new).collect(),
+        }
+    }
 }

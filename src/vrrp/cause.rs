@@ -60,15 +60,11 @@ pub enum Fault {
         /// Its present reading.
         reading: Reading,
     },
-    /// A static address of a `track_group` that lists the instance is not set.
-    StaticAddress {
-        /// The address.
-        ip: IpAddr,
-        /// Its prefix length.
-        prefix: u8,
-        /// Name of its interface.
-        device: String,
-        /// The kernel's error message; `None` when the interface does not exist.
+    /// A static address, route or rule of a `track_group` that lists the instance is not set.
+    Static {
+        /// The object, in words.
+        object: String,
+        /// The kernel's error message; `None` when an interface does not exist.
         refusal: Option<String>,
     },
     /// This other member of the sync group is in fault.

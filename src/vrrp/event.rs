@@ -6,9 +6,12 @@ use std::time::Duration;
 use super::address::Address;
 use super::cause::{Cause, LinkState, Occasion, Setting};
 use super::complaint::Complaint;
-use super::ids::{AddressId, GroupId, InstanceId, ObjectId};
+use super::host_route::HostRoute;
+use super::ids::{AddressId, GroupId, InstanceId, ObjectId, RouteId, RuleId};
 use super::interface::{Interface, KernelAddress};
 use super::op::{Secondaries, WantedVmac};
+use super::route::Route;
+use super::rule::{Rule, RuleKey};
 use super::state::State;
 use crate::config::model::{Family, Script};
 use crate::state::{Done, Op};
@@ -34,7 +37,23 @@ pub enum Event<'a> {
     AddressAdded(KernelAddress),
     /// An address was removed from a link, by this daemon or another program.
     AddressGone(KernelAddress),
-    /// The kernel's answer to [`Action::Address`].
+    /// All routes and rules in the kernel with protocols of ours, before [`Event::Interfaces`]. Not sent while the
+    /// configuration has no routes and rules.
+    Routing {
+        /// The routes.
+        routes: Vec<HostRoute>,
+        /// The rules.
+        rules: Vec<RuleKey>,
+    },
+    /// A route was set or changed, by this daemon or another program.
+    RouteAdded(HostRoute),
+    /// A route was removed.
+    RouteGone(HostRoute),
+    /// A policy rule was set.
+    RuleAdded(RuleKey),
+    /// A policy rule was removed.
+    RuleGone(RuleKey),
+    /// The kernel's answer to [`Action::Address`], [`Action::Route`] or [`Action::Rule`].
     Done {
         /// The row of the request.
         id: ObjectId,
@@ -177,6 +196,14 @@ pub enum Action {
     Address(AddressId, Op, Secondaries),
     /// Remove the address of a deleted row; not answered.
     WithdrawAddress(Box<Address>, Secondaries),
+    /// Set or remove a route; answered by [`Event::Done`].
+    Route(RouteId, Op),
+    /// Remove the route of a deleted row; not answered.
+    WithdrawRoute(Box<Route>),
+    /// Set or remove a policy rule; answered by [`Event::Done`].
+    Rule(RuleId, Op),
+    /// Remove the policy rule of a deleted row; not answered.
+    WithdrawRule(Box<Rule>),
     /// Create or remove a VMAC.
     Vmac {
         /// Instance that gets an [`Event::VmacDone`]; `None` when it is deleted.

@@ -3,7 +3,6 @@
 
 use std::net::IpAddr;
 
-use super::address::Address;
 use super::cause::Fault;
 use super::ids::STATIC;
 use super::interface::{Interface, is_link_local};
@@ -12,6 +11,7 @@ use super::rows::Instance;
 use super::state::State;
 use super::surroundings::Surroundings;
 use crate::config::model::{Family, Track, TrackerKind, Version};
+use crate::state::{Object, Objects};
 use crate::track::{Effect, Reading};
 use crate::wire::{ah, ipv4, vrrp};
 
@@ -54,7 +54,7 @@ pub(super) fn fault(around: Surroundings<'_>, row: &Instance, has_source: bool) 
             Some(_) => {}
         }
     }
-    if let Some(fault) = address_fault(around, row) {
+    if let Some(fault) = device_fault(around, row) {
         return Some(fault);
     }
     if !has_source {
@@ -79,14 +79,20 @@ pub(super) fn fault(around: Surroundings<'_>, row: &Instance, has_source: bool) 
     })
 }
 
-/// Fault for an interface of the instance's addresses, which must be up like its own interface, unless the address has
-/// `no_track`.
-fn address_fault(around: Surroundings<'_>, row: &Instance) -> Option<Fault> {
-    let mut checked = row.config.interface.as_str();
-    for address in row.config.addresses.iter().chain(&row.config.excluded) {
-        let name = address.device.as_str();
-        // Most addresses have the same interface as the one before.
-        if address.no_track || name == checked || name == row.config.interface || row.puts_on_vmac(name) {
+/// Fault for an interface of the instance's addresses and routes, which must be up like its own interface, unless the address
+/// or route has `no_track`.
+fn device_fault(around: Surroundings<'_>, row: &Instance) -> Option<Fault> {
+    let config = &row.config;
+    let addresses = config.addresses.iter().chain(&config.excluded).filter(|address| !address.no_track);
+    let addresses = addresses.map(|address| address.device.as_str());
+    let routes = config.routes.iter().filter(|route| !route.no_track).flat_map(|route| {
+        let hops = route.hops.iter().filter_map(|hop| hop.device.as_deref());
+        route.device.as_deref().into_iter().chain(hops)
+    });
+    let mut checked = config.interface.as_str();
+    for name in addresses.chain(routes) {
+        // Most have the same interface as the one before.
+        if name == checked || name == config.interface || row.puts_on_vmac(name) {
             continue;
         }
         match around.interfaces.named(name) {
@@ -98,23 +104,38 @@ fn address_fault(around: Surroundings<'_>, row: &Instance) -> Option<Fault> {
     None
 }
 
-/// Fault for a static address that cannot be set and whose `track_group` lists the instance. An address that is about to be
-/// set is no fault.
+/// Fault for a static object that cannot be set and whose `track_group` lists the instance. An object that is about to be set
+/// is no fault.
 fn static_fault(around: Surroundings<'_>, row: &Instance) -> Option<Fault> {
     let groups = &row.config.track_groups;
     if groups.is_empty() {
         return None;
     }
-    let listed = |row: &Address| row.config.track_group.as_ref().is_some_and(|group| groups.contains(group));
-    let missing = |row: &&Address| {
-        row.state.wanted && !row.state.installed && (row.ifindex.is_none() || row.state.refusal.is_some())
+    let address = missing(around.addresses, groups, |row| {
+        (&row.config.track_group, format!("address {}/{} on {}", row.config.ip, row.config.prefix, row.config.device))
+    });
+    let route =
+        || missing(around.routes, groups, |row| (&row.config.track_group, format!("route {}", row.config.brief())));
+    let rule =
+        || missing(around.rules, groups, |row| (&row.config.track_group, format!("rule {}", row.config.brief())));
+    address.or_else(route).or_else(rule)
+}
+
+/// The fault for the first static row that cannot be set and belongs to one of the groups. `describe` returns the group of a
+/// row, and its object in words.
+fn missing<R: Object>(
+    rows: &Objects<R>,
+    groups: &[String],
+    describe: impl Fn(&R) -> (&Option<String>, String),
+) -> Option<Fault> {
+    let is_missing = |row: &&R| {
+        let state = row.state();
+        state.wanted && !state.installed && (row.key().is_none() || state.refusal.is_some())
     };
-    let mut statics = around.addresses.of(&STATIC).map(|(_, row)| row).filter(|row| listed(row));
-    statics.find(missing).map(|row| Fault::StaticAddress {
-        ip: row.config.ip,
-        prefix: row.config.prefix,
-        device: row.config.device.clone(),
-        refusal: row.state.refusal.clone().filter(|_| row.ifindex.is_some()),
+    rows.of(&STATIC).map(|(_, row)| row).filter(is_missing).find_map(|row| {
+        let (group, object) = describe(row);
+        let refusal = row.state().refusal.clone().filter(|_| row.key().is_some());
+        group.as_ref().is_some_and(|group| groups.contains(group)).then_some(Fault::Static { object, refusal })
     })
 }
 

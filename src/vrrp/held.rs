@@ -1,4 +1,4 @@
-//! Held resources: addresses and VMACs that this process has set in the kernel. A later process can remove them even if
+//! Held resources: addresses, routes, rules and VMACs that this process has set in the kernel. A later process can remove them even if
 //! its configuration no longer has them.
 
 use std::net::IpAddr;
@@ -6,13 +6,16 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::address::Address;
+use crate::config::model;
 use crate::state::Record;
 
-/// Held resources: all addresses and VMACs that a process has set in the kernel.
+/// Held resources: all addresses, routes, rules and VMACs that a process has set in the kernel.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Held {
     pub(super) vmacs: Vec<HeldVmac>,
     pub(super) addresses: Vec<HeldAddress>,
+    pub(super) routes: Vec<model::Route>,
+    pub(super) rules: Vec<model::Rule>,
 }
 
 /// A VMAC that this daemon has created.
@@ -33,8 +36,8 @@ pub(super) struct HeldAddress {
 }
 
 impl Record for Held {
-    const NAME: &'static str = "addresses and VMACs held";
-    const VERSION: u32 = 1;
+    const NAME: &'static str = "addresses, routes, rules and VMACs held";
+    const VERSION: u32 = 2;
 }
 
 impl Held {
@@ -47,18 +50,30 @@ impl Held {
         })
     }
 
-    /// Whether nothing is held.
-    pub fn is_empty(&self) -> bool {
-        self.vmacs.is_empty() && self.addresses.is_empty()
+    /// Whether these include a route.
+    pub(super) fn has_route(&self, route: &model::Route) -> bool {
+        self.routes.contains(route)
     }
 
-    /// Describes each address and VMAC in words.
+    /// Whether these include a rule.
+    pub(super) fn has_rule(&self, rule: &model::Rule) -> bool {
+        self.rules.contains(rule)
+    }
+
+    /// Whether nothing is held.
+    pub fn is_empty(&self) -> bool {
+        *self == Held::default()
+    }
+
+    /// Describes each resource in words.
     pub fn list(&self) -> Vec<String> {
         let vmacs = self.vmacs.iter().map(|vmac| format!("VMAC {}", vmac.name));
         let addresses = self.addresses.iter().map(|held| {
             let peer = held.peer.map_or(String::new(), |(peer, length)| format!(" peer {peer}/{length}"));
             format!("address {}/{}{peer} on {}", held.ip, held.prefix, held.device)
         });
-        vmacs.chain(addresses).collect()
+        let routes = self.routes.iter().map(|route| format!("route {}", route.brief()));
+        let rules = self.rules.iter().map(|rule| format!("rule {}", rule.brief()));
+        vmacs.chain(addresses).chain(routes).chain(rules).collect()
     }
 }

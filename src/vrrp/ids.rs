@@ -23,21 +23,31 @@ pub(super) const STATIC: u32 = 0;
 pub enum ObjectId {
     /// An address.
     Address(RowId),
+    /// A route.
+    Route(RowId),
+    /// A policy rule.
+    Rule(RowId),
 }
 
 impl ObjectId {
     /// The owner of the row.
     pub fn owner(self) -> Owner {
         match self {
-            ObjectId::Address(id) => Owner::of(id),
+            ObjectId::Address(id) | ObjectId::Route(id) | ObjectId::Rule(id) => Owner::of(id),
         }
     }
 }
 
+/// Index of a row of vrrpRouteTable.
+pub type RouteId = RowId;
+
+/// Index of a row of vrrpRuleTable.
+pub type RuleId = RowId;
+
 /// Owner of rows about objects of the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Owner {
-    /// The configuration itself (`static_ipaddress`).
+    /// The configuration itself (`static_ipaddress` and the like).
     Static,
     /// An instance.
     Instance(InstanceId),

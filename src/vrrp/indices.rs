@@ -17,19 +17,22 @@ pub struct Indices {
     pub(super) groups: state::Indices<String>,
     /// Positions of the addresses of each owner in vrrpAddressTable.
     pub(super) addresses: BTreeMap<u32, state::Indices<model::Address>>,
+    /// Positions of the routes of each owner in vrrpRouteTable.
+    pub(super) routes: BTreeMap<u32, state::Indices<model::Route>>,
+    /// Positions of the rules of each owner in vrrpRuleTable.
+    pub(super) rules: BTreeMap<u32, state::Indices<model::Rule>>,
     /// Trackers by kind and name.
     pub(super) trackers: track::Indices,
 }
 
 impl Record for Indices {
     const NAME: &'static str = "row indices of the VRRP process";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
 }
 
-/// The next free index of each table, except for the addresses of instances, whose next position is in the instance's row.
+/// The next free index of the tables of instances and groups.
 #[derive(Debug, Default)]
 pub(super) struct Next {
     pub(super) instance: NextIndex,
     pub(super) group: NextIndex,
-    pub(super) static_address: NextIndex,
 }

@@ -5,12 +5,14 @@ use super::event::Action;
 use super::held::{Held, HeldAddress, HeldVmac};
 use super::ids::Owner;
 use super::op::WantedVmac;
+use super::route::Route;
 use super::routers::Vrrp;
+use super::rule::Rule;
 use crate::config::model;
 use crate::state::{Object, Op};
 
 impl Vrrp {
-    /// Returns the addresses and VMACs that this process has set or is about to set.
+    /// Returns the resources that this process has set or is about to set.
     pub fn held(&self) -> Held {
         let vmacs = self.tables.instances.values().filter_map(|row| {
             let (vmac, config) = row.vmac.as_ref().zip(row.config.vmac.as_ref())?;
@@ -22,18 +24,40 @@ impl Vrrp {
             let device = row.ifindex.map_or(config.device.as_str(), |index| self.tables.interfaces.name(index));
             HeldAddress { device: device.to_owned(), ip: config.ip, prefix: config.prefix, peer: config.peer }
         });
-        Held { vmacs: vmacs.collect(), addresses: addresses.collect() }
+        let routes = self.tables.routes.values().filter(|row| row.state.may_be_held()).map(|row| row.config.clone());
+        let rules = self.tables.rules.values().filter(|row| row.state.may_be_held()).map(|row| row.config.clone());
+        Held {
+            vmacs: vmacs.collect(),
+            addresses: addresses.collect(),
+            routes: routes.collect(),
+            rules: rules.collect(),
+        }
     }
 
-    /// Takes over the addresses and VMACs of a predecessor. Call it before the first
+    /// Takes over the resources of a predecessor. Call it before the first
     /// [`Event::Interfaces`](super::Event::Interfaces).
     pub fn inherit(&mut self, held: Held) {
         self.inherited = held;
     }
 
-    /// Removes inherited addresses and VMACs that belong to no row.
+    /// Removes inherited resources that belong to no row.
     pub(super) fn drop_inherited(&mut self) {
-        let Held { addresses, vmacs } = std::mem::take(&mut self.inherited);
+        let Held { addresses, vmacs, routes, rules } = std::mem::take(&mut self.inherited);
+        for config in rules {
+            let row = Rule::new(config);
+            let key = row.key();
+            if key.is_some_and(|key| self.tables.routing.has_rule(&key) && self.tables.rules.with_key(&key).is_empty())
+            {
+                self.turn.act(Action::WithdrawRule(Box::new(row)));
+            }
+        }
+        for config in routes {
+            let row = Route { devices: self.tables.devices_of(&config), ..Route::new(config) };
+            let known = self.tables.routing.route_of(&row).is_some();
+            if known && row.key().is_some_and(|key| self.tables.routes.with_key(&key).is_empty()) {
+                self.turn.act(Action::WithdrawRoute(Box::new(row)));
+            }
+        }
         for HeldAddress { device, ip, prefix, peer } in addresses {
             let Some(link) = self.tables.interfaces.named(&device) else { continue };
             let mut row = Address::new(model::Address { peer, ..model::Address::plain(ip, prefix, &device) }, false);

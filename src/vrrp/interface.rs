@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
-use crate::config::model::Family;
+use crate::config::model::{Family, network};
 
 /// A network interface.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub struct Interface {
     pub mtu: u32,
     /// Ethernet address.
     pub mac: Option<[u8; 6]>,
+    /// Table of a VRF; `None` for other interfaces.
+    pub vrf_table: Option<u32>,
     /// Properties of a macvlan; `None` for other interfaces.
     pub macvlan: Option<Macvlan>,
     /// Its addresses.
@@ -79,14 +81,14 @@ impl Addresses {
         let place = *self.by_value.entry((address.ip, address.prefix)).or_insert(self.next);
         self.next += u64::from(place == self.next);
         self.in_order.insert(place, address);
-        self.by_network.entry(network(address.ip, address.prefix)).or_default().insert(place);
+        self.by_network.entry(network((address.ip, address.prefix))).or_default().insert(place);
     }
 
     /// Removes an address.
     pub fn remove(&mut self, ip: IpAddr, prefix: u8) {
         let Some(place) = self.by_value.remove(&(ip, prefix)) else { return };
         self.in_order.remove(&place);
-        let network = network(ip, prefix);
+        let network = network((ip, prefix));
         if let Some(places) = self.by_network.get_mut(&network) {
             places.remove(&place);
             if places.is_empty() {
@@ -108,7 +110,7 @@ impl Addresses {
     /// Addresses of the same network that were set after this address. If it is primary, they are its secondaries.
     pub fn later_in_network(&self, ip: IpAddr, prefix: u8) -> impl Iterator<Item = &InterfaceAddress> {
         let place = self.by_value.get(&(ip, prefix)).copied();
-        let places = self.by_network.get(&network(ip, prefix));
+        let places = self.by_network.get(&network((ip, prefix)));
         let later = place.zip(places).into_iter().flat_map(|(place, places)| places.range(place + 1..));
         later.filter_map(|place| self.in_order.get(place))
     }
@@ -117,22 +119,6 @@ impl Addresses {
     pub fn iter(&self) -> impl Iterator<Item = &InterfaceAddress> + Clone {
         self.in_order.values()
     }
-}
-
-/// The network of an address: the address with cleared host bits, and the prefix length.
-fn network(ip: IpAddr, prefix: u8) -> (IpAddr, u8) {
-    let cleared = |bits: u32| bits.saturating_sub(prefix.into());
-    let ip = match ip {
-        IpAddr::V4(ip) => {
-            let mask = u32::MAX.checked_shl(cleared(32)).unwrap_or(0);
-            IpAddr::V4((u32::from(ip) & mask).into())
-        }
-        IpAddr::V6(ip) => {
-            let mask = u128::MAX.checked_shl(cleared(128)).unwrap_or(0);
-            IpAddr::V6((u128::from(ip) & mask).into())
-        }
-    };
-    (ip, prefix)
 }
 
 impl FromIterator<InterfaceAddress> for Addresses {
@@ -346,8 +332,8 @@ mod tests {
         assert!(later(&link, "10.0.0.1").is_empty());
         link.addresses.remove("10.0.0.1".parse().unwrap(), 24);
         assert!(later(&link, "10.0.0.9").is_empty());
-        assert_eq!(network("255.1.2.3".parse().unwrap(), 0), ("0.0.0.0".parse().unwrap(), 0));
-        assert_eq!(network("fe80::1".parse().unwrap(), 128), ("fe80::1".parse().unwrap(), 128));
+        assert_eq!(network(("255.1.2.3".parse().unwrap(), 0)), ("0.0.0.0".parse().unwrap(), 0));
+        assert_eq!(network(("fe80::1".parse().unwrap(), 128)), ("fe80::1".parse().unwrap(), 128));
     }
 
     #[test]

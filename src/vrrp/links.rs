@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use super::cause::{LinkState, Occasion};
 use super::event::{Change, TimerKey};
-use super::ids::{AddressId, InstanceId, ObjectId, Owner};
+use super::ids::{InstanceId, ObjectId, Owner};
 use super::interface::{Interface, KernelAddress};
 use super::routers::Vrrp;
 use super::rows::Instance;
 use super::state::State;
-use crate::state::{Done, Op};
+use crate::state::{Done, Object, Op};
 
 impl Vrrp {
     /// Takes all interfaces, which were read from the kernel.
@@ -26,7 +26,7 @@ impl Vrrp {
         let instances = self.tables.instance_ids().into_iter().map(Owner::Instance);
         let all: BTreeSet<Owner> = [Owner::Static].into_iter().chain(instances).collect();
         for id in &all {
-            self.tables.match_addresses(*id, &self.inherited);
+            self.tables.match_objects(*id, &self.inherited);
         }
         self.drop_inherited();
         self.follow_links(&all);
@@ -98,11 +98,16 @@ impl Vrrp {
         }
         let (name, up) = (link.name.clone(), link.up);
         self.tables.interfaces.set_link(link);
+        let turned = old.as_ref().is_some_and(|(_, was_up)| *was_up != up);
+        if turned {
+            let owners = if up { self.owners_of_routes_through(index) } else { self.lose_routes_through(index) };
+            concerned.extend(owners);
+        }
         if concerned.is_empty() {
             return;
         }
         let to = if up { LinkState::Up } else { LinkState::Down };
-        if old.is_some_and(|(_, was_up)| was_up != up) {
+        if turned {
             self.turn.change(Change::Link { name: name.clone(), to });
         }
         self.turn.occasion = Occasion::Link(name, to);
@@ -127,6 +132,7 @@ impl Vrrp {
         let link = self.tables.interfaces.get(index);
         let addresses: Vec<_> = link.into_iter().flat_map(|link| link.addresses.iter()).map(|known| known.ip).collect();
         self.tables.interfaces.remove_link(index);
+        concerned.extend(self.lose_routes_through(index));
         // Source addresses of instances on other interfaces may have been on it.
         for ip in addresses {
             concerned.extend(self.tables.users_of_source(Some(ip)).into_iter().map(Owner::Instance));
@@ -145,7 +151,7 @@ impl Vrrp {
     fn resolve(&mut self, owners: &BTreeSet<Owner>) {
         for id in owners {
             self.tables.resolve(*id);
-            self.tables.match_addresses(*id, &self.inherited);
+            self.tables.match_objects(*id, &self.inherited);
         }
     }
 
@@ -161,7 +167,7 @@ impl Vrrp {
         }
     }
 
-    /// Assesses the instances with `track_group` again, because static addresses have changed.
+    /// Assesses the instances with `track_group` again, because static objects have changed.
     fn follow_static(&mut self) {
         let followed = |row: &Instance| !row.config.track_groups.is_empty();
         let following: BTreeSet<InstanceId> =
@@ -192,6 +198,7 @@ impl Vrrp {
             concerned.extend(self.vmac_lost_address(ifindex, ip));
         }
         self.follow_addresses(&concerned);
+        self.lose_routes_with(ifindex, ip);
     }
 
     fn follow_addresses(&mut self, concerned: &BTreeSet<InstanceId>) {
@@ -206,7 +213,7 @@ impl Vrrp {
             let (instance, mut site) = self.site(Owner::of(*id));
             site.appeared(ObjectId::Address(*id), address.marked, instance);
         }
-        self.follow_static_of(&ids);
+        ids.iter().for_each(|id| self.follow_static_of(ObjectId::Address(*id)));
         !ids.is_empty()
     }
 
@@ -217,7 +224,7 @@ impl Vrrp {
             let (instance, mut site) = self.site(Owner::of(*id));
             site.vanished(ObjectId::Address(*id), instance);
         }
-        self.follow_static_of(&ids);
+        ids.iter().for_each(|id| self.follow_static_of(ObjectId::Address(*id)));
         !ids.is_empty()
     }
 
@@ -226,22 +233,33 @@ impl Vrrp {
         let refused = result.is_err();
         let owner = id.owner();
         let as_wanted = self.site(owner).1.done(id, op, result);
-        let ObjectId::Address(address) = id;
-        let router = owner.instance().and_then(|owner| self.router(owner));
-        if let Some(mut router) = router.filter(|router| as_wanted && router.row.state == State::Master) {
-            router.announce_installed(address);
+        if let ObjectId::Address(address) = id {
+            let router = owner.instance().and_then(|owner| self.router(owner));
+            if let Some(mut router) = router.filter(|router| as_wanted && router.row.state == State::Master) {
+                router.announce_installed(address);
+            }
         }
         if !refused {
             let (instance, mut site) = self.site(owner);
             site.reconcile(id, instance);
         }
-        self.follow_static_of(&[address]);
+        self.follow_static_of(id);
+        if let (ObjectId::Route(id), Op::Remove) = (id, op)
+            && let Some(key) = self.tables.routes.get(&id).and_then(|row| row.key())
+        {
+            self.restore_hidden(&key);
+        }
     }
 
-    /// Calls [`Vrrp::follow_static`] if one of these rows is a static address with `track_group`.
-    fn follow_static_of(&mut self, ids: &[AddressId]) {
-        let named = |id: &AddressId| self.tables.addresses.get(id).is_some_and(|row| row.config.track_group.is_some());
-        if ids.iter().any(|id| Owner::of(*id) == Owner::Static && named(id)) {
+    /// Assesses the instances with `track_group` again if the row is static and has one.
+    pub(super) fn follow_static_of(&mut self, id: ObjectId) {
+        let tables = &self.tables;
+        let group = match id {
+            ObjectId::Address(id) => tables.addresses.get(&id).and_then(|row| row.config.track_group.as_ref()),
+            ObjectId::Route(id) => tables.routes.get(&id).and_then(|row| row.config.track_group.as_ref()),
+            ObjectId::Rule(id) => tables.rules.get(&id).and_then(|row| row.config.track_group.as_ref()),
+        };
+        if id.owner() == Owner::Static && group.is_some() {
             self.follow_static();
         }
     }

@@ -45,6 +45,11 @@ impl Vrrp {
             Event::AddressAdded(address) => self.address_added(address),
             Event::AddressGone(address) => self.address_gone(address),
             Event::Done { id, op, result } => self.done(id, op, result),
+            Event::Routing { routes, rules } => self.routing_known(routes, rules),
+            Event::RouteAdded(route) => self.route_added(route),
+            Event::RouteGone(route) => self.route_gone(route),
+            Event::RuleAdded(rule) => self.rule_added(rule),
+            Event::RuleGone(rule) => self.rule_gone(rule),
             Event::VmacDone { id, op, link, made } => self.vmac_done(id, op, &link, made),
             Event::SetBasePriority(id, priority) => self.set_base_priority(id, priority),
             Event::SetPreempt(id, preempt) => self.set_preempt(id, preempt),
@@ -163,6 +168,8 @@ impl Vrrp {
         let vmacs = self.tables.instances.values().filter_map(|row| row.vmac.as_ref());
         self.turn.phase == Phase::Stopping
             && self.tables.addresses.is_settled()
+            && self.tables.routes.is_settled()
+            && self.tables.rules.is_settled()
             && vmacs.into_iter().all(Vmac::is_settled)
     }
 }

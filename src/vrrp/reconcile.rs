@@ -37,25 +37,42 @@ impl Site<'_> {
     /// Reconciles all rows of an owner.
     pub(super) fn reconcile_all_of(&mut self, owner: Owner, instance: Option<&Instance>) {
         for id in self.objects_of(owner, true) {
+            // A change of an interface may have made the route possible.
+            if let ObjectId::Route(_) = id
+                && let Some(state) = self.state_mut(id).filter(|state| state.refusal.is_some())
+            {
+                state.refused = false;
+            }
             self.reconcile(id, instance);
         }
     }
 
-    /// The rows of an owner in the order in which they are set, or removed.
+    /// The rows of an owner in the order in which they are set, or removed: the source address of a route must exist first.
     fn objects_of(&self, owner: Owner, set: bool) -> Vec<ObjectId> {
-        let _ = set;
-        self.addresses.ids(owner.index()).into_iter().map(ObjectId::Address).collect()
+        let owner = owner.index();
+        let addresses = self.addresses.ids(owner).into_iter().map(ObjectId::Address);
+        let routes = self.routes.ids(owner).into_iter().map(ObjectId::Route);
+        let rules = self.rules.ids(owner).into_iter().map(ObjectId::Rule);
+        if set {
+            addresses.chain(routes).chain(rules).collect()
+        } else {
+            rules.chain(routes).chain(addresses).collect()
+        }
     }
 
     fn state(&self, id: ObjectId) -> Option<&Managed> {
         match id {
             ObjectId::Address(id) => self.addresses.get(&id).map(Object::state),
+            ObjectId::Route(id) => self.routes.get(&id).map(Object::state),
+            ObjectId::Rule(id) => self.rules.get(&id).map(Object::state),
         }
     }
 
     fn state_mut(&mut self, id: ObjectId) -> Option<&mut Managed> {
         match id {
             ObjectId::Address(id) => self.addresses.state_mut(id),
+            ObjectId::Route(id) => self.routes.state_mut(id),
+            ObjectId::Rule(id) => self.rules.state_mut(id),
         }
     }
 
@@ -68,6 +85,8 @@ impl Site<'_> {
         }
         let step = match id {
             ObjectId::Address(id) => self.addresses.step(id),
+            ObjectId::Route(id) => self.routes.step(id),
+            ObjectId::Rule(id) => self.rules.step(id),
         };
         match step {
             Step::Nothing => {}
@@ -88,6 +107,8 @@ impl Site<'_> {
                 let removed = self.addresses.get(&id).filter(|_| op == Op::Remove);
                 Action::Address(id, op, removed.map_or_else(Secondaries::new, |row| self.secondaries(row)))
             }
+            ObjectId::Route(id) => Action::Route(id, op),
+            ObjectId::Rule(id) => Action::Rule(id, op),
         }
     }
 
@@ -146,6 +167,14 @@ impl Site<'_> {
                     _ => {}
                 }
             }
+            // The kernel's notification follows. Without it, a comparison would set the route once more, which changes nothing.
+            ObjectId::Route(id) => {
+                self.routes.done(id, op, done);
+                if let Some(row) = self.routes.get(&id).filter(|row| op == Op::Add && row.replaces()) {
+                    self.routing.keep_only(row);
+                }
+            }
+            ObjectId::Rule(id) => self.rules.done(id, op, done),
         }
     }
 
@@ -169,6 +198,8 @@ impl Site<'_> {
     pub(super) fn vanished(&mut self, id: ObjectId, instance: Option<&Instance>) {
         let loss = match id {
             ObjectId::Address(id) => self.addresses.vanished(id),
+            ObjectId::Route(id) => self.routes.vanished(id),
+            ObjectId::Rule(id) => self.rules.vanished(id),
         };
         match loss {
             Loss::Ours => return,
@@ -194,6 +225,18 @@ impl Site<'_> {
                     self.interfaces.remove(ifindex, ip, prefix);
                 }
                 self.turn.act(Action::WithdrawAddress(Box::new(row), secondaries));
+            }
+            ObjectId::Route(id) => {
+                let routing = &*self.routing;
+                if let Some(row) = self.routes.withdraw(id, |key| routing.has_route(key)) {
+                    self.turn.act(Action::WithdrawRoute(Box::new(row)));
+                }
+            }
+            ObjectId::Rule(id) => {
+                let routing = &*self.routing;
+                if let Some(row) = self.rules.withdraw(id, |key| routing.has_rule(key)) {
+                    self.turn.act(Action::WithdrawRule(Box::new(row)));
+                }
             }
         }
     }

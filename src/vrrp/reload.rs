@@ -1,20 +1,20 @@
 //! Reload: applies the differences of a new configuration. Unchanged instances, groups and addresses keep their row,
 //! index, state, timers and counters.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use super::address::Address;
-use super::build::listed;
+use super::build::Lines;
 use super::cause::{Cause, Occasion};
 use super::event::{Change, TimerKey};
-use super::ids::{AddressId, GroupId, InstanceId, ObjectId, Owner};
+use super::ids::{GroupId, InstanceId, ObjectId, Owner};
 use super::router::Router;
 use super::routers::Vrrp;
 use super::rows::Instance;
 use super::state::State;
 use super::vmac_row::Vmac;
 use crate::config::model::{self, Config};
-use crate::state::Numbering;
+use crate::state::{Object, Objects, RowId};
 use crate::system::System;
 
 impl Vrrp {
@@ -25,6 +25,7 @@ impl Vrrp {
             self.tables.instances.iter().map(|(id, row)| (row.config.name.clone(), *id)).collect();
         let known: Vec<Option<InstanceId>> =
             config.instances.iter().map(|instance| old.remove(&instance.name)).collect();
+        let statics = Lines::of_statics(&config);
         let mut started = Vec::new();
         for (instance, known) in config.instances.into_iter().zip(known) {
             let known = known.or_else(|| old.remove(&self.former_name(&old, &instance)?));
@@ -44,8 +45,7 @@ impl Vrrp {
         for id in old.into_values() {
             self.retire(id);
         }
-        let statics = config.static_addresses.into_iter().map(|address| (address, false)).collect();
-        self.change_addresses(Owner::Static, statics, true);
+        self.change_objects(Owner::Static, statics, true);
         let version = std::mem::take(&mut self.tables.system.version);
         self.tables.system = System::new(version, config.global);
         self.tables.sync_daemon = config.lvs.sync_daemon;
@@ -97,22 +97,21 @@ impl Vrrp {
     }
 
     fn put_new(&mut self, id: InstanceId, config: model::Instance) {
-        let addresses = listed(&config);
-        // The addresses of another router get new indices, even if they are equal.
-        let next_address = self.tables.next_address(Owner::Instance(id));
-        self.tables.instances.insert(id, Instance { next_address, ..Instance::new(config) });
-        self.change_addresses(Owner::Instance(id), addresses, false);
+        // The rows of another router get new indices, even if their lines are equal: those of the former router are gone.
+        let lines = Lines::of(&config);
+        self.tables.instances.insert(id, Instance::new(config));
+        self.change_objects(Owner::Instance(id), lines, false);
     }
 
     fn reconfigure(&mut self, id: InstanceId, config: model::Instance) {
         if self.tables.instances.get(&id).is_some_and(|row| row.config.vmac != config.vmac) {
             self.rename_vmac(id);
         }
-        let addresses = listed(&config);
+        let lines = Lines::of(&config);
         let Some(mut router) = self.router(id) else { return };
         router.reconfigure(config);
         let wanted = router.row.state == State::Master;
-        self.change_addresses(Owner::Instance(id), addresses, wanted);
+        self.change_objects(Owner::Instance(id), lines, wanted);
     }
 
     /// Removes the VMAC, which is then created again under its new name. The instance keeps its state meanwhile.
@@ -155,33 +154,26 @@ impl Vrrp {
         }
         router.stop_announcements();
         router.site.turn.set_timer(TimerKey::Protocol(id), None);
-        self.change_addresses(Owner::Instance(id), Vec::new(), false);
+        self.change_objects(Owner::Instance(id), Lines::default(), false);
         if !keep_vmac {
             self.withdraw_vmac(id);
         }
     }
 
-    /// Replaces the addresses of an owner. Rows of unchanged addresses keep their index and state.
-    fn change_addresses(&mut self, owner: Owner, new: Vec<(model::Address, bool)>, wanted: bool) {
-        let mut numbering = Numbering::new(self.tables.address_indices(owner));
-        let mut old: BTreeSet<AddressId> = self.tables.addresses.ids(owner.index()).into_iter().collect();
-        let mut added = Vec::new();
-        for (address, advertised) in new {
-            let id = (owner.index(), numbering.index_of(&address));
-            old.remove(&id);
-            if self.tables.addresses.change(id, |row| row.advertised = advertised).is_none() {
-                let mut row = Address::new(address, advertised);
-                row.state.wanted = wanted;
-                added.push((id, row));
-            }
-        }
-        self.tables.set_next_address(owner, numbering.next());
-        for id in old {
-            self.site(owner).1.withdraw(ObjectId::Address(id));
-        }
-        for (id, row) in added {
-            self.tables.addresses.insert(id, row);
-        }
+    /// Replaces the addresses, routes and rules of an owner. Rows of unchanged lines keep their index and state.
+    fn change_objects(&mut self, owner: Owner, lines: Lines, wanted: bool) {
+        let Lines { addresses, routes, rules } = lines;
+        let tables = &mut self.tables;
+        let (old_rules, new_rules) = tables.rules.renew(owner.index(), rules, |_, _| {});
+        let (old_routes, new_routes) = tables.routes.renew(owner.index(), routes, |_, _| {});
+        let update = |known: &mut Address, new: Address| known.advertised = new.advertised;
+        let (old_addresses, new_addresses) = tables.addresses.renew(owner.index(), addresses, update);
+        let (_, mut site) = self.site(owner);
+        let gone = old_rules.into_iter().map(ObjectId::Rule).chain(old_routes.into_iter().map(ObjectId::Route));
+        gone.chain(old_addresses.into_iter().map(ObjectId::Address)).for_each(|id| site.withdraw(id));
+        put(&mut self.tables.addresses, new_addresses, wanted);
+        put(&mut self.tables.routes, new_routes, wanted);
+        put(&mut self.tables.rules, new_rules, wanted);
     }
 
     /// Replaces the sync groups. Groups of the same name keep their index and state.
@@ -200,7 +192,7 @@ impl Vrrp {
 
     /// Starts new instances, brings the members of groups into one state, and reconciles addresses and VMACs.
     fn settle(&mut self, started: &[InstanceId]) {
-        self.tables.match_new_addresses();
+        self.tables.match_new_objects();
         self.follow_vmacs();
         if !self.turn.is_running() {
             return self.reassess_all();
@@ -258,5 +250,12 @@ impl Router<'_> {
             let at = self.site.turn.now + interval;
             self.set_deadline(self.row.deadline.map_or(at, |deadline| deadline.min(at)));
         }
+    }
+}
+
+fn put<R: Object>(objects: &mut Objects<R>, added: Vec<(RowId, R)>, wanted: bool) {
+    for (id, mut row) in added {
+        row.state_mut().wanted = wanted;
+        objects.insert(id, row);
     }
 }

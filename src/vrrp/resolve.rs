@@ -6,18 +6,26 @@ use std::net::IpAddr;
 use super::address::Address;
 use super::event::Received;
 use super::held::Held;
+use super::host_route::RouteDevices;
 use super::ids::{InstanceId, Owner};
 use super::interface::{Interface, InterfaceAddress, Interfaces};
 use super::lookup::Lookups;
 use super::rows::Instance;
 use super::tables::Tables;
-use crate::config::model::{Track, TrackerKind};
+use crate::config::model::{self, PROTOCOL_KEEPALIVED, Track, TrackerKind};
+use crate::state::{Managed, Object};
 use crate::track::TrackerId;
 
 impl Tables {
     /// Rebuilds all look-up indexes, after a reload and after all interfaces were read.
     pub(super) fn resolve_all(&mut self) {
         self.lookups = Lookups { by_device: self.devices(), by_tracker: self.listings(), ..Lookups::default() };
+        for (id, row) in self.routes.iter() {
+            if let Some(source) = row.config.source {
+                self.lookups.by_route_source.entry(source).or_default().push(*id);
+            }
+        }
+        self.routing.forget_links();
         self.resolve(Owner::Static);
         for id in self.instance_ids() {
             self.resolve(Owner::Instance(id));
@@ -34,6 +42,9 @@ impl Tables {
         };
         for (id, row) in self.addresses.iter() {
             note_owner(&row.config.device, Owner::of(*id));
+        }
+        for (id, row) in self.routes.iter() {
+            row.device_names().for_each(|name| note_owner(name, Owner::of(*id)));
         }
         let mut note = |name: &str, id: InstanceId| note_owner(name, Owner::Instance(id));
         for (id, row) in self.instances.iter() {
@@ -89,10 +100,38 @@ impl Tables {
         for id in self.addresses.ids(owner.index()) {
             self.addresses.change(id, |row| row.ifindex = index_of(interfaces, instance, &row.config.device));
         }
+        for id in self.routes.ids(owner.index()) {
+            self.routes.change(id, |row| row.devices = devices_of(interfaces, &row.config));
+            if let Some(route) = self.routes.get(&id).and_then(|row| self.routing.route_of(row)).cloned() {
+                self.routing.lead(&mut self.routes, id, &route);
+            }
+        }
     }
 
-    /// Updates which address rows of an owner are installed, from the interface table. Addresses in `inherited` are ours.
-    pub(super) fn match_addresses(&mut self, owner: Owner, inherited: &Held) {
+    /// Updates which rows of an owner are installed, from what the kernel has. Objects in `inherited` are ours.
+    pub(super) fn match_objects(&mut self, owner: Owner, inherited: &Held) {
+        self.match_addresses(owner, inherited);
+        for id in self.routes.ids(owner.index()) {
+            let Some(row) = self.routes.get(&id) else { continue };
+            let known = self
+                .routing
+                .route_of(row)
+                .map(|route| route.key.protocol == PROTOCOL_KEEPALIVED || inherited.has_route(&row.config));
+            if let Some(state) = self.routes.state_mut(id) {
+                state.found(known.is_some(), known == Some(true));
+            }
+        }
+        for id in self.rules.ids(owner.index()) {
+            let Some(row) = self.rules.get(&id) else { continue };
+            let there = row.key().is_some_and(|key| self.routing.has_rule(&key));
+            let ours = row.config.protocol == PROTOCOL_KEEPALIVED || inherited.has_rule(&row.config);
+            if let Some(state) = self.rules.state_mut(id) {
+                state.found(there, ours);
+            }
+        }
+    }
+
+    fn match_addresses(&mut self, owner: Owner, inherited: &Held) {
         for id in self.addresses.ids(owner.index()) {
             let Some(row) = self.addresses.get(&id) else { continue };
             let known = self.installed_address(row);
@@ -110,8 +149,28 @@ impl Tables {
         Some((link, link.addresses.get(row.config.ip, row.kernel_prefix())?))
     }
 
-    /// Updates which new address rows are installed, after a reload.
-    pub(super) fn match_new_addresses(&mut self) {
+    /// Updates which new rows are installed, after a reload.
+    pub(super) fn match_new_objects(&mut self) {
+        self.match_new_addresses();
+        let is_new = |state: &Managed| !state.installed && state.pending.is_none();
+        for id in self.routes.all_ids() {
+            let Some(row) = self.routes.get(&id).filter(|row| is_new(&row.state)) else { continue };
+            let known = self.routing.route_of(row).map(|route| route.key.protocol == PROTOCOL_KEEPALIVED);
+            if let Some(state) = self.routes.state_mut(id) {
+                (state.installed, state.ours) = (known.is_some(), known == Some(true));
+            }
+        }
+        for id in self.rules.all_ids() {
+            let Some(row) = self.rules.get(&id).filter(|row| is_new(&row.state)) else { continue };
+            let there = row.key().is_some_and(|key| self.routing.has_rule(&key));
+            let ours = there && row.config.protocol == PROTOCOL_KEEPALIVED;
+            if let Some(state) = self.rules.state_mut(id) {
+                (state.installed, state.ours) = (there, ours);
+            }
+        }
+    }
+
+    fn match_new_addresses(&mut self) {
         for id in self.addresses.all_ids() {
             let new = |row: &&Address| !row.state.installed && row.state.pending.is_none();
             let Some(row) = self.addresses.get(&id).filter(new) else { continue };
@@ -120,6 +179,11 @@ impl Tables {
                 (state.installed, state.ours) = (known.is_some(), known == Some(true));
             }
         }
+    }
+
+    /// The numbers of the names in a route; `None` while an interface does not exist.
+    pub(super) fn devices_of(&self, config: &model::Route) -> Option<RouteDevices> {
+        devices_of(&self.interfaces, config)
     }
 
     /// The instances with a source address; with `None`, those without any.
@@ -159,6 +223,20 @@ fn index_of(interfaces: &Interfaces, instance: Option<&Instance>, device: &str) 
         Some(instance) => instance.vmac.as_ref().and_then(|vmac| vmac.ifindex),
         None => interfaces.named(device).map(|link| link.index),
     }
+}
+
+/// The numbers of the names in a route; `None` while an interface does not exist.
+fn devices_of(interfaces: &Interfaces, config: &model::Route) -> Option<RouteDevices> {
+    let find = |name: &Option<String>| match name {
+        Some(name) => interfaces.named(name).map(|link| Some(link.index)),
+        None => Some(None),
+    };
+    let vrf_table = match &config.vrf {
+        Some(vrf) => Some(interfaces.named(vrf)?.vrf_table?),
+        None => None,
+    };
+    let hops = config.hops.iter().map(|hop| find(&hop.device)).collect::<Option<_>>()?;
+    Some(RouteDevices { device: find(&config.device)?, hops, vrf_table })
 }
 
 impl Instance {

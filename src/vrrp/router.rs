@@ -7,15 +7,21 @@ use super::faults;
 use super::ids::{GroupId, InstanceId};
 use super::interface::Interfaces;
 use super::lookup::Lookups;
+use super::route::Route;
+use super::routing::Routing;
 use super::rows::{Group, Instance};
+use super::rule::Rule;
 use super::surroundings::Surroundings;
 use super::turn::Turn;
 use crate::state::Objects;
 use crate::track::Trackers;
 
-/// The parts of the tables for reconciling addresses: all address rows, the interface table and the look-up indexes.
+/// The parts of the tables for reconciling objects of the kernel: their rows, what the kernel has, and the look-up indexes.
 pub(super) struct Site<'a> {
     pub(super) addresses: &'a mut Objects<Address>,
+    pub(super) routes: &'a mut Objects<Route>,
+    pub(super) rules: &'a mut Objects<Rule>,
+    pub(super) routing: &'a mut Routing,
     pub(super) interfaces: &'a mut Interfaces,
     pub(super) lookups: &'a mut Lookups,
     pub(super) turn: &'a mut Turn,
@@ -38,6 +44,8 @@ impl Router<'_> {
         Surroundings {
             groups: self.groups,
             addresses: self.site.addresses,
+            routes: self.site.routes,
+            rules: self.site.rules,
             interfaces: self.site.interfaces,
             trackers: self.trackers,
             lacking: self.lacking,

@@ -61,24 +61,17 @@ impl Vrrp {
 
     /// Returns an instance with its surroundings.
     pub(super) fn router(&mut self, id: InstanceId) -> Option<Router<'_>> {
-        let Tables { instances, groups, addresses, interfaces, lookups, trackers, lacking, .. } = &mut self.tables;
-        let row = instances.get_mut(&id)?;
-        Some(Router {
-            id,
-            row,
-            groups,
-            trackers,
-            lacking,
-            site: Site { addresses, interfaces, lookups, turn: &mut self.turn },
-        })
+        let Tables {
+            instances, groups, trackers, lacking, addresses, routes, rules, routing, interfaces, lookups, ..
+        } = &mut self.tables;
+        let site = Site { addresses, routes, rules, routing, interfaces, lookups, turn: &mut self.turn };
+        Some(Router { id, row: instances.get_mut(&id)?, groups, trackers, lacking, site })
     }
 
-    /// Returns the address rows, with the instance that is their owner; static addresses have none.
+    /// Returns the rows about objects of the kernel, with the instance that is their owner; static objects have none.
     pub(super) fn site(&mut self, owner: Owner) -> (Option<&Instance>, Site<'_>) {
-        let Tables { instances, addresses, interfaces, lookups, .. } = &mut self.tables;
-        (
-            owner.instance().and_then(|id| instances.get(&id)),
-            Site { addresses, interfaces, lookups, turn: &mut self.turn },
-        )
+        let Tables { instances, addresses, routes, rules, routing, interfaces, lookups, .. } = &mut self.tables;
+        let instance = owner.instance().and_then(|id| instances.get(&id));
+        (instance, Site { addresses, routes, rules, routing, interfaces, lookups, turn: &mut self.turn })
     }
 }

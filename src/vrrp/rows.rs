@@ -11,7 +11,6 @@ use super::recent::Recent;
 use super::state::State;
 use super::vmac_row::Vmac;
 use crate::config::model;
-use crate::state::NextIndex;
 
 /// A row of vrrpInstanceTable: configuration and state of a virtual router.
 #[derive(Clone, Debug)]
@@ -71,8 +70,6 @@ pub struct Instance {
     pub sequence: u32,
     /// `auth_type AH`: a previous run of the daemon may have sent or accepted numbers up to this; 0 = unknown.
     pub reserved_sequence: u32,
-    /// Position of its next new address.
-    pub(super) next_address: NextIndex,
     /// Counters.
     pub counters: Counters,
     /// The predecessor of this process was master when it crashed.
@@ -109,7 +106,6 @@ impl Instance {
             old_checksum: false,
             sequence: 0,
             reserved_sequence: 0,
-            next_address: NextIndex::default(),
             counters: Counters::default(),
             resumes_master: false,
             config,

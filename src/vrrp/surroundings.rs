@@ -5,7 +5,9 @@ use snmp::Table;
 use super::address::Address;
 use super::ids::GroupId;
 use super::interface::Interfaces;
+use super::route::Route;
 use super::rows::{Group, Instance};
+use super::rule::Rule;
 use crate::state::Objects;
 use crate::track::Trackers;
 
@@ -14,6 +16,8 @@ use crate::track::Trackers;
 pub(super) struct Surroundings<'a> {
     pub(super) groups: &'a Table<GroupId, Group>,
     pub(super) addresses: &'a Objects<Address>,
+    pub(super) routes: &'a Objects<Route>,
+    pub(super) rules: &'a Objects<Rule>,
     pub(super) interfaces: &'a Interfaces,
     pub(super) trackers: &'a Trackers,
     /// Capabilities that VRRP needs and the process does not have.

@@ -5,16 +5,18 @@ use std::net::IpAddr;
 use snmp::Table;
 
 use super::address::Address;
-use super::ids::{AddressId, GroupId, InstanceId, Owner};
+use super::ids::{AddressId, GroupId, InstanceId, STATIC};
 use super::indices::{Indices, Next};
 use super::interface::Interfaces;
 use super::lookup::Lookups;
 use super::recent::Recent;
+use super::route::Route;
+use super::routing::Routing;
 use super::rows::{Group, Instance, Member};
+use super::rule::Rule;
 use super::surroundings::Surroundings;
 use crate::config::lvs::SyncDaemon;
-use crate::config::model;
-use crate::state::{self, NextIndex, Objects};
+use crate::state::{self, Objects};
 use crate::system::System;
 use crate::track::{Links, Trackers};
 
@@ -35,6 +37,12 @@ pub struct Tables {
     pub instances: Table<InstanceId, Instance>,
     /// vrrpAddressTable.
     pub addresses: Objects<Address>,
+    /// vrrpRouteTable, with the next hops of vrrpRouteNextHopTable.
+    pub routes: Objects<Route>,
+    /// vrrpRuleTable.
+    pub rules: Objects<Rule>,
+    /// The routes and rules of the kernel with protocols of ours.
+    pub(super) routing: Routing,
     /// Capabilities that VRRP needs and the process does not have, for example `CAP_NET_ADMIN`.
     pub lacking: Vec<String>,
     /// `lvs_sync_daemon`.
@@ -67,6 +75,8 @@ impl Tables {
         Surroundings {
             groups: &self.groups,
             addresses: &self.addresses,
+            routes: &self.routes,
+            rules: &self.rules,
             interfaces: &self.interfaces,
             trackers: &self.trackers,
             lacking: &self.lacking,
@@ -88,43 +98,20 @@ impl Tables {
 
     /// Returns the present row indices. They only change with the configuration.
     pub fn indices(&self) -> Indices {
-        let owners = self.instances.keys().copied().map(Owner::Instance).chain([Owner::Static]);
         let rows = self.instances.iter().map(|(id, row)| (row.config.name.clone(), id.0)).collect();
+        let owners = || self.instances.keys().map(|id| id.0).chain([STATIC]);
         Indices {
             instances: state::Indices { rows, next: self.next.instance },
             groups: self.group_indices(),
             trackers: self.trackers.indices(),
-            addresses: owners.map(|owner| (owner.index(), self.address_indices(owner))).collect(),
+            addresses: owners().map(|owner| (owner, self.addresses.indices(owner))).collect(),
+            routes: owners().map(|owner| (owner, self.routes.indices(owner))).collect(),
+            rules: owners().map(|owner| (owner, self.rules.indices(owner))).collect(),
         }
     }
 
     pub(super) fn group_indices(&self) -> state::Indices<String> {
         let rows = self.groups.iter().map(|(id, row)| (row.config.name.clone(), id.0)).collect();
         state::Indices { rows, next: self.next.group }
-    }
-
-    pub(super) fn address_indices(&self, owner: Owner) -> state::Indices<model::Address> {
-        let rows =
-            self.addresses.of(&owner.index()).map(|((_, position), row)| (row.config.clone(), *position)).collect();
-        state::Indices { rows, next: self.next_address(owner) }
-    }
-
-    /// The position of the next new address of an owner.
-    pub(super) fn next_address(&self, owner: Owner) -> NextIndex {
-        match owner {
-            Owner::Static => self.next.static_address,
-            Owner::Instance(id) => self.instances.get(&id).map(|row| row.next_address).unwrap_or_default(),
-        }
-    }
-
-    /// Sets [`Tables::next_address`].
-    pub(super) fn set_next_address(&mut self, owner: Owner, next: NextIndex) {
-        let place = match owner {
-            Owner::Static => Some(&mut self.next.static_address),
-            Owner::Instance(id) => self.instances.get_mut(&id).map(|row| &mut row.next_address),
-        };
-        if let Some(place) = place {
-            *place = next;
-        }
     }
 }

@@ -81,7 +81,7 @@ impl Vrrp {
 
     fn vmac_changed(&mut self, id: InstanceId) {
         self.tables.resolve(Owner::Instance(id));
-        self.tables.match_addresses(Owner::Instance(id), &self.inherited);
+        self.tables.match_objects(Owner::Instance(id), &self.inherited);
         self.reconcile_vmac(id);
         self.reassess(id);
         self.start_late(id);

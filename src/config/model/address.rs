@@ -20,6 +20,22 @@ impl Family {
     }
 }
 
+/// The network of an address: the address with cleared host bits, and the prefix length.
+pub fn network((ip, prefix): (IpAddr, u8)) -> (IpAddr, u8) {
+    let cleared = |bits: u32| bits.saturating_sub(prefix.into());
+    let ip = match ip {
+        IpAddr::V4(ip) => {
+            let mask = u32::MAX.checked_shl(cleared(32)).unwrap_or(0);
+            IpAddr::V4((u32::from(ip) & mask).into())
+        }
+        IpAddr::V6(ip) => {
+            let mask = u128::MAX.checked_shl(cleared(128)).unwrap_or(0);
+            IpAddr::V6((u128::from(ip) & mask).into())
+        }
+    };
+    (ip, prefix)
+}
+
 /// One line of `virtual_ipaddress`, `virtual_ipaddress_excluded` or `static_ipaddress`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Address {

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub use address::{Address, Family};
+pub use address::{Address, Family, network};
 pub use bfd::BfdInstance;
 pub use process::ProcessSettings;
 pub use route::{

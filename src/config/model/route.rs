@@ -244,3 +244,14 @@ pub struct Tunnel {
     /// `flags`.
     pub flags: Option<u16>,
 }
+
+impl Route {
+    /// Destination and next hop, for messages.
+    pub fn brief(&self) -> String {
+        let (ip, length) = self.destination;
+        let via = self.via.map_or(String::new(), |via| format!(" via {via}"));
+        let device = self.device.as_ref().map_or(String::new(), |device| format!(" dev {device}"));
+        let table = if self.table == TABLE_MAIN { String::new() } else { format!(" table {}", self.table) };
+        format!("{ip}/{length}{via}{device}{table}")
+    }
+}

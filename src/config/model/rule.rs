@@ -115,3 +115,13 @@ impl RuleAction {
         }
     }
 }
+
+impl Rule {
+    /// Preference and selectors, for messages.
+    pub fn brief(&self) -> String {
+        let network = |word: &str, network: Option<(IpAddr, u8)>| {
+            network.map_or(String::new(), |(ip, length)| format!(" {word} {ip}/{length}"))
+        };
+        format!("of preference {}{}{}", self.preference, network("from", self.from), network("to", self.to))
+    }
+}

@@ -35,6 +35,7 @@ impl VrrpProcess {
                     let links = &self.vrrp.tables().interfaces;
                     self.requests.extend(translate::withdrawal(&row, secondaries, links));
                 }
+                Action::Route(..) | Action::WithdrawRoute(_) | Action::Rule(..) | Action::WithdrawRule(_) => {}
                 Action::Vmac { id, op, link } => {
                     // The queue cannot be full: each row has at most one request in it.
                     let _ = self.vmacs.submit(vec![translate::vmac_request(id, op, *link)]);

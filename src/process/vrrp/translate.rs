@@ -29,6 +29,7 @@ fn interface(link: &Link) -> Interface {
         noarp: link.noarp,
         mtu: link.mtu,
         mac: link.mac,
+        vrf_table: None,
         macvlan: (link.kind == "macvlan").then(|| Macvlan { base: link.base, private: link.macvlan_mode == Some(1) }),
         addresses: Default::default(),
     }

@@ -5,11 +5,12 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use crate::config::model::{Address, Config, Family, Garp, Global, Instance, Scripts, StartState, SyncGroup, Version};
-use crate::state::{Done, Op};
+use crate::state::{Done, Object, Op};
 use crate::track::ScriptEnd;
 use crate::vrrp::{
-    Action, AddressId, Change, Checkpoint, Event, InstanceId, Interface, InterfaceAddress, KernelAddress, Macvlan,
-    ObjectId, Received, Secondaries, State, Tables, TimerKey, Vrrp, WantedVmac,
+    Action, AddressId, Change, Checkpoint, Event, HostHop, HostRoute, InstanceId, Interface, InterfaceAddress,
+    KernelAddress, Macvlan, ObjectId, Received, Route, RouteKey, RuleKey, Secondaries, State, Tables, TimerKey, Vrrp,
+    WantedVmac,
 };
 use crate::wire::{ah, ipv4};
 
@@ -113,8 +114,40 @@ enum Request {
     Address(Option<AddressId>, Op, (IpAddr, u8), u32),
     /// Instance (`None`: withdrawn), operation and VMAC.
     Vmac(Option<InstanceId>, Op, Box<WantedVmac>),
+    /// Row (`None`: withdrawn), operation, and the route or rule.
+    Routing(Option<ObjectId>, Op, Entry),
     /// Row of a running script, and its exit status.
     Script(u32, i32),
+}
+
+/// A route with its placing, or a rule, of the simulated kernel.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Entry {
+    Route(HostRoute),
+    Rule(RuleKey),
+}
+
+impl Entry {
+    fn of_route(row: &Route) -> Entry {
+        let devices = row.devices.clone().unwrap();
+        let (via, ifindex) = (row.config.via, devices.device.unwrap_or(IFINDEX));
+        let (key, source) = (RouteKey::of(&row.config, devices.vrf_table), row.config.source);
+        Entry::Route(HostRoute { key, source, hops: vec![HostHop { via, ifindex }] })
+    }
+
+    /// Whether it takes the place of another entry.
+    fn replaces(&self, other: &Entry) -> bool {
+        matches!((self, other), (Entry::Route(ours), Entry::Route(other)) if ours.key == other.key)
+    }
+
+    fn event(self, op: Op) -> Event<'static> {
+        match (self, op) {
+            (Entry::Route(route), Op::Add) => Event::RouteAdded(route),
+            (Entry::Route(route), Op::Remove) => Event::RouteGone(route),
+            (Entry::Rule(rule), Op::Add) => Event::RuleAdded(rule),
+            (Entry::Rule(rule), Op::Remove) => Event::RuleGone(rule),
+        }
+    }
 }
 
 /// An advert on the wire.
@@ -156,6 +189,12 @@ pub struct Router {
     pub host: BTreeSet<(IpAddr, u8)>,
     /// Whether its kernel marks addresses set by keepalived.
     pub marks: bool,
+    /// Routes and rules in its kernel.
+    pub routing: Vec<Entry>,
+    /// The kernel refuses routes and rules with this error, if any.
+    pub refuses_routing: Option<String>,
+    /// Requests for objects of the kernel, in order.
+    pub requests: Vec<(ObjectId, Op)>,
     /// Secondary addresses that each removal request wanted to keep.
     pub spared: Vec<Secondaries>,
     /// The kernel refuses every address request with this error, if any.
@@ -274,6 +313,9 @@ impl Lan {
             kernel: BTreeSet::new(),
             host: BTreeSet::from([(ip, 24)]),
             marks: true,
+            routing: Vec::new(),
+            refuses_routing: None,
+            requests: Vec::new(),
             spared: Vec::new(),
             refuses_addresses: None,
             mtu: 1500,
@@ -306,6 +348,14 @@ impl Lan {
         let router = &self.routers[at];
         let vmacs = router.vmacs.keys().map(|index| router.vmac(*index));
         let links = std::iter::once(router.link(true)).chain(vmacs).collect();
+        let (mut routes, mut rules) = (Vec::new(), Vec::new());
+        for entry in router.routing.clone() {
+            match entry {
+                Entry::Route(route) => routes.push(route),
+                Entry::Rule(rule) => rules.push(rule),
+            }
+        }
+        self.event(at, Event::Routing { routes, rules });
         self.event(at, Event::Interfaces(links));
         self.event(at, Event::Start);
     }
@@ -343,6 +393,7 @@ impl Lan {
                 Action::Timer(key, Some(time)) => drop(router.timers.insert(key, time)),
                 Action::Timer(key, None) => drop(router.timers.remove(&key)),
                 Action::Address(id, op, secondaries) => {
+                    router.requests.push((ObjectId::Address(id), op));
                     router.spared.extend((op == Op::Remove).then_some(secondaries));
                     let row = router.vrrp.tables.addresses.get(&id).unwrap();
                     let address = (row.config.ip, row.config.prefix);
@@ -354,6 +405,26 @@ impl Lan {
                     let address = (row.config.ip, row.config.prefix);
                     let request = Request::Address(None, Op::Remove, address, row.ifindex.unwrap());
                     router.answers.push_back((now + router.kernel_delay, request));
+                }
+                Action::Route(id, op) => {
+                    let id_of = ObjectId::Route(id);
+                    router.requests.push((id_of, op));
+                    let entry = Entry::of_route(router.vrrp.tables.routes.get(&id).unwrap());
+                    router.answers.push_back((now + router.kernel_delay, Request::Routing(Some(id_of), op, entry)));
+                }
+                Action::WithdrawRoute(row) => {
+                    let entry = Entry::of_route(&row);
+                    router.answers.push_back((now + router.kernel_delay, Request::Routing(None, Op::Remove, entry)));
+                }
+                Action::Rule(id, op) => {
+                    let id_of = ObjectId::Rule(id);
+                    router.requests.push((id_of, op));
+                    let entry = Entry::Rule(router.vrrp.tables.rules.get(&id).unwrap().key().unwrap());
+                    router.answers.push_back((now + router.kernel_delay, Request::Routing(Some(id_of), op, entry)));
+                }
+                Action::WithdrawRule(row) => {
+                    let entry = Entry::Rule(row.key().unwrap());
+                    router.answers.push_back((now + router.kernel_delay, Request::Routing(None, Op::Remove, entry)));
                 }
                 Action::Vmac { id, op, link } => {
                     let delay = router.vmac_delays.pop_front().unwrap_or(router.kernel_delay);
@@ -410,6 +481,7 @@ impl Lan {
         if let Some((_, request)) = router.answers.pop_front_if(|(time, _)| *time <= now) {
             return match request {
                 Request::Address(id, op, address, ifindex) => self.answer_address(at, id, op, address, ifindex),
+                Request::Routing(id, op, entry) => self.answer_routing(at, id, op, entry),
                 Request::Vmac(id, op, link) => self.answer_vmac(at, id, op, link),
                 Request::Script(id, status) => self.event(at, Event::ScriptEnded(id, ScriptEnd::Exited(status))),
             };
@@ -447,6 +519,33 @@ impl Lan {
             let done = if changed { Done::Changed } else { Done::AlreadySo };
             self.event(at, Event::Done { id: ObjectId::Address(id), op, result: Ok(done) });
         }
+    }
+
+    fn answer_routing(&mut self, at: usize, id: Option<ObjectId>, op: Op, entry: Entry) {
+        let router = &mut self.routers[at];
+        if let (Some(id), Some(error)) = (id, router.refuses_routing.clone()) {
+            return self.event(at, Event::Done { id, op, result: Err(error) });
+        }
+        let changed = self.change_routing(at, op, entry);
+        if let Some(id) = id {
+            let done = if changed { Done::Changed } else { Done::AlreadySo };
+            self.event(at, Event::Done { id, op, result: Ok(done) });
+        }
+    }
+
+    /// Sets or removes a route or rule, and reports that as the kernel does: a replaced route is not reported as removed.
+    pub fn change_routing(&mut self, at: usize, op: Op, entry: Entry) -> bool {
+        let routing = &mut self.routers[at].routing;
+        let there = routing.contains(&entry);
+        if there == (op == Op::Add) {
+            return false;
+        }
+        routing.retain(|other| *other != entry && !(op == Op::Add && entry.replaces(other)));
+        if op == Op::Add {
+            routing.push(entry.clone());
+        }
+        self.event(at, entry.event(op));
+        true
     }
 
     /// Delivers all notifications about addresses that were held back.

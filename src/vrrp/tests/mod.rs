@@ -11,6 +11,7 @@ mod interfaces;
 mod lan;
 mod packets;
 mod reload;
+mod routes;
 mod statics;
 mod storm;
 mod strangers;

@@ -45,12 +45,8 @@ fn a_static_address_that_the_kernel_refuses_is_a_fault_of_instances_that_track_i
     lan.steal(0, "10.0.9.9");
     lan.run(ms(100));
     assert_eq!(states(&lan), wanted);
-    let fault = Fault::StaticAddress {
-        ip: "10.0.9.9".parse().unwrap(),
-        prefix: 32,
-        device: "eth0".to_owned(),
-        refusal: Some("Permission denied".to_owned()),
-    };
+    let refusal = Some("Permission denied".to_owned());
+    let fault = Fault::Static { object: "address 10.0.9.9/32 on eth0".to_owned(), refusal };
     let reported = lan.routers[0].changes.iter().any(|(time, change)| {
         let cause = Cause::Fault(fault.clone());
         *time >= stolen && matches!(change, Change::Instance { to: State::Fault, cause: why, .. } if *why == cause)
