@@ -41,6 +41,7 @@ mod request_socket;
 mod resync;
 mod rtnetlink;
 mod secondaries;
+mod sources;
 pub mod sysctl;
 mod tables;
 mod vmac;

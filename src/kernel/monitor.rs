@@ -2,12 +2,13 @@
 //!
 //! The kernel drops notifications when the socket's buffer is full and reports that once (`ENOBUFS`); it continues to
 //! drop notifications silently until the socket has been read empty. So after an overflow the monitor first reads the
-//! socket empty and then dumps links and addresses. The dump and the notifications are ordered, as they share a socket:
+//! socket empty and then dumps its tables one after the other. The dump and the notifications are ordered, as they share
+//! a socket:
 //!
 //! ```text
-//! Watching --overflow--> Draining --queue empty--> Links --DONE--> Addresses --DONE--> Watching
-//!                           ^                        |                 |
-//!                           +---- overflow, error, or tables changed during the dump
+//! Watching --overflow--> Draining --queue empty--> Dumping 0 --DONE--> Dumping 1 --DONE--> ... --DONE--> Watching
+//!                           ^                          |                   |
+//!                           +------ overflow, error, or the table changed during the dump
 //! ```
 //!
 //! Notifications that arrive during a dump are passed on at once. They are also applied to the result of the dump, as
@@ -20,16 +21,12 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use super::attributes::{Attributes, i32_at};
+use super::attributes::i32_at;
 use super::event::KernelEvent;
-use super::netlink::{
-    Message, NLM_F_DUMP, NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR, NLMSG_OVERRUN, NetlinkSocket, encode, messages,
-};
+use super::netlink::{Message, NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR, NLMSG_OVERRUN, NetlinkSocket, messages};
 use super::resync::Dump;
-use super::rtnetlink::{
-    IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS, RTM_DELADDR, RTM_DELLINK, RTM_GETADDR, RTM_GETLINK, RTM_NEWADDR,
-    RTM_NEWLINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_LINK,
-};
+use super::rtnetlink::{RTM_DELADDR, RTM_DELLINK, RTM_NEWADDR, RTM_NEWLINK};
+use super::sources::{ADDRESSES, LINKS, Source};
 use super::tables::{Addr, Link};
 use crate::reactor::clock;
 
@@ -48,6 +45,8 @@ pub struct Monitor {
     buffer: Vec<u8>,
     /// Events found while opening.
     ready: Vec<KernelEvent>,
+    /// The watched tables, in the order of their dumps.
+    sources: Vec<&'static Source>,
     phase: Phase,
     dump: Dump,
     seq: u32,
@@ -60,8 +59,8 @@ pub struct Monitor {
 enum Phase {
     Watching,
     Draining,
-    Links,
-    Addresses,
+    /// The table that is dumped: its number in `sources`.
+    Dumping(usize),
 }
 
 impl Monitor {
@@ -74,13 +73,15 @@ impl Monitor {
 
     /// As [`open`](Monitor::open), with a receive buffer of `buffer` octets (the kernel doubles it).
     pub fn with_buffer(timeout: Duration, buffer: usize) -> io::Result<Monitor> {
-        let groups = [RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR];
+        let sources: Vec<&'static Source> = vec![&LINKS, &ADDRESSES];
+        let groups: Vec<u32> = sources.iter().flat_map(|source| source.groups).copied().collect();
         let socket = NetlinkSocket::listen(&groups, buffer)?;
         let mut monitor = Monitor {
             port: socket.port()?,
             socket,
             buffer: vec![0; DATAGRAM],
             ready: Vec::new(),
+            sources,
             phase: Phase::Draining,
             dump: Dump::default(),
             seq: 0,
@@ -137,8 +138,8 @@ impl Monitor {
                     }
                 }
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => match self.phase {
-                    Phase::Draining => self.start_dump()?,
-                    Phase::Watching | Phase::Links | Phase::Addresses => return Ok(false),
+                    Phase::Draining => self.start_dump(events)?,
+                    Phase::Watching | Phase::Dumping(_) => return Ok(false),
                 },
                 Err(e) if e.raw_os_error() == Some(Errno::ENOBUFS as i32) || e.kind() == io::ErrorKind::InvalidData => {
                     self.overflowed();
@@ -156,7 +157,7 @@ impl Monitor {
             if message.seq == self.seq {
                 self.handle_reply(message, events)?;
             }
-        } else if let Some(event) = notification(message) {
+        } else if let Some(event) = decode(message) {
             if self.phase != Phase::Watching {
                 self.dump.note(&event);
             }
@@ -167,29 +168,18 @@ impl Monitor {
 
     /// Handles a message of the running dump.
     fn handle_reply(&mut self, message: &Message<'_>, events: &mut Vec<KernelEvent>) -> io::Result<()> {
+        let Phase::Dumping(at) = self.phase else { return Ok(()) };
         self.dump.interrupted |= message.flags & NLM_F_DUMP_INTR != 0;
-        match (message.kind, self.phase) {
-            (RTM_NEWLINK, Phase::Links) => self.dump.links.extend(Link::read(message.payload)),
-            (RTM_NEWADDR, Phase::Addresses) => {
-                self.dump.addresses.extend(Addr::read(message.payload));
-            }
-            (NLMSG_DONE, Phase::Links | Phase::Addresses)
-                if i32_at(message.payload, 0).is_some_and(|error| error < 0) =>
-            {
+        match message.kind {
+            NLMSG_DONE if i32_at(message.payload, 0).is_some_and(|error| error < 0) => {
                 return self.dump_failed(i32_at(message.payload, 0));
             }
             // Rows may have been skipped: dump again. This does not count as a failure.
-            (NLMSG_DONE, Phase::Links | Phase::Addresses) if self.dump.interrupted => {
-                self.phase = Phase::Draining;
-            }
-            (NLMSG_DONE, Phase::Links) => self.start_addresses()?,
-            (NLMSG_DONE, Phase::Addresses) => {
-                self.phase = Phase::Watching;
-                self.failures = 0;
-                events.push(KernelEvent::Snapshot(mem::take(&mut self.dump).finish()));
-            }
-            (NLMSG_ERROR, Phase::Links | Phase::Addresses) => {
-                return self.dump_failed(i32_at(message.payload, 0));
+            NLMSG_DONE if self.dump.interrupted => self.phase = Phase::Draining,
+            NLMSG_DONE => self.dump_table(at.saturating_add(1), events)?,
+            NLMSG_ERROR => return self.dump_failed(i32_at(message.payload, 0)),
+            kind if self.sources.get(at).is_some_and(|source| source.has(kind, message.payload)) => {
+                self.dump.rows.extend(decode(message));
             }
             _ => {}
         }
@@ -211,18 +201,23 @@ impl Monitor {
         Ok(())
     }
 
-    fn start_dump(&mut self) -> io::Result<()> {
+    /// Requests a dump of all tables.
+    fn start_dump(&mut self, events: &mut Vec<KernelEvent>) -> io::Result<()> {
         self.dump = Dump::default();
-        self.seq = self.seq.wrapping_add(1).max(1);
-        self.socket.send(&link_dump(self.seq))?;
-        self.phase = Phase::Links;
-        Ok(())
+        self.dump_table(0, events)
     }
 
-    fn start_addresses(&mut self) -> io::Result<()> {
+    /// Requests the dump of the table with this number; after the last one the snapshot is complete.
+    fn dump_table(&mut self, at: usize, events: &mut Vec<KernelEvent>) -> io::Result<()> {
+        let Some(source) = self.sources.get(at) else {
+            self.phase = Phase::Watching;
+            self.failures = 0;
+            events.push(KernelEvent::Snapshot(mem::take(&mut self.dump).finish()));
+            return Ok(());
+        };
         self.seq = self.seq.wrapping_add(1).max(1);
-        self.socket.send(&address_dump(self.seq))?;
-        self.phase = Phase::Addresses;
+        self.socket.send(&source.dump(self.seq))?;
+        self.phase = Phase::Dumping(at);
         Ok(())
     }
 }
@@ -233,8 +228,8 @@ impl AsRawFd for Monitor {
     }
 }
 
-/// Decodes a notification.
-fn notification(message: &Message<'_>) -> Option<KernelEvent> {
+/// Decodes a notification or a row of a dump.
+fn decode(message: &Message<'_>) -> Option<KernelEvent> {
     match message.kind {
         RTM_NEWLINK => Link::read(message.payload).map(KernelEvent::Link),
         RTM_DELLINK => {
@@ -246,22 +241,10 @@ fn notification(message: &Message<'_>) -> Option<KernelEvent> {
     }
 }
 
-fn link_dump(seq: u32) -> Vec<u8> {
-    // struct ifinfomsg.
-    let mut payload = Attributes::after(&[0; 16]);
-    payload.put(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS.to_ne_bytes());
-    encode(RTM_GETLINK, NLM_F_DUMP, seq, payload.octets())
-}
-
-fn address_dump(seq: u32) -> Vec<u8> {
-    // struct ifaddrmsg.
-    encode(RTM_GETADDR, NLM_F_DUMP, seq, &[0; 8])
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::event::Snapshot;
-    use super::super::netlink::{NLM_F_DUMP_INTR, messages};
+    use super::super::netlink::NLM_F_DUMP_INTR;
     use super::*;
 
     const TIMEOUT: Duration = Duration::from_secs(10);
@@ -318,7 +301,7 @@ mod tests {
     #[test]
     fn notifications_during_a_dump_correct_it() {
         let mut script = Script::new();
-        script.monitor.phase = Phase::Links;
+        script.monitor.phase = Phase::Dumping(0);
         script.reply(RTM_NEWLINK, 2, &link(1, "stays", false)).notify(RTM_DELLINK, &link(2, "goes", false));
         script.notify(RTM_NEWLINK, &link(3, "comes", true)).notify(RTM_NEWLINK, &link(1, "stays", true));
         // The dump still has the state from before the notifications.
@@ -335,10 +318,10 @@ mod tests {
     fn an_interrupted_dump_is_discarded() {
         for at in 0..4 {
             let mut script = Script::new();
-            script.monitor.phase = Phase::Links;
+            script.monitor.phase = Phase::Dumping(0);
             let flags = |n| if n == at { NLM_F_DUMP_INTR | 2 } else { 2 };
             script.reply(RTM_NEWLINK, flags(0), &link(1, "a", true)).reply(NLMSG_DONE, flags(1), DONE);
-            if script.monitor.phase == Phase::Addresses {
+            if script.monitor.phase == Phase::Dumping(1) {
                 script.reply(RTM_NEWADDR, flags(2), &[2, 24, 0, 0, 1, 0, 0, 0]).reply(NLMSG_DONE, flags(3), DONE);
             }
             assert_eq!(script.monitor.phase, Phase::Draining, "interrupted at {at}");
@@ -351,7 +334,7 @@ mod tests {
         let mut script = Script::new();
         let busy = (-(Errno::EBUSY as i32)).to_ne_bytes();
         for failure in 0..=DUMP_FAILURES {
-            script.monitor.phase = Phase::Links;
+            script.monitor.phase = Phase::Dumping(0);
             let (seq, port) = (script.monitor.seq, script.monitor.port);
             let kind = if failure % 2 == 0 { NLMSG_ERROR } else { NLMSG_DONE };
             let message = Message { kind, flags: 0, seq, port, payload: &busy };
@@ -364,12 +347,12 @@ mod tests {
     #[test]
     fn rows_of_an_abandoned_dump_are_not_in_the_snapshot() {
         let mut script = Script::new();
-        script.monitor.phase = Phase::Links;
+        script.monitor.phase = Phase::Dumping(0);
         let (seq, port) = (script.monitor.seq - 1, script.monitor.port);
         let old = link(9, "old", true);
         script.handle(Message { kind: RTM_NEWLINK, flags: 2, seq, port, payload: &old });
         script.handle(Message { kind: NLMSG_DONE, flags: 2, seq, port, payload: DONE });
-        assert_eq!(script.monitor.phase, Phase::Links);
+        assert_eq!(script.monitor.phase, Phase::Dumping(0));
         script.handle(Message { kind: NLMSG_OVERRUN, flags: 0, seq: 0, port: 0, payload: &[] });
         assert_eq!((script.monitor.phase, script.monitor.overflows()), (Phase::Draining, 1));
         // The rest of a dump after an overrun is read and ignored.
@@ -382,15 +365,5 @@ mod tests {
         let Some(KernelEvent::Snapshot(snapshot)) = events.last() else { panic!("{events:?}") };
         assert!(snapshot.links.iter().any(|link| link.name == "lo"));
         assert!(snapshot.links.iter().all(|link| link.name != "old"));
-    }
-
-    #[test]
-    fn requests_have_the_dump_flags() {
-        for (bytes, kind, length) in [(link_dump(5), RTM_GETLINK, 24), (address_dump(5), RTM_GETADDR, 8)] {
-            let request = messages(&bytes).next().unwrap();
-            assert_eq!((request.kind, request.seq, request.payload.len()), (kind, 5, length));
-            // NLM_F_REQUEST and NLM_F_DUMP.
-            assert_eq!(request.flags, 0x301);
-        }
     }
 }

@@ -8,10 +8,8 @@ use super::tables::{Addr, AddrKey, Link};
 /// A running dump, and the notifications received since it was requested.
 #[derive(Debug, Default)]
 pub(super) struct Dump {
-    /// Links, in the kernel's order.
-    pub(super) links: Vec<Link>,
-    /// Addresses, in the kernel's order.
-    pub(super) addresses: Vec<Addr>,
+    /// Dumped rows, in the kernel's order.
+    pub(super) rows: Vec<KernelEvent>,
     /// The tables changed during the dump (`NLM_F_DUMP_INTR`): rows may be missing.
     pub(super) interrupted: bool,
     latest_links: Latest<u32, Link>,
@@ -32,9 +30,17 @@ impl Dump {
 
     /// The current state: the last notification of a row takes precedence over the dump.
     pub(super) fn finish(self) -> Snapshot {
+        let mut dumped = Snapshot::default();
+        for row in self.rows {
+            match row {
+                KernelEvent::Link(link) => dumped.links.push(link),
+                KernelEvent::Address(address) => dumped.addresses.push(address),
+                KernelEvent::LinkGone { .. } | KernelEvent::AddressGone(_) | KernelEvent::Snapshot(_) => {}
+            }
+        }
         Snapshot {
-            links: self.latest_links.apply(self.links, |link| link.index),
-            addresses: self.latest_addresses.apply(self.addresses, Addr::key),
+            links: self.latest_links.apply(dumped.links, |link| link.index),
+            addresses: self.latest_addresses.apply(dumped.addresses, Addr::key),
         }
     }
 }
