@@ -15,8 +15,19 @@ pub(super) static VIRTUAL_ROUTE: &[Keyword] = &[
 ];
 
 /// Type of the route, an optional first word.
-const TYPE: Term =
-    Opt(OneOf(&["unicast", "local", "broadcast", "multicast", "throw", "unreachable", "prohibit", "blackhole", "nat"]));
+const TYPE: Term = Opt(OneOf(&[
+    "unicast",
+    "local",
+    "broadcast",
+    "multicast",
+    "throw",
+    "unreachable",
+    "prohibit",
+    "blackhole",
+    "nat",
+    "anycast",
+    "xresolve",
+]));
 
 /// Words of static routes only.
 #[rustfmt::skip]
@@ -60,11 +71,11 @@ static WORDS: &[Keyword] = &[
     kw("rto_min", NotYet, &[Opt(OneOf(&["lock"])), One(Time)], "[lock] TIME", "milliseconds, or with the unit s or ms", "", "", "shortest retransmission timeout"),
     kw("initcwnd", NotYet, COUNT, "N", "0..4294967295", "", "", "initial congestion window"),
     kw("initrwnd", NotYet, COUNT, "N", "0..4294967295", "", "", "initial receive window"),
-    kw("features", NotYet, &[One(OneOf(&["ecn"]))], "ecn", "", "", "", "features of connections"),
+    kw("features", NotYet, &[One(OneOf(&["ecn"]))], "ecn", "", "", "", "features of connections").lenient(Lenience::WrongOption),
     kw("quickack", NotYet, &[One(Uint(0, 1))], "0|1", "", "", "", "quick acknowledgements"),
     kw("congctl", NotYet, &[Opt(OneOf(&["lock"])), One(Text)], "[lock] NAME", "", "", "", "congestion control algorithm"),
     kw("pref", NotYet, &[One(OneOf(&["low", "medium", "high"]))], "low|medium|high", "IPv6 only", "", "", "router preference"),
-    kw("ttl-propagate", NotYet, &[One(OneOf(&["enabled", "disabled"]))], "enabled|disabled", "", "", "", "MPLS TTL propagation"),
+    kw("ttl-propagate", NotYet, &[One(OneOf(&["enabled", "disabled"]))], "enabled|disabled", "", "", "", "MPLS TTL propagation").lenient(Lenience::WrongOption),
     kw("fastopen_no_cookie", NotYet, &[One(Uint(0, 1))], "0|1", "", "", "", "TCP Fast Open without a cookie"),
     kw("add", NotYet, FLAG, "", "", "replace an equal route", "", "add the route only if there is no equal one"),
     kw("prepend", NotYet, FLAG, "", "", "", "", "put the route before equal ones"),

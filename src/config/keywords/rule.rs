@@ -15,7 +15,8 @@ pub(super) static VIRTUAL_RULE: &[Keyword] = &[
 ];
 
 /// Type of the rule, an optional first word.
-const TYPE: Term = Opt(OneOf(&["unicast", "blackhole", "prohibit", "unreachable"]));
+const TYPE: Term = Opt(OneOf(KINDS));
+const KINDS: &[&str] = &["unicast", "blackhole", "prohibit", "unreachable"];
 
 /// Words of static rules only.
 #[rustfmt::skip]
@@ -50,12 +51,13 @@ static WORDS: &[Keyword] = &[
     kw("tunnel-id", NotYet, &[One(Uint(0, u64::MAX))], "N", "", "", "", "tunnel of the packets"),
     kw("uidrange", NotYet, &[One(Numbers(0, U32))], "LOW-HIGH", "", "", "", "users of the packets"),
     kw("l3mdev", NotYet, FLAG, "", "", "off", "", "look up the table of the packet's VRF"),
-    kw("protocol", NotYet, &[One(NumberOrName(255))], "PROTO", "0..255", "18 (keepalived)", "", "protocol of the rule; any other needs no_track"),
-    kw("ipproto", NotYet, &[One(NumberOrName(255))], "PROTO", "0..255", "", "", "IP protocol of the packets"),
+    kw("protocol", NotYet, &[One(NumberOrName(255))], "PROTO", "0..255", "18 (keepalived)", "", "protocol of the rule; any other needs no_track").lenient(Lenience::WrongOption),
+    kw("ipproto", NotYet, &[One(NumberOrName(255))], "PROTO", "0..255", "", "", "IP protocol of the packets").lenient(Lenience::WrongOption),
     kw("sport", NotYet, &[One(Numbers(1, 65535))], "PORT[-PORT]", "1..65535", "", "", "source port of the packets"),
     kw("dport", NotYet, &[One(Numbers(1, 65535))], "PORT[-PORT]", "1..65535", "", "", "destination port of the packets"),
     kw("goto", NotYet, COUNT, "N", "greater than its own preference", "", "", "continue with the rule of this preference"),
     kw("nop", NotYet, FLAG, "", "", "", "", "do nothing"),
+    kw("type", NotYet, &[One(OneOf(KINDS))], "TYPE", "", "", "", "type of the rule, not at its beginning"),
     kw("blackhole", NotYet, FLAG, "", "", "", "", "drop the packet"),
     kw("prohibit", NotYet, FLAG, "", "", "", "", "reject the packet as prohibited"),
     kw("unreachable", NotYet, FLAG, "", "", "", "", "reject the packet as unreachable"),
