@@ -110,20 +110,33 @@ pub(crate) fn names(
     for text in directories.files(kind).iter().filter_map(|path| read(path)) {
         let words = text.lines().map(|line| line.split('#').next().unwrap_or_default().split_ascii_whitespace());
         names.extend(words.filter_map(|mut words| {
-            let number = number(words.next()?)?;
+            let number = in_file(words.next()?)?;
             Some((words.next()?.to_owned(), number))
         }));
     }
     names
 }
 
-/// A decimal number, or a hexadecimal one with `0x`.
-pub(crate) fn number(word: &str) -> Option<u32> {
-    let digits = |word: &str, radix| u32::from_str_radix(word, radix).ok().filter(|_| !word.starts_with('+'));
-    match word.strip_prefix("0x").or(word.strip_prefix("0X")) {
+/// A number of the files: decimal, or hexadecimal with `0x`.
+fn in_file(word: &str) -> Option<u32> {
+    match word.strip_prefix("0x") {
         Some(hex) => digits(hex, 16),
         None => digits(word, 10),
     }
+}
+
+/// A number of the configuration, as C reads it: decimal, hexadecimal with `0x`, or octal with `0`.
+pub(crate) fn number(word: &str) -> Option<u32> {
+    match (word.strip_prefix("0x").or(word.strip_prefix("0X")), word.strip_prefix('0')) {
+        (Some(hex), _) => digits(hex, 16),
+        (None, Some(octal)) if !octal.is_empty() => digits(octal, 8),
+        _ => digits(word, 10),
+    }
+}
+
+/// Digits without a sign.
+fn digits(word: &str, radix: u32) -> Option<u32> {
+    u32::from_str_radix(word, radix).ok().filter(|_| !word.starts_with('+'))
 }
 
 /// IP protocols whose names need no file.
@@ -190,6 +203,27 @@ mod tests {
         }
         let elsewhere = names(NameKind::Table, Directories { etc: "/e", usr: "/u" }, read);
         assert_eq!((elsewhere.get("a"), elsewhere.get("main")), (None, Some(&254)));
+    }
+
+    #[test]
+    fn numbers() {
+        for (word, want) in [
+            ("0", Some(0)),
+            ("10", Some(10)),
+            ("010", Some(8)),
+            ("0x10", Some(16)),
+            ("0XfF", Some(255)),
+            ("08", None),
+            ("0x", None),
+            ("0x+5", None),
+            ("+5", None),
+            ("-5", None),
+            ("4294967296", None),
+            ("", None),
+        ] {
+            assert_eq!(number(word), want, "{word}");
+        }
+        assert_eq!((in_file("010"), in_file("0x10"), in_file("+1")), (Some(10), Some(16), None));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::diag::Class;
+use super::iproute;
 use super::keywords::{Keyword, Kind};
 use super::suggest::nearest;
 use super::words::Word;
@@ -214,10 +215,7 @@ pub(crate) fn parse(kind: Kind, text: &str) -> Result<Value, Wrong> {
             if !text.starts_with(|c: char| c.is_ascii_digit()) {
                 return Ok(own());
             }
-            let n = match text.strip_prefix("0x") {
-                Some(hex) => u64::from_str_radix(hex, 16).ok(),
-                None => unsigned(text),
-            };
+            let n = iproute::number(text).map(u64::from);
             n.filter(|n| *n <= high).map(|_| own()).ok_or_else(|| number(text, 0, high))
         }
         Kind::AnyCase(words) if words.iter().any(|w| w.eq_ignore_ascii_case(text)) => {

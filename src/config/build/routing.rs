@@ -223,7 +223,7 @@ impl Entry<'_, '_, '_> {
 
     /// `[SRC/]DST`: the source realm in the upper, the destination realm in the lower 16 bits.
     pub(super) fn realms(&mut self, word: &Word<'_>) -> Option<u32> {
-        let mut realm = |name: &str| u16::try_from(self.lookup(NameKind::Realm, name)?).ok().map(u32::from);
+        let mut realm = |name: &str| u8::try_from(self.lookup(NameKind::Realm, name)?).ok().map(u32::from);
         let found = match word.text().split_once('/') {
             Some((from, to)) => realm(from).zip(realm(to)),
             None => realm(word.text()).map(|to| (0, to)),
@@ -231,7 +231,7 @@ impl Entry<'_, '_, '_> {
         match found {
             Some((from, to)) => Some(from << 16 | to),
             None => {
-                let help = "write realms [SRC/]DST with numbers up to 65535 or names of rt_realms";
+                let help = "write realms [SRC/]DST with numbers up to 255 or names of rt_realms";
                 self.refuse(word.at, format_args!("realms: there is no '{}'", word.text()), help)
             }
         }

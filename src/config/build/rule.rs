@@ -235,7 +235,7 @@ impl<'e> Maker<'e, '_, '_> {
             }
             if target <= preference {
                 let text = format!("goto {target} does not lead past the rule's own preference {preference}");
-                return self.entry.refuse(at, text, "rules go to a greater preference only");
+                return self.entry.refuse(at, text, "write a greater target, or a lower preference");
             }
         }
         if preference == 0 {

@@ -32,12 +32,18 @@ fn time(entry: &mut Entry<'_, '_, '_>, word: &Word<'_>, units: u64) -> Option<u3
     let Some(millis) = found.and_then(|millis| u32::try_from(millis).ok()) else {
         return entry.refuse(word.at, format_args!("{name} {text} is too long"), format!("write up to {LONGEST}ms"));
     };
+    let part = text.split_once('.').map_or("", |(_, part)| part);
+    let places = if part.ends_with('s') && !part.ends_with("ms") { 3 } else { 0 };
+    let is_cut = part.bytes().skip(places).any(|digit| matches!(digit, b'1'..=b'9'));
     if millis < SHORTEST {
-        let said = format!("{name} {text} is less than {SHORTEST} ms: {SHORTEST} ms is used");
+        let said = format!("{name} {text} is {millis} ms, less than the shortest: {SHORTEST} ms is used");
         let unit = !text.ends_with('s') && units > 1;
         let help =
             if unit { format!("write the unit: {name} {text}ms") } else { format!("write at least {SHORTEST}ms") };
         entry.ctx.mistake(word.at, said, help);
+    } else if is_cut {
+        let said = format!("{name} {text} is not in whole milliseconds: {millis} ms is used");
+        entry.ctx.adjusted(word.at, said).help(format!("write {name} {millis}ms"));
     }
     Some(millis.max(SHORTEST))
 }

@@ -273,15 +273,21 @@ impl<'e> Maker<'e, '_, '_> {
             RouteKind::Blackhole | RouteKind::Unreachable | RouteKind::Prohibit | RouteKind::Throw
         );
         let (text, help) = if matches!(route.kind, RouteKind::Nat | RouteKind::Xresolve) {
-            ("the kernel has no routes of this type", "remove the route".to_owned())
+            (format!("the kernel refuses routes of the type {}", route.kind.word()), "remove the route".to_owned())
         } else if nowhere && !discards {
-            ("the route leads nowhere: the kernel refuses it", "add via ADDR or dev IFNAME".to_owned())
+            ("the route leads nowhere: the kernel refuses it".to_owned(), "add via ADDR or dev IFNAME".to_owned())
         } else if discards && route.family == Family::V4 && (leads(route.via, &route.device) || !route.hops.is_empty())
         {
-            ("a route of this type leads nowhere: the kernel refuses it", "remove via, dev and nexthop".to_owned())
+            (
+                format!("the kernel refuses a {} route with a next hop", route.kind.word()),
+                "remove via, dev and nexthop".to_owned(),
+            )
         } else if network(route.destination) != route.destination {
             let (ip, len) = network(route.destination);
-            ("the address has bits after its prefix: the kernel refuses the route", format!("write {ip}/{len}"))
+            (
+                "the address has bits after its prefix: the kernel refuses the route".to_owned(),
+                format!("write {ip}/{len}"),
+            )
         } else {
             return;
         };
