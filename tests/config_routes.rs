@@ -93,12 +93,11 @@ fn read(text: &str) -> Loaded {
 /// The worst class of the messages about the entry itself.
 fn class(loaded: &Loaded) -> &'static str {
     let about = loaded.diagnostics.iter().filter(|d| d.class != Class::NotActedOn);
-    let worst = about.map(|d| d.severity).fold("ok", |worst, severity| match (severity, worst) {
+    about.map(|d| d.severity).fold("ok", |worst, severity| match (severity, worst) {
         (Severity::Error, _) | (_, "error") => "error",
         (Severity::Fault, _) | (_, "fault") => "fault",
         _ => "warning",
-    });
-    worst
+    })
 }
 
 /// The entries of a block as lines.
