@@ -71,6 +71,7 @@ const ADDED: &[(&str, &str)] = &[
     ("vrrp_sync_group/group", "INSTANCE"),
     ("garp_group/interfaces", "IFNAME"),
     ("vrrp_instance/virtual_ipaddress_excluded", "ADDRESS"),
+    ("static_rules (entry words)", "type"),
 ];
 
 #[test]

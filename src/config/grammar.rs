@@ -212,7 +212,9 @@ impl<'a> Matching<'a> {
     /// wrong number or boolean is reported.
     fn take_if(&mut self, kind: Kind, report: &mut Report, said: Subject<'_>) -> Option<Arg> {
         let word = self.words.get(self.next)?;
-        if self.stops.iter().any(|sets| find(sets, &word.text).is_some()) {
+        // Values with fixed words may have the names of options: `via inet ADDR`.
+        let fixed = matches!(kind, Kind::OneOf(_) | Kind::AnyCase(_));
+        if !fixed && self.stops.iter().any(|sets| find(sets, &word.text).is_some()) {
             return None;
         }
         let skippable = matches!(

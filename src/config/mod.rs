@@ -15,6 +15,7 @@ mod glob;
 mod grammar;
 mod hint;
 mod include;
+mod iproute;
 mod items;
 pub mod keywords;
 mod line;
@@ -37,7 +38,7 @@ mod value;
 mod watch;
 mod words;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub use diag::{Class, Diagnostic, Diagnostics, Place, Severity};
 pub use dump::Shown;
@@ -127,7 +128,8 @@ fn load_into(options: &Options, take: &mut dyn FnMut(lvs::VirtualServer)) -> Loa
     reader.read_top(&options.path);
     let stamps = reader.stamps();
     let items = reader.finish();
-    let mut answers = Answers::new(&options.outside);
+    let directory = options.directory.as_deref().unwrap_or(Path::new(""));
+    let mut answers = Answers::new(&options.outside, directory);
     let (top, virtual_servers) = tree::build(&items, &mut report);
     let mut take = |mut server: lvs::VirtualServer| {
         options.directory.iter().for_each(|directory| relative::server(&mut server, directory));

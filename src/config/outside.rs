@@ -2,12 +2,20 @@
 //!
 //! Each question is asked once and its answer kept, so that one configuration never sees two different answers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::unistd::{Group, Uid, User};
 
+use super::file;
+use super::iproute::{self, Directories, NameKind};
 use super::programs::{problem, secure_program};
+
+/// Longest file of names, in octets.
+const LONGEST_NAMES: usize = 1 << 20;
+/// Most files of names of a directory.
+const MOST_NAMES: usize = 100;
 
 /// Source of the answers: the running system, or fixed answers in tests.
 #[derive(Clone, Debug)]
@@ -30,6 +38,8 @@ pub struct Outside {
     pub namespace_problem: fn(&str) -> Option<String>,
     /// The part of the path of a program that users other than root can change, and who they are.
     pub script_insecure: fn(&str) -> Option<String>,
+    /// Text of a file of names, as those of iproute2; of a directory, the text of its files `*.conf`.
+    pub names: fn(&Path) -> Option<String>,
     /// Name of the user that the daemon runs as.
     pub login: String,
     /// Time since the boot of the system.
@@ -57,6 +67,7 @@ impl Outside {
                 missing.then(|| "does not exist".to_owned())
             },
             script_insecure: |program| secure_program(program).err(),
+            names,
             login: login.unwrap_or_else(|| "root".to_owned()),
             uptime: nix::time::clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME).map_or(Duration::ZERO, Duration::from),
             seed,
@@ -75,6 +86,7 @@ impl Outside {
             foreign_interface: |_| false,
             namespace_problem: |_| None,
             script_insecure: |_| None,
+            names: |_| None,
             login: "root".to_owned(),
             uptime: Duration::ZERO,
             seed: 0,
@@ -82,17 +94,35 @@ impl Outside {
     }
 }
 
+/// The text of a file, or of the files `*.conf` of a directory in the order of their names. Files that cannot be read or are
+/// too large have no names.
+fn names(path: &Path) -> Option<String> {
+    if path.is_dir() {
+        let mut paths: Vec<PathBuf> = path.read_dir().ok()?.flatten().map(|entry| entry.path()).collect();
+        paths.retain(|path| path.extension().is_some_and(|extension| extension == "conf") && !path.is_dir());
+        paths.sort();
+        return Some(paths.iter().take(MOST_NAMES).filter_map(|path| names(path)).collect());
+    }
+    let (bytes, _) = file::open(path, true, LONGEST_NAMES).ok()?;
+    // The end of the last line separates it from the next file.
+    Some(String::from_utf8_lossy(&bytes).into_owned() + "\n")
+}
+
 /// Answers of an [`Outside`], each asked once.
 #[derive(Debug)]
 pub(crate) struct Answers<'a> {
     outside: &'a Outside,
+    /// Directory that relative paths are resolved against.
+    directory: &'a Path,
     known: BTreeMap<String, Option<String>>,
+    names: BTreeMap<NameKind, HashMap<String, u32>>,
+    ip_protocols: Option<HashMap<String, u32>>,
 }
 
 impl<'a> Answers<'a> {
-    /// No answers yet.
-    pub fn new(outside: &'a Outside) -> Answers<'a> {
-        Answers { outside, known: BTreeMap::new() }
+    /// No answers yet. `directory` = that of relative paths.
+    pub fn new(outside: &'a Outside, directory: &'a Path) -> Answers<'a> {
+        Answers { outside, directory, known: BTreeMap::new(), names: BTreeMap::new(), ip_protocols: None }
     }
 
     /// Name of the host.
@@ -149,6 +179,20 @@ impl<'a> Answers<'a> {
         self.ask(format!("insecure {program}"), |o| (o.script_insecure)(program))
     }
 
+    /// The number of a name of iproute2. A configuration has one pair of directories.
+    pub fn routing_name(&mut self, kind: NameKind, directories: Directories<'_>, name: &str) -> Option<u32> {
+        let (outside, directory) = (self.outside, self.directory);
+        let read = |path: &str| (outside.names)(&directory.join(path));
+        self.names.entry(kind).or_insert_with(|| iproute::names(kind, directories, read)).get(name).copied()
+    }
+
+    /// The number of an IP protocol; its name in upper or lower case.
+    pub fn ip_protocol(&mut self, name: &str) -> Option<u8> {
+        let text = || (self.outside.names)(Path::new(iproute::IP_PROTOCOLS)).unwrap_or_default();
+        let names = self.ip_protocols.get_or_insert_with(|| iproute::ip_protocols(&text()));
+        names.get(&name.to_ascii_lowercase()).and_then(|number| u8::try_from(*number).ok())
+    }
+
     fn ask(&mut self, question: String, answer: impl FnOnce(&Outside) -> Option<String>) -> Option<String> {
         let outside = self.outside;
         self.known.entry(question).or_insert_with(|| answer(outside)).clone()
@@ -163,10 +207,34 @@ mod tests {
     fn answers_are_those_of_the_outside() {
         let mut outside = Outside::fixed();
         outside.interfaces = Some(vec!["eth0".into()]);
-        let mut asking = Answers::new(&outside);
+        let mut asking = Answers::new(&outside, Path::new(""));
         let ask = |f: &mut Answers<'_>| {
             (f.has_interface("eth0"), f.has_interface("eth1"), f.user("root"), f.user("x"), f.host_name())
         };
         assert_eq!(ask(&mut asking), (true, false, Some((0, 0)), None, "localhost".to_owned()));
+    }
+
+    #[test]
+    fn names_are_those_of_files_and_directories() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &[u8]| std::fs::write(directory.path().join(name), text).unwrap();
+        std::fs::create_dir_all(directory.path().join("rt_tables.d/z.conf")).unwrap();
+        file("rt_tables", b"5 five");
+        file("rt_tables.d/2.conf", b"6 six\n7 seven");
+        file("rt_tables.d/1.conf", b"60 six\n\xff");
+        file("rt_tables.d/README", b"8 eight\n");
+        file("rt_realms", &vec![b'1'; LONGEST_NAMES + 1]);
+        let fifo = directory.path().join("rt_scopes");
+        nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let outside = Outside { names, ..Outside::fixed() };
+        let mut asking = Answers::new(&outside, directory.path());
+        let mut ask = |kind, name| asking.routing_name(kind, Directories { etc: ".", usr: "absent" }, name);
+        let tables = ["five", "six", "seven", "eight"].map(|name| ask(NameKind::Table, name));
+        assert_eq!(tables, [Some(5), Some(6), Some(7), None]);
+        assert_eq!(ask(NameKind::Realm, "cosmos"), Some(0));
+        assert_eq!(ask(NameKind::Scope, "link"), Some(253));
+        // Each file is read once.
+        file("rt_tables", b"50 five");
+        assert_eq!(asking.routing_name(NameKind::Table, Directories { etc: ".", usr: "absent" }, "five"), Some(5));
     }
 }

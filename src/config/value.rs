@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::diag::Class;
+use super::iproute;
 use super::keywords::{Keyword, Kind};
 use super::suggest::nearest;
 use super::words::Word;
@@ -206,16 +207,15 @@ pub(crate) fn parse(kind: Kind, text: &str) -> Result<Value, Wrong> {
         }
         Kind::Time => {
             let digits = text.strip_suffix("ms").or(text.strip_suffix('s')).unwrap_or(text);
-            if unsigned(digits).is_some() { Ok(own()) } else { general("a time (a number, with s or ms)") }
+            let (whole, part) = digits.split_once('.').unwrap_or((digits, "0"));
+            let number = |digits: &str| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+            if number(whole) && number(part) { Ok(own()) } else { general("a time (a number, with s or ms)") }
         }
         Kind::NumberOrName(high) => {
             if !text.starts_with(|c: char| c.is_ascii_digit()) {
                 return Ok(own());
             }
-            let n = match text.strip_prefix("0x") {
-                Some(hex) => u64::from_str_radix(hex, 16).ok(),
-                None => unsigned(text),
-            };
+            let n = iproute::number(text).map(u64::from);
             n.filter(|n| *n <= high).map(|_| own()).ok_or_else(|| number(text, 0, high))
         }
         Kind::AnyCase(words) if words.iter().any(|w| w.eq_ignore_ascii_case(text)) => {
@@ -372,6 +372,7 @@ mod tests {
             (Kind::Hex, "0a1", "0x1"),
             (Kind::HexPattern, "0aXx", "0g"),
             (Kind::Time, "30ms", "30m"),
+            (Kind::Time, "1.5s", "1.s"),
             (Kind::NumberOrName(255), "main", "256"),
             (Kind::OneOf(&["rr", "wrr"]), "wrr", "WRR"),
         ] {

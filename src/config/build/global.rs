@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
+use super::super::iproute;
 use super::super::model::{FlushOnStop, Global, MailServer, Version};
 use super::super::node::Node;
 use super::context::{Ctx, at_least_one};
@@ -197,6 +198,8 @@ fn settings(g: &Merged<'_>, ctx: &mut Ctx<'_, '_>) -> Global {
         dbus: g.has("enable_dbus"),
         v3_checksum_as_v2: g.flag("v3_checksum_as_v2").unwrap_or(false),
         default_interface,
+        iproute_usr_dir: g.text("iproute_usr_dir").unwrap_or_else(|| iproute::USR.to_owned()),
+        iproute_etc_dir: g.text("iproute_etc_dir").unwrap_or_else(|| iproute::ETC.to_owned()),
         script_user: script::default_user(g.blocks.iter().rev().copied().find(|b| b.has("script_user")), ctx),
         script_security: g.has("enable_script_security"),
         child_wait_time: Duration::from_secs(

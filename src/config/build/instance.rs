@@ -9,7 +9,7 @@ use super::super::node::Node;
 use super::super::value::Value;
 use super::context::{Ctx, blocks};
 use super::global::Defaults;
-use super::{address, garp, script, track};
+use super::{address, garp, route, routing, script, track};
 
 /// Most addresses of an advert.
 const MOST_ADDRESSES: usize = 255;
@@ -28,11 +28,12 @@ pub(super) struct Built {
 pub(super) fn build(
     tree: &[Node<'_>],
     defaults: &Defaults,
+    known: &routing::Known<'_>,
     trackers: &mut track::Defined,
     ctx: &mut Ctx<'_, '_>,
 ) -> Vec<Built> {
     let found = blocks(tree, "vrrp_instance", ctx);
-    found.into_iter().map(|(name, node)| Maker { node, name, defaults, trackers, ctx }.make()).collect()
+    found.into_iter().map(|(name, node)| Maker { node, name, defaults, known, trackers, ctx }.make()).collect()
 }
 
 /// Builds one instance.
@@ -40,6 +41,8 @@ pub(super) struct Maker<'m, 'c, 'f> {
     pub(super) node: &'m Node<'m>,
     pub(super) name: &'m str,
     pub(super) defaults: &'m Defaults,
+    /// What routes refer to.
+    pub(super) known: &'m routing::Known<'m>,
     pub(super) trackers: &'m mut track::Defined,
     pub(super) ctx: &'m mut Ctx<'c, 'f>,
 }
@@ -130,7 +133,8 @@ impl Maker<'_, '_, '_> {
             lvs_sync_interface: self.text("lvs_sync_daemon_interface"),
             addresses,
             excluded,
-            routes: Vec::new(),
+            routes: route::of(node, self.known, self.ctx),
+            // Built in the order of the file, see `rule`.
             rules: Vec::new(),
             interface,
         };

@@ -69,7 +69,7 @@ fn entries<'t, 'i>(tree: &'t [Node<'i>], block: &'static str) -> impl Iterator<I
     blocks.flat_map(|node| node.children.iter()).filter(|entry| !entry.bad)
 }
 
-/// Interfaces on which instances send adverts or have addresses, or that they track.
+/// Interfaces on which instances send adverts or have addresses, that they track, or that their routes lead to.
 fn used(instances: &[&Instance]) -> BTreeSet<String> {
     let mut used = BTreeSet::new();
     for row in instances {
@@ -77,6 +77,7 @@ fn used(instances: &[&Instance]) -> BTreeSet<String> {
         used.extend(row.addresses.iter().chain(&row.excluded).map(|address| address.device.clone()));
         let tracked = row.trackers.iter().filter(|entry| entry.kind == TrackerKind::Interface);
         used.extend(tracked.map(|entry| entry.name.clone()));
+        used.extend(row.route_devices().map(str::to_owned));
     }
     used
 }

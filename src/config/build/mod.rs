@@ -13,6 +13,9 @@ mod interface;
 mod lvs;
 mod names;
 mod process;
+mod route;
+mod routing;
+mod rule;
 mod script;
 mod track;
 mod unicast;
@@ -47,15 +50,21 @@ pub(crate) fn build(
     };
     let bfd = bfd::build(tree, &mut ctx);
     let mut trackers = track::defined(tree, &bfd, &mut ctx);
-    let mut instances = instance::build(tree, &defaults, &mut trackers, &mut ctx);
+    let known = routing::Known::of(tree, &defaults.global);
+    let mut rules = rule::build(tree, &known, &mut ctx);
+    let mut instances = instance::build(tree, &defaults, &known, &mut trackers, &mut ctx);
     let dynamic = defaults.global.dynamic_interfaces;
     garp::groups(tree, instances.iter_mut().map(|built| &mut built.instance), dynamic, &mut ctx);
+    for built in &mut instances {
+        built.instance.rules = rules.of.remove(&built.instance.name).unwrap_or_default();
+    }
     let mut instances = check::instances(instances, &mut ctx);
     let interfaces = interface::build(tree, &instances, dynamic, &mut ctx);
     let names = Names::of(&instances);
     let track_groups = group::track_groups(tree, &names, &mut ctx);
     let sync_groups = group::build(tree, &defaults, &names, &mut trackers, &mut ctx);
     let static_addresses = address::statics(tree, &defaults, &mut ctx);
+    let static_routes = route::statics(tree, &known, &mut ctx);
     check::tracked(tree, &mut ctx);
     for (group, members) in track_groups {
         for built in instances.iter_mut().filter(|built| members.contains(&built.instance.name)) {
@@ -71,8 +80,8 @@ pub(crate) fn build(
     let lvs = lvs::build(tree, virtual_servers, &defaults, &known, &mut ctx, &mut take);
     Config {
         static_addresses,
-        static_routes: Vec::new(),
-        static_rules: Vec::new(),
+        static_routes,
+        static_rules: rules.statics,
         instances: instances.into_iter().map(|i| i.instance).collect(),
         sync_groups,
         has_virtual_servers,

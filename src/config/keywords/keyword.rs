@@ -144,7 +144,7 @@ pub enum Kind {
     Hex,
     /// Hexadecimal bytes where `x` matches any nibble.
     HexPattern,
-    /// Milliseconds, or a number with the unit `s` or `ms`.
+    /// Decimal number, with the unit `s`, `ms` or none.
     Time,
     /// Number up to a maximum, or a name in the tables of the system.
     NumberOrName(u64),

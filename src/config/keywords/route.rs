@@ -15,8 +15,19 @@ pub(super) static VIRTUAL_ROUTE: &[Keyword] = &[
 ];
 
 /// Type of the route, an optional first word.
-const TYPE: Term =
-    Opt(OneOf(&["unicast", "local", "broadcast", "multicast", "throw", "unreachable", "prohibit", "blackhole", "nat"]));
+const TYPE: Term = Opt(OneOf(&[
+    "unicast",
+    "local",
+    "broadcast",
+    "multicast",
+    "throw",
+    "unreachable",
+    "prohibit",
+    "blackhole",
+    "nat",
+    "anycast",
+    "xresolve",
+]));
 
 /// Words of static routes only.
 #[rustfmt::skip]
@@ -50,21 +61,21 @@ static WORDS: &[Keyword] = &[
     kw("mtu", NotYet, LOCKABLE, "[lock] N", "0..4294967295", "", "", "path MTU"),
     kw("hoplimit", NotYet, &[One(Uint(0, 255))], "N", "0..255", "", "", "hop limit"),
     kw("advmss", NotYet, LOCKABLE, "[lock] N", "0..4294967295", "", "", "advertised MSS"),
-    kw("rtt", NotYet, &[Opt(OneOf(&["lock"])), One(Time)], "[lock] TIME", "milliseconds, or with the unit s or ms", "", "", "initial round-trip time"),
-    kw("rttvar", NotYet, &[Opt(OneOf(&["lock"])), One(Time)], "[lock] TIME", "milliseconds, or with the unit s or ms", "", "", "initial variance of the round-trip time"),
+    kw("rtt", NotYet, &[Opt(OneOf(&["lock"])), One(Time)], "[lock] TIME", "with the unit s or ms, else in 1/8 ms; at least 200 ms", "", "", "initial round-trip time"),
+    kw("rttvar", NotYet, &[Opt(OneOf(&["lock"])), One(Time)], "[lock] TIME", "with the unit s or ms, else in 1/4 ms; at least 200 ms", "", "", "initial variance of the round-trip time"),
     kw("reordering", NotYet, LOCKABLE, "[lock] N", "0..4294967295", "", "", "largest reordering"),
     kw("window", NotYet, COUNT, "N", "0..4294967295", "", "", "largest window"),
     kw("cwnd", NotYet, LOCKABLE, "[lock] N", "0..4294967295", "", "", "limit of the congestion window"),
     kw("ssthresh", NotYet, LOCKABLE, "[lock] N", "0..4294967295", "", "", "slow start threshold"),
     kw("realms", NotYet, &[One(Text)], "[SRC/]DST", "IPv4 only", "", "", "routing realms"),
-    kw("rto_min", NotYet, &[Opt(OneOf(&["lock"])), One(Time)], "[lock] TIME", "milliseconds, or with the unit s or ms", "", "", "shortest retransmission timeout"),
+    kw("rto_min", NotYet, &[Opt(OneOf(&["lock"])), One(Time)], "[lock] TIME", "with the unit s or ms, else in ms; at least 200 ms", "", "", "shortest retransmission timeout"),
     kw("initcwnd", NotYet, COUNT, "N", "0..4294967295", "", "", "initial congestion window"),
     kw("initrwnd", NotYet, COUNT, "N", "0..4294967295", "", "", "initial receive window"),
-    kw("features", NotYet, &[One(OneOf(&["ecn"]))], "ecn", "", "", "", "features of connections"),
+    kw("features", NotYet, &[One(OneOf(&["ecn"]))], "ecn", "", "", "", "features of connections").lenient(Lenience::WrongOption),
     kw("quickack", NotYet, &[One(Uint(0, 1))], "0|1", "", "", "", "quick acknowledgements"),
     kw("congctl", NotYet, &[Opt(OneOf(&["lock"])), One(Text)], "[lock] NAME", "", "", "", "congestion control algorithm"),
     kw("pref", NotYet, &[One(OneOf(&["low", "medium", "high"]))], "low|medium|high", "IPv6 only", "", "", "router preference"),
-    kw("ttl-propagate", NotYet, &[One(OneOf(&["enabled", "disabled"]))], "enabled|disabled", "", "", "", "MPLS TTL propagation"),
+    kw("ttl-propagate", NotYet, &[One(OneOf(&["enabled", "disabled"]))], "enabled|disabled", "", "", "", "MPLS TTL propagation").lenient(Lenience::WrongOption),
     kw("fastopen_no_cookie", NotYet, &[One(Uint(0, 1))], "0|1", "", "", "", "TCP Fast Open without a cookie"),
     kw("add", NotYet, FLAG, "", "", "replace an equal route", "", "add the route only if there is no equal one"),
     kw("prepend", NotYet, FLAG, "", "", "", "", "put the route before equal ones"),

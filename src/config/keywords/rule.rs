@@ -15,7 +15,8 @@ pub(super) static VIRTUAL_RULE: &[Keyword] = &[
 ];
 
 /// Type of the rule, an optional first word.
-const TYPE: Term = Opt(OneOf(&["unicast", "blackhole", "prohibit", "unreachable"]));
+const TYPE: Term = Opt(OneOf(KINDS));
+const KINDS: &[&str] = &["unicast", "blackhole", "prohibit", "unreachable"];
 
 /// Words of static rules only.
 #[rustfmt::skip]
@@ -33,7 +34,7 @@ static WORDS: &[Keyword] = &[
     kw("to", NotYet, &[One(Destination)], "PREFIX|all", "", "any", "", "destination of the packets"),
     kw("table", NotYet, &[One(NumberOrName(U32))], "TABLE", "0..4294967295 or a name", "", "", "table to look up"),
     kw("lookup", Alias("table"), &[One(NumberOrName(U32))], "TABLE", "", "", "", "see table"),
-    kw("preference", NotYet, &[One(Uint(1, U32))], "N", "1..4294967295; without it there is a warning", "chosen by the kernel", "", "place among the rules; lower numbers come first"),
+    kw("preference", NotYet, &[One(Uint(1, U32))], "N", "1..4294967295; without it there is a fault", "16384, then 16383 and so on", "", "place among the rules; lower numbers come first"),
     kw("order", Alias("preference"), &[One(Uint(1, U32))], "N", "", "", "", "see preference"),
     kw("priority", Alias("preference"), &[One(Uint(1, U32))], "N", "", "", "", "see preference"),
     kw("tos", NotYet, &[One(NumberOrName(255))], "TOS", "0..255", "", "", "type of service of the packets"),
@@ -48,14 +49,15 @@ static WORDS: &[Keyword] = &[
     kw("iif", Alias("dev"), &[One(Interface)], "IFNAME", "", "", "", "see dev"),
     kw("oif", NotYet, &[One(Interface)], "IFNAME", "", "", "", "interface that the packet's socket is bound to"),
     kw("tunnel-id", NotYet, &[One(Uint(0, u64::MAX))], "N", "", "", "", "tunnel of the packets"),
-    kw("uidrange", NotYet, &[One(Numbers(0, U32))], "LOW-HIGH", "", "", "", "users of the packets"),
+    kw("uidrange", NotYet, &[One(Numbers(0, U32))], "LOW[-HIGH]", "", "", "", "users of the packets"),
     kw("l3mdev", NotYet, FLAG, "", "", "off", "", "look up the table of the packet's VRF"),
-    kw("protocol", NotYet, &[One(NumberOrName(255))], "PROTO", "0..255", "18 (keepalived)", "", "protocol of the rule; any other needs no_track"),
-    kw("ipproto", NotYet, &[One(NumberOrName(255))], "PROTO", "0..255", "", "", "IP protocol of the packets"),
+    kw("protocol", NotYet, &[One(NumberOrName(255))], "PROTO", "0..255", "18 (keepalived)", "", "protocol of the rule; any other needs no_track").lenient(Lenience::WrongOption),
+    kw("ipproto", NotYet, &[One(NumberOrName(255))], "PROTO", "0..255", "", "", "IP protocol of the packets").lenient(Lenience::WrongOption),
     kw("sport", NotYet, &[One(Numbers(1, 65535))], "PORT[-PORT]", "1..65535", "", "", "source port of the packets"),
     kw("dport", NotYet, &[One(Numbers(1, 65535))], "PORT[-PORT]", "1..65535", "", "", "destination port of the packets"),
     kw("goto", NotYet, COUNT, "N", "greater than its own preference", "", "", "continue with the rule of this preference"),
     kw("nop", NotYet, FLAG, "", "", "", "", "do nothing"),
+    kw("type", NotYet, &[One(OneOf(KINDS))], "TYPE", "", "", "", "type of the rule, not at its beginning"),
     kw("blackhole", NotYet, FLAG, "", "", "", "", "drop the packet"),
     kw("prohibit", NotYet, FLAG, "", "", "", "", "reject the packet as prohibited"),
     kw("unreachable", NotYet, FLAG, "", "", "", "", "reject the packet as unreachable"),

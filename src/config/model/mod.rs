@@ -5,6 +5,7 @@
 
 mod address;
 mod bfd;
+mod entry;
 pub mod lvs;
 mod process;
 mod route;
@@ -17,6 +18,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+use super::iproute;
 
 pub use address::{Address, Family, network};
 pub use bfd::BfdInstance;
@@ -145,6 +148,10 @@ pub struct Global {
     pub v3_checksum_as_v2: bool,
     /// `default_interface`; default `eth0`.
     pub default_interface: String,
+    /// `iproute_usr_dir`: the distribution's files of routing names; default `/usr/share/iproute2`.
+    pub iproute_usr_dir: String,
+    /// `iproute_etc_dir`: local files of routing names; default `/etc/iproute2`.
+    pub iproute_etc_dir: String,
     /// `script_user`.
     pub script_user: Option<ScriptUser>,
     /// `enable_script_security`.
@@ -197,6 +204,8 @@ impl Default for Global {
             dbus: false,
             v3_checksum_as_v2: false,
             default_interface: "eth0".into(),
+            iproute_usr_dir: iproute::USR.into(),
+            iproute_etc_dir: iproute::ETC.into(),
             script_user: None,
             script_security: false,
             child_wait_time: Duration::from_secs(5),
@@ -336,6 +345,14 @@ pub struct Instance {
     pub notify_deleted: bool,
     /// `lvs_sync_daemon_interface` (deprecated).
     pub lvs_sync_interface: Option<String>,
+}
+
+impl Instance {
+    /// Interfaces of the virtual routes without `no_track`, each as often as it is used. They have to be up, as those of the
+    /// addresses.
+    pub fn route_devices(&self) -> impl Iterator<Item = &str> {
+        self.routes.iter().filter(|route| !route.no_track).flat_map(Route::devices)
+    }
 }
 
 /// `unicast_peer` and related keywords.

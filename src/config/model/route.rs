@@ -28,6 +28,33 @@ pub enum RouteKind {
     Xresolve = 11,
 }
 
+impl RouteKind {
+    /// All types with their words.
+    pub const ALL: [(&'static str, RouteKind); 11] = [
+        ("unicast", RouteKind::Unicast),
+        ("local", RouteKind::Local),
+        ("broadcast", RouteKind::Broadcast),
+        ("anycast", RouteKind::Anycast),
+        ("multicast", RouteKind::Multicast),
+        ("blackhole", RouteKind::Blackhole),
+        ("unreachable", RouteKind::Unreachable),
+        ("prohibit", RouteKind::Prohibit),
+        ("throw", RouteKind::Throw),
+        ("nat", RouteKind::Nat),
+        ("xresolve", RouteKind::Xresolve),
+    ];
+
+    /// The type of a word.
+    pub fn of(word: &str) -> Option<RouteKind> {
+        RouteKind::ALL.iter().find(|(name, _)| *name == word).map(|(_, kind)| *kind)
+    }
+
+    /// The word of the type.
+    pub fn word(self) -> &'static str {
+        RouteKind::ALL.iter().find(|(_, kind)| *kind == self).map_or("unicast", |(name, _)| name)
+    }
+}
+
 /// One line of `static_routes` or `virtual_routes`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Route {
@@ -43,7 +70,7 @@ pub struct Route {
     pub source: Option<IpAddr>,
     /// `via`: gateway. Not with `hops`.
     pub via: Option<IpAddr>,
-    /// `dev`.
+    /// `dev`. With `hops` it is that of each hop.
     pub device: Option<String>,
     /// `onlink`.
     pub onlink: bool,
@@ -61,7 +88,8 @@ pub struct Route {
     pub vrf: Option<String>,
     /// `protocol`; default [`PROTOCOL_KEEPALIVED`].
     pub protocol: u8,
-    /// `scope` as the kernel's number; `None`: chosen by the kernel's rules for the type.
+    /// `scope` as the kernel's number; `None`: 0, global. Set for IPv4 routes of the types local (host), broadcast and anycast
+    /// (link).
     pub scope: Option<u8>,
     /// `metric`.
     pub metric: Option<u32>,
@@ -115,6 +143,11 @@ impl Route {
         }
     }
 
+    /// Names of the interfaces that the route leads to, each as often as it is used.
+    pub fn devices(&self) -> impl Iterator<Item = &str> {
+        self.device.iter().chain(self.hops.iter().filter_map(|hop| hop.device.as_ref())).map(String::as_str)
+    }
+
     /// The value of a metric, if it is set.
     pub fn metric(&self, kind: MetricKind) -> Option<&RouteMetric> {
         self.metrics.iter().find(|metric| metric.kind == kind)
@@ -126,7 +159,7 @@ impl Route {
 pub struct RouteMetric {
     /// Which number.
     pub kind: MetricKind,
-    /// Value in the unit of the keyword; times in milliseconds.
+    /// Value in the unit of the keyword; times in milliseconds, from 200 to 536870911.
     pub value: u32,
     /// `lock`: the kernel does not adjust it.
     pub lock: bool,
@@ -165,6 +198,37 @@ pub enum MetricKind {
     QuickAck = 15,
     /// `fastopen_no_cookie`: 0 or 1.
     FastOpenNoCookie = 17,
+}
+
+impl MetricKind {
+    /// All metrics with their keywords, in the order of their numbers.
+    pub const ALL: [(&'static str, MetricKind); 15] = [
+        ("mtu", MetricKind::Mtu),
+        ("window", MetricKind::Window),
+        ("rtt", MetricKind::Rtt),
+        ("rttvar", MetricKind::RttVar),
+        ("ssthresh", MetricKind::SsThresh),
+        ("cwnd", MetricKind::Cwnd),
+        ("advmss", MetricKind::AdvMss),
+        ("reordering", MetricKind::Reordering),
+        ("hoplimit", MetricKind::HopLimit),
+        ("initcwnd", MetricKind::InitCwnd),
+        ("features", MetricKind::Features),
+        ("rto_min", MetricKind::RtoMin),
+        ("initrwnd", MetricKind::InitRwnd),
+        ("quickack", MetricKind::QuickAck),
+        ("fastopen_no_cookie", MetricKind::FastOpenNoCookie),
+    ];
+
+    /// The metric of a keyword.
+    pub fn of(word: &str) -> Option<MetricKind> {
+        MetricKind::ALL.iter().find(|(name, _)| *name == word).map(|(_, kind)| *kind)
+    }
+
+    /// Its keyword.
+    pub fn word(self) -> &'static str {
+        MetricKind::ALL.iter().find(|(_, kind)| *kind == self).map_or("", |(name, _)| name)
+    }
 }
 
 /// `congctl`.
@@ -224,7 +288,7 @@ pub enum Encap {
     Ip(Tunnel),
     /// `ip6`.
     Ip6(Tunnel),
-    /// `ila`: the locator.
+    /// `ila`: the locator; its first group is in the highest bits.
     Ila(u64),
 }
 

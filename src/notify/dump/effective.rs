@@ -4,9 +4,10 @@
 
 mod tree;
 
-use std::fmt::Write;
+use std::fmt::{Display, Write};
 
 use crate::config::Snapshot;
+use crate::config::model::Config;
 use tree::Node;
 
 /// Indentation of a level.
@@ -15,7 +16,7 @@ const STEP: usize = 2;
 const SHORT: usize = 100;
 
 /// Names of fields that differ from their keywords.
-const KEYWORDS: [(&str, &str); 24] = [
+const KEYWORDS: [(&str, &str); 26] = [
     ("global", "global_defs"),
     ("static_addresses", "static_ipaddress"),
     ("instances", "vrrp_instance"),
@@ -28,6 +29,8 @@ const KEYWORDS: [(&str, &str); 24] = [
     ("start_state", "state"),
     ("addresses", "virtual_ipaddress"),
     ("excluded", "virtual_ipaddress_excluded"),
+    ("routes", "virtual_routes"),
+    ("rules", "virtual_rules"),
     ("scheduler", "lb_algo"),
     ("method", "lvs_method"),
     ("persistence", "persistence_timeout"),
@@ -47,10 +50,33 @@ pub fn text(snapshot: &Snapshot) -> String {
     let mut out = String::from("------< Values in effect >------\n");
     // A configuration that was read can be serialised.
     match snapshot.clone().parse() {
-        Ok(config) => node(&tree::of(&config), "", 0, &mut out),
+        Ok(config) => node(&values(&config), "", 0, &mut out),
         Err(error) => out.push_str(&error.to_string()),
     }
     out
+}
+
+/// The tree of the values. Routes and rules are lines of the configuration, as most of their many fields are unset.
+fn values(config: &Config) -> Node {
+    let mut tree = tree::of(config);
+    tree.replace("static_routes", lines(&config.static_routes));
+    tree.replace("static_rules", lines(&config.static_rules));
+    if let Some(Node::List(instances)) = tree.field("instances") {
+        for (node, instance) in instances.iter_mut().zip(&config.instances) {
+            node.replace("routes", lines(&instance.routes));
+            node.replace("rules", lines(&instance.rules));
+        }
+    }
+    tree
+}
+
+/// One line for each item.
+fn lines(items: &[impl Display]) -> Node {
+    if items.is_empty() {
+        return Node::List(Vec::new());
+    }
+    let line = |(item, n): (_, usize)| (n.to_string(), Node::Word(format!("{item}")));
+    Node::Fields(items.iter().zip(1..).map(line).collect())
 }
 
 fn node(node: &Node, name: &str, depth: usize, out: &mut String) {
@@ -99,6 +125,28 @@ fn word(node: &Node) -> Option<&str> {
 mod tests {
     use super::*;
     use crate::config::{Options, Outside, load_recorded};
+
+    #[test]
+    fn routes_and_rules_are_lines() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("k.conf");
+        let conf = "static_routes {\n 10.1.0.0/16 dev eth1\n}\nstatic_rules {\n to 10.1.0.0/16 table 5 preference 7\n}\n\
+            vrrp_instance A {\n interface eth0\n virtual_router_id 5\n virtual_ipaddress {\n  10.0.0.1\n }\n \
+            virtual_routes {\n  default via 10.0.0.9 rtt lock 1s\n  10.2.0.0/16 nexthop via 10.0.0.8 nexthop via 10.0.0.9\n }\n}\n";
+        std::fs::write(&path, conf).unwrap();
+        let options = Options { outside: Outside::fixed(), ..Options::system(path, None) };
+        let (_, snapshot) = load_recorded(&options).unwrap().config.unwrap();
+        let text = text(&snapshot);
+        for line in [
+            "static_routes:\n  1 = 10.1.0.0/16 dev eth1 table 254 protocol 18\nstatic_rules:\n  \
+             1 = from all to 10.1.0.0/16 table 5 preference 7 protocol 18\n",
+            "    virtual_routes:\n      1 = 0.0.0.0/0 via 10.0.0.9 table 254 protocol 18 rtt lock 1000ms\n      \
+             2 = 10.2.0.0/16 table 254 protocol 18 nexthop via 10.0.0.8 nexthop via 10.0.0.9\n    virtual_rules = none\n",
+            "  iproute_usr_dir = /usr/share/iproute2\n",
+        ] {
+            assert!(text.contains(line), "{line:?} is not in {text}");
+        }
+    }
 
     #[test]
     fn defaults_are_filled_in_and_secrets_masked() {

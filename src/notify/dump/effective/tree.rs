@@ -21,6 +21,21 @@ pub(super) enum Node {
     Fields(Vec<(String, Node)>),
 }
 
+impl Node {
+    /// A field by its name.
+    pub(super) fn field(&mut self, name: &str) -> Option<&mut Node> {
+        let Node::Fields(fields) = self else { return None };
+        fields.iter_mut().find(|(field, _)| field == name).map(|(_, node)| node)
+    }
+
+    /// Sets a field that there is.
+    pub(super) fn replace(&mut self, name: &str, node: Node) {
+        if let Some(field) = self.field(name) {
+            *field = node;
+        }
+    }
+}
+
 /// The tree of a value.
 pub(super) fn of(value: &impl Serialize) -> Node {
     value.serialize(Words).unwrap_or_else(|Failed(text)| Node::Word(text))
