@@ -72,6 +72,7 @@ impl Mirror {
                 self.addresses = snapshot.addresses;
                 self.snapshots += 1;
             }
+            other => panic!("not watched: {other:?}"),
         }
     }
 
