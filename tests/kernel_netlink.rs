@@ -73,6 +73,7 @@ impl Mirror {
                 self.addresses = snapshot.addresses;
                 self.snapshots += 1;
             }
+            other => panic!("not watched: {other:?}"),
         }
     }
 

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use super::rtnetlink::{AF_INET, AF_INET6};
+
 /// `NLA_F_NESTED`: the payload is attributes.
 const NESTED: u16 = 0x8000;
 /// `struct nlattr`.
@@ -34,6 +36,11 @@ impl Attributes {
         Some(word)
     }
 
+    /// Whether an attribute expresses this word of the configuration.
+    pub(super) fn has_word(&self, word: &str) -> bool {
+        self.words.iter().any(|(_, known)| *known == word)
+    }
+
     /// Appends an attribute.
     pub(super) fn put<const N: usize>(&mut self, kind: u16, octets: [u8; N]) {
         self.nested_as(kind, |inner| inner.octets.extend(octets));
@@ -60,17 +67,32 @@ impl Attributes {
         }
     }
 
+    /// Appends octets.
+    pub(super) fn put_octets(&mut self, kind: u16, octets: &[u8]) {
+        self.nested_as(kind, |inner| inner.octets.extend(octets));
+    }
+
+    /// Appends an attribute that contains structures of another kind.
+    pub(super) fn list(&mut self, kind: u16, inner: impl FnOnce(&mut Attributes)) {
+        self.nested_as(kind, inner);
+    }
+
     /// Appends a nested attribute.
     pub(super) fn nest(&mut self, kind: u16, inner: impl FnOnce(&mut Attributes)) {
         self.nested_as(kind | NESTED, inner);
     }
 
     fn nested_as(&mut self, kind: u16, payload: impl FnOnce(&mut Attributes)) {
+        self.counted(kind.to_ne_bytes(), payload);
+    }
+
+    /// Appends a structure that starts with its length in 16 bits: a header and attributes.
+    pub(super) fn counted<const N: usize>(&mut self, header: [u8; N], payload: impl FnOnce(&mut Attributes)) {
         let start = self.octets.len();
         self.octets.extend([0; 2]);
-        self.octets.extend(kind.to_ne_bytes());
+        self.octets.extend(header);
         payload(self);
-        // Attributes are short and the nesting is shallow: far below the limit.
+        // Whoever puts lists of any length checks the length of the message.
         let length = u16::try_from(self.octets.len().saturating_sub(start)).unwrap_or(u16::MAX);
         self.octets.resize(align(self.octets.len()), 0);
         if let Some(place) = self.octets.get_mut(start..).and_then(|written| written.first_chunk_mut()) {
@@ -99,6 +121,15 @@ pub(super) fn attributes(mut rest: &[u8]) -> impl Iterator<Item = (u16, &[u8])> 
 /// The payload of the first attribute of this type.
 pub(super) fn find(bytes: &[u8], wanted: u16) -> Option<&[u8]> {
     attributes(bytes).find(|(kind, _)| *kind == wanted).map(|(_, payload)| payload)
+}
+
+/// An address of a family (`AF_*`) that fills the value.
+pub(super) fn ip(family: u8, value: &[u8]) -> Option<IpAddr> {
+    match family {
+        AF_INET => Some(IpAddr::from(<[u8; 4]>::try_from(value).ok()?)),
+        AF_INET6 => Some(IpAddr::from(<[u8; 16]>::try_from(value).ok()?)),
+        _ => None,
+    }
 }
 
 /// A NUL-terminated string.

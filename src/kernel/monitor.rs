@@ -1,4 +1,4 @@
-//! The monitor: every change of links and addresses, and a complete snapshot after a loss of notifications.
+//! The monitor: every change of links, addresses, routes and rules, and a complete snapshot after a loss of notifications.
 //!
 //! The kernel drops notifications when the socket's buffer is full and reports that once (`ENOBUFS`); it continues to
 //! drop notifications silently until the socket has been read empty. So after an overflow the monitor first reads the
@@ -22,12 +22,14 @@ use std::time::Duration;
 use nix::errno::Errno;
 
 use super::attributes::i32_at;
+use super::decode::decode;
 use super::event::KernelEvent;
 use super::netlink::{Message, NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR, NLMSG_OVERRUN, NetlinkSocket, messages};
 use super::resync::Dump;
-use super::rtnetlink::{RTM_DELADDR, RTM_DELLINK, RTM_NEWADDR, RTM_NEWLINK};
-use super::sources::{ADDRESSES, LINKS, Source};
-use super::tables::{Addr, Link};
+use super::route_filter;
+use super::silent::Dependencies;
+use super::sources::Source;
+use super::watch::Watch;
 use crate::reactor::clock;
 
 /// Receive buffer: about 10 000 notifications, for each of which the kernel charges about 800 octets.
@@ -37,7 +39,7 @@ const DATAGRAM: usize = 64 << 10;
 /// Consecutive failed dumps before the monitor gives up the socket.
 const DUMP_FAILURES: u32 = 8;
 
-/// Watches links and addresses of the network namespace it was opened in.
+/// Watches tables of the network namespace it was opened in.
 pub struct Monitor {
     socket: NetlinkSocket<OwnedFd>,
     /// Port ID of the socket, which is in the kernel's replies.
@@ -45,8 +47,10 @@ pub struct Monitor {
     buffer: Vec<u8>,
     /// Events found while opening.
     ready: Vec<KernelEvent>,
+    watch: Watch,
     /// The watched tables, in the order of their dumps.
     sources: Vec<&'static Source>,
+    dependencies: Dependencies,
     phase: Phase,
     dump: Dump,
     seq: u32,
@@ -71,17 +75,30 @@ impl Monitor {
         Monitor::with_buffer(timeout, RECEIVE_BUFFER)
     }
 
+    /// As [`open`](Monitor::open), and watches more tables.
+    pub fn watching(timeout: Duration, watch: Watch) -> io::Result<Monitor> {
+        Monitor::with(timeout, RECEIVE_BUFFER, watch)
+    }
+
     /// As [`open`](Monitor::open), with a receive buffer of `buffer` octets (the kernel doubles it).
     pub fn with_buffer(timeout: Duration, buffer: usize) -> io::Result<Monitor> {
-        let sources: Vec<&'static Source> = vec![&LINKS, &ADDRESSES];
+        Monitor::with(timeout, buffer, Watch::default())
+    }
+
+    /// As [`watching`](Monitor::watching), with a receive buffer of `buffer` octets (the kernel doubles it).
+    pub fn with(timeout: Duration, buffer: usize, watch: Watch) -> io::Result<Monitor> {
+        let sources = watch.sources();
         let groups: Vec<u32> = sources.iter().flat_map(|source| source.groups).copied().collect();
-        let socket = NetlinkSocket::listen(&groups, buffer)?;
+        let filter = if watch.routes { route_filter::filter(&watch.protocols) } else { None };
+        let socket = NetlinkSocket::listen(&groups, buffer, filter.as_deref())?;
         let mut monitor = Monitor {
             port: socket.port()?,
             socket,
             buffer: vec![0; DATAGRAM],
             ready: Vec::new(),
+            watch,
             sources,
+            dependencies: Dependencies::default(),
             phase: Phase::Draining,
             dump: Dump::default(),
             seq: 0,
@@ -157,13 +174,25 @@ impl Monitor {
             if message.seq == self.seq {
                 self.handle_reply(message, events)?;
             }
-        } else if let Some(event) = decode(message) {
+        } else if let Some(event) = decode(message, &self.watch) {
             if self.phase != Phase::Watching {
                 self.dump.note(&event);
+            }
+            if self.watch.routes && self.dependencies.lose(&event) {
+                self.dump_again();
             }
             events.push(event);
         }
         Ok(())
+    }
+
+    /// Dumps the tables again: routes may be gone without a notification.
+    fn dump_again(&mut self) {
+        match self.phase {
+            Phase::Watching => self.phase = Phase::Draining,
+            Phase::Dumping(_) => self.dump.interrupted = true,
+            Phase::Draining => {}
+        }
     }
 
     /// Handles a message of the running dump.
@@ -179,7 +208,7 @@ impl Monitor {
             NLMSG_DONE => self.dump_table(at.saturating_add(1), events)?,
             NLMSG_ERROR => return self.dump_failed(i32_at(message.payload, 0)),
             kind if self.sources.get(at).is_some_and(|source| source.has(kind, message.payload)) => {
-                self.dump.rows.extend(decode(message));
+                self.dump.rows.extend(decode(message, &self.watch));
             }
             _ => {}
         }
@@ -212,11 +241,15 @@ impl Monitor {
         let Some(source) = self.sources.get(at) else {
             self.phase = Phase::Watching;
             self.failures = 0;
-            events.push(KernelEvent::Snapshot(mem::take(&mut self.dump).finish()));
+            let snapshot = mem::take(&mut self.dump).finish();
+            if self.watch.routes {
+                self.dependencies.take(&snapshot);
+            }
+            events.push(KernelEvent::Snapshot(snapshot));
             return Ok(());
         };
         self.seq = self.seq.wrapping_add(1).max(1);
-        self.socket.send(&source.dump(self.seq))?;
+        self.socket.send(&source.dump(self.seq, self.watch.protocol()))?;
         self.phase = Phase::Dumping(at);
         Ok(())
     }
@@ -228,23 +261,11 @@ impl AsRawFd for Monitor {
     }
 }
 
-/// Decodes a notification or a row of a dump.
-fn decode(message: &Message<'_>) -> Option<KernelEvent> {
-    match message.kind {
-        RTM_NEWLINK => Link::read(message.payload).map(KernelEvent::Link),
-        RTM_DELLINK => {
-            Link::read(message.payload).map(|link| KernelEvent::LinkGone { index: link.index, name: link.name })
-        }
-        RTM_NEWADDR => Addr::read(message.payload).map(KernelEvent::Address),
-        RTM_DELADDR => Addr::read(message.payload).map(KernelEvent::AddressGone),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::event::Snapshot;
     use super::super::netlink::NLM_F_DUMP_INTR;
+    use super::super::rtnetlink::{RTM_DELLINK, RTM_NEWADDR, RTM_NEWLINK};
     use super::*;
 
     const TIMEOUT: Duration = Duration::from_secs(10);

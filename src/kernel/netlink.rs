@@ -16,6 +16,8 @@ use nix::sys::socket::{
     setsockopt, socket, sockopt,
 };
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
+use socket2::{SockFilter, SockRef};
 
 use super::attributes::{align, attributes, i32_at, text, u16_at, u32_at};
 
@@ -41,8 +43,10 @@ const NLMSGERR_ATTR_OFFS: u16 = 2;
 pub(super) const NLM_F_REQUEST: u16 = 1;
 pub(super) const NLM_F_ACK: u16 = 4;
 pub(super) const NLM_F_DUMP: u16 = 0x300;
+pub(super) const NLM_F_REPLACE: u16 = 0x100;
 pub(super) const NLM_F_EXCL: u16 = 0x200;
 pub(super) const NLM_F_CREATE: u16 = 0x400;
+pub(super) const NLM_F_APPEND: u16 = 0x800;
 
 /// A netlink socket of nix or of neli: nix can set a receive buffer above the system's limit, neli can request extended
 /// acknowledgements.
@@ -53,16 +57,27 @@ pub(super) struct NetlinkSocket<S> {
 
 impl NetlinkSocket<OwnedFd> {
     /// A non-blocking `NETLINK_ROUTE` socket that joins multicast groups (`RTNLGRP_*` numbers, up to 32), with a receive
-    /// buffer of `buffer` octets (the kernel doubles it).
-    pub(super) fn listen(groups: &[u32], buffer: usize) -> io::Result<NetlinkSocket<OwnedFd>> {
-        let socket = socket(
-            AddressFamily::Netlink,
-            SockType::Raw,
-            SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC,
-            SockProtocol::NetlinkRoute,
-        )?;
+    /// buffer of `buffer` octets (the kernel doubles it), and a filter of notifications.
+    pub(super) fn listen(
+        groups: &[u32],
+        buffer: usize,
+        filter: Option<&[SockFilter]>,
+    ) -> io::Result<NetlinkSocket<OwnedFd>> {
+        let socket = match strict() {
+            Ok(socket) => socket,
+            Err(_) => socket(
+                AddressFamily::Netlink,
+                SockType::Raw,
+                SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC,
+                SockProtocol::NetlinkRoute,
+            )?,
+        };
         setsockopt(&socket, sockopt::RcvBufForce, &buffer)
             .or_else(|_| setsockopt(&socket, sockopt::RcvBuf, &buffer))?;
+        if let Some(filter) = filter {
+            // Without it the caller drops the messages.
+            let _ = SockRef::from(&socket).attach_filter(filter);
+        }
         let groups = Groups::new_groups(groups).as_bitmask().map_err(io::Error::other)?;
         bind(socket.as_raw_fd(), &NetlinkAddr::new(0, groups))?;
         Ok(NetlinkSocket { socket })
@@ -98,6 +113,16 @@ impl NetlinkSocket<OwnedFd> {
             Err(e) => Err(e.into()),
         }
     }
+}
+
+/// A non-blocking `NETLINK_ROUTE` socket for which the kernel heeds the filters in dump requests: Linux 4.20 or later, and
+/// 5.6 or later to get neli's socket as a descriptor.
+fn strict() -> io::Result<OwnedFd> {
+    let socket = NlSocket::new(NlFamily::Route)?;
+    socket.enable_strict_checking(true)?;
+    socket.nonblock()?;
+    let this = pidfd_open(getpid(), PidfdFlags::empty())?;
+    Ok(pidfd_getfd(this, socket.as_raw_fd(), PidfdGetfdFlags::empty())?)
 }
 
 impl NetlinkSocket<NlSocket> {

@@ -16,6 +16,7 @@ use super::netlink::{
     NLM_F_ACK, NLM_F_DUMP, NLMSG_DONE, NLMSG_ERROR, NetlinkSocket, Refusal, acknowledgement, disliked, encode, messages,
 };
 use super::op::Done;
+use super::phrases;
 
 /// Room for the answers to a batch; a refusal contains its request. Datagrams of dumps have at most 32 KiB.
 const DATAGRAM: usize = 64 << 10;
@@ -135,6 +136,7 @@ impl RequestSocket {
                 if let Some((request, slot)) = waiting.remove(&message.seq) {
                     *slot = Some(acknowledgement(&message).map_err(|refusal| {
                         let word = disliked(&message).and_then(|at| request.payload.word_at(at));
+                        let word = word.or_else(|| phrases::word(&refusal.text, &request.payload));
                         refusal.with_word(word)
                     }));
                 }

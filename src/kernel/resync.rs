@@ -1,8 +1,11 @@
-//! A dump of links and addresses, corrected by the notifications that arrive while it is running.
+//! A dump of the watched tables, corrected by the notifications that arrive while it is running.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::hash::Hash;
 
 use super::event::{KernelEvent, Snapshot};
+use super::latest_routes::LatestRoutes;
+use super::rule::HostRule;
 use super::tables::{Addr, AddrKey, Link};
 
 /// A running dump, and the notifications received since it was requested.
@@ -14,6 +17,8 @@ pub(super) struct Dump {
     pub(super) interrupted: bool,
     latest_links: Latest<u32, Link>,
     latest_addresses: Latest<AddrKey, Addr>,
+    latest_routes: LatestRoutes,
+    latest_rules: Latest<HostRule, HostRule>,
 }
 
 impl Dump {
@@ -24,6 +29,10 @@ impl Dump {
             KernelEvent::LinkGone { index, .. } => self.latest_links.put(*index, None),
             KernelEvent::Address(addr) => self.latest_addresses.put(addr.key(), Some(addr.clone())),
             KernelEvent::AddressGone(addr) => self.latest_addresses.put(addr.key(), None),
+            KernelEvent::Route { route, replaces } => self.latest_routes.put(route, *replaces),
+            KernelEvent::RouteGone(route) => self.latest_routes.remove(route),
+            KernelEvent::Rule(rule) => self.latest_rules.put(rule.clone(), Some(rule.clone())),
+            KernelEvent::RuleGone(rule) => self.latest_rules.put(rule.clone(), None),
             KernelEvent::Snapshot(_) => {}
         }
     }
@@ -35,12 +44,21 @@ impl Dump {
             match row {
                 KernelEvent::Link(link) => dumped.links.push(link),
                 KernelEvent::Address(address) => dumped.addresses.push(address),
-                KernelEvent::LinkGone { .. } | KernelEvent::AddressGone(_) | KernelEvent::Snapshot(_) => {}
+                KernelEvent::Route { route, .. } => dumped.routes.push(route),
+                KernelEvent::Rule(rule) => dumped.rules.push(rule),
+                // No rows.
+                KernelEvent::LinkGone { .. }
+                | KernelEvent::AddressGone(_)
+                | KernelEvent::RouteGone(_)
+                | KernelEvent::RuleGone(_)
+                | KernelEvent::Snapshot(_) => {}
             }
         }
         Snapshot {
             links: self.latest_links.apply(dumped.links, |link| link.index),
             addresses: self.latest_addresses.apply(dumped.addresses, Addr::key),
+            routes: self.latest_routes.apply(dumped.routes),
+            rules: self.latest_rules.apply(dumped.rules, HostRule::clone),
         }
     }
 }
@@ -48,17 +66,17 @@ impl Dump {
 /// The last notification of each row, with its position in the order of arrival; `None`: the row was removed.
 #[derive(Debug)]
 struct Latest<K, R> {
-    last: BTreeMap<K, (u64, Option<R>)>,
+    last: HashMap<K, (u64, Option<R>)>,
     count: u64,
 }
 
 impl<K, R> Default for Latest<K, R> {
     fn default() -> Self {
-        Latest { last: BTreeMap::new(), count: 0 }
+        Latest { last: HashMap::new(), count: 0 }
     }
 }
 
-impl<K: Ord, R> Latest<K, R> {
+impl<K: Eq + Hash, R> Latest<K, R> {
     fn put(&mut self, key: K, row: Option<R>) {
         self.count = self.count.saturating_add(1);
         self.last.insert(key, (self.count, row));

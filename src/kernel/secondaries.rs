@@ -23,9 +23,9 @@ pub(super) struct SparedSecondaries {
 
 impl SparedSecondaries {
     /// Sets it where a request of the batch would remove secondaries.
-    pub(super) fn enable(batch: &[AddressRequest]) -> SparedSecondaries {
+    pub(super) fn enable<'r>(batch: impl Iterator<Item = &'r AddressRequest>) -> SparedSecondaries {
         let mut spared = SparedSecondaries { changes: Changes::new(), failed: BTreeMap::new() };
-        for secondaries in batch.iter().filter_map(|request| request.secondaries.as_ref()) {
+        for secondaries in batch.filter_map(|request| request.secondaries.as_ref()) {
             let interface = &secondaries.interface;
             match spared.changes.set(Tree::Ipv4, interface, "promote_secondaries", "1") {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {

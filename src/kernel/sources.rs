@@ -3,8 +3,9 @@
 use super::attributes::Attributes;
 use super::netlink::{NLM_F_DUMP, encode};
 use super::rtnetlink::{
-    AF_UNSPEC, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS, RTM_GETADDR, RTM_GETLINK, RTM_NEWADDR, RTM_NEWLINK,
-    RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_LINK,
+    AF_INET, AF_INET6, AF_UNSPEC, FIB_RULE_HDR, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS, RTM_GETADDR, RTM_GETLINK,
+    RTM_GETROUTE, RTM_GETRULE, RTM_NEWADDR, RTM_NEWLINK, RTM_NEWROUTE, RTM_NEWRULE, RTMSG, RTNLGRP_IPV4_IFADDR,
+    RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV6_RULE, RTNLGRP_LINK,
 };
 
 /// A table of the kernel.
@@ -20,6 +21,8 @@ pub(super) struct Source {
     pub(super) family: u8,
     /// Length of the fixed header, which starts with the family.
     header: usize,
+    /// Offset of the protocol in the header; a kernel from 4.20 on dumps only the rows of that protocol.
+    protocol: Option<usize>,
     /// An attribute of the dump request.
     option: Option<(u16, u32)>,
 }
@@ -31,6 +34,7 @@ pub(super) const LINKS: Source = Source {
     row: RTM_NEWLINK,
     family: AF_UNSPEC,
     header: 16,
+    protocol: None,
     option: Some((IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS)),
 };
 /// Addresses.
@@ -40,15 +44,39 @@ pub(super) const ADDRESSES: Source = Source {
     row: RTM_NEWADDR,
     family: AF_UNSPEC,
     header: 8,
+    protocol: None,
     option: None,
 };
+/// IPv4 routes.
+pub(super) const ROUTES4: Source = routes(AF_INET, &[RTNLGRP_IPV4_ROUTE]);
+/// IPv6 routes.
+pub(super) const ROUTES6: Source = routes(AF_INET6, &[RTNLGRP_IPV6_ROUTE]);
+/// IPv4 rules.
+pub(super) const RULES4: Source = rules(AF_INET, &[RTNLGRP_IPV4_RULE]);
+/// IPv6 rules.
+pub(super) const RULES6: Source = rules(AF_INET6, &[RTNLGRP_IPV6_RULE]);
+
+const fn routes(family: u8, groups: &'static [u32]) -> Source {
+    let (get, row) = (RTM_GETROUTE, RTM_NEWROUTE);
+    Source { groups, get, row, family, header: RTMSG, protocol: Some(5), option: None }
+}
+
+const fn rules(family: u8, groups: &'static [u32]) -> Source {
+    let (get, row) = (RTM_GETRULE, RTM_NEWRULE);
+    Source { groups, get, row, family, header: FIB_RULE_HDR, protocol: None, option: None }
+}
 
 impl Source {
-    /// The request for a dump.
-    pub(super) fn dump(&self, seq: u32) -> Vec<u8> {
+    /// The request for a dump, if possible of the rows with this protocol.
+    pub(super) fn dump(&self, seq: u32, protocol: Option<u8>) -> Vec<u8> {
         let mut header = vec![0; self.header];
         if let Some(family) = header.first_mut() {
             *family = self.family;
+        }
+        if let (Some(at), Some(protocol)) = (self.protocol, protocol)
+            && let Some(place) = header.get_mut(at)
+        {
+            *place = protocol;
         }
         let mut payload = Attributes::after(&header);
         if let Some((kind, value)) = self.option {
@@ -70,12 +98,20 @@ mod tests {
 
     #[test]
     fn requests_have_the_dump_flags() {
-        for (source, kind, length) in [(LINKS, RTM_GETLINK, 24), (ADDRESSES, RTM_GETADDR, 8)] {
-            let octets = source.dump(5);
+        let sources = [
+            (LINKS, RTM_GETLINK, 24),
+            (ADDRESSES, RTM_GETADDR, 8),
+            (ROUTES6, RTM_GETROUTE, 12),
+            (RULES6, RTM_GETRULE, 12),
+        ];
+        for (source, kind, length) in sources {
+            let octets = source.dump(5, Some(18));
             let request = messages(&octets).next().unwrap();
             assert_eq!((request.kind, request.seq, request.payload.len()), (kind, 5, length));
             // NLM_F_REQUEST and NLM_F_DUMP.
             assert_eq!(request.flags, 0x301);
+            assert_eq!(request.payload.first(), Some(&source.family));
+            assert_eq!(request.payload.get(5) == Some(&18), kind == RTM_GETROUTE);
         }
     }
 }

@@ -2,12 +2,12 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::attributes::{attributes, i32_at, text, u32_at};
+use super::attributes::{attributes, find, i32_at, ip, text, u32_at};
 use super::rtnetlink::{
-    AF_INET, AF_INET6, AF_UNSPEC, IFA_ADDRESS, IFA_BROADCAST, IFA_CACHEINFO, IFA_F_DADFAILED, IFA_F_DEPRECATED,
-    IFA_F_SECONDARY, IFA_F_TENTATIVE, IFA_FLAGS, IFA_LABEL, IFA_LOCAL, IFA_PROTO, IFF_LOOPBACK, IFF_MULTICAST,
-    IFF_NOARP, IFF_RUNNING, IFF_UP, IFLA_ADDRESS, IFLA_IFNAME, IFLA_INFO_DATA, IFLA_INFO_KIND, IFLA_LINK,
-    IFLA_LINKINFO, IFLA_MACVLAN_MODE, IFLA_MTU,
+    AF_UNSPEC, IFA_ADDRESS, IFA_BROADCAST, IFA_CACHEINFO, IFA_F_DADFAILED, IFA_F_DEPRECATED, IFA_F_SECONDARY,
+    IFA_F_TENTATIVE, IFA_FLAGS, IFA_LABEL, IFA_LOCAL, IFA_PROTO, IFF_LOOPBACK, IFF_MULTICAST, IFF_NOARP, IFF_RUNNING,
+    IFF_UP, IFLA_ADDRESS, IFLA_IFNAME, IFLA_INFO_DATA, IFLA_INFO_KIND, IFLA_LINK, IFLA_LINKINFO, IFLA_MACVLAN_MODE,
+    IFLA_MTU, IFLA_VRF_TABLE,
 };
 
 /// `IFA_PROTO` of the addresses this daemon sets: the number that iproute2 shows as `keepalived`.
@@ -38,6 +38,8 @@ pub struct Link {
     pub kind: String,
     /// `IFLA_MACVLAN_MODE` of a macvlan: private 1, VEPA 2, bridge 4, passthru 8.
     pub macvlan_mode: Option<u32>,
+    /// Table of a VRF (`IFLA_VRF_TABLE`).
+    pub vrf_table: Option<u32>,
     /// Index of the lower interface (`IFLA_LINK`): base of a macvlan or VLAN, peer of a veth.
     pub base: Option<u32>,
 }
@@ -65,6 +67,7 @@ impl Link {
             mac: None,
             kind: String::new(),
             macvlan_mode: None,
+            vrf_table: None,
             base: None,
         };
         for (kind, value) in attributes(payload.get(16..)?) {
@@ -74,11 +77,14 @@ impl Link {
                 IFLA_MTU => link.mtu = u32_at(value, 0)?,
                 IFLA_LINK => link.base = u32_at(value, 0),
                 IFLA_LINKINFO => {
-                    let info = |kind: u16| attributes(value).find(|a| a.0 == kind).map(|(_, value)| value);
+                    let info = |kind| find(value, kind);
                     link.kind = info(IFLA_INFO_KIND).map(text).unwrap_or_default();
-                    let mode = |data| attributes(data).find(|a| a.0 == IFLA_MACVLAN_MODE);
-                    let mode = info(IFLA_INFO_DATA).filter(|_| link.kind == "macvlan").and_then(mode);
-                    link.macvlan_mode = mode.and_then(|(_, mode)| u32_at(mode, 0));
+                    let data = |of: &str, kind: u16| {
+                        let data = info(IFLA_INFO_DATA).filter(|_| link.kind == of)?;
+                        find(data, kind).and_then(|number| u32_at(number, 0))
+                    };
+                    (link.macvlan_mode, link.vrf_table) =
+                        (data("macvlan", IFLA_MACVLAN_MODE), data("vrf", IFLA_VRF_TABLE));
                 }
                 _ => {}
             }
@@ -145,11 +151,7 @@ impl Addr {
     /// Reads the payload of `RTM_NEWADDR` or `RTM_DELADDR`; `None` for families other than IPv4 and IPv6.
     pub(super) fn read(payload: &[u8]) -> Option<Addr> {
         let family = *payload.first()?;
-        let ip = |value: &[u8]| match family {
-            AF_INET => Some(IpAddr::from(<[u8; 4]>::try_from(value).ok()?)),
-            AF_INET6 => Some(IpAddr::from(<[u8; 16]>::try_from(value).ok()?)),
-            _ => None,
-        };
+        let ip = |value: &[u8]| ip(family, value);
         let (mut address, mut local) = (None, None);
         let mut read = Addr {
             ifindex: u32_at(payload, 4)?,
@@ -240,6 +242,7 @@ mod tests {
             mac: Some([0, 0, 0x5e, 0, 1, 51]),
             kind: "macvlan".to_owned(),
             macvlan_mode: None,
+            vrf_table: None,
             base: Some(2),
         };
         assert_eq!(link, expected);

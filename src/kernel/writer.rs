@@ -1,9 +1,9 @@
-//! The address writer: adds and removes addresses on a thread of its own ([`Worker`]).
+//! The writers: they add and remove addresses, routes and rules on a thread of their own ([`Worker`]).
 
 use std::io;
 
 use super::address::{AddressRequest, AddressResult};
-use super::address_encode::perform;
+use super::entry::{EntryRequest, EntryResult};
 use super::request_socket::RequestSocket;
 use super::secondaries::SparedSecondaries;
 use super::worker::Worker;
@@ -11,8 +11,14 @@ use super::worker::Worker;
 /// Requests sent to the kernel at once; small, so that results come back while a long list is in progress.
 const BATCH: usize = 32;
 
-/// The event loop's handle of the address writer.
+/// The event loop's handle of the writer of addresses.
 pub type Writer = Worker<AddressRequest, AddressResult>;
+
+/// The event loop's handle of the writer of addresses, routes and rules.
+///
+/// The requests reach the kernel in the order submitted: a route may need the address before it, and the removal of an
+/// address may remove routes.
+pub type EntryWriter = Worker<EntryRequest, EntryResult>;
 
 impl Writer {
     /// Starts the thread, in the caller's network namespace. `capacity` limits the requests submitted whose results were
@@ -20,16 +26,41 @@ impl Writer {
     pub fn start(capacity: usize) -> io::Result<Writer> {
         let mut socket = RequestSocket::route()?;
         Worker::spawn("addresses", capacity, BATCH, move |batch: Vec<AddressRequest>| {
-            let mut spared = SparedSecondaries::enable(&batch);
-            let outcomes = perform(&mut socket, &batch);
-            spared.restore();
-            let results = batch.iter().zip(outcomes);
+            let batch: Vec<_> = batch.into_iter().map(EntryRequest::Address).collect();
+            let results = perform(&mut socket, &batch).into_iter();
             results
-                .map(|(request, outcome)| {
-                    let complaint = spared.complaint(request, &mut socket);
-                    AddressResult { token: request.token, op: request.op, outcome, complaint }
+                .map(|EntryResult { token, op, outcome, complaint, .. }| AddressResult {
+                    token,
+                    op,
+                    outcome,
+                    complaint,
                 })
                 .collect()
         })
     }
+}
+
+impl EntryWriter {
+    /// Starts the thread, in the caller's network namespace. `capacity` limits the requests submitted whose results were
+    /// not taken yet.
+    pub fn start_entries(capacity: usize) -> io::Result<EntryWriter> {
+        let mut socket = RequestSocket::route()?;
+        Worker::spawn("entries", capacity, BATCH, move |batch: Vec<EntryRequest>| perform(&mut socket, &batch))
+    }
+}
+
+/// Performs a batch in order.
+fn perform(socket: &mut RequestSocket, batch: &[EntryRequest]) -> Vec<EntryResult> {
+    let mut spared = SparedSecondaries::enable(batch.iter().filter_map(EntryRequest::address));
+    let encoded: Vec<_> = batch.iter().map(EntryRequest::encode).collect();
+    let answers = socket.perform(&encoded);
+    spared.restore();
+    let results = batch.iter().zip(answers).map(|(request, answer)| EntryResult {
+        kind: request.kind(),
+        token: request.token(),
+        op: request.op(),
+        outcome: request.outcome(answer),
+        complaint: request.address().and_then(|address| spared.complaint(address, socket)),
+    });
+    results.collect()
 }

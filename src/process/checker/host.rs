@@ -37,7 +37,7 @@ impl HostAddresses {
                         self.0.insert(address.ip, left);
                     }
                 }
-                KernelEvent::Link(_) | KernelEvent::LinkGone { .. } => {}
+                _ => {}
             }
         }
     }

@@ -39,6 +39,7 @@ impl AddressLog {
                 gone.into_iter().for_each(|key| self.remove(key));
                 snapshot.addresses.iter().for_each(|address| self.add(key(address)));
             }
+            _ => {}
         }
     }
 

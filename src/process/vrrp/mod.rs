@@ -396,7 +396,9 @@ impl VrrpProcess {
 
     fn handle_kernel_events(&mut self, events: Vec<KernelEvent>, shell: &Loop) {
         for event in events {
-            self.vrrp.handle(translate::event(event), shell.now());
+            if let Some(event) = translate::event(event) {
+                self.vrrp.handle(event, shell.now());
+            }
         }
     }
 

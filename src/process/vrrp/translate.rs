@@ -10,15 +10,18 @@ use crate::vrrp::{
     ObjectId, WantedVmac,
 };
 
-/// A kernel event as an event of the machines.
-pub(super) fn event(event: KernelEvent) -> Event<'static> {
-    match event {
+/// A kernel event as an event of the machines. `None` for tables that they do not watch.
+pub(super) fn event(event: KernelEvent) -> Option<Event<'static>> {
+    Some(match event {
         KernelEvent::Link(link) => Event::Link(interface(&link)),
         KernelEvent::LinkGone { index, .. } => Event::LinkGone(index),
         KernelEvent::Address(address) => Event::AddressAdded(kernel_address(&address)),
         KernelEvent::AddressGone(address) => Event::AddressGone(kernel_address(&address)),
         KernelEvent::Snapshot(snapshot) => Event::Interfaces(interfaces(snapshot)),
-    }
+        KernelEvent::Route { .. } | KernelEvent::RouteGone(_) | KernelEvent::Rule(_) | KernelEvent::RuleGone(_) => {
+            return None;
+        }
+    })
 }
 
 fn interface(link: &Link) -> Interface {

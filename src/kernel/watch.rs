@@ -1,0 +1,43 @@
+//! The tables that a monitor watches.
+
+use std::collections::BTreeSet;
+
+use super::sources::{ADDRESSES, LINKS, ROUTES4, ROUTES6, RULES4, RULES6, Source};
+use super::tables::PROTOCOL_KEEPALIVED;
+
+/// The tables to watch besides links and addresses. The others cost nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Watch {
+    /// Watch routes.
+    pub routes: bool,
+    /// Watch rules.
+    pub rules: bool,
+    /// The protocols of the routes and rules that are reported; all others are dropped, those of routes by the kernel.
+    pub protocols: BTreeSet<u8>,
+}
+
+impl Default for Watch {
+    /// Links and addresses only; if routes or rules are watched, those of this daemon.
+    fn default() -> Watch {
+        Watch { routes: false, rules: false, protocols: BTreeSet::from([PROTOCOL_KEEPALIVED]) }
+    }
+}
+
+impl Watch {
+    /// The watched tables, in the order of their dumps.
+    pub(super) fn sources(&self) -> Vec<&'static Source> {
+        let mut sources: Vec<&'static Source> = vec![&LINKS, &ADDRESSES];
+        if self.routes {
+            sources.extend([&ROUTES4, &ROUTES6]);
+        }
+        if self.rules {
+            sources.extend([&RULES4, &RULES6]);
+        }
+        sources
+    }
+
+    /// The protocol, if there is only one.
+    pub(super) fn protocol(&self) -> Option<u8> {
+        self.protocols.first().filter(|_| self.protocols.len() == 1).copied()
+    }
+}
