@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use keepalived::kernel::{
-    Addr, AddressRequest, AddressResult, KernelEvent, Link, Monitor, PROTOCOL_KEEPALIVED, WantedAddr, Writer,
-    interface_names,
+    Addr, AddressRequest, EntryRequest, EntryResult, KernelEvent, Link, Monitor, PROTOCOL_KEEPALIVED, WantedAddr,
+    Writer, interface_names,
 };
 use keepalived::reactor::{Events, Interest, Reactor, Token, clock};
 use keepalived::state::{Done, Op};
@@ -135,12 +135,13 @@ fn wanted(ifindex: u32, ip: &str, prefix: u8) -> WantedAddr {
     WantedAddr::plain(ifindex, ip.parse().unwrap(), prefix)
 }
 
+fn request(token: u64, op: Op, address: WantedAddr) -> EntryRequest {
+    EntryRequest::Address(AddressRequest { token, op, address, secondaries: None })
+}
+
 /// Submits requests with the tokens 0, 1, ... and waits for their results.
-fn perform(writer: &Writer, requests: impl IntoIterator<Item = (Op, WantedAddr)>) -> Vec<AddressResult> {
-    let requests: Vec<_> = (0..)
-        .zip(requests)
-        .map(|(token, (op, address))| AddressRequest { token, op, address, secondaries: None })
-        .collect();
+fn perform(writer: &Writer, requests: impl IntoIterator<Item = (Op, WantedAddr)>) -> Vec<EntryResult> {
+    let requests: Vec<_> = (0..).zip(requests).map(|(token, (op, address))| request(token, op, address)).collect();
     let count = requests.len();
     writer.submit(requests).unwrap();
     let mut results = Vec::new();
@@ -417,7 +418,7 @@ fn a_full_queue_returns_the_batch() {
     let netns = pair();
     let a = Mirror::open(&netns).index("va");
     let writer = netns.enter(|| Writer::start(3).unwrap());
-    let request = |token| AddressRequest { token, op: Op::Add, address: wanted(a, "10.8.0.1", 32), secondaries: None };
+    let request = |token| request(token, Op::Add, wanted(a, "10.8.0.1", 32));
     writer.submit(vec![request(1), request(2)]).unwrap();
     let refused = writer.submit(vec![request(3), request(4)]).unwrap_err();
     assert_eq!((refused.in_flight, refused.requests.len()), (2, 2));
@@ -442,12 +443,8 @@ fn the_loop_is_woken_by_results_and_by_changes() {
     reactor.register(&mirror.monitor, Token(1), Interest::READABLE).unwrap();
     reactor.register(&writer, Token(2), Interest::READABLE).unwrap();
     for round in 0..50u8 {
-        let requests = (0..40u8).map(|n| AddressRequest {
-            token: n.into(),
-            op: if round % 2 == 0 { Op::Add } else { Op::Remove },
-            address: wanted(a, &format!("10.8.{}.{n}", round / 2), 32),
-            secondaries: None,
-        });
+        let op = if round % 2 == 0 { Op::Add } else { Op::Remove };
+        let requests = (0..40u8).map(|n| request(n.into(), op, wanted(a, &format!("10.8.{}.{n}", round / 2), 32)));
         writer.submit(requests.collect()).unwrap();
         let present = if round % 2 == 0 { 40 } else { 0 };
         let mut results = Vec::new();

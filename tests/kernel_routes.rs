@@ -14,9 +14,11 @@ use keepalived::config::model::{
     Rule, RuleAction, Tunnel,
 };
 use keepalived::kernel::{
-    Addr, AddressRequest, Done, EntryRequest, EntryResult, EntryWriter, HostRoute, HostRule, KernelEvent, Monitor, Op,
-    RouteDevices, RouteRequest, RuleRequest, WantedAddr, Watch,
+    Addr, AddressRequest, EntryRequest, EntryResult, KernelEvent, Monitor, RouteRequest, RuleRequest, WantedAddr,
+    Watch, Writer,
 };
+use keepalived::state::{Done, Op};
+use keepalived::vrrp::{HostRoute, HostRule, RouteDevices};
 use lab::netns::{Netns, next_lab};
 use lab::wait_until;
 
@@ -25,7 +27,7 @@ const LIMIT: Duration = Duration::from_secs(20);
 /// A namespace with the networks 10.1.0.0/24 and fd00:1::/64 on eth0, and 10.2.0.0/24 and fd00:2::/64 on eth1.
 struct Lab {
     netns: Netns,
-    writer: EntryWriter,
+    writer: Writer,
     mirror: Mirror,
 }
 
@@ -34,7 +36,7 @@ impl Lab {
         let netns = host();
         let (writer, monitor) = netns.enter(|| {
             let watch = Watch { routes: true, rules: true, ..Watch::default() };
-            (EntryWriter::start_entries(20_000).unwrap(), Monitor::watching(LIMIT, watch).unwrap())
+            (Writer::start(20_000).unwrap(), Monitor::watching(LIMIT, watch).unwrap())
         });
         Lab { netns, writer, mirror: Mirror::of(monitor) }
     }

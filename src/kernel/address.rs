@@ -2,9 +2,8 @@
 
 use std::net::IpAddr;
 
-use super::netlink::Refusal;
-use super::op::{Done, Op};
 use super::tables::PROTOCOL_KEEPALIVED;
+use crate::state::Op;
 
 /// An address to add or remove.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,17 +81,4 @@ pub struct Secondaries {
     pub interface: String,
     /// The addresses with their prefix lengths.
     pub addresses: Vec<(IpAddr, u8)>,
-}
-
-/// Result of a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AddressResult {
-    /// Token of the request.
-    pub token: u64,
-    /// Operation of the request.
-    pub op: Op,
-    /// Success, or the error of the kernel.
-    pub outcome: Result<Done, Refusal>,
-    /// A problem to log although the request succeeded.
-    pub complaint: Option<String>,
 }

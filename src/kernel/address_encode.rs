@@ -5,13 +5,13 @@ use nix::errno::Errno;
 use super::address::{AddressRequest, WantedAddr};
 use super::attributes::Attributes;
 use super::netlink::{NLM_F_CREATE, NLM_F_EXCL, Refusal};
-use super::op::{Done, Op};
 use super::request_socket::{Request, RequestSocket};
 use super::rtnetlink::{
     AF_INET, AF_INET6, IFA_ADDRESS, IFA_BROADCAST, IFA_CACHEINFO, IFA_F_HOMEADDRESS, IFA_F_MANAGETEMPADDR,
     IFA_F_MCAUTOJOIN, IFA_F_NODAD, IFA_F_NOPREFIXROUTE, IFA_FLAGS, IFA_LABEL, IFA_LOCAL, IFA_PROTO, RTM_DELADDR,
     RTM_NEWADDR,
 };
+use crate::state::{Done, Op};
 
 /// Unlimited lifetime.
 const FOREVER: u32 = u32::MAX;

@@ -3,12 +3,12 @@
 use super::address::AddressRequest;
 use super::address_encode;
 use super::netlink::Refusal;
-use super::op::{Done, Op};
 use super::request_socket::{Answer, Request};
 use super::route::RouteRequest;
 use super::route_encode;
 use super::rule::RuleRequest;
 use super::rule_encode;
+use crate::state::{Done, Op};
 
 /// A request to add or remove an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! Events of the kernel's links, addresses, routes and rules.
 
-use super::route::HostRoute;
-use super::rule::HostRule;
 use super::tables::{Addr, Link};
+use crate::vrrp::HostRoute;
+use crate::vrrp::HostRule;
 
 /// A change of the watched tables.
 #[derive(Clone, Debug, PartialEq, Eq)]

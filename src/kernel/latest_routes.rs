@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::route::{HostRoute, RouteKey};
+use crate::vrrp::{HostRoute, RouteKey};
 
 /// The notifications of routes since a dump was requested.
 #[derive(Debug, Default)]
@@ -59,9 +59,9 @@ fn is_part(gone: &HostRoute, route: &HostRoute) -> bool {
 mod tests {
     use std::net::IpAddr;
 
-    use super::super::route::HostHop;
     use super::*;
     use crate::config::model::Route;
+    use crate::vrrp::HostHop;
 
     fn route(last: u8, via: u8) -> HostRoute {
         let configured = Route::plain((IpAddr::from([10, 0, last, 0]), 24));

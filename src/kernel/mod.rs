@@ -38,10 +38,8 @@ mod linkbeat;
 mod monitor;
 mod ndisc;
 mod netlink;
-mod op;
 mod opener;
 mod phrases;
-mod prefix;
 mod processes;
 mod request_socket;
 mod resync;
@@ -64,7 +62,7 @@ mod watcher;
 mod worker;
 mod writer;
 
-pub use address::{AddressRequest, AddressResult, Secondaries, WantedAddr};
+pub use address::{AddressRequest, Secondaries, WantedAddr};
 pub use advert::{AdvertSocket, RawPacket};
 pub use arp::ArpSocket;
 pub use bfd::{BfdDatagram, BfdListener, BfdSender};
@@ -75,18 +73,17 @@ pub use linkbeat::{BeatEvent, poll_links};
 pub use monitor::Monitor;
 pub use ndisc::NdSocket;
 pub use netlink::Refusal;
-pub use op::{Done, Op};
 pub use opener::{Opener, SocketRequest, SocketResult, WantedSocket};
 pub use processes::{ProcessEvent, ProcessWay, ReceiveBuffer, count_processes, poll_processes};
-pub use route::{HostHop, HostRoute, RouteDevices, RouteKey, RouteRequest};
-pub use rule::{HostRule, RuleRequest};
+pub use route::RouteRequest;
+pub use rule::RuleRequest;
 pub use tables::{Addr, AddrKey, Link, PROTOCOL_KEEPALIVED};
 
 pub use vmac::{VmacRequest, VmacResult, VmacWriter, is_foreign};
 pub use watch::Watch;
 pub use watcher::Watcher;
 pub use worker::{QueueFull, Worker};
-pub use writer::{EntryWriter, Writer};
+pub use writer::Writer;
 
 use std::io;
 

@@ -15,8 +15,8 @@ use super::attributes::{Attributes, i32_at};
 use super::netlink::{
     NLM_F_ACK, NLM_F_DUMP, NLMSG_DONE, NLMSG_ERROR, NetlinkSocket, Refusal, acknowledgement, disliked, encode, messages,
 };
-use super::op::Done;
 use super::phrases;
+use crate::state::Done;
 
 /// Room for the answers to a batch; a refusal contains its request. Datagrams of dumps have at most 32 KiB.
 const DATAGRAM: usize = 64 << 10;

@@ -5,8 +5,8 @@ use std::hash::Hash;
 
 use super::event::{KernelEvent, Snapshot};
 use super::latest_routes::LatestRoutes;
-use super::rule::HostRule;
 use super::tables::{Addr, AddrKey, Link};
+use crate::vrrp::HostRule;
 
 /// A running dump, and the notifications received since it was requested.
 #[derive(Debug, Default)]

@@ -3,13 +3,12 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::attributes::{align, attributes, ip, u16_at, u32_at};
-use super::prefix::masked;
-use super::route::{HostHop, HostRoute, RouteKey};
 use super::rtnetlink::{
     AF_INET, AF_INET6, RTA_DST, RTA_GATEWAY, RTA_MULTIPATH, RTA_OIF, RTA_PREFSRC, RTA_PRIORITY, RTA_SRC, RTA_TABLE,
     RTA_VIA, RTM_F_CLONED, RTMSG,
 };
-use crate::config::model::Family;
+use crate::config::model::{Family, network};
+use crate::vrrp::{HostHop, HostRoute, RouteKey};
 
 /// The protocol of a route, which is in the fixed header: foreign routes are recognized by it alone.
 pub(super) fn protocol(payload: &[u8]) -> Option<u8> {
@@ -46,8 +45,8 @@ pub(super) fn decode(payload: &[u8]) -> Option<HostRoute> {
     let mut single = HostHop { via: None, ifindex: 0 };
     for (kind, value) in attributes(payload.get(RTMSG..)?) {
         match kind {
-            RTA_DST => route.key.destination = masked((own_ip(value)?, to)),
-            RTA_SRC if from > 0 => route.key.from = Some(masked((own_ip(value)?, from))),
+            RTA_DST => route.key.destination = network((own_ip(value)?, to)),
+            RTA_SRC if from > 0 => route.key.from = Some(network((own_ip(value)?, from))),
             RTA_TABLE => route.key.table = u32_at(value, 0)?,
             RTA_PRIORITY => route.key.metric = u32_at(value, 0)?,
             RTA_PREFSRC => route.source = own_ip(value),

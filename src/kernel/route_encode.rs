@@ -7,15 +7,16 @@ use nix::errno::Errno;
 use super::attributes::Attributes;
 use super::encap_encode::put_encap;
 use super::netlink::{NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, Refusal};
-use super::op::Op;
 use super::request_socket::Request;
-use super::route::{RouteRequest, hops, metric, table};
+use super::route::RouteRequest;
 use super::rtnetlink::{
     AF_INET, AF_INET6, RTA_DST, RTA_EXPIRES, RTA_FLOW, RTA_GATEWAY, RTA_METRICS, RTA_MULTIPATH, RTA_OIF, RTA_PREF,
     RTA_PREFSRC, RTA_PRIORITY, RTA_SRC, RTA_TABLE, RTA_TTL_PROPAGATE, RTA_VIA, RTAX_CC_ALGO, RTAX_LOCK, RTM_DELROUTE,
     RTM_NEWROUTE, RTNH_F_ONLINK,
 };
 use crate::config::model::{Encap, Family, MetricKind, Placing, Route, RouteKind, RouteMetric};
+use crate::state::Op;
+use crate::vrrp::RouteKey;
 
 const SCOPE_GLOBAL: u8 = 0;
 const SCOPE_LINK: u8 = 253;
@@ -36,7 +37,7 @@ pub(super) fn encode(request: &RouteRequest) -> Result<Request, Refusal> {
     let (route, devices) = (&request.route, &request.devices);
     check_devices(request)?;
     check_families(route)?;
-    let table = table(route, devices.vrf_table);
+    let RouteKey { table, metric, .. } = RouteKey::of(route, devices.vrf_table);
     let onlink = if route.onlink { RTNH_F_ONLINK } else { 0 };
     let [a, b, c, d] = u32::from(onlink).to_ne_bytes();
     let from = route.from.filter(|(_, prefix)| *prefix > 0);
@@ -69,7 +70,6 @@ pub(super) fn encode(request: &RouteRequest) -> Result<Request, Refusal> {
     }
     out.word("table");
     out.put(RTA_TABLE, table.to_ne_bytes());
-    let metric = metric(route);
     if metric > 0 {
         out.word("metric");
         out.put(RTA_PRIORITY, metric.to_ne_bytes());
@@ -102,7 +102,7 @@ pub(super) fn encode(request: &RouteRequest) -> Result<Request, Refusal> {
 /// Refuses a route with a device that does not exist.
 fn check_devices(request: &RouteRequest) -> Result<(), Refusal> {
     let (route, devices) = (&request.route, &request.devices);
-    let of_hops = hops(route, devices).map(|(hop, index)| ("dev", &hop.device, index));
+    let of_hops = devices.of_hops(route).map(|(hop, index)| ("dev", &hop.device, index));
     let named = [("dev", &route.device, devices.device), ("vrf", &route.vrf, devices.vrf_table)];
     for (word, name, found) in named.into_iter().chain(of_hops) {
         if let (Some(name), None) = (name, found) {
@@ -252,7 +252,7 @@ fn put_hops(out: &mut Attributes, request: &RouteRequest) {
     }
     out.word("nexthop");
     out.list(RTA_MULTIPATH, |out| {
-        for (hop, index) in hops(route, &request.devices) {
+        for (hop, index) in request.devices.of_hops(route) {
             let flags = if hop.onlink { RTNH_F_ONLINK } else { 0 };
             let weight = hop.weight.unwrap_or(1).saturating_sub(1);
             let [a, b, c, d] = index.unwrap_or(0).to_ne_bytes();

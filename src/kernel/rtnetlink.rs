@@ -89,7 +89,6 @@ pub(super) const RTA_EXPIRES: u16 = 23;
 pub(super) const RTA_TTL_PROPAGATE: u16 = 26;
 pub(super) const RTAX_LOCK: u16 = 1;
 pub(super) const RTAX_CC_ALGO: u16 = 16;
-pub(super) const RTPROT_BOOT: u8 = 3;
 
 // Tunnels of routes. `LWTUNNEL_IP6_*` has the numbers of `LWTUNNEL_IP_*`.
 pub(super) const LWTUNNEL_ENCAP_MPLS: u16 = 1;

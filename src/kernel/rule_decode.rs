@@ -6,8 +6,8 @@ use super::rtnetlink::{
     FRA_GOTO, FRA_IIFNAME, FRA_IP_PROTO, FRA_L3MDEV, FRA_OIFNAME, FRA_PRIORITY, FRA_PROTOCOL, FRA_SPORT_RANGE, FRA_SRC,
     FRA_SUPPRESS_IFGROUP, FRA_SUPPRESS_PREFIXLEN, FRA_TABLE, FRA_TUN_ID, FRA_UID_RANGE,
 };
-use super::rule::HostRule;
 use crate::config::model::{Family, Rule, RuleAction};
+use crate::vrrp::HostRule;
 
 /// Decodes a rule. `None`: another family, or an action that no word of the configuration has.
 pub(super) fn decode(payload: &[u8]) -> Option<HostRule> {

@@ -4,7 +4,6 @@ use nix::errno::Errno;
 
 use super::attributes::Attributes;
 use super::netlink::{NLM_F_CREATE, NLM_F_EXCL};
-use super::op::Op;
 use super::request_socket::Request;
 use super::rtnetlink::{
     AF_INET, AF_INET6, FIB_RULE_INVERT, FRA_DPORT_RANGE, FRA_DST, FRA_FLOW, FRA_FWMARK, FRA_FWMASK, FRA_GOTO,
@@ -13,6 +12,7 @@ use super::rtnetlink::{
 };
 use super::rule::RuleRequest;
 use crate::config::model::{Family, Rule, RuleAction};
+use crate::state::Op;
 
 /// The errors that mean that there is nothing to change.
 pub(super) fn nothing_to_change(op: Op) -> &'static [Errno] {

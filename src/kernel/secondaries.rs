@@ -10,9 +10,9 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::address::{AddressRequest, WantedAddr};
 use super::address_encode::perform;
-use super::op::Op;
 use super::request_socket::RequestSocket;
 use super::sysctl::{Changes, Tree};
+use crate::state::Op;
 
 /// Sets `promote_secondaries` on the interfaces that need it during a batch of removals.
 pub(super) struct SparedSecondaries {

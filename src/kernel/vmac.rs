@@ -10,12 +10,12 @@ use nix::errno::Errno;
 
 use super::address::{AddressRequest, WantedAddr};
 use super::netlink::Refusal;
-use super::op::Op;
 use super::request_socket::RequestSocket;
 use super::sysctl::{self, Tree};
 use super::tables::Link;
 use super::worker::Worker;
 use super::{address_encode, link_request};
+use crate::state::Op;
 use crate::text::reason;
 
 /// `MACVLAN_MODE_PRIVATE`: no traffic to other macvlans on the same lower interface.

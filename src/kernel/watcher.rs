@@ -5,25 +5,30 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, channel, sync_channel};
 use std::thread;
 use std::time::Duration;
 
 use super::event::KernelEvent;
 use super::monitor::Monitor;
+use super::watch::Watch;
 use crate::reactor::Waker;
 
 /// Most datagrams of the kernel per batch.
 const BATCH: usize = 16;
 /// Most pending batches. Further notifications wait in the socket; the kernel reports an overflow.
 const WAITING: usize = 64;
-/// How often the thread checks whether the loop still needs it.
+/// Time limit for the dump of other tables.
+const LIMIT: Duration = Duration::from_secs(5);
+/// How often the thread checks whether the loop still needs it, or needs other tables.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The event loop's handle of the thread. Readable when there are events.
 pub struct Watcher {
     batches: Receiver<io::Result<Vec<KernelEvent>>>,
     waker: Waker,
+    /// Tables to watch instead of the present ones.
+    tables: Sender<Watch>,
 }
 
 impl Watcher {
@@ -31,9 +36,16 @@ impl Watcher {
     pub fn start(monitor: Monitor) -> io::Result<Watcher> {
         let waker = Waker::new()?;
         let (sender, batches) = sync_channel(WAITING);
+        let (tables, wanted) = channel();
         let wake = waker.clone();
-        thread::Builder::new().name("monitor".into()).spawn(move || watch(monitor, &sender, &wake))?;
-        Ok(Watcher { batches, waker })
+        thread::Builder::new().name("monitor".into()).spawn(move || watch(monitor, &wanted, &sender, &wake))?;
+        Ok(Watcher { batches, waker, tables })
+    }
+
+    /// Watches other tables instead of the present ones, within [`PATIENCE`]. A snapshot of all follows.
+    pub fn follow(&self, tables: Watch) {
+        // Fails after the thread has ended, which `receive` reports.
+        let _ = self.tables.send(tables);
     }
 
     /// Waits for the first batch, at most `limit`.
@@ -63,10 +75,23 @@ impl AsRawFd for Watcher {
 }
 
 /// The thread: runs until the [`Watcher`] is dropped or the socket fails.
-fn watch(mut monitor: Monitor, batches: &SyncSender<io::Result<Vec<KernelEvent>>>, waker: &Waker) {
+fn watch(
+    mut monitor: Monitor,
+    tables: &Receiver<Watch>,
+    batches: &SyncSender<io::Result<Vec<KernelEvent>>>,
+    waker: &Waker,
+) {
     loop {
         let mut events = Vec::new();
-        let outcome = monitor.receive(BATCH, &mut events);
+        // The last ones count.
+        let outcome = match tables.try_iter().last().map(|tables| Monitor::watching(LIMIT, tables)) {
+            Some(Ok(other)) => {
+                monitor = other;
+                monitor.receive(BATCH, &mut events)
+            }
+            Some(Err(error)) => Err(error),
+            None => monitor.receive(BATCH, &mut events),
+        };
         let (more, failed) = (outcome.as_ref().is_ok_and(|more| *more), outcome.is_err());
         // Pass on the events read before an error.
         let parts = [(!events.is_empty()).then_some(Ok(events)), outcome.err().map(Err)];

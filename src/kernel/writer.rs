@@ -1,8 +1,7 @@
-//! The writers: they add and remove addresses, routes and rules on a thread of their own ([`Worker`]).
+//! The writer: it adds and removes addresses, routes and rules on a thread of its own ([`Worker`]).
 
 use std::io;
 
-use super::address::{AddressRequest, AddressResult};
 use super::entry::{EntryRequest, EntryResult};
 use super::request_socket::RequestSocket;
 use super::secondaries::SparedSecondaries;
@@ -11,39 +10,16 @@ use super::worker::Worker;
 /// Requests sent to the kernel at once; small, so that results come back while a long list is in progress.
 const BATCH: usize = 32;
 
-/// The event loop's handle of the writer of addresses.
-pub type Writer = Worker<AddressRequest, AddressResult>;
-
 /// The event loop's handle of the writer of addresses, routes and rules.
 ///
 /// The requests reach the kernel in the order submitted: a route may need the address before it, and the removal of an
 /// address may remove routes.
-pub type EntryWriter = Worker<EntryRequest, EntryResult>;
+pub type Writer = Worker<EntryRequest, EntryResult>;
 
 impl Writer {
     /// Starts the thread, in the caller's network namespace. `capacity` limits the requests submitted whose results were
     /// not taken yet.
     pub fn start(capacity: usize) -> io::Result<Writer> {
-        let mut socket = RequestSocket::route()?;
-        Worker::spawn("addresses", capacity, BATCH, move |batch: Vec<AddressRequest>| {
-            let batch: Vec<_> = batch.into_iter().map(EntryRequest::Address).collect();
-            let results = perform(&mut socket, &batch).into_iter();
-            results
-                .map(|EntryResult { token, op, outcome, complaint, .. }| AddressResult {
-                    token,
-                    op,
-                    outcome,
-                    complaint,
-                })
-                .collect()
-        })
-    }
-}
-
-impl EntryWriter {
-    /// Starts the thread, in the caller's network namespace. `capacity` limits the requests submitted whose results were
-    /// not taken yet.
-    pub fn start_entries(capacity: usize) -> io::Result<EntryWriter> {
         let mut socket = RequestSocket::route()?;
         Worker::spawn("entries", capacity, BATCH, move |batch: Vec<EntryRequest>| perform(&mut socket, &batch))
     }

@@ -7,11 +7,12 @@ use super::address::Address;
 use super::cause::{Cause, LinkState, Occasion, Setting};
 use super::complaint::Complaint;
 use super::host_route::HostRoute;
+use super::host_rule::HostRule;
 use super::ids::{AddressId, GroupId, InstanceId, ObjectId, RouteId, RuleId};
 use super::interface::{Interface, KernelAddress};
 use super::op::{Secondaries, WantedVmac};
 use super::route::Route;
-use super::rule::{Rule, RuleKey};
+use super::rule::Rule;
 use super::state::State;
 use crate::config::model::{Family, Script};
 use crate::state::{Done, Op};
@@ -43,16 +44,22 @@ pub enum Event<'a> {
         /// The routes.
         routes: Vec<HostRoute>,
         /// The rules.
-        rules: Vec<RuleKey>,
+        rules: Vec<HostRule>,
     },
     /// A route was set or changed, by this daemon or another program.
-    RouteAdded(HostRoute),
-    /// A route was removed.
+    RouteAdded {
+        /// The route.
+        route: HostRoute,
+        /// It has replaced the routes with the same key.
+        replaces: bool,
+    },
+    /// A route was removed, or a next hop of an IPv6 route. The kernel does not report IPv4 routes that go with their interface
+    /// or source address; then [`Event::Routing`] follows.
     RouteGone(HostRoute),
     /// A policy rule was set.
-    RuleAdded(RuleKey),
+    RuleAdded(HostRule),
     /// A policy rule was removed.
-    RuleGone(RuleKey),
+    RuleGone(HostRule),
     /// The kernel's answer to [`Action::Address`], [`Action::Route`] or [`Action::Rule`].
     Done {
         /// The row of the request.

@@ -85,12 +85,8 @@ fn device_fault(around: Surroundings<'_>, row: &Instance) -> Option<Fault> {
     let config = &row.config;
     let addresses = config.addresses.iter().chain(&config.excluded).filter(|address| !address.no_track);
     let addresses = addresses.map(|address| address.device.as_str());
-    let routes = config.routes.iter().filter(|route| !route.no_track).flat_map(|route| {
-        let hops = route.hops.iter().filter_map(|hop| hop.device.as_deref());
-        route.device.as_deref().into_iter().chain(hops)
-    });
     let mut checked = config.interface.as_str();
-    for name in addresses.chain(routes) {
+    for name in addresses.chain(config.route_devices()) {
         // Most have the same interface as the one before.
         if name == checked || name == config.interface || row.puts_on_vmac(name) {
             continue;

@@ -14,7 +14,10 @@ use crate::state::Record;
 pub struct Held {
     pub(super) vmacs: Vec<HeldVmac>,
     pub(super) addresses: Vec<HeldAddress>,
+    /// Absent in files of releases without routes.
+    #[serde(default)]
     pub(super) routes: Vec<model::Route>,
+    #[serde(default)]
     pub(super) rules: Vec<model::Rule>,
 }
 
@@ -36,8 +39,8 @@ pub(super) struct HeldAddress {
 }
 
 impl Record for Held {
-    const NAME: &'static str = "addresses, routes, rules and VMACs held";
-    const VERSION: u32 = 2;
+    const NAME: &'static str = "addresses and VMACs held";
+    const VERSION: u32 = 1;
 }
 
 impl Held {

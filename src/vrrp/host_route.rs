@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::config::model::{Family, Route, RouteKind, TABLE_MAIN, network};
+use crate::config::model::{Family, NextHop, Route, RouteKind, TABLE_MAIN, network};
 
 /// Metric of an IPv6 route without `metric` (the kernel's `IP6_RT_PRIO_USER`).
 const METRIC_IPV6: u32 = 1024;
@@ -18,6 +18,14 @@ pub struct RouteDevices {
     pub hops: Vec<Option<u32>>,
     /// Table of `vrf`.
     pub vrf_table: Option<u32>,
+}
+
+impl RouteDevices {
+    /// The next hops of the route, each with the index of its device.
+    pub fn of_hops<'r>(&'r self, route: &'r Route) -> impl Iterator<Item = (&'r NextHop, Option<u32>)> + 'r {
+        let indices = self.hops.iter().copied().chain(std::iter::repeat(None));
+        route.hops.iter().zip(indices)
+    }
 }
 
 /// A route of this host.
@@ -84,25 +92,39 @@ impl HostRoute {
     /// Whether this is the configured route: it has its key, source and next hops. Settings that do not identify a route,
     /// such as `mtu`, may differ.
     pub fn is(&self, route: &Route, devices: &RouteDevices) -> bool {
-        let same_source = route.source.is_none() || route.source == self.source;
-        if self.key != RouteKey::of(route, devices.vrf_table) || !same_source {
-            return false;
-        }
-        if rejects(route.kind) {
-            return true;
-        }
-        let hops: Vec<(Option<IpAddr>, Option<u32>)> = match route.hops.as_slice() {
-            [] => vec![(route.via, devices.device)],
-            hops => {
-                let indices = devices.hops.iter().map(|index| index.or(devices.device));
-                hops.iter().map(|hop| hop.via).zip(indices).collect()
-            }
-        };
-        // The kernel may leave out equal next hops of IPv6 routes.
-        let known = |hop: &HostHop| {
-            hops.iter().any(|(via, index)| *via == hop.via && index.is_none_or(|index| index == hop.ifindex))
-        };
-        !self.hops.is_empty() && self.hops.len() <= hops.len() && self.hops.iter().all(known)
+        let wanted = wanted_hops(route, devices);
+        self.may_be(route, devices)
+            && (rejects(route.kind) || self.hops.len() == wanted.len())
+            && (rejects(route.kind) || wanted.iter().all(|wanted| self.hops.iter().any(|hop| hop.is(*wanted))))
+    }
+
+    /// Whether this, a removed route, is the configured one or some of its next hops. The kernel reports the removal of an
+    /// IPv6 route hop by hop, and that of a single hop in the same way.
+    pub fn is_part_of(&self, route: &Route, devices: &RouteDevices) -> bool {
+        let wanted = wanted_hops(route, devices);
+        self.may_be(route, devices)
+            && (rejects(route.kind) || self.hops.iter().any(|hop| wanted.iter().any(|wanted| hop.is(*wanted))))
+    }
+
+    fn may_be(&self, route: &Route, devices: &RouteDevices) -> bool {
+        self.key == RouteKey::of(route, devices.vrf_table) && (route.source.is_none() || route.source == self.source)
+    }
+}
+
+/// Gateway and device of a configured next hop.
+type WantedHop = (Option<IpAddr>, Option<u32>);
+
+impl HostHop {
+    fn is(&self, (via, device): WantedHop) -> bool {
+        self.via == via && device.is_none_or(|index| index == self.ifindex)
+    }
+}
+
+fn wanted_hops(route: &Route, devices: &RouteDevices) -> Vec<WantedHop> {
+    if route.hops.is_empty() {
+        vec![(route.via, devices.device)]
+    } else {
+        devices.of_hops(route).map(|(hop, index)| (hop.via, index)).collect()
     }
 }
 
@@ -112,7 +134,7 @@ fn rejects(kind: RouteKind) -> bool {
 }
 
 /// The table of a route; 0 stands for `main`.
-pub fn table(route: &Route, vrf_table: Option<u32>) -> u32 {
+fn table(route: &Route, vrf_table: Option<u32>) -> u32 {
     match vrf_table.filter(|_| route.vrf.is_some()).unwrap_or(route.table) {
         0 => TABLE_MAIN,
         table => table,
@@ -120,7 +142,7 @@ pub fn table(route: &Route, vrf_table: Option<u32>) -> u32 {
 }
 
 /// The metric that the kernel stores.
-pub fn metric(route: &Route) -> u32 {
+fn metric(route: &Route) -> u32 {
     match route.metric.unwrap_or(0) {
         0 if route.family == Family::V6 => METRIC_IPV6,
         metric => metric,

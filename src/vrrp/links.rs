@@ -99,10 +99,6 @@ impl Vrrp {
         let (name, up) = (link.name.clone(), link.up);
         self.tables.interfaces.set_link(link);
         let turned = old.as_ref().is_some_and(|(_, was_up)| *was_up != up);
-        if turned {
-            let owners = if up { self.owners_of_routes_through(index) } else { self.lose_routes_through(index) };
-            concerned.extend(owners);
-        }
         if concerned.is_empty() {
             return;
         }
@@ -132,7 +128,6 @@ impl Vrrp {
         let link = self.tables.interfaces.get(index);
         let addresses: Vec<_> = link.into_iter().flat_map(|link| link.addresses.iter()).map(|known| known.ip).collect();
         self.tables.interfaces.remove_link(index);
-        concerned.extend(self.lose_routes_through(index));
         // Source addresses of instances on other interfaces may have been on it.
         for ip in addresses {
             concerned.extend(self.tables.users_of_source(Some(ip)).into_iter().map(Owner::Instance));
@@ -198,7 +193,6 @@ impl Vrrp {
             concerned.extend(self.vmac_lost_address(ifindex, ip));
         }
         self.follow_addresses(&concerned);
-        self.lose_routes_with(ifindex, ip);
     }
 
     fn follow_addresses(&mut self, concerned: &BTreeSet<InstanceId>) {

@@ -10,7 +10,7 @@ use super::address::Address;
 use super::ids::{AddressId, InstanceId, Owner};
 use super::interface::{AddressRole, InterfaceAddress};
 use crate::config::model::Family;
-use crate::state::{Objects, RowId};
+use crate::state::Objects;
 use crate::track::TrackerId;
 
 /// Interface, family and VRID of a packet.
@@ -27,8 +27,6 @@ pub(super) struct Lookups {
     pub(super) by_device: HashMap<String, BTreeSet<Owner>>,
     /// Instances by tracker that they or their groups list.
     pub(super) by_tracker: HashMap<TrackerId, BTreeSet<InstanceId>>,
-    /// Routes by preferred source address.
-    pub(super) by_route_source: HashMap<IpAddr, Vec<RowId>>,
     /// Instances by source address.
     pub(super) by_source: HashMap<Option<IpAddr>, BTreeSet<InstanceId>>,
 }

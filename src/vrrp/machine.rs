@@ -46,7 +46,7 @@ impl Vrrp {
             Event::AddressGone(address) => self.address_gone(address),
             Event::Done { id, op, result } => self.done(id, op, result),
             Event::Routing { routes, rules } => self.routing_known(routes, rules),
-            Event::RouteAdded(route) => self.route_added(route),
+            Event::RouteAdded { route, replaces } => self.route_added(route, replaces),
             Event::RouteGone(route) => self.route_gone(route),
             Event::RuleAdded(rule) => self.rule_added(rule),
             Event::RuleGone(rule) => self.rule_gone(rule),

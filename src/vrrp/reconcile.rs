@@ -168,12 +168,7 @@ impl Site<'_> {
                 }
             }
             // The kernel's notification follows. Without it, a comparison would set the route once more, which changes nothing.
-            ObjectId::Route(id) => {
-                self.routes.done(id, op, done);
-                if let Some(row) = self.routes.get(&id).filter(|row| op == Op::Add && row.replaces()) {
-                    self.routing.keep_only(row);
-                }
-            }
+            ObjectId::Route(id) => self.routes.done(id, op, done),
             ObjectId::Rule(id) => self.rules.done(id, op, done),
         }
     }

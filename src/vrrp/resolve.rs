@@ -20,12 +20,6 @@ impl Tables {
     /// Rebuilds all look-up indexes, after a reload and after all interfaces were read.
     pub(super) fn resolve_all(&mut self) {
         self.lookups = Lookups { by_device: self.devices(), by_tracker: self.listings(), ..Lookups::default() };
-        for (id, row) in self.routes.iter() {
-            if let Some(source) = row.config.source {
-                self.lookups.by_route_source.entry(source).or_default().push(*id);
-            }
-        }
-        self.routing.forget_links();
         self.resolve(Owner::Static);
         for id in self.instance_ids() {
             self.resolve(Owner::Instance(id));
@@ -102,9 +96,6 @@ impl Tables {
         }
         for id in self.routes.ids(owner.index()) {
             self.routes.change(id, |row| row.devices = devices_of(interfaces, &row.config));
-            if let Some(route) = self.routes.get(&id).and_then(|row| self.routing.route_of(row)).cloned() {
-                self.routing.lead(&mut self.routes, id, &route);
-            }
         }
     }
 

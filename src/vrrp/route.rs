@@ -11,8 +11,6 @@ pub struct Route {
     pub config: model::Route,
     /// Its devices, `None` while one of them does not exist.
     pub devices: Option<RouteDevices>,
-    /// Indices of the interfaces that the kernel's route last led through.
-    pub through: Vec<u32>,
     /// Its state in the kernel.
     pub state: Managed,
 }
@@ -50,23 +48,21 @@ impl Object for Route {
 impl Route {
     /// Creates a row whose state in the kernel is unknown.
     pub fn new(config: model::Route) -> Route {
-        Route { config, devices: None, through: Vec::new(), state: Managed::default() }
+        Route { config, devices: None, state: Managed::default() }
     }
 
     /// The names of the interfaces that must exist.
     pub fn device_names(&self) -> impl Iterator<Item = &str> {
-        let config = &self.config;
-        let hops = config.hops.iter().filter_map(|hop| hop.device.as_deref());
-        config.device.as_deref().into_iter().chain(hops).chain(config.vrf.as_deref())
-    }
-
-    /// Whether it takes the place of a route with the same key.
-    pub fn replaces(&self) -> bool {
-        self.config.placing == model::Placing::Replace
+        self.config.devices().chain(self.config.vrf.as_deref())
     }
 
     /// Whether a route of the host is this route.
     pub fn is(&self, route: &HostRoute) -> bool {
         self.devices.as_ref().is_some_and(|devices| route.is(&self.config, devices))
+    }
+
+    /// Whether a removed route of the host is this route, or one of its next hops.
+    pub fn includes(&self, route: &HostRoute) -> bool {
+        self.devices.as_ref().is_some_and(|devices| route.is_part_of(&self.config, devices))
     }
 }

@@ -128,21 +128,6 @@ pub(super) fn everything(family: Family) -> (IpAddr, u8) {
     }
 }
 
-/// The address with the bits after the prefix clear.
-pub(super) fn network((ip, len): (IpAddr, u8)) -> (IpAddr, u8) {
-    let network = match ip {
-        IpAddr::V4(ip) => {
-            let hosts = u32::MAX.checked_shr(len.into()).unwrap_or(0);
-            Ipv4Addr::from(u32::from(ip) & !hosts).into()
-        }
-        IpAddr::V6(ip) => {
-            let hosts = u128::MAX.checked_shr(len.into()).unwrap_or(0);
-            Ipv6Addr::from(u128::from(ip) & !hosts).into()
-        }
-    };
-    (network, len)
-}
-
 /// An entry that is being built. Functions that return `None` have reported why the entry is ignored.
 pub(super) struct Entry<'e, 'c, 'f> {
     pub node: &'e Node<'e>,
@@ -266,23 +251,4 @@ pub(super) fn entries<'t, 'i>(
     block: &'static str,
 ) -> impl Iterator<Item = &'t Node<'i>> + use<'t, 'i> {
     tree.iter().filter(move |node| node.keyword.name == block).flat_map(|node| node.children.iter())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn networks() {
-        for (ip, len, want) in [
-            ("10.1.2.3", 24, "10.1.2.0"),
-            ("10.1.2.3", 32, "10.1.2.3"),
-            ("10.1.2.3", 0, "0.0.0.0"),
-            ("fd00::1:2", 112, "fd00::1:0"),
-            ("fd00::1:2", 128, "fd00::1:2"),
-            ("fd00::1:2", 0, "::"),
-        ] {
-            assert_eq!(network((ip.parse().unwrap(), len)).0, want.parse::<IpAddr>().unwrap(), "{ip}/{len}");
-        }
-    }
 }

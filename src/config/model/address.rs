@@ -93,3 +93,16 @@ impl Address {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn host_bits_are_cleared() {
+        let of = |ip: &str, prefix| network((ip.parse().unwrap(), prefix)).0.to_string();
+        assert_eq!([of("10.1.2.3", 24), of("10.1.2.3", 32), of("10.1.2.3", 0)], ["10.1.2.0", "10.1.2.3", "0.0.0.0"]);
+        assert_eq!([of("fd00::1:2", 112), of("fd00::1", 128), of("fd00::1", 0)], ["fd00::1:0", "fd00::1", "::"]);
+        assert_eq!([of("10.1.2.3", 255), of("fd00::1", 255)], ["10.1.2.3", "fd00::1"]);
+    }
+}

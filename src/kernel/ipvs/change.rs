@@ -2,7 +2,7 @@
 
 use super::table::{Destination, DestinationKey, Service, ServiceKey, SyncRole, SyncThread, Table, Timeouts};
 use crate::kernel::netlink::Refusal;
-use crate::kernel::op::Done;
+use crate::state::Done;
 
 /// One change of the kernel's table.
 #[derive(Clone, Debug, PartialEq, Eq)]

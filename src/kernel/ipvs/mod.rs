@@ -18,7 +18,6 @@ mod table;
 mod wire;
 mod writer;
 
-pub use super::op::Done;
 pub use change::{Answer, Change, Error, Request};
 pub use configured::{destination, rows, sync};
 pub use difference::{difference, sync_difference};

@@ -11,9 +11,9 @@ use super::table::Table;
 use super::wire::{self, Kind};
 use crate::kernel::generic;
 use crate::kernel::netlink::Refusal;
-use crate::kernel::op::Done;
 use crate::kernel::request_socket::RequestSocket;
 use crate::reactor::{Program, clock};
+use crate::state::Done;
 
 /// Time between attempts to load the module. A module that the operator loads is found at once.
 const LOAD_PAUSE: Duration = Duration::from_secs(60);

@@ -25,8 +25,8 @@ use super::sync_daemon::SyncDaemon;
 use super::tuning::{self, Tuning};
 use crate::check::{self, Check, Event, Tables, TimerKey};
 use crate::config::model::{Config, FlushOnStop};
-use crate::kernel::capabilities;
 use crate::kernel::ipvs::SyncRole;
+use crate::kernel::{self, capabilities};
 use crate::mib;
 use crate::net::{Children, Connections, FileEvent, InitFiles, Loading, Searches, watch_files};
 use crate::notify::dump::{self, Dump};
@@ -140,7 +140,8 @@ fn run(start: ChildStart<'_>) -> io::Result<()> {
 
     let shell = Shell::new(log.clone())?;
     let reactor = &shell.reactor;
-    let watch = Watch::start(reactor, MONITOR, options.address_monitoring.then(|| shell.log.clone()))?;
+    let address_log = options.address_monitoring.then(|| shell.log.clone());
+    let watch = Watch::start(reactor, MONITOR, address_log, kernel::Watch::default())?;
     let lvs = &check.tables().lvs;
     let ipvs = Ipvs::start(flush, lvs.timeouts, checkpoint.timeouts, found).context("open a socket for IPVS")?;
     reactor.register(&ipvs, IPVS, Interest::READABLE)?;

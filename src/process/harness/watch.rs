@@ -1,10 +1,10 @@
-//! A source of events about links and addresses of this host, from rtnetlink.
+//! A source of events about links, addresses, routes and rules of this host, from rtnetlink.
 
 use std::io;
 use std::time::Duration;
 
 use super::address_log::AddressLog;
-use crate::kernel::{KernelEvent, Monitor, Watcher};
+use crate::kernel::{self, KernelEvent, Monitor, Watcher};
 use crate::notify::log::Log;
 use crate::process::context::Context;
 use crate::reactor::{Interest, Reactor, Token};
@@ -14,20 +14,35 @@ const WATCH: &str = "watch interfaces and addresses";
 /// Time limit for the first dump.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// Events about links and addresses.
+/// Events about links, addresses, routes and rules.
 pub(in crate::process) struct Watch {
     watcher: Watcher,
     more: bool,
     /// With `-a`.
     address_log: Option<AddressLog>,
+    /// The watched tables.
+    tables: kernel::Watch,
 }
 
 impl Watch {
-    /// Opens the source. With a `log` (`-a`), address changes are logged.
-    pub(in crate::process) fn start(reactor: &Reactor, token: Token, log: Option<Log>) -> io::Result<Watch> {
-        let watcher = Monitor::open(LIMIT).and_then(Watcher::start).context(WATCH)?;
+    /// Opens the source for these tables of the kernel. With a `log` (`-a`), address changes are logged.
+    pub(in crate::process) fn start(
+        reactor: &Reactor,
+        token: Token,
+        log: Option<Log>,
+        tables: kernel::Watch,
+    ) -> io::Result<Watch> {
+        let watcher = Watcher::start(Monitor::watching(LIMIT, tables.clone()).context(WATCH)?).context(WATCH)?;
         reactor.register(&watcher, token, Interest::READABLE)?;
-        Ok(Watch { watcher, more: true, address_log: log.map(AddressLog::new) })
+        Ok(Watch { watcher, more: true, address_log: log.map(AddressLog::new), tables })
+    }
+
+    /// Watches other tables from now on. If they differ from the present ones, a complete list of all follows.
+    pub(in crate::process) fn follow(&mut self, tables: kernel::Watch) {
+        if self.tables != tables {
+            self.watcher.follow(tables.clone());
+            self.tables = tables;
+        }
     }
 
     /// Waits for the first dump.

@@ -3,10 +3,11 @@
 use super::sockets::Outgoing;
 use super::{Loop, Timer, VrrpProcess, translate};
 use crate::notify::log::Log;
+use crate::state::Op;
 use crate::vrrp::{Action, Event, InstanceId, ObjectId};
 
 impl VrrpProcess {
-    /// Executes the machines' actions. Adverts are sent at once; requests for addresses are collected for
+    /// Executes the machines' actions. Adverts are sent at once; requests for addresses, routes and rules are collected for
     /// [`VrrpProcess::submit_requests`].
     pub(super) fn carry_out(&mut self, shell: &mut Loop) {
         let output = self.vrrp.take_output();
@@ -26,16 +27,33 @@ impl VrrpProcess {
                 Action::Address(id, op, secondaries) => {
                     let tables = self.vrrp.tables();
                     let row = tables.addresses.get(&id);
-                    match row.and_then(|row| translate::request(id, op, row, secondaries, &tables.interfaces)) {
+                    match row.and_then(|row| translate::address_request(id, op, row, secondaries, &tables.interfaces)) {
                         Some(request) => self.requests.push(request),
-                        None => without_interface.push((id, op)),
+                        None => without_interface.push((ObjectId::Address(id), op)),
                     }
                 }
                 Action::WithdrawAddress(row, secondaries) => {
                     let links = &self.vrrp.tables().interfaces;
-                    self.requests.extend(translate::withdrawal(&row, secondaries, links));
+                    let request = translate::address_request(translate::NO_ROW, Op::Remove, &row, secondaries, links);
+                    self.requests.extend(request);
                 }
-                Action::Route(..) | Action::WithdrawRoute(_) | Action::Rule(..) | Action::WithdrawRule(_) => {}
+                Action::Route(id, op) => {
+                    let row = self.vrrp.tables().routes.get(&id);
+                    match row.and_then(|row| translate::route_request(id, op, row)) {
+                        Some(request) => self.requests.push(request),
+                        None => without_interface.push((ObjectId::Route(id), op)),
+                    }
+                }
+                Action::WithdrawRoute(row) => {
+                    self.requests.extend(translate::route_request(translate::NO_ROW, Op::Remove, &row));
+                }
+                Action::Rule(id, op) => {
+                    let row = self.vrrp.tables().rules.get(&id);
+                    self.requests.extend(row.map(|row| translate::rule_request(id, op, row)));
+                }
+                Action::WithdrawRule(row) => {
+                    self.requests.push(translate::rule_request(translate::NO_ROW, Op::Remove, &row));
+                }
                 Action::Vmac { id, op, link } => {
                     // The queue cannot be full: each row has at most one request in it.
                     let _ = self.vmacs.submit(vec![translate::vmac_request(id, op, *link)]);
@@ -57,7 +75,7 @@ impl VrrpProcess {
         if !without_interface.is_empty() {
             for (id, op) in without_interface {
                 let result = Err("its interface has been removed".to_owned());
-                self.vrrp.handle(Event::Done { id: ObjectId::Address(id), op, result }, shell.now());
+                self.vrrp.handle(Event::Done { id, op, result }, shell.now());
             }
             self.carry_out(shell);
         }
@@ -88,7 +106,7 @@ impl VrrpProcess {
         if let Err(full) = self.writer.submit(requests) {
             let now = shell.now();
             for request in full.requests {
-                let (id, op) = (translate::address_id(request.token), request.op);
+                let (id, op) = (translate::object_id(request.kind(), request.token()), request.op());
                 let result = Err("too many requests are waiting for the kernel".into());
                 self.vrrp.handle(Event::Done { id, op, result }, now);
             }
@@ -104,7 +122,7 @@ impl VrrpProcess {
             if let Some(complaint) = &result.complaint {
                 shell.log.warning(complaint);
             }
-            self.vrrp.handle(translate::address_done(result), now);
+            self.vrrp.handle(translate::done(result), now);
         }
     }
 

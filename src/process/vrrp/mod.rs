@@ -27,7 +27,7 @@ use super::sync_daemon::SyncDaemon;
 use super::tuning::{self, Tuning};
 use crate::config::model::Config;
 use crate::kernel::ipvs::SyncRole;
-use crate::kernel::{AddressRequest, KernelEvent, VmacWriter, Writer, capabilities, sysctl};
+use crate::kernel::{self, EntryRequest, KernelEvent, VmacWriter, Writer, capabilities, sysctl};
 use crate::mib;
 use crate::net::InitFiles;
 use crate::notify::dump::{self, Dump};
@@ -72,7 +72,10 @@ pub(super) const KIND: Kind = Kind {
     pid_file: "vrrp",
     log_file: "vrrp",
     given_pid_file: |options| options.vrrp_pid_file.as_ref(),
-    configured: |config| !config.instances.is_empty() || !config.static_addresses.is_empty(),
+    configured: |config| {
+        let has_routing = !config.static_routes.is_empty() || !config.static_rules.is_empty();
+        !config.instances.is_empty() || !config.static_addresses.is_empty() || has_routing
+    },
     allowed: |options| options.vrrp_only || !options.check_only,
     leftovers: held::leftovers::<Held>,
     run,
@@ -112,7 +115,7 @@ struct VrrpProcess {
     /// States of the predecessor.
     states: vrrp::Checkpoint,
     /// Requests to be submitted.
-    requests: Vec<AddressRequest>,
+    requests: Vec<EntryRequest>,
     /// Interfaces of instances have changed.
     links_changed: bool,
     /// Sockets may be open that no instance needs.
@@ -138,6 +141,12 @@ fn descriptors(instances: usize) -> usize {
 /// The BFD sessions that this process follows.
 fn followed(vrrp: &Vrrp) -> impl Iterator<Item = &str> {
     vrrp.tables().trackers.sessions.values().map(|tracker| tracker.row.config.name.as_str())
+}
+
+/// The tables of the kernel that this process follows.
+fn watched(vrrp: &Vrrp) -> kernel::Watch {
+    let (routes, rules) = (vrrp.route_protocols(), vrrp.rule_protocols());
+    kernel::Watch { routes: !routes.is_empty(), rules: !rules.is_empty(), protocols: &routes | &rules }
 }
 
 fn service() -> Result<Service<Vrrp>, MibError> {
@@ -170,10 +179,11 @@ fn run(start: ChildStart<'_>) -> io::Result<()> {
     let mut sessions = Subscription::new(SESSIONS);
     sessions.expect(followed(&vrrp), shell.now());
     let reactor = &shell.reactor;
-    let watch = Watch::start(reactor, MONITOR, options.address_monitoring.then(|| shell.log.clone()))?;
+    let address_log = options.address_monitoring.then(|| shell.log.clone());
+    let watch = Watch::start(reactor, MONITOR, address_log, watched(&vrrp))?;
     let sockets = Sockets::new(ADVERTS, log.clone()).context("start the thread of sockets")?;
     let announcer = Announcer::open().context("open a socket for ARP")?;
-    let writer = Writer::start(WRITER_CAPACITY).context("open a socket for addresses")?;
+    let writer = Writer::start(WRITER_CAPACITY).context("open a socket for addresses and routes")?;
     let Checkpoint { states, settings, vmac_settings } = checkpoint;
     let vmacs = VmacWriter::start_vmacs(WRITER_CAPACITY, vmac_settings.clone()).context("open a socket for VMACs")?;
     reactor.register(&writer, WRITER, Interest::READABLE)?;
@@ -216,7 +226,7 @@ impl Process for VrrpProcess {
     type Held = Held;
 
     const PACE: Pace = Pace::Punctual;
-    const HOLDS: &'static str = "addresses and VMACs";
+    const HOLDS: &'static str = "addresses, routes, rules and VMACs";
     const STOP_LIMIT: Duration = Duration::from_secs(4);
     const CHECKPOINT_DELAY: Duration = Duration::ZERO;
     const HELD_DELAY: Duration = Duration::from_millis(100);
@@ -326,6 +336,7 @@ impl Process for VrrpProcess {
         let now = shell.now();
         self.vrrp.handle(Event::Configure(config), now);
         self.sessions.expect(followed(&self.vrrp), now);
+        self.watch.follow(watched(&self.vrrp));
         // The BFD process may have reported new sessions before this process had the new configuration.
         for (name, up) in self.sessions.statuses() {
             self.vrrp.handle(Event::Session { name: name.to_owned(), up }, now);
@@ -396,7 +407,7 @@ impl VrrpProcess {
 
     fn handle_kernel_events(&mut self, events: Vec<KernelEvent>, shell: &Loop) {
         for event in events {
-            if let Some(event) = translate::event(event) {
+            for event in translate::events(event) {
                 self.vrrp.handle(event, shell.now());
             }
         }

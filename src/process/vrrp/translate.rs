@@ -1,27 +1,31 @@
 //! Conversion between the types of `kernel` and of the machines.
 
 use crate::kernel::{
-    Addr, AddressRequest, AddressResult, KernelEvent, Link, PROTOCOL_KEEPALIVED, Secondaries, Snapshot, VmacRequest,
-    VmacResult, WantedAddr,
+    Addr, AddressRequest, EntryKind, EntryRequest, EntryResult, KernelEvent, Link, PROTOCOL_KEEPALIVED, RouteRequest,
+    RuleRequest, Secondaries, Snapshot, VmacRequest, VmacResult, WantedAddr,
 };
-use crate::state::Op;
+use crate::state::{Op, RowId};
 use crate::vrrp::{
     self, Address, AddressId, Event, InstanceId, Interface, InterfaceAddress, Interfaces, KernelAddress, Macvlan,
-    ObjectId, WantedVmac,
+    ObjectId, Route, Rule, WantedVmac,
 };
 
-/// A kernel event as an event of the machines. `None` for tables that they do not watch.
-pub(super) fn event(event: KernelEvent) -> Option<Event<'static>> {
-    Some(match event {
+/// A kernel event as events of the machines.
+pub(super) fn events(event: KernelEvent) -> Vec<Event<'static>> {
+    vec![match event {
         KernelEvent::Link(link) => Event::Link(interface(&link)),
         KernelEvent::LinkGone { index, .. } => Event::LinkGone(index),
         KernelEvent::Address(address) => Event::AddressAdded(kernel_address(&address)),
         KernelEvent::AddressGone(address) => Event::AddressGone(kernel_address(&address)),
-        KernelEvent::Snapshot(snapshot) => Event::Interfaces(interfaces(snapshot)),
-        KernelEvent::Route { .. } | KernelEvent::RouteGone(_) | KernelEvent::Rule(_) | KernelEvent::RuleGone(_) => {
-            return None;
+        KernelEvent::Route { route, replaces } => Event::RouteAdded { route, replaces },
+        KernelEvent::RouteGone(route) => Event::RouteGone(route),
+        KernelEvent::Rule(rule) => Event::RuleAdded(rule),
+        KernelEvent::RuleGone(rule) => Event::RuleGone(rule),
+        KernelEvent::Snapshot(mut snapshot) => {
+            let (routes, rules) = (std::mem::take(&mut snapshot.routes), std::mem::take(&mut snapshot.rules));
+            return vec![Event::Routing { routes, rules }, Event::Interfaces(interfaces(snapshot))];
         }
-    })
+    }]
 }
 
 fn interface(link: &Link) -> Interface {
@@ -32,7 +36,7 @@ fn interface(link: &Link) -> Interface {
         noarp: link.noarp,
         mtu: link.mtu,
         mac: link.mac,
-        vrf_table: None,
+        vrf_table: link.vrf_table,
         macvlan: (link.kind == "macvlan").then(|| Macvlan { base: link.base, private: link.macvlan_mode == Some(1) }),
         addresses: Default::default(),
     }
@@ -66,21 +70,27 @@ fn interfaces(snapshot: Snapshot) -> Vec<Interface> {
 }
 
 /// Identifier for requests whose rows have been removed: no row has it, so the answer is ignored.
-const NO_ROW: AddressId = (u32::MAX, u32::MAX);
+pub(super) const NO_ROW: RowId = (u32::MAX, u32::MAX);
 
-/// The request that removes the address of a removed row.
-pub(super) fn withdrawal(row: &Address, secondaries: vrrp::Secondaries, links: &Interfaces) -> Option<AddressRequest> {
-    request(NO_ROW, Op::Remove, row, secondaries, links)
+/// The request for an operation on a route; `None` if an interface of it does not exist.
+pub(super) fn route_request(id: RowId, op: Op, row: &Route) -> Option<EntryRequest> {
+    let (route, devices) = (row.config.clone(), row.devices.clone()?);
+    Some(EntryRequest::Route(RouteRequest { token: token(id), op, route, devices }))
 }
 
-/// The request for an operation on a row; `None` if its interface does not exist.
-pub(super) fn request(
+/// The request for an operation on a policy rule.
+pub(super) fn rule_request(id: RowId, op: Op, row: &Rule) -> EntryRequest {
+    EntryRequest::Rule(RuleRequest { token: token(id), op, rule: row.config.clone() })
+}
+
+/// The request for an operation on an address; `None` if its interface does not exist.
+pub(super) fn address_request(
     id: AddressId,
     op: Op,
     row: &Address,
     secondaries: vrrp::Secondaries,
     links: &Interfaces,
-) -> Option<AddressRequest> {
+) -> Option<EntryRequest> {
     let config = &row.config;
     let ifindex = row.ifindex?;
     let interface = || links.name(ifindex).to_owned();
@@ -101,22 +111,27 @@ pub(super) fn request(
         preferred_lft: config.preferred_lft,
         protocol: Some(PROTOCOL_KEEPALIVED),
     };
-    Some(AddressRequest { token: token(id), op, address, secondaries })
+    Some(EntryRequest::Address(AddressRequest { token: token(id), op, address, secondaries }))
 }
 
-/// The result of an address request.
-pub(super) fn address_done(result: AddressResult) -> Event<'static> {
-    let result_of_row = result.outcome.map_err(|refusal| refusal.to_string());
-    Event::Done { id: address_id(result.token), op: result.op, result: result_of_row }
+/// The result of a request.
+pub(super) fn done(result: EntryResult) -> Event<'static> {
+    let outcome = result.outcome.map_err(|refusal| refusal.to_string());
+    Event::Done { id: object_id(result.kind, result.token), op: result.op, result: outcome }
 }
 
-fn token(id: AddressId) -> u64 {
+fn token(id: RowId) -> u64 {
     u64::from(id.0) << 32 | u64::from(id.1)
 }
 
-/// The row of a result.
-pub(super) fn address_id(token: u64) -> ObjectId {
-    ObjectId::Address(((token >> 32) as u32, token as u32))
+/// The row of a request or result.
+pub(super) fn object_id(kind: EntryKind, token: u64) -> ObjectId {
+    let id = ((token >> 32) as u32, token as u32);
+    match kind {
+        EntryKind::Address => ObjectId::Address(id),
+        EntryKind::Route => ObjectId::Route(id),
+        EntryKind::Rule => ObjectId::Rule(id),
+    }
 }
 
 /// The request for an operation on a VMAC; without an instance the result is ignored.

@@ -8,9 +8,9 @@ use crate::config::model::{Address, Config, Family, Garp, Global, Instance, Scri
 use crate::state::{Done, Object, Op};
 use crate::track::ScriptEnd;
 use crate::vrrp::{
-    Action, AddressId, Change, Checkpoint, Event, HostHop, HostRoute, InstanceId, Interface, InterfaceAddress,
-    KernelAddress, Macvlan, ObjectId, Received, Route, RouteKey, RuleKey, Secondaries, State, Tables, TimerKey, Vrrp,
-    WantedVmac,
+    Action, AddressId, Change, Checkpoint, Event, HostHop, HostRoute, HostRule, InstanceId, Interface,
+    InterfaceAddress, KernelAddress, Macvlan, ObjectId, Received, Route, RouteKey, Secondaries, State, Tables,
+    TimerKey, Vrrp, WantedVmac,
 };
 use crate::wire::{ah, ipv4};
 
@@ -124,7 +124,7 @@ enum Request {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Entry {
     Route(HostRoute),
-    Rule(RuleKey),
+    Rule(HostRule),
 }
 
 impl Entry {
@@ -140,9 +140,9 @@ impl Entry {
         matches!((self, other), (Entry::Route(ours), Entry::Route(other)) if ours.key == other.key)
     }
 
-    fn event(self, op: Op) -> Event<'static> {
+    fn event(self, op: Op, replaces: bool) -> Event<'static> {
         match (self, op) {
-            (Entry::Route(route), Op::Add) => Event::RouteAdded(route),
+            (Entry::Route(route), Op::Add) => Event::RouteAdded { route, replaces },
             (Entry::Route(route), Op::Remove) => Event::RouteGone(route),
             (Entry::Rule(rule), Op::Add) => Event::RuleAdded(rule),
             (Entry::Rule(rule), Op::Remove) => Event::RuleGone(rule),
@@ -348,8 +348,14 @@ impl Lan {
         let router = &self.routers[at];
         let vmacs = router.vmacs.keys().map(|index| router.vmac(*index));
         let links = std::iter::once(router.link(true)).chain(vmacs).collect();
+        self.snapshot(at, links);
+        self.event(at, Event::Start);
+    }
+
+    /// The kernel reports all it has.
+    pub fn snapshot(&mut self, at: usize, links: Vec<Interface>) {
         let (mut routes, mut rules) = (Vec::new(), Vec::new());
-        for entry in router.routing.clone() {
+        for entry in self.routers[at].routing.clone() {
             match entry {
                 Entry::Route(route) => routes.push(route),
                 Entry::Rule(rule) => rules.push(rule),
@@ -357,7 +363,6 @@ impl Lan {
         }
         self.event(at, Event::Routing { routes, rules });
         self.event(at, Event::Interfaces(links));
-        self.event(at, Event::Start);
     }
 
     /// Xorshift, so that a seed always gives the same run.
@@ -540,11 +545,13 @@ impl Lan {
         if there == (op == Op::Add) {
             return false;
         }
+        let before = routing.len();
         routing.retain(|other| *other != entry && !(op == Op::Add && entry.replaces(other)));
+        let replaces = op == Op::Add && routing.len() < before;
         if op == Op::Add {
             routing.push(entry.clone());
         }
-        self.event(at, entry.event(op));
+        self.event(at, entry.event(op, replaces));
         true
     }
 

@@ -9,11 +9,12 @@ use super::super::diag::{At, Class};
 use super::super::iproute::NameKind;
 use super::super::model::{
     CongestionControl, Family, NextHop, PROTOCOL_KEEPALIVED, Placing, Route, RouteKind, RoutePreference, TABLE_MAIN,
+    network,
 };
 use super::super::node::Node;
 use super::super::value::Value;
 use super::context::Ctx;
-use super::routing::{Entry, Known, Word, entries, everything, network, place};
+use super::routing::{Entry, Known, Word, entries, everything, place};
 
 /// Scopes of the kernel (`RT_SCOPE_LINK`, `RT_SCOPE_HOST`).
 const LINK: u8 = 253;
