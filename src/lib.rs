@@ -22,6 +22,7 @@
 pub mod bfd;
 pub mod check;
 pub mod config;
+pub mod control;
 pub mod genhash;
 pub mod kernel;
 pub mod mib;
