@@ -7,6 +7,14 @@ use super::peer::Peer;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Client(pub(super) usize);
 
+#[cfg(test)]
+impl Client {
+    /// A client without a connection.
+    pub fn for_test(number: usize) -> Client {
+        Client(number)
+    }
+}
+
 /// An event for the loop of the daemon.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {

@@ -89,3 +89,49 @@ fn text(diagnostics: &Diagnostics) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A short description of answers, each as the number of its client and its outcome.
+    fn told(answers: Vec<(Client, Answer)>) -> Vec<(String, Outcome)> {
+        let one = |(client, answer)| match answer {
+            Answer::Reload(reload) => (format!("{client:?}"), reload.outcome),
+            answer => panic!("{answer:?}"),
+        };
+        answers.into_iter().map(one).collect()
+    }
+
+    fn client(number: usize, outcome: Outcome) -> (String, Outcome) {
+        (format!("Client({number})"), outcome)
+    }
+
+    /// Each client gets the result of the configuration that was read after its request.
+    #[test]
+    fn each_client_gets_the_result_of_its_own_reload() {
+        let [one, two, three] = [1, 2, 3].map(Client::for_test);
+        let limit = |seconds| Duration::from_secs(seconds);
+        let mut waiting = Waiting::default();
+        waiting.add(one, limit(60));
+        // Nothing is applied yet: that the children are ready is no news.
+        assert_eq!(told(waiting.complete()), []);
+        waiting.applied(Diagnostics::default());
+        // The second reload is refused before the children have taken the first configuration.
+        waiting.add(two, limit(61));
+        assert_eq!(waiting.deadline(), Some(limit(60)));
+        let refused = Refused { outcome: Outcome::Faults, ..Refused::new("a fault".to_owned()) };
+        assert_eq!(told(waiting.refused(&refused)), [client(2, Outcome::Faults)]);
+        assert_eq!(told(waiting.complete()), [client(1, Outcome::Complete)]);
+        assert_eq!(waiting.deadline(), None);
+
+        waiting.add(one, limit(100));
+        waiting.add(two, limit(101));
+        waiting.applied(Diagnostics::default());
+        waiting.add(three, limit(102));
+        assert_eq!(told(waiting.incomplete(Some(limit(99)), "late")), []);
+        assert_eq!(told(waiting.incomplete(Some(limit(100)), "late")), [client(1, Outcome::Incomplete)]);
+        assert_eq!(told(waiting.incomplete(None, "stop")), [2, 3].map(|n| client(n, Outcome::Incomplete)));
+        assert_eq!(told(waiting.complete()), []);
+    }
+}
