@@ -130,6 +130,27 @@ fn a_refused_reload_names_the_place_and_the_old_configuration_runs_on() {
     assert_eq!(advertised(&lab), Some(110));
 }
 
+/// A client that requests reloads without a pause does not keep the processes from their work.
+#[test]
+fn reloads_for_clients_are_paced() {
+    let _turn = machine::shared();
+    let mut lab = started(&conf(100, ""));
+    let start = Instant::now();
+    let mut clients: Vec<Proc> = (0..20)
+        .map(|n| {
+            let mut command = lab.router(1).command(Ours);
+            command.arg("--reload");
+            Proc::spawn(command, &lab.router(1).file(&format!("reload{n}.log")))
+        })
+        .collect();
+    clients.iter_mut().for_each(|client| assert_eq!(client.wait(LIMIT).code(), Some(0), "{}", client.log()));
+    let reloads = lab.router(1).log().matches("Reload complete").count();
+    // One reload each half second, and one for all that have waited.
+    let most = start.elapsed().as_millis() / 500 + 2;
+    assert!(reloads >= 2 && reloads as u128 <= most, "{reloads} of at most {most}");
+    assert_eq!(lab.router(1).log().matches("Control socket: reload").count(), 20);
+}
+
 /// A process that stops answering has not taken the configuration; its replacement does.
 #[test]
 fn a_reload_waits_for_every_process() {

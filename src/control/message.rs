@@ -13,6 +13,9 @@ pub(super) const LONGEST_REQUEST: usize = 4096;
 /// Octets of the longest answer that a client accepts.
 pub(super) const LONGEST_ANSWER: usize = 16 << 20;
 
+/// Characters of the longest reason for refusing a message.
+const LONGEST_REASON: usize = 200;
+
 /// A request to the daemon.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -91,7 +94,12 @@ pub(super) fn encode<T: Serialize>(message: &T) -> Result<Vec<u8>, String> {
 /// # Errors
 /// A clause that says why it cannot be understood.
 pub(super) fn decode<T: DeserializeOwned>(octets: &[u8]) -> Result<T, String> {
-    let wrong = |error: serde_json::Error| format!("a message that cannot be read: {error}");
+    let wrong = |error: serde_json::Error| {
+        // It may quote the sender, and goes to the log.
+        let text = error.to_string();
+        let text: String = text.chars().take(LONGEST_REASON).flat_map(char::escape_debug).collect();
+        format!("a message that cannot be read: {text}")
+    };
     let Head { version } = serde_json::from_slice(octets).map_err(wrong)?;
     if version != VERSION {
         return Err(format!("a message of version {version}, not {VERSION}: another release sent it"));
@@ -140,5 +148,9 @@ mod tests {
             let text = decode::<Request>(octets).unwrap_err();
             assert!(text.contains(expected), "{text}");
         }
+        // A sender cannot forge lines of the log, or fill it.
+        let forged = format!(r#"{{"version":1,"message":"\n\u001b[2J{}"}}"#, "x".repeat(3000));
+        let text = decode::<Request>(forged.as_bytes()).unwrap_err();
+        assert!(text.contains(r"\n\u{1b}[2Jxxx") && text.len() < 300, "{text}");
     }
 }

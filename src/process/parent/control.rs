@@ -11,6 +11,9 @@ use crate::reactor::clock;
 
 /// Longest wait of a client for the end of a reload. systemd's own limit is 90 s.
 const RELOAD_LIMIT: Duration = Duration::from_secs(60);
+/// Shortest time from one reload to the next for clients: a client that requests them in a loop keeps the processes from
+/// their work for a small part of the time only.
+const PACE: Duration = Duration::from_millis(500);
 /// Time for the last answers before the exit.
 const END_LIMIT: Duration = Duration::from_millis(500);
 
@@ -44,8 +47,21 @@ impl Parent {
             Request::Reload => {
                 self.waiting.add(client, clock::now() + RELOAD_LIMIT);
                 self.watch_the_wait();
-                self.reload();
+                self.reload_for_clients();
             }
+        }
+    }
+
+    /// Starts the reload that clients wait for, once the one before is over and [`PACE`] has passed.
+    pub(super) fn reload_for_clients(&mut self) {
+        if self.reading.is_some() || !self.waiting.wants_reading() {
+            return;
+        }
+        let due = self.read_at.saturating_add(PACE);
+        if clock::now() >= due {
+            self.reload();
+        } else {
+            self.timers.set(Key::Reload, due);
         }
     }
 

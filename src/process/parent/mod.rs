@@ -77,6 +77,8 @@ enum Key {
     GiveUp(Role),
     /// Reading the configuration takes long.
     SlowReload,
+    /// Clients wait for a reload.
+    Reload,
     /// A client has waited long for the end of a reload.
     Control,
     /// The next keep-alive to systemd.
@@ -110,6 +112,8 @@ pub(super) struct Parent {
     saved: BTreeMap<Role, SavedState>,
     next_token: Token,
     reading: Option<Reading>,
+    /// When the configuration was last begun to be read.
+    read_at: Duration,
     /// Wakes the loop when a configuration has been read.
     waker: Waker,
     /// The step that is complete once all children run with the configuration in force; `None` once that was reported.
@@ -149,6 +153,7 @@ impl Parent {
             saved: BTreeMap::new(),
             next_token: FIRST_CHILD,
             reading: None,
+            read_at: Duration::ZERO,
             waker,
             awaited: Some(Awaited::Startup),
             refusal: None,
@@ -188,6 +193,7 @@ impl Parent {
                     Key::Kill(role) => self.kill_at_stop(role),
                     Key::GiveUp(role) => self.give_up(role),
                     Key::SlowReload => self.reload_is_slow(),
+                    Key::Reload => self.reload_for_clients(),
                     Key::Control => self.reload_is_late(),
                     Key::Watchdog => self.watchdog(),
                 }

@@ -31,6 +31,8 @@ impl Parent {
             reading.again = true;
             return;
         }
+        self.waiting.begin();
+        self.read_at = clock::now();
         self.systemd.notify(Stage::Reloading);
         // If the start is not complete yet, its completion is still awaited.
         self.awaited.get_or_insert(Awaited::Refusal);
@@ -84,10 +86,11 @@ impl Parent {
         }
         self.refusal = None;
         match self.apply(loaded) {
-            Ok(diagnostics) => self.waiting.applied(diagnostics),
+            Ok(diagnostics) => self.waiting.applied(&diagnostics),
             Err(refused) => self.refuse(refused),
         }
         self.report_ready();
+        self.reload_for_clients();
     }
 
     fn refuse(&mut self, refused: Refused) {

@@ -31,14 +31,31 @@ struct Entry {
     client: Client,
     /// When it has waited long enough.
     until: Duration,
-    /// The diagnostics of the configuration that was sent to the children; `None` while it is read.
-    applied: Option<String>,
+    stage: Stage,
+}
+
+/// How far the reload of a client is.
+#[derive(Debug)]
+enum Stage {
+    /// The configuration that is being read now, if any, may be older than the request.
+    Requested,
+    /// The configuration is being read.
+    Reading,
+    /// It was sent to the children; with its diagnostics.
+    Applied(String),
+}
+
+impl Stage {
+    /// The diagnostics, as far as they are known.
+    fn diagnostics(self) -> String {
+        if let Stage::Applied(diagnostics) = self { diagnostics } else { String::new() }
+    }
 }
 
 impl Waiting {
     /// Adds a client that has requested a reload.
     pub(super) fn add(&mut self, client: Client, until: Duration) {
-        self.0.push(Entry { client, until, applied: None });
+        self.0.push(Entry { client, until, stage: Stage::Requested });
     }
 
     /// The end of the wait of the first client.
@@ -46,29 +63,41 @@ impl Waiting {
         self.0.iter().map(|entry| entry.until).min()
     }
 
+    /// Whether a client waits for a configuration that is not being read yet.
+    pub(super) fn wants_reading(&self) -> bool {
+        self.0.iter().any(|entry| matches!(entry.stage, Stage::Requested))
+    }
+
+    /// The configuration is read from now on.
+    pub(super) fn begin(&mut self) {
+        for entry in self.0.iter_mut().filter(|entry| matches!(entry.stage, Stage::Requested)) {
+            entry.stage = Stage::Reading;
+        }
+    }
+
     /// The configuration was read, and sent to the children.
-    pub(super) fn applied(&mut self, diagnostics: Diagnostics) {
-        for entry in self.0.iter_mut().filter(|entry| entry.applied.is_none()) {
-            entry.applied = Some(text(&diagnostics));
+    pub(super) fn applied(&mut self, diagnostics: &Diagnostics) {
+        for entry in self.0.iter_mut().filter(|entry| matches!(entry.stage, Stage::Reading)) {
+            entry.stage = Stage::Applied(text(diagnostics));
         }
     }
 
     /// The children run with the configuration that was sent to them: takes the answers to those who wait for that.
     pub(super) fn complete(&mut self) -> Vec<(Client, Answer)> {
-        let taken = self.0.extract_if(.., |entry| entry.applied.is_some());
-        taken.map(|entry| (entry.client, answer(Outcome::Complete, "", entry.applied.unwrap_or_default()))).collect()
+        let taken = self.0.extract_if(.., |entry| matches!(entry.stage, Stage::Applied(_)));
+        taken.map(|entry| (entry.client, answer(Outcome::Complete, "", entry.stage.diagnostics()))).collect()
     }
 
     /// The configuration that was read is refused: takes the answers to those who wait for it.
     pub(super) fn refused(&mut self, refused: &Refused) -> Vec<(Client, Answer)> {
-        let taken = self.0.extract_if(.., |entry| entry.applied.is_none());
+        let taken = self.0.extract_if(.., |entry| matches!(entry.stage, Stage::Reading));
         taken.map(|entry| (entry.client, answer(refused.outcome, &refused.why, text(&refused.diagnostics)))).collect()
     }
 
     /// Takes the answers to those who have waited long enough; all, if `now` is `None`.
     pub(super) fn incomplete(&mut self, now: Option<Duration>, why: &str) -> Vec<(Client, Answer)> {
         let taken = self.0.extract_if(.., |entry| now.is_none_or(|now| entry.until <= now));
-        taken.map(|entry| (entry.client, answer(Outcome::Incomplete, why, entry.applied.unwrap_or_default()))).collect()
+        taken.map(|entry| (entry.client, answer(Outcome::Incomplete, why, entry.stage.diagnostics()))).collect()
     }
 }
 
@@ -114,11 +143,17 @@ mod tests {
         let limit = |seconds| Duration::from_secs(seconds);
         let mut waiting = Waiting::default();
         waiting.add(one, limit(60));
+        assert!(waiting.wants_reading());
+        waiting.begin();
         // Nothing is applied yet: that the children are ready is no news.
         assert_eq!(told(waiting.complete()), []);
-        waiting.applied(Diagnostics::default());
-        // The second reload is refused before the children have taken the first configuration.
+        // The file may have changed since the reading began.
         waiting.add(two, limit(61));
+        waiting.applied(&Diagnostics::default());
+        assert!(waiting.wants_reading());
+        // The second reload is refused before the children have taken the first configuration.
+        waiting.begin();
+        assert!(!waiting.wants_reading());
         assert_eq!(waiting.deadline(), Some(limit(60)));
         let refused = Refused { outcome: Outcome::Faults, ..Refused::new("a fault".to_owned()) };
         assert_eq!(told(waiting.refused(&refused)), [client(2, Outcome::Faults)]);
@@ -127,7 +162,8 @@ mod tests {
 
         waiting.add(one, limit(100));
         waiting.add(two, limit(101));
-        waiting.applied(Diagnostics::default());
+        waiting.begin();
+        waiting.applied(&Diagnostics::default());
         waiting.add(three, limit(102));
         assert_eq!(told(waiting.incomplete(Some(limit(99)), "late")), []);
         assert_eq!(told(waiting.incomplete(Some(limit(100)), "late")), [client(1, Outcome::Incomplete)]);
