@@ -29,8 +29,12 @@ pub(super) fn group(node: Option<&Node<'_>>, ctx: &mut Ctx<'_, '_>) -> Option<u3
     let name = node.text(0)?;
     let found = ctx.answers.group(name).or_else(|| name.parse().ok().filter(|number| *number != u32::MAX));
     if found.is_none() {
-        let text = format!("the group '{name}' does not exist: only root may use the control socket");
-        ctx.mistake(node.at_arg(0), text, "create the group, or write another one");
+        let text = format!("the group '{name}' does not exist: the line is ignored");
+        ctx.mistake(
+            node.at_arg(0),
+            text,
+            "create the group, or write another one; without a group, root uses the socket",
+        );
     }
     found
 }
