@@ -8,7 +8,7 @@
 //! | layer | modules |
 //! |---|---|
 //! | 5 | `process` the parent, the event loop of its children, and the VRRP, checker and BFD processes; `genhash` the digest of a page |
-//! | 4 | `reactor` the event loop; `kernel` rtnetlink, IPVS and raw sockets; `net` connections of the checkers; `mib` the tables as KEEPALIVED-MIB; `notify` log, scripts and mail |
+//! | 4 | `reactor` the event loop; `kernel` rtnetlink, IPVS and raw sockets; `net` connections of the checkers; `mib` the tables as KEEPALIVED-MIB; `notify` log, scripts and mail; `control` the control socket |
 //! | 3 | `vrrp`, `check` and `bfd`, tables and state machines without I/O and clock; `track` the trackers, used by `vrrp` and `check` |
 //! | 2 | `state` row indices, and records from one process to the next; `system` properties of the daemon as a whole |
 //! | 1 | `config` from text to typed configuration; `wire` packet formats; crate `snmp` the AgentX subagent; `terminal` messages on the terminal |
@@ -22,6 +22,7 @@
 pub mod bfd;
 pub mod check;
 pub mod config;
+pub mod control;
 pub mod genhash;
 pub mod kernel;
 pub mod mib;

@@ -9,8 +9,10 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use config_support::{Files, load_text, options};
-use keepalived::config::model::{Authentication, Config, Family, Script, ScriptUser, StartState, Version};
-use keepalived::config::{Class, Options, load};
+use keepalived::config::model::{
+    Authentication, Config, ControlSocket, Family, Script, ScriptUser, StartState, Version,
+};
+use keepalived::config::{Class, Options, load, load_global};
 
 fn config(text: &str) -> Config {
     let loaded = load_text(text);
@@ -28,6 +30,54 @@ fn an_empty_file_is_a_configuration_with_defaults() {
     assert_eq!((c.global.router_id.as_str(), c.instances.len()), ("lb1", 0));
     assert_eq!(c.global.smtp_connect_timeout, Duration::from_secs(30));
     assert_eq!(c.global.child_wait_time, Duration::from_secs(5));
+}
+
+#[test]
+fn the_control_socket_has_an_absolute_path_of_limited_length() {
+    let (longest, longer) = (format!("/run/{}", "x".repeat(94)), format!("/run/{}", "x".repeat(95)));
+    for (text, expected, problem) in [
+        ("", ControlSocket::Beside, None),
+        ("control_socket none", ControlSocket::Off, None),
+        ("control_socket none\n control_socket /run/x", ControlSocket::At("/run/x".into()), None),
+        (&format!("control_socket {longest}"), ControlSocket::At(longest.clone().into()), None),
+        (&format!("control_socket {longer}"), ControlSocket::Beside, Some("is longer than 99 bytes")),
+        ("control_socket run/x", ControlSocket::Beside, Some("is not an absolute path")),
+        ("control_socket None", ControlSocket::Beside, Some("is not an absolute path")),
+        ("control_socket /run/..", ControlSocket::Beside, Some("does not name a file")),
+    ] {
+        let loaded = load_text(format!("global_defs {{\n {text}\n}}\n"));
+        let faults: Vec<String> = loaded.diagnostics.faults().into_iter().collect();
+        assert_eq!(faults.len(), usize::from(problem.is_some()), "{text}: {faults:?}");
+        assert!(problem.is_none_or(|problem| faults[0].contains(problem)), "{text}: {faults:?}");
+        assert_eq!(loaded.config.unwrap().global.control_socket, expected, "{text}");
+    }
+    for (group, expected) in [("root", Some(0)), ("4242", Some(4242)), ("nobody_has_this", None), ("4294967295", None)]
+    {
+        let loaded = load_text(format!("global_defs {{\n control_group {group}\n}}\n"));
+        assert_eq!(loaded.diagnostics.faults().is_empty(), expected.is_some(), "{group}");
+        assert_eq!(loaded.config.unwrap().global.control_group, expected, "{group}");
+    }
+}
+
+/// `--reload` finds the daemon with a file that has errors by now.
+#[test]
+fn global_settings_are_read_despite_errors() {
+    let head = "instance one\nglobal_defs {\n control_socket /run/x\n}\n";
+    for (rest, class) in [
+        ("", None),
+        ("vrrp_instance VI {\n", Some(Class::MissingClose)),
+        ("global_defs {\n smtp_server\n}\n", Some(Class::MissingParameter)),
+    ] {
+        let files = Files::new(&[("k.conf", format!("{head}{rest}").as_bytes())]).unwrap();
+        let options = options(&files.path("k.conf"));
+        let loaded = load(&options);
+        assert_eq!(loaded.config.is_none(), class.is_some(), "{rest}");
+        assert!(class.is_none_or(|class| loaded.diagnostics.iter().any(|found| found.class == class)), "{rest}");
+        let global = load_global(&options);
+        assert_eq!(global.instance.as_deref(), Some("one"), "{rest}");
+        assert_eq!(global.control_socket, ControlSocket::At("/run/x".into()), "{rest}");
+    }
+    assert_eq!(load_global(&options(&PathBuf::from("/nowhere"))).control_socket, ControlSocket::Beside);
 }
 
 /// An included file is written while a user is looked up.

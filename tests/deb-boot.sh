@@ -67,10 +67,12 @@ sed -i '$d' /etc/keepalived/keepalived.conf
 systemctl reload keepalived
 # The daemon itself refuses a reload with a new fault.
 printf 'nonsense\n' >> /etc/keepalived/keepalived.conf
-systemctl reload keepalived
+if systemctl reload keepalived; then echo "a new fault was reloaded"; exit 1; fi
 until_ 'systemctl show -P StatusText keepalived | grep -q "Last reload refused: .*nonsense"'
 sed -i '$d' /etc/keepalived/keepalived.conf
 systemctl reload keepalived
+until_ 'systemctl show -P StatusText keepalived | grep -q "^Running: "'
+test -S /run/keepalived/control
 
 # systemd restarts a killed daemon, but does not keep restarting with a configuration with errors.
 pid=$(systemctl show -P MainPID keepalived)

@@ -119,8 +119,21 @@ pub fn load_recorded(options: &Options) -> Result<Loaded<(model::Config, Snapsho
     Ok(Loaded { config: recorded.transpose()?, diagnostics, shown, unsteady })
 }
 
+/// The global settings of a configuration, as far as it can be read, for a program that looks for its daemon. The
+/// configuration may have errors.
+pub fn load_global(options: &Options) -> model::Global {
+    let (config, _) = read_into(options, &mut drop);
+    config.global
+}
+
 /// Reads a configuration and passes each virtual server to `take`, even if the configuration has errors.
 fn load_into(options: &Options, take: &mut dyn FnMut(lvs::VirtualServer)) -> Loaded {
+    let (config, Loaded { config: usable, diagnostics, shown, unsteady }) = read_into(options, take);
+    Loaded { config: usable.map(|()| config), diagnostics, shown, unsteady }
+}
+
+/// As [`load_into`]; the configuration comes apart from the result, which says whether it is usable.
+fn read_into(options: &Options, take: &mut dyn FnMut(lvs::VirtualServer)) -> (model::Config, Loaded<()>) {
     let mut report = Report::default();
     report.strict = options.strict;
     let params = Params::new(options.config_id.clone(), options.outside.env, options.outside.seed);
@@ -137,7 +150,7 @@ fn load_into(options: &Options, take: &mut dyn FnMut(lvs::VirtualServer)) -> Loa
     };
     let mut config = build::build(&top, virtual_servers, &mut answers, &mut report, &mut take);
     options.directory.iter().for_each(|directory| relative::config(&mut config, directory));
-    let config = (!report.has_errors()).then_some(config);
+    let usable = (!report.has_errors()).then_some(());
     let diagnostics = report.finish(&items.sources);
     let changed = stamps.iter().find(|(path, stamp)| !stamp.holds(path));
     let unsteady = match changed {
@@ -145,5 +158,5 @@ fn load_into(options: &Options, take: &mut dyn FnMut(lvs::VirtualServer)) -> Loa
         None if items.len() == 0 && !stamps.is_empty() => Some("the configuration is empty".to_owned()),
         None => None,
     };
-    Loaded { config, diagnostics, shown: Shown::from(items), unsteady }
+    (config, Loaded { config: usable, diagnostics, shown: Shown::from(items), unsteady })
 }

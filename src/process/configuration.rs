@@ -18,14 +18,11 @@ const NAMESPACES: &str = "/run/netns";
 ///
 /// With a `directory`, relative paths are made absolute from there: the children have another working directory.
 pub(super) fn load(options: &Options, directory: Option<&Path>) -> io::Result<Recorded> {
-    let mut read = config::Options::system(options.config_file.clone(), kernel::interface_names().ok());
+    let mut read = reading(options);
+    read.outside.interfaces = kernel::interface_names().ok();
     read.directory = directory.map(Path::to_owned);
     read.outside.foreign_interface = kernel::is_foreign;
-    read.all_config = options.all_config;
     read.strict = options.strict_config;
-    if let Some(id) = &options.config_id {
-        read.config_id.clone_from(id);
-    }
     let loaded = config::load_recorded(&read).map_err(io::Error::other)?;
     if loaded.config.as_ref().is_some_and(|(config, _)| names::namespace(options, &config.global).is_none()) {
         return Ok(loaded);
@@ -50,6 +47,22 @@ pub(super) fn load(options: &Options, directory: Option<&Path>) -> io::Result<Re
     nix::sched::setns(file, nix::sched::CloneFlags::CLONE_NEWNET).map_err(|errno| error(errno.into()))?;
     read.outside.interfaces = kernel::interface_names().ok();
     config::load_recorded(&read).map_err(io::Error::other)
+}
+
+/// The global settings of the configuration, as far as it can be read: it may have errors, and the user may not be
+/// permitted to read it. Interfaces and network namespaces are not looked up.
+pub(super) fn global(options: &Options) -> config::model::Global {
+    config::load_global(&reading(options))
+}
+
+/// Which configuration to read, without the interfaces of the host.
+fn reading(options: &Options) -> config::Options {
+    let mut read = config::Options::system(options.config_file.clone(), None);
+    read.all_config = options.all_config;
+    if let Some(id) = &options.config_id {
+        read.config_id.clone_from(id);
+    }
+    read
 }
 
 /// Changes the working directory of the calling thread only: to the one in which the daemon was started.

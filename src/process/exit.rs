@@ -10,6 +10,10 @@ pub const FATAL: u8 = 1;
 pub const CONFIG: u8 = 2;
 /// Not enough privilege.
 pub const PRIVILEGE: u8 = 4;
+/// A reload was refused because of new faults in the configuration; as `-t`.
+pub const FAULTS: u8 = 5;
+/// No daemon answers at the control socket; "program is not running" of the Linux Standard Base.
+pub const NOT_RUNNING: u8 = 7;
 /// A child failed; the parent starts it again.
 pub const PROGRAM: u8 = 70;
 /// No configuration file was found.

@@ -9,6 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::context::Context;
+use super::names::beside;
 use super::record_file::{self, Place, RecordFile};
 use crate::notify::log::Log;
 use crate::state::Record;
@@ -42,14 +43,8 @@ fn place(pid_file: &Path) -> Place {
     }
 }
 
-/// `vrrp.held` for `vrrp.pid`; each pid file has another.
 fn path(pid_file: &Path) -> PathBuf {
-    if pid_file.extension().is_some_and(|extension| extension == "pid") {
-        return pid_file.with_extension("held");
-    }
-    let mut name = pid_file.file_name().unwrap_or_default().to_owned();
-    name.push("-held");
-    pid_file.with_file_name(name)
+    beside(pid_file, "held")
 }
 
 #[cfg(test)]

@@ -38,7 +38,7 @@ pub enum Message {
     Checkpoint(Vec<u8>),
     /// From the parent: write a dump file.
     Dump(Dump),
-    /// From the child: it runs with the last configuration it was sent.
+    /// From the child: it runs with the configuration of a [`Message::Config`]; one for each, in the same order.
     Ready,
     /// From the parent, before the configuration: the [`Origin`](crate::reactor::Origin) of the daemon, as text.
     Origin(String),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::cli::Options;
 use super::files;
-use crate::config::model::Global;
+use crate::config::model::{ControlSocket, Global};
 use crate::text::reason;
 
 /// Directory of pid files.
@@ -42,16 +42,37 @@ impl Names {
             None => PathBuf::from(format!("{RUN}/{process}.pid")),
         }
     }
+
+    /// The control socket of the daemon whose parent has the pid file that is `given` on the command line; `None` for
+    /// `control_socket none`.
+    pub fn control_socket(&self, given: Option<&PathBuf>, setting: &ControlSocket) -> Option<PathBuf> {
+        match (setting, given) {
+            (ControlSocket::Off, _) => None,
+            (ControlSocket::At(path), _) => Some(path.clone()),
+            (ControlSocket::Beside, Some(pid_file)) => Some(beside(pid_file, "control")),
+            (ControlSocket::Beside, None) => Some(PathBuf::from(format!("{RUN}/keepalived/{}", self.ident("control")))),
+        }
+    }
 }
 
-/// Creates the directory of a pid file if it is the daemon's own, and removes write permission for group and others,
+/// A file beside a pid file: `vrrp.held` for `vrrp.pid`, and `vrrp-held` for `vrrp`. Each pid file has another.
+pub fn beside(pid_file: &Path, word: &str) -> PathBuf {
+    if pid_file.extension().is_some_and(|extension| extension == "pid") {
+        return pid_file.with_extension(word);
+    }
+    let mut name = pid_file.file_name().unwrap_or_default().to_owned();
+    name.push(format!("-{word}"));
+    pid_file.with_file_name(name)
+}
+
+/// Creates the directory of a pid file or socket if it is the daemon's own, and removes write permission for group and others,
 /// who could place files there that the daemon trusts.
 ///
 /// # Errors
 /// If the directory cannot be created or its permissions cannot be set.
-pub fn make_run_directory(pid_file: &Path) -> io::Result<()> {
+pub fn make_run_directory(file: &Path) -> io::Result<()> {
     let own = PathBuf::from(format!("{RUN}/keepalived"));
-    match pid_file.parent() {
+    match file.parent() {
         Some(directory) if directory == own => close(directory),
         _ => Ok(()),
     }
@@ -102,5 +123,16 @@ mod tests {
         assert_eq!(named.ident("Keepalived_vrrp"), "Keepalived_vrrp_blue_one");
         assert_eq!(named.pid_file("keepalived", None), PathBuf::from("/run/keepalived/keepalived_blue_one.pid"));
         assert_eq!(named.pid_file("vrrp", Some(&"/x".into())), PathBuf::from("/x"));
+        for (names, given, setting, expected) in [
+            (&plain, None, ControlSocket::Beside, Some("/run/keepalived/control")),
+            (&named, None, ControlSocket::Beside, Some("/run/keepalived/control_blue_one")),
+            (&named, Some("/x/k.pid"), ControlSocket::Beside, Some("/x/k.control")),
+            (&plain, Some("/x/k"), ControlSocket::Beside, Some("/x/k-control")),
+            (&plain, Some("/x/k.pid"), ControlSocket::At("/y/c".into()), Some("/y/c")),
+            (&plain, None, ControlSocket::Off, None),
+        ] {
+            let given = given.map(PathBuf::from);
+            assert_eq!(names.control_socket(given.as_ref(), &setting), expected.map(PathBuf::from));
+        }
     }
 }

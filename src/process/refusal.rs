@@ -66,7 +66,7 @@ impl Refusal {
             Why::Text(text) => terminal::message(format_args!("keepalived: {text}")),
             Why::Configuration(diagnostics) => terminal::message(diagnostics),
         }
-        if !self.terminal_only {
+        if !self.terminal_only && !options.is_some_and(|options| options.reload) {
             self.log("Keepalived", options);
         }
         self.status

@@ -12,6 +12,7 @@ use rustix::thread::CapabilitySet;
 use super::child;
 use super::cli::{self, Options, Outcome};
 use super::configuration::{Recorded, load, log_diagnostics};
+use super::control_socket;
 use super::core_files::CorePattern;
 use super::exit;
 use super::files;
@@ -20,6 +21,7 @@ use super::names::{self, Names};
 use super::parent::{Fixed, Parent, Plan};
 use super::pidfile::PidFile;
 use super::refusal::{LOG_LIMIT, Refusal};
+use super::reload_command;
 use super::role::Role;
 use super::tuning;
 use crate::config::{self, Snapshot};
@@ -82,6 +84,9 @@ fn prepare(options: &Options) -> Result<u8, Refusal> {
             exit::FATAL,
             format!("-s, --namespace: '{name}' {problem}; the option takes the name of a namespace in /run/netns"),
         ));
+    }
+    if options.reload {
+        return Ok(reload_command::run(options));
     }
     let directory = if options.dont_fork || options.config_test.is_some() {
         None
@@ -232,6 +237,7 @@ fn start(
     if roles.is_empty() {
         log.warning("Nothing to do: the configuration has no blocks for the processes that may run");
     }
+    let control = control_socket::start(&options, &names, &config.global, &log);
     let plan = Plan {
         options,
         directory,
@@ -244,7 +250,7 @@ fn start(
         faults: loaded.diagnostics.faults(),
         instances: config.instances.len(),
     };
-    let status = Parent::new(plan, log.clone(), signals).and_then(Parent::watch).unwrap_or_else(|error| {
+    let status = Parent::new(plan, log.clone(), signals, control).and_then(Parent::watch).unwrap_or_else(|error| {
         log.error(format_args!("The parent process cannot continue: {}", reason(&error)));
         exit::FATAL
     });

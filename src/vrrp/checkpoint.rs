@@ -29,6 +29,9 @@ pub struct Checkpoint {
 struct Saved {
     index: u32,
     state: State,
+    /// `priority` and `nopreempt` of the configuration.
+    configured: (u8, bool),
+    /// The same, or the values set by SNMP.
     base_priority: u8,
     nopreempt: bool,
     sequence: u32,
@@ -36,7 +39,7 @@ struct Saved {
 
 impl Record for Checkpoint {
     const NAME: &'static str = "states of instances";
-    const VERSION: u32 = 3;
+    const VERSION: u32 = 4;
 }
 
 impl Instance {
@@ -53,6 +56,7 @@ impl Vrrp {
         let saved = |(id, row): (&InstanceId, &Instance)| Saved {
             index: id.0,
             state: row.state,
+            configured: (row.config.priority, row.config.nopreempt),
             base_priority: row.base_priority,
             nopreempt: row.nopreempt,
             sequence: row.sequence_to_resume(),
@@ -81,8 +85,11 @@ impl Vrrp {
             let Some(row) = self.tables.instances.get_mut(&InstanceId(saved.index)) else { continue };
             row.resumes_master = saved.state == State::Master;
             row.sequence = saved.sequence;
-            row.base_priority = saved.base_priority;
-            row.nopreempt = saved.nopreempt;
+            // A new configuration, which the predecessor has not taken any more, has precedence over what SNMP has set.
+            if saved.configured == (row.config.priority, row.config.nopreempt) {
+                row.base_priority = saved.base_priority;
+                row.nopreempt = saved.nopreempt;
+            }
         }
     }
 }

@@ -33,10 +33,11 @@ const FLOORS: [(&str, u32); 18] = [
     ("terminal", 1),
     ("text", 0),
 ];
-/// Allowed uses within a floor: the writer thread of the kernel module wakes the event loop; the event loop owns connections
-/// and scripts; instances and checkers follow trackers; `keepalived -T` is genhash.
-const SIDEWAYS: [(&str, &str); 6] = [
+/// Allowed uses within a floor: the threads of the kernel module and of the control socket wake the event loop; the event
+/// loop owns connections and scripts; instances and checkers follow trackers; `keepalived -T` is genhash.
+const SIDEWAYS: [(&str, &str); 7] = [
     ("kernel", "reactor"),
+    ("control", "reactor"),
     ("net", "reactor"),
     ("notify", "reactor"),
     ("vrrp", "track"),

@@ -7,7 +7,7 @@ use super::super::iproute;
 use super::super::model::{FlushOnStop, Global, MailServer, Version};
 use super::super::node::Node;
 use super::context::{Ctx, at_least_one};
-use super::{process, script};
+use super::{control, process, script};
 
 /// Default start of the names of VMACs.
 const VMAC_PREFIX: &str = "vrrp";
@@ -195,6 +195,8 @@ fn settings(g: &Merged<'_>, ctx: &mut Ctx<'_, '_>) -> Global {
         net_namespace: net_namespace(g, ctx),
         instance: g.only_top("instance", ctx).and_then(|n| n.text(0)).map(str::to_owned),
         use_pid_dir: ["use_pid_dir", "net_namespace", "instance"].iter().any(|k| g.first_top(k).is_some()),
+        control_socket: control::socket(g.last("control_socket"), ctx),
+        control_group: control::group(g.last("control_group"), ctx),
         dbus: g.has("enable_dbus"),
         v3_checksum_as_v2: g.flag("v3_checksum_as_v2").unwrap_or(false),
         default_interface,

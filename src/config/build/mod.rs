@@ -5,6 +5,7 @@ mod behaviour;
 mod bfd;
 mod check;
 mod context;
+mod control;
 mod garp;
 mod global;
 mod group;

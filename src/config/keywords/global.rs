@@ -133,6 +133,8 @@ pub(super) static GLOBAL: &[Keyword] = &[
     kw("vmac_prefix", Acted, &[One(Text)], "STRING", "the first definition counts", "vrrp", "2.2.0", "start of the names of VMAC interfaces"),
     kw("vmac_addr_prefix", NotYet, &[One(Text)], "STRING", "the first definition counts", "vmac_prefix", "2.2.0", "start of the names of VMAC interfaces for addresses with use_vmac"),
     kw("umask", NotYet, &[One(Text), Many(Text)], "NUMBER | BIT[|BIT...]", "NUMBER 0..0777 as in C: octal, hexadecimal or decimal; BIT = I{R,W,X}{USR,GRP,OTH} or IRWX{U,G,O}", "0177 (IXUSR|IRWXG|IRWXO)", "2.0.9", "file mode creation mask; the option -u wins"),
+    kw("control_socket", Acted, &[One(Text)], "PATH|none", "an absolute path of at most 99 bytes; cannot change at a reload", "control, beside the pid file; see keepalived(8)", "keepalived-rs only", "socket through which keepalived --reload reaches the daemon; none = no socket").lenient(Lenience::Line),
+    kw("control_group", Acted, &[One(Text)], "GROUP", "name or number", "none; only root and the user of the daemon", "keepalived-rs only", "group whose members may use the control socket").lenient(Lenience::Line),
     kw("random_seed", Acted, &[One(Uint(0, U32))], "N", "0..4294967295", "taken from the time", "2.0.15", "seed of ${_RANDOM}"),
     kw("reload_check_config", NotYet, &[Opt(Text)], "[LOG_FILE]", "", "off; LOG_FILE /dev/null", "2.2.0", "test the configuration before a reload, and refuse a faulty one"),
     kw("reload_time_file", NotYet, &[One(Text)], "ABSOLUTE_PATH", "contents HH:MM:SS or [YY]YY-MM-DD HH:MM:SS, with Z for UTC", "none", "2.1.0", "file with the time of a reload").lenient(Lenience::Line),

@@ -15,6 +15,7 @@ mod track;
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -142,6 +143,10 @@ pub struct Global {
     pub instance: Option<String>,
     /// `use_pid_dir`.
     pub use_pid_dir: bool,
+    /// `control_socket`.
+    pub control_socket: ControlSocket,
+    /// Group id of `control_group`.
+    pub control_group: Option<u32>,
     /// `enable_dbus`.
     pub dbus: bool,
     /// `v3_checksum_as_v2`.
@@ -201,6 +206,8 @@ impl Default for Global {
             net_namespace: None,
             instance: None,
             use_pid_dir: false,
+            control_socket: ControlSocket::Beside,
+            control_group: None,
             dbus: false,
             v3_checksum_as_v2: false,
             default_interface: "eth0".into(),
@@ -219,6 +226,22 @@ impl Default for Global {
         }
     }
 }
+
+/// `control_socket`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ControlSocket {
+    /// The keyword is absent: the socket is beside the pid file of the parent.
+    #[default]
+    Beside,
+    /// `none`.
+    Off,
+    /// An absolute path of at most [`LONGEST_SOCKET`] octets.
+    At(PathBuf),
+}
+
+/// Octets of the longest path for `control_socket`. The limit of the kernel is 107 (unix(7)); the socket is made under a
+/// temporary name, which is longer.
+pub const LONGEST_SOCKET: usize = 99;
 
 /// `lvs_flush_on_stop`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

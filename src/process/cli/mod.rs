@@ -128,6 +128,9 @@ pub struct Options {
     /// FILE
     #[arg(short = 't', long = "config-test", value_name = "FILE", value_hint = ValueHint::FilePath, num_args = 0..=1, require_equals = true, default_missing_value = "")]
     pub config_test: Option<OsString>,
+    /// Have the running daemon read its configuration again, wait for the result, and exit
+    #[arg(long = "reload", conflicts_with_all = ["config_test", "signum"])]
+    pub reload: bool,
     /// Print the number of a signal: STOP, RELOAD, DATA, STATS, STATS_CLEAR, JSON
     #[arg(long = "signum", value_name = "NAME")]
     pub signum: Option<String>,

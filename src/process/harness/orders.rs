@@ -85,7 +85,7 @@ impl Orders {
         self.channel.flush()
     }
 
-    /// Reports to the parent that this process runs with the last configuration it was sent.
+    /// Reports to the parent that this process runs with a configuration; once for each that it was sent.
     pub(super) fn report_ready(&mut self) {
         // An error means that the parent has exited, which needs no report.
         let _ = self.channel.send(&Message::Ready);

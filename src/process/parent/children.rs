@@ -82,7 +82,7 @@ impl Parent {
             since: clock::now(),
             unanswered: None,
             hellos: 0,
-            ready: false,
+            unconfirmed: 1,
         })
     }
 
@@ -108,7 +108,7 @@ impl Parent {
                 Message::Hello(number) if child.unanswered == Some(number) => child.unanswered = None,
                 Message::Indices(octets) => self.saved.entry(child.role).or_default().indices = Some(octets),
                 Message::Checkpoint(octets) => self.saved.entry(child.role).or_default().checkpoint = Some(octets),
-                Message::Ready => child.ready = true,
+                Message::Ready => child.unconfirmed = child.unconfirmed.saturating_sub(1),
                 Message::Hello(_)
                 | Message::Config(_)
                 | Message::Dump(_)

@@ -1,24 +1,32 @@
 //! Settings that a reload cannot change.
 
-use crate::config::model::Global;
+use crate::config::model::{ControlSocket, Global};
 
 /// The values of these settings at the start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::process) struct Fixed {
     net_namespace: Option<String>,
     instance: Option<String>,
+    control_socket: ControlSocket,
 }
 
 impl Fixed {
     pub(in crate::process) fn new(global: &Global) -> Fixed {
-        Fixed { net_namespace: global.net_namespace.clone(), instance: global.instance.clone() }
+        Fixed {
+            net_namespace: global.net_namespace.clone(),
+            instance: global.instance.clone(),
+            control_socket: global.control_socket.clone(),
+        }
     }
 
     /// The keyword of a setting that differs from its value at the start.
     pub(super) fn changed(&self, global: &Global) -> Option<&'static str> {
         let new = Fixed::new(global);
-        let differs =
-            [(self.net_namespace != new.net_namespace, "net_namespace"), (self.instance != new.instance, "instance")];
+        let differs = [
+            (self.net_namespace != new.net_namespace, "net_namespace"),
+            (self.instance != new.instance, "instance"),
+            (self.control_socket != new.control_socket, "control_socket"),
+        ];
         differs.into_iter().find(|(differs, _)| *differs).map(|(_, keyword)| keyword)
     }
 }

@@ -1,11 +1,13 @@
 //! The parent process: starts the children, watches them, and forwards reloads, dumps and stops.
 
 mod children;
+mod control;
 mod fixed;
 mod reading;
 mod reload;
 mod running;
 mod stop;
+mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -20,6 +22,7 @@ use super::names::Names;
 use super::role::Role;
 use super::systemd::{Stage, Systemd};
 use crate::config::{Shown, Snapshot};
+use crate::control::Server;
 use crate::notify::dump::{Dump, Writer};
 use crate::notify::log::{Level, Log};
 use crate::reactor::{Caught, Events, Interest, Reactor, Signal, Signals, Timers, Token, Waker, clock};
@@ -28,10 +31,13 @@ use crate::text::counted;
 pub(super) use fixed::Fixed;
 use reading::Reading;
 use running::Running;
+use waiting::Waiting;
 
 const SIGNALS: Token = Token(0);
 /// The reload thread has read a configuration.
 const READING: Token = Token(1);
+/// Requests through the control socket.
+const CONTROL: Token = Token(2);
 /// First token of the children's channels; each start uses the next.
 const FIRST_CHILD: Token = Token(16);
 
@@ -71,6 +77,10 @@ enum Key {
     GiveUp(Role),
     /// Reading the configuration takes long.
     SlowReload,
+    /// Clients wait for a reload.
+    Reload,
+    /// A client has waited long for the end of a reload.
+    Control,
     /// The next keep-alive to systemd.
     Watchdog,
 }
@@ -102,23 +112,32 @@ pub(super) struct Parent {
     saved: BTreeMap<Role, SavedState>,
     next_token: Token,
     reading: Option<Reading>,
+    /// When the configuration was last begun to be read.
+    read_at: Duration,
     /// Wakes the loop when a configuration has been read.
     waker: Waker,
     /// The step that is complete once all children run with the configuration in force; `None` once that was reported.
     awaited: Option<Awaited>,
     /// Why the last reload was refused.
     refusal: Option<String>,
+    /// The control socket, if there is one.
+    control: Option<Server>,
+    /// Its clients that wait for the end of a reload.
+    waiting: Waiting,
     stopping: bool,
     /// Exit status. Once set, the parent exits when no child is left.
     status: Option<u8>,
 }
 
 impl Parent {
-    pub(super) fn new(plan: Plan, log: Log, signals: Signals) -> io::Result<Parent> {
+    pub(super) fn new(plan: Plan, log: Log, signals: Signals, control: Option<Server>) -> io::Result<Parent> {
         let reactor = Reactor::new()?;
         reactor.register(&signals, SIGNALS, Interest::READABLE)?;
         let waker = Waker::new()?;
         reactor.register(&waker, READING, Interest::READABLE)?;
+        if let Some(control) = &control {
+            reactor.register(control, CONTROL, Interest::READABLE)?;
+        }
         let deaths = plan.roles.iter().map(|role| (*role, 0)).collect();
         Ok(Parent {
             plan,
@@ -134,9 +153,12 @@ impl Parent {
             saved: BTreeMap::new(),
             next_token: FIRST_CHILD,
             reading: None,
+            read_at: Duration::ZERO,
             waker,
             awaited: Some(Awaited::Startup),
             refusal: None,
+            control,
+            waiting: Waiting::default(),
             stopping: false,
             status: None,
         })
@@ -152,6 +174,7 @@ impl Parent {
         let mut events = Events::with_capacity(16);
         loop {
             if let Some(status) = self.status.filter(|_| self.children.is_empty()) {
+                self.end_control();
                 return Ok(status);
             }
             self.reactor.wait(self.timers.next_deadline(), &mut events)?;
@@ -159,6 +182,7 @@ impl Parent {
                 match ready.token {
                     SIGNALS => self.read_signals()?,
                     READING => self.reading_turn(),
+                    CONTROL => self.control_turn(),
                     token => self.child_turn(token),
                 }
             }
@@ -169,6 +193,8 @@ impl Parent {
                     Key::Kill(role) => self.kill_at_stop(role),
                     Key::GiveUp(role) => self.give_up(role),
                     Key::SlowReload => self.reload_is_slow(),
+                    Key::Reload => self.reload_for_clients(),
+                    Key::Control => self.reload_is_late(),
                     Key::Watchdog => self.watchdog(),
                 }
             }
@@ -177,8 +203,12 @@ impl Parent {
 
     /// Reports once to the log and to systemd that all children run with the configuration in force.
     fn report_ready(&mut self) {
-        let runs = |role: &Role| self.children.iter().any(|child| child.role == *role && child.ready);
-        if self.reading.is_some() || self.stopping || !self.plan.roles.iter().all(runs) {
+        let runs = |role: &Role| self.children.iter().any(|child| child.role == *role && child.is_ready());
+        if self.stopping || !self.plan.roles.iter().all(runs) {
+            return;
+        }
+        self.answer_applied();
+        if self.reading.is_some() {
             return;
         }
         let Some(awaited) = self.awaited.take() else { return };

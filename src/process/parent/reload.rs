@@ -5,13 +5,18 @@ use std::sync::mpsc::{TryRecvError, channel};
 use std::time::Duration;
 
 use super::reading::Reading;
+use super::waiting::Refused;
 use super::{Awaited, Key, Parent};
+use crate::config::Diagnostics;
+use crate::control::Outcome;
 use crate::notify::log::Level;
 use crate::process::configuration::{self, Recorded};
+use crate::process::exit;
 use crate::process::ipc::Message;
 use crate::process::role::Role;
 use crate::process::systemd::Stage;
 use crate::reactor::clock;
+use crate::text::reason;
 
 /// Reading that takes longer is logged.
 const SLOW: Duration = Duration::from_secs(5);
@@ -26,6 +31,8 @@ impl Parent {
             reading.again = true;
             return;
         }
+        self.waiting.begin();
+        self.read_at = clock::now();
         self.systemd.notify(Stage::Reloading);
         // If the start is not complete yet, its completion is still awaited.
         self.awaited.get_or_insert(Awaited::Refusal);
@@ -43,7 +50,7 @@ impl Parent {
                 self.timers.set(Key::SlowReload, clock::now() + SLOW);
             }
             Err(error) => {
-                self.refuse(format!("Cannot start a thread: {error}"));
+                self.refuse(Refused::new(format!("Cannot start a thread: {}", reason(&error))));
                 self.report_ready();
             }
         }
@@ -78,42 +85,54 @@ impl Parent {
             return self.reload();
         }
         self.refusal = None;
-        if let Err(why) = self.apply(loaded) {
-            self.refuse(why);
+        match self.apply(loaded) {
+            Ok(diagnostics) => self.waiting.applied(&diagnostics),
+            Err(refused) => self.refuse(refused),
         }
         self.report_ready();
+        self.reload_for_clients();
     }
 
-    fn refuse(&mut self, why: String) {
+    fn refuse(&mut self, refused: Refused) {
+        let why = &refused.why;
         self.log.error(format_args!("Not reloaded: {why}"));
-        self.refusal = Some(why);
+        self.refusal = Some(why.clone());
+        self.answer_refused(refused);
     }
 
-    /// Sends a new configuration to each child.
+    /// Sends a new configuration to each child; returns its diagnostics.
     ///
     /// # Errors
     /// Why the running configuration stays in force.
-    fn apply(&mut self, loaded: io::Result<Recorded>) -> Result<(), String> {
-        let loaded = loaded.map_err(|error| error.to_string())?;
+    fn apply(&mut self, loaded: io::Result<Recorded>) -> Result<Diagnostics, Refused> {
+        let loaded = loaded.map_err(|error| Refused::new(error.to_string()))?;
         if let Some(why) = &loaded.unsteady {
-            return Err(format!(
-                "{why}; the running configuration stays in force (write files elsewhere and rename them)"
-            ));
+            let why =
+                format!("{why}; the running configuration stays in force (write files elsewhere and rename them)");
+            return Err(Refused::new(why));
         }
-        configuration::log_diagnostics(&loaded.diagnostics, &self.log);
+        let diagnostics = loaded.diagnostics;
+        configuration::log_diagnostics(&diagnostics, &self.log);
         let Some((config, snapshot)) = loaded.config else {
-            return Err("the configuration has errors; the running configuration stays in force".to_owned());
+            let outcome = match exit::run_time_status(&diagnostics) {
+                exit::NO_CONFIG => Outcome::NoFile,
+                _ => Outcome::Errors,
+            };
+            let why = "the configuration has errors; the running configuration stays in force".to_owned();
+            return Err(Refused { outcome, why, diagnostics });
         };
         if let Some(setting) = self.plan.fixed.changed(&config.global) {
-            return Err(format!("{setting} cannot be changed by a reload; restart keepalived to change it"));
+            let why = format!("{setting} cannot be changed by a reload; restart keepalived to change it");
+            return Err(Refused { diagnostics, ..Refused::new(why) });
         }
         // Faults that the running configuration has too are no reason to refuse other improvements.
-        let faults = loaded.diagnostics.faults();
+        let faults = diagnostics.faults();
         if let Some(fault) = faults.difference(&self.plan.faults).next() {
-            return Err(format!(
+            let why = format!(
                 "the configuration has a fault that the running one does not have: {fault}; the running configuration \
                  stays in force"
-            ));
+            );
+            return Err(Refused { outcome: Outcome::Faults, why, diagnostics });
         }
         self.plan.faults = faults;
         self.plan.instances = config.instances.len();
@@ -125,7 +144,7 @@ impl Parent {
         self.plan.shown = loaded.shown;
         self.plan.child_wait = config.global.child_wait_time;
         for child in &mut self.children {
-            child.ready = false;
+            child.unconfirmed = child.unconfirmed.saturating_add(1);
             if let Err(error) = child.channel.send(&Message::Config(self.plan.snapshot.clone())) {
                 self.log
                     .error(format_args!("Cannot send the configuration to the {} process: {error}", child.role.name()));
@@ -138,6 +157,9 @@ impl Parent {
                 self.start_child(role);
             }
         }
-        Ok(())
+        if let Some(control) = &self.control {
+            control.set_group(config.global.control_group);
+        }
+        Ok(diagnostics)
     }
 }

@@ -27,6 +27,13 @@ pub(super) struct Running {
     /// Number of the last hello, if it is not answered yet.
     pub(super) unanswered: Option<u32>,
     pub(super) hellos: u32,
-    /// It has reported that it runs with the configuration in force.
-    pub(super) ready: bool,
+    /// Number of configurations that were sent to it and that it has not reported to run with.
+    pub(super) unconfirmed: u32,
+}
+
+impl Running {
+    /// Whether it runs with the last configuration that it was sent.
+    pub(super) fn is_ready(&self) -> bool {
+        self.unconfirmed == 0
+    }
 }

@@ -33,6 +33,7 @@ impl Parent {
         self.status = Some(status);
         self.systemd.notify(Stage::Stopping);
         self.log.write(Level::Notice, "Stopping");
+        self.answer_at_stop();
         for role in self.plan.roles.clone() {
             self.timers.clear(Key::Restart(role));
             let Some(child) = self.child(role) else {

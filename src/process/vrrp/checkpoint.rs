@@ -19,5 +19,5 @@ pub(super) struct Checkpoint {
 
 impl Record for Checkpoint {
     const NAME: &'static str = "a checkpoint of the VRRP process";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 }

@@ -92,6 +92,30 @@ fn a_replacement_keeps_the_indices_when_the_process_crashed_during_a_reload() {
     assert_eq!(lan.routers[0].state("B"), State::Master, "the row keeps its state");
 }
 
+/// Values set by SNMP outlast a crash; a new configuration replaces them, also when the process crashes during the reload.
+#[test]
+fn a_replacement_takes_the_priority_of_a_new_configuration() {
+    let file = |priority| {
+        let mut file = with(&[("A", 51, &[])], &[]);
+        file.instances[0].priority = priority;
+        file
+    };
+    let mut lan = Lan::new(vec![file(100)]);
+    lan.run(ms(2000));
+    let id = *lan.routers[0].vrrp.tables.instances.keys().next().unwrap();
+    let now = |lan: &Lan| {
+        let row = &lan.routers[0].vrrp.tables.instances.get(&id).unwrap();
+        (row.base_priority, row.nopreempt)
+    };
+    lan.event(0, Event::SetBasePriority(id, 120));
+    lan.event(0, Event::SetPreempt(id, false));
+    crash(&mut lan, file(100));
+    assert_eq!(now(&lan), (120, true));
+    crash(&mut lan, file(90));
+    assert_eq!(now(&lan), (90, false));
+    assert_eq!(lan.routers[0].state("A"), State::Master);
+}
+
 #[test]
 fn no_index_is_reused_across_random_reloads_and_crashes() {
     let mut lan = Lan::new(vec![with(&[("A", 51, &[])], &[])]);
