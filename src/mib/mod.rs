@@ -8,6 +8,7 @@ mod check;
 mod global;
 mod group;
 mod instance;
+mod nested;
 mod tracked;
 mod trackers;
 mod traps;
