@@ -2,13 +2,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test")]
 
 mod config_support;
+#[path = "support/mib_rows.rs"]
+mod mib_rows;
 
 use std::time::Duration;
 
 use keepalived::mib;
 use keepalived::track::ScriptEnd;
 use keepalived::vrrp::{Event, Interface, Tables, Vrrp};
-use snmp::{Mib, Oid, Value};
+use mib_rows::rows;
 
 const TEXT: &str = "
 vrrp_script s_zero {
@@ -165,37 +167,6 @@ fn vrrp() -> Vrrp {
     vrrp.handle(Event::Interfaces(links), Duration::ZERO);
     vrrp.handle(Event::Start, Duration::ZERO);
     vrrp
-}
-
-/// The rows of a table from a walk: the index, then the columns. Absent instances are left out.
-fn rows(mib: &Mib<Vrrp>, vrrp: &Vrrp, table: u32) -> Vec<String> {
-    let entry = [&mib::BASE[..], &[2, table, 1]].concat();
-    let mut rows: Vec<(Vec<u32>, Vec<String>)> = Vec::new();
-    let mut from = Oid::from(entry.clone());
-    loop {
-        let found = mib.next(vrrp, &from, false, &Oid::new(&[]));
-        let Some([column, index @ ..]) = found.name.as_slice().strip_prefix(&entry[..]).filter(|_| found.name != from)
-        else {
-            break;
-        };
-        assert_eq!(mib.get(vrrp, &found.name), found.value, "GET and GETNEXT of {}", found.name);
-        assert!(found.name > from, "{} after {from}", found.name);
-        let value = match &found.value {
-            Value::OctetString(octets) => format!("{column}={}", String::from_utf8_lossy(octets)),
-            Value::Integer(number) => format!("{column}={number}"),
-            Value::Gauge32(number) => format!("{column}={number}"),
-            other => panic!("{other:?}"),
-        };
-        match rows.iter_mut().find(|(known, _)| known == index) {
-            Some((_, cells)) => cells.push(value),
-            None => rows.push((index.to_vec(), vec![value])),
-        }
-        from = found.name;
-    }
-    let line = |(index, cells): (Vec<u32>, Vec<String>)| {
-        format!("{}: {}", &Oid::from(index).to_string()[1..], cells.join(" "))
-    };
-    rows.into_iter().map(line).collect()
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use snmp::{Column, Syntax, TableView, Value};
 
-use super::values::{address_type, octets};
+use super::values::{STATUS, address_type, octets, scope};
 use crate::vrrp::{Address, AddressId, Vrrp};
 
 /// vrrpAddressTable. The first index is 0 for static addresses, else that of the instance; advertised addresses come first.
@@ -20,16 +20,7 @@ pub(super) const ADDRESSES: TableView<Vrrp, AddressId, Address> = TableView {
         Column::new(5, "vrrpAddressMask", Syntax::INET_PREFIX_LENGTH, |_, _, row| {
             Some(Value::Gauge32(row.config.prefix.into()))
         }),
-        Column::new(6, "vrrpAddressScope", Syntax::INET_SCOPE_TYPE, |_, _, row| {
-            // From rtnetlink scopes to InetScopeType; "nowhere" and user-defined scopes have no counterpart.
-            match row.config.scope {
-                0 => Some(Value::Integer(14)),
-                200 => Some(Value::Integer(5)),
-                253 => Some(Value::Integer(2)),
-                254 => Some(Value::Integer(1)),
-                _ => None,
-            }
-        }),
+        Column::new(6, "vrrpAddressScope", Syntax::INET_SCOPE_TYPE, |_, _, row| scope(row.config.scope)),
         Column::new(7, "vrrpAddressIfIndex", Syntax::INTERFACE_INDEX, |_, _, row| {
             i32::try_from(row.ifindex?).ok().map(Value::Integer)
         }),
@@ -39,9 +30,7 @@ pub(super) const ADDRESSES: TableView<Vrrp, AddressId, Address> = TableView {
         Column::new(9, "vrrpAddressIfAlias", Syntax::DISPLAY_STRING, |_, _, row| {
             row.config.label.as_ref().map(Value::text)
         }),
-        Column::new(10, "vrrpAddressStatus", Syntax::Enum(&[("set", 1), ("unset", 2)]), |_, _, row| {
-            Some(Value::truth(row.state.installed))
-        }),
+        Column::new(10, "vrrpAddressStatus", STATUS, |_, _, row| Some(Value::truth(row.state.installed))),
         Column::new(
             11,
             "vrrpAddressAdvertising",

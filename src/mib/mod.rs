@@ -8,6 +8,11 @@ mod check;
 mod global;
 mod group;
 mod instance;
+mod nested;
+mod next_hop;
+mod route;
+mod routing;
+mod rule;
 mod tracked;
 mod trackers;
 mod traps;
@@ -45,6 +50,9 @@ pub fn vrrp_mib() -> Result<Mib<Vrrp>, MibError> {
         .table(group::MEMBERS)
         .table(instance::INSTANCES)
         .table(address::ADDRESSES)
+        .table(route::ROUTES)
+        .rows(next_hop::NEXT_HOPS)
+        .table(rule::RULES)
         .table(trackers::SCRIPTS)
         .table(trackers::FILES)
         .table(trackers::SESSIONS)

@@ -1,10 +1,9 @@
 //! Tables of the track entries of instances and sync groups: vrrpTrackedInterfaceTable, vrrpTrackedScriptTable,
 //! vrrpTrackedFileTable, vrrpTrackedBfdTable, vrrpTrackedProcessTable, and the same as vrrpSyncTracked...
 
-use std::ops::Bound;
+use snmp::{Column, Key, Syntax, Table, TableView, Value};
 
-use snmp::{Cell, Column, Key, Rows, Syntax, Table, TableView, Value};
-
+use super::nested::{Inside, Nested};
 use super::values::TRUTH;
 use crate::config::model::{Track, TrackerKind};
 use crate::vrrp::{Group, GroupId, Instance, InstanceId, Vrrp};
@@ -16,10 +15,17 @@ pub(super) struct Entries<A: 'static, O: 'static> {
     list: fn(&O) -> &[Track],
 }
 
-impl<A, O> Entries<A, O> {
-    /// The entries of an owner with their indices. The index of an interface is its ifIndex; an interface that does not
-    /// exist has no entry. All others are counted from 1.
-    fn of<'d>(&self, data: &'d Vrrp, owner: &'d O) -> impl Iterator<Item = (u32, &'d Track)> {
+impl<A: Key + 'static, O: 'static> Inside for Entries<A, O> {
+    type Id = A;
+    type Outer = O;
+    type Inner = Track;
+
+    fn outer<'d>(&self, data: &'d Vrrp) -> &'d Table<A, O> {
+        (self.owners)(data)
+    }
+
+    /// The index of an interface is its ifIndex; an interface that does not exist has no entry. All others are counted from 1.
+    fn inner<'d>(&self, data: &'d Vrrp, owner: &'d O) -> impl Iterator<Item = (u32, &'d Track)> {
         let kind = self.kind;
         let entries = (self.list)(owner).iter().filter(move |entry| entry.kind == kind);
         (1..).zip(entries).filter_map(move |(position, entry)| {
@@ -32,40 +38,8 @@ impl<A, O> Entries<A, O> {
     }
 }
 
-impl<A: Key, O> Rows<Vrrp, (A, u32), Track> for Entries<A, O> {
-    fn get<'d>(&self, data: &'d Vrrp, (owner, index): &(A, u32)) -> Option<&'d Track> {
-        let owner = (self.owners)(data).get(owner)?;
-        self.of(data, owner).find_map(|(at, entry)| (at == *index).then_some(entry))
-    }
-
-    fn find(&self, data: &Vrrp, from: Bound<(A, u32)>, cell: Cell<'_, (A, u32), Track>) -> Option<((A, u32), Value)> {
-        let first = match &from {
-            Bound::Included((owner, _)) | Bound::Excluded((owner, _)) => Bound::Included(owner.clone()),
-            Bound::Unbounded => Bound::Unbounded,
-        };
-        let mut from = from;
-        for (id, owner) in (self.owners)(data).range((first, Bound::Unbounded)) {
-            let after = |from: &Bound<(A, u32)>, index: u32| match from {
-                Bound::Included(from) => *from <= (id.clone(), index),
-                Bound::Excluded(from) => *from < (id.clone(), index),
-                Bound::Unbounded => true,
-            };
-            while let Some((index, entry)) =
-                self.of(data, owner).filter(|(index, _)| after(&from, *index)).min_by_key(|(index, _)| *index)
-            {
-                let key = (id.clone(), index);
-                if let Some(value) = cell(&key, entry) {
-                    return Some((key, value));
-                }
-                from = Bound::Excluded(key);
-            }
-        }
-        None
-    }
-}
-
 /// A view of [`Entries`].
-type Tracked<A, O> = TableView<Vrrp, (A, u32), Track, Entries<A, O>>;
+type Tracked<A, O> = TableView<Vrrp, (A, u32), Track, Nested<Entries<A, O>>>;
 /// The columns of a [`Tracked`] view.
 type Columns<A> = [Column<Vrrp, (A, u32), Track>; 3];
 
@@ -84,12 +58,12 @@ const fn columns<A>(kind: TrackerKind, [name, weight, reverse]: [&'static str; 3
     ]
 }
 
-const fn of_instances(kind: TrackerKind) -> Entries<InstanceId, Instance> {
-    Entries { kind, owners: |data| &data.tables().instances, list: |row| &row.config.trackers }
+const fn of_instances(kind: TrackerKind) -> Nested<Entries<InstanceId, Instance>> {
+    Nested(Entries { kind, owners: |data| &data.tables().instances, list: |row| &row.config.trackers })
 }
 
-const fn of_groups(kind: TrackerKind) -> Entries<GroupId, Group> {
-    Entries { kind, owners: |data| &data.tables().groups, list: |row| &row.config.trackers }
+const fn of_groups(kind: TrackerKind) -> Nested<Entries<GroupId, Group>> {
+    Nested(Entries { kind, owners: |data| &data.tables().groups, list: |row| &row.config.trackers })
 }
 
 /// A table of track entries. Arguments: the function for the entries, the kind, the sub-identifier in branch `vrrp`, the

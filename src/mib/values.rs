@@ -3,7 +3,7 @@
 use snmp::{Syntax, Value};
 
 use crate::config::model::Script;
-use crate::vrrp::State;
+use crate::vrrp::{State, Vrrp};
 
 /// Root of KEEPALIVED-MIB.
 pub const BASE: [u32; 9] = [1, 3, 6, 1, 4, 1, 9586, 100, 5];
@@ -59,6 +59,26 @@ pub(super) fn seconds(time: std::time::Duration) -> Value {
 /// Whole microseconds, rounded down.
 pub(super) fn micros(time: std::time::Duration) -> Option<Value> {
     Some(Value::Gauge32(u32::try_from(time.as_micros()).unwrap_or(u32::MAX)))
+}
+
+/// SYNTAX of the status of an object in the kernel.
+pub(super) const STATUS: Syntax = Syntax::Enum(&[("set", 1), ("unset", 2)]);
+
+/// From an rtnetlink scope to InetScopeType; "nowhere" and user-defined scopes have no counterpart.
+pub(super) fn scope(number: u8) -> Option<Value> {
+    match number {
+        0 => Some(Value::Integer(14)),
+        200 => Some(Value::Integer(5)),
+        253 => Some(Value::Integer(2)),
+        254 => Some(Value::Integer(1)),
+        _ => None,
+    }
+}
+
+/// The ifIndex of an interface, if it exists.
+pub(super) fn if_index(data: &Vrrp, name: Option<&str>) -> Option<Value> {
+    let link = data.tables().interfaces.named(name?)?;
+    i32::try_from(link.index).ok().map(Value::Integer)
 }
 
 /// The program of a script, without its arguments.
