@@ -5,7 +5,7 @@
 mod routes_support;
 
 use keepalived::config::model::{Encap, NextHop, Route, Tunnel};
-use keepalived::kernel::{Done, EntryRequest, KernelEvent, Monitor, Op, RouteDevices, RouteRequest, Watch};
+use keepalived::kernel::{Done, EntryRequest, KernelEvent, Monitor, Op, RouteDevices, RouteRequest, WatchedTables};
 use lab::uml::inside;
 use lab::wait_until;
 use routes_support::{LIMIT, Lab, hop, index, ip, to, via};
@@ -78,7 +78,7 @@ fn a_route_of_a_vrf_is_in_its_table() {
         lab.netns.ip("link add red type vrf table 10");
         lab.netns.ip("link set red up");
         lab.netns.ip("link set eth1 master red");
-        let watch = Watch { routes: true, ..Watch::default() };
+        let watch = WatchedTables { routes: true, ..WatchedTables::default() };
         let mut monitor = lab.netns.enter(|| Monitor::watching(LIMIT, watch).unwrap());
         let mut events = Vec::new();
         monitor.receive(16, &mut events).unwrap();

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use keepalived::config::model::{Family, Placing, Route, Rule, RuleAction};
 use keepalived::kernel::{
     Addr, AddressRequest, Done, EntryRequest, HostRoute, HostRule, KernelEvent, Monitor, Op, RouteDevices, RuleRequest,
-    WantedAddr, Watch,
+    WantedAddr, WatchedTables,
 };
 use lab::wait_until;
 use routes_support::{LIMIT, Lab, Mirror, batch, dev, hop, host, index, ip, net, to, via};
@@ -165,12 +165,12 @@ fn foreign_routes_cause_no_events() {
     let own = via("10.20.0.0/24", "10.1.0.254");
     let rounds = |verb: &str, protocol: &str| -> String {
         let line =
-            |n: u32| format!("route {verb} 10.{}.{}.0/24 via 10.1.0.9 proto {protocol}\n", 100 + n / 250, n % 250);
+            |n: u32| format!("route {verb} 10.{}.{}.0/24 via 10.2.0.9 proto {protocol}\n", 100 + n / 250, n % 250);
         (0..10_000).map(line).collect()
     };
     batch(&lab.netns, &rounds("add", "bgp"));
     // They are in the tables, but not in a snapshot.
-    let watch = Watch { routes: true, ..Watch::default() };
+    let watch = WatchedTables { routes: true, ..WatchedTables::default() };
     let (begin, netns) = (Instant::now(), &lab.netns);
     // A small buffer: notifications that arrive would overflow it.
     let mut second = Mirror::of(netns.enter(|| Monitor::with(LIMIT, 64 << 10, watch).unwrap()));
@@ -186,7 +186,7 @@ fn foreign_routes_cause_no_events() {
     assert!(opened < Duration::from_secs(1) && read < Duration::from_millis(200), "{opened:?} {read:?}");
     // A monitor of more protocols than a socket filter can have drops them itself.
     let protocols = (0..=255).filter(|protocol| *protocol != 186).collect();
-    let watch = Watch { routes: true, protocols, ..Watch::default() };
+    let watch = WatchedTables { routes: true, protocols, ..WatchedTables::default() };
     let mut third = Mirror::of(lab.netns.enter(|| Monitor::with(LIMIT, 16 << 20, watch).unwrap()));
     batch(&lab.netns, &rounds("add", "bgp"));
     let begin = Instant::now();
@@ -198,6 +198,13 @@ fn foreign_routes_cause_no_events() {
     assert_eq!(lab.perform([lab.route(Op::Add, &own)])[0].outcome, Ok(Done::Changed));
     lab.mirror.wait("the own route", |routes, _| routes.len() == 1);
     second.wait("the own route", |routes, _| routes.len() == 1);
+    // A new dump while others change their routes.
+    std::thread::scope(|scope| {
+        let netns = &lab.netns;
+        scope.spawn(|| batch(netns, &rounds("replace", "bgp").repeat(3)));
+        netns.ip("link set eth0 down");
+        second.wait("no route", |routes, _| routes.is_empty());
+    });
 }
 
 #[test]
@@ -222,7 +229,7 @@ fn routes_and_rules_that_are_not_watched_cost_nothing() {
 #[test]
 fn after_an_overflow_a_snapshot_has_the_current_routes_and_rules() {
     let mut lab = Lab::new();
-    let watch = Watch { routes: true, rules: true, ..Watch::default() };
+    let watch = WatchedTables { routes: true, rules: true, ..WatchedTables::default() };
     lab.mirror = Mirror::of(lab.netns.enter(|| Monitor::with(LIMIT, 1, watch).unwrap()));
     let route = |n: u8| via(&format!("10.20.{n}.0/24"), "10.1.0.254");
     let rule = |op, n: u32| {

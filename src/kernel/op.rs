@@ -1,6 +1,6 @@
 //! Operations on entries of the kernel, and their success.
 
-/// Operation on an address or VMAC.
+/// Operation on an entry of the kernel: an address, a route, a VMAC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Op {
     /// Add it; success if it exists already.

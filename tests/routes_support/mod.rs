@@ -9,7 +9,7 @@ use std::time::Duration;
 use keepalived::config::model::{CongestionControl, MetricKind, NextHop, Route, RouteMetric};
 use keepalived::kernel::{
     Done, EntryRequest, EntryResult, EntryWriter, HostRoute, HostRule, KernelEvent, Monitor, Op, RouteDevices,
-    RouteRequest, Watch,
+    RouteRequest, WatchedTables,
 };
 use lab::netns::{Netns, next_lab};
 use lab::wait_until;
@@ -27,7 +27,7 @@ impl Lab {
     pub fn new() -> Lab {
         let netns = host();
         let (writer, monitor) = netns.enter(|| {
-            let watch = Watch { routes: true, rules: true, ..Watch::default() };
+            let watch = WatchedTables { routes: true, rules: true, ..WatchedTables::default() };
             (EntryWriter::start_entries(20_000).unwrap(), Monitor::watching(LIMIT, watch).unwrap())
         });
         Lab { netns, writer, mirror: Mirror::of(monitor) }
