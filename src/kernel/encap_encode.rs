@@ -61,11 +61,22 @@ fn put_tunnel(out: &mut Attributes, tunnel: &Tunnel) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::attributes::attributes;
     use super::*;
 
     #[test]
     fn the_last_label_ends_the_stack() {
         assert_eq!(stack(&[100, 200]), [0, 6, 0x40, 0, 0, 0xc, 0x81, 0]);
         assert_eq!(stack(&[0xf_ffff]), [0xff, 0xff, 0xf1, 0]);
+    }
+
+    #[test]
+    fn a_locator_is_in_network_order() {
+        let mut out = Attributes::default();
+        put_encap(&mut out, &Encap::Ila(0x4040_0000_0001_0002));
+        let found: Vec<_> = attributes(out.octets()).collect();
+        let [(RTA_ENCAP_TYPE, kind), (RTA_ENCAP, inner)] = found[..] else { panic!("{found:?}") };
+        assert_eq!(kind, LWTUNNEL_ENCAP_ILA.to_ne_bytes());
+        assert_eq!(attributes(inner).collect::<Vec<_>>(), [(ILA_ATTR_LOCATOR, &[0x40, 0x40, 0, 0, 0, 1, 0, 2][..])]);
     }
 }

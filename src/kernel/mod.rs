@@ -2,9 +2,10 @@
 //!
 //! | part | purpose |
 //! |---|---|
-//! | [`Monitor`] | events of links and addresses, with recovery from lost messages |
+//! | [`Monitor`] | events of links, addresses and, if asked for, routes and rules, with recovery from lost messages |
 //! | [`Watcher`] | the monitor on a thread of its own |
-//! | [`Writer`] | adds and removes addresses on a thread of its own, results as events |
+//! | [`EntryWriter`] | adds and removes addresses, routes and rules on a thread of its own, results as events |
+//! | [`Writer`] | the same for addresses only |
 //! | [`VmacWriter`] | creates and removes the macvlans of `use_vmac` on a thread of its own |
 //! | [`AdvertSocket`], [`Opener`] | VRRP packets of one interface and family; the opener's thread opens and closes the sockets |
 //! | [`BfdSockets`] | BFD control packets |
@@ -57,7 +58,7 @@ mod sources;
 pub mod sysctl;
 mod tables;
 mod vmac;
-mod watch;
+mod watched;
 mod watcher;
 mod worker;
 mod writer;
@@ -80,7 +81,7 @@ pub use rule::RuleRequest;
 pub use tables::{Addr, AddrKey, Link, PROTOCOL_KEEPALIVED};
 
 pub use vmac::{VmacRequest, VmacResult, VmacWriter, is_foreign};
-pub use watch::Watch;
+pub use watched::WatchedTables;
 pub use watcher::Watcher;
 pub use worker::{QueueFull, Worker};
 pub use writer::Writer;

@@ -29,7 +29,7 @@ use super::resync::Dump;
 use super::route_filter;
 use super::silent::Dependencies;
 use super::sources::Source;
-use super::watch::Watch;
+use super::watched::WatchedTables;
 use crate::reactor::clock;
 
 /// Receive buffer: about 10 000 notifications, for each of which the kernel charges about 800 octets.
@@ -47,7 +47,7 @@ pub struct Monitor {
     buffer: Vec<u8>,
     /// Events found while opening.
     ready: Vec<KernelEvent>,
-    watch: Watch,
+    tables: WatchedTables,
     /// The watched tables, in the order of their dumps.
     sources: Vec<&'static Source>,
     dependencies: Dependencies,
@@ -76,27 +76,27 @@ impl Monitor {
     }
 
     /// As [`open`](Monitor::open), and watches more tables.
-    pub fn watching(timeout: Duration, watch: Watch) -> io::Result<Monitor> {
-        Monitor::with(timeout, RECEIVE_BUFFER, watch)
+    pub fn watching(timeout: Duration, tables: WatchedTables) -> io::Result<Monitor> {
+        Monitor::with(timeout, RECEIVE_BUFFER, tables)
     }
 
     /// As [`open`](Monitor::open), with a receive buffer of `buffer` octets (the kernel doubles it).
     pub fn with_buffer(timeout: Duration, buffer: usize) -> io::Result<Monitor> {
-        Monitor::with(timeout, buffer, Watch::default())
+        Monitor::with(timeout, buffer, WatchedTables::default())
     }
 
     /// As [`watching`](Monitor::watching), with a receive buffer of `buffer` octets (the kernel doubles it).
-    pub fn with(timeout: Duration, buffer: usize, watch: Watch) -> io::Result<Monitor> {
-        let sources = watch.sources();
+    pub fn with(timeout: Duration, buffer: usize, tables: WatchedTables) -> io::Result<Monitor> {
+        let sources = tables.sources();
         let groups: Vec<u32> = sources.iter().flat_map(|source| source.groups).copied().collect();
-        let filter = if watch.routes { route_filter::filter(&watch.protocols) } else { None };
+        let filter = if tables.routes { route_filter::filter(&tables.protocols) } else { None };
         let socket = NetlinkSocket::listen(&groups, buffer, filter.as_deref())?;
         let mut monitor = Monitor {
             port: socket.port()?,
             socket,
             buffer: vec![0; DATAGRAM],
             ready: Vec::new(),
-            watch,
+            tables,
             sources,
             dependencies: Dependencies::default(),
             phase: Phase::Draining,
@@ -174,11 +174,11 @@ impl Monitor {
             if message.seq == self.seq {
                 self.handle_reply(message, events)?;
             }
-        } else if let Some(event) = decode(message, &self.watch) {
+        } else if let Some(event) = decode(message, &self.tables) {
             if self.phase != Phase::Watching {
                 self.dump.note(&event);
             }
-            if self.watch.routes && self.dependencies.lose(&event) {
+            if self.tables.routes && self.dependencies.lose(&event) {
                 self.dump_again();
             }
             events.push(event);
@@ -208,7 +208,7 @@ impl Monitor {
             NLMSG_DONE => self.dump_table(at.saturating_add(1), events)?,
             NLMSG_ERROR => return self.dump_failed(i32_at(message.payload, 0)),
             kind if self.sources.get(at).is_some_and(|source| source.has(kind, message.payload)) => {
-                self.dump.rows.extend(decode(message, &self.watch));
+                self.dump.rows.extend(decode(message, &self.tables));
             }
             _ => {}
         }
@@ -242,14 +242,14 @@ impl Monitor {
             self.phase = Phase::Watching;
             self.failures = 0;
             let snapshot = mem::take(&mut self.dump).finish();
-            if self.watch.routes {
+            if self.tables.routes {
                 self.dependencies.take(&snapshot);
             }
             events.push(KernelEvent::Snapshot(snapshot));
             return Ok(());
         };
         self.seq = self.seq.wrapping_add(1).max(1);
-        self.socket.send(&source.dump(self.seq, self.watch.protocol()))?;
+        self.socket.send(&source.dump(self.seq))?;
         self.phase = Phase::Dumping(at);
         Ok(())
     }

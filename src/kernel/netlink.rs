@@ -16,7 +16,6 @@ use nix::sys::socket::{
     setsockopt, socket, sockopt,
 };
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
 use socket2::{SockFilter, SockRef};
 
 use super::attributes::{align, attributes, i32_at, text, u16_at, u32_at};
@@ -63,15 +62,12 @@ impl NetlinkSocket<OwnedFd> {
         buffer: usize,
         filter: Option<&[SockFilter]>,
     ) -> io::Result<NetlinkSocket<OwnedFd>> {
-        let socket = match strict() {
-            Ok(socket) => socket,
-            Err(_) => socket(
-                AddressFamily::Netlink,
-                SockType::Raw,
-                SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC,
-                SockProtocol::NetlinkRoute,
-            )?,
-        };
+        let socket = socket(
+            AddressFamily::Netlink,
+            SockType::Raw,
+            SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC,
+            SockProtocol::NetlinkRoute,
+        )?;
         setsockopt(&socket, sockopt::RcvBufForce, &buffer)
             .or_else(|_| setsockopt(&socket, sockopt::RcvBuf, &buffer))?;
         if let Some(filter) = filter {
@@ -113,16 +109,6 @@ impl NetlinkSocket<OwnedFd> {
             Err(e) => Err(e.into()),
         }
     }
-}
-
-/// A non-blocking `NETLINK_ROUTE` socket for which the kernel heeds the filters in dump requests: Linux 4.20 or later, and
-/// 5.6 or later to get neli's socket as a descriptor.
-fn strict() -> io::Result<OwnedFd> {
-    let socket = NlSocket::new(NlFamily::Route)?;
-    socket.enable_strict_checking(true)?;
-    socket.nonblock()?;
-    let this = pidfd_open(getpid(), PidfdFlags::empty())?;
-    Ok(pidfd_getfd(this, socket.as_raw_fd(), PidfdGetfdFlags::empty())?)
 }
 
 impl NetlinkSocket<NlSocket> {

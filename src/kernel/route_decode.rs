@@ -88,3 +88,115 @@ fn hops(mut rest: &[u8], family: u8) -> Vec<HostHop> {
 fn via(value: &[u8]) -> Option<IpAddr> {
     ip(u16_at(value, 0)?.try_into().ok()?, value.get(2..)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::netlink::Refusal;
+    use super::super::route::RouteRequest;
+    use super::super::route_encode::encode;
+    use super::*;
+    use crate::config::model::{NextHop, Route, RouteKind};
+    use crate::state::Op;
+    use crate::vrrp::RouteDevices;
+
+    /// The payload of a request, which has the form of the kernel's notifications.
+    fn encoded(route: &Route, devices: &RouteDevices) -> Result<Vec<u8>, Refusal> {
+        let request = RouteRequest { token: 0, op: Op::Add, route: route.clone(), devices: devices.clone() };
+        encode(&request).map(|request| request.payload.octets().to_vec())
+    }
+
+    fn net(text: &str) -> (IpAddr, u8) {
+        let (ip, prefix) = text.split_once('/').unwrap();
+        (ip.parse().unwrap(), prefix.parse().unwrap())
+    }
+
+    fn routes() -> Vec<(Route, RouteDevices)> {
+        let via = |text: &str| Some(text.parse().unwrap());
+        let on = |index| RouteDevices { device: Some(index), ..RouteDevices::default() };
+        let hop = |gateway, device: Option<&str>| NextHop {
+            via: via(gateway),
+            device: device.map(str::to_owned),
+            weight: Some(7),
+            onlink: true,
+            encap: None,
+            realms: Some(3),
+        };
+        vec![
+            (Route { via: via("10.1.0.254"), ..Route::plain(net("0.0.0.0/0")) }, RouteDevices::default()),
+            (Route { via: via("fe80::1"), device: Some("a".into()), ..Route::plain(net("10.0.0.0/8")) }, on(3)),
+            (Route { via: via("fd00::1"), from: Some(net("fd01::/64")), ..Route::plain(net("fd02::1/64")) }, on(0)),
+            (
+                Route {
+                    table: 70_000,
+                    metric: Some(5),
+                    tos: 4,
+                    kind: RouteKind::Throw,
+                    ..Route::plain(net("10.0.0.0/8"))
+                },
+                RouteDevices::default(),
+            ),
+            (
+                Route {
+                    source: via("10.0.0.9"),
+                    hops: vec![hop("10.0.0.1", None), hop("fe80::2", Some("b"))],
+                    ..Route::plain(net("10.0.0.0/8"))
+                },
+                RouteDevices { hops: vec![None, Some(9)], ..RouteDevices::default() },
+            ),
+            (
+                Route { vrf: Some("red".into()), device: Some("a".into()), ..Route::plain(net("10.0.0.0/8")) },
+                RouteDevices { device: Some(4), vrf_table: Some(10), ..RouteDevices::default() },
+            ),
+        ]
+    }
+
+    #[test]
+    fn a_request_is_decoded_as_the_configured_route() {
+        for (at, (route, devices)) in routes().iter().enumerate() {
+            let payload = encoded(route, devices).unwrap();
+            let decoded = decode(&payload).unwrap();
+            for (other, (route, devices)) in routes().iter().enumerate() {
+                assert_eq!(decoded.is(route, devices), at == other, "{route:?}");
+            }
+            assert_eq!(protocol(&payload), Some(18));
+            assert_eq!(decoded.key.table, [254, 254, 254, 70_000, 254, 10][at]);
+            assert_eq!(decoded.key.metric, [0, 0, 1024, 5, 0, 0][at]);
+        }
+    }
+
+    #[test]
+    fn a_device_that_does_not_exist_is_refused() {
+        for (route, _) in routes() {
+            let named = route.device.is_some() || route.hops.iter().any(|hop| hop.device.is_some());
+            let refused = encoded(&route, &RouteDevices::default()).is_err();
+            assert_eq!(refused, named, "{route:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read(bytes in prop::collection::vec(any::<u8>(), 0..120)) {
+            let _ = (protocol(&bytes), decode(&bytes));
+        }
+
+        /// Real messages with some octets changed, which reach deeper parts of the decoder.
+        #[test]
+        fn damaged_messages_are_read(
+            route in any::<prop::sample::Index>(),
+            damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
+            cut in any::<prop::sample::Index>(),
+        ) {
+            let routes = routes();
+            let (route, devices) = &routes[route.index(routes.len())];
+            let mut bytes = encoded(route, devices).unwrap();
+            for (at, value) in damage {
+                let at = at.index(bytes.len());
+                bytes[at] = value;
+            }
+            bytes.truncate(cut.index(bytes.len()) + 1);
+            let _ = decode(&bytes);
+        }
+    }
+}

@@ -64,3 +64,126 @@ pub(super) fn decode(payload: &[u8]) -> Option<HostRule> {
     rule.action = actions.into_iter().find(|known| known.number() == action)?;
     Some(HostRule::of(&rule))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use proptest::prelude::*;
+
+    use super::super::rule::RuleRequest;
+    use super::super::rule_encode::encode;
+    use super::*;
+    use crate::state::Op;
+
+    /// The payload of a request, which has the form of the kernel's notifications.
+    fn encoded(rule: &Rule) -> Vec<u8> {
+        encode(&RuleRequest { token: 0, op: Op::Add, rule: rule.clone() }).payload.octets().to_vec()
+    }
+
+    fn rules() -> Vec<Rule> {
+        let plain = |action| Rule::plain(Family::V4, 100, action);
+        let all = Rule {
+            invert: true,
+            from: Some((IpAddr::from([10, 0, 0, 0]), 8)),
+            to: Some((IpAddr::from([11, 0, 0, 0]), 8)),
+            iif: Some("eth0".into()),
+            oif: Some("eth1".into()),
+            tos: 16,
+            mark: Some((5, Some(0xff))),
+            realms: Some(3 << 16 | 4),
+            suppress_prefix: Some(0),
+            suppress_group: Some(2),
+            tunnel_id: Some(1 << 40),
+            users: Some((1, 2)),
+            ip_protocol: Some(6),
+            source_ports: Some((1, 2)),
+            destination_ports: Some((3, 4)),
+            ..plain(RuleAction::Table(1000))
+        };
+        let mut rules = vec![all.clone()];
+        let actions = [
+            RuleAction::Table(254),
+            RuleAction::L3Mdev,
+            RuleAction::Goto(200),
+            RuleAction::Nop,
+            RuleAction::Blackhole,
+            RuleAction::Unreachable,
+            RuleAction::Prohibit,
+        ];
+        rules.extend(actions.map(plain));
+        rules.push(Rule { family: Family::V6, ..plain(RuleAction::Nop) });
+        // One word less each.
+        rules.extend([
+            Rule { invert: false, ..all.clone() },
+            Rule { from: None, ..all.clone() },
+            Rule { to: None, ..all.clone() },
+            Rule { iif: None, ..all.clone() },
+            Rule { oif: None, ..all.clone() },
+            Rule { tos: 0, ..all.clone() },
+            Rule { mark: Some((5, Some(0xfe))), ..all.clone() },
+            Rule { realms: None, ..all.clone() },
+            Rule { suppress_prefix: None, ..all.clone() },
+            Rule { suppress_group: None, ..all.clone() },
+            Rule { tunnel_id: None, ..all.clone() },
+            Rule { users: None, ..all.clone() },
+            Rule { ip_protocol: None, ..all.clone() },
+            Rule { source_ports: None, ..all.clone() },
+            Rule { destination_ports: None, ..all.clone() },
+            Rule { protocol: 4, ..all },
+        ]);
+        rules
+    }
+
+    #[test]
+    fn a_request_is_decoded_as_the_configured_rule() {
+        for (at, rule) in rules().iter().enumerate() {
+            let decoded = decode(&encoded(rule)).unwrap();
+            for (other, rule) in rules().iter().enumerate() {
+                assert_eq!(decoded == HostRule::of(rule), at == other, "{rule:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn words_without_effect_make_no_difference() {
+        let plain = Rule::plain(Family::V4, 100, RuleAction::Table(300));
+        let same = Rule {
+            from: Some((IpAddr::from([0; 4]), 0)),
+            mark: Some((0, None)),
+            realms: Some(0),
+            tunnel_id: Some(0),
+            no_track: true,
+            track_group: Some("G".into()),
+            ..plain.clone()
+        };
+        assert_eq!(HostRule::of(&same), HostRule::of(&plain));
+        // The kernel's default mask has all bits.
+        let marked = |mask| HostRule::of(&Rule { mark: Some((5, mask)), ..plain.clone() });
+        assert_eq!(marked(None), marked(Some(u32::MAX)));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read(bytes in prop::collection::vec(any::<u8>(), 0..120)) {
+            let _ = decode(&bytes);
+        }
+
+        /// Real messages with some octets changed, which reach deeper parts of the decoder.
+        #[test]
+        fn damaged_messages_are_read(
+            rule in any::<prop::sample::Index>(),
+            damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
+            cut in any::<prop::sample::Index>(),
+        ) {
+            let rules = rules();
+            let mut bytes = encoded(&rules[rule.index(rules.len())]);
+            for (at, value) in damage {
+                let at = at.index(bytes.len());
+                bytes[at] = value;
+            }
+            bytes.truncate(cut.index(bytes.len()) + 1);
+            let _ = decode(&bytes);
+        }
+    }
+}

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use super::event::{KernelEvent, Snapshot};
 use super::tables::{Addr, AddrKey};
+use crate::vrrp::HostRoute;
 
 /// The rows on which IPv4 routes depend.
 #[derive(Debug, Default)]
@@ -16,8 +17,10 @@ pub(super) struct Dependencies {
     up: BTreeSet<u32>,
     /// IPv4 addresses.
     addresses: BTreeSet<AddrKey>,
-    /// Preferred source addresses of routes.
+    /// Preferred source addresses of the watched routes.
     sources: BTreeSet<IpAddr>,
+    /// Interfaces that the watched routes lead through. Changes of all others, of which there may be thousands, cost nothing.
+    through: BTreeSet<u32>,
 }
 
 impl Dependencies {
@@ -28,6 +31,7 @@ impl Dependencies {
             up: snapshot.links.iter().filter(|link| link.admin_up).map(|link| link.index).collect(),
             addresses: snapshot.addresses.iter().filter(|address| address.ip.is_ipv4()).map(Addr::key).collect(),
             sources: snapshot.routes.iter().filter_map(|route| route.source).collect(),
+            through: snapshot.routes.iter().flat_map(interfaces).collect(),
         };
     }
 
@@ -38,26 +42,37 @@ impl Dependencies {
                 self.up.insert(link.index);
                 false
             }
-            KernelEvent::Link(link) => self.up.remove(&link.index) || !self.known,
-            KernelEvent::LinkGone { index, .. } => self.up.remove(index) || !self.known,
+            KernelEvent::Link(link) => self.loses(link.index),
+            KernelEvent::LinkGone { index, .. } => self.loses(*index),
             KernelEvent::Address(address) if address.ip.is_ipv4() => {
                 self.addresses.insert(address.key());
                 false
             }
             KernelEvent::AddressGone(address) if address.ip.is_ipv4() => {
                 self.addresses.remove(&address.key());
-                self.sources.contains(&address.ip) || !self.has_address(address.ifindex) || !self.known
+                let is_last = !self.has_address(address.ifindex) && self.through.contains(&address.ifindex);
+                self.sources.contains(&address.ip) || is_last || !self.known
             }
             KernelEvent::Route { route, .. } => {
                 self.sources.extend(route.source);
+                self.through.extend(interfaces(route));
                 false
             }
             _ => false,
         }
     }
 
+    /// Takes a link that is down or gone.
+    fn loses(&mut self, index: u32) -> bool {
+        (self.up.remove(&index) && self.through.contains(&index)) || !self.known
+    }
+
     fn has_address(&self, ifindex: u32) -> bool {
         let first = (ifindex, IpAddr::from([0; 4]), 0, None);
         self.addresses.range(first..).next().is_some_and(|key| key.0 == ifindex)
     }
+}
+/// Indices of the interfaces of a route.
+fn interfaces(route: &HostRoute) -> impl Iterator<Item = u32> {
+    route.hops.iter().map(|hop| hop.ifindex)
 }

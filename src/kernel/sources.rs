@@ -21,8 +21,6 @@ pub(super) struct Source {
     pub(super) family: u8,
     /// Length of the fixed header, which starts with the family.
     header: usize,
-    /// Offset of the protocol in the header; a kernel from 4.20 on dumps only the rows of that protocol.
-    protocol: Option<usize>,
     /// An attribute of the dump request.
     option: Option<(u16, u32)>,
 }
@@ -34,7 +32,6 @@ pub(super) const LINKS: Source = Source {
     row: RTM_NEWLINK,
     family: AF_UNSPEC,
     header: 16,
-    protocol: None,
     option: Some((IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS)),
 };
 /// Addresses.
@@ -44,7 +41,6 @@ pub(super) const ADDRESSES: Source = Source {
     row: RTM_NEWADDR,
     family: AF_UNSPEC,
     header: 8,
-    protocol: None,
     option: None,
 };
 /// IPv4 routes.
@@ -58,25 +54,20 @@ pub(super) const RULES6: Source = rules(AF_INET6, &[RTNLGRP_IPV6_RULE]);
 
 const fn routes(family: u8, groups: &'static [u32]) -> Source {
     let (get, row) = (RTM_GETROUTE, RTM_NEWROUTE);
-    Source { groups, get, row, family, header: RTMSG, protocol: Some(5), option: None }
+    Source { groups, get, row, family, header: RTMSG, option: None }
 }
 
 const fn rules(family: u8, groups: &'static [u32]) -> Source {
     let (get, row) = (RTM_GETRULE, RTM_NEWRULE);
-    Source { groups, get, row, family, header: FIB_RULE_HDR, protocol: None, option: None }
+    Source { groups, get, row, family, header: FIB_RULE_HDR, option: None }
 }
 
 impl Source {
-    /// The request for a dump, if possible of the rows with this protocol.
-    pub(super) fn dump(&self, seq: u32, protocol: Option<u8>) -> Vec<u8> {
+    /// The request for a dump.
+    pub(super) fn dump(&self, seq: u32) -> Vec<u8> {
         let mut header = vec![0; self.header];
         if let Some(family) = header.first_mut() {
             *family = self.family;
-        }
-        if let (Some(at), Some(protocol)) = (self.protocol, protocol)
-            && let Some(place) = header.get_mut(at)
-        {
-            *place = protocol;
         }
         let mut payload = Attributes::after(&header);
         if let Some((kind, value)) = self.option {
@@ -105,13 +96,12 @@ mod tests {
             (RULES6, RTM_GETRULE, 12),
         ];
         for (source, kind, length) in sources {
-            let octets = source.dump(5, Some(18));
+            let octets = source.dump(5);
             let request = messages(&octets).next().unwrap();
             assert_eq!((request.kind, request.seq, request.payload.len()), (kind, 5, length));
             // NLM_F_REQUEST and NLM_F_DUMP.
             assert_eq!(request.flags, 0x301);
             assert_eq!(request.payload.first(), Some(&source.family));
-            assert_eq!(request.payload.get(5) == Some(&18), kind == RTM_GETROUTE);
         }
     }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::event::KernelEvent;
 use super::monitor::Monitor;
-use super::watch::Watch;
+use super::watched::WatchedTables;
 use crate::reactor::Waker;
 
 /// Most datagrams of the kernel per batch.
@@ -28,7 +28,7 @@ pub struct Watcher {
     batches: Receiver<io::Result<Vec<KernelEvent>>>,
     waker: Waker,
     /// Tables to watch instead of the present ones.
-    tables: Sender<Watch>,
+    tables: Sender<WatchedTables>,
 }
 
 impl Watcher {
@@ -43,7 +43,7 @@ impl Watcher {
     }
 
     /// Watches other tables instead of the present ones, within [`PATIENCE`]. A snapshot of all follows.
-    pub fn follow(&self, tables: Watch) {
+    pub fn follow(&self, tables: WatchedTables) {
         // Fails after the thread has ended, which `receive` reports.
         let _ = self.tables.send(tables);
     }
@@ -77,7 +77,7 @@ impl AsRawFd for Watcher {
 /// The thread: runs until the [`Watcher`] is dropped or the socket fails.
 fn watch(
     mut monitor: Monitor,
-    tables: &Receiver<Watch>,
+    tables: &Receiver<WatchedTables>,
     batches: &SyncSender<io::Result<Vec<KernelEvent>>>,
     waker: &Waker,
 ) {

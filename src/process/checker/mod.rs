@@ -141,7 +141,7 @@ fn run(start: ChildStart<'_>) -> io::Result<()> {
     let shell = Shell::new(log.clone())?;
     let reactor = &shell.reactor;
     let address_log = options.address_monitoring.then(|| shell.log.clone());
-    let watch = Watch::start(reactor, MONITOR, address_log, kernel::Watch::default())?;
+    let watch = Watch::start(reactor, MONITOR, address_log, kernel::WatchedTables::default())?;
     let lvs = &check.tables().lvs;
     let ipvs = Ipvs::start(flush, lvs.timeouts, checkpoint.timeouts, found).context("open a socket for IPVS")?;
     reactor.register(&ipvs, IPVS, Interest::READABLE)?;

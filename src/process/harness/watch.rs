@@ -21,7 +21,7 @@ pub(in crate::process) struct Watch {
     /// With `-a`.
     address_log: Option<AddressLog>,
     /// The watched tables.
-    tables: kernel::Watch,
+    tables: kernel::WatchedTables,
 }
 
 impl Watch {
@@ -30,7 +30,7 @@ impl Watch {
         reactor: &Reactor,
         token: Token,
         log: Option<Log>,
-        tables: kernel::Watch,
+        tables: kernel::WatchedTables,
     ) -> io::Result<Watch> {
         let watcher = Watcher::start(Monitor::watching(LIMIT, tables.clone()).context(WATCH)?).context(WATCH)?;
         reactor.register(&watcher, token, Interest::READABLE)?;
@@ -38,7 +38,7 @@ impl Watch {
     }
 
     /// Watches other tables from now on. If they differ from the present ones, a complete list of all follows.
-    pub(in crate::process) fn follow(&mut self, tables: kernel::Watch) {
+    pub(in crate::process) fn follow(&mut self, tables: kernel::WatchedTables) {
         if self.tables != tables {
             self.watcher.follow(tables.clone());
             self.tables = tables;

@@ -144,9 +144,9 @@ fn followed(vrrp: &Vrrp) -> impl Iterator<Item = &str> {
 }
 
 /// The tables of the kernel that this process follows.
-fn watched(vrrp: &Vrrp) -> kernel::Watch {
+fn watched(vrrp: &Vrrp) -> kernel::WatchedTables {
     let (routes, rules) = (vrrp.route_protocols(), vrrp.rule_protocols());
-    kernel::Watch { routes: !routes.is_empty(), rules: !rules.is_empty(), protocols: &routes | &rules }
+    kernel::WatchedTables { routes: !routes.is_empty(), rules: !rules.is_empty(), protocols: &routes | &rules }
 }
 
 fn service() -> Result<Service<Vrrp>, MibError> {

@@ -7,7 +7,7 @@ use super::tables::PROTOCOL_KEEPALIVED;
 
 /// The tables to watch besides links and addresses. The others cost nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Watch {
+pub struct WatchedTables {
     /// Watch routes.
     pub routes: bool,
     /// Watch rules.
@@ -16,14 +16,14 @@ pub struct Watch {
     pub protocols: BTreeSet<u8>,
 }
 
-impl Default for Watch {
+impl Default for WatchedTables {
     /// Links and addresses only; if routes or rules are watched, those of this daemon.
-    fn default() -> Watch {
-        Watch { routes: false, rules: false, protocols: BTreeSet::from([PROTOCOL_KEEPALIVED]) }
+    fn default() -> WatchedTables {
+        WatchedTables { routes: false, rules: false, protocols: BTreeSet::from([PROTOCOL_KEEPALIVED]) }
     }
 }
 
-impl Watch {
+impl WatchedTables {
     /// The watched tables, in the order of their dumps.
     pub(super) fn sources(&self) -> Vec<&'static Source> {
         let mut sources: Vec<&'static Source> = vec![&LINKS, &ADDRESSES];
@@ -34,10 +34,5 @@ impl Watch {
             sources.extend([&RULES4, &RULES6]);
         }
         sources
-    }
-
-    /// The protocol, if there is only one.
-    pub(super) fn protocol(&self) -> Option<u8> {
-        self.protocols.first().filter(|_| self.protocols.len() == 1).copied()
     }
 }
