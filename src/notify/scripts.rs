@@ -19,7 +19,7 @@ use crate::config::model::{Script, Scripts};
 use crate::reactor::Program;
 use crate::reactor::background::await_end;
 use crate::text::{counted, reason, was};
-use crate::vrrp::{Change, State, Tables};
+use crate::vrrp::{Cause, Change, State, Tables};
 
 /// A script that runs longer does not count for the limit of [`Origin::at_once`].
 const LONG: Duration = Duration::from_secs(5);
@@ -75,10 +75,12 @@ impl Origin {
 /// The scripts to run for a change, in order: the script of the state, then `notify`.
 pub fn jobs(change: &Change, tables: &Tables) -> Vec<Program> {
     let job = |script: &Script| Program::new(script, tables.system.global.as_ref());
-    let both = |scripts: &Scripts, kind: &str, name: &str, to: State, priority: u8| {
+    let both = |scripts: &Scripts, kind: &str, name: &str, to: State, priority: u8, cause: Option<&Cause>| {
         let specific = match to {
             State::Master => scripts.master.as_ref(),
             State::Backup => scripts.backup.as_ref(),
+            // For a removed instance without notify_deleted only `notify` runs, as with C keepalived.
+            State::Fault if cause == Some(&Cause::Deleted) => None,
             State::Fault => scripts.fault.as_ref(),
             State::Stopped => scripts.stop.as_ref(),
             State::Deleted => scripts.deleted.as_ref(),
@@ -92,14 +94,13 @@ pub fn jobs(change: &Change, tables: &Tables) -> Vec<Program> {
         specific.map(job).into_iter().chain(generic).collect()
     };
     match change {
-        Change::Instance { id, to, .. } => tables
-            .instances
-            .get(id)
-            .map_or_else(Vec::new, |row| both(&row.config.scripts, "INSTANCE", &row.config.name, *to, row.priority)),
+        Change::Instance { id, to, cause, .. } => tables.instances.get(id).map_or_else(Vec::new, |row| {
+            both(&row.config.scripts, "INSTANCE", &row.config.name, *to, row.priority, Some(cause))
+        }),
         Change::Group { id, to, .. } => tables
             .groups
             .get(id)
-            .map_or_else(Vec::new, |row| both(&row.config.scripts, "GROUP", &row.config.name, *to, 0)),
+            .map_or_else(Vec::new, |row| both(&row.config.scripts, "GROUP", &row.config.name, *to, 0, None)),
         Change::LowerAdvert { id, master: true, .. } => {
             let script = tables.instances.get(id).and_then(|row| row.config.scripts.master_rx_lower_pri.as_ref());
             script.map(job).into_iter().collect()
