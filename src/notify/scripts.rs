@@ -236,11 +236,8 @@ fn run(origin: Origin, jobs: &Receiver<Program>, counts: &Counts, log: &Log) {
         });
         counts.running.store(running.len(), Ordering::Relaxed);
         let now = Instant::now();
-        for script in running.iter_mut().filter(|script| now.duration_since(script.started) >= VERY_LONG) {
-            if !std::mem::replace(&mut script.reported, true) {
-                let (name, pid) = (&script.name, script.child.id());
-                log.warning(format_args!("Script {name} (pid {pid}) has been running for {} s", VERY_LONG.as_secs()));
-            }
+        for text in running.iter_mut().filter_map(|script| script.overdue(now)) {
+            log.warning(text);
         }
         // Log at half of the limit, and again after the number was lower.
         let was_crowded = std::mem::replace(&mut crowded, running.len() >= origin.most() / 2);
@@ -287,6 +284,17 @@ struct Running {
     reported: bool,
 }
 
+impl Running {
+    /// The line about a script that runs for [`VERY_LONG`], once.
+    fn overdue(&mut self, now: Instant) -> Option<String> {
+        if now.duration_since(self.started) < VERY_LONG || std::mem::replace(&mut self.reported, true) {
+            return None;
+        }
+        let (name, pid) = (&self.name, self.child.id());
+        Some(format!("Script {name} (pid {pid}) has been running for {} s", VERY_LONG.as_secs()))
+    }
+}
+
 /// The scripts with the most running processes, with their numbers.
 fn most_frequent(running: &[Running]) -> String {
     let mut numbers: HashMap<&str, usize> = HashMap::new();
@@ -297,4 +305,21 @@ fn most_frequent(running: &[Running]) -> String {
     numbers.sort_by_key(|(name, number)| (std::cmp::Reverse(*number), *name));
     let names: Vec<String> = numbers.iter().take(NAMES).map(|(name, number)| format!("{name} ({number})")).collect();
     names.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_that_runs_for_a_minute_is_logged_once() {
+        let mut child = std::process::Command::new("/bin/true").spawn().unwrap();
+        child.wait().unwrap();
+        let (pid, started) = (child.id(), Instant::now());
+        let mut script = Running { name: "/etc/notify.sh".into(), child, started, reported: false };
+        let mut after = |seconds| script.overdue(started + Duration::from_secs(seconds));
+        assert_eq!(after(59), None);
+        assert_eq!(after(60), Some(format!("Script /etc/notify.sh (pid {pid}) has been running for 60 s")));
+        assert_eq!(after(120), None);
+    }
 }
