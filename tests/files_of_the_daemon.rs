@@ -18,7 +18,7 @@ fn start(directory: &Path, arguments: &[&str]) -> (bool, Output) {
     fs::write(&config, "").unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_keepalived"));
     command.args(["-n", "-l", "-G", "-f"]).arg(&config).args(arguments);
-    for (option, name) in [("-p", "parent.pid"), ("-r", "vrrp.pid"), ("-c", "checkers.pid")] {
+    for (option, name) in [("-p", "parent.pid"), ("-r", "vrrp.pid"), ("-c", "checkers.pid"), ("-b", "bfd.pid")] {
         if !arguments.contains(&option) {
             command.arg(option).arg(directory.join(name));
         }
@@ -48,7 +48,7 @@ fn what_is_no_pid_file_of_ours_is_refused_and_stays() {
     for (name, reason) in
         [("null", "it is a device"), ("fifo", "it is a FIFO"), ("second", "hard links"), ("link", "symbolic link")]
     {
-        for option in ["-p", "-r", "-c"] {
+        for option in ["-p", "-r", "-c", "-b"] {
             let (ended, output) = start(directory.path(), &[option, place(name).to_str().unwrap()]);
             let text = String::from_utf8_lossy(&output.stderr).into_owned();
             assert!(ended && output.status.code() == Some(1), "{option} {name}: {:?} {text}", output.status);

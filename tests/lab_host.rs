@@ -218,6 +218,24 @@ fn adverts_are_never_fragmented() {
     });
 }
 
+/// A router without a route to its peer: the log names instance, interface and error, once until adverts can be sent.
+#[test]
+fn an_advert_that_cannot_be_sent_is_logged_once() {
+    let _turn = machine::shared();
+    let mut lab = Lab::new(1);
+    let addresses = "    fe80::9:51\n    fd09::51/64";
+    lab.router(1).configure(&conf(100, "unicast_peer {\n    fd66::2\n  }", addresses));
+    lab.router(1).start(Ours);
+    let line = "(VI_51) Cannot send advert on eth0: Network is unreachable";
+    let lines = |lab: &mut Lab| lab.router(1).log().matches(line).count();
+    wait_until(LIMIT, line, || lines(&mut lab) == 1);
+    holds_for(Duration::from_millis(500), "it is logged once", || lines(&mut lab) == 1);
+    lab.router(1).netns().ip("-6 route add fd66::/64 dev eth0");
+    std::thread::sleep(Duration::from_millis(500));
+    lab.router(1).netns().ip("-6 route del fd66::/64 dev eth0");
+    wait_until(LIMIT, "it is logged again", || lines(&mut lab) == 2);
+}
+
 /// IPv6 is disabled on the host: each refused address is logged once, not each second.
 #[test]
 fn a_refusal_is_logged_once() {

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::time::Duration;
 
@@ -20,10 +21,12 @@ use keepalived::kernel::ipvs::{
     self, Answer, Change, DestinationKey, Error, Request, ServiceKey, SyncRole, SyncThread, Table, Timeouts,
     difference, sync_difference,
 };
+use keepalived::reactor::launcher::set_launcher;
 use keepalived::state::Done;
 use lab::ipvs::{ipvsadm, restore};
 use lab::uml::{inside, is_inside, run};
 use lab::wait_for;
+use nix::sys::signal::{SigSet, Signal};
 
 /// All forwarding methods with ipvsadm's options.
 const METHODS: [(Method, &str); 8] = [
@@ -421,9 +424,21 @@ fn a_kernel_without_the_module() {
         assert!(Error::NoIpvs.to_string().contains("modprobe ip_vs"));
         assert!(!loaded());
         // A writer loads the module if possible, and earlier writers use it too.
-        fs::write("/proc/sys/kernel/modprobe", loader.trim()).unwrap();
+        // modprobe runs in a clean process, although this one blocks a signal. The kernel runs it first, for the alias of the
+        // family, which a kernel may not know.
+        set_launcher(env!("CARGO_BIN_EXE_keepalived").into());
+        let (recorder, runs) = ("/run/tmp/modprobe", "/run/tmp/runs");
+        let record = format!("echo $* $(grep ^SigBlk: /proc/self/status) >> {runs}");
+        let lines = format!("{record}\ncase $* in *-IPVS) exit 1 ;; esac\nexec {} \"$@\"\n", loader.trim());
+        fs::write(recorder, format!("#!/bin/sh\n{lines}")).unwrap();
+        fs::set_permissions(recorder, PermissionsExt::from_mode(0o755)).unwrap();
+        fs::write("/proc/sys/kernel/modprobe", recorder).unwrap();
+        SigSet::from(Signal::SIGTERM).thread_block().unwrap();
         assert_eq!(Director::new().table().services.len(), 0);
         assert!(loaded());
+        let runs = fs::read_to_string(runs).unwrap();
+        assert!(runs.lines().any(|run| run == "-q -- ip_vs SigBlk: 0000000000000000"), "{runs}");
+        fs::write("/proc/sys/kernel/modprobe", loader.trim()).unwrap();
         for director in [&before, &after] {
             director.apply(vec![Change::NewService(service.clone())]);
             assert_eq!(director.table().services.len(), 1);

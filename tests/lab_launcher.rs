@@ -64,7 +64,7 @@ fn scripts_and_checks_run_in_clean_processes() {
         format!("MISC_CHECK {{\n misc_path \"{script} {}\"\n misc_timeout 5\n {more}\n }}\n", path(name))
     };
     let servers = format!(
-        "virtual_server 10.1.0.1 80 {{\n protocol TCP\n delay_loop 1\n real_server 127.0.0.1 80 {{\n {}{} \
+        "virtual_server 10.1.0.1 80 {{\n protocol TCP\n delay_loop 1\n real_server 127.0.0.1 80 {{\n alpha\n {}{} \
          notify_up \"{script} {}\"\n }}\n quorum_up \"{script} {}\" nobody\n}}\n",
         misc("check", ""),
         misc("check", "user nobody"),
@@ -77,7 +77,7 @@ fn scripts_and_checks_run_in_clean_processes() {
     let command = untidy(&lab.router(1).whole(Ours));
     lab.router(1).start_with(command);
 
-    for name in ["notify.0", "notify.65534", "check.0", "check.65534"] {
+    for name in ["notify.0", "notify.65534", "check.0", "check.65534", "up.0", "quorum.65534"] {
         let text = wait_for(LIMIT, name, || fs::read_to_string(result(name)).ok());
         assert_eq!(text, CLEAN, "{name}");
     }

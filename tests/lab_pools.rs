@@ -130,14 +130,19 @@ fn first_checks_and_alpha() {
     // The first result is late; until then the initial state stays.
     let slow = "MISC_CHECK {\n misc_path \"/bin/sleep 3\"\n misc_timeout 30\n }";
     director.check("slow", 80, slow);
-    director.service("slow alpha", &format!("alpha\n  real_server 127.0.0.1 80 {{\n    {slow}\n  }}"));
+    let note = note(&mut director);
+    let scripts = format!("quorum_up \"{note} quorum up\"\n  quorum_down \"{note} quorum down\"");
+    director.service("slow alpha", &format!("alpha\n  {scripts}\n  real_server 127.0.0.1 80 {{\n    {slow}\n  }}"));
     director.service("slow server alpha", &format!("real_server 127.0.0.1 80 {{\n    alpha\n    {slow}\n  }}"));
     director.start();
     director.await_states(&[("slow", true), ("slow alpha", false), ("slow server alpha", false)]);
     assert_eq!(director.virtual_server(23, "slow alpha").as_deref(), Some("2"));
     assert_eq!(director.real_servers(63).get(&("slow".to_owned(), 1)).map(String::as_str), Some("1"), "not run yet");
+    // The script of the initial quorum runs too.
+    await_notes(&mut director, &["quorum down"]);
     director.await_states(&[("first", false), ("slow", true), ("slow alpha", true), ("slow server alpha", true)]);
     await_quorum(&mut director, "slow alpha", "1");
+    await_notes(&mut director, &["quorum up"]);
     wait_until(LIMIT, "all have run", || {
         director.real_servers(63).get(&("slow".to_owned(), 1)).is_some_and(|count| count == "0")
     });
@@ -243,6 +248,8 @@ fn weights_are_set_by_snmp() {
     assert!(accepted, "{said}");
     assert_eq!(director.snmp().get(&weight(2)).as_deref(), Some("1"));
     await_quorum(&mut director, "web", "2");
+    let set = "SNMP has set the weight of [127.0.0.1]:tcp:8001 in VS [10.1.0.1]:tcp:80 from 2 to 1";
+    assert!(director.log().contains(set), "{}", director.log());
     assert!(director.log().contains("changes from 2 to 1"), "{}", director.log());
     assert!(director.set(&weight(3), 3).0);
     await_quorum(&mut director, "web", "1");

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
 use lab::Daemon::Ours;
@@ -17,6 +18,8 @@ const PARENT: u64 = bits(&[1, 5, 6, 7, 14, 23, 24]);
 const VRRP: u64 = PARENT | bits(&[12, 13]);
 /// The same with CAP_NET_BIND_SERVICE.
 const CHECKERS: u64 = VRRP | bits(&[10]);
+/// CAP_DAC_OVERRIDE, CAP_NET_ADMIN, CAP_IPC_LOCK, CAP_SYS_NICE, CAP_SYS_RESOURCE.
+const BFD: u64 = bits(&[1, 12, 14, 23, 24]);
 
 const fn bits(numbers: &[u32]) -> u64 {
     let (mut set, mut n) = (0, 0);
@@ -51,7 +54,8 @@ fn router(extra: &[&str]) -> Lab {
     let notes = lab.router(1).file("notes");
     let script = lab.router(1).script("notify.sh", &format!("cat /proc/self/status > {}\n", notes.display()));
     let conf = Protocol::V3.conf(100, &format!("notify_master {}", script.display()));
-    lab.router(1).configure(&conf.replacen('{', "{\n  script_user root\n", 1));
+    let conf = conf.replacen('{', "{\n  script_user root\n", 1);
+    lab.router(1).configure(&(conf + "bfd_instance B {\n  neighbor_ip 10.9.0.2\n}\n"));
     let mut command = lab.router(1).whole(Ours);
     command.arg("--all").args(extra);
     lab.router(1).start_with(command);
@@ -59,10 +63,18 @@ fn router(extra: &[&str]) -> Lab {
     lab
 }
 
-fn pids(lab: &mut Lab) -> [i32; 3] {
+/// Whether root without CAP_SYS_PTRACE may read the working directory of a process: only if the process is dumpable.
+fn is_dumpable(pid: i32) -> bool {
+    let mut command = std::process::Command::new("setpriv");
+    command.args(["--bounding-set", "-sys_ptrace", "readlink"]).arg(format!("/proc/{pid}/cwd"));
+    command.output().unwrap().status.success()
+}
+
+/// The parent, and the VRRP, checker and BFD processes.
+fn pids(lab: &mut Lab) -> [i32; 4] {
     let parent = lab.router(1).file("keepalived.pid");
     let parent = wait_for(LIMIT, "the pid file", || fs::read_to_string(&parent).ok()?.trim().parse().ok());
-    [parent, lab.router(1).vrrp_pid(), lab.router(1).checker_pid()]
+    [parent, lab.router(1).vrrp_pid(), lab.router(1).checker_pid(), lab.router(1).bfd_pid()]
 }
 
 #[test]
@@ -71,7 +83,7 @@ fn each_process_keeps_the_capabilities_it_needs_and_a_script_has_all() {
     let own = fs::read_to_string("/proc/self/status").unwrap();
     let ours = set(&own, "CapEff");
     let mut lab = router(&[]);
-    for (pid, needed) in pids(&mut lab).into_iter().zip([PARENT, VRRP, CHECKERS]) {
+    for (pid, needed) in pids(&mut lab).into_iter().zip([PARENT, VRRP, CHECKERS, BFD]) {
         let statuses = statuses(pid);
         assert!(statuses.len() > 1, "{statuses:?}");
         for status in statuses {
@@ -80,7 +92,7 @@ fn each_process_keeps_the_capabilities_it_needs_and_a_script_has_all() {
             }
             assert_eq!(set(&status, "CapBnd"), set(&own, "CapBnd"));
         }
-        assert_eq!(core_limit(pid), "0");
+        assert_eq!((core_limit(pid).as_str(), is_dumpable(pid)), ("0", false));
     }
     let notes = lab.router(1).file("notes");
     let script = wait_for(LIMIT, "the script has run", || {
@@ -106,6 +118,7 @@ fn core_files_are_enabled_only_by_option() {
     let mut lab = router(&["-m"]);
     for pid in pids(&mut lab) {
         assert_ne!(core_limit(pid), "0");
+        assert!(is_dumpable(pid), "{pid}");
     }
     assert!(lab.router(1).stop().1.success());
 }
@@ -148,6 +161,10 @@ fn another_user_with_the_capabilities_is_a_router() {
     wait_until(LIMIT, "the router is master", || lab.router(1).holds(Protocol::V3.all_vips()[0]));
     let status = statuses(lab.router(1).vrrp_pid()).remove(0);
     assert_eq!(set(&status, "CapEff"), bits(&[12, 13]));
+    // A process that is not dumpable shows root as its owner.
+    for pid in [lab.router(1).daemon().pid().as_raw(), lab.router(1).vrrp_pid()] {
+        assert_eq!(fs::metadata(format!("/proc/{pid}/environ")).unwrap().uid(), 0);
+    }
     assert!(lab.router(1).stop().1.success());
     assert!(!lab.router(1).holds(Protocol::V3.all_vips()[0]));
 }

@@ -4,12 +4,13 @@
 use std::fs;
 use std::net::IpAddr;
 use std::os::unix::fs::FileExt;
+use std::process::Command;
 use std::time::Duration;
 
 use lab::Daemon::{C, Ours};
 use lab::conf::VRID;
 use lab::process::cpu_time;
-use lab::{Daemon, Lab, Protocol, machine, now, wait_until};
+use lab::{Daemon, Lab, Protocol, machine, now, wait_for, wait_until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -90,6 +91,25 @@ fn a_killed_vrrp_process_is_replaced() {
     wait_until(LIMIT, "the addresses are set", || holds_all(&mut lab));
     assert!(lab.router(1).daemon().is_running());
     assert_eq!(lab.router(1).stop().1.code(), Some(0));
+}
+
+/// The daemon may open too few files for another VRRP process, which says what it was doing.
+#[test]
+fn a_process_that_cannot_start_says_what_it_was_doing() {
+    let _turn = machine::shared();
+    let mut lab = lone_master();
+    let parent = lab.router(1).daemon().pid();
+    // The parent needs some more for the start of a process.
+    let files = fs::read_dir(format!("/proc/{parent}/fd")).unwrap().count() + 4;
+    let (pid, limit) = (parent.to_string(), format!("--nofile={files}:{files}"));
+    assert!(Command::new("prlimit").args(["--pid", &pid, &limit]).status().unwrap().success());
+    kill(Pid::from_raw(lab.router(1).vrrp_pid()), Signal::SIGKILL).expect("a running VRRP process");
+    const LINE: &str = "The VRRP process cannot continue: ";
+    let said = wait_for(LIMIT, "the reason is logged", || {
+        let log = lab.router(1).log();
+        Some(log.split_once(LINE)?.1.split_once('\n')?.0.to_owned())
+    });
+    assert!(said.starts_with("Cannot open ") && said.ends_with(": Too many open files"), "{said}");
 }
 
 #[test]

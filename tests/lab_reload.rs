@@ -1,6 +1,10 @@
 //! SIGHUP: a new file is applied as a difference, and a file with errors changes nothing.
+#![allow(clippy::unwrap_used, reason = "a test")]
 
-use std::time::Duration;
+use std::fs;
+use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use lab::Daemon::Ours;
 use lab::conf::VRID;
@@ -91,6 +95,40 @@ fn an_empty_file_changes_nothing() {
     wait_until(LIMIT, "the complete file is used", || logged(&mut lab, "The new configuration is in force") == 1);
     assert!(lab.router(1).holds(PROTOCOL.vips(VRID)[0]));
     assert_eq!(logged(&mut lab, "Entering MASTER STATE"), 1);
+}
+
+/// A deployment that is still writing an included file. The file is large, so that it changes while it is read.
+#[test]
+fn a_file_that_changes_while_it_is_read_changes_nothing() {
+    let _turn = machine::shared();
+    let (mut lab, conf) = master();
+    let part = lab.router(1).file("part.conf");
+    fs::write(&part, "# A line of a large file.\n".repeat(20_000)).unwrap();
+    let vip = PROTOCOL.vips(VRID)[0].to_string();
+    lab.router(1).configure(&format!("include {}\n{}", part.display(), conf.replace(&vip, "10.77.0.1")));
+    let refusal = format!(
+        "Not reloaded: {} changed while it was read; the running configuration stays in force (write files elsewhere and \
+         rename them)",
+        part.display()
+    );
+    let refused = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut file = fs::OpenOptions::new().append(true).open(&part).unwrap();
+            let end = Instant::now() + LIMIT;
+            while !refused.load(Ordering::Relaxed) && Instant::now() < end {
+                file.write_all(b"#\n").unwrap();
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        });
+        lab.router(1).daemon().signal(Signal::SIGHUP);
+        wait_until(LIMIT, &refusal, || logged(&mut lab, &refusal) == 1);
+        refused.store(true, Ordering::Relaxed);
+    });
+    assert!(lab.router(1).holds(PROTOCOL.vips(VRID)[0]) && !lab.router(1).holds("10.77.0.1".parse().unwrap()));
+    lab.router(1).daemon().signal(Signal::SIGHUP);
+    wait_until(LIMIT, "the complete file is used", || lab.router(1).holds("10.77.0.1".parse().unwrap()));
+    assert_eq!(logged(&mut lab, "Not reloaded"), 1);
 }
 
 /// The faulty parts of a file are ignored, as by C keepalived. A reload must not add faults.

@@ -1,4 +1,4 @@
-//! Notify scripts and logged transitions, compared with those of C keepalived in the same run.
+//! Notify scripts, logged transitions and traps, compared with those of C keepalived in the same run.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::fs;
@@ -13,8 +13,8 @@ const LIMIT: Duration = Duration::from_secs(20);
 /// A step is complete when nothing has changed for this time.
 const SETTLED: Duration = Duration::from_millis(1200);
 
-/// Two instances in a group and one outside, with every kind of notify script, as root and as another user.
-fn conf(script: &str, with_third: bool) -> String {
+/// Two instances in a group and, with `with_others`, two outside of which one has notify_deleted, with every kind of notify script, as root and as another user.
+fn conf(script: &str, with_others: bool) -> String {
     let instance = |vrid: u8, more: &str| {
         format!(
             "vrrp_instance VI_{vrid} {{\n  interface eth0\n  version 3\n  virtual_router_id {vrid}\n  \
@@ -23,15 +23,15 @@ fn conf(script: &str, with_third: bool) -> String {
              notify_fault \"{script} 'fault of' {vrid}\" nobody\n  notify_stop {script} nobody nogroup\n  notify {script}\n{more}}}\n"
         )
     };
-    let third = instance(53, &format!("  notify_deleted \"{script} deleted\"\n"));
+    let others = instance(53, &format!("  notify_deleted \"{script} deleted\"\n")) + &instance(54, "");
     format!(
-        "global_defs {{\n  router_id lab\n  script_user root\n}}\nvrrp_sync_group G {{\n  group {{\n    VI_51\n    \
+        "global_defs {{\n  router_id lab\n  script_user root\n  enable_traps\n}}\nvrrp_sync_group G {{\n  group {{\n    VI_51\n    \
          VI_52\n  }}\n  notify_master \"{script} group is master\"\n  notify_backup {script}\n  notify_fault \
          \"{script} group at fault\" nobody nogroup\n  notify_stop \"{script} group stops\"\n  notify \"{script} more\"\n\
          }}\n{}{}{}",
         instance(51, ""),
         instance(52, ""),
-        if with_third { third } else { String::new() }
+        if with_others { others } else { String::new() }
     )
 }
 
@@ -78,7 +78,8 @@ fn transition(text: &str) -> Option<String> {
     Some(text[..end].to_owned())
 }
 
-fn life(daemon: Daemon) -> Vec<Step> {
+/// Its steps, and the traps of each instance up to the stop: instance and state.
+fn life(daemon: Daemon) -> (Vec<Step>, Vec<(String, String)>) {
     let mut lab = Lab::new(1);
     let notes = lab.router(1).file("notes");
     fs::write(&notes, "").unwrap();
@@ -90,32 +91,42 @@ fn life(daemon: Daemon) -> Vec<Step> {
         fs::set_permissions(path, fs::Permissions::from_mode(0o777)).unwrap();
     }
     lab.router(1).configure(&conf(&script, true));
+    lab.router(1).start_snmp();
     let mut seen = (0, 0);
     let count = |lines: &[String], word: &str| lines.iter().filter(|line| line.contains(word)).count();
     let mut steps = Vec::new();
     lab.router(1).start(daemon);
-    steps.push(settle(&mut lab, &mut seen, "start", |lines| count(lines, "MASTER") == 4));
+    steps.push(settle(&mut lab, &mut seen, "start", |lines| count(lines, "MASTER") == 5));
     lab.cable(1, false);
-    steps.push(settle(&mut lab, &mut seen, "fault", |lines| count(lines, "FAULT") == 4));
+    steps.push(settle(&mut lab, &mut seen, "fault", |lines| count(lines, "FAULT") == 5));
     lab.cable(1, true);
-    steps.push(settle(&mut lab, &mut seen, "recovery", |lines| count(lines, "MASTER") == 4));
+    steps.push(settle(&mut lab, &mut seen, "recovery", |lines| count(lines, "MASTER") == 5));
     lab.router(1).configure(&conf(&script, false));
     lab.router(1).daemon().signal(Signal::SIGHUP);
-    steps.push(settle(&mut lab, &mut seen, "removal", |lines| count(lines, "DELETED") == 1));
+    steps.push(settle(&mut lab, &mut seen, "removal", |lines| {
+        (count(lines, "DELETED"), count(lines, "FAULT")) == (1, 1)
+    }));
+    let mut traps = lab.router(1).snmp().instance_traps();
+    traps.sort_by(|a, b| a.0.cmp(&b.0));
     lab.router(1).daemon().signal(Signal::SIGTERM);
     steps.push(settle(&mut lab, &mut seen, "stop", |lines| count(lines, "STOP") == 3));
-    steps
+    (steps, traps)
 }
 
 #[test]
 fn scripts_and_transitions_are_those_of_c_keepalived() {
     let _turn = machine::shared();
-    let (theirs, ours) = (life(C), life(Ours));
+    let ((theirs, their_traps), (ours, our_traps)) = (life(C), life(Ours));
     for (step, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
         assert_eq!(ours.scripts, theirs.scripts, "step {step}");
         assert_eq!(ours.log, theirs.log, "step {step}");
     }
+    assert_eq!(our_traps, their_traps);
+    let last = |name: &str| our_traps.iter().rfind(|(instance, _)| instance == name).map(|(_, state)| state.as_str());
+    assert_eq!((last("VI_53"), last("VI_54")), (Some("6"), Some("3")), "removed: {our_traps:?}");
     let sum = |step: usize, word: &str| ours[step].scripts.iter().filter(|line| line.contains(word)).count();
-    assert_eq!((sum(0, "master of"), sum(1, "fault of"), sum(3, "deleted"), sum(4, "group stops")), (3, 3, 1, 1));
+    assert_eq!((sum(0, "master of"), sum(1, "fault of"), sum(3, "deleted"), sum(4, "group stops")), (4, 4, 1, 1));
+    // Without notify_deleted a removal is reported as FAULT, but only to the script that gets the state.
+    assert_eq!((sum(3, "INSTANCE VI_54 FAULT"), sum(3, "fault of 54")), (1, 0), "{:#?}", ours[3].scripts);
     assert!(ours[1].scripts.contains(&"2 fault of 51 65534 65534".to_owned()), "as nobody: {:#?}", ours[1].scripts);
 }

@@ -80,6 +80,19 @@ fn states_and_traps_of_a_sync_group() {
         is_master("VI_51") && is_master("VI_52") && group
     });
     wait_until(LIMIT, "the tables have the same states", || snmp.get(&group_state).as_deref() == Some("2"));
+
+    // Each SET leaves a line: vrrpInstanceBasePriority, vrrpInstancePreempt, vrrpInstanceNotifyDeleted.
+    for (column, value, line) in [
+        (7, 120, "(VI_51) SNMP has set the base priority from 100 to 120"),
+        (13, 2, "(VI_51) SNMP has set preemption from on to off"),
+        (33, 1, "(VI_51) SNMP has set notify_deleted from off to on"),
+    ] {
+        let (accepted, said) = lab.router(2).snmp().set(&format!("{ROOT}.2.3.1.{column}.1"), value);
+        assert!(accepted, "{said}");
+        wait_until(LIMIT, line, || lab.router(2).log().contains(line));
+    }
+    let line = "(VI_51) Changing effective priority from 100 to 120 (SNMP has set the base priority from 100 to 120)";
+    assert!(lab.router(2).log().contains(line), "{}", lab.router(2).log());
 }
 
 /// Another program than a master agent listens at the socket: VRRP is not affected, and SNMP works once snmpd runs.

@@ -240,6 +240,30 @@ fn scripts_at_the_stop_may_use_child_wait_time() {
     assert_eq!(notes.lines().count(), 60, "{}", lab.router(1).log());
 }
 
+/// `omega`: 60 services with two scripts each, which take a second.
+#[test]
+fn scripts_of_omega_at_the_stop_may_use_child_wait_time() {
+    let _turn = machine::shared();
+    let mut lab = Lab::new(1);
+    let notes = lab.router(1).file("notes");
+    let script = lab.router(1).script("stop.sh", &format!("sleep 1\necho $* >> {}\n", notes.display()));
+    let script = script.display();
+    let service = |n: u8| {
+        format!(
+            "virtual_server 10.1.0.{n} 80 {{\n lb_algo rr\n lb_kind NAT\n protocol TCP\n omega\n quorum_down \"{script} \
+             quorum {n}\"\n real_server 127.0.0.1 80 {{\n notify_down \"{script} server {n}\"\n }}\n}}\n"
+        )
+    };
+    let conf: String = (1..=60).map(service).collect();
+    lab.router(1).configure(&format!("global_defs {{\n script_user root\n}}\nchild_wait_time 4\n{conf}"));
+    lab.router(1).start_checkers(Ours);
+    wait_until(LIMIT, "all have their quorum", || lab.router(1).log().matches("Gained quorum").count() == 60);
+    assert_eq!(lab.router(1).stop().1.code(), Some(0));
+    let notes = fs::read_to_string(&notes).unwrap_or_default();
+    let count = |kind: &str| notes.lines().filter(|line| line.starts_with(kind)).count();
+    assert_eq!((count("quorum"), count("server")), (60, 60), "{}", lab.router(1).log());
+}
+
 #[test]
 fn scripts_that_outlast_the_stop_are_counted() {
     let _turn = machine::shared();

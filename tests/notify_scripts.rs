@@ -3,10 +3,10 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use keepalived::notify::log;
-use keepalived::notify::scripts::{Origin, Runner};
+use keepalived::notify::scripts::{Origin, Runner, Runners};
 use keepalived::reactor::Program;
 use lab::{holds_for, wait_until};
 
@@ -69,17 +69,48 @@ fn a_script_with_much_output_is_not_blocked() {
     wait_until(LIMIT, "it has ended", || mark.exists());
 }
 
+/// A stranger's adverts cause scripts that never end. The scripts of transitions have their own queue, and all run at once.
+#[test]
+fn scripts_of_adverts_do_not_delay_those_of_transitions() {
+    let (log, _lines) = log::keep();
+    keepalived::reactor::launcher::set_launcher(env!("CARGO_BIN_EXE_keepalived").into());
+    let runners = Runners::start(&[Origin::Transitions, Origin::Adverts], &log).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let [forged, states] = ["forged", "states"].map(|name| directory.path().join(name));
+    fs::create_dir(&forged).unwrap();
+    fs::create_dir(&states).unwrap();
+    for n in 0..400 {
+        let mark = forged.join(n.to_string());
+        // Until the directory is removed, at the end of the test.
+        let hang = format!("echo > {}; while test -d {}; do sleep 0.2; done", mark.display(), forged.display());
+        runners.submit(Origin::Adverts, sh(&hang));
+    }
+    wait_until(LIMIT, "the first of them hang", || count(&forged) == 4);
+    let submitted = Instant::now();
+    for n in 0..10 {
+        runners.submit(Origin::Transitions, sh(&format!("echo > {}", states.join(n.to_string()).display())));
+    }
+    wait_until(Duration::from_secs(4), "the scripts of ten transitions have run", || count(&states) == 10);
+    assert!(count(&forged) <= 8, "{} of the others after {:?}", count(&forged), submitted.elapsed());
+    // The end waits for the scripts of transitions only.
+    let stopped = Instant::now();
+    runners.finish(LIMIT);
+    assert!(stopped.elapsed() < LIMIT / 2, "{:?}", stopped.elapsed());
+}
+
 /// Of scripts caused by adverts, 64 may run, of which 4 start at the same time. At half of the limit, scripts that do not end
 /// are logged.
 #[test]
 fn scripts_that_do_not_end_are_logged_before_the_limit_is_reached() {
     let (runner, log) = runner(Origin::Adverts);
     let directory = tempfile::tempdir().unwrap();
-    let [started, end] = ["started", "end"].map(|name| directory.path().join(name));
+    let started = directory.path().join("started");
     fs::create_dir(&started).unwrap();
     for n in 0..400 {
         let mark = started.join(n.to_string());
-        runner.submit(sh(&format!("echo > {}; while ! test -e {}; do sleep 0.5; done", mark.display(), end.display())));
+        // Until the directory is removed, at the end of the test.
+        let hang = format!("echo > {}; while test -d {}; do sleep 0.5; done", mark.display(), started.display());
+        runner.submit(sh(&hang));
     }
     let lost =
         |lines: &[(log::Level, String)]| lines.iter().any(|(_, line)| line.contains("Too many scripts are waiting"));
@@ -96,5 +127,4 @@ fn scripts_that_do_not_end_are_logged_before_the_limit_is_reached() {
             .any(|(_, line)| line.contains("32 scripts are running, and from 64 on others have to wait: /bin/sh (32)"))
     });
     assert!(count(&started) < 64);
-    fs::write(&end, "").unwrap();
 }

@@ -14,3 +14,6 @@ mod queue;
 mod reporters;
 pub mod scripts;
 pub mod view;
+
+#[cfg(test)]
+mod tests;

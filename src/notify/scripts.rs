@@ -19,7 +19,7 @@ use crate::config::model::{Script, Scripts};
 use crate::reactor::Program;
 use crate::reactor::background::await_end;
 use crate::text::{counted, reason, was};
-use crate::vrrp::{Change, State, Tables};
+use crate::vrrp::{Cause, Change, State, Tables};
 
 /// A script that runs longer does not count for the limit of [`Origin::at_once`].
 const LONG: Duration = Duration::from_secs(5);
@@ -75,10 +75,12 @@ impl Origin {
 /// The scripts to run for a change, in order: the script of the state, then `notify`.
 pub fn jobs(change: &Change, tables: &Tables) -> Vec<Program> {
     let job = |script: &Script| Program::new(script, tables.system.global.as_ref());
-    let both = |scripts: &Scripts, kind: &str, name: &str, to: State, priority: u8| {
+    let both = |scripts: &Scripts, kind: &str, name: &str, to: State, priority: u8, cause: Option<&Cause>| {
         let specific = match to {
             State::Master => scripts.master.as_ref(),
             State::Backup => scripts.backup.as_ref(),
+            // For a removed instance without notify_deleted only `notify` runs, as with C keepalived.
+            State::Fault if cause == Some(&Cause::Deleted) => None,
             State::Fault => scripts.fault.as_ref(),
             State::Stopped => scripts.stop.as_ref(),
             State::Deleted => scripts.deleted.as_ref(),
@@ -92,14 +94,13 @@ pub fn jobs(change: &Change, tables: &Tables) -> Vec<Program> {
         specific.map(job).into_iter().chain(generic).collect()
     };
     match change {
-        Change::Instance { id, to, .. } => tables
-            .instances
-            .get(id)
-            .map_or_else(Vec::new, |row| both(&row.config.scripts, "INSTANCE", &row.config.name, *to, row.priority)),
+        Change::Instance { id, to, cause, .. } => tables.instances.get(id).map_or_else(Vec::new, |row| {
+            both(&row.config.scripts, "INSTANCE", &row.config.name, *to, row.priority, Some(cause))
+        }),
         Change::Group { id, to, .. } => tables
             .groups
             .get(id)
-            .map_or_else(Vec::new, |row| both(&row.config.scripts, "GROUP", &row.config.name, *to, 0)),
+            .map_or_else(Vec::new, |row| both(&row.config.scripts, "GROUP", &row.config.name, *to, 0, None)),
         Change::LowerAdvert { id, master: true, .. } => {
             let script = tables.instances.get(id).and_then(|row| row.config.scripts.master_rx_lower_pri.as_ref());
             script.map(job).into_iter().collect()
@@ -235,11 +236,8 @@ fn run(origin: Origin, jobs: &Receiver<Program>, counts: &Counts, log: &Log) {
         });
         counts.running.store(running.len(), Ordering::Relaxed);
         let now = Instant::now();
-        for script in running.iter_mut().filter(|script| now.duration_since(script.started) >= VERY_LONG) {
-            if !std::mem::replace(&mut script.reported, true) {
-                let (name, pid) = (&script.name, script.child.id());
-                log.warning(format_args!("Script {name} (pid {pid}) has been running for {} s", VERY_LONG.as_secs()));
-            }
+        for text in running.iter_mut().filter_map(|script| script.overdue(now)) {
+            log.warning(text);
         }
         // Log at half of the limit, and again after the number was lower.
         let was_crowded = std::mem::replace(&mut crowded, running.len() >= origin.most() / 2);
@@ -286,6 +284,17 @@ struct Running {
     reported: bool,
 }
 
+impl Running {
+    /// The line about a script that runs for [`VERY_LONG`], once.
+    fn overdue(&mut self, now: Instant) -> Option<String> {
+        if now.duration_since(self.started) < VERY_LONG || std::mem::replace(&mut self.reported, true) {
+            return None;
+        }
+        let (name, pid) = (&self.name, self.child.id());
+        Some(format!("Script {name} (pid {pid}) has been running for {} s", VERY_LONG.as_secs()))
+    }
+}
+
 /// The scripts with the most running processes, with their numbers.
 fn most_frequent(running: &[Running]) -> String {
     let mut numbers: HashMap<&str, usize> = HashMap::new();
@@ -296,4 +305,21 @@ fn most_frequent(running: &[Running]) -> String {
     numbers.sort_by_key(|(name, number)| (std::cmp::Reverse(*number), *name));
     let names: Vec<String> = numbers.iter().take(NAMES).map(|(name, number)| format!("{name} ({number})")).collect();
     names.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_that_runs_for_a_minute_is_logged_once() {
+        let mut child = std::process::Command::new("/bin/true").spawn().unwrap();
+        child.wait().unwrap();
+        let (pid, started) = (child.id(), Instant::now());
+        let mut script = Running { name: "/etc/notify.sh".into(), child, started, reported: false };
+        let mut after = |seconds| script.overdue(started + Duration::from_secs(seconds));
+        assert_eq!(after(59), None);
+        assert_eq!(after(60), Some(format!("Script /etc/notify.sh (pid {pid}) has been running for 60 s")));
+        assert_eq!(after(120), None);
+    }
 }

@@ -51,10 +51,9 @@ pub(super) fn guard_memory(core_dump: bool) -> io::Result<()> {
     let limit = getrlimit(Resource::Core);
     let current = if core_dump { limit.maximum } else { Some(0) };
     setrlimit(Resource::Core, Rlimit { current, ..limit })?;
-    if !core_dump {
-        set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
-    }
-    Ok(())
+    // Set in both cases: a process is not dumpable if it gained capabilities when it was executed, as our children do.
+    let behavior = if core_dump { DumpableBehavior::Dumpable } else { DumpableBehavior::NotDumpable };
+    set_dumpable_behavior(behavior).map_err(Into::into)
 }
 
 /// Logs an error of dropping unneeded capabilities, and those of `needed` that are missing.
@@ -150,10 +149,10 @@ mod tests {
         guard_memory(false).unwrap();
         assert_eq!(getrlimit(Resource::Core).current, Some(0));
         assert_eq!(dumpable_behavior().unwrap(), DumpableBehavior::NotDumpable);
-        set_dumpable_behavior(dumpable).unwrap();
         guard_memory(true).unwrap();
         assert_eq!(getrlimit(Resource::Core).current, limit.maximum);
-        assert_eq!(dumpable_behavior().unwrap(), dumpable);
+        assert_eq!(dumpable_behavior().unwrap(), DumpableBehavior::Dumpable);
+        set_dumpable_behavior(dumpable).unwrap();
         setrlimit(Resource::Core, limit).unwrap();
     }
 }

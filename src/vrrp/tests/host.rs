@@ -2,7 +2,7 @@
 
 use super::lan::{Lan, config, instance, ms};
 use crate::config::model::{Address, Config, Instance, StartState};
-use crate::vrrp::{Change, Fault, ObjectId, State};
+use crate::vrrp::{Change, Event, Fault, InterfaceAddress, ObjectId, State, Tables, Vrrp};
 
 fn one(row: Instance) -> Config {
     config(vec![row], Vec::new())
@@ -160,6 +160,31 @@ fn the_main_address_of_the_host_is_kept_when_it_has_become_a_secondary() {
     lan.routers[0].spared.clear();
     lan.event(0, crate::vrrp::Event::Configure(Box::new(one(instance("VI", 51)))));
     assert_eq!(lan.routers[0].spared, [[("10.0.0.1".parse().unwrap(), 24)]]);
+}
+
+/// The kernel removes the secondaries of a leftover too, and the main address of the host may be one by now.
+#[test]
+fn leftovers_are_removed_at_the_start_without_the_main_address_of_the_host() {
+    let mut row = instance("VI", 51);
+    row.addresses = vec![Address::plain("10.0.0.51".parse().unwrap(), 24, "eth0")];
+    let mut lan = Lan::new(vec![one(row)]);
+    lan.run(ms(1000));
+    assert_eq!(lan.masters("VI"), [0]);
+    // Its process is killed, and the next one has another configuration.
+    let held = lan.routers[0].vrrp.held();
+    lan.routers[0].timers.clear();
+    lan.routers[0].spared.clear();
+    lan.routers[0].vrrp = Vrrp::new(Tables::new(one(instance("VI", 52)), "test".into()));
+    lan.routers[0].vrrp.inherit(held);
+    // Meanwhile a network manager has removed and set the main address.
+    let mut link = lan.routers[0].link(true);
+    let known = |ip: &str, marked| InterfaceAddress { ip: ip.parse().unwrap(), prefix: 24, usable: true, marked };
+    link.addresses = [known("10.0.0.51", true), known("10.0.0.1", false)].into_iter().collect();
+    lan.event(0, Event::Interfaces(vec![link]));
+    lan.event(0, Event::Start);
+    assert_eq!(lan.routers[0].spared, [[("10.0.0.1".parse().unwrap(), 24)]]);
+    lan.run(ms(100));
+    assert!(lan.routers[0].kernel.is_empty() && has(&lan, "10.0.0.1", 24));
 }
 
 #[test]

@@ -199,10 +199,6 @@ impl Director {
 
     /// Sets an INTEGER object with snmpset; returns whether it succeeded, and the tool's output.
     pub fn set(&mut self, oid: &str, value: i64) -> (bool, String) {
-        let mut command = self.netns().command("snmpset");
-        command.args(["-v2c", "-c", "private", "-m", "", "-On", "-t", "2", "127.0.0.1", oid, "i", &value.to_string()]);
-        let output = command.output().expect("snmpset");
-        let text = [output.stdout, output.stderr].concat();
-        (output.status.success(), String::from_utf8_lossy(&text).into_owned())
+        self.snmp().set(oid, value)
     }
 }

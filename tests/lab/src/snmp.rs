@@ -92,6 +92,15 @@ impl Snmp {
         (output.status.success() && !value.starts_with("No Such")).then(|| value.trim_matches('"').to_owned())
     }
 
+    /// Sets an INTEGER object with snmpset; returns whether it succeeded, and the tool's output.
+    pub fn set(&self, oid: &str, value: i64) -> (bool, String) {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &self.netns, "snmpset", "-v2c", "-c", "private", "-m", "", "-On", "-t", "2"]);
+        let output = command.args(["127.0.0.1", oid, "i", &value.to_string()]).output().expect("snmpset");
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8_lossy(&text).into_owned())
+    }
+
     /// All objects below `oid`: name and value as text.
     pub fn walk(&self, oid: &str) -> Vec<(String, String)> {
         let output = self.tool("snmpbulkwalk", oid).output().expect("snmpbulkwalk");
