@@ -99,8 +99,10 @@ fn a_process_that_cannot_start_says_what_it_was_doing() {
     let _turn = machine::shared();
     let mut lab = lone_master();
     let parent = lab.router(1).daemon().pid();
-    // The parent needs some more for the start of a process.
-    let files = fs::read_dir(format!("/proc/{parent}/fd")).unwrap().count() + 4;
+    let open = |pid: i32| fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count();
+    let (of_parent, of_process) = (open(parent.as_raw()), open(lab.router(1).vrrp_pid()));
+    // The parent needs some more for the start of a process, and the process must lack some.
+    let files = (of_parent + 4).min(of_process - 4);
     let (pid, limit) = (parent.to_string(), format!("--nofile={files}:{files}"));
     assert!(Command::new("prlimit").args(["--pid", &pid, &limit]).status().unwrap().success());
     kill(Pid::from_raw(lab.router(1).vrrp_pid()), Signal::SIGKILL).expect("a running VRRP process");
