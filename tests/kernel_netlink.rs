@@ -10,9 +10,10 @@ use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use keepalived::config::model::Address;
 use keepalived::kernel::{
-    Addr, AddressRequest, EntryRequest, EntryResult, KernelEvent, Link, Monitor, PROTOCOL_KEEPALIVED, WantedAddr,
-    Writer, interface_names,
+    Addr, AddressRequest, EntryRequest, EntryResult, KernelEvent, Link, Monitor, PROTOCOL_KEEPALIVED, Writer,
+    interface_names,
 };
 use keepalived::reactor::{Events, Interest, Reactor, Token, clock};
 use keepalived::state::{Done, Op};
@@ -131,16 +132,24 @@ fn batch(netns: &Netns, commands: &str) {
     child.wait().unwrap();
 }
 
-fn wanted(ifindex: u32, ip: &str, prefix: u8) -> WantedAddr {
-    WantedAddr::plain(ifindex, ip.parse().unwrap(), prefix)
+/// An address, and the index of its interface.
+type Wanted = (u32, Address);
+
+fn wanted(ifindex: u32, ip: &str, prefix: u8) -> Wanted {
+    (ifindex, Address::plain(ip.parse().unwrap(), prefix, ""))
 }
 
-fn request(token: u64, op: Op, address: WantedAddr) -> EntryRequest {
-    EntryRequest::Address(AddressRequest { token, op, address, secondaries: None })
+fn with((ifindex, mut address): Wanted, set: impl FnOnce(&mut Address)) -> Wanted {
+    set(&mut address);
+    (ifindex, address)
+}
+
+fn request(token: u64, op: Op, (ifindex, address): Wanted) -> EntryRequest {
+    EntryRequest::Address(AddressRequest::new(token, op, ifindex, address))
 }
 
 /// Submits requests with the tokens 0, 1, ... and waits for their results.
-fn perform(writer: &Writer, requests: impl IntoIterator<Item = (Op, WantedAddr)>) -> Vec<EntryResult> {
+fn perform(writer: &Writer, requests: impl IntoIterator<Item = (Op, Wanted)>) -> Vec<EntryResult> {
     let requests: Vec<_> = (0..).zip(requests).map(|(token, (op, address))| request(token, op, address)).collect();
     let count = requests.len();
     writer.submit(requests).unwrap();
@@ -336,21 +345,26 @@ fn addresses_have_all_requested_settings() {
     let a = mirror.index("va");
     let writer = netns.enter(|| Writer::start(100).unwrap());
     let requests = [
-        WantedAddr {
-            label: Some("va:vip".to_owned()),
-            broadcast: Some("10.8.0.255".parse().unwrap()),
-            scope: 253,
-            noprefixroute: true,
-            ..wanted(a, "10.8.0.1", 24)
-        },
-        WantedAddr { peer: Some(("10.8.1.9".parse().unwrap(), 30)), ..wanted(a, "10.8.1.1", 32) },
-        WantedAddr { preferred_lft: Some(0), ..wanted(a, "10.8.2.1", 32) },
-        WantedAddr { autojoin: true, ..wanted(a, "239.1.8.1", 32) },
+        with(wanted(a, "10.8.0.1", 24), |to| {
+            to.label = Some("va:vip".to_owned());
+            to.broadcast = Some("10.8.0.255".parse().unwrap());
+            to.scope = 253;
+            to.noprefixroute = true;
+        }),
+        with(wanted(a, "10.8.1.1", 32), |to| to.peer = Some(("10.8.1.9".parse().unwrap(), 30))),
+        with(wanted(a, "10.8.2.1", 32), |to| to.preferred_lft = Some(0)),
+        with(wanted(a, "239.1.8.1", 32), |to| to.autojoin = true),
         wanted(a, "2001:db8:8::1", 128),
-        WantedAddr { preferred_lft: Some(u32::MAX), ..wanted(a, "2001:db8:8::2", 128) },
-        WantedAddr { preferred_lft: Some(1000), home: true, ..wanted(a, "2001:db8:8::3", 64) },
-        WantedAddr { nodad: false, mngtmpaddr: true, ..wanted(a, "2001:db8:8::4", 64) },
-        WantedAddr { peer: Some(("2001:db8:9::1".parse().unwrap(), 128)), ..wanted(a, "2001:db8:8::5", 128) },
+        with(wanted(a, "2001:db8:8::2", 128), |to| to.preferred_lft = Some(u32::MAX)),
+        with(wanted(a, "2001:db8:8::3", 64), |to| {
+            to.preferred_lft = Some(1000);
+            to.home = true;
+        }),
+        with(wanted(a, "2001:db8:8::4", 64), |to| {
+            to.nodad = false;
+            to.mngtmpaddr = true;
+        }),
+        with(wanted(a, "2001:db8:8::5", 128), |to| to.peer = Some(("2001:db8:9::1".parse().unwrap(), 128))),
     ];
     let results = perform(&writer, requests.clone().map(|address| (Op::Add, address)));
     for result in &results {
@@ -397,9 +411,9 @@ fn a_refusal_has_its_reason_and_does_not_stop_the_rest() {
         &writer,
         [
             (Op::Add, wanted(999, "10.8.0.1", 32)),
-            (Op::Add, WantedAddr { label: Some("x".repeat(16)), ..wanted(a, "10.8.0.2", 32) }),
+            (Op::Add, with(wanted(a, "10.8.0.2", 32), |to| to.label = Some("x".repeat(16)))),
             (Op::Add, wanted(a, "10.8.0.3", 33)),
-            (Op::Add, WantedAddr { peer: Some(("::1".parse().unwrap(), 64)), ..wanted(a, "10.8.0.4", 32) }),
+            (Op::Add, with(wanted(a, "10.8.0.4", 32), |to| to.peer = Some(("::1".parse().unwrap(), 64)))),
             (Op::Remove, wanted(999, "10.8.0.5", 32)),
             (Op::Add, wanted(a, "10.8.0.6", 32)),
         ],

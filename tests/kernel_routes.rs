@@ -8,10 +8,8 @@ mod routes_support;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use keepalived::config::model::{Family, Placing, Route, Rule, RuleAction};
-use keepalived::kernel::{
-    Addr, AddressRequest, EntryRequest, KernelEvent, Monitor, RuleRequest, WantedAddr, WatchedTables,
-};
+use keepalived::config::model::{Address, Family, Placing, Route, Rule, RuleAction};
+use keepalived::kernel::{Addr, AddressRequest, EntryRequest, KernelEvent, Monitor, RuleRequest, WatchedTables};
 use keepalived::state::{Done, Op};
 use keepalived::vrrp::{HostRoute, HostRule, RouteDevices};
 use lab::wait_until;
@@ -134,8 +132,7 @@ fn a_takeover_reaches_the_kernel_in_the_order_submitted() {
     let mut lab = Lab::new();
     let eth0 = index(&lab.netns, "eth0");
     let address = |op, n: u8| {
-        let address = WantedAddr::plain(eth0, [10, 3, n, 1].into(), 24);
-        EntryRequest::Address(AddressRequest { token: 0, op, address, secondaries: None })
+        EntryRequest::Address(AddressRequest::new(0, op, eth0, Address::plain([10, 3, n, 1].into(), 24, "eth0")))
     };
     // Each route needs an address: its gateway, or its source.
     let route =

@@ -2,7 +2,7 @@
 
 use nix::errno::Errno;
 
-use super::address::{AddressRequest, WantedAddr};
+use super::address::AddressRequest;
 use super::attributes::Attributes;
 use super::netlink::{NLM_F_CREATE, NLM_F_EXCL, Refusal};
 use super::request_socket::{Request, RequestSocket};
@@ -11,6 +11,7 @@ use super::rtnetlink::{
     IFA_F_MCAUTOJOIN, IFA_F_NODAD, IFA_F_NOPREFIXROUTE, IFA_FLAGS, IFA_LABEL, IFA_LOCAL, IFA_PROTO, RTM_DELADDR,
     RTM_NEWADDR,
 };
+use crate::config::model::Address;
 use crate::state::{Done, Op};
 
 /// Unlimited lifetime.
@@ -46,13 +47,13 @@ pub(super) fn encode(request: &AddressRequest) -> Result<Request, Refusal> {
         return Err(invalid("the label is too long"));
     }
     let (peer, prefix) = address.peer.unwrap_or((address.ip, address.prefix));
-    let [a, b, c, d] = address.ifindex.to_ne_bytes();
+    let [a, b, c, d] = request.ifindex.to_ne_bytes();
     let family = if address.ip.is_ipv4() { AF_INET } else { AF_INET6 };
     // struct ifaddrmsg: family, prefix length, the old eight flags, scope, index.
     let mut payload = Attributes::after(&[family, prefix, 0, address.scope, a, b, c, d]);
     payload.put_ip(IFA_LOCAL, address.ip);
     if request.op == Op::Add {
-        put_settings(&mut payload, address);
+        put_settings(&mut payload, address, request.protocol);
     }
     if address.peer.is_some() {
         payload.word("peer");
@@ -64,11 +65,11 @@ pub(super) fn encode(request: &AddressRequest) -> Result<Request, Refusal> {
     })
 }
 
-fn put_settings(payload: &mut Attributes, address: &WantedAddr) {
+fn put_settings(payload: &mut Attributes, address: &Address, protocol: Option<u8>) {
     let v4 = address.ip.is_ipv4();
     payload.put(IFA_FLAGS, flags(address).to_ne_bytes());
     // Kernels before 5.18 ignore this attribute, as all unknown ones.
-    if let Some(protocol) = address.protocol {
+    if let Some(protocol) = protocol {
         payload.put(IFA_PROTO, [protocol]);
     }
     let preferred = preferred_lifetime(address);
@@ -88,7 +89,7 @@ fn put_settings(payload: &mut Attributes, address: &WantedAddr) {
 }
 
 /// `IFA_FLAGS` of an address.
-fn flags(address: &WantedAddr) -> u32 {
+fn flags(address: &Address) -> u32 {
     let v6 = address.ip.is_ipv6();
     [
         (address.nodad && v6, IFA_F_NODAD),
@@ -101,7 +102,7 @@ fn flags(address: &WantedAddr) -> u32 {
     .fold(0, |flags, (set, flag)| if set { flags | flag } else { flags })
 }
 
-fn preferred_lifetime(address: &WantedAddr) -> u32 {
+fn preferred_lifetime(address: &Address) -> u32 {
     let host_v6 = address.ip.is_ipv6() && address.peer.is_none() && address.prefix == 128;
     address.preferred_lft.unwrap_or(if host_v6 { 0 } else { FOREVER })
 }

@@ -63,7 +63,7 @@ mod watcher;
 mod worker;
 mod writer;
 
-pub use address::{AddressRequest, Secondaries, WantedAddr};
+pub use address::{AddressRequest, Secondaries};
 pub use advert::{AdvertSocket, RawPacket};
 pub use arp::ArpSocket;
 pub use bfd::{BfdDatagram, BfdListener, BfdSender};

@@ -8,10 +8,11 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::address::{AddressRequest, WantedAddr};
+use super::address::AddressRequest;
 use super::address_encode::perform;
 use super::request_socket::RequestSocket;
 use super::sysctl::{Changes, Tree};
+use crate::config::model::Address;
 use crate::state::Op;
 
 /// Sets `promote_secondaries` on the interfaces that need it during a batch of removals.
@@ -47,15 +48,10 @@ impl SparedSecondaries {
     pub(super) fn complaint(&self, request: &AddressRequest, socket: &mut RequestSocket) -> Option<String> {
         let secondaries = request.secondaries.as_ref()?;
         let error = self.failed.get(&secondaries.interface)?;
-        let addition = |(ip, prefix): &(IpAddr, u8)| AddressRequest {
-            token: 0,
-            op: Op::Add,
-            address: WantedAddr {
-                broadcast: broadcast(*ip, *prefix),
-                protocol: None,
-                ..WantedAddr::plain(request.address.ifindex, *ip, *prefix)
-            },
-            secondaries: None,
+        let addition = |(ip, prefix): &(IpAddr, u8)| {
+            let plain = Address::plain(*ip, *prefix, &secondaries.interface);
+            let address = Address { broadcast: broadcast(*ip, *prefix), ..plain };
+            AddressRequest { protocol: None, ..AddressRequest::new(0, Op::Add, request.ifindex, address) }
         };
         let batch: Vec<AddressRequest> = secondaries.addresses.iter().map(addition).collect();
         let lost = perform(socket, &batch).iter().filter(|outcome| outcome.is_err()).count();

@@ -8,15 +8,17 @@ use std::net::Ipv6Addr;
 
 use nix::errno::Errno;
 
-use super::address::{AddressRequest, WantedAddr};
+use super::address::AddressRequest;
 use super::netlink::Refusal;
 use super::request_socket::RequestSocket;
 use super::sysctl::{self, Tree};
 use super::tables::Link;
 use super::worker::Worker;
 use super::{address_encode, link_request};
+use crate::config::model::Address;
 use crate::state::Op;
 use crate::text::reason;
+use crate::vrrp::WantedVmac;
 
 /// `MACVLAN_MODE_PRIVATE`: no traffic to other macvlans on the same lower interface.
 const PRIVATE: u32 = 1;
@@ -36,20 +38,8 @@ pub struct VmacRequest {
     pub token: u64,
     /// Add: create the VMAC, or take over the existing one. Remove: success if it does not exist.
     pub op: Op,
-    /// Name, at most 15 octets.
-    pub name: String,
-    /// MAC address.
-    pub mac: [u8; 6],
-    /// Index of the lower interface.
-    pub base: u32,
-    /// Name of the lower interface.
-    pub base_name: String,
-    /// The VMAC will have IPv6 addresses.
-    pub ipv6: bool,
-    /// Link-local address to add to the VMAC, deprecated and without duplicate address detection.
-    pub link_local: Option<Ipv6Addr>,
-    /// Replace a macvlan of this name that has other settings; otherwise that is an error.
-    pub replace: bool,
+    /// The VMAC. A name has at most 15 octets.
+    pub link: WantedVmac,
 }
 
 /// Result of a request.
@@ -114,7 +104,7 @@ impl Maker {
         }
         let mut any = false;
         for request in batch {
-            let found = link_request::find(&mut self.requests, &request.name)
+            let found = link_request::find(&mut self.requests, &request.link.name)
                 .ok()
                 .flatten()
                 .filter(|link| is_right(link, request));
@@ -129,9 +119,9 @@ impl Maker {
     }
 
     fn make(&mut self, request: &VmacRequest, complaint: &mut Option<String>) -> Result<u32, Refusal> {
-        let mut found = link_request::find(&mut self.requests, &request.name)?;
+        let mut found = link_request::find(&mut self.requests, &request.link.name)?;
         if let Some(link) = found.take_if(|link| !is_right(link, request)) {
-            if !request.replace || link.kind != KIND {
+            if !request.link.replace || link.kind != KIND {
                 return Err(taken(&link));
             }
             link_request::delete(&mut self.requests, link.index)?;
@@ -140,15 +130,15 @@ impl Maker {
             Some(link) => link.index,
             None => self.create(request)?,
         };
-        let now = (request.base_name.clone(), request.link_local);
-        let before = self.vmacs.insert(request.name.clone(), now);
+        let now = (request.link.base_name.clone(), request.link.link_local);
+        let before = self.vmacs.insert(request.link.name.clone(), now);
         // Before the interface is up, so that it never answers or sends with wrong settings.
         *complaint = self.apply_settings(request).err();
         link_request::set_up(&mut self.requests, index)?;
-        if let Some(old) = before.and_then(|(_, ip)| ip).filter(|old| request.link_local != Some(*old)) {
+        if let Some(old) = before.and_then(|(_, ip)| ip).filter(|old| request.link.link_local != Some(*old)) {
             self.change_link_local(Op::Remove, index, old)?;
         }
-        if let Some(ip) = request.link_local {
+        if let Some(ip) = request.link.link_local {
             self.change_link_local(Op::Add, index, ip)?;
         }
         Ok(index)
@@ -156,19 +146,25 @@ impl Maker {
 
     /// Creates a VMAC; returns its index.
     fn create(&mut self, request: &VmacRequest) -> Result<u32, Refusal> {
-        link_request::create_macvlan(&mut self.requests, &request.name, request.mac, request.base, PRIVATE)?;
+        link_request::create_macvlan(
+            &mut self.requests,
+            &request.link.name,
+            request.link.mac,
+            request.link.base,
+            PRIVATE,
+        )?;
         // The answer does not contain the index.
-        let made = link_request::find(&mut self.requests, &request.name)?.filter(|link| is_right(link, request));
+        let made = link_request::find(&mut self.requests, &request.link.name)?.filter(|link| is_right(link, request));
         made.map(|link| link.index).ok_or_else(|| Refusal::new(Errno::ENODEV as i32))
     }
 
     fn remove(&mut self, request: &VmacRequest, complaint: &mut Option<String>) -> Result<u32, Refusal> {
-        let found = link_request::find(&mut self.requests, &request.name)?.filter(|link| is_right(link, request));
+        let found = link_request::find(&mut self.requests, &request.link.name)?.filter(|link| is_right(link, request));
         let index = found.map_or(0, |link| link.index);
         if index != 0 {
             link_request::delete(&mut self.requests, index)?;
         }
-        let base = self.vmacs.remove(&request.name);
+        let base = self.vmacs.remove(&request.link.name);
         let restored = if self.vmacs.is_empty() {
             self.settings.restore_all()
         } else if let Some((base, _)) = base.filter(|(base, _)| !self.vmacs.values().any(|(other, _)| other == base)) {
@@ -183,7 +179,7 @@ impl Maker {
 
     /// Applies the settings of the VMAC and of its lower interface, and moves `rp_filter` from `all` to the interfaces.
     fn apply_settings(&mut self, request: &VmacRequest) -> Result<(), String> {
-        let (name, base) = (request.name.as_str(), request.base_name.as_str());
+        let (name, base) = (request.link.name.as_str(), request.link.base_name.as_str());
         let mut worst = Ok(());
         let mut check = |interface: &str, setting: &str, result: io::Result<()>| {
             if let Err(error) = result {
@@ -204,7 +200,7 @@ impl Maker {
         let without_ipv6 = [("addr_gen_mode", "1"), ("disable_ipv6", "1")];
         // No automatic link-local address, and no router solicitations, whose source may be in use on another router.
         let with_ipv6 = [("addr_gen_mode", "1"), ("router_solicitations", "0"), ("disable_ipv6", "0")];
-        for (setting, value) in if request.ipv6 { &with_ipv6[..] } else { &without_ipv6[..] } {
+        for (setting, value) in if request.link.ipv6 { &with_ipv6[..] } else { &without_ipv6[..] } {
             match sysctl::write(Tree::Ipv6, name, setting, value) {
                 // A kernel without IPv6.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -235,9 +231,9 @@ impl Maker {
     }
 
     fn change_link_local(&mut self, op: Op, ifindex: u32, ip: Ipv6Addr) -> Result<(), Refusal> {
-        let plain = WantedAddr::plain(ifindex, ip.into(), LINK_LOCAL_PREFIX);
-        let address = WantedAddr { preferred_lft: Some(0), ..plain };
-        let request = address_encode::encode(&AddressRequest { token: 0, op, address, secondaries: None })?;
+        let plain = Address::plain(ip.into(), LINK_LOCAL_PREFIX, "");
+        let address = Address { preferred_lft: Some(0), ..plain };
+        let request = address_encode::encode(&AddressRequest::new(0, op, ifindex, address))?;
         self.requests.change(request, address_encode::nothing_to_change(op)).map(drop)
     }
 }
@@ -253,8 +249,8 @@ pub fn is_foreign(name: &str) -> bool {
 fn is_right(link: &Link, request: &VmacRequest) -> bool {
     link.kind == KIND
         && link.macvlan_mode == Some(PRIVATE)
-        && link.mac == Some(request.mac)
-        && link.base == Some(request.base)
+        && link.mac == Some(request.link.mac)
+        && link.base == Some(request.link.base)
 }
 
 fn taken(link: &Link) -> Refusal {

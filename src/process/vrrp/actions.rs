@@ -131,7 +131,7 @@ impl VrrpProcess {
         self.vmacs.results(&mut results);
         for result in results {
             if let Some(complaint) = &result.complaint {
-                shell.log.warning(format_args!("VMAC {}: {complaint}", result.request.name));
+                shell.log.warning(format_args!("VMAC {}: {complaint}", result.request.link.name));
             }
             if self.vmac_settings != result.settings {
                 self.vmac_settings.clone_from(&result.settings);

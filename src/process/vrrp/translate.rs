@@ -2,7 +2,7 @@
 
 use crate::kernel::{
     Addr, AddressRequest, EntryKind, EntryRequest, EntryResult, KernelEvent, Link, PROTOCOL_KEEPALIVED, RouteRequest,
-    RuleRequest, Secondaries, Snapshot, VmacRequest, VmacResult, WantedAddr,
+    RuleRequest, Secondaries, Snapshot, VmacRequest, VmacResult,
 };
 use crate::state::{Op, RowId};
 use crate::vrrp::{
@@ -95,23 +95,8 @@ pub(super) fn address_request(
     let ifindex = row.ifindex?;
     let interface = || links.name(ifindex).to_owned();
     let secondaries = (!secondaries.is_empty()).then(|| Secondaries { interface: interface(), addresses: secondaries });
-    let address = WantedAddr {
-        ifindex,
-        ip: config.ip,
-        prefix: config.prefix,
-        scope: config.scope,
-        label: config.label.clone(),
-        broadcast: config.broadcast,
-        peer: config.peer,
-        nodad: config.nodad,
-        home: config.home,
-        mngtmpaddr: config.mngtmpaddr,
-        noprefixroute: config.noprefixroute,
-        autojoin: config.autojoin,
-        preferred_lft: config.preferred_lft,
-        protocol: Some(PROTOCOL_KEEPALIVED),
-    };
-    Some(EntryRequest::Address(AddressRequest { token: token(id), op, address, secondaries }))
+    let request = AddressRequest::new(token(id), op, ifindex, config.clone());
+    Some(EntryRequest::Address(AddressRequest { secondaries, ..request }))
 }
 
 /// The result of a request.
@@ -136,32 +121,13 @@ pub(super) fn object_id(kind: EntryKind, token: u64) -> ObjectId {
 
 /// The request for an operation on a VMAC; without an instance the result is ignored.
 pub(super) fn vmac_request(id: Option<InstanceId>, op: Op, link: WantedVmac) -> VmacRequest {
-    VmacRequest {
-        token: id.map_or(u64::MAX, |id| id.0.into()),
-        op,
-        name: link.name,
-        mac: link.mac,
-        base: link.base,
-        base_name: link.base_name,
-        ipv6: link.ipv6,
-        link_local: link.link_local,
-        replace: link.replace,
-    }
+    VmacRequest { token: id.map_or(u64::MAX, |id| id.0.into()), op, link }
 }
 
 /// The result of a VMAC request.
 pub(super) fn vmac_done(result: VmacResult) -> Option<Event<'static>> {
-    let request = result.request;
-    let id = InstanceId(u32::try_from(request.token).ok()?);
-    let link = WantedVmac {
-        name: request.name,
-        mac: request.mac,
-        base: request.base,
-        base_name: request.base_name,
-        ipv6: request.ipv6,
-        link_local: request.link_local,
-        replace: request.replace,
-    };
+    let VmacRequest { token, op, link } = result.request;
+    let id = InstanceId(u32::try_from(token).ok()?);
     let made = result.outcome.map_err(|refusal| refusal.to_string());
-    Some(Event::VmacDone { id, op: request.op, link: Box::new(link), made })
+    Some(Event::VmacDone { id, op, link: Box::new(link), made })
 }
