@@ -15,7 +15,7 @@ pub(crate) use work::MAX_LINE;
 use work::{Reference, Work};
 
 /// Most substitutions and repeated lines.
-const MAX_STEPS: u32 = 1_000_000;
+const MAX_STEPS: u32 = 500_000;
 /// Most bytes of all files, each inclusion counted, and of the lines that are made from them.
 const MAX_BYTES: usize = 32 << 20;
 

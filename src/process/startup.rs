@@ -98,7 +98,10 @@ fn prepare(options: &Options) -> Result<u8, Refusal> {
     if let Some(file) = &options.config_test {
         report_test(&loaded.diagnostics, file, &options.config_file)?;
         let starts = options.allow_faults && loaded.config.is_some();
-        return Ok(if starts { exit::OK } else { loaded.diagnostics.exit_code() });
+        let code = if starts { exit::OK } else { loaded.diagnostics.exit_code() };
+        // The process ends: to free a large configuration piece by piece would take as long as to read it.
+        std::mem::forget(loaded);
+        return Ok(code);
     }
     let Some((config, snapshot)) = loaded.config.take() else {
         return Err(Refusal::of_configuration(loaded.diagnostics));
