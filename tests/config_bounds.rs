@@ -11,7 +11,7 @@ use std::time::Duration;
 use nix::sys::resource::{Usage, UsageWho, getrusage};
 
 /// CPU time limit for a text: in a release build, and in a debug build.
-const MOST_TIME: Duration = Duration::from_secs(if cfg!(debug_assertions) { 60 } else { 5 });
+const MOST_TIME: Duration = Duration::from_secs(if cfg!(debug_assertions) { 60 } else { 2 });
 /// Limit of resident memory, in KiB.
 const MOST_MEMORY: i64 = 200 << 10;
 

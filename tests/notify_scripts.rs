@@ -27,6 +27,11 @@ fn count(directory: &Path) -> usize {
     fs::read_dir(directory).unwrap().count()
 }
 
+/// A command that waits for a file, for half a minute at most: a test that fails must not leave a loop behind.
+fn await_file(path: &Path) -> String {
+    format!("for n in $(seq 300); do test -e {} && exit; sleep 0.1; done", path.display())
+}
+
 #[test]
 fn a_burst_of_scripts_runs_in_order_with_a_limit() {
     let (runner, _log) = runner(Origin::Transitions);
@@ -35,8 +40,8 @@ fn a_burst_of_scripts_runs_in_order_with_a_limit() {
     fs::create_dir(&started).unwrap();
     // Each script runs until the file `go` exists.
     for n in 0..300 {
-        let (mark, go) = (started.join(n.to_string()), go.display());
-        runner.submit(sh(&format!("echo > {}; while ! test -e {go}; do sleep 0.05; done", mark.display())));
+        let mark = started.join(n.to_string());
+        runner.submit(sh(&format!("echo > {}; {}", mark.display(), await_file(&go))));
     }
     wait_until(LIMIT, "the first are started", || count(&started) == 32);
     holds_for(Duration::from_secs(1), "no more of them run", || count(&started) == 32);
@@ -51,7 +56,7 @@ fn scripts_that_hang_delay_others_for_a_limited_time() {
     let directory = tempfile::tempdir().unwrap();
     let (mark, end) = (directory.path().join("mark"), directory.path().join("end"));
     for _ in 0..40 {
-        runner.submit(sh(&format!("while ! test -e {}; do sleep 0.2; done", end.display())));
+        runner.submit(sh(&await_file(&end)));
     }
     runner.submit(sh(&format!("echo > {}", mark.display())));
     wait_until(LIMIT, "the script behind them has run", || mark.exists());
