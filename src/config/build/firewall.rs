@@ -13,12 +13,12 @@ pub(super) fn settings<'t>(last: impl Fn(&str) -> Option<&'t Node<'t>>, ctx: &mu
     let old = ["vrrp_iptables", "vrrp_ipsets"].map(|keyword| last(keyword).map(|node| (keyword, node)));
     let nftables = last("nftables");
     for (keyword, node) in old.iter().flatten() {
-        let text = if nftables.is_some() {
-            format!("{keyword}: iptables is not supported; the line is ignored, since nftables is configured")
+        let (text, remedy) = if nftables.is_some() {
+            ("the line is ignored, since nftables is configured", "remove it")
         } else {
-            format!("{keyword}: iptables is not supported; nftables does the same instead, in tables of its own")
+            ("the line is ignored, and nftables does the same in tables of its own", "write nftables")
         };
-        ctx.mistake(node.at(), text, "write nftables");
+        ctx.mistake(node.at(), format!("{keyword}: iptables is not supported; {text}"), remedy);
     }
     Firewall {
         table: nftables.and_then(|node| name(node, ctx)).unwrap_or(default.table),
