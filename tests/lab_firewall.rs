@@ -270,6 +270,26 @@ fn no_report_has_the_virtual_mac_address() {
     }
 }
 
+/// No report leaves between the creation of VMACs and the answers about them, however long the queues are.
+#[test]
+fn vmacs_are_in_the_tables_before_their_first_packet() {
+    let _turn = machine::shared();
+    let mut lab = Lab::new(1);
+    let instance = |vrid: u8| {
+        format!(
+            "vrrp_instance I{vrid} {{\n  interface eth0\n  virtual_router_id {vrid}\n  priority 100\n  version 3\n  \
+             use_vmac\n  virtual_ipaddress {{\n    fe80::9:{vrid}\n  }}\n}}\n"
+        )
+    };
+    lab.router(1).configure(&(1..=60).map(instance).collect::<String>());
+    lab.router(1).start(Ours);
+    wait_until(LIMIT, "all VMACs", || ruleset(&mut lab).matches("fe80::1 .").count() == 60);
+    lab.wire.await_advert(1, 60, Duration::ZERO, LIMIT);
+    holds_for(Duration::from_secs(1), "no report of a VMAC", || of_vmacs(&lab, Duration::ZERO).is_empty());
+    assert!(lab.router(1).stop().1.success());
+    assert_eq!(ruleset(&mut lab), "");
+}
+
 /// The reports with a virtual MAC address.
 fn of_vmacs(lab: &Lab, since: Stamp) -> Vec<(usize, [u8; 6])> {
     let reports = lab.wire.reports().into_iter().filter(|(at, _, mac)| *at >= since && mac[..3] == [0, 0, 0x5e]);
