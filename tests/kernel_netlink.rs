@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use keepalived::config::model::Address;
+use keepalived::kernel::nft::OwnPorts;
 use keepalived::kernel::{
     Addr, AddressRequest, EntryRequest, EntryResult, KernelEvent, Link, Monitor, PROTOCOL_KEEPALIVED, Writer,
     interface_names,
@@ -316,7 +317,7 @@ fn a_thousand_addresses_are_added_and_removed_in_order() {
     let netns = pair();
     let mut mirror = Mirror::open(&netns);
     let a = mirror.index("va");
-    let writer = netns.enter(|| Writer::start(4000).unwrap());
+    let writer = netns.enter(|| Writer::start(4000, OwnPorts::default()).unwrap());
     let address = |n: u32| match n % 2 {
         0 => wanted(a, &format!("10.7.{}.{}", n / 250, n % 250), 32),
         _ => wanted(a, &format!("2001:db8:7::{n:x}"), 128),
@@ -343,7 +344,7 @@ fn addresses_have_all_requested_settings() {
     let netns = pair();
     let mut mirror = Mirror::open(&netns);
     let a = mirror.index("va");
-    let writer = netns.enter(|| Writer::start(100).unwrap());
+    let writer = netns.enter(|| Writer::start(100, OwnPorts::default()).unwrap());
     let requests = [
         with(wanted(a, "10.8.0.1", 24), |to| {
             to.label = Some("va:vip".to_owned());
@@ -406,7 +407,7 @@ fn addresses_have_all_requested_settings() {
 fn a_refusal_has_its_reason_and_does_not_stop_the_rest() {
     let netns = pair();
     let a = Mirror::open(&netns).index("va");
-    let writer = netns.enter(|| Writer::start(100).unwrap());
+    let writer = netns.enter(|| Writer::start(100, OwnPorts::default()).unwrap());
     let results = perform(
         &writer,
         [
@@ -431,7 +432,7 @@ fn a_refusal_has_its_reason_and_does_not_stop_the_rest() {
 fn a_full_queue_returns_the_batch() {
     let netns = pair();
     let a = Mirror::open(&netns).index("va");
-    let writer = netns.enter(|| Writer::start(3).unwrap());
+    let writer = netns.enter(|| Writer::start(3, OwnPorts::default()).unwrap());
     let request = |token| request(token, Op::Add, wanted(a, "10.8.0.1", 32));
     writer.submit(vec![request(1), request(2)]).unwrap();
     let refused = writer.submit(vec![request(3), request(4)]).unwrap_err();
@@ -451,7 +452,7 @@ fn the_loop_is_woken_by_results_and_by_changes() {
     let netns = pair();
     let mut mirror = Mirror::open(&netns);
     let a = mirror.index("va");
-    let writer = netns.enter(|| Writer::start(1000).unwrap());
+    let writer = netns.enter(|| Writer::start(1000, OwnPorts::default()).unwrap());
     let mut reactor = Reactor::new().unwrap();
     let mut events = Events::with_capacity(8);
     reactor.register(&mirror.monitor, Token(1), Interest::READABLE).unwrap();

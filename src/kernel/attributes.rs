@@ -72,6 +72,11 @@ impl Attributes {
         self.nested_as(kind, |inner| inner.octets.extend(octets));
     }
 
+    /// Appends other attributes.
+    pub(super) fn append(&mut self, other: &Attributes) {
+        self.octets.extend(&other.octets);
+    }
+
     /// Appends an attribute that contains structures of another kind.
     pub(super) fn list(&mut self, kind: u16, inner: impl FnOnce(&mut Attributes)) {
         self.nested_as(kind, inner);

@@ -1,4 +1,4 @@
-//! Requests for addresses, routes and rules, which one thread performs in the order submitted, and their results.
+//! Requests for addresses, routes, rules and firewall tables, which one thread performs in the order submitted, and their results.
 
 use super::address::AddressRequest;
 use super::address_encode;
@@ -8,7 +8,9 @@ use super::route::RouteRequest;
 use super::route_encode;
 use super::rule::RuleRequest;
 use super::rule_encode;
+use crate::config::model::Family;
 use crate::state::{Done, Op};
+use crate::vrrp::{FirewallChange, FirewallRequest};
 
 /// A request to add or remove an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +21,8 @@ pub enum EntryRequest {
     Route(RouteRequest),
     /// A rule.
     Rule(RuleRequest),
+    /// A firewall table.
+    Firewall(Box<FirewallRequest>),
 }
 
 /// Kind of an entry.
@@ -30,6 +34,10 @@ pub enum EntryKind {
     Route,
     /// A rule.
     Rule,
+    /// The firewall table of IPv4.
+    FirewallV4,
+    /// The firewall table of IPv6.
+    FirewallV6,
 }
 
 /// Result of a request.
@@ -47,6 +55,13 @@ pub struct EntryResult {
     pub complaint: Option<String>,
 }
 
+impl EntryKind {
+    /// Whether it is a firewall table.
+    pub fn is_firewall(self) -> bool {
+        matches!(self, EntryKind::FirewallV4 | EntryKind::FirewallV6)
+    }
+}
+
 impl EntryRequest {
     /// Kind of the entry.
     pub fn kind(&self) -> EntryKind {
@@ -54,6 +69,10 @@ impl EntryRequest {
             EntryRequest::Address(_) => EntryKind::Address,
             EntryRequest::Route(_) => EntryKind::Route,
             EntryRequest::Rule(_) => EntryKind::Rule,
+            EntryRequest::Firewall(request) => match request.change.family() {
+                Family::V4 => EntryKind::FirewallV4,
+                Family::V6 => EntryKind::FirewallV6,
+            },
         }
     }
 
@@ -63,6 +82,7 @@ impl EntryRequest {
             EntryRequest::Address(request) => request.token,
             EntryRequest::Route(request) => request.token,
             EntryRequest::Rule(request) => request.token,
+            EntryRequest::Firewall(request) => request.number,
         }
     }
 
@@ -72,14 +92,17 @@ impl EntryRequest {
             EntryRequest::Address(request) => request.op,
             EntryRequest::Route(request) => request.op,
             EntryRequest::Rule(request) => request.op,
+            EntryRequest::Firewall(_) => Op::Add,
         }
     }
 
-    pub(super) fn encode(&self) -> Result<Request, Refusal> {
+    /// The request to rtnetlink; `None` for a firewall table.
+    pub(super) fn encode(&self) -> Option<Result<Request, Refusal>> {
         match self {
-            EntryRequest::Address(request) => address_encode::encode(request),
-            EntryRequest::Route(request) => route_encode::encode(request),
-            EntryRequest::Rule(request) => Ok(rule_encode::encode(request)),
+            EntryRequest::Address(request) => Some(address_encode::encode(request)),
+            EntryRequest::Route(request) => Some(route_encode::encode(request)),
+            EntryRequest::Rule(request) => Some(Ok(rule_encode::encode(request))),
+            EntryRequest::Firewall(_) => None,
         }
     }
 
@@ -89,13 +112,21 @@ impl EntryRequest {
             EntryRequest::Address(_) => address_encode::nothing_to_change(op),
             EntryRequest::Route(_) => route_encode::nothing_to_change(op),
             EntryRequest::Rule(_) => rule_encode::nothing_to_change(op),
+            EntryRequest::Firewall(_) => &[],
         })
     }
 
     pub(super) fn address(&self) -> Option<&AddressRequest> {
         match self {
             EntryRequest::Address(request) => Some(request),
-            EntryRequest::Route(_) | EntryRequest::Rule(_) => None,
+            EntryRequest::Route(_) | EntryRequest::Rule(_) | EntryRequest::Firewall(_) => None,
+        }
+    }
+
+    pub(super) fn firewall(&self) -> Option<&FirewallChange> {
+        match self {
+            EntryRequest::Firewall(request) => Some(&request.change),
+            EntryRequest::Address(_) | EntryRequest::Route(_) | EntryRequest::Rule(_) => None,
         }
     }
 }

@@ -14,6 +14,7 @@
 //! | [`poll_links`] | polls the link state of interfaces once a second (`linkbeat_interfaces`) |
 //! | [`capabilities`] | the capabilities of this process |
 //! | [`ipvs`] | the load balancer: services and real servers |
+//! | [`nft`] | the packet filter: tables of rules, and changes of them by other programs |
 //! | [`sysctl`] | interface settings, restored at the end |
 //!
 //! All public types are this module's own; netlink types stay inside. Sockets act in the network namespace of the thread
@@ -39,6 +40,7 @@ mod linkbeat;
 mod monitor;
 mod ndisc;
 mod netlink;
+pub mod nft;
 mod opener;
 mod phrases;
 mod processes;

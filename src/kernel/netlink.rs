@@ -81,8 +81,17 @@ impl NetlinkSocket<OwnedFd> {
 
     /// A non-blocking `NETLINK_CONNECTOR` socket that joins a multicast group.
     pub(super) fn connector(group: u32) -> io::Result<NetlinkSocket<OwnedFd>> {
-        // nix has no name for this protocol.
-        let (family, protocol) = (AddressFamily::Netlink as i32, i32::from(NlFamily::Connector));
+        NetlinkSocket::member(NlFamily::Connector, group)
+    }
+
+    /// A non-blocking `NETLINK_NETFILTER` socket that joins a multicast group.
+    pub(super) fn netfilter(group: u32) -> io::Result<NetlinkSocket<OwnedFd>> {
+        NetlinkSocket::member(NlFamily::Netfilter, group)
+    }
+
+    fn member(protocol: NlFamily, group: u32) -> io::Result<NetlinkSocket<OwnedFd>> {
+        // nix has no names for these protocols.
+        let (family, protocol) = (AddressFamily::Netlink as i32, i32::from(protocol));
         let kind = socket2::Type::DGRAM.nonblocking().cloexec();
         let socket: OwnedFd = socket2::Socket::new(family.into(), kind, Some(protocol.into()))?.into();
         let groups = Groups::new_groups(&[group]).as_bitmask().map_err(io::Error::other)?;

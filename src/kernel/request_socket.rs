@@ -21,6 +21,10 @@ use crate::state::Done;
 /// Room for the answers to a batch; a refusal contains its request. Datagrams of dumps have at most 32 KiB.
 const DATAGRAM: usize = 64 << 10;
 
+/// The first and the last message of a netfilter transaction (`linux/netfilter/nfnetlink.h`).
+const NFNL_MSG_BATCH_BEGIN: u16 = 16;
+const NFNL_MSG_BATCH_END: u16 = 17;
+
 /// A request without the fields that the socket fills in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Request {
@@ -72,6 +76,11 @@ impl RequestSocket {
     /// Opens a socket for the families of generic netlink in the calling thread's network namespace.
     pub(super) fn generic() -> io::Result<RequestSocket> {
         RequestSocket::open(NlFamily::Generic)
+    }
+
+    /// Opens a socket for transactions of netfilter in the calling thread's network namespace.
+    pub(super) fn netfilter() -> io::Result<RequestSocket> {
+        RequestSocket::open(NlFamily::Netfilter)
     }
 
     fn open(protocol: NlFamily) -> io::Result<RequestSocket> {
@@ -147,6 +156,63 @@ impl RequestSocket {
         }
         self.socket = Some(socket);
         Ok(())
+    }
+
+    /// Makes all changes of a netfilter subsystem, or none. `before` gets the port of the socket before each attempt.
+    pub(super) fn transaction(
+        &mut self,
+        subsystem: u8,
+        requests: &[Request],
+        before: impl Fn(u32),
+    ) -> Result<(), Refusal> {
+        let outcome =
+            self.transact(subsystem, requests, &before).or_else(|_| self.transact(subsystem, requests, &before));
+        outcome.unwrap_or_else(|error| Err(failed(&error)))
+    }
+
+    /// Sends a transaction. The outer error is the socket's, the inner one the first of the kernel.
+    ///
+    /// The kernel sends an answer for each refused request, or one for the first message if it refuses the whole.
+    fn transact(
+        &mut self,
+        subsystem: u8,
+        requests: &[Request],
+        before: &impl Fn(u32),
+    ) -> io::Result<Result<(), Refusal>> {
+        let [high, low] = u16::from(subsystem).to_be_bytes();
+        let frame = [0, 0, high, low];
+        let Some((last, first)) = requests.split_last() else { return Ok(Ok(())) };
+        let mut datagram = encode(NFNL_MSG_BATCH_BEGIN, 0, self.next_seq(), &frame);
+        for request in first {
+            datagram.extend(encode(request.kind, request.flags, self.next_seq(), request.payload.octets()));
+        }
+        let end = self.next_seq();
+        datagram.extend(encode(last.kind, last.flags | NLM_F_ACK, end, last.payload.octets()));
+        datagram.extend(encode(NFNL_MSG_BATCH_END, 0, self.next_seq(), &frame));
+        let socket = self.take()?;
+        before(socket.port()?);
+        socket.send(&datagram)?;
+        let mut outcome = None;
+        loop {
+            let received = match socket.receive(&mut self.buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                received => received?,
+            };
+            for message in messages(received).filter(|message| message.kind == NLMSG_ERROR) {
+                match acknowledgement(&message) {
+                    Err(refusal) => outcome = outcome.filter(Result::is_err).or(Some(Err(refusal))),
+                    Ok(()) if message.seq == end => outcome = outcome.or(Some(Ok(()))),
+                    Ok(()) => {}
+                }
+            }
+        }
+        self.socket = Some(socket);
+        outcome.ok_or_else(|| io::ErrorKind::WouldBlock.into())
+    }
+
+    fn next_seq(&mut self) -> u32 {
+        self.seq = self.seq.wrapping_add(1);
+        self.seq
     }
 
     /// Sends a request for rows. The outer error is the socket's, the inner one the kernel's.

@@ -14,6 +14,8 @@ pub enum Tree {
     Ipv4,
     /// `net.ipv6.conf`.
     Ipv6,
+    /// `net`: settings that are no interface's; the place of the interface has the protocol, for example `ipv4`.
+    Net,
 }
 
 /// Reads a setting of an interface (or of `all`, `default`), without the newline.
@@ -106,6 +108,7 @@ fn root(tree: Tree) -> &'static str {
     match tree {
         Tree::Ipv4 => "/proc/sys/net/ipv4/conf",
         Tree::Ipv6 => "/proc/sys/net/ipv6/conf",
+        Tree::Net => "/proc/sys/net",
     }
 }
 

@@ -10,6 +10,7 @@ use nix::errno::Errno;
 
 use super::address::AddressRequest;
 use super::netlink::Refusal;
+use super::nft::{NftSocket, OwnPorts};
 use super::request_socket::RequestSocket;
 use super::sysctl::{self, Tree};
 use super::tables::Link;
@@ -18,7 +19,7 @@ use super::{address_encode, link_request};
 use crate::config::model::Address;
 use crate::state::Op;
 use crate::text::reason;
-use crate::vrrp::WantedVmac;
+use crate::vrrp::{FirewallChange, FirewallLayout, WantedVmac};
 
 /// `MACVLAN_MODE_PRIVATE`: no traffic to other macvlans on the same lower interface.
 const PRIVATE: u32 = 1;
@@ -40,6 +41,8 @@ pub struct VmacRequest {
     pub op: Op,
     /// The VMAC. A name has at most 15 octets.
     pub link: WantedVmac,
+    /// The firewall tables that get elements for the VMAC, before it is up and sends its first packet.
+    pub guards: Vec<FirewallLayout>,
 }
 
 /// Result of a request.
@@ -61,9 +64,11 @@ pub type VmacWriter = Worker<VmacRequest, VmacResult>;
 impl VmacWriter {
     /// Starts the thread, in the caller's network namespace. `capacity` limits the requests submitted whose results were
     /// not taken yet. `settings` are those that a predecessor of this process changed.
-    pub fn start_vmacs(capacity: usize, settings: sysctl::Changes) -> io::Result<VmacWriter> {
+    /// `own` learns the ports of the sockets that change firewall tables.
+    pub fn start_vmacs(capacity: usize, settings: sysctl::Changes, own: OwnPorts) -> io::Result<VmacWriter> {
         let mut maker = Maker {
             requests: RequestSocket::route()?,
+            nft: NftSocket::new(own),
             settings,
             vmacs: BTreeMap::new(),
             removal_group: RandomState::new().build_hasher().finish() as u32 & 0x3fff_ffff | 0x4000_0000,
@@ -78,6 +83,7 @@ impl VmacWriter {
 /// State of the thread.
 struct Maker {
     requests: RequestSocket,
+    nft: NftSocket,
     /// Changed settings of other interfaces, with their values from before the first VMAC.
     settings: sysctl::Changes,
     /// The existing VMACs, each with the name of its lower interface and its link-local address.
@@ -134,6 +140,7 @@ impl Maker {
         let before = self.vmacs.insert(request.link.name.clone(), now);
         // Before the interface is up, so that it never answers or sends with wrong settings.
         *complaint = self.apply_settings(request).err();
+        self.guard(index, request);
         link_request::set_up(&mut self.requests, index)?;
         if let Some(old) = before.and_then(|(_, ip)| ip).filter(|old| request.link.link_local != Some(*old)) {
             self.change_link_local(Op::Remove, index, old)?;
@@ -142,6 +149,16 @@ impl Maker {
             self.change_link_local(Op::Add, index, ip)?;
         }
         Ok(index)
+    }
+
+    /// Puts a VMAC into the firewall tables. Errors are left to the writer of the tables, which is asked for the same.
+    fn guard(&mut self, index: u32, request: &VmacRequest) {
+        let WantedVmac { name, base, link_local, .. } = &request.link;
+        for layout in &request.guards {
+            let add = layout.elements_of_vmac(index, *base, name, *link_local);
+            let change = FirewallChange::Update { layout: layout.clone(), remove: Vec::new(), add };
+            let _ = self.nft.perform(&change);
+        }
     }
 
     /// Creates a VMAC; returns its index.

@@ -3,13 +3,13 @@
 use std::fmt::Write;
 
 use super::log::Level;
-use crate::config::model::TrackerKind;
+use crate::config::model::{Family, TrackerKind};
 use crate::state::Op;
 use crate::text::counted;
 use crate::track::{self, FlapReport, Reading, ScriptEnd, TrackerId};
 use crate::vrrp::{
     AddressId, Cause, Change, Complaint, Fault, InstanceId, LinkState, ObjectId, Occasion, Owner, Setting, State,
-    Tables,
+    Tables, nft_word,
 };
 
 /// The line for a change, or several lines.
@@ -98,6 +98,20 @@ pub fn line(change: &Change, tables: &Tables) -> (Level, String) {
             let (owner, object) = (owner(*id, tables), object(*id, tables));
             (Level::Error, format!("({owner}) Cannot {verb} {object}: {error}; trying again every second"))
         }
+        Change::FirewallTouched { family, program } => {
+            let by = if program.is_empty() { "someone else" } else { program };
+            let text =
+                format!("nftables table {} was changed by {by}; building it again", firewall_table(*family, tables));
+            (Level::Warning, text)
+        }
+        Change::FirewallRefused { family, error } => {
+            let table = firewall_table(*family, tables);
+            let text = format!(
+                "Cannot set nftables table {table}: {error}; trying again at growing intervals; meanwhile masters with \
+                 no_accept take packets to their addresses, and VMACs report group memberships"
+            );
+            (Level::Error, text)
+        }
         Change::VmacStolen(id) => {
             let (who, vmac) = (name(*id, tables), vmac(*id, tables));
             (Level::Warning, format!("({who}) VMAC {vmac} was removed or set down by someone else; putting it back"))
@@ -116,6 +130,11 @@ pub fn line(change: &Change, tables: &Tables) -> (Level, String) {
 /// Number of events of the same kind that were not reported.
 fn more_text(more: u64) -> String {
     if more == 0 { String::new() } else { format!(" ({more} more since this was last reported)") }
+}
+
+fn firewall_table(family: Family, tables: &Tables) -> String {
+    let name = tables.system.global.as_ref().map_or("?", |global| &global.firewall.table);
+    format!("{} {name}", nft_word(family))
 }
 
 fn entering(state: State) -> &'static str {

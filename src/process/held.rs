@@ -38,8 +38,8 @@ fn place(pid_file: &Path) -> Place {
     Place {
         path: path(pid_file),
         boot: Some(boot.trim_end().to_owned()),
-        lost: "addresses, VMACs or IPVS services of an earlier daemon may remain in the kernel; check 'ip address', 'ip link' and \
-               'ipvsadm -Ln'",
+        lost: "addresses, routes, VMACs, nftables tables or IPVS services of an earlier daemon may remain in the kernel; check \
+               'ip address', 'ip route', 'ip rule', 'ip link', 'nft list tables' and 'ipvsadm -Ln'",
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::address::Address;
 use super::cause::{Cause, LinkState, Occasion, Setting};
 use super::complaint::Complaint;
+use super::firewall::FirewallRequest;
 use super::host_route::HostRoute;
 use super::host_rule::HostRule;
 use super::ids::{AddressId, GroupId, InstanceId, ObjectId, RouteId, RuleId};
@@ -79,6 +80,22 @@ pub enum Event<'a> {
         link: Box<WantedVmac>,
         /// Kernel index of the VMAC, or the kernel's error message.
         made: Result<u32, String>,
+    },
+    /// The kernel's answer to [`Action::Firewall`].
+    FirewallDone {
+        /// Family of the table.
+        family: Family,
+        /// Number of the request.
+        number: u64,
+        /// The result, or the kernel's error message.
+        result: Result<(), String>,
+    },
+    /// Another program has changed a firewall table with the configured name.
+    FirewallTouched {
+        /// Family of the table.
+        family: Family,
+        /// Name of the program, empty if it is not known.
+        program: String,
     },
     /// A run of a `vrrp_script` has ended ([`Action::RunScript`]).
     ScriptEnded(u32, ScriptEnd),
@@ -164,6 +181,8 @@ pub enum TimerKey {
     Retry(ObjectId),
     /// A refused VMAC request is to be repeated, or the wait for a missing VMAC ends.
     Vmac(InstanceId),
+    /// A firewall table is to be built again.
+    Firewall,
     /// The wait for a lost source address ends.
     Source(InstanceId),
     /// `vrrp_startup_delay`.
@@ -211,6 +230,8 @@ pub enum Action {
     Rule(RuleId, Op),
     /// Remove the policy rule of a deleted row; not answered.
     WithdrawRule(Box<Rule>),
+    /// Change a firewall table, before the later actions; answered by [`Event::FirewallDone`].
+    Firewall(Box<FirewallRequest>),
     /// Create or remove a VMAC.
     Vmac {
         /// Instance that gets an [`Event::VmacDone`]; `None` when it is deleted.
@@ -364,6 +385,20 @@ pub enum Change {
     },
     /// Another program removed the VMAC of an instance or set it down; it is created again.
     VmacStolen(InstanceId),
+    /// Another program has changed a firewall table; it is built again.
+    FirewallTouched {
+        /// Family of the table.
+        family: Family,
+        /// Name of the program, empty if it is not known.
+        program: String,
+    },
+    /// The kernel refused to change a firewall table; the request is repeated.
+    FirewallRefused {
+        /// Family of the table.
+        family: Family,
+        /// The kernel's error message.
+        error: String,
+    },
     /// The kernel refused to create or remove a VMAC; the request is repeated.
     VmacRefused {
         /// The row.

@@ -19,6 +19,9 @@ pub struct Held {
     pub(super) routes: Vec<model::Route>,
     #[serde(default)]
     pub(super) rules: Vec<model::Rule>,
+    /// Firewall tables: family and name. Absent in files of releases without a firewall.
+    #[serde(default)]
+    pub(super) firewall: Vec<(model::Family, String)>,
 }
 
 /// A VMAC that this daemon has created.
@@ -41,6 +44,14 @@ pub(super) struct HeldAddress {
 impl Record for Held {
     const NAME: &'static str = "addresses and VMACs held";
     const VERSION: u32 = 1;
+}
+
+/// The word of nft for the tables of a family.
+pub fn nft_word(family: model::Family) -> &'static str {
+    match family {
+        model::Family::V4 => "ip",
+        model::Family::V6 => "ip6",
+    }
 }
 
 impl Held {
@@ -77,6 +88,8 @@ impl Held {
         });
         let routes = self.routes.iter().map(|route| format!("route {}", route.brief()));
         let rules = self.rules.iter().map(|rule| format!("rule {}", rule.brief()));
-        vmacs.chain(addresses).chain(routes).chain(rules).collect()
+        let firewall =
+            self.firewall.iter().map(|(family, name)| format!("nftables table {} {name}", nft_word(*family)));
+        vmacs.chain(addresses).chain(routes).chain(rules).chain(firewall).collect()
     }
 }

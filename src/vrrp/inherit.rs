@@ -31,18 +31,22 @@ impl Vrrp {
             addresses: addresses.collect(),
             routes: routes.collect(),
             rules: rules.collect(),
+            firewall: self.tables.firewall.held().map(|(family, name)| (family, name.to_owned())).collect(),
         }
     }
 
     /// Takes over the resources of a predecessor. Call it before the first
     /// [`Event::Interfaces`](super::Event::Interfaces).
     pub fn inherit(&mut self, held: Held) {
+        for (family, name) in &held.firewall {
+            self.tables.firewall.inherit(*family, name.clone());
+        }
         self.inherited = held;
     }
 
     /// Removes inherited resources that belong to no row.
     pub(super) fn drop_inherited(&mut self) {
-        let Held { addresses, vmacs, routes, rules } = std::mem::take(&mut self.inherited);
+        let Held { addresses, vmacs, routes, rules, .. } = std::mem::take(&mut self.inherited);
         for config in rules {
             let row = Rule::new(config);
             let key = row.key();

@@ -29,6 +29,7 @@ impl Vrrp {
             self.tables.match_objects(*id, &self.inherited);
         }
         self.drop_inherited();
+        self.turn.layouts = true;
         self.follow_links(&all);
     }
 
@@ -152,6 +153,7 @@ impl Vrrp {
 
     fn follow_links(&mut self, concerned: &BTreeSet<Owner>) {
         self.turn.output.links = true;
+        concerned.iter().for_each(|owner| self.turn.touch_firewall(*owner));
         let instances: Vec<InstanceId> = concerned.iter().filter_map(|owner| owner.instance()).collect();
         instances.iter().for_each(|id| self.reconcile_vmac(*id));
         instances.iter().for_each(|id| self.reassess(*id));

@@ -27,6 +27,7 @@ impl Vrrp {
             Event::Timer(TimerKey::Announce(id)) => self.announce_timer(id),
             Event::Timer(TimerKey::Retry(id)) => self.retry(id),
             Event::Timer(TimerKey::Vmac(id)) => self.vmac_timer(id),
+            Event::Timer(TimerKey::Firewall) => {}
             Event::Timer(TimerKey::Source(id)) => self.reassess(id),
             Event::Timer(TimerKey::Startup) => self.run(),
             Event::Timer(TimerKey::Script(id)) => self.script_due(id),
@@ -51,6 +52,8 @@ impl Vrrp {
             Event::RuleAdded(rule) => self.rule_added(rule),
             Event::RuleGone(rule) => self.rule_gone(rule),
             Event::VmacDone { id, op, link, made } => self.vmac_done(id, op, &link, made),
+            Event::FirewallDone { family, number, result } => self.firewall_done(family, number, result),
+            Event::FirewallTouched { family, program } => self.firewall_touched(family, program),
             Event::SetBasePriority(id, priority) => self.set_base_priority(id, priority),
             Event::SetPreempt(id, preempt) => self.set_preempt(id, preempt),
             Event::SetNotifyDeleted(id, notify) => self.set_notify_deleted(id, notify),
@@ -76,6 +79,7 @@ impl Vrrp {
             return;
         }
         self.turn.phase = Phase::Running;
+        self.touch_firewall();
         self.set_static_wanted(true);
         let groups: Vec<GroupId> = self.tables.groups.keys().copied().collect();
         for id in groups {
@@ -111,6 +115,7 @@ impl Vrrp {
         let before = std::mem::replace(&mut row.base_priority, priority);
         self.turn.change(Change::Set { id, what: Setting::BasePriority(before, priority) });
         self.turn.occasion = Occasion::Set(before, priority);
+        self.touch_firewall();
         self.reassess(id);
     }
 
@@ -135,6 +140,7 @@ impl Vrrp {
         if std::mem::replace(&mut self.turn.phase, Phase::Stopping) == Phase::Stopping {
             return;
         }
+        self.turn.keep = keep_addresses;
         self.turn.set_timer(TimerKey::Startup, None);
         for id in self.tables.instance_ids() {
             if let Some(mut router) = self.router(id) {
@@ -165,6 +171,11 @@ impl Vrrp {
 
     /// Whether the kernel has answered all requests after [`Event::Stop`].
     pub fn is_stopped(&self) -> bool {
+        self.has_released() && (self.turn.keep || self.tables.firewall.is_gone())
+    }
+
+    /// Whether the kernel has answered all requests after [`Event::Stop`], except those for the firewall.
+    pub(super) fn has_released(&self) -> bool {
         let vmacs = self.tables.instances.values().filter_map(|row| row.vmac.as_ref());
         self.turn.phase == Phase::Stopping
             && self.tables.addresses.is_settled()

@@ -26,6 +26,7 @@ impl Site<'_> {
 
     /// Marks all objects of an owner as wanted or not, and reconciles them. Static objects have no `instance`.
     pub(super) fn set_wanted(&mut self, owner: Owner, instance: Option<&Instance>, wanted: bool) {
+        self.turn.touch_firewall(owner);
         for id in self.objects_of(owner, wanted) {
             if let Some(state) = self.state_mut(id) {
                 state.want(wanted);
@@ -57,6 +58,13 @@ impl Site<'_> {
             addresses.chain(routes).chain(rules).collect()
         } else {
             rules.chain(routes).chain(addresses).collect()
+        }
+    }
+
+    /// The drop of packets to an address depends on the state of its row.
+    fn touch_firewall(&mut self, id: ObjectId) {
+        if let ObjectId::Address(_) = id {
+            self.turn.touch_firewall(id.owner());
         }
     }
 
@@ -134,6 +142,7 @@ impl Site<'_> {
 
     /// Handles the kernel's answer. Returns whether the object is now set and wanted.
     pub(super) fn done(&mut self, id: ObjectId, op: Op, result: Result<Done, String>) -> bool {
+        self.touch_firewall(id);
         let error = match result {
             Ok(done) => {
                 self.note_done(id, op, done);
@@ -183,6 +192,7 @@ impl Site<'_> {
 
     /// Handles the kernel's notification that the object of a row was set.
     pub(super) fn appeared(&mut self, id: ObjectId, marked: bool, instance: Option<&Instance>) {
+        self.touch_firewall(id);
         if let Some(state) = self.state_mut(id) {
             state.appeared(marked);
         }
@@ -191,6 +201,7 @@ impl Site<'_> {
 
     /// Handles the kernel's notification that the object of a row was removed. A wanted object is set again.
     pub(super) fn vanished(&mut self, id: ObjectId, instance: Option<&Instance>) {
+        self.touch_firewall(id);
         let loss = match id {
             ObjectId::Address(id) => self.addresses.vanished(id),
             ObjectId::Route(id) => self.routes.vanished(id),
@@ -206,6 +217,7 @@ impl Site<'_> {
 
     /// Deletes a row. If its object is set, or is being set, by the daemon, it is removed from the kernel.
     pub(super) fn withdraw(&mut self, id: ObjectId) {
+        self.touch_firewall(id);
         self.turn.set_timer(TimerKey::Retry(id), None);
         match id {
             ObjectId::Address(id) => {

@@ -56,6 +56,7 @@ impl Vrrp {
         self.tables.links.configure(std::mem::take(&mut trackers.interfaces));
         self.tables.trackers.configure(trackers, known);
         self.tables.resolve_all();
+        self.touch_firewall();
         // The checkpoint must have the indices of new rows, even if no state changes.
         self.turn.output.save = true;
         self.settle(&started);
@@ -142,6 +143,8 @@ impl Vrrp {
         }
         for id in std::mem::take(&mut self.retired) {
             self.tables.instances.remove(&id);
+            self.turn.touch_firewall(Owner::Instance(id));
+            self.turn.layouts = true;
         }
         self.tables.resolve_all();
     }

@@ -23,6 +23,8 @@ pub struct Vrrp {
     pub(super) inherited: Held,
     /// Time of the last answer or notification of the kernel about a VMAC.
     pub(super) vmac_progress: Duration,
+    /// The timer of the firewall.
+    pub(super) firewall_due: Option<Duration>,
 }
 
 impl HasSystem for Vrrp {
@@ -41,6 +43,7 @@ impl Vrrp {
             retired: Vec::new(),
             inherited: Held::default(),
             vmac_progress: Duration::ZERO,
+            firewall_due: None,
         }
     }
 
@@ -51,6 +54,7 @@ impl Vrrp {
 
     /// Takes the actions and changes of the events so far.
     pub fn take_output(&mut self) -> Output {
+        self.follow_firewall();
         std::mem::take(&mut self.turn.output)
     }
 

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use snmp::Table;
 
 use super::address::Address;
+use super::firewall::Firewall;
 use super::ids::{AddressId, GroupId, InstanceId, STATIC};
 use super::indices::{Indices, Next};
 use super::interface::Interfaces;
@@ -43,6 +44,8 @@ pub struct Tables {
     pub rules: Objects<Rule>,
     /// The routes and rules of the kernel with protocols of ours.
     pub(super) routing: Routing,
+    /// The firewall tables.
+    pub firewall: Firewall,
     /// Capabilities that VRRP needs and the process does not have, for example `CAP_NET_ADMIN`.
     pub lacking: Vec<String>,
     /// `lvs_sync_daemon`.

@@ -1,9 +1,11 @@
 //! The state of the machine besides rows: time and occasion of the present event, phase, and output.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::cause::Occasion;
 use super::event::{Action, Change, Output, TimerKey};
+use super::ids::{InstanceId, Owner};
 
 /// State of the machine besides rows.
 #[derive(Debug)]
@@ -18,6 +20,12 @@ pub(super) struct Turn {
     pub(super) occasion: Occasion,
     /// Actions and changes that were not taken yet.
     pub(super) output: Output,
+    /// Instances whose needs of the firewall may have changed.
+    pub(super) firewall: BTreeSet<InstanceId>,
+    /// `-V`: the addresses stay set after the stop.
+    pub(super) keep: bool,
+    /// The layouts of the firewall tables may have changed.
+    pub(super) layouts: bool,
 }
 
 /// Phase of the process.
@@ -40,6 +48,9 @@ impl Turn {
             started: false,
             occasion: Occasion::default(),
             output: Output::default(),
+            firewall: BTreeSet::new(),
+            keep: false,
+            layouts: false,
         }
     }
 
@@ -53,6 +64,11 @@ impl Turn {
 
     pub(super) fn set_timer(&mut self, key: TimerKey, at: Option<Duration>) {
         self.act(Action::Timer(key, at));
+    }
+
+    /// The needs of the firewall of an owner's objects may have changed.
+    pub(super) fn touch_firewall(&mut self, owner: Owner) {
+        self.firewall.extend(owner.instance());
     }
 
     pub(super) fn change(&mut self, change: Change) {

@@ -56,6 +56,7 @@ impl Vrrp {
 
     /// Requests the kernel to create or remove the VMAC if it is not as wanted, one request at a time.
     pub(super) fn reconcile_vmac(&mut self, id: InstanceId) {
+        self.turn.touch_firewall(Owner::Instance(id));
         let step = self.tables.vmac_step(id);
         if let Some(mut router) = self.router(id) {
             router.take_vmac_step(step);

@@ -136,7 +136,7 @@ impl Tables {
 }
 
 /// Whether the VMAC of an instance will have IPv6 addresses.
-fn carries_ipv6(row: &Instance) -> bool {
+pub(super) fn carries_ipv6(row: &Instance) -> bool {
     let is_ip6 = |address: &model::Address| address.ip.is_ipv6() && row.puts_on_vmac(&address.device);
     let mut addresses = row.config.addresses.iter().chain(&row.config.excluded);
     row.config.family == Family::V6 || addresses.any(is_ip6)

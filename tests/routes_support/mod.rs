@@ -7,6 +7,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use keepalived::config::model::{CongestionControl, MetricKind, NextHop, Route, RouteMetric};
+use keepalived::kernel::nft::OwnPorts;
 use keepalived::kernel::{EntryRequest, EntryResult, KernelEvent, Monitor, RouteRequest, WatchedTables, Writer};
 use keepalived::state::{Done, Op};
 use keepalived::vrrp::{HostRoute, HostRule, RouteDevices};
@@ -27,7 +28,7 @@ impl Lab {
         let netns = host();
         let (writer, monitor) = netns.enter(|| {
             let watch = WatchedTables { routes: true, rules: true, ..WatchedTables::default() };
-            (Writer::start(20_000).unwrap(), Monitor::watching(LIMIT, watch).unwrap())
+            (Writer::start(20_000, OwnPorts::default()).unwrap(), Monitor::watching(LIMIT, watch).unwrap())
         });
         Lab { netns, writer, mirror: Mirror::of(monitor) }
     }

@@ -7,7 +7,7 @@ use super::super::iproute;
 use super::super::model::{FlushOnStop, Global, MailServer, Version};
 use super::super::node::Node;
 use super::context::{Ctx, at_least_one};
-use super::{control, process, script};
+use super::{control, firewall, process, script};
 
 /// Default start of the names of VMACs.
 const VMAC_PREFIX: &str = "vrrp";
@@ -209,6 +209,7 @@ fn settings(g: &Merged<'_>, ctx: &mut Ctx<'_, '_>) -> Global {
         ),
         vrrp_startup_delay: g.micros("vrrp_startup_delay").max(left),
         log_unknown_vrids: g.has("log_unknown_vrids"),
+        firewall: firewall::settings(|name| g.last(name), ctx),
         process_name: match g.last("process_name") {
             Some(node) => process::name(node, ctx),
             None => g.has("process_names").then(|| "keepalived".to_owned()),

@@ -6,6 +6,7 @@ mod bfd;
 mod check;
 mod context;
 mod control;
+mod firewall;
 mod garp;
 mod global;
 mod group;

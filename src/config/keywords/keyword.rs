@@ -195,19 +195,16 @@ impl PartialEq for Keyword {
 }
 
 /// Keywords that change failover or traffic: a fault while they are not acted on.
-const CHANGES_TRAFFIC: [&str; 24] = [
+const CHANGES_TRAFFIC: [&str; 20] = [
     "auth_hmac",
     "BFD_CHECK",
-    "disable_local_igmp",
     "garp_extra_if",
     "interface_up_down_delays",
     "linkbeat_interfaces",
     "linkbeat_use_polling",
     "namespace_with_ipsets",
     "net_namespace_ipvs",
-    "nftables",
     "nftables_ipvs",
-    "no_accept",
     "static_routes",
     "static_rules",
     "timer_expired_backup",
@@ -219,7 +216,6 @@ const CHANGES_TRAFFIC: [&str; 24] = [
     "virtual_rules",
     "vrf",
     "vrrp_garp_extra_if",
-    "vrrp_iptables",
 ];
 
 impl Keyword {

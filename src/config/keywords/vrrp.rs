@@ -75,7 +75,7 @@ pub(super) static INSTANCE: &[Keyword] = &[
     kw("linkbeat_use_polling", Acted, FLAG, "", "deprecated, use linkbeat_interfaces", "off", "2.0.0", "ask the driver of the interface for its link state"),
     kw("v3_checksum_as_v2", Acted, BOOL, "[BOOL]", "", "v3_checksum_as_v2 of global_defs", "2.2.8", "no pseudo header in the checksum of VRRPv3 over IPv4"),
     kw("accept", Acted, FLAG, "", "in strict mode version 3 only", "on; in strict mode for address owners only", "1.2.17", "a master that does not own the addresses takes packets to them"),
-    kw("no_accept", NotYet, FLAG, "", "", "off", "1.3.0", "a master that does not own the addresses drops packets to them"),
+    kw("no_accept", Acted, FLAG, "", "", "off", "1.3.0", "a master that does not own the addresses drops packets to them"),
     kw("skip_check_adv_addr", Acted, BOOL, "[BOOL]", "", "vrrp_skip_check_adv_addr", "1.2.20", "like vrrp_skip_check_adv_addr, for this instance"),
     kw("strict_mode", Acted, BOOL, "[BOOL]", "", "vrrp_strict", "1.2.20", "follow the RFC strictly, and refuse extensions"),
     kw("preempt", Acted, FLAG, "", "", "", "<=0.5.3", "cancels nopreempt; the default"),

@@ -6,6 +6,7 @@
 mod address;
 mod bfd;
 mod entry;
+mod firewall;
 pub mod lvs;
 mod process;
 mod route;
@@ -24,6 +25,7 @@ use super::iproute;
 
 pub use address::{Address, Family, network};
 pub use bfd::BfdInstance;
+pub use firewall::Firewall;
 pub use process::ProcessSettings;
 pub use route::{
     CongestionControl, Encap, MetricKind, NextHop, PROTOCOL_KEEPALIVED, Placing, Route, RouteKind, RouteMetric,
@@ -167,6 +169,8 @@ pub struct Global {
     pub vrrp_startup_delay: Duration,
     /// `log_unknown_vrids`.
     pub log_unknown_vrids: bool,
+    /// `nftables` and related keywords.
+    pub firewall: Firewall,
     /// `process_name`, of the parent; at most 15 octets.
     pub process_name: Option<String>,
     /// `vrrp_priority`, `vrrp_process_name` and the like.
@@ -218,6 +222,7 @@ impl Default for Global {
             child_wait_time: Duration::from_secs(5),
             vrrp_startup_delay: Duration::ZERO,
             log_unknown_vrids: false,
+            firewall: Firewall::default(),
             process_name: None,
             vrrp_process: ProcessSettings::default(),
             bfd_process: ProcessSettings::default(),

@@ -1,7 +1,10 @@
 //! Executes the actions of the machines, and returns the kernel's answers to them as events.
 
+use std::time::Duration;
+
 use super::sockets::Outgoing;
 use super::{Loop, Timer, VrrpProcess, translate};
+use crate::kernel::EntryRequest;
 use crate::notify::log::Log;
 use crate::state::Op;
 use crate::vrrp::{Action, Event, InstanceId, ObjectId};
@@ -55,9 +58,11 @@ impl VrrpProcess {
                     self.requests.push(translate::rule_request(translate::NO_ROW, Op::Remove, &row));
                 }
                 Action::Vmac { id, op, link } => {
-                    // The queue cannot be full: each row has at most one request in it.
-                    let _ = self.vmacs.submit(vec![translate::vmac_request(id, op, *link)]);
+                    let tables = self.vrrp.tables();
+                    let guards = id.filter(|_| op == Op::Add).map(|id| tables.vmac_guards(id)).unwrap_or_default();
+                    self.firewall.push_vmac(translate::vmac_request(id, op, *link, guards));
                 }
+                Action::Firewall(request) => self.requests.push(EntryRequest::Firewall(request)),
                 Action::Announce(id, count) => self.announcer.push(id, count, self.vrrp.tables()),
                 Action::CancelAnnouncements(id) => self.announcer.cancel(id),
                 Action::RunScript { id, script, limit } => {
@@ -98,17 +103,33 @@ impl VrrpProcess {
         }
     }
 
+    /// Submits the collected requests: those for the tables of the firewall before those for VMACs, which wait for them.
     pub(super) fn submit_requests(&mut self, shell: &mut Loop) {
+        self.firewall.follow(self.vrrp.tables(), &shell.reactor, &shell.log);
+        self.submit_entries(shell);
+        let ready = self.firewall.ready_vmacs();
+        if !ready.is_empty() {
+            // The queue cannot be full: each row has at most one request in it.
+            let _ = self.vmacs.submit(ready);
+        }
+        if self.firewall.take_links() {
+            self.follow_links(&shell.log);
+        }
+    }
+
+    fn submit_entries(&mut self, shell: &mut Loop) {
         if self.requests.is_empty() {
             return;
         }
         let requests = std::mem::take(&mut self.requests);
+        requests.iter().for_each(|request| self.firewall.submitted(request));
         if let Err(full) = self.writer.submit(requests) {
             let now = shell.now();
             for request in full.requests {
-                let (id, op) = (translate::object_id(request.kind(), request.token()), request.op());
                 let result = Err("too many requests are waiting for the kernel".into());
-                self.vrrp.handle(Event::Done { id, op, result }, now);
+                self.firewall.failed(&request);
+                let event = translate::answer(request.kind(), request.token(), request.op(), result);
+                self.vrrp.handle(event, now);
             }
             self.carry_out(shell);
         }
@@ -121,6 +142,10 @@ impl VrrpProcess {
         for result in results {
             if let Some(complaint) = &result.complaint {
                 shell.log.warning(complaint);
+            }
+            self.firewall.answered(&result);
+            if result.kind.is_firewall() {
+                shell.held_changed();
             }
             self.vrrp.handle(translate::done(result), now);
         }
@@ -141,6 +166,13 @@ impl VrrpProcess {
                 self.vrrp.handle(event, shell.now());
             }
         }
-        self.follow_links(&shell.log);
+        self.firewall.links_changed();
+    }
+
+    /// Handles changes of firewall tables by other programs.
+    pub(super) fn tables_turn(&mut self, now: Duration) {
+        for event in self.firewall.events() {
+            self.vrrp.handle(event, now);
+        }
     }
 }

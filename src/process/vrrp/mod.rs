@@ -5,6 +5,8 @@
 mod actions;
 mod announcer;
 mod checkpoint;
+mod configured_feed;
+mod firewall;
 mod sockets;
 mod trackers;
 mod translate;
@@ -39,6 +41,7 @@ use crate::vrrp::{self, Event, Held, InstanceId, Sequences, State, Tables, Timer
 
 use announcer::Announcer;
 use checkpoint::Checkpoint;
+use firewall::Firewall;
 use sockets::Sockets;
 use trackers::TrackerSources;
 
@@ -54,6 +57,7 @@ const FILES: Token = token(8);
 const PROCESSES: Token = token(9);
 const SESSIONS: Token = token(10);
 const BEATS: Token = token(11);
+const NFTABLES: Token = token(12);
 
 /// Address requests in the queue to the kernel.
 const WRITER_CAPACITY: usize = 1 << 20;
@@ -97,6 +101,7 @@ struct VrrpProcess {
     watch: Watch,
     writer: Writer,
     vmacs: VmacWriter,
+    firewall: Firewall,
     sockets: Sockets,
     announcer: Announcer,
     tracker_sources: TrackerSources,
@@ -183,9 +188,12 @@ fn run(start: ChildStart<'_>) -> io::Result<()> {
     let watch = Watch::start(reactor, MONITOR, address_log, watched(&vrrp))?;
     let sockets = Sockets::new(ADVERTS, log.clone()).context("start the thread of sockets")?;
     let announcer = Announcer::open().context("open a socket for ARP")?;
-    let writer = Writer::start(WRITER_CAPACITY).context("open a socket for addresses and routes")?;
+    let firewall = Firewall::new(NFTABLES);
+    let own = || firewall.own.clone();
+    let writer = Writer::start(WRITER_CAPACITY, own()).context("open a socket for addresses and routes")?;
     let Checkpoint { states, settings, vmac_settings } = checkpoint;
-    let vmacs = VmacWriter::start_vmacs(WRITER_CAPACITY, vmac_settings.clone()).context("open a socket for VMACs")?;
+    let vmacs = VmacWriter::start_vmacs(WRITER_CAPACITY, vmac_settings.clone(), own());
+    let vmacs = vmacs.context("open a socket for VMACs")?;
     reactor.register(&writer, WRITER, Interest::READABLE)?;
     reactor.register(&vmacs, VMACS, Interest::READABLE)?;
     reactor.register(&sockets, SOCKETS, Interest::READABLE)?;
@@ -198,6 +206,7 @@ fn run(start: ChildStart<'_>) -> io::Result<()> {
         watch,
         writer,
         vmacs,
+        firewall,
         sockets,
         announcer,
         tracker_sources: TrackerSources::new(tokens, init_files),
@@ -250,6 +259,7 @@ impl Process for VrrpProcess {
             self.vrrp.resume_to_stop(&self.states);
             return Ok(());
         }
+        self.apply_igmp(&shell.log);
         let incomplete = self.sockets.open_all(self.vrrp.tables(), &shell.reactor);
         self.retry_sockets(incomplete, shell);
         self.promote_secondaries(&shell.log);
@@ -288,6 +298,7 @@ impl Process for VrrpProcess {
                 SESSIONS => self.sessions.wake(),
                 WRITER => self.writer_turn(shell),
                 VMACS => self.vmacs_turn(shell),
+                NFTABLES => self.tables_turn(shell.now()),
                 SYNC => self.sync_daemon.turn(&shell.log),
                 SOCKETS => self.sockets_turn(shell),
                 SCRIPTS | FILES | PROCESSES | BEATS => self.trackers_turn(shell),
@@ -341,7 +352,8 @@ impl Process for VrrpProcess {
         for (name, up) in self.sessions.statuses() {
             self.vrrp.handle(Event::Session { name: name.to_owned(), up }, now);
         }
-        self.follow_links(&shell.log);
+        self.apply_igmp(&shell.log);
+        self.firewall.links_changed();
         Ok(())
     }
 
@@ -400,7 +412,7 @@ impl VrrpProcess {
         self.handle_kernel_events(events, shell);
         self.carry_out(shell);
         if std::mem::take(&mut self.links_changed) {
-            self.follow_links(&shell.log);
+            self.firewall.links_changed();
         }
         Ok(())
     }
@@ -439,6 +451,11 @@ impl VrrpProcess {
         if self.sessions.is_awake() {
             shell.again();
         }
+    }
+
+    fn apply_igmp(&mut self, log: &Log) {
+        let settings = self.vrrp.tables().system.global.as_ref().map(|global| &global.firewall);
+        firewall::apply_igmp(settings, &mut self.sysctls, log);
     }
 
     fn follow_links(&mut self, log: &Log) {

@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::io;
 use std::time::Duration;
 
+use super::configured_feed::ConfiguredFeed;
 use crate::config::model::{Global, Script, TrackFile, TrackProcess};
 use crate::kernel::{BeatEvent, ProcessEvent, ProcessWay, ReceiveBuffer, count_processes, poll_links};
 use crate::net::{ChildEvent, Children, FileEvent, InitFiles, Key, Outcome, watch_files};
 use crate::notify::log::Log;
 use crate::process::context::Context;
-use crate::reactor::{Feed, Interest, Program, Reactor, Token};
+use crate::reactor::{Interest, Program, Reactor, Token};
 use crate::vrrp::{Event, Tables};
 
 /// Shortest interval of log lines about postponed scripts.
@@ -21,48 +22,6 @@ pub(super) struct Tokens {
     pub(super) files: Token,
     pub(super) processes: Token,
     pub(super) beats: Token,
-}
-
-/// A feed with its configuration: it is restarted when the configuration changes, and stopped when that is empty.
-struct ConfiguredFeed<W, E> {
-    token: Token,
-    wanted: W,
-    feed: Option<Feed<E>>,
-}
-
-impl<W: PartialEq + Default, E> ConfiguredFeed<W, E> {
-    fn new(token: Token) -> ConfiguredFeed<W, E> {
-        ConfiguredFeed { token, wanted: W::default(), feed: None }
-    }
-
-    /// Restarts the feed if `wanted` has changed. `start` returns `None` if no feed is needed.
-    fn follow(
-        &mut self,
-        wanted: W,
-        reactor: &Reactor,
-        start: impl FnOnce(&W) -> io::Result<Option<Feed<E>>>,
-    ) -> io::Result<()> {
-        if wanted == self.wanted {
-            return Ok(());
-        }
-        if let Some(feed) = self.feed.take() {
-            reactor.deregister(&feed)?;
-        }
-        if let Some(feed) = start(&wanted)? {
-            reactor.register(&feed, self.token, Interest::READABLE)?;
-            self.feed = Some(feed);
-        }
-        self.wanted = wanted;
-        Ok(())
-    }
-
-    fn events(&self) -> Vec<E> {
-        let mut events = Vec::new();
-        if let Some(feed) = &self.feed {
-            feed.events(&mut events);
-        }
-        events
-    }
 }
 
 /// Sources of events about trackers. Each runs only if there are trackers of its kind.

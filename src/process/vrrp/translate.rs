@@ -1,13 +1,14 @@
 //! Conversion between the types of `kernel` and of the machines.
 
+use crate::config::model::Family;
 use crate::kernel::{
     Addr, AddressRequest, EntryKind, EntryRequest, EntryResult, KernelEvent, Link, PROTOCOL_KEEPALIVED, RouteRequest,
     RuleRequest, Secondaries, Snapshot, VmacRequest, VmacResult,
 };
-use crate::state::{Op, RowId};
+use crate::state::{Done, Op, RowId};
 use crate::vrrp::{
-    self, Address, AddressId, Event, InstanceId, Interface, InterfaceAddress, Interfaces, KernelAddress, Macvlan,
-    ObjectId, Route, Rule, WantedVmac,
+    self, Address, AddressId, Event, FirewallLayout, InstanceId, Interface, InterfaceAddress, Interfaces,
+    KernelAddress, Macvlan, ObjectId, Route, Rule, WantedVmac,
 };
 
 /// A kernel event as events of the machines.
@@ -102,31 +103,41 @@ pub(super) fn address_request(
 /// The result of a request.
 pub(super) fn done(result: EntryResult) -> Event<'static> {
     let outcome = result.outcome.map_err(|refusal| refusal.to_string());
-    Event::Done { id: object_id(result.kind, result.token), op: result.op, result: outcome }
+    answer(result.kind, result.token, result.op, outcome)
+}
+
+/// The answer to a request, or its refusal.
+pub(super) fn answer(kind: EntryKind, token: u64, op: Op, result: Result<Done, String>) -> Event<'static> {
+    let row = ((token >> 32) as u32, token as u32);
+    let id = match kind {
+        EntryKind::Address => ObjectId::Address(row),
+        EntryKind::Route => ObjectId::Route(row),
+        EntryKind::Rule => ObjectId::Rule(row),
+        EntryKind::FirewallV4 | EntryKind::FirewallV6 => {
+            let family = if kind == EntryKind::FirewallV4 { Family::V4 } else { Family::V6 };
+            return Event::FirewallDone { family, number: token, result: result.map(drop) };
+        }
+    };
+    Event::Done { id, op, result }
 }
 
 fn token(id: RowId) -> u64 {
     u64::from(id.0) << 32 | u64::from(id.1)
 }
 
-/// The row of a request or result.
-pub(super) fn object_id(kind: EntryKind, token: u64) -> ObjectId {
-    let id = ((token >> 32) as u32, token as u32);
-    match kind {
-        EntryKind::Address => ObjectId::Address(id),
-        EntryKind::Route => ObjectId::Route(id),
-        EntryKind::Rule => ObjectId::Rule(id),
-    }
-}
-
 /// The request for an operation on a VMAC; without an instance the result is ignored.
-pub(super) fn vmac_request(id: Option<InstanceId>, op: Op, link: WantedVmac) -> VmacRequest {
-    VmacRequest { token: id.map_or(u64::MAX, |id| id.0.into()), op, link }
+pub(super) fn vmac_request(
+    id: Option<InstanceId>,
+    op: Op,
+    link: WantedVmac,
+    guards: Vec<FirewallLayout>,
+) -> VmacRequest {
+    VmacRequest { token: id.map_or(u64::MAX, |id| id.0.into()), op, link, guards }
 }
 
 /// The result of a VMAC request.
 pub(super) fn vmac_done(result: VmacResult) -> Option<Event<'static>> {
-    let VmacRequest { token, op, link } = result.request;
+    let VmacRequest { token, op, link, .. } = result.request;
     let id = InstanceId(u32::try_from(token).ok()?);
     let made = result.outcome.map_err(|refusal| refusal.to_string());
     Some(Event::VmacDone { id, op, link: Box::new(link), made })

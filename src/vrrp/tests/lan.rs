@@ -8,7 +8,7 @@ use crate::config::model::{Address, Config, Family, Garp, Global, Instance, Scri
 use crate::state::{Done, Object, Op};
 use crate::track::ScriptEnd;
 use crate::vrrp::{
-    Action, AddressId, Change, Checkpoint, Event, HostHop, HostRoute, HostRule, InstanceId, Interface,
+    Action, AddressId, Change, Checkpoint, Event, FirewallChange, HostHop, HostRoute, HostRule, InstanceId, Interface,
     InterfaceAddress, KernelAddress, Macvlan, ObjectId, Received, Route, RouteKey, Secondaries, State, Tables,
     TimerKey, Vrrp, WantedVmac,
 };
@@ -118,6 +118,8 @@ enum Request {
     Routing(Option<ObjectId>, Op, Entry),
     /// Row of a running script, and its exit status.
     Script(u32, i32),
+    /// Family of a firewall table, and number of the request.
+    Firewall(Family, u64),
 }
 
 /// A route with its placing, or a rule, of the simulated kernel.
@@ -195,6 +197,8 @@ pub struct Router {
     pub refuses_routing: Option<String>,
     /// Requests for objects of the kernel, in order.
     pub requests: Vec<(ObjectId, Op)>,
+    /// Changes of the firewall tables, each with the number of requests before it.
+    pub firewall: Vec<(usize, FirewallChange)>,
     /// Secondary addresses that each removal request wanted to keep.
     pub spared: Vec<Secondaries>,
     /// The kernel refuses every address request with this error, if any.
@@ -321,6 +325,7 @@ impl Lan {
             mtu: 1500,
             vmacs: BTreeMap::new(),
             refuses_vmacs: false,
+            firewall: Vec::new(),
             on_vmac: BTreeMap::new(),
             next_index: 10,
             changes: Vec::new(),
@@ -431,6 +436,11 @@ impl Lan {
                     let entry = Entry::Rule(row.key().unwrap());
                     router.answers.push_back((now + router.kernel_delay, Request::Routing(None, Op::Remove, entry)));
                 }
+                Action::Firewall(request) => {
+                    let answer = Request::Firewall(request.change.family(), request.number);
+                    router.answers.push_back((now + router.kernel_delay, answer));
+                    router.firewall.push((router.requests.len(), request.change));
+                }
                 Action::Vmac { id, op, link } => {
                     let delay = router.vmac_delays.pop_front().unwrap_or(router.kernel_delay);
                     router.answers.push_back((now + delay, Request::Vmac(id, op, link)));
@@ -488,6 +498,9 @@ impl Lan {
                 Request::Address(id, op, address, ifindex) => self.answer_address(at, id, op, address, ifindex),
                 Request::Routing(id, op, entry) => self.answer_routing(at, id, op, entry),
                 Request::Vmac(id, op, link) => self.answer_vmac(at, id, op, link),
+                Request::Firewall(family, number) => {
+                    self.event(at, Event::FirewallDone { family, number, result: Ok(()) });
+                }
                 Request::Script(id, status) => self.event(at, Event::ScriptEnded(id, ScriptEnd::Exited(status))),
             };
         }

@@ -4,6 +4,7 @@ mod addresses;
 mod ah;
 mod delays;
 mod election;
+mod firewall;
 mod groups;
 mod host;
 mod indices;

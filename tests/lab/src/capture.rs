@@ -14,7 +14,7 @@ use nix::sys::socket::{ControlMessageOwned, LinkAddr, MsgFlags, recvmsg, setsock
 use nix::sys::time::TimeSpec;
 use socket2::{Domain, Protocol, SockFilter, Socket, Type};
 
-use crate::frame::{Advert, Frame, parse};
+use crate::frame::{Advert, Frame, is_report, parse};
 use crate::netns::Netns;
 use crate::{Stamp, wait_for};
 
@@ -33,10 +33,15 @@ pub struct CapturedFrame {
     pub octets: Vec<u8>,
 }
 
+/// A report of group memberships or a router solicitation: when it was received, the router that sent it, and the Ethernet
+/// source address.
+pub type Report = (Stamp, usize, [u8; 6]);
+
 /// A running capture of all frames that the routers and the client send.
 #[derive(Debug)]
 pub struct Capture {
     frames: Arc<Mutex<Vec<CapturedFrame>>>,
+    reports: Arc<Mutex<Vec<Report>>>,
     ports: Arc<Mutex<HashMap<usize, usize>>>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -49,9 +54,11 @@ impl Capture {
         let ports = Arc::new(Mutex::new(HashMap::new()));
         let stop = Arc::new(AtomicBool::new(false));
         let socket = bridge.enter(open);
+        let reports = Arc::new(Mutex::new(Vec::new()));
         let (records, known, ending) = (frames.clone(), ports.clone(), stop.clone());
-        let thread = std::thread::spawn(move || run(&socket, &known, &records, &ending));
-        Self { frames, ports, stop, thread: Some(thread) }
+        let found = reports.clone();
+        let thread = std::thread::spawn(move || run(&socket, &known, &records, &found, &ending));
+        Self { frames, reports, ports, stop, thread: Some(thread) }
     }
 
     /// Assigns frames that enter through the interface `port` to `router`.
@@ -62,6 +69,11 @@ impl Capture {
     /// All frames so far, in order of arrival.
     pub fn frames(&self) -> MutexGuard<'_, Vec<CapturedFrame>> {
         self.frames.lock().expect("the capture has not panicked")
+    }
+
+    /// All reports of group memberships (IGMP, MLD) and router solicitations so far.
+    pub fn reports(&self) -> Vec<Report> {
+        self.reports.lock().expect("the capture has not panicked").clone()
     }
 
     /// Writes all frames so far to a file in the format of pcap-savefile(5).
@@ -184,6 +196,7 @@ fn run(
     socket: &Socket,
     ports: &Mutex<HashMap<usize, usize>>,
     records: &Mutex<Vec<CapturedFrame>>,
+    reports: &Mutex<Vec<Report>>,
     ending: &AtomicBool,
 ) {
     let mut buffer = vec![0_u8; 65536];
@@ -204,7 +217,12 @@ fn run(
         let ports = ports.lock().expect("not poisoned");
         let from = message.address.and_then(|address| ports.get(&address.ifindex()).copied());
         let length = message.bytes;
-        let frame = parse(&buffer[..length]);
+        let octets = &buffer[..length];
+        if let (Some(at), Some(from), true) = (at, from, is_report(octets)) {
+            let mac = octets[6..12].try_into().expect("six octets");
+            reports.lock().expect("not poisoned").push((at, from, mac));
+        }
+        let frame = parse(octets);
         if let (Some(at), Some(from), Some(frame)) = (at, from, frame) {
             // A decoded frame has at least 12 octets.
             let mac = buffer[6..12].try_into().expect("six octets");

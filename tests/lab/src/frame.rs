@@ -72,6 +72,24 @@ pub fn parse(frame: &[u8]) -> Option<Frame> {
     }
 }
 
+/// Whether an Ethernet frame is a report of group memberships (IGMP, MLD) or a router solicitation.
+pub fn is_report(frame: &[u8]) -> bool {
+    const IGMP: u8 = 2;
+    const ICMP6: u8 = 58;
+    /// Router solicitation; report, end of membership, report of version 2.
+    const TYPES: [u8; 4] = [133, 131, 132, 143];
+    let at = |offset: usize| frame.get(offset).copied();
+    match frame.get(12..14) {
+        Some([0x08, 0x00]) => at(23) == Some(IGMP),
+        Some([0x86, 0xdd]) => {
+            // MLD follows a hop-by-hop header of eight octets.
+            let (protocol, kind) = if at(20) == Some(0) { (at(54), at(62)) } else { (at(20), at(54)) };
+            protocol == Some(ICMP6) && kind.is_some_and(|kind| TYPES.contains(&kind))
+        }
+        _ => false,
+    }
+}
+
 fn ipv4(packet: &[u8]) -> Option<Frame> {
     let header = usize::from(packet.first()? & 0xf) * 4;
     let total = usize::from(u16::from_be_bytes(packet.get(2..4)?.try_into().ok()?));
