@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use super::super::iproute;
-use super::super::model::{FlushOnStop, Global, MailServer, Version};
+use super::super::model::{FlushOnStop, Global, MailServer, NetlinkBuffers, ReceiveBuffer, Version};
 use super::super::node::Node;
 use super::context::{Ctx, at_least_one};
 use super::{control, process, script};
@@ -215,9 +215,22 @@ fn settings(g: &Merged<'_>, ctx: &mut Ctx<'_, '_>) -> Global {
         },
         vrrp_process: process::settings("vrrp", "keepalived_vrrp", |name| g.last(name), ctx),
         bfd_process: process::settings("bfd", "keepalived_bfd", |name| g.last(name), ctx),
-        process_monitor_rcv_bufs: g.u32("process_monitor_rcv_bufs"),
-        process_monitor_rcv_bufs_force: g.flag("process_monitor_rcv_bufs_force").unwrap_or(false),
+        process_monitor_buffer: receive_buffer(g, "process_monitor_rcv_bufs"),
+        vrrp_netlink: netlink_buffers(g, "vrrp"),
+        lvs_netlink: netlink_buffers(g, "lvs"),
     }
+}
+
+fn netlink_buffers(g: &Merged<'_>, prefix: &str) -> NetlinkBuffers {
+    NetlinkBuffers {
+        requests: receive_buffer(g, &format!("{prefix}_netlink_cmd_rcv_bufs")),
+        monitor: receive_buffer(g, &format!("{prefix}_netlink_monitor_rcv_bufs")),
+    }
+}
+
+/// The receive buffer of a keyword with its `_force`.
+fn receive_buffer(g: &Merged<'_>, name: &str) -> ReceiveBuffer {
+    ReceiveBuffer { octets: g.u32(name), force: g.flag(&format!("{name}_force")).unwrap_or(false) }
 }
 
 fn net_namespace(g: &Merged<'_>, ctx: &mut Ctx<'_, '_>) -> Option<String> {

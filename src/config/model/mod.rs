@@ -5,6 +5,7 @@
 
 mod address;
 mod bfd;
+mod buffer;
 mod entry;
 pub mod lvs;
 mod process;
@@ -24,6 +25,7 @@ use super::iproute;
 
 pub use address::{Address, Family, network};
 pub use bfd::BfdInstance;
+pub use buffer::{NetlinkBuffers, ReceiveBuffer};
 pub use process::ProcessSettings;
 pub use route::{
     CongestionControl, Encap, MetricKind, NextHop, PROTOCOL_KEEPALIVED, Placing, Route, RouteKind, RouteMetric,
@@ -173,10 +175,12 @@ pub struct Global {
     pub vrrp_process: ProcessSettings,
     /// `bfd_priority`, `bfd_process_name` and the like.
     pub bfd_process: ProcessSettings,
-    /// `process_monitor_rcv_bufs`: receive buffer of process events, in octets.
-    pub process_monitor_rcv_bufs: Option<u32>,
-    /// `process_monitor_rcv_bufs_force`: it may exceed the limit of the system.
-    pub process_monitor_rcv_bufs_force: bool,
+    /// `process_monitor_rcv_bufs`: receive buffer of process events.
+    pub process_monitor_buffer: ReceiveBuffer,
+    /// `vrrp_netlink_cmd_rcv_bufs` and the like.
+    pub vrrp_netlink: NetlinkBuffers,
+    /// `lvs_netlink_cmd_rcv_bufs` and the like.
+    pub lvs_netlink: NetlinkBuffers,
 }
 
 impl Default for Global {
@@ -221,8 +225,9 @@ impl Default for Global {
             process_name: None,
             vrrp_process: ProcessSettings::default(),
             bfd_process: ProcessSettings::default(),
-            process_monitor_rcv_bufs: None,
-            process_monitor_rcv_bufs_force: false,
+            process_monitor_buffer: ReceiveBuffer::default(),
+            vrrp_netlink: NetlinkBuffers::default(),
+            lvs_netlink: NetlinkBuffers::default(),
         }
     }
 }

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use snmp::MibError;
 
+use super::buffers::Buffers;
 use super::cli;
 use super::context::Context;
 use super::harness::{ChildStart, Harness, Kind, Pace, Parts, Process, Service, Shell, Watch, token};
@@ -25,7 +26,7 @@ use super::sequences;
 use super::sessions::{Listener, Subscription};
 use super::sync_daemon::SyncDaemon;
 use super::tuning::{self, Tuning};
-use crate::config::model::Config;
+use crate::config::model::{Config, NetlinkBuffers};
 use crate::kernel::ipvs::SyncRole;
 use crate::kernel::{self, EntryRequest, KernelEvent, VmacWriter, Writer, capabilities, sysctl};
 use crate::mib;
@@ -94,6 +95,7 @@ type Loop = Shell<VrrpProcess>;
 
 struct VrrpProcess {
     vrrp: Vrrp,
+    buffers: Buffers,
     watch: Watch,
     writer: Writer,
     vmacs: VmacWriter,
@@ -146,7 +148,13 @@ fn followed(vrrp: &Vrrp) -> impl Iterator<Item = &str> {
 /// The tables of the kernel that this process follows.
 fn watched(vrrp: &Vrrp) -> kernel::WatchedTables {
     let (routes, rules) = (vrrp.route_protocols(), vrrp.rule_protocols());
-    kernel::WatchedTables { routes: !routes.is_empty(), rules: !rules.is_empty(), protocols: &routes | &rules }
+    let buffer = netlink_buffers(vrrp).monitor;
+    kernel::WatchedTables { routes: !routes.is_empty(), rules: !rules.is_empty(), protocols: &routes | &rules, buffer }
+}
+
+/// `vrrp_netlink_cmd_rcv_bufs` and the like.
+fn netlink_buffers(vrrp: &Vrrp) -> NetlinkBuffers {
+    vrrp.tables().system.global.as_ref().map(|global| global.vrrp_netlink).unwrap_or_default()
 }
 
 fn service() -> Result<Service<Vrrp>, MibError> {
@@ -175,6 +183,8 @@ fn run(start: ChildStart<'_>) -> io::Result<()> {
     vrrp.resume(&checkpoint.states);
     vrrp.inherit(found);
 
+    let mut buffers = Buffers::new("vrrp");
+    buffers.apply(netlink_buffers(&vrrp), &log);
     let shell = Shell::new(log.clone())?;
     let mut sessions = Subscription::new(SESSIONS);
     sessions.expect(followed(&vrrp), shell.now());
@@ -195,6 +205,7 @@ fn run(start: ChildStart<'_>) -> io::Result<()> {
     let tokens = trackers::Tokens { children: SCRIPTS, files: FILES, processes: PROCESSES, beats: BEATS };
     let process = VrrpProcess {
         vrrp,
+        buffers,
         watch,
         writer,
         vmacs,
@@ -336,6 +347,7 @@ impl Process for VrrpProcess {
         let now = shell.now();
         self.vrrp.handle(Event::Configure(config), now);
         self.sessions.expect(followed(&self.vrrp), now);
+        self.buffers.apply(netlink_buffers(&self.vrrp), &shell.log);
         self.watch.follow(watched(&self.vrrp));
         // The BFD process may have reported new sessions before this process had the new configuration.
         for (name, up) in self.sessions.statuses() {
