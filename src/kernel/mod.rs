@@ -65,7 +65,7 @@ mod worker;
 mod writer;
 
 pub use address::{AddressRequest, Secondaries};
-pub use advert::{AdvertSocket, RawPacket};
+pub use advert::{ADVERT_BUFFER, AdvertSocket, RawPacket};
 pub use arp::ArpSocket;
 pub use bfd::{BfdDatagram, BfdListener, BfdSender};
 pub use bfd_sockets::BfdSockets;

@@ -42,6 +42,7 @@ mod rule;
 mod send;
 mod sequence_blocks;
 mod sequences;
+mod size;
 mod state;
 mod surroundings;
 mod tables;

@@ -4,10 +4,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use super::super::iproute;
-use super::super::model::{FlushOnStop, Global, MailServer, NetlinkBuffers, ReceiveBuffer, Version};
+use super::super::model::{AdvertBuffer, FlushOnStop, Global, MailServer, Version};
 use super::super::node::Node;
 use super::context::{Ctx, at_least_one};
-use super::{control, process, script};
+use super::{buffers, control, process, script};
 
 /// Default start of the names of VMACs.
 const VMAC_PREFIX: &str = "vrrp";
@@ -19,6 +19,7 @@ pub(super) struct Defaults {
     pub group4: IpAddr,
     pub group6: IpAddr,
     pub garp: GarpDefaults,
+    pub advert_buffer: AdvertBuffer,
     pub down_timer_adverts: u8,
     pub lower_prio_no_advert: Option<bool>,
     pub higher_prio_send_advert: bool,
@@ -117,6 +118,7 @@ pub(super) fn build(tree: &[Node<'_>], ctx: &mut Ctx<'_, '_>) -> Defaults {
             gna_interval: g.micros("vrrp_gna_interval"),
             min: g.flag("vrrp_min_garp").unwrap_or(false),
         },
+        advert_buffer: buffers::adverts(|name| g.last(name), ctx),
         down_timer_adverts: g.u32("vrrp_down_timer_adverts").and_then(|n| u8::try_from(n).ok()).unwrap_or(3),
         lower_prio_no_advert: g.flag("vrrp_lower_prio_no_advert"),
         higher_prio_send_advert: g.flag("vrrp_higher_prio_send_advert").unwrap_or(false),
@@ -215,22 +217,10 @@ fn settings(g: &Merged<'_>, ctx: &mut Ctx<'_, '_>) -> Global {
         },
         vrrp_process: process::settings("vrrp", "keepalived_vrrp", |name| g.last(name), ctx),
         bfd_process: process::settings("bfd", "keepalived_bfd", |name| g.last(name), ctx),
-        process_monitor_buffer: receive_buffer(g, "process_monitor_rcv_bufs"),
-        vrrp_netlink: netlink_buffers(g, "vrrp"),
-        lvs_netlink: netlink_buffers(g, "lvs"),
+        process_monitor_buffer: buffers::receive(|name| g.last(name), "process_monitor_rcv_bufs"),
+        vrrp_netlink: buffers::netlink(|name| g.last(name), "vrrp"),
+        lvs_netlink: buffers::netlink(|name| g.last(name), "lvs"),
     }
-}
-
-fn netlink_buffers(g: &Merged<'_>, prefix: &str) -> NetlinkBuffers {
-    NetlinkBuffers {
-        requests: receive_buffer(g, &format!("{prefix}_netlink_cmd_rcv_bufs")),
-        monitor: receive_buffer(g, &format!("{prefix}_netlink_monitor_rcv_bufs")),
-    }
-}
-
-/// The receive buffer of a keyword with its `_force`.
-fn receive_buffer(g: &Merged<'_>, name: &str) -> ReceiveBuffer {
-    ReceiveBuffer { octets: g.u32(name), force: g.flag(&format!("{name}_force")).unwrap_or(false) }
 }
 
 fn net_namespace(g: &Merged<'_>, ctx: &mut Ctx<'_, '_>) -> Option<String> {

@@ -102,7 +102,7 @@ pub(super) static INSTANCE: &[Keyword] = &[
     kw("lower_prio_no_advert", Acted, BOOL, "[BOOL]", "", "vrrp_lower_prio_no_advert", "1.2.20", "like vrrp_lower_prio_no_advert, for this instance"),
     kw("higher_prio_send_advert", Acted, BOOL, "[BOOL]", "", "vrrp_higher_prio_send_advert", "1.3.5", "like vrrp_higher_prio_send_advert, for this instance"),
     kw("owner_ignore_adverts", Acted, BOOL, "[BOOL]", "", "vrrp_owner_ignore_adverts", "2.3.3", "like vrrp_owner_ignore_adverts, for this instance"),
-    kw("kernel_rx_buf_size", NotYet, COUNT, "BYTES", "0..4294967295", "vrrp_rx_bufs_policy", "2.0.3", "receive buffer of the socket for adverts").lenient(Lenience::Line),
+    kw("kernel_rx_buf_size", Acted, COUNT, "BYTES", "0..4294967295; 0 = the default", "vrrp_rx_bufs_policy", "2.0.3", "receive buffer for adverts; instances that share a socket add theirs").lenient(Lenience::Line),
     kw("lvs_sync_daemon_interface", Deprecated("lvs_sync_daemon"), &[One(Interface)], "IFNAME", "deprecated, use lvs_sync_daemon in global_defs", "none", "0.5.5", "run the IPVS synchronization daemon with this instance"),
     kw("notify_master", Acted, &[Term::Script], "SCRIPT [USER [GROUP]]", "", "", "0.5.9", "run when the instance becomes master; see SCRIPTS"),
     kw("notify_backup", Acted, &[Term::Script], "SCRIPT [USER [GROUP]]", "", "", "0.5.9", "run when the instance becomes backup; see SCRIPTS"),

@@ -19,3 +19,18 @@ pub struct NetlinkBuffers {
     /// `vrrp_netlink_monitor_rcv_bufs`, `lvs_netlink_monitor_rcv_bufs`: the socket of notifications.
     pub monitor: ReceiveBuffer,
 }
+
+/// Size of the receive buffer for the adverts of an instance, with the defaults merged. The sizes of the instances that
+/// share a socket are added.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AdvertBuffer {
+    /// Without keywords: the daemon's default for a socket.
+    #[default]
+    Default,
+    /// `kernel_rx_buf_size`, or a number for `vrrp_rx_bufs_policy`: octets.
+    Octets(u32),
+    /// `vrrp_rx_bufs_policy MTU`: the MTU of the interface times `vrrp_rx_bufs_multiplier`.
+    Mtu(u32),
+    /// `vrrp_rx_bufs_policy ADVERT`: the length of an advert times `vrrp_rx_bufs_multiplier`.
+    Advert(u32),
+}

@@ -25,7 +25,7 @@ use super::iproute;
 
 pub use address::{Address, Family, network};
 pub use bfd::BfdInstance;
-pub use buffer::{NetlinkBuffers, ReceiveBuffer};
+pub use buffer::{AdvertBuffer, NetlinkBuffers, ReceiveBuffer};
 pub use process::ProcessSettings;
 pub use route::{
     CongestionControl, Encap, MetricKind, NextHop, PROTOCOL_KEEPALIVED, Placing, Route, RouteKind, RouteMetric,
@@ -359,6 +359,8 @@ pub struct Instance {
     pub trackers: Vec<Track>,
     /// Gratuitous ARP and NA settings.
     pub garp: Garp,
+    /// `kernel_rx_buf_size`, else `vrrp_rx_bufs_policy`.
+    pub buffer: AdvertBuffer,
     /// `lower_prio_no_advert`.
     pub lower_prio_no_advert: bool,
     /// `higher_prio_send_advert`.

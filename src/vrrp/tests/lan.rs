@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use crate::config::model::{Address, Config, Family, Garp, Global, Instance, Scripts, StartState, SyncGroup, Version};
+use crate::config::model::{Address, AdvertBuffer, Config, Family, Garp, Global, Instance, Scripts, StartState, SyncGroup, Version};
 use crate::state::{Done, Object, Op};
 use crate::track::ScriptEnd;
 use crate::vrrp::{
@@ -62,6 +62,7 @@ pub fn instance(name: &str, vrid: u8) -> Instance {
             garp_interval: Duration::ZERO,
             gna_interval: Duration::ZERO,
         },
+        buffer: AdvertBuffer::Default,
         lower_prio_no_advert: false,
         higher_prio_send_advert: false,
         owner_ignore_adverts: false,
