@@ -204,6 +204,8 @@ pub struct Announcements {
     pub second: Option<(Duration, u32)>,
     /// Next refresh.
     pub refresh: Option<Duration>,
+    /// Next announcement on other interfaces (`garp_extra_if`).
+    pub extra: Option<Duration>,
     /// Burst after a second master has fallen silent.
     pub after_rival: Option<Duration>,
 }
@@ -212,7 +214,7 @@ impl Announcements {
     /// The earliest of these times.
     pub fn next(&self) -> Option<Duration> {
         let second = self.second.map(|(at, _)| at);
-        [second, self.refresh, self.after_rival].into_iter().flatten().min()
+        [second, self.refresh, self.extra, self.after_rival].into_iter().flatten().min()
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::super::iproute;
 use super::super::model::{AdvertBuffer, FlushOnStop, Global, MailServer, Version};
 use super::super::node::Node;
-use super::context::{Ctx, at_least_one};
+use super::context::{Ctx, at_least_one, extra_announcements};
 use super::{buffers, control, process, script};
 
 /// Default start of the names of VMACs.
@@ -40,6 +40,8 @@ pub(super) struct GarpDefaults {
     pub refresh_repeat: Option<u32>,
     pub lower_delay: Option<u32>,
     pub lower_repeat: Option<u32>,
+    /// Seconds of `vrrp_garp_extra_if`, and whether it has `all`.
+    pub extra: (u32, bool),
     pub interval: Duration,
     pub gna_interval: Duration,
     pub min: bool,
@@ -114,6 +116,7 @@ pub(super) fn build(tree: &[Node<'_>], ctx: &mut Ctx<'_, '_>) -> Defaults {
             refresh_repeat: count(&g, "vrrp_garp_master_refresh_repeat", ctx),
             lower_delay: g.u32("vrrp_garp_lower_prio_delay"),
             lower_repeat: g.u32("vrrp_garp_lower_prio_repeat"),
+            extra: g.last("vrrp_garp_extra_if").map(extra_announcements).unwrap_or_default(),
             interval: g.micros("vrrp_garp_interval"),
             gna_interval: g.micros("vrrp_gna_interval"),
             min: g.flag("vrrp_min_garp").unwrap_or(false),

@@ -54,7 +54,7 @@ pub(super) static GLOBAL: &[Keyword] = &[
     kw("vrrp_garp_interval", Acted, &[One(Decimal(0, 4_294_967_295, 6))], "SECS", "0..4294.967295; resolution 1 us", "0", "1.2.21", "time between two gratuitous ARP messages on an interface"),
     kw("vrrp_gna_interval", Acted, &[One(Decimal(0, 4_294_967_295, 6))], "SECS", "0..4294.967295; resolution 1 us", "0", "1.2.21", "time between two unsolicited neighbor advertisements on an interface"),
     kw("vrrp_min_garp", Acted, BOOL, "[BOOL]", "", "false", "2.0.12", "send one message for each address, and no second burst, where the garp keywords do not say otherwise"),
-    kw("vrrp_garp_extra_if", NotYet, &[Opt(OneOf(&["all"])), One(Uint(1, 86400))], "[all] SECS", "1..86400", "off", "2.2.3", "time from one gratuitous ARP or neighbor advertisement to the next on the other interfaces with virtual addresses; without all, on VMACs only"),
+    kw("vrrp_garp_extra_if", Acted, &[Opt(OneOf(&["all"])), One(Uint(1, 86400))], "[all] SECS", "1..86400", "off", "2.2.3", "time from one gratuitous ARP or neighbor advertisement to the next on the other interfaces with virtual addresses; without all, on VMACs only"),
     kw("vrrp_vmac_garp_intvl", Deprecated("vrrp_garp_extra_if"), &[Opt(OneOf(&["all"])), One(Uint(1, 86400))], "[all] SECS", "", "", "2.2.0", "see vrrp_garp_extra_if"),
     kw("vrrp_lower_prio_no_advert", Acted, BOOL, "[BOOL]", "", "false; in strict mode true", "1.2.20", "a master does not answer an advert of lower priority; default of instances"),
     kw("vrrp_higher_prio_send_advert", Acted, BOOL, "[BOOL]", "", "false", "1.3.5", "a master sends one more advert before it yields to a higher priority; default of instances"),

@@ -195,11 +195,10 @@ impl PartialEq for Keyword {
 }
 
 /// Keywords that change failover or traffic: a fault while they are not acted on.
-const CHANGES_TRAFFIC: [&str; 24] = [
+const CHANGES_TRAFFIC: [&str; 22] = [
     "auth_hmac",
     "BFD_CHECK",
     "disable_local_igmp",
-    "garp_extra_if",
     "interface_up_down_delays",
     "linkbeat_interfaces",
     "linkbeat_use_polling",
@@ -218,7 +217,6 @@ const CHANGES_TRAFFIC: [&str; 24] = [
     "virtual_routes",
     "virtual_rules",
     "vrf",
-    "vrrp_garp_extra_if",
     "vrrp_iptables",
 ];
 

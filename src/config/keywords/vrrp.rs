@@ -97,7 +97,7 @@ pub(super) static INSTANCE: &[Keyword] = &[
     kw("garp_master_refresh_repeat", Acted, COUNT, "N", "0..4294967295; 0 is taken as 1", "vrrp_garp_master_refresh_repeat", "1.2.14", "like vrrp_garp_master_refresh_repeat, for this instance"),
     kw("garp_lower_prio_delay", Acted, SECS, "SECS", "0..4294967295; 0 = no second burst", "vrrp_garp_lower_prio_delay", "1.2.20", "like vrrp_garp_lower_prio_delay, for this instance"),
     kw("garp_lower_prio_repeat", Acted, COUNT, "N", "0..4294967295; 0 = no burst", "vrrp_garp_lower_prio_repeat", "1.2.20", "like vrrp_garp_lower_prio_repeat, for this instance"),
-    kw("garp_extra_if", NotYet, &[Opt(OneOf(&["all"])), One(Uint(0, 86400))], "[all] SECS", "0..86400; 0 = off", "vrrp_garp_extra_if", "2.2.3", "like vrrp_garp_extra_if, for this instance"),
+    kw("garp_extra_if", Acted, &[Opt(OneOf(&["all"])), One(Uint(0, 86400))], "[all] SECS", "0..86400; 0 = off", "vrrp_garp_extra_if", "2.2.3", "like vrrp_garp_extra_if, for this instance"),
     kw("vmac_garp_intvl", Deprecated("garp_extra_if"), &[Opt(OneOf(&["all"])), One(Uint(0, 86400))], "[all] SECS", "", "", "2.2.0", "see garp_extra_if"),
     kw("lower_prio_no_advert", Acted, BOOL, "[BOOL]", "", "vrrp_lower_prio_no_advert", "1.2.20", "like vrrp_lower_prio_no_advert, for this instance"),
     kw("higher_prio_send_advert", Acted, BOOL, "[BOOL]", "", "vrrp_higher_prio_send_advert", "1.3.5", "like vrrp_higher_prio_send_advert, for this instance"),

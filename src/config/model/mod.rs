@@ -449,6 +449,10 @@ pub struct Garp {
     pub lower_prio_delay: Duration,
     /// `garp_lower_prio_repeat`; default `repeat`, 0 = none.
     pub lower_prio_repeat: u32,
+    /// `garp_extra_if`: time from one announcement to the next on interfaces other than that of the instance, 0 = none.
+    pub extra: Duration,
+    /// `garp_extra_if all`: on every other interface, not only on macvlans.
+    pub extra_all: bool,
     /// `vrrp_garp_interval` or `garp_group`: time between two gratuitous ARP messages on an interface.
     pub garp_interval: Duration,
     /// `vrrp_gna_interval` or `garp_group`: time between two unsolicited NAs on an interface.

@@ -15,6 +15,8 @@ use crate::vrrp::{
 use crate::wire::{ah, ipv4};
 
 pub const IFINDEX: u32 = 2;
+/// Index of an interface that a test may report by an event.
+pub const OTHER: u32 = 900;
 
 pub fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
@@ -59,6 +61,8 @@ pub fn instance(name: &str, vrid: u8) -> Instance {
             refresh_repeat: 1,
             lower_prio_delay: ms(5000),
             lower_prio_repeat: 5,
+            extra: Duration::ZERO,
+            extra_all: false,
             garp_interval: Duration::ZERO,
             gna_interval: Duration::ZERO,
         },
@@ -501,7 +505,7 @@ impl Lan {
 
     fn answer_address(&mut self, at: usize, id: Option<AddressId>, op: Op, (ip, prefix): (IpAddr, u8), ifindex: u32) {
         let router = &mut self.routers[at];
-        let there = ifindex == IFINDEX || router.vmacs.contains_key(&ifindex);
+        let there = [IFINDEX, OTHER].contains(&ifindex) || router.vmacs.contains_key(&ifindex);
         if let (Some(id), Some(error)) = (id, router.refuses_addresses.clone()) {
             return self.event(at, Event::Done { id: ObjectId::Address(id), op, result: Err(error) });
         }
