@@ -106,6 +106,7 @@ impl Maker<'_, '_, '_> {
             group: group.unwrap_or(default_group),
             unicast,
             preempt_delay: self.preempt_delay(&kind, start_state, nopreempt),
+            timer_expired_backup: self.timer_expired_backup(nopreempt),
             nopreempt,
             authentication: self.authentication(&kind),
             v3_checksum_as_v2: node.flag("v3_checksum_as_v2").unwrap_or(global.v3_checksum_as_v2),

@@ -195,7 +195,7 @@ impl PartialEq for Keyword {
 }
 
 /// Keywords that change failover or traffic: a fault while they are not acted on.
-const CHANGES_TRAFFIC: [&str; 22] = [
+const CHANGES_TRAFFIC: [&str; 21] = [
     "auth_hmac",
     "BFD_CHECK",
     "disable_local_igmp",
@@ -209,7 +209,6 @@ const CHANGES_TRAFFIC: [&str; 22] = [
     "no_accept",
     "static_routes",
     "static_rules",
-    "timer_expired_backup",
     "track_bfd",
     "track_group",
     "use_ipvlan",

@@ -82,7 +82,7 @@ pub(super) static INSTANCE: &[Keyword] = &[
     kw("nopreempt", Acted, FLAG, "", "no effect with priority 255 or state MASTER", "off", "1.1.8", "do not take over from a master of lower priority"),
     kw("preempt_delay", Acted, &[One(Decimal(0, 1_000_000_000, 6))], "SECS", "0..1000; resolution 1 us; no effect in strict mode, with nopreempt and with state MASTER", "0", "1.1.8", "time to wait before taking over from a master of lower priority"),
     kw("debug", NoEffect, &[One(Uint(0, 4))], "N", "0..4", "0", "<=0.5.3", "debug level"),
-    kw("timer_expired_backup", NotYet, &[Opt(Uint(1, 254))], "[N]", "1..254; needs nopreempt", "off; without N 254", "2.2.8", "a master whose advert timer ran late becomes backup, and waits long enough for an instance of priority N to take over"),
+    kw("timer_expired_backup", Acted, &[Opt(Uint(1, 254))], "[N]", "1..254; needs nopreempt", "off; without N 254", "2.2.8", "a master whose advert timer ran late becomes backup, and waits long enough for an instance of priority N to take over"),
     kw("thread_timer_expired", Alias("timer_expired_backup"), &[Opt(Uint(1, 254))], "[N]", "", "", "2.3.2", "see timer_expired_backup"),
     kw("down_timer_adverts", Acted, &[One(Uint(1, 100))], "N", "1..100; not in strict mode", "vrrp_down_timer_adverts", "2.2.3", "advert intervals without an advert after which the master counts as gone"),
     kw("dont_track_primary", Acted, FLAG, "", "not together with track_interface of the same interface", "off", "1.1.8", "a loss of the instance's own interface is no fault"),

@@ -325,6 +325,9 @@ pub struct Instance {
     pub unicast: Option<Unicast>,
     /// `nopreempt`, already cleared for owners and `state MASTER`.
     pub nopreempt: bool,
+    /// `timer_expired_backup`, with `nopreempt` only: a master whose Adver_Timer ran so late that a router of this priority,
+    /// 1..=254, may have become master goes back to backup.
+    pub timer_expired_backup: Option<u8>,
     /// `preempt_delay`, already cleared where it has no effect.
     pub preempt_delay: Duration,
     /// `authentication`, VRRPv2 only.

@@ -38,6 +38,7 @@ pub fn instance(name: &str, vrid: u8) -> Instance {
         group: Ipv4Addr::new(224, 0, 0, 18).into(),
         unicast: None,
         nopreempt: false,
+        timer_expired_backup: None,
         preempt_delay: Duration::ZERO,
         authentication: None,
         addresses: vec![address(&format!("10.0.1.{vrid}"))],
