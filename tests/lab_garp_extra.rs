@@ -66,9 +66,7 @@ vrrp_instance gate {{
 
     lab.router(1).configure(&conf("garp_extra_if all 1"));
     lab.router(1).daemon().signal(Signal::SIGHUP);
-    wait_until(LIMIT, "all are announced again", || {
-        count(&lab, "10.9.0.51") >= 7 && count(&lab, "fd00:9::51") >= 7
-    });
+    wait_until(LIMIT, "all are announced again", || count(&lab, "10.9.0.51") >= 7 && count(&lab, "fd00:9::51") >= 7);
     lab.router(1).configure(&conf("garp_extra_if 0"));
     lab.router(1).daemon().signal(Signal::SIGHUP);
     let silent = wait_for(LIMIT, "they are not announced any more", || {

@@ -1,4 +1,4 @@
-//! Interface settings under `/proc/sys/net`, and restoring their original values.
+//! Settings of interfaces and of the network namespace under `/proc/sys/net`, and restoring their original values.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,6 +14,8 @@ pub enum Tree {
     Ipv4,
     /// `net.ipv6.conf`.
     Ipv6,
+    /// `net.ipv4`: settings of the network namespace. The name of the interface is empty.
+    Host4,
 }
 
 /// Reads a setting of an interface (or of `all`, `default`), without the newline.
@@ -96,16 +98,18 @@ impl Changes {
 /// The file of a setting; `InvalidInput` when a name would lead to another directory.
 fn path(tree: Tree, interface: &str, setting: &str) -> io::Result<PathBuf> {
     let misleading = |name: &str| name.is_empty() || name == "." || name == ".." || name.contains(['/', '\0']);
-    if misleading(interface) || misleading(setting) {
+    let wrong = if tree == Tree::Host4 { !interface.is_empty() } else { misleading(interface) };
+    if wrong || misleading(setting) {
         return Err(io::ErrorKind::InvalidInput.into());
     }
-    Ok([root(tree), interface, setting].iter().collect())
+    Ok([root(tree), interface, setting].iter().filter(|part| !part.is_empty()).collect())
 }
 
 fn root(tree: Tree) -> &'static str {
     match tree {
         Tree::Ipv4 => "/proc/sys/net/ipv4/conf",
         Tree::Ipv6 => "/proc/sys/net/ipv6/conf",
+        Tree::Host4 => "/proc/sys/net/ipv4",
     }
 }
 
@@ -116,6 +120,8 @@ mod tests {
     #[test]
     fn reads_a_setting() {
         assert_eq!(read(Tree::Ipv4, "lo", "tag").unwrap(), "0");
+        assert!(read(Tree::Host4, "", "igmp_link_local_mcast_reports").is_ok());
+        assert!(read(Tree::Host4, "conf", "igmp_link_local_mcast_reports").is_err());
     }
 
     #[test]
@@ -129,6 +135,7 @@ mod tests {
         for name in ["", ".", "..", "../../ipv6/conf/lo", "a/b", "a\0b"] {
             assert_eq!(read(Tree::Ipv4, name, "tag").unwrap_err().kind(), io::ErrorKind::InvalidInput, "{name:?}");
             assert_eq!(read(Tree::Ipv4, "lo", name).unwrap_err().kind(), io::ErrorKind::InvalidInput, "{name:?}");
+            assert_eq!(read(Tree::Host4, "", name).unwrap_err().kind(), io::ErrorKind::InvalidInput, "{name:?}");
         }
     }
 }

@@ -22,10 +22,7 @@ pub(super) fn netlink<'n, 'i: 'n>(last: impl Fn(&str) -> Option<&'n Node<'i>>, p
 }
 
 /// `vrrp_rx_bufs_policy` with `vrrp_rx_bufs_multiplier`.
-pub(super) fn adverts<'n, 'i: 'n>(
-    last: impl Fn(&str) -> Option<&'n Node<'i>>,
-    ctx: &mut Ctx<'_, '_>,
-) -> AdvertBuffer {
+pub(super) fn adverts<'n, 'i: 'n>(last: impl Fn(&str) -> Option<&'n Node<'i>>, ctx: &mut Ctx<'_, '_>) -> AdvertBuffer {
     let factor = last("vrrp_rx_bufs_multiplier");
     let policy = last("vrrp_rx_bufs_policy").map_or(AdvertBuffer::Default, |node| policy(node, ctx));
     let multiplier = factor.and_then(|node| node.u32(0)).unwrap_or(MULTIPLIER);

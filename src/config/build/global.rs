@@ -220,6 +220,7 @@ fn settings(g: &Merged<'_>, ctx: &mut Ctx<'_, '_>) -> Global {
         },
         vrrp_process: process::settings("vrrp", "keepalived_vrrp", |name| g.last(name), ctx),
         bfd_process: process::settings("bfd", "keepalived_bfd", |name| g.last(name), ctx),
+        disable_local_igmp: g.has("disable_local_igmp"),
         process_monitor_buffer: buffers::receive(|name| g.last(name), "process_monitor_rcv_bufs"),
         vrrp_netlink: buffers::netlink(|name| g.last(name), "vrrp"),
         lvs_netlink: buffers::netlink(|name| g.last(name), "lvs"),

@@ -4,7 +4,9 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 
 use super::super::diag::{At, Class};
-use super::super::model::{Address, AdvertBuffer, Authentication, Family, Instance, StartState, Track, TrackerKind, Version};
+use super::super::model::{
+    Address, AdvertBuffer, Authentication, Family, Instance, StartState, Track, TrackerKind, Version,
+};
 use super::super::node::Node;
 use super::super::value::Value;
 use super::context::{Ctx, blocks};

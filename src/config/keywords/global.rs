@@ -35,7 +35,7 @@ pub(super) static GLOBAL: &[Keyword] = &[
     kw("min_auto_priority_delay", NotYet, &[One(Uint(1, 10000000))], "USECS", "1..10000000", "1000000", "2.1.0", "lateness of a timer at which a process raises its priority").lenient(Lenience::Line),
     kw("dynamic_interfaces", Acted, &[Opt(OneOf(&["allow_if_changes"]))], "[allow_if_changes]", "", "off", "2.0.0", "accept interfaces that do not exist yet").lenient(Lenience::Option),
     kw("default_interface", Acted, &[One(Interface)], "IFNAME", "", "eth0", "1.2.24", "interface of static addresses and routes without dev").lenient(Lenience::Line),
-    kw("disable_local_igmp", NotYet, FLAG, "", "cannot change at a reload", "off", "2.2.0", "clear net.ipv4.igmp_link_local_mcast_reports"),
+    kw("disable_local_igmp", Acted, FLAG, "", "cannot change at a reload", "off", "2.2.0", "clear the sysctl net.ipv4.igmp_link_local_mcast_reports while the daemon runs"),
     kw("v3_checksum_as_v2", Acted, BOOL, "[BOOL]", "", "false", "2.2.8", "no pseudo header in the checksum of VRRPv3 over IPv4; default of instances"),
     kw("lvs_timeouts", Acted, &[Named(&[LVS_TIMEOUTS])], "[tcp SECS] [tcpfin SECS] [udp SECS]", "0..2678400 each; at least one", "those of the kernel; also with 0", "1.2.24", "timeouts of IPVS connections"),
     kw("lvs_flush", Acted, FLAG, "", "", "off", "1.2.23", "clear the IPVS table at the start"),

@@ -195,10 +195,9 @@ impl PartialEq for Keyword {
 }
 
 /// Keywords that change failover or traffic: a fault while they are not acted on.
-const CHANGES_TRAFFIC: [&str; 21] = [
+const CHANGES_TRAFFIC: [&str; 20] = [
     "auth_hmac",
     "BFD_CHECK",
-    "disable_local_igmp",
     "interface_up_down_delays",
     "linkbeat_interfaces",
     "linkbeat_use_polling",

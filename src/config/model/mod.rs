@@ -175,6 +175,8 @@ pub struct Global {
     pub vrrp_process: ProcessSettings,
     /// `bfd_priority`, `bfd_process_name` and the like.
     pub bfd_process: ProcessSettings,
+    /// `disable_local_igmp`.
+    pub disable_local_igmp: bool,
     /// `process_monitor_rcv_bufs`: receive buffer of process events.
     pub process_monitor_buffer: ReceiveBuffer,
     /// `vrrp_netlink_cmd_rcv_bufs` and the like.
@@ -225,6 +227,7 @@ impl Default for Global {
             process_name: None,
             vrrp_process: ProcessSettings::default(),
             bfd_process: ProcessSettings::default(),
+            disable_local_igmp: false,
             process_monitor_buffer: ReceiveBuffer::default(),
             vrrp_netlink: NetlinkBuffers::default(),
             lvs_netlink: NetlinkBuffers::default(),

@@ -8,6 +8,7 @@ pub(in crate::process) struct Fixed {
     net_namespace: Option<String>,
     instance: Option<String>,
     control_socket: ControlSocket,
+    disable_local_igmp: bool,
 }
 
 impl Fixed {
@@ -16,6 +17,7 @@ impl Fixed {
             net_namespace: global.net_namespace.clone(),
             instance: global.instance.clone(),
             control_socket: global.control_socket.clone(),
+            disable_local_igmp: global.disable_local_igmp,
         }
     }
 
@@ -26,6 +28,7 @@ impl Fixed {
             (self.net_namespace != new.net_namespace, "net_namespace"),
             (self.instance != new.instance, "instance"),
             (self.control_socket != new.control_socket, "control_socket"),
+            (self.disable_local_igmp != new.disable_local_igmp, "disable_local_igmp"),
         ];
         differs.into_iter().find(|(differs, _)| *differs).map(|(_, keyword)| keyword)
     }

@@ -104,7 +104,7 @@ struct VrrpProcess {
     tracker_sources: TrackerSources,
     /// Reports of the BFD process.
     sessions: Subscription,
-    /// Changes of `promote_secondaries`, to be restored at the stop.
+    /// Changes for `promote_secondaries` and `disable_local_igmp`, to be restored at the stop.
     sysctls: sysctl::Changes,
     /// Changes of settings for VMACs, for a replacement of this process.
     vmac_settings: sysctl::Changes,
@@ -261,6 +261,8 @@ impl Process for VrrpProcess {
             self.vrrp.resume_to_stop(&self.states);
             return Ok(());
         }
+        // Before any group is joined.
+        self.disable_local_igmp(&shell.log);
         let incomplete = self.sockets.open_all(self.vrrp.tables(), &shell.reactor);
         self.retry_sockets(incomplete, shell);
         self.promote_secondaries(&shell.log);
@@ -470,6 +472,17 @@ impl VrrpProcess {
         self.retry_sockets(incomplete, shell);
         for (id, advert) in self.sockets.take_waiting() {
             self.send(id, advert, &shell.log);
+        }
+    }
+
+    /// `disable_local_igmp`: the host sends no IGMP reports for link-local groups such as that of VRRP.
+    fn disable_local_igmp(&mut self, log: &Log) {
+        const SETTING: &str = "igmp_link_local_mcast_reports";
+        if !self.vrrp.tables().system.global.as_ref().is_some_and(|global| global.disable_local_igmp) {
+            return;
+        }
+        if let Err(error) = self.sysctls.set(sysctl::Tree::Host4, "", SETTING, "0") {
+            log.error(format_args!("disable_local_igmp: cannot clear net.ipv4.{SETTING}: {error}"));
         }
     }
 

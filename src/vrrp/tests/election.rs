@@ -264,14 +264,8 @@ fn a_late_master_goes_back_to_backup_before_it_answers_another_one() {
             let advert = lan.routers[1].sent.last().unwrap().1.clone();
             let (source, destination) = (lan.routers[1].ip, "224.0.0.18".parse().unwrap());
             let ifindex = super::lan::IFINDEX;
-            let packet = crate::vrrp::Received {
-                ifindex,
-                source,
-                destination,
-                ttl: 255,
-                authenticated: None,
-                payload: &advert,
-            };
+            let packet =
+                crate::vrrp::Received { ifindex, source, destination, ttl: 255, authenticated: None, payload: &advert };
             lan.event(0, Event::Packet(packet));
         }
         let answers = lan.routers[0].sent.len() - sent;

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use crate::config::model::{Address, AdvertBuffer, Config, Family, Garp, Global, Instance, Scripts, StartState, SyncGroup, Version};
+use crate::config::model::{
+    Address, AdvertBuffer, Config, Family, Garp, Global, Instance, Scripts, StartState, SyncGroup, Version,
+};
 use crate::state::{Done, Object, Op};
 use crate::track::ScriptEnd;
 use crate::vrrp::{
