@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::super::iproute;
 use super::super::model::{AdvertBuffer, FlushOnStop, Global, MailServer, Version};
 use super::super::node::Node;
+use super::super::umask::parse_umask;
 use super::context::{Ctx, at_least_one, extra_announcements};
 use super::{buffers, control, process, script};
 
@@ -220,10 +221,24 @@ fn settings(g: &Merged<'_>, ctx: &mut Ctx<'_, '_>) -> Global {
         },
         vrrp_process: process::settings("vrrp", "keepalived_vrrp", |name| g.last(name), ctx),
         bfd_process: process::settings("bfd", "keepalived_bfd", |name| g.last(name), ctx),
+        umask: umask(g, ctx),
         disable_local_igmp: g.has("disable_local_igmp"),
         process_monitor_buffer: buffers::receive(|name| g.last(name), "process_monitor_rcv_bufs"),
         vrrp_netlink: buffers::netlink(|name| g.last(name), "vrrp"),
         lvs_netlink: buffers::netlink(|name| g.last(name), "lvs"),
+    }
+}
+
+/// `umask`; there may be spaces around `|`.
+fn umask(g: &Merged<'_>, ctx: &mut Ctx<'_, '_>) -> Option<u32> {
+    let node = g.last("umask")?;
+    let words: Vec<&str> = (0..node.args.len()).filter_map(|at| node.text(at)).collect();
+    match parse_umask(&words.concat()) {
+        Ok(mask) => Some(mask),
+        Err(why) => {
+            ctx.mistake(node.at_arg(0), format!("'{}': {why}; the line is ignored", words.join(" ")), "correct it");
+            None
+        }
     }
 }
 

@@ -175,6 +175,8 @@ pub struct Global {
     pub vrrp_process: ProcessSettings,
     /// `bfd_priority`, `bfd_process_name` and the like.
     pub bfd_process: ProcessSettings,
+    /// `umask`: file creation mask.
+    pub umask: Option<u32>,
     /// `disable_local_igmp`.
     pub disable_local_igmp: bool,
     /// `process_monitor_rcv_bufs`: receive buffer of process events.
@@ -227,6 +229,7 @@ impl Default for Global {
             process_name: None,
             vrrp_process: ProcessSettings::default(),
             bfd_process: ProcessSettings::default(),
+            umask: None,
             disable_local_igmp: false,
             process_monitor_buffer: ReceiveBuffer::default(),
             vrrp_netlink: NetlinkBuffers::default(),

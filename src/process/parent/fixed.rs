@@ -9,6 +9,7 @@ pub(in crate::process) struct Fixed {
     instance: Option<String>,
     control_socket: ControlSocket,
     disable_local_igmp: bool,
+    umask: Option<u32>,
 }
 
 impl Fixed {
@@ -18,6 +19,7 @@ impl Fixed {
             instance: global.instance.clone(),
             control_socket: global.control_socket.clone(),
             disable_local_igmp: global.disable_local_igmp,
+            umask: global.umask,
         }
     }
 
@@ -29,6 +31,7 @@ impl Fixed {
             (self.instance != new.instance, "instance"),
             (self.control_socket != new.control_socket, "control_socket"),
             (self.disable_local_igmp != new.disable_local_igmp, "disable_local_igmp"),
+            (self.umask != new.umask, "umask"),
         ];
         differs.into_iter().find(|(differs, _)| *differs).map(|(_, keyword)| keyword)
     }
