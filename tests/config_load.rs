@@ -114,6 +114,57 @@ fn defaults_of_an_instance() {
 }
 
 #[test]
+fn receive_buffers_umask_and_extra_announcements() {
+    use keepalived::config::model::AdvertBuffer::{self, Advert, Default, Mtu, Octets};
+    type Expected = (AdvertBuffer, usize);
+    for (global, own, expected) in [
+        ("", "", (Default, 0)),
+        ("vrrp_rx_bufs_policy mtu", "", (Mtu(3), 0)),
+        ("vrrp_rx_bufs_policy Advert\n vrrp_rx_bufs_multiplier 7", "", (Advert(7), 0)),
+        ("vrrp_rx_bufs_policy ADVERT MTU", "kernel_rx_buf_size 0", (Mtu(3), 0)),
+        ("vrrp_rx_bufs_policy 5000", "", (Octets(5000), 0)),
+        ("vrrp_rx_bufs_policy 5000", "kernel_rx_buf_size 6000", (Octets(6000), 0)),
+        ("vrrp_rx_bufs_policy 5000 MTU", "", (Default, 1)),
+        ("vrrp_rx_bufs_policy 0", "", (Default, 1)),
+        ("vrrp_rx_bufs_policy MTUS", "", (Default, 1)),
+        ("umask 01777", "", (Default, 1)),
+        ("", "timer_expired_backup", (Default, 1)),
+    ] as [(&str, &str, Expected); 11]
+    {
+        let own = format!(" virtual_ipaddress {{ 10.0.0.1 }}\n {own}");
+        let loaded = load_text(format!("global_defs {{\n {global}\n}}\n{}", instance(&own)));
+        let found = loaded.config.unwrap().instances[0].buffer;
+        assert_eq!((found, loaded.diagnostics.faults().len()), expected, "{global} {own}");
+    }
+    for (text, expected) in [
+        ("", None),
+        ("umask 0", Some(0)),
+        ("umask 0x3f", Some(0o77)),
+        ("umask IRWXG|IWOTH", Some(0o72)),
+        ("umask IRWXG | IWOTH", Some(0o72)),
+    ] {
+        assert_eq!(config(&format!("global_defs {{\n {text}\n}}\n")).global.umask, expected, "{text}");
+    }
+    for (global, own, seconds, all) in [
+        ("", "", 0, false),
+        ("vrrp_garp_extra_if 5", "", 5, false),
+        ("vrrp_garp_extra_if all 5", "", 5, true),
+        ("vrrp_vmac_garp_intvl all 5", "", 5, true),
+        ("vrrp_garp_extra_if all 5", "garp_extra_if 0", 0, false),
+        ("", "garp_extra_if all 7", 7, true),
+        ("", "vmac_garp_intvl 7", 7, false),
+    ] {
+        let own = instance(&format!(" virtual_ipaddress {{ 10.0.0.1 }}\n {own}"));
+        let garp = config(&format!("global_defs {{\n {global}\n}}\n{own}")).instances[0].garp;
+        assert_eq!((garp.extra.as_secs(), garp.extra_all), (seconds, all), "{global} {own}");
+    }
+    for (own, expected) in [("", None), ("timer_expired_backup", Some(254)), ("thread_timer_expired 9", Some(9))] {
+        let own = instance(&format!(" virtual_ipaddress {{ 10.0.0.1 }}\n nopreempt\n {own}"));
+        assert_eq!(config(&own).instances[0].timer_expired_backup, expected, "{own}");
+    }
+}
+
+#[test]
 fn one_line_each() {
     type Check = fn(&Config) -> bool;
     let cases: &[(&str, Check)] = &[

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use keepalived::config::model::TrackProcess;
-use keepalived::kernel::{ProcessEvent, ProcessWay, ReceiveBuffer, count_processes, poll_processes};
+use keepalived::config::model::{ReceiveBuffer, TrackProcess};
+use keepalived::kernel::{ProcessEvent, ProcessWay, count_processes, poll_processes};
 use keepalived::reactor::{Events, Feed, Interest, Reactor, Token, clock};
 
 const LIMIT: Duration = Duration::from_secs(20);

@@ -37,6 +37,34 @@ fn each_added_or_removed_address_is_logged() {
     assert_eq!(lab.router(1).log().matches("IP 10.9.0.1 added to eth0").count(), 1);
 }
 
+/// Without `-u`, the keyword gives the mask of scripts and of files.
+#[test]
+fn the_umask_of_the_configuration_is_that_of_scripts_and_files() {
+    let _turn = machine::shared();
+    let mut lab = Lab::new(1);
+    let router = lab.router(1);
+    router.script("notify.sh", "umask > ${0%/*}/notes\n");
+    let notify = format!("notify_master {}", router.file("notify.sh").display());
+    let conf = PROTOCOL.conf(100, &notify);
+    let with = |mask: &str| conf.replacen('{', &format!("{{\n  script_user root\n  umask {mask}\n"), 1);
+    router.configure(&with("IWGRP | IRWXO"));
+    let mut command = router.command(Ours);
+    command.arg(format!("--log-file={}", router.file("k.log").display()));
+    router.start_with(command);
+    wait_until(LIMIT, "the script has run", || {
+        fs::read_to_string(router.file("notes")).is_ok_and(|text| text.trim() == "0027")
+    });
+    let mode = |name: &str| fs::metadata(router.file(name)).unwrap().permissions().mode() & 0o777;
+    wait_until(LIMIT, "the log file", || router.file("k.log").exists());
+    assert_eq!(mode("k.log"), 0o640);
+    router.configure(&with("0022"));
+    router.daemon().signal(Signal::SIGHUP);
+    wait_until(LIMIT, "the reload is refused", || {
+        router.log().contains("Not reloaded: umask cannot be changed by a reload")
+    });
+    assert!(router.stop().1.success());
+}
+
 /// In the background all processes have the working directory `/`; relative paths still name the same files.
 #[test]
 fn processes_in_the_background_find_relative_paths() {
@@ -46,7 +74,7 @@ fn processes_in_the_background_find_relative_paths() {
     router.script("notify.sh", "umask > ${0%/*}/notes\n");
     let conf = PROTOCOL.conf(100, "notify_master ./notify.sh\n  track_file {\n    F\n  }");
     let file = "track_file F {\n  file number\n}\n";
-    router.configure(&format!("{file}{}", conf.replacen('{', "{\n  script_user root\n", 1)));
+    router.configure(&format!("{file}{}", conf.replacen('{', "{\n  script_user root\n  umask 0077\n", 1)));
     fs::write(router.file("number"), "5\n").unwrap();
     let mut command = router.netns().command(daemon::ours());
     command.args(["-f", "keepalived.conf", "-p", "keepalived.pid", "-r", "vrrp.pid", "-c", "c.pid", "-b", "b.pid"]);

@@ -1,11 +1,13 @@
 //! Elections in special cases: address owners, ties, preempt_delay, learnt intervals, forged adverts, and reloads.
+#![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::time::Duration;
 
 use lab::Daemon::{C, Ours};
 use lab::conf::VRID;
 use lab::{Daemon, Forged, Lab, Protocol, Stamp, holds_for, machine, now, wait_until};
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 const PROTOCOL: Protocol = Protocol::V3;
 const LIMIT: Duration = Duration::from_secs(10);
@@ -52,6 +54,29 @@ fn together(priorities: [u8; 2], winner: usize) {
 #[test]
 fn of_two_that_start_together_the_higher_priority_wins() {
     together([150, 100], 1);
+}
+
+/// `timer_expired_backup`: after a standstill the other router is master. The first one sends no advert until it has heard
+/// that, although its priority is higher.
+#[test]
+fn a_master_that_stood_still_does_not_take_the_addresses_back() {
+    let _turn = machine::shared();
+    let mut lab = lab_of([(Ours, 200, "nopreempt\n  timer_expired_backup"), (Ours, 100, "")]);
+    start(&mut lab, 1, Ours);
+    await_holder(&lab, 1);
+    start(&mut lab, 2, Ours);
+    wait_until(LIMIT, "router 2 is backup", || lab.router(2).log().contains("Entering BACKUP STATE"));
+    let process = Pid::from_raw(lab.router(1).vrrp_pid());
+    let since = now();
+    kill(process, Signal::SIGSTOP).unwrap();
+    lab.wire.await_advert(2, VRID, since, LIMIT);
+    let continued = now();
+    kill(process, Signal::SIGCONT).unwrap();
+    wait_until(LIMIT, "the reason is logged", || lab.router(1).log().contains("so that another router may be master"));
+    await_holder(&lab, 2);
+    holds_for(Duration::from_secs(1), "router 2 stays master", || lab.wire.adverts(1, VRID, continued).is_empty());
+    let log = lab.router(2).log();
+    assert!(log.rfind("Entering MASTER STATE") > log.rfind("Entering BACKUP STATE"), "{log}");
 }
 
 /// RFC 9568 section 6.4.3: with equal priorities the higher primary address wins. Both become master while the link

@@ -151,6 +151,32 @@ fn a_failover_does_not_remove_the_main_address_of_the_host() {
     assert_eq!(setting.as_deref(), Some("0"), "restored");
 }
 
+/// `disable_local_igmp`, with a crash of the process between start and stop.
+#[test]
+fn the_setting_of_igmp_reports_is_restored_at_the_stop() {
+    const SETTING: &str = "net/ipv4/igmp_link_local_mcast_reports";
+    let _turn = machine::shared();
+    let mut lab = Lab::new(1);
+    lab.router(1).netns().sysctl(SETTING, "1");
+    let plain = conf(100, "", "    10.9.0.51");
+    lab.router(1).configure(&plain.replacen("router_id", "disable_local_igmp\n  router_id", 1));
+    lab.router(1).start(Ours);
+    holders_are(&lab, "10.9.0.51", &[1]);
+    let setting = |lab: &mut Lab| lab.router(1).netns().sysctl_value(SETTING);
+    assert_eq!(setting(&mut lab).as_deref(), Some("0"));
+    let before = lab.router(1).vrrp_pid();
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(before), Signal::SIGKILL).unwrap();
+    wait_until(LIMIT, "the process is replaced", || lab.router(1).vrrp_pid() != before);
+    lab.router(1).configure(&plain);
+    lab.router(1).daemon().signal(Signal::SIGHUP);
+    wait_until(LIMIT, "the reload is refused", || {
+        lab.router(1).log().contains("Not reloaded: disable_local_igmp cannot be changed by a reload")
+    });
+    assert_eq!(setting(&mut lab).as_deref(), Some("0"));
+    assert!(lab.router(1).stop().1.success());
+    assert_eq!(setting(&mut lab).as_deref(), Some("1"), "restored");
+}
+
 /// A backup does not remove a virtual address that the host itself has added.
 #[test]
 fn an_address_of_the_host_stays() {

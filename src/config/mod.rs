@@ -34,6 +34,7 @@ mod secret;
 mod snapshot;
 mod suggest;
 mod tree;
+mod umask;
 mod value;
 mod watch;
 mod words;
@@ -47,6 +48,7 @@ pub use outside::Outside;
 pub use programs::{program_path, secure_program};
 pub(crate) use secret::MASK;
 pub use snapshot::{Snapshot, SnapshotError, VirtualServers};
+pub use umask::parse_umask;
 pub use value::file_name_problem;
 
 use diag::Report;

@@ -12,13 +12,14 @@ use nix::sys::socket::{
 };
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockFilter, Socket, Type};
 
-use crate::config::model::Family;
+use super::receive_buffer;
+use crate::config::model::{Family, ReceiveBuffer};
 use crate::wire::{ah, ipv4};
 
 /// `SO_PRIORITY` of adverts: `TC_PRIO_INTERACTIVE`, the highest that needs no privilege.
 const PRIORITY: u32 = 6;
-/// Receive buffer: the kernel charges about 800 octets per packet, so it holds about 1000 packets.
-const RECEIVE_BUFFER: usize = 512 << 10;
+/// Default receive buffer in octets: the kernel charges about 800 octets per packet, so it holds about 1000 packets.
+pub const ADVERT_BUFFER: u32 = 512 << 10;
 
 /// `BPF_RET | BPF_K`: a complete filter that keeps 0 octets of every packet.
 pub(super) const DROP_ALL: SockFilter = SockFilter::new(BPF_RET, 0, 0, 0);
@@ -75,8 +76,6 @@ impl AdvertSocket {
         let kind = Type::RAW.nonblocking().cloexec();
         let socket = Socket::new(domain, kind, Some(Protocol::from(i32::from(protocol))))?;
         socket.bind_device(Some(ifname.as_bytes()))?;
-        setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER)
-            .or_else(|_| setsockopt(&socket, sockopt::RcvBuf, &RECEIVE_BUFFER))?;
         socket.set_priority(PRIORITY)?;
         if ipv6 {
             socket.set_multicast_loop_v6(false)?;
@@ -93,7 +92,14 @@ impl AdvertSocket {
             socket.set_header_included_v4(true)?;
             setsockopt(&socket, sockopt::Ipv4PacketInfo, &true)?;
         }
-        Ok(AdvertSocket { socket, ifindex, ipv6, protocol, groups: Vec::new(), id: Cell::new(0) })
+        let socket = AdvertSocket { socket, ifindex, ipv6, protocol, groups: Vec::new(), id: Cell::new(0) };
+        socket.set_buffer(ADVERT_BUFFER)?;
+        Ok(socket)
+    }
+
+    /// Sets the receive buffer, in octets; above the system's limit if this process may exceed it.
+    pub fn set_buffer(&self, octets: u32) -> io::Result<()> {
+        receive_buffer::apply(&self.socket, ReceiveBuffer { octets: Some(octets), force: true })
     }
 
     /// Joins a group; success if it was joined already. `InvalidInput` for an address of the other family.

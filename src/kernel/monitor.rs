@@ -30,10 +30,11 @@ use super::route_filter;
 use super::silent::Dependencies;
 use super::sources::Source;
 use super::watched::WatchedTables;
+use crate::config::model::ReceiveBuffer;
 use crate::reactor::clock;
 
 /// Receive buffer: about 10 000 notifications, for each of which the kernel charges about 800 octets.
-const RECEIVE_BUFFER: usize = 8 << 20;
+const RECEIVE_BUFFER: ReceiveBuffer = ReceiveBuffer { octets: Some(8 << 20), force: true };
 /// Longest datagram accepted; the kernel limits those of dumps to 32 KiB.
 const DATAGRAM: usize = 64 << 10;
 /// Consecutive failed dumps before the monitor gives up the socket.
@@ -72,24 +73,26 @@ impl Monitor {
     ///
     /// The first [`receive`](Monitor::receive) returns them as a snapshot: call it once before the first wait.
     pub fn open(timeout: Duration) -> io::Result<Monitor> {
-        Monitor::with_buffer(timeout, RECEIVE_BUFFER)
+        Monitor::watching(timeout, WatchedTables::default())
+    }
+
+    /// As [`open`](Monitor::open), with a receive buffer of `octets` (the kernel doubles it).
+    pub fn with_buffer(timeout: Duration, octets: u32) -> io::Result<Monitor> {
+        Monitor::with(timeout, octets, WatchedTables::default())
+    }
+
+    /// As [`watching`](Monitor::watching), with a receive buffer of `octets` (the kernel doubles it).
+    pub fn with(timeout: Duration, octets: u32, tables: WatchedTables) -> io::Result<Monitor> {
+        let buffer = ReceiveBuffer { octets: Some(octets), force: true };
+        Monitor::watching(timeout, WatchedTables { buffer, ..tables })
     }
 
     /// As [`open`](Monitor::open), and watches more tables.
     pub fn watching(timeout: Duration, tables: WatchedTables) -> io::Result<Monitor> {
-        Monitor::with(timeout, RECEIVE_BUFFER, tables)
-    }
-
-    /// As [`open`](Monitor::open), with a receive buffer of `buffer` octets (the kernel doubles it).
-    pub fn with_buffer(timeout: Duration, buffer: usize) -> io::Result<Monitor> {
-        Monitor::with(timeout, buffer, WatchedTables::default())
-    }
-
-    /// As [`watching`](Monitor::watching), with a receive buffer of `buffer` octets (the kernel doubles it).
-    pub fn with(timeout: Duration, buffer: usize, tables: WatchedTables) -> io::Result<Monitor> {
         let sources = tables.sources();
         let groups: Vec<u32> = sources.iter().flat_map(|source| source.groups).copied().collect();
         let filter = if tables.routes { route_filter::filter(&tables.protocols) } else { None };
+        let buffer = if tables.buffer.octets.is_some() { tables.buffer } else { RECEIVE_BUFFER };
         let socket = NetlinkSocket::listen(&groups, buffer, filter.as_deref())?;
         let mut monitor = Monitor {
             port: socket.port()?,

@@ -12,13 +12,14 @@ use neli::socket::NlSocket;
 use neli::utils::Groups;
 use nix::errno::Errno;
 use nix::sys::socket::{
-    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, getsockname, recvmsg, send,
-    setsockopt, socket, sockopt,
+    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, getsockname, recvmsg, send, socket,
 };
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use socket2::{SockFilter, SockRef};
 
 use super::attributes::{align, attributes, i32_at, text, u16_at, u32_at};
+use super::receive_buffer;
+use crate::config::model::ReceiveBuffer;
 
 /// `NLMSG_ERROR`: an acknowledgement or an error.
 pub(super) const NLMSG_ERROR: u16 = 2;
@@ -56,10 +57,10 @@ pub(super) struct NetlinkSocket<S> {
 
 impl NetlinkSocket<OwnedFd> {
     /// A non-blocking `NETLINK_ROUTE` socket that joins multicast groups (`RTNLGRP_*` numbers, up to 32), with a receive
-    /// buffer of `buffer` octets (the kernel doubles it), and a filter of notifications.
+    /// buffer (the kernel doubles it), and a filter of notifications.
     pub(super) fn listen(
         groups: &[u32],
-        buffer: usize,
+        buffer: ReceiveBuffer,
         filter: Option<&[SockFilter]>,
     ) -> io::Result<NetlinkSocket<OwnedFd>> {
         let socket = socket(
@@ -68,8 +69,7 @@ impl NetlinkSocket<OwnedFd> {
             SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC,
             SockProtocol::NetlinkRoute,
         )?;
-        setsockopt(&socket, sockopt::RcvBufForce, &buffer)
-            .or_else(|_| setsockopt(&socket, sockopt::RcvBuf, &buffer))?;
+        receive_buffer::apply(&socket, buffer)?;
         if let Some(filter) = filter {
             // Without it the caller drops the messages.
             let _ = SockRef::from(&socket).attach_filter(filter);
@@ -99,14 +99,9 @@ impl NetlinkSocket<OwnedFd> {
         Ok(NetlinkSocket { socket })
     }
 
-    /// Sets the receive buffer to `octets` (the kernel doubles it), with `force` above the system's limit.
-    pub(super) fn receive_buffer(&self, octets: usize, force: bool) -> io::Result<()> {
-        if force {
-            setsockopt(&self.socket, sockopt::RcvBufForce, &octets)?;
-        } else {
-            setsockopt(&self.socket, sockopt::RcvBuf, &octets)?;
-        }
-        Ok(())
+    /// Sets the receive buffer (the kernel doubles it).
+    pub(super) fn receive_buffer(&self, buffer: ReceiveBuffer) -> io::Result<()> {
+        receive_buffer::apply(&self.socket, buffer)
     }
 
     /// Waits for a datagram, at most for `timeout`.
@@ -122,8 +117,9 @@ impl NetlinkSocket<OwnedFd> {
 
 impl NetlinkSocket<NlSocket> {
     /// A non-blocking socket for requests: the kernel handles a request, and queues its answer, inside `send`.
-    pub(super) fn request(family: NlFamily) -> io::Result<NetlinkSocket<NlSocket>> {
+    pub(super) fn request(family: NlFamily, buffer: ReceiveBuffer) -> io::Result<NetlinkSocket<NlSocket>> {
         let socket = NlSocket::connect(family, None, Groups::empty())?;
+        receive_buffer::apply_by_number(&socket, buffer)?;
         socket.nonblock()?;
         // Kernels before 4.12 have no extended acknowledgements.
         let _ = socket.enable_ext_ack(true);

@@ -28,12 +28,15 @@ pub struct WantedSocket {
     pub groups: Vec<IpAddr>,
     /// VRID of the adverts to receive; `None`: all.
     pub vrid: Option<u8>,
+    /// Receive buffer in octets.
+    pub buffer: u32,
 }
 
 impl WantedSocket {
     /// Opens the socket; may block in the kernel.
     pub fn open(&self) -> io::Result<AdvertSocket> {
         let mut socket = AdvertSocket::open(&self.interface, self.ifindex, self.family, self.protocol)?;
+        socket.set_buffer(self.buffer)?;
         if let Some(vrid) = self.vrid {
             socket.only_vrid(vrid)?;
         }

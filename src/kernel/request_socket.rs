@@ -16,6 +16,8 @@ use super::netlink::{
     NLM_F_ACK, NLM_F_DUMP, NLMSG_DONE, NLMSG_ERROR, NetlinkSocket, Refusal, acknowledgement, disliked, encode, messages,
 };
 use super::phrases;
+use super::receive_buffer;
+use crate::config::model::ReceiveBuffer;
 use crate::state::Done;
 
 /// Room for the answers to a batch; a refusal contains its request. Datagrams of dumps have at most 32 KiB.
@@ -63,6 +65,8 @@ type Slot = Option<Result<(), Refusal>>;
 pub(super) struct RequestSocket {
     protocol: NlFamily,
     socket: Option<NetlinkSocket<NlSocket>>,
+    /// The receive buffer of the socket.
+    size: ReceiveBuffer,
     buffer: Vec<u8>,
     seq: u32,
 }
@@ -84,8 +88,9 @@ impl RequestSocket {
     }
 
     fn open(protocol: NlFamily) -> io::Result<RequestSocket> {
-        let socket = NetlinkSocket::request(protocol)?;
-        Ok(RequestSocket { protocol, socket: Some(socket), buffer: vec![0; DATAGRAM], seq: 0 })
+        let size = receive_buffer::of_requests();
+        let socket = NetlinkSocket::request(protocol, size)?;
+        Ok(RequestSocket { protocol, socket: Some(socket), size, buffer: vec![0; DATAGRAM], seq: 0 })
     }
 
     /// Performs all changes in order, with one call of the kernel; returns their answers in the same order. Requests that
@@ -247,9 +252,13 @@ impl RequestSocket {
     }
 
     fn take(&mut self) -> io::Result<NetlinkSocket<NlSocket>> {
+        let size = receive_buffer::of_requests();
         match self.socket.take() {
-            Some(socket) => Ok(socket),
-            None => NetlinkSocket::request(self.protocol),
+            Some(socket) if size == self.size => Ok(socket),
+            _ => {
+                self.size = size;
+                NetlinkSocket::request(self.protocol, size)
+            }
         }
     }
 }

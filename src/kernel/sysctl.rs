@@ -1,4 +1,4 @@
-//! Interface settings under `/proc/sys/net`, and restoring their original values.
+//! Settings of interfaces and of the network namespace under `/proc/sys/net`, and restoring their original values.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -119,6 +119,7 @@ mod tests {
     #[test]
     fn reads_a_setting() {
         assert_eq!(read(Tree::Ipv4, "lo", "tag").unwrap(), "0");
+        assert!(read(Tree::Net, "ipv4", "igmp_link_local_mcast_reports").is_ok());
     }
 
     #[test]
@@ -132,6 +133,7 @@ mod tests {
         for name in ["", ".", "..", "../../ipv6/conf/lo", "a/b", "a\0b"] {
             assert_eq!(read(Tree::Ipv4, name, "tag").unwrap_err().kind(), io::ErrorKind::InvalidInput, "{name:?}");
             assert_eq!(read(Tree::Ipv4, "lo", name).unwrap_err().kind(), io::ErrorKind::InvalidInput, "{name:?}");
+            assert_eq!(read(Tree::Net, "ipv4", name).unwrap_err().kind(), io::ErrorKind::InvalidInput, "{name:?}");
         }
     }
 }

@@ -184,6 +184,9 @@ fn instance_line(id: InstanceId, to: State, cause: &Cause, tables: &Tables) -> S
         Cause::Owner => "owner of the addresses".into(),
         Cause::BetterAdvert(source, theirs) => format!("master {source} has priority {theirs}, ours is {ours}"),
         Cause::SequenceExhausted => "the sequence numbers of its adverts are used up".into(),
+        Cause::AdvertLate(late) => {
+            format!("its advert is {:.2} s late, so that another router may be master", late.as_secs_f64())
+        }
         Cause::SyncGroup => "following its sync group".into(),
         Cause::Fault(reason) => fault(reason),
         Cause::Recovered => "the cause of the fault is gone".into(),

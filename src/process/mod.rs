@@ -5,6 +5,7 @@
 //! children share.
 
 mod bfd;
+mod buffers;
 mod checker;
 mod child;
 pub mod cli;

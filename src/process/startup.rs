@@ -61,14 +61,8 @@ fn prepare(options: &Options) -> Result<u8, Refusal> {
     }
     let blocked = Signals::hold(&early);
     blocked.and_then(|_| Signals::heed_ignored()).map_err(|error| Refusal::because("set up signals", &error))?;
-    if options.child_role.is_none() {
-        // Children and scripts inherit it.
-        if let Some(mask) = options.umask {
-            umask(Mode::from_bits_truncate(mask));
-        }
-        // Recorded before the daemon changes its settings; sent to the children.
-        let _ = Origin::of_the_daemon();
-    }
+    // Before the daemon changes its settings.
+    let origin = options.child_role.is_none().then(Origin::of_this_process);
     tuning::guard_memory(options.dumps_core())
         .map_err(|error| Refusal::because("keep the memory of this process out of core files", &error))?;
     if let Some(word) = &options.child_role {
@@ -106,6 +100,16 @@ fn prepare(options: &Options) -> Result<u8, Refusal> {
     let Some((config, snapshot)) = loaded.config.take() else {
         return Err(Refusal::of_configuration(loaded.diagnostics));
     };
+    // Children inherit the mask; scripts get it from the settings, which are sent to the children.
+    if let Some(origin) = origin {
+        match options.umask.or(config.global.umask) {
+            Some(mask) => {
+                umask(Mode::from_bits_truncate(mask));
+                origin.with_umask(mask).set();
+            }
+            None => origin.set(),
+        }
+    }
     if !rustix::process::geteuid().is_root() && !has_capabilities() {
         let text = "keepalived needs root, or the capabilities CAP_NET_ADMIN and CAP_NET_RAW";
         return Err(Refusal::new(exit::PRIVILEGE, text));

@@ -33,7 +33,7 @@ static ORIGIN: OnceLock<Origin> = OnceLock::new();
 
 impl Origin {
     /// The current settings of this process. No other thread may create files meanwhile: reading the umask changes it.
-    fn of_this_process() -> Origin {
+    pub fn of_this_process() -> Origin {
         let mask = umask(Mode::empty());
         umask(mask);
         Origin {
@@ -41,6 +41,12 @@ impl Origin {
             umask: mask.bits(),
             limits: LIMITS.map(|(name, resource)| (name, getrlimit(resource))).to_vec(),
         }
+    }
+
+    /// The same with another file creation mask.
+    #[must_use]
+    pub fn with_umask(self, umask: u32) -> Origin {
+        Origin { umask, ..self }
     }
 
     /// The settings that the daemon was started with: those of [`set`](Origin::set), else those of this process at the

@@ -46,7 +46,8 @@ impl Router<'_> {
         let garp = self.row.config.garp;
         self.row.announcements = Announcements {
             second: (!garp.delay.is_zero()).then_some((now + garp.delay, garp.repeat)),
-            refresh: (!garp.refresh.is_zero()).then_some(now + garp.refresh),
+            refresh: next(None, garp.refresh, now),
+            extra: next(None, garp.extra, now),
             after_rival: None,
         };
         self.set_announce_timer();
@@ -76,10 +77,41 @@ impl Router<'_> {
         }
         if due.refresh.is_some_and(|at| at <= now) {
             rounds += garp.refresh_repeat;
-            due.refresh = Some(now + garp.refresh);
+            due.refresh = next(None, garp.refresh, now);
+        }
+        let elsewhere = due.extra.is_some_and(|at| at <= now);
+        if elsewhere {
+            due.extra = next(None, garp.extra, now);
         }
         self.set_announce_timer();
         self.announce_all(rounds);
+        if elsewhere {
+            self.announce_elsewhere();
+        }
+    }
+
+    /// Announces the addresses on interfaces other than that of the instance once. Adverts are not sent there, so bridges
+    /// would forget the port of a MAC address that sends nothing else, such as that of a VMAC.
+    fn announce_elsewhere(&mut self) {
+        let own = self.row.vmac.as_ref().map_or(self.row.ifindex, |vmac| vmac.ifindex);
+        let all = self.row.config.garp.extra_all;
+        for id in self.site.address_ids(Owner::Instance(self.id)) {
+            let index = self.site.addresses.get(&id).and_then(|row| row.ifindex).filter(|index| Some(*index) != own);
+            let link = index.and_then(|index| self.site.interfaces.get(index));
+            if link.is_some_and(|link| all || link.macvlan.is_some()) {
+                self.announce(id);
+            }
+        }
+    }
+
+    /// Follows a new configuration of a master: periodic announcements begin, end, or have another interval.
+    pub(super) fn reschedule_announcements(&mut self) {
+        let now = self.site.turn.now;
+        let garp = self.row.config.garp;
+        let due = &mut self.row.announcements;
+        due.refresh = next(due.refresh, garp.refresh, now);
+        due.extra = next(due.extra, garp.extra, now);
+        self.set_announce_timer();
     }
 
     /// Announces against a second master of lower priority, which sends adverts every `interval`: `garp_lower_prio_repeat`
@@ -107,4 +139,11 @@ impl Router<'_> {
     fn set_announce_timer(&mut self) {
         self.site.turn.set_timer(TimerKey::Announce(self.id), self.row.announcements.next());
     }
+}
+
+/// The next of periodic announcements: the one that is due, or one `interval` from now if that is earlier. `None` without
+/// an interval.
+fn next(due: Option<Duration>, interval: Duration, now: Duration) -> Option<Duration> {
+    let at = now + interval;
+    (!interval.is_zero()).then(|| due.map_or(at, |due| due.min(at)))
 }

@@ -1,6 +1,7 @@
 //! Causes of transitions, faults, and occasions of other changes.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use crate::config::model::TrackerKind;
 use crate::track::Reading;
@@ -22,6 +23,8 @@ pub enum Cause {
     BetterAdvert(IpAddr, u8),
     /// `auth_type AH`: the sequence numbers are used up. They start again when the instance is next master.
     SequenceExhausted,
+    /// `timer_expired_backup`: Adver_Timer of the master expired this late, so that another router may be master.
+    AdvertLate(Duration),
     /// The sync group changed its state.
     SyncGroup,
     /// The instance has a fault.

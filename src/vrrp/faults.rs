@@ -10,13 +10,9 @@ use super::lookup::role_of;
 use super::rows::Instance;
 use super::state::State;
 use super::surroundings::Surroundings;
-use crate::config::model::{Family, Track, TrackerKind, Version};
+use crate::config::model::{Track, TrackerKind};
 use crate::state::{Object, Objects};
 use crate::track::{Effect, Reading};
-use crate::wire::{ah, ipv4, vrrp};
-
-/// Length of an IPv6 header, in octets.
-const IPV6_HEADER: usize = 40;
 
 /// The source address of adverts: the configured address, if this host has it and it is usable; without a configured
 /// address, an address of the interface.
@@ -180,13 +176,6 @@ pub(super) fn advertised(around: Surroundings<'_>, row: &Instance) -> usize {
     let link = row.wire().and_then(|index| around.interfaces.get(index));
     // No limit if the interface does not exist, or its MTU is 0.
     let Some(mtu) = link.map(|link| link.mtu as usize).filter(|mtu| *mtu > 0) else { return all };
-    let (before, each) = match row.config.family {
-        Family::V6 => (IPV6_HEADER, 16),
-        Family::V4 => {
-            let is_ah = matches!(row.config.authentication, Some(crate::config::model::Authentication::Ah(_)));
-            (ipv4::HEADER_LEN + if is_ah { ah::HEADER_LEN } else { 0 }, 4)
-        }
-    };
-    let behind = if row.config.version == Version::V2 { vrrp::AUTH_DATA_LEN } else { 0 };
-    all.min(mtu.saturating_sub(before + vrrp::HEADER_LEN + behind) / each)
+    let (without, address) = row.octets();
+    all.min(mtu.saturating_sub(without) / address)
 }

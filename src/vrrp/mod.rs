@@ -45,6 +45,7 @@ mod ruleset;
 mod send;
 mod sequence_blocks;
 mod sequences;
+mod size;
 mod state;
 mod surroundings;
 mod tables;

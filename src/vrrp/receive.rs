@@ -35,7 +35,14 @@ impl Vrrp {
         let Some(mut router) = addressee.and_then(|id| self.router(id)) else {
             return self.unknown_vrid(&received, &packet);
         };
-        let (id, then) = (router.id, router.receive(&received, header.as_ref(), &packet));
+        let id = router.id;
+        // A late master must not answer the adverts of the router that has taken over meanwhile.
+        if router.gives_way() {
+            self.move_group_of(id, GroupMove::Follow);
+            let Some(backup) = self.router(id) else { return };
+            router = backup;
+        }
+        let then = router.receive(&received, header.as_ref(), &packet);
         self.move_group_of(id, then);
     }
 

@@ -253,6 +253,9 @@ impl Router<'_> {
             let at = self.site.turn.now + interval;
             self.set_deadline(self.row.deadline.map_or(at, |deadline| deadline.min(at)));
         }
+        if master {
+            self.reschedule_announcements();
+        }
     }
 }
 

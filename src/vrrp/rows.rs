@@ -114,7 +114,12 @@ impl Instance {
 
     /// Skew_Time (RFC 9568 section 6.1; RFC 3768 section 6.1): shorter for higher priorities.
     pub fn skew(&self) -> Duration {
-        let rest = 256 - u32::from(self.priority);
+        self.skew_of(self.priority)
+    }
+
+    /// Skew_Time of a router with this priority.
+    fn skew_of(&self, priority: u8) -> Duration {
+        let rest = 256 - u32::from(priority);
         match self.config.version {
             model::Version::V2 => Duration::from_secs(1) * rest / 256,
             model::Version::V3 => self.master_interval * rest / 256,
@@ -123,7 +128,12 @@ impl Instance {
 
     /// Active_Down_Interval: time without adverts after which the master counts as down.
     pub fn down_interval(&self) -> Duration {
-        self.master_interval * u32::from(self.config.down_timer_adverts) + self.skew()
+        self.down_interval_of(self.priority)
+    }
+
+    /// Active_Down_Interval of a router with this priority.
+    pub(super) fn down_interval_of(&self, priority: u8) -> Duration {
+        self.master_interval * u32::from(self.config.down_timer_adverts) + self.skew_of(priority)
     }
 
     /// The first state of an instance without a group, after [`State::Init`]. Only an owner becomes master at once.
@@ -204,6 +214,8 @@ pub struct Announcements {
     pub second: Option<(Duration, u32)>,
     /// Next refresh.
     pub refresh: Option<Duration>,
+    /// Next announcement on other interfaces (`garp_extra_if`).
+    pub extra: Option<Duration>,
     /// Burst after a second master has fallen silent.
     pub after_rival: Option<Duration>,
 }
@@ -212,7 +224,7 @@ impl Announcements {
     /// The earliest of these times.
     pub fn next(&self) -> Option<Duration> {
         let second = self.second.map(|(at, _)| at);
-        [second, self.refresh, self.after_rival].into_iter().flatten().min()
+        [second, self.refresh, self.extra, self.after_rival].into_iter().flatten().min()
     }
 }
 

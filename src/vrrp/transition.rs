@@ -36,10 +36,13 @@ impl Router<'_> {
 
     /// Handles the expiry of Active_Down_Timer or Adver_Timer.
     pub(super) fn protocol_timer(&mut self) -> GroupMove {
-        let row = &mut *self.row;
-        if row.deadline.is_none_or(|deadline| deadline > self.site.turn.now) {
+        if self.row.deadline.is_none_or(|deadline| deadline > self.site.turn.now) {
             return GroupMove::None;
         }
+        if self.gives_way() {
+            return GroupMove::Follow;
+        }
+        let row = &mut *self.row;
         match row.state {
             State::Master if row.sequence >= ah::LAST_SEQUENCE => self.yield_for(Cause::SequenceExhausted),
             State::Master => {
@@ -155,6 +158,23 @@ impl Router<'_> {
     pub(super) fn yield_for(&mut self, cause: Cause) -> GroupMove {
         self.enter_backup(self.row.down_interval(), cause);
         GroupMove::Follow
+    }
+
+    /// `timer_expired_backup`: a master goes back to backup if its advert is so late that a router of the configured priority
+    /// may have become master. It waits until that router would have become master if it heard the last advert just now,
+    /// and then for its advert. Returns whether it went back.
+    pub(super) fn gives_way(&mut self) -> bool {
+        let row = &*self.row;
+        let rival = row.config.timer_expired_backup.filter(|_| row.state == State::Master && row.nopreempt);
+        let (Some(rival), Some(deadline)) = (rival, row.deadline) else { return false };
+        let late = self.site.turn.now.saturating_sub(deadline);
+        let silence = late + row.config.advert_interval;
+        let down = row.down_interval_of(rival);
+        if silence < down {
+            return false;
+        }
+        self.enter_backup(down + row.skew(), Cause::AdvertLate(late));
+        true
     }
 
     /// Gives up mastership because the daemon stops.

@@ -48,6 +48,17 @@ impl Maker<'_, '_, '_> {
         false
     }
 
+    /// Without a number 254: a router of any other priority takes longer to become master.
+    pub(super) fn timer_expired_backup(&mut self, nopreempt: bool) -> Option<u8> {
+        let node = self.node.last("timer_expired_backup")?;
+        if !nopreempt {
+            let text = "timer_expired_backup has no effect without nopreempt: it is ignored";
+            self.drop("timer_expired_backup", text, "write nopreempt too, or remove it");
+            return None;
+        }
+        Some(node.uint(0).and_then(|n| u8::try_from(n).ok()).unwrap_or(254))
+    }
+
     pub(super) fn preempt_delay(&mut self, kind: &Kind, start: StartState, nopreempt: bool) -> Duration {
         let Some(micros) = self.node.last("preempt_delay").and_then(|n| n.uint(0)).filter(|n| *n > 0) else {
             return Duration::ZERO;

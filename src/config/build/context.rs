@@ -174,3 +174,9 @@ pub(super) fn at_least_one(node: &Node<'_>, ctx: &mut Ctx<'_, '_>) -> Option<u32
     }
     Some(written.max(1))
 }
+
+/// Seconds of `garp_extra_if`, and whether it has `all`.
+pub(super) fn extra_announcements(node: &Node<'_>) -> (u32, bool) {
+    let last = node.args.len().saturating_sub(1);
+    (node.u32(last).unwrap_or(0), last > 0)
+}

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::super::model::{Garp, Instance};
 use super::super::node::Node;
-use super::context::{Ctx, at_least_one};
+use super::context::{Ctx, at_least_one, extra_announcements};
 use super::global::Defaults;
 
 /// The settings of an instance, with the defaults merged.
@@ -31,6 +31,7 @@ pub(super) fn of(node: &Node<'_>, defaults: &Defaults, strict: bool, ctx: &mut C
         }
         (lower_delay, lower_repeat) = (0, 0);
     }
+    let (extra, extra_all) = node.last("garp_extra_if").map_or(d.extra, extra_announcements);
     let secs = |s: u32| Duration::from_secs(s.into());
     Garp {
         delay: secs(delay),
@@ -39,6 +40,8 @@ pub(super) fn of(node: &Node<'_>, defaults: &Defaults, strict: bool, ctx: &mut C
         refresh_repeat: refresh_repeat.unwrap_or(1),
         lower_prio_delay: secs(lower_delay),
         lower_prio_repeat: lower_repeat,
+        extra: secs(extra),
+        extra_all,
         garp_interval: d.interval,
         gna_interval: d.gna_interval,
     }

@@ -4,10 +4,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use super::super::iproute;
-use super::super::model::{FlushOnStop, Global, MailServer, Version};
+use super::super::model::{AdvertBuffer, FlushOnStop, Global, MailServer, Version};
 use super::super::node::Node;
-use super::context::{Ctx, at_least_one};
-use super::{control, firewall, process, script};
+use super::super::umask::parse_umask;
+use super::context::{Ctx, at_least_one, extra_announcements};
+use super::{buffers, control, firewall, process, script};
 
 /// Default start of the names of VMACs.
 const VMAC_PREFIX: &str = "vrrp";
@@ -19,6 +20,7 @@ pub(super) struct Defaults {
     pub group4: IpAddr,
     pub group6: IpAddr,
     pub garp: GarpDefaults,
+    pub advert_buffer: AdvertBuffer,
     pub down_timer_adverts: u8,
     pub lower_prio_no_advert: Option<bool>,
     pub higher_prio_send_advert: bool,
@@ -39,6 +41,8 @@ pub(super) struct GarpDefaults {
     pub refresh_repeat: Option<u32>,
     pub lower_delay: Option<u32>,
     pub lower_repeat: Option<u32>,
+    /// Seconds of `vrrp_garp_extra_if`, and whether it has `all`.
+    pub extra: (u32, bool),
     pub interval: Duration,
     pub gna_interval: Duration,
     pub min: bool,
@@ -113,10 +117,12 @@ pub(super) fn build(tree: &[Node<'_>], ctx: &mut Ctx<'_, '_>) -> Defaults {
             refresh_repeat: count(&g, "vrrp_garp_master_refresh_repeat", ctx),
             lower_delay: g.u32("vrrp_garp_lower_prio_delay"),
             lower_repeat: g.u32("vrrp_garp_lower_prio_repeat"),
+            extra: g.last("vrrp_garp_extra_if").map(extra_announcements).unwrap_or_default(),
             interval: g.micros("vrrp_garp_interval"),
             gna_interval: g.micros("vrrp_gna_interval"),
             min: g.flag("vrrp_min_garp").unwrap_or(false),
         },
+        advert_buffer: buffers::adverts(|name| g.last(name), ctx),
         down_timer_adverts: g.u32("vrrp_down_timer_adverts").and_then(|n| u8::try_from(n).ok()).unwrap_or(3),
         lower_prio_no_advert: g.flag("vrrp_lower_prio_no_advert"),
         higher_prio_send_advert: g.flag("vrrp_higher_prio_send_advert").unwrap_or(false),
@@ -216,8 +222,23 @@ fn settings(g: &Merged<'_>, ctx: &mut Ctx<'_, '_>) -> Global {
         },
         vrrp_process: process::settings("vrrp", "keepalived_vrrp", |name| g.last(name), ctx),
         bfd_process: process::settings("bfd", "keepalived_bfd", |name| g.last(name), ctx),
-        process_monitor_rcv_bufs: g.u32("process_monitor_rcv_bufs"),
-        process_monitor_rcv_bufs_force: g.flag("process_monitor_rcv_bufs_force").unwrap_or(false),
+        umask: umask(g, ctx),
+        process_monitor_buffer: buffers::receive(|name| g.last(name), "process_monitor_rcv_bufs"),
+        vrrp_netlink: buffers::netlink(|name| g.last(name), "vrrp"),
+        lvs_netlink: buffers::netlink(|name| g.last(name), "lvs"),
+    }
+}
+
+/// `umask`; there may be spaces around `|`.
+fn umask(g: &Merged<'_>, ctx: &mut Ctx<'_, '_>) -> Option<u32> {
+    let node = g.last("umask")?;
+    let words: Vec<&str> = (0..node.args.len()).filter_map(|at| node.text(at)).collect();
+    match parse_umask(&words.concat()) {
+        Ok(mask) => Some(mask),
+        Err(why) => {
+            ctx.mistake(node.at_arg(0), format!("'{}': {why}; the line is ignored", words.join(" ")), "correct it");
+            None
+        }
     }
 }
 

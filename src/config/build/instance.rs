@@ -4,7 +4,9 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 
 use super::super::diag::{At, Class};
-use super::super::model::{Address, Authentication, Family, Instance, StartState, Track, TrackerKind, Version};
+use super::super::model::{
+    Address, AdvertBuffer, Authentication, Family, Instance, StartState, Track, TrackerKind, Version,
+};
 use super::super::node::Node;
 use super::super::value::Value;
 use super::context::{Ctx, blocks};
@@ -106,6 +108,7 @@ impl Maker<'_, '_, '_> {
             group: group.unwrap_or(default_group),
             unicast,
             preempt_delay: self.preempt_delay(&kind, start_state, nopreempt),
+            timer_expired_backup: self.timer_expired_backup(nopreempt),
             nopreempt,
             authentication: self.authentication(&kind),
             v3_checksum_as_v2: node.flag("v3_checksum_as_v2").unwrap_or(global.v3_checksum_as_v2),
@@ -119,6 +122,7 @@ impl Maker<'_, '_, '_> {
             dont_track_primary: node.has("dont_track_primary"),
             trackers,
             garp: garp::of(node, self.defaults, strict, self.ctx),
+            buffer: self.buffer(),
             lower_prio_no_advert: self.forced("lower_prio_no_advert", self.defaults.lower_prio_no_advert, strict, true),
             higher_prio_send_advert: self.forced(
                 "higher_prio_send_advert",
@@ -159,6 +163,12 @@ impl Maker<'_, '_, '_> {
             complete: vrid.is_some() && node.has("interface"),
             instance,
         }
+    }
+
+    /// `kernel_rx_buf_size`; 0 is the default, as without the keyword.
+    fn buffer(&self) -> AdvertBuffer {
+        let own = self.node.last("kernel_rx_buf_size").and_then(|n| n.u32(0)).filter(|octets| *octets > 0);
+        own.map_or(self.defaults.advert_buffer, AdvertBuffer::Octets)
     }
 
     pub(super) fn text(&self, keyword: &str) -> Option<String> {

@@ -3,6 +3,7 @@
 mod address;
 mod behaviour;
 mod bfd;
+mod buffers;
 mod check;
 mod context;
 mod control;

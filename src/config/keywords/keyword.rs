@@ -195,10 +195,9 @@ impl PartialEq for Keyword {
 }
 
 /// Keywords that change failover or traffic: a fault while they are not acted on.
-const CHANGES_TRAFFIC: [&str; 20] = [
+const CHANGES_TRAFFIC: [&str; 17] = [
     "auth_hmac",
     "BFD_CHECK",
-    "garp_extra_if",
     "interface_up_down_delays",
     "linkbeat_interfaces",
     "linkbeat_use_polling",
@@ -207,7 +206,6 @@ const CHANGES_TRAFFIC: [&str; 20] = [
     "nftables_ipvs",
     "static_routes",
     "static_rules",
-    "timer_expired_backup",
     "track_bfd",
     "track_group",
     "use_ipvlan",
@@ -215,7 +213,6 @@ const CHANGES_TRAFFIC: [&str; 20] = [
     "virtual_routes",
     "virtual_rules",
     "vrf",
-    "vrrp_garp_extra_if",
 ];
 
 impl Keyword {

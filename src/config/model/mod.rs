@@ -5,6 +5,7 @@
 
 mod address;
 mod bfd;
+mod buffer;
 mod entry;
 mod firewall;
 pub mod lvs;
@@ -25,6 +26,7 @@ use super::iproute;
 
 pub use address::{Address, Family, network};
 pub use bfd::BfdInstance;
+pub use buffer::{AdvertBuffer, NetlinkBuffers, ReceiveBuffer};
 pub use firewall::Firewall;
 pub use process::ProcessSettings;
 pub use route::{
@@ -177,10 +179,14 @@ pub struct Global {
     pub vrrp_process: ProcessSettings,
     /// `bfd_priority`, `bfd_process_name` and the like.
     pub bfd_process: ProcessSettings,
-    /// `process_monitor_rcv_bufs`: receive buffer of process events, in octets.
-    pub process_monitor_rcv_bufs: Option<u32>,
-    /// `process_monitor_rcv_bufs_force`: it may exceed the limit of the system.
-    pub process_monitor_rcv_bufs_force: bool,
+    /// `umask`: file creation mask.
+    pub umask: Option<u32>,
+    /// `process_monitor_rcv_bufs`: receive buffer of process events.
+    pub process_monitor_buffer: ReceiveBuffer,
+    /// `vrrp_netlink_cmd_rcv_bufs` and the like.
+    pub vrrp_netlink: NetlinkBuffers,
+    /// `lvs_netlink_cmd_rcv_bufs` and the like.
+    pub lvs_netlink: NetlinkBuffers,
 }
 
 impl Default for Global {
@@ -226,8 +232,10 @@ impl Default for Global {
             process_name: None,
             vrrp_process: ProcessSettings::default(),
             bfd_process: ProcessSettings::default(),
-            process_monitor_rcv_bufs: None,
-            process_monitor_rcv_bufs_force: false,
+            umask: None,
+            process_monitor_buffer: ReceiveBuffer::default(),
+            vrrp_netlink: NetlinkBuffers::default(),
+            lvs_netlink: NetlinkBuffers::default(),
         }
     }
 }
@@ -325,6 +333,9 @@ pub struct Instance {
     pub unicast: Option<Unicast>,
     /// `nopreempt`, already cleared for owners and `state MASTER`.
     pub nopreempt: bool,
+    /// `timer_expired_backup`, with `nopreempt` only: a master whose Adver_Timer ran so late that a router of this priority,
+    /// 1..=254, may have become master goes back to backup.
+    pub timer_expired_backup: Option<u8>,
     /// `preempt_delay`, already cleared where it has no effect.
     pub preempt_delay: Duration,
     /// `authentication`, VRRPv2 only.
@@ -359,6 +370,8 @@ pub struct Instance {
     pub trackers: Vec<Track>,
     /// Gratuitous ARP and NA settings.
     pub garp: Garp,
+    /// `kernel_rx_buf_size`, else `vrrp_rx_bufs_policy`.
+    pub buffer: AdvertBuffer,
     /// `lower_prio_no_advert`.
     pub lower_prio_no_advert: bool,
     /// `higher_prio_send_advert`.
@@ -447,6 +460,10 @@ pub struct Garp {
     pub lower_prio_delay: Duration,
     /// `garp_lower_prio_repeat`; default `repeat`, 0 = none.
     pub lower_prio_repeat: u32,
+    /// `garp_extra_if`: time from one announcement to the next on interfaces other than that of the instance, 0 = none.
+    pub extra: Duration,
+    /// `garp_extra_if all`: on every other interface, not only on macvlans.
+    pub extra_all: bool,
     /// `vrrp_garp_interval` or `garp_group`: time between two gratuitous ARP messages on an interface.
     pub garp_interval: Duration,
     /// `vrrp_gna_interval` or `garp_group`: time between two unsolicited NAs on an interface.

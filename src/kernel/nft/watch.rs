@@ -13,13 +13,13 @@ use super::super::attributes::{find, text};
 use super::super::netlink::{Message, NetlinkSocket, messages};
 use super::socket::OwnPorts;
 use super::wire::{GEN_PROGRAM, GROUP, NEWGEN, SUBSYSTEM, TABLE, number};
-use crate::config::model::Family;
+use crate::config::model::{Family, ReceiveBuffer};
 use crate::reactor::{Feed, Feeder, feed};
 
 /// Length of `struct nfgenmsg`.
 const HEADER: usize = 4;
 /// Receive buffer of the socket, in octets.
-const BUFFER: usize = 1 << 20;
+const BUFFER: u32 = 1 << 20;
 /// Longest datagram of notifications (`NLMSG_GOODSIZE` is at most 8 KiB; single messages may be longer).
 const DATAGRAM: usize = 64 << 10;
 /// Interval of the checks whether the loop still needs the thread.
@@ -50,7 +50,7 @@ pub struct TableTouched {
 pub fn watch_tables(tables: Vec<WatchedTable>, own: OwnPorts) -> io::Result<Feed<TableTouched>> {
     let socket = NetlinkSocket::netfilter(GROUP)?;
     // Without it the kernel's default applies.
-    let _ = socket.receive_buffer(BUFFER, true);
+    let _ = socket.receive_buffer(ReceiveBuffer { octets: Some(BUFFER), force: true });
     let (feed, feeder) = feed()?;
     let mut watch = Watch { socket, tables, own, touched: Vec::new(), feeder };
     std::thread::Builder::new().name("nftables".into()).spawn(move || watch.run())?;

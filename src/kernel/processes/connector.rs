@@ -8,6 +8,7 @@ use nix::errno::Errno;
 
 use super::super::attributes::u32_at;
 use super::super::netlink::{NLMSG_DONE, NLMSG_OVERRUN, NetlinkSocket, encode, messages};
+use crate::config::model::ReceiveBuffer;
 use crate::reactor::clock;
 
 /// `CN_IDX_PROC` and `CN_VAL_PROC`: index, value and multicast group of the process connector.
@@ -22,15 +23,6 @@ const EVENT: usize = HEADER + 16;
 const PATIENCE: Duration = Duration::from_secs(1);
 /// Longest message in octets.
 const DATAGRAM: usize = 4096;
-
-/// `process_monitor_rcv_bufs`: the receive buffer of the connector's socket.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ReceiveBuffer {
-    /// Size in octets; `None`: the kernel's default.
-    pub octets: Option<u32>,
-    /// `process_monitor_rcv_bufs_force`: may exceed the system's limit.
-    pub force: bool,
-}
 
 /// A message of the connector, or the state of its socket. Events of threads are `Other`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,9 +63,7 @@ impl Connector {
     /// initial user and process namespaces.
     pub(super) fn open(size: ReceiveBuffer) -> io::Result<Connector> {
         let socket = NetlinkSocket::connector(PROC)?;
-        if let Some(octets) = size.octets {
-            socket.receive_buffer(usize::try_from(octets).unwrap_or(usize::MAX), size.force)?;
-        }
+        socket.receive_buffer(size)?;
         let mut connector = Connector { socket, buffer: vec![0; DATAGRAM] };
         let words = [PROC, PROC, 0, 0].into_iter().flat_map(u32::to_ne_bytes);
         let request: Vec<u8> =

@@ -11,10 +11,9 @@ mod proc;
 use std::io;
 use std::time::Duration;
 
-use crate::config::model::TrackProcess;
+use crate::config::model::{ReceiveBuffer, TrackProcess};
 use crate::reactor::{Events, Feed, Feeder, Interest, Reactor, Token, background, clock, feed};
 use census::Census;
-pub use connector::ReceiveBuffer;
 use connector::{Connector, ConnectorEvent};
 use poller::Poller;
 

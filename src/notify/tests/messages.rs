@@ -1,6 +1,7 @@
 //! The line of each change of VRRP.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use super::configuration;
 use crate::config::model::{Family, Route, Rule, RuleAction, TrackerKind};
@@ -120,6 +121,11 @@ fn other_transitions_say_why_too() {
             instance(State::Backup, Cause::SequenceExhausted),
             Notice,
             "(VI) Entering BACKUP STATE (the sequence numbers of its adverts are used up)",
+        ),
+        (
+            instance(State::Backup, Cause::AdvertLate(Duration::from_millis(3210))),
+            Notice,
+            "(VI) Entering BACKUP STATE (its advert is 3.21 s late, so that another router may be master)",
         ),
         (instance(State::Stopped, Cause::Shutdown), Notice, "(VI) Stopped (shutting down)"),
         // Scripts and traps report FAULT.

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use snmp::MibError;
 
+use super::buffers::Buffers;
 use super::cli;
 use super::context::Context;
 use super::harness::{ChildStart, Harness, Kind, Pace, Parts, Process, Service, Shell, Watch, token};
@@ -24,7 +25,7 @@ use super::sessions::{Listener, Subscription};
 use super::sync_daemon::SyncDaemon;
 use super::tuning::{self, Tuning};
 use crate::check::{self, Check, Event, Tables, TimerKey};
-use crate::config::model::{Config, FlushOnStop};
+use crate::config::model::{Config, FlushOnStop, NetlinkBuffers};
 use crate::kernel::ipvs::SyncRole;
 use crate::kernel::{self, capabilities};
 use crate::mib;
@@ -90,6 +91,7 @@ type Loop = Shell<CheckerProcess>;
 
 struct CheckerProcess {
     check: Check,
+    buffers: Buffers,
     watch: Watch,
     addresses: HostAddresses,
     ipvs: Ipvs,
@@ -109,6 +111,16 @@ struct CheckerProcess {
     flush_on_stop: bool,
     /// When it was last logged that checks are postponed.
     postponement_logged: Option<Duration>,
+}
+
+/// `lvs_netlink_cmd_rcv_bufs` and the like.
+fn netlink_buffers(check: &Check) -> NetlinkBuffers {
+    check.tables().system.global.as_ref().map(|global| global.lvs_netlink).unwrap_or_default()
+}
+
+/// The tables of the kernel that this process follows.
+fn watched(check: &Check) -> kernel::WatchedTables {
+    kernel::WatchedTables { buffer: netlink_buffers(check).monitor, ..kernel::WatchedTables::default() }
 }
 
 fn service() -> Result<Service<Check>, MibError> {
@@ -141,7 +153,9 @@ fn run(start: ChildStart<'_>) -> io::Result<()> {
     let shell = Shell::new(log.clone())?;
     let reactor = &shell.reactor;
     let address_log = options.address_monitoring.then(|| shell.log.clone());
-    let watch = Watch::start(reactor, MONITOR, address_log, kernel::WatchedTables::default())?;
+    let mut buffers = Buffers::new("lvs");
+    buffers.apply(netlink_buffers(&check), &shell.log);
+    let watch = Watch::start(reactor, MONITOR, address_log, watched(&check))?;
     let lvs = &check.tables().lvs;
     let ipvs = Ipvs::start(flush, lvs.timeouts, checkpoint.timeouts, found).context("open a socket for IPVS")?;
     reactor.register(&ipvs, IPVS, Interest::READABLE)?;
@@ -155,6 +169,7 @@ fn run(start: ChildStart<'_>) -> io::Result<()> {
     let mailer = Mailer::start(check.tables().system.global.as_ref(), log);
     let process = CheckerProcess {
         check,
+        buffers,
         watch,
         addresses: HostAddresses::default(),
         ipvs,
@@ -276,6 +291,8 @@ impl Process for CheckerProcess {
         self.sessions.retain(&config.bfd);
         self.check.handle(Event::Configure(config), shell.now());
         tuning::make_room(descriptors(self.check.tables()), &shell.log);
+        self.buffers.apply(netlink_buffers(&self.check), &shell.log);
+        self.watch.follow(watched(&self.check));
         self.load_tls(shell)?;
         // The kernel removes a closed descriptor anyway.
         let _ = shell.reactor.deregister(&self.files);

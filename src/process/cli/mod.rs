@@ -1,7 +1,6 @@
 //! The command line, with the options of C keepalived.
 
 mod getopt;
-mod umask;
 mod version;
 
 use std::ffi::OsString;
@@ -62,7 +61,7 @@ pub struct Options {
     #[arg(short = 'G', long = "no-syslog")]
     pub no_syslog: bool,
     /// File creation mask of the daemon and its scripts: a number, octal if it begins with 0
-    #[arg(short = 'u', long = "umask", value_name = "MASK", value_parser = umask::parse)]
+    #[arg(short = 'u', long = "umask", value_name = "MASK", value_parser = crate::config::parse_umask)]
     pub umask: Option<u32>,
     /// No effect: of all signals only a stop causes a transition, and it removes addresses anyway
     #[arg(short = 'X', long = "release-vips")]

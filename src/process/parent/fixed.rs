@@ -8,6 +8,8 @@ pub(in crate::process) struct Fixed {
     net_namespace: Option<String>,
     instance: Option<String>,
     control_socket: ControlSocket,
+    disable_local_igmp: bool,
+    umask: Option<u32>,
 }
 
 impl Fixed {
@@ -16,6 +18,8 @@ impl Fixed {
             net_namespace: global.net_namespace.clone(),
             instance: global.instance.clone(),
             control_socket: global.control_socket.clone(),
+            disable_local_igmp: global.firewall.disable_local_igmp,
+            umask: global.umask,
         }
     }
 
@@ -26,6 +30,8 @@ impl Fixed {
             (self.net_namespace != new.net_namespace, "net_namespace"),
             (self.instance != new.instance, "instance"),
             (self.control_socket != new.control_socket, "control_socket"),
+            (self.disable_local_igmp != new.disable_local_igmp, "disable_local_igmp"),
+            (self.umask != new.umask, "umask"),
         ];
         differs.into_iter().find(|(differs, _)| *differs).map(|(_, keyword)| keyword)
     }

@@ -11,7 +11,7 @@ use crate::vrrp;
 pub(super) struct Checkpoint {
     /// States of the machines.
     pub(super) states: vrrp::Checkpoint,
-    /// Changes of `promote_secondaries`.
+    /// Changes for `promote_secondaries` and `disable_local_igmp`.
     pub(super) settings: Changes,
     /// Changes of settings for VMACs.
     pub(super) vmac_settings: Changes,

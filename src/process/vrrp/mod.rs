@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use snmp::MibError;
 
+use super::buffers::Buffers;
 use super::cli;
 use super::context::Context;
 use super::harness::{ChildStart, Harness, Kind, Pace, Parts, Process, Service, Shell, Watch, token};
@@ -27,7 +28,7 @@ use super::sequences;
 use super::sessions::{Listener, Subscription};
 use super::sync_daemon::SyncDaemon;
 use super::tuning::{self, Tuning};
-use crate::config::model::Config;
+use crate::config::model::{Config, NetlinkBuffers};
 use crate::kernel::ipvs::SyncRole;
 use crate::kernel::{self, EntryRequest, KernelEvent, VmacWriter, Writer, capabilities, sysctl};
 use crate::mib;
@@ -98,6 +99,7 @@ type Loop = Shell<VrrpProcess>;
 
 struct VrrpProcess {
     vrrp: Vrrp,
+    buffers: Buffers,
     watch: Watch,
     writer: Writer,
     vmacs: VmacWriter,
@@ -107,7 +109,7 @@ struct VrrpProcess {
     tracker_sources: TrackerSources,
     /// Reports of the BFD process.
     sessions: Subscription,
-    /// Changes of `promote_secondaries`, to be restored at the stop.
+    /// Changes for `promote_secondaries` and `disable_local_igmp`, to be restored at the stop.
     sysctls: sysctl::Changes,
     /// Changes of settings for VMACs, for a replacement of this process.
     vmac_settings: sysctl::Changes,
@@ -151,7 +153,13 @@ fn followed(vrrp: &Vrrp) -> impl Iterator<Item = &str> {
 /// The tables of the kernel that this process follows.
 fn watched(vrrp: &Vrrp) -> kernel::WatchedTables {
     let (routes, rules) = (vrrp.route_protocols(), vrrp.rule_protocols());
-    kernel::WatchedTables { routes: !routes.is_empty(), rules: !rules.is_empty(), protocols: &routes | &rules }
+    let buffer = netlink_buffers(vrrp).monitor;
+    kernel::WatchedTables { routes: !routes.is_empty(), rules: !rules.is_empty(), protocols: &routes | &rules, buffer }
+}
+
+/// `vrrp_netlink_cmd_rcv_bufs` and the like.
+fn netlink_buffers(vrrp: &Vrrp) -> NetlinkBuffers {
+    vrrp.tables().system.global.as_ref().map(|global| global.vrrp_netlink).unwrap_or_default()
 }
 
 fn service() -> Result<Service<Vrrp>, MibError> {
@@ -180,6 +188,8 @@ fn run(start: ChildStart<'_>) -> io::Result<()> {
     vrrp.resume(&checkpoint.states);
     vrrp.inherit(found);
 
+    let mut buffers = Buffers::new("vrrp");
+    buffers.apply(netlink_buffers(&vrrp), &log);
     let shell = Shell::new(log.clone())?;
     let mut sessions = Subscription::new(SESSIONS);
     sessions.expect(followed(&vrrp), shell.now());
@@ -203,6 +213,7 @@ fn run(start: ChildStart<'_>) -> io::Result<()> {
     let tokens = trackers::Tokens { children: SCRIPTS, files: FILES, processes: PROCESSES, beats: BEATS };
     let process = VrrpProcess {
         vrrp,
+        buffers,
         watch,
         writer,
         vmacs,
@@ -347,6 +358,7 @@ impl Process for VrrpProcess {
         let now = shell.now();
         self.vrrp.handle(Event::Configure(config), now);
         self.sessions.expect(followed(&self.vrrp), now);
+        self.buffers.apply(netlink_buffers(&self.vrrp), &shell.log);
         self.watch.follow(watched(&self.vrrp));
         // The BFD process may have reported new sessions before this process had the new configuration.
         for (name, up) in self.sessions.statuses() {

@@ -8,8 +8,8 @@ use std::io;
 use std::net::IpAddr;
 use std::os::fd::{AsRawFd, RawFd};
 
-use crate::config::model::{Authentication, Family};
-use crate::kernel::{AdvertSocket, Opener, SocketRequest, WantedSocket};
+use crate::config::model::{AdvertBuffer, Authentication, Family};
+use crate::kernel::{ADVERT_BUFFER, AdvertSocket, Opener, SocketRequest, WantedSocket};
 use crate::notify::log::Log;
 use crate::reactor::{Interest, Reactor, Token};
 use crate::vrrp::{Event, Instance, InstanceId, Received, Tables, Vrrp};
@@ -39,12 +39,14 @@ pub(super) struct Sockets {
     failed: BTreeMap<Key, String>,
 }
 
-/// The purpose of a socket: its groups and virtual router.
+/// The purpose of a socket: its groups, virtual router and size.
 #[derive(Clone, Default, PartialEq)]
 struct Purpose {
     groups: BTreeSet<IpAddr>,
     /// VRID of the only virtual router, on a VMAC.
     vrid: Option<u8>,
+    /// Receive buffer in octets: the sum for the instances.
+    buffer: u32,
 }
 
 struct Pair {
@@ -121,7 +123,8 @@ impl Sockets {
         self.opener.results(&mut results);
         for (wanted, opened) in results.into_iter().flatten() {
             let key = (wanted.ifindex, wanted.family, wanted.protocol);
-            let purpose = Purpose { groups: wanted.groups.into_iter().collect(), vrid: wanted.vrid };
+            let (groups, vrid, buffer) = (wanted.groups.into_iter().collect(), wanted.vrid, wanted.buffer);
+            let purpose = Purpose { groups, vrid, buffer };
             // The answer to an older request: the socket is not needed.
             if self.requested.get(&key) != Some(&purpose) {
                 opened.into_iter().for_each(|socket| self.close(socket));
@@ -239,24 +242,47 @@ impl Sockets {
 /// The sockets that the instances need, each with its groups.
 fn wanted(tables: &Tables) -> BTreeMap<Key, Purpose> {
     let mut wanted: BTreeMap<Key, Purpose> = BTreeMap::new();
+    let mut with_default = BTreeSet::new();
     for row in tables.instances.values() {
         // The event about a new VMAC may not have arrived yet.
-        let Some(ifindex) = row.wire().filter(|index| tables.interfaces.get(*index).is_some()) else { continue };
+        let Some(link) = row.wire().and_then(|index| tables.interfaces.get(index)) else { continue };
+        let ifindex = link.index;
+        let size = size(row, link.mtu);
         for protocol in protocols(row) {
-            let purpose = wanted.entry((ifindex, row.config.family, *protocol)).or_default();
+            let key = (ifindex, row.config.family, *protocol);
+            with_default.extend(size.is_none().then_some(key));
+            let purpose = wanted.entry(key).or_default();
+            purpose.buffer = purpose.buffer.saturating_add(size.unwrap_or(0));
             purpose.groups.extend(row.config.unicast.is_none().then_some(row.config.group));
             // A VMAC belongs to one instance.
             purpose.vrid = (row.ifindex != Some(ifindex)).then_some(row.config.vrid);
         }
     }
+    for (key, purpose) in &mut wanted {
+        let least = if with_default.contains(key) { ADVERT_BUFFER } else { 1 };
+        purpose.buffer = purpose.buffer.max(least);
+    }
     wanted
+}
+
+/// The configured receive buffer of an instance, in octets; `None`: the default of a socket.
+fn size(row: &Instance, mtu: u32) -> Option<u32> {
+    match row.config.buffer {
+        AdvertBuffer::Default => None,
+        AdvertBuffer::Octets(octets) => Some(octets),
+        AdvertBuffer::Mtu(multiplier) => Some(mtu.saturating_mul(multiplier)),
+        AdvertBuffer::Advert(multiplier) => {
+            let octets = u32::try_from(row.advert_octets()).unwrap_or(u32::MAX);
+            Some(octets.saturating_mul(multiplier))
+        }
+    }
 }
 
 impl Purpose {
     fn of(&self, (ifindex, family, protocol): Key, tables: &Tables) -> WantedSocket {
         let interface = tables.interfaces.name(ifindex).to_owned();
         let groups = self.groups.iter().copied().collect();
-        WantedSocket { interface, ifindex, family, protocol, groups, vrid: self.vrid }
+        WantedSocket { interface, ifindex, family, protocol, groups, vrid: self.vrid, buffer: self.buffer }
     }
 }
 

@@ -5,8 +5,8 @@ use std::io;
 use std::time::Duration;
 
 use super::configured_feed::ConfiguredFeed;
-use crate::config::model::{Global, Script, TrackFile, TrackProcess};
-use crate::kernel::{BeatEvent, ProcessEvent, ProcessWay, ReceiveBuffer, count_processes, poll_links};
+use crate::config::model::{Global, ReceiveBuffer, Script, TrackFile, TrackProcess};
+use crate::kernel::{BeatEvent, ProcessEvent, ProcessWay, count_processes, poll_links};
 use crate::net::{ChildEvent, Children, FileEvent, InitFiles, Key, Outcome, watch_files};
 use crate::notify::log::Log;
 use crate::process::context::Context;
@@ -73,10 +73,7 @@ impl TrackerSources {
             (!files.is_empty()).then(start).transpose()
         })?;
         let kinds = tables.trackers.processes.values().map(|tracker| tracker.row.config.clone()).collect();
-        let buffer = tables.system.global.as_ref().map(|global| ReceiveBuffer {
-            octets: global.process_monitor_rcv_bufs,
-            force: global.process_monitor_rcv_bufs_force,
-        });
+        let buffer = tables.system.global.as_ref().map(|global| global.process_monitor_buffer);
         let counted: (Vec<TrackProcess>, _) = (kinds, buffer.unwrap_or_default());
         self.processes.follow(counted, reactor, |(kinds, buffer)| {
             let start = || count_processes(kinds, *buffer).context("count the processes of track_process");

@@ -1,8 +1,8 @@
 //! Tests of the reconciliation of addresses, and of their announcements.
 
-use super::lan::{IFINDEX, Lan, address, config, instance, ms};
+use super::lan::{IFINDEX, Lan, OTHER, address, config, instance, ms};
 use crate::state::Op;
-use crate::vrrp::{Change, Event, ObjectId, State};
+use crate::vrrp::{Change, Event, Interface, Macvlan, ObjectId, State};
 
 fn one() -> crate::config::model::Config {
     let mut row = instance("VI", 51);
@@ -28,6 +28,44 @@ fn an_address_is_announced_five_times_when_set_and_five_times_after_the_delay() 
     assert_eq!((count((1, 1)), count((1, 2))), (10, 10));
     let master = lan.entered(0, State::Master, ms(0)).unwrap();
     assert!(lan.routers[0].announced.iter().all(|(at, ..)| *at <= master + ms(10) || *at == master + ms(5000)));
+}
+
+/// `garp_extra_if`: periodically on other interfaces that are macvlans, with `all` on all others; also after a reload.
+#[test]
+fn addresses_on_other_interfaces_are_announced_periodically() {
+    let extra = |seconds: u64, all: bool| {
+        let mut config = one();
+        let row = &mut config.instances[0];
+        row.excluded = vec![crate::config::model::Address::plain("192.0.2.7".parse().unwrap(), 32, "eth1")];
+        row.garp.delay = ms(0);
+        (row.garp.extra, row.garp.extra_all) = (ms(seconds * 1000), all);
+        config
+    };
+    for (all, macvlan, expected) in [(false, false, 0), (false, true, 4), (true, false, 4), (true, true, 4)] {
+        let mut lan = Lan::new(vec![extra(2, all)]);
+        let macvlan = macvlan.then_some(Macvlan { base: Some(IFINDEX), private: true });
+        let mac = Some([2, 0, 0, 0, 0, 9]);
+        let other = Interface { index: OTHER, name: "eth1".into(), up: true, mac, macvlan, ..Interface::default() };
+        lan.event(0, Event::Link(other));
+        let times = |lan: &mut Lan, time| {
+            lan.routers[0].announced.clear();
+            lan.run(time);
+            let announced = lan.routers[0].announced.drain(..);
+            announced.map(|(at, id, count)| (at.as_millis(), id, count)).collect::<Vec<_>>()
+        };
+        lan.run(ms(1000));
+        let master = lan.entered(0, State::Master, ms(0)).unwrap();
+        let found = times(&mut lan, ms(8000));
+        let at = |n: u64| (master + ms(2000 * n)).as_millis();
+        let wanted: Vec<_> = (1..=expected).map(|n| (at(n), (1, 2), 1)).collect();
+        assert_eq!(found, wanted, "all {all}, {macvlan:?}");
+        lan.event(0, Event::Configure(Box::new(extra(1, all))));
+        assert_eq!(times(&mut lan, ms(4000)).len() as u64, expected, "each second");
+        lan.event(0, Event::Configure(Box::new(extra(0, all))));
+        assert_eq!(times(&mut lan, ms(4000)), []);
+        lan.event(0, Event::Configure(Box::new(extra(1, true))));
+        assert_eq!(times(&mut lan, ms(4000)).len(), 4, "begins with a reload");
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::lan::{Lan, config, instance, ms};
 use crate::config::model::{Instance, StartState, Version};
-use crate::vrrp::{Change, Event, InstanceId, State};
+use crate::vrrp::{Cause, Change, Event, InstanceId, State};
 
 fn with(priority: u8, change: impl FnOnce(&mut Instance)) -> crate::config::model::Config {
     let mut row = instance("VI", 51);
@@ -238,5 +238,71 @@ fn an_snmp_set_of_the_priority_moves_the_mastership() {
     lan.run(ms(1000));
     lan.event(0, Event::SetBasePriority(InstanceId(1), 50));
     lan.run(ms(1000));
+    assert_eq!(lan.masters("VI"), [1]);
+}
+
+/// `timer_expired_backup`: the routers of the LAN stop the clock of one of them by handling its events late.
+#[test]
+fn a_late_master_goes_back_to_backup_before_it_answers_another_one() {
+    let late = |ms_late: u64, rival: Option<u8>, other: bool| {
+        let ours = with(200, |row| {
+            row.nopreempt = true;
+            row.timer_expired_backup = rival;
+        });
+        let mut lan = Lan::new(vec![ours, plain(100)]);
+        lan.run(ms(1990));
+        assert_eq!(lan.masters("VI"), [0]);
+        lan.routers[0].isolated = true;
+        lan.routers[1].isolated = !other;
+        let due = lan.routers[0].sent.last().unwrap().0 + ms(100);
+        let sent = lan.routers[0].sent.len();
+        // Nothing reaches the machine until this time.
+        let timers = std::mem::take(&mut lan.routers[0].timers);
+        lan.run(due + ms(ms_late) - lan.now);
+        lan.routers[0].timers = timers;
+        if other {
+            let advert = lan.routers[1].sent.last().unwrap().1.clone();
+            let (source, destination) = (lan.routers[1].ip, "224.0.0.18".parse().unwrap());
+            let ifindex = super::lan::IFINDEX;
+            let packet =
+                crate::vrrp::Received { ifindex, source, destination, ttl: 255, authenticated: None, payload: &advert };
+            lan.event(0, Event::Packet(packet));
+        }
+        let answers = lan.routers[0].sent.len() - sent;
+        (lan, answers)
+    };
+    // A router of priority 254 becomes master 300.8 ms after the last advert.
+    for (ms_late, rival, backup) in [
+        (500, None, false),
+        (200, Some(254), false),
+        (201, Some(254), true),
+        (209, Some(230), false),
+        (211, Some(230), true),
+    ] {
+        let (mut lan, _) = late(ms_late, rival, false);
+        lan.run(ms(0));
+        let state = if backup { State::Backup } else { State::Master };
+        assert_eq!(lan.routers[0].state("VI"), state, "{ms_late} ms, {rival:?}");
+        if backup {
+            let from = lan.now;
+            let cause = lan.routers[0].changes.last().unwrap().1.clone();
+            let wanted = Change::Instance {
+                id: InstanceId(1),
+                from: State::Master,
+                to: State::Backup,
+                cause: Cause::AdvertLate(ms(ms_late)),
+            };
+            assert_eq!(cause, wanted);
+            // The router of that priority, and then our own Skew_Time.
+            let wait = down_interval(rival.unwrap().into(), ms(100)) + ms(100) * 56 / 256;
+            lan.run(ms(2000));
+            assert_eq!(lan.entered(0, State::Master, from), Some(from + wait));
+        }
+    }
+    // The other router is master: it stays so, and is not answered.
+    let (mut lan, answers) = late(1000, Some(254), true);
+    assert_eq!((answers, lan.routers[0].state("VI")), (0, State::Backup));
+    lan.routers[0].isolated = false;
+    lan.run(ms(3000));
     assert_eq!(lan.masters("VI"), [1]);
 }

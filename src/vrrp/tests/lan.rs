@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use crate::config::model::{Address, Config, Family, Garp, Global, Instance, Scripts, StartState, SyncGroup, Version};
+use crate::config::model::{
+    Address, AdvertBuffer, Config, Family, Garp, Global, Instance, Scripts, StartState, SyncGroup, Version,
+};
 use crate::state::{Done, Object, Op};
 use crate::track::ScriptEnd;
 use crate::vrrp::{
@@ -15,6 +17,8 @@ use crate::vrrp::{
 use crate::wire::{ah, ipv4};
 
 pub const IFINDEX: u32 = 2;
+/// Index of an interface that a test may report by an event.
+pub const OTHER: u32 = 900;
 
 pub fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
@@ -36,6 +40,7 @@ pub fn instance(name: &str, vrid: u8) -> Instance {
         group: Ipv4Addr::new(224, 0, 0, 18).into(),
         unicast: None,
         nopreempt: false,
+        timer_expired_backup: None,
         preempt_delay: Duration::ZERO,
         authentication: None,
         addresses: vec![address(&format!("10.0.1.{vrid}"))],
@@ -59,9 +64,12 @@ pub fn instance(name: &str, vrid: u8) -> Instance {
             refresh_repeat: 1,
             lower_prio_delay: ms(5000),
             lower_prio_repeat: 5,
+            extra: Duration::ZERO,
+            extra_all: false,
             garp_interval: Duration::ZERO,
             gna_interval: Duration::ZERO,
         },
+        buffer: AdvertBuffer::Default,
         lower_prio_no_advert: false,
         higher_prio_send_advert: false,
         owner_ignore_adverts: false,
@@ -513,7 +521,7 @@ impl Lan {
 
     fn answer_address(&mut self, at: usize, id: Option<AddressId>, op: Op, (ip, prefix): (IpAddr, u8), ifindex: u32) {
         let router = &mut self.routers[at];
-        let there = ifindex == IFINDEX || router.vmacs.contains_key(&ifindex);
+        let there = [IFINDEX, OTHER].contains(&ifindex) || router.vmacs.contains_key(&ifindex);
         if let (Some(id), Some(error)) = (id, router.refuses_addresses.clone()) {
             return self.event(at, Event::Done { id: ObjectId::Address(id), op, result: Err(error) });
         }

@@ -1,8 +1,8 @@
-//! The value of `-u`.
+//! A file creation mask: the keyword `umask`, and the option `-u`.
 
 /// All permission bits.
 const ALL: u32 = 0o777;
-/// Names of bits, as for the keyword `umask`.
+/// Names of bits.
 const NAMES: [(&str, u32); 12] = [
     ("IRUSR", 0o400),
     ("IWUSR", 0o200),
@@ -19,7 +19,10 @@ const NAMES: [(&str, u32); 12] = [
 ];
 
 /// Parses a number in the notation of C (0x3f, 077, 63), or names of bits separated by `|`.
-pub(super) fn parse(text: &str) -> Result<u32, String> {
+///
+/// # Errors
+/// A sentence about valid masks.
+pub fn parse_umask(text: &str) -> Result<u32, String> {
     let number = match (text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")), text.strip_prefix('0')) {
         (Some(digits), _) => u32::from_str_radix(digits, 16).ok(),
         (None, Some(digits)) if !digits.is_empty() => u32::from_str_radix(digits, 8).ok(),
@@ -46,10 +49,10 @@ mod tests {
             ("0777", 0o777),
             ("IRWXG|IRWXO", 0o77),
         ] {
-            assert_eq!(parse(text), Ok(mask), "{text}");
+            assert_eq!(parse_umask(text), Ok(mask), "{text}");
         }
         for text in ["", "01777", "8x", "09", "-1", "+0x1", "IRWXG|FOO", "|"] {
-            assert!(parse(text).is_err(), "{text}");
+            assert!(parse_umask(text).is_err(), "{text}");
         }
     }
 }
