@@ -195,8 +195,7 @@ impl PartialEq for Keyword {
 }
 
 /// Keywords that change failover or traffic: a fault while they are not acted on.
-const CHANGES_TRAFFIC: [&str; 24] = [
-    "auth_hmac",
+const CHANGES_TRAFFIC: [&str; 23] = [
     "BFD_CHECK",
     "disable_local_igmp",
     "garp_extra_if",

@@ -38,6 +38,7 @@ pub fn instance(name: &str, vrid: u8) -> Instance {
         nopreempt: false,
         preempt_delay: Duration::ZERO,
         authentication: None,
+        auth_hmac: None,
         addresses: vec![address(&format!("10.0.1.{vrid}"))],
         excluded: Vec::new(),
         routes: Vec::new(),
