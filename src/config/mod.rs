@@ -43,8 +43,8 @@ use std::path::{Path, PathBuf};
 
 pub use diag::{Class, Diagnostic, Diagnostics, Place, Severity};
 pub use dump::Shown;
-pub use model::lvs;
 pub use key_file::KeyFile;
+pub use model::lvs;
 pub use outside::Outside;
 pub use programs::{program_path, secure_program};
 pub(crate) use secret::MASK;

@@ -13,7 +13,7 @@ use super::surroundings::Surroundings;
 use crate::config::model::{Family, Track, TrackerKind, Version};
 use crate::state::{Object, Objects};
 use crate::track::{Effect, Reading};
-use crate::wire::{ah, ipv4, vrrp};
+use crate::wire::{ah, auth_hmac, ipv4, vrrp};
 
 /// Length of an IPv6 header, in octets.
 const IPV6_HEADER: usize = 40;
@@ -187,6 +187,7 @@ pub(super) fn advertised(around: Surroundings<'_>, row: &Instance) -> usize {
             (ipv4::HEADER_LEN + if is_ah { ah::HEADER_LEN } else { 0 }, 4)
         }
     };
-    let behind = if row.config.version == Version::V2 { vrrp::AUTH_DATA_LEN } else { 0 };
-    all.min(mtu.saturating_sub(before + vrrp::HEADER_LEN + behind) / each)
+    let auth_data = if row.config.version == Version::V2 { vrrp::AUTH_DATA_LEN } else { 0 };
+    let trailer = row.config.auth_hmac.as_ref().map_or(0, |_| auth_hmac::TRAILER_LEN);
+    all.min(mtu.saturating_sub(before + vrrp::HEADER_LEN + auth_data + trailer) / each)
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::cause::Occasion;
+use super::clock::Clock;
 use super::event::{Action, Change, Output, TimerKey};
 
 /// State of the machine besides rows.
@@ -10,6 +11,8 @@ use super::event::{Action, Change, Output, TimerKey};
 pub(super) struct Turn {
     /// Time of the last event.
     pub(super) now: Duration,
+    /// The system clock.
+    pub(super) clock: Clock,
     /// Phase of the process.
     pub(super) phase: Phase,
     /// [`Event::Start`](super::Event::Start) was handled: scripts run, even during `vrrp_startup_delay`.
@@ -36,11 +39,17 @@ impl Turn {
     pub(super) fn new() -> Turn {
         Turn {
             now: Duration::ZERO,
+            clock: Clock::default(),
             phase: Phase::Waiting,
             started: false,
             occasion: Occasion::default(),
             output: Output::default(),
         }
+    }
+
+    /// Time of the last event by the system clock, since 1970.
+    pub(super) fn utc(&self) -> Duration {
+        self.clock.utc(self.now)
     }
 
     pub(super) fn is_running(&self) -> bool {

@@ -288,7 +288,10 @@ mod tests {
             (last, at(1 << 32, 0)),
             (at(10, 0), at(10 + (1 << 31) - 1, 0)),
         ] {
-            assert!(later.follows(earlier) && !earlier.follows(later) && !later.follows(later), "{earlier:?} {later:?}");
+            assert!(
+                later.follows(earlier) && !earlier.follows(later) && !later.follows(later),
+                "{earlier:?} {later:?}"
+            );
         }
         assert_eq!(at(10, 0).age(Duration::from_millis(12_900)), 2);
         assert_eq!(at(10, 0).age(Duration::from_secs(7)), -3);

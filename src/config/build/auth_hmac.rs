@@ -14,7 +14,8 @@ const SHORTEST_WINDOW: u64 = 5;
 const LONGEST_WINDOW: u64 = 300;
 
 /// The remedy for a key that is not usable.
-const WRITE_KEY: &str = "write hex: and 64 to 128 hexadecimal digits, or a word of 32 to 64 characters, or file: and a path";
+const WRITE_KEY: &str =
+    "write hex: and 64 to 128 hexadecimal digits, or a word of 32 to 64 characters, or file: and a path";
 
 impl Maker<'_, '_, '_> {
     /// The settings of all blocks; of several lines with the same keyword, the last counts.
@@ -85,7 +86,8 @@ impl Maker<'_, '_, '_> {
         let Some(path) = word.strip_prefix("file:") else { return self.plain(word.as_bytes(), at) };
         let path = Path::new(path);
         // Only a path is quoted in messages, as a secret may have been written in its place.
-        let name = if path.is_absolute() { format!("the key file {}", path.display()) } else { "the key file".to_owned() };
+        let name =
+            if path.is_absolute() { format!("the key file {}", path.display()) } else { "the key file".to_owned() };
         let file = match self.ctx.answers.key_file(path) {
             Ok(file) => file,
             Err(why) => {
@@ -95,12 +97,13 @@ impl Maker<'_, '_, '_> {
             }
         };
         if file.exposed {
-            let text = format!("{name} can be read or changed by its group or others: the key is no secret");
+            let text = format!("{name} can be read or changed by its group or others: it is used, but it is no secret");
             self.ctx.report.fault(Class::Security, at, text).help("chmod 600 FILE");
         }
         // As text of C: it ends before a NUL. Ends of lines are not part of the key.
         let text = file.octets.split(|octet| *octet == 0).next().unwrap_or_default();
-        let end = text.iter().rposition(|octet| !matches!(octet, b'\r' | b'\n')).map_or(0, |last| last.saturating_add(1));
+        let end =
+            text.iter().rposition(|octet| !matches!(octet, b'\r' | b'\n')).map_or(0, |last| last.saturating_add(1));
         self.plain(text.get(..end).unwrap_or_default(), at)
     }
 

@@ -5,6 +5,7 @@ mod ah;
 mod delays;
 mod election;
 mod groups;
+mod hmac;
 mod host;
 mod indices;
 mod interfaces;
