@@ -190,7 +190,7 @@ fn key_files_are_read_with_care() {
         assert_eq!(incomplete(&loaded), Vec::<String>::new(), "{name}");
     }
     for (path, part) in
-        [("/nonexistent/k", "the key file /nonexistent/k cannot be read: "), ("", "the key file is not")]
+        [("/nonexistent/k", "the key file /nonexistent/k cannot be read: "), ("", "the key file cannot be read: ")]
     {
         let loaded = with_file(&files, path);
         assert_eq!(loaded.diagnostics.exit_code(), 5);

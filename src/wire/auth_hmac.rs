@@ -30,8 +30,6 @@ use serde::{Deserialize, Serialize};
 
 /// Length of the trailer, in octets.
 pub const TRAILER_LEN: usize = 28;
-/// Length of the shortest and of the longest key, in octets.
-pub const KEY_LEN: std::ops::RangeInclusive<usize> = 32..=64;
 
 /// The only defined type.
 const TYPE: u8 = 1;

@@ -1,5 +1,6 @@
 //! `auth_hmac` of a `vrrp_instance`.
 
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
 
@@ -7,8 +8,9 @@ use super::super::diag::{At, Class};
 use super::super::model::{AntiReplay, AuthHmac, HmacKey, HmacMode};
 use super::super::node::Node;
 use super::instance::Maker;
-use crate::wire::auth_hmac::KEY_LEN;
 
+/// Lengths of keys, in octets.
+const KEY_LEN: RangeInclusive<usize> = 32..=64;
 /// Shortest default of `time_window`, and its longest value, in seconds.
 const SHORTEST_WINDOW: u64 = 5;
 const LONGEST_WINDOW: u64 = 300;
@@ -72,7 +74,7 @@ impl Maker<'_, '_, '_> {
             }
             let Some(octets) = self.octets(line.text(1).unwrap_or_default(), line.at_arg(1)) else { continue };
             if !KEY_LEN.contains(&octets.len()) {
-                let text = format!("key {id} has {} octets, not 32 to 64: it is ignored", octets.len());
+                let text = format!("key {id} does not have 32 to 64 octets: it is ignored");
                 self.ctx.mistake(line.at_arg(1), text, WRITE_KEY);
                 continue;
             }

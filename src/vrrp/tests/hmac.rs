@@ -314,6 +314,14 @@ fn modes_and_keys_change_by_reload_without_a_change_of_the_master() {
     assert_eq!(lan.routers[0].sent.last().unwrap().1[13], 2, "the ID of the key");
 }
 
+/// So `mode permissive` can be introduced router by router.
+#[test]
+fn a_router_without_it_takes_adverts_with_a_trailer() {
+    let mut plain = hmac(100);
+    plain.instances[0].auth_hmac = None;
+    assert_eq!(heard(plain, |now| Forged::new().at(now)), accepted());
+}
+
 /// A replacement of the process continues with a checkpoint that is as old as possible.
 fn replace(lan: &mut Lan, at: usize, config: Config, checkpoint: &Checkpoint) {
     lan.routers[at].timers.clear();
