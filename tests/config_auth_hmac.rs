@@ -153,12 +153,14 @@ fn authentication_gives_way_and_two_blocks_are_one() {
     assert_eq!((found.active.id, found.others.len()), (1, 1));
 }
 
-/// Each key file: name, content, mode, exit status, and the key if it is used.
+/// A key file: name, content, mode, exit status, and the key if it is used.
+type KeyFileCase = (&'static str, Vec<u8>, u32, u8, Option<Vec<u8>>);
+
 #[test]
 fn key_files_are_read_with_care() {
     let hex = format!("hex:{DIGITS}\n");
     let text_key = "a".repeat(32);
-    let cases: [(&str, Vec<u8>, u32, u8, Option<Vec<u8>>); 14] = [
+    let cases: [KeyFileCase; 14] = [
         ("hex", hex.clone().into(), 0o600, 0, Some((0..32).collect())),
         ("hex_without_end", hex.trim_end().into(), 0o400, 0, Some((0..32).collect())),
         ("text", format!("{text_key}\n").into(), 0o600, 0, Some(text_key.clone().into())),
