@@ -34,7 +34,8 @@ fn a_damaged_snapshot_is_refused() {
     assert!(parse(&[&octets, &b"?"[..]].concat()).is_err());
 }
 
-/// Reading the dump gives the same configuration, except for the passwords.
+/// Reading the dump gives the same configuration, except for the passwords. A masked key of `auth_hmac` is too short, so that the
+/// block is ignored; it is left out of the comparison, with the `authentication` that it excludes.
 fn assert_round_trips(loaded: &Loaded) {
     let Some(config) = &loaded.config else { return };
     let dump = &loaded.shown;
@@ -47,7 +48,13 @@ fn assert_round_trips(loaded: &Loaded) {
             Authentication::Ah(_) => Authentication::Ah(masked),
         });
     }
-    let again_config = again.config.unwrap_or_else(|| panic!("{dump}\n{}", again.diagnostics));
+    let mut again_config = again.config.unwrap_or_else(|| panic!("{dump}\n{}", again.diagnostics));
+    for (expected, again) in expected.instances.iter_mut().zip(&mut again_config.instances) {
+        if expected.auth_hmac.take().is_some() {
+            assert_eq!(again.auth_hmac, None, "{dump}");
+            again.authentication = None;
+        }
+    }
     assert_eq!(again_config, expected, "{dump}");
 }
 

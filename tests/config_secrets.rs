@@ -13,7 +13,7 @@ use config_support::{Files, in_parallel};
 const MARKS: [&str; 2] = ["zq7", "xw9"];
 
 /// Secrets in various forms, also with characters that split them.
-const SECRETS: [&str; 12] = [
+const SECRETS: [&str; 15] = [
     "zq7xw9zq",
     "zq7",
     "\"zq7 xw9\"",
@@ -26,6 +26,10 @@ const SECRETS: [&str; 12] = [
     "zq7'xw9",
     "zq7\"xw9\"",
     "zq7=xw9",
+    "hex:zq7xw9",
+    "file:zq7xw9",
+    // A valid key of auth_hmac.
+    "zq7xw9zq7xw9zq7xw9zq7xw9zq7xw9zq7xw9",
 ];
 
 /// Each private block: its name, the words before the secret, the keyword of the secret.

@@ -31,7 +31,7 @@ fn sequence_numbers_continue_after_a_stop_or_a_kill() {
     assert!(status.success());
     let file = lab.router(1).file("vrrp.sequences");
     let text = fs::read_to_string(&file).unwrap();
-    assert!(text.contains(r#""version":1"#) && text.contains(r#""name":"VI_51""#), "{text}");
+    assert!(text.contains(r#""version":2"#) && text.contains(r#""name":"VI_51""#), "{text}");
     assert!(text.contains(r#""reserved":0"#), "exact at a stop: {text}");
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     assert!(!text.contains(std::str::from_utf8(lab::conf::PASSWORD).unwrap()));

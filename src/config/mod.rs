@@ -17,6 +17,7 @@ mod hint;
 mod include;
 mod iproute;
 mod items;
+mod key_file;
 pub mod keywords;
 mod line;
 pub mod model;
@@ -43,6 +44,7 @@ use std::path::{Path, PathBuf};
 
 pub use diag::{Class, Diagnostic, Diagnostics, Place, Severity};
 pub use dump::Shown;
+pub use key_file::KeyFile;
 pub use model::lvs;
 pub use outside::Outside;
 pub use programs::{program_path, secure_program};

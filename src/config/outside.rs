@@ -10,6 +10,7 @@ use nix::unistd::{Group, Uid, User};
 
 use super::file;
 use super::iproute::{self, Directories, NameKind};
+use super::key_file::{self, KeyFile};
 use super::programs::{problem, secure_program};
 
 /// Longest file of names, in octets.
@@ -40,6 +41,8 @@ pub struct Outside {
     pub script_insecure: fn(&str) -> Option<String>,
     /// Text of a file of names, as those of iproute2; of a directory, the text of its files `*.conf`.
     pub names: fn(&Path) -> Option<String>,
+    /// A file with a key of `auth_hmac`, or why it cannot be used.
+    pub key_file: fn(&Path) -> Result<KeyFile, String>,
     /// Name of the user that the daemon runs as.
     pub login: String,
     /// Time since the boot of the system.
@@ -68,6 +71,7 @@ impl Outside {
             },
             script_insecure: |program| secure_program(program).err(),
             names,
+            key_file: key_file::read,
             login: login.unwrap_or_else(|| "root".to_owned()),
             uptime: nix::time::clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME).map_or(Duration::ZERO, Duration::from),
             seed,
@@ -87,6 +91,7 @@ impl Outside {
             namespace_problem: |_| None,
             script_insecure: |_| None,
             names: |_| None,
+            key_file: |_| Err("does not exist".to_owned()),
             login: "root".to_owned(),
             uptime: Duration::ZERO,
             seed: 0,
@@ -117,12 +122,20 @@ pub(crate) struct Answers<'a> {
     known: BTreeMap<String, Option<String>>,
     names: BTreeMap<NameKind, HashMap<String, u32>>,
     ip_protocols: Option<HashMap<String, u32>>,
+    key_files: BTreeMap<PathBuf, Result<KeyFile, String>>,
 }
 
 impl<'a> Answers<'a> {
     /// No answers yet. `directory` = that of relative paths.
     pub fn new(outside: &'a Outside, directory: &'a Path) -> Answers<'a> {
-        Answers { outside, directory, known: BTreeMap::new(), names: BTreeMap::new(), ip_protocols: None }
+        Answers {
+            outside,
+            directory,
+            known: BTreeMap::new(),
+            names: BTreeMap::new(),
+            ip_protocols: None,
+            key_files: BTreeMap::new(),
+        }
     }
 
     /// Name of the host.
@@ -191,6 +204,13 @@ impl<'a> Answers<'a> {
         let text = || (self.outside.names)(Path::new(iproute::IP_PROTOCOLS)).unwrap_or_default();
         let names = self.ip_protocols.get_or_insert_with(|| iproute::ip_protocols(&text()));
         names.get(&name.to_ascii_lowercase()).and_then(|number| u8::try_from(*number).ok())
+    }
+
+    /// A file with a key of `auth_hmac`, or why it cannot be used, for a message.
+    pub fn key_file(&mut self, path: &Path) -> Result<KeyFile, String> {
+        let (outside, path) = (self.outside, self.directory.join(path));
+        let answer = self.key_files.entry(path);
+        answer.or_insert_with_key(|path| (outside.key_file)(path)).clone()
     }
 
     fn ask(&mut self, question: String, answer: impl FnOnce(&Outside) -> Option<String>) -> Option<String> {

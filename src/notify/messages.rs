@@ -47,11 +47,29 @@ pub fn line(change: &Change, tables: &Tables) -> (Level, String) {
             let name = name(*id, tables);
             (Level::Info, format!("({name}) Backup received priority 0 advertisement from {source}"))
         }
-        Change::Complaint { id, source, complaint, more } => {
+        Change::Complaint { id, source, complaint, more, detail } => {
             let verdict = if complaint.refuses() { "dropped" } else { "used" };
             let (what, more) = (complaint_text(*complaint), more_text(*more));
+            let detail = detail.map_or_else(String::new, |detail| complaint_detail(*complaint, detail));
             let name = name(*id, tables);
-            (Level::Warning, format!("({name}) Advert from {source}: {what} ({verdict}; reported once){more}"))
+            let text = format!("({name}) Advert from {source}: {what}{detail} ({verdict}; reported once){more}");
+            (Level::Warning, text)
+        }
+        Change::ClockSet { by } => {
+            let direction = if *by < 0 { "back" } else { "forward" };
+            let text = format!(
+                "The system clock was set {direction} by {} s; the instances with auth_hmac keep the time of before until \
+                 another router shows that it has another time",
+                by.unsigned_abs()
+            );
+            (Level::Warning, text)
+        }
+        Change::ClockFollowed { id, source } => {
+            let text = format!(
+                "({}) The time of {source} is not that of before the clock was set; auth_hmac follows the system clock again",
+                name(*id, tables)
+            );
+            (Level::Warning, text)
         }
         Change::UnknownVrid { ifindex, source, vrid, more } => {
             let (interface, more) = (tables.interfaces.name(*ifindex), more_text(*more));
@@ -293,11 +311,27 @@ pub(super) fn script_end(end: &ScriptEnd) -> String {
     }
 }
 
+/// The number that belongs to a complaint.
+fn complaint_detail(complaint: Complaint, detail: i64) -> String {
+    match complaint {
+        Complaint::HmacUnknownKey => format!(", {detail}"),
+        _ if detail < 0 => format!("; it is {} s ahead", detail.unsigned_abs()),
+        _ => format!("; it is {detail} s behind"),
+    }
+}
+
 fn complaint_text(complaint: Complaint) -> &'static str {
     match complaint {
         Complaint::Length => "its length does not fit its address count",
         Complaint::Ttl => "its TTL or hop limit is not 255, or not within the limits of the peer",
         Complaint::Version => "another protocol version than ours",
+        Complaint::HmacMissing => "it has no HMAC, which mode enforce of auth_hmac requires",
+        Complaint::HmacMalformed => "what follows its addresses is not an HMAC of auth_hmac",
+        Complaint::HmacStale => "its time is not within time_window of ours; check the clocks of both routers",
+        Complaint::HmacUnknownKey => "auth_hmac has no key with its key ID",
+        Complaint::HmacInvalid => "invalid HMAC: another key with the same ID, or forged",
+        Complaint::HmacReplay => "its HMAC number is not greater than the last of this sender: replayed",
+        Complaint::HmacSkew => "its time differs from ours by more than half of time_window; check both clocks",
         Complaint::AuthType => "invalid authentication type",
         Complaint::AuthMismatch => "authentication type mismatch",
         Complaint::AuthFailure => "authentication failure, wrong password",

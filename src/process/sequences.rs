@@ -1,4 +1,4 @@
-//! The file of sequence numbers of `auth_type AH`. The next start of the daemon reads them, also after a reboot, so
+//! The file of sequence numbers of `auth_type AH` and `auth_hmac`. The next start of the daemon reads them, also after a reboot, so
 //! that earlier adverts cannot be replayed.
 
 use std::io;
@@ -20,7 +20,7 @@ const RUN: [&str; 4] = ["/run", "/run/keepalived", "/var/run", "/var/run/keepali
 /// Starts the thread that writes the file for this pid file. The second value is the sequence numbers in the file.
 pub(super) fn start(pid_file: &Path, log: Log) -> io::Result<(RecordFile<Sequences>, Sequences)> {
     let path = path(pid_file, Path::new(DIRECTORY));
-    let lost = "adverts from before this start can be replayed to instances with auth_type AH";
+    let lost = "adverts from before this start can be replayed to instances with auth_type AH or auth_hmac";
     RecordFile::start(Place { path, lost, ..Place::default() }, log)
         .context("start the thread that records sequence numbers")
 }

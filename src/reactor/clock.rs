@@ -1,4 +1,4 @@
-//! The daemon's clock: `CLOCK_MONOTONIC`.
+//! The daemon's clock, `CLOCK_MONOTONIC`, and the system clock.
 
 use std::time::Duration;
 
@@ -9,7 +9,16 @@ use rustix::time::{ClockId, clock_gettime};
 /// It never goes back and is not affected by changes to the wall clock. Deadlines of
 /// [`Reactor::wait`](super::Reactor::wait) are times of this clock.
 pub fn now() -> Duration {
-    let time = clock_gettime(ClockId::Monotonic);
+    time_of(ClockId::Monotonic)
+}
+
+/// The time since 1970 by the system clock, which may be set in either direction.
+pub fn utc() -> Duration {
+    time_of(ClockId::Realtime)
+}
+
+fn time_of(clock: ClockId) -> Duration {
+    let time = clock_gettime(clock);
     Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 

@@ -5,10 +5,11 @@
 //!
 //! The sequence number of `auth_type AH` increases with every advert, but the checkpoint is only saved once per block of
 //! numbers. A master therefore resumes with a number above all that it may have sent, a backup with a number not above
-//! those of its master.
+//! those of its master. The numbers of `auth_hmac` are saved once per block too.
 
 use serde::{Deserialize, Serialize};
 
+use super::auth_hmac::SavedHmac;
 use super::ids::InstanceId;
 use super::routers::Vrrp;
 use super::rows::Instance;
@@ -35,11 +36,13 @@ struct Saved {
     base_priority: u8,
     nopreempt: bool,
     sequence: u32,
+    /// With `auth_hmac`.
+    hmac: Option<SavedHmac>,
 }
 
 impl Record for Checkpoint {
     const NAME: &'static str = "states of instances";
-    const VERSION: u32 = 4;
+    const VERSION: u32 = 5;
 }
 
 impl Instance {
@@ -60,6 +63,7 @@ impl Vrrp {
             base_priority: row.base_priority,
             nopreempt: row.nopreempt,
             sequence: row.sequence_to_resume(),
+            hmac: row.config.auth_hmac.as_ref().map(|settings| row.hmac.save(settings, false)),
         };
         let instances = self.tables.instances.iter().map(saved).collect();
         Checkpoint { instances, trackers: self.tables.trackers.save() }
@@ -85,6 +89,9 @@ impl Vrrp {
             let Some(row) = self.tables.instances.get_mut(&InstanceId(saved.index)) else { continue };
             row.resumes_master = saved.state == State::Master;
             row.sequence = saved.sequence;
+            if let Some(hmac) = saved.hmac.as_ref().filter(|_| row.config.auth_hmac.is_some()) {
+                row.hmac.restore(hmac, true);
+            }
             // A new configuration, which the predecessor has not taken any more, has precedence over what SNMP has set.
             if saved.configured == (row.config.priority, row.config.nopreempt) {
                 row.base_priority = saved.base_priority;

@@ -16,12 +16,14 @@ pub(super) struct Advert {
     pub(super) oddities: Vec<Complaint>,
 }
 
-/// Checks an advert in the order of C keepalived, so that the counters agree: only the first failed check counts.
+/// Checks an advert in the order of C keepalived, so that the counters agree: only the first failed check counts. `utc` is the
+/// time since 1970 by the system clock.
 pub(super) fn check(
     row: &mut Instance,
     received: &Received<'_>,
     header: Option<&ah::Packet<'_>>,
     packet: &Packet<'_>,
+    utc: Duration,
 ) -> Result<Advert, Complaint> {
     let config = &row.config;
     if matches!(config.authentication, Some(Authentication::Ah(_))) != header.is_some() {
@@ -34,6 +36,10 @@ pub(super) fn check(
     };
     let same_version = packet.version() == version;
     let right_length = match config.version {
+        // A trailer with a wrong number of 32-bit words is malformed instead.
+        _ if config.auth_hmac.is_some() => {
+            packet.len() >= packet.expected_len() && packet.trailing().len().is_multiple_of(4)
+        }
         Version::V2 => packet.len() == packet.expected_len(),
         Version::V3 => packet.len() >= packet.expected_len(),
     };
@@ -54,6 +60,10 @@ pub(super) fn check(
         return Err(Complaint::Version);
     }
     let mut oddities = Vec::new();
+    if let Some(settings) = &config.auth_hmac {
+        let skew = row.hmac.check(settings, utc, received.source, packet.message(), packet.trailing())?;
+        oddities.extend(skew);
+    }
     let interval = match config.version {
         Version::V2 => {
             check_authentication(config.authentication.as_ref(), packet)?;

@@ -12,6 +12,18 @@ pub enum Complaint {
     Ttl,
     /// The protocol version differs from ours.
     Version,
+    /// `auth_hmac`: there is no trailer.
+    HmacMissing,
+    /// `auth_hmac`: the octets after the message are no trailer.
+    HmacMalformed,
+    /// `auth_hmac`: the time is not within `time_window` of ours.
+    HmacStale,
+    /// `auth_hmac`: no key has the ID in the trailer.
+    HmacUnknownKey,
+    /// `auth_hmac`: wrong HMAC.
+    HmacInvalid,
+    /// `auth_hmac`: authentic, but the number is not greater than the last of the sender.
+    HmacReplay,
     /// Version 2: unknown authentication type.
     AuthType,
     /// Version 2: the authentication type differs from ours.
@@ -30,6 +42,8 @@ pub enum Complaint {
     Cast,
     /// `check_unicast_src`: the sender is not a peer.
     NoPeer,
+    /// `auth_hmac`: the time differs from ours by more than half of `time_window`; the advert is used.
+    HmacSkew,
     /// Version 3: the interval differs from ours; it is adopted while backup.
     LearntInterval,
     /// The addresses differ from ours; the advert is used.
@@ -47,7 +61,8 @@ impl Complaint {
     pub fn refuses(self) -> bool {
         !matches!(
             self,
-            Complaint::LearntInterval
+            Complaint::HmacSkew
+                | Complaint::LearntInterval
                 | Complaint::Addresses
                 | Complaint::ChecksumForm
                 | Complaint::OldChecksum

@@ -25,6 +25,18 @@ pub struct Counters {
     pub auth_type_mismatch: u64,
     /// [`Complaint::AuthFailure`] and [`Complaint::Replay`].
     pub auth_failures: u64,
+    /// [`Complaint::HmacMissing`].
+    pub hmac_missing: u64,
+    /// [`Complaint::HmacMalformed`].
+    pub hmac_malformed: u64,
+    /// [`Complaint::HmacUnknownKey`].
+    pub hmac_unknown_key: u64,
+    /// [`Complaint::HmacInvalid`].
+    pub hmac_invalid: u64,
+    /// [`Complaint::HmacStale`].
+    pub hmac_stale: u64,
+    /// [`Complaint::HmacReplay`].
+    pub hmac_replay: u64,
     /// [`Complaint::Interval`] and [`Complaint::LearntInterval`].
     pub interval_errors: u64,
     /// [`Complaint::Type`].
@@ -49,12 +61,19 @@ impl Counters {
             Complaint::AuthType => &mut self.auth_type_invalid,
             Complaint::AuthMismatch => &mut self.auth_type_mismatch,
             Complaint::AuthFailure | Complaint::Replay => &mut self.auth_failures,
+            Complaint::HmacMissing => &mut self.hmac_missing,
+            Complaint::HmacMalformed => &mut self.hmac_malformed,
+            Complaint::HmacUnknownKey => &mut self.hmac_unknown_key,
+            Complaint::HmacInvalid => &mut self.hmac_invalid,
+            Complaint::HmacStale => &mut self.hmac_stale,
+            Complaint::HmacReplay => &mut self.hmac_replay,
             Complaint::Interval | Complaint::LearntInterval => &mut self.interval_errors,
             Complaint::Type => &mut self.type_errors,
             Complaint::Checksum => &mut self.checksum_errors,
             Complaint::Addresses => &mut self.address_list_errors,
             Complaint::Cast
             | Complaint::NoPeer
+            | Complaint::HmacSkew
             | Complaint::ChecksumForm
             | Complaint::OldChecksum
             | Complaint::OwnAddress => return,

@@ -25,6 +25,8 @@ use crate::wire::ah;
 pub enum Event<'a> {
     /// Instances leave the initial state. Follows the first [`Event::Interfaces`].
     Start,
+    /// A reading of the system clock, as time since 1970: before the other events of a turn.
+    Clock(Duration),
     /// A VRRP packet was received, possibly with an authentication header.
     Packet(Received<'a>),
     /// The timer last set under this key expired.
@@ -322,6 +324,21 @@ pub enum Change {
         complaint: Complaint,
         /// Number of complaints of the same kind without a report since the last report.
         more: u64,
+        /// [`Complaint::HmacStale`] and [`Complaint::HmacSkew`]: seconds by which the advert is old, negative if its time is
+        /// ahead of ours. [`Complaint::HmacUnknownKey`]: ID of the key.
+        detail: Option<i64>,
+    },
+    /// The system clock was set; instances with `auth_hmac` keep the time of before.
+    ClockSet {
+        /// Seconds forward; negative = back.
+        by: i64,
+    },
+    /// An instance with `auth_hmac` that has kept its time follows the system clock again.
+    ClockFollowed {
+        /// The row.
+        id: InstanceId,
+        /// The sender that does not share the time that was kept.
+        source: IpAddr,
     },
     /// The reading of a tracker has changed.
     Tracker {

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use super::cause::{Cause, Occasion, Setting};
+use super::clock::STEP;
 use super::counters::Counters;
 use super::event::{Change, Event, TimerKey};
 use super::ids::{GroupId, InstanceId, Owner};
@@ -22,6 +23,7 @@ impl Vrrp {
         match event {
             Event::Configure(config) => self.configure(*config),
             Event::Start => self.start(),
+            Event::Clock(utc) => self.read_clock(utc),
             Event::Packet(packet) => self.receive(packet),
             Event::Timer(TimerKey::Protocol(id)) => self.protocol_timer(id),
             Event::Timer(TimerKey::Announce(id)) => self.announce_timer(id),
@@ -70,6 +72,20 @@ impl Vrrp {
             self.run();
         } else {
             self.turn.set_timer(TimerKey::Startup, Some(self.turn.now + delay));
+        }
+    }
+
+    /// Takes a reading of the system clock. When the clock was set, instances keep the time of before.
+    fn read_clock(&mut self, utc: Duration) {
+        let Some(by) = self.turn.clock.read(utc, self.turn.now) else { return };
+        let mut keeping = false;
+        for (_, row) in self.tables.instances.iter_mut().filter(|(_, row)| row.config.auth_hmac.is_some()) {
+            row.hmac.keep_time(by);
+            keeping = true;
+        }
+        if keeping {
+            self.turn.output.save = true;
+            self.turn.change(Change::ClockSet { by: by / STEP });
         }
     }
 

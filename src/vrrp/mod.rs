@@ -7,10 +7,12 @@
 mod address;
 mod announce;
 mod assess;
+mod auth_hmac;
 mod build;
 mod cause;
 mod checkpoint;
 mod checks;
+mod clock;
 mod complaint;
 mod counters;
 mod event;
@@ -59,6 +61,7 @@ mod vmac_row;
 mod vmac_wanted;
 
 pub use address::{Address, AddressKey};
+pub use auth_hmac::HmacState;
 pub use cause::{Cause, Fault, LinkState, Occasion, Setting};
 pub use checkpoint::Checkpoint;
 pub use complaint::{Complaint, Complaints};

@@ -65,8 +65,12 @@ impl Router<'_> {
             return GroupMove::None;
         }
         let before = row.sequence;
-        let checked = check(row, received, header, packet);
-        self.site.turn.output.save |= another_block(before, row.sequence);
+        let kept_time = row.hmac.keeps_time();
+        let checked = check(row, received, header, packet, self.site.turn.utc());
+        self.site.turn.output.save |= another_block(before, row.sequence) || row.hmac.take_unsaved();
+        if kept_time && !row.hmac.keeps_time() {
+            self.site.turn.change(Change::ClockFollowed { id: self.id, source: received.source });
+        }
         let advert = match checked {
             Ok(advert) => advert,
             Err(complaint) => {
@@ -90,8 +94,8 @@ impl Router<'_> {
     fn complain(&mut self, received: &Received<'_>, complaint: Complaint) {
         self.row.counters.count(complaint);
         if let Some(more) = self.row.complaints.admit(complaint, self.site.turn.now) {
-            let source = received.source;
-            self.site.turn.change(Change::Complaint { id: self.id, source, complaint, more });
+            let (source, detail) = (received.source, self.row.hmac.detail(complaint));
+            self.site.turn.change(Change::Complaint { id: self.id, source, complaint, more, detail });
         }
     }
 

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use super::address::Address;
+use super::auth_hmac::HmacState;
 use super::build::Lines;
 use super::cause::{Cause, Occasion};
 use super::event::{Change, TimerKey};
@@ -243,6 +244,9 @@ impl Router<'_> {
         row.nopreempt = config.nopreempt;
         row.group = None;
         row.old_checksum &= row.config.unicast == config.unicast;
+        if config.auth_hmac.is_none() {
+            row.hmac = HmacState::default();
+        }
         row.config = config;
         let master = row.state == State::Master;
         if other_interval && (master || row.master.is_none()) {

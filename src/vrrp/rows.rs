@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::auth_hmac::HmacState;
 use super::cause::{Cause, Fault};
 use super::complaint::Complaints;
 use super::counters::Counters;
@@ -70,6 +71,8 @@ pub struct Instance {
     pub sequence: u32,
     /// `auth_type AH`: a previous run of the daemon may have sent or accepted numbers up to this; 0 = unknown.
     pub reserved_sequence: u32,
+    /// State of `auth_hmac`.
+    pub hmac: HmacState,
     /// Counters.
     pub counters: Counters,
     /// The predecessor of this process was master when it crashed.
@@ -106,6 +109,7 @@ impl Instance {
             old_checksum: false,
             sequence: 0,
             reserved_sequence: 0,
+            hmac: HmacState::default(),
             counters: Counters::default(),
             resumes_master: false,
             config,

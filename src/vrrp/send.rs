@@ -6,9 +6,9 @@ use super::event::Action;
 use super::router::Router;
 use super::rows::Instance;
 use super::sequence_blocks::another_block;
-use crate::config::model::{Authentication, Family, Version};
-use crate::wire::ah;
+use crate::config::model::{Authentication, Family, HmacMode, Version};
 use crate::wire::vrrp::{AUTH_AH, AUTH_NONE, AUTH_PASS, Advertisement, Checksum, VersionFields};
+use crate::wire::{ah, auth_hmac};
 
 impl Router<'_> {
     /// Sends an advert with the effective priority.
@@ -39,7 +39,17 @@ impl Router<'_> {
             _ => None,
         };
         let message = |destination: &IpAddr| (*destination, advert_bytes(row, priority, source, *destination));
-        let messages = row.destinations().iter().map(message).collect();
+        let mut messages: Vec<(IpAddr, Vec<u8>)> = row.destinations().iter().map(message).collect();
+        let signed = row.config.auth_hmac.as_ref().filter(|settings| settings.mode != HmacMode::ReceiveOnly);
+        if let (Some(settings), Some((_, first))) = (signed, messages.first()) {
+            let number = row.hmac.next_number(settings, self.site.turn.utc());
+            self.site.turn.output.save |= row.hmac.take_unsaved();
+            // The messages differ in their checksums only, which the HMAC does not cover. Without a trailer they would be
+            // refused.
+            let key = &settings.active;
+            let Some(trailer) = auth_hmac::seal(key.id, &key.octets, number, source, first) else { return };
+            messages.iter_mut().for_each(|(_, message)| message.extend(trailer));
+        }
         let ttl = row.config.unicast.as_ref().map_or(u8::MAX, |unicast| unicast.ttl);
         self.site.turn.act(Action::Send { instance: self.id, ifindex, source, ttl, messages, seal });
     }

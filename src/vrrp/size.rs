@@ -2,7 +2,7 @@
 
 use super::rows::Instance;
 use crate::config::model::{Authentication, Family, Version};
-use crate::wire::{ah, ipv4, vrrp};
+use crate::wire::{ah, auth_hmac, ipv4, vrrp};
 
 /// Length of an IPv6 header, in octets.
 const IPV6_HEADER: usize = 40;
@@ -18,7 +18,8 @@ impl Instance {
             }
         };
         let behind = if self.config.version == Version::V2 { vrrp::AUTH_DATA_LEN } else { 0 };
-        (header + vrrp::HEADER_LEN + behind, address)
+        let trailer = self.config.auth_hmac.as_ref().map_or(0, |_| auth_hmac::TRAILER_LEN);
+        (header + vrrp::HEADER_LEN + behind + trailer, address)
     }
 
     /// Octets of its adverts, with the IP header.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::cause::Occasion;
+use super::clock::Clock;
 use super::event::{Action, Change, Output, TimerKey};
 use super::ids::{InstanceId, Owner};
 
@@ -12,6 +13,8 @@ use super::ids::{InstanceId, Owner};
 pub(super) struct Turn {
     /// Time of the last event.
     pub(super) now: Duration,
+    /// The system clock.
+    pub(super) clock: Clock,
     /// Phase of the process.
     pub(super) phase: Phase,
     /// [`Event::Start`](super::Event::Start) was handled: scripts run, even during `vrrp_startup_delay`.
@@ -44,6 +47,7 @@ impl Turn {
     pub(super) fn new() -> Turn {
         Turn {
             now: Duration::ZERO,
+            clock: Clock::default(),
             phase: Phase::Waiting,
             started: false,
             occasion: Occasion::default(),
@@ -52,6 +56,11 @@ impl Turn {
             keep: false,
             layouts: false,
         }
+    }
+
+    /// Time of the last event by the system clock, since 1970.
+    pub(super) fn utc(&self) -> Duration {
+        self.clock.utc(self.now)
     }
 
     pub(super) fn is_running(&self) -> bool {

@@ -5,6 +5,7 @@
 
 pub mod ah;
 pub mod arp;
+pub mod auth_hmac;
 pub mod bfd;
 pub mod checksum;
 pub mod ipv4;

@@ -121,8 +121,13 @@ impl<'a> Packet<'a> {
     }
 
     /// The message without trailing bytes; all bytes when it is truncated.
-    fn message(&self) -> &'a [u8] {
+    pub fn message(&self) -> &'a [u8] {
         self.bytes.get(..self.expected_len()).unwrap_or(self.bytes)
+    }
+
+    /// The bytes after the message.
+    pub fn trailing(&self) -> &'a [u8] {
+        self.bytes.get(self.expected_len()..).unwrap_or_default()
     }
 
     /// The addresses in the order sent; fewer than [`Packet::address_count`] when the message is truncated.

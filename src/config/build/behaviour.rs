@@ -98,8 +98,14 @@ impl Maker<'_, '_, '_> {
         used
     }
 
-    pub(super) fn authentication(&mut self, kind: &Kind) -> Option<Authentication> {
+    /// `authentication`, unless there is `auth_hmac`.
+    pub(super) fn authentication(&mut self, kind: &Kind, has_hmac: bool) -> Option<Authentication> {
         let block = self.node.last("authentication")?;
+        if has_hmac {
+            let text = "authentication cannot be combined with auth_hmac: it is ignored";
+            self.ctx.mistake(block.at(), text, "remove the block");
+            return None;
+        }
         let why = if kind.version == Version::V3 {
             Some("VRRP version 3 has no authentication")
         } else if kind.strict {

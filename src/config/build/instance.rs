@@ -70,7 +70,13 @@ impl Maker<'_, '_, '_> {
         }
         self.limit(&mut addresses, &mut excluded);
         let version = self.version(family);
-        let unicast = self.unicast(family, strict);
+        let advert_interval = self.advert_interval(version);
+        let auth_hmac = self.auth_hmac(advert_interval, strict);
+        let mut unicast = self.unicast(family, strict);
+        if let (Some(unicast), Some(_)) = (&mut unicast, &auth_hmac) {
+            // Other senders of authentic adverts would have no place in the state against replay.
+            unicast.check_source = true;
+        }
         self.no_addresses(&addresses, version, strict);
         let (priority, start_state) = self.priority(strict);
         let kind = Kind { version, strict, owner: priority == 255 };
@@ -103,14 +109,15 @@ impl Maker<'_, '_, '_> {
             version,
             priority,
             start_state,
-            advert_interval: self.advert_interval(version),
+            advert_interval,
             source,
             group: group.unwrap_or(default_group),
             unicast,
             preempt_delay: self.preempt_delay(&kind, start_state, nopreempt),
             timer_expired_backup: self.timer_expired_backup(nopreempt),
             nopreempt,
-            authentication: self.authentication(&kind),
+            authentication: self.authentication(&kind, auth_hmac.is_some()),
+            auth_hmac,
             v3_checksum_as_v2: node.flag("v3_checksum_as_v2").unwrap_or(global.v3_checksum_as_v2),
             accept: self.accept(&kind),
             strict,

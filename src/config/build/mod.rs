@@ -1,6 +1,7 @@
 //! From the tree of keywords to the typed [`Config`]: defaults merged, values checked against each other.
 
 mod address;
+mod auth_hmac;
 mod behaviour;
 mod bfd;
 mod buffers;

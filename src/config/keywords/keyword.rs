@@ -195,8 +195,7 @@ impl PartialEq for Keyword {
 }
 
 /// Keywords that change failover or traffic: a fault while they are not acted on.
-const CHANGES_TRAFFIC: [&str; 17] = [
-    "auth_hmac",
+const CHANGES_TRAFFIC: [&str; 16] = [
     "BFD_CHECK",
     "interface_up_down_delays",
     "linkbeat_interfaces",

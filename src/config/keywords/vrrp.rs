@@ -114,7 +114,7 @@ pub(super) static INSTANCE: &[Keyword] = &[
     kw("notify_priority_changes", NotYet, BOOL, "[BOOL]", "", "vrrp_notify_priority_changes", "2.0.16", "write changes of priority to the FIFOs"),
     kw("smtp_alert", Acted, BOOL, "[BOOL]", "", "smtp_alert_vrrp, else smtp_alert, else false", "0.5.7", "mail at changes of state"),
     kw("authentication", Acted, FLAG, "{ }", "VRRPv2 only, not in strict mode", "none", "<=0.5.3", "authentication of RFC 2338").with(Block(&[AUTHENTICATION])),
-    kw("auth_hmac", NotYet, FLAG, "{ }", "not with authentication", "none", "2.4.0", "HMAC-SHA256 after the advert").with(Block(&[HMAC])),
+    kw("auth_hmac", Acted, FLAG, "{ }", "not with authentication", "none", "2.4.0", "HMAC-SHA256 after the advert").with(Block(&[HMAC])),
 ];
 
 /// `authentication`.
@@ -127,11 +127,11 @@ static AUTHENTICATION: &[Keyword] = &[
 /// `auth_hmac`.
 #[rustfmt::skip]
 static HMAC: &[Keyword] = &[
-    kw("key", NotYet, &[One(Uint(1, 255)), One(Secret)], "ID hex:DIGITS | ID TEXT | ID file:PATH", "ID 1..255, each once; 32..64 octets; a file must not be readable for others", "", "2.4.0", "shared key; required"),
-    kw("active_key", NotYet, &[One(Uint(1, 255))], "ID", "ID of a key", "", "2.4.0", "key for sending; required"),
-    kw("time_window", NotYet, &[One(Uint(1, 300))], "SECS", "1..300", "3 advert intervals in whole seconds, from 5 to 300", "2.4.0", "largest difference of the clocks"),
-    kw("anti_replay", NotYet, &[One(OneOf(&["time", "monotonic"]))], "time|monotonic", "", "time", "2.4.0", "protection against replay: by the clock with a time window, or by an increasing number alone"),
-    kw("mode", NotYet, &[One(OneOf(&["enforce", "permissive", "receive-only"]))], "enforce|permissive|receive-only", "strict mode needs enforce", "enforce", "2.4.0", "unauthenticated adverts are dropped, or accepted; receive-only = check what is received, and send without HMAC"),
+    kw("key", Acted, &[One(Uint(1, 255)), One(Secret)], "ID hex:DIGITS | ID TEXT | ID file:PATH", "ID 1..255, each once; 32..64 octets; a file must not be readable for others", "", "2.4.0", "shared key; required").lenient(Lenience::Line),
+    kw("active_key", Acted, &[One(Uint(1, 255))], "ID", "ID of a key", "", "2.4.0", "key for sending; required"),
+    kw("time_window", Acted, &[One(Uint(1, 300))], "SECS", "1..300", "3 advert intervals in whole seconds, from 5 to 300", "2.4.0", "largest difference of the clocks"),
+    kw("anti_replay", Acted, &[One(OneOf(&["time", "monotonic"]))], "time|monotonic", "", "time", "2.4.0", "protection against replay: by the clock with a time window, or by an increasing number alone"),
+    kw("mode", Acted, &[One(OneOf(&["enforce", "permissive", "receive-only"]))], "enforce|permissive|receive-only", "strict mode needs enforce", "enforce", "2.4.0", "unauthenticated adverts are dropped, or accepted; receive-only = check what is received, and send without HMAC"),
 ];
 
 /// Entries of `unicast_peer`.

@@ -4,6 +4,7 @@
 //! rows from it. The doc comment of a field names its keyword. Defaults of `global_defs` are merged into the instances.
 
 mod address;
+mod auth_hmac;
 mod bfd;
 mod buffer;
 mod entry;
@@ -25,6 +26,7 @@ use serde::{Deserialize, Serialize};
 use super::iproute;
 
 pub use address::{Address, Family, network};
+pub use auth_hmac::{AntiReplay, AuthHmac, HmacKey, HmacMode};
 pub use bfd::BfdInstance;
 pub use buffer::{AdvertBuffer, NetlinkBuffers, ReceiveBuffer};
 pub use firewall::Firewall;
@@ -340,6 +342,8 @@ pub struct Instance {
     pub preempt_delay: Duration,
     /// `authentication`, VRRPv2 only.
     pub authentication: Option<Authentication>,
+    /// `auth_hmac`; excludes `authentication`.
+    pub auth_hmac: Option<AuthHmac>,
     /// `virtual_ipaddress`: all of `family`, at most 255.
     pub addresses: Vec<Address>,
     /// `virtual_ipaddress_excluded` (and VIPs beyond 255).

@@ -16,7 +16,7 @@ const STEP: usize = 2;
 const SHORT: usize = 100;
 
 /// Names of fields that differ from their keywords.
-const KEYWORDS: [(&str, &str); 26] = [
+const KEYWORDS: [(&str, &str); 29] = [
     ("global", "global_defs"),
     ("static_addresses", "static_ipaddress"),
     ("instances", "vrrp_instance"),
@@ -43,6 +43,9 @@ const KEYWORDS: [(&str, &str); 26] = [
     ("snmp_checker", "enable_snmp_checker"),
     ("script_security", "enable_script_security"),
     ("dbus", "enable_dbus"),
+    ("active", "active_key"),
+    ("others", "other_keys"),
+    ("window", "time_window"),
 ];
 
 /// The values, one a line, with the names of their keywords where they have one.
@@ -157,6 +160,9 @@ mod tests {
             notify_master \"/bin/sh -c 'x y'\"\n}\n\
             vrrp_instance B {\n interface eth0\n virtual_router_id 6\n authentication {\n  auth_type PASS\n  auth_pass hush\n }\n \
             virtual_ipaddress {\n  10.0.0.2\n }\n}\n\
+            vrrp_instance C {\n interface eth0\n virtual_router_id 7\n auth_hmac {\n  key 9 hush-hush-hush-hush-hush-hush-hush\n  \
+            key 8 hex:6868686868686868686868686868686868686868686868686868686868686868\n  active_key 9\n }\n \
+            virtual_ipaddress {\n  10.0.0.3\n }\n}\n\
             virtual_server 10.0.0.9 80 {\n protocol TCP\n real_server 10.0.1.1 80 {\n  TCP_CHECK {\n  }\n }\n}\n";
         std::fs::write(&path, conf).unwrap();
         let options = Options { outside: Outside::fixed(), ..Options::system(path, None) };
@@ -175,6 +181,8 @@ mod tests {
             "    advert_int = 1 s\n",
             "    password = ********\n",
             "    authentication = Pass ********\n",
+            "    auth_hmac:\n      active_key = ********\n",
+            "      time_window = 5 s\n",
             "10.0.1.1:80\n",
         ] {
             assert!(text.contains(line), "{line:?} is not in {text}");

@@ -4,7 +4,7 @@ use std::fmt::{Display, Write};
 use std::time::Duration;
 
 use super::trackers;
-use crate::config::model::{Authentication, Family, Version};
+use crate::config::model::{AntiReplay, AuthHmac, Authentication, Family, Version};
 use crate::notify::messages;
 use crate::vrrp::{Instance, InstanceId, Tables};
 
@@ -32,7 +32,7 @@ pub fn statistics(tables: &Tables) -> String {
     out
 }
 
-fn lines(row: &Instance) -> [Line; 18] {
+fn lines(row: &Instance) -> [Line; 25] {
     let counters = &row.counters;
     [
         ("Advertisements", None),
@@ -50,6 +50,13 @@ fn lines(row: &Instance) -> [Line; 18] {
         ("  Invalid Type", Some(counters.auth_type_invalid)),
         ("  Type Mismatch", Some(counters.auth_type_mismatch)),
         ("  Failure", Some(counters.auth_failures)),
+        ("Authentication Extension Errors", None),
+        ("  Missing", Some(counters.hmac_missing)),
+        ("  Malformed", Some(counters.hmac_malformed)),
+        ("  Unknown Key", Some(counters.hmac_unknown_key)),
+        ("  Invalid HMAC", Some(counters.hmac_invalid)),
+        ("  Stale", Some(counters.hmac_stale)),
+        ("  Replay", Some(counters.hmac_replay)),
         ("Priority Zero", None),
         ("  Received", Some(counters.priority_zero_received)),
         ("  Sent", Some(counters.priority_zero_sent)),
@@ -112,18 +119,36 @@ fn instance(out: &mut String, id: InstanceId, row: &Instance, tables: &Tables, n
     }
     let (own, learnt) = (config.advert_interval.as_secs_f64(), row.master_interval.as_secs_f64());
     item(out, "Advert interval", format_args!("{own} s, of the master {learnt} s"));
-    // The kind only, as the key is secret.
+    // The kinds and the IDs of the keys only, as keys are secret.
     let authentication = match config.authentication {
         None => "none",
         Some(Authentication::Pass(_)) => "PASS",
         Some(Authentication::Ah(_)) => "AH",
     };
     item(out, "Authentication", authentication);
+    if let Some(settings) = &config.auth_hmac {
+        item(out, "HMAC", hmac(settings, row.hmac.keeps_time()));
+    }
     if let Some(group) = row.group.and_then(|group| tables.group_name(group)) {
         item(out, "Sync group", group);
     }
     addresses(out, id.0, tables);
     trackers::entries(out, &config.trackers);
+}
+
+fn hmac(settings: &AuthHmac, keeps_time: bool) -> String {
+    let mut text = format!("key {}", settings.active.id);
+    for key in &settings.others {
+        let _ = write!(text, ", also {}", key.id);
+    }
+    let _ = match settings.anti_replay {
+        AntiReplay::Time => write!(text, "; {}, time window {} s", settings.mode.word(), settings.window.as_secs()),
+        AntiReplay::Monotonic => write!(text, "; {}, monotonic", settings.mode.word()),
+    };
+    if keeps_time {
+        text += "; the system clock was set, the time of before is kept";
+    }
+    text
 }
 
 fn addresses(out: &mut String, owner: u32, tables: &Tables) {

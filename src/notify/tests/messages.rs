@@ -212,7 +212,7 @@ fn a_priority_changes_for_a_reason() {
 #[test]
 fn adverts_of_others() {
     let lower = |master, more| Change::LowerAdvert { id: VI, source: peer(), priority: 99, master, more };
-    let complaint = |complaint, more| Change::Complaint { id: VI, source: peer(), complaint, more };
+    let complaint = |complaint, more| Change::Complaint { id: VI, source: peer(), complaint, detail: None, more };
     check([
         (
             Change::MasterLeaves { id: VI, source: peer() },

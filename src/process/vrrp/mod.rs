@@ -37,7 +37,7 @@ use crate::notify::dump::{self, Dump};
 use crate::notify::log::Log;
 use crate::notify::mail::Mailer;
 use crate::notify::scripts::{Origin, Runners};
-use crate::reactor::{Interest, Ready, Token};
+use crate::reactor::{Interest, Ready, Token, clock};
 use crate::vrrp::{self, Event, Held, InstanceId, Sequences, State, Tables, TimerKey, Vrrp};
 
 use announcer::Announcer;
@@ -264,6 +264,7 @@ impl Process for VrrpProcess {
     }
 
     fn start(&mut self, clean_up: bool, shell: &mut Loop) -> io::Result<()> {
+        self.read_clock(shell);
         let first = self.watch.first()?;
         self.handle_kernel_events(first, shell);
         if clean_up {
@@ -283,6 +284,7 @@ impl Process for VrrpProcess {
 
     /// Reads all sockets, whether or not the reactor has reported them as ready.
     fn receive(&mut self, _ready: &[Ready], shell: &mut Loop) -> io::Result<()> {
+        self.read_clock(shell);
         if self.sockets.receive(&mut self.vrrp, shell.now()) {
             shell.again();
         }
@@ -415,6 +417,11 @@ impl Process for VrrpProcess {
 }
 
 impl VrrpProcess {
+    /// Tells the machines the time of the system clock, by which adverts are signed.
+    fn read_clock(&mut self, shell: &Loop) {
+        self.vrrp.handle(Event::Clock(clock::utc()), shell.now());
+    }
+
     /// Handles a bounded number of kernel events, so that adverts do not wait long.
     fn kernel_turn(&mut self, shell: &mut Loop) -> io::Result<()> {
         let Some(events) = self.watch.receive()? else { return Ok(()) };

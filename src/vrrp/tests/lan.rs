@@ -19,6 +19,8 @@ use crate::wire::{ah, ipv4};
 pub const IFINDEX: u32 = 2;
 /// Index of an interface that a test may report by an event.
 pub const OTHER: u32 = 900;
+/// Time since 1970 at the start of a LAN, in seconds.
+pub const EPOCH: u64 = 1_796_034_000;
 
 pub fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
@@ -43,6 +45,7 @@ pub fn instance(name: &str, vrid: u8) -> Instance {
         timer_expired_backup: None,
         preempt_delay: Duration::ZERO,
         authentication: None,
+        auth_hmac: None,
         addresses: vec![address(&format!("10.0.1.{vrid}"))],
         excluded: Vec::new(),
         routes: Vec::new(),
@@ -192,6 +195,8 @@ impl Packet {
 pub struct Router {
     pub vrrp: Vrrp,
     pub ip: IpAddr,
+    /// Seconds by which its system clock is ahead.
+    pub clock_ahead: i64,
     pub timers: BTreeMap<TimerKey, Duration>,
     /// Addresses that its daemon has set, besides those of the host.
     pub kernel: BTreeSet<(IpAddr, u8)>,
@@ -321,6 +326,7 @@ impl Lan {
         self.routers.push(Router {
             vrrp,
             ip,
+            clock_ahead: 0,
             timers: BTreeMap::new(),
             kernel: BTreeSet::new(),
             host: BTreeSet::from([(ip, 24)]),
@@ -388,6 +394,8 @@ impl Lan {
 
     /// Handles an event in a router and carries out the resulting actions.
     pub fn event(&mut self, at: usize, event: Event<'_>) {
+        let utc = Duration::from_secs(EPOCH.saturating_add_signed(self.routers[at].clock_ahead)) + self.now;
+        self.routers[at].vrrp.handle(Event::Clock(utc), self.now);
         self.routers[at].vrrp.handle(event, self.now);
         self.carry_out(at);
     }

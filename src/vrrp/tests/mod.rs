@@ -6,6 +6,7 @@ mod delays;
 mod election;
 mod firewall;
 mod groups;
+mod hmac;
 mod host;
 mod indices;
 mod interfaces;

@@ -12,6 +12,9 @@ use crate::config::MASK;
 /// Parts of the names of types and fields with secrets. They may match other names, which are then masked too.
 const SECRET: [&str; 6] = ["secret", "authentication", "password", "auth_pass", "hmac", "key"];
 
+/// Names that match, of fields and of a type whose secrets are further inside: their names match, too.
+const OUTSIDE: [&str; 3] = ["authentication", "auth_hmac", "AuthHmac"];
+
 /// A value as words.
 #[derive(Debug, PartialEq)]
 pub(super) enum Node {
@@ -92,7 +95,7 @@ impl Parts {
         let node = match value.serialize(Words)? {
             Node::Unset => Node::Unset,
             node @ Node::Word(_) if matches!(&node, Node::Word(word) if word == "no" || word == "yes") => node,
-            _ if is_secret(name) && name != "authentication" => Node::Word(MASK.to_owned()),
+            _ if is_secret(name) && !OUTSIDE.contains(&name) => Node::Word(MASK.to_owned()),
             node => node,
         };
         self.fields.push((name.to_owned(), node));
@@ -100,7 +103,7 @@ impl Parts {
     }
 
     fn end(self) -> Node {
-        if is_secret(self.of) {
+        if is_secret(self.of) && !OUTSIDE.contains(&self.of) {
             return named(self.variant, Node::Word(MASK.to_owned()));
         }
         let number = |at: usize| match self.fields.get(at) {
