@@ -43,12 +43,12 @@ pub fn wanted(tables: &Tables, key: ServiceKey, of: &[VirtualServerId]) -> Optio
     Some(Wanted { service: service(&rows.next()?.config, key), destinations: destinations(tables, &key, of) })
 }
 
-/// The destinations of a service. Different real servers may be the same destination, such as a sorry server that is also a
+/// The destinations of a service, in the order of the configuration. Different real servers may be the same destination, such as a sorry server that is also a
 /// real server; the first one that is in use counts.
 fn destinations(tables: &Tables, key: &ServiceKey, of: &[VirtualServerId]) -> Vec<Destination> {
     let mut destinations: Vec<Destination> = Vec::new();
     let mut places: BTreeMap<DestinationKey, usize> = BTreeMap::new();
-    for row in of.iter().flat_map(|id| tables.real_servers.of(id)).map(|(_, row)| row) {
+    for row in of.iter().flat_map(|id| in_order(tables, *id)) {
         let Some(weight) = row.wanted else { continue };
         let (upper, lower) = row.regular().map_or((0, 0), |server| (server.upper_threshold, server.lower_threshold));
         let wanted = destination(key, row.address(), row.method(), weight, upper, lower);
@@ -60,6 +60,13 @@ fn destinations(tables: &Tables, key: &ServiceKey, of: &[VirtualServerId]) -> Ve
         }
     }
     destinations
+}
+
+/// The real servers of a virtual server in the order of the configuration. At a reload it may differ from that of the indices.
+fn in_order(tables: &Tables, id: VirtualServerId) -> Vec<&RealServer> {
+    let mut rows: Vec<&RealServer> = tables.real_servers.of(&id).map(|(_, row)| row).collect();
+    rows.sort_by_key(|row| row.place);
+    rows
 }
 
 /// The key of a real server in a service.
