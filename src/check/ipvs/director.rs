@@ -1,5 +1,5 @@
 //! The machine that makes the kernel's IPVS table the wanted one. It is pure: the process submits the changes that it
-//! returns, in order, and reports the answers, in the same order.
+//! returns, in order, and reports the answers, in the same order. So the rows are the kernel's table at the last answer.
 //!
 //! The rows record what the kernel has; what it should have is not copied but derived from the virtual servers when a service
 //! is compared ([`wanted`]). Start, reload, checks, refusals, a crash of the predecessor and changes by other programs are the
@@ -35,8 +35,6 @@ pub struct Director {
     queue: BTreeSet<ServiceKey>,
     /// Submitted changes without an answer yet.
     pending: VecDeque<Change>,
-    /// Number of submissions, which shows whether a dump is older than a change.
-    submissions: u64,
     /// The rows show the kernel's table. Nothing is written otherwise.
     known: bool,
     /// `lvs_flush`: the table is flushed before it is read first.
@@ -102,13 +100,11 @@ impl Director {
         self.timeouts.first_found()
     }
 
-    /// Prepares reading the kernel's table. Returns changes to submit before it, and the number to pass with the table to
-    /// [`Director::read`].
+    /// Returns the changes to submit before the kernel's table is read.
     #[must_use]
-    pub fn begin_read(&mut self) -> (Vec<Change>, u64) {
+    pub fn before_read(&mut self) -> Vec<Change> {
         let flush = std::mem::take(&mut self.flush_first).then_some(Change::Flush);
-        let changes = self.submit(flush.into_iter().collect());
-        (changes, self.submissions)
+        self.submit(flush.into_iter().collect())
     }
 
     /// The services that this process and its predecessors have added, or are about to.
@@ -217,12 +213,10 @@ impl Director {
         if changes.is_empty() {
             return changes;
         }
-        self.submissions = self.submissions.saturating_add(1);
         for change in &changes {
             if let Some((key, _)) = change.target() {
                 let row = self.rows.entry(key).or_default();
                 row.pending = row.pending.saturating_add(1);
-                row.submission = self.submissions;
             }
         }
         self.pending.extend(changes.iter().cloned());
@@ -303,10 +297,10 @@ impl Director {
         self.known = false;
     }
 
-    /// Takes the kernel's table, or the error of reading it. `number` is that of [`Director::begin_read`]: services with later
-    /// changes are left out. Returns the change to submit.
+    /// Takes the kernel's table, or the error of reading it. It is an answer in the order of the requests, so the table contains
+    /// the changes answered before it and no others. Returns the change to submit.
     #[must_use]
-    pub fn read(&mut self, number: u64, table: Result<Table, Failure>, tables: &Tables) -> Vec<Change> {
+    pub fn read(&mut self, table: Result<Table, Failure>, tables: &Tables) -> Vec<Change> {
         let table = match table {
             Ok(table) => table,
             Err(failure) => {
@@ -319,7 +313,7 @@ impl Director {
             self.logged.clear();
         }
         let change = self.timeouts.found(table.timeouts);
-        self.adopt(number, &table);
+        self.adopt(&table);
         if !std::mem::replace(&mut self.known, true) {
             self.marked.extend(tables.virtual_servers.keys());
             self.marked.extend(self.keys.keys());
@@ -329,14 +323,11 @@ impl Director {
     }
 
     /// Updates the rows from the kernel's table, and queues those that differ and those with refused changes.
-    fn adopt(&mut self, number: u64, table: &Table) {
+    fn adopt(&mut self, table: &Table) {
         for key in table.services.keys() {
             self.rows.entry(*key).or_default();
         }
         for (key, row) in &mut self.rows {
-            if row.submission > number {
-                continue;
-            }
             let found = table.services.get(key).map(Installed::from);
             if row.installed != found || !row.refused.is_empty() {
                 row.installed = found;
@@ -345,7 +336,7 @@ impl Director {
             }
         }
         let before = self.rows.len();
-        self.rows.retain(|_, row| row.submission > number || !row.is_void());
+        self.rows.retain(|_, row| !row.is_void());
         self.held_changed |= self.rows.len() != before;
     }
 

@@ -19,8 +19,6 @@ pub struct Row {
     pub(super) owners: Vec<VirtualServerId>,
     /// It is held: this daemon or a predecessor has added it, or is about to. It is removed when nobody wants it.
     pub(super) ours: bool,
-    /// Number of the last submission with a change of this service.
-    pub(super) submission: u64,
     /// It was marked while changes were pending.
     pub(super) again: bool,
 }

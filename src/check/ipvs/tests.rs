@@ -50,12 +50,12 @@ fn tables(servers: &[Virtual]) -> Tables {
 #[derive(Clone, Debug)]
 enum Request {
     Change(Change),
-    Dump(u64),
+    Dump,
 }
 
 enum Answer {
     Changed(Result<Done, Failure>),
-    Read(u64, Table),
+    Read(Table),
 }
 
 struct World {
@@ -93,16 +93,16 @@ impl World {
     }
 
     fn read(&mut self) {
-        let (changes, number) = self.director.begin_read();
+        let changes = self.director.before_read();
         self.submit(changes);
-        self.requests.push_back(Request::Dump(number));
+        self.requests.push_back(Request::Dump);
     }
 
     /// The kernel takes the oldest request; its answer is under way.
     fn perform(&mut self, refuse: Option<bool>) {
         let answer = match self.requests.pop_front() {
             None => return,
-            Some(Request::Dump(number)) => Answer::Read(number, self.dump()),
+            Some(Request::Dump) => Answer::Read(self.dump()),
             Some(Request::Change(change)) => Answer::Changed(match refuse {
                 Some(true) => Err(Failure::NoIpvs("no IPVS".into())),
                 Some(false) => Err(Failure::Refused("refused".into())),
@@ -162,8 +162,8 @@ impl World {
         match self.answers.pop_front() {
             None => {}
             Some(Answer::Changed(outcome)) => self.director.answered(outcome),
-            Some(Answer::Read(number, table)) => {
-                let changes = self.director.read(number, Ok(table), &self.tables);
+            Some(Answer::Read(table)) => {
+                let changes = self.director.read(Ok(table), &self.tables);
                 self.submit(changes);
             }
         }
@@ -407,32 +407,33 @@ fn a_change_while_another_is_pending_is_written_once() {
 }
 
 #[test]
-fn a_table_read_before_a_change_does_not_hide_it() {
+fn a_table_read_before_a_change_causes_no_second_write() {
     let mut world = one_server();
     world.settle();
-    // Another program removes a service. Its removal is in the table that was read before the weight was changed.
     world.read();
-    world.perform(None);
     world.want(0, Virtual { weights: [Some(9), Some(1), None, None], ..world.wanted[0].clone() });
     world.reconcile();
+    // The table is read before the change is made, and arrives when that has been made.
+    world.perform(None);
     world.perform(None);
     world.answer();
+    world.reconcile();
     world.answer();
     world.reconcile();
-    assert_eq!((world.requests.len(), world.writes), (0, 4), "nothing is written twice");
+    assert_eq!((world.requests.len(), world.writes), (0, 4));
     assert_eq!(world.kernel, world.goal());
 }
 
 #[test]
 fn the_first_reading_follows_the_flush() {
     let mut director = Director::new(true, [7, 0, 0], None, []);
-    assert_eq!(director.begin_read(), (vec![Change::Flush], 1));
-    assert_eq!(director.begin_read(), (vec![], 1));
+    assert_eq!(director.before_read(), [Change::Flush]);
+    assert_eq!(director.before_read(), []);
     director.answered(Ok(Done::Changed));
     let found = Timeouts { tcp: 900, tcp_fin: 120, udp: 300 };
     let table = Table { timeouts: found, ..Table::default() };
     let set = Timeouts { tcp: 7, ..found };
-    assert_eq!(director.read(1, Ok(table), &Tables::default()), [Change::SetTimeouts(set)]);
+    assert_eq!(director.read(Ok(table), &Tables::default()), [Change::SetTimeouts(set)]);
     assert_eq!(director.first_found(), Some(found));
     assert_eq!(director.set_timeouts([7, 0, 0]), []);
     assert_eq!(director.clear(&Tables::default(), false), [Change::SetTimeouts(found)]);
@@ -450,6 +451,20 @@ fn a_removal_that_fails_at_the_stop_is_known() {
 }
 
 #[test]
+fn a_removed_service_is_no_longer_ours_even_if_another_program_adds_it() {
+    let mut world = one_server();
+    world.settle();
+    world.want(0, Virtual::default());
+    world.reconcile();
+    assert_eq!(world.director.held().collect::<Vec<_>>(), [key(1)], "until the answer");
+    world.perform(None);
+    world.answer();
+    world.kernel.insert(key(1), service(1, true).into());
+    world.settle();
+    assert!(world.kernel.contains_key(&key(1)) && world.director.held().next().is_none());
+}
+
+#[test]
 fn a_full_queue_is_made_good_by_the_next_reading() {
     let mut world = one_server();
     world.read();
@@ -460,6 +475,11 @@ fn a_full_queue_is_made_good_by_the_next_reading() {
     assert_eq!(world.director.reconcile(&world.tables), []);
     world.settle();
     assert_eq!(world.kernel, world.goal());
+    world.want(0, Virtual::default());
+    let changes = world.director.reconcile(&world.tables);
+    world.director.not_submitted(changes.len());
+    world.settle();
+    assert!(world.kernel.is_empty());
 }
 
 proptest! {

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::checkpoint::Held;
 use super::statistics;
+use crate::check::Check;
 use crate::check::ipvs::{Change, Director};
-use crate::check::{Check, VirtualServerId};
 use crate::kernel::ipvs::{Answer, Request, Writer};
 use crate::notify::log::{Level, Log};
 use crate::state::Done;
@@ -19,7 +19,8 @@ const CAPACITY: usize = 1 << 20;
 /// The IPVS table.
 pub(super) struct Ipvs {
     writer: Writer,
-    director: Director,
+    /// The rows, also for the views.
+    pub(super) director: Director,
     answers: Vec<Answer>,
     /// Number of changes that the kernel has made.
     changed: usize,
@@ -31,28 +32,18 @@ impl Ipvs {
         Ok(Ipvs { writer: Writer::start(CAPACITY)?, director, answers: Vec::new(), changed: 0 })
     }
 
-    /// The rows, for the views.
-    pub(super) fn director(&self) -> &Director {
-        &self.director
-    }
-
     /// Sets `lvs_timeouts`.
     pub(super) fn set_timeouts(&mut self, timeouts: [u32; 3]) {
         let changes = self.director.set_timeouts(timeouts);
         self.submit(changes);
     }
 
-    /// Marks a virtual server whose rows have changed.
-    pub(super) fn mark(&mut self, id: VirtualServerId) {
-        self.director.mark(id);
-    }
-
     /// Reads the kernel's table, for statistics and to revert changes by other programs.
     pub(super) fn refresh(&mut self) {
-        let (changes, number) = self.director.begin_read();
+        let changes = self.director.before_read();
         self.submit(changes);
         // If the queue is full, the next refresh follows anyway.
-        let _ = self.writer.submit(vec![Request::Dump(number)]);
+        let _ = self.writer.submit(vec![Request::Dump(0)]);
     }
 
     /// The services that this process and its predecessors have added.
@@ -97,9 +88,9 @@ impl Ipvs {
                     self.changed += usize::from(outcome == Ok(Done::Changed));
                     self.director.answered(outcome.map_err(Into::into));
                 }
-                Answer::Dumped { token, table } => {
+                Answer::Dumped { table, .. } => {
                     let table = table.inspect(|table| statistics::adopt(table, check, now)).map_err(Into::into);
-                    let changes = self.director.read(token, table, check.tables());
+                    let changes = self.director.read(table, check.tables());
                     self.submit(changes);
                 }
             }

@@ -299,7 +299,7 @@ impl Process for CheckerProcess {
     }
 
     fn checkpoint(&mut self) -> Checkpoint {
-        Checkpoint { verdicts: self.check.checkpoint(), timeouts: self.ipvs.director().first_found() }
+        Checkpoint { verdicts: self.check.checkpoint(), timeouts: self.ipvs.director.first_found() }
     }
 
     fn held(&self) -> Held {
@@ -320,15 +320,15 @@ impl Process for CheckerProcess {
     }
 
     fn end(self, released: bool, _log: &Log) -> bool {
-        self.keep_services || (released && self.ipvs.director().is_clear())
+        self.keep_services || (released && self.ipvs.director.is_clear())
     }
 }
 
 impl CheckerProcess {
     fn ipvs_turn(&mut self, shell: &mut Loop) {
-        let before = self.ipvs.director().first_found();
+        let before = self.ipvs.director.first_found();
         self.ipvs.turn(&mut self.check, shell.now(), &shell.log);
-        if self.ipvs.director().first_found() != before {
+        if self.ipvs.director.first_found() != before {
             // Only this process knows the time-outs to be restored at the stop.
             shell.save_at_once();
         }
