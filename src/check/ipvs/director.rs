@@ -82,6 +82,12 @@ impl Director {
         self.known
     }
 
+    /// The changes that a service needs now, whether they are pending, refused or not submitted yet.
+    pub fn outstanding(&self, tables: &Tables, key: &ServiceKey) -> Vec<Change> {
+        let Some(row) = self.rows.get(key) else { return Vec::new() };
+        difference(*key, row.installed.as_ref(), wanted(tables, *key, &row.owners).as_ref())
+    }
+
     /// Marks a virtual server whose wanted services may have changed.
     pub fn mark(&mut self, id: VirtualServerId) {
         self.marked.insert(id);

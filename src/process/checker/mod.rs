@@ -295,7 +295,7 @@ impl Process for CheckerProcess {
 
     /// The checker process has data only.
     fn dump(&mut self, what: Dump, _now: Duration) -> Option<(&'static str, String)> {
-        (what == Dump::Data).then(|| (dump::check::DATA, dump::check::data(self.check.tables())))
+        (what == Dump::Data).then(|| (dump::check::DATA, dump::check::data(self.check.tables(), &self.ipvs.director)))
     }
 
     fn checkpoint(&mut self) -> Checkpoint {
