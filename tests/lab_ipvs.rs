@@ -3,7 +3,6 @@
 
 mod ipvs_support;
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::net::{IpAddr, SocketAddr, TcpStream};
@@ -11,16 +10,18 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::time::Duration;
 
-use ipvs_support::{Director, LIMIT, Real, add, at, masquerading, real, same, server, services, talk, tcp};
+use ipvs_support::{
+    Director, LIMIT, Real, WantedTable, add, at, changes, masquerading, real, same, server, services, talk, tcp,
+};
+use keepalived::check::ipvs::{
+    self, Change, DestinationKey, ServiceKey, SyncRole, SyncThread, Timeouts, sync_difference,
+};
 use keepalived::config::lvs::{
     Endpoint, GroupEntry, Method, Protocol, Scheduler, SyncDaemon, Tunnel, TunnelChecksum, VirtualServer,
     VirtualServerGroup,
 };
 use keepalived::config::model::Family;
-use keepalived::kernel::ipvs::{
-    self, Answer, Change, DestinationKey, Error, Request, ServiceKey, SyncRole, SyncThread, Table, Timeouts,
-    difference, sync_difference,
-};
+use keepalived::kernel::ipvs::{Answer, Error, Request};
 use keepalived::reactor::launcher::set_launcher;
 use keepalived::state::Done;
 use lab::ipvs::{ipvsadm, restore};
@@ -60,7 +61,7 @@ const SCHEDULERS: [Scheduler; 13] = [
 #[test]
 fn every_scheduler_flag_protocol_and_method() {
     inside(|| {
-        let (mut wanted, mut lines) = (Table::default(), String::new());
+        let (mut wanted, mut lines) = (WantedTable::new(), String::new());
         let protocols = [(Protocol::Tcp, "-t"), (Protocol::Udp, "-u"), (Protocol::Sctp, "--sctp-service")];
         for (number, scheduler) in SCHEDULERS.into_iter().enumerate() {
             for (protocol, option) in protocols {
@@ -85,7 +86,7 @@ fn every_scheduler_flag_protocol_and_method() {
                 }
             }
         }
-        assert_eq!(wanted.services.len(), 13 * 3 * 8);
+        assert_eq!(wanted.len(), 13 * 3 * 8);
         same(&wanted, &lines);
     });
 }
@@ -93,7 +94,7 @@ fn every_scheduler_flag_protocol_and_method() {
 #[test]
 fn families_marks_persistence_and_thresholds() {
     inside(|| {
-        let mut wanted = Table::default();
+        let mut wanted = WantedTable::new();
         let v4 = [("192.168.0.1:8080".parse().unwrap(), Method::Nat, 3, 100, 50)];
         let v6 = [("[fd00::1]:8080".parse().unwrap(), Method::Nat, 65535, 7, 0)];
         let marked = [real("192.168.0.2:0", Method::Dr, 1)];
@@ -167,7 +168,7 @@ fn families_marks_persistence_and_thresholds() {
 fn statistics_of_masqueraded_connections() {
     inside(|| {
         let (director, client) = masquerading();
-        let mut wanted = Table::default();
+        let mut wanted = WantedTable::new();
         add(&mut wanted, &tcp("10.2.0.100:80"), &[], &[real("10.3.0.2:8080", Method::Nat, 1)]);
         director.reconcile(&wanted);
         let vip: SocketAddr = "10.2.0.100:80".parse().unwrap();
@@ -207,7 +208,7 @@ fn statistics_of_masqueraded_connections() {
 fn connections_survive_changes_of_the_table() {
     inside(|| {
         let (director, client) = masquerading();
-        let mut wanted = Table::default();
+        let mut wanted = WantedTable::new();
         let mut web = tcp("10.2.0.100:80");
         let servers: Vec<Real> = (2..=250).map(|host| real(&format!("10.3.0.{host}:8080"), Method::Nat, 1)).collect();
         add(&mut wanted, &web, &[], &servers);
@@ -226,7 +227,7 @@ fn connections_survive_changes_of_the_table() {
         // Changes by another program: two settings, one server removed, one added.
         ipvsadm(&director.netns, "-d -t 10.2.0.100:80 -r 10.3.0.9:8080");
         ipvsadm(&director.netns, "-a -t 10.2.0.100:80 -r 10.3.1.9:8080 -m");
-        let changes = difference(&director.table(), &wanted, |_| true);
+        let changes = changes(&director.table(), &wanted);
         let server = |host| DestinationKey { ip: IpAddr::from([10, 3, 0, host]), port: 8080 };
         assert!(matches!(&changes[0], Change::SetService(service) if service.scheduler == "wlc"));
         assert!(matches!(&changes[1], Change::SetDestination(_, d) if d.key == server(2) && d.weight == 1));
@@ -238,7 +239,7 @@ fn connections_survive_changes_of_the_table() {
 
         // Another scheduler and weight; nothing else changes.
         web.scheduler = Scheduler::Rr;
-        let mut wanted = Table::default();
+        let mut wanted = WantedTable::new();
         add(&mut wanted, &web, &[], &servers);
         add(&mut wanted, &web, &[], &[real("10.3.0.2:8080", Method::Nat, 0)]);
         assert_eq!(director.reconcile(&wanted), 2);
@@ -252,14 +253,13 @@ fn connections_survive_changes_of_the_table() {
 fn services_of_others_stay() {
     inside(|| {
         let director = Director::new();
-        let (mut ours, mut others) = (Table::default(), Table::default());
+        let (mut ours, mut others) = (WantedTable::new(), WantedTable::new());
         add(&mut ours, &tcp("10.0.0.1:80"), &[], &[real("192.168.0.1:80", Method::Nat, 1)]);
         add(&mut others, &tcp("10.0.0.2:80"), &[], &[real("192.168.0.1:80", Method::Nat, 1)]);
         director.reconcile(&ours);
         restore(&director.netns, "-A -t 10.0.0.2:80 -s wlc\n-a -t 10.0.0.2:80 -r 192.168.0.1:80 -m -w 1\n");
-        let known: BTreeSet<ServiceKey> = ours.services.keys().copied().collect();
-        director.apply(difference(&director.table(), &Table::default(), |key| known.contains(key)));
-        assert_eq!(difference(&director.table(), &others, |_| true), []);
+        director.apply(ours.keys().map(|key| Change::DelService(*key)).collect());
+        assert_eq!(changes(&director.table(), &others), []);
         director.apply(vec![Change::Flush]);
         assert_eq!(director.table().services.len(), 0);
     });

@@ -133,7 +133,7 @@ pub enum Action {
     KillScript(AttemptId),
     /// Set (`Some`, absolute time) or clear a timer.
     Timer(TimerKey, Option<Duration>),
-    /// Update the kernel's IPVS table for this service according to [`wanted`](super::wanted).
+    /// Update the kernel's IPVS table for this service according to [`wanted`](super::ipvs::wanted).
     Reconcile(VirtualServerId),
 }
 

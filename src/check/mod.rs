@@ -2,7 +2,7 @@
 //!
 //! [`Check::handle`] takes an [`Event`] and the time; it updates the rows in [`Tables`] and queues [`Action`]s for the
 //! process and [`Change`]s for the views, which [`Check::take_output`] returns. Each event is handled completely before
-//! the next. [`wanted`] derives the desired contents of the kernel's IPVS table from the rows.
+//! the next. [`ipvs`] makes the kernel's IPVS table what the rows say.
 
 mod attempt;
 mod checkpoint;
@@ -12,6 +12,7 @@ mod event;
 mod file;
 pub mod http;
 mod indices;
+pub mod ipvs;
 mod machine;
 mod misc;
 mod ping;
@@ -24,7 +25,6 @@ mod tcp;
 #[cfg(test)]
 mod tests;
 mod udp;
-mod wanted;
 
 pub use checkpoint::Checkpoint;
 pub use event::{Action, AttemptId, Cause, Change, Event, Output, Pool, QuorumStatus, ScriptEnd, TimerKey, Transport};
@@ -35,4 +35,3 @@ pub use rows::{
     VirtualServer, VirtualServerId,
 };
 pub use tables::Tables;
-pub use wanted::{Destination, Service, ServiceKey, services, wanted};

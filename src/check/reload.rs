@@ -142,9 +142,10 @@ impl Tables {
         mut positions: Numbering<indices::ServerIdentity>,
         old: &mut Previous,
     ) -> NextIndex {
-        for mut config in servers {
+        for (place, mut config) in (0..).zip(servers) {
             let checkers = config.take_checkers();
             let mut row = RealServer::new(config);
+            row.place = place;
             let id = (of, positions.index_of(&row.identity()));
             let former = old.servers.remove(&id);
             let was_alive = former.as_ref().is_none_or(|former| former.alive);

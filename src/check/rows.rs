@@ -164,6 +164,8 @@ impl Server {
 pub struct RealServer {
     /// The configuration block.
     pub config: Server,
+    /// Its place in the configuration of its service, from 0; a reload changes it, unlike the index.
+    pub place: u32,
     /// `weight`, or the value set by SNMP, at most 2^31 - 1; 1 for a sorry server.
     pub base_weight: u32,
     /// Effective weight: `base_weight` plus the contributions of checkers, 0..=2^31 - 1.
@@ -193,6 +195,7 @@ impl RealServer {
         };
         RealServer {
             config,
+            place: 0,
             base_weight,
             weight: base_weight,
             alive: true,

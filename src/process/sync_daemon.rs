@@ -6,8 +6,9 @@
 
 use std::io;
 
+use crate::check::ipvs::{Change, SyncRole, SyncThread, sync, sync_difference};
 use crate::config::lvs;
-use crate::kernel::ipvs::{Answer, Change, Request, SyncRole, SyncThread, Writer, sync, sync_difference};
+use crate::kernel::ipvs::{Answer, Request, Writer};
 use crate::notify::log::Log;
 use crate::reactor::{Interest, Reactor, Token};
 

@@ -1,13 +1,15 @@
 //! A director for labs of IPVS, its wanted tables, and traffic through it.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
+use keepalived::check::ipvs::{self, Change, Installed, Service, ServiceKey, Table, Wanted, difference, service_keys};
 use keepalived::check::{Tables, VirtualServerId};
 use keepalived::config::lvs::{Endpoint, Lvs, Method, Protocol, Scheduler, Timing, VirtualServer, VirtualServerGroup};
-use keepalived::kernel::ipvs::{self, Answer, Change, Error, Request, Service, Table, Writer, difference};
+use keepalived::kernel::ipvs::{Answer, Error, Request, Writer};
 use keepalived::state::Done;
 use lab::ipvs::{assert_same, restore, shown};
 use lab::netns::{Netns, next_lab};
@@ -70,12 +72,25 @@ impl Director {
     }
 
     /// Makes the kernel's services those of `wanted`; returns the number of changes.
-    pub fn reconcile(&self, wanted: &Table) -> usize {
-        let changes = difference(&self.table(), wanted, |_| true);
+    pub fn reconcile(&self, wanted: &WantedTable) -> usize {
+        let changes = changes(&self.table(), wanted);
         let count = changes.len();
         self.apply(changes);
         count
     }
+}
+
+/// The wanted services.
+pub type WantedTable = BTreeMap<ServiceKey, Wanted>;
+
+/// The changes from a table to the wanted one, as if all services were ours.
+pub fn changes(now: &Table, wanted: &WantedTable) -> Vec<Change> {
+    let keys: BTreeSet<&ServiceKey> = now.services.keys().chain(wanted.keys()).collect();
+    let changes = |key: &ServiceKey| {
+        let now = now.services.get(key).map(Installed::from);
+        difference(*key, now.as_ref(), wanted.get(key))
+    };
+    keys.into_iter().flat_map(changes).collect()
 }
 
 /// A virtual server with defaults.
@@ -132,15 +147,19 @@ pub type Real = (SocketAddr, Method, u32, u32, u32);
 pub fn services(server: &VirtualServer, groups: &[VirtualServerGroup]) -> Vec<Service> {
     let lvs = Lvs { groups: groups.to_vec(), virtual_servers: vec![server.clone()], ..Lvs::default() };
     let tables = Tables::of(lvs);
-    ipvs::rows(&tables, VirtualServerId(1)).into_values().map(|row| row.service).collect()
+    let id = VirtualServerId(1);
+    let wanted = |key| ipvs::wanted(&tables, key, &[id]).map(|wanted| wanted.service);
+    service_keys(&tables, id).into_iter().filter_map(wanted).collect()
 }
 
 /// Adds the services of a virtual server with the same real servers for each.
-pub fn add(table: &mut Table, server: &VirtualServer, groups: &[VirtualServerGroup], servers: &[Real]) {
+pub fn add(table: &mut WantedTable, server: &VirtualServer, groups: &[VirtualServerGroup], servers: &[Real]) {
     for service in services(server, groups) {
-        let row = table.services.entry(service.key).or_insert(service.into());
+        let row = table.entry(service.key).or_insert(Wanted { service, destinations: Vec::new() });
         for (address, method, weight, upper, lower) in servers {
-            row.insert(ipvs::destination(&row.service.key, *address, *method, *weight, *upper, *lower));
+            let destination = ipvs::destination(&row.service.key, *address, *method, *weight, *upper, *lower);
+            row.destinations.retain(|other| other.key != destination.key);
+            row.destinations.push(destination);
         }
     }
 }
@@ -151,13 +170,13 @@ pub fn real(address: &str, method: Method, weight: u32) -> Real {
 }
 
 /// Programs `wanted` with the writer and `lines` with ipvsadm, and compares the output of ipvsadm for both.
-pub fn same(wanted: &Table, lines: &str) {
+pub fn same(wanted: &WantedTable, lines: &str) {
     let ours = Director::new();
     ours.reconcile(wanted);
     let theirs = Netns::new(next_lab(), "theirs");
     restore(&theirs, lines);
     assert_same(&shown(&ours.netns), &shown(&theirs));
-    assert_eq!(difference(&ours.table(), wanted, |_| true), [], "the table read back is the wanted one");
+    assert_eq!(changes(&ours.table(), wanted), [], "the table read back is the wanted one");
 }
 
 /// Sends an octet and reads it back.

@@ -4,6 +4,7 @@
 
 mod cases;
 mod failover;
+mod order;
 mod overload;
 mod reconcile;
 mod reloads;

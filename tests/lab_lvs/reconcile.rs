@@ -6,7 +6,7 @@ use std::time::Duration;
 use lab::Daemon::Ours;
 use lab::ipvs::{assert_same, ipvsadm, restore, shown};
 use lab::uml::inside;
-use lab::{holds_for, wait_until};
+use lab::{holds_for, wait_for, wait_until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -137,6 +137,17 @@ fn a_refused_service_delays_no_other() {
         let running = Running::start(Ours, &netns, &conf, &["-C"]);
         let is_in = || ipvsadm(&netns, "-S -n").contains("-a -t 10.0.0.2:80");
         wait_until(LIMIT, "the second service has its server", is_in);
+        // The dump says what IPVS holds.
+        running.signal(Signal::SIGUSR1);
+        let dump = running.file("keepalived_check.data");
+        let dump = wait_for(LIMIT, "a dump", || std::fs::read_to_string(&dump).ok());
+        for line in [
+            "  Service 10.0.0.1:80 TCP is not in IPVS as configured: refused: ",
+            "  Real server: 127.0.0.2:7001, weight 1 of 1, up, to be in IPVS with weight 1: refused: ",
+            "  Real server: 127.0.0.2:7001, weight 1 of 1, up, in IPVS with weight 1\n",
+        ] {
+            assert!(dump.contains(line), "{line}: {dump}");
+        }
         drop(listener);
         wait_until(Duration::from_secs(10), "the server is removed", || !is_in());
         let _again = listen(&netns, "127.0.0.2:7001");

@@ -87,6 +87,8 @@ fn spawn(daemon: Daemon, netns: &Netns, dir: &TempDir, extra: &[&str]) -> Proc {
     command.args(["-n", "-l", "-D", "-G", "-f"]).arg(file("keepalived.conf")).args(extra);
     command.arg("-p").arg(file("keepalived.pid")).arg("-c").arg(file("checkers.pid"));
     command.arg("-r").arg(file("vrrp.pid"));
+    // For dumps.
+    command.env("TMPDIR", dir.path());
     Proc::spawn(command, &file("log"))
 }
 

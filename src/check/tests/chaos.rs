@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::site::{checker, lvs, misc, rs, server, service, sorry, target};
-use crate::check::{Action, AttemptId, Check, Event, ScriptEnd, Tables, TimerKey, VirtualServerId, wanted};
+use super::site::{checker, lvs, misc, rs, server, service, sorry, target, wanted};
+use crate::check::{Action, AttemptId, Check, Event, ScriptEnd, Tables, TimerKey, VirtualServerId};
 use crate::config::lvs::{CheckerKind, DnsCheck, HttpCheck, HttpVersion, RegexCheck, SmtpCheck, UdpCheck, UrlCheck};
 
 const KINDS: u32 = 8;
@@ -143,7 +143,7 @@ proptest! {
                 sum += if server.alive { u64::from(server.weight) } else { 0 };
             }
             prop_assert_eq!((row.up, row.weight_sum), (up, sum));
-            let sorry = wanted(tables, VirtualServerId(1)).1.iter().any(|to| to.address.to_string() == "10.1.0.9:80");
+            let sorry = wanted(tables, VirtualServerId(1)).iter().any(|(address, _)| address.to_string() == "10.1.0.9:80");
             prop_assert_eq!(sorry, !row.quorum_met);
         }
     }

@@ -5,6 +5,6 @@ mod http;
 mod indices;
 mod pools;
 mod reload;
-mod site;
+pub(super) mod site;
 mod storm;
 mod timing;

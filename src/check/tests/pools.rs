@@ -1,8 +1,9 @@
 //! Tests of weights, quorum, sorry servers, suspension, start and stop.
 
-use super::site::{Behaviour, Site, checker, lvs, misc, ms, rs, secs, server, service, sorry};
-use crate::check::{Cause, Change, Event, QuorumStatus, ServiceKey, VirtualServerId, wanted};
-use crate::config::lvs::{CheckerKind, Endpoint, GroupEntry, Protocol, VirtualServer, VirtualServerGroup};
+use super::site::{Behaviour, Site, checker, lvs, misc, ms, rs, secs, server, service, sorry, wanted};
+use crate::check::ipvs::{ServiceKey, service_keys};
+use crate::check::{Cause, Change, Event, QuorumStatus, VirtualServerId};
+use crate::config::lvs::{CheckerKind, Endpoint, GroupEntry, VirtualServer, VirtualServerGroup};
 use crate::config::model::Family;
 
 const A: &str = "10.1.0.1:80";
@@ -383,20 +384,19 @@ fn a_group_has_one_service_per_address_and_mark() {
         GroupEntry::Range("10.0.0.254".parse().unwrap(), "10.0.1.1".parse().unwrap(), 81),
         GroupEntry::FwMark(8, Some(Family::V6)),
     ]);
-    let (services, destinations) = wanted(&site.check.tables, VirtualServerId(1));
-    let address = |text: &str| ServiceKey::Address(text.parse().unwrap(), Protocol::Tcp);
+    let address = |ip: &str, port| ServiceKey::Address { protocol: 6, ip: ip.parse().unwrap(), port };
     let expected = [
-        ServiceKey::FwMark(7, Family::V4),
-        ServiceKey::FwMark(8, Family::V6),
-        address("10.0.0.1:80"),
-        address("10.0.0.254:81"),
-        address("10.0.0.255:81"),
-        address("10.0.1.0:81"),
-        address("10.0.1.1:81"),
+        ServiceKey::FwMark { mark: 7, family: Family::V4 },
+        ServiceKey::FwMark { mark: 8, family: Family::V6 },
+        address("10.0.0.1", 80),
+        address("10.0.0.254", 81),
+        address("10.0.0.255", 81),
+        address("10.0.1.0", 81),
+        address("10.0.1.1", 81),
     ];
-    assert_eq!(services.iter().map(|service| service.key).collect::<Vec<_>>(), expected);
-    assert_eq!(destinations.len(), 1);
-    assert_eq!(wanted(&site.check.tables, VirtualServerId(2)).0, []);
+    assert_eq!(service_keys(&site.check.tables, VirtualServerId(1)), expected);
+    assert_eq!(wanted(&site.check.tables, VirtualServerId(1)).len(), 1);
+    assert_eq!(service_keys(&site.check.tables, VirtualServerId(2)), []);
 }
 
 #[test]

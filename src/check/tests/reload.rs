@@ -1,6 +1,6 @@
 //! Tests of reloads and of replacement processes.
 
-use super::site::{Behaviour, Site, checker, lvs, misc, rs, secs, server, service, sorry, target};
+use super::site::{Behaviour, Site, checker, lvs, misc, rs, secs, server, service, sorry, target, wanted};
 use crate::check::{Cause, Change, Event, QuorumStatus, VirtualServerId};
 use crate::config::lvs::{CheckerKind, Endpoint, Lvs, VirtualServer};
 use crate::config::model::Config;
@@ -277,4 +277,15 @@ fn the_initial_state_of_a_service_is_reported_once() {
     other.event(Event::Start);
     assert_eq!(quorums(&mut other), [(1, QuorumStatus::NotMet, Cause::Checks)]);
     assert_eq!(quorums(&mut site), []);
+}
+
+#[test]
+fn servers_go_into_ipvs_in_the_order_of_the_file() {
+    let addresses = |site: &Site| -> Vec<String> {
+        wanted(&site.check.tables, VirtualServerId(1)).iter().map(|(address, _)| address.to_string()).collect()
+    };
+    let mut site = Site::started(lvs(vec![service(vec![server(B), server(A)])]));
+    assert_eq!(addresses(&site), [B, A]);
+    reload(&mut site, vec![service(vec![server(B), server(C), server(A)])]);
+    assert_eq!(addresses(&site), [B, C, A], "the new server has the last index");
 }

@@ -5,9 +5,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::check::http::Looked;
+use crate::check::ipvs;
 use crate::check::{
     Action, AttemptId, Cause, Change, Check, CheckerId, Event, QuorumStatus, RealServerId, ScriptEnd, Tables, TimerKey,
-    Transport, VirtualServerId, wanted,
+    Transport, VirtualServerId,
 };
 use crate::config::lvs::{
     Checker, CheckerKind, Endpoint, Lvs, Method, MiscCheck, Protocol, RealServer, Scheduler, SorryServer, Target,
@@ -115,6 +116,14 @@ pub fn lvs(virtual_servers: Vec<VirtualServer>) -> Lvs {
     Lvs { virtual_servers, ..Lvs::default() }
 }
 
+/// Addresses and weights of the destinations that each service of a virtual server should have.
+pub fn wanted(tables: &Tables, id: VirtualServerId) -> Vec<(SocketAddr, u32)> {
+    let keys = ipvs::service_keys(tables, id);
+    let service = keys.first().and_then(|key| ipvs::wanted(tables, *key, &[id]));
+    let destinations = service.into_iter().flat_map(|service| service.destinations);
+    destinations.map(|to| (SocketAddr::new(to.key.ip, to.key.port), to.weight.unsigned_abs())).collect()
+}
+
 /// Behaviour of a real server on a connection.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Behaviour {
@@ -216,8 +225,7 @@ impl Site {
             Action::Timer(key, Some(at)) => drop(self.timers.insert(key, at)),
             Action::Timer(key, None) => drop(self.timers.remove(&key)),
             Action::Reconcile(id) => {
-                let (_, destinations) = wanted(&self.check.tables, id);
-                self.kernel.insert(id, destinations.iter().map(|to| (to.address, to.weight)).collect());
+                self.kernel.insert(id, wanted(&self.check.tables, id));
             }
             Action::Connect { attempt, target, transport } => {
                 self.attempts.push((self.now, attempt.checker));

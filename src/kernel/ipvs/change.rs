@@ -1,33 +1,8 @@
 //! Requests to the IPVS writer, and the answers.
 
-use super::table::{Destination, DestinationKey, Service, ServiceKey, SyncRole, SyncThread, Table, Timeouts};
+use crate::check::ipvs::{Change, Failure, Table};
 use crate::kernel::netlink::Refusal;
 use crate::state::Done;
-
-/// One change of the kernel's table.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// Add a service; if it exists, change its settings.
-    NewService(Service),
-    /// Change scheduler, flags, persistence and engine of a service, keeping its connections and destinations.
-    SetService(Service),
-    /// Remove a service and its destinations.
-    DelService(ServiceKey),
-    /// Add a destination; if it exists, change its settings.
-    NewDestination(ServiceKey, Destination),
-    /// Change a destination, keeping its connections; if it does not exist, add it.
-    SetDestination(ServiceKey, Destination),
-    /// Remove a destination.
-    DelDestination(ServiceKey, DestinationKey),
-    /// Remove all services.
-    Flush,
-    /// Set time-outs.
-    SetTimeouts(Timeouts),
-    /// Start a synchronisation thread; success if one of this role is already running, whatever its settings.
-    StartSync(SyncThread),
-    /// Stop the synchronisation thread of a role.
-    StopSync(SyncRole),
-}
 
 /// A request; its token is returned with the answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,4 +42,13 @@ pub enum Error {
     /// scheduler or persistence engine. `ESRCH` for a destination: its service does not exist.
     #[error(transparent)]
     Refused(#[from] Refusal),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        match error {
+            Error::NoIpvs => Failure::NoIpvs(error.to_string()),
+            Error::Refused(refusal) => Failure::Refused(refusal.to_string()),
+        }
+    }
 }

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use super::change::{Change, Error};
-use super::table::Table;
+use super::change::Error;
 use super::wire::{self, Kind};
+use crate::check::ipvs::{Change, Table};
 use crate::kernel::generic;
 use crate::kernel::netlink::Refusal;
 use crate::kernel::request_socket::RequestSocket;

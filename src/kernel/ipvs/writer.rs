@@ -2,8 +2,9 @@
 
 use std::io;
 
-use super::change::{Answer, Change, Request};
+use super::change::{Answer, Request};
 use super::socket::IpvsSocket;
+use crate::check::ipvs::Change;
 use crate::kernel::worker::Worker;
 
 /// Changes sent to the kernel at once; small, so that results come back while a long list is in progress.

@@ -41,7 +41,7 @@ impl CheckerProcess {
                 }
                 Action::KillScript(attempt) => self.children.cancel(key(attempt)),
                 Action::Timer(timer, at) => shell.set_timer(Timer::Machine(timer), at),
-                Action::Reconcile(id) => self.ipvs.mark(id),
+                Action::Reconcile(id) => self.ipvs.director.mark(id),
             }
         }
         shell.report(output.changes);

@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::services;
 use crate::check;
-use crate::kernel::ipvs::{ServiceKey, Timeouts};
+use crate::check::ipvs::{ServiceKey, Timeouts};
 use crate::process::held::InKernel;
 use crate::state::Record;
 
@@ -37,6 +36,6 @@ impl Record for Held {
 
 impl InKernel for Held {
     fn list(&self) -> Vec<String> {
-        self.services.iter().map(|key| format!("IPVS service {}", services::name(key))).collect()
+        self.services.iter().map(|key| format!("IPVS service {key}")).collect()
     }
 }

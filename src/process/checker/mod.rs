@@ -6,7 +6,6 @@ mod actions;
 mod checkpoint;
 mod host;
 mod ipvs;
-mod services;
 mod statistics;
 mod tls;
 
@@ -24,9 +23,9 @@ use super::held;
 use super::sessions::{Listener, Subscription};
 use super::sync_daemon::SyncDaemon;
 use super::tuning::{self, Tuning};
+use crate::check::ipvs::{Director, SyncRole};
 use crate::check::{self, Check, Event, Tables, TimerKey};
 use crate::config::model::{Config, FlushOnStop, NetlinkBuffers};
-use crate::kernel::ipvs::SyncRole;
 use crate::kernel::{self, capabilities};
 use crate::mib;
 use crate::net::{Children, Connections, FileEvent, InitFiles, Loading, Searches, watch_files};
@@ -133,7 +132,7 @@ fn run(start: ChildStart<'_>) -> io::Result<()> {
     let agents = start.agents(|global| global.snmp_checker, service);
     let (indices, checkpoint) = start.predecessor::<CheckerProcess>();
     let ChildStart { options, config, servers, saved, clean_up, pid_file, channel, signals, log } = start;
-    let (held, found) = held::start(&pid_file, log.clone())?;
+    let (held, found) = held::start::<Held>(&pid_file, log.clone())?;
     let settings = config.lvs.process.clone();
     // Only the first process of a daemon flushes: a replacement keeps the connections.
     let flush = config.global.lvs_flush && saved.checkpoint.is_none();
@@ -157,7 +156,8 @@ fn run(start: ChildStart<'_>) -> io::Result<()> {
     buffers.apply(netlink_buffers(&check), &shell.log);
     let watch = Watch::start(reactor, MONITOR, address_log, watched(&check))?;
     let lvs = &check.tables().lvs;
-    let ipvs = Ipvs::start(flush, lvs.timeouts, checkpoint.timeouts, found).context("open a socket for IPVS")?;
+    let director = Director::new(flush, lvs.timeouts, checkpoint.timeouts, found.services);
+    let ipvs = Ipvs::start(director).context("open a socket for IPVS")?;
     reactor.register(&ipvs, IPVS, Interest::READABLE)?;
     let children = Children::start().context("start the thread of programs")?;
     reactor.register(&children, CHILDREN, Interest::READABLE)?;
@@ -191,6 +191,12 @@ fn run(start: ChildStart<'_>) -> io::Result<()> {
 /// Descriptors that the checks may need: one each for its connection.
 fn descriptors(tables: &Tables) -> usize {
     tables.checkers.len()
+}
+
+/// How often the kernel's IPVS table is read.
+fn refresh_interval(tables: &Tables) -> Duration {
+    let lvs = &tables.lvs;
+    lvs.vs_stats_interval.min(lvs.rs_stats_interval).max(Duration::from_millis(500))
 }
 
 impl Process for CheckerProcess {
@@ -306,11 +312,11 @@ impl Process for CheckerProcess {
 
     /// The checker process has data only.
     fn dump(&mut self, what: Dump, _now: Duration) -> Option<(&'static str, String)> {
-        (what == Dump::Data).then(|| (dump::check::DATA, dump::check::data(self.check.tables())))
+        (what == Dump::Data).then(|| (dump::check::DATA, dump::check::data(self.check.tables(), &self.ipvs.director)))
     }
 
     fn checkpoint(&mut self) -> Checkpoint {
-        Checkpoint { verdicts: self.check.checkpoint(), timeouts: self.ipvs.first_found() }
+        Checkpoint { verdicts: self.check.checkpoint(), timeouts: self.ipvs.director.first_found() }
     }
 
     fn held(&self) -> Held {
@@ -331,15 +337,15 @@ impl Process for CheckerProcess {
     }
 
     fn end(self, released: bool, _log: &Log) -> bool {
-        self.keep_services || (released && self.ipvs.is_clear())
+        self.keep_services || (released && self.ipvs.director.is_clear())
     }
 }
 
 impl CheckerProcess {
     fn ipvs_turn(&mut self, shell: &mut Loop) {
-        let before = self.ipvs.first_found();
+        let before = self.ipvs.director.first_found();
         self.ipvs.turn(&mut self.check, shell.now(), &shell.log);
-        if self.ipvs.first_found() != before {
+        if self.ipvs.director.first_found() != before {
             // Only this process knows the time-outs to be restored at the stop.
             shell.save_at_once();
         }
@@ -363,7 +369,7 @@ impl CheckerProcess {
     fn refresh(&mut self, shell: &mut Loop) {
         if !shell.is_stopping() {
             self.ipvs.refresh();
-            shell.set_timer(Timer::Refresh, Some(shell.now() + ipvs::refresh_interval(&self.check)));
+            shell.set_timer(Timer::Refresh, Some(shell.now() + refresh_interval(self.check.tables())));
         }
     }
 

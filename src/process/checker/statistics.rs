@@ -2,15 +2,14 @@
 
 use std::time::Duration;
 
+use crate::check::ipvs::{ServiceRow, Stats, Table, destination_key, service_keys};
 use crate::check::{Check, Event, RealServer, Statistics};
-use crate::kernel::ipvs::{ServiceRow, Stats, Table, destination};
-
-use super::services::service_keys;
 
 /// Sets the statistics of all rows from a dump, as sums over the services of each virtual server.
 pub(super) fn adopt(table: &Table, check: &mut Check, now: Duration) {
     for id in check.tables().virtual_server_ids() {
-        let rows: Vec<&ServiceRow> = service_keys(check, id).filter_map(|key| table.services.get(&key)).collect();
+        let rows: Vec<&ServiceRow> =
+            service_keys(check.tables(), id).iter().filter_map(|key| table.services.get(key)).collect();
         let mut sum = Statistics::default();
         for row in &rows {
             add(&mut sum, &row.stats);
@@ -30,7 +29,7 @@ pub(super) fn adopt(table: &Table, check: &mut Check, now: Duration) {
 fn server_statistics(services: &[&ServiceRow], server: &RealServer) -> Statistics {
     let mut sum = Statistics::default();
     for service in services {
-        let key = destination(&service.service.key, server.address(), server.method(), 0, 0, 0).key;
+        let key = destination_key(&service.service.key, server);
         let Some(row) = service.destinations.get(&key) else { continue };
         add(&mut sum, &row.stats);
         sum.active = sum.active.saturating_add(row.active);

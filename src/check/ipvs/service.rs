@@ -1,7 +1,8 @@
-//! Rows of the kernel's IPVS table: services, destinations, statistics, synchronisation threads, time-outs.
+//! Services and destinations of IPVS: keys and settings, in the kernel's numbers.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
@@ -59,6 +60,24 @@ impl ServiceKey {
     }
 }
 
+impl fmt::Display for ServiceKey {
+    /// The name in messages: `10.0.0.1:80 TCP`, `fwmark 7`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ServiceKey::Address { protocol, ip, port } => {
+                let protocol = match protocol {
+                    6 => "TCP",
+                    17 => "UDP",
+                    _ => "SCTP",
+                };
+                write!(f, "{} {protocol}", SocketAddr::new(*ip, *port))
+            }
+            ServiceKey::FwMark { mark, family: Family::V4 } => write!(f, "fwmark {mark}"),
+            ServiceKey::FwMark { mark, family: Family::V6 } => write!(f, "fwmark {mark} of IPv6"),
+        }
+    }
+}
+
 /// A virtual service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Service {
@@ -83,6 +102,12 @@ pub struct DestinationKey {
     pub ip: IpAddr,
     /// Port of the real server; 0: the port of the packet.
     pub port: u16,
+}
+
+impl fmt::Display for DestinationKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        SocketAddr::new(self.ip, self.port).fmt(f)
+    }
 }
 
 /// A real server of a service.
@@ -135,124 +160,27 @@ impl From<Method> for Forwarding {
     }
 }
 
-/// Counters and rates of a service or destination since it was added.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Stats {
-    /// Connections scheduled.
-    pub connections: u64,
-    /// Packets from clients.
-    pub packets_in: u64,
-    /// Packets to clients, if they pass through this host (masquerading).
-    pub packets_out: u64,
-    /// Octets from clients.
-    pub octets_in: u64,
-    /// Octets to clients.
-    pub octets_out: u64,
-    /// Connections per second.
-    pub connection_rate: u64,
-    /// Packets from clients per second.
-    pub packet_rate_in: u64,
-    /// Packets to clients per second.
-    pub packet_rate_out: u64,
-    /// Octets from clients per second.
-    pub octet_rate_in: u64,
-    /// Octets to clients per second.
-    pub octet_rate_out: u64,
-}
-
-/// A destination in the kernel's table or in a wanted table.
+/// A service that IPVS should have.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DestinationRow {
-    /// Settings.
-    pub destination: Destination,
-    /// Statistics.
-    pub stats: Stats,
-    /// Active connections.
-    pub active: u32,
-    /// Inactive connections.
-    pub inactive: u32,
-    /// Persistent connections (templates).
-    pub persistent: u32,
-}
-
-impl From<Destination> for DestinationRow {
-    /// A row without statistics, for a wanted table.
-    fn from(destination: Destination) -> DestinationRow {
-        DestinationRow { destination, stats: Stats::default(), active: 0, inactive: 0, persistent: 0 }
-    }
-}
-
-/// A service in the kernel's table or in a wanted table.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ServiceRow {
+pub struct Wanted {
     /// Settings.
     pub service: Service,
-    /// Statistics.
-    pub stats: Stats,
-    /// Destinations.
-    pub destinations: BTreeMap<DestinationKey, DestinationRow>,
+    /// Destinations in the order of the configuration, with distinct keys. They are added in this order.
+    pub destinations: Vec<Destination>,
 }
 
-impl From<Service> for ServiceRow {
-    /// A row without statistics and destinations, for a wanted table.
-    fn from(service: Service) -> ServiceRow {
-        ServiceRow { service, stats: Stats::default(), destinations: BTreeMap::new() }
-    }
-}
-
-impl ServiceRow {
-    /// Adds a destination, or replaces the one with the same key.
-    pub fn insert(&mut self, destination: Destination) {
-        self.destinations.insert(destination.key, destination.into());
-    }
-}
-
-/// Role in the connection synchronisation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum SyncRole {
-    /// Sends its connections to backups.
-    Master,
-    /// Receives the connections of masters.
-    Backup,
-}
-
-/// A synchronisation thread of the kernel. `None` in a request: the kernel's default, which a dump then shows.
+/// A service that IPVS has.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SyncThread {
-    /// Role.
-    pub role: SyncRole,
-    /// Name of the interface, at most 15 octets.
-    pub interface: String,
-    /// Sync ID: a backup accepts messages of masters with the same ID; with 0, of all.
-    pub id: u8,
-    /// Largest message in octets.
-    pub max_len: Option<u16>,
-    /// UDP port; the kernel's default is 8848.
-    pub port: Option<u16>,
-    /// TTL of multicast packets; the kernel's default is 1.
-    pub ttl: Option<u8>,
-    /// Multicast group; the kernel's default is 224.0.0.81.
-    pub group: Option<IpAddr>,
+pub struct Installed {
+    /// Settings.
+    pub service: Service,
+    /// Destinations.
+    pub destinations: BTreeMap<DestinationKey, Destination>,
 }
 
-/// Time-outs of connections in seconds; 0 in a request: unchanged.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Timeouts {
-    /// Idle TCP sessions.
-    pub tcp: u32,
-    /// TCP sessions after FIN.
-    pub tcp_fin: u32,
-    /// UDP.
-    pub udp: u32,
-}
-
-/// The whole IPVS table at one time.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Table {
-    /// Services.
-    pub services: BTreeMap<ServiceKey, ServiceRow>,
-    /// Running synchronisation threads.
-    pub sync: Vec<SyncThread>,
-    /// Time-outs in force.
-    pub timeouts: Timeouts,
+impl From<Service> for Installed {
+    /// A new service, without destinations.
+    fn from(service: Service) -> Installed {
+        Installed { service, destinations: BTreeMap::new() }
+    }
 }
