@@ -128,6 +128,7 @@ impl Check {
             return;
         }
         let changed = self.start_pools();
+        self.dirty.extend(self.tables.virtual_servers.keys());
         self.phase = Phase::Running;
         self.report_start(&changed);
         for id in self.tables.virtual_server_ids() {

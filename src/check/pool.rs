@@ -7,7 +7,23 @@ use super::rows::{MAX_WEIGHT, RealServerId, Server, VirtualServerId};
 impl Check {
     /// Updates a server and its service after a result of a checker or a change of the base weight.
     pub(super) fn server_changed(&mut self, id: RealServerId) {
+        if let Some(was_alive) = self.recompute_server(id) {
+            self.server_recomputed(id, was_alive);
+        }
+    }
+
+    /// Updates a server after a reload, and its service if the server has changed. The other services are updated once, by
+    /// [`Check::start_pools`].
+    pub(super) fn server_reloaded(&mut self, id: RealServerId) {
+        let weight = |check: &Check| check.tables.real_servers.get(&id).map(|row| (row.alive, row.weight));
+        let before = weight(self);
         let Some(was_alive) = self.recompute_server(id) else { return };
+        if weight(self) != before {
+            self.server_recomputed(id, was_alive);
+        }
+    }
+
+    fn server_recomputed(&mut self, id: RealServerId, was_alive: bool) {
         self.recount(id.0);
         let alive = self.tables.real_servers.get(&id).is_some_and(|row| row.alive);
         if alive != was_alive {
@@ -129,7 +145,6 @@ impl Check {
                 changed.push(id);
             }
             self.update_destinations(id);
-            self.dirty.insert(id);
         }
         changed
     }

@@ -19,14 +19,15 @@ use crate::system::System;
 impl Check {
     /// Applies a new configuration.
     pub(super) fn configure(&mut self, config: Config) {
-        self.dirty.extend(self.tables.virtual_server_ids());
         let version = std::mem::take(&mut self.tables.system.version);
         self.tables.system = System::new(version, config.global);
         let mut lvs = config.lvs;
         let servers = std::mem::take(&mut lvs.virtual_servers);
-        for (id, mut checker) in self.tables.configure(lvs, servers.into_iter()) {
+        let previous = self.tables.configure(lvs, servers.into_iter());
+        for (id, mut checker) in previous.checkers {
             checker.cancel(id, &mut self.output.actions);
         }
+        self.dirty.extend(previous.changed);
         for (name, value) in self.tables.files.clone() {
             self.file_value(&name, value);
         }
@@ -38,7 +39,7 @@ impl Check {
         }
         for id in self.tables.virtual_server_ids() {
             for server in self.tables.real_server_ids(id) {
-                self.server_changed(server);
+                self.server_reloaded(server);
             }
         }
         let changed = self.start_pools();
@@ -52,6 +53,15 @@ struct Previous {
     services: Table<VirtualServerId, VirtualServer>,
     servers: Table<RealServerId, RealServer>,
     checkers: HashMap<RealServerId, Vec<(CheckerId, Checker)>>,
+}
+
+/// What a configuration has changed.
+#[derive(Debug, Default)]
+pub(super) struct Replaced {
+    /// The checkers that were removed.
+    pub(super) checkers: Vec<(CheckerId, Checker)>,
+    /// The services that are new, removed, or have other settings or servers in IPVS. Weights and verdicts are compared later.
+    pub(super) changed: Vec<VirtualServerId>,
 }
 
 impl Previous {
@@ -69,23 +79,19 @@ impl Previous {
 }
 
 impl Tables {
-    /// Replaces the rows by those of a configuration and its virtual servers. Returns the removed checkers.
-    pub(super) fn configure(
-        &mut self,
-        lvs: Lvs,
-        services: impl Iterator<Item = lvs::VirtualServer>,
-    ) -> Vec<(CheckerId, Checker)> {
+    /// Replaces the rows by those of a configuration and its virtual servers.
+    pub(super) fn configure(&mut self, lvs: Lvs, services: impl Iterator<Item = lvs::VirtualServer>) -> Replaced {
         let known = self.indices();
         self.fill(known, lvs, services)
     }
 
-    /// Replaces the rows, with given indices: rows that are `known` get their index. Returns the removed checkers.
+    /// Replaces the rows, with given indices: rows that are `known` get their index.
     pub(super) fn fill(
         &mut self,
         known: Indices,
         mut lvs: Lvs,
         services: impl Iterator<Item = lvs::VirtualServer>,
-    ) -> Vec<(CheckerId, Checker)> {
+    ) -> Replaced {
         let Indices { groups: known_groups, services: known_services, servers: mut known_servers } = known;
         let mut old = Previous::take(self);
         self.groups.clear();
@@ -101,6 +107,7 @@ impl Tables {
         self.next.group = numbering.next();
         let by_name: HashMap<String, GroupId> =
             self.groups.iter().map(|(id, row)| (row.config.name.clone(), *id)).collect();
+        let mut changed = Vec::new();
         let mut numbering = Numbering::new(known_services);
         for config in services {
             let group = match &config.endpoint {
@@ -109,18 +116,25 @@ impl Tables {
             };
             let (mut row, servers) = VirtualServer::new(config, &groups, group);
             let id = VirtualServerId(numbering.index_of(&row.identity()));
-            if let Some(former) = old.services.remove(&id) {
+            let former = old.services.remove(&id);
+            // Whether the members of a group have changed is not compared.
+            let mut same = group.is_none() && former.as_ref().is_some_and(|former| former.config == row.config);
+            if let Some(former) = former {
                 row.quorum_met = former.quorum_met;
                 row.reported = former.reported;
                 row.suspended = former.suspended;
                 row.statistics = former.statistics;
             }
             let positions = Numbering::new(known_servers.remove(&id.0).unwrap_or_default());
-            row.next_server = self.add_real_servers(id, servers, positions, &mut old);
+            row.next_server = self.add_real_servers(id, servers, positions, &mut old, &mut same);
+            if !same {
+                changed.push(id);
+            }
             self.virtual_servers.insert(id, row);
         }
         self.next.service = numbering.next();
-        old.checkers.into_values().flatten().collect()
+        changed.extend(old.services.keys());
+        Replaced { checkers: old.checkers.into_values().flatten().collect(), changed }
     }
 
     /// Adds a group with its members, firewall marks first.
@@ -134,13 +148,15 @@ impl Tables {
         self.groups.insert(id, Group { config });
     }
 
-    /// Adds the servers of a service, where known servers keep their position. Returns the next free position.
+    /// Adds the servers of a service, where known servers keep their position; `same` becomes false if they differ from the
+    /// previous ones. Returns the next free position.
     fn add_real_servers(
         &mut self,
         of: VirtualServerId,
         servers: Vec<Server>,
         mut positions: Numbering<indices::ServerIdentity>,
         old: &mut Previous,
+        same: &mut bool,
     ) -> NextIndex {
         for (place, mut config) in (0..).zip(servers) {
             let checkers = config.take_checkers();
@@ -150,11 +166,13 @@ impl Tables {
             let former = old.servers.remove(&id);
             let was_alive = former.as_ref().is_none_or(|former| former.alive);
             let is_new = former.is_none();
+            *same &= former.as_ref().is_some_and(|former| former.config == row.config);
             if let Some(former) = former {
                 row.alive = former.alive;
                 row.reported = former.reported;
                 row.since = former.since;
                 row.weight = former.weight;
+                row.wanted = former.wanted;
                 row.statistics = former.statistics;
             }
             for checker in checkers {
@@ -166,6 +184,7 @@ impl Tables {
             }
             self.real_servers.insert(id, row);
         }
+        *same &= old.servers.of(&of).next().is_none();
         positions.next()
     }
 

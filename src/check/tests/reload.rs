@@ -2,7 +2,7 @@
 
 use super::site::{Behaviour, Site, checker, lvs, misc, rs, secs, server, service, sorry, target, wanted};
 use crate::check::{Cause, Change, Event, QuorumStatus, VirtualServerId};
-use crate::config::lvs::{CheckerKind, Endpoint, Lvs, VirtualServer};
+use crate::config::lvs::{self, CheckerKind, Endpoint, Lvs, VirtualServer};
 use crate::config::model::Config;
 
 const A: &str = "10.1.0.1:80";
@@ -288,4 +288,33 @@ fn servers_go_into_ipvs_in_the_order_of_the_file() {
     assert_eq!(addresses(&site), [B, A]);
     reload(&mut site, vec![service(vec![server(B), server(C), server(A)])]);
     assert_eq!(addresses(&site), [B, C, A], "the new server has the last index");
+}
+
+#[test]
+fn a_reload_compares_only_services_that_have_changed_with_ipvs() {
+    let at = |octet: u8, servers: Vec<lvs::RealServer>| VirtualServer {
+        endpoint: Endpoint::Address(format!("10.0.0.{octet}:80").parse().unwrap()),
+        ..service(servers)
+    };
+    let all = || vec![at(1, vec![server(A), server(B)]), at(2, vec![server(A)]), at(3, vec![server(A), server(B)])];
+    let mut site = Site::started(lvs(all()));
+    let mut compared = |virtual_servers: Vec<VirtualServer>| -> Vec<u32> {
+        site.kernel.clear();
+        reload(&mut site, virtual_servers);
+        let ids = site.kernel.keys().map(|id| id.0).collect();
+        reload(&mut site, all());
+        ids
+    };
+    assert!(compared(all()).is_empty());
+    let changed = |edit: fn(&mut Vec<VirtualServer>)| {
+        let mut all = all();
+        edit(&mut all);
+        all
+    };
+    assert_eq!(compared(changed(|all| all[1].real_servers[0].weight = 9)), [2]);
+    assert_eq!(compared(changed(|all| all[1].real_servers[0].upper_threshold = 9)), [2]);
+    assert_eq!(compared(changed(|all| all[2].scheduler = lvs::Scheduler::Rr)), [3]);
+    assert_eq!(compared(changed(|all| drop(all[0].real_servers.pop()))), [1]);
+    assert_eq!(compared(changed(|all| all[1].real_servers.push(server(B)))), [2]);
+    assert_eq!(compared(changed(|all| drop(all.remove(1)))), [2]);
 }
