@@ -42,15 +42,12 @@ impl Firewall {
         }
     }
 
-    /// Watches the tables, once they are requested.
+    /// Watches the tables that are wanted. Call it before their requests are submitted.
     pub(super) fn follow(&mut self, tables: &Tables, reactor: &Reactor, log: &Log) {
-        let layouts = tables.firewall.layouts();
+        let layouts = tables.firewall.wanted();
         let watched: Vec<WatchedTable> =
             layouts.map(|layout| WatchedTable { family: layout.family, name: layout.settings.table.clone() }).collect();
-        // A table that is to be built again is still watched.
-        if watched.is_empty() && tables.firewall.is_wanted() {
-            return;
-        }
+        let is_needed = !watched.is_empty();
         let own = &self.own;
         let result = self.watch.follow(watched, reactor, |tables: &Vec<WatchedTable>| {
             Ok(match tables.as_slice() {
@@ -68,7 +65,7 @@ impl Firewall {
             log.warning(format_args!("Cannot watch nftables: {error}"));
         }
         let asked = |settings: &Settings| settings.configured;
-        if tables.firewall.is_wanted() && !std::mem::replace(&mut self.said, true) {
+        if is_needed && !std::mem::replace(&mut self.said, true) {
             let settings = tables.system.global.as_ref().map(|global| &global.firewall);
             if !settings.is_some_and(asked) {
                 log.info("use_vmac or no_accept/strict specified, but no firewall configured - using nftables");
