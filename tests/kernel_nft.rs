@@ -4,7 +4,7 @@ use std::net::Ipv6Addr;
 use std::time::Duration;
 
 use keepalived::config::model::{Family, Firewall};
-use keepalived::kernel::nft::{OwnPorts, TableTouched, WatchedTable, watch_tables};
+use keepalived::kernel::nft::{OwnPorts, TableTouched, WatchedTable, WatchedTables, watch_tables};
 use keepalived::kernel::{EntryRequest, EntryResult, Writer};
 use keepalived::vrrp::{Element, FirewallChange, FirewallLayout, FirewallRequest};
 use lab::netns::{Netns, next_lab};
@@ -71,7 +71,8 @@ fn large_sets_are_written_in_parts() {
 fn changes_by_others_are_reported() {
     let netns = Netns::new(next_lab(), "nftwatch");
     let own = OwnPorts::default();
-    let watched = vec![WatchedTable { family: Family::V6, name: "k".into() }];
+    let watched = WatchedTables::default();
+    watched.set(vec![WatchedTable { family: Family::V6, name: "k".into() }]);
     let (writer, feed) = netns.enter(|| {
         let writer = Writer::start(10, own.clone()).expect("a writer");
         (writer, watch_tables(watched, own).expect("a watch"))
