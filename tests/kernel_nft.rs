@@ -23,7 +23,8 @@ fn vip(number: u32) -> Element {
 
 /// Performs a change; its refusal, if any.
 fn perform(writer: &Writer, change: FirewallChange) -> Result<(), String> {
-    writer.submit(vec![EntryRequest::Firewall(Box::new(FirewallRequest { number: 7, change }))]).expect("room");
+    let request = EntryRequest::Firewall(Box::new(FirewallRequest { number: 7, change }));
+    assert!(writer.submit(vec![request]).is_ok());
     let mut results: Vec<EntryResult> = Vec::new();
     wait_until(LIMIT, "an answer", || {
         writer.results(&mut results);
@@ -92,6 +93,6 @@ fn changes_by_others_are_reported() {
             feed.events(&mut events);
             !events.is_empty()
         });
-        assert_eq!(std::mem::take(&mut events), [touched.clone()], "{command}");
+        assert_eq!(std::mem::take(&mut events), std::slice::from_ref(&touched), "{command}");
     }
 }

@@ -32,7 +32,7 @@ fn nft(lab: &mut Lab, command: &str) {
     process::output_of(lab.router(1).netns().command("nft").args(command.split(' ')));
 }
 
-/// Replaces the elements of the sets and maps that hold states.
+/// The ruleset of a master, or of a backup: without the addresses.
 fn expected(vips: bool) -> String {
     let whole = r#"table ip keepalived {
 	map vmac_map {
@@ -131,12 +131,7 @@ table ip6 keepalived {
 }
 
 fn shows(lab: &mut Lab, what: &str, expected: &str) {
-    let mut last = String::new();
-    let same = lab::wait_for(LIMIT, what, || {
-        last = ruleset(lab);
-        (last == expected).then_some(())
-    });
-    let () = same;
+    wait_until(LIMIT, what, || ruleset(lab) == expected);
 }
 
 /// As backup, as master, after reloads, after `kill -9` and another start, and after the stop. Names, order and values are
@@ -187,7 +182,7 @@ fn the_ruleset_in_each_state() {
 
 /// Whether a router answers the client's ping to an address.
 fn answers(lab: &Lab, address: &str) -> bool {
-    lab.client.command("ping").args(["-c1", "-W1", address]).output().expect("ping").status.success()
+    lab.client.command("ping").args(["-c1", "-W1", address]).output().is_ok_and(|output| output.status.success())
 }
 
 const ADDRESSES: [&str; 3] = ["10.9.0.51", "fd09::9:51", "fe80::9:51%eth0"];
