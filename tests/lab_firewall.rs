@@ -6,7 +6,8 @@ use std::time::Duration;
 use lab::Daemon::Ours;
 use lab::conf::VRID;
 use lab::{Lab, Protocol, Stamp, holds_for, machine, now, process, wait_until};
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -31,7 +32,7 @@ fn nft(lab: &mut Lab, command: &str) {
     process::output_of(lab.router(1).netns().command("nft").args(command.split(' ')));
 }
 
-/// Replaces the elements of the sets and maps that hold states.
+/// The ruleset of a master, or of a backup: without the addresses.
 fn expected(vips: bool) -> String {
     let whole = r#"table ip keepalived {
 	map vmac_map {
@@ -130,11 +131,7 @@ table ip6 keepalived {
 }
 
 fn shows(lab: &mut Lab, what: &str, expected: &str) {
-    let mut last = String::new();
-    wait_until(LIMIT, what, || {
-        last = ruleset(lab);
-        last == expected
-    });
+    wait_until(LIMIT, what, || ruleset(lab) == expected);
 }
 
 /// As backup, as master, after reloads, after `kill -9` and another start, and after the stop. Names, order and values are
@@ -185,8 +182,7 @@ fn the_ruleset_in_each_state() {
 
 /// Whether a router answers the client's ping to an address.
 fn answers(lab: &Lab, address: &str) -> bool {
-    let output = lab.client.command("ping").args(["-c1", "-W1", address]).output();
-    output.is_ok_and(|output| output.status.success())
+    lab.client.command("ping").args(["-c1", "-W1", address]).output().is_ok_and(|output| output.status.success())
 }
 
 const ADDRESSES: [&str; 3] = ["10.9.0.51", "fd09::9:51", "fe80::9:51%eth0"];
@@ -331,6 +327,31 @@ fn tables_changed_by_others_are_built_again() {
     assert_eq!(reported, 3, "{log}");
     assert_eq!(log.matches("Entering ").count(), 4, "no transition: {log}");
     assert!(lab.router(1).stop().1.success());
+    assert_eq!(ruleset(&mut lab), "");
+}
+
+/// A replacement of a killed VRRP process, which continues as master, never lets packets to the addresses pass; and a cleanup
+/// process removes the tables of a process that hangs at the stop.
+#[test]
+fn the_tables_outlast_a_killed_process_and_no_hanging_one() {
+    let _turn = machine::shared();
+    let mut lab = Lab::new(1);
+    lab.router(1).configure(&both("", "use_vmac\n  no_accept", 100));
+    lab.router(1).start(Ours);
+    shows(&mut lab, "the ruleset of a master", &expected(true));
+    let vips = |text: &str| text.contains("{ 10.9.0.51 }") && text.contains("{ fd09::9:51 }");
+    let old = lab.router(1).vrrp_pid();
+    let at = now();
+    kill(Pid::from_raw(old), Signal::SIGKILL).expect("a running VRRP process");
+    wait_until(LIMIT, "a replacement advertises", || {
+        assert!(vips(&ruleset(&mut lab)));
+        lab.router(1).vrrp_pid() != old && lab.wire.adverts(1, VRID, at).len() > 10
+    });
+    shows(&mut lab, "the ruleset of the replacement", &expected(true));
+    assert_eq!(lab.router(1).log().matches("building it again").count(), 0);
+
+    kill(Pid::from_raw(lab.router(1).vrrp_pid()), Signal::SIGSTOP).expect("a running VRRP process");
+    assert!(lab.router(1).stop().1.success(), "{}", lab.router(1).log());
     assert_eq!(ruleset(&mut lab), "");
 }
 

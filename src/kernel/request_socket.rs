@@ -314,6 +314,19 @@ mod tests {
         });
     }
 
+    /// The kernel answers the first message of a transaction for a subsystem that it does not have, and no other.
+    #[test]
+    fn a_missing_netfilter_subsystem_is_a_refusal() {
+        let netns = Netns::new(next_lab(), "nosubsys");
+        netns.enter(|| {
+            let mut requests = RequestSocket::netfilter().unwrap();
+            let request = Request { kind: 200 << 8, flags: 0, payload: Attributes::after(&[0; 4]) };
+            let refused = requests.transaction(200, &[request.clone(), request], |_| {}).unwrap_err();
+            assert_eq!(refused.errno, Errno::EINVAL as i32);
+            assert!(requests.socket.is_some(), "kept");
+        });
+    }
+
     #[test]
     fn each_request_of_a_batch_has_its_own_answer() {
         let netns = Netns::new(next_lab(), "answers");

@@ -117,9 +117,12 @@ pub fn line(change: &Change, tables: &Tables) -> (Level, String) {
             (Level::Error, format!("({owner}) Cannot {verb} {object}: {error}; trying again every second"))
         }
         Change::FirewallTouched { family, program } => {
-            let by = if program.is_empty() { "someone else" } else { program };
-            let text =
-                format!("nftables table {} was changed by {by}; building it again", firewall_table(*family, tables));
+            let table = firewall_table(*family, tables);
+            let text = if program.is_empty() {
+                format!("nftables table {table} may have been changed, as notifications were lost; building it again")
+            } else {
+                format!("nftables table {table} was changed by {program}; building it again")
+            };
             (Level::Warning, text)
         }
         Change::FirewallRefused { family, error } => {

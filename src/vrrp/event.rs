@@ -96,7 +96,7 @@ pub enum Event<'a> {
     FirewallTouched {
         /// Family of the table.
         family: Family,
-        /// Name of the program, empty if it is not known.
+        /// Name of the program; empty if notifications were lost, and the table may not have changed.
         program: String,
     },
     /// A run of a `vrrp_script` has ended ([`Action::RunScript`]).
@@ -406,7 +406,7 @@ pub enum Change {
     FirewallTouched {
         /// Family of the table.
         family: Family,
-        /// Name of the program, empty if it is not known.
+        /// Name of the program; empty if notifications were lost, and the table may not have changed.
         program: String,
     },
     /// The kernel refused to change a firewall table; the request is repeated.

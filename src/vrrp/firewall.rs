@@ -103,9 +103,9 @@ impl Firewall {
         self.tables.values().filter_map(|table| table.layout.as_ref())
     }
 
-    /// Whether a table is wanted.
-    pub fn is_wanted(&self) -> bool {
-        self.tables.values().any(|table| table.wanted.is_some())
+    /// The layouts that the tables should have.
+    pub fn wanted(&self) -> impl Iterator<Item = &FirewallLayout> {
+        self.tables.values().filter_map(|table| table.wanted.as_ref())
     }
 
     /// Sets the desired layouts; a family without one needs no table.

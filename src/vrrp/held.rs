@@ -1,5 +1,5 @@
-//! Held resources: addresses, routes, rules and VMACs that this process has set in the kernel. A later process can remove them even if
-//! its configuration no longer has them.
+//! Held resources: addresses, routes, rules, VMACs and firewall tables that this process has set in the kernel. A later process
+//! can remove them even if its configuration no longer has them.
 
 use std::net::IpAddr;
 
@@ -9,7 +9,7 @@ use super::address::Address;
 use crate::config::model;
 use crate::state::Record;
 
-/// Held resources: all addresses, routes, rules and VMACs that a process has set in the kernel.
+/// Held resources: all addresses, routes, rules, VMACs and firewall tables that a process has set in the kernel.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Held {
     pub(super) vmacs: Vec<HeldVmac>,

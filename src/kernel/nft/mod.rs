@@ -18,4 +18,4 @@ mod wire;
 
 pub(super) use socket::NftSocket;
 pub use socket::OwnPorts;
-pub use watch::{TableTouched, WatchedTable, watch_tables};
+pub use watch::{TableTouched, WatchedTable, WatchedTables, watch_tables};

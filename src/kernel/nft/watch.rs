@@ -5,6 +5,7 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -43,11 +44,28 @@ pub struct TableTouched {
     pub program: String,
 }
 
-/// Starts to watch these tables. Changes by the sockets of `own` do not count.
+/// The tables that a watch watches, which may change while it runs.
+#[derive(Clone, Debug, Default)]
+pub struct WatchedTables {
+    tables: Arc<Mutex<Vec<WatchedTable>>>,
+}
+
+impl WatchedTables {
+    /// Watches these tables from now on.
+    pub fn set(&self, tables: Vec<WatchedTable>) {
+        *self.lock() = tables;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<WatchedTable>> {
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Starts to watch tables. Changes by the sockets of `own` do not count.
 ///
 /// # Errors
-/// When the kernel has no nf_tables, or the system has no descriptors or threads left.
-pub fn watch_tables(tables: Vec<WatchedTable>, own: OwnPorts) -> io::Result<Feed<TableTouched>> {
+/// When the kernel has no netfilter, or the system has no descriptors or threads left.
+pub fn watch_tables(tables: WatchedTables, own: OwnPorts) -> io::Result<Feed<TableTouched>> {
     let socket = NetlinkSocket::netfilter(GROUP)?;
     // Without it the kernel's default applies.
     let _ = socket.receive_buffer(ReceiveBuffer { octets: Some(BUFFER), force: true });
@@ -59,7 +77,7 @@ pub fn watch_tables(tables: Vec<WatchedTable>, own: OwnPorts) -> io::Result<Feed
 
 struct Watch {
     socket: NetlinkSocket<OwnedFd>,
-    tables: Vec<WatchedTable>,
+    tables: WatchedTables,
     own: OwnPorts,
     /// The families of the tables that the present transaction has changed.
     touched: Vec<Family>,
@@ -87,7 +105,7 @@ impl Watch {
     /// Notifications were lost.
     fn lost(&mut self) {
         self.touched.clear();
-        for table in &self.tables {
+        for table in self.tables.lock().iter() {
             self.feeder.send(TableTouched { family: table.family, program: String::new() });
         }
     }
@@ -105,13 +123,14 @@ impl Watch {
             }
             return;
         }
+        if self.own.contains(message.port) {
+            return;
+        }
         let is_ours = |table: &&WatchedTable| {
             let name = find(attributes, TABLE).and_then(|name| name.strip_suffix(b"\0"));
             message.payload.first() == Some(&number(table.family)) && name == Some(table.name.as_bytes())
         };
-        let Some(table) = self.tables.iter().find(is_ours) else { return };
-        if !self.own.contains(message.port) && !self.touched.contains(&table.family) {
-            self.touched.push(table.family);
-        }
+        let family = self.tables.lock().iter().find(is_ours).map(|table| table.family);
+        self.touched.extend(family.filter(|family| !self.touched.contains(family)));
     }
 }

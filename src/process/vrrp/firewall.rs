@@ -4,7 +4,7 @@ use std::io;
 
 use super::configured_feed::ConfiguredFeed;
 use crate::config::model::Firewall as Settings;
-use crate::kernel::nft::{OwnPorts, TableTouched, WatchedTable, watch_tables};
+use crate::kernel::nft::{OwnPorts, TableTouched, WatchedTable, WatchedTables, watch_tables};
 use crate::kernel::sysctl::{Changes, Tree};
 use crate::kernel::{EntryRequest, EntryResult, VmacRequest};
 use crate::notify::log::Log;
@@ -18,7 +18,9 @@ const IGMP_REPORTS: &str = "igmp_link_local_mcast_reports";
 pub(super) struct Firewall {
     /// The sockets of this process that change tables.
     pub(super) own: OwnPorts,
-    watch: ConfiguredFeed<Vec<WatchedTable>, TableTouched>,
+    /// Runs once a table is wanted.
+    watch: ConfiguredFeed<bool, TableTouched>,
+    watched: WatchedTables,
     /// Requests that the kernel has not answered yet.
     in_flight: usize,
     /// Requests for VMACs, which wait for the tables: a VMAC must be in them before its first packet.
@@ -35,6 +37,7 @@ impl Firewall {
         Firewall {
             own: OwnPorts::default(),
             watch: ConfiguredFeed::new(token),
+            watched: WatchedTables::default(),
             in_flight: 0,
             vmacs: Vec::new(),
             links: false,
@@ -42,33 +45,26 @@ impl Firewall {
         }
     }
 
-    /// Watches the tables, once they are requested.
+    /// Watches the tables that are wanted. Call it before their requests are submitted.
     pub(super) fn follow(&mut self, tables: &Tables, reactor: &Reactor, log: &Log) {
-        let layouts = tables.firewall.layouts();
-        let watched: Vec<WatchedTable> =
+        let layouts = tables.firewall.wanted();
+        let wanted: Vec<WatchedTable> =
             layouts.map(|layout| WatchedTable { family: layout.family, name: layout.settings.table.clone() }).collect();
-        // A table that is to be built again is still watched.
-        if watched.is_empty() && tables.firewall.is_wanted() {
-            return;
-        }
-        let own = &self.own;
-        let result = self.watch.follow(watched, reactor, |tables: &Vec<WatchedTable>| {
-            Ok(match tables.as_slice() {
-                [] => None,
-                _ => watch_tables(tables.clone(), own.clone())
-                    .map_err(|error| {
-                        log.warning(format_args!(
-                            "Cannot watch nftables: {error}; changes of our tables by others are not noticed"
-                        ));
-                    })
-                    .ok(),
+        let is_needed = !wanted.is_empty();
+        self.watched.set(wanted);
+        let start = || {
+            watch_tables(self.watched.clone(), self.own.clone()).map_err(|error| {
+                log.warning(format_args!(
+                    "Cannot watch nftables: {error}; changes of our tables by others are not noticed"
+                ));
             })
-        });
+        };
+        let result = self.watch.follow(is_needed, reactor, |needed| Ok(needed.then(start).and_then(Result::ok)));
         if let Err(error) = result {
             log.warning(format_args!("Cannot watch nftables: {error}"));
         }
         let asked = |settings: &Settings| settings.configured;
-        if tables.firewall.is_wanted() && !std::mem::replace(&mut self.said, true) {
+        if is_needed && !std::mem::replace(&mut self.said, true) {
             let settings = tables.system.global.as_ref().map(|global| &global.firewall);
             if !settings.is_some_and(asked) {
                 log.info("use_vmac or no_accept/strict specified, but no firewall configured - using nftables");

@@ -246,7 +246,7 @@ impl Process for VrrpProcess {
     type Held = Held;
 
     const PACE: Pace = Pace::Punctual;
-    const HOLDS: &'static str = "addresses, routes, rules and VMACs";
+    const HOLDS: &'static str = "addresses, routes, rules, VMACs and nftables tables";
     const STOP_LIMIT: Duration = Duration::from_secs(4);
     const CHECKPOINT_DELAY: Duration = Duration::ZERO;
     const HELD_DELAY: Duration = Duration::from_millis(100);
