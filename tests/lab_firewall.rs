@@ -11,7 +11,7 @@ use nix::unistd::Pid;
 
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// One instance of each family, as C keepalived's own documentation of its tables has them.
+/// One instance of each family.
 fn both(globals: &str, extra: &str, priority: u8) -> String {
     let instance = |name: &str, vrid: u8, addresses: &str| {
         format!(
