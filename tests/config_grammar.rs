@@ -153,8 +153,11 @@ fn grammar_error(text: &str, line: u32) -> Option<String> {
     let of_shape =
         |message: &str| message.contains("' is no") || message.contains("neither") || message.contains("unknown");
     let found = loaded.diagnostics.iter().find(|d| {
-        // Whether the second word of virtual_server is a port depends on the first. A type alone is no route.
-        let other = ["is not a port", "has no destination"].iter().any(|words| d.message.contains(words));
+        // Whether the second word of virtual_server is a port depends on the first. A type alone is no route. Paths and
+        // policies are words, whose meaning is checked later.
+        let later =
+            ["is not a port", "has no destination", "is not an absolute path", "is not MTU, ADVERT or a number"];
+        let other = later.iter().any(|words| d.message.contains(words));
         let grammar = (of_grammar(d.class) || of_shape(&d.message)) && !other;
         d.severity != Severity::Warning && d.class != Class::NotActedOn && d.place.line == line && grammar
     });
