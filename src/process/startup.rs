@@ -190,7 +190,7 @@ fn start(
         Some(directory) => daemonize(options, directory)?,
         None => options.clone(),
     };
-    pid_file.write(std::process::id())?;
+    // Before others learn the pid: a stop must not kill the process before it can remove its files.
     let signals = Signals::new(&[
         Signal::SIGTERM,
         Signal::SIGINT,
@@ -200,6 +200,7 @@ fn start(
         Signal::SIGCHLD,
     ])
     .map_err(|error| Refusal::because("set up signals", &error))?;
+    pid_file.write(std::process::id())?;
     let core_pattern = options.core_dump_pattern.as_deref().map(CorePattern::set);
     // Before the first thread.
     let given_up = capabilities::keep_only(needed_capabilities(&options, &config.global));
