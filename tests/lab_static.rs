@@ -50,7 +50,7 @@ fn an_instance_follows_a_static_address() {
     wait_until(LIMIT, "it cannot be restored", || holds(&mut lab, [false, false, true]));
     let log = lab.router(1).log();
     let fault = log.lines().find(|line| line.contains("(follower) Entering FAULT STATE")).unwrap();
-    assert!(fault.contains("cannot set static address fd55::5/64 of side: "), "{fault}");
+    assert!(fault.contains("cannot set static address fd55::5/64 on side: "), "{fault}");
 
     ipv6(&mut lab, "0");
     wait_until(LIMIT, "it is restored, and the instance recovers", || holds(&mut lab, [true; 3]));
