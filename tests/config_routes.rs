@@ -8,7 +8,7 @@ mod config_support;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use config_support::{Files, incomplete, options};
+use config_support::{Files, check_documented, incomplete, options};
 use keepalived::config::model::Config;
 use keepalived::config::{Class, Loaded, Options, Outside, Severity, load};
 
@@ -216,12 +216,8 @@ fn an_instance_depends_on_the_interfaces_of_its_routes() {
     assert_eq!(config.instances[0].route_devices().collect::<Vec<_>>(), ["eth1", "vrf10"]);
 }
 
-const BEGIN: &str = "<!-- begin: tests/data/routes.txt -->\n";
-const END: &str = "<!-- end of routes.txt -->\n";
-
 #[test]
 fn the_differences_are_documented() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/differences.md");
     let mut table = "| entry | C keepalived | here | why |\n|---|---|---|---|\n".to_owned();
     let text = std::fs::read_to_string(data()).unwrap();
     let mut seen = std::collections::BTreeSet::new();
@@ -235,15 +231,5 @@ fn the_differences_are_documented() {
         let taken = if case.gives == "-" { "dropped" } else { "taken" };
         let _ = writeln!(table, "| `{}` | {} | {exit} {taken} | {} |", case.entry, case.c, case.why);
     }
-    let page = std::fs::read_to_string(&path).unwrap();
-    let (before, rest) = page.split_once(BEGIN).unwrap();
-    let (shown, after) = rest.split_once(END).unwrap();
-    if std::env::var_os("UPDATE_EXPECTED").is_some() {
-        std::fs::write(&path, format!("{before}{BEGIN}{table}{END}{after}")).unwrap();
-    } else {
-        assert_eq!(
-            shown, table,
-            "docs/differences.md: UPDATE_EXPECTED=1 cargo test --test config_routes writes it anew"
-        );
-    }
+    check_documented("routes.txt", &table);
 }

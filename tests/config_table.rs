@@ -8,7 +8,7 @@ mod config_support;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use config_support::{Files, incomplete, options};
+use config_support::{Files, check_documented, incomplete, options};
 use keepalived::config::{Loaded, Options, Outside, Severity, load};
 
 /// One configuration of the table.
@@ -182,26 +182,12 @@ fn small_files_have_the_same_results_as_with_c_keepalived() {
     assert!(wrong.is_empty(), "{} of {}\n{}", wrong.len(), all.len(), wrong.join("\n"));
 }
 
-const BEGIN: &str = "<!-- begin: tests/data/small_files.txt -->\n";
-const END: &str = "<!-- end -->\n";
-
 #[test]
 fn the_differences_are_documented() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/differences.md");
     let mut table = "| file | C keepalived | here | why |\n|---|---|---|---|\n".to_owned();
     let text = std::fs::read_to_string(data()).unwrap();
     for case in cases(&text).iter().filter(|case| !case.why.is_empty()) {
         let _ = writeln!(table, "| {} | {} | {} | {} |", case.name, case.c, case.ours, case.why);
     }
-    let page = std::fs::read_to_string(&path).unwrap();
-    let (before, rest) = page.split_once(BEGIN).unwrap();
-    let (shown, after) = rest.split_once(END).unwrap();
-    if std::env::var_os("UPDATE_EXPECTED").is_some() {
-        std::fs::write(&path, format!("{before}{BEGIN}{table}{END}{after}")).unwrap();
-    } else {
-        assert_eq!(
-            shown, table,
-            "docs/differences.md: UPDATE_EXPECTED=1 cargo test --test config_table writes it anew"
-        );
-    }
+    check_documented("small_files.txt", &table);
 }

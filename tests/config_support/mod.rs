@@ -103,3 +103,19 @@ pub fn incomplete(loaded: &Loaded) -> Vec<String> {
     }
     found
 }
+
+/// Compares a table of differences, made of `tests/data/NAME`, with docs/differences.md. With `UPDATE_EXPECTED` the page is
+/// written anew.
+#[allow(clippy::unwrap_used, reason = "a test")]
+pub fn check_documented(name: &str, table: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/differences.md");
+    let (begin, end) = (format!("<!-- begin: tests/data/{name} -->\n"), format!("<!-- end of {name} -->\n"));
+    let page = std::fs::read_to_string(&path).unwrap();
+    let (before, rest) = page.split_once(&begin).unwrap();
+    let (shown, after) = rest.split_once(&end).unwrap();
+    if std::env::var_os("UPDATE_EXPECTED").is_some() {
+        std::fs::write(&path, format!("{before}{begin}{table}{end}{after}")).unwrap();
+    } else {
+        assert_eq!(shown, table, "docs/differences.md: run this test with UPDATE_EXPECTED=1 to write it anew");
+    }
+}
