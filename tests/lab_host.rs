@@ -257,7 +257,7 @@ fn an_advert_that_cannot_be_sent_is_logged_once() {
     wait_until(LIMIT, line, || lines(&mut lab) == 1);
     holds_for(Duration::from_millis(500), "it is logged once", || lines(&mut lab) == 1);
     lab.router(1).netns().ip("-6 route add fd66::/64 dev eth0");
-    std::thread::sleep(Duration::from_millis(500));
+    wait_until(LIMIT, "an advert looks for the peer", || lab.router(1).netns().ip("-6 neigh show").contains("fd66::2"));
     lab.router(1).netns().ip("-6 route del fd66::/64 dev eth0");
     wait_until(LIMIT, "it is logged again", || lines(&mut lab) == 2);
 }

@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn steps_are_told_from_the_passing_of_time_and_from_small_corrections() {
+    fn a_difference_of_a_second_is_a_step() {
         let seconds = Duration::from_secs;
         let mut clock = Clock::default();
         assert_eq!(clock.utc(seconds(9)), Duration::ZERO);
