@@ -49,7 +49,7 @@ fn files(directory: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
-fn everything_is_installed_below_destdir_and_taken_away_again() {
+fn everything_is_installed_below_destdir_and_uninstalled_again() {
     let destdir = tempfile::tempdir().unwrap();
     make("install-only", destdir.path());
     for (file, mode) in FILES {

@@ -151,7 +151,7 @@ fn a_takeover_reaches_the_kernel_in_the_order_submitted() {
     let requests = all.clone().map(|n| rule(Op::Remove, n));
     let requests = requests.chain(all.clone().map(|n| lab.route(Op::Remove, &route(n))));
     let results = lab.perform(requests.chain(all.map(|n| address(Op::Remove, n))));
-    // A route that was removed with its address would be there no more.
+    // A route that was removed with its address would be gone.
     assert!(results.iter().all(|result| result.outcome == Ok(Done::Changed)), "{results:?}");
     lab.mirror.wait("no entries", |routes, rules| routes.is_empty() && rules.is_empty());
     assert!(!lab.netns.ip("-o addr show eth0").contains("10.3."));

@@ -212,7 +212,7 @@ fn the_socket_is_for_root_and_its_group_and_is_removed_at_the_stop() {
     logged(&mut lab, &format!("Control socket: refused a request by uid {OTHER}, pid "), 1);
     logged(&mut lab, "Reloading", 2);
 
-    // The socket cannot move: who looks at the new place is told.
+    // The socket cannot move: a client that looks at the new place gets a hint.
     lab.router(1).configure(&conf(120, ""));
     let (code, absent) = reload(&mut lab);
     assert_eq!(code, 7, "{absent}");

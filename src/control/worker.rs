@@ -92,7 +92,7 @@ impl Worker {
         let mut events = Events::with_capacity(64);
         while !self.feeder.is_over() {
             if let Err(error) = self.turn(&mut events) {
-                let text = format!("The control socket does not work any more: {}", reason(&error));
+                let text = format!("The control socket has failed: {}", reason(&error));
                 return self.feeder.send(Event::Trouble(text));
             }
         }

@@ -151,7 +151,7 @@ impl Maker {
         Ok(index)
     }
 
-    /// Puts a VMAC into the firewall tables. Errors are left to the writer of the tables, which is asked for the same.
+    /// Puts a VMAC into the firewall tables. Errors are not reported here: the writer of the tables gets the same request.
     fn guard(&mut self, index: u32, request: &VmacRequest) {
         let WantedVmac { name, base, link_local, .. } = &request.link;
         for layout in &request.guards {

@@ -66,7 +66,7 @@ pub fn line(change: &Change, tables: &Tables) -> (Level, String) {
         }
         Change::ClockFollowed { id, source } => {
             let text = format!(
-                "({}) The time of {source} is not that of before the clock was set; auth_hmac follows the system clock again",
+                "({}) The clock of {source} differs from ours before it was set; auth_hmac follows the system clock again",
                 name(*id, tables)
             );
             (Level::Warning, text)

@@ -7,7 +7,7 @@ use super::service::{DestinationKey, Installed, ServiceKey, Wanted};
 
 /// The changes from a service as it is to the `wanted` one, in order.
 ///
-/// What is equal is not touched and what differs is changed in place, so connections survive. Destinations are added in the
+/// Equal entries are not touched and different ones are changed in place, so connections survive. Destinations are added in the
 /// order of `wanted`, and before others are removed, so the service is not without servers in between. A service that is not
 /// wanted is removed.
 pub fn difference(key: ServiceKey, now: Option<&Installed>, wanted: Option<&Wanted>) -> Vec<Change> {

@@ -359,7 +359,7 @@ fn one_server() -> World {
 }
 
 #[test]
-fn a_refused_service_is_tried_again_after_each_reading_only_and_reported_once() {
+fn a_refused_service_is_reported_once_and_retried_after_each_read() {
     let mut world = one_server();
     let refuse_all = |world: &mut World| {
         let mut count = 0;
@@ -465,7 +465,7 @@ fn a_removed_service_is_no_longer_ours_even_if_another_program_adds_it() {
 }
 
 #[test]
-fn a_full_queue_is_made_good_by_the_next_reading() {
+fn the_next_read_repairs_a_full_queue() {
     let mut world = one_server();
     world.read();
     world.perform(None);

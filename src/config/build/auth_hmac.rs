@@ -99,7 +99,9 @@ impl Maker<'_, '_, '_> {
             }
         };
         if file.exposed {
-            let text = format!("{name} can be read or changed by its group or others: it is used, but it is no secret");
+            let text = format!(
+                "{name} can be read or changed by its group or others: the key is used, although it may be known to them"
+            );
             self.ctx.report.fault(Class::Security, at, text).help("chmod 600 FILE");
         }
         // As text of C: it ends before a NUL. Ends of lines are not part of the key.

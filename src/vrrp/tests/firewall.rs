@@ -180,7 +180,7 @@ proptest! {
 }
 
 #[test]
-fn a_dispute_is_fought_at_growing_intervals() {
+fn the_pause_before_a_rebuild_grows_with_each_foreign_change() {
     let (mut firewall, mut kernel, mut now) = (Firewall::default(), Kernel::default(), Duration::ZERO);
     firewall.want_layouts([layout(1), None]);
     kernel.settle(&mut firewall, &mut now);

@@ -431,7 +431,7 @@ fn clock_changes(lan: &Lan, at: usize) -> Vec<Change> {
 }
 
 #[test]
-fn a_clock_set_by_an_hour_leaves_one_master() {
+fn one_master_remains_when_a_clock_is_set_by_an_hour() {
     for of in [hmac as fn(u8) -> Config, monotonic] {
         for (at, by) in [(0, HOUR), (0, -HOUR), (1, HOUR), (1, -HOUR)] {
             let mut lan = Lan::new(vec![of(200), of(100)]);
@@ -454,7 +454,7 @@ fn a_clock_set_by_an_hour_leaves_one_master() {
 }
 
 #[test]
-fn clocks_of_both_routers_set_by_an_hour_leave_one_master_also_after_a_restart() {
+fn one_master_remains_when_both_clocks_are_set_by_an_hour_and_a_router_restarts() {
     for by in [HOUR, -HOUR] {
         let mut lan = Lan::new(vec![hmac(200), hmac(100)]);
         lan.run(ms(10_000));
@@ -494,7 +494,7 @@ fn routers_that_start_with_wrong_times_have_one_master_once_their_clocks_are_rig
 
 /// An attacker cannot make a router follow a clock that was set by sending it adverts from before.
 #[test]
-fn a_replayed_advert_does_not_end_the_time_that_is_kept() {
+fn a_replayed_advert_does_not_change_the_kept_time() {
     let mut lan = Lan::new(vec![hmac(200), hmac(100)]);
     lan.run(ms(20_000));
     let recorded = lan.routers[0].sent[0].1.clone();
