@@ -41,7 +41,8 @@ impl Mirror {
     fn of(monitor: Monitor) -> Mirror {
         let mut mirror = Mirror { monitor, links: Vec::new(), addresses: Vec::new(), snapshots: 0, gone: Vec::new() };
         mirror.read();
-        assert_eq!(mirror.snapshots, 1, "the first events contain a snapshot");
+        // A small buffer can overflow already with what the kernel still says about the new links.
+        assert!(mirror.snapshots > 0, "the first events contain a snapshot");
         mirror
     }
 
@@ -270,14 +271,19 @@ fn after_an_overflow_a_snapshot_has_the_current_state() {
     mirror.read();
     assert!(mirror.monitor.overflows() > 0, "the buffer did not overflow");
     assert!(mirror.snapshots > before);
+    wait_until(LIMIT, "the carrier is lost", || !mirror.link("eth9").unwrap().running);
     assert_eq!(mirror.listing(), listing(&netns));
     assert_eq!(mirror.listing().iter().filter(|line| line.starts_with("eth9 10.3.")).count(), 400);
-    assert!(!mirror.link("eth9").unwrap().running);
-    // Single events are reported again.
-    let snapshots = mirror.snapshots;
-    netns.ip("addr add 10.4.0.1/32 dev eth9");
-    wait_until(LIMIT, "the new address", || mirror.address("10.4.0.1").is_some());
-    assert_eq!(mirror.snapshots, snapshots);
+    // Single events are reported again. The buffer holds few of them: late news of a link can make it overflow once more.
+    let mut next = 0;
+    wait_until(LIMIT, "an address without a snapshot", || {
+        let snapshots = mirror.snapshots;
+        next += 1;
+        let address = format!("10.4.0.{next}");
+        netns.ip(&format!("addr add {address}/32 dev eth9"));
+        wait_until(LIMIT, "the new address", || mirror.address(&address).is_some());
+        mirror.snapshots == snapshots
+    });
 }
 
 #[test]
@@ -306,6 +312,8 @@ fn changes_during_a_dump_are_neither_lost_nor_undone() {
         });
         while !changes.is_finished() {
             mirror.read();
+            // Long enough for the buffer to overflow, however the two threads get the processors.
+            std::thread::sleep(Duration::from_millis(2));
             enough.store(mirror.monitor.overflows() >= 3, Ordering::Relaxed);
         }
     });
