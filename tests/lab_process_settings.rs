@@ -93,8 +93,8 @@ virtual_server 10.9.0.51 80 {{
     }
     assert_eq!(status(parent, "Cpus_allowed_list"), own, "the parent may use all");
     assert_eq!(real_time(parent), pair("unlimited", "unlimited"));
-    let log = router.log();
-    assert!(log.contains("CPU 900 is not available"), "{log}");
-    assert!(log.contains("'lab-checker-pro' is used"), "{log}");
+    for text in ["CPU 900 is not available", "'lab-checker-pro' is used"] {
+        wait_until(LIMIT, &format!("the log has {text:?}"), || router.log().contains(text));
+    }
     assert!(router.stop().1.success());
 }

@@ -21,6 +21,7 @@ mod key_file;
 pub mod keywords;
 mod line;
 pub mod model;
+mod needs;
 mod node;
 mod outside;
 mod params;

@@ -9,7 +9,7 @@ use std::io;
 use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities};
 
 /// Files of other users: the socket of the AgentX master, configuration and certificates, `TMPDIR`.
-const FILES: CapabilitySet = CapabilitySet::DAC_OVERRIDE;
+pub const FILES: CapabilitySet = CapabilitySet::DAC_OVERRIDE;
 /// Running and killing programs as other users.
 const PROGRAMS: CapabilitySet = CapabilitySet::SETUID.union(CapabilitySet::SETGID).union(CapabilitySet::KILL);
 /// Priority, locked memory, and resource limits, also for programs.
@@ -18,14 +18,18 @@ const TREATMENT: CapabilitySet =
 /// Addresses, links, IPVS, interface settings; raw sockets.
 const NETWORK: CapabilitySet = CapabilitySet::NET_ADMIN.union(CapabilitySet::NET_RAW);
 
-/// Capabilities of the VRRP process, for any configuration: a reload cannot regain any.
-pub const VRRP: CapabilitySet = FILES.union(PROGRAMS).union(TREATMENT).union(NETWORK);
-/// Capabilities of the checker process, for any configuration; `bindto` may have a port below 1024.
-pub const CHECKERS: CapabilitySet = VRRP.union(CapabilitySet::NET_BIND_SERVICE);
-/// Capabilities of the BFD process, for any configuration; `NET_ADMIN` is for a large receive buffer.
-pub const BFD: CapabilitySet = FILES.union(TREATMENT).union(CapabilitySet::NET_ADMIN);
-/// Capabilities of the parent process. Programs that it executes as root have all capabilities again.
-pub const PARENT: CapabilitySet = FILES.union(PROGRAMS).union(TREATMENT);
+/// Capabilities of the VRRP process, whatever the configuration.
+pub const VRRP: CapabilitySet = NETWORK;
+/// Capabilities of the checker process, whatever the configuration: IPVS.
+pub const CHECKERS: CapabilitySet = CapabilitySet::NET_ADMIN;
+/// Capabilities of the BFD process: a large receive buffer.
+pub const BFD: CapabilitySet = CapabilitySet::NET_ADMIN;
+/// Capabilities of the parent process: files, and the group of the control socket. Programs that it executes as root have
+/// all capabilities again.
+pub const PARENT: CapabilitySet = FILES.union(CapabilitySet::SETGID);
+/// All that some configuration needs in a process.
+pub const ANY: CapabilitySet =
+    FILES.union(PROGRAMS).union(TREATMENT).union(CapabilitySet::NET_RAW).union(CapabilitySet::NET_BIND_SERVICE);
 /// Further capability of the parent process with `net_namespace`, which each reload enters.
 pub const NAMESPACES: CapabilitySet = CapabilitySet::SYS_ADMIN;
 
@@ -70,8 +74,8 @@ mod tests {
             let sets = capabilities(None).unwrap();
             assert_eq!((sets.effective, sets.permitted), (found & PARENT, found & PARENT));
             // A dropped capability cannot be regained.
-            keep_only(VRRP).unwrap();
-            assert_eq!(capabilities(None).unwrap().effective, found & PARENT);
+            keep_only(VRRP | FILES).unwrap();
+            assert_eq!(capabilities(None).unwrap().effective, found & FILES);
         })
         .join()
         .unwrap();

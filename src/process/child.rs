@@ -14,6 +14,7 @@ use super::ipc::{Channel, Message, SavedState};
 use super::logging::log_options;
 use super::names::Names;
 use super::pidfile::PidFile;
+use super::privileges;
 use super::refusal::{LOG_LIMIT, Refusal};
 use super::role::Role;
 use super::tuning;
@@ -66,7 +67,6 @@ fn process(role: Role, options: &Options) -> Result<u8, Failure> {
         Signal::SIGUSR2,
         Signal::SIGPIPE,
     ])?;
-    let given_up = capabilities::keep_only(role.kind().capabilities);
     // The socket pair is our standard input.
     let stream = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     let mut channel = Channel::new(stream)?;
@@ -74,11 +74,14 @@ fn process(role: Role, options: &Options) -> Result<u8, Failure> {
         receive_config(&mut channel).context("get the configuration from the parent process")?;
     let (config, servers) =
         snapshot.open().map_err(io::Error::other).context("read the configuration of the parent process")?;
+    // Before the first thread, as capabilities are per thread.
+    let needed = privileges::of(role, options, &config);
+    let given_up = capabilities::keep_only(needed);
     let names = Names::new(options, &config.global);
     let log_options = log_options(options, &names, role.kind().ident, Some(role.kind().log_file)).0;
     let writer = log::start(log_options).context("start the log")?;
     let log = writer.log();
-    tuning::log_capabilities(given_up, capabilities::TO_WORK & role.kind().capabilities, &log);
+    tuning::log_capabilities(given_up, capabilities::TO_WORK & needed, &log);
     let pid_file = role.pid_file(options, &names);
     let status = lock_pid_file(&pid_file).and_then(|_locked| {
         (role.kind().run)(ChildStart {

@@ -20,6 +20,7 @@ use super::logging::log_options;
 use super::names::{self, Names};
 use super::parent::{Fixed, Parent, Plan};
 use super::pidfile::PidFile;
+use super::privileges::{self, Needed};
 use super::refusal::{LOG_LIMIT, Refusal};
 use super::reload_command;
 use super::role::Role;
@@ -203,7 +204,7 @@ fn start(
     pid_file.write(std::process::id())?;
     let core_pattern = options.core_dump_pattern.as_deref().map(CorePattern::set);
     // Before the first thread.
-    let given_up = capabilities::keep_only(needed_capabilities(&options, &config.global));
+    let given_up = capabilities::keep_only(privileges::of_parent(&options, &config.global));
     let (log_options, facility_warning) = log_options(&options, &names, "Keepalived", None);
     let writer = log::start(log_options).map_err(|error| Refusal::because("start the log", &error))?;
     let log = writer.log();
@@ -246,6 +247,7 @@ fn start(
         log.warning("Nothing to do: the configuration has no blocks for the processes that may run");
     }
     let control = control_socket::start(&options, &names, &config.global, &log);
+    let needed = Needed::new(&options, &config);
     let plan = Plan {
         options,
         directory,
@@ -256,6 +258,7 @@ fn start(
         names,
         fixed: Fixed::new(&config.global),
         faults: loaded.diagnostics.faults(),
+        needed,
         instances: config.instances.len(),
     };
     let status = Parent::new(plan, log.clone(), signals, control).and_then(Parent::watch).unwrap_or_else(|error| {
@@ -269,16 +272,4 @@ fn start(
     log.write(Level::Notice, format_args!("Stopped {}{suffix}", cli::version_text()));
     writer.finish(LOG_LIMIT);
     Ok(status)
-}
-
-/// The capabilities of the parent. Children of root regain all at their exec; those of another user have at most these.
-fn needed_capabilities(options: &Options, global: &config::model::Global) -> CapabilitySet {
-    let mut needed = capabilities::PARENT;
-    if names::namespace(options, global).is_some() {
-        needed |= capabilities::NAMESPACES;
-    }
-    if !rustix::process::geteuid().is_root() {
-        Role::ALL.into_iter().for_each(|role| needed |= role.kind().capabilities);
-    }
-    needed
 }

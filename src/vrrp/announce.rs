@@ -9,10 +9,13 @@ use super::router::Router;
 use super::rows::Announcements;
 
 impl Router<'_> {
-    /// Announces an address once when it is set, and the rest of the burst after the last address of its instance.
+    /// Announces an address once when its request is answered, and the rest of the burst after the last answer for its
+    /// instance. The kernel's notifications may precede the answers.
     pub(super) fn announce_installed(&mut self, id: AddressId) {
         self.announce(id);
-        let settled = |row: &Address| row.state.installed || row.state.refused || row.ifindex.is_none();
+        let settled = |row: &Address| {
+            row.state.pending.is_none() && (row.state.installed || row.state.refused || row.ifindex.is_none())
+        };
         if self.site.addresses.of(&self.id.0).all(|(_, row)| settled(row)) {
             self.announce_all(self.row.config.garp.repeat.saturating_sub(1));
         }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use keepalived::config::lvs::{Target, TlsMaterial};
 use keepalived::net::{Connections, Key, NetEvent, NetEventKind, Tls, Transport};
@@ -82,13 +82,20 @@ impl Bed {
 
     /// Waits for the next event of an attempt.
     pub fn next(&mut self, key: Key) -> NetEventKind {
-        let until = Instant::now() + LIMIT;
+        self.next_within(key, LIMIT).unwrap_or_else(|| panic!("no event of {key:?}"))
+    }
+
+    /// The next event of an attempt, if there is one within `limit`.
+    pub fn next_within(&mut self, key: Key, limit: Duration) -> Option<NetEventKind> {
+        let until = clock::now() + limit;
         loop {
             if let Some(at) = self.waiting.iter().position(|event| event.key == key) {
-                return self.waiting.remove(at).unwrap().kind;
+                return Some(self.waiting.remove(at)?.kind);
             }
-            assert!(Instant::now() < until, "no event");
-            let events = self.turn();
+            if clock::now() >= until {
+                return None;
+            }
+            let events = self.turn_until(until);
             self.waiting.extend(events);
         }
     }

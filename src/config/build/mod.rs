@@ -27,7 +27,8 @@ mod vmac;
 
 use super::diag::{Report, Stage};
 use super::lvs::VirtualServer;
-use super::model::{Config, Trackers};
+use super::model::lvs::Lvs;
+use super::model::{Config, Needs, Trackers};
 use super::node::Node;
 use super::outside::Answers;
 use super::tree::FoldedServers;
@@ -75,13 +76,16 @@ pub(crate) fn build(
             built.instance.track_groups.push(group.clone());
         }
     }
-    let mut has_virtual_servers = false;
+    let (mut has_virtual_servers, mut needs) = (false, Needs::default());
+    let default_user = defaults.global.script_user.clone();
     let mut take = |server| {
         has_virtual_servers = true;
+        needs.add_server(&server, default_user.as_ref());
         take(server);
     };
     let known = lvs::Known { instances: &instances, files: trackers.files(), sessions: &bfd };
     let lvs = lvs::build(tree, virtual_servers, &defaults, &known, &mut ctx, &mut take);
+    let lvs = Lvs { needs, ..lvs };
     Config {
         static_addresses,
         static_routes,

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::ProcessSettings;
 use super::address::Family;
+use super::needs::Needs;
 use super::script::Script;
 use super::track::TrackFile;
 
@@ -19,6 +20,8 @@ pub struct Lvs {
     pub groups: Vec<VirtualServerGroup>,
     /// `virtual_server` blocks, in configured order; each is unique and has a real or a sorry server.
     pub virtual_servers: Vec<VirtualServer>,
+    /// Demands of the virtual servers on the privileges of the checker process.
+    pub needs: Needs,
     /// `track_file` blocks that a FILE_CHECK uses.
     pub track_files: Vec<TrackFile>,
     /// `SSL`.

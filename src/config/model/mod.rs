@@ -10,6 +10,7 @@ mod buffer;
 mod entry;
 mod firewall;
 pub mod lvs;
+mod needs;
 mod process;
 mod route;
 mod rule;
@@ -30,6 +31,7 @@ pub use auth_hmac::{AntiReplay, AuthHmac, HmacKey, HmacMode};
 pub use bfd::BfdInstance;
 pub use buffer::{AdvertBuffer, NetlinkBuffers, ReceiveBuffer};
 pub use firewall::Firewall;
+pub use needs::Needs;
 pub use process::ProcessSettings;
 pub use route::{
     CongestionControl, Encap, MetricKind, NextHop, PROTOCOL_KEEPALIVED, Placing, Route, RouteKind, RouteMetric,

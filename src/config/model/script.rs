@@ -38,3 +38,11 @@ pub struct Scripts {
     /// `notify_master_rx_lower_pri` (instances only).
     pub master_rx_lower_pri: Option<Script>,
 }
+
+impl Scripts {
+    /// All that are set.
+    pub fn all(&self) -> impl Iterator<Item = &Script> {
+        let Scripts { master, backup, fault, stop, any, deleted, master_rx_lower_pri } = self;
+        [master, backup, fault, stop, any, deleted, master_rx_lower_pri].into_iter().flatten()
+    }
+}

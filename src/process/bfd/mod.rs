@@ -11,10 +11,12 @@ use super::harness::{ChildStart, Harness, Kind, Pace, Parts, Process, Shell, tok
 use super::sessions::{Listener, Publisher};
 use super::tuning::{self, Tuning};
 use crate::bfd::{self, Action, Bfd, Change, Event, Received, SessionId, Tables, TimerKey};
+use crate::config::model::Needs;
 use crate::config::model::{Config, Family};
 use crate::kernel::{BfdSockets, capabilities};
 use crate::notify::dump::{self, Dump};
 use crate::notify::log::Log;
+use crate::process::needs;
 use crate::reactor::{Ready, Token};
 use crate::text::reason;
 use crate::wire::bfd::MULTIHOP_PORT;
@@ -31,7 +33,8 @@ pub(super) const KIND: Kind = Kind {
     name: "BFD",
     ident: "Keepalived_bfd",
     process_name: c"keepalived_bfd",
-    capabilities: capabilities::BFD,
+    network: capabilities::BFD,
+    capabilities: |options, config| needs::common(options, &config.global.bfd_process, Needs::default(), false),
     pid_file: "bfd",
     log_file: "bfd",
     given_pid_file: |options| options.bfd_pid_file.as_ref(),

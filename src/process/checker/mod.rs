@@ -20,6 +20,7 @@ use super::cli;
 use super::context::Context;
 use super::harness::{ChildStart, Harness, Kind, Pace, Parts, Process, Service, Shell, Watch, token};
 use super::held;
+use super::needs;
 use super::sessions::{Listener, Subscription};
 use super::sync_daemon::SyncDaemon;
 use super::tuning::{self, Tuning};
@@ -65,7 +66,11 @@ pub(super) const KIND: Kind = Kind {
     name: "checker",
     ident: "Keepalived_healthcheckers",
     process_name: c"keepalived_ipvs",
-    capabilities: capabilities::CHECKERS,
+    network: capabilities::CHECKERS,
+    capabilities: |options, config| {
+        let snmp = config.global.snmp_checker || options.snmp;
+        needs::common(options, &config.lvs.process, config.checker_needs(), snmp)
+    },
     pid_file: "checkers",
     log_file: "check",
     given_pid_file: |options| options.checkers_pid_file.as_ref(),

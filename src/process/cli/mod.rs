@@ -216,6 +216,12 @@ impl Options {
         (!words.is_empty()).then(|| format!("Unexpected argument(s): {}{remedy}", words.join(" ")))
     }
 
+    /// Whether it names files of the daemon, which may be in a directory of any user.
+    pub fn names_files(&self) -> bool {
+        let files = [&self.pid_file, &self.vrrp_pid_file, &self.checkers_pid_file, &self.bfd_pid_file];
+        self.log_file.is_some() || files.into_iter().any(Option::is_some)
+    }
+
     /// Options that have no effect, each with the reason.
     pub fn without_effect(&self) -> Vec<&'static str> {
         let given = [

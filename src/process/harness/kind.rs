@@ -20,8 +20,10 @@ pub(in crate::process) struct Kind {
     pub(in crate::process) ident: &'static str,
     /// Name of the process in `ps`.
     pub(in crate::process) process_name: &'static std::ffi::CStr,
-    /// The capabilities that it may need, whatever the configuration.
-    pub(in crate::process) capabilities: CapabilitySet,
+    /// The capabilities without which it cannot do its work.
+    pub(in crate::process) network: CapabilitySet,
+    /// Further capabilities that the configuration needs.
+    pub(in crate::process) capabilities: fn(&Options, &Config) -> CapabilitySet,
     /// Name of its pid file, without directory and extension.
     pub(in crate::process) pid_file: &'static str,
     /// Suffix of its log file (`-g`).

@@ -80,6 +80,8 @@ impl Parent {
             channel,
             token,
             since: clock::now(),
+            kept: self.plan.needed.by(role),
+            outgrown: false,
             unanswered: None,
             hellos: 0,
             unconfirmed: 1,
@@ -118,6 +120,8 @@ impl Parent {
             }
         }
         let _ = child.channel.flush();
+        let role = child.role;
+        self.replace_if_outgrown(role);
         self.report_ready();
     }
 
@@ -164,6 +168,7 @@ impl Parent {
             // The kernel removes a closed descriptor anyway.
             let _ = self.reactor.deregister(&child.channel);
             self.timers.clear(Key::Hello(child.role));
+            self.timers.clear(Key::Replace(child.role));
             self.timers.clear(Key::Kill(child.role));
             self.timers.clear(Key::GiveUp(child.role));
             self.child_exited(&child, status);
@@ -195,6 +200,7 @@ impl Parent {
                 self.log.error(format_args!("The {name} process exited with status {code}; terminating"));
                 self.stop(code);
             }
+            _ if child.outgrown => self.timers.set(Key::Restart(role), clock::now()),
             _ if self.plan.options.dont_respawn => {
                 self.log.error(format_args!(
                     "The {name} process exited ({status}); terminating because of -R, --dont-respawn"

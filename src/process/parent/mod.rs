@@ -3,6 +3,7 @@
 mod children;
 mod control;
 mod fixed;
+mod outgrown;
 mod reading;
 mod reload;
 mod running;
@@ -19,6 +20,7 @@ use super::dump;
 use super::exit;
 use super::ipc::{Message, SavedState};
 use super::names::Names;
+use super::privileges::Needed;
 use super::role::Role;
 use super::systemd::{Stage, Systemd};
 use crate::config::{Shown, Snapshot};
@@ -64,6 +66,8 @@ pub(super) struct Plan {
     pub(super) fixed: Fixed,
     /// Faults of the running configuration.
     pub(super) faults: BTreeSet<String>,
+    /// Capabilities that it needs in each child.
+    pub(super) needed: Needed,
     /// Number of its VRRP instances.
     pub(super) instances: usize,
 }
@@ -71,6 +75,8 @@ pub(super) struct Plan {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Key {
     Hello(Role),
+    /// A child lacks capabilities that the configuration needs.
+    Replace(Role),
     Restart(Role),
     Kill(Role),
     /// A child that was killed at the stop has not exited.
@@ -189,6 +195,7 @@ impl Parent {
             while let Some(key) = self.timers.pop_due(clock::now()) {
                 match key {
                     Key::Hello(role) => self.hello(role),
+                    Key::Replace(role) => self.kill_child(role),
                     Key::Restart(role) => self.start_child(role),
                     Key::Kill(role) => self.kill_at_stop(role),
                     Key::GiveUp(role) => self.give_up(role),

@@ -13,6 +13,7 @@ use crate::notify::log::Level;
 use crate::process::configuration::{self, Recorded};
 use crate::process::exit;
 use crate::process::ipc::Message;
+use crate::process::privileges::Needed;
 use crate::process::role::Role;
 use crate::process::systemd::Stage;
 use crate::reactor::clock;
@@ -150,6 +151,7 @@ impl Parent {
                     .error(format_args!("Cannot send the configuration to the {} process: {error}", child.role.name()));
             }
         }
+        self.outgrow(Needed::new(&self.plan.options, &config));
         for role in Role::ALL {
             if role.is_wanted(&self.plan.options, &config) && !self.plan.roles.contains(&role) {
                 self.plan.roles.push(role);

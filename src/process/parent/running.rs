@@ -3,6 +3,8 @@
 use std::process::Child;
 use std::time::Duration;
 
+use rustix::thread::CapabilitySet;
+
 use crate::process::ipc::Channel;
 use crate::process::role::Role;
 use crate::reactor::Token;
@@ -24,6 +26,10 @@ pub(super) struct Running {
     pub(super) channel: Channel,
     pub(super) token: Token,
     pub(super) since: Duration,
+    /// The capabilities that it has kept.
+    pub(super) kept: CapabilitySet,
+    /// Whether it is to be replaced, as it has given up capabilities that the configuration needs.
+    pub(super) outgrown: bool,
     /// Number of the last hello, if it is not answered yet.
     pub(super) unanswered: Option<u32>,
     pub(super) hellos: u32,
@@ -32,8 +38,8 @@ pub(super) struct Running {
 }
 
 impl Running {
-    /// Whether it runs with the last configuration that it was sent.
+    /// Whether it runs with the last configuration that it was sent, and with the capabilities for it.
     pub(super) fn is_ready(&self) -> bool {
-        self.unconfirmed == 0
+        self.unconfirmed == 0 && !self.outgrown
     }
 }

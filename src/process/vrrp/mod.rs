@@ -23,6 +23,7 @@ use super::cli;
 use super::context::Context;
 use super::harness::{ChildStart, Harness, Kind, Pace, Parts, Process, Service, Shell, Watch, token};
 use super::held;
+use super::needs;
 use super::record_file::RecordFile;
 use super::sequences;
 use super::sessions::{Listener, Subscription};
@@ -73,7 +74,11 @@ pub(super) const KIND: Kind = Kind {
     name: "VRRP",
     ident: "Keepalived_vrrp",
     process_name: c"keepalived_vrrp",
-    capabilities: capabilities::VRRP,
+    network: capabilities::VRRP,
+    capabilities: |options, config| {
+        let snmp = config.global.snmp_vrrp || options.snmp;
+        needs::common(options, &config.global.vrrp_process, config.vrrp_needs(), snmp)
+    },
     pid_file: "vrrp",
     log_file: "vrrp",
     given_pid_file: |options| options.vrrp_pid_file.as_ref(),

@@ -1,6 +1,6 @@
 //! Tests of the reconciliation of addresses, and of their announcements.
 
-use super::lan::{IFINDEX, Lan, OTHER, address, config, instance, ms};
+use super::lan::{IFINDEX, Lan, OTHER, address, config, instance, kernel_address, ms};
 use crate::state::Op;
 use crate::vrrp::{Change, Event, Interface, Macvlan, ObjectId, State};
 
@@ -28,6 +28,25 @@ fn an_address_is_announced_five_times_when_set_and_five_times_after_the_delay() 
     assert_eq!((count((1, 1)), count((1, 2))), (10, 10));
     let master = lan.entered(0, State::Master, ms(0)).unwrap();
     assert!(lan.routers[0].announced.iter().all(|(at, ..)| *at <= master + ms(10) || *at == master + ms(5000)));
+}
+
+/// Otherwise each answer would cause a burst for all addresses.
+#[test]
+fn there_is_one_burst_also_if_notifications_of_the_kernel_precede_its_answers() {
+    let mut lan = Lan::new(vec![one()]);
+    lan.routers[0].kernel_delay = ms(100);
+    let requested = |lan: &Lan| lan.routers[0].requests.len();
+    while requested(&lan) < 2 {
+        lan.run(ms(10));
+    }
+    for ip in ["10.0.1.51", "192.0.2.7"] {
+        lan.event(0, Event::AddressAdded(kernel_address(ip.parse().unwrap(), 32)));
+    }
+    lan.run(ms(1000));
+    for id in [(1, 1), (1, 2)] {
+        let announced = lan.routers[0].announced.iter().filter(|(_, of, _)| *of == id);
+        assert_eq!(announced.map(|(_, _, count)| count).sum::<u32>(), 5);
+    }
 }
 
 /// `garp_extra_if`: periodically on other interfaces that are macvlans, with `all` on all others; also after a reload.
