@@ -34,6 +34,8 @@ complete -c keepalived -l allow-faults -d 'With -t: exit with 0 if the daemon wo
 complete -c keepalived -s i -l config-id -r -f -d 'Config-id for `@ID` lines; default: the host\'s name'
 complete -c keepalived -s t -l config-test -F -d 'Test the configuration, or the file in the next word, and exit; the result goes to standard error or an attached FILE'
 complete -c keepalived -l reload -d 'Have the running daemon read its configuration again, wait for the result, and exit'
+complete -c keepalived -l status -f -a 'text json metrics' -d 'Show the status of the running daemon as text, json or metrics (OpenMetrics), and exit'
+complete -c keepalived -l watch -f -d 'With --status: show it again every second, or every SECONDS'
 complete -c keepalived -l ignore-sigint -d 'Debugging aid'
 complete -c keepalived -s T -l genhash -d 'Run as genhash(1); must be the first option'
 complete -c keepalived -s v -l version -d 'Print version and features'

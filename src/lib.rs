@@ -10,7 +10,7 @@
 //! | 5 | `process` the parent, the event loop of its children, and the VRRP, checker and BFD processes; `genhash` the digest of a page |
 //! | 4 | `reactor` the event loop; `kernel` rtnetlink, IPVS and raw sockets; `net` connections of the checkers; `mib` the tables as KEEPALIVED-MIB; `notify` log, scripts and mail; `control` the control socket |
 //! | 3 | `vrrp`, `check` and `bfd`, tables and state machines without I/O and clock; `track` the trackers, used by `vrrp` and `check` |
-//! | 2 | `state` row indices, and records from one process to the next; `system` properties of the daemon as a whole |
+//! | 2 | `state` row indices, and records from one process to the next; `status` the document of `--status`; `system` properties of the daemon as a whole |
 //! | 1 | `config` from text to typed configuration; `wire` packet formats; crate `snmp` the AgentX subagent; `terminal` messages on the terminal |
 //! | 0 | `text` text of errors and counts |
 //!
@@ -31,6 +31,7 @@ pub mod notify;
 pub mod process;
 pub mod reactor;
 pub mod state;
+pub mod status;
 pub mod system;
 pub mod terminal;
 pub mod text;

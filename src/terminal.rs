@@ -20,6 +20,16 @@ pub fn answer(text: impl Display) -> io::Result<()> {
     write_line(&mut out, &text).and_then(|()| out.flush())
 }
 
+/// Writes a text to standard output after a control sequence.
+///
+/// # Errors
+/// If it cannot be written completely.
+pub fn screen(control: &str, text: impl Display) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(control.as_bytes())?;
+    write_line(&mut out, &text).and_then(|()| out.flush())
+}
+
 /// Writes a text at once, with a newline at its end.
 fn write_line(out: &mut dyn Write, text: &dyn Display) -> io::Result<()> {
     let mut text = plain(&text.to_string()).into_owned();

@@ -6,6 +6,8 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::status::Status;
+
 /// Version of the messages.
 pub(super) const VERSION: u32 = 1;
 /// Octets of the longest request that the daemon accepts.
@@ -22,18 +24,22 @@ const LONGEST_REASON: usize = 200;
 pub enum Request {
     /// Read the configuration again. The answer comes when all processes run with the new one, or when it is refused.
     Reload,
+    /// The status of the daemon and its processes.
+    Status,
     /// The version of the running daemon.
     Version,
 }
 
 /// An answer of the daemon.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
     /// The version, as in the log at the start.
     Version(String),
     /// The result of a reload.
     Reload(Reload),
+    /// The status.
+    Status(Box<Status>),
     /// The user of the client may not make the request; with the reason.
     Denied(String),
     /// The daemon does not carry out the request; with the reason.
@@ -141,7 +147,10 @@ mod tests {
             (br#"{"version":-1}"#, "a message that cannot be read: "),
             (br#"{"version":2,"message":{"new":"form"}}"#, "a message of version 2, not 1: another release sent it"),
             (br#"{"version":1}"#, "missing field `message`"),
-            (br#"{"version":1,"message":"dance"}"#, "unknown variant `dance`, expected `reload` or `version`"),
+            (
+                br#"{"version":1,"message":"dance"}"#,
+                "unknown variant `dance`, expected one of `reload`, `status`, `version`",
+            ),
             (br#"{"version":1,"message":"reload"} x"#, "trailing characters"),
             (&nested, "EOF while parsing a list"),
         ] {

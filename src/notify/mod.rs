@@ -4,6 +4,7 @@
 //! state machines.
 
 pub mod bfd_messages;
+pub mod causes;
 pub mod check_messages;
 pub mod check_scripts;
 pub mod dump;
@@ -13,6 +14,7 @@ pub mod messages;
 mod queue;
 mod reporters;
 pub mod scripts;
+pub mod status;
 pub mod view;
 
 #[cfg(test)]

@@ -45,6 +45,10 @@ pub enum Message {
     /// From the parent, at any time, with a descriptor: the receiver's end of a socket pair over which the BFD process
     /// reports its sessions. See [`Channel::take_descriptor`].
     Link(Listener),
+    /// From the parent: send the part of the status, with this number.
+    StatusWanted(u32),
+    /// From the child: its part of the status as JSON, with the number of the request.
+    Status(u32, Vec<u8>),
     /// From the parent, before the configuration: remove the entries that a predecessor has left in the kernel, then
     /// exit.
     CleanUp,
@@ -130,6 +134,7 @@ impl Channel {
 
     fn queue(&mut self, message: &Message, descriptor: Option<OwnedFd>) -> io::Result<()> {
         let number;
+        let with_number;
         let mut large = Vec::new();
         let (kind, body): (u8, &[u8]) = match message {
             Message::Hello(hello) => {
@@ -147,6 +152,14 @@ impl Channel {
             Message::Dump(Dump::ClearStatistics) => (5, &[]),
             Message::CleanUp => (6, &[]),
             Message::Ready => (8, &[]),
+            Message::StatusWanted(wanted) => {
+                number = wanted.to_be_bytes();
+                (11, &number)
+            }
+            Message::Status(wanted, octets) => {
+                with_number = [&wanted.to_be_bytes()[..], octets].concat();
+                (12, &with_number)
+            }
             Message::Origin(text) => (7, text.as_bytes()),
             Message::Link(Listener::Vrrp) => (10, &[0]),
             Message::Link(Listener::Checkers) => (10, &[1]),
@@ -240,9 +253,7 @@ impl Channel {
         let kind = frame.get(4).copied();
         frame.drain(..5);
         let message = match kind.map(|kind| (kind, frame)) {
-            Some((0, body)) => {
-                <[u8; 4]>::try_from(body.as_slice()).ok().map(|body| Message::Hello(u32::from_be_bytes(body)))
-            }
+            Some((0, body)) => first_number(&body).map(Message::Hello),
             Some((1, body)) => Some(Message::Config(body.into())),
             Some((2, body)) => Some(Message::Checkpoint(body)),
             Some((9, body)) => Some(Message::Indices(body)),
@@ -256,11 +267,21 @@ impl Channel {
                 [1] => Some(Message::Link(Listener::Checkers)),
                 _ => None,
             },
+            Some((11, body)) => first_number(&body).map(Message::StatusWanted),
+            Some((12, mut body)) => first_number(&body).map(|number| {
+                body.drain(..4);
+                Message::Status(number, body)
+            }),
             Some((7, body)) => String::from_utf8(body).ok().map(Message::Origin),
             _ => None,
         };
         message.map(Some).ok_or_else(|| ErrorKind::InvalidData.into())
     }
+}
+
+/// The number at the start of a body.
+fn first_number(body: &[u8]) -> Option<u32> {
+    body.first_chunk().map(|octets| u32::from_be_bytes(*octets))
 }
 
 fn write(stream: &UnixStream, octets: &[u8], descriptor: Option<&OwnedFd>) -> io::Result<usize> {

@@ -24,6 +24,7 @@ use super::privileges::{self, Needed};
 use super::refusal::{LOG_LIMIT, Refusal};
 use super::reload_command;
 use super::role::Role;
+use super::status_command;
 use super::tuning;
 use crate::config::{self, Snapshot};
 use crate::kernel::capabilities;
@@ -82,6 +83,9 @@ fn prepare(options: &Options) -> Result<u8, Refusal> {
     }
     if options.reload {
         return Ok(reload_command::run(options));
+    }
+    if let Some(format) = options.status {
+        return Ok(status_command::run(options, format));
     }
     let directory = if options.dont_fork || options.config_test.is_some() {
         None

@@ -152,16 +152,48 @@ pub(super) fn is_undecided(around: Surroundings<'_>, row: &Instance) -> bool {
     around.awaits_vmac(row) || (row.fault.is_none() && !row.resumes_master && undecided())
 }
 
+/// The entries whose weights count for the priority, and whether they are those of the group.
+fn counted<'t>(around: Surroundings<'t>, row: &'t Instance) -> impl Iterator<Item = (&'t Track, bool)> {
+    let group = around.group_of(row);
+    // Without `tracking_weight`, weights of single members do not count: members must not differ in priority.
+    let own = group.is_none_or(|group| group.config.tracking_weight).then_some(&row.config.trackers);
+    let own = own.into_iter().flatten().map(|entry| (entry, false));
+    own.chain(group.into_iter().flat_map(|group| &group.config.trackers).map(|entry| (entry, true)))
+}
+
+/// A tracker entry and its share in the priority of an instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share<'t> {
+    /// The entry.
+    pub entry: &'t Track,
+    /// The present reading of its tracker.
+    pub reading: Reading,
+    /// The effect of the reading.
+    pub effect: Effect,
+    /// The entry is that of the sync group.
+    pub of_group: bool,
+}
+
+/// The shares of the trackers in the priority of an instance.
+pub(super) fn shares<'t>(around: Surroundings<'t>, row: &'t Instance) -> Vec<Share<'t>> {
+    let share = |(entry, of_group)| {
+        let reading = reading(around, entry);
+        Share { entry, reading, effect: reading.effect(entry), of_group }
+    };
+    let mut shares: Vec<Share<'t>> = counted(around, row).map(share).collect();
+    if row.is_owner() {
+        // Its priority never changes.
+        shares.retain(|share| !matches!(share.effect, Effect::Weight(_)));
+    }
+    shares
+}
+
 /// The base priority plus the weights of trackers, 1..=254; 255 for an owner.
 pub(super) fn effective_priority(around: Surroundings<'_>, row: &Instance) -> u8 {
     if row.is_owner() {
         return 255;
     }
-    let group = around.group_of(row);
-    // Without `tracking_weight`, weights of single members do not count: members must not differ in priority.
-    let own = group.is_none_or(|group| group.config.tracking_weight).then_some(&row.config.trackers);
-    let entries = own.into_iter().chain(group.map(|group| &group.config.trackers)).flatten();
-    let weights = entries.map(|entry| match reading(around, entry).effect(entry) {
+    let weights = counted(around, row).map(|(entry, _)| match reading(around, entry).effect(entry) {
         Effect::Weight(weight) => i64::from(weight),
         Effect::Fault | Effect::Undecided => 0,
     });

@@ -55,7 +55,9 @@ impl Vrrp {
     /// Takes the actions and changes of the events so far.
     pub fn take_output(&mut self) -> Output {
         self.follow_firewall();
-        std::mem::take(&mut self.turn.output)
+        let output = std::mem::take(&mut self.turn.output);
+        self.tables.record(&output.changes, self.turn.now);
+        output
     }
 
     /// Time of the last event.

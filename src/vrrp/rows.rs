@@ -58,6 +58,8 @@ pub struct Instance {
     pub announcements: Announcements,
     /// Time at which the state was entered.
     pub since: Duration,
+    /// Why the state was entered; `None` before the first transition.
+    pub cause: Option<Cause>,
     /// Rate limit for complaints about the present master.
     pub complaints: Complaints,
     /// Rate limit for answers, by sender and whether its priority was 0.
@@ -103,6 +105,7 @@ impl Instance {
             preempt_at: None,
             announcements: Announcements::default(),
             since: Duration::ZERO,
+            cause: None,
             complaints: Complaints::default(),
             answered: Recent::default(),
             reported: Recent::default(),

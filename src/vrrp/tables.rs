@@ -1,11 +1,15 @@
 //! All rows of the VRRP process.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use snmp::Table;
 
 use super::address::Address;
+use super::event::Change;
+use super::faults::{self, Share};
 use super::firewall::Firewall;
+use super::history::{History, Transition};
 use super::ids::{AddressId, GroupId, InstanceId, STATIC};
 use super::indices::{Indices, Next};
 use super::interface::Interfaces;
@@ -56,6 +60,8 @@ pub struct Tables {
     pub links: Links,
     /// The interface table: links and addresses of the kernel.
     pub interfaces: Interfaces,
+    /// The last transitions of all instances.
+    pub history: History,
     /// Look-up indexes derived from the rows.
     pub(super) lookups: Lookups,
     /// Next free row indices.
@@ -83,6 +89,23 @@ impl Tables {
             interfaces: &self.interfaces,
             trackers: &self.trackers,
             lacking: &self.lacking,
+        }
+    }
+
+    /// The trackers of an instance and of its sync group, with their shares in its priority.
+    pub fn shares<'t>(&'t self, row: &'t Instance) -> Vec<Share<'t>> {
+        faults::shares(self.surroundings(), row)
+    }
+
+    /// Records the transitions among the changes of the last events.
+    pub(super) fn record(&mut self, changes: &[Change], now: Duration) {
+        for change in changes {
+            let Change::Instance { id, from, to, cause } = change else { continue };
+            let Some(row) = self.instances.get_mut(id) else { continue };
+            row.cause = Some(cause.clone());
+            let (instance, cause) = (row.config.name.clone(), cause.clone());
+            let transition = Transition { at: now, instance, priority: row.priority, from: *from, to: *to, cause };
+            self.history.add(transition);
         }
     }
 

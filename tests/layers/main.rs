@@ -12,7 +12,7 @@ use std::path::Path;
 use modules::Crate;
 
 /// Floor of each module; a module may use modules of lower floors, and modules of its own floor that `SIDEWAYS` lists.
-const FLOORS: [(&str, u32); 18] = [
+const FLOORS: [(&str, u32); 19] = [
     ("process", 5),
     ("genhash", 5),
     ("control", 4),
@@ -27,6 +27,7 @@ const FLOORS: [(&str, u32); 18] = [
     ("track", 3),
     ("system", 2),
     ("state", 2),
+    ("status", 2),
     // One per line, so that a new floor is a new line.
     ("config", 1),
     ("wire", 1),

@@ -16,8 +16,10 @@ use crate::config::model::{Config, Family};
 use crate::kernel::{BfdSockets, capabilities};
 use crate::notify::dump::{self, Dump};
 use crate::notify::log::Log;
+use crate::notify::status;
 use crate::process::needs;
 use crate::reactor::{Ready, Token};
+use crate::status::{Clock, Part};
 use crate::text::reason;
 use crate::wire::bfd::MULTIHOP_PORT;
 
@@ -173,6 +175,10 @@ impl Process for BfdProcess {
         self.listen(shell);
         self.publisher.mark_all(self.bfd.tables());
         Ok(())
+    }
+
+    fn status(&self, _clock: Clock) -> Option<Part> {
+        Some(Part::Bfd(status::bfd(self.bfd.tables())))
     }
 
     fn dump(&mut self, what: Dump, now: Duration) -> Option<(&'static str, String)> {

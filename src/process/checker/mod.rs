@@ -34,7 +34,9 @@ use crate::notify::dump::{self, Dump};
 use crate::notify::log::Log;
 use crate::notify::mail::Mailer;
 use crate::notify::scripts::{Origin, Runners};
+use crate::notify::status;
 use crate::reactor::{Feed, Interest, Ready, Token};
+use crate::status::{Clock, Part};
 
 use checkpoint::{Checkpoint, Held};
 use host::HostAddresses;
@@ -316,6 +318,10 @@ impl Process for CheckerProcess {
     }
 
     /// The checker process has data only.
+    fn status(&self, clock: Clock) -> Option<Part> {
+        Some(Part::Checker(status::check(self.check.tables(), clock)))
+    }
+
     fn dump(&mut self, what: Dump, _now: Duration) -> Option<(&'static str, String)> {
         (what == Dump::Data).then(|| (dump::check::DATA, dump::check::data(self.check.tables(), &self.ipvs.director)))
     }

@@ -5,8 +5,9 @@ mod version;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use clap::{Command, CommandFactory, FromArgMatches, Parser, ValueHint};
+use clap::{Command, CommandFactory, FromArgMatches, Parser, ValueEnum, ValueHint};
 use syslog::Facility;
 
 use crate::reactor::Caught;
@@ -130,6 +131,12 @@ pub struct Options {
     /// Have the running daemon read its configuration again, wait for the result, and exit
     #[arg(long = "reload", conflicts_with_all = ["config_test", "signum"])]
     pub reload: bool,
+    /// Show the status of the running daemon as text, json or metrics (OpenMetrics), and exit
+    #[arg(long = "status", value_name = "FORMAT", num_args = 0..=1, require_equals = true, default_missing_value = "text", conflicts_with_all = ["config_test", "signum", "reload"])]
+    pub status: Option<StatusFormat>,
+    /// With --status: show it again every second, or every SECONDS
+    #[arg(long = "watch", value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "1", value_parser = seconds)]
+    pub watch: Option<Duration>,
     /// Print the number of a signal: STOP, RELOAD, DATA, STATS, STATS_CLEAR, JSON
     #[arg(long = "signum", value_name = "NAME")]
     pub signum: Option<String>,
@@ -151,6 +158,23 @@ pub struct Options {
     /// The command line from which the options were parsed.
     #[arg(skip)]
     pub line: Line,
+}
+
+/// Format of `--status`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum StatusFormat {
+    /// For a terminal.
+    Text,
+    /// The document, as JSON.
+    Json,
+    /// The text format of OpenMetrics.
+    Metrics,
+}
+
+/// A number of seconds, which may have decimals.
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().filter(|seconds| (0.1..=86400.0).contains(seconds));
+    seconds.map(Duration::from_secs_f64).ok_or_else(|| "a number of seconds from 0.1 to 86400".to_owned())
 }
 
 /// The outcome of a command line that does not start the daemon.
@@ -197,6 +221,9 @@ impl Options {
         }
         if options.version {
             return Err(Outcome::Text(version_report()));
+        }
+        if options.watch.is_some() && options.status.is_none() {
+            return Err(Outcome::Error("--watch has an effect with --status only".into()));
         }
         if options.genhash {
             return Err(Outcome::Error("-T, --genhash must be the first option".into()));
@@ -308,8 +335,11 @@ pub fn signal_name(signal: Caught) -> String {
 /// The first line of an error of clap, without "error: ".
 fn text_of(error: &clap::Error) -> String {
     let text = error.to_string();
-    let line = text.lines().next().unwrap_or_default();
-    line.strip_prefix("error: ").unwrap_or(line).to_owned()
+    let mut lines = text.lines().map(str::trim);
+    let line = lines.next().unwrap_or_default();
+    let line = line.strip_prefix("error: ").unwrap_or(line).trim_end_matches(':');
+    let values = lines.find(|line| line.starts_with("[possible values"));
+    values.map_or_else(|| line.to_owned(), |values| format!("{line} {values}"))
 }
 
 /// An AgentX address that is a relative path, made absolute.

@@ -11,6 +11,7 @@ use crate::process::ipc::{Channel, Message};
 use crate::process::sessions::Listener;
 use crate::reactor::{Caught, Interest, Reactor, Signal, Signals, Token};
 use crate::state::{Record, Unusable, to_octets};
+use crate::status::Part;
 
 /// An order.
 pub(super) enum Order {
@@ -20,6 +21,8 @@ pub(super) enum Order {
     Configure(Box<Config>),
     /// Write a dump file.
     Dump(Dump),
+    /// Send this process's part of the status, with this number.
+    Status(u32),
     /// Report BFD sessions, or receive the reports, over this socket.
     Connect(Listener, OwnedFd),
 }
@@ -68,7 +71,9 @@ impl Orders {
                 | Message::Checkpoint(_)
                 | Message::CleanUp
                 | Message::Origin(_)
+                | Message::Status(..)
                 | Message::Ready => {}
+                Message::StatusWanted(number) => orders.push(Order::Status(number)),
                 Message::Dump(what) => orders.push(Order::Dump(what)),
                 Message::Link(listener) => {
                     let link = self.channel.take_descriptor();
@@ -89,6 +94,15 @@ impl Orders {
     pub(super) fn report_ready(&mut self) {
         // An error means that the parent has exited, which needs no report.
         let _ = self.channel.send(&Message::Ready);
+    }
+
+    /// Sends this process's part of the status to the parent.
+    pub(super) fn send_status(&mut self, number: u32, part: &Part, log: &Log) {
+        match serde_json::to_vec(part) {
+            // An error means that the parent has exited.
+            Ok(octets) => drop(self.channel.send(&Message::Status(number, octets))),
+            Err(error) => log.error(format_args!("Cannot report the status: {error}")),
+        }
     }
 
     /// Sends the indices of this process's rows to the parent.

@@ -15,6 +15,7 @@ use crate::process::context::Context;
 use crate::process::sessions::Listener;
 use crate::reactor::{Reactor, Ready, Timers};
 use crate::state::Record;
+use crate::status::{Clock, Part};
 use crate::system::HasSystem;
 
 /// The part of a child that is specific to its kind.
@@ -94,6 +95,11 @@ pub(in crate::process) trait Process: Sized + 'static {
 
     /// Name and text of a dump file; `None` if the process has no such dump.
     fn dump(&mut self, _what: Dump, _now: Duration) -> Option<(&'static str, String)> {
+        None
+    }
+
+    /// Its part of the status of the daemon, if it has one.
+    fn status(&self, _clock: Clock) -> Option<Part> {
         None
     }
 

@@ -1,7 +1,7 @@
 //! The event loop of a child.
 
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::agent::{Agents, Leaving, Subagent};
 use super::orders::{Order, Orders};
@@ -15,6 +15,7 @@ use crate::process::context::Context;
 use crate::process::ipc::Channel;
 use crate::process::record_file::RecordFile;
 use crate::reactor::{Ready, Signals};
+use crate::status::Clock;
 use crate::system::HasSystem;
 
 /// The parts of a loop.
@@ -239,6 +240,12 @@ impl<P: Process> Harness<P> {
                     let now = self.shell.now();
                     if let Some((name, text)) = self.process.dump(what, now) {
                         self.dumps.write(name, text);
+                    }
+                }
+                Order::Status(number) => {
+                    let clock = Clock::new(self.shell.now(), SystemTime::now());
+                    if let Some(part) = self.process.status(clock) {
+                        self.orders.send_status(number, &part, &self.shell.log);
                     }
                 }
                 Order::Connect(listener, link) => self.process.connect(listener, link, &mut self.shell)?,

@@ -33,6 +33,8 @@ impl Parent {
     }
 
     pub(super) fn start_child(&mut self, role: Role) {
+        let starts = self.annals.starts.entry(role).or_default();
+        *starts = starts.saturating_add(1);
         let name = role.name();
         match self.spawn(role, Task::Work) {
             Ok(child) => {
@@ -105,13 +107,16 @@ impl Parent {
         let Some(child) = self.children.iter_mut().find(|child| child.token == token) else { return };
         // After an error the child has exited; SIGCHLD reports that.
         let Ok(messages) = child.channel.receive() else { return };
+        let mut parts = Vec::new();
         for message in messages {
             match message {
                 Message::Hello(number) if child.unanswered == Some(number) => child.unanswered = None,
                 Message::Indices(octets) => self.saved.entry(child.role).or_default().indices = Some(octets),
                 Message::Checkpoint(octets) => self.saved.entry(child.role).or_default().checkpoint = Some(octets),
                 Message::Ready => child.unconfirmed = child.unconfirmed.saturating_sub(1),
+                Message::Status(number, octets) => parts.push((number, octets)),
                 Message::Hello(_)
+                | Message::StatusWanted(_)
                 | Message::Config(_)
                 | Message::Dump(_)
                 | Message::CleanUp
@@ -121,6 +126,7 @@ impl Parent {
         }
         let _ = child.channel.flush();
         let role = child.role;
+        parts.into_iter().for_each(|(number, octets)| self.take_status(role, number, &octets));
         self.replace_if_outgrown(role);
         self.report_ready();
     }

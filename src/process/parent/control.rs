@@ -24,10 +24,13 @@ impl Parent {
             match event {
                 Event::Request(client, peer, request) => {
                     let name = match request {
-                        Request::Reload => "reload",
-                        Request::Version => "version",
+                        Request::Reload => Some("reload"),
+                        // They change nothing, and monitoring may make them every few seconds.
+                        Request::Status | Request::Version => None,
                     };
-                    self.log.write(Level::Notice, format_args!("Control socket: {name}, requested by {peer}"));
+                    if let Some(name) = name {
+                        self.log.write(Level::Notice, format_args!("Control socket: {name}, requested by {peer}"));
+                    }
                     self.carry_out(client, request);
                 }
                 Event::Refused(peer, reason) => {
@@ -41,6 +44,7 @@ impl Parent {
     fn carry_out(&mut self, client: Client, request: Request) {
         match request {
             Request::Version => self.answer([(client, Answer::Version(cli::version_text()))]),
+            Request::Status => self.gather_for(client),
             Request::Reload if self.stopping => {
                 self.answer([(client, Answer::Refused("keepalived is stopping".to_owned()))]);
             }
@@ -101,7 +105,7 @@ impl Parent {
         }
     }
 
-    fn answer(&mut self, answers: impl IntoIterator<Item = (Client, Answer)>) {
+    pub(super) fn answer(&mut self, answers: impl IntoIterator<Item = (Client, Answer)>) {
         if let Some(control) = &self.control {
             answers.into_iter().for_each(|(client, answer)| control.answer(client, answer));
         }

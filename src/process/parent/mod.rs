@@ -1,5 +1,6 @@
 //! The parent process: starts the children, watches them, and forwards reloads, dumps and stops.
 
+mod annals;
 mod children;
 mod control;
 mod fixed;
@@ -7,6 +8,7 @@ mod outgrown;
 mod reading;
 mod reload;
 mod running;
+mod status;
 mod stop;
 mod waiting;
 
@@ -30,6 +32,7 @@ use crate::notify::log::{Level, Log};
 use crate::reactor::{Caught, Events, Interest, Reactor, Signal, Signals, Timers, Token, Waker, clock};
 use crate::text::counted;
 
+use annals::{Annals, Gathering};
 pub(super) use fixed::Fixed;
 use reading::Reading;
 use running::Running;
@@ -87,6 +90,8 @@ enum Key {
     Reload,
     /// A client has waited long for the end of a reload.
     Control,
+    /// The parts of the status are late.
+    Status,
     /// The next keep-alive to systemd.
     Watchdog,
 }
@@ -130,6 +135,11 @@ pub(super) struct Parent {
     control: Option<Server>,
     /// Its clients that wait for the end of a reload.
     waiting: Waiting,
+    annals: Annals,
+    /// The status that is being put together for clients.
+    gathering: Option<Gathering>,
+    /// Number of the last such status.
+    gathered: u32,
     stopping: bool,
     /// Exit status. Once set, the parent exits when no child is left.
     status: Option<u8>,
@@ -165,6 +175,9 @@ impl Parent {
             refusal: None,
             control,
             waiting: Waiting::default(),
+            annals: Annals::begin(),
+            gathering: None,
+            gathered: 0,
             stopping: false,
             status: None,
         })
@@ -202,6 +215,7 @@ impl Parent {
                     Key::SlowReload => self.reload_is_slow(),
                     Key::Reload => self.reload_for_clients(),
                     Key::Control => self.reload_is_late(),
+                    Key::Status => self.end_gathering(true),
                     Key::Watchdog => self.watchdog(),
                 }
             }

@@ -86,9 +86,16 @@ impl Parent {
             return self.reload();
         }
         self.refusal = None;
+        let now = clock::now();
         match self.apply(loaded) {
-            Ok(diagnostics) => self.waiting.applied(&diagnostics),
-            Err(refused) => self.refuse(refused),
+            Ok(diagnostics) => {
+                (self.annals.configured, self.annals.last_reload) = (self.read_at, Some((now, None)));
+                self.waiting.applied(&diagnostics);
+            }
+            Err(refused) => {
+                self.annals.last_reload = Some((now, Some(refused.why.clone())));
+                self.refuse(refused);
+            }
         }
         self.report_ready();
         self.reload_for_clients();

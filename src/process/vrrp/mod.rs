@@ -38,7 +38,9 @@ use crate::notify::dump::{self, Dump};
 use crate::notify::log::Log;
 use crate::notify::mail::Mailer;
 use crate::notify::scripts::{Origin, Runners};
+use crate::notify::status;
 use crate::reactor::{Interest, Ready, Token, clock};
+use crate::status::{Clock, Part};
 use crate::vrrp::{self, Event, Held, InstanceId, Sequences, State, Tables, TimerKey, Vrrp};
 
 use announcer::Announcer;
@@ -374,6 +376,10 @@ impl Process for VrrpProcess {
         self.apply_igmp(&shell.log);
         self.firewall.links_changed();
         Ok(())
+    }
+
+    fn status(&self, clock: Clock) -> Option<Part> {
+        Some(Part::Vrrp(status::vrrp(self.vrrp.tables(), clock)))
     }
 
     fn dump(&mut self, what: Dump, now: Duration) -> Option<(&'static str, String)> {

@@ -1,0 +1,53 @@
+//! The part of the checker process.
+
+use crate::check::{self, RealServerId, Tables, VirtualServerId};
+use crate::notify::check_messages::{kind, service};
+use crate::status::{Check, Checker, Clock, RealServer, VirtualServer};
+
+/// The virtual servers with their real servers and checks.
+pub fn check(tables: &Tables, clock: Clock) -> Checker {
+    let servers = tables.virtual_servers.iter().map(|(id, row)| virtual_server(*id, row, tables, clock));
+    Checker { virtual_servers: servers.collect() }
+}
+
+fn virtual_server(id: VirtualServerId, row: &check::VirtualServer, tables: &Tables, clock: Clock) -> VirtualServer {
+    let servers = tables.real_servers.of(&id).map(|(server, of)| real_server(*server, of, row, tables, clock));
+    VirtualServer {
+        name: service(id, tables),
+        up: row.up,
+        total: row.total,
+        weight: row.weight_sum,
+        quorum: row.config.quorum,
+        hysteresis: row.config.hysteresis,
+        quorum_met: row.quorum_met,
+        suspended: row.suspended,
+        connections: row.statistics.connections,
+        real_servers: servers.collect(),
+    }
+}
+
+fn real_server(
+    id: RealServerId,
+    row: &check::RealServer,
+    of: &check::VirtualServer,
+    tables: &Tables,
+    clock: Clock,
+) -> RealServer {
+    let sorry = row.regular().is_none();
+    let checks = tables.checkers.of(&id).map(|(id, checker)| Check {
+        kind: kind(*id, tables).to_string(),
+        up: checker.has_run.then_some(checker.up),
+        reason: checker.reason.clone(),
+    });
+    RealServer {
+        address: row.address().to_string(),
+        sorry,
+        up: if sorry { of.sorry_in_use() } else { row.alive },
+        since: clock.seconds(row.since),
+        weight: row.weight,
+        base_weight: row.base_weight,
+        in_ipvs: row.wanted,
+        connections: row.statistics.connections,
+        checks: checks.collect(),
+    }
+}

@@ -1,0 +1,9 @@
+//! The parts of `keepalived --status`, from the rows.
+
+mod bfd;
+mod check;
+mod vrrp;
+
+pub use bfd::bfd;
+pub use check::check;
+pub use vrrp::vrrp;

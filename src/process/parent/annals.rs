@@ -1,0 +1,40 @@
+//! What the parent records for the status of the daemon.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::control::Client;
+use crate::process::role::Role;
+use crate::reactor::clock;
+use crate::status::Part;
+
+/// What the parent knows besides its children, as times of the event loop.
+#[derive(Debug)]
+pub(super) struct Annals {
+    pub(super) started: Duration,
+    /// When the configuration in force was read.
+    pub(super) configured: Duration,
+    /// When the result of the last reload was known, and why it was refused.
+    pub(super) last_reload: Option<(Duration, Option<String>)>,
+    /// How often each child was started.
+    pub(super) starts: BTreeMap<Role, u32>,
+}
+
+impl Annals {
+    pub(super) fn begin() -> Annals {
+        let now = clock::now();
+        Annals { started: now, configured: now, last_reload: None, starts: BTreeMap::new() }
+    }
+}
+
+/// A status that is being put together.
+#[derive(Debug)]
+pub(super) struct Gathering {
+    pub(super) number: u32,
+    pub(super) clients: Vec<Client>,
+    /// Children whose parts are missing.
+    pub(super) awaited: Vec<Role>,
+    pub(super) parts: Vec<(Role, Part)>,
+    /// Clients that have asked since.
+    pub(super) next: Vec<Client>,
+}

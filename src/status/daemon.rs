@@ -1,0 +1,40 @@
+//! The processes and the configuration.
+
+use serde::{Deserialize, Serialize};
+
+/// A process of the daemon.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Process {
+    /// `parent`, `VRRP`, `checker` or `BFD`.
+    pub name: String,
+    /// Its process id; none while it does not run.
+    pub pid: Option<u32>,
+    /// When it started.
+    pub since: Option<f64>,
+    /// How often it was started again after it had died, since the start of the daemon.
+    pub restarts: u32,
+    /// Whether its part of the status is here; always so for the parent.
+    pub answers: bool,
+}
+
+/// The configuration in force.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Configuration {
+    /// Path of the file.
+    pub file: String,
+    /// When it was read.
+    pub since: f64,
+    /// Number of its faults: parts that are ignored.
+    pub faults: usize,
+    /// The last reload; none since the start of the daemon.
+    pub last_reload: Option<Reload>,
+}
+
+/// A reload.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reload {
+    /// When its result was known.
+    pub at: f64,
+    /// Why it was refused; none if the new configuration is in force.
+    pub refused: Option<String>,
+}

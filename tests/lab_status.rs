@@ -1,0 +1,248 @@
+//! `keepalived --status`: what it shows is what the kernel, the log and SNMP show.
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use keepalived::status::{Effect, Instance, Status, metrics, text};
+use lab::Daemon::Ours;
+use lab::{Lab, Protocol, daemon, machine, wait_for, wait_until};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+const LIMIT: Duration = Duration::from_secs(15);
+const PROTOCOL: Protocol = Protocol::V3;
+
+/// A router with every kind of row. The script succeeds while the file `well` exists.
+fn conf(directory: &Path, priority: u8) -> String {
+    let (well, number) = (directory.join("well"), directory.join("number"));
+    let instance = PROTOCOL.conf(priority, "track_script {\n well\n}\ntrack_file {\n number\n}");
+    format!(
+        "vrrp_script well {{
+  script \"/usr/bin/test -e {}\"
+  interval 1
+  weight 20
+}}
+track_file number {{
+  file {}
+  init_file 3
+}}
+{instance}
+vrrp_sync_group G {{
+  sync_group_tracking_weight
+  group {{
+    VI_51
+  }}
+}}
+bfd_instance link {{
+  neighbor_ip 10.9.0.250
+}}
+virtual_server 10.9.0.51 80 {{
+  protocol TCP
+  lb_algo rr
+  lb_kind NAT
+  delay_loop 1
+  real_server 10.9.0.250 80 {{
+    weight 7
+    TCP_CHECK {{
+      connect_timeout 1
+      retry 0
+    }}
+  }}
+}}
+",
+        well.display(),
+        number.display()
+    )
+}
+
+/// Starts the daemon of a router with all processes.
+fn start(lab: &mut Lab, router: usize) {
+    let command = lab.router(router).whole(Ours);
+    lab.router(router).start_with(command);
+    wait_until(LIMIT, "the start is complete", || lab.router(router).log().contains("Startup complete"));
+}
+
+fn command(lab: &mut Lab, router: usize, arguments: &[&str]) -> Command {
+    let mut command = lab.router(router).whole(Ours);
+    command.args(arguments);
+    command
+}
+
+/// The output of a successful `keepalived --status`.
+fn output(lab: &mut Lab, router: usize, arguments: &[&str]) -> String {
+    let output = command(lab, router, arguments).output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn status(lab: &mut Lab, router: usize) -> Status {
+    serde_json::from_str(&output(lab, router, &["--status=json"])).unwrap()
+}
+
+fn instance(lab: &mut Lab, router: usize) -> Instance {
+    let mut instances = status(lab, router).vrrp.unwrap().instances;
+    assert_eq!(instances.len(), 1);
+    instances.remove(0)
+}
+
+#[test]
+fn the_status_shows_each_step_of_a_failover_as_the_kernel_and_the_log_do() {
+    let _turn = machine::shared();
+    let mut lab = Lab::new(2);
+    for router in [1, 2] {
+        let directory = lab.router(router).dir().to_owned();
+        fs::write(directory.join("well"), "").unwrap();
+        let text = conf(&directory, if router == 1 { 110 } else { 100 });
+        lab.router(router).configure(&text);
+        start(&mut lab, router);
+    }
+    let vip = PROTOCOL.all_vips()[0];
+    wait_until(LIMIT, "the first router is master with its weights", || {
+        let row = instance(&mut lab, 1);
+        row.state == "MASTER" && row.priority == 133 && lab.router(1).holds(vip)
+    });
+    let row = instance(&mut lab, 1);
+    assert_eq!((row.base_priority, row.vrid, row.interface.as_str()), (110, 51, "eth0"));
+    let shares: Vec<_> = row.shares.iter().map(|share| (share.name.as_str(), share.effect)).collect();
+    assert_eq!(shares, [("well", Effect::Weight(20)), ("number", Effect::Weight(3))]);
+    assert!(row.addresses.iter().all(|address| address.set), "{row:?}");
+    assert_eq!(row.group.as_deref(), Some("G"));
+    wait_until(LIMIT, "the other shows its master", || {
+        let row = instance(&mut lab, 2);
+        row.state == "BACKUP" && row.master.is_some_and(|master| master.priority == 133)
+    });
+    assert!(instance(&mut lab, 2).addresses.iter().all(|address| !address.set));
+
+    // A failed script: its weight is missing, and the other router takes over.
+    fs::remove_file(lab.router(1).file("well")).unwrap();
+    wait_until(LIMIT, "the other router is master", || instance(&mut lab, 2).state == "MASTER");
+    wait_until(LIMIT, "the first router is backup", || instance(&mut lab, 1).state == "BACKUP");
+    let found = status(&mut lab, 1).vrrp.unwrap();
+    assert_eq!(found.instances[0].priority, 113);
+    assert_eq!(found.groups[0].state, "BACKUP");
+    let cause = found.instances[0].cause.clone().unwrap();
+    assert!(lab.router(1).log().contains(&format!("Entering BACKUP STATE ({cause})")), "{cause}");
+    let last = &found.transitions[0];
+    assert_eq!((last.instance.as_str(), last.from.as_str(), last.to.as_str()), ("VI_51", "MASTER", "BACKUP"));
+    assert_eq!((&last.cause, last.at), (&cause, found.instances[0].since));
+    let script = found.trackers.iter().find(|tracker| tracker.name == "well").unwrap();
+    assert_eq!((script.kind.as_str(), script.state.as_str()), ("script", "down"));
+    assert_eq!(script.detail.as_deref(), Some("failed (exited with status 1)"));
+
+    // An interface that is down: a fault, with its cause.
+    lab.router(1).netns().ip("link set eth0 down");
+    wait_until(LIMIT, "the first router is in fault", || instance(&mut lab, 1).state == "FAULT");
+    assert_eq!(instance(&mut lab, 1).fault.as_deref(), Some("interface eth0 is down"));
+}
+
+#[test]
+fn the_status_shows_servers_sessions_processes_and_reloads() {
+    let _turn = machine::shared();
+    let mut lab = Lab::new(1);
+    let directory = lab.router(1).dir().to_owned();
+    lab.router(1).configure(&conf(&directory, 100));
+    start(&mut lab, 1);
+    wait_until(LIMIT, "the real server is down", || {
+        let checker = status(&mut lab, 1).checker;
+        checker.is_some_and(|checker| checker.virtual_servers[0].real_servers[0].checks[0].up == Some(false))
+    });
+    let found = status(&mut lab, 1);
+    let server = &found.checker.as_ref().unwrap().virtual_servers[0];
+    assert_eq!((server.name.as_str(), server.up, server.total), ("[10.9.0.51]:tcp:80", 0, 1));
+    assert!(!server.quorum_met);
+    let real = &server.real_servers[0];
+    assert_eq!((real.address.as_str(), real.up, real.base_weight), ("10.9.0.250:80", false, 7));
+    assert_eq!(found.bfd.as_ref().unwrap().sessions[0].state, "Down");
+    let parent = lab.router(1).daemon().pid().as_raw();
+    let [vrrp, checker, bfd] = [lab.router(1).vrrp_pid(), lab.router(1).checker_pid(), lab.router(1).bfd_pid()];
+    let shown: Vec<_> = found.processes.iter().map(|row| (row.name.as_str(), row.pid.unwrap().cast_signed())).collect();
+    assert_eq!(shown, [("parent", parent), ("checker", checker), ("VRRP", vrrp), ("BFD", bfd)]);
+    assert!(found.processes.iter().all(|row| row.answers && row.restarts == 0));
+    assert_eq!(found.configuration.file, lab.router(1).file("keepalived.conf").display().to_string());
+    assert!(found.configuration.last_reload.is_none());
+    assert!(found.time >= found.configuration.since && found.configuration.since >= found.processes[0].since.unwrap());
+
+    // The other formats have the same.
+    let shown = output(&mut lab, 1, &["--status"]);
+    assert!(shown.contains("\n  10.9.0.250:80  down   7 of 7"), "{shown}");
+    let shown = output(&mut lab, 1, &["--status=metrics"]);
+    let line = "\nkeepalived_real_server_up{virtual_server=\"[10.9.0.51]:tcp:80\",real_server=\"10.9.0.250:80\"} 0\n";
+    assert!(shown.contains(line) && shown.ends_with("# EOF\n"), "{shown}");
+
+    // A killed process is counted.
+    kill(Pid::from_raw(vrrp), Signal::SIGKILL).unwrap();
+    let found = wait_for(LIMIT, "the process is replaced", || {
+        let found = status(&mut lab, 1);
+        let row = found.processes.iter().find(|row| row.name == "VRRP").unwrap();
+        (row.restarts == 1 && row.answers).then_some(found)
+    });
+    assert_eq!(found.processes[2].pid.unwrap().cast_signed(), lab.router(1).vrrp_pid());
+
+    // A process that hangs is named, and the others answer.
+    kill(Pid::from_raw(checker), Signal::SIGSTOP).unwrap();
+    let found = status(&mut lab, 1);
+    assert!(found.checker.is_none() && found.vrrp.is_some() && found.bfd.is_some());
+    let silent: Vec<_> = found.processes.iter().filter(|row| !row.answers).map(|row| row.name.as_str()).collect();
+    assert_eq!(silent, ["checker"]);
+    assert!(text::text(&found).contains("does not answer"));
+    assert!(metrics::text(&found).contains("\nkeepalived_up 0\n"));
+    kill(Pid::from_raw(checker), Signal::SIGCONT).unwrap();
+
+    // Reloads.
+    lab.router(1).configure("vrrp_instance {\n");
+    lab.router(1).daemon().signal(Signal::SIGHUP);
+    let reload = wait_for(LIMIT, "the refused reload", || status(&mut lab, 1).configuration.last_reload);
+    assert_eq!(reload.refused.unwrap(), "the configuration has errors; the running configuration stays in force");
+    lab.router(1).configure(&conf(&directory, 120));
+    lab.router(1).daemon().signal(Signal::SIGHUP);
+    wait_until(LIMIT, "the reload", || {
+        let configuration = status(&mut lab, 1).configuration;
+        configuration.last_reload.is_some_and(|reload| reload.refused.is_none())
+    });
+    wait_until(LIMIT, "the new priority", || instance(&mut lab, 1).base_priority == 120);
+    // Not logged: monitoring asks every few seconds.
+    assert!(!lab.router(1).log().contains("Control socket: status"), "{}", lab.router(1).log());
+    assert!(lab.router(1).stop().1.success());
+}
+
+#[test]
+fn many_that_ask_at_once_get_an_answer_each() {
+    let _turn = machine::shared();
+    let mut lab = Lab::new(1);
+    lab.router(1).configure(&PROTOCOL.conf(100, ""));
+    start(&mut lab, 1);
+    let commands: Vec<Command> = (0..20).map(|_| self::command(&mut lab, 1, &["--status=json"])).collect();
+    let running: Vec<_> =
+        commands.into_iter().map(|mut command| command.stdout(std::process::Stdio::piped()).spawn().unwrap()).collect();
+    for child in running {
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let status: Status = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(status.vrrp.unwrap().instances.len(), 1);
+    }
+}
+
+#[test]
+fn without_a_daemon_the_command_says_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("keepalived.conf");
+    fs::write(&file, "").unwrap();
+    let mut command = Command::new(daemon::ours());
+    command.arg("-f").arg(&file).arg("-p").arg(directory.path().join("keepalived.pid"));
+    let output = command.args(["--status"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(7));
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.starts_with("keepalived: No status: no keepalived answers at "), "{text}");
+    for (arguments, expected) in [
+        (&["--status=xml"][..], "possible values: text, json, metrics"),
+        (&["--watch"], "--status"),
+        (&["--status", "--watch=0"], "a number of seconds from 0.1 to 86400"),
+    ] {
+        let output = Command::new(daemon::ours()).args(arguments).output().unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && text.contains(expected), "{text}");
+    }
+}
