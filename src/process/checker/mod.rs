@@ -56,6 +56,8 @@ const PRIORITY: u8 = 127;
 /// handles them all. So on an overloaded CPU checks start late, but open connections do not time out while their events
 /// wait.
 const TIMERS_A_TURN: usize = 64;
+/// Timers are served together at multiples of this time: each wait costs as much as a system call of a check or more.
+const STEP: Duration = Duration::from_millis(10);
 /// The operation in error messages about files of FILE_CHECK.
 const WATCH_FILES: &str = "watch the files of track_file";
 
@@ -206,7 +208,7 @@ impl Process for CheckerProcess {
     type Checkpoint = Checkpoint;
     type Held = Held;
 
-    const PACE: Pace = Pace::Coarse { timers: TIMERS_A_TURN };
+    const PACE: Pace = Pace::Coarse { timers: TIMERS_A_TURN, step: STEP };
     const HOLDS: &'static str = "IPVS services";
     const STOP_LIMIT: Duration = Duration::from_secs(3);
     const CHECKPOINT_DELAY: Duration = Duration::from_millis(500);
@@ -369,6 +371,7 @@ impl CheckerProcess {
     fn refresh(&mut self, shell: &mut Loop) {
         if !shell.is_stopping() {
             self.ipvs.refresh();
+            self.connections.read_local_ports();
             shell.set_timer(Timer::Refresh, Some(shell.now() + refresh_interval(self.check.tables())));
         }
     }

@@ -228,7 +228,7 @@ impl<P: Process> Shell<P> {
     /// Waits for events until `deadline`; does not sleep if more work is waiting.
     pub(super) fn wait(&mut self, deadline: Option<Duration>, ready: &mut Vec<Ready>) -> io::Result<()> {
         let at_once = std::mem::take(&mut self.again) || !self.changes.is_empty();
-        let deadline = if at_once { Some(Duration::ZERO) } else { deadline };
+        let deadline = if at_once { Some(Duration::ZERO) } else { deadline.map(|at| P::PACE.align(at)) };
         self.time.wait(&mut self.reactor, deadline, ready).context("wait for events")?;
         self.turn = self.time.now();
         Ok(())

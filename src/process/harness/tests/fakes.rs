@@ -175,7 +175,7 @@ impl<const COARSE: bool> Process for Fake<COARSE> {
     type Checkpoint = Count;
     type Held = Names;
 
-    const PACE: Pace = if COARSE { Pace::Coarse { timers: 2 } } else { Pace::Punctual };
+    const PACE: Pace = if COARSE { Pace::Coarse { timers: 2, step: ms(1) } } else { Pace::Punctual };
     const HOLDS: &'static str = "addresses";
     const STOP_LIMIT: Duration = ms(4000);
     const CHECKPOINT_DELAY: Duration = if COARSE { ms(500) } else { Duration::ZERO };
