@@ -6,6 +6,7 @@ use snmp::Table;
 
 use super::address::Address;
 use super::firewall::Firewall;
+use super::gateways::Gateways;
 use super::ids::{AddressId, GroupId, InstanceId, STATIC};
 use super::indices::{Indices, Next};
 use super::interface::Interfaces;
@@ -56,6 +57,8 @@ pub struct Tables {
     pub links: Links,
     /// The interface table: links and addresses of the kernel.
     pub interfaces: Interfaces,
+    /// The interfaces to the gateways of routes.
+    pub(super) gateways: Gateways,
     /// Look-up indexes derived from the rows.
     pub(super) lookups: Lookups,
     /// Next free row indices.
@@ -81,6 +84,7 @@ impl Tables {
             routes: &self.routes,
             rules: &self.rules,
             interfaces: &self.interfaces,
+            gateways: &self.gateways,
             trackers: &self.trackers,
             lacking: &self.lacking,
         }

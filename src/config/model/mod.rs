@@ -398,6 +398,12 @@ impl Instance {
     pub fn route_devices(&self) -> impl Iterator<Item = &str> {
         self.routes.iter().filter(|route| !route.no_track).flat_map(Route::devices)
     }
+
+    /// Gateways of the virtual routes without `dev` and `no_track`, each as often as it is used. The interfaces to them have to
+    /// be up too.
+    pub fn gateways(&self) -> impl Iterator<Item = IpAddr> {
+        self.routes.iter().filter(|route| !route.no_track).flat_map(Route::gateways)
+    }
 }
 
 /// `unicast_peer` and related keywords.
