@@ -279,6 +279,9 @@ fn needed_capabilities(options: &Options, global: &config::model::Global) -> Cap
     }
     if !rustix::process::geteuid().is_root() {
         Role::ALL.into_iter().for_each(|role| needed |= role.kind().capabilities);
+        if global.net_namespace_ipvs.is_some() {
+            needed |= capabilities::ENTER;
+        }
     }
     needed
 }

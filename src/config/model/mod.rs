@@ -145,6 +145,8 @@ pub struct Global {
     pub lvs_flush_on_stop: FlushOnStop,
     /// `net_namespace`.
     pub net_namespace: Option<String>,
+    /// `net_namespace_ipvs`.
+    pub net_namespace_ipvs: Option<IpvsNamespace>,
     /// `instance`.
     pub instance: Option<String>,
     /// `use_pid_dir`.
@@ -216,6 +218,7 @@ impl Default for Global {
             lvs_flush: false,
             lvs_flush_on_stop: FlushOnStop::No,
             net_namespace: None,
+            net_namespace_ipvs: None,
             instance: None,
             use_pid_dir: false,
             control_socket: ControlSocket::Beside,
@@ -390,6 +393,15 @@ pub struct Instance {
     pub notify_deleted: bool,
     /// `lvs_sync_daemon_interface` (deprecated).
     pub lvs_sync_interface: Option<String>,
+}
+
+/// `net_namespace_ipvs`: the network namespace of the IPVS tables.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum IpvsNamespace {
+    /// Without a name: that of the system (process 1).
+    Default,
+    /// A namespace of `ip netns`.
+    Named(String),
 }
 
 impl Instance {

@@ -133,7 +133,7 @@ fn service() -> Result<Service<Check>, MibError> {
 fn run(start: ChildStart<'_>) -> io::Result<()> {
     let agents = start.agents(|global| global.snmp_checker, service);
     let (indices, checkpoint) = start.predecessor::<CheckerProcess>();
-    let ChildStart { options, config, servers, saved, clean_up, pid_file, channel, signals, log } = start;
+    let ChildStart { options, config, servers, ipvs: host, saved, clean_up, pid_file, channel, signals, log } = start;
     let (held, found) = held::start::<Held>(&pid_file, log.clone())?;
     let settings = config.lvs.process.clone();
     // Only the first process of a daemon flushes: a replacement keeps the connections.
@@ -159,7 +159,7 @@ fn run(start: ChildStart<'_>) -> io::Result<()> {
     let watch = Watch::start(reactor, MONITOR, address_log, watched(&check))?;
     let lvs = &check.tables().lvs;
     let director = Director::new(flush, lvs.timeouts, checkpoint.timeouts, found.services);
-    let ipvs = Ipvs::start(director).context("open a socket for IPVS")?;
+    let ipvs = Ipvs::start(director, &host).context("open a socket for IPVS")?;
     reactor.register(&ipvs, IPVS, Interest::READABLE)?;
     let children = Children::start().context("start the thread of programs")?;
     reactor.register(&children, CHILDREN, Interest::READABLE)?;
@@ -181,7 +181,7 @@ fn run(start: ChildStart<'_>) -> io::Result<()> {
         files,
         searches,
         sessions: Subscription::new(SESSIONS),
-        sync_daemon: SyncDaemon::new(SYNC),
+        sync_daemon: SyncDaemon::new(SYNC, host),
         keep_services: options.dont_release_ipvs,
         flush_on_stop,
         postponement_logged: None,

@@ -173,7 +173,7 @@ fn run(start: ChildStart<'_>) -> io::Result<()> {
     // A replacement does not overwrite tracked files, which users may have changed.
     let first = start.saved.checkpoint.is_none();
     let init_files = if first { InitFiles::AsWritten } else { InitFiles::IfMissing };
-    let ChildStart { options, config, clean_up, pid_file, channel, signals, log, .. } = start;
+    let ChildStart { options, config, ipvs, clean_up, pid_file, channel, signals, log, .. } = start;
     let (held, found) = held::start(&pid_file, log.clone())?;
     let (sequences, recalled) = sequences::start(&pid_file, log.clone())?;
     let global = &config.global;
@@ -224,7 +224,7 @@ fn run(start: ChildStart<'_>) -> io::Result<()> {
         sessions,
         sysctls: settings,
         vmac_settings,
-        sync_daemon: SyncDaemon::new(SYNC),
+        sync_daemon: SyncDaemon::new(SYNC, ipvs),
         keep_addresses: options.dont_release_vrrp,
         sequences,
         states,
