@@ -26,6 +26,7 @@ use super::tuning::{self, Tuning};
 use crate::check::ipvs::{Director, SyncRole};
 use crate::check::{self, Check, Event, Tables, TimerKey};
 use crate::config::model::{Config, FlushOnStop, NetlinkBuffers};
+use crate::config::{Compared, VirtualServers};
 use crate::kernel::{self, capabilities};
 use crate::mib;
 use crate::net::{Children, Connections, FileEvent, InitFiles, Loading, Searches, watch_files};
@@ -92,6 +93,8 @@ type Loop = Shell<CheckerProcess>;
 
 struct CheckerProcess {
     check: Check,
+    /// The virtual servers of the configuration, as recorded by the parent.
+    servers: VirtualServers,
     buffers: Buffers,
     watch: Watch,
     addresses: HostAddresses,
@@ -146,6 +149,7 @@ fn run(start: ChildStart<'_>) -> io::Result<()> {
     let flush_on_stop = config.global.lvs_flush_on_stop == FlushOnStop::All;
     // Only spreads the first checks over their warm-up.
     let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0);
+    let recorded = servers.clone();
     let tables = Tables::numbered(config, servers, cli::version_text(), indices).map_err(io::Error::other)?;
     tuning::apply(Tuning { settings, descriptors: descriptors(&tables) }, &log);
     let mut check = Check::new(tables, seed);
@@ -171,6 +175,7 @@ fn run(start: ChildStart<'_>) -> io::Result<()> {
     let mailer = Mailer::start(check.tables().system.global.as_ref(), log);
     let process = CheckerProcess {
         check,
+        servers: recorded,
         buffers,
         watch,
         addresses: HostAddresses::default(),
@@ -295,9 +300,20 @@ impl Process for CheckerProcess {
         self.sessions.connect(link, &shell.reactor, shell.now())
     }
 
-    fn configure(&mut self, config: Box<Config>, shell: &mut Loop) -> io::Result<()> {
+    fn configure(&mut self, config: Box<Config>, servers: VirtualServers, shell: &mut Loop) -> io::Result<()> {
         self.sessions.retain(&config.bfd);
-        self.check.handle(Event::Configure(config), shell.now());
+        let compared = match self.check.tables().has_groups(&config.lvs.groups) {
+            true => servers.compared_with(&self.servers),
+            false => servers.clone().map(|server| Ok(Compared::Other(Box::new(server?)))).collect(),
+        };
+        match compared {
+            Ok(compared) => {
+                self.servers = servers;
+                self.check.handle(Event::Configure { config, servers: compared }, shell.now());
+            }
+            // The parent has recorded them: this is a bug, and no reason to stop.
+            Err(error) => shell.log.error(format_args!("Cannot use the new configuration: {error}")),
+        }
         tuning::make_room(descriptors(self.check.tables()), &shell.log);
         self.buffers.apply(netlink_buffers(&self.check), &shell.log);
         self.watch.follow(watched(&self.check));

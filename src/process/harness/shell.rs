@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::stopping::Stopping;
 use super::time::{Pace, SystemTime, Time};
+use crate::config::VirtualServers;
 use crate::config::model::Config;
 use crate::notify::dump::Dump;
 use crate::notify::log::Log;
@@ -89,8 +90,8 @@ pub(in crate::process) trait Process: Sized + 'static {
         None
     }
 
-    /// Changes to a new configuration.
-    fn configure(&mut self, config: Box<Config>, shell: &mut Shell<Self>) -> io::Result<()>;
+    /// Changes to a new configuration; its virtual servers are apart.
+    fn configure(&mut self, config: Box<Config>, servers: VirtualServers, shell: &mut Shell<Self>) -> io::Result<()>;
 
     /// Name and text of a dump file; `None` if the process has no such dump.
     fn dump(&mut self, _what: Dump, _now: Duration) -> Option<(&'static str, String)> {

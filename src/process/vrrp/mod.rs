@@ -29,6 +29,7 @@ use super::sessions::{Listener, Subscription};
 use super::sync_daemon::SyncDaemon;
 use super::tuning::{self, Tuning};
 use crate::check::ipvs::SyncRole;
+use crate::config::VirtualServers;
 use crate::config::model::{Config, NetlinkBuffers};
 use crate::kernel::{self, EntryRequest, KernelEvent, VmacWriter, Writer, capabilities, sysctl};
 use crate::mib;
@@ -354,7 +355,7 @@ impl Process for VrrpProcess {
         self.sessions.connect(link, &shell.reactor, shell.now())
     }
 
-    fn configure(&mut self, config: Box<Config>, shell: &mut Loop) -> io::Result<()> {
+    fn configure(&mut self, config: Box<Config>, _servers: VirtualServers, shell: &mut Loop) -> io::Result<()> {
         tuning::make_room(descriptors(config.instances.len()), &shell.log);
         self.sessions.retain(&config.bfd);
         let now = shell.now();
