@@ -19,7 +19,7 @@ LIBRARIES = libssl:libssl-dev libpcre2-8:libpcre2-dev
 LAB_TOOLS = ip:iproute2 ping:iputils-ping snmpd:snmpd snmptrapd:snmptrapd snmpwalk:snmp \
   smilint:smitools linux.uml:user-mode-linux ipvsadm:ipvsadm modprobe:kmod openssl:openssl nginx:nginx-light \
   dnsmasq:dnsmasq-base aiosmtpd:python3-aiosmtpd tshark:tshark /usr/lib/frr/bfdd:frr \
-  zsh:zsh fish:fish nft:nftables
+  zsh:zsh fish:fish nft:nftables strace:strace
 DEB_TOOLS = debootstrap:debootstrap lintian:lintian
 
 .PHONY: all setup tools lab-tools deb-tools build demo test soak bench manual install install-only uninstall deb deb-test

@@ -219,6 +219,30 @@ fn a_reload_and_a_killed_daemon_leave_only_what_is_configured() {
     assert_eq!(held(&mut lab), Vec::<String>::new());
 }
 
+/// The instance is in FAULT while the interface to a gateway is down, although the route has no `dev`.
+#[test]
+fn the_interface_to_a_gateway_is_tracked() {
+    let _turn = machine::shared();
+    for (addresses, route) in [
+        ("10.9.0.60/24", "10.20.0.0/24 via 10.8.0.254"),
+        ("fe80::9:60\n    fd09::60/64", "2001:db8::/32 via fd08::254"),
+    ] {
+        let mut lab = router();
+        lab.router(1).netns().ip("address add fd08::1/64 dev eth1 nodad");
+        lab.router(1).configure(&instance(addresses, &format!("\n    {route}"), ""));
+        lab.router(1).start(Ours);
+        wait_until(LIMIT, "the route is set", || held(&mut lab).len() == 1);
+        lab.router(1).netns().ip("link set eth1 down");
+        wait_until(LIMIT, "the fault", || lab.router(1).log().contains("Entering FAULT STATE"));
+        holds_for(Duration::from_millis(500), "nothing is set", || held(&mut lab).is_empty());
+        lab.router(1).netns().ip("link set eth1 up");
+        let masters = |lab: &mut Lab| lab.router(1).log().matches("Entering MASTER STATE").count();
+        wait_until(LIMIT, "the instance is master again", || masters(&mut lab) == 2);
+        let log = lab.router(1).log();
+        assert!(log.contains("eth1"), "{log}");
+    }
+}
+
 /// A firewall pair: the default route goes where the address goes.
 #[test]
 fn a_failover_takes_the_default_route_along() {

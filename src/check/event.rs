@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::http::{Look, Looked};
 use super::rows::{CheckerId, RealServerId, Statistics, VirtualServerId};
+use crate::config::Compared;
 use crate::config::lvs::Target;
 use crate::config::model::{Config, Script};
 pub use crate::track::ScriptEnd;
@@ -69,7 +70,13 @@ pub enum Event<'a> {
     /// SNMP SET of realServerWeight; limited to 2^31 - 1.
     SetWeight(RealServerId, u32),
     /// A new configuration, whose differences are applied.
-    Configure(Box<Config>),
+    Configure {
+        /// The configuration without its virtual servers.
+        config: Box<Config>,
+        /// Its virtual servers, in the order of the file, compared with those of the configuration before it. A virtual server
+        /// with a group is only the same if [the groups](super::Tables::has_groups) are.
+        servers: Vec<Compared>,
+    },
     /// The daemon stops: end checks, notify.
     Stop,
 }

@@ -114,7 +114,7 @@ impl Check {
                 }
             }
             Event::SetWeight(id, weight) => self.set_weight(id, weight),
-            Event::Configure(config) => self.configure(*config),
+            Event::Configure { config, servers } => self.configure(*config, servers),
             Event::Stop => self.stop(),
         }
         if self.phase == Phase::Running {
@@ -127,7 +127,7 @@ impl Check {
         if self.phase != Phase::Waiting {
             return;
         }
-        let changed = self.start_pools();
+        let changed = self.start_pools(&self.tables.virtual_server_ids());
         self.dirty.extend(self.tables.virtual_servers.keys());
         self.phase = Phase::Running;
         self.report_start(&changed);

@@ -132,11 +132,11 @@ impl Check {
         }
     }
 
-    /// Computes the initial state of all services. Returns the services whose quorum has changed, compared with the
+    /// Computes the initial state of services. Returns the services whose quorum has changed, compared with the
     /// checkpoint or with the state before a reload.
-    pub(super) fn start_pools(&mut self) -> Vec<VirtualServerId> {
+    pub(super) fn start_pools(&mut self, of: &[VirtualServerId]) -> Vec<VirtualServerId> {
         let mut changed = Vec::new();
-        for id in self.tables.virtual_server_ids() {
+        for id in of.iter().copied() {
             for server in self.tables.real_server_ids(id) {
                 self.recompute_server(server);
             }

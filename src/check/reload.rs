@@ -1,9 +1,7 @@
 //! Building and reloading the rows from a configuration. At a reload, unchanged services, servers and checkers keep their
 //! row, index, state, timers and statistics.
 
-use std::collections::HashMap;
-
-use snmp::Table;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::indices::{self, Indices};
 use super::machine::Check;
@@ -11,6 +9,7 @@ use super::rows::{
     Checker, CheckerId, Group, GroupId, GroupMember, RealServer, RealServerId, Server, VirtualServer, VirtualServerId,
 };
 use super::tables::Tables;
+use crate::config::Compared;
 use crate::config::lvs::{self, CheckerKind, Endpoint, GroupEntry, Lvs};
 use crate::config::model::Config;
 use crate::state::{NextIndex, Numbering};
@@ -18,16 +17,14 @@ use crate::system::System;
 
 impl Check {
     /// Applies a new configuration.
-    pub(super) fn configure(&mut self, config: Config) {
+    pub(super) fn configure(&mut self, config: Config, servers: Vec<Compared>) {
         let version = std::mem::take(&mut self.tables.system.version);
         self.tables.system = System::new(version, config.global);
-        let mut lvs = config.lvs;
-        let servers = std::mem::take(&mut lvs.virtual_servers);
-        let previous = self.tables.configure(lvs, servers.into_iter());
-        for (id, mut checker) in previous.checkers {
+        let replaced = self.tables.configure(config.lvs, servers.into_iter());
+        for (id, mut checker) in replaced.checkers {
             checker.cancel(id, &mut self.output.actions);
         }
-        self.dirty.extend(previous.changed);
+        self.dirty.extend(replaced.changed);
         for (name, value) in self.tables.files.clone() {
             self.file_value(&name, value);
         }
@@ -37,22 +34,23 @@ impl Check {
         if !self.is_running() {
             return;
         }
-        for id in self.tables.virtual_server_ids() {
-            for server in self.tables.real_server_ids(id) {
+        for id in &replaced.filled {
+            for server in self.tables.real_server_ids(*id) {
                 self.server_reloaded(server);
             }
         }
-        let changed = self.start_pools();
+        let changed = self.start_pools(&replaced.filled);
         self.report_start(&changed);
         self.start_new_checkers();
     }
 }
 
-/// The rows of the previous configuration, from which the remaining rows are taken.
+/// The rows of a service in the previous configuration, from which the remaining rows are taken.
+#[derive(Default)]
 struct Previous {
-    services: Table<VirtualServerId, VirtualServer>,
-    servers: Table<RealServerId, RealServer>,
-    checkers: HashMap<RealServerId, Vec<(CheckerId, Checker)>>,
+    service: Option<VirtualServer>,
+    servers: BTreeMap<RealServerId, RealServer>,
+    checkers: BTreeMap<RealServerId, Vec<(CheckerId, Checker)>>,
 }
 
 /// What a configuration has changed.
@@ -62,42 +60,23 @@ pub(super) struct Replaced {
     pub(super) checkers: Vec<(CheckerId, Checker)>,
     /// The services that are new, removed, or have other settings or servers in IPVS. Weights and verdicts are compared later.
     pub(super) changed: Vec<VirtualServerId>,
-}
-
-impl Previous {
-    fn take(tables: &mut Tables) -> Previous {
-        let mut checkers: HashMap<RealServerId, Vec<(CheckerId, Checker)>> = HashMap::new();
-        let ids: Vec<CheckerId> = tables.checkers.keys().copied().collect();
-        for id in ids {
-            if let Some(row) = tables.checkers.remove(&id) {
-                checkers.entry(id.0).or_default().push((id, row));
-            }
-        }
-        let services = std::mem::take(&mut tables.virtual_servers);
-        Previous { services, servers: std::mem::take(&mut tables.real_servers), checkers }
-    }
+    /// The services whose state is to be computed again; all others are exactly as before.
+    pub(super) filled: Vec<VirtualServerId>,
 }
 
 impl Tables {
     /// Replaces the rows by those of a configuration and its virtual servers.
-    pub(super) fn configure(&mut self, lvs: Lvs, services: impl Iterator<Item = lvs::VirtualServer>) -> Replaced {
+    pub(super) fn configure(&mut self, lvs: Lvs, services: impl Iterator<Item = Compared>) -> Replaced {
         let known = self.indices();
         self.fill(known, lvs, services)
     }
 
-    /// Replaces the rows, with given indices: rows that are `known` get their index.
-    pub(super) fn fill(
-        &mut self,
-        known: Indices,
-        mut lvs: Lvs,
-        services: impl Iterator<Item = lvs::VirtualServer>,
-    ) -> Replaced {
+    /// Replaces the rows, with given indices: rows that are `known` get their index. Those of unchanged virtual servers stay
+    /// where they are: copies of ten thousand rows would take most of the time of a reload.
+    pub(super) fn fill(&mut self, known: Indices, mut lvs: Lvs, services: impl Iterator<Item = Compared>) -> Replaced {
         let Indices { groups: known_groups, services: known_services, servers: mut known_servers } = known;
-        let mut old = Previous::take(self);
         self.groups.clear();
         self.members.clear();
-        self.by_file.clear();
-        self.by_session.clear();
         let groups = std::mem::take(&mut lvs.groups);
         self.lvs = lvs;
         let mut numbering = Numbering::new(known_groups);
@@ -107,19 +86,31 @@ impl Tables {
         self.next.group = numbering.next();
         let by_name: HashMap<String, GroupId> =
             self.groups.iter().map(|(id, row)| (row.config.name.clone(), *id)).collect();
-        let mut changed = Vec::new();
+        let mut replaced = Replaced::default();
         let mut numbering = Numbering::new(known_services);
-        for config in services {
+        let before = std::mem::take(&mut self.order);
+        let mut left: BTreeSet<VirtualServerId> = before.iter().copied().collect();
+        for service in services {
+            let config = match service {
+                Compared::Other(config) => *config,
+                Compared::Same(place) => {
+                    if let Some(id) = before.get(place).filter(|id| left.remove(id)) {
+                        self.keep(*id, &mut replaced);
+                    }
+                    continue;
+                }
+            };
             let group = match &config.endpoint {
                 Endpoint::Group(name) => by_name.get(name).copied(),
                 _ => None,
             };
             let (mut row, servers) = VirtualServer::new(config, &groups, group);
             let id = VirtualServerId(numbering.index_of(&row.identity()));
-            let former = old.services.remove(&id);
+            left.remove(&id);
+            let mut old = self.take(id);
             // Whether the members of a group have changed is not compared.
-            let mut same = group.is_none() && former.as_ref().is_some_and(|former| former.config == row.config);
-            if let Some(former) = former {
+            let mut same = group.is_none() && old.service.as_ref().is_some_and(|former| former.config == row.config);
+            if let Some(former) = old.service.take() {
                 row.quorum_met = former.quorum_met;
                 row.reported = former.reported;
                 row.suspended = former.suspended;
@@ -128,13 +119,64 @@ impl Tables {
             let positions = Numbering::new(known_servers.remove(&id.0).unwrap_or_default());
             row.next_server = self.add_real_servers(id, servers, positions, &mut old, &mut same);
             if !same {
-                changed.push(id);
+                replaced.changed.push(id);
             }
+            replaced.filled.push(id);
+            replaced.checkers.extend(old.checkers.into_values().flatten());
             self.virtual_servers.insert(id, row);
+            self.order.push(id);
         }
         self.next.service = numbering.next();
-        changed.extend(old.services.keys());
-        Replaced { checkers: old.checkers.into_values().flatten().collect(), changed }
+        for id in left {
+            replaced.checkers.extend(self.take(id).checkers.into_values().flatten());
+            replaced.changed.push(id);
+        }
+        self.list_followers();
+        replaced
+    }
+
+    /// Keeps a service with its rows. A weight that was set by SNMP becomes the configured one again.
+    fn keep(&mut self, id: VirtualServerId, replaced: &mut Replaced) {
+        let mut reset = false;
+        for (_, row) in self.real_servers.of_mut(&id) {
+            let configured = row.configured_weight();
+            reset |= std::mem::replace(&mut row.base_weight, configured) != configured;
+        }
+        if reset {
+            replaced.filled.push(id);
+        }
+        self.order.push(id);
+    }
+
+    /// Removes the rows of a service and returns them.
+    fn take(&mut self, id: VirtualServerId) -> Previous {
+        let mut old = Previous { service: self.virtual_servers.remove(&id), ..Previous::default() };
+        if old.service.is_none() {
+            return old;
+        }
+        let servers: Vec<RealServerId> = self.real_servers.of(&id).map(|(id, _)| *id).collect();
+        old.servers.extend(servers.iter().filter_map(|id| Some((*id, self.real_servers.remove(id)?))));
+        let checkers = self.checkers.range(((id, 0), 0)..=((id, u32::MAX), u32::MAX));
+        let checkers: Vec<CheckerId> = checkers.map(|(id, _)| *id).collect();
+        for id in checkers {
+            if let Some(row) = self.checkers.remove(&id) {
+                old.checkers.entry(id.0).or_default().push((id, row));
+            }
+        }
+        old
+    }
+
+    /// Lists the checkers that follow files and BFD sessions.
+    fn list_followers(&mut self) {
+        self.by_file.clear();
+        self.by_session.clear();
+        for (id, row) in self.checkers.iter() {
+            match &row.config.kind {
+                CheckerKind::File { track_file, .. } => self.by_file.entry(track_file.clone()).or_default().push(*id),
+                CheckerKind::Bfd { session } => self.by_session.entry(session.clone()).or_default().push(*id),
+                _ => {}
+            }
+        }
     }
 
     /// Adds a group with its members, firewall marks first.
@@ -184,7 +226,7 @@ impl Tables {
             }
             self.real_servers.insert(id, row);
         }
-        *same &= old.servers.of(&of).next().is_none();
+        *same &= old.servers.is_empty();
         positions.next()
     }
 
@@ -207,11 +249,6 @@ impl Tables {
                 ((server, former.max(present) + 1), row)
             }
         };
-        match &row.config.kind {
-            CheckerKind::File { track_file, .. } => self.by_file.entry(track_file.clone()).or_default().push(id),
-            CheckerKind::Bfd { session } => self.by_session.entry(session.clone()).or_default().push(id),
-            _ => {}
-        }
         let up = row.up;
         self.checkers.insert(id, row);
         up

@@ -142,6 +142,13 @@ pub enum Server {
 }
 
 impl Server {
+    fn weight(&self) -> u32 {
+        match self {
+            Server::Regular(server) => server.weight.min(MAX_WEIGHT),
+            Server::Sorry(_) => 1,
+        }
+    }
+
     /// Takes its checkers out, which become rows of their own.
     pub(super) fn take_checkers(&mut self) -> Vec<lvs::Checker> {
         match self {
@@ -189,10 +196,7 @@ pub struct RealServer {
 impl RealServer {
     /// Creates a row without checkers.
     pub fn new(config: Server) -> RealServer {
-        let base_weight = match &config {
-            Server::Regular(server) => server.weight.min(MAX_WEIGHT),
-            Server::Sorry(_) => 1,
-        };
+        let base_weight = config.weight();
         RealServer {
             config,
             place: 0,
@@ -206,6 +210,11 @@ impl RealServer {
             since: Duration::ZERO,
             statistics: Counters::default(),
         }
+    }
+
+    /// `weight`, at most 2^31 - 1; 1 for a sorry server.
+    pub(super) fn configured_weight(&self) -> u32 {
+        self.config.weight()
     }
 
     /// The `real_server` block, unless it is a sorry server.

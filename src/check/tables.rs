@@ -10,7 +10,8 @@ use super::indices::{Indices, Next};
 use super::rows::{
     Checker, CheckerId, Group, GroupId, GroupMember, RealServer, RealServerId, VirtualServer, VirtualServerId,
 };
-use crate::config::lvs::{self, GroupEntry, Lvs};
+use crate::config::Compared;
+use crate::config::lvs::{self, GroupEntry, Lvs, VirtualServerGroup};
 use crate::config::model::Config;
 use crate::state;
 use crate::system::System;
@@ -28,6 +29,8 @@ pub struct Tables {
     pub members: Table<(GroupId, u32), GroupMember>,
     /// virtualServerTable.
     pub virtual_servers: Table<VirtualServerId, VirtualServer>,
+    /// The virtual servers in the order of the file.
+    pub(super) order: Vec<VirtualServerId>,
     /// realServerTable.
     pub real_servers: Table<RealServerId, RealServer>,
     /// The checkers of each real server.
@@ -72,6 +75,7 @@ impl Tables {
         let mut tables = Tables { system: System::new(version, config.global), ..Tables::default() };
         let mut failed = None;
         let servers = servers.map_while(|server| server.map_err(|error| failed = Some(error)).ok());
+        let servers = servers.map(|server| Compared::Other(Box::new(server)));
         tables.fill(indices, config.lvs, servers);
         failed.map_or(Ok(tables), Err)
     }
@@ -80,7 +84,7 @@ impl Tables {
     pub fn of(mut lvs: Lvs) -> Tables {
         let mut tables = Tables::default();
         let servers = std::mem::take(&mut lvs.virtual_servers);
-        tables.configure(lvs, servers.into_iter());
+        tables.configure(lvs, servers.into_iter().map(|server| Compared::Other(Box::new(server))));
         tables
     }
 
@@ -97,6 +101,11 @@ impl Tables {
             services: state::Indices { rows: services, next: self.next.service },
             servers: servers.collect(),
         }
+    }
+
+    /// Whether the `virtual_server_group` blocks are these.
+    pub fn has_groups(&self, groups: &[VirtualServerGroup]) -> bool {
+        self.groups.len() == groups.len() && self.groups.values().all(|row| groups.contains(&row.config))
     }
 
     /// Ids of all virtual servers, in index order.

@@ -50,7 +50,7 @@ pub use model::lvs;
 pub use outside::Outside;
 pub use programs::{program_path, secure_program};
 pub(crate) use secret::MASK;
-pub use snapshot::{Snapshot, SnapshotError, VirtualServers};
+pub use snapshot::{Compared, Snapshot, SnapshotError, VirtualServers};
 pub use umask::parse_umask;
 pub use value::file_name_problem;
 

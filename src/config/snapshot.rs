@@ -1,8 +1,10 @@
 //! The configuration that the parent sends to its children: typed and checked, without the text.
 //!
 //! The virtual servers follow the rest of the configuration one by one, so that neither side has to hold ten thousand real
-//! servers in memory, and processes that do not need them can skip them.
+//! servers in memory, and processes that do not need them can skip them. Each is preceded by its length, so that those that
+//! have not changed since the last snapshot are found without being decoded.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -29,6 +31,8 @@ pub struct SnapshotError(String);
 #[derive(Debug, Default)]
 pub(super) struct Recorder {
     servers: Vec<u8>,
+    /// The last virtual server.
+    one: Vec<u8>,
     count: usize,
     failed: Option<SnapshotError>,
 }
@@ -36,8 +40,15 @@ pub(super) struct Recorder {
 impl Recorder {
     /// Adds the next virtual server.
     pub(super) fn add(&mut self, server: &VirtualServer) {
-        match record(server, std::mem::take(&mut self.servers)) {
-            Ok(servers) => (self.servers, self.count) = (servers, self.count.saturating_add(1)),
+        self.one.clear();
+        let added = record(server, std::mem::take(&mut self.one)).and_then(|one| {
+            self.servers = record(&one.len(), std::mem::take(&mut self.servers))?;
+            self.servers.extend_from_slice(&one);
+            self.one = one;
+            Ok(())
+        });
+        match added {
+            Ok(()) => self.count = self.count.saturating_add(1),
             Err(error) => self.failed = Some(error),
         }
     }
@@ -93,13 +104,54 @@ impl fmt::Debug for Snapshot {
     }
 }
 
-/// The virtual servers of a snapshot, in the order of the file. An error ends the series.
+/// The virtual servers of a snapshot, in the order of the file; cheap to clone. An error ends the series.
+#[derive(Clone)]
 pub struct VirtualServers {
     octets: Arc<Vec<u8>>,
     at: usize,
     then: Option<Arc<Vec<u8>>>,
     /// Number of virtual servers that follow.
     left: usize,
+}
+
+/// A virtual server, compared with those of an earlier snapshot.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Compared {
+    /// Equal to the virtual server at this place of the earlier snapshot, counted from 0 in the order of the file.
+    Same(usize),
+    /// Any other.
+    Other(Box<VirtualServer>),
+}
+
+impl VirtualServers {
+    /// The virtual servers, each compared with those of an earlier snapshot.
+    ///
+    /// # Errors
+    /// When the octets are not a complete snapshot of this release.
+    pub fn compared_with(&self, earlier: &VirtualServers) -> Result<Vec<Compared>, SnapshotError> {
+        let earlier = earlier.records()?;
+        let places: HashMap<&[u8], usize> = earlier.iter().enumerate().map(|(place, one)| (*one, place)).collect();
+        let compare = |one: &[u8]| match places.get(one) {
+            Some(place) => Ok(Compared::Same(*place)),
+            None => decode(one).map(|server| Compared::Other(Box::new(server))),
+        };
+        self.records()?.into_iter().map(compare).collect()
+    }
+
+    /// The octets of each virtual server.
+    fn records(&self) -> Result<Vec<&[u8]>, SnapshotError> {
+        let (mut octets, mut then, mut at) = (&self.octets, self.then.as_ref(), self.at);
+        let mut records = Vec::new();
+        for _ in 0..self.left {
+            while at >= octets.len()
+                && let Some(next) = then.take()
+            {
+                (octets, at) = (next, 0);
+            }
+            records.push(next_record(octets, &mut at)?);
+        }
+        Ok(records)
+    }
 }
 
 impl Iterator for VirtualServers {
@@ -113,7 +165,7 @@ impl Iterator for VirtualServers {
         let next = match self.left.checked_sub(1) {
             Some(left) => {
                 self.left = left;
-                take(&self.octets, &mut self.at)
+                next_record(&self.octets, &mut self.at).and_then(decode)
             }
             None if rest == 0 => return None,
             None => Err(SnapshotError("there are octets after its end".into())),
@@ -123,6 +175,22 @@ impl Iterator for VirtualServers {
         }
         Some(next)
     }
+}
+
+/// The octets of the virtual server at `at`; moves `at` after it.
+fn next_record<'o>(octets: &'o [u8], at: &mut usize) -> Result<&'o [u8], SnapshotError> {
+    let length: usize = take(octets, at)?;
+    let end = at.saturating_add(length);
+    let record = octets.get(*at..end).ok_or_else(|| SnapshotError("a virtual server is cut off".into()))?;
+    *at = end;
+    Ok(record)
+}
+
+/// Decodes a virtual server.
+fn decode(record: &[u8]) -> Result<VirtualServer, SnapshotError> {
+    let mut at = 0;
+    let server = take(record, &mut at)?;
+    if at == record.len() { Ok(server) } else { Err(SnapshotError("there are octets after a virtual server".into())) }
 }
 
 fn record<T: Serialize>(value: &T, onto: Vec<u8>) -> Result<Vec<u8>, SnapshotError> {
@@ -135,4 +203,53 @@ fn take<T: DeserializeOwned>(octets: &[u8], at: &mut usize) -> Result<T, Snapsho
     let (value, rest) = taken.map_err(|error| SnapshotError(error.to_string()))?;
     *at = octets.len().saturating_sub(rest.len());
     Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Options, Outside, load_recorded};
+
+    fn servers(services: &[(u8, u32)]) -> (VirtualServers, Snapshot) {
+        let text: String = services
+            .iter()
+            .map(|(octet, weight)| {
+                format!(
+                    "virtual_server 10.0.0.{octet} 80 {{\n protocol TCP\n real_server 10.1.0.1 80 {{\n weight {weight}\n }}\n}}\n"
+                )
+            })
+            .collect();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        let options = Options {
+            path: file.path().into(),
+            config_id: String::new(),
+            directory: None,
+            all_config: false,
+            strict: false,
+            outside: Outside::fixed(),
+        };
+        let (_, snapshot) = load_recorded(&options).unwrap().config.unwrap();
+        (snapshot.clone().open().unwrap().1, snapshot)
+    }
+
+    #[test]
+    fn unchanged_virtual_servers_are_found_wherever_they_are() {
+        let (first, _) = servers(&[(1, 1), (2, 1), (3, 1)]);
+        let (second, snapshot) = servers(&[(4, 1), (3, 1), (2, 7), (1, 1)]);
+        let weights = |compared: Vec<Compared>| -> Vec<Result<u32, usize>> {
+            let weight = |one| match one {
+                Compared::Same(place) => Err(place),
+                Compared::Other(server) => Ok(server.real_servers[0].weight),
+            };
+            compared.into_iter().map(weight).collect()
+        };
+        assert_eq!(weights(second.compared_with(&first).unwrap()), [Ok(1), Err(2), Ok(7), Err(0)]);
+        // As the other process gets it: in one piece.
+        let octets = snapshot.pieces().map(|piece| piece.to_vec()).concat();
+        let (_, received) = Snapshot::from(octets.clone()).open().unwrap();
+        assert_eq!(received.compared_with(&second).unwrap(), [0, 1, 2, 3].map(Compared::Same));
+        let cut = Snapshot::from(octets[..octets.len() - 1].to_vec()).open().unwrap().1;
+        assert_eq!(cut.compared_with(&second).unwrap_err().0, "a virtual server is cut off");
+    }
 }

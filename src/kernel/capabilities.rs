@@ -32,6 +32,8 @@ pub const ANY: CapabilitySet =
     FILES.union(PROGRAMS).union(TREATMENT).union(CapabilitySet::NET_RAW).union(CapabilitySet::NET_BIND_SERVICE);
 /// Further capability of the parent process with `net_namespace`, which each reload enters.
 pub const NAMESPACES: CapabilitySet = CapabilitySet::SYS_ADMIN;
+/// Further capabilities at the start of a child with `net_namespace_ipvs`, which may be the namespace of another process.
+pub const ENTER: CapabilitySet = CapabilitySet::SYS_ADMIN.union(CapabilitySet::SYS_PTRACE);
 
 /// Drops all capabilities of the calling thread but these. Call it before starting other threads: capabilities are per
 /// thread, and inherited from the starting thread.

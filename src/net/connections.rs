@@ -11,8 +11,9 @@ use socket2::Socket;
 use super::Key;
 use super::meter::Metered;
 use super::ping::Echo;
+use super::ports::LocalPorts;
 use super::socket::{self, Opened, Progress, is_local_shortage};
-use super::stream::{ReadResult, Stream};
+use super::stream::{ReadResult, Stream, has_input};
 use super::tls::{self, Tls};
 use crate::config::lvs::Target;
 use crate::reactor::{Interest, Reactor, Ready, Token};
@@ -82,6 +83,7 @@ pub struct Connections {
     next: usize,
     random: RandomState,
     scratch: Vec<u8>,
+    local_ports: LocalPorts,
 }
 
 #[derive(Debug)]
@@ -89,8 +91,8 @@ struct Attempt {
     key: Key,
     step: Step,
     io: Io,
-    /// Address of the peer.
-    to: SocketAddr,
+    /// Address of the peer, if the kernel may have chosen the same as source.
+    may_meet_itself: Option<SocketAddr>,
     unsent: Vec<u8>,
     /// Reading is paused.
     paused: bool,
@@ -128,7 +130,13 @@ impl Connections {
             next: FIRST_TOKEN,
             random: RandomState::new(),
             scratch: vec![0; MAX_DATAGRAM],
+            local_ports: LocalPorts::read(),
         }
+    }
+
+    /// Reads the range of source ports again; to be called now and then, since it may be changed at any time.
+    pub fn read_local_ports(&mut self) {
+        self.local_ports = LocalPorts::read();
     }
 
     /// Replaces the TLS context for attempts opened from now on.
@@ -259,11 +267,12 @@ impl Connections {
         over: &Transport,
         number: usize,
     ) -> Result<(Attempt, bool), NetEventKind> {
-        let to = target.address;
+        let may_meet_itself = self.local_ports.may_meet_itself(target).then_some(target.address);
         let stream = |stream, pending, close_notify| {
             let step = if pending { Step::Connecting } else { Step::Handshake };
             // A connection established at once is handled when the reactor reports the newly registered socket.
-            (Attempt { key, step, io: Io::Stream(stream, close_notify), to, unsent: Vec::new(), paused: false }, false)
+            let io = Io::Stream(stream, close_notify);
+            (Attempt { key, step, io, may_meet_itself, unsent: Vec::new(), paused: false }, false)
         };
         Ok(match over {
             Transport::Tcp => {
@@ -283,24 +292,14 @@ impl Connections {
             }
             Transport::Udp => {
                 let Opened { socket, .. } = socket::udp(target).map_err(failed)?;
-                (Attempt { key, step: Step::Open, io: Io::Udp(socket), to, unsent: Vec::new(), paused: false }, true)
+                (Attempt::open(key, Io::Udp(socket)), true)
             }
             Transport::Ping => {
                 let (Opened { mut socket, .. }, raw) = socket::icmp(target).map_err(failed)?;
                 let number = number as u64;
                 let echo = Echo::new(target.address.ip(), raw, number, self.random.hash_one(number));
                 socket.write_all(&echo.request()).map_err(failed)?;
-                (
-                    Attempt {
-                        key,
-                        step: Step::Open,
-                        io: Io::Ping(socket, echo),
-                        to,
-                        unsent: Vec::new(),
-                        paused: false,
-                    },
-                    false,
-                )
+                (Attempt::open(key, Io::Ping(socket, echo)), false)
             }
         })
     }
@@ -350,6 +349,11 @@ impl Io {
 }
 
 impl Attempt {
+    /// An attempt without a connection to be established.
+    fn open(key: Key, io: Io) -> Attempt {
+        Attempt { key, step: Step::Open, io, may_meet_itself: None, unsent: Vec::new(), paused: false }
+    }
+
     fn event(&self, kind: NetEventKind) -> NetEvent {
         NetEvent { key: self.key, kind }
     }
@@ -360,7 +364,7 @@ impl Attempt {
             stream.begin_turn();
         }
         if self.step == Step::Connecting {
-            match socket::progress(self.io.socket(), ready, self.to).map_err(|e| reason(&e))? {
+            match socket::progress(self.io.socket(), ready, self.may_meet_itself).map_err(|e| reason(&e))? {
                 Progress::Pending => return Ok(Next::Wait),
                 Progress::Done => self.step = Step::Handshake,
             }
@@ -379,7 +383,9 @@ impl Attempt {
             return Ok(Next::Wait);
         }
         match &self.io {
-            Io::Stream(..) => self.read_stream(out),
+            Io::Stream(stream, _) if !stream.has_input(ready) => Ok(Next::Wait),
+            Io::Stream(..) => self.read_stream(ready, out),
+            Io::Udp(_) | Io::Ping(..) if !has_input(ready) => Ok(Next::Wait),
             Io::Udp(_) | Io::Ping(..) => self.read_datagrams(scratch, out),
         }
     }
@@ -395,14 +401,23 @@ impl Attempt {
         Ok(())
     }
 
-    fn read_stream(&mut self, out: &mut Vec<NetEvent>) -> Result<Next, String> {
+    fn read_stream(&mut self, ready: Ready, out: &mut Vec<NetEvent>) -> Result<Next, String> {
         let key = self.key;
         let Io::Stream(stream, _) = &mut self.io else { return Ok(Next::Wait) };
         let mut reads = 0usize;
         while reads < READS_PER_TURN || stream.buffered() {
             reads = reads.saturating_add(1);
-            match stream.read()? {
+            match stream.read(ready)? {
                 ReadResult::Bytes(bytes) => out.push(NetEvent { key, kind: NetEventKind::Received(bytes) }),
+                ReadResult::Last(bytes) => {
+                    out.push(NetEvent { key, kind: NetEventKind::Received(bytes) });
+                    return Ok(Next::Wait);
+                }
+                ReadResult::Final(bytes) => {
+                    out.push(NetEvent { key, kind: NetEventKind::Received(bytes) });
+                    out.push(NetEvent { key, kind: NetEventKind::Closed });
+                    return Ok(Next::Over);
+                }
                 ReadResult::Empty => return Ok(stream.next()),
                 ReadResult::End => {
                     out.push(NetEvent { key, kind: NetEventKind::Closed });

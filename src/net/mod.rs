@@ -20,6 +20,7 @@ mod files;
 mod meter;
 mod orders;
 mod ping;
+mod ports;
 mod regular;
 pub mod runner;
 mod searches;

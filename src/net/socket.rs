@@ -83,8 +83,8 @@ pub(super) enum Progress {
     Done,
 }
 
-/// The state of a pending connection whose socket is `ready`; an error if it has failed.
-pub(super) fn progress(socket: &Socket, ready: Ready, to: SocketAddr) -> io::Result<Progress> {
+/// The state of a pending connection whose socket is `ready`; an error if it has failed, or if it is connected to itself.
+pub(super) fn progress(socket: &Socket, ready: Ready, may_meet_itself: Option<SocketAddr>) -> io::Result<Progress> {
     if ready.error {
         if let Some(error) = socket.take_error()? {
             return Err(error);
@@ -97,7 +97,7 @@ pub(super) fn progress(socket: &Socket, ready: Ready, to: SocketAddr) -> io::Res
     } else if !ready.writable {
         return Ok(Progress::Pending);
     }
-    // Without a listener, a connection to a local ephemeral port may happen to use that port as source (self-connect).
+    let Some(to) = may_meet_itself else { return Ok(Progress::Done) };
     let own = socket.local_addr()?.as_socket();
     if own.is_some_and(|own| (own.ip(), own.port()) == (to.ip(), to.port())) {
         return Err(Errno::ECONNREFUSED.into());

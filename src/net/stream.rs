@@ -8,7 +8,7 @@ use socket2::Socket;
 use super::meter::Metered;
 use super::socket::{self, Progress};
 use super::tls;
-
+use crate::reactor::Ready;
 use crate::text::reason;
 
 /// Most octets in one event.
@@ -26,8 +26,12 @@ pub(super) enum Stream {
 /// Result of a read.
 #[derive(Debug)]
 pub(super) enum ReadResult {
-    /// Octets.
+    /// Octets; there may be more.
     Bytes(Vec<u8>),
+    /// Octets, after which there is nothing to read now.
+    Last(Vec<u8>),
+    /// The last octets before the end of the stream.
+    Final(Vec<u8>),
     /// There is nothing to read now.
     Empty,
     /// The peer has closed its side.
@@ -69,9 +73,19 @@ impl Stream {
         }
     }
 
-    /// Reads at most one chunk.
-    pub fn read(&mut self) -> Result<ReadResult, String> {
+    /// Whether there may be something to read. What OpenSSL has read already the reactor does not report.
+    pub fn has_input(&self, ready: Ready) -> bool {
+        matches!(self, Stream::Tls(_)) || has_input(ready)
+    }
+
+    /// Reads at most one chunk from a stream that is `ready`.
+    ///
+    /// A read of TCP that returns less than its buffer has room for has emptied the socket, and a peer that had closed its
+    /// side by then sent nothing after that (epoll(7)). So most replies need one system call. Urgent data, which would end
+    /// a read early, is in none of the protocols.
+    pub fn read(&mut self, ready: Ready) -> Result<ReadResult, String> {
         let mut chunk = vec![0; CHUNK];
+        let plain = matches!(self, Stream::Plain(_));
         let count = match self {
             Stream::Plain(socket) => match socket.read(&mut chunk) {
                 Ok(count) => count,
@@ -97,7 +111,11 @@ impl Stream {
             return Ok(ReadResult::End);
         }
         chunk.truncate(count);
-        Ok(ReadResult::Bytes(chunk))
+        Ok(match plain && count < CHUNK && !ready.error {
+            false => ReadResult::Bytes(chunk),
+            true if ready.read_closed => ReadResult::Final(chunk),
+            true => ReadResult::Last(chunk),
+        })
     }
 
     /// Writes octets; returns the number written, 0 when the socket has no room.
@@ -133,6 +151,11 @@ impl Stream {
             let _ = socket::reset_on_close(stream.get_ref().socket(), false);
         }
     }
+}
+
+/// Whether a read would return data, the end or an error.
+pub(super) fn has_input(ready: Ready) -> bool {
+    ready.readable || ready.read_closed || ready.error
 }
 
 /// Whether the TLS operation only waits for the socket.

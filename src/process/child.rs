@@ -11,6 +11,7 @@ use super::context::Context;
 use super::exit;
 use super::harness::ChildStart;
 use super::ipc::{Channel, Message, SavedState};
+use super::ipvs_host::IpvsHost;
 use super::logging::log_options;
 use super::names::Names;
 use super::pidfile::PidFile;
@@ -74,20 +75,30 @@ fn process(role: Role, options: &Options) -> Result<u8, Failure> {
         receive_config(&mut channel).context("get the configuration from the parent process")?;
     let (config, servers) =
         snapshot.open().map_err(io::Error::other).context("read the configuration of the parent process")?;
-    // Before the first thread, as capabilities are per thread.
     let needed = privileges::of(role, options, &config);
+    let ipvs = match role {
+        Role::Bfd => IpvsHost::Own,
+        Role::Vrrp | Role::Checkers => IpvsHost::enter(config.global.net_namespace_ipvs.as_ref(), needed),
+    };
+    // Before the first thread, as capabilities are per thread.
     let given_up = capabilities::keep_only(needed);
     let names = Names::new(options, &config.global);
     let log_options = log_options(options, &names, role.kind().ident, Some(role.kind().log_file)).0;
     let writer = log::start(log_options).context("start the log")?;
     let log = writer.log();
     tuning::log_capabilities(given_up, capabilities::TO_WORK & needed, &log);
+    if let Some(problem) = ipvs.problem().filter(|_| role == Role::Checkers) {
+        log.error(problem);
+        writer.finish(LOG_LIMIT);
+        return Ok(exit::FATAL);
+    }
     let pid_file = role.pid_file(options, &names);
     let status = lock_pid_file(&pid_file).and_then(|_locked| {
         (role.kind().run)(ChildStart {
             options,
             config,
             servers,
+            ipvs,
             saved,
             clean_up,
             pid_file: pid_file.clone(),

@@ -4,14 +4,12 @@ use std::io;
 use std::path::Path;
 
 use super::cli::Options;
+use super::ipvs_host::NAMESPACES;
 use super::names;
 use crate::config::{self, Snapshot};
 use crate::kernel;
 use crate::notify::log::{self, Level};
 use crate::text::reason;
-
-/// Directory of the network namespaces of `ip netns`.
-const NAMESPACES: &str = "/run/netns";
 
 /// Reads the configuration. If it or the command line names a network namespace, this thread enters the namespace, so
 /// that interfaces are looked up there and children inherit it, and reads the configuration again.

@@ -20,6 +20,7 @@ mod files;
 mod harness;
 mod held;
 mod ipc;
+mod ipvs_host;
 mod logging;
 mod names;
 mod needs;

@@ -33,6 +33,9 @@ pub(super) fn of_parent(options: &Options, global: &Global) -> CapabilitySet {
     if !regains() {
         needed |= capabilities::ANY;
         Role::ALL.into_iter().for_each(|role| needed |= role.kind().network);
+        if global.net_namespace_ipvs.is_some() {
+            needed |= capabilities::ENTER;
+        }
     }
     needed
 }

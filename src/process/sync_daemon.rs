@@ -6,6 +6,7 @@
 
 use std::io;
 
+use super::ipvs_host::IpvsHost;
 use crate::check::ipvs::{Change, SyncRole, SyncThread, sync, sync_difference};
 use crate::config::lvs;
 use crate::kernel::ipvs::{Answer, Request, Writer};
@@ -18,6 +19,7 @@ const CAPACITY: usize = 1024;
 /// The synchronisation threads of this host.
 pub(super) struct SyncDaemon {
     token: Token,
+    host: IpvsHost,
     /// Started with the first configured daemon.
     writer: Option<Writer>,
     wanted: Vec<SyncThread>,
@@ -30,9 +32,9 @@ pub(super) struct SyncDaemon {
 
 impl SyncDaemon {
     /// No threads are wanted yet. Answers of the kernel arrive under `token`.
-    pub(super) fn new(token: Token) -> SyncDaemon {
+    pub(super) fn new(token: Token, host: IpvsHost) -> SyncDaemon {
         let (wanted, answers) = (Vec::new(), Vec::new());
-        SyncDaemon { token, writer: None, wanted, running: None, requested: false, answers }
+        SyncDaemon { token, host, writer: None, wanted, running: None, requested: false, answers }
     }
 
     /// Sets the wanted threads: one for each role, with the settings of `daemon`.
@@ -49,7 +51,7 @@ impl SyncDaemon {
             return Ok(());
         }
         if self.writer.is_none() {
-            let writer = Writer::start(CAPACITY)?;
+            let writer = self.host.writer(CAPACITY)?;
             reactor.register(&writer, self.token, Interest::READABLE)?;
             self.writer = Some(writer);
         }

@@ -76,7 +76,7 @@ pub(super) fn fault(around: Surroundings<'_>, row: &Instance, has_source: bool) 
 }
 
 /// Fault for an interface of the instance's addresses and routes, which must be up like its own interface, unless the address
-/// or route has `no_track`.
+/// or route has `no_track`. The interface of a route without `dev` is that to its gateway.
 fn device_fault(around: Surroundings<'_>, row: &Instance) -> Option<Fault> {
     let config = &row.config;
     let addresses = config.addresses.iter().chain(&config.excluded).filter(|address| !address.no_track);
@@ -93,7 +93,21 @@ fn device_fault(around: Surroundings<'_>, row: &Instance) -> Option<Fault> {
             Some(_) => checked = name,
         }
     }
-    None
+    config.gateways().find_map(|gateway| gateway_fault(around, row, gateway))
+}
+
+/// Fault for a gateway whose interfaces are down. Interfaces that the instance does not track are no reason.
+fn gateway_fault(around: Surroundings<'_>, row: &Instance, gateway: IpAddr) -> Option<Fault> {
+    let own = [row.ifindex, row.vmac.as_ref().and_then(|vmac| vmac.ifindex)];
+    let mut fault = None;
+    for (index, name) in around.gateways.links_to(gateway) {
+        match around.interfaces.get(index) {
+            Some(link) if link.up || own.contains(&Some(index)) => return None,
+            Some(link) => fault = Some(Fault::InterfaceDown(link.name.clone())),
+            None => fault = fault.or_else(|| Some(Fault::InterfaceMissing(name.to_owned()))),
+        }
+    }
+    fault
 }
 
 /// Fault for a static object that cannot be set and whose `track_group` lists the instance. An object that is about to be set

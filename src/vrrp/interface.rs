@@ -97,6 +97,17 @@ impl Addresses {
         }
     }
 
+    /// The longest prefix length of a network that an address is in, if any.
+    pub fn length_to(&self, ip: IpAddr) -> Option<u8> {
+        let all = self.by_network.len();
+        let longest = if ip.is_ipv4() { 32u8 } else { 128 };
+        if all <= usize::from(longest) {
+            let covering = self.by_network.keys().filter(|(first, length)| network((ip, *length)) == (*first, *length));
+            return covering.filter(|(first, _)| first.is_ipv4() == ip.is_ipv4()).map(|(_, length)| *length).max();
+        }
+        (0..=longest).rev().find(|length| self.by_network.contains_key(&network((ip, *length))))
+    }
+
     /// Whether the address is set.
     pub fn contains(&self, ip: IpAddr, prefix: u8) -> bool {
         self.by_value.contains_key(&(ip, prefix))

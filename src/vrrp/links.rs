@@ -94,11 +94,15 @@ impl Vrrp {
             self.vmac_progress = self.turn.now;
         }
         concerned.extend(owner.map(Owner::Instance));
+        concerned.extend(self.tables.gateways.users_of_link(index).into_iter().map(Owner::Instance));
         if let Some((name, _)) = old.as_ref().filter(|_| renamed) {
             concerned.extend(self.tables.concerned_by(name));
         }
         let (name, up) = (link.name.clone(), link.up);
         self.tables.interfaces.set_link(link);
+        if renamed {
+            self.tables.gateways.link_changed(index, &self.tables.interfaces);
+        }
         let turned = old.as_ref().is_some_and(|(_, was_up)| *was_up != up);
         if concerned.is_empty() {
             return;
@@ -128,7 +132,9 @@ impl Vrrp {
         concerned.extend(self.tables.owner_of_vmac(index).map(Owner::Instance));
         let link = self.tables.interfaces.get(index);
         let addresses: Vec<_> = link.into_iter().flat_map(|link| link.addresses.iter()).map(|known| known.ip).collect();
+        concerned.extend(self.tables.gateways.users_of_link(index).into_iter().map(Owner::Instance));
         self.tables.interfaces.remove_link(index);
+        self.tables.gateways.link_changed(index, &self.tables.interfaces);
         // Source addresses of instances on other interfaces may have been on it.
         for ip in addresses {
             concerned.extend(self.tables.users_of_source(Some(ip)).into_iter().map(Owner::Instance));
@@ -184,6 +190,7 @@ impl Vrrp {
             let name = self.tables.interfaces.name(address.ifindex).to_owned();
             concerned.extend(self.tables.concerned_by(&name).filter_map(Owner::instance));
         }
+        concerned.extend(self.gateway_users(address));
         self.follow_addresses(&concerned);
     }
 
@@ -194,7 +201,13 @@ impl Vrrp {
         if !self.row_removed(address) {
             concerned.extend(self.vmac_lost_address(ifindex, ip));
         }
+        concerned.extend(self.gateway_users(address));
         self.follow_addresses(&concerned);
+    }
+
+    /// The instances with gateways in the network of an address that was set or removed.
+    fn gateway_users(&mut self, address: KernelAddress) -> BTreeSet<InstanceId> {
+        self.tables.gateways.address_changed(address.ip, address.prefix, &self.tables.interfaces)
     }
 
     fn follow_addresses(&mut self, concerned: &BTreeSet<InstanceId>) {

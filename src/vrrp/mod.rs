@@ -19,6 +19,7 @@ mod event;
 mod faults;
 mod firewall;
 mod firewall_events;
+mod gateways;
 mod group;
 mod held;
 mod history;

@@ -20,6 +20,7 @@ impl Tables {
     /// Rebuilds all look-up indexes, after a reload and after all interfaces were read.
     pub(super) fn resolve_all(&mut self) {
         self.lookups = Lookups { by_device: self.devices(), by_tracker: self.listings(), ..Lookups::default() };
+        self.gateways.follow(self.instances.iter().map(|(id, row)| (*id, row)), &self.interfaces);
         self.resolve(Owner::Static);
         for id in self.instance_ids() {
             self.resolve(Owner::Instance(id));

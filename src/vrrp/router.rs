@@ -4,6 +4,7 @@ use snmp::Table;
 
 use super::address::Address;
 use super::faults;
+use super::gateways::Gateways;
 use super::ids::{GroupId, InstanceId};
 use super::interface::Interfaces;
 use super::lookup::Lookups;
@@ -32,6 +33,7 @@ pub(super) struct Router<'a> {
     pub(super) id: InstanceId,
     pub(super) row: &'a mut Instance,
     pub(super) groups: &'a Table<GroupId, Group>,
+    pub(super) gateways: &'a Gateways,
     pub(super) trackers: &'a Trackers,
     /// Capabilities that VRRP needs and the process does not have.
     pub(super) lacking: &'a [String],
@@ -47,6 +49,7 @@ impl Router<'_> {
             routes: self.site.routes,
             rules: self.site.rules,
             interfaces: self.site.interfaces,
+            gateways: self.gateways,
             trackers: self.trackers,
             lacking: self.lacking,
         }

@@ -3,6 +3,7 @@
 use snmp::Table;
 
 use super::address::Address;
+use super::gateways::Gateways;
 use super::ids::GroupId;
 use super::interface::Interfaces;
 use super::route::Route;
@@ -19,6 +20,7 @@ pub(super) struct Surroundings<'a> {
     pub(super) routes: &'a Objects<Route>,
     pub(super) rules: &'a Objects<Rule>,
     pub(super) interfaces: &'a Interfaces,
+    pub(super) gateways: &'a Gateways,
     pub(super) trackers: &'a Trackers,
     /// Capabilities that VRRP needs and the process does not have.
     pub(super) lacking: &'a [String],

@@ -9,6 +9,7 @@ use super::address::Address;
 use super::event::Change;
 use super::faults::{self, Share};
 use super::firewall::Firewall;
+use super::gateways::Gateways;
 use super::history::{History, Transition};
 use super::ids::{AddressId, GroupId, InstanceId, STATIC};
 use super::indices::{Indices, Next};
@@ -62,6 +63,8 @@ pub struct Tables {
     pub interfaces: Interfaces,
     /// The last transitions of all instances.
     pub history: History,
+    /// The interfaces to the gateways of routes.
+    pub(super) gateways: Gateways,
     /// Look-up indexes derived from the rows.
     pub(super) lookups: Lookups,
     /// Next free row indices.
@@ -87,6 +90,7 @@ impl Tables {
             routes: &self.routes,
             rules: &self.rules,
             interfaces: &self.interfaces,
+            gateways: &self.gateways,
             trackers: &self.trackers,
             lacking: &self.lacking,
         }

@@ -217,3 +217,58 @@ fn synchronisation_without_instance() {
         }
     });
 }
+
+/// `net_namespace_ipvs`: the services are in another namespace, also after a kill, and as C keepalived has them.
+#[test]
+fn ipvs_in_another_namespace() {
+    inside(|| {
+        for daemon in [C, Ours] {
+            let (netns, other) = (director(), director());
+            let conf = format!("net_namespace_ipvs {}\n{}", other.name(), conf("lvs_sync_daemon lo"));
+            let mut running = Running::start(daemon, &netns, &conf, &["-C"]);
+            wait_until(LIMIT, "the service is there", || services(&other) == OURS);
+            assert_eq!(services(&netns), "");
+            if daemon == Ours {
+                let daemons = |netns: &Netns| ipvsadm(netns, "-L --daemon");
+                wait_until(LIMIT, "the synchronisation runs", || daemons(&other).contains("backup"));
+                assert!(!daemons(&netns).contains("backup"));
+                let first = running.pid("checkers.pid");
+                kill(Pid::from_raw(first), Signal::SIGKILL).unwrap();
+                wait_until(LIMIT, "another checker process has started", || running.pid("checkers.pid") != first);
+                restore(&other, "-e -t 10.0.0.1:80 -r 192.168.0.1:80 -m -w 7\n");
+                wait_until(LIMIT, "it puts the weight back", || services(&other) == OURS);
+            }
+            assert!(running.is_running());
+            running.stop();
+            assert_eq!(services(&other), "", "{}", daemon.name());
+        }
+    });
+}
+
+/// Without a name it is the namespace of the system.
+#[test]
+fn ipvs_in_the_namespace_of_the_system() {
+    inside(|| {
+        let netns = director();
+        let running = Running::start(Ours, &netns, &format!("net_namespace_ipvs\n{}", conf("")), &["-C"]);
+        let here = || fs::read_to_string("/proc/1/net/ip_vs").unwrap_or_default();
+        wait_until(LIMIT, "the service is there", || here().contains("0A000001:0050"));
+        assert_eq!(services(&netns), "");
+        running.stop();
+        assert!(!here().contains("0A000001:0050"));
+    });
+}
+
+/// Nothing is written to a namespace that is not meant.
+#[test]
+fn a_missing_namespace_for_ipvs_stops_the_daemon() {
+    inside(|| {
+        for daemon in [C, Ours] {
+            let netns = director();
+            let mut running =
+                Running::start(daemon, &netns, &format!("net_namespace_ipvs nosuch\n{}", conf("")), &["-C"]);
+            assert_eq!(running.exit_code(), Some(1), "{}: {}", daemon.name(), running.log());
+            assert_eq!(services(&netns), "");
+        }
+    });
+}

@@ -73,6 +73,11 @@ impl Running {
         self.ended()
     }
 
+    /// Waits for its exit; returns its status.
+    pub fn exit_code(&mut self) -> Option<i32> {
+        self.process.wait(LIMIT).code()
+    }
+
     /// Waits for its exit with status 0; returns its log.
     pub fn ended(mut self) -> String {
         let status = self.process.wait(LIMIT);

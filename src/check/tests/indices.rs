@@ -37,7 +37,7 @@ fn indices(site: &Site) -> BTreeMap<String, Vec<u32>> {
 }
 
 fn reload(site: &mut Site, lvs: Lvs) {
-    site.event(Event::Configure(super::reload::config(lvs)));
+    site.event(super::reload::configure(lvs));
 }
 
 /// A replacement process with this configuration, and the indices and checkpoint that the parent has.

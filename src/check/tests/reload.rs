@@ -1,7 +1,11 @@
 //! Tests of reloads and of replacement processes.
 
+use proptest::collection::btree_map;
+use proptest::prelude::*;
+
 use super::site::{Behaviour, Site, checker, lvs, misc, rs, secs, server, service, sorry, target, wanted};
 use crate::check::{Cause, Change, Event, QuorumStatus, VirtualServerId};
+use crate::config::Compared;
 use crate::config::lvs::{self, CheckerKind, Endpoint, Lvs, VirtualServer};
 use crate::config::model::Config;
 
@@ -24,8 +28,15 @@ pub fn config(lvs: Lvs) -> Box<Config> {
     Box::new(Config { lvs, ..config })
 }
 
+/// A new configuration, none of whose virtual servers is known to be the same.
+pub fn configure(lvs: Lvs) -> Event<'static> {
+    let mut config = config(lvs);
+    let servers = std::mem::take(&mut config.lvs.virtual_servers);
+    Event::Configure { config, servers: servers.into_iter().map(|server| Compared::Other(Box::new(server))).collect() }
+}
+
 fn reload(site: &mut Site, virtual_servers: Vec<VirtualServer>) {
-    site.event(Event::Configure(config(lvs(virtual_servers))));
+    site.event(configure(lvs(virtual_servers)));
 }
 
 fn pool() -> VirtualServer {
@@ -317,4 +328,77 @@ fn a_reload_compares_only_services_that_have_changed_with_ipvs() {
     assert_eq!(compared(changed(|all| drop(all[0].real_servers.pop()))), [1]);
     assert_eq!(compared(changed(|all| all[1].real_servers.push(server(B)))), [2]);
     assert_eq!(compared(changed(|all| drop(all.remove(1)))), [2]);
+}
+
+/// A virtual server of a random configuration: its address, and the weight and kind of each real server.
+type Sketch = (u8, Vec<(u8, u32, bool)>);
+
+fn drawn(sketch: &[Sketch]) -> Vec<VirtualServer> {
+    let one = |(octet, servers): &Sketch| {
+        let servers = servers.iter().map(|(last, weight, file)| {
+            let mut one = server(&format!("10.1.{octet}.{last}:80"));
+            one.weight = *weight;
+            if *file {
+                let kind = CheckerKind::File { track_file: "f".into(), weight: 1, reverse: false };
+                one.checkers.push(lvs::Checker { kind, ..one.checkers[0].clone() });
+            }
+            one
+        });
+        let endpoint = Endpoint::Address(format!("10.9.0.{octet}:80").parse().unwrap());
+        VirtualServer { endpoint, ..service(servers.collect()) }
+    };
+    sketch.iter().map(one).collect()
+}
+
+fn sketches() -> impl Strategy<Value = Vec<Sketch>> {
+    let servers = || {
+        let settings = (1..4_u32, any::<bool>());
+        btree_map(1..4_u8, settings, 1..4)
+            .prop_map(|all| all.into_iter().map(|(last, (weight, file))| (last, weight, file)).collect::<Vec<_>>())
+    };
+    btree_map(1..5_u8, servers(), 0..5).prop_map(|all| all.into_iter().collect::<Vec<_>>()).prop_shuffle()
+}
+
+/// The rows as text.
+fn rows(site: &Site) -> String {
+    let tables = &site.check.tables;
+    format!(
+        "{:#?}\n{:#?}\n{:#?}\n{:?}\n{:?}",
+        tables.virtual_servers, tables.real_servers, tables.checkers, tables.by_file, tables.order
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// Virtual servers that are kept as unchanged end up as if all had been built again.
+    #[test]
+    fn kept_rows_are_as_those_built_again(
+        files in proptest::collection::vec((sketches(), 0..3000_u64, 1..4_u8, 1..4_u8, 0..9_u32), 2..6),
+    ) {
+        let mut before = drawn(&files[0].0);
+        let mut sites = [(); 2].map(|()| Site::started(lvs(before.clone())));
+        for (sketch, time, service, down, weight) in &files[1..] {
+            let after = drawn(sketch);
+            let place = |server: &VirtualServer| before.iter().position(|known| known == server);
+            let compared: Vec<Compared> = after
+                .iter()
+                .map(|server| place(server).map_or_else(|| Compared::Other(Box::new(server.clone())), Compared::Same))
+                .collect();
+            for site in &mut sites {
+                site.behave(&format!("10.1.{service}.{down}:80"), Behaviour::Refuses);
+                site.event(Event::FileValue { name: "f", value: i64::from(*weight) });
+                site.event(Event::SetWeight((VirtualServerId(u32::from(*service)), 1), *weight));
+                site.run(std::time::Duration::from_millis(*time));
+            }
+            let [kept, built] = &mut sites;
+            let config = config(Lvs::default());
+            kept.event(Event::Configure { config, servers: compared });
+            built.event(configure(lvs(after.clone())));
+            prop_assert_eq!(rows(kept), rows(built));
+            prop_assert_eq!(kept.take_changes(), built.take_changes());
+            prop_assert_eq!((&kept.timers, &kept.kernel), (&built.timers, &built.kernel));
+            before = after;
+        }
+    }
 }

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use super::super::iproute;
-use super::super::model::{AdvertBuffer, FlushOnStop, Global, MailServer, Version};
+use super::super::model::{AdvertBuffer, FlushOnStop, Global, IpvsNamespace, MailServer, Version};
 use super::super::node::Node;
 use super::super::umask::parse_umask;
 use super::context::{Ctx, at_least_one, extra_announcements};
@@ -199,6 +199,7 @@ fn settings(g: &Merged<'_>, ctx: &mut Ctx<'_, '_>) -> Global {
             Some(Some(_)) => FlushOnStop::VirtualServers,
         },
         net_namespace: net_namespace(g, ctx),
+        net_namespace_ipvs: net_namespace_ipvs(g, ctx),
         instance: g.only_top("instance", ctx).and_then(|n| n.text(0)).map(str::to_owned),
         use_pid_dir: ["use_pid_dir", "net_namespace", "instance"].iter().any(|k| g.first_top(k).is_some()),
         control_socket: control::socket(g.last("control_socket"), ctx),
@@ -250,6 +251,16 @@ fn net_namespace(g: &Merged<'_>, ctx: &mut Ctx<'_, '_>) -> Option<String> {
         ctx.adjusted(node.at_arg(0), text).help(format!("create it first: ip netns add {name}"));
     }
     Some(name.to_owned())
+}
+
+fn net_namespace_ipvs(g: &Merged<'_>, ctx: &mut Ctx<'_, '_>) -> Option<IpvsNamespace> {
+    let node = g.only_top("net_namespace_ipvs", ctx)?;
+    let Some(name) = node.text(0) else { return Some(IpvsNamespace::Default) };
+    if let Some(problem) = ctx.answers.namespace_problem(name) {
+        let text = format!("the network namespace '{name}' {problem}: virtual servers need it at the start");
+        ctx.adjusted(node.at_arg(0), text).help(format!("create it first: ip netns add {name}"));
+    }
+    Some(IpvsNamespace::Named(name.to_owned()))
 }
 
 /// `snmp_socket`, with a warning about transports without a connection, which AgentX does not support.

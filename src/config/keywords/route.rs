@@ -82,7 +82,7 @@ static WORDS: &[Keyword] = &[
     kw("append", Acted, FLAG, "", "", "", "", "put the route after equal ones"),
     kw("nexthop", Acted, &[Named(&[NEXTHOP])], "via ADDR [dev IF] [weight N] [onlink] [encap ...] [realms ...]", "weight 1..256; may be repeated", "", "", "one of several next hops"),
     kw("or", Deprecated("nexthop via"), ADDRESS, "ADDR", "", "", "", "short form of a second next hop"),
-    kw("no_track", Acted, FLAG, "", "", "off", "", "do not react to a loss of the route"),
+    kw("no_track", Acted, FLAG, "", "", "off", "", "do not react to a loss of the route, or of its interface"),
     kw("vrf", Acted, &[One(Interface)], "NAME", "", "", "", "table of a VRF"),
 ];
 

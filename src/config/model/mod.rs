@@ -147,6 +147,8 @@ pub struct Global {
     pub lvs_flush_on_stop: FlushOnStop,
     /// `net_namespace`.
     pub net_namespace: Option<String>,
+    /// `net_namespace_ipvs`.
+    pub net_namespace_ipvs: Option<IpvsNamespace>,
     /// `instance`.
     pub instance: Option<String>,
     /// `use_pid_dir`.
@@ -218,6 +220,7 @@ impl Default for Global {
             lvs_flush: false,
             lvs_flush_on_stop: FlushOnStop::No,
             net_namespace: None,
+            net_namespace_ipvs: None,
             instance: None,
             use_pid_dir: false,
             control_socket: ControlSocket::Beside,
@@ -394,11 +397,26 @@ pub struct Instance {
     pub lvs_sync_interface: Option<String>,
 }
 
+/// `net_namespace_ipvs`: the network namespace of the IPVS tables.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum IpvsNamespace {
+    /// Without a name: that of the system (process 1).
+    Default,
+    /// A namespace of `ip netns`.
+    Named(String),
+}
+
 impl Instance {
     /// Interfaces of the virtual routes without `no_track`, each as often as it is used. They have to be up, as those of the
     /// addresses.
     pub fn route_devices(&self) -> impl Iterator<Item = &str> {
         self.routes.iter().filter(|route| !route.no_track).flat_map(Route::devices)
+    }
+
+    /// Gateways of the virtual routes without `dev` and `no_track`, each as often as it is used. The interfaces to them have to
+    /// be up too.
+    pub fn gateways(&self) -> impl Iterator<Item = IpAddr> {
+        self.routes.iter().filter(|route| !route.no_track).flat_map(Route::gateways)
     }
 }
 

@@ -263,7 +263,7 @@ pub enum Placing {
 }
 
 /// `nexthop`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct NextHop {
     /// `via`.
     pub via: Option<IpAddr>,
@@ -310,6 +310,12 @@ pub struct Tunnel {
 }
 
 impl Route {
+    /// The gateways without `dev`.
+    pub fn gateways(&self) -> impl Iterator<Item = IpAddr> {
+        let own = self.via.filter(|_| self.device.is_none());
+        own.into_iter().chain(self.hops.iter().filter(|hop| hop.device.is_none()).filter_map(|hop| hop.via))
+    }
+
     /// Destination and next hop, for messages.
     pub fn brief(&self) -> String {
         let (ip, length) = self.destination;

@@ -11,6 +11,7 @@ use super::harness::{ChildStart, Harness, Kind, Pace, Parts, Process, Shell, tok
 use super::sessions::{Listener, Publisher};
 use super::tuning::{self, Tuning};
 use crate::bfd::{self, Action, Bfd, Change, Event, Received, SessionId, Tables, TimerKey};
+use crate::config::VirtualServers;
 use crate::config::model::Needs;
 use crate::config::model::{Config, Family};
 use crate::kernel::{BfdSockets, capabilities};
@@ -169,7 +170,7 @@ impl Process for BfdProcess {
         self.publisher.connect(listener, link, self.bfd.tables(), &shell.reactor)
     }
 
-    fn configure(&mut self, config: Box<Config>, shell: &mut Loop) -> io::Result<()> {
+    fn configure(&mut self, config: Box<Config>, _servers: VirtualServers, shell: &mut Loop) -> io::Result<()> {
         tuning::make_room(config.bfd.len(), &shell.log);
         self.bfd.handle(Event::Configure(config), shell.now());
         self.listen(shell);

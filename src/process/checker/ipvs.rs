@@ -10,6 +10,7 @@ use crate::check::Check;
 use crate::check::ipvs::{Change, Director};
 use crate::kernel::ipvs::{Answer, Request, Writer};
 use crate::notify::log::{Level, Log};
+use crate::process::ipvs_host::IpvsHost;
 use crate::state::Done;
 use crate::text::counted;
 
@@ -28,8 +29,8 @@ pub(super) struct Ipvs {
 
 impl Ipvs {
     /// Starts the writer.
-    pub(super) fn start(director: Director) -> io::Result<Ipvs> {
-        Ok(Ipvs { writer: Writer::start(CAPACITY)?, director, answers: Vec::new(), changed: 0 })
+    pub(super) fn start(director: Director, host: &IpvsHost) -> io::Result<Ipvs> {
+        Ok(Ipvs { writer: host.writer(CAPACITY)?, director, answers: Vec::new(), changed: 0 })
     }
 
     /// Sets `lvs_timeouts`.

@@ -27,6 +27,7 @@ use super::tuning::{self, Tuning};
 use crate::check::ipvs::{Director, SyncRole};
 use crate::check::{self, Check, Event, Tables, TimerKey};
 use crate::config::model::{Config, FlushOnStop, NetlinkBuffers};
+use crate::config::{Compared, VirtualServers};
 use crate::kernel::{self, capabilities};
 use crate::mib;
 use crate::net::{Children, Connections, FileEvent, InitFiles, Loading, Searches, watch_files};
@@ -59,6 +60,8 @@ const PRIORITY: u8 = 127;
 /// handles them all. So on an overloaded CPU checks start late, but open connections do not time out while their events
 /// wait.
 const TIMERS_A_TURN: usize = 64;
+/// Timers are served together at multiples of this time: each wait costs as much as a system call of a check or more.
+const STEP: Duration = Duration::from_millis(10);
 /// The operation in error messages about files of FILE_CHECK.
 const WATCH_FILES: &str = "watch the files of track_file";
 
@@ -97,6 +100,8 @@ type Loop = Shell<CheckerProcess>;
 
 struct CheckerProcess {
     check: Check,
+    /// The virtual servers of the configuration, as recorded by the parent.
+    servers: VirtualServers,
     buffers: Buffers,
     watch: Watch,
     addresses: HostAddresses,
@@ -138,7 +143,7 @@ fn service() -> Result<Service<Check>, MibError> {
 fn run(start: ChildStart<'_>) -> io::Result<()> {
     let agents = start.agents(|global| global.snmp_checker, service);
     let (indices, checkpoint) = start.predecessor::<CheckerProcess>();
-    let ChildStart { options, config, servers, saved, clean_up, pid_file, channel, signals, log } = start;
+    let ChildStart { options, config, servers, ipvs: host, saved, clean_up, pid_file, channel, signals, log } = start;
     let (held, found) = held::start::<Held>(&pid_file, log.clone())?;
     let settings = config.lvs.process.clone();
     // Only the first process of a daemon flushes: a replacement keeps the connections.
@@ -151,6 +156,7 @@ fn run(start: ChildStart<'_>) -> io::Result<()> {
     let flush_on_stop = config.global.lvs_flush_on_stop == FlushOnStop::All;
     // Only spreads the first checks over their warm-up.
     let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0);
+    let recorded = servers.clone();
     let tables = Tables::numbered(config, servers, cli::version_text(), indices).map_err(io::Error::other)?;
     tuning::apply(Tuning { settings, descriptors: descriptors(&tables) }, &log);
     let mut check = Check::new(tables, seed);
@@ -164,7 +170,7 @@ fn run(start: ChildStart<'_>) -> io::Result<()> {
     let watch = Watch::start(reactor, MONITOR, address_log, watched(&check))?;
     let lvs = &check.tables().lvs;
     let director = Director::new(flush, lvs.timeouts, checkpoint.timeouts, found.services);
-    let ipvs = Ipvs::start(director).context("open a socket for IPVS")?;
+    let ipvs = Ipvs::start(director, &host).context("open a socket for IPVS")?;
     reactor.register(&ipvs, IPVS, Interest::READABLE)?;
     let children = Children::start().context("start the thread of programs")?;
     reactor.register(&children, CHILDREN, Interest::READABLE)?;
@@ -176,6 +182,7 @@ fn run(start: ChildStart<'_>) -> io::Result<()> {
     let mailer = Mailer::start(check.tables().system.global.as_ref(), log);
     let process = CheckerProcess {
         check,
+        servers: recorded,
         buffers,
         watch,
         addresses: HostAddresses::default(),
@@ -186,7 +193,7 @@ fn run(start: ChildStart<'_>) -> io::Result<()> {
         files,
         searches,
         sessions: Subscription::new(SESSIONS),
-        sync_daemon: SyncDaemon::new(SYNC),
+        sync_daemon: SyncDaemon::new(SYNC, host),
         keep_services: options.dont_release_ipvs,
         flush_on_stop,
         postponement_logged: None,
@@ -213,7 +220,7 @@ impl Process for CheckerProcess {
     type Checkpoint = Checkpoint;
     type Held = Held;
 
-    const PACE: Pace = Pace::Coarse { timers: TIMERS_A_TURN };
+    const PACE: Pace = Pace::Coarse { timers: TIMERS_A_TURN, step: STEP };
     const HOLDS: &'static str = "IPVS services";
     const STOP_LIMIT: Duration = Duration::from_secs(3);
     const CHECKPOINT_DELAY: Duration = Duration::from_millis(500);
@@ -300,9 +307,20 @@ impl Process for CheckerProcess {
         self.sessions.connect(link, &shell.reactor, shell.now())
     }
 
-    fn configure(&mut self, config: Box<Config>, shell: &mut Loop) -> io::Result<()> {
+    fn configure(&mut self, config: Box<Config>, servers: VirtualServers, shell: &mut Loop) -> io::Result<()> {
         self.sessions.retain(&config.bfd);
-        self.check.handle(Event::Configure(config), shell.now());
+        let compared = match self.check.tables().has_groups(&config.lvs.groups) {
+            true => servers.compared_with(&self.servers),
+            false => servers.clone().map(|server| Ok(Compared::Other(Box::new(server?)))).collect(),
+        };
+        match compared {
+            Ok(compared) => {
+                self.servers = servers;
+                self.check.handle(Event::Configure { config, servers: compared }, shell.now());
+            }
+            // The parent has recorded them: this is a bug, and no reason to stop.
+            Err(error) => shell.log.error(format_args!("Cannot use the new configuration: {error}")),
+        }
         tuning::make_room(descriptors(self.check.tables()), &shell.log);
         self.buffers.apply(netlink_buffers(&self.check), &shell.log);
         self.watch.follow(watched(&self.check));
@@ -380,6 +398,7 @@ impl CheckerProcess {
     fn refresh(&mut self, shell: &mut Loop) {
         if !shell.is_stopping() {
             self.ipvs.refresh();
+            self.connections.read_local_ports();
             shell.set_timer(Timer::Refresh, Some(shell.now() + refresh_interval(self.check.tables())));
         }
     }

@@ -12,6 +12,7 @@ use crate::notify::log::Log;
 use crate::notify::view::Reporter;
 use crate::process::cli::Options;
 use crate::process::ipc::{Channel, SavedState};
+use crate::process::ipvs_host::IpvsHost;
 use crate::reactor::Signals;
 
 /// Arguments of a child process, once it has received its configuration.
@@ -21,6 +22,8 @@ pub(in crate::process) struct ChildStart<'c> {
     /// The configuration without virtual servers.
     pub(in crate::process) config: Config,
     pub(in crate::process) servers: VirtualServers,
+    /// Where IPVS is.
+    pub(in crate::process) ipvs: IpvsHost,
     /// State that a predecessor has sent to the parent.
     pub(in crate::process) saved: SavedState,
     /// The child only removes the entries that a predecessor has left in the kernel.

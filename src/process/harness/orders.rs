@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::OwnedFd;
 
+use crate::config::VirtualServers;
 use crate::config::model::Config;
 use crate::notify::dump::Dump;
 use crate::notify::log::Log;
@@ -18,7 +19,7 @@ pub(super) enum Order {
     /// Stop and exit.
     Stop,
     /// Use a new configuration.
-    Configure(Box<Config>),
+    Configure(Box<Config>, VirtualServers),
     /// Write a dump file.
     Dump(Dump),
     /// Send this process's part of the status, with this number.
@@ -79,9 +80,9 @@ impl Orders {
                     let link = self.channel.take_descriptor();
                     orders.extend(link.map(|link| Order::Connect(listener, link)));
                 }
-                Message::Config(snapshot) => match snapshot.parse() {
-                    Ok(config) => orders.push(Order::Configure(Box::new(config))),
-                    // The parent has parsed it before: this is a bug, and no reason to stop.
+                Message::Config(snapshot) => match snapshot.open() {
+                    Ok((config, servers)) => orders.push(Order::Configure(Box::new(config), servers)),
+                    // The parent has recorded it: this is a bug, and no reason to stop.
                     Err(error) => log.error(format_args!("Cannot use the new configuration: {error}")),
                 },
             }

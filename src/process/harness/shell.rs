@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::stopping::Stopping;
 use super::time::{Pace, SystemTime, Time};
+use crate::config::VirtualServers;
 use crate::config::model::Config;
 use crate::notify::dump::Dump;
 use crate::notify::log::Log;
@@ -90,8 +91,8 @@ pub(in crate::process) trait Process: Sized + 'static {
         None
     }
 
-    /// Changes to a new configuration.
-    fn configure(&mut self, config: Box<Config>, shell: &mut Shell<Self>) -> io::Result<()>;
+    /// Changes to a new configuration; its virtual servers are apart.
+    fn configure(&mut self, config: Box<Config>, servers: VirtualServers, shell: &mut Shell<Self>) -> io::Result<()>;
 
     /// Name and text of a dump file; `None` if the process has no such dump.
     fn dump(&mut self, _what: Dump, _now: Duration) -> Option<(&'static str, String)> {
@@ -234,7 +235,7 @@ impl<P: Process> Shell<P> {
     /// Waits for events until `deadline`; does not sleep if more work is waiting.
     pub(super) fn wait(&mut self, deadline: Option<Duration>, ready: &mut Vec<Ready>) -> io::Result<()> {
         let at_once = std::mem::take(&mut self.again) || !self.changes.is_empty();
-        let deadline = if at_once { Some(Duration::ZERO) } else { deadline };
+        let deadline = if at_once { Some(Duration::ZERO) } else { deadline.map(|at| P::PACE.align(at)) };
         self.time.wait(&mut self.reactor, deadline, ready).context("wait for events")?;
         self.turn = self.time.now();
         Ok(())

@@ -8,6 +8,7 @@ use super::orders::{Order, Orders};
 use super::shell::{Key, Process, Shell};
 use super::stopping::{CLEAN_UP_LIMIT, NOTIFY_LIMIT, time_for_scripts};
 use super::tokens::ORDERS;
+use crate::config::VirtualServers;
 use crate::config::model::{Config, Global};
 use crate::notify::dump;
 use crate::notify::view::{FinishLimits, View, show_changes};
@@ -249,15 +250,15 @@ impl<P: Process> Harness<P> {
                     }
                 }
                 Order::Connect(listener, link) => self.process.connect(listener, link, &mut self.shell)?,
-                Order::Configure(_) if self.shell.is_stopping() => {}
-                Order::Configure(config) => self.configure(config)?,
+                Order::Configure(..) if self.shell.is_stopping() => {}
+                Order::Configure(config, servers) => self.configure(config, servers)?,
             }
         }
         Ok(())
     }
 
-    fn configure(&mut self, config: Box<Config>) -> io::Result<()> {
-        self.process.configure(config, &mut self.shell)?;
+    fn configure(&mut self, config: Box<Config>, servers: VirtualServers) -> io::Result<()> {
+        self.process.configure(config, servers, &mut self.shell)?;
         self.orders.save_indices(&self.process.indices(), &self.shell.log);
         let global = self.process.machines().system().global.as_ref();
         self.views.iter_mut().for_each(|view| view.configure(global));

@@ -1,11 +1,12 @@
 //! Settings that a reload cannot change.
 
-use crate::config::model::{ControlSocket, Global};
+use crate::config::model::{ControlSocket, Global, IpvsNamespace};
 
 /// The values of these settings at the start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::process) struct Fixed {
     net_namespace: Option<String>,
+    net_namespace_ipvs: Option<IpvsNamespace>,
     instance: Option<String>,
     control_socket: ControlSocket,
     disable_local_igmp: bool,
@@ -16,6 +17,7 @@ impl Fixed {
     pub(in crate::process) fn new(global: &Global) -> Fixed {
         Fixed {
             net_namespace: global.net_namespace.clone(),
+            net_namespace_ipvs: global.net_namespace_ipvs.clone(),
             instance: global.instance.clone(),
             control_socket: global.control_socket.clone(),
             disable_local_igmp: global.firewall.disable_local_igmp,
@@ -28,6 +30,7 @@ impl Fixed {
         let new = Fixed::new(global);
         let differs = [
             (self.net_namespace != new.net_namespace, "net_namespace"),
+            (self.net_namespace_ipvs != new.net_namespace_ipvs, "net_namespace_ipvs"),
             (self.instance != new.instance, "instance"),
             (self.control_socket != new.control_socket, "control_socket"),
             (self.disable_local_igmp != new.disable_local_igmp, "disable_local_igmp"),

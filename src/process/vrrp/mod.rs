@@ -30,6 +30,7 @@ use super::sessions::{Listener, Subscription};
 use super::sync_daemon::SyncDaemon;
 use super::tuning::{self, Tuning};
 use crate::check::ipvs::SyncRole;
+use crate::config::VirtualServers;
 use crate::config::model::{Config, NetlinkBuffers};
 use crate::kernel::{self, EntryRequest, KernelEvent, VmacWriter, Writer, capabilities, sysctl};
 use crate::mib;
@@ -180,7 +181,7 @@ fn run(start: ChildStart<'_>) -> io::Result<()> {
     // A replacement does not overwrite tracked files, which users may have changed.
     let first = start.saved.checkpoint.is_none();
     let init_files = if first { InitFiles::AsWritten } else { InitFiles::IfMissing };
-    let ChildStart { options, config, clean_up, pid_file, channel, signals, log, .. } = start;
+    let ChildStart { options, config, ipvs, clean_up, pid_file, channel, signals, log, .. } = start;
     let (held, found) = held::start(&pid_file, log.clone())?;
     let (sequences, recalled) = sequences::start(&pid_file, log.clone())?;
     let global = &config.global;
@@ -231,7 +232,7 @@ fn run(start: ChildStart<'_>) -> io::Result<()> {
         sessions,
         sysctls: settings,
         vmac_settings,
-        sync_daemon: SyncDaemon::new(SYNC),
+        sync_daemon: SyncDaemon::new(SYNC, ipvs),
         keep_addresses: options.dont_release_vrrp,
         sequences,
         states,
@@ -361,7 +362,7 @@ impl Process for VrrpProcess {
         self.sessions.connect(link, &shell.reactor, shell.now())
     }
 
-    fn configure(&mut self, config: Box<Config>, shell: &mut Loop) -> io::Result<()> {
+    fn configure(&mut self, config: Box<Config>, _servers: VirtualServers, shell: &mut Loop) -> io::Result<()> {
         tuning::make_room(descriptors(config.instances.len()), &shell.log);
         self.sessions.retain(&config.bfd);
         let now = shell.now();

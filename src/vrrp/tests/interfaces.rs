@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::lan::{IFINDEX, Lan, address, config, group, instance, kernel_address, ms};
-use crate::config::model::{Address, Config, Family, Instance, Track, TrackerKind};
+use crate::config::model::{Address, Config, Family, Instance, NextHop, Route, Track, TrackerKind};
 use crate::vrrp::{
     Cause, Change, Event, Fault, Interface, InterfaceAddress, KernelAddress, LinkState, Occasion, State,
 };
@@ -86,6 +86,81 @@ fn the_interface_of_an_address_must_be_up() {
         untracked.run(ms(1000));
         assert_eq!(untracked.masters("VI"), [0]);
     }
+}
+
+/// A route without `dev`.
+fn through(gateway: &str) -> Route {
+    let default = if gateway.contains(':') { "::" } else { "0.0.0.0" };
+    Route { via: gateway.parse().ok(), ..Route::plain((default.parse().unwrap(), 0)) }
+}
+
+/// An address of eth1.
+fn of_other(ip: &str, prefix: u8) -> KernelAddress {
+    KernelAddress { ifindex: OTHER, ip: ip.parse().unwrap(), prefix, usable: true, marked: false }
+}
+
+#[test]
+fn the_interface_to_the_gateway_of_a_route_without_dev_must_be_up() {
+    for (gateway, own, prefix) in [("10.0.2.254", "10.0.2.1", 24), ("fd02::254", "fd02::1", 64)] {
+        for hop in [false, true] {
+            let mut row = instance("VI", 51);
+            let mut route = through(gateway);
+            if hop {
+                let via = route.via.take();
+                route.hops = vec![NextHop { via, ..NextHop::default() }];
+            }
+            row.routes = vec![route];
+            let mut lan = start(one(row.clone()), Some(true));
+            lan.event(0, Event::AddressAdded(of_other(own, prefix)));
+            lan.run(ms(1000));
+            assert_eq!(lan.masters("VI"), [0]);
+            lan.event(0, Event::Link(other(false)));
+            assert_eq!((lan.routers[0].state("VI"), causes(&lan)), (State::Fault, vec![down()]));
+            // The kernel removes the IPv6 addresses of an interface that is set down.
+            lan.event(0, Event::AddressGone(of_other(own, prefix)));
+            lan.run(ms(1000));
+            assert_eq!(lan.routers[0].state("VI"), State::Fault, "{gateway}");
+            lan.event(0, Event::Link(other(true)));
+            lan.event(0, Event::AddressAdded(of_other(own, prefix)));
+            lan.run(ms(1000));
+            assert_eq!(lan.masters("VI"), [0]);
+            lan.event(0, Event::LinkGone(OTHER));
+            assert_eq!(causes(&lan)[1], missing());
+            // An interface with another index and name leads to the gateway now.
+            lan.event(0, Event::Link(Interface { index: 9, name: "eth2".into(), ..other(true) }));
+            lan.event(0, Event::AddressAdded(KernelAddress { ifindex: 9, ..of_other(own, prefix) }));
+            lan.run(ms(1000));
+            assert_eq!(lan.masters("VI"), [0]);
+
+            row.routes[0].no_track = true;
+            lan.event(0, Event::Configure(Box::new(one(row))));
+            lan.event(0, Event::LinkGone(9));
+            lan.run(ms(1000));
+            assert_eq!((lan.masters("VI"), causes(&lan).len()), (vec![0], 2));
+        }
+    }
+}
+
+#[test]
+fn of_several_interfaces_to_a_gateway_those_with_the_longest_prefix_count() {
+    let mut row = instance("VI", 51);
+    row.routes = vec![through("10.0.2.254")];
+    let mut lan = start(one(row), Some(true));
+    let wide = Interface { index: 4, name: "eth2".into(), ..other(true) };
+    lan.event(0, Event::Link(wide.clone()));
+    lan.event(0, Event::AddressAdded(KernelAddress { ifindex: 4, ..of_other("10.0.3.1", 16) }));
+    lan.event(0, Event::AddressAdded(of_other("10.0.2.1", 24)));
+    lan.run(ms(1000));
+    lan.event(0, Event::Link(Interface { up: false, ..wide.clone() }));
+    lan.run(ms(1000));
+    assert_eq!(lan.masters("VI"), [0]);
+    lan.event(0, Event::Link(other(false)));
+    assert_eq!(causes(&lan), [down()]);
+    // The wider network leads there when the address of the other is removed.
+    lan.event(0, Event::Link(wide));
+    lan.event(0, Event::AddressGone(of_other("10.0.2.1", 24)));
+    lan.run(ms(1000));
+    assert_eq!(lan.masters("VI"), [0]);
 }
 
 #[test]

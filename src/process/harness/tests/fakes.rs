@@ -16,7 +16,7 @@ use super::super::time::{Pace, Time};
 use super::super::tokens::AGENT;
 use super::super::turn::{Harness, Parts};
 use crate::config::model::{Config, Global};
-use crate::config::{Options, Outside, Snapshot, load_recorded};
+use crate::config::{Options, Outside, Snapshot, VirtualServers, load_recorded};
 use crate::notify::log::{self, Level, Log};
 use crate::notify::view::{FinishLimits, Reporter, View};
 use crate::process::ipc::{Channel, Message};
@@ -176,7 +176,7 @@ impl<const COARSE: bool> Process for Fake<COARSE> {
     type Checkpoint = Count;
     type Held = Names;
 
-    const PACE: Pace = if COARSE { Pace::Coarse { timers: 2 } } else { Pace::Punctual };
+    const PACE: Pace = if COARSE { Pace::Coarse { timers: 2, step: ms(1) } } else { Pace::Punctual };
     const HOLDS: &'static str = "addresses";
     const STOP_LIMIT: Duration = ms(4000);
     const CHECKPOINT_DELAY: Duration = if COARSE { ms(500) } else { Duration::ZERO };
@@ -247,7 +247,7 @@ impl<const COARSE: bool> Process for Fake<COARSE> {
         self.world.borrow().process_deadline
     }
 
-    fn configure(&mut self, config: Box<Config>, _shell: &mut Shell<Self>) -> io::Result<()> {
+    fn configure(&mut self, config: Box<Config>, _servers: VirtualServers, _shell: &mut Shell<Self>) -> io::Result<()> {
         self.record(format!("configure {}", config.global.router_id));
         self.machines.system = System::new(String::new(), config.global);
         Ok(())
