@@ -7,7 +7,7 @@ use super::address::Address;
 use super::event::Received;
 use super::held::Held;
 use super::host_route::RouteDevices;
-use super::ids::{InstanceId, Owner};
+use super::ids::{InstanceId, OwnLinkId, Owner};
 use super::interface::{Interface, InterfaceAddress, Interfaces};
 use super::lookup::Lookups;
 use super::rows::Instance;
@@ -87,12 +87,14 @@ impl Tables {
             row.ifindex = self.interfaces.named(&row.config.interface).map(|link| link.index);
             let wire = row.wire().map(|index| (index, row.config.family, row.config.vrid));
             self.lookups.set_wire(id, wire);
-            self.lookups.set_vmac(id, row.vmac.as_ref().and_then(|vmac| vmac.ifindex));
+            for (number, link) in &row.links {
+                self.lookups.set_own_link(OwnLinkId(id, *number), link.ifindex);
+            }
         }
         let instance = owner.instance().and_then(|id| self.instances.get(&id));
         let interfaces = &self.interfaces;
         for id in self.addresses.ids(owner.index()) {
-            self.addresses.change(id, |row| row.ifindex = index_of(interfaces, instance, &row.config.device));
+            self.addresses.change(id, |row| row.ifindex = index_of(interfaces, instance, &row.config));
         }
         for id in self.routes.ids(owner.index()) {
             self.routes.change(id, |row| row.devices = devices_of(interfaces, &row.config));
@@ -187,9 +189,9 @@ impl Tables {
         self.lookups.by_device.get(name).into_iter().flatten().copied()
     }
 
-    /// The instance whose VMAC has this index.
-    pub(super) fn owner_of_vmac(&self, index: u32) -> Option<InstanceId> {
-        self.lookups.by_vmac.get(&index).copied()
+    /// The link of ours with this index.
+    pub(super) fn own_link_at(&self, index: u32) -> Option<OwnLinkId> {
+        self.lookups.by_own_link.get(&index).copied()
     }
 
     /// The instance that a packet is for. Instances may share a VRID if their peers or multicast groups differ.
@@ -208,11 +210,11 @@ impl Tables {
     }
 }
 
-/// Index of an interface that a row names. An instance's own interface stands for its VMAC, if it has one.
-fn index_of(interfaces: &Interfaces, instance: Option<&Instance>, device: &str) -> Option<u32> {
-    match instance.filter(|instance| instance.puts_on_vmac(device)) {
-        Some(instance) => instance.vmac.as_ref().and_then(|vmac| vmac.ifindex),
-        None => interfaces.named(device).map(|link| link.index),
+/// Index of the interface for an address: a VMAC of its instance, or the interface that it names.
+fn index_of(interfaces: &Interfaces, instance: Option<&Instance>, address: &model::Address) -> Option<u32> {
+    match instance.and_then(|instance| instance.link_of(address)) {
+        Some(link) => link.ifindex,
+        None => interfaces.named(&address.device).map(|link| link.index),
     }
 }
 

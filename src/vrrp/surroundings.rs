@@ -5,6 +5,7 @@ use snmp::Table;
 use super::address::Address;
 use super::ids::GroupId;
 use super::interface::Interfaces;
+use super::own_link::OwnLink;
 use super::route::Route;
 use super::rows::{Group, Instance};
 use super::rule::Rule;
@@ -35,11 +36,15 @@ impl<'a> Surroundings<'a> {
         index.and_then(|index| self.interfaces.get(index)).is_some_and(|link| link.up)
     }
 
-    /// Whether the VMAC of an instance is being created and its grace period is not over.
-    pub(super) fn awaits_vmac(&self, row: &Instance) -> bool {
-        let Some(vmac) = row.vmac.as_ref().filter(|vmac| vmac.state.wanted) else { return false };
-        let late = self.is_up(row.ifindex) && !self.is_up(vmac.ifindex);
+    /// Whether a link is being created and its grace period is not over.
+    pub(super) fn awaits(&self, link: &OwnLink) -> bool {
+        let base_up = self.interfaces.named(&link.base).is_some_and(|base| base.up);
         // The timer ends the grace period, unless it has a reason to extend it: it may be due already.
-        late && vmac.grace_until.is_some()
+        link.state.wanted && link.grace_until.is_some() && base_up && !self.is_up(link.ifindex)
+    }
+
+    /// Whether a link whose loss is a fault of the instance is being created.
+    pub(super) fn awaits_links(&self, row: &Instance) -> bool {
+        row.links.values().any(|link| link.tracked && self.awaits(link))
     }
 }

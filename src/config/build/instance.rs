@@ -99,11 +99,18 @@ impl Maker<'_, '_, '_> {
         let rules = track::Rules { dynamic: self.defaults.global.dynamic_interfaces, weightless };
         let mut trackers = track::entries(node, rules, self.trackers, self.ctx);
         self.without_own(&interface, &mut trackers);
+        let advertised = addresses.len();
         let global = &self.defaults.global;
         let smtp_default = global.smtp_alert_vrrp.or(global.smtp_alert).unwrap_or(false);
+        let link = self.own_link(vrid_number, family, unicast.is_some(), strict);
+        let mut all: Vec<Address> = addresses.drain(..).chain(excluded.drain(..)).collect();
+        let address_links = self.address_links(&mut all, link.as_ref(), (&interface, vrid_number, family));
+        let excluded = all.split_off(advertised);
+        let addresses = all;
         let mut instance = Instance {
             name: self.name.to_owned(),
-            vmac: self.vmac(vrid_number, family, unicast.is_some(), strict),
+            link,
+            address_links,
             vrid: vrid_number,
             family,
             version,

@@ -10,6 +10,7 @@ mod buffer;
 mod entry;
 mod firewall;
 pub mod lvs;
+mod own_link;
 mod process;
 mod route;
 mod rule;
@@ -30,6 +31,7 @@ pub use auth_hmac::{AntiReplay, AuthHmac, HmacKey, HmacMode};
 pub use bfd::BfdInstance;
 pub use buffer::{AdvertBuffer, NetlinkBuffers, ReceiveBuffer};
 pub use firewall::Firewall;
+pub use own_link::{AddressLink, IpvlanMode, OwnLink, OwnLinkKind, virtual_mac};
 pub use process::ProcessSettings;
 pub use route::{
     CongestionControl, Encap, MetricKind, NextHop, PROTOCOL_KEEPALIVED, Placing, Route, RouteKind, RouteMetric,
@@ -313,8 +315,10 @@ pub struct Instance {
     pub name: String,
     /// `interface`.
     pub interface: String,
-    /// `use_vmac` and related settings.
-    pub vmac: Option<Vmac>,
+    /// `use_vmac`, `use_ipvlan`: the link that it runs on, over `interface`.
+    pub link: Option<OwnLink>,
+    /// The VMACs for addresses with [`Address::own_vmac`].
+    pub address_links: Vec<AddressLink>,
     /// Family of the addresses (or `native_ipv6`).
     pub family: Family,
     /// `virtual_router_id`, 1..=255.
@@ -434,19 +438,6 @@ pub enum OldChecksum {
     Never,
     /// The keyword without a value: always.
     Always,
-}
-
-/// `use_vmac`: a macvlan interface with the MAC address of the virtual router.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Vmac {
-    /// Configured name, at most 15 octets; `None` = generated from `prefix` and the VRID.
-    pub name: Option<String>,
-    /// `vmac_prefix`; default `vrrp`.
-    pub prefix: String,
-    /// Configured address; default that of RFC 9568 section 7.3, 00:00:5e:00:01:VRID or 00:00:5e:00:02:VRID.
-    pub mac: [u8; 6],
-    /// `vmac_xmit_base`: adverts are sent and received on the lower interface.
-    pub xmit_base: bool,
 }
 
 /// Gratuitous ARP / unsolicited NA settings of an instance.

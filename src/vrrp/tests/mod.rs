@@ -12,6 +12,7 @@ mod host;
 mod indices;
 mod interfaces;
 mod lan;
+mod own_links;
 mod packets;
 mod reload;
 mod routes;
