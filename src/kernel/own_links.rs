@@ -152,11 +152,14 @@ impl Maker {
         // Before the interface is up, so that it never answers or sends with wrong settings.
         *complaint = self.apply_settings(request).err();
         self.guard(index, request);
+        if let Some(address) = address.filter(|_| !vmac) {
+            self.change_address(Op::Add, index, address)?;
+        }
         link_request::set_up(&mut self.requests, index)?;
         if let Some(old) = before.and_then(|made| made.address).filter(|old| address != Some(*old)) {
             self.change_address(Op::Remove, index, old)?;
         }
-        if let Some(address) = address {
+        if let Some(address) = address.filter(|_| vmac) {
             self.change_address(Op::Add, index, address)?;
         }
         Ok(index)

@@ -200,6 +200,8 @@ impl Vrrp {
     fn follow_addresses(&mut self, concerned: &BTreeSet<InstanceId>) {
         concerned.iter().for_each(|id| self.reconcile_links_of(*id));
         concerned.iter().for_each(|id| self.reassess(*id));
+        // An ipvlan may have waited for its address.
+        concerned.iter().for_each(|id| self.start_late(*id));
     }
 
     /// Updates the rows of an address that was set. Returns whether there are any.

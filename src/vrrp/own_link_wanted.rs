@@ -30,6 +30,8 @@ pub(super) enum LinkStep {
         name: Option<String>,
         /// Whether it is up.
         up: bool,
+        /// Whether it can be used.
+        ready: bool,
     },
     /// Send a request to the kernel.
     Ask {
@@ -72,7 +74,7 @@ impl Tables {
             (true, Some(_)) if self.must_remake(row, own, link) => Op::Add,
             (true, Some(_)) => {
                 let (name, up) = (link.map(|link| link.name.clone()), link.is_some_and(|link| link.up));
-                return LinkStep::Complete { name, up };
+                return LinkStep::Complete { name, up, ready: self.surroundings().is_ready(own) };
             }
             (false, Some(_)) => Op::Remove,
             (false, None) => return LinkStep::Nothing,

@@ -178,11 +178,11 @@ impl Router<'_> {
         let Some(own) = self.row.links.get_mut(&number) else { return };
         match step {
             LinkStep::Nothing => {}
-            // A new name given by another program is accepted. The grace period ends when the link is up.
-            LinkStep::Complete { name, up } => {
+            // A new name given by another program is accepted. The grace period ends when the link is ready.
+            LinkStep::Complete { name, up, ready } => {
                 own.name = name.unwrap_or_else(|| std::mem::take(&mut own.name));
                 own.was_up |= up;
-                if up && own.grace_until.take().is_some() {
+                if ready && own.grace_until.take().is_some() {
                     turn.set_timer(TimerKey::OwnLink(id), None);
                 }
             }

@@ -4,11 +4,12 @@ use snmp::Table;
 
 use super::address::Address;
 use super::ids::GroupId;
-use super::interface::Interfaces;
+use super::interface::{InterfaceAddress, Interfaces};
 use super::own_link::OwnLink;
 use super::route::Route;
 use super::rows::{Group, Instance};
 use super::rule::Rule;
+use crate::config::model::Family;
 use crate::state::Objects;
 use crate::track::Trackers;
 
@@ -40,7 +41,16 @@ impl<'a> Surroundings<'a> {
     pub(super) fn awaits(&self, link: &OwnLink) -> bool {
         let base_up = self.interfaces.named(&link.base).is_some_and(|base| base.up);
         // The timer ends the grace period, unless it has a reason to extend it: it may be due already.
-        link.state.wanted && link.grace_until.is_some() && base_up && !self.is_up(link.ifindex)
+        link.state.wanted && link.grace_until.is_some() && base_up && !self.is_ready(link)
+    }
+
+    /// Whether a link is up; an ipvlan also has an address, the source of adverts.
+    pub(super) fn is_ready(&self, own: &OwnLink) -> bool {
+        let Some(link) = own.ifindex.and_then(|index| self.interfaces.get(index)).filter(|link| link.up) else {
+            return false;
+        };
+        let suits = |known: &InterfaceAddress| known.usable && Family::of(known.ip) == own.family;
+        own.config.is_vmac() || link.addresses.iter().any(suits)
     }
 
     /// Whether a link whose loss is a fault of the instance is being created.
