@@ -18,6 +18,10 @@ use crate::track::{Effect, Reading};
 /// The source address of adverts: the configured address, if this host has it and it is usable; without a configured
 /// address, the address of the ipvlan, or an address of the interface.
 pub(super) fn source(around: Surroundings<'_>, row: &Instance) -> Option<IpAddr> {
+    if row.config.is_unbound() {
+        let ip = row.config.source?;
+        return around.interfaces.carriers(ip).any(|(_, known)| known.usable).then_some(ip);
+    }
     let ipvlan = row.link().filter(|link| !link.config.is_vmac());
     let link = around.interfaces.get(ipvlan.map_or(row.ifindex, |link| link.ifindex)?)?;
     let of_ipvlan = ipvlan.and_then(|link| link.config.source(row.config.family));
@@ -42,12 +46,13 @@ pub(super) fn fault(around: Surroundings<'_>, row: &Instance, has_source: bool) 
         return Some(Fault::Privileges(around.lacking.join(" and ")));
     }
     let interfaces = around.interfaces;
-    let own = &row.config.interface;
-    let Some(link) = row.ifindex.and_then(|index| interfaces.get(index)) else {
-        return Some(Fault::InterfaceMissing(own.clone()));
-    };
-    if !link.up && !row.config.dont_track_primary {
-        return Some(Fault::InterfaceDown(own.clone()));
+    if let Some(own) = row.config.device() {
+        let Some(link) = row.ifindex.and_then(|index| interfaces.get(index)) else {
+            return Some(Fault::InterfaceMissing(own.to_owned()));
+        };
+        if !link.up && !row.config.dont_track_primary {
+            return Some(Fault::InterfaceDown(own.to_owned()));
+        }
     }
     let own = row.link().and_then(|link| link_fault(around, link, row.config.dont_track_primary));
     let of_addresses = || {

@@ -170,8 +170,11 @@ impl Interfaces {
         self.get(*self.by_name.get(name)?)
     }
 
-    /// The name of the interface with an index, `?` when there is none.
+    /// The name of the interface with an index, `?` when there is none. 0 stands for all interfaces.
     pub fn name(&self, index: u32) -> &str {
+        if index == 0 {
+            return "any interface";
+        }
         self.get(index).map_or("?", |link| &link.name)
     }
 

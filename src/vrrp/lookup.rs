@@ -24,6 +24,8 @@ pub(super) struct Lookups {
     /// Links that the daemon makes, by kernel index.
     pub(super) by_own_link: HashMap<u32, OwnLinkId>,
     pub(super) index_of: HashMap<OwnLinkId, u32>,
+    /// Instances without an interface.
+    pub(super) unbound: BTreeSet<InstanceId>,
     /// Owners by name of the interfaces that they have addresses on, send on, or track.
     pub(super) by_device: HashMap<String, BTreeSet<Owner>>,
     /// Instances by tracker that they or their groups list.

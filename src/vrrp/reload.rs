@@ -70,7 +70,8 @@ impl Vrrp {
     fn is_same_router(&self, id: InstanceId, new: &model::Instance) -> bool {
         self.tables.instances.get(&id).is_some_and(|row| {
             let now = &row.config;
-            (&now.interface, now.family, now.vrid, now.version) == (&new.interface, new.family, new.vrid, new.version)
+            now.device() == new.device()
+                && (now.family, now.vrid, now.version) == (new.family, new.vrid, new.version)
                 && row.has_like_link(new)
         })
     }

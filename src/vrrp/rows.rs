@@ -29,7 +29,7 @@ pub struct Instance {
     pub priority: u8,
     /// `nopreempt`, or the value set by SNMP.
     pub nopreempt: bool,
-    /// Kernel index of `interface`, `None` while it does not exist.
+    /// Kernel index of `interface`, else of `vrf`; `None` while it does not exist.
     pub ifindex: Option<u32>,
     /// The links that the daemon makes for it, by number: 0 is the one that it runs on (`use_vmac`, `use_ipvlan`), the others
     /// are for addresses.
@@ -95,7 +95,7 @@ impl Instance {
             source: None,
             source_until: None,
             advertised: config.addresses.len(),
-            fault: Some(Fault::InterfaceMissing(config.interface.clone())),
+            fault: Some(Fault::InterfaceMissing(config.device().unwrap_or_default().to_owned())),
             group: None,
             master_interval: config.advert_interval,
             master: None,
@@ -185,10 +185,11 @@ impl Instance {
     }
 
     /// Index of the interface that sends and receives adverts: the link that it runs on, if any, unless `vmac_xmit_base` is
-    /// set.
+    /// set; of an instance without an interface the VRF, or 0.
     pub fn wire(&self) -> Option<u32> {
         match self.link() {
             Some(link) if !link.config.is_bypassed() => link.ifindex,
+            _ if self.config.device().is_none() => Some(0),
             _ => self.ifindex,
         }
     }
@@ -198,7 +199,7 @@ impl Instance {
         self.vmac().map_or(self.ifindex, |vmac| vmac.ifindex)
     }
 
-    /// Name of the interface that it runs on.
+    /// Name of the interface that it runs on; empty if it has none.
     pub fn interface_name(&self) -> &str {
         match self.link() {
             Some(link) if !link.name.is_empty() => &link.name,

@@ -32,11 +32,6 @@ impl<'a> Surroundings<'a> {
         row.group.and_then(|id| self.groups.get(&id))
     }
 
-    /// Whether the interface with an index exists and is up.
-    pub(super) fn is_up(&self, index: Option<u32>) -> bool {
-        index.and_then(|index| self.interfaces.get(index)).is_some_and(|link| link.up)
-    }
-
     /// Whether a link is being created and its grace period is not over.
     pub(super) fn awaits(&self, link: &OwnLink) -> bool {
         let base_up = self.interfaces.named(&link.base).is_some_and(|base| base.up);

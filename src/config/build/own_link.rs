@@ -145,8 +145,18 @@ fn words<'n>(node: &'n Node<'_>) -> Vec<&'n str> {
 
 impl Maker<'_, '_, '_> {
     /// The link that the instance runs on.
-    pub(super) fn own_link(&mut self, vrid: u8, family: Family, unicast: bool, strict: bool) -> Option<OwnLink> {
+    pub(super) fn own_link(
+        &mut self,
+        (interface, vrid, family): (&str, u8, Family),
+        unicast: bool,
+        strict: bool,
+    ) -> Option<OwnLink> {
         let (vmac, ipvlan) = (self.node.last("use_vmac"), self.node.last("use_ipvlan"));
+        if let Some(keyword) = KEYWORDS.into_iter().find(|keyword| self.node.has(keyword) && interface.is_empty()) {
+            let text = format!("{keyword} needs an interface: it is ignored");
+            self.drop(keyword, &text, "write interface IFNAME, or remove it");
+            return None;
+        }
         if let (Some(_), Some(_)) = (vmac, ipvlan) {
             self.adjust("use_vmac", "use_vmac is ignored: the instance runs on the link of use_ipvlan");
         }

@@ -195,7 +195,7 @@ impl PartialEq for Keyword {
 }
 
 /// Keywords that change failover or traffic: a fault while they are not acted on.
-const CHANGES_TRAFFIC: [&str; 14] = [
+const CHANGES_TRAFFIC: [&str; 13] = [
     "BFD_CHECK",
     "interface_up_down_delays",
     "linkbeat_interfaces",
@@ -209,7 +209,6 @@ const CHANGES_TRAFFIC: [&str; 14] = [
     "track_group",
     "virtual_routes",
     "virtual_rules",
-    "vrf",
 ];
 
 impl Keyword {

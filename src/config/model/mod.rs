@@ -313,8 +313,10 @@ impl fmt::Debug for Authentication {
 pub struct Instance {
     /// Name of the block.
     pub name: String,
-    /// `interface`.
+    /// `interface`; empty for a unicast instance without one, which sends from `source` over any interface, or those of `vrf`.
     pub interface: String,
+    /// `vrf`, without `interface` only: the VRF device that its sockets are bound to.
+    pub vrf: Option<String>,
     /// `use_vmac`, `use_ipvlan`: the link that it runs on, over `interface`.
     pub link: Option<OwnLink>,
     /// The VMACs for addresses with [`Address::own_vmac`].
@@ -397,6 +399,16 @@ pub struct Instance {
 }
 
 impl Instance {
+    /// Whether it has no interface of its own: its adverts leave and arrive over any interface, or those of its VRF.
+    pub fn is_unbound(&self) -> bool {
+        self.interface.is_empty()
+    }
+
+    /// The device that its sockets are bound to, unless it runs on a link of its own: `interface`, or the VRF.
+    pub fn device(&self) -> Option<&str> {
+        Some(self.interface.as_str()).filter(|name| !name.is_empty()).or(self.vrf.as_deref())
+    }
+
     /// Interfaces of the virtual routes without `no_track`, each as often as it is used. They have to be up, as those of the
     /// addresses.
     pub fn route_devices(&self) -> impl Iterator<Item = &str> {

@@ -94,7 +94,8 @@ fn instance(out: &mut String, id: InstanceId, row: &Instance, tables: &Tables, n
     let _ = writeln!(out, "\nVRRP Instance: {}", config.name);
     let version = if config.version == Version::V2 { 2 } else { 3 };
     let family = if config.family == Family::V4 { "IPv4" } else { "IPv6" };
-    item(out, "Virtual router", format_args!("{} on {}, version {version}, {family}", config.vrid, config.interface));
+    let on = config.device().unwrap_or("any interface");
+    item(out, "Virtual router", format_args!("{} on {on}, version {version}, {family}", config.vrid));
     for (number, link) in &row.links {
         let made = if link.ifindex.is_some() { "created" } else { "not created" };
         let by = if link.config.is_bypassed() && *number == 0 { ", adverts from the lower interface" } else { "" };

@@ -500,8 +500,12 @@ impl VrrpProcess {
     /// Sets `promote_secondaries`, so that the removal of a primary address does not remove the secondary addresses of
     /// its subnet.
     fn promote_secondaries(&mut self, log: &Log) {
-        for row in
-            self.vrrp.tables().instances.values().filter(|row| row.config.promote_secondaries && row.ifindex.is_some())
+        for row in self
+            .vrrp
+            .tables()
+            .instances
+            .values()
+            .filter(|row| row.config.promote_secondaries && row.ifindex.is_some() && !row.config.is_unbound())
         {
             let interface = &row.config.interface;
             if let Err(error) = self.sysctls.set(sysctl::Tree::Ipv4, interface, "promote_secondaries", "1") {

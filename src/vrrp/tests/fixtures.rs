@@ -23,6 +23,7 @@ pub fn instance(name: &str, vrid: u8) -> Instance {
     Instance {
         name: name.into(),
         interface: "eth0".into(),
+        vrf: None,
         link: None,
         address_links: Vec::new(),
         family: Family::V4,

@@ -21,5 +21,6 @@ mod statics;
 mod storm;
 mod strangers;
 mod trackers;
+mod unbound;
 mod unicast;
 mod vmac;
