@@ -19,6 +19,8 @@ pub struct OwnLink {
     pub vrid: u8,
     /// Family of the instance, or of the addresses that it is for.
     pub family: Family,
+    /// It is for addresses of the instance only; the instance does not run on it.
+    pub(super) for_addresses: bool,
     /// Whether a loss puts the instance into fault.
     pub(super) tracked: bool,
     /// Name of the interface; empty until it is chosen, when the lower interface is known.
@@ -40,13 +42,14 @@ pub struct OwnLink {
 
 impl OwnLink {
     /// Creates the state of a link that does not exist yet.
-    fn new(config: model::OwnLink, base: String, vrid: u8, family: Family, tracked: bool) -> OwnLink {
+    fn new(config: model::OwnLink, base: String, vrid: u8, family: Family) -> OwnLink {
         OwnLink {
             config,
             base,
             vrid,
             family,
-            tracked,
+            for_addresses: false,
+            tracked: true,
             name: String::new(),
             ifindex: None,
             address: None,
@@ -66,15 +69,16 @@ impl OwnLink {
     /// The link that an instance runs on.
     pub(super) fn run_on(config: &model::Instance) -> Option<OwnLink> {
         let link = config.link.clone()?;
-        Some(OwnLink::new(link, config.interface.clone(), config.vrid, config.family, true))
+        Some(OwnLink::new(link, config.interface.clone(), config.vrid, config.family))
     }
 
     /// The links for addresses of an instance.
     pub(super) fn for_addresses(config: &model::Instance) -> impl Iterator<Item = OwnLink> {
-        config
-            .address_links
-            .iter()
-            .map(|of| OwnLink::new(of.link.clone(), of.base.clone(), config.vrid, of.family, of.tracked))
+        config.address_links.iter().map(|of| OwnLink {
+            for_addresses: true,
+            tracked: of.tracked,
+            ..OwnLink::new(of.link.clone(), of.base.clone(), config.vrid, of.family)
+        })
     }
 
     /// Whether both are made alike in the kernel.

@@ -156,7 +156,7 @@ impl Tables {
             OwnLinkKind::Ipvlan { address, .. } => return address,
             OwnLinkKind::Vmac { xmit_base: true, .. } => None,
             OwnLinkKind::Vmac { .. } if own.family == Family::V4 => None,
-            OwnLinkKind::Vmac { .. } if row.link() == Some(own) => source(self.surroundings(), row),
+            OwnLinkKind::Vmac { .. } if !own.for_addresses => source(self.surroundings(), row),
             OwnLinkKind::Vmac { .. } => {
                 let base = self.interfaces.named(&own.base)?;
                 base.source(Family::V6, &[ALL_ROUTERS], |known| role_of(&self.addresses, base.index, known))
@@ -173,11 +173,9 @@ fn own_links_of(id: InstanceId, row: &Instance) -> Vec<OwnLinkId> {
 
 /// Whether a link of an instance will have IPv6 addresses.
 pub(super) fn carries_ipv6(row: &Instance, own: &OwnLink) -> bool {
-    if own.family == Family::V6 || row.vmac() != Some(own) {
-        return own.family == Family::V6;
-    }
     let is_ip6 = |address: &model::Address| address.ip.is_ipv6() && !address.own_vmac && row.link_of(address).is_some();
-    row.config.addresses.iter().chain(&row.config.excluded).any(is_ip6)
+    let on_it = || row.config.addresses.iter().chain(&row.config.excluded).any(is_ip6);
+    own.family == Family::V6 || (!own.for_addresses && own.config.is_vmac() && on_it())
 }
 
 /// `vrrp.VRID`, then `vrrp1.VRID`, `vrrp2.VRID`...; for IPv6 `vrrp6.VRID` comes before `vrrp1.VRID`. The prefix is cut
