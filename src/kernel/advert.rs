@@ -44,6 +44,8 @@ const AH_VRID_AT: u32 = ah::HEADER_LEN as u32 + 1;
 pub struct AdvertSocket {
     socket: Socket,
     ifindex: u32,
+    /// Packets may arrive on other interfaces than that with the index.
+    everywhere: bool,
     ipv6: bool,
     protocol: u8,
     groups: Vec<IpAddr>,
@@ -71,15 +73,37 @@ impl AdvertSocket {
     ///
     /// `ENODEV` when the interface does not exist, `EPERM` without `CAP_NET_RAW`.
     pub fn open(ifname: &str, ifindex: u32, family: Family, protocol: u8) -> io::Result<AdvertSocket> {
+        AdvertSocket::bound(Some(ifname), ifindex, false, family, protocol)
+    }
+
+    /// Opens a socket that receives unicast packets from the interfaces of a VRF with its name and index, or, with index 0,
+    /// from any interface. It cannot join groups.
+    ///
+    /// `ENODEV` when the VRF does not exist, `EPERM` without `CAP_NET_RAW`.
+    pub fn open_everywhere(vrf: Option<&str>, ifindex: u32, family: Family, protocol: u8) -> io::Result<AdvertSocket> {
+        AdvertSocket::bound(vrf, ifindex, true, family, protocol)
+    }
+
+    fn bound(
+        device: Option<&str>,
+        ifindex: u32,
+        everywhere: bool,
+        family: Family,
+        protocol: u8,
+    ) -> io::Result<AdvertSocket> {
         let ipv6 = family == Family::V6;
         let domain = if ipv6 { Domain::IPV6 } else { Domain::IPV4 };
         let kind = Type::RAW.nonblocking().cloexec();
         let socket = Socket::new(domain, kind, Some(Protocol::from(i32::from(protocol))))?;
-        socket.bind_device(Some(ifname.as_bytes()))?;
+        if let Some(device) = device {
+            socket.bind_device(Some(device.as_bytes()))?;
+        }
         socket.set_priority(PRIORITY)?;
         if ipv6 {
             socket.set_multicast_loop_v6(false)?;
-            socket.set_multicast_if_v6(ifindex)?;
+            if !everywhere {
+                socket.set_multicast_if_v6(ifindex)?;
+            }
             socket.set_recv_hoplimit_v6(true)?;
             setsockopt(&socket, sockopt::Ipv6RecvPacketInfo, &true)?;
             socket.set_tclass_v6(u32::from(ipv4::TOS_INTERNETWORK_CONTROL))?;
@@ -92,7 +116,7 @@ impl AdvertSocket {
             socket.set_header_included_v4(true)?;
             setsockopt(&socket, sockopt::Ipv4PacketInfo, &true)?;
         }
-        let socket = AdvertSocket { socket, ifindex, ipv6, protocol, groups: Vec::new(), id: Cell::new(0) };
+        let socket = AdvertSocket { socket, ifindex, everywhere, ipv6, protocol, groups: Vec::new(), id: Cell::new(0) };
         socket.set_buffer(ADVERT_BUFFER)?;
         Ok(socket)
     }
@@ -209,7 +233,7 @@ impl AdvertSocket {
     where
         u32: TryFrom<I>,
     {
-        arrived.and_then(|index| u32::try_from(index).ok()) == Some(self.ifindex)
+        self.everywhere || arrived.and_then(|index| u32::try_from(index).ok()) == Some(self.ifindex)
     }
 
     /// Sends a packet from any source address to a group or a unicast peer of the socket's family.

@@ -6,10 +6,15 @@ use super::attributes::Attributes;
 use super::netlink::{NLM_F_CREATE, NLM_F_EXCL, Refusal};
 use super::request_socket::{Request, RequestSocket};
 use super::rtnetlink::{
-    IFF_UP, IFLA_ADDRESS, IFLA_GROUP, IFLA_IFNAME, IFLA_INFO_DATA, IFLA_INFO_KIND, IFLA_LINK, IFLA_LINKINFO,
-    IFLA_MACVLAN_MODE, RTM_DELLINK, RTM_GETLINK, RTM_NEWLINK,
+    IFF_UP, IFLA_ADDRESS, IFLA_GROUP, IFLA_IFNAME, IFLA_INFO_DATA, IFLA_INFO_KIND, IFLA_IPVLAN_FLAGS, IFLA_IPVLAN_MODE,
+    IFLA_LINK, IFLA_LINKINFO, IFLA_MACVLAN_MODE, RTM_DELLINK, RTM_GETLINK, RTM_NEWLINK,
 };
-use super::tables::Link;
+use super::tables::{IPVLAN_L2, Link, ipvlan_flags};
+use crate::config::model::OwnLinkKind;
+use crate::vrrp::WantedLink;
+
+/// `MACVLAN_MODE_PRIVATE`: no traffic to other macvlans on the same lower interface.
+pub(super) const MACVLAN_PRIVATE: u32 = 1;
 
 /// The link with this name.
 pub(super) fn find(socket: &mut RequestSocket, name: &str) -> Result<Option<Link>, Refusal> {
@@ -22,21 +27,27 @@ pub(super) fn find(socket: &mut RequestSocket, name: &str) -> Result<Option<Link
     }
 }
 
-/// Creates a macvlan over the interface with index `base`; success if there is an interface of this name.
-pub(super) fn create_macvlan(
-    socket: &mut RequestSocket,
-    name: &str,
-    mac: [u8; 6],
-    base: u32,
-    mode: u32,
-) -> Result<(), Refusal> {
+/// Creates a macvlan or ipvlan over the interface with index `base`; success if there is an interface of this name.
+pub(super) fn create(socket: &mut RequestSocket, wanted: &WantedLink) -> Result<(), Refusal> {
     let mut payload = Attributes::after(&header(0, 0));
-    payload.put_text(IFLA_IFNAME, name);
-    payload.put(IFLA_ADDRESS, mac);
-    payload.put(IFLA_LINK, base.to_ne_bytes());
-    payload.nest(IFLA_LINKINFO, |info| {
-        info.put_text(IFLA_INFO_KIND, "macvlan");
-        info.nest(IFLA_INFO_DATA, |data| data.put(IFLA_MACVLAN_MODE, mode.to_ne_bytes()));
+    payload.put_text(IFLA_IFNAME, &wanted.name);
+    payload.put(IFLA_LINK, wanted.base.to_ne_bytes());
+    payload.put(IFLA_GROUP, wanted.group.to_ne_bytes());
+    if let OwnLinkKind::Vmac { mac, .. } = wanted.kind {
+        payload.put(IFLA_ADDRESS, mac);
+    }
+    payload.nest(IFLA_LINKINFO, |info| match wanted.kind {
+        OwnLinkKind::Vmac { .. } => {
+            info.put_text(IFLA_INFO_KIND, "macvlan");
+            info.nest(IFLA_INFO_DATA, |data| data.put(IFLA_MACVLAN_MODE, MACVLAN_PRIVATE.to_ne_bytes()));
+        }
+        OwnLinkKind::Ipvlan { mode, .. } => {
+            info.put_text(IFLA_INFO_KIND, "ipvlan");
+            info.nest(IFLA_INFO_DATA, |data| {
+                data.put(IFLA_IPVLAN_MODE, IPVLAN_L2.to_ne_bytes());
+                data.put(IFLA_IPVLAN_FLAGS, ipvlan_flags(mode).to_ne_bytes());
+            });
+        }
     });
     let request = Request { kind: RTM_NEWLINK, flags: NLM_F_CREATE | NLM_F_EXCL, payload };
     socket.change(request, &[Errno::EEXIST]).map(drop)

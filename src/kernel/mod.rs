@@ -6,7 +6,7 @@
 //! | [`Watcher`] | the monitor on a thread of its own |
 //! | [`EntryWriter`] | adds and removes addresses, routes and rules on a thread of its own, results as events |
 //! | [`Writer`] | the same for addresses only |
-//! | [`VmacWriter`] | creates and removes the macvlans of `use_vmac` on a thread of its own |
+//! | [`OwnLinkWriter`] | creates and removes the links of `use_vmac` and `use_ipvlan` on a thread of its own |
 //! | [`AdvertSocket`], [`Opener`] | VRRP packets of one interface and family; the opener's thread opens and closes the sockets |
 //! | [`BfdSockets`] | BFD control packets |
 //! | [`ArpSocket`], [`NdSocket`] | gratuitous ARP and unsolicited neighbour advertisements |
@@ -43,6 +43,7 @@ mod ndisc;
 mod netlink;
 pub mod nft;
 mod opener;
+mod own_links;
 mod phrases;
 mod processes;
 mod receive_buffer;
@@ -61,7 +62,6 @@ mod silent;
 mod sources;
 pub mod sysctl;
 mod tables;
-mod vmac;
 mod watched;
 mod watcher;
 mod worker;
@@ -80,13 +80,13 @@ pub use namespace::Namespace;
 pub use ndisc::NdSocket;
 pub use netlink::Refusal;
 pub use opener::{Opener, SocketRequest, SocketResult, WantedSocket};
+pub use own_links::{OwnLinkRequest, OwnLinkResult, OwnLinkWriter, is_foreign};
 pub use processes::{ProcessEvent, ProcessWay, count_processes, poll_processes};
 pub use receive_buffer::{limited_size, set_request_buffer};
 pub use route::RouteRequest;
 pub use rule::RuleRequest;
 pub use tables::{Addr, AddrKey, Link, PROTOCOL_KEEPALIVED};
 
-pub use vmac::{VmacRequest, VmacResult, VmacWriter, is_foreign};
 pub use watched::WatchedTables;
 pub use watcher::Watcher;
 pub use worker::{QueueFull, Worker};

@@ -18,8 +18,10 @@ const CAPACITY: usize = 1 << 16;
 pub struct WantedSocket {
     /// Name of the interface.
     pub interface: String,
-    /// Its index.
+    /// Its index; 0: the socket is not bound to an interface.
     pub ifindex: u32,
+    /// Packets are received from any interface, or from those of the VRF with this index.
+    pub everywhere: bool,
     /// Family of the packets.
     pub family: Family,
     /// IP protocol: VRRP or AH.
@@ -35,7 +37,12 @@ pub struct WantedSocket {
 impl WantedSocket {
     /// Opens the socket; may block in the kernel.
     pub fn open(&self) -> io::Result<AdvertSocket> {
-        let mut socket = AdvertSocket::open(&self.interface, self.ifindex, self.family, self.protocol)?;
+        let mut socket = if self.everywhere {
+            let vrf = Some(self.interface.as_str()).filter(|_| self.ifindex != 0);
+            AdvertSocket::open_everywhere(vrf, self.ifindex, self.family, self.protocol)?
+        } else {
+            AdvertSocket::open(&self.interface, self.ifindex, self.family, self.protocol)?
+        };
         socket.set_buffer(self.buffer)?;
         if let Some(vrid) = self.vrid {
             socket.only_vrid(vrid)?;

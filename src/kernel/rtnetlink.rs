@@ -44,6 +44,8 @@ pub(super) const IFLA_EXT_MASK: u16 = 29;
 pub(super) const IFLA_INFO_KIND: u16 = 1;
 pub(super) const IFLA_INFO_DATA: u16 = 2;
 pub(super) const IFLA_MACVLAN_MODE: u16 = 1;
+pub(super) const IFLA_IPVLAN_MODE: u16 = 1;
+pub(super) const IFLA_IPVLAN_FLAGS: u16 = 2;
 pub(super) const IFLA_VRF_TABLE: u16 = 1;
 /// Of `IFLA_EXT_MASK`: leave the packet counters out of dumps.
 pub(super) const RTEXT_FILTER_SKIP_STATS: u32 = 1 << 3;

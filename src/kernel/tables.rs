@@ -2,16 +2,20 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::attributes::{attributes, find, i32_at, ip, text, u32_at};
+use super::attributes::{attributes, find, i32_at, ip, text, u16_at, u32_at};
 use super::rtnetlink::{
     AF_UNSPEC, IFA_ADDRESS, IFA_BROADCAST, IFA_CACHEINFO, IFA_F_DADFAILED, IFA_F_DEPRECATED, IFA_F_SECONDARY,
     IFA_F_TENTATIVE, IFA_FLAGS, IFA_LABEL, IFA_LOCAL, IFA_PROTO, IFF_LOOPBACK, IFF_MULTICAST, IFF_NOARP, IFF_RUNNING,
-    IFF_UP, IFLA_ADDRESS, IFLA_IFNAME, IFLA_INFO_DATA, IFLA_INFO_KIND, IFLA_LINK, IFLA_LINKINFO, IFLA_MACVLAN_MODE,
-    IFLA_MTU, IFLA_VRF_TABLE,
+    IFF_UP, IFLA_ADDRESS, IFLA_GROUP, IFLA_IFNAME, IFLA_INFO_DATA, IFLA_INFO_KIND, IFLA_IPVLAN_FLAGS, IFLA_IPVLAN_MODE,
+    IFLA_LINK, IFLA_LINKINFO, IFLA_MACVLAN_MODE, IFLA_MTU, IFLA_VRF_TABLE,
 };
+use crate::config::model::IpvlanMode;
 
 /// `IFA_PROTO` of the addresses this daemon sets: the number that iproute2 shows as `keepalived`.
 pub const PROTOCOL_KEEPALIVED: u8 = 18;
+
+/// `IPVLAN_MODE_L2`.
+pub(super) const IPVLAN_L2: u16 = 0;
 
 /// A network interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +42,10 @@ pub struct Link {
     pub kind: String,
     /// `IFLA_MACVLAN_MODE` of a macvlan: private 1, VEPA 2, bridge 4, passthru 8.
     pub macvlan_mode: Option<u32>,
+    /// Mode and flags of an ipvlan of layer 2.
+    pub ipvlan_mode: Option<IpvlanMode>,
+    /// Number of its group (`IFLA_GROUP`).
+    pub group: u32,
     /// Table of a VRF (`IFLA_VRF_TABLE`).
     pub vrf_table: Option<u32>,
     /// Index of the lower interface (`IFLA_LINK`): base of a macvlan or VLAN, peer of a veth.
@@ -67,6 +75,8 @@ impl Link {
             mac: None,
             kind: String::new(),
             macvlan_mode: None,
+            ipvlan_mode: None,
+            group: 0,
             vrf_table: None,
             base: None,
         };
@@ -75,21 +85,43 @@ impl Link {
                 IFLA_ADDRESS => link.mac = value.try_into().ok(),
                 IFLA_IFNAME => link.name = text(value),
                 IFLA_MTU => link.mtu = u32_at(value, 0)?,
+                IFLA_GROUP => link.group = u32_at(value, 0)?,
                 IFLA_LINK => link.base = u32_at(value, 0),
                 IFLA_LINKINFO => {
                     let info = |kind| find(value, kind);
                     link.kind = info(IFLA_INFO_KIND).map(text).unwrap_or_default();
                     let data = |of: &str, kind: u16| {
                         let data = info(IFLA_INFO_DATA).filter(|_| link.kind == of)?;
-                        find(data, kind).and_then(|number| u32_at(number, 0))
+                        find(data, kind)
                     };
-                    (link.macvlan_mode, link.vrf_table) =
-                        (data("macvlan", IFLA_MACVLAN_MODE), data("vrf", IFLA_VRF_TABLE));
+                    let number = |of: &str, kind: u16| data(of, kind).and_then(|number| u32_at(number, 0));
+                    let short = |kind: u16| data("ipvlan", kind).and_then(|number| u16_at(number, 0));
+                    let ipvlan = short(IFLA_IPVLAN_MODE).zip(short(IFLA_IPVLAN_FLAGS));
+                    (link.macvlan_mode, link.vrf_table, link.ipvlan_mode) = (
+                        number("macvlan", IFLA_MACVLAN_MODE),
+                        number("vrf", IFLA_VRF_TABLE),
+                        ipvlan.and_then(|(mode, flags)| ipvlan_mode(mode, flags)),
+                    );
                 }
                 _ => {}
             }
         }
         (!link.name.is_empty()).then_some(link)
+    }
+}
+
+/// The mode of an ipvlan from `IFLA_IPVLAN_MODE` and `IFLA_IPVLAN_FLAGS`; `None` for those of layer 3.
+fn ipvlan_mode(mode: u16, flags: u16) -> Option<IpvlanMode> {
+    let modes = [IpvlanMode::Bridge, IpvlanMode::Private, IpvlanMode::Vepa];
+    modes.into_iter().find(|known| mode == IPVLAN_L2 && flags == ipvlan_flags(*known))
+}
+
+/// `IFLA_IPVLAN_FLAGS` of a mode.
+pub(super) fn ipvlan_flags(mode: IpvlanMode) -> u16 {
+    match mode {
+        IpvlanMode::Bridge => 0,
+        IpvlanMode::Private => 1,
+        IpvlanMode::Vepa => 2,
     }
 }
 
@@ -242,6 +274,8 @@ mod tests {
             mac: Some([0, 0, 0x5e, 0, 1, 51]),
             kind: "macvlan".to_owned(),
             macvlan_mode: None,
+            ipvlan_mode: None,
+            group: 0,
             vrf_table: None,
             base: Some(2),
         };

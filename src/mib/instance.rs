@@ -35,7 +35,9 @@ pub(super) const INSTANCES: TableView<Vrrp, InstanceId, Instance> = TableView {
             let mut rows = data.tables().addresses.of(&id.0);
             Some(Value::truth(rows.all(|(_, row)| row.state.installed)))
         }),
-        Column::new(10, "vrrpInstancePrimaryInterface", STRING, |_, _, row| Some(Value::text(row.interface_name()))),
+        Column::new(10, "vrrpInstancePrimaryInterface", STRING, |_, _, row| {
+            Some(row.interface_name()).filter(|name| !name.is_empty()).map(Value::text)
+        }),
         Column::new(
             11,
             "vrrpInstanceTrackPrimaryIf",

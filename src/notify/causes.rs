@@ -34,8 +34,8 @@ pub fn fault(fault: &Fault) -> String {
     match fault {
         Fault::InterfaceMissing(name) => format!("interface {name} does not exist"),
         Fault::InterfaceDown(name) => format!("interface {name} is down"),
-        Fault::VmacMissing(name) if name.is_empty() => "its VMAC does not exist".into(),
-        Fault::VmacMissing(name) => format!("VMAC {name} does not exist"),
+        Fault::LinkMissing { kind, name } if name.is_empty() => format!("its {kind} does not exist"),
+        Fault::LinkMissing { kind, name } => format!("{kind} {name} does not exist"),
         Fault::NoSource(name) => format!("interface {name} has no address to send adverts from"),
         Fault::SourceMissing(ip) => format!("its source address {ip} is not on this host, or not usable yet"),
         Fault::NoPeer => "it has no unicast_peer".into(),

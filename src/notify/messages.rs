@@ -9,8 +9,8 @@ use crate::state::Op;
 use crate::text::counted;
 use crate::track::{FlapReport, Reading, ScriptEnd, TrackerId};
 use crate::vrrp::{
-    AddressId, Cause, Change, Complaint, InstanceId, LinkState, ObjectId, Occasion, Owner, Setting, State, Tables,
-    nft_word,
+    AddressId, Cause, Change, Complaint, InstanceId, LinkState, ObjectId, Occasion, OwnLinkId, Owner, Setting, State,
+    Tables, nft_word,
 };
 
 /// The line for a change, or several lines.
@@ -134,17 +134,17 @@ pub fn line(change: &Change, tables: &Tables) -> (Level, String) {
             );
             (Level::Error, text)
         }
-        Change::VmacStolen(id) => {
-            let (who, vmac) = (name(*id, tables), vmac(*id, tables));
-            (Level::Warning, format!("({who}) VMAC {vmac} was removed or set down by someone else; putting it back"))
+        Change::OwnLinkStolen(id) => {
+            let (who, link) = (name(id.0, tables), own_link(*id, tables));
+            (Level::Warning, format!("({who}) {link} was removed or set down by someone else; putting it back"))
         }
-        Change::VmacRefused { id, op, error } => {
+        Change::OwnLinkRefused { id, op, error } => {
             let verb = match op {
                 Op::Add => "create",
                 Op::Remove => "remove",
             };
-            let (who, vmac) = (name(*id, tables), vmac(*id, tables));
-            (Level::Error, format!("({who}) Cannot {verb} VMAC {vmac}: {error}; trying again every second"))
+            let (who, link) = (name(id.0, tables), own_link(*id, tables));
+            (Level::Error, format!("({who}) Cannot {verb} {link}: {error}; trying again every second"))
         }
     }
 }
@@ -306,8 +306,9 @@ fn name(id: InstanceId, tables: &Tables) -> &str {
     tables.instances.get(&id).map_or("?", |row| &row.config.name)
 }
 
-fn vmac(id: InstanceId, tables: &Tables) -> &str {
-    tables.instances.get(&id).map_or("?", |row| row.interface_name())
+fn own_link(id: OwnLinkId, tables: &Tables) -> String {
+    let link = tables.instances.get(&id.0).and_then(|row| row.links.get(&id.1));
+    link.map_or_else(|| "a link".into(), |link| format!("{} {}", link.config.word(), link.name))
 }
 
 fn owner(id: ObjectId, tables: &Tables) -> &str {

@@ -96,12 +96,12 @@ impl Router<'_> {
     /// Announces the addresses on interfaces other than that of the instance once. Adverts are not sent there, so bridges
     /// would forget the port of a MAC address that sends nothing else, such as that of a VMAC.
     fn announce_elsewhere(&mut self) {
-        let own = self.row.vmac.as_ref().map_or(self.row.ifindex, |vmac| vmac.ifindex);
+        let own = self.row.home();
         let all = self.row.config.garp.extra_all;
         for id in self.site.address_ids(Owner::Instance(self.id)) {
             let index = self.site.addresses.get(&id).and_then(|row| row.ifindex).filter(|index| Some(*index) != own);
             let link = index.and_then(|index| self.site.interfaces.get(index));
-            if link.is_some_and(|link| all || link.macvlan.is_some()) {
+            if link.is_some_and(|link| all || link.is_macvlan()) {
                 self.announce(id);
             }
         }

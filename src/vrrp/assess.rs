@@ -34,7 +34,8 @@ impl Router<'_> {
         let now = self.site.turn.now;
         let found = faults::source(self.surroundings(), self.row);
         let (before, until) = (self.row.source, self.row.source_until);
-        let lost = found.is_none() && before.is_some() && self.row.ifindex.is_some();
+        let lost =
+            found.is_none() && before.is_some() && (self.row.ifindex.is_some() || self.row.config.device().is_none());
         let kept = lost && until.is_none_or(|until| now < until);
         let until = kept.then(|| until.unwrap_or(now + SOURCE_GRACE));
         if std::mem::replace(&mut self.row.source_until, until) != until {

@@ -46,8 +46,13 @@ pub enum Fault {
     InterfaceMissing(String),
     /// A required interface is down.
     InterfaceDown(String),
-    /// `use_vmac`: the VMAC could not be created.
-    VmacMissing(String),
+    /// `use_vmac`, `use_ipvlan`: a link could not be created.
+    LinkMissing {
+        /// `VMAC` or `ipvlan`.
+        kind: &'static str,
+        /// Name; empty if none was chosen yet.
+        name: String,
+    },
     /// The interface has no address to send from.
     NoSource(String),
     /// `unicast_src_ip`, `mcast_src_ip`: the host does not have this address, or it is not usable yet.

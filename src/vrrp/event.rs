@@ -9,9 +9,9 @@ use super::complaint::Complaint;
 use super::firewall::FirewallRequest;
 use super::host_route::HostRoute;
 use super::host_rule::HostRule;
-use super::ids::{AddressId, GroupId, InstanceId, ObjectId, RouteId, RuleId};
+use super::ids::{AddressId, GroupId, InstanceId, ObjectId, OwnLinkId, RouteId, RuleId};
 use super::interface::{Interface, KernelAddress};
-use super::op::{Secondaries, WantedVmac};
+use super::op::{Secondaries, WantedLink};
 use super::route::Route;
 use super::rule::Rule;
 use super::state::State;
@@ -72,15 +72,15 @@ pub enum Event<'a> {
         /// The result, or the kernel's error message.
         result: Result<Done, String>,
     },
-    /// The kernel's answer to [`Action::Vmac`].
-    VmacDone {
-        /// The instance of the request.
-        id: InstanceId,
+    /// The kernel's answer to [`Action::OwnLink`].
+    OwnLinkDone {
+        /// The link of the request.
+        id: OwnLinkId,
         /// The requested operation.
         op: Op,
-        /// The requested VMAC.
-        link: Box<WantedVmac>,
-        /// Kernel index of the VMAC, or the kernel's error message.
+        /// The link as requested.
+        link: Box<WantedLink>,
+        /// Kernel index of the link, or the kernel's error message.
         made: Result<u32, String>,
     },
     /// The kernel's answer to [`Action::Firewall`].
@@ -181,8 +181,8 @@ pub enum TimerKey {
     Announce(InstanceId),
     /// A refused request for an object of the kernel is to be repeated.
     Retry(ObjectId),
-    /// A refused VMAC request is to be repeated, or the wait for a missing VMAC ends.
-    Vmac(InstanceId),
+    /// A refused request for a link is to be repeated, or the wait for a missing link ends.
+    OwnLink(OwnLinkId),
     /// A firewall table is to be built again.
     Firewall,
     /// The wait for a lost source address ends.
@@ -234,14 +234,14 @@ pub enum Action {
     WithdrawRule(Box<Rule>),
     /// Change a firewall table, before the later actions; answered by [`Event::FirewallDone`].
     Firewall(Box<FirewallRequest>),
-    /// Create or remove a VMAC.
-    Vmac {
-        /// Instance that gets an [`Event::VmacDone`]; `None` when it is deleted.
-        id: Option<InstanceId>,
+    /// Create or remove a VMAC or ipvlan.
+    OwnLink {
+        /// Link that gets an [`Event::OwnLinkDone`]; `None` when its row is deleted.
+        id: Option<OwnLinkId>,
         /// The operation.
         op: Op,
-        /// The VMAC.
-        link: Box<WantedVmac>,
+        /// The link.
+        link: Box<WantedLink>,
     },
     /// Send this number of gratuitous ARPs or unsolicited neighbour advertisements for the address.
     Announce(AddressId, u32),
@@ -400,8 +400,8 @@ pub enum Change {
         /// The kernel's error message.
         error: String,
     },
-    /// Another program removed the VMAC of an instance or set it down; it is created again.
-    VmacStolen(InstanceId),
+    /// Another program removed a link that the daemon has made, or set it down; it is created again.
+    OwnLinkStolen(OwnLinkId),
     /// Another program has changed a firewall table; it is built again.
     FirewallTouched {
         /// Family of the table.
@@ -416,10 +416,10 @@ pub enum Change {
         /// The kernel's error message.
         error: String,
     },
-    /// The kernel refused to create or remove a VMAC; the request is repeated.
-    VmacRefused {
-        /// The row.
-        id: InstanceId,
+    /// The kernel refused to create or remove a link; the request is repeated.
+    OwnLinkRefused {
+        /// The link.
+        id: OwnLinkId,
         /// The requested operation.
         op: Op,
         /// The kernel's error message.

@@ -7,6 +7,7 @@ use super::cause::Fault;
 use super::ids::STATIC;
 use super::interface::{Interface, is_link_local};
 use super::lookup::role_of;
+use super::own_link::OwnLink;
 use super::rows::Instance;
 use super::state::State;
 use super::surroundings::Surroundings;
@@ -15,10 +16,16 @@ use crate::state::{Object, Objects};
 use crate::track::{Effect, Reading};
 
 /// The source address of adverts: the configured address, if this host has it and it is usable; without a configured
-/// address, an address of the interface.
+/// address, the address of the ipvlan, or an address of the interface.
 pub(super) fn source(around: Surroundings<'_>, row: &Instance) -> Option<IpAddr> {
-    let link = around.interfaces.get(row.ifindex?)?;
-    let Some(ip) = row.config.source else {
+    if row.config.is_unbound() {
+        let ip = row.config.source?;
+        return around.interfaces.carriers(ip).any(|(_, known)| known.usable).then_some(ip);
+    }
+    let ipvlan = row.link().filter(|link| !link.config.is_vmac());
+    let link = around.interfaces.get(ipvlan.map_or(row.ifindex, |link| link.ifindex)?)?;
+    let of_ipvlan = ipvlan.and_then(|link| link.config.source(row.config.family));
+    let Some(ip) = row.config.source.or(of_ipvlan) else {
         return link
             .source(row.config.family, &row.destinations(), |known| role_of(around.addresses, link.index, known));
     };
@@ -27,35 +34,37 @@ pub(super) fn source(around: Surroundings<'_>, row: &Instance) -> Option<IpAddr>
     around.interfaces.carriers(ip).any(|(on, known)| known.usable && counts(on)).then_some(ip)
 }
 
+/// Name of the interface whose address is the source of adverts.
+fn sender(row: &Instance) -> &str {
+    let ipvlan = row.link().filter(|link| !link.config.is_vmac());
+    ipvlan.map_or(&row.config.interface, |link| &link.name)
+}
+
 /// The first reason why an instance cannot take part in VRRP, if any.
 pub(super) fn fault(around: Surroundings<'_>, row: &Instance, has_source: bool) -> Option<Fault> {
     if !around.lacking.is_empty() {
         return Some(Fault::Privileges(around.lacking.join(" and ")));
     }
     let interfaces = around.interfaces;
-    let own = &row.config.interface;
-    let Some(link) = row.ifindex.and_then(|index| interfaces.get(index)) else {
-        return Some(Fault::InterfaceMissing(own.clone()));
-    };
-    if !link.up && !row.config.dont_track_primary {
-        return Some(Fault::InterfaceDown(own.clone()));
-    }
-    // A missing VMAC is no fault while the kernel is creating it.
-    if let Some(vmac) = row.vmac.as_ref().filter(|vmac| vmac.state.wanted && !around.awaits_vmac(row)) {
-        match vmac.ifindex.and_then(|index| interfaces.get(index)) {
-            None => return Some(Fault::VmacMissing(vmac.name.clone())),
-            Some(link) if !link.up && !row.config.dont_track_primary => {
-                return Some(Fault::InterfaceDown(vmac.name.clone()));
-            }
-            Some(_) => {}
+    if let Some(own) = row.config.device() {
+        let Some(link) = row.ifindex.and_then(|index| interfaces.get(index)) else {
+            return Some(Fault::InterfaceMissing(own.to_owned()));
+        };
+        if !link.up && !row.config.dont_track_primary {
+            return Some(Fault::InterfaceDown(own.to_owned()));
         }
     }
-    if let Some(fault) = device_fault(around, row) {
+    let own = row.link().and_then(|link| link_fault(around, link, row.config.dont_track_primary));
+    let of_addresses = || {
+        let mut others = row.links.range(1..).map(|(_, link)| link).filter(|link| link.tracked);
+        others.find_map(|link| link_fault(around, link, false))
+    };
+    if let Some(fault) = own.or_else(|| device_fault(around, row)).or_else(of_addresses) {
         return Some(fault);
     }
     if !has_source {
         let missing = row.config.source.map(Fault::SourceMissing);
-        return missing.or_else(|| Some(Fault::NoSource(own.clone())));
+        return missing.or_else(|| Some(Fault::NoSource(sender(row).to_owned())));
     }
     if row.config.unicast.as_ref().is_some_and(|unicast| unicast.peers.is_empty()) {
         return Some(Fault::NoPeer);
@@ -75,16 +84,32 @@ pub(super) fn fault(around: Surroundings<'_>, row: &Instance, has_source: bool) 
     })
 }
 
+/// Fault for a link that the daemon makes. A missing link is no fault while the kernel is creating it.
+fn link_fault(around: Surroundings<'_>, link: &OwnLink, may_be_down: bool) -> Option<Fault> {
+    if !link.state.wanted || around.awaits(link) {
+        return None;
+    }
+    match link.ifindex.and_then(|index| around.interfaces.get(index)) {
+        None => Some(Fault::LinkMissing { kind: link.config.word(), name: link.name.clone() }),
+        Some(known) if !known.up && !may_be_down => Some(Fault::InterfaceDown(link.name.clone())),
+        Some(_) => None,
+    }
+}
+
 /// Fault for an interface of the instance's addresses and routes, which must be up like its own interface, unless the address
 /// or route has `no_track`. The interface of a route without `dev` is that to its gateway.
 fn device_fault(around: Surroundings<'_>, row: &Instance) -> Option<Fault> {
     let config = &row.config;
     let addresses = config.addresses.iter().chain(&config.excluded).filter(|address| !address.no_track);
+    // Those on the VMAC of the instance may have its name as device.
+    let addresses = addresses.filter(|address| address.own_vmac || row.link_of(address).is_none());
     let addresses = addresses.map(|address| address.device.as_str());
+    let own = row.vmac().and_then(|vmac| vmac.config.name.as_deref());
+    let is_own_vmac = |name: &str| Some(name) == own;
     let mut checked = config.interface.as_str();
     for name in addresses.chain(config.route_devices()) {
         // Most have the same interface as the one before.
-        if name == checked || name == config.interface || row.puts_on_vmac(name) {
+        if name == checked || name == config.interface || is_own_vmac(name) {
             continue;
         }
         match around.interfaces.named(name) {
@@ -98,7 +123,7 @@ fn device_fault(around: Surroundings<'_>, row: &Instance) -> Option<Fault> {
 
 /// Fault for a gateway whose interfaces are down. Interfaces that the instance does not track are no reason.
 fn gateway_fault(around: Surroundings<'_>, row: &Instance, gateway: IpAddr) -> Option<Fault> {
-    let own = [row.ifindex, row.vmac.as_ref().and_then(|vmac| vmac.ifindex)];
+    let own = [row.ifindex, row.link().and_then(|link| link.ifindex)];
     let mut fault = None;
     for (index, name) in around.gateways.links_to(gateway) {
         match around.interfaces.get(index) {
@@ -159,11 +184,11 @@ fn reading(around: Surroundings<'_>, entry: &Track) -> Reading {
     }
 }
 
-/// Whether the first state of an instance cannot be decided yet: its VMAC is being created, or a tracker with weight 0 has
+/// Whether the first state of an instance cannot be decided yet: a link is being created, or a tracker with weight 0 has
 /// no result.
 pub(super) fn is_undecided(around: Surroundings<'_>, row: &Instance) -> bool {
     let undecided = || tracked(around, row).any(|entry| reading(around, entry).effect(entry) == Effect::Undecided);
-    around.awaits_vmac(row) || (row.fault.is_none() && !row.resumes_master && undecided())
+    around.awaits_links(row) || (row.fault.is_none() && !row.resumes_master && undecided())
 }
 
 /// The entries whose weights count for the priority, and whether they are those of the group.

@@ -4,14 +4,15 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::event::{Action, Change, TimerKey};
-use super::ids::InstanceId;
+use super::ids::{InstanceId, OwnLinkId};
+use super::own_link::OwnLink;
+use super::own_link_wanted::carries_ipv6;
 use super::routers::Vrrp;
 use super::rows::Instance;
 use super::ruleset::{Element, FirewallLayout, vmac_elements};
 use super::state::State;
 use super::tables::Tables;
 use super::turn::Phase;
-use super::vmac_wanted::carries_ipv6;
 use crate::config::model::{Address, Family, Firewall};
 
 impl Vrrp {
@@ -76,7 +77,7 @@ impl Tables {
         let global = self.system.global.as_ref()?;
         // Settings without effect on the table are left out of comparisons.
         let settings = Firewall { configured: true, disable_local_igmp: false, ..global.firewall.clone() };
-        let vmacs = self.instances.values().any(|row| row.config.vmac.is_some() && self.guards_vmac(row, family));
+        let vmacs = self.instances.values().any(|row| row.links.values().any(|link| self.guards(row, link, family)));
         let of_family = |address: &Address| Family::of(address.ip) == family;
         let drops = self.instances.values().filter(|row| row.drops()).any(|row| {
             let mut addresses = row.config.addresses.iter().chain(&row.config.excluded);
@@ -85,21 +86,22 @@ impl Tables {
         (vmacs || drops).then_some(FirewallLayout { family, settings, vmacs, drops })
     }
 
-    /// The tables that need elements for the VMAC of an instance before it is up.
-    pub fn vmac_guards(&self, id: InstanceId) -> Vec<FirewallLayout> {
-        let Some(row) = self.instances.get(&id) else { return Vec::new() };
-        self.firewall.layouts().filter(|layout| self.guards_vmac(row, layout.family)).cloned().collect()
+    /// The tables that need elements for a link before it is up.
+    pub fn link_guards(&self, id: OwnLinkId) -> Vec<FirewallLayout> {
+        let Some((row, link)) = self.own_link(id) else { return Vec::new() };
+        self.firewall.layouts().filter(|layout| self.guards(row, link, layout.family)).cloned().collect()
     }
 
-    /// Whether the VMAC of an instance needs rules of a family.
-    fn guards_vmac(&self, row: &Instance, family: Family) -> bool {
-        match family {
+    /// Whether a link needs rules of a family: only VMACs do.
+    fn guards(&self, row: &Instance, link: &OwnLink, family: Family) -> bool {
+        let needed = match family {
             Family::V4 => {
                 let quiet = self.system.global.as_ref().is_some_and(|global| global.firewall.disable_local_igmp);
-                row.config.family == Family::V4 && !quiet
+                link.family == Family::V4 && !quiet
             }
-            Family::V6 => carries_ipv6(row),
-        }
+            Family::V6 => carries_ipv6(row, link),
+        };
+        needed && link.config.is_vmac()
     }
 
     /// The elements that an instance needs now.
@@ -123,13 +125,14 @@ impl Tables {
                 }
             }
         }
-        let vmac = row.vmac.as_ref().and_then(|vmac| Some((vmac, vmac.ifindex?, row.ifindex?)));
-        let Some((vmac, index, base)) = vmac else { return needs };
         let by_index = self.system.global.as_ref().is_some_and(|global| global.firewall.by_index);
-        for family in [Family::V4, Family::V6].into_iter().filter(|family| self.guards_vmac(row, *family)) {
-            let link_local = vmac.link_local.filter(|_| family == Family::V6);
-            let elements = vmac_elements(by_index, index, base, &vmac.name, link_local);
-            needs.extend(elements.into_iter().map(|element| (family, element)));
+        for link in row.links.values() {
+            let Some((index, base)) = link.ifindex.zip(self.interfaces.named(&link.base)) else { continue };
+            for family in [Family::V4, Family::V6].into_iter().filter(|family| self.guards(row, link, *family)) {
+                let link_local = link.link_local().filter(|_| family == Family::V6);
+                let elements = vmac_elements(by_index, index, base.index, &link.name, link_local);
+                needs.extend(elements.into_iter().map(|element| (family, element)));
+            }
         }
         needs
     }

@@ -1,4 +1,4 @@
-//! Held resources: addresses, routes, rules, VMACs and firewall tables that this process has set in the kernel. A later process
+//! Held resources: addresses, routes, rules, VMACs, ipvlans and firewall tables that this process has set in the kernel. A later process
 //! can remove them even if its configuration no longer has them.
 
 use std::net::IpAddr;
@@ -9,10 +9,13 @@ use super::address::Address;
 use crate::config::model;
 use crate::state::Record;
 
-/// Held resources: all addresses, routes, rules, VMACs and firewall tables that a process has set in the kernel.
+/// Held resources: all addresses, routes, rules, VMACs, ipvlans and firewall tables that a process has set in the kernel.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Held {
     pub(super) vmacs: Vec<HeldVmac>,
+    /// Absent in files of releases without ipvlans.
+    #[serde(default)]
+    pub(super) ipvlans: Vec<HeldIpvlan>,
     pub(super) addresses: Vec<HeldAddress>,
     /// Absent in files of releases without routes.
     #[serde(default)]
@@ -29,6 +32,14 @@ pub struct Held {
 pub(super) struct HeldVmac {
     pub(super) name: String,
     pub(super) mac: [u8; 6],
+}
+
+/// An ipvlan that this daemon has created.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct HeldIpvlan {
+    pub(super) name: String,
+    /// Name of the lower interface.
+    pub(super) base: String,
 }
 
 /// An address that this daemon has set.
@@ -82,6 +93,7 @@ impl Held {
     /// Describes each resource in words.
     pub fn list(&self) -> Vec<String> {
         let vmacs = self.vmacs.iter().map(|vmac| format!("VMAC {}", vmac.name));
+        let ipvlans = self.ipvlans.iter().map(|ipvlan| format!("ipvlan {}", ipvlan.name));
         let addresses = self.addresses.iter().map(|held| {
             let peer = held.peer.map_or(String::new(), |(peer, length)| format!(" peer {peer}/{length}"));
             format!("address {}/{}{peer} on {}", held.ip, held.prefix, held.device)
@@ -90,6 +102,6 @@ impl Held {
         let rules = self.rules.iter().map(|rule| format!("rule {}", rule.brief()));
         let firewall =
             self.firewall.iter().map(|(family, name)| format!("nftables table {} {name}", nft_word(*family)));
-        vmacs.chain(addresses).chain(routes).chain(rules).chain(firewall).collect()
+        vmacs.chain(ipvlans).chain(addresses).chain(routes).chain(rules).chain(firewall).collect()
     }
 }

@@ -8,6 +8,11 @@ use crate::state::RowId;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InstanceId(pub u32);
 
+/// Identifies a link that the daemon makes: the instance, and 0 for the link that the instance runs on, or the number of a
+/// link for addresses, from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OwnLinkId(pub InstanceId, pub u32);
+
 /// Index of a row of vrrpSyncGroupTable, from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GroupId(pub u32);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
-use crate::config::model::{Family, network};
+use crate::config::model::{Family, IpvlanMode, network};
 
 /// A network interface.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,8 +22,10 @@ pub struct Interface {
     pub mac: Option<[u8; 6]>,
     /// Table of a VRF; `None` for other interfaces.
     pub vrf_table: Option<u32>,
-    /// Properties of a macvlan; `None` for other interfaces.
-    pub macvlan: Option<Macvlan>,
+    /// Number of its interface group.
+    pub group: u32,
+    /// Properties of a macvlan or ipvlan; `None` for other interfaces.
+    pub upper: Option<Upper>,
     /// Its addresses.
     pub addresses: Addresses,
 }
@@ -41,13 +43,32 @@ pub struct InterfaceAddress {
     pub marked: bool,
 }
 
-/// Properties of a macvlan.
+/// Properties of a link over another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Macvlan {
-    /// Index of the base interface.
+pub struct Upper {
+    /// Index of the lower interface.
     pub base: Option<u32>,
-    /// Whether the mode is `private`.
-    pub private: bool,
+    /// Its kind.
+    pub kind: UpperKind,
+}
+
+/// Kind of a link over another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UpperKind {
+    /// A macvlan.
+    Macvlan {
+        /// Whether the mode is `private`.
+        private: bool,
+    },
+    /// An ipvlan with its mode; `None` for those of layer 3.
+    Ipvlan(Option<IpvlanMode>),
+}
+
+impl Interface {
+    /// Whether it is a macvlan.
+    pub fn is_macvlan(&self) -> bool {
+        self.upper.is_some_and(|upper| matches!(upper.kind, UpperKind::Macvlan { .. }))
+    }
 }
 
 /// An address as the kernel reports it.
@@ -160,8 +181,11 @@ impl Interfaces {
         self.get(*self.by_name.get(name)?)
     }
 
-    /// The name of the interface with an index, `?` when there is none.
+    /// The name of the interface with an index, `?` when there is none. 0 stands for all interfaces.
     pub fn name(&self, index: u32) -> &str {
+        if index == 0 {
+            return "any interface";
+        }
         self.get(index).map_or("?", |link| &link.name)
     }
 

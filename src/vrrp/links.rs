@@ -21,7 +21,7 @@ impl Vrrp {
             link.up = self.effective_state(link);
         }
         self.tables.interfaces.replace(links);
-        self.vmacs_gone();
+        self.own_links_gone();
         self.tables.resolve_all();
         let instances = self.tables.instance_ids().into_iter().map(Owner::Instance);
         let all: BTreeSet<Owner> = [Owner::Static].into_iter().chain(instances).collect();
@@ -43,10 +43,10 @@ impl Vrrp {
     fn effective_state(&mut self, link: &Interface) -> bool {
         let now = self.turn.now;
         let before = self.tables.interfaces.get(link.index).map(|old| old.up);
-        let owner = self.tables.owner_of_vmac(link.index).and_then(|id| self.tables.instances.get(&id));
-        let below = owner.map(|row| row.config.interface.as_str());
+        let own = self.tables.own_link_at(link.index).and_then(|id| self.tables.own_link(id));
+        let below = own.map(|(_, own)| own.base.clone());
         let was_delayed = self.tables.links.last_reported(link.index).is_some();
-        let status = self.tables.links.report(link.index, (&link.name, below), link.up, before, now);
+        let status = self.tables.links.report(link.index, (&link.name, below.as_deref()), link.up, before, now);
         if was_delayed || status.pending.is_some() {
             self.turn.set_timer(TimerKey::Link(link.index), status.pending);
         }
@@ -88,10 +88,10 @@ impl Vrrp {
         let old = self.tables.interfaces.get(index).map(|old| (old.name.clone(), old.up));
         let renamed = old.as_ref().is_none_or(|(name, _)| *name != link.name);
         let mut concerned: BTreeSet<Owner> = self.tables.concerned_by(&link.name).collect();
-        let owner = self.tables.owner_of_vmac(index);
+        let owner = self.tables.own_link_at(index).map(|id| id.0);
         if owner.is_some() {
-            // The notifications about the VMACs of other instances may wait behind this one.
-            self.vmac_progress = self.turn.now;
+            // The notifications about the links of other instances may wait behind this one.
+            self.link_progress = self.turn.now;
         }
         concerned.extend(owner.map(Owner::Instance));
         concerned.extend(self.tables.gateways.users_of_link(index).into_iter().map(Owner::Instance));
@@ -129,7 +129,7 @@ impl Vrrp {
         self.forget(index);
         let Some(name) = self.tables.interfaces.get(index).map(|link| link.name.clone()) else { return };
         let mut concerned: BTreeSet<Owner> = self.tables.concerned_by(&name).collect();
-        concerned.extend(self.tables.owner_of_vmac(index).map(Owner::Instance));
+        concerned.extend(self.tables.own_link_at(index).map(|id| Owner::Instance(id.0)));
         let link = self.tables.interfaces.get(index);
         let addresses: Vec<_> = link.into_iter().flat_map(|link| link.addresses.iter()).map(|known| known.ip).collect();
         concerned.extend(self.tables.gateways.users_of_link(index).into_iter().map(Owner::Instance));
@@ -144,7 +144,7 @@ impl Vrrp {
         }
         self.turn.change(Change::Link { name: name.clone(), to: LinkState::Gone });
         self.turn.occasion = Occasion::Link(name, LinkState::Gone);
-        self.vmac_gone(index);
+        self.own_link_gone(index);
         self.resolve(&concerned);
         self.follow_links(&concerned);
     }
@@ -161,7 +161,7 @@ impl Vrrp {
         self.turn.output.links = true;
         concerned.iter().for_each(|owner| self.turn.touch_firewall(*owner));
         let instances: Vec<InstanceId> = concerned.iter().filter_map(|owner| owner.instance()).collect();
-        instances.iter().for_each(|id| self.reconcile_vmac(*id));
+        instances.iter().for_each(|id| self.reconcile_links_of(*id));
         instances.iter().for_each(|id| self.reassess(*id));
         instances.iter().for_each(|id| self.start_late(*id));
         concerned.iter().for_each(|owner| self.reconcile_all_of(*owner));
@@ -199,7 +199,7 @@ impl Vrrp {
         self.tables.interfaces.remove(ifindex, ip, prefix);
         let mut concerned: BTreeSet<InstanceId> = self.tables.users_of_source(Some(ip)).into_iter().collect();
         if !self.row_removed(address) {
-            concerned.extend(self.vmac_lost_address(ifindex, ip));
+            concerned.extend(self.own_link_lost_address(ifindex, ip));
         }
         concerned.extend(self.gateway_users(address));
         self.follow_addresses(&concerned);
@@ -211,8 +211,10 @@ impl Vrrp {
     }
 
     fn follow_addresses(&mut self, concerned: &BTreeSet<InstanceId>) {
-        concerned.iter().for_each(|id| self.reconcile_vmac(*id));
+        concerned.iter().for_each(|id| self.reconcile_links_of(*id));
         concerned.iter().for_each(|id| self.reassess(*id));
+        // An ipvlan may have waited for its address.
+        concerned.iter().for_each(|id| self.start_late(*id));
     }
 
     /// Updates the rows of an address that was set. Returns whether there are any.

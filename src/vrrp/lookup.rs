@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use super::address::Address;
-use super::ids::{AddressId, InstanceId, Owner};
+use super::ids::{AddressId, InstanceId, OwnLinkId, Owner};
 use super::interface::{AddressRole, InterfaceAddress};
 use crate::config::model::Family;
 use crate::state::Objects;
@@ -21,8 +21,11 @@ type Wire = (u32, Family, u8);
 pub(super) struct Lookups {
     pub(super) by_wire: HashMap<Wire, BTreeSet<InstanceId>>,
     pub(super) wire_of: HashMap<InstanceId, Wire>,
-    pub(super) by_vmac: HashMap<u32, InstanceId>,
-    pub(super) vmac_of: HashMap<InstanceId, u32>,
+    /// Links that the daemon makes, by kernel index.
+    pub(super) by_own_link: HashMap<u32, OwnLinkId>,
+    pub(super) index_of: HashMap<OwnLinkId, u32>,
+    /// Instances without an interface.
+    pub(super) unbound: BTreeSet<InstanceId>,
     /// Owners by name of the interfaces that they have addresses on, send on, or track.
     pub(super) by_device: HashMap<String, BTreeSet<Owner>>,
     /// Instances by tracker that they or their groups list.
@@ -44,15 +47,15 @@ impl Lookups {
         }
     }
 
-    pub(super) fn set_vmac(&mut self, id: InstanceId, index: Option<u32>) {
-        if let Some(old) = self.vmac_of.remove(&id)
-            && self.by_vmac.get(&old) == Some(&id)
+    pub(super) fn set_own_link(&mut self, id: OwnLinkId, index: Option<u32>) {
+        if let Some(old) = self.index_of.remove(&id)
+            && self.by_own_link.get(&old) == Some(&id)
         {
-            self.by_vmac.remove(&old);
+            self.by_own_link.remove(&old);
         }
         if let Some(index) = index {
-            self.vmac_of.insert(id, index);
-            self.by_vmac.insert(index, id);
+            self.index_of.insert(id, index);
+            self.by_own_link.insert(index, id);
         }
     }
 

@@ -9,11 +9,11 @@ use super::clock::STEP;
 use super::counters::Counters;
 use super::event::{Change, Event, TimerKey};
 use super::ids::{GroupId, InstanceId, Owner};
+use super::own_link::OwnLink;
 use super::routers::Vrrp;
 use super::state::State;
 use super::transition::GroupMove;
 use super::turn::Phase;
-use super::vmac_row::Vmac;
 
 impl Vrrp {
     /// Handles one event. `now` must not go backwards.
@@ -28,7 +28,7 @@ impl Vrrp {
             Event::Timer(TimerKey::Protocol(id)) => self.protocol_timer(id),
             Event::Timer(TimerKey::Announce(id)) => self.announce_timer(id),
             Event::Timer(TimerKey::Retry(id)) => self.retry(id),
-            Event::Timer(TimerKey::Vmac(id)) => self.vmac_timer(id),
+            Event::Timer(TimerKey::OwnLink(id)) => self.own_link_timer(id),
             Event::Timer(TimerKey::Firewall) => {}
             Event::Timer(TimerKey::Source(id)) => self.reassess(id),
             Event::Timer(TimerKey::Startup) => self.run(),
@@ -53,7 +53,7 @@ impl Vrrp {
             Event::RouteGone(route) => self.route_gone(route),
             Event::RuleAdded(rule) => self.rule_added(rule),
             Event::RuleGone(rule) => self.rule_gone(rule),
-            Event::VmacDone { id, op, link, made } => self.vmac_done(id, op, &link, made),
+            Event::OwnLinkDone { id, op, link, made } => self.own_link_done(id, op, &link, made),
             Event::FirewallDone { family, number, result } => self.firewall_done(family, number, result),
             Event::FirewallTouched { family, program } => self.firewall_touched(family, program),
             Event::SetBasePriority(id, priority) => self.set_base_priority(id, priority),
@@ -168,7 +168,7 @@ impl Vrrp {
             let from = router.reset();
             if !keep_addresses {
                 router.site.set_wanted(Owner::Instance(id), Some(router.row), false);
-                self.drop_vmac(id);
+                self.drop_own_links(id);
             }
             if from != State::Init {
                 self.turn.change(Change::Instance { id, from, to: State::Stopped, cause: Cause::Shutdown });
@@ -192,11 +192,11 @@ impl Vrrp {
 
     /// Whether the kernel has answered all requests after [`Event::Stop`], except those for the firewall.
     pub(super) fn has_released(&self) -> bool {
-        let vmacs = self.tables.instances.values().filter_map(|row| row.vmac.as_ref());
+        let mut links = self.tables.instances.values().flat_map(|row| row.links.values());
         self.turn.phase == Phase::Stopping
             && self.tables.addresses.is_settled()
             && self.tables.routes.is_settled()
             && self.tables.rules.is_settled()
-            && vmacs.into_iter().all(Vmac::is_settled)
+            && links.all(OwnLink::is_settled)
     }
 }

@@ -33,7 +33,10 @@ impl Vrrp {
         let Some(packet) = Packet::new(message, received.source.is_ipv6()) else { return };
         let addressee = self.tables.addressee(&received, packet.vrid());
         let Some(mut router) = addressee.and_then(|id| self.router(id)) else {
-            return self.unknown_vrid(&received, &packet);
+            if !self.tables.is_elsewhere(&received, packet.vrid()) {
+                self.unknown_vrid(&received, &packet);
+            }
+            return;
         };
         let id = router.id;
         // A late master must not answer the adverts of the router that has taken over meanwhile.

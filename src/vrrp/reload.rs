@@ -9,11 +9,11 @@ use super::build::Lines;
 use super::cause::{Cause, Occasion};
 use super::event::{Change, TimerKey};
 use super::ids::{GroupId, InstanceId, ObjectId, Owner};
+use super::own_link::OwnLink;
 use super::router::Router;
 use super::routers::Vrrp;
 use super::rows::Instance;
 use super::state::State;
-use super::vmac_row::Vmac;
 use crate::config::model::{self, Config};
 use crate::state::{Object, Objects, RowId};
 use crate::system::System;
@@ -66,12 +66,13 @@ impl Vrrp {
     }
 
     /// Whether a new configuration is for the same virtual router, as seen by other routers: interface, family, VRID,
-    /// version and Ethernet address are equal. The names of the instance and of its VMAC may differ.
+    /// version and kind of link, with its Ethernet address, are equal. The names of the instance and of its link may differ.
     fn is_same_router(&self, id: InstanceId, new: &model::Instance) -> bool {
         self.tables.instances.get(&id).is_some_and(|row| {
             let now = &row.config;
-            (&now.interface, now.family, now.vrid, now.version) == (&new.interface, new.family, new.vrid, new.version)
-                && row.has_like_vmac(new)
+            now.device() == new.device()
+                && (now.family, now.vrid, now.version) == (new.family, new.vrid, new.version)
+                && row.has_like_link(new)
         })
     }
 
@@ -88,13 +89,14 @@ impl Vrrp {
 
     /// Replaces an instance by another virtual router of the same name, which starts from Init in the same row.
     fn replace(&mut self, id: InstanceId, config: model::Instance) {
-        let keeps_vmac = self.tables.instances.get(&id).is_some_and(|row| row.keeps_vmac(&config));
-        self.withdraw_all(id, keeps_vmac);
-        let row = self.tables.instances.get_mut(&id).filter(|_| keeps_vmac);
-        let vmac = row.and_then(|row| row.vmac.take());
+        let keeps_link = self.tables.instances.get(&id).is_some_and(|row| row.keeps_link(&config));
+        self.withdraw_all(id, keeps_link);
+        let row = self.tables.instances.get_mut(&id).filter(|_| keeps_link);
+        let link = row.and_then(|row| row.links.remove(&0));
         self.put_new(id, config);
-        if let Some(row) = self.tables.instances.get_mut(&id).filter(|_| vmac.is_some()) {
-            row.vmac = vmac;
+        if let Some((row, link)) = self.tables.instances.get_mut(&id).zip(link) {
+            let (vrid, family) = (row.config.vrid, row.config.family);
+            row.links.insert(0, OwnLink { vrid, family, ..link });
         }
     }
 
@@ -106,22 +108,13 @@ impl Vrrp {
     }
 
     fn reconfigure(&mut self, id: InstanceId, config: model::Instance) {
-        if self.tables.instances.get(&id).is_some_and(|row| row.config.vmac != config.vmac) {
-            self.rename_vmac(id);
-        }
+        // A link with a new name is made again. The instance keeps its state meanwhile.
+        self.renew_links(id, &config);
         let lines = Lines::of(&config);
         let Some(mut router) = self.router(id) else { return };
         router.reconfigure(config);
         let wanted = router.row.state == State::Master;
         self.change_objects(Owner::Instance(id), lines, wanted);
-    }
-
-    /// Removes the VMAC, which is then created again under its new name. The instance keeps its state meanwhile.
-    fn rename_vmac(&mut self, id: InstanceId) {
-        self.withdraw_vmac(id);
-        if let Some(row) = self.tables.instances.get_mut(&id) {
-            row.vmac = Some(Vmac::new());
-        }
     }
 
     /// Stops an instance that the new configuration does not have: sends priority 0, removes its addresses and reports
@@ -151,7 +144,7 @@ impl Vrrp {
     }
 
     /// Stops all activity of an instance on the wire and in the kernel.
-    fn withdraw_all(&mut self, id: InstanceId, keep_vmac: bool) {
+    fn withdraw_all(&mut self, id: InstanceId, keep_link: bool) {
         let Some(mut router) = self.router(id) else { return };
         if router.row.state == State::Master {
             router.send_priority_zero();
@@ -159,9 +152,7 @@ impl Vrrp {
         router.stop_announcements();
         router.site.turn.set_timer(TimerKey::Protocol(id), None);
         self.change_objects(Owner::Instance(id), Lines::default(), false);
-        if !keep_vmac {
-            self.withdraw_vmac(id);
-        }
+        self.withdraw_links(id, |number, _| number == 0 && keep_link);
     }
 
     /// Replaces the addresses, routes and rules of an owner. Rows of unchanged lines keep their index and state.
@@ -194,10 +185,10 @@ impl Vrrp {
         }
     }
 
-    /// Starts new instances, brings the members of groups into one state, and reconciles addresses and VMACs.
+    /// Starts new instances, brings the members of groups into one state, and reconciles addresses and links.
     fn settle(&mut self, started: &[InstanceId]) {
         self.tables.match_new_objects();
-        self.follow_vmacs();
+        self.follow_own_links();
         if !self.turn.is_running() {
             return self.reassess_all();
         }

@@ -7,7 +7,7 @@ use super::address::Address;
 use super::event::Received;
 use super::held::Held;
 use super::host_route::RouteDevices;
-use super::ids::{InstanceId, Owner};
+use super::ids::{InstanceId, OwnLinkId, Owner};
 use super::interface::{Interface, InterfaceAddress, Interfaces};
 use super::lookup::Lookups;
 use super::rows::Instance;
@@ -25,6 +25,9 @@ impl Tables {
         for id in self.instance_ids() {
             self.resolve(Owner::Instance(id));
             let source = self.instances.get(&id).and_then(|row| row.source);
+            if self.instances.get(&id).is_some_and(|row| row.config.is_unbound()) {
+                self.lookups.unbound.insert(id);
+            }
             self.lookups.by_source.entry(source).or_default().insert(id);
         }
     }
@@ -43,7 +46,7 @@ impl Tables {
         }
         let mut note = |name: &str, id: InstanceId| note_owner(name, Owner::Instance(id));
         for (id, row) in self.instances.iter() {
-            note(&row.config.interface, *id);
+            row.config.device().into_iter().for_each(|name| note(name, *id));
             row.config
                 .trackers
                 .iter()
@@ -85,15 +88,17 @@ impl Tables {
     /// was removed or changed its index is no longer installed.
     pub(super) fn resolve(&mut self, owner: Owner) {
         if let Some((id, row)) = owner.instance().and_then(|id| Some((id, self.instances.get_mut(&id)?))) {
-            row.ifindex = self.interfaces.named(&row.config.interface).map(|link| link.index);
+            row.ifindex = row.config.device().and_then(|name| self.interfaces.named(name)).map(|link| link.index);
             let wire = row.wire().map(|index| (index, row.config.family, row.config.vrid));
             self.lookups.set_wire(id, wire);
-            self.lookups.set_vmac(id, row.vmac.as_ref().and_then(|vmac| vmac.ifindex));
+            for (number, link) in &row.links {
+                self.lookups.set_own_link(OwnLinkId(id, *number), link.ifindex);
+            }
         }
         let instance = owner.instance().and_then(|id| self.instances.get(&id));
         let interfaces = &self.interfaces;
         for id in self.addresses.ids(owner.index()) {
-            self.addresses.change(id, |row| row.ifindex = index_of(interfaces, instance, &row.config.device));
+            self.addresses.change(id, |row| row.ifindex = index_of(interfaces, instance, &row.config));
         }
         for id in self.routes.ids(owner.index()) {
             self.routes.change(id, |row| row.devices = devices_of(interfaces, &row.config));
@@ -188,20 +193,49 @@ impl Tables {
         self.lookups.by_device.get(name).into_iter().flatten().copied()
     }
 
-    /// The instance whose VMAC has this index.
-    pub(super) fn owner_of_vmac(&self, index: u32) -> Option<InstanceId> {
-        self.lookups.by_vmac.get(&index).copied()
+    /// The link of ours with this index.
+    pub(super) fn own_link_at(&self, index: u32) -> Option<OwnLinkId> {
+        self.lookups.by_own_link.get(&index).copied()
+    }
+
+    /// Whether the sockets bound to a device, or 0, receive packets from several interfaces.
+    fn is_unbound_wire(&self, ifindex: u32) -> bool {
+        ifindex == 0 || self.interfaces.get(ifindex).is_some_and(|link| link.vrf_table.is_some())
+    }
+
+    /// Whether a packet is sent to the source address of an instance without an interface.
+    fn is_for_unbound(&self, id: InstanceId, received: &Received<'_>) -> bool {
+        let row = self.instances.get(&id).filter(|row| row.config.is_unbound());
+        row.and_then(|row| row.config.source) == Some(received.destination)
+    }
+
+    /// Whether a packet without an instance need not be reported: it was received by a socket for several interfaces, or is for
+    /// an instance without an interface.
+    pub(super) fn is_elsewhere(&self, received: &Received<'_>, vrid: u8) -> bool {
+        let known = |id: &InstanceId| {
+            self.instances.get(id).is_some_and(|row| row.config.vrid == vrid) && self.is_for_unbound(*id, received)
+        };
+        self.is_unbound_wire(received.ifindex) || self.lookups.unbound.iter().any(known)
     }
 
     /// The instance that a packet is for. Instances may share a VRID if their peers or multicast groups differ.
     pub(super) fn addressee(&self, received: &Received<'_>, vrid: u8) -> Option<InstanceId> {
         let ids = self.lookups.by_wire.get(&(received.ifindex, received.family(), vrid))?;
+        let (source, destination) = (received.source, received.destination);
+        let expects = |id: &&InstanceId| self.instances.get(id).is_some_and(|row| row.expects(source, destination));
+        if self.is_unbound_wire(received.ifindex) {
+            // Adverts of other virtual routers arrive too, on any interface.
+            let to_us = || ids.iter().filter(|id| self.is_for_unbound(**id, received));
+            return to_us().find(expects).or_else(|| to_us().next()).copied();
+        }
+        if !ids.iter().any(|id| expects(&id)) && self.is_elsewhere(received, vrid) {
+            return None;
+        }
         if ids.len() == 1 {
             return ids.first().copied();
         }
-        let (source, destination) = (received.source, received.destination);
         let row = |id: &&InstanceId| self.instances.get(id);
-        let expected = ids.iter().find(|id| row(id).is_some_and(|row| row.expects(source, destination)));
+        let expected = ids.iter().find(expects);
         // A packet from an unknown sender goes to an instance of the same kind, multicast or unicast.
         let multicast = destination.is_multicast();
         let same_cast = |id: &&InstanceId| row(id).is_some_and(|row| row.config.unicast.is_none() == multicast);
@@ -209,11 +243,11 @@ impl Tables {
     }
 }
 
-/// Index of an interface that a row names. An instance's own interface stands for its VMAC, if it has one.
-fn index_of(interfaces: &Interfaces, instance: Option<&Instance>, device: &str) -> Option<u32> {
-    match instance.filter(|instance| instance.puts_on_vmac(device)) {
-        Some(instance) => instance.vmac.as_ref().and_then(|vmac| vmac.ifindex),
-        None => interfaces.named(device).map(|link| link.index),
+/// Index of the interface for an address: a VMAC of its instance, or the interface that it names.
+fn index_of(interfaces: &Interfaces, instance: Option<&Instance>, address: &model::Address) -> Option<u32> {
+    match instance.and_then(|instance| instance.link_of(address)) {
+        Some(link) => link.ifindex,
+        None => interfaces.named(&address.device).map(|link| link.index),
     }
 }
 

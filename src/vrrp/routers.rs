@@ -19,10 +19,10 @@ pub struct Vrrp {
     pub(super) turn: Turn,
     /// Removed instances, whose rows remain until the views have processed the change.
     pub(super) retired: Vec<InstanceId>,
-    /// Addresses and VMACs left by a predecessor, until the interfaces are known.
+    /// Addresses and links left by a predecessor, until the interfaces are known.
     pub(super) inherited: Held,
-    /// Time of the last answer or notification of the kernel about a VMAC.
-    pub(super) vmac_progress: Duration,
+    /// Time of the last answer or notification of the kernel about a link that the daemon makes.
+    pub(super) link_progress: Duration,
     /// The timer of the firewall.
     pub(super) firewall_due: Option<Duration>,
 }
@@ -42,7 +42,7 @@ impl Vrrp {
             turn: Turn::new(),
             retired: Vec::new(),
             inherited: Held::default(),
-            vmac_progress: Duration::ZERO,
+            link_progress: Duration::ZERO,
             firewall_due: None,
         }
     }

@@ -1,5 +1,6 @@
 //! The rows of instances, sync groups and addresses: their configuration and present state.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -8,9 +9,9 @@ use super::cause::{Cause, Fault};
 use super::complaint::Complaints;
 use super::counters::Counters;
 use super::ids::{GroupId, InstanceId};
+use super::own_link::OwnLink;
 use super::recent::Recent;
 use super::state::State;
-use super::vmac_row::Vmac;
 use crate::config::model;
 
 /// A row of vrrpInstanceTable: configuration and state of a virtual router.
@@ -28,10 +29,11 @@ pub struct Instance {
     pub priority: u8,
     /// `nopreempt`, or the value set by SNMP.
     pub nopreempt: bool,
-    /// Kernel index of `interface`, `None` while it does not exist.
+    /// Kernel index of `interface`, else of `vrf`; `None` while it does not exist.
     pub ifindex: Option<u32>,
-    /// `use_vmac`: the VMAC.
-    pub vmac: Option<Vmac>,
+    /// The links that the daemon makes for it, by number: 0 is the one that it runs on (`use_vmac`, `use_ipvlan`), the others
+    /// are for addresses.
+    pub links: BTreeMap<u32, OwnLink>,
     /// Source address of adverts, `None` while the host has no suitable address.
     pub source: Option<IpAddr>,
     /// The host has lost the source address, which stays in use until this time.
@@ -91,11 +93,11 @@ impl Instance {
             priority: config.priority,
             nopreempt: config.nopreempt,
             ifindex: None,
-            vmac: config.vmac.as_ref().map(|_| Vmac::new()),
+            links: OwnLink::all_of(&config),
             source: None,
             source_until: None,
             advertised: config.addresses.len(),
-            fault: Some(Fault::InterfaceMissing(config.interface.clone())),
+            fault: Some(Fault::InterfaceMissing(config.device().unwrap_or_default().to_owned())),
             group: None,
             master_interval: config.advert_interval,
             master: None,
@@ -175,37 +177,60 @@ impl Instance {
         })
     }
 
-    /// Index of the interface that sends and receives adverts: the VMAC, if any, unless `vmac_xmit_base` is set.
+    /// The link that it runs on (`use_vmac`, `use_ipvlan`).
+    pub fn link(&self) -> Option<&OwnLink> {
+        self.links.get(&0)
+    }
+
+    /// The VMAC that it runs on.
+    pub fn vmac(&self) -> Option<&OwnLink> {
+        self.link().filter(|link| link.config.is_vmac())
+    }
+
+    /// Index of the interface that sends and receives adverts: the link that it runs on, if any, unless `vmac_xmit_base` is
+    /// set; of an instance without an interface the VRF, or 0.
     pub fn wire(&self) -> Option<u32> {
-        match (&self.vmac, &self.config.vmac) {
-            (Some(vmac), Some(config)) if !config.xmit_base => vmac.ifindex,
+        match self.link() {
+            Some(link) if !link.config.is_bypassed() => link.ifindex,
+            _ if self.config.device().is_none() => Some(0),
             _ => self.ifindex,
         }
     }
 
-    /// Name of the interface with its addresses: the VMAC, if any.
+    /// Index of the interface with its addresses: the VMAC, if any.
+    pub(super) fn home(&self) -> Option<u32> {
+        self.vmac().map_or(self.ifindex, |vmac| vmac.ifindex)
+    }
+
+    /// Name of the interface that it runs on; empty if it has none.
     pub fn interface_name(&self) -> &str {
-        match &self.vmac {
-            Some(vmac) if !vmac.name.is_empty() => &vmac.name,
+        match self.link() {
+            Some(link) if !link.name.is_empty() => &link.name,
             _ => &self.config.interface,
         }
     }
 
-    /// Whether an address configured for an interface belongs on the VMAC.
-    pub(super) fn puts_on_vmac(&self, device: &str) -> bool {
-        let name = self.config.vmac.as_ref().and_then(|vmac| vmac.name.as_deref());
-        self.vmac.is_some() && (device == self.config.interface || Some(device) == name)
+    /// The link that an address is on; `None` for an interface of the host.
+    pub(super) fn link_of(&self, address: &model::Address) -> Option<&OwnLink> {
+        if address.own_vmac {
+            let family = model::Family::of(address.ip);
+            let mut others = self.links.range(1..).map(|(_, link)| link);
+            return others.find(|link| link.base == address.device && link.family == family);
+        }
+        let device = Some(address.device.as_str());
+        let name = |vmac: &OwnLink| vmac.config.name.as_deref() == device;
+        self.vmac().filter(|vmac| device == Some(&self.config.interface) || name(vmac))
     }
 
-    /// Whether another configuration has the same VMAC.
-    pub(super) fn keeps_vmac(&self, new: &model::Instance) -> bool {
-        self.config.vmac == new.vmac && self.config.interface == new.interface && self.vmac.is_some()
+    /// Whether another configuration has the same link to run on.
+    pub(super) fn keeps_link(&self, new: &model::Instance) -> bool {
+        self.config.link == new.link && self.config.interface == new.interface && new.link.is_some()
     }
 
-    /// Whether another configuration has the same VMAC except for its name, or neither has a VMAC.
-    pub(super) fn has_like_vmac(&self, new: &model::Instance) -> bool {
-        let nameless = |vmac: &model::Vmac| model::Vmac { name: None, prefix: String::new(), ..vmac.clone() };
-        self.config.vmac.as_ref().map(nameless) == new.vmac.as_ref().map(nameless)
+    /// Whether another configuration has the same link to run on as seen by other routers, or neither has one.
+    pub(super) fn has_like_link(&self, new: &model::Instance) -> bool {
+        let kind = |link: &model::OwnLink| link.kind;
+        self.config.link.as_ref().map(kind) == new.link.as_ref().map(kind)
     }
 
     /// Whether it is the address owner, whose priority never changes.

@@ -5,10 +5,12 @@ use snmp::Table;
 use super::address::Address;
 use super::gateways::Gateways;
 use super::ids::GroupId;
-use super::interface::Interfaces;
+use super::interface::{InterfaceAddress, Interfaces};
+use super::own_link::OwnLink;
 use super::route::Route;
 use super::rows::{Group, Instance};
 use super::rule::Rule;
+use crate::config::model::Family;
 use crate::state::Objects;
 use crate::track::Trackers;
 
@@ -32,16 +34,24 @@ impl<'a> Surroundings<'a> {
         row.group.and_then(|id| self.groups.get(&id))
     }
 
-    /// Whether the interface with an index exists and is up.
-    pub(super) fn is_up(&self, index: Option<u32>) -> bool {
-        index.and_then(|index| self.interfaces.get(index)).is_some_and(|link| link.up)
+    /// Whether a link is being created and its grace period is not over.
+    pub(super) fn awaits(&self, link: &OwnLink) -> bool {
+        let base_up = self.interfaces.named(&link.base).is_some_and(|base| base.up);
+        // The timer ends the grace period, unless it has a reason to extend it: it may be due already.
+        link.state.wanted && link.grace_until.is_some() && base_up && !self.is_ready(link)
     }
 
-    /// Whether the VMAC of an instance is being created and its grace period is not over.
-    pub(super) fn awaits_vmac(&self, row: &Instance) -> bool {
-        let Some(vmac) = row.vmac.as_ref().filter(|vmac| vmac.state.wanted) else { return false };
-        let late = self.is_up(row.ifindex) && !self.is_up(vmac.ifindex);
-        // The timer ends the grace period, unless it has a reason to extend it: it may be due already.
-        late && vmac.grace_until.is_some()
+    /// Whether a link is up; an ipvlan also has an address, the source of adverts.
+    pub(super) fn is_ready(&self, own: &OwnLink) -> bool {
+        let Some(link) = own.ifindex.and_then(|index| self.interfaces.get(index)).filter(|link| link.up) else {
+            return false;
+        };
+        let suits = |known: &InterfaceAddress| known.usable && Family::of(known.ip) == own.family;
+        own.config.is_vmac() || link.addresses.iter().any(suits)
+    }
+
+    /// Whether a link whose loss is a fault of the instance is being created.
+    pub(super) fn awaits_links(&self, row: &Instance) -> bool {
+        row.links.values().any(|link| link.tracked && self.awaits(link))
     }
 }

@@ -117,8 +117,8 @@ impl Tables {
     pub fn device(&self, id: AddressId) -> &str {
         let Some(row) = self.addresses.get(&id) else { return "?" };
         let device = row.config.device.as_str();
-        let owner = self.instances.get(&InstanceId(id.0)).filter(|owner| owner.puts_on_vmac(device));
-        owner.map_or(device, Instance::interface_name)
+        let link = self.instances.get(&InstanceId(id.0)).and_then(|owner| owner.link_of(&row.config));
+        link.map(|link| link.name.as_str()).filter(|name| !name.is_empty()).unwrap_or(device)
     }
 
     /// Name of a sync group.

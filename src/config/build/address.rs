@@ -97,6 +97,17 @@ pub(super) fn address(entry: &Node<'_>, device: &str, dynamic: bool, ctx: &mut C
             ("noprefixroute", _) => address.noprefixroute = true,
             ("autojoin", _) => address.autojoin = true,
             ("no_track", _) => address.no_track = true,
+            ("use_vmac", _) => {
+                address.own_vmac = true;
+                for arg in args {
+                    let place = entry.line.at(arg.start, arg.end.saturating_sub(arg.start));
+                    let word = text(&arg.value).unwrap_or_default();
+                    let text = format!(
+                        "'{word}' is ignored: VMACs of addresses have generated names and the MAC address of the virtual router"
+                    );
+                    ctx.mistake(place, text, "write use_vmac without a name and an address");
+                }
+            }
             _ => {}
         }
     }

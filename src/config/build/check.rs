@@ -52,10 +52,10 @@ pub(super) fn instances(instances: Vec<Built>, ctx: &mut Ctx<'_, '_>) -> Vec<Bui
     let mut clashing = HashSet::new();
     for (place, built) in instances.iter().enumerate().filter(|(_, b)| b.complete && b.usable) {
         let i = &built.instance;
-        let others = seen.entry((i.interface.as_str(), i.family, i.vrid)).or_default();
+        let others = seen.entry((i.device().unwrap_or_default(), i.family, i.vrid)).or_default();
         if let Some(other) = others.iter().find(|other| overlap(i, &other.instance)) {
             let name = &other.instance.name;
-            let (vrid, interface) = (i.vrid, &i.interface);
+            let (vrid, interface) = (i.vrid, i.device().unwrap_or("any interface"));
             let text = format!(
                 "virtual_router_id {vrid} is used on {interface} by '{name}' already: '{}' is not started",
                 i.name

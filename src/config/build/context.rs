@@ -17,14 +17,14 @@ pub(super) struct Ctx<'c, 'f> {
     pub(super) script_security: bool,
     /// User id of scripts without a user of their own; `None` when the default user does not exist.
     pub(super) script_uid: Option<u32>,
-    /// Names of VMACs on `use_vmac` lines, each with the first instance that has it.
-    pub(super) vmacs: HashMap<String, String>,
+    /// Names on `use_vmac` and `use_ipvlan` lines, each with the first instance that has it.
+    pub(super) own_links: HashMap<String, String>,
 }
 
 impl Ctx<'_, '_> {
     /// Checks that an interface exists, unless it may be created later (`dynamic`).
     pub(super) fn interface(&mut self, name: &str, at: At, dynamic: bool) {
-        if !dynamic && !self.vmacs.contains_key(name) && !self.answers.has_interface(name) {
+        if !dynamic && !self.own_links.contains_key(name) && !self.answers.has_interface(name) {
             let text = format!("the interface '{name}' does not exist: it counts as down until it is created");
             self.report.fault(Class::BadInterface, at, text).help(
                 "correct the name, or write dynamic_interfaces in global_defs to allow interfaces that are created later",

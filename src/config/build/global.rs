@@ -29,6 +29,7 @@ pub(super) struct Defaults {
     pub check_unicast_src: bool,
     pub strict: bool,
     pub vmac_prefix: String,
+    pub vmac_addr_prefix: String,
     /// Whether scripts without a user of their own cannot be run.
     pub no_script_user: bool,
 }
@@ -105,6 +106,8 @@ impl<'t> Merged<'t> {
 pub(super) fn build(tree: &[Node<'_>], ctx: &mut Ctx<'_, '_>) -> Defaults {
     let blocks: Vec<&Node<'_>> = tree.iter().filter(|n| n.keyword.name == "global_defs").collect();
     let g = Merged { blocks, top: tree };
+    let vmac_prefix = link_prefix(&g, "vmac_prefix", VMAC_PREFIX, ctx).unwrap_or_else(|| VMAC_PREFIX.to_owned());
+    let vmac_addr_prefix = link_prefix(&g, "vmac_addr_prefix", &vmac_prefix, ctx);
     let address = |name: &str, default: IpAddr| g.last(name).and_then(|n| n.ip(0)).unwrap_or(default);
     Defaults {
         version: g.u32("vrrp_version").map(|v| if v == 2 { Version::V2 } else { Version::V3 }),
@@ -130,7 +133,8 @@ pub(super) fn build(tree: &[Node<'_>], ctx: &mut Ctx<'_, '_>) -> Defaults {
         skip_check_adv_addr: g.flag("vrrp_skip_check_adv_addr").unwrap_or(false),
         check_unicast_src: g.flag("vrrp_check_unicast_src").unwrap_or(false),
         strict: g.flag("vrrp_strict").unwrap_or(false),
-        vmac_prefix: vmac_prefix(&g, ctx),
+        vmac_addr_prefix: vmac_addr_prefix.unwrap_or_else(|| vmac_prefix.clone()),
+        vmac_prefix,
         no_script_user: g.children("script_user").next().is_some() || g.has("enable_script_security"),
         global: settings(&g, ctx),
     }
@@ -142,15 +146,16 @@ fn count(g: &Merged<'_>, name: &str, ctx: &mut Ctx<'_, '_>) -> Option<u32> {
     at_least_one(node, ctx)
 }
 
-fn vmac_prefix(g: &Merged<'_>, ctx: &mut Ctx<'_, '_>) -> String {
-    let node = g.first("vmac_prefix");
-    let prefix = node.and_then(|node| node.text(0)).unwrap_or(VMAC_PREFIX);
-    if let (Some(node), true) = (node, prefix.contains(['/', ':']) || prefix.contains(char::is_whitespace)) {
-        let text = format!("not valid in the name of an interface: '{VMAC_PREFIX}' is used");
+/// The start of generated names of links.
+fn link_prefix(g: &Merged<'_>, keyword: &str, default: &str, ctx: &mut Ctx<'_, '_>) -> Option<String> {
+    let node = g.first(keyword)?;
+    let prefix = node.text(0)?;
+    if prefix.contains(['/', ':']) || prefix.contains(char::is_whitespace) {
+        let text = format!("not valid in the name of an interface: '{default}' is used");
         ctx.mistake(node.at_arg(0), text, "write letters and digits");
-        return VMAC_PREFIX.to_owned();
+        return None;
     }
-    prefix.to_owned()
+    Some(prefix.to_owned())
 }
 
 fn settings(g: &Merged<'_>, ctx: &mut Ctx<'_, '_>) -> Global {

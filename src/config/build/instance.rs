@@ -62,7 +62,10 @@ impl Maker<'_, '_, '_> {
         let node = self.node;
         let strict = node.flag("strict_mode").unwrap_or(self.defaults.strict);
         let interface = self.interface();
-        let (mut addresses, mut excluded) = self.addresses(&interface);
+        let vrf = self.vrf(&interface);
+        let device =
+            if interface.is_empty() { self.defaults.global.default_interface.clone() } else { interface.clone() };
+        let (mut addresses, mut excluded) = self.addresses(&device, interface.is_empty());
         let family = self.family(&addresses);
         self.one_family(&mut addresses, family);
         if node.has("native_ipv6") && family == Family::V4 {
@@ -87,7 +90,9 @@ impl Maker<'_, '_, '_> {
         let vrid_number = vrid.and_then(|n| n.uint(0)).and_then(|n| u8::try_from(n).ok()).unwrap_or(0);
         let nopreempt = self.nopreempt(&kind, start_state);
         let multicast_source = self.of_family("mcast_src_ip", family);
-        let source = self.of_family("unicast_src_ip", family).or(multicast_source);
+        let own_source = self.of_family("unicast_src_ip", family);
+        let complete = vrid.is_some() && (node.has("interface") || self.may_be_unbound(own_source));
+        let source = own_source.or(multicast_source);
         self.check_track_source(source.is_some());
         let group = self.of_family("mcast_dst_ip", family);
         let default_group = if family == Family::V4 { self.defaults.group4 } else { self.defaults.group6 };
@@ -99,11 +104,18 @@ impl Maker<'_, '_, '_> {
         let rules = track::Rules { dynamic: self.defaults.global.dynamic_interfaces, weightless };
         let mut trackers = track::entries(node, rules, self.trackers, self.ctx);
         self.without_own(&interface, &mut trackers);
+        let advertised = addresses.len();
         let global = &self.defaults.global;
         let smtp_default = global.smtp_alert_vrrp.or(global.smtp_alert).unwrap_or(false);
+        let link = self.own_link((&interface, vrid_number, family), unicast.is_some(), strict);
+        let mut all: Vec<Address> = addresses.drain(..).chain(excluded.drain(..)).collect();
+        let address_links = self.address_links(&mut all, link.as_ref(), (&interface, vrid_number, family));
+        let excluded = all.split_off(advertised);
+        let addresses = all;
         let mut instance = Instance {
             name: self.name.to_owned(),
-            vmac: self.vmac(vrid_number, family, unicast.is_some(), strict),
+            link,
+            address_links,
             vrid: vrid_number,
             family,
             version,
@@ -148,6 +160,7 @@ impl Maker<'_, '_, '_> {
             // Built in the order of the file, see `rule`.
             rules: Vec::new(),
             interface,
+            vrf,
         };
         if instance.authentication.is_none()
             && let Some(unicast) = instance.unicast.as_ref().filter(|unicast| !unicast.check_source)
@@ -167,7 +180,7 @@ impl Maker<'_, '_, '_> {
         Built {
             usable: !strict_unicast && !no_addresses,
             vrid_at: vrid.map_or_else(|| node.at_arg(0), |n| n.at_arg(0)),
-            complete: vrid.is_some() && node.has("interface"),
+            complete,
             instance,
         }
     }
@@ -205,8 +218,12 @@ impl Maker<'_, '_, '_> {
         self.ctx.adjusted(at, text);
     }
 
+    /// The name of the interface; empty for a unicast instance without one.
     fn interface(&mut self) -> String {
         let Some(node) = self.node.last("interface") else {
+            if self.has_peers() {
+                return String::new();
+            }
             self.required("interface", "interface IFNAME");
             return self.defaults.global.default_interface.clone();
         };
@@ -216,7 +233,38 @@ impl Maker<'_, '_, '_> {
         name
     }
 
-    fn addresses(&mut self, interface: &str) -> (Vec<Address>, Vec<Address>) {
+    fn has_peers(&self) -> bool {
+        self.node.all("unicast_peer").any(|list| list.children.iter().any(|peer| !peer.bad))
+    }
+
+    /// Whether an instance without an interface can be started: it needs to be told its source address.
+    fn may_be_unbound(&mut self, source: Option<IpAddr>) -> bool {
+        let peers = self.has_peers();
+        if peers && source.is_none() {
+            let text =
+                format!("vrrp_instance '{}' has neither interface nor unicast_src_ip: it is not started", self.name);
+            self.ctx.mistake(self.node.at_arg(0), text, "write interface IFNAME, or unicast_src_ip ADDR");
+        }
+        peers && source.is_some()
+    }
+
+    fn vrf(&mut self, interface: &str) -> Option<String> {
+        let node = self.node.last("vrf")?;
+        if !interface.is_empty() {
+            self.drop(
+                "vrf",
+                "vrf is for unicast instances without interface: it is ignored",
+                "remove it, or interface",
+            );
+            return None;
+        }
+        let name = node.text(0)?.to_owned();
+        self.ctx.interface(&name, node.at_arg(0), self.defaults.global.dynamic_interfaces);
+        Some(name)
+    }
+
+    /// The addresses; `check` tells to check the existence of `interface`, the default of `dev`.
+    fn addresses(&mut self, interface: &str, check: bool) -> (Vec<Address>, Vec<Address>) {
         let mut seen: HashSet<(IpAddr, String)> = HashSet::new();
         let mut list = |keyword: &str| {
             let mut out = Vec::new();
@@ -225,6 +273,9 @@ impl Maker<'_, '_, '_> {
                 let Some(address) = address::address(entry, interface, dynamic, self.ctx) else {
                     continue;
                 };
+                if check && address.device == interface {
+                    self.ctx.interface(interface, entry.at(), dynamic);
+                }
                 let ip = address.ip;
                 let key = (ip, address.device.clone());
                 if seen.insert(key) {

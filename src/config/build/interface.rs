@@ -53,7 +53,7 @@ pub(super) fn build(
     if tree.iter().any(|node| node.keyword.name == "linkbeat_use_polling" && !node.bad) {
         polled.extend(used);
     }
-    polled.extend(instances.iter().filter(|row| row.linkbeat).map(|row| row.interface.clone()));
+    polled.extend(instances.iter().filter(|row| row.linkbeat && !row.is_unbound()).map(|row| row.interface.clone()));
     for name in polled {
         all.entry(name).or_insert_with_key(|name| row(name)).polled = true;
     }
@@ -73,7 +73,7 @@ fn entries<'t, 'i>(tree: &'t [Node<'i>], block: &'static str) -> impl Iterator<I
 fn used(instances: &[&Instance]) -> BTreeSet<String> {
     let mut used = BTreeSet::new();
     for row in instances {
-        used.insert(row.interface.clone());
+        used.extend(row.device().map(str::to_owned));
         used.extend(row.addresses.iter().chain(&row.excluded).map(|address| address.device.clone()));
         let tracked = row.trackers.iter().filter(|entry| entry.kind == TrackerKind::Interface);
         used.extend(tracked.map(|entry| entry.name.clone()));

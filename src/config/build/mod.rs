@@ -16,6 +16,7 @@ mod instance;
 mod interface;
 mod lvs;
 mod names;
+mod own_link;
 mod process;
 mod route;
 mod routing;
@@ -23,7 +24,6 @@ mod rule;
 mod script;
 mod track;
 mod unicast;
-mod vmac;
 
 use super::diag::{Report, Stage};
 use super::lvs::VirtualServer;
@@ -46,7 +46,8 @@ pub(crate) fn build(
     take: &mut dyn FnMut(VirtualServer),
 ) -> Config {
     report.stage = Stage::Building;
-    let mut ctx = Ctx { answers, report, script_security: false, script_uid: Some(0), vmacs: vmac::names(tree) };
+    let mut ctx =
+        Ctx { answers, report, script_security: false, script_uid: Some(0), own_links: own_link::names(tree) };
     let defaults = global::build(tree, &mut ctx);
     ctx.script_security = defaults.global.script_security;
     ctx.script_uid = match &defaults.global.script_user {
@@ -64,6 +65,7 @@ pub(crate) fn build(
         built.instance.rules = rules.of.remove(&built.instance.name).unwrap_or_default();
     }
     let mut instances = check::instances(instances, &mut ctx);
+    own_link::without_clashes(&mut instances, &mut ctx);
     let interfaces = interface::build(tree, &instances, dynamic, &mut ctx);
     let names = Names::of(&instances);
     let track_groups = group::track_groups(tree, &names, &mut ctx);

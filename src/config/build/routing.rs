@@ -20,6 +20,11 @@ pub(super) struct Known<'t> {
 }
 
 impl<'t> Known<'t> {
+    /// The directories of iproute2's names.
+    pub(super) fn names(&self) -> Directories<'t> {
+        self.names
+    }
+
     pub(super) fn of(tree: &'t [Node<'_>], global: &'t Global) -> Known<'t> {
         let groups = tree.iter().filter(|n| n.keyword.name == "track_group").filter_map(|n| n.text(0));
         Known {

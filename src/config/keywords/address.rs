@@ -17,7 +17,7 @@ pub(super) static STATIC_ADDRESS: &[Keyword] = &[
 /// Words of addresses of instances only.
 #[rustfmt::skip]
 static VMAC: &[Keyword] = &[
-    kw("use_vmac", NotYet, &[Many(Text)], "[IFNAME] [MAC]", "", "off", "", "put the address on a VMAC of its own"),
+    kw("use_vmac", Acted, &[Many(Text)], "[IFNAME] [MAC]", "IFNAME and MAC are faults, and ignored", "off", "", "put the address on a VMAC over its interface, with the virtual MAC of its family; see vmac_addr_prefix"),
 ];
 
 /// Words of static addresses only.

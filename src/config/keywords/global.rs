@@ -131,7 +131,7 @@ pub(super) static GLOBAL: &[Keyword] = &[
     kw("log_unknown_vrids", Acted, FLAG, "", "", "off", "2.0.16", "log adverts whose VRID no instance on the interface has"),
     kw("vrrp_owner_ignore_adverts", Acted, BOOL, "[BOOL]", "", "false; in strict mode true", "2.3.3", "an address owner ignores adverts; default of instances"),
     kw("vmac_prefix", Acted, &[One(Text)], "STRING", "the first definition counts", "vrrp", "2.2.0", "start of the names of VMAC interfaces"),
-    kw("vmac_addr_prefix", NotYet, &[One(Text)], "STRING", "the first definition counts", "vmac_prefix", "2.2.0", "start of the names of VMAC interfaces for addresses with use_vmac"),
+    kw("vmac_addr_prefix", Acted, &[One(Text)], "STRING", "the first definition counts", "vmac_prefix", "2.2.0", "start of the names of VMAC interfaces for addresses with use_vmac"),
     kw("umask", Acted, &[One(Text), Many(Text)], "NUMBER | BIT[|BIT...]", "NUMBER 0..0777 as in C: octal, hexadecimal or decimal; BIT = I{R,W,X}{USR,GRP,OTH} or IRWX{U,G,O}", "that of the start of the daemon", "2.0.9", "file mode creation mask of the daemon and of scripts, which a reload does not change; the option -u wins"),
     kw("control_socket", Acted, &[One(Text)], "PATH|none", "an absolute path of at most 99 bytes; cannot change at a reload", "control, beside the pid file; see keepalived(8)", "keepalived-rs only", "socket through which keepalived --reload reaches the daemon; none = no socket").lenient(Lenience::Line),
     kw("control_group", Acted, &[One(Text)], "GROUP", "name or number", "none; only root and the user of the daemon", "keepalived-rs only", "group whose members may use the control socket").lenient(Lenience::Line),

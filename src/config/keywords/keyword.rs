@@ -195,7 +195,7 @@ impl PartialEq for Keyword {
 }
 
 /// Keywords that change failover or traffic: a fault while they are not acted on.
-const CHANGES_TRAFFIC: [&str; 16] = [
+const CHANGES_TRAFFIC: [&str; 13] = [
     "BFD_CHECK",
     "interface_up_down_delays",
     "linkbeat_interfaces",
@@ -207,11 +207,8 @@ const CHANGES_TRAFFIC: [&str; 16] = [
     "static_rules",
     "track_bfd",
     "track_group",
-    "use_ipvlan",
-    "use_vmac_addr",
     "virtual_routes",
     "virtual_rules",
-    "vrf",
 ];
 
 impl Keyword {

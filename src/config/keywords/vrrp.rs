@@ -46,11 +46,11 @@ pub(super) static GARP_GROUP: &[Keyword] = &[
 #[rustfmt::skip]
 pub(super) static INSTANCE: &[Keyword] = &[
     kw("use_vmac", Acted, &[Many(Text)], "[[name] IFNAME] [MAC] [netlink_notify_msg] [group GROUP]", "MAC of 6 octets, or 5 with the VRID as sixth; IFNAME at most 15 characters", "off; name PREFIX.VRID, MAC 00:00:5e:00:01:VRID (IPv4) or 00:00:5e:00:02:VRID (IPv6)", "1.2.3", "run the instance on a macvlan interface with the virtual MAC"),
-    kw("use_vmac_addr", NotYet, FLAG, "", "", "off", "2.2.0", "put virtual addresses on other interfaces on VMACs too"),
+    kw("use_vmac_addr", Acted, FLAG, "", "", "off", "2.2.0", "put virtual addresses on other interfaces, or of the other family, on VMACs too, as with use_vmac on each"),
     kw("vmac_xmit_base", Acted, FLAG, "", "not in strict mode", "off", "1.2.10", "send adverts from the lower interface, not from the VMAC"),
-    kw("use_ipvlan", NotYet, &[Many(Text)], "[[name] IFNAME] [ADDR[/LEN]] [bridge|private|vepa] [group GROUP]", "excludes use_vmac; IPv4 needs an address", "off", "2.0.17", "run the instance on an ipvlan interface of layer 2"),
-    kw("interface", Acted, &[One(Interface)], "IFNAME", "", "", "<=0.5.3", "interface of the instance; required"),
-    kw("vrf", NotYet, &[One(Interface)], "NAME", "unicast without interface", "none", "2.2.5", "VRF of the unicast sockets"),
+    kw("use_ipvlan", Acted, &[Many(Text)], "[[name] IFNAME] [ADDR[/LEN]] [bridge|private|vepa] [group GROUP]", "excludes use_vmac; IPv4 needs an address", "off", "2.0.17", "run the instance on an ipvlan interface of layer 2"),
+    kw("interface", Acted, &[One(Interface)], "IFNAME", "may be left out with unicast_peer and unicast_src_ip", "", "<=0.5.3", "interface of the instance"),
+    kw("vrf", Acted, &[One(Interface)], "NAME", "unicast without interface", "none", "2.2.5", "VRF device that the sockets are bound to"),
     kw("unicast_peer", Acted, FLAG, "{ ADDR [min_ttl N] [max_ttl N] ... }", "N 0..255", "", "1.2.8", "addresses to which adverts are sent, instead of multicast").with(Entries(PEERS)),
     kw("unicast_fault_no_peer", Acted, FLAG, "", "", "off; multicast is used", "2.2.5", "an empty unicast_peer leads to FAULT"),
     kw("check_unicast_src", Acted, BOOL, "[BOOL]", "", "vrrp_check_unicast_src; on when a peer has TTL limits", "2.1.0", "accept adverts of the listed peers only"),

@@ -65,6 +65,8 @@ pub struct Address {
     pub autojoin: bool,
     /// `no_track`.
     pub no_track: bool,
+    /// `use_vmac`, or `use_vmac_addr` of the instance: it is on a VMAC for addresses ([`AddressLink`](super::AddressLink)).
+    pub own_vmac: bool,
     /// `preferred_lft`; `None` = the default: forever, but 0 for IPv6 /128 VIPs. `Some(u32::MAX)` = `forever`.
     pub preferred_lft: Option<u32>,
     /// `track_group` (static addresses only).
@@ -88,6 +90,7 @@ impl Address {
             noprefixroute: false,
             autojoin: false,
             no_track: false,
+            own_vmac: false,
             preferred_lft: None,
             track_group: None,
         }

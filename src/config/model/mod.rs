@@ -11,6 +11,7 @@ mod entry;
 mod firewall;
 pub mod lvs;
 mod needs;
+mod own_link;
 mod process;
 mod route;
 mod rule;
@@ -32,6 +33,7 @@ pub use bfd::BfdInstance;
 pub use buffer::{AdvertBuffer, NetlinkBuffers, ReceiveBuffer};
 pub use firewall::Firewall;
 pub use needs::Needs;
+pub use own_link::{AddressLink, IpvlanMode, OwnLink, OwnLinkKind, virtual_mac};
 pub use process::ProcessSettings;
 pub use route::{
     CongestionControl, Encap, MetricKind, NextHop, PROTOCOL_KEEPALIVED, Placing, Route, RouteKind, RouteMetric,
@@ -316,10 +318,14 @@ impl fmt::Debug for Authentication {
 pub struct Instance {
     /// Name of the block.
     pub name: String,
-    /// `interface`.
+    /// `interface`; empty for a unicast instance without one, which sends from `source` over any interface, or those of `vrf`.
     pub interface: String,
-    /// `use_vmac` and related settings.
-    pub vmac: Option<Vmac>,
+    /// `vrf`, without `interface` only: the VRF device that its sockets are bound to.
+    pub vrf: Option<String>,
+    /// `use_vmac`, `use_ipvlan`: the link that it runs on, over `interface`.
+    pub link: Option<OwnLink>,
+    /// The VMACs for addresses with [`Address::own_vmac`].
+    pub address_links: Vec<AddressLink>,
     /// Family of the addresses (or `native_ipv6`).
     pub family: Family,
     /// `virtual_router_id`, 1..=255.
@@ -407,6 +413,16 @@ pub enum IpvsNamespace {
 }
 
 impl Instance {
+    /// Whether it has no interface of its own: its adverts leave and arrive over any interface, or those of its VRF.
+    pub fn is_unbound(&self) -> bool {
+        self.interface.is_empty()
+    }
+
+    /// The device that its sockets are bound to, unless it runs on a link of its own: `interface`, or the VRF.
+    pub fn device(&self) -> Option<&str> {
+        Some(self.interface.as_str()).filter(|name| !name.is_empty()).or(self.vrf.as_deref())
+    }
+
     /// Interfaces of the virtual routes without `no_track`, each as often as it is used. They have to be up, as those of the
     /// addresses.
     pub fn route_devices(&self) -> impl Iterator<Item = &str> {
@@ -454,19 +470,6 @@ pub enum OldChecksum {
     Never,
     /// The keyword without a value: always.
     Always,
-}
-
-/// `use_vmac`: a macvlan interface with the MAC address of the virtual router.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Vmac {
-    /// Configured name, at most 15 octets; `None` = generated from `prefix` and the VRID.
-    pub name: Option<String>,
-    /// `vmac_prefix`; default `vrrp`.
-    pub prefix: String,
-    /// Configured address; default that of RFC 9568 section 7.3, 00:00:5e:00:01:VRID or 00:00:5e:00:02:VRID.
-    pub mac: [u8; 6],
-    /// `vmac_xmit_base`: adverts are sent and received on the lower interface.
-    pub xmit_base: bool,
 }
 
 /// Gratuitous ARP / unsolicited NA settings of an instance.

@@ -4,7 +4,7 @@ use std::fmt::{Display, Write};
 use std::time::Duration;
 
 use super::trackers;
-use crate::config::model::{AntiReplay, AuthHmac, Authentication, Family, Version};
+use crate::config::model::{AntiReplay, AuthHmac, Authentication, Family, OwnLinkKind, Version};
 use crate::notify::causes;
 use crate::vrrp::{Instance, InstanceId, Tables};
 
@@ -94,11 +94,21 @@ fn instance(out: &mut String, id: InstanceId, row: &Instance, tables: &Tables, n
     let _ = writeln!(out, "\nVRRP Instance: {}", config.name);
     let version = if config.version == Version::V2 { 2 } else { 3 };
     let family = if config.family == Family::V4 { "IPv4" } else { "IPv6" };
-    item(out, "Virtual router", format_args!("{} on {}, version {version}, {family}", config.vrid, config.interface));
-    if let (Some(vmac), Some(config)) = (&row.vmac, &config.vmac) {
-        let made = if vmac.ifindex.is_some() { "created" } else { "not created" };
-        let by = if config.xmit_base { ", adverts from the lower interface" } else { "" };
-        item(out, "VMAC", format_args!("{} {}: {made}{by}", vmac.name, Mac(config.mac)));
+    let on = config.device().unwrap_or("any interface");
+    item(out, "Virtual router", format_args!("{} on {on}, version {version}, {family}", config.vrid));
+    for (number, link) in &row.links {
+        let made = if link.ifindex.is_some() { "created" } else { "not created" };
+        let by = if link.config.is_bypassed() && *number == 0 { ", adverts from the lower interface" } else { "" };
+        let on = if *number == 0 { String::new() } else { format!(" on {}, for addresses", link.base) };
+        match link.config.kind {
+            OwnLinkKind::Vmac { mac, .. } => {
+                item(out, "VMAC", format_args!("{} {}{on}: {made}{by}", link.name, Mac(mac)))
+            }
+            OwnLinkKind::Ipvlan { address, .. } => {
+                let address = address.map_or(String::new(), |(ip, prefix)| format!(" {ip}/{prefix}"));
+                item(out, "ipvlan", format_args!("{}{address}: {made}", link.name));
+            }
+        }
     }
     let since = now.saturating_sub(row.since).as_secs_f64();
     item(out, "State", format_args!("{} for {since:.3} s, wants {}", row.state.word(), row.wanted.word()));

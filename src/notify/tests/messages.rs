@@ -10,8 +10,8 @@ use crate::notify::messages::line;
 use crate::state::Op;
 use crate::track::{FlapReport, Reading, ScriptEnd, TrackerId};
 use crate::vrrp::{
-    Cause, Change, Complaint, Event, Fault, GroupId, InstanceId, Interface, LinkState, ObjectId, Occasion, Setting,
-    State, Tables, Vrrp,
+    Cause, Change, Complaint, Event, Fault, GroupId, InstanceId, Interface, LinkState, ObjectId, Occasion, OwnLinkId,
+    Setting, State, Tables, Vrrp,
 };
 
 const TEXT: &str = "
@@ -144,8 +144,8 @@ fn a_fault_names_its_cause() {
     for (fault, reason) in [
         (Fault::InterfaceMissing("eth0".into()), "interface eth0 does not exist"),
         (Fault::InterfaceDown("eth0".into()), "interface eth0 is down"),
-        (Fault::VmacMissing("vrrp.51".into()), "VMAC vrrp.51 does not exist"),
-        (Fault::VmacMissing(String::new()), "its VMAC does not exist"),
+        (Fault::LinkMissing { kind: "VMAC", name: "vrrp.51".into() }, "VMAC vrrp.51 does not exist"),
+        (Fault::LinkMissing { kind: "VMAC", name: String::new() }, "its VMAC does not exist"),
         (Fault::NoSource("eth0".into()), "interface eth0 has no address to send adverts from"),
         (Fault::SourceMissing(peer()), "its source address 10.0.0.2 is not on this host, or not usable yet"),
         (Fault::NoPeer, "it has no unicast_peer"),
@@ -280,7 +280,7 @@ fn every_set_leaves_a_line() {
 fn entries_of_the_kernel() {
     let [address, fixed] = [(1, 1), (0, 1)].map(ObjectId::Address);
     let refused = |id, op| Change::Refused { id, op, error: "Permission denied".into() };
-    let vmac_refused = |op| Change::VmacRefused { id: VM, op, error: "File exists".into() };
+    let vmac_refused = |op| Change::OwnLinkRefused { id: OwnLinkId(VM, 0), op, error: "File exists".into() };
     check([
         (
             refused(address, Op::Add),
@@ -309,7 +309,11 @@ fn entries_of_the_kernel() {
             "(VI) 10.0.1.51/24 on eth0 was not set by keepalived and stays although this router is not master; remove \
              it from the host's own configuration",
         ),
-        (Change::VmacStolen(VM), Warning, "(VM) VMAC vrrp.52 was removed or set down by someone else; putting it back"),
+        (
+            Change::OwnLinkStolen(OwnLinkId(VM, 0)),
+            Warning,
+            "(VM) VMAC vrrp.52 was removed or set down by someone else; putting it back",
+        ),
         (vmac_refused(Op::Add), Error, "(VM) Cannot create VMAC vrrp.52: File exists; trying again every second"),
         (vmac_refused(Op::Remove), Error, "(VM) Cannot remove VMAC vrrp.52: File exists; trying again every second"),
         (

@@ -57,10 +57,10 @@ impl VrrpProcess {
                 Action::WithdrawRule(row) => {
                     self.requests.push(translate::rule_request(translate::NO_ROW, Op::Remove, &row));
                 }
-                Action::Vmac { id, op, link } => {
+                Action::OwnLink { id, op, link } => {
                     let tables = self.vrrp.tables();
-                    let guards = id.filter(|_| op == Op::Add).map(|id| tables.vmac_guards(id)).unwrap_or_default();
-                    self.firewall.push_vmac(translate::vmac_request(id, op, *link, guards));
+                    let guards = id.filter(|_| op == Op::Add).map(|id| tables.link_guards(id)).unwrap_or_default();
+                    self.firewall.push_link(translate::own_link_request(id, op, *link, guards));
                 }
                 Action::Firewall(request) => self.requests.push(EntryRequest::Firewall(request)),
                 Action::Announce(id, count) => self.announcer.push(id, count, self.vrrp.tables()),
@@ -103,14 +103,14 @@ impl VrrpProcess {
         }
     }
 
-    /// Submits the collected requests: those for the tables of the firewall before those for VMACs, which wait for them.
+    /// Submits the collected requests: those for the tables of the firewall before those for links, which wait for them.
     pub(super) fn submit_requests(&mut self, shell: &mut Loop) {
         self.firewall.follow(self.vrrp.tables(), &shell.reactor, &shell.log);
         self.submit_entries(shell);
-        let ready = self.firewall.ready_vmacs();
+        let ready = self.firewall.ready_links();
         if !ready.is_empty() {
             // The queue cannot be full: each row has at most one request in it.
-            let _ = self.vmacs.submit(ready);
+            let _ = self.own_links.submit(ready);
         }
         if self.firewall.take_links() {
             self.follow_links(&shell.log);
@@ -151,18 +151,18 @@ impl VrrpProcess {
         }
     }
 
-    pub(super) fn vmacs_turn(&mut self, shell: &mut Loop) {
+    pub(super) fn own_links_turn(&mut self, shell: &mut Loop) {
         let mut results = Vec::new();
-        self.vmacs.results(&mut results);
+        self.own_links.results(&mut results);
         for result in results {
             if let Some(complaint) = &result.complaint {
-                shell.log.warning(format_args!("VMAC {}: {complaint}", result.request.link.name));
+                shell.log.warning(format_args!("{}: {complaint}", result.request.link.name));
             }
-            if self.vmac_settings != result.settings {
-                self.vmac_settings.clone_from(&result.settings);
+            if self.link_settings != result.settings {
+                self.link_settings.clone_from(&result.settings);
                 shell.save();
             }
-            if let Some(event) = translate::vmac_done(result) {
+            if let Some(event) = translate::own_link_done(result) {
                 self.vrrp.handle(event, shell.now());
             }
         }

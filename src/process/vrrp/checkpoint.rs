@@ -14,7 +14,8 @@ pub(super) struct Checkpoint {
     /// Changes for `promote_secondaries` and `disable_local_igmp`.
     pub(super) settings: Changes,
     /// Changes of settings for VMACs.
-    pub(super) vmac_settings: Changes,
+    #[serde(rename = "vmac_settings")]
+    pub(super) link_settings: Changes,
 }
 
 impl Record for Checkpoint {

@@ -6,7 +6,7 @@ use super::configured_feed::ConfiguredFeed;
 use crate::config::model::Firewall as Settings;
 use crate::kernel::nft::{OwnPorts, TableTouched, WatchedTable, WatchedTables, watch_tables};
 use crate::kernel::sysctl::{Changes, Tree};
-use crate::kernel::{EntryRequest, EntryResult, VmacRequest};
+use crate::kernel::{EntryRequest, EntryResult, OwnLinkRequest};
 use crate::notify::log::Log;
 use crate::reactor::{Reactor, Token};
 use crate::vrrp::{Event, Tables};
@@ -23,8 +23,8 @@ pub(super) struct Firewall {
     watched: WatchedTables,
     /// Requests that the kernel has not answered yet.
     in_flight: usize,
-    /// Requests for VMACs, which wait for the tables: a VMAC must be in them before its first packet.
-    vmacs: Vec<VmacRequest>,
+    /// Requests for links of ours, which wait for the tables: a VMAC must be in them before its first packet.
+    requests: Vec<OwnLinkRequest>,
     /// Interfaces have changed, and their sockets wait for the tables too: a socket that joins a group makes the kernel
     /// report it.
     links: bool,
@@ -39,7 +39,7 @@ impl Firewall {
             watch: ConfiguredFeed::new(token),
             watched: WatchedTables::default(),
             in_flight: 0,
-            vmacs: Vec::new(),
+            requests: Vec::new(),
             links: false,
             said: false,
         }
@@ -93,14 +93,14 @@ impl Firewall {
         self.in_flight = self.in_flight.saturating_sub(usize::from(request.kind().is_firewall()));
     }
 
-    /// Queues a request for a VMAC.
-    pub(super) fn push_vmac(&mut self, request: VmacRequest) {
-        self.vmacs.push(request);
+    /// Queues a request for a link.
+    pub(super) fn push_link(&mut self, request: OwnLinkRequest) {
+        self.requests.push(request);
     }
 
-    /// The requests for VMACs that need not wait any more.
-    pub(super) fn ready_vmacs(&mut self) -> Vec<VmacRequest> {
-        if self.in_flight > 0 { Vec::new() } else { std::mem::take(&mut self.vmacs) }
+    /// The requests for links that need not wait any more.
+    pub(super) fn ready_links(&mut self) -> Vec<OwnLinkRequest> {
+        if self.in_flight > 0 { Vec::new() } else { std::mem::take(&mut self.requests) }
     }
 
     /// Notes that sockets must follow the interfaces.

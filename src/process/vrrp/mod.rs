@@ -32,7 +32,7 @@ use super::tuning::{self, Tuning};
 use crate::check::ipvs::SyncRole;
 use crate::config::VirtualServers;
 use crate::config::model::{Config, NetlinkBuffers};
-use crate::kernel::{self, EntryRequest, KernelEvent, VmacWriter, Writer, capabilities, sysctl};
+use crate::kernel::{self, EntryRequest, KernelEvent, OwnLinkWriter, Writer, capabilities, sysctl};
 use crate::mib;
 use crate::net::InitFiles;
 use crate::notify::dump::{self, Dump};
@@ -54,7 +54,7 @@ const MONITOR: Token = token(0);
 const WRITER: Token = token(1);
 const ADVERTS: Token = token(2);
 const SYNC: Token = token(3);
-const VMACS: Token = token(4);
+const OWN_LINKS: Token = token(4);
 const SOCKETS: Token = token(5);
 const LOOK_UPS: Token = token(6);
 const SCRIPTS: Token = token(7);
@@ -110,7 +110,7 @@ struct VrrpProcess {
     buffers: Buffers,
     watch: Watch,
     writer: Writer,
-    vmacs: VmacWriter,
+    own_links: OwnLinkWriter,
     firewall: Firewall,
     sockets: Sockets,
     announcer: Announcer,
@@ -120,7 +120,7 @@ struct VrrpProcess {
     /// Changes for `promote_secondaries` and `disable_local_igmp`, to be restored at the stop.
     sysctls: sysctl::Changes,
     /// Changes of settings for VMACs, for a replacement of this process.
-    vmac_settings: sysctl::Changes,
+    link_settings: sysctl::Changes,
     /// `lvs_sync_daemon` that follows an instance.
     sync_daemon: SyncDaemon,
     /// `-V`.
@@ -209,11 +209,11 @@ fn run(start: ChildStart<'_>) -> io::Result<()> {
     let firewall = Firewall::new(NFTABLES);
     let own = || firewall.own.clone();
     let writer = Writer::start(WRITER_CAPACITY, own()).context("open a socket for addresses and routes")?;
-    let Checkpoint { states, settings, vmac_settings } = checkpoint;
-    let vmacs = VmacWriter::start_vmacs(WRITER_CAPACITY, vmac_settings.clone(), own());
-    let vmacs = vmacs.context("open a socket for VMACs")?;
+    let Checkpoint { states, settings, link_settings } = checkpoint;
+    let own_links = OwnLinkWriter::start_own_links(WRITER_CAPACITY, link_settings.clone(), own());
+    let own_links = own_links.context("open a socket for VMACs")?;
     reactor.register(&writer, WRITER, Interest::READABLE)?;
-    reactor.register(&vmacs, VMACS, Interest::READABLE)?;
+    reactor.register(&own_links, OWN_LINKS, Interest::READABLE)?;
     reactor.register(&sockets, SOCKETS, Interest::READABLE)?;
     reactor.register(&announcer, LOOK_UPS, Interest::READABLE)?;
     let scripts = Runners::start(&[Origin::Transitions, Origin::Adverts], &log)?;
@@ -224,14 +224,14 @@ fn run(start: ChildStart<'_>) -> io::Result<()> {
         buffers,
         watch,
         writer,
-        vmacs,
+        own_links,
         firewall,
         sockets,
         announcer,
         tracker_sources: TrackerSources::new(tokens, init_files),
         sessions,
         sysctls: settings,
-        vmac_settings,
+        link_settings,
         sync_daemon: SyncDaemon::new(SYNC, ipvs),
         keep_addresses: options.dont_release_vrrp,
         sequences,
@@ -254,7 +254,7 @@ impl Process for VrrpProcess {
     type Held = Held;
 
     const PACE: Pace = Pace::Punctual;
-    const HOLDS: &'static str = "addresses, routes, rules, VMACs and nftables tables";
+    const HOLDS: &'static str = "addresses, routes, rules, VMACs, ipvlans and nftables tables";
     const STOP_LIMIT: Duration = Duration::from_secs(4);
     const CHECKPOINT_DELAY: Duration = Duration::ZERO;
     const HELD_DELAY: Duration = Duration::from_millis(100);
@@ -318,7 +318,7 @@ impl Process for VrrpProcess {
                 MONITOR => self.watch.wake(),
                 SESSIONS => self.sessions.wake(),
                 WRITER => self.writer_turn(shell),
-                VMACS => self.vmacs_turn(shell),
+                OWN_LINKS => self.own_links_turn(shell),
                 NFTABLES => self.tables_turn(shell.now()),
                 SYNC => self.sync_daemon.turn(&shell.log),
                 SOCKETS => self.sockets_turn(shell),
@@ -400,7 +400,7 @@ impl Process for VrrpProcess {
         Checkpoint {
             states: self.vrrp.checkpoint(),
             settings: self.sysctls.clone(),
-            vmac_settings: self.vmac_settings.clone(),
+            link_settings: self.link_settings.clone(),
         }
     }
 
@@ -418,8 +418,8 @@ impl Process for VrrpProcess {
 
     fn end(mut self, released: bool, log: &Log) -> bool {
         // Usually the removal of the last VMAC has restored them, but not if its base interface was removed.
-        let of_vmacs = if self.keep_addresses { Ok(()) } else { self.vmac_settings.restore_all() };
-        if let Err(error) = self.sysctls.restore_all().and(of_vmacs) {
+        let of_links = if self.keep_addresses { Ok(()) } else { self.link_settings.restore_all() };
+        if let Err(error) = self.sysctls.restore_all().and(of_links) {
             log.warning(format_args!("Cannot restore interface settings: {error}"));
         }
         self.sequences.save(&self.vrrp.sequences(true));
@@ -512,8 +512,12 @@ impl VrrpProcess {
     /// Sets `promote_secondaries`, so that the removal of a primary address does not remove the secondary addresses of
     /// its subnet.
     fn promote_secondaries(&mut self, log: &Log) {
-        for row in
-            self.vrrp.tables().instances.values().filter(|row| row.config.promote_secondaries && row.ifindex.is_some())
+        for row in self
+            .vrrp
+            .tables()
+            .instances
+            .values()
+            .filter(|row| row.config.promote_secondaries && row.ifindex.is_some() && !row.config.is_unbound())
         {
             let interface = &row.config.interface;
             if let Err(error) = self.sysctls.set(sysctl::Tree::Ipv4, interface, "promote_secondaries", "1") {

@@ -17,10 +17,12 @@ use crate::wire::{ah, ipv4, vrrp};
 
 /// Most packets read from one socket in a turn, before the other sockets and the timers.
 const BUDGET: usize = 512;
+/// MTU for instances without an interface.
+const MTU: u32 = 1500;
 /// Octets of the largest IP packet.
 const BUFFER: usize = 65536;
 
-/// Interface, family, IP protocol (VRRP or AH).
+/// Interface (0: all), family, IP protocol (VRRP or AH).
 type Key = (u32, Family, u8);
 
 /// The open sockets.
@@ -43,6 +45,8 @@ pub(super) struct Sockets {
 #[derive(Clone, Default, PartialEq)]
 struct Purpose {
     groups: BTreeSet<IpAddr>,
+    /// Packets arrive on any interface, or on those of a VRF.
+    everywhere: bool,
     /// VRID of the only virtual router, on a VMAC.
     vrid: Option<u8>,
     /// Receive buffer in octets: the sum for the instances.
@@ -124,7 +128,7 @@ impl Sockets {
         for (wanted, opened) in results.into_iter().flatten() {
             let key = (wanted.ifindex, wanted.family, wanted.protocol);
             let (groups, vrid, buffer) = (wanted.groups.into_iter().collect(), wanted.vrid, wanted.buffer);
-            let purpose = Purpose { groups, vrid, buffer };
+            let purpose = Purpose { groups, everywhere: wanted.everywhere, vrid, buffer };
             // The answer to an older request: the socket is not needed.
             if self.requested.get(&key) != Some(&purpose) {
                 opened.into_iter().for_each(|socket| self.close(socket));
@@ -245,17 +249,21 @@ fn wanted(tables: &Tables) -> BTreeMap<Key, Purpose> {
     let mut with_default = BTreeSet::new();
     for row in tables.instances.values() {
         // The event about a new VMAC may not have arrived yet.
-        let Some(link) = row.wire().and_then(|index| tables.interfaces.get(index)) else { continue };
-        let ifindex = link.index;
-        let size = size(row, link.mtu);
+        let Some(ifindex) = row.wire() else { continue };
+        let link = tables.interfaces.get(ifindex);
+        if link.is_none() && ifindex != 0 {
+            continue;
+        }
+        let size = size(row, link.filter(|_| !row.config.is_unbound()).map_or(MTU, |link| link.mtu));
         for protocol in protocols(row) {
             let key = (ifindex, row.config.family, *protocol);
             with_default.extend(size.is_none().then_some(key));
             let purpose = wanted.entry(key).or_default();
             purpose.buffer = purpose.buffer.saturating_add(size.unwrap_or(0));
             purpose.groups.extend(row.config.unicast.is_none().then_some(row.config.group));
+            purpose.everywhere |= row.config.is_unbound();
             // A VMAC belongs to one instance.
-            purpose.vrid = (row.ifindex != Some(ifindex)).then_some(row.config.vrid);
+            purpose.vrid = (row.link().is_some() && row.ifindex != Some(ifindex)).then_some(row.config.vrid);
         }
     }
     for (key, purpose) in &mut wanted {
@@ -282,7 +290,8 @@ impl Purpose {
     fn of(&self, (ifindex, family, protocol): Key, tables: &Tables) -> WantedSocket {
         let interface = tables.interfaces.name(ifindex).to_owned();
         let groups = self.groups.iter().copied().collect();
-        WantedSocket { interface, ifindex, family, protocol, groups, vrid: self.vrid, buffer: self.buffer }
+        let (everywhere, vrid, buffer) = (self.everywhere, self.vrid, self.buffer);
+        WantedSocket { interface, ifindex, everywhere, family, protocol, groups, vrid, buffer }
     }
 }
 

@@ -2,13 +2,13 @@
 
 use crate::config::model::Family;
 use crate::kernel::{
-    Addr, AddressRequest, EntryKind, EntryRequest, EntryResult, KernelEvent, Link, PROTOCOL_KEEPALIVED, RouteRequest,
-    RuleRequest, Secondaries, Snapshot, VmacRequest, VmacResult,
+    Addr, AddressRequest, EntryKind, EntryRequest, EntryResult, KernelEvent, Link, OwnLinkRequest, OwnLinkResult,
+    PROTOCOL_KEEPALIVED, RouteRequest, RuleRequest, Secondaries, Snapshot,
 };
 use crate::state::{Done, Op, RowId};
 use crate::vrrp::{
     self, Address, AddressId, Event, FirewallLayout, InstanceId, Interface, InterfaceAddress, Interfaces,
-    KernelAddress, Macvlan, ObjectId, Route, Rule, WantedVmac,
+    KernelAddress, ObjectId, OwnLinkId, Route, Rule, Upper, UpperKind, WantedLink,
 };
 
 /// A kernel event as events of the machines.
@@ -38,9 +38,20 @@ fn interface(link: &Link) -> Interface {
         mtu: link.mtu,
         mac: link.mac,
         vrf_table: link.vrf_table,
-        macvlan: (link.kind == "macvlan").then(|| Macvlan { base: link.base, private: link.macvlan_mode == Some(1) }),
+        group: link.group,
+        upper: upper(link),
         addresses: Default::default(),
     }
+}
+
+/// The properties of a macvlan or ipvlan.
+fn upper(link: &Link) -> Option<Upper> {
+    let kind = match link.kind.as_str() {
+        "macvlan" => UpperKind::Macvlan { private: link.macvlan_mode == Some(1) },
+        "ipvlan" => UpperKind::Ipvlan(link.ipvlan_mode),
+        _ => return None,
+    };
+    Some(Upper { base: link.base, kind })
 }
 
 fn usable(address: &Addr) -> bool {
@@ -108,7 +119,7 @@ pub(super) fn done(result: EntryResult) -> Event<'static> {
 
 /// The answer to a request, or its refusal.
 pub(super) fn answer(kind: EntryKind, token: u64, op: Op, result: Result<Done, String>) -> Event<'static> {
-    let row = ((token >> 32) as u32, token as u32);
+    let row = row_of(token);
     let id = match kind {
         EntryKind::Address => ObjectId::Address(row),
         EntryKind::Route => ObjectId::Route(row),
@@ -121,24 +132,34 @@ pub(super) fn answer(kind: EntryKind, token: u64, op: Op, result: Result<Done, S
     Event::Done { id, op, result }
 }
 
+fn row_of(token: u64) -> RowId {
+    ((token >> 32) as u32, token as u32)
+}
+
 fn token(id: RowId) -> u64 {
     u64::from(id.0) << 32 | u64::from(id.1)
 }
 
-/// The request for an operation on a VMAC; without an instance the result is ignored.
-pub(super) fn vmac_request(
-    id: Option<InstanceId>,
+/// The request for an operation on a link; without a row the result is ignored.
+pub(super) fn own_link_request(
+    id: Option<OwnLinkId>,
     op: Op,
-    link: WantedVmac,
+    link: WantedLink,
     guards: Vec<FirewallLayout>,
-) -> VmacRequest {
-    VmacRequest { token: id.map_or(u64::MAX, |id| id.0.into()), op, link, guards }
+) -> OwnLinkRequest {
+    OwnLinkRequest {
+        token: token(id.map_or(NO_ROW, |OwnLinkId(InstanceId(id), number)| (id, number))),
+        op,
+        link,
+        guards,
+    }
 }
 
-/// The result of a VMAC request.
-pub(super) fn vmac_done(result: VmacResult) -> Option<Event<'static>> {
-    let VmacRequest { token, op, link, .. } = result.request;
-    let id = InstanceId(u32::try_from(token).ok()?);
+/// The result of a request for a link.
+pub(super) fn own_link_done(result: OwnLinkResult) -> Option<Event<'static>> {
+    let OwnLinkRequest { token, op, link, .. } = result.request;
+    let row = row_of(token);
+    let id = OwnLinkId(InstanceId(row.0), row.1);
     let made = result.outcome.map_err(|refusal| refusal.to_string());
-    Some(Event::VmacDone { id, op, link: Box::new(link), made })
+    (row != NO_ROW).then(|| Event::OwnLinkDone { id, op, link: Box::new(link), made })
 }

@@ -2,7 +2,7 @@
 
 use super::lan::{IFINDEX, Lan, OTHER, address, config, instance, kernel_address, ms};
 use crate::state::Op;
-use crate::vrrp::{Change, Event, Interface, Macvlan, ObjectId, State};
+use crate::vrrp::{Change, Event, Interface, ObjectId, State, Upper, UpperKind};
 
 fn one() -> crate::config::model::Config {
     let mut row = instance("VI", 51);
@@ -62,9 +62,10 @@ fn addresses_on_other_interfaces_are_announced_periodically() {
     };
     for (all, macvlan, expected) in [(false, false, 0), (false, true, 4), (true, false, 4), (true, true, 4)] {
         let mut lan = Lan::new(vec![extra(2, all)]);
-        let macvlan = macvlan.then_some(Macvlan { base: Some(IFINDEX), private: true });
+        let kind = UpperKind::Macvlan { private: true };
+        let upper = macvlan.then_some(Upper { base: Some(IFINDEX), kind });
         let mac = Some([2, 0, 0, 0, 0, 9]);
-        let other = Interface { index: OTHER, name: "eth1".into(), up: true, mac, macvlan, ..Interface::default() };
+        let other = Interface { index: OTHER, name: "eth1".into(), up: true, mac, upper, ..Interface::default() };
         lan.event(0, Event::Link(other));
         let times = |lan: &mut Lan, time| {
             lan.routers[0].announced.clear();
@@ -77,7 +78,7 @@ fn addresses_on_other_interfaces_are_announced_periodically() {
         let found = times(&mut lan, ms(8000));
         let at = |n: u64| (master + ms(2000 * n)).as_millis();
         let wanted: Vec<_> = (1..=expected).map(|n| (at(n), (1, 2), 1)).collect();
-        assert_eq!(found, wanted, "all {all}, {macvlan:?}");
+        assert_eq!(found, wanted, "all {all}, {upper:?}");
         lan.event(0, Event::Configure(Box::new(extra(1, all))));
         assert_eq!(times(&mut lan, ms(4000)).len() as u64, expected, "each second");
         lan.event(0, Event::Configure(Box::new(extra(0, all))));

@@ -23,7 +23,9 @@ pub fn instance(name: &str, vrid: u8) -> Instance {
     Instance {
         name: name.into(),
         interface: "eth0".into(),
-        vmac: None,
+        vrf: None,
+        link: None,
+        address_links: Vec::new(),
         family: Family::V4,
         vrid,
         version: Version::V3,

@@ -11,8 +11,8 @@ use crate::config::model::Config;
 use crate::state::{Done, Object, Op};
 use crate::track::ScriptEnd;
 use crate::vrrp::{
-    Action, AddressId, Change, Checkpoint, Event, InstanceId, Interface, KernelAddress, ObjectId, State, Tables, Vrrp,
-    WantedVmac,
+    Action, AddressId, Change, Checkpoint, Event, Interface, KernelAddress, ObjectId, OwnLinkId, State, Tables, Vrrp,
+    WantedLink,
 };
 
 /// Routers on one LAN.
@@ -63,7 +63,8 @@ impl Lan {
             refuses_addresses: None,
             mtu: 1500,
             vmacs: BTreeMap::new(),
-            refuses_vmacs: false,
+            second: None,
+            refuses_links: false,
             firewall: Vec::new(),
             on_vmac: BTreeMap::new(),
             next_index: 10,
@@ -91,7 +92,7 @@ impl Lan {
     pub fn start(&mut self, at: usize) {
         let router = &self.routers[at];
         let vmacs = router.vmacs.keys().map(|index| router.vmac(*index));
-        let links = std::iter::once(router.link(true)).chain(vmacs).collect();
+        let links = std::iter::once(router.link(true)).chain(router.second.clone()).chain(vmacs).collect();
         self.snapshot(at, links);
         self.event(at, Event::Start);
     }
@@ -182,9 +183,9 @@ impl Lan {
                     router.answers.push_back((now + router.kernel_delay, answer));
                     router.firewall.push((router.requests.len(), request.change));
                 }
-                Action::Vmac { id, op, link } => {
+                Action::OwnLink { id, op, link } => {
                     let delay = router.vmac_delays.pop_front().unwrap_or(router.kernel_delay);
-                    router.answers.push_back((now + delay, Request::Vmac(id, op, link)));
+                    router.answers.push_back((now + delay, Request::OwnLink(id, op, link)));
                 }
                 Action::Announce(id, count) => router.announced.push((now, id, count)),
                 Action::CancelAnnouncements(_) => {}
@@ -238,7 +239,7 @@ impl Lan {
             return match request {
                 Request::Address(id, op, address, ifindex) => self.answer_address(at, id, op, address, ifindex),
                 Request::Routing(id, op, entry) => self.answer_routing(at, id, op, entry),
-                Request::Vmac(id, op, link) => self.answer_vmac(at, id, op, link),
+                Request::OwnLink(id, op, link) => self.answer_vmac(at, id, op, link),
                 Request::Firewall(family, number) => {
                     self.event(at, Event::FirewallDone { family, number, result: Ok(()) });
                 }
@@ -318,11 +319,11 @@ impl Lan {
         }
     }
 
-    fn answer_vmac(&mut self, at: usize, id: Option<InstanceId>, op: Op, link: Box<WantedVmac>) {
+    fn answer_vmac(&mut self, at: usize, id: Option<OwnLinkId>, op: Op, link: Box<WantedLink>) {
         let router = &mut self.routers[at];
         let found = router.vmacs.iter().find(|(_, there)| there.name == link.name).map(|(index, _)| *index);
         let made = match (op, found) {
-            (Op::Add, _) if router.refuses_vmacs => Err("refused".to_owned()),
+            (Op::Add, _) if router.refuses_links => Err("refused".to_owned()),
             (Op::Add, Some(index)) => Ok(index),
             (Op::Add, None) => {
                 let index = router.next_index;
@@ -330,6 +331,10 @@ impl Lan {
                 router.vmacs.insert(index, (*link).clone());
                 let vmac = router.vmac(index);
                 self.event(at, Event::Link(vmac));
+                if let Some((ip, prefix)) = link.address {
+                    let address = KernelAddress { ifindex: index, ip, prefix, usable: true, marked: true };
+                    self.event(at, Event::AddressAdded(address));
+                }
                 Ok(index)
             }
             (Op::Remove, found) => {
@@ -340,7 +345,7 @@ impl Lan {
             }
         };
         if let Some(id) = id {
-            self.event(at, Event::VmacDone { id, op, link, made });
+            self.event(at, Event::OwnLinkDone { id, op, link, made });
         }
     }
 

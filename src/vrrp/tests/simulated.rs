@@ -5,11 +5,11 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::fixtures::IFINDEX;
-use crate::config::model::Family;
+use crate::config::model::{Family, OwnLinkKind};
 use crate::state::Op;
 use crate::vrrp::{
-    AddressId, Change, Event, FirewallChange, HostHop, HostRoute, HostRule, InstanceId, Interface, InterfaceAddress,
-    KernelAddress, Macvlan, ObjectId, Received, Route, RouteKey, Secondaries, State, TimerKey, Vrrp, WantedVmac,
+    AddressId, Change, Event, FirewallChange, HostHop, HostRoute, HostRule, Interface, InterfaceAddress, KernelAddress,
+    ObjectId, OwnLinkId, Received, Route, RouteKey, Secondaries, State, TimerKey, Upper, UpperKind, Vrrp, WantedLink,
 };
 use crate::wire::{ah, ipv4};
 
@@ -17,8 +17,8 @@ use crate::wire::{ah, ipv4};
 pub(super) enum Request {
     /// Row (`None`: withdrawn), operation, address and interface.
     Address(Option<AddressId>, Op, (IpAddr, u8), u32),
-    /// Instance (`None`: withdrawn), operation and VMAC.
-    Vmac(Option<InstanceId>, Op, Box<WantedVmac>),
+    /// Row (`None`: withdrawn), operation and link.
+    OwnLink(Option<OwnLinkId>, Op, Box<WantedLink>),
     /// Row (`None`: withdrawn), operation, and the route or rule.
     Routing(Option<ObjectId>, Op, Entry),
     /// Row of a running script, and its exit status.
@@ -113,9 +113,11 @@ pub struct Router {
     /// MTU of its interface.
     pub mtu: u32,
     /// VMACs in its kernel, by index.
-    pub vmacs: BTreeMap<u32, WantedVmac>,
+    pub vmacs: BTreeMap<u32, WantedLink>,
+    /// Its second interface, if any, with the index [`OTHER`](super::fixtures::OTHER).
+    pub second: Option<Interface>,
     /// The kernel refuses to create VMACs.
-    pub refuses_vmacs: bool,
+    pub refuses_links: bool,
     /// Addresses that are set on a VMAC.
     pub(super) on_vmac: BTreeMap<IpAddr, u32>,
     pub(super) next_index: u32,
@@ -158,6 +160,11 @@ impl Router {
     /// A VMAC as the kernel reports it.
     pub fn vmac(&self, index: u32) -> Interface {
         let link = &self.vmacs[&index];
+        let (mac, kind) = match link.kind {
+            OwnLinkKind::Vmac { mac, .. } => (Some(mac), UpperKind::Macvlan { private: true }),
+            OwnLinkKind::Ipvlan { mode, .. } => (None, UpperKind::Ipvlan(Some(mode))),
+        };
+        let own = link.address.map(|(ip, prefix)| InterfaceAddress { ip, prefix, usable: true, marked: false });
         let there = self.kernel.iter().filter(|(ip, _)| self.on_vmac.get(ip) == Some(&index));
         let marked = self.marks;
         let addresses = there.map(|(ip, prefix)| InterfaceAddress { ip: *ip, prefix: *prefix, usable: true, marked });
@@ -165,9 +172,10 @@ impl Router {
             index,
             name: link.name.clone(),
             up: true,
-            mac: Some(link.mac),
-            macvlan: Some(Macvlan { base: Some(link.base), private: true }),
-            addresses: addresses.collect(),
+            mac,
+            group: link.group,
+            upper: Some(Upper { base: Some(link.base), kind }),
+            addresses: own.into_iter().chain(addresses).collect(),
             ..Interface::default()
         }
     }

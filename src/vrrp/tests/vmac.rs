@@ -1,15 +1,16 @@
 //! Tests of `use_vmac` on simulated LANs: VMACs are created, adopted, created again and removed.
 
 use super::lan::{IFINDEX, Lan, config, group, instance, ms};
-use crate::config::model::{Config, Instance, StartState, Track, TrackerKind, Vmac};
+use crate::config::model::{Config, Instance, OwnLink, OwnLinkKind, StartState, Track, TrackerKind};
 use crate::state::{Done, Op};
-use crate::vrrp::{Change, Event, Fault, Interface, Macvlan, ObjectId, State, WantedVmac};
+use crate::vrrp::{Change, Event, Fault, Interface, ObjectId, OwnLinkId, State, Upper, UpperKind, WantedLink};
 
 const MAC: [u8; 6] = [0, 0, 0x5e, 0, 1, 51];
 
 fn with_vmac(name: &str, vrid: u8) -> Instance {
-    let vmac = Vmac { name: None, prefix: "vrrp".into(), mac: [0, 0, 0x5e, 0, 1, vrid], xmit_base: false };
-    Instance { vmac: Some(vmac), ..instance(name, vrid) }
+    let kind = OwnLinkKind::Vmac { mac: [0, 0, 0x5e, 0, 1, vrid], xmit_base: false };
+    let link = OwnLink { name: None, prefix: "vrrp".into(), group: None, kind };
+    Instance { link: Some(link), ..instance(name, vrid) }
 }
 
 fn alone(instances: Vec<Instance>) -> Config {
@@ -68,14 +69,14 @@ fn routers_receive_adverts_on_their_vmacs() {
 fn an_instance_without_its_vmac_is_in_fault_and_repeats_the_request() {
     let mut lan = Lan::new(Vec::new());
     lan.add(alone(vec![with_vmac("A", 51)]));
-    lan.routers[0].refuses_vmacs = true;
+    lan.routers[0].refuses_links = true;
     lan.run(ms(500));
     assert_eq!(states(&lan, 0), [State::Fault]);
     assert_eq!(
         lan.routers[0].vrrp.tables.instances.values().next().unwrap().fault,
-        Some(Fault::VmacMissing("vrrp.51".into()))
+        Some(Fault::LinkMissing { kind: "VMAC", name: "vrrp.51".into() })
     );
-    lan.routers[0].refuses_vmacs = false;
+    lan.routers[0].refuses_links = false;
     lan.run(ms(3000));
     assert_eq!(states(&lan, 0), [State::Fault, State::Backup, State::Master]);
 }
@@ -106,7 +107,7 @@ fn a_removed_vmac_is_created_again_without_a_transition() {
     assert_eq!(lan.masters("A"), [master]);
     assert_eq!(states(&lan, master), before);
     assert_eq!((names(&lan, master), carrier(&lan, master)), (vec!["vrrp.51"], Some(11)));
-    assert!(lan.routers[master].changes.iter().any(|(_, change)| matches!(change, Change::VmacStolen(_))));
+    assert!(lan.routers[master].changes.iter().any(|(_, change)| matches!(change, Change::OwnLinkStolen(_))));
     let announced = lan.routers[master].announced.iter().filter(|(at, ..)| *at > ms(3000)).count();
     assert!(announced > 0, "its address is announced again");
 }
@@ -147,13 +148,13 @@ fn a_vmac_gets_an_unused_name() {
             "test".into(),
         ));
         // vrrp1.51 is the VMAC of an earlier run, or another interface.
-        let macvlan = Some(Macvlan { base: Some(IFINDEX), private: true });
-        let left = Interface { mac: known, macvlan, ..other(8, "vrrp1.51") };
+        let upper = Some(Upper { base: Some(IFINDEX), kind: UpperKind::Macvlan { private: true } });
+        let left = Interface { mac: known, upper, ..other(8, "vrrp1.51") };
         let links = vec![lan.routers[0].link(true), other(7, "vrrp.51"), left];
         vrrp.handle(Event::Interfaces(links), ms(1));
         let asked: Vec<String> = (vrrp.take_output().actions.into_iter())
             .filter_map(|action| match action {
-                crate::vrrp::Action::Vmac { link, .. } => Some(link.name),
+                crate::vrrp::Action::OwnLink { link, .. } => Some(link.name),
                 _ => None,
             })
             .collect();
@@ -165,7 +166,7 @@ fn a_vmac_gets_an_unused_name() {
 #[test]
 fn a_long_prefix_is_truncated() {
     let mut long = with_vmac("A", 251);
-    long.vmac.as_mut().unwrap().prefix = "averyverylongprefix".into();
+    long.link.as_mut().unwrap().prefix = "averyverylongprefix".into();
     let mut lan = Lan::new(vec![alone(vec![long])]);
     lan.run(ms(10));
     assert_eq!(names(&lan, 0), ["averyverylo.251"]);
@@ -175,16 +176,17 @@ fn a_long_prefix_is_truncated() {
 fn an_answer_for_another_vmac_is_ignored() {
     let mut lan = Lan::new(vec![alone(vec![with_vmac("A", 51)])]);
     let id = crate::vrrp::InstanceId(1);
-    let link = WantedVmac {
+    let link = WantedLink {
         name: "old.51".into(),
-        mac: MAC,
+        kind: OwnLinkKind::Vmac { mac: MAC, xmit_base: false },
         base: IFINDEX,
         base_name: "eth0".into(),
         ipv6: false,
-        link_local: None,
+        address: None,
+        group: 0,
         replace: false,
     };
-    lan.event(0, Event::VmacDone { id, op: Op::Add, link: Box::new(link), made: Ok(99) });
+    lan.event(0, Event::OwnLinkDone { id: OwnLinkId(id, 0), op: Op::Add, link: Box::new(link), made: Ok(99) });
     assert_eq!(lan.routers[0].vrrp.tables.instances.get(&id).unwrap().wire(), None);
 }
 
@@ -274,11 +276,11 @@ fn a_vmac_renamed_by_another_program_is_kept() {
 fn a_vmac_is_prepared_for_an_ipv6_address_that_a_reload_adds() {
     let mut lan = Lan::new(vec![alone(vec![with_vmac("A", 51)])]);
     lan.run(ms(1000));
-    assert!(!lan.routers[0].vrrp.tables.instances.values().next().unwrap().vmac.as_ref().unwrap().ipv6);
+    assert!(!lan.routers[0].vrrp.tables.instances.values().next().unwrap().link().unwrap().ipv6);
     let more = Instance { excluded: vec![super::lan::address("2001:db8::1")], ..with_vmac("A", 51) };
     lan.event(0, Event::Configure(Box::new(alone(vec![more]))));
     lan.run(ms(100));
-    assert!(lan.routers[0].vrrp.tables.instances.values().next().unwrap().vmac.as_ref().unwrap().ipv6);
+    assert!(lan.routers[0].vrrp.tables.instances.values().next().unwrap().link().unwrap().ipv6);
     assert_eq!((names(&lan, 0).len(), states(&lan, 0).len()), (1, 2));
 }
 
@@ -310,11 +312,11 @@ fn a_vmac_with_a_new_name_is_created_again_without_a_transition() {
     lan.routers[0].changes.clear();
     lan.routers[0].sent.clear();
     let mut row = with_vmac("VI", 51);
-    row.vmac.as_mut().unwrap().name = Some("front".into());
+    row.link.as_mut().unwrap().name = Some("front".into());
     lan.event(0, Event::Configure(Box::new(alone(vec![row]))));
     lan.run(ms(2000));
     assert_eq!((lan.masters("VI"), names(&lan, 0)), (vec![0], vec!["front"]));
-    let moved = |(_, change): &&(_, Change)| matches!(change, Change::Instance { .. } | Change::VmacStolen(_));
+    let moved = |(_, change): &&(_, Change)| matches!(change, Change::Instance { .. } | Change::OwnLinkStolen(_));
     assert_eq!(lan.routers[0].changes.iter().filter(moved).count(), 0);
     assert_eq!(lan.routers[0].kernel.len(), 1, "its address is on the new VMAC");
     assert!(lan.routers[0].sent.len() >= 19, "adverts went on: {}", lan.routers[0].sent.len());
@@ -323,17 +325,17 @@ fn a_vmac_with_a_new_name_is_created_again_without_a_transition() {
 #[test]
 fn another_instance_tracks_a_vmac_by_its_name() {
     let mut owner = with_vmac("A", 51);
-    owner.vmac.as_mut().unwrap().name = Some("vm0".into());
+    owner.link.as_mut().unwrap().name = Some("vm0".into());
     let mut follower = instance("B", 52);
     follower.trackers = vec![Track { kind: TrackerKind::Interface, name: "vm0".into(), weight: 0, reverse: false }];
     let mut lan = Lan::new(vec![alone(vec![owner, follower])]);
     lan.run(ms(5000));
     assert_eq!(["A", "B"].map(|name| lan.routers[0].state(name)), [State::Master, State::Master]);
-    lan.routers[0].refuses_vmacs = true;
+    lan.routers[0].refuses_links = true;
     lan.remove_vmac(0, 10);
     lan.run(ms(6000));
     assert_eq!(["A", "B"].map(|name| lan.routers[0].state(name)), [State::Fault, State::Fault]);
-    lan.routers[0].refuses_vmacs = false;
+    lan.routers[0].refuses_links = false;
     lan.run(ms(10_000));
     assert_eq!(["A", "B"].map(|name| lan.routers[0].state(name)), [State::Master, State::Master]);
 }
