@@ -29,4 +29,4 @@ pub use syntax::{Access, SetError, Syntax};
 pub use table::{Key, Table};
 pub use transport::MasterAddress;
 pub use value::{Value, VarBind};
-pub use view::{Cell, Column, Object, Rows, ScalarView, Setter, TableView};
+pub use view::{Column, Object, Rows, ScalarView, Setter, TableView};
