@@ -5,6 +5,7 @@
 
 mod address;
 mod check;
+mod forms;
 mod global;
 mod group;
 mod instance;

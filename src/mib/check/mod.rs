@@ -3,6 +3,7 @@
 mod group;
 mod real_server;
 mod scalars;
+mod statistics;
 mod traps;
 mod values;
 mod virtual_server;
