@@ -1,7 +1,7 @@
 //! Encodes PDUs, appending to a buffer. A PDU that cannot be encoded leaves the buffer unchanged.
 
 use agentx::encodings::ID;
-use agentx::pdu::{AddAgentCaps, Close, CloseReason, Header, Open, Ping, Register, Type, Unregister};
+use agentx::pdu::{AddAgentCaps, Close, CloseReason, Header, Open, Ping, Register, RemoveAgentCaps, Type, Unregister};
 
 use super::{FLAG_NETWORK_ORDER, HEADER_LEN, Head};
 use crate::oid::{MAX_SUB_IDS, Oid};
@@ -89,6 +89,14 @@ pub fn add_agent_caps(
 ) -> Result<(), TooLong> {
     let mut pdu = AddAgentCaps::new(id(capability)?, description);
     pdu.header = header(Type::AddAgentCaps, session, packet);
+    out.extend(pdu.to_bytes()?);
+    Ok(())
+}
+
+/// RemoveAgentCaps (RFC 2741 section 6.2.15) of a capability that [`add_agent_caps`] added.
+pub fn remove_agent_caps(out: &mut Vec<u8>, session: u32, packet: u32, capability: &Oid) -> Result<(), TooLong> {
+    let mut pdu = RemoveAgentCaps::new(id(capability)?);
+    pdu.header = header(Type::RemoveAgentCaps, session, packet);
     out.extend(pdu.to_bytes()?);
     Ok(())
 }

@@ -100,7 +100,7 @@ impl Session {
             Ask::Capability(at) => self.capability_answered(at, error),
             Ask::Registration(at) => self.registration_answered(at, error, now),
             Ask::Notification(number) => self.notification_answered(number, error),
-            Ask::Unregistration | Ask::Ping => {}
+            Ask::Withdrawal | Ask::Ping => {}
         }
     }
 

@@ -138,7 +138,8 @@ enum Ask {
     Open,
     Capability(usize),
     Registration(usize),
-    Unregistration,
+    /// Removal of a registration or a capability.
+    Withdrawal,
     Ping,
     Notification(u64),
 }
@@ -181,7 +182,7 @@ pub struct Session {
 impl Session {
     /// A session that connects at once.
     pub fn new(config: Config) -> Self {
-        let registry = Registry::new(config.capabilities.len(), config.registrations.clone());
+        let registry = Registry::new(config.registrations.clone());
         let queue = Queue::new(config.notifications);
         let random = config.seed | 1;
         Session {

@@ -20,6 +20,7 @@ pub const CLEANUP_SET: u8 = 11;
 pub const NOTIFY: u8 = 12;
 pub const PING: u8 = 13;
 pub const ADD_AGENT_CAPS: u8 = 16;
+pub const REMOVE_AGENT_CAPS: u8 = 17;
 pub const RESPONSE: u8 = 18;
 
 /// Session ID that the mock assigns.

@@ -89,6 +89,24 @@ fn the_subtrees_can_be_changed_without_a_new_session() {
 }
 
 #[test]
+fn capabilities_may_change_while_the_session_is_open() {
+    let capability = |n: u32| (Oid::new(&ROOT).child(n), format!("part {n}"));
+    let mut bench = Bench::new(Config { capabilities: vec![capability(1), capability(2)], ..Config::default() });
+    // Before there is a session only the list changes.
+    bench.session.set_capabilities(bench.now, vec![capability(2), capability(3)]);
+    bench.session.poll_connect(bench.now);
+    bench.session.connected(bench.now);
+    bench.answer_all(0);
+    assert_eq!(kinds(&bench.answer_all(0)), [ADD_AGENT_CAPS, ADD_AGENT_CAPS]);
+    bench.session.set_capabilities(bench.now, vec![capability(4), capability(2)]);
+    assert_eq!(kinds(&bench.take_output()), [REMOVE_AGENT_CAPS, ADD_AGENT_CAPS]);
+    // An answer after another change is that for the same capability.
+    bench.session.set_capabilities(bench.now, vec![capability(2), capability(4)]);
+    assert_eq!(bench.take_output(), []);
+    assert_eq!(bench.session.stats().bad_pdus, 0);
+}
+
+#[test]
 fn get_distinguishes_a_missing_object_from_a_missing_instance() {
     let mut bench = Bench::up();
     let names = [cell(2, 3), cell(2, 99), cell(3, 2), cell(4, 1), Oid::new(&ROOT).join(&[1, 0]), Oid::new(&ROOT)];
