@@ -107,7 +107,7 @@ impl Syntax {
             | (Syntax::IpAddress, Value::IpAddress(_))
             | (Syntax::Counter32, Value::Counter32(_))
             | (Syntax::Gauge32, Value::Gauge32(_))
-            | (Syntax::TimeTicks, Value::TimeTicks(_))
+            | (Syntax::TimeTicks, Value::TimeTicks(_) | Value::TimeStamp(_))
             | (Syntax::Counter64, Value::Counter64(_)) => true,
             _ => return Err(SetError::WrongType),
         };

@@ -52,25 +52,20 @@ impl<T, K, R> Column<T, K, R> {
 }
 
 /// A source of rows under an index: a [`Table`], or rows of other tables under an index of their own.
-pub trait Rows<T, K, R> {
+pub trait Rows<T, K, R: 'static> {
     /// The row with this index.
     fn get<'d>(&self, data: &'d T, key: &K) -> Option<&'d R>;
 
     /// The rows from `from` on, in index order, each index once.
-    fn range<'d>(&'d self, data: &'d T, from: Bound<K>) -> impl Iterator<Item = (K, &'d R)>
-    where
-        R: 'd;
+    fn range<'d>(&'d self, data: &'d T, from: Bound<K>) -> impl Iterator<Item = (K, &'d R)>;
 }
 
-impl<T, K: Key + 'static, R> Rows<T, K, R> for fn(&T) -> &Table<K, R> {
+impl<T, K: Key + 'static, R: 'static> Rows<T, K, R> for fn(&T) -> &Table<K, R> {
     fn get<'d>(&self, data: &'d T, key: &K) -> Option<&'d R> {
         self(data).get(key)
     }
 
-    fn range<'d>(&'d self, data: &'d T, from: Bound<K>) -> impl Iterator<Item = (K, &'d R)>
-    where
-        R: 'd,
-    {
+    fn range<'d>(&'d self, data: &'d T, from: Bound<K>) -> impl Iterator<Item = (K, &'d R)> {
         self(data).range((from, Bound::Unbounded)).map(|(key, row)| (key.clone(), row))
     }
 }

@@ -35,10 +35,7 @@ impl<S: Inside> Rows<Vrrp, (S::Id, u32), S::Inner> for Nested<S> {
         &'d self,
         data: &'d Vrrp,
         from: Bound<(S::Id, u32)>,
-    ) -> impl Iterator<Item = ((S::Id, u32), &'d S::Inner)>
-    where
-        S::Inner: 'd,
-    {
+    ) -> impl Iterator<Item = ((S::Id, u32), &'d S::Inner)> {
         let first = match &from {
             Bound::Included((id, _)) | Bound::Excluded((id, _)) => Bound::Included(id.clone()),
             Bound::Unbounded => Bound::Unbounded,

@@ -5,7 +5,7 @@ use agentx::pdu::{AddAgentCaps, Close, CloseReason, Header, Open, Ping, Register
 
 use super::{FLAG_NETWORK_ORDER, HEADER_LEN, Head};
 use crate::oid::{MAX_SUB_IDS, Oid};
-use crate::value::{Value, VarBind};
+use crate::value::Value;
 
 /// Offset of `h.payload_length`.
 const LENGTH_AT: usize = 16;
@@ -101,17 +101,17 @@ pub fn remove_agent_caps(out: &mut Vec<u8>, session: u32, packet: u32, capabilit
     Ok(())
 }
 
-/// Notify (RFC 2741 section 6.2.10).
+/// Notify (RFC 2741 section 6.2.10) with these names and values.
 pub fn notify<'a>(
     out: &mut Vec<u8>,
     session: u32,
     packet: u32,
-    binds: impl IntoIterator<Item = &'a VarBind>,
+    binds: impl IntoIterator<Item = (&'a [u32], Value)>,
 ) -> Result<(), TooLong> {
     let start = out.len();
     out.extend(header(Type::Notify, session, packet).to_bytes());
-    for bind in binds {
-        if let Err(error) = var_bind(out, bind.name.as_slice(), &bind.value) {
+    for (name, value) in binds {
+        if let Err(error) = var_bind(out, name, &value) {
             out.truncate(start);
             return Err(error);
         }
@@ -191,7 +191,7 @@ fn var_bind(out: &mut Vec<u8>, name: &[u32], value: &Value) -> Result<(), TooLon
         Value::IpAddress(_) => 64,
         Value::Counter32(_) => 65,
         Value::Gauge32(_) => 66,
-        Value::TimeTicks(_) => 67,
+        Value::TimeTicks(_) | Value::TimeStamp(_) => 67,
         Value::Opaque(_) => 68,
         Value::Counter64(_) => 70,
         Value::NoSuchObject => 128,
@@ -206,6 +206,8 @@ fn var_bind(out: &mut Vec<u8>, name: &[u32], value: &Value) -> Result<(), TooLon
         Value::Counter32(number) | Value::Gauge32(number) | Value::TimeTicks(number) => {
             out.extend_from_slice(&number.to_be_bytes());
         }
+        // A session replaces it before.
+        Value::TimeStamp(_) => out.extend_from_slice(&[0; 4]),
         Value::Counter64(number) => out.extend_from_slice(&number.to_be_bytes()),
         Value::OctetString(octets) | Value::Opaque(octets) => octet_string(out, octets)?,
         Value::IpAddress(octets) => octet_string(out, octets)?,

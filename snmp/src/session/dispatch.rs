@@ -48,14 +48,14 @@ impl Session {
 
     fn answer<T: 'static>(&mut self, mib: &Mib<T>, data: &mut T, head: &Head, request: Body) {
         self.stats.requests += 1;
-        let out = &mut self.output;
+        let (out, up_time) = (&mut self.output, self.up_time);
         let id = head.transaction;
         let outcome = match request {
-            Body::Get(ranges) => Err(answer::get(mib, data, head, &ranges, out)),
-            Body::GetNext(ranges) => Err(answer::get_next(mib, data, head, &ranges, out)),
+            Body::Get(ranges) => Err(answer::get(mib, data, up_time, head, &ranges, out)),
+            Body::GetNext(ranges) => Err(answer::get_next(mib, data, up_time, head, &ranges, out)),
             Body::GetBulk { non_repeaters, max_repetitions, ranges } => {
                 let repetitions = (non_repeaters, max_repetitions);
-                Err(answer::get_bulk(mib, data, head, repetitions, ranges, out))
+                Err(answer::get_bulk(mib, data, up_time, head, repetitions, ranges, out))
             }
             Body::TestSet(binds) => Ok(self.transactions.test(mib, data, id, binds)),
             Body::CommitSet => Ok(self.transactions.commit(mib, data, id)),
@@ -83,7 +83,7 @@ impl Session {
             return;
         };
         let what = self.pending.remove(at).what;
-        self.up_time = Some(UpTime { ticks: sys_uptime, at: now });
+        UpTime::follow(&mut self.up_time, sys_uptime, now);
         if std::mem::take(&mut self.unresponsive) {
             self.report(Event::Responsive);
         }

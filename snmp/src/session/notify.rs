@@ -12,6 +12,7 @@
 //!
 //! **Overflow.** A full queue drops its oldest unsent notification: the latest ones show the current state.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -21,6 +22,9 @@ use crate::value::{Value, VarBind};
 
 /// Most notifications sent and not yet acknowledged.
 pub const WINDOW: usize = 16;
+
+/// Difference of a master's sysUpTime to the estimate that is ignored, in hundredths of a second.
+const SMALL_DIFFERENCE: u32 = 100;
 
 /// sysUpTime.0
 const SYS_UP_TIME: [u32; 9] = [1, 3, 6, 1, 2, 1, 1, 3, 0];
@@ -46,6 +50,26 @@ pub(super) struct UpTime {
 }
 
 impl UpTime {
+    /// Updates the estimate from an answer with sysUpTime. A small difference is that of the way, and ignored: TimeStamps
+    /// must not change from one answer to the next.
+    pub(super) fn follow(estimate: &mut Option<UpTime>, ticks: u32, at: Duration) {
+        let close = |known: &UpTime| {
+            let difference = ticks.wrapping_sub(known.at(at));
+            difference.min(difference.wrapping_neg()) <= SMALL_DIFFERENCE
+        };
+        if !estimate.as_ref().is_some_and(close) {
+            *estimate = Some(UpTime { ticks, at });
+        }
+    }
+
+    /// The value to send for a value of a view.
+    pub(super) fn stamp(estimate: Option<UpTime>, value: &Value) -> Cow<'_, Value> {
+        match value {
+            Value::TimeStamp(when) => Cow::Owned(Value::TimeTicks(estimate.map_or(0, |known| known.at(*when)))),
+            value => Cow::Borrowed(value),
+        }
+    }
+
     /// sysUpTime at `when`; 0 if the master had not started then.
     fn at(self, when: Duration) -> u32 {
         let ticks = |time: Duration| u32::try_from(time.as_millis() / 10 % (1 << 32)).unwrap_or(0);
@@ -171,10 +195,12 @@ impl Queue {
 
 impl Queued {
     fn write(&self, out: &mut Vec<u8>, session: u32, packet: u32, up_time: Option<UpTime>) -> Result<(), TooLong> {
-        let up_time = up_time.map(|up_time| VarBind::new(SYS_UP_TIME, Value::TimeTicks(up_time.at(self.at))));
-        let trap = VarBind::new(SNMP_TRAP_OID, Value::ObjectId(self.notification.trap.clone()));
-        let binds = up_time.iter().chain([&trap]).chain(&self.notification.binds);
-        encode::notify(out, session, packet, binds)
+        let at = up_time.map(|_| (&SYS_UP_TIME[..], Cow::Owned(Value::TimeStamp(self.at))));
+        let trap = (&SNMP_TRAP_OID[..], Cow::Owned(Value::ObjectId(self.notification.trap.clone())));
+        let objects = self.notification.binds.iter().map(|bind| (bind.name.as_slice(), Cow::Borrowed(&bind.value)));
+        let binds = at.into_iter().chain([trap]).chain(objects);
+        let stamped = binds.map(|(name, value)| (name, UpTime::stamp(up_time, &value).into_owned()));
+        encode::notify(out, session, packet, stamped)
     }
 }
 
@@ -230,6 +256,22 @@ mod tests {
             assert!(queue.answered(number).is_some());
         }
         assert_eq!(send_all(&mut queue), [17, 18, 19, 20]);
+    }
+
+    #[test]
+    fn the_estimate_of_sys_up_time_changes_only_with_the_master() {
+        let mut estimate = None;
+        let mut heard = |ticks, seconds| {
+            UpTime::follow(&mut estimate, ticks, Duration::from_secs(seconds));
+            UpTime::stamp(estimate, &Value::TimeStamp(Duration::from_secs(10))).into_owned()
+        };
+        assert_eq!(heard(500, 12), Value::TimeTicks(300));
+        assert_eq!(heard(1307, 20), Value::TimeTicks(300), "an answer that was late");
+        assert_eq!(heard(1295, 20), Value::TimeTicks(300));
+        assert_eq!(heard(100, 30), Value::TimeTicks(0), "another master, which was not there then");
+        let mut near_its_end = Some(UpTime { ticks: u32::MAX, at: Duration::ZERO });
+        UpTime::follow(&mut near_its_end, 9, Duration::ZERO);
+        assert_eq!(near_its_end.map(|known| known.ticks), Some(u32::MAX), "sysUpTime wraps");
     }
 
     #[test]
