@@ -87,6 +87,7 @@ impl Tables {
             row.ifindex = self.interfaces.named(&row.config.interface).map(|link| link.index);
             let wire = row.wire().map(|index| (index, row.config.family, row.config.vrid));
             self.lookups.set_wire(id, wire);
+            self.lookups.set_router(id, row.router_key());
             self.lookups.set_vmac(id, row.vmac.as_ref().and_then(|vmac| vmac.ifindex));
         }
         let instance = owner.instance().and_then(|id| self.instances.get(&id));

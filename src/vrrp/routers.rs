@@ -66,10 +66,21 @@ impl Vrrp {
     /// Returns an instance with its surroundings.
     pub(super) fn router(&mut self, id: InstanceId) -> Option<Router<'_>> {
         let Tables {
-            instances, groups, trackers, lacking, addresses, routes, rules, routing, interfaces, lookups, ..
+            instances,
+            groups,
+            trackers,
+            lacking,
+            addresses,
+            routes,
+            rules,
+            routing,
+            interfaces,
+            lookups,
+            router_counters: counters,
+            ..
         } = &mut self.tables;
         let site = Site { addresses, routes, rules, routing, interfaces, lookups, turn: &mut self.turn };
-        Some(Router { id, row: instances.get_mut(&id)?, groups, trackers, lacking, site })
+        Some(Router { id, row: instances.get_mut(&id)?, groups, trackers, lacking, counters, site })
     }
 
     /// Returns the rows about objects of the kernel, with the instance that is their owner; static objects have none.

@@ -33,7 +33,7 @@ pub fn statistics(tables: &Tables) -> String {
 }
 
 fn lines(row: &Instance) -> [Line; 25] {
-    let counters = &row.counters;
+    let counters = row.statistics();
     [
         ("Advertisements", None),
         ("  Received", Some(counters.adverts_received)),
@@ -67,7 +67,7 @@ fn lines(row: &Instance) -> [Line; 25] {
 pub fn data(tables: &Tables, now: Duration) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "{}", tables.system.version);
-    let _ = writeln!(out, "Packets of unknown virtual routers: {}", tables.unknown_vrids);
+    let _ = writeln!(out, "Packets of unknown virtual routers: {}", tables.router_counters.unknown_vrids());
     for group in tables.groups.values() {
         let _ = writeln!(out, "\nVRRP Sync Group: {}", group.config.name);
         item(&mut out, "State", group.state.word());
