@@ -1,6 +1,6 @@
-//! KEEPALIVED-MIB (.1.3.6.1.4.1.9586.100.5): views of the tables, and the notifications.
+//! KEEPALIVED-MIB (.1.3.6.1.4.1.9586.100.5), VRRP-MIB and VRRPV3-MIB: views of the tables, and the notifications.
 //!
-//! Views read the rows of the state machines directly, without a copy. `mibs/KEEPALIVED-MIB.txt` is the contract; a test
+//! Views read the rows of the state machines directly, without a copy. The texts in `mibs/` are the contract; a test
 //! compares each object here with it.
 
 mod address;
@@ -12,6 +12,7 @@ mod instance;
 mod module;
 mod nested;
 mod next_hop;
+mod rfc;
 mod route;
 mod routing;
 mod rule;
@@ -49,6 +50,8 @@ pub const VRRP_MODULES: &[Module<Vrrp, Change>] = &[
         views: vrrp_views,
         trap,
     },
+    rfc::V2,
+    rfc::V3,
 ];
 
 /// The MIB of the VRRP process.
