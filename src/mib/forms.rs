@@ -85,8 +85,6 @@ macro_rules! quantities {
     };
 }
 
-pub(super) use quantities;
-
 #[cfg(test)]
 mod tests {
     use super::*;

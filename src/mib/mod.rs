@@ -3,9 +3,11 @@
 //! Views read the rows of the state machines directly, without a copy. The texts in `mibs/` are the contract; a test
 //! compares each object here with it.
 
+#[macro_use]
+mod forms;
+
 mod address;
 mod check;
-mod forms;
 mod global;
 mod group;
 mod instance;

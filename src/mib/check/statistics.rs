@@ -1,6 +1,6 @@
 //! The statistics of virtual and real servers as quantities of a row.
 
-use super::super::forms::{Has, quantities};
+use super::super::forms::Has;
 use crate::check::{RealServer, Statistics, VirtualServer};
 
 impl Has<Statistics> for VirtualServer {

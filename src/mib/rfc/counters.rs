@@ -1,6 +1,6 @@
 //! The counters of an instance as quantities of its row.
 
-use super::super::forms::{Has, quantities};
+use super::super::forms::Has;
 use crate::vrrp::{Counters, Instance};
 
 impl Has<Counters> for Instance {
