@@ -137,7 +137,7 @@ const COLUMNS: &[Column<Data, u32, i32>] = &[
     ),
     Column::new(3, "odd", Syntax::TRUTH_VALUE, |_, index, _| (index % 2 == 1).then(|| Value::truth(true))),
     Column::new(5, "since", Syntax::TimeTicks, |data, index, _| {
-        (*index == 1).then(|| Value::TimeStamp(data.since)).filter(|_| !data.since.is_zero())
+        (*index == 1 && !data.since.is_zero()).then_some(Value::TimeStamp(data.since))
     }),
     Column::new(7, "text", Syntax::DISPLAY_STRING, |_, index, _| Some(Value::text("x".repeat(*index as usize % 9)))),
 ];
