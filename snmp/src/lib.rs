@@ -9,6 +9,7 @@
 //! | [`session`] | the session with a master agent: a state machine without I/O and without a clock |
 //! | [`transport`], [`link`] | a non-blocking socket, and a session on it |
 
+mod date;
 pub mod link;
 mod lookup;
 pub mod mib;

@@ -27,6 +27,8 @@ pub enum Value {
     /// TimeStamp (RFC 2579) of a point in time of the session's owner. A session sends it as the TimeTicks of the master's
     /// sysUpTime then, or 0 if the master had not started.
     TimeStamp(Duration),
+    /// DateAndTime (RFC 2579) of a point in time of the session's owner. A session sends it as the octets of the date in UTC.
+    DateAndTime(Duration),
     /// Opaque: BER of another type in an octet string.
     Opaque(Vec<u8>),
     /// Counter64, which wraps at 2^64.

@@ -185,7 +185,7 @@ fn patch_length(out: &mut [u8], start: usize) {
 fn var_bind(out: &mut Vec<u8>, name: &[u32], value: &Value) -> Result<(), TooLong> {
     let kind: u16 = match value {
         Value::Integer(_) => 2,
-        Value::OctetString(_) => 4,
+        Value::OctetString(_) | Value::DateAndTime(_) => 4,
         Value::Null => 5,
         Value::ObjectId(_) => 6,
         Value::IpAddress(_) => 64,
@@ -206,8 +206,9 @@ fn var_bind(out: &mut Vec<u8>, name: &[u32], value: &Value) -> Result<(), TooLon
         Value::Counter32(number) | Value::Gauge32(number) | Value::TimeTicks(number) => {
             out.extend_from_slice(&number.to_be_bytes());
         }
-        // A session replaces it before.
+        // A session replaces both before.
         Value::TimeStamp(_) => out.extend_from_slice(&[0; 4]),
+        Value::DateAndTime(_) => octet_string(out, &[0; 8])?,
         Value::Counter64(number) => out.extend_from_slice(&number.to_be_bytes()),
         Value::OctetString(octets) | Value::Opaque(octets) => octet_string(out, octets)?,
         Value::IpAddress(octets) => octet_string(out, octets)?,

@@ -16,15 +16,13 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::clocks::Clocks;
 use crate::oid::Oid;
 use crate::pdu::encode::{self, TooLong};
 use crate::value::{Value, VarBind};
 
 /// Most notifications sent and not yet acknowledged.
 pub const WINDOW: usize = 16;
-
-/// Difference of a master's sysUpTime to the estimate that is ignored, in hundredths of a second.
-const SMALL_DIFFERENCE: u32 = 100;
 
 /// sysUpTime.0
 const SYS_UP_TIME: [u32; 9] = [1, 3, 6, 1, 2, 1, 1, 3, 0];
@@ -38,49 +36,6 @@ pub struct Notification {
     pub trap: Oid,
     /// The notification's objects; sysUpTime.0 and snmpTrapOID.0 are added before them.
     pub binds: Vec<VarBind>,
-}
-
-/// The master's sysUpTime at a point in time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct UpTime {
-    /// In hundredths of a second.
-    pub ticks: u32,
-    /// That point in time.
-    pub at: Duration,
-}
-
-impl UpTime {
-    /// Updates the estimate from an answer with sysUpTime. A small difference is that of the way, and ignored: TimeStamps
-    /// must not change from one answer to the next.
-    pub(super) fn follow(estimate: &mut Option<UpTime>, ticks: u32, at: Duration) {
-        let close = |known: &UpTime| {
-            let difference = ticks.wrapping_sub(known.at(at));
-            difference.min(difference.wrapping_neg()) <= SMALL_DIFFERENCE
-        };
-        if !estimate.as_ref().is_some_and(close) {
-            *estimate = Some(UpTime { ticks, at });
-        }
-    }
-
-    /// The value to send for a value of a view.
-    pub(super) fn stamp(estimate: Option<UpTime>, value: &Value) -> Cow<'_, Value> {
-        match value {
-            Value::TimeStamp(when) => Cow::Owned(Value::TimeTicks(estimate.map_or(0, |known| known.at(*when)))),
-            value => Cow::Borrowed(value),
-        }
-    }
-
-    /// sysUpTime at `when`; 0 if the master had not started then.
-    fn at(self, when: Duration) -> u32 {
-        let ticks = |time: Duration| u32::try_from(time.as_millis() / 10 % (1 << 32)).unwrap_or(0);
-        match when.checked_sub(self.at) {
-            Some(later) => self.ticks.wrapping_add(ticks(later)),
-            None => {
-                let earlier = (self.at - when).as_millis() / 10;
-                u32::try_from(earlier).ok().and_then(|e| self.ticks.checked_sub(e)).unwrap_or(0)
-            }
-        }
-    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,14 +109,14 @@ impl Queue {
     }
 
     /// Writes the next notification's PDU to `out`.
-    pub(super) fn send_next(&mut self, out: &mut Vec<u8>, session: u32, packet: u32, up_time: Option<UpTime>) -> Sent {
+    pub(super) fn send_next(&mut self, out: &mut Vec<u8>, session: u32, packet: u32, clocks: Clocks) -> Sent {
         if !self.can_send() {
             return Sent::Nothing;
         }
         let Some(queued) = self.queued.get_mut(self.sent) else {
             return Sent::Nothing;
         };
-        if queued.write(out, session, packet, up_time).is_err() {
+        if queued.write(out, session, packet, clocks).is_err() {
             let gone = self.queued.remove(self.sent);
             return gone.map_or(Sent::Nothing, |gone| Sent::Unsendable(gone.notification.trap));
         }
@@ -194,12 +149,12 @@ impl Queue {
 }
 
 impl Queued {
-    fn write(&self, out: &mut Vec<u8>, session: u32, packet: u32, up_time: Option<UpTime>) -> Result<(), TooLong> {
-        let at = up_time.map(|_| (&SYS_UP_TIME[..], Cow::Owned(Value::TimeStamp(self.at))));
+    fn write(&self, out: &mut Vec<u8>, session: u32, packet: u32, clocks: Clocks) -> Result<(), TooLong> {
+        let at = clocks.up_time.map(|_| (&SYS_UP_TIME[..], Cow::Owned(Value::TimeStamp(self.at))));
         let trap = (&SNMP_TRAP_OID[..], Cow::Owned(Value::ObjectId(self.notification.trap.clone())));
         let objects = self.notification.binds.iter().map(|bind| (bind.name.as_slice(), Cow::Borrowed(&bind.value)));
         let binds = at.into_iter().chain([trap]).chain(objects);
-        let stamped = binds.map(|(name, value)| (name, UpTime::stamp(up_time, &value).into_owned()));
+        let stamped = binds.map(|(name, value)| (name, clocks.on_wire(&value).into_owned()));
         encode::notify(out, session, packet, stamped)
     }
 }
@@ -220,7 +175,7 @@ mod tests {
     fn send_all(queue: &mut Queue) -> Vec<u64> {
         let mut numbers = Vec::new();
         let mut out = Vec::new();
-        while let Sent::First(number) | Sent::Again(number) = queue.send_next(&mut out, 1, 1, None) {
+        while let Sent::First(number) | Sent::Again(number) = queue.send_next(&mut out, 1, 1, Clocks::default()) {
             numbers.push(number);
         }
         numbers
@@ -256,32 +211,5 @@ mod tests {
             assert!(queue.answered(number).is_some());
         }
         assert_eq!(send_all(&mut queue), [17, 18, 19, 20]);
-    }
-
-    #[test]
-    fn the_estimate_of_sys_up_time_changes_only_with_the_master() {
-        let mut estimate = None;
-        let mut heard = |ticks, seconds| {
-            UpTime::follow(&mut estimate, ticks, Duration::from_secs(seconds));
-            UpTime::stamp(estimate, &Value::TimeStamp(Duration::from_secs(10))).into_owned()
-        };
-        assert_eq!(heard(500, 12), Value::TimeTicks(300));
-        assert_eq!(heard(1307, 20), Value::TimeTicks(300), "an answer that was late");
-        assert_eq!(heard(1295, 20), Value::TimeTicks(300));
-        assert_eq!(heard(100, 30), Value::TimeTicks(0), "another master, which was not there then");
-        let mut near_its_end = Some(UpTime { ticks: u32::MAX, at: Duration::ZERO });
-        UpTime::follow(&mut near_its_end, 9, Duration::ZERO);
-        assert_eq!(near_its_end.map(|known| known.ticks), Some(u32::MAX), "sysUpTime wraps");
-    }
-
-    #[test]
-    fn a_notification_carries_the_sys_up_time_of_its_event() {
-        let now = UpTime { ticks: 500, at: Duration::from_secs(100) };
-        assert_eq!(now.at(Duration::from_secs(100)), 500);
-        assert_eq!(now.at(Duration::from_millis(98_500)), 350);
-        assert_eq!(now.at(Duration::from_millis(100_020)), 502);
-        assert_eq!(now.at(Duration::from_secs(1)), 0, "before the master started");
-        let wrapping = UpTime { ticks: u32::MAX, at: Duration::ZERO };
-        assert_eq!(wrapping.at(Duration::from_millis(20)), 1);
     }
 }

@@ -14,7 +14,7 @@ use crate::config::model::Global;
 use crate::mib::{self, Module};
 use crate::notify::log::Log;
 use crate::notify::view::{Reporter, View};
-use crate::reactor::{Interest, Reactor, Token};
+use crate::reactor::{Interest, Reactor, Token, clock};
 use crate::text::{counted, reason, was};
 
 /// Number of requests answered in a turn, so that adverts do not wait long.
@@ -292,6 +292,7 @@ impl<T: Reporter + 'static> Subagent<T> for Agent<T> {
             self.link.session.set_capabilities(now, capabilities(&self.modules));
             self.link.session.set_registrations(now, registrations(&self.modules));
         }
+        self.link.session.set_clock(now, clock::utc());
         self.more = self.link.turn(&self.mib, machines, now, BUDGET);
         while let Some(event) = self.link.session.poll_event() {
             self.log_event(&event, log);
