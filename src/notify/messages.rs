@@ -8,8 +8,8 @@ use crate::state::Op;
 use crate::text::counted;
 use crate::track::{self, FlapReport, Reading, ScriptEnd, TrackerId};
 use crate::vrrp::{
-    AddressId, Cause, Change, Complaint, Fault, InstanceId, LinkState, ObjectId, Occasion, Owner, Setting, State,
-    Tables, nft_word,
+    AddressId, Cause, Change, Complaint, InstanceId, LinkState, ObjectId, Occasion, Owner, Setting, State, Tables,
+    nft_word,
 };
 
 /// The line for a change, or several lines.
@@ -175,7 +175,7 @@ fn occasion_text(occasion: &Occasion) -> String {
         Occasion::Link(name, LinkState::Up) => format!("interface {name} is up"),
         Occasion::Link(name, LinkState::Down) => format!("interface {name} is down"),
         Occasion::Link(name, LinkState::Gone) => format!("interface {name} was deleted"),
-        Occasion::Tracker { kind, name, reading, .. } => tracked(*kind, name, *reading),
+        Occasion::Tracker { kind, name, reading, .. } => track::tracked(*kind, name, *reading),
         Occasion::Reload => "new configuration".into(),
         Occasion::Set(from, to) => format!("SNMP has set the base priority from {from} to {to}"),
     }
@@ -195,27 +195,11 @@ fn setting_line(what: Setting, name: &str) -> String {
 fn instance_line(id: InstanceId, to: State, cause: &Cause, tables: &Tables) -> String {
     let name = name(id, tables);
     let ours = tables.instances.get(&id).map_or(0, |row| row.priority);
-    let why = match cause {
-        Cause::Startup => "init".into(),
-        Cause::Silence => "no advert from a master".into(),
-        Cause::MasterLeft(source) => format!("master {source} gave up with priority 0"),
-        Cause::LowerAdverts(source, theirs) => {
-            format!("preempting {source}, which has priority {theirs}, ours is {ours}")
-        }
-        Cause::Owner => "owner of the addresses".into(),
-        Cause::BetterAdvert(source, theirs) => format!("master {source} has priority {theirs}, ours is {ours}"),
-        Cause::SequenceExhausted => "the sequence numbers of its adverts are used up".into(),
-        Cause::AdvertLate(late) => {
-            format!("its advert is {:.2} s late, so that another router may be master", late.as_secs_f64())
-        }
-        Cause::SyncGroup => "following its sync group".into(),
-        Cause::Fault(reason) => fault(reason),
-        Cause::Recovered => "the cause of the fault is gone".into(),
-        Cause::Resumed => "resuming the state of the process that died".into(),
-        Cause::Shutdown => "shutting down".into(),
+    if *cause == Cause::Deleted {
         // Scripts and traps report FAULT, as with C keepalived, although the instance has no fault.
-        Cause::Deleted => return format!("({name}) Removed: the new configuration does not have it"),
-    };
+        return format!("({name}) Removed: {}", cause.words(ours));
+    }
+    let why = cause.words(ours);
     let line = format!("({name}) {} ({why})", entering(to));
     match cause {
         Cause::Silence | Cause::MasterLeft(_) | Cause::LowerAdverts(..) => {
@@ -223,42 +207,6 @@ fn instance_line(id: InstanceId, to: State, cause: &Cause, tables: &Tables) -> S
         }
         _ => line,
     }
-}
-
-/// Why an instance cannot take part.
-pub fn fault(fault: &Fault) -> String {
-    match fault {
-        Fault::InterfaceMissing(name) => format!("interface {name} does not exist"),
-        Fault::InterfaceDown(name) => format!("interface {name} is down"),
-        Fault::VmacMissing(name) if name.is_empty() => "its VMAC does not exist".into(),
-        Fault::VmacMissing(name) => format!("VMAC {name} does not exist"),
-        Fault::NoSource(name) => format!("interface {name} has no address to send adverts from"),
-        Fault::SourceMissing(ip) => format!("its source address {ip} is not on this host, or not usable yet"),
-        Fault::NoPeer => "it has no unicast_peer".into(),
-        Fault::Tracked { kind, name, reading } => tracked(*kind, name, *reading),
-        Fault::Static { object, refusal } => {
-            let why = refusal.as_deref().unwrap_or("an interface does not exist");
-            format!("cannot set static {object}: {why}")
-        }
-        Fault::Privileges(lacking) => format!("this process lacks {lacking}"),
-        Fault::SyncGroup(member) => format!("{member}, of the same sync group, is in fault"),
-    }
-}
-
-/// State of a tracker, as the reason of a change.
-fn tracked(kind: TrackerKind, name: &str, reading: Reading) -> String {
-    let noun = track::noun(kind);
-    let says = match (kind, reading) {
-        (_, Reading::Unknown) => "has no result yet".to_owned(),
-        (_, Reading::Number(number)) => format!("has the number {number}"),
-        (TrackerKind::Script, Reading::Up) => "succeeded".to_owned(),
-        (TrackerKind::Script, Reading::Down) => "failed".to_owned(),
-        (TrackerKind::Process, Reading::Up) => "has its quorum".to_owned(),
-        (TrackerKind::Process, Reading::Down) => "has no quorum".to_owned(),
-        (_, Reading::Up) => "is up".to_owned(),
-        (_, Reading::Down) => "is down".to_owned(),
-    };
-    format!("tracked {noun} {name} {says}")
 }
 
 /// The wording of C keepalived, with the number of changes that were only counted.
@@ -277,7 +225,7 @@ fn tracker_line(id: TrackerId, report: FlapReport, tables: &Tables) -> (Level, S
         (TrackerKind::File, Reading::Number(number)) => format!("Tracked file {name} has the number {number}"),
         (TrackerKind::Bfd, Reading::Up) => format!("BFD session {name} is up"),
         (TrackerKind::Bfd, _) => format!("BFD session {name} is down"),
-        _ => tracked(id.0, name, reading),
+        _ => track::tracked(id.0, name, reading),
     };
     match report {
         FlapReport::Single | FlapReport::Counted => {}

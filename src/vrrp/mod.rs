@@ -59,6 +59,7 @@ mod turn;
 mod vmac;
 mod vmac_row;
 mod vmac_wanted;
+mod words;
 
 pub use address::{Address, AddressKey};
 pub use auth_hmac::HmacState;

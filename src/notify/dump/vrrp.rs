@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use super::trackers;
 use crate::config::model::{AntiReplay, AuthHmac, Authentication, Family, Version};
-use crate::notify::messages;
 use crate::vrrp::{Instance, InstanceId, Tables};
 
 /// Name of the file of [`data`].
@@ -103,7 +102,7 @@ fn instance(out: &mut String, id: InstanceId, row: &Instance, tables: &Tables, n
     let since = now.saturating_sub(row.since).as_secs_f64();
     item(out, "State", format_args!("{} for {since:.3} s, wants {}", row.state.word(), row.wanted.word()));
     if let Some(fault) = &row.fault {
-        item(out, "Fault", messages::fault(fault));
+        item(out, "Fault", fault.words());
     }
     item(out, "Priority", format_args!("{} of {}", row.priority, row.base_priority));
     item(out, "Preemption", if row.nopreempt { "no" } else { "yes" });
