@@ -101,7 +101,7 @@ FILES = \
   644:conf/snmp-client.conf:$(SNMPDIR)/snmp.conf \
   644:conf/snmpd-keepalived.conf:$(SYSCONFDIR)/snmp/snmpd.conf.d/keepalived.conf \
   644:README.md:$(DOCDIR)/README.md \
-  $(foreach file,$(wildcard mibs/base/*.txt),644:$(file):$(DATADIR)/keepalived-rs/mibs/$(notdir $(file))) \
+  $(foreach file,mibs/VRRP-MIB.txt mibs/VRRPV3-MIB.txt $(wildcard mibs/base/*.txt),644:$(file):$(DATADIR)/keepalived-rs/mibs/$(notdir $(file))) \
   $(foreach file,$(filter-out conf/snmp-client.conf conf/snmpd-keepalived.conf,$(wildcard conf/*.conf conf/*.conf.*)),\
     644:$(file):$(DOCDIR)/conf/$(notdir $(file)))
 

@@ -9,6 +9,7 @@
 //! | [`session`] | the session with a master agent: a state machine without I/O and without a clock |
 //! | [`transport`], [`link`] | a non-blocking socket, and a session on it |
 
+mod date;
 pub mod link;
 mod lookup;
 pub mod mib;
@@ -29,4 +30,4 @@ pub use syntax::{Access, SetError, Syntax};
 pub use table::{Key, Table};
 pub use transport::MasterAddress;
 pub use value::{Value, VarBind};
-pub use view::{Cell, Column, Object, Rows, ScalarView, Setter, TableView};
+pub use view::{Column, Object, Rows, ScalarView, Setter, TableView};

@@ -52,6 +52,8 @@ impl Syntax {
     pub const UNSIGNED32: Syntax = Syntax::Unsigned32 { min: 0, max: u32::MAX };
     /// DisplayString (RFC 2579).
     pub const DISPLAY_STRING: Syntax = Syntax::OctetString { min: 0, max: 255 };
+    /// DateAndTime (RFC 2579).
+    pub const DATE_AND_TIME: Syntax = Syntax::OctetString { min: 8, max: 11 };
     /// TruthValue (RFC 2579).
     pub const TRUTH_VALUE: Syntax = Syntax::Enum(&[("true", 1), ("false", 2)]);
     /// RowStatus (RFC 2579).
@@ -96,6 +98,7 @@ impl Syntax {
             (Syntax::Integer32 { min, max }, Value::Integer(number)) => (min..=max).contains(&number),
             (Syntax::Unsigned32 { min, max }, Value::Gauge32(number)) => (min..=max).contains(&number),
             (Syntax::Enum(names), Value::Integer(number)) => names.iter().any(|(_, n)| n == number),
+            (Syntax::OctetString { min: 8, max: 11 }, Value::DateAndTime(_)) => true,
             (Syntax::OctetString { min, max }, Value::OctetString(octets)) => {
                 return if (usize::from(*min)..=usize::from(*max)).contains(&octets.len()) {
                     Ok(())
@@ -107,7 +110,7 @@ impl Syntax {
             | (Syntax::IpAddress, Value::IpAddress(_))
             | (Syntax::Counter32, Value::Counter32(_))
             | (Syntax::Gauge32, Value::Gauge32(_))
-            | (Syntax::TimeTicks, Value::TimeTicks(_))
+            | (Syntax::TimeTicks, Value::TimeTicks(_) | Value::TimeStamp(_))
             | (Syntax::Counter64, Value::Counter64(_)) => true,
             _ => return Err(SetError::WrongType),
         };

@@ -1,6 +1,7 @@
 //! Values and variable bindings as AgentX carries them (RFC 2741 section 5.4).
 
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use crate::oid::Oid;
 
@@ -23,6 +24,11 @@ pub enum Value {
     Gauge32(u32),
     /// Hundredths of a second, modulo 2^32.
     TimeTicks(u32),
+    /// TimeStamp (RFC 2579) of a point in time of the session's owner. A session sends it as the TimeTicks of the master's
+    /// sysUpTime then, or 0 if the master had not started.
+    TimeStamp(Duration),
+    /// DateAndTime (RFC 2579) of a point in time of the session's owner. A session sends it as the octets of the date in UTC.
+    DateAndTime(Duration),
     /// Opaque: BER of another type in an octet string.
     Opaque(Vec<u8>),
     /// Counter64, which wraps at 2^64.

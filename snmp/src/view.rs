@@ -51,26 +51,22 @@ impl<T, K, R> Column<T, K, R> {
     }
 }
 
-/// Reads one cell of a row; `None`: the row has no instance of this column.
-pub type Cell<'c, K, R> = &'c dyn Fn(&K, &R) -> Option<Value>;
-
-/// A source of rows under an index: a [`Table`], or rows of a table with another index.
-pub trait Rows<T, K, R> {
+/// A source of rows under an index: a [`Table`], or rows of other tables under an index of their own.
+pub trait Rows<T, K, R: 'static> {
     /// The row with this index.
     fn get<'d>(&self, data: &'d T, key: &K) -> Option<&'d R>;
 
-    /// The first row from `from` on, in index order, that has an instance of this cell: its index and the value.
-    fn find(&self, data: &T, from: Bound<K>, cell: Cell<'_, K, R>) -> Option<(K, Value)>;
+    /// The rows from `from` on, in index order, each index once.
+    fn range<'d>(&'d self, data: &'d T, from: Bound<K>) -> impl Iterator<Item = (K, &'d R)>;
 }
 
-impl<T, K: Key + 'static, R> Rows<T, K, R> for fn(&T) -> &Table<K, R> {
+impl<T, K: Key + 'static, R: 'static> Rows<T, K, R> for fn(&T) -> &Table<K, R> {
     fn get<'d>(&self, data: &'d T, key: &K) -> Option<&'d R> {
         self(data).get(key)
     }
 
-    fn find(&self, data: &T, from: Bound<K>, cell: Cell<'_, K, R>) -> Option<(K, Value)> {
-        let mut rows = self(data).range((from, Bound::Unbounded));
-        rows.find_map(|(key, row)| Some((key.clone(), cell(key, row)?)))
+    fn range<'d>(&'d self, data: &'d T, from: Bound<K>) -> impl Iterator<Item = (K, &'d R)> {
+        self(data).range((from, Bound::Unbounded)).map(|(key, row)| (key.clone(), row))
     }
 }
 
@@ -159,8 +155,8 @@ impl<T, K: Key, R, S: Rows<T, K, R>> TableView<T, K, R, S> {
 
     /// The first instance of one column whose index follows `index`.
     fn next_in_column(&self, data: &T, column: &Column<T, K, R>, index: &[u32], include: bool) -> Option<VarBind> {
-        let cell = |key: &K, row: &R| (column.get)(data, key, row);
-        let (key, value) = self.table.find(data, K::seek(index, include)?, &cell)?;
+        let mut rows = self.table.range(data, K::seek(index, include)?);
+        let (key, value) = rows.find_map(|(key, row)| (column.get)(data, &key, row).map(|value| (key, value)))?;
         let mut name = Vec::with_capacity(self.entry.len() + 1 + K::LEN.max(4));
         name.extend_from_slice(self.entry);
         name.push(column.number);

@@ -1,10 +1,18 @@
 //! Branch 1, `global`: scalars and emailTable.
 
-use snmp::{Column, ScalarView, Syntax, TableView, Value};
+use snmp::{Column, MibBuilder, ScalarView, Syntax, TableView, Value};
 
 use super::values::{ENABLED, enabled, octets, seconds};
 use crate::config::model::{FlushOnStop, Global, MailServer};
 use crate::system::{Email, HasSystem};
+
+/// The branch.
+pub(super) const BRANCH: &[u32] = &[1, 3, 6, 1, 4, 1, 9586, 100, 5, 1];
+
+/// Adds its scalars and its table.
+pub(super) fn views<T: HasSystem + 'static>(builder: MibBuilder<T>) -> MibBuilder<T> {
+    builder.scalars(scalars()).table(emails())
+}
 
 /// SYNTAX of settings that are on, off, or unset when the keyword is absent.
 const ON_OFF_UNSET: Syntax = Syntax::Enum(&[("on", 1), ("off", 2), ("unset", 3)]);

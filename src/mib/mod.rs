@@ -1,15 +1,20 @@
-//! KEEPALIVED-MIB (.1.3.6.1.4.1.9586.100.5): views of the tables, and the notifications.
+//! KEEPALIVED-MIB (.1.3.6.1.4.1.9586.100.5), VRRP-MIB and VRRPV3-MIB: views of the tables, and the notifications.
 //!
-//! Views read the rows of the state machines directly, without a copy. `mibs/KEEPALIVED-MIB.txt` is the contract; a test
+//! Views read the rows of the state machines directly, without a copy. The texts in `mibs/` are the contract; a test
 //! compares each object here with it.
+
+#[macro_use]
+mod forms;
 
 mod address;
 mod check;
 mod global;
 mod group;
 mod instance;
+mod module;
 mod nested;
 mod next_hop;
+mod rfc;
 mod route;
 mod routing;
 mod rule;
@@ -18,25 +23,49 @@ mod trackers;
 mod traps;
 mod values;
 
-use snmp::{Mib, MibError};
+use snmp::{Mib, MibBuilder, MibError};
 
-use crate::vrrp::Vrrp;
+use crate::vrrp::{Change, Vrrp};
 
-pub use check::{check_mib, check_subtrees, check_trap};
+pub use check::{CHECK_MODULES, check_mib, check_trap};
+pub use module::{Module, tree};
 pub use traps::{Trap, trap};
 pub use values::BASE;
 
-/// The subtrees that the VRRP process registers: `global` and `vrrp`.
-pub fn subtrees() -> [Vec<u32>; 2] {
-    [1, 2].map(|branch| [&BASE[..], &[branch]].concat())
-}
+use module::PRIORITY;
+
+/// The modules of the VRRP process.
+pub const VRRP_MODULES: &[Module<Vrrp, Change>] = &[
+    Module {
+        root: &BASE,
+        capability: "The MIB module for Keepalived",
+        subtrees: &[(global::BRANCH, PRIORITY)],
+        enabled: |global| global.snmp_vrrp,
+        views: global::views,
+        trap: |_, _| None,
+    },
+    Module {
+        root: &[1, 3, 6, 1, 4, 1, 9586, 100, 5, 2],
+        capability: "The MIB module for KEEPALIVED-VRRP",
+        subtrees: &[(&[1, 3, 6, 1, 4, 1, 9586, 100, 5, 2], PRIORITY)],
+        enabled: |global| global.snmp_vrrp,
+        views: vrrp_views,
+        trap,
+    },
+    rfc::V2,
+    rfc::V3,
+];
 
 /// The MIB of the VRRP process.
 ///
 /// # Errors
 /// When two views overlap in the tree.
 pub fn vrrp_mib() -> Result<Mib<Vrrp>, MibError> {
-    let mut builder = Mib::builder();
+    tree(VRRP_MODULES)
+}
+
+/// Branch 2, `vrrp`.
+fn vrrp_views(mut builder: MibBuilder<Vrrp>) -> MibBuilder<Vrrp> {
     for table in tracked::INSTANCES {
         builder = builder.rows(table);
     }
@@ -44,8 +73,6 @@ pub fn vrrp_mib() -> Result<Mib<Vrrp>, MibError> {
         builder = builder.rows(table);
     }
     builder
-        .scalars(global::scalars())
-        .table(global::emails())
         .table(group::GROUPS)
         .table(group::MEMBERS)
         .table(instance::INSTANCES)
@@ -57,5 +84,4 @@ pub fn vrrp_mib() -> Result<Mib<Vrrp>, MibError> {
         .table(trackers::FILES)
         .table(trackers::SESSIONS)
         .table(trackers::PROCESSES)
-        .build()
 }

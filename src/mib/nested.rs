@@ -1,8 +1,8 @@
 //! Tables whose rows are inside the rows of another table.
 
-use std::ops::Bound;
+use std::ops::{Bound, RangeBounds};
 
-use snmp::{Cell, Key, Rows, Table, Value};
+use snmp::{Key, Rows, Table};
 
 use crate::vrrp::Vrrp;
 
@@ -31,33 +31,22 @@ impl<S: Inside> Rows<Vrrp, (S::Id, u32), S::Inner> for Nested<S> {
         self.0.inner(data, outer).find_map(|(at, row)| (at == *number).then_some(row))
     }
 
-    fn find(
-        &self,
-        data: &Vrrp,
+    fn range<'d>(
+        &'d self,
+        data: &'d Vrrp,
         from: Bound<(S::Id, u32)>,
-        cell: Cell<'_, (S::Id, u32), S::Inner>,
-    ) -> Option<((S::Id, u32), Value)> {
+    ) -> impl Iterator<Item = ((S::Id, u32), &'d S::Inner)> {
         let first = match &from {
             Bound::Included((id, _)) | Bound::Excluded((id, _)) => Bound::Included(id.clone()),
             Bound::Unbounded => Bound::Unbounded,
         };
-        let mut from = from;
-        for (id, outer) in self.0.outer(data).range((first, Bound::Unbounded)) {
-            let after = |from: &Bound<(S::Id, u32)>, number: u32| match from {
-                Bound::Included(from) => *from <= (id.clone(), number),
-                Bound::Excluded(from) => *from < (id.clone(), number),
-                Bound::Unbounded => true,
-            };
-            while let Some((number, row)) =
-                self.0.inner(data, outer).filter(|(number, _)| after(&from, *number)).min_by_key(|(number, _)| *number)
-            {
-                let key = (id.clone(), number);
-                if let Some(value) = cell(&key, row) {
-                    return Some((key, value));
-                }
-                from = Bound::Excluded(key);
-            }
-        }
-        None
+        let wanted = (from, Bound::Unbounded);
+        self.0.outer(data).range((first, Bound::Unbounded)).flat_map(move |(id, outer)| {
+            let rows = self.0.inner(data, outer).map(|(number, row)| ((id.clone(), number), row));
+            let mut rows: Vec<_> = rows.filter(|(key, _)| wanted.contains(key)).collect();
+            rows.sort_by_key(|((_, number), _)| *number);
+            rows.dedup_by_key(|((_, number), _)| *number);
+            rows
+        })
     }
 }

@@ -2,12 +2,11 @@
 
 use std::fmt::Write;
 
-use super::causes;
 use super::log::Level;
 use crate::config::model::{Family, TrackerKind};
 use crate::state::Op;
 use crate::text::counted;
-use crate::track::{FlapReport, Reading, ScriptEnd, TrackerId};
+use crate::track::{self, FlapReport, Reading, ScriptEnd, TrackerId};
 use crate::vrrp::{
     AddressId, Cause, Change, Complaint, InstanceId, LinkState, ObjectId, Occasion, OwnLinkId, Owner, Setting, State,
     Tables, nft_word,
@@ -176,7 +175,7 @@ fn occasion_text(occasion: &Occasion) -> String {
         Occasion::Link(name, LinkState::Up) => format!("interface {name} is up"),
         Occasion::Link(name, LinkState::Down) => format!("interface {name} is down"),
         Occasion::Link(name, LinkState::Gone) => format!("interface {name} was deleted"),
-        Occasion::Tracker { kind, name, reading, .. } => causes::tracked(*kind, name, *reading),
+        Occasion::Tracker { kind, name, reading, .. } => track::tracked(*kind, name, *reading),
         Occasion::Reload => "new configuration".into(),
         Occasion::Set(from, to) => format!("SNMP has set the base priority from {from} to {to}"),
     }
@@ -197,9 +196,10 @@ fn instance_line(id: InstanceId, to: State, cause: &Cause, tables: &Tables) -> S
     let name = name(id, tables);
     let ours = tables.instances.get(&id).map_or(0, |row| row.priority);
     if *cause == Cause::Deleted {
-        return format!("({name}) Removed: the new configuration does not have it");
+        // Scripts and traps report FAULT, as with C keepalived, although the instance has no fault.
+        return format!("({name}) Removed: {}", cause.words(ours));
     }
-    let why = causes::cause(cause, ours);
+    let why = cause.words(ours);
     let line = format!("({name}) {} ({why})", entering(to));
     match cause {
         Cause::Silence | Cause::MasterLeft(_) | Cause::LowerAdverts(..) => {
@@ -225,7 +225,7 @@ fn tracker_line(id: TrackerId, report: FlapReport, tables: &Tables) -> (Level, S
         (TrackerKind::File, Reading::Number(number)) => format!("Tracked file {name} has the number {number}"),
         (TrackerKind::Bfd, Reading::Up) => format!("BFD session {name} is up"),
         (TrackerKind::Bfd, _) => format!("BFD session {name} is down"),
-        _ => causes::tracked(id.0, name, reading),
+        _ => track::tracked(id.0, name, reading),
     };
     match report {
         FlapReport::Single | FlapReport::Counted => {}

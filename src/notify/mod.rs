@@ -4,7 +4,6 @@
 //! state machines.
 
 pub mod bfd_messages;
-pub mod causes;
 pub mod check_messages;
 pub mod check_scripts;
 pub mod dump;

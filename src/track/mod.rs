@@ -41,3 +41,18 @@ pub fn noun(kind: TrackerKind) -> &'static str {
         TrackerKind::Bfd => "BFD session",
     }
 }
+
+/// State of a tracker, as the reason of a change.
+pub fn tracked(kind: TrackerKind, name: &str, reading: Reading) -> String {
+    let says = match (kind, reading) {
+        (_, Reading::Unknown) => "has no result yet".to_owned(),
+        (_, Reading::Number(number)) => format!("has the number {number}"),
+        (TrackerKind::Script, Reading::Up) => "succeeded".to_owned(),
+        (TrackerKind::Script, Reading::Down) => "failed".to_owned(),
+        (TrackerKind::Process, Reading::Up) => "has its quorum".to_owned(),
+        (TrackerKind::Process, Reading::Down) => "has no quorum".to_owned(),
+        (_, Reading::Up) => "is up".to_owned(),
+        (_, Reading::Down) => "is down".to_owned(),
+    };
+    format!("tracked {} {name} {says}", noun(kind))
+}

@@ -137,7 +137,7 @@ pub enum Event<'a> {
     SetPreempt(InstanceId, bool),
     /// SNMP SET of vrrpInstanceNotifyDeleted.
     SetNotifyDeleted(InstanceId, bool),
-    /// Reset all counters, after statistics were written.
+    /// Statistics start at 0 again, after they were written. The counters that SNMP shows go on.
     ClearCounters,
     /// A new configuration; boxed because it is large and rare.
     Configure(Box<crate::config::model::Config>),

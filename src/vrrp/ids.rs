@@ -20,6 +20,10 @@ pub struct GroupId(pub u32);
 /// Index of a row of vrrpAddressTable: owner (0 = static, otherwise the instance) and position, from 1.
 pub type AddressId = RowId;
 
+/// Index of a virtual router in the MIBs of the RFCs: ifIndex of the configured interface, VRID, and InetAddressType (1 =
+/// IPv4, 2 = IPv6).
+pub type RouterKey = (u32, u32, u32);
+
 /// The first part of the indices of static rows.
 pub(super) const STATIC: u32 = 0;
 

@@ -3,11 +3,11 @@
 //! The kernel reports all links, of which there may be thousands that no instance uses. With these indexes the cost of an
 //! event depends on the rows it concerns, not on the number of all rows.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use super::address::Address;
-use super::ids::{AddressId, InstanceId, OwnLinkId, Owner};
+use super::ids::{AddressId, InstanceId, OwnLinkId, Owner, RouterKey};
 use super::interface::{AddressRole, InterfaceAddress};
 use crate::config::model::Family;
 use crate::state::Objects;
@@ -21,6 +21,9 @@ type Wire = (u32, Family, u8);
 pub(super) struct Lookups {
     pub(super) by_wire: HashMap<Wire, BTreeSet<InstanceId>>,
     pub(super) wire_of: HashMap<InstanceId, Wire>,
+    /// Instances by their index in the MIBs of the RFCs.
+    pub(super) by_router: BTreeMap<RouterKey, BTreeSet<InstanceId>>,
+    pub(super) router_of: HashMap<InstanceId, RouterKey>,
     /// Links that the daemon makes, by kernel index.
     pub(super) by_own_link: HashMap<u32, OwnLinkId>,
     pub(super) index_of: HashMap<OwnLinkId, u32>,
@@ -44,6 +47,21 @@ impl Lookups {
         if let Some(wire) = wire {
             self.wire_of.insert(id, wire);
             self.by_wire.entry(wire).or_default().insert(id);
+        }
+    }
+
+    pub(super) fn set_router(&mut self, id: InstanceId, key: Option<RouterKey>) {
+        if let Some(old) = self.router_of.remove(&id)
+            && let Some(ids) = self.by_router.get_mut(&old)
+        {
+            ids.remove(&id);
+            if ids.is_empty() {
+                self.by_router.remove(&old);
+            }
+        }
+        if let Some(key) = key {
+            self.router_of.insert(id, key);
+            self.by_router.entry(key).or_default().insert(id);
         }
     }
 

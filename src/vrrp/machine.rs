@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use super::cause::{Cause, Occasion, Setting};
 use super::clock::STEP;
-use super::counters::Counters;
 use super::event::{Change, Event, TimerKey};
 use super::ids::{GroupId, InstanceId, Owner};
 use super::own_link::OwnLink;
@@ -66,6 +65,8 @@ impl Vrrp {
 
     fn start(&mut self) {
         self.turn.started = true;
+        self.tables.router_counters.since = self.turn.now;
+        self.tables.instances.iter_mut().for_each(|(_, row)| row.counted_since = self.turn.now);
         self.start_scripts();
         let delay = self.tables.system.global.as_ref().map_or(Duration::ZERO, |global| global.vrrp_startup_delay);
         if delay.is_zero() {
@@ -148,7 +149,7 @@ impl Vrrp {
     }
 
     fn clear_counters(&mut self) {
-        self.tables.instances.iter_mut().for_each(|(_, row)| row.counters = Counters::default());
+        self.tables.instances.iter_mut().for_each(|(_, row)| row.cleared = row.counters);
     }
 
     /// Stops: sends priority 0, removes addresses, and reports the changes, instances before groups.

@@ -50,7 +50,8 @@ impl Vrrp {
     }
 
     fn unknown_vrid(&mut self, received: &Received<'_>, packet: &Packet<'_>) {
-        self.tables.unknown_vrids += 1;
+        let of_v2 = packet.version() == 2 && received.source.is_ipv4();
+        self.tables.router_counters.of(if of_v2 { Version::V2 } else { Version::V3 }).unknown_vrid += 1;
         if self.tables.system.global.as_ref().is_some_and(|global| global.log_unknown_vrids) {
             let (ifindex, source, vrid) = (received.ifindex, received.source, packet.vrid());
             if let Some(more) = self.tables.unknown.admit((ifindex, source, vrid), self.turn.now, UNKNOWN_VRID_INTERVAL)
@@ -83,6 +84,8 @@ impl Router<'_> {
         };
         row.counters.adverts_received += 1;
         row.counters.priority_zero_received += u64::from(advert.priority == 0);
+        row.counters.other_intervals += u64::from(advert.interval != row.config.advert_interval);
+        row.heard = Some(received.source);
         let state = row.state;
         for oddity in &advert.oddities {
             self.complain(received, *oddity);
@@ -96,6 +99,10 @@ impl Router<'_> {
 
     fn complain(&mut self, received: &Received<'_>, complaint: Complaint) {
         self.row.counters.count(complaint);
+        self.counters.of(self.row.config.version).count(complaint);
+        if matches!(complaint, Complaint::Ttl | Complaint::Version | Complaint::Checksum) {
+            self.row.last_error = Some(complaint);
+        }
         if let Some(more) = self.row.complaints.admit(complaint, self.site.turn.now) {
             let (source, detail) = (received.source, self.row.hmac.detail(complaint));
             self.site.turn.change(Change::Complaint { id: self.id, source, complaint, more, detail });

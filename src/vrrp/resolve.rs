@@ -91,6 +91,7 @@ impl Tables {
             row.ifindex = row.config.device().and_then(|name| self.interfaces.named(name)).map(|link| link.index);
             let wire = row.wire().map(|index| (index, row.config.family, row.config.vrid));
             self.lookups.set_wire(id, wire);
+            self.lookups.set_router(id, row.router_key());
             for (number, link) in &row.links {
                 self.lookups.set_own_link(OwnLinkId(id, *number), link.ifindex);
             }

@@ -3,6 +3,7 @@
 use snmp::Table;
 
 use super::address::Address;
+use super::counters::RouterCounters;
 use super::faults;
 use super::gateways::Gateways;
 use super::ids::{GroupId, InstanceId};
@@ -37,6 +38,7 @@ pub(super) struct Router<'a> {
     pub(super) trackers: &'a Trackers,
     /// Capabilities that VRRP needs and the process does not have.
     pub(super) lacking: &'a [String],
+    pub(super) counters: &'a mut RouterCounters,
     pub(super) site: Site<'a>,
 }
 

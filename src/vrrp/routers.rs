@@ -79,10 +79,11 @@ impl Vrrp {
             routing,
             interfaces,
             lookups,
+            router_counters: counters,
             ..
         } = &mut self.tables;
         let site = Site { addresses, routes, rules, routing, interfaces, lookups, turn: &mut self.turn };
-        Some(Router { id, row: instances.get_mut(&id)?, groups, gateways, trackers, lacking, site })
+        Some(Router { id, row: instances.get_mut(&id)?, groups, gateways, trackers, lacking, counters, site })
     }
 
     /// Returns the rows about objects of the kernel, with the instance that is their owner; static objects have none.

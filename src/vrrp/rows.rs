@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use super::auth_hmac::HmacState;
 use super::cause::{Cause, Fault};
-use super::complaint::Complaints;
+use super::complaint::{Complaint, Complaints};
 use super::counters::Counters;
-use super::ids::{GroupId, InstanceId};
+use super::ids::{GroupId, InstanceId, RouterKey};
+use super::interface::Interfaces;
 use super::own_link::OwnLink;
 use super::recent::Recent;
 use super::state::State;
@@ -48,6 +49,8 @@ pub struct Instance {
     pub master_interval: Duration,
     /// Address and priority of the last master heard.
     pub master: Option<(IpAddr, u8)>,
+    /// Sender of the last valid advert.
+    pub heard: Option<IpAddr>,
     /// Backup: the cause of the transition to master, if Active_Down_Timer expires.
     pub takeover: Cause,
     /// Master since another master fell silent, which may be isolated and still be master.
@@ -62,6 +65,12 @@ pub struct Instance {
     pub since: Duration,
     /// Why the state was entered; `None` before the first transition.
     pub cause: Option<Cause>,
+    /// Time at which it has left Init or Fault; `None` while in one of these.
+    pub up_since: Option<Duration>,
+    /// The cause of the last transition to master.
+    pub became_master: Option<Cause>,
+    /// The last refusal of a packet for its TTL, version or checksum.
+    pub last_error: Option<Complaint>,
     /// Rate limit for complaints about the present master.
     pub complaints: Complaints,
     /// Rate limit for answers, by sender and whether its priority was 0.
@@ -79,6 +88,10 @@ pub struct Instance {
     pub hmac: HmacState,
     /// Counters.
     pub counters: Counters,
+    /// When the counters started at 0.
+    pub counted_since: Duration,
+    /// The counters when the statistics of the dump were last cleared.
+    pub(super) cleared: Counters,
     /// The predecessor of this process was master when it crashed.
     pub(super) resumes_master: bool,
 }
@@ -101,6 +114,7 @@ impl Instance {
             group: None,
             master_interval: config.advert_interval,
             master: None,
+            heard: None,
             takeover: Cause::Silence,
             may_be_second_master: false,
             deadline: None,
@@ -108,6 +122,9 @@ impl Instance {
             announcements: Announcements::default(),
             since: Duration::ZERO,
             cause: None,
+            up_since: None,
+            became_master: None,
+            last_error: None,
             complaints: Complaints::default(),
             answered: Recent::default(),
             reported: Recent::default(),
@@ -116,6 +133,8 @@ impl Instance {
             reserved_sequence: 0,
             hmac: HmacState::default(),
             counters: Counters::default(),
+            counted_since: Duration::ZERO,
+            cleared: Counters::default(),
             resumes_master: false,
             config,
         }
@@ -231,6 +250,33 @@ impl Instance {
     pub(super) fn has_like_link(&self, new: &model::Instance) -> bool {
         let kind = |link: &model::OwnLink| link.kind;
         self.config.link.as_ref().map(kind) == new.link.as_ref().map(kind)
+    }
+
+    /// The counters since the statistics of the dump were last cleared.
+    pub fn statistics(&self) -> Counters {
+        self.counters.since(&self.cleared)
+    }
+
+    /// Its index in the MIBs of the RFCs, while its interface exists.
+    pub fn router_key(&self) -> Option<RouterKey> {
+        let address_type = match self.config.family {
+            model::Family::V4 => 1,
+            model::Family::V6 => 2,
+        };
+        Some((self.ifindex?, self.config.vrid.into(), address_type))
+    }
+
+    /// Ethernet address with which it answers for its addresses, if the interface has one: that of the VMAC, if any.
+    pub fn mac(&self, interfaces: &Interfaces) -> Option<[u8; 6]> {
+        match self.config.link.as_ref().and_then(model::OwnLink::mac) {
+            Some(mac) => Some(mac),
+            None => interfaces.get(self.ifindex?)?.mac,
+        }
+    }
+
+    /// The address of the present master: its own, or the sender of the last valid advert.
+    pub fn master_address(&self) -> Option<IpAddr> {
+        if self.state == State::Master { self.source } else { self.heard }
     }
 
     /// Whether it is the address owner, whose priority never changes.

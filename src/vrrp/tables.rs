@@ -1,17 +1,19 @@
 //! All rows of the VRRP process.
 
 use std::net::IpAddr;
+use std::ops::Bound;
 use std::time::Duration;
 
 use snmp::Table;
 
 use super::address::Address;
+use super::counters::RouterCounters;
 use super::event::Change;
 use super::faults::{self, Share};
 use super::firewall::Firewall;
 use super::gateways::Gateways;
 use super::history::{History, Transition};
-use super::ids::{AddressId, GroupId, InstanceId, STATIC};
+use super::ids::{AddressId, GroupId, InstanceId, RouterKey, STATIC};
 use super::indices::{Indices, Next};
 use super::interface::Interfaces;
 use super::lookup::Lookups;
@@ -31,9 +33,9 @@ use crate::track::{Links, Trackers};
 pub struct Tables {
     /// Data about the daemon as a whole.
     pub system: System,
-    /// Number of packets with a VRID that no instance on the interface has.
-    pub unknown_vrids: u64,
-    /// Rate limit for reports of such packets, by interface, sender and VRID.
+    /// Counters of the router as a whole.
+    pub router_counters: RouterCounters,
+    /// Rate limit for reports of packets with an unknown VRID, by interface, sender and VRID.
     pub(super) unknown: Recent<(u32, IpAddr, u8)>,
     /// vrrpSyncGroupTable.
     pub groups: Table<GroupId, Group>,
@@ -119,6 +121,26 @@ impl Tables {
         let device = row.config.device.as_str();
         let link = self.instances.get(&InstanceId(id.0)).and_then(|owner| owner.link_of(&row.config));
         link.map(|link| link.name.as_str()).filter(|name| !name.is_empty()).unwrap_or(device)
+    }
+
+    /// The instances of which `shown` is true, under their index in the MIBs of the RFCs and in its order. If several have
+    /// the same index, it is the first of them.
+    pub fn routers(
+        &self,
+        from: Bound<RouterKey>,
+        shown: impl Fn(&Instance) -> bool,
+    ) -> impl Iterator<Item = (RouterKey, &Instance)> {
+        let indices = self.lookups.by_router.range((from, Bound::Unbounded));
+        indices.filter_map(move |(key, ids)| {
+            let mut rows = ids.iter().filter_map(|id| self.instances.get(id));
+            Some((*key, rows.find(|row| shown(row))?))
+        })
+    }
+
+    /// The first instance with this index in the MIBs of the RFCs of which `shown` is true.
+    pub fn router_at(&self, key: &RouterKey, shown: impl Fn(&Instance) -> bool) -> Option<&Instance> {
+        let ids = self.lookups.by_router.get(key)?;
+        ids.iter().filter_map(|id| self.instances.get(id)).find(|row| shown(row))
     }
 
     /// Name of a sync group.

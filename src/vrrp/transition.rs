@@ -97,6 +97,8 @@ impl Router<'_> {
         row.may_be_second_master = cause == Cause::Silence && row.master.is_some();
         row.wanted = State::Master;
         row.since = self.site.turn.now;
+        row.up_since.get_or_insert(row.since);
+        row.became_master = Some(if cause == Cause::SyncGroup { row.takeover.clone() } else { cause.clone() });
         row.master_interval = row.config.advert_interval;
         row.preempt_at = None;
         row.deadline = None;
@@ -121,6 +123,7 @@ impl Router<'_> {
         let from = std::mem::replace(&mut row.state, State::Backup);
         row.wanted = State::Backup;
         row.since = self.site.turn.now;
+        row.up_since.get_or_insert(row.since);
         row.preempt_at = None;
         row.takeover = Cause::Silence;
         row.counters.release_master += u64::from(from == State::Master);
@@ -138,6 +141,7 @@ impl Router<'_> {
         let from = std::mem::replace(&mut row.state, State::Fault);
         row.wanted = State::Fault;
         row.since = self.site.turn.now;
+        row.up_since = None;
         row.preempt_at = None;
         row.deadline = None;
         row.master = None;
@@ -190,6 +194,7 @@ impl Router<'_> {
     pub(super) fn reset(&mut self) -> State {
         let from = std::mem::replace(&mut self.row.state, State::Init);
         self.row.wanted = State::Init;
+        self.row.up_since = None;
         self.site.turn.set_timer(TimerKey::Protocol(self.id), None);
         self.stop_announcements();
         from

@@ -25,7 +25,7 @@ pub struct MibObject {
     pub status: String,
     /// UNITS.
     pub units: String,
-    /// Names in INDEX.
+    /// Names in INDEX, or `AUGMENTS` and the name in it.
     pub index: Vec<String>,
     /// Names in OBJECTS, NOTIFICATIONS or MANDATORY-GROUPS.
     pub objects: Vec<String>,
@@ -161,6 +161,7 @@ impl Reader {
                 "STATUS" => object.status = self.take(),
                 "UNITS" => object.units = self.take().trim_matches('"').to_owned(),
                 "INDEX" => object.index = self.list(),
+                "AUGMENTS" => object.index = vec![format!("AUGMENTS {}", self.list().join(","))],
                 "OBJECTS" | "NOTIFICATIONS" | "MANDATORY-GROUPS" => object.objects = self.list(),
                 "::=" => break,
                 "" => panic!("{} does not end", object.name),

@@ -1,11 +1,11 @@
 //! Encodes PDUs, appending to a buffer. A PDU that cannot be encoded leaves the buffer unchanged.
 
 use agentx::encodings::ID;
-use agentx::pdu::{AddAgentCaps, Close, CloseReason, Header, Open, Ping, Register, Type, Unregister};
+use agentx::pdu::{AddAgentCaps, Close, CloseReason, Header, Open, Ping, Register, RemoveAgentCaps, Type, Unregister};
 
 use super::{FLAG_NETWORK_ORDER, HEADER_LEN, Head};
 use crate::oid::{MAX_SUB_IDS, Oid};
-use crate::value::{Value, VarBind};
+use crate::value::Value;
 
 /// Offset of `h.payload_length`.
 const LENGTH_AT: usize = 16;
@@ -93,17 +93,25 @@ pub fn add_agent_caps(
     Ok(())
 }
 
-/// Notify (RFC 2741 section 6.2.10).
+/// RemoveAgentCaps (RFC 2741 section 6.2.15) of a capability that [`add_agent_caps`] added.
+pub fn remove_agent_caps(out: &mut Vec<u8>, session: u32, packet: u32, capability: &Oid) -> Result<(), TooLong> {
+    let mut pdu = RemoveAgentCaps::new(id(capability)?);
+    pdu.header = header(Type::RemoveAgentCaps, session, packet);
+    out.extend(pdu.to_bytes()?);
+    Ok(())
+}
+
+/// Notify (RFC 2741 section 6.2.10) with these names and values.
 pub fn notify<'a>(
     out: &mut Vec<u8>,
     session: u32,
     packet: u32,
-    binds: impl IntoIterator<Item = &'a VarBind>,
+    binds: impl IntoIterator<Item = (&'a [u32], Value)>,
 ) -> Result<(), TooLong> {
     let start = out.len();
     out.extend(header(Type::Notify, session, packet).to_bytes());
-    for bind in binds {
-        if let Err(error) = var_bind(out, bind.name.as_slice(), &bind.value) {
+    for (name, value) in binds {
+        if let Err(error) = var_bind(out, name, &value) {
             out.truncate(start);
             return Err(error);
         }
@@ -177,13 +185,13 @@ fn patch_length(out: &mut [u8], start: usize) {
 fn var_bind(out: &mut Vec<u8>, name: &[u32], value: &Value) -> Result<(), TooLong> {
     let kind: u16 = match value {
         Value::Integer(_) => 2,
-        Value::OctetString(_) => 4,
+        Value::OctetString(_) | Value::DateAndTime(_) => 4,
         Value::Null => 5,
         Value::ObjectId(_) => 6,
         Value::IpAddress(_) => 64,
         Value::Counter32(_) => 65,
         Value::Gauge32(_) => 66,
-        Value::TimeTicks(_) => 67,
+        Value::TimeTicks(_) | Value::TimeStamp(_) => 67,
         Value::Opaque(_) => 68,
         Value::Counter64(_) => 70,
         Value::NoSuchObject => 128,
@@ -198,6 +206,9 @@ fn var_bind(out: &mut Vec<u8>, name: &[u32], value: &Value) -> Result<(), TooLon
         Value::Counter32(number) | Value::Gauge32(number) | Value::TimeTicks(number) => {
             out.extend_from_slice(&number.to_be_bytes());
         }
+        // A session replaces both before.
+        Value::TimeStamp(_) => out.extend_from_slice(&[0; 4]),
+        Value::DateAndTime(_) => octet_string(out, &[0; 8])?,
         Value::Counter64(number) => out.extend_from_slice(&number.to_be_bytes()),
         Value::OctetString(octets) | Value::Opaque(octets) => octet_string(out, octets)?,
         Value::IpAddress(octets) => octet_string(out, octets)?,

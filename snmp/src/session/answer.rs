@@ -1,5 +1,6 @@
 //! Answers to Get, GetNext and GetBulk (RFC 2741 section 7.2.3).
 
+use super::clocks::Clocks;
 use crate::mib::Mib;
 use crate::pdu::encode::Response;
 use crate::pdu::{Head, SearchRange, error, index};
@@ -12,21 +13,32 @@ const MAX_ANSWER: usize = 64 * 1024;
 const MAX_BULK_BINDS: usize = 1024;
 
 /// Answers a Get; returns the number of bindings.
-pub(super) fn get<T: 'static>(mib: &Mib<T>, data: &T, head: &Head, ranges: &[SearchRange], out: &mut Vec<u8>) -> usize {
-    each(head, ranges, out, |range, answer| bind(answer, range.start.as_slice(), &mib.get(data, &range.start)))
+pub(super) fn get<T: 'static>(
+    mib: &Mib<T>,
+    data: &T,
+    clocks: Clocks,
+    head: &Head,
+    ranges: &[SearchRange],
+    out: &mut Vec<u8>,
+) -> usize {
+    each(head, ranges, out, |range, answer| {
+        let value = mib.get(data, &range.start);
+        bind(answer, range.start.as_slice(), &clocks.on_wire(&value))
+    })
 }
 
 /// Answers a GetNext; returns the number of bindings.
 pub(super) fn get_next<T: 'static>(
     mib: &Mib<T>,
     data: &T,
+    clocks: Clocks,
     head: &Head,
     ranges: &[SearchRange],
     out: &mut Vec<u8>,
 ) -> usize {
     each(head, ranges, out, |range, answer| {
         let found = mib.next(data, &range.start, range.include, &range.end);
-        bind(answer, found.name.as_slice(), &found.value)
+        bind(answer, found.name.as_slice(), &clocks.on_wire(&found.value))
     })
 }
 
@@ -35,6 +47,7 @@ pub(super) fn get_next<T: 'static>(
 pub(super) fn get_bulk<T: 'static>(
     mib: &Mib<T>,
     data: &T,
+    clocks: Clocks,
     head: &Head,
     (non_repeaters, max_repetitions): (u16, u16),
     ranges: Vec<SearchRange>,
@@ -45,7 +58,7 @@ pub(super) fn get_bulk<T: 'static>(
     let mut count = 0;
     for range in ranges.by_ref().take(non_repeaters.into()) {
         let found = mib.next(data, &range.start, range.include, &range.end);
-        if let Err(error) = bind(&mut answer, found.name.as_slice(), &found.value) {
+        if let Err(error) = bind(&mut answer, found.name.as_slice(), &clocks.on_wire(&found.value)) {
             answer.fail(error, index(count));
             return 0;
         }
@@ -57,7 +70,7 @@ pub(super) fn get_bulk<T: 'static>(
         let mut more = false;
         for range in &mut repeaters {
             let VarBind { name, value } = mib.next(data, &range.start, range.include, &range.end);
-            if let Err(error) = bind(&mut answer, name.as_slice(), &value) {
+            if let Err(error) = bind(&mut answer, name.as_slice(), &clocks.on_wire(&value)) {
                 if repetition == 0 {
                     answer.fail(error, index(count));
                     return 0;

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::event::{Event, Lost};
-use super::notify::UpTime;
 use super::{Ask, Session, State, answer};
 use crate::mib::Mib;
 use crate::pdu::decode::{self, DecodeError};
@@ -48,14 +47,14 @@ impl Session {
 
     fn answer<T: 'static>(&mut self, mib: &Mib<T>, data: &mut T, head: &Head, request: Body) {
         self.stats.requests += 1;
-        let out = &mut self.output;
+        let (out, clocks) = (&mut self.output, self.clocks);
         let id = head.transaction;
         let outcome = match request {
-            Body::Get(ranges) => Err(answer::get(mib, data, head, &ranges, out)),
-            Body::GetNext(ranges) => Err(answer::get_next(mib, data, head, &ranges, out)),
+            Body::Get(ranges) => Err(answer::get(mib, data, clocks, head, &ranges, out)),
+            Body::GetNext(ranges) => Err(answer::get_next(mib, data, clocks, head, &ranges, out)),
             Body::GetBulk { non_repeaters, max_repetitions, ranges } => {
                 let repetitions = (non_repeaters, max_repetitions);
-                Err(answer::get_bulk(mib, data, head, repetitions, ranges, out))
+                Err(answer::get_bulk(mib, data, clocks, head, repetitions, ranges, out))
             }
             Body::TestSet(binds) => Ok(self.transactions.test(mib, data, id, binds)),
             Body::CommitSet => Ok(self.transactions.commit(mib, data, id)),
@@ -83,7 +82,7 @@ impl Session {
             return;
         };
         let what = self.pending.remove(at).what;
-        self.up_time = Some(UpTime { ticks: sys_uptime, at: now });
+        self.clocks.answered(sys_uptime, now);
         if std::mem::take(&mut self.unresponsive) {
             self.report(Event::Responsive);
         }
@@ -100,7 +99,7 @@ impl Session {
             Ask::Capability(at) => self.capability_answered(at, error),
             Ask::Registration(at) => self.registration_answered(at, error, now),
             Ask::Notification(number) => self.notification_answered(number, error),
-            Ask::Unregistration | Ask::Ping => {}
+            Ask::Withdrawal | Ask::Ping => {}
         }
     }
 

@@ -59,7 +59,6 @@ impl Session {
         self.transactions.clear();
         self.queue.rewind();
         self.registry.rewind();
-        self.up_time = None;
         self.unresponsive = false;
         self.up_reported = false;
         self.stuck_since = None;

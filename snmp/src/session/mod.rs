@@ -24,6 +24,7 @@
 //! finally every 400 ms; each attempt costs one failing `connect`.
 
 mod answer;
+mod clocks;
 mod dispatch;
 mod event;
 mod inbox;
@@ -43,9 +44,10 @@ use crate::pdu::encode;
 pub use event::{Event, Lost, Refused, Stats};
 pub use notify::{Notification, WINDOW};
 
+use clocks::Clocks;
 use inbox::Inbox;
 use link::{AWAY_PAUSE, CONNECT_LIMIT, STUCK_LIMIT};
-use notify::{Queue, Sent, UpTime};
+use notify::{Queue, Sent};
 use set::Transactions;
 use setup::Registry;
 
@@ -138,7 +140,8 @@ enum Ask {
     Open,
     Capability(usize),
     Registration(usize),
-    Unregistration,
+    /// Removal of a registration or a capability.
+    Withdrawal,
     Ping,
     Notification(u64),
 }
@@ -160,7 +163,7 @@ pub struct Session {
     stuck_since: Option<Duration>,
     pending: Vec<Pending>,
     next_packet: u32,
-    up_time: Option<UpTime>,
+    clocks: Clocks,
     unresponsive: bool,
     up_reported: bool,
     inbox: Inbox,
@@ -181,7 +184,7 @@ pub struct Session {
 impl Session {
     /// A session that connects at once.
     pub fn new(config: Config) -> Self {
-        let registry = Registry::new(config.capabilities.len(), config.registrations.clone());
+        let registry = Registry::new(config.registrations.clone());
         let queue = Queue::new(config.notifications);
         let random = config.seed | 1;
         Session {
@@ -195,7 +198,7 @@ impl Session {
             stuck_since: None,
             pending: Vec::new(),
             next_packet: 0,
-            up_time: None,
+            clocks: Clocks::default(),
             unresponsive: false,
             up_reported: false,
             inbox: Inbox::default(),
@@ -371,6 +374,12 @@ impl Session {
         [state, registering, stuck, close_by].into_iter().flatten().min()
     }
 
+    /// To be called from time to time with the present time since 1970: [`Value::DateAndTime`](crate::Value::DateAndTime)
+    /// needs it.
+    pub fn set_clock(&mut self, now: Duration, utc: Duration) {
+        self.clocks.read(now, utc);
+    }
+
     /// Queues a notification of an event that happened at `now`.
     pub fn notify(&mut self, now: Duration, notification: Notification) {
         self.stats.notifications += 1;
@@ -445,7 +454,7 @@ impl Session {
         // A hung master already has a full window; more would only be sent again to its successor.
         while !self.unresponsive && self.queue.can_send() && self.output().len() < OUTPUT_FULL {
             let packet = self.next_packet.wrapping_add(1);
-            let sent = self.queue.send_next(&mut self.output, session, packet, self.up_time);
+            let sent = self.queue.send_next(&mut self.output, session, packet, self.clocks);
             match sent {
                 Sent::Nothing => return,
                 Sent::First(number) => {

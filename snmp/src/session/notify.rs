@@ -12,9 +12,11 @@
 //!
 //! **Overflow.** A full queue drops its oldest unsent notification: the latest ones show the current state.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::clocks::Clocks;
 use crate::oid::Oid;
 use crate::pdu::encode::{self, TooLong};
 use crate::value::{Value, VarBind};
@@ -34,29 +36,6 @@ pub struct Notification {
     pub trap: Oid,
     /// The notification's objects; sysUpTime.0 and snmpTrapOID.0 are added before them.
     pub binds: Vec<VarBind>,
-}
-
-/// The master's sysUpTime at a point in time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct UpTime {
-    /// In hundredths of a second.
-    pub ticks: u32,
-    /// That point in time.
-    pub at: Duration,
-}
-
-impl UpTime {
-    /// sysUpTime at `when`; 0 if the master had not started then.
-    fn at(self, when: Duration) -> u32 {
-        let ticks = |time: Duration| u32::try_from(time.as_millis() / 10 % (1 << 32)).unwrap_or(0);
-        match when.checked_sub(self.at) {
-            Some(later) => self.ticks.wrapping_add(ticks(later)),
-            None => {
-                let earlier = (self.at - when).as_millis() / 10;
-                u32::try_from(earlier).ok().and_then(|e| self.ticks.checked_sub(e)).unwrap_or(0)
-            }
-        }
-    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,14 +109,14 @@ impl Queue {
     }
 
     /// Writes the next notification's PDU to `out`.
-    pub(super) fn send_next(&mut self, out: &mut Vec<u8>, session: u32, packet: u32, up_time: Option<UpTime>) -> Sent {
+    pub(super) fn send_next(&mut self, out: &mut Vec<u8>, session: u32, packet: u32, clocks: Clocks) -> Sent {
         if !self.can_send() {
             return Sent::Nothing;
         }
         let Some(queued) = self.queued.get_mut(self.sent) else {
             return Sent::Nothing;
         };
-        if queued.write(out, session, packet, up_time).is_err() {
+        if queued.write(out, session, packet, clocks).is_err() {
             let gone = self.queued.remove(self.sent);
             return gone.map_or(Sent::Nothing, |gone| Sent::Unsendable(gone.notification.trap));
         }
@@ -170,11 +149,13 @@ impl Queue {
 }
 
 impl Queued {
-    fn write(&self, out: &mut Vec<u8>, session: u32, packet: u32, up_time: Option<UpTime>) -> Result<(), TooLong> {
-        let up_time = up_time.map(|up_time| VarBind::new(SYS_UP_TIME, Value::TimeTicks(up_time.at(self.at))));
-        let trap = VarBind::new(SNMP_TRAP_OID, Value::ObjectId(self.notification.trap.clone()));
-        let binds = up_time.iter().chain([&trap]).chain(&self.notification.binds);
-        encode::notify(out, session, packet, binds)
+    fn write(&self, out: &mut Vec<u8>, session: u32, packet: u32, clocks: Clocks) -> Result<(), TooLong> {
+        let at = clocks.up_time.map(|_| (&SYS_UP_TIME[..], Cow::Owned(Value::TimeStamp(self.at))));
+        let trap = (&SNMP_TRAP_OID[..], Cow::Owned(Value::ObjectId(self.notification.trap.clone())));
+        let objects = self.notification.binds.iter().map(|bind| (bind.name.as_slice(), Cow::Borrowed(&bind.value)));
+        let binds = at.into_iter().chain([trap]).chain(objects);
+        let stamped = binds.map(|(name, value)| (name, clocks.on_wire(&value).into_owned()));
+        encode::notify(out, session, packet, stamped)
     }
 }
 
@@ -194,7 +175,7 @@ mod tests {
     fn send_all(queue: &mut Queue) -> Vec<u64> {
         let mut numbers = Vec::new();
         let mut out = Vec::new();
-        while let Sent::First(number) | Sent::Again(number) = queue.send_next(&mut out, 1, 1, None) {
+        while let Sent::First(number) | Sent::Again(number) = queue.send_next(&mut out, 1, 1, Clocks::default()) {
             numbers.push(number);
         }
         numbers
@@ -230,16 +211,5 @@ mod tests {
             assert!(queue.answered(number).is_some());
         }
         assert_eq!(send_all(&mut queue), [17, 18, 19, 20]);
-    }
-
-    #[test]
-    fn a_notification_carries_the_sys_up_time_of_its_event() {
-        let now = UpTime { ticks: 500, at: Duration::from_secs(100) };
-        assert_eq!(now.at(Duration::from_secs(100)), 500);
-        assert_eq!(now.at(Duration::from_millis(98_500)), 350);
-        assert_eq!(now.at(Duration::from_millis(100_020)), 502);
-        assert_eq!(now.at(Duration::from_secs(1)), 0, "before the master started");
-        let wrapping = UpTime { ticks: u32::MAX, at: Duration::ZERO };
-        assert_eq!(wrapping.at(Duration::from_millis(20)), 1);
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::event::{Event, Refused};
 use super::{Ask, Registration, Session, State};
+use crate::oid::Oid;
 use crate::pdu::encode;
 
 /// Pauses before a refused registration is tried again.
@@ -13,8 +14,7 @@ const LONGEST_RETRY: Duration = Duration::from_secs(10);
 /// The subtrees to register, and the state of each.
 #[derive(Debug)]
 pub(super) struct Registry {
-    /// Number of capabilities.
-    capabilities: usize,
+    /// The capabilities were sent to the present master.
     capabilities_asked: bool,
     wanted: Vec<(Registration, Standing)>,
 }
@@ -28,9 +28,9 @@ enum Standing {
 }
 
 impl Registry {
-    pub(super) fn new(capabilities: usize, wanted: Vec<Registration>) -> Self {
+    pub(super) fn new(wanted: Vec<Registration>) -> Self {
         let wanted = wanted.into_iter().map(|wanted| (wanted, Standing::Unasked)).collect();
-        Registry { capabilities, capabilities_asked: false, wanted }
+        Registry { capabilities_asked: false, wanted }
     }
 
     /// Resets all states for a new connection.
@@ -88,28 +88,61 @@ impl Session {
         for pending in &mut self.pending {
             if let Ask::Registration(at) = pending.what {
                 let place = former.get(at).and_then(|(former, _)| self.registry.place_of(former));
-                pending.what = place.map_or(Ask::Unregistration, Ask::Registration);
+                pending.what = place.map_or(Ask::Withdrawal, Ask::Registration);
             }
         }
         let State::Open(session) = self.state else { return };
         for (gone, standing) in &former {
             let known = matches!(standing, Standing::Registered | Standing::Asked { .. });
             if known && self.registry.place_of(gone).is_none() {
-                let packet = self.expect(Ask::Unregistration, now);
+                let packet = self.expect(Ask::Withdrawal, now);
                 let _ = encode::unregister(&mut self.output, session, packet, &gone.subtree, gone.priority);
             }
         }
         self.register_due(session, now);
     }
 
+    /// Replaces the capabilities: adds new ones to the master's sysORTable and removes the others. The session stays open.
+    pub fn set_capabilities(&mut self, now: Duration, capabilities: Vec<(Oid, String)>) {
+        let former = std::mem::replace(&mut self.config.capabilities, capabilities);
+        // Outstanding answers refer to positions in the previous list.
+        for pending in &mut self.pending {
+            if let Ask::Capability(at) = pending.what {
+                let known = former.get(at);
+                let place = self.config.capabilities.iter().position(|wanted| Some(wanted) == known);
+                pending.what = place.map_or(Ask::Withdrawal, Ask::Capability);
+            }
+        }
+        let State::Open(session) = self.state else { return };
+        if !self.registry.capabilities_asked {
+            return;
+        }
+        for (oid, _) in
+            former.iter().filter(|known| !self.config.capabilities.contains(known)).cloned().collect::<Vec<_>>()
+        {
+            let packet = self.expect(Ask::Withdrawal, now);
+            let _ = encode::remove_agent_caps(&mut self.output, session, packet, &oid);
+        }
+        for at in 0..self.config.capabilities.len() {
+            if self.config.capabilities.get(at).is_some_and(|wanted| !former.contains(wanted)) {
+                self.add_capability(at, session, now);
+            }
+        }
+    }
+
+    /// Asks the master for the row of sysORTable for the capability at position `at`.
+    fn add_capability(&mut self, at: usize, session: u32, now: Duration) {
+        let packet = self.expect(Ask::Capability(at), now);
+        if let Some((oid, text)) = self.config.capabilities.get(at) {
+            let _ = encode::add_agent_caps(&mut self.output, session, packet, oid, text);
+        }
+    }
+
     /// Sends the capabilities and registrations that are due.
     pub(super) fn register_due(&mut self, session: u32, now: Duration) {
         if !std::mem::replace(&mut self.registry.capabilities_asked, true) {
-            for at in 0..self.registry.capabilities {
-                let packet = self.expect(Ask::Capability(at), now);
-                if let Some((oid, text)) = self.config.capabilities.get(at) {
-                    let _ = encode::add_agent_caps(&mut self.output, session, packet, oid, text);
-                }
+            for at in 0..self.config.capabilities.len() {
+                self.add_capability(at, session, now);
             }
         }
         for at in 0..self.registry.wanted.len() {

@@ -20,6 +20,7 @@ pub const CLEANUP_SET: u8 = 11;
 pub const NOTIFY: u8 = 12;
 pub const PING: u8 = 13;
 pub const ADD_AGENT_CAPS: u8 = 16;
+pub const REMOVE_AGENT_CAPS: u8 = 17;
 pub const RESPONSE: u8 = 18;
 
 /// Session ID that the mock assigns.
@@ -110,6 +111,8 @@ pub fn kinds(received: &[Received]) -> Vec<u8> {
 #[derive(Default)]
 pub struct Data {
     pub rows: Table<u32, i32>,
+    /// The value of `since`, which only row 1 has, unless it is 0.
+    pub since: Duration,
 }
 
 const COLUMNS: &[Column<Data, u32, i32>] = &[
@@ -133,6 +136,9 @@ const COLUMNS: &[Column<Data, u32, i32>] = &[
         },
     ),
     Column::new(3, "odd", Syntax::TRUTH_VALUE, |_, index, _| (index % 2 == 1).then(|| Value::truth(true))),
+    Column::new(5, "since", Syntax::TimeTicks, |data, index, _| {
+        (*index == 1 && !data.since.is_zero()).then_some(Value::TimeStamp(data.since))
+    }),
     Column::new(7, "text", Syntax::DISPLAY_STRING, |_, index, _| Some(Value::text("x".repeat(*index as usize % 9)))),
 ];
 
@@ -167,7 +173,8 @@ pub struct Bench {
 
 impl Bench {
     pub fn new(config: Config) -> Self {
-        let data = Data { rows: (1..=9).map(|id| (id, id as i32 * 10)).collect() };
+        let rows = (1..=9).map(|id| (id, id as i32 * 10)).collect();
+        let data = Data { rows, since: Duration::ZERO };
         Bench { session: Session::new(config), mib: mib(), data, now: Duration::from_secs(1000), up_time: 4000 }
     }
 

@@ -89,6 +89,50 @@ fn the_subtrees_can_be_changed_without_a_new_session() {
 }
 
 #[test]
+fn capabilities_may_change_while_the_session_is_open() {
+    let capability = |n: u32| (Oid::new(&ROOT).child(n), format!("part {n}"));
+    let mut bench = Bench::new(Config { capabilities: vec![capability(1), capability(2)], ..Config::default() });
+    // Before there is a session only the list changes.
+    bench.session.set_capabilities(bench.now, vec![capability(2), capability(3)]);
+    bench.session.poll_connect(bench.now);
+    bench.session.connected(bench.now);
+    bench.answer_all(0);
+    assert_eq!(kinds(&bench.answer_all(0)), [ADD_AGENT_CAPS, ADD_AGENT_CAPS]);
+    while bench.session.poll_event().is_some() {}
+    bench.session.set_capabilities(bench.now, vec![capability(4), capability(2)]);
+    // The answer comes after another change, and is for the same capability.
+    bench.session.set_capabilities(bench.now, vec![capability(2), capability(4)]);
+    assert_eq!(kinds(&bench.answer_all(1)), [REMOVE_AGENT_CAPS, ADD_AGENT_CAPS]);
+    let what = Refused::Capability(capability(4).0);
+    assert_eq!(bench.session.poll_event(), Some(Event::Refused { what, error: 1 }));
+    assert_eq!((bench.session.poll_event(), bench.session.stats().bad_pdus), (None, 0));
+}
+
+#[test]
+fn a_time_stamp_is_the_sys_up_time_of_the_master_then() {
+    let mut bench = Bench::up();
+    let name = cell(5, 1);
+    let shown = |bench: &mut Bench, kind, start: &[u32]| {
+        let head = if kind == GET_BULK { vec![0, 0, 0, 1] } else { Vec::new() };
+        let binds = bench.ask(kind, &[head, range(start, false, &[])].concat()).binds();
+        (binds[0].name.clone(), binds[0].value.clone())
+    };
+    // The master's sysUpTime was 4000 when the session began.
+    for (earlier, ticks) in [(10, 3000), (40, 0), (41, 0)] {
+        bench.data.since = bench.now - earlier * SECOND;
+        let expected = (name.clone(), Value::TimeTicks(ticks));
+        assert_eq!(shown(&mut bench, GET, name.as_slice()), expected);
+        assert_eq!(shown(&mut bench, GET_NEXT, cell(5, 0).as_slice()), expected);
+        assert_eq!(shown(&mut bench, GET_BULK, cell(5, 0).as_slice()), expected);
+    }
+    let mut stamped = trap(1);
+    stamped.binds.insert(0, VarBind::new(name.clone(), Value::TimeStamp(bench.now - SECOND)));
+    bench.session.notify(bench.now, stamped);
+    let sent = bench.take_output();
+    assert!(sent[0].binds().contains(&VarBind::new(name, Value::TimeTicks(3900))));
+}
+
+#[test]
 fn get_distinguishes_a_missing_object_from_a_missing_instance() {
     let mut bench = Bench::up();
     let names = [cell(2, 3), cell(2, 99), cell(3, 2), cell(4, 1), Oid::new(&ROOT).join(&[1, 0]), Oid::new(&ROOT)];

@@ -4,10 +4,15 @@ use std::time::Duration;
 
 use snmp::{Column, SetError, Setter, Syntax, TableView, Value};
 
+use super::super::forms::Form::{Counter32, Counter64, Gauge32, High, Low};
 use super::super::values::{ENABLED, address_type, enabled, micros, octets, program, script, seconds};
+use super::statistics::{
+    Active, ConnectionRate, Connections, InByteRate, InBytes, InPacketRate, InPackets, Inactive, OutByteRate, OutBytes,
+    OutPacketRate, OutPackets, Persistent,
+};
 use super::values::{
-    METHOD, STATUS, TUNNEL, TUNNEL_CHECKSUM, U32, action_when_down, counter32, counter64, gauge, high, low, method,
-    tunnel_checksum, tunnel_port, tunnel_type, weight,
+    METHOD, STATUS, TUNNEL, TUNNEL_CHECKSUM, U32, action_when_down, method, tunnel_checksum, tunnel_port, tunnel_type,
+    weight,
 };
 use crate::check::{Check, Event, RealServer, RealServerId};
 use crate::config::lvs::Timing;
@@ -48,38 +53,32 @@ pub(super) const REAL_SERVERS: TableView<Check, RealServerId, RealServer> = Tabl
         Column::new(13, "realServerFailedChecks", U32, |_, _, row| {
             row.regular().map(|_| Value::Gauge32(row.failed_checkers))
         }),
-        Column::new(14, "realServerStatsConns", Syntax::Gauge32, |_, _, row| gauge(row.statistics.connections)),
-        Column::new(15, "realServerStatsActiveConns", Syntax::Gauge32, |_, _, row| gauge(row.statistics.active.into())),
-        Column::new(16, "realServerStatsInactiveConns", Syntax::Gauge32, |_, _, row| {
-            gauge(row.statistics.inactive.into())
-        }),
-        Column::new(17, "realServerStatsPersistentConns", Syntax::Gauge32, |_, _, row| {
-            gauge(row.statistics.persistent.into())
-        }),
-        Column::new(18, "realServerStatsInPkts", Syntax::Counter32, |_, _, row| counter32(row.statistics.in_packets)),
-        Column::new(19, "realServerStatsOutPkts", Syntax::Counter32, |_, _, row| counter32(row.statistics.out_packets)),
-        Column::new(20, "realServerStatsInBytes", Syntax::Counter64, |_, _, row| counter64(row.statistics.in_bytes)),
-        Column::new(21, "realServerStatsOutBytes", Syntax::Counter64, |_, _, row| counter64(row.statistics.out_bytes)),
-        Column::new(22, "realServerRateCps", Syntax::Gauge32, |_, _, row| gauge(row.statistics.connection_rate)),
-        Column::new(23, "realServerRateInPPS", Syntax::Gauge32, |_, _, row| gauge(row.statistics.in_packet_rate)),
-        Column::new(24, "realServerRateOutPPS", Syntax::Gauge32, |_, _, row| gauge(row.statistics.out_packet_rate)),
-        Column::new(25, "realServerRateInBPS", Syntax::Gauge32, |_, _, row| gauge(row.statistics.in_byte_rate)),
-        Column::new(26, "realServerRateOutBPS", Syntax::Gauge32, |_, _, row| gauge(row.statistics.out_byte_rate)),
-        Column::new(27, "realServerStatsConns64", Syntax::Counter64, |_, _, row| counter64(row.statistics.connections)),
-        Column::new(28, "realServerStatsInPkts64", Syntax::Counter64, |_, _, row| counter64(row.statistics.in_packets)),
-        Column::new(29, "realServerStatsOutPkts64", Syntax::Counter64, |_, _, row| {
-            counter64(row.statistics.out_packets)
-        }),
-        Column::new(30, "realServerRateCpsLow", U32, |_, _, row| low(row.statistics.connection_rate)),
-        Column::new(31, "realServerRateCpsHigh", U32, |_, _, row| high(row.statistics.connection_rate)),
-        Column::new(32, "realServerRateInPPSLow", U32, |_, _, row| low(row.statistics.in_packet_rate)),
-        Column::new(33, "realServerRateInPPSHigh", U32, |_, _, row| high(row.statistics.in_packet_rate)),
-        Column::new(34, "realServerRateOutPPSLow", U32, |_, _, row| low(row.statistics.out_packet_rate)),
-        Column::new(35, "realServerRateOutPPSHigh", U32, |_, _, row| high(row.statistics.out_packet_rate)),
-        Column::new(36, "realServerRateInBPSLow", U32, |_, _, row| low(row.statistics.in_byte_rate)),
-        Column::new(37, "realServerRateInBPSHigh", U32, |_, _, row| high(row.statistics.in_byte_rate)),
-        Column::new(38, "realServerRateOutBPSLow", U32, |_, _, row| low(row.statistics.out_byte_rate)),
-        Column::new(39, "realServerRateOutBPSHigh", U32, |_, _, row| high(row.statistics.out_byte_rate)),
+        Gauge32.column(14, "realServerStatsConns", Connections),
+        Gauge32.column(15, "realServerStatsActiveConns", Active),
+        Gauge32.column(16, "realServerStatsInactiveConns", Inactive),
+        Gauge32.column(17, "realServerStatsPersistentConns", Persistent),
+        Counter32.column(18, "realServerStatsInPkts", InPackets),
+        Counter32.column(19, "realServerStatsOutPkts", OutPackets),
+        Counter64.column(20, "realServerStatsInBytes", InBytes),
+        Counter64.column(21, "realServerStatsOutBytes", OutBytes),
+        Gauge32.column(22, "realServerRateCps", ConnectionRate),
+        Gauge32.column(23, "realServerRateInPPS", InPacketRate),
+        Gauge32.column(24, "realServerRateOutPPS", OutPacketRate),
+        Gauge32.column(25, "realServerRateInBPS", InByteRate),
+        Gauge32.column(26, "realServerRateOutBPS", OutByteRate),
+        Counter64.column(27, "realServerStatsConns64", Connections),
+        Counter64.column(28, "realServerStatsInPkts64", InPackets),
+        Counter64.column(29, "realServerStatsOutPkts64", OutPackets),
+        Low.column(30, "realServerRateCpsLow", ConnectionRate),
+        High.column(31, "realServerRateCpsHigh", ConnectionRate),
+        Low.column(32, "realServerRateInPPSLow", InPacketRate),
+        High.column(33, "realServerRateInPPSHigh", InPacketRate),
+        Low.column(34, "realServerRateOutPPSLow", OutPacketRate),
+        High.column(35, "realServerRateOutPPSHigh", OutPacketRate),
+        Low.column(36, "realServerRateInBPSLow", InByteRate),
+        High.column(37, "realServerRateInBPSHigh", InByteRate),
+        Low.column(38, "realServerRateOutBPSLow", OutByteRate),
+        High.column(39, "realServerRateOutBPSHigh", OutByteRate),
         Column::new(40, "realServerForwardingMethod", METHOD, |_, _, row| method(row.method())),
         Column::new(41, "realServerVirtualHost", STRING, |_, _, row| {
             row.regular()?.virtual_host.as_ref().map(Value::text)
@@ -112,19 +111,11 @@ pub(super) const REAL_SERVERS: TableView<Check, RealServerId, RealServer> = Tabl
         Column::new(55, "realServerName", STRING, |_, _, row| row.regular()?.snmp_name.as_ref().map(Value::text)),
         Column::new(56, "realServerNotifyUpPath", STRING, |_, _, row| program(row.regular()?.notify_up.as_deref())),
         Column::new(57, "realServerNotifyDownPath", STRING, |_, _, row| program(row.regular()?.notify_down.as_deref())),
-        Column::new(58, "realServerRateCps64", Syntax::Counter64, |_, _, row| {
-            counter64(row.statistics.connection_rate)
-        }),
-        Column::new(59, "realServerRateInPPS64", Syntax::Counter64, |_, _, row| {
-            counter64(row.statistics.in_packet_rate)
-        }),
-        Column::new(60, "realServerRateOutPPS64", Syntax::Counter64, |_, _, row| {
-            counter64(row.statistics.out_packet_rate)
-        }),
-        Column::new(61, "realServerRateInBPS64", Syntax::Counter64, |_, _, row| counter64(row.statistics.in_byte_rate)),
-        Column::new(62, "realServerRateOutBPS64", Syntax::Counter64, |_, _, row| {
-            counter64(row.statistics.out_byte_rate)
-        }),
+        Counter64.column(58, "realServerRateCps64", ConnectionRate),
+        Counter64.column(59, "realServerRateInPPS64", InPacketRate),
+        Counter64.column(60, "realServerRateOutPPS64", OutPacketRate),
+        Counter64.column(61, "realServerRateInBPS64", InByteRate),
+        Counter64.column(62, "realServerRateOutBPS64", OutByteRate),
         Column::new(63, "realServerNotRunCheckers", U32, |_, _, row| Some(Value::Gauge32(row.not_run))),
     ],
 };

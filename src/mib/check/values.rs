@@ -50,28 +50,3 @@ pub(super) fn action_when_down(inhibit: bool) -> Value {
 pub(super) fn weight(weight: u32) -> Value {
     Value::Integer(i32::try_from(weight).unwrap_or(i32::MAX))
 }
-
-pub(super) fn gauge(number: u64) -> Option<Value> {
-    Some(Value::Gauge32(u32::try_from(number).unwrap_or(u32::MAX)))
-}
-
-/// The lower 32 bits of a counter, which wraps.
-pub(super) fn counter32(number: u64) -> Option<Value> {
-    Some(Value::Counter32(low_32_bits(number)))
-}
-
-pub(super) fn counter64(number: u64) -> Option<Value> {
-    Some(Value::Counter64(number))
-}
-
-pub(super) fn low(number: u64) -> Option<Value> {
-    Some(Value::Gauge32(low_32_bits(number)))
-}
-
-pub(super) fn high(number: u64) -> Option<Value> {
-    Some(Value::Gauge32(low_32_bits(number >> 32)))
-}
-
-fn low_32_bits(number: u64) -> u32 {
-    u32::try_from(number & u64::from(u32::MAX)).unwrap_or(u32::MAX)
-}

@@ -2,10 +2,15 @@
 
 use snmp::{Column, Syntax, TableView, Value};
 
+use super::super::forms::Form::{Counter32, Counter64, Gauge32, High, Low};
 use super::super::values::{ENABLED, TRUTH, enabled, micros, octets, program, script, seconds};
+use super::statistics::{
+    ConnectionRate, Connections, InByteRate, InBytes, InPacketRate, InPackets, OutByteRate, OutBytes, OutPacketRate,
+    OutPackets,
+};
 use super::values::{
-    METHOD, STATUS, TUNNEL, TUNNEL_CHECKSUM, U32, action_when_down, counter32, counter64, gauge, high, low, method,
-    tunnel_checksum, tunnel_port, tunnel_type, weight,
+    METHOD, STATUS, TUNNEL, TUNNEL_CHECKSUM, U32, action_when_down, method, tunnel_checksum, tunnel_port, tunnel_type,
+    weight,
 };
 use crate::check::{Check, QuorumStatus, VirtualServer, VirtualServerId};
 use crate::config::lvs::{Endpoint, Protocol, Scheduler};
@@ -70,42 +75,30 @@ pub(super) const VIRTUAL_SERVERS: TableView<Check, VirtualServerId, VirtualServe
         Column::new(24, "virtualServerQuorumUp", STRING, |_, _, row| script(row.config.quorum_up.as_ref())),
         Column::new(25, "virtualServerQuorumDown", STRING, |_, _, row| script(row.config.quorum_down.as_ref())),
         Column::new(26, "virtualServerHysteresis", U32, |_, _, row| Some(Value::Gauge32(row.config.hysteresis))),
-        Column::new(27, "virtualServerStatsConns", Syntax::Gauge32, |_, _, row| gauge(row.statistics.connections)),
-        Column::new(28, "virtualServerStatsInPkts", Syntax::Counter32, |_, _, row| {
-            counter32(row.statistics.in_packets)
-        }),
-        Column::new(29, "virtualServerStatsOutPkts", Syntax::Counter32, |_, _, row| {
-            counter32(row.statistics.out_packets)
-        }),
-        Column::new(30, "virtualServerStatsInBytes", Syntax::Counter64, |_, _, row| counter64(row.statistics.in_bytes)),
-        Column::new(31, "virtualServerStatsOutBytes", Syntax::Counter64, |_, _, row| {
-            counter64(row.statistics.out_bytes)
-        }),
-        Column::new(32, "virtualServerRateCps", Syntax::Gauge32, |_, _, row| gauge(row.statistics.connection_rate)),
-        Column::new(33, "virtualServerRateInPPS", Syntax::Gauge32, |_, _, row| gauge(row.statistics.in_packet_rate)),
-        Column::new(34, "virtualServerRateOutPPS", Syntax::Gauge32, |_, _, row| gauge(row.statistics.out_packet_rate)),
-        Column::new(35, "virtualServerRateInBPS", Syntax::Gauge32, |_, _, row| gauge(row.statistics.in_byte_rate)),
-        Column::new(36, "virtualServerRateOutBPS", Syntax::Gauge32, |_, _, row| gauge(row.statistics.out_byte_rate)),
+        Gauge32.column(27, "virtualServerStatsConns", Connections),
+        Counter32.column(28, "virtualServerStatsInPkts", InPackets),
+        Counter32.column(29, "virtualServerStatsOutPkts", OutPackets),
+        Counter64.column(30, "virtualServerStatsInBytes", InBytes),
+        Counter64.column(31, "virtualServerStatsOutBytes", OutBytes),
+        Gauge32.column(32, "virtualServerRateCps", ConnectionRate),
+        Gauge32.column(33, "virtualServerRateInPPS", InPacketRate),
+        Gauge32.column(34, "virtualServerRateOutPPS", OutPacketRate),
+        Gauge32.column(35, "virtualServerRateInBPS", InByteRate),
+        Gauge32.column(36, "virtualServerRateOutBPS", OutByteRate),
         Column::new(37, "virtualServerOPS", TRUTH, |_, _, row| Some(Value::truth(row.config.one_packet))),
-        Column::new(38, "virtualServerStatsConns64", Syntax::Counter64, |_, _, row| {
-            counter64(row.statistics.connections)
-        }),
-        Column::new(39, "virtualServerStatsInPkts64", Syntax::Counter64, |_, _, row| {
-            counter64(row.statistics.in_packets)
-        }),
-        Column::new(40, "virtualServerStatsOutPkts64", Syntax::Counter64, |_, _, row| {
-            counter64(row.statistics.out_packets)
-        }),
-        Column::new(41, "virtualServerRateCpsLow", U32, |_, _, row| low(row.statistics.connection_rate)),
-        Column::new(42, "virtualServerRateCpsHigh", U32, |_, _, row| high(row.statistics.connection_rate)),
-        Column::new(43, "virtualServerRateInPPSLow", U32, |_, _, row| low(row.statistics.in_packet_rate)),
-        Column::new(44, "virtualServerRateInPPSHigh", U32, |_, _, row| high(row.statistics.in_packet_rate)),
-        Column::new(45, "virtualServerRateOutPPSLow", U32, |_, _, row| low(row.statistics.out_packet_rate)),
-        Column::new(46, "virtualServerRateOutPPSHigh", U32, |_, _, row| high(row.statistics.out_packet_rate)),
-        Column::new(47, "virtualServerRateInBPSLow", U32, |_, _, row| low(row.statistics.in_byte_rate)),
-        Column::new(48, "virtualServerRateInBPSHigh", U32, |_, _, row| high(row.statistics.in_byte_rate)),
-        Column::new(49, "virtualServerRateOutBPSLow", U32, |_, _, row| low(row.statistics.out_byte_rate)),
-        Column::new(50, "virtualServerRateOutBPSHigh", U32, |_, _, row| high(row.statistics.out_byte_rate)),
+        Counter64.column(38, "virtualServerStatsConns64", Connections),
+        Counter64.column(39, "virtualServerStatsInPkts64", InPackets),
+        Counter64.column(40, "virtualServerStatsOutPkts64", OutPackets),
+        Low.column(41, "virtualServerRateCpsLow", ConnectionRate),
+        High.column(42, "virtualServerRateCpsHigh", ConnectionRate),
+        Low.column(43, "virtualServerRateInPPSLow", InPacketRate),
+        High.column(44, "virtualServerRateInPPSHigh", InPacketRate),
+        Low.column(45, "virtualServerRateOutPPSLow", OutPacketRate),
+        High.column(46, "virtualServerRateOutPPSHigh", OutPacketRate),
+        Low.column(47, "virtualServerRateInBPSLow", InByteRate),
+        High.column(48, "virtualServerRateInBPSHigh", InByteRate),
+        Low.column(49, "virtualServerRateOutBPSLow", OutByteRate),
+        High.column(50, "virtualServerRateOutBPSHigh", OutByteRate),
         Column::new(51, "virtualServerPersistGranularity6", U32, |_, _, row| {
             (row.family == Family::V6).then(|| Value::Gauge32(row.config.granularity.unwrap_or(128).into()))
         }),
@@ -143,21 +136,11 @@ pub(super) const VIRTUAL_SERVERS: TableView<Check, VirtualServerId, VirtualServe
         Column::new(71, "virtualServerName", STRING, |_, _, row| row.config.snmp_name.as_ref().map(Value::text)),
         Column::new(72, "virtualServerQuorumUpPath", STRING, |_, _, row| program(row.config.quorum_up.as_ref())),
         Column::new(73, "virtualServerQuorumDownPath", STRING, |_, _, row| program(row.config.quorum_down.as_ref())),
-        Column::new(74, "virtualServerRateCps64", Syntax::Counter64, |_, _, row| {
-            counter64(row.statistics.connection_rate)
-        }),
-        Column::new(75, "virtualServerRateInPPS64", Syntax::Counter64, |_, _, row| {
-            counter64(row.statistics.in_packet_rate)
-        }),
-        Column::new(76, "virtualServerRateOutPPS64", Syntax::Counter64, |_, _, row| {
-            counter64(row.statistics.out_packet_rate)
-        }),
-        Column::new(77, "virtualServerRateInBPS64", Syntax::Counter64, |_, _, row| {
-            counter64(row.statistics.in_byte_rate)
-        }),
-        Column::new(78, "virtualServerRateOutBPS64", Syntax::Counter64, |_, _, row| {
-            counter64(row.statistics.out_byte_rate)
-        }),
+        Counter64.column(74, "virtualServerRateCps64", ConnectionRate),
+        Counter64.column(75, "virtualServerRateInPPS64", InPacketRate),
+        Counter64.column(76, "virtualServerRateOutPPS64", OutPacketRate),
+        Counter64.column(77, "virtualServerRateInBPS64", InByteRate),
+        Counter64.column(78, "virtualServerRateOutBPS64", OutByteRate),
     ],
 };
 

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use super::trackers;
 use crate::config::model::{AntiReplay, AuthHmac, Authentication, Family, OwnLinkKind, Version};
-use crate::notify::causes;
 use crate::vrrp::{Instance, InstanceId, Tables};
 
 /// Name of the file of [`data`].
@@ -33,7 +32,7 @@ pub fn statistics(tables: &Tables) -> String {
 }
 
 fn lines(row: &Instance) -> [Line; 25] {
-    let counters = &row.counters;
+    let counters = row.statistics();
     [
         ("Advertisements", None),
         ("  Received", Some(counters.adverts_received)),
@@ -67,7 +66,7 @@ fn lines(row: &Instance) -> [Line; 25] {
 pub fn data(tables: &Tables, now: Duration) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "{}", tables.system.version);
-    let _ = writeln!(out, "Packets of unknown virtual routers: {}", tables.unknown_vrids);
+    let _ = writeln!(out, "Packets of unknown virtual routers: {}", tables.router_counters.unknown_vrids());
     for group in tables.groups.values() {
         let _ = writeln!(out, "\nVRRP Sync Group: {}", group.config.name);
         item(&mut out, "State", group.state.word());
@@ -113,7 +112,7 @@ fn instance(out: &mut String, id: InstanceId, row: &Instance, tables: &Tables, n
     let since = now.saturating_sub(row.since).as_secs_f64();
     item(out, "State", format_args!("{} for {since:.3} s, wants {}", row.state.word(), row.wanted.word()));
     if let Some(fault) = &row.fault {
-        item(out, "Fault", causes::fault(fault));
+        item(out, "Fault", fault.words());
     }
     item(out, "Priority", format_args!("{} of {}", row.priority, row.base_priority));
     item(out, "Preemption", if row.nopreempt { "no" } else { "yes" });

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::config::model::{Family, TrackerKind, Version};
-use crate::notify::{causes, messages};
+use crate::notify::messages;
 use crate::state::{self, Object};
 use crate::status::{
     Address, Clock, Counters, Effect, Group, Instance, Master, Objects, Share, Tracker, Transition, Vrrp,
@@ -24,7 +24,7 @@ pub fn vrrp(tables: &Tables, clock: Clock) -> Vrrp {
         instance: transition.instance.clone(),
         from: transition.from.word().to_owned(),
         to: transition.to.word().to_owned(),
-        cause: causes::cause(&transition.cause, transition.priority),
+        cause: transition.cause.words(transition.priority),
     });
     Vrrp {
         instances: instances.collect(),
@@ -48,8 +48,8 @@ fn instance(id: InstanceId, row: &vrrp::Instance, tables: &Tables, clock: Clock)
         version: if row.config.version == Version::V2 { 2 } else { 3 },
         state: row.state.word().to_owned(),
         since: clock.seconds(row.since),
-        cause: row.cause.as_ref().map(|cause| causes::cause(cause, row.priority)),
-        fault: row.fault.as_ref().map(causes::fault),
+        cause: row.cause.as_ref().map(|cause| cause.words(row.priority)),
+        fault: row.fault.as_ref().map(vrrp::Fault::words),
         priority: row.priority,
         base_priority: row.base_priority,
         shares: tables.shares(row).into_iter().map(share).collect(),

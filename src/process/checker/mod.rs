@@ -13,8 +13,6 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use snmp::MibError;
-
 use super::buffers::Buffers;
 use super::cli;
 use super::context::Context;
@@ -52,10 +50,6 @@ const SEARCHES: Token = token(5);
 const TLS: Token = token(6);
 const SESSIONS: Token = token(7);
 
-/// Priority of the registration of the global branch: lower than that of the VRRP process, which serves it while it
-/// runs.
-const GLOBAL_PRIORITY: u8 = 128;
-const PRIORITY: u8 = 127;
 /// Most timers of a turn. A timer starts at most one check, which causes a few events; with this number the next turn
 /// handles them all. So on an overloaded CPU checks start late, but open connections do not time out while their events
 /// wait.
@@ -134,14 +128,10 @@ fn watched(check: &Check) -> kernel::WatchedTables {
     kernel::WatchedTables { buffer: netlink_buffers(check).monitor, ..kernel::WatchedTables::default() }
 }
 
-fn service() -> Result<Service<Check>, MibError> {
-    let [global, check] = mib::check_subtrees();
-    let subtrees = vec![(global, GLOBAL_PRIORITY), (check, PRIORITY)];
-    Ok(Service { mib: mib::check_mib()?, subtrees, description: "Keepalived healthcheckers", trap: mib::check_trap })
-}
+const SERVICE: Service<Check> = Service { modules: mib::CHECK_MODULES, description: "Keepalived healthcheckers" };
 
 fn run(start: ChildStart<'_>) -> io::Result<()> {
-    let agents = start.agents(|global| global.snmp_checker, service);
+    let agents = start.agents(SERVICE);
     let (indices, checkpoint) = start.predecessor::<CheckerProcess>();
     let ChildStart { options, config, servers, ipvs: host, saved, clean_up, pid_file, channel, signals, log } = start;
     let (held, found) = held::start::<Held>(&pid_file, log.clone())?;

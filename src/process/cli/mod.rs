@@ -97,7 +97,7 @@ pub struct Options {
     /// Log each address that the kernel adds or removes
     #[arg(short = 'a', long = "address-monitoring")]
     pub address_monitoring: bool,
-    /// Serve KEEPALIVED-MIB over AgentX
+    /// Serve KEEPALIVED-MIB, VRRP-MIB and VRRPV3-MIB over AgentX
     #[arg(short = 'x', long = "snmp")]
     pub snmp: bool,
     /// AgentX master: /path, unix:/path or tcp:HOST:PORT

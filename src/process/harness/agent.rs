@@ -7,14 +7,14 @@ use snmp::link::{Interest as Watch, Link};
 use snmp::pdu::error;
 use snmp::session::{Event, Lost};
 use snmp::transport::MasterAddress;
-use snmp::{Config, Mib, MibError, Notification, Oid, Refused, Registration, Session};
+use snmp::{Config, Mib, Notification, Oid, Refused, Registration, Session};
 
 use super::tokens::{AGENT, TOKENS};
 use crate::config::model::Global;
-use crate::mib::{self, Trap};
+use crate::mib::{self, Module};
 use crate::notify::log::Log;
 use crate::notify::view::{Reporter, View};
-use crate::reactor::{Interest, Reactor, Token};
+use crate::reactor::{Interest, Reactor, Token, clock};
 use crate::text::{counted, reason, was};
 
 /// Number of requests answered in a turn, so that adverts do not wait long.
@@ -38,16 +38,12 @@ pub(in crate::process) trait Subagent<M: Reporter>: View<M> {
     fn is_closed(&self) -> bool;
 }
 
-/// The MIB of a process, as it is registered with the master.
+/// The modules of a process, as it serves them.
 pub(in crate::process) struct Service<M: Reporter + 'static> {
-    /// The objects.
-    pub(in crate::process) mib: Mib<M>,
-    /// Subtrees to register, each with its priority.
-    pub(in crate::process) subtrees: Vec<(Vec<u32>, u8)>,
+    /// The modules, in the order of their notifications.
+    pub(in crate::process) modules: &'static [Module<M, M::Change>],
     /// Description of the subagent in the Open PDU.
     pub(in crate::process) description: &'static str,
-    /// The notification for a change, if it has one.
-    pub(in crate::process) trap: fn(&M::Change, &M) -> Option<Trap>,
 }
 
 /// Source of subagents: a configuration may enable SNMP, disable it, or select another socket.
@@ -90,10 +86,8 @@ pub(super) struct Configured<M: Reporter + 'static> {
     pub(super) always: bool,
     /// `-A`, which takes precedence over `snmp_socket`.
     pub(super) given: Option<String>,
-    /// Whether the configuration enables SNMP for this process.
-    pub(super) enabled: fn(&Global) -> bool,
-    /// Creates the MIB.
-    pub(super) service: fn() -> Result<Service<M>, MibError>,
+    /// The modules that it can serve.
+    pub(super) service: Service<M>,
     /// Socket of the current subagent, as the user wrote it.
     pub(super) socket: Option<String>,
     /// Number of subagents created so far.
@@ -101,14 +95,17 @@ pub(super) struct Configured<M: Reporter + 'static> {
 }
 
 impl<M: Reporter + 'static> Configured<M> {
-    fn make(&mut self, socket: &str, log: &Log) -> Option<Box<dyn Subagent<M>>> {
+    fn make(&mut self, socket: &str, global: &Global, log: &Log) -> Option<Box<dyn Subagent<M>>> {
         let address = socket.parse::<MasterAddress>().map_err(|error| error.to_string());
-        let found = address.and_then(|address| Ok((address, (self.service)().map_err(|error| error.to_string())?)));
+        let modules = self.service.modules;
+        let found = address.and_then(|address| Ok((address, mib::tree(modules).map_err(|error| error.to_string())?)));
         match found {
-            Ok((address, service)) => {
+            Ok((address, tree)) => {
                 let token = Token(AGENT.0 + self.made * TOKENS);
                 self.made += 1;
-                Some(Box::new(Agent::new((address, socket.to_owned()), service, token)))
+                let choice = Choice { always: self.always, modules };
+                let master = (address, socket.to_owned());
+                Some(Box::new(Agent::new(master, tree, choice, self.service.description, global, token)))
             }
             Err(error) => {
                 log.error(format_args!("No SNMP: Cannot use the AgentX master address '{socket}': {error}"));
@@ -122,7 +119,8 @@ impl<M: Reporter + 'static> Agents<M> for Configured<M> {
     fn follow(&mut self, global: &Global, log: &Log) -> Option<Next<M>> {
         let given = self.given.as_ref().or(global.snmp_socket.as_ref());
         let socket = given.map_or(snmp::transport::DEFAULT_SOCKET, String::as_str);
-        let wanted = (self.always || (self.enabled)(global)).then(|| socket.to_owned());
+        let choice = Choice { always: self.always, modules: self.service.modules };
+        let wanted = choice.enabled(global).next().map(|_| socket.to_owned());
         if wanted == self.socket {
             return None;
         }
@@ -131,14 +129,33 @@ impl<M: Reporter + 'static> Agents<M> for Configured<M> {
             log.info(format_args!("Closing the session with AgentX master {before}: SNMP is now {next}"));
         }
         self.socket = wanted;
-        Some(Next(self.socket.clone().and_then(|socket| self.make(&socket, log))))
+        Some(Next(self.socket.clone().and_then(|socket| self.make(&socket, global, log))))
+    }
+}
+
+/// The modules among which a configuration chooses.
+struct Choice<M: Reporter + 'static> {
+    /// `-x`.
+    always: bool,
+    modules: &'static [Module<M, M::Change>],
+}
+
+impl<M: Reporter + 'static> Choice<M> {
+    /// The modules that a configuration enables.
+    fn enabled(&self, global: &Global) -> impl Iterator<Item = &'static Module<M, M::Change>> {
+        let (always, modules) = (self.always, self.modules);
+        modules.iter().filter(move |module| always || (module.enabled)(global))
     }
 }
 
 /// A subagent: session and socket.
 pub(in crate::process) struct Agent<T: Reporter + 'static> {
     mib: Mib<T>,
-    trap: fn(&T::Change, &T) -> Option<Trap>,
+    choice: Choice<T>,
+    /// The enabled modules.
+    modules: Vec<&'static Module<T, T::Change>>,
+    /// The enabled modules have changed, and the session does not know it yet.
+    chosen: bool,
     link: Link,
     address: String,
     watched: Option<Watch>,
@@ -149,20 +166,26 @@ pub(in crate::process) struct Agent<T: Reporter + 'static> {
 impl<T: Reporter + 'static> Agent<T> {
     /// A subagent that connects in its first turn. `master` is the address, parsed and as the user wrote it; the
     /// sockets use `token` and those that follow.
-    fn new(master: (MasterAddress, String), service: Service<T>, token: Token) -> Agent<T> {
+    fn new(
+        master: (MasterAddress, String),
+        mib: Mib<T>,
+        choice: Choice<T>,
+        description: &str,
+        global: &Global,
+        token: Token,
+    ) -> Agent<T> {
         let (address, shown) = master;
-        let Service { mib, subtrees, description, trap } = service;
-        let register = |(subtree, priority)| Registration { subtree: Oid::from(subtree), priority };
+        let modules: Vec<_> = choice.enabled(global).collect();
         let config = Config {
             id: Oid::from(mib::BASE),
             description: description.into(),
-            capabilities: vec![(Oid::from(mib::BASE), "The MIB module for Keepalived".into())],
-            registrations: subtrees.into_iter().map(register).collect(),
+            capabilities: capabilities(&modules),
+            registrations: registrations(&modules),
             seed: u64::from(std::process::id()),
             ..Config::default()
         };
         let link = Link::new(address, Session::new(config));
-        Agent { mib, trap, link, address: shown, watched: None, more: false, token }
+        Agent { mib, choice, modules, chosen: false, link, address: shown, watched: None, more: false, token }
     }
 
     /// Updates the registration with the reactor. A new socket gets a new token, since its descriptor may be the same.
@@ -248,12 +271,28 @@ impl<T: Reporter + 'static> Agent<T> {
     }
 }
 
+/// The rows of sysORTable.
+fn capabilities<T, C>(modules: &[&Module<T, C>]) -> Vec<(Oid, String)> {
+    modules.iter().map(|module| (Oid::new(module.root), module.capability.to_owned())).collect()
+}
+
+/// The subtrees to register.
+fn registrations<T, C>(modules: &[&Module<T, C>]) -> Vec<Registration> {
+    let subtrees = modules.iter().flat_map(|module| module.subtrees);
+    subtrees.map(|(subtree, priority)| Registration { subtree: Oid::new(subtree), priority: *priority }).collect()
+}
+
 impl<T: Reporter + 'static> Subagent<T> for Agent<T> {
     fn has_token(&self, token: Token) -> bool {
         token == self.token
     }
 
     fn turn(&mut self, machines: &mut T, now: Duration, reactor: &Reactor, log: &Log) {
+        if std::mem::take(&mut self.chosen) {
+            self.link.session.set_capabilities(now, capabilities(&self.modules));
+            self.link.session.set_registrations(now, registrations(&self.modules));
+        }
+        self.link.session.set_clock(now, clock::utc());
         self.more = self.link.turn(&self.mib, machines, now, BUDGET);
         while let Some(event) = self.link.session.poll_event() {
             self.log_event(&event, log);
@@ -278,9 +317,19 @@ impl<T: Reporter + 'static> Subagent<T> for Agent<T> {
 /// Notifications.
 impl<T: Reporter + 'static> View<T> for Agent<T> {
     fn show(&mut self, change: &T::Change, machines: &T, now: Duration) {
-        if let Some(trap) = (self.trap)(change, machines) {
+        for trap in self.modules.iter().filter_map(|module| (module.trap)(change, machines)) {
             self.link.session.notify(now, Notification { trap: trap.oid, binds: trap.objects });
             self.more = true;
+        }
+    }
+
+    fn configure(&mut self, global: Option<&Global>) {
+        let Some(global) = global else { return };
+        let modules: Vec<_> = self.choice.enabled(global).collect();
+        let same = modules.iter().map(|module| module.root).eq(self.modules.iter().map(|module| module.root));
+        if !same {
+            self.modules = modules;
+            (self.chosen, self.more) = (true, true);
         }
     }
 }

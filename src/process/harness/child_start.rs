@@ -2,12 +2,10 @@
 
 use std::path::PathBuf;
 
-use snmp::MibError;
-
 use super::agent::{Agents, Configured, Service};
 use super::shell::Process;
 use crate::config::VirtualServers;
-use crate::config::model::{Config, Global};
+use crate::config::model::Config;
 use crate::notify::log::Log;
 use crate::notify::view::Reporter;
 use crate::process::cli::Options;
@@ -48,15 +46,11 @@ impl ChildStart<'_> {
         })
     }
 
-    /// The source of subagents of a process: enabled by `-x`, or by the configuration as `enabled` tests it. `-A` takes
-    /// precedence over `snmp_socket`; without either it is the default socket. `None` for a cleanup process.
-    pub(in crate::process) fn agents<M: Reporter + 'static>(
-        &self,
-        enabled: fn(&Global) -> bool,
-        service: fn() -> Result<Service<M>, MibError>,
-    ) -> Option<Box<dyn Agents<M>>> {
+    /// The source of subagents of a process: its modules are enabled by `-x`, or by the configuration. `-A` takes precedence
+    /// over `snmp_socket`; without either it is the default socket. `None` for a cleanup process.
+    pub(in crate::process) fn agents<M: Reporter + 'static>(&self, service: Service<M>) -> Option<Box<dyn Agents<M>>> {
         let (always, given) = (self.options.snmp, self.options.snmp_socket.clone());
-        let agents = Configured { always, given, enabled, service, socket: None, made: 0 };
+        let agents = Configured { always, given, service, socket: None, made: 0 };
         (!self.clean_up).then(|| Box::new(agents) as _)
     }
 }

@@ -209,10 +209,14 @@ impl<P: Process> Harness<P> {
         }
     }
 
-    /// Changes to the subagent of the new configuration. The old one delivers its notifications before it closes.
+    /// Changes to the subagent of the new configuration, or passes the configuration to the one that stays. An old subagent
+    /// delivers its notifications before it closes.
     fn follow_agents(&mut self) {
         let (Some(agents), Some(global)) = (&mut self.agents, &self.process.machines().system().global) else { return };
-        let Some(next) = agents.follow(global, &self.shell.log) else { return };
+        let Some(next) = agents.follow(global, &self.shell.log) else {
+            self.agent.iter_mut().for_each(|agent| agent.configure(Some(global)));
+            return;
+        };
         if let Some(old) = std::mem::replace(&mut self.agent, next.0) {
             self.leaving.push(Leaving::new(old, self.shell.now(), NOTIFY_LIMIT));
         }

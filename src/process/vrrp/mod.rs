@@ -16,8 +16,6 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use snmp::MibError;
-
 use super::buffers::Buffers;
 use super::cli;
 use super::context::Context;
@@ -66,8 +64,6 @@ const NFTABLES: Token = token(12);
 
 /// Address requests in the queue to the kernel.
 const WRITER_CAPACITY: usize = 1 << 20;
-/// RFC 2741's default priority of a registration.
-const PRIORITY: u8 = 127;
 /// Delay before another attempt to open a socket.
 const SOCKET_RETRY: Duration = Duration::from_secs(1);
 
@@ -170,13 +166,10 @@ fn netlink_buffers(vrrp: &Vrrp) -> NetlinkBuffers {
     vrrp.tables().system.global.as_ref().map(|global| global.vrrp_netlink).unwrap_or_default()
 }
 
-fn service() -> Result<Service<Vrrp>, MibError> {
-    let subtrees = mib::subtrees().into_iter().map(|subtree| (subtree, PRIORITY)).collect();
-    Ok(Service { mib: mib::vrrp_mib()?, subtrees, description: "Keepalived VRRP", trap: mib::trap })
-}
+const SERVICE: Service<Vrrp> = Service { modules: mib::VRRP_MODULES, description: "Keepalived VRRP" };
 
 fn run(start: ChildStart<'_>) -> io::Result<()> {
-    let agents = start.agents(|global| global.snmp_vrrp, service);
+    let agents = start.agents(SERVICE);
     let (indices, checkpoint) = start.predecessor::<VrrpProcess>();
     // A replacement does not overwrite tracked files, which users may have changed.
     let first = start.saved.checkpoint.is_none();

@@ -96,7 +96,7 @@ fn unknown_virtual_routers_are_reported_once_per_sender() {
         lan.event(0, Event::Packet(forged(stranger(sender % 2), 77, 100).received(IFINDEX)));
     }
     let unknown = lan.routers[0].changes.iter().filter(|(_, change)| matches!(change, Change::UnknownVrid { .. }));
-    assert_eq!((unknown.count(), lan.routers[0].vrrp.tables.unknown_vrids), (2, 1000));
+    assert_eq!((unknown.count(), lan.routers[0].vrrp.tables.router_counters.unknown_vrids()), (2, 1000));
 }
 
 fn became_master(lan: &Lan) -> Option<Cause> {

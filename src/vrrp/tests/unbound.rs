@@ -62,7 +62,7 @@ fn adverts_for_others_are_not_counted() {
         let tables = lan.routers[0].vrrp.tables();
         let errors =
             tables.instances.values().map(|row| row.counters.checksum_errors + row.counters.length_errors).sum::<u64>();
-        (tables.unknown_vrids, errors)
+        (tables.router_counters.unknown_vrids(), errors)
     };
     assert_eq!(receive(0, [10, 0, 0, 9]), (0, 0), "another address of the host");
     assert_eq!(receive(2, [10, 0, 0, 1]), (0, 0), "by the socket of B");

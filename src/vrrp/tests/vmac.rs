@@ -62,7 +62,7 @@ fn routers_receive_adverts_on_their_vmacs() {
     lan.kill(0);
     lan.run(ms(1000));
     assert_eq!(lan.masters("A"), [1]);
-    assert_eq!(lan.routers[1].vrrp.tables.unknown_vrids, 0);
+    assert_eq!(lan.routers[1].vrrp.tables.router_counters.unknown_vrids(), 0);
 }
 
 #[test]

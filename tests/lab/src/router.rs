@@ -257,6 +257,12 @@ impl Router {
         words.filter(|address| address.starts_with(prefix)).count()
     }
 
+    /// The ifIndex of eth0.
+    pub fn ifindex(&self) -> u32 {
+        let shown = self.netns.ip("-o link show dev eth0");
+        shown.split(':').next().and_then(|index| index.trim().parse().ok()).expect("an index")
+    }
+
     /// The path of a file in the router's directory.
     pub fn file(&self, name: &str) -> PathBuf {
         self.dir.join(name)
