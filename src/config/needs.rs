@@ -48,7 +48,8 @@ impl Needs {
 impl Config {
     /// The demands on the VRRP process.
     pub fn vrrp_needs(&self) -> Needs {
-        let mut needs = Needs { files: !self.trackers.files.is_empty(), ..Needs::default() };
+        let files = !self.trackers.files.is_empty() || self.global.fifos.each().next().is_some();
+        let mut needs = Needs { files, ..Needs::default() };
         let user = self.global.script_user.as_ref();
         let instances = self.instances.iter().flat_map(|instance| instance.scripts.all());
         let groups = self.sync_groups.iter().flat_map(|group| group.scripts.all());
@@ -60,7 +61,8 @@ impl Config {
     /// The demands on the checker process.
     pub fn checker_needs(&self) -> Needs {
         let tls = &self.lvs.tls;
+        let fifos = self.global.fifos.each().next().is_some();
         let certificates = [&tls.ca, &tls.certificate, &tls.key].into_iter().any(Option::is_some);
-        Needs { files: self.lvs.needs.files || certificates, ..self.lvs.needs }
+        Needs { files: self.lvs.needs.files || certificates || fifos, ..self.lvs.needs }
     }
 }

@@ -7,7 +7,11 @@ use super::model::{Config, Script, Scripts, TrackFile};
 
 /// Makes the paths of a configuration absolute; those of virtual servers are left to [`server`].
 pub(super) fn config(config: &mut Config, directory: &Path) {
-    let Config { instances, sync_groups, trackers, lvs, .. } = config;
+    let Config { global, instances, sync_groups, trackers, lvs, .. } = config;
+    for fifo in global.fifos.each_mut() {
+        file(&mut fifo.path, directory);
+        fifo.script.iter_mut().for_each(|found| script(found, directory));
+    }
     let of_instances = instances.iter_mut().map(|instance| &mut instance.scripts);
     for found in of_instances.chain(sync_groups.iter_mut().map(|group| &mut group.scripts)) {
         let Scripts { master, backup, fault, stop, any, deleted, master_rx_lower_pri } = found;

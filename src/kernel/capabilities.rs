@@ -24,9 +24,9 @@ pub const VRRP: CapabilitySet = NETWORK;
 pub const CHECKERS: CapabilitySet = CapabilitySet::NET_ADMIN;
 /// Capabilities of the BFD process: a large receive buffer.
 pub const BFD: CapabilitySet = CapabilitySet::NET_ADMIN;
-/// Capabilities of the parent process: files, and the group of the control socket. Programs that it executes as root have
+/// Capabilities of the parent process: files, the group of the control socket, and the owner of FIFOs. Programs that it executes as root have
 /// all capabilities again.
-pub const PARENT: CapabilitySet = FILES.union(CapabilitySet::SETGID);
+pub const PARENT: CapabilitySet = FILES.union(CapabilitySet::SETGID).union(CapabilitySet::CHOWN);
 /// All that some configuration needs in a process.
 pub const ANY: CapabilitySet =
     FILES.union(PROGRAMS).union(TREATMENT).union(CapabilitySet::NET_RAW).union(CapabilitySet::NET_BIND_SERVICE);

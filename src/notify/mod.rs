@@ -7,6 +7,8 @@ pub mod bfd_messages;
 pub mod check_messages;
 pub mod check_scripts;
 pub mod dump;
+pub mod fifo;
+mod fifo_lines;
 pub mod log;
 pub mod mail;
 pub mod messages;

@@ -4,7 +4,7 @@ use super::log::Level;
 use super::mail::{self, Alert};
 use super::scripts::{self, Origin};
 use super::view::Reporter;
-use super::{bfd_messages, check_messages, check_scripts, messages};
+use super::{bfd_messages, check_messages, check_scripts, fifo_lines, messages};
 use crate::bfd::{self, Bfd};
 use crate::check::{self, Check};
 use crate::reactor::Program;
@@ -29,6 +29,14 @@ impl Reporter for Vrrp {
         (Origin::of(change), scripts::jobs(change, self.tables()))
     }
 
+    fn fifo_line(&self, change: &vrrp::Change) -> Option<String> {
+        fifo_lines::vrrp(change, self.tables())
+    }
+
+    fn fifo_states(&self) -> Vec<String> {
+        fifo_lines::vrrp_states(self.tables())
+    }
+
     fn mail(&self, change: &vrrp::Change) -> Option<Alert> {
         mail::mail(change, self.tables())
     }
@@ -44,6 +52,10 @@ impl Reporter for Check {
 
     fn scripts(&self, change: &check::Change) -> (Origin, Vec<Program>) {
         (Origin::Transitions, check_scripts::jobs(change, self.tables()))
+    }
+
+    fn fifo_line(&self, change: &check::Change) -> Option<String> {
+        fifo_lines::check(change, self.tables())
     }
 
     fn mail(&self, change: &check::Change) -> Option<Alert> {

@@ -32,6 +32,16 @@ pub trait Reporter {
         (Origin::Transitions, Vec::new())
     }
 
+    /// The line for the FIFOs, if there is one.
+    fn fifo_line(&self, _change: &Self::Change) -> Option<String> {
+        None
+    }
+
+    /// The lines for the FIFOs that tell all states after a reload.
+    fn fifo_states(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// The mail about the change, if there is one.
     fn mail(&self, _change: &Self::Change) -> Option<Alert> {
         None
@@ -50,6 +60,9 @@ pub trait View<M: Reporter> {
 
     /// Applies a new configuration.
     fn configure(&mut self, _global: Option<&Global>) {}
+
+    /// Shows the states after a reload, if it is to do so.
+    fn reloaded(&mut self, _machines: &M) {}
 
     /// Delivers the waiting items, within its time limit.
     fn finish(self: Box<Self>, _time: FinishLimits) {}

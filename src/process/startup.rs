@@ -265,10 +265,12 @@ fn start(
         needed,
         instances: config.instances.len(),
     };
-    let status = Parent::new(plan, log.clone(), signals, control).and_then(Parent::watch).unwrap_or_else(|error| {
-        log.error(format_args!("The parent process cannot continue: {}", reason(&error)));
-        exit::FATAL
-    });
+    let status = Parent::new(plan, &config.global, log.clone(), signals, control)
+        .and_then(Parent::watch)
+        .unwrap_or_else(|error| {
+            log.error(format_args!("The parent process cannot continue: {}", reason(&error)));
+            exit::FATAL
+        });
     if let Some(Ok(pattern)) = core_pattern {
         pattern.restore();
     }

@@ -4,11 +4,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use super::super::iproute;
-use super::super::model::{AdvertBuffer, FlushOnStop, Global, IpvsNamespace, MailServer, Version};
+use super::super::model::{AdvertBuffer, Fifos, FlushOnStop, Global, IpvsNamespace, MailServer, Version};
 use super::super::node::Node;
 use super::super::umask::parse_umask;
 use super::context::{Ctx, at_least_one, extra_announcements};
-use super::{buffers, control, firewall, process, script};
+use super::{buffers, control, fifo, firewall, process, script};
 
 /// Default start of the names of VMACs.
 const VMAC_PREFIX: &str = "vrrp";
@@ -23,6 +23,8 @@ pub(super) struct Defaults {
     pub advert_buffer: AdvertBuffer,
     pub down_timer_adverts: u8,
     pub lower_prio_no_advert: Option<bool>,
+    /// `vrrp_notify_priority_changes`.
+    pub notify_priority_changes: bool,
     pub higher_prio_send_advert: bool,
     pub owner_ignore_adverts: Option<bool>,
     pub skip_check_adv_addr: bool,
@@ -103,6 +105,12 @@ impl<'t> Merged<'t> {
     }
 }
 
+/// `notify_fifo` and the like.
+pub(super) fn fifos(tree: &[Node<'_>], global: &Global, ctx: &mut Ctx<'_, '_>) -> Fifos {
+    let g = Merged { blocks: tree.iter().filter(|n| n.keyword.name == "global_defs").collect(), top: tree };
+    fifo::fifos(|name| g.last(name), global.script_user.as_ref(), ctx)
+}
+
 pub(super) fn build(tree: &[Node<'_>], ctx: &mut Ctx<'_, '_>) -> Defaults {
     let blocks: Vec<&Node<'_>> = tree.iter().filter(|n| n.keyword.name == "global_defs").collect();
     let g = Merged { blocks, top: tree };
@@ -128,6 +136,7 @@ pub(super) fn build(tree: &[Node<'_>], ctx: &mut Ctx<'_, '_>) -> Defaults {
         advert_buffer: buffers::adverts(|name| g.last(name), ctx),
         down_timer_adverts: g.u32("vrrp_down_timer_adverts").and_then(|n| u8::try_from(n).ok()).unwrap_or(3),
         lower_prio_no_advert: g.flag("vrrp_lower_prio_no_advert"),
+        notify_priority_changes: g.flag("vrrp_notify_priority_changes").unwrap_or(false),
         higher_prio_send_advert: g.flag("vrrp_higher_prio_send_advert").unwrap_or(false),
         owner_ignore_adverts: g.flag("vrrp_owner_ignore_adverts"),
         skip_check_adv_addr: g.flag("vrrp_skip_check_adv_addr").unwrap_or(false),
@@ -178,6 +187,7 @@ fn settings(g: &Merged<'_>, ctx: &mut Ctx<'_, '_>) -> Global {
     let left = if after_boot.is_zero() { after_boot } else { after_boot.saturating_sub(ctx.answers.uptime()) };
     let default_interface = g.text("default_interface").unwrap_or_else(|| "eth0".to_owned());
     let dynamic_interfaces = g.has("dynamic_interfaces");
+    let script_user = script::default_user(g.blocks.iter().rev().copied().find(|b| b.has("script_user")), ctx);
     Global {
         router_id: g.text("router_id").unwrap_or_else(|| host.clone()),
         notification_email_from: sender.or(default_sender),
@@ -209,12 +219,14 @@ fn settings(g: &Merged<'_>, ctx: &mut Ctx<'_, '_>) -> Global {
         use_pid_dir: ["use_pid_dir", "net_namespace", "instance"].iter().any(|k| g.first_top(k).is_some()),
         control_socket: control::socket(g.last("control_socket"), ctx),
         control_group: control::group(g.last("control_group"), ctx),
+        // Built later: their scripts need a user.
+        fifos: Fifos::default(),
         dbus: g.has("enable_dbus"),
         v3_checksum_as_v2: g.flag("v3_checksum_as_v2").unwrap_or(false),
         default_interface,
         iproute_usr_dir: g.text("iproute_usr_dir").unwrap_or_else(|| iproute::USR.to_owned()),
         iproute_etc_dir: g.text("iproute_etc_dir").unwrap_or_else(|| iproute::ETC.to_owned()),
-        script_user: script::default_user(g.blocks.iter().rev().copied().find(|b| b.has("script_user")), ctx),
+        script_user,
         script_security: g.has("enable_script_security"),
         child_wait_time: Duration::from_secs(
             g.top.iter().rev().find(|n| n.keyword.name == "child_wait_time").and_then(|n| n.uint(0)).unwrap_or(5),

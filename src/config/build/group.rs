@@ -53,6 +53,7 @@ pub(super) fn build(
             smtp_alert: block.flag("smtp_alert").or(global.smtp_alert_vrrp).or(global.smtp_alert).unwrap_or(false),
             trackers: track::entries(block, rules, trackers, ctx),
             tracking_weight: block.has("sync_group_tracking_weight"),
+            notify_priority_changes: block.flag("notify_priority_changes").unwrap_or(false),
         });
     }
     groups

@@ -153,6 +153,9 @@ impl Maker<'_, '_, '_> {
             smtp_alert: node.flag("smtp_alert").unwrap_or(smtp_default),
             scripts: script::scripts(node, self.ctx),
             notify_deleted: node.has("notify_deleted"),
+            notify_priority_changes: node
+                .flag("notify_priority_changes")
+                .unwrap_or(self.defaults.notify_priority_changes),
             lvs_sync_interface: self.text("lvs_sync_daemon_interface"),
             addresses,
             excluded,

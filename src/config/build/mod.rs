@@ -8,6 +8,7 @@ mod buffers;
 mod check;
 mod context;
 mod control;
+mod fifo;
 mod firewall;
 mod garp;
 mod global;
@@ -48,12 +49,13 @@ pub(crate) fn build(
     report.stage = Stage::Building;
     let mut ctx =
         Ctx { answers, report, script_security: false, script_uid: Some(0), own_links: own_link::names(tree) };
-    let defaults = global::build(tree, &mut ctx);
+    let mut defaults = global::build(tree, &mut ctx);
     ctx.script_security = defaults.global.script_security;
     ctx.script_uid = match &defaults.global.script_user {
         Some(user) => Some(user.uid),
         None => (!defaults.no_script_user).then_some(0),
     };
+    defaults.global.fifos = global::fifos(tree, &defaults.global, &mut ctx);
     let bfd = bfd::build(tree, &mut ctx);
     let mut trackers = track::defined(tree, &bfd, &mut ctx);
     let known = routing::Known::of(tree, &defaults.global);

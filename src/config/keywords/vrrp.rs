@@ -24,7 +24,7 @@ pub(super) static SYNC_GROUP: &[Keyword] = &[
     kw("smtp_alert", Acted, BOOL, "[BOOL]", "", "smtp_alert_vrrp, else smtp_alert, else false", "1.0.0", "mail at changes of state"),
     kw("global_tracking", Deprecated("sync_group_tracking_weight"), FLAG, "", "", "", "1.2.3", "old form of sync_group_tracking_weight"),
     kw("sync_group_tracking_weight", Acted, FLAG, "", "", "off", "2.0.0", "trackers with a weight change the priority of members too; all members then need equal priorities and trackers"),
-    kw("notify_priority_changes", NotYet, BOOL, "[BOOL]", "", "vrrp_notify_priority_changes", "2.2.0", "write changes of priority to the FIFOs"),
+    kw("notify_priority_changes", Acted, BOOL, "[BOOL]", "", "vrrp_notify_priority_changes", "2.2.0", "write changes of priority to the FIFOs"),
 ];
 
 /// `track_group`.
@@ -111,7 +111,7 @@ pub(super) static INSTANCE: &[Keyword] = &[
     kw("notify_deleted", Acted, &[Term::OptScript], "[SCRIPT [USER [GROUP]]]", "without SCRIPT the others are run with DELETED instead of FAULT", "the removal counts as FAULT", "2.1.0", "run when a reload removes the instance; see SCRIPTS"),
     kw("notify", Acted, &[Term::Script], "SCRIPT [USER [GROUP]]", "", "", "<=0.5.3", "run at each change of state, with type, name, state and priority added; see SCRIPTS"),
     kw("notify_master_rx_lower_pri", Acted, &[Term::Script], "SCRIPT [USER [GROUP]]", "", "", "2.0.6", "run when a master receives an advert of lower priority; see SCRIPTS"),
-    kw("notify_priority_changes", NotYet, BOOL, "[BOOL]", "", "vrrp_notify_priority_changes", "2.0.16", "write changes of priority to the FIFOs"),
+    kw("notify_priority_changes", Acted, BOOL, "[BOOL]", "", "vrrp_notify_priority_changes", "2.0.16", "write changes of priority to the FIFOs"),
     kw("smtp_alert", Acted, BOOL, "[BOOL]", "", "smtp_alert_vrrp, else smtp_alert, else false", "0.5.7", "mail at changes of state"),
     kw("authentication", Acted, FLAG, "{ }", "VRRPv2 only, not in strict mode", "none", "<=0.5.3", "authentication of RFC 2338").with(Block(&[AUTHENTICATION])),
     kw("auth_hmac", Acted, FLAG, "{ }", "not with authentication", "none", "2.4.0", "HMAC-SHA256 after the advert").with(Block(&[HMAC])),

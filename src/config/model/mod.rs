@@ -8,6 +8,7 @@ mod auth_hmac;
 mod bfd;
 mod buffer;
 mod entry;
+mod fifo;
 mod firewall;
 pub mod lvs;
 mod needs;
@@ -31,6 +32,7 @@ pub use address::{Address, Family, network};
 pub use auth_hmac::{AntiReplay, AuthHmac, HmacKey, HmacMode};
 pub use bfd::BfdInstance;
 pub use buffer::{AdvertBuffer, NetlinkBuffers, ReceiveBuffer};
+pub use fifo::{Fifo, Fifos};
 pub use firewall::Firewall;
 pub use needs::Needs;
 pub use own_link::{AddressLink, IpvlanMode, OwnLink, OwnLinkKind, virtual_mac};
@@ -159,6 +161,8 @@ pub struct Global {
     pub control_socket: ControlSocket,
     /// Group id of `control_group`.
     pub control_group: Option<u32>,
+    /// `notify_fifo` and the like.
+    pub fifos: Fifos,
     /// `enable_dbus`.
     pub dbus: bool,
     /// `v3_checksum_as_v2`.
@@ -227,6 +231,7 @@ impl Default for Global {
             use_pid_dir: false,
             control_socket: ControlSocket::Beside,
             control_group: None,
+            fifos: Fifos::default(),
             dbus: false,
             v3_checksum_as_v2: false,
             default_interface: "eth0".into(),
@@ -399,6 +404,8 @@ pub struct Instance {
     pub scripts: Scripts,
     /// Whether `notify_deleted` is set, with or without a script.
     pub notify_deleted: bool,
+    /// `notify_priority_changes`, else `vrrp_notify_priority_changes`: changes of the priority go to the FIFOs.
+    pub notify_priority_changes: bool,
     /// `lvs_sync_daemon_interface` (deprecated).
     pub lvs_sync_interface: Option<String>,
 }
@@ -512,4 +519,6 @@ pub struct SyncGroup {
     pub trackers: Vec<Track>,
     /// `sync_group_tracking_weight`.
     pub tracking_weight: bool,
+    /// `notify_priority_changes` of its members.
+    pub notify_priority_changes: bool,
 }

@@ -30,6 +30,7 @@ use crate::kernel::{self, capabilities};
 use crate::mib;
 use crate::net::{Children, Connections, FileEvent, InitFiles, Loading, Searches, watch_files};
 use crate::notify::dump::{self, Dump};
+use crate::notify::fifo::{self, FifoView};
 use crate::notify::log::Log;
 use crate::notify::mail::Mailer;
 use crate::notify::scripts::{Origin, Runners};
@@ -188,7 +189,8 @@ fn run(start: ChildStart<'_>) -> io::Result<()> {
         flush_on_stop,
         postponement_logged: None,
     };
-    let views = vec![Box::new(scripts) as _, Box::new(mailer) as _];
+    let fifos = FifoView::new(fifo::of_lvs, process.check.tables().system.global.as_ref(), &shell.log);
+    let views = vec![Box::new(scripts) as _, Box::new(mailer) as _, Box::new(fifos) as _];
     Harness::new(Parts { process, shell, signals, channel, agents, views, held: Some(held), clean_up })?.run()
 }
 

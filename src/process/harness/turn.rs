@@ -271,6 +271,7 @@ impl<P: Process> Harness<P> {
         // Before the next event, with which the machines drop removed rows.
         self.shell.save();
         self.update_views();
+        self.views.iter_mut().for_each(|view| view.reloaded(self.process.machines()));
         self.shell.log.info("The new configuration is in force");
         self.orders.report_ready();
         Ok(())

@@ -3,6 +3,7 @@
 mod annals;
 mod children;
 mod control;
+mod fifos;
 mod fixed;
 mod outgrown;
 mod reading;
@@ -25,6 +26,7 @@ use super::names::Names;
 use super::privileges::Needed;
 use super::role::Role;
 use super::systemd::{Stage, Systemd};
+use crate::config::model::Global;
 use crate::config::{Shown, Snapshot};
 use crate::control::Server;
 use crate::notify::dump::{Dump, Writer};
@@ -33,6 +35,7 @@ use crate::reactor::{Caught, Events, Interest, Reactor, Signal, Signals, Timers,
 use crate::text::counted;
 
 use annals::{Annals, Gathering};
+use fifos::FifoKeeper;
 pub(super) use fixed::Fixed;
 use reading::Reading;
 use running::Running;
@@ -45,6 +48,9 @@ const READING: Token = Token(1);
 const CONTROL: Token = Token(2);
 /// First token of the children's channels; each start uses the next.
 const FIRST_CHILD: Token = Token(16);
+
+/// Time to remove the FIFOs and to end the programs that read them.
+const FIFOS_LIMIT: Duration = Duration::from_secs(3);
 
 /// Name of the dump file.
 const DATA: &str = "keepalived_parent.data";
@@ -135,6 +141,7 @@ pub(super) struct Parent {
     control: Option<Server>,
     /// Its clients that wait for the end of a reload.
     waiting: Waiting,
+    fifos: Option<FifoKeeper>,
     annals: Annals,
     /// The status that is being put together for clients.
     gathering: Option<Gathering>,
@@ -146,7 +153,13 @@ pub(super) struct Parent {
 }
 
 impl Parent {
-    pub(super) fn new(plan: Plan, log: Log, signals: Signals, control: Option<Server>) -> io::Result<Parent> {
+    pub(super) fn new(
+        plan: Plan,
+        global: &Global,
+        log: Log,
+        signals: Signals,
+        control: Option<Server>,
+    ) -> io::Result<Parent> {
         let reactor = Reactor::new()?;
         reactor.register(&signals, SIGNALS, Interest::READABLE)?;
         let waker = Waker::new()?;
@@ -155,6 +168,8 @@ impl Parent {
             reactor.register(control, CONTROL, Interest::READABLE)?;
         }
         let deaths = plan.roles.iter().map(|role| (*role, 0)).collect();
+        let mut fifos = None;
+        FifoKeeper::follow(&mut fifos, global, &log);
         Ok(Parent {
             plan,
             dumps: Writer::start(log.clone())?,
@@ -175,6 +190,7 @@ impl Parent {
             refusal: None,
             control,
             waiting: Waiting::default(),
+            fifos,
             annals: Annals::begin(),
             gathering: None,
             gathered: 0,
@@ -194,6 +210,9 @@ impl Parent {
         loop {
             if let Some(status) = self.status.filter(|_| self.children.is_empty()) {
                 self.end_control();
+                if let Some(fifos) = self.fifos.take() {
+                    fifos.finish(FIFOS_LIMIT);
+                }
                 return Ok(status);
             }
             self.reactor.wait(self.timers.next_deadline(), &mut events)?;

@@ -4,6 +4,7 @@ use std::io;
 use std::sync::mpsc::{TryRecvError, channel};
 use std::time::Duration;
 
+use super::fifos::FifoKeeper;
 use super::reading::Reading;
 use super::waiting::Refused;
 use super::{Awaited, Key, Parent};
@@ -148,6 +149,7 @@ impl Parent {
         if self.awaited != Some(Awaited::Startup) {
             self.awaited = Some(Awaited::Reload);
         }
+        FifoKeeper::follow(&mut self.fifos, &config.global, &self.log);
         self.plan.snapshot = snapshot;
         self.plan.shown = loaded.shown;
         self.plan.child_wait = config.global.child_wait_time;

@@ -34,6 +34,7 @@ use crate::kernel::{self, EntryRequest, KernelEvent, OwnLinkWriter, Writer, capa
 use crate::mib;
 use crate::net::InitFiles;
 use crate::notify::dump::{self, Dump};
+use crate::notify::fifo::{self, FifoView};
 use crate::notify::log::Log;
 use crate::notify::mail::Mailer;
 use crate::notify::scripts::{Origin, Runners};
@@ -235,7 +236,8 @@ fn run(start: ChildStart<'_>) -> io::Result<()> {
         send_errors: BTreeMap::new(),
         silent: clean_up,
     };
-    let views = vec![Box::new(scripts) as _, Box::new(mailer) as _];
+    let fifos = FifoView::new(fifo::of_vrrp, process.vrrp.tables().system.global.as_ref(), &shell.log);
+    let views = vec![Box::new(scripts) as _, Box::new(mailer) as _, Box::new(fifos) as _];
     Harness::new(Parts { process, shell, signals, channel, agents, views, held: Some(held), clean_up })?.run()
 }
 

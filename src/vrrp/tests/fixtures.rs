@@ -73,6 +73,7 @@ pub fn instance(name: &str, vrid: u8) -> Instance {
         smtp_alert: false,
         scripts: Scripts::default(),
         notify_deleted: false,
+        notify_priority_changes: false,
         lvs_sync_interface: None,
     }
 }
@@ -89,6 +90,7 @@ pub fn group(name: &str, members: &[&str]) -> SyncGroup {
         smtp_alert: false,
         trackers: Vec::new(),
         tracking_weight: false,
+        notify_priority_changes: false,
     }
 }
 

@@ -1,0 +1,224 @@
+//! The FIFOs of `notify_fifo` and related keywords: made before the children write to them, with the programs that read them.
+//!
+//! A thread does it, as file systems may hang. It keeps each FIFO open, so that a reader does not see its end while a child is
+//! replaced, and keeps FIFOs and programs over reloads that do not change them.
+
+use std::fs::{self, File, Permissions};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, chown};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+
+use crate::config::model::{Fifo, Global};
+use crate::notify::fifo;
+use crate::notify::log::Log;
+use crate::reactor::{Program, background};
+use crate::text::reason;
+
+/// Mode of a FIFO that the daemon makes.
+const MODE: u32 = 0o644;
+/// Interval at which the thread looks for programs that have ended.
+const LOOK: Duration = Duration::from_secs(1);
+/// Time for a program to end after the end of its FIFO, before it gets SIGTERM.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// The thread.
+pub(super) struct FifoKeeper {
+    orders: Sender<Vec<Wanted>>,
+    thread: JoinHandle<()>,
+}
+
+/// A FIFO with its program.
+#[derive(Clone, PartialEq, Eq)]
+struct Wanted {
+    fifo: Fifo,
+    program: Option<Program>,
+}
+
+fn wanted(global: &Global) -> Vec<Wanted> {
+    let one = |fifo: &Fifo| {
+        let program = fifo.script.as_ref().map(|script| Program::new(script, Some(global)));
+        let program = program.map(|mut program| {
+            program.argv.push(fifo.path.clone());
+            program
+        });
+        Wanted { fifo: fifo.clone(), program }
+    };
+    global.fifos.each().map(one).collect()
+}
+
+impl FifoKeeper {
+    /// Follows a configuration. `keeper` is started with the first FIFO.
+    pub(super) fn follow(keeper: &mut Option<FifoKeeper>, global: &Global, log: &Log) {
+        let wanted = wanted(global);
+        if keeper.is_none() && !wanted.is_empty() {
+            *keeper = FifoKeeper::start(log.clone());
+        }
+        if let Some(keeper) = keeper {
+            // If the thread has failed, there are no FIFOs.
+            let _ = keeper.orders.send(wanted);
+        }
+    }
+
+    fn start(log: Log) -> Option<FifoKeeper> {
+        let (orders, received) = channel();
+        let of_thread = log.clone();
+        match background::spawn("fifos", move || run(&received, &of_thread)) {
+            Ok(thread) => Some(FifoKeeper { orders, thread }),
+            Err(error) => {
+                log.error(format_args!("Cannot make the FIFOs: cannot start a thread: {}", reason(&error)));
+                None
+            }
+        }
+    }
+
+    /// Removes the FIFOs and ends the programs; waits for that at most for `limit`.
+    pub(super) fn finish(self, limit: Duration) {
+        drop(self.orders);
+        background::await_end(&self.thread, limit);
+    }
+}
+
+fn run(orders: &Receiver<Vec<Wanted>>, log: &Log) {
+    let mut kept: Vec<Kept> = Vec::new();
+    loop {
+        let looks = kept.iter().any(|kept| kept.reader.is_some());
+        let limit = if looks { LOOK } else { Duration::MAX };
+        match orders.recv_timeout(limit) {
+            Ok(wanted) => {
+                for gone in kept.extract_if(.., |kept| !wanted.contains(&kept.wanted)) {
+                    gone.release(log);
+                }
+                for wanted in wanted {
+                    if !kept.iter().any(|kept| kept.wanted == wanted) {
+                        kept.extend(Kept::make(wanted, log));
+                    }
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => kept.iter_mut().for_each(|kept| kept.look(log)),
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+    }
+    kept.into_iter().for_each(|kept| kept.release(log));
+}
+
+struct Kept {
+    wanted: Wanted,
+    file: File,
+    /// Device and inode, if the daemon has made it.
+    made: Option<(u64, u64)>,
+    /// The running program.
+    reader: Option<OwnedFd>,
+}
+
+impl Kept {
+    fn make(wanted: Wanted, log: &Log) -> Option<Kept> {
+        let path = &wanted.fifo.path;
+        let (file, made) = match make(&wanted.fifo) {
+            Ok(made) => made,
+            Err(error) => {
+                log.error(format_args!("Cannot use the FIFO {path}: {}; remove it, or name another", reason(&error)));
+                return None;
+            }
+        };
+        let reader = wanted.program.as_ref().and_then(|program| start(program, path, log));
+        Some(Kept { wanted, file, made, reader })
+    }
+
+    /// Logs the end of the program. It is not started again, as with C keepalived.
+    fn look(&mut self, log: &Log) {
+        if self.reader.take_if(|reader| has_ended(reader, Duration::ZERO)).is_some() {
+            log.error(format_args!(
+                "The script that reads the FIFO {} has ended; restart keepalived to start it again",
+                self.wanted.fifo.path
+            ));
+        }
+    }
+
+    /// Removes the FIFO, if it is still the one that the daemon made, and ends the program.
+    fn release(self, log: &Log) {
+        let path = &self.wanted.fifo.path;
+        let present = fs::symlink_metadata(path).ok().map(|found| (found.dev(), found.ino()));
+        if self.made.is_some()
+            && self.made == present
+            && let Err(error) = fs::remove_file(path)
+        {
+            log.warning(format_args!("Cannot remove the FIFO {path}: {}", reason(&error)));
+        }
+        drop(self.file);
+        if let Some(reader) = self.reader
+            && !has_ended(&reader, LINGER)
+        {
+            // It may have ended just now.
+            let _ = pidfd_send_signal(&reader, Signal::TERM);
+        }
+    }
+}
+
+/// Whether a process ends within a time.
+fn has_ended(process: &OwnedFd, limit: Duration) -> bool {
+    let until = Instant::now() + limit;
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        let time = Timespec::try_from(left).ok();
+        match poll(&mut [PollFd::new(process, PollFlags::IN)], time.as_ref()) {
+            Ok(ready) => return ready > 0,
+            Err(rustix::io::Errno::INTR) => {}
+            // Nothing can be known about it.
+            Err(_) => return true,
+        }
+    }
+}
+
+fn start(program: &Program, path: &str, log: &Log) -> Option<OwnedFd> {
+    // The parent reaps it with the other orphans.
+    let started = program.start().and_then(|child| {
+        let pid = Pid::from_child(&child);
+        log.info(format_args!("Started the script that reads the FIFO {path}, pid={pid}"));
+        Ok(pidfd_open(pid, PidfdFlags::empty())?)
+    });
+    match started {
+        Ok(process) => Some(process),
+        Err(error) => {
+            log.error(format_args!("Cannot start the script that reads the FIFO {path}: {}", reason(&error)));
+            None
+        }
+    }
+}
+
+/// Makes a FIFO, or takes one that is there; returns it, with device and inode if it was made.
+fn make(fifo: &Fifo) -> io::Result<(File, Option<(u64, u64)>)> {
+    let path = fifo.path.as_str();
+    let is_new = match mkfifo(path, Mode::from_bits_truncate(MODE)) {
+        Ok(()) => true,
+        Err(nix::errno::Errno::EEXIST) => false,
+        Err(error) => return Err(error.into()),
+    };
+    let file = fifo::open(path)?;
+    let found = file.metadata()?;
+    if is_new {
+        // The file creation mask has no effect on its mode.
+        file.set_permissions(Permissions::from_mode(MODE))?;
+        if let Some(owner) = &fifo.owner {
+            chown(
+                format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&file)),
+                Some(owner.uid),
+                Some(owner.gid),
+            )?;
+        }
+        return Ok((file, Some((found.dev(), found.ino()))));
+    }
+    let owners = [0, nix::unistd::geteuid().as_raw()];
+    let named = fifo.owner.as_ref().is_some_and(|owner| owner.uid == found.uid());
+    if !found.file_type().is_fifo() || !(named || owners.contains(&found.uid())) {
+        return Err(io::Error::other(format!("it belongs to user {}", found.uid())));
+    }
+    Ok((file, None))
+}
