@@ -66,8 +66,8 @@ soak: setup
 	LAB_SOAK=1 cargo test --release --test lab_snmpd_hurts --test lab_hostile --test config_bounds -- --nocapture --test-threads 1
 	$(MAKE) deb-test
 
-# Takeover time, crashes, jitter, storms of links, checkers and the cost of SNMP, compared with C keepalived; BENCH_N (20) repetitions,
-# BENCH_ONLY=takeover|crowd|crash|bfd|jitter|scripts|storm|walk|lvs one of them; lvs with LAB_UML_ROAMS=1 on all CPUs.
+# Takeover time, crashes, jitter, storms of links and routes, checkers and the cost of SNMP, compared with C keepalived; BENCH_N (20) repetitions,
+# BENCH_ONLY=takeover|crowd|routes|crash|bfd|jitter|scripts|storm|walk|lvs one of them; lvs with LAB_UML_ROAMS=1 on all CPUs.
 bench: setup
 	cargo bench --bench measure
 

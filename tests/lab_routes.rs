@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use lab::Daemon::{C, Ours};
 use lab::conf::VRID;
-use lab::{Daemon, Lab, holds_for, machine, wait_until};
+use lab::storm::{delete_routes, make_routes};
+use lab::{Daemon, Lab, holds_for, machine, now, wait_until};
 use nix::sys::signal::Signal;
 
 const LIMIT: Duration = Duration::from_secs(10);
@@ -241,6 +242,24 @@ fn the_interface_to_a_gateway_is_tracked() {
         let log = lab.router(1).log();
         assert!(log.contains("eth1"), "{log}");
     }
+}
+
+/// A router learns and loses 10,000 routes, as by BGP, while it is master.
+#[test]
+fn a_storm_of_foreign_routes_delays_no_advert() {
+    let _turn = machine::alone();
+    let mut lab = master();
+    let from = now();
+    make_routes(lab.router(1).netns(), 10_000);
+    delete_routes(lab.router(1).netns(), 10_000);
+    lab.wire.await_advert(1, VRID, now(), LIMIT);
+    let schedule = lab.wire.schedule(1, from, now());
+    let longest = schedule[&VRID].windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or_default();
+    // `make bench` measures delays; those of a busy machine are shorter than this.
+    assert!(longest < Duration::from_millis(300), "{longest:?} between adverts: a backup would have taken over");
+    assert_eq!(held(&mut lab).len(), 3);
+    let log = lab.router(1).log();
+    assert_eq!(log.matches("Entering MASTER STATE").count(), 1, "{log}");
 }
 
 /// A firewall pair: the default route goes where the address goes.

@@ -22,13 +22,15 @@ pub struct Indices {
     pub(super) groups: state::Indices<String>,
     /// Rows of virtualServerTable.
     pub(super) services: state::Indices<ServiceIdentity>,
+    /// Marks of the virtual servers with a group, counted from 1.
+    pub(super) marks: state::Indices<ServiceIdentity>,
     /// Positions of the servers of each service in realServerTable.
     pub(super) servers: BTreeMap<u32, state::Indices<ServerIdentity>>,
 }
 
 impl Record for Indices {
     const NAME: &'static str = "row indices of the checker process";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 }
 
 /// The next free index of each table, except for real servers, whose next position is in the service's row.
@@ -36,6 +38,7 @@ impl Record for Indices {
 pub(super) struct Next {
     pub(super) group: NextIndex,
     pub(super) service: NextIndex,
+    pub(super) mark: NextIndex,
 }
 
 impl VirtualServer {

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::indices::{self, Indices};
+use super::ipvs::families;
 use super::machine::Check;
 use super::rows::{
     Checker, CheckerId, Group, GroupId, GroupMember, RealServer, RealServerId, Server, VirtualServer, VirtualServerId,
@@ -74,7 +75,8 @@ impl Tables {
     /// Replaces the rows, with given indices: rows that are `known` get their index. Those of unchanged virtual servers stay
     /// where they are: copies of ten thousand rows would take most of the time of a reload.
     pub(super) fn fill(&mut self, known: Indices, mut lvs: Lvs, services: impl Iterator<Item = Compared>) -> Replaced {
-        let Indices { groups: known_groups, services: known_services, servers: mut known_servers } = known;
+        let Indices { groups: known_groups, services: known_services, marks, servers: mut known_servers } = known;
+        let mut marks = Numbering::new(marks);
         self.groups.clear();
         self.members.clear();
         let groups = std::mem::take(&mut lvs.groups);
@@ -106,6 +108,9 @@ impl Tables {
             };
             let (mut row, servers) = VirtualServer::new(config, &groups, group);
             let id = VirtualServerId(numbering.index_of(&row.identity()));
+            if self.marks().is_some() && !families(self, &row).is_empty() {
+                row.mark_index = Some(marks.index_of(&row.identity()));
+            }
             left.remove(&id);
             let mut old = self.take(id);
             // Whether the members of a group have changed is not compared.
@@ -127,6 +132,7 @@ impl Tables {
             self.order.push(id);
         }
         self.next.service = numbering.next();
+        self.next.mark = marks.next();
         for id in left {
             replaced.checkers.extend(self.take(id).checkers.into_values().flatten());
             replaced.changed.push(id);

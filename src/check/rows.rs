@@ -79,6 +79,8 @@ pub struct VirtualServer {
     pub(super) reported: bool,
     /// Position of its next new real server.
     pub(super) next_server: NextIndex,
+    /// Number of its generated mark, counted from 1, with `nftables_ipvs` and addresses in its group.
+    pub(super) mark_index: Option<u32>,
     /// Its checkers are suspended: `ha_suspend` is set, and none of its addresses is on this host.
     pub suspended: bool,
     /// Statistics last read from the kernel.
@@ -108,6 +110,7 @@ impl VirtualServer {
             quorum_met: false,
             reported: false,
             next_server: NextIndex::default(),
+            mark_index: None,
             suspended: false,
             statistics: Counters::default(),
             config,

@@ -12,7 +12,7 @@ use super::rows::{
 };
 use crate::config::Compared;
 use crate::config::lvs::{self, GroupEntry, Lvs, VirtualServerGroup};
-use crate::config::model::Config;
+use crate::config::model::{Config, IpvsMarks};
 use crate::state;
 use crate::system::System;
 
@@ -96,7 +96,9 @@ impl Tables {
             let rows = self.real_servers.of(id).map(|((_, position), row)| (row.identity(), *position)).collect();
             (id.0, state::Indices { rows, next: row.next_server })
         });
+        let marks = self.virtual_servers.values().filter_map(|row| Some((row.identity(), row.mark_index?))).collect();
         Indices {
+            marks: state::Indices { rows: marks, next: self.next.mark },
             groups: state::Indices { rows: groups, next: self.next.group },
             services: state::Indices { rows: services, next: self.next.service },
             servers: servers.collect(),
@@ -116,6 +118,22 @@ impl Tables {
     /// Ids of the real servers of a service, in index order, without the sorry server.
     pub fn real_server_ids(&self, of: VirtualServerId) -> Vec<RealServerId> {
         self.real_servers.of(&of).filter(|(_, row)| row.regular().is_some()).map(|(id, _)| *id).collect()
+    }
+
+    /// The virtual servers in the order of the file.
+    pub fn in_order(&self) -> impl Iterator<Item = &VirtualServer> {
+        self.order.iter().filter_map(|id| self.virtual_servers.get(id))
+    }
+
+    /// `nftables_ipvs`.
+    pub fn marks(&self) -> Option<&IpvsMarks> {
+        self.system.global.as_ref()?.ipvs_marks.as_ref()
+    }
+
+    /// The generated mark of a virtual server with a group.
+    pub fn mark_of(&self, row: &VirtualServer) -> Option<u32> {
+        let index = row.mark_index?;
+        Some(self.marks()?.first.saturating_add(index.saturating_sub(1)))
     }
 
     /// Members of the group of a service; none for a service without a group.

@@ -16,7 +16,7 @@ use super::capabilities::keep_only;
 type Task = Box<dyn FnOnce() + Send>;
 
 /// A network namespace that a thread has entered.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Namespace {
     tasks: Sender<Task>,
 }

@@ -16,6 +16,7 @@ pub(super) const NAMESPACES: &str = "/run/netns";
 const DEFAULT: &str = "/proc/1/ns/net";
 
 /// The network namespace with IPVS.
+#[derive(Clone)]
 pub(super) enum IpvsHost {
     /// That of this process.
     Own,

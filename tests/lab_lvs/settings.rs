@@ -12,7 +12,7 @@ use lab::{holds_for, wait_until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::support::{LIMIT, Running, director};
+use crate::support::{LIMIT, Running, compare, director};
 
 const SERVICE: &str = "virtual_server 10.0.0.1 80 {\n lb_algo rr\n lb_kind NAT\n protocol TCP\n \
                        real_server 192.168.0.1 80 {\n weight 1\n }\n}\n";
@@ -270,5 +270,62 @@ fn a_missing_namespace_for_ipvs_stops_the_daemon() {
             assert_eq!(running.exit_code(), Some(1), "{}: {}", daemon.name(), running.log());
             assert_eq!(services(&netns), "");
         }
+    });
+}
+
+/// Virtual servers with groups, of which two share one.
+const GROUPS: &str = "virtual_server_group web {\n 10.1.0.10 80\n 10.1.0.11-13 443\n}\n\
+    virtual_server_group dns {\n 10.1.0.20 53\n}\n\
+    virtual_server_group six {\n fd00::10 80\n fd00::20-2f 81\n}\n\
+    virtual_server group web {\n lb_algo rr\n lb_kind NAT\n protocol TCP\n real_server 192.168.0.1 80 {\n weight 1\n }\n}\n\
+    virtual_server group dns {\n lb_algo rr\n lb_kind DR\n protocol UDP\n real_server 192.168.0.2 53 {\n weight 2\n }\n}\n\
+    virtual_server group dns {\n lb_algo wrr\n lb_kind DR\n protocol TCP\n real_server 192.168.0.2 53 {\n weight 3\n }\n}\n\
+    virtual_server group six {\n lb_algo rr\n lb_kind NAT\n protocol TCP\n real_server fd01::1 80 {\n weight 1\n }\n}\n\
+    virtual_server 10.1.0.40 80 {\n lb_algo rr\n lb_kind DR\n protocol TCP\n real_server 192.168.0.3 80 {\n weight 1\n }\n}\n";
+
+/// `nftables_ipvs`: one service for each virtual server with a group, by a generated mark. (This kernel has no nftables, which
+/// makes the marks.)
+#[test]
+fn groups_are_services_by_generated_marks() {
+    inside(|| {
+        for settings in ["nftables_ipvs", "nftables_ipvs marks\n nftables_ipvs_start_fwmark 5000"] {
+            let conf = format!("global_defs {{\n {settings}\n}}\n{GROUPS}");
+            compare(&conf, &[], |table| table.matches("\n-a -f ").count() == 4 && table.contains("\n-a -t "));
+        }
+    });
+}
+
+/// A mark stays with its virtual server over a reload and a crash, and is not given to another.
+#[test]
+fn generated_marks_stay() {
+    inside(|| {
+        let conf = |groups: &str| format!("global_defs {{\n nftables_ipvs\n}}\n{groups}");
+        let netns = director();
+        let mut running = Running::start(Ours, &netns, &conf(GROUPS), &["-C"]);
+        let marks = || -> Vec<String> {
+            let saved = ipvsadm(&netns, "-S -n");
+            let mut marks: Vec<String> =
+                saved.lines().filter(|line| line.starts_with("-A -f")).map(str::to_owned).collect();
+            marks.sort();
+            marks
+        };
+        let first = ["-A -f 1000 -s rr", "-A -f 1001 -s rr", "-A -f 1002 -s wrr", "-A -f 1003 -6 -s rr"];
+        wait_until(LIMIT, "the services are there", || marks().iter().map(|line| line.trim()).eq(first));
+        // The first service goes, and another comes before the others.
+        let new = GROUPS.replace(
+            "group web {\n lb_algo rr\n lb_kind NAT\n protocol TCP",
+            "group web {\n lb_algo rr\n lb_kind NAT\n protocol SCTP",
+        );
+        fs::write(running.file("keepalived.conf"), conf(&new)).unwrap();
+        running.signal(Signal::SIGHUP);
+        let later = ["-A -f 1001 -s rr", "-A -f 1002 -s wrr", "-A -f 1003 -6 -s rr", "-A -f 1004 -s rr"];
+        wait_until(LIMIT, "the other services are there", || marks().iter().map(|line| line.trim()).eq(later));
+        let checker = running.pid("checkers.pid");
+        kill(Pid::from_raw(checker), Signal::SIGKILL).unwrap();
+        wait_until(LIMIT, "another checker process has started", || running.pid("checkers.pid") != checker);
+        holds_for(Duration::from_secs(2), "the marks stay", || marks().iter().map(|line| line.trim()).eq(later));
+        assert!(running.is_running());
+        running.stop();
+        assert!(marks().is_empty());
     });
 }

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use super::marks::families;
 use super::service::{Destination, DestinationKey, Service, ServiceKey, Wanted, flags};
 use crate::check::rows::{RealServer, VirtualServerId};
 use crate::check::tables::Tables;
 use crate::config::lvs::{Endpoint, GroupEntry, Method, Protocol, VirtualServer};
 use crate::config::model::Family;
 
-/// The services of a virtual server: one, or one for each address and mark of its group, in the group's order. Empty for an
-/// unknown id.
+/// The services of a virtual server: one, or one for each address and mark of its group, in the group's order; with
+/// `nftables_ipvs` one for all addresses. Empty for an unknown id.
 pub fn service_keys(tables: &Tables, id: VirtualServerId) -> Vec<ServiceKey> {
     let Some(row) = tables.virtual_servers.get(&id) else { return Vec::new() };
     let protocol = number(row.config.protocol.unwrap_or(Protocol::Udp));
@@ -20,8 +21,13 @@ pub fn service_keys(tables: &Tables, id: VirtualServerId) -> Vec<ServiceKey> {
         Endpoint::FwMark(mark, family) => vec![ServiceKey::FwMark { mark: *mark, family: *family }],
         Endpoint::Group(_) => {
             let mut keys = Vec::new();
+            let mark = tables.mark_of(row);
+            if let Some(mark) = mark {
+                keys.extend(families(tables, row).into_iter().map(|family| ServiceKey::FwMark { mark, family }));
+            }
             for entry in tables.members_of(row) {
                 match entry {
+                    GroupEntry::Address(_) | GroupEntry::Range(..) if mark.is_some() => {}
                     GroupEntry::Address(to) => keys.push(address(to)),
                     GroupEntry::FwMark(mark, family) => {
                         keys.push(ServiceKey::FwMark { mark, family: family.unwrap_or(row.family) });

@@ -1,6 +1,6 @@
 //! The firewall keywords of `global_defs`.
 
-use super::super::model::Firewall;
+use super::super::model::{Firewall, IpvsMarks};
 use super::super::node::Node;
 use super::context::Ctx;
 
@@ -31,6 +31,33 @@ pub(super) fn settings<'t>(last: impl Fn(&str) -> Option<&'t Node<'t>>, ctx: &mu
         configured: nftables.is_some() || old.iter().any(Option::is_some),
         disable_local_igmp: last("disable_local_igmp").is_some(),
     }
+}
+
+/// Builds the settings of `nftables_ipvs`, whose tables must not be those of `nftables`.
+pub(super) fn ipvs_marks<'t>(
+    last: impl Fn(&str) -> Option<&'t Node<'t>>,
+    firewall: &Firewall,
+    ctx: &mut Ctx<'_, '_>,
+) -> Option<IpvsMarks> {
+    let node = last("nftables_ipvs")?;
+    let given = name(node, ctx).filter(|name| {
+        let taken = *name == firewall.table;
+        if taken {
+            let text = format!("nftables has the table '{name}' already: the default is used");
+            ctx.mistake(node.at_arg(0), text, "write another name");
+        }
+        !taken
+    });
+    let number = |keyword| last(keyword).and_then(|node: &Node<'_>| node.uint(0));
+    Some(IpvsMarks {
+        table: given.unwrap_or_else(|| "keepalived_ipvs".to_owned()),
+        priority: last("nftables_ipvs_priority")
+            .and_then(|node| node.int(0))
+            .and_then(|number| i32::try_from(number).ok())
+            .unwrap_or(-1),
+        first: number("nftables_ipvs_start_fwmark").and_then(|mark| u32::try_from(mark).ok()).unwrap_or(1000),
+        counters: firewall.counters,
+    })
 }
 
 /// The name of the tables; `None` without one, and for names that the kernel refuses.

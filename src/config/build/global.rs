@@ -188,6 +188,7 @@ fn settings(g: &Merged<'_>, ctx: &mut Ctx<'_, '_>) -> Global {
     let default_interface = g.text("default_interface").unwrap_or_else(|| "eth0".to_owned());
     let dynamic_interfaces = g.has("dynamic_interfaces");
     let script_user = script::default_user(g.blocks.iter().rev().copied().find(|b| b.has("script_user")), ctx);
+    let firewall = firewall::settings(|name| g.last(name), ctx);
     Global {
         router_id: g.text("router_id").unwrap_or_else(|| host.clone()),
         notification_email_from: sender.or(default_sender),
@@ -233,7 +234,8 @@ fn settings(g: &Merged<'_>, ctx: &mut Ctx<'_, '_>) -> Global {
         ),
         vrrp_startup_delay: g.micros("vrrp_startup_delay").max(left),
         log_unknown_vrids: g.has("log_unknown_vrids"),
-        firewall: firewall::settings(|name| g.last(name), ctx),
+        ipvs_marks: firewall::ipvs_marks(|name| g.last(name), &firewall, ctx),
+        firewall,
         process_name: match g.last("process_name") {
             Some(node) => process::name(node, ctx),
             None => g.has("process_names").then(|| "keepalived".to_owned()),

@@ -31,3 +31,16 @@ impl Default for Firewall {
         }
     }
 }
+
+/// `nftables_ipvs` and related keywords of `global_defs`: one generated firewall mark for each virtual server with a group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IpvsMarks {
+    /// `nftables_ipvs`: the name of the tables, at most 255 octets; default `keepalived_ipvs`.
+    pub table: String,
+    /// `nftables_ipvs_priority`: priority of the base chain, relative to that of filters; default -1.
+    pub priority: i32,
+    /// `nftables_ipvs_start_fwmark`: the first mark; default 1000.
+    pub first: u32,
+    /// `nftables_counters`: rules and elements count packets.
+    pub counters: bool,
+}

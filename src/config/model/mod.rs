@@ -33,7 +33,7 @@ pub use auth_hmac::{AntiReplay, AuthHmac, HmacKey, HmacMode};
 pub use bfd::BfdInstance;
 pub use buffer::{AdvertBuffer, NetlinkBuffers, ReceiveBuffer};
 pub use fifo::{Fifo, Fifos};
-pub use firewall::Firewall;
+pub use firewall::{Firewall, IpvsMarks};
 pub use needs::Needs;
 pub use own_link::{AddressLink, IpvlanMode, OwnLink, OwnLinkKind, virtual_mac};
 pub use process::ProcessSettings;
@@ -153,6 +153,8 @@ pub struct Global {
     pub net_namespace: Option<String>,
     /// `net_namespace_ipvs`.
     pub net_namespace_ipvs: Option<IpvsNamespace>,
+    /// `nftables_ipvs`.
+    pub ipvs_marks: Option<IpvsMarks>,
     /// `instance`.
     pub instance: Option<String>,
     /// `use_pid_dir`.
@@ -227,6 +229,7 @@ impl Default for Global {
             lvs_flush_on_stop: FlushOnStop::No,
             net_namespace: None,
             net_namespace_ipvs: None,
+            ipvs_marks: None,
             instance: None,
             use_pid_dir: false,
             control_socket: ControlSocket::Beside,

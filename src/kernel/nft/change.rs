@@ -39,11 +39,11 @@ pub(super) fn encode(change: &FirewallChange) -> Vec<Request> {
 }
 
 /// Removes a table; it is created first, so that there is one to remove.
-fn removal(family: Family, name: &str) -> Vec<Request> {
+pub(super) fn removal(family: Family, name: &str) -> Vec<Request> {
     vec![table(NEWTABLE, family, name), table(DELTABLE, family, name)]
 }
 
-fn request(message: u8, family: Family, table: &str, fields: impl FnOnce(&mut Attributes)) -> Request {
+pub(super) fn request(message: u8, family: Family, table: &str, fields: impl FnOnce(&mut Attributes)) -> Request {
     let flags = match message {
         DELTABLE | DELSETELEM => 0,
         NEWRULE => NLM_F_CREATE | NLM_F_APPEND,
@@ -55,7 +55,7 @@ fn request(message: u8, family: Family, table: &str, fields: impl FnOnce(&mut At
     Request { kind: kind(message), flags, payload }
 }
 
-fn table(message: u8, family: Family, name: &str) -> Request {
+pub(super) fn table(message: u8, family: Family, name: &str) -> Request {
     request(message, family, name, |_| {})
 }
 
@@ -103,7 +103,7 @@ fn put_set(out: &mut Attributes, id: u32, set: &Set) {
     out.put_octets(13, user_data);
 }
 
-fn put_chain(out: &mut Attributes, chain: &Chain, priority: i32) {
+pub(super) fn put_chain(out: &mut Attributes, chain: &Chain, priority: i32) {
     out.put_text(3, chain.name);
     let Some(hook) = chain.hook else { return };
     out.put_text(7, "filter");

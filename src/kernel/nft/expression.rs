@@ -1,7 +1,7 @@
 //! Expressions: the steps of a rule. They load data of a packet into registers, compare them, and give a verdict.
 
 use super::super::attributes::Attributes;
-use super::wire::{GOTO, NF_ACCEPT, NF_DROP, put_number};
+use super::wire::{GOTO, NF_ACCEPT, NF_DROP, RETURN, put_number};
 
 const LIST_ELEM: u16 = 1;
 const NAME: u16 = 1;
@@ -18,11 +18,14 @@ const VERDICT_REGISTER: u32 = 0;
 pub(super) enum Register {
     First = 1,
     Second = 2,
+    /// The second four octets of the first register.
+    SecondWord = 9,
 }
 
 /// A property of a packet (`NFT_META_*`).
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Meta {
+    Mark = 3,
     Iif = 4,
     Oif = 5,
     OifName = 7,
@@ -43,6 +46,8 @@ pub(super) enum Verdict {
     Accept,
     Drop,
     Goto(&'static str),
+    /// The chain ends.
+    Return,
 }
 
 /// The expressions of a rule.
@@ -62,8 +67,13 @@ impl Expressions {
 
     /// Loads octets of a header.
     pub(super) fn load(self, base: Base, offset: u32, length: u32) -> Expressions {
+        self.load_to(Register::First, base, offset, length)
+    }
+
+    /// Loads octets of a header to a register.
+    pub(super) fn load_to(self, to: Register, base: Base, offset: u32, length: u32) -> Expressions {
         self.push("payload", |data| {
-            put_number(data, 1, Register::First as u32);
+            put_number(data, 1, to as u32);
             put_number(data, 2, base as u32);
             put_number(data, 3, offset);
             put_number(data, 4, length);
@@ -115,6 +125,23 @@ impl Expressions {
         })
     }
 
+    /// Replaces the first register by the value of its key in a map; ends the rule if there is none.
+    pub(super) fn look_up(self, map: &str) -> Expressions {
+        self.push("lookup", |data| {
+            put_number(data, 2, Register::First as u32);
+            put_number(data, 3, Register::First as u32);
+            data.put_text(1, map);
+        })
+    }
+
+    /// Sets a property from the first register.
+    pub(super) fn set_meta(self, key: Meta) -> Expressions {
+        self.push("meta", |data| {
+            put_number(data, 2, key as u32);
+            put_number(data, 3, Register::First as u32);
+        })
+    }
+
     /// Sends a copy to the address in the first register, through the interface in the second.
     pub(super) fn duplicate(self) -> Expressions {
         self.push("dup", |data| {
@@ -130,6 +157,7 @@ impl Expressions {
             Verdict::Accept => (NF_ACCEPT, None),
             Verdict::Drop => (NF_DROP, None),
             Verdict::Goto(chain) => (GOTO, Some(chain)),
+            Verdict::Return => (RETURN, None),
         };
         let whole = counted.push("immediate", |data| {
             put_number(data, 1, VERDICT_REGISTER);

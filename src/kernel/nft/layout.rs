@@ -30,9 +30,9 @@ const MLD2_REPORT: u8 = 143;
 /// Offsets in the IP headers.
 const PROTOCOL: u32 = 9;
 const SOURCE4: u32 = 12;
-const DESTINATION4: u32 = 16;
+pub(super) const DESTINATION4: u32 = 16;
 const SOURCE6: u32 = 8;
-const DESTINATION6: u32 = 24;
+pub(super) const DESTINATION6: u32 = 24;
 /// `NFT_SET_CONSTANT`, `NFT_SET_MAP`.
 const CONSTANT: u32 = 2;
 const MAP: u32 = 8;

@@ -7,15 +7,18 @@
 //! | `layout` | the sets, chains and rules of a table |
 //! | `change` | encoding of a [`FirewallChange`](crate::vrrp::FirewallChange) |
 //! | `socket` | performs changes, each as one transaction |
+//! | `marks` | the tables of `nftables_ipvs` |
 //! | `watch` | reports changes of our tables by other programs |
 
 mod change;
 mod expression;
 mod layout;
+mod marks;
 mod socket;
 mod watch;
 mod wire;
 
+pub use marks::MarkWriter;
 pub(super) use socket::NftSocket;
 pub use socket::OwnPorts;
 pub use watch::{TableTouched, WatchedTable, WatchedTables, watch_tables};

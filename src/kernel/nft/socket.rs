@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use nix::errno::Errno;
 
 use super::super::netlink::Refusal;
-use super::super::request_socket::RequestSocket;
+use super::super::request_socket::{Request, RequestSocket};
 use super::change;
 use super::wire::SUBSYSTEM;
 use crate::vrrp::FirewallChange;
@@ -52,13 +52,17 @@ impl NftSocket {
 
     /// Makes a change as a whole or not at all; with thousands of elements, in several parts.
     pub(in crate::kernel) fn perform(&mut self, change: &FirewallChange) -> Result<(), Refusal> {
+        self.perform_all(&change::encode(change))
+    }
+
+    /// Performs requests, in one transaction unless they are too long.
+    pub(super) fn perform_all(&mut self, requests: &[Request]) -> Result<(), Refusal> {
         let socket = match &mut self.socket {
             Some(socket) => socket,
             None => self.socket.insert(RequestSocket::netfilter().map_err(|error| unavailable(&error))?),
         };
         let own = &self.own;
-        let requests = change::encode(change);
-        let mut rest = requests.as_slice();
+        let mut rest = requests;
         while !rest.is_empty() {
             let mut length = 0_usize;
             let fits = rest.iter().take_while(|request| {

@@ -33,6 +33,8 @@ pub(super) const NF_DROP: i32 = 0;
 pub(super) const NF_ACCEPT: i32 = 1;
 /// `NFT_GOTO`.
 pub(super) const GOTO: i32 = -4;
+/// `NFT_RETURN`.
+pub(super) const RETURN: i32 = -5;
 
 /// The header of messages, `struct nfgenmsg`, for tables of a family.
 pub(super) fn header(family: Family) -> Attributes {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::check;
 use crate::check::ipvs::{ServiceKey, Timeouts};
+use crate::config::model::Family;
 use crate::process::held::InKernel;
 use crate::state::Record;
 
@@ -23,10 +24,13 @@ impl Record for Checkpoint {
     const VERSION: u32 = 1;
 }
 
-/// Held state: the IPVS services that the process has added.
+/// Held state: the IPVS services and the tables of nftables that the process has added.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Held {
     pub(super) services: BTreeSet<ServiceKey>,
+    /// Family and name.
+    #[serde(default)]
+    pub(super) tables: BTreeSet<(Family, String)>,
 }
 
 impl Record for Held {
@@ -36,6 +40,10 @@ impl Record for Held {
 
 impl InKernel for Held {
     fn list(&self) -> Vec<String> {
-        self.services.iter().map(|key| format!("IPVS service {key}")).collect()
+        let tables = self.tables.iter().map(|(family, name)| match family {
+            Family::V4 => format!("nftables table ip {name}"),
+            Family::V6 => format!("nftables table ip6 {name}"),
+        });
+        self.services.iter().map(|key| format!("IPVS service {key}")).chain(tables).collect()
     }
 }

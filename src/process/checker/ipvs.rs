@@ -1,13 +1,13 @@
 //! Submits the changes of the [`Director`] to the kernel, and reports the answers to it.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::time::Duration;
 
-use super::checkpoint::Held;
 use super::statistics;
 use crate::check::Check;
-use crate::check::ipvs::{Change, Director};
+use crate::check::ipvs::{Change, Director, ServiceKey};
 use crate::kernel::ipvs::{Answer, Request, Writer};
 use crate::notify::log::{Level, Log};
 use crate::process::ipvs_host::IpvsHost;
@@ -48,8 +48,8 @@ impl Ipvs {
     }
 
     /// The services that this process and its predecessors have added.
-    pub(super) fn held(&self) -> Held {
-        Held { services: self.director.held().collect() }
+    pub(super) fn held(&self) -> BTreeSet<ServiceKey> {
+        self.director.held().collect()
     }
 
     /// Writes the differences of marked services. Returns whether [`Ipvs::held`] may have changed.

@@ -6,6 +6,7 @@ mod actions;
 mod checkpoint;
 mod host;
 mod ipvs;
+mod marks;
 mod statistics;
 mod tls;
 
@@ -18,6 +19,7 @@ use super::cli;
 use super::context::Context;
 use super::harness::{ChildStart, Harness, Kind, Pace, Parts, Process, Service, Shell, Watch, token};
 use super::held;
+use super::ipvs_host::IpvsHost;
 use super::needs;
 use super::sessions::{Listener, Subscription};
 use super::sync_daemon::SyncDaemon;
@@ -41,6 +43,7 @@ use crate::status::{Clock, Part};
 use checkpoint::{Checkpoint, Held};
 use host::HostAddresses;
 use ipvs::Ipvs;
+use marks::Marks;
 
 const MONITOR: Token = token(0);
 const IPVS: Token = token(1);
@@ -50,6 +53,8 @@ const SYNC: Token = token(4);
 const SEARCHES: Token = token(5);
 const TLS: Token = token(6);
 const SESSIONS: Token = token(7);
+const MARKS: Token = token(8);
+const MARKS_WATCH: Token = token(9);
 
 /// Most timers of a turn. A timer starts at most one check, which causes a few events; with this number the next turn
 /// handles them all. So on an overloaded CPU checks start late, but open connections do not time out while their events
@@ -101,6 +106,9 @@ struct CheckerProcess {
     watch: Watch,
     addresses: HostAddresses,
     ipvs: Ipvs,
+    /// The tables of `nftables_ipvs`.
+    marks: Marks,
+    host: IpvsHost,
     connections: Connections,
     /// The TLS context of `SSL_GET` that is being loaded.
     loading: Option<Loading>,
@@ -163,6 +171,8 @@ fn run(start: ChildStart<'_>) -> io::Result<()> {
     let director = Director::new(flush, lvs.timeouts, checkpoint.timeouts, found.services);
     let ipvs = Ipvs::start(director, &host).context("open a socket for IPVS")?;
     reactor.register(&ipvs, IPVS, Interest::READABLE)?;
+    let mut marks = Marks::new(found.tables, [MARKS, MARKS_WATCH]);
+    marks.follow(&check);
     let children = Children::start().context("start the thread of programs")?;
     reactor.register(&children, CHILDREN, Interest::READABLE)?;
     let files = watch_files(&lvs.track_files, init_files).context(WATCH_FILES)?;
@@ -178,6 +188,8 @@ fn run(start: ChildStart<'_>) -> io::Result<()> {
         watch,
         addresses: HostAddresses::default(),
         ipvs,
+        marks,
+        host: host.clone(),
         connections: Connections::new(None),
         loading: None,
         children,
@@ -248,6 +260,8 @@ impl Process for CheckerProcess {
             match source.token {
                 MONITOR => self.watch.wake(),
                 IPVS => self.ipvs_turn(shell),
+                MARKS => self.marks.turn(&shell.log),
+                MARKS_WATCH => self.marks.watch_turn(&shell.log),
                 CHILDREN => self.children_turn(shell),
                 FILES => self.files_turn(shell),
                 SEARCHES => self.searches_turn(shell),
@@ -293,6 +307,10 @@ impl Process for CheckerProcess {
         if self.ipvs.reconcile(&self.check) {
             shell.held_changed();
         }
+        self.marks.reconcile(&self.host, &shell.reactor, &shell.log);
+        if self.marks.take_held_changed() {
+            shell.held_changed();
+        }
     }
 
     fn connect(&mut self, _listener: Listener, link: OwnedFd, shell: &mut Loop) -> io::Result<()> {
@@ -323,6 +341,7 @@ impl Process for CheckerProcess {
         self.files = watch_files(&self.check.tables().lvs.track_files, InitFiles::IfMissing).context(WATCH_FILES)?;
         shell.reactor.register(&self.files, FILES, Interest::READABLE)?;
         self.ipvs.set_timeouts(self.check.tables().lvs.timeouts);
+        self.marks.follow(&self.check);
         self.synchronise(&[SyncRole::Master, SyncRole::Backup], shell);
         Ok(())
     }
@@ -341,7 +360,7 @@ impl Process for CheckerProcess {
     }
 
     fn held(&self) -> Held {
-        self.ipvs.held()
+        Held { services: self.ipvs.held(), tables: self.marks.held().collect() }
     }
 
     fn stop(&mut self, shell: &mut Loop) {
@@ -349,16 +368,17 @@ impl Process for CheckerProcess {
         self.check.handle(Event::Stop, shell.now());
         if !self.keep_services {
             self.ipvs.clear(&self.check, self.flush_on_stop);
+            self.marks.clear();
         }
         self.synchronise(&[], shell);
     }
 
     fn is_released(&self) -> bool {
-        self.sync_daemon.is_idle() && self.ipvs.is_idle()
+        self.sync_daemon.is_idle() && self.ipvs.is_idle() && self.marks.is_idle()
     }
 
     fn end(self, released: bool, _log: &Log) -> bool {
-        self.keep_services || (released && self.ipvs.director.is_clear())
+        self.keep_services || (released && self.ipvs.director.is_clear() && self.marks.is_gone())
     }
 }
 
@@ -390,6 +410,7 @@ impl CheckerProcess {
     fn refresh(&mut self, shell: &mut Loop) {
         if !shell.is_stopping() {
             self.ipvs.refresh();
+            self.marks.retry();
             self.connections.read_local_ports();
             shell.set_timer(Timer::Refresh, Some(shell.now() + refresh_interval(self.check.tables())));
         }

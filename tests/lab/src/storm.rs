@@ -1,4 +1,4 @@
-//! Link storms: hundreds of unrelated links created and deleted beside a daemon.
+//! Storms: hundreds of unrelated links, or thousands of unrelated routes, created and deleted beside a daemon.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -24,6 +24,21 @@ pub fn make_links_here(pairs: usize) {
 /// [`delete_links`] in the namespace of the calling thread.
 pub fn delete_links_here(pairs: usize) {
     batch(&(0..pairs).map(|n| format!("link del sa{n}\n")).collect::<String>());
+}
+
+/// Sets `count` routes of another protocol (BGP), as a router that learns a table.
+pub fn make_routes(netns: &Netns, count: usize) {
+    netns.enter(|| batch(&routes("add", count)));
+}
+
+/// Removes the routes that [`make_routes`] set.
+pub fn delete_routes(netns: &Netns, count: usize) {
+    netns.enter(|| batch(&routes("del", count)));
+}
+
+fn routes(verb: &str, count: usize) -> String {
+    let line = |n| format!("route {verb} 172.{}.{}.{}/32 dev eth0 proto 186\n", 16 + n / 65536, n / 256 % 256, n % 256);
+    (0..count).map(line).collect()
 }
 
 /// Runs `ip -batch`.
