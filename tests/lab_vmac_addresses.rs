@@ -209,6 +209,7 @@ fn interface_groups() {
     let group = |lab: &mut Lab, number: u32| lab.router(1).netns().ip(&format!("-br link show group {number}"));
     assert!(group(&mut lab, 7).starts_with("vrrp.51@eth0"), "{}", group(&mut lab, 7));
     assert!(group(&mut lab, 5).contains("vrrp1.51@eth1"), "{}", group(&mut lab, 5));
+    assert!(!lab.router(1).log().contains("Cannot send"), "the first advert waits for its socket");
     // The next start takes the VMAC over into another group. The links are on record by the second advert.
     wait_until(LIMIT, "some adverts", || lab.wire.adverts(1, 51, Duration::ZERO).len() > 1);
     let made = index(&mut lab, "vrrp.51");
