@@ -140,6 +140,7 @@ fn names_modes_and_families() {
         let own = on(&mut lab, 1, "vrrp.51");
         let own = own.iter().find_map(|address| address.strip_suffix("/64")).expect("a link-local address");
         advertises(&lab, 1, own, at);
+        assert!(!lab.router(1).log().contains("FAULT"), "it waits for the address of the kernel");
         wait_until(LIMIT, "the addresses are on eth0", || on(&mut lab, 1, "eth0").contains(&"fd09::51/64".to_owned()));
     });
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use lab::Daemon::Ours;
 use lab::netns::next_lab;
 use lab::uml::inside;
-use lab::{Lab, Netns, Stamp, machine, now, wait_until};
+use lab::{Lab, Netns, Stamp, holds_for, machine, now, wait_until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -135,6 +135,10 @@ fn renamed(kind: Kind) {
     };
     rename(&mut lab, "eth0", "lan0");
     is_in_fault(&mut lab);
+    let at = now();
+    holds_for(Duration::from_secs(2), "the other name is not the instance's", || {
+        lab.wire.adverts(1, VRID, at).is_empty()
+    });
     let at = now();
     rename(&mut lab, "lan0", "eth0");
     is_master(&mut lab, kind, at);

@@ -89,7 +89,7 @@ impl VrrpProcess {
     /// Sends an advert. A repeated error of an instance is logged once.
     pub(super) fn send(&mut self, id: InstanceId, advert: Outgoing, log: &Log) {
         let ifindex = advert.ifindex;
-        let Err(error) = self.sockets.send(id, advert) else {
+        let Err(error) = self.sockets.send(id, advert, self.vrrp.tables()) else {
             self.send_errors.remove(&id);
             return;
         };

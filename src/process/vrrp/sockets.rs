@@ -189,23 +189,28 @@ impl Sockets {
         let _ = self.opener.submit(vec![SocketRequest::Close(socket)]);
     }
 
-    /// Sends an advert to all its destinations, or keeps it until its socket is open.
+    /// Sends an advert to all its destinations, or keeps it until its socket is open. A socket on a new link may not be
+    /// requested yet.
     ///
     /// # Errors
     /// The first error; the advert is sent to the other destinations all the same.
-    pub(super) fn send(&mut self, instance: InstanceId, advert: Outgoing) -> io::Result<()> {
+    pub(super) fn send(&mut self, instance: InstanceId, advert: Outgoing, tables: &Tables) -> io::Result<()> {
         let key = advert.key();
         match self.open.get(&key) {
             Some(pair) => {
                 self.waiting.remove(&instance);
                 send(&pair.socket, &advert)
             }
-            None if self.requested.contains_key(&key) => {
+            None if self.requested.contains_key(&key) || self.is_to_be_opened(&key, tables) => {
                 self.waiting.insert(instance, advert);
                 Ok(())
             }
             None => Err(io::ErrorKind::NotConnected.into()),
         }
+    }
+
+    fn is_to_be_opened(&self, key: &Key, tables: &Tables) -> bool {
+        !self.failed.contains_key(key) && wanted(tables).contains_key(key)
     }
 
     /// The waiting adverts whose sockets are no longer being opened; to be sent now.
