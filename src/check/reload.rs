@@ -20,7 +20,7 @@ impl Check {
     /// Applies a new configuration.
     pub(super) fn configure(&mut self, config: Config) {
         let version = std::mem::take(&mut self.tables.system.version);
-        self.tables.system = System::new(version, config.global);
+        self.tables.system = System { configured: self.now, ..System::new(version, config.global) };
         let mut lvs = config.lvs;
         let servers = std::mem::take(&mut lvs.virtual_servers);
         let previous = self.tables.configure(lvs, servers.into_iter());

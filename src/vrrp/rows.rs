@@ -63,6 +63,10 @@ pub struct Instance {
     pub since: Duration,
     /// Time at which it has left Init or Fault; `None` while in one of these.
     pub up_since: Option<Duration>,
+    /// Transitions so far, except the resumption of a predecessor's state.
+    pub transitions: u64,
+    /// The cause of the last transition, and the effective priority then.
+    pub last_cause: Option<(Cause, u8)>,
     /// The cause of the last transition to master.
     pub became_master: Option<Cause>,
     /// The last refusal of a packet for its TTL, version or checksum.
@@ -118,6 +122,8 @@ impl Instance {
             announcements: Announcements::default(),
             since: Duration::ZERO,
             up_since: None,
+            transitions: 0,
+            last_cause: None,
             became_master: None,
             last_error: None,
             complaints: Complaints::default(),
@@ -285,6 +291,10 @@ pub struct Group {
     pub config: model::SyncGroup,
     /// State of the group.
     pub state: State,
+    /// Time at which the state was entered; 0 before the first change.
+    pub since: Duration,
+    /// Transitions so far.
+    pub transitions: u64,
     /// Members in configured order.
     pub members: Vec<InstanceId>,
 }
