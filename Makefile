@@ -98,6 +98,7 @@ FILES = \
     644:completions/$(program).fish:$(DATADIR)/fish/vendor_completions.d/$(program).fish) \
   644:conf/keepalived.service:$(PREFIX)/lib/systemd/system/keepalived.service \
   644:mibs/KEEPALIVED-MIB.txt:$(SNMPDIR)/mibs/KEEPALIVED-MIB.txt \
+  644:mibs/KEEPALIVED-HA-MIB.txt:$(SNMPDIR)/mibs/KEEPALIVED-HA-MIB.txt \
   644:conf/snmp-client.conf:$(SNMPDIR)/snmp.conf \
   644:conf/snmpd-keepalived.conf:$(SYSCONFDIR)/snmp/snmpd.conf.d/keepalived.conf \
   644:README.md:$(DOCDIR)/README.md \

@@ -1,5 +1,7 @@
 //! Data about the daemon as a whole, which every process serves: the `global` branch of KEEPALIVED-MIB.
 
+use std::time::Duration;
+
 use snmp::Table;
 
 use crate::config::model::Global;
@@ -11,6 +13,8 @@ pub struct System {
     pub version: String,
     /// `global_defs`; `None` before the first configuration.
     pub global: Option<Global>,
+    /// When the configuration came into force, by the clock of the process; 0 before the start.
+    pub configured: Duration,
     /// emailTable.
     pub emails: Table<u32, Email>,
 }
@@ -26,7 +30,7 @@ impl System {
     /// Builds the rows from a configuration.
     pub fn new(version: String, global: Global) -> System {
         let rows = global.notification_email.iter().map(|address| Email { address: address.clone() });
-        System { version, emails: (1..).zip(rows).collect(), global: Some(global) }
+        System { version, emails: (1..).zip(rows).collect(), global: Some(global), configured: Duration::ZERO }
     }
 }
 

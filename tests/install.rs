@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Below DESTDIR, with the mode.
-const FILES: [(&str, u32); 20] = [
+const FILES: [(&str, u32); 21] = [
     ("opt/ha/sbin/keepalived", 0o755),
     ("opt/ha/bin/genhash", 0o755),
     ("opt/ha/share/man/man8/keepalived.8", 0o644),
@@ -26,6 +26,7 @@ const FILES: [(&str, u32); 20] = [
     ("opt/ha/share/keepalived-rs/mibs/VRRPV3-MIB.txt", 0o644),
     // Where net-snmp looks.
     ("usr/share/snmp/mibs/KEEPALIVED-MIB.txt", 0o644),
+    ("usr/share/snmp/mibs/KEEPALIVED-HA-MIB.txt", 0o644),
     ("usr/share/snmp/snmp.conf", 0o644),
     ("etc/snmp/snmpd.conf.d/keepalived.conf", 0o644),
     // The samples for administrators include this one of the unit.

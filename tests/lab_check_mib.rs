@@ -222,8 +222,10 @@ fn quorums_at_the_start(daemon: Daemon) -> Vec<String> {
     wait_until(LIMIT, "a notification for each service but the group", || {
         let traps = director.snmp().traps();
         let ours = traps.iter().filter(|trap| trap.contains(&identity));
-        // The up-time and the identity come first.
-        notifications = ours.map(|trap| trap.split('\t').skip(2).collect::<Vec<_>>().join("; ")).collect();
+        // Without the up-time and the identity, which come first, and haEventTime, which comes last.
+        let objects =
+            |trap: &String| trap.split('\t').filter(|bind| bind.starts_with(ROOT)).collect::<Vec<_>>().join("; ");
+        notifications = ours.map(objects).collect();
         notifications.len() >= SERVICES.len() - 1
     });
     notifications

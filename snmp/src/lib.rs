@@ -29,5 +29,5 @@ pub use session::{Config, Event, Lost, Notification, Refused, Registration, Sess
 pub use syntax::{Access, SetError, Syntax};
 pub use table::{Key, Table};
 pub use transport::MasterAddress;
-pub use value::{Value, VarBind};
+pub use value::{SessionNumber, Value, VarBind};
 pub use view::{Column, Object, Rows, ScalarView, Setter, TableView};

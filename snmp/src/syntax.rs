@@ -3,7 +3,7 @@
 //! A view states each object's syntax so that a test can compare it with the MIB file, and so that
 //! a SET with a value of another type, size or range is refused before any setter is called.
 
-use crate::value::Value;
+use crate::value::{SessionNumber, Value};
 
 /// An object's base type with its restriction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,10 +106,11 @@ impl Syntax {
                     Err(SetError::WrongLength)
                 };
             }
+            (Syntax::Counter32, Value::OfSession(number)) if *number != SessionNumber::Waiting => true,
             (Syntax::ObjectId, Value::ObjectId(_))
-            | (Syntax::IpAddress, Value::IpAddress(_))
             | (Syntax::Counter32, Value::Counter32(_))
-            | (Syntax::Gauge32, Value::Gauge32(_))
+            | (Syntax::IpAddress, Value::IpAddress(_))
+            | (Syntax::Gauge32, Value::Gauge32(_) | Value::OfSession(SessionNumber::Waiting))
             | (Syntax::TimeTicks, Value::TimeTicks(_) | Value::TimeStamp(_))
             | (Syntax::Counter64, Value::Counter64(_)) => true,
             _ => return Err(SetError::WrongType),

@@ -29,6 +29,8 @@ pub enum Value {
     TimeStamp(Duration),
     /// DateAndTime (RFC 2579) of a point in time of the session's owner. A session sends it as the octets of the date in UTC.
     DateAndTime(Duration),
+    /// A number that the session knows, as Counter32 or Gauge32.
+    OfSession(SessionNumber),
     /// Opaque: BER of another type in an octet string.
     Opaque(Vec<u8>),
     /// Counter64, which wraps at 2^64.
@@ -39,6 +41,23 @@ pub enum Value {
     NoSuchInstance,
     /// endOfMibView: the search range has no further instance.
     EndOfMibView,
+}
+
+/// A number that a session knows of itself. All but the last are Counter32, from the creation of the session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionNumber {
+    /// Sessions with the master that were lost.
+    Lost,
+    /// Notifications queued.
+    Queued,
+    /// Notifications that the master has acknowledged.
+    Acknowledged,
+    /// Notifications that the master has refused, or that could not be sent.
+    Refused,
+    /// Notifications dropped because the queue was full.
+    Dropped,
+    /// Notifications in the queue, as Gauge32.
+    Waiting,
 }
 
 impl Value {

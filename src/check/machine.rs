@@ -127,6 +127,7 @@ impl Check {
         if self.phase != Phase::Waiting {
             return;
         }
+        self.tables.system.configured = self.now;
         let changed = self.start_pools(&self.tables.virtual_server_ids());
         self.dirty.extend(self.tables.virtual_servers.keys());
         self.phase = Phase::Running;

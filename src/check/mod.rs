@@ -25,6 +25,7 @@ mod tcp;
 #[cfg(test)]
 mod tests;
 mod udp;
+mod words;
 
 pub use checkpoint::Checkpoint;
 pub use event::{Action, AttemptId, Cause, Change, Event, Output, Pool, QuorumStatus, ScriptEnd, TimerKey, Transport};
@@ -35,3 +36,4 @@ pub use rows::{
     VirtualServer, VirtualServerId,
 };
 pub use tables::Tables;
+pub use words::endpoint;

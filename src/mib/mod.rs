@@ -1,4 +1,4 @@
-//! KEEPALIVED-MIB (.1.3.6.1.4.1.9586.100.5), VRRP-MIB and VRRPV3-MIB: views of the tables, and the notifications.
+//! KEEPALIVED-MIB (.1.3.6.1.4.1.9586.100.5), VRRP-MIB, VRRPV3-MIB and KEEPALIVED-HA-MIB: views of the tables, and the notifications.
 //!
 //! Views read the rows of the state machines directly, without a copy. The texts in `mibs/` are the contract; a test
 //! compares each object here with it.
@@ -10,6 +10,7 @@ mod address;
 mod check;
 mod global;
 mod group;
+mod ha;
 mod instance;
 mod module;
 mod nested;
@@ -28,6 +29,7 @@ use snmp::{Mib, MibBuilder, MibError};
 use crate::vrrp::{Change, Vrrp};
 
 pub use check::{CHECK_MODULES, check_mib, check_trap};
+pub use ha::event_time;
 pub use module::{Module, tree};
 pub use traps::{Trap, trap};
 pub use values::BASE;
@@ -54,6 +56,7 @@ pub const VRRP_MODULES: &[Module<Vrrp, Change>] = &[
     },
     rfc::V2,
     rfc::V3,
+    ha::VRRP,
 ];
 
 /// The MIB of the VRRP process.

@@ -3,8 +3,10 @@
 use std::fmt::Display;
 
 use super::log::Level;
-use crate::check::{Cause, Change, CheckerId, Pool, QuorumStatus, RealServerId, Tables, VirtualServerId};
-use crate::config::lvs::{CheckerKind, Endpoint, Protocol};
+use crate::check::{
+    Cause, Change, CheckerId, Pool, QuorumStatus, RealServerId, Tables, VirtualServer, VirtualServerId, endpoint,
+};
+use crate::config::lvs::CheckerKind;
 
 /// The line for a change.
 pub fn line(change: &Change, tables: &Tables) -> (Level, String) {
@@ -78,31 +80,16 @@ fn sum(quorum: u32, hysteresis: u32) -> u64 {
     u64::from(quorum) + u64::from(hysteresis)
 }
 
-fn word(protocol: Option<Protocol>) -> &'static str {
-    match protocol {
-        Some(Protocol::Tcp) => "tcp",
-        Some(Protocol::Udp) => "udp",
-        Some(Protocol::Sctp) => "sctp",
-        None => "none",
-    }
-}
-
 /// `[ADDR]:tcp:PORT`, `FWM N` or `[GROUP]:0`.
 pub fn service(id: VirtualServerId, tables: &Tables) -> String {
-    let Some(row) = tables.virtual_servers.get(&id) else { return "?".into() };
-    match &row.config.endpoint {
-        Endpoint::Address(address) => format!("[{}]:{}:{}", address.ip(), word(row.config.protocol), address.port()),
-        Endpoint::FwMark(mark, _) => format!("FWM {mark}"),
-        Endpoint::Group(name) => format!("[{name}]:0"),
-    }
+    tables.virtual_servers.get(&id).map_or_else(|| "?".into(), VirtualServer::words)
 }
 
 /// `[ADDR]:tcp:PORT` of a real server.
 pub fn server(id: RealServerId, tables: &Tables) -> String {
     let Some(row) = tables.real_servers.get(&id) else { return "?".into() };
     let protocol = tables.virtual_servers.get(&id.0).and_then(|row| row.config.protocol);
-    let address = row.address();
-    format!("[{}]:{}:{}", address.ip(), word(protocol), address.port())
+    endpoint(row.address(), protocol)
 }
 
 pub(super) fn kind(id: CheckerId, tables: &Tables) -> impl Display {

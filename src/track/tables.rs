@@ -1,6 +1,7 @@
 //! The rows of all trackers except interfaces.
 
 use std::collections::HashMap;
+use std::ops::Bound;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -37,6 +38,8 @@ pub trait AnyTracker {
     fn name(&self) -> &str;
     /// The present reading.
     fn reading(&self) -> Reading;
+    /// The time at which the reading last changed; 0 before the first change.
+    fn since(&self) -> Duration;
     /// The time at which the reading last changed, and the rate limit for reports.
     fn history(&mut self) -> (&mut Duration, &mut Flap);
 }
@@ -48,6 +51,10 @@ impl<R: Row> AnyTracker for Tracker<R> {
 
     fn reading(&self) -> Reading {
         self.row.reading()
+    }
+
+    fn since(&self) -> Duration {
+        self.since
     }
 
     fn history(&mut self) -> (&mut Duration, &mut Flap) {
@@ -115,6 +122,20 @@ impl Trackers {
     /// Finds a tracker by its kind and name.
     pub fn find(&self, kind: TrackerKind, name: &str) -> Option<TrackerId> {
         self.by_name.get(&(kind, name.to_owned())).copied()
+    }
+
+    /// The row indices of a kind from an index on, in order; none for interfaces.
+    pub fn indices_from(&self, kind: TrackerKind, from: Bound<u32>) -> Box<dyn Iterator<Item = u32> + '_> {
+        fn keys<R>(table: &Table<u32, Tracker<R>>, from: Bound<u32>) -> Box<dyn Iterator<Item = u32> + '_> {
+            Box::new(table.range((from, Bound::Unbounded)).map(|(index, _)| *index))
+        }
+        match kind {
+            TrackerKind::Interface => Box::new(std::iter::empty()),
+            TrackerKind::Script => keys(&self.scripts, from),
+            TrackerKind::File => keys(&self.files, from),
+            TrackerKind::Process => keys(&self.processes, from),
+            TrackerKind::Bfd => keys(&self.sessions, from),
+        }
     }
 
     /// Returns a tracker. `None` for interfaces, whose rows are in the interface table.

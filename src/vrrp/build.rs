@@ -1,6 +1,7 @@
 //! Building the rows from a configuration.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use super::address::Address;
 use super::ids::{GroupId, InstanceId, Owner};
@@ -74,7 +75,8 @@ impl Tables {
                     row.group = Some(id);
                 }
             }
-            self.groups.insert(id, Group { config, state: State::Init, members });
+            let (since, transitions) = (Duration::ZERO, 0);
+            self.groups.insert(id, Group { config, state: State::Init, since, transitions, members });
         }
         self.next.group = numbering.next();
     }

@@ -40,6 +40,8 @@ impl Vrrp {
         let Some(group) = self.tables.groups.get_mut(&id) else { return };
         let from = std::mem::replace(&mut group.state, to);
         if from != to {
+            group.transitions += 1;
+            group.since = self.turn.now;
             self.turn.change(Change::Group { id, from, to });
         }
     }

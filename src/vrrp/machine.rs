@@ -66,6 +66,7 @@ impl Vrrp {
     fn start(&mut self) {
         self.turn.started = true;
         self.tables.router_counters.since = self.turn.now;
+        self.tables.system.configured = self.turn.now;
         self.tables.instances.iter_mut().for_each(|(_, row)| row.counted_since = self.turn.now);
         self.start_scripts();
         let delay = self.tables.system.global.as_ref().map_or(Duration::ZERO, |global| global.vrrp_startup_delay);

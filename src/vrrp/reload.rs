@@ -48,7 +48,7 @@ impl Vrrp {
         }
         self.change_objects(Owner::Static, statics, true);
         let version = std::mem::take(&mut self.tables.system.version);
-        self.tables.system = System::new(version, config.global);
+        self.tables.system = System { configured: self.turn.now, ..System::new(version, config.global) };
         self.tables.sync_daemon = config.lvs.sync_daemon;
         self.change_groups(config.sync_groups);
         let scripts: Vec<u32> = self.tables.trackers.scripts.keys().copied().collect();
@@ -176,12 +176,13 @@ impl Vrrp {
     fn change_groups(&mut self, configs: Vec<model::SyncGroup>) {
         let staying = self.tables.instances.iter().filter(|(id, _)| !self.retired.contains(id));
         let by_name = staying.map(|(id, row)| (row.config.name.clone(), *id)).collect();
-        let states: Vec<(GroupId, State)> = self.tables.groups.iter().map(|(id, row)| (*id, row.state)).collect();
+        let groups = self.tables.groups.iter();
+        let former: Vec<_> = groups.map(|(id, row)| (*id, (row.state, row.since, row.transitions))).collect();
         let known = self.tables.group_indices();
         self.tables.add_groups(configs, known, &by_name);
-        for (id, state) in states {
+        for (id, history) in former {
             if let Some(row) = self.tables.groups.get_mut(&id) {
-                row.state = state;
+                (row.state, row.since, row.transitions) = history;
             }
         }
     }

@@ -67,6 +67,10 @@ pub struct Instance {
     pub cause: Option<Cause>,
     /// Time at which it has left Init or Fault; `None` while in one of these.
     pub up_since: Option<Duration>,
+    /// Transitions so far, except the resumption of a predecessor's state.
+    pub transitions: u64,
+    /// The cause of the last transition, and the effective priority then.
+    pub last_cause: Option<(Cause, u8)>,
     /// The cause of the last transition to master.
     pub became_master: Option<Cause>,
     /// The last refusal of a packet for its TTL, version or checksum.
@@ -123,6 +127,8 @@ impl Instance {
             since: Duration::ZERO,
             cause: None,
             up_since: None,
+            transitions: 0,
+            last_cause: None,
             became_master: None,
             last_error: None,
             complaints: Complaints::default(),
@@ -313,6 +319,10 @@ pub struct Group {
     pub config: model::SyncGroup,
     /// State of the group.
     pub state: State,
+    /// Time at which the state was entered; 0 before the first change.
+    pub since: Duration,
+    /// Transitions so far.
+    pub transitions: u64,
     /// Members in configured order.
     pub members: Vec<InstanceId>,
 }

@@ -201,6 +201,8 @@ impl Router<'_> {
     }
 
     fn report(&mut self, from: State, to: State, cause: Cause) {
+        self.row.transitions += u64::from(cause != Cause::Resumed);
+        self.row.last_cause = Some((cause.clone(), self.row.priority));
         self.site.turn.change(Change::Instance { id: self.id, from, to, cause });
     }
 }

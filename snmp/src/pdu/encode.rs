@@ -190,7 +190,7 @@ fn var_bind(out: &mut Vec<u8>, name: &[u32], value: &Value) -> Result<(), TooLon
         Value::ObjectId(_) => 6,
         Value::IpAddress(_) => 64,
         Value::Counter32(_) => 65,
-        Value::Gauge32(_) => 66,
+        Value::Gauge32(_) | Value::OfSession(_) => 66,
         Value::TimeTicks(_) | Value::TimeStamp(_) => 67,
         Value::Opaque(_) => 68,
         Value::Counter64(_) => 70,
@@ -206,8 +206,8 @@ fn var_bind(out: &mut Vec<u8>, name: &[u32], value: &Value) -> Result<(), TooLon
         Value::Counter32(number) | Value::Gauge32(number) | Value::TimeTicks(number) => {
             out.extend_from_slice(&number.to_be_bytes());
         }
-        // A session replaces both before.
-        Value::TimeStamp(_) => out.extend_from_slice(&[0; 4]),
+        // A session replaces these before.
+        Value::TimeStamp(_) | Value::OfSession(_) => out.extend_from_slice(&[0; 4]),
         Value::DateAndTime(_) => octet_string(out, &[0; 8])?,
         Value::Counter64(number) => out.extend_from_slice(&number.to_be_bytes()),
         Value::OctetString(octets) | Value::Opaque(octets) => octet_string(out, octets)?,

@@ -1,6 +1,6 @@
 //! Answers to Get, GetNext and GetBulk (RFC 2741 section 7.2.3).
 
-use super::clocks::Clocks;
+use super::known::Known;
 use crate::mib::Mib;
 use crate::pdu::encode::Response;
 use crate::pdu::{Head, SearchRange, error, index};
@@ -16,14 +16,14 @@ const MAX_BULK_BINDS: usize = 1024;
 pub(super) fn get<T: 'static>(
     mib: &Mib<T>,
     data: &T,
-    clocks: Clocks,
+    known: &Known,
     head: &Head,
     ranges: &[SearchRange],
     out: &mut Vec<u8>,
 ) -> usize {
     each(head, ranges, out, |range, answer| {
         let value = mib.get(data, &range.start);
-        bind(answer, range.start.as_slice(), &clocks.on_wire(&value))
+        bind(answer, range.start.as_slice(), &known.on_wire(&value))
     })
 }
 
@@ -31,14 +31,14 @@ pub(super) fn get<T: 'static>(
 pub(super) fn get_next<T: 'static>(
     mib: &Mib<T>,
     data: &T,
-    clocks: Clocks,
+    known: &Known,
     head: &Head,
     ranges: &[SearchRange],
     out: &mut Vec<u8>,
 ) -> usize {
     each(head, ranges, out, |range, answer| {
         let found = mib.next(data, &range.start, range.include, &range.end);
-        bind(answer, found.name.as_slice(), &clocks.on_wire(&found.value))
+        bind(answer, found.name.as_slice(), &known.on_wire(&found.value))
     })
 }
 
@@ -47,7 +47,7 @@ pub(super) fn get_next<T: 'static>(
 pub(super) fn get_bulk<T: 'static>(
     mib: &Mib<T>,
     data: &T,
-    clocks: Clocks,
+    known: &Known,
     head: &Head,
     (non_repeaters, max_repetitions): (u16, u16),
     ranges: Vec<SearchRange>,
@@ -58,7 +58,7 @@ pub(super) fn get_bulk<T: 'static>(
     let mut count = 0;
     for range in ranges.by_ref().take(non_repeaters.into()) {
         let found = mib.next(data, &range.start, range.include, &range.end);
-        if let Err(error) = bind(&mut answer, found.name.as_slice(), &clocks.on_wire(&found.value)) {
+        if let Err(error) = bind(&mut answer, found.name.as_slice(), &known.on_wire(&found.value)) {
             answer.fail(error, index(count));
             return 0;
         }
@@ -70,7 +70,7 @@ pub(super) fn get_bulk<T: 'static>(
         let mut more = false;
         for range in &mut repeaters {
             let VarBind { name, value } = mib.next(data, &range.start, range.include, &range.end);
-            if let Err(error) = bind(&mut answer, name.as_slice(), &clocks.on_wire(&value)) {
+            if let Err(error) = bind(&mut answer, name.as_slice(), &known.on_wire(&value)) {
                 if repetition == 0 {
                     answer.fail(error, index(count));
                     return 0;

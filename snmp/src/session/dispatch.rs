@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::event::{Event, Lost};
+use super::known::Known;
 use super::{Ask, Session, State, answer};
 use crate::mib::Mib;
 use crate::pdu::decode::{self, DecodeError};
@@ -47,14 +48,15 @@ impl Session {
 
     fn answer<T: 'static>(&mut self, mib: &Mib<T>, data: &mut T, head: &Head, request: Body) {
         self.stats.requests += 1;
-        let (out, clocks) = (&mut self.output, self.clocks);
+        let known = Known { clocks: self.clocks, stats: self.stats, waiting: self.queue.len() };
+        let (out, known) = (&mut self.output, &known);
         let id = head.transaction;
         let outcome = match request {
-            Body::Get(ranges) => Err(answer::get(mib, data, clocks, head, &ranges, out)),
-            Body::GetNext(ranges) => Err(answer::get_next(mib, data, clocks, head, &ranges, out)),
+            Body::Get(ranges) => Err(answer::get(mib, data, known, head, &ranges, out)),
+            Body::GetNext(ranges) => Err(answer::get_next(mib, data, known, head, &ranges, out)),
             Body::GetBulk { non_repeaters, max_repetitions, ranges } => {
                 let repetitions = (non_repeaters, max_repetitions);
-                Err(answer::get_bulk(mib, data, clocks, head, repetitions, ranges, out))
+                Err(answer::get_bulk(mib, data, known, head, repetitions, ranges, out))
             }
             Body::TestSet(binds) => Ok(self.transactions.test(mib, data, id, binds)),
             Body::CommitSet => Ok(self.transactions.commit(mib, data, id)),

@@ -28,6 +28,7 @@ mod clocks;
 mod dispatch;
 mod event;
 mod inbox;
+mod known;
 mod link;
 mod notify;
 mod set;

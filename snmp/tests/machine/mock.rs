@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use snmp::pdu::{Body, Head, decode, frame};
 use snmp::{Column, Config, Mib, Oid, Registration, ScalarView, Session, SetError, Setter, Syntax, Table, TableView};
-use snmp::{Value, VarBind};
+use snmp::{SessionNumber, Value, VarBind};
 
 pub const OPEN: u8 = 1;
 pub const CLOSE: u8 = 2;
@@ -142,6 +142,11 @@ const COLUMNS: &[Column<Data, u32, i32>] = &[
     Column::new(7, "text", Syntax::DISPLAY_STRING, |_, index, _| Some(Value::text("x".repeat(*index as usize % 9)))),
 ];
 
+/// A scalar that the session fills in.
+fn number(oid: &'static [u32], syntax: Syntax, get: fn(&Data) -> Option<Value>) -> ScalarView<Data> {
+    ScalarView::new(oid, "number", syntax, get)
+}
+
 pub fn mib() -> Mib<Data> {
     Mib::builder()
         .scalars([ScalarView::new(&[1, 3, 6, 1, 4, 1, 99, 1], "count", Syntax::Gauge32, |data: &Data| {
@@ -153,6 +158,27 @@ pub fn mib() -> Mib<Data> {
             table: |data: &Data| &data.rows,
             columns: COLUMNS,
         })
+        .build()
+        .unwrap()
+}
+
+/// Scalars that the session fills in: lost, queued, acknowledged, refused, dropped and waiting.
+pub fn session_mib() -> Mib<Data> {
+    Mib::builder()
+        .scalars([
+            number(&[1, 3, 6, 1, 4, 1, 99, 9, 1], Syntax::Counter32, |_| Some(Value::OfSession(SessionNumber::Lost))),
+            number(&[1, 3, 6, 1, 4, 1, 99, 9, 2], Syntax::Counter32, |_| Some(Value::OfSession(SessionNumber::Queued))),
+            number(&[1, 3, 6, 1, 4, 1, 99, 9, 3], Syntax::Counter32, |_| {
+                Some(Value::OfSession(SessionNumber::Acknowledged))
+            }),
+            number(&[1, 3, 6, 1, 4, 1, 99, 9, 4], Syntax::Counter32, |_| {
+                Some(Value::OfSession(SessionNumber::Refused))
+            }),
+            number(&[1, 3, 6, 1, 4, 1, 99, 9, 5], Syntax::Counter32, |_| {
+                Some(Value::OfSession(SessionNumber::Dropped))
+            }),
+            number(&[1, 3, 6, 1, 4, 1, 99, 9, 6], Syntax::Gauge32, |_| Some(Value::OfSession(SessionNumber::Waiting))),
+        ])
         .build()
         .unwrap()
 }

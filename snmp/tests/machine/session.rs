@@ -133,6 +133,40 @@ fn a_time_stamp_is_the_sys_up_time_of_the_master_then() {
 }
 
 #[test]
+fn a_view_may_show_the_numbers_of_the_session() {
+    let mut bench = Bench::up();
+    let numbers = |bench: &mut Bench| {
+        let names = (1..=6).map(|number| Oid::new(&ROOT).join(&[9, number, 0]));
+        let payload: Vec<u8> = names.flat_map(|name| range(name.as_slice(), false, &[])).collect();
+        let values = bench.ask(GET, &payload).binds().into_iter().map(|bind| match bind.value {
+            Value::Counter32(number) => number,
+            Value::Gauge32(waiting) => waiting + 100,
+            other => panic!("{other:?}"),
+        });
+        values.collect::<Vec<_>>()
+    };
+    bench.mib = session_mib();
+    // Lost, queued, acknowledged, refused, dropped; and 100 more than are waiting.
+    assert_eq!(numbers(&mut bench), [0, 0, 0, 0, 0, 100]);
+    (1..=3).for_each(|number| bench.session.notify(bench.now, trap(number)));
+    let sent = bench.take_output();
+    assert_eq!(numbers(&mut bench), [0, 3, 0, 0, 0, 103]);
+    bench.send(&response(sent[0].head.packet, 4000, 0));
+    bench.send(&response(sent[1].head.packet, 4000, 268));
+    assert_eq!(numbers(&mut bench), [0, 3, 1, 1, 0, 101]);
+    bench.session.disconnected(bench.now);
+    for number in 0..20_000 {
+        bench.session.notify(bench.now, trap(number));
+    }
+    bench.now += SECOND;
+    bench.reconnect();
+    bench.take_output();
+    let [lost, queued, acknowledged, refused, dropped, waiting] = numbers(&mut bench)[..] else { panic!() };
+    assert_eq!((lost, queued, refused, dropped), (1, 20_003, 1, 20_001 - 16_384));
+    assert_eq!(acknowledged + refused + dropped + waiting - 100, queued);
+}
+
+#[test]
 fn get_distinguishes_a_missing_object_from_a_missing_instance() {
     let mut bench = Bench::up();
     let names = [cell(2, 3), cell(2, 99), cell(3, 2), cell(4, 1), Oid::new(&ROOT).join(&[1, 0]), Oid::new(&ROOT)];

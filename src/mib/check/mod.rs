@@ -11,6 +11,7 @@ mod virtual_server;
 use snmp::{Mib, MibBuilder, MibError};
 
 use super::global;
+use super::ha;
 use super::module::{Module, PRIORITY, tree};
 use super::values::BASE;
 use crate::check::{Change, Check};
@@ -36,6 +37,7 @@ pub const CHECK_MODULES: &[Module<Check, Change>] = &[
         views,
         trap: check_trap,
     },
+    ha::CHECK,
 ];
 
 /// The MIB of the checker process.

@@ -318,7 +318,9 @@ impl<T: Reporter + 'static> Subagent<T> for Agent<T> {
 impl<T: Reporter + 'static> View<T> for Agent<T> {
     fn show(&mut self, change: &T::Change, machines: &T, now: Duration) {
         for trap in self.modules.iter().filter_map(|module| (module.trap)(change, machines)) {
-            self.link.session.notify(now, Notification { trap: trap.oid, binds: trap.objects });
+            let mut binds = trap.objects;
+            binds.push(mib::event_time(now));
+            self.link.session.notify(now, Notification { trap: trap.oid, binds });
             self.more = true;
         }
     }
