@@ -63,8 +63,6 @@ pub struct Instance {
     pub announcements: Announcements,
     /// Time at which the state was entered.
     pub since: Duration,
-    /// Why the state was entered; `None` before the first transition.
-    pub cause: Option<Cause>,
     /// Time at which it has left Init or Fault; `None` while in one of these.
     pub up_since: Option<Duration>,
     /// Transitions so far, except the resumption of a predecessor's state.
@@ -125,7 +123,6 @@ impl Instance {
             preempt_at: None,
             announcements: Announcements::default(),
             since: Duration::ZERO,
-            cause: None,
             up_since: None,
             transitions: 0,
             last_cause: None,

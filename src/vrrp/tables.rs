@@ -107,8 +107,7 @@ impl Tables {
     pub(super) fn record(&mut self, changes: &[Change], now: Duration) {
         for change in changes {
             let Change::Instance { id, from, to, cause } = change else { continue };
-            let Some(row) = self.instances.get_mut(id) else { continue };
-            row.cause = Some(cause.clone());
+            let Some(row) = self.instances.get(id) else { continue };
             let (instance, cause) = (row.config.name.clone(), cause.clone());
             let transition = Transition { at: now, instance, priority: row.priority, from: *from, to: *to, cause };
             self.history.add(transition);

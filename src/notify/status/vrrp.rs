@@ -48,7 +48,7 @@ fn instance(id: InstanceId, row: &vrrp::Instance, tables: &Tables, clock: Clock)
         version: if row.config.version == Version::V2 { 2 } else { 3 },
         state: row.state.word().to_owned(),
         since: clock.seconds(row.since),
-        cause: row.cause.as_ref().map(|cause| cause.words(row.priority)),
+        cause: row.last_cause.as_ref().map(|(cause, priority)| cause.words(*priority)),
         fault: row.fault.as_ref().map(vrrp::Fault::words),
         priority: row.priority,
         base_priority: row.base_priority,
