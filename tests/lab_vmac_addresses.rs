@@ -209,14 +209,20 @@ fn interface_groups() {
     let group = |lab: &mut Lab, number: u32| lab.router(1).netns().ip(&format!("-br link show group {number}"));
     assert!(group(&mut lab, 7).starts_with("vrrp.51@eth0"), "{}", group(&mut lab, 7));
     assert!(group(&mut lab, 5).contains("vrrp1.51@eth1"), "{}", group(&mut lab, 5));
+    // It may be changed by a reload.
+    let made = index(&mut lab, "vrrp.51");
+    let both = ["10.9.0.51", "10.8.0.51 dev eth1"];
+    lab.router(1).configure(&instance("VI", 51, "use_vmac group 8\n  use_vmac_addr", &both, &[]));
+    lab.router(1).daemon().signal(Signal::SIGHUP);
+    wait_until(LIMIT, "the VMAC is in another group", || group(&mut lab, 8).starts_with("vrrp.51@eth0"));
+    assert_eq!(index(&mut lab, "vrrp.51"), made);
     assert!(!lab.router(1).log().contains("Cannot send"), "the first advert waits for its socket");
     // The next start takes the VMAC over into another group. The links are on record by the second advert.
     wait_until(LIMIT, "some adverts", || lab.wire.adverts(1, 51, Duration::ZERO).len() > 1);
-    let made = index(&mut lab, "vrrp.51");
     lab.router(1).kill9();
     lab.router(1).configure(&instance("VI", 51, "use_vmac", &["10.9.0.51"], &[]));
     lab.router(1).start(Ours);
-    wait_until(LIMIT, "it is in no group", || group(&mut lab, 7).is_empty());
+    wait_until(LIMIT, "it is in no group", || group(&mut lab, 8).is_empty());
     assert_eq!(index(&mut lab, "vrrp.51"), made);
     wait_until(LIMIT, "the other is gone", || index(&mut lab, "vrrp1.51").is_none());
 }

@@ -32,6 +32,8 @@ pub struct OwnLink {
     pub address: Option<(IpAddr, u8)>,
     /// It was created with IPv6 enabled.
     pub ipv6: bool,
+    /// Interface group that it was put in.
+    pub(super) group: u32,
     /// Its state in the kernel. It is installed when its index is known.
     pub state: Managed,
     /// It was up since its creation. If it then goes down, it is created again, once.
@@ -54,6 +56,7 @@ impl OwnLink {
             ifindex: None,
             address: None,
             ipv6: false,
+            group: 0,
             state: Managed::wanted(),
             was_up: false,
             grace_until: None,
@@ -81,9 +84,16 @@ impl OwnLink {
         })
     }
 
-    /// Whether both are made alike in the kernel.
+    /// Whether both are alike in the kernel, except for properties that can be changed.
     pub(super) fn is_like(&self, other: &OwnLink) -> bool {
-        (&self.config, &self.base, self.vrid, self.family) == (&other.config, &other.base, other.vrid, other.family)
+        let parts = |link: &OwnLink| (link.config.kind, link.vrid, link.family);
+        let names = |link: &OwnLink| (link.config.name.clone(), link.config.prefix.clone(), link.base.clone());
+        parts(self) == parts(other) && names(self) == names(other)
+    }
+
+    /// Takes what may change while it exists.
+    pub(super) fn take_settings(&mut self, from: OwnLink) {
+        (self.config, self.tracked) = (from.config, from.tracked);
     }
 
     /// Whether a link of the kernel has its properties.

@@ -84,14 +84,15 @@ impl Tables {
         self.wanted_link(id).map_or(LinkStep::Nothing, |link| LinkStep::Ask { op, link, went_down })
     }
 
-    /// Whether a created link differs from the desired one.
+    /// Whether a created link differs from the desired one. Its group is changed without making it again.
     fn must_remake(&self, row: &Instance, own: &OwnLink, link: Option<&Interface>) -> bool {
         let base = self.interfaces.named(&own.base);
         let other = link.is_some_and(|link| !own.is(link, base.map(|base| base.index)));
         let went_down = own.was_up && link.is_some_and(|link| !link.up) && base.is_some_and(|base| base.up);
         let ipv6 = carries_ipv6(row, own) && !own.ipv6;
         let address = self.address_of_link(row, own);
-        other || went_down || ipv6 || (address.is_some() && address != own.address)
+        let regrouped = base.is_some_and(|base| own.config.group.unwrap_or(base.group) != own.group);
+        other || went_down || ipv6 || regrouped || (address.is_some() && address != own.address)
     }
 
     /// A link as desired; `None` while its lower interface does not exist.

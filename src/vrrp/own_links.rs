@@ -130,8 +130,10 @@ impl Vrrp {
         self.withdraw_links(id, stays);
         let Some(row) = self.tables.instances.get_mut(&id) else { return };
         row.links.retain(|number, link| stays(*number, link));
-        if let Some(own) = own {
-            row.links.entry(0).or_insert(own);
+        match (row.links.get_mut(&0), own) {
+            (Some(known), Some(own)) => known.take_settings(own),
+            (None, Some(own)) => drop(row.links.insert(0, own)),
+            (_, None) => {}
         }
         row.take_links_for_addresses(others);
     }
@@ -141,7 +143,7 @@ impl Instance {
     fn take_links_for_addresses(&mut self, links: Vec<OwnLink>) {
         for link in links {
             match self.links.range_mut(1..).find(|(_, known)| known.is_like(&link)) {
-                Some((_, known)) => known.tracked = link.tracked,
+                Some((_, known)) => known.take_settings(link),
                 None => {
                     let last = self.links.last_key_value().map_or(0, |(number, _)| *number);
                     self.links.insert(last.saturating_add(1), link);
@@ -214,6 +216,7 @@ impl Router<'_> {
                 own.ifindex = remains.then_some(index);
                 own.address = link.address.filter(|_| remains);
                 own.ipv6 = link.ipv6 && remains;
+                own.group = link.group;
                 own.state.refusal = None;
                 UP_GRACE
             }

@@ -236,36 +236,6 @@ impl Maker<'_, '_, '_> {
         name
     }
 
-    fn has_peers(&self) -> bool {
-        self.node.all("unicast_peer").any(|list| list.children.iter().any(|peer| !peer.bad))
-    }
-
-    /// Whether an instance without an interface can be started: it needs to be told its source address.
-    fn may_be_unbound(&mut self, source: Option<IpAddr>) -> bool {
-        let peers = self.has_peers();
-        if peers && source.is_none() {
-            let text =
-                format!("vrrp_instance '{}' has neither interface nor unicast_src_ip: it is not started", self.name);
-            self.ctx.mistake(self.node.at_arg(0), text, "write interface IFNAME, or unicast_src_ip ADDR");
-        }
-        peers && source.is_some()
-    }
-
-    fn vrf(&mut self, interface: &str) -> Option<String> {
-        let node = self.node.last("vrf")?;
-        if !interface.is_empty() {
-            self.drop(
-                "vrf",
-                "vrf is for unicast instances without interface: it is ignored",
-                "remove it, or interface",
-            );
-            return None;
-        }
-        let name = node.text(0)?.to_owned();
-        self.ctx.interface(&name, node.at_arg(0), self.defaults.global.dynamic_interfaces);
-        Some(name)
-    }
-
     /// The addresses; `check` tells to check the existence of `interface`, the default of `dev`.
     fn addresses(&mut self, interface: &str, check: bool) -> (Vec<Address>, Vec<Address>) {
         let mut seen: HashSet<(IpAddr, String)> = HashSet::new();

@@ -1,5 +1,7 @@
 //! `unicast_peer` of a `vrrp_instance`, and the related keywords.
 
+use std::net::IpAddr;
+
 use super::super::model::{Family, OldChecksum, Unicast, UnicastPeer};
 use super::super::node::Node;
 use super::super::value::{Arg, Value};
@@ -36,6 +38,38 @@ impl Maker<'_, '_, '_> {
             Some(_) => OldChecksum::Always,
         };
         Some(Unicast { peers, check_source: check || limited, ttl: ttl.unwrap_or(u8::MAX), old_checksum })
+    }
+
+    /// Whether it lists peers.
+    pub(super) fn has_peers(&self) -> bool {
+        self.node.all("unicast_peer").any(|list| list.children.iter().any(|peer| !peer.bad))
+    }
+
+    /// Whether an instance without an interface can be started: it needs to be told its source address.
+    pub(super) fn may_be_unbound(&mut self, source: Option<IpAddr>) -> bool {
+        let peers = self.has_peers();
+        if peers && source.is_none() {
+            let text =
+                format!("vrrp_instance '{}' has neither interface nor unicast_src_ip: it is not started", self.name);
+            self.ctx.mistake(self.node.at_arg(0), text, "write interface IFNAME, or unicast_src_ip ADDR");
+        }
+        peers && source.is_some()
+    }
+
+    /// `vrf`, without `interface` only.
+    pub(super) fn vrf(&mut self, interface: &str) -> Option<String> {
+        let node = self.node.last("vrf")?;
+        if !interface.is_empty() {
+            self.drop(
+                "vrf",
+                "vrf is for unicast instances without interface: it is ignored",
+                "remove it, or interface",
+            );
+            return None;
+        }
+        let name = node.text(0)?.to_owned();
+        self.ctx.interface(&name, node.at_arg(0), self.defaults.global.dynamic_interfaces);
+        Some(name)
     }
 
     fn peers(&mut self, family: Family) -> Vec<UnicastPeer> {
