@@ -12,8 +12,8 @@ use nix::unistd::Pid;
 
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_SETGID.
-const PARENT: u64 = bits(&[0, 1, 6]);
+/// CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_KILL, CAP_SETGID.
+const PARENT: u64 = bits(&[0, 1, 5, 6]);
 /// CAP_DAC_OVERRIDE, as the labs name the pid files; CAP_NET_ADMIN, CAP_NET_RAW.
 const VRRP: u64 = bits(&[1, 12, 13]);
 /// CAP_DAC_OVERRIDE, CAP_NET_ADMIN.

@@ -8,6 +8,9 @@ use super::model::{Config, Script, Scripts, TrackFile};
 /// Makes the paths of a configuration absolute; those of virtual servers are left to [`server`].
 pub(super) fn config(config: &mut Config, directory: &Path) {
     let Config { global, instances, sync_groups, trackers, lvs, .. } = config;
+    for timed in [&mut global.startup_script, &mut global.shutdown_script].into_iter().flatten() {
+        script(&mut timed.script, directory);
+    }
     for fifo in global.fifos.each_mut() {
         file(&mut fifo.path, directory);
         fifo.script.iter_mut().for_each(|found| script(found, directory));

@@ -24,9 +24,11 @@ pub const VRRP: CapabilitySet = NETWORK;
 pub const CHECKERS: CapabilitySet = CapabilitySet::NET_ADMIN;
 /// Capabilities of the BFD process: a large receive buffer.
 pub const BFD: CapabilitySet = CapabilitySet::NET_ADMIN;
-/// Capabilities of the parent process: files, the group of the control socket, and the owner of FIFOs. Programs that it executes as root have
+/// Capabilities of the parent process: files, the group of the control socket, the owner of FIFOs,
+/// and scripts of other users. Programs that it executes as root have
 /// all capabilities again.
-pub const PARENT: CapabilitySet = FILES.union(CapabilitySet::SETGID).union(CapabilitySet::CHOWN);
+pub const PARENT: CapabilitySet =
+    FILES.union(CapabilitySet::SETGID).union(CapabilitySet::CHOWN).union(CapabilitySet::KILL);
 /// All that some configuration needs in a process.
 pub const ANY: CapabilitySet =
     FILES.union(PROGRAMS).union(TREATMENT).union(CapabilitySet::NET_RAW).union(CapabilitySet::NET_BIND_SERVICE);

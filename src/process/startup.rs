@@ -18,7 +18,7 @@ use super::exit;
 use super::files;
 use super::logging::log_options;
 use super::names::{self, Names};
-use super::parent::{Fixed, Parent, Plan};
+use super::parent::{Fixed, Parent, Plan, Scripts};
 use super::pidfile::PidFile;
 use super::privileges::{self, Needed};
 use super::refusal::{LOG_LIMIT, Refusal};
@@ -263,6 +263,7 @@ fn start(
         fixed: Fixed::new(&config.global),
         faults: loaded.diagnostics.faults(),
         needed,
+        scripts: Scripts::new(&config.global),
         instances: config.instances.len(),
     };
     let status = Parent::new(plan, &config.global, log.clone(), signals, control)

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use super::super::iproute;
-use super::super::model::{AdvertBuffer, Fifos, FlushOnStop, Global, IpvsNamespace, MailServer, Version};
+use super::super::model::{AdvertBuffer, Fifos, FlushOnStop, Global, IpvsNamespace, MailServer, TimedScript, Version};
 use super::super::node::Node;
 use super::super::umask::parse_umask;
 use super::context::{Ctx, at_least_one, extra_announcements};
@@ -105,10 +105,18 @@ impl<'t> Merged<'t> {
     }
 }
 
-/// `notify_fifo` and the like.
-pub(super) fn fifos(tree: &[Node<'_>], global: &Global, ctx: &mut Ctx<'_, '_>) -> Fifos {
+/// The scripts of the settings, once the default user of scripts is known.
+pub(super) fn build_scripts(tree: &[Node<'_>], global: &mut Global, ctx: &mut Ctx<'_, '_>) {
     let g = Merged { blocks: tree.iter().filter(|n| n.keyword.name == "global_defs").collect(), top: tree };
-    fifo::fifos(|name| g.last(name), global.script_user.as_ref(), ctx)
+    global.startup_script = timed_script(&g, "startup_script", ctx);
+    global.shutdown_script = timed_script(&g, "shutdown_script", ctx);
+    global.fifos = fifo::fifos(|name| g.last(name), global.script_user.as_ref(), ctx);
+}
+
+fn timed_script(g: &Merged<'_>, keyword: &str, ctx: &mut Ctx<'_, '_>) -> Option<TimedScript> {
+    let script = script::script(g.last(keyword)?, ctx)?;
+    let seconds = g.last(&format!("{keyword}_timeout")).and_then(|node| node.uint(0)).unwrap_or(10);
+    Some(TimedScript { script, limit: Duration::from_secs(seconds) })
 }
 
 pub(super) fn build(tree: &[Node<'_>], ctx: &mut Ctx<'_, '_>) -> Defaults {
@@ -220,7 +228,9 @@ fn settings(g: &Merged<'_>, ctx: &mut Ctx<'_, '_>) -> Global {
         use_pid_dir: ["use_pid_dir", "net_namespace", "instance"].iter().any(|k| g.first_top(k).is_some()),
         control_socket: control::socket(g.last("control_socket"), ctx),
         control_group: control::group(g.last("control_group"), ctx),
-        // Built later: their scripts need a user.
+        // Built later: scripts need a user.
+        startup_script: None,
+        shutdown_script: None,
         fifos: Fifos::default(),
         dbus: g.has("enable_dbus"),
         v3_checksum_as_v2: g.flag("v3_checksum_as_v2").unwrap_or(false),

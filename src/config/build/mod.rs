@@ -55,7 +55,7 @@ pub(crate) fn build(
         Some(user) => Some(user.uid),
         None => (!defaults.no_script_user).then_some(0),
     };
-    defaults.global.fifos = global::fifos(tree, &defaults.global, &mut ctx);
+    global::build_scripts(tree, &mut defaults.global, &mut ctx);
     let bfd = bfd::build(tree, &mut ctx);
     let mut trackers = track::defined(tree, &bfd, &mut ctx);
     let known = routing::Known::of(tree, &defaults.global);

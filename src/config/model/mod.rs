@@ -42,7 +42,7 @@ pub use route::{
     RoutePreference, TABLE_MAIN, Tunnel,
 };
 pub use rule::{Rule, RuleAction};
-pub use script::{Script, ScriptUser, Scripts};
+pub use script::{Script, ScriptUser, Scripts, TimedScript};
 pub use track::{
     InitFile, ParameterMatch, Track, TrackFile, TrackInterface, TrackProcess, TrackScript, TrackSession, TrackerKind,
     Trackers,
@@ -163,6 +163,10 @@ pub struct Global {
     pub control_socket: ControlSocket,
     /// Group id of `control_group`.
     pub control_group: Option<u32>,
+    /// `startup_script` with `startup_script_timeout`, 10 s by default.
+    pub startup_script: Option<TimedScript>,
+    /// `shutdown_script` with `shutdown_script_timeout`, 10 s by default.
+    pub shutdown_script: Option<TimedScript>,
     /// `notify_fifo` and the like.
     pub fifos: Fifos,
     /// `enable_dbus`.
@@ -234,6 +238,8 @@ impl Default for Global {
             use_pid_dir: false,
             control_socket: ControlSocket::Beside,
             control_group: None,
+            startup_script: None,
+            shutdown_script: None,
             fifos: Fifos::default(),
             dbus: false,
             v3_checksum_as_v2: false,

@@ -1,5 +1,7 @@
 //! Scripts and their users.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 /// User and group of a script, resolved.
@@ -18,6 +20,15 @@ pub struct Script {
     pub argv: Vec<String>,
     /// Configured user; `None` = `script_user`.
     pub user: Option<ScriptUser>,
+}
+
+/// A script with a time limit, after which it is killed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TimedScript {
+    /// The script.
+    pub script: Script,
+    /// Time limit.
+    pub limit: Duration,
 }
 
 /// Notify scripts of an instance or a group.

@@ -169,6 +169,7 @@ impl Parent {
                 ended.push((self.children.remove(at), status));
             }
         }
+        self.reap_script();
         self.reap_orphans();
         for (child, status) in ended {
             // The kernel removes a closed descriptor anyway.
@@ -188,7 +189,8 @@ impl Parent {
         while let Ok(Some(pid)) = waitid(Id::All, peek).map(|status| status.pid()) {
             let is_child = |child: &Running| child.process.id().cast_signed() == pid.as_raw();
             // A child of ours has exited just now; its SIGCHLD calls this function again.
-            if self.children.iter().any(is_child) || waitpid(pid, Some(WaitPidFlag::WNOHANG)).is_err() {
+            let is_script = self.script.as_ref().is_some_and(|script| script.child.id().cast_signed() == pid.as_raw());
+            if is_script || self.children.iter().any(is_child) || waitpid(pid, Some(WaitPidFlag::WNOHANG)).is_err() {
                 break;
             }
         }

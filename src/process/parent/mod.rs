@@ -9,6 +9,8 @@ mod outgrown;
 mod reading;
 mod reload;
 mod running;
+mod script;
+mod scripts;
 mod status;
 mod stop;
 mod waiting;
@@ -39,6 +41,8 @@ use fifos::FifoKeeper;
 pub(super) use fixed::Fixed;
 use reading::Reading;
 use running::Running;
+use scripts::RunningScript;
+pub(super) use scripts::Scripts;
 use waiting::Waiting;
 
 const SIGNALS: Token = Token(0);
@@ -77,6 +81,8 @@ pub(super) struct Plan {
     pub(super) faults: BTreeSet<String>,
     /// Capabilities that it needs in each child.
     pub(super) needed: Needed,
+    /// Its scripts for start and stop.
+    pub(super) scripts: Scripts,
     /// Number of its VRRP instances.
     pub(super) instances: usize,
 }
@@ -90,6 +96,8 @@ enum Key {
     Kill(Role),
     /// A child that was killed at the stop has not exited.
     GiveUp(Role),
+    /// A script for start or stop has run too long.
+    Script,
     /// Reading the configuration takes long.
     SlowReload,
     /// Clients wait for a reload.
@@ -142,6 +150,10 @@ pub(super) struct Parent {
     /// Its clients that wait for the end of a reload.
     waiting: Waiting,
     fifos: Option<FifoKeeper>,
+    /// The script for start or stop that is running.
+    script: Option<RunningScript>,
+    /// The script for the stop was started.
+    shutdown_script_run: bool,
     annals: Annals,
     /// The status that is being put together for clients.
     gathering: Option<Gathering>,
@@ -191,6 +203,8 @@ impl Parent {
             control,
             waiting: Waiting::default(),
             fifos,
+            script: None,
+            shutdown_script_run: false,
             annals: Annals::begin(),
             gathering: None,
             gathered: 0,
@@ -201,14 +215,13 @@ impl Parent {
 
     /// Runs until a stop, or until a child fails permanently; returns the exit status.
     pub(super) fn watch(mut self) -> io::Result<u8> {
-        for role in self.plan.roles.clone() {
-            self.start_child(role);
-        }
-        self.report_ready();
+        self.begin();
         self.watchdog();
         let mut events = Events::with_capacity(16);
         loop {
-            if let Some(status) = self.status.filter(|_| self.children.is_empty()) {
+            if let Some(status) = self.status
+                && self.may_exit()
+            {
                 self.end_control();
                 if let Some(fifos) = self.fifos.take() {
                     fifos.finish(FIFOS_LIMIT);
@@ -234,6 +247,7 @@ impl Parent {
                     Key::SlowReload => self.reload_is_slow(),
                     Key::Reload => self.reload_for_clients(),
                     Key::Control => self.reload_is_late(),
+                    Key::Script => self.script_is_late(),
                     Key::Status => self.end_gathering(true),
                     Key::Watchdog => self.watchdog(),
                 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::fifos::FifoKeeper;
 use super::reading::Reading;
 use super::waiting::Refused;
-use super::{Awaited, Key, Parent};
+use super::{Awaited, Key, Parent, Scripts};
 use crate::config::Diagnostics;
 use crate::control::Outcome;
 use crate::notify::log::Level;
@@ -150,6 +150,7 @@ impl Parent {
             self.awaited = Some(Awaited::Reload);
         }
         FifoKeeper::follow(&mut self.fifos, &config.global, &self.log);
+        self.plan.scripts = Scripts::new(&config.global);
         self.plan.snapshot = snapshot;
         self.plan.shown = loaded.shown;
         self.plan.child_wait = config.global.child_wait_time;
@@ -165,7 +166,10 @@ impl Parent {
             if role.is_wanted(&self.plan.options, &config) && !self.plan.roles.contains(&role) {
                 self.plan.roles.push(role);
                 self.deaths.push((role, 0));
-                self.start_child(role);
+                // With a running startup_script it starts with the others.
+                if self.script.is_none() {
+                    self.start_child(role);
+                }
             }
         }
         if let Some(control) = &self.control {

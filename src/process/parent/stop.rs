@@ -34,6 +34,7 @@ impl Parent {
         self.systemd.notify(Stage::Stopping);
         self.log.write(Level::Notice, "Stopping");
         self.answer_at_stop();
+        self.stop_script();
         for role in self.plan.roles.clone() {
             self.timers.clear(Key::Restart(role));
             let Some(child) = self.child(role) else {
