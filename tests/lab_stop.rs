@@ -213,7 +213,7 @@ fn a_reload_in_the_first_milliseconds_does_not_kill_the_daemon() {
 }
 
 /// 60 instances with scripts that take some seconds each: more than the daemon runs at the same time.
-fn many_slow_scripts(seconds: u32) -> Lab {
+fn many_slow_scripts(seconds: u32, wait: u32) -> Lab {
     let mut lab = Lab::new(1);
     let notes = lab.router(1).file("notes");
     let script = lab.router(1).script("stop.sh", &format!("sleep {seconds}\necho $1 >> {}\n", notes.display()));
@@ -225,7 +225,7 @@ fn many_slow_scripts(seconds: u32) -> Lab {
         )
     };
     let conf: String = (1..=60).map(instance).collect();
-    lab.router(1).configure(&format!("global_defs {{\n script_user root\n}}\nchild_wait_time 4\n{conf}"));
+    lab.router(1).configure(&format!("global_defs {{\n script_user root\n}}\nchild_wait_time {wait}\n{conf}"));
     lab.router(1).start(Ours);
     wait_until(LIMIT, "all are masters", || lab.router(1).log().matches("Entering MASTER STATE").count() == 60);
     lab
@@ -234,7 +234,7 @@ fn many_slow_scripts(seconds: u32) -> Lab {
 #[test]
 fn scripts_at_the_stop_may_use_child_wait_time() {
     let _turn = machine::shared();
-    let mut lab = many_slow_scripts(1);
+    let mut lab = many_slow_scripts(1, 15);
     assert_eq!(lab.router(1).stop().1.code(), Some(0));
     let notes = fs::read_to_string(lab.router(1).file("notes")).unwrap_or_default();
     assert_eq!(notes.lines().count(), 60, "{}", lab.router(1).log());
@@ -255,7 +255,7 @@ fn scripts_of_omega_at_the_stop_may_use_child_wait_time() {
         )
     };
     let conf: String = (1..=60).map(service).collect();
-    lab.router(1).configure(&format!("global_defs {{\n script_user root\n}}\nchild_wait_time 4\n{conf}"));
+    lab.router(1).configure(&format!("global_defs {{\n script_user root\n}}\nchild_wait_time 15\n{conf}"));
     lab.router(1).start_checkers(Ours);
     wait_until(LIMIT, "all have their quorum", || lab.router(1).log().matches("Gained quorum").count() == 60);
     assert_eq!(lab.router(1).stop().1.code(), Some(0));
@@ -267,7 +267,7 @@ fn scripts_of_omega_at_the_stop_may_use_child_wait_time() {
 #[test]
 fn scripts_that_outlast_the_stop_are_counted() {
     let _turn = machine::shared();
-    let mut lab = many_slow_scripts(30);
+    let mut lab = many_slow_scripts(30, 4);
     assert_eq!(lab.router(1).stop().1.code(), Some(0));
     let log = lab.router(1).log();
     assert!(log.contains("At the stop 0 scripts were not started and 60 have not ended in time"), "{log}");

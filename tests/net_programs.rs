@@ -28,7 +28,7 @@ fn key(id: u64) -> Key {
 }
 
 fn program(argv: Vec<String>) -> Program {
-    Program { argv, user: None, guarded: false }
+    Program { argv, user: None, guarded: false, groups: false, resolved: false }
 }
 
 fn sh(script: &str) -> Vec<String> {
@@ -62,7 +62,7 @@ fn next(children: &Children) -> ChildEvent {
 
 fn outcome(argv: Vec<String>, user: Option<ScriptUser>, limit: Duration) -> Outcome {
     let children = children();
-    children.run(key(1), Program { argv, user, guarded: false }, limit);
+    children.run(key(1), Program { argv, user, guarded: false, groups: false, resolved: false }, limit);
     let event = next(&children);
     assert_eq!(event.key, key(1));
     event.outcome
@@ -108,6 +108,39 @@ fn a_script_runs_as_its_user_in_its_own_group_with_no_input() {
     assert_eq!(outcome(sh(script), nobody, LONG), Outcome::Exited(0));
 }
 
+/// `set_supplementary_groups`. The user of FRR, which the labs have, is a member of another group.
+#[test]
+fn a_script_has_the_groups_of_its_user_if_it_is_to_have_them() {
+    let user = nix::unistd::User::from_name("frr").unwrap().unwrap();
+    let user = Some(ScriptUser { uid: user.uid.as_raw(), gid: user.gid.as_raw() });
+    let all = "test \"$(id -G)\" = \"$(id -G frr)\" && test \"$(id -G | wc -w)\" = 2";
+    for (groups, expected) in [(true, Outcome::Exited(0)), (false, Outcome::Exited(1))] {
+        let children = children();
+        let program = Program { groups, user: user.clone(), ..program(sh(all)) };
+        children.run(key(1), program, LONG);
+        assert_eq!(next(&children).outcome, expected, "groups {groups}");
+    }
+}
+
+/// `use_symlink_paths`.
+#[test]
+fn a_script_behind_a_link_finds_files_beside_it_unless_links_are_kept() {
+    let directory = tempfile::tempdir().unwrap();
+    let real = directory.path().join("real");
+    fs::create_dir(&real).unwrap();
+    fs::write(real.join("beside"), "").unwrap();
+    fs::write(real.join("script.sh"), "#!/bin/sh\ntest -e \"$(dirname \"$0\")/beside\"\n").unwrap();
+    fs::set_permissions(real.join("script.sh"), fs::Permissions::from_mode(0o755)).unwrap();
+    let link = directory.path().join("link.sh");
+    std::os::unix::fs::symlink(real.join("script.sh"), &link).unwrap();
+    for (resolved, expected) in [(true, Outcome::Exited(0)), (false, Outcome::Exited(1))] {
+        let children = children();
+        let program = Program { resolved, ..program(vec![link.display().to_string()]) };
+        children.run(key(1), program, LONG);
+        assert_eq!(next(&children).outcome, expected, "resolved {resolved}");
+    }
+}
+
 /// `enable_script_security` is checked at the start of a program, not when the configuration is read.
 #[test]
 fn a_program_that_others_can_change_is_not_run_as_root() {
@@ -117,7 +150,11 @@ fn a_program_that_others_can_change_is_not_run_as_root() {
     let run = |mode: u32, user: Option<ScriptUser>| {
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
         let children = children();
-        children.run(key(1), Program { argv: vec![path.display().to_string()], user, guarded: true }, LONG);
+        children.run(
+            key(1),
+            Program { argv: vec![path.display().to_string()], user, guarded: true, groups: false, resolved: false },
+            LONG,
+        );
         next(&children).outcome
     };
     fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();

@@ -13,7 +13,13 @@ use lab::{holds_for, wait_until};
 const LIMIT: Duration = Duration::from_secs(20);
 
 fn sh(script: &str) -> Program {
-    Program { argv: ["/bin/sh", "-c", script].map(str::to_owned).to_vec(), user: None, guarded: false }
+    Program {
+        argv: ["/bin/sh", "-c", script].map(str::to_owned).to_vec(),
+        user: None,
+        guarded: false,
+        groups: false,
+        resolved: false,
+    }
 }
 
 /// A runner, and its log.

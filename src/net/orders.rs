@@ -89,7 +89,13 @@ mod tests {
     #[test]
     fn messages_are_read_as_written() {
         let key = Key { id: u128::MAX, generation: 7 };
-        let program = Program { argv: vec!["/bin/true".into(), String::new()], user: None, guarded: true };
+        let program = Program {
+            argv: vec!["/bin/true".into(), String::new()],
+            user: None,
+            guarded: true,
+            groups: false,
+            resolved: false,
+        };
         let orders = [Order::Run { key, program, limit: Duration::from_millis(1500) }, Order::Cancel(key)];
         let mut stream = Vec::new();
         orders.iter().for_each(|order| write(&mut stream, order).unwrap());

@@ -4,7 +4,7 @@
 //! launcher resets them and then executes the program with the same process ID. Errors are reported through a pipe that
 //! closes when the program is executed.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::{CString, OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
@@ -16,7 +16,9 @@ use std::sync::{Arc, OnceLock};
 
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, Signal};
-use nix::unistd::{Gid, Uid, dup2_stdout, getegid, geteuid, getgid, getgroups, getuid, setgid, setgroups, setuid};
+use nix::unistd::{
+    Gid, Uid, User, dup2_stdout, getegid, geteuid, getgid, getgrouplist, getgroups, getuid, setgid, setgroups, setuid,
+};
 
 use super::origin::Origin;
 use crate::config::model::ScriptUser;
@@ -24,6 +26,8 @@ use crate::config::model::ScriptUser;
 /// First argument of the launcher. The second has the process settings ([`Origin`]) and the user of the program, then
 /// follow the file to execute, the program's name (`argv[0]`) and its arguments.
 pub const ROLE: &str = "--launch";
+/// Mark after the user of a program that is to have the user's supplementary groups.
+const GROUPS: &str = "+";
 /// Exit status of the launcher when the program could not be executed.
 const NOT_STARTED: u8 = 127;
 /// Environment variables that could change the behaviour of a privileged program.
@@ -45,14 +49,14 @@ pub fn set_launcher(program: PathBuf) {
 ///
 /// # Errors
 /// When the program cannot be executed or its user cannot be set. Errors of the system have their `errno`.
-pub(super) fn start(path: &Path, argv: &[String], user: Option<&ScriptUser>) -> io::Result<Child> {
+pub(super) fn start(path: &Path, argv: &[String], user: Option<&ScriptUser>, groups: bool) -> io::Result<Child> {
     if argv.is_empty() {
         return Err(io::ErrorKind::InvalidInput.into());
     }
     let (mut report, theirs) = io::pipe()?;
     let mut how = Origin::of_the_daemon().to_string();
     if let Some(ScriptUser { uid, gid }) = user {
-        how += &format!(";{uid}:{gid}");
+        how += &format!(";{uid}:{gid}{}", if groups { GROUPS } else { "" });
     }
     let mut command = this_program(ROLE);
     command.arg(how).arg(path).args(argv);
@@ -204,12 +208,21 @@ fn become_program(how: &OsStr, path: &OsStr, name: &OsStr, arguments: &[OsString
     (Command::new(path).arg0(name).args(arguments).exec(), "")
 }
 
+/// The groups of a user in the user database, and `gid`; none for an unknown user.
+fn groups_of(uid: Uid, gid: Gid) -> io::Result<Vec<Gid>> {
+    let Some(user) = User::from_uid(uid)? else { return Ok(Vec::new()) };
+    let name = CString::new(user.name)?;
+    Ok(getgrouplist(&name, gid)?)
+}
+
 fn become_user(ids: &str) -> io::Result<()> {
+    let (ids, with_groups) = ids.strip_suffix(GROUPS).map_or((ids, false), |ids| (ids, true));
     let (uid, gid) = ids.split_once(':').ok_or(io::ErrorKind::InvalidInput)?;
     let number = |text: &str| text.parse::<u32>().map_err(|_| io::Error::from(io::ErrorKind::InvalidInput));
     let (uid, gid) = (number(uid)?, number(gid)?);
     if Uid::effective().is_root() {
-        setgroups(&[])?;
+        let groups = if with_groups { groups_of(Uid::from_raw(uid), Gid::from_raw(gid))? } else { Vec::new() };
+        setgroups(&groups)?;
     }
     setgid(Gid::from_raw(gid))?;
     setuid(Uid::from_raw(uid))?;

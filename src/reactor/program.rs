@@ -19,6 +19,11 @@ pub struct Program {
     pub user: Option<ScriptUser>,
     /// `enable_script_security`: not executed as root if a user other than root can change it.
     pub guarded: bool,
+    /// `set_supplementary_groups`: it has the supplementary groups of its user.
+    pub groups: bool,
+    /// Symbolic links in its path are resolved before it is executed, so that a script finds files beside it (without
+    /// `use_symlink_paths`).
+    pub resolved: bool,
 }
 
 impl Program {
@@ -29,6 +34,8 @@ impl Program {
             argv: script.argv.clone(),
             user: script.user.as_ref().or(default_user).cloned(),
             guarded: global.is_some_and(|global| global.script_security),
+            groups: global.is_some_and(|global| global.supplementary_groups),
+            resolved: !global.is_some_and(|global| global.symlink_paths),
         }
     }
 
@@ -40,7 +47,7 @@ impl Program {
     /// may have changed since the configuration was read.
     pub fn start(&self) -> io::Result<Child> {
         let program = self.argv.first().ok_or(io::ErrorKind::InvalidInput)?;
-        launcher::start(&self.path(program)?, &self.argv, self.user.as_ref())
+        launcher::start(&self.path(program)?, &self.argv, self.user.as_ref(), self.groups)
     }
 
     /// Starts the program directly, from a process after [`become_clean`](launcher::become_clean).
@@ -49,6 +56,10 @@ impl Program {
     /// As [`start`](Program::start).
     pub fn start_as_this_process(&self) -> io::Result<Child> {
         let program = self.argv.first().ok_or(io::ErrorKind::InvalidInput)?;
+        if self.groups && self.user.is_some() {
+            // Only the launcher can set them.
+            return self.start();
+        }
         launcher::start_directly(&self.path(program)?, &self.argv, self.user.as_ref())
     }
 
@@ -59,9 +70,11 @@ impl Program {
             let refused = |why| io::Error::other(format!("it is not run as root: {why}"));
             return secure_program(program).map_err(refused);
         }
-        if program.contains('/') {
-            return Ok(program.into());
-        }
-        program_path(program).ok_or_else(|| nix::errno::Errno::ENOENT.into())
+        let path = if program.contains('/') {
+            program.into()
+        } else {
+            program_path(program).ok_or(nix::errno::Errno::ENOENT)?
+        };
+        if self.resolved { path.canonicalize() } else { Ok(path) }
     }
 }

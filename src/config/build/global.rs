@@ -239,6 +239,8 @@ fn settings(g: &Merged<'_>, ctx: &mut Ctx<'_, '_>) -> Global {
         iproute_etc_dir: g.text("iproute_etc_dir").unwrap_or_else(|| iproute::ETC.to_owned()),
         script_user,
         script_security: g.has("enable_script_security"),
+        supplementary_groups: g.flag("set_supplementary_groups").unwrap_or(false),
+        symlink_paths: g.flag("use_symlink_paths").unwrap_or(false),
         child_wait_time: Duration::from_secs(
             g.top.iter().rev().find(|n| n.keyword.name == "child_wait_time").and_then(|n| n.uint(0)).unwrap_or(5),
         ),

@@ -183,6 +183,10 @@ pub struct Global {
     pub script_user: Option<ScriptUser>,
     /// `enable_script_security`.
     pub script_security: bool,
+    /// `set_supplementary_groups`.
+    pub supplementary_groups: bool,
+    /// `use_symlink_paths`.
+    pub symlink_paths: bool,
     /// `child_wait_time`; default 5 s.
     pub child_wait_time: Duration,
     /// The longer of `vrrp_startup_delay` and the rest of `vrrp_delay_after_boot`.
@@ -248,6 +252,8 @@ impl Default for Global {
             iproute_etc_dir: iproute::ETC.into(),
             script_user: None,
             script_security: false,
+            supplementary_groups: false,
+            symlink_paths: false,
             child_wait_time: Duration::from_secs(5),
             vrrp_startup_delay: Duration::ZERO,
             log_unknown_vrids: false,

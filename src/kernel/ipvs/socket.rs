@@ -151,7 +151,9 @@ impl IpvsSocket {
 fn load_module() {
     let Ok(program) = fs::read_to_string("/proc/sys/kernel/modprobe") else { return };
     let argv = [program.trim(), "-q", "--", "ip_vs"].map(str::to_owned).to_vec();
-    let _ = Program { argv, user: None, guarded: false }.start().and_then(|mut child| child.wait());
+    let _ = Program { argv, user: None, guarded: false, groups: false, resolved: false }
+        .start()
+        .and_then(|mut child| child.wait());
 }
 
 fn refused_with(outcome: &Outcome, errno: Errno) -> bool {
