@@ -36,6 +36,8 @@ complete -c keepalived -s t -l config-test -F -d 'Test the configuration, or the
 complete -c keepalived -l reload -d 'Have the running daemon read its configuration again, wait for the result, and exit'
 complete -c keepalived -l status -f -a 'text json metrics' -d 'Show the status of the running daemon as text, json or metrics (OpenMetrics), and exit'
 complete -c keepalived -l watch -f -d 'With --status: show it again every second, or every SECONDS'
+complete -c keepalived -l weight -r -f -d 'Set the weight of a real server of the running daemon; without =WEIGHT that of the configuration'
+complete -c keepalived -l drain -r -f -d 'Set the weight of a real server to 0: no new connections'
 complete -c keepalived -l ignore-sigint -d 'Debugging aid'
 complete -c keepalived -s T -l genhash -d 'Run as genhash(1); must be the first option'
 complete -c keepalived -s v -l version -d 'Print version and features'

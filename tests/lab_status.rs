@@ -208,6 +208,54 @@ fn the_status_shows_servers_sessions_processes_and_reloads() {
     assert!(lab.router(1).stop().1.success());
 }
 
+/// What each real server weighs, from the status: effective and configured or set weight.
+fn weights(lab: &mut Lab) -> (u32, u32) {
+    let checker = status(lab, 1).checker.unwrap();
+    let real = &checker.virtual_servers[0].real_servers[0];
+    (real.weight, real.base_weight)
+}
+
+#[test]
+fn an_operator_drains_a_real_server_and_takes_it_back() {
+    let _turn = machine::shared();
+    let mut lab = Lab::new(1);
+    let directory = lab.router(1).dir().to_owned();
+    let check = "    TCP_CHECK {\n      connect_timeout 1\n      retry 0\n    }\n";
+    let text = conf(&directory, 100);
+    assert!(text.contains(check));
+    lab.router(1).configure(&text.replace(check, ""));
+    start(&mut lab, 1);
+    assert_eq!(weights(&mut lab), (7, 7));
+    let service = "[10.9.0.250]:tcp:80 in [10.9.0.51]:tcp:80";
+    assert_eq!(output(&mut lab, 1, &["--drain", "10.9.0.250:80"]), format!("{service}: weight 0 of 7\n"));
+    // Not "soon": the command ends when the process has the weight.
+    assert_eq!(weights(&mut lab), (0, 0));
+    assert_eq!(output(&mut lab, 1, &["--weight=10.9.0.250:80=3"]), format!("{service}: weight 3 of 7\n"));
+    assert_eq!(weights(&mut lab), (3, 3));
+    assert_eq!(output(&mut lab, 1, &["--weight", "10.9.0.250:80"]), format!("{service}: weight 7 of 7\n"));
+    assert_eq!(weights(&mut lab), (7, 7));
+    let log = lab.router(1).log();
+    assert!(log.contains("Control socket: weight 0 for 10.9.0.250:80, requested by uid 0, pid "), "{log}");
+    let set = "An operator has set the weight of [10.9.0.250]:tcp:80 in VS [10.9.0.51]:tcp:80 from 7 to 0";
+    assert!(log.contains(set), "{log}");
+    // Failures say why.
+    let output = command(&mut lab, 1, &["--drain", "10.9.0.1:80"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(text, "keepalived: The weight is not set: no virtual server has the real server 10.9.0.1:80\n");
+    // A checker process that hangs does not hang the command.
+    let checker = Pid::from_raw(lab.router(1).checker_pid());
+    kill(checker, Signal::SIGSTOP).unwrap();
+    let output = command(&mut lab, 1, &["--drain", "10.9.0.250:80"]).output().unwrap();
+    kill(checker, Signal::SIGCONT).unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        text.contains("the checker process has not answered within 5 s") || text.contains("does not run"),
+        "{text}"
+    );
+    assert!(lab.router(1).stop().1.success());
+}
+
 #[test]
 fn many_that_ask_at_once_get_an_answer_each() {
     let _turn = machine::shared();

@@ -261,7 +261,10 @@ fn notifications_of_a_real_server_and_of_the_quorum() {
     ];
     assert_eq!(objects, expected);
 
-    check.handle(Event::SetWeight((VirtualServerId(1), 3), 1), Duration::from_secs(101));
+    check.handle(
+        Event::SetWeight((VirtualServerId(1), 3), 1, keepalived::check::Setter::Snmp),
+        Duration::from_secs(101),
+    );
     let (oid, objects) = trap(&mut check);
     assert_eq!(oid, Oid::from([&mib::BASE[..], &[3, 5, 0, 2]].concat()));
     let tail = [

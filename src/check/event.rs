@@ -67,8 +67,8 @@ pub enum Event<'a> {
     VirtualServerStatistics(VirtualServerId, Statistics),
     /// Statistics of a destination, read from the kernel.
     RealServerStatistics(RealServerId, Statistics),
-    /// SNMP SET of realServerWeight; limited to 2^31 - 1.
-    SetWeight(RealServerId, u32),
+    /// A new weight of a real server, limited to 2^31 - 1.
+    SetWeight(RealServerId, u32, Setter),
     /// A new configuration, whose differences are applied.
     Configure {
         /// The configuration without its virtual servers.
@@ -184,6 +184,8 @@ pub enum Change {
         from: u32,
         /// New weight.
         to: u32,
+        /// Who has set it.
+        by: Setter,
     },
     /// The effective weight of a real server changed.
     Weight {
@@ -255,6 +257,15 @@ impl Cause {
     pub fn runs_scripts(self) -> bool {
         !matches!(self, Cause::Shutdown { omega: false })
     }
+}
+
+/// Who has set a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Setter {
+    /// SNMP SET of realServerWeight.
+    Snmp,
+    /// `keepalived --weight` or `--drain`.
+    Operator,
 }
 
 /// virtualServerQuorumStatus.

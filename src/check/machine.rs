@@ -113,7 +113,7 @@ impl Check {
                     row.statistics = statistics.into();
                 }
             }
-            Event::SetWeight(id, weight) => self.set_weight(id, weight),
+            Event::SetWeight(id, weight, by) => self.set_weight(id, weight, by),
             Event::Configure { config, servers } => self.configure(*config, servers),
             Event::Stop => self.stop(),
         }

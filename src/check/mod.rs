@@ -28,7 +28,9 @@ mod udp;
 mod words;
 
 pub use checkpoint::Checkpoint;
-pub use event::{Action, AttemptId, Cause, Change, Event, Output, Pool, QuorumStatus, ScriptEnd, TimerKey, Transport};
+pub use event::{
+    Action, AttemptId, Cause, Change, Event, Output, Pool, QuorumStatus, ScriptEnd, Setter, TimerKey, Transport,
+};
 pub use indices::Indices;
 pub use machine::Check;
 pub use rows::{

@@ -1,6 +1,6 @@
 //! The state of services: live servers, weights, quorum and wanted destinations, derived from the verdicts of checkers.
 
-use super::event::{Cause, Change, QuorumStatus};
+use super::event::{Cause, Change, QuorumStatus, Setter};
 use super::machine::Check;
 use super::rows::{MAX_WEIGHT, RealServerId, Server, VirtualServerId};
 
@@ -203,11 +203,11 @@ impl Check {
         }
     }
 
-    pub(super) fn set_weight(&mut self, id: RealServerId, weight: u32) {
+    pub(super) fn set_weight(&mut self, id: RealServerId, weight: u32, by: Setter) {
         let Some(row) = self.tables.real_servers.get_mut(&id).filter(|row| row.regular().is_some()) else { return };
         let to = weight.min(MAX_WEIGHT);
         let from = std::mem::replace(&mut row.base_weight, to);
-        self.change(Change::WeightSet { id, from, to });
+        self.change(Change::WeightSet { id, from, to, by });
         self.server_changed(id);
     }
 }

@@ -6,6 +6,7 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::command::Command;
 use crate::status::Status;
 
 /// Version of the messages.
@@ -26,6 +27,8 @@ pub enum Request {
     Reload,
     /// The status of the daemon and its processes.
     Status,
+    /// A command for a child process.
+    Command(Command),
     /// The version of the running daemon.
     Version,
 }
@@ -40,6 +43,8 @@ pub enum Answer {
     Reload(Reload),
     /// The status.
     Status(Box<Status>),
+    /// The command was carried out; one or more lines about the effect.
+    Done(String),
     /// The user of the client may not make the request; with the reason.
     Denied(String),
     /// The daemon does not carry out the request; with the reason.
@@ -149,7 +154,7 @@ mod tests {
             (br#"{"version":1}"#, "missing field `message`"),
             (
                 br#"{"version":1,"message":"dance"}"#,
-                "unknown variant `dance`, expected one of `reload`, `status`, `version`",
+                "unknown variant `dance`, expected one of `reload`, `status`, `command`, `version`",
             ),
             (br#"{"version":1,"message":"reload"} x"#, "trailing characters"),
             (&nested, "EOF while parsing a list"),

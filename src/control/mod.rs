@@ -9,6 +9,7 @@
 //! permitted clients only. Numbers of clients and connections, sizes and times are bounded.
 
 mod client;
+mod command;
 mod event;
 mod frame;
 mod listener;
@@ -19,6 +20,7 @@ mod session;
 mod worker;
 
 pub use client::{Failure, ask};
+pub use command::{Command, Weight};
 pub use event::{Client, Event};
 pub use listener::{BindError, Listener};
 pub use message::{Answer, Outcome, Reload, Request};

@@ -4,7 +4,8 @@ use std::fmt::Display;
 
 use super::log::Level;
 use crate::check::{
-    Cause, Change, CheckerId, Pool, QuorumStatus, RealServerId, Tables, VirtualServer, VirtualServerId, endpoint,
+    Cause, Change, CheckerId, Pool, QuorumStatus, RealServerId, Setter, Tables, VirtualServer, VirtualServerId,
+    endpoint,
 };
 use crate::config::lvs::CheckerKind;
 
@@ -35,9 +36,13 @@ pub fn line(change: &Change, tables: &Tables) -> (Level, String) {
             };
             (Level::Notice, text)
         }
-        Change::WeightSet { id, from, to } => {
+        Change::WeightSet { id, from, to, by } => {
             let (server, service) = (server(*id, tables), service(id.0, tables));
-            (Level::Notice, format!("SNMP has set the weight of {server} in VS {service} from {from} to {to}"))
+            let who = match by {
+                Setter::Snmp => "SNMP",
+                Setter::Operator => "An operator",
+            };
+            (Level::Notice, format!("{who} has set the weight of {server} in VS {service} from {from} to {to}"))
         }
         Change::Weight { id, from, to } => {
             let (server, service) = (server(*id, tables), service(id.0, tables));

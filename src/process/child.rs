@@ -149,7 +149,12 @@ fn receive_config(channel: &mut Channel) -> io::Result<First> {
                 Message::Origin(text) => text.parse().map(Origin::set).map_err(io::Error::other)?,
                 hello @ Message::Hello(_) => channel.send(&hello)?,
                 // A dump has no data yet.
-                Message::Dump(_) | Message::StatusWanted(_) | Message::Status(..) | Message::Ready => {}
+                Message::Dump(_)
+                | Message::StatusWanted(_)
+                | Message::Status(..)
+                | Message::Command(..)
+                | Message::Result(..)
+                | Message::Ready => {}
             }
         }
         reactor.wait(Some(limit), &mut events)?;

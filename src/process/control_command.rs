@@ -50,6 +50,7 @@ pub(super) fn other(answer: &Answer) -> Failed {
         Answer::Version(_) => "version",
         Answer::Reload(_) => "reload",
         Answer::Status(_) => "status",
+        Answer::Done(_) => "command",
         Answer::Denied(_) | Answer::Refused(_) => "refusal",
     };
     (exit::FATAL, format!("the daemon has answered another question: {kind}"))

@@ -49,6 +49,10 @@ pub enum Message {
     StatusWanted(u32),
     /// From the child: its part of the status as JSON, with the number of the request.
     Status(u32, Vec<u8>),
+    /// From the parent: carry out a command of a client, as JSON, with its number.
+    Command(u32, Vec<u8>),
+    /// From the child: the result of a command as JSON, with its number.
+    Result(u32, Vec<u8>),
     /// From the parent, before the configuration: remove the entries that a predecessor has left in the kernel, then
     /// exit.
     CleanUp,
@@ -156,9 +160,14 @@ impl Channel {
                 number = wanted.to_be_bytes();
                 (11, &number)
             }
-            Message::Status(wanted, octets) => {
-                with_number = [&wanted.to_be_bytes()[..], octets].concat();
-                (12, &with_number)
+            Message::Status(of, octets) | Message::Command(of, octets) | Message::Result(of, octets) => {
+                with_number = [&of.to_be_bytes()[..], octets].concat();
+                let kind = match message {
+                    Message::Status(..) => 12,
+                    Message::Command(..) => 13,
+                    _ => 14,
+                };
+                (kind, &with_number)
             }
             Message::Origin(text) => (7, text.as_bytes()),
             Message::Link(Listener::Vrrp) => (10, &[0]),
@@ -268,9 +277,13 @@ impl Channel {
                 _ => None,
             },
             Some((11, body)) => first_number(&body).map(Message::StatusWanted),
-            Some((12, mut body)) => first_number(&body).map(|number| {
+            Some((kind @ 12..=14, mut body)) => first_number(&body).map(|number| {
                 body.drain(..4);
-                Message::Status(number, body)
+                match kind {
+                    12 => Message::Status(number, body),
+                    13 => Message::Command(number, body),
+                    _ => Message::Result(number, body),
+                }
             }),
             Some((7, body)) => String::from_utf8(body).ok().map(Message::Origin),
             _ => None,

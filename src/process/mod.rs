@@ -39,5 +39,6 @@ mod sync_daemon;
 mod systemd;
 mod tuning;
 mod vrrp;
+mod weight_command;
 
 pub use startup::run;

@@ -26,7 +26,9 @@ use super::reload_command;
 use super::role::Role;
 use super::status_command;
 use super::tuning;
+use super::weight_command;
 use crate::config::{self, Snapshot};
+use crate::control::Weight;
 use crate::kernel::capabilities;
 use crate::notify::dump::effective;
 use crate::notify::log::{self, Level};
@@ -83,6 +85,10 @@ fn prepare(options: &Options) -> Result<u8, Refusal> {
     }
     if options.reload {
         return Ok(reload_command::run(options));
+    }
+    let drained = options.drain.map(|server| Weight { server, weight: Some(0) });
+    if let Some(weight) = options.weight.or(drained) {
+        return Ok(weight_command::run(options, weight));
     }
     if let Some(format) = options.status {
         return Ok(status_command::run(options, format));

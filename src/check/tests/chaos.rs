@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::site::{checker, lvs, misc, rs, server, service, sorry, target, wanted};
-use crate::check::{Action, AttemptId, Check, Event, ScriptEnd, Tables, TimerKey, VirtualServerId};
+use crate::check::{Action, AttemptId, Check, Event, ScriptEnd, Setter, Tables, TimerKey, VirtualServerId};
 use crate::config::lvs::{CheckerKind, DnsCheck, HttpCheck, HttpVersion, RegexCheck, SmtpCheck, UdpCheck, UrlCheck};
 
 const KINDS: u32 = 8;
@@ -96,7 +96,7 @@ fn apply(check: &mut Check, (kind, server, position, ago, octets, later): Step, 
         7 => Event::FileValue { name: "f", value: number.saturating_mul(1 << later.min(62)) },
         8 => Event::AddressGone("10.0.0.1".parse().unwrap()),
         9 => Event::AddressPresent("10.0.0.1".parse().unwrap()),
-        10 => Event::SetWeight(id.0, u32::try_from(later).unwrap()),
+        10 => Event::SetWeight(id.0, u32::try_from(later).unwrap(), Setter::Snmp),
         _ => Event::Timer(TimerKey::Checker(id)),
     };
     check.handle(event, *now);

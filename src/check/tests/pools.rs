@@ -2,7 +2,7 @@
 
 use super::site::{Behaviour, Site, checker, lvs, misc, ms, rs, secs, server, service, sorry, wanted};
 use crate::check::ipvs::{ServiceKey, service_keys};
-use crate::check::{Cause, Change, Event, QuorumStatus, VirtualServerId};
+use crate::check::{Cause, Change, Event, QuorumStatus, Setter, VirtualServerId};
 use crate::config::lvs::{CheckerKind, Endpoint, GroupEntry, VirtualServer, VirtualServerGroup};
 use crate::config::model::Family;
 
@@ -144,21 +144,21 @@ fn hysteresis_delays_loss_and_gain_of_the_quorum() {
 #[test]
 fn a_weight_can_be_set_by_snmp() {
     let mut site = pool(|row| row.quorum = 3);
-    site.event(Event::SetWeight(rs(1), 250));
+    site.event(Event::SetWeight(rs(1), 250, Setter::Snmp));
     assert_eq!(site.destinations()[0], (1, 250));
-    let set = Change::WeightSet { id: rs(1), from: 1, to: 250 };
+    let set = Change::WeightSet { id: rs(1), from: 1, to: 250, by: Setter::Snmp };
     assert_eq!(site.take_changes(), [set, Change::Weight { id: rs(1), from: 1, to: 250 }]);
-    site.event(Event::SetWeight(rs(1), u32::MAX));
+    site.event(Event::SetWeight(rs(1), u32::MAX, Setter::Snmp));
     assert_eq!(site.destinations()[0], (1, 2_147_483_647));
-    site.event(Event::SetWeight(rs(1), 0));
+    site.event(Event::SetWeight(rs(1), 0, Setter::Snmp));
     assert_eq!(site.destinations()[0], (1, 0));
     assert_eq!(quorums(&mut site), [(QuorumStatus::NotMet, 2)]);
     fall(&mut site, A);
-    site.event(Event::SetWeight(rs(1), 7));
+    site.event(Event::SetWeight(rs(1), 7, Setter::Snmp));
     assert_eq!(site.destinations(), [(2, 1), (3, 1)], "the weight of a dead server is only stored");
     rise(&mut site, A);
     assert_eq!(site.destinations()[0], (1, 7));
-    site.event(Event::SetWeight((VirtualServerId(9), 1), 7));
+    site.event(Event::SetWeight((VirtualServerId(9), 1), 7, Setter::Snmp));
 }
 
 #[test]

@@ -127,7 +127,7 @@ fn a_changed_checker_starts_again_but_a_dead_server_stays_dead() {
 #[test]
 fn a_reload_resets_weights_set_by_snmp_and_updates_the_quorum() {
     let mut site = Site::started(lvs(vec![pool()]));
-    site.event(Event::SetWeight(rs(1), 50));
+    site.event(Event::SetWeight(rs(1), 50, crate::check::Setter::Snmp));
     site.take_changes();
     let mut strict = pool();
     strict.quorum = 3;
@@ -388,7 +388,7 @@ proptest! {
             for site in &mut sites {
                 site.behave(&format!("10.1.{service}.{down}:80"), Behaviour::Refuses);
                 site.event(Event::FileValue { name: "f", value: i64::from(*weight) });
-                site.event(Event::SetWeight((VirtualServerId(u32::from(*service)), 1), *weight));
+                site.event(Event::SetWeight((VirtualServerId(u32::from(*service)), 1), *weight, crate::check::Setter::Snmp));
                 site.run(std::time::Duration::from_millis(*time));
             }
             let [kept, built] = &mut sites;

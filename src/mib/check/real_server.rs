@@ -14,7 +14,7 @@ use super::values::{
     METHOD, STATUS, TUNNEL, TUNNEL_CHECKSUM, U32, action_when_down, method, tunnel_checksum, tunnel_port, tunnel_type,
     weight,
 };
-use crate::check::{Check, Event, RealServer, RealServerId};
+use crate::check::{self, Check, Event, RealServer, RealServerId};
 use crate::config::lvs::Timing;
 
 const STRING: Syntax = Syntax::DISPLAY_STRING;
@@ -124,7 +124,7 @@ pub(super) const REAL_SERVERS: TableView<Check, RealServerId, RealServer> = Tabl
 const SET_WEIGHT: Setter<Check, RealServerId> = Setter {
     test: |_, _, value| new_weight(value).map(|_| ()),
     commit: |data, id, value| {
-        data.handle(Event::SetWeight(*id, new_weight(value)?), data.now());
+        data.handle(Event::SetWeight(*id, new_weight(value)?, check::Setter::Snmp), data.now());
         Ok(())
     },
 };

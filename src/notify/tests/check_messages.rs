@@ -1,7 +1,7 @@
 //! The line of each change of the checkers.
 
 use super::configuration;
-use crate::check::{Cause, Change, Pool, QuorumStatus, Tables, VirtualServerId};
+use crate::check::{Cause, Change, Pool, QuorumStatus, Setter, Tables, VirtualServerId};
 use crate::notify::check_messages::line;
 use crate::notify::log::Level::{self, Info, Notice};
 
@@ -106,7 +106,7 @@ fn checks_and_weights() {
             "TCP_CHECK of [10.1.0.1]:tcp:8080: attempt failed: time-out; 2 attempts left",
         ),
         (
-            Change::WeightSet { id: (WEB, 2), from: 1, to: 5 },
+            Change::WeightSet { id: (WEB, 2), from: 1, to: 5, by: Setter::Snmp },
             Notice,
             "SNMP has set the weight of [10.1.0.1]:tcp:8080 in VS [10.0.0.1]:tcp:80 from 1 to 5",
         ),

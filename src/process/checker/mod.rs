@@ -25,12 +25,14 @@ use super::sessions::{Listener, Subscription};
 use super::sync_daemon::SyncDaemon;
 use super::tuning::{self, Tuning};
 use crate::check::ipvs::{Director, SyncRole};
-use crate::check::{self, Check, Event, Tables, TimerKey};
+use crate::check::{self, Check, Event, Setter, Tables, TimerKey};
 use crate::config::model::{Config, FlushOnStop, NetlinkBuffers};
 use crate::config::{Compared, VirtualServers};
+use crate::control::{Command, Weight};
 use crate::kernel::{self, capabilities};
 use crate::mib;
 use crate::net::{Children, Connections, FileEvent, InitFiles, Loading, Searches, watch_files};
+use crate::notify::check_messages;
 use crate::notify::dump::{self, Dump};
 use crate::notify::fifo::{self, FifoView};
 use crate::notify::log::Log;
@@ -347,6 +349,26 @@ impl Process for CheckerProcess {
     }
 
     /// The checker process has data only.
+    fn command(&mut self, command: Command, shell: &mut Shell<Self>) -> Result<String, String> {
+        let Command::Weight(Weight { server, weight }) = command;
+        let rows = self.check.tables().real_servers.iter();
+        let found: Vec<_> = rows.filter_map(|(id, row)| Some((*id, row.regular()?.weight))).collect();
+        let has_address = |id| self.check.tables().real_servers.get(&id).is_some_and(|row| row.address() == server);
+        let found: Vec<_> = found.into_iter().filter(|(id, _)| has_address(*id)).collect();
+        if found.is_empty() {
+            return Err(format!("no virtual server has the real server {server}"));
+        }
+        let mut done = String::new();
+        for (id, configured) in found {
+            let weight = weight.unwrap_or(configured);
+            self.check.handle(Event::SetWeight(id, weight, Setter::Operator), shell.now());
+            let (server, service) =
+                (check_messages::server(id, self.check.tables()), check_messages::service(id.0, self.check.tables()));
+            done += &format!("{server} in {service}: weight {weight} of {configured}\n");
+        }
+        Ok(done)
+    }
+
     fn status(&self, clock: Clock) -> Option<Part> {
         Some(Part::Checker(status::check(self.check.tables(), clock)))
     }

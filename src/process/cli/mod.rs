@@ -4,12 +4,14 @@ mod getopt;
 mod version;
 
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Command, CommandFactory, FromArgMatches, Parser, ValueEnum, ValueHint};
 use syslog::Facility;
 
+use crate::control::Weight;
 use crate::reactor::Caught;
 
 pub use getopt::{Line, Stray};
@@ -137,6 +139,12 @@ pub struct Options {
     /// With --status: show it again every second, or every SECONDS
     #[arg(long = "watch", value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "1", value_parser = seconds)]
     pub watch: Option<Duration>,
+    /// Set the weight of a real server of the running daemon; without =WEIGHT that of the configuration
+    #[arg(long = "weight", value_name = "ADDRESS:PORT[=WEIGHT]", conflicts_with_all = ["config_test", "signum", "reload", "status"])]
+    pub weight: Option<Weight>,
+    /// Set the weight of a real server to 0: no new connections
+    #[arg(long = "drain", value_name = "ADDRESS:PORT", conflicts_with_all = ["config_test", "signum", "reload", "status", "weight"])]
+    pub drain: Option<SocketAddr>,
     /// Print the number of a signal: STOP, RELOAD, DATA, STATS, STATS_CLEAR, JSON
     #[arg(long = "signum", value_name = "NAME")]
     pub signum: Option<String>,

@@ -5,6 +5,7 @@ use std::os::fd::OwnedFd;
 
 use crate::config::VirtualServers;
 use crate::config::model::Config;
+use crate::control::Command;
 use crate::notify::dump::Dump;
 use crate::notify::log::Log;
 use crate::process::dump;
@@ -24,6 +25,8 @@ pub(super) enum Order {
     Dump(Dump),
     /// Send this process's part of the status, with this number.
     Status(u32),
+    /// Carry out a command of a client, with this number.
+    Command(u32, Command),
     /// Report BFD sessions, or receive the reports, over this socket.
     Connect(Listener, OwnedFd),
 }
@@ -73,8 +76,13 @@ impl Orders {
                 | Message::CleanUp
                 | Message::Origin(_)
                 | Message::Status(..)
+                | Message::Result(..)
                 | Message::Ready => {}
                 Message::StatusWanted(number) => orders.push(Order::Status(number)),
+                Message::Command(number, octets) => match serde_json::from_slice(&octets) {
+                    Ok(command) => orders.push(Order::Command(number, command)),
+                    Err(error) => log.error(format_args!("Cannot carry out a command: {error}")),
+                },
                 Message::Dump(what) => orders.push(Order::Dump(what)),
                 Message::Link(listener) => {
                     let link = self.channel.take_descriptor();
@@ -95,6 +103,15 @@ impl Orders {
     pub(super) fn report_ready(&mut self) {
         // An error means that the parent has exited, which needs no report.
         let _ = self.channel.send(&Message::Ready);
+    }
+
+    /// Sends the result of a command to the parent.
+    pub(super) fn send_result(&mut self, number: u32, result: &Result<String, String>, log: &Log) {
+        match serde_json::to_vec(result) {
+            // An error means that the parent has exited.
+            Ok(octets) => drop(self.channel.send(&Message::Result(number, octets))),
+            Err(error) => log.error(format_args!("Cannot report the result of a command: {error}")),
+        }
     }
 
     /// Sends this process's part of the status to the parent.

@@ -9,6 +9,7 @@ use super::stopping::Stopping;
 use super::time::{Pace, SystemTime, Time};
 use crate::config::VirtualServers;
 use crate::config::model::Config;
+use crate::control::Command;
 use crate::notify::dump::Dump;
 use crate::notify::log::Log;
 use crate::notify::view::Reporter;
@@ -97,6 +98,14 @@ pub(in crate::process) trait Process: Sized + 'static {
     /// Name and text of a dump file; `None` if the process has no such dump.
     fn dump(&mut self, _what: Dump, _now: Duration) -> Option<(&'static str, String)> {
         None
+    }
+
+    /// Carries out a command of an operator; the result says what was done.
+    ///
+    /// # Errors
+    /// Why it cannot be done; a clause.
+    fn command(&mut self, _command: Command, _shell: &mut Shell<Self>) -> Result<String, String> {
+        Err("this process has no such command".to_owned())
     }
 
     /// Its part of the status of the daemon, if it has one.

@@ -253,6 +253,12 @@ impl<P: Process> Harness<P> {
                         self.orders.send_status(number, &part, &self.shell.log);
                     }
                 }
+                Order::Command(number, command) => {
+                    let result = self.process.command(command, &mut self.shell);
+                    self.process.settle(&mut self.shell);
+                    self.update_views();
+                    self.orders.send_result(number, &result, &self.shell.log);
+                }
                 Order::Connect(listener, link) => self.process.connect(listener, link, &mut self.shell)?,
                 Order::Configure(..) if self.shell.is_stopping() => {}
                 Order::Configure(config, servers) => self.configure(config, servers)?,

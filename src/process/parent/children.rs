@@ -107,7 +107,7 @@ impl Parent {
         let Some(child) = self.children.iter_mut().find(|child| child.token == token) else { return };
         // After an error the child has exited; SIGCHLD reports that.
         let Ok(messages) = child.channel.receive() else { return };
-        let mut parts = Vec::new();
+        let (mut parts, mut results) = (Vec::new(), Vec::new());
         for message in messages {
             match message {
                 Message::Hello(number) if child.unanswered == Some(number) => child.unanswered = None,
@@ -115,8 +115,10 @@ impl Parent {
                 Message::Checkpoint(octets) => self.saved.entry(child.role).or_default().checkpoint = Some(octets),
                 Message::Ready => child.unconfirmed = child.unconfirmed.saturating_sub(1),
                 Message::Status(number, octets) => parts.push((number, octets)),
+                Message::Result(number, octets) => results.push((number, octets)),
                 Message::Hello(_)
                 | Message::StatusWanted(_)
+                | Message::Command(..)
                 | Message::Config(_)
                 | Message::Dump(_)
                 | Message::CleanUp
@@ -127,6 +129,7 @@ impl Parent {
         let _ = child.channel.flush();
         let role = child.role;
         parts.into_iter().for_each(|(number, octets)| self.take_status(role, number, &octets));
+        results.into_iter().for_each(|(number, octets): (u32, Vec<u8>)| self.take_result(number, &octets));
         self.replace_if_outgrown(role);
         self.report_ready();
     }

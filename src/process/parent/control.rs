@@ -23,8 +23,9 @@ impl Parent {
         for event in events {
             match event {
                 Event::Request(client, peer, request) => {
-                    let name = match request {
-                        Request::Reload => Some("reload"),
+                    let name = match &request {
+                        Request::Reload => Some("reload".to_owned()),
+                        Request::Command(command) => Some(command.to_string()),
                         // They change nothing, and monitoring may make them every few seconds.
                         Request::Status | Request::Version => None,
                     };
@@ -45,9 +46,10 @@ impl Parent {
         match request {
             Request::Version => self.answer([(client, Answer::Version(cli::version_text()))]),
             Request::Status => self.gather_for(client),
-            Request::Reload if self.stopping => {
+            Request::Reload | Request::Command(_) if self.stopping => {
                 self.answer([(client, Answer::Refused("keepalived is stopping".to_owned()))]);
             }
+            Request::Command(command) => self.command(client, &command),
             Request::Reload => {
                 self.waiting.add(client, clock::now() + RELOAD_LIMIT);
                 self.watch_the_wait();

@@ -2,10 +2,12 @@
 
 mod annals;
 mod children;
+mod commands;
 mod control;
 mod fifos;
 mod fixed;
 mod outgrown;
+mod pending;
 mod reading;
 mod reload;
 mod running;
@@ -39,6 +41,7 @@ use crate::text::counted;
 use annals::{Annals, Gathering};
 use fifos::FifoKeeper;
 pub(super) use fixed::Fixed;
+use pending::Pending;
 use reading::Reading;
 use running::Running;
 use scripts::RunningScript;
@@ -104,6 +107,8 @@ enum Key {
     Reload,
     /// A client has waited long for the end of a reload.
     Control,
+    /// The result of a command is late.
+    Commands,
     /// The parts of the status are late.
     Status,
     /// The next keep-alive to systemd.
@@ -155,6 +160,10 @@ pub(super) struct Parent {
     /// The script for the stop was started.
     shutdown_script_run: bool,
     annals: Annals,
+    /// Commands of clients whose results are awaited.
+    pending: Vec<Pending>,
+    /// Number of the last command.
+    commands: u32,
     /// The status that is being put together for clients.
     gathering: Option<Gathering>,
     /// Number of the last such status.
@@ -206,6 +215,8 @@ impl Parent {
             script: None,
             shutdown_script_run: false,
             annals: Annals::begin(),
+            pending: Vec::new(),
+            commands: 0,
             gathering: None,
             gathered: 0,
             stopping: false,
@@ -248,6 +259,7 @@ impl Parent {
                     Key::Reload => self.reload_for_clients(),
                     Key::Control => self.reload_is_late(),
                     Key::Script => self.script_is_late(),
+                    Key::Commands => self.commands_are_late(),
                     Key::Status => self.end_gathering(true),
                     Key::Watchdog => self.watchdog(),
                 }

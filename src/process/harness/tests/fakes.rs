@@ -79,6 +79,7 @@ impl World {
         let text = |message| match message {
             Message::Ready => "ready".to_owned(),
             Message::StatusWanted(_) | Message::Status(..) => "status".to_owned(),
+            Message::Command(..) | Message::Result(..) => "command".to_owned(),
             Message::Indices(octets) => format!("indices {}", from_octets::<Names>(&octets).unwrap().0.join("")),
             Message::Checkpoint(octets) => format!("checkpoint {}", from_octets::<Count>(&octets).unwrap().0),
             other => format!("{other:?}"),
