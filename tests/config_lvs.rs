@@ -11,7 +11,7 @@ use keepalived::config::lvs::{
     Checker, CheckerKind, Endpoint, GroupEntry, HttpCheck, HttpVersion, Lvs, Method, Protocol, RealServer, Scheduler,
     Tunnel, TunnelChecksum, VirtualServer,
 };
-use keepalived::config::model::{Config, Family, ScriptUser};
+use keepalived::config::model::{Config, Family, IpvsMarks, IpvsNamespace, ScriptUser};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -421,4 +421,26 @@ fn the_sync_daemon_has_the_id_of_its_instance() {
         let daemon = lvs(&format!("global_defs {{\n{global}\n}}\n{instance}{line}\n}}\n")).sync_daemon.unwrap();
         assert_eq!((daemon.interface.as_str(), daemon.instance.as_deref(), daemon.id), wanted, "{global}{line}");
     }
+}
+
+#[test]
+fn generated_marks_and_the_namespace_of_ipvs() {
+    let marks = |lines: &str| config(&format!("global_defs {{\n{lines}\n}}\n")).global.ipvs_marks;
+    let of = |table: &str, priority, first, counters| IpvsMarks { table: table.into(), priority, first, counters };
+    assert_eq!(marks("nftables_ipvs_priority 7"), None, "only nftables_ipvs turns them on");
+    assert_eq!(marks("nftables_ipvs"), Some(of("keepalived_ipvs", -1, 1000, false)));
+    let all = "nftables_ipvs mine\n nftables_ipvs_priority -200\n nftables_ipvs_start_fwmark 7\n nftables_counters";
+    assert_eq!(marks(all), Some(of("mine", -200, 7, true)));
+    // The tables of VRRP are removed and built without regard to these.
+    let loaded = load_text("global_defs {\n nftables fw\n nftables_ipvs fw\n}\n");
+    assert!(loaded.diagnostics.to_string().contains("nftables has the table 'fw' already"), "{}", loaded.diagnostics);
+    assert_eq!(loaded.config.unwrap().global.ipvs_marks, Some(of("keepalived_ipvs", -1, 1000, false)));
+
+    let namespace = |text: &str| config(text).global.net_namespace_ipvs;
+    assert_eq!(namespace("net_namespace blue\n"), None);
+    assert_eq!(namespace("net_namespace_ipvs\n"), Some(IpvsNamespace::Default));
+    assert_eq!(namespace("net_namespace_ipvs blue\n"), Some(IpvsNamespace::Named("blue".into())));
+    let loaded = load_text("namespace_with_ipsets\n");
+    assert!(loaded.diagnostics.to_string().contains("'namespace_with_ipsets' has no effect"), "{}", loaded.diagnostics);
+    assert_eq!(loaded.diagnostics.exit_code(), 0);
 }

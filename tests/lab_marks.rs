@@ -208,3 +208,24 @@ fn tables_that_others_remove_come_back_and_none_are_left_after_a_kill() {
     await_ruleset(&mut lab, "");
     lab.router(1).stop();
 }
+
+/// The kernel refuses a table whose elements overlap: of overlapping entries the first counts.
+#[test]
+fn of_overlapping_entries_the_first_counts() {
+    let _turn = machine::shared();
+    let mut lab = Lab::new(1);
+    let group = |name: &str, entries: &str| {
+        format!(
+            "virtual_server_group {name} {{\n{entries}\n}}\nvirtual_server group {name} {{\n lb_algo rr\n lb_kind NAT\n \
+             protocol TCP\n real_server 192.168.0.1 443 {{\n  weight 1\n }}\n}}\n"
+        )
+    };
+    let groups = group("first", " 10.1.0.11-13 443") + &group("second", " 10.1.0.12-20 443\n 10.1.0.30 443");
+    start(&mut lab, &conf("nftables_ipvs", &groups));
+    wait_until(LIMIT, "the table is there", || ruleset(&mut lab).contains("chain in"));
+    let table = ruleset(&mut lab);
+    let has = |element: &str| table.contains(element);
+    assert!(has("10.1.0.11-10.1.0.13 . 443 : 0x000003e8") && has("10.1.0.30 . 443 : 0x000003e9"), "{table}");
+    assert!(!has("10.1.0.12"), "{table}");
+    lab.router(1).stop();
+}
