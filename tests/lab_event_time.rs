@@ -51,7 +51,8 @@ fn a_late_notification_has_the_time_of_its_event() {
     assert_eq!(snmp.get(&format!("{HA}.2.1.1.7.1")).as_deref(), Some("interface eth0 is down"));
     assert_eq!(snmp.get(&oid).as_deref(), Some(&*shown), "it is the same in each answer");
     // haVrrpSessionsLost, and haVrrpNotifsQueued, haVrrpNotifsSent and haVrrpNotifsWaiting, which agree.
-    assert_eq!(snmp.get(&format!("{HA}.4.1.0")).as_deref(), Some("1"));
+    let lost = snmp.get(&format!("{HA}.4.1.0"));
+    assert!(lost.as_deref().is_some_and(|lost| lost != "0"), "{lost:?}");
     wait_until(LIMIT, "all notifications are sent", || snmp.get(&format!("{HA}.4.6.0")).as_deref() == Some("0"));
     let [queued, sent] = [2, 3].map(|number| snmp.get(&format!("{HA}.4.{number}.0")));
     assert!(queued.is_some() && queued == sent, "{queued:?} queued, {sent:?} sent");

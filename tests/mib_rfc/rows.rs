@@ -78,6 +78,18 @@ fn rows_of_vrrpv3_mib() {
     assert!(fault[4].contains(" 6=3 "), "the other interface is up: {fault:?}");
 }
 
+/// The virtual MAC address is shown before its interface exists; the index is that of the configured interface.
+#[test]
+fn a_row_with_a_virtual_mac_address() {
+    let text = TEXT.replacen("    version 2\n", "    version 2\n    use_vmac\n", 1);
+    let bench = Bench::new(&text, links());
+    let rows = bench.rows(V2, &[1, 3, 1]);
+    assert!(rows[0].starts_with("2.31: 2=00005e00011f 3="), "{rows:?}");
+    assert!(rows[1].starts_with("2.32: 2=020000000002 3="), "{rows:?}");
+    let rows = bench.rows(V3, &[1, 1, 1, 1]);
+    assert!(rows[0].starts_with("2.31.1: ") && rows[0].contains(" 5=00005e00011f "), "{rows:?}");
+}
+
 #[test]
 fn the_keywords_enable_the_modules() {
     let enabled = |keyword: &str| -> Vec<&str> {

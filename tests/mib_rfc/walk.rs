@@ -3,11 +3,15 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use keepalived::mib::BASE;
 use keepalived::vrrp::Event;
 use proptest::prelude::*;
 use snmp::Oid;
 
 use crate::bench::{Bench, V2, V3, config, link, seconds};
+
+/// Root of KEEPALIVED-HA-MIB.
+const HA: &[u32] = &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 112];
 
 /// A configuration of instances: interface, VRID, version 2, IPv6, number of addresses.
 fn instances(instances: &[(u32, u32, bool, bool, u32)]) -> String {
@@ -63,10 +67,13 @@ proptest! {
                 }
             }
             bench.event(Event::Clock(bench.now));
-            for root in [V2, V3] {
+            for root in [V2, V3, &BASE, HA] {
                 let names: Vec<Vec<u32>> = bench.walk(root).into_iter().map(|(tail, _)| tail).collect();
-                let compared = names.iter().filter(|name| columns(root).iter().any(|column| name.starts_with(column)));
-                prop_assert_eq!(compared.cloned().collect::<BTreeSet<_>>(), expected(&bench, root));
+                if [V2, V3].contains(&root) {
+                    let columns = columns(root);
+                    let compared = names.iter().filter(|name| columns.iter().any(|column| name.starts_with(column)));
+                    prop_assert_eq!(compared.cloned().collect::<BTreeSet<_>>(), expected(&bench, root));
+                }
                 for start in &starts {
                     let from = Oid::from([root, start].concat());
                     let next = bench.mib.next(&bench.vrrp, &from, false, &Oid::from(root).successor().unwrap());
