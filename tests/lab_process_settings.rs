@@ -98,3 +98,37 @@ virtual_server 10.9.0.51 80 {{
     }
     assert!(router.stop().1.success());
 }
+
+/// The scheduling policy and real-time priority of a process, from its stat file: fields 41 and 40.
+fn scheduling(pid: i32) -> (String, String) {
+    let stat = of(pid, "stat");
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    // The first field after the name is the third.
+    (fields[41 - 3].to_owned(), fields[40 - 3].to_owned())
+}
+
+/// `max_auto_priority`: a process that was kept from running is real-time afterwards, up to the limit.
+#[test]
+fn a_process_whose_timers_are_late_raises_its_priority() {
+    let _turn = machine::shared();
+    let mut lab = Lab::new(1);
+    let instance = lab::Protocol::V3.conf(100, "");
+    let global = "{\n max_auto_priority 1\n min_auto_priority_delay 500000\n";
+    lab.router(1).configure(&instance.replacen('{', global, 1));
+    lab.router(1).start(Ours);
+    let pid = lab.router(1).vrrp_pid();
+    wait_until(LIMIT, "it is master", || lab.router(1).log().contains("Entering MASTER STATE"));
+    let pair = |policy: &str, priority: &str| (policy.to_owned(), priority.to_owned());
+    assert_eq!(scheduling(pid), pair("0", "0"));
+    for _ in 0..2 {
+        let process = nix::unistd::Pid::from_raw(pid);
+        nix::sys::signal::kill(process, nix::sys::signal::Signal::SIGSTOP).unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(800));
+        nix::sys::signal::kill(process, nix::sys::signal::Signal::SIGCONT).unwrap();
+        wait_until(LIMIT, "it is real-time", || scheduling(pid) == pair("2", "1"));
+    }
+    let raised = "raised to real-time priority 1 of at most 1 (max_auto_priority)";
+    wait_until(LIMIT, "it is logged", || lab.router(1).log().contains(raised));
+    assert_eq!(lab.router(1).log().matches(raised).count(), 1, "once");
+    assert!(lab.router(1).stop().1.success());
+}

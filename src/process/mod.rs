@@ -4,6 +4,7 @@
 //! A kind of child is an entry of [`role`] and a `Process` of the [`harness`], which contains the parts that all
 //! children share.
 
+mod auto_priority;
 mod bfd;
 mod buffers;
 mod checker;

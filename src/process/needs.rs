@@ -22,7 +22,10 @@ pub(super) fn common(options: &Options, settings: &ProcessSettings, needs: Needs
         | when(needs.other_users, CapabilitySet::KILL)
         | when(needs.ping, CapabilitySet::NET_RAW)
         | when(needs.low_ports, CapabilitySet::NET_BIND_SERVICE)
-        | when(settings.nice.is_some() || settings.rt_priority.is_some(), CapabilitySet::SYS_NICE)
+        | when(
+            settings.nice.is_some() || settings.rt_priority.is_some() || settings.auto_priority.is_some(),
+            CapabilitySet::SYS_NICE,
+        )
         | when(settings.no_swap, CapabilitySet::IPC_LOCK)
         | when(few_descriptors, CapabilitySet::SYS_RESOURCE)
 }

@@ -10,11 +10,8 @@ use rustix::process::{
     DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setpriority_process, setrlimit,
 };
 use rustix::thread::{CapabilitySet, CpuSet, sched_getaffinity, sched_setaffinity, set_name};
-use thread_priority::{
-    RealtimeThreadSchedulePolicy, ThreadPriority, ThreadPriorityValue, ThreadSchedulePolicy,
-    set_thread_priority_and_policy, thread_native_id,
-};
 
+use super::auto_priority::{self, AutoPriority};
 use crate::config::model::ProcessSettings;
 use crate::kernel::capabilities;
 use crate::notify::log::Log;
@@ -73,8 +70,8 @@ pub(super) fn log_capabilities(dropped: io::Result<()>, needed: CapabilitySet, l
 }
 
 /// Applies the settings to the calling thread (the event loop) and the process. Errors are only logged: the settings
-/// improve timing, and the daemon works without them.
-pub(super) fn apply(tuning: Tuning, log: &Log) {
+/// improve timing, and the daemon works without them. Returns the priority with which the loop begins.
+pub(super) fn apply(tuning: Tuning, log: &Log) -> AutoPriority {
     make_room(tuning.descriptors, log);
     let settings = tuning.settings;
     if let Some(name) = &settings.name {
@@ -97,16 +94,12 @@ pub(super) fn apply(tuning: Tuning, log: &Log) {
             log.error(format_args!("Cannot limit real-time scheduling to {micros} us: {error}"));
         }
     }
-    if let Some(priority) = settings.rt_priority {
-        let policy = ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::RoundRobin);
-        let set = ThreadPriorityValue::try_from(priority).map_err(|error| error.to_owned()).and_then(|value| {
-            let priority = ThreadPriority::Crossplatform(value);
-            set_thread_priority_and_policy(thread_native_id(), priority, policy).map_err(|error| error.to_string())
-        });
-        if let Err(error) = set {
-            log.error(format_args!("Cannot set the real-time priority {priority}: {error}"));
-        }
+    if let Some(priority) = settings.rt_priority
+        && let Err(error) = auto_priority::set(priority)
+    {
+        log.error(format_args!("Cannot set the real-time priority {priority}: {error}"));
     }
+    AutoPriority::new(&settings)
 }
 
 /// Sets the name of the process (`ps -o comm`). Call it in the main thread.

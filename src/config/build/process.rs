@@ -1,5 +1,7 @@
 //! System settings of the processes: `vrrp_priority` and the like.
 
+use std::time::Duration;
+
 use super::super::model::ProcessSettings;
 use super::super::node::Node;
 use super::super::value::Value;
@@ -26,11 +28,20 @@ pub(super) fn settings<'n, 'i: 'n>(
         name: named.or_else(|| last("process_names").map(|_| usual.to_owned())),
         nice: own("priority").and_then(|n| n.int(0)).and_then(|n| i8::try_from(n).ok()),
         rt_priority,
+        auto_priority: auto_priority(last("max_auto_priority"), last("min_auto_priority_delay")),
         no_swap: own("no_swap").is_some(),
         cpus: own("cpu_affinity").into_iter().flat_map(|n| &n.args).filter_map(|arg| cpu(&arg.value)).collect(),
         // Half of the limit, rounded down, must not be 0.
         rttime: own("rlimit_rttime").and_then(|n| n.u32(0)).map(|micros| micros.max(2)),
     }
+}
+
+/// `max_auto_priority`, without a number the highest, and the lateness from which it counts. `None`: off.
+fn auto_priority(most: Option<&Node<'_>>, delay: Option<&Node<'_>>) -> Option<(u8, Duration)> {
+    let most = most?;
+    let most = if most.args.is_empty() { 99 } else { u8::try_from(most.int(0)?).unwrap_or(0) };
+    let micros = delay.and_then(|node| node.uint(0)).unwrap_or(1_000_000);
+    (most > 0).then(|| (most, Duration::from_micros(micros)))
 }
 
 /// The name of a process, cut to the length in the kernel.

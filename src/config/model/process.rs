@@ -1,5 +1,7 @@
 //! System settings of a process.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 /// Keywords that the VRRP, checker and BFD processes have in common: `vrrp_priority` and the like.
@@ -11,6 +13,8 @@ pub struct ProcessSettings {
     pub nice: Option<i8>,
     /// `*_rt_priority`: priority of `SCHED_RR`, 1..=99.
     pub rt_priority: Option<u8>,
+    /// `max_auto_priority`, greater than 0, and `min_auto_priority_delay`.
+    pub auto_priority: Option<(u8, Duration)>,
     /// `*_no_swap`.
     pub no_swap: bool,
     /// `*_cpu_affinity`: numbers of the CPUs it may run on; empty = all.

@@ -72,7 +72,7 @@ fn run(start: ChildStart<'_>) -> io::Result<()> {
     let global = &config.global;
     let settings = global.bfd_process.clone();
     let descriptors = config.bfd.len();
-    tuning::apply(Tuning { settings, descriptors }, &log);
+    let auto_priority = tuning::apply(Tuning { settings, descriptors }, &log);
     let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0);
     let mut bfd = Bfd::new(Tables::numbered(config, cli::version_text(), indices), seed);
     bfd.resume(&checkpoint);
@@ -83,7 +83,7 @@ fn run(start: ChildStart<'_>) -> io::Result<()> {
         publisher: Publisher::new(LINKS),
         silent: Vec::new(),
     };
-    let shell = Shell::new(log)?;
+    let shell = Shell::new(auto_priority, log)?;
     let (agents, views, held) = (None, Vec::new(), None);
     Harness::new(Parts { process, shell, signals, channel, agents, views, held, clean_up })?.run()
 }

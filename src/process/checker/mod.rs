@@ -159,11 +159,11 @@ fn run(start: ChildStart<'_>) -> io::Result<()> {
     let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0);
     let recorded = servers.clone();
     let tables = Tables::numbered(config, servers, cli::version_text(), indices).map_err(io::Error::other)?;
-    tuning::apply(Tuning { settings, descriptors: descriptors(&tables) }, &log);
+    let auto_priority = tuning::apply(Tuning { settings, descriptors: descriptors(&tables) }, &log);
     let mut check = Check::new(tables, seed);
     check.resume(&checkpoint.verdicts);
 
-    let shell = Shell::new(log.clone())?;
+    let shell = Shell::new(auto_priority, log.clone())?;
     let reactor = &shell.reactor;
     let address_log = options.address_monitoring.then(|| shell.log.clone());
     let mut buffers = Buffers::new("lvs");

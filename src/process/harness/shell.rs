@@ -13,6 +13,7 @@ use crate::control::Command;
 use crate::notify::dump::Dump;
 use crate::notify::log::Log;
 use crate::notify::view::Reporter;
+use crate::process::auto_priority::AutoPriority;
 use crate::process::context::Context;
 use crate::process::sessions::Listener;
 use crate::reactor::{Reactor, Ready, Timers};
@@ -150,6 +151,8 @@ pub(in crate::process) struct Shell<P: Process> {
     /// The log.
     pub(in crate::process) log: Log,
     pub(super) time: Box<dyn Time>,
+    /// `max_auto_priority`.
+    pub(super) auto_priority: AutoPriority,
     /// When the last wait ended.
     turn: Duration,
     pub(super) timers: Timers<Key<P::Timer>>,
@@ -167,8 +170,9 @@ pub(in crate::process) struct Shell<P: Process> {
 
 impl<P: Process> Shell<P> {
     /// A shell with the system's clock.
-    pub(in crate::process) fn new(log: Log) -> io::Result<Shell<P>> {
-        Shell::with(Box::new(SystemTime::new(P::PACE)), log)
+    pub(in crate::process) fn new(auto_priority: AutoPriority, log: Log) -> io::Result<Shell<P>> {
+        let shell = Shell::with(Box::new(SystemTime::new(P::PACE)), log)?;
+        Ok(Shell { auto_priority, ..shell })
     }
 
     pub(super) fn with(time: Box<dyn Time>, log: Log) -> io::Result<Shell<P>> {
@@ -178,6 +182,7 @@ impl<P: Process> Shell<P> {
             reactor,
             log,
             time,
+            auto_priority: AutoPriority::default(),
             turn,
             timers: Timers::new(),
             changes: Vec::new(),

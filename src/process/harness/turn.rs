@@ -145,6 +145,9 @@ impl<P: Process> Harness<P> {
 
     fn timers_turn(&mut self) {
         let now = self.shell.now();
+        if let Some(due) = self.shell.next_timer().filter(|due| *due < now) {
+            self.shell.auto_priority.note(now.saturating_sub(due), &self.shell.log);
+        }
         for _ in 0..P::PACE.timers() {
             let Some(key) = self.shell.timers.pop_due(now) else { break };
             match key {

@@ -181,7 +181,7 @@ fn run(start: ChildStart<'_>) -> io::Result<()> {
     let global = &config.global;
     let settings = global.vrrp_process.clone();
     let descriptors = descriptors(config.instances.len());
-    tuning::apply(Tuning { settings, descriptors }, &log);
+    let auto_priority = tuning::apply(Tuning { settings, descriptors }, &log);
     let mut tables = Tables::numbered(config, cli::version_text(), indices);
     // If they cannot be read, assume that none is missing: the kernel will report it.
     tables.lacking = capabilities::missing(capabilities::TO_WORK).unwrap_or_default();
@@ -192,7 +192,7 @@ fn run(start: ChildStart<'_>) -> io::Result<()> {
 
     let mut buffers = Buffers::new("vrrp");
     buffers.apply(netlink_buffers(&vrrp), &log);
-    let shell = Shell::new(log.clone())?;
+    let shell = Shell::new(auto_priority, log.clone())?;
     let mut sessions = Subscription::new(SESSIONS);
     sessions.expect(followed(&vrrp), shell.now());
     let reactor = &shell.reactor;
