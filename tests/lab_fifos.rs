@@ -52,6 +52,8 @@ impl Reader {
 /// The lines of a life: start, a change of priority, a stop.
 fn life(daemon: Daemon) -> (String, String) {
     let mut lab = Lab::new(1);
+    // Otherwise the first state is FAULT.
+    wait_until(LIMIT, "the link is up", || lab.router(1).netns().ip("-o link show dev eth0").contains("LOWER_UP"));
     let directory = lab.router(1).dir().to_owned();
     let (all, vrrp) = (directory.join("all.fifo"), directory.join("vrrp.fifo"));
     let read = directory.join("read");

@@ -124,7 +124,7 @@ impl Worker {
     fn start(log: &Log) -> Option<Worker> {
         let (queue, orders) = bounded(QUEUE);
         let of_thread = log.clone();
-        match background::spawn("fifo", move || run(&orders, &of_thread)) {
+        match background::spawn_brief("fifo", move || run(&orders, &of_thread)) {
             Ok(thread) => Some(Worker { queue, thread }),
             Err(error) => {
                 log.error(format_args!("Cannot write to FIFOs: cannot start a thread: {}", reason(&error)));

@@ -17,12 +17,23 @@ const NICE: i32 = 19;
 /// # Errors
 /// When the system has no threads left.
 pub fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+    spawn_brief(name, move || {
+        // On Linux this applies to the calling thread only. Raising the niceness is always allowed.
+        let _ = setpriority_process(None, NICE);
+        work();
+    })
+}
+
+/// Starts a thread that works little, and should do it soon: without the real-time policy that the caller may have, but with
+/// its niceness.
+///
+/// # Errors
+/// When the system has no threads left.
+pub fn spawn_brief(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
     std::thread::Builder::new().name(name.into()).spawn(move || {
         let policy = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Other);
-        // Leaving a real-time policy and raising the niceness are always allowed; if not, work at the caller's priority.
+        // Leaving a real-time policy is always allowed; if not, work at the caller's priority.
         let _ = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, policy);
-        // On Linux this applies to the calling thread only.
-        let _ = setpriority_process(None, NICE);
         work();
     })
 }

@@ -70,7 +70,7 @@ impl FifoKeeper {
     fn start(log: Log) -> Option<FifoKeeper> {
         let (orders, received) = channel();
         let of_thread = log.clone();
-        match background::spawn("fifos", move || run(&received, &of_thread)) {
+        match background::spawn_brief("fifos", move || run(&received, &of_thread)) {
             Ok(thread) => Some(FifoKeeper { orders, thread }),
             Err(error) => {
                 log.error(format_args!("Cannot make the FIFOs: cannot start a thread: {}", reason(&error)));

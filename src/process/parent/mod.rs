@@ -57,7 +57,7 @@ const CONTROL: Token = Token(2);
 const FIRST_CHILD: Token = Token(16);
 
 /// Time to remove the FIFOs and to end the programs that read them.
-const FIFOS_LIMIT: Duration = Duration::from_secs(3);
+const FIFOS_LIMIT: Duration = Duration::from_secs(5);
 
 /// Name of the dump file.
 const DATA: &str = "keepalived_parent.data";
