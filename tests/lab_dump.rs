@@ -99,3 +99,36 @@ fn data_shows_the_rows_and_no_secret() {
     }
     assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
 }
+
+/// The directory of the files belongs to another user.
+#[test]
+fn dumps_have_the_configured_names_also_after_a_reload() {
+    let _turn = machine::shared();
+    let mut lab = Lab::new(1);
+    let directory = lab.router(1).file("dumps");
+    fs::create_dir(&directory).unwrap();
+    fs::set_permissions(&directory, fs::Permissions::from_mode(0o700)).unwrap();
+    std::os::unix::fs::chown(&directory, Some(65534), Some(65534)).unwrap();
+    let place = directory.display();
+    let router = PROTOCOL.conf(100, "");
+    let conf = |keywords: String| format!("instance one\nglobal_defs {{\n{keywords}\n}}\n{router}");
+    lab.router(1).configure(&conf(format!("data_use_instance\nstats_dump_file {place}/counters")));
+    lab.router(1).start(Daemon::Ours);
+    lab.wire.await_advert(1, VRID, Duration::ZERO, LIMIT);
+    lab.router(1).daemon().signal(Signal::SIGUSR1);
+    dumped(&mut lab, "keepalived.one.data", "State: MASTER");
+    dumped(&mut lab, "keepalived_parent.one.data", "vrrp_instance");
+    lab.router(1).daemon().signal(Signal::SIGUSR2);
+    dumped(&mut lab, "dumps/counters", "Priority Zero");
+
+    lab.router(1).configure(&conf(format!("state_dump_file {place}/\nstats_dump_file {place}/second")));
+    lab.router(1).daemon().signal(Signal::SIGHUP);
+    wait_until(LIMIT, "the reload is complete", || lab.router(1).log().contains("Reload complete"));
+    lab.router(1).daemon().signal(Signal::SIGUSR1);
+    dumped(&mut lab, "dumps/keepalived.data", "State: MASTER");
+    dumped(&mut lab, "dumps/keepalived_parent.data", "vrrp_instance");
+    lab.router(1).daemon().signal(Signal::SIGUSR2);
+    dumped(&mut lab, "dumps/second", "Priority Zero");
+    assert!(!lab.router(1).file("keepalived.stats").exists());
+    assert!(!lab.router(1).file("keepalived.data").exists());
+}

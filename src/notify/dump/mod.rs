@@ -6,6 +6,7 @@
 pub mod bfd;
 pub mod check;
 pub mod effective;
+mod files;
 mod trackers;
 pub mod vrrp;
 
@@ -14,9 +15,11 @@ use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
 use super::log::Log;
+
+pub use files::DumpFile;
 
 /// Kind of a dump.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +38,7 @@ const QUEUE: usize = 4;
 /// Writes dump files in a separate thread.
 #[derive(Debug)]
 pub struct Writer {
-    queue: SyncSender<(&'static str, String)>,
+    queue: SyncSender<(PathBuf, String)>,
     log: Log,
 }
 
@@ -48,18 +51,20 @@ impl Writer {
         Ok(Writer { queue, log })
     }
 
-    /// Queues `text` for the dump file `name`. Never blocks.
-    pub fn write(&self, name: &'static str, text: String) {
-        if self.queue.try_send((name, text)).is_err() {
-            self.log.warning(format_args!("{name} is not written: earlier dumps are still being written"));
+    /// Queues `text` for a file; a relative path begins at the temporary directory. Never blocks.
+    pub fn write(&self, path: PathBuf, text: String) {
+        if let Err(TrySendError::Full((path, _)) | TrySendError::Disconnected((path, _))) =
+            self.queue.try_send((path, text))
+        {
+            self.log.warning(format_args!("{} is not written: earlier dumps are still being written", path.display()));
         }
     }
 }
 
-fn write_all(orders: &Receiver<(&'static str, String)>, log: &Log) {
-    while let Ok((name, text)) = orders.recv() {
+fn write_all(orders: &Receiver<(PathBuf, String)>, log: &Log) {
+    while let Ok((path, text)) = orders.recv() {
         let directory = directory(std::env::var_os("TMPDIR").map(PathBuf::from));
-        let path = directory.join(name);
+        let path = directory.join(path);
         match replace(&path, &text) {
             Ok(()) => log.info(format_args!("Wrote {}", path.display())),
             Err(error) => log.error(format_args!("Cannot write {}: {error}", path.display())),

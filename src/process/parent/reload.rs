@@ -152,6 +152,7 @@ impl Parent {
         FifoKeeper::follow(&mut self.fifos, &config.global, &self.log);
         self.plan.snapshot = snapshot;
         self.plan.shown = loaded.shown;
+        self.plan.dumps = config.global.dumps.clone();
         self.plan.child_wait = config.global.child_wait_time;
         for child in &mut self.children {
             child.unconfirmed = child.unconfirmed.saturating_add(1);
