@@ -1,4 +1,4 @@
-//! Dump files: the rows as text, on SIGUSR1 and SIGUSR2.
+//! Dump files: the rows as text, on signals.
 //!
 //! The process makes the text from its rows, and a thread writes it, so that a slow disk does not delay the process. Files
 //! are written under a temporary name and renamed, so that they are always complete.
@@ -7,6 +7,8 @@ pub mod bfd;
 pub mod check;
 pub mod effective;
 mod files;
+mod json;
+mod lines;
 mod trackers;
 pub mod vrrp;
 
@@ -20,6 +22,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use super::log::Log;
 
 pub use files::DumpFile;
+pub use json::json;
 
 /// Kind of a dump.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +33,8 @@ pub enum Dump {
     Statistics,
     /// SIGRTMAX - 1: the counters of VRRP, which are then reset to 0.
     ClearStatistics,
+    /// SIGRTMIN + 2: the virtual routers in JSON.
+    Json,
 }
 
 /// Most waiting dumps; further ones are refused.

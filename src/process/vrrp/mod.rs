@@ -381,6 +381,10 @@ impl Process for VrrpProcess {
     fn dump(&mut self, what: Dump, clock: Clock) -> Option<(DumpFile, String)> {
         let tables = self.vrrp.tables();
         let text = match what {
+            Dump::Json => {
+                let version = tables.system.global.as_ref().map_or(1, |global| global.dumps.json_version);
+                (DumpFile::Json, dump::json(tables, version, clock)?)
+            }
             Dump::Data => (DumpFile::Vrrp, dump::vrrp::data(tables, clock.now)),
             Dump::Statistics | Dump::ClearStatistics => (DumpFile::Statistics, dump::vrrp::statistics(tables)),
         };
