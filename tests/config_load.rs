@@ -502,3 +502,19 @@ fn scripts_are_checked() {
     );
     assert_eq!(loaded.diagnostics.exit_code(), 6);
 }
+
+/// The directory of a dump file may belong to another user.
+#[test]
+fn configured_dump_files_need_the_capability_for_files() {
+    for (keyword, needed) in [
+        ("router_id a", [false; 3]),
+        ("data_use_instance", [false; 3]),
+        ("state_dump_file /v/", [true; 3]),
+        ("stats_dump_file /v/x", [true, false, false]),
+        ("json_dump_file /v/x", [true, false, false]),
+    ] {
+        let config = config(&format!("global_defs {{\n    {keyword}\n}}\n"));
+        let needs = [config.vrrp_needs(), config.checker_needs(), config.bfd_needs()];
+        assert_eq!(needs.map(|needs| needs.files), needed, "{keyword}");
+    }
+}

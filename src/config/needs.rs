@@ -48,7 +48,8 @@ impl Needs {
 impl Config {
     /// The demands on the VRRP process.
     pub fn vrrp_needs(&self) -> Needs {
-        let files = !self.trackers.files.is_empty() || self.global.fifos.each().next().is_some();
+        let written = self.global.fifos.each().next().is_some() || self.global.dumps.places_any();
+        let files = written || !self.trackers.files.is_empty();
         let mut needs = Needs { files, ..Needs::default() };
         let user = self.global.script_user.as_ref();
         let instances = self.instances.iter().flat_map(|instance| instance.scripts.all());
@@ -58,11 +59,16 @@ impl Config {
         needs
     }
 
+    /// The demands on the BFD process.
+    pub fn bfd_needs(&self) -> Needs {
+        Needs { files: self.global.dumps.state_dump_file.is_some(), ..Needs::default() }
+    }
+
     /// The demands on the checker process.
     pub fn checker_needs(&self) -> Needs {
         let tls = &self.lvs.tls;
-        let fifos = self.global.fifos.each().next().is_some();
+        let written = self.global.fifos.each().next().is_some() || self.global.dumps.state_dump_file.is_some();
         let certificates = [&tls.ca, &tls.certificate, &tls.key].into_iter().any(Option::is_some);
-        Needs { files: self.lvs.needs.files || certificates || fifos, ..self.lvs.needs }
+        Needs { files: self.lvs.needs.files || certificates || written, ..self.lvs.needs }
     }
 }

@@ -15,6 +15,7 @@ pub(super) fn config(config: &mut Config, directory: &Path) {
         file(&mut fifo.path, directory);
         fifo.script.iter_mut().for_each(|found| script(found, directory));
     }
+    global.dumps.each_mut().for_each(|path| file(path, directory));
     let of_instances = instances.iter_mut().map(|instance| &mut instance.scripts);
     for found in of_instances.chain(sync_groups.iter_mut().map(|group| &mut group.scripts)) {
         let Scripts { master, backup, fault, stop, any, deleted, master_rx_lower_pri } = found;

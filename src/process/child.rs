@@ -102,6 +102,7 @@ fn process(role: Role, options: &Options) -> Result<u8, Failure> {
             saved,
             clean_up,
             pid_file: pid_file.clone(),
+            daemon: names.daemon(),
             channel,
             signals,
             log: log.clone(),

@@ -1,6 +1,6 @@
 //! The signals that request dump files.
 
-use super::cli::STATS_CLEAR;
+use super::cli::{JSON, STATS_CLEAR};
 use crate::notify::dump::Dump;
 use crate::reactor::{Caught, Signal};
 
@@ -10,6 +10,7 @@ pub(super) fn requested_by(caught: Caught) -> Option<Dump> {
         Caught::Named(Signal::SIGUSR1) => Some(Dump::Data),
         Caught::Named(Signal::SIGUSR2) => Some(Dump::Statistics),
         Caught::RealTime(STATS_CLEAR) => Some(Dump::ClearStatistics),
+        Caught::RealTime(JSON) => Some(Dump::Json),
         Caught::Named(_) | Caught::RealTime(_) => None,
     }
 }

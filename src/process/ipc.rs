@@ -154,6 +154,7 @@ impl Channel {
             Message::Dump(Dump::Data) => (3, &[]),
             Message::Dump(Dump::Statistics) => (4, &[]),
             Message::Dump(Dump::ClearStatistics) => (5, &[]),
+            Message::Dump(Dump::Json) => (13, &[]),
             Message::CleanUp => (6, &[]),
             Message::Ready => (8, &[]),
             Message::StatusWanted(wanted) => {
@@ -269,6 +270,7 @@ impl Channel {
             Some((3, _)) => Some(Message::Dump(Dump::Data)),
             Some((4, _)) => Some(Message::Dump(Dump::Statistics)),
             Some((5, _)) => Some(Message::Dump(Dump::ClearStatistics)),
+            Some((13, _)) => Some(Message::Dump(Dump::Json)),
             Some((6, _)) => Some(Message::CleanUp),
             Some((8, _)) => Some(Message::Ready),
             Some((10, body)) => match body.as_slice() {

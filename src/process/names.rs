@@ -29,8 +29,16 @@ impl Names {
 
     /// `Keepalived_vrrp` followed by namespace and instance, which distinguish daemons on one host.
     pub fn ident(&self, base: &str) -> String {
-        let parts = [self.namespace.as_ref(), self.instance.as_ref()];
-        parts.into_iter().flatten().fold(base.to_owned(), |ident, part| format!("{ident}_{part}"))
+        self.parts().fold(base.to_owned(), |ident, part| format!("{ident}_{part}"))
+    }
+
+    /// Namespace and instance, `NAMESPACE_INSTANCE`; empty without them.
+    pub fn daemon(&self) -> String {
+        self.parts().collect::<Vec<_>>().join("_")
+    }
+
+    fn parts(&self) -> impl Iterator<Item = &str> {
+        [&self.namespace, &self.instance].into_iter().flatten().map(String::as_str)
     }
 
     /// The pid file of a process (`keepalived`, `vrrp`): the `given` one of the command line, or the default.
@@ -121,6 +129,7 @@ mod tests {
         assert_eq!(plain.pid_file("vrrp", None), PathBuf::from("/run/vrrp.pid"));
         let named = Names { namespace: Some("blue".into()), instance: Some("one".into()), pid_dir: true };
         assert_eq!(named.ident("Keepalived_vrrp"), "Keepalived_vrrp_blue_one");
+        assert_eq!([plain.daemon(), named.daemon()], ["", "blue_one"]);
         assert_eq!(named.pid_file("keepalived", None), PathBuf::from("/run/keepalived/keepalived_blue_one.pid"));
         assert_eq!(named.pid_file("vrrp", Some(&"/x".into())), PathBuf::from("/x"));
         for (names, given, setting, expected) in [

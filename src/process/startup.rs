@@ -263,6 +263,7 @@ fn start(
         directory,
         snapshot,
         shown: loaded.shown,
+        dumps: config.global.dumps.clone(),
         child_wait: config.global.child_wait_time,
         roles,
         names,

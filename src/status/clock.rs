@@ -17,10 +17,14 @@ impl Clock {
         Clock { now, utc: system.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default() }
     }
 
+    /// A time of the event loop, as time since 1970.
+    pub fn utc(&self, at: Duration) -> Duration {
+        self.utc.saturating_sub(self.now.saturating_sub(at))
+    }
+
     /// A time of the event loop, in seconds since 1970 with milliseconds.
     pub fn seconds(&self, at: Duration) -> f64 {
-        let utc = self.utc.saturating_sub(self.now.saturating_sub(at));
-        (utc.as_secs_f64() * 1000.0).round() / 1000.0
+        (self.utc(at).as_secs_f64() * 1000.0).round() / 1000.0
     }
 }
 

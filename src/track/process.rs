@@ -20,6 +20,8 @@ pub struct Process {
     pub reading: Reading,
     /// Time at which the delay ends and the reading follows the number; `None` when no change is pending.
     pub pending: Option<Duration>,
+    /// The delay is `fork_delay`, not `terminate_delay`.
+    pub forked: bool,
 }
 
 impl Process {
@@ -40,7 +42,10 @@ impl Process {
         if delay.is_zero() {
             return self.settle(wanted);
         }
-        self.pending.get_or_insert(now.saturating_add(delay));
+        if self.pending.is_none() {
+            self.pending = Some(now.saturating_add(delay));
+            self.forked = before.is_some_and(|before| count > before);
+        }
         false
     }
 
@@ -73,7 +78,7 @@ impl Row for Process {
     }
 
     fn new(config: TrackProcess) -> Process {
-        Process { config, count: None, reading: Reading::Unknown, pending: None }
+        Process { config, count: None, reading: Reading::Unknown, pending: None, forked: false }
     }
 
     /// Applies changed limits at once, without a delay.

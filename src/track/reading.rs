@@ -1,5 +1,7 @@
 //! Readings of trackers, and their effects on instances.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::config::model::Track;
@@ -30,6 +32,17 @@ pub enum Effect {
     Fault,
     /// A weight to add to the priority.
     Weight(i32),
+}
+
+impl fmt::Display for Reading {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reading::Unknown => f.write_str("unknown"),
+            Reading::Up => f.write_str("up"),
+            Reading::Down => f.write_str("down"),
+            Reading::Number(number) => number.fmt(f),
+        }
+    }
 }
 
 impl Reading {

@@ -5,6 +5,7 @@
 //! contents are unknown, and the table is built again.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::ids::InstanceId;
@@ -96,6 +97,16 @@ impl Firewall {
     /// The tables that may exist.
     pub fn held(&self) -> impl Iterator<Item = (Family, &str)> {
         self.tables.iter().flat_map(|(family, table)| table.names.keys().map(|name| (*family, name.as_str())))
+    }
+
+    /// Whether packets to an address on an interface are dropped, after the requests so far.
+    pub fn drops(&self, ip: IpAddr, ifindex: Option<u32>) -> bool {
+        let Some(table) = self.tables.get(&Family::of(ip)) else { return false };
+        let local = match (ip, ifindex) {
+            (IpAddr::V6(ip), Some(index)) => table.present.contains(&Element::LinkLocalVip(ip, index)),
+            _ => false,
+        };
+        local || table.present.contains(&Element::Vip(ip))
     }
 
     /// The layouts of the tables that exist after the requests so far.

@@ -17,6 +17,7 @@ use super::ids::{AddressId, GroupId, InstanceId, RouterKey, STATIC};
 use super::indices::{Indices, Next};
 use super::interface::Interfaces;
 use super::lookup::Lookups;
+use super::own_link::OwnLink;
 use super::recent::Recent;
 use super::route::Route;
 use super::routing::Routing;
@@ -117,9 +118,18 @@ impl Tables {
     /// Name of the interface for an address, `?` for an unknown address.
     pub fn device(&self, id: AddressId) -> &str {
         let Some(row) = self.addresses.get(&id) else { return "?" };
-        let device = row.config.device.as_str();
-        let link = self.instances.get(&InstanceId(id.0)).and_then(|owner| owner.link_of(&row.config));
-        link.map(|link| link.name.as_str()).filter(|name| !name.is_empty()).unwrap_or(device)
+        self.address_link(id).map_or(&row.config.device, |link| &link.name)
+    }
+
+    /// The link of ours that an address is on, once it has a name.
+    pub fn address_link(&self, id: AddressId) -> Option<&OwnLink> {
+        let owner = self.instances.get(&InstanceId(id.0))?;
+        owner.link_of(&self.addresses.get(&id)?.config).filter(|link| !link.name.is_empty())
+    }
+
+    /// Names of the interfaces to the gateway of a tracked route.
+    pub fn gateway_devices(&self, gateway: IpAddr) -> impl Iterator<Item = &str> {
+        self.gateways.links_to(gateway).map(|(_, name)| name)
     }
 
     /// The instances of which `shown` is true, under their index in the MIBs of the RFCs and in its order. If several have

@@ -4,7 +4,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use super::super::iproute;
-use super::super::model::{AdvertBuffer, Fifos, FlushOnStop, Global, IpvsNamespace, MailServer, TimedScript, Version};
+use super::super::model::{
+    AdvertBuffer, Dumps, Fifos, FlushOnStop, Global, IpvsNamespace, MailServer, TimedScript, Version,
+};
 use super::super::node::Node;
 use super::super::umask::parse_umask;
 use super::context::{Ctx, at_least_one, extra_announcements};
@@ -232,6 +234,7 @@ fn settings(g: &Merged<'_>, ctx: &mut Ctx<'_, '_>) -> Global {
         startup_script: None,
         shutdown_script: None,
         fifos: Fifos::default(),
+        dumps: dumps(g),
         dbus: g.has("enable_dbus"),
         v3_checksum_as_v2: g.flag("v3_checksum_as_v2").unwrap_or(false),
         default_interface,
@@ -258,6 +261,16 @@ fn settings(g: &Merged<'_>, ctx: &mut Ctx<'_, '_>) -> Global {
         process_monitor_buffer: buffers::receive(|name| g.last(name), "process_monitor_rcv_bufs"),
         vrrp_netlink: buffers::netlink(|name| g.last(name), "vrrp"),
         lvs_netlink: buffers::netlink(|name| g.last(name), "lvs"),
+    }
+}
+
+fn dumps(g: &Merged<'_>) -> Dumps {
+    Dumps {
+        data_use_instance: g.flag("data_use_instance").unwrap_or(false),
+        json_version: g.u32("json_version").unwrap_or(1),
+        state_dump_file: g.text("state_dump_file"),
+        stats_dump_file: g.text("stats_dump_file"),
+        json_dump_file: g.text("json_dump_file"),
     }
 }
 

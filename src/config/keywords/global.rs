@@ -143,13 +143,13 @@ pub(super) static GLOBAL: &[Keyword] = &[
     kw("include_check", Acted, &[Many(Text)], "[[+|-]OPTION ...]", "read or readable, match, wildcard_match, brace_match; without a word all", "none", "2.2.0", "which problems of include are errors; see INCLUDED FILES"),
     kw("config_save_dir", NotYet, &[One(Text)], "DIR", "created if its parent exists", "none", "2.2.3", "directory for copies of the configuration at reloads, for debugging"),
     kw("tmp_config_directory", NoEffect, &[One(Text)], "DIR", "cannot change at a reload", "memory", "2.2.0", "directory for the daemon's own copy of the configuration, which is in memory here").lenient(Lenience::Line),
-    kw("data_use_instance", NotYet, BOOL, "[BOOL]", "", "false", "2.2.3", "add the instance and the network namespace to the names of dump files"),
-    kw("json_version", NotYet, &[One(Uint(1, 2))], "N", "1..2", "1", "2.2.8", "layout of the JSON dump"),
+    kw("data_use_instance", Acted, BOOL, "[BOOL]", "", "false", "2.2.3", "add the network namespace and the instance to the names of the dumps of the data"),
+    kw("json_version", Acted, &[One(Uint(1, 2))], "N", "1 = a list of the instances; 2 = an object with the list and the trackers", "1", "2.2.8", "layout of the JSON dump"),
     kw("iproute_usr_dir", Acted, &[One(Text)], "DIR", "", "/usr/share/iproute2", "2.3.2", "directory of the distribution's tables of routing names"),
     kw("iproute_etc_dir", Acted, &[One(Text)], "DIR", "", "/etc/iproute2", "2.3.2", "local directory of tables of routing names"),
-    kw("state_dump_file", NotYet, &[One(Text)], "PATH", "a directory with / at the end", "temporary directory", "2.3.3", "file for the dump of the data"),
-    kw("stats_dump_file", NotYet, &[One(Text)], "PATH", "", "temporary directory", "2.3.3", "file for the dump of the statistics"),
-    kw("json_dump_file", NotYet, &[One(Text)], "PATH", "", "temporary directory", "2.3.3", "file for the dump in JSON"),
+    kw("state_dump_file", Acted, &[One(Text)], "PATH", "a directory with / at the end", "keepalived.data in the temporary directory", "2.3.3", "file for the dump of the data of the VRRP process; those of the other processes have _parent, _check or _bfd after the name"),
+    kw("stats_dump_file", Acted, &[One(Text)], "PATH", "a directory with / at the end", "keepalived.stats in the temporary directory", "2.3.3", "file for the dump of the statistics"),
+    kw("json_dump_file", Acted, &[One(Text)], "PATH", "a directory with / at the end", "keepalived.json in the temporary directory", "2.3.3", "file for the dump in JSON"),
 ];
 
 /// A recipient of `notification_email`.

@@ -7,6 +7,7 @@ mod address;
 mod auth_hmac;
 mod bfd;
 mod buffer;
+mod dumps;
 mod entry;
 mod fifo;
 mod firewall;
@@ -32,6 +33,7 @@ pub use address::{Address, Family, network};
 pub use auth_hmac::{AntiReplay, AuthHmac, HmacKey, HmacMode};
 pub use bfd::BfdInstance;
 pub use buffer::{AdvertBuffer, NetlinkBuffers, ReceiveBuffer};
+pub use dumps::Dumps;
 pub use fifo::{Fifo, Fifos};
 pub use firewall::{Firewall, IpvsMarks};
 pub use needs::Needs;
@@ -169,6 +171,8 @@ pub struct Global {
     pub shutdown_script: Option<TimedScript>,
     /// `notify_fifo` and the like.
     pub fifos: Fifos,
+    /// `state_dump_file` and related keywords.
+    pub dumps: Dumps,
     /// `enable_dbus`.
     pub dbus: bool,
     /// `v3_checksum_as_v2`.
@@ -245,6 +249,7 @@ impl Default for Global {
             startup_script: None,
             shutdown_script: None,
             fifos: Fifos::default(),
+            dumps: Dumps::default(),
             dbus: false,
             v3_checksum_as_v2: false,
             default_interface: "eth0".into(),

@@ -9,7 +9,7 @@ pub struct Needs {
     pub programs: bool,
     /// It runs some of them as a user other than root.
     pub other_users: bool,
-    /// It reads files that may belong to any user: tracked files, certificates, keys.
+    /// It reads or writes files that may belong to any user: tracked files, certificates, keys, FIFOs, configured dump files.
     pub files: bool,
     /// It sends ICMP messages (`PING_CHECK`).
     pub ping: bool,

@@ -8,9 +8,6 @@ use chrono::{DateTime, Local};
 use crate::bfd::{Remote, Session, Tables};
 use crate::wire::bfd::{Diagnostic, State};
 
-/// Name of the file of [`data`].
-pub const DATA: &str = "keepalived_bfd.data";
-
 /// All rows. `now` is the time of the event loop, `clock` the wall clock at the same moment.
 pub fn data(tables: &Tables, now: Duration, clock: SystemTime) -> String {
     let mut out = String::new();

@@ -7,9 +7,6 @@ use crate::check::ipvs::{DestinationKey, Director, ServiceKey, destination_key, 
 use crate::check::{RealServer, Tables, VirtualServerId};
 use crate::notify::check_messages::{kind, service};
 
-/// Name of the file of [`data`].
-pub const DATA: &str = "keepalived_check.data";
-
 /// All rows, and where IPVS differs from them.
 pub fn data(tables: &Tables, ipvs: &Director) -> String {
     let mut out = String::new();

@@ -1,4 +1,4 @@
-//! Dump files: the rows as text, on SIGUSR1 and SIGUSR2.
+//! Dump files: the rows as text, on signals.
 //!
 //! The process makes the text from its rows, and a thread writes it, so that a slow disk does not delay the process. Files
 //! are written under a temporary name and renamed, so that they are always complete.
@@ -6,6 +6,9 @@
 pub mod bfd;
 pub mod check;
 pub mod effective;
+mod files;
+mod json;
+mod lines;
 mod trackers;
 pub mod vrrp;
 
@@ -14,9 +17,12 @@ use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
 use super::log::Log;
+
+pub use files::DumpFile;
+pub use json::json;
 
 /// Kind of a dump.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +33,8 @@ pub enum Dump {
     Statistics,
     /// SIGRTMAX - 1: the counters of VRRP, which are then reset to 0.
     ClearStatistics,
+    /// SIGRTMIN + 2: the virtual routers in JSON.
+    Json,
 }
 
 /// Most waiting dumps; further ones are refused.
@@ -35,7 +43,7 @@ const QUEUE: usize = 4;
 /// Writes dump files in a separate thread.
 #[derive(Debug)]
 pub struct Writer {
-    queue: SyncSender<(&'static str, String)>,
+    queue: SyncSender<(PathBuf, String)>,
     log: Log,
 }
 
@@ -48,18 +56,20 @@ impl Writer {
         Ok(Writer { queue, log })
     }
 
-    /// Queues `text` for the dump file `name`. Never blocks.
-    pub fn write(&self, name: &'static str, text: String) {
-        if self.queue.try_send((name, text)).is_err() {
-            self.log.warning(format_args!("{name} is not written: earlier dumps are still being written"));
+    /// Queues `text` for a file; a relative path begins at the temporary directory. Never blocks.
+    pub fn write(&self, path: PathBuf, text: String) {
+        if let Err(TrySendError::Full((path, _)) | TrySendError::Disconnected((path, _))) =
+            self.queue.try_send((path, text))
+        {
+            self.log.warning(format_args!("{} is not written: earlier dumps are still being written", path.display()));
         }
     }
 }
 
-fn write_all(orders: &Receiver<(&'static str, String)>, log: &Log) {
-    while let Ok((name, text)) = orders.recv() {
+fn write_all(orders: &Receiver<(PathBuf, String)>, log: &Log) {
+    while let Ok((path, text)) = orders.recv() {
         let directory = directory(std::env::var_os("TMPDIR").map(PathBuf::from));
-        let path = directory.join(name);
+        let path = directory.join(path);
         match replace(&path, &text) {
             Ok(()) => log.info(format_args!("Wrote {}", path.display())),
             Err(error) => log.error(format_args!("Cannot write {}: {error}", path.display())),

@@ -3,6 +3,7 @@
 use std::fmt::{Display, Write};
 use std::time::Duration;
 
+use super::lines;
 use crate::config::model::{ParameterMatch, Track, TrackerKind};
 use crate::notify::messages;
 use crate::track::{File, Process, Reading, Script, Session};
@@ -70,9 +71,8 @@ fn section(out: &mut String, title: &str, is_there: bool) {
 
 fn script(out: &mut String, row: &Script) {
     let config = &row.config;
-    let words: Vec<String> = config.script.argv.iter().map(|word| format!("'{word}'")).collect();
     let _ = writeln!(out, " VRRP Script = {}", config.name);
-    item(out, "Command", words.join(" "));
+    item(out, "Command", lines::command(&config.script));
     item(out, "Interval", format_args!("{} sec", config.interval.as_secs_f64()));
     item(out, "Timeout", format_args!("{} sec", config.timeout.as_secs_f64()));
     item(out, "Weight", Signed(config.weight.into(), config.reverse));

@@ -7,11 +7,6 @@ use super::trackers;
 use crate::config::model::{AntiReplay, AuthHmac, Authentication, Family, OwnLinkKind, Version};
 use crate::vrrp::{Instance, InstanceId, Tables};
 
-/// Name of the file of [`data`].
-pub const DATA: &str = "keepalived.data";
-/// Name of the file of [`statistics`].
-pub const STATISTICS: &str = "keepalived.stats";
-
 /// A line of the statistics: its label, and the counter unless it is a heading.
 type Line = (&'static str, Option<u64>);
 

@@ -72,7 +72,7 @@ fn share(share: vrrp::Share<'_>) -> Share {
     Share {
         kind: track::noun(share.entry.kind).to_owned(),
         name: share.entry.name.clone(),
-        state: state_of(share.reading),
+        state: share.reading.to_string(),
         effect: match share.effect {
             track::Effect::Weight(weight) => Effect::Weight(weight),
             track::Effect::Fault => Effect::Fault,
@@ -82,20 +82,11 @@ fn share(share: vrrp::Share<'_>) -> Share {
     }
 }
 
-fn state_of(reading: Reading) -> String {
-    match reading {
-        Reading::Unknown => "unknown".to_owned(),
-        Reading::Up => "up".to_owned(),
-        Reading::Down => "down".to_owned(),
-        Reading::Number(number) => number.to_string(),
-    }
-}
-
 fn trackers(tables: &Tables, clock: Clock) -> Vec<Tracker> {
-    let tracker = |kind, name: &str, reading, since: Duration, detail| Tracker {
+    let tracker = |kind, name: &str, reading: Reading, since: Duration, detail| Tracker {
         kind: track::noun(kind).to_owned(),
         name: name.to_owned(),
-        state: state_of(reading),
+        state: reading.to_string(),
         since: clock.seconds(since),
         detail,
     };

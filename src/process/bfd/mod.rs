@@ -12,10 +12,9 @@ use super::sessions::{Listener, Publisher};
 use super::tuning::{self, Tuning};
 use crate::bfd::{self, Action, Bfd, Change, Event, Received, SessionId, Tables, TimerKey};
 use crate::config::VirtualServers;
-use crate::config::model::Needs;
 use crate::config::model::{Config, Family};
 use crate::kernel::{BfdSockets, capabilities};
-use crate::notify::dump::{self, Dump};
+use crate::notify::dump::{self, Dump, DumpFile};
 use crate::notify::log::Log;
 use crate::notify::status;
 use crate::process::needs;
@@ -37,7 +36,7 @@ pub(super) const KIND: Kind = Kind {
     ident: "Keepalived_bfd",
     process_name: c"keepalived_bfd",
     network: capabilities::BFD,
-    capabilities: |options, config| needs::common(options, &config.global.bfd_process, Needs::default(), false),
+    capabilities: |options, config| needs::common(options, &config.global.bfd_process, config.bfd_needs(), false),
     pid_file: "bfd",
     log_file: "bfd",
     given_pid_file: |options| options.bfd_pid_file.as_ref(),
@@ -68,7 +67,7 @@ struct BfdProcess {
 
 fn run(start: ChildStart<'_>) -> io::Result<()> {
     let (indices, checkpoint) = start.predecessor::<BfdProcess>();
-    let ChildStart { config, clean_up, channel, signals, log, .. } = start;
+    let ChildStart { config, clean_up, daemon, channel, signals, log, .. } = start;
     let global = &config.global;
     let settings = global.bfd_process.clone();
     let descriptors = config.bfd.len();
@@ -85,7 +84,7 @@ fn run(start: ChildStart<'_>) -> io::Result<()> {
     };
     let shell = Shell::new(auto_priority, log)?;
     let (agents, views, held) = (None, Vec::new(), None);
-    Harness::new(Parts { process, shell, signals, channel, agents, views, held, clean_up })?.run()
+    Harness::new(Parts { process, shell, signals, channel, agents, views, held, clean_up, daemon })?.run()
 }
 
 impl Process for BfdProcess {
@@ -182,9 +181,9 @@ impl Process for BfdProcess {
         Some(Part::Bfd(status::bfd(self.bfd.tables())))
     }
 
-    fn dump(&mut self, what: Dump, now: Duration) -> Option<(&'static str, String)> {
-        let data = || dump::bfd::data(self.bfd.tables(), now, SystemTime::now());
-        (what == Dump::Data).then(|| (dump::bfd::DATA, data()))
+    fn dump(&mut self, what: Dump, clock: Clock) -> Option<(DumpFile, String)> {
+        let data = || dump::bfd::data(self.bfd.tables(), clock.now, SystemTime::UNIX_EPOCH + clock.utc);
+        (what == Dump::Data).then(|| (DumpFile::Bfd, data()))
     }
 
     fn checkpoint(&mut self) -> bfd::Checkpoint {

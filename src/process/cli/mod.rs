@@ -359,6 +359,8 @@ fn absolute_socket(socket: &str, directory: &Path) -> Option<String> {
 
 /// The signal that dumps and clears statistics: glibc's SIGRTMAX - 1.
 pub const STATS_CLEAR: u32 = 63;
+/// The signal that dumps JSON: glibc's SIGRTMIN + 2.
+pub const JSON: u32 = 36;
 
 /// Names for `--signum`, with their signals. Real-time signals are counted from glibc's SIGRTMIN, 34.
 const SIGNALS: [(&str, i32); 6] = [
@@ -367,7 +369,7 @@ const SIGNALS: [(&str, i32); 6] = [
     ("DATA", 10),
     ("STATS", 12),
     ("STATS_CLEAR", STATS_CLEAR.cast_signed()),
-    ("JSON", 36),
+    ("JSON", JSON.cast_signed()),
 ];
 
 /// The signal number for `--signum NAME`.

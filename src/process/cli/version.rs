@@ -12,11 +12,12 @@ const COPYRIGHT: &str = "Copyright (C) 2026 The keepalived-rs authors; licence M
 
 /// Features: the option of C keepalived's `configure`, and the words in its list of features. Only features that work
 /// are listed: some tools look for `--enable-json` before they send the signal for JSON.
-const FEATURES: [(&str, &[&str]); 6] = [
+const FEATURES: [(&str, &[&str]); 7] = [
     ("--enable-snmp", &["SNMP_V3_FOR_V2", "SNMP_VRRP", "SNMP_CHECKER"]),
     ("--enable-snmp-rfcv2", &["SNMP_RFCV2"]),
     ("--enable-snmp-rfcv3", &["SNMP_RFCV3"]),
     ("--enable-sha1", &["SHA1"]),
+    ("--enable-json", &["JSON"]),
     ("--enable-regex", &["REGEX"]),
     ("--enable-bfd", &["BFD"]),
 ];

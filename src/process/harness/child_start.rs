@@ -27,6 +27,8 @@ pub(in crate::process) struct ChildStart<'c> {
     /// The child only removes the entries that a predecessor has left in the kernel.
     pub(in crate::process) clean_up: bool,
     pub(in crate::process) pid_file: PathBuf,
+    /// Network namespace and instance of the daemon, for the names of dump files.
+    pub(in crate::process) daemon: String,
     pub(in crate::process) channel: Channel,
     pub(in crate::process) signals: Signals,
     pub(in crate::process) log: Log,

@@ -10,7 +10,7 @@ use super::time::{Pace, SystemTime, Time};
 use crate::config::VirtualServers;
 use crate::config::model::Config;
 use crate::control::Command;
-use crate::notify::dump::Dump;
+use crate::notify::dump::{Dump, DumpFile};
 use crate::notify::log::Log;
 use crate::notify::view::Reporter;
 use crate::process::auto_priority::AutoPriority;
@@ -96,8 +96,8 @@ pub(in crate::process) trait Process: Sized + 'static {
     /// Changes to a new configuration; its virtual servers are apart.
     fn configure(&mut self, config: Box<Config>, servers: VirtualServers, shell: &mut Shell<Self>) -> io::Result<()>;
 
-    /// Name and text of a dump file; `None` if the process has no such dump.
-    fn dump(&mut self, _what: Dump, _now: Duration) -> Option<(&'static str, String)> {
+    /// File and text of a dump; `None` if the process has no such dump.
+    fn dump(&mut self, _what: Dump, _clock: Clock) -> Option<(DumpFile, String)> {
         None
     }
 

@@ -1,6 +1,7 @@
 //! The event loop of a child.
 
 use std::io;
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use super::agent::{Agents, Leaving, Subagent};
@@ -9,8 +10,8 @@ use super::shell::{Key, Process, Shell};
 use super::stopping::{CLEAN_UP_LIMIT, NOTIFY_LIMIT, time_for_scripts};
 use super::tokens::ORDERS;
 use crate::config::VirtualServers;
-use crate::config::model::{Config, Global};
-use crate::notify::dump;
+use crate::config::model::{Config, Dumps, Global};
+use crate::notify::dump::{self, DumpFile};
 use crate::notify::view::{FinishLimits, View, show_changes};
 use crate::process::context::Context;
 use crate::process::ipc::Channel;
@@ -34,6 +35,8 @@ pub(in crate::process) struct Parts<P: Process> {
     pub(in crate::process) held: Option<RecordFile<P::Held>>,
     /// The process only removes the entries that a predecessor has left in the kernel.
     pub(in crate::process) clean_up: bool,
+    /// Network namespace and instance of the daemon, for the names of dump files.
+    pub(in crate::process) daemon: String,
 }
 
 /// A process with its event loop.
@@ -52,13 +55,14 @@ pub(in crate::process) struct Harness<P: Process> {
     /// The checkpoint last sent to the parent.
     checkpoint: Option<P::Checkpoint>,
     clean_up: bool,
+    daemon: String,
     /// When the stop began.
     stopped_at: Duration,
 }
 
 impl<P: Process> Harness<P> {
     pub(in crate::process) fn new(parts: Parts<P>) -> io::Result<Harness<P>> {
-        let Parts { process, shell, signals, channel, agents, mut views, held, clean_up } = parts;
+        let Parts { process, shell, signals, channel, agents, mut views, held, clean_up, daemon } = parts;
         let orders = Orders::new(signals, channel, &shell.reactor, ORDERS).context("listen to the parent process")?;
         let dumps = dump::Writer::start(shell.log.clone())?;
         views.insert(0, Box::new(shell.log.clone()));
@@ -75,6 +79,7 @@ impl<P: Process> Harness<P> {
             held,
             checkpoint: None,
             clean_up,
+            daemon,
             stopped_at,
         };
         harness.follow_agents();
@@ -245,9 +250,9 @@ impl<P: Process> Harness<P> {
             match order {
                 Order::Stop => self.stop(P::STOP_LIMIT),
                 Order::Dump(what) => {
-                    let now = self.shell.now();
-                    if let Some((name, text)) = self.process.dump(what, now) {
-                        self.dumps.write(name, text);
+                    let clock = Clock::new(self.shell.now(), SystemTime::now());
+                    if let Some((file, text)) = self.process.dump(what, clock) {
+                        self.dumps.write(self.dump_path(file), text);
                     }
                 }
                 Order::Status(number) => {
@@ -268,6 +273,11 @@ impl<P: Process> Harness<P> {
             }
         }
         Ok(())
+    }
+
+    fn dump_path(&self, file: DumpFile) -> PathBuf {
+        let global = self.process.machines().system().global.as_ref();
+        file.path(&global.map_or_else(Dumps::default, |global| global.dumps.clone()), &self.daemon)
     }
 
     fn configure(&mut self, config: Box<Config>, servers: VirtualServers) -> io::Result<()> {

@@ -30,10 +30,10 @@ use super::names::Names;
 use super::privileges::Needed;
 use super::role::Role;
 use super::systemd::{Stage, Systemd};
-use crate::config::model::Global;
+use crate::config::model::{Dumps, Global};
 use crate::config::{Shown, Snapshot};
 use crate::control::Server;
-use crate::notify::dump::{Dump, Writer};
+use crate::notify::dump::{Dump, DumpFile, Writer};
 use crate::notify::log::{Level, Log};
 use crate::reactor::{Caught, Events, Interest, Reactor, Signal, Signals, Timers, Token, Waker, clock};
 use crate::text::counted;
@@ -59,9 +59,6 @@ const FIRST_CHILD: Token = Token(16);
 /// Time to remove the FIFOs and to end the programs that read them.
 const FIFOS_LIMIT: Duration = Duration::from_secs(5);
 
-/// Name of the dump file.
-const DATA: &str = "keepalived_parent.data";
-
 /// Configuration of the parent.
 pub(super) struct Plan {
     /// The command line.
@@ -72,6 +69,8 @@ pub(super) struct Plan {
     pub(super) snapshot: Snapshot,
     /// The configuration as text, with secrets masked.
     pub(super) shown: Shown,
+    /// Names of the dump files.
+    pub(super) dumps: Dumps,
     /// `child_wait_time`.
     pub(super) child_wait: Duration,
     /// Names of the processes and their files.
@@ -330,7 +329,8 @@ impl Parent {
             });
             let text: String = children.collect();
             let shown = &self.plan.shown;
-            self.dumps.write(DATA, format!("{}\n{text}\n{shown}", cli::version_text()));
+            let path = DumpFile::Parent.path(&self.plan.dumps, &self.plan.names.daemon());
+            self.dumps.write(path, format!("{}\n{text}\n{shown}", cli::version_text()));
         }
         for child in &mut self.children {
             // A child that has exited has no dump.

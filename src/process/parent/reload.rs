@@ -153,6 +153,7 @@ impl Parent {
         self.plan.scripts = Scripts::new(&config.global);
         self.plan.snapshot = snapshot;
         self.plan.shown = loaded.shown;
+        self.plan.dumps = config.global.dumps.clone();
         self.plan.child_wait = config.global.child_wait_time;
         for child in &mut self.children {
             child.unconfirmed = child.unconfirmed.saturating_add(1);

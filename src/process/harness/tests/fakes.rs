@@ -387,6 +387,7 @@ impl<const COARSE: bool> Loop<COARSE> {
             views: vec![Box::new(FakeView(Rc::clone(&world)))],
             held: Some(RecordFile::start(place, log).unwrap().0),
             clean_up,
+            daemon: String::new(),
         };
         let mut harness = Harness::new(parts).unwrap();
         harness.start().unwrap();
