@@ -154,7 +154,7 @@ impl Channel {
             Message::Dump(Dump::Data) => (3, &[]),
             Message::Dump(Dump::Statistics) => (4, &[]),
             Message::Dump(Dump::ClearStatistics) => (5, &[]),
-            Message::Dump(Dump::Json) => (13, &[]),
+            Message::Dump(Dump::Json) => (15, &[]),
             Message::CleanUp => (6, &[]),
             Message::Ready => (8, &[]),
             Message::StatusWanted(wanted) => {
@@ -270,7 +270,7 @@ impl Channel {
             Some((3, _)) => Some(Message::Dump(Dump::Data)),
             Some((4, _)) => Some(Message::Dump(Dump::Statistics)),
             Some((5, _)) => Some(Message::Dump(Dump::ClearStatistics)),
-            Some((13, _)) => Some(Message::Dump(Dump::Json)),
+            Some((15, _)) => Some(Message::Dump(Dump::Json)),
             Some((6, _)) => Some(Message::CleanUp),
             Some((8, _)) => Some(Message::Ready),
             Some((10, body)) => match body.as_slice() {
@@ -331,6 +331,35 @@ impl AsRawFd for Channel {
 mod tests {
     use super::*;
     use crate::state::to_octets;
+
+    /// Two kinds with the same number would be mistaken for each other.
+    #[test]
+    fn each_kind_of_message_arrives_as_it_was_sent() {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let (mut ours, mut theirs) = (Channel::new(ours).unwrap(), Channel::new(theirs).unwrap());
+        let body = || b"body".to_vec();
+        let messages = [
+            Message::Hello(7),
+            Message::Config(body().into()),
+            Message::Indices(body()),
+            Message::Checkpoint(body()),
+            Message::Dump(Dump::Data),
+            Message::Dump(Dump::Statistics),
+            Message::Dump(Dump::ClearStatistics),
+            Message::Dump(Dump::Json),
+            Message::Ready,
+            Message::Origin("origin".into()),
+            Message::Link(Listener::Vrrp),
+            Message::Link(Listener::Checkers),
+            Message::StatusWanted(8),
+            Message::Status(9, body()),
+            Message::Command(10, body()),
+            Message::Result(11, body()),
+            Message::CleanUp,
+        ];
+        messages.iter().for_each(|message| ours.send(message).unwrap());
+        assert_eq!(theirs.receive().unwrap(), messages);
+    }
 
     #[test]
     fn large_messages_arrive_whole_and_in_order() {

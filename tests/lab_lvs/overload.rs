@@ -17,9 +17,9 @@ use socket2::SockRef;
 use crate::support::{LIMIT, Running, director, listen};
 
 /// Virtual servers, each with ten real servers.
-const SERVICES: usize = 200;
+const SERVICES: usize = 100;
 
-/// All real servers are loopback addresses; 20,000 checks a second are configured.
+/// All real servers are loopback addresses; 10,000 checks a second are configured.
 fn conf() -> String {
     let mut conf = String::new();
     for service in 1..=SERVICES {
@@ -58,7 +58,7 @@ fn too_many_checks_are_late_but_do_not_fail() {
         let running = Running::start(Ours, &netns, &conf(), &["-C"]);
         let all = |text: &str| text.matches("\n-a ").count() == 10 * SERVICES;
         wait_until(LIMIT, "the table is complete", || all(&shown(&netns)));
-        holds_for(Duration::from_secs(10), "no real server is lost", || all(&shown(&netns)));
+        holds_for(Duration::from_secs(5), "no real server is lost", || all(&shown(&netns)));
         assert!(!running.log().contains("failed"), "{}", running.log());
         let limits = fs::read_to_string(format!("/proc/{}/limits", running.pid("checkers.pid"))).unwrap();
         let files = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
@@ -98,7 +98,7 @@ fn without_descriptors_checks_are_postponed() {
         wait_until(LIMIT, "descriptors run out", || {
             running.log().contains("Checks are postponed: Too many open files")
         });
-        holds_for(Duration::from_secs(15), "no good real server is lost", || good(&shown(&netns)) == 10);
+        holds_for(Duration::from_secs(8), "no good real server is lost", || good(&shown(&netns)) == 10);
         assert!(shown(&netns).matches("\n-a ").count() < 810, "hanging servers are down");
         running.stop();
         close(&socket, taker);
