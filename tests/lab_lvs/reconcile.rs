@@ -137,6 +137,8 @@ fn a_refused_service_delays_no_other() {
         let running = Running::start(Ours, &netns, &conf, &["-C"]);
         let is_in = || ipvsadm(&netns, "-S -n").contains("-a -t 10.0.0.2:80");
         wait_until(LIMIT, "the second service has its server", is_in);
+        // The kernel may have a service before the process knows its answer.
+        wait_until(LIMIT, "the answers are there", || running.log().contains("with scheduler twos: No such file"));
         // The dump says what IPVS holds.
         running.signal(Signal::SIGUSR1);
         let dump = running.file("keepalived_check.data");
