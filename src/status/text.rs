@@ -211,7 +211,6 @@ fn table(out: &mut String, header: &[&str], rows: Vec<Vec<String>>) {
 
 /// Local date and time of seconds since 1970.
 fn local(seconds: f64) -> DateTime<Local> {
-    // Saturates.
     #[allow(clippy::cast_possible_truncation, reason = "a float saturates when it becomes an integer")]
     let milliseconds = (seconds * 1000.0).round() as i64;
     DateTime::from_timestamp_millis(milliseconds).unwrap_or_default().into()
