@@ -209,8 +209,11 @@ impl Target {
 
     fn open(&mut self) -> io::Result<File> {
         let now = Instant::now();
-        if now >= self.appears && self.retry.is_some_and(|retry| now < retry) {
-            return Err(ErrorKind::NotFound.into());
+        if now >= self.appears
+            && self.retry.is_some_and(|retry| now < retry)
+            && let Some(why) = &self.trouble
+        {
+            return Err(io::Error::other(why.clone()));
         }
         self.retry = Some(now + RETRY);
         open(&self.path)
@@ -228,4 +231,32 @@ pub fn open(path: &str) -> io::Result<File> {
         return Err(io::Error::other("it is not a FIFO"));
     }
     Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::notify::log;
+
+    #[test]
+    fn a_fifo_that_cannot_be_used_is_logged_once_and_its_lines_are_counted() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("fifo");
+        std::fs::write(&path, "precious").unwrap();
+        let (log, lines) = log::keep();
+        let mut target = Target { appears: Instant::now(), ..Target::new(path.display().to_string()) };
+        for _ in 0..3 {
+            target.write("line\n", &log);
+        }
+        let expected = format!(
+            "Cannot write to the FIFO {}: it is not a FIFO; its lines are dropped until it works",
+            path.display()
+        );
+        let logged: Vec<String> = lines.take().into_iter().map(|(_, line)| line).collect();
+        assert_eq!(logged, [expected]);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
+        target.report(&log);
+        let logged: Vec<String> = lines.take().into_iter().map(|(_, line)| line).collect();
+        assert_eq!(logged, [format!("3 lines for the FIFO {} dropped", path.display())]);
+    }
 }
