@@ -37,6 +37,8 @@ impl Parent {
         self.stop_script();
         for role in self.plan.roles.clone() {
             self.timers.clear(Key::Restart(role));
+            // A child that was to be replaced stops as the others do.
+            self.timers.clear(Key::Replace(role));
             let Some(child) = self.child(role) else {
                 self.clean_up(role);
                 continue;
