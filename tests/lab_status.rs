@@ -256,6 +256,58 @@ fn an_operator_drains_a_real_server_and_takes_it_back() {
     assert!(lab.router(1).stop().1.success());
 }
 
+/// The master is taken out for maintenance, and takes over again.
+#[test]
+fn an_operator_has_an_instance_yield_and_resume() {
+    let _turn = machine::shared();
+    let mut lab = Lab::new(2);
+    for router in [1, 2] {
+        let priority = if router == 1 { 110 } else { 100 };
+        lab.router(router).configure(&PROTOCOL.conf(priority, ""));
+        start(&mut lab, router);
+    }
+    let vip = PROTOCOL.all_vips()[0];
+    wait_until(LIMIT, "the first router is master", || lab.router(1).holds(vip) && !lab.router(2).holds(vip));
+    let done = output(&mut lab, 1, &["--yield", "VI_51"]);
+    assert_eq!(done, "VI_51 yields until resumed, state BACKUP\n");
+    wait_until(LIMIT, "the second router is master", || lab.router(2).holds(vip) && !lab.router(1).holds(vip));
+    wait_until(LIMIT, "the first router shows the other", || instance(&mut lab, 1).master.is_some());
+    let row = instance(&mut lab, 1);
+    assert_eq!((row.state.as_str(), row.fault, row.cause.as_deref()), ("BACKUP", None, Some("yielding on request")));
+    assert_eq!(row.yielded.unwrap().until, None);
+    let shown = output(&mut lab, 1, &["--status"]);
+    assert!(shown.contains("BACKUP, yielded") && shown.contains("until it is resumed"), "{shown}");
+    let shown = output(&mut lab, 1, &["--status=metrics"]);
+    assert!(shown.contains("\nkeepalived_vrrp_yielded{iname=\"VI_51\",intf=\"eth0\",vrid=\"51\"} 1\n"), "{shown}");
+    assert_eq!(output(&mut lab, 1, &["--resume=VI_51"]), "VI_51 takes part again, state BACKUP\n");
+    wait_until(LIMIT, "the first router is master again", || lab.router(1).holds(vip) && !lab.router(2).holds(vip));
+    // For a limited time.
+    assert_eq!(output(&mut lab, 1, &["--yield", "VI_51", "2"]), "VI_51 yields for 2 s, state BACKUP\n");
+    wait_until(LIMIT, "the second router is master", || lab.router(2).holds(vip));
+    wait_until(LIMIT, "the first router is master in the end", || lab.router(1).holds(vip));
+    assert_eq!(instance(&mut lab, 1).yielded, None);
+    let log = lab.router(1).log();
+    for line in [
+        "Control socket: yielding of VI_51, requested by uid 0, pid ",
+        "(VI_51) Yields: stays out of elections until it is resumed",
+        "(VI_51) Entering BACKUP STATE (yielding on request)",
+        "(VI_51) Yields: stays out of elections for 2 s",
+        "(VI_51) Takes part again after it has yielded",
+    ] {
+        assert!(log.contains(line), "{line}: {log}");
+    }
+    for (arguments, expected) in [
+        (&["--yield=VI_9"][..], "Not yielded: no vrrp_instance or vrrp_sync_group has the name 'VI_9'"),
+        (&["--resume=VI_51"], "Not resumed: VI_51 has not yielded"),
+        (&["--yield=VI_51=0"], "a whole number of seconds from 1"),
+    ] {
+        let output = command(&mut lab, 1, arguments).output().unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(1) && text.contains(expected), "{text}");
+    }
+    assert!(lab.router(1).stop().1.success());
+}
+
 #[test]
 fn many_that_ask_at_once_get_an_answer_each() {
     let _turn = machine::shared();

@@ -120,27 +120,27 @@ fn changes_of_vrrp() {
     assert_eq!(scalar(&vrrp, 7), Value::DateAndTime(seconds(10)), "haVrrpConfigured");
     assert_eq!(scalar(&vrrp, 1), Value::OfSession(SessionNumber::Lost));
     // A waits for the result of its script.
-    let backup = "2: 1=1c 2=0c 3=0c 4=@10 5=@10 6=1 7='init'";
-    assert_eq!(rows(&mib, &vrrp, &[1, 2, 1, 1]), ["1: 1=0c 2=0c 3=0c 4=@10", backup]);
+    let backup = "2: 1=1c 2=0c 3=0c 4=@10 5=@10 6=1 7='init' 10=2";
+    assert_eq!(rows(&mib, &vrrp, &[1, 2, 1, 1]), ["1: 1=0c 2=0c 3=0c 4=@10 10=2", backup]);
     assert_eq!(rows(&mib, &vrrp, &[1, 2, 2, 1]), ["1: 1=0c"]);
     let trackers = ["1.1: 3='probe' 4=1", "1.2: 3='other' 4=1", "2.1: 3='number' 4=1"];
     assert_eq!(rows(&mib, &vrrp, &[1, 2, 3, 1]), trackers);
 
     vrrp.handle(Event::ScriptEnded(1, ScriptEnd::Exited(0)), seconds(11));
     vrrp.handle(Event::FileRead { name: "number".into(), number: 7 }, seconds(12));
-    let started = "1: 1=1c 2=0c 3=0c 4=@10 5=@11 6=1 7='init'";
+    let started = "1: 1=1c 2=0c 3=0c 4=@10 5=@11 6=1 7='init' 10=2";
     assert_eq!(rows(&mib, &vrrp, &[1, 2, 1, 1]), [started, backup]);
     assert_eq!(rows(&mib, &vrrp, &[1, 2, 2, 1]), ["1: 1=1c 2=@11"]);
     let trackers = ["1.1: 3='probe' 4=2 6=@11", "1.2: 3='other' 4=1", "2.1: 3='number' 4=4 5=7 6=@12"];
     assert_eq!(rows(&mib, &vrrp, &[1, 2, 3, 1]), trackers);
 
     vrrp.handle(Event::Timer(TimerKey::Protocol(keepalived::vrrp::InstanceId(2))), seconds(20));
-    let master = "2: 1=2c 2=1c 3=0c 4=@10 5=@20 6=2 7='no advert from a master'";
+    let master = "2: 1=2c 2=1c 3=0c 4=@10 5=@20 6=2 7='no advert from a master' 10=2";
     assert_eq!(rows(&mib, &vrrp, &[1, 2, 1, 1]), [started, master]);
     vrrp.handle(Event::Link(link(false)), seconds(21));
     let fault = [
-        "1: 1=2c 2=0c 3=0c 4=@10 5=@21 6=8 7='interface eth0 is down'",
-        "2: 1=3c 2=1c 3=1c 4=@10 5=@21 6=8 7='interface eth0 is down'",
+        "1: 1=2c 2=0c 3=0c 4=@10 5=@21 6=8 7='interface eth0 is down' 10=2",
+        "2: 1=3c 2=1c 3=1c 4=@10 5=@21 6=8 7='interface eth0 is down' 10=2",
     ];
     assert_eq!(rows(&mib, &vrrp, &[1, 2, 1, 1]), fault);
     assert_eq!(rows(&mib, &vrrp, &[1, 2, 2, 1]), ["1: 1=2c 2=@21"]);
@@ -150,6 +150,11 @@ fn changes_of_vrrp() {
     assert_eq!(scalar(&vrrp, 7), Value::DateAndTime(seconds(23)), "haVrrpConfigured");
     assert_eq!(rows(&mib, &vrrp, &[1, 2, 1, 1]), fault);
     assert_eq!(rows(&mib, &vrrp, &[1, 2, 2, 1]), ["1: 1=2c 2=@21"]);
+    // Yielding is no fault, and no change of the state.
+    let members = vrrp.tables().yielding_together("B");
+    vrrp.handle(Event::Yield(members, Some(seconds(90))), seconds(30));
+    let yielded = fault[1].replace(" 10=2", " 10=1 11=@90");
+    assert_eq!(rows(&mib, &vrrp, &[1, 2, 1, 1]), [fault[0], &yielded]);
 }
 
 #[test]

@@ -12,6 +12,34 @@ use serde::{Deserialize, Serialize};
 pub enum Command {
     /// Set the weight of a real server in all virtual servers that have it.
     Weight(Weight),
+    /// Have an instance, or those of a sync group, give up mastership and stay out.
+    Yield(Absence),
+    /// Have an instance, or those of a sync group, take part again.
+    Resume(String),
+}
+
+/// How long instances stay out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Absence {
+    /// Name of an instance or a sync group.
+    pub name: String,
+    /// For so many seconds; `None`: until they are resumed.
+    pub seconds: Option<u32>,
+}
+
+/// `NAME` or `NAME=SECONDS`.
+impl FromStr for Absence {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Absence, String> {
+        let (name, seconds) = text.rsplit_once('=').map_or((text, None), |(name, seconds)| (name, Some(seconds)));
+        let seconds = seconds.map(|seconds| seconds.parse().ok().filter(|seconds| *seconds > 0));
+        match seconds {
+            Some(None) => Err("a whole number of seconds from 1 after =".to_owned()),
+            _ if name.is_empty() => Err("the name of a vrrp_instance or vrrp_sync_group".to_owned()),
+            seconds => Ok(Absence { name: name.to_owned(), seconds: seconds.flatten() }),
+        }
+    }
 }
 
 /// A new weight of a real server.
@@ -44,6 +72,9 @@ impl fmt::Display for Command {
         match self {
             Command::Weight(Weight { server, weight: Some(weight) }) => write!(f, "weight {weight} for {server}"),
             Command::Weight(Weight { server, weight: None }) => write!(f, "configured weight for {server}"),
+            Command::Yield(Absence { name, seconds: Some(seconds) }) => write!(f, "yielding of {name} for {seconds} s"),
+            Command::Yield(Absence { name, seconds: None }) => write!(f, "yielding of {name}"),
+            Command::Resume(name) => write!(f, "end of the yielding of {name}"),
         }
     }
 }
@@ -51,6 +82,17 @@ impl fmt::Display for Command {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn absences_are_parsed() {
+        let absence = |name: &str, seconds| Ok(Absence { name: name.to_owned(), seconds });
+        assert_eq!("VI_1".parse(), absence("VI_1", None));
+        assert_eq!("VI_1=90".parse(), absence("VI_1", Some(90)));
+        assert_eq!("a=b=90".parse(), absence("a=b", Some(90)));
+        for wrong in ["", "=90", "VI_1=", "VI_1=0", "VI_1=-1", "VI_1=1.5", "VI_1=4294967296"] {
+            assert!(wrong.parse::<Absence>().is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn weights_are_parsed() {

@@ -20,7 +20,7 @@ mod session;
 mod worker;
 
 pub use client::{Failure, ask};
-pub use command::{Command, Weight};
+pub use command::{Absence, Command, Weight};
 pub use event::{Client, Event};
 pub use listener::{BindError, Listener};
 pub use message::{Answer, Outcome, Reload, Request};

@@ -47,6 +47,18 @@ pub fn line(change: &Change, tables: &Tables) -> (Level, String) {
             let name = name(*id, tables);
             (Level::Info, format!("({name}) Backup received priority 0 advertisement from {source}"))
         }
+        Change::Yielded(id) => (Level::Notice, yielded_line(*id, tables)),
+        Change::TakesPart(id) => {
+            (Level::Notice, format!("({}) Takes part again after it has yielded", name(*id, tables)))
+        }
+        Change::Unserved(id) => {
+            let name = name(*id, tables);
+            let text = format!(
+                "({name}) No other router is master, and this one has yielded: nobody serves its addresses; \
+                 'keepalived --resume={name}' ends that"
+            );
+            (Level::Warning, text)
+        }
         Change::Complaint { id, source, complaint, more, detail } => {
             let verdict = if complaint.refuses() { "dropped" } else { "used" };
             let (what, more) = (complaint_text(*complaint), more_text(*more));
@@ -189,6 +201,16 @@ fn setting_line(what: Setting, name: &str) -> String {
         Setting::NotifyDeleted(from, to) => {
             format!("({name}) SNMP has set notify_deleted from {} to {}", flag(from), flag(to))
         }
+    }
+}
+
+fn yielded_line(id: InstanceId, tables: &Tables) -> String {
+    let name = name(id, tables);
+    let yielded = tables.instances.get(&id).and_then(|row| row.yielded);
+    let limit = yielded.and_then(|yielded| yielded.until?.checked_sub(yielded.since));
+    match limit {
+        Some(limit) => format!("({name}) Yields: stays out of elections for {} s", limit.as_secs()),
+        None => format!("({name}) Yields: stays out of elections until it is resumed"),
     }
 }
 

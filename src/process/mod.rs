@@ -25,6 +25,7 @@ mod ipvs_host;
 mod logging;
 mod names;
 mod needs;
+mod order_command;
 mod parent;
 mod pidfile;
 mod privileges;
@@ -40,6 +41,5 @@ mod sync_daemon;
 mod systemd;
 mod tuning;
 mod vrrp;
-mod weight_command;
 
 pub use startup::run;

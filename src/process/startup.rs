@@ -18,6 +18,7 @@ use super::exit;
 use super::files;
 use super::logging::log_options;
 use super::names::{self, Names};
+use super::order_command;
 use super::parent::{Fixed, Parent, Plan, Scripts};
 use super::pidfile::PidFile;
 use super::privileges::{self, Needed};
@@ -26,9 +27,7 @@ use super::reload_command;
 use super::role::Role;
 use super::status_command;
 use super::tuning;
-use super::weight_command;
 use crate::config::{self, Snapshot};
-use crate::control::Weight;
 use crate::kernel::capabilities;
 use crate::notify::dump::effective;
 use crate::notify::log::{self, Level};
@@ -86,9 +85,8 @@ fn prepare(options: &Options) -> Result<u8, Refusal> {
     if options.reload {
         return Ok(reload_command::run(options));
     }
-    let drained = options.drain.map(|server| Weight { server, weight: Some(0) });
-    if let Some(weight) = options.weight.or(drained) {
-        return Ok(weight_command::run(options, weight));
+    if let Some(command) = order_command::of(options) {
+        return Ok(order_command::run(options, command));
     }
     if let Some(format) = options.status {
         return Ok(status_command::run(options, format));

@@ -60,6 +60,10 @@ fn instances(page: &mut Page, status: &Status) {
     for row in rows() {
         page.sample("keepalived_vrrp_priority", &labels(row), row.priority);
     }
+    page.family("keepalived_vrrp_yielded", "gauge", "Whether an operator has the instance stay out.");
+    for row in rows() {
+        page.sample("keepalived_vrrp_yielded", &labels(row), u8::from(row.yielded.is_some()));
+    }
     page.family("keepalived_vrrp_state_since_seconds", "gauge", "When the instance entered its state.");
     for row in rows() {
         page.sample("keepalived_vrrp_state_since_seconds", &labels(row), row.since);

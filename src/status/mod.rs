@@ -17,7 +17,9 @@ pub use bfd::{Bfd, BfdSession};
 pub use checker::{Check, Checker, RealServer, VirtualServer};
 pub use clock::Clock;
 pub use daemon::{Configuration, Process, Reload};
-pub use vrrp::{Address, Counters, Effect, Group, Instance, Master, Objects, Share, Tracker, Transition, Vrrp};
+pub use vrrp::{
+    Address, Counters, Effect, Group, Instance, Master, Objects, Share, Tracker, Transition, Vrrp, Yielded,
+};
 
 /// The status of the daemon.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -75,7 +75,7 @@ fn instances(out: &mut String, vrrp: &Vrrp) {
             row.name.clone(),
             row.interface.clone(),
             row.vrid.to_string(),
-            row.state.clone(),
+            if row.yielded.is_some() { format!("{}, yielded", row.state) } else { row.state.clone() },
             moment(row.since),
             priority(row),
             cause,
@@ -114,6 +114,13 @@ fn details(out: &mut String, row: &Instance) {
         && let Some(master) = &row.master
     {
         line(format!("the master is {}, priority {}", master.address, master.priority));
+    }
+    if let Some(yielded) = row.yielded {
+        let since = moment(yielded.since);
+        line(match yielded.until {
+            Some(until) => format!("stays out since {since} until {}", moment(until)),
+            None => format!("stays out since {since} until it is resumed"),
+        });
     }
     if let Some(fault) = row.fault.as_ref().filter(|fault| row.cause.as_ref() != Some(*fault)) {
         line(format!("fault: {fault}"));

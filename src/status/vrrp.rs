@@ -48,6 +48,9 @@ pub struct Instance {
     pub preempt: bool,
     /// Its sync group.
     pub group: Option<String>,
+    /// It has yielded: it stays out of elections, which is no fault.
+    #[serde(default)]
+    pub yielded: Option<Yielded>,
     /// The last master heard.
     pub master: Option<Master>,
     /// Its virtual addresses, the advertised first.
@@ -85,6 +88,15 @@ pub enum Effect {
     Fault,
     /// The instance waits for the first result.
     Undecided,
+}
+
+/// How long an instance that has yielded stays out.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Yielded {
+    /// Since when.
+    pub since: f64,
+    /// Until when; none: until it is resumed.
+    pub until: Option<f64>,
 }
 
 /// The last master heard.

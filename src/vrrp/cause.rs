@@ -33,6 +33,8 @@ pub enum Cause {
     Recovered,
     /// The predecessor of the process was master when it crashed, and the replacement continues as master.
     Resumed,
+    /// An operator has it give up mastership.
+    Yielded,
     /// The daemon stops.
     Shutdown,
     /// The instance was removed from the configuration.

@@ -15,6 +15,7 @@ use super::routers::Vrrp;
 use super::rows::Instance;
 use super::sequence_blocks::block;
 use super::state::State;
+use super::yielded::Yielded;
 use crate::state::Record;
 use crate::track;
 
@@ -38,11 +39,12 @@ struct Saved {
     sequence: u32,
     /// With `auth_hmac`.
     hmac: Option<SavedHmac>,
+    yielded: Option<Yielded>,
 }
 
 impl Record for Checkpoint {
     const NAME: &'static str = "states of instances";
-    const VERSION: u32 = 5;
+    const VERSION: u32 = 6;
 }
 
 impl Instance {
@@ -64,6 +66,7 @@ impl Vrrp {
             nopreempt: row.nopreempt,
             sequence: row.sequence_to_resume(),
             hmac: row.config.auth_hmac.as_ref().map(|settings| row.hmac.save(settings, false)),
+            yielded: row.yielded,
         };
         let instances = self.tables.instances.iter().map(saved).collect();
         Checkpoint { instances, trackers: self.tables.trackers.save() }
@@ -88,6 +91,7 @@ impl Vrrp {
         for saved in &checkpoint.instances {
             let Some(row) = self.tables.instances.get_mut(&InstanceId(saved.index)) else { continue };
             row.resumes_master = saved.state == State::Master;
+            row.yielded = saved.yielded;
             row.sequence = saved.sequence;
             if let Some(hmac) = saved.hmac.as_ref().filter(|_| row.config.auth_hmac.is_some()) {
                 row.hmac.restore(hmac, true);

@@ -137,6 +137,10 @@ pub enum Event<'a> {
     SetPreempt(InstanceId, bool),
     /// SNMP SET of vrrpInstanceNotifyDeleted.
     SetNotifyDeleted(InstanceId, bool),
+    /// An operator has these instances give up mastership and stay out, until a time or until they are resumed.
+    Yield(Vec<InstanceId>, Option<Duration>),
+    /// An operator has these instances take part again.
+    TakePart(Vec<InstanceId>),
     /// Statistics start at 0 again, after they were written. The counters that SNMP shows go on.
     ClearCounters,
     /// A new configuration; boxed because it is large and rare.
@@ -185,6 +189,8 @@ pub enum TimerKey {
     OwnLink(OwnLinkId),
     /// A firewall table is to be built again.
     Firewall,
+    /// An instance that has yielded takes part again.
+    Yield(InstanceId),
     /// The wait for a lost source address ends.
     Source(InstanceId),
     /// `vrrp_startup_delay`.
@@ -351,6 +357,12 @@ pub enum Change {
     },
     /// The result of a script differs from its previous result.
     ScriptResult(u32),
+    /// An instance has yielded: it stays out until it is resumed or a time is over.
+    Yielded(InstanceId),
+    /// An instance that had yielded takes part again.
+    TakesPart(InstanceId),
+    /// An instance has yielded, and no other router has become master.
+    Unserved(InstanceId),
     /// A value of an instance was set by SNMP.
     Set {
         /// The row.

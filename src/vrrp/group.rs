@@ -101,6 +101,7 @@ impl Vrrp {
         let resumed = self.tables.member_rows(group).all(|row| row.resumes_master);
         let to = match owners || resumed {
             _ if self.tables.group_has_fault(group) => State::Fault,
+            _ if self.tables.member_rows(group).any(|row| row.yielded.is_some()) => State::Backup,
             true => State::Master,
             false => State::Backup,
         };

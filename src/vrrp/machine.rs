@@ -29,6 +29,7 @@ impl Vrrp {
             Event::Timer(TimerKey::Retry(id)) => self.retry(id),
             Event::Timer(TimerKey::OwnLink(id)) => self.own_link_timer(id),
             Event::Timer(TimerKey::Firewall) => {}
+            Event::Timer(TimerKey::Yield(id)) => self.yield_timer(id),
             Event::Timer(TimerKey::Source(id)) => self.reassess(id),
             Event::Timer(TimerKey::Startup) => self.run(),
             Event::Timer(TimerKey::Script(id)) => self.script_due(id),
@@ -58,6 +59,8 @@ impl Vrrp {
             Event::SetBasePriority(id, priority) => self.set_base_priority(id, priority),
             Event::SetPreempt(id, preempt) => self.set_preempt(id, preempt),
             Event::SetNotifyDeleted(id, notify) => self.set_notify_deleted(id, notify),
+            Event::Yield(members, until) => self.yield_up(&members, until),
+            Event::TakePart(members) => self.resume_part(&members),
             Event::ClearCounters => self.clear_counters(),
             Event::Stop { keep_addresses } => self.stop(keep_addresses),
         }
@@ -69,6 +72,7 @@ impl Vrrp {
         self.tables.system.configured = self.turn.now;
         self.tables.instances.iter_mut().for_each(|(_, row)| row.counted_since = self.turn.now);
         self.start_scripts();
+        self.start_yielded();
         let delay = self.tables.system.global.as_ref().map_or(Duration::ZERO, |global| global.vrrp_startup_delay);
         if delay.is_zero() {
             self.run();

@@ -62,6 +62,8 @@ mod trackers;
 mod transition;
 mod turn;
 mod words;
+mod yielded;
+mod yielding;
 
 pub use address::{Address, AddressKey};
 pub use auth_hmac::HmacState;
@@ -90,3 +92,4 @@ pub use ruleset::{Element, ElementDevice, FirewallChange, FirewallLayout};
 pub use sequences::Sequences;
 pub use state::State;
 pub use tables::Tables;
+pub use yielded::Yielded;

@@ -117,7 +117,9 @@ impl Router<'_> {
             row.master = None;
             row.takeover = Cause::MasterLeft(source);
             let report = row.reported.admit((source, true), now, report_interval(&row.config)).is_some();
-            let deadline = now + row.skew();
+            // One that has yielded waits until all others could have become master.
+            let wait = if row.yielded.is_some() { row.down_interval() } else { row.skew() };
+            let deadline = now + wait;
             if report {
                 self.site.turn.change(Change::MasterLeaves { id: self.id, source });
             }
@@ -127,7 +129,7 @@ impl Router<'_> {
         let lower = advert.priority < row.priority;
         if !lower {
             row.preempt_at = None;
-        } else if !row.nopreempt {
+        } else if !row.nopreempt && row.yielded.is_none() {
             let delay = row.config.preempt_delay;
             let preempt_at = *row.preempt_at.get_or_insert(now + delay);
             if delay.is_zero() || preempt_at <= now {

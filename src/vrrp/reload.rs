@@ -90,10 +90,15 @@ impl Vrrp {
     /// Replaces an instance by another virtual router of the same name, which starts from Init in the same row.
     fn replace(&mut self, id: InstanceId, config: model::Instance) {
         let keeps_link = self.tables.instances.get(&id).is_some_and(|row| row.keeps_link(&config));
+        let yielded = self.tables.instances.get(&id).and_then(|row| row.yielded);
         self.withdraw_all(id, keeps_link);
         let row = self.tables.instances.get_mut(&id).filter(|_| keeps_link);
         let link = row.and_then(|row| row.links.remove(&0));
         self.put_new(id, config);
+        if let Some(row) = self.tables.instances.get_mut(&id) {
+            row.yielded = yielded;
+        }
+        self.turn.set_timer(TimerKey::Yield(id), yielded.and_then(|yielded| yielded.until));
         if let Some((row, link)) = self.tables.instances.get_mut(&id).zip(link) {
             let (vrid, family) = (row.config.vrid, row.config.family);
             row.links.insert(0, OwnLink { vrid, family, ..link });
@@ -152,6 +157,7 @@ impl Vrrp {
         }
         router.stop_announcements();
         router.site.turn.set_timer(TimerKey::Protocol(id), None);
+        router.site.turn.set_timer(TimerKey::Yield(id), None);
         self.change_objects(Owner::Instance(id), Lines::default(), false);
         self.withdraw_links(id, |number, _| number == 0 && keep_link);
     }
@@ -212,6 +218,7 @@ impl Vrrp {
         let groups: Vec<GroupId> = self.tables.groups.keys().copied().collect();
         for id in groups {
             self.unify_group(id);
+            self.unify_yielded(id);
         }
         for id in self.tables.instance_ids() {
             let alone = self.tables.instances.get(&id).is_some_and(|row| row.group.is_none());

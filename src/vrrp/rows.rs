@@ -13,6 +13,7 @@ use super::interface::Interfaces;
 use super::own_link::OwnLink;
 use super::recent::Recent;
 use super::state::State;
+use super::yielded::Yielded;
 use crate::config::model;
 
 /// A row of vrrpInstanceTable: configuration and state of a virtual router.
@@ -88,6 +89,8 @@ pub struct Instance {
     pub reserved_sequence: u32,
     /// State of `auth_hmac`.
     pub hmac: HmacState,
+    /// It has yielded.
+    pub yielded: Option<Yielded>,
     /// Counters.
     pub counters: Counters,
     /// When the counters started at 0.
@@ -135,6 +138,7 @@ impl Instance {
             sequence: 0,
             reserved_sequence: 0,
             hmac: HmacState::default(),
+            yielded: None,
             counters: Counters::default(),
             counted_since: Duration::ZERO,
             cleared: Counters::default(),
@@ -171,6 +175,7 @@ impl Instance {
     pub fn first_state(&self) -> State {
         match self.fault {
             Some(_) => State::Fault,
+            None if self.yielded.is_some() => State::Backup,
             None if self.resumes_master => State::Master,
             None if self.is_owner() && self.config.start_state == model::StartState::Master => State::Master,
             None => State::Backup,

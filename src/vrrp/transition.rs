@@ -50,6 +50,10 @@ impl Router<'_> {
                 self.arm_advert();
                 GroupMove::None
             }
+            State::Backup if row.yielded.is_some() => {
+                self.unserved();
+                GroupMove::None
+            }
             State::Backup => {
                 row.wanted = State::Master;
                 let cause = row.takeover.clone();

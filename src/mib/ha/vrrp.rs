@@ -43,6 +43,7 @@ const CAUSE: Syntax = Syntax::Enum(&[
     ("sequenceExhausted", 12),
     ("shutdown", 13),
     ("deleted", 14),
+    ("yielded", 15),
 ]);
 
 /// haInstanceTable.
@@ -66,6 +67,10 @@ const INSTANCES: TableView<Vrrp, InstanceId, Instance> = TableView {
         }),
         Column::new(8, "haInstanceLastHeardType", Syntax::INET_ADDRESS_TYPE, |_, _, row| row.heard.map(address_type)),
         Column::new(9, "haInstanceLastHeard", Syntax::INET_ADDRESS, |_, _, row| row.heard.map(octets)),
+        Column::new(10, "haInstanceYielded", Syntax::TRUTH_VALUE, |_, _, row| {
+            Some(Value::truth(row.yielded.is_some()))
+        }),
+        Column::new(11, "haInstanceYieldedUntil", Syntax::DATE_AND_TIME, |_, _, row| time_of(row.yielded?.until?)),
     ],
 };
 
@@ -160,6 +165,7 @@ fn number(cause: &Cause) -> i32 {
         Cause::SequenceExhausted => 12,
         Cause::Shutdown => 13,
         Cause::Deleted => 14,
+        Cause::Yielded => 15,
     }
 }
 

@@ -6,7 +6,7 @@ use crate::config::model::{Family, TrackerKind, Version};
 use crate::notify::messages;
 use crate::state::{self, Object};
 use crate::status::{
-    Address, Clock, Counters, Effect, Group, Instance, Master, Objects, Share, Tracker, Transition, Vrrp,
+    Address, Clock, Counters, Effect, Group, Instance, Master, Objects, Share, Tracker, Transition, Vrrp, Yielded,
 };
 use crate::track::{self, AnyTracker, Reading};
 use crate::vrrp::{self, InstanceId, Tables};
@@ -55,6 +55,10 @@ fn instance(id: InstanceId, row: &vrrp::Instance, tables: &Tables, clock: Clock)
         shares: tables.shares(row).into_iter().map(share).collect(),
         preempt: !row.nopreempt,
         group: row.group.and_then(|group| tables.group_name(group)).map(str::to_owned),
+        yielded: row.yielded.map(|yielded| Yielded {
+            since: clock.seconds(yielded.since),
+            until: yielded.until.map(|until| clock.seconds(until)),
+        }),
         master: row.master.map(|(address, priority)| Master { address, priority }),
         addresses: addresses.collect(),
         routes: objects(&tables.routes, id),

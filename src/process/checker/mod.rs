@@ -351,7 +351,9 @@ impl Process for CheckerProcess {
 
     /// The checker process has data only.
     fn command(&mut self, command: Command, shell: &mut Shell<Self>) -> Result<String, String> {
-        let Command::Weight(Weight { server, weight }) = command;
+        let Command::Weight(Weight { server, weight }) = command else {
+            return Err("the checker process has no instances".to_owned());
+        };
         let rows = self.check.tables().real_servers.iter();
         let found: Vec<_> = rows.filter_map(|(id, row)| Some((*id, row.regular()?.weight))).collect();
         let has_address = |id| self.check.tables().real_servers.get(&id).is_some_and(|row| row.address() == server);

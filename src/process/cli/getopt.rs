@@ -151,6 +151,15 @@ impl Line {
         self.options.push(Given { long: long.to_owned(), value: Some(value), file: true });
     }
 
+    /// Adds `=` and a word to the last value of an option.
+    pub fn join(&mut self, long: &str, word: &OsStr) {
+        let given = self.options.iter_mut().rev().find(|given| given.long == long);
+        if let Some(value) = given.and_then(|given| given.value.as_mut()) {
+            value.push("=");
+            value.push(word);
+        }
+    }
+
     /// Makes relative file names absolute, for a process in another working directory than `directory`.
     pub fn from_directory(mut self, directory: &Path) -> Line {
         for given in self.options.iter_mut().filter(|given| given.file) {

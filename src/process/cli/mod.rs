@@ -11,7 +11,7 @@ use std::time::Duration;
 use clap::{Command, CommandFactory, FromArgMatches, Parser, ValueEnum, ValueHint};
 use syslog::Facility;
 
-use crate::control::Weight;
+use crate::control::{Absence, Weight};
 use crate::reactor::Caught;
 
 pub use getopt::{Line, Stray};
@@ -145,6 +145,12 @@ pub struct Options {
     /// Set the weight of a real server to 0: no new connections
     #[arg(long = "drain", value_name = "ADDRESS:PORT", conflicts_with_all = ["config_test", "signum", "reload", "status", "weight"])]
     pub drain: Option<SocketAddr>,
+    /// Have an instance or sync group of the running daemon give up mastership and stay out, for SECONDS or until --resume
+    #[arg(long = "yield", value_name = "NAME[=SECONDS]", conflicts_with_all = ["config_test", "signum", "reload", "status", "weight", "drain"])]
+    pub absence: Option<Absence>,
+    /// Have an instance or sync group that has yielded take part again
+    #[arg(long = "resume", value_name = "NAME", conflicts_with_all = ["config_test", "signum", "reload", "status", "weight", "drain", "absence"])]
+    pub resume: Option<String>,
     /// Print the number of a signal: STOP, RELOAD, DATA, STATS, STATS_CLEAR, JSON
     #[arg(long = "signum", value_name = "NAME")]
     pub signum: Option<String>,
@@ -203,6 +209,7 @@ impl Options {
         let mut line = Line::read(&mut Options::command(), arguments)
             .map_err(|error| Outcome::Error(format!("{error} ('keepalived --help' lists the options)")))?;
         line.take_tested_file()?;
+        line.take_seconds();
         Options::of(line)
     }
 
@@ -316,6 +323,17 @@ impl Line {
         }
         self.give("use-file", file);
         Ok(())
+    }
+}
+
+impl Line {
+    /// Joins a number after `--yield NAME` to the name.
+    fn take_seconds(&mut self) {
+        let is_number = |stray: &Stray| stray.word.as_encoded_bytes().iter().all(u8::is_ascii_digit);
+        if self.has("yield") && self.stray.len() == 1 && self.stray.iter().all(is_number) {
+            let words = std::mem::take(&mut self.stray);
+            words.iter().for_each(|seconds| self.join("yield", &seconds.word));
+        }
     }
 }
 

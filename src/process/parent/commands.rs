@@ -19,6 +19,7 @@ impl Parent {
     pub(super) fn command(&mut self, client: Client, command: &Command) {
         let role = match command {
             Command::Weight(_) => Role::Checkers,
+            Command::Yield(_) | Command::Resume(_) => Role::Vrrp,
         };
         self.commands = self.commands.wrapping_add(1);
         let number = self.commands;

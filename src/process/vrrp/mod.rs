@@ -5,6 +5,7 @@
 mod actions;
 mod announcer;
 mod checkpoint;
+mod commands;
 mod configured_feed;
 mod firewall;
 mod sockets;
@@ -30,6 +31,7 @@ use super::tuning::{self, Tuning};
 use crate::check::ipvs::SyncRole;
 use crate::config::VirtualServers;
 use crate::config::model::{Config, NetlinkBuffers};
+use crate::control::Command;
 use crate::kernel::{self, EntryRequest, KernelEvent, OwnLinkWriter, Writer, capabilities, sysctl};
 use crate::mib;
 use crate::net::InitFiles;
@@ -372,6 +374,12 @@ impl Process for VrrpProcess {
         self.apply_igmp(&shell.log);
         self.firewall.links_changed();
         Ok(())
+    }
+
+    fn command(&mut self, command: Command, shell: &mut Loop) -> Result<String, String> {
+        let done = commands::carry_out(&mut self.vrrp, &command, shell.now());
+        self.carry_out(shell);
+        done
     }
 
     fn status(&self, clock: Clock) -> Option<Part> {

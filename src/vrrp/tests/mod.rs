@@ -24,3 +24,4 @@ mod trackers;
 mod unbound;
 mod unicast;
 mod vmac;
+mod yielding;
