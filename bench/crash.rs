@@ -32,16 +32,37 @@ pub fn crash() {
             for _ in 0..repetitions().min(most) {
                 victim.crash();
             }
-            let crashes = &victim.crashes;
-            println!(
-                "| {instances} | {} | {} | {} | {} | {} | {} |",
-                daemon.name(),
-                spread(crashes.iter().map(|one| ms(one.silence)), 1),
-                spread(crashes.iter().map(|one| ms(one.gap)), 1),
-                crashes.iter().map(|one| one.taken).sum::<usize>(),
-                victim.deleted(),
-                crashes.len()
-            );
+            println!("{}", victim.row(*daemon));
+        }
+    }
+}
+
+/// The table of upgrades: ours by `--upgrade`, C keepalived by a restart.
+pub fn upgrade() {
+    println!("\n## Another program: --upgrade of ours, restart of C keepalived, advert_int 0.1 s\n");
+    println!("silence = from the request to the first advert of the same router, for the last of the instances\n");
+    println!(
+        "| instances | daemon | silence ms median (min-max) | longest gap in any instance, either router, ms | \
+         instances taken by router 2 | addresses deleted | upgrades |"
+    );
+    println!("|---|---|---|---|---|---|---|");
+    for instances in [1, 255] {
+        for (daemon, most) in DAEMONS.iter().zip(MOST) {
+            let mut victim = Victim::start(*daemon, instances);
+            for _ in 0..repetitions().min(most) {
+                victim.disturb(|lab| match daemon {
+                    Daemon::Ours => {
+                        let mut command = lab.router(1).command(*daemon);
+                        let output = command.arg("--upgrade").output().expect("our program");
+                        assert!(output.status.success(), "{output:?}");
+                    }
+                    Daemon::C => {
+                        lab.router(1).stop();
+                        lab.router(1).start(*daemon);
+                    }
+                });
+            }
+            println!("{}", victim.row(*daemon));
         }
     }
 }
@@ -84,12 +105,34 @@ impl Victim {
         Self { lab, instances, monitor, crashes: Vec::new() }
     }
 
+    /// The row of the table.
+    fn row(&self, daemon: Daemon) -> String {
+        let crashes = &self.crashes;
+        format!(
+            "| {} | {} | {} | {} | {} | {} | {} |",
+            self.instances,
+            daemon.name(),
+            spread(crashes.iter().map(|one| ms(one.silence)), 1),
+            spread(crashes.iter().map(|one| ms(one.gap)), 1),
+            crashes.iter().map(|one| one.taken).sum::<usize>(),
+            self.deleted(),
+            crashes.len()
+        )
+    }
+
     /// Kills the VRRP process of router 1 and waits until router 1 is master of all again.
     fn crash(&mut self) {
+        self.disturb(|lab| {
+            let pid = lab.router(1).vrrp_pid();
+            kill(Pid::from_raw(pid), Signal::SIGKILL).expect("a running VRRP process");
+        });
+    }
+
+    /// Does something to router 1 and waits until it is master of all again.
+    fn disturb(&mut self, what: impl FnOnce(&mut Lab)) {
         let instances = usize::from(self.instances);
-        let pid = self.lab.router(1).vrrp_pid();
-        kill(Pid::from_raw(pid), Signal::SIGKILL).expect("a running VRRP process");
         let at = now();
+        what(&mut self.lab);
         let wire = &self.lab.wire;
         wait_until(LIMIT, "router 1 is master for all instances again", || {
             let end = now();

@@ -48,7 +48,7 @@ fn setting(name: &str, default: usize) -> usize {
 /// Numbers of virtual servers with ten real servers each, up to BENCH_ROWS real servers.
 fn sizes() -> Vec<usize> {
     let most = setting("BENCH_ROWS", 10_000);
-    [10, 100, 1000].into_iter().filter(|services| services * SERVERS <= most).collect()
+    [10, 100, 500, 1000].into_iter().filter(|services| services * SERVERS <= most).collect()
 }
 
 fn start() {

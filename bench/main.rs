@@ -2,7 +2,7 @@
 //! keepalived.
 //!
 //! Prints Markdown. The daemons run alternately (A B A B), with the same daemon on both routers. BENCH_N sets the
-//! repetitions of a takeover (20), BENCH_ONLY=takeover|crowd|routes|crash|bfd|jitter|scripts|storm|walk|lvs selects one table; the
+//! repetitions of a takeover (20), BENCH_ONLY=takeover|crowd|routes|crash|upgrade|bfd|jitter|scripts|storm|walk|lvs selects one table; the
 //! tables of [`lvs`] have settings of their own.
 
 #![allow(clippy::expect_used, reason = "a benchmark")]
@@ -34,11 +34,12 @@ fn main() {
     }
     let _turn = machine::alone();
     let only = std::env::var("BENCH_ONLY").unwrap_or_default();
-    let tables: [(&str, fn()); 10] = [
+    let tables: [(&str, fn()); 11] = [
         ("takeover", takeover::takeover),
         ("crowd", takeover::crowd),
         ("routes", takeover::routes),
         ("crash", crash::crash),
+        ("upgrade", crash::upgrade),
         ("bfd", bfd::bfd),
         ("jitter", jitter::jitter),
         ("scripts", scripts::scripts),

@@ -40,6 +40,7 @@ complete -c keepalived -l weight -r -f -d 'Set the weight of a real server of th
 complete -c keepalived -l drain -r -f -d 'Set the weight of a real server to 0: no new connections'
 complete -c keepalived -l yield -r -f -d 'Have an instance or sync group of the running daemon give up mastership and stay out, for SECONDS or until --resume'
 complete -c keepalived -l resume -r -f -d 'Have an instance or sync group that has yielded take part again'
+complete -c keepalived -l upgrade -F -d 'Replace the running daemon by this program, or by PROGRAM, without a transition'
 complete -c keepalived -l ignore-sigint -d 'Debugging aid'
 complete -c keepalived -s T -l genhash -d 'Run as genhash(1); must be the first option'
 complete -c keepalived -s v -l version -d 'Print version and features'

@@ -335,5 +335,5 @@ fn a_replacement_continues_with_the_states_of_the_trackers() {
     // The replacement logs one line.
     let log = steps.lab.router(1).log();
     assert_eq!(transitions(&mut steps), before + 1, "{log}");
-    assert!(log.contains("(VI) Entering MASTER STATE (resuming the state of the process that died)"), "{log}");
+    assert!(log.contains("(VI) Entering MASTER STATE (resuming the state of the previous process)"), "{log}");
 }

@@ -19,6 +19,7 @@ const STEP: usize = 4;
 /// the same configuration, apart from the secrets.
 ///
 /// The text is made on demand, as it is rarely needed and large configurations take long.
+#[derive(Default)]
 pub struct Shown(Items);
 
 impl From<Items> for Shown {

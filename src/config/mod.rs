@@ -100,6 +100,23 @@ pub struct Loaded<C = model::Config> {
     pub unsteady: Option<String>,
 }
 
+impl Loaded<(model::Config, Snapshot)> {
+    /// The configuration of a snapshot of this release, without its text and its diagnostics.
+    ///
+    /// # Errors
+    /// When the octets are not such a snapshot.
+    pub fn of_snapshot(octets: Vec<u8>) -> Result<Self, SnapshotError> {
+        let snapshot = Snapshot::from(octets);
+        let (config, _) = snapshot.clone().open()?;
+        Ok(Loaded {
+            config: Some((config, snapshot)),
+            diagnostics: Diagnostics::default(),
+            shown: Shown::default(),
+            unsteady: None,
+        })
+    }
+}
+
 /// Reads a configuration. Blocks on the file system and on the user database.
 pub fn load(options: &Options) -> Loaded {
     let mut servers = Vec::new();

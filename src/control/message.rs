@@ -3,6 +3,8 @@
 //! A new kind of request is a new variant, which an older daemon refuses by name. [`VERSION`] changes only when an old
 //! message would be misunderstood.
 
+use std::path::PathBuf;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +31,8 @@ pub enum Request {
     Status,
     /// A command for a child process.
     Command(Command),
+    /// Replace the program of the daemon by this one. The answer comes when its trial has ended; root only.
+    Upgrade(PathBuf),
     /// The version of the running daemon.
     Version,
 }
@@ -154,7 +158,7 @@ mod tests {
             (br#"{"version":1}"#, "missing field `message`"),
             (
                 br#"{"version":1,"message":"dance"}"#,
-                "unknown variant `dance`, expected one of `reload`, `status`, `command`, `version`",
+                "unknown variant `dance`, expected one of `reload`, `status`, `command`, `upgrade`, `version`",
             ),
             (br#"{"version":1,"message":"reload"} x"#, "trailing characters"),
             (&nested, "EOF while parsing a list"),

@@ -9,8 +9,8 @@ use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -87,6 +87,8 @@ pub struct Log {
 #[derive(Debug)]
 enum Order {
     Line(Level, String),
+    /// Report that the lines before are written.
+    Reach(mpsc::Sender<()>),
     End,
 }
 
@@ -121,7 +123,7 @@ impl Kept {
     pub fn take(&self) -> Vec<(Level, String)> {
         let of = |order| match order {
             Order::Line(level, line) => Some((level, line)),
-            Order::End => None,
+            Order::Reach(_) | Order::End => None,
         };
         self.0.drain().filter_map(of).collect()
     }
@@ -160,6 +162,14 @@ impl Log {
         }
     }
 
+    /// Waits until the lines so far are written, at most for `limit`.
+    pub fn drain(&self, limit: Duration) {
+        let (reached, signal) = mpsc::channel();
+        if self.queue.offer(Order::Reach(reached)).is_ok() {
+            let _ = signal.recv_timeout(limit);
+        }
+    }
+
     /// Logs at [`Level::Error`].
     pub fn error(&self, text: impl Display) {
         self.write(Level::Error, text);
@@ -182,8 +192,17 @@ fn write_all(options: &Options, orders: &Receiver<Order>, lost: &AtomicU64) {
         console: options.console,
         file: options.file.clone().map(Lines::new),
     };
-    while let Some(Order::Line(level, line)) = orders.receive() {
-        sinks.write_lines(level, &line);
+    loop {
+        match orders.receive() {
+            Some(Order::Line(level, line)) => sinks.write_lines(level, &line),
+            Some(Order::Reach(reached)) => {
+                sinks.flush();
+                // The caller may have given up.
+                let _ = reached.send(());
+                continue;
+            }
+            Some(Order::End) | None => break,
+        }
         let lost = lost.swap(0, Ordering::Relaxed);
         if lost > 0 {
             let noun = if lost == 1 { "line was" } else { "lines were" };

@@ -71,7 +71,7 @@ fn process(role: Role, options: &Options) -> Result<u8, Failure> {
     // The socket pair is our standard input.
     let stream = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     let mut channel = Channel::new(stream)?;
-    let First { snapshot, saved, clean_up } =
+    let First { snapshot, mut saved, clean_up, stands_by } =
         receive_config(&mut channel).context("get the configuration from the parent process")?;
     let (config, servers) =
         snapshot.open().map_err(io::Error::other).context("read the configuration of the parent process")?;
@@ -91,6 +91,10 @@ fn process(role: Role, options: &Options) -> Result<u8, Failure> {
         log.error(problem);
         writer.finish(LOG_LIMIT);
         return Ok(exit::FATAL);
+    }
+    if stands_by {
+        channel.send(&Message::Prepared)?;
+        saved = await_go(&mut channel).context("take over from the previous process")?;
     }
     let pid_file = role.pid_file(options, &names);
     let status = lock_pid_file(&pid_file).and_then(|_locked| {
@@ -126,6 +130,7 @@ struct First {
     snapshot: Snapshot,
     saved: SavedState,
     clean_up: bool,
+    stands_by: bool,
 }
 
 fn receive_config(channel: &mut Channel) -> io::Result<First> {
@@ -134,6 +139,7 @@ fn receive_config(channel: &mut Channel) -> io::Result<First> {
     let mut events = Events::with_capacity(1);
     let limit = clock::now() + CONFIG_LIMIT;
     let (mut saved, mut clean_up, mut links) = (SavedState::default(), false, Vec::new());
+    let mut stands_by = false;
     while clock::now() < limit {
         let mut messages = channel.receive()?.into_iter();
         while let Some(message) = messages.next() {
@@ -141,12 +147,13 @@ fn receive_config(channel: &mut Channel) -> io::Result<First> {
                 Message::Config(snapshot) => {
                     // The loop handles the messages that follow.
                     channel.put_back(links.into_iter().chain(messages));
-                    return Ok(First { snapshot, saved, clean_up });
+                    return Ok(First { snapshot, saved, clean_up, stands_by });
                 }
                 link @ Message::Link(_) => links.push(link),
                 Message::Indices(octets) => saved.indices = Some(octets),
                 Message::Checkpoint(octets) => saved.checkpoint = Some(octets),
                 Message::CleanUp => clean_up = true,
+                Message::StandBy => stands_by = true,
                 Message::Origin(text) => text.parse().map(Origin::set).map_err(io::Error::other)?,
                 hello @ Message::Hello(_) => channel.send(&hello)?,
                 // A dump has no data yet.
@@ -155,10 +162,37 @@ fn receive_config(channel: &mut Channel) -> io::Result<First> {
                 | Message::Status(..)
                 | Message::Command(..)
                 | Message::Result(..)
+                | Message::Prepared
+                | Message::Go
                 | Message::Ready => {}
             }
         }
         reactor.wait(Some(limit), &mut events)?;
     }
     Err(io::ErrorKind::TimedOut.into())
+}
+
+/// Waits until the previous process has exited. Its state precedes the message that tells that; other messages are for the loop.
+fn await_go(channel: &mut Channel) -> io::Result<SavedState> {
+    let mut reactor = Reactor::new()?;
+    reactor.register(channel, Token(0), Interest::READABLE)?;
+    let mut events = Events::with_capacity(1);
+    let (mut saved, mut others) = (SavedState::default(), Vec::new());
+    loop {
+        let mut messages = channel.receive()?.into_iter();
+        while let Some(message) = messages.next() {
+            match message {
+                Message::Go => {
+                    channel.put_back(others.into_iter().chain(messages));
+                    return Ok(saved);
+                }
+                Message::Indices(octets) => saved.indices = Some(octets),
+                Message::Checkpoint(octets) => saved.checkpoint = Some(octets),
+                hello @ Message::Hello(_) => channel.send(&hello)?,
+                other => others.push(other),
+            }
+        }
+        // Without a limit: the parent kills a standby that is no longer needed.
+        reactor.wait(None, &mut events)?;
+    }
 }

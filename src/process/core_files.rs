@@ -36,6 +36,16 @@ impl CorePattern {
         Ok(CorePattern { file: file.into(), before, ours: pattern.to_owned() })
     }
 
+    /// The pattern that the former program of this process has set: that before, and ours.
+    pub(super) fn inherited((before, ours): (String, String)) -> CorePattern {
+        CorePattern { file: PATTERN.into(), before, ours }
+    }
+
+    /// The pattern before, and ours.
+    pub(super) fn parts(&self) -> (String, String) {
+        (self.before.clone(), self.ours.clone())
+    }
+
     /// Restores the earlier pattern, unless it was changed by others meanwhile.
     pub(super) fn restore(self) {
         let is_ours = |text: String| text.trim_end_matches('\n') == self.ours;

@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
@@ -53,6 +53,12 @@ pub enum Message {
     Command(u32, Vec<u8>),
     /// From the child: the result of a command as JSON, with its number.
     Result(u32, Vec<u8>),
+    /// From the parent, before the configuration: prepare to replace another process, and wait for [`Message::Go`].
+    StandBy,
+    /// From the child: it is prepared.
+    Prepared,
+    /// From the parent, after indices and checkpoint: begin.
+    Go,
     /// From the parent, before the configuration: remove the entries that a predecessor has left in the kernel, then
     /// exit.
     CleanUp,
@@ -126,6 +132,21 @@ impl Channel {
         })
     }
 
+    /// Continues a channel of the former program of this process, with the octets of an incomplete message.
+    pub fn resume(stream: UnixStream, incoming: Vec<u8>) -> io::Result<Channel> {
+        Ok(Channel { incoming, ..Channel::new(stream)? })
+    }
+
+    /// Octets of an incomplete message.
+    pub fn incoming(&self) -> &[u8] {
+        &self.incoming
+    }
+
+    /// Whether all messages were sent, and all that were received were taken.
+    pub fn is_sent(&self) -> bool {
+        self.outgoing.is_empty() && self.unread.is_empty() && self.descriptors.is_empty()
+    }
+
     /// Queues a message and sends as much as the socket accepts; call [`Channel::flush`] when it is writable again.
     pub fn send(&mut self, message: &Message) -> io::Result<()> {
         self.queue(message, None)
@@ -156,6 +177,9 @@ impl Channel {
             Message::Dump(Dump::ClearStatistics) => (5, &[]),
             Message::Dump(Dump::Json) => (15, &[]),
             Message::CleanUp => (6, &[]),
+            Message::StandBy => (20, &[]),
+            Message::Prepared => (21, &[]),
+            Message::Go => (22, &[]),
             Message::Ready => (8, &[]),
             Message::StatusWanted(wanted) => {
                 number = wanted.to_be_bytes();
@@ -272,6 +296,9 @@ impl Channel {
             Some((5, _)) => Some(Message::Dump(Dump::ClearStatistics)),
             Some((15, _)) => Some(Message::Dump(Dump::Json)),
             Some((6, _)) => Some(Message::CleanUp),
+            Some((20, _)) => Some(Message::StandBy),
+            Some((21, _)) => Some(Message::Prepared),
+            Some((22, _)) => Some(Message::Go),
             Some((8, _)) => Some(Message::Ready),
             Some((10, body)) => match body.as_slice() {
                 [0] => Some(Message::Link(Listener::Vrrp)),
@@ -321,6 +348,12 @@ fn read(stream: &UnixStream, buffer: &mut [u8], descriptors: &mut VecDeque<Owned
     Ok(received.bytes)
 }
 
+impl AsFd for Channel {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
+}
+
 impl AsRawFd for Channel {
     fn as_raw_fd(&self) -> RawFd {
         self.stream.as_raw_fd()
@@ -356,6 +389,9 @@ mod tests {
             Message::Command(10, body()),
             Message::Result(11, body()),
             Message::CleanUp,
+            Message::StandBy,
+            Message::Prepared,
+            Message::Go,
         ];
         messages.iter().for_each(|message| ours.send(message).unwrap());
         assert_eq!(theirs.receive().unwrap(), messages);

@@ -4,6 +4,7 @@
 //! A kind of child is an entry of [`role`] and a `Process` of the [`harness`], which contains the parts that all
 //! children share.
 
+mod adopt;
 mod auto_priority;
 mod bfd;
 mod buffers;
@@ -18,6 +19,7 @@ mod core_files;
 mod dump;
 mod exit;
 mod files;
+mod handover;
 mod harness;
 mod held;
 mod ipc;
@@ -40,6 +42,7 @@ mod status_command;
 mod sync_daemon;
 mod systemd;
 mod tuning;
+mod upgrade_command;
 mod vrrp;
 
 pub use startup::run;

@@ -5,6 +5,7 @@
 
 use std::fs::{File, Permissions, TryLockError};
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -23,6 +24,27 @@ pub struct PidFile {
     /// The content that this process has written: empty for a file that it has created, `None` for another that it has
     /// only locked.
     ours: Option<String>,
+}
+
+/// Another handle to the same locked file, which keeps the lock over a change of the program.
+#[derive(Debug)]
+pub struct Locked {
+    path: PathBuf,
+    file: File,
+    ours: Option<String>,
+}
+
+impl Locked {
+    /// Path and content.
+    pub fn parts(&self) -> (PathBuf, Option<String>) {
+        (self.path.clone(), self.ours.clone())
+    }
+}
+
+impl AsFd for Locked {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
 }
 
 /// Why a pid file cannot be used.
@@ -57,6 +79,17 @@ impl PidFile {
             TryLockError::Error(error) => unusable(error.into()),
         })?;
         Ok(PidFile { path: path.into(), file, ours: made.then(String::new) })
+    }
+
+    /// The file that the former program of this process has locked and written.
+    pub fn inherited((path, ours): (PathBuf, Option<String>), file: File) -> PidFile {
+        PidFile { path, file, ours }
+    }
+
+    /// Another handle, for the new program of an upgrade; `None` if no descriptor is free.
+    pub fn locked(&self) -> Option<Locked> {
+        let file = self.file.try_clone().ok()?;
+        Some(Locked { path: self.path.clone(), file, ours: self.ours.clone() })
     }
 
     /// Checks that a child will be able to use its pid file; otherwise it would be restarted for ever.

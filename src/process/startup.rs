@@ -3,12 +3,15 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::OpenOptions;
 use std::io::{self, Write};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::fs::Mode;
 use rustix::process::umask;
 use rustix::thread::CapabilitySet;
 
+use super::adopt;
 use super::child;
 use super::cli::{self, Options, Outcome};
 use super::configuration::{Recorded, load, log_diagnostics};
@@ -16,10 +19,11 @@ use super::control_socket;
 use super::core_files::CorePattern;
 use super::exit;
 use super::files;
+use super::handover::{self, Handover};
 use super::logging::log_options;
 use super::names::{self, Names};
 use super::order_command;
-use super::parent::{Fixed, Parent, Plan, Scripts};
+use super::parent::{Fixed, OpenFifo, Parent, Plan, Scripts};
 use super::pidfile::PidFile;
 use super::privileges::{self, Needed};
 use super::refusal::{LOG_LIMIT, Refusal};
@@ -27,6 +31,7 @@ use super::reload_command;
 use super::role::Role;
 use super::status_command;
 use super::tuning;
+use super::upgrade_command;
 use crate::config::{self, Snapshot};
 use crate::kernel::capabilities;
 use crate::notify::dump::effective;
@@ -71,6 +76,12 @@ fn prepare(options: &Options) -> Result<u8, Refusal> {
     if let Some(word) = &options.child_role {
         return Ok(Role::from_word(word).map_or(exit::FATAL, |role| child::run(role, options)));
     }
+    if options.upgrade_trial {
+        return Ok(adopt::trial(options));
+    }
+    if handover::is_successor() {
+        return continue_daemon(options);
+    }
     for warning in options.facility().err().into_iter().chain(options.stray()) {
         terminal::message(warning);
     }
@@ -84,6 +95,9 @@ fn prepare(options: &Options) -> Result<u8, Refusal> {
     }
     if options.reload {
         return Ok(reload_command::run(options));
+    }
+    if let Some(program) = &options.upgrade {
+        return Ok(upgrade_command::run(options, program));
     }
     if let Some(command) = order_command::of(options) {
         return Ok(order_command::run(options, command));
@@ -200,23 +214,82 @@ fn start(
         None => options.clone(),
     };
     // Before others learn the pid: a stop must not kill the process before it can remove its files.
-    let signals = Signals::new(&[
-        Signal::SIGTERM,
-        Signal::SIGINT,
-        Signal::SIGHUP,
-        Signal::SIGUSR1,
-        Signal::SIGUSR2,
-        Signal::SIGCHLD,
-    ])
-    .map_err(|error| Refusal::because("set up signals", &error))?;
+    let signals = signals()?;
     pid_file.write(std::process::id())?;
     let core_pattern = options.core_dump_pattern.as_deref().map(CorePattern::set);
+    let begun = Begun {
+        options,
+        directory,
+        names,
+        config,
+        snapshot,
+        loaded,
+        pid_file,
+        signals,
+        core_pattern,
+        former: None,
+        fifos: Vec::new(),
+    };
+    run_parent(begun)
+}
+
+/// Continues a daemon as the new program of its parent process, after an upgrade.
+fn continue_daemon(options: &Options) -> Result<u8, Refusal> {
+    let lost = |why| Refusal::new(exit::FATAL, format!("Cannot continue the daemon after an upgrade: {why}"));
+    let (adoptable, mut state, descriptors) = adopt::receive(options).map_err(lost)?;
+    let adopt::Adoptable { config, snapshot, loaded } = adoptable;
+    let signals = signals()?;
+    let pid_file = std::mem::take(&mut state.pid_file);
+    let begun = Begun {
+        names: Names::new(options, &config.global),
+        options: options.clone(),
+        directory: state.directory.clone(),
+        config,
+        snapshot,
+        loaded,
+        pid_file: PidFile::inherited(pid_file, descriptors.pid_file),
+        signals,
+        core_pattern: state.core_pattern.take().map(|parts| Ok(CorePattern::inherited(parts))),
+        fifos: std::mem::take(&mut state.fifos).into_iter().zip(descriptors.fifos.into_iter().map(Arc::new)).collect(),
+        former: Some((state, descriptors.channels)),
+    };
+    run_parent(begun)
+}
+
+/// The signals of the parent.
+fn signals() -> Result<Signals, Refusal> {
+    let all = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGUSR2, Signal::SIGCHLD];
+    Signals::new(&all).map_err(|error| Refusal::because("set up signals", &error))
+}
+
+/// A parent process that has begun.
+struct Begun {
+    options: Options,
+    directory: Option<PathBuf>,
+    names: Names,
+    config: config::model::Config,
+    snapshot: Snapshot,
+    loaded: Recorded,
+    pid_file: PidFile,
+    signals: Signals,
+    core_pattern: Option<Result<CorePattern, String>>,
+    /// State and channels of the former program.
+    former: Option<(Handover, Vec<OwnedFd>)>,
+    /// FIFOs of the former program.
+    fifos: Vec<OpenFifo>,
+}
+
+fn run_parent(begun: Begun) -> Result<u8, Refusal> {
+    let Begun { options, directory, names, config, snapshot, loaded, pid_file, signals, core_pattern, former, fifos } =
+        begun;
     // Before the first thread.
     let given_up = capabilities::keep_only(privileges::of_parent(&options, &config.global));
     let (log_options, facility_warning) = log_options(&options, &names, "Keepalived", None);
     let writer = log::start(log_options).map_err(|error| Refusal::because("start the log", &error))?;
     let log = writer.log();
-    log.write(Level::Notice, format_args!("Starting {}", cli::version_text()));
+    if former.is_none() {
+        log.write(Level::Notice, format_args!("Starting {}", cli::version_text()));
+    }
     if let Some(name) = &config.global.process_name {
         tuning::name_process(name, &log);
     }
@@ -270,9 +343,11 @@ fn start(
         needed,
         scripts: Scripts::new(&config.global),
         instances: config.instances.len(),
+        pid_file: pid_file.locked(),
+        core_pattern: core_pattern.as_ref().and_then(|set| set.as_ref().ok()).map(CorePattern::parts),
     };
-    let status = Parent::new(plan, &config.global, log.clone(), signals, control)
-        .and_then(Parent::watch)
+    let status = Parent::new(plan, &config.global, log.clone(), signals, control, fifos)
+        .and_then(|parent| parent.watch(former))
         .unwrap_or_else(|error| {
             log.error(format_args!("The parent process cannot continue: {}", reason(&error)));
             exit::FATAL

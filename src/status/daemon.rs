@@ -28,6 +28,9 @@ pub struct Configuration {
     pub faults: usize,
     /// The last reload; none since the start of the daemon.
     pub last_reload: Option<Reload>,
+    /// The last upgrade; none since the start of the daemon.
+    #[serde(default)]
+    pub last_upgrade: Option<Upgrade>,
 }
 
 /// A reload.
@@ -37,4 +40,15 @@ pub struct Reload {
     pub at: f64,
     /// Why it was refused; none if the new configuration is in force.
     pub refused: Option<String>,
+}
+
+/// An upgrade to another program.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Upgrade {
+    /// When its result was known.
+    pub at: f64,
+    /// Why it was refused; none if the new program runs.
+    pub refused: Option<String>,
+    /// All processes are of the new program.
+    pub complete: bool,
 }

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 pub use bfd::{Bfd, BfdSession};
 pub use checker::{Check, Checker, RealServer, VirtualServer};
 pub use clock::Clock;
-pub use daemon::{Configuration, Process, Reload};
+pub use daemon::{Configuration, Process, Reload, Upgrade};
 pub use vrrp::{
     Address, Counters, Effect, Group, Instance, Master, Objects, Share, Tracker, Transition, Vrrp, Yielded,
 };

@@ -53,7 +53,7 @@ fn processes(out: &mut String, status: &Status) {
 }
 
 fn configuration(out: &mut String, configuration: &Configuration) {
-    let Configuration { file, since, faults, last_reload } = configuration;
+    let Configuration { file, since, faults, last_reload, last_upgrade } = configuration;
     let _ = write!(out, "\nConfiguration {file}, read {}", moment(*since));
     if *faults > 0 {
         let _ = write!(out, ", with {}: 'keepalived -t' shows them", counted(*faults, "fault"));
@@ -64,6 +64,14 @@ fn configuration(out: &mut String, configuration: &Configuration) {
         let _ = match &reload.refused {
             None => writeln!(out, "Last reload {at}: complete"),
             Some(why) => writeln!(out, "Last reload {at}: refused: {why}"),
+        };
+    }
+    if let Some(upgrade) = last_upgrade {
+        let at = moment(upgrade.at);
+        let _ = match &upgrade.refused {
+            Some(why) => writeln!(out, "Last upgrade {at}: refused: {why}"),
+            None if upgrade.complete => writeln!(out, "Last upgrade {at}: complete"),
+            None => writeln!(out, "Last upgrade {at}: processes are being replaced"),
         };
     }
 }

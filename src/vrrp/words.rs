@@ -22,7 +22,7 @@ impl Cause {
             Cause::SyncGroup => "following its sync group".into(),
             Cause::Fault(fault) => fault.words(),
             Cause::Recovered => "the cause of the fault is gone".into(),
-            Cause::Resumed => "resuming the state of the process that died".into(),
+            Cause::Resumed => "resuming the state of the previous process".into(),
             Cause::Yielded => "yielding on request".into(),
             Cause::Shutdown => "shutting down".into(),
             Cause::Deleted => "the new configuration does not have it".into(),

@@ -98,7 +98,7 @@ fn a_master_says_why_it_became_one() {
         (
             instance(State::Master, Cause::Resumed),
             Notice,
-            "(VI) Entering MASTER STATE (resuming the state of the process that died)",
+            "(VI) Entering MASTER STATE (resuming the state of the previous process)",
         ),
     ]);
 }

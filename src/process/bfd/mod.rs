@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 use std::time::{Duration, SystemTime};
 
 use super::cli;
-use super::harness::{ChildStart, Harness, Kind, Pace, Parts, Process, Shell, token};
+use super::harness::{ChildStart, Harness, Kind, Pace, Parts, Process, Shell, token, usable};
 use super::sessions::{Listener, Publisher};
 use super::tuning::{self, Tuning};
 use crate::bfd::{self, Action, Bfd, Change, Event, Received, SessionId, Tables, TimerKey};
@@ -43,6 +43,7 @@ pub(super) const KIND: Kind = Kind {
     configured: |config| !config.bfd.is_empty(),
     allowed: |options| !options.no_bfd,
     leftovers: |_, _| Vec::new(),
+    usable: usable::<bfd::Indices, bfd::Checkpoint>,
     run,
 };
 

@@ -17,7 +17,7 @@ use std::time::Duration;
 use super::buffers::Buffers;
 use super::cli;
 use super::context::Context;
-use super::harness::{ChildStart, Harness, Kind, Pace, Parts, Process, Service, Shell, Watch, token};
+use super::harness::{ChildStart, Harness, Kind, Pace, Parts, Process, Service, Shell, Watch, token, usable};
 use super::held;
 use super::ipvs_host::IpvsHost;
 use super::needs;
@@ -84,6 +84,7 @@ pub(super) const KIND: Kind = Kind {
     configured: |config| config.has_virtual_servers,
     allowed: |options| options.check_only || !options.vrrp_only,
     leftovers: held::leftovers::<Held>,
+    usable: usable::<check::Indices, Checkpoint>,
     run,
 };
 

@@ -151,6 +151,12 @@ pub struct Options {
     /// Have an instance or sync group that has yielded take part again
     #[arg(long = "resume", value_name = "NAME", conflicts_with_all = ["config_test", "signum", "reload", "status", "weight", "drain", "absence"])]
     pub resume: Option<String>,
+    /// Replace the running daemon by this program, or by PROGRAM, without a transition
+    #[arg(long = "upgrade", value_name = "PROGRAM", value_hint = ValueHint::FilePath, num_args = 0..=1, require_equals = true, default_missing_value = "", conflicts_with_all = ["config_test", "signum", "reload", "status", "weight", "drain", "absence", "resume"])]
+    pub upgrade: Option<String>,
+    /// Internal: check a state on standard input
+    #[arg(long = "upgrade-trial", hide = true)]
+    pub upgrade_trial: bool,
     /// Print the number of a signal: STOP, RELOAD, DATA, STATS, STATS_CLEAR, JSON
     #[arg(long = "signum", value_name = "NAME")]
     pub signum: Option<String>,

@@ -43,7 +43,7 @@ mod watch;
 
 pub(super) use agent::Service;
 pub(super) use child_start::ChildStart;
-pub(super) use kind::Kind;
+pub(super) use kind::{Kind, usable};
 pub(super) use shell::{Process, Shell};
 pub(super) use stopping::CLEAN_UP_LIMIT;
 pub(super) use time::Pace;

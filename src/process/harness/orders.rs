@@ -74,6 +74,9 @@ impl Orders {
                 Message::Indices(_)
                 | Message::Checkpoint(_)
                 | Message::CleanUp
+                | Message::StandBy
+                | Message::Prepared
+                | Message::Go
                 | Message::Origin(_)
                 | Message::Status(..)
                 | Message::Result(..)

@@ -16,6 +16,8 @@ pub(super) struct Annals {
     pub(super) configured: Duration,
     /// When the result of the last reload was known, and why it was refused.
     pub(super) last_reload: Option<(Duration, Option<String>)>,
+    /// When the result of the last upgrade was known, and why it was refused.
+    pub(super) last_upgrade: Option<(Duration, Option<String>)>,
     /// How often each child was started.
     pub(super) starts: BTreeMap<Role, u32>,
 }
@@ -23,7 +25,7 @@ pub(super) struct Annals {
 impl Annals {
     pub(super) fn begin() -> Annals {
         let now = clock::now();
-        Annals { started: now, configured: now, last_reload: None, starts: BTreeMap::new() }
+        Annals { started: now, configured: now, last_reload: None, last_upgrade: None, starts: BTreeMap::new() }
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use nix::sys::wait::{Id, WaitPidFlag, waitid, waitpid};
 
+use super::child_process::ChildProcess;
 use super::running::{Running, Task};
 use super::{Key, Parent};
 use crate::process::exit;
@@ -40,13 +41,17 @@ impl Parent {
             Ok(child) => {
                 self.log.info(format_args!("Starting {name} child process, pid={}", child.process.id()));
                 self.children.push(child);
-                self.timers.set(Key::Hello(role), clock::now() + HELLO);
+                self.start_hellos(role);
             }
             Err(error) => {
                 self.log.error(format_args!("Cannot start the {name} process: {error}"));
                 self.restart_later(role);
             }
         }
+    }
+
+    pub(super) fn start_hellos(&mut self, role: Role) {
+        self.timers.set(Key::Hello(role), clock::now() + HELLO);
     }
 
     pub(super) fn spawn(&mut self, role: Role, task: Task) -> io::Result<Running> {
@@ -59,20 +64,22 @@ impl Parent {
             command.env_remove(name);
         }
         command.stdin(Stdio::from(std::os::fd::OwnedFd::from(theirs)));
-        let process = command.spawn()?;
+        let process = ChildProcess::from(command.spawn()?);
         let mut channel = Channel::new(ours)?;
         let token = self.next_token;
         self.next_token = Token(token.0 + 1);
         self.reactor.register(&channel, token, Interest::READABLE | Interest::WRITABLE)?;
         channel.send(&Message::Origin(Origin::of_the_daemon().to_string()))?;
-        if let Some(saved) = self.saved.get(&role) {
-            let indices = saved.indices.clone().map(Message::Indices);
-            let checkpoint = saved.checkpoint.clone().map(Message::Checkpoint);
-            indices.into_iter().chain(checkpoint).try_for_each(|message| channel.send(&message))?;
+        if task == Task::Standby {
+            channel.send(&Message::StandBy)?;
+        } else {
+            self.saved_messages(role).iter().try_for_each(|message| channel.send(message))?;
         }
         match task {
             Task::CleanUp => channel.send(&Message::CleanUp)?,
             Task::Work => self.link(role, &mut channel)?,
+            // When it begins.
+            Task::Standby => {}
         }
         channel.send(&Message::Config(self.plan.snapshot.clone()))?;
         Ok(Running {
@@ -90,8 +97,15 @@ impl Parent {
         })
     }
 
+    /// The state from which a new child continues.
+    pub(super) fn saved_messages(&self, role: Role) -> Vec<Message> {
+        let Some(saved) = self.saved.get(&role) else { return Vec::new() };
+        let indices = saved.indices.clone().map(Message::Indices);
+        indices.into_iter().chain(saved.checkpoint.clone().map(Message::Checkpoint)).collect()
+    }
+
     /// Connects a new child by socket pairs: the BFD process with all listeners, a listener with the BFD process.
-    fn link(&mut self, role: Role, channel: &mut Channel) -> io::Result<()> {
+    pub(super) fn link(&mut self, role: Role, channel: &mut Channel) -> io::Result<()> {
         for child in self.children.iter_mut().filter(|child| child.task == Task::Work) {
             let Some(listener) = role.listener_between(child.role) else { continue };
             let (publishing, listening) = sessions::pair()?;
@@ -104,10 +118,11 @@ impl Parent {
     }
 
     pub(super) fn child_turn(&mut self, token: Token) {
-        let Some(child) = self.children.iter_mut().find(|child| child.token == token) else { return };
+        let all = self.children.iter_mut().chain(&mut self.standbys);
+        let Some(child) = all.into_iter().find(|child| child.token == token) else { return };
         // After an error the child has exited; SIGCHLD reports that.
         let Ok(messages) = child.channel.receive() else { return };
-        let (mut parts, mut results) = (Vec::new(), Vec::new());
+        let (mut parts, mut results, mut prepared) = (Vec::new(), Vec::new(), false);
         for message in messages {
             match message {
                 Message::Hello(number) if child.unanswered == Some(number) => child.unanswered = None,
@@ -116,12 +131,15 @@ impl Parent {
                 Message::Ready => child.unconfirmed = child.unconfirmed.saturating_sub(1),
                 Message::Status(number, octets) => parts.push((number, octets)),
                 Message::Result(number, octets) => results.push((number, octets)),
+                Message::Prepared => prepared = true,
                 Message::Hello(_)
                 | Message::StatusWanted(_)
                 | Message::Command(..)
                 | Message::Config(_)
                 | Message::Dump(_)
                 | Message::CleanUp
+                | Message::StandBy
+                | Message::Go
                 | Message::Link(_)
                 | Message::Origin(_) => {}
             }
@@ -130,6 +148,9 @@ impl Parent {
         let role = child.role;
         parts.into_iter().for_each(|(number, octets)| self.take_status(role, number, &octets));
         results.into_iter().for_each(|(number, octets): (u32, Vec<u8>)| self.take_result(number, &octets));
+        if prepared {
+            self.kill_child(role);
+        }
         self.replace_if_outgrown(role);
         self.report_ready();
     }
@@ -172,7 +193,14 @@ impl Parent {
                 ended.push((self.children.remove(at), status));
             }
         }
+        let mut standbys = Vec::new();
+        for at in (0..self.standbys.len()).rev() {
+            if let Some(Ok(Some(status))) = self.standbys.get(at).map(|standby| standby.process.try_wait()) {
+                standbys.push((self.standbys.remove(at), status));
+            }
+        }
         self.reap_script();
+        self.reap_trial();
         self.reap_orphans();
         for (child, status) in ended {
             // The kernel removes a closed descriptor anyway.
@@ -182,6 +210,11 @@ impl Parent {
             self.timers.clear(Key::Kill(child.role));
             self.timers.clear(Key::GiveUp(child.role));
             self.child_exited(&child, status);
+        }
+        for (standby, status) in standbys {
+            // As above.
+            let _ = self.reactor.deregister(&standby.channel);
+            self.standby_exited(&standby, status);
         }
     }
 
@@ -193,7 +226,11 @@ impl Parent {
             let is_child = |child: &Running| child.process.id().cast_signed() == pid.as_raw();
             // A child of ours has exited just now; its SIGCHLD calls this function again.
             let is_script = self.script.as_ref().is_some_and(|script| script.child.id().cast_signed() == pid.as_raw());
-            if is_script || self.children.iter().any(is_child) || waitpid(pid, Some(WaitPidFlag::WNOHANG)).is_err() {
+            if is_script
+                || self.is_trial(pid.as_raw().cast_unsigned())
+                || self.children.iter().chain(&self.standbys).any(is_child)
+                || waitpid(pid, Some(WaitPidFlag::WNOHANG)).is_err()
+            {
                 break;
             }
         }
@@ -211,7 +248,11 @@ impl Parent {
                 self.log.error(format_args!("The {name} process exited with status {code}; terminating"));
                 self.stop(code);
             }
-            _ if child.outgrown => self.timers.set(Key::Restart(role), clock::now()),
+            _ if child.outgrown => {
+                if !self.promote_standby(role) {
+                    self.timers.set(Key::Restart(role), clock::now());
+                }
+            }
             _ if self.plan.options.dont_respawn => {
                 self.log.error(format_args!(
                     "The {name} process exited ({status}); terminating because of -R, --dont-respawn"

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::waiting::Refused;
 use super::{Key, Parent};
-use crate::control::{Answer, Client, Event, Request};
+use crate::control::{Answer, Client, Event, Peer, Request};
 use crate::notify::log::Level;
 use crate::process::cli;
 use crate::reactor::clock;
@@ -26,13 +26,14 @@ impl Parent {
                     let name = match &request {
                         Request::Reload => Some("reload".to_owned()),
                         Request::Command(command) => Some(command.to_string()),
+                        Request::Upgrade(program) => Some(format!("upgrade to {}", program.display())),
                         // They change nothing, and monitoring may make them every few seconds.
                         Request::Status | Request::Version => None,
                     };
                     if let Some(name) = name {
                         self.log.write(Level::Notice, format_args!("Control socket: {name}, requested by {peer}"));
                     }
-                    self.carry_out(client, request);
+                    self.carry_out(client, peer, request);
                 }
                 Event::Refused(peer, reason) => {
                     self.log.warning(format_args!("Control socket: refused a request by {peer}: {reason}"));
@@ -42,14 +43,15 @@ impl Parent {
         }
     }
 
-    fn carry_out(&mut self, client: Client, request: Request) {
+    fn carry_out(&mut self, client: Client, peer: Peer, request: Request) {
         match request {
             Request::Version => self.answer([(client, Answer::Version(cli::version_text()))]),
             Request::Status => self.gather_for(client),
-            Request::Reload | Request::Command(_) if self.stopping => {
+            Request::Reload | Request::Command(_) | Request::Upgrade(_) if self.stopping => {
                 self.answer([(client, Answer::Refused("keepalived is stopping".to_owned()))]);
             }
             Request::Command(command) => self.command(client, &command),
+            Request::Upgrade(program) => self.upgrade(client, peer, &program),
             Request::Reload => {
                 self.waiting.add(client, clock::now() + RELOAD_LIMIT);
                 self.watch_the_wait();

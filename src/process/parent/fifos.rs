@@ -8,6 +8,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, chown};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -19,6 +20,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use crate::config::model::{Fifo, Global};
 use crate::notify::fifo;
 use crate::notify::log::Log;
+use crate::process::handover::HeldFifo;
 use crate::reactor::{Program, background};
 use crate::text::reason;
 
@@ -32,8 +34,12 @@ const LINGER: Duration = Duration::from_secs(1);
 /// The thread.
 pub(super) struct FifoKeeper {
     orders: Sender<Vec<Wanted>>,
+    held: Arc<Mutex<Vec<OpenFifo>>>,
     thread: JoinHandle<()>,
 }
+
+/// A FIFO with its descriptor, for the new program of an upgrade.
+pub(in crate::process) type OpenFifo = (HeldFifo, Arc<File>);
 
 /// A FIFO with its program.
 #[derive(Clone, PartialEq, Eq)]
@@ -55,11 +61,11 @@ fn wanted(global: &Global) -> Vec<Wanted> {
 }
 
 impl FifoKeeper {
-    /// Follows a configuration. `keeper` is started with the first FIFO.
-    pub(super) fn follow(keeper: &mut Option<FifoKeeper>, global: &Global, log: &Log) {
+    /// Follows a configuration. `keeper` is started with the first FIFO, and then continues with those of a former program.
+    pub(super) fn follow(keeper: &mut Option<FifoKeeper>, global: &Global, former: Vec<OpenFifo>, log: &Log) {
         let wanted = wanted(global);
-        if keeper.is_none() && !wanted.is_empty() {
-            *keeper = FifoKeeper::start(log.clone());
+        if keeper.is_none() && !(wanted.is_empty() && former.is_empty()) {
+            *keeper = FifoKeeper::start(former, log.clone());
         }
         if let Some(keeper) = keeper {
             // If the thread has failed, there are no FIFOs.
@@ -67,16 +73,23 @@ impl FifoKeeper {
         }
     }
 
-    fn start(log: Log) -> Option<FifoKeeper> {
+    fn start(former: Vec<OpenFifo>, log: Log) -> Option<FifoKeeper> {
         let (orders, received) = channel();
         let of_thread = log.clone();
-        match background::spawn_brief("fifos", move || run(&received, &of_thread)) {
-            Ok(thread) => Some(FifoKeeper { orders, thread }),
+        let held = Arc::new(Mutex::new(Vec::new()));
+        let shared = Arc::clone(&held);
+        match background::spawn_brief("fifos", move || run(&received, former, &shared, &of_thread)) {
+            Ok(thread) => Some(FifoKeeper { orders, held, thread }),
             Err(error) => {
                 log.error(format_args!("Cannot make the FIFOs: cannot start a thread: {}", reason(&error)));
                 None
             }
         }
+    }
+
+    /// The FIFOs of the moment.
+    pub(super) fn held(&self) -> Vec<OpenFifo> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Removes the FIFOs and ends the programs; waits for that at most for `limit`.
@@ -86,7 +99,7 @@ impl FifoKeeper {
     }
 }
 
-fn run(orders: &Receiver<Vec<Wanted>>, log: &Log) {
+fn run(orders: &Receiver<Vec<Wanted>>, mut former: Vec<OpenFifo>, held: &Mutex<Vec<OpenFifo>>, log: &Log) {
     let mut kept: Vec<Kept> = Vec::new();
     loop {
         let looks = kept.iter().any(|kept| kept.reader.is_some());
@@ -98,28 +111,34 @@ fn run(orders: &Receiver<Vec<Wanted>>, log: &Log) {
                 }
                 for wanted in wanted {
                     if !kept.iter().any(|kept| kept.wanted == wanted) {
-                        kept.extend(Kept::make(wanted, log));
+                        let former = former
+                            .iter()
+                            .position(|(held, _)| held.path == wanted.fifo.path)
+                            .map(|at| former.remove(at));
+                        kept.extend(Kept::make(wanted, former, log));
                     }
                 }
             }
             Err(RecvTimeoutError::Timeout) => kept.iter_mut().for_each(|kept| kept.look(log)),
             Err(RecvTimeoutError::Disconnected) => break,
         }
+        *held.lock().unwrap_or_else(PoisonError::into_inner) = kept.iter().map(Kept::held).collect();
     }
     kept.into_iter().for_each(|kept| kept.release(log));
 }
 
 struct Kept {
     wanted: Wanted,
-    file: File,
+    file: Arc<File>,
     /// Device and inode, if the daemon has made it.
     made: Option<(u64, u64)>,
-    /// The running program.
-    reader: Option<OwnedFd>,
+    /// The running program, and its pid.
+    reader: Option<(OwnedFd, i32)>,
 }
 
 impl Kept {
-    fn make(wanted: Wanted, log: &Log) -> Option<Kept> {
+    /// With `former`, the FIFO and the program are those of the former program of this process.
+    fn make(wanted: Wanted, former: Option<OpenFifo>, log: &Log) -> Option<Kept> {
         let path = &wanted.fifo.path;
         let (file, made) = match make(&wanted.fifo) {
             Ok(made) => made,
@@ -128,13 +147,25 @@ impl Kept {
                 return None;
             }
         };
-        let reader = wanted.program.as_ref().and_then(|program| start(program, path, log));
+        let reader = match &former {
+            Some((former, _)) => {
+                former.reader.and_then(|pid| Some((pidfd_open(Pid::from_raw(pid)?, PidfdFlags::empty()).ok()?, pid)))
+            }
+            None => wanted.program.as_ref().and_then(|program| start(program, path, log)),
+        };
+        // Its own descriptor: the program never sees the end of the FIFO.
+        let (file, made) = former.map_or((Arc::new(file), made), |(former, open)| (open, former.made));
         Some(Kept { wanted, file, made, reader })
+    }
+
+    fn held(&self) -> OpenFifo {
+        let reader = self.reader.as_ref().map(|(_, pid)| *pid);
+        (HeldFifo { path: self.wanted.fifo.path.clone(), made: self.made, reader }, Arc::clone(&self.file))
     }
 
     /// Logs the end of the program. It is not started again, as with C keepalived.
     fn look(&mut self, log: &Log) {
-        if self.reader.take_if(|reader| has_ended(reader, Duration::ZERO)).is_some() {
+        if self.reader.take_if(|(reader, _)| has_ended(reader, Duration::ZERO)).is_some() {
             log.error(format_args!(
                 "The script that reads the FIFO {} has ended; restart keepalived to start it again",
                 self.wanted.fifo.path
@@ -153,7 +184,7 @@ impl Kept {
             log.warning(format_args!("Cannot remove the FIFO {path}: {}", reason(&error)));
         }
         drop(self.file);
-        if let Some(reader) = self.reader
+        if let Some((reader, _)) = self.reader
             && !has_ended(&reader, LINGER)
         {
             // It may have ended just now.
@@ -177,12 +208,12 @@ fn has_ended(process: &OwnedFd, limit: Duration) -> bool {
     }
 }
 
-fn start(program: &Program, path: &str, log: &Log) -> Option<OwnedFd> {
+fn start(program: &Program, path: &str, log: &Log) -> Option<(OwnedFd, i32)> {
     // The parent reaps it with the other orphans.
     let started = program.start().and_then(|child| {
         let pid = Pid::from_child(&child);
         log.info(format_args!("Started the script that reads the FIFO {path}, pid={pid}"));
-        Ok(pidfd_open(pid, PidfdFlags::empty())?)
+        Ok((pidfd_open(pid, PidfdFlags::empty())?, pid.as_raw_nonzero().get()))
     });
     match started {
         Ok(process) => Some(process),

@@ -1,5 +1,7 @@
 //! Settings that a reload cannot change.
 
+use std::collections::BTreeMap;
+
 use crate::config::model::{ControlSocket, Global, IpvsNamespace};
 
 /// The values of these settings at the start.
@@ -26,6 +28,29 @@ impl Fixed {
             disable_local_igmp: global.firewall.disable_local_igmp,
             umask: global.umask,
         }
+    }
+
+    /// The values as text, by keyword, for the new program of an upgrade.
+    pub(super) fn texts(&self) -> BTreeMap<String, String> {
+        let text = |value: serde_json::Result<String>| value.unwrap_or_default();
+        let texts = [
+            ("net_namespace", text(serde_json::to_string(&self.net_namespace))),
+            ("net_namespace_ipvs", text(serde_json::to_string(&self.net_namespace_ipvs))),
+            ("instance", text(serde_json::to_string(&self.instance))),
+            ("nftables_ipvs", text(serde_json::to_string(&self.ipvs_marks))),
+            ("control_socket", text(serde_json::to_string(&self.control_socket))),
+            ("disable_local_igmp", text(serde_json::to_string(&self.disable_local_igmp))),
+            ("umask", text(serde_json::to_string(&self.umask))),
+        ];
+        texts.map(|(keyword, text)| (keyword.to_owned(), text)).into()
+    }
+
+    /// The keyword of a setting that differs from its value in another program; that may not know all of them.
+    pub(in crate::process) fn changed_from(&self, former: &BTreeMap<String, String>) -> Option<String> {
+        let mut texts = self.texts().into_iter();
+        texts
+            .find(|(keyword, text)| former.get(keyword).is_some_and(|former| former != text))
+            .map(|(keyword, _)| keyword)
     }
 
     /// The keyword of a setting that differs from its value at the start.

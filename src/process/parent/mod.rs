@@ -1,32 +1,39 @@
 //! The parent process: starts the children, watches them, and forwards reloads, dumps and stops.
 
+mod adoption;
 mod annals;
+mod child_process;
 mod children;
 mod commands;
 mod control;
 mod fifos;
 mod fixed;
-mod outgrown;
 mod pending;
 mod reading;
 mod reload;
+mod replacement;
 mod running;
 mod script;
 mod scripts;
 mod status;
 mod stop;
+mod upgrade;
+mod upgrading;
 mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::cli::{self, Options};
 use super::dump;
 use super::exit;
+use super::handover::Handover;
 use super::ipc::{Message, SavedState};
 use super::names::Names;
+use super::pidfile::Locked;
 use super::privileges::Needed;
 use super::role::Role;
 use super::systemd::{Stage, Systemd};
@@ -40,12 +47,14 @@ use crate::text::counted;
 
 use annals::{Annals, Gathering};
 use fifos::FifoKeeper;
+pub(super) use fifos::OpenFifo;
 pub(super) use fixed::Fixed;
 use pending::Pending;
 use reading::Reading;
 use running::Running;
 use scripts::RunningScript;
 pub(super) use scripts::Scripts;
+use upgrading::Upgrading;
 use waiting::Waiting;
 
 const SIGNALS: Token = Token(0);
@@ -87,6 +96,10 @@ pub(super) struct Plan {
     pub(super) scripts: Scripts,
     /// Number of its VRRP instances.
     pub(super) instances: usize,
+    /// The locked pid file, for the new program of an upgrade.
+    pub(super) pid_file: Option<Locked>,
+    /// The pattern of core files before, and of the daemon.
+    pub(super) core_pattern: Option<(String, String)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -94,6 +107,8 @@ enum Key {
     Hello(Role),
     /// A child lacks capabilities that the configuration needs.
     Replace(Role),
+    /// A standby has not prepared in time.
+    Standby(Role),
     Restart(Role),
     Kill(Role),
     /// A child that was killed at the stop has not exited.
@@ -110,6 +125,8 @@ enum Key {
     Commands,
     /// The parts of the status are late.
     Status,
+    /// The next step of an upgrade.
+    Upgrade,
     /// The next keep-alive to systemd.
     Watchdog,
 }
@@ -119,6 +136,8 @@ enum Key {
 enum Awaited {
     Startup,
     Reload,
+    /// The replacement of the children by those of a new program.
+    Upgrade,
     /// A reload that was refused or has not been read yet.
     Refusal,
 }
@@ -133,6 +152,8 @@ pub(super) struct Parent {
     signals: Signals,
     timers: Timers<Key>,
     children: Vec<Running>,
+    /// Processes that wait to replace children.
+    standbys: Vec<Running>,
     /// Number of consecutive early exits of each child.
     deaths: Vec<(Role, u32)>,
     /// Roles whose last process was killed.
@@ -167,6 +188,7 @@ pub(super) struct Parent {
     gathering: Option<Gathering>,
     /// Number of the last such status.
     gathered: u32,
+    upgrading: Option<Upgrading>,
     stopping: bool,
     /// Exit status. Once set, the parent exits when no child is left.
     status: Option<u8>,
@@ -179,6 +201,7 @@ impl Parent {
         log: Log,
         signals: Signals,
         control: Option<Server>,
+        fifos_held: Vec<OpenFifo>,
     ) -> io::Result<Parent> {
         let reactor = Reactor::new()?;
         reactor.register(&signals, SIGNALS, Interest::READABLE)?;
@@ -189,7 +212,7 @@ impl Parent {
         }
         let deaths = plan.roles.iter().map(|role| (*role, 0)).collect();
         let mut fifos = None;
-        FifoKeeper::follow(&mut fifos, global, &log);
+        FifoKeeper::follow(&mut fifos, global, fifos_held, &log);
         Ok(Parent {
             plan,
             dumps: Writer::start(log.clone())?,
@@ -199,6 +222,7 @@ impl Parent {
             signals,
             timers: Timers::new(),
             children: Vec::new(),
+            standbys: Vec::new(),
             deaths,
             killed: Vec::new(),
             saved: BTreeMap::new(),
@@ -218,14 +242,19 @@ impl Parent {
             commands: 0,
             gathering: None,
             gathered: 0,
+            upgrading: None,
             stopping: false,
             status: None,
         })
     }
 
     /// Runs until a stop, or until a child fails permanently; returns the exit status.
-    pub(super) fn watch(mut self) -> io::Result<u8> {
-        self.begin();
+    /// With the state of the former program of this process it continues that.
+    pub(super) fn watch(mut self, former: Option<(Handover, Vec<OwnedFd>)>) -> io::Result<u8> {
+        match former {
+            Some((state, channels)) => self.adopt(state, channels),
+            None => self.begin(),
+        }
         self.watchdog();
         let mut events = Events::with_capacity(16);
         loop {
@@ -250,7 +279,8 @@ impl Parent {
             while let Some(key) = self.timers.pop_due(clock::now()) {
                 match key {
                     Key::Hello(role) => self.hello(role),
-                    Key::Replace(role) => self.kill_child(role),
+                    Key::Replace(role) => self.start_standby(role),
+                    Key::Standby(role) => self.standby_is_late(role),
                     Key::Restart(role) => self.start_child(role),
                     Key::Kill(role) => self.kill_at_stop(role),
                     Key::GiveUp(role) => self.give_up(role),
@@ -260,6 +290,7 @@ impl Parent {
                     Key::Script => self.script_is_late(),
                     Key::Commands => self.commands_are_late(),
                     Key::Status => self.end_gathering(true),
+                    Key::Upgrade => self.upgrade_due(),
                     Key::Watchdog => self.watchdog(),
                 }
             }
@@ -279,6 +310,7 @@ impl Parent {
         let Some(awaited) = self.awaited.take() else { return };
         match awaited {
             Awaited::Startup => self.log.write(Level::Notice, "Startup complete"),
+            Awaited::Upgrade => self.log.write(Level::Notice, "Upgrade complete"),
             Awaited::Reload => self.log.write(Level::Notice, "Reload complete"),
             // The reason is in the log.
             Awaited::Refusal => {}

@@ -149,7 +149,7 @@ impl Parent {
         if self.awaited != Some(Awaited::Startup) {
             self.awaited = Some(Awaited::Reload);
         }
-        FifoKeeper::follow(&mut self.fifos, &config.global, &self.log);
+        FifoKeeper::follow(&mut self.fifos, &config.global, Vec::new(), &self.log);
         self.plan.scripts = Scripts::new(&config.global);
         self.plan.snapshot = snapshot;
         self.plan.shown = loaded.shown;
@@ -162,6 +162,8 @@ impl Parent {
                     .error(format_args!("Cannot send the configuration to the {} process: {error}", child.role.name()));
             }
         }
+        // New ones have the new configuration from the start.
+        self.stop_standbys();
         self.outgrow(Needed::new(&self.plan.options, &config));
         for role in Role::ALL {
             if role.is_wanted(&self.plan.options, &config) && !self.plan.roles.contains(&role) {

@@ -1,10 +1,10 @@
 //! A running child.
 
-use std::process::Child;
 use std::time::Duration;
 
 use rustix::thread::CapabilitySet;
 
+use super::child_process::ChildProcess;
 use crate::process::ipc::Channel;
 use crate::process::role::Role;
 use crate::reactor::Token;
@@ -16,19 +16,21 @@ pub(super) enum Task {
     Work,
     /// To remove the entries that a predecessor has left in the kernel, and to exit.
     CleanUp,
+    /// To prepare for the work, and to begin it when told.
+    Standby,
 }
 
 /// A running child.
 pub(super) struct Running {
     pub(super) role: Role,
     pub(super) task: Task,
-    pub(super) process: Child,
+    pub(super) process: ChildProcess,
     pub(super) channel: Channel,
     pub(super) token: Token,
     pub(super) since: Duration,
     /// The capabilities that it has kept.
     pub(super) kept: CapabilitySet,
-    /// Whether it is to be replaced, as it has given up capabilities that the configuration needs.
+    /// Whether it is to be replaced: it has given up capabilities that the configuration needs, or is of another program.
     pub(super) outgrown: bool,
     /// Number of the last hello, if it is not answered yet.
     pub(super) unanswered: Option<u32>,

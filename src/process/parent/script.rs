@@ -25,7 +25,7 @@ impl Parent {
 
     /// Whether the daemon may exit: all children have exited, and the `shutdown_script` has run.
     pub(super) fn may_exit(&mut self) -> bool {
-        if !self.children.is_empty() || self.script.is_some() {
+        if !self.children.is_empty() || !self.standbys.is_empty() || self.script.is_some() {
             return false;
         }
         let is_first = !std::mem::replace(&mut self.shutdown_script_run, true);

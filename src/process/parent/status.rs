@@ -11,7 +11,7 @@ use crate::process::cli;
 use crate::process::ipc::Message;
 use crate::process::role::Role;
 use crate::reactor::clock;
-use crate::status::{Clock, Configuration, Part, Process, Reload, Status};
+use crate::status::{Clock, Configuration, Part, Process, Reload, Status, Upgrade};
 
 /// Longest wait for the parts of the children.
 const LIMIT: Duration = Duration::from_secs(1);
@@ -93,6 +93,11 @@ impl Parent {
                 file: self.plan.options.config_file.display().to_string(),
                 since: clock.seconds(annals.configured),
                 faults: self.plan.faults.len(),
+                last_upgrade: annals.last_upgrade.clone().map(|(at, refused)| Upgrade {
+                    at: clock.seconds(at),
+                    refused,
+                    complete: self.awaited.is_none(),
+                }),
                 last_reload: last_reload.map(|(at, refused)| Reload { at: clock.seconds(at), refused }),
             },
             ..Status::default()

@@ -35,6 +35,8 @@ impl Parent {
         self.log.write(Level::Notice, "Stopping");
         self.answer_at_stop();
         self.stop_script();
+        self.stop_standbys();
+        self.stop_upgrade();
         for role in self.plan.roles.clone() {
             self.timers.clear(Key::Restart(role));
             // A child that was to be replaced stops as the others do.
@@ -75,7 +77,7 @@ impl Parent {
         let name = role.name();
         match task {
             _ if status.success() => {}
-            Task::Work => {
+            Task::Work | Task::Standby => {
                 self.log.error(format_args!("The {name} process did not stop cleanly ({status})"));
                 self.clean_up(role);
             }

@@ -20,7 +20,7 @@ use std::time::Duration;
 use super::buffers::Buffers;
 use super::cli;
 use super::context::Context;
-use super::harness::{ChildStart, Harness, Kind, Pace, Parts, Process, Service, Shell, Watch, token};
+use super::harness::{ChildStart, Harness, Kind, Pace, Parts, Process, Service, Shell, Watch, token, usable};
 use super::held;
 use super::needs;
 use super::record_file::RecordFile;
@@ -90,6 +90,7 @@ pub(super) const KIND: Kind = Kind {
     },
     allowed: |options| options.vrrp_only || !options.check_only,
     leftovers: held::leftovers::<Held>,
+    usable: usable::<vrrp::Indices, Checkpoint>,
     run,
 };
 

@@ -1,0 +1,230 @@
+//! `keepalived --upgrade`: another program takes over the running daemon without a transition.
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use keepalived::status::Status;
+use lab::Daemon::Ours;
+use lab::conf::{VRID, many};
+use lab::{Lab, Protocol, daemon, machine, now, wait_until};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+const LIMIT: Duration = Duration::from_secs(30);
+const PROTOCOL: Protocol = Protocol::V3;
+const INTERVAL: Duration = Duration::from_millis(100);
+
+/// A copy of our program that says it has another version.
+fn another_version(directory: &Path, version: &str) -> PathBuf {
+    let (known, path) = (concat!("keepalived-rs v", env!("CARGO_PKG_VERSION")), directory.join(version));
+    let wanted = format!("keepalived-rs v{version}");
+    assert_eq!(wanted.len(), known.len(), "the text is replaced in place");
+    let mut octets = fs::read(daemon::ours()).unwrap();
+    let mut replaced = 0;
+    while let Some(at) = memchr::memmem::find(&octets, known.as_bytes()) {
+        octets[at..at + known.len()].copy_from_slice(wanted.as_bytes());
+        replaced += 1;
+    }
+    assert!(replaced > 0);
+    write_program(&path, &octets);
+    path
+}
+
+fn write_program(path: &Path, octets: &[u8]) {
+    fs::write(path, octets).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+fn start(lab: &mut Lab, router: usize) {
+    let command = lab.router(router).whole(Ours);
+    lab.router(router).start_with(command);
+    wait_until(LIMIT, "the start is complete", || lab.router(router).log().contains("Startup complete"));
+}
+
+fn command(lab: &mut Lab, arguments: &[&str]) -> Command {
+    let mut command = lab.router(1).whole(Ours);
+    command.args(arguments);
+    command
+}
+
+fn upgrade(lab: &mut Lab, program: &Path) -> Output {
+    command(lab, &[&format!("--upgrade={}", program.display())]).output().unwrap()
+}
+
+fn status(lab: &mut Lab) -> Status {
+    let output = command(lab, &["--status=json"]).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// The processes stay or are replaced as they should, and the other router hears adverts all the time.
+#[test]
+fn another_version_takes_over_without_a_transition() {
+    const INSTANCES: u8 = 50;
+    let _turn = machine::shared();
+    let mut lab = Lab::new(2);
+    let fifo = lab.router(1).file("fifo");
+    let reader = lab.router(1).script("reader.sh", "exec cat \"$1\" > /dev/null\n");
+    let extra = format!(
+        "global_defs {{\n  notify_fifo {}\n  notify_fifo_script {}\n  script_user root\n}}\n\
+         virtual_server 10.9.0.51 80 {{\n  protocol TCP\n  real_server 10.9.0.250 80 {{\n    TCP_CHECK {{\n    }}\n  }}\n}}\n",
+        fifo.display(),
+        reader.display()
+    );
+    lab.router(1).configure(&(extra + &many(INSTANCES, 2, 200, INTERVAL)));
+    lab.router(2).configure(&many(INSTANCES, 2, 100, INTERVAL));
+    start(&mut lab, 1);
+    let all = usize::from(INSTANCES) * 2;
+    wait_until(LIMIT, "router 1 has all addresses", || lab.router(1).count_addresses("10.1") == all);
+    start(&mut lab, 2);
+    wait_until(LIMIT, "router 2 is backup", || {
+        lab.router(2).log().matches("Entering BACKUP STATE").count() == usize::from(INSTANCES)
+    });
+    let parent = lab.router(1).daemon().pid();
+    let since = status(&mut lab).vrrp.unwrap().instances[0].since;
+    let readers = lab.router(1).log().matches("Started the script that reads the FIFO").count();
+    assert_eq!(readers, 1);
+    let directory = lab.router(1).dir().to_owned();
+    for version in ["0.7.1", "0.7.2", "0.7.3"] {
+        let (vrrp, checker) = (lab.router(1).vrrp_pid(), lab.router(1).checker_pid());
+        let program = another_version(&directory, version);
+        let output = upgrade(&mut lab, &program);
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success() && said.ends_with(&format!("keepalived-rs v{version} runs\n")), "{output:?}");
+        assert_eq!(lab.router(1).daemon().pid(), parent);
+        assert!(lab.router(1).daemon().is_running());
+        let pids = (lab.router(1).vrrp_pid(), lab.router(1).checker_pid());
+        assert!(pids.0 != vrrp && pids.1 != checker, "{pids:?}");
+        for pid in [parent.as_raw(), pids.0, pids.1] {
+            assert_eq!(fs::read_link(format!("/proc/{pid}/exe")).unwrap(), program);
+        }
+        // The old file may go at once.
+        fs::remove_file(&program).unwrap();
+        let found = status(&mut lab);
+        assert!(found.version.ends_with(version), "{}", found.version);
+        assert!(found.processes.iter().all(|process| process.answers && process.restarts == 0), "{found:?}");
+        assert_eq!(found.configuration.last_upgrade.unwrap().refused, None);
+    }
+    // Instances go on as they were, and the other router has not noticed.
+    let found = status(&mut lab);
+    let rows = found.vrrp.unwrap().instances;
+    assert!(rows.len() == usize::from(INSTANCES) && rows.iter().all(|row| row.state == "MASTER"), "{rows:?}");
+    assert!(rows[0].since >= since);
+    assert_eq!(lab.router(1).count_addresses("10.1"), all);
+    assert_eq!(lab.router(2).log().matches("Entering MASTER STATE").count(), 0, "{}", lab.router(2).log());
+    assert_eq!(lab.router(2).count_addresses("10.1"), 0);
+    // The FIFO has had one reader all the time, and belongs to the daemon still.
+    let log = lab.router(1).log();
+    assert_eq!(log.matches("Started the script that reads the FIFO").count(), 1, "{log}");
+    assert!(!log.contains("The script that reads the FIFO"), "{log}");
+    assert!(fifo.exists());
+    assert!(log.contains("Control socket: upgrade to ") && log.contains("Upgrade complete"), "{log}");
+    // A reload and a stop work as before.
+    lab.router(1).configure(&many(INSTANCES, 2, 201, INTERVAL));
+    let output = command(&mut lab, &["--reload"]).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert!(lab.router(1).stop().1.success());
+    assert!(!fifo.exists() && !lab.router(1).file("keepalived.pid").exists());
+    assert_eq!(lab.router(1).count_addresses("10.1"), 0);
+    assert!(lab.router(1).daemon_pids().is_empty());
+}
+
+/// A master with the name of the log and the pids.
+fn lone_master() -> Lab {
+    let mut lab = Lab::new(1);
+    lab.router(1).configure(&PROTOCOL.conf(100, ""));
+    start(&mut lab, 1);
+    lab.wire.await_advert(1, VRID, Duration::ZERO, LIMIT);
+    lab
+}
+
+/// Each refusal leaves the daemon as it is, and says why.
+#[test]
+fn what_does_not_work_is_refused_and_the_daemon_goes_on() {
+    let _turn = machine::shared();
+    let mut lab = lone_master();
+    let (parent, vrrp) = (lab.router(1).daemon().pid(), lab.router(1).vrrp_pid());
+    let directory = lab.router(1).dir().to_owned();
+    let script = |name: &str, text: &str| {
+        let path = directory.join(name);
+        write_program(&path, format!("#!/bin/sh\n{text}\n").as_bytes());
+        path
+    };
+    let broken = directory.join("broken");
+    write_program(&broken, &fs::read(daemon::ours()).unwrap()[..4096]);
+    let mumbles = script("mumbles", "echo cannot find libexample.so.9 >&2; exit 127");
+    let good = daemon::ours();
+    let conf = PROTOCOL.conf(100, "");
+    let cases: [(&Path, &str, &str); 6] = [
+        (Path::new("/nonexistent/keepalived"), &conf, "cannot run /nonexistent/keepalived: No such file or directory"),
+        (Path::new("/bin/false"), &conf, "its trial failed (exit status: 1)"),
+        (&broken, &conf, ""),
+        (&mumbles, &conf, "its trial failed: cannot find libexample.so.9"),
+        (&good, "vrrp_instance {\n", "its trial failed: the configuration has errors: "),
+        (&good, &format!("instance other\n{conf}"), "its trial failed: instance cannot be changed by an upgrade"),
+    ];
+    for (program, text, expected) in cases {
+        lab.router(1).configure(text);
+        let mut command = command(&mut lab, &[&format!("--upgrade={}", program.display())]);
+        // The control socket is that of the configuration of the start.
+        let old = directory.join("old.conf");
+        fs::write(&old, &conf).unwrap();
+        command.arg("-f").arg(&old);
+        let output = command.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains(&format!("keepalived: Not upgraded: {expected}")), "{expected}: {said}");
+        assert_eq!((lab.router(1).daemon().pid(), lab.router(1).vrrp_pid()), (parent, vrrp));
+    }
+    lab.router(1).configure(&conf);
+
+    // A trial that is killed.
+    let sleeps = script("sleeps", "exec sleep 1000");
+    let client = command(&mut lab, &[&format!("--upgrade={}", sleeps.display())])
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let trial = lab::wait_for(LIMIT, "the trial runs", || {
+        let log = lab.router(1).log();
+        let line = log.split_once(&format!("Upgrade: trying out {}, pid=", sleeps.display()))?.1;
+        line.split_whitespace().next()?.parse().ok()
+    });
+    // Meanwhile others are told.
+    let output = upgrade(&mut lab, &good);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("an upgrade is under way"), "{said}");
+    kill(Pid::from_raw(trial), Signal::SIGKILL).unwrap();
+    let output = client.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && said.contains("its trial failed (signal: 9 (SIGKILL))"), "{said}");
+
+    // A program whose trial succeeds, and which then finds that it cannot continue: the former program gets all back.
+    let file = lab.router(1).file("keepalived.conf");
+    let text = format!(
+        "case \"$*\" in *--upgrade-trial*) echo 'vrrp_instance {{' > {}; exit 0;; esac; exec {} \"$@\"",
+        file.display(),
+        good.display()
+    );
+    let returns = script("returns", &text);
+    let since = now();
+    let output = upgrade(&mut lab, &returns);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("Not upgraded: the configuration has errors"), "{said} {}", lab.router(1).log());
+    assert_eq!((lab.router(1).daemon().pid(), lab.router(1).vrrp_pid()), (parent, vrrp));
+    lab.wire.await_advert(1, VRID, since + Duration::from_millis(500), LIMIT);
+    lab.router(1).configure(&conf);
+    let output = command(&mut lab, &["--reload"]).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+
+    // After all that the next one succeeds.
+    let output = upgrade(&mut lab, &good);
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(lab.router(1).daemon().pid(), parent);
+    let log = lab.router(1).log();
+    assert_eq!(log.matches("Entering MASTER STATE").count(), log.matches("(resuming").count() + 1, "{log}");
+    assert!(lab.router(1).stop().1.success());
+}
