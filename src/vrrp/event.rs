@@ -137,6 +137,8 @@ pub enum Event<'a> {
     SetPreempt(InstanceId, bool),
     /// SNMP SET of vrrpInstanceNotifyDeleted.
     SetNotifyDeleted(InstanceId, bool),
+    /// A master is to announce its addresses once.
+    Announce(InstanceId),
     /// Statistics start at 0 again, after they were written. The counters that SNMP shows go on.
     ClearCounters,
     /// A new configuration; boxed because it is large and rare.

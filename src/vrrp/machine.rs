@@ -58,6 +58,7 @@ impl Vrrp {
             Event::SetBasePriority(id, priority) => self.set_base_priority(id, priority),
             Event::SetPreempt(id, preempt) => self.set_preempt(id, preempt),
             Event::SetNotifyDeleted(id, notify) => self.set_notify_deleted(id, notify),
+            Event::Announce(id) => self.announce(id),
             Event::ClearCounters => self.clear_counters(),
             Event::Stop { keep_addresses } => self.stop(keep_addresses),
         }
@@ -125,6 +126,12 @@ impl Vrrp {
     fn announce_timer(&mut self, id: InstanceId) {
         if let Some(mut router) = self.router(id) {
             router.announce_timer();
+        }
+    }
+
+    fn announce(&mut self, id: InstanceId) {
+        if let Some(mut router) = self.router(id) {
+            router.announce_on_request();
         }
     }
 
