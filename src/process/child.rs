@@ -155,6 +155,7 @@ fn receive_config(channel: &mut Channel) -> io::Result<First> {
                 | Message::Status(..)
                 | Message::Command(..)
                 | Message::Result(..)
+                | Message::ReloadWanted
                 | Message::Ready => {}
             }
         }

@@ -53,6 +53,8 @@ pub enum Message {
     Command(u32, Vec<u8>),
     /// From the child: the result of a command as JSON, with its number.
     Result(u32, Vec<u8>),
+    /// From the child: a caller on D-Bus wants the configuration to be read again.
+    ReloadWanted,
     /// From the parent, before the configuration: remove the entries that a predecessor has left in the kernel, then
     /// exit.
     CleanUp,
@@ -156,6 +158,7 @@ impl Channel {
             Message::Dump(Dump::ClearStatistics) => (5, &[]),
             Message::Dump(Dump::Json) => (15, &[]),
             Message::CleanUp => (6, &[]),
+            Message::ReloadWanted => (16, &[]),
             Message::Ready => (8, &[]),
             Message::StatusWanted(wanted) => {
                 number = wanted.to_be_bytes();
@@ -272,6 +275,7 @@ impl Channel {
             Some((5, _)) => Some(Message::Dump(Dump::ClearStatistics)),
             Some((15, _)) => Some(Message::Dump(Dump::Json)),
             Some((6, _)) => Some(Message::CleanUp),
+            Some((16, _)) => Some(Message::ReloadWanted),
             Some((8, _)) => Some(Message::Ready),
             Some((10, body)) => match body.as_slice() {
                 [0] => Some(Message::Link(Listener::Vrrp)),
@@ -355,6 +359,7 @@ mod tests {
             Message::Status(9, body()),
             Message::Command(10, body()),
             Message::Result(11, body()),
+            Message::ReloadWanted,
             Message::CleanUp,
         ];
         messages.iter().for_each(|message| ours.send(message).unwrap());

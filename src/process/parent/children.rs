@@ -108,6 +108,7 @@ impl Parent {
         // After an error the child has exited; SIGCHLD reports that.
         let Ok(messages) = child.channel.receive() else { return };
         let (mut parts, mut results) = (Vec::new(), Vec::new());
+        let mut wants_reload = false;
         for message in messages {
             match message {
                 Message::Hello(number) if child.unanswered == Some(number) => child.unanswered = None,
@@ -116,6 +117,7 @@ impl Parent {
                 Message::Ready => child.unconfirmed = child.unconfirmed.saturating_sub(1),
                 Message::Status(number, octets) => parts.push((number, octets)),
                 Message::Result(number, octets) => results.push((number, octets)),
+                Message::ReloadWanted => wants_reload = true,
                 Message::Hello(_)
                 | Message::StatusWanted(_)
                 | Message::Command(..)
@@ -130,6 +132,10 @@ impl Parent {
         let role = child.role;
         parts.into_iter().for_each(|(number, octets)| self.take_status(role, number, &octets));
         results.into_iter().for_each(|(number, octets): (u32, Vec<u8>)| self.take_result(number, &octets));
+        if wants_reload {
+            self.waiting.request();
+            self.reload_for_clients();
+        }
         self.replace_if_outgrown(role);
         self.report_ready();
     }
