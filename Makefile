@@ -10,6 +10,8 @@ PROGRAM = $(or $(CARGO_TARGET_DIR),target)/release/keepalived
 # Directories where net-snmp looks for MIB modules and client settings, independent of PREFIX.
 SNMPDIR ?= /usr/share/snmp
 SYSCONFDIR ?= /etc
+# Directory of the system bus, independent of PREFIX.
+DBUSDIR ?= /usr/share/dbus-1
 DATADIR = $(PREFIX)/share
 DOCDIR = $(DATADIR)/doc/keepalived-rs
 
@@ -19,7 +21,7 @@ LIBRARIES = libssl:libssl-dev libpcre2-8:libpcre2-dev
 LAB_TOOLS = ip:iproute2 ping:iputils-ping snmpd:snmpd snmptrapd:snmptrapd snmpwalk:snmp \
   smilint:smitools linux.uml:user-mode-linux ipvsadm:ipvsadm modprobe:kmod openssl:openssl nginx:nginx-light \
   dnsmasq:dnsmasq-base aiosmtpd:python3-aiosmtpd tshark:tshark /usr/lib/frr/bfdd:frr \
-  zsh:zsh fish:fish nft:nftables strace:strace
+  zsh:zsh fish:fish nft:nftables strace:strace dbus-daemon:dbus-daemon dbus-monitor:dbus-bin gdbus:libglib2.0-bin
 DEB_TOOLS = debootstrap:debootstrap lintian:lintian
 
 .PHONY: all setup tools lab-tools deb-tools build demo test soak bench manual install install-only uninstall deb deb-test
@@ -101,9 +103,10 @@ FILES = \
   644:mibs/KEEPALIVED-HA-MIB.txt:$(SNMPDIR)/mibs/KEEPALIVED-HA-MIB.txt \
   644:conf/snmp-client.conf:$(SNMPDIR)/snmp.conf \
   644:conf/snmpd-keepalived.conf:$(SYSCONFDIR)/snmp/snmpd.conf.d/keepalived.conf \
+  644:conf/org.keepalived.Vrrp1.conf:$(DBUSDIR)/system.d/org.keepalived.Vrrp1.conf \
   644:README.md:$(DOCDIR)/README.md \
   $(foreach file,mibs/VRRP-MIB.txt mibs/VRRPV3-MIB.txt $(wildcard mibs/base/*.txt),644:$(file):$(DATADIR)/keepalived-rs/mibs/$(notdir $(file))) \
-  $(foreach file,$(filter-out conf/snmp-client.conf conf/snmpd-keepalived.conf,$(wildcard conf/*.conf conf/*.conf.*)),\
+  $(foreach file,$(filter-out conf/snmp-client.conf conf/snmpd-keepalived.conf conf/org.keepalived.Vrrp1.conf,$(wildcard conf/*.conf conf/*.conf.*)),\
     644:$(file):$(DOCDIR)/conf/$(notdir $(file)))
 
 # Installs the programs as they are built.

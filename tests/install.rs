@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Below DESTDIR, with the mode.
-const FILES: [(&str, u32); 21] = [
+const FILES: [(&str, u32); 22] = [
     ("opt/ha/sbin/keepalived", 0o755),
     ("opt/ha/bin/genhash", 0o755),
     ("opt/ha/share/man/man8/keepalived.8", 0o644),
@@ -29,6 +29,8 @@ const FILES: [(&str, u32); 21] = [
     ("usr/share/snmp/mibs/KEEPALIVED-HA-MIB.txt", 0o644),
     ("usr/share/snmp/snmp.conf", 0o644),
     ("etc/snmp/snmpd.conf.d/keepalived.conf", 0o644),
+    // Where the system bus looks.
+    ("usr/share/dbus-1/system.d/org.keepalived.Vrrp1.conf", 0o644),
     // The samples for administrators include this one of the unit.
     ("opt/ha/share/doc/keepalived-rs/conf/systemd-hardened.conf", 0o644),
 ];

@@ -85,7 +85,7 @@ pub(super) fn scalars<T: HasSystem>() -> [ScalarView<T>; 20] {
         ScalarView::new(oid![8], "netNamespace", Syntax::DISPLAY_STRING, |data| {
             Some(Value::text(global(data)?.net_namespace.as_deref().unwrap_or("")))
         }),
-        ScalarView::new(oid![9], "dbus", Syntax::TRUTH_VALUE, |data| Some(Value::truth(global(data)?.dbus))),
+        ScalarView::new(oid![9], "dbus", Syntax::TRUTH_VALUE, |data| Some(Value::truth(global(data)?.dbus.is_some()))),
         ScalarView::new(oid![10], "dynamicInterfaces", Syntax::TRUTH_VALUE, |data| {
             Some(Value::truth(global(data)?.dynamic_interfaces))
         }),

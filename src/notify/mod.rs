@@ -1,4 +1,4 @@
-//! Views of state changes: the log, alert mail and notify scripts; and the dump files.
+//! Views of state changes: the log, alert mail, notify scripts, FIFOs and D-Bus; and the dump files.
 //!
 //! Each view has its own thread behind a bounded queue. A full queue drops and counts items, so that no view delays the
 //! state machines.
@@ -6,6 +6,7 @@
 pub mod bfd_messages;
 pub mod check_messages;
 pub mod check_scripts;
+pub mod dbus;
 pub mod dump;
 pub mod fifo;
 mod fifo_lines;

@@ -164,6 +164,7 @@ fn receive_config(channel: &mut Channel) -> io::Result<First> {
                 | Message::Result(..)
                 | Message::Prepared
                 | Message::Go
+                | Message::ReloadWanted
                 | Message::Ready => {}
             }
         }

@@ -59,6 +59,8 @@ pub enum Message {
     Prepared,
     /// From the parent, after indices and checkpoint: begin.
     Go,
+    /// From the child: a caller on D-Bus wants the configuration to be read again.
+    ReloadWanted,
     /// From the parent, before the configuration: remove the entries that a predecessor has left in the kernel, then
     /// exit.
     CleanUp,
@@ -180,6 +182,7 @@ impl Channel {
             Message::StandBy => (20, &[]),
             Message::Prepared => (21, &[]),
             Message::Go => (22, &[]),
+            Message::ReloadWanted => (16, &[]),
             Message::Ready => (8, &[]),
             Message::StatusWanted(wanted) => {
                 number = wanted.to_be_bytes();
@@ -299,6 +302,7 @@ impl Channel {
             Some((20, _)) => Some(Message::StandBy),
             Some((21, _)) => Some(Message::Prepared),
             Some((22, _)) => Some(Message::Go),
+            Some((16, _)) => Some(Message::ReloadWanted),
             Some((8, _)) => Some(Message::Ready),
             Some((10, body)) => match body.as_slice() {
                 [0] => Some(Message::Link(Listener::Vrrp)),
@@ -388,6 +392,7 @@ mod tests {
             Message::Status(9, body()),
             Message::Command(10, body()),
             Message::Result(11, body()),
+            Message::ReloadWanted,
             Message::CleanUp,
             Message::StandBy,
             Message::Prepared,

@@ -7,6 +7,7 @@ use super::event::{Action, TimerKey};
 use super::ids::{AddressId, Owner};
 use super::router::Router;
 use super::rows::Announcements;
+use super::state::State;
 
 impl Router<'_> {
     /// Announces an address once when its request is answered, and the rest of the burst after the last answer for its
@@ -29,6 +30,13 @@ impl Router<'_> {
         };
         if self.site.addresses.get(&id).is_some_and(announceable) {
             self.site.turn.act(Action::Announce(id, 1));
+        }
+    }
+
+    /// Announces all addresses of a master once.
+    pub(super) fn announce_on_request(&mut self) {
+        if self.row.state == State::Master {
+            self.announce_all(1);
         }
     }
 

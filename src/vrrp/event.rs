@@ -141,6 +141,8 @@ pub enum Event<'a> {
     Yield(Vec<InstanceId>, Option<Duration>),
     /// An operator has these instances take part again.
     TakePart(Vec<InstanceId>),
+    /// A master is to announce its addresses once.
+    Announce(InstanceId),
     /// Statistics start at 0 again, after they were written. The counters that SNMP shows go on.
     ClearCounters,
     /// A new configuration; boxed because it is large and rare.

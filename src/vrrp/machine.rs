@@ -61,6 +61,7 @@ impl Vrrp {
             Event::SetNotifyDeleted(id, notify) => self.set_notify_deleted(id, notify),
             Event::Yield(members, until) => self.yield_up(&members, until),
             Event::TakePart(members) => self.resume_part(&members),
+            Event::Announce(id) => self.announce(id),
             Event::ClearCounters => self.clear_counters(),
             Event::Stop { keep_addresses } => self.stop(keep_addresses),
         }
@@ -129,6 +130,12 @@ impl Vrrp {
     fn announce_timer(&mut self, id: InstanceId) {
         if let Some(mut router) = self.router(id) {
             router.announce_timer();
+        }
+    }
+
+    fn announce(&mut self, id: InstanceId) {
+        if let Some(mut router) = self.router(id) {
+            router.announce_on_request();
         }
     }
 

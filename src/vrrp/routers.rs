@@ -52,6 +52,11 @@ impl Vrrp {
         &self.tables
     }
 
+    /// Instances that the last configuration has removed, while their rows still exist for the views.
+    pub fn retired(&self) -> &[InstanceId] {
+        &self.retired
+    }
+
     /// Takes the actions and changes of the events so far.
     pub fn take_output(&mut self) -> Output {
         self.follow_firewall();

@@ -10,7 +10,7 @@ use super::super::model::{
 use super::super::node::Node;
 use super::super::umask::parse_umask;
 use super::context::{Ctx, at_least_one, extra_announcements};
-use super::{buffers, control, fifo, firewall, process, script};
+use super::{buffers, control, dbus, fifo, firewall, process, script};
 
 /// Default start of the names of VMACs.
 const VMAC_PREFIX: &str = "vrrp";
@@ -235,7 +235,7 @@ fn settings(g: &Merged<'_>, ctx: &mut Ctx<'_, '_>) -> Global {
         shutdown_script: None,
         fifos: Fifos::default(),
         dumps: dumps(g),
-        dbus: g.has("enable_dbus"),
+        dbus: dbus::dbus(|name| g.last(name), ctx),
         v3_checksum_as_v2: g.flag("v3_checksum_as_v2").unwrap_or(false),
         default_interface,
         iproute_usr_dir: g.text("iproute_usr_dir").unwrap_or_else(|| iproute::USR.to_owned()),

@@ -8,6 +8,7 @@ mod buffers;
 mod check;
 mod context;
 mod control;
+mod dbus;
 mod fifo;
 mod firewall;
 mod garp;

@@ -7,6 +7,7 @@ mod address;
 mod auth_hmac;
 mod bfd;
 mod buffer;
+mod dbus;
 mod dumps;
 mod entry;
 mod fifo;
@@ -33,6 +34,7 @@ pub use address::{Address, Family, network};
 pub use auth_hmac::{AntiReplay, AuthHmac, HmacKey, HmacMode};
 pub use bfd::BfdInstance;
 pub use buffer::{AdvertBuffer, NetlinkBuffers, ReceiveBuffer};
+pub use dbus::Dbus;
 pub use dumps::Dumps;
 pub use fifo::{Fifo, Fifos};
 pub use firewall::{Firewall, IpvsMarks};
@@ -173,8 +175,8 @@ pub struct Global {
     pub fifos: Fifos,
     /// `state_dump_file` and related keywords.
     pub dumps: Dumps,
-    /// `enable_dbus`.
-    pub dbus: bool,
+    /// `enable_dbus`, with its names.
+    pub dbus: Option<Dbus>,
     /// `v3_checksum_as_v2`.
     pub v3_checksum_as_v2: bool,
     /// `default_interface`; default `eth0`.
@@ -250,7 +252,7 @@ impl Default for Global {
             shutdown_script: None,
             fifos: Fifos::default(),
             dumps: Dumps::default(),
-            dbus: false,
+            dbus: None,
             v3_checksum_as_v2: false,
             default_interface: "eth0".into(),
             iproute_usr_dir: iproute::USR.into(),

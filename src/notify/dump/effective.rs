@@ -16,7 +16,7 @@ const STEP: usize = 2;
 const SHORT: usize = 100;
 
 /// Names of fields that differ from their keywords.
-const KEYWORDS: [(&str, &str); 29] = [
+const KEYWORDS: [(&str, &str); 31] = [
     ("global", "global_defs"),
     ("static_addresses", "static_ipaddress"),
     ("instances", "vrrp_instance"),
@@ -43,6 +43,8 @@ const KEYWORDS: [(&str, &str); 29] = [
     ("snmp_checker", "enable_snmp_checker"),
     ("script_security", "enable_script_security"),
     ("dbus", "enable_dbus"),
+    ("service_name", "dbus_service_name"),
+    ("no_interface_name", "dbus_no_interface_name"),
     ("active", "active_key"),
     ("others", "other_keys"),
     ("window", "time_window"),

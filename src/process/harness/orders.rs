@@ -80,6 +80,7 @@ impl Orders {
                 | Message::Origin(_)
                 | Message::Status(..)
                 | Message::Result(..)
+                | Message::ReloadWanted
                 | Message::Ready => {}
                 Message::StatusWanted(number) => orders.push(Order::Status(number)),
                 Message::Command(number, octets) => match serde_json::from_slice(&octets) {
@@ -106,6 +107,12 @@ impl Orders {
     pub(super) fn report_ready(&mut self) {
         // An error means that the parent has exited, which needs no report.
         let _ = self.channel.send(&Message::Ready);
+    }
+
+    /// Asks the parent to read the configuration again.
+    pub(super) fn want_reload(&mut self) {
+        // An error means that the parent has exited.
+        let _ = self.channel.send(&Message::ReloadWanted);
     }
 
     /// Sends the result of a command to the parent.

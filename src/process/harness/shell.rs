@@ -166,6 +166,10 @@ pub(in crate::process) struct Shell<P: Process> {
     pub(super) save_at_once: bool,
     /// The held state may have changed.
     pub(super) held_changed: bool,
+    /// Dump files to be written.
+    pub(super) dumps: Vec<Dump>,
+    /// The parent is to read the configuration again.
+    pub(super) wants_reload: bool,
 }
 
 impl<P: Process> Shell<P> {
@@ -192,6 +196,8 @@ impl<P: Process> Shell<P> {
             save: true,
             save_at_once: false,
             held_changed: false,
+            dumps: Vec::new(),
+            wants_reload: false,
         })
     }
 
@@ -239,6 +245,16 @@ impl<P: Process> Shell<P> {
     /// Requests a new record of held state.
     pub(in crate::process) fn held_changed(&mut self) {
         self.held_changed = true;
+    }
+
+    /// Requests a dump file.
+    pub(in crate::process) fn dump(&mut self, what: Dump) {
+        self.dumps.push(what);
+    }
+
+    /// Requests that the parent reads the configuration again.
+    pub(in crate::process) fn want_reload(&mut self) {
+        self.wants_reload = true;
     }
 
     /// Whether the process is stopping.

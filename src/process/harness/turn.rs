@@ -11,7 +11,7 @@ use super::stopping::{CLEAN_UP_LIMIT, NOTIFY_LIMIT, time_for_scripts};
 use super::tokens::ORDERS;
 use crate::config::VirtualServers;
 use crate::config::model::{Config, Dumps, Global};
-use crate::notify::dump::{self, DumpFile};
+use crate::notify::dump::{self, Dump, DumpFile};
 use crate::notify::view::{FinishLimits, View, show_changes};
 use crate::process::context::Context;
 use crate::process::ipc::Channel;
@@ -132,6 +132,7 @@ impl<P: Process> Harness<P> {
         }
         self.process.work(ready, &mut self.shell)?;
         self.process.settle(&mut self.shell);
+        self.requests_turn();
         self.update_views();
         self.process.rest(&mut self.shell);
         self.agent_turn(agent_ready);
@@ -249,12 +250,7 @@ impl<P: Process> Harness<P> {
         for order in self.orders.read(&self.shell.log)? {
             match order {
                 Order::Stop => self.stop(P::STOP_LIMIT),
-                Order::Dump(what) => {
-                    let clock = Clock::new(self.shell.now(), SystemTime::now());
-                    if let Some((file, text)) = self.process.dump(what, clock) {
-                        self.dumps.write(self.dump_path(file), text);
-                    }
-                }
+                Order::Dump(what) => self.dump(what),
                 Order::Status(number) => {
                     let clock = Clock::new(self.shell.now(), SystemTime::now());
                     if let Some(part) = self.process.status(clock) {
@@ -273,6 +269,23 @@ impl<P: Process> Harness<P> {
             }
         }
         Ok(())
+    }
+
+    fn dump(&mut self, what: Dump) {
+        let clock = Clock::new(self.shell.now(), SystemTime::now());
+        if let Some((file, text)) = self.process.dump(what, clock) {
+            self.dumps.write(self.dump_path(file), text);
+        }
+    }
+
+    /// Does what the process has requested for its callers.
+    fn requests_turn(&mut self) {
+        for what in std::mem::take(&mut self.shell.dumps) {
+            self.dump(what);
+        }
+        if std::mem::take(&mut self.shell.wants_reload) {
+            self.orders.want_reload();
+        }
     }
 
     fn dump_path(&self, file: DumpFile) -> PathBuf {

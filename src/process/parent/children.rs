@@ -123,6 +123,7 @@ impl Parent {
         // After an error the child has exited; SIGCHLD reports that.
         let Ok(messages) = child.channel.receive() else { return };
         let (mut parts, mut results, mut prepared) = (Vec::new(), Vec::new(), false);
+        let mut wants_reload = false;
         for message in messages {
             match message {
                 Message::Hello(number) if child.unanswered == Some(number) => child.unanswered = None,
@@ -132,6 +133,7 @@ impl Parent {
                 Message::Status(number, octets) => parts.push((number, octets)),
                 Message::Result(number, octets) => results.push((number, octets)),
                 Message::Prepared => prepared = true,
+                Message::ReloadWanted => wants_reload = true,
                 Message::Hello(_)
                 | Message::StatusWanted(_)
                 | Message::Command(..)
@@ -150,6 +152,10 @@ impl Parent {
         results.into_iter().for_each(|(number, octets): (u32, Vec<u8>)| self.take_result(number, &octets));
         if prepared {
             self.kill_child(role);
+        }
+        if wants_reload {
+            self.waiting.request();
+            self.reload_for_clients();
         }
         self.replace_if_outgrown(role);
         self.report_ready();

@@ -22,9 +22,13 @@ impl Refused {
     }
 }
 
-/// The clients, as many as the server of the socket admits, in the order of their requests.
+/// The clients, as many as the server of the socket admits, in the order of their requests, and whether a caller that does not
+/// wait has requested a reload.
 #[derive(Debug, Default)]
-pub(super) struct Waiting(Vec<Entry>);
+pub(super) struct Waiting {
+    entries: Vec<Entry>,
+    requested: bool,
+}
 
 #[derive(Debug)]
 struct Entry {
@@ -55,48 +59,54 @@ impl Stage {
 impl Waiting {
     /// Adds a client that has requested a reload.
     pub(super) fn add(&mut self, client: Client, until: Duration) {
-        self.0.push(Entry { client, until, stage: Stage::Requested });
+        self.entries.push(Entry { client, until, stage: Stage::Requested });
+    }
+
+    /// A caller that does not wait has requested a reload.
+    pub(super) fn request(&mut self) {
+        self.requested = true;
     }
 
     /// The end of the wait of the first client.
     pub(super) fn deadline(&self) -> Option<Duration> {
-        self.0.iter().map(|entry| entry.until).min()
+        self.entries.iter().map(|entry| entry.until).min()
     }
 
-    /// Whether a client waits for a configuration that is not being read yet.
+    /// Whether a configuration is wanted that is not being read yet.
     pub(super) fn wants_reading(&self) -> bool {
-        self.0.iter().any(|entry| matches!(entry.stage, Stage::Requested))
+        self.requested || self.entries.iter().any(|entry| matches!(entry.stage, Stage::Requested))
     }
 
     /// The configuration is read from now on.
     pub(super) fn begin(&mut self) {
-        for entry in self.0.iter_mut().filter(|entry| matches!(entry.stage, Stage::Requested)) {
+        self.requested = false;
+        for entry in self.entries.iter_mut().filter(|entry| matches!(entry.stage, Stage::Requested)) {
             entry.stage = Stage::Reading;
         }
     }
 
     /// The configuration was read, and sent to the children.
     pub(super) fn applied(&mut self, diagnostics: &Diagnostics) {
-        for entry in self.0.iter_mut().filter(|entry| matches!(entry.stage, Stage::Reading)) {
+        for entry in self.entries.iter_mut().filter(|entry| matches!(entry.stage, Stage::Reading)) {
             entry.stage = Stage::Applied(text(diagnostics));
         }
     }
 
     /// The children run with the configuration that was sent to them: takes the answers to those who wait for that.
     pub(super) fn complete(&mut self) -> Vec<(Client, Answer)> {
-        let taken = self.0.extract_if(.., |entry| matches!(entry.stage, Stage::Applied(_)));
+        let taken = self.entries.extract_if(.., |entry| matches!(entry.stage, Stage::Applied(_)));
         taken.map(|entry| (entry.client, answer(Outcome::Complete, "", entry.stage.diagnostics()))).collect()
     }
 
     /// The configuration that was read is refused: takes the answers to those who wait for it.
     pub(super) fn refused(&mut self, refused: &Refused) -> Vec<(Client, Answer)> {
-        let taken = self.0.extract_if(.., |entry| matches!(entry.stage, Stage::Reading));
+        let taken = self.entries.extract_if(.., |entry| matches!(entry.stage, Stage::Reading));
         taken.map(|entry| (entry.client, answer(refused.outcome, &refused.why, text(&refused.diagnostics)))).collect()
     }
 
     /// Takes the answers to those who have waited long enough; all, if `now` is `None`.
     pub(super) fn incomplete(&mut self, now: Option<Duration>, why: &str) -> Vec<(Client, Answer)> {
-        let taken = self.0.extract_if(.., |entry| now.is_none_or(|now| entry.until <= now));
+        let taken = self.entries.extract_if(.., |entry| now.is_none_or(|now| entry.until <= now));
         taken.map(|entry| (entry.client, answer(Outcome::Incomplete, why, entry.stage.diagnostics()))).collect()
     }
 }
@@ -159,6 +169,14 @@ mod tests {
         assert_eq!(told(waiting.refused(&refused)), [client(2, Outcome::Faults)]);
         assert_eq!(told(waiting.complete()), [client(1, Outcome::Complete)]);
         assert_eq!(waiting.deadline(), None);
+
+        // A caller that does not wait has no answer.
+        waiting.request();
+        assert!(waiting.wants_reading());
+        waiting.begin();
+        assert!(!waiting.wants_reading());
+        waiting.applied(&Diagnostics::default());
+        assert_eq!(told(waiting.complete()), []);
 
         waiting.add(one, limit(100));
         waiting.add(two, limit(101));

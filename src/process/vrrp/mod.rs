@@ -35,6 +35,7 @@ use crate::control::Command;
 use crate::kernel::{self, EntryRequest, KernelEvent, OwnLinkWriter, Writer, capabilities, sysctl};
 use crate::mib;
 use crate::net::InitFiles;
+use crate::notify::dbus::{Dbus, Request};
 use crate::notify::dump::{self, Dump, DumpFile};
 use crate::notify::fifo::{self, FifoView};
 use crate::notify::log::Log;
@@ -64,6 +65,7 @@ const PROCESSES: Token = token(9);
 const SESSIONS: Token = token(10);
 const BEATS: Token = token(11);
 const NFTABLES: Token = token(12);
+const DBUS: Token = token(13);
 
 /// Address requests in the queue to the kernel.
 const WRITER_CAPACITY: usize = 1 << 20;
@@ -139,6 +141,8 @@ struct VrrpProcess {
     send_errors: BTreeMap<InstanceId, String>,
     /// A cleanup process, which sends no adverts.
     silent: bool,
+    /// Requests of callers on D-Bus.
+    dbus: Dbus,
 }
 
 impl held::InKernel for Held {
@@ -238,9 +242,11 @@ fn run(start: ChildStart<'_>) -> io::Result<()> {
         prune_due: false,
         send_errors: BTreeMap::new(),
         silent: clean_up,
+        dbus: Dbus::new(DBUS, &shell.log),
     };
+    let dbus = process.dbus.view();
     let fifos = FifoView::new(fifo::of_vrrp, process.vrrp.tables().system.global.as_ref(), &shell.log);
-    let views = vec![Box::new(scripts) as _, Box::new(mailer) as _, Box::new(fifos) as _];
+    let views = vec![Box::new(scripts) as _, Box::new(mailer) as _, Box::new(fifos) as _, Box::new(dbus) as _];
     Harness::new(Parts { process, shell, signals, channel, agents, views, held: Some(held), clean_up, daemon })?.run()
 }
 
@@ -285,6 +291,8 @@ impl Process for VrrpProcess {
         self.vrrp.handle(Event::Start, shell.now());
         self.settle(shell);
         self.links_changed = false;
+        self.dbus.follow(&self.vrrp, &shell.reactor);
+        self.dbus.begin(&self.vrrp);
         Ok(())
     }
 
@@ -320,6 +328,7 @@ impl Process for VrrpProcess {
                 NFTABLES => self.tables_turn(shell.now()),
                 SYNC => self.sync_daemon.turn(&shell.log),
                 SOCKETS => self.sockets_turn(shell),
+                DBUS => self.dbus_turn(shell),
                 SCRIPTS | FILES | PROCESSES | BEATS => self.trackers_turn(shell),
                 LOOK_UPS => {
                     if let Err(error) = self.announcer.look_up_turn() {
@@ -374,6 +383,7 @@ impl Process for VrrpProcess {
         }
         self.apply_igmp(&shell.log);
         self.firewall.links_changed();
+        self.dbus.follow(&self.vrrp, &shell.reactor);
         Ok(())
     }
 
@@ -489,6 +499,17 @@ impl VrrpProcess {
         shell.set_timer(Timer::Sessions, self.sessions.deadline());
         if self.sessions.is_awake() {
             shell.again();
+        }
+    }
+
+    /// Does what callers on D-Bus want.
+    fn dbus_turn(&mut self, shell: &mut Loop) {
+        for request in self.dbus.requests(&self.vrrp) {
+            match request {
+                Request::Dump(what) => shell.dump(what),
+                Request::Reload => shell.want_reload(),
+                Request::Announce(id) => self.vrrp.handle(Event::Announce(id), shell.now()),
+            }
         }
     }
 
