@@ -4,8 +4,8 @@
 #
 #   tests/nms.sh PROGRAM [STEP...]
 #
-# The steps are rules, generator, prometheus, grafana, icinga, traps and zabbix; without any, all of them. SCREENSHOT=FILE.png makes
-# the step prometheus also take a picture of the console, with Chromium. The Debian is kept as .test/debian-nms.
+# The steps are rules, generator, prometheus, grafana, icinga, traps and zabbix; without any, all of them. The step screenshot takes a
+# picture of the console with Chromium: SCREENSHOT=FILE.png. The Debian is kept as .test/debian-nms.
 set -euo pipefail
 keepalived=$(realpath "${1:?usage: nms.sh PROGRAM [STEP...]}")
 shift
@@ -18,7 +18,7 @@ root=$PWD/.test/debian-nms
 groups=()
 
 fail() {
-  for log in "$work"/*.log; do [ ! -s "$log" ] || { echo "--- ${log##*/}"; tail -n 15 "$log"; } >&2; done
+  for log in "$work"/*.log "$work"/*.out; do [ ! -s "$log" ] || { echo "--- ${log##*/}"; tail -n 15 "$log"; } >&2; done
   echo "nms.sh: $*" >&2
   exit 1
 }
@@ -29,6 +29,8 @@ finish() {
   for netns in bridge r1 r2 nms; do ip netns del "$lab-$netns" 2>/dev/null || true; done
   rm -rf --one-file-system "$work"
 }
+set -E
+trap 'fail "line $LINENO of ${BASH_SOURCE[0]##*/}"' ERR
 trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
@@ -46,7 +48,7 @@ debian() {
     cp -a .test/debian-trixie "$root.new"
     quietly within "$root.new" "apt-get -qq update && apt-get -qq -y --no-install-recommends install \
       prometheus prometheus-snmp-exporter prometheus-node-exporter icinga2-bin nagios4-core snmptt snmptrapd libsnmp-perl \
-      libsys-syslog-perl zabbix-server-pgsql zabbix-frontend-php postgresql php-cli php-pgsql php-curl curl python3-yaml \
+      libsys-syslog-perl libnet-ip-perl zabbix-server-pgsql zabbix-frontend-php postgresql php-cli php-pgsql curl python3-yaml \
       </dev/null" || fail "the products cannot be installed"
     mv "$root.new" "$root"
   fi

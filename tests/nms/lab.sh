@@ -120,6 +120,7 @@ master agentx
 agentXSocket unix:/run/nms/$router/agentx
 sysName $router
 trap2sink 192.0.2.100:162 public
+trap2sink 192.0.2.100:1620 public
 CONF
     start_there "$router" "$router-snmpd" "env MIBS= SNMP_PERSISTENT_DIR=/run/nms/$router/persistent \
       snmpd -f -C -c /run/nms/$router/snmpd.conf -LE 4 -p /run/nms/$router/snmpd.pid"

@@ -52,13 +52,14 @@ prometheus_lab() {
   [ -e "$work/generated/official.yml" ] || step_generator
   mkdir "$work/prometheus" "$work/consoles"
   cp snmp/nms/prometheus/*.rules.yml "$work/prometheus"
+  [ -z "${only_ours:-}" ] || echo 'groups: []' >"$work/prometheus/keepalived-metrics.rules.yml"
   # The times of the rules are for an interval of 15 s; here everything is shorter.
   sed -i -E 's/for: [0-9]+[sm]$/for: 2s/' "$work"/prometheus/*.rules.yml
   cp snmp/nms/prometheus/keepalived.html "$work/consoles"
   sed -e 's/interval: 15s/interval: 1s/; s/r1\.example/192.0.2.1/; s/r2\.example/192.0.2.2/' snmp/nms/prometheus/prometheus.yml \
     >"$work/prometheus/prometheus.yml"
   # The official module beside ours, over the same agents.
-  sed -n '/job_name: keepalived-snmp/,/replacement/p' "$work/prometheus/prometheus.yml" |
+  [ -n "${only_ours:-}" ] || sed -n '/job_name: keepalived-snmp/,/replacement/p' "$work/prometheus/prometheus.yml" |
     sed 's/job_name: .*/job_name: official/; s/\[keepalived_rs\]/[keepalived]/' >>"$work/prometheus/prometheus.yml"
   local router
   for router in r1 r2; do
@@ -80,7 +81,7 @@ prometheus_lab() {
   start_there nms prometheus "prometheus --config.file=/run/nms/prometheus/prometheus.yml \
     --storage.tsdb.path=/run/nms/prometheus/data --web.listen-address=127.0.0.1:9090 \
     --web.console.templates=/run/nms/consoles --web.console.libraries=/run/nms/consoles"
-  eventually 60 "Prometheus scrapes both routers by both exporters" says 'count(up == 1)' 6
+  eventually 60 "Prometheus scrapes both routers by both exporters" says 'count(up == 1) == count(up)' "$([ -n "${only_ours:-}" ] && echo 4 || echo 6)"
 }
 
 step_prometheus() {
@@ -148,24 +149,26 @@ step_prometheus() {
   for text in '<td>gateway</td><td>192.0.2.1</td>' '>master</span>' '2</b><span>routers answer' '192.0.2.100 port 8002'; do
     grep -F "$text" "$work/console.html" >/dev/null || { cat "$work/console.html" >&2; fail "the console does not show '$text'"; }
   done
-  [ -z "${SCREENSHOT:-}" ] || screenshot
 }
 
-# screenshot: the console after a failover, as Chromium shows it.
-screenshot() {
-  say "  a picture of the console"
+# A picture of the console after a failover and back, as Chromium shows it: SCREENSHOT=FILE.png.
+step_screenshot() {
+  : "${SCREENSHOT:?}"
+  only_ours=1
+  prometheus_lab
+  sleep 45
   script_fails r1
   stop_group "${server_group[8002]}"
-  eventually 60 "r2 is master" says 'vrrpInstanceState{job="keepalived-snmp",instance="192.0.2.2",vrrpInstanceName="gateway"}' 2
+  eventually 60 "r2 is master" says 'vrrpInstanceState{instance="192.0.2.2",vrrpInstanceName="gateway"}' 2
   eventually 60 "the real server is down" alert KeepalivedRealServerDown 'realServerPort="8002"'
-  sleep 20
+  sleep 40
   script_succeeds r1
-  eventually 60 "r1 is master" says 'vrrpInstanceState{job="keepalived-snmp",instance="192.0.2.1",vrrpInstanceName="gateway"}' 2
-  sleep 15
+  eventually 60 "r1 is master" says 'vrrpInstanceState{instance="192.0.2.1",vrrpInstanceName="gateway"}' 2
+  sleep 25
   there nms "chromium --headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking \
-    --disable-component-update --disable-sync --user-data-dir=\$(mktemp -d) --hide-scrollbars --window-size=1280,${HEIGHT:-900} \
+    --disable-component-update --disable-sync --user-data-dir=\$(mktemp -d) --hide-scrollbars --window-size=1290,1010 \
     --virtual-time-budget=10000 --screenshot=/run/nms/console.png \
-    'http://127.0.0.1:9090/consoles/keepalived.html?minutes=${MINUTES:-4}'" >"$work/chromium.log" 2>&1 || fail "no picture"
+    'http://127.0.0.1:9090/consoles/keepalived.html?minutes=2'" >"$work/chromium.log" 2>&1 || fail "no picture"
   cp "$work/console.png" "$SCREENSHOT"
 }
 
