@@ -112,8 +112,24 @@ step_zabbix() {
   start_server 8002
   eventually 60 "r1 is master" value_is r1 'keepalived.instance.state[gateway]' 2
 
-  # No item may be unsupported.
-  api item.get '{"filter": {"state": 1}, "output": ["key_", "error"]}' | jq -r '.[] | "\(.key_): \(.error)"' >"$work/unsupported"
+  no_unsupported
+  say "  $(api item.get '{"countOutput": true, "templated": false, "host": "r1"}' | jq -r .) items of a router"
+  say "  a router without virtual servers"
+  sed -i '/^virtual_server/,$d' "$work/r2/keepalived.conf"
+  "$keepalived" -i r2 -p "$work/r2/keepalived.pid" --reload >"$work/reload.log" 2>&1 || fail "the reload is refused"
+  eventually 60 "its items are disabled" gone r2 'keepalived.virtual_server.up[192.0.2.10 tcp 80]'
+  eventually 60 "its items are disabled" gone r2 "keepalived.real_server.status[$server 8001]"
+  no_unsupported
+}
+# gone ROUTER KEY: whether the item is disabled.
+gone() { api item.get "$(jq -nc --arg host "$1" --arg key "$2" '{$host, filter: {key_: $key, status: 1}}')" | jq -e length==1; }
+
+# No enabled item of the routers may be unsupported.
+no_unsupported() {
+  local host
+  for host in r1 r2; do
+    api item.get "$(jq -nc --arg host "$host" '{$host, filter: {state: 1, status: 0}, output: ["key_", "error"]}')" | jq -r '.[] | "\(.key_): \(.error)"'
+    api discoveryrule.get "$(jq -nc --arg host "$host" '{$host, filter: {state: 1, status: 0}, output: ["key_", "error"]}')" | jq -r '.[] | "\(.key_): \(.error)"'
+  done >"$work/unsupported"
   [ ! -s "$work/unsupported" ] || { cat "$work/unsupported"; fail "items are not supported"; }
-  say "  $(api item.get '{"countOutput": true, "templated": false}' | jq -r .) items"
 }
