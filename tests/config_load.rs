@@ -33,6 +33,40 @@ fn an_empty_file_is_a_configuration_with_defaults() {
 }
 
 #[test]
+fn each_trap_target_has_a_community_and_an_address_of_its_own() {
+    let target = |host: &str, lines: &str| format!("snmp_trap_target {host} {{\n {lines}\n}}\n");
+    let community = "community some-words";
+    let long = format!("community {}", "x".repeat(256));
+    for (text, expected, message) in [
+        (target("192.0.2.1", community), &["192.0.2.1:162"][..], None),
+        (
+            target("nms.example:1162", community) + &target("[2001:db8::1]:1162", community),
+            &["nms.example:1162", "[2001:db8::1]:1162"],
+            None,
+        ),
+        (
+            target("192.0.2.1", community) + &target("192.0.2.1:162", community),
+            &["192.0.2.1:162"],
+            Some("is defined already"),
+        ),
+        (target("192.0.2.1", ""), &[], Some("has no community")),
+        (target("192.0.2.1", &long), &[], Some("longer than 255 bytes")),
+        (target("192.0.2.1:0", community), &[], Some("the port is not a number from 1 to 65535")),
+        (target(&"x".repeat(101), community), &[], Some("is longer than 100 bytes")),
+        (target("192.0.2.1", &format!("{community}\n retries 2")), &["192.0.2.1:162"], Some("retries is for informs")),
+    ] {
+        let loaded = load_text(format!("global_defs {{\n{text}}}\n"));
+        let shown = loaded.diagnostics.to_string();
+        let targets = loaded.config.unwrap().global.trap_targets;
+        assert!(targets.iter().map(|target| target.host.to_string()).eq(expected.iter().copied()), "{text}{targets:?}");
+        match message {
+            Some(message) => assert!(shown.contains(message) && shown.contains("help: "), "{text}{shown}"),
+            None => assert_eq!(shown, "", "{text}"),
+        }
+    }
+}
+
+#[test]
 fn the_control_socket_has_an_absolute_path_of_limited_length() {
     let (longest, longer) = (format!("/run/{}", "x".repeat(94)), format!("/run/{}", "x".repeat(95)));
     for (text, expected, problem) in [

@@ -10,7 +10,7 @@ use super::super::model::{
 use super::super::node::Node;
 use super::super::umask::parse_umask;
 use super::context::{Ctx, at_least_one, extra_announcements};
-use super::{buffers, control, fifo, firewall, process, script};
+use super::{buffers, control, fifo, firewall, process, script, trap_target};
 
 /// Default start of the names of VMACs.
 const VMAC_PREFIX: &str = "vrrp";
@@ -216,6 +216,7 @@ fn settings(g: &Merged<'_>, ctx: &mut Ctx<'_, '_>) -> Global {
         snmp_rfcv2: rfc || g.has("enable_snmp_rfcv2"),
         snmp_rfcv3: rfc || g.has("enable_snmp_rfcv3"),
         snmp_socket: snmp_socket(g, ctx),
+        trap_targets: trap_target::targets(g.children("snmp_trap_target").filter(|node| !node.bad), ctx),
         dynamic_interfaces,
         linkbeat_use_polling: g.first_top("linkbeat_use_polling").is_some(),
         lvs_flush: g.has("lvs_flush"),

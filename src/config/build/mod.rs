@@ -24,6 +24,7 @@ mod routing;
 mod rule;
 mod script;
 mod track;
+mod trap_target;
 mod unicast;
 
 use super::diag::{Report, Stage};

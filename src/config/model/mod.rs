@@ -19,6 +19,7 @@ mod route;
 mod rule;
 mod script;
 mod track;
+mod trap_target;
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -49,6 +50,7 @@ pub use track::{
     InitFile, ParameterMatch, Track, TrackFile, TrackInterface, TrackProcess, TrackScript, TrackSession, TrackerKind,
     Trackers,
 };
+pub use trap_target::{Secret, TrapHost, TrapSecurity, TrapTarget};
 
 /// A whole configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -143,6 +145,8 @@ pub struct Global {
     pub snmp_rfcv3: bool,
     /// `snmp_socket`, as written.
     pub snmp_socket: Option<String>,
+    /// `snmp_trap_target` blocks, in configured order; hosts with ports are unique.
+    pub trap_targets: Vec<TrapTarget>,
     /// `dynamic_interfaces`.
     pub dynamic_interfaces: bool,
     /// `linkbeat_use_polling`.
@@ -235,6 +239,7 @@ impl Default for Global {
             snmp_rfcv2: false,
             snmp_rfcv3: false,
             snmp_socket: None,
+            trap_targets: Vec::new(),
             dynamic_interfaces: false,
             linkbeat_use_polling: false,
             lvs_flush: false,

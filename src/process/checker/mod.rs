@@ -17,7 +17,9 @@ use std::time::Duration;
 use super::buffers::Buffers;
 use super::cli;
 use super::context::Context;
-use super::harness::{ChildStart, Harness, Kind, Pace, Parts, Process, Service, Shell, Watch, token};
+use super::harness::{
+    ChildStart, Harness, Kind, Pace, Parts, Process, Service, Shell, Watch, direct_notifications, token,
+};
 use super::held;
 use super::ipvs_host::IpvsHost;
 use super::needs;
@@ -205,7 +207,8 @@ fn run(start: ChildStart<'_>) -> io::Result<()> {
         postponement_logged: None,
     };
     let fifos = FifoView::new(fifo::of_lvs, process.check.tables().system.global.as_ref(), &shell.log);
-    let views = vec![Box::new(scripts) as _, Box::new(mailer) as _, Box::new(fifos) as _];
+    let mut views = vec![Box::new(scripts) as _, Box::new(mailer) as _, Box::new(fifos) as _];
+    views.extend(direct_notifications(&SERVICE, &process.check, clean_up, shell.log.clone()));
     Harness::new(Parts { process, shell, signals, channel, agents, views, held: Some(held), clean_up, daemon })?.run()
 }
 

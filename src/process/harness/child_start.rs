@@ -3,15 +3,17 @@
 use std::path::PathBuf;
 
 use super::agent::{Agents, Configured, Service};
+use super::direct::Direct;
 use super::shell::Process;
 use crate::config::VirtualServers;
 use crate::config::model::Config;
 use crate::notify::log::Log;
-use crate::notify::view::Reporter;
+use crate::notify::view::{Reporter, View};
 use crate::process::cli::Options;
 use crate::process::ipc::{Channel, SavedState};
 use crate::process::ipvs_host::IpvsHost;
 use crate::reactor::Signals;
+use crate::system::HasSystem;
 
 /// Arguments of a child process, once it has received its configuration.
 pub(in crate::process) struct ChildStart<'c> {
@@ -55,4 +57,14 @@ impl ChildStart<'_> {
         let agents = Configured { always, given, service, socket: None, made: 0 };
         (!self.clean_up).then(|| Box::new(agents) as _)
     }
+}
+
+/// The view of a process for `snmp_trap_target`, which needs no AgentX master; `None` for a cleanup process.
+pub(in crate::process) fn direct_notifications<M: Reporter + HasSystem + 'static>(
+    service: &Service<M>,
+    machines: &M,
+    clean_up: bool,
+    log: Log,
+) -> Option<Box<dyn View<M>>> {
+    (!clean_up).then(|| Box::new(Direct::new(service.modules, machines, log)) as _)
 }

@@ -19,7 +19,9 @@ use std::time::Duration;
 use super::buffers::Buffers;
 use super::cli;
 use super::context::Context;
-use super::harness::{ChildStart, Harness, Kind, Pace, Parts, Process, Service, Shell, Watch, token};
+use super::harness::{
+    ChildStart, Harness, Kind, Pace, Parts, Process, Service, Shell, Watch, direct_notifications, token,
+};
 use super::held;
 use super::needs;
 use super::record_file::RecordFile;
@@ -237,7 +239,8 @@ fn run(start: ChildStart<'_>) -> io::Result<()> {
         silent: clean_up,
     };
     let fifos = FifoView::new(fifo::of_vrrp, process.vrrp.tables().system.global.as_ref(), &shell.log);
-    let views = vec![Box::new(scripts) as _, Box::new(mailer) as _, Box::new(fifos) as _];
+    let mut views = vec![Box::new(scripts) as _, Box::new(mailer) as _, Box::new(fifos) as _];
+    views.extend(direct_notifications(&SERVICE, &process.vrrp, clean_up, shell.log.clone()));
     Harness::new(Parts { process, shell, signals, channel, agents, views, held: Some(held), clean_up, daemon })?.run()
 }
 
