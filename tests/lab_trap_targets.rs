@@ -32,9 +32,14 @@ struct Sink {
 impl Sink {
     /// Starts one that accepts [`COMMUNITY`] only.
     fn start(router: &Router, name: &'static str, address: &'static str) -> Sink {
+        Sink::start_with(router, name, address, &format!("authCommunity log {COMMUNITY}\n"))
+    }
+
+    /// Starts one with a configuration.
+    fn start_with(router: &Router, name: &'static str, address: &'static str, conf: &str) -> Sink {
         let (directory, netns) = (router.dir().to_owned(), router.netns().name().to_owned());
         let mut sink = Sink { process: None, name, address, directory, netns };
-        fs::write(sink.file("conf"), format!("authCommunity log {COMMUNITY}\n")).unwrap();
+        fs::write(sink.file("conf"), conf).unwrap();
         sink.resume();
         sink
     }
@@ -97,11 +102,12 @@ impl Received {
         is_trap.then(|| (name.to_owned(), self.value(INSTANCE_STATE).unwrap().to_owned()))
     }
 
-    /// haEventTime, in tenths of a second of an unknown day.
+    /// haEventTime, in tenths of a second, as if all months had 31 days.
     fn time(&self) -> u64 {
         let value = self.value(&format!("{HA}.1.0")).unwrap();
         let octets: Vec<u64> = value.split_whitespace().map(|octet| u64::from_str_radix(octet, 16).unwrap()).collect();
-        let [_, _, _, day, hour, minute, second, tenths, ..] = octets[..] else { panic!("{value}") };
+        let [high, low, month, day, hour, minute, second, tenths, ..] = octets[..] else { panic!("{value}") };
+        let day = ((high * 256 + low) * 12 + month) * 31 + day;
         (((day * 24 + hour) * 60 + minute) * 60 + second) * 10 + tenths
     }
 }
@@ -242,7 +248,7 @@ fn a_receiver_that_was_away_gets_all_informs_in_order_with_their_times() {
     assert_eq!(shown(&mut lab, address), [total, total, total, 0, 0].map(Some));
     assert_eq!(shown(&mut lab, "127.0.0.1:1163"), [total, 1, 0, 0, total].map(Some));
     assert_eq!(lab.router(1).snmp().walk(&format!("{HA}.9")).len(), 10);
-    assert_eq!(lab.router(1).snmp().traps().len(), 0, "without enable_traps snmpd gets none");
+    assert_eq!(lab.router(1).snmp().instance_traps(), [], "without enable_traps snmpd gets none");
 
     // A reload gives the other receiver's queue to the one that is configured at its address now.
     let mut late = Sink::start(lab.router(1), "late", "udp:127.0.0.1:1163");
@@ -252,4 +258,107 @@ fn a_receiver_that_was_away_gets_all_informs_in_order_with_their_times() {
     wait_until(LIMIT, "the traps", || late.states().len() == expected * all);
     assert_eq!(lab.router(1).snmp().walk(&format!("{HA}.9")).len(), 5);
     late.kill();
+}
+
+const ENGINE: &str = "0x80002572040102030405";
+const PASSWORDS: [&str; 2] = ["maplesyrup1", "sugarcane12"];
+
+/// A target of SNMPv3 with a user, and further lines.
+fn user_target(address: &str, user: &str, lines: &str) -> String {
+    format!("  snmp_trap_target {address} {{\n    user {user}\n    {lines}\n  }}\n")
+}
+
+#[test]
+fn traps_and_informs_of_version_3_arrive_with_each_protocol() {
+    let _turn = machine::shared();
+    let mut lab = Lab::new(1);
+    let router = lab.router(1);
+    let [auth, privacy] = PASSWORDS;
+    let protocols = ["SHA", "SHA-224", "SHA-256", "SHA-384", "SHA-512"];
+    let mut conf = String::new();
+    let mut lines = format!("  snmp_engine_id {ENGINE}\n");
+    fs::write(router.file("password"), format!("{privacy}\n")).unwrap();
+    nix::sys::stat::fchmodat(
+        nix::fcntl::AT_FDCWD,
+        &router.file("password"),
+        nix::sys::stat::Mode::S_IRUSR,
+        nix::sys::stat::FchmodatFlags::FollowSymlink,
+    )
+    .unwrap();
+    let mut expected = Vec::new();
+    for (at, protocol) in protocols.into_iter().enumerate() {
+        let secrets = format!(
+            "auth_protocol {protocol}\n    auth_password {auth}\n    priv_password file:{}",
+            router.file("password").display()
+        );
+        for (kind, engine, port) in [("inform", "", 1170 + at), ("trap", ENGINE, 1180 + at)] {
+            let user = format!("{kind}{at}");
+            let of = if engine.is_empty() { String::new() } else { format!("-e {engine} ") };
+            conf += &format!("createUser {of}{user} {protocol} {auth} AES {privacy}\nauthUser log {user} priv\n");
+            let inform = if kind == "inform" { "inform" } else { "" };
+            lines += &user_target(&format!("127.0.0.1:{port}"), &user, &format!("{secrets}\n    {inform}"));
+            let pdu = if kind == "inform" { "INFORM" } else { "TRAP2" };
+            expected.push((format!("->[127.0.0.1]:{port}"), format!("{pdu}, SNMP v3, user {user}, context ")));
+        }
+    }
+    for (user, secrets, level, port) in [
+        ("signed", format!("auth_password {auth}\n    auth_protocol SHA"), "auth", 1190),
+        ("open", String::new(), "noauth", 1191),
+    ] {
+        let of_user = if level == "auth" { format!("SHA {auth}") } else { String::new() };
+        conf += &format!("createUser {user} {of_user}\nauthUser log {user} {level}\n");
+        lines += &user_target(&format!("127.0.0.1:{port}"), user, &format!("{secrets}\n    inform"));
+        expected.push((format!("->[127.0.0.1]:{port}"), format!("INFORM, SNMP v3, user {user}, context ")));
+    }
+    // These do not arrive, and the log says why.
+    let wrong = format!("auth_password {auth}\n    auth_protocol SHA");
+    for (user, secrets, port) in [
+        ("stranger", wrong.clone(), 1192),
+        ("signed", wrong.replace(auth, "another password"), 1193),
+        ("inform0", format!("{wrong}\n    priv_password {}", "x".repeat(8)), 1194),
+    ] {
+        let secrets = secrets.replace("another password", "another-password");
+        lines += &user_target(&format!("127.0.0.1:{port}"), user, &format!("{secrets}\n    inform"));
+    }
+    let addresses: Vec<String> =
+        (1170..1175).chain(1180..1185).chain(1190..1195).map(|port| format!("udp:127.0.0.1:{port}")).collect();
+    let mut sink = Sink::start_with(router, "sink", addresses.join(" ").leak(), &conf);
+    router.configure(&with(&Protocol::V3.conf(100, ""), &lines));
+    router.start(Ours);
+    for (transport, security) in &expected {
+        let of = || -> Vec<String> {
+            let received = sink.received().into_iter();
+            let of = received.filter(|one| one.transport.ends_with(transport) && one.security.starts_with(security));
+            of.filter_map(|one| one.state().map(|(_, to)| to)).collect()
+        };
+        wait_until(LIMIT, &format!("{security} at {transport}"), || of() == ["1", "2"]);
+    }
+    for (port, clause) in [
+        (1192, "take informs: it does not know the user"),
+        (1193, "take informs: its auth_password or auth_protocol for the user is another one"),
+        // snmptrapd does not answer then.
+        (1194, "acknowledge informs"),
+    ] {
+        let line = format!("snmp_trap_target 127.0.0.1:{port} does not {clause}");
+        wait_until(LIMIT, &line, || router.log().contains(&line));
+    }
+    let log = router.log();
+    assert!(log.contains(&format!("The SNMP engine ID for snmp_trap_target is {ENGINE}")), "{log}");
+    assert!(PASSWORDS.iter().all(|password| !log.contains(password)), "{log}");
+
+    // The receiver starts again: its boots have changed, and its time.
+    sink.kill();
+    sink.resume();
+    let before = sink.received().len();
+    router.netns().ip("link set eth0 down");
+    let of_user = |user: &str| {
+        let received = sink.received();
+        let of = received[before..].iter().filter(|one| one.security.contains(&format!("user {user},")));
+        of.filter_map(|one| one.state().map(|(_, to)| to)).collect::<Vec<_>>()
+    };
+    for user in ["inform2", "trap2", "signed", "open"] {
+        wait_until(LIMIT, user, || of_user(user) == ["3"]);
+    }
+    let inform = targets(router).remove("127.0.0.1:1172").unwrap();
+    assert_eq!((inform.queued, inform.sent, inform.dropped), (3, 3, 0));
 }

@@ -19,7 +19,7 @@ pub(crate) const MASK: &str = "********";
 /// The private blocks.
 const BLOCKS: [&str; 4] = ["authentication", "auth_hmac", "SSL", "snmp_trap_target"];
 /// Keywords that are followed by a secret, in any block.
-const SECRET: [&str; 4] = ["auth_pass", "community", "password", "key"];
+const SECRET: [&str; 6] = ["auth_pass", "auth_password", "community", "password", "priv_password", "key"];
 
 /// The keywords, inside and outside of private blocks.
 #[derive(Default)]
@@ -194,7 +194,7 @@ pub(super) fn names_block(word: &str, first: bool) -> bool {
 
 /// Whether a keyword of this name is followed by a secret in any block.
 pub(super) fn is_secret(name: &str) -> bool {
-    matches!(name, "auth_pass" | "community" | "password")
+    matches!(name, "auth_pass" | "auth_password" | "community" | "password" | "priv_password")
 }
 
 /// Whether the words after this word are secret, or, after the `first` word of a text, may be.

@@ -16,6 +16,7 @@ mod control_command;
 mod control_socket;
 mod core_files;
 mod dump;
+mod engine;
 mod exit;
 mod files;
 mod harness;

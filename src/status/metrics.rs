@@ -147,8 +147,11 @@ fn daemon(page: &mut Page, status: &Status) {
     page.sample("keepalived_last_reload_successful", &[], u8::from(!refused));
 }
 
+/// A counter of a target: name without `_total`, description, and value.
+type TargetCounter = (&'static str, &'static str, fn(&Target) -> u64);
+
 fn targets(page: &mut Page, status: &Status) {
-    const COUNTERS: [(&str, &str, fn(&Target) -> u64); 4] = [
+    const COUNTERS: [TargetCounter; 4] = [
         ("keepalived_trap_target_queued", "Notifications queued for the target.", |of| of.queued),
         ("keepalived_trap_target_sent", "Notifications sent to the target.", |of| of.sent),
         ("keepalived_trap_target_acknowledged", "Informs that the target has acknowledged.", |of| of.acknowledged),

@@ -31,7 +31,7 @@ pub fn notification(kind: Kind, request: i32, notice: &Notice) -> Result<Vec<u8>
     encode(tag, request, notice.octets())
 }
 
-pub(super) fn encode(tag: u32, request: i32, binds: &[u8]) -> Result<Vec<u8>, Malformed> {
+pub(crate) fn encode(tag: u32, request: i32, binds: &[u8]) -> Result<Vec<u8>, Malformed> {
     let mut inside = Vec::with_capacity(binds.len() + 16);
     for number in [request, 0, 0] {
         ber::integer(&mut inside, number)?;

@@ -25,7 +25,7 @@ use crate::message::{Answer, Kind, Malformed, Notice};
 
 pub use counters::{Counters, Counts};
 pub use link::{Destination, DestinationError, Interest, Link};
-pub use security::Security;
+pub use security::{Engine, Security, User};
 
 use queue::Queue;
 use security::{Incoming, Peer};
@@ -119,20 +119,20 @@ pub struct Target {
 }
 
 impl Target {
-    /// A target with an empty queue. `seed` distinguishes the `request-id`s of senders.
-    pub fn new(settings: Settings, counters: Arc<Counters>, seed: i32) -> Self {
+    /// A target with an empty queue. `seed` is random: it distinguishes the `request-id`s and the salts of senders.
+    pub fn new(settings: Settings, counters: Arc<Counters>, seed: u64) -> Self {
         Target::with_capacity(settings, counters, seed, CAPACITY)
     }
 
-    fn with_capacity(settings: Settings, counters: Arc<Counters>, seed: i32, capacity: usize) -> Self {
-        let peer = Peer::new(&settings.security);
+    fn with_capacity(settings: Settings, counters: Arc<Counters>, seed: u64, capacity: usize) -> Self {
+        let peer = Peer::new(seed);
         Target {
             settings,
             queue: Queue::new(capacity),
             counters,
             progress: Progress::Ready,
             // Not negative: some receivers print it without a sign.
-            request: seed & i32::MAX,
+            request: i32::try_from(seed & 0x7fff_ffff).unwrap_or(0),
             peer,
             not_before: Duration::ZERO,
             refusals: 0,
@@ -152,7 +152,9 @@ impl Target {
         if settings == self.settings {
             return;
         }
-        self.peer = Peer::new(&settings.security);
+        if settings.security != self.settings.security {
+            self.peer.forget();
+        }
         self.settings = settings;
         self.progress = Progress::Ready;
         (self.not_before, self.silent, self.last_report) = (Duration::ZERO, false, None);
@@ -219,9 +221,8 @@ impl Target {
             Progress::Again { attempts } => attempts,
             _ => 0,
         };
-        if attempts == 0 {
+        if self.queue.mark_sent() {
             self.counters.add(Counts::Sent);
-            self.queue.mark_sent();
         }
         let attempts = attempts.saturating_add(1);
         self.progress = Progress::Awaiting { attempts, until: now.saturating_add(self.patience(attempts)) };
@@ -240,6 +241,7 @@ impl Target {
     /// Drops the notification at the head of the queue, which cannot be encoded.
     pub fn drop_head(&mut self) {
         self.counters.add(Counts::Dropped);
+        self.report_trouble("the message cannot be encoded");
         self.next();
     }
 
@@ -254,17 +256,13 @@ impl Target {
     pub fn receive(&mut self, octets: &[u8], now: Duration) {
         // After its time, an answer still counts.
         let (Progress::Awaiting { attempts, .. } | Progress::Again { attempts }) = self.progress else { return };
-        match self.peer.receive(&self.settings.security, octets, now) {
+        match self.peer.receive(&self.settings.security, self.request, octets, now) {
             Incoming::Answer(Answer::Response { request, error }) if request == self.request => {
                 self.answered(error);
             }
             // Sent again at once, which does not count as an attempt.
             Incoming::Again => self.progress = Progress::Again { attempts: attempts.saturating_sub(1) },
-            Incoming::Trouble(clause) => {
-                if self.last_report.replace(clause) != Some(clause) {
-                    self.report(Event::Reported(clause));
-                }
-            }
+            Incoming::Trouble(clause) => self.report_trouble(clause),
             Incoming::Answer(_) | Incoming::Nothing => {}
         }
     }
@@ -339,6 +337,12 @@ impl Target {
     fn report(&mut self, event: Event) {
         if self.events.len() < MAX_EVENTS {
             self.events.push_back(event);
+        }
+    }
+
+    fn report_trouble(&mut self, clause: &'static str) {
+        if self.last_report.replace(clause) != Some(clause) {
+            self.report(Event::Reported(clause));
         }
     }
 

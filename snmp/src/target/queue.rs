@@ -43,9 +43,9 @@ impl Queue {
         self.waiting.front()
     }
 
-    /// The first one was sent.
-    pub(super) fn mark_sent(&mut self) {
-        self.sent = true;
+    /// The first one was sent; returns whether for the first time.
+    pub(super) fn mark_sent(&mut self) -> bool {
+        !std::mem::replace(&mut self.sent, true)
     }
 
     /// Removes the first one.

@@ -22,7 +22,7 @@ fn notice(number: i32) -> Notice {
 }
 
 fn target(inform: bool, notices: i32) -> Target {
-    let mut target = Target::with_capacity(settings(inform), Arc::default(), SEED, 100);
+    let mut target = Target::with_capacity(settings(inform), Arc::default(), SEED as u64, 100);
     (0..notices).for_each(|number| target.push(notice(number)));
     target
 }

@@ -189,6 +189,7 @@ fn settings(g: &Merged<'_>, ctx: &mut Ctx<'_, '_>) -> Global {
         ctx.adjusted(block.at(), "notification_email has no addresses: no mail is sent")
             .help("add an address, or remove it");
     }
+    let router_id = g.text("router_id").unwrap_or_else(|| host.clone());
     let sender = g.text("notification_email_from");
     let login = ctx.answers.login();
     let default_sender = (!notification_email.is_empty()).then(|| format!("{login}@{host}"));
@@ -200,7 +201,8 @@ fn settings(g: &Merged<'_>, ctx: &mut Ctx<'_, '_>) -> Global {
     let script_user = script::default_user(g.blocks.iter().rev().copied().find(|b| b.has("script_user")), ctx);
     let firewall = firewall::settings(|name| g.last(name), ctx);
     Global {
-        router_id: g.text("router_id").unwrap_or_else(|| host.clone()),
+        engine_id: trap_target::engine_id(g.last("snmp_engine_id"), &router_id, ctx),
+        router_id,
         notification_email_from: sender.or(default_sender),
         notification_email,
         smtp_server: smtp_server(g),

@@ -23,6 +23,7 @@ mod route;
 mod routing;
 mod rule;
 mod script;
+mod secret_file;
 mod track;
 mod trap_target;
 mod unicast;

@@ -49,6 +49,34 @@ impl fmt::Display for TrapHost {
 pub enum TrapSecurity {
     /// SNMPv2c with `community`.
     Community(Secret),
+    /// SNMPv3 with `user`.
+    User(TrapUser),
+}
+
+/// A user of SNMPv3.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrapUser {
+    /// `user`.
+    pub name: String,
+    /// `auth_protocol` and `auth_password`, which has at least 8 octets.
+    pub auth: Option<(TrapAuth, Secret)>,
+    /// `priv_password` of AES-128, at least 8 octets; never without `auth`.
+    pub privacy: Option<Secret>,
+}
+
+/// `auth_protocol`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TrapAuth {
+    /// HMAC-SHA-96.
+    Sha1,
+    /// HMAC-SHA-224.
+    Sha224,
+    /// HMAC-SHA-256.
+    Sha256,
+    /// HMAC-SHA-384.
+    Sha384,
+    /// HMAC-SHA-512.
+    Sha512,
 }
 
 /// A secret text. `Debug` never shows it.

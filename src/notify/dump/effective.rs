@@ -16,7 +16,7 @@ const STEP: usize = 2;
 const SHORT: usize = 100;
 
 /// Names of fields that differ from their keywords.
-const KEYWORDS: [(&str, &str); 30] = [
+const KEYWORDS: [(&str, &str); 31] = [
     ("global", "global_defs"),
     ("static_addresses", "static_ipaddress"),
     ("instances", "vrrp_instance"),
@@ -39,6 +39,7 @@ const KEYWORDS: [(&str, &str); 30] = [
     ("inhibit", "inhibit_on_failure"),
     ("upper_threshold", "uthreshold"),
     ("lower_threshold", "lthreshold"),
+    ("engine_id", "snmp_engine_id"),
     ("trap_targets", "snmp_trap_target"),
     ("snmp_vrrp", "enable_snmp_vrrp"),
     ("snmp_checker", "enable_snmp_checker"),

@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use snmp::message::Notice;
-use snmp::target::Counts;
+use snmp::target::{Counts, Engine};
 
 use super::log::Log;
 use crate::reactor::{Waker, background, clock};
@@ -27,6 +27,8 @@ const QUEUE: usize = snmp::target::CAPACITY;
 #[derive(Debug, Default)]
 pub struct Notifier {
     targets: Vec<Target>,
+    /// The engine of the daemon; `None` before the first configuration.
+    engine: Option<Engine>,
     /// Running since a target was first configured.
     thread: Option<Thread>,
 }
@@ -40,12 +42,13 @@ struct Thread {
 
 impl Notifier {
     /// Changes to other targets. A target that stays keeps its queue, also with other settings.
-    pub fn configure(&mut self, targets: Vec<Target>, log: &Log) {
+    pub fn configure(&mut self, targets: Vec<Target>, engine: Engine, log: &Log) {
         let same = targets.iter().map(|target| &target.config).eq(self.targets.iter().map(|target| &target.config));
-        if same {
+        if same && (self.engine.as_ref() == Some(&engine) || targets.is_empty()) {
             return;
         }
         self.targets = targets;
+        self.engine = Some(engine.clone());
         if self.thread.is_none() {
             match Thread::start(log.clone()) {
                 Ok(thread) => self.thread = Some(thread),
@@ -56,7 +59,7 @@ impl Notifier {
             }
         }
         if let Some(thread) = &self.thread {
-            thread.order(Order::Targets(self.targets.clone()));
+            thread.order(Order::Targets(self.targets.clone(), engine));
         }
     }
 

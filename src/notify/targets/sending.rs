@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use snmp::target::{Event, Link, Target as Machine};
+use snmp::target::{Engine, Event, Link, Target as Machine};
 
 use super::order::{Order, Shared, destination, settings};
 use crate::config::model::TrapHost;
@@ -91,7 +91,7 @@ impl Sending {
                         served.link.target.push(notice.clone());
                     }
                 }
-                Ok(Order::Targets(targets)) => self.configure(targets),
+                Ok(Order::Targets(targets, engine)) => self.configure(targets, &engine),
                 Ok(Order::Close(until)) => self.closing = Some(until),
                 Err(TryRecvError::Empty) => return Some(false),
                 Err(TryRecvError::Disconnected) => return None,
@@ -100,11 +100,11 @@ impl Sending {
         Some(true)
     }
 
-    fn configure(&mut self, targets: Vec<Target>) {
+    fn configure(&mut self, targets: Vec<Target>, engine: &Engine) {
         let mut before = std::mem::take(&mut self.targets);
         for target in targets {
             let host = target.config.host.clone();
-            let settings = settings(&target.config);
+            let settings = settings(&target.config, engine);
             let known = before.iter().position(|served| served.host == host);
             let served = match known.map(|at| before.swap_remove(at)) {
                 Some(mut served) => {
@@ -112,9 +112,8 @@ impl Sending {
                     served
                 }
                 None => {
-                    let seed = RandomState::new().hash_one(host.to_string()).to_le_bytes();
-                    let [a, b, c, d, ..] = seed;
-                    let machine = Machine::new(settings, target.counters, i32::from_le_bytes([a, b, c, d]));
+                    let seed = RandomState::new().hash_one(host.to_string());
+                    let machine = Machine::new(settings, target.counters, seed);
                     let link = Link::new(destination(&host), machine);
                     Served { host, link, refused: Tally::default(), dropped: Tally::default() }
                 }

@@ -146,8 +146,20 @@ const SERVICE: Service<Check> = Service { modules: mib::CHECK_MODULES, descripti
 fn run(start: ChildStart<'_>) -> io::Result<()> {
     let agents = start.agents(SERVICE);
     let (indices, checkpoint) = start.predecessor::<CheckerProcess>();
-    let ChildStart { options, config, servers, ipvs: host, saved, clean_up, pid_file, daemon, channel, signals, log } =
-        start;
+    let ChildStart {
+        options,
+        config,
+        servers,
+        ipvs: host,
+        saved,
+        engine,
+        clean_up,
+        pid_file,
+        daemon,
+        channel,
+        signals,
+        log,
+    } = start;
     let (held, found) = held::start::<Held>(&pid_file, log.clone())?;
     let settings = config.lvs.process.clone();
     // Only the first process of a daemon flushes: a replacement keeps the connections.
@@ -208,7 +220,9 @@ fn run(start: ChildStart<'_>) -> io::Result<()> {
     };
     let fifos = FifoView::new(fifo::of_lvs, process.check.tables().system.global.as_ref(), &shell.log);
     let mut views = vec![Box::new(scripts) as _, Box::new(mailer) as _, Box::new(fifos) as _];
-    views.extend(direct_notifications(&SERVICE, &process.check, clean_up, shell.log.clone()));
+    if !clean_up {
+        views.push(direct_notifications(&SERVICE, &process.check, engine, shell.log.clone()));
+    }
     Harness::new(Parts { process, shell, signals, channel, agents, views, held: Some(held), clean_up, daemon })?.run()
 }
 

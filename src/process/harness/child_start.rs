@@ -10,6 +10,7 @@ use crate::config::model::Config;
 use crate::notify::log::Log;
 use crate::notify::view::{Reporter, View};
 use crate::process::cli::Options;
+use crate::process::engine::EngineStart;
 use crate::process::ipc::{Channel, SavedState};
 use crate::process::ipvs_host::IpvsHost;
 use crate::reactor::Signals;
@@ -26,6 +27,8 @@ pub(in crate::process) struct ChildStart<'c> {
     pub(in crate::process) ipvs: IpvsHost,
     /// State that a predecessor has sent to the parent.
     pub(in crate::process) saved: SavedState,
+    /// The start of the daemon.
+    pub(in crate::process) engine: EngineStart,
     /// The child only removes the entries that a predecessor has left in the kernel.
     pub(in crate::process) clean_up: bool,
     pub(in crate::process) pid_file: PathBuf,
@@ -59,12 +62,12 @@ impl ChildStart<'_> {
     }
 }
 
-/// The view of a process for `snmp_trap_target`, which needs no AgentX master; `None` for a cleanup process.
+/// The view of a process for `snmp_trap_target`, which needs no AgentX master.
 pub(in crate::process) fn direct_notifications<M: Reporter + HasSystem + 'static>(
     service: &Service<M>,
     machines: &M,
-    clean_up: bool,
+    engine: EngineStart,
     log: Log,
-) -> Option<Box<dyn View<M>>> {
-    (!clean_up).then(|| Box::new(Direct::new(service.modules, machines, log)) as _)
+) -> Box<dyn View<M>> {
+    Box::new(Direct::new(service.modules, machines, engine, log))
 }

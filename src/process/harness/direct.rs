@@ -4,14 +4,16 @@ use std::time::Duration;
 
 use snmp::Notification;
 use snmp::message::{Notice, Stamp};
+use snmp::target::Engine;
 
-use crate::config::model::Global;
+use crate::config::model::{Global, TrapSecurity};
 use crate::mib::{self, Module};
 use crate::notify::log::Log;
 use crate::notify::targets::Notifier;
 use crate::notify::view::{FinishLimits, Reporter, View};
+use crate::process::engine::EngineStart;
 use crate::reactor::clock;
-use crate::system::HasSystem;
+use crate::system::{HasSystem, Target};
 
 /// The notifications of a process for the targets of `snmp_trap_target`.
 pub(in crate::process) struct Direct<M: Reporter + 'static> {
@@ -20,17 +22,33 @@ pub(in crate::process) struct Direct<M: Reporter + 'static> {
     /// Those whose notifications are sent.
     modules: Vec<&'static Module<M, M::Change>>,
     notifier: Notifier,
+    engine: EngineStart,
+    /// The engine ID that was last logged.
+    logged: Option<Vec<u8>>,
     stamp: Stamp,
     log: Log,
 }
 
 impl<M: Reporter + HasSystem + 'static> Direct<M> {
     /// A sender for the configuration of `machines`.
-    pub(super) fn new(all: &'static [Module<M, M::Change>], machines: &M, log: Log) -> Direct<M> {
-        let stamp = Stamp::new(clock::now());
-        let mut direct = Direct { all, modules: Vec::new(), notifier: Notifier::default(), stamp, log };
+    pub(super) fn new(all: &'static [Module<M, M::Change>], machines: &M, engine: EngineStart, log: Log) -> Direct<M> {
+        let stamp = Stamp::new(engine.time());
+        let mut direct =
+            Direct { all, modules: Vec::new(), notifier: Notifier::default(), engine, logged: None, stamp, log };
         direct.configured(machines);
         direct
+    }
+}
+
+impl<M: Reporter> Direct<M> {
+    /// Logs the engine ID, with which receivers of traps of SNMPv3 must be configured.
+    fn log_engine(&mut self, engine: &Engine, targets: &[Target]) {
+        let version3 = targets.iter().any(|target| matches!(target.config.security, TrapSecurity::User(_)));
+        if version3 && self.logged.as_ref() != Some(&engine.id) {
+            let digits: String = engine.id.iter().map(|octet| format!("{octet:02x}")).collect();
+            self.log.info(format_args!("The SNMP engine ID for snmp_trap_target is 0x{digits}"));
+            self.logged = Some(engine.id.clone());
+        }
     }
 }
 
@@ -64,7 +82,11 @@ impl<M: Reporter + HasSystem + 'static> View<M> for Direct<M> {
         let system = machines.system();
         let Some(global) = &system.global else { return };
         self.modules = self.all.iter().filter(|module| is_sent(module, global)).collect();
-        self.notifier.configure(system.targets.values().cloned().collect(), &self.log);
+        let boots = i32::try_from(self.engine.boots).unwrap_or(i32::MAX);
+        let engine = Engine { id: global.engine_id.clone(), boots, started: self.engine.time() };
+        let targets: Vec<Target> = system.targets.values().cloned().collect();
+        self.log_engine(&engine, &targets);
+        self.notifier.configure(targets, engine, &self.log);
     }
 
     fn finish(self: Box<Self>, time: FinishLimits) {

@@ -75,6 +75,7 @@ impl Orders {
                 | Message::Checkpoint(_)
                 | Message::CleanUp
                 | Message::Origin(_)
+                | Message::Engine(_)
                 | Message::Status(..)
                 | Message::Result(..)
                 | Message::Ready => {}

@@ -65,6 +65,7 @@ impl Parent {
         self.next_token = Token(token.0 + 1);
         self.reactor.register(&channel, token, Interest::READABLE | Interest::WRITABLE)?;
         channel.send(&Message::Origin(Origin::of_the_daemon().to_string()))?;
+        channel.send(&Message::Engine(self.annals.engine))?;
         if let Some(saved) = self.saved.get(&role) {
             let indices = saved.indices.clone().map(Message::Indices);
             let checkpoint = saved.checkpoint.clone().map(Message::Checkpoint);
@@ -123,7 +124,8 @@ impl Parent {
                 | Message::Dump(_)
                 | Message::CleanUp
                 | Message::Link(_)
-                | Message::Origin(_) => {}
+                | Message::Origin(_)
+                | Message::Engine(_) => {}
             }
         }
         let _ = child.channel.flush();

@@ -177,7 +177,7 @@ fn run(start: ChildStart<'_>) -> io::Result<()> {
     // A replacement does not overwrite tracked files, which users may have changed.
     let first = start.saved.checkpoint.is_none();
     let init_files = if first { InitFiles::AsWritten } else { InitFiles::IfMissing };
-    let ChildStart { options, config, ipvs, clean_up, pid_file, daemon, channel, signals, log, .. } = start;
+    let ChildStart { options, config, ipvs, engine, clean_up, pid_file, daemon, channel, signals, log, .. } = start;
     let (held, found) = held::start(&pid_file, log.clone())?;
     let (sequences, recalled) = sequences::start(&pid_file, log.clone())?;
     let global = &config.global;
@@ -240,7 +240,9 @@ fn run(start: ChildStart<'_>) -> io::Result<()> {
     };
     let fifos = FifoView::new(fifo::of_vrrp, process.vrrp.tables().system.global.as_ref(), &shell.log);
     let mut views = vec![Box::new(scripts) as _, Box::new(mailer) as _, Box::new(fifos) as _];
-    views.extend(direct_notifications(&SERVICE, &process.vrrp, clean_up, shell.log.clone()));
+    if !clean_up {
+        views.push(direct_notifications(&SERVICE, &process.vrrp, engine, shell.log.clone()));
+    }
     Harness::new(Parts { process, shell, signals, channel, agents, views, held: Some(held), clean_up, daemon })?.run()
 }
 
