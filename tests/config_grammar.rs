@@ -103,6 +103,7 @@ fn file(path: &[&'static str], line: &str, keyword: &Keyword) -> String {
     for name in path {
         let argument = match *name {
             "virtual_server" | "real_server" => " 10.0.0.1 80",
+            "snmp_trap_target" => " 192.0.2.1",
             n if named.contains(&n) || matches!(n, "track_group" | "bfd_instance" | "virtual_server_group") => " NAME",
             _ => "",
         };
@@ -130,7 +131,7 @@ fn round_trip(text: &str) -> Option<String> {
     READ.fetch_add(1, Ordering::Relaxed);
     let dump = loaded.shown;
     let again = load_text(dump.to_string());
-    let secret = text.contains("auth_pass") || text.contains("\npassword");
+    let secret = text.contains("auth_pass") || text.contains("\npassword") || text.contains("\ncommunity");
     if again.config.as_ref() != Some(&config) && !secret {
         return Some(format!("dump differs: {dump}{}", again.diagnostics));
     }
@@ -155,8 +156,13 @@ fn grammar_error(text: &str, line: u32) -> Option<String> {
     let found = loaded.diagnostics.iter().find(|d| {
         // Whether the second word of virtual_server is a port depends on the first. A type alone is no route. Paths and
         // policies are words, whose meaning is checked later.
-        let later =
-            ["is not a port", "has no destination", "is not an absolute path", "is not MTU, ADVERT or a number"];
+        let later = [
+            "is not a port",
+            "has no destination",
+            "is not an absolute path",
+            "is not MTU, ADVERT or a number",
+            "the target gets no notifications",
+        ];
         let other = later.iter().any(|words| d.message.contains(words));
         let grammar = (of_grammar(d.class) || of_shape(&d.message)) && !other;
         d.severity != Severity::Warning && d.class != Class::NotActedOn && d.place.line == line && grammar

@@ -33,6 +33,80 @@ fn an_empty_file_is_a_configuration_with_defaults() {
 }
 
 #[test]
+fn each_trap_target_has_a_community_and_an_address_of_its_own() {
+    let target = |host: &str, lines: &str| format!("snmp_trap_target {host} {{\n {lines}\n}}\n");
+    let community = "community some-words";
+    let long = format!("community {}", "x".repeat(256));
+    for (text, expected, message) in [
+        (target("192.0.2.1", community), &["192.0.2.1:162"][..], None),
+        (
+            target("nms.example:1162", community) + &target("[2001:db8::1]:1162", community),
+            &["nms.example:1162", "[2001:db8::1]:1162"],
+            None,
+        ),
+        (
+            target("192.0.2.1", community) + &target("192.0.2.1:162", community),
+            &["192.0.2.1:162"],
+            Some("is defined already"),
+        ),
+        (target("192.0.2.1", ""), &[], Some("has no community")),
+        (target("192.0.2.1", &long), &[], Some("longer than 255 bytes")),
+        (target("192.0.2.1:0", community), &[], Some("the port is not a number from 1 to 65535")),
+        (target(&"x".repeat(101), community), &[], Some("is longer than 100 bytes")),
+        (target("192.0.2.1", &format!("{community}\n retries 2")), &["192.0.2.1:162"], Some("retries is for informs")),
+        (target("192.0.2.1", "user keepalived"), &["192.0.2.1:162"], None),
+        (
+            target("192.0.2.1", "user k\n auth_password 12345678\n auth_protocol SHA-512\n priv_password 87654321"),
+            &["192.0.2.1:162"],
+            None,
+        ),
+        (target("192.0.2.1", "version 3"), &[], Some("has no user")),
+        (target("192.0.2.1", "version 2c\n user k"), &[], Some("user is for version 3")),
+        (
+            target("192.0.2.1", &format!("user k\n {community}")),
+            &["192.0.2.1:162"],
+            Some("community is for version 2c"),
+        ),
+        (target("192.0.2.1", &format!("user {}", "k".repeat(33))), &[], Some("does not have 1 to 32 bytes")),
+        (target("192.0.2.1", "user k\n auth_password 1234567"), &[], Some("auth_password has less than 8 octets")),
+        (target("192.0.2.1", "user k\n auth_protocol SHA"), &[], Some("auth_protocol needs auth_password")),
+        (target("192.0.2.1", "user k\n priv_password 12345678"), &[], Some("priv_password needs auth_password")),
+        (
+            target("192.0.2.1", "user k\n auth_password file:/no/file"),
+            &[],
+            Some("the password file /no/file does not exist"),
+        ),
+    ] {
+        let loaded = load_text(format!("global_defs {{\n{text}}}\n"));
+        let shown = loaded.diagnostics.to_string();
+        let targets = loaded.config.unwrap().global.trap_targets;
+        assert!(targets.iter().map(|target| target.host.to_string()).eq(expected.iter().copied()), "{text}{targets:?}");
+        match message {
+            Some(message) => assert!(shown.contains(message) && shown.contains("help: "), "{text}{shown}"),
+            None => assert_eq!(shown, "", "{text}"),
+        }
+    }
+}
+
+#[test]
+fn the_engine_id_is_that_of_the_file_or_from_the_name_of_the_router() {
+    for (line, expected, message) in [
+        ("", &b"\x80\x00\x25\x72\x04lb1"[..], None),
+        ("router_id abc", b"\x80\x00\x25\x72\x04abc", None),
+        ("snmp_engine_id 0x8000000001", b"\x80\x00\x00\x00\x01", None),
+        ("snmp_engine_id 80000000ff", b"\x80\x00\x00\x00\xff", None),
+        ("snmp_engine_id 0x80000000", b"\x80\x00\x25\x72\x04lb1", Some("has not the form of an engine ID")),
+        ("snmp_engine_id 0x800000000", b"\x80\x00\x25\x72\x04lb1", Some("has not the form of an engine ID")),
+        ("snmp_engine_id 0x80000000xx", b"\x80\x00\x25\x72\x04lb1", Some("has not the form of an engine ID")),
+    ] {
+        let loaded = load_text(format!("global_defs {{\n {line}\n}}\n"));
+        let shown = loaded.diagnostics.to_string();
+        assert!(message.map_or(shown.is_empty(), |message| shown.contains(message)), "{line}: {shown}");
+        assert_eq!(loaded.config.unwrap().global.engine_id, expected, "{line}");
+    }
+}
+
+#[test]
 fn the_control_socket_has_an_absolute_path_of_limited_length() {
     let (longest, longer) = (format!("/run/{}", "x".repeat(94)), format!("/run/{}", "x".repeat(95)));
     for (text, expected, problem) in [

@@ -33,16 +33,20 @@ const SECRETS: [&str; 15] = [
 ];
 
 /// Each private block: its name, the words before the secret, the keyword of the secret.
-const BLOCKS: [(&str, &str, &str); 3] = [
+const BLOCKS: [(&str, &str, &str); 4] = [
     ("authentication", "auth_type PASS", "auth_pass"),
     ("auth_hmac", "active_key 1", "key 1"),
     ("SSL", "ca /ca.pem", "password"),
+    ("snmp_trap_target", "inform", "community"),
 ];
 
 fn around(name: &str, block: &str) -> String {
     let rest = " interface eth0\n virtual_router_id 51\n priority 999\n virtual_ipaddress { 10.0.0.1 10.0.0.300 }\n";
     if name == "SSL" {
         return format!("{block}\nvrrp_instance VI {{\n{rest}}}\n");
+    }
+    if name == "snmp_trap_target" {
+        return format!("global_defs {{\n{block}\n}}\nvrrp_instance VI {{\n{rest}}}\n");
     }
     format!("vrrp_instance VI {{\n{rest}{block}\n advert_int bad\n}}\n")
 }

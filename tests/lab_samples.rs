@@ -59,6 +59,7 @@ fn a_lone_router_with_each_sample_becomes_master() {
         ("keepalived.conf.v2-password", &["192.0.2.10"][..]),
         ("keepalived.conf.auth-hmac", &["192.0.2.10"]),
         ("keepalived.conf.bfd", &["192.0.2.10"]),
+        ("keepalived.conf.trap-target", &["192.0.2.10"]),
         ("keepalived.conf.v3-ipv6", &["fe80::51", "2001:db8::51", "192.0.2.10"]),
         ("keepalived.conf.sync-group", &["192.0.2.10", "198.51.100.10"]),
         ("keepalived.conf.vmac", &["192.0.2.10", "fe80::51", "2001:db8::51"]),

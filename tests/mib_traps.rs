@@ -73,10 +73,3 @@ fn a_notification_agrees_with_a_walk() {
     }
     assert_eq!(compared, 7);
 }
-
-#[test]
-fn without_enable_traps_there_are_no_notifications() {
-    let vrrp = vrrp(&TEXT.replace("enable_traps", ""));
-    assert!(mib::trap(&instance(State::Master), &vrrp).is_none());
-    assert!(mib::trap(&group(State::Master), &vrrp).is_none());
-}

@@ -1,4 +1,4 @@
-//! An AgentX (RFC 2741) subagent as a library.
+//! An AgentX (RFC 2741) subagent as a library, and a sender of SNMP notifications.
 //!
 //! | module | contents |
 //! |---|---|
@@ -8,16 +8,20 @@
 //! | [`pdu`] | protocol data units: decoding and encoding |
 //! | [`session`] | the session with a master agent: a state machine without I/O and without a clock |
 //! | [`transport`], [`link`] | a non-blocking socket, and a session on it |
+//! | [`message`] | SNMP messages with notifications, and the answers to them |
+//! | [`target`] | a receiver of notifications without a master agent: queue, acknowledgements, socket |
 
 mod date;
 pub mod link;
 mod lookup;
+pub mod message;
 pub mod mib;
 pub mod oid;
 pub mod pdu;
 pub mod session;
 pub mod syntax;
 pub mod table;
+pub mod target;
 pub mod transport;
 pub mod value;
 pub mod view;

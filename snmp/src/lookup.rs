@@ -49,6 +49,11 @@ impl Lookup {
         self.running.as_ref().map(AsRawFd::as_raw_fd)
     }
 
+    /// The socket to watch for reading while a lookup is running.
+    pub(crate) fn socket(&self) -> Option<&UnixStream> {
+        self.running.as_ref()
+    }
+
     /// Number of lookups started so far.
     pub(crate) fn started(&self) -> u64 {
         self.started

@@ -6,7 +6,6 @@ use super::rows::{Session, SessionId};
 use super::session::Turn;
 use crate::config::model::{BfdInstance, Config};
 use crate::state::Numbering;
-use crate::system::System;
 use crate::wire::bfd::State;
 
 impl Bfd {
@@ -20,7 +19,7 @@ impl Bfd {
             wanted.push((SessionId(numbering.index_of(&session.name)), session));
         }
         self.tables.next = numbering.next();
-        self.tables.system = System::new(std::mem::take(&mut self.tables.system.version), config.global);
+        self.tables.system = std::mem::take(&mut self.tables.system).reloaded(config.global);
         let stays = |id: &SessionId| wanted.iter().any(|(wanted, _)| wanted == id);
         for id in self.tables.ids().into_iter().filter(|id| !stays(id)) {
             self.remove(id);

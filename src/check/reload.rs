@@ -19,8 +19,8 @@ use crate::system::System;
 impl Check {
     /// Applies a new configuration.
     pub(super) fn configure(&mut self, config: Config, servers: Vec<Compared>) {
-        let version = std::mem::take(&mut self.tables.system.version);
-        self.tables.system = System { configured: self.now, ..System::new(version, config.global) };
+        let before = std::mem::take(&mut self.tables.system);
+        self.tables.system = System { configured: self.now, ..before.reloaded(config.global) };
         let replaced = self.tables.configure(config.lvs, servers.into_iter());
         for (id, mut checker) in replaced.checkers {
             checker.cancel(id, &mut self.output.actions);

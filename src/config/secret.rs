@@ -1,6 +1,6 @@
 //! Masks passwords and keys in messages and dumps.
 //!
-//! `authentication`, `auth_hmac` and `SSL` are private blocks: only their known keywords, and values that are valid for
+//! `authentication`, `auth_hmac`, `SSL` and `snmp_trap_target` are private blocks: only their known keywords, and values that are valid for
 //! these, are shown. [`super::watch`] classifies the text while it is read, before it is checked, so that secrets are masked
 //! also after a misspelt keyword or a missing brace, and in the value of a parameter.
 
@@ -17,9 +17,9 @@ use super::suggest::distance;
 pub(crate) const MASK: &str = "********";
 
 /// The private blocks.
-const BLOCKS: [&str; 3] = ["authentication", "auth_hmac", "SSL"];
+const BLOCKS: [&str; 4] = ["authentication", "auth_hmac", "SSL", "snmp_trap_target"];
 /// Keywords that are followed by a secret, in any block.
-const SECRET: [&str; 3] = ["auth_pass", "password", "key"];
+const SECRET: [&str; 6] = ["auth_pass", "auth_password", "community", "password", "priv_password", "key"];
 
 /// The keywords, inside and outside of private blocks.
 #[derive(Default)]
@@ -181,7 +181,12 @@ pub(super) fn names_block(word: &str, first: bool) -> bool {
         return true;
     }
     let lower = word.to_ascii_lowercase();
-    let like = || lower.starts_with("auth") || lower.contains("hmac") || distance(&lower, "authentication", 3) <= 3;
+    let like = || {
+        lower.starts_with("auth")
+            || lower.contains("hmac")
+            || distance(&lower, "authentication", 3) <= 3
+            || distance(&lower, "snmp_trap_target", 3) <= 3
+    };
     let typed = || distance(&lower, "auth_type", 2) <= 2 || distance(&lower, "ssl", 1) <= 1;
     let only_there = || KNOWN.private(word).is_some() && !KNOWN.is_public(word);
     first && (word == "SSL" || only_there() || (is_misspelt(word) && (like() || typed())))
@@ -189,7 +194,7 @@ pub(super) fn names_block(word: &str, first: bool) -> bool {
 
 /// Whether a keyword of this name is followed by a secret in any block.
 pub(super) fn is_secret(name: &str) -> bool {
-    matches!(name, "auth_pass" | "password")
+    matches!(name, "auth_pass" | "auth_password" | "community" | "password" | "priv_password")
 }
 
 /// Whether the words after this word are secret, or, after the `first` word of a text, may be.
@@ -199,7 +204,12 @@ pub(super) fn takes_secret(word: &str, first: bool) -> bool {
         return true;
     }
     let lower = head.to_ascii_lowercase();
-    let like = || lower.contains("pass") || lower.contains("secret") || distance(&lower, "auth_pass", 2) <= 2;
+    let like = || {
+        lower.contains("pass")
+            || lower.contains("secret")
+            || distance(&lower, "auth_pass", 2) <= 2
+            || distance(&lower, "community", 2) <= 2
+    };
     first && head != "PASS" && is_misspelt(head) && like()
 }
 
@@ -357,6 +367,9 @@ mod tests {
                 "authentication { auth_type PASS auth_pass ********",
             ),
             ("auth_pas s3cret", "auth_pas ********"),
+            ("    community s3cret", "    community ********"),
+            ("comunity s3cret", "comunity ********"),
+            ("snmp_trap_target nms.example { inform }", "snmp_trap_target ******** { inform }"),
             ("AUTH_PASS=s3cret", "AUTH_PASS ********"),
             ("auth_type PASS s3cret # old", "auth_type PASS ********"),
             ("authentification { typ PASS pw s3cret", "authentification { ******** PASS ********"),

@@ -7,6 +7,9 @@ use super::suggest::nearest;
 use super::value::parse;
 use super::words::{Word, split};
 
+/// Parts of the names of private blocks and of keywords that are followed by a secret in any block.
+const SECRET_PARTS: [&str; 5] = ["auth", "password", "key", "community", "snmp_trap_target"];
+
 /// Classifies the pieces of a configuration, in the order of reading, as public or private.
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
@@ -97,7 +100,7 @@ impl Watch {
     fn is_plain(&mut self, text: &str) -> bool {
         let first = text.split(is_space).next().unwrap_or_default();
         let (known, again) = (KNOWN.is_public(first), first == self.plain);
-        if self.is_inside() || !(known || again) || ["auth", "password", "key"].iter().any(|word| text.contains(word)) {
+        if self.is_inside() || !(known || again) || SECRET_PARTS.iter().any(|word| text.contains(word)) {
             return false;
         }
         self.public = known && KNOWN.opens_public(first);
@@ -116,6 +119,9 @@ impl Watch {
             if let Some(keyword) = private {
                 found.harmless.push(text);
                 rest = values(keyword, rest, &mut found);
+            } else if let Some(opener) = opener_of(&word.text) {
+                found.harmless.push(text);
+                rest = values(opener, rest, &mut found);
             } else if KNOWN.is_vocabulary(&word.text) {
                 found.harmless.push(text);
             } else if KNOWN.is_public(&word.text) {
@@ -160,12 +166,16 @@ fn values<'w>(keyword: &Keyword, words: &'w [Word<'w>], found: &mut Private) -> 
 
 /// Keywords of the private block of this name; none for a misspelt name.
 fn block_of(name: &str) -> &'static [&'static [Keyword]] {
+    opener_of(name).map(Keyword::block).unwrap_or_default()
+}
+
+/// The keyword of the private block of this name.
+fn opener_of(name: &str) -> Option<&'static Keyword> {
     fn search(sets: &'static [&'static [Keyword]], name: &str) -> Option<&'static Keyword> {
         let block = find(sets, name);
         block.or_else(|| sets.iter().flat_map(|set| set.iter()).find_map(|keyword| search(keyword.block(), name)))
     }
-    let block = Some(name).filter(|name| is_private(name)).and_then(|name| search(ROOT, name));
-    block.map(Keyword::block).unwrap_or_default()
+    Some(name).filter(|name| is_private(name)).and_then(|name| search(ROOT, name))
 }
 
 /// Whether a word is a misspelt keyword of a private block.

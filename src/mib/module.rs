@@ -20,7 +20,7 @@ pub struct Module<T: 'static, C: 'static> {
     pub enabled: fn(&Global) -> bool,
     /// Adds its tables and scalars.
     pub views: fn(MibBuilder<T>) -> MibBuilder<T>,
-    /// The notification for a change, if it has one and `enable_traps` is set.
+    /// The notification for a change, if it has one; `enable_traps` sends it to the AgentX master.
     pub trap: fn(&C, &T) -> Option<Trap>,
 }
 

@@ -20,11 +20,8 @@ pub struct Trap {
     pub objects: Vec<VarBind>,
 }
 
-/// The notification for a change, if it has one and `enable_traps` is set.
+/// The notification for a change, if it has one.
 pub fn trap(change: &Change, data: &Vrrp) -> Option<Trap> {
-    if !traps_enabled(data) {
-        return None;
-    }
     let (branch, objects) = match change {
         Change::Instance { id, to, .. } => {
             let objects = [

@@ -17,6 +17,7 @@ mod queue;
 mod reporters;
 pub mod scripts;
 pub mod status;
+pub mod targets;
 pub mod view;
 
 #[cfg(test)]

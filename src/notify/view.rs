@@ -61,6 +61,9 @@ pub trait View<M: Reporter> {
     /// Applies a new configuration.
     fn configure(&mut self, _global: Option<&Global>) {}
 
+    /// The machines have a new configuration; changes that it causes are shown afterwards.
+    fn configured(&mut self, _machines: &M) {}
+
     /// Shows the states after a reload, if it is to do so.
     fn reloaded(&mut self, _machines: &M) {}
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::cli::Options;
 use super::context::Context;
+use super::engine::EngineStart;
 use super::exit;
 use super::harness::ChildStart;
 use super::ipc::{Channel, Message, SavedState};
@@ -71,7 +72,7 @@ fn process(role: Role, options: &Options) -> Result<u8, Failure> {
     // The socket pair is our standard input.
     let stream = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     let mut channel = Channel::new(stream)?;
-    let First { snapshot, mut saved, clean_up, stands_by } =
+    let First { snapshot, mut saved, engine, clean_up, stands_by } =
         receive_config(&mut channel).context("get the configuration from the parent process")?;
     let (config, servers) =
         snapshot.open().map_err(io::Error::other).context("read the configuration of the parent process")?;
@@ -104,6 +105,7 @@ fn process(role: Role, options: &Options) -> Result<u8, Failure> {
             servers,
             ipvs,
             saved,
+            engine,
             clean_up,
             pid_file: pid_file.clone(),
             daemon: names.daemon(),
@@ -129,6 +131,7 @@ fn lock_pid_file(path: &std::path::Path) -> io::Result<PidFile> {
 struct First {
     snapshot: Snapshot,
     saved: SavedState,
+    engine: EngineStart,
     clean_up: bool,
     stands_by: bool,
 }
@@ -140,6 +143,7 @@ fn receive_config(channel: &mut Channel) -> io::Result<First> {
     let limit = clock::now() + CONFIG_LIMIT;
     let (mut saved, mut clean_up, mut links) = (SavedState::default(), false, Vec::new());
     let mut stands_by = false;
+    let mut engine = EngineStart::now();
     while clock::now() < limit {
         let mut messages = channel.receive()?.into_iter();
         while let Some(message) = messages.next() {
@@ -147,13 +151,14 @@ fn receive_config(channel: &mut Channel) -> io::Result<First> {
                 Message::Config(snapshot) => {
                     // The loop handles the messages that follow.
                     channel.put_back(links.into_iter().chain(messages));
-                    return Ok(First { snapshot, saved, clean_up, stands_by });
+                    return Ok(First { snapshot, saved, engine, clean_up, stands_by });
                 }
                 link @ Message::Link(_) => links.push(link),
                 Message::Indices(octets) => saved.indices = Some(octets),
                 Message::Checkpoint(octets) => saved.checkpoint = Some(octets),
                 Message::CleanUp => clean_up = true,
                 Message::StandBy => stands_by = true,
+                Message::Engine(start) => engine = start,
                 Message::Origin(text) => text.parse().map(Origin::set).map_err(io::Error::other)?,
                 hello @ Message::Hello(_) => channel.send(&hello)?,
                 // A dump has no data yet.

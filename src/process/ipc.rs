@@ -16,6 +16,7 @@ use rustix::net::{
     recvmsg, sendmsg,
 };
 
+use super::engine::EngineStart;
 use super::sessions::Listener;
 use crate::config::Snapshot;
 use crate::notify::dump::Dump;
@@ -42,6 +43,8 @@ pub enum Message {
     Ready,
     /// From the parent, before the configuration: the [`Origin`](crate::reactor::Origin) of the daemon, as text.
     Origin(String),
+    /// From the parent, before the configuration: the start of the daemon.
+    Engine(EngineStart),
     /// From the parent, at any time, with a descriptor: the receiver's end of a socket pair over which the BFD process
     /// reports its sessions. See [`Channel::take_descriptor`].
     Link(Listener),
@@ -162,6 +165,7 @@ impl Channel {
     fn queue(&mut self, message: &Message, descriptor: Option<OwnedFd>) -> io::Result<()> {
         let number;
         let with_number;
+        let engine;
         let mut large = Vec::new();
         let (kind, body): (u8, &[u8]) = match message {
             Message::Hello(hello) => {
@@ -198,6 +202,10 @@ impl Channel {
                 (kind, &with_number)
             }
             Message::Origin(text) => (7, text.as_bytes()),
+            Message::Engine(start) => {
+                engine = start.octets();
+                (31, &engine)
+            }
             Message::Link(Listener::Vrrp) => (10, &[0]),
             Message::Link(Listener::Checkers) => (10, &[1]),
         };
@@ -318,6 +326,7 @@ impl Channel {
                     _ => Message::Result(number, body),
                 }
             }),
+            Some((31, body)) => EngineStart::from_octets(&body).map(Message::Engine),
             Some((7, body)) => String::from_utf8(body).ok().map(Message::Origin),
             _ => None,
         };
@@ -386,6 +395,7 @@ mod tests {
             Message::Dump(Dump::Json),
             Message::Ready,
             Message::Origin("origin".into()),
+            Message::Engine(EngineStart { boots: 12, at: 13 }),
             Message::Link(Listener::Vrrp),
             Message::Link(Listener::Checkers),
             Message::StatusWanted(8),

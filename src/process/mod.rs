@@ -17,6 +17,7 @@ mod control_command;
 mod control_socket;
 mod core_files;
 mod dump;
+mod engine;
 mod exit;
 mod files;
 mod handover;

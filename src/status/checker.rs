@@ -2,11 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Target;
+
 /// The part of the checker process.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Checker {
     /// Virtual servers, in the order of their rows.
     pub virtual_servers: Vec<VirtualServer>,
+    /// Receivers of notifications of `snmp_trap_target`.
+    #[serde(default)]
+    pub targets: Vec<Target>,
 }
 
 /// A virtual server.

@@ -5,7 +5,7 @@
 
 use std::fmt::Write;
 
-use super::{Counters, Instance, Status};
+use super::{Counters, Instance, Status, Target};
 
 /// The media type of the format.
 pub const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -39,6 +39,7 @@ pub fn text(status: &Status) -> String {
     trackers(&mut page, status);
     servers(&mut page, status);
     daemon(&mut page, status);
+    targets(&mut page, status);
     page.0 + "# EOF\n"
 }
 
@@ -148,6 +149,29 @@ fn daemon(page: &mut Page, status: &Status) {
     page.family("keepalived_last_reload_successful", "gauge", "Whether the last reload was complete.");
     let refused = status.configuration.last_reload.as_ref().is_some_and(|reload| reload.refused.is_some());
     page.sample("keepalived_last_reload_successful", &[], u8::from(!refused));
+}
+
+/// A counter of a target: name without `_total`, description, and value.
+type TargetCounter = (&'static str, &'static str, fn(&Target) -> u64);
+
+fn targets(page: &mut Page, status: &Status) {
+    const COUNTERS: [TargetCounter; 4] = [
+        ("keepalived_trap_target_queued", "Notifications queued for the target.", |of| of.queued),
+        ("keepalived_trap_target_sent", "Notifications sent to the target.", |of| of.sent),
+        ("keepalived_trap_target_acknowledged", "Informs that the target has acknowledged.", |of| of.acknowledged),
+        ("keepalived_trap_target_dropped", "Notifications for the target that were dropped.", |of| of.dropped),
+    ];
+    let of = |process: &str, row: &Target| [("process", process.to_owned()), ("target", row.target.clone())];
+    for (name, help, value) in COUNTERS {
+        page.family(name, "counter", help);
+        for (process, row) in status.targets() {
+            page.sample(&format!("{name}_total"), &of(process, row), value(row));
+        }
+    }
+    page.family("keepalived_trap_target_waiting", "gauge", "Notifications that wait for the target.");
+    for (process, row) in status.targets() {
+        page.sample("keepalived_trap_target_waiting", &of(process, row), row.waiting);
+    }
 }
 
 type Label = (&'static str, String);

@@ -8,6 +8,7 @@ mod checker;
 mod clock;
 mod daemon;
 pub mod metrics;
+mod target;
 pub mod text;
 mod vrrp;
 
@@ -17,6 +18,7 @@ pub use bfd::{Bfd, BfdSession};
 pub use checker::{Check, Checker, RealServer, VirtualServer};
 pub use clock::Clock;
 pub use daemon::{Configuration, Process, Reload, Upgrade};
+pub use target::Target;
 pub use vrrp::{
     Address, Counters, Effect, Group, Instance, Master, Objects, Share, Tracker, Transition, Vrrp, Yielded,
 };
@@ -53,6 +55,13 @@ pub enum Part {
 }
 
 impl Status {
+    /// The receivers of notifications, with the processes that send them.
+    pub fn targets(&self) -> impl Iterator<Item = (&'static str, &Target)> {
+        let vrrp = self.vrrp.iter().flat_map(|part| &part.targets).map(|target| ("VRRP", target));
+        let checker = self.checker.iter().flat_map(|part| &part.targets).map(|target| ("checker", target));
+        vrrp.chain(checker)
+    }
+
     /// Adds a part.
     pub fn add(&mut self, part: Part) {
         match part {

@@ -32,6 +32,7 @@ pub fn text(status: &Status) -> String {
         });
         table(&mut out, &["BFD session", "Neighbor", "State", "Other end"], rows.collect());
     }
+    targets(&mut out, status);
     if let Some(vrrp) = status.vrrp.as_ref().filter(|vrrp| !vrrp.transitions.is_empty()) {
         let rows = vrrp.transitions.iter().map(|transition| {
             let change = format!("{} -> {}", transition.from, transition.to);
@@ -191,6 +192,18 @@ fn reasons(row: &RealServer) -> String {
         Some(_) => format!("{}: {}", check.kind, check.reason),
     });
     reasons.collect::<Vec<_>>().join("; ")
+}
+
+/// The receivers of notifications, of all processes that send them.
+fn targets(out: &mut String, status: &Status) {
+    let rows = status.targets().map(|(process, row)| {
+        let acknowledged = if row.inform { row.acknowledged.to_string() } else { "-".to_owned() };
+        let numbers = [row.queued, row.sent].map(|number| number.to_string());
+        let rest = [acknowledged, row.dropped.to_string(), row.waiting.to_string()];
+        [&[row.target.clone(), process.to_owned()], &numbers[..], &rest].concat()
+    });
+    let header = ["Trap target", "Process", "Notifications", "Sent", "Acknowledged", "Dropped", "Waiting"];
+    table(out, &header, rows.collect());
 }
 
 fn indented(mut rows: Vec<Vec<String>>) -> Vec<Vec<String>> {

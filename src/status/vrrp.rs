@@ -4,6 +4,8 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use super::Target;
+
 /// The part of the VRRP process.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Vrrp {
@@ -15,6 +17,9 @@ pub struct Vrrp {
     pub trackers: Vec<Tracker>,
     /// The last transitions of all instances, the latest first.
     pub transitions: Vec<Transition>,
+    /// Receivers of notifications of `snmp_trap_target`.
+    #[serde(default)]
+    pub targets: Vec<Target>,
 }
 
 /// An instance.

@@ -47,8 +47,8 @@ impl Vrrp {
             self.retire(id);
         }
         self.change_objects(Owner::Static, statics, true);
-        let version = std::mem::take(&mut self.tables.system.version);
-        self.tables.system = System { configured: self.turn.now, ..System::new(version, config.global) };
+        let before = std::mem::take(&mut self.tables.system);
+        self.tables.system = System { configured: self.turn.now, ..before.reloaded(config.global) };
         self.tables.sync_daemon = config.lvs.sync_daemon;
         self.change_groups(config.sync_groups);
         let scripts: Vec<u32> = self.tables.trackers.scripts.keys().copied().collect();

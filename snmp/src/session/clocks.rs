@@ -17,7 +17,7 @@ const SMALL_STEP: Duration = Duration::from_millis(500);
 
 /// What is known of the other clocks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Clocks {
+pub(crate) struct Clocks {
     /// The master's clock.
     pub(super) up_time: Option<UpTime>,
     /// The time since 1970 at the zero of the owner's clock.
@@ -26,7 +26,7 @@ pub(super) struct Clocks {
 
 /// The master's sysUpTime at a point in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct UpTime {
+pub(crate) struct UpTime {
     /// In hundredths of a second.
     pub ticks: u32,
     /// That point in time.
@@ -49,7 +49,7 @@ impl UpTime {
 
 impl Clocks {
     /// Updates the estimate from an answer with sysUpTime. A small difference is that of the way.
-    pub(super) fn answered(&mut self, ticks: u32, at: Duration) {
+    pub(crate) fn answered(&mut self, ticks: u32, at: Duration) {
         let close = |known: &UpTime| {
             let difference = ticks.wrapping_sub(known.at(at));
             difference.min(difference.wrapping_neg()) <= SMALL_DIFFERENCE
@@ -60,7 +60,7 @@ impl Clocks {
     }
 
     /// Updates the estimate from a reading of the system clock at `now`.
-    pub(super) fn read(&mut self, now: Duration, utc: Duration) {
+    pub(crate) fn read(&mut self, now: Duration, utc: Duration) {
         let epoch = utc.saturating_sub(now);
         if self.epoch.is_none_or(|known| known.abs_diff(epoch) > SMALL_STEP) {
             self.epoch = Some(epoch);
@@ -68,7 +68,7 @@ impl Clocks {
     }
 
     /// The value to send for a value of a view.
-    pub(super) fn on_wire<'v>(&self, value: &'v Value) -> Cow<'v, Value> {
+    pub(crate) fn on_wire<'v>(&self, value: &'v Value) -> Cow<'v, Value> {
         match value {
             Value::TimeStamp(when) => Cow::Owned(Value::TimeTicks(self.up_time.map_or(0, |known| known.at(*when)))),
             Value::DateAndTime(when) => {

@@ -45,10 +45,11 @@ use crate::pdu::encode;
 pub use event::{Event, Lost, Refused, Stats};
 pub use notify::{Notification, WINDOW};
 
-use clocks::Clocks;
+pub(crate) use clocks::Clocks;
 use inbox::Inbox;
 use link::{AWAY_PAUSE, CONNECT_LIMIT, STUCK_LIMIT};
 use notify::{Queue, Sent};
+pub(crate) use notify::{SNMP_TRAP_OID, SYS_UP_TIME};
 use set::Transactions;
 use setup::Registry;
 

@@ -25,9 +25,9 @@ use crate::value::{Value, VarBind};
 pub const WINDOW: usize = 16;
 
 /// sysUpTime.0
-const SYS_UP_TIME: [u32; 9] = [1, 3, 6, 1, 2, 1, 1, 3, 0];
+pub(crate) const SYS_UP_TIME: [u32; 9] = [1, 3, 6, 1, 2, 1, 1, 3, 0];
 /// snmpTrapOID.0
-const SNMP_TRAP_OID: [u32; 11] = [1, 3, 6, 1, 6, 3, 1, 1, 4, 1, 0];
+pub(crate) const SNMP_TRAP_OID: [u32; 11] = [1, 3, 6, 1, 6, 3, 1, 1, 4, 1, 0];
 
 /// An SNMPv2 notification.
 #[derive(Clone, Debug, PartialEq, Eq)]

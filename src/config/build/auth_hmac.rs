@@ -1,13 +1,13 @@
 //! `auth_hmac` of a `vrrp_instance`.
 
 use std::ops::RangeInclusive;
-use std::path::Path;
 use std::time::Duration;
 
 use super::super::diag::{At, Class};
 use super::super::model::{AntiReplay, AuthHmac, HmacKey, HmacMode};
 use super::super::node::Node;
 use super::instance::Maker;
+use super::secret_file;
 
 /// Lengths of keys, in octets.
 const KEY_LEN: RangeInclusive<usize> = 32..=64;
@@ -86,29 +86,8 @@ impl Maker<'_, '_, '_> {
     /// The octets of a key: `hex:DIGITS`, `file:PATH`, or the word itself. A file has digits after `hex:`, or the octets.
     fn octets(&mut self, word: &str, at: At) -> Option<Vec<u8>> {
         let Some(path) = word.strip_prefix("file:") else { return self.plain(word.as_bytes(), at) };
-        let path = Path::new(path);
-        // Only a path is quoted in messages, as a secret may have been written in its place.
-        let name =
-            if path.is_absolute() { format!("the key file {}", path.display()) } else { "the key file".to_owned() };
-        let file = match self.ctx.answers.key_file(path) {
-            Ok(file) => file,
-            Err(why) => {
-                let text = format!("{name} {why}: the key is ignored");
-                self.ctx.mistake(at, text, "write the path of a small regular file with the key");
-                return None;
-            }
-        };
-        if file.exposed {
-            let text = format!(
-                "{name} can be read or changed by its group or others: the key is used, although it may be known to them"
-            );
-            self.ctx.report.fault(Class::Security, at, text).help("chmod 600 FILE");
-        }
-        // As text of C: it ends before a NUL. Ends of lines are not part of the key.
-        let text = file.octets.split(|octet| *octet == 0).next().unwrap_or_default();
-        let end =
-            text.iter().rposition(|octet| !matches!(octet, b'\r' | b'\n')).map_or(0, |last| last.saturating_add(1));
-        self.plain(text.get(..end).unwrap_or_default(), at)
+        let octets = secret_file::read(path, at, "key", "the key is ignored", self.ctx)?;
+        self.plain(&octets, at)
     }
 
     fn plain(&mut self, text: &[u8], at: At) -> Option<Vec<u8>> {

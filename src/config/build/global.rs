@@ -10,7 +10,7 @@ use super::super::model::{
 use super::super::node::Node;
 use super::super::umask::parse_umask;
 use super::context::{Ctx, at_least_one, extra_announcements};
-use super::{buffers, control, dbus, fifo, firewall, process, script};
+use super::{buffers, control, dbus, fifo, firewall, process, script, trap_target};
 
 /// Default start of the names of VMACs.
 const VMAC_PREFIX: &str = "vrrp";
@@ -189,6 +189,7 @@ fn settings(g: &Merged<'_>, ctx: &mut Ctx<'_, '_>) -> Global {
         ctx.adjusted(block.at(), "notification_email has no addresses: no mail is sent")
             .help("add an address, or remove it");
     }
+    let router_id = g.text("router_id").unwrap_or_else(|| host.clone());
     let sender = g.text("notification_email_from");
     let login = ctx.answers.login();
     let default_sender = (!notification_email.is_empty()).then(|| format!("{login}@{host}"));
@@ -200,7 +201,8 @@ fn settings(g: &Merged<'_>, ctx: &mut Ctx<'_, '_>) -> Global {
     let script_user = script::default_user(g.blocks.iter().rev().copied().find(|b| b.has("script_user")), ctx);
     let firewall = firewall::settings(|name| g.last(name), ctx);
     Global {
-        router_id: g.text("router_id").unwrap_or_else(|| host.clone()),
+        engine_id: trap_target::engine_id(g.last("snmp_engine_id"), &router_id, ctx),
+        router_id,
         notification_email_from: sender.or(default_sender),
         notification_email,
         smtp_server: smtp_server(g),
@@ -216,6 +218,7 @@ fn settings(g: &Merged<'_>, ctx: &mut Ctx<'_, '_>) -> Global {
         snmp_rfcv2: rfc || g.has("enable_snmp_rfcv2"),
         snmp_rfcv3: rfc || g.has("enable_snmp_rfcv3"),
         snmp_socket: snmp_socket(g, ctx),
+        trap_targets: trap_target::targets(g.children("snmp_trap_target").filter(|node| !node.bad), ctx),
         dynamic_interfaces,
         linkbeat_use_polling: g.first_top("linkbeat_use_polling").is_some(),
         lvs_flush: g.has("lvs_flush"),

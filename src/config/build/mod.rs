@@ -24,7 +24,9 @@ mod route;
 mod routing;
 mod rule;
 mod script;
+mod secret_file;
 mod track;
+mod trap_target;
 mod unicast;
 
 use super::diag::{Report, Stage};

@@ -15,6 +15,7 @@ mod root;
 mod route;
 mod rule;
 mod track;
+mod trap_target;
 mod vrrp;
 
 pub use help::{completions, keyword_help, keywords_in, overview, status_text, walk};

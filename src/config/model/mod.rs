@@ -20,6 +20,7 @@ mod route;
 mod rule;
 mod script;
 mod track;
+mod trap_target;
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -51,6 +52,7 @@ pub use track::{
     InitFile, ParameterMatch, Track, TrackFile, TrackInterface, TrackProcess, TrackScript, TrackSession, TrackerKind,
     Trackers,
 };
+pub use trap_target::{Secret, TrapAuth, TrapHost, TrapSecurity, TrapTarget, TrapUser};
 
 /// A whole configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -145,6 +147,10 @@ pub struct Global {
     pub snmp_rfcv3: bool,
     /// `snmp_socket`, as written.
     pub snmp_socket: Option<String>,
+    /// `snmp_engine_id`, 5..=32 octets; by default it is made from `router_id`.
+    pub engine_id: Vec<u8>,
+    /// `snmp_trap_target` blocks, in configured order; hosts with ports are unique.
+    pub trap_targets: Vec<TrapTarget>,
     /// `dynamic_interfaces`.
     pub dynamic_interfaces: bool,
     /// `linkbeat_use_polling`.
@@ -237,6 +243,8 @@ impl Default for Global {
             snmp_rfcv2: false,
             snmp_rfcv3: false,
             snmp_socket: None,
+            engine_id: Vec::new(),
+            trap_targets: Vec::new(),
             dynamic_interfaces: false,
             linkbeat_use_polling: false,
             lvs_flush: false,

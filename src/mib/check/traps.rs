@@ -2,7 +2,7 @@
 
 use snmp::{Value, VarBind};
 
-use super::super::traps::{Trap, cell, traps_enabled, with_value};
+use super::super::traps::{Trap, cell, with_value};
 use super::real_server::{REAL_SERVERS, status};
 use super::virtual_server::{VIRTUAL_SERVERS, count, quorum_status};
 use crate::check::{Change, Check, Pool, VirtualServerId};
@@ -11,11 +11,8 @@ use crate::check::{Change, Check, Pool, VirtualServerId};
 /// for everything but TCP.
 const UDP: Value = Value::Integer(2);
 
-/// The notification for a change, if it has one and `enable_traps` is set.
+/// The notification for a change, if it has one.
 pub fn check_trap(change: &Change, data: &Check) -> Option<Trap> {
-    if !traps_enabled(data) {
-        return None;
-    }
     let (number, objects) = match change {
         Change::RealServer { id, up, pool, .. } => {
             let mut objects = [

@@ -3,21 +3,21 @@
 use snmp::{Column, MibBuilder, Syntax, TableView};
 
 use super::super::module::{Module, PRIORITY};
-use super::{CAPABILITY, ROOT, process, text, time_of};
+use super::{CAPABILITY, ROOT, process, targets, text, time_of};
 use crate::check::{Change, Check, RealServer, RealServerId};
 
 /// The module in the checker process.
 pub(in crate::mib) const MODULE: Module<Check, Change> = Module {
     root: ROOT,
     capability: CAPABILITY,
-    subtrees: &[(oid![1, 3], PRIORITY), (oid![1, 5], PRIORITY)],
+    subtrees: &[(oid![1, 3], PRIORITY), (oid![1, 5], PRIORITY), (oid![1, 9, 2], PRIORITY)],
     enabled: |global| global.snmp_checker,
     views,
     trap: |_, _| None,
 };
 
 fn views(builder: MibBuilder<Check>) -> MibBuilder<Check> {
-    builder.table(SERVERS).scalars(process::CHECK)
+    builder.table(SERVERS).scalars(process::CHECK).table(targets::CHECK)
 }
 
 /// haRealServerTable.

@@ -9,6 +9,7 @@ macro_rules! oid {
 
 mod check;
 mod process;
+mod targets;
 mod vrrp;
 
 use std::time::Duration;

@@ -151,7 +151,7 @@ fn ip_address(ip: IpAddr) -> Value {
 
 /// vrrpTrapNewMaster and vrrpTrapAuthFailure.
 fn trap(change: &Change, data: &Vrrp) -> Option<Trap> {
-    let row = |id| data.tables().instances.get(id).filter(|row| traps_enabled(data) && in_v2(row));
+    let row = |id| data.tables().instances.get(id).filter(|row| in_v2(row));
     // vrrpTrapPacketSrc and vrrpTrapAuthErrorType, too, have the index of the row, as in C keepalived.
     let object = |object: &[u32], row: &Instance, value| {
         let (index, vrid, _) = row.router_key()?;

@@ -4,7 +4,7 @@ use snmp::{Column, Key, MibBuilder, Oid, ScalarView, Syntax, TableView, Value, V
 
 use super::super::forms::Form::{Counter32, Counter64};
 use super::super::module::{Module, PRIORITY};
-use super::super::traps::{Trap, traps_enabled};
+use super::super::traps::Trap;
 use super::super::values::octets;
 use super::counters::*;
 use super::routers::{Addresses, STATE, V3Routers, active, address_count, in_v3, mac, or_unspecified, state, sub_ids};
@@ -184,7 +184,7 @@ fn protocol_error(complaint: Complaint) -> Option<i32> {
 
 /// vrrpv3NewMaster and vrrpv3ProtoError.
 fn trap(change: &Change, data: &Vrrp) -> Option<Trap> {
-    let row = |id| data.tables().instances.get(id).filter(|row| traps_enabled(data) && in_v3(row));
+    let row = |id| data.tables().instances.get(id).filter(|row| in_v3(row));
     let object = |entry: &[u32], column, row: &Instance, value| {
         let mut name = [entry, &[column]].concat();
         row.router_key()?.push(&mut name);

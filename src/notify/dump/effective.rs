@@ -39,6 +39,8 @@ const KEYWORDS: [(&str, &str); 31] = [
     ("inhibit", "inhibit_on_failure"),
     ("upper_threshold", "uthreshold"),
     ("lower_threshold", "lthreshold"),
+    ("engine_id", "snmp_engine_id"),
+    ("trap_targets", "snmp_trap_target"),
     ("snmp_vrrp", "enable_snmp_vrrp"),
     ("snmp_checker", "enable_snmp_checker"),
     ("script_security", "enable_script_security"),

@@ -1,5 +1,6 @@
 //! The part of the checker process.
 
+use super::targets::targets;
 use crate::check::{self, RealServerId, Tables, VirtualServerId};
 use crate::notify::check_messages::{kind, service};
 use crate::status::{Check, Checker, Clock, RealServer, VirtualServer};
@@ -7,7 +8,7 @@ use crate::status::{Check, Checker, Clock, RealServer, VirtualServer};
 /// The virtual servers with their real servers and checks.
 pub fn check(tables: &Tables, clock: Clock) -> Checker {
     let servers = tables.virtual_servers.iter().map(|(id, row)| virtual_server(*id, row, tables, clock));
-    Checker { virtual_servers: servers.collect() }
+    Checker { virtual_servers: servers.collect(), targets: targets(&tables.system) }
 }
 
 fn virtual_server(id: VirtualServerId, row: &check::VirtualServer, tables: &Tables, clock: Clock) -> VirtualServer {

@@ -2,6 +2,7 @@
 
 mod bfd;
 mod check;
+mod targets;
 mod vrrp;
 
 pub use bfd::bfd;

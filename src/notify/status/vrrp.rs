@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::targets::targets;
 use crate::config::model::{Family, TrackerKind, Version};
 use crate::notify::messages;
 use crate::state::{self, Object};
@@ -31,6 +32,7 @@ pub fn vrrp(tables: &Tables, clock: Clock) -> Vrrp {
         groups: groups.collect(),
         trackers: trackers(tables, clock),
         transitions: transitions.collect(),
+        targets: targets(&tables.system),
     }
 }
 

@@ -17,7 +17,9 @@ use std::time::Duration;
 use super::buffers::Buffers;
 use super::cli;
 use super::context::Context;
-use super::harness::{ChildStart, Harness, Kind, Pace, Parts, Process, Service, Shell, Watch, token, usable};
+use super::harness::{
+    ChildStart, Harness, Kind, Pace, Parts, Process, Service, Shell, Watch, direct_notifications, token, usable,
+};
 use super::held;
 use super::ipvs_host::IpvsHost;
 use super::needs;
@@ -145,8 +147,20 @@ const SERVICE: Service<Check> = Service { modules: mib::CHECK_MODULES, descripti
 fn run(start: ChildStart<'_>) -> io::Result<()> {
     let agents = start.agents(SERVICE);
     let (indices, checkpoint) = start.predecessor::<CheckerProcess>();
-    let ChildStart { options, config, servers, ipvs: host, saved, clean_up, pid_file, daemon, channel, signals, log } =
-        start;
+    let ChildStart {
+        options,
+        config,
+        servers,
+        ipvs: host,
+        saved,
+        engine,
+        clean_up,
+        pid_file,
+        daemon,
+        channel,
+        signals,
+        log,
+    } = start;
     let (held, found) = held::start::<Held>(&pid_file, log.clone())?;
     let settings = config.lvs.process.clone();
     // Only the first process of a daemon flushes: a replacement keeps the connections.
@@ -206,7 +220,10 @@ fn run(start: ChildStart<'_>) -> io::Result<()> {
         postponement_logged: None,
     };
     let fifos = FifoView::new(fifo::of_lvs, process.check.tables().system.global.as_ref(), &shell.log);
-    let views = vec![Box::new(scripts) as _, Box::new(mailer) as _, Box::new(fifos) as _];
+    let mut views = vec![Box::new(scripts) as _, Box::new(mailer) as _, Box::new(fifos) as _];
+    if !clean_up {
+        views.push(direct_notifications(&SERVICE, &process.check, engine, shell.log.clone()));
+    }
     Harness::new(Parts { process, shell, signals, channel, agents, views, held: Some(held), clean_up, daemon })?.run()
 }
 

@@ -156,6 +156,8 @@ pub(in crate::process) struct Agent<T: Reporter + 'static> {
     modules: Vec<&'static Module<T, T::Change>>,
     /// The enabled modules have changed, and the session does not know it yet.
     chosen: bool,
+    /// `enable_traps`.
+    traps: bool,
     link: Link,
     address: String,
     watched: Option<Watch>,
@@ -185,7 +187,8 @@ impl<T: Reporter + 'static> Agent<T> {
             ..Config::default()
         };
         let link = Link::new(address, Session::new(config));
-        Agent { mib, choice, modules, chosen: false, link, address: shown, watched: None, more: false, token }
+        let traps = global.enable_traps;
+        Agent { mib, choice, modules, chosen: false, traps, link, address: shown, watched: None, more: false, token }
     }
 
     /// Updates the registration with the reactor. A new socket gets a new token, since its descriptor may be the same.
@@ -317,7 +320,8 @@ impl<T: Reporter + 'static> Subagent<T> for Agent<T> {
 /// Notifications.
 impl<T: Reporter + 'static> View<T> for Agent<T> {
     fn show(&mut self, change: &T::Change, machines: &T, now: Duration) {
-        for trap in self.modules.iter().filter_map(|module| (module.trap)(change, machines)) {
+        let modules = self.modules.iter().filter(|_| self.traps);
+        for trap in modules.filter_map(|module| (module.trap)(change, machines)) {
             let mut binds = trap.objects;
             binds.push(mib::event_time(now));
             self.link.session.notify(now, Notification { trap: trap.oid, binds });
@@ -327,6 +331,7 @@ impl<T: Reporter + 'static> View<T> for Agent<T> {
 
     fn configure(&mut self, global: Option<&Global>) {
         let Some(global) = global else { return };
+        self.traps = global.enable_traps;
         let modules: Vec<_> = self.choice.enabled(global).collect();
         let same = modules.iter().map(|module| module.root).eq(self.modules.iter().map(|module| module.root));
         if !same {

@@ -3,15 +3,18 @@
 use std::path::PathBuf;
 
 use super::agent::{Agents, Configured, Service};
+use super::direct::Direct;
 use super::shell::Process;
 use crate::config::VirtualServers;
 use crate::config::model::Config;
 use crate::notify::log::Log;
-use crate::notify::view::Reporter;
+use crate::notify::view::{Reporter, View};
 use crate::process::cli::Options;
+use crate::process::engine::EngineStart;
 use crate::process::ipc::{Channel, SavedState};
 use crate::process::ipvs_host::IpvsHost;
 use crate::reactor::Signals;
+use crate::system::HasSystem;
 
 /// Arguments of a child process, once it has received its configuration.
 pub(in crate::process) struct ChildStart<'c> {
@@ -24,6 +27,8 @@ pub(in crate::process) struct ChildStart<'c> {
     pub(in crate::process) ipvs: IpvsHost,
     /// State that a predecessor has sent to the parent.
     pub(in crate::process) saved: SavedState,
+    /// The start of the daemon.
+    pub(in crate::process) engine: EngineStart,
     /// The child only removes the entries that a predecessor has left in the kernel.
     pub(in crate::process) clean_up: bool,
     pub(in crate::process) pid_file: PathBuf,
@@ -55,4 +60,14 @@ impl ChildStart<'_> {
         let agents = Configured { always, given, service, socket: None, made: 0 };
         (!self.clean_up).then(|| Box::new(agents) as _)
     }
+}
+
+/// The view of a process for `snmp_trap_target`, which needs no AgentX master.
+pub(in crate::process) fn direct_notifications<M: Reporter + HasSystem + 'static>(
+    service: &Service<M>,
+    machines: &M,
+    engine: EngineStart,
+    log: Log,
+) -> Box<dyn View<M>> {
+    Box::new(Direct::new(service.modules, machines, engine, log))
 }

@@ -30,6 +30,7 @@
 mod address_log;
 mod agent;
 mod child_start;
+mod direct;
 mod kind;
 mod orders;
 mod shell;
@@ -42,7 +43,7 @@ mod turn;
 mod watch;
 
 pub(super) use agent::Service;
-pub(super) use child_start::ChildStart;
+pub(super) use child_start::{ChildStart, direct_notifications};
 pub(super) use kind::{Kind, usable};
 pub(super) use shell::{Process, Shell};
 pub(super) use stopping::CLEAN_UP_LIMIT;

@@ -78,6 +78,7 @@ impl Orders {
                 | Message::Prepared
                 | Message::Go
                 | Message::Origin(_)
+                | Message::Engine(_)
                 | Message::Status(..)
                 | Message::Result(..)
                 | Message::ReloadWanted

@@ -298,6 +298,7 @@ impl<P: Process> Harness<P> {
         self.orders.save_indices(&self.process.indices(), &self.shell.log);
         let global = self.process.machines().system().global.as_ref();
         self.views.iter_mut().for_each(|view| view.configure(global));
+        self.views.iter_mut().for_each(|view| view.configured(self.process.machines()));
         self.follow_agents();
         self.process.settle(&mut self.shell);
         // Before the next event, with which the machines drop removed rows.

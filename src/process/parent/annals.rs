@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::control::Client;
+use crate::process::engine::EngineStart;
 use crate::process::role::Role;
 use crate::reactor::clock;
 use crate::status::Part;
@@ -12,6 +13,8 @@ use crate::status::Part;
 #[derive(Debug)]
 pub(super) struct Annals {
     pub(super) started: Duration,
+    /// The same for SNMP.
+    pub(super) engine: EngineStart,
     /// When the configuration in force was read.
     pub(super) configured: Duration,
     /// When the result of the last reload was known, and why it was refused.
@@ -25,7 +28,14 @@ pub(super) struct Annals {
 impl Annals {
     pub(super) fn begin() -> Annals {
         let now = clock::now();
-        Annals { started: now, configured: now, last_reload: None, last_upgrade: None, starts: BTreeMap::new() }
+        Annals {
+            engine: EngineStart::now(),
+            started: now,
+            configured: now,
+            last_reload: None,
+            last_upgrade: None,
+            starts: BTreeMap::new(),
+        }
     }
 }
 

@@ -70,6 +70,7 @@ impl Parent {
         self.next_token = Token(token.0 + 1);
         self.reactor.register(&channel, token, Interest::READABLE | Interest::WRITABLE)?;
         channel.send(&Message::Origin(Origin::of_the_daemon().to_string()))?;
+        channel.send(&Message::Engine(self.annals.engine))?;
         if task == Task::Standby {
             channel.send(&Message::StandBy)?;
         } else {
@@ -143,7 +144,8 @@ impl Parent {
                 | Message::StandBy
                 | Message::Go
                 | Message::Link(_)
-                | Message::Origin(_) => {}
+                | Message::Origin(_)
+                | Message::Engine(_) => {}
             }
         }
         let _ = child.channel.flush();

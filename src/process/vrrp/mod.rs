@@ -20,7 +20,9 @@ use std::time::Duration;
 use super::buffers::Buffers;
 use super::cli;
 use super::context::Context;
-use super::harness::{ChildStart, Harness, Kind, Pace, Parts, Process, Service, Shell, Watch, token, usable};
+use super::harness::{
+    ChildStart, Harness, Kind, Pace, Parts, Process, Service, Shell, Watch, direct_notifications, token, usable,
+};
 use super::held;
 use super::needs;
 use super::record_file::RecordFile;
@@ -182,7 +184,7 @@ fn run(start: ChildStart<'_>) -> io::Result<()> {
     // A replacement does not overwrite tracked files, which users may have changed.
     let first = start.saved.checkpoint.is_none();
     let init_files = if first { InitFiles::AsWritten } else { InitFiles::IfMissing };
-    let ChildStart { options, config, ipvs, clean_up, pid_file, daemon, channel, signals, log, .. } = start;
+    let ChildStart { options, config, ipvs, engine, clean_up, pid_file, daemon, channel, signals, log, .. } = start;
     let (held, found) = held::start(&pid_file, log.clone())?;
     let (sequences, recalled) = sequences::start(&pid_file, log.clone())?;
     let global = &config.global;
@@ -246,7 +248,10 @@ fn run(start: ChildStart<'_>) -> io::Result<()> {
     };
     let dbus = process.dbus.view();
     let fifos = FifoView::new(fifo::of_vrrp, process.vrrp.tables().system.global.as_ref(), &shell.log);
-    let views = vec![Box::new(scripts) as _, Box::new(mailer) as _, Box::new(fifos) as _, Box::new(dbus) as _];
+    let mut views = vec![Box::new(scripts) as _, Box::new(mailer) as _, Box::new(fifos) as _, Box::new(dbus) as _];
+    if !clean_up {
+        views.push(direct_notifications(&SERVICE, &process.vrrp, engine, shell.log.clone()));
+    }
     Harness::new(Parts { process, shell, signals, channel, agents, views, held: Some(held), clean_up, daemon })?.run()
 }
 
