@@ -7,6 +7,7 @@ mod address;
 mod auth_hmac;
 mod bfd;
 mod buffer;
+mod defaults;
 mod dumps;
 mod entry;
 mod fifo;
@@ -33,6 +34,7 @@ pub use address::{Address, Family, network};
 pub use auth_hmac::{AntiReplay, AuthHmac, HmacKey, HmacMode};
 pub use bfd::BfdInstance;
 pub use buffer::{AdvertBuffer, NetlinkBuffers, ReceiveBuffer};
+pub use defaults::{Defaults, GarpDefaults, GarpGroup, LvsDefaults};
 pub use dumps::Dumps;
 pub use fifo::{Fifo, Fifos};
 pub use firewall::{Firewall, IpvsMarks};
@@ -213,6 +215,8 @@ pub struct Global {
     pub vrrp_netlink: NetlinkBuffers,
     /// `lvs_netlink_cmd_rcv_bufs` and the like.
     pub lvs_netlink: NetlinkBuffers,
+    /// Settings that are merged into other blocks, as configured.
+    pub defaults: Box<Defaults>,
 }
 
 impl Default for Global {
@@ -270,6 +274,7 @@ impl Default for Global {
             process_monitor_buffer: ReceiveBuffer::default(),
             vrrp_netlink: NetlinkBuffers::default(),
             lvs_netlink: NetlinkBuffers::default(),
+            defaults: Box::default(),
         }
     }
 }
