@@ -33,7 +33,7 @@ use crate::kernel::{self, capabilities};
 use crate::mib;
 use crate::net::{Children, Connections, FileEvent, InitFiles, Loading, Searches, watch_files};
 use crate::notify::check_messages;
-use crate::notify::dump::{self, Dump, DumpFile};
+use crate::notify::dump::{self, Dump, DumpFile, Setting};
 use crate::notify::fifo::{self, FifoView};
 use crate::notify::log::Log;
 use crate::notify::mail::Mailer;
@@ -144,7 +144,7 @@ const SERVICE: Service<Check> = Service { modules: mib::CHECK_MODULES, descripti
 fn run(start: ChildStart<'_>) -> io::Result<()> {
     let agents = start.agents(SERVICE);
     let (indices, checkpoint) = start.predecessor::<CheckerProcess>();
-    let ChildStart { options, config, servers, ipvs: host, saved, clean_up, pid_file, daemon, channel, signals, log } =
+    let ChildStart { options, config, servers, ipvs: host, saved, clean_up, pid_file, dumps, channel, signals, log } =
         start;
     let (held, found) = held::start::<Held>(&pid_file, log.clone())?;
     let settings = config.lvs.process.clone();
@@ -206,7 +206,7 @@ fn run(start: ChildStart<'_>) -> io::Result<()> {
     };
     let fifos = FifoView::new(fifo::of_lvs, process.check.tables().system.global.as_ref(), &shell.log);
     let views = vec![Box::new(scripts) as _, Box::new(mailer) as _, Box::new(fifos) as _];
-    Harness::new(Parts { process, shell, signals, channel, agents, views, held: Some(held), clean_up, daemon })?.run()
+    Harness::new(Parts { process, shell, signals, channel, agents, views, held: Some(held), clean_up, dumps })?.run()
 }
 
 /// Descriptors that the checks may need: one each for its connection.
@@ -374,8 +374,10 @@ impl Process for CheckerProcess {
         Some(Part::Checker(status::check(self.check.tables(), clock)))
     }
 
-    fn dump(&mut self, what: Dump, _clock: Clock) -> Option<(DumpFile, String)> {
-        (what == Dump::Data).then(|| (DumpFile::Checkers, dump::check::data(self.check.tables(), &self.ipvs.director)))
+    fn dump(&mut self, what: Dump, clock: Clock, setting: &Setting) -> Option<(DumpFile, String)> {
+        let sessions = self.sessions.statuses().map(|(name, _)| name);
+        let data = || dump::check::data(self.check.tables(), &self.ipvs.director, sessions, clock, setting);
+        (what == Dump::Data).then(|| (DumpFile::Checkers, data()))
     }
 
     fn checkpoint(&mut self) -> Checkpoint {

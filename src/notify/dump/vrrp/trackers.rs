@@ -1,171 +1,170 @@
-//! Dump of trackers and of the entries that refer to them, in the layout of C keepalived.
+//! Trackers, and the entries that name them.
 
-use std::fmt::{Display, Write};
+use std::collections::HashMap;
+use std::fmt::Display;
 use std::time::Duration;
 
-use super::lines;
+use super::super::global::script_user;
+use super::super::lines;
+use super::super::text::{Ids, Seconds, Text, short};
 use crate::config::model::{ParameterMatch, Track, TrackerKind};
 use crate::notify::messages;
 use crate::track::{File, Process, Reading, Script, Session};
 use crate::vrrp::Tables;
 
-/// Kinds in the order of the lists, with the plural, and the mark after a name.
+/// The lists of entries: their kind, title, and the mark after the name. The title of processes is an argument.
 const LISTS: [(TrackerKind, &str, &str); 5] = [
-    (TrackerKind::Interface, "interfaces", ""),
-    (TrackerKind::Script, "scripts", ""),
-    (TrackerKind::File, "files", ","),
-    (TrackerKind::Process, "processes", ","),
-    (TrackerKind::Bfd, "BFDs", ":"),
+    (TrackerKind::Interface, "Tracked interfaces", ""),
+    (TrackerKind::Script, "Tracked scripts", ""),
+    (TrackerKind::File, "Tracked files", ","),
+    (TrackerKind::Process, "", ","),
+    (TrackerKind::Bfd, "Tracked BFDs", ":"),
 ];
 
 /// The entries of an instance or a group, a list for each kind.
-pub(super) fn entries(out: &mut String, entries: &[Track]) {
-    for (kind, plural, mark) in LISTS {
-        let mut entries = entries.iter().filter(|entry| entry.kind == kind).peekable();
-        if entries.peek().is_some() {
-            // Writing to a String cannot fail, here and below.
-            let _ = writeln!(out, "   Tracked {plural} :");
-        }
-        for entry in entries {
-            let _ = writeln!(out, "     {}{mark} weight {}", entry.name, Signed::of(entry));
-        }
+pub(super) fn entries(out: &mut Text, entries: &[Track], processes: &str) {
+    for (kind, title, mark) in LISTS {
+        let of_kind = entries.iter().filter(|entry| entry.kind == kind);
+        let lines = of_kind.map(|entry| format!("{}{mark} weight {}", entry.name, Signed::of(entry)));
+        out.list(if title.is_empty() { processes } else { title }, lines);
     }
 }
 
 /// All trackers except interfaces.
-pub(super) fn sections(out: &mut String, tables: &Tables, now: Duration) {
+pub(super) fn sections(out: &mut Text, tables: &Tables, now: Duration) {
     let trackers = &tables.trackers;
-    let since = |since: Duration| format!("{:.3} s", now.saturating_sub(since).as_secs_f64());
+    let users = &users(tables);
     section(out, "Scripts", trackers.scripts.values().next().is_some());
     for tracker in trackers.scripts.values() {
-        script(out, &tracker.row);
-        item(out, "Since", since(tracker.since));
-        users(out, TrackerKind::Script, &tracker.row.config.name, tables);
-        item(out, "State", if tracker.row.running.is_some() { "running" } else { "idle" });
+        script(out, &tracker.row, users, tables);
     }
     section(out, "Track files", trackers.files.values().next().is_some());
     for tracker in trackers.files.values() {
         file(out, &tracker.row);
-        item(out, "Since", since(tracker.since));
-        users(out, TrackerKind::File, &tracker.row.config.name, tables);
+        tracking(out, users, TrackerKind::File, &tracker.row.config.name);
     }
     section(out, "Track processes", trackers.processes.values().next().is_some());
     for tracker in trackers.processes.values() {
         process(out, &tracker.row, now);
-        item(out, "Since", since(tracker.since));
-        users(out, TrackerKind::Process, &tracker.row.config.name, tables);
+        tracking(out, users, TrackerKind::Process, &tracker.row.config.name);
     }
     section(out, "Track BFDs", trackers.sessions.values().next().is_some());
     for tracker in trackers.sessions.values() {
         session(out, &tracker.row);
-        item(out, "Since", since(tracker.since));
-        users(out, TrackerKind::Bfd, &tracker.row.config.name, tables);
+        tracking(out, users, TrackerKind::Bfd, &tracker.row.config.name);
     }
 }
 
-fn section(out: &mut String, title: &str, is_there: bool) {
+fn section(out: &mut Text, title: &str, is_there: bool) {
     if is_there {
-        let _ = writeln!(out, "\n------< VRRP {title} >------");
+        out.section(&format!("VRRP {title}"));
     }
 }
 
-fn script(out: &mut String, row: &Script) {
+fn script(out: &mut Text, row: &Script, users: &Users<'_>, tables: &Tables) {
     let config = &row.config;
-    let _ = writeln!(out, " VRRP Script = {}", config.name);
-    item(out, "Command", lines::command(&config.script));
-    item(out, "Interval", format_args!("{} sec", config.interval.as_secs_f64()));
-    item(out, "Timeout", format_args!("{} sec", config.timeout.as_secs_f64()));
-    item(out, "Weight", Signed(config.weight.into(), config.reverse));
-    item(out, "Rise", config.rise);
-    item(out, "Fall", config.fall);
-    item(out, "Init state", if config.init_fail { "failed" } else { "unknown" });
-    let status = match row.reading {
-        _ if row.initial => "INIT",
-        Reading::Up => "GOOD",
-        Reading::Unknown | Reading::Down | Reading::Number(_) => "BAD",
+    out.line(format_args!(" VRRP Script = {}", config.name));
+    out.item("Command", lines::command(&config.script));
+    out.item("Interval", format_args!("{} sec", short(config.interval)));
+    out.item("Timeout", format_args!("{} sec", short(config.timeout)));
+    out.item("Weight", Signed(config.weight.into(), config.reverse));
+    out.item("Rise", config.rise);
+    out.item("Fall", config.fall);
+    let good = !row.initial && row.reading == Reading::Up;
+    // From 0 to rise + fall - 1; below rise the script is bad.
+    let result = match good {
+        true => config.rise.saturating_add(config.fall).saturating_sub(1).saturating_sub(row.count),
+        false => row.count,
     };
-    item(out, "Status", status);
+    out.item("Result", result);
+    out.item("Insecure", "no");
+    out.item("Init state", if row.initial { "INIT" } else { "unknown" });
+    out.item("Status", if good { "GOOD" } else { "BAD" });
+    out.item("Script uid:gid", Ids::of(&config.script, script_user(&tables.system)));
+    out.line("   VRRP instances :");
+    tracking(out, users, TrackerKind::Script, &config.name);
+    out.item("State", if row.running.is_some() { "running" } else { "idle" });
+    // Not in C keepalived.
     if let Some(end) = &row.last {
-        item(out, "Last run", messages::script_end(end));
+        out.item("Last run", messages::script_end(end));
     }
-    item(out, "Runs", row.runs);
-    if row.count > 0 {
-        item(out, "Other results in a row", row.count);
-    }
-    if let Some(user) = &config.script.user {
-        item(out, "Script uid:gid", format_args!("{}:{}", user.uid, user.gid));
-    }
+    out.item("Runs", row.runs);
 }
 
-fn file(out: &mut String, row: &File) {
-    let _ = writeln!(out, " Track file = {}", row.config.name);
-    item(out, "File", &row.config.path);
-    match row.number {
-        Some(number) => item(out, "Status", number),
-        None => item(out, "Status", "not read yet"),
-    }
-    item(out, "Weight", Signed(row.config.weight, row.config.reverse));
+fn file(out: &mut Text, row: &File) {
+    out.line(format_args!(" Track file = {}", row.config.name));
+    out.item("File", &row.config.path);
+    // A file that was not read yet counts as 0.
+    out.item("Status", row.number.unwrap_or(0));
+    out.item("Weight", Signed(row.config.weight, row.config.reverse));
 }
 
-fn process(out: &mut String, row: &Process, now: Duration) {
+fn process(out: &mut Text, row: &Process, now: Duration) {
     let config = &row.config;
-    let _ = writeln!(out, " VRRP Track process = {}", config.name);
-    item(out, "Process", &config.command);
+    out.line(format_args!(" VRRP Track process = {}", config.name));
+    out.item("Process", &config.command);
     if let Some(parameters) = &config.parameters {
-        item(out, "Parameters", parameters.join(" "));
+        out.item("Parameters", parameters.join(" "));
         let matching = match config.matching {
             ParameterMatch::Exact => "exact",
             ParameterMatch::Initial => "initial",
             ParameterMatch::Partial => "partial",
         };
-        item(out, "Param match", matching);
+        out.item("Param match", matching);
     }
-    item(out, "Min processes", config.quorum);
-    match config.quorum_max {
-        Some(most) => item(out, "Max processes", most),
-        None => item(out, "Max processes", "unlimited"),
+    out.item("Min processes", config.quorum);
+    if let Some(most) = config.quorum_max {
+        out.item("Max processes", most);
     }
-    match row.count {
-        Some(count) => item(out, "Current processes", count),
-        None => item(out, "Current processes", "not counted yet"),
-    }
-    item(out, "Have quorum", row.reading == Reading::Up);
-    item(out, "Weight", Signed(config.weight.into(), config.reverse));
-    item(out, "Terminate delay", format_args!("{:.6}s", config.terminate_delay.as_secs_f64()));
-    item(out, "Fork delay", format_args!("{:.6}s", config.fork_delay.as_secs_f64()));
-    if let Some(at) = row.pending {
-        item(out, "Delay over in", format_args!("{:.6}s", at.saturating_sub(now).as_secs_f64()));
-    }
-    item(out, "Full command", config.full_command || config.parameters.is_some());
+    out.item("Current processes", row.count.unwrap_or(0));
+    out.item("Have quorum", row.reading == Reading::Up);
+    out.item("Weight", Signed(config.weight.into(), config.reverse));
+    out.item("Terminate delay", format_args!("{}s", Seconds(config.terminate_delay)));
+    out.item("Fork delay", format_args!("{}s", Seconds(config.fork_delay)));
+    let left = row.pending.map(|at| at.saturating_sub(now));
+    let timer = |kind: &str, left: Option<Duration>| match left {
+        Some(left) => format!("   {kind} delay timer running, {}s left", Seconds(left)),
+        None => format!("   {kind} delay timer not running"),
+    };
+    out.line(timer("Fork", left.filter(|_| row.forked)));
+    out.line(timer("Terminate", left.filter(|_| !row.forked)));
+    out.item("Full command", config.full_command || config.parameters.is_some());
 }
 
-fn session(out: &mut String, row: &Session) {
-    let _ = writeln!(out, " VRRP Track BFD = {}", row.config.name);
-    item(out, "Weight", Signed(row.config.weight.into(), row.config.reverse));
-    let _ = writeln!(out, "   Bfd is {}", if row.reading == Reading::Up { "up" } else { "down" });
+fn session(out: &mut Text, row: &Session) {
+    out.line(format_args!(" VRRP Track BFD = {}", row.config.name));
+    out.item("Weight", Signed(row.config.weight.into(), row.config.reverse));
+    out.line(format_args!("   Bfd is {}", if row.reading == Reading::Up { "up" } else { "down" }));
+    out.line("   Tracking VRRP instances :");
 }
 
-/// The instances that track an item, by their own entry or that of their sync group.
-fn users(out: &mut String, kind: TrackerKind, name: &str, tables: &Tables) {
-    let _ = writeln!(out, "   Tracking instances :");
+/// The instances that track an item, by their own entry and by that of their sync group, which both count.
+type Users<'t> = HashMap<(TrackerKind, &'t str), Vec<(&'t str, &'t Track)>>;
+
+fn users(tables: &Tables) -> Users<'_> {
+    let mut users = Users::new();
     for row in tables.instances.values() {
         let group = row.group.and_then(|group| tables.groups.get(&group));
         let of_group = group.map_or(&[][..], |group| &group.config.trackers);
-        let mut entries = row.config.trackers.iter().map(|entry| (entry, "")).chain(
-            // An entry of the instance and one of its group both count.
-            of_group.iter().map(|entry| (entry, ", by its sync group")),
-        );
-        while let Some((entry, by)) = entries.find(|(entry, _)| entry.kind == kind && entry.name == name) {
-            let _ = writeln!(out, "     {}, weight {}{by}", row.config.name, Signed::of(entry));
+        for entry in row.config.trackers.iter().chain(of_group) {
+            users.entry((entry.kind, &entry.name)).or_default().push((&row.config.name, entry));
         }
+    }
+    users
+}
+
+fn tracking(out: &mut Text, users: &Users<'_>, kind: TrackerKind, name: &str) {
+    out.line("   Tracking instances :");
+    for (instance, entry) in users.get(&(kind, name)).into_iter().flatten() {
+        out.line(format_args!("     {instance}, weight {}", Signed::of(entry)));
     }
 }
 
 /// A weight and whether it is reversed: `-5`, `5 reverse`.
-struct Signed(i32, bool);
+pub(super) struct Signed(i32, bool);
 
 impl Signed {
-    fn of(entry: &Track) -> Signed {
+    pub(super) fn of(entry: &Track) -> Signed {
         Signed(entry.weight.into(), entry.reverse)
     }
 }
@@ -174,8 +173,4 @@ impl Display for Signed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}{}", self.0, if self.1 { " reverse" } else { "" })
     }
-}
-
-fn item(out: &mut String, label: &str, value: impl Display) {
-    let _ = writeln!(out, "   {label} = {value}");
 }
