@@ -116,6 +116,10 @@ impl Check {
     pub(super) fn script_ended(&mut self, attempt: AttemptId, end: &ScriptEnd) {
         let Some(row) = self.running(attempt) else { return };
         let CheckerKind::Misc(check) = &row.config.kind else { return };
+        row.last_status = match end {
+            ScriptEnd::Exited(status) => Some(*status),
+            _ => None,
+        };
         match misc::evaluate(end, check.dynamic) {
             Ok(weight) => {
                 self.contribute(attempt.checker, weight);

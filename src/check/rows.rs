@@ -272,6 +272,8 @@ pub struct Checker {
     pub(super) fingerprint: u64,
     /// Reason of the last failure; empty after a success.
     pub reason: String,
+    /// Exit status of the last run of a script (MISC_CHECK).
+    pub last_status: Option<i32>,
     /// Start of the next attempt, or timeout of the running attempt.
     pub deadline: Option<Duration>,
     /// State of the running attempt, and progress of checks with several attempts.
@@ -318,10 +320,23 @@ impl Checker {
             contribution: 0,
             fingerprint: fingerprint(&config),
             reason: String::new(),
+            last_status: None,
             deadline: None,
             work: Work { patterns, ..Work::default() },
             config,
         }
+    }
+
+    /// Start of the last attempt; `None` before the first.
+    pub fn started(&self) -> Option<Duration> {
+        (self.attempt > 0).then_some(self.work.started)
+    }
+
+    /// The path of the url that is tested now, or that has failed last (HTTP_GET, SSL_GET).
+    pub fn failed_url(&self) -> Option<&str> {
+        let CheckerKind::Http(check) = &self.config.kind else { return None };
+        let step = usize::try_from(self.work.step).ok()?;
+        check.urls.get(step).map(|url| url.path.as_str())
     }
 }
 

@@ -125,6 +125,26 @@ impl Tables {
         self.order.iter().filter_map(|id| self.virtual_servers.get(id))
     }
 
+    /// Ids of the virtual servers in the order of the file.
+    pub fn virtual_servers_in_order(&self) -> impl Iterator<Item = VirtualServerId> {
+        self.order.iter().copied()
+    }
+
+    /// The number last read from a `track_file`.
+    pub fn file(&self, name: &str) -> Option<i64> {
+        self.files.get(name).copied()
+    }
+
+    /// The FILE_CHECKs of a `track_file`.
+    pub fn checkers_of_file(&self, name: &str) -> impl Iterator<Item = &CheckerId> {
+        self.by_file.get(name).into_iter().flatten()
+    }
+
+    /// The BFD_CHECKs of a session.
+    pub fn checkers_of_session(&self, name: &str) -> impl Iterator<Item = &CheckerId> {
+        self.by_session.get(name).into_iter().flatten()
+    }
+
     /// `nftables_ipvs`.
     pub fn marks(&self) -> Option<&IpvsMarks> {
         self.system.global.as_ref()?.ipvs_marks.as_ref()

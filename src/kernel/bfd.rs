@@ -122,6 +122,12 @@ impl BfdSender {
     }
 }
 
+impl AsRawFd for BfdSender {
+    fn as_raw_fd(&self) -> RawFd {
+        self.socket.as_raw_fd()
+    }
+}
+
 fn any(family: Family) -> IpAddr {
     match family {
         Family::V4 => Ipv4Addr::UNSPECIFIED.into(),

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsRawFd, RawFd};
 
 use super::bfd::{BfdDatagram, BfdListener, BfdSender};
 use crate::config::model::Family;
@@ -48,6 +49,16 @@ impl BfdSockets {
             }
         }
         failed
+    }
+
+    /// The descriptor of the first socket that receives, if any.
+    pub fn receiving(&self) -> Option<RawFd> {
+        self.listeners.values().next().map(AsRawFd::as_raw_fd)
+    }
+
+    /// The descriptors of the sockets that send, by session index.
+    pub fn sending(&self) -> impl Iterator<Item = (u32, RawFd)> {
+        self.senders.iter().map(|(session, (sender, _))| (*session, sender.as_raw_fd()))
     }
 
     /// Passes the waiting datagrams to `take`, with their destination port. Reads at most as many as a socket can hold;

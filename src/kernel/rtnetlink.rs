@@ -35,6 +35,7 @@ pub(super) const IFF_RUNNING: u32 = 1 << 6;
 pub(super) const IFF_NOARP: u32 = 1 << 7;
 pub(super) const IFF_MULTICAST: u32 = 1 << 12;
 pub(super) const IFLA_ADDRESS: u16 = 1;
+pub(super) const IFLA_BROADCAST: u16 = 2;
 pub(super) const IFLA_IFNAME: u16 = 3;
 pub(super) const IFLA_MTU: u16 = 4;
 pub(super) const IFLA_LINK: u16 = 5;

@@ -57,6 +57,12 @@ impl Changes {
         Changes::default()
     }
 
+    /// The settings of IPv4 that were changed, by interface and name, with their values before.
+    pub fn before(&self) -> impl Iterator<Item = ((String, String), &str)> {
+        let of_ipv4 = self.before.iter().filter(|((tree, ..), _)| *tree == Tree::Ipv4);
+        of_ipv4.map(|((_, interface, setting), value)| ((interface.clone(), setting.clone()), value.as_str()))
+    }
+
     /// Writes a setting and records its value from before the first change.
     pub fn set(&mut self, tree: Tree, interface: &str, setting: &str, value: &str) -> io::Result<()> {
         let old = read(tree, interface, setting)?;

@@ -6,8 +6,8 @@ use super::attributes::{attributes, find, i32_at, ip, text, u16_at, u32_at};
 use super::rtnetlink::{
     AF_UNSPEC, IFA_ADDRESS, IFA_BROADCAST, IFA_CACHEINFO, IFA_F_DADFAILED, IFA_F_DEPRECATED, IFA_F_SECONDARY,
     IFA_F_TENTATIVE, IFA_FLAGS, IFA_LABEL, IFA_LOCAL, IFA_PROTO, IFF_LOOPBACK, IFF_MULTICAST, IFF_NOARP, IFF_RUNNING,
-    IFF_UP, IFLA_ADDRESS, IFLA_GROUP, IFLA_IFNAME, IFLA_INFO_DATA, IFLA_INFO_KIND, IFLA_IPVLAN_FLAGS, IFLA_IPVLAN_MODE,
-    IFLA_LINK, IFLA_LINKINFO, IFLA_MACVLAN_MODE, IFLA_MTU, IFLA_VRF_TABLE,
+    IFF_UP, IFLA_ADDRESS, IFLA_BROADCAST, IFLA_GROUP, IFLA_IFNAME, IFLA_INFO_DATA, IFLA_INFO_KIND, IFLA_IPVLAN_FLAGS,
+    IFLA_IPVLAN_MODE, IFLA_LINK, IFLA_LINKINFO, IFLA_MACVLAN_MODE, IFLA_MTU, IFLA_VRF_TABLE,
 };
 use crate::config::model::IpvlanMode;
 
@@ -34,10 +34,16 @@ pub struct Link {
     pub loopback: bool,
     /// The interface supports multicast (`IFF_MULTICAST`).
     pub multicast: bool,
+    /// All flags (`IFF_*`).
+    pub flags: u32,
+    /// Type of the hardware (`ARPHRD_*`).
+    pub hardware: u16,
     /// MTU in octets.
     pub mtu: u32,
     /// Hardware address, if it has six octets.
     pub mac: Option<[u8; 6]>,
+    /// Broadcast address of the hardware, if it has six octets.
+    pub broadcast: Option<[u8; 6]>,
     /// `IFLA_INFO_KIND` (`veth`, `macvlan`, `bridge`...); empty for physical interfaces.
     pub kind: String,
     /// `IFLA_MACVLAN_MODE` of a macvlan: private 1, VEPA 2, bridge 4, passthru 8.
@@ -63,6 +69,7 @@ impl Link {
         }
         let index = u32::try_from(i32_at(payload, 4)?).ok()?;
         let flags = u32_at(payload, 8)?;
+        let hardware = u16_at(payload, 2)?;
         let mut link = Link {
             index,
             name: String::new(),
@@ -71,8 +78,11 @@ impl Link {
             noarp: flags & IFF_NOARP != 0,
             loopback: flags & IFF_LOOPBACK != 0,
             multicast: flags & IFF_MULTICAST != 0,
+            flags,
+            hardware,
             mtu: 0,
             mac: None,
+            broadcast: None,
             kind: String::new(),
             macvlan_mode: None,
             ipvlan_mode: None,
@@ -83,6 +93,7 @@ impl Link {
         for (kind, value) in attributes(payload.get(16..)?) {
             match kind {
                 IFLA_ADDRESS => link.mac = value.try_into().ok(),
+                IFLA_BROADCAST => link.broadcast = value.try_into().ok(),
                 IFLA_IFNAME => link.name = text(value),
                 IFLA_MTU => link.mtu = u32_at(value, 0)?,
                 IFLA_GROUP => link.group = u32_at(value, 0)?,
@@ -270,8 +281,11 @@ mod tests {
             noarp: false,
             loopback: false,
             multicast: true,
+            flags: 0x0001_1043,
+            hardware: 1,
             mtu: 1500,
             mac: Some([0, 0, 0x5e, 0, 1, 51]),
+            broadcast: None,
             kind: "macvlan".to_owned(),
             macvlan_mode: None,
             ipvlan_mode: None,

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::cli::Options;
 use super::context::Context;
+use super::dump;
 use super::engine::EngineStart;
 use super::exit;
 use super::harness::ChildStart;
@@ -108,7 +109,7 @@ fn process(role: Role, options: &Options) -> Result<u8, Failure> {
             engine,
             clean_up,
             pid_file: pid_file.clone(),
-            daemon: names.daemon(),
+            dumps: dump::setting(options, &names),
             channel,
             signals,
             log: log.clone(),

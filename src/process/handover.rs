@@ -56,6 +56,8 @@ pub(super) struct Handover {
     pub(super) starts: BTreeMap<String, u32>,
     /// When the daemon was started, as a time of the event loop.
     pub(super) started: Duration,
+    /// Start of the daemon for SNMPv3 (boots, milliseconds of the clock).
+    pub(super) engine: Option<(u32, u64)>,
     /// Time and refusal of the last reload.
     pub(super) last_reload: Option<(Duration, Option<String>)>,
     /// FIFOs with the programs that read them.

@@ -49,6 +49,17 @@ impl Links {
         self.configs.values().filter(|config| config.polled).map(|config| config.name.as_str())
     }
 
+    /// The delays of a link, down and up. A VMAC has those of the interface `below`.
+    pub fn delays(&self, name: &str, below: Option<&str>) -> (Duration, Duration) {
+        let inherited = || below.and_then(|below| self.configs.get(below));
+        self.configs.get(name).or_else(inherited).map(TrackInterface::delays).unwrap_or_default()
+    }
+
+    /// Whether a delayed change of a link is pending.
+    pub fn is_pending(&self, index: u32) -> bool {
+        self.links.get(&index).is_some_and(|link| link.pending.is_some())
+    }
+
     /// Kernel indices of the links that are delayed or polled.
     pub fn indices(&self) -> Vec<u32> {
         self.links.keys().copied().collect()

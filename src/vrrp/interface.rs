@@ -14,12 +14,20 @@ pub struct Interface {
     pub name: String,
     /// Up and running.
     pub up: bool,
+    /// It was up since the daemon knows it.
+    pub seen_up: bool,
+    /// Its flags in the kernel's last message (`IFF_*`).
+    pub flags: u32,
+    /// Type of the hardware (`ARPHRD_*`).
+    pub hardware: u16,
     /// Flagged NOARP: no gratuitous ARP is sent on it.
     pub noarp: bool,
     /// MTU in octets.
     pub mtu: u32,
     /// Ethernet address.
     pub mac: Option<[u8; 6]>,
+    /// Ethernet broadcast address.
+    pub broadcast: Option<[u8; 6]>,
     /// Table of a VRF; `None` for other interfaces.
     pub vrf_table: Option<u32>,
     /// Number of its interface group.
@@ -205,8 +213,9 @@ impl Interfaces {
 
     /// Replaces all interfaces.
     pub fn replace(&mut self, links: Vec<Interface>) {
-        *self = Interfaces::default();
-        for link in links {
+        let before = std::mem::take(self);
+        for mut link in links {
+            link.seen_up = link.up || before.by_index.get(&link.index).is_some_and(|old| old.seen_up);
             for address in link.addresses.iter() {
                 self.by_address.entry(address.ip).or_default().insert((link.index, address.prefix));
             }
@@ -217,7 +226,9 @@ impl Interfaces {
 
     /// Adds or changes a link; the addresses of a known link are kept.
     pub fn set_link(&mut self, mut link: Interface) {
+        link.seen_up = link.up;
         if let Some(old) = self.by_index.get_mut(&link.index) {
+            link.seen_up |= old.seen_up;
             link.addresses = std::mem::take(&mut old.addresses);
             let old_name = std::mem::take(&mut old.name);
             self.forget_name(&old_name, link.index);

@@ -58,6 +58,8 @@ pub struct Instance {
     pub(super) may_be_second_master: bool,
     /// Expiry of Active_Down_Timer (backup) or Adver_Timer (master).
     pub deadline: Option<Duration>,
+    /// Time of the last advert sent.
+    pub sent_at: Option<Duration>,
     /// End of a running `preempt_delay`.
     pub preempt_at: Option<Duration>,
     /// Scheduled announcements while master.
@@ -123,6 +125,7 @@ impl Instance {
             takeover: Cause::Silence,
             may_be_second_master: false,
             deadline: None,
+            sent_at: None,
             preempt_at: None,
             announcements: Announcements::default(),
             since: Duration::ZERO,

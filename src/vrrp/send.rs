@@ -50,6 +50,7 @@ impl Router<'_> {
             let Some(trailer) = auth_hmac::seal(key.id, &key.octets, number, source, first) else { return };
             messages.iter_mut().for_each(|(_, message)| message.extend(trailer));
         }
+        row.sent_at = Some(self.site.turn.now);
         let ttl = row.config.unicast.as_ref().map_or(u8::MAX, |unicast| unicast.ttl);
         self.site.turn.act(Action::Send { instance: self.id, ifindex, source, ttl, messages, seal });
     }

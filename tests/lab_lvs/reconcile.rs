@@ -144,9 +144,10 @@ fn a_refused_service_delays_no_other() {
         let dump = running.file("keepalived_check.data");
         let dump = wait_for(LIMIT, "a dump", || std::fs::read_to_string(&dump).ok());
         for line in [
-            "  Service 10.0.0.1:80 TCP is not in IPVS as configured: refused: ",
-            "  Real server: 127.0.0.2:7001, weight 1 of 1, up, to be in IPVS with weight 1: refused: ",
-            "  Real server: 127.0.0.2:7001, weight 1 of 1, up, in IPVS with weight 1\n",
+            "   VS alive = 0\n   quorum_state_up = 1\n   reloaded = 0\n   IPVS = 10.0.0.1:80 TCP is not in IPVS as configured: refused: ",
+            "   RS set = 0\n   reloaded = 0\n   IPVS = to be in IPVS with weight 1: refused: ",
+            "   VS alive = 1\n   quorum_state_up = 1\n   reloaded = 0\n   ------< Real server >------\n",
+            "   RS set = 1\n   reloaded = 0\n",
         ] {
             assert!(dump.contains(line), "{line}: {dump}");
         }

@@ -5,7 +5,7 @@ use super::super::node::Node;
 use super::context::Ctx;
 
 /// `vrrp_rx_bufs_multiplier` without the keyword.
-const MULTIPLIER: u32 = 3;
+pub(super) const MULTIPLIER: u32 = 3;
 
 /// The receive buffer of a keyword with its `_force`. `last` finds a keyword of `global_defs`.
 pub(super) fn receive<'n, 'i: 'n>(last: impl Fn(&str) -> Option<&'n Node<'i>>, name: &str) -> ReceiveBuffer {

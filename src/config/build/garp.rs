@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::time::Duration;
 
-use super::super::model::{Garp, Instance};
+use super::super::model::{Garp, GarpGroup, Instance};
 use super::super::node::Node;
 use super::context::{Ctx, at_least_one, extra_announcements};
 use super::global::Defaults;
@@ -47,19 +47,21 @@ pub(super) fn of(node: &Node<'_>, defaults: &Defaults, strict: bool, ctx: &mut C
     }
 }
 
-/// Applies `garp_group` blocks to the instances on their interfaces.
+/// Applies `garp_group` blocks to the instances on their interfaces, and returns the blocks that have an effect.
 pub(super) fn groups<'i>(
     tree: &[Node<'_>],
     instances: impl Iterator<Item = &'i mut Instance>,
     dynamic: bool,
     ctx: &mut Ctx<'_, '_>,
-) {
+) -> Vec<GarpGroup> {
+    let mut groups = Vec::new();
     let mut spacing: HashMap<&str, [Option<Duration>; 2]> = HashMap::new();
     for group in tree.iter().filter(|n| n.keyword.name == "garp_group") {
         let micros = |name: &str| group.last(name).and_then(|n| n.uint(0)).map(Duration::from_micros);
         let wanted = ["garp_interval", "gna_interval"].map(micros);
         let members = group.all("interface").chain(group.all("interfaces").flat_map(|n| n.children.iter()));
         let mut any = false;
+        let mut interfaces = Vec::new();
         for member in members {
             let Some(name) = member.text(0) else { continue };
             any = true;
@@ -67,6 +69,7 @@ pub(super) fn groups<'i>(
             match spacing.entry(name) {
                 Entry::Vacant(free) => {
                     free.insert(wanted);
+                    interfaces.push(name.to_owned());
                 }
                 Entry::Occupied(_) => {
                     let text = format!("'{name}' is in two garp_groups: the first counts, this one is ignored");
@@ -77,6 +80,9 @@ pub(super) fn groups<'i>(
         if !any || wanted == [None, None] {
             let help = "add interfaces, and garp_interval or gna_interval";
             ctx.mistake(group.at(), "this garp_group has no effect: it is ignored", help);
+        } else {
+            let [garp_interval, gna_interval] = wanted;
+            groups.push(GarpGroup { garp_interval, gna_interval, interfaces });
         }
     }
     for instance in instances {
@@ -86,4 +92,5 @@ pub(super) fn groups<'i>(
             settings.gna_interval = gna.unwrap_or(settings.gna_interval);
         }
     }
+    groups
 }

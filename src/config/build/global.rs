@@ -264,6 +264,8 @@ fn settings(g: &Merged<'_>, ctx: &mut Ctx<'_, '_>) -> Global {
         process_monitor_buffer: buffers::receive(|name| g.last(name), "process_monitor_rcv_bufs"),
         vrrp_netlink: buffers::netlink(|name| g.last(name), "vrrp"),
         lvs_netlink: buffers::netlink(|name| g.last(name), "lvs"),
+        // Built last, from all of them.
+        defaults: Box::default(),
     }
 }
 

@@ -9,6 +9,7 @@ mod check;
 mod context;
 mod control;
 mod dbus;
+mod defaults;
 mod fifo;
 mod firewall;
 mod garp;
@@ -65,7 +66,7 @@ pub(crate) fn build(
     let mut rules = rule::build(tree, &known, &mut ctx);
     let mut instances = instance::build(tree, &defaults, &known, &mut trackers, &mut ctx);
     let dynamic = defaults.global.dynamic_interfaces;
-    garp::groups(tree, instances.iter_mut().map(|built| &mut built.instance), dynamic, &mut ctx);
+    let garp_groups = garp::groups(tree, instances.iter_mut().map(|built| &mut built.instance), dynamic, &mut ctx);
     for built in &mut instances {
         built.instance.rules = rules.of.remove(&built.instance.name).unwrap_or_default();
     }
@@ -93,6 +94,7 @@ pub(crate) fn build(
     let known = lvs::Known { instances: &instances, files: trackers.files(), sessions: &bfd };
     let lvs = lvs::build(tree, virtual_servers, &defaults, &known, &mut ctx, &mut take);
     let lvs = Lvs { needs, ..lvs };
+    *defaults.global.defaults = self::defaults::shown(tree, &defaults, garp_groups, &lvs);
     Config {
         static_addresses,
         static_routes,

@@ -8,6 +8,7 @@ mod auth_hmac;
 mod bfd;
 mod buffer;
 mod dbus;
+mod defaults;
 mod dumps;
 mod entry;
 mod fifo;
@@ -36,6 +37,7 @@ pub use auth_hmac::{AntiReplay, AuthHmac, HmacKey, HmacMode};
 pub use bfd::BfdInstance;
 pub use buffer::{AdvertBuffer, NetlinkBuffers, ReceiveBuffer};
 pub use dbus::Dbus;
+pub use defaults::{Defaults, GarpDefaults, GarpGroup, LvsDefaults};
 pub use dumps::Dumps;
 pub use fifo::{Fifo, Fifos};
 pub use firewall::{Firewall, IpvsMarks};
@@ -221,6 +223,8 @@ pub struct Global {
     pub vrrp_netlink: NetlinkBuffers,
     /// `lvs_netlink_cmd_rcv_bufs` and the like.
     pub lvs_netlink: NetlinkBuffers,
+    /// Settings that are merged into other blocks, as configured.
+    pub defaults: Box<Defaults>,
 }
 
 impl Default for Global {
@@ -280,6 +284,7 @@ impl Default for Global {
             process_monitor_buffer: ReceiveBuffer::default(),
             vrrp_netlink: NetlinkBuffers::default(),
             lvs_netlink: NetlinkBuffers::default(),
+            defaults: Box::default(),
         }
     }
 }

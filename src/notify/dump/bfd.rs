@@ -1,51 +1,85 @@
-//! Dump of the BFD process, in the layout of C keepalived without file descriptors and memory addresses.
+//! Dump of the BFD process, in the layout of C keepalived.
 
-use std::fmt::{Display, Write};
-use std::time::{Duration, SystemTime};
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::os::fd::RawFd;
+use std::time::Duration;
 
-use chrono::{DateTime, Local};
-
+use super::global::{self, Setting, Writing};
+use super::text::{Moment, Text};
 use crate::bfd::{Remote, Session, Tables};
+use crate::status::Clock;
 use crate::wire::bfd::{Diagnostic, State};
 
-/// All rows. `now` is the time of the event loop, `clock` the wall clock at the same moment.
-pub fn data(tables: &Tables, now: Duration, clock: SystemTime) -> String {
-    let mut out = String::new();
-    // Writing to a String cannot fail, here and below.
-    let _ = writeln!(out, "{}", tables.system.version);
-    let _ = writeln!(out, "------< BFD Data >------");
-    let _ = writeln!(out, " Packets of no session = {}", tables.strangers);
-    let _ = writeln!(out, "------< BFD Topology >------");
-    for row in tables.sessions.values() {
-        let _ = writeln!(out, " BFD Instance = {}", row.config.name);
+/// The descriptors of the open sockets.
+#[derive(Clone, Debug, Default)]
+pub struct BfdSockets {
+    /// The first that receives.
+    pub receiving: Option<RawFd>,
+    /// That of each session, by its index.
+    pub sending: BTreeMap<u32, RawFd>,
+}
+
+/// All rows.
+pub fn data(tables: &Tables, clock: Clock, setting: &Setting, sockets: &BfdSockets) -> String {
+    let mut out = Text::default();
+    if let Some(global) = &tables.system.global {
+        global::definitions(&mut out, global, setting, Writing::Bfd);
+    }
+    out.section("BFD Data");
+    out.line(format_args!(" fd_in = {}", sockets.receiving.unwrap_or(-1)));
+    // C keepalived has the addresses of its timers here; there are none.
+    out.line(" thread_in = 0x(nil)");
+    if tables.strangers > 0 {
+        // Not in C keepalived.
+        out.line(format_args!(" Packets of no session = {}", tables.strangers));
+    }
+    out.section("BFD Topology");
+    for (id, row) in tables.sessions.iter() {
+        out.line(format_args!(" BFD Instance = {}", row.config.name));
         configured(&mut out, row);
+        timers(&mut out, sockets.sending.get(&id.0).copied().unwrap_or(-1));
         actual(&mut out, row);
-        match row.last_heard.map(|heard| clock.checked_sub(now.saturating_sub(heard)).unwrap_or(clock)) {
-            Some(heard) => item(&mut out, "last seen", Moment(heard)),
-            None => item(&mut out, "last_seen", "[never]"),
+        match row.last_heard {
+            Some(heard) => out.item("last seen", Moment::FractionLast(clock.utc(heard))),
+            None => out.item("last_seen", "[never]"),
         }
+        // Not in C keepalived.
+        out.item("packets sent", row.counters.sent);
+        out.item("packets received", row.counters.received);
+        out.item("packets discarded", row.counters.refused);
     }
-    out
+    out.finish()
 }
 
-fn configured(out: &mut String, row: &Session) {
+fn configured(out: &mut Text, row: &Session) {
     let config = &row.config;
-    item(out, "Neighbor IP", config.neighbor);
+    out.item("Neighbor IP", config.neighbor);
     if let Some(source) = config.source {
-        item(out, "Source IP", source);
+        out.item("Source IP", source);
     }
-    item(out, "Required min RX interval", us(config.min_rx));
-    item(out, "Desired min TX interval", us(config.min_tx));
-    item(out, "Desired idle TX interval", us(config.idle_tx));
-    item(out, "Detection multiplier", config.multiplier);
-    item(out, if config.neighbor.is_ipv4() { "TTL" } else { "hoplimit" }, config.ttl);
-    item(out, "max_hops", config.max_hops.map_or(-1, i16::from));
-    item(out, "passive", config.passive);
-    item(out, "send event to VRRP process", yes(config.to_vrrp));
-    item(out, "send event to checker process", yes(config.to_checker));
+    out.item("Required min RX interval", us(config.min_rx));
+    out.item("Desired min TX interval", us(config.min_tx));
+    out.item("Desired idle TX interval", us(config.idle_tx));
+    out.item("Detection multiplier", config.multiplier);
+    out.item(if config.neighbor.is_ipv4() { "TTL" } else { "hoplimit" }, config.ttl);
+    out.item("max_hops", config.max_hops.map_or(-1, i16::from));
+    out.item("passive", config.passive);
+    out.item("send event to VRRP process", yes(config.to_vrrp));
+    out.item("send event to checker process", yes(config.to_checker));
 }
 
-fn actual(out: &mut String, row: &Session) {
+/// The socket of a session, and the timers of C keepalived.
+fn timers(out: &mut Text, descriptor: RawFd) {
+    out.line(format_args!("   fd_out {descriptor}"));
+    out.line("   thread_open_fd_out 0x(nil)");
+    for timer in ["out", "exp", "rst"] {
+        out.line(format_args!("   thread_{timer} 0x(nil)"));
+        out.item(&format!("sands_{timer}"), "[disabled]");
+    }
+}
+
+fn actual(out: &mut Text, row: &Session) {
     // Before the first packet of the neighbor.
     let unknown = Remote {
         discriminator: 0,
@@ -57,49 +91,35 @@ fn actual(out: &mut String, row: &Session) {
         demand: false,
     };
     let remote = row.remote.unwrap_or(unknown);
-    item(out, "send error", row.send_error.as_deref().unwrap_or("false"));
-    item(out, "local state", row.state.word());
-    item(out, "remote state", remote.state.word());
-    item(out, "local discriminator", format_args!("{:#x}", row.discriminator));
-    item(out, "remote discriminator", format_args!("{:#x}", remote.discriminator));
-    item(out, "local diag", row.diagnostic);
-    item(out, "remote diag", remote.diagnostic);
-    item(out, "remote min tx intv", us(remote.min_tx));
-    item(out, "remote min rx intv", us(remote.min_rx));
-    item(out, "local demand", 0);
-    item(out, "remote demand", u8::from(remote.demand));
-    item(out, "remote detect multiplier", remote.multiplier);
-    let _ = writeln!(out, "   {}poll, !final", if row.poll { "" } else { "!" });
-    item(out, "local tx intv", us(row.tx_interval()));
-    item(out, "remote tx intv", us(row.remote_tx_interval()));
-    item(out, "local detection time", us(row.detection_time));
-    item(out, "remote detection time", us(row.remote_detection_time()));
-    item(out, "packets sent", row.counters.sent);
-    item(out, "packets received", row.counters.received);
-    item(out, "packets discarded", row.counters.refused);
+    out.item("send error", row.send_error.is_some());
+    if let Some(error) = &row.send_error {
+        // Not in C keepalived.
+        out.item("send error text", error);
+    }
+    out.item("local state", row.state.word());
+    out.item("remote state", remote.state.word());
+    out.item("local discriminator", format_args!("{:#x}", row.discriminator));
+    out.item("remote discriminator", format_args!("{:#x}", remote.discriminator));
+    out.item("local diag", row.diagnostic);
+    out.item("remote diag", remote.diagnostic);
+    out.item("remote min tx intv", us(remote.min_tx));
+    out.item("remote min rx intv", us(remote.min_rx));
+    out.item("local demand", 0);
+    out.item("remote demand", u8::from(remote.demand));
+    out.item("remote detect multiplier", remote.multiplier);
+    out.line(format_args!("   {}poll, !final", if row.poll { "" } else { "!" }));
+    out.item("local tx intv", us(row.tx_interval()));
+    out.item("remote tx intv", us(row.remote_tx_interval()));
+    out.item("local detection time", us(row.detection_time));
+    out.item("remote detection time", us(row.remote_detection_time()));
 }
 
-fn item(out: &mut String, label: &str, value: impl Display) {
-    let _ = writeln!(out, "   {label} = {value}");
-}
-
-fn us(time: Duration) -> String {
+fn us(time: Duration) -> impl Display {
     format!("{} us", time.as_micros())
 }
 
 fn yes(flag: bool) -> &'static str {
     if flag { "Yes" } else { "No" }
-}
-
-/// A wall-clock time: seconds since 1970, and local date and time.
-struct Moment(SystemTime);
-
-impl Display for Moment {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let local: DateTime<Local> = self.0.into();
-        let micros = local.timestamp_subsec_micros();
-        write!(f, "{}.{micros:06} ({}.{micros:06})", local.timestamp(), local.format("%a %b %d %H:%M:%S %Y"))
-    }
 }
 
 #[cfg(test)]
@@ -110,14 +130,18 @@ mod tests {
     #[test]
     fn both_ends_are_shown() {
         let (bfd, _) = up();
-        let clock = SystemTime::UNIX_EPOCH + Duration::from_millis(1_796_033_705_895);
-        let text = data(bfd.tables(), ms(1250), clock);
+        let clock = Clock { now: ms(1250), utc: Duration::from_millis(1_796_033_705_895) };
+        let sockets = BfdSockets { receiving: Some(9), sending: [(1, 12)].into() };
+        let text = data(bfd.tables(), clock, &Setting::default(), &sockets);
         let [first, second] = [1, 2].map(|id| bfd.tables().sessions.get(&crate::bfd::SessionId(id)).unwrap());
+        let begin = text.find("------< BFD Data >------").unwrap();
+        assert!(text.starts_with("------< Global definitions >------\n Network namespace = (default)\n"), "{text}");
+        let text = &text[begin..];
         let expected = format!(
             "\
-Keepalived v0
 ------< BFD Data >------
- Packets of no session = 0
+ fd_in = 9
+ thread_in = 0x(nil)
 ------< BFD Topology >------
  BFD Instance = b4
    Neighbor IP = 10.1.0.2
@@ -131,6 +155,14 @@ Keepalived v0
    passive = false
    send event to VRRP process = Yes
    send event to checker process = Yes
+   fd_out 12
+   thread_open_fd_out 0x(nil)
+   thread_out 0x(nil)
+   sands_out = [disabled]
+   thread_exp 0x(nil)
+   sands_exp = [disabled]
+   thread_rst 0x(nil)
+   sands_rst = [disabled]
    send error = false
    local state = Up
    remote state = Up
@@ -148,16 +180,17 @@ Keepalived v0
    remote tx intv = 300000 us
    local detection time = 1500000 us
    remote detection time = 800000 us
-   packets sent = {}
-   packets received = 3
-   packets discarded = 0
    last seen = 1796033705.645000 (",
-            first.discriminator, first.counters.sent
+            first.discriminator
         );
         let at = text.find(" BFD Instance = far").unwrap();
         let (shown, rest) = text.split_at(at);
         assert_eq!(&shown[..expected.len()], expected);
-        assert!(shown.ends_with(".645000)\n"), "{shown}");
+        let counters = format!(
+            ".645000)\n   packets sent = {}\n   packets received = 3\n   packets discarded = 0\n",
+            first.counters.sent
+        );
+        assert!(shown.ends_with(&counters), "{shown}");
         for line in [
             "   Neighbor IP = fd00::2\n   Required",
             "   hoplimit = 64\n   max_hops = -1\n   passive = true\n",
@@ -167,6 +200,7 @@ Keepalived v0
             "   local tx intv = 1000000 us\n   remote tx intv = 0 us\n",
             "   local detection time = 0 us\n   remote detection time = 0 us\n",
             "   last_seen = [never]\n",
+            "   fd_out -1\n",
         ] {
             assert!(rest.contains(line), "{line} is not in {rest}");
         }

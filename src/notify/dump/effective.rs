@@ -16,7 +16,7 @@ const STEP: usize = 2;
 const SHORT: usize = 100;
 
 /// Names of fields that differ from their keywords.
-const KEYWORDS: [(&str, &str); 31] = [
+const KEYWORDS: [(&str, &str); 33] = [
     ("global", "global_defs"),
     ("static_addresses", "static_ipaddress"),
     ("instances", "vrrp_instance"),

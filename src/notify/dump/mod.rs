@@ -7,9 +7,11 @@ pub mod bfd;
 pub mod check;
 pub mod effective;
 mod files;
+mod global;
 mod json;
 mod lines;
-mod trackers;
+pub mod parent;
+mod text;
 pub mod vrrp;
 
 use std::fs::{self, OpenOptions};
@@ -22,6 +24,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use super::log::Log;
 
 pub use files::DumpFile;
+pub use global::Setting;
 pub use json::json;
 
 /// Kind of a dump.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use super::cli;
 use super::harness::{ChildStart, Harness, Kind, Pace, Parts, Process, Shell, token, usable};
@@ -14,7 +14,7 @@ use crate::bfd::{self, Action, Bfd, Change, Event, Received, SessionId, Tables, 
 use crate::config::VirtualServers;
 use crate::config::model::{Config, Family};
 use crate::kernel::{BfdSockets, capabilities};
-use crate::notify::dump::{self, Dump, DumpFile};
+use crate::notify::dump::{self, Dump, DumpFile, Setting};
 use crate::notify::log::Log;
 use crate::notify::status;
 use crate::process::needs;
@@ -68,7 +68,7 @@ struct BfdProcess {
 
 fn run(start: ChildStart<'_>) -> io::Result<()> {
     let (indices, checkpoint) = start.predecessor::<BfdProcess>();
-    let ChildStart { config, clean_up, daemon, channel, signals, log, .. } = start;
+    let ChildStart { config, clean_up, dumps, channel, signals, log, .. } = start;
     let global = &config.global;
     let settings = global.bfd_process.clone();
     let descriptors = config.bfd.len();
@@ -85,7 +85,7 @@ fn run(start: ChildStart<'_>) -> io::Result<()> {
     };
     let shell = Shell::new(auto_priority, log)?;
     let (agents, views, held) = (None, Vec::new(), None);
-    Harness::new(Parts { process, shell, signals, channel, agents, views, held, clean_up, daemon })?.run()
+    Harness::new(Parts { process, shell, signals, channel, agents, views, held, clean_up, dumps })?.run()
 }
 
 impl Process for BfdProcess {
@@ -182,8 +182,10 @@ impl Process for BfdProcess {
         Some(Part::Bfd(status::bfd(self.bfd.tables())))
     }
 
-    fn dump(&mut self, what: Dump, clock: Clock) -> Option<(DumpFile, String)> {
-        let data = || dump::bfd::data(self.bfd.tables(), clock.now, SystemTime::UNIX_EPOCH + clock.utc);
+    fn dump(&mut self, what: Dump, clock: Clock, setting: &Setting) -> Option<(DumpFile, String)> {
+        let sockets =
+            dump::bfd::BfdSockets { receiving: self.sockets.receiving(), sending: self.sockets.sending().collect() };
+        let data = || dump::bfd::data(self.bfd.tables(), clock, setting, &sockets);
         (what == Dump::Data).then(|| (DumpFile::Bfd, data()))
     }
 

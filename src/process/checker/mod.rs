@@ -35,7 +35,7 @@ use crate::kernel::{self, capabilities};
 use crate::mib;
 use crate::net::{Children, Connections, FileEvent, InitFiles, Loading, Searches, watch_files};
 use crate::notify::check_messages;
-use crate::notify::dump::{self, Dump, DumpFile};
+use crate::notify::dump::{self, Dump, DumpFile, Setting};
 use crate::notify::fifo::{self, FifoView};
 use crate::notify::log::Log;
 use crate::notify::mail::Mailer;
@@ -156,7 +156,7 @@ fn run(start: ChildStart<'_>) -> io::Result<()> {
         engine,
         clean_up,
         pid_file,
-        daemon,
+        dumps,
         channel,
         signals,
         log,
@@ -224,7 +224,7 @@ fn run(start: ChildStart<'_>) -> io::Result<()> {
     if !clean_up {
         views.push(direct_notifications(&SERVICE, &process.check, engine, shell.log.clone()));
     }
-    Harness::new(Parts { process, shell, signals, channel, agents, views, held: Some(held), clean_up, daemon })?.run()
+    Harness::new(Parts { process, shell, signals, channel, agents, views, held: Some(held), clean_up, dumps })?.run()
 }
 
 /// Descriptors that the checks may need: one each for its connection.
@@ -394,8 +394,10 @@ impl Process for CheckerProcess {
         Some(Part::Checker(status::check(self.check.tables(), clock)))
     }
 
-    fn dump(&mut self, what: Dump, _clock: Clock) -> Option<(DumpFile, String)> {
-        (what == Dump::Data).then(|| (DumpFile::Checkers, dump::check::data(self.check.tables(), &self.ipvs.director)))
+    fn dump(&mut self, what: Dump, clock: Clock, setting: &Setting) -> Option<(DumpFile, String)> {
+        let sessions = self.sessions.statuses().map(|(name, _)| name);
+        let data = || dump::check::data(self.check.tables(), &self.ipvs.director, sessions, clock, setting);
+        (what == Dump::Data).then(|| (DumpFile::Checkers, data()))
     }
 
     fn checkpoint(&mut self) -> Checkpoint {

@@ -7,6 +7,7 @@ use super::direct::Direct;
 use super::shell::Process;
 use crate::config::VirtualServers;
 use crate::config::model::Config;
+use crate::notify::dump::Setting;
 use crate::notify::log::Log;
 use crate::notify::view::{Reporter, View};
 use crate::process::cli::Options;
@@ -32,8 +33,8 @@ pub(in crate::process) struct ChildStart<'c> {
     /// The child only removes the entries that a predecessor has left in the kernel.
     pub(in crate::process) clean_up: bool,
     pub(in crate::process) pid_file: PathBuf,
-    /// Network namespace and instance of the daemon, for the names of dump files.
-    pub(in crate::process) daemon: String,
+    /// What the dumps depend on besides the rows.
+    pub(in crate::process) dumps: Setting,
     pub(in crate::process) channel: Channel,
     pub(in crate::process) signals: Signals,
     pub(in crate::process) log: Log,

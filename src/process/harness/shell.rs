@@ -10,7 +10,7 @@ use super::time::{Pace, SystemTime, Time};
 use crate::config::VirtualServers;
 use crate::config::model::Config;
 use crate::control::Command;
-use crate::notify::dump::{Dump, DumpFile};
+use crate::notify::dump::{Dump, DumpFile, Setting};
 use crate::notify::log::Log;
 use crate::notify::view::Reporter;
 use crate::process::auto_priority::AutoPriority;
@@ -97,7 +97,7 @@ pub(in crate::process) trait Process: Sized + 'static {
     fn configure(&mut self, config: Box<Config>, servers: VirtualServers, shell: &mut Shell<Self>) -> io::Result<()>;
 
     /// File and text of a dump; `None` if the process has no such dump.
-    fn dump(&mut self, _what: Dump, _clock: Clock) -> Option<(DumpFile, String)> {
+    fn dump(&mut self, _what: Dump, _clock: Clock, _setting: &Setting) -> Option<(DumpFile, String)> {
         None
     }
 

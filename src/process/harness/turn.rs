@@ -11,7 +11,7 @@ use super::stopping::{CLEAN_UP_LIMIT, NOTIFY_LIMIT, time_for_scripts};
 use super::tokens::ORDERS;
 use crate::config::VirtualServers;
 use crate::config::model::{Config, Dumps, Global};
-use crate::notify::dump::{self, Dump, DumpFile};
+use crate::notify::dump::{self, Dump, DumpFile, Setting};
 use crate::notify::view::{FinishLimits, View, show_changes};
 use crate::process::context::Context;
 use crate::process::ipc::Channel;
@@ -35,8 +35,8 @@ pub(in crate::process) struct Parts<P: Process> {
     pub(in crate::process) held: Option<RecordFile<P::Held>>,
     /// The process only removes the entries that a predecessor has left in the kernel.
     pub(in crate::process) clean_up: bool,
-    /// Network namespace and instance of the daemon, for the names of dump files.
-    pub(in crate::process) daemon: String,
+    /// What the dumps depend on besides the rows.
+    pub(in crate::process) dumps: Setting,
 }
 
 /// A process with its event loop.
@@ -50,21 +50,23 @@ pub(in crate::process) struct Harness<P: Process> {
     /// Subagents of earlier configurations that are closing their sessions.
     leaving: Vec<Leaving<P::Machines>>,
     views: Vec<Box<dyn View<P::Machines>>>,
-    dumps: dump::Writer,
+    /// Writes the dumps.
+    writer: dump::Writer,
+    /// What the dumps depend on besides the rows.
+    dumps: Setting,
     held: Option<RecordFile<P::Held>>,
     /// The checkpoint last sent to the parent.
     checkpoint: Option<P::Checkpoint>,
     clean_up: bool,
-    daemon: String,
     /// When the stop began.
     stopped_at: Duration,
 }
 
 impl<P: Process> Harness<P> {
     pub(in crate::process) fn new(parts: Parts<P>) -> io::Result<Harness<P>> {
-        let Parts { process, shell, signals, channel, agents, mut views, held, clean_up, daemon } = parts;
+        let Parts { process, shell, signals, channel, agents, mut views, held, clean_up, dumps } = parts;
         let orders = Orders::new(signals, channel, &shell.reactor, ORDERS).context("listen to the parent process")?;
-        let dumps = dump::Writer::start(shell.log.clone())?;
+        let writer = dump::Writer::start(shell.log.clone())?;
         views.insert(0, Box::new(shell.log.clone()));
         let stopped_at = Duration::ZERO;
         let mut harness = Harness {
@@ -75,11 +77,11 @@ impl<P: Process> Harness<P> {
             agent: None,
             leaving: Vec::new(),
             views,
+            writer,
             dumps,
             held,
             checkpoint: None,
             clean_up,
-            daemon,
             stopped_at,
         };
         harness.follow_agents();
@@ -273,8 +275,8 @@ impl<P: Process> Harness<P> {
 
     fn dump(&mut self, what: Dump) {
         let clock = Clock::new(self.shell.now(), SystemTime::now());
-        if let Some((file, text)) = self.process.dump(what, clock) {
-            self.dumps.write(self.dump_path(file), text);
+        if let Some((file, text)) = self.process.dump(what, clock, &self.dumps) {
+            self.writer.write(self.dump_path(file), text);
         }
     }
 
@@ -290,7 +292,7 @@ impl<P: Process> Harness<P> {
 
     fn dump_path(&self, file: DumpFile) -> PathBuf {
         let global = self.process.machines().system().global.as_ref();
-        file.path(&global.map_or_else(Dumps::default, |global| global.dumps.clone()), &self.daemon)
+        file.path(&global.map_or_else(Dumps::default, |global| global.dumps.clone()), &self.dumps.daemon)
     }
 
     fn configure(&mut self, config: Box<Config>, servers: VirtualServers) -> io::Result<()> {

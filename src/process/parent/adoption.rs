@@ -10,6 +10,7 @@ use super::running::{Running, Task};
 use super::{Awaited, Key, Parent};
 use crate::notify::log::Level;
 use crate::process::cli;
+use crate::process::engine::EngineStart;
 use crate::process::handover::Handover;
 use crate::process::ipc::{Channel, SavedState};
 use crate::process::role::Role;
@@ -29,6 +30,9 @@ impl Parent {
         self.annals.starts = starts.collect();
         self.annals.started = state.started;
         self.annals.last_reload = state.last_reload;
+        if let Some((boots, at)) = state.engine {
+            self.annals.engine = EngineStart { boots, at };
+        }
         let now = clock::now();
         self.annals.last_upgrade = Some((now, state.failed.clone()));
         self.awaited = Some(Awaited::Upgrade);

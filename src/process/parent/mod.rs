@@ -40,7 +40,7 @@ use super::systemd::{Stage, Systemd};
 use crate::config::model::{Dumps, Global};
 use crate::config::{Shown, Snapshot};
 use crate::control::Server;
-use crate::notify::dump::{Dump, DumpFile, Writer};
+use crate::notify::dump::{self as dumps, Dump, DumpFile, Setting, Writer};
 use crate::notify::log::{Level, Log};
 use crate::reactor::{Caught, Events, Interest, Reactor, Signal, Signals, Timers, Token, Waker, clock};
 use crate::text::counted;
@@ -147,6 +147,8 @@ pub(super) struct Parent {
     plan: Plan,
     log: Log,
     dumps: Writer,
+    /// What the dump depends on besides the configuration.
+    setting: Setting,
     systemd: Systemd,
     reactor: Reactor,
     signals: Signals,
@@ -213,8 +215,10 @@ impl Parent {
         let deaths = plan.roles.iter().map(|role| (*role, 0)).collect();
         let mut fifos = None;
         FifoKeeper::follow(&mut fifos, global, fifos_held, &log);
+        let setting = dump::setting(&plan.options, &plan.names);
         Ok(Parent {
             plan,
+            setting,
             dumps: Writer::start(log.clone())?,
             systemd: Systemd::start(log.clone())?,
             log,
@@ -355,14 +359,17 @@ impl Parent {
     fn dump(&mut self, what: Dump) {
         if what == Dump::Data {
             let now = clock::now();
-            let children = self.children.iter().map(|child| {
-                let (name, pid, age) = (child.role.name(), child.process.id(), now.saturating_sub(child.since));
-                format!("Child process {name}: pid {pid}, {} s old\n", age.as_secs())
+            let children = self.children.iter().map(|child| dumps::parent::Child {
+                name: child.role.name(),
+                pid: child.process.id(),
+                age: now.saturating_sub(child.since).as_secs(),
             });
-            let text: String = children.collect();
-            let shown = &self.plan.shown;
+            // The snapshot was made by this process, so it can be read.
+            let config = self.plan.snapshot.clone().open().ok().map(|(config, _)| config);
+            let global = config.as_ref().map(|config| &config.global);
+            let text = dumps::parent::data(global, &self.setting, children, &self.plan.shown);
             let path = DumpFile::Parent.path(&self.plan.dumps, &self.plan.names.daemon());
-            self.dumps.write(path, format!("{}\n{text}\n{shown}", cli::version_text()));
+            self.dumps.write(path, text);
         }
         for child in &mut self.children {
             // A child that has exited has no dump.

@@ -212,6 +212,7 @@ impl Parent {
             killed: self.killed.iter().map(|role| role.kind().word.to_owned()).collect(),
             starts: starts.collect(),
             started: self.annals.started,
+            engine: Some((self.annals.engine.boots, self.annals.engine.at)),
             last_reload: self.annals.last_reload.clone(),
             fifos: self.open_fifos().into_iter().map(|(held, _)| held).collect(),
             core_pattern: self.plan.core_pattern.clone(),

@@ -73,6 +73,11 @@ impl Announcer {
         self.queues.retain(|_, queue| !queue.addresses.is_empty());
     }
 
+    /// When the next frame may be sent, by interface and whether it is for IPv6, where frames wait.
+    pub(super) fn paces(&self) -> impl Iterator<Item = ((u32, bool), Duration)> {
+        self.queues.iter().map(|(key, queue)| (*key, queue.not_before))
+    }
+
     /// When the next frame may be sent.
     pub(super) fn deadline(&self) -> Option<Duration> {
         self.queues.values().filter(|queue| queue.is_ready()).map(|queue| queue.not_before).min()

@@ -38,7 +38,7 @@ use crate::kernel::{self, EntryRequest, KernelEvent, OwnLinkWriter, Writer, capa
 use crate::mib;
 use crate::net::InitFiles;
 use crate::notify::dbus::{Dbus, Request};
-use crate::notify::dump::{self, Dump, DumpFile};
+use crate::notify::dump::{self, Dump, DumpFile, Setting};
 use crate::notify::fifo::{self, FifoView};
 use crate::notify::log::Log;
 use crate::notify::mail::Mailer;
@@ -184,7 +184,7 @@ fn run(start: ChildStart<'_>) -> io::Result<()> {
     // A replacement does not overwrite tracked files, which users may have changed.
     let first = start.saved.checkpoint.is_none();
     let init_files = if first { InitFiles::AsWritten } else { InitFiles::IfMissing };
-    let ChildStart { options, config, ipvs, engine, clean_up, pid_file, daemon, channel, signals, log, .. } = start;
+    let ChildStart { options, config, ipvs, engine, clean_up, pid_file, dumps, channel, signals, log, .. } = start;
     let (held, found) = held::start(&pid_file, log.clone())?;
     let (sequences, recalled) = sequences::start(&pid_file, log.clone())?;
     let global = &config.global;
@@ -252,7 +252,7 @@ fn run(start: ChildStart<'_>) -> io::Result<()> {
     if !clean_up {
         views.push(direct_notifications(&SERVICE, &process.vrrp, engine, shell.log.clone()));
     }
-    Harness::new(Parts { process, shell, signals, channel, agents, views, held: Some(held), clean_up, daemon })?.run()
+    Harness::new(Parts { process, shell, signals, channel, agents, views, held: Some(held), clean_up, dumps })?.run()
 }
 
 impl Process for VrrpProcess {
@@ -402,14 +402,14 @@ impl Process for VrrpProcess {
         Some(Part::Vrrp(status::vrrp(self.vrrp.tables(), clock)))
     }
 
-    fn dump(&mut self, what: Dump, clock: Clock) -> Option<(DumpFile, String)> {
+    fn dump(&mut self, what: Dump, clock: Clock, setting: &Setting) -> Option<(DumpFile, String)> {
         let tables = self.vrrp.tables();
         let text = match what {
             Dump::Json => {
                 let version = tables.system.global.as_ref().map_or(1, |global| global.dumps.json_version);
                 (DumpFile::Json, dump::json(tables, version, clock)?)
             }
-            Dump::Data => (DumpFile::Vrrp, dump::vrrp::data(tables, clock.now)),
+            Dump::Data => (DumpFile::Vrrp, dump::vrrp::data(tables, clock, setting, &self.wiring())),
             Dump::Statistics | Dump::ClearStatistics => (DumpFile::Statistics, dump::vrrp::statistics(tables)),
         };
         if what == Dump::ClearStatistics {
@@ -557,6 +557,16 @@ impl VrrpProcess {
             if let Err(error) = self.sysctls.set(sysctl::Tree::Ipv4, interface, "promote_secondaries", "1") {
                 log.warning(format_args!("Cannot set promote_secondaries of {interface}: {error}"));
             }
+        }
+    }
+
+    /// What the dump of data shows besides the rows.
+    fn wiring(&self) -> dump::vrrp::Wiring {
+        let settings = self.sysctls.before().chain(self.link_settings.before());
+        dump::vrrp::Wiring {
+            sockets: self.sockets.descriptors().collect(),
+            paces: self.announcer.paces().collect(),
+            settings: settings.map(|(place, value)| (place, value.to_owned())).collect(),
         }
     }
 

@@ -94,6 +94,11 @@ impl Sockets {
         })
     }
 
+    /// The descriptors of the open sockets, by interface (0: all), family and IP protocol.
+    pub(super) fn descriptors(&self) -> impl Iterator<Item = (Key, RawFd)> {
+        self.open.iter().map(|(key, pair)| (*key, pair.socket.as_raw_fd()))
+    }
+
     /// Opens the sockets of all instances in this thread, which may block before the start. Returns whether some could
     /// not be opened.
     pub(super) fn open_all(&mut self, tables: &Tables, reactor: &Reactor) -> bool {

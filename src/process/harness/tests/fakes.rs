@@ -17,6 +17,7 @@ use super::super::tokens::AGENT;
 use super::super::turn::{Harness, Parts};
 use crate::config::model::{Config, Global};
 use crate::config::{Options, Outside, Snapshot, VirtualServers, load_recorded};
+use crate::notify::dump::Setting;
 use crate::notify::log::{self, Level, Log};
 use crate::notify::view::{FinishLimits, Reporter, View};
 use crate::process::ipc::{Channel, Message};
@@ -387,7 +388,7 @@ impl<const COARSE: bool> Loop<COARSE> {
             views: vec![Box::new(FakeView(Rc::clone(&world)))],
             held: Some(RecordFile::start(place, log).unwrap().0),
             clean_up,
-            daemon: String::new(),
+            dumps: Setting::default(),
         };
         let mut harness = Harness::new(parts).unwrap();
         harness.start().unwrap();
