@@ -57,11 +57,10 @@ build: tools
 demo: setup build
 	@tests/demo.sh $(PROGRAM)
 
-# Labs mostly wait, so more of them run in parallel than there are CPUs; those that measure time take a lock and run alone.
 test: setup
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
-	RUST_TEST_THREADS=6 cargo test --workspace
+	@tests/run.sh
 
 # The long forms of the labs, and the package.
 soak: setup

@@ -10,6 +10,7 @@
 mod bfd;
 mod crash;
 mod farm;
+mod host_cpu;
 mod jitter;
 mod lvs;
 mod report;
