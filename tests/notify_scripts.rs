@@ -126,7 +126,7 @@ fn scripts_that_do_not_end_are_logged_before_the_limit_is_reached() {
     let lost =
         |lines: &[(log::Level, String)]| lines.iter().any(|(_, line)| line.contains("Too many scripts are waiting"));
     let mut lines = Vec::new();
-    wait_until(LIMIT, "the full queue is logged", || {
+    wait_until(LIMIT * 3, "the full queue is logged", || {
         lines.extend(log.take());
         lost(&lines)
     });
