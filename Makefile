@@ -23,8 +23,11 @@ LAB_TOOLS = ip:iproute2 ping:iputils-ping snmpd:snmpd snmptrapd:snmptrapd snmpwa
   dnsmasq:dnsmasq-base aiosmtpd:python3-aiosmtpd tshark:tshark /usr/lib/frr/bfdd:frr \
   zsh:zsh fish:fish nft:nftables strace:strace dbus-daemon:dbus-daemon dbus-monitor:dbus-bin gdbus:libglib2.0-bin
 DEB_TOOLS = debootstrap:debootstrap lintian:lintian
+NMS_TOOLS = debootstrap:debootstrap jq:jq curl:curl ip:iproute2 nft:nftables snmpget:snmp
+GENERATOR_TOOLS = prometheus-snmp-generator:prometheus-snmp-exporter
 
-.PHONY: all setup tools lab-tools deb-tools build demo test soak bench manual install install-only uninstall deb deb-test
+.PHONY: all setup tools lab-tools deb-tools nms-tools generator-tools build demo test soak bench manual nms nms-test \
+  install install-only uninstall deb deb-test
 
 all: build
 
@@ -32,7 +35,9 @@ all: build
 tools: TOOLS = $(BUILD_TOOLS)
 lab-tools: TOOLS = $(BUILD_TOOLS) $(LAB_TOOLS)
 deb-tools: TOOLS = $(BUILD_TOOLS) $(DEB_TOOLS)
-tools lab-tools deb-tools:
+nms-tools: TOOLS = $(BUILD_TOOLS) $(NMS_TOOLS)
+generator-tools: TOOLS = $(GENERATOR_TOOLS)
+tools lab-tools deb-tools nms-tools generator-tools:
 	@missing=; for tool in $(TOOLS); do \
 	  command -v $${tool%%:*} >/dev/null || missing="$$missing $${tool#*:}"; \
 	done; \
@@ -62,10 +67,11 @@ test: setup
 	cargo clippy --workspace --all-targets -- -D warnings
 	@tests/run.sh
 
-# The long forms of the labs, and the package.
+# The long forms of the labs, the package, and the files for network management systems.
 soak: setup
 	LAB_SOAK=1 cargo test --release --test lab_snmpd_hurts --test lab_hostile --test config_bounds -- --nocapture --test-threads 1
 	$(MAKE) deb-test
+	$(MAKE) nms-test
 
 # Takeover time, crashes, jitter, storms of links and routes, checkers and the cost of SNMP, compared with C keepalived; BENCH_N (20) repetitions,
 # BENCH_ONLY=takeover|crowd|routes|crash|upgrade|bfd|jitter|scripts|storm|walk|lvs one of them; lvs with LAB_UML_ROAMS=1 on all CPUs.
@@ -76,6 +82,14 @@ bench: setup
 manual:
 	UPDATE=1 cargo test --test manual
 
+# Makes snmp/nms/prometheus/snmp.yml from generator.yml there and mibs/, with the generator of Prometheus' snmp_exporter.
+nms: generator-tools
+	@snmp/nms/prometheus/generate.sh
+
+# Tries snmp/nms/ with Prometheus, Zabbix, Icinga and others in a Debian of their own (.test/debian-nms, created by debootstrap).
+nms-test: nms-tools build
+	@tests/nms.sh $(PROGRAM)
+
 install: build install-only
 
 # target/debian/keepalived-rs_*.deb
@@ -85,6 +99,10 @@ deb: build
 # Tests the package with lintian, and in separate Debians (.test/debian-*, created by debootstrap).
 deb-test: deb-tools deb
 	@tests/deb.sh "$$(ls -t target/debian/*.deb | head -n 1)"
+
+# The files for network management systems; those that are programs are executable.
+NMS_FILES = $(shell find snmp/nms -type f | sort)
+NMS_PROGRAMS = $(shell find snmp/nms -type f -perm -u+x)
 
 # All installed files, as mode:source:target.
 FILES = \
@@ -106,7 +124,8 @@ FILES = \
   644:README.md:$(DOCDIR)/README.md \
   $(foreach file,mibs/VRRP-MIB.txt mibs/VRRPV3-MIB.txt $(wildcard mibs/base/*.txt),644:$(file):$(DATADIR)/keepalived-rs/mibs/$(notdir $(file))) \
   $(foreach file,$(filter-out conf/snmp-client.conf conf/snmpd-keepalived.conf conf/org.keepalived.Vrrp1.conf,$(wildcard conf/*.conf conf/*.conf.*)),\
-    644:$(file):$(DOCDIR)/conf/$(notdir $(file)))
+    644:$(file):$(DOCDIR)/conf/$(notdir $(file))) \
+  $(foreach file,$(NMS_FILES),$(if $(filter $(file),$(NMS_PROGRAMS)),755,644):$(file):$(DOCDIR)/$(patsubst snmp/%,%,$(file)))
 
 # Installs the programs as they are built.
 install-only:
@@ -120,6 +139,7 @@ install-only:
 # Removes the files of `make install` with the same PREFIX; the configuration stays.
 uninstall:
 	@for file in $(FILES); do target=$${file#*:}; echo "rm $(DESTDIR)$${target#*:}"; rm -f "$(DESTDIR)$${target#*:}"; done
-	@for directory in $(DATADIR)/keepalived-rs/mibs $(DATADIR)/keepalived-rs $(DOCDIR)/conf $(DOCDIR); do \
+	@for directory in $(DATADIR)/keepalived-rs/mibs $(DATADIR)/keepalived-rs $(DOCDIR)/conf \
+	  $(patsubst snmp/%,$(DOCDIR)/%,$(shell find snmp/nms -depth -type d)) $(DOCDIR); do \
 	  rmdir "$(DESTDIR)$$directory" 2>/dev/null || true; \
 	done

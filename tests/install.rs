@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Below DESTDIR, with the mode.
-const FILES: [(&str, u32); 22] = [
+const FILES: [(&str, u32); 26] = [
     ("opt/ha/sbin/keepalived", 0o755),
     ("opt/ha/bin/genhash", 0o755),
     ("opt/ha/share/man/man8/keepalived.8", 0o644),
@@ -31,6 +31,10 @@ const FILES: [(&str, u32); 22] = [
     ("etc/snmp/snmpd.conf.d/keepalived.conf", 0o644),
     // Where the system bus looks.
     ("usr/share/dbus-1/system.d/org.keepalived.Vrrp1.conf", 0o644),
+    ("opt/ha/share/doc/keepalived-rs/nms/README.md", 0o644),
+    ("opt/ha/share/doc/keepalived-rs/nms/prometheus/snmp.yml", 0o644),
+    ("opt/ha/share/doc/keepalived-rs/nms/librenms/os_discovery/keepalived.yaml", 0o644),
+    ("opt/ha/share/doc/keepalived-rs/nms/traps/keepalived-trap", 0o755),
     // The samples for administrators include this one of the unit.
     ("opt/ha/share/doc/keepalived-rs/conf/systemd-hardened.conf", 0o644),
 ];
@@ -65,6 +69,8 @@ fn everything_is_installed_below_destdir_and_uninstalled_again() {
     let unit = read("opt/ha/lib/systemd/system/keepalived.service");
     assert!(unit.contains("\nExecStart=/opt/ha/sbin/keepalived --dont-fork "), "{unit}");
     assert!(read("usr/share/snmp/snmp.conf").contains("\nmibdirs -/opt/ha/share/keepalived-rs/mibs\n"));
+    let handler = "/opt/ha/share/doc/keepalived-rs/nms/traps/keepalived-trap";
+    assert!(read("opt/ha/share/doc/keepalived-rs/nms/traps/snmptrapd.conf").contains(&format!(" {handler}\n")));
     for file in files(destdir.path()) {
         assert!(!String::from_utf8_lossy(&fs::read(&file).unwrap()).contains("@sbindir@"), "{}", file.display());
     }
@@ -73,4 +79,5 @@ fn everything_is_installed_below_destdir_and_uninstalled_again() {
 
     make("uninstall", destdir.path());
     assert_eq!(files(destdir.path()), [] as [PathBuf; 0]);
+    assert!(!destdir.path().join("opt/ha/share/doc/keepalived-rs").exists(), "a directory is left");
 }
