@@ -156,6 +156,8 @@ fn receive_config(channel: &mut Channel) -> io::Result<First> {
                 | Message::Command(..)
                 | Message::Result(..)
                 | Message::ReloadWanted
+                | Message::Late(_)
+                | Message::Daemon(_)
                 | Message::Ready => {}
             }
         }

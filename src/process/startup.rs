@@ -18,7 +18,7 @@ use super::exit;
 use super::files;
 use super::logging::log_options;
 use super::names::{self, Names};
-use super::parent::{Fixed, Parent, Plan, Scripts};
+use super::parent::{Fixed, Parent, Plan, Scripts, serving};
 use super::pidfile::PidFile;
 use super::privileges::{self, Needed};
 use super::refusal::{LOG_LIMIT, Refusal};
@@ -258,6 +258,7 @@ fn start(
     }
     let control = control_socket::start(&options, &names, &config.global, &log);
     let needed = Needed::new(&options, &config);
+    let serving = serving(&options, &config.global);
     let plan = Plan {
         options,
         directory,
@@ -272,6 +273,7 @@ fn start(
         needed,
         scripts: Scripts::new(&config.global),
         instances: config.instances.len(),
+        serving,
     };
     let status = Parent::new(plan, &config.global, log.clone(), signals, control)
         .and_then(Parent::watch)

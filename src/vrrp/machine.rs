@@ -59,6 +59,7 @@ impl Vrrp {
             Event::SetPreempt(id, preempt) => self.set_preempt(id, preempt),
             Event::SetNotifyDeleted(id, notify) => self.set_notify_deleted(id, notify),
             Event::Announce(id) => self.announce(id),
+            Event::Daemon(daemon) => self.tables.system.learn(*daemon),
             Event::ClearCounters => self.clear_counters(),
             Event::Stop { keep_addresses } => self.stop(keep_addresses),
         }

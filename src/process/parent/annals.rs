@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use crate::control::Client;
 use crate::process::role::Role;
-use crate::reactor::clock;
-use crate::status::Part;
+use crate::reactor::{Meter, clock};
+use crate::status::{Part, Snmp};
+use crate::system::Reload;
 
 /// What the parent knows besides its children, as times of the event loop.
 #[derive(Debug)]
@@ -14,16 +15,20 @@ pub(super) struct Annals {
     pub(super) started: Duration,
     /// When the configuration in force was read.
     pub(super) configured: Duration,
-    /// When the result of the last reload was known, and why it was refused.
-    pub(super) last_reload: Option<(Duration, Option<String>)>,
+    pub(super) last_reload: Option<Reload>,
     /// How often each child was started.
     pub(super) starts: BTreeMap<Role, u32>,
+    /// When each child was last started again.
+    pub(super) restarts: BTreeMap<Role, Duration>,
+    /// How late the parent's own event loop is.
+    pub(super) meter: Meter,
 }
 
 impl Annals {
     pub(super) fn begin() -> Annals {
         let now = clock::now();
-        Annals { started: now, configured: now, last_reload: None, starts: BTreeMap::new() }
+        let (starts, restarts) = Default::default();
+        Annals { started: now, configured: now, last_reload: None, starts, restarts, meter: Meter::default() }
     }
 }
 
@@ -34,7 +39,7 @@ pub(super) struct Gathering {
     pub(super) clients: Vec<Client>,
     /// Children whose parts are missing.
     pub(super) awaited: Vec<Role>,
-    pub(super) parts: Vec<(Role, Part)>,
+    pub(super) parts: Vec<(Role, Part, Option<Snmp>)>,
     /// Clients that have asked since.
     pub(super) next: Vec<Client>,
 }

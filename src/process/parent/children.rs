@@ -9,6 +9,7 @@ use std::time::Duration;
 use nix::sys::wait::{Id, WaitPidFlag, waitid, waitpid};
 
 use super::running::{Running, Task};
+use super::telling::number;
 use super::{Key, Parent};
 use crate::process::exit;
 use crate::process::ipc::{Channel, Message};
@@ -16,6 +17,7 @@ use crate::process::role::Role;
 use crate::process::sessions;
 use crate::process::systemd;
 use crate::reactor::{Interest, Origin, Token, clock};
+use crate::system::{Lateness, News};
 
 /// Interval of hellos. A child must answer each before the next.
 const HELLO: Duration = Duration::from_secs(5);
@@ -35,12 +37,19 @@ impl Parent {
     pub(super) fn start_child(&mut self, role: Role) {
         let starts = self.annals.starts.entry(role).or_default();
         *starts = starts.saturating_add(1);
+        let again = *starts > 1;
         let name = role.name();
         match self.spawn(role, Task::Work) {
             Ok(child) => {
                 self.log.info(format_args!("Starting {name} child process, pid={}", child.process.id()));
                 self.children.push(child);
                 self.timers.set(Key::Hello(role), clock::now() + HELLO);
+                if again {
+                    self.annals.restarts.insert(role, clock::now());
+                    self.tell(&[News::Restarted(number(role))]);
+                } else {
+                    self.tell(&[]);
+                }
             }
             Err(error) => {
                 self.log.error(format_args!("Cannot start the {name} process: {error}"));
@@ -82,6 +91,7 @@ impl Parent {
             channel,
             token,
             since: clock::now(),
+            late: Lateness::default(),
             kept: self.plan.needed.by(role),
             outgrown: false,
             unanswered: None,
@@ -108,7 +118,7 @@ impl Parent {
         // After an error the child has exited; SIGCHLD reports that.
         let Ok(messages) = child.channel.receive() else { return };
         let (mut parts, mut results) = (Vec::new(), Vec::new());
-        let mut wants_reload = false;
+        let (mut wants_reload, mut reports) = (false, false);
         for message in messages {
             match message {
                 Message::Hello(number) if child.unanswered == Some(number) => child.unanswered = None,
@@ -118,11 +128,16 @@ impl Parent {
                 Message::Status(number, octets) => parts.push((number, octets)),
                 Message::Result(number, octets) => results.push((number, octets)),
                 Message::ReloadWanted => wants_reload = true,
+                Message::Late(late) => {
+                    child.late = late;
+                    reports = true;
+                }
                 Message::Hello(_)
                 | Message::StatusWanted(_)
                 | Message::Command(..)
                 | Message::Config(_)
                 | Message::Dump(_)
+                | Message::Daemon(_)
                 | Message::CleanUp
                 | Message::Link(_)
                 | Message::Origin(_) => {}
@@ -132,6 +147,9 @@ impl Parent {
         let role = child.role;
         parts.into_iter().for_each(|(number, octets)| self.take_status(role, number, &octets));
         results.into_iter().for_each(|(number, octets): (u32, Vec<u8>)| self.take_result(number, &octets));
+        if reports {
+            self.tell(&[]);
+        }
         if wants_reload {
             self.waiting.request();
             self.reload_for_clients();

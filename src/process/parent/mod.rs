@@ -13,8 +13,10 @@ mod reload;
 mod running;
 mod script;
 mod scripts;
+mod serving;
 mod status;
 mod stop;
+mod telling;
 mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,6 +48,7 @@ use reading::Reading;
 use running::Running;
 use scripts::RunningScript;
 pub(super) use scripts::Scripts;
+pub(super) use serving::serving;
 use waiting::Waiting;
 
 const SIGNALS: Token = Token(0);
@@ -87,6 +90,8 @@ pub(super) struct Plan {
     pub(super) scripts: Scripts,
     /// Number of its VRRP instances.
     pub(super) instances: usize,
+    /// The children that have a session with the SNMP agent, if they run.
+    pub(super) serving: Vec<Role>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -246,6 +251,10 @@ impl Parent {
                     CONTROL => self.control_turn(),
                     token => self.child_turn(token),
                 }
+            }
+            let now = clock::now();
+            if let Some(due) = self.timers.next_deadline().filter(|due| *due <= now) {
+                self.annals.meter.record(now.saturating_sub(due), now);
             }
             while let Some(key) = self.timers.pop_due(clock::now()) {
                 match key {

@@ -42,6 +42,7 @@ use crate::notify::scripts::{Origin, Runners};
 use crate::notify::status;
 use crate::reactor::{Interest, Ready, Token, clock};
 use crate::status::{Clock, Part};
+use crate::system::Daemon;
 use crate::vrrp::{self, Event, Held, InstanceId, Sequences, State, Tables, TimerKey, Vrrp};
 
 use announcer::Announcer;
@@ -382,6 +383,10 @@ impl Process for VrrpProcess {
         self.firewall.links_changed();
         self.dbus.follow(&self.vrrp, &shell.reactor);
         Ok(())
+    }
+
+    fn learn(&mut self, daemon: Box<Daemon>, shell: &mut Loop) {
+        self.vrrp.handle(Event::Daemon(daemon), shell.now());
     }
 
     fn status(&self, clock: Clock) -> Option<Part> {
