@@ -123,6 +123,9 @@ mod tests {
         // A minute after the late one.
         let found = meter.last_minute(at(1062));
         assert_eq!(found, Lateness { max: Duration::from_millis(2), p99: Duration::from_millis(2) });
+        // A slot is used again.
+        meter.record(Duration::from_millis(9), at(1062));
+        assert_eq!(meter.last_minute(at(1063)).max, Duration::from_millis(9));
         assert_eq!(meter.last_minute(at(1200)), Lateness::default());
     }
 
