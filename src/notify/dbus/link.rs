@@ -92,7 +92,7 @@ impl Dbus {
         self.link.tell(|| Order::All(Snapshot::of(machines, Occasion::Start)));
     }
 
-    /// The requests since the last call; there are never more than a few.
+    /// The requests since the last call, each once; there are never more than a few.
     pub fn requests(&mut self, machines: &Vrrp) -> Vec<Request> {
         let mut wishes = Vec::new();
         if let Some(feed) = &self.feed {
@@ -106,7 +106,9 @@ impl Dbus {
                     if let Some(running) = self.link.0.borrow().as_ref() {
                         running.waiting.fetch_sub(1, Ordering::Relaxed);
                     }
-                    requests.push(request);
+                    if !requests.contains(&request) {
+                        requests.push(request);
+                    }
                 }
             }
         }
