@@ -14,6 +14,9 @@ use nix::unistd::Pid;
 
 const LIMIT: Duration = Duration::from_secs(15);
 const PROTOCOL: Protocol = Protocol::V3;
+/// haObjects and haNotifications of KEEPALIVED-HA-MIB.
+const HA: &str = ".1.3.6.1.4.1.8072.9999.9999.112.1";
+const HA_TRAPS: &str = ".1.3.6.1.4.1.8072.9999.9999.112.0";
 
 /// A router with every kind of row. The script succeeds while the file `well` exists.
 fn conf(directory: &Path, priority: u8) -> String {
@@ -143,7 +146,9 @@ fn the_status_shows_servers_sessions_processes_and_reloads() {
     let _turn = machine::shared();
     let mut lab = Lab::new(1);
     let directory = lab.router(1).dir().to_owned();
-    lab.router(1).configure(&conf(&directory, 100));
+    lab.router(1).start_snmp();
+    let traps = |text: String| text.replacen("global_defs {", "global_defs {\n  enable_traps", 1);
+    lab.router(1).configure(&traps(conf(&directory, 100)));
     start(&mut lab, 1);
     wait_until(LIMIT, "the real server is down", || {
         let checker = status(&mut lab, 1).checker;
@@ -180,6 +185,12 @@ fn the_status_shows_servers_sessions_processes_and_reloads() {
         (row.restarts == 1 && row.answers).then_some(found)
     });
     assert_eq!(found.processes[2].pid.unwrap().cast_signed(), lab.router(1).vrrp_pid());
+    agrees_with_snmp(&mut lab);
+    let told = |lab: &mut Lab, number: u32, text: &str| {
+        let trap = format!("{HA_TRAPS}.{number}");
+        lab.router(1).snmp().traps().iter().filter(|told| told.contains(&trap) && told.contains(text)).count()
+    };
+    wait_until(LIMIT, "the notification of the restart", || told(&mut lab, 1, "VRRP") > 0);
 
     // A process that hangs is named, and the others answer.
     kill(Pid::from_raw(checker), Signal::SIGSTOP).unwrap();
@@ -195,8 +206,12 @@ fn the_status_shows_servers_sessions_processes_and_reloads() {
     lab.router(1).configure("vrrp_instance {\n");
     lab.router(1).daemon().signal(Signal::SIGHUP);
     let reload = wait_for(LIMIT, "the refused reload", || status(&mut lab, 1).configuration.last_reload);
-    assert_eq!(reload.refused.unwrap(), "the configuration has errors; the running configuration stays in force");
-    lab.router(1).configure(&conf(&directory, 120));
+    let refused = "the configuration has errors; the running configuration stays in force";
+    assert_eq!(reload.refused.unwrap(), refused);
+    wait_until(LIMIT, "the notification of the refusal", || told(&mut lab, 2, refused) > 0);
+    assert_eq!((told(&mut lab, 1, ""), told(&mut lab, 2, "")), (1, 1), "one process tells each");
+    agrees_with_snmp(&mut lab);
+    lab.router(1).configure(&traps(conf(&directory, 120)));
     lab.router(1).daemon().signal(Signal::SIGHUP);
     wait_until(LIMIT, "the reload", || {
         let configuration = status(&mut lab, 1).configuration;
@@ -206,6 +221,57 @@ fn the_status_shows_servers_sessions_processes_and_reloads() {
     // Not logged: monitoring asks every few seconds.
     assert!(!lab.router(1).log().contains("Control socket: status"), "{}", lab.router(1).log());
     assert!(lab.router(1).stop().1.success());
+}
+
+/// What KEEPALIVED-HA-MIB shows of the daemon is what the status shows.
+fn agrees_with_snmp(lab: &mut Lab) {
+    let mut differences = Vec::new();
+    // What happens between the two is a difference for a moment.
+    let agrees = |lab: &mut Lab| {
+        let found = status(lab, 1);
+        let snmp = lab.router(1).snmp();
+        let get = |object: &str| snmp.get(&format!("{HA}.{object}"));
+        differences.clear();
+        let mut compare = |object: &str, shown: Option<String>| {
+            let served = get(object);
+            if served != shown {
+                differences.push(format!("{object}: {served:?} by SNMP, {shown:?} by the status"));
+            }
+        };
+        let micros = |seconds: f64| format!("{:.0}", seconds * 1_000_000.0);
+        for (number, name) in [(1, "parent"), (2, "VRRP"), (3, "checker"), (4, "BFD")] {
+            let row = found.processes.iter().find(|row| row.name == name).unwrap();
+            compare(&format!("10.1.1.2.{number}"), Some(name.to_owned()));
+            compare(&format!("10.1.1.4.{number}"), Some(row.restarts.to_string()));
+            // The parent's own is that of this moment in the status.
+            if number > 1 {
+                compare(&format!("10.1.1.6.{number}"), row.late_max.map(micros));
+                compare(&format!("10.1.1.7.{number}"), row.late_p99.map(micros));
+            }
+        }
+        let refused = found.configuration.last_reload.as_ref().map(|reload| reload.refused.clone());
+        compare("10.3.0", refused.as_ref().map(|refused| if refused.is_some() { "2" } else { "1" }.to_owned()));
+        compare("10.4.0", refused.flatten());
+        let checker = found.checker.unwrap();
+        let last = checker.virtual_servers[0].real_servers[0].last_check.clone().unwrap();
+        compare("3.1.1.5.1.1", Some(last.result));
+        compare("3.1.1.6.1.1", last.duration.map(micros));
+        compare("11.2.0", Some(checker.checks.late.to_string()));
+        compare("11.3.0", Some(checker.checks.postponed.to_string()));
+        for (name, branch) in [("VRRP", 4), ("checker", 5)] {
+            let of = found.processes.iter().find(|row| row.name == name).unwrap().snmp.unwrap();
+            compare(&format!("{branch}.1.0"), Some(of.sessions_lost.to_string()));
+            compare(&format!("{branch}.2.0"), Some(of.notifications.to_string()));
+            compare(&format!("{branch}.3.0"), Some(of.sent.to_string()));
+            compare(&format!("{branch}.5.0"), Some(of.dropped.to_string()));
+        }
+        differences.is_empty()
+    };
+    let mut agrees = agrees;
+    let deadline = std::time::Instant::now() + LIMIT;
+    while !agrees(lab) {
+        assert!(std::time::Instant::now() < deadline, "{}", differences.join("\n"));
+    }
 }
 
 /// What each real server weighs, from the status: effective and configured or set weight.

@@ -56,7 +56,7 @@ const MODULES: [Module; 4] = [
         base: "1.3.6.1.4.1.8072.9999.9999.112",
         above: "1.3.6.1.4.1.8072.9999.9999.112",
         expected: include_str!("data/keepalived-ha-mib.tsv"),
-        count: 77,
+        count: 101,
         scalar: ("haEventTime.0", "1.1.0"),
     },
 ];

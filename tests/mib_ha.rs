@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use keepalived::check::{self, Check};
 use keepalived::mib;
+use keepalived::system::{Daemon, Lateness, News, Process, Reload};
 use keepalived::track::ScriptEnd;
 use keepalived::vrrp::{Event, Interface, InterfaceAddress, Tables, TimerKey, Vrrp};
 use snmp::{Mib, Oid, SessionNumber, Value};
@@ -99,6 +100,7 @@ fn shown(value: &Value) -> String {
     match value {
         Value::Integer(number) => number.to_string(),
         Value::Counter32(number) => format!("{number}c"),
+        Value::Gauge32(number) => format!("{number}g"),
         Value::DateAndTime(at) => format!("@{}", at.as_secs_f64()),
         Value::OctetString(octets) => match <[u8; 4]>::try_from(octets.as_slice()) {
             Ok(octets) if octets[0] == 10 => IpAddr::from(octets).to_string(),
@@ -183,8 +185,90 @@ fn changes_of_real_servers() {
     let actions = check.take_output().actions;
     let Some(check::Action::Connect { attempt, .. }) = actions.first().cloned() else { panic!("{actions:?}") };
     check.handle(check::Event::Failed(attempt, "Connection refused".into()), seconds(101));
-    let failed = [before[0], "1.2: 1='[10.0.0.1]:tcp:80' 2=@101 3='Connection refused'", before[2]];
-    assert_eq!(rows(&mib, &check, &[1, 3, 1, 1]), failed);
+    let failed =
+        "1.2: 1='[10.0.0.1]:tcp:80' 2=@101 3='Connection refused' 4=@101 5='TCP_CHECK: Connection refused' 6=1000000g";
+    assert_eq!(rows(&mib, &check, &[1, 3, 1, 1]), [before[0], failed, before[2]]);
+
+    let activity = |check: &Check| -> Vec<String> {
+        let of = |number| mib.get(check, &Oid::from([ROOT, &[1, 11, number, 0]].concat()));
+        [1, 2, 3].map(|number| shown(&of(number))).to_vec()
+    };
+    // The first attempt was due after a second.
+    assert_eq!(activity(&check), ["0g", "1c", "0c"]);
+    let due = check.tables().checkers.get(&(id, 1)).unwrap().deadline.unwrap();
+    check.handle(check::Event::Timer(check::TimerKey::Checker((id, 1))), due + Duration::from_millis(100));
+    assert_eq!(activity(&check), ["1g", "1c", "0c"]);
+    let actions = check.take_output().actions;
+    let of = |action: &check::Action| match action {
+        check::Action::Connect { attempt, .. } => Some(*attempt),
+        _ => None,
+    };
+    let attempt = actions.iter().find_map(of).unwrap();
+    check.handle(check::Event::Postponed(attempt), due + seconds(1));
+    assert_eq!(activity(&check), ["0g", "1c", "1c"]);
+    // That is no result.
+    assert_eq!(rows(&mib, &check, &[1, 3, 1, 1])[1], failed);
+    check.handle(check::Event::Timer(check::TimerKey::Checker((id, 1))), due + seconds(2));
+    let attempt = check.take_output().actions.iter().find_map(of).unwrap();
+    check.handle(check::Event::Connected(attempt), due + seconds(2) + Duration::from_micros(750));
+    let at = (due + seconds(2) + Duration::from_micros(750)).as_secs_f64();
+    let passed = format!("1.2: 1='[10.0.0.1]:tcp:80' 2=@{at} 4=@{at} 5='TCP_CHECK: success' 6=750g");
+    assert_eq!(rows(&mib, &check, &[1, 3, 1, 1])[1], passed);
     let configured = Oid::from([ROOT, &[1, 5, 7, 0]].concat());
     assert_eq!(mib.get(&check, &configured), Value::DateAndTime(seconds(10)), "haCheckConfigured");
+}
+
+/// Both processes serve what the parent knows; only one of them is told the news.
+#[test]
+fn the_daemon_as_the_parent_knows_it() {
+    let text = "global_defs {\n enable_traps\n}\n".to_owned() + TEXT;
+    let loaded = config_support::load_text(&text);
+    let mut config = loaded.config.unwrap_or_else(|| panic!("{}", loaded.diagnostics));
+    let mut vrrp = Vrrp::new(Tables::new(config.clone(), "test".into()));
+    let none = std::iter::empty::<Result<_, Infallible>>();
+    let mut check = Check::new(check::Tables::new(config.clone(), none, "test".into()).unwrap(), 0);
+    let (of_vrrp, of_check) = (mib::vrrp_mib().unwrap(), mib::check_mib().unwrap());
+    let entry = [1, 10, 1, 1];
+    assert_eq!(rows(&of_vrrp, &vrrp, &entry), [""; 0]);
+
+    let late = Lateness { max: Duration::from_millis(7), p99: Duration::from_micros(80) };
+    let process = |number, name: &str| Process { number, name: name.into(), ..Process::default() };
+    let mut daemon = Daemon {
+        processes: vec![
+            Process { since: Some(seconds(5)), late, ..process(1, "parent") },
+            Process { since: Some(seconds(30)), restarts: 2, last_restart: Some(seconds(30)), ..process(2, "VRRP") },
+            process(4, "BFD"),
+        ],
+        last_reload: None,
+    };
+    vrrp.handle(Event::Daemon(Box::new(daemon.clone())), seconds(31));
+    check.handle(check::Event::Daemon(Box::new(daemon.clone())), seconds(31));
+    let expected =
+        ["1: 2='parent' 3=@5 4=0c 6=7000g 7=80g", "2: 2='VRRP' 3=@30 4=2c 5=@30 6=0g 7=0g", "4: 2='BFD' 4=0c"];
+    assert_eq!(rows(&of_vrrp, &vrrp, &entry), expected);
+    assert_eq!(rows(&of_check, &check, &entry), expected);
+    let reload = |vrrp: &Vrrp| -> Vec<Value> {
+        [2, 3, 4].map(|number| of_vrrp.get(vrrp, &Oid::from([ROOT, &[1, 10, number, 0]].concat()))).to_vec()
+    };
+    assert_eq!(reload(&vrrp), [const { Value::NoSuchInstance }; 3]);
+
+    daemon.last_reload = Some(Reload { at: seconds(40), refused: Some("it has errors".into()) });
+    vrrp.handle(Event::Daemon(Box::new(daemon)), seconds(41));
+    assert_eq!(reload(&vrrp), [Value::DateAndTime(seconds(40)), Value::Integer(2), Value::text("it has errors")]);
+    let trap = |news, vrrp: &Vrrp| {
+        let trap = mib::daemon_trap(news, vrrp)?;
+        let objects = trap.objects.iter().map(|object| format!("{}={}", object.name, shown(&object.value)));
+        Some((trap.oid, objects.collect::<Vec<_>>()))
+    };
+    let root = Oid::new(ROOT);
+    let restarted = vec![format!("{root}.1.10.1.1.2.2='VRRP'"), format!("{root}.1.10.1.1.4.2=2c")];
+    assert_eq!(trap(News::Restarted(2), &vrrp), Some((Oid::from([ROOT, &[0, 1]].concat()), restarted)));
+    let refused = vec![format!("{root}.1.10.4.0='it has errors'")];
+    assert_eq!(trap(News::ReloadRefused, &vrrp), Some((Oid::from([ROOT, &[0, 2]].concat()), refused)));
+
+    // A reload changes none of it, but enable_traps counts.
+    config.global.enable_traps = false;
+    vrrp.handle(Event::Configure(Box::new(config)), seconds(50));
+    assert_eq!(rows(&of_vrrp, &vrrp, &entry), expected);
+    assert_eq!(trap(News::Restarted(2), &vrrp), None);
 }

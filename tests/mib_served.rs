@@ -92,7 +92,7 @@ fn each_defined_object_is_served() {
         checked += 1;
         assert!(served.contains(&object.oid), "{} is not served", object.name);
     }
-    assert_eq!(checked, 407 + 32 + 29 + 44, "objects were found in the modules");
+    assert_eq!(checked, 407 + 32 + 29 + 59, "objects were found in the modules");
 }
 
 #[test]

@@ -19,7 +19,8 @@ impl Bfd {
             wanted.push((SessionId(numbering.index_of(&session.name)), session));
         }
         self.tables.next = numbering.next();
-        self.tables.system = std::mem::take(&mut self.tables.system).reloaded(config.global);
+        let configured = self.tables.system.configured;
+        self.tables.system.configure(config.global, configured);
         let stays = |id: &SessionId| wanted.iter().any(|(wanted, _)| wanted == id);
         for id in self.tables.ids().into_iter().filter(|id| !stays(id)) {
             self.remove(id);

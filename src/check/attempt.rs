@@ -9,7 +9,7 @@ use super::http::{HttpConversation, Looked};
 use super::machine::Check;
 use super::misc;
 use super::ping::PingCheck;
-use super::rows::{Checker, CheckerId};
+use super::rows::{Checker, CheckerId, LastAttempt};
 use super::smtp::SmtpCheck;
 use super::tcp::TcpCheck;
 use super::udp::UdpCheck;
@@ -102,6 +102,7 @@ impl Check {
         let Some(row) = self.running(attempt) else { return };
         row.work.running = false;
         row.work.conversation = None;
+        self.tables.postponed = self.tables.postponed.wrapping_add(1);
         self.set_timer(attempt.checker, Some(at));
     }
 
@@ -152,6 +153,8 @@ impl Check {
         let Some(row) = self.tables.checkers.get_mut(&id) else { return };
         row.work.running = false;
         row.work.conversation = None;
+        let took = self.now.saturating_sub(row.work.started);
+        row.last = Some(LastAttempt { at: self.now, took: Some(took), passed: verdict.is_ok() });
         match verdict {
             Ok(()) => match row.next_step() {
                 NextStep::Now => self.start_attempt(id),
@@ -251,6 +254,7 @@ impl Check {
         let weight_changed = std::mem::replace(&mut row.contribution, contribution) != contribution;
         let reason = outcome.err().unwrap_or_default();
         row.reason.clone_from(&reason);
+        row.last = Some(LastAttempt { at: self.now, took: None, passed: up });
         if up != was_up {
             self.change(Change::Checker { id, up, reason });
         }

@@ -8,6 +8,7 @@ use super::rows::{CheckerId, RealServerId, Statistics, VirtualServerId};
 use crate::config::Compared;
 use crate::config::lvs::Target;
 use crate::config::model::{Config, Script};
+use crate::system::Daemon;
 pub use crate::track::ScriptEnd;
 
 /// Identifies an attempt of a checker: a connection or a run of a script. Numbers increase, and events of earlier attempts
@@ -77,6 +78,8 @@ pub enum Event<'a> {
         /// with a group is only the same if [the groups](super::Tables::has_groups) are.
         servers: Vec<Compared>,
     },
+    /// What the parent knows of the daemon.
+    Daemon(Box<Daemon>),
     /// The daemon stops: end checks, notify.
     Stop,
 }

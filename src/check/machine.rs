@@ -17,6 +17,9 @@ use crate::system::{HasSystem, System};
 /// Time from the start to the first attempts, to which a random part of `warmup` is added.
 const BOOTSTRAP_DELAY: Duration = Duration::from_secs(1);
 
+/// An attempt that starts later than this after its time is counted.
+const LATE: Duration = Duration::from_millis(100);
+
 /// The machine of all services of a process.
 #[derive(Debug)]
 pub struct Check {
@@ -114,6 +117,7 @@ impl Check {
                 }
             }
             Event::SetWeight(id, weight, by) => self.set_weight(id, weight, by),
+            Event::Daemon(daemon) => self.tables.system.learn(*daemon),
             Event::Configure { config, servers } => self.configure(*config, servers),
             Event::Stop => self.stop(),
         }
@@ -178,14 +182,14 @@ impl Check {
 
     fn timer(&mut self, id: CheckerId) {
         let Some(row) = self.tables.checkers.get_mut(&id) else { return };
-        if row.deadline.is_none_or(|deadline| deadline > self.now) {
-            return;
-        }
-        row.deadline = None;
+        let Some(deadline) = row.deadline.take_if(|deadline| *deadline <= self.now) else { return };
         if row.work.running {
             let attempt = AttemptId { checker: id, number: row.attempt };
             self.converse(attempt, |talk, _| Some(talk.expired()));
         } else {
+            if self.now.saturating_sub(deadline) > LATE {
+                self.tables.late = self.tables.late.wrapping_add(1);
+            }
             self.start_attempt(id);
         }
     }

@@ -34,8 +34,8 @@ pub use event::{
 pub use indices::Indices;
 pub use machine::Check;
 pub use rows::{
-    Checker, CheckerId, Group, GroupId, GroupMember, MAX_WEIGHT, RealServer, RealServerId, Server, Statistics,
-    VirtualServer, VirtualServerId,
+    Checker, CheckerId, Group, GroupId, GroupMember, LastAttempt, MAX_WEIGHT, RealServer, RealServerId, Server,
+    Statistics, VirtualServer, VirtualServerId,
 };
 pub use tables::Tables;
 pub use words::endpoint;

@@ -14,13 +14,11 @@ use crate::config::Compared;
 use crate::config::lvs::{self, CheckerKind, Endpoint, GroupEntry, Lvs};
 use crate::config::model::Config;
 use crate::state::{NextIndex, Numbering};
-use crate::system::System;
 
 impl Check {
     /// Applies a new configuration.
     pub(super) fn configure(&mut self, config: Config, servers: Vec<Compared>) {
-        let before = std::mem::take(&mut self.tables.system);
-        self.tables.system = System { configured: self.now, ..before.reloaded(config.global) };
+        self.tables.system.configure(config.global, self.now);
         let replaced = self.tables.configure(config.lvs, servers.into_iter());
         for (id, mut checker) in replaced.checkers {
             checker.cancel(id, &mut self.output.actions);

@@ -274,10 +274,23 @@ pub struct Checker {
     pub reason: String,
     /// Exit status of the last run of a script (MISC_CHECK).
     pub last_status: Option<i32>,
+    /// The last attempt that has ended.
+    pub last: Option<LastAttempt>,
     /// Start of the next attempt, or timeout of the running attempt.
     pub deadline: Option<Duration>,
     /// State of the running attempt, and progress of checks with several attempts.
     pub(super) work: Work,
+}
+
+/// An attempt that has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LastAttempt {
+    /// When it ended.
+    pub at: Duration,
+    /// How long it took; `None` for checkers that are driven by events (FILE_CHECK, BFD_CHECK).
+    pub took: Option<Duration>,
+    /// Whether it was successful. Otherwise [`Checker::reason`] says why not.
+    pub passed: bool,
 }
 
 /// State of a checker's running attempt, and progress of checks with several attempts.
@@ -306,6 +319,18 @@ pub(super) struct Work {
 }
 
 impl Checker {
+    /// Whether an attempt is running.
+    pub fn is_running(&self) -> bool {
+        self.work.running
+    }
+
+    /// The result of the last attempt that has ended, in words.
+    pub fn result(&self) -> Option<(LastAttempt, String)> {
+        let last = self.last?;
+        let text = if last.passed { "success" } else { &self.reason };
+        Some((last, format!("{}: {text}", self.config.kind.word())))
+    }
+
     /// Creates a checker before its first attempt.
     pub fn new(config: lvs::Checker) -> Checker {
         let patterns = match &config.kind {
@@ -321,6 +346,7 @@ impl Checker {
             fingerprint: fingerprint(&config),
             reason: String::new(),
             last_status: None,
+            last: None,
             deadline: None,
             work: Work { patterns, ..Work::default() },
             config,

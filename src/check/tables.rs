@@ -8,7 +8,8 @@ use snmp::Table;
 use super::event::Pool;
 use super::indices::{Indices, Next};
 use super::rows::{
-    Checker, CheckerId, Group, GroupId, GroupMember, RealServer, RealServerId, VirtualServer, VirtualServerId,
+    Checker, CheckerId, Group, GroupId, GroupMember, LastAttempt, RealServer, RealServerId, VirtualServer,
+    VirtualServerId,
 };
 use crate::config::Compared;
 use crate::config::lvs::{self, GroupEntry, Lvs, VirtualServerGroup};
@@ -23,6 +24,10 @@ pub struct Tables {
     pub system: System,
     /// Settings of all services. Groups and virtual servers are moved to rows; the lists here are empty.
     pub lvs: Lvs,
+    /// Attempts that started more than 0.1 s after their time.
+    pub late: u64,
+    /// Attempts that could not start, as this process was out of descriptors, processes or memory.
+    pub postponed: u64,
     /// virtualServerGroupTable.
     pub groups: Table<GroupId, Group>,
     /// virtualServerGroupMemberTable.
@@ -160,6 +165,17 @@ impl Tables {
     pub fn members_of(&self, service: &VirtualServer) -> impl Iterator<Item = GroupEntry> {
         let rows = service.group.map(|group| self.members.of(&group).map(|(_, member)| member.entry));
         rows.into_iter().flatten()
+    }
+
+    /// Number of running attempts.
+    pub fn running(&self) -> usize {
+        self.checkers.values().filter(|checker| checker.is_running()).count()
+    }
+
+    /// The attempt of a server that has ended last, and its result in words.
+    pub fn last_attempt(&self, of: &RealServerId) -> Option<(LastAttempt, String)> {
+        let checkers = self.checkers.of(of).map(|(_, checker)| checker);
+        checkers.max_by_key(|checker| checker.last.map(|last| last.at))?.result()
     }
 
     /// The state of a service.

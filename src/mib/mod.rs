@@ -29,7 +29,7 @@ use snmp::{Mib, MibBuilder, MibError};
 use crate::vrrp::{Change, Vrrp};
 
 pub use check::{CHECK_MODULES, check_mib, check_trap};
-pub use ha::event_time;
+pub use ha::{ROOT as HA_ROOT, daemon_trap, event_time};
 pub use module::{Module, tree};
 pub use traps::{Trap, trap};
 pub use values::BASE;

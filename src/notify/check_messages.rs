@@ -7,7 +7,6 @@ use crate::check::{
     Cause, Change, CheckerId, Pool, QuorumStatus, RealServerId, Setter, Tables, VirtualServer, VirtualServerId,
     endpoint,
 };
-use crate::config::lvs::CheckerKind;
 
 /// The line for a change.
 pub fn line(change: &Change, tables: &Tables) -> (Level, String) {
@@ -98,17 +97,5 @@ pub fn server(id: RealServerId, tables: &Tables) -> String {
 }
 
 pub(super) fn kind(id: CheckerId, tables: &Tables) -> impl Display {
-    match tables.checkers.get(&id).map(|row| &row.config.kind) {
-        Some(CheckerKind::Tcp(_)) => "TCP_CHECK",
-        Some(CheckerKind::Http(check)) if check.tls => "SSL_GET",
-        Some(CheckerKind::Http(_)) => "HTTP_GET",
-        Some(CheckerKind::Smtp(_)) => "SMTP_CHECK",
-        Some(CheckerKind::Dns(_)) => "DNS_CHECK",
-        Some(CheckerKind::Misc(_)) => "MISC_CHECK",
-        Some(CheckerKind::Udp(_)) => "UDP_CHECK",
-        Some(CheckerKind::Ping(_)) => "PING_CHECK",
-        Some(CheckerKind::File { .. }) => "FILE_CHECK",
-        Some(CheckerKind::Bfd { .. }) => "BFD_CHECK",
-        None => "Check",
-    }
+    tables.checkers.get(&id).map_or("Check", |row| row.config.kind.word())
 }

@@ -171,6 +171,8 @@ fn receive_config(channel: &mut Channel) -> io::Result<First> {
                 | Message::Prepared
                 | Message::Go
                 | Message::ReloadWanted
+                | Message::Late(_)
+                | Message::Daemon(_)
                 | Message::Ready => {}
             }
         }

@@ -54,6 +54,8 @@ pub(super) struct Handover {
     pub(super) killed: Vec<String>,
     /// How often each child was started.
     pub(super) starts: BTreeMap<String, u32>,
+    /// When each child was last started again.
+    pub(super) restarts: BTreeMap<String, Duration>,
     /// When the daemon was started, as a time of the event loop.
     pub(super) started: Duration,
     /// Start of the daemon for SNMPv3 (boots, milliseconds of the clock).

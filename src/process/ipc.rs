@@ -10,6 +10,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
@@ -21,6 +22,7 @@ use super::sessions::Listener;
 use crate::config::Snapshot;
 use crate::notify::dump::Dump;
 use crate::state::{Record, Unusable, from_octets};
+use crate::system::Lateness;
 
 /// Octets of the longest message that is accepted: the snapshot of a very large configuration.
 const LIMIT: usize = 256 << 20;
@@ -64,6 +66,10 @@ pub enum Message {
     Go,
     /// From the child: a caller on D-Bus wants the configuration to be read again.
     ReloadWanted,
+    /// From the child, with each hello: how late its event loop was in the last minute.
+    Late(Lateness),
+    /// From the parent: what it knows of the daemon, with news for notifications, as JSON.
+    Daemon(Vec<u8>),
     /// From the parent, before the configuration: remove the entries that a predecessor has left in the kernel, then
     /// exit.
     CleanUp,
@@ -182,6 +188,11 @@ impl Channel {
             Message::Dump(Dump::Statistics) => (4, &[]),
             Message::Dump(Dump::ClearStatistics) => (5, &[]),
             Message::Dump(Dump::Json) => (15, &[]),
+            Message::Late(late) => {
+                with_number = [micros(late.max), micros(late.p99)].concat();
+                (17, &with_number)
+            }
+            Message::Daemon(octets) => (18, octets),
             Message::CleanUp => (6, &[]),
             Message::StandBy => (20, &[]),
             Message::Prepared => (21, &[]),
@@ -311,6 +322,11 @@ impl Channel {
             Some((21, _)) => Some(Message::Prepared),
             Some((22, _)) => Some(Message::Go),
             Some((16, _)) => Some(Message::ReloadWanted),
+            Some((17, body)) => first_number(&body).zip(body.get(4..).and_then(first_number)).map(|(max, p99)| {
+                let of = |micros: u32| Duration::from_micros(micros.into());
+                Message::Late(Lateness { max: of(max), p99: of(p99) })
+            }),
+            Some((18, body)) => Some(Message::Daemon(body)),
             Some((8, _)) => Some(Message::Ready),
             Some((10, body)) => match body.as_slice() {
                 [0] => Some(Message::Link(Listener::Vrrp)),
@@ -332,6 +348,11 @@ impl Channel {
         };
         message.map(Some).ok_or_else(|| ErrorKind::InvalidData.into())
     }
+}
+
+/// A duration in microseconds, at most 2^32 - 1.
+fn micros(duration: Duration) -> [u8; 4] {
+    u32::try_from(duration.as_micros()).unwrap_or(u32::MAX).to_be_bytes()
 }
 
 /// The number at the start of a body.
@@ -403,6 +424,8 @@ mod tests {
             Message::Command(10, body()),
             Message::Result(11, body()),
             Message::ReloadWanted,
+            Message::Late(Lateness { max: Duration::from_millis(7), p99: Duration::from_micros(8) }),
+            Message::Daemon(body()),
             Message::CleanUp,
             Message::StandBy,
             Message::Prepared,

@@ -23,7 +23,7 @@ use super::handover::{self, Handover};
 use super::logging::log_options;
 use super::names::{self, Names};
 use super::order_command;
-use super::parent::{Fixed, OpenFifo, Parent, Plan, Scripts};
+use super::parent::{Fixed, OpenFifo, Parent, Plan, Scripts, serving};
 use super::pidfile::PidFile;
 use super::privileges::{self, Needed};
 use super::refusal::{LOG_LIMIT, Refusal};
@@ -329,6 +329,7 @@ fn run_parent(begun: Begun) -> Result<u8, Refusal> {
     }
     let control = control_socket::start(&options, &names, &config.global, &log);
     let needed = Needed::new(&options, &config);
+    let serving = serving(&options, &config.global);
     let plan = Plan {
         options,
         directory,
@@ -345,6 +346,7 @@ fn run_parent(begun: Begun) -> Result<u8, Refusal> {
         instances: config.instances.len(),
         pid_file: pid_file.locked(),
         core_pattern: core_pattern.as_ref().and_then(|set| set.as_ref().ok()).map(CorePattern::parts),
+        serving,
     };
     let status = Parent::new(plan, &config.global, log.clone(), signals, control, fifos)
         .and_then(|parent| parent.watch(former))

@@ -17,6 +17,7 @@ pub mod background;
 pub mod clock;
 pub mod descriptors;
 mod feed;
+mod lateness;
 pub mod launcher;
 mod origin;
 mod poll;
@@ -26,6 +27,7 @@ mod timers;
 mod waker;
 
 pub use feed::{Feed, Feeder, feed};
+pub use lateness::Meter;
 pub use mio::{Interest, Token};
 pub use nix::sys::signal::Signal;
 pub use origin::Origin;

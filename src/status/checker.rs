@@ -12,6 +12,20 @@ pub struct Checker {
     /// Receivers of notifications of `snmp_trap_target`.
     #[serde(default)]
     pub targets: Vec<Target>,
+    /// Its checks as a whole.
+    #[serde(default)]
+    pub checks: Checks,
+}
+
+/// The checks of the process as a whole.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checks {
+    /// Number of checks that are running.
+    pub running: usize,
+    /// Number of checks that started more than 0.1 s after their time, since the start of the process.
+    pub late: u64,
+    /// Number of checks that could not start, as the process was out of descriptors, processes or memory.
+    pub postponed: u64,
 }
 
 /// A virtual server.
@@ -60,6 +74,20 @@ pub struct RealServer {
     pub connections: u64,
     /// Its checks.
     pub checks: Vec<Check>,
+    /// The check that has ended last; none before the first.
+    #[serde(default)]
+    pub last_check: Option<LastCheck>,
+}
+
+/// A check that has ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LastCheck {
+    /// When.
+    pub at: f64,
+    /// Its kind and result, such as `TCP_CHECK: success`.
+    pub result: String,
+    /// How long it took, in seconds; none for a check that is driven by events.
+    pub duration: Option<f64>,
 }
 
 /// A check.

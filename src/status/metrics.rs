@@ -5,7 +5,7 @@
 
 use std::fmt::Write;
 
-use super::{Counters, Instance, Status, Target};
+use super::{Counters, Instance, Snmp, Status, Target};
 
 /// The media type of the format.
 pub const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -30,6 +30,17 @@ const INSTANCE_COUNTERS: [InstanceCounter; 14] = [
     ("keepalived_priority_zero_sent", "Adverts with priority 0 sent.", |of| of.priority_zero_sent),
 ];
 
+/// A counter of a subagent: name without `_total`, description, and value.
+type SnmpCounter = (&'static str, &'static str, fn(&Snmp) -> u64);
+
+const SNMP_COUNTERS: [SnmpCounter; 5] = [
+    ("keepalived_snmp_sessions_lost", "Lost sessions with the SNMP agent.", |of| of.sessions_lost),
+    ("keepalived_snmp_notifications", "SNMP notifications.", |of| of.notifications),
+    ("keepalived_snmp_notifications_sent", "Notifications that the agent has acknowledged.", |of| of.sent),
+    ("keepalived_snmp_notifications_refused", "Notifications that the agent has refused.", |of| of.refused),
+    ("keepalived_snmp_notifications_dropped", "Notifications dropped, as too many waited.", |of| of.dropped),
+];
+
 /// The status as text.
 pub fn text(status: &Status) -> String {
     let mut page = Page(String::new());
@@ -38,6 +49,7 @@ pub fn text(status: &Status) -> String {
     instances(&mut page, status);
     trackers(&mut page, status);
     servers(&mut page, status);
+    checks(&mut page, status);
     daemon(&mut page, status);
     targets(&mut page, status);
     page.0 + "# EOF\n"
@@ -132,6 +144,25 @@ fn servers(page: &mut Page, status: &Status) {
     }
 }
 
+fn checks(page: &mut Page, status: &Status) {
+    let rows = || status.checker.iter().flat_map(|checker| &checker.virtual_servers);
+    let servers = || rows().flat_map(|row| row.real_servers.iter().map(move |server| (&row.name, server)));
+    page.family("keepalived_real_server_check_seconds", "gauge", "Duration of the last check of the real server.");
+    for (name, server) in servers() {
+        let labels = [("virtual_server", name.clone()), ("real_server", server.address.clone())];
+        if let Some(duration) = server.last_check.as_ref().and_then(|last| last.duration) {
+            page.sample("keepalived_real_server_check_seconds", &labels, duration);
+        }
+    }
+    let counts = || status.checker.iter().map(|checker| checker.checks);
+    page.family("keepalived_checks_running", "gauge", "Number of running checks.");
+    counts().for_each(|of| page.sample("keepalived_checks_running", &[], of.running));
+    page.family("keepalived_checks_late", "counter", "Checks that started more than 0.1 s after their time.");
+    counts().for_each(|of| page.sample("keepalived_checks_late_total", &[], of.late));
+    page.family("keepalived_checks_postponed", "counter", "Checks that could not start for lack of resources.");
+    counts().for_each(|of| page.sample("keepalived_checks_postponed_total", &[], of.postponed));
+}
+
 fn daemon(page: &mut Page, status: &Status) {
     page.family("keepalived_process_up", "gauge", "Whether the process runs and answers.");
     let of = |name: &str| [("process", name.to_owned())];
@@ -141,6 +172,29 @@ fn daemon(page: &mut Page, status: &Status) {
     page.family("keepalived_process_restarts", "counter", "Restarts of the process after its death.");
     for row in &status.processes {
         page.sample("keepalived_process_restarts_total", &of(&row.name), row.restarts);
+    }
+    page.family("keepalived_process_last_restart_seconds", "gauge", "When the process was last started again.");
+    for (row, at) in status.processes.iter().filter_map(|row| Some((row, row.last_restart?))) {
+        page.sample("keepalived_process_last_restart_seconds", &of(&row.name), at);
+    }
+    page.family("keepalived_process_late_max_seconds", "gauge", "Greatest lateness of timers in the last minute.");
+    for (row, late) in status.processes.iter().filter_map(|row| Some((row, row.late_max?))) {
+        page.sample("keepalived_process_late_max_seconds", &of(&row.name), late);
+    }
+    page.family("keepalived_process_late_p99_seconds", "gauge", "Lateness of 99 of 100 timers in the last minute.");
+    for (row, late) in status.processes.iter().filter_map(|row| Some((row, row.late_p99?))) {
+        page.sample("keepalived_process_late_p99_seconds", &of(&row.name), late);
+    }
+    let sessions = || status.processes.iter().filter_map(|row| Some((&row.name, row.snmp?)));
+    page.family("keepalived_snmp_connected", "gauge", "Whether the process has a session with the SNMP agent.");
+    for (name, snmp) in sessions() {
+        page.sample("keepalived_snmp_connected", &of(name), u8::from(snmp.connected));
+    }
+    for (name, help, value) in SNMP_COUNTERS {
+        page.family(name, "counter", help);
+        for (process, snmp) in sessions() {
+            page.sample(&format!("{name}_total"), &of(process), value(&snmp));
+        }
     }
     page.family("keepalived_config_since_seconds", "gauge", "When the configuration in force was read.");
     page.sample("keepalived_config_since_seconds", &[], status.configuration.since);

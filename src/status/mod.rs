@@ -15,9 +15,9 @@ mod vrrp;
 use serde::{Deserialize, Serialize};
 
 pub use bfd::{Bfd, BfdSession};
-pub use checker::{Check, Checker, RealServer, VirtualServer};
+pub use checker::{Check, Checker, Checks, LastCheck, RealServer, VirtualServer};
 pub use clock::Clock;
-pub use daemon::{Configuration, Process, Reload, Upgrade};
+pub use daemon::{Configuration, Process, Reload, Snmp, Upgrade};
 pub use target::Target;
 pub use vrrp::{
     Address, Counters, Effect, Group, Instance, Master, Objects, Share, Tracker, Transition, Vrrp, Yielded,

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use chrono::{DateTime, Local};
 
-use super::{Configuration, Effect, Instance, RealServer, Status, VirtualServer, Vrrp};
+use super::{Checks, Configuration, Effect, Instance, RealServer, Status, VirtualServer, Vrrp};
 use crate::text::counted;
 
 /// The status as text.
@@ -24,6 +24,8 @@ pub fn text(status: &Status) -> String {
     }
     if let Some(checker) = &status.checker {
         checker.virtual_servers.iter().for_each(|server| virtual_server(&mut out, server));
+        let Checks { running, late, postponed } = checker.checks;
+        let _ = writeln!(out, "\nChecks: {running} running, {late} late, {postponed} postponed");
     }
     if let Some(bfd) = &status.bfd {
         let rows = bfd.sessions.iter().map(|session| {
@@ -48,9 +50,22 @@ fn processes(out: &mut String, status: &Status) {
         let pid = process.pid.map_or_else(|| "not running".to_owned(), |pid| pid.to_string());
         let since = process.since.map(moment).unwrap_or_default();
         let silent = if process.answers { "" } else { "does not answer" };
-        vec![process.name.clone(), pid, since, process.restarts.to_string(), silent.to_owned()]
+        let restarts = match process.last_restart {
+            Some(at) => format!("{}, last {}", process.restarts, moment(at)),
+            None => process.restarts.to_string(),
+        };
+        let late = process.late_max.map(|late| format!("{:.1} ms", late * 1000.0)).unwrap_or_default();
+        vec![process.name.clone(), pid, since, restarts, late, silent.to_owned()]
     });
-    table(out, &["Process", "Pid", "Since", "Restarts", ""], rows.collect());
+    table(out, &["Process", "Pid", "Since", "Restarts", "Late", ""], rows.collect());
+    let rows = status.processes.iter().filter_map(|process| {
+        let snmp = process.snmp?;
+        let state = if snmp.connected { "connected" } else { "not connected" };
+        let numbers = [snmp.sessions_lost, snmp.notifications, snmp.sent, snmp.refused, snmp.dropped];
+        let numbers = numbers.iter().map(u64::to_string);
+        Some([process.name.clone(), state.to_owned()].into_iter().chain(numbers).collect())
+    });
+    table(out, &["SNMP", "Agent", "Lost", "Notifications", "Sent", "Refused", "Dropped"], rows.collect());
 }
 
 fn configuration(out: &mut String, configuration: &Configuration) {
@@ -178,9 +193,15 @@ fn virtual_server(out: &mut String, row: &VirtualServer) {
             (false, true) => "up",
             (false, false) => "down",
         };
-        vec![row.address.clone(), state.to_owned(), weight, moment(row.since), reasons(row)]
+        vec![row.address.clone(), state.to_owned(), weight, moment(row.since), duration(row), reasons(row)]
     });
-    table(out, &["  Real server", "State", "Weight", "Since", ""], indented(rows.collect()));
+    table(out, &["  Real server", "State", "Weight", "Since", "Check took", ""], indented(rows.collect()));
+}
+
+/// How long the last check took.
+fn duration(row: &RealServer) -> String {
+    let duration = row.last_check.as_ref().and_then(|last| last.duration);
+    duration.map(|seconds| format!("{:.1} ms", seconds * 1000.0)).unwrap_or_default()
 }
 
 /// The checks that do not pass.

@@ -17,6 +17,7 @@ use super::rule::Rule;
 use super::state::State;
 use crate::config::model::{Family, Script};
 use crate::state::{Done, Op};
+use crate::system::Daemon;
 use crate::track::{FlapReport, Reading, ScriptEnd, TrackerId};
 use crate::wire::ah;
 
@@ -147,6 +148,8 @@ pub enum Event<'a> {
     ClearCounters,
     /// A new configuration; boxed because it is large and rare.
     Configure(Box<crate::config::model::Config>),
+    /// What the parent knows of the daemon.
+    Daemon(Box<Daemon>),
     /// The daemon stops: send priority 0, remove addresses, notify.
     Stop {
         /// `-V`: the addresses stay set.

@@ -62,6 +62,7 @@ impl Vrrp {
             Event::Yield(members, until) => self.yield_up(&members, until),
             Event::TakePart(members) => self.resume_part(&members),
             Event::Announce(id) => self.announce(id),
+            Event::Daemon(daemon) => self.tables.system.learn(*daemon),
             Event::ClearCounters => self.clear_counters(),
             Event::Stop { keep_addresses } => self.stop(keep_addresses),
         }

@@ -16,7 +16,6 @@ use super::rows::Instance;
 use super::state::State;
 use crate::config::model::{self, Config};
 use crate::state::{Object, Objects, RowId};
-use crate::system::System;
 
 impl Vrrp {
     /// Applies a new configuration. Rows of removed instances remain until the next event, for the views.
@@ -47,8 +46,7 @@ impl Vrrp {
             self.retire(id);
         }
         self.change_objects(Owner::Static, statics, true);
-        let before = std::mem::take(&mut self.tables.system);
-        self.tables.system = System { configured: self.turn.now, ..before.reloaded(config.global) };
+        self.tables.system.configure(config.global, self.turn.now);
         self.tables.sync_daemon = config.lvs.sync_daemon;
         self.change_groups(config.sync_groups);
         let scripts: Vec<u32> = self.tables.trackers.scripts.keys().copied().collect();

@@ -416,6 +416,24 @@ pub enum CheckerKind {
     },
 }
 
+impl CheckerKind {
+    /// The keyword of the block.
+    pub fn word(&self) -> &'static str {
+        match self {
+            CheckerKind::Tcp(_) => "TCP_CHECK",
+            CheckerKind::Http(check) if check.tls => "SSL_GET",
+            CheckerKind::Http(_) => "HTTP_GET",
+            CheckerKind::Smtp(_) => "SMTP_CHECK",
+            CheckerKind::Dns(_) => "DNS_CHECK",
+            CheckerKind::Misc(_) => "MISC_CHECK",
+            CheckerKind::Udp(_) => "UDP_CHECK",
+            CheckerKind::Ping(_) => "PING_CHECK",
+            CheckerKind::File { .. } => "FILE_CHECK",
+            CheckerKind::Bfd { .. } => "BFD_CHECK",
+        }
+    }
+}
+
 /// `SMTP_CHECK`: the targets are tested one after the other (`host` blocks).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SmtpCheck {

@@ -8,6 +8,7 @@ macro_rules! oid {
 }
 
 mod check;
+mod daemon;
 mod process;
 mod targets;
 mod vrrp;
@@ -17,10 +18,11 @@ use std::time::Duration;
 use snmp::{Oid, Value, VarBind};
 
 pub(super) use check::MODULE as CHECK;
+pub use daemon::trap as daemon_trap;
 pub(super) use vrrp::MODULE as VRRP;
 
 /// Root of KEEPALIVED-HA-MIB.
-const ROOT: &[u32] = oid![];
+pub const ROOT: &[u32] = oid![];
 
 const CAPABILITY: &str = "The MIB module for KEEPALIVED-HA";
 
@@ -32,6 +34,11 @@ pub fn event_time(at: Duration) -> VarBind {
 /// The time of a change, if there was one.
 fn time_of(change: Duration) -> Option<Value> {
     (!change.is_zero()).then_some(Value::DateAndTime(change))
+}
+
+/// A duration in microseconds.
+fn microseconds(duration: Duration) -> Value {
+    Value::Gauge32(u32::try_from(duration.as_micros()).unwrap_or(u32::MAX))
 }
 
 /// At most 255 octets, as DisplayString has.

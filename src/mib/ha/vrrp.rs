@@ -8,7 +8,7 @@ use super::super::forms::Form::Counter32;
 use super::super::forms::Has;
 use super::super::module::{Module, PRIORITY};
 use super::super::values::{address_type, octets};
-use super::{CAPABILITY, ROOT, process, targets, text, time_of};
+use super::{CAPABILITY, ROOT, daemon, process, targets, text, time_of};
 use crate::config::model::TrackerKind;
 use crate::track::{AnyTracker, Reading, TrackerId};
 use crate::vrrp::{Cause, Change, Group, GroupId, Instance, InstanceId, Vrrp};
@@ -17,14 +17,14 @@ use crate::vrrp::{Cause, Change, Group, GroupId, Instance, InstanceId, Vrrp};
 pub(in crate::mib) const MODULE: Module<Vrrp, Change> = Module {
     root: ROOT,
     capability: CAPABILITY,
-    subtrees: &[(oid![1, 2], PRIORITY), (oid![1, 4], PRIORITY), (oid![1, 9, 1], PRIORITY)],
+    subtrees: &[(oid![1, 2], PRIORITY), (oid![1, 4], PRIORITY), (oid![1, 9, 1], PRIORITY), (oid![1, 10], PRIORITY)],
     enabled: |global| global.snmp_vrrp,
     views,
     trap: |_, _| None,
 };
 
 fn views(builder: MibBuilder<Vrrp>) -> MibBuilder<Vrrp> {
-    builder.table(INSTANCES).table(GROUPS).rows(TRACKERS).scalars(process::VRRP).table(targets::VRRP)
+    daemon::views(builder.table(INSTANCES).table(GROUPS).rows(TRACKERS).scalars(process::VRRP).table(targets::VRRP))
 }
 
 const STRING: Syntax = Syntax::DISPLAY_STRING;

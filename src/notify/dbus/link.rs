@@ -58,10 +58,11 @@ impl Dbus {
         DbusView(self.link.clone())
     }
 
-    /// Starts the thread when D-Bus is enabled for the first time.
+    /// Starts the thread if D-Bus is enabled and no thread runs.
     pub fn follow(&mut self, machines: &Vrrp, reactor: &Reactor) {
         let enabled = machines.tables().system.global.as_ref().is_some_and(|global| global.dbus.is_some());
-        if !enabled || self.link.0.borrow().is_some() {
+        let runs = self.link.0.borrow().as_ref().is_some_and(|running| !running.thread.is_finished());
+        if !enabled || runs {
             return;
         }
         if let Err(error) = self.start(reactor) {
@@ -91,7 +92,7 @@ impl Dbus {
         self.link.tell(|| Order::All(Snapshot::of(machines, Occasion::Start)));
     }
 
-    /// The requests since the last call; there are never more than a few.
+    /// The requests since the last call, each once; there are never more than a few.
     pub fn requests(&mut self, machines: &Vrrp) -> Vec<Request> {
         let mut wishes = Vec::new();
         if let Some(feed) = &self.feed {
@@ -105,7 +106,9 @@ impl Dbus {
                     if let Some(running) = self.link.0.borrow().as_ref() {
                         running.waiting.fetch_sub(1, Ordering::Relaxed);
                     }
-                    requests.push(request);
+                    if !requests.contains(&request) {
+                        requests.push(request);
+                    }
                 }
             }
         }
@@ -152,5 +155,73 @@ impl View<Vrrp> for DbusView {
         drop(queue);
         wake.wake();
         background::await_end(&thread, time.others);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::super::order::Snapshot;
+    use super::*;
+    use crate::notify::log;
+    use crate::vrrp::{InstanceId, State};
+
+    /// Without D-Bus in the configuration, the thread needs no bus.
+    #[test]
+    fn lost_orders_are_made_up_for() {
+        let (wishes, feeder) = feed().unwrap();
+        let (queue, orders) = bounded(2);
+        let (wake, lost) = (Waker::new().unwrap(), Arc::new(AtomicBool::new(false)));
+        let to_loop = ToLoop { feeder: Arc::new(feeder), waiting: Arc::default() };
+        let (log, _lines) = log::keep();
+        let start = Start { queue: orders, wake: wake.clone(), to_loop, lost: Arc::clone(&lost), log: log.clone() };
+        let (go, wait) = std::sync::mpsc::channel::<()>();
+        let thread = std::thread::spawn(move || {
+            let _ = wait.recv();
+            worker::run(start);
+        });
+        let waiting = Arc::default();
+        let link = Link(Rc::new(RefCell::new(Some(Running { queue, wake, lost, waiting, thread, log }))));
+        for _ in 0..5 {
+            link.tell(|| Order::State(InstanceId(1), State::Master));
+        }
+        go.send(()).unwrap();
+        let deadline = Instant::now() + Duration::from_secs(15);
+        let mut found = Vec::new();
+        while found.is_empty() {
+            assert!(Instant::now() < deadline, "the thread asks for all instances");
+            wishes.events(&mut found);
+            std::thread::yield_now();
+        }
+        assert_eq!(found, [Wish::All]);
+        link.tell(|| Order::All(Snapshot { settings: None, instances: Vec::new(), occasion: Occasion::Loss }));
+
+        // The end of the queue ends the thread.
+        let view = Box::new(DbusView(link));
+        let time = FinishLimits { scripts: Duration::ZERO, others: Duration::from_secs(15) };
+        view.finish(time);
+        wishes.events(&mut found);
+        assert_eq!(found.len(), 1, "nothing was lost again");
+    }
+
+    #[test]
+    fn a_thread_that_has_ended_is_logged_and_forgotten() {
+        let (log, lines) = log::keep();
+        let (queue, _orders) = bounded(2);
+        let thread = std::thread::spawn(|| {});
+        let deadline = Instant::now() + Duration::from_secs(15);
+        while !thread.is_finished() {
+            assert!(Instant::now() < deadline);
+            std::thread::yield_now();
+        }
+        let (wake, lost, waiting) = (Waker::new().unwrap(), Arc::default(), Arc::default());
+        let link = Link(Rc::new(RefCell::new(Some(Running { queue, wake, lost, waiting, thread, log }))));
+        for _ in 0..2 {
+            link.tell(|| Order::State(InstanceId(1), State::Master));
+        }
+        let logged: Vec<String> = lines.take().into_iter().map(|(_, line)| line).collect();
+        assert_eq!(logged, ["D-Bus: its thread has ended; D-Bus is off until the next reload"]);
+        assert!(link.0.borrow().is_none());
     }
 }

@@ -1,7 +1,7 @@
 //! The thread that has the connection to the bus.
 
 use std::future::{Future, poll_fn};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -182,7 +182,7 @@ impl Worker {
             result = match either(self.inbox.next(), session.next()).await {
                 Either::First(None) => Ok(Some(End::Stopped)),
                 Either::First(Some(order)) => self.show(order, &mut session).await,
-                Either::Second(None) => Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
+                Either::Second(None) => Err(io::Error::from(ErrorKind::UnexpectedEof).into()),
                 Either::Second(Some(Err(error))) => Err(error),
                 Either::Second(Some(Ok(message))) => {
                     session.handle(message, &self.objects).await.map(|turn| match turn {
@@ -237,7 +237,12 @@ async fn connect(runtime: SharedRuntime) -> Result<Connection, String> {
 /// An error of the library, in the words of this log.
 fn words(error: &zbus::Error) -> String {
     match error {
-        zbus::Error::InputOutput(error) => reason(error),
+        zbus::Error::InputOutput(error) => match error.kind() {
+            ErrorKind::UnexpectedEof | ErrorKind::BrokenPipe | ErrorKind::ConnectionReset => {
+                "the bus has closed it".to_owned()
+            }
+            _ => reason(error),
+        },
         error => plain(&error.to_string()).into_owned(),
     }
 }

@@ -1,14 +1,17 @@
 //! The part of the checker process.
 
+use std::time::Duration;
+
 use super::targets::targets;
 use crate::check::{self, RealServerId, Tables, VirtualServerId};
 use crate::notify::check_messages::{kind, service};
-use crate::status::{Check, Checker, Clock, RealServer, VirtualServer};
+use crate::status::{Check, Checker, Checks, Clock, LastCheck, RealServer, VirtualServer};
 
 /// The virtual servers with their real servers and checks.
 pub fn check(tables: &Tables, clock: Clock) -> Checker {
     let servers = tables.virtual_servers.iter().map(|(id, row)| virtual_server(*id, row, tables, clock));
-    Checker { virtual_servers: servers.collect(), targets: targets(&tables.system) }
+    let checks = Checks { running: tables.running(), late: tables.late, postponed: tables.postponed };
+    Checker { virtual_servers: servers.collect(), checks, targets: targets(&tables.system) }
 }
 
 fn virtual_server(id: VirtualServerId, row: &check::VirtualServer, tables: &Tables, clock: Clock) -> VirtualServer {
@@ -40,6 +43,14 @@ fn real_server(
         up: checker.has_run.then_some(checker.up),
         reason: checker.reason.clone(),
     });
+    let last_check = tables.last_attempt(&id).map(|(last, result)| LastCheck {
+        at: clock.seconds(last.at),
+        result,
+        // In microseconds, as by SNMP.
+        duration: last
+            .took
+            .map(|took| Duration::from_micros(u64::try_from(took.as_micros()).unwrap_or(u64::MAX)).as_secs_f64()),
+    });
     RealServer {
         address: row.address().to_string(),
         sorry,
@@ -50,5 +61,6 @@ fn real_server(
         in_ipvs: row.wanted,
         connections: row.statistics.connections,
         checks: checks.collect(),
+        last_check,
     }
 }

@@ -43,6 +43,7 @@ use crate::notify::scripts::{Origin, Runners};
 use crate::notify::status;
 use crate::reactor::{Feed, Interest, Ready, Token};
 use crate::status::{Clock, Part};
+use crate::system::Daemon;
 
 use checkpoint::{Checkpoint, Held};
 use host::HostAddresses;
@@ -388,6 +389,10 @@ impl Process for CheckerProcess {
             done += &format!("{server} in {service}: weight {weight} of {configured}\n");
         }
         Ok(done)
+    }
+
+    fn learn(&mut self, daemon: Box<Daemon>, shell: &mut Loop) {
+        self.check.handle(Event::Daemon(daemon), shell.now());
     }
 
     fn status(&self, clock: Clock) -> Option<Part> {

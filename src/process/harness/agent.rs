@@ -11,10 +11,12 @@ use snmp::{Config, Mib, Notification, Oid, Refused, Registration, Session};
 
 use super::tokens::{AGENT, TOKENS};
 use crate::config::model::Global;
-use crate::mib::{self, Module};
+use crate::mib::{self, Module, Trap};
 use crate::notify::log::Log;
 use crate::notify::view::{Reporter, View};
 use crate::reactor::{Interest, Reactor, Token, clock};
+use crate::status::Snmp;
+use crate::system::{HasSystem, News};
 use crate::text::{counted, reason, was};
 
 /// Number of requests answered in a turn, so that adverts do not wait long.
@@ -27,6 +29,12 @@ pub(in crate::process) trait Subagent<M: Reporter>: View<M> {
 
     /// A turn: connect, read, answer a few requests, write.
     fn turn(&mut self, machines: &mut M, now: Duration, reactor: &Reactor, log: &Log);
+
+    /// Its numbers, for the status.
+    fn numbers(&self) -> Option<Snmp>;
+
+    /// Queues the notification of news about the daemon, if it has one.
+    fn notify(&mut self, news: News, machines: &M, now: Duration);
 
     /// When the next turn is due without any I/O; zero if more work is waiting.
     fn deadline(&self) -> Option<Duration>;
@@ -94,7 +102,7 @@ pub(super) struct Configured<M: Reporter + 'static> {
     pub(super) made: usize,
 }
 
-impl<M: Reporter + 'static> Configured<M> {
+impl<M: Reporter + HasSystem + 'static> Configured<M> {
     fn make(&mut self, socket: &str, global: &Global, log: &Log) -> Option<Box<dyn Subagent<M>>> {
         let address = socket.parse::<MasterAddress>().map_err(|error| error.to_string());
         let modules = self.service.modules;
@@ -115,7 +123,7 @@ impl<M: Reporter + 'static> Configured<M> {
     }
 }
 
-impl<M: Reporter + 'static> Agents<M> for Configured<M> {
+impl<M: Reporter + HasSystem + 'static> Agents<M> for Configured<M> {
     fn follow(&mut self, global: &Global, log: &Log) -> Option<Next<M>> {
         let given = self.given.as_ref().or(global.snmp_socket.as_ref());
         let socket = given.map_or(snmp::transport::DEFAULT_SOCKET, String::as_str);
@@ -189,6 +197,14 @@ impl<T: Reporter + 'static> Agent<T> {
         let link = Link::new(address, Session::new(config));
         let traps = global.enable_traps;
         Agent { mib, choice, modules, chosen: false, traps, link, address: shown, watched: None, more: false, token }
+    }
+
+    /// Queues a notification of an event at `now`.
+    fn send(&mut self, trap: Trap, now: Duration) {
+        let mut binds = trap.objects;
+        binds.push(mib::event_time(now));
+        self.link.session.notify(now, Notification { trap: trap.oid, binds });
+        self.more = true;
     }
 
     /// Updates the registration with the reactor. A new socket gets a new token, since its descriptor may be the same.
@@ -285,7 +301,7 @@ fn registrations<T, C>(modules: &[&Module<T, C>]) -> Vec<Registration> {
     subtrees.map(|(subtree, priority)| Registration { subtree: Oid::new(subtree), priority: *priority }).collect()
 }
 
-impl<T: Reporter + 'static> Subagent<T> for Agent<T> {
+impl<T: Reporter + HasSystem + 'static> Subagent<T> for Agent<T> {
     fn has_token(&self, token: Token) -> bool {
         token == self.token
     }
@@ -301,6 +317,27 @@ impl<T: Reporter + 'static> Subagent<T> for Agent<T> {
             self.log_event(&event, log);
         }
         self.watch(reactor, log);
+    }
+
+    fn numbers(&self) -> Option<Snmp> {
+        let session = &self.link.session;
+        let stats = session.stats();
+        Some(Snmp {
+            connected: session.is_up(),
+            sessions_lost: stats.lost,
+            notifications: stats.notifications,
+            sent: stats.notifications_acknowledged,
+            refused: stats.notifications_refused,
+            dropped: stats.notifications_dropped,
+            waiting: session.notifications_waiting(),
+        })
+    }
+
+    fn notify(&mut self, news: News, machines: &T, now: Duration) {
+        let serves = self.modules.iter().any(|module| module.root == mib::HA_ROOT);
+        if let Some(trap) = mib::daemon_trap(news, machines).filter(|_| serves) {
+            self.send(trap, now);
+        }
     }
 
     fn deadline(&self) -> Option<Duration> {
@@ -321,12 +358,8 @@ impl<T: Reporter + 'static> Subagent<T> for Agent<T> {
 impl<T: Reporter + 'static> View<T> for Agent<T> {
     fn show(&mut self, change: &T::Change, machines: &T, now: Duration) {
         let modules = self.modules.iter().filter(|_| self.traps);
-        for trap in modules.filter_map(|module| (module.trap)(change, machines)) {
-            let mut binds = trap.objects;
-            binds.push(mib::event_time(now));
-            self.link.session.notify(now, Notification { trap: trap.oid, binds });
-            self.more = true;
-        }
+        let traps: Vec<Trap> = modules.filter_map(|module| (module.trap)(change, machines)).collect();
+        traps.into_iter().for_each(|trap| self.send(trap, now));
     }
 
     fn configure(&mut self, global: Option<&Global>) {

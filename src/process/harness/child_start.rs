@@ -56,7 +56,10 @@ impl ChildStart<'_> {
 
     /// The source of subagents of a process: its modules are enabled by `-x`, or by the configuration. `-A` takes precedence
     /// over `snmp_socket`; without either it is the default socket. `None` for a cleanup process.
-    pub(in crate::process) fn agents<M: Reporter + 'static>(&self, service: Service<M>) -> Option<Box<dyn Agents<M>>> {
+    pub(in crate::process) fn agents<M: Reporter + HasSystem + 'static>(
+        &self,
+        service: Service<M>,
+    ) -> Option<Box<dyn Agents<M>>> {
         let (always, given) = (self.options.snmp, self.options.snmp_socket.clone());
         let agents = Configured { always, given, service, socket: None, made: 0 };
         (!self.clean_up).then(|| Box::new(agents) as _)

@@ -13,7 +13,8 @@ use crate::process::ipc::{Channel, Message};
 use crate::process::sessions::Listener;
 use crate::reactor::{Caught, Interest, Reactor, Signal, Signals, Token};
 use crate::state::{Record, Unusable, to_octets};
-use crate::status::Part;
+use crate::status::{Part, Snmp};
+use crate::system::{Daemon, Lateness, News};
 
 /// An order.
 pub(super) enum Order {
@@ -27,6 +28,10 @@ pub(super) enum Order {
     Status(u32),
     /// Carry out a command of a client, with this number.
     Command(u32, Command),
+    /// Report how late the event loop was.
+    ReportLateness,
+    /// Take what the parent knows of the daemon, and send notifications of the news.
+    Learn(Box<Daemon>, Vec<News>),
     /// Report BFD sessions, or receive the reports, over this socket.
     Connect(Listener, OwnedFd),
 }
@@ -70,7 +75,14 @@ impl Orders {
     fn read_parent(&mut self, orders: &mut Vec<Order>, log: &Log) -> io::Result<()> {
         for message in self.channel.receive()? {
             match message {
-                hello @ Message::Hello(_) => self.channel.send(&hello)?,
+                hello @ Message::Hello(_) => {
+                    self.channel.send(&hello)?;
+                    orders.push(Order::ReportLateness);
+                }
+                Message::Daemon(octets) => match serde_json::from_slice(&octets) {
+                    Ok((daemon, news)) => orders.push(Order::Learn(daemon, news)),
+                    Err(error) => log.error(format_args!("Cannot use what the parent knows: {error}")),
+                },
                 Message::Indices(_)
                 | Message::Checkpoint(_)
                 | Message::CleanUp
@@ -82,6 +94,7 @@ impl Orders {
                 | Message::Status(..)
                 | Message::Result(..)
                 | Message::ReloadWanted
+                | Message::Late(_)
                 | Message::Ready => {}
                 Message::StatusWanted(number) => orders.push(Order::Status(number)),
                 Message::Command(number, octets) => match serde_json::from_slice(&octets) {
@@ -116,6 +129,12 @@ impl Orders {
         let _ = self.channel.send(&Message::ReloadWanted);
     }
 
+    /// Reports to the parent how late the event loop was in the last minute.
+    pub(super) fn send_lateness(&mut self, late: Lateness) {
+        // An error means that the parent has exited.
+        let _ = self.channel.send(&Message::Late(late));
+    }
+
     /// Sends the result of a command to the parent.
     pub(super) fn send_result(&mut self, number: u32, result: &Result<String, String>, log: &Log) {
         match serde_json::to_vec(result) {
@@ -125,8 +144,8 @@ impl Orders {
         }
     }
 
-    /// Sends this process's part of the status to the parent.
-    pub(super) fn send_status(&mut self, number: u32, part: &Part, log: &Log) {
+    /// Sends this process's part of the status to the parent, with the numbers of its subagent.
+    pub(super) fn send_status(&mut self, number: u32, part: &(Part, Option<Snmp>), log: &Log) {
         match serde_json::to_vec(part) {
             // An error means that the parent has exited.
             Ok(octets) => drop(self.channel.send(&Message::Status(number, octets))),

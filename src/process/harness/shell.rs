@@ -16,10 +16,10 @@ use crate::notify::view::Reporter;
 use crate::process::auto_priority::AutoPriority;
 use crate::process::context::Context;
 use crate::process::sessions::Listener;
-use crate::reactor::{Reactor, Ready, Timers};
+use crate::reactor::{Meter, Reactor, Ready, Timers};
 use crate::state::Record;
 use crate::status::{Clock, Part};
-use crate::system::HasSystem;
+use crate::system::{Daemon, HasSystem};
 
 /// The part of a child that is specific to its kind.
 ///
@@ -109,6 +109,9 @@ pub(in crate::process) trait Process: Sized + 'static {
         Err("this process has no such command".to_owned())
     }
 
+    /// Takes what the parent knows of the daemon, if it shows that.
+    fn learn(&mut self, _daemon: Box<Daemon>, _shell: &mut Shell<Self>) {}
+
     /// Its part of the status of the daemon, if it has one.
     fn status(&self, _clock: Clock) -> Option<Part> {
         None
@@ -166,6 +169,8 @@ pub(in crate::process) struct Shell<P: Process> {
     pub(super) save_at_once: bool,
     /// The held state may have changed.
     pub(super) held_changed: bool,
+    /// How late the timers are.
+    pub(super) meter: Meter,
     /// Dump files to be written.
     pub(super) dumps: Vec<Dump>,
     /// The parent is to read the configuration again.
@@ -196,6 +201,7 @@ impl<P: Process> Shell<P> {
             save: true,
             save_at_once: false,
             held_changed: false,
+            meter: Meter::default(),
             dumps: Vec::new(),
             wants_reload: false,
         })

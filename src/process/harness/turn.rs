@@ -153,8 +153,10 @@ impl<P: Process> Harness<P> {
 
     fn timers_turn(&mut self) {
         let now = self.shell.now();
-        if let Some(due) = self.shell.next_timer().filter(|due| *due < now) {
-            self.shell.auto_priority.note(now.saturating_sub(due), &self.shell.log);
+        if let Some(due) = self.shell.next_timer().filter(|due| *due <= now) {
+            let late = now.saturating_sub(due);
+            self.shell.meter.record(late, now);
+            self.shell.auto_priority.note(late, &self.shell.log);
         }
         for _ in 0..P::PACE.timers() {
             let Some(key) = self.shell.timers.pop_due(now) else { break };
@@ -255,8 +257,9 @@ impl<P: Process> Harness<P> {
                 Order::Dump(what) => self.dump(what),
                 Order::Status(number) => {
                     let clock = Clock::new(self.shell.now(), SystemTime::now());
+                    let snmp = self.agent.as_ref().and_then(|agent| agent.numbers());
                     if let Some(part) = self.process.status(clock) {
-                        self.orders.send_status(number, &part, &self.shell.log);
+                        self.orders.send_status(number, &(part, snmp), &self.shell.log);
                     }
                 }
                 Order::Command(number, command) => {
@@ -264,6 +267,18 @@ impl<P: Process> Harness<P> {
                     self.process.settle(&mut self.shell);
                     self.update_views();
                     self.orders.send_result(number, &result, &self.shell.log);
+                }
+                Order::ReportLateness => {
+                    let late = self.shell.meter.last_minute(self.shell.now());
+                    self.orders.send_lateness(late);
+                }
+                Order::Learn(daemon, news) => {
+                    self.process.learn(daemon, &mut self.shell);
+                    self.process.settle(&mut self.shell);
+                    let (machines, now) = (self.process.machines(), self.shell.now());
+                    if let Some(agent) = &mut self.agent {
+                        news.into_iter().for_each(|news| agent.notify(news, machines, now));
+                    }
                 }
                 Order::Connect(listener, link) => self.process.connect(listener, link, &mut self.shell)?,
                 Order::Configure(..) if self.shell.is_stopping() => {}

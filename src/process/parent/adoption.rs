@@ -15,6 +15,7 @@ use crate::process::handover::Handover;
 use crate::process::ipc::{Channel, SavedState};
 use crate::process::role::Role;
 use crate::reactor::{Interest, Token, clock};
+use crate::system::{Lateness, Reload};
 use crate::text::reason;
 
 impl Parent {
@@ -29,7 +30,8 @@ impl Parent {
         let starts = state.starts.iter().filter_map(|(word, starts)| Some((role(word)?, *starts)));
         self.annals.starts = starts.collect();
         self.annals.started = state.started;
-        self.annals.last_reload = state.last_reload;
+        self.annals.restarts = state.restarts.iter().filter_map(|(word, at)| Some((role(word)?, *at))).collect();
+        self.annals.last_reload = state.last_reload.map(|(at, refused)| Reload { at, refused });
         if let Some((boots, at)) = state.engine {
             self.annals.engine = EngineStart { boots, at };
         }
@@ -61,6 +63,7 @@ impl Parent {
                     since: child.since,
                     kept: if stays { self.plan.needed.by(role) } else { CapabilitySet::all() },
                     outgrown: !stays,
+                    late: Lateness::default(),
                     unanswered: None,
                     hellos: 0,
                     unconfirmed: 0,

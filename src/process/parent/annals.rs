@@ -6,8 +6,9 @@ use std::time::Duration;
 use crate::control::Client;
 use crate::process::engine::EngineStart;
 use crate::process::role::Role;
-use crate::reactor::clock;
-use crate::status::Part;
+use crate::reactor::{Meter, clock};
+use crate::status::{Part, Snmp};
+use crate::system::Reload;
 
 /// What the parent knows besides its children, as times of the event loop.
 #[derive(Debug)]
@@ -18,11 +19,15 @@ pub(super) struct Annals {
     /// When the configuration in force was read.
     pub(super) configured: Duration,
     /// When the result of the last reload was known, and why it was refused.
-    pub(super) last_reload: Option<(Duration, Option<String>)>,
+    pub(super) last_reload: Option<Reload>,
     /// When the result of the last upgrade was known, and why it was refused.
     pub(super) last_upgrade: Option<(Duration, Option<String>)>,
     /// How often each child was started.
     pub(super) starts: BTreeMap<Role, u32>,
+    /// When each child was last started again.
+    pub(super) restarts: BTreeMap<Role, Duration>,
+    /// How late the parent's own event loop is.
+    pub(super) meter: Meter,
 }
 
 impl Annals {
@@ -35,6 +40,8 @@ impl Annals {
             last_reload: None,
             last_upgrade: None,
             starts: BTreeMap::new(),
+            restarts: BTreeMap::new(),
+            meter: Meter::default(),
         }
     }
 }
@@ -46,7 +53,7 @@ pub(super) struct Gathering {
     pub(super) clients: Vec<Client>,
     /// Children whose parts are missing.
     pub(super) awaited: Vec<Role>,
-    pub(super) parts: Vec<(Role, Part)>,
+    pub(super) parts: Vec<(Role, Part, Option<Snmp>)>,
     /// Clients that have asked since.
     pub(super) next: Vec<Client>,
 }

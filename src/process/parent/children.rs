@@ -10,6 +10,7 @@ use nix::sys::wait::{Id, WaitPidFlag, waitid, waitpid};
 
 use super::child_process::ChildProcess;
 use super::running::{Running, Task};
+use super::telling::number;
 use super::{Key, Parent};
 use crate::process::exit;
 use crate::process::ipc::{Channel, Message};
@@ -17,6 +18,7 @@ use crate::process::role::Role;
 use crate::process::sessions;
 use crate::process::systemd;
 use crate::reactor::{Interest, Origin, Token, clock};
+use crate::system::{Lateness, News};
 
 /// Interval of hellos. A child must answer each before the next.
 const HELLO: Duration = Duration::from_secs(5);
@@ -36,12 +38,19 @@ impl Parent {
     pub(super) fn start_child(&mut self, role: Role) {
         let starts = self.annals.starts.entry(role).or_default();
         *starts = starts.saturating_add(1);
+        let again = *starts > 1;
         let name = role.name();
         match self.spawn(role, Task::Work) {
             Ok(child) => {
                 self.log.info(format_args!("Starting {name} child process, pid={}", child.process.id()));
                 self.children.push(child);
                 self.start_hellos(role);
+                if again {
+                    self.annals.restarts.insert(role, clock::now());
+                    self.tell(&[News::Restarted(number(role))]);
+                } else {
+                    self.tell(&[]);
+                }
             }
             Err(error) => {
                 self.log.error(format_args!("Cannot start the {name} process: {error}"));
@@ -90,6 +99,7 @@ impl Parent {
             channel,
             token,
             since: clock::now(),
+            late: Lateness::default(),
             kept: self.plan.needed.by(role),
             outgrown: false,
             unanswered: None,
@@ -125,6 +135,7 @@ impl Parent {
         let Ok(messages) = child.channel.receive() else { return };
         let (mut parts, mut results, mut prepared) = (Vec::new(), Vec::new(), false);
         let mut wants_reload = false;
+        let mut reports = false;
         for message in messages {
             match message {
                 Message::Hello(number) if child.unanswered == Some(number) => child.unanswered = None,
@@ -135,11 +146,16 @@ impl Parent {
                 Message::Result(number, octets) => results.push((number, octets)),
                 Message::Prepared => prepared = true,
                 Message::ReloadWanted => wants_reload = true,
+                Message::Late(late) => {
+                    child.late = late;
+                    reports = true;
+                }
                 Message::Hello(_)
                 | Message::StatusWanted(_)
                 | Message::Command(..)
                 | Message::Config(_)
                 | Message::Dump(_)
+                | Message::Daemon(_)
                 | Message::CleanUp
                 | Message::StandBy
                 | Message::Go
@@ -154,6 +170,9 @@ impl Parent {
         results.into_iter().for_each(|(number, octets): (u32, Vec<u8>)| self.take_result(number, &octets));
         if prepared {
             self.kill_child(role);
+        }
+        if reports {
+            self.tell(&[]);
         }
         if wants_reload {
             self.waiting.request();

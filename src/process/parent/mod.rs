@@ -15,8 +15,10 @@ mod replacement;
 mod running;
 mod script;
 mod scripts;
+mod serving;
 mod status;
 mod stop;
+mod telling;
 mod upgrade;
 mod upgrading;
 mod waiting;
@@ -54,6 +56,7 @@ use reading::Reading;
 use running::Running;
 use scripts::RunningScript;
 pub(super) use scripts::Scripts;
+pub(super) use serving::serving;
 use upgrading::Upgrading;
 use waiting::Waiting;
 
@@ -100,6 +103,8 @@ pub(super) struct Plan {
     pub(super) pid_file: Option<Locked>,
     /// The pattern of core files before, and of the daemon.
     pub(super) core_pattern: Option<(String, String)>,
+    /// The children that have a session with the SNMP agent, if they run.
+    pub(super) serving: Vec<Role>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -279,6 +284,10 @@ impl Parent {
                     CONTROL => self.control_turn(),
                     token => self.child_turn(token),
                 }
+            }
+            let now = clock::now();
+            if let Some(due) = self.timers.next_deadline().filter(|due| *due <= now) {
+                self.annals.meter.record(now.saturating_sub(due), now);
             }
             while let Some(key) = self.timers.pop_due(clock::now()) {
                 match key {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::fifos::FifoKeeper;
 use super::reading::Reading;
+use super::serving::serving;
 use super::waiting::Refused;
 use super::{Awaited, Key, Parent, Scripts};
 use crate::config::Diagnostics;
@@ -18,6 +19,7 @@ use crate::process::privileges::Needed;
 use crate::process::role::Role;
 use crate::process::systemd::Stage;
 use crate::reactor::clock;
+use crate::system::{News, Reload};
 use crate::text::reason;
 
 /// Reading that takes longer is logged.
@@ -90,11 +92,14 @@ impl Parent {
         let now = clock::now();
         match self.apply(loaded) {
             Ok(diagnostics) => {
-                (self.annals.configured, self.annals.last_reload) = (self.read_at, Some((now, None)));
+                self.annals.configured = self.read_at;
+                self.annals.last_reload = Some(Reload { at: now, refused: None });
+                self.tell(&[]);
                 self.waiting.applied(&diagnostics);
             }
             Err(refused) => {
-                self.annals.last_reload = Some((now, Some(refused.why.clone())));
+                self.annals.last_reload = Some(Reload { at: now, refused: Some(refused.why.clone()) });
+                self.tell(&[News::ReloadRefused]);
                 self.refuse(refused);
             }
         }
@@ -155,6 +160,7 @@ impl Parent {
         self.plan.shown = loaded.shown;
         self.plan.dumps = config.global.dumps.clone();
         self.plan.child_wait = config.global.child_wait_time;
+        self.plan.serving = serving(&self.plan.options, &config.global);
         for child in &mut self.children {
             child.unconfirmed = child.unconfirmed.saturating_add(1);
             if let Err(error) = child.channel.send(&Message::Config(self.plan.snapshot.clone())) {

@@ -100,6 +100,7 @@ impl Parent {
         self.log.info(format_args!("The new {} process continues, pid={}", role.name(), standby.process.id()));
         self.children.push(standby);
         self.start_hellos(role);
+        self.tell(&[]);
         true
     }
 

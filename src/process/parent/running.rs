@@ -8,6 +8,7 @@ use super::child_process::ChildProcess;
 use crate::process::ipc::Channel;
 use crate::process::role::Role;
 use crate::reactor::Token;
+use crate::system::Lateness;
 
 /// The task of a child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +29,8 @@ pub(super) struct Running {
     pub(super) channel: Channel,
     pub(super) token: Token,
     pub(super) since: Duration,
+    /// How late its event loop was, as last reported.
+    pub(super) late: Lateness,
     /// The capabilities that it has kept.
     pub(super) kept: CapabilitySet,
     /// Whether it is to be replaced: it has given up capabilities that the configuration needs, or is of another program.

@@ -5,13 +5,14 @@ use std::time::{Duration, SystemTime};
 
 use super::annals::Gathering;
 use super::running::Task;
+use super::telling::{PARENT, number};
 use super::{Key, Parent};
 use crate::control::{Answer, Client};
 use crate::process::cli;
 use crate::process::ipc::Message;
 use crate::process::role::Role;
 use crate::reactor::clock;
-use crate::status::{Clock, Configuration, Part, Process, Reload, Status, Upgrade};
+use crate::status::{Clock, Configuration, Part, Process, Reload, Snmp, Status, Upgrade};
 
 /// Longest wait for the parts of the children.
 const LIMIT: Duration = Duration::from_secs(1);
@@ -46,7 +47,7 @@ impl Parent {
         let Some(gathering) = self.gathering.as_mut().filter(|gathering| gathering.number == number) else { return };
         gathering.awaited.retain(|of| *of != role);
         match serde_json::from_slice(octets) {
-            Ok(part) => gathering.parts.push((role, part)),
+            Ok((part, snmp)) => gathering.parts.push((role, part, snmp)),
             Err(error) => self.log.error(format_args!("Cannot use the status of the {} process: {error}", role.name())),
         }
         self.end_gathering(false);
@@ -64,45 +65,41 @@ impl Parent {
         }
     }
 
-    fn status(&self, parts: Vec<(Role, Part)>) -> Status {
+    fn status(&self, parts: Vec<(Role, Part, Option<Snmp>)>) -> Status {
         let clock = Clock::new(clock::now(), SystemTime::now());
-        let annals = &self.annals;
-        let parent = Process {
-            name: "parent".to_owned(),
-            pid: Some(std::process::id()),
-            since: Some(clock.seconds(annals.started)),
-            restarts: 0,
-            answers: true,
-        };
-        let children = self.plan.roles.iter().map(|role| {
-            let child = self.children.iter().find(|child| child.role == *role);
-            Process {
-                name: role.name().to_owned(),
-                pid: child.map(|child| child.process.id()),
-                since: child.map(|child| clock.seconds(child.since)),
-                restarts: annals.starts.get(role).copied().unwrap_or(0).saturating_sub(1),
-                answers: parts.iter().any(|(of, _)| of == role),
-            }
+        let daemon = self.daemon();
+        let of = |wanted| parts.iter().find(|(role, _, _)| number(*role) == wanted);
+        let processes = daemon.processes.into_iter().map(|process| Process {
+            answers: process.number == PARENT || of(process.number).is_some(),
+            snmp: of(process.number).and_then(|(_, _, snmp)| *snmp),
+            name: process.name,
+            pid: process.pid,
+            since: process.since.map(|since| clock.seconds(since)),
+            restarts: process.restarts,
+            last_restart: process.last_restart.map(|at| clock.seconds(at)),
+            late_max: process.since.map(|_| process.late.max.as_secs_f64()),
+            late_p99: process.since.map(|_| process.late.p99.as_secs_f64()),
         });
-        let last_reload = annals.last_reload.clone();
         let mut status = Status {
             version: cli::version_text(),
             time: clock.seconds(clock.now),
-            processes: std::iter::once(parent).chain(children).collect(),
+            processes: processes.collect(),
             configuration: Configuration {
                 file: self.plan.options.config_file.display().to_string(),
-                since: clock.seconds(annals.configured),
+                since: clock.seconds(self.annals.configured),
                 faults: self.plan.faults.len(),
-                last_upgrade: annals.last_upgrade.clone().map(|(at, refused)| Upgrade {
+                last_upgrade: self.annals.last_upgrade.clone().map(|(at, refused)| Upgrade {
                     at: clock.seconds(at),
                     refused,
                     complete: self.awaited.is_none(),
                 }),
-                last_reload: last_reload.map(|(at, refused)| Reload { at: clock.seconds(at), refused }),
+                last_reload: daemon
+                    .last_reload
+                    .map(|last| Reload { at: clock.seconds(last.at), refused: last.refused }),
             },
             ..Status::default()
         };
-        parts.into_iter().for_each(|(_, part)| status.add(part));
+        parts.into_iter().for_each(|(_, part, _)| status.add(part));
         status
     }
 }

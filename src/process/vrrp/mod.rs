@@ -46,6 +46,7 @@ use crate::notify::scripts::{Origin, Runners};
 use crate::notify::status;
 use crate::reactor::{Interest, Ready, Token, clock};
 use crate::status::{Clock, Part};
+use crate::system::Daemon;
 use crate::vrrp::{self, Event, Held, InstanceId, Sequences, State, Tables, TimerKey, Vrrp};
 
 use announcer::Announcer;
@@ -396,6 +397,10 @@ impl Process for VrrpProcess {
         let done = commands::carry_out(&mut self.vrrp, &command, shell.now());
         self.carry_out(shell);
         done
+    }
+
+    fn learn(&mut self, daemon: Box<Daemon>, shell: &mut Loop) {
+        self.vrrp.handle(Event::Daemon(daemon), shell.now());
     }
 
     fn status(&self, clock: Clock) -> Option<Part> {

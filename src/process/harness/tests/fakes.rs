@@ -24,7 +24,8 @@ use crate::process::ipc::{Channel, Message};
 use crate::process::record_file::{Place, RecordFile};
 use crate::reactor::{Reactor, Ready, Signal, Signals, Token};
 use crate::state::{Record, from_octets};
-use crate::system::{HasSystem, System};
+use crate::status::Snmp;
+use crate::system::{HasSystem, News, System};
 
 pub(super) const fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
@@ -343,6 +344,15 @@ impl Subagent<Machines> for FakeAgent {
         let takes = world.agent_takes;
         world.now += takes;
         machines.pending.extend(world.agent_sets.take());
+    }
+
+    fn numbers(&self) -> Option<Snmp> {
+        None
+    }
+
+    fn notify(&mut self, news: News, _machines: &Machines, _now: Duration) {
+        let text = format!("{} notifies {news:?}", self.1);
+        self.0.borrow_mut().record(text);
     }
 
     fn deadline(&self) -> Option<Duration> {

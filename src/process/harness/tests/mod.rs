@@ -9,6 +9,7 @@ use nix::sys::signal::raise;
 use super::super::ipc::Message;
 use super::tokens::{AGENT, ORDERS, token};
 use crate::reactor::Signal;
+use crate::system::{Daemon, News};
 use fakes::{Loop, config, ms};
 
 /// Runs a test in a separate thread, since it blocks signals.
@@ -373,5 +374,30 @@ fn held_state_is_recorded_soon_after_a_change_and_at_the_exit() {
         let record = lab.record();
         lab.end().1.unwrap_err();
         assert!(std::fs::read_to_string(record.path().join("held")).unwrap().contains("\"record\":[\"A\"]"));
+    });
+}
+
+#[test]
+fn lateness_is_reported_with_each_hello_and_news_by_the_agent() {
+    in_thread(|| {
+        let mut lab = Loop::<false>::start(false);
+        lab.turn();
+        lab.sent_to_parent();
+        lab.set_timer("T", ms(10));
+        lab.receiving_takes(ms(5));
+        lab.turn();
+        lab.receiving_takes(Duration::ZERO);
+        lab.send(&Message::Hello(3));
+        lab.arrive(ms(20), &[ORDERS]);
+        lab.turn();
+        let sent = lab.sent_to_parent();
+        assert_eq!(in_order(&sent, &["Hello(3)", "Late(Lateness { max: 5ms, p99: 5ms })"]).len(), 2, "{sent:?}");
+
+        let news = serde_json::to_vec(&(Daemon::default(), [News::ReloadRefused])).unwrap();
+        lab.send(&Message::Daemon(news));
+        lab.arrive(ms(30), &[ORDERS]);
+        lab.turn();
+        let calls = lab.take_calls();
+        assert_eq!(in_order(&calls, &["agent notifies ReloadRefused"]).len(), 1, "{calls:?}");
     });
 }
