@@ -385,8 +385,8 @@ impl Process for VrrpProcess {
         Ok(())
     }
 
-    fn learn(&mut self, daemon: Box<Daemon>, shell: &mut Loop) {
-        self.vrrp.handle(Event::Daemon(daemon), shell.now());
+    fn learn(&mut self, daemon: Daemon, shell: &mut Loop) {
+        self.vrrp.handle(Event::Daemon(Box::new(daemon)), shell.now());
     }
 
     fn status(&self, clock: Clock) -> Option<Part> {
