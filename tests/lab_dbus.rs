@@ -55,6 +55,7 @@ impl Bus {
     <allow send_destination="org.freedesktop.DBus" send_interface="org.freedesktop.DBus.Monitoring"/>
   </policy>
   <include>{policy}</include>
+  <include ignore_missing="yes">group.conf</include>
 </busconfig>
 "#,
             dir.path().join("socket").display()
@@ -376,6 +377,21 @@ fn methods_do_what_signals_do_and_only_for_root() {
         let refused = bus.call_as(&nobody, path, &method, &arguments);
         assert!(error_of(&refused).starts_with("AccessDenied: "), "{refused:?}");
     }
+
+    // But with the sample in the policy, a group may.
+    let policy = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/conf/org.keepalived.Vrrp1.conf")).unwrap();
+    let (_, sample) = policy.split_once("<policy group=\"monitoring\">").unwrap();
+    let (sample, _) = sample.split_once("</policy>").unwrap();
+    let group = nix::unistd::Group::from_gid(nix::unistd::Gid::from_raw(65534)).unwrap().unwrap().name;
+    let text = format!("<busconfig>\n<policy group=\"{group}\">{sample}</policy>\n</busconfig>\n");
+    fs::write(bus.file("group.conf"), text).unwrap();
+    bus.daemon.as_ref().unwrap().signal(Signal::SIGHUP);
+    let interface = ["org.keepalived.Vrrp1.Instance"];
+    wait_until(LIMIT, "a member of the group reads", || {
+        bus.call_as(&nobody, &first, &format!("{properties}.GetAll"), &interface).status.success()
+    });
+    let refused = bus.call_as(&nobody, DAEMON, &of_daemon("ReloadConfig"), &[]);
+    assert!(error_of(&refused).starts_with("AccessDenied: "), "{refused:?}");
 
     // A fault, and the way back.
     lab.cable(1, false);

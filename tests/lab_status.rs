@@ -227,7 +227,7 @@ fn the_status_shows_servers_sessions_processes_and_reloads() {
 fn agrees_with_snmp(lab: &mut Lab) {
     let mut differences = Vec::new();
     // What happens between the two is a difference for a moment.
-    let agrees = |lab: &mut Lab| {
+    let mut agrees = |lab: &mut Lab| {
         let found = status(lab, 1);
         let snmp = lab.router(1).snmp();
         let get = |object: &str| snmp.get(&format!("{HA}.{object}"));
@@ -267,7 +267,6 @@ fn agrees_with_snmp(lab: &mut Lab) {
         }
         differences.is_empty()
     };
-    let mut agrees = agrees;
     let deadline = std::time::Instant::now() + LIMIT;
     while !agrees(lab) {
         assert!(std::time::Instant::now() < deadline, "{}", differences.join("\n"));

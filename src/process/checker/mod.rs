@@ -391,8 +391,8 @@ impl Process for CheckerProcess {
         Ok(done)
     }
 
-    fn learn(&mut self, daemon: Box<Daemon>, shell: &mut Loop) {
-        self.check.handle(Event::Daemon(daemon), shell.now());
+    fn learn(&mut self, daemon: Daemon, shell: &mut Loop) {
+        self.check.handle(Event::Daemon(Box::new(daemon)), shell.now());
     }
 
     fn status(&self, clock: Clock) -> Option<Part> {

@@ -31,7 +31,7 @@ pub(super) enum Order {
     /// Report how late the event loop was.
     ReportLateness,
     /// Take what the parent knows of the daemon, and send notifications of the news.
-    Learn(Box<Daemon>, Vec<News>),
+    Learn(Daemon, Vec<News>),
     /// Report BFD sessions, or receive the reports, over this socket.
     Connect(Listener, OwnedFd),
 }

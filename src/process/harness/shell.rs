@@ -110,7 +110,7 @@ pub(in crate::process) trait Process: Sized + 'static {
     }
 
     /// Takes what the parent knows of the daemon, if it shows that.
-    fn learn(&mut self, _daemon: Box<Daemon>, _shell: &mut Shell<Self>) {}
+    fn learn(&mut self, _daemon: Daemon, _shell: &mut Shell<Self>) {}
 
     /// Its part of the status of the daemon, if it has one.
     fn status(&self, _clock: Clock) -> Option<Part> {

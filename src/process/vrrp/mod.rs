@@ -399,8 +399,8 @@ impl Process for VrrpProcess {
         done
     }
 
-    fn learn(&mut self, daemon: Box<Daemon>, shell: &mut Loop) {
-        self.vrrp.handle(Event::Daemon(daemon), shell.now());
+    fn learn(&mut self, daemon: Daemon, shell: &mut Loop) {
+        self.vrrp.handle(Event::Daemon(Box::new(daemon)), shell.now());
     }
 
     fn status(&self, clock: Clock) -> Option<Part> {
