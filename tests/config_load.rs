@@ -89,6 +89,15 @@ fn each_trap_target_has_a_community_and_an_address_of_its_own() {
 }
 
 #[test]
+fn the_context_of_snmp_has_a_name_of_limited_length() {
+    for (name, expected) in [("left", Some("left")), ("\"\"", None), (&*"x".repeat(33), None)] {
+        let loaded = load_text(format!("global_defs {{\n snmp_context {name}\n}}\n"));
+        assert_eq!(loaded.diagnostics.to_string().contains("is longer than 32 bytes"), name.len() > 32, "{name}");
+        assert_eq!(loaded.config.unwrap().global.snmp_context.as_deref(), expected, "{name}");
+    }
+}
+
+#[test]
 fn the_engine_id_is_that_of_the_file_or_from_the_name_of_the_router() {
     for (line, expected, message) in [
         ("", &b"\x80\x00\x25\x72\x04lb1"[..], None),

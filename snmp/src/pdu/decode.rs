@@ -13,7 +13,7 @@ pub enum DecodeError {
     /// Not a PDU, or not a PDU that a master sends.
     #[error("PDU not understood")]
     Malformed,
-    /// The PDU has a context; only the default context is supported.
+    /// The PDU has another context than the session.
     #[error("context not supported")]
     Context,
     /// More than [`MAX_BINDS`] ranges or bindings.
@@ -32,16 +32,27 @@ impl DecodeError {
     }
 }
 
-/// Decodes a PDU from a master.
+/// Decodes a PDU from a master, for a session of the default context.
 ///
 /// # Errors
 /// The reason for the refusal, see [`DecodeError::status`].
 pub fn body(frame: &Frame<'_>) -> Result<Body, DecodeError> {
+    body_in(frame, &[])
+}
+
+/// Decodes a PDU from a master, for a session of this context; an empty name is the default context.
+///
+/// # Errors
+/// The reason for the refusal, see [`DecodeError::status`].
+pub fn body_in(frame: &Frame<'_>, context: &[u8]) -> Result<Body, DecodeError> {
     let kind = Type::from_byte(frame.head.kind).map_err(|_| DecodeError::Malformed)?;
     let network_order = frame.head.flags & FLAG_NETWORK_ORDER != 0;
     let mut reader = Reader { octets: frame.payload, network_order };
-    // An empty name is the default context; net-snmp's library sets the flag with an empty name.
-    if frame.head.flags & FLAG_CONTEXT != 0 && !reader.octet_string()?.is_empty() {
+    // net-snmp's library sets the flag with an empty name, too.
+    let named = if frame.head.flags & FLAG_CONTEXT != 0 { reader.octet_string()? } else { &[] };
+    // The others belong to the session, or to a transaction that has begun.
+    let searches = matches!(kind, Type::Get | Type::GetNext | Type::GetBulk | Type::TestSet);
+    if searches && named != context {
         return Err(DecodeError::Context);
     }
     Ok(match kind {

@@ -3,10 +3,12 @@
 use agentx::encodings::ID;
 use agentx::pdu::{AddAgentCaps, Close, CloseReason, Header, Open, Ping, Register, RemoveAgentCaps, Type, Unregister};
 
-use super::{FLAG_NETWORK_ORDER, HEADER_LEN, Head};
+use super::{FLAG_CONTEXT, FLAG_NETWORK_ORDER, HEADER_LEN, Head};
 use crate::oid::{MAX_SUB_IDS, Oid};
 use crate::value::Value;
 
+/// Offset of `h.flags`.
+const FLAGS_AT: usize = 2;
 /// Offset of `h.payload_length`.
 const LENGTH_AT: usize = 16;
 
@@ -118,6 +120,26 @@ pub fn notify<'a>(
     }
     patch_length(out, start);
     Ok(())
+}
+
+/// Puts the PDU that starts at `start`, which is not a Response, into a context (RFC 2741 section 6.1.1). The empty name is
+/// the default context.
+pub fn set_context(out: &mut Vec<u8>, start: usize, context: &[u8]) {
+    if context.is_empty() {
+        return;
+    }
+    let mut name = Vec::new();
+    if octet_string(&mut name, context).is_err() {
+        return;
+    }
+    let Some(rest) = out.get(start + HEADER_LEN..).map(<[u8]>::to_vec) else { return };
+    out.truncate(start + HEADER_LEN);
+    out.extend(name);
+    out.extend(rest);
+    if let Some(flags) = out.get_mut(start + FLAGS_AT) {
+        *flags |= FLAG_CONTEXT;
+    }
+    patch_length(out, start);
 }
 
 /// A Response (RFC 2741 section 6.2.16) being encoded: a header, bindings one by one, then
@@ -243,4 +265,39 @@ fn octet_string(out: &mut Vec<u8>, octets: &[u8]) -> Result<(), TooLong> {
     let padding = octets.len().next_multiple_of(4) - octets.len();
     out.resize(out.len() + padding, 0);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pdu::decode::{self, DecodeError};
+    use crate::pdu::frame;
+
+    #[test]
+    fn a_context_comes_first_in_the_payload() {
+        let mut out = vec![1, 2, 3];
+        ping(&mut out, 7, 8).unwrap();
+        set_context(&mut out, 3, b"");
+        assert_eq!(out.len(), 3 + HEADER_LEN, "the default context has no name");
+        set_context(&mut out, 3, b"right");
+        let header = [1, 13, FLAG_NETWORK_ORDER | FLAG_CONTEXT, 0, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0, 12];
+        assert_eq!(out, [&[1, 2, 3][..], &header, &[0, 0, 0, 5], b"right", &[0; 3]].concat());
+    }
+
+    #[test]
+    fn a_session_answers_requests_in_its_own_context() {
+        let range = [0, 0, 0, 0, 0, 0, 0, 0];
+        let mut get =
+            [&[1, 5, FLAG_NETWORK_ORDER, 0, 0, 0, 0, 7, 0, 0, 0, 1, 0, 0, 0, 8, 0, 0, 0, 8][..], &range].concat();
+        let decoded = |octets: &[u8], context: &[u8]| {
+            let frame = frame::next(octets).unwrap().unwrap();
+            decode::body_in(&frame, context).map(|_| ())
+        };
+        assert_eq!((decoded(&get, b""), decoded(&get, b"right")), (Ok(()), Err(DecodeError::Context)));
+        set_context(&mut get, 0, b"right");
+        assert_eq!((decoded(&get, b"right"), decoded(&get, b"left")), (Ok(()), Err(DecodeError::Context)));
+        // CommitSet has no more than a context, which net-snmp leaves out.
+        let commit = [1, 9, FLAG_NETWORK_ORDER, 0, 0, 0, 0, 7, 0, 0, 0, 1, 0, 0, 0, 8, 0, 0, 0, 0];
+        assert_eq!(decoded(&commit, b"right"), Ok(()));
+    }
 }

@@ -26,7 +26,7 @@ impl Session {
             return Ok(false);
         };
         let (head, length) = (frame.head, frame.length());
-        let body = decode::body(&frame);
+        let body = decode::body_in(&frame, self.config.context.as_bytes());
         self.inbox.skip(length);
         self.last_received = now;
         match body {

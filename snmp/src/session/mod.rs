@@ -78,6 +78,8 @@ pub struct Config {
     pub id: Oid,
     /// `o.descr`: text about the subagent.
     pub description: String,
+    /// Name of the context of all registrations, requests and notifications; empty for the default context.
+    pub context: String,
     /// `o.timeout`: seconds the master waits for an answer; 0: the master's default.
     pub timeout: u8,
     /// Rows for the master's sysORTable: identifier and text.
@@ -102,6 +104,7 @@ impl Default for Config {
         Config {
             id: Oid::default(),
             description: String::new(),
+            context: String::new(),
             timeout: 0,
             capabilities: Vec::new(),
             registrations: Vec::new(),
@@ -351,7 +354,7 @@ impl Session {
             self.send_notifications(session, now);
             if self.pending.is_empty() && now >= self.last_received.saturating_add(self.config.ping_interval) {
                 let packet = self.expect(Ask::Ping, now);
-                let _ = encode::ping(&mut self.output, session, packet);
+                self.put(|out| encode::ping(out, session, packet));
             }
         }
         self.close_when_due(now);
@@ -445,6 +448,14 @@ impl Session {
         }
     }
 
+    /// Writes a PDU in the context of the session. One that cannot be encoded is left out.
+    fn put(&mut self, encode: impl FnOnce(&mut Vec<u8>) -> Result<(), encode::TooLong>) {
+        let start = self.output.len();
+        if encode(&mut self.output).is_ok() {
+            encode::set_context(&mut self.output, start, self.config.context.as_bytes());
+        }
+    }
+
     /// Allocates a packet ID for a PDU of ours and records the expected answer.
     fn expect(&mut self, what: Ask, at: Duration) -> u32 {
         self.next_packet = self.next_packet.wrapping_add(1);
@@ -456,13 +467,16 @@ impl Session {
         // A hung master already has a full window; more would only be sent again to its successor.
         while !self.unresponsive && self.queue.can_send() && self.output().len() < OUTPUT_FULL {
             let packet = self.next_packet.wrapping_add(1);
+            let start = self.output.len();
             let sent = self.queue.send_next(&mut self.output, session, packet, self.clocks);
             match sent {
                 Sent::Nothing => return,
                 Sent::First(number) => {
+                    encode::set_context(&mut self.output, start, self.config.context.as_bytes());
                     self.expect(Ask::Notification(number), now);
                 }
                 Sent::Again(number) => {
+                    encode::set_context(&mut self.output, start, self.config.context.as_bytes());
                     self.stats.notifications_resent += 1;
                     self.expect(Ask::Notification(number), now);
                 }

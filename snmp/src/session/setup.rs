@@ -96,7 +96,7 @@ impl Session {
             let known = matches!(standing, Standing::Registered | Standing::Asked { .. });
             if known && self.registry.place_of(gone).is_none() {
                 let packet = self.expect(Ask::Withdrawal, now);
-                let _ = encode::unregister(&mut self.output, session, packet, &gone.subtree, gone.priority);
+                self.put(|out| encode::unregister(out, session, packet, &gone.subtree, gone.priority));
             }
         }
         self.register_due(session, now);
@@ -121,7 +121,7 @@ impl Session {
             former.iter().filter(|known| !self.config.capabilities.contains(known)).cloned().collect::<Vec<_>>()
         {
             let packet = self.expect(Ask::Withdrawal, now);
-            let _ = encode::remove_agent_caps(&mut self.output, session, packet, &oid);
+            self.put(|out| encode::remove_agent_caps(out, session, packet, &oid));
         }
         for at in 0..self.config.capabilities.len() {
             if self.config.capabilities.get(at).is_some_and(|wanted| !former.contains(wanted)) {
@@ -133,8 +133,8 @@ impl Session {
     /// Asks the master for the row of sysORTable for the capability at position `at`.
     fn add_capability(&mut self, at: usize, session: u32, now: Duration) {
         let packet = self.expect(Ask::Capability(at), now);
-        if let Some((oid, text)) = self.config.capabilities.get(at) {
-            let _ = encode::add_agent_caps(&mut self.output, session, packet, oid, text);
+        if let Some((oid, text)) = self.config.capabilities.get(at).cloned() {
+            self.put(|out| encode::add_agent_caps(out, session, packet, &oid, &text));
         }
     }
 
@@ -157,8 +157,8 @@ impl Session {
             let packet = self.expect(Ask::Registration(at), now);
             if let Some((wanted, standing)) = self.registry.wanted.get_mut(at) {
                 *standing = Standing::Asked { refusals };
-                let Registration { subtree, priority } = wanted;
-                let _ = encode::register(&mut self.output, session, packet, subtree, *priority);
+                let Registration { subtree, priority } = wanted.clone();
+                self.put(|out| encode::register(out, session, packet, &subtree, priority));
             }
         }
         self.report_when_settled();

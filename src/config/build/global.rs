@@ -15,6 +15,9 @@ use super::{buffers, control, dbus, fifo, firewall, process, script, trap_target
 /// Default start of the names of VMACs.
 const VMAC_PREFIX: &str = "vrrp";
 
+/// Longest name of a context, in bytes (RFC 3415 section 4: vacmContextName).
+const LONGEST_CONTEXT: usize = 32;
+
 /// The global settings, and the defaults of instances.
 pub(super) struct Defaults {
     pub global: Global,
@@ -218,6 +221,7 @@ fn settings(g: &Merged<'_>, ctx: &mut Ctx<'_, '_>) -> Global {
         snmp_rfcv2: rfc || g.has("enable_snmp_rfcv2"),
         snmp_rfcv3: rfc || g.has("enable_snmp_rfcv3"),
         snmp_socket: snmp_socket(g, ctx),
+        snmp_context: snmp_context(g, ctx),
         trap_targets: trap_target::targets(g.children("snmp_trap_target").filter(|node| !node.bad), ctx),
         dynamic_interfaces,
         linkbeat_use_polling: g.first_top("linkbeat_use_polling").is_some(),
@@ -310,6 +314,18 @@ fn net_namespace_ipvs(g: &Merged<'_>, ctx: &mut Ctx<'_, '_>) -> Option<IpvsNames
         ctx.adjusted(node.at_arg(0), text).help(format!("create it first: ip netns add {name}"));
     }
     Some(IpvsNamespace::Named(name.to_owned()))
+}
+
+/// `snmp_context`; an empty name is the default context.
+fn snmp_context(g: &Merged<'_>, ctx: &mut Ctx<'_, '_>) -> Option<String> {
+    let node = g.last("snmp_context")?;
+    let name = node.text(0).filter(|name| !name.is_empty())?;
+    if name.len() > LONGEST_CONTEXT {
+        let text = format!("'{name}' is longer than {LONGEST_CONTEXT} bytes: the default context is used");
+        ctx.mistake(node.at_arg(0), text, "write a shorter name");
+        return None;
+    }
+    Some(name.to_owned())
 }
 
 /// `snmp_socket`, with a warning about transports without a connection, which AgentX does not support.

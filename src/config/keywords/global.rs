@@ -106,6 +106,7 @@ pub(super) static GLOBAL: &[Keyword] = &[
     kw("enable_snmp_rfcv2", Acted, FLAG, "", "", "off", "1.2.20", "serve VRRP-MIB (RFC 2787), the virtual routers of version 2"),
     kw("enable_snmp_rfcv3", Acted, FLAG, "", "", "off", "1.2.20", "serve VRRPV3-MIB (RFC 6527), the virtual routers of versions 2 and 3"),
     kw("enable_snmp_checker", Acted, FLAG, "", "", "off", "1.2.20", "serve the checker part of KEEPALIVED-MIB"),
+    kw("snmp_context", Acted, &[One(Text)], "NAME", "at most 32 bytes", "none; the default context", "keepalived-rs only", "SNMP context of everything that is served to the AgentX master, so that several daemons share one").lenient(Lenience::Line),
     kw("snmp_engine_id", Acted, &[One(Text)], "0xDIGITS", "hexadecimal digits of 5..32 octets", "8000257204 and the octets of router_id", "keepalived-rs only", "SNMP engine ID of this daemon, by which receivers know the users of its traps of SNMPv3").lenient(Lenience::Line),
     kw("snmp_trap_target", Acted, &[One(Text)], "HOST[:PORT] { }", "PORT 1..65535; at most 100 bytes; each target once", "none; PORT 162", "keepalived-rs only", "receiver of notifications, which need no snmpd for it").with(Block(&[TRAP_TARGET])).lenient(Lenience::Line),
     kw("snmp_vs_stats_update_interval", Acted, &[One(Decimal(1_000, 30_000_000, 6))], "SECS", "0.001..30", "5", "2.3.0", "age from which the statistics of virtual servers are read again"),

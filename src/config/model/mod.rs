@@ -149,6 +149,8 @@ pub struct Global {
     pub snmp_rfcv3: bool,
     /// `snmp_socket`, as written.
     pub snmp_socket: Option<String>,
+    /// `snmp_context`; at most 32 octets.
+    pub snmp_context: Option<String>,
     /// `snmp_engine_id`, 5..=32 octets; by default it is made from `router_id`.
     pub engine_id: Vec<u8>,
     /// `snmp_trap_target` blocks, in configured order; hosts with ports are unique.
@@ -247,6 +249,7 @@ impl Default for Global {
             snmp_rfcv2: false,
             snmp_rfcv3: false,
             snmp_socket: None,
+            snmp_context: None,
             engine_id: Vec::new(),
             trap_targets: Vec::new(),
             dynamic_interfaces: false,

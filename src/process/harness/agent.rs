@@ -96,8 +96,8 @@ pub(super) struct Configured<M: Reporter + 'static> {
     pub(super) given: Option<String>,
     /// The modules that it can serve.
     pub(super) service: Service<M>,
-    /// Socket of the current subagent, as the user wrote it.
-    pub(super) socket: Option<String>,
+    /// Socket of the current subagent, as the user wrote it, and its context.
+    pub(super) socket: Option<(String, String)>,
     /// Number of subagents created so far.
     pub(super) made: usize,
 }
@@ -128,16 +128,23 @@ impl<M: Reporter + HasSystem + 'static> Agents<M> for Configured<M> {
         let given = self.given.as_ref().or(global.snmp_socket.as_ref());
         let socket = given.map_or(snmp::transport::DEFAULT_SOCKET, String::as_str);
         let choice = Choice { always: self.always, modules: self.service.modules };
-        let wanted = choice.enabled(global).next().map(|_| socket.to_owned());
+        let context = global.snmp_context.clone().unwrap_or_default();
+        let wanted = choice.enabled(global).next().map(|_| (socket.to_owned(), context));
         if wanted == self.socket {
             return None;
         }
-        if let Some(before) = &self.socket {
-            let next = wanted.as_ref().map_or_else(|| "off".to_owned(), |socket| format!("served to {socket}"));
+        if let Some((before, _)) = &self.socket {
+            let next = wanted.as_ref().map_or_else(
+                || "off".to_owned(),
+                |(socket, context)| match context.as_str() {
+                    "" => format!("served to {socket}"),
+                    context => format!("served to {socket} in the context {context}"),
+                },
+            );
             log.info(format_args!("Closing the session with AgentX master {before}: SNMP is now {next}"));
         }
         self.socket = wanted;
-        Some(Next(self.socket.clone().and_then(|socket| self.make(&socket, global, log))))
+        Some(Next(self.socket.clone().and_then(|(socket, _)| self.make(&socket, global, log))))
     }
 }
 
@@ -189,6 +196,7 @@ impl<T: Reporter + 'static> Agent<T> {
         let config = Config {
             id: Oid::from(mib::BASE),
             description: description.into(),
+            context: global.snmp_context.clone().unwrap_or_default(),
             capabilities: capabilities(&modules),
             registrations: registrations(&modules),
             seed: u64::from(std::process::id()),
