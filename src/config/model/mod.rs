@@ -16,6 +16,7 @@ pub mod lvs;
 mod needs;
 mod own_link;
 mod process;
+mod reloads;
 mod route;
 mod rule;
 mod script;
@@ -41,6 +42,7 @@ pub use firewall::{Firewall, IpvsMarks};
 pub use needs::Needs;
 pub use own_link::{AddressLink, IpvlanMode, OwnLink, OwnLinkKind, virtual_mac};
 pub use process::ProcessSettings;
+pub use reloads::Reloads;
 pub use route::{
     CongestionControl, Encap, MetricKind, NextHop, PROTOCOL_KEEPALIVED, Placing, Route, RouteKind, RouteMetric,
     RoutePreference, TABLE_MAIN, Tunnel,
@@ -175,6 +177,8 @@ pub struct Global {
     pub fifos: Fifos,
     /// `state_dump_file` and related keywords.
     pub dumps: Dumps,
+    /// `reload_time_file` and related keywords.
+    pub reloads: Reloads,
     /// `enable_dbus`.
     pub dbus: bool,
     /// `v3_checksum_as_v2`.
@@ -254,6 +258,7 @@ impl Default for Global {
             shutdown_script: None,
             fifos: Fifos::default(),
             dumps: Dumps::default(),
+            reloads: Reloads::default(),
             dbus: false,
             v3_checksum_as_v2: false,
             default_interface: "eth0".into(),
