@@ -3,12 +3,14 @@
 
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use lab::Daemon::Ours;
 use lab::conf::VRID;
 use lab::{Lab, Protocol, holds_for, machine, now, wait_until};
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use nix::sys::signal::Signal;
 
 const LIMIT: Duration = Duration::from_secs(10);
@@ -179,4 +181,84 @@ fn a_strict_start_refuses_faults() {
     let checked = test("-t");
     assert_eq!(checked.status.code(), Some(5), "{checked:?}");
     assert!(String::from_utf8_lossy(&checked.stderr).contains("fault: unknown keyword 'banana'"), "{checked:?}");
+}
+
+/// Reloads at a time in a file, one of them refused; the sign of a reload; copies of what was read.
+#[test]
+fn reloads_at_set_times_leave_copies_and_show_a_sign() {
+    let _turn = machine::shared();
+    let mut lab = Lab::new(1);
+    let [times, sign, saved] = ["time", "busy", "saved"].map(|name| lab.router(1).file(name));
+    let conf = |repeat: &str, priority: u8| {
+        let settings = format!(
+            "global_defs {{\n  reload_time_file {}\n  {repeat}\n  reload_file {}\n  config_save_dir {}\n}}\n",
+            times.display(),
+            sign.display(),
+            saved.display()
+        );
+        settings
+            + &PROTOCOL.conf(priority, "auth_hmac {\n    key 1 hush4711hush4711hush4711hush4711\n    active_key 1\n  }")
+    };
+    lab.router(1).configure(&conf("", 100));
+    lab.router(1).start(Ours);
+    lab.wire.await_advert(1, VRID, Duration::ZERO, LIMIT);
+    let parent = lab.router(1).daemon().pid();
+    let vrrp = lab.router(1).vrrp_pid();
+    let inotify = Inotify::init(InitFlags::IN_NONBLOCK).unwrap();
+    let masks = AddWatchFlags::IN_CREATE | AddWatchFlags::IN_DELETE;
+    inotify.add_watch(sign.parent().unwrap(), masks).unwrap();
+
+    // A moment with a date: the file is removed then.
+    let soon = |format: &str| {
+        let at = chrono::Local::now() + Duration::from_secs(3);
+        fs::write(&times, format!("{}\n", at.format(format))).unwrap();
+    };
+    lab.router(1).configure(&conf("", 110));
+    soon("%Y-%m-%d %H:%M:%S");
+    wait_until(LIMIT, "the reload is scheduled", || logged(&mut lab, "Scheduling reload for ") == 1);
+    wait_until(LIMIT, "the reload is complete", || logged(&mut lab, "Reload complete") == 1);
+    wait_until(LIMIT, "the file is removed", || !times.exists());
+    let events = inotify.read_events().unwrap_or_default();
+    let signs: Vec<AddWatchFlags> =
+        events.iter().filter(|event| event.name.as_deref() == sign.file_name()).map(|event| event.mask).collect();
+    assert_eq!(signs, [AddWatchFlags::IN_CREATE, AddWatchFlags::IN_DELETE]);
+
+    // A reload that is refused is one too.
+    let faulty = conf("", 120).replacen("router_id", "router_idd", 1);
+    lab.router(1).configure(&faulty);
+    soon("%H:%M:%S");
+    wait_until(LIMIT, "the reload is refused", || logged(&mut lab, "Not reloaded: ") == 1);
+    wait_until(LIMIT, "the file is removed", || !times.exists());
+
+    // With reload_repeat a time without a date comes again a day later.
+    lab.router(1).configure(&conf("reload_repeat", 120));
+    lab.router(1).daemon().signal(Signal::SIGHUP);
+    wait_until(LIMIT, "the second reload is complete", || logged(&mut lab, "Reload complete") == 2);
+    soon("%H:%M:%S");
+    wait_until(LIMIT, "the third reload is complete", || logged(&mut lab, "Reload complete") == 3);
+    assert_eq!(logged(&mut lab, "Scheduling reload for "), 4);
+    assert!(times.exists());
+    fs::remove_file(&times).unwrap();
+    wait_until(LIMIT, "it is cancelled", || logged(&mut lab, "Cancelling reload scheduled for ") == 1);
+    assert_eq!(logged(&mut lab, "Entering MASTER STATE"), 1);
+
+    // The copies are there for debugging, without secrets.
+    let name = |name: &str| saved.join(name.replace("PARENT", &parent.to_string()).replace("VRRP", &vrrp.to_string()));
+    let copy = |file: &str| {
+        let path = name(file);
+        wait_until(LIMIT, &format!("{} is written", path.display()), || path.exists());
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600, "{file}");
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(!text.contains("hush"), "{text}");
+        text
+    };
+    for (number, priority) in [100, 110, 120, 120, 120].into_iter().enumerate() {
+        let text = copy(&format!("keepalived.conf.PARENT.{number}"));
+        assert!(text.starts_with("# /") && text.contains(&format!("priority {priority}\n")), "{text}");
+    }
+    let of = |text: &str| text.lines().find(|line| line.starts_with("   Priority = ")).unwrap().to_owned();
+    assert_eq!(of(&copy("keepalived_vrrp.VRRP.1.pre")), "   Priority = 100");
+    assert_eq!(of(&copy("keepalived_vrrp.VRRP.1.post")), "   Priority = 110");
+    assert_eq!(of(&copy("keepalived_vrrp.VRRP.2.pre")), "   Priority = 110");
+    copy("keepalived_vrrp.VRRP.3.post");
 }

@@ -302,6 +302,10 @@ impl<'i, 'r> Parser<'i, 'r> {
             Status::Partly(what) => {
                 self.note(keyword, at, format!("'{}': {what}", written.name), None, Class::NotActedOn);
             }
+            Status::Unneeded(why) if !self.silent() => {
+                let text = format!("'{}' has no effect: {why}", written.name);
+                self.note(keyword, at, text, Some("remove it".to_owned()), Class::Deprecated);
+            }
             Status::NoEffect if !self.silent() => {
                 let text = format!("'{}' has no effect", written.name);
                 self.note(keyword, at, text, Some("remove it".to_owned()), Class::Deprecated);

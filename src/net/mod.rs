@@ -32,6 +32,7 @@ pub use children::Children;
 pub use connections::{Connections, NetEvent, NetEventKind, Transport};
 pub use files::{FileEvent, InitFiles, watch_files};
 pub use orders::{ChildEvent, Outcome};
+pub use regular::read as read_regular;
 pub use searches::Searches;
 pub use tls::{Loading, Tls, TlsError};
 

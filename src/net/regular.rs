@@ -11,7 +11,7 @@ use nix::fcntl::OFlag;
 ///
 /// # Errors
 /// When the file cannot be read, is not a regular file, or is larger.
-pub(super) fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     // Opening a FIFO would wait for its writer, and opening a device may have side effects.
     if !std::fs::metadata(path)?.is_file() {
         return Err(io::Error::other("it is not a regular file"));

@@ -24,6 +24,7 @@ pub(super) fn setting(options: &Options, names: &Names) -> Setting {
         daemon: names.daemon(),
         snmp: options.snmp,
         snmp_socket: options.snmp_socket.clone(),
+        next_reload: None,
         umask: fs::read_to_string("/proc/self/status").ok().and_then(|status| umask(&status)),
     }
 }

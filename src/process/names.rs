@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::cli::Options;
 use super::files;
-use crate::config::model::{ControlSocket, Global};
+use crate::config::model::{ControlSocket, Global, Reloads};
 use crate::text::reason;
 
 /// Directory of pid files.
@@ -49,6 +49,13 @@ impl Names {
             None if self.pid_dir => PathBuf::from(format!("{RUN}/keepalived/{}.pid", self.ident(process))),
             None => PathBuf::from(format!("{RUN}/{process}.pid")),
         }
+    }
+
+    /// The path of `reload_file`; without a path it is beside the pid file of the parent, which is `given` on the command line.
+    pub fn reload_file(&self, settings: &Reloads, given: Option<&PathBuf>) -> Option<PathBuf> {
+        let path = settings.reload_file.as_ref()?;
+        let usual = || beside(&self.pid_file("keepalived", given), "reload");
+        Some(if path.is_empty() { usual() } else { PathBuf::from(path) })
     }
 
     /// The control socket of the daemon whose parent has the pid file that is `given` on the command line; `None` for

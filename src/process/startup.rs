@@ -330,12 +330,14 @@ fn run_parent(begun: Begun) -> Result<u8, Refusal> {
     let control = control_socket::start(&options, &names, &config.global, &log);
     let needed = Needed::new(&options, &config);
     let serving = serving(&options, &config.global);
+    let reload_file = names.reload_file(&config.global.reloads, options.pid_file.as_ref());
     let plan = Plan {
         options,
         directory,
         snapshot,
         shown: loaded.shown,
         dumps: config.global.dumps.clone(),
+        reload_file,
         child_wait: config.global.child_wait_time,
         roles,
         names,

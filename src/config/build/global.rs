@@ -10,7 +10,7 @@ use super::super::model::{
 use super::super::node::Node;
 use super::super::umask::parse_umask;
 use super::context::{Ctx, at_least_one, extra_announcements};
-use super::{buffers, control, dbus, fifo, firewall, process, script, trap_target};
+use super::{buffers, control, dbus, fifo, firewall, process, reloads, script, trap_target};
 
 /// Default start of the names of VMACs.
 const VMAC_PREFIX: &str = "vrrp";
@@ -242,6 +242,7 @@ fn settings(g: &Merged<'_>, ctx: &mut Ctx<'_, '_>) -> Global {
         shutdown_script: None,
         fifos: Fifos::default(),
         dumps: dumps(g),
+        reloads: reloads::settings(|name| g.last(name), ctx),
         dbus: dbus::dbus(|name| g.last(name), ctx),
         v3_checksum_as_v2: g.flag("v3_checksum_as_v2").unwrap_or(false),
         default_interface,
@@ -280,6 +281,7 @@ fn dumps(g: &Merged<'_>) -> Dumps {
         state_dump_file: g.text("state_dump_file"),
         stats_dump_file: g.text("stats_dump_file"),
         json_dump_file: g.text("json_dump_file"),
+        config_save_dir: g.text("config_save_dir").filter(|path| !path.is_empty()),
     }
 }
 

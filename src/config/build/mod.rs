@@ -21,6 +21,7 @@ mod lvs;
 mod names;
 mod own_link;
 mod process;
+mod reloads;
 mod route;
 mod routing;
 mod rule;

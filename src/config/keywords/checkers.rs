@@ -195,7 +195,7 @@ static URL: &[Keyword] = &[
     kw("regex_options", Acted, &[One(OneOf(REGEX_OPTIONS)), Many(OneOf(REGEX_OPTIONS))], "OPTION ...", "allow_empty_class, alt_bsux, auto_callout, caseless, dollar_endonly, dotall, dupnames, extended, firstline, match_unset_backref, multiline, never_ucp, never_utf, no_auto_capture, no_auto_possess, no_dotstar_anchor, no_start_optimize, ucp, ungreedy, utf, never_backslash_c, alt_circumflex, alt_verbnames, use_offset_limit", "none", "2.0.7", "PCRE2 options of the pattern; see pcre2api(3)").lenient(Lenience::Line),
     kw("regex_min_offset", Acted, COUNT, "N", "0..4294967295 octets", "0", "2.0.7", "start of the part of the page that is matched").lenient(Lenience::Line),
     kw("regex_max_offset", Acted, COUNT, "N", "0..4294967295 octets", "none", "2.0.7", "last octet of the page where a match may start").lenient(Lenience::Line),
-    kw("regex_stack", NotYet, &[One(Uint(1, U32)), One(Uint(1, U32))], "START MAX", "1..4294967295 octets each", "library default", "2.0.7", "stack for matching, at the start and at most").lenient(Lenience::Line),
+    kw("regex_stack", Unneeded("patterns are interpreted, with a limit of steps, and take no stack"), &[One(Uint(1, U32)), One(Uint(1, U32))], "START MAX", "1..4294967295 octets each", "library default", "2.0.7", "stack for matching, at the start and at most").lenient(Lenience::Line),
 ];
 
 /// `url` of `SSL_GET` besides.

@@ -11,6 +11,7 @@ pub fn status_text(keyword: &Keyword) -> String {
         Status::NotYet => "read, not acted on yet".to_owned(),
         Status::Partly(what) => what.to_owned(),
         Status::NoEffect => "no effect".to_owned(),
+        Status::Unneeded(why) => format!("no effect: {why}"),
         Status::Alias(of) => format!("same as {of}"),
         Status::Deprecated(instead) => format!("deprecated, use {instead}"),
     }

@@ -52,6 +52,8 @@ pub enum Status {
     Partly(&'static str),
     /// It never has an effect, with one warning.
     NoEffect,
+    /// It has no effect, since there is no need for one here: one warning with this reason.
+    Unneeded(&'static str),
     /// Another spelling of this keyword.
     Alias(&'static str),
     /// An old spelling or form, with one warning about its replacement. If that is a keyword of the same block, it is read as

@@ -16,6 +16,9 @@ pub struct Dumps {
     pub stats_dump_file: Option<String>,
     /// `json_dump_file`.
     pub json_dump_file: Option<String>,
+    /// `config_save_dir`: directory for copies of the configuration at the start and at reloads, and of the dumps of data
+    /// before and after a reload.
+    pub config_save_dir: Option<String>,
 }
 
 impl Default for Dumps {
@@ -26,6 +29,7 @@ impl Default for Dumps {
             state_dump_file: None,
             stats_dump_file: None,
             json_dump_file: None,
+            config_save_dir: None,
         }
     }
 }
@@ -33,11 +37,13 @@ impl Default for Dumps {
 impl Dumps {
     /// The paths that are set, for changes.
     pub(in crate::config) fn each_mut(&mut self) -> impl Iterator<Item = &mut String> {
-        [&mut self.state_dump_file, &mut self.stats_dump_file, &mut self.json_dump_file].into_iter().flatten()
+        let files = [&mut self.state_dump_file, &mut self.stats_dump_file, &mut self.json_dump_file];
+        files.into_iter().chain([&mut self.config_save_dir]).flatten()
     }
 
     /// Whether any path is set: the directory may belong to any user.
     pub fn places_any(&self) -> bool {
-        [&self.state_dump_file, &self.stats_dump_file, &self.json_dump_file].into_iter().any(Option::is_some)
+        let files = [&self.state_dump_file, &self.stats_dump_file, &self.json_dump_file, &self.config_save_dir];
+        files.into_iter().any(Option::is_some)
     }
 }

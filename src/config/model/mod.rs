@@ -17,6 +17,7 @@ pub mod lvs;
 mod needs;
 mod own_link;
 mod process;
+mod reloads;
 mod route;
 mod rule;
 mod script;
@@ -44,6 +45,7 @@ pub use firewall::{Firewall, IpvsMarks};
 pub use needs::Needs;
 pub use own_link::{AddressLink, IpvlanMode, OwnLink, OwnLinkKind, virtual_mac};
 pub use process::ProcessSettings;
+pub use reloads::Reloads;
 pub use route::{
     CongestionControl, Encap, MetricKind, NextHop, PROTOCOL_KEEPALIVED, Placing, Route, RouteKind, RouteMetric,
     RoutePreference, TABLE_MAIN, Tunnel,
@@ -185,6 +187,8 @@ pub struct Global {
     pub fifos: Fifos,
     /// `state_dump_file` and related keywords.
     pub dumps: Dumps,
+    /// `reload_time_file` and related keywords.
+    pub reloads: Reloads,
     /// `enable_dbus`, with its names.
     pub dbus: Option<Dbus>,
     /// `v3_checksum_as_v2`.
@@ -267,6 +271,7 @@ impl Default for Global {
             shutdown_script: None,
             fifos: Fifos::default(),
             dumps: Dumps::default(),
+            reloads: Reloads::default(),
             dbus: None,
             v3_checksum_as_v2: false,
             default_interface: "eth0".into(),

@@ -40,6 +40,19 @@ impl DumpFile {
     }
 }
 
+impl DumpFile {
+    /// The name of a dump of data around the reload with this number (`config_save_dir`): `keepalived_vrrp.PID.1.pre`.
+    pub fn saved(self, pid: u32, number: u32, when: &str) -> String {
+        let part = match self {
+            DumpFile::Vrrp => "vrrp",
+            DumpFile::Checkers => "check",
+            DumpFile::Bfd => "bfd",
+            DumpFile::Parent | DumpFile::Statistics | DumpFile::Json => "parent",
+        };
+        format!("keepalived_{part}.{pid}.{number}.{when}")
+    }
+}
+
 /// The configured path, with the default name in a directory.
 fn place(configured: Option<&String>, name: &str) -> PathBuf {
     let path = match configured {

@@ -37,6 +37,8 @@ pub struct Setting {
     pub snmp_socket: Option<String>,
     /// Its file creation mask.
     pub umask: Option<u32>,
+    /// In the parent, with `reload_time_file`: when the next reload is scheduled, if one is.
+    pub next_reload: Option<Option<String>>,
 }
 
 /// A delay or a number that is not configured, as C keepalived shows it outside the VRRP process: -1 as 32 bits.
@@ -54,9 +56,12 @@ pub(super) fn script_user(system: &System) -> Option<&ScriptUser> {
 pub(super) fn definitions(out: &mut Text, global: &Global, setting: &Setting, process: Writing) {
     let defaults = &*global.defaults;
     out.section("Global definitions");
+    if let Some(directory) = &global.dumps.config_save_dir {
+        item(out, "Config save dir", directory);
+    }
     names(out, global);
     mail(out, global);
-    reloads(out, global);
+    reloads(out, global, setting);
     scripts(out, global, process);
     interfaces(out, global, process);
     lvs(out, global, process);
@@ -172,7 +177,7 @@ fn mail(out: &mut Text, global: &Global) {
     }
 }
 
-fn reloads(out: &mut Text, global: &Global) {
+fn reloads(out: &mut Text, global: &Global, setting: &Setting) {
     item(out, "Checkers log all failures", global.defaults.log_all_failures);
     match &global.defaults.check_log {
         None => out.line(" No test config before reload"),
@@ -180,6 +185,19 @@ fn reloads(out: &mut Text, global: &Global) {
             let file = if file.is_empty() { "/dev/null" } else { file };
             out.line(format_args!(" Test config before reload, log to {file}"));
         }
+    }
+    let settings = &global.reloads;
+    if let Some(path) = &settings.reload_time_file {
+        let repeat = if settings.reload_repeat { " (repeat)" } else { "" };
+        item(out, "Reload time file", format_args!("{path}{repeat}"));
+    }
+    match &setting.next_reload {
+        None => {}
+        Some(None) => out.line(" No reload scheduled"),
+        Some(Some(at)) => out.line(format_args!(" Reload scheduled for {at}")),
+    }
+    if let Some(path) = &settings.reload_file {
+        item(out, "Reload file", if path.is_empty() { "(beside the pid file)" } else { path });
     }
     if global.dumps.data_use_instance {
         out.line(" Use instance name in data dumps");

@@ -14,10 +14,10 @@ pub mod parent;
 mod text;
 pub mod vrrp;
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, DirBuilder, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
@@ -41,12 +41,21 @@ pub enum Dump {
 }
 
 /// Most waiting dumps; further ones are refused.
-const QUEUE: usize = 4;
+const QUEUE: usize = 8;
+
+/// A file to be written.
+#[derive(Debug)]
+struct Job {
+    path: PathBuf,
+    text: String,
+    /// Its directory is made if it does not exist.
+    make_directory: bool,
+}
 
 /// Writes dump files in a separate thread.
 #[derive(Debug)]
 pub struct Writer {
-    queue: SyncSender<(PathBuf, String)>,
+    queue: SyncSender<Job>,
     log: Log,
 }
 
@@ -61,22 +70,40 @@ impl Writer {
 
     /// Queues `text` for a file; a relative path begins at the temporary directory. Never blocks.
     pub fn write(&self, path: PathBuf, text: String) {
-        if let Err(TrySendError::Full((path, _)) | TrySendError::Disconnected((path, _))) =
-            self.queue.try_send((path, text))
-        {
-            self.log.warning(format_args!("{} is not written: earlier dumps are still being written", path.display()));
+        self.send(Job { path, text, make_directory: false });
+    }
+
+    /// Queues `text` for a file in a directory that is made if only its parent exists. Never blocks.
+    pub fn save(&self, path: PathBuf, text: String) {
+        self.send(Job { path, text, make_directory: true });
+    }
+
+    fn send(&self, job: Job) {
+        if let Err(TrySendError::Full(job) | TrySendError::Disconnected(job)) = self.queue.try_send(job) {
+            let path = job.path.display();
+            self.log.warning(format_args!("{path} is not written: earlier dumps are still being written"));
         }
     }
 }
 
-fn write_all(orders: &Receiver<(PathBuf, String)>, log: &Log) {
-    while let Ok((path, text)) = orders.recv() {
+fn write_all(orders: &Receiver<Job>, log: &Log) {
+    while let Ok(Job { path, text, make_directory }) = orders.recv() {
         let directory = directory(std::env::var_os("TMPDIR").map(PathBuf::from));
         let path = directory.join(path);
-        match replace(&path, &text) {
+        let made = if make_directory { make(path.parent()) } else { Ok(()) };
+        match made.and_then(|()| replace(&path, &text)) {
             Ok(()) => log.info(format_args!("Wrote {}", path.display())),
             Err(error) => log.error(format_args!("Cannot write {}: {error}", path.display())),
         }
+    }
+}
+
+/// Makes a directory that only its owner can use, if it does not exist.
+fn make(directory: Option<&Path>) -> io::Result<()> {
+    let Some(directory) = directory else { return Ok(()) };
+    match DirBuilder::new().mode(0o700).create(directory) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        made => made,
     }
 }
 

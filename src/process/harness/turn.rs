@@ -1,7 +1,7 @@
 //! The event loop of a child.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::agent::{Agents, Leaving, Subagent};
@@ -58,6 +58,8 @@ pub(in crate::process) struct Harness<P: Process> {
     /// The checkpoint last sent to the parent.
     checkpoint: Option<P::Checkpoint>,
     clean_up: bool,
+    /// Number of reloads so far.
+    reloads: u32,
     /// When the stop began.
     stopped_at: Duration,
 }
@@ -82,6 +84,7 @@ impl<P: Process> Harness<P> {
             held,
             checkpoint: None,
             clean_up,
+            reloads: 0,
             stopped_at,
         };
         harness.follow_agents();
@@ -310,8 +313,22 @@ impl<P: Process> Harness<P> {
         file.path(&global.map_or_else(Dumps::default, |global| global.dumps.clone()), &self.dumps.daemon)
     }
 
+    /// Writes a dump of data around a reload (`config_save_dir`).
+    fn save_data(&mut self, directory: Option<&str>, when: &str) {
+        let Some(directory) = directory else { return };
+        let clock = Clock::new(self.shell.now(), SystemTime::now());
+        if let Some((file, text)) = self.process.dump(Dump::Data, clock, &self.dumps) {
+            let name = file.saved(std::process::id(), self.reloads, when);
+            self.writer.save(Path::new(directory).join(name), text);
+        }
+    }
+
     fn configure(&mut self, config: Box<Config>, servers: VirtualServers) -> io::Result<()> {
+        let directory = config.global.dumps.config_save_dir.clone();
+        self.reloads = self.reloads.saturating_add(1);
+        self.save_data(directory.as_deref(), "pre");
         self.process.configure(config, servers, &mut self.shell)?;
+        self.save_data(directory.as_deref(), "post");
         self.orders.save_indices(&self.process.indices(), &self.shell.log);
         let global = self.process.machines().system().global.as_ref();
         self.views.iter_mut().for_each(|view| view.configure(global));

@@ -11,13 +11,20 @@ mod fixed;
 mod pending;
 mod reading;
 mod reload;
+mod reload_time;
 mod replacement;
 mod running;
+mod saved;
+mod saves;
+mod schedule;
+mod scheduled;
 mod script;
 mod scripts;
 mod serving;
+mod sign;
 mod status;
 mod stop;
+mod time_file;
 mod telling;
 mod upgrade;
 mod upgrading;
@@ -53,7 +60,9 @@ pub(super) use fifos::OpenFifo;
 pub(super) use fixed::Fixed;
 use pending::Pending;
 use reading::Reading;
+use reload_time::ReloadTime;
 use running::Running;
+use saves::Saves;
 use scripts::RunningScript;
 pub(super) use scripts::Scripts;
 pub(super) use serving::serving;
@@ -65,6 +74,8 @@ const SIGNALS: Token = Token(0);
 const READING: Token = Token(1);
 /// Requests through the control socket.
 const CONTROL: Token = Token(2);
+/// `reload_time_file` has changed.
+const RELOAD_TIME: Token = Token(3);
 /// First token of the children's channels; each start uses the next.
 const FIRST_CHILD: Token = Token(16);
 
@@ -83,6 +94,8 @@ pub(super) struct Plan {
     pub(super) shown: Shown,
     /// Names of the dump files.
     pub(super) dumps: Dumps,
+    /// `reload_file`, with its usual place filled in.
+    pub(super) reload_file: Option<PathBuf>,
     /// `child_wait_time`.
     pub(super) child_wait: Duration,
     /// Names of the processes and their files.
@@ -122,6 +135,8 @@ enum Key {
     Script,
     /// Reading the configuration takes long.
     SlowReload,
+    /// The time in `reload_time_file` has come.
+    ReloadTime,
     /// Clients wait for a reload.
     Reload,
     /// A client has waited long for the end of a reload.
@@ -169,6 +184,10 @@ pub(super) struct Parent {
     saved: BTreeMap<Role, SavedState>,
     next_token: Token,
     reading: Option<Reading>,
+    /// `reload_time_file`.
+    reload_time: Option<ReloadTime>,
+    /// Copies of the configuration.
+    saves: Saves,
     /// When the configuration was last begun to be read.
     read_at: Duration,
     /// Wakes the loop when a configuration has been read.
@@ -220,6 +239,8 @@ impl Parent {
         let deaths = plan.roles.iter().map(|role| (*role, 0)).collect();
         let mut fifos = None;
         FifoKeeper::follow(&mut fifos, global, fifos_held, &log);
+        let mut reload_time = None;
+        ReloadTime::follow(&mut reload_time, &global.reloads, (&reactor, RELOAD_TIME), &log);
         let setting = dump::setting(&plan.options, &plan.names);
         Ok(Parent {
             plan,
@@ -237,6 +258,8 @@ impl Parent {
             saved: BTreeMap::new(),
             next_token: FIRST_CHILD,
             reading: None,
+            reload_time,
+            saves: Saves::default(),
             read_at: Duration::ZERO,
             waker,
             awaited: Some(Awaited::Startup),
@@ -265,6 +288,7 @@ impl Parent {
             None => self.begin(),
         }
         self.watchdog();
+        self.save_first_configuration();
         let mut events = Events::with_capacity(16);
         loop {
             if let Some(status) = self.status
@@ -282,6 +306,7 @@ impl Parent {
                     SIGNALS => self.read_signals()?,
                     READING => self.reading_turn(),
                     CONTROL => self.control_turn(),
+                    RELOAD_TIME => self.reload_time_read(),
                     token => self.child_turn(token),
                 }
             }
@@ -298,6 +323,7 @@ impl Parent {
                     Key::Kill(role) => self.kill_at_stop(role),
                     Key::GiveUp(role) => self.give_up(role),
                     Key::SlowReload => self.reload_is_slow(),
+                    Key::ReloadTime => self.reload_time_due(),
                     Key::Reload => self.reload_for_clients(),
                     Key::Control => self.reload_is_late(),
                     Key::Script => self.script_is_late(),
@@ -376,7 +402,10 @@ impl Parent {
             // The snapshot was made by this process, so it can be read.
             let config = self.plan.snapshot.clone().open().ok().map(|(config, _)| config);
             let global = config.as_ref().map(|config| &config.global);
-            let text = dumps::parent::data(global, &self.setting, children, &self.plan.shown);
+            let next = self.reload_time.as_ref().map(|timed| timed.schedule.next());
+            let next = next.map(|next| next.map(|at| at.to_string()));
+            let setting = Setting { next_reload: next, ..self.setting.clone() };
+            let text = dumps::parent::data(global, &setting, children, &self.plan.shown);
             let path = DumpFile::Parent.path(&self.plan.dumps, &self.plan.names.daemon());
             self.dumps.write(path, text);
         }

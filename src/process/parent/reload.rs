@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use super::fifos::FifoKeeper;
 use super::reading::Reading;
+use super::reload_time::ReloadTime;
+use super::sign::Sign;
 use super::serving::serving;
 use super::waiting::Refused;
-use super::{Awaited, Key, Parent, Scripts};
+use super::{Awaited, Key, Parent, RELOAD_TIME, Scripts};
 use crate::config::Diagnostics;
 use crate::control::Outcome;
 use crate::notify::log::Level;
@@ -42,10 +44,14 @@ impl Parent {
         self.awaited.get_or_insert(Awaited::Refusal);
         let (sender, outcome) = channel();
         let (options, directory, waker) = (self.plan.options.clone(), self.plan.directory.clone(), self.waker.clone());
+        let (sign, log) = (self.plan.reload_file.clone(), self.log.clone());
         let read = move || {
-            // The parent may have dropped the receiver meanwhile.
+            let sign = sign.and_then(|path| Sign::set(path, log));
             let entered = directory.as_deref().map_or(Ok(()), configuration::enter);
-            let _ = sender.send(entered.and_then(|()| configuration::load(&options, directory.as_deref())));
+            let loaded = entered.and_then(|()| configuration::load(&options, directory.as_deref()));
+            drop(sign);
+            // The parent may have dropped the receiver meanwhile.
+            let _ = sender.send(loaded);
             waker.wake();
         };
         match std::thread::Builder::new().name("reload".into()).spawn(read) {
@@ -120,6 +126,9 @@ impl Parent {
     /// Why the running configuration stays in force.
     fn apply(&mut self, loaded: io::Result<Recorded>) -> Result<Diagnostics, Refused> {
         let loaded = loaded.map_err(|error| Refused::new(error.to_string()))?;
+        let of_new = loaded.config.as_ref().map(|(config, _)| config.global.dumps.config_save_dir.clone());
+        let directory = of_new.unwrap_or_else(|| self.plan.dumps.config_save_dir.clone());
+        self.save_configuration(&loaded.shown, directory.as_deref());
         if let Some(why) = &loaded.unsteady {
             let why =
                 format!("{why}; the running configuration stays in force (write files elsewhere and rename them)");
@@ -159,6 +168,11 @@ impl Parent {
         self.plan.snapshot = snapshot;
         self.plan.shown = loaded.shown;
         self.plan.dumps = config.global.dumps.clone();
+        self.plan.reload_file =
+            self.plan.names.reload_file(&config.global.reloads, self.plan.options.pid_file.as_ref());
+        let waked = (&self.reactor, RELOAD_TIME);
+        ReloadTime::follow(&mut self.reload_time, &config.global.reloads, waked, &self.log);
+        self.await_reload_time();
         self.plan.child_wait = config.global.child_wait_time;
         self.plan.serving = serving(&self.plan.options, &config.global);
         for child in &mut self.children {
