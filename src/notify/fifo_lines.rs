@@ -3,7 +3,7 @@
 
 use super::check_messages::{server, service};
 use crate::check::{self, QuorumStatus};
-use crate::vrrp::{Change, Instance, State, Tables};
+use crate::vrrp::{Change, Instance, InstanceId, State, Tables};
 
 /// The line for a change of VRRP, if it has one.
 pub fn vrrp(change: &Change, tables: &Tables) -> Option<String> {
@@ -25,10 +25,12 @@ pub fn vrrp(change: &Change, tables: &Tables) -> Option<String> {
     }
 }
 
-/// The states of all groups and instances (`fifo_write_vrrp_states_on_reload`).
-pub fn vrrp_states(tables: &Tables) -> Vec<String> {
+/// The states of all groups and instances (`fifo_write_vrrp_states_on_reload`), except `retired` instances, whose end has a line
+/// of its own.
+pub fn vrrp_states(tables: &Tables, retired: &[InstanceId]) -> Vec<String> {
     let groups = tables.groups.values().map(|row| group(&row.config.name, row.state));
-    groups.chain(tables.instances.values().map(|row| instance(row, row.state.word()))).collect()
+    let staying = tables.instances.iter().filter(|(id, _)| !retired.contains(id));
+    groups.chain(staying.map(|(_, row)| instance(row, row.state.word()))).collect()
 }
 
 fn instance(row: &Instance, state: &str) -> String {

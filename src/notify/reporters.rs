@@ -34,7 +34,7 @@ impl Reporter for Vrrp {
     }
 
     fn fifo_states(&self) -> Vec<String> {
-        fifo_lines::vrrp_states(self.tables())
+        fifo_lines::vrrp_states(self.tables(), self.retired())
     }
 
     fn mail(&self, change: &vrrp::Change) -> Option<Alert> {

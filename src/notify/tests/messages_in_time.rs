@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::configuration;
 use crate::notify::messages::line;
+use crate::notify::view::Reporter;
 use crate::vrrp::{Action, Event, InstanceId, Interface, InterfaceAddress, Received, Tables, TimerKey, Vrrp};
 use crate::wire::vrrp::{Advertisement, Checksum, VersionFields};
 
@@ -180,4 +181,15 @@ fn a_removed_instance() {
         assert_eq!(log[0], "(VI) Removed: the new configuration does not have it", "{more}: {log:?}");
         assert!(!log.iter().any(|line| line.contains("FAULT")), "{more}: {log:?}");
     }
+}
+
+#[test]
+fn the_states_after_a_reload_are_those_of_the_instances_that_stay() {
+    let both = text(100) + &text(100).replace("VI", "OLD").replace("51", "52");
+    let mut vrrp = Vrrp::new(Tables::new(configuration(&both), "Keepalived v0".into()));
+    vrrp.handle(Event::Interfaces(vec![eth0(true)]), ms(1000));
+    vrrp.handle(Event::Start, ms(1000));
+    assert_eq!(vrrp.fifo_states(), ["INSTANCE \"VI\" BACKUP 100\n", "INSTANCE \"OLD\" BACKUP 100\n"]);
+    vrrp.handle(Event::Configure(Box::new(configuration(&text(100)))), ms(2000));
+    assert_eq!(vrrp.fifo_states(), ["INSTANCE \"VI\" BACKUP 100\n"]);
 }
