@@ -9,7 +9,8 @@ use yaml_rust2::{Yaml, YamlLoader};
 use crate::mib_text::{self, MibObject};
 
 /// Roots of the modules, as identifiers in the kit begin.
-pub const ROOTS: [&str; 4] = ["1.3.6.1.4.1.9586.100.5", "1.3.6.1.4.1.8072.9999.9999.112", "1.3.6.1.2.1.68", "1.3.6.1.2.1.207"];
+pub const ROOTS: [&str; 4] =
+    ["1.3.6.1.4.1.9586.100.5", "1.3.6.1.4.1.8072.9999.9999.112", "1.3.6.1.2.1.68", "1.3.6.1.2.1.207"];
 
 fn top() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -81,7 +82,8 @@ pub struct Mibs {
 
 impl Mibs {
     pub fn load() -> Self {
-        let names = ["KEEPALIVED-MIB", "KEEPALIVED-HA-MIB", "VRRP-MIB", "VRRPV3-MIB"].map(|name| format!("mibs/{name}.txt"));
+        let names =
+            ["KEEPALIVED-MIB", "KEEPALIVED-HA-MIB", "VRRP-MIB", "VRRPV3-MIB"].map(|name| format!("mibs/{name}.txt"));
         let base = ["SNMPv2-SMI", "SNMPv2-TC", "SNMPv2-CONF", "SNMPv2-MIB", "INET-ADDRESS-MIB", "IF-MIB"];
         let base = base.map(|name| format!("mibs/base/{name}.txt"));
         let paths: Vec<PathBuf> = names.iter().chain(&base).map(|name| top().join(name)).collect();
@@ -117,7 +119,8 @@ pub fn oids(text: &str) -> Vec<&str> {
     let mut found = Vec::new();
     for word in text.split(|c: char| !digits(c)) {
         let word = word.trim_matches('.');
-        if ROOTS.iter().any(|root| word.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))) {
+        if ROOTS.iter().any(|root| word.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
+        {
             found.push(word);
         }
     }

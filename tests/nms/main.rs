@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod kit;
+#[cfg(test)]
 #[path = "../support/mib_text.rs"]
 mod mib_text;
 mod promql;
@@ -46,7 +47,8 @@ fn with<'a>(known: BTreeSet<String>, more: impl IntoIterator<Item = &'a str>) ->
 }
 
 /// What Prometheus and node_exporter add, and the names that the rules record.
-const ADDED: [&str; 4] = ["up", "node_textfile_mtime_seconds", "keepalived:virtual_server_info", "keepalived:real_server_info"];
+const ADDED: [&str; 4] =
+    ["up", "node_textfile_mtime_seconds", "keepalived:virtual_server_info", "keepalived:real_server_info"];
 
 #[test]
 fn snmp_yml_has_the_objects_that_generator_yml_walks() {
@@ -58,7 +60,9 @@ fn snmp_yml_has_the_objects_that_generator_yml_walks() {
             assert!(mibs.is_object(name), "generator.yml: {name} is in no MIB module");
         }
     }
-    let ignored = |name: &str| overrides.get(&Yaml::String(name.to_owned())).is_some_and(|is| is["ignore"] == Yaml::Boolean(true));
+    let ignored = |name: &str| {
+        overrides.get(&Yaml::String(name.to_owned())).is_some_and(|is| is["ignore"] == Yaml::Boolean(true))
+    };
     let mut expected = BTreeSet::new();
     for walk in input["walk"].as_vec().unwrap().iter().map(|walk| walk.as_str().unwrap()) {
         let name = if walk.starts_with("1.") { mibs.name_of(walk) } else { walk };
@@ -90,7 +94,8 @@ fn rules_name_known_metrics_and_all_alerts_are_tested() {
         let alerts = names(&rules, "alert");
         assert!(alerts.len() > 10, "{name}");
         let tests = yaml(&format!("prometheus/{name}.test.yml"));
-        let expected: Vec<&Yaml> = tests["tests"].as_vec().unwrap().iter().flat_map(|test| values(test, "alert_rule_test")).collect();
+        let expected: Vec<&Yaml> =
+            tests["tests"].as_vec().unwrap().iter().flat_map(|test| values(test, "alert_rule_test")).collect();
         let firing = expected.iter().flat_map(|tests| tests.as_vec().unwrap());
         let firing = firing.filter(|test| !test["exp_alerts"].as_vec().unwrap().is_empty());
         let tested: BTreeSet<String> = firing.map(|test| test["alertname"].as_str().unwrap().to_owned()).collect();
@@ -195,7 +200,8 @@ fn walk_has(template: &Yaml, key: &str, oid: &str) -> bool {
 /// The value map of an item has the names of its object.
 fn assert_value_map(mibs: &Mibs, template: &Yaml, map: &str, object: &str) {
     let maps = values(template, "valuemaps")[0].as_vec().unwrap();
-    let found = maps.iter().find(|one| one["name"].as_str() == Some(map)).unwrap_or_else(|| panic!("no value map {map}"));
+    let found =
+        maps.iter().find(|one| one["name"].as_str() == Some(map)).unwrap_or_else(|| panic!("no value map {map}"));
     let names = found["mappings"].as_vec().unwrap().iter().map(|entry| {
         let value: i32 = entry["value"].as_str().unwrap().parse().unwrap();
         (entry["newvalue"].as_str().unwrap().to_owned(), value)
@@ -251,10 +257,13 @@ fn the_check_command_reads_the_columns_that_it_names() {
 fn events_of_snmptt_are_the_notifications() {
     let mibs = Mibs::load();
     let conf = text("traps/snmptt.conf");
-    let events: BTreeSet<&str> = conf.lines().filter_map(|line| line.strip_prefix("EVENT ")?.split(' ').nth(1)).collect();
+    let events: BTreeSet<&str> =
+        conf.lines().filter_map(|line| line.strip_prefix("EVENT ")?.split(' ').nth(1)).collect();
     let found: BTreeSet<&str> = events.iter().map(|oid| mibs.name_of(oid)).collect();
     let notifications = mibs.by_name.values().filter(|object| object.kind == "NOTIFICATION-TYPE");
-    let ours = notifications.filter(|object| ["KEEPALIVED-MIB", "KEEPALIVED-HA-MIB", "VRRP-MIB", "VRRPV3-MIB"].contains(&object.module.as_str()));
+    let ours = notifications.filter(|object| {
+        ["KEEPALIVED-MIB", "KEEPALIVED-HA-MIB", "VRRP-MIB", "VRRPV3-MIB"].contains(&object.module.as_str())
+    });
     let ours: BTreeSet<&str> = ours.map(|object| object.name.as_str()).collect();
     assert_eq!(found, ours, "notifications with an event in snmptt.conf");
     // The handler is called for each of them.
@@ -263,7 +272,10 @@ fn events_of_snmptt_are_the_notifications() {
         assert!(handled.contains(&format!("::{name} ")), "snmptrapd.conf does not handle {name}");
     }
     // The objects that the events name.
-    for line in conf.lines().filter(|line| line.starts_with("Variables: ") || line.starts_with("virtual") || line.ends_with("haEventTime")) {
+    for line in conf
+        .lines()
+        .filter(|line| line.starts_with("Variables: ") || line.starts_with("virtual") || line.ends_with("haEventTime"))
+    {
         for name in line.trim_start_matches("Variables: ").split(", ").map(|name| name.trim_matches(',')) {
             assert!(mibs.is_object(name), "snmptt.conf: {name} is in no MIB module");
         }

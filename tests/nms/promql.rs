@@ -2,7 +2,19 @@
 
 /// Words of PromQL that are no metrics: operators, aggregations without arguments in front, modifiers.
 const WORDS: [&str; 14] = [
-    "and", "or", "unless", "on", "ignoring", "by", "without", "group_left", "group_right", "bool", "offset", "inf", "nan",
+    "and",
+    "or",
+    "unless",
+    "on",
+    "ignoring",
+    "by",
+    "without",
+    "group_left",
+    "group_right",
+    "bool",
+    "offset",
+    "inf",
+    "nan",
     "atan2",
 ];
 
@@ -20,14 +32,17 @@ pub fn metrics(expression: &str) -> Vec<String> {
             '[' => closing(rest, ']'),
             '(' if BEFORE_LABELS.contains(&before.as_str()) => closing(rest, ')'),
             '"' => 1 + rest[1..].find('"').map_or(rest.len() - 1, |end| end + 1),
-            c if c.is_ascii_digit() => rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '.').unwrap_or(rest.len()),
+            c if c.is_ascii_digit() => {
+                rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '.').unwrap_or(rest.len())
+            }
             c if is_name(c) => rest.find(|c: char| !is_name(c)).unwrap_or(rest.len()),
             c => c.len_utf8(),
         };
         let (token, after) = rest.split_at(length);
         if first.is_ascii_alphabetic() {
             let is_call = after.trim_start().starts_with('(') && !WORDS.contains(&token);
-            let is_aggregation = ["by", "without"].iter().any(|word| after.trim_start().starts_with(&format!("{word} ")));
+            let is_aggregation =
+                ["by", "without"].iter().any(|word| after.trim_start().starts_with(&format!("{word} ")));
             if !is_call && !is_aggregation && !WORDS.contains(&token) {
                 found.push(token.to_owned());
             }
