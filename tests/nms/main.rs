@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod kit;
+#[cfg(test)]
 #[path = "../support/mib_text.rs"]
 mod mib_text;
 mod promql;
@@ -69,7 +70,10 @@ fn snmp_yml_has_the_objects_that_generator_yml_walks() {
         assert!(!found.is_empty(), "generator.yml: {name} has no columns");
         expected.extend(found.into_iter().map(|leaf| leaf.name.clone()).filter(|leaf| !ignored(leaf)));
     }
-    assert_eq!(snmp_metrics(), expected, "snmp.yml is out of date: run `make nms`");
+    // The generator lists indices that cannot be read; they have no values.
+    let mut found = snmp_metrics();
+    found.retain(|name| mibs.object(name).access != "not-accessible");
+    assert_eq!(found, expected, "snmp.yml is out of date: run `make nms`");
     for metric in module()["metrics"].as_vec().unwrap() {
         let (name, oid) = (metric["name"].as_str().unwrap(), metric["oid"].as_str().unwrap());
         assert_eq!(mibs.name_of(oid), name, "snmp.yml is out of date: run `make nms`");
