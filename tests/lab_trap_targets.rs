@@ -168,6 +168,11 @@ fn traps_and_informs_arrive_without_snmpd_at_addresses_and_names_of_both_familie
         let numbers = (row.queued, row.sent, row.acknowledged, row.dropped);
         assert_eq!((numbers, row.inform), ((2, 2, acknowledged, 0), acknowledged > 0), "{address}");
     }
+    let text = output_of(router.command(Ours).arg("--status"));
+    assert!(text.contains("Trap target") && text.contains("127.0.0.1:1162  VRRP"), "{text}");
+    let metrics = output_of(router.command(Ours).arg("--status=metrics"));
+    let line = "keepalived_trap_target_acknowledged_total{process=\"VRRP\",target=\"127.0.0.1:1162\"} 2\n";
+    assert!(metrics.contains(line), "{metrics}");
     let log = router.log();
     assert!(!log.contains("snmp_trap_target") && !log.contains(COMMUNITY), "{log}");
 }

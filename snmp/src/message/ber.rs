@@ -28,10 +28,11 @@ pub fn integer(out: &mut Vec<u8>, number: i32) -> Result<(), Malformed> {
     wrap(out, Class::Universal, false, Tag::Integer.0, Integer::from(number).as_ref())
 }
 
-/// Appends an OBJECT IDENTIFIER. One with less than two sub-identifiers becomes `0.0` (RFC 2578 section 7.1.3).
+/// Appends an OBJECT IDENTIFIER. The null identifier becomes `0.0` (RFC 2578 section 7.1.3); one sub-identifier alone cannot
+/// be encoded.
 pub fn object_id(out: &mut Vec<u8>, sub_ids: &[u32]) -> Result<(), Malformed> {
     let sub_ids: Vec<u64> = match sub_ids {
-        [] | [_] => vec![0, 0],
+        [] => vec![0, 0],
         sub_ids => sub_ids.iter().map(|id| u64::from(*id)).collect(),
     };
     let oid = asn1_rs::Oid::from(&sub_ids).map_err(|_| Malformed)?;

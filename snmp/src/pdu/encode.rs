@@ -296,7 +296,7 @@ mod tests {
         assert_eq!((decoded(&get, b""), decoded(&get, b"right")), (Ok(()), Err(DecodeError::Context)));
         set_context(&mut get, 0, b"right");
         assert_eq!((decoded(&get, b"right"), decoded(&get, b"left")), (Ok(()), Err(DecodeError::Context)));
-        // CommitSet has no more than a context, which net-snmp leaves out.
+        // CommitSet belongs to a transaction, in whichever context it comes.
         let commit = [1, 9, FLAG_NETWORK_ORDER, 0, 0, 0, 0, 7, 0, 0, 0, 1, 0, 0, 0, 8, 0, 0, 0, 0];
         assert_eq!(decoded(&commit, b"right"), Ok(()));
     }

@@ -127,9 +127,10 @@ fn a_full_queue_drops_the_oldest_unsent_notification() {
     (100..103).for_each(|number| target.push(notice(number)));
     assert_eq!(events(&mut target), [Event::Dropped(1)]);
     assert_eq!(counts(&target), [103, 1, 0, 3, 100]);
-    acknowledge(&mut target, SEED, 0, ms(1));
+    assert_eq!(send(&mut target, ms(1000)), [(0, SEED)]);
+    acknowledge(&mut target, SEED, 0, ms(1001));
     assert_eq!(events(&mut target), [Event::Dropped(2)]);
-    assert_eq!(send(&mut target, ms(1)), [(4, SEED + 1)], "the one that was sent stayed, and 1 to 3 were dropped");
+    assert_eq!(send(&mut target, ms(1001)), [(4, SEED + 1)], "the one that was sent stayed, and 1 to 3 were dropped");
 }
 
 #[test]
