@@ -7,6 +7,7 @@ use super::mail::{Alert, Mailer};
 use super::scripts::{Origin, Runners};
 use crate::config::model::Global;
 use crate::reactor::Program;
+use crate::system::News;
 
 /// State machines whose changes are shown, with the output for each view.
 pub trait Reporter {
@@ -57,6 +58,9 @@ pub trait View<M: Reporter> {
 
     /// Shows a change. The rows of `machines` may have changed again since.
     fn show(&mut self, change: &M::Change, machines: &M, now: Duration);
+
+    /// Shows news about the daemon.
+    fn news(&mut self, _news: News, _machines: &M, _now: Duration) {}
 
     /// Applies a new configuration.
     fn configure(&mut self, _global: Option<&Global>) {}

@@ -2,7 +2,7 @@
 
 use snmp::{Column, MibBuilder, Oid, ScalarView, Syntax, TableView, Value, VarBind};
 
-use super::super::traps::{Trap, traps_enabled};
+use super::super::traps::Trap;
 use super::{microseconds, text, time_of};
 use crate::system::{HasSystem, News, Process, Reload};
 
@@ -56,11 +56,8 @@ fn reload<T: HasSystem>() -> [ScalarView<T>; 3] {
     ]
 }
 
-/// The notification for news about the daemon, if `enable_traps` is set.
+/// The notification for news about the daemon; `enable_traps` sends it to the AgentX master.
 pub fn trap<T: HasSystem>(news: News, data: &T) -> Option<Trap> {
-    if !traps_enabled(data) {
-        return None;
-    }
     let (number, objects) = match news {
         News::Restarted(process) => {
             let row = data.system().processes.get(&process)?;

@@ -342,7 +342,7 @@ impl<T: Reporter + HasSystem + 'static> Subagent<T> for Agent<T> {
     }
 
     fn notify(&mut self, news: News, machines: &T, now: Duration) {
-        let serves = self.modules.iter().any(|module| module.root == mib::HA_ROOT);
+        let serves = self.traps && self.modules.iter().any(|module| module.root == mib::HA_ROOT);
         if let Some(trap) = mib::daemon_trap(news, machines).filter(|_| serves) {
             self.send(trap, now);
         }

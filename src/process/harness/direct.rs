@@ -7,13 +7,13 @@ use snmp::message::{Notice, Stamp};
 use snmp::target::Engine;
 
 use crate::config::model::{Global, TrapSecurity};
-use crate::mib::{self, Module};
+use crate::mib::{self, Module, Trap};
 use crate::notify::log::Log;
 use crate::notify::targets::Notifier;
 use crate::notify::view::{FinishLimits, Reporter, View};
 use crate::process::engine::EngineStart;
 use crate::reactor::clock;
-use crate::system::{HasSystem, Target};
+use crate::system::{HasSystem, News, Target};
 
 /// The notifications of a process for the targets of `snmp_trap_target`.
 pub(in crate::process) struct Direct<M: Reporter + 'static> {
@@ -58,23 +58,35 @@ fn is_sent<M, C>(module: &Module<M, C>, global: &Global) -> bool {
     (module.enabled)(&Global { snmp_vrrp: true, snmp_checker: true, ..global.clone() })
 }
 
+impl<M: Reporter + 'static> Direct<M> {
+    /// Queues a notification of an event at `now`.
+    fn send(&mut self, trap: Trap, now: Duration) {
+        let mut binds = trap.objects;
+        binds.push(mib::event_time(now));
+        let notification = Notification { trap: trap.oid, binds };
+        self.stamp.set_clock(clock::now(), clock::utc());
+        match Notice::new(&notification, now, &self.stamp) {
+            Ok(notice) => self.notifier.send(notice),
+            Err(_) => self.log.error(format_args!(
+                "SNMP notification {} does not fit into a datagram: snmp_trap_target does not get it",
+                notification.trap
+            )),
+        }
+    }
+}
+
 impl<M: Reporter + HasSystem + 'static> View<M> for Direct<M> {
     fn show(&mut self, change: &M::Change, machines: &M, now: Duration) {
         if !self.notifier.is_needed() {
             return;
         }
-        for trap in self.modules.iter().filter_map(|module| (module.trap)(change, machines)) {
-            let mut binds = trap.objects;
-            binds.push(mib::event_time(now));
-            let notification = Notification { trap: trap.oid, binds };
-            self.stamp.set_clock(clock::now(), clock::utc());
-            match Notice::new(&notification, now, &self.stamp) {
-                Ok(notice) => self.notifier.send(notice),
-                Err(_) => self.log.error(format_args!(
-                    "SNMP notification {} does not fit into a datagram: snmp_trap_target does not get it",
-                    notification.trap
-                )),
-            }
+        let traps: Vec<Trap> = self.modules.iter().filter_map(|module| (module.trap)(change, machines)).collect();
+        traps.into_iter().for_each(|trap| self.send(trap, now));
+    }
+
+    fn news(&mut self, news: News, machines: &M, now: Duration) {
+        if let Some(trap) = mib::daemon_trap(news, machines).filter(|_| self.notifier.is_needed()) {
+            self.send(trap, now);
         }
     }
 

@@ -279,8 +279,11 @@ impl<P: Process> Harness<P> {
                     self.process.learn(daemon, &mut self.shell);
                     self.process.settle(&mut self.shell);
                     let (machines, now) = (self.process.machines(), self.shell.now());
-                    if let Some(agent) = &mut self.agent {
-                        news.into_iter().for_each(|news| agent.notify(news, machines, now));
+                    for news in news {
+                        if let Some(agent) = &mut self.agent {
+                            agent.notify(news, machines, now);
+                        }
+                        self.views.iter_mut().for_each(|view| view.news(news, machines, now));
                     }
                 }
                 Order::Connect(listener, link) => self.process.connect(listener, link, &mut self.shell)?,
