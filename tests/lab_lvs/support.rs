@@ -3,6 +3,7 @@
 use std::fs;
 use std::net::TcpListener;
 use std::path::PathBuf;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use lab::Daemon;
@@ -40,6 +41,12 @@ impl Running {
     /// One of its files.
     pub fn file(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
+    }
+
+    /// Has our program take over from it, with the same options.
+    pub fn upgrade(&self, netns: &Netns, extra: &[&str]) {
+        let output = command(Daemon::Ours, netns, &self.dir, extra).arg("--upgrade").output().unwrap();
+        assert!(output.status.success(), "{output:?}\n{}", self.log());
     }
 
     /// Its log.
@@ -87,6 +94,10 @@ impl Running {
 }
 
 fn spawn(daemon: Daemon, netns: &Netns, dir: &TempDir, extra: &[&str]) -> Proc {
+    Proc::spawn(command(daemon, netns, dir, extra), &dir.path().join("log"))
+}
+
+fn command(daemon: Daemon, netns: &Netns, dir: &TempDir, extra: &[&str]) -> Command {
     let file = |name: &str| dir.path().join(name);
     let mut command = daemon.command(netns);
     command.args(["-n", "-l", "-D", "-G", "-f"]).arg(file("keepalived.conf")).args(extra);
@@ -94,7 +105,7 @@ fn spawn(daemon: Daemon, netns: &Netns, dir: &TempDir, extra: &[&str]) -> Proc {
     command.arg("-r").arg(file("vrrp.pid"));
     // For dumps.
     command.env("TMPDIR", dir.path());
-    Proc::spawn(command, &file("log"))
+    command
 }
 
 impl Drop for Running {

@@ -162,6 +162,18 @@ fn connections_survive(direct: bool) {
     farm.cable(3, true);
     wait_until(LIMIT, "the server is added again", || farm.is_in(3) && farm.connect().1 == 3);
     alive(&mut streams, "after the checker process was replaced");
+
+    for upgrade in 1..=2 {
+        let before = (running.pid("keepalived.pid"), running.pid("checkers.pid"));
+        let log = running.log().len();
+        running.upgrade(&farm.director, &["-C", "-I"]);
+        alive(&mut streams, "after an upgrade");
+        let after = (running.pid("keepalived.pid"), running.pid("checkers.pid"));
+        assert!(after.0 == before.0 && after.1 != before.1, "upgrade {upgrade}: {before:?}, {after:?}");
+        assert!((1..=SERVERS).all(|server| farm.is_in(server)), "upgrade {upgrade}");
+        let since = running.log()[log..].to_owned();
+        assert!(!since.contains("Adding service") && !since.contains("Removing service"), "{since}");
+    }
     assert!(running.is_running());
 
     running.stop();
