@@ -99,6 +99,9 @@ pub(super) const KIND: Kind = Kind {
     run,
 };
 
+/// A timer that is due within this time may be due when the timers of the turn are handled.
+const SOON: Duration = Duration::from_millis(2);
+
 /// The timers of the machines, and of the process itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Timer {
@@ -118,6 +121,8 @@ struct VrrpProcess {
     own_links: OwnLinkWriter,
     firewall: Firewall,
     sockets: Sockets,
+    /// The sockets for adverts may have more packets than were read.
+    unread: bool,
     announcer: Announcer,
     tracker_sources: TrackerSources,
     /// Reports of the BFD process.
@@ -231,6 +236,7 @@ fn run(start: ChildStart<'_>) -> io::Result<()> {
         own_links,
         firewall,
         sockets,
+        unread: false,
         announcer,
         tracker_sources: TrackerSources::new(tokens, init_files),
         sessions,
@@ -303,10 +309,16 @@ impl Process for VrrpProcess {
     }
 
     /// Reads all sockets, whether or not the reactor has reported them as ready.
-    fn receive(&mut self, _ready: &[Ready], shell: &mut Loop) -> io::Result<()> {
+    fn receive(&mut self, ready: &[Ready], shell: &mut Loop) -> io::Result<()> {
         self.read_clock(shell);
-        if self.sockets.receive(&mut self.vrrp, shell.now()) {
-            shell.again();
+        // A turn that only answers the AgentX master has nothing to read. Before a timer the sockets are read in any case: an
+        // advert may have arrived since the wait.
+        let due = shell.next_timer().is_some_and(|at| at <= shell.now() + SOON);
+        if due || self.unread || ready.iter().any(|source| source.token == ADVERTS) {
+            self.unread = self.sockets.receive(&mut self.vrrp, shell.now());
+            if self.unread {
+                shell.again();
+            }
         }
         self.carry_out(shell);
         Ok(())
