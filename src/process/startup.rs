@@ -215,7 +215,7 @@ fn start(
     let core_pattern = options.core_dump_pattern.as_deref().map(CorePattern::set);
     // Before the first thread.
     let given_up = capabilities::keep_only(privileges::of_parent(&options, &config.global));
-    let (log_options, facility_warning) = log_options(&options, &names, "Keepalived", None);
+    let (log_options, facility_warning) = log_options(&options, config.global.log_format, &names, "Keepalived", None);
     let writer = log::start(log_options).map_err(|error| Refusal::because("start the log", &error))?;
     let log = writer.log();
     log.write(Level::Notice, format_args!("Starting {}", cli::version_text()));
@@ -234,6 +234,10 @@ fn start(
     }
     for remark in options.without_effect() {
         log.warning(remark);
+    }
+    let is_seen = options.log_console || options.log_file.is_some();
+    if !is_seen && options.log_format.or(config.global.log_format).is_some() {
+        log.warning("log_format has no effect without -l or -g: the form of syslog lines is that of syslog");
     }
     log_diagnostics(&loaded.diagnostics, &log);
     let faults = loaded.diagnostics.faults().len();

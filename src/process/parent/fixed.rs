@@ -1,6 +1,6 @@
 //! Settings that a reload cannot change.
 
-use crate::config::model::{ControlSocket, Global, IpvsNamespace};
+use crate::config::model::{ControlSocket, Global, IpvsNamespace, LogFormat};
 
 /// The values of these settings at the start.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +13,7 @@ pub(in crate::process) struct Fixed {
     control_socket: ControlSocket,
     disable_local_igmp: bool,
     umask: Option<u32>,
+    log_format: Option<LogFormat>,
 }
 
 impl Fixed {
@@ -25,6 +26,7 @@ impl Fixed {
             control_socket: global.control_socket.clone(),
             disable_local_igmp: global.firewall.disable_local_igmp,
             umask: global.umask,
+            log_format: global.log_format,
         }
     }
 
@@ -39,6 +41,7 @@ impl Fixed {
             (self.control_socket != new.control_socket, "control_socket"),
             (self.disable_local_igmp != new.disable_local_igmp, "disable_local_igmp"),
             (self.umask != new.umask, "umask"),
+            (self.log_format != new.log_format, "log_format"),
         ];
         differs.into_iter().find(|(differs, _)| *differs).map(|(_, keyword)| keyword)
     }
