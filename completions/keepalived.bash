@@ -31,10 +31,11 @@ _keepalived() {
         --resume= | --resume) return ;;
         --upgrade=) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
         --log-facility= | --log-facility | -S) mapfile -t COMPREPLY < <(compgen -W 'local0 local1 local2 local3 local4 local5 local6 local7 user daemon' -- "$cur"); return ;;
+        --log-format= | --log-format) mapfile -t COMPREPLY < <(compgen -W 'text json' -- "$cur"); return ;;
         --signum= | --signum) mapfile -t COMPREPLY < <(compgen -W 'STOP RELOAD DATA STATS STATS_CLEAR JSON' -- "$cur"); return ;;
     esac
     if [[ $cur == -* ]]; then
-        mapfile -t COMPREPLY < <(compgen -W '-f --use-file -P --vrrp -C --check -B --no_bfd --all -l --log-console -D --log-detail -g --log-file --flush-log-file -G --no-syslog -u --umask -X --release-vips -V --dont-release-vrrp -I --dont-release-ipvs -R --dont-respawn -n --dont-fork -d --dump-conf -p --pid -r --vrrp_pid -c --checkers_pid -b --bfd_pid -a --address-monitoring -x --snmp -A --snmp-agent-socket -s --namespace -m --core-dump -M --core-dump-pattern -e --all-config --strict-config --allow-faults -i --config-id -t --config-test --reload --status --watch --weight --drain --yield --resume --upgrade --ignore-sigint -T --genhash -v --version -h --help -S --log-facility --signum' -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W '-f --use-file -P --vrrp -C --check -B --no_bfd --all -l --log-console -D --log-detail -g --log-file --flush-log-file -G --no-syslog -u --umask -X --release-vips -V --dont-release-vrrp -I --dont-release-ipvs -R --dont-respawn -n --dont-fork -d --dump-conf -p --pid -r --vrrp_pid -c --checkers_pid -b --bfd_pid -a --address-monitoring -x --snmp -A --snmp-agent-socket -s --namespace -m --core-dump -M --core-dump-pattern -e --all-config --strict-config --allow-faults -i --config-id -t --config-test --reload --status --watch --weight --drain --yield --resume --upgrade --ignore-sigint -T --genhash -v --version -h --help -S --log-facility --log-format --signum' -- "$cur")
     fi
 }
 

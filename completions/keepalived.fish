@@ -46,5 +46,6 @@ complete -c keepalived -s T -l genhash -d 'Run as genhash(1); must be the first 
 complete -c keepalived -s v -l version -d 'Print version and features'
 complete -c keepalived -s h -l help -d 'Print this help'
 complete -c keepalived -s S -l log-facility -r -f -a 'local0 local1 local2 local3 local4 local5 local6 local7 user daemon' -d 'Syslog facility: 0-7, local0-local7, user, daemon'
+complete -c keepalived -l log-format -r -f -a 'text json' -d 'Form of the log on standard error and in files'
 complete -c keepalived -l signum -r -f -a 'STOP RELOAD DATA STATS STATS_CLEAR JSON' -d 'Print the number of a signal: STOP, RELOAD, DATA, STATS, STATS_CLEAR, JSON'
 complete -c keepalived -n '__fish_prev_arg_in -t --config-test' -F

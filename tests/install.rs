@@ -81,3 +81,27 @@ fn everything_is_installed_below_destdir_and_uninstalled_again() {
     assert_eq!(files(destdir.path()), [] as [PathBuf; 0]);
     assert!(!destdir.path().join("opt/ha/share/doc/keepalived-rs").exists(), "a directory is left");
 }
+
+/// The image cannot be built here; what it names is what there is.
+#[test]
+fn the_container_image_names_the_tools_and_options_that_there_are() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |file: &str| fs::read_to_string(root.join(file)).unwrap();
+    let (image, makefile, manifest) = (read("packaging/docker/Dockerfile"), read("Makefile"), read("Cargo.toml"));
+    let version = manifest.lines().find_map(|line| line.strip_prefix("rust-version = ")).unwrap().trim_matches('"');
+    assert!(image.contains(&format!("\nFROM rust:{version}-slim-bookworm AS build\n")), "{version}");
+    // The packages for a build, from lines with PROGRAM:PACKAGE or MODULE:PACKAGE.
+    let lines = makefile.lines().filter(|line| line.starts_with("BUILD_TOOLS = ") || line.starts_with("LIBRARIES = "));
+    let packages: Vec<&str> =
+        lines.flat_map(str::split_whitespace).filter_map(|word| Some(word.split_once(':')?.1)).collect();
+    assert_eq!(packages, ["gcc", "pkg-config", "libssl-dev", "libpcre2-dev"]);
+    assert!(image.contains(&packages.join(" ")), "{packages:?}");
+    let start = image.lines().find_map(|line| line.strip_prefix("ENTRYPOINT ")).unwrap();
+    let words: Vec<String> = serde_json::from_str(start).unwrap();
+    assert_eq!(words[0], "keepalived");
+    let missing = ["--use-file=/nonexistent/keepalived.conf"];
+    let output = Command::new(env!("CARGO_BIN_EXE_keepalived")).args(&words[1..]).args(missing).output().unwrap();
+    assert_eq!(output.status.code(), Some(6), "the options are known, and the file is missing");
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(errors.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()), "{errors}");
+}

@@ -10,6 +10,7 @@ use lab::conf::VRID;
 use lab::{Lab, Protocol, daemon, machine, process, wait_for, wait_until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use serde_json::Value;
 
 const LIMIT: Duration = Duration::from_secs(10);
 const PROTOCOL: Protocol = Protocol::V3;
@@ -106,4 +107,86 @@ fn processes_in_the_background_find_relative_paths() {
         eprintln!("{}{}", text("k.log"), text("k_vrrp.log"));
         std::panic::resume_unwind(panic);
     }
+}
+
+/// The records of a log in JSON; each line is one.
+fn records(log: &str) -> Vec<Value> {
+    // The last line may not be complete yet.
+    let lines = log.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+    lines.map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
+}
+
+/// Each record has its time, level, process and message, and the object where it is known; also of what is refused.
+#[test]
+fn the_log_in_json_has_one_object_for_each_record() {
+    let _turn = machine::shared();
+    let mut lab = Lab::new(1);
+    let script = "vrrp_script sc {\n  script \"/usr/bin/false\"\n  interval 1\n  weight 1\n}\n";
+    let conf =
+        PROTOCOL.conf(100, "track_script {\n    sc\n  }").replacen('{', "{\n  script_user root\n  log_format json", 1);
+    lab.router(1).configure(&(script.to_owned() + &conf));
+    lab.router(1).start(Ours);
+    lab.wire.await_advert(1, VRID, Duration::ZERO, LIMIT);
+    // A message of several lines.
+    lab.router(1).configure(&(script.to_owned() + &conf.replacen("router_id", "router_idd", 1)));
+    lab.router(1).daemon().signal(Signal::SIGHUP);
+    let is = |record: &Value, key: &str, value: &str| record[key].as_str() == Some(value);
+    let all = wait_for(LIMIT, "the reload is refused", || {
+        let all = records(&lab.router(1).log());
+        let message = |record: &Value| record["message"].as_str().unwrap().starts_with("Not reloaded: ");
+        all.iter().any(message).then_some(all)
+    });
+    for record in &all {
+        let time = chrono::DateTime::parse_from_rfc3339(record["time"].as_str().unwrap()).unwrap();
+        assert!(
+            (chrono::Local::now() - time.to_utc().with_timezone(&chrono::Local)).num_seconds().abs() < 600,
+            "{record}"
+        );
+        assert!(record["time"].as_str().unwrap().contains('.'), "milliseconds: {record}");
+        assert!(
+            ["error", "warning", "notice", "info", "debug"].iter().any(|level| is(record, "level", level)),
+            "{record}"
+        );
+        assert!(is(record, "process", "Keepalived") || is(record, "process", "Keepalived_vrrp"), "{record}");
+        assert!(record["pid"].is_u64() && !record["message"].as_str().unwrap().is_empty(), "{record}");
+    }
+    let about = |kind: &str, name: &str| {
+        all.iter()
+            .filter(|record| record["object"] == serde_json::json!({"kind": kind, "name": name}))
+            .collect::<Vec<_>>()
+    };
+    let vrid = format!("VI_{VRID}");
+    let master =
+        about("instance", &vrid).into_iter().find(|r| r["message"].as_str().unwrap().contains("Entering MASTER"));
+    assert!(is(master.unwrap(), "level", "notice") && is(master.unwrap(), "process", "Keepalived_vrrp"), "{master:?}");
+    assert!(about("script", "sc").iter().any(|record| record["message"].as_str().unwrap().contains("failed")));
+    let fault = all.iter().find(|record| record["message"].as_str().unwrap().contains("unknown keyword 'router_idd'"));
+    assert!(fault.unwrap()["message"].as_str().unwrap().contains('\n'), "one record for several lines: {fault:?}");
+    assert!(is(fault.unwrap(), "level", "error"), "{fault:?}");
+    assert_eq!(lab.router(1).stop().1.code(), Some(0));
+    let last = records(&lab.router(1).log()).pop().unwrap();
+    assert!(last["message"].as_str().unwrap().starts_with("Stopped "), "{last}");
+
+    // A start that is refused, too. The option wins over the keyword.
+    lab.router(1).configure("global_defs {\n  log_format text\n");
+    let mut command = lab.router(1).command(Ours);
+    let output = command.arg("--log-format=json").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let refused = records(&String::from_utf8(output.stderr).unwrap());
+    assert!(
+        refused.iter().any(|record| record["message"].as_str().unwrap().starts_with("Not started: ")),
+        "{refused:?}"
+    );
+
+    let conf = conf.replacen("log_format json", "log_format text", 1);
+    lab.router(1).configure(&(script.to_owned() + &conf));
+    lab.router(1).start(Ours);
+    wait_until(LIMIT, "a line with the time, the level and the process", || {
+        let log = lab.router(1).log();
+        let mut lines = log.lines().filter_map(|line| line.split_once(' '));
+        lines.any(|(stamp, rest)| {
+            let is_stamp = stamp.contains('.') && chrono::DateTime::parse_from_rfc3339(stamp).is_ok();
+            is_stamp && rest.starts_with("notice Keepalived_vrrp[") && rest.contains("]: (VI_51) Entering MASTER STATE")
+        })
+    });
 }

@@ -12,12 +12,14 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 pub use syslog::Facility;
-use syslog::{LogFormat, Severity};
+use syslog::Severity;
 
 use super::queue::{Receiver, Sender, bounded};
+pub use super::record::{Level, Object, Record};
+use crate::config::model::LogFormat;
 use crate::reactor::background::await_end;
 use crate::text::{plain, reason};
 
@@ -25,21 +27,6 @@ use crate::text::{plain, reason};
 const QUEUE: usize = 8192;
 /// Socket of the local syslog daemon.
 const SYSLOG_SOCKET: &str = "/dev/log";
-
-/// Level of a line, by the priorities of syslog.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Level {
-    /// Something does not work.
-    Error,
-    /// Something may be wrong.
-    Warning,
-    /// A change of state.
-    Notice,
-    /// Normal operation.
-    Info,
-    /// Only with `-D`.
-    Detail,
-}
 
 /// Destinations and settings of the log.
 #[derive(Clone, Debug)]
@@ -54,6 +41,8 @@ pub struct Options {
     pub console: bool,
     /// `-D`.
     pub detail: bool,
+    /// `log_format`: the form of the lines on standard error and in the file; `None` = that of C keepalived.
+    pub format: Option<LogFormat>,
     /// `-g`: also to a file.
     pub file: Option<LogFile>,
 }
@@ -61,7 +50,8 @@ pub struct Options {
 impl Options {
     /// Options for syslog only, with the facility `daemon`.
     pub fn syslog(ident: String) -> Options {
-        Options { ident, syslog: true, facility: Facility::LOG_DAEMON, console: false, detail: false, file: None }
+        let facility = Facility::LOG_DAEMON;
+        Options { ident, syslog: true, facility, console: false, detail: false, format: None, file: None }
     }
 }
 
@@ -82,12 +72,14 @@ pub struct Log {
     queue: Sender<Order>,
     lost: Arc<AtomicU64>,
     detail: bool,
+    /// The records show what they are about.
+    objects: bool,
 }
 
 #[derive(Debug)]
 enum Order {
-    Line(Level, String),
-    /// Report that the lines before are written.
+    Record(Record),
+    /// Report that the records before are written.
     Reach(mpsc::Sender<()>),
     End,
 }
@@ -103,7 +95,8 @@ pub struct Writer {
 pub fn start(options: Options) -> io::Result<Writer> {
     let (queue, orders) = bounded(QUEUE);
     let lost = Arc::new(AtomicU64::new(0));
-    let log = Log { queue, lost: Arc::clone(&lost), detail: options.detail };
+    let objects = options.format == Some(LogFormat::Json);
+    let log = Log { queue, lost: Arc::clone(&lost), detail: options.detail, objects };
     let thread = std::thread::Builder::new().name("log".into()).spawn(move || write_all(&options, &orders, &lost))?;
     Ok(Writer { log, thread })
 }
@@ -115,14 +108,19 @@ pub struct Kept(Receiver<Order>);
 /// A log whose lines are kept for the caller, details included.
 pub fn keep() -> (Log, Kept) {
     let (queue, orders) = bounded(QUEUE);
-    (Log { queue, lost: Arc::default(), detail: true }, Kept(orders))
+    (Log { queue, lost: Arc::default(), detail: true, objects: true }, Kept(orders))
 }
 
 impl Kept {
     /// Takes the lines so far.
     pub fn take(&self) -> Vec<(Level, String)> {
+        self.records().into_iter().map(|record| (record.level, record.text)).collect()
+    }
+
+    /// Takes the records so far.
+    pub fn records(&self) -> Vec<Record> {
         let of = |order| match order {
-            Order::Line(level, line) => Some((level, line)),
+            Order::Record(record) => Some(record),
             Order::Reach(_) | Order::End => None,
         };
         self.0.drain().filter_map(of).collect()
@@ -154,10 +152,18 @@ impl Writer {
 impl Log {
     /// Logs a line. Never blocks.
     pub fn write(&self, level: Level, text: impl Display) {
+        self.write_about(level, text, || None);
+    }
+
+    /// Logs a line about an object. Never blocks.
+    pub fn write_about(&self, level: Level, text: impl Display, object: impl FnOnce() -> Option<Object>) {
         if level == Level::Detail && !self.detail {
             return;
         }
-        if self.queue.offer(Order::Line(level, plain(&text.to_string()).into_owned())).is_err() {
+        let text = plain(&text.to_string()).into_owned();
+        let object = if self.objects { object() } else { None };
+        let record = Record { at: SystemTime::now(), level, text, object };
+        if self.queue.offer(Order::Record(record)).is_err() {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -191,10 +197,12 @@ fn write_all(options: &Options, orders: &Receiver<Order>, lost: &AtomicU64) {
         syslog: options.syslog.then(|| Syslog::new(options)),
         console: options.console,
         file: options.file.clone().map(Lines::new),
+        format: options.format,
+        ident: options.ident.clone(),
     };
     loop {
         match orders.receive() {
-            Some(Order::Line(level, line)) => sinks.write_lines(level, &line),
+            Some(Order::Record(record)) => sinks.write(&record),
             Some(Order::Reach(reached)) => {
                 sinks.flush();
                 // The caller may have given up.
@@ -206,7 +214,8 @@ fn write_all(options: &Options, orders: &Receiver<Order>, lost: &AtomicU64) {
         let lost = lost.swap(0, Ordering::Relaxed);
         if lost > 0 {
             let noun = if lost == 1 { "line was" } else { "lines were" };
-            sinks.write(Level::Warning, &format!("{lost} log {noun} dropped because the log was too slow"));
+            let text = format!("{lost} log {noun} dropped because the log was too slow");
+            sinks.write(&Record { at: SystemTime::now(), level: Level::Warning, text, object: None });
         }
         if orders.is_empty() {
             sinks.flush();
@@ -219,26 +228,23 @@ struct Sinks {
     syslog: Option<Syslog>,
     console: bool,
     file: Option<Lines>,
+    format: Option<LogFormat>,
+    ident: String,
 }
 
 impl Sinks {
-    fn write_lines(&mut self, level: Level, text: &str) {
-        text.lines().for_each(|line| self.write(level, line));
-    }
-
-    fn write(&mut self, level: Level, line: &str) {
+    fn write(&mut self, record: &Record) {
         if let Some(syslog) = &mut self.syslog {
-            syslog.write(level, line);
+            record.text.lines().for_each(|line| syslog.write(record.level, line));
         }
         if !self.console && self.file.is_none() {
             return;
         }
-        let stamp = chrono::Local::now().format("%a %b %e %H:%M:%S %Y");
-        let stamped = format!("{stamp}: {line}\n");
+        let lines = record.lines(self.format, &self.ident);
         if self.console {
-            let _ = io::stderr().write_all(stamped.as_bytes());
+            let _ = io::stderr().write_all(lines.as_bytes());
         }
-        if let Some(Err(error)) = self.file.as_mut().map(|file| file.write(&stamped)) {
+        if let Some(Err(error)) = self.file.as_mut().map(|file| file.write(&lines)) {
             self.complain(&error);
         }
     }
@@ -261,7 +267,8 @@ impl Sinks {
             syslog.write(Level::Error, &text);
         }
         if self.console {
-            let _ = io::stderr().write_all(format!("{text}\n").as_bytes());
+            let record = Record { at: SystemTime::now(), level: Level::Error, text, object: None };
+            let _ = io::stderr().write_all(record.lines(self.format, &self.ident).as_bytes());
         }
     }
 }
@@ -330,7 +337,7 @@ struct Format {
     ident: String,
 }
 
-impl LogFormat<&str> for Format {
+impl syslog::LogFormat<&str> for Format {
     fn format<W: Write>(&self, out: &mut W, severity: Severity, message: &str) -> syslog::Result<()> {
         let priority = self.facility as u8 | severity as u8;
         let stamp = chrono::Local::now().format("%b %e %H:%M:%S");
@@ -382,6 +389,8 @@ fn connect() -> io::Result<UnixDatagram> {
 
 #[cfg(test)]
 mod tests {
+    use syslog::LogFormat as _;
+
     use super::*;
 
     #[test]
@@ -398,12 +407,13 @@ mod tests {
     #[test]
     fn a_full_queue_drops_and_counts() {
         let (queue, orders) = bounded(1);
-        let log = Log { queue, lost: Arc::default(), detail: false };
+        let log = Log { queue, lost: Arc::default(), detail: false, objects: false };
         log.info("one");
         log.info("two");
         log.write(Level::Detail, "not asked for");
         assert_eq!(log.lost.load(Ordering::Relaxed), 1);
-        assert!(matches!(orders.receive(), Some(Order::Line(Level::Info, line)) if line == "one"));
+        let first = orders.receive();
+        assert!(matches!(&first, Some(Order::Record(record)) if record.level == Level::Info && record.text == "one"));
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! Implements [`Reporter`] for VRRP, the checkers and BFD.
 
-use super::log::Level;
+use super::log::{Level, Object};
 use super::mail::{self, Alert};
 use super::scripts::{self, Origin};
 use super::view::Reporter;
-use super::{bfd_messages, check_messages, check_scripts, fifo_lines, messages};
+use super::{bfd_messages, check_messages, check_scripts, fifo_lines, messages, objects};
 use crate::bfd::{self, Bfd};
 use crate::check::{self, Check};
 use crate::reactor::Program;
@@ -23,6 +23,10 @@ impl Reporter for Vrrp {
 
     fn line(&self, change: &vrrp::Change) -> (Level, String) {
         messages::line(change, self.tables())
+    }
+
+    fn object(&self, change: &vrrp::Change) -> Option<Object> {
+        objects::vrrp(change, self.tables())
     }
 
     fn scripts(&self, change: &vrrp::Change) -> (Origin, Vec<Program>) {
@@ -50,6 +54,10 @@ impl Reporter for Check {
         check_messages::line(change, self.tables())
     }
 
+    fn object(&self, change: &check::Change) -> Option<Object> {
+        objects::check(change, self.tables())
+    }
+
     fn scripts(&self, change: &check::Change) -> (Origin, Vec<Program>) {
         (Origin::Transitions, check_scripts::jobs(change, self.tables()))
     }
@@ -70,6 +78,10 @@ impl Reporter for Bfd {
 
     fn line(&self, change: &bfd::Change) -> (Level, String) {
         bfd_messages::line(change, self.tables())
+    }
+
+    fn object(&self, change: &bfd::Change) -> Option<Object> {
+        objects::bfd(change, self.tables())
     }
 }
 

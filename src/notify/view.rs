@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::log::{Level, Log};
+use super::log::{Level, Log, Object};
 use super::mail::{Alert, Mailer};
 use super::scripts::{Origin, Runners};
 use crate::config::model::Global;
@@ -27,6 +27,11 @@ pub trait Reporter {
 
     /// The log lines.
     fn line(&self, change: &Self::Change) -> (Level, String);
+
+    /// What the change is about, where that is known.
+    fn object(&self, _change: &Self::Change) -> Option<Object> {
+        None
+    }
 
     /// The scripts to run for the change, in order.
     fn scripts(&self, _change: &Self::Change) -> (Origin, Vec<Program>) {
@@ -102,7 +107,7 @@ impl<M: Reporter> View<M> for Log {
     fn show(&mut self, change: &M::Change, machines: &M, _now: Duration) {
         if !M::is_counted(change) {
             let (level, line) = machines.line(change);
-            self.write(level, line);
+            self.write_about(level, line, || machines.object(change));
         }
     }
 }

@@ -85,7 +85,8 @@ fn process(role: Role, options: &Options) -> Result<u8, Failure> {
     // Before the first thread, as capabilities are per thread.
     let given_up = capabilities::keep_only(needed);
     let names = Names::new(options, &config.global);
-    let log_options = log_options(options, &names, role.kind().ident, Some(role.kind().log_file)).0;
+    let log_options =
+        log_options(options, config.global.log_format, &names, role.kind().ident, Some(role.kind().log_file)).0;
     let writer = log::start(log_options).context("start the log")?;
     let log = writer.log();
     tuning::log_capabilities(given_up, capabilities::TO_WORK & needed, &log);

@@ -5,15 +5,17 @@ use std::path::PathBuf;
 use super::cli::Options;
 use super::files;
 use super::names::Names;
+use crate::config::model::LogFormat;
 use crate::notify::log;
 
 /// Name of the log file in the directory for temporary files, for `-g` without a name.
 const FILE: &str = "keepalived.log";
 
-/// The log options of a process, and a warning about an invalid `-S`. `suffix` distinguishes the log file of a child
+/// The log options of a process, with `format` unless the command line has one, and a warning about an invalid `-S`. `suffix` distinguishes the log file of a child
 /// from that of the parent.
 pub(super) fn log_options(
     options: &Options,
+    format: Option<LogFormat>,
     names: &Names,
     ident: &str,
     suffix: Option<&str>,
@@ -33,6 +35,7 @@ pub(super) fn log_options(
         facility,
         console: options.log_console,
         detail: options.log_detail > 0,
+        format: options.log_format.or(format),
         file,
     };
     (log_options, warning)

@@ -11,6 +11,7 @@ use super::logging::log_options;
 use super::names::Names;
 use super::pidfile::PidFileError;
 use crate::config::Diagnostics;
+use crate::config::model::LogFormat;
 use crate::notify::log;
 use crate::terminal;
 use crate::text::reason;
@@ -62,7 +63,11 @@ impl Refusal {
     /// Writes the refusal to the terminal and the log, and returns the exit status. `options` is `None` if the command
     /// line is invalid.
     pub(super) fn report(&self, options: Option<&Options>) -> u8 {
+        let is_json = |options: &&Options| options.log_console && options.log_format == Some(LogFormat::Json);
+        let on_terminal = options.filter(is_json).is_none() || self.terminal_only;
         match &self.why {
+            // Who reads JSON from standard error finds the refusal in the log there.
+            _ if !on_terminal => {}
             Why::Text(text) => terminal::message(format_args!("keepalived: {text}")),
             Why::Configuration(diagnostics) => terminal::message(diagnostics),
         }
@@ -75,11 +80,12 @@ impl Refusal {
     /// Writes the refusal to the log only.
     pub(super) fn log(&self, ident: &str, options: Option<&Options>) {
         let log_options = match options {
-            Some(options) => log_options(options, &self.names, ident, None).0,
+            Some(options) => log_options(options, None, &self.names, ident, None).0,
             None => log::Options::syslog(self.names.ident(ident)),
         };
         // If the log cannot be started either, the terminal has the message.
-        let Ok(writer) = log::start(log::Options { console: false, ..log_options }) else { return };
+        let console = log_options.console && log_options.format == Some(LogFormat::Json);
+        let Ok(writer) = log::start(log::Options { console, ..log_options }) else { return };
         let log = writer.log();
         match &self.why {
             Why::Text(text) => log.error(format_args!("Not started: {text}")),

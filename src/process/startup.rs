@@ -284,7 +284,7 @@ fn run_parent(begun: Begun) -> Result<u8, Refusal> {
         begun;
     // Before the first thread.
     let given_up = capabilities::keep_only(privileges::of_parent(&options, &config.global));
-    let (log_options, facility_warning) = log_options(&options, &names, "Keepalived", None);
+    let (log_options, facility_warning) = log_options(&options, config.global.log_format, &names, "Keepalived", None);
     let writer = log::start(log_options).map_err(|error| Refusal::because("start the log", &error))?;
     let log = writer.log();
     if former.is_none() {
@@ -305,6 +305,10 @@ fn run_parent(begun: Begun) -> Result<u8, Refusal> {
     }
     for remark in options.without_effect() {
         log.warning(remark);
+    }
+    let is_seen = options.log_console || options.log_file.is_some();
+    if !is_seen && options.log_format.or(config.global.log_format).is_some() {
+        log.warning("log_format has no effect without -l or -g: the form of syslog lines is that of syslog");
     }
     log_diagnostics(&loaded.diagnostics, &log);
     let faults = loaded.diagnostics.faults().len();

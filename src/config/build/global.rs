@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::super::iproute;
 use super::super::model::{
-    AdvertBuffer, Dumps, Fifos, FlushOnStop, Global, IpvsNamespace, MailServer, TimedScript, Version,
+    AdvertBuffer, Dumps, Fifos, FlushOnStop, Global, IpvsNamespace, LogFormat, MailServer, TimedScript, Version,
 };
 use super::super::node::Node;
 use super::super::umask::parse_umask;
@@ -257,6 +257,7 @@ fn settings(g: &Merged<'_>, ctx: &mut Ctx<'_, '_>) -> Global {
         ),
         vrrp_startup_delay: g.micros("vrrp_startup_delay").max(left),
         log_unknown_vrids: g.has("log_unknown_vrids"),
+        log_format: g.last("log_format").and_then(|node| LogFormat::of(node.text(0)?)),
         ipvs_marks: firewall::ipvs_marks(|name| g.last(name), &firewall, ctx),
         firewall,
         process_name: match g.last("process_name") {

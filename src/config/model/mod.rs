@@ -13,6 +13,7 @@ mod dumps;
 mod entry;
 mod fifo;
 mod firewall;
+mod log_format;
 pub mod lvs;
 mod needs;
 mod own_link;
@@ -42,6 +43,7 @@ pub use defaults::{Defaults, GarpDefaults, GarpGroup, LvsDefaults};
 pub use dumps::Dumps;
 pub use fifo::{Fifo, Fifos};
 pub use firewall::{Firewall, IpvsMarks};
+pub use log_format::LogFormat;
 pub use needs::Needs;
 pub use own_link::{AddressLink, IpvlanMode, OwnLink, OwnLinkKind, virtual_mac};
 pub use process::ProcessSettings;
@@ -213,6 +215,8 @@ pub struct Global {
     pub vrrp_startup_delay: Duration,
     /// `log_unknown_vrids`.
     pub log_unknown_vrids: bool,
+    /// `log_format`; `None` = the form of C keepalived.
+    pub log_format: Option<LogFormat>,
     /// `nftables` and related keywords.
     pub firewall: Firewall,
     /// `process_name`, of the parent; at most 15 octets.
@@ -284,6 +288,7 @@ impl Default for Global {
             child_wait_time: Duration::from_secs(5),
             vrrp_startup_delay: Duration::ZERO,
             log_unknown_vrids: false,
+            log_format: None,
             firewall: Firewall::default(),
             process_name: None,
             vrrp_process: ProcessSettings::default(),

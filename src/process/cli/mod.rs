@@ -11,6 +11,7 @@ use std::time::Duration;
 use clap::{Command, CommandFactory, FromArgMatches, Parser, ValueEnum, ValueHint};
 use syslog::Facility;
 
+use crate::config::model::LogFormat;
 use crate::control::{Absence, Weight};
 use crate::reactor::Caught;
 
@@ -57,6 +58,9 @@ pub struct Options {
     /// Also log to files, one for each process: FILE, FILE with _vrrp before its extension, and so on
     #[arg(short = 'g', long = "log-file", value_name = "FILE", value_hint = ValueHint::FilePath, num_args = 0..=1, require_equals = true, default_missing_value = "")]
     pub log_file: Option<OsString>,
+    /// Form of the log on standard error and in files
+    #[arg(long = "log-format", value_name = "FORMAT", value_parser = log_format)]
+    pub log_format: Option<LogFormat>,
     /// Flush log files after each line
     #[arg(long = "flush-log-file")]
     pub flush_log_file: bool,
@@ -189,6 +193,11 @@ pub enum StatusFormat {
     Json,
     /// The text format of OpenMetrics.
     Metrics,
+}
+
+/// `text` or `json`.
+fn log_format(text: &str) -> Result<LogFormat, String> {
+    LogFormat::of(text).ok_or_else(|| "write text or json".to_owned())
 }
 
 /// A number of seconds, which may have decimals.
@@ -349,6 +358,7 @@ pub fn completed() -> Command {
         command.mut_arg(option, |arg| arg.value_parser(clap::builder::PossibleValuesParser::new(values)))
     };
     let command = values(Options::command(), "log_facility", FACILITIES.iter().map(|(name, _)| *name).collect());
+    let command = values(command, "log_format", LogFormat::ALL.map(|(word, _)| word).to_vec());
     values(command, "signum", SIGNALS.iter().map(|(name, _)| *name).collect())
 }
 
@@ -501,7 +511,10 @@ mod tests {
             ("keepalived -f", "Missing parameter for option -f"),
             ("keepalived -nf", "Missing parameter for option -f"),
             ("keepalived --use-file", "Missing parameter for option --use-file"),
-            ("keepalived --log", "Option --log is ambiguous: --log-console, --log-detail, --log-facility, --log-file"),
+            (
+                "keepalived --log",
+                "Option --log is ambiguous: --log-console, --log-detail, --log-facility, --log-file, --log-format",
+            ),
             ("keepalived --vrrp=x", "Option --vrrp takes no value"),
             ("keepalived -n -T", "-T, --genhash must be the first option"),
             ("keepalived -u 8", ""),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::config::model::{ControlSocket, Global, IpvsNamespace};
+use crate::config::model::{ControlSocket, Global, IpvsNamespace, LogFormat};
 
 /// The values of these settings at the start.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +15,7 @@ pub(in crate::process) struct Fixed {
     control_socket: ControlSocket,
     disable_local_igmp: bool,
     umask: Option<u32>,
+    log_format: Option<LogFormat>,
 }
 
 impl Fixed {
@@ -27,6 +28,7 @@ impl Fixed {
             control_socket: global.control_socket.clone(),
             disable_local_igmp: global.firewall.disable_local_igmp,
             umask: global.umask,
+            log_format: global.log_format,
         }
     }
 
@@ -41,6 +43,7 @@ impl Fixed {
             ("control_socket", text(serde_json::to_string(&self.control_socket))),
             ("disable_local_igmp", text(serde_json::to_string(&self.disable_local_igmp))),
             ("umask", text(serde_json::to_string(&self.umask))),
+            ("log_format", text(serde_json::to_string(&self.log_format))),
         ];
         texts.map(|(keyword, text)| (keyword.to_owned(), text)).into()
     }
@@ -64,6 +67,7 @@ impl Fixed {
             (self.control_socket != new.control_socket, "control_socket"),
             (self.disable_local_igmp != new.disable_local_igmp, "disable_local_igmp"),
             (self.umask != new.umask, "umask"),
+            (self.log_format != new.log_format, "log_format"),
         ];
         differs.into_iter().find(|(differs, _)| *differs).map(|(_, keyword)| keyword)
     }
