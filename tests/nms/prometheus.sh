@@ -93,7 +93,7 @@ step_prometheus() {
   metrics=$(sed -n 's/^# TYPE \([a-z][A-Za-z0-9]*\) .*/\1/p' "$work/scrape" | sort)
   grep -oE '^    - name: .*' snmp/nms/prometheus/snmp.yml | sed 's/.*: //' | sort >"$work/expected"
   comm -13 <(echo "$metrics") "$work/expected" >"$work/absent"
-  grep -vE '^(vrrpBfd|vrrpProcess)|^(virtualServerNameOfGroup|virtualServerFwMark|haRealServerFailure|haRealServerLastChange|haInstanceLastHeard)$' "$work/absent" \
+  grep -vE '^(vrrpBfd|vrrpProcess|haVrrpTarget|haCheckTarget|haLastReload)|^(haProcessLastRestart|haInstanceYieldedUntil|virtualServerNameOfGroup|virtualServerFwMark|haRealServerFailure|haRealServerLastChange|haInstanceLastHeard)$' "$work/absent" \
     >"$work/unexpected" && { cat "$work/unexpected" >&2; fail "metrics are absent"; }
   # The official module finds all of its metrics that the lab has rows for.
   answer 'http://127.0.0.1:9116/snmp?module=keepalived&auth=public_v2&target=192.0.2.1' >"$work/scrape-official"
@@ -140,7 +140,12 @@ step_prometheus() {
   echo 'vrrip_instance x {' >>"$work/r2/keepalived.conf"
   "$keepalived" -i r2 -p "$work/r2/keepalived.pid" --reload >"$work/reload.log" 2>&1 && fail "the reload is not refused"
   eventually 60 "the refusal alerts" alert KeepalivedReloadRefused 'instance="192.0.2.2:9100"'
+  eventually 60 "the refusal alerts by SNMP" alert KeepalivedReloadRefused 'instance="192.0.2.2"'
   cp "$work/good.conf" "$work/r2/keepalived.conf"
+  say "  a process that dies"
+  kill -9 "$(cat "$work/r2/vrrp.pid")"
+  eventually 60 "the restart alerts" alert KeepalivedProcessRestarted 'instance="192.0.2.2:9100",process="VRRP"'
+  eventually 60 "the restart alerts by SNMP" alert KeepalivedProcessRestarted 'instance="192.0.2.2",haProcessName="VRRP"'
   start_server 8002
 
   say "  the console"
