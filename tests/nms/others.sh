@@ -27,7 +27,7 @@ step_icinga() {
   eventually 60 "all servers are down" check 2 'all real servers of [192.0.2.10]:tcp:80 are down' -H 192.0.2.1 -m servers
 
   kill -9 "$(cat "$work/r2/vrrp.pid")"
-  eventually 60 "a restart" check 1 'was started again 1 times' -H 192.0.2.2 -m daemon
+  eventually 60 "a restart" check 1 'the process VRRP was started again' -H 192.0.2.2 -m daemon
 
   say "  icinga2"
   mkdir -p "$work/icinga"
