@@ -26,6 +26,9 @@ step_icinga() {
   stop_group "${server_group[8001]}"
   eventually 60 "all servers are down" check 2 'all real servers of [192.0.2.10]:tcp:80 are down' -H 192.0.2.1 -m servers
 
+  kill -9 "$(cat "$work/r2/vrrp.pid")"
+  eventually 60 "a restart" check 1 'the process VRRP was started again' -H 192.0.2.2 -m daemon
+
   say "  icinga2"
   mkdir -p "$work/icinga"
   chmod 777 "$work/icinga"
@@ -118,12 +121,19 @@ step_traps() {
   inside r1 ip link set eth0 down
   sleep 2
   inside r1 ip link set eth0 up
+  kill -9 "$(cat "$work/r2/vrrp.pid")"
+  eventually 60 "the restart is told" grep haProcessRestarted "$work/trapd.log"
+  sed 's/^vrrp_instance gateway/vrrip_instance gateway/' -i "$work/r2/keepalived.conf"
+  "$keepalived" -i r2 -p "$work/r2/keepalived.pid" --reload >"$work/reload.log" 2>&1 && fail "the reload is not refused"
+  sed 's/^vrrip_instance gateway/vrrp_instance gateway/' -i "$work/r2/keepalived.conf"
   local text
   for text in \
     'daemon.notice 192.0.2.2 vrrpInstanceStateChange: vrrpInstanceName="?gateway"? vrrpInstanceState=master .*routerId="?r2"?' \
     'daemon.notice 192.0.2.2 vrrpSyncGroupStateChange: vrrpSyncGroupName="?edge"? vrrpSyncGroupState=master' \
     'daemon.warning 192.0.2.1 realServerStateChange: .* realServerAddress=192.0.2.100 realServerPort=8002 realServerStatus=dead' \
     'daemon.crit 192.0.2.1 virtualServerQuorumStateChange: .*virtualServerQuorumStatus=notMet' \
+    'daemon.warning 192.0.2.2 haProcessRestarted: haProcessName="?VRRP"? haProcessRestarts=' \
+    'daemon.warning 192.0.2.2 haReloadRefused: haLastReloadReason=' \
     'daemon.notice 192.0.2.2 vrrpv3NewMaster:'; do
     eventually 60 "the handler writes: $text" grep -E "$text" "$work/trapd.log"
   done
@@ -134,6 +144,8 @@ step_traps() {
     'Major "LVS" 192.0.2.1 - real server .C0 00 02 64 ?. port 8002 of .C0 00 02 0A ?. port 80 is down, . of 2 are up; router r1' \
     'Critical "LVS" 192.0.2.1 - virtual server .C0 00 02 0A ?. port 80 has lost its quorum of 1, 0 of 2 real servers are up; router r1' \
     'Normal "LVS" 192.0.2.1 - virtual server .C0 00 02 0A ?. port 80: quorum met, . of 2 real servers are up' \
+    'Major "daemon" 192.0.2.2 - the process VRRP was started again, . times' \
+    'Warning "daemon" 192.0.2.2 - a reload was refused, the old configuration stays in force: ' \
     'Normal "VRRP" 192.0.2.2 - .* has become master of a virtual router: '; do
     eventually 60 "SNMPTT writes: $text" grep -E -- "$text" "$work/snmptt.out"
   done

@@ -56,7 +56,7 @@ prometheus_lab() {
   # The times of the rules are for an interval of 15 s; here everything is shorter.
   sed -i -E 's/for: [0-9]+[sm]$/for: 2s/' "$work"/prometheus/*.rules.yml
   cp snmp/nms/prometheus/keepalived.html "$work/consoles"
-  sed -e 's/interval: 15s/interval: 1s/; s/r1\.example/192.0.2.1/; s/r2\.example/192.0.2.2/' snmp/nms/prometheus/prometheus.yml \
+  sed -e 's/interval: 15s/interval: 2s/; s/r1\.example/192.0.2.1/; s/r2\.example/192.0.2.2/' snmp/nms/prometheus/prometheus.yml \
     >"$work/prometheus/prometheus.yml"
   # The official module beside ours, over the same agents.
   [ -n "${only_ours:-}" ] || sed -n '/job_name: keepalived-snmp/,/replacement/p' "$work/prometheus/prometheus.yml" |
@@ -93,7 +93,7 @@ step_prometheus() {
   metrics=$(sed -n 's/^# TYPE \([a-z][A-Za-z0-9]*\) .*/\1/p' "$work/scrape" | sort)
   grep -oE '^    - name: .*' snmp/nms/prometheus/snmp.yml | sed 's/.*: //' | sort >"$work/expected"
   comm -13 <(echo "$metrics") "$work/expected" >"$work/absent"
-  grep -vE '^(vrrpBfd|vrrpProcess)|^(virtualServerNameOfGroup|virtualServerFwMark|haRealServerFailure|haRealServerLastChange|haInstanceLastHeard)$' "$work/absent" \
+  grep -vE '^(vrrpBfd|vrrpProcess|haVrrpTarget|haCheckTarget|haLastReload)|^(haProcessLastRestart|haInstanceYieldedUntil|virtualServerNameOfGroup|virtualServerFwMark|haRealServerFailure|haRealServerLastChange|haInstanceLastHeard)$' "$work/absent" \
     >"$work/unexpected" && { cat "$work/unexpected" >&2; fail "metrics are absent"; }
   # The official module finds all of its metrics that the lab has rows for.
   answer 'http://127.0.0.1:9116/snmp?module=keepalived&auth=public_v2&target=192.0.2.1' >"$work/scrape-official"
@@ -140,7 +140,12 @@ step_prometheus() {
   echo 'vrrip_instance x {' >>"$work/r2/keepalived.conf"
   "$keepalived" -i r2 -p "$work/r2/keepalived.pid" --reload >"$work/reload.log" 2>&1 && fail "the reload is not refused"
   eventually 60 "the refusal alerts" alert KeepalivedReloadRefused 'instance="192.0.2.2:9100"'
+  eventually 60 "the refusal alerts by SNMP" alert KeepalivedReloadRefused 'instance="192.0.2.2"'
   cp "$work/good.conf" "$work/r2/keepalived.conf"
+  say "  a process that dies"
+  kill -9 "$(cat "$work/r2/vrrp.pid")"
+  eventually 60 "the restart alerts" alert KeepalivedProcessRestarted 'instance="192.0.2.2:9100",process="VRRP"'
+  eventually 60 "the restart alerts by SNMP" alert KeepalivedProcessRestarted 'instance="192.0.2.2",haProcessName="VRRP"'
   start_server 8002
 
   say "  the console"
@@ -175,15 +180,18 @@ step_screenshot() {
 # Each query of the dashboard, as Grafana would send it, has an answer without an error; Grafana itself is not in Debian.
 step_grafana() {
   prometheus_lab
-  jq -r '[.panels[] | .targets // [] | .[].expr] + [.annotations.list[].expr // empty] | .[]' snmp/nms/grafana/keepalived.json |
-    while read -r expression; do
-      expression=${expression//'$cluster'/.*}
-      expression=${expression//'$instance'/.*}
-      answer --get --data-urlencode "query=$expression" http://127.0.0.1:9090/api/v1/query >"$work/answer" ||
-        fail "Prometheus refuses: $expression"
-      echo "$(jq '.data.result | length' "$work/answer") rows: $expression"
-    done >"$work/queries"
-  # Counts of what is not there have no rows.
-  grep '^0 rows' "$work/queries" | grep -vE ': (count\(|changes\()' && fail "queries of the dashboard have no rows"
+  jq -r '[.panels[] | .targets // [] | .[].expr] + [.annotations.list[].expr // empty] | .[]' snmp/nms/grafana/keepalived.json \
+    >"$work/queries"
+  local expression
+  while read -r expression <&3; do
+    expression=${expression//'$cluster'/.*}
+    expression=${expression//'$instance'/.*}
+    case $expression in
+      # Counts of what is not there have no rows.
+      count\(* | changes\(*) query "$expression" >"$work/answer" || fail "Prometheus refuses: $expression" ;;
+      *) eventually 60 "there are rows: $expression" has_rows "$expression" ;;
+    esac
+  done 3<"$work/queries"
   say "  $(wc -l <"$work/queries") queries"
 }
+has_rows() { query "$1" | grep .; }

@@ -96,6 +96,7 @@ step_zabbix() {
   eventually 60 "weights" value_is r1 "keepalived.real_server.weight[$server 8001]" 2
   eventually 60 "notifications" value_like r1 keepalived.vrrp.notifications.sent '^[1-9]'
   eventually 60 "notifications of the checkers" value_is r1 keepalived.check.notifications.dropped 0
+  eventually 60 "processes" value_like r1 'keepalived.process.restarts[VRRP]' '^0$'
 
   say "  a failover"
   script_fails r1
