@@ -64,7 +64,8 @@ fn status(lab: &mut Lab) -> Status {
 /// The processes stay or are replaced as they should, and the other router hears adverts all the time.
 #[test]
 fn another_version_takes_over_without_a_transition() {
-    const INSTANCES: u8 = 50;
+    // The long form: as many instances and upgrades as the soak has time for.
+    let (instances, upgrades): (u8, u32) = if machine::soak() { (255, 10) } else { (50, 3) };
     let _turn = machine::shared();
     let mut lab = Lab::new(2);
     let fifo = lab.router(1).file("fifo");
@@ -75,23 +76,23 @@ fn another_version_takes_over_without_a_transition() {
         fifo.display(),
         reader.display()
     );
-    lab.router(1).configure(&(extra + &many(INSTANCES, 2, 200, INTERVAL)));
-    lab.router(2).configure(&many(INSTANCES, 2, 100, INTERVAL));
+    lab.router(1).configure(&(extra + &many(instances, 2, 200, INTERVAL)));
+    lab.router(2).configure(&many(instances, 2, 100, INTERVAL));
     start(&mut lab, 1);
-    let all = usize::from(INSTANCES) * 2;
+    let all = usize::from(instances) * 2;
     wait_until(LIMIT, "router 1 has all addresses", || lab.router(1).count_addresses("10.1") == all);
     start(&mut lab, 2);
     wait_until(LIMIT, "router 2 is backup", || {
-        lab.router(2).log().matches("Entering BACKUP STATE").count() == usize::from(INSTANCES)
+        lab.router(2).log().matches("Entering BACKUP STATE").count() == usize::from(instances)
     });
     let parent = lab.router(1).daemon().pid();
     let since = status(&mut lab).vrrp.unwrap().instances[0].since;
     let readers = lab.router(1).log().matches("Started the script that reads the FIFO").count();
     assert_eq!(readers, 1);
     let directory = lab.router(1).dir().to_owned();
-    for version in ["0.7.1", "0.7.2", "0.7.3"] {
+    for version in (0..upgrades).map(|number| format!("0.7.{number}")) {
         let (vrrp, checker) = (lab.router(1).vrrp_pid(), lab.router(1).checker_pid());
-        let program = another_version(&directory, version);
+        let program = another_version(&directory, &version);
         let output = upgrade(&mut lab, &program);
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success() && said.ends_with(&format!("keepalived-rs v{version} runs\n")), "{output:?}");
@@ -105,14 +106,14 @@ fn another_version_takes_over_without_a_transition() {
         // The old file may go at once.
         fs::remove_file(&program).unwrap();
         let found = status(&mut lab);
-        assert!(found.version.ends_with(version), "{}", found.version);
+        assert!(found.version.ends_with(&version), "{}", found.version);
         assert!(found.processes.iter().all(|process| process.answers && process.restarts == 0), "{found:?}");
         assert_eq!(found.configuration.last_upgrade.unwrap().refused, None);
     }
     // Instances go on as they were, and the other router has not noticed.
     let found = status(&mut lab);
     let rows = found.vrrp.unwrap().instances;
-    assert!(rows.len() == usize::from(INSTANCES) && rows.iter().all(|row| row.state == "MASTER"), "{rows:?}");
+    assert!(rows.len() == usize::from(instances) && rows.iter().all(|row| row.state == "MASTER"), "{rows:?}");
     assert!(rows[0].since >= since);
     assert_eq!(lab.router(1).count_addresses("10.1"), all);
     assert_eq!(lab.router(2).log().matches("Entering MASTER STATE").count(), 0, "{}", lab.router(2).log());
@@ -124,7 +125,7 @@ fn another_version_takes_over_without_a_transition() {
     assert!(fifo.exists());
     assert!(log.contains("Control socket: upgrade to ") && log.contains("Upgrade complete"), "{log}");
     // A reload and a stop work as before.
-    lab.router(1).configure(&many(INSTANCES, 2, 201, INTERVAL));
+    lab.router(1).configure(&many(instances, 2, 201, INTERVAL));
     let output = command(&mut lab, &["--reload"]).output().unwrap();
     assert!(output.status.success(), "{output:?}");
     assert!(lab.router(1).stop().1.success());
