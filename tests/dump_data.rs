@@ -725,6 +725,6 @@ fn checkers() {
     let clock = Clock { now: Duration::ZERO, utc: Duration::from_secs(1_796_034_985) };
     let text = dump::check::data(check.tables(), &director, ["bf"].into_iter(), clock, &Setting::default());
     assert!(text.starts_with("------< Global definitions >------\n"), "{text}");
-    let at = text.find("------< SSL definitions >------").unwrap();
+    let at = text.find("------< LVS Topology >------").unwrap();
     assert_eq!(&text[at..], include_str!("data/keepalived_check.data"));
 }

@@ -13,7 +13,7 @@ use nix::sys::signal::Signal;
 #[path = "support/exporters.rs"]
 mod exporters;
 
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(20);
 const PROTOCOL: Protocol = Protocol::V2;
 
 /// A lone router that has become master.

@@ -13,7 +13,7 @@ use lab::{Lab, Protocol, holds_for, machine, now, wait_until};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use nix::sys::signal::Signal;
 
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(20);
 const PROTOCOL: Protocol = Protocol::V3;
 
 fn master() -> (Lab, String) {

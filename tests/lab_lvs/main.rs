@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod cases;
+mod dump;
 mod failover;
 mod order;
 mod overload;

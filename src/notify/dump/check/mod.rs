@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use super::global::{self, Setting, Writing};
 use super::text::{Text, yes};
 use crate::check::ipvs::Director;
-use crate::check::{GroupId, Tables};
+use crate::check::{Checker, GroupId, Tables};
 use crate::config::lvs::{CheckerKind, GroupEntry, Protocol};
 use crate::config::model::{Family, TrackFile};
 use crate::notify::check_messages::server;
@@ -44,11 +44,16 @@ pub fn data<'s>(
     out.finish()
 }
 
-/// The key is a secret; its file and those of the certificates are not.
+/// What SSL_GET uses. The key is a secret; its file and those of the certificates are not.
 fn tls(out: &mut Text, tables: &Tables) {
     let tls = &tables.lvs.tls;
+    let is_bare = tls.ca.is_none() && tls.certificate.is_none() && tls.key.is_none();
+    let uses_tls = |row: &Checker| matches!(&row.config.kind, CheckerKind::Http(check) if check.tls);
+    if is_bare && !tables.checkers.values().any(uses_tls) {
+        return;
+    }
     out.section("SSL definitions");
-    if tls.ca.is_none() && tls.certificate.is_none() && tls.key.is_none() {
+    if is_bare {
         out.line(" Using autogen SSL context");
         return;
     }
