@@ -262,6 +262,8 @@ fn a_receiver_that_was_away_gets_all_informs_in_order_with_their_times() {
     lab.router(1).daemon().signal(Signal::SIGHUP);
     wait_until(LIMIT, "the traps", || late.states().len() == expected * all);
     assert_eq!(lab.router(1).snmp().walk(&format!("{HA}.9")).len(), 5);
+    let row = targets(lab.router(1)).remove("127.0.0.1:1163").unwrap();
+    assert_eq!((row.queued, row.sent, row.waiting, row.inform), (total, total, 0, false));
     late.kill();
 }
 
@@ -366,4 +368,24 @@ fn traps_and_informs_of_version_3_arrive_with_each_protocol() {
     }
     let inform = targets(router).remove("127.0.0.1:1172").unwrap();
     assert_eq!((inform.queued, inform.sent, inform.dropped), (3, 3, 0));
+}
+
+#[test]
+fn the_checker_process_sends_its_own_notifications() {
+    let _turn = machine::shared();
+    let mut lab = Lab::new(1);
+    let router = lab.router(1);
+    let sink = Sink::start(router, "sink", "udp:127.0.0.1:1162");
+    let server = "virtual_server 10.1.0.1 80 {\n  lb_algo rr\n  lb_kind NAT\n  protocol TCP\n  \
+                  real_server 127.0.0.1 9 {\n    TCP_CHECK {\n    }\n  }\n}\n";
+    let lines = target("127.0.0.1:1162", "inform");
+    router.configure(&format!("global_defs {{\n{lines}}}\n{server}"));
+    router.start_checkers(Ours);
+    // virtualServerQuorumStateChange, with virtualServerQuorumStatus met.
+    wait_until(LIMIT, "the quorum", || {
+        sink.received().iter().any(|one| {
+            one.value(".1.3.6.1.6.3.1.1.4.1.0") == Some(".1.3.6.1.4.1.9586.100.5.3.5.0.2")
+                && one.value(".1.3.6.1.4.1.9586.100.5.3.3.1.23") == Some("1")
+        })
+    });
 }

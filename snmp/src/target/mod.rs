@@ -211,9 +211,11 @@ impl Target {
     /// The datagram was sent.
     pub fn sent(&mut self, now: Duration) {
         (self.refusals, self.last_error) = (0, None);
+        if self.queue.mark_sent() {
+            self.counters.add(Counts::Sent);
+        }
         if !self.settings.inform {
             self.paced = self.paced.max(now) + PACE;
-            self.counters.add(Counts::Sent);
             self.next();
             return;
         }
@@ -221,9 +223,6 @@ impl Target {
             Progress::Again { attempts } => attempts,
             _ => 0,
         };
-        if self.queue.mark_sent() {
-            self.counters.add(Counts::Sent);
-        }
         let attempts = attempts.saturating_add(1);
         self.progress = Progress::Awaiting { attempts, until: now.saturating_add(self.patience(attempts)) };
     }
