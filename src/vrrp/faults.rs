@@ -172,8 +172,14 @@ fn missing<R: Object>(
 
 /// The tracker entries of the instance and of its group.
 fn tracked<'t>(around: Surroundings<'t>, row: &'t Instance) -> impl Iterator<Item = &'t Track> {
-    let group = around.group_of(row);
-    row.config.trackers.iter().chain(group.map_or(&[][..], |group| &group.config.trackers))
+    let of_group = around.group_of(row).map_or(&[][..], |group| &group.config.trackers);
+    own(row, of_group).chain(of_group)
+}
+
+/// The entries of the instance, without those of trackers for which its group has an entry: that holds for all members.
+fn own<'t>(row: &'t Instance, of_group: &'t [Track]) -> impl Iterator<Item = &'t Track> {
+    let replaced = |entry: &&Track| of_group.iter().any(|of| (of.kind, &of.name) == (entry.kind, &entry.name));
+    row.config.trackers.iter().filter(move |entry| !replaced(entry))
 }
 
 /// The present reading of an entry's tracker.
@@ -195,9 +201,10 @@ pub(super) fn is_undecided(around: Surroundings<'_>, row: &Instance) -> bool {
 fn counted<'t>(around: Surroundings<'t>, row: &'t Instance) -> impl Iterator<Item = (&'t Track, bool)> {
     let group = around.group_of(row);
     // Without `tracking_weight`, weights of single members do not count: members must not differ in priority.
-    let own = group.is_none_or(|group| group.config.tracking_weight).then_some(&row.config.trackers);
-    let own = own.into_iter().flatten().map(|entry| (entry, false));
-    own.chain(group.into_iter().flat_map(|group| &group.config.trackers).map(|entry| (entry, true)))
+    let counts = group.is_none_or(|group| group.config.tracking_weight);
+    let of_group = group.map_or(&[][..], |group| &group.config.trackers);
+    let own = own(row, of_group).filter(move |_| counts).map(|entry| (entry, false));
+    own.chain(of_group.iter().map(|entry| (entry, true)))
 }
 
 /// A tracker entry and its share in the priority of an instance.

@@ -127,6 +127,27 @@ fn a_group_waits_and_enters_fault_as_a_whole() {
     assert_eq!(causes(&lan)[4..], [failed("chk"), Cause::Fault(Fault::SyncGroup("B".into()))]);
 }
 
+/// An entry of the group holds for all members, in place of a member's own entry for the same tracker.
+#[test]
+fn an_entry_of_the_group_replaces_that_of_the_member() {
+    let of = |weight| vec![entry(TrackerKind::File, "f", weight, false), entry(TrackerKind::Bfd, "b", weight, false)];
+    for (own, of_group, expected) in
+        [(2, Some(3), 100 + 3 * 7 + 3), (2, None, 100 + 2 * 7 + 2), (0, Some(1), 100 + 7 + 1)]
+    {
+        let row = Instance { trackers: of(own), ..instance("VI", 51) };
+        let members = crate::config::model::SyncGroup {
+            trackers: of_group.map(of).unwrap_or_default(),
+            tracking_weight: true,
+            ..group("G", &["VI"])
+        };
+        let mut lan = Lan::new(vec![with(config(vec![row], vec![members]))]);
+        lan.event(0, Event::FileRead { name: "f".into(), number: 7 });
+        lan.event(0, Event::Session { name: "b".into(), up: true });
+        assert_eq!(priority(&lan), expected, "{own} {of_group:?}");
+        assert_ne!(lan.routers[0].state("VI"), State::Fault);
+    }
+}
+
 #[test]
 fn a_priority_change_reports_its_tracker() {
     let mut lan = Lan::new(vec![listing(vec![
