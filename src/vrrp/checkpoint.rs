@@ -91,6 +91,7 @@ impl Vrrp {
         for saved in &checkpoint.instances {
             let Some(row) = self.tables.instances.get_mut(&InstanceId(saved.index)) else { continue };
             row.resumes_master = saved.state == State::Master;
+            self.turn.resumed |= saved.state != State::Init;
             row.yielded = saved.yielded;
             row.sequence = saved.sequence;
             if let Some(hmac) = saved.hmac.as_ref().filter(|_| row.config.auth_hmac.is_some()) {

@@ -76,7 +76,8 @@ impl Vrrp {
         self.start_scripts();
         self.start_yielded();
         let delay = self.tables.system.global.as_ref().map_or(Duration::ZERO, |global| global.vrrp_startup_delay);
-        if delay.is_zero() {
+        // A replacement of a process that has run continues at once: its routers would fall silent.
+        if delay.is_zero() || self.turn.resumed {
             self.run();
         } else {
             self.turn.set_timer(TimerKey::Startup, Some(self.turn.now + delay));

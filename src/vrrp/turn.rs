@@ -19,6 +19,8 @@ pub(super) struct Turn {
     pub(super) phase: Phase,
     /// [`Event::Start`](super::Event::Start) was handled: scripts run, even during `vrrp_startup_delay`.
     pub(super) started: bool,
+    /// This process replaces another in which instances took part: it does not wait for `vrrp_startup_delay`.
+    pub(super) resumed: bool,
     /// The present event, as the occasion of changes.
     pub(super) occasion: Occasion,
     /// Actions and changes that were not taken yet.
@@ -50,6 +52,7 @@ impl Turn {
             clock: Clock::default(),
             phase: Phase::Waiting,
             started: false,
+            resumed: false,
             occasion: Occasion::default(),
             output: Output::default(),
             firewall: BTreeSet::new(),

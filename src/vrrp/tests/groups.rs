@@ -107,6 +107,28 @@ fn a_replacement_resumes_as_master_with_its_group_without_reports() {
     assert_eq!(lan.routers[0].kernel.len(), 2);
 }
 
+/// `vrrp_startup_delay` is for the start of the daemon: a master whose process is replaced must not fall silent.
+#[test]
+fn a_replacement_does_not_wait_as_the_daemon_does_at_its_start() {
+    let mut config = config(vec![instance("VI", 51)], Vec::new());
+    config.global.vrrp_startup_delay = ms(10_000);
+    let mut lan = Lan::new(vec![config.clone()]);
+    lan.run(ms(5000));
+    assert_eq!(lan.routers[0].state("VI"), State::Init);
+    let waiting = lan.routers[0].vrrp.checkpoint();
+    lan.run(ms(10_000));
+    assert_eq!(lan.masters("VI"), [0]);
+    let checkpoint = lan.routers[0].vrrp.checkpoint();
+    let mut next = Lan::new(Vec::new());
+    next.add_resumed(config.clone(), &checkpoint, Default::default());
+    assert_eq!(next.routers[0].state("VI"), State::Master);
+    // One that was replaced during the delay waits too.
+    let mut next = Lan::new(Vec::new());
+    next.add_resumed(config, &waiting, Default::default());
+    next.run(ms(5000));
+    assert_eq!(next.routers[0].state("VI"), State::Init);
+}
+
 #[test]
 fn a_backup_is_resumed_as_a_backup() {
     let mut lan = Lan::new(vec![pair([200, 200]), alone("A", 51, 100)]);
