@@ -160,6 +160,7 @@ fn grammar_error(text: &str, line: u32) -> Option<String> {
             "is not a port",
             "has no destination",
             "is not an absolute path",
+            "is not the absolute path of a file",
             "is not MTU, ADVERT or a number",
             "the target gets no notifications",
         ];

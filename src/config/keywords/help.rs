@@ -116,9 +116,10 @@ mod tests {
     }
 
     #[test]
-    fn the_overview_has_every_status() {
+    fn the_overview_has_the_statuses_in_use() {
         let text = overview();
-        for status in ["acted on", "read, not acted on yet", "same as", "deprecated, use", "no effect"] {
+        assert!(!text.contains("read, not acted on yet"));
+        for status in ["acted on", "same as", "deprecated, use", "no effect"] {
             assert!(text.contains(status), "{status}");
         }
     }
