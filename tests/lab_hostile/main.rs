@@ -40,7 +40,7 @@ const STOPPED: Duration = Duration::from_secs(8);
 #[test]
 fn all_hostile_parties_at_once() {
     let _turn = machine::alone();
-    let period = Duration::from_secs(if soak() { 60 } else { 12 });
+    let period = Duration::from_secs(if soak() { 60 } else { 18 });
     let mut lab = Lab::new(2);
     let (_etc1, questions1) = Etc::with_dead_name_server(lab.router(1).netns(), 3);
     let (_etc2, questions2) = Etc::with_dead_name_server(lab.router(2).netns(), 3);
