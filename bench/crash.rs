@@ -17,50 +17,43 @@ const MOST: [usize; 2] = [10, 5];
 /// Time limit for the daemon to recover.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// The table for 1 and 255 instances.
+/// The table of crashes.
 pub fn crash() {
     println!("\n## kill -9 of the VRRP process, again as soon as it is back, advert_int 0.1 s\n");
-    println!("silence = from the kill to the first advert of the same router, for the last of the instances\n");
-    println!(
-        "| instances | daemon | silence ms median (min-max) | longest gap in any instance, either router, ms | \
-         instances taken by router 2 | addresses deleted | kills |"
-    );
-    println!("|---|---|---|---|---|---|---|");
-    for instances in [1, 255] {
-        for (daemon, most) in DAEMONS.iter().zip(MOST) {
-            let mut victim = Victim::start(*daemon, instances);
-            for _ in 0..repetitions().min(most) {
-                victim.crash();
-            }
-            println!("{}", victim.row(*daemon));
-        }
-    }
+    table("kill", |lab, _| {
+        let pid = lab.router(1).vrrp_pid();
+        kill(Pid::from_raw(pid), Signal::SIGKILL).expect("a running VRRP process");
+    });
 }
 
 /// The table of upgrades: ours by `--upgrade`, C keepalived by a restart.
 pub fn upgrade() {
     println!("\n## Another program: --upgrade of ours, restart of C keepalived, advert_int 0.1 s\n");
-    println!("silence = from the request to the first advert of the same router, for the last of the instances\n");
+    table("upgrade", |lab, daemon| match daemon {
+        Daemon::Ours => {
+            let output = lab.router(1).command(daemon).arg("--upgrade").output().expect("our program");
+            assert!(output.status.success(), "{output:?}");
+        }
+        Daemon::C => {
+            lab.router(1).stop();
+            lab.router(1).start(daemon);
+        }
+    });
+}
+
+/// A table for 1 and 255 instances, of something that is done to the master again and again.
+fn table(what: &str, disturb: fn(&mut Lab, Daemon)) {
+    println!("silence = from the {what} to the first advert of the same router, for the last of the instances\n");
     println!(
         "| instances | daemon | silence ms median (min-max) | longest gap in any instance, either router, ms | \
-         instances taken by router 2 | addresses deleted | upgrades |"
+         instances taken by router 2 | addresses deleted | {what}s |"
     );
     println!("|---|---|---|---|---|---|---|");
     for instances in [1, 255] {
         for (daemon, most) in DAEMONS.iter().zip(MOST) {
             let mut victim = Victim::start(*daemon, instances);
             for _ in 0..repetitions().min(most) {
-                victim.disturb(|lab| match daemon {
-                    Daemon::Ours => {
-                        let mut command = lab.router(1).command(*daemon);
-                        let output = command.arg("--upgrade").output().expect("our program");
-                        assert!(output.status.success(), "{output:?}");
-                    }
-                    Daemon::C => {
-                        lab.router(1).stop();
-                        lab.router(1).start(*daemon);
-                    }
-                });
+                victim.disturb(|lab| disturb(lab, *daemon));
             }
             println!("{}", victim.row(*daemon));
         }
@@ -118,14 +111,6 @@ impl Victim {
             self.deleted(),
             crashes.len()
         )
-    }
-
-    /// Kills the VRRP process of router 1 and waits until router 1 is master of all again.
-    fn crash(&mut self) {
-        self.disturb(|lab| {
-            let pid = lab.router(1).vrrp_pid();
-            kill(Pid::from_raw(pid), Signal::SIGKILL).expect("a running VRRP process");
-        });
     }
 
     /// Does something to router 1 and waits until it is master of all again.

@@ -76,7 +76,7 @@ impl Vrrp {
         self.turn.output.save = true;
     }
 
-    /// Ends the yielding of an instance and of those that have yielded with it at the time for that.
+    /// Ends the yielding of an instance if its time is over. Each member of a group has a timer of its own.
     pub(super) fn yield_timer(&mut self, id: InstanceId) {
         let now = self.turn.now;
         let is_over = |row: &Instance| row.yielded.and_then(|yielded| yielded.until).is_some_and(|until| until <= now);
