@@ -32,6 +32,8 @@ pub struct Link {
     look_again: Option<Duration>,
     /// Number of sockets so far; distinguishes sockets whose descriptors have the same number.
     generation: u64,
+    /// Octets of one read.
+    buffer: Box<[u8]>,
 }
 
 /// The socket and readiness that an event loop must watch for a [`Link`].
@@ -53,15 +55,19 @@ impl Link {
     /// connection.
     pub fn new(address: MasterAddress, session: Session) -> Self {
         let (stream, lookup, awaits_address, generation) = (None, Lookup::default(), false, 0);
-        Link { address, session, stream, lookup, awaits_address, look_again: None, generation }
+        let buffer = vec![0; READ_SIZE].into_boxed_slice();
+        Link { address, session, stream, lookup, awaits_address, look_again: None, generation, buffer }
     }
 
     /// Connects, reads, handles up to `max_pdus` PDUs and writes, without blocking.
     /// Returns whether to call it again at once; if not, wait for [`interest`](Self::interest) or
     /// [`deadline`](Self::deadline).
     pub fn turn<T: 'static>(&mut self, mib: &Mib<T>, data: &mut T, now: Duration, max_pdus: usize) -> bool {
-        self.session.tick(now);
-        self.connect(now);
+        if self.stream.is_none() || !self.session.is_up() {
+            // A time-out of the connection comes before the next attempt. The timers of a session follow its requests.
+            self.session.tick(now);
+            self.connect(now);
+        }
         let input = self.read(now);
         self.session.serve(mib, data, now, max_pdus);
         let failed = self.write();
@@ -143,10 +149,9 @@ impl Link {
         let Some(stream) = self.stream.as_mut().filter(|stream| !stream.is_connecting()) else {
             return Input::Empty;
         };
-        let mut buffer = [0; READ_SIZE];
         for _ in 0..MAX_READS {
             let room = self.session.input_room().min(READ_SIZE);
-            let Some(buffer) = buffer.get_mut(..room).filter(|buffer| !buffer.is_empty()) else {
+            let Some(buffer) = self.buffer.get_mut(..room).filter(|buffer| !buffer.is_empty()) else {
                 return Input::NoRoom;
             };
             match stream.read(buffer) {

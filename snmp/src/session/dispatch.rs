@@ -59,8 +59,14 @@ impl Session {
                 Err(answer::get_bulk(mib, data, known, head, repetitions, ranges, out))
             }
             Body::TestSet(binds) => Ok(self.transactions.test(mib, data, id, binds)),
-            Body::CommitSet => Ok(self.transactions.commit(mib, data, id)),
-            Body::UndoSet => Ok(self.transactions.undo(mib, data, id)),
+            Body::CommitSet => {
+                self.stats.changes += 1;
+                Ok(self.transactions.commit(mib, data, id))
+            }
+            Body::UndoSet => {
+                self.stats.changes += 1;
+                Ok(self.transactions.undo(mib, data, id))
+            }
             Body::CleanupSet => return self.transactions.cleanup(id),
             Body::Close(_) | Body::Response { .. } => return,
         };

@@ -103,6 +103,8 @@ pub struct Stats {
     pub requests: u64,
     /// Variable bindings in answers.
     pub binds: u64,
+    /// Phases of a SET that may have changed the data.
+    pub changes: u64,
     /// Malformed or unexpected PDUs.
     pub bad_pdus: u64,
     /// Notifications queued.

@@ -27,8 +27,8 @@ pub(in crate::process) trait Subagent<M: Reporter>: View<M> {
     /// Whether this is the token of its socket.
     fn has_token(&self, token: Token) -> bool;
 
-    /// A turn: connect, read, answer a few requests, write.
-    fn turn(&mut self, machines: &mut M, now: Duration, reactor: &Reactor, log: &Log);
+    /// A turn: connect, read, answer a few requests, write. Returns whether a SET may have changed the machines.
+    fn turn(&mut self, machines: &mut M, now: Duration, reactor: &Reactor, log: &Log) -> bool;
 
     /// Its numbers, for the status.
     fn numbers(&self) -> Option<Snmp>;
@@ -314,17 +314,20 @@ impl<T: Reporter + HasSystem + 'static> Subagent<T> for Agent<T> {
         token == self.token
     }
 
-    fn turn(&mut self, machines: &mut T, now: Duration, reactor: &Reactor, log: &Log) {
+    fn turn(&mut self, machines: &mut T, now: Duration, reactor: &Reactor, log: &Log) -> bool {
         if std::mem::take(&mut self.chosen) {
             self.link.session.set_capabilities(now, capabilities(&self.modules));
             self.link.session.set_registrations(now, registrations(&self.modules));
         }
         self.link.session.set_clock(now, clock::utc());
+        let changes = self.link.session.stats().changes;
         self.more = self.link.turn(&self.mib, machines, now, BUDGET);
+        let changed = self.link.session.stats().changes != changes;
         while let Some(event) = self.link.session.poll_event() {
             self.log_event(&event, log);
         }
         self.watch(reactor, log);
+        changed
     }
 
     fn numbers(&self) -> Option<Snmp> {

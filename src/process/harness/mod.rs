@@ -24,6 +24,8 @@
 //! stopping        the next step of the stop, when it is possible
 //! ```
 //!
+//! A turn in which only the AgentX master has sent something answers it and does nothing else.
+//!
 //! Packets come before timers: after a delay the process must read waiting packets before it treats a timer as silence
 //! of the neighbor.
 

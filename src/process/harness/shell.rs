@@ -268,12 +268,17 @@ impl<P: Process> Shell<P> {
         self.stopping != Stopping::No
     }
 
-    /// Waits for events until `deadline`; does not sleep if more work is waiting.
-    pub(super) fn wait(&mut self, deadline: Option<Duration>, ready: &mut Vec<Ready>) -> io::Result<()> {
+    /// When the last wait ended.
+    pub(super) fn turn(&self) -> Duration {
+        self.turn
+    }
+
+    /// Waits for events until `deadline`; does not sleep if more work is waiting, and returns whether it is.
+    pub(super) fn wait(&mut self, deadline: Option<Duration>, ready: &mut Vec<Ready>) -> io::Result<bool> {
         let at_once = std::mem::take(&mut self.again) || !self.changes.is_empty();
         let deadline = if at_once { Some(Duration::ZERO) } else { deadline.map(|at| P::PACE.align(at)) };
         self.time.wait(&mut self.reactor, deadline, ready).context("wait for events")?;
         self.turn = self.time.now();
-        Ok(())
+        Ok(at_once)
     }
 }

@@ -338,12 +338,14 @@ impl Subagent<Machines> for FakeAgent {
         token == AGENT
     }
 
-    fn turn(&mut self, machines: &mut Machines, _now: Duration, _reactor: &Reactor, _log: &Log) {
+    fn turn(&mut self, machines: &mut Machines, _now: Duration, _reactor: &Reactor, _log: &Log) -> bool {
         let mut world = self.0.borrow_mut();
         world.record(&self.1);
         let takes = world.agent_takes;
         world.now += takes;
-        machines.pending.extend(world.agent_sets.take());
+        let sets = world.agent_sets.take();
+        machines.pending.extend(sets);
+        sets.is_some()
     }
 
     fn numbers(&self) -> Option<Snmp> {

@@ -44,7 +44,6 @@ fn a_turn_handles_packets_then_timers_then_orders_then_the_rest() {
             "reconcile false",
             "rest",
             "agent",
-            "settle",
         ]);
         assert_eq!(lab.sent_to_parent(), ["indices B", "ready"]);
         assert!(lab.logged("The new configuration is in force"));
@@ -240,6 +239,30 @@ fn an_agent_that_always_has_more_work_does_not_delay_timers() {
             late = late.max(lab.timer_came() - due);
         }
         assert!(late <= ms(3), "{late:?}");
+    });
+}
+
+#[test]
+fn a_turn_for_the_master_alone_only_answers_it() {
+    in_thread(|| {
+        let mut lab = Loop::<false>::start(false);
+        lab.until(ms(200));
+        lab.arrive(ms(300), &[AGENT]);
+        lab.turn();
+        assert_eq!(lab.take_calls(), ["agent"]);
+        lab.agent_sets("A is set");
+        lab.arrive(ms(400), &[AGENT]);
+        lab.turn();
+        assert_eq!(lab.take_calls(), ["agent", "settle"]);
+        lab.turn();
+        // A timer that is due, or another source, makes it a turn like any other.
+        lab.set_timer("T", ms(500));
+        for (at, sources) in [(500, &[AGENT][..]), (600, &[AGENT, token(7)])] {
+            lab.arrive(ms(at), sources);
+            lab.turn();
+            let calls = lab.take_calls();
+            assert_eq!(in_order(&calls, &["settle", "agent"]), ["settle", "settle", "agent"], "{calls:?}");
+        }
     });
 }
 
