@@ -12,6 +12,7 @@
 //! | [`target`] | a receiver of notifications without a master agent: queue, acknowledgements, socket |
 
 mod date;
+mod drops;
 pub mod link;
 mod lookup;
 pub mod message;

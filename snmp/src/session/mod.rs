@@ -38,6 +38,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::time::Duration;
 
+use crate::drops::Drops;
 use crate::mib::Mib;
 use crate::oid::Oid;
 use crate::pdu::encode;
@@ -177,7 +178,7 @@ pub struct Session {
     written: usize,
     transactions: Transactions,
     queue: Queue,
-    dropped_unreported: u64,
+    drops: Drops,
     close_by: Option<Duration>,
     events: VecDeque<Event>,
     last_connect_error: Option<io::ErrorKind>,
@@ -211,7 +212,7 @@ impl Session {
             written: 0,
             transactions: Transactions::default(),
             queue,
-            dropped_unreported: 0,
+            drops: Drops::default(),
             close_by: None,
             events: VecDeque::new(),
             last_connect_error: None,
@@ -390,11 +391,8 @@ impl Session {
         self.stats.notifications += 1;
         if self.queue.push(notification, now) {
             self.stats.notifications_dropped += 1;
-            self.dropped_unreported += 1;
-            if self.dropped_unreported == 1 {
-                // The rest of a burst is reported when there is room again.
-                self.report_dropped();
-            }
+            let count = self.drops.add();
+            self.report_dropped(count);
         }
         if let State::Open(session) = self.state {
             self.send_notifications(session, now);
@@ -441,9 +439,8 @@ impl Session {
         }
     }
 
-    fn report_dropped(&mut self) {
-        let count = std::mem::take(&mut self.dropped_unreported);
-        if count > 0 {
+    fn report_dropped(&mut self, count: Option<u64>) {
+        if let Some(count) = count {
             self.report(Event::NotificationsDropped(count));
         }
     }
@@ -487,8 +484,9 @@ impl Session {
                 }
             }
         }
-        if !self.queue.can_send() {
-            self.report_dropped();
+        if self.queue.has_room() {
+            let count = self.drops.end();
+            self.report_dropped(count);
         }
     }
 

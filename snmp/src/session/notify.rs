@@ -103,6 +103,11 @@ impl Queue {
         full
     }
 
+    /// Whether another notification fits without a loss.
+    pub(super) fn has_room(&self) -> bool {
+        self.queued.len() < self.capacity
+    }
+
     /// Whether [`send_next`](Self::send_next) would send.
     pub(super) fn can_send(&self) -> bool {
         self.sent < WINDOW && self.sent < self.queued.len()

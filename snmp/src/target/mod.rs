@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use std::collections::VecDeque;
 
+use crate::drops::Drops;
 use crate::message::{Answer, Kind, Malformed, Notice};
 
 pub use counters::{Counters, Counts};
@@ -109,9 +110,7 @@ pub struct Target {
     /// When the traps that were sent would have been sent at the pace of one a millisecond.
     paced: Duration,
     silent: bool,
-    dropped_unreported: u64,
-    /// The queue has been full since a drop was reported.
-    dropping: bool,
+    drops: Drops,
     last_error: Option<std::io::ErrorKind>,
     last_report: Option<&'static str>,
     no_address: bool,
@@ -138,8 +137,7 @@ impl Target {
             refusals: 0,
             paced: Duration::ZERO,
             silent: false,
-            dropped_unreported: 0,
-            dropping: false,
+            drops: Drops::default(),
             last_error: None,
             last_report: None,
             no_address: false,
@@ -165,11 +163,8 @@ impl Target {
         self.counters.add(Counts::Queued);
         if self.queue.push(notice) {
             self.counters.add(Counts::Dropped);
-            self.dropped_unreported += 1;
-            if !std::mem::replace(&mut self.dropping, true) {
-                // The rest is reported when there is room again.
-                self.report_dropped();
-            }
+            let count = self.drops.add();
+            self.report_dropped(count);
         }
         self.show_waiting();
     }
@@ -324,8 +319,9 @@ impl Target {
         self.progress = Progress::Ready;
         self.request = self.request.wrapping_add(1) & i32::MAX;
         self.show_waiting();
-        if self.queue.has_room() && std::mem::take(&mut self.dropping) {
-            self.report_dropped();
+        if self.queue.has_room() {
+            let count = self.drops.end();
+            self.report_dropped(count);
         }
     }
 
@@ -345,9 +341,8 @@ impl Target {
         }
     }
 
-    fn report_dropped(&mut self) {
-        let count = std::mem::take(&mut self.dropped_unreported);
-        if count > 0 {
+    fn report_dropped(&mut self, count: Option<u64>) {
+        if let Some(count) = count {
             self.report(Event::Dropped(count));
         }
     }
