@@ -74,7 +74,7 @@ soak: setup
 	$(MAKE) nms-test
 
 # Takeover time, crashes, jitter, storms of links and routes, checkers and the cost of SNMP, compared with C keepalived; BENCH_N (20) repetitions,
-# BENCH_ONLY=takeover|crowd|routes|crash|upgrade|bfd|jitter|scripts|storm|walk|lvs one of them; lvs with LAB_UML_ROAMS=1 on all CPUs.
+# BENCH_ONLY=takeover|crowd|routes|crash|upgrade|bfd|jitter|scripts|storm|walk|managers|rows|lvs one of them; lvs with LAB_UML_ROAMS=1 on all CPUs.
 bench: setup
 	cargo bench --bench measure
 

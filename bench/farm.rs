@@ -55,6 +55,30 @@ pub struct Killed {
     pub moved: usize,
 }
 
+/// A configuration with `services` virtual servers of `servers` real servers each; real server number `changed` has weight 9 instead
+/// of 1, and `delay` is the `delay_loop` in seconds.
+pub fn text(services: usize, servers: usize, delay: u64, changed: Option<usize>) -> String {
+    let mut text = String::from("global_defs {\n router_id bench\n}\n");
+    for service in 0..services {
+        let (high, low) = (service / 200, service % 200 + 1);
+        let _ = write!(
+            text,
+            "virtual_server 10.1.{high}.{low} 80 {{\n delay_loop {delay}\n lb_algo wrr\n lb_kind NAT\n protocol TCP\n"
+        );
+        for number in service * servers..(service + 1) * servers {
+            let weight = if changed == Some(number) { 9 } else { 1 };
+            let (net, high, low) = (1 + number / 40_000, number / 200 % 200, number % 200 + 1);
+            let _ = write!(
+                text,
+                " real_server 127.{net}.{high}.{low} {PORT} {{\n weight {weight}\n TCP_CHECK {{\n \
+                 connect_timeout 5\n }}\n }}\n"
+            );
+        }
+        text += "}\n";
+    }
+    text
+}
+
 impl Farm {
     /// `services` virtual servers with `servers` real servers each, checked every `delay` seconds.
     pub fn new(services: usize, servers: usize, delay: u64) -> Self {
@@ -79,26 +103,7 @@ impl Farm {
     }
 
     fn conf(&self, changed: Option<usize>) -> String {
-        let mut text = String::from("global_defs {\n router_id bench\n}\n");
-        for service in 0..self.services {
-            let (high, low) = (service / 200, service % 200 + 1);
-            let delay = self.delay;
-            let _ = write!(
-                text,
-                "virtual_server 10.1.{high}.{low} 80 {{\n delay_loop {delay}\n lb_algo wrr\n lb_kind NAT\n protocol TCP\n"
-            );
-            for number in service * self.servers..(service + 1) * self.servers {
-                let weight = if changed == Some(number) { 9 } else { 1 };
-                let (net, high, low) = (1 + number / 40_000, number / 200 % 200, number % 200 + 1);
-                let _ = write!(
-                    text,
-                    " real_server 127.{net}.{high}.{low} {PORT} {{\n weight {weight}\n TCP_CHECK {{\n \
-                     connect_timeout 5\n }}\n }}\n"
-                );
-            }
-            text += "}\n";
-        }
-        text
+        text(self.services, self.servers, self.delay, changed)
     }
 
     /// Reloads the daemon with a configuration in which real server number `changed` has weight 9 instead of 1.

@@ -2,7 +2,7 @@
 //! keepalived.
 //!
 //! Prints Markdown. The daemons run alternately (A B A B), with the same daemon on both routers. BENCH_N sets the
-//! repetitions of a takeover (20), BENCH_ONLY=takeover|crowd|routes|crash|upgrade|bfd|jitter|scripts|storm|walk|lvs selects one table; the
+//! repetitions of a takeover (20), BENCH_ONLY=takeover|crowd|routes|crash|upgrade|bfd|jitter|scripts|storm|walk|managers|rows|lvs selects one table; the
 //! tables of [`lvs`] have settings of their own.
 
 #![allow(clippy::expect_used, reason = "a benchmark")]
@@ -14,6 +14,7 @@ mod host_cpu;
 mod jitter;
 mod lvs;
 mod report;
+mod rows;
 mod scripts;
 mod storm;
 mod takeover;
@@ -35,7 +36,7 @@ fn main() {
     }
     let _turn = machine::alone();
     let only = std::env::var("BENCH_ONLY").unwrap_or_default();
-    let tables: [(&str, fn()); 11] = [
+    let tables: [(&str, fn()); 13] = [
         ("takeover", takeover::takeover),
         ("crowd", takeover::crowd),
         ("routes", takeover::routes),
@@ -46,6 +47,8 @@ fn main() {
         ("scripts", scripts::scripts),
         ("storm", storm::storm),
         ("walk", walk::walk),
+        ("managers", walk::managers),
+        ("rows", rows::rows),
         ("lvs", lvs::lvs),
     ];
     for (name, table) in tables {

@@ -5,19 +5,20 @@ use std::time::{Duration, Instant};
 use lab::conf::many;
 use lab::process::{cpu_time, output_of};
 use lab::snmp::ROOT;
-use lab::{Lab, wait_until};
+use lab::{Lab, now, wait_until};
 
-use crate::report::spread;
+use crate::report::{ms, quantile, spread};
 use crate::{DAEMONS, LIMIT, LOW, await_all};
 
-/// The table: walks of the whole MIB with 255 instances.
+/// The table: walks of the whole MIB with 255 instances. The adverts of a second between two of an instance are in the processor
+/// time too.
 pub fn walk() {
-    println!("\n## SNMP walk of KEEPALIVED-MIB, 255 instances with 4 addresses each\n");
+    println!("\n## SNMP walk of KEEPALIVED-MIB, 255 instances with 4 addresses each, advert_int 1\n");
     println!("| tool | daemon | varbinds | seconds median (min-max) | daemon us/varbind | snmpd CPU s | n |");
     println!("|---|---|---|---|---|---|---|");
     let mut labs = DAEMONS.map(|daemon| {
         let mut lab = Lab::new(1);
-        lab.router(1).configure(&many(255, 4, LOW, Duration::from_millis(100)));
+        lab.router(1).configure(&many(255, 4, LOW, Duration::from_secs(1)));
         lab.router(1).start_snmp();
         lab.router(1).start(daemon);
         await_all(&lab, 1, 255, Duration::ZERO);
@@ -42,6 +43,41 @@ pub fn walk() {
                 spread(results.iter().map(|walk| walk.snmpd.as_secs_f64()), 2),
                 results.len()
             );
+        }
+    }
+}
+
+/// The table: adverts while managers walk the whole MIB one time after the other.
+pub fn managers() {
+    const MANAGERS: usize = 20;
+    let interval = Duration::from_millis(100);
+    println!(
+        "\n## Adverts while {MANAGERS} managers walk KEEPALIVED-MIB, 255 instances, advert_int 0.1 s, 20 s each\n"
+    );
+    println!("error = |interval - 0.1 s|\n");
+    println!("| daemon | managers | error p50 ms | p99 ms | p99.9 ms | max ms |");
+    println!("|---|---|---|---|---|---|");
+    for _ in 0..2 {
+        for daemon in DAEMONS {
+            let mut lab = Lab::new(1);
+            lab.router(1).configure(&many(255, 1, LOW, interval));
+            lab.router(1).start_snmp();
+            lab.router(1).start(daemon);
+            await_all(&lab, 1, 255, Duration::ZERO);
+            wait_until(LIMIT, "objects are readable", || !lab.router(1).snmp().walk(ROOT).is_empty());
+            for managers in [0, MANAGERS] {
+                let walks: Vec<_> = (0..managers).map(|_| lab.router(1).snmp().walk_forever()).collect();
+                let from = now();
+                std::thread::sleep(Duration::from_secs(20));
+                let to = now();
+                drop(walks);
+                let schedule = lab.wire.schedule(1, from, to);
+                let pairs = schedule.values().flat_map(|adverts| adverts.windows(2));
+                let mut errors: Vec<f64> = pairs.map(|pair| (ms(pair[1] - pair[0]) - ms(interval)).abs()).collect();
+                errors.sort_by(f64::total_cmp);
+                let [p50, p99, p999, max] = [0.5, 0.99, 0.999, 1.0].map(|share| quantile(&errors, share));
+                println!("| {} | {managers} | {p50:.3} | {p99:.2} | {p999:.2} | {max:.1} |", daemon.name());
+            }
         }
     }
 }
