@@ -56,7 +56,8 @@ impl Fixed {
             .map(|(keyword, _)| keyword)
     }
 
-    /// The keyword of a setting that differs from its value at the start.
+    /// The keyword of a setting without which a new configuration cannot be applied, and which differs from its value at
+    /// the start.
     pub(super) fn changed(&self, global: &Global) -> Option<&'static str> {
         let new = Fixed::new(global);
         let differs = [
@@ -64,11 +65,19 @@ impl Fixed {
             (self.net_namespace_ipvs != new.net_namespace_ipvs, "net_namespace_ipvs"),
             (self.instance != new.instance, "instance"),
             (self.ipvs_marks != new.ipvs_marks, "nftables_ipvs"),
-            (self.control_socket != new.control_socket, "control_socket"),
             (self.disable_local_igmp != new.disable_local_igmp, "disable_local_igmp"),
+        ];
+        differs.into_iter().find(|(differs, _)| *differs).map(|(_, keyword)| keyword)
+    }
+
+    /// The keywords of settings that differ from their values at the start and can wait for the next one.
+    pub(super) fn deferred(&self, global: &Global) -> impl Iterator<Item = &'static str> {
+        let new = Fixed::new(global);
+        let differs = [
+            (self.control_socket != new.control_socket, "control_socket"),
             (self.umask != new.umask, "umask"),
             (self.log_format != new.log_format, "log_format"),
         ];
-        differs.into_iter().find(|(differs, _)| *differs).map(|(_, keyword)| keyword)
+        differs.into_iter().filter(|(differs, _)| *differs).map(|(_, keyword)| keyword)
     }
 }

@@ -157,6 +157,11 @@ impl Parent {
             );
             return Err(Refused { outcome: Outcome::Faults, why, diagnostics });
         }
+        for setting in self.plan.fixed.deferred(&config.global) {
+            self.log.warning(format_args!(
+                "{setting} stays as it was at the start; restart keepalived to change it (the reload goes on)"
+            ));
+        }
         self.plan.faults = faults;
         self.plan.instances = config.instances.len();
         self.log.write(Level::Notice, "Reloading");
