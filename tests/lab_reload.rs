@@ -82,12 +82,14 @@ fn a_change_of_a_fixed_setting_is_refused() {
     // A setting that can wait holds nothing up.
     let priority = "priority 100";
     assert!(conf.contains(priority));
-    let changed = format!("global_defs {{\n umask 0027\n log_format json\n}}\n{}", conf.replace(priority, "priority 190"));
+    let changed =
+        format!("global_defs {{\n umask 0027\n log_format json\n}}\n{}", conf.replace(priority, "priority 190"));
     lab.router(1).configure(&changed);
     lab.router(1).daemon().signal(Signal::SIGHUP);
     wait_until(LIMIT, "the rest is in force", || logged(&mut lab, "The new configuration is in force") == 1);
     for setting in ["umask", "log_format"] {
-        let line = format!("{setting} stays as it was at the start; restart keepalived to change it (the reload goes on)");
+        let line =
+            format!("{setting} stays as it was at the start; restart keepalived to change it (the reload goes on)");
         assert_eq!(logged(&mut lab, &line), 1, "{setting}");
     }
 }

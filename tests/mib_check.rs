@@ -7,7 +7,9 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use keepalived::check::{Action, Change, Check, Event, RealServerId, Statistics, Tables, VirtualServerId};
+use keepalived::config::Compared;
 use keepalived::mib;
+use proptest::prelude::*;
 use snmp::{Mib, Oid, SetError, Value};
 
 const TEXT: &str = "
@@ -79,6 +81,85 @@ fn check() -> Check {
     check.handle(Event::Start, Duration::ZERO);
     check.take_output();
     check
+}
+
+/// A virtual server: kind (address, mark, group), IPv6, number of real servers, sorry server.
+type Choice = (u32, bool, u32, bool);
+
+fn services(services: &[Choice], groups: u32) -> String {
+    let group = |number: u32| {
+        let entries = (0..=number)
+            .map(|n| format!("10.{number}.{n}.1 80\n10.{number}.{n}.9-12 80\nfwmark {}\n", 100 * number + n + 1));
+        format!("virtual_server_group g{number} {{\n{}}}\n", entries.collect::<String>())
+    };
+    let service = |(number, (kind, v6, servers, sorry)): (usize, &Choice)| {
+        let (net, kind) = (if *v6 { "fd00::1:" } else { "10.100.0." }, if groups == 0 { kind % 2 } else { *kind });
+        let name = match kind {
+            0 => format!("{net}{} 80", number + 1),
+            1 => format!("fwmark {}", 1000 + number),
+            _ => format!("group g{}", u32::try_from(number).unwrap() % groups),
+        };
+        let v4 = if kind == 2 { "10.101.0." } else { net };
+        let sorry = if *sorry { format!(" sorry_server {v4}99 80\n") } else { String::new() };
+        let servers = (0..*servers).map(|n| format!(" real_server {v4}{} 80 {{\n TCP_CHECK {{\n }}\n }}\n", n + 1));
+        format!("virtual_server {name} {{\n protocol TCP\n{sorry}{}}}\n", servers.collect::<String>())
+    };
+    (0..groups).map(group).collect::<String>() + &services.iter().enumerate().map(service).collect::<String>()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn a_walk_is_the_sorted_list_of_all_gets_while_rows_come_and_go(
+        steps in proptest::collection::vec(
+            (proptest::collection::vec((0..3u32, any::<bool>(), 0..4u32, any::<bool>()), 0..6), 0..3u32),
+            1..5,
+        ),
+        starts in proptest::collection::vec(proptest::collection::vec(0..6u32, 0..7), 0..20),
+    ) {
+        let mib = mib::check_mib().unwrap();
+        let mut check = Check::new(tables(""), 1);
+        check.handle(Event::Start, Duration::ZERO);
+        let roots = [&mib::BASE[..], &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 112]];
+        for (now, (configured, groups)) in (1..).zip(steps) {
+            let mut config = config_support::load_text(&services(&configured, groups)).config.unwrap();
+            let servers = std::mem::take(&mut config.lvs.virtual_servers);
+            let real: usize = servers.iter().map(|one| one.real_servers.len() + usize::from(one.sorry_server.is_some())).sum();
+            let expected = (servers.len(), real, config.lvs.groups.len());
+            let servers = servers.into_iter().map(|server| Compared::Other(Box::new(server))).collect();
+            check.handle(Event::Configure { config: Box::new(config), servers }, Duration::from_secs(now));
+            check.take_output();
+            for root in roots {
+                let mut names: Vec<Oid> = Vec::new();
+                let mut at = Oid::new(root);
+                let end = Oid::new(root).successor().unwrap();
+                loop {
+                    let next = mib.next(&check, &at, false, &end);
+                    if next.value.is_exception() {
+                        break;
+                    }
+                    prop_assert!(next.name > at);
+                    prop_assert_eq!(mib.get(&check, &next.name), next.value);
+                    names.push(next.name.clone());
+                    at = next.name;
+                }
+                for start in &starts {
+                    let from = Oid::from([root, start].concat());
+                    let next = mib.next(&check, &from, false, &end);
+                    let found = Some(&next.name).filter(|_| !next.value.is_exception());
+                    prop_assert_eq!(found, names.iter().find(|name| **name > from));
+                }
+                if root == mib::BASE {
+                    let rows = |table: u32, column: u32| {
+                        let entry = Oid::from([root, &[3, table, 1, column]].concat());
+                        names.iter().filter(|name| name.as_slice().starts_with(entry.as_slice())).count()
+                    };
+                    prop_assert_eq!((rows(3, 2), rows(4, 3), rows(1, 2)), expected);
+                }
+            }
+        }
+    }
 }
 
 struct View {
