@@ -282,6 +282,45 @@ fn a_failover_takes_the_default_route_along() {
     wait_until(LIMIT, "the new master has it", || default(&mut lab, 2));
 }
 
+/// Routes of the host to the destinations of virtual routes, also that to its own network, stay beside these.
+#[test]
+fn routes_of_the_host_stay() {
+    let _turn = machine::shared();
+    let ip4 = "\n    default via 10.9.0.254\n    10.9.0.0/24 dev eth0 src 10.9.0.60\n    10.20.0.0/24 via 10.9.0.254\
+               \n    10.21.0.0/24 via 10.9.0.253";
+    let ip6 = "\n    2001:db8:20::/64 via fd09::fe\n    2001:db8:21::/64 dev eth1";
+    for (vip, routes, count) in [("10.9.0.60/24", ip4, 4), ("fe80::9:60", ip6, 2)] {
+        let seen = [Ours, C].map(|daemon| {
+            let mut lab = router();
+            let netns = lab.router(1).netns();
+            for route in ["default", "10.20.0.0/24", "10.21.0.0/24"] {
+                netns.ip(&format!("route add {route} via 10.9.0.253"));
+            }
+            netns.ip("-6 route add 2001:db8:20::/64 via fd09::fd");
+            netns.ip("-6 route add 2001:db8:21::/64 via fd09::fd");
+            let all = |lab: &mut Lab| {
+                let netns = lab.router(1).netns();
+                let shown = netns.ip("route show") + &netns.ip("-6 route show");
+                let mut lines: Vec<String> =
+                    shown.lines().filter(|line| !line.contains("fe80::/64")).map(|line| line.trim().to_owned()).collect();
+                lines.sort();
+                lines
+            };
+            let before = all(&mut lab);
+            lab.router(1).configure(&instance(vip, routes, ""));
+            lab.router(1).start(daemon);
+            // A second next hop of an IPv6 route shares its lines: each route adds at least one.
+            wait_until(LIMIT, "the routes are set", || all(&mut lab).len() >= before.len() + count);
+            let during = all(&mut lab);
+            lab.router(1).stop();
+            assert_eq!(all(&mut lab), before, "what the host had is there again ({daemon:?})");
+            during
+        });
+        let [ours, c] = seen;
+        assert_eq!(ours, c, "the routes of a master");
+    }
+}
+
 /// Static routes and rules need no instance.
 #[test]
 fn static_routes_and_rules_live_as_long_as_the_daemon() {

@@ -6,7 +6,7 @@ use nix::errno::Errno;
 
 use super::attributes::Attributes;
 use super::encap_encode::put_encap;
-use super::netlink::{NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, Refusal};
+use super::netlink::{NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, Refusal};
 use super::request_socket::Request;
 use super::route::RouteRequest;
 use super::rtnetlink::{
@@ -143,9 +143,9 @@ fn scope(route: &Route) -> u8 {
 
 fn placing(placing: Placing) -> u16 {
     match placing {
-        Placing::Replace => NLM_F_REPLACE,
+        // NLM_F_REPLACE would take a route of the host away, such as that of its own network.
+        Placing::Usual | Placing::Prepend => 0,
         Placing::Add => NLM_F_EXCL,
-        Placing::Prepend => 0,
         Placing::Append => NLM_F_APPEND,
     }
 }

@@ -33,7 +33,7 @@ pub trait Object {
     /// `no_track`.
     fn is_untracked(&self) -> bool;
 
-    /// Whether a row with an equal key is for the same object. Different routes may have equal keys; the kernel keeps the last.
+    /// Whether a row with an equal key is for the same object. Different routes may have equal keys.
     fn is_same(&self, other: &Self) -> bool {
         let _ = other;
         true

@@ -75,7 +75,7 @@ impl Display for Route {
             write!(f, " congctl {}{}", if control.lock { "lock " } else { "" }, control.name)?;
         }
         match self.placing {
-            Placing::Replace => {}
+            Placing::Usual => {}
             Placing::Add => f.write_str(" add")?,
             Placing::Prepend => f.write_str(" prepend")?,
             Placing::Append => f.write_str(" append")?,

@@ -137,7 +137,7 @@ impl Route {
             ttl_propagate: None,
             metrics: Vec::new(),
             congestion_control: None,
-            placing: Placing::Replace,
+            placing: Placing::Usual,
             no_track: false,
             track_group: None,
         }
@@ -252,8 +252,9 @@ pub enum RoutePreference {
 /// The place of a route among equal ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Placing {
-    /// An equal route is replaced.
-    Replace,
+    /// No word: as `prepend`. Routes of the host with the same key stay, and count again when this one is removed.
+    #[serde(rename = "Replace")]
+    Usual,
     /// `add`: only if there is no equal route.
     Add,
     /// `prepend`: before equal routes.

@@ -36,7 +36,7 @@ pub(in crate::notify::dump) fn route(row: &Route, tables: &Tables) -> String {
     line.word(match config.placing {
         Placing::Add => "add",
         Placing::Append => "append",
-        Placing::Prepend | Placing::Replace => "prepend",
+        Placing::Prepend | Placing::Usual => "prepend",
     });
     line.flags(&[(config.kind != RouteKind::Unicast, config.kind.word())]);
     line.word(network(config.destination));
