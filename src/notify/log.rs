@@ -1,32 +1,30 @@
-//! The log: syslog, the terminal with `-l`, and a file with `-g`, written by its own thread.
+//! The log: syslog, the terminal with `-l`, and a file with `-g`, written by two threads.
 //!
-//! A stuck syslog daemon or a full pipe at standard error delays the log only. Lines wait in a bounded queue; lines that are
-//! dropped because it is full are counted, and the next line that is written reports their number.
+//! A syslog daemon that hangs delays the lines for syslog only, and a full pipe at standard error those for the terminal and the
+//! file. Lines wait in bounded queues; those that are dropped because a queue is full, or because there is no syslog daemon, are
+//! counted, and the next line that is written reports their number.
 
 use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::MetadataExt;
-use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
-pub use syslog::Facility;
-use syslog::Severity;
+pub use ::syslog::Facility;
 
 use super::queue::{Receiver, Sender, bounded};
 pub use super::record::{Level, Object, Record};
+use super::syslog::{self, Syslog};
 use crate::config::model::LogFormat;
 use crate::reactor::background::await_end;
 use crate::text::{plain, reason};
 
-/// Most waiting lines.
+/// Most waiting records of a destination.
 const QUEUE: usize = 8192;
-/// Socket of the local syslog daemon.
-const SYSLOG_SOCKET: &str = "/dev/log";
 
 /// Destinations and settings of the log.
 #[derive(Clone, Debug)]
@@ -69,36 +67,73 @@ pub struct LogFile {
 /// A handle to the log; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Log {
-    queue: Sender<Order>,
-    lost: Arc<AtomicU64>,
+    outputs: Arc<[Output]>,
     detail: bool,
     /// The records show what they are about.
     objects: bool,
 }
 
+/// The way to a thread that writes.
+#[derive(Clone, Debug)]
+struct Output {
+    queue: Sender<Order>,
+    /// Lines that were dropped since the last report of their number.
+    lost: Arc<AtomicU64>,
+}
+
+impl Output {
+    fn of(queue: Sender<Order>) -> Output {
+        Output { queue, lost: Arc::default() }
+    }
+
+    /// Queues a record, or counts its lines as lost. Never blocks.
+    fn offer(&self, record: Arc<Record>) {
+        if let Err(Order::Record(record)) = self.queue.offer(Order::Record(record)) {
+            self.lost.fetch_add(record.text.lines().count() as u64, Ordering::Relaxed);
+        }
+    }
+}
+
 #[derive(Debug)]
 enum Order {
-    Record(Record),
+    Record(Arc<Record>),
     /// Report that the records before are written.
     Reach(mpsc::Sender<()>),
     End,
 }
 
-/// The thread that writes the log.
+/// The threads that write the log.
 #[derive(Debug)]
 pub struct Writer {
     log: Log,
-    thread: JoinHandle<()>,
+    threads: Vec<JoinHandle<()>>,
 }
 
-/// Starts the thread of the log.
+/// Starts the threads of the log.
+///
+/// # Errors
+/// When the system has no threads left.
 pub fn start(options: Options) -> io::Result<Writer> {
-    let (queue, orders) = bounded(QUEUE);
-    let lost = Arc::new(AtomicU64::new(0));
-    let objects = options.format == Some(LogFormat::Json);
-    let log = Log { queue, lost: Arc::clone(&lost), detail: options.detail, objects };
-    let thread = std::thread::Builder::new().name("log".into()).spawn(move || write_all(&options, &orders, &lost))?;
-    Ok(Writer { log, thread })
+    let (mut outputs, mut threads) = (Vec::new(), Vec::new());
+    let (detail, objects) = (options.detail, options.format == Some(LogFormat::Json));
+    let mut begin = |name: &str, destination: Box<dyn Destination>| {
+        let (queue, orders) = bounded(QUEUE);
+        let output = Output::of(queue);
+        let lost = Arc::clone(&output.lost);
+        let thread = std::thread::Builder::new().name(name.into());
+        threads.push(thread.spawn(move || write_all(destination, &orders, &lost))?);
+        outputs.push(output.clone());
+        io::Result::Ok(output)
+    };
+    let mut syslog = None;
+    if options.syslog {
+        let daemon = Syslog::new(Path::new(syslog::SOCKET), options.facility, options.ident.clone());
+        syslog = Some(begin("syslog", Box::new(daemon))?);
+    }
+    if options.console || options.file.is_some() {
+        begin("log", Box::new(Local::new(options, syslog)))?;
+    }
+    Ok(Writer { log: Log { outputs: outputs.into(), detail, objects }, threads })
 }
 
 /// Lines that are kept instead of being written.
@@ -108,7 +143,7 @@ pub struct Kept(Receiver<Order>);
 /// A log whose lines are kept for the caller, details included.
 pub fn keep() -> (Log, Kept) {
     let (queue, orders) = bounded(QUEUE);
-    (Log { queue, lost: Arc::default(), detail: true, objects: true }, Kept(orders))
+    (Log { outputs: [Output::of(queue)].into(), detail: true, objects: true }, Kept(orders))
 }
 
 impl Kept {
@@ -120,7 +155,7 @@ impl Kept {
     /// Takes the records so far.
     pub fn records(&self) -> Vec<Record> {
         let of = |order| match order {
-            Order::Record(record) => Some(record),
+            Order::Record(record) => Some(Arc::unwrap_or_clone(record)),
             Order::Reach(_) | Order::End => None,
         };
         self.0.drain().filter_map(of).collect()
@@ -133,19 +168,21 @@ impl Writer {
         self.log.clone()
     }
 
-    /// Writes the queued lines and stops the thread, within `limit`.
+    /// Writes the queued lines and stops the threads, within `limit`.
     pub fn finish(self, limit: Duration) {
         let until = Instant::now() + limit;
-        let mut order = Some(Order::End);
-        while let Some(end) = order.take() {
-            if let Err(end) = self.log.queue.offer(end)
-                && Instant::now() < until
-            {
-                std::thread::sleep(Duration::from_millis(2));
-                order = Some(end);
+        let mut open: Vec<&Output> = self.log.outputs.iter().collect();
+        loop {
+            // A full queue has no room for the order.
+            open.retain(|output| output.queue.offer(Order::End).is_err());
+            if open.is_empty() || Instant::now() >= until {
+                break;
             }
+            std::thread::sleep(Duration::from_millis(2));
         }
-        await_end(&self.thread, until.saturating_duration_since(Instant::now()));
+        for thread in &self.threads {
+            await_end(thread, until.saturating_duration_since(Instant::now()));
+        }
     }
 }
 
@@ -162,18 +199,25 @@ impl Log {
         }
         let text = plain(&text.to_string()).into_owned();
         let object = if self.objects { object() } else { None };
-        let record = Record { at: SystemTime::now(), level, text, object };
-        if self.queue.offer(Order::Record(record)).is_err() {
-            self.lost.fetch_add(1, Ordering::Relaxed);
-        }
+        let record = Arc::new(Record { at: SystemTime::now(), level, text, object });
+        self.outputs.iter().for_each(|output| output.offer(Arc::clone(&record)));
     }
 
-    /// Waits until the lines so far are written, at most for `limit`.
-    pub fn drain(&self, limit: Duration) {
-        let (reached, signal) = mpsc::channel();
-        if self.queue.offer(Order::Reach(reached)).is_ok() {
-            let _ = signal.recv_timeout(limit);
-        }
+    /// Waits until the lines so far are written, at most for `limit`; returns the number of records that are not.
+    pub fn drain(&self, limit: Duration) -> usize {
+        let until = Instant::now() + limit;
+        let ask = |output: &Output| {
+            let (reached, signal) = mpsc::channel();
+            output.queue.offer(Order::Reach(reached)).ok().map(|()| signal)
+        };
+        // All are asked before the first is waited for.
+        let asked: Vec<_> = self.outputs.iter().map(|output| (output, ask(output))).collect();
+        let left = asked.into_iter().map(|(output, signal)| {
+            let left = until.saturating_duration_since(Instant::now());
+            let is_reached = signal.is_some_and(|signal| signal.recv_timeout(left).is_ok());
+            if is_reached { 0 } else { output.queue.waiting() }
+        });
+        left.sum()
     }
 
     /// Logs at [`Level::Error`].
@@ -192,67 +236,73 @@ impl Log {
     }
 }
 
-fn write_all(options: &Options, orders: &Receiver<Order>, lost: &AtomicU64) {
-    let mut sinks = Sinks {
-        syslog: options.syslog.then(|| Syslog::new(options)),
-        console: options.console,
-        file: options.file.clone().map(Lines::new),
-        format: options.format,
-        ident: options.ident.clone(),
-    };
+/// Where records are written.
+trait Destination: Send {
+    /// Writes a record; returns the number of its lines that are lost.
+    fn write(&mut self, record: &Record) -> u64;
+    /// Writes what it has kept to be written together.
+    fn flush(&mut self);
+}
+
+fn write_all(mut destination: Box<dyn Destination>, orders: &Receiver<Order>, lost: &AtomicU64) {
     loop {
-        match orders.receive() {
-            Some(Order::Record(record)) => sinks.write(&record),
+        let failed = match orders.receive() {
+            Some(Order::Record(record)) => destination.write(&record),
             Some(Order::Reach(reached)) => {
-                sinks.flush();
+                destination.flush();
                 // The caller may have given up.
                 let _ = reached.send(());
                 continue;
             }
             Some(Order::End) | None => break,
-        }
-        let lost = lost.swap(0, Ordering::Relaxed);
-        if lost > 0 {
-            let noun = if lost == 1 { "line was" } else { "lines were" };
-            let text = format!("{lost} log {noun} dropped because the log was too slow");
-            sinks.write(&Record { at: SystemTime::now(), level: Level::Warning, text, object: None });
+        };
+        if failed > 0 {
+            lost.fetch_add(failed, Ordering::Relaxed);
+        } else {
+            report_lost(&mut *destination, lost);
         }
         if orders.is_empty() {
-            sinks.flush();
+            destination.flush();
         }
+    }
+    destination.flush();
+}
+
+/// Writes the number of lost lines, if there are any.
+fn report_lost(destination: &mut dyn Destination, lost: &AtomicU64) {
+    let count = lost.swap(0, Ordering::Relaxed);
+    if count == 0 {
+        return;
+    }
+    let noun = if count == 1 { "line was" } else { "lines were" };
+    let text = format!("{count} log {noun} dropped because the log was too slow or absent");
+    if destination.write(&Record { at: SystemTime::now(), level: Level::Warning, text, object: None }) > 0 {
+        lost.fetch_add(count, Ordering::Relaxed);
     }
 }
 
-/// Destinations of the lines.
-struct Sinks {
-    syslog: Option<Syslog>,
+impl Destination for Syslog {
+    fn write(&mut self, record: &Record) -> u64 {
+        record.text.lines().map(|line| u64::from(!self.send(record.level, record.at, line))).sum()
+    }
+
+    fn flush(&mut self) {}
+}
+
+/// Standard error and the file.
+struct Local {
     console: bool,
     file: Option<Lines>,
     format: Option<LogFormat>,
     ident: String,
+    /// For the errors of the file.
+    syslog: Option<Output>,
 }
 
-impl Sinks {
-    fn write(&mut self, record: &Record) {
-        if let Some(syslog) = &mut self.syslog {
-            record.text.lines().for_each(|line| syslog.write(record.level, line));
-        }
-        if !self.console && self.file.is_none() {
-            return;
-        }
-        let lines = record.lines(self.format, &self.ident);
-        if self.console {
-            let _ = io::stderr().write_all(lines.as_bytes());
-        }
-        if let Some(Err(error)) = self.file.as_mut().map(|file| file.write(&lines)) {
-            self.complain(&error);
-        }
-    }
-
-    fn flush(&mut self) {
-        if let Some(Err(error)) = self.file.as_mut().map(Lines::flush) {
-            self.complain(&error);
-        }
+impl Local {
+    fn new(options: Options, syslog: Option<Output>) -> Local {
+        let Options { console, file, format, ident, .. } = options;
+        Local { console, file: file.map(Lines::new), format, ident, syslog }
     }
 
     /// Reports a write error of the file to the other destinations, once until a write succeeds.
@@ -263,12 +313,31 @@ impl Sinks {
             return;
         }
         let text = format!("Cannot write the log file {}: {}", file.options.path.display(), reason(error));
-        if let Some(syslog) = &mut self.syslog {
-            syslog.write(Level::Error, &text);
-        }
+        let record = Record { at: SystemTime::now(), level: Level::Error, text, object: None };
         if self.console {
-            let record = Record { at: SystemTime::now(), level: Level::Error, text, object: None };
             let _ = io::stderr().write_all(record.lines(self.format, &self.ident).as_bytes());
+        }
+        if let Some(syslog) = &self.syslog {
+            syslog.offer(Arc::new(record));
+        }
+    }
+}
+
+impl Destination for Local {
+    fn write(&mut self, record: &Record) -> u64 {
+        let lines = record.lines(self.format, &self.ident);
+        if self.console {
+            let _ = io::stderr().write_all(lines.as_bytes());
+        }
+        if let Some(Err(error)) = self.file.as_mut().map(|file| file.write(&lines)) {
+            self.complain(&error);
+        }
+        0
+    }
+
+    fn flush(&mut self) {
+        if let Some(Err(error)) = self.file.as_mut().map(Lines::flush) {
+            self.complain(&error);
         }
     }
 }
@@ -309,109 +378,18 @@ fn is_at(open: &File, path: &Path) -> bool {
     identity(open.metadata()) == identity(path.symlink_metadata())
 }
 
-/// Messages to the local syslog daemon.
-struct Syslog {
-    logger: syslog::Logger<Datagrams, Format>,
-}
-
-impl Syslog {
-    fn new(options: &Options) -> Syslog {
-        let format = Format { facility: options.facility, ident: options.ident.clone() };
-        Syslog { logger: syslog::Logger::new(Datagrams::default(), format) }
-    }
-
-    fn write(&mut self, level: Level, line: &str) {
-        // There is no other destination for an error of syslog.
-        let _ = match level {
-            Level::Error => self.logger.err(line),
-            Level::Warning => self.logger.warning(line),
-            Level::Notice => self.logger.notice(line),
-            Level::Info | Level::Detail => self.logger.info(line),
-        };
-    }
-}
-
-/// RFC 3164, with local time and a space-padded day; the formatter of the crate uses UTC and zero padding.
-struct Format {
-    facility: Facility,
-    ident: String,
-}
-
-impl syslog::LogFormat<&str> for Format {
-    fn format<W: Write>(&self, out: &mut W, severity: Severity, message: &str) -> syslog::Result<()> {
-        let priority = self.facility as u8 | severity as u8;
-        let stamp = chrono::Local::now().format("%b %e %H:%M:%S");
-        let line = format!("<{priority}>{stamp} {}[{}]: {message}", self.ident, std::process::id());
-        out.write_all(line.as_bytes()).map_err(syslog::Error::Write)
-    }
-}
-
-/// Sends each write as a datagram; reconnects after a restart of the syslog daemon.
-#[derive(Default)]
-struct Datagrams {
-    socket: Option<UnixDatagram>,
-}
-
-impl Write for Datagrams {
-    fn write(&mut self, message: &[u8]) -> io::Result<usize> {
-        for _ in 0..2 {
-            let socket = match self.socket.take() {
-                Some(socket) => socket,
-                None => connect()?,
-            };
-            match socket.send(message) {
-                Ok(_) => {
-                    self.socket = Some(socket);
-                    break;
-                }
-                // The queue of the socket is full: drop the line, keep the socket.
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.socket = Some(socket);
-                    return Err(error);
-                }
-                Err(_) => {}
-            }
-        }
-        Ok(message.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-fn connect() -> io::Result<UnixDatagram> {
-    let socket = UnixDatagram::unbound()?;
-    socket.set_write_timeout(Some(Duration::from_millis(200)))?;
-    socket.connect(SYSLOG_SOCKET)?;
-    Ok(socket)
-}
-
 #[cfg(test)]
 mod tests {
-    use syslog::LogFormat as _;
-
     use super::*;
-
-    #[test]
-    fn a_line_has_priority_local_time_and_ident() {
-        let format = Format { facility: Facility::LOG_LOCAL1, ident: "Keepalived_vrrp".into() };
-        let mut out = Vec::new();
-        format.format(&mut out, Severity::LOG_NOTICE, "(VI_1) Entering MASTER STATE").unwrap();
-        let line = String::from_utf8(out).unwrap();
-        assert!(line.starts_with("<141>"), "{line}");
-        let ending = format!(" Keepalived_vrrp[{}]: (VI_1) Entering MASTER STATE", std::process::id());
-        assert!(line.ends_with(&ending), "{line}");
-    }
 
     #[test]
     fn a_full_queue_drops_and_counts() {
         let (queue, orders) = bounded(1);
-        let log = Log { queue, lost: Arc::default(), detail: false, objects: false };
+        let log = Log { outputs: [Output::of(queue)].into(), detail: false, objects: false };
         log.info("one");
-        log.info("two");
+        log.info("two\nthree");
         log.write(Level::Detail, "not asked for");
-        assert_eq!(log.lost.load(Ordering::Relaxed), 1);
+        assert_eq!(log.outputs[0].lost.load(Ordering::Relaxed), 2);
         let first = orders.receive();
         assert!(matches!(&first, Some(Order::Record(record)) if record.level == Level::Info && record.text == "one"));
     }

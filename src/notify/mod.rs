@@ -19,6 +19,7 @@ mod record;
 mod reporters;
 pub mod scripts;
 pub mod status;
+mod syslog;
 pub mod targets;
 pub mod view;
 

@@ -38,6 +38,11 @@ impl<T> Sender<T> {
         let _ = self.queue.send(item);
         Ok(())
     }
+
+    /// Number of items in the queue.
+    pub fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
 }
 
 impl<T> Clone for Sender<T> {

@@ -68,6 +68,8 @@ pub(super) struct Handover {
     pub(super) core_pattern: Option<(String, String)>,
     /// Settings that cannot be changed without a restart, as text by keyword.
     pub(super) fixed: BTreeMap<String, String>,
+    /// Number of the last records of its log that the former program could not write.
+    pub(super) unlogged: usize,
     /// Why the successor has given back, if it has.
     pub(super) failed: Option<String>,
 }

@@ -16,7 +16,7 @@ use crate::process::ipc::{Channel, SavedState};
 use crate::process::role::Role;
 use crate::reactor::{Interest, Token, clock};
 use crate::system::{Lateness, Reload};
-use crate::text::reason;
+use crate::text::{counted, reason};
 
 impl Parent {
     /// Takes over the state of the former program.
@@ -43,6 +43,12 @@ impl Parent {
         match &state.failed {
             Some(why) => self.log.error(format_args!("Not upgraded: {why}; the present program goes on")),
             None => self.log.write(Level::Notice, format_args!("Upgrading {} to {}", state.from, cli::version_text())),
+        }
+        if state.unlogged > 0 {
+            self.log.warning(format_args!(
+                "{} of the former program could not be written in time",
+                counted(state.unlogged, "log message")
+            ));
         }
         for (child, channel) in state.children.into_iter().zip(channels) {
             let Some(role) = role(&child.role) else { continue };

@@ -163,8 +163,8 @@ impl Parent {
             return self.refuse_upgrade("the daemon has no pid file");
         };
         self.log.write(Level::Notice, format_args!("Upgrade: replacing this program by {}", program.display()));
-        // Lines that are still queued would be lost.
-        self.log.drain(PAUSE);
+        // Lines that are still queued are lost; the successor says so.
+        let unlogged = self.log.drain(PAUSE);
         let fifos = self.open_fifos();
         let channels = self.children.iter().map(|child| child.channel.as_fd());
         let descriptors: Vec<BorrowedFd<'_>> = channels.chain(fifos.iter().map(|(_, file)| file.as_fd())).collect();
@@ -175,7 +175,7 @@ impl Parent {
             Ok((snapshot, former)) => handover::replace_program(
                 program,
                 &self.plan.options.line.words(),
-                &self.handover(),
+                &Handover { unlogged, ..self.handover() },
                 snapshot.as_fd(),
                 former.as_fd(),
                 pid_file.as_fd(),
