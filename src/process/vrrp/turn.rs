@@ -209,6 +209,10 @@ impl Process for VrrpProcess {
         }
     }
 
+    fn last_checkpoint(&mut self) -> Checkpoint {
+        Checkpoint { states: self.vrrp.last_checkpoint(), ..self.checkpoint() }
+    }
+
     fn held(&self) -> Held {
         self.vrrp.held()
     }
