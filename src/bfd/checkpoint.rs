@@ -5,21 +5,27 @@
 //! end points. Received packets that change no state leave the checkpoint unchanged.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::machine::{Bfd, Phase};
-use super::rows::{Intervals, Remote, Session, SessionId};
-use crate::state::Record;
+use super::rows::{Counters, Intervals, Remote, Session, SessionId};
+use crate::state::{Lasting, Reader, Unusable, Writer};
 use crate::wire::bfd::{Diagnostic, State};
 
 /// Checkpoint: the states of all sessions, from which a replacement process resumes.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Checkpoint {
     sessions: Vec<Saved>,
+    /// Since when each session is in its state, in the same order.
+    past: Vec<Duration>,
+    /// With the last checkpoint of a process that hands over in order: packet counters, and when the last packet came, in the
+    /// same order.
+    handed_over: Vec<(Counters, Option<Duration>)>,
 }
 
-/// The state of a session.
+/// The state of a session. The form stays; further values get a section of their own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Saved {
     index: u32,
@@ -32,12 +38,32 @@ struct Saved {
     in_force: Intervals,
 }
 
-impl Record for Checkpoint {
+impl Lasting for Checkpoint {
     const NAME: &'static str = "states of BFD sessions";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
+
+    fn write(&self, sections: &mut Writer) {
+        sections.put("sessions", &self.sessions);
+        sections.put("past of sessions", &self.past);
+        sections.put("counters", &self.handed_over);
+    }
+
+    fn read(sections: &mut Reader<'_>) -> Result<Checkpoint, Unusable> {
+        Ok(Checkpoint {
+            sessions: sections.take("sessions")?,
+            past: sections.take_if_readable("past of sessions"),
+            handed_over: sections.take_if_readable("counters"),
+        })
+    }
 }
 
 impl Bfd {
+    /// Returns the present states, for a replacement of this process, with all counters.
+    pub fn last_checkpoint(&self) -> Checkpoint {
+        let handed_over = self.tables.sessions.values().map(|row| (row.counters, row.last_heard));
+        Checkpoint { handed_over: handed_over.collect(), ..self.checkpoint() }
+    }
+
     /// Returns the present states, for a replacement of this process.
     pub fn checkpoint(&self) -> Checkpoint {
         let saved = |(id, row): (&SessionId, &Session)| Saved {
@@ -49,7 +75,11 @@ impl Bfd {
             remote: row.remote,
             in_force: row.in_force,
         };
-        Checkpoint { sessions: self.tables.sessions.iter().map(saved).collect() }
+        Checkpoint {
+            sessions: self.tables.sessions.iter().map(saved).collect(),
+            past: self.tables.sessions.values().map(|row| row.since).collect(),
+            handed_over: Vec::new(),
+        }
     }
 
     /// Restores the states of a predecessor. Call it before [`Event::Start`](super::Event::Start), or before
@@ -59,7 +89,12 @@ impl Bfd {
         if self.phase != Phase::Waiting {
             return;
         }
-        for saved in checkpoint.sessions.iter().filter(|saved| saved.discriminator != 0) {
+        let (mut past, mut handed_over) = (checkpoint.past.iter(), checkpoint.handed_over.iter());
+        for saved in &checkpoint.sessions {
+            let (since, counters) = (past.next(), handed_over.next());
+            if saved.discriminator == 0 {
+                continue;
+            }
             self.with(SessionId(saved.index), |row, turn| {
                 // If another session happens to have this discriminator, packets could not be told apart.
                 let taken = turn.discriminators.get(&saved.discriminator).is_some_and(|of| *of != turn.id);
@@ -71,6 +106,8 @@ impl Bfd {
                 row.discriminator = saved.discriminator;
                 (row.state, row.diagnostic, row.remote) = (saved.state, saved.diagnostic, saved.remote);
                 row.in_force = saved.in_force;
+                row.since = since.copied().unwrap_or(row.since);
+                (row.counters, row.last_heard) = counters.copied().unwrap_or((row.counters, row.last_heard));
                 // It is unknown whether the predecessor's poll was answered.
                 row.poll = row.is_up() && row.in_force != row.advertised();
                 row.retune();

@@ -56,8 +56,8 @@ impl From<&Control> for Remote {
     }
 }
 
-/// Packet counters of a session.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// Packet counters of a session. Checkpoints contain them: the form stays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counters {
     /// Packets sent.
     pub sent: u64,

@@ -4,14 +4,16 @@
 //! Services and servers are identified by row index, which is the same in the replacement
 //! ([`Indices`](super::Indices)). Checkers have no persistent index and are identified by their configuration.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::machine::Check;
-use super::rows::{Checker, RealServerId, VirtualServerId};
-use crate::state::Record;
+use super::rows::{Checker, LastAttempt, RealServerId, VirtualServerId};
+use crate::state::{Lasting, Reader, Unusable, Writer};
 
 /// Checkpoint: the quorums, weights and verdicts from which a replacement process resumes.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Checkpoint {
     /// Virtual servers, and whether their quorum is met.
     quorums: Vec<(u32, bool)>,
@@ -19,11 +21,16 @@ pub struct Checkpoint {
     weights: Vec<(ServerIndex, u32)>,
     /// Verdicts of checkers that have a result.
     verdicts: Vec<Verdict>,
+    /// Real servers whose state has changed: whether they are alive, and since when.
+    past: Vec<(ServerIndex, bool, Duration)>,
+    /// With the last checkpoint of a process that hands over in order.
+    handed_over: Option<HandedOver>,
 }
 
 /// Index of a virtual server, and position of the real server.
 type ServerIndex = (u32, u32);
 
+/// A verdict. The form stays; further values get a section of their own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Verdict {
     server: ServerIndex,
@@ -33,12 +40,66 @@ struct Verdict {
     contribution: i64,
 }
 
-impl Record for Checkpoint {
+/// What changes with each attempt.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct HandedOver {
+    /// The result of each checker in `verdicts`, in the same order.
+    results: Vec<LastResult>,
+    /// Late and postponed attempts.
+    numbers: (u64, u64),
+}
+
+/// The result of a checker's last attempt. The form stays.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct LastResult {
+    failures: u32,
+    reason: String,
+    status: Option<i32>,
+    last: Option<LastAttempt>,
+}
+
+impl Lasting for Checkpoint {
     const NAME: &'static str = "verdicts of checkers";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
+
+    fn write(&self, sections: &mut Writer) {
+        sections.put("quorums", &self.quorums);
+        sections.put("weights", &self.weights);
+        sections.put("verdicts", &self.verdicts);
+        sections.put("past of servers", &self.past);
+        if let Some(HandedOver { results, numbers }) = &self.handed_over {
+            sections.put("results", results);
+            sections.put("numbers of attempts", numbers);
+        }
+    }
+
+    fn read(sections: &mut Reader<'_>) -> Result<Checkpoint, Unusable> {
+        let results: Option<Vec<_>> = sections.take_if_present("results");
+        let numbers = sections.take_if_readable("numbers of attempts");
+        Ok(Checkpoint {
+            quorums: sections.take("quorums")?,
+            weights: sections.take("weights")?,
+            verdicts: sections.take("verdicts")?,
+            past: sections.take_if_readable("past of servers"),
+            handed_over: results.map(|results| HandedOver { results, numbers }),
+        })
+    }
 }
 
 impl Check {
+    /// Returns the present verdicts, for a replacement of this process, with the results of the last attempts.
+    pub fn last_checkpoint(&self) -> Checkpoint {
+        let run = self.tables.checkers.values().filter(|row| row.has_run);
+        let results = run.map(|row| LastResult {
+            failures: row.failures,
+            reason: row.reason.clone(),
+            status: row.last_status,
+            last: row.last,
+        });
+        let numbers = (self.tables.late, self.tables.postponed);
+        Checkpoint { handed_over: Some(HandedOver { results: results.collect(), numbers }), ..self.checkpoint() }
+    }
+
     /// Returns the present verdicts, for a replacement of this process.
     pub fn checkpoint(&self) -> Checkpoint {
         let tables = &self.tables;
@@ -47,6 +108,7 @@ impl Check {
             .iter()
             .filter(|(_, row)| row.regular().is_some_and(|server| server.weight != row.base_weight));
         let run = tables.checkers.iter().filter(|(_, row)| row.has_run);
+        let changed = tables.real_servers.iter().filter(|(_, row)| !row.since.is_zero());
         Checkpoint {
             quorums: tables.virtual_servers.iter().map(|(id, row)| (id.0, row.quorum_met)).collect(),
             weights: set.map(|((service, position), row)| ((service.0, *position), row.base_weight)).collect(),
@@ -58,6 +120,8 @@ impl Check {
                     contribution: row.contribution,
                 })
                 .collect(),
+            past: changed.map(|((service, position), row)| ((service.0, *position), row.alive, row.since)).collect(),
+            handed_over: None,
         }
     }
 
@@ -76,12 +140,24 @@ impl Check {
                 row.weight = *weight;
             }
         }
+        let handed_over = checkpoint.handed_over.as_ref();
+        let mut results = handed_over.map_or(&[][..], |handed_over| &handed_over.results).iter();
         for verdict in &checkpoint.verdicts {
-            self.resume_checker(verdict);
+            self.resume_checker(verdict, results.next());
+        }
+        if let Some(HandedOver { numbers, .. }) = handed_over {
+            (self.tables.late, self.tables.postponed) = *numbers;
+        }
+        for (server, alive, since) in &checkpoint.past {
+            let server = id(*server);
+            let is_alive = self.tables.checkers.of(&server).all(|(_, row)| row.up);
+            if let Some(row) = self.tables.real_servers.get_mut(&server).filter(|_| is_alive == *alive) {
+                (row.alive, row.since) = (is_alive, *since);
+            }
         }
     }
 
-    fn resume_checker(&mut self, verdict: &Verdict) {
+    fn resume_checker(&mut self, verdict: &Verdict, result: Option<&LastResult>) {
         let server = id(verdict.server);
         // Checkers with the same configuration are matched in order.
         let same = |row: &Checker| row.fingerprint == verdict.checker && !row.has_run;
@@ -92,6 +168,10 @@ impl Check {
         row.contribution = verdict.contribution;
         // For a checker that is up, failures are counted from 0 again.
         row.failures = if verdict.up { 0 } else { row.config.retry };
+        if let Some(LastResult { failures, reason, status, last }) = result {
+            row.failures = *failures;
+            (row.reason, row.last_status, row.last) = (reason.clone(), *status, *last);
+        }
         if !verdict.up
             && let Some(row) = self.tables.real_servers.get_mut(&server)
         {

@@ -3,11 +3,9 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use serde::{Deserialize, Serialize};
-
 use super::rows::{RealServer, VirtualServer};
 use crate::config::lvs::{Endpoint, Protocol};
-use crate::state::{self, NextIndex, Record};
+use crate::state::{self, Lasting, NextIndex, Reader, Unusable, Writer};
 
 /// Identity of a virtual server across configurations: endpoint and protocol.
 pub(super) type ServiceIdentity = (Endpoint, Option<Protocol>);
@@ -16,7 +14,7 @@ pub(super) type ServiceIdentity = (Endpoint, Option<Protocol>);
 pub(super) type ServerIdentity = (bool, SocketAddr);
 
 /// The row indices of all checker tables.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Indices {
     /// Rows of virtualServerGroupTable by name.
     pub(super) groups: state::Indices<String>,
@@ -28,9 +26,26 @@ pub struct Indices {
     pub(super) servers: BTreeMap<u32, state::Indices<ServerIdentity>>,
 }
 
-impl Record for Indices {
+impl Lasting for Indices {
     const NAME: &'static str = "row indices of the checker process";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
+
+    fn write(&self, sections: &mut Writer) {
+        sections.put("groups", &self.groups);
+        sections.put_text("services", &self.services);
+        sections.put_text("marks", &self.marks);
+        sections.put("servers", &self.servers);
+    }
+
+    /// States without the indices of services would be assigned to the wrong rows.
+    fn read(sections: &mut Reader<'_>) -> Result<Indices, Unusable> {
+        Ok(Indices {
+            groups: sections.take("groups")?,
+            services: sections.take_text("services")?,
+            marks: sections.take_text("marks")?,
+            servers: sections.take("servers")?,
+        })
+    }
 }
 
 /// The next free index of each table, except for real servers, whose next position is in the service's row.

@@ -5,6 +5,7 @@ use std::ops::Deref;
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use snmp::Key;
 
 use super::conversation::Conversation;
@@ -282,8 +283,8 @@ pub struct Checker {
     pub(super) work: Work,
 }
 
-/// An attempt that has ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// An attempt that has ended. Checkpoints contain it: its form stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastAttempt {
     /// When it ended.
     pub at: Duration,

@@ -22,13 +22,18 @@ pub(super) struct Adoptable {
     pub(super) config: Config,
     pub(super) snapshot: Snapshot,
     pub(super) loaded: Recorded,
+    /// Parts of the state that this program does not continue, as sentences.
+    pub(super) lost: Vec<String>,
 }
 
 /// The trial: checks the state on standard input, and the configuration. The result is the exit status; why it fails is on
 /// standard error.
 pub(super) fn trial(options: &Options) -> u8 {
     match Handover::read(io::stdin()).map_err(|error| reason(&error)).and_then(|state| prepare(options, &state)) {
-        Ok(_) => exit::OK,
+        Ok(adoptable) => {
+            adoptable.lost.iter().for_each(terminal::message);
+            exit::OK
+        }
         Err(why) => {
             terminal::message(why);
             exit::FATAL
@@ -61,7 +66,7 @@ fn resume(descriptors: &Descriptors) -> Result<Adoptable, String> {
     (&descriptors.snapshot).read_to_end(&mut octets).map_err(|error| reason(&error))?;
     let mut loaded = Loaded::of_snapshot(octets).map_err(|error| error.to_string())?;
     let (config, snapshot) = loaded.config.take().ok_or("there is no configuration")?;
-    Ok(Adoptable { config, snapshot, loaded })
+    Ok(Adoptable { config, snapshot, loaded, lost: Vec::new() })
 }
 
 fn give_back(options: &Options, state: Handover, descriptors: &Descriptors, why: String) -> String {
@@ -85,11 +90,17 @@ fn give_back(options: &Options, state: Handover, descriptors: &Descriptors, why:
 
 /// Checks that this program can continue the state, and reads the configuration.
 fn prepare(options: &Options, state: &Handover) -> Result<Adoptable, String> {
+    let mut lost = Vec::new();
     for (word, saved) in &state.saved {
         let role = Role::from_word(word).ok_or_else(|| format!("{} has no {word} process", cli::version_text()))?;
         let saved = SavedState { indices: saved.indices.clone(), checkpoint: saved.checkpoint.clone() };
-        (role.kind().usable)(&saved)
-            .map_err(|error| format!("the {} process has left {error}; restart keepalived instead", role.name()))?;
+        let name = role.name();
+        let parts = (role.kind().usable)(&saved)
+            .map_err(|error| format!("the {name} process has left {error}; restart keepalived instead"))?;
+        if !parts.is_empty() {
+            let (version, parts) = (cli::version_text(), parts.join(", "));
+            lost.push(format!("{version} does not continue these parts of the state of the {name} process: {parts}"));
+        }
     }
     let mut loaded = load(options, state.directory.as_deref()).map_err(|error| reason(&error))?;
     if let Some(why) = &loaded.unsteady {
@@ -101,7 +112,7 @@ fn prepare(options: &Options, state: &Handover) -> Result<Adoptable, String> {
     if let Some(keyword) = Fixed::new(&config.global).changed_from(&state.fixed) {
         return Err(format!("{keyword} cannot be changed by an upgrade; restart keepalived to change it"));
     }
-    Ok(Adoptable { config, snapshot, loaded })
+    Ok(Adoptable { config, snapshot, loaded, lost })
 }
 
 /// Reads the configuration in a thread, which has the working directory to itself.

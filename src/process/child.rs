@@ -171,6 +171,8 @@ fn receive_config(channel: &mut Channel) -> io::Result<First> {
                 | Message::Result(..)
                 | Message::Prepared
                 | Message::Go
+                | Message::HandOver
+                | Message::HandedOver
                 | Message::ReloadWanted
                 | Message::Late(_)
                 | Message::Daemon(_)

@@ -84,6 +84,8 @@ pub(super) struct Child {
     pub(super) pid: u32,
     /// Since when it runs.
     pub(super) since: Duration,
+    /// Whether it hands over to its replacement in order.
+    pub(super) hands_over: bool,
     /// Octets of a message of it that has arrived in part.
     pub(super) incoming: Vec<u8>,
 }

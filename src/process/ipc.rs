@@ -21,7 +21,7 @@ use super::engine::EngineStart;
 use super::sessions::Listener;
 use crate::config::Snapshot;
 use crate::notify::dump::Dump;
-use crate::state::{Record, Unusable, from_octets};
+use crate::state::{Lasting, Opened, Unusable, from_sections};
 use crate::system::Lateness;
 
 /// Octets of the longest message that is accepted: the snapshot of a very large configuration.
@@ -64,6 +64,10 @@ pub enum Message {
     Prepared,
     /// From the parent, after indices and checkpoint: begin.
     Go,
+    /// From the parent: a replacement is prepared; send the last checkpoint, and do nothing any more.
+    HandOver,
+    /// From the child, after its last checkpoint: it does nothing any more.
+    HandedOver,
     /// From the child: a caller on D-Bus wants the configuration to be read again.
     ReloadWanted,
     /// From the child, with each hello: how late its event loop was in the last minute.
@@ -75,7 +79,7 @@ pub enum Message {
     CleanUp,
 }
 
-/// The state that a child has sent to the parent for its replacement, as octets of [records](crate::state::Record).
+/// The state that a child has sent to the parent for its replacement, as octets of [records](crate::state::Lasting).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SavedState {
     /// The last [`Message::Indices`].
@@ -89,10 +93,15 @@ impl SavedState {
     ///
     /// # Errors
     /// If either cannot be used: states without indices would be assigned to the wrong rows.
-    pub fn open<I: Record + Default, C: Record + Default>(&self) -> Result<(I, C), Unusable> {
-        let Some(indices) = &self.indices else { return Ok(Default::default()) };
-        let checkpoint = self.checkpoint.as_deref().map(from_octets).transpose()?;
-        Ok((from_octets(indices)?, checkpoint.unwrap_or_default()))
+    pub fn open<I: Lasting, C: Lasting>(&self) -> Result<Opened<(I, C)>, Unusable> {
+        let nothing = || Opened { record: C::default(), lost: Vec::new() };
+        let Some(indices) = &self.indices else {
+            return Ok(Opened { record: (I::default(), C::default()), lost: Vec::new() });
+        };
+        let checkpoint = self.checkpoint.as_deref().map(from_sections).transpose()?.unwrap_or_else(nothing);
+        let indices: Opened<I> = from_sections(indices)?;
+        let lost = indices.lost.into_iter().chain(checkpoint.lost).collect();
+        Ok(Opened { record: (indices.record, checkpoint.record), lost })
     }
 }
 
@@ -197,6 +206,8 @@ impl Channel {
             Message::StandBy => (20, &[]),
             Message::Prepared => (21, &[]),
             Message::Go => (22, &[]),
+            Message::HandOver => (32, &[]),
+            Message::HandedOver => (33, &[]),
             Message::ReloadWanted => (16, &[]),
             Message::Ready => (8, &[]),
             Message::StatusWanted(wanted) => {
@@ -321,6 +332,8 @@ impl Channel {
             Some((20, _)) => Some(Message::StandBy),
             Some((21, _)) => Some(Message::Prepared),
             Some((22, _)) => Some(Message::Go),
+            Some((32, _)) => Some(Message::HandOver),
+            Some((33, _)) => Some(Message::HandedOver),
             Some((16, _)) => Some(Message::ReloadWanted),
             Some((17, body)) => first_number(&body).zip(body.get(4..).and_then(first_number)).map(|(max, p99)| {
                 let of = |micros: u32| Duration::from_micros(micros.into());
@@ -397,7 +410,7 @@ impl AsRawFd for Channel {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::to_octets;
+    use crate::state::{Reader, Writer, to_sections};
 
     /// Two kinds with the same number would be mistaken for each other.
     #[test]
@@ -430,6 +443,8 @@ mod tests {
             Message::StandBy,
             Message::Prepared,
             Message::Go,
+            Message::HandOver,
+            Message::HandedOver,
         ];
         messages.iter().for_each(|message| ours.send(message).unwrap());
         assert_eq!(theirs.receive().unwrap(), messages);
@@ -487,24 +502,35 @@ mod tests {
         assert_eq!(theirs.receive().unwrap(), [Message::Ready, Message::Hello(1), Message::Hello(2)]);
     }
 
-    #[derive(Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+    #[derive(Debug, Default, PartialEq)]
     struct Rows(u32);
-    #[derive(Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+    #[derive(Debug, Default, PartialEq)]
     struct States(u32);
 
-    impl Record for Rows {
-        const NAME: &'static str = "rows";
-        const VERSION: u32 = 1;
+    macro_rules! lasting {
+        ($type:ident, $name:literal, $version:literal) => {
+            impl Lasting for $type {
+                const NAME: &'static str = $name;
+                const VERSION: u32 = $version;
+
+                fn write(&self, sections: &mut Writer) {
+                    sections.put("number", &self.0);
+                }
+
+                fn read(sections: &mut Reader<'_>) -> Result<$type, Unusable> {
+                    Ok($type(sections.take("number")?))
+                }
+            }
+        };
     }
-    impl Record for States {
-        const NAME: &'static str = "states";
-        const VERSION: u32 = 2;
-    }
+
+    lasting!(Rows, "rows", 1);
+    lasting!(States, "states", 2);
 
     /// States are meaningless without the indices of their rows: both are used, or neither.
     #[test]
     fn saved_state_is_used_as_a_whole_or_refused() {
-        let (rows, states) = (to_octets(&Rows(7)).unwrap(), to_octets(&States(8)).unwrap());
+        let (rows, states) = (to_sections(&Rows(7)).unwrap(), to_sections(&States(8)).unwrap());
         let mut other = states.clone();
         other[0] = 1;
         for (indices, checkpoint, expected) in [
@@ -516,7 +542,8 @@ mod tests {
             (Some(&states), Some(&states), Err("rows of version 2, not 1: another release wrote it")),
         ] {
             let saved = SavedState { indices: indices.cloned(), checkpoint: checkpoint.cloned() };
-            assert_eq!(saved.open().map_err(|error| error.to_string()), expected.map_err(str::to_owned));
+            let opened = saved.open().map(|opened| opened.record).map_err(|error| error.to_string());
+            assert_eq!(opened, expected.map_err(str::to_owned));
         }
     }
 

@@ -237,7 +237,7 @@ fn start(
 fn continue_daemon(options: &Options) -> Result<u8, Refusal> {
     let lost = |why| Refusal::new(exit::FATAL, format!("Cannot continue the daemon after an upgrade: {why}"));
     let (adoptable, mut state, descriptors) = adopt::receive(options).map_err(lost)?;
-    let adopt::Adoptable { config, snapshot, loaded } = adoptable;
+    let adopt::Adoptable { config, snapshot, loaded, .. } = adoptable;
     let signals = signals()?;
     let pid_file = std::mem::take(&mut state.pid_file);
     let begun = Begun {

@@ -39,7 +39,8 @@ fn upgrade(options: &Options, program: &str) -> Result<Status, Failed> {
     let program: PathBuf = program.map_err(|error| fatal(reason(&error)))?;
     let begun = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     match control_command::send(options, &Request::Upgrade(program), TRIAL, INSTEAD)? {
-        Answer::Done(_) => {}
+        // What the program will not continue.
+        Answer::Done(text) => text.lines().skip(1).for_each(terminal::message),
         answer => return Err(control_command::other(&answer)),
     }
     let until = Instant::now() + LIMIT.1;

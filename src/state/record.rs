@@ -1,6 +1,7 @@
-//! Records: versioned values that a process sends to another process or leaves to its successor.
+//! Records: versioned values that a process sends to another process of the same release, or keeps in a file.
 //!
-//! Between processes, records are encoded as postcard, as the configuration is; they exist in memory only.
+//! Between processes, records are encoded as postcard, as the configuration is; they exist in memory only. What a process leaves to
+//! its successor has [sections](super::sections).
 
 use std::hash::{DefaultHasher, Hasher};
 
@@ -15,7 +16,7 @@ pub trait Record: Serialize + DeserializeOwned {
     const VERSION: u32;
 }
 
-/// For processes without a record.
+/// For processes without entries in the kernel.
 impl Record for () {
     const NAME: &'static str = "nothing";
     const VERSION: u32 = 1;

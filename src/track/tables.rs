@@ -84,7 +84,8 @@ pub struct Indices {
 }
 
 /// The kinds that have tables, in the order of [`Indices`].
-const KINDS: [TrackerKind; 4] = [TrackerKind::Script, TrackerKind::File, TrackerKind::Process, TrackerKind::Bfd];
+pub(super) const KINDS: [TrackerKind; 4] =
+    [TrackerKind::Script, TrackerKind::File, TrackerKind::Process, TrackerKind::Bfd];
 
 impl Trackers {
     /// Replaces the trackers with those of a configuration. A tracker of the same name keeps its state.

@@ -76,7 +76,7 @@ impl Tables {
                 }
             }
             let (since, transitions) = (Duration::ZERO, 0);
-            self.groups.insert(id, Group { config, state: State::Init, since, transitions, members });
+            self.groups.insert(id, Group { config, state: State::Init, since, transitions, former: None, members });
         }
         self.next.group = numbering.next();
     }

@@ -1,13 +1,16 @@
 //! Causes of transitions, faults, and occasions of other changes.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use crate::config::model::TrackerKind;
 use crate::track::Reading;
 
-/// Cause of an instance's transition.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Cause of an instance's transition. Checkpoints contain it: a new variant comes last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Cause {
     /// The daemon started.
     Startup,
@@ -31,7 +34,7 @@ pub enum Cause {
     Fault(Fault),
     /// The fault is gone.
     Recovered,
-    /// The predecessor of the process was master when it crashed, and the replacement continues as master.
+    /// The predecessor of the process was in this state, and the replacement continues in it.
     Resumed,
     /// An operator has it give up mastership.
     Yielded,
@@ -41,8 +44,8 @@ pub enum Cause {
     Deleted,
 }
 
-/// Reason why an instance cannot take part in VRRP.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Reason why an instance cannot take part in VRRP. Checkpoints contain it: a new variant comes last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Fault {
     /// A required interface does not exist: the instance's own, or the interface of one of its addresses.
     InterfaceMissing(String),
@@ -51,7 +54,7 @@ pub enum Fault {
     /// `use_vmac`, `use_ipvlan`: a link could not be created.
     LinkMissing {
         /// `VMAC` or `ipvlan`.
-        kind: &'static str,
+        kind: Cow<'static, str>,
         /// Name; empty if none was chosen yet.
         name: String,
     },

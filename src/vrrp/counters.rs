@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::complaint::Complaint;
 use crate::config::model::Version;
 
-/// The counters of an instance, since it was configured or the process started. They never go back: SNMP shows them.
+/// The counters of an instance, since it was configured, or since a process has replaced another one that could not hand them
+/// over. They never go back: SNMP shows them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
     /// Valid adverts received.
@@ -57,34 +60,52 @@ pub struct Counters {
 }
 
 impl Counters {
+    /// All counters. The order is that of checkpoints: a new counter comes last.
+    fn all(&mut self) -> [&mut u64; 23] {
+        [
+            &mut self.adverts_received,
+            &mut self.adverts_sent,
+            &mut self.become_master,
+            &mut self.release_master,
+            &mut self.length_errors,
+            &mut self.ttl_errors,
+            &mut self.version_errors,
+            &mut self.auth_type_invalid,
+            &mut self.auth_type_mismatch,
+            &mut self.auth_failures,
+            &mut self.hmac_missing,
+            &mut self.hmac_malformed,
+            &mut self.hmac_unknown_key,
+            &mut self.hmac_invalid,
+            &mut self.hmac_stale,
+            &mut self.hmac_replay,
+            &mut self.interval_errors,
+            &mut self.other_intervals,
+            &mut self.type_errors,
+            &mut self.checksum_errors,
+            &mut self.address_list_errors,
+            &mut self.priority_zero_received,
+            &mut self.priority_zero_sent,
+        ]
+    }
+
+    /// All counters, for a checkpoint.
+    pub(super) fn to_list(mut self) -> Vec<u64> {
+        self.all().map(|counter| *counter).to_vec()
+    }
+
+    /// The counters of a checkpoint; those that are not in it are 0.
+    pub(super) fn of_list(list: &[u64]) -> Counters {
+        let mut counters = Counters::default();
+        counters.all().into_iter().zip(list).for_each(|(counter, count)| *counter = *count);
+        counters
+    }
+
     /// The counts since an earlier time.
-    pub fn since(&self, earlier: &Counters) -> Counters {
-        let rest = |of: fn(&Counters) -> u64| of(self).saturating_sub(of(earlier));
-        Counters {
-            adverts_received: rest(|counters| counters.adverts_received),
-            adverts_sent: rest(|counters| counters.adverts_sent),
-            become_master: rest(|counters| counters.become_master),
-            release_master: rest(|counters| counters.release_master),
-            length_errors: rest(|counters| counters.length_errors),
-            ttl_errors: rest(|counters| counters.ttl_errors),
-            version_errors: rest(|counters| counters.version_errors),
-            auth_type_invalid: rest(|counters| counters.auth_type_invalid),
-            auth_type_mismatch: rest(|counters| counters.auth_type_mismatch),
-            auth_failures: rest(|counters| counters.auth_failures),
-            hmac_missing: rest(|counters| counters.hmac_missing),
-            hmac_malformed: rest(|counters| counters.hmac_malformed),
-            hmac_unknown_key: rest(|counters| counters.hmac_unknown_key),
-            hmac_invalid: rest(|counters| counters.hmac_invalid),
-            hmac_stale: rest(|counters| counters.hmac_stale),
-            hmac_replay: rest(|counters| counters.hmac_replay),
-            interval_errors: rest(|counters| counters.interval_errors),
-            other_intervals: rest(|counters| counters.other_intervals),
-            type_errors: rest(|counters| counters.type_errors),
-            checksum_errors: rest(|counters| counters.checksum_errors),
-            address_list_errors: rest(|counters| counters.address_list_errors),
-            priority_zero_received: rest(|counters| counters.priority_zero_received),
-            priority_zero_sent: rest(|counters| counters.priority_zero_sent),
-        }
+    pub fn since(&self, mut earlier: Counters) -> Counters {
+        let mut rest = *self;
+        rest.all().into_iter().zip(earlier.all()).for_each(|(count, before)| *count = count.saturating_sub(*before));
+        rest
     }
 
     /// Counts a complaint.
@@ -119,7 +140,7 @@ impl Counters {
 }
 
 /// Counters of refused packets to all instances of a version, those removed included.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RouterErrors {
     /// [`Complaint::Checksum`].
     pub checksum: u64,
@@ -137,8 +158,8 @@ impl RouterErrors {
     }
 }
 
-/// The counters of the router as a whole, since the start of the process.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// The counters of the router as a whole, since the start of the process, or of a predecessor that has handed them over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RouterCounters {
     /// Version 2, which is IPv4.
     pub v2: RouterErrors,

@@ -90,7 +90,7 @@ fn link_fault(around: Surroundings<'_>, link: &OwnLink, may_be_down: bool) -> Op
         return None;
     }
     match link.ifindex.and_then(|index| around.interfaces.get(index)) {
-        None => Some(Fault::LinkMissing { kind: link.config.word(), name: link.name.clone() }),
+        None => Some(Fault::LinkMissing { kind: link.config.word().into(), name: link.name.clone() }),
         Some(known) if !known.up && !may_be_down => Some(Fault::InterfaceDown(link.name.clone())),
         Some(_) => None,
     }

@@ -78,7 +78,10 @@ impl Vrrp {
     }
 
     fn enter_fault(&mut self, id: InstanceId) {
-        let cause = self.tables.instances.get(&id).map(|row| self.tables.fault_cause(row));
+        let cause_of = |row: &Instance| {
+            if row.resumes(State::Fault) { Cause::Resumed } else { self.tables.fault_cause(row) }
+        };
+        let cause = self.tables.instances.get(&id).map(cause_of);
         if let Some((mut router, cause)) = self.router(id).zip(cause) {
             router.enter_fault(cause);
         }
@@ -105,11 +108,9 @@ impl Vrrp {
             true => State::Master,
             false => State::Backup,
         };
-        if resumed && to == State::Master {
-            // The group was master before the predecessor crashed: no change to report.
-            if let Some(row) = self.tables.groups.get_mut(&group) {
-                row.state = to;
-            }
+        if let Some(row) = self.tables.groups.get_mut(&group) {
+            // If the group was in this state in the predecessor, there is no change to report.
+            row.state = row.former.take().or(resumed.then_some(State::Master)).unwrap_or(row.state);
         }
         self.set_group_state(group, to);
         for id in self.tables.members(group) {

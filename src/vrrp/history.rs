@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::cause::Cause;
 use super::state::State;
 
@@ -13,8 +15,8 @@ const KEPT: usize = 10;
 #[derive(Debug, Default)]
 pub struct History(VecDeque<Transition>);
 
-/// A transition of an instance.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A transition of an instance. Checkpoints contain it: its form stays.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Transition {
     /// When.
     pub at: Duration,
@@ -34,6 +36,12 @@ impl History {
     /// The transitions, the latest first.
     pub fn latest_first(&self) -> impl Iterator<Item = &Transition> {
         self.0.iter().rev()
+    }
+
+    /// The transitions of a checkpoint, the earliest first.
+    pub(super) fn of(transitions: Vec<Transition>) -> History {
+        let surplus = transitions.len().saturating_sub(KEPT);
+        History(transitions.into_iter().skip(surplus).collect())
     }
 
     pub(super) fn add(&mut self, transition: Transition) {

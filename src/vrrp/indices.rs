@@ -2,14 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
 use crate::config::model;
-use crate::state::{self, NextIndex, Record};
+use crate::state::{self, Lasting, NextIndex, Reader, Unusable, Writer};
 use crate::track;
 
 /// The row indices of all VRRP tables.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Indices {
     /// Instances by name.
     pub(super) instances: state::Indices<String>,
@@ -25,9 +23,29 @@ pub struct Indices {
     pub(super) trackers: track::Indices,
 }
 
-impl Record for Indices {
+impl Lasting for Indices {
     const NAME: &'static str = "row indices of the VRRP process";
-    const VERSION: u32 = 3;
+    const VERSION: u32 = 4;
+
+    fn write(&self, sections: &mut Writer) {
+        sections.put("instances", &self.instances);
+        sections.put("groups", &self.groups);
+        sections.put("trackers", &self.trackers);
+        sections.put_text("addresses", &Vec::from_iter(&self.addresses));
+        sections.put_text("routes", &Vec::from_iter(&self.routes));
+        sections.put_text("rules", &Vec::from_iter(&self.rules));
+    }
+
+    fn read(sections: &mut Reader<'_>) -> Result<Indices, Unusable> {
+        Ok(Indices {
+            instances: sections.take("instances")?,
+            groups: sections.take("groups")?,
+            trackers: sections.take("trackers")?,
+            addresses: sections.take_text_if_readable::<Vec<_>>("addresses").into_iter().collect(),
+            routes: sections.take_text_if_readable::<Vec<_>>("routes").into_iter().collect(),
+            rules: sections.take_text_if_readable::<Vec<_>>("rules").into_iter().collect(),
+        })
+    }
 }
 
 /// The next free index of the tables of instances and groups.

@@ -70,9 +70,8 @@ impl Vrrp {
 
     fn start(&mut self) {
         self.turn.started = true;
-        self.tables.router_counters.since = self.turn.now;
         self.tables.system.configured = self.turn.now;
-        self.tables.instances.iter_mut().for_each(|(_, row)| row.counted_since = self.turn.now);
+        self.start_counters();
         self.start_scripts();
         self.start_yielded();
         let delay = self.tables.system.global.as_ref().map_or(Duration::ZERO, |global| global.vrrp_startup_delay);
@@ -164,6 +163,7 @@ impl Vrrp {
 
     fn clear_counters(&mut self) {
         self.tables.instances.iter_mut().for_each(|(_, row)| row.cleared = row.counters);
+        self.turn.output.save = true;
     }
 
     /// Stops: sends priority 0, removes addresses, and reports the changes, instances before groups.

@@ -36,6 +36,7 @@ mod op;
 mod own_link;
 mod own_link_wanted;
 mod own_links;
+mod past;
 mod receive;
 mod recent;
 mod reconcile;

@@ -181,12 +181,13 @@ impl Vrrp {
         let staying = self.tables.instances.iter().filter(|(id, _)| !self.retired.contains(id));
         let by_name = staying.map(|(id, row)| (row.config.name.clone(), *id)).collect();
         let groups = self.tables.groups.iter();
-        let former: Vec<_> = groups.map(|(id, row)| (*id, (row.state, row.since, row.transitions))).collect();
+        let former: Vec<_> =
+            groups.map(|(id, row)| (*id, (row.state, row.since, row.transitions, row.former))).collect();
         let known = self.tables.group_indices();
         self.tables.add_groups(configs, known, &by_name);
         for (id, history) in former {
             if let Some(row) = self.tables.groups.get_mut(&id) {
-                (row.state, row.since, row.transitions) = history;
+                (row.state, row.since, row.transitions, row.former) = history;
             }
         }
     }

@@ -68,7 +68,7 @@ pub struct Instance {
     pub since: Duration,
     /// Time at which it has left Init or Fault; `None` while in one of these.
     pub up_since: Option<Duration>,
-    /// Transitions so far, except the resumption of a predecessor's state.
+    /// Transitions so far, with those of predecessors of this process; to resume the state of one is none.
     pub transitions: u64,
     /// The cause of the last transition, and the effective priority then.
     pub last_cause: Option<(Cause, u8)>,
@@ -99,8 +99,10 @@ pub struct Instance {
     pub counted_since: Duration,
     /// The counters when the statistics of the dump were last cleared.
     pub(super) cleared: Counters,
-    /// The predecessor of this process was master when it crashed.
+    /// The predecessor of this process was master.
     pub(super) resumes_master: bool,
+    /// The state of the predecessor of this process, until the first state of this one.
+    pub(super) former: Option<Former>,
 }
 
 impl Instance {
@@ -146,8 +148,34 @@ impl Instance {
             counted_since: Duration::ZERO,
             cleared: Counters::default(),
             resumes_master: false,
+            former: None,
             config,
         }
+    }
+
+    /// Enters a state, and returns the state before. The first state of a replacement continues that of its predecessor, if it
+    /// is the same.
+    pub(super) fn enter(&mut self, to: State, now: Duration) -> State {
+        let former = self.former.take();
+        let from = std::mem::replace(&mut self.state, to);
+        self.wanted = to;
+        let since_now = |up_since: Option<Duration>| if to == State::Fault { None } else { up_since.or(Some(now)) };
+        if let Some(former) = former.filter(|former| former.state == to) {
+            self.since = former.since.unwrap_or(now);
+            self.up_since = since_now(former.up_since);
+            return from;
+        }
+        let from = former.map_or(from, |former| former.state);
+        self.since = now;
+        self.up_since = since_now(former.map_or(self.up_since, |former| former.up_since));
+        self.counters.become_master += u64::from(to == State::Master);
+        self.counters.release_master += u64::from(from == State::Master);
+        from
+    }
+
+    /// Whether its first state would be the state of its predecessor.
+    pub(super) fn resumes(&self, to: State) -> bool {
+        self.former.is_some_and(|former| former.state == to)
     }
 
     /// Skew_Time (RFC 9568 section 6.1; RFC 3768 section 6.1): shorter for higher priorities.
@@ -265,7 +293,7 @@ impl Instance {
 
     /// The counters since the statistics of the dump were last cleared.
     pub fn statistics(&self) -> Counters {
-        self.counters.since(&self.cleared)
+        self.counters.since(self.cleared)
     }
 
     /// Its index in the MIBs of the RFCs, while its interface exists.
@@ -294,6 +322,17 @@ impl Instance {
     pub fn is_owner(&self) -> bool {
         self.base_priority == 255
     }
+}
+
+/// The state of an instance in the predecessor of this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Former {
+    /// Master, backup or fault.
+    pub(super) state: State,
+    /// [`Instance::since`], if known.
+    pub(super) since: Option<Duration>,
+    /// [`Instance::up_since`].
+    pub(super) up_since: Option<Duration>,
 }
 
 /// When the next announcements of a master are due.
@@ -328,6 +367,8 @@ pub struct Group {
     pub since: Duration,
     /// Transitions so far.
     pub transitions: u64,
+    /// The state of the predecessor of this process, until the first state of this one.
+    pub(super) former: Option<State>,
     /// Members in configured order.
     pub members: Vec<InstanceId>,
 }

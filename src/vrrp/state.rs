@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// VrrpState of KEEPALIVED-MIB; RFC 9568 calls master "Active".
+/// VrrpState of KEEPALIVED-MIB; RFC 9568 calls master "Active". Checkpoints contain it: a new variant comes last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[repr(u8)]
 pub enum State {
@@ -21,6 +21,11 @@ pub enum State {
 }
 
 impl State {
+    /// Whether an instance in this state takes part in VRRP, or would without a fault.
+    pub(super) fn takes_part(self) -> bool {
+        matches!(self, State::Master | State::Backup | State::Fault)
+    }
+
     /// The name of the state in logs, scripts and FIFOs.
     pub fn word(self) -> &'static str {
         match self {

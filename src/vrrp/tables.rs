@@ -7,6 +7,7 @@ use std::time::Duration;
 use snmp::Table;
 
 use super::address::Address;
+use super::cause::Cause;
 use super::counters::RouterCounters;
 use super::event::Change;
 use super::faults::{self, Share};
@@ -104,11 +105,11 @@ impl Tables {
         faults::shares(self.surroundings(), row)
     }
 
-    /// Records the transitions among the changes of the last events.
+    /// Records the transitions among the changes of the last events. To resume the state of a predecessor is none.
     pub(super) fn record(&mut self, changes: &[Change], now: Duration) {
         for change in changes {
             let Change::Instance { id, from, to, cause } = change else { continue };
-            let Some(row) = self.instances.get(id) else { continue };
+            let Some(row) = self.instances.get(id).filter(|_| *cause != Cause::Resumed) else { continue };
             let (instance, cause) = (row.config.name.clone(), cause.clone());
             let transition = Transition { at: now, instance, priority: row.priority, from: *from, to: *to, cause };
             self.history.add(transition);

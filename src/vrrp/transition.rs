@@ -30,7 +30,10 @@ impl Router<'_> {
             State::Master if self.row.resumes_master => self.enter_master(Cause::Resumed),
             State::Master => self.enter_master(Cause::Owner),
             // Also with `state MASTER`: unless it is the address owner, another router may be master.
-            _ => self.enter_backup(self.row.down_interval(), Cause::Startup),
+            _ => {
+                let resumes = self.row.resumes(State::Backup);
+                self.enter_backup(self.row.down_interval(), if resumes { Cause::Resumed } else { Cause::Startup });
+            }
         }
     }
 
@@ -97,16 +100,14 @@ impl Router<'_> {
     /// Becomes master. Adverts precede addresses in the actions of this event.
     pub(super) fn enter_master(&mut self, cause: Cause) {
         let row = &mut *self.row;
-        let from = std::mem::replace(&mut row.state, State::Master);
+        let from = row.enter(State::Master, self.site.turn.now);
         row.may_be_second_master = cause == Cause::Silence && row.master.is_some();
-        row.wanted = State::Master;
-        row.since = self.site.turn.now;
-        row.up_since.get_or_insert(row.since);
-        row.became_master = Some(if cause == Cause::SyncGroup { row.takeover.clone() } else { cause.clone() });
+        if cause != Cause::Resumed || row.became_master.is_none() {
+            row.became_master = Some(if cause == Cause::SyncGroup { row.takeover.clone() } else { cause.clone() });
+        }
         row.master_interval = row.config.advert_interval;
         row.preempt_at = None;
         row.deadline = None;
-        row.counters.become_master += 1;
         row.complaints.master_changed();
         let before = row.sequence;
         row.sequence = before.max(std::mem::take(&mut row.reserved_sequence));
@@ -124,13 +125,9 @@ impl Router<'_> {
     /// Becomes backup. `wait` is the time until Active_Down_Timer expires.
     pub(super) fn enter_backup(&mut self, wait: Duration, cause: Cause) {
         let row = &mut *self.row;
-        let from = std::mem::replace(&mut row.state, State::Backup);
-        row.wanted = State::Backup;
-        row.since = self.site.turn.now;
-        row.up_since.get_or_insert(row.since);
+        let from = row.enter(State::Backup, self.site.turn.now);
         row.preempt_at = None;
         row.takeover = Cause::Silence;
-        row.counters.release_master += u64::from(from == State::Master);
         self.set_deadline(self.site.turn.now + wait);
         self.stop_announcements();
         self.report(from, State::Backup, cause);
@@ -142,14 +139,10 @@ impl Router<'_> {
             self.send_priority_zero();
         }
         let row = &mut *self.row;
-        let from = std::mem::replace(&mut row.state, State::Fault);
-        row.wanted = State::Fault;
-        row.since = self.site.turn.now;
-        row.up_since = None;
+        let from = row.enter(State::Fault, self.site.turn.now);
         row.preempt_at = None;
         row.deadline = None;
         row.master = None;
-        row.counters.release_master += u64::from(from == State::Master);
         self.site.turn.set_timer(TimerKey::Protocol(self.id), None);
         self.stop_announcements();
         self.report(from, State::Fault, cause);
@@ -205,8 +198,11 @@ impl Router<'_> {
     }
 
     fn report(&mut self, from: State, to: State, cause: Cause) {
-        self.row.transitions += u64::from(cause != Cause::Resumed);
-        self.row.last_cause = Some((cause.clone(), self.row.priority));
+        let resumed = cause == Cause::Resumed;
+        self.row.transitions += u64::from(!resumed);
+        if !resumed || self.row.last_cause.is_none() {
+            self.row.last_cause = Some((cause.clone(), self.row.priority));
+        }
         self.site.turn.change(Change::Instance { id: self.id, from, to, cause });
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::link::{End, Link, address, config, ms, session};
 use crate::bfd::{Bfd, Cause, Change, Event, Tables};
 use crate::config::model::BfdInstance;
-use crate::state::{from_octets, to_octets};
+use crate::state::{from_sections, to_sections};
 use crate::wire::bfd::{Diagnostic, State};
 
 fn secs(seconds: u64) -> Duration {
@@ -141,12 +141,12 @@ fn a_stop_takes_no_time_when_no_packet_was_ever_exchanged() {
 
 /// Replaces an end that was killed by a new machine, which may resume from the encoded checkpoint.
 fn replace(link: &mut Link, end: usize, resume: bool) {
-    let checkpoint = to_octets(&link.ends[end].bfd.checkpoint()).unwrap();
+    let checkpoint = to_sections(&link.ends[end].bfd.checkpoint()).unwrap();
     let indices = link.ends[end].bfd.tables().indices();
     let session = link.ends[end].row().config.clone();
     let mut bfd = Bfd::new(Tables::numbered(config(&[session]), "test".into(), indices), 99);
     if resume {
-        bfd.resume(&from_octets(&checkpoint).unwrap());
+        bfd.resume(&from_sections(&checkpoint).unwrap().record);
     }
     link.ends[end] = End::of(bfd);
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::site::{Behaviour, Site, checker, lvs, secs, server, service, sorry, target};
 use crate::check::{Check, Event, Tables, VirtualServerId};
 use crate::config::lvs::{CheckerKind, Endpoint, Lvs, VirtualServer, VirtualServerGroup};
-use crate::state::{from_octets, to_octets};
+use crate::state::{from_sections, to_sections};
 
 const SERVERS: [&str; 4] = ["10.1.0.1:80", "10.1.0.2:80", "10.1.0.3:80", "10.1.0.4:80"];
 
@@ -42,14 +42,14 @@ fn reload(site: &mut Site, lvs: Lvs) {
 
 /// A replacement process with this configuration, and the indices and checkpoint that the parent has.
 fn replacement(old: &Site, lvs: Lvs) -> Site {
-    let indices = to_octets(&old.check.tables.indices()).unwrap();
-    let checkpoint = to_octets(&old.check.checkpoint()).unwrap();
+    let indices = to_sections(&old.check.tables.indices()).unwrap();
+    let checkpoint = to_sections(&old.check.checkpoint()).unwrap();
     let mut config = super::reload::config(lvs);
     let servers = std::mem::take(&mut config.lvs.virtual_servers).into_iter().map(Ok::<_, ()>);
-    let tables = Tables::numbered(*config, servers, "test".into(), from_octets(&indices).unwrap()).unwrap();
+    let tables = Tables::numbered(*config, servers, "test".into(), from_sections(&indices).unwrap().record).unwrap();
     let mut site = Site::new(Lvs::default());
     site.check = Check::new(tables, 1);
-    site.check.resume(&from_octets(&checkpoint).unwrap());
+    site.check.resume(&from_sections(&checkpoint).unwrap().record);
     site.servers.clone_from(&old.servers);
     site.event(Event::Start);
     site

@@ -144,8 +144,8 @@ fn a_fault_names_its_cause() {
     for (fault, reason) in [
         (Fault::InterfaceMissing("eth0".into()), "interface eth0 does not exist"),
         (Fault::InterfaceDown("eth0".into()), "interface eth0 is down"),
-        (Fault::LinkMissing { kind: "VMAC", name: "vrrp.51".into() }, "VMAC vrrp.51 does not exist"),
-        (Fault::LinkMissing { kind: "VMAC", name: String::new() }, "its VMAC does not exist"),
+        (Fault::LinkMissing { kind: "VMAC".into(), name: "vrrp.51".into() }, "VMAC vrrp.51 does not exist"),
+        (Fault::LinkMissing { kind: "VMAC".into(), name: String::new() }, "its VMAC does not exist"),
         (Fault::NoSource("eth0".into()), "interface eth0 has no address to send adverts from"),
         (Fault::SourceMissing(peer()), "its source address 10.0.0.2 is not on this host, or not usable yet"),
         (Fault::NoPeer, "it has no unicast_peer"),

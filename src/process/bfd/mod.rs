@@ -193,6 +193,10 @@ impl Process for BfdProcess {
         self.bfd.checkpoint()
     }
 
+    fn last_checkpoint(&mut self) -> bfd::Checkpoint {
+        self.bfd.last_checkpoint()
+    }
+
     fn held(&self) {}
 
     fn stop(&mut self, shell: &mut Loop) {

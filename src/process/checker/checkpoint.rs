@@ -8,10 +8,10 @@ use crate::check;
 use crate::check::ipvs::{ServiceKey, Timeouts};
 use crate::config::model::Family;
 use crate::process::held::InKernel;
-use crate::state::Record;
+use crate::state::{Lasting, Reader, Record, Unusable, Writer};
 
 /// The verdicts of the machines, and the IPVS time-outs to be restored at the stop.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Checkpoint {
     /// Verdicts of the machines.
     pub(super) verdicts: check::Checkpoint,
@@ -19,9 +19,18 @@ pub(super) struct Checkpoint {
     pub(super) timeouts: Option<Timeouts>,
 }
 
-impl Record for Checkpoint {
+impl Lasting for Checkpoint {
     const NAME: &'static str = "a checkpoint of the checker process";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
+
+    fn write(&self, sections: &mut Writer) {
+        self.verdicts.write(sections);
+        sections.put("time-outs", &self.timeouts);
+    }
+
+    fn read(sections: &mut Reader<'_>) -> Result<Checkpoint, Unusable> {
+        Ok(Checkpoint { verdicts: Lasting::read(sections)?, timeouts: sections.take_if_readable("time-outs") })
+    }
 }
 
 /// Held state: the IPVS services and the tables of nftables that the process has added.

@@ -409,6 +409,10 @@ impl Process for CheckerProcess {
         Checkpoint { verdicts: self.check.checkpoint(), timeouts: self.ipvs.director.first_found() }
     }
 
+    fn last_checkpoint(&mut self) -> Checkpoint {
+        Checkpoint { verdicts: self.check.last_checkpoint(), ..self.checkpoint() }
+    }
+
     fn held(&self) -> Held {
         Held { services: self.ipvs.held(), tables: self.marks.held().collect() }
     }

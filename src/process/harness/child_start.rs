@@ -15,6 +15,7 @@ use crate::process::engine::EngineStart;
 use crate::process::ipc::{Channel, SavedState};
 use crate::process::ipvs_host::IpvsHost;
 use crate::reactor::Signals;
+use crate::state::Opened;
 use crate::system::HasSystem;
 
 /// Arguments of a child process, once it has received its configuration.
@@ -43,15 +44,21 @@ pub(in crate::process) struct ChildStart<'c> {
 impl ChildStart<'_> {
     /// Indices and checkpoint of the predecessor; empty without a predecessor, or if they cannot be used, which is
     /// logged.
-    pub(in crate::process) fn predecessor<P: Process>(&self) -> (P::Indices, P::Checkpoint)
-    where
-        P::Indices: Default,
-        P::Checkpoint: Default,
-    {
-        self.saved.open().unwrap_or_else(|error| {
-            self.log.error(format_args!("Starting without the state of the previous process: it has left {error}"));
-            Default::default()
-        })
+    pub(in crate::process) fn predecessor<P: Process>(&self) -> (P::Indices, P::Checkpoint) {
+        match self.saved.open() {
+            Ok(Opened { record, lost }) => {
+                if !lost.is_empty() {
+                    let lost = lost.join(", ");
+                    self.log
+                        .warning(format_args!("The previous process has left what this release does not use: {lost}"));
+                }
+                record
+            }
+            Err(error) => {
+                self.log.error(format_args!("Starting without the state of the previous process: it has left {error}"));
+                Default::default()
+            }
+        }
     }
 
     /// The source of subagents of a process: its modules are enabled by `-x`, or by the configuration. `-A` takes precedence

@@ -10,7 +10,7 @@ use crate::config::model::Config;
 use crate::notify::log::Log;
 use crate::process::cli::Options;
 use crate::process::ipc::SavedState;
-use crate::state::{Record, Unusable};
+use crate::state::{Lasting, Unusable};
 
 /// Properties of a kind of child process, for the parent and the command line.
 pub(in crate::process) struct Kind {
@@ -38,13 +38,13 @@ pub(in crate::process) struct Kind {
     pub(in crate::process) allowed: fn(&Options) -> bool,
     /// The entries that the last process with this pid file has left in the kernel, as text.
     pub(in crate::process) leftovers: fn(&Path, &Log) -> Vec<String>,
-    /// Whether a process of this program can continue the state of another.
-    pub(in crate::process) usable: fn(&SavedState) -> Result<(), Unusable>,
+    /// Whether a process of this program can continue the state of another; the parts of it that are lost.
+    pub(in crate::process) usable: fn(&SavedState) -> Result<Vec<String>, Unusable>,
     /// Runs the process until its stop.
     pub(in crate::process) run: fn(ChildStart<'_>) -> io::Result<()>,
 }
 
-/// Whether the state of a process can be decoded in these types.
-pub(in crate::process) fn usable<I: Record + Default, C: Record + Default>(saved: &SavedState) -> Result<(), Unusable> {
-    saved.open::<I, C>().map(|_| ())
+/// Whether the state of a process can be decoded in these types; the parts of it that cannot.
+pub(in crate::process) fn usable<I: Lasting, C: Lasting>(saved: &SavedState) -> Result<Vec<String>, Unusable> {
+    saved.open::<I, C>().map(|opened| opened.lost)
 }

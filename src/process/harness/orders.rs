@@ -2,6 +2,9 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::config::VirtualServers;
 use crate::config::model::Config;
@@ -11,8 +14,8 @@ use crate::notify::log::Log;
 use crate::process::dump;
 use crate::process::ipc::{Channel, Message};
 use crate::process::sessions::Listener;
-use crate::reactor::{Caught, Interest, Reactor, Signal, Signals, Token};
-use crate::state::{Record, Unusable, to_octets};
+use crate::reactor::{Caught, Interest, Reactor, Signal, Signals, Token, clock};
+use crate::state::{Lasting, Unusable, to_sections};
 use crate::status::{Part, Snmp};
 use crate::system::{Daemon, Lateness, News};
 
@@ -28,6 +31,8 @@ pub(super) enum Order {
     Status(u32),
     /// Carry out a command of a client, with this number.
     Command(u32, Command),
+    /// Hand over to a replacement: send the last checkpoint, and do nothing any more.
+    HandOver,
     /// Report how late the event loop was.
     ReportLateness,
     /// Take what the parent knows of the daemon, and send notifications of the news.
@@ -89,6 +94,7 @@ impl Orders {
                 | Message::StandBy
                 | Message::Prepared
                 | Message::Go
+                | Message::HandedOver
                 | Message::Origin(_)
                 | Message::Engine(_)
                 | Message::Status(..)
@@ -96,6 +102,7 @@ impl Orders {
                 | Message::ReloadWanted
                 | Message::Late(_)
                 | Message::Ready => {}
+                Message::HandOver => orders.push(Order::HandOver),
                 Message::StatusWanted(number) => orders.push(Order::Status(number)),
                 Message::Command(number, octets) => match serde_json::from_slice(&octets) {
                     Ok(command) => orders.push(Order::Command(number, command)),
@@ -121,6 +128,33 @@ impl Orders {
     pub(super) fn report_ready(&mut self) {
         // An error means that the parent has exited, which needs no report.
         let _ = self.channel.send(&Message::Ready);
+    }
+
+    /// Reports to the parent that the last checkpoint was sent.
+    pub(super) fn report_handed_over(&mut self) {
+        // An error means that the parent has exited.
+        let _ = self.channel.send(&Message::HandedOver);
+    }
+
+    /// Sends what is left and waits until the parent kills this process, at most until a time limit.
+    pub(super) fn await_end(&mut self, limit: Duration) {
+        let until = clock::now() + limit;
+        loop {
+            // An error means that the parent has exited: this process stops, as after any loss of the parent.
+            if self.channel.flush().is_err() {
+                return;
+            }
+            let rest = until.saturating_sub(clock::now());
+            let wanted = if self.channel.is_sent() { PollFlags::empty() } else { PollFlags::OUT };
+            let mut source = [PollFd::new(&self.channel, wanted)];
+            let timeout = Timespec { tv_sec: 0, tv_nsec: rest.subsec_nanos().into() };
+            // A signal is read by the loop.
+            let _ = poll(&mut source, Some(&timeout));
+            let [source] = source;
+            if rest.is_zero() || source.revents().intersects(PollFlags::HUP | PollFlags::ERR) {
+                return;
+            }
+        }
     }
 
     /// Asks the parent to read the configuration again.
@@ -154,13 +188,13 @@ impl Orders {
     }
 
     /// Sends the indices of this process's rows to the parent.
-    pub(super) fn save_indices<T: Record>(&mut self, indices: &T, log: &Log) {
-        self.send(to_octets(indices).map(Message::Indices), log);
+    pub(super) fn save_indices<T: Lasting>(&mut self, indices: &T, log: &Log) {
+        self.send(to_sections(indices).map(Message::Indices), log);
     }
 
     /// Sends the state from which a replacement should continue to the parent.
-    pub(super) fn save_checkpoint<T: Record>(&mut self, checkpoint: &T, log: &Log) {
-        self.send(to_octets(checkpoint).map(Message::Checkpoint), log);
+    pub(super) fn save_checkpoint<T: Lasting>(&mut self, checkpoint: &T, log: &Log) {
+        self.send(to_sections(checkpoint).map(Message::Checkpoint), log);
     }
 
     fn send(&mut self, message: Result<Message, Unusable>, log: &Log) {

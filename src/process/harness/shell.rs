@@ -17,7 +17,7 @@ use crate::process::auto_priority::AutoPriority;
 use crate::process::context::Context;
 use crate::process::sessions::Listener;
 use crate::reactor::{Meter, Reactor, Ready, Timers};
-use crate::state::Record;
+use crate::state::{Lasting, Record};
 use crate::status::{Clock, Part};
 use crate::system::{Daemon, HasSystem};
 
@@ -30,9 +30,9 @@ pub(in crate::process) trait Process: Sized + 'static {
     /// Timers of machines and process. Those with the same deadline expire in ascending order.
     type Timer: Copy + Ord;
     /// Indices of the rows, which a replacement uses again.
-    type Indices: Record;
+    type Indices: Lasting;
     /// State of the machines from which a replacement continues.
-    type Checkpoint: Record + PartialEq;
+    type Checkpoint: Lasting + PartialEq;
     /// Entries that the process has added to the kernel, for a successor after a kill.
     type Held: Record + Default + PartialEq;
 
@@ -119,6 +119,11 @@ pub(in crate::process) trait Process: Sized + 'static {
 
     /// The state from which a replacement should continue.
     fn checkpoint(&mut self) -> Self::Checkpoint;
+
+    /// As [`Process::checkpoint`], with what changes all the time. The process does nothing any more, so all of it is exact.
+    fn last_checkpoint(&mut self) -> Self::Checkpoint {
+        self.checkpoint()
+    }
 
     /// The entries that the process has in the kernel.
     fn held(&self) -> Self::Held;

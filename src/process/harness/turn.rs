@@ -20,6 +20,9 @@ use crate::reactor::{Ready, Signals};
 use crate::status::Clock;
 use crate::system::HasSystem;
 
+/// How long a process that has handed over waits for its end: it neither sends nor answers meanwhile.
+const HAND_OVER_LIMIT: Duration = Duration::from_millis(250);
+
 /// The parts of a loop.
 pub(in crate::process) struct Parts<P: Process> {
     pub(in crate::process) process: P,
@@ -230,6 +233,23 @@ impl<P: Process> Harness<P> {
         }
     }
 
+    /// Hands over to a replacement that is prepared: sends the last checkpoint, after which nothing is counted or shown any more,
+    /// and waits for the end by the parent. If that does not come, this process continues, and the checkpoint is one for a crash.
+    fn hand_over(&mut self) {
+        if self.shell.is_stopping() || self.clean_up {
+            return;
+        }
+        self.process.settle(&mut self.shell);
+        self.update_views();
+        let checkpoint = self.process.last_checkpoint();
+        self.orders.save_checkpoint(&checkpoint, &self.shell.log);
+        self.orders.report_handed_over();
+        self.orders.await_end(HAND_OVER_LIMIT);
+        self.shell.log.warning("The replacement of this process has not begun in time; continuing");
+        self.checkpoint = None;
+        self.save_checkpoint();
+    }
+
     fn save_held(&mut self) {
         if let Some(kept) = &mut self.held {
             kept.save(&self.process.held());
@@ -283,6 +303,7 @@ impl<P: Process> Harness<P> {
                     self.update_views();
                     self.orders.send_result(number, &result, &self.shell.log);
                 }
+                Order::HandOver => self.hand_over(),
                 Order::ReportLateness => {
                     let late = self.shell.meter.last_minute(self.shell.now());
                     self.orders.send_lateness(late);

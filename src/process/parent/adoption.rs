@@ -72,6 +72,7 @@ impl Parent {
                     late: Lateness::default(),
                     unanswered: None,
                     hellos: 0,
+                    hands_over: child.hands_over,
                     unconfirmed: 0,
                 }),
                 Err(error) => {

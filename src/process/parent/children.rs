@@ -104,6 +104,7 @@ impl Parent {
             outgrown: false,
             unanswered: None,
             hellos: 0,
+            hands_over: true,
             unconfirmed: 1,
         })
     }
@@ -134,7 +135,7 @@ impl Parent {
         // After an error the child has exited; SIGCHLD reports that.
         let Ok(messages) = child.channel.receive() else { return };
         let (mut parts, mut results, mut prepared) = (Vec::new(), Vec::new(), false);
-        let mut wants_reload = false;
+        let (mut wants_reload, mut handed_over) = (false, false);
         let mut reports = false;
         for message in messages {
             match message {
@@ -145,6 +146,7 @@ impl Parent {
                 Message::Status(number, octets) => parts.push((number, octets)),
                 Message::Result(number, octets) => results.push((number, octets)),
                 Message::Prepared => prepared = true,
+                Message::HandedOver => handed_over = true,
                 Message::ReloadWanted => wants_reload = true,
                 Message::Late(late) => {
                     child.late = late;
@@ -159,6 +161,7 @@ impl Parent {
                 | Message::CleanUp
                 | Message::StandBy
                 | Message::Go
+                | Message::HandOver
                 | Message::Link(_)
                 | Message::Origin(_)
                 | Message::Engine(_) => {}
@@ -169,6 +172,10 @@ impl Parent {
         parts.into_iter().for_each(|(number, octets)| self.take_status(role, number, &octets));
         results.into_iter().for_each(|(number, octets): (u32, Vec<u8>)| self.take_result(number, &octets));
         if prepared {
+            self.retire_child(role);
+        }
+        // Without its replacement it would be missed.
+        if handed_over && self.has_standby(role) {
             self.kill_child(role);
         }
         if reports {
@@ -234,6 +241,7 @@ impl Parent {
             let _ = self.reactor.deregister(&child.channel);
             self.timers.clear(Key::Hello(child.role));
             self.timers.clear(Key::Replace(child.role));
+            self.timers.clear(Key::Retire(child.role));
             self.timers.clear(Key::Kill(child.role));
             self.timers.clear(Key::GiveUp(child.role));
             self.child_exited(&child, status);

@@ -1,8 +1,8 @@
 //! Planned replacement of a child: by one with capabilities that the old one has given up, or of a new program.
 //!
-//! The new process starts beside the old one and reads the configuration: a standby. Once it is prepared, the old one is
-//! killed, and the standby continues from its last checkpoint at once. A standby that fails is tried again, and the old process
-//! works on meanwhile.
+//! The new process starts beside the old one and reads the configuration: a standby. Once it is prepared, the old one hands over
+//! and is killed, and the standby continues from its last checkpoint at once. A standby that fails is tried again, and the old
+//! process works on meanwhile.
 
 use std::time::Duration;
 
@@ -19,6 +19,8 @@ const SETTLE: Duration = Duration::from_millis(200);
 const PAUSE: Duration = Duration::from_secs(1);
 /// Time for a standby to prepare; then it is killed.
 const LIMIT: Duration = Duration::from_secs(30);
+/// Time for a child to hand over.
+const RETIRE: Duration = Duration::from_secs(1);
 
 impl Parent {
     /// Marks the children that a new configuration needs more capabilities in. They are replaced when they run with it, so that
@@ -70,6 +72,28 @@ impl Parent {
                 self.log.error(format_args!("Cannot start a replacement of the {} process: {error}", role.name()));
                 self.timers.set(Key::Replace(role), clock::now() + PAUSE);
             }
+        }
+    }
+
+    /// Has a child hand over to its standby, which is prepared. Its answer ends it. A child of an earlier release, which cannot
+    /// hand over, or one that hangs, is killed: its standby continues as after a crash.
+    pub(super) fn retire_child(&mut self, role: Role) {
+        let Some(child) = self.child(role).filter(|child| child.task == Task::Work && child.hands_over) else {
+            return self.kill_child(role);
+        };
+        // An error means that it has exited.
+        let _ = child.channel.send(&Message::HandOver);
+        self.timers.set(Key::Retire(role), clock::now() + RETIRE);
+    }
+
+    /// Kills a child that has not handed over in time.
+    pub(super) fn not_retired(&mut self, role: Role) {
+        if self.has_standby(role) {
+            self.log.warning(format_args!(
+                "The {} process does not hand over; its replacement continues as after a crash",
+                role.name()
+            ));
+            self.kill_child(role);
         }
     }
 

@@ -38,6 +38,8 @@ pub(super) struct Running {
     /// Number of the last hello, if it is not answered yet.
     pub(super) unanswered: Option<u32>,
     pub(super) hellos: u32,
+    /// Whether it knows [`HandOver`](crate::process::ipc::Message::HandOver); that of an earlier release does not.
+    pub(super) hands_over: bool,
     /// Number of configurations that were sent to it and that it has not reported to run with.
     pub(super) unconfirmed: u32,
 }

@@ -109,9 +109,15 @@ impl Parent {
         let Some(upgrading) = &mut self.upgrading else { return };
         let client = upgrading.client;
         let program = upgrading.program.display().to_string();
+        // What the new program will not continue.
+        let remarks = printable(&text);
+        for line in &remarks {
+            self.log.warning(format_args!("Upgrade to {program}: {line}"));
+        }
         upgrading.step = Step::Ready(clock::now() + PATIENCE);
         self.timers.set(Key::Upgrade, clock::now() + PAUSE);
-        self.answer([(client, Answer::Done(format!("{program} takes over")))]);
+        let lines: Vec<String> = std::iter::once(format!("{program} takes over")).chain(remarks).collect();
+        self.answer([(client, Answer::Done(lines.join("\n")))]);
     }
 
     /// The trial has run too long, or the next attempt to replace the program is due.
@@ -195,6 +201,7 @@ impl Parent {
             role: child.role.kind().word.to_owned(),
             pid: child.process.id(),
             since: child.since,
+            hands_over: child.hands_over,
             incoming: child.channel.incoming().to_vec(),
         });
         let saved = self.saved.iter().map(|(role, saved)| {
@@ -229,6 +236,15 @@ fn verdict(status: ExitStatus, output: &[u8]) -> Result<(), String> {
         return Ok(());
     }
     let text = String::from_utf8_lossy(output);
-    let text: String = text.trim().chars().flat_map(char::escape_debug).collect();
+    let text = escaped(text.trim());
     Err(if text.is_empty() { format!("its trial failed ({status})") } else { format!("its trial failed: {text}") })
+}
+
+/// The lines of the output of a trial.
+fn printable(output: &[u8]) -> Vec<String> {
+    String::from_utf8_lossy(output).lines().map(escaped).filter(|line| !line.is_empty()).collect()
+}
+
+fn escaped(text: &str) -> String {
+    text.chars().flat_map(char::escape_debug).collect()
 }

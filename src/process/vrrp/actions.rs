@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use super::parts::{Loop, Timer, VrrpProcess};
 use super::sockets::Outgoing;
-use super::{Loop, Timer, VrrpProcess, translate};
+use super::translate;
 use crate::kernel::EntryRequest;
 use crate::notify::log::Log;
 use crate::state::Op;

@@ -1,24 +1,52 @@
 //! The checkpoint of the VRRP process, which the parent keeps for a replacement.
 
-use serde::{Deserialize, Serialize};
-
 use crate::kernel::sysctl::Changes;
-use crate::state::Record;
+use crate::state::{Lasting, Reader, Unusable, Writer};
 use crate::vrrp;
 
 /// The states of the machines, and kernel settings to be restored at the stop.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Checkpoint {
     /// States of the machines.
     pub(super) states: vrrp::Checkpoint,
     /// Changes for `promote_secondaries` and `disable_local_igmp`.
     pub(super) settings: Changes,
     /// Changes of settings for VMACs.
-    #[serde(rename = "vmac_settings")]
     pub(super) link_settings: Changes,
 }
 
-impl Record for Checkpoint {
+impl Lasting for Checkpoint {
     const NAME: &'static str = "a checkpoint of the VRRP process";
-    const VERSION: u32 = 2;
+    /// Until version 2 there were no sections.
+    const VERSION: u32 = 3;
+
+    fn write(&self, sections: &mut Writer) {
+        self.states.write(sections);
+        sections.put("settings", &self.settings);
+        sections.put("settings of links", &self.link_settings);
+    }
+
+    fn read(sections: &mut Reader<'_>) -> Result<Checkpoint, Unusable> {
+        Ok(Checkpoint {
+            states: Lasting::read(sections)?,
+            settings: sections.take_if_readable("settings"),
+            link_settings: sections.take_if_readable("settings of links"),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::from_sections;
+
+    /// The form of earlier releases, which has no sections: version, states, and settings.
+    #[test]
+    fn a_checkpoint_without_sections_is_refused_with_a_message() {
+        let master = [2, 1, 1, 2, 100, 0, 100, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        for octets in [&master[..], &[2, 0, 0, 0, 0, 0, 0, 0], &[2]] {
+            let error = from_sections::<Checkpoint>(octets).unwrap_err().to_string();
+            assert_eq!(error, "a checkpoint of the VRRP process of version 2, not 3: another release wrote it");
+        }
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::lan::{Lan, address, config, group, instance, ms};
 use crate::config::model::Config;
-use crate::state::{from_octets, to_octets};
+use crate::state::{from_sections, to_sections};
 use crate::vrrp::{Event, State, Tables, Vrrp};
 
 /// The indices of all rows: instances and groups by name, addresses by address and owner.
@@ -27,12 +27,12 @@ fn reload(lan: &mut Lan, config: Config) {
 /// Replaces the process after a crash, with the indices and checkpoint that the parent has.
 fn crash(lan: &mut Lan, config: Config) {
     let old = &lan.routers[0].vrrp;
-    let indices = to_octets(&old.tables.indices()).unwrap();
-    let checkpoint = to_octets(&old.checkpoint()).unwrap();
+    let indices = to_sections(&old.tables.indices()).unwrap();
+    let checkpoint = to_sections(&old.checkpoint()).unwrap();
     lan.routers[0].timers.clear();
-    let tables = Tables::numbered(config, "test".into(), from_octets(&indices).unwrap());
+    let tables = Tables::numbered(config, "test".into(), from_sections(&indices).unwrap().record);
     lan.routers[0].vrrp = Vrrp::new(tables);
-    lan.routers[0].vrrp.resume(&from_octets(&checkpoint).unwrap());
+    lan.routers[0].vrrp.resume(&from_sections(&checkpoint).unwrap().record);
     lan.start(0);
     lan.run(ms(500));
 }

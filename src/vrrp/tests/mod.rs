@@ -14,6 +14,7 @@ mod interfaces;
 mod lan;
 mod own_links;
 mod packets;
+mod past;
 mod reload;
 mod routes;
 mod simulated;

@@ -108,7 +108,7 @@ fn a_missing_vmac_for_addresses_is_a_fault_unless_they_are_not_tracked() {
         lan.remove_vmac(0, 10);
         lan.run(ms(100));
         let fault = |lan: &Lan| lan.routers[0].vrrp.tables().instances.values().next().unwrap().fault.clone();
-        let missing = tracked.then(|| Fault::LinkMissing { kind: "VMAC", name: "va.51".into() });
+        let missing = tracked.then(|| Fault::LinkMissing { kind: "VMAC".into(), name: "va.51".into() });
         assert_eq!(fault(&lan), missing);
         lan.routers[0].refuses_links = false;
         lan.run(ms(4000));

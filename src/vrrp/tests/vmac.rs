@@ -74,7 +74,7 @@ fn an_instance_without_its_vmac_is_in_fault_and_repeats_the_request() {
     assert_eq!(states(&lan, 0), [State::Fault]);
     assert_eq!(
         lan.routers[0].vrrp.tables.instances.values().next().unwrap().fault,
-        Some(Fault::LinkMissing { kind: "VMAC", name: "vrrp.51".into() })
+        Some(Fault::LinkMissing { kind: "VMAC".into(), name: "vrrp.51".into() })
     );
     lan.routers[0].refuses_links = false;
     lan.run(ms(3000));

@@ -23,7 +23,7 @@ use crate::notify::view::{FinishLimits, Reporter, View};
 use crate::process::ipc::{Channel, Message};
 use crate::process::record_file::{Place, RecordFile};
 use crate::reactor::{Reactor, Ready, Signal, Signals, Token};
-use crate::state::{Record, from_octets};
+use crate::state::{Lasting, Reader, Record, Unusable, Writer, from_sections};
 use crate::status::Snmp;
 use crate::system::{HasSystem, News, System};
 
@@ -82,8 +82,11 @@ impl World {
             Message::Ready => "ready".to_owned(),
             Message::StatusWanted(_) | Message::Status(..) => "status".to_owned(),
             Message::Command(..) | Message::Result(..) => "command".to_owned(),
-            Message::Indices(octets) => format!("indices {}", from_octets::<Names>(&octets).unwrap().0.join("")),
-            Message::Checkpoint(octets) => format!("checkpoint {}", from_octets::<Count>(&octets).unwrap().0),
+            Message::Indices(octets) => {
+                format!("indices {}", from_sections::<Names>(&octets).unwrap().record.0.join(""))
+            }
+            Message::Checkpoint(octets) => format!("checkpoint {}", from_sections::<Count>(&octets).unwrap().record.0),
+            Message::HandedOver => "handed over".to_owned(),
             other => format!("{other:?}"),
         };
         parent.receive().unwrap_or_default().into_iter().map(text).collect()
@@ -127,12 +130,33 @@ impl Record for Names {
 }
 
 /// Number of changes so far.
-#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Default, PartialEq)]
 pub(super) struct Count(u32);
 
-impl Record for Count {
+impl Lasting for Names {
+    const NAME: &'static str = "names";
+    const VERSION: u32 = 1;
+
+    fn write(&self, sections: &mut Writer) {
+        sections.put("names", &self.0);
+    }
+
+    fn read(sections: &mut Reader<'_>) -> Result<Names, Unusable> {
+        Ok(Names(sections.take("names")?))
+    }
+}
+
+impl Lasting for Count {
     const NAME: &'static str = "a count";
     const VERSION: u32 = 1;
+
+    fn write(&self, sections: &mut Writer) {
+        sections.put("count", &self.0);
+    }
+
+    fn read(sections: &mut Reader<'_>) -> Result<Count, Unusable> {
+        Ok(Count(sections.take("count")?))
+    }
 }
 
 /// Rows and machines.
@@ -259,6 +283,11 @@ impl<const COARSE: bool> Process for Fake<COARSE> {
     fn checkpoint(&mut self) -> Count {
         self.record("checkpoint");
         Count(self.count)
+    }
+
+    fn last_checkpoint(&mut self) -> Count {
+        self.record("last checkpoint");
+        Count(1000 + self.count)
     }
 
     fn held(&self) -> Names {

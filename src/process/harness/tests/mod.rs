@@ -50,6 +50,32 @@ fn a_turn_handles_packets_then_timers_then_orders_then_the_rest() {
     });
 }
 
+/// The last checkpoint is exact: nothing happens after it. A process that is not replaced in time goes on, and says that its state is
+/// not exact any more before anything else happens.
+#[test]
+fn a_process_hands_over_and_goes_on_if_it_is_not_replaced() {
+    in_thread(|| {
+        let mut lab = Loop::<false>::start(false);
+        lab.turn();
+        lab.sent_to_parent();
+        lab.on_receive("A goes up");
+        lab.send(&Message::HandOver);
+        lab.send(&Message::Config(config("B")));
+        lab.arrive(ms(10), &[token(0), ORDERS, AGENT]);
+        let begun = std::time::Instant::now();
+        lab.turn();
+        assert!(begun.elapsed() >= ms(250), "it waits for its end");
+        let calls = lab.take_calls();
+        let expected = ["view A goes up", "last checkpoint", "configure B", "agent"];
+        assert_eq!(in_order(&calls, &expected), expected, "{calls:?}");
+        let waiting = calls.iter().skip_while(|call| *call != "last checkpoint").nth(1);
+        assert_eq!(waiting.map(String::as_str), Some("checkpoint"), "{calls:?}");
+        let sent = ["checkpoint 1001", "handed over", "checkpoint 1", "indices B", "ready"];
+        assert_eq!(lab.sent_to_parent(), sent);
+        assert!(lab.logged("The replacement of this process has not begun in time; continuing"));
+    });
+}
+
 /// Reloads move SNMP to another master and switch it off.
 #[test]
 fn an_old_agent_closes_its_session_while_the_next_works() {
