@@ -1,5 +1,6 @@
 //! Diagnostics: what is wrong with a configuration, where, and what to do about it.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
 
@@ -429,6 +430,7 @@ impl Report {
             let places = sources.reference(d.at.used).into_iter().collect();
             seen.insert(same, (list.len().saturating_sub(1), places));
         }
+        let mut list = folded(list);
         if self.dropped > 0 {
             let place = Place { file: sources.name(0).to_owned(), line: 0, col: 0, width: 0, source: None };
             let message = format!("{} further problems are not shown", self.dropped);
@@ -446,6 +448,44 @@ impl Report {
         }
         Diagnostics { list }
     }
+}
+
+/// Merges warnings, and interfaces that do not exist, that say the same of several places. Other faults drop a line or an
+/// entry each.
+fn folded(list: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let mut kept: Vec<Diagnostic> = Vec::with_capacity(list.len());
+    let mut first: HashMap<(Class, String, Option<String>), (usize, usize)> = HashMap::new();
+    for d in list {
+        let once = d.severity == Severity::Warning || d.class == Class::BadInterface;
+        let plain = d.also.is_none() && d.origin.is_empty() && d.elsewhere.is_empty() && d.place.line > 0;
+        if !once || !plain {
+            kept.push(d);
+            continue;
+        }
+        match first.entry((d.class, d.message.clone(), d.help.clone())) {
+            Entry::Vacant(entry) => {
+                entry.insert((kept.len(), 1));
+                kept.push(d);
+            }
+            Entry::Occupied(mut entry) => {
+                let (n, times) = entry.get_mut();
+                *times = times.saturating_add(1);
+                if let Some(first) = kept.get_mut(*n) {
+                    if first.elsewhere.len() < SHOWN {
+                        first.elsewhere.push(d.place);
+                    } else {
+                        first.further = first.further.saturating_add(1);
+                    }
+                }
+            }
+        }
+    }
+    for (n, times) in first.into_values().filter(|(_, times)| *times > 1) {
+        if let Some(first) = kept.get_mut(n) {
+            first.message = format!("{} ({times} times)", first.message);
+        }
+    }
+    kept
 }
 
 /// Problems with equal keys are merged.

@@ -129,7 +129,7 @@ impl Include {
         if is_error {
             report.error(Class::FileNotFound, at, text);
         } else {
-            report.warn(Class::FileNotFound, at, text).help("nothing is included here");
+            report.warn(Class::FileNotFound, at, format!("{text}: nothing is included")).help("create it, or correct the name");
         }
     }
 }

@@ -80,6 +80,14 @@ impl Notes {
     }
 }
 
+/// The remedy for comments of other languages.
+const COMMENTS: &str = "if it is a comment, begin it with # or !";
+
+/// Whether a word begins a comment in other languages.
+fn is_foreign_comment(word: &str) -> bool {
+    ["//", "--", "/*", ";"].iter().any(|start| word.starts_with(start))
+}
+
 impl<'i, 'r> Parser<'i, 'r> {
     /// A parser at the top level.
     pub(super) fn new(items: &'i Items, report: &'r mut Report, notes: &'r mut Notes) -> Parser<'i, 'r> {
@@ -250,6 +258,7 @@ impl<'i, 'r> Parser<'i, 'r> {
             let known = keywords::find(sets, &extra.text).is_some();
             let text = format!("'{}' after '{}' is ignored", extra.text, written.name);
             let help = match known {
+                _ if is_foreign_comment(&extra.text) => COMMENTS.to_owned(),
                 true => format!("put '{}' on a line of its own", extra.text),
                 false => format!("write: {} {}", written.name, written.usage).trim_end().to_owned(),
             };
@@ -354,6 +363,7 @@ impl<'i, 'r> Parser<'i, 'r> {
             let text = format!("'{}' is unknown in an entry of '{name}': {ignored}", extra.text);
             let help = match (meant(name, &extra.text), nearest_option(kind.args, &extra.text)) {
                 (Some(remedy), _) => remedy.to_owned(),
+                _ if is_foreign_comment(&extra.text) => COMMENTS.to_owned(),
                 (None, Some(near)) => format!("did you mean '{near}'?"),
                 (None, None) => format!("write one entry a line: {}", kind.usage),
             };
@@ -398,7 +408,11 @@ impl<'i, 'r> Parser<'i, 'r> {
             return self.words_of_line(line, words, None);
         }
         let inside = self.stack.last().map(|l| l.node.keyword.name);
-        let help = if self.report.is_full() { None } else { hint(inside, sets, &first.text) };
+        let help = match &first.text {
+            _ if self.report.is_full() => None,
+            word if is_foreign_comment(word) => Some(COMMENTS.to_owned()),
+            word => hint(inside, sets, word),
+        };
         let shown = &first.text;
         let ignored = if opens { "the block is ignored" } else { "the line is ignored" };
         let text = match inside {

@@ -67,6 +67,7 @@ impl Program {
     fn path(&self, program: &str) -> io::Result<PathBuf> {
         let root = self.user.as_ref().map_or_else(|| nix::unistd::geteuid().is_root(), |user| user.uid == 0);
         if self.guarded && root {
+            program_path(program).ok_or(nix::errno::Errno::ENOENT)?;
             let refused = |why| io::Error::other(format!("it is not run as root: {why}"));
             return secure_program(program).map_err(refused);
         }

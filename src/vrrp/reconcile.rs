@@ -236,12 +236,16 @@ impl Site<'_> {
             ObjectId::Route(id) => {
                 let routing = &*self.routing;
                 if let Some(row) = self.routes.withdraw(id, |key| routing.has_route(key)) {
+                    self.routing.let_go(&row);
                     self.turn.act(Action::WithdrawRoute(Box::new(row)));
                 }
             }
             ObjectId::Rule(id) => {
                 let routing = &*self.routing;
                 if let Some(row) = self.rules.withdraw(id, |key| routing.has_rule(key)) {
+                    if let Some(key) = row.key() {
+                        self.routing.let_rule_go(key);
+                    }
                     self.turn.act(Action::WithdrawRule(Box::new(row)));
                 }
             }

@@ -219,7 +219,8 @@ impl Tables {
         self.is_unbound_wire(received.ifindex) || self.lookups.unbound.iter().any(known)
     }
 
-    /// The instance that a packet is for. Instances may share a VRID if their peers or multicast groups differ.
+    /// The instance that a packet is for. Instances may share a VRID if their peers, their own addresses or their multicast
+    /// groups differ.
     pub(super) fn addressee(&self, received: &Received<'_>, vrid: u8) -> Option<InstanceId> {
         let ids = self.lookups.by_wire.get(&(received.ifindex, received.family(), vrid))?;
         let (source, destination) = (received.source, received.destination);
@@ -236,7 +237,8 @@ impl Tables {
             return ids.first().copied();
         }
         let row = |id: &&InstanceId| self.instances.get(id);
-        let expected = ids.iter().find(expects);
+        let own = |id: &&InstanceId| row(id).is_some_and(|row| row.config.source == Some(destination));
+        let expected = ids.iter().filter(expects).find(own).or_else(|| ids.iter().find(expects));
         // A packet from an unknown sender goes to an instance of the same kind, multicast or unicast.
         let multicast = destination.is_multicast();
         let same_cast = |id: &&InstanceId| row(id).is_some_and(|row| row.config.unicast.is_none() == multicast);

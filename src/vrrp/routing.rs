@@ -12,12 +12,18 @@ use crate::state::Object;
 pub struct Routing {
     routes: HashMap<RouteKey, Vec<HostRoute>>,
     rules: HashSet<HostRule>,
+    /// Routes whose removal was requested with their rows, and not reported yet.
+    leaving_routes: Vec<HostRoute>,
+    /// Rules likewise.
+    leaving_rules: Vec<HostRule>,
 }
 
 impl Routing {
     /// Takes a complete list.
     pub(super) fn replace(&mut self, routes: Vec<HostRoute>, rules: Vec<HostRule>) {
         self.routes.clear();
+        self.leaving_routes.clear();
+        self.leaving_rules.clear();
         routes.into_iter().for_each(|route| self.add(route, false));
         self.rules = rules.into_iter().collect();
     }
@@ -42,6 +48,43 @@ impl Routing {
                 self.routes.remove(&route.key);
             }
         }
+    }
+
+    /// Notes that the route of a withdrawn row is being removed: a new row must not find it set, nor take its removal for a
+    /// loss.
+    pub(super) fn let_go(&mut self, row: &Route) {
+        if let Some(route) = self.route_of(row).cloned() {
+            self.remove(&route);
+            self.leaving_routes.push(route);
+        }
+    }
+
+    /// Whether a removed route, or one of its next hops, belonged to a withdrawn row. True once.
+    pub(super) fn has_left(&mut self, gone: &HostRoute) -> bool {
+        let is_of = |route: &HostRoute| {
+            route.key == gone.key && route.source == gone.source && gone.hops.iter().all(|hop| route.hops.contains(hop))
+        };
+        let Some(at) = self.leaving_routes.iter().position(is_of) else { return false };
+        if let Some(route) = self.leaving_routes.get_mut(at) {
+            route.hops.retain(|hop| !gone.hops.contains(hop));
+            if route.hops.is_empty() {
+                self.leaving_routes.swap_remove(at);
+            }
+        }
+        true
+    }
+
+    /// As [`Routing::let_go`], of a rule.
+    pub(super) fn let_rule_go(&mut self, key: HostRule) {
+        if self.rules.remove(&key) {
+            self.leaving_rules.push(key);
+        }
+    }
+
+    /// As [`Routing::has_left`], of a rule.
+    pub(super) fn has_rule_left(&mut self, gone: &HostRule) -> bool {
+        let found = self.leaving_rules.iter().position(|rule| rule == gone);
+        found.map(|at| self.leaving_rules.swap_remove(at)).is_some()
     }
 
     /// The kernel's route for a row, if it is set.

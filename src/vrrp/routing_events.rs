@@ -40,6 +40,9 @@ impl Vrrp {
 
     pub(super) fn route_gone(&mut self, route: HostRoute) {
         self.tables.routing.remove(&route);
+        if self.tables.routing.has_left(&route) {
+            return self.restore_hidden(&route.key);
+        }
         for id in self.rows_of_route(&route, Route::includes) {
             let (instance, mut site) = self.site(Owner::of(id));
             site.vanished(ObjectId::Route(id), instance);
@@ -82,6 +85,9 @@ impl Vrrp {
 
     pub(super) fn rule_gone(&mut self, rule: HostRule) {
         self.tables.routing.remove_rule(&rule);
+        if self.tables.routing.has_rule_left(&rule) {
+            return;
+        }
         for id in self.tables.rules.with_key(&rule).to_vec() {
             let (instance, mut site) = self.site(Owner::of(id));
             site.vanished(ObjectId::Rule(id), instance);

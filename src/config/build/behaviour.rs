@@ -14,7 +14,8 @@ impl Maker<'_, '_, '_> {
         {
             self.ctx
                 .adjusted(last.at(), "state is given twice: the last one counts")
-                .also(first.at(), "first given here");
+                .also(first.at(), "first given here")
+                .help("remove one of them");
         }
         let state = self.text("state");
         let written = self.node.last("priority").and_then(|n| n.uint(0)).and_then(|n| u8::try_from(n).ok());

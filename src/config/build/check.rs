@@ -46,7 +46,7 @@ pub(super) fn tracked(tree: &[Node<'_>], ctx: &mut Ctx<'_, '_>) {
     }
 }
 
-/// Removes instances whose VRID is in use on their interface and family, in the same multicast group or set of peers.
+/// Removes instances whose VRID is in use on their interface and family, in the same multicast group, or from the same address to one of the same peers.
 pub(super) fn instances(instances: Vec<Built>, ctx: &mut Ctx<'_, '_>) -> Vec<Built> {
     let mut seen: HashMap<(&str, Family, u8), Vec<&Built>> = HashMap::new();
     let mut clashing = HashSet::new();
@@ -56,13 +56,10 @@ pub(super) fn instances(instances: Vec<Built>, ctx: &mut Ctx<'_, '_>) -> Vec<Bui
         if let Some(other) = others.iter().find(|other| overlap(i, &other.instance)) {
             let name = &other.instance.name;
             let (vrid, interface) = (i.vrid, i.device().unwrap_or("any interface"));
-            let text = format!(
-                "virtual_router_id {vrid} is used on {interface} by '{name}' already: '{}' is not started",
-                i.name
-            );
+            let text = format!("virtual_router_id {vrid} of '{}' is used on {interface} by '{name}' already", i.name);
             clashing.insert(place);
             ctx.report
-                .fault(Class::General, built.vrid_at, text)
+                .error(Class::General, built.vrid_at, text)
                 .also(other.vrid_at, "first used here")
                 .help("give each virtual router of an interface its own VRID");
         } else {
@@ -77,7 +74,10 @@ pub(super) fn instances(instances: Vec<Built>, ctx: &mut Ctx<'_, '_>) -> Vec<Bui
 fn overlap(one: &Instance, other: &Instance) -> bool {
     match (&one.unicast, &other.unicast) {
         (None, None) => one.group == other.group,
-        (Some(one), Some(other)) => one.peers.iter().any(|peer| other.peers.iter().any(|p| p.ip == peer.ip)),
+        (Some(unicast), Some(others)) => {
+            let has = |ip| others.peers.iter().any(|peer| peer.ip == ip);
+            one.source == other.source && unicast.peers.iter().any(|peer| has(peer.ip))
+        }
         _ => false,
     }
 }

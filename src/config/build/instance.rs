@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::net::IpAddr;
 
-use super::super::diag::{At, Class};
+use super::super::diag::{At, Class, Draft};
 use super::super::model::{
     Address, AdvertBuffer, Authentication, Family, Instance, StartState, Track, TrackerKind, Version,
 };
@@ -49,6 +49,13 @@ pub(super) struct Maker<'m, 'c, 'f> {
     pub(super) ctx: &'m mut Ctx<'c, 'f>,
 }
 
+/// The family of an instance.
+struct Decided {
+    family: Family,
+    /// The address or keyword that it follows from.
+    by: String,
+}
+
 /// Properties that many other keywords depend on.
 pub(super) struct Kind {
     pub version: Version,
@@ -66,10 +73,11 @@ impl Maker<'_, '_, '_> {
         let device =
             if interface.is_empty() { self.defaults.global.default_interface.clone() } else { interface.clone() };
         let (mut addresses, mut excluded) = self.addresses(&device, interface.is_empty());
-        let family = self.family(&addresses);
-        self.one_family(&mut addresses, family);
+        let decided = self.family();
+        let family = decided.family;
+        self.one_family(&mut addresses, &decided);
         if node.has("native_ipv6") && family == Family::V4 {
-            self.drop("native_ipv6", "native_ipv6 is ignored: the addresses are IPv4", "remove it");
+            self.drop("native_ipv6", "native_ipv6 is ignored: the instance is IPv4", "remove it");
         }
         self.limit(&mut addresses, &mut excluded);
         let version = self.version(family);
@@ -175,7 +183,8 @@ impl Maker<'_, '_, '_> {
         // It has to learn the sequence number of an earlier run from the current master first.
         let ah = matches!(instance.authentication, Some(Authentication::Ah(_)));
         if ah && !kind.owner && instance.start_state == StartState::Master {
-            self.adjust("state", "auth_type AH starts as BACKUP, to learn sequence numbers");
+            let text = "auth_type AH starts as BACKUP, to learn sequence numbers";
+            self.adjust("state", text).help("write state BACKUP");
             instance.start_state = StartState::Backup;
         }
         let no_addresses = strict && version == Version::V3 && instance.addresses.is_empty();
@@ -202,11 +211,11 @@ impl Maker<'_, '_, '_> {
         self.node.last(keyword).map_or_else(|| self.node.at_arg(0), |n| n.at())
     }
 
-    /// Reports a missing keyword without which the instance is not started.
+    /// Reports a missing keyword without which C keepalived does not start.
     fn required(&mut self, keyword: &str, write: &str) {
         let usable = if self.node.children.iter().any(|n| n.keyword.name == keyword) { "usable " } else { "" };
-        let text = format!("vrrp_instance '{}' has no {usable}{keyword}: it is not started", self.name);
-        self.ctx.report.fault(Class::General, self.node.at_arg(0), text).help(format!("write: {write}"));
+        let text = format!("vrrp_instance '{}' has no {usable}{keyword}", self.name);
+        self.ctx.report.error(Class::General, self.node.at_arg(0), text).help(format!("write: {write}"));
     }
 
     /// Reports a fault at a keyword that is dropped, or whose default is used.
@@ -216,9 +225,9 @@ impl Maker<'_, '_, '_> {
     }
 
     /// Warns at a keyword whose value is adjusted.
-    pub(super) fn adjust(&mut self, keyword: &str, text: &str) {
+    pub(super) fn adjust(&mut self, keyword: &str, text: &str) -> &mut Draft {
         let at = self.place(keyword);
-        self.ctx.adjusted(at, text);
+        self.ctx.adjusted(at, text)
     }
 
     /// The name of the interface; empty for a unicast instance without one.
@@ -255,7 +264,7 @@ impl Maker<'_, '_, '_> {
                     out.push(address);
                 } else {
                     let text = format!("{ip} is listed twice: the second is ignored");
-                    self.ctx.adjusted(entry.at(), text);
+                    self.ctx.adjusted(entry.at(), text).help("remove it");
                 }
             }
             out
@@ -263,35 +272,43 @@ impl Maker<'_, '_, '_> {
         (list("virtual_ipaddress"), list("virtual_ipaddress_excluded"))
     }
 
-    /// Family of the first address; without addresses, by `native_ipv6`.
-    fn family(&self, addresses: &[Address]) -> Family {
-        match addresses.first() {
-            Some(first) => Family::of(first.ip),
-            None if self.node.has("native_ipv6") => Family::V6,
-            None => Family::V4,
-        }
+    /// The family of the first line that has one, IPv4 by default.
+    fn family(&self) -> Decided {
+        let of = |ip: IpAddr| Decided { family: Family::of(ip), by: ip.to_string() };
+        let address = |entry: &Node<'_>| match entry.value(0) {
+            Some(Value::Prefix(ip, _)) => Some(*ip),
+            _ => entry.ip(0),
+        };
+        let first = |list: &Node<'_>| list.children.iter().filter(|entry| !entry.bad).find_map(address);
+        let decides = |node: &&Node<'_>| match node.keyword.name {
+            "native_ipv6" => Some(Decided { family: Family::V6, by: "native_ipv6".to_owned() }),
+            "mcast_src_ip" | "unicast_src_ip" => node.ip(0).map(of),
+            "virtual_ipaddress" | "unicast_peer" => first(node).map(of),
+            _ => None,
+        };
+        let lines = self.node.children.iter().filter(|node| !node.bad);
+        let decided = lines.filter_map(|node| decides(&node)).next();
+        decided.unwrap_or(Decided { family: Family::V4, by: String::new() })
     }
 
     /// Removes addresses of the other family.
-    fn one_family(&mut self, addresses: &mut Vec<Address>, family: Family) {
-        let others = addresses.iter().filter(|address| Family::of(address.ip) != family).count();
+    fn one_family(&mut self, addresses: &mut Vec<Address>, decided: &Decided) {
+        let Decided { family, by } = decided;
+        let others = addresses.iter().filter(|address| Family::of(address.ip) != *family).count();
         if others == 0 {
             return;
         }
-        let first = addresses.first().map_or_else(String::new, |a| a.ip.to_string());
         let entries = self.node.all("virtual_ipaddress").flat_map(|n| n.children.iter()).filter(|n| !n.bad);
-        let of_other = |n: &&Node<'_>| matches!(n.value(0), Some(Value::Prefix(ip, _)) if Family::of(*ip) != family);
+        let of_other = |n: &&Node<'_>| matches!(n.value(0), Some(Value::Prefix(ip, _)) if Family::of(*ip) != *family);
         let at = entries.into_iter().find(of_other).map_or_else(|| self.node.at_arg(0), Node::at);
+        let name = family.name();
         let text = match others {
-            1 => format!("this address is not of the family of the first, {first}: it is ignored"),
-            _ => format!(
-                "this address and {} more are not of the family of the first, {first}: they are ignored",
-                others - 1
-            ),
+            1 => format!("this address is not {name}, as the instance is by {by}: it is ignored"),
+            _ => format!("this address and {} more are not {name}, as the instance is by {by}: they are ignored", others - 1),
         };
         let help = "all addresses of virtual_ipaddress have one family; put the others in virtual_ipaddress_excluded";
         self.ctx.report.fault(Class::General, at, text).help(help);
-        addresses.retain(|address| Family::of(address.ip) == family);
+        addresses.retain(|address| Family::of(address.ip) == *family);
     }
 
     fn limit(&mut self, addresses: &mut Vec<Address>, excluded: &mut Vec<Address>) {
@@ -345,8 +362,8 @@ impl Maker<'_, '_, '_> {
     pub(super) fn is_of_family(&mut self, keyword: &str, ip: IpAddr, family: Family, at: At) -> bool {
         let same = Family::of(ip) == family;
         if !same {
-            let name = if family == Family::V4 { "IPv4" } else { "IPv6" };
-            let text = format!("{keyword} {ip}: the addresses of this instance are {name}, so it is ignored");
+            let name = family.name();
+            let text = format!("{keyword} {ip}: this instance is {name}, so it is ignored");
             self.ctx.report.fault(Class::General, at, text).help(format!("write an {name} address, or remove it"));
         }
         same

@@ -62,6 +62,8 @@ pub(super) fn command(node: &Node<'_>, ctx: &mut Ctx<'_, '_>) -> Option<Script> 
         ctx.mistake(node.at_arg(0), text, "write a program with its full path");
         return None;
     }
+    warn_of_operators(node, &argv, ctx);
+    let argv = with_input(argv);
     let identity = words.get(1..).filter(|words| takes_user && !words.is_empty());
     let user = match identity {
         // With an unknown user the script must not run as another user.
@@ -69,6 +71,33 @@ pub(super) fn command(node: &Node<'_>, ctx: &mut Ctx<'_, '_>) -> Option<Script> 
         None => None,
     };
     Some(Script { argv, user })
+}
+
+/// A command that begins with `</FILE` is run by a shell with this file as its standard input. Without further words it tells
+/// whether the file can be opened; with bash, `</dev/tcp/HOST/PORT` is a connection. The words after the first are passed
+/// on as they are, as by C keepalived.
+fn with_input(argv: Vec<String>) -> Vec<String> {
+    let Some((file, words)) = argv.split_first().filter(|(first, _)| first.starts_with("</")) else {
+        return argv;
+    };
+    let shell = ["/bin/sh", "-c", &format!("{file} \"$@\""), "sh"].map(str::to_owned);
+    shell.into_iter().chain(words.iter().cloned()).collect()
+}
+
+/// Programs that may be given operators of the shell as arguments.
+const TAKE_OPERATORS: [&str; 3] = ["expr", "find", "ssh"];
+
+/// Warns about operators of the shell, which are plain arguments because no shell runs the command.
+fn warn_of_operators(node: &Node<'_>, argv: &[String], ctx: &mut Ctx<'_, '_>) {
+    let Some((program, arguments)) = argv.split_first() else { return };
+    let name = program.rsplit('/').next().unwrap_or(program);
+    let is_operator = |word: &&String| {
+        matches!(word.as_str(), "|" | "||" | "&&" | "&" | ";" | "<") || word.starts_with('>') || word.starts_with("2>")
+    };
+    if let Some(operator) = arguments.iter().find(is_operator).filter(|_| !TAKE_OPERATORS.contains(&name)) {
+        let text = format!("no shell runs the command: '{operator}' is an argument of '{program}'");
+        ctx.adjusted(node.at_arg(0), text).help("write /bin/sh -c '...' around it, or put it into a script");
+    }
 }
 
 /// Whether the word after the command is a user, not an argument.

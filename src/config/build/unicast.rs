@@ -94,7 +94,7 @@ impl Maker<'_, '_, '_> {
                 let text = format!("unicast_peer {ip} is not the address of a host: it is ignored");
                 self.ctx.mistake(entry.at_arg(0), text, "write the address of the peer");
             } else if peers.iter().any(|peer| peer.ip == ip) {
-                self.ctx.adjusted(entry.at(), format!("{ip} is listed twice: the second is ignored"));
+                self.ctx.adjusted(entry.at(), format!("{ip} is listed twice: the second is ignored")).help("remove it");
             } else {
                 peers.push(UnicastPeer { ip, min_ttl, max_ttl });
             }

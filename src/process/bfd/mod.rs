@@ -223,7 +223,7 @@ impl BfdProcess {
                 if error.kind() == ErrorKind::AddrInUse { "; stop the other BFD daemon of this host" } else { "" };
             let reason = format!("{error}{remedy}");
             if self.refused.get(&key) != Some(&reason) {
-                let (family, port) = (if key.0 == Family::V4 { "IPv4" } else { "IPv6" }, key.1);
+                let (family, port) = (key.0.name(), key.1);
                 shell.log.error(format_args!("Cannot listen on UDP port {port} of {family}: {reason}; trying again"));
             }
             refused.insert(key, reason);

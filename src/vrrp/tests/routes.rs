@@ -1,7 +1,7 @@
 //! Tests of routes and policy rules.
 
 use super::lan::{Entry, Lan, address, config, instance, ms};
-use crate::config::model::{self, Config, Family, Instance, RuleAction};
+use crate::config::model::{self, Config, Family, Instance, MetricKind, RouteMetric, RuleAction};
 use crate::state::{Object, Op};
 use crate::vrrp::{Cause, Change, Event, Fault, HostRule, Interface, ObjectId, Rule, State, Tables, Vrrp};
 
@@ -137,6 +137,29 @@ fn a_reload_changes_the_differences_and_unchanged_rows_keep_their_index() {
     assert_eq!(destinations, ["10.20.0.0", "10.30.0.0"]);
     assert_eq!(preferences(&lan), [key(&rule(101))]);
     assert_eq!(lan.routers[0].state("VI"), State::Master);
+}
+
+/// A reload that changes what does not identify a route or a rule sets it anew. That is no loss.
+#[test]
+fn a_reload_with_other_settings_of_a_route_and_a_rule_is_no_loss() {
+    let plain = route("10.20.0.0/16", "10.0.0.254");
+    let mut lan = Lan::new(vec![alone(std::slice::from_ref(&plain), &[rule(100)])]);
+    lan.run(ms(1000));
+    lan.routers[0].requests.clear();
+    let mtu = RouteMetric { kind: MetricKind::Mtu, value: 1400, lock: false };
+    let changed = (model::Route { metrics: vec![mtu], ..plain }, model::Rule { no_track: true, ..rule(100) });
+    lan.event(0, Event::Configure(Box::new(alone(&[changed.0], &[changed.1]))));
+    lan.run(ms(100));
+    let requests = [(ObjectId::Route((1, 2)), Op::Add), (ObjectId::Rule((1, 2)), Op::Add)];
+    assert_eq!(lan.routers[0].requests, requests, "besides two withdrawals");
+    assert_eq!((routes(&lan).len(), preferences(&lan).len()), (1, 1));
+    assert_eq!(stolen(&lan), 0);
+    // Later losses are noticed.
+    let entry = lan.routers[0].routing[0].clone();
+    assert!(lan.change_routing(0, Op::Remove, entry));
+    lan.run(ms(100));
+    assert_eq!(routes(&lan).len(), 1, "it is set again");
+    assert_eq!(stolen(&lan), 1);
 }
 
 #[test]

@@ -123,6 +123,17 @@ fn multicast_to_a_unicast_instance_is_refused_and_vice_versa() {
     assert_eq!(complaints(&lan), [Complaint::Cast]);
 }
 
+/// They have the same peer, too.
+#[test]
+fn instances_with_different_addresses_can_share_a_vrid() {
+    let other = Instance { unicast: peers(&["10.0.0.8"]), ..instance("A", 51) };
+    let named = Instance { name: "B".to_owned(), source: Some(ip("10.0.0.1")), ..other.clone() };
+    let mut lan = Lan::new(vec![config(vec![other, named], Vec::new())]);
+    lan.run(ms(1000));
+    hears(&mut lan, "10.0.0.8", "10.0.0.1", 255, &advert("10.0.0.8", "10.0.0.1"));
+    assert_eq!((lan.masters("A").len(), lan.masters("B").len()), (1, 0), "the advert is for B");
+}
+
 #[test]
 fn instances_with_different_peers_can_share_a_vrid() {
     let named = |name: &str, unicast| Instance { unicast, ..instance(name, 51) };

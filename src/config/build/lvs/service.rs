@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::super::super::diag::Class;
+use super::super::super::diag::{Class, Draft};
 use super::super::super::lvs::{Endpoint, Method, Protocol, RealServer, Scheduler, SorryServer, VirtualServer};
 use super::super::super::model::Family;
 use super::super::super::node::Node;
@@ -131,9 +131,9 @@ impl<'m> Maker<'m, '_, '_> {
     }
 
     /// Warns at a keyword whose value is adjusted.
-    fn adjust(&mut self, keyword: &str, text: impl Into<String>) {
+    fn adjust(&mut self, keyword: &str, text: impl Into<String>) -> &mut Draft {
         let at = self.node.last(keyword).map_or_else(|| self.node.at(), Node::at);
-        self.ctx.adjusted(at, text);
+        self.ctx.adjusted(at, text)
     }
 
     fn endpoint(&mut self) -> Option<Endpoint> {
@@ -232,7 +232,7 @@ impl<'m> Maker<'m, '_, '_> {
         let written = self.node.last("protocol").and_then(|n| n.text(0));
         if only_marks {
             if written.is_some() {
-                self.adjust("protocol", "a firewall mark has no protocol: it is ignored");
+                self.adjust("protocol", "a firewall mark has no protocol: it is ignored").help("remove it");
             }
             return None;
         }

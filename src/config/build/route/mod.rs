@@ -86,7 +86,7 @@ impl<'e> Maker<'e, '_, '_> {
         };
         let family = self.entry.family.unwrap_or(Family::V4);
         if let Some((needed, word, at)) = self.only.iter().find(|(needed, ..)| *needed != family) {
-            let needed = if *needed == Family::V4 { "IPv4" } else { "IPv6" };
+            let needed = needed.name();
             let text = format!("'{word}' is a word of {needed} routes only");
             return self.entry.refuse(*at, text, "remove it");
         }

@@ -38,7 +38,7 @@ pub(super) fn pool(out: &mut Text, tables: &Tables, wiring: &Wiring) {
         let descriptor = rows.first().map_or(-1, |row| descriptor(row, wiring));
         out.line(format_args!(" fd_in {descriptor} fd_out = {descriptor}"));
         out.item("Interface", interface);
-        out.item("Family", if family == Family::V4 { "IPv4" } else { "IPv6" });
+        out.item("Family", family.name());
         out.item("Protocol", if ah { "AH" } else { "VRRP" });
         let is_unicast = rows.first().is_some_and(|row| row.config.unicast.is_some());
         out.item("Type", if is_unicast { "Unicast" } else { "Multicast" });
