@@ -211,6 +211,16 @@ fn the_status_shows_servers_sessions_processes_and_reloads() {
     wait_until(LIMIT, "the notification of the refusal", || told(&mut lab, 2, refused) > 0);
     assert_eq!((told(&mut lab, 1, ""), told(&mut lab, 2, "")), (1, 1), "one process tells each");
     agrees_with_snmp(&mut lab);
+    // News for a process that dies before it has read them are told by its replacement.
+    let refusals = |lab: &mut Lab| lab.router(1).log().matches("the running configuration stays in force").count();
+    let (vrrp, before) = (lab.router(1).vrrp_pid(), refusals(&mut lab));
+    kill(Pid::from_raw(vrrp), Signal::SIGSTOP).unwrap();
+    lab.router(1).daemon().signal(Signal::SIGHUP);
+    wait_until(LIMIT, "another refusal", || refusals(&mut lab) > before);
+    kill(Pid::from_raw(vrrp), Signal::SIGKILL).unwrap();
+    wait_until(LIMIT, "its notification", || told(&mut lab, 2, refused) > 1);
+    wait_until(LIMIT, "that of the restart", || told(&mut lab, 1, "VRRP") > 1);
+    assert_eq!((told(&mut lab, 1, ""), told(&mut lab, 2, "")), (2, 2), "one process tells each once");
     lab.router(1).configure(&traps(conf(&directory, 120)));
     lab.router(1).daemon().signal(Signal::SIGHUP);
     wait_until(LIMIT, "the reload", || {

@@ -173,6 +173,7 @@ fn receive_config(channel: &mut Channel) -> io::Result<First> {
                 | Message::Go
                 | Message::HandOver
                 | Message::HandedOver
+                | Message::Learnt
                 | Message::ReloadWanted
                 | Message::Late(_)
                 | Message::Daemon(_)

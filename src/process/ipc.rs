@@ -74,6 +74,8 @@ pub enum Message {
     Late(Lateness),
     /// From the parent: what it knows of the daemon, with news for notifications, as JSON.
     Daemon(Vec<u8>),
+    /// From the child: it has taken the news of a [`Message::Daemon`] that had some; one for each, in the same order.
+    Learnt,
     /// From the parent, before the configuration: remove the entries that a predecessor has left in the kernel, then
     /// exit.
     CleanUp,
@@ -206,6 +208,7 @@ impl Channel {
             Message::StandBy => (20, &[]),
             Message::Prepared => (21, &[]),
             Message::Go => (22, &[]),
+            Message::Learnt => (34, &[]),
             Message::HandOver => (32, &[]),
             Message::HandedOver => (33, &[]),
             Message::ReloadWanted => (16, &[]),
@@ -332,6 +335,7 @@ impl Channel {
             Some((20, _)) => Some(Message::StandBy),
             Some((21, _)) => Some(Message::Prepared),
             Some((22, _)) => Some(Message::Go),
+            Some((34, _)) => Some(Message::Learnt),
             Some((32, _)) => Some(Message::HandOver),
             Some((33, _)) => Some(Message::HandedOver),
             Some((16, _)) => Some(Message::ReloadWanted),
@@ -445,6 +449,7 @@ mod tests {
             Message::Go,
             Message::HandOver,
             Message::HandedOver,
+            Message::Learnt,
         ];
         messages.iter().for_each(|message| ours.send(message).unwrap());
         assert_eq!(theirs.receive().unwrap(), messages);

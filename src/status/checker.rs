@@ -22,7 +22,7 @@ pub struct Checker {
 pub struct Checks {
     /// Number of checks that are running.
     pub running: usize,
-    /// Number of checks that started more than 0.1 s after their time, since the start of the process.
+    /// Number of checks that started more than 0.1 s after their time, since the start of the daemon or a crash of the process.
     pub late: u64,
     /// Number of checks that could not start, as the process was out of descriptors, processes or memory.
     pub postponed: u64,

@@ -133,7 +133,7 @@ pub struct Objects {
     pub set: usize,
 }
 
-/// The counters of an instance, since the start of the process or a clearing signal.
+/// The counters of an instance, since the start of the daemon, a crash of the process (but for transitions) or a clearing signal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counters {
     /// Valid adverts received.

@@ -43,6 +43,8 @@ pub(super) struct PastInstance {
     heard: Option<IpAddr>,
     /// Transitions to and from master; at present, and when the statistics were last cleared.
     master: [(u64, u64); 2],
+    /// Since when transitions are counted.
+    counted_since: Duration,
 }
 
 /// The past of a sync group, by row index. The form stays.
@@ -93,11 +95,12 @@ impl PastInstance {
             last_error: Known(row.last_error),
             heard: row.heard,
             master: [of_master(&row.counters), of_master(&row.cleared)],
+            counted_since: row.transitions_since,
         }
     }
 
     fn restore(&self, row: &mut Instance) {
-        row.transitions = self.transitions;
+        (row.transitions, row.transitions_since) = (self.transitions, self.counted_since);
         row.last_cause = self.last_cause.clone().and_then(|(cause, priority)| Some((cause.0?, priority)));
         row.became_master = self.became_master.0.clone();
         row.last_error = self.last_error.0;
@@ -165,7 +168,10 @@ impl Vrrp {
     pub(super) fn start_counters(&mut self) {
         let now = self.turn.now;
         let begin = |since: &mut Duration| *since = if since.is_zero() { now } else { *since };
-        self.tables.instances.iter_mut().for_each(|(_, row)| begin(&mut row.counted_since));
+        for (_, row) in self.tables.instances.iter_mut() {
+            begin(&mut row.counted_since);
+            begin(&mut row.transitions_since);
+        }
         begin(&mut self.tables.router_counters.since);
     }
 }

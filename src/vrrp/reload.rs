@@ -106,7 +106,8 @@ impl Vrrp {
     fn put_new(&mut self, id: InstanceId, config: model::Instance) {
         // The rows of another router get new indices, even if their lines are equal: those of the former router are gone.
         let lines = Lines::of(&config);
-        let row = Instance { counted_since: self.turn.now, ..Instance::new(config) };
+        let now = self.turn.now;
+        let row = Instance { counted_since: now, transitions_since: now, ..Instance::new(config) };
         self.tables.instances.insert(id, row);
         self.change_objects(Owner::Instance(id), lines, false);
     }

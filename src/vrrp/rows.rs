@@ -95,8 +95,10 @@ pub struct Instance {
     pub yielded: Option<Yielded>,
     /// Counters.
     pub counters: Counters,
-    /// When the counters started at 0.
+    /// When the counters started at 0; also after a crash of the process, except those of transitions.
     pub counted_since: Duration,
+    /// When the counters of transitions started at 0.
+    pub transitions_since: Duration,
     /// The counters when the statistics of the dump were last cleared.
     pub(super) cleared: Counters,
     /// The predecessor of this process was master.
@@ -146,6 +148,7 @@ impl Instance {
             yielded: None,
             counters: Counters::default(),
             counted_since: Duration::ZERO,
+            transitions_since: Duration::ZERO,
             cleared: Counters::default(),
             resumes_master: false,
             former: None,

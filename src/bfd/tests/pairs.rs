@@ -170,6 +170,26 @@ fn a_replacement_resumes_without_the_other_end_noticing() {
     assert_eq!(link.states(), [State::Down; 2]);
 }
 
+/// Counters go on if the process has handed over in order.
+#[test]
+fn a_replacement_shows_the_past_of_its_predecessor() {
+    for in_order in [true, false] {
+        let mut link = up();
+        link.run(secs(2));
+        let (indices, before) = (link.ends[0].bfd.tables().indices(), link.ends[0].row().clone());
+        assert!(before.counters.received > 5 && !before.since.is_zero(), "{before:?}");
+        let old = &link.ends[0].bfd;
+        let octets = to_sections(&if in_order { old.last_checkpoint() } else { old.checkpoint() }).unwrap();
+        let tables = Tables::numbered(config(std::slice::from_ref(&before.config)), "test".into(), indices);
+        let mut bfd = Bfd::new(tables, 99);
+        bfd.resume(&from_sections(&octets).unwrap().record);
+        let row = bfd.tables().sessions.values().next().unwrap();
+        assert_eq!((row.state, row.since), (before.state, before.since));
+        let expected = if in_order { (before.counters, before.last_heard) } else { Default::default() };
+        assert_eq!((row.counters, row.last_heard), expected);
+    }
+}
+
 #[test]
 fn a_replacement_goes_down_when_the_other_end_is_gone() {
     let mut link = up();

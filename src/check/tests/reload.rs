@@ -8,6 +8,7 @@ use crate::check::{Cause, Change, Event, QuorumStatus, VirtualServerId};
 use crate::config::Compared;
 use crate::config::lvs::{self, CheckerKind, Endpoint, Lvs, VirtualServer};
 use crate::config::model::Config;
+use crate::state::{from_sections, to_sections};
 
 const A: &str = "10.1.0.1:80";
 const B: &str = "10.1.0.2:80";
@@ -241,6 +242,36 @@ fn a_replacement_resumes_with_the_verdicts_of_its_predecessor() {
     // The server comes back when its checker succeeds.
     other.run(secs(15));
     assert!(other.alive(rs(2)));
+}
+
+/// Times and results go on; after a crash the results of the last attempts are not known.
+#[test]
+fn a_replacement_shows_the_past_of_its_predecessor() {
+    let mut site = Site::started(lvs(vec![pool()]));
+    site.behave("10.1.0.2:80", Behaviour::Refuses);
+    site.run(secs(15));
+    site.check.tables.late = 7;
+    let shown = |site: &Site| -> Vec<_> {
+        let rows = site.check.tables.real_servers.iter();
+        rows.map(|(id, row)| (row.alive, row.since, site.check.tables.last_attempt(id))).collect()
+    };
+    let failures = |site: &Site| -> Vec<_> {
+        site.check.tables.checkers.values().map(|row| (row.up, row.failures, row.reason.clone())).collect()
+    };
+    let before = shown(&site);
+    assert!(before.iter().any(|(alive, since, last)| !alive && !since.is_zero() && last.is_some()), "{before:?}");
+    let replaced = |octets: Vec<u8>| {
+        let mut other = Site::new(lvs(vec![pool()]));
+        other.check.resume(&from_sections(&octets).unwrap().record);
+        other.event(Event::Start);
+        assert_eq!(other.take_changes(), []);
+        other
+    };
+    let other = replaced(to_sections(&site.check.last_checkpoint()).unwrap());
+    assert_eq!((shown(&other), failures(&other), other.check.tables.late), (before.clone(), failures(&site), 7));
+    let crashed = replaced(to_sections(&site.check.checkpoint()).unwrap());
+    let without: Vec<_> = before.into_iter().map(|(alive, since, _)| (alive, since, None)).collect();
+    assert_eq!((shown(&crashed), crashed.check.tables.late), (without, 0));
 }
 
 /// A state that a predecessor or the previous configuration has reported is not reported again, only changes of it.

@@ -55,7 +55,7 @@ const INSTANCES: TableView<Vrrp, InstanceId, Instance> = TableView {
         Counter32.column(1, "haInstanceTransitions", Transitions),
         Counter32.column(2, "haInstanceBecameMaster", BecameMaster),
         Counter32.column(3, "haInstanceReleasedMaster", ReleasedMaster),
-        Column::new(4, "haInstanceCountersSince", Syntax::DATE_AND_TIME, |_, _, row| time_of(row.counted_since)),
+        Column::new(4, "haInstanceCountersSince", Syntax::DATE_AND_TIME, |_, _, row| time_of(row.transitions_since)),
         Column::new(5, "haInstanceLastChange", Syntax::DATE_AND_TIME, |_, _, row| {
             row.last_cause.as_ref().and_then(|_| time_of(row.since))
         }),

@@ -95,6 +95,7 @@ impl Orders {
                 | Message::Prepared
                 | Message::Go
                 | Message::HandedOver
+                | Message::Learnt
                 | Message::Origin(_)
                 | Message::Engine(_)
                 | Message::Status(..)
@@ -134,6 +135,12 @@ impl Orders {
     pub(super) fn report_handed_over(&mut self) {
         // An error means that the parent has exited.
         let _ = self.channel.send(&Message::HandedOver);
+    }
+
+    /// Reports to the parent that its news are taken.
+    pub(super) fn report_learnt(&mut self) {
+        // An error means that the parent has exited.
+        let _ = self.channel.send(&Message::Learnt);
     }
 
     /// Sends what is left and waits until the parent kills this process, at most until a time limit.

@@ -312,6 +312,9 @@ impl<P: Process> Harness<P> {
                     self.process.learn(daemon, &mut self.shell);
                     self.process.settle(&mut self.shell);
                     let (machines, now) = (self.process.machines(), self.shell.now());
+                    if !news.is_empty() {
+                        self.orders.report_learnt();
+                    }
                     for news in news {
                         if let Some(agent) = &mut self.agent {
                             agent.notify(news, machines, now);

@@ -1,5 +1,6 @@
 //! The start of the parent as the new program of an upgrade: it continues the children of the former program, and replaces them.
 
+use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 
@@ -73,6 +74,7 @@ impl Parent {
                     unanswered: None,
                     hellos: 0,
                     hands_over: child.hands_over,
+                    told: VecDeque::new(),
                     unconfirmed: 0,
                 }),
                 Err(error) => {

@@ -1,5 +1,6 @@
 //! Start, watchdog, reaping and restart of the children.
 
+use std::collections::VecDeque;
 use std::io;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
@@ -105,6 +106,7 @@ impl Parent {
             unanswered: None,
             hellos: 0,
             hands_over: true,
+            told: VecDeque::new(),
             unconfirmed: 1,
         })
     }
@@ -146,6 +148,7 @@ impl Parent {
                 Message::Status(number, octets) => parts.push((number, octets)),
                 Message::Result(number, octets) => results.push((number, octets)),
                 Message::Prepared => prepared = true,
+                Message::Learnt => drop(child.told.pop_front()),
                 Message::HandedOver => handed_over = true,
                 Message::ReloadWanted => wants_reload = true,
                 Message::Late(late) => {
@@ -273,6 +276,7 @@ impl Parent {
 
     fn child_exited(&mut self, child: &Running, status: ExitStatus) {
         let (role, name) = (child.role, child.role.name());
+        self.take_back(child);
         if child.task == Task::Work {
             self.record_exit(role, status);
         }

@@ -52,6 +52,7 @@ use crate::control::Server;
 use crate::notify::dump::{self as dumps, Dump, DumpFile, Setting, Writer};
 use crate::notify::log::{Level, Log};
 use crate::reactor::{Caught, Events, Interest, Reactor, Signal, Signals, Timers, Token, Waker, clock};
+use crate::system::News;
 use crate::text::counted;
 
 use annals::{Annals, Gathering};
@@ -208,6 +209,8 @@ pub(super) struct Parent {
     /// The script for the stop was started.
     shutdown_script_run: bool,
     annals: Annals,
+    /// News for the child that sends notifications, until it can be told.
+    untold: Vec<News>,
     /// Commands of clients whose results are awaited.
     pending: Vec<Pending>,
     /// Number of the last command.
@@ -272,6 +275,7 @@ impl Parent {
             script: None,
             shutdown_script_run: false,
             annals: Annals::begin(),
+            untold: Vec::new(),
             pending: Vec::new(),
             commands: 0,
             gathering: None,

@@ -1,5 +1,6 @@
 //! A running child.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use rustix::thread::CapabilitySet;
@@ -8,7 +9,7 @@ use super::child_process::ChildProcess;
 use crate::process::ipc::Channel;
 use crate::process::role::Role;
 use crate::reactor::Token;
-use crate::system::Lateness;
+use crate::system::{Lateness, News};
 
 /// The task of a child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +41,8 @@ pub(super) struct Running {
     pub(super) hellos: u32,
     /// Whether it knows [`HandOver`](crate::process::ipc::Message::HandOver); that of an earlier release does not.
     pub(super) hands_over: bool,
+    /// News that were sent to it, and that it has not confirmed.
+    pub(super) told: VecDeque<Vec<News>>,
     /// Number of configurations that were sent to it and that it has not reported to run with.
     pub(super) unconfirmed: u32,
 }

@@ -131,11 +131,14 @@ fn after_a_crash_counters_of_packets_begin_at_zero_with_a_new_discontinuity_time
         for at in [0, 1] {
             let before = (rows(&lan, at, shown), history(&lan, at), of_groups(&lan, at));
             let masters = rows(&lan, at, |row| (row.counters.become_master, row.counters.release_master));
+            let transitions_since = rows(&lan, at, |row| row.transitions_since);
+            assert!(transitions_since[0] > Duration::ZERO && transitions_since[0] < lan.now);
             let cleared = rows(&lan, at, |row| (row.statistics().become_master, row.statistics().release_master));
             let octets = crashed(&lan, at);
             replace(&mut lan, at, pair([200, 100][at], grouped), &octets);
             assert_eq!((rows(&lan, at, shown), history(&lan, at), of_groups(&lan, at)), before);
             assert_eq!(rows(&lan, at, |row| (row.counters.become_master, row.counters.release_master)), masters);
+            assert_eq!(rows(&lan, at, |row| row.transitions_since), transitions_since);
             let statistics = |row: &Instance| (row.statistics().become_master, row.statistics().release_master);
             assert_eq!(rows(&lan, at, statistics), cleared);
             let now = lan.now;

@@ -269,12 +269,21 @@ fn a_replacement_process_resumes_with_the_readings() {
     lan.event(0, Event::Session { name: "peer".into(), up: true });
     lan.run(ms(2000));
     assert_eq!((lan.masters("VI"), priority(&lan)), (vec![0], 110));
+    let since = |lan: &Lan| {
+        let trackers = &lan.routers[0].vrrp.tables.trackers;
+        let (scripts, files) = (trackers.scripts.values(), trackers.files.values());
+        let (processes, sessions) = (trackers.processes.values(), trackers.sessions.values());
+        let all = [scripts.map(|row| row.since).collect::<Vec<_>>(), files.map(|row| row.since).collect()];
+        [all.concat(), processes.map(|row| row.since).chain(sessions.map(|row| row.since)).collect()].concat()
+    };
+    let before = since(&lan);
+    assert!(before.len() == 4 && before.iter().all(|at| !at.is_zero()), "{before:?}");
     let checkpoint = lan.routers[0].vrrp.checkpoint();
     lan.kill(0);
     let mut next = Lan::new(Vec::new());
     next.add_resumed(file, &checkpoint, BTreeMap::from([(1, None)]));
     assert_eq!((next.routers[0].state("VI"), priority(&next)), (State::Master, 110));
-    assert_eq!(causes(&next), [Cause::Resumed]);
+    assert_eq!((causes(&next), since(&next)), (vec![Cause::Resumed], before));
 }
 
 #[test]
