@@ -34,7 +34,7 @@ pub fn upgrade() {
             let output = lab.router(1).command(daemon).arg("--upgrade").output().expect("our program");
             assert!(output.status.success(), "{output:?}");
         }
-        Daemon::C => {
+        Daemon::C | Daemon::C23 => {
             lab.router(1).stop();
             lab.router(1).start(daemon);
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use lab::Daemon::Ours;
 use lab::process::Proc;
-use lab::snmp::{INSTANCE_STATE, ROOT};
+use lab::snmp::{INSTANCE_STATE, ROOT, agent};
 use lab::{Lab, Protocol, machine, wait_until};
 use nix::sys::signal::Signal;
 
@@ -32,8 +32,8 @@ fn master(netns: &str, directory: &Path, socket: &str) -> Proc {
         contexts.concat()
     );
     fs::write(directory.join("contexts.conf"), conf).unwrap();
-    let mut command = Command::new("ip");
-    command.args(["netns", "exec", netns, "snmpd", "-f", "-C", "-Lo"]);
+    let mut command = agent(netns, "snmpd");
+    command.args(["-f", "-C", "-Lo"]);
     command.arg("-c").arg(directory.join("contexts.conf")).arg("-p").arg(directory.join("contexts.pid"));
     command.env("SNMP_PERSISTENT_DIR", directory).env("MIBS", "");
     Proc::spawn(command, &directory.join("contexts.log"))

@@ -90,8 +90,7 @@ pub(crate) struct Directories<'d> {
 }
 
 impl Directories<'_> {
-    /// The files of a kind; a name counts with the number that it has in the last of them. A path that ends in `.d` is that of
-    /// a directory.
+    /// The files of a kind. A path that ends in `.d` is that of a directory.
     fn files(self, kind: NameKind) -> Vec<String> {
         let before = (self.usr == USR).then_some(USR_BEFORE);
         let directories = before.into_iter().chain([self.usr, self.etc]);
@@ -100,19 +99,22 @@ impl Directories<'_> {
     }
 }
 
-/// The names of a kind; `read` gives the text of a file, or of all files of a directory.
+/// The names of a kind; `read` gives the text of a file, or of all files of a directory. The number in a later file counts, but
+/// one in a directory only if it is lower, as for ip(8): FRR's file in `rt_protos.d` gives `static` another one than the kernel.
 pub(crate) fn names(
     kind: NameKind,
     directories: Directories<'_>,
     mut read: impl FnMut(&str) -> Option<String>,
 ) -> HashMap<String, u32> {
     let mut names: HashMap<String, u32> = kind.fixed().iter().map(|(name, n)| ((*name).to_owned(), *n)).collect();
-    for text in directories.files(kind).iter().filter_map(|path| read(path)) {
+    for path in directories.files(kind) {
+        let text = read(&path).unwrap_or_default();
         let words = text.lines().map(|line| line.split('#').next().unwrap_or_default().split_ascii_whitespace());
-        names.extend(words.filter_map(|mut words| {
-            let number = in_file(words.next()?)?;
-            Some((words.next()?.to_owned(), number))
-        }));
+        let found = words.filter_map(|mut words| Some((in_file(words.next()?)?, words.next()?)));
+        for (number, name) in found {
+            let known = names.entry(name.to_owned()).or_insert(number);
+            *known = if path.ends_with(".d") { number.min(*known) } else { number };
+        }
     }
     names
 }
@@ -179,7 +181,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_has_the_number_of_the_last_file() {
+    fn a_name_has_the_number_of_the_last_file_or_a_lower_one_of_a_directory() {
         let read = |path: &str| match path {
             "/usr/lib/iproute2/rt_tables" => Some("7 old\n7 a\n".to_owned()),
             "/usr/share/iproute2/rt_tables" => Some("# names\n8\ta # of the distribution\n9 b\n".to_owned()),
@@ -191,7 +193,7 @@ mod tests {
         for (name, number) in [
             ("old", Some(7)),
             ("a", Some(8)),
-            ("b", Some(17)),
+            ("b", Some(16)),
             ("c", None),
             ("d", None),
             ("e", Some(u32::MAX)),
@@ -201,6 +203,9 @@ mod tests {
         ] {
             assert_eq!(found.get(name).copied(), number, "{name}");
         }
+        let frr = |path: &str| path.ends_with("rt_protos.d").then(|| "186 bgp\n196 static\n".to_owned());
+        let found = names(NameKind::Protocol, Directories { etc: ETC, usr: USR }, frr);
+        assert_eq!((found.get("static"), found.get("bgp")), (Some(&4), Some(&186)));
         let elsewhere = names(NameKind::Table, Directories { etc: "/e", usr: "/u" }, read);
         assert_eq!((elsewhere.get("a"), elsewhere.get("main")), (None, Some(&254)));
     }

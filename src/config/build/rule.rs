@@ -8,7 +8,7 @@ use super::super::model::{Family, PROTOCOL_KEEPALIVED, Rule, RuleAction};
 use super::super::node::Node;
 use super::super::value::Value;
 use super::context::Ctx;
-use super::routing::{Entry, Known, Word};
+use super::routing::{Entry, Known, Word, everything};
 
 /// Preference of the first rule without one; further ones count down.
 const FIRST_PREFERENCE: u32 = 16384;
@@ -51,6 +51,7 @@ fn rule(node: &Node<'_>, known: &Known<'_>, next: &mut u32, ctx: &mut Ctx<'_, '_
         rule: Rule::plain(Family::V4, 0, RuleAction::Nop),
         action: None,
         actions: BTreeSet::new(),
+        all: [false; 2],
         protocol_at: node.at(),
         group: None,
     };
@@ -64,6 +65,8 @@ struct Maker<'e, 'c, 'f> {
     action: Option<RuleAction>,
     /// Words of actions.
     actions: BTreeSet<&'static str>,
+    /// `from all` and `to all`, which are networks of the family.
+    all: [bool; 2],
     protocol_at: At,
     group: Option<(&'e str, At)>,
 }
@@ -80,6 +83,9 @@ impl<'e> Maker<'e, '_, '_> {
         }
         self.rule.action = self.action()?;
         self.rule.family = self.entry.family.unwrap_or(Family::V4);
+        for (network, all) in [&mut self.rule.from, &mut self.rule.to].into_iter().zip(self.all) {
+            *network = network.or_else(|| all.then(|| everything(self.rule.family)));
+        }
         self.suppressors()?;
         self.protocol();
         let needs = self.rule.iif.is_none().then_some("iif");
@@ -110,8 +116,14 @@ impl<'e> Maker<'e, '_, '_> {
             "inet" => self.entry.of_family(Family::V4, word.at)?,
             "inet6" => self.entry.of_family(Family::V6, word.at)?,
             "not" => rule.invert = true,
-            "from" => rule.from = self.entry.prefix(word.value()?, word.at)?,
-            "to" => rule.to = self.entry.prefix(word.value()?, word.at)?,
+            "from" => {
+                rule.from = self.entry.prefix(word.value()?, word.at)?;
+                self.all[0] = rule.from.is_none();
+            }
+            "to" => {
+                rule.to = self.entry.prefix(word.value()?, word.at)?;
+                self.all[1] = rule.to.is_none();
+            }
             "table" => {
                 let table = self.entry.number(NameKind::Table, word)?;
                 if table == 0 {

@@ -1,6 +1,6 @@
 //! Routes and rules as lines of the configuration, with the values in effect.
 
-use std::fmt::{Display, Formatter, Result};
+use std::fmt::{Display, Formatter, Result, Write};
 use std::net::IpAddr;
 
 use super::address::Family;
@@ -8,14 +8,14 @@ use super::route::{Encap, MetricKind, NextHop, Placing, Route, RouteKind, RouteP
 use super::rule::{Rule, RuleAction};
 
 /// Writes a word with its value, if it has one.
-fn word(f: &mut Formatter<'_>, name: &str, value: Option<impl Display>) -> Result {
+fn word(f: &mut impl Write, name: &str, value: Option<impl Display>) -> Result {
     match value {
         Some(value) => write!(f, " {name} {value}"),
         None => Ok(()),
     }
 }
 
-fn flag(f: &mut Formatter<'_>, name: &str, set: bool) -> Result {
+fn flag(f: &mut impl Write, name: &str, set: bool) -> Result {
     if set { write!(f, " {name}") } else { Ok(()) }
 }
 
@@ -141,10 +141,17 @@ impl Display for RoutePreference {
 /// A line of `static_rules` or `virtual_rules`.
 impl Display for Rule {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        if self.invert {
-            f.write_str("not ")?;
-        }
-        write!(f, "from {}", self.from.map_or("all".to_owned(), prefix))?;
+        let mut words = String::new();
+        self.words(&mut words)?;
+        f.write_str(words.trim_start())
+    }
+}
+
+impl Rule {
+    /// The words of the line, with a blank before each.
+    fn words(&self, f: &mut String) -> Result {
+        flag(f, "not", self.invert)?;
+        word(f, "from", self.from.map(prefix))?;
         word(f, "to", self.to.map(prefix))?;
         flag(f, "inet6", self.family == Family::V6 && self.from.or(self.to).is_none())?;
         word(f, "iif", self.iif.as_ref())?;

@@ -146,7 +146,7 @@ mod tests {
         let text = text(&snapshot);
         for line in [
             "static_routes:\n  1 = 10.1.0.0/16 dev eth1 table 254 protocol 18\nstatic_rules:\n  \
-             1 = from all to 10.1.0.0/16 table 5 preference 7 protocol 18\n",
+             1 = to 10.1.0.0/16 table 5 preference 7 protocol 18\n",
             "    virtual_routes:\n      1 = 0.0.0.0/0 via 10.0.0.9 table 254 protocol 18 rtt lock 1000ms\n      \
              2 = 10.2.0.0/16 table 254 protocol 18 nexthop via 10.0.0.8 nexthop via 10.0.0.9\n    virtual_rules = none\n",
             "  iproute_usr_dir = /usr/share/iproute2\n",

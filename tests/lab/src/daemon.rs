@@ -13,6 +13,8 @@ pub enum Daemon {
     Ours,
     /// Debian's C keepalived, unpacked by tests/peer/fetch.sh.
     C,
+    /// That of Debian 13, unpacked by tests/peer/fetch-trixie.sh.
+    C23,
 }
 
 impl Daemon {
@@ -21,12 +23,14 @@ impl Daemon {
         match self.seated() {
             Self::Ours => "ours",
             Self::C => "C",
+            Self::C23 => "C 2.3",
         }
     }
 
     /// The daemon that is run, depending on LAB_OURS.
     pub fn seated(self) -> Self {
-        if std::env::var_os("LAB_OURS").is_some_and(|value| value == "c") { Self::C } else { self }
+        let replaced = self == Self::Ours && std::env::var_os("LAB_OURS").is_some_and(|value| value == "c");
+        if replaced { Self::C } else { self }
     }
 
     /// The program itself, to be started from a thread in the namespace ([`Netns::enter`]) when its start is timed.
@@ -38,6 +42,7 @@ impl Daemon {
                 command.env("LD_LIBRARY_PATH", peer_libraries());
                 command
             }
+            Self::C23 => trixie("keepalived"),
         }
     }
 
@@ -52,9 +57,23 @@ impl Daemon {
             setting.push(value.unwrap_or_default());
             command.arg(setting);
         }
-        command.arg(program.get_program());
+        command.arg(program.get_program()).args(program.get_args());
         command
     }
+}
+
+/// A daemon of Debian 13, started by the loader of that Debian.
+pub fn trixie(program: &str) -> Command {
+    let root = workspace().join(".test/trixie/usr");
+    let libraries = std::fs::read_dir(root.join("lib")).into_iter().flatten().flatten().map(|entry| entry.path());
+    let loaders = libraries.flat_map(|directory| std::fs::read_dir(directory).into_iter().flatten().flatten());
+    let is_loader =
+        |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("ld-linux"));
+    let loader = loaders.map(|entry| entry.path()).find(is_loader);
+    let loader = loader.expect("Debian 13's daemons are missing: run tests/peer/fetch-trixie.sh (make soak does)");
+    let mut command = Command::new(&loader);
+    command.arg("--library-path").arg(loader.parent().expect("a directory")).arg(root.join("sbin").join(program));
+    command
 }
 
 /// The keepalived that cargo built beside the running test or benchmark.

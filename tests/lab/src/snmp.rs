@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
+use crate::daemon::trixie;
 use crate::netns::Netns;
 use crate::process::Proc;
 use crate::wait_until;
@@ -76,8 +77,8 @@ impl Snmp {
 
     /// As [`Snmp::tool`], with another time-out for each answer.
     pub fn tool_waiting(&self, seconds: &str, tool: &str, oid: &str) -> Command {
-        let mut command = Command::new("ip");
-        command.args(["netns", "exec", &self.netns, tool, "-v2c", "-c", "public", "-m", "", "-On", "-OQ"]);
+        let mut command = reader(&self.netns, tool);
+        command.args(["-On", "-OQ"]);
         command.args(["-t", seconds, "-r", "0", "127.0.0.1", oid]);
         command
     }
@@ -112,11 +113,23 @@ impl Snmp {
             .collect()
     }
 
+    /// All objects below `oid`: name, and type and value as `INTEGER: 1`. Times are numbers of hundredths of a second.
+    pub fn typed_walk(&self, oid: &str) -> BTreeMap<String, String> {
+        let mut command = reader(&self.netns, "snmpwalk");
+        command.args(["-On", "-Oe", "-Ot", "-t", "5", "-r", "0", "127.0.0.1", oid]);
+        let output = command.output().expect("snmpwalk");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{oid}: {text}{}", String::from_utf8_lossy(&output.stderr));
+        let lines = text.lines().filter_map(|line| line.split_once(" = "));
+        let served = lines.filter(|(_, value)| !value.starts_with("No "));
+        served.map(|(name, value)| (name.to_owned(), value.trim().to_owned())).collect()
+    }
+
     /// The first rows of columns (OIDs below [`ROOT`]), at most `rows` of each, in one request: names below the root, and
     /// values as text.
     pub fn columns(&self, columns: &[&str], rows: usize) -> BTreeMap<String, String> {
-        let mut command = Command::new("ip");
-        command.args(["netns", "exec", &self.netns, "snmpbulkget", "-v2c", "-c", "public", "-m", "", "-On", "-OQ"]);
+        let mut command = reader(&self.netns, "snmpbulkget");
+        command.args(["-On", "-OQ"]);
         command.args(["-t", "1", "-r", "0", "-Cn0", &format!("-Cr{rows}"), "127.0.0.1"]);
         command.args(columns.iter().map(|column| format!("{ROOT}.{column}")));
         let output = command.stderr(Stdio::null()).output().expect("snmpbulkget");
@@ -169,16 +182,41 @@ impl Snmp {
     }
 }
 
-fn master_agent(netns: &str, dir: &Path) -> Command {
+/// A tool of net-snmp in a namespace that reads, without MIB modules.
+fn reader(netns: &str, tool: &str) -> Command {
     let mut command = Command::new("ip");
-    command.args(["netns", "exec", netns, "snmpd", "-f", "-C", "-Lo"]);
+    command.args(["netns", "exec", netns, tool, "-v2c", "-c", "public", "-m", ""]);
+    command
+}
+
+/// `snmpd` or `snmptrapd` in a namespace, without arguments: that of this system, or with LAB_SNMPD=trixie that of Debian 13,
+/// unpacked by tests/peer/fetch-trixie.sh.
+pub fn agent(netns: &str, program: &str) -> Command {
+    let mut command = Command::new("ip");
+    command.args(["netns", "exec", netns]);
+    match std::env::var_os("LAB_SNMPD") {
+        Some(name) if name == "trixie" => {
+            let agent = trixie(program);
+            command.arg(agent.get_program()).args(agent.get_args());
+        }
+        Some(name) => panic!("LAB_SNMPD is trixie or unset, not {}", name.display()),
+        None => {
+            command.arg(program);
+        }
+    }
+    command
+}
+
+fn master_agent(netns: &str, dir: &Path) -> Command {
+    let mut command = agent(netns, "snmpd");
+    command.args(["-f", "-C", "-Lo"]);
     command.arg("-c").arg(dir.join("master.conf")).arg("-p").arg(dir.join("snmpd.pid"));
     command.env("SNMP_PERSISTENT_DIR", dir).env("MIBS", "");
     command
 }
 
 fn trap_sink(netns: &Netns, dir: &Path) -> Command {
-    let mut command = netns.command("snmptrapd");
+    let mut command = agent(netns.name(), "snmptrapd");
     command.args(["-f", "-C", "-On", "-OQ", "-F", "%v\n"]);
     // snmptrapd would also connect to a master agent; it must not connect to ours.
     command.arg("-x").arg(format!("unix:{}", dir.join("nobody").display()));

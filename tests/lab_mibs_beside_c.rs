@@ -1,0 +1,484 @@
+//! KEEPALIVED-MIB, VRRP-MIB and VRRPV3-MIB of the VRRP process: all tables, object by object beside C keepalived.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test")]
+
+#[path = "support/beside_c.rs"]
+mod beside_c;
+#[path = "support/mib_text.rs"]
+mod mib_text;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::time::Duration;
+
+use beside_c::{Difference, Walk, assert_documented, unexpected};
+use lab::snmp::ROOT;
+use lab::{Daemon, Lab, machine, wait_until};
+
+const LIMIT: Duration = Duration::from_secs(40);
+const VRRP_MIB: &str = ".1.3.6.1.2.1.68";
+const ROOTS: [&str; 3] = [ROOT, VRRP_MIB, ".1.3.6.1.2.1.207"];
+
+/// Rows in every table of the VRRP process. DIR is the directory of the router. The script `check` succeeds while there is a file
+/// `good`, and `late` does not end.
+const CONF: &str = r#"
+global_defs {
+  router_id walk
+  notification_email {
+    admin@example.org
+    noc@example.org
+  }
+  notification_email_from lab@example.org
+  smtp_server 192.0.2.25 2525
+  smtp_connect_timeout 7
+  no_email_faults
+  smtp_alert_checker off
+  enable_traps
+  dynamic_interfaces
+  lvs_flush
+  lvs_flush_on_stop VS
+  script_user root
+  default_interface eth1
+  nftables
+  vrrp_garp_master_delay 3
+}
+static_ipaddress {
+  10.42.0.1/24 dev eth1
+  2001:db8:62::1/64 dev eth1 scope link
+}
+static_routes {
+  10.40.0.0/24 via 10.2.0.254 dev eth1 metric 50 mtu 1300
+  blackhole 10.40.3.0/24
+}
+static_rules {
+  from 10.41.0.0/24 table 310 preference 500
+}
+vrrp_script plain {
+  script "DIR/check one 'a b'"
+  interval 1
+  weight 10
+}
+vrrp_script slow {
+  script DIR/check
+  interval 1.5
+  timeout 1
+  rise 1
+  fall 2
+  weight -20 reverse
+}
+vrrp_script late {
+  script DIR/late
+  interval 60
+  timeout 70
+  init_fail
+  weight 5
+}
+track_file number {
+  file DIR/number
+  weight 2 reverse
+}
+track_file other {
+  file DIR/other
+}
+vrrp_track_process worker {
+  process kalabworker 600
+  param_match initial
+  quorum 1
+  quorum_max 3
+  delay 0.5
+  weight 4
+}
+vrrp_track_process absent {
+  process kalababsent
+  full_command
+  quorum_max 0
+  weight -6 reverse
+}
+bfd_instance far {
+  neighbor_ip 10.9.0.77
+  source_ip 10.9.0.1
+  weight 20
+}
+vrrp_instance A {
+  state MASTER
+  interface eth0
+  virtual_router_id 61
+  version 3
+  priority 100
+  advert_int 0.3
+  preempt_delay 9
+  garp_master_delay 2
+  linkbeat_use_polling
+  promote_secondaries
+  no_accept
+  smtp_alert
+  notify_master "DIR/check master"
+  notify_backup "DIR/check backup"
+  notify_fault "DIR/check fault"
+  notify_stop "DIR/check stop"
+  notify "DIR/check any"
+  notify_master_rx_lower_pri "DIR/check lower"
+  notify_deleted "DIR/check deleted"
+  track_interface {
+    eth1 weight 9 reverse
+  }
+  track_script {
+    plain
+    slow weight 7 noreverse
+    late weight 6
+  }
+  track_file {
+    number
+    other weight 3
+  }
+  track_process {
+    worker
+    absent weight 11 noreverse
+  }
+  track_bfd {
+    far weight -5
+  }
+  virtual_ipaddress {
+    10.9.0.161/24 brd 10.9.0.255 label eth0:vip
+    10.9.0.162/32 scope host
+    10.9.0.163 peer 10.9.0.99/32 dev eth1 no_track
+  }
+  virtual_ipaddress_excluded {
+    10.9.0.164
+    2001:db8:63::1/64
+  }
+  virtual_routes {
+    10.20.0.0/24 via 10.9.0.254
+    10.20.1.0/24 dev eth1 scope link no_track
+    src 10.9.0.1 to 10.20.4.0/24 via 10.9.0.254 dev eth0 metric 10
+    default via 10.9.0.254 table 100
+    unreachable 10.20.11.0/24
+    throw 10.20.12.0/24
+    10.20.14.0/24 via 10.9.0.254 tos 0x10
+    10.20.28.0/24 via 10.9.0.254 mtu lock 1400 advmss 1300 hoplimit 44
+    10.20.29.0/24 via 10.9.0.254 rtt 250ms rttvar 50ms reordering 5 window 7000 cwnd lock 20 ssthresh 30 initcwnd 12 initrwnd 13 rto_min 300ms
+    10.20.31.0/24 via 10.9.0.254 realms 6/7 features ecn quickack 1 congctl reno fastopen_no_cookie 1
+    10.20.59.0/24 nexthop via 10.9.0.253 dev eth0 weight 1 nexthop via 10.9.0.254 dev eth0 weight 256
+    10.20.60.0/24 encap ip id 100 dst 10.9.0.77 src 10.9.0.1 tos 4 ttl 33 via 10.9.0.254
+  }
+  virtual_rules {
+    from 10.30.0.0/24 table 300 preference 1000
+    to 10.30.1.0/24 lookup 300 preference 1001
+    from 10.30.2.0/24 to 10.30.3.0/24 table 300 preference 1002
+    from all table 300 preference 1003
+    not from 10.30.4.0/24 table 300 tos 0x10 preference 1004
+    fwmark 0x10/0xff table 300 preference 1008
+    from 10.30.7.0/24 table 300 realms 3/4 suppress_prefixlength 16 preference 1009
+    iif lo table 300 preference 1016
+    oif lo table 300 preference 1017
+    from 10.30.13.0/24 table 300 tunnel-id 1234 preference 1018
+    uidrange 1000-2000 table 300 preference 1019
+    l3mdev preference 1020
+    from 10.30.18.0/24 goto 1026 preference 1025
+    from 10.30.19.0/24 nop preference 1026
+    from 10.30.20.0/24 blackhole preference 1027
+  }
+}
+vrrp_instance B {
+  interface eth0
+  virtual_router_id 62
+  version 2
+  priority 100
+  advert_int 1
+  nopreempt
+  authentication {
+    auth_type PASS
+    auth_pass secret
+  }
+  virtual_ipaddress {
+    10.9.0.165
+    10.9.0.166/24
+  }
+}
+vrrp_instance C {
+  interface eth1
+  virtual_router_id 63
+  version 2
+  priority 100
+  advert_int 1
+  authentication {
+    auth_type AH
+    auth_pass secret
+  }
+  mcast_src_ip 10.2.0.9
+  virtual_ipaddress {
+    10.2.0.161
+  }
+  virtual_routes {
+    10.20.18.0/24 via 10.2.0.254 protocol 99 no_track
+  }
+}
+vrrp_instance D {
+  interface eth0
+  virtual_router_id 61
+  priority 100
+  advert_int 0.3
+  virtual_ipaddress {
+    fe80::9:61
+    2001:db8:64::1/64
+  }
+  virtual_routes {
+    2001:db8:20::/64 via fd09::fe metric 7
+    2001:db8:25::/64 from 2001:db8:99::/64 via fd09::fe src fd09::1 metric 8 pref high
+    2001:db8:28::/64 via fd09::fe expires 600 metric 9
+  }
+  virtual_rules {
+    from 2001:db8:52::/64 to 2001:db8:53::/96 table 301 preference 2004
+  }
+}
+vrrp_instance E {
+  interface eth0
+  virtual_router_id 64
+  version 3
+  priority 100
+  advert_int 0.3
+  unicast_src_ip 10.9.0.1
+  unicast_peer {
+    10.9.0.2
+  }
+  virtual_ipaddress {
+    10.9.0.167
+  }
+}
+vrrp_instance F {
+  interface eth0
+  use_vmac vmac.65
+  virtual_router_id 65
+  version 3
+  priority 100
+  advert_int 0.3
+  dont_track_primary
+  virtual_ipaddress {
+    10.9.0.168
+  }
+}
+vrrp_sync_group G {
+  group {
+    B
+    E
+  }
+  smtp_alert
+  notify_master "DIR/check group"
+  notify_backup "DIR/check group"
+  notify_fault "DIR/check group"
+  notify_stop "DIR/check group"
+  notify "DIR/check group any"
+  sync_group_tracking_weight
+  track_interface {
+    eth1 weight 5
+  }
+  track_script {
+    slow
+    plain weight 3
+  }
+  track_file {
+    number
+  }
+  track_process {
+    worker weight 2
+  }
+  track_bfd {
+    far weight 8 reverse
+  }
+}
+vrrp_sync_group H {
+  group {
+    C
+  }
+}
+"#;
+
+/// Differences to each version of C keepalived that the test runs with, in all states.
+const DIFFERENT: &[Difference<'_>] = &[
+    ("vrrpAddressAdvertising", "INTEGER: 2", "INTEGER: 1"),
+    ("vrrpInstanceAccept", "INTEGER: 0", "INTEGER: 1"),
+    ("vrrpInstanceTrackPrimaryIf", "INTEGER: 2", "INTEGER: 1"),
+    ("vrrpOperAuthKey", "-", "\"\""),
+    ("vrrpProcessParamMatch", "INTEGER: 2", "INTEGER: 3"),
+    ("vrrpRouteEncapType", "INTEGER: 3", "INTEGER: 2"),
+    ("vrrpRouteGateway", "-", "Hex-STRING: 0A 09 00 FD"),
+    ("vrrpRouteProtocol", "-", "INTEGER: 112"),
+    ("vrrpRouteProtocol", "INTEGER: 19", "INTEGER: 112"),
+    ("vrrpRouteSecondaryGateway", "-", "Hex-STRING: 0A 09 00 FE"),
+    ("vrrpRuleProtocol", "-", "INTEGER: 112"),
+    ("vrrpScriptResult", "INTEGER: 1", "INTEGER: 5"),
+    ("vrrpSyncTrackedBfdWeight", "INTEGER: 20", "INTEGER: 8"),
+    ("vrrpSyncTrackedBfdWgtRev", "INTEGER: 2", "INTEGER: 1"),
+    ("vrrpSyncTrackedInterfaceName", "-", "STRING: \"eth1\""),
+    ("vrrpSyncTrackedInterfaceName", "STRING: \"eth1\"", "-"),
+    ("vrrpSyncTrackedInterfaceWeight", "-", "INTEGER: 5"),
+    ("vrrpSyncTrackedInterfaceWeight", "INTEGER: 5", "-"),
+    ("vrrpSyncTrackedInterfaceWgtRev", "-", "INTEGER: 2"),
+    ("vrrpSyncTrackedInterfaceWgtRev", "INTEGER: 2", "-"),
+    ("vrrpSyncTrackedProcessWeight", "INTEGER: 4", "INTEGER: 2"),
+    ("vrrpTrackedBfdWeight", "INTEGER: 20", "INTEGER: -5"),
+    ("vrrpTrackedFileWeight", "INTEGER: 1", "INTEGER: 3"),
+    ("vrrpTrackedInterfaceName", "-", "STRING: \"eth1\""),
+    ("vrrpTrackedInterfaceName", "STRING: \"eth1\"", "-"),
+    ("vrrpTrackedInterfaceWeight", "-", "INTEGER: 9"),
+    ("vrrpTrackedInterfaceWeight", "INTEGER: 9", "-"),
+    ("vrrpTrackedInterfaceWgtRev", "-", "INTEGER: 1"),
+    ("vrrpTrackedInterfaceWgtRev", "INTEGER: 1", "-"),
+    ("vrrpTrackedProcessWeight", "INTEGER: -6", "INTEGER: 11"),
+    ("vrrpTrackedProcessWgtRev", "INTEGER: 1", "INTEGER: 2"),
+    ("vrrpv3AssociatedIpAddrRowStatus", "-", "INTEGER: 1"),
+    ("vrrpv3AssociatedIpAddrRowStatus", "INTEGER: 1", "-"),
+    ("vrrpv3GlobalStatisticsDiscontinuityTime", "0", "time"),
+    ("vrrpv3OperationsMasterIpAddr", "Hex-STRING: 0A 02 00 01", "Hex-STRING: 0A 02 00 09"),
+    ("vrrpv3OperationsPrimaryIpAddr", "Hex-STRING: 0A 02 00 01", "Hex-STRING: 0A 02 00 09"),
+    ("vrrpv3StatisticsRowDiscontinuityTime", "0", "time"),
+];
+/// Objects that C keepalived 2.2.7 does not have.
+const NEWER: &[Difference<'_>] = &[
+    ("v3ChecksumAsV2", "-", "INTEGER: 2"),
+    ("vrrpInstanceV3ChecksumAsV2", "-", "INTEGER: 2"),
+    ("vrrpScriptIntervalUsec", "-", "Gauge32: 1000000"),
+    ("vrrpScriptIntervalUsec", "-", "Gauge32: 1500000"),
+    ("vrrpScriptIntervalUsec", "-", "Gauge32: 60000000"),
+    ("vrrpScriptPath", "-", "STRING: \"DIR/check\""),
+    ("vrrpScriptPath", "-", "STRING: \"DIR/late\""),
+    ("vrrpScriptTimeoutUsec", "-", "Gauge32: 1000000"),
+    ("vrrpScriptTimeoutUsec", "-", "Gauge32: 70000000"),
+];
+/// Further differences to C keepalived 2.3.3.
+const OF_2_3: &[Difference<'_>] = &[
+    ("emailAddress", "-", "STRING: \"admin@example.org\""),
+    ("emailAddress", "-", "STRING: \"noc@example.org\""),
+    ("vrrpRouteStatus", "INTEGER: 2", "INTEGER: 1"),
+    ("vrrpScriptTimeoutUsec", "Gauge32: 0", "Gauge32: 1000000"),
+];
+/// Further differences as master of all instances.
+const AS_MASTER: &[Difference<'_>] = &[("vrrpOperMasterIpAddr", "IpAddress: 0.0.0.0", "IpAddress: 10.9.0.1")];
+/// Further differences without carrier on eth0.
+const IN_FAULT: &[Difference<'_>] = &[("vrrpv3StatisticsSentPriZeroPackets", "Counter64: 0", "Counter64: 1")];
+/// Objects whose values are of the version, or times at which something happened.
+const NOT_COMPARED: [&str; 3] =
+    [".1.3.6.1.4.1.9586.100.5.1.1.0", ".1.3.6.1.2.1.68.1.3.1.13.", ".1.3.6.1.2.1.207.1.1.1.1.12."];
+/// Discontinuity times.
+const TIMES: [&str; 2] = [".1.3.6.1.2.1.207.1.2.4.0", ".1.3.6.1.2.1.207.1.2.5.1.12."];
+/// vrrpAddressIfIndex.
+const IFINDEX: &str = ".1.3.6.1.4.1.9586.100.5.2.6.1.7.";
+
+/// Gives the router a second interface and the files of [`CONF`].
+fn equip(lab: &mut Lab) {
+    let router = lab.router(1);
+    router.netns().ip("link add eth1 address 02:00:00:00:01:01 type veth peer name wire");
+    for command in ["link set eth1 addrgenmode none", "link set wire up", "link set eth1 up"] {
+        router.netns().ip(command);
+    }
+    for address in ["10.2.0.1/24", "10.2.0.9/24"] {
+        router.netns().ip(&format!("address add {address} dev eth1"));
+    }
+    let directory = router.dir().display().to_string();
+    router.script("check", &format!("test -e {directory}/good\n"));
+    router.script("late", "exec sleep 600\n");
+    for (name, text) in [("number", "2\n"), ("other", "1\n")] {
+        fs::write(router.file(name), text).unwrap();
+    }
+    router.configure(&CONF.replace("DIR", &directory));
+    router.start_snmp();
+}
+
+/// The ifIndex of an interface.
+fn index_of(lab: &mut Lab, interface: &str) -> u32 {
+    let shown = lab.router(1).netns().ip(&format!("-o link show dev {interface}"));
+    shown.split(':').next().and_then(|index| index.parse().ok()).unwrap()
+}
+
+/// A walk without what differs between two runs.
+fn walk(lab: &mut Lab) -> Walk {
+    let vmac = format!("INTEGER: {}", index_of(lab, "vmac.65"));
+    let router = lab.router(1);
+    let directory = router.dir().display().to_string();
+    let found = ROOTS.iter().flat_map(|root| router.snmp().typed_walk(root)).filter_map(|(name, value)| {
+        let of = |list: &[&str]| list.iter().any(|prefix| name.starts_with(prefix));
+        let value = match value {
+            _ if of(&NOT_COMPARED) => return None,
+            value if of(&TIMES) && value != "0" => "time".to_owned(),
+            value if of(&[IFINDEX]) && value == vmac => "vmac.65".to_owned(),
+            value => value.replace(&directory, "DIR"),
+        };
+        Some((name, value))
+    });
+    found.collect()
+}
+
+/// Waits until a column of KEEPALIVED-MIB has these values.
+fn await_column(lab: &mut Lab, what: &str, column: &str, values: &[&str]) {
+    let snmp = lab.router(1).snmp();
+    wait_until(LIMIT, &format!("{what}: {values:?}"), || {
+        let rows = snmp.walk(&format!("{ROOT}.2.{column}"));
+        rows.iter().map(|(_, value)| value.as_str()).eq(values.iter().copied())
+    });
+}
+
+/// Walks of a daemon: as master of all instances, with scripts that fail, and without carrier on eth0.
+fn walks(lab: &mut Lab, daemon: Daemon) -> [Walk; 3] {
+    let good = lab.router(1).file("good");
+    fs::write(&good, "").unwrap();
+    lab.router(1).start(daemon);
+    await_column(lab, "all instances are master", "3.1.4", &["2"; 6]);
+    await_column(lab, "both groups are master", "1.1.3", &["2"; 2]);
+    await_column(lab, "the scripts succeed", "9.1.6", &["3", "3", late(daemon)]);
+    await_column(lab, "priorities", "3.1.8", &["113", "104", "100", "100", "104", "100"]);
+    let all_set = walk(lab);
+    fs::remove_file(good).unwrap();
+    await_column(lab, "the scripts fail", "9.1.6", &["2", "2", late(daemon)]);
+    await_column(lab, "priorities of failing scripts", "3.1.8", &["96", "121", "100", "100", "121", "100"]);
+    let failing = walk(lab);
+    lab.cable(1, false);
+    await_column(lab, "the instances on eth0 are in fault", "3.1.4", &["3", "3", "2", "3", "3", "2"]);
+    await_column(lab, "their group is in fault", "1.1.3", &["3", "2"]);
+    let fault = walk(lab);
+    lab.router(1).stop();
+    lab.cable(1, true);
+    [all_set, failing, fault]
+}
+
+/// vrrpScriptResult of a script with init_fail that has not ended: initfailed, and init with C keepalived.
+fn late(daemon: Daemon) -> &'static str {
+    if daemon == Daemon::Ours { "5" } else { "1" }
+}
+
+#[test]
+fn a_walk_differs_from_that_of_c_keepalived_as_listed() {
+    let _turn = machine::shared();
+    let mut lab = Lab::new(1);
+    equip(&mut lab);
+    let versions: &[(Daemon, &[Difference<'_>])] = match machine::soak() {
+        true => &[(Daemon::C, NEWER), (Daemon::C23, OF_2_3)],
+        false => &[(Daemon::C, NEWER)],
+    };
+    let mut ours = walks(&mut lab, Daemon::Ours);
+    let tables: BTreeSet<&str> =
+        ours[0].keys().filter_map(|name| name.strip_prefix(ROOT)?.strip_prefix(".2.")?.split('.').next()).collect();
+    assert_eq!(tables.len(), 21, "{tables:?}");
+    assert!(ours[0].len() > 1100, "{} objects", ours[0].len());
+    // C keepalived leaves out the row of C, which is on another interface than B.
+    let left_out = format!(".{}.63", index_of(&mut lab, "eth1"));
+    for walk in &mut ours {
+        let before = walk.len();
+        walk.retain(|name, _| !(name.starts_with(VRRP_MIB) && name.ends_with(&left_out)));
+        assert_eq!(
+            before - walk.len(),
+            14 + 12 - 1,
+            "columns of vrrpOperTable, one of them a time, and vrrpRouterStatsTable"
+        );
+    }
+    let mut wrong = Vec::new();
+    for (daemon, further) in versions {
+        let theirs = walks(&mut lab, *daemon);
+        for (at, state) in ["master", "failing scripts", "no carrier"].into_iter().enumerate() {
+            let of_state = if at == 2 { IN_FAULT } else { AS_MASTER };
+            let expected = [DIFFERENT, further, of_state].concat();
+            assert_documented(&expected);
+            let lines = unexpected(&theirs[at], &ours[at], &expected).into_iter();
+            wrong.extend(lines.map(|line| format!("{}, {state}: {line}", daemon.name())));
+        }
+    }
+    assert!(wrong.is_empty(), "(object, C keepalived, ours)\n{}", wrong.join("\n"));
+}
