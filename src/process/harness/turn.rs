@@ -278,10 +278,9 @@ impl<P: Process> Harness<P> {
         }
         self.leaving.retain(|leaving| !leaving.is_over(now));
         let Some(agent) = &mut self.agent else { return };
-        if ready || agent.deadline().is_some_and(|at| at <= now) {
-            if agent.turn(self.process.machines_mut(), now, &self.shell.reactor, &self.shell.log) {
-                self.process.settle(&mut self.shell);
-            }
+        let due = ready || agent.deadline().is_some_and(|at| at <= now);
+        if due && agent.turn(self.process.machines_mut(), now, &self.shell.reactor, &self.shell.log) {
+            self.process.settle(&mut self.shell);
         }
     }
 

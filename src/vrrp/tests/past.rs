@@ -21,10 +21,11 @@ fn pair(priority: u8, grouped: bool) -> Config {
     config(rows.to_vec(), groups)
 }
 
+/// State, since when, since when it has a state, transitions, cause of the last one, why it became master, last master heard.
+type Shown = (State, Duration, Option<Duration>, u64, Option<(Cause, u8)>, Option<Cause>, Option<std::net::IpAddr>);
+
 /// What views show of the past of an instance.
-fn shown(
-    row: &Instance,
-) -> (State, Duration, Option<Duration>, u64, Option<(Cause, u8)>, Option<Cause>, Option<std::net::IpAddr>) {
+fn shown(row: &Instance) -> Shown {
     let last = row.last_cause.clone();
     (row.state, row.since, row.up_since, row.transitions, last, row.became_master.clone(), row.heard)
 }
@@ -102,7 +103,7 @@ fn everything_goes_on_after_an_orderly_hand_over() {
         for at in [0, 1] {
             let priority = [200, 100][at];
             let before = (rows(&lan, at, shown), history(&lan, at), of_groups(&lan, at), router_counters(&lan, at));
-            let counted = rows(&lan, at, |row| (row.counters.clone(), row.statistics(), row.counted_since));
+            let counted = rows(&lan, at, |row| (row.counters, row.statistics(), row.counted_since));
             assert!(before.0[0].3 > 2 && !before.1.is_empty() && counted[0].0.adverts_sent > 10, "{before:?}");
             assert_ne!(counted[0].0, counted[0].1, "they were cleared");
             let octets = last(&lan, at);
