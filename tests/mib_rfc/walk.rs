@@ -50,6 +50,13 @@ fn instances(instances: &[Choice]) -> String {
             blocks.concat()
         )
     };
+    // An error otherwise.
+    let mut taken = BTreeSet::new();
+    let instances: Vec<Choice> = instances
+        .iter()
+        .filter(|(interface, vrid, _, v6, addresses, _)| taken.insert((*interface, *vrid, *v6 && *addresses > 0)))
+        .copied()
+        .collect();
     let static_entries = instances.first().map_or(0, |first| first.5);
     let statics = (0..static_entries).map(|n| {
         format!(

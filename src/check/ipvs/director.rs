@@ -232,8 +232,12 @@ impl Director {
     /// Takes the answer to the oldest submitted change.
     pub fn answered(&mut self, outcome: Result<Done, Failure>) {
         let Some(change) = self.pending.pop_front() else { return };
-        // A kernel without IPVS has no services either.
-        let gone = matches!(outcome, Ok(_) | Err(Failure::NoIpvs(_)));
+        // A kernel without IPVS has no services either. Before the stop the table is read again, which shows it.
+        let gone = match &outcome {
+            Ok(_) => true,
+            Err(Failure::NoIpvs(_)) => self.cleared,
+            Err(_) => false,
+        };
         let Some((key, _)) = change.target() else {
             if change == Change::Flush && gone {
                 self.flushed();
