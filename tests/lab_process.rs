@@ -1,5 +1,5 @@
 //! Parent and VRRP process: clean stop, a dead or hanging child, scripts, exit statuses.
-#![allow(clippy::unwrap_used, reason = "a test")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test")]
 
 use std::fs;
 use std::net::IpAddr;

@@ -60,7 +60,7 @@ pub(super) static INSTANCE: &[Keyword] = &[
     kw("mcast_src_ip", Acted, ADDRESS, "ADDR", "", "primary address of the interface", "0.6.1", "source of multicast adverts"),
     kw("mcast_dst_ip", Acted, &[One(Multicast)], "ADDR", "", "vrrp_mcast_group4/6", "2.2.5", "destination of adverts"),
     kw("track_src_ip", Acted, FLAG, "", "", "", "2.0.0", "no effect of its own: a missing source address always leads to FAULT"),
-    kw("native_ipv6", Acted, FLAG, "", "VRRPv3", "by the virtual addresses", "1.2.1", "the instance is IPv6 although all its addresses are excluded ones"),
+    kw("native_ipv6", Acted, FLAG, "", "VRRPv3", "that of the first address in the block", "1.2.1", "the instance is IPv6; needed when all its addresses are excluded ones"),
     kw("version", Acted, &[One(Uint(2, 3))], "N", "2..3", "vrrp_version; for IPv6 3", "1.2.17", "protocol version"),
     kw("state", Acted, &[One(OneOf(&["MASTER", "BACKUP"]))], "MASTER|BACKUP", "another word is a fault; BACKUP is used", "BACKUP; with priority 255 MASTER", "<=0.5.3", "state at the start; only priority 255 is master at once"),
     kw("virtual_router_id", Acted, &[One(Uint(1, 255))], "N", "1..255; unique for the interface and the family", "", "<=0.5.3", "VRID; required"),
