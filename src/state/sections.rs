@@ -125,12 +125,6 @@ impl Reader<'_> {
         decode(content).map_or_else(|_| self.lose(name), Some)
     }
 
-    /// As [`Reader::take_if_readable`], for a section of [`Writer::put_text`].
-    pub fn take_text_if_readable<T: DeserializeOwned + Default>(&mut self, name: &'static str) -> T {
-        let Some(content) = self.sections.remove(name) else { return T::default() };
-        serde_json::from_slice(content).unwrap_or_else(|_| self.lose(name))
-    }
-
     fn lose<T: Default>(&mut self, name: &str) -> T {
         self.lost.push(name.to_owned());
         T::default()
@@ -260,7 +254,7 @@ mod tests {
                 names: sections.take("names")?,
                 colors: sections.take_if_readable("colors"),
                 sizes: sections.take_if_readable("sizes"),
-                text: sections.take_text_if_readable("text"),
+                text: sections.take_text("text")?,
             })
         }
     }
@@ -307,9 +301,11 @@ mod tests {
 
     #[test]
     fn a_section_that_cannot_be_read_is_lost_or_spoils_the_record() {
-        let octets = of(3, &[("sizes", vec![5]), ("text", b"[1".to_vec())]);
+        let octets = of(3, &[("sizes", vec![5])]);
         let read: Opened<Rows> = from_sections(&octets).unwrap();
-        assert_eq!((read.record, read.lost), (Rows::default(), vec!["sizes".into(), "text".into()]));
+        assert_eq!((read.record, read.lost), (Rows::default(), vec!["sizes".into()]));
+        let text = from_sections::<Rows>(&of(3, &[("text", b"[1".to_vec())])).unwrap_err().to_string();
+        assert!(text.starts_with("test rows that cannot be read: text: "), "{text}");
         for content in [vec![5], [section(&vec!["A"]), vec![0]].concat()] {
             let text = from_sections::<Rows>(&of(3, &[("names", content)])).unwrap_err().to_string();
             assert!(text.starts_with("test rows that cannot be read: names: "), "{text}");

@@ -31,9 +31,10 @@ impl Lasting for Indices {
         sections.put("instances", &self.instances);
         sections.put("groups", &self.groups);
         sections.put("trackers", &self.trackers);
-        sections.put_text("addresses", &Vec::from_iter(&self.addresses));
-        sections.put_text("routes", &Vec::from_iter(&self.routes));
-        sections.put_text("rules", &Vec::from_iter(&self.rules));
+        // If the form of the lines changes, other names.
+        sections.put("addresses", &self.addresses);
+        sections.put("routes", &self.routes);
+        sections.put("rules", &self.rules);
     }
 
     fn read(sections: &mut Reader<'_>) -> Result<Indices, Unusable> {
@@ -41,9 +42,9 @@ impl Lasting for Indices {
             instances: sections.take("instances")?,
             groups: sections.take("groups")?,
             trackers: sections.take("trackers")?,
-            addresses: sections.take_text_if_readable::<Vec<_>>("addresses").into_iter().collect(),
-            routes: sections.take_text_if_readable::<Vec<_>>("routes").into_iter().collect(),
-            rules: sections.take_text_if_readable::<Vec<_>>("rules").into_iter().collect(),
+            addresses: sections.take_if_readable("addresses"),
+            routes: sections.take_if_readable("routes"),
+            rules: sections.take_if_readable("rules"),
         })
     }
 }
