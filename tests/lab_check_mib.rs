@@ -32,7 +32,7 @@ virtual_server_group g {
 
 /// Virtual servers by address, mark and group, over IPv6, with and without sorry server, which together have every
 /// column.
-const SERVICES: [(&str, &str); 4] = [
+const SERVICES: [(&str, &str); 5] = [
     (
         "address",
         "\
@@ -117,6 +117,19 @@ virtual_server fd00::1 443 {
   sorry_server fd00::9 443
   sorry_server_inhibit
   real_server fd00::2 443 { weight 4 }
+}
+",
+    ),
+    // Its address is not on the host.
+    (
+        "suspended",
+        "\
+virtual_server 10.1.0.7 80 {
+  lb_algo rr
+  lb_kind NAT
+  protocol TCP
+  ha_suspend
+  real_server 10.3.0.1 80 { TCP_CHECK { } }
 }
 ",
     ),
