@@ -6,7 +6,7 @@ mod beside_c;
 #[path = "support/mib_text.rs"]
 mod mib_text;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use lab::snmp::ROOT;
 use lab::{Daemon, Lab, machine, wait_until};
 
 const LIMIT: Duration = Duration::from_secs(40);
+const HA: &str = ".1.3.6.1.4.1.8072.9999.9999.112";
 const VRRP_MIB: &str = ".1.3.6.1.2.1.68";
 const ROOTS: [&str; 3] = [ROOT, VRRP_MIB, ".1.3.6.1.2.1.207"];
 
@@ -416,8 +417,33 @@ fn await_column(lab: &mut Lab, what: &str, column: &str, values: &[&str]) {
     });
 }
 
-/// Walks of a daemon: as master of all instances, with scripts that fail, and without carrier on eth0.
-fn walks(lab: &mut Lab, daemon: Daemon) -> [Walk; 3] {
+/// What a manager sees of the life of a daemon.
+struct Life {
+    /// Walks as master of all instances, with scripts that fail, and without carrier on eth0.
+    walks: [Walk; 3],
+    /// The notifications of each row and kind, in order: their objects.
+    notifications: BTreeMap<String, Vec<String>>,
+}
+
+/// The notifications after the first `seen`.
+fn notifications(lab: &mut Lab, seen: usize) -> BTreeMap<String, Vec<String>> {
+    let mut rows: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for notification in lab.router(1).snmp().traps().into_iter().skip(seen) {
+        let binds = notification.split('\t').filter(|bind| !bind.starts_with(HA)).map(str::trim_end);
+        // After sysUpTime: the kind, and objects of which the first tells the row by its value or its index.
+        let binds: Vec<&str> = binds.skip(1).collect();
+        let [kind, first, ..] = binds[..] else { panic!("{notification}") };
+        let row = if first.starts_with(ROOT) { first } else { first.split(' ').next().unwrap() };
+        if ROOTS.iter().any(|root| kind.contains(root)) {
+            rows.entry(format!("{kind}; {row}")).or_default().push(binds[1..].join("; "));
+        }
+    }
+    rows
+}
+
+/// Runs a daemon.
+fn live(lab: &mut Lab, daemon: Daemon) -> Life {
+    let seen = lab.router(1).snmp().traps().len();
     let good = lab.router(1).file("good");
     fs::write(&good, "").unwrap();
     lab.router(1).start(daemon);
@@ -436,7 +462,11 @@ fn walks(lab: &mut Lab, daemon: Daemon) -> [Walk; 3] {
     let fault = walk(lab);
     lab.router(1).stop();
     lab.cable(1, true);
-    [all_set, failing, fault]
+    let last = format!("{ROOT}.2.3.1.4 = 5");
+    wait_until(LIMIT, "the notifications of the stop", || {
+        lab.router(1).snmp().traps().iter().skip(seen).filter(|trap| trap.contains(&last)).count() == 6
+    });
+    Life { walks: [all_set, failing, fault], notifications: notifications(lab, seen) }
 }
 
 /// vrrpScriptResult of a script with init_fail that has not ended: initfailed, and init with C keepalived.
@@ -453,14 +483,15 @@ fn a_walk_differs_from_that_of_c_keepalived_as_listed() {
         true => &[(Daemon::C, NEWER), (Daemon::C23, OF_2_3)],
         false => &[(Daemon::C, NEWER)],
     };
-    let mut ours = walks(&mut lab, Daemon::Ours);
+    let ours = live(&mut lab, Daemon::Ours);
+    let mut walks = ours.walks;
     let tables: BTreeSet<&str> =
-        ours[0].keys().filter_map(|name| name.strip_prefix(ROOT)?.strip_prefix(".2.")?.split('.').next()).collect();
+        walks[0].keys().filter_map(|name| name.strip_prefix(ROOT)?.strip_prefix(".2.")?.split('.').next()).collect();
     assert_eq!(tables.len(), 21, "{tables:?}");
-    assert!(ours[0].len() > 1100, "{} objects", ours[0].len());
+    assert!(walks[0].len() > 1100, "{} objects", walks[0].len());
     // C keepalived leaves out the row of C, which is on another interface than B.
     let left_out = format!(".{}.63", index_of(&mut lab, "eth1"));
-    for walk in &mut ours {
+    for walk in &mut walks {
         let before = walk.len();
         walk.retain(|name, _| !(name.starts_with(VRRP_MIB) && name.ends_with(&left_out)));
         assert_eq!(
@@ -471,12 +502,14 @@ fn a_walk_differs_from_that_of_c_keepalived_as_listed() {
     }
     let mut wrong = Vec::new();
     for (daemon, further) in versions {
-        let theirs = walks(&mut lab, *daemon);
+        let theirs = live(&mut lab, *daemon);
+        assert!(ours.notifications.len() >= 16, "{:#?}", ours.notifications);
+        assert_eq!(ours.notifications, theirs.notifications, "ours and those of {}", daemon.name());
         for (at, state) in ["master", "failing scripts", "no carrier"].into_iter().enumerate() {
             let of_state = if at == 2 { IN_FAULT } else { AS_MASTER };
             let expected = [DIFFERENT, further, of_state].concat();
             assert_documented(&expected);
-            let lines = unexpected(&theirs[at], &ours[at], &expected).into_iter();
+            let lines = unexpected(&theirs.walks[at], &walks[at], &expected).into_iter();
             wrong.extend(lines.map(|line| format!("{}, {state}: {line}", daemon.name())));
         }
     }

@@ -17,7 +17,7 @@ use nix::sys::signal::Signal;
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// Name of the instance, tracked program, and settings of the tracker.
-fn instances(name: &str, path: &str) -> [(&'static str, String, &'static str); 6] {
+fn instances(name: &str, path: &str) -> [(&'static str, String, &'static str); 8] {
     [
         ("comm", name.to_owned(), ""),
         ("quorum", name.to_owned(), "quorum 2\n  quorum_max 3\n  weight 10"),
@@ -25,6 +25,8 @@ fn instances(name: &str, path: &str) -> [(&'static str, String, &'static str); 6
         ("exact", format!("{path} 300"), "param_match\n  weight 2"),
         ("other", format!("{path} 301"), "param_match initial\n  weight 3"),
         ("full", path.to_owned(), "full_command\n  weight -5"),
+        ("longer", format!("{path} 30"), "param_match initial\n  weight 6"),
+        ("first", format!("{path} 30"), "param_match partial\n  weight 7"),
     ]
 }
 
@@ -87,11 +89,11 @@ fn run_steps(daemon: Daemon) {
     command.arg("-p").arg(file("keepalived.pid")).arg("-r").arg(file("vrrp.pid")).arg("-b").arg(file("bfd.pid"));
     let mut process = Proc::spawn(command, &file("log"));
 
-    let expect = |process: &Proc, step: &str, [comm, quorum, none, exact, other, full]: [u32; 6]| {
+    let expect = |process: &Proc, step: &str, [comm, quorum, none, exact, other, full, longer]: [u32; 7]| {
         // 0 is a fault.
         let number = |priority: u32| Some(priority).filter(|priority| *priority > 0);
         let names = instances("", "").map(|(name, ..)| name.to_owned());
-        let numbers = [comm, quorum, none, exact, other, full].map(number);
+        let numbers = [comm, quorum, none, exact, other, full, longer, 100].map(number);
         let wanted: BTreeMap<String, Option<u32>> = names.into_iter().zip(numbers).collect();
         let end = Instant::now() + LIMIT;
         while seen(&process.log(), daemon) != wanted {
@@ -100,21 +102,21 @@ fn run_steps(daemon: Daemon) {
             std::thread::sleep(Duration::from_millis(20));
         }
     };
-    expect(&process, "one process", [100, 100, 100, 102, 100, 100]);
+    expect(&process, "one process", [100, 100, 100, 102, 100, 100, 106]);
     for seconds in ["301", "302"] {
         running.push(start_process(&path, seconds));
     }
     process.signal(Signal::SIGHUP);
-    expect(&process, "three processes", [100, 110, 100, 102, 103, 100]);
+    expect(&process, "three processes", [100, 110, 100, 102, 103, 100, 106]);
     running.push(start_process(&path, "303"));
     process.signal(Signal::SIGHUP);
-    expect(&process, "more than quorum_max", [100, 100, 100, 102, 103, 100]);
+    expect(&process, "more than quorum_max", [100, 100, 100, 102, 103, 100, 106]);
     for mut child in running {
         child.kill().unwrap();
         child.wait().unwrap();
     }
     process.signal(Signal::SIGHUP);
-    expect(&process, "no process", [0, 100, 80, 100, 100, 95]);
+    expect(&process, "no process", [0, 100, 80, 100, 100, 95, 100]);
     process.signal(Signal::SIGTERM);
     process.wait(LIMIT);
     ip("link del eth0");

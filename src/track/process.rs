@@ -115,8 +115,8 @@ pub fn matches(config: &TrackProcess, comm: &[u8], line: impl FnOnce() -> Option
     };
     match config.matching {
         ParameterMatch::Exact => equal(wanted, arguments),
-        ParameterMatch::Initial => arguments.get(..wanted.len()).is_some_and(|first| equal(wanted, first)),
-        ParameterMatch::Partial => {
+        ParameterMatch::Partial => arguments.get(..wanted.len()).is_some_and(|first| equal(wanted, first)),
+        ParameterMatch::Initial => {
             let Some((last, before)) = wanted.split_last() else { return true };
             let first = arguments.get(..before.len()).is_some_and(|first| equal(before, first));
             first && arguments.get(before.len()).is_some_and(|argument| argument.starts_with(last.as_bytes()))
@@ -136,7 +136,7 @@ mod tests {
     fn processes_match_by_name_and_command_line() {
         use ParameterMatch::{Exact, Initial, Partial};
         type Case = (&'static str, Option<&'static str>, ParameterMatch, bool, &'static str, &'static str, bool);
-        let cases: [Case; 17] = [
+        let cases: [Case; 21] = [
             // command, parameters, matching, full_command; short name, command line; matches
             ("gcproc", None, Exact, false, "gcproc", "/w/gcproc 300", true),
             ("/w/gcproc", None, Exact, false, "gcproc", "/w/gcproc 300", false),
@@ -146,12 +146,16 @@ mod tests {
             ("gcproc", Some("300 0"), Exact, false, "gcproc", "gcproc 300 0", true),
             ("/w/gcproc", Some("300 0"), Exact, false, "gcproc", "/w/gcproc 300 0", true),
             ("/w/gcproc", Some("300 0"), Exact, false, "gcproc", "/w/gcproc 300 0 1", false),
-            ("/w/gcproc", Some("300"), Initial, false, "gcproc", "/w/gcproc 300 0", true),
+            ("/w/gcproc", Some("300"), Partial, false, "gcproc", "/w/gcproc 300 0", true),
+            ("/w/gcproc", Some("300"), Partial, false, "gcproc", "/w/gcproc 3000 0", false),
+            ("/w/gcproc", Some("300"), Partial, false, "gcproc", "/w/gcproc 301", false),
+            ("/w/gcproc", Some("300"), Partial, false, "gcproc", "/w/gcproc", false),
+            ("/w/gcproc", Some("30"), Initial, false, "gcproc", "/w/gcproc 300", true),
+            ("/w/gcproc", Some("300"), Initial, false, "gcproc", "/w/gcproc 3000 5", true),
             ("/w/gcproc", Some("300"), Initial, false, "gcproc", "/w/gcproc 301", false),
             ("/w/gcproc", Some("300"), Initial, false, "gcproc", "/w/gcproc", false),
-            ("/w/gcproc", Some("30"), Partial, false, "gcproc", "/w/gcproc 300", true),
-            ("/w/gcproc", Some("x 30"), Partial, false, "gcproc", "/w/gcproc x 300", true),
-            ("/w/gcproc", Some("x 30"), Partial, false, "gcproc", "/w/gcproc xx 300", false),
+            ("/w/gcproc", Some("x 30"), Initial, false, "gcproc", "/w/gcproc x 300", true),
+            ("/w/gcproc", Some("x 30"), Initial, false, "gcproc", "/w/gcproc xx 300", false),
             ("/w/gcproc", None, Exact, true, "gcproc", "/w/gcproc 300 0", true),
             ("/w/gcproc", None, Exact, true, "gcproc", "gcproc 300 0", false),
             ("gcwrap.sh", None, Exact, false, "gcwrap.sh", "/bin/bash /w/gcwrap.sh 100", true),

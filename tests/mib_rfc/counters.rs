@@ -21,7 +21,17 @@ fn counters_of_errors() {
     broken[6] ^= 1;
     let mut request = advert(31, 100, of_v2(2), "10.1.0.131");
     request[0] = 0x22;
-    let cases: [(&str, Vec<u8>, u8, &[&str]); 13] = [
+    let right = VersionFields::V2 { interval_seconds: 1, auth_type: AUTH_PASS, auth_data: *b"secret\0\0" };
+    let with = |mut payload: Vec<u8>, at: usize, octet: u8, checksum: usize| {
+        // The sum of the two octets stays the same.
+        let change = i32::from(payload[at]) - i32::from(octet);
+        (payload[at], payload[checksum]) = (octet, u8::try_from(i32::from(payload[checksum]) + change).unwrap());
+        payload
+    };
+    let v3 = || advert(34, 100, of_v3(50), "10.1.0.134");
+    let mut broken3 = v3();
+    broken3[6] ^= 1;
+    let cases: [(&str, Vec<u8>, u8, &[&str]); 22] = [
         (
             "TTL",
             advert(31, 100, of_v2(2), "10.1.0.131"),
@@ -29,12 +39,21 @@ fn counters_of_errors() {
             &["2.4.1.5.2.31+1", "1.2.5.1.5.2.31.1+1", "1.2.5.1.6.2.31.1=1"],
         ),
         ("version", advert(31, 100, of_v3(200), "10.1.0.131"), 255, &["2.2.0+1", "1.2.2.0+1", "1.2.5.1.6.2.31.1=2"]),
+        ("version 4", with(advert(31, 100, of_v2(2), "10.1.0.131"), 0, 0x41, 6), 255, &["2.2.0+1", "1.2.2.0+1"]),
         ("checksum", broken, 255, &["2.1.0+1", "1.2.1.0+1", "1.2.5.1.6.2.31.1=3"]),
         ("type", request, 255, &["2.4.1.8.2.31+1", "1.2.5.1.9.2.31.1+1"]),
         ("interval", advert(31, 100, of_v2(1), "10.1.0.131"), 255, &["2.4.1.3.2.31+1", "1.2.5.1.4.2.31.1+1"]),
         ("authentication type", advert(31, 100, typed, "10.1.0.131"), 255, &["2.4.1.11.2.31+1"]),
         ("unknown authentication", advert(31, 100, unknown, "10.1.0.131"), 255, &["2.4.1.10.2.31+1"]),
+        (
+            "length",
+            with(advert(31, 100, of_v2(2), "10.1.0.131"), 3, 3, 7),
+            255,
+            &["2.4.1.12.2.31+1", "1.2.5.1.11.2.31.1+1"],
+        ),
         ("password", advert(32, 100, pass, "10.1.0.132"), 255, &["2.4.1.4.2.32+1"]),
+        ("no password", advert(32, 100, of_v2(1), "10.1.0.132"), 255, &["2.4.1.11.2.32+1"]),
+        ("none: lower priority", advert(32, 100, right, "10.1.0.132"), 255, &["2.4.1.2.2.32+1", "1.2.5.1.3.2.32.1+1"]),
         (
             "addresses",
             advert(31, 100, of_v2(2), "10.1.0.131"),
@@ -61,6 +80,16 @@ fn counters_of_errors() {
             advert(34, 100, of_v3(100), "10.1.0.134"),
             255,
             &["1.2.5.1.3.2.34.1+1", "1.2.5.1.4.2.34.1+1"],
+        ),
+        ("TTL of version 3", v3(), 254, &["1.2.5.1.5.2.34.1+1", "1.2.5.1.6.2.34.1=1"]),
+        ("checksum of version 3", broken3, 255, &["1.2.1.0+1", "1.2.5.1.6.2.34.1=3"]),
+        ("version 2 for version 3", advert(34, 100, of_v2(1), "10.1.0.134"), 255, &["1.2.2.0+1", "1.2.5.1.6.2.34.1=2"]),
+        ("type of version 3", with(v3(), 0, 0x33, 6), 255, &["1.2.5.1.9.2.34.1+1"]),
+        (
+            "addresses of version 3",
+            advert(34, 100, of_v3(50), "10.1.0.99"),
+            255,
+            &["1.2.5.1.3.2.34.1+1", "1.2.5.1.10.2.34.1+1"],
         ),
     ];
     let counters = |bench: &Bench| -> BTreeMap<String, u64> {

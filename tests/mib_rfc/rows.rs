@@ -2,8 +2,9 @@
 
 use keepalived::mib;
 use keepalived::vrrp::{Event, Interface};
+use snmp::Value;
 
-use crate::bench::{Bench, START, TEXT, V2, V3, config, link, links, seconds, shown};
+use crate::bench::{Bench, START, TEXT, V2, V3, config, link, links, of_v2, seconds, shown};
 
 #[test]
 fn rows_of_vrrp_mib() {
@@ -76,6 +77,74 @@ fn rows_of_vrrpv3_mib() {
     assert!(fault[0].starts_with("2.31.1: 3=0.0.0.0 ") && fault[3].starts_with("2.34.2: 3=:: "), "{fault:?}");
     assert!(fault[..4].iter().all(|row| row.contains(" 6=1 ") && row.contains(" 12=0t ")), "{fault:?}");
     assert!(fault[4].contains(" 6=3 "), "the other interface is up: {fault:?}");
+}
+
+/// In fault the other master that was last heard is shown, as in C keepalived.
+#[test]
+fn the_last_master_stays_in_fault() {
+    let mut bench = Bench::new(TEXT, links());
+    bench.advert(31, 250, of_v2(2), "10.1.0.131", 255);
+    bench.event(Event::Link(Interface { up: false, ..link(2, "eth0", &[]) }));
+    assert_eq!(bench.value(V2, &[1, 3, 1, 3, 2, 31]), Value::Integer(1), "initialize");
+    assert_eq!(bench.value(V2, &[1, 3, 1, 7, 2, 31]), Value::IpAddress([10, 1, 0, 77]));
+    assert_eq!(bench.value(V2, &[1, 3, 1, 7, 2, 32]), Value::IpAddress([0; 4]), "none was heard");
+}
+
+/// Authentication by header, and unicast instances, whose rows are those of multicast ones.
+#[test]
+fn rows_of_ah_and_unicast_instances() {
+    let text = "
+vrrp_instance header {
+    interface eth1
+    virtual_router_id 33
+    priority 200
+    version 2
+    authentication {
+        auth_type AH
+        auth_pass secret
+    }
+    virtual_ipaddress {
+        10.1.0.133
+    }
+}
+vrrp_instance unicast2 {
+    interface eth0
+    virtual_router_id 37
+    version 2
+    unicast_peer {
+        10.1.0.2
+    }
+    virtual_ipaddress {
+        10.1.0.137
+    }
+}
+vrrp_instance unicast3 {
+    interface eth0
+    virtual_router_id 38
+    priority 200
+    version 3
+    unicast_src_ip 10.1.0.1
+    unicast_peer {
+        10.1.0.2
+    }
+    virtual_ipaddress {
+        10.1.0.138
+    }
+}
+";
+    let mut bench = Bench::new(text, links());
+    bench.run(START + seconds(12));
+    let expected = [
+        "2.37: 2=020000000002 3=3 4=1 5=100 6=1 7=10.1.0.1 8=10.1.0.1 9=1 10=- 11=1 12=1 13=@50 14=1 15=1",
+        "7.33: 2=020000000007 3=3 4=1 5=200 6=1 7=10.1.1.9 8=10.1.1.9 9=3 10=- 11=1 12=1 13=@50 14=1 15=1",
+    ];
+    assert_eq!(bench.rows(V2, &[1, 3, 1]), expected);
+    let expected = [
+        "2.37.1: 3=10.1.0.1 4=10.1.0.1 5=020000000002 6=3 7=100g 8=1 9=100 10=1 11=1 12=1200t 13=1",
+        "2.38.1: 3=10.1.0.1 4=10.1.0.1 5=020000000002 6=3 7=200g 8=1 9=100 10=1 11=1 12=1200t 13=1",
+        "7.33.1: 3=10.1.1.9 4=10.1.1.9 5=020000000007 6=3 7=200g 8=1 9=100 10=1 11=1 12=1200t 13=1",
+    ];
+    assert_eq!(bench.rows(V3, &[1, 1, 1, 1]), expected);
 }
 
 /// The virtual MAC address is shown before its interface exists; the index is that of the configured interface.

@@ -19,7 +19,7 @@ pub(super) static SCRIPT: &[Keyword] = &[
 #[rustfmt::skip]
 pub(super) static PROCESS: &[Keyword] = &[
     kw("process", Acted, &[One(Text), Many(Text)], "COMMAND [PARAMETER ...]", "a path or a name", "", "2.0.11", "command of the processes, with its first parameters; required"),
-    kw("param_match", Acted, &[Opt(OneOf(&["initial", "partial"]))], "[initial|partial]", "without a word exact; turns full_command on", "exact if parameters are given, else none", "2.0.16", "how the parameters are compared"),
+    kw("param_match", Acted, &[Opt(OneOf(&["initial", "partial"]))], "[initial|partial]", "without a word exact; turns full_command on", "exact if parameters are given, else none", "2.0.16", "how the parameters are compared: partial = further ones may follow; initial = the last may be longer, too"),
     kw("weight", Acted, &[One(Int(-254, 254)), Opt(OneOf(&["reverse"]))], "N [reverse]", "-254..254", "0", "2.0.11", "added to the priority while up (positive) or down (negative); 0 = FAULT while down").lenient(Lenience::Line),
     kw("quorum", Acted, &[One(Uint(1, 65535))], "N", "1..65535", "1", "2.0.11", "lowest number of processes that is up"),
     kw("quorum_max", Acted, &[One(Uint(0, 65535))], "N", "0..65535; 0 = no such process may run", "no limit", "2.0.16", "highest number of processes that is up"),

@@ -179,8 +179,8 @@ pub enum ParameterMatch {
     /// All parameters, and no others.
     #[default]
     Exact,
-    /// The configured ones come first.
-    Initial,
     /// The configured ones come first; the last may be the start of a parameter of the process.
+    Initial,
+    /// The configured ones come first.
     Partial,
 }
