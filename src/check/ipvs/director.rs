@@ -232,24 +232,22 @@ impl Director {
     /// Takes the answer to the oldest submitted change.
     pub fn answered(&mut self, outcome: Result<Done, Failure>) {
         let Some(change) = self.pending.pop_front() else { return };
+        // A kernel without IPVS has no services either.
+        let gone = matches!(outcome, Ok(_) | Err(Failure::NoIpvs(_)));
         let Some((key, _)) = change.target() else {
-            return match outcome {
-                Ok(_) if change == Change::Flush => self.flushed(),
-                Ok(_) => {}
-                Err(failure) => self.fail(&change, &failure),
-            };
+            if change == Change::Flush && gone {
+                self.flushed();
+            }
+            return outcome.map_or_else(|failure| self.fail(&change, &failure), drop);
         };
         let Some(row) = self.rows.get_mut(&key) else { return };
         row.pending = row.pending.saturating_sub(1);
+        if gone && matches!(change, Change::DelService(_)) && row.owners.is_empty() {
+            row.ours = false;
+            self.held_changed = true;
+        }
         match outcome {
-            Ok(_) => {
-                let removed = matches!(change, Change::DelService(_));
-                row.done(change);
-                if removed && row.owners.is_empty() {
-                    row.ours = false;
-                    self.held_changed = true;
-                }
-            }
+            Ok(_) => row.done(change),
             Err(failure) => {
                 if row.refuse(change.clone(), &failure) {
                     self.fail(&change, &failure);
@@ -269,14 +267,16 @@ impl Director {
         for row in self.rows.values_mut() {
             row.installed = None;
             row.refused.clear();
+            // At the stop.
+            row.ours &= !self.cleared;
         }
+        self.held_changed |= self.cleared;
     }
 
     /// Handles a failed change. Other services are written all the same; the change is repeated when the table was read again.
     fn fail(&mut self, change: &Change, failure: &Failure) {
         self.failed = true;
         match failure {
-            // A kernel without IPVS has no services either.
             Failure::NoIpvs(text) => {
                 self.log_once(text.clone());
                 self.known = false;

@@ -450,6 +450,26 @@ fn a_removal_that_fails_at_the_stop_is_known() {
     }
 }
 
+/// Otherwise a record of them would be left.
+#[test]
+fn no_service_is_held_after_a_stop_that_flushes_or_without_ipvs() {
+    for (everything, without_ipvs) in [(true, None), (false, Some(true)), (true, Some(true))] {
+        let mut world = one_server();
+        if without_ipvs.is_none() {
+            world.settle();
+        }
+        let changes = world.director.clear(&world.tables, everything);
+        world.submit(changes);
+        assert_eq!(world.director.held().count(), 1);
+        while !world.requests.is_empty() {
+            world.perform(without_ipvs);
+            world.answer();
+        }
+        assert_eq!(world.director.held().count(), 0, "{everything} {without_ipvs:?}");
+        assert!(world.director.is_clear());
+    }
+}
+
 #[test]
 fn a_removed_service_is_no_longer_ours_even_if_another_program_adds_it() {
     let mut world = one_server();
