@@ -2,7 +2,8 @@
 //!
 //! This process has blocked signals, changed limits and perhaps a real-time policy, which programs should not inherit, and
 //! starting a program must not block its loop. The runner resets all of these once, so that starting programs is cheap. It
-//! is started with the first program, and again if it has exited.
+//! is started with the first program, and again if it has exited. One that does not answer, because it is stopped or hangs in a
+//! file system, is killed.
 
 use std::collections::HashSet;
 use std::io;
@@ -10,19 +11,25 @@ use std::net::Shutdown;
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::process::Child;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Key;
-use super::orders::{self, ChildEvent, Order, Outcome};
+use super::orders::{self, ChildEvent, Order, Outcome, Reply};
 use super::runner::{self, MAX_RUNNING};
 use crate::reactor::background::await_end;
 use crate::reactor::{Program, Waker, launcher};
 
 /// How long dropping [`Children`] waits for the runner to kill its programs.
 const SHUTDOWN_LIMIT: Duration = Duration::from_millis(200);
+
+/// Interval at which a runner with programs is to answer.
+const HELLO: Duration = Duration::from_secs(5);
+/// Longest wait without programs.
+const IDLE: Duration = Duration::from_secs(3600);
 
 /// Handle of the runner. Dropping it kills the running programs.
 ///
@@ -52,7 +59,12 @@ impl Children {
         let (orders, incoming) = channel();
         let (outgoing, ended) = channel();
         let ready = Waker::new()?;
-        let client = Client { reporter: Reporter { ended: outgoing, ready: ready.clone() }, max_running, runner: None };
+        let client = Client {
+            reporter: Reporter { ended: outgoing, ready: ready.clone() },
+            max_running,
+            runner: None,
+            hello_at: None,
+        };
         let thread = std::thread::Builder::new().name("programs".into()).spawn(move || client.run(&incoming))?;
         Ok(Children { orders: Some(orders), ended, ready, thread: Some(thread) })
     }
@@ -126,22 +138,60 @@ struct Client {
     reporter: Reporter,
     max_running: usize,
     runner: Option<Runner>,
+    /// When the runner is asked for its next answer; `None` while nothing is expected of it.
+    hello_at: Option<Instant>,
 }
 
 impl Client {
     fn run(mut self, orders: &Receiver<Order>) {
-        while let Ok(order) = orders.recv() {
-            match order {
-                Order::Run { key, .. } => {
+        loop {
+            let wait = self.hello_at.map_or(IDLE, |at| at.saturating_duration_since(Instant::now()));
+            match orders.recv_timeout(wait) {
+                Ok(Order::Cancel(key)) => self.cancel(key, &Order::Cancel(key)),
+                Ok(Order::Hello) | Err(RecvTimeoutError::Timeout) => {}
+                Ok(order @ Order::Run { key, .. }) => {
                     if let Err(error) = self.forward(key, &order) {
                         self.reporter
                             .report(key, Outcome::NoResources(format!("the process that runs check scripts: {error}")));
                     }
+                    self.hello_at.get_or_insert_with(|| Instant::now() + HELLO);
                 }
-                Order::Cancel(key) => self.cancel(key, &order),
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            if self.hello_at.is_some_and(|at| at <= Instant::now()) {
+                self.watch();
             }
         }
         self.stop_runner();
+    }
+
+    /// Kills a runner that has not answered; otherwise asks for the next answer.
+    fn watch(&mut self) {
+        self.hello_at = None;
+        let Some(runner) = &mut self.runner else { return };
+        let is_busy = lock(&runner.expected).as_ref().is_some_and(|expected| !expected.is_empty());
+        if runner.answers.load(Ordering::Relaxed) != runner.hellos {
+            return self.give_up_runner();
+        }
+        if is_busy {
+            runner.hellos = runner.hellos.wrapping_add(1);
+            self.hello_at = Some(Instant::now() + HELLO);
+            if orders::write(&mut runner.stream, &Order::Hello).is_err_and(|error| hangs(&error)) {
+                self.give_up_runner();
+            }
+        }
+    }
+
+    /// Kills the runner. Its programs go on, but have no outcome.
+    fn give_up_runner(&mut self) {
+        let Some(mut runner) = self.runner.take() else { return };
+        let _ = runner.process.kill();
+        let keys = lock(&runner.expected).take();
+        for key in keys.into_iter().flatten() {
+            let why = format!("the process that runs check scripts has not answered for {} s", HELLO.as_secs());
+            self.reporter.report(key, Outcome::NoResources(why));
+        }
+        let _ = runner.process.wait();
     }
 
     fn forward(&mut self, key: Key, order: &Order) -> io::Result<()> {
@@ -159,6 +209,10 @@ impl Client {
         let sent = orders::write(&mut runner.stream, order);
         // The thread that removes the key reports the outcome.
         match sent {
+            Err(error) if hangs(&error) => {
+                self.give_up_runner();
+                Ok(())
+            }
             Err(error) if lock(&runner.expected).as_mut().is_some_and(|expected| expected.remove(&key)) => Err(error),
             _ => Ok(()),
         }
@@ -169,7 +223,10 @@ impl Client {
         let waits = lock(&runner.expected).as_mut().is_some_and(|expected| expected.remove(&key));
         if waits {
             // If the runner has exited, it has killed the program.
-            let _ = orders::write(&mut runner.stream, order);
+            let sent = orders::write(&mut runner.stream, order);
+            if sent.is_err_and(|error| hangs(&error)) {
+                self.give_up_runner();
+            }
         }
     }
 
@@ -182,10 +239,18 @@ impl Client {
     }
 }
 
+/// Whether an order could not be written in time.
+fn hangs(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock
+}
+
 struct Runner {
     process: Child,
     stream: UnixStream,
     expected: Expected,
+    /// Number of hellos, and of answers to them.
+    hellos: u32,
+    answers: Arc<AtomicU32>,
 }
 
 impl Runner {
@@ -193,18 +258,29 @@ impl Runner {
         let (stream, theirs) = UnixStream::pair()?;
         let reader = stream.try_clone()?;
         let expected: Expected = Arc::new(Mutex::new(Some(HashSet::new())));
-        let (reporter, shared) = (reporter.clone(), Arc::clone(&expected));
-        std::thread::Builder::new().name("ends".into()).spawn(move || report_ends(reader, &reporter, &shared))?;
+        let answers = Arc::new(AtomicU32::new(0));
+        let (reporter, shared, counter) = (reporter.clone(), Arc::clone(&expected), Arc::clone(&answers));
+        let work = move || report_ends(reader, &reporter, &shared, &counter);
+        std::thread::Builder::new().name("ends".into()).spawn(work)?;
+        stream.set_write_timeout(Some(HELLO))?;
         let process = launcher::start_role(runner::ROLE, &max_running.to_string(), theirs.into())?;
-        Ok(Runner { process, stream, expected })
+        Ok(Runner { process, stream, expected, hellos: 0, answers })
     }
 }
 
 /// The thread that passes outcomes on until the runner exits.
-fn report_ends(mut stream: UnixStream, reporter: &Reporter, expected: &Expected) {
-    while let Ok(ChildEvent { key, outcome }) = orders::read(&mut stream) {
-        if lock(expected).as_mut().is_some_and(|expected| expected.remove(&key)) {
-            reporter.report(key, outcome);
+fn report_ends(mut stream: UnixStream, reporter: &Reporter, expected: &Expected, answers: &AtomicU32) {
+    loop {
+        match orders::read(&mut stream) {
+            Ok(Reply::Hello) => {
+                answers.fetch_add(1, Ordering::Relaxed);
+            }
+            Ok(Reply::Ended(ChildEvent { key, outcome })) => {
+                if lock(expected).as_mut().is_some_and(|expected| expected.remove(&key)) {
+                    reporter.report(key, outcome);
+                }
+            }
+            Err(_) => break,
         }
     }
     for key in lock(expected).take().into_iter().flatten() {

@@ -20,6 +20,17 @@ pub(super) enum Order {
     Run { key: Key, program: Program, limit: Duration },
     /// Terminate a program without reporting its outcome.
     Cancel(Key),
+    /// Answer with [`Reply::Hello`].
+    Hello,
+}
+
+/// A message of the runner.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Reply {
+    /// The outcome of a program.
+    Ended(ChildEvent),
+    /// The answer to [`Order::Hello`].
+    Hello,
 }
 
 /// Outcome of running a program.
@@ -96,7 +107,8 @@ mod tests {
             groups: false,
             resolved: false,
         };
-        let orders = [Order::Run { key, program, limit: Duration::from_millis(1500) }, Order::Cancel(key)];
+        let orders =
+            [Order::Run { key, program, limit: Duration::from_millis(1500) }, Order::Cancel(key), Order::Hello];
         let mut stream = Vec::new();
         orders.iter().for_each(|order| write(&mut stream, order).unwrap());
         let mut rest = stream.as_slice();

@@ -17,10 +17,10 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process_group, set_parent_process_death_signal};
 
 use super::Key;
-use super::orders::{self, ChildEvent, Order, Outcome};
+use super::orders::{self, ChildEvent, Order, Outcome, Reply};
 use super::socket::is_local_shortage;
 use crate::reactor::{Timers, clock, launcher};
 use crate::text::reason;
@@ -39,7 +39,8 @@ pub fn run(arguments: &[OsString]) -> u8 {
     let parse = |text: &OsStr| text.to_str().and_then(|text| text.parse().ok());
     let [how, number] = arguments else { return 1 };
     let Some(max_running) = parse(number) else { return 1 };
-    if launcher::become_clean(how).is_err() {
+    // If it is stopped by a signal at that moment, it goes on, and finds the end of its input.
+    if launcher::become_clean(how).is_err() || set_parent_process_death_signal(Some(Signal::CONT)).is_err() {
         return 1;
     }
     match Keeper::start(max_running) {
@@ -131,6 +132,7 @@ impl Keeper {
                     }
                 }
                 Ok(KeeperEvent::Ordered(Order::Cancel(key))) => self.cancel(key),
+                Ok(KeeperEvent::Ordered(Order::Hello)) => self.reply(&Reply::Hello),
                 Ok(KeeperEvent::Ended(pid)) => {
                     let ours = self.reap(pid);
                     let _ = self.reaped.send(ours);
@@ -193,8 +195,12 @@ impl Keeper {
     }
 
     fn report(&mut self, key: Key, outcome: Outcome) {
+        self.reply(&Reply::Ended(ChildEvent { key, outcome }));
+    }
+
+    fn reply(&mut self, reply: &Reply) {
         // If the daemon is gone, the orders end too.
-        let _ = orders::write(&mut self.stream, &ChildEvent { key, outcome });
+        let _ = orders::write(&mut self.stream, reply);
     }
 }
 

@@ -59,7 +59,8 @@ impl From<io::Error> for Failure {
 }
 
 fn process(role: Role, options: &Options) -> Result<u8, Failure> {
-    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::TERM)).map_err(io::Error::from)?;
+    // A process that is stopped by a signal at that moment goes on; each finds the end of its channel, and stops.
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::CONT)).map_err(io::Error::from)?;
     rustix::thread::set_name(role.kind().process_name).map_err(io::Error::from)?;
     // Before the first thread, so that all threads block these signals and the loop gets them.
     let signals = Signals::new(&[

@@ -44,20 +44,24 @@ fn upgrade(options: &Options, program: &str) -> Result<Status, Failed> {
         answer => return Err(control_command::other(&answer)),
     }
     let until = Instant::now() + LIMIT.1;
+    let mut last = String::new();
     loop {
         std::thread::sleep(PAUSE);
-        // The socket is closed while the program is replaced.
+        // While the program is replaced, the socket is closed, perhaps with this question in it.
         let found = match control_command::send(options, &Request::Status, LIMIT.0, INSTEAD) {
             Ok(Answer::Status(status)) => result(&status, begun.as_secs_f64()),
             Ok(answer) => return Err(control_command::other(&answer)),
-            Err((status, why)) if status != exit::NOT_RUNNING => return Err((status, why)),
-            Err(_) => None,
+            Err((exit::PRIVILEGE, why)) => return Err((exit::PRIVILEGE, why)),
+            Err((_, why)) => {
+                last = format!(" ({why})");
+                None
+            }
         };
         match found {
             Some(Ok(status)) => return Ok(status),
             Some(Err(why)) => return Err(fatal(why)),
             None if Instant::now() < until => {}
-            None => return Err(fatal("no result within the time limit; see the log".to_owned())),
+            None => return Err(fatal(format!("no result within the time limit{last}; see the log"))),
         }
     }
 }
