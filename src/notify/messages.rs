@@ -183,7 +183,7 @@ fn entering(state: State) -> &'static str {
 
 fn occasion_text(occasion: &Occasion) -> String {
     match occasion {
-        Occasion::Interfaces => "interfaces read again".into(),
+        Occasion::Interfaces => "state of the interfaces".into(),
         Occasion::Link(name, LinkState::Up) => format!("interface {name} is up"),
         Occasion::Link(name, LinkState::Down) => format!("interface {name} is down"),
         Occasion::Link(name, LinkState::Gone) => format!("interface {name} was deleted"),

@@ -27,6 +27,8 @@ pub(super) struct SyncDaemon {
     running: Option<Vec<SyncThread>>,
     /// The running threads have been requested from the kernel.
     requested: bool,
+    /// The last failure. Only a different one is logged.
+    failure: Option<String>,
     answers: Vec<Answer>,
 }
 
@@ -34,7 +36,7 @@ impl SyncDaemon {
     /// No threads are wanted yet. Answers of the kernel arrive under `token`.
     pub(super) fn new(token: Token, host: IpvsHost) -> SyncDaemon {
         let (wanted, answers) = (Vec::new(), Vec::new());
-        SyncDaemon { token, host, writer: None, wanted, running: None, requested: false, answers }
+        SyncDaemon { token, host, writer: None, wanted, running: None, requested: false, failure: None, answers }
     }
 
     /// Sets the wanted threads: one for each role, with the settings of `daemon`.
@@ -101,10 +103,16 @@ impl SyncDaemon {
                     })
                 }
             };
-            if let Err(error) = outcome {
-                // Before the next change the running threads are read again.
-                self.running = None;
-                log.error(format_args!("IPVS synchronisation: {error}"));
+            let Err(error) = outcome else {
+                self.failure = None;
+                continue;
+            };
+            // Before the next change the running threads are read again.
+            self.running = None;
+            let failure = error.to_string();
+            if self.failure.as_ref() != Some(&failure) {
+                log.error(format_args!("IPVS synchronisation: {failure}"));
+                self.failure = Some(failure);
             }
         }
         self.answers = answers;

@@ -95,7 +95,7 @@ fn warn_of_operators(node: &Node<'_>, argv: &[String], ctx: &mut Ctx<'_, '_>) {
         matches!(word.as_str(), "|" | "||" | "&&" | "&" | ";" | "<") || word.starts_with('>') || word.starts_with("2>")
     };
     if let Some(operator) = arguments.iter().find(is_operator).filter(|_| !TAKE_OPERATORS.contains(&name)) {
-        let text = format!("no shell runs the command: '{operator}' is an argument of '{program}'");
+        let text = format!("'{operator}' is an argument of '{program}': no shell reads it");
         ctx.adjusted(node.at_arg(0), text).help("write /bin/sh -c '...' around it, or put it into a script");
     }
 }

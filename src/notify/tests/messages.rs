@@ -194,7 +194,7 @@ fn a_priority_changes_for_a_reason() {
     let tracker = |kind, name: &str, reading| Occasion::Tracker { kind, name: name.into(), reading, counted: false };
     let link = |to| Occasion::Link("eth1".into(), to);
     for (occasion, reason) in [
-        (Occasion::Interfaces, "interfaces read again"),
+        (Occasion::Interfaces, "state of the interfaces"),
         (Occasion::Reload, "new configuration"),
         (Occasion::Set(150, 90), "SNMP has set the base priority from 150 to 90"),
         (link(LinkState::Up), "interface eth1 is up"),
