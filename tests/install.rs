@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Below DESTDIR, with the mode.
-const FILES: [(&str, u32); 26] = [
+const FILES: [(&str, u32); 27] = [
     ("opt/ha/sbin/keepalived", 0o755),
     ("opt/ha/bin/genhash", 0o755),
     ("opt/ha/share/man/man8/keepalived.8", 0o644),
