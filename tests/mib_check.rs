@@ -123,7 +123,7 @@ proptest! {
         check.handle(Event::Start, Duration::ZERO);
         let roots = [&mib::BASE[..], &[1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 112]];
         for (now, (configured, groups)) in (1..).zip(steps) {
-            let mut config = config_support::load_text(&services(&configured, groups)).config.unwrap();
+            let mut config = config_support::load_text(services(&configured, groups)).config.unwrap();
             let servers = std::mem::take(&mut config.lvs.virtual_servers);
             let real: usize = servers.iter().map(|one| one.real_servers.len() + usize::from(one.sorry_server.is_some())).sum();
             let expected = (servers.len(), real, config.lvs.groups.len());
