@@ -282,8 +282,8 @@ fn past_served(lab: &mut Lab) -> (Vec<(String, String)>, [i64; 2]) {
     });
     let times = [5, 4].map(|column| {
         let of = |(name, _): &(String, String)| name.contains(&format!("{HA_INSTANCES}.{column}."));
-        let (_, value) = rows.remove(rows.iter().position(of).expect("a row"));
-        let octets = value.split_whitespace().map(|octet| i64::from_str_radix(octet, 16).expect("DateAndTime"));
+        let (_, value) = rows.remove(rows.iter().position(of).unwrap());
+        let octets = value.split_whitespace().map(|octet| i64::from_str_radix(octet, 16).unwrap());
         let octets: Vec<i64> = octets.collect();
         octets[5] * 600 + octets[6] * 10 + octets[7]
     });

@@ -1,6 +1,7 @@
 //! What a replacement of the process continues besides the states: times, causes, counters and history, after an orderly hand-over
 //! and after a crash; and checkpoints of other releases.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -21,13 +22,28 @@ fn pair(priority: u8, grouped: bool) -> Config {
     config(rows.to_vec(), groups)
 }
 
-/// State, since when, since when it has a state, transitions, cause of the last one, why it became master, last master heard.
-type Shown = (State, Duration, Option<Duration>, u64, Option<(Cause, u8)>, Option<Cause>, Option<std::net::IpAddr>);
-
 /// What views show of the past of an instance.
+#[derive(Clone, Debug, PartialEq)]
+struct Shown {
+    state: State,
+    since: Duration,
+    up_since: Option<Duration>,
+    transitions: u64,
+    cause: Option<(Cause, u8)>,
+    became_master: Option<Cause>,
+    heard: Option<IpAddr>,
+}
+
 fn shown(row: &Instance) -> Shown {
-    let last = row.last_cause.clone();
-    (row.state, row.since, row.up_since, row.transitions, last, row.became_master.clone(), row.heard)
+    Shown {
+        state: row.state,
+        since: row.since,
+        up_since: row.up_since,
+        transitions: row.transitions,
+        cause: row.last_cause.clone(),
+        became_master: row.became_master.clone(),
+        heard: row.heard,
+    }
 }
 
 /// All counters of an instance, those since they were cleared, and since when they count.
@@ -104,7 +120,10 @@ fn everything_goes_on_after_an_orderly_hand_over() {
             let priority = [200, 100][at];
             let before = (rows(&lan, at, shown), history(&lan, at), of_groups(&lan, at), router_counters(&lan, at));
             let counted = rows(&lan, at, |row| (row.counters, row.statistics(), row.counted_since));
-            assert!(before.0[0].3 > 2 && !before.1.is_empty() && counted[0].0.adverts_sent > 10, "{before:?}");
+            assert!(
+                before.0[0].transitions > 2 && !before.1.is_empty() && counted[0].0.adverts_sent > 10,
+                "{before:?}"
+            );
             assert_ne!(counted[0].0, counted[0].1, "they were cleared");
             let octets = last(&lan, at);
             assert_eq!(replace(&mut lan, at, pair(priority, grouped), &octets), [""; 0]);
@@ -176,10 +195,10 @@ fn a_master_that_comes_back_in_fault_has_had_a_transition() {
         let down = Cause::Fault(Fault::InterfaceDown("eth0".into()));
         for ((row, before), released) in rows(&lan, 0, Clone::clone).iter().zip(&before).zip(released) {
             assert_eq!((row.state, row.since, row.up_since), (State::Fault, lan.now, None));
-            assert_eq!((row.transitions, row.counters.release_master), (before.3 + 1, released + 1));
+            assert_eq!((row.transitions, row.counters.release_master), (before.transitions + 1, released + 1));
             assert_eq!(
                 (row.last_cause.clone().unwrap().0, row.became_master.clone()),
-                (down.clone(), before.5.clone())
+                (down.clone(), before.became_master.clone())
             );
         }
         let changes: Vec<_> = news(&lan, 0).into_iter().cloned().collect();
@@ -201,7 +220,7 @@ fn an_instance_in_fault_stays_so_without_news() {
     lan.set_link(0, false);
     lan.run(ms(500));
     let before = (rows(&lan, 0, shown), of_groups(&lan, 0), history(&lan, 0));
-    assert_eq!(before.0[0].0, State::Fault);
+    assert_eq!(before.0[0].state, State::Fault);
     let octets = crashed(&lan, 0);
     let Opened { record, .. } = from_sections::<Checkpoint>(&octets).unwrap();
     let mut vrrp = Vrrp::new(Tables::new(pair(200, true), "test".into()));
@@ -217,7 +236,7 @@ fn an_instance_in_fault_stays_so_without_news() {
     lan.set_link(0, true);
     lan.run(ms(2000));
     assert_eq!(lan.masters("A"), [0]);
-    assert_eq!(rows(&lan, 0, |row| row.transitions)[0], before.0[0].3 + 2);
+    assert_eq!(rows(&lan, 0, |row| row.transitions)[0], before.0[0].transitions + 2);
 }
 
 /// A release that knows more, and one that knows less.
@@ -234,7 +253,7 @@ fn checkpoints_of_other_releases_are_continued() {
     let earlier =
         edited(&last(&lan, 0), |sections| parts.iter().for_each(|part| assert!(sections.remove(*part).is_some())));
     assert_eq!(replace(&mut lan, 0, pair(200, true), &earlier), [""; 0]);
-    for (state, since, _, transitions, cause, ..) in rows(&lan, 0, shown) {
+    for Shown { state, since, transitions, cause, .. } in rows(&lan, 0, shown) {
         assert_eq!(
             (state, since, transitions, cause.map(|(cause, _)| cause)),
             (State::Master, lan.now, 0, Some(Cause::Resumed))
