@@ -55,7 +55,8 @@ pub fn unexpected(theirs: &Walk, ours: &Walk, expected: &[Difference<'_>]) -> Ve
 pub fn assert_documented(differences: &[Difference<'_>]) {
     let page = include_str!("../../docs/snmp.md");
     let section = page.split("## Differences to C keepalived\n").nth(1).and_then(|rest| rest.split("\n## ").next());
-    let words: BTreeSet<&str> = section.unwrap().split(|char: char| !char.is_alphanumeric()).collect();
+    let words: BTreeSet<&str> =
+        section.expect("the list of differences").split(|char: char| !char.is_alphanumeric()).collect();
     let names: BTreeSet<&str> =
         differences.iter().map(|(name, ..)| *name).filter(|name| !words.contains(name)).collect();
     assert!(names.is_empty(), "not in the list of docs/snmp.md: {names:?}");
