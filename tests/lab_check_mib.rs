@@ -252,6 +252,57 @@ fn values_are_those_of_c_keepalived() {
     });
 }
 
+/// lvsSyncDaemon, and vrrpInstanceLvsSyncDaemon and vrrpInstanceLvsSyncInterface, of a daemon whose sync daemon follows an instance.
+fn sync_daemon(daemon: Daemon) -> beside_c::Walk {
+    let mut director = Director::new();
+    let router = director.router();
+    router.configure(
+        "global_defs {
+           router_id director
+           lvs_sync_daemon eth0 V id 7
+         }
+         vrrp_instance V {
+           interface eth0
+           virtual_router_id 61
+           version 3
+           advert_int 0.2
+           virtual_ipaddress {
+             10.9.0.161
+           }
+         }
+         virtual_server 10.9.0.161 80 {
+           lb_algo rr
+           lb_kind NAT
+           protocol TCP
+           real_server 10.3.0.1 80 {
+           }
+         }",
+    );
+    router.start_snmp();
+    router.start_with(router.whole(daemon));
+    let objects = [format!("{ROOT}.3.6"), format!("{ROOT}.2.3.1.16"), format!("{ROOT}.2.3.1.17")];
+    let mut found = beside_c::Walk::new();
+    wait_until(LIMIT, "the instance is master, and the sync daemon is shown", || {
+        let snmp = router.snmp();
+        found = objects.iter().flat_map(|root| snmp.typed_walk(root)).collect();
+        snmp.get(&format!("{ROOT}.2.3.1.4.1")).as_deref() == Some("2") && found.len() > 4
+    });
+    found
+}
+
+#[test]
+fn the_sync_daemon_of_an_instance_is_that_of_c_keepalived() {
+    inside(|| {
+        let _ = Command::new("modprobe").arg("ip_vs").status();
+        let ours = sync_daemon(Daemon::Ours);
+        let instance = ours.get(&format!("{ROOT}.3.6.3.0"));
+        assert_eq!(instance.map(String::as_str), Some("STRING: \"V\""), "{ours:#?}");
+        for (daemon, _) in versions() {
+            assert_eq!(ours, sync_daemon(*daemon), "ours and that of {}", daemon.name());
+        }
+    });
+}
+
 /// The quorum notifications at the start, with name and value of each object below the root.
 fn quorums_at_the_start(daemon: Daemon) -> Vec<String> {
     let mut director = director(daemon);

@@ -56,7 +56,7 @@ pub fn assert_documented(differences: &[Difference<'_>]) {
     let page = include_str!("../../docs/snmp.md");
     let section = page.split("## Differences to C keepalived\n").nth(1).and_then(|rest| rest.split("\n## ").next());
     let words: BTreeSet<&str> =
-        section.expect("docs/snmp.md lists the differences").split(|char: char| !char.is_alphanumeric()).collect();
+        section.expect("the list of differences").split(|char: char| !char.is_alphanumeric()).collect();
     let names: BTreeSet<&str> =
         differences.iter().map(|(name, ..)| *name).filter(|name| !words.contains(name)).collect();
     assert!(names.is_empty(), "not in the list of docs/snmp.md: {names:?}");

@@ -28,13 +28,13 @@ pub(super) const SCALARS: [ScalarView<Check>; 12] = [
         Some(Value::Integer(daemon(data)?.id.into()))
     }),
     ScalarView::new(oid![6, 5], "lvsSyncDaemonMaxLen", Syntax::Integer32 { min: 0, max: 65517 }, |data| {
-        daemon(data)?.max_len.map(|length| Value::Integer(length.into()))
+        Some(or_default(daemon(data)?.max_len))
     }),
     ScalarView::new(oid![6, 6], "lvsSyncDaemonPort", Syntax::Integer32 { min: 0, max: 65535 }, |data| {
-        daemon(data)?.port.map(|port| Value::Integer(port.into()))
+        Some(or_default(daemon(data)?.port))
     }),
     ScalarView::new(oid![6, 7], "lvsSyncDaemonTTL", Syntax::Integer32 { min: 0, max: 255 }, |data| {
-        daemon(data)?.ttl.map(|ttl| Value::Integer(ttl.into()))
+        Some(or_default(daemon(data)?.ttl))
     }),
     ScalarView::new(oid![6, 8], "lvsSyncDaemonMcastGroupAddrType", Syntax::INET_ADDRESS_TYPE, |data| {
         daemon(data)?.group.map(address_type)
@@ -49,6 +49,11 @@ pub(super) const SCALARS: [ScalarView<Check>; 12] = [
 
 fn daemon(data: &Check) -> Option<&SyncDaemon> {
     data.tables().lvs.sync_daemon.as_ref()
+}
+
+/// A setting; 0 stands for the kernel's default.
+fn or_default(setting: Option<impl Into<i32>>) -> Value {
+    Value::Integer(setting.map_or(0, Into::into))
 }
 
 /// A time-out; absent if it is not configured and the kernel's own is used.
