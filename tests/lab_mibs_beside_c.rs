@@ -94,6 +94,9 @@ vrrp_track_process absent {
   quorum_max 0
   weight -6 reverse
 }
+vrrp_track_process unused {
+  process kalabunused
+}
 bfd_instance far {
   neighbor_ip 10.9.0.77
   source_ip 10.9.0.1
