@@ -252,7 +252,8 @@ fn values_are_those_of_c_keepalived() {
     });
 }
 
-/// lvsSyncDaemon, and vrrpInstanceLvsSyncDaemon and vrrpInstanceLvsSyncInterface, of a daemon whose sync daemon follows an instance.
+/// lvsSyncDaemon, lvsTimeouts without `lvs_timeouts`, vrrpInstanceLvsSyncDaemon and vrrpInstanceLvsSyncInterface of a daemon
+/// whose sync daemon follows an instance.
 fn sync_daemon(daemon: Daemon) -> beside_c::Walk {
     let mut director = Director::new();
     let router = director.router();
@@ -280,7 +281,7 @@ fn sync_daemon(daemon: Daemon) -> beside_c::Walk {
     );
     router.start_snmp();
     router.start_with(router.whole(daemon));
-    let objects = [format!("{ROOT}.3.6"), format!("{ROOT}.2.3.1.16"), format!("{ROOT}.2.3.1.17")];
+    let objects = ["3.6", "3.7", "2.3.1.16", "2.3.1.17"].map(|object| format!("{ROOT}.{object}"));
     let mut found = beside_c::Walk::new();
     wait_until(LIMIT, "the instance is master, and the sync daemon is shown", || {
         let snmp = router.snmp();

@@ -113,7 +113,8 @@ impl Defined {
         &self.trackers.files
     }
 
-    /// The trackers that are in a track list, with warnings about unused scripts. A file may be used by FILE_CHECK only.
+    /// The trackers that are in a track list, with warnings about unused scripts. A file may be used by FILE_CHECK only; processes
+    /// are counted in any case, as C keepalived does.
     pub(super) fn into_used(self, tree: &[Node<'_>], ctx: &mut Ctx<'_, '_>) -> Trackers {
         let Defined { mut trackers, used, .. } = self;
         let is_used = |kind, name: &str| used.contains(&(kind, name.to_owned()));
@@ -125,7 +126,6 @@ impl Defined {
         }
         trackers.scripts.retain(|tracker| is_used(TrackerKind::Script, &tracker.name));
         trackers.files.retain(|tracker| is_used(TrackerKind::File, &tracker.name));
-        trackers.processes.retain(|tracker| is_used(TrackerKind::Process, &tracker.name));
         trackers
     }
 }
