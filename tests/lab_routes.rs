@@ -301,8 +301,11 @@ fn routes_of_the_host_stay() {
             let all = |lab: &mut Lab| {
                 let netns = lab.router(1).netns();
                 let shown = netns.ip("route show") + &netns.ip("-6 route show");
-                let mut lines: Vec<String> =
-                    shown.lines().filter(|line| !line.contains("fe80::/64")).map(|line| line.trim().to_owned()).collect();
+                let mut lines: Vec<String> = shown
+                    .lines()
+                    .filter(|line| !line.contains("fe80::/64"))
+                    .map(|line| line.trim().to_owned())
+                    .collect();
                 lines.sort();
                 lines
             };

@@ -129,7 +129,9 @@ impl Include {
         if is_error {
             report.error(Class::FileNotFound, at, text);
         } else {
-            report.warn(Class::FileNotFound, at, format!("{text}: nothing is included")).help("create it, or correct the name");
+            report
+                .warn(Class::FileNotFound, at, format!("{text}: nothing is included"))
+                .help("create it, or correct the name");
         }
     }
 }

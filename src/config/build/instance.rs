@@ -304,7 +304,10 @@ impl Maker<'_, '_, '_> {
         let name = family.name();
         let text = match others {
             1 => format!("this address is not {name}, as the instance is by {by}: it is ignored"),
-            _ => format!("this address and {} more are not {name}, as the instance is by {by}: they are ignored", others - 1),
+            _ => format!(
+                "this address and {} more are not {name}, as the instance is by {by}: they are ignored",
+                others - 1
+            ),
         };
         let help = "all addresses of virtual_ipaddress have one family; put the others in virtual_ipaddress_excluded";
         self.ctx.report.fault(Class::General, at, text).help(help);
