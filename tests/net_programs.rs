@@ -173,6 +173,14 @@ fn a_program_that_others_can_change_is_not_run_as_root() {
     assert_eq!(run(0o755, None), Outcome::NotStarted(refused));
 }
 
+#[test]
+fn a_guarded_program_that_is_gone_is_not_called_insecure() {
+    let children = children();
+    let argv = vec!["/run/no/such/script".to_owned()];
+    children.run(key(1), Program { argv, user: None, guarded: true, groups: false, resolved: false }, LONG);
+    assert_eq!(next(&children).outcome, Outcome::NotStarted("No such file or directory".to_owned()));
+}
+
 /// The file that is executed is the file that was checked, even while a symbolic link in its path is swapped.
 #[test]
 fn swapping_a_symbolic_link_does_not_run_a_foreign_script_as_root() {

@@ -1,5 +1,6 @@
 //! Checks the words after a keyword against its argument grammar.
 
+use super::definition::{is_name, starts_name};
 use super::diag::{Class, Report};
 use super::keywords::{Keyword, Kind, Lenience, Term, canonical, find};
 use super::line::Line;
@@ -201,7 +202,8 @@ impl<'a> Matching<'a> {
                     (_, Some((_, taken))) => report.fault(wrong.class, at, format!("{text}: {taken}")),
                     (_, None) => report.fault(wrong.class, at, format!("{text}: {}", self.consequence(said))),
                 };
-                draft.help(wrong.help.unwrap_or_else(|| format!("write: {name} {}", said.usage)));
+                let usage = || wrong.help.unwrap_or_else(|| format!("write: {name} {}", said.usage));
+                draft.help(undefined(&word.text).unwrap_or_else(usage));
                 self.failed |= wrong.taken.is_none();
                 wrong.taken.map(|taken| Arg { value: taken.0, start: word.start, end: word.end })
             }
@@ -276,6 +278,14 @@ impl<'a> Matching<'a> {
             unpaired(&self.line, at, true, report);
         }
     }
+}
+
+/// The remedy for a value with a parameter that is not defined.
+fn undefined(value: &str) -> Option<String> {
+    let (_, rest) = value.split_once('$')?;
+    let rest = rest.strip_prefix('{').unwrap_or(rest);
+    let name = rest.split(|c: char| !is_name(c)).next().filter(|name| starts_name(name))?;
+    Some(format!("define the parameter before its use: ${name}=VALUE"))
 }
 
 /// Reports an unpaired quote. `lenient` = C keepalived only drops the line.

@@ -34,12 +34,21 @@ pub(crate) fn meant(block: &str, word: &str) -> Option<&'static str> {
     MEANT.iter().find(|(of, name, _)| (of.is_empty() || *of == block) && *name == word).map(|(_, _, remedy)| *remedy)
 }
 
+/// The remedy for a word that is no part of a configuration.
+pub(crate) fn foreign(word: &str) -> Option<&'static str> {
+    if ["<<<<<<<", "=======", ">>>>>>>"].contains(&word) {
+        return Some("it marks a conflict of a merge: choose one of the versions");
+    }
+    let comment = ["//", "--", "/*", ";"].iter().any(|start| word.starts_with(start));
+    comment.then_some("if it is a comment, begin it with # or !")
+}
+
 /// The remedy for an unknown keyword of a block; `None` = the top level.
 pub(crate) fn hint(block: Option<&str>, sets: &'static [&'static [Keyword]], word: &str) -> Option<String> {
     if word.starts_with('@') {
         return Some("a line has one condition, at its start".to_owned());
     }
-    if let Some(remedy) = meant(block.unwrap_or_default(), word) {
+    if let Some(remedy) = meant(block.unwrap_or_default(), word).or_else(|| foreign(word)) {
         return Some(remedy.to_owned());
     }
     let elsewhere = places_of(word);

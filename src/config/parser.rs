@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::diag::{At, Class, Report, Stage};
 use super::grammar::{Dropped, Matching, Subject, nearest_option, own_tokeniser, unpaired};
-use super::hint::{hint, keyword_elsewhere, meant};
+use super::hint::{foreign, hint, keyword_elsewhere, meant};
 use super::items::{ItemKind, Items};
 use super::keywords::{self, Body, Keyword, Kind, Lenience, ROOT, Status, Term};
 use super::line::Line;
@@ -78,14 +78,6 @@ impl Notes {
             }
         }
     }
-}
-
-/// The remedy for comments of other languages.
-const COMMENTS: &str = "if it is a comment, begin it with # or !";
-
-/// Whether a word begins a comment in other languages.
-fn is_foreign_comment(word: &str) -> bool {
-    ["//", "--", "/*", ";"].iter().any(|start| word.starts_with(start))
 }
 
 impl<'i, 'r> Parser<'i, 'r> {
@@ -257,10 +249,10 @@ impl<'i, 'r> Parser<'i, 'r> {
         if let (false, Some(extra)) = (bad, left.first()) {
             let known = keywords::find(sets, &extra.text).is_some();
             let text = format!("'{}' after '{}' is ignored", extra.text, written.name);
-            let help = match known {
-                _ if is_foreign_comment(&extra.text) => COMMENTS.to_owned(),
-                true => format!("put '{}' on a line of its own", extra.text),
-                false => format!("write: {} {}", written.name, written.usage).trim_end().to_owned(),
+            let help = match (foreign(&extra.text), known) {
+                (Some(remedy), _) => remedy.to_owned(),
+                (None, true) => format!("put '{}' on a line of its own", extra.text),
+                (None, false) => format!("write: {} {}", written.name, written.usage).trim_end().to_owned(),
             };
             // C keepalived ignores words after the values, except after optional words.
             let choice = |term: &Term| matches!(term, Term::Opt(Kind::OneOf(_) | Kind::AnyCase(_)) | Term::Named(_));
@@ -361,9 +353,9 @@ impl<'i, 'r> Parser<'i, 'r> {
         while let (false, Some(extra)) = (matching.failed, matching.left().first()) {
             let ignored = if lenient { "it is ignored" } else { "the entry is ignored" };
             let text = format!("'{}' is unknown in an entry of '{name}': {ignored}", extra.text);
-            let help = match (meant(name, &extra.text), nearest_option(kind.args, &extra.text)) {
+            let remedy = meant(name, &extra.text).or_else(|| foreign(&extra.text));
+            let help = match (remedy, nearest_option(kind.args, &extra.text)) {
                 (Some(remedy), _) => remedy.to_owned(),
-                _ if is_foreign_comment(&extra.text) => COMMENTS.to_owned(),
                 (None, Some(near)) => format!("did you mean '{near}'?"),
                 (None, None) => format!("write one entry a line: {}", kind.usage),
             };
@@ -410,7 +402,6 @@ impl<'i, 'r> Parser<'i, 'r> {
         let inside = self.stack.last().map(|l| l.node.keyword.name);
         let help = match &first.text {
             _ if self.report.is_full() => None,
-            word if is_foreign_comment(word) => Some(COMMENTS.to_owned()),
             word => hint(inside, sets, word),
         };
         let shown = &first.text;
