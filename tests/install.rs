@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Below DESTDIR, with the mode.
-const FILES: [(&str, u32); 26] = [
+const FILES: [(&str, u32); 27] = [
     ("opt/ha/sbin/keepalived", 0o755),
     ("opt/ha/bin/genhash", 0o755),
     ("opt/ha/share/man/man8/keepalived.8", 0o644),
@@ -37,6 +37,7 @@ const FILES: [(&str, u32); 26] = [
     ("opt/ha/share/doc/keepalived-rs/nms/traps/keepalived-trap", 0o755),
     // The samples for administrators include this one of the unit.
     ("opt/ha/share/doc/keepalived-rs/conf/systemd-hardened.conf", 0o644),
+    ("opt/ha/share/doc/keepalived-rs/conf/systemd-vrrp.conf", 0o644),
 ];
 
 /// `make TARGET` below a directory, with the programs that cargo built for this test.

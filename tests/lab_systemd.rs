@@ -102,33 +102,45 @@ fn ready_is_notified_when_the_children_run_and_keep_alives_always() {
     assert!(!String::from_utf8_lossy(&child).contains("WATCHDOG_USEC"));
 }
 
-#[test]
-fn the_capabilities_of_the_unit_are_enough() {
+/// A router with the capabilities of a file of systemd becomes master, runs its script and stops.
+fn is_router_with_capabilities_of(file: &str, user: &str, global: &str) {
     let _turn = machine::shared();
-    let unit = std::fs::read_to_string(workspace().join("conf/keepalived.service")).unwrap();
-    let line = unit.lines().find_map(|line| line.strip_prefix("CapabilityBoundingSet=")).unwrap();
+    let unit = std::fs::read_to_string(workspace().join("conf").join(file)).unwrap();
+    // An empty line before takes those of the unit away.
+    let line = unit.lines().filter_map(|line| line.strip_prefix("CapabilityBoundingSet=")).next_back().unwrap();
     let words = line.split(' ').map(|word| word.strip_prefix("CAP_").unwrap().to_lowercase());
     let set = words.fold("-all".to_owned(), |set, word| format!("{set},+{word}"));
 
-    // A script of another user, real-time priority and locked memory need further capabilities.
     let mut lab = Lab::new(1);
     let shared = tempfile::tempdir().unwrap();
     std::fs::set_permissions(shared.path(), PermissionsExt::from_mode(0o777)).unwrap();
     let proof = shared.path().join("proof");
     let conf = Protocol::V3.conf(100, &format!("notify_master \"/bin/mkdir {}\"", proof.display()));
-    let global = "{\n  script_user nobody\n  vrrp_rt_priority 20\n  vrrp_no_swap\n";
-    lab.router(1).configure(&conf.replacen('{', global, 1));
+    lab.router(1).configure(&conf.replacen('{', &format!("{{\n  script_user {user}\n{global}"), 1));
     let bare = lab.router(1).command(Daemon::Ours);
-    let mut command = Command::new("setpriv");
-    command.args(["--bounding-set", &set]).arg(bare.get_program()).args(bare.get_args());
+    // Inside of `ip netns exec NAME`, which needs more.
+    let (entry, rest): (Vec<_>, Vec<_>) = (bare.get_args().take(3).collect(), bare.get_args().skip(3).collect());
+    let mut command = Command::new(bare.get_program());
+    command.args(entry).args(["setpriv", "--bounding-set", &set]).args(rest);
     lab.router(1).start_with(command);
 
     lab.wire.await_advert(1, VRID, Duration::ZERO, LIMIT);
     wait_until(LIMIT, "the addresses are set", || lab.router(1).holds(Protocol::V3.vips(VRID)[0]));
     wait_until(LIMIT, "the script has run", || proof.exists());
-    assert_ne!(std::fs::metadata(&proof).unwrap().uid(), 0);
+    assert_eq!(std::fs::metadata(&proof).unwrap().uid() == 0, user == "root");
     assert!(lab.router(1).stop().1.success());
     assert!(!lab.router(1).holds(Protocol::V3.vips(VRID)[0]));
     let log = lab.router(1).log();
     assert!(!log.contains("Cannot "), "{log}");
+}
+
+/// A script of another user, real-time priority and locked memory need further capabilities.
+#[test]
+fn the_capabilities_of_the_unit_are_enough() {
+    is_router_with_capabilities_of("keepalived.service", "nobody", "  vrrp_rt_priority 20\n  vrrp_no_swap\n");
+}
+
+#[test]
+fn the_capabilities_for_vrrp_alone_are_enough() {
+    is_router_with_capabilities_of("systemd-vrrp.conf", "root", "");
 }

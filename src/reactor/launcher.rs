@@ -220,6 +220,10 @@ fn become_user(ids: &str) -> io::Result<()> {
     let (uid, gid) = ids.split_once(':').ok_or(io::ErrorKind::InvalidInput)?;
     let number = |text: &str| text.parse::<u32>().map_err(|_| io::Error::from(io::ErrorKind::InvalidInput));
     let (uid, gid) = (number(uid)?, number(gid)?);
+    if !with_groups && is_this_user(&ScriptUser { uid, gid }) {
+        // The capability to change users may be missing.
+        return Ok(());
+    }
     if Uid::effective().is_root() {
         let groups = if with_groups { groups_of(Uid::from_raw(uid), Gid::from_raw(gid))? } else { Vec::new() };
         setgroups(&groups)?;
