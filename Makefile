@@ -69,7 +69,7 @@ test: setup
 
 # The long forms of the labs, the package, and the files for network management systems.
 soak: setup
-	LAB_SOAK=1 cargo test --release --test lab_snmpd_hurts --test lab_hostile --test lab_upgrade --test config_bounds -- --nocapture --test-threads 1
+	LAB_SOAK=1 cargo test --release --test lab_snmpd_hurts --test lab_hostile --test lab_kills --test lab_upgrade --test config_bounds -- --nocapture --test-threads 1
 	$(MAKE) deb-test
 	$(MAKE) nms-test
 
