@@ -70,7 +70,7 @@ test: setup
 # The long forms of the labs, the labs of SNMP with snmpd of Debian 13, the package, and the files for network management systems.
 soak: setup
 	@tests/peer/fetch-trixie.sh
-	LAB_SOAK=1 cargo test --release --test lab_snmpd_hurts --test lab_hostile --test lab_upgrade --test lab_trap_targets --test lab_mibs_beside_c --test lab_check_mib --test config_bounds -- --nocapture --test-threads 1
+	LAB_SOAK=1 cargo test --release --test lab_snmpd_hurts --test lab_hostile --test lab_kills --test lab_upgrade --test lab_trap_targets --test lab_mibs_beside_c --test lab_check_mib --test config_bounds -- --nocapture --test-threads 1
 	LAB_SNMPD=trixie cargo test --release --test lab_snmp --test lab_snmp_contexts --test lab_snmp_reload --test lab_snmpd_hurts --test lab_trap_targets -- --test-threads 1
 	$(MAKE) deb-test
 	$(MAKE) nms-test

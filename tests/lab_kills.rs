@@ -8,10 +8,12 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::IpAddr;
+use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use lab::Daemon::Ours;
+use lab::process::is_gone;
 use lab::{Lab, Router, Stamp, daemon, machine, now, wait_for, wait_until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -20,6 +22,8 @@ const LIMIT: Duration = Duration::from_secs(60);
 const INTERVAL: Duration = Duration::from_millis(400);
 /// How long a process is stopped that may be stopped.
 const STOPPED: Duration = Duration::from_millis(500);
+/// Begin of an upgrade, in the log.
+const TRIAL: &str = "Upgrade: trying out";
 /// From the continuation of a master to the last advert of the router that has taken over.
 const AGREEMENT: Duration = Duration::from_millis(1500);
 
@@ -74,6 +78,15 @@ impl Process {
         Some(pid)
     }
 
+    /// The file with its pid.
+    fn pid_file(self) -> &'static str {
+        match self {
+            Process::Vrrp => "vrrp.pid",
+            Process::Checker => "checkers.pid",
+            _ => "bfd.pid",
+        }
+    }
+
     /// In log lines.
     fn name(self) -> &'static str {
         match self {
@@ -118,6 +131,9 @@ struct Field {
 }
 
 impl Field {
+    /// Time after which a replacement that has failed is tried again, and some more.
+    const RETRY: Duration = Duration::from_millis(1500);
+
     /// All routers in their states.
     fn new() -> Field {
         let mut field = Field { lab: Lab::new(OTHER), files: Vec::new() };
@@ -296,6 +312,40 @@ impl Field {
         assert_eq!(self.pids(Process::Vrrp), pids);
     }
 
+    /// Processes that hang are replaced; the other router is master meanwhile.
+    fn hung(&mut self) {
+        let hang = [&CHILDREN[..], &[Process::VrrpRunner, Process::CheckRunner]].concat();
+        let pids: Vec<Vec<i32>> = hang.iter().map(|process| self.pids(*process)).collect();
+        pids.iter().flatten().for_each(|pid| send(*pid, Signal::SIGSTOP));
+        hang.iter().zip(&pids).for_each(|(process, pids)| self.await_replacement(*process, pids));
+        self.settle();
+        self.check(now(), "hanging processes were replaced");
+        for pid in pids.into_iter().flatten() {
+            wait_until(LIMIT, &format!("{pid} is gone"), || is_gone(pid));
+        }
+    }
+
+    /// A process that stands by in an upgrade hangs: another takes its place.
+    fn hung_in_upgrade(&mut self, offset: usize) {
+        let of = |number: usize| CHILDREN[(number + offset) % CHILDREN.len()];
+        let complete = self.count("Upgrade complete");
+        let stood = |(number, _)| standbys(&self.lab.router(number).log(), of(number)).len();
+        let stood: Vec<usize> = routers().map(stood).collect();
+        let clients = self.ask(&format!("--upgrade={}", daemon::ours().display()));
+        for (number, state) in routers() {
+            let (process, router) = (of(number), self.lab.router(number));
+            let pid = wait_for(LIMIT, &format!("{state:?}: a standby of {process:?}"), || {
+                standbys(&router.log(), process).get(stood[number - 1]).copied()
+            });
+            let _ = kill(Pid::from_raw(pid), Signal::SIGSTOP);
+        }
+        finish(clients, "an upgrade with a standby that hangs");
+        self.await_text("Upgrade complete", &complete);
+        // One that was stopped after it had said that it is prepared has taken over, and was replaced as any process that hangs.
+        self.settle();
+        self.check(now(), "hung in an upgrade");
+    }
+
     /// A process hangs, so that a reload cannot be complete, and is killed.
     fn killed_in_reload(&mut self, process: Process) {
         let (since, pids, before) = (now(), self.pids(process), self.count("Reloading"));
@@ -315,30 +365,42 @@ impl Field {
     }
 
     /// Processes are killed during an upgrade, in each router others, which `offset` selects: one of those that run while the
-    /// program is tried out, and then another that stands by.
+    /// program is tried out; and then another, as soon as a process stands by for it, with that process.
     fn killed_in_upgrade(&mut self, offset: usize) {
         let of = |number: usize| CHILDREN[(number + offset) % CHILDREN.len()];
-        let since = now();
-        let (begun, complete) = (self.count("Upgrade: trying out"), self.count("Upgrade complete"));
-        let stood = |(number, _)| standbys(self.lab.router(number), of(number + 1)).len();
-        let stood: Vec<usize> = routers().map(stood).collect();
+        let (since, begun, complete) = (now(), self.count(TRIAL), self.count("Upgrade complete"));
+        let victim = |(number, _): (usize, State)| {
+            let (router, begun) = (self.lab.router(number), begun[number - 1]);
+            let stood = standbys(&router.log(), of(number + 1)).len();
+            let files = [of(number), of(number + 1)].map(|process| router.file(process.pid_file()));
+            (router.file("daemon.log"), router.daemon().pid().as_raw(), files, begun, of(number + 1), stood)
+        };
+        let victims: Vec<_> = routers().map(victim).collect();
         let clients = self.ask(&format!("--upgrade={}", daemon::ours().display()));
-        self.await_text("Upgrade: trying out", &begun);
-        for (number, state) in routers() {
-            let (process, router) = (of(number), self.lab.router(number));
-            let pid = wait_for(LIMIT, &format!("{state:?}: {process:?} runs"), || process.pid(router));
-            send(pid, Signal::SIGKILL);
-        }
-        for (number, state) in routers() {
-            let (process, router) = (of(number + 1), self.lab.router(number));
-            let pid = wait_for(LIMIT, &format!("{state:?}: a standby of {process:?}"), || {
-                standbys(router, process).get(stood[number - 1]).copied()
-            });
-            // It may have taken over and been replaced already.
-            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
-        }
+        std::thread::scope(|scope| {
+            for (log, parent, [first, second], begun, process, stood) in victims {
+                scope.spawn(move || {
+                    let log = || fs::read_to_string(&log).unwrap();
+                    wait_until(LIMIT, TRIAL, || log().matches(TRIAL).count() > begun);
+                    send(pid_in(&first), Signal::SIGKILL);
+                    let standby = wait_for(LIMIT, "a standby", || standbys(&log(), process).get(stood).copied());
+                    // The parent learns of both at once.
+                    send(parent, Signal::SIGSTOP);
+                    let pids = [standby, pid_in(&second)];
+                    // They may have been replaced already.
+                    for pid in pids {
+                        let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+                    }
+                    wait_until(LIMIT, "both have exited", || pids.iter().all(|pid| is_dead(*pid)));
+                    send(parent, Signal::SIGCONT);
+                });
+            }
+        });
         finish(clients, "an upgrade");
         self.await_text("Upgrade complete", &complete);
+        let pids = CHILDREN.map(|process| self.pids(process));
+        std::thread::sleep(Self::RETRY);
+        assert_eq!(CHILDREN.map(|process| self.pids(process)), pids, "processes were replaced again");
         self.check(since, "killed in an upgrade");
     }
 
@@ -375,10 +437,17 @@ impl Field {
         let fault = |number: usize| FAULTS[(number + offset) % FAULTS.len()];
         for (number, _) in routers() {
             let ((signal, process), router) = (fault(number), self.lab.router(number));
-            let pid = wait_for(LIMIT, "the process runs", || process.pid(router));
+            let pid = Pid::from_raw(wait_for(LIMIT, "the process runs", || process.pid(router)));
+            // Nobody continues a runner that is stopped when all others have exited.
+            let at_first = process == Process::CheckRunner;
+            if at_first {
+                assert_eq!(kill(pid, signal), Ok(()));
+            }
             router.daemon().signal(Signal::SIGTERM);
-            // It may have exited already.
-            let _ = kill(Pid::from_raw(pid), signal);
+            if !at_first {
+                // It may have exited already.
+                let _ = kill(pid, signal);
+            }
         }
         for (number, state) in routers() {
             let (fault, router) = (fault(number), self.lab.router(number));
@@ -410,11 +479,20 @@ fn files(router: &Router) -> BTreeSet<String> {
     fs::read_dir(router.dir()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
 }
 
-/// The pids of the standbys so far.
-fn standbys(router: &Router, process: Process) -> Vec<i32> {
-    let log = router.log();
+/// The pids in a log of the standbys so far.
+fn standbys(log: &str, process: Process) -> Vec<i32> {
     let line = format!("Starting a standby of the {} process, pid=", process.name());
     log.split(&line).skip(1).filter_map(|text| text.lines().next()?.parse().ok()).collect()
+}
+
+/// Whether a process has exited; its parent may not know it yet.
+fn is_dead(pid: i32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit(") ").next().is_none_or(|fields| fields.is_empty() || fields.starts_with('Z'))
+}
+
+fn pid_in(file: &Path) -> i32 {
+    wait_for(LIMIT, "a pid file", || fs::read_to_string(file).ok()?.trim().parse().ok())
 }
 
 /// The clients succeed.
@@ -444,12 +522,20 @@ fn each_process_is_killed_and_stopped_in_each_state() {
     at("stopped");
     field.vrrp_stopped();
     at("VRRP stopped");
+    if machine::soak() {
+        field.hung();
+        at("hung");
+    }
     for process in [&CHILDREN[..], &[Process::Parent]].concat() {
         field.killed_in_reload(process);
     }
     at("reloads");
     for offset in 0..if machine::soak() { CHILDREN.len() } else { 1 } {
         field.killed_in_upgrade(offset);
+        if machine::soak() {
+            field.hung_in_upgrade(offset);
+            at("hung in an upgrade");
+        }
     }
     at("upgrades");
     for offset in 0..if machine::soak() { 7 } else { 1 } {

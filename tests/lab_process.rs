@@ -182,13 +182,19 @@ fn a_looping_vrrp_process_is_replaced() {
     assert!(holds_all(&mut lab));
 }
 
-/// Only the parent is killed: its child must not run without a watchdog.
+/// Only the parent is killed: its child must not run without a watchdog, or stay where it was stopped.
 #[test]
 fn children_exit_when_their_parent_is_killed() {
     let _turn = machine::shared();
-    let mut lab = lone_master();
-    lab.router(1).daemon().signal(Signal::SIGKILL);
-    wait_until(LIMIT, "no process of the daemon is left", || lab.router(1).daemon_pids().is_empty());
+    for stopped in [false, true] {
+        let mut lab = lone_master();
+        if stopped {
+            kill(Pid::from_raw(lab.router(1).vrrp_pid()), Signal::SIGSTOP).expect("a running VRRP process");
+        }
+        lab.router(1).daemon().signal(Signal::SIGKILL);
+        wait_until(LIMIT, "no process of the daemon is left", || lab.router(1).daemon_pids().is_empty());
+        assert!(!PROTOCOL.all_vips().iter().any(|vip| lab.router(1).holds(*vip)), "stopped: {stopped}");
+    }
 }
 
 /// Command lines that exit at once, with their status.

@@ -28,7 +28,10 @@ pub enum Failure {
     /// The daemon has not answered in time.
     #[error("no answer within {} s", .0.as_secs())]
     Late(Duration),
-    /// The daemon has disconnected, or its answer cannot be understood; a clause.
+    /// The daemon has disconnected without an answer.
+    #[error("it has disconnected without an answer")]
+    Disconnected,
+    /// The connection has failed, or the answer cannot be understood; a clause.
     #[error("{0}")]
     Broken(String),
 }
@@ -62,7 +65,7 @@ pub fn ask(path: &Path, request: &Request, limit: Duration) -> Result<Answer, Fa
         match stream.read(buffer.get_mut(..wanted).unwrap_or_default()) {
             Ok(0) => {
                 sent.map_err(broken)?;
-                return Err(Failure::Broken("it has disconnected without an answer".to_owned()));
+                return Err(Failure::Disconnected);
             }
             Ok(count) => match incoming.add(buffer.get(..count).unwrap_or_default()) {
                 Ok(None) => {}

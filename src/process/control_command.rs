@@ -17,6 +17,20 @@ pub(super) type Failed = (u8, String);
 /// # Errors
 /// If there is no answer, or the daemon refuses the request. `instead` says what to do without a control socket.
 pub(super) fn send(options: &Options, request: &Request, limit: Duration, instead: &str) -> Result<Answer, Failed> {
+    let answer = send_and_may_be_cut_off(options, request, limit, instead)?;
+    answer.ok_or_else(|| (exit::FATAL, format!("the daemon cannot be asked: {}", Failure::Disconnected)))
+}
+
+/// As [`send`]; `None` if the daemon has disconnected without an answer.
+///
+/// # Errors
+/// As those of [`send`].
+pub(super) fn send_and_may_be_cut_off(
+    options: &Options,
+    request: &Request,
+    limit: Duration,
+    instead: &str,
+) -> Result<Option<Answer>, Failed> {
     // The same derivation as in the daemon, from a file that may have errors by now.
     let global = configuration::global(options);
     let file = options.config_file.display();
@@ -28,7 +42,8 @@ pub(super) fn send(options: &Options, request: &Request, limit: Duration, instea
     match answer {
         Ok(Answer::Denied(reason)) => Err((exit::PRIVILEGE, reason)),
         Ok(Answer::Refused(reason)) => Err((exit::FATAL, reason)),
-        Ok(answer) => Ok(answer),
+        Ok(answer) => Ok(Some(answer)),
+        Err(Failure::Disconnected) => Ok(None),
         Err(Failure::Absent(why)) => Err((
             exit::NOT_RUNNING,
             format!(

@@ -38,10 +38,12 @@ fn upgrade(options: &Options, program: &str) -> Result<Status, Failed> {
     let program = if program.is_empty() { std::env::current_exe() } else { std::path::absolute(program) };
     let program: PathBuf = program.map_err(|error| fatal(reason(&error)))?;
     let begun = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    match control_command::send(options, &Request::Upgrade(program), TRIAL, INSTEAD)? {
+    // On a busy machine the program may be replaced before the answer is sent.
+    match control_command::send_and_may_be_cut_off(options, &Request::Upgrade(program), TRIAL, INSTEAD)? {
         // What the program will not continue.
-        Answer::Done(text) => text.lines().skip(1).for_each(terminal::message),
-        answer => return Err(control_command::other(&answer)),
+        Some(Answer::Done(text)) => text.lines().skip(1).for_each(terminal::message),
+        None => {}
+        Some(answer) => return Err(control_command::other(&answer)),
     }
     let until = Instant::now() + LIMIT.1;
     let mut last = String::new();

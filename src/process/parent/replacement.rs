@@ -53,9 +53,9 @@ impl Parent {
         self.standbys.iter().any(|standby| standby.role == role)
     }
 
-    /// Starts the standby for a child.
+    /// Starts the standby for a child, unless that was replaced in the meantime because it has exited.
     pub(super) fn start_standby(&mut self, role: Role) {
-        if self.stopping || self.has_standby(role) || self.child(role).is_none() {
+        if self.stopping || self.has_standby(role) || !self.child(role).is_some_and(|child| child.outgrown) {
             return;
         }
         match self.spawn(role, Task::Standby) {
