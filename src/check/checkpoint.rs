@@ -2,7 +2,8 @@
 //! after a crash.
 //!
 //! Services and servers are identified by row index, which is the same in the replacement
-//! ([`Indices`](super::Indices)). Checkers have no persistent index and are identified by their configuration.
+//! ([`Indices`](super::Indices)). Checkers have no persistent index and are identified by their configuration; if the predecessor
+//! was of a release that encodes configurations differently, by their kind.
 
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::machine::Check;
 use super::rows::{Checker, LastAttempt, RealServerId, VirtualServerId};
+use crate::config::lvs::CheckerKind;
 use crate::state::{Lasting, Reader, Unusable, Writer};
 
 /// Checkpoint: the quorums, weights and verdicts from which a replacement process resumes.
@@ -21,6 +23,8 @@ pub struct Checkpoint {
     weights: Vec<(ServerIndex, u32)>,
     /// Verdicts of checkers that have a result.
     verdicts: Vec<Verdict>,
+    /// The kind of each checker in `verdicts`, in the same order.
+    kinds: Vec<u8>,
     /// Real servers whose state has changed: whether they are alive, and since when.
     past: Vec<(ServerIndex, bool, Duration)>,
     /// With the last checkpoint of a process that hands over in order.
@@ -66,6 +70,7 @@ impl Lasting for Checkpoint {
         sections.put("quorums", &self.quorums);
         sections.put("weights", &self.weights);
         sections.put("verdicts", &self.verdicts);
+        sections.put("kinds of checkers", &self.kinds);
         sections.put("past of servers", &self.past);
         if let Some(HandedOver { results, numbers }) = &self.handed_over {
             sections.put("results", results);
@@ -80,6 +85,7 @@ impl Lasting for Checkpoint {
             quorums: sections.take("quorums")?,
             weights: sections.take("weights")?,
             verdicts: sections.take("verdicts")?,
+            kinds: sections.take_if_readable("kinds of checkers"),
             past: sections.take_if_readable("past of servers"),
             handed_over: results.map(|results| HandedOver { results, numbers }),
         })
@@ -107,12 +113,13 @@ impl Check {
             .real_servers
             .iter()
             .filter(|(_, row)| row.regular().is_some_and(|server| server.weight != row.base_weight));
-        let run = tables.checkers.iter().filter(|(_, row)| row.has_run);
+        let run = || tables.checkers.iter().filter(|(_, row)| row.has_run);
         let changed = tables.real_servers.iter().filter(|(_, row)| !row.since.is_zero());
         Checkpoint {
+            kinds: run().map(|(_, row)| number(&row.config.kind)).collect(),
             quorums: tables.virtual_servers.iter().map(|(id, row)| (id.0, row.quorum_met)).collect(),
             weights: set.map(|((service, position), row)| ((service.0, *position), row.base_weight)).collect(),
-            verdicts: run
+            verdicts: run()
                 .map(|(((service, position), _), row)| Verdict {
                     server: (service.0, *position),
                     checker: row.fingerprint,
@@ -142,8 +149,15 @@ impl Check {
         }
         let handed_over = checkpoint.handed_over.as_ref();
         let mut results = handed_over.map_or(&[][..], |handed_over| &handed_over.results).iter();
+        let is_known = |verdict: &Verdict| {
+            let mut rows = self.tables.checkers.of(&id(verdict.server));
+            rows.any(|(_, row)| row.fingerprint == verdict.checker)
+        };
+        let by_kind = !checkpoint.verdicts.iter().any(is_known);
+        let mut kinds = checkpoint.kinds.iter();
         for verdict in &checkpoint.verdicts {
-            self.resume_checker(verdict, results.next());
+            let kind = kinds.next().filter(|_| by_kind);
+            self.resume_checker(verdict, kind, results.next());
         }
         if let Some(HandedOver { numbers, .. }) = handed_over {
             (self.tables.late, self.tables.postponed) = *numbers;
@@ -157,10 +171,14 @@ impl Check {
         }
     }
 
-    fn resume_checker(&mut self, verdict: &Verdict, result: Option<&LastResult>) {
+    fn resume_checker(&mut self, verdict: &Verdict, kind: Option<&u8>, result: Option<&LastResult>) {
         let server = id(verdict.server);
-        // Checkers with the same configuration are matched in order.
-        let same = |row: &Checker| row.fingerprint == verdict.checker && !row.has_run;
+        // Checkers with the same configuration, or of the same kind, are matched in order.
+        let is = |row: &Checker| match kind {
+            Some(kind) => number(&row.config.kind) == *kind,
+            None => row.fingerprint == verdict.checker,
+        };
+        let same = |row: &Checker| is(row) && !row.has_run;
         let found = self.tables.checkers.of_mut(&server).find(|(_, row)| same(row));
         let Some((_, row)) = found else { return };
         row.up = verdict.up;
@@ -177,6 +195,22 @@ impl Check {
         {
             row.reported = true;
         }
+    }
+}
+
+/// The number of a kind in checkpoints; numbers stay.
+fn number(kind: &CheckerKind) -> u8 {
+    match kind {
+        CheckerKind::Tcp(_) => 0,
+        CheckerKind::Http(check) if check.tls => 1,
+        CheckerKind::Http(_) => 2,
+        CheckerKind::Smtp(_) => 3,
+        CheckerKind::Dns(_) => 4,
+        CheckerKind::Misc(_) => 5,
+        CheckerKind::Udp(_) => 6,
+        CheckerKind::Ping(_) => 7,
+        CheckerKind::File { .. } => 8,
+        CheckerKind::Bfd { .. } => 9,
     }
 }
 

@@ -12,7 +12,7 @@ pub use index::{Indices, NextIndex, Numbering};
 pub use managed::{Done, Loss, Managed, Op};
 pub use objects::{Object, Objects, RowId, Step};
 pub use random::Random;
-pub use record::{Record, Unusable, fingerprint, from_octets, to_octets};
+pub use record::{Record, Unusable, fingerprint};
 #[cfg(test)]
 pub(crate) use sections::edited;
 pub use sections::{Known, Lasting, Opened, Reader, Writer, from_sections, to_sections};

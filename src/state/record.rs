@@ -1,18 +1,15 @@
-//! Records: versioned values that a process sends to another process of the same release, or keeps in a file.
-//!
-//! Between processes, records are encoded as postcard, as the configuration is; they exist in memory only. What a process leaves to
-//! its successor has [sections](super::sections).
+//! Records in files: versioned values as JSON. What a process sends to another one has [sections](super::sections).
 
 use std::hash::{DefaultHasher, Hasher};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// A value that one process passes on to another.
+/// A value in a file, for a later process.
 pub trait Record: Serialize + DeserializeOwned {
     /// Name of the record in messages and files.
     const NAME: &'static str;
-    /// Version of the type. Raise it with every change of the type, so that no process misreads a record.
+    /// Version of the type. Raise it with a change of the type that processes could misread; fields may be added.
     const VERSION: u32;
 }
 
@@ -63,25 +60,6 @@ impl Unusable {
     }
 }
 
-/// Encodes a record for another process.
-///
-/// # Errors
-/// When postcard cannot encode the record; this does not happen for any record of this program.
-pub fn to_octets<T: Record>(record: &T) -> Result<Vec<u8>, Unusable> {
-    postcard::to_stdvec(&(T::VERSION, record)).map_err(Unusable::damaged::<T>)
-}
-
-/// Decodes a record.
-///
-/// # Errors
-/// When the record has another version, cannot be decoded, or is followed by more octets.
-pub fn from_octets<T: Record>(octets: &[u8]) -> Result<T, Unusable> {
-    let (version, rest) = postcard::take_from_bytes(octets).map_err(Unusable::damaged::<T>)?;
-    Unusable::check_version::<T>(version)?;
-    let (record, rest) = postcard::take_from_bytes(rest).map_err(Unusable::damaged::<T>)?;
-    if rest.is_empty() { Ok(record) } else { Err(Unusable::damaged::<T>("something follows it")) }
-}
-
 /// Returns a hash that represents a value in records. It is the same in all processes of one program.
 pub fn fingerprint<T: Serialize>(value: &T) -> u64 {
     let mut hasher = DefaultHasher::new();
@@ -92,41 +70,7 @@ pub fn fingerprint<T: Serialize>(value: &T) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use serde::Deserialize;
-
     use super::*;
-
-    #[derive(Debug, PartialEq, Serialize, Deserialize)]
-    struct Old(String);
-    #[derive(Debug, PartialEq, Serialize, Deserialize)]
-    struct New(String, u32);
-
-    impl Record for Old {
-        const NAME: &'static str = "a test record";
-        const VERSION: u32 = 1;
-    }
-    impl Record for New {
-        const NAME: &'static str = "a test record";
-        const VERSION: u32 = 2;
-    }
-
-    #[test]
-    fn another_version_is_refused_with_a_message() {
-        let octets = to_octets(&Old("A".into())).unwrap();
-        assert_eq!(from_octets::<Old>(&octets), Ok(Old("A".into())));
-        let text = from_octets::<New>(&octets).unwrap_err().to_string();
-        assert_eq!(text, "a test record of version 1, not 2: another release wrote it");
-    }
-
-    #[test]
-    fn truncated_and_overlong_records_are_refused_with_a_message() {
-        let whole = to_octets(&New("name".into(), 300)).unwrap();
-        let longer = [whole.as_slice(), &[0]].concat();
-        for octets in (0..whole.len()).map(|end| &whole[..end]).chain([longer.as_slice()]) {
-            let text = from_octets::<New>(octets).unwrap_err().to_string();
-            assert!(text.starts_with("a test record that cannot be read: "), "{octets:?}: {text}");
-        }
-    }
 
     #[test]
     fn equal_values_have_the_same_fingerprint() {

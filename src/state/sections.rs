@@ -1,4 +1,4 @@
-//! Lasting records: values that a process of one release leaves to a process of another, in named sections.
+//! Lasting records: values that a process of one release leaves or sends to a process of another, in named sections.
 //!
 //! The octets are the version of the record, and the name and the content of each section. Within a version, releases may
 //! add sections and leave sections out: a reader skips those that it does not know, and takes the default value for those that are
@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::record::Unusable;
 
-/// A value that a process leaves to its successor, which may be of another release.
+/// A value for another process, which may be of another release.
 pub trait Lasting: Default {
     /// Name of the record in messages.
     const NAME: &'static str;

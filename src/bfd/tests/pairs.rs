@@ -262,3 +262,24 @@ fn packets_that_change_no_state_do_not_change_the_checkpoint() {
     link.run(secs(10));
     assert_eq!(link.ends[0].bfd.checkpoint(), before);
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn no_checkpoint_causes_a_panic(at in proptest::prelude::any::<usize>(), octet in proptest::prelude::any::<u8>()) {
+        let mut link = up();
+        let mut octets = to_sections(&link.ends[0].bfd.last_checkpoint()).unwrap();
+        let at = at % octets.len();
+        octets[at] = octet;
+        for octets in [&octets[..], &octets[..at]] {
+            let Ok(opened) = from_sections(octets) else { continue };
+            let session = link.ends[0].row().config.clone();
+            let mut bfd = Bfd::new(Tables::new(config(&[session]), "test".into()), 99);
+            bfd.resume(&opened.record);
+            link.ends[0] = End::of(bfd);
+            link.handle(0, Event::Start);
+            link.run(secs(1));
+        }
+    }
+}

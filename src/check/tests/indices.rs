@@ -147,3 +147,46 @@ fn verdicts_are_restored_to_the_checkers_with_the_same_configuration() {
     let other = replacement(&site, checks(&[4, 2]));
     assert_eq!(up(&other).iter().map(|(_, up)| *up).collect::<Vec<_>>(), [false, true]);
 }
+
+/// Another release may encode configurations differently: no fingerprint is the same. Its verdicts are kept all the same.
+#[test]
+fn verdicts_of_another_release_are_restored_by_kind() {
+    let mut row = service(vec![server(SERVERS[0])]);
+    let tcp = |port: u16| checker(CheckerKind::Tcp(target(&format!("10.1.0.1:{port}"))));
+    let ping = checker(CheckerKind::Ping(target("10.1.0.1:0")));
+    row.real_servers[0].checkers = vec![tcp(1), ping, tcp(2)];
+    let mut site = Site::started(lvs(vec![row.clone()]));
+    site.behave("10.1.0.1:2", Behaviour::Refuses);
+    site.run(secs(15));
+    let ups = |site: &Site| site.check.tables.checkers.values().map(|row| (row.has_run, row.up)).collect::<Vec<_>>();
+    let before = ups(&site);
+    assert!(before.contains(&(true, false)) && before.contains(&(true, true)), "{before:?}");
+    let ids: Vec<_> = site.check.tables.checkers.keys().copied().collect();
+    for id in ids {
+        let row = site.check.tables.checkers.get_mut(&id).unwrap();
+        row.fingerprint = row.fingerprint.wrapping_add(1);
+    }
+    assert_eq!(ups(&replacement(&site, lvs(vec![row]))), before);
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn no_checkpoint_causes_a_panic(at in proptest::prelude::any::<usize>(), octet in proptest::prelude::any::<u8>()) {
+        let mut site = Site::started(file(&[(1, &[0, 1], true)]));
+        site.behave("10.1.0.1:80", Behaviour::Refuses);
+        site.run(secs(5));
+        let mut octets = to_sections(&site.check.last_checkpoint()).unwrap();
+        let at = at % octets.len();
+        octets[at] = octet;
+        for octets in [&octets[..], &octets[..at]] {
+            if let Ok(opened) = from_sections(octets) {
+                let mut other = Site::new(file(&[(1, &[0, 1], true)]));
+                other.check.resume(&opened.record);
+                other.event(Event::Start);
+                other.run(secs(2));
+            }
+        }
+    }
+}

@@ -16,7 +16,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use serde::{Deserialize, Serialize};
 
 use crate::config::model::BfdInstance;
-use crate::state::Record;
+use crate::state::{Lasting, Reader, Unusable, Writer};
 
 pub(super) use publisher::Publisher;
 pub(super) use subscription::Subscription;
@@ -40,7 +40,7 @@ impl Listener {
     }
 }
 
-/// The state of a session.
+/// The state of a session. The form stays: at an upgrade the processes may be of different releases for a moment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Status {
     /// Name of the `bfd_instance`.
@@ -51,7 +51,7 @@ struct Status {
 }
 
 /// A datagram over a pair: the current states of some sessions.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Report {
     sessions: Vec<Status>,
 }
@@ -63,9 +63,17 @@ impl Report {
     const OCTETS: usize = 16 << 10;
 }
 
-impl Record for Report {
+impl Lasting for Report {
     const NAME: &'static str = "states of BFD sessions for their trackers";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
+
+    fn write(&self, sections: &mut Writer) {
+        sections.put("sessions", &self.sessions);
+    }
+
+    fn read(sections: &mut Reader<'_>) -> Result<Report, Unusable> {
+        Ok(Report { sessions: sections.take("sessions")? })
+    }
 }
 
 /// Creates a pair: the end of the BFD process, and the end of the listener.

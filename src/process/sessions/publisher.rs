@@ -11,7 +11,7 @@ use super::{Listener, Report, Status};
 use crate::bfd::{SessionId, Tables};
 use crate::notify::log::Log;
 use crate::reactor::{Interest, Reactor, Token};
-use crate::state::to_octets;
+use crate::state::to_sections;
 
 /// All listeners, each with the sessions whose states are still to be sent. A listener that is slow to read is sent
 /// only the latest states.
@@ -95,7 +95,7 @@ impl Link {
         let report = Report { sessions: rows.map(status).collect() };
         if !report.sessions.is_empty() {
             // Encoding does not fail.
-            let octets = to_octets(&report).map_err(|_| Errno::INVAL)?;
+            let octets = to_sections(&report).map_err(|_| Errno::INVAL)?;
             send(&self.socket, &octets, SendFlags::NOSIGNAL)?;
         }
         for id in ids {

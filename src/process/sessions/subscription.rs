@@ -12,7 +12,7 @@ use super::{Report, Status};
 use crate::config::model::BfdInstance;
 use crate::notify::log::Log;
 use crate::reactor::{Interest, Reactor, Token};
-use crate::state::from_octets;
+use crate::state::from_sections;
 
 /// A session is down if the BFD process does not report it within this time after the configuration.
 const SILENCE: Duration = Duration::from_secs(1);
@@ -114,8 +114,8 @@ impl Subscription {
             left -= 1;
             match recv(link, &mut buffer, RecvFlags::empty()).map(|(octets, _)| octets) {
                 Ok(0) => self.disconnect(now),
-                Ok(length) => match from_octets::<Report>(buffer.get(..length).unwrap_or_default()) {
-                    Ok(report) => report.sessions.into_iter().for_each(|status| self.record(status, news)),
+                Ok(length) => match from_sections::<Report>(buffer.get(..length).unwrap_or_default()) {
+                    Ok(report) => report.record.sessions.into_iter().for_each(|status| self.record(status, news)),
                     Err(error) => log.error(format_args!("The BFD process has sent {error}")),
                 },
                 Err(Errno::AGAIN) => break,
