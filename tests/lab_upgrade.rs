@@ -100,17 +100,13 @@ fn ha_instances(lab: &mut Lab) -> Vec<(String, String)> {
         let octets: Vec<u32> = value.split_whitespace().map(|octet| u32::from_str_radix(octet, 16).unwrap()).collect();
         octets[5] * 600 + octets[6] * 10 + octets[7]
     };
-    // On a busy machine an answer may take a while.
-    let output = lab.router(1).snmp().tool_waiting("10", "snmpbulkwalk", HA_INSTANCES).output().unwrap();
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let objects = text.lines().filter_map(|line| line.split_once(" = ")).filter(|(_, value)| !value.starts_with("No "));
-    objects
-        .map(|(name, value)| {
-            let value = value.trim_matches('"');
-            let is_time = TIMES.iter().any(|time| name.contains(time));
-            (name.to_owned(), if is_time { tenths(value).to_string() } else { value.to_owned() })
-        })
-        .collect()
+    let walk = lab.router(1).snmp().walk(HA_INSTANCES).into_iter();
+    walk.map(|(name, value)| {
+        let is_time = TIMES.iter().any(|time| name.contains(time));
+        let value = if is_time { tenths(&value).to_string() } else { value };
+        (name, value)
+    })
+    .collect()
 }
 
 /// The processes stay or are replaced as they should, and the other router hears adverts all the time.

@@ -44,28 +44,20 @@ fn upgrade(options: &Options, program: &str) -> Result<Status, Failed> {
         answer => return Err(control_command::other(&answer)),
     }
     let until = Instant::now() + LIMIT.1;
-    let mut failed;
     loop {
-        failed = None;
         std::thread::sleep(PAUSE);
         // The socket is closed while the program is replaced.
         let found = match control_command::send(options, &Request::Status, LIMIT.0, INSTEAD) {
             Ok(Answer::Status(status)) => result(&status, begun.as_secs_f64()),
             Ok(answer) => return Err(control_command::other(&answer)),
-            // Or it is closed before the answer.
-            Err(error) => {
-                failed = Some(error);
-                None
-            }
+            Err((status, why)) if status != exit::NOT_RUNNING => return Err((status, why)),
+            Err(_) => None,
         };
         match found {
             Some(Ok(status)) => return Ok(status),
             Some(Err(why)) => return Err(fatal(why)),
             None if Instant::now() < until => {}
-            None => {
-                let unknown = || fatal("no result within the time limit; see the log".to_owned());
-                return Err(failed.unwrap_or_else(unknown));
-            }
+            None => return Err(fatal("no result within the time limit; see the log".to_owned())),
         }
     }
 }
