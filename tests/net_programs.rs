@@ -271,13 +271,13 @@ fn many_scripts_run_in_parallel_and_a_cancelled_one_has_no_event() {
     assert_eq!(ended, expected);
 }
 
-/// The pid of the runner that this test program has started for a script.
-fn runner_of(script: &str) -> i32 {
+/// The pid of the runner that this test program has started for a program with this argument.
+fn runner_of(argument: &str) -> i32 {
     let read = |path: String| fs::read_to_string(path).unwrap_or_default();
     let pids = || fs::read_dir("/proc").unwrap().filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
     let until = Instant::now() + LONG;
     loop {
-        let found = pids().find(|pid: &i32| read(format!("/proc/{pid}/cmdline")).contains(script));
+        let found = pids().find(|pid: &i32| read(format!("/proc/{pid}/cmdline")).contains(argument));
         let stat = found.map(|pid| read(format!("/proc/{pid}/stat")));
         let parent = stat.as_deref().and_then(|stat| stat.rsplit(") ").next()?.split(' ').nth(1)?.parse().ok());
         match parent {
@@ -290,9 +290,9 @@ fn runner_of(script: &str) -> i32 {
 #[test]
 fn a_runner_that_hangs_is_replaced() {
     let children = children();
-    let script = format!("exec sleep 1.{}", std::process::id());
-    children.run(key(1), program(sh(&script)), LONG);
-    let runner = nix::unistd::Pid::from_raw(runner_of(script.strip_prefix("exec ").unwrap()));
+    let time = format!("20.{}", std::process::id());
+    children.run(key(1), program(sh(&format!("exec sleep {time}"))), LONG);
+    let runner = nix::unistd::Pid::from_raw(runner_of(&time));
     nix::sys::signal::kill(runner, nix::sys::signal::Signal::SIGSTOP).unwrap();
     let event = next(&children);
     let why = "the process that runs check scripts has not answered for 5 s".to_owned();

@@ -185,8 +185,9 @@ impl Client {
     /// Kills the runner. Its programs go on, but have no outcome.
     fn give_up_runner(&mut self) {
         let Some(mut runner) = self.runner.take() else { return };
-        let _ = runner.process.kill();
+        // Before the kill, at which the thread that reads its answers would report another reason.
         let keys = lock(&runner.expected).take();
+        let _ = runner.process.kill();
         for key in keys.into_iter().flatten() {
             let why = format!("the process that runs check scripts has not answered for {} s", HELLO.as_secs());
             self.reporter.report(key, Outcome::NoResources(why));

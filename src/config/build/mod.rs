@@ -103,8 +103,8 @@ pub(crate) fn build(
         instances: instances.into_iter().map(|i| i.instance).collect(),
         sync_groups,
         has_virtual_servers,
+        trackers: Trackers { interfaces, ..trackers.into_used(tree, &lvs.track_files, &mut ctx) },
         lvs,
-        trackers: Trackers { interfaces, ..trackers.into_used(tree, &mut ctx) },
         bfd,
         global: defaults.global,
     }

@@ -113,14 +113,23 @@ impl Defined {
         &self.trackers.files
     }
 
-    /// The trackers that are in a track list, with warnings about unused scripts. A file may be used by FILE_CHECK only; processes
-    /// are counted in any case, as C keepalived does.
-    pub(super) fn into_used(self, tree: &[Node<'_>], ctx: &mut Ctx<'_, '_>) -> Trackers {
+    /// The trackers that are in a track list, with warnings about unused scripts and files; `checked` are the files that a FILE_CHECK
+    /// uses. Processes are counted in any case, as C keepalived does.
+    pub(super) fn into_used(self, tree: &[Node<'_>], checked: &[TrackFile], ctx: &mut Ctx<'_, '_>) -> Trackers {
         let Defined { mut trackers, used, .. } = self;
         let is_used = |kind, name: &str| used.contains(&(kind, name.to_owned()));
         for (name, block) in named(tree, "vrrp_script") {
             if !is_used(TrackerKind::Script, name) && trackers.scripts.iter().any(|s| s.name == name) {
                 let text = format!("vrrp_script '{name}' is not run: no track_script lists it");
+                ctx.report.warn(Class::General, block.at_arg(0), text).help("list it, or remove it");
+            }
+        }
+        for (name, block) in ["track_file", "vrrp_track_file"].into_iter().flat_map(|kind| named(tree, kind)) {
+            let of_name = |file: &TrackFile| file.name == name;
+            let idle = !is_used(TrackerKind::File, name) && !checked.iter().any(of_name);
+            if idle && trackers.files.iter().any(of_name) {
+                let text =
+                    format!("{} '{name}' is not read: no track_file list and no FILE_CHECK has it", block.keyword.name);
                 ctx.report.warn(Class::General, block.at_arg(0), text).help("list it, or remove it");
             }
         }
