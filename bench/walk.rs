@@ -10,10 +10,11 @@ use lab::{Lab, now, wait_until};
 use crate::report::{ms, quantile, spread};
 use crate::{DAEMONS, LIMIT, LOW, await_all};
 
-/// The table: walks of the whole MIB with 255 instances. The adverts of a second between two of an instance are in the processor
-/// time too.
+/// The table: walks of the whole MIB with 255 instances. The processor time includes adverts, one a second for each instance, and
+/// on idle CPUs the wake-ups of the other one.
 pub fn walk() {
     println!("\n## SNMP walk of KEEPALIVED-MIB, 255 instances with 4 addresses each, advert_int 1\n");
+    println!("On idle CPUs each request wakes another one; `taskset -c 1` shows the daemons alone.\n");
     println!("| tool | daemon | varbinds | seconds median (min-max) | daemon us/varbind | snmpd CPU s | n |");
     println!("|---|---|---|---|---|---|---|");
     let mut labs = DAEMONS.map(|daemon| {
