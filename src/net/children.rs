@@ -17,6 +17,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use super::Key;
 use super::orders::{self, ChildEvent, Order, Outcome, Reply};
 use super::runner::{self, MAX_RUNNING};
@@ -231,10 +233,12 @@ impl Client {
         }
     }
 
-    /// Closes the stream, whereupon the runner kills its programs and exits.
+    /// Closes the stream, whereupon the runner kills its programs and exits, even if it was stopped by a signal.
     fn stop_runner(&mut self) {
         if let Some(mut runner) = self.runner.take() {
             let _ = runner.stream.shutdown(Shutdown::Both);
+            // One that is stopped by a signal would not find the end of the stream.
+            let _ = kill_process(Pid::from_child(&runner.process), Signal::CONT);
             let _ = runner.process.wait();
         }
     }
