@@ -221,7 +221,8 @@ fn become_user(ids: &str) -> io::Result<()> {
     let number = |text: &str| text.parse::<u32>().map_err(|_| io::Error::from(io::ErrorKind::InvalidInput));
     let (uid, gid) = (number(uid)?, number(gid)?);
     if !with_groups && is_this_user(&ScriptUser { uid, gid }) {
-        // The capability to change users may be missing.
+        // Without the capability to change users, the groups of the daemon stay too.
+        let _ = setgroups(&[]);
         return Ok(());
     }
     if Uid::effective().is_root() {

@@ -368,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn problems_of_the_user_are_told_apart() {
+    fn each_problem_of_the_user_has_its_own_report() {
         let security = Security::User(user(false));
         let mut peer = Peer::new(1);
         peer.encode(&security, Kind::Inform, 7, &notice(), at(1)).unwrap();
