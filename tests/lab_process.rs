@@ -126,23 +126,28 @@ fn a_process_that_cannot_start_says_what_it_was_doing() {
     let _turn = machine::shared();
     let mut lab = lone_master();
     let parent = lab.router(1).daemon().pid();
-    // Some files are open for a moment only, as for scripts: the least of some looks.
-    let look = |pid: i32| {
-        std::thread::sleep(Duration::from_millis(20));
-        fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count()
+    let allow = |files: usize| {
+        let (pid, limit) = (parent.to_string(), format!("--nofile={files}:{files}"));
+        assert!(Command::new("prlimit").args(["--pid", &pid, &limit]).status().unwrap().success());
     };
-    let open = |pid: i32| (0..25).map(|_| look(pid)).min().unwrap();
-    let (of_parent, of_process) = (open(parent.as_raw()), open(lab.router(1).vrrp_pid()));
-    // The parent needs some more for the start of a process, and the process must lack some.
-    let files = (of_parent + 4).min(of_process - 4);
-    let (pid, limit) = (parent.to_string(), format!("--nofile={files}:{files}"));
-    assert!(Command::new("prlimit").args(["--pid", &pid, &limit]).status().unwrap().success());
-    kill(Pid::from_raw(lab.router(1).vrrp_pid()), Signal::SIGKILL).expect("a running VRRP process");
     const LINE: &str = "The VRRP process cannot continue: ";
-    let said = wait_for(LIMIT, "the reason is logged", || {
-        let log = lab.router(1).log();
-        Some(log.split_once(LINE)?.1.split_once('\n')?.0.to_owned())
-    });
+    // Fewer and fewer files: the process lacks one before the parent does, which needs fewer. Limits cannot be raised again.
+    let mut files = fs::read_dir(format!("/proc/{}/fd", lab.router(1).vrrp_pid())).unwrap().count();
+    let said = loop {
+        files -= 1;
+        allow(files);
+        let resumed = |log: &str| log.matches("(resuming the state of the previous process)").count();
+        let before = resumed(&lab.router(1).log());
+        kill(Pid::from_raw(lab.router(1).vrrp_pid()), Signal::SIGKILL).expect("a running VRRP process");
+        let said = wait_for(LIMIT, "a process resumes or says the reason", || {
+            let log = lab.router(1).log();
+            let said = log.split_once(LINE).and_then(|(_, rest)| rest.split_once('\n'));
+            said.map(|(said, _)| Some(said.to_owned())).or((resumed(&log) > before).then_some(None))
+        });
+        if let Some(said) = said {
+            break said;
+        }
+    };
     assert!(said.starts_with("Cannot open ") && said.ends_with(": Too many open files"), "{said}");
 }
 

@@ -55,6 +55,9 @@ impl Parent {
             }
             Err(error) => {
                 self.log.error(format_args!("Cannot start the {name} process: {error}"));
+                // The system lacks something, such as files or memory, and the next moment will hardly bring it.
+                let deaths = self.deaths.iter_mut().filter(|(of, _)| *of == role);
+                deaths.for_each(|(_, deaths)| *deaths = (*deaths).max(AT_ONCE));
                 self.restart_later(role);
             }
         }
