@@ -24,6 +24,8 @@ use crate::track;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Checkpoint {
     instances: Vec<Saved>,
+    /// Effective priorities by index of the instance.
+    priorities: Vec<(u32, u8)>,
     trackers: track::Saved,
     past: Past,
     /// With the last checkpoint of a process that hands over in order.
@@ -52,6 +54,7 @@ impl Lasting for Checkpoint {
 
     fn write(&self, sections: &mut Writer) {
         sections.put("instances", &self.instances);
+        sections.put("priorities", &self.priorities);
         sections.put("past of instances", &self.past.instances);
         sections.put("past of groups", &self.past.groups);
         sections.put("history", &self.past.history);
@@ -67,6 +70,7 @@ impl Lasting for Checkpoint {
         let router = sections.take_if_readable("counters of the router");
         Ok(Checkpoint {
             instances: sections.take("instances")?,
+            priorities: sections.take_if_readable("priorities"),
             past: Past {
                 instances: sections.take_if_readable("past of instances"),
                 groups: sections.take_if_readable("past of groups"),
@@ -105,8 +109,9 @@ impl Vrrp {
             yielded: row.yielded,
         };
         let instances = self.tables.instances.iter().map(saved).collect();
+        let priorities = self.tables.instances.iter().map(|(id, row)| (id.0, row.priority)).collect();
         let (trackers, past) = (self.tables.trackers.save(), Past::of(&self.tables));
-        Checkpoint { instances, trackers, past, handed_over: None }
+        Checkpoint { instances, priorities, trackers, past, handed_over: None }
     }
 
     /// Restores the states of a predecessor before [`Event::Stop`](super::Event::Stop), without a start, so that the stop
@@ -142,6 +147,12 @@ impl Vrrp {
             if saved.configured == (row.config.priority, row.config.nopreempt) {
                 row.base_priority = saved.base_priority;
                 row.nopreempt = saved.nopreempt;
+            }
+        }
+        // So that only a priority that differs is reported as changed.
+        for (index, priority) in &checkpoint.priorities {
+            if let Some(row) = self.tables.instances.get_mut(&InstanceId(*index)) {
+                row.priority = *priority;
             }
         }
         for past in &checkpoint.past.instances {

@@ -284,6 +284,8 @@ fn a_replacement_process_resumes_with_the_readings() {
     next.add_resumed(file, &checkpoint, BTreeMap::from([(1, None)]));
     assert_eq!((next.routers[0].state("VI"), priority(&next)), (State::Master, 110));
     assert_eq!((causes(&next), since(&next)), (vec![Cause::Resumed], before));
+    let of_priority = |(_, change): &&(Duration, Change)| matches!(change, Change::Priority { .. });
+    assert_eq!(next.routers[0].changes.iter().find(of_priority), None, "it is as before");
 }
 
 #[test]
