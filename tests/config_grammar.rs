@@ -166,7 +166,7 @@ fn grammar_error(text: &str, line: u32) -> Option<String> {
         ];
         let other = later.iter().any(|words| d.message.contains(words));
         let grammar = (of_grammar(d.class) || of_shape(&d.message)) && !other;
-        d.severity != Severity::Warning && d.class != Class::NotActedOn && d.place.line == line && grammar
+        d.severity != Severity::Warning && d.place.line == line && grammar
     });
     found.map(|d| d.message.clone())
 }

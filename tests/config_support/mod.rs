@@ -72,7 +72,7 @@ pub fn load_text(text: impl AsRef<[u8]>) -> Loaded {
 }
 
 /// Words for the consequence of a fault.
-const CONSEQUENCES: [&str; 15] = [
+const CONSEQUENCES: [&str; 14] = [
     "is not included",
     "is cut off",
     "is not replaced",
@@ -86,7 +86,6 @@ const CONSEQUENCES: [&str; 15] = [
     "is taken as",
     "are multicast",
     "not tracked",
-    "not acted on yet",
     "the check fails",
 ];
 

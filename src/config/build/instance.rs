@@ -3,11 +3,13 @@
 use std::collections::HashSet;
 use std::net::IpAddr;
 
-use super::super::diag::{At, Class, Draft};
+use super::super::diag::Class;
 use super::super::model::{
     Address, AdvertBuffer, Authentication, Family, Instance, StartState, Track, TrackerKind, Version,
 };
 use super::super::node::Node;
+use super::super::place::At;
+use super::super::report::Draft;
 use super::super::value::Value;
 use super::context::{Ctx, blocks};
 use super::global::Defaults;

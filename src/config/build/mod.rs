@@ -31,12 +31,12 @@ mod track;
 mod trap_target;
 mod unicast;
 
-use super::diag::{Report, Stage};
 use super::lvs::VirtualServer;
 use super::model::lvs::Lvs;
 use super::model::{Config, Needs, Trackers};
 use super::node::Node;
 use super::outside::Answers;
+use super::report::{Report, Stage};
 use super::tree::FoldedServers;
 use context::Ctx;
 use names::Names;
