@@ -45,6 +45,8 @@ pub enum Class {
     General,
     /// A deprecated form, or a keyword without effect.
     Deprecated,
+    /// A usual configuration that does what was meant, but could be safer.
+    Advice,
     /// A script that users other than root can change.
     Security,
 }
@@ -198,6 +200,11 @@ impl Diagnostics {
             Some(Class::Security) => 6,
             Some(_) => 5,
         }
+    }
+
+    /// Removes advice.
+    pub fn drop_advice(&mut self) {
+        self.list.retain(|d| d.class != Class::Advice);
     }
 
     /// The problems.

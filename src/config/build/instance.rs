@@ -23,6 +23,8 @@ pub(super) struct Built {
     pub instance: Instance,
     /// Place of `virtual_router_id`.
     pub vrid_at: At,
+    /// Place of `unicast_peer`.
+    pub peers_at: At,
     /// Whether it has a VRID and an interface.
     pub complete: bool,
     /// Whether C keepalived starts it.
@@ -175,13 +177,6 @@ impl Maker<'_, '_, '_> {
             interface,
             vrf,
         };
-        if instance.authentication.is_none()
-            && let Some(unicast) = instance.unicast.as_ref().filter(|unicast| !unicast.check_source)
-            && !unicast.peers.is_empty()
-        {
-            let text = "adverts are taken from any sender: neither check_unicast_src nor authentication protects them";
-            self.ctx.adjusted(self.place("unicast_peer"), text).help("write check_unicast_src");
-        }
         // It has to learn the sequence number of an earlier run from the current master first.
         let ah = matches!(instance.authentication, Some(Authentication::Ah(_)));
         if ah && !kind.owner && instance.start_state == StartState::Master {
@@ -194,6 +189,7 @@ impl Maker<'_, '_, '_> {
         Built {
             usable: !strict_unicast && !no_addresses,
             vrid_at: vrid.map_or_else(|| node.at_arg(0), |n| n.at_arg(0)),
+            peers_at: self.place("unicast_peer"),
             complete,
             instance,
         }

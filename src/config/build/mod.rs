@@ -72,6 +72,7 @@ pub(crate) fn build(
         built.instance.rules = rules.of.remove(&built.instance.name).unwrap_or_default();
     }
     let mut instances = check::instances(instances, &mut ctx);
+    check::open_to_any_sender(&instances, &mut ctx);
     own_link::without_clashes(&mut instances, &mut ctx);
     let interfaces = interface::build(tree, &instances, dynamic, &mut ctx);
     let names = Names::of(&instances);
