@@ -260,7 +260,9 @@ impl<'i, 'r> Parser<'i, 'r> {
     fn entry(&mut self, kind: &'static Keyword, line: Line<'i>, words: &[Word<'i>], next: usize) {
         let mut matching = Matching::new(line, words, next, Dropped::Entry, kind.lenience);
         let name = self.stack.last().map_or("", |l| l.node.keyword.name);
-        let said = Subject { name, usage: kind.usage, lenience: kind.lenience };
+        // A kind of entries has the name of its list, unless the entry begins with it.
+        let said_name = if kind.is_placeholder() { name } else { kind.name };
+        let said = Subject { name: said_name, usage: kind.usage, lenience: kind.lenience };
         let mut args = matching.run(said, kind.args, self.report);
         let lenient = kind.lenience == Lenience::Line;
         while let (false, Some(extra)) = (matching.failed, matching.left().first()) {
