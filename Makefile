@@ -124,6 +124,7 @@ FILES = \
   644:conf/snmpd-keepalived.conf:$(SYSCONFDIR)/snmp/snmpd.conf.d/keepalived.conf \
   644:conf/org.keepalived.Vrrp1.conf:$(DBUSDIR)/system.d/org.keepalived.Vrrp1.conf \
   644:README.md:$(DOCDIR)/README.md \
+  $(foreach file,$(wildcard docs/*),644:$(file):$(DOCDIR)/$(file)) \
   $(foreach file,mibs/VRRP-MIB.txt mibs/VRRPV3-MIB.txt $(wildcard mibs/base/*.txt),644:$(file):$(DATADIR)/keepalived-rs/mibs/$(notdir $(file))) \
   $(foreach file,$(filter-out conf/snmp-client.conf conf/snmpd-keepalived.conf conf/org.keepalived.Vrrp1.conf,$(wildcard conf/*.conf conf/*.conf.*)),\
     644:$(file):$(DOCDIR)/conf/$(notdir $(file))) \
@@ -141,7 +142,7 @@ install-only:
 # Removes the files of `make install` with the same PREFIX; the configuration stays.
 uninstall:
 	@for file in $(FILES); do target=$${file#*:}; echo "rm $(DESTDIR)$${target#*:}"; rm -f "$(DESTDIR)$${target#*:}"; done
-	@for directory in $(DATADIR)/keepalived-rs/mibs $(DATADIR)/keepalived-rs $(DOCDIR)/conf \
+	@for directory in $(DATADIR)/keepalived-rs/mibs $(DATADIR)/keepalived-rs $(DOCDIR)/conf $(DOCDIR)/docs \
 	  $(patsubst snmp/%,$(DOCDIR)/%,$(shell find snmp/nms -depth -type d)) $(DOCDIR); do \
 	  rmdir "$(DESTDIR)$$directory" 2>/dev/null || true; \
 	done

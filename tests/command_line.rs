@@ -123,6 +123,25 @@ fn a_test_may_allow_faults() {
     }
 }
 
+/// Two instances take adverts of any sender, as in most files with unicast. A third, without a VRID, refuses the start, whose
+/// messages are those of the log.
+#[test]
+fn advice_is_given_by_a_test_only_and_once_for_all_instances() {
+    let instance = |name: &str, lines: &str| {
+        format!("vrrp_instance {name} {{\n interface lo\n{lines} virtual_ipaddress {{\n 192.0.2.10\n }}\n}}\n")
+    };
+    let unicast = |vrid: u8| format!(" virtual_router_id {vrid}\n unicast_peer {{\n 192.0.2.{vrid}\n }}\n");
+    let conf = [("A", unicast(1)), ("B", unicast(2)), ("C", String::new())].map(|(name, lines)| instance(name, &lines));
+    let place = Place::new(&conf.concat());
+    let advice = "'A' and 1 more instance take adverts from any sender";
+    let (tested, _, shown) = place.run(&["-t", "k.conf"]);
+    assert_eq!((tested, shown.matches("any sender").count()), (Some(5), 1), "{shown}");
+    assert!(shown.contains(advice), "{shown}");
+    let (refused, _, shown) = ended(&mut place.daemon(&["-n", "-G"]));
+    assert_eq!(refused, Some(2), "{shown}");
+    assert!(shown.contains("'C' has no virtual_router_id") && !shown.contains("any sender"), "{shown}");
+}
+
 #[test]
 fn a_word_after_t_is_tested_and_never_written_to() {
     let place = Place::new(IDLE);

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use config_support::{Files, check_documented, incomplete, options};
 use keepalived::config::model::Config;
-use keepalived::config::{Class, Loaded, Options, Outside, Severity, load};
+use keepalived::config::{Loaded, Options, Outside, Severity, load};
 
 /// An entry of the table.
 #[derive(Clone, Debug, Default)]
@@ -90,10 +90,9 @@ fn read(text: &str) -> Loaded {
     load(&Options { outside: outside(), ..options(&files.path("k.conf")) })
 }
 
-/// The worst class of the messages about the entry itself.
+/// The worst class of the messages.
 fn class(loaded: &Loaded) -> &'static str {
-    let about = loaded.diagnostics.iter().filter(|d| d.class != Class::NotActedOn);
-    about.map(|d| d.severity).fold("ok", |worst, severity| match (severity, worst) {
+    loaded.diagnostics.iter().map(|d| d.severity).fold("ok", |worst, severity| match (severity, worst) {
         (Severity::Error, _) | (_, "error") => "error",
         (Severity::Fault, _) | (_, "fault") => "fault",
         _ => "warning",

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Below DESTDIR, with the mode.
-const FILES: [(&str, u32); 27] = [
+const FILES: [(&str, u32); 29] = [
     ("opt/ha/sbin/keepalived", 0o755),
     ("opt/ha/bin/genhash", 0o755),
     ("opt/ha/share/man/man8/keepalived.8", 0o644),
@@ -21,6 +21,8 @@ const FILES: [(&str, u32); 27] = [
     ("opt/ha/share/fish/vendor_completions.d/genhash.fish", 0o644),
     ("opt/ha/lib/systemd/system/keepalived.service", 0o644),
     ("opt/ha/share/doc/keepalived-rs/README.md", 0o644),
+    ("opt/ha/share/doc/keepalived-rs/docs/migration.md", 0o644),
+    ("opt/ha/share/doc/keepalived-rs/docs/nms.png", 0o644),
     ("opt/ha/share/doc/keepalived-rs/conf/keepalived.conf", 0o644),
     ("opt/ha/share/keepalived-rs/mibs/SNMPv2-MIB.txt", 0o644),
     ("opt/ha/share/keepalived-rs/mibs/VRRPV3-MIB.txt", 0o644),
@@ -72,6 +74,12 @@ fn everything_is_installed_below_destdir_and_uninstalled_again() {
     assert!(read("usr/share/snmp/snmp.conf").contains("\nmibdirs -/opt/ha/share/keepalived-rs/mibs\n"));
     let handler = "/opt/ha/share/doc/keepalived-rs/nms/traps/keepalived-trap";
     assert!(read("opt/ha/share/doc/keepalived-rs/nms/traps/snmptrapd.conf").contains(&format!(" {handler}\n")));
+    let picture = |path: &Path| fs::read(path.join("docs/nms.png")).unwrap();
+    let source = Path::new(env!("CARGO_MANIFEST_DIR"));
+    assert!(
+        picture(&destdir.path().join("opt/ha/share/doc/keepalived-rs")) == picture(source),
+        "the picture was changed"
+    );
     for file in files(destdir.path()) {
         assert!(!String::from_utf8_lossy(&fs::read(&file).unwrap()).contains("@sbindir@"), "{}", file.display());
     }

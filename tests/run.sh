@@ -8,7 +8,7 @@ export RUST_TEST_THREADS=${RUST_TEST_THREADS:-6}
 lock=${TMPDIR:-/tmp}/keepalived-labs.lock
 
 # Labs of the second lane: none of them may take the lock for itself.
-beside=(lab_bad_input lab_checkers lab_ipvlan lab_replaced lab_samples notify_scripts)
+beside=(lab_bad_input lab_checkers lab_http_checkers lab_ipvlan lab_replaced lab_samples notify_scripts)
 others=(--lib --bins)
 labs=()
 for path in tests/*.rs tests/*/main.rs; do

@@ -1,7 +1,9 @@
 //! Encoding of a file, and characters that are easily mistaken for others.
 
-use super::diag::{At, Class, Report};
+use super::diag::Class;
 use super::line::Line;
+use super::place::At;
+use super::report::Report;
 
 /// Octets that are examined to detect UTF-16 without a byte order mark.
 const SAMPLE: usize = 4096;

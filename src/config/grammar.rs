@@ -1,9 +1,10 @@
 //! Checks the words after a keyword against its argument grammar.
 
 use super::definition::{is_name, starts_name};
-use super::diag::{Class, Report};
+use super::diag::Class;
 use super::keywords::{Keyword, Kind, Lenience, Term, canonical, find};
 use super::line::Line;
+use super::report::Report;
 use super::suggest::nearest;
 use super::value::{Arg, Value, parse};
 use super::words::{self, Word};

@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use super::diag::{At, Class, Report};
+use super::diag::Class;
 use super::file::Problem;
 use super::glob;
 use super::line::is_space;
+use super::place::At;
+use super::report::Report;
 
 /// Which problems of an include are errors.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -23,6 +23,7 @@ mod line;
 pub mod model;
 mod needs;
 mod node;
+mod notes;
 mod outside;
 mod params;
 mod parser;
@@ -32,6 +33,7 @@ mod programs;
 mod read;
 mod relative;
 mod repeat;
+mod report;
 mod secret;
 mod snapshot;
 mod suggest;
@@ -54,10 +56,10 @@ pub use snapshot::{Compared, Snapshot, SnapshotError, VirtualServers};
 pub use umask::parse_umask;
 pub use value::file_name_problem;
 
-use diag::Report;
 use outside::Answers;
 use params::Params;
 use read::Reader;
+use report::Report;
 use snapshot::Recorder;
 
 /// Which file to read, and the answers that come from outside of it.

@@ -8,9 +8,10 @@ mod work;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use super::diag::{At, Class, Report, Sources};
+use super::diag::Class;
 use super::line::{Line, Made, is_space};
-use super::place::NOWHERE;
+use super::place::{At, NOWHERE, Sources};
+use super::report::Report;
 pub(crate) use work::MAX_LINE;
 use work::{Reference, Work};
 

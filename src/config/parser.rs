@@ -1,14 +1,15 @@
 //! From items to nodes: each keyword found, its arguments checked, braces paired.
 
-use std::collections::HashMap;
-
-use super::diag::{At, Class, Report, Stage};
+use super::diag::Class;
 use super::grammar::{Dropped, Matching, Subject, nearest_option, own_tokeniser, unpaired};
 use super::hint::{foreign, hint, keyword_elsewhere, meant};
 use super::items::{ItemKind, Items};
-use super::keywords::{self, Body, Keyword, Kind, Lenience, ROOT, Status, Term};
+use super::keywords::{self, Body, Keyword, Kind, Lenience, ROOT, Term};
 use super::line::Line;
 use super::node::Node;
+use super::notes::Notes;
+use super::place::At;
+use super::report::{Report, Stage};
 use super::value::{Arg, Value, parse};
 use super::words::{self, Word};
 
@@ -32,52 +33,11 @@ struct Level<'i> {
     node: Node<'i>,
     /// Place of the line that opened the block.
     opened: At,
-    /// Inside a block that is not acted on: no further warnings of that kind.
-    silent: bool,
 }
 
 struct Skip {
     depth: u32,
     opened: At,
-}
-
-/// Warnings that are given once for all places.
-#[derive(Default)]
-pub(super) struct Notes(HashMap<(*const Keyword, bool), Note>);
-
-struct Note {
-    at: At,
-    text: String,
-    help: Option<String>,
-    class: Class,
-    /// A fault, not a warning.
-    fault: bool,
-    /// All places, including `at`.
-    places: Vec<At>,
-}
-
-impl Notes {
-    /// Reports them.
-    pub(super) fn report_to(self, report: &mut Report) {
-        report.stage = Stage::Notes;
-        let mut notes: Vec<Note> = self.0.into_values().collect();
-        notes.sort_by_key(|n| (n.at.file, n.at.line, n.at.offset));
-        for note in notes {
-            let mut places = note.places;
-            let text = if places.len() > 1 { format!("{} ({} times)", note.text, places.len()) } else { note.text };
-            places.sort_by_key(|at| (at.file, at.line, at.offset));
-            let others = places.get(1..).unwrap_or_default();
-            let draft = if note.fault {
-                report.fault(note.class, note.at, text)
-            } else {
-                report.warn(note.class, note.at, text)
-            };
-            draft.elsewhere(others);
-            if let Some(help) = note.help {
-                draft.help(help);
-            }
-        }
-    }
 }
 
 impl<'i, 'r> Parser<'i, 'r> {
@@ -186,9 +146,9 @@ impl<'i, 'r> Parser<'i, 'r> {
                 if let (Body::Loose(_, kind), [word], false) = (self.body(), words, opens)
                     && !self.belongs_to_top(&first.text, &line, opens)
                 {
-                    let help = "put the members between braces: group { ... }".to_owned();
-                    let text = "members written directly in the block are deprecated".to_owned();
-                    self.note(kind, word.at(&line), text, Some(help), Class::Deprecated);
+                    let text = "members written directly in the block are deprecated";
+                    let help = "put the members between braces: group { ... }";
+                    self.notes.add(kind, word.at(&line), || (text.to_owned(), help.to_owned()));
                     self.entry(kind, line, words, 0);
                     return;
                 }
@@ -240,7 +200,7 @@ impl<'i, 'r> Parser<'i, 'r> {
     ) {
         let keyword = keywords::canonical(sets, written);
         let at = words.first().map_or_else(|| line.at_all(), |w| w.at(&line));
-        self.status(written, keyword, at);
+        self.notes.keyword(written, keyword, at);
         let dropped = if opens { Dropped::Block } else { Dropped::Line(keyword.default) };
         let mut matching = Matching::new(line, words, 1, dropped, keyword.lenience);
         let said = Subject { name: written.name, usage: written.usage, lenience: keyword.lenience };
@@ -270,8 +230,7 @@ impl<'i, 'r> Parser<'i, 'r> {
             self.push(node);
             self.stray_block(place);
         } else if opens {
-            let silent = self.silent() || matches!(keyword.status, Status::NotYet);
-            self.stack.push(Level { node, opened: at, silent });
+            self.stack.push(Level { node, opened: at });
         } else {
             if wants {
                 self.report
@@ -280,52 +239,6 @@ impl<'i, 'r> Parser<'i, 'r> {
             }
             self.push(node);
         }
-    }
-
-    fn silent(&self) -> bool {
-        self.stack.last().is_some_and(|l| l.silent)
-    }
-
-    /// Warns about a keyword that is old, without effect or not acted on.
-    fn status(&mut self, written: &'static Keyword, keyword: &'static Keyword, at: At) {
-        if let Status::Deprecated(instead) = written.status {
-            let text = format!("'{}' is deprecated", written.name);
-            self.note(written, at, text, Some(format!("use {instead}")), Class::Deprecated);
-        }
-        match keyword.status {
-            Status::NotYet if !self.silent() => {
-                let text = format!("'{}' is not acted on yet", written.name);
-                let matters = keyword.changes_traffic();
-                let help = matters
-                    .then(|| "remove it, or do not rely on it: failover or traffic differ without it".to_owned());
-                self.note(keyword, at, text, help, Class::NotActedOn);
-            }
-            Status::Partly(what) => {
-                self.note(keyword, at, format!("'{}': {what}", written.name), None, Class::NotActedOn);
-            }
-            Status::Unneeded(why) if !self.silent() => {
-                let text = format!("'{}' has no effect: {why}", written.name);
-                self.note(keyword, at, text, Some("remove it".to_owned()), Class::Deprecated);
-            }
-            Status::NoEffect if !self.silent() => {
-                let text = format!("'{}' has no effect", written.name);
-                self.note(keyword, at, text, Some("remove it".to_owned()), Class::Deprecated);
-            }
-            _ => {}
-        }
-    }
-
-    fn note(&mut self, keyword: &'static Keyword, at: At, text: String, help: Option<String>, class: Class) {
-        let key = (std::ptr::from_ref(keyword), class == Class::Deprecated);
-        let place = |at: At| (at.file, at.line, at.offset);
-        let mut earlier = self.notes.0.remove(&key);
-        let mut places = earlier.as_mut().map(|earlier| std::mem::take(&mut earlier.places)).unwrap_or_default();
-        places.push(at);
-        // Virtual servers are read last.
-        let first = earlier.filter(|earlier| place(earlier.at) <= place(at));
-        let fault = class == Class::NotActedOn && keyword.status == Status::NotYet && keyword.changes_traffic();
-        let first = first.unwrap_or(Note { at, text, help, class, fault, places: Vec::new() });
-        self.notes.0.insert(key, Note { places, ..first });
     }
 
     /// Reports an entry that is a keyword of another block.
@@ -347,7 +260,9 @@ impl<'i, 'r> Parser<'i, 'r> {
     fn entry(&mut self, kind: &'static Keyword, line: Line<'i>, words: &[Word<'i>], next: usize) {
         let mut matching = Matching::new(line, words, next, Dropped::Entry, kind.lenience);
         let name = self.stack.last().map_or("", |l| l.node.keyword.name);
-        let said = Subject { name, usage: kind.usage, lenience: kind.lenience };
+        // A kind of entries has the name of its list, unless the entry begins with it.
+        let said_name = if kind.is_placeholder() { name } else { kind.name };
+        let said = Subject { name: said_name, usage: kind.usage, lenience: kind.lenience };
         let mut args = matching.run(said, kind.args, self.report);
         let lenient = kind.lenience == Lenience::Line;
         while let (false, Some(extra)) = (matching.failed, matching.left().first()) {
@@ -386,7 +301,7 @@ impl<'i, 'r> Parser<'i, 'r> {
     fn option_status(&mut self, arg: &Arg, line: &Line<'_>) {
         if let Value::Option(keyword, inner) = &arg.value {
             let at = line.at(arg.start, arg.end.saturating_sub(arg.start));
-            self.status(keyword, keyword, at);
+            self.notes.keyword(keyword, keyword, at);
             for arg in inner {
                 self.option_status(arg, line);
             }

@@ -1,8 +1,10 @@
 //! Definitions of several lines.
 
 use super::definition::definition;
-use super::diag::{At, Class, Report};
+use super::diag::Class;
 use super::line::{Line, Made};
+use super::place::At;
+use super::report::Report;
 
 /// Splits off the `\` that continues a definition on the next line.
 pub(crate) fn continued(line: Line<'_>) -> (Line<'_>, bool) {

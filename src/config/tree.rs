@@ -2,12 +2,13 @@
 
 use std::ops::Range;
 
-use super::diag::{Report, Stage};
 use super::items::{ItemKind, Items};
 use super::keywords::{self, ROOT};
 use super::line::is_space;
 use super::node::Node;
-use super::parser::{Notes, Parser};
+use super::notes::Notes;
+use super::parser::Parser;
+use super::report::{Report, Stage};
 
 /// Reads items into top-level nodes, and finds the virtual servers, to be read later. Warnings that are given once for all
 /// places are reported after the last virtual server.

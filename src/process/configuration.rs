@@ -14,8 +14,17 @@ use crate::text::reason;
 /// Reads the configuration. If it or the command line names a network namespace, this thread enters the namespace, so
 /// that interfaces are looked up there and children inherit it, and reads the configuration again.
 ///
-/// With a `directory`, relative paths are made absolute from there: the children have another working directory.
+/// With a `directory`, relative paths are made absolute from there: the children have another working directory. Advice is
+/// for `-t`: it would come again with each start and each reload.
 pub(super) fn load(options: &Options, directory: Option<&Path>) -> io::Result<Recorded> {
+    let mut loaded = load_with_advice(options, directory)?;
+    if options.config_test.is_none() {
+        loaded.diagnostics.drop_advice();
+    }
+    Ok(loaded)
+}
+
+fn load_with_advice(options: &Options, directory: Option<&Path>) -> io::Result<Recorded> {
     let mut read = reading(options);
     read.outside.interfaces = kernel::interface_names().ok();
     read.directory = directory.map(Path::to_owned);

@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use keepalived::config::keywords::{Body, Keyword};
 use keepalived::config::{Loaded, Options, Outside, Severity, load, load_recorded};
 
 /// Options to read a file with fixed answers.
@@ -71,8 +72,34 @@ pub fn load_text(text: impl AsRef<[u8]>) -> Loaded {
     }
 }
 
+/// A file with a line inside the blocks of its path.
+pub fn file(path: &[&'static str], line: &str, keyword: &Keyword) -> String {
+    let named =
+        ["vrrp_sync_group", "vrrp_instance", "vrrp_script", "vrrp_track_process", "track_file", "vrrp_track_file"];
+    let mut text = String::new();
+    for name in path {
+        let argument = match *name {
+            "virtual_server" | "real_server" => " 10.0.0.1 80",
+            "snmp_trap_target" => " 192.0.2.1",
+            n if named.contains(&n) || matches!(n, "track_group" | "bfd_instance" | "virtual_server_group") => " NAME",
+            _ => "",
+        };
+        text += &format!("{name}{argument} {{\n");
+    }
+    text += line;
+    text += if matches!(keyword.body, Body::None) { "\n" } else { " {\n}\n" };
+    for depth in (0..path.len()).rev() {
+        // The required keywords of an instance come last, so that the line under test has a fixed number.
+        if depth == 0 && path[0] == "vrrp_instance" {
+            text += "interface eth0\nvirtual_router_id 1\nvirtual_ipaddress { 10.9.9.9 }\n";
+        }
+        text += "}\n";
+    }
+    text
+}
+
 /// Words for the consequence of a fault.
-const CONSEQUENCES: [&str; 15] = [
+const CONSEQUENCES: [&str; 14] = [
     "is not included",
     "is cut off",
     "is not replaced",
@@ -86,7 +113,6 @@ const CONSEQUENCES: [&str; 15] = [
     "is taken as",
     "are multicast",
     "not tracked",
-    "not acted on yet",
     "the check fails",
 ];
 

@@ -3,9 +3,10 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::super::diag::{At, Class};
+use super::super::diag::Class;
 use super::super::model::{AntiReplay, AuthHmac, HmacKey, HmacMode};
 use super::super::node::Node;
+use super::super::place::At;
 use super::instance::Maker;
 use super::secret_file;
 

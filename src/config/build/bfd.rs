@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::super::diag::{At, Class};
+use super::super::diag::Class;
 use super::super::model::BfdInstance;
 use super::super::node::Node;
+use super::super::place::At;
 use super::context::{Ctx, blocks};
 
 /// Longest name of a session.

@@ -8,6 +8,7 @@ use super::super::node::Node;
 use super::super::suggest::nearest;
 use super::context::{Ctx, blocks};
 use super::instance::Built;
+use crate::text::counted;
 
 /// For each track list: its keyword, the blocks that define its items, and the required keyword of these.
 const TRACKED: [(&str, &[&str], &str); 4] = [
@@ -68,6 +69,30 @@ pub(super) fn instances(instances: Vec<Built>, ctx: &mut Ctx<'_, '_>) -> Vec<Bui
     }
     let keep = |(place, built): &(usize, Built)| built.complete && built.usable && !clashing.contains(place);
     instances.into_iter().enumerate().filter(keep).map(|(_, built)| built).collect()
+}
+
+/// Gives advice about instances that take unicast adverts of any sender, once for all of them: most files have them.
+pub(super) fn open_to_any_sender(instances: &[Built], ctx: &mut Ctx<'_, '_>) {
+    let is_open = |built: &&Built| {
+        let unicast = built.instance.unicast.as_ref();
+        let checked = unicast.is_none_or(|unicast| unicast.check_source || unicast.peers.is_empty());
+        !checked && built.instance.authentication.is_none()
+    };
+    let open: Vec<&Built> = instances.iter().filter(is_open).collect();
+    let Some(first) = open.first() else { return };
+    let mut names = format!("'{}'", first.instance.name);
+    let (takes, them) = match open.len() {
+        1 => ("takes", "it"),
+        others => {
+            names.push_str(&format!(" and {}", counted(others.saturating_sub(1), "more instance")));
+            ("take", "them")
+        }
+    };
+    let text = format!(
+        "{names} {takes} adverts from any sender: neither check_unicast_src nor authentication protects {them}"
+    );
+    let help = "write check_unicast_src, or vrrp_check_unicast_src in global_defs for all instances";
+    ctx.report.warn(Class::Advice, first.peers_at, text).help(help);
 }
 
 /// Whether the adverts of two instances reach each other.

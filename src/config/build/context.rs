@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use super::super::diag::{At, Class, Draft, Report};
+use super::super::diag::Class;
 use super::super::keywords::Status;
 use super::super::node::Node;
 use super::super::outside::Answers;
+use super::super::place::At;
+use super::super::report::{Draft, Report};
 use super::super::value::{Arg, Value};
 
 /// Context of building the model.

@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
-use super::super::diag::{At, Class};
+use super::super::diag::Class;
 use super::super::keywords::completions;
 use super::super::model::SyncGroup;
 use super::super::node::Node;
+use super::super::place::At;
 use super::context::{Ctx, blocks};
 use super::global::Defaults;
 use super::names::Names;

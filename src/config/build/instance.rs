@@ -3,11 +3,13 @@
 use std::collections::HashSet;
 use std::net::IpAddr;
 
-use super::super::diag::{At, Class, Draft};
+use super::super::diag::Class;
 use super::super::model::{
     Address, AdvertBuffer, Authentication, Family, Instance, StartState, Track, TrackerKind, Version,
 };
 use super::super::node::Node;
+use super::super::place::At;
+use super::super::report::Draft;
 use super::super::value::Value;
 use super::context::{Ctx, blocks};
 use super::global::Defaults;
@@ -21,6 +23,8 @@ pub(super) struct Built {
     pub instance: Instance,
     /// Place of `virtual_router_id`.
     pub vrid_at: At,
+    /// Place of `unicast_peer`.
+    pub peers_at: At,
     /// Whether it has a VRID and an interface.
     pub complete: bool,
     /// Whether C keepalived starts it.
@@ -173,13 +177,6 @@ impl Maker<'_, '_, '_> {
             interface,
             vrf,
         };
-        if instance.authentication.is_none()
-            && let Some(unicast) = instance.unicast.as_ref().filter(|unicast| !unicast.check_source)
-            && !unicast.peers.is_empty()
-        {
-            let text = "adverts are taken from any sender: neither check_unicast_src nor authentication protects them";
-            self.ctx.adjusted(self.place("unicast_peer"), text).help("write check_unicast_src");
-        }
         // It has to learn the sequence number of an earlier run from the current master first.
         let ah = matches!(instance.authentication, Some(Authentication::Ah(_)));
         if ah && !kind.owner && instance.start_state == StartState::Master {
@@ -192,6 +189,7 @@ impl Maker<'_, '_, '_> {
         Built {
             usable: !strict_unicast && !no_addresses,
             vrid_at: vrid.map_or_else(|| node.at_arg(0), |n| n.at_arg(0)),
+            peers_at: self.place("unicast_peer"),
             complete,
             instance,
         }

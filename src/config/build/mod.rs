@@ -31,12 +31,12 @@ mod track;
 mod trap_target;
 mod unicast;
 
-use super::diag::{Report, Stage};
 use super::lvs::VirtualServer;
 use super::model::lvs::Lvs;
 use super::model::{Config, Needs, Trackers};
 use super::node::Node;
 use super::outside::Answers;
+use super::report::{Report, Stage};
 use super::tree::FoldedServers;
 use context::Ctx;
 use names::Names;
@@ -72,6 +72,7 @@ pub(crate) fn build(
         built.instance.rules = rules.of.remove(&built.instance.name).unwrap_or_default();
     }
     let mut instances = check::instances(instances, &mut ctx);
+    check::open_to_any_sender(&instances, &mut ctx);
     own_link::without_clashes(&mut instances, &mut ctx);
     let interfaces = interface::build(tree, &instances, dynamic, &mut ctx);
     let names = Names::of(&instances);

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::super::diag::{At, Class};
+use super::super::diag::Class;
+use super::super::place::At;
 use super::super::suggest::nearest;
 use super::context::Ctx;
 use super::instance::Built;

@@ -73,6 +73,8 @@ struct Line<'w> {
     name: Option<&'w str>,
     mac: Option<&'w str>,
     group: Option<&'w str>,
+    /// `name` or `group` at the end of the line.
+    unfinished: Option<&'w str>,
     /// Other words.
     left_over: Vec<&'w str>,
 }
@@ -83,6 +85,7 @@ impl<'w> Line<'w> {
         let mut words = words.iter().copied();
         while let Some(word) = words.next() {
             match word {
+                "name" | "group" if words.len() == 0 => line.unfinished = Some(word),
                 "name" => line.name = words.next(),
                 "group" => line.group = words.next(),
                 // Accepted without effect: our view of the interfaces does not need it.
@@ -103,6 +106,8 @@ struct IpvlanLine<'w> {
     address: Option<(IpAddr, u8)>,
     mode: Option<IpvlanMode>,
     group: Option<&'w str>,
+    /// `name` or `group` at the end of the line.
+    unfinished: Option<&'w str>,
     /// Other words.
     left_over: Vec<&'w str>,
 }
@@ -119,6 +124,7 @@ impl<'w> IpvlanLine<'w> {
                 _ => None,
             };
             match (word, mode, parse_address(word)) {
+                ("name" | "group", ..) if words.len() == 0 => line.unfinished = Some(word),
                 ("name", ..) => line.name = words.next(),
                 ("group", ..) => line.group = words.next(),
                 (_, Some(mode), _) if line.mode.is_none() => line.mode = Some(mode),
@@ -176,6 +182,7 @@ impl Maker<'_, '_, '_> {
         for word in &line.left_over {
             self.adjust("use_vmac", &format!("use_vmac takes one name and one MAC address: '{word}' is ignored"));
         }
+        self.unfinished("use_vmac", line.unfinished);
         let group = line.group.and_then(|word| self.group("use_vmac", word));
         let mac = line.mac.and_then(|word| self.mac(word, vrid, strict)).unwrap_or(virtual_mac(vrid, family));
         OwnLink {
@@ -193,6 +200,7 @@ impl Maker<'_, '_, '_> {
             let text = format!("use_ipvlan takes one name, one address and one mode: '{word}' is ignored");
             self.drop("use_ipvlan", &text, "remove the word");
         }
+        self.unfinished("use_ipvlan", line.unfinished);
         let group = line.group.and_then(|word| self.group("use_ipvlan", word));
         let address = line.address.filter(|(ip, _)| self.is_of_family("use_ipvlan", *ip, family, node.at()));
         if family == Family::V4 && address.is_none() {
@@ -205,6 +213,14 @@ impl Maker<'_, '_, '_> {
             prefix: self.defaults.vmac_prefix.clone(),
             group,
             kind: OwnLinkKind::Ipvlan { address, mode: line.mode.unwrap_or(IpvlanMode::Bridge) },
+        }
+    }
+
+    /// Warns about a word at the end of the line whose value is missing.
+    fn unfinished(&mut self, keyword: &str, word: Option<&str>) {
+        if let Some(word) = word {
+            let draft = self.adjust(keyword, &format!("{keyword}: '{word}' has no value: it is ignored"));
+            draft.help(format!("write {word} and its value, or remove the word"));
         }
     }
 
@@ -349,8 +365,13 @@ mod tests {
     fn words_in_any_order() {
         let line = |text: &'static str| Line::read(&text.split(' ').collect::<Vec<_>>());
         for text in ["mv0 02:00:00:00:00:05 group 7", "02:00:00:00:00:05 group 7 netlink_notify_msg name mv0"] {
-            let want =
-                Line { name: Some("mv0"), mac: Some("02:00:00:00:00:05"), group: Some("7"), left_over: Vec::new() };
+            let want = Line {
+                name: Some("mv0"),
+                mac: Some("02:00:00:00:00:05"),
+                group: Some("7"),
+                unfinished: None,
+                left_over: Vec::new(),
+            };
             assert_eq!(line(text), want, "{text}");
         }
         assert_eq!(line("a b").left_over, ["b"]);
@@ -362,7 +383,11 @@ mod tests {
         for text in ["ipvl 10.0.0.5/24 private group 7", "group 7 private 10.0.0.5/24 name ipvl"] {
             let address = Some(("10.0.0.5".parse().unwrap(), 24));
             let (name, mode, group) = (Some("ipvl"), Some(IpvlanMode::Private), Some("7"));
-            assert_eq!(line(text), IpvlanLine { name, address, mode, group, left_over: Vec::new() }, "{text}");
+            assert_eq!(
+                line(text),
+                IpvlanLine { name, address, mode, group, unfinished: None, left_over: Vec::new() },
+                "{text}"
+            );
         }
         assert_eq!(line("10.0.0.5").address, Some(("10.0.0.5".parse().unwrap(), 32)));
         assert_eq!(line("a vepa bridge 10.0.0.5 fd00::1 b").left_over, ["bridge", "fd00::1", "b"]);

@@ -3,12 +3,12 @@
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::super::diag::At;
 use super::super::iproute::{self, Directories, NameKind};
 use super::super::keywords::{Keyword, Status};
 use super::super::line::Line;
 use super::super::model::{Family, Global};
 use super::super::node::Node;
+use super::super::place::At;
 use super::super::value::{Arg, Value};
 use super::context::{Ctx, text};
 

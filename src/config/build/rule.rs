@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::super::diag::At;
 use super::super::iproute::{self, NameKind};
 use super::super::model::{Family, PROTOCOL_KEEPALIVED, Rule, RuleAction};
 use super::super::node::Node;
+use super::super::place::At;
 use super::super::value::Value;
 use super::context::Ctx;
 use super::routing::{Entry, Known, Word, everything};

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::super::diag::{At, Class};
+use super::super::diag::Class;
+use super::super::place::At;
 use super::context::Ctx;
 
 /// The octets of a file with a secret: those before a NUL, without the ends of lines at the end. `noun` is what the file has,

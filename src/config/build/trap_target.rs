@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use snmp::target::Destination;
 
-use super::super::diag::{At, Class};
+use super::super::diag::Class;
 use super::super::model::{Secret, TrapAuth, TrapHost, TrapSecurity, TrapTarget, TrapUser};
 use super::super::node::Node;
+use super::super::place::At;
 use super::context::Ctx;
 use super::secret_file;
 

@@ -59,7 +59,7 @@ pub(super) static VIRTUAL_SERVER: &[Keyword] = &[
     kw("inhibit_on_failure", Acted, FLAG, "", "", "off", "1.3.7", "a real server that is down stays with weight 0; default of real servers"),
     kw("sorry_server", Acted, &[One(Address), Opt(Uint(0, 65535))], "ADDR [PORT]", "PORT 0..65535; 0 = that of the service", "none; PORT 0", "<=0.5.3", "server in use while the quorum is lost"),
     kw("sorry_server_inhibit", Acted, FLAG, "", "", "off", "1.2.13", "the sorry server stays with weight 0 while it is not in use"),
-    kw("sorry_server_lvs_method", Acted, FORWARDING, "NAT|DR|TUN [type ipip|gue port N|gre] [nocsum|csum|remcsum]", "", "that of the service", "1.3.6", "forwarding method of the sorry server"),
+    kw("sorry_server_lvs_method", Acted, FORWARDING, "NAT|DR|TUN [type ipip|gue port N|gre] [nocsum|csum|remcsum]", "", "that of the service", "1.3.6", "forwarding method of the sorry server").lenient(Lenience::Line),
     kw("real_server", Acted, &[One(Address), Opt(Uint(0, 65535))], "ADDR [PORT] { }", "PORT 0..65535; 0 = that of the service", "PORT 0", "<=0.5.3", "one real server").with(Block(&[REAL_SERVER])),
 ];
 

@@ -8,8 +8,6 @@ use super::{Body, Keyword, ROOT, Status, find};
 pub fn status_text(keyword: &Keyword) -> String {
     match keyword.status {
         Status::Acted => "acted on".to_owned(),
-        Status::NotYet => "read, not acted on yet".to_owned(),
-        Status::Partly(what) => what.to_owned(),
         Status::NoEffect => "no effect".to_owned(),
         Status::Unneeded(why) => format!("no effect: {why}"),
         Status::Alias(of) => format!("same as {of}"),
@@ -118,7 +116,6 @@ mod tests {
     #[test]
     fn the_overview_has_the_statuses_in_use() {
         let text = overview();
-        assert!(!text.contains("read, not acted on yet"));
         for status in ["acted on", "same as", "deprecated, use", "no effect"] {
             assert!(text.contains(status), "{status}");
         }

@@ -46,10 +46,6 @@ pub enum Lenience {
 pub enum Status {
     /// It has its effect.
     Acted,
-    /// It is read and validated only, with one warning or fault.
-    NotYet,
-    /// It has a part of its effect, with one warning about the missing part.
-    Partly(&'static str),
     /// It never has an effect, with one warning.
     NoEffect,
     /// It has no effect, since there is no need for one here: one warning with this reason.
@@ -196,29 +192,7 @@ impl PartialEq for Keyword {
     }
 }
 
-/// Keywords that change failover or traffic: a fault while they are not acted on.
-const CHANGES_TRAFFIC: [&str; 13] = [
-    "BFD_CHECK",
-    "interface_up_down_delays",
-    "linkbeat_interfaces",
-    "linkbeat_use_polling",
-    "namespace_with_ipsets",
-    "net_namespace_ipvs",
-    "nftables_ipvs",
-    "static_routes",
-    "static_rules",
-    "track_bfd",
-    "track_group",
-    "virtual_routes",
-    "virtual_rules",
-];
-
 impl Keyword {
-    /// Whether it changes failover or traffic.
-    pub fn changes_traffic(&self) -> bool {
-        CHANGES_TRAFFIC.contains(&self.name)
-    }
-
     /// The row with a block.
     pub(super) const fn with(self, body: Body) -> Keyword {
         Keyword { body, ..self }

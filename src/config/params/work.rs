@@ -1,8 +1,10 @@
 //! A line while its definitions are put in.
 
 use crate::config::definition::{is_name, starts_name};
-use crate::config::diag::{At, Class, Report};
+use crate::config::diag::Class;
 use crate::config::line::{Line, Made, Run, is_space};
+use crate::config::place::At;
+use crate::config::report::Report;
 
 /// Longest line in bytes, after substitution.
 pub(crate) const MAX_LINE: usize = 1023;

@@ -27,10 +27,10 @@ pub struct Options {
     /// Use this configuration file
     #[arg(short = 'f', long = "use-file", value_name = "FILE", value_hint = ValueHint::FilePath, default_value = DEFAULT_CONFIG)]
     pub config_file: PathBuf,
-    /// Only run the VRRP process
+    /// Run the VRRP process without the checker process
     #[arg(short = 'P', long = "vrrp")]
     pub vrrp_only: bool,
-    /// Only run the checker process
+    /// Run the checker process without the VRRP process
     #[arg(short = 'C', long = "check")]
     pub check_only: bool,
     /// Do not run the BFD process
@@ -96,7 +96,7 @@ pub struct Options {
     /// Log each address that the kernel adds or removes
     #[arg(short = 'a', long = "address-monitoring")]
     pub address_monitoring: bool,
-    /// Serve KEEPALIVED-MIB, VRRP-MIB and VRRPV3-MIB over AgentX
+    /// Serve KEEPALIVED-MIB, KEEPALIVED-HA-MIB, VRRP-MIB and VRRPV3-MIB over AgentX
     #[arg(short = 'x', long = "snmp")]
     pub snmp: bool,
     /// AgentX master: /path, unix:/path or tcp:HOST:PORT

@@ -1,12 +1,15 @@
-//! Tests of `auth_hmac`: checks on reception, replay, keys and modes by reload, replacements and restarts, and clocks that are
-//! set while the routers run.
+//! Tests of `auth_hmac`: checks on reception, replay, keys and modes by reload; replacements and restarts, and clocks that are
+//! set while the routers run, in files of their own.
+
+mod clocks;
+mod lasting;
 
 use std::net::IpAddr;
 use std::time::Duration;
 
 use super::lan::{EPOCH, IFINDEX, Lan, Packet, config, instance, ms};
 use crate::config::model::{AntiReplay, AuthHmac, Config, HmacKey, HmacMode, Version};
-use crate::vrrp::{Change, Checkpoint, Complaint, Counters, Event, Instance, Sequences, State, Tables, Vrrp};
+use crate::vrrp::{Change, Complaint, Counters, Event, Instance, Sequences, State, Tables, Vrrp};
 use crate::wire::auth_hmac::{Sequence, TRAILER_LEN, seal};
 use crate::wire::vrrp::{Advertisement, Checksum, VersionFields};
 
@@ -109,6 +112,15 @@ fn counted(count: impl FnOnce(&mut Counters)) -> (Counters, State) {
 
 fn accepted() -> (Counters, State) {
     (Counters { adverts_received: 1, ..Counters::default() }, State::Backup)
+}
+
+/// Restarts the daemon with the numbers saved by its previous run.
+fn restart(lan: &mut Lan, at: usize, config: Config, sequences: &Sequences) {
+    lan.routers[at].timers.clear();
+    lan.routers[at].alive = true;
+    lan.routers[at].vrrp = Vrrp::new(Tables::new(config, "test".into()));
+    lan.routers[at].vrrp.recall_sequences(sequences);
+    lan.start(at);
 }
 
 fn complaints(lan: &Lan, at: usize) -> Vec<(Complaint, Option<i64>)> {
@@ -320,190 +332,6 @@ fn a_router_without_it_takes_adverts_with_a_trailer() {
     let mut plain = hmac(100);
     plain.instances[0].auth_hmac = None;
     assert_eq!(heard(plain, |now| Forged::new().at(now)), accepted());
-}
-
-/// A replacement of the process continues with a checkpoint that is as old as possible.
-fn replace(lan: &mut Lan, at: usize, config: Config, checkpoint: &Checkpoint) {
-    lan.routers[at].timers.clear();
-    lan.routers[at].vrrp = Vrrp::new(Tables::new(config, "test".into()));
-    lan.routers[at].vrrp.resume(checkpoint);
-    lan.start(at);
-}
-
-fn run_with_checkpoints(lan: &mut Lan, seconds: u64) -> [Checkpoint; 2] {
-    let mut checkpoints = [0, 1].map(|at: usize| lan.routers[at].vrrp.checkpoint());
-    for _ in 0..seconds {
-        lan.run(ms(1000));
-        for (at, checkpoint) in checkpoints.iter_mut().enumerate() {
-            if std::mem::take(&mut lan.routers[at].save) {
-                *checkpoint = lan.routers[at].vrrp.checkpoint();
-            }
-        }
-    }
-    checkpoints
-}
-
-#[test]
-fn a_replacement_is_not_noticed_and_refuses_old_adverts() {
-    for of in [hmac as fn(u8) -> Config, monotonic] {
-        let mut lan = Lan::new(vec![of(200), of(100)]);
-        // The clock of the master is set during the run, and again within the last block.
-        lan.run(ms(30_000));
-        lan.routers[0].clock_ahead = -HOUR;
-        let recorded = lan.routers[0].sent.last().unwrap().1.clone();
-        let [master, backup] = run_with_checkpoints(&mut lan, 170);
-        lan.routers.iter_mut().for_each(|router| router.changes.clear());
-        replace(&mut lan, 0, of(200), &master);
-        lan.run(ms(10_000));
-        replace(&mut lan, 1, of(100), &backup);
-        let source = lan.routers[0].ip;
-        let old = Packet::new(source, "224.0.0.18".parse().unwrap(), 255, recorded, None);
-        receive(&mut lan, 1, &old);
-        lan.run(ms(10_000));
-        assert_eq!(lan.masters("VI"), [0]);
-        let counters = row(&lan, 1).counters;
-        assert_eq!((counters.hmac_stale + counters.hmac_replay, counters.become_master), (1, 0));
-        assert_eq!(row(&lan, 0).counters.become_master, 1, "it has resumed");
-    }
-}
-
-/// Restarts the daemon with the numbers saved by its previous run.
-fn restart(lan: &mut Lan, at: usize, config: Config, sequences: &Sequences) {
-    lan.routers[at].timers.clear();
-    lan.routers[at].alive = true;
-    lan.routers[at].vrrp = Vrrp::new(Tables::new(config, "test".into()));
-    lan.routers[at].vrrp.recall_sequences(sequences);
-    lan.start(at);
-}
-
-#[test]
-fn monotonic_numbers_outlive_a_restart_with_a_clock_that_was_set_back() {
-    for killed in [false, true] {
-        let mut lan = Lan::new(vec![monotonic(200), monotonic(100)]);
-        let mut saved = [Sequences::default(), Sequences::default()];
-        for _ in 0..170 {
-            lan.run(ms(1000));
-            for (at, saved) in saved.iter_mut().enumerate() {
-                if std::mem::take(&mut lan.routers[at].save) {
-                    *saved = lan.routers[at].vrrp.sequences(false);
-                }
-            }
-        }
-        if !killed {
-            saved = [0, 1].map(|at: usize| lan.routers[at].vrrp.sequences(true));
-        }
-        let recorded = lan.routers[0].sent[0].1.clone();
-        lan.kill(0);
-        lan.routers[0].clock_ahead = -HOUR;
-        restart(&mut lan, 0, monotonic(200), &saved[0]);
-        lan.run(ms(10_000));
-        assert_eq!((lan.masters("VI"), row(&lan, 1).counters.hmac_replay), (vec![0], 0), "killed: {killed}");
-        restart(&mut lan, 1, monotonic(100), &saved[1]);
-        let source = lan.routers[0].ip;
-        receive(&mut lan, 1, &Packet::new(source, "224.0.0.18".parse().unwrap(), 255, recorded, None));
-        assert_eq!(row(&lan, 1).counters.hmac_replay, 1, "killed: {killed}");
-        lan.run(ms(10_000));
-        assert_eq!((lan.masters("VI"), row(&lan, 1).counters.hmac_replay), (vec![0], 1), "killed: {killed}");
-    }
-}
-
-#[test]
-fn numbers_of_time_are_saved_at_a_stop_only() {
-    let mut lan = Lan::new(vec![hmac(200), hmac(100)]);
-    lan.run(ms(20_000));
-    assert_eq!(lan.routers[1].vrrp.sequences(false), Sequences::default());
-    let saved = lan.routers[1].vrrp.sequences(true);
-    let recorded = lan.routers[0].sent.last().unwrap().1.clone();
-    restart(&mut lan, 1, hmac(100), &saved);
-    let source = lan.routers[0].ip;
-    receive(&mut lan, 1, &Packet::new(source, "224.0.0.18".parse().unwrap(), 255, recorded, None));
-    assert_eq!(row(&lan, 1).counters.hmac_replay, 1);
-    // Not for instances without auth_hmac.
-    let mut plain = hmac(100);
-    plain.instances[0].auth_hmac = None;
-    restart(&mut lan, 1, plain, &saved);
-    assert_eq!(lan.routers[1].vrrp.sequences(true), Sequences::default());
-}
-
-fn clock_changes(lan: &Lan, at: usize) -> Vec<Change> {
-    let of_clock = |change: &&Change| matches!(change, Change::ClockSet { .. } | Change::ClockFollowed { .. });
-    lan.routers[at].changes.iter().map(|(_, change)| change).filter(of_clock).cloned().collect()
-}
-
-#[test]
-fn one_master_remains_when_a_clock_is_set_by_an_hour() {
-    for of in [hmac as fn(u8) -> Config, monotonic] {
-        for (at, by) in [(0, HOUR), (0, -HOUR), (1, HOUR), (1, -HOUR)] {
-            let mut lan = Lan::new(vec![of(200), of(100)]);
-            lan.run(ms(10_000));
-            lan.routers[at].clock_ahead += by;
-            lan.run(ms(600_000));
-            assert_eq!(clock_changes(&lan, at), [Change::ClockSet { by }], "{at} {by}");
-            lan.routers[at].clock_ahead -= by;
-            lan.run(ms(600_000));
-            assert!(!row(&lan, at).hmac.keeps_time(), "{at} {by}");
-            assert_eq!([0, 1].map(|at| row(&lan, at).counters.become_master), [1, 0], "{at} {by}");
-            // The other router takes over, and is heard.
-            lan.kill(0);
-            lan.run(ms(10_000));
-            lan.routers[0].alive = true;
-            lan.run(ms(10_000));
-            assert_eq!(lan.masters("VI"), [0], "{at} {by}");
-        }
-    }
-}
-
-#[test]
-fn one_master_remains_when_both_clocks_are_set_by_an_hour_and_a_router_restarts() {
-    for by in [HOUR, -HOUR] {
-        let mut lan = Lan::new(vec![hmac(200), hmac(100)]);
-        lan.run(ms(10_000));
-        for at in [0, 1] {
-            lan.routers[at].clock_ahead += by;
-            lan.run(ms(7000));
-        }
-        assert_eq!([0, 1].map(|at| row(&lan, at).counters.become_master), [1, 0], "{by}");
-        // The restarted router has the new time.
-        let saved = lan.routers[1].vrrp.sequences(true);
-        restart(&mut lan, 1, hmac(100), &saved);
-        lan.run(ms(20_000));
-        assert_eq!(lan.masters("VI"), [0], "{by}");
-        assert!(!row(&lan, 0).hmac.keeps_time());
-        let sender = lan.routers[1].ip;
-        let followed = |change: &Change| matches!(change, Change::ClockFollowed { source, .. } if *source == sender);
-        assert!(clock_changes(&lan, 0).iter().any(followed), "{by}");
-    }
-}
-
-/// Routers without a battery-backed clock start with different times, and get the right time later.
-#[test]
-fn routers_that_start_with_wrong_times_have_one_master_once_their_clocks_are_right() {
-    let mut lan = Lan::new(vec![hmac(200), hmac(100)]);
-    (lan.routers[0].clock_ahead, lan.routers[1].clock_ahead) = (-9 * HOUR, -7 * HOUR);
-    for (at, config) in [(0, hmac(200)), (1, hmac(100))] {
-        restart(&mut lan, at, config, &Sequences::default());
-    }
-    lan.run(ms(20_000));
-    assert_eq!(lan.masters("VI"), [0, 1], "their times differ too much");
-    for at in [0, 1] {
-        lan.routers[at].clock_ahead = 0;
-        lan.run(ms(10_000));
-    }
-    assert_eq!(lan.masters("VI"), [0]);
-}
-
-/// An attacker cannot make a router follow a clock that was set by sending it adverts from before.
-#[test]
-fn a_replayed_advert_does_not_change_the_kept_time() {
-    let mut lan = Lan::new(vec![hmac(200), hmac(100)]);
-    lan.run(ms(20_000));
-    let recorded = lan.routers[0].sent[0].1.clone();
-    lan.routers[1].clock_ahead = HOUR;
-    lan.run(ms(5000));
-    let source = lan.routers[0].ip;
-    receive(&mut lan, 1, &Packet::new(source, "224.0.0.18".parse().unwrap(), 255, recorded, None));
-    assert!(row(&lan, 1).hmac.keeps_time());
-    assert_eq!(row(&lan, 1).counters.hmac_replay, 1);
 }
 
 #[test]

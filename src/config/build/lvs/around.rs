@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::super::super::diag::At;
 use super::super::super::model::{BfdInstance, TrackFile};
 use super::super::super::node::Node;
+use super::super::super::place::At;
 use super::super::super::suggest::nearest;
 use super::super::context::Ctx;
 use super::super::instance::Built;

@@ -4,6 +4,7 @@ mod around;
 mod checker;
 mod group;
 mod http;
+mod members;
 mod method;
 mod server;
 mod service;

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::super::super::diag::At;
 use super::super::super::lvs::{Lvs, Secret, SyncDaemon, TlsMaterial};
 use super::super::super::node::Node;
+use super::super::super::place::At;
 use super::super::super::value::Value;
 use super::super::context::{Ctx, options};
 use super::super::instance::Built;

@@ -5,13 +5,14 @@ mod metric;
 
 use std::net::IpAddr;
 
-use super::super::diag::{At, Class};
+use super::super::diag::Class;
 use super::super::iproute::NameKind;
 use super::super::model::{
     CongestionControl, Family, NextHop, PROTOCOL_KEEPALIVED, Placing, Route, RouteKind, RoutePreference, TABLE_MAIN,
     network,
 };
 use super::super::node::Node;
+use super::super::place::At;
 use super::super::value::Value;
 use super::context::Ctx;
 use super::routing::{Entry, Known, Word, entries, everything, place};

@@ -1,168 +1,27 @@
-//! Fakes of a process, a subagent, a view and a clock, which record the calls of the loop.
+//! Fakes of a process, a subagent and a view, which record the calls of the loop.
 
-use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::io;
-use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use super::super::agent::{Agents, Next, Subagent};
-use super::super::shell::Process;
-use super::super::shell::Shell;
-use super::super::time::{Pace, Time};
+use super::super::shell::{Process, Shell};
+use super::super::time::Pace;
 use super::super::tokens::AGENT;
-use super::super::turn::{Harness, Parts};
+use super::records::{Count, Names};
+use super::world::{Shared, ms};
+use crate::config::VirtualServers;
 use crate::config::model::{Config, Global};
-use crate::config::{Options, Outside, Snapshot, VirtualServers, load_recorded};
-use crate::notify::dump::Setting;
-use crate::notify::log::{self, Level, Log};
+use crate::notify::log::{Level, Log};
 use crate::notify::view::{FinishLimits, Reporter, View};
-use crate::process::ipc::{Channel, Message};
-use crate::process::record_file::{Place, RecordFile};
-use crate::reactor::{Reactor, Ready, Signal, Signals, Token};
-use crate::state::{Lasting, Reader, Record, Unusable, Writer, from_sections};
+use crate::reactor::{Reactor, Ready, Token};
 use crate::status::Snmp;
 use crate::system::{HasSystem, News, System};
 
-pub(super) const fn ms(milliseconds: u64) -> Duration {
-    Duration::from_millis(milliseconds)
-}
-
-/// A configuration with this `router_id`.
-pub(super) fn config(router_id: &str) -> Snapshot {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("k.conf");
-    std::fs::write(&path, format!("global_defs {{\n router_id {router_id}\n}}\n")).unwrap();
-    let options = Options {
-        path,
-        config_id: String::new(),
-        directory: None,
-        all_config: false,
-        strict: false,
-        outside: Outside::fixed(),
-    };
-    load_recorded(&options).unwrap().config.unwrap().1
-}
-
-/// The state of the fakes, and the recorded calls of the loop.
-#[derive(Default)]
-struct World {
-    now: Duration,
-    arrivals: VecDeque<(Duration, Vec<Token>)>,
-    slept_until: Option<Duration>,
-    calls: Vec<String>,
-    /// The parent's end of the channel.
-    parent: Option<Channel>,
-    /// The changes that the next packets cause, one each.
-    changes: VecDeque<&'static str>,
-    receiving_takes: Duration,
-    process_deadline: Option<Duration>,
-    timer_came: Duration,
-    released: bool,
-    agent_deadline: Option<Duration>,
-    agent_takes: Duration,
-    agent_sets: Option<&'static str>,
-    agent_closed: bool,
-}
-
-type Shared = Rc<RefCell<World>>;
-
-impl World {
-    fn record(&mut self, line: impl Into<String>) {
-        self.calls.push(line.into());
-    }
-
-    /// The messages that the process has sent to its parent since the last call.
-    fn sent_to_parent(&mut self) -> Vec<String> {
-        let Some(parent) = &mut self.parent else { return Vec::new() };
-        let text = |message| match message {
-            Message::Ready => "ready".to_owned(),
-            Message::StatusWanted(_) | Message::Status(..) => "status".to_owned(),
-            Message::Command(..) | Message::Result(..) => "command".to_owned(),
-            Message::Indices(octets) => {
-                format!("indices {}", from_sections::<Names>(&octets).unwrap().record.0.join(""))
-            }
-            Message::Checkpoint(octets) => format!("checkpoint {}", from_sections::<Count>(&octets).unwrap().record.0),
-            Message::HandedOver => "handed over".to_owned(),
-            other => format!("{other:?}"),
-        };
-        parent.receive().unwrap_or_default().into_iter().map(text).collect()
-    }
-}
-
-struct Clock(Shared);
-
-impl Time for Clock {
-    fn now(&self) -> Duration {
-        self.0.borrow().now
-    }
-
-    fn wait(&mut self, _reactor: &mut Reactor, deadline: Option<Duration>, ready: &mut Vec<Ready>) -> io::Result<()> {
-        let mut world = self.0.borrow_mut();
-        world.slept_until = deadline;
-        ready.clear();
-        let next = world.arrivals.front().map(|(at, _)| (*at).max(world.now));
-        let until = deadline.map(|at| at.max(world.now));
-        match (next, until) {
-            (Some(at), until) if until.is_none_or(|until| at <= until) => {
-                world.now = at;
-                let (_, tokens) = world.arrivals.pop_front().unwrap();
-                let of = |token| Ready { token, readable: true, writable: false, error: false, read_closed: false };
-                ready.extend(tokens.into_iter().map(of));
-            }
-            (_, Some(until)) => world.now = until,
-            (_, None) => panic!("the loop sleeps for ever"),
-        }
-        Ok(())
-    }
-}
-
-/// Names of rows.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct Names(pub(super) Vec<String>);
-
-impl Record for Names {
-    const NAME: &'static str = "names";
-    const VERSION: u32 = 1;
-}
-
-/// Number of changes so far.
-#[derive(Debug, Default, PartialEq)]
-pub(super) struct Count(u32);
-
-impl Lasting for Names {
-    const NAME: &'static str = "names";
-    const VERSION: u32 = 1;
-
-    fn write(&self, sections: &mut Writer) {
-        sections.put("names", &self.0);
-    }
-
-    fn read(sections: &mut Reader<'_>) -> Result<Names, Unusable> {
-        Ok(Names(sections.take("names")?))
-    }
-}
-
-impl Lasting for Count {
-    const NAME: &'static str = "a count";
-    const VERSION: u32 = 1;
-
-    fn write(&self, sections: &mut Writer) {
-        sections.put("count", &self.0);
-    }
-
-    fn read(sections: &mut Reader<'_>) -> Result<Count, Unusable> {
-        Ok(Count(sections.take("count")?))
-    }
-}
-
 /// Rows and machines.
 pub(super) struct Machines {
-    system: System,
-    pending: Vec<&'static str>,
+    pub(super) system: System,
+    pub(super) pending: Vec<&'static str>,
 }
 
 impl HasSystem for Machines {
@@ -181,9 +40,9 @@ impl Reporter for Machines {
 
 /// A process with coarse or punctual pace.
 pub(super) struct Fake<const COARSE: bool> {
-    world: Shared,
-    machines: Machines,
-    count: u32,
+    pub(super) world: Shared,
+    pub(super) machines: Machines,
+    pub(super) count: u32,
 }
 
 impl<const COARSE: bool> Fake<COARSE> {
@@ -311,7 +170,7 @@ impl<const COARSE: bool> Process for Fake<COARSE> {
     }
 }
 
-struct FakeView(Shared);
+pub(super) struct FakeView(pub(super) Shared);
 
 impl View<Machines> for FakeView {
     fn show(&mut self, change: &&'static str, _machines: &Machines, _now: Duration) {
@@ -333,9 +192,9 @@ impl View<Machines> for FakeView {
 }
 
 /// Creates another subagent for each router_id that begins with "to_", and none for "off".
-struct FakeAgents {
-    world: Shared,
-    agent: Option<String>,
+pub(super) struct FakeAgents {
+    pub(super) world: Shared,
+    pub(super) agent: Option<String>,
 }
 
 impl Agents<Machines> for FakeAgents {
@@ -397,177 +256,5 @@ impl Subagent<Machines> for FakeAgent {
 
     fn is_closed(&self) -> bool {
         self.0.borrow().agent_closed
-    }
-}
-
-/// A loop, and functions that run it and read its recorded calls.
-pub(super) struct Loop<const COARSE: bool> {
-    harness: Harness<Fake<COARSE>>,
-    world: Shared,
-    ready: Vec<Ready>,
-    log: log::Kept,
-    lines: Vec<String>,
-    record: Option<tempfile::TempDir>,
-}
-
-impl<const COARSE: bool> Loop<COARSE> {
-    pub(super) fn start(clean_up: bool) -> Loop<COARSE> {
-        let world = Shared::default();
-        let (ours, theirs) = UnixStream::pair().unwrap();
-        world.borrow_mut().parent = Some(Channel::new(ours).unwrap());
-        let (log, lines) = log::keep();
-        let record = tempfile::tempdir().unwrap();
-        let place = Place { path: record.path().join("held"), ..Place::default() };
-        let global = Global { router_id: "A".into(), child_wait_time: ms(5000), ..Global::default() };
-        let machines = Machines { system: System::new(String::new(), global), pending: Vec::new() };
-        let parts = Parts {
-            process: Fake { world: Rc::clone(&world), machines, count: 0 },
-            shell: Shell::with(Box::new(Clock(Rc::clone(&world))), log.clone()).unwrap(),
-            signals: Signals::new(&[Signal::SIGTERM]).unwrap(),
-            channel: Channel::new(theirs).unwrap(),
-            agents: Some(Box::new(FakeAgents { world: Rc::clone(&world), agent: None })),
-            views: vec![Box::new(FakeView(Rc::clone(&world)))],
-            held: Some(RecordFile::start(place, log).unwrap().0),
-            clean_up,
-            dumps: Setting::default(),
-        };
-        let mut harness = Harness::new(parts).unwrap();
-        harness.start().unwrap();
-        Loop { harness, world, ready: Vec::new(), log: lines, lines: Vec::new(), record: Some(record) }
-    }
-
-    /// Runs one turn; earlier calls are dropped.
-    pub(super) fn turn(&mut self) {
-        self.world.borrow_mut().calls.clear();
-        self.harness.turn(&mut self.ready).unwrap();
-    }
-
-    /// Runs turns until this time.
-    pub(super) fn until(&mut self, at: Duration) {
-        self.arrive(at, &[]);
-        while !self.world.borrow().arrivals.is_empty() {
-            self.harness.turn(&mut self.ready).unwrap();
-        }
-    }
-
-    pub(super) fn until_done(&mut self) {
-        while !self.is_done() {
-            self.turn();
-        }
-    }
-
-    pub(super) fn end(self) -> (Vec<String>, io::Result<()>) {
-        self.world.borrow_mut().calls.clear();
-        let outcome = self.harness.end();
-        (self.world.take().calls, outcome)
-    }
-
-    pub(super) fn arrive(&mut self, at: Duration, tokens: &[Token]) {
-        self.world.borrow_mut().arrivals.push_back((at, tokens.to_vec()));
-    }
-
-    /// Sends a message of the parent, which is read once [`ORDERS`](super::super::tokens::ORDERS) arrives.
-    pub(super) fn send(&mut self, message: &Message) {
-        self.world.borrow_mut().parent.as_mut().unwrap().send(message).unwrap();
-    }
-
-    pub(super) fn lose_parent(&mut self) {
-        self.world.borrow_mut().parent = None;
-    }
-
-    pub(super) fn take_calls(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.world.borrow_mut().calls)
-    }
-
-    pub(super) fn assert_calls(&mut self, expected: &[&str]) {
-        assert_eq!(self.take_calls(), expected);
-    }
-
-    pub(super) fn sent_to_parent(&mut self) -> Vec<String> {
-        self.world.borrow_mut().sent_to_parent()
-    }
-
-    pub(super) fn logged(&mut self, text: &str) -> bool {
-        self.lines.extend(self.log.take().into_iter().map(|(_, line)| line));
-        self.lines.iter().any(|line| line == text)
-    }
-
-    pub(super) fn now(&self) -> Duration {
-        self.world.borrow().now
-    }
-
-    pub(super) fn deadline(&self) -> Option<Duration> {
-        self.harness.deadline()
-    }
-
-    pub(super) fn slept_until(&self) -> Option<Duration> {
-        self.world.borrow().slept_until
-    }
-
-    pub(super) fn timer_came(&self) -> Duration {
-        self.world.borrow().timer_came
-    }
-
-    pub(super) fn is_done(&self) -> bool {
-        self.harness.shell.stopping.is_done()
-    }
-
-    pub(super) fn set_timer(&mut self, name: &'static str, at: Duration) {
-        self.harness.shell.set_timer(name, Some(at));
-    }
-
-    pub(super) fn clear_timers(&mut self) {
-        while self.harness.shell.timers.pop_due(Duration::MAX).is_some() {}
-    }
-
-    pub(super) fn again(&mut self) {
-        self.harness.shell.again();
-    }
-
-    pub(super) fn save(&mut self) {
-        self.harness.shell.save();
-        self.harness.shell.again();
-    }
-
-    pub(super) fn save_at_once(&mut self) {
-        self.harness.shell.save_at_once();
-        self.harness.shell.again();
-    }
-
-    pub(super) fn on_receive(&mut self, change: &'static str) {
-        self.world.borrow_mut().changes.push_back(change);
-    }
-
-    pub(super) fn receiving_takes(&mut self, time: Duration) {
-        self.world.borrow_mut().receiving_takes = time;
-    }
-
-    pub(super) fn process_deadline(&mut self, at: Option<Duration>) {
-        self.world.borrow_mut().process_deadline = at;
-    }
-
-    pub(super) fn release(&mut self) {
-        self.world.borrow_mut().released = true;
-    }
-
-    pub(super) fn agent_deadline(&mut self, at: Option<Duration>) {
-        self.world.borrow_mut().agent_deadline = at;
-    }
-
-    pub(super) fn agent_takes(&mut self, time: Duration) {
-        self.world.borrow_mut().agent_takes = time;
-    }
-
-    pub(super) fn agent_sets(&mut self, change: &'static str) {
-        self.world.borrow_mut().agent_sets = Some(change);
-    }
-
-    pub(super) fn agent_is_closed(&mut self) {
-        self.world.borrow_mut().agent_closed = true;
-    }
-
-    /// The directory of the record of held state.
-    pub(super) fn record(&mut self) -> tempfile::TempDir {
-        self.record.take().unwrap()
     }
 }

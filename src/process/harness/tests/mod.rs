@@ -1,6 +1,9 @@
 //! Tests of the loop in virtual time, with fakes that record its calls.
 
 mod fakes;
+mod lab;
+mod records;
+mod world;
 
 use std::time::Duration;
 
@@ -10,7 +13,8 @@ use super::super::ipc::Message;
 use super::tokens::{AGENT, ORDERS, token};
 use crate::reactor::Signal;
 use crate::system::{Daemon, News};
-use fakes::{Loop, config, ms};
+use lab::{Loop, config};
+use world::ms;
 
 /// Runs a test in a separate thread, since it blocks signals.
 fn in_thread(test: impl FnOnce() + Send + 'static) {
