@@ -287,18 +287,50 @@ fn runner_of(argument: &str) -> i32 {
     }
 }
 
+/// The processes with this argument, without their zombies.
+fn with_argument(argument: &str) -> Vec<i32> {
+    let pids = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
+    let has = |pid: &i32| fs::read_to_string(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.contains(argument));
+    pids.filter(has).collect()
+}
+
+/// The programs of a runner that is stopped or killed end with it: those that run, with the processes of their group and whoever their
+/// user is, and those that were cancelled and do not end by themselves. What an earlier program has left goes on.
 #[test]
-fn a_runner_that_hangs_is_replaced() {
-    let children = children();
-    let time = format!("20.{}", std::process::id());
-    children.run(key(1), program(sh(&format!("exec sleep {time}"))), LONG);
-    let runner = nix::unistd::Pid::from_raw(runner_of(&time));
-    nix::sys::signal::kill(runner, nix::sys::signal::Signal::SIGSTOP).unwrap();
-    let event = next(&children);
-    let why = "the process that runs check scripts has not answered for 5 s".to_owned();
-    assert_eq!(event, ChildEvent { key: key(1), outcome: Outcome::NoResources(why) });
-    children.run(key(2), program(sh("exit 3")), LONG);
-    assert_eq!(next(&children), ChildEvent { key: key(2), outcome: Outcome::Exited(3) });
+fn a_runner_that_hangs_or_was_killed_is_replaced_and_its_programs_are_killed() {
+    use nix::sys::signal::{Signal, kill};
+
+    for (signal, why, id) in [(Signal::SIGSTOP, "has not answered for 5 s", 20), (Signal::SIGKILL, "has exited", 30)] {
+        let children = children();
+        let time = |number: u32| format!("{id}.{number}{}", std::process::id());
+        let (left, runs, cancelled) = (time(1), time(2), time(3));
+        children.run(key(1), program(sh(&format!("setsid sleep {left} & exit 0"))), LONG);
+        assert_eq!(next(&children).outcome, Outcome::Exited(0));
+        let nobody = nix::unistd::User::from_name("nobody").unwrap().unwrap();
+        let user = Some(ScriptUser { uid: nobody.uid.as_raw(), gid: nobody.gid.as_raw() });
+        let script = sh(&format!("sleep {runs} & sleep {runs}; wait"));
+        children.run(key(2), Program { user, ..program(script) }, LONG);
+        children.run(key(3), program(sh(&format!("trap '' TERM; sleep {cancelled}; sleep {cancelled}"))), LONG);
+        let until = Instant::now() + LONG;
+        let wait_until = |what: &str, is_so: &dyn Fn() -> bool| {
+            while !is_so() {
+                assert!(Instant::now() < until, "{what}");
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        };
+        wait_until("they did not start", &|| with_argument(&runs).len() == 3 && with_argument(&cancelled).len() == 2);
+        let runner = nix::unistd::Pid::from_raw(runner_of(&cancelled));
+        children.cancel(key(3));
+        kill(runner, signal).unwrap();
+        let why = format!("the process that runs check scripts {why}");
+        assert_eq!(next(&children), ChildEvent { key: key(2), outcome: Outcome::NoResources(why) });
+        wait_until("they go on", &|| with_argument(&runs).is_empty() && with_argument(&cancelled).is_empty());
+        let left = with_argument(&left);
+        assert_eq!(left.len(), 1);
+        kill(nix::unistd::Pid::from_raw(left[0]), Signal::SIGKILL).unwrap();
+        children.run(key(4), program(sh("exit 3")), LONG);
+        assert_eq!(next(&children), ChildEvent { key: key(4), outcome: Outcome::Exited(3) });
+    }
 }
 
 #[test]

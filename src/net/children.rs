@@ -5,7 +5,7 @@
 //! is started with the first program, and again if it has exited. One that does not answer, because it is stopped or hangs in a
 //! file system, is killed.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::net::Shutdown;
 use std::os::fd::{AsRawFd, RawFd};
@@ -22,6 +22,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::Key;
 use super::orders::{self, ChildEvent, Order, Outcome, Reply};
 use super::runner::{self, MAX_RUNNING};
+use super::started::Started;
 use crate::reactor::background::await_end;
 use crate::reactor::{Program, Waker, launcher};
 
@@ -128,11 +129,19 @@ impl Reporter {
     }
 }
 
-/// The programs whose outcome is still to be reported. `None`: the runner has exited.
-type Expected = Arc<Mutex<Option<HashSet<Key>>>>;
+/// The programs of a runner.
+#[derive(Debug)]
+struct Programs {
+    /// Those whose outcome is still to be reported. `None`: the runner has exited.
+    expected: Option<HashSet<Key>>,
+    /// Those that run.
+    started: HashMap<Key, Started>,
+}
 
-fn lock(expected: &Expected) -> MutexGuard<'_, Option<HashSet<Key>>> {
-    expected.lock().unwrap_or_else(PoisonError::into_inner)
+type Shared = Arc<Mutex<Programs>>;
+
+fn lock(programs: &Shared) -> MutexGuard<'_, Programs> {
+    programs.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The thread that forwards orders to the runner.
@@ -171,7 +180,7 @@ impl Client {
     fn watch(&mut self) {
         self.hello_at = None;
         let Some(runner) = &mut self.runner else { return };
-        let is_busy = lock(&runner.expected).as_ref().is_some_and(|expected| !expected.is_empty());
+        let is_busy = lock(&runner.programs).expected.as_ref().is_some_and(|expected| !expected.is_empty());
         if runner.answers.load(Ordering::Relaxed) != runner.hellos {
             return self.give_up_runner();
         }
@@ -184,11 +193,11 @@ impl Client {
         }
     }
 
-    /// Kills the runner. Its programs go on, but have no outcome.
+    /// Kills the runner. The thread that reads its answers kills its programs, which have no outcome.
     fn give_up_runner(&mut self) {
         let Some(mut runner) = self.runner.take() else { return };
         // Before the kill, at which the thread that reads its answers would report another reason.
-        let keys = lock(&runner.expected).take();
+        let keys = lock(&runner.programs).expected.take();
         let _ = runner.process.kill();
         for key in keys.into_iter().flatten() {
             let why = format!("the process that runs check scripts has not answered for {} s", HELLO.as_secs());
@@ -198,14 +207,14 @@ impl Client {
     }
 
     fn forward(&mut self, key: Key, order: &Order) -> io::Result<()> {
-        if self.runner.as_ref().is_some_and(|runner| lock(&runner.expected).is_none()) {
+        if self.runner.as_ref().is_some_and(|runner| lock(&runner.programs).expected.is_none()) {
             self.stop_runner();
         }
         let runner = match &mut self.runner {
             Some(runner) => runner,
             none => none.insert(Runner::start(self.max_running, &self.reporter)?),
         };
-        match &mut *lock(&runner.expected) {
+        match &mut lock(&runner.programs).expected {
             Some(expected) => expected.insert(key),
             None => return Err(io::ErrorKind::BrokenPipe.into()),
         };
@@ -216,14 +225,16 @@ impl Client {
                 self.give_up_runner();
                 Ok(())
             }
-            Err(error) if lock(&runner.expected).as_mut().is_some_and(|expected| expected.remove(&key)) => Err(error),
+            Err(error) if lock(&runner.programs).expected.as_mut().is_some_and(|expected| expected.remove(&key)) => {
+                Err(error)
+            }
             _ => Ok(()),
         }
     }
 
     fn cancel(&mut self, key: Key, order: &Order) {
         let Some(runner) = &mut self.runner else { return };
-        let waits = lock(&runner.expected).as_mut().is_some_and(|expected| expected.remove(&key));
+        let waits = lock(&runner.programs).expected.as_mut().is_some_and(|expected| expected.remove(&key));
         if waits {
             // If the runner has exited, it has killed the program.
             let sent = orders::write(&mut runner.stream, order);
@@ -252,7 +263,7 @@ fn hangs(error: &io::Error) -> bool {
 struct Runner {
     process: Child,
     stream: UnixStream,
-    expected: Expected,
+    programs: Shared,
     /// Number of hellos, and of answers to them.
     hellos: u32,
     answers: Arc<AtomicU32>,
@@ -262,33 +273,42 @@ impl Runner {
     fn start(max_running: usize, reporter: &Reporter) -> io::Result<Runner> {
         let (stream, theirs) = UnixStream::pair()?;
         let reader = stream.try_clone()?;
-        let expected: Expected = Arc::new(Mutex::new(Some(HashSet::new())));
+        let programs = Programs { expected: Some(HashSet::new()), started: HashMap::new() };
+        let programs = Arc::new(Mutex::new(programs));
         let answers = Arc::new(AtomicU32::new(0));
-        let (reporter, shared, counter) = (reporter.clone(), Arc::clone(&expected), Arc::clone(&answers));
+        let (reporter, shared, counter) = (reporter.clone(), Arc::clone(&programs), Arc::clone(&answers));
         let work = move || report_ends(reader, &reporter, &shared, &counter);
         std::thread::Builder::new().name("ends".into()).spawn(work)?;
         stream.set_write_timeout(Some(HELLO))?;
         let process = launcher::start_role(runner::ROLE, &max_running.to_string(), theirs.into())?;
-        Ok(Runner { process, stream, expected, hellos: 0, answers })
+        Ok(Runner { process, stream, programs, hellos: 0, answers })
     }
 }
 
-/// The thread that passes outcomes on until the runner exits.
-fn report_ends(mut stream: UnixStream, reporter: &Reporter, expected: &Expected, answers: &AtomicU32) {
+/// The thread that passes outcomes on until the runner exits, and then kills the programs that it has left.
+fn report_ends(mut stream: UnixStream, reporter: &Reporter, programs: &Shared, answers: &AtomicU32) {
     loop {
         match orders::read(&mut stream) {
             Ok(Reply::Hello) => {
                 answers.fetch_add(1, Ordering::Relaxed);
             }
+            Ok(Reply::Started(key, started)) => drop(lock(programs).started.insert(key, started)),
             Ok(Reply::Ended(ChildEvent { key, outcome })) => {
-                if lock(expected).as_mut().is_some_and(|expected| expected.remove(&key)) {
+                let mut programs = lock(programs);
+                programs.started.remove(&key);
+                if programs.expected.as_mut().is_some_and(|expected| expected.remove(&key)) {
                     reporter.report(key, outcome);
                 }
             }
             Err(_) => break,
         }
     }
-    for key in lock(expected).take().into_iter().flatten() {
+    let (keys, left) = {
+        let mut programs = lock(programs);
+        (programs.expected.take(), std::mem::take(&mut programs.started))
+    };
+    left.into_values().for_each(Started::kill);
+    for key in keys.into_iter().flatten() {
         reporter.report(key, Outcome::NoResources("the process that runs check scripts has exited".to_owned()));
     }
 }

@@ -25,6 +25,7 @@ mod regular;
 pub mod runner;
 mod searches;
 mod socket;
+mod started;
 mod stream;
 mod tls;
 

@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::Key;
+use super::started::Started;
 use crate::reactor::Program;
 use crate::track::ScriptEnd;
 
@@ -27,7 +28,9 @@ pub(super) enum Order {
 /// A message of the runner.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Reply {
-    /// The outcome of a program.
+    /// A program was started.
+    Started(Key, Started),
+    /// The outcome of a program, even if it was cancelled.
     Ended(ChildEvent),
     /// The answer to [`Order::Hello`].
     Hello,

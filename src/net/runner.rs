@@ -22,6 +22,7 @@ use rustix::process::{Pid, Signal, kill_process_group, set_parent_process_death_
 use super::Key;
 use super::orders::{self, ChildEvent, Order, Outcome, Reply};
 use super::socket::is_local_shortage;
+use super::started::Started;
 use crate::reactor::{Timers, clock, launcher};
 use crate::text::reason;
 
@@ -78,7 +79,6 @@ struct Running {
     group: Option<Pid>,
     /// SIGTERM was sent.
     term_sent: bool,
-    cancelled: bool,
 }
 
 impl Running {
@@ -157,16 +157,18 @@ impl Keeper {
         let group = i32::try_from(pid).ok().and_then(Pid::from_raw);
         self.by_key.insert(key, pid);
         self.timers.set(pid, at.saturating_add(limit));
-        self.running.insert(pid, Running { key, child, group, term_sent: false, cancelled: false });
+        self.running.insert(pid, Running { key, child, group, term_sent: false });
+        // Before the waiting thread may have it reaped.
+        if let Some(started) = Started::of(pid) {
+            self.reply(&Reply::Started(key, started));
+        }
         let _ = self.started.send(());
         Ok(())
     }
 
     fn cancel(&mut self, key: Key) {
         let Some(pid) = self.by_key.get(&key).copied() else { return };
-        let Some(running) = self.running.get_mut(&pid) else { return };
-        running.cancelled = true;
-        if !running.term_sent {
+        if self.running.get(&pid).is_some_and(|running| !running.term_sent) {
             self.terminate(pid);
         }
     }
@@ -177,9 +179,7 @@ impl Keeper {
         let status = running.child.wait().ok();
         self.timers.clear(pid);
         self.by_key.remove(&running.key);
-        if !running.cancelled {
-            self.report(running.key, if running.term_sent { Outcome::TimedOut } else { outcome(status) });
-        }
+        self.report(running.key, if running.term_sent { Outcome::TimedOut } else { outcome(status) });
         true
     }
 

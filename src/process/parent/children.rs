@@ -13,6 +13,7 @@ use super::child_process::ChildProcess;
 use super::running::{Running, Task};
 use super::telling::number;
 use super::{Key, Parent};
+use crate::process::context::Context;
 use crate::process::exit;
 use crate::process::ipc::{Channel, Message};
 use crate::process::role::Role;
@@ -21,6 +22,8 @@ use crate::process::systemd;
 use crate::reactor::{Interest, Origin, Token, clock};
 use crate::system::{Lateness, News};
 
+/// A step in error messages.
+pub(super) const WATCH: &str = "watch the socket pair";
 /// Interval of hellos. A child must answer each before the next.
 const HELLO: Duration = Duration::from_secs(5);
 /// A child that exits after this time has not failed at its start.
@@ -68,7 +71,7 @@ impl Parent {
     }
 
     pub(super) fn spawn(&mut self, role: Role, task: Task) -> io::Result<Running> {
-        let (ours, theirs) = UnixStream::pair()?;
+        let (ours, theirs) = UnixStream::pair().step("make a socket pair")?;
         // The running program, even if its file was replaced by an upgrade: both must use the same messages.
         let mut command = Command::new("/proc/self/exe");
         command.arg0("keepalived").arg(format!("--child-role={}", role.kind().word));
@@ -77,25 +80,12 @@ impl Parent {
             command.env_remove(name);
         }
         command.stdin(Stdio::from(std::os::fd::OwnedFd::from(theirs)));
-        let process = ChildProcess::from(command.spawn()?);
-        let mut channel = Channel::new(ours)?;
+        let process = ChildProcess::from(command.spawn().step("execute /proc/self/exe")?);
+        let mut channel = Channel::new(ours).step("use the socket pair")?;
         let token = self.next_token;
         self.next_token = Token(token.0 + 1);
-        self.reactor.register(&channel, token, Interest::READABLE | Interest::WRITABLE)?;
-        channel.send(&Message::Origin(Origin::of_the_daemon().to_string()))?;
-        channel.send(&Message::Engine(self.annals.engine))?;
-        if task == Task::Standby {
-            channel.send(&Message::StandBy)?;
-        } else {
-            self.saved_messages(role).iter().try_for_each(|message| channel.send(message))?;
-        }
-        match task {
-            Task::CleanUp => channel.send(&Message::CleanUp)?,
-            Task::Work => self.link(role, &mut channel)?,
-            // When it begins.
-            Task::Standby => {}
-        }
-        channel.send(&Message::Config(self.plan.snapshot.clone()))?;
+        self.reactor.register(&channel, token, Interest::READABLE | Interest::WRITABLE).step(WATCH)?;
+        self.send_first(role, task, &mut channel).step("send it the configuration")?;
         Ok(Running {
             role,
             task,
@@ -109,9 +99,29 @@ impl Parent {
             unanswered: None,
             hellos: 0,
             hands_over: true,
+            resumes: true,
+            failed: 0,
             told: VecDeque::new(),
             unconfirmed: 1,
         })
+    }
+
+    /// Sends a new child what it needs to begin, or to prepare for that.
+    fn send_first(&mut self, role: Role, task: Task, channel: &mut Channel) -> io::Result<()> {
+        channel.send(&Message::Origin(Origin::of_the_daemon().to_string()))?;
+        channel.send(&Message::Engine(self.annals.engine))?;
+        if task == Task::Standby {
+            channel.send(&Message::StandBy)?;
+        } else {
+            self.saved_messages(role).iter().try_for_each(|message| channel.send(message))?;
+        }
+        match task {
+            Task::CleanUp => channel.send(&Message::CleanUp)?,
+            Task::Work => self.link(role, channel)?,
+            // When it begins.
+            Task::Standby | Task::Begin => {}
+        }
+        channel.send(&Message::Config(self.plan.snapshot.clone()))
     }
 
     /// The state from which a new child continues.
@@ -125,7 +135,7 @@ impl Parent {
     pub(super) fn link(&mut self, role: Role, channel: &mut Channel) -> io::Result<()> {
         for child in self.children.iter_mut().filter(|child| child.task == Task::Work) {
             let Some(listener) = role.listener_between(child.role) else { continue };
-            let (publishing, listening) = sessions::pair()?;
+            let (publishing, listening) = sessions::pair().step("make a socket pair for BFD sessions")?;
             let (new, old) = if role == Role::Bfd { (publishing, listening) } else { (listening, publishing) };
             channel.send_with(&Message::Link(listener), new)?;
             // If the other process has exited, its replacement is connected later.
@@ -140,7 +150,7 @@ impl Parent {
         // After an error the child has exited; SIGCHLD reports that.
         let Ok(messages) = child.channel.receive() else { return };
         let (mut parts, mut results, mut prepared) = (Vec::new(), Vec::new(), false);
-        let (mut wants_reload, mut handed_over) = (false, false);
+        let (mut wants_reload, mut handed_over, mut resumed) = (false, false, None);
         let mut reports = false;
         for message in messages {
             match message {
@@ -153,6 +163,7 @@ impl Parent {
                 Message::Prepared => prepared = true,
                 Message::Learnt => drop(child.told.pop_front()),
                 Message::HandedOver => handed_over = true,
+                Message::Resumed => (resumed, handed_over) = (Some(handed_over), false),
                 Message::ReloadWanted => wants_reload = true,
                 Message::Late(late) => {
                     child.late = late;
@@ -167,7 +178,8 @@ impl Parent {
                 | Message::CleanUp
                 | Message::StandBy
                 | Message::Go
-                | Message::HandOver
+                | Message::HandOver(_)
+                | Message::Resume
                 | Message::Link(_)
                 | Message::Origin(_)
                 | Message::Engine(_) => {}
@@ -175,14 +187,20 @@ impl Parent {
         }
         let _ = child.channel.flush();
         let role = child.role;
+        let begun = child.task == Task::Begin && child.unconfirmed == 0;
         parts.into_iter().for_each(|(number, octets)| self.take_status(role, number, &octets));
         results.into_iter().for_each(|(number, octets): (u32, Vec<u8>)| self.take_result(number, &octets));
         if prepared {
             self.retire_child(role);
         }
-        // Without its replacement it would be missed.
-        if handed_over && self.has_standby(role) {
-            self.kill_child(role);
+        if handed_over {
+            self.begin_replacement(role);
+        }
+        if let Some(unheard) = resumed {
+            self.has_resumed(role, unheard);
+        }
+        if begun {
+            self.replacement_has_begun(role);
         }
         if reports {
             self.tell(&[]);

@@ -8,6 +8,7 @@ mod commands;
 mod control;
 mod fifos;
 mod fixed;
+mod made_fifos;
 mod pending;
 mod reading;
 mod reload;
@@ -37,6 +38,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::cli::{self, Options};
+use super::context::Context;
 use super::dump;
 use super::exit;
 use super::handover::Handover;
@@ -44,6 +46,7 @@ use super::ipc::{Message, SavedState};
 use super::names::Names;
 use super::pidfile::Locked;
 use super::privileges::Needed;
+use super::record_file::Place;
 use super::role::Role;
 use super::systemd::{Stage, Systemd};
 use crate::config::model::{Dumps, Global};
@@ -121,6 +124,13 @@ pub(super) struct Plan {
     pub(super) serving: Vec<Role>,
 }
 
+impl Plan {
+    /// Location of the record of FIFOs.
+    fn fifo_record(&self) -> Place {
+        made_fifos::place(&self.names.pid_file("keepalived", self.options.pid_file.as_ref()))
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Key {
     Hello(Role),
@@ -132,6 +142,8 @@ enum Key {
     Kill(Role),
     /// A child that does not hand over to its standby is killed.
     Retire(Role),
+    /// A replacement that does not begin is killed.
+    Begin(Role),
     /// A child that was killed at the stop has not exited.
     GiveUp(Role),
     /// A script for start or stop has run too long.
@@ -234,24 +246,23 @@ impl Parent {
         control: Option<Server>,
         fifos_held: Vec<OpenFifo>,
     ) -> io::Result<Parent> {
-        let reactor = Reactor::new()?;
-        reactor.register(&signals, SIGNALS, Interest::READABLE)?;
-        let waker = Waker::new()?;
-        reactor.register(&waker, READING, Interest::READABLE)?;
+        let reactor = Reactor::new().context("open an event loop")?;
+        reactor.register(&signals, SIGNALS, Interest::READABLE).context("watch signals")?;
+        let waker = Waker::new().context("open an event descriptor")?;
+        reactor.register(&waker, READING, Interest::READABLE).context("watch the thread of reloads")?;
         if let Some(control) = &control {
-            reactor.register(control, CONTROL, Interest::READABLE)?;
+            reactor.register(control, CONTROL, Interest::READABLE).context("watch the control socket")?;
         }
         let deaths = plan.roles.iter().map(|role| (*role, 0)).collect();
-        let mut fifos = None;
-        FifoKeeper::follow(&mut fifos, global, fifos_held, &log);
+        let fifos = FifoKeeper::begin(global, fifos_held, plan.fifo_record(), &log);
         let mut reload_time = None;
         ReloadTime::follow(&mut reload_time, &global.reloads, (&reactor, RELOAD_TIME), &log);
         let setting = dump::setting(&plan.options, &plan.names);
         Ok(Parent {
             plan,
             setting,
-            dumps: Writer::start(log.clone())?,
-            systemd: Systemd::start(log.clone())?,
+            dumps: Writer::start(log.clone()).context("start the thread of dump files")?,
+            systemd: Systemd::start(log.clone()).context("start the thread that notifies systemd")?,
             log,
             reactor,
             signals,
@@ -306,10 +317,10 @@ impl Parent {
                 }
                 return Ok(status);
             }
-            self.reactor.wait(self.timers.next_deadline(), &mut events)?;
+            self.reactor.wait(self.timers.next_deadline(), &mut events).context("wait for events")?;
             for ready in events.iter() {
                 match ready.token {
-                    SIGNALS => self.read_signals()?,
+                    SIGNALS => self.read_signals().context("read signals")?,
                     READING => self.reading_turn(),
                     CONTROL => self.control_turn(),
                     RELOAD_TIME => self.reload_time_read(),
@@ -328,6 +339,7 @@ impl Parent {
                     Key::Restart(role) => self.start_child(role),
                     Key::Kill(role) => self.kill_at_stop(role),
                     Key::Retire(role) => self.not_retired(role),
+                    Key::Begin(role) => self.replacement_is_late(role),
                     Key::GiveUp(role) => self.give_up(role),
                     Key::SlowReload => self.reload_is_slow(),
                     Key::ReloadTime => self.reload_time_due(),

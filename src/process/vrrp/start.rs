@@ -43,7 +43,8 @@ pub(super) fn run(start: ChildStart<'_>) -> io::Result<()> {
     // A replacement does not overwrite tracked files, which users may have changed.
     let first = start.saved.checkpoint.is_none();
     let init_files = if first { InitFiles::AsWritten } else { InitFiles::IfMissing };
-    let ChildStart { options, config, ipvs, engine, clean_up, pid_file, dumps, channel, signals, log, .. } = start;
+    let ChildStart { options, config, ipvs, engine, clean_up, pid_file, locked, dumps, channel, signals, log, .. } =
+        start;
     let (held, found) = held::start(&pid_file, log.clone())?;
     let (sequences, recalled) = sequences::start(&pid_file, log.clone())?;
     let global = &config.global;
@@ -74,11 +75,12 @@ pub(super) fn run(start: ChildStart<'_>) -> io::Result<()> {
     let Checkpoint { states, settings, link_settings } = checkpoint;
     let own_links = OwnLinkWriter::start_own_links(WRITER_CAPACITY, link_settings.clone(), own());
     let own_links = own_links.context("open a socket for VMACs")?;
-    reactor.register(&writer, WRITER, Interest::READABLE)?;
-    reactor.register(&own_links, OWN_LINKS, Interest::READABLE)?;
-    reactor.register(&sockets, SOCKETS, Interest::READABLE)?;
-    reactor.register(&announcer, LOOK_UPS, Interest::READABLE)?;
-    let scripts = Runners::start(&[Origin::Transitions, Origin::Adverts], &log)?;
+    reactor.register(&writer, WRITER, Interest::READABLE).context("watch the thread of addresses")?;
+    reactor.register(&own_links, OWN_LINKS, Interest::READABLE).context("watch the thread of VMACs")?;
+    reactor.register(&sockets, SOCKETS, Interest::READABLE).context("watch the thread of sockets")?;
+    reactor.register(&announcer, LOOK_UPS, Interest::READABLE).context("watch look-ups of link addresses")?;
+    let scripts =
+        Runners::start(&[Origin::Transitions, Origin::Adverts], &log).context("start the threads of notify scripts")?;
     let mailer = Mailer::start(vrrp.tables().system.global.as_ref(), log);
     let tokens = trackers::Tokens { children: SCRIPTS, files: FILES, processes: PROCESSES, beats: BEATS };
     let process = VrrpProcess {
@@ -112,5 +114,17 @@ pub(super) fn run(start: ChildStart<'_>) -> io::Result<()> {
     if !clean_up {
         views.push(direct_notifications(&SERVICE, &process.vrrp, engine, shell.log.clone()));
     }
-    Harness::new(Parts { process, shell, signals, channel, agents, views, held: Some(held), clean_up, dumps })?.run()
+    Harness::new(Parts {
+        process,
+        shell,
+        signals,
+        channel,
+        agents,
+        views,
+        held: Some(held),
+        clean_up,
+        dumps,
+        pid_file: Some(locked),
+    })?
+    .run()
 }

@@ -149,6 +149,14 @@ impl<const COARSE: bool> Process for Fake<COARSE> {
         Count(1000 + self.count)
     }
 
+    fn keep_still(&mut self) {
+        self.record("keeps still");
+    }
+
+    fn resume(&mut self, _shell: &mut Shell<Self>) {
+        self.record("resumes");
+    }
+
     fn held(&self) -> Names {
         self.record("held");
         Names(vec![self.name()])
@@ -209,6 +217,11 @@ impl Agents<Machines> for FakeAgents {
         }
         self.agent.clone_from(&wanted);
         Some(Next(wanted.map(|name| Box::new(FakeAgent(Rc::clone(&self.world), name)) as _)))
+    }
+
+    fn dropped(&mut self) {
+        self.world.borrow_mut().record("agent dropped");
+        self.agent = None;
     }
 }
 

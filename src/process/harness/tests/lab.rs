@@ -64,10 +64,20 @@ impl<const COARSE: bool> Loop<COARSE> {
             held: Some(RecordFile::start(place, log).unwrap().0),
             clean_up,
             dumps: Setting::default(),
+            pid_file: None,
         };
         let mut harness = Harness::new(parts).unwrap();
         harness.start().unwrap();
         Loop { harness, world, ready: Vec::new(), log: lines, lines: Vec::new(), record: Some(record) }
+    }
+
+    /// The parent's end of the channel.
+    pub(in super::super) fn parent(&mut self) -> Channel {
+        self.world.borrow_mut().parent.take().unwrap()
+    }
+
+    pub(in super::super) fn give_back_parent(&mut self, parent: Channel) {
+        self.world.borrow_mut().parent = Some(parent);
     }
 
     /// Runs one turn; earlier calls are dropped.

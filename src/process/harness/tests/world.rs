@@ -56,6 +56,7 @@ impl World {
             }
             Message::Checkpoint(octets) => format!("checkpoint {}", from_sections::<Count>(&octets).unwrap().record.0),
             Message::HandedOver => "handed over".to_owned(),
+            Message::Resumed => "resumed".to_owned(),
             other => format!("{other:?}"),
         };
         parent.receive().unwrap_or_default().into_iter().map(text).collect()
