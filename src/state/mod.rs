@@ -1,6 +1,8 @@
 //! Types shared by the machines: row indices, objects of the kernel, random numbers, and records that processes pass on to each
 //! other.
 
+#[cfg(test)]
+pub(crate) mod fixtures;
 mod index;
 mod managed;
 mod objects;

@@ -128,7 +128,7 @@ pub fn without_tests(all: &[Token]) -> (Vec<Token>, Vec<String>) {
         let begin = place + attribute.len();
         place = behind_item(all, begin);
         let item: Vec<&str> = all[begin..place].iter().filter_map(Token::word).collect();
-        if let (["mod", name], Some(Token::Sign(';'))) = (&item[..], all.get(place - 1)) {
+        if let ([.., "mod", name], Some(Token::Sign(';'))) = (&item[..], all.get(place - 1)) {
             modules.push((*name).to_owned());
         }
     }
@@ -170,6 +170,8 @@ fn comments_text_and_tests_are_left_out() {
         #[cfg(test)]
         mod p;
         #[cfg(test)]
+        pub(crate) mod u;
+        #[cfg(test)]
         use crate::{q, r};
         fn s() { crate::t() }
     "##;
@@ -177,5 +179,5 @@ fn comments_text_and_tests_are_left_out() {
     let words: Vec<&str> = rest.iter().filter_map(Token::word).collect();
     assert_eq!(words.iter().filter(|word| **word == "crate").count(), 1, "{words:?}");
     assert_eq!(words.last(), Some(&"t"));
-    assert_eq!(modules, ["p"]);
+    assert_eq!(modules, ["p", "u"]);
 }

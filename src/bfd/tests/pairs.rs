@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::link::{End, Link, address, config, ms, session};
-use crate::bfd::{Bfd, Cause, Change, Event, Tables};
+use crate::bfd::{Bfd, Cause, Change, Checkpoint, Event, Indices, Tables};
 use crate::config::model::BfdInstance;
-use crate::state::{from_sections, to_sections};
+use crate::state::{fixtures, from_sections, to_sections};
 use crate::wire::bfd::{Diagnostic, State};
 
 fn secs(seconds: u64) -> Duration {
@@ -188,6 +188,15 @@ fn a_replacement_shows_the_past_of_its_predecessor() {
         let expected = if in_order { (before.counters, before.last_heard) } else { Default::default() };
         assert_eq!((row.counters, row.last_heard), expected);
     }
+}
+
+#[test]
+fn records_of_releases_in_use_are_read() {
+    let mut link = up();
+    link.run(secs(2));
+    let bfd = &link.ends[0].bfd;
+    fixtures::check::<Checkpoint>("bfd-states", &to_sections(&bfd.last_checkpoint()).unwrap(), &["sessions"]);
+    fixtures::check::<Indices>("bfd-indices", &to_sections(&bfd.tables().indices()).unwrap(), &["sessions"]);
 }
 
 #[test]

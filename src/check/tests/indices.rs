@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::site::{Behaviour, Site, checker, lvs, secs, server, service, sorry, target};
-use crate::check::{Check, Event, Tables, VirtualServerId};
+use crate::check::{Check, Checkpoint, Event, Indices, Tables, VirtualServerId};
 use crate::config::lvs::{CheckerKind, Endpoint, Lvs, VirtualServer, VirtualServerGroup};
-use crate::state::{from_sections, to_sections};
+use crate::state::{edited, fixtures, from_sections, to_sections};
 
 const SERVERS: [&str; 4] = ["10.1.0.1:80", "10.1.0.2:80", "10.1.0.3:80", "10.1.0.4:80"];
 
@@ -167,6 +167,25 @@ fn verdicts_of_another_release_are_restored_by_kind() {
         row.fingerprint = row.fingerprint.wrapping_add(1);
     }
     assert_eq!(ups(&replacement(&site, lvs(vec![row]))), before);
+}
+
+#[test]
+fn records_of_releases_in_use_are_read() {
+    let mut site = Site::started(file(&[(1, &[0, 1], true), (2, &[2], false)]));
+    site.behave(SERVERS[0], Behaviour::Refuses);
+    site.run(secs(15));
+    (site.check.tables.late, site.check.tables.postponed) = (7, 300);
+    let states = edited(&to_sections(&site.check.last_checkpoint()).unwrap(), |sections| {
+        let weights = postcard::to_stdvec(&[((1_u32, 2_u32), 300_u32)].as_slice()).unwrap();
+        assert!(sections.insert("weights".into(), weights).is_some());
+    });
+    fixtures::check::<Checkpoint>("checker-states", &states, &["quorums", "weights", "verdicts"]);
+    let indices = edited(&to_sections(&site.check.tables.indices()).unwrap(), |sections| {
+        // Of services with a group, in the same form.
+        let services = sections.get("services").unwrap().clone();
+        assert!(sections.insert("marks".into(), services).is_some());
+    });
+    fixtures::check::<Indices>("checker-indices", &indices, &["groups", "services", "marks", "servers"]);
 }
 
 proptest::proptest! {

@@ -56,3 +56,18 @@ impl InKernel for Held {
         self.services.iter().map(|key| format!("IPVS service {key}")).chain(tables).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::{fixtures, from_sections, to_sections};
+
+    #[test]
+    fn checkpoints_of_releases_in_use_are_read() {
+        let verdicts = fixtures::records("checker-states").pop().unwrap();
+        let timeouts = Some(Timeouts { tcp: 900, tcp_fin: 120, udp: 300 });
+        let checkpoint = Checkpoint { verdicts: from_sections(&verdicts).unwrap().record, timeouts };
+        let sample = to_sections(&checkpoint).unwrap();
+        fixtures::check::<Checkpoint>("checker-process", &sample, &["quorums", "weights", "verdicts"]);
+    }
+}

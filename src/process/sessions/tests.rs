@@ -3,16 +3,23 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use super::{Listener, Publisher, Subscription, pair};
+use super::{Listener, Publisher, Report, Status, Subscription, pair};
 use crate::bfd::{Bfd, Event, Received, Tables};
 use crate::config::model::Config;
 use crate::config::{Options, Outside, load};
 use crate::notify::log::{self, Log};
 use crate::reactor::{Reactor, Token};
+use crate::state::{fixtures, to_sections};
 use crate::wire::bfd::{Control, Diagnostic, State};
 
 fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
+}
+
+#[test]
+fn reports_of_releases_in_use_are_read() {
+    let report = Report { sessions: vec![Status { name: "s1".into(), up: true, detection: ms(300) }] };
+    fixtures::check::<Report>("bfd-reports", &to_sections(&report).unwrap(), &["sessions"]);
 }
 
 /// Both ends of a pair. The detection time of a session that is up is 300 ms.

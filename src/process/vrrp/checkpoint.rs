@@ -37,8 +37,26 @@ impl Lasting for Checkpoint {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
-    use crate::state::from_sections;
+    use crate::state::{fixtures, from_sections, to_sections};
+
+    #[test]
+    fn checkpoints_of_releases_in_use_are_read() {
+        let states = fixtures::records("vrrp-states").pop().unwrap();
+        let changes = |name: &str| {
+            let before = BTreeMap::from([((0_u8, "eth0", name), "0")]);
+            postcard::from_bytes(&postcard::to_stdvec(&before).unwrap()).unwrap()
+        };
+        let checkpoint = Checkpoint {
+            states: from_sections(&states).unwrap().record,
+            settings: changes("promote_secondaries"),
+            link_settings: changes("arp_filter"),
+        };
+        let vital = ["instances", "scripts", "files", "processes", "sessions"];
+        fixtures::check::<Checkpoint>("vrrp-process", &to_sections(&checkpoint).unwrap(), &vital);
+    }
 
     /// The form of earlier releases, which has no sections: version, states, and settings.
     #[test]

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::lan::{Lan, address, config, group, instance, ms};
 use crate::config::model::Config;
-use crate::state::{from_sections, to_sections};
-use crate::vrrp::{Event, State, Tables, Vrrp};
+use crate::state::{fixtures, from_sections, to_sections};
+use crate::vrrp::{Event, Indices, State, Tables, Vrrp};
 
 /// The indices of all rows: instances and groups by name, addresses by address and owner.
 fn indices(lan: &Lan) -> BTreeMap<String, Vec<u32>> {
@@ -166,6 +166,18 @@ fn parsed(text: &str) -> Config {
     };
     let loaded = crate::config::load(&options);
     loaded.config.unwrap_or_else(|| panic!("{}", loaded.diagnostics))
+}
+
+#[test]
+fn indices_of_releases_in_use_are_read() {
+    let parsed = parsed(
+        "vrrp_script S {\n script /bin/true\n}\nvrrp_sync_group G {\n group {\n  VI\n }\n}\n\
+         vrrp_instance VI {\n interface eth0\n virtual_router_id 51\n track_script {\n S\n }\n \
+         virtual_ipaddress {\n 10.0.1.51/24 label eth0:1\n }\n virtual_routes {\n 10.2.0.0/16 via 10.0.0.254 metric 5\n }\n \
+         virtual_rules {\n from 10.2.0.0/16 table 7\n }\n}\n",
+    );
+    let sample = to_sections(&Tables::new(parsed, "test".into()).indices()).unwrap();
+    fixtures::check::<Indices>("vrrp-indices", &sample, &["instances", "groups", "trackers"]);
 }
 
 /// The lines in the indices are those of releases in use. If this fails since the type of a line has changed, give its section in

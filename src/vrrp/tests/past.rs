@@ -8,11 +8,13 @@ use proptest::prelude::*;
 
 use super::lan::{Lan, config, group, instance, ms};
 use crate::config::model::Config;
-use crate::state::{Known, Opened, edited, from_sections, to_sections};
+use crate::state::{Known, Opened, edited, fixtures, from_sections, to_sections};
+use crate::track::Reading;
 use crate::vrrp::{
     Cause, Change, Checkpoint, Counters, Event, Fault, Indices, Instance, RouterCounters, State, Tables, Transition,
-    Vrrp,
+    Vrrp, Yielded,
 };
+use crate::wire::auth_hmac::Sequence;
 
 /// Two instances, in a group or not.
 fn pair(priority: u8, grouped: bool) -> Config {
@@ -276,6 +278,33 @@ fn checkpoints_of_other_releases_are_continued() {
     let spoilt = edited(&last(&lan, 0), |sections| drop(sections.insert("instances".into(), vec![0xff; 3])));
     let error = from_sections::<Checkpoint>(&spoilt).unwrap_err().to_string();
     assert!(error.starts_with("states of instances that cannot be read: instances: "), "{error}");
+}
+
+/// A checkpoint with something in each section.
+fn full() -> Vec<u8> {
+    let number = |seconds| Sequence::at(Duration::from_secs(seconds));
+    let hmac = Some((-5_i64, Some(number(7)), vec![(IpAddr::from([10, 0, 0, 2]), number(300))]));
+    let yielded = Some(Yielded { since: ms(1500), until: Some(ms(2500)) });
+    let instances = [(1_u32, State::Master, (200_u8, false), 150_u8, true, 1025_u32, hmac, yielded)];
+    let put = |octets: postcard::Result<Vec<u8>>| octets.unwrap();
+    edited(&last(&eventful(true), 0), |sections| {
+        sections.insert("instances".into(), put(postcard::to_stdvec(instances.as_slice())));
+        for (name, octets) in [
+            ("scripts", postcard::to_stdvec(&[(1_u32, Reading::Up), (2, Reading::Down)].as_slice())),
+            ("files", postcard::to_stdvec(&[(1_u32, -7)].as_slice())),
+            ("processes", postcard::to_stdvec(&[(1_u32, Reading::Number(4), 300_u32)].as_slice())),
+            ("sessions", postcard::to_stdvec(&[(1_u32, Reading::Unknown)].as_slice())),
+            ("past of trackers", postcard::to_stdvec(&vec![vec![(1_u32, ms(1500))], vec![], vec![], vec![(3, ms(1))]])),
+        ] {
+            assert!(sections.insert(name.into(), put(octets)).is_some(), "{name}");
+        }
+    })
+}
+
+#[test]
+fn checkpoints_of_releases_in_use_are_read() {
+    let vital = ["instances", "scripts", "files", "processes", "sessions"];
+    fixtures::check::<Checkpoint>("vrrp-states", &full(), &vital);
 }
 
 /// The encoding is that of releases in use: new variants come last, and other forms need a section of another name.
