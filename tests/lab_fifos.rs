@@ -207,6 +207,43 @@ fn a_full_fifo_delays_nothing_and_the_dropped_lines_are_counted() {
     assert!(lab.router(1).stop().1.success());
 }
 
+/// After a kill of all processes the FIFO is still that of the daemon; if its configuration does not have it any more, it goes at once.
+#[test]
+fn a_fifo_of_a_killed_daemon_is_removed_and_that_of_an_administrator_is_not() {
+    let _turn = machine::shared();
+    let mut lab = Lab::new(1);
+    let directory = lab.router(1).dir().to_owned();
+    let [made, gone, other] = ["made", "gone", "other"].map(|name| directory.join(name));
+    let keywords = ["notify_fifo", "vrrp_notify_fifo", "lvs_notify_fifo"];
+    let named: Vec<String> = keywords
+        .iter()
+        .zip([&made, &gone, &other])
+        .map(|(keyword, path)| format!("{keyword} {}\n", path.display()))
+        .collect();
+    lab.router(1).configure(&conf(&directory, &named.concat()));
+    lab.router(1).start(Ours);
+    Reader::open(&made).await_text("MASTER 100\n");
+    let record = lab.router(1).file("keepalived.fifos");
+    wait_until(LIMIT, "they are recorded", || {
+        let text = fs::read_to_string(&record).unwrap_or_default();
+        [&made, &gone, &other].iter().all(|path| text.contains(&path.display().to_string()))
+    });
+    for pid in lab.router(1).daemon_pids() {
+        // It may have exited because another was killed.
+        let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+    }
+    wait_until(LIMIT, "all are dead", || lab.router(1).daemon_pids().is_empty());
+    // The administrator makes one in place of that of the daemon.
+    fs::rename(&other, other.with_extension("before")).unwrap();
+    mkfifo(&other, Mode::from_bits_truncate(0o600)).unwrap();
+    lab.router(1).configure(&conf(&directory, &[named[0].as_str(), &named[2]].concat()));
+    lab.router(1).start(Ours);
+    Reader::open(&made).await_text("MASTER 100\n");
+    wait_until(LIMIT, "the FIFO without a use is removed", || !gone.exists());
+    assert!(lab.router(1).stop().1.success());
+    assert!(!made.exists() && other.exists() && !record.exists(), "{}", lab.router(1).log());
+}
+
 #[test]
 fn other_files_are_refused_and_a_fifo_of_the_administrator_is_kept() {
     let _turn = machine::shared();

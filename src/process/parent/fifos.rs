@@ -1,9 +1,9 @@
 //! The FIFOs of `notify_fifo` and related keywords: made before the children write to them, with the programs that read them.
 //!
 //! A thread does it, as file systems may hang. It keeps each FIFO open, so that a reader does not see its end while a child is
-//! replaced, and keeps FIFOs and programs over reloads that do not change them.
+//! replaced, and keeps FIFOs and programs over reloads that do not change them. FIFOs that a killed daemon has made are its own.
 
-use std::fs::{self, File, Permissions};
+use std::fs::{File, Permissions};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, chown};
@@ -17,10 +17,12 @@ use nix::unistd::mkfifo;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
+use super::made_fifos::{self, Identity, MadeFifos};
 use crate::config::model::{Fifo, Global};
 use crate::notify::fifo;
 use crate::notify::log::Log;
 use crate::process::handover::HeldFifo;
+use crate::process::record_file::Place;
 use crate::reactor::{Program, background};
 use crate::text::reason;
 
@@ -61,24 +63,37 @@ fn wanted(global: &Global) -> Vec<Wanted> {
 }
 
 impl FifoKeeper {
-    /// Follows a configuration. `keeper` is started with the first FIFO, and then continues with those of a former program.
-    pub(super) fn follow(keeper: &mut Option<FifoKeeper>, global: &Global, former: Vec<OpenFifo>, log: &Log) {
+    /// Begins with a configuration; continues with the FIFOs of a former program, and of a killed daemon, which are recorded at
+    /// `place`. `None` if there are no FIFOs.
+    pub(super) fn begin(global: &Global, former: Vec<OpenFifo>, place: Place, log: &Log) -> Option<FifoKeeper> {
         let wanted = wanted(global);
-        if keeper.is_none() && !(wanted.is_empty() && former.is_empty()) {
-            *keeper = FifoKeeper::start(former, log.clone());
+        if wanted.is_empty() && former.is_empty() && !place.path.exists() {
+            return None;
+        }
+        let keeper = FifoKeeper::start(former, place, log.clone())?;
+        // If the thread has failed, there are no FIFOs.
+        let _ = keeper.orders.send(wanted);
+        Some(keeper)
+    }
+
+    /// Follows a configuration. `keeper` is started with the first FIFO.
+    pub(super) fn follow(keeper: &mut Option<FifoKeeper>, global: &Global, place: Place, log: &Log) {
+        let wanted = wanted(global);
+        if keeper.is_none() && !wanted.is_empty() {
+            *keeper = FifoKeeper::start(Vec::new(), place, log.clone());
         }
         if let Some(keeper) = keeper {
-            // If the thread has failed, there are no FIFOs.
+            // As above.
             let _ = keeper.orders.send(wanted);
         }
     }
 
-    fn start(former: Vec<OpenFifo>, log: Log) -> Option<FifoKeeper> {
+    fn start(former: Vec<OpenFifo>, place: Place, log: Log) -> Option<FifoKeeper> {
         let (orders, received) = channel();
         let of_thread = log.clone();
         let held = Arc::new(Mutex::new(Vec::new()));
         let shared = Arc::clone(&held);
-        match background::spawn_brief("fifos", move || run(&received, former, &shared, &of_thread)) {
+        match background::spawn_brief("fifos", move || run(&received, former, place, &shared, &of_thread)) {
             Ok(thread) => Some(FifoKeeper { orders, held, thread }),
             Err(error) => {
                 log.error(format_args!("Cannot make the FIFOs: cannot start a thread: {}", reason(&error)));
@@ -99,7 +114,14 @@ impl FifoKeeper {
     }
 }
 
-fn run(orders: &Receiver<Vec<Wanted>>, mut former: Vec<OpenFifo>, held: &Mutex<Vec<OpenFifo>>, log: &Log) {
+fn run(
+    orders: &Receiver<Vec<Wanted>>,
+    mut former: Vec<OpenFifo>,
+    place: Place,
+    held: &Mutex<Vec<OpenFifo>>,
+    log: &Log,
+) {
+    let (mut record, mut left) = MadeFifos::start(place, log);
     let mut kept: Vec<Kept> = Vec::new();
     loop {
         let looks = kept.iter().any(|kept| kept.reader.is_some());
@@ -115,8 +137,13 @@ fn run(orders: &Receiver<Vec<Wanted>>, mut former: Vec<OpenFifo>, held: &Mutex<V
                             .iter()
                             .position(|(held, _)| held.path == wanted.fifo.path)
                             .map(|at| former.remove(at));
-                        kept.extend(Kept::make(wanted, former, log));
+                        let left = left.take(&wanted.fifo.path);
+                        kept.extend(Kept::make(wanted, former, left, log));
                     }
+                }
+                std::mem::take(&mut left).remove(log);
+                if let Some(record) = &mut record {
+                    record.save(&MadeFifos { fifos: kept.iter().filter_map(Kept::made).collect() });
                 }
             }
             Err(RecvTimeoutError::Timeout) => kept.iter_mut().for_each(|kept| kept.look(log)),
@@ -125,22 +152,27 @@ fn run(orders: &Receiver<Vec<Wanted>>, mut former: Vec<OpenFifo>, held: &Mutex<V
         *held.lock().unwrap_or_else(PoisonError::into_inner) = kept.iter().map(Kept::held).collect();
     }
     kept.into_iter().for_each(|kept| kept.release(log));
+    if let Some(mut record) = record {
+        record.save(&MadeFifos::default());
+        record.finish();
+    }
 }
 
 struct Kept {
     wanted: Wanted,
     file: Arc<File>,
-    /// Device and inode, if the daemon has made it.
-    made: Option<(u64, u64)>,
+    /// Its identity, if the daemon has made it.
+    made: Option<Identity>,
     /// The running program, and its pid.
     reader: Option<(OwnedFd, i32)>,
 }
 
 impl Kept {
-    /// With `former`, the FIFO and the program are those of the former program of this process.
-    fn make(wanted: Wanted, former: Option<OpenFifo>, log: &Log) -> Option<Kept> {
+    /// With `former`, the FIFO and the program are those of the former program of this process. `left` is the FIFO of this path that
+    /// a killed daemon has made.
+    fn make(wanted: Wanted, former: Option<OpenFifo>, left: Option<Identity>, log: &Log) -> Option<Kept> {
         let path = &wanted.fifo.path;
-        let (file, made) = match make(&wanted.fifo) {
+        let (file, made) = match make(&wanted.fifo, left) {
             Ok(made) => made,
             Err(error) => {
                 log.error(format_args!("Cannot use the FIFO {path}: {}; remove it, or name another", reason(&error)));
@@ -154,13 +186,22 @@ impl Kept {
             None => wanted.program.as_ref().and_then(|program| start(program, path, log)),
         };
         // Its own descriptor: the program never sees the end of the FIFO.
-        let (file, made) = former.map_or((Arc::new(file), made), |(former, open)| (open, former.made));
+        let (file, made) =
+            former.map_or((Arc::new(file), made), |(former, open)| (open, former.made.map(Identity::numbered)));
         Some(Kept { wanted, file, made, reader })
+    }
+
+    /// Path and identity, if the daemon has made it.
+    fn made(&self) -> Option<(String, Identity)> {
+        Some((self.wanted.fifo.path.clone(), self.made?))
     }
 
     fn held(&self) -> OpenFifo {
         let reader = self.reader.as_ref().map(|(_, pid)| *pid);
-        (HeldFifo { path: self.wanted.fifo.path.clone(), made: self.made, reader }, Arc::clone(&self.file))
+        (
+            HeldFifo { path: self.wanted.fifo.path.clone(), made: self.made.map(Identity::numbers), reader },
+            Arc::clone(&self.file),
+        )
     }
 
     /// Logs the end of the program. It is not started again, as with C keepalived.
@@ -175,13 +216,8 @@ impl Kept {
 
     /// Removes the FIFO, if it is still the one that the daemon made, and ends the program.
     fn release(self, log: &Log) {
-        let path = &self.wanted.fifo.path;
-        let present = fs::symlink_metadata(path).ok().map(|found| (found.dev(), found.ino()));
-        if self.made.is_some()
-            && self.made == present
-            && let Err(error) = fs::remove_file(path)
-        {
-            log.warning(format_args!("Cannot remove the FIFO {path}: {}", reason(&error)));
+        if let Some(made) = self.made {
+            made_fifos::remove(&self.wanted.fifo.path, made, log);
         }
         drop(self.file);
         if let Some((reader, _)) = self.reader
@@ -224,8 +260,9 @@ fn start(program: &Program, path: &str, log: &Log) -> Option<(OwnedFd, i32)> {
     }
 }
 
-/// Makes a FIFO, or takes one that is there; returns it, with device and inode if it was made.
-fn make(fifo: &Fifo) -> io::Result<(File, Option<(u64, u64)>)> {
+/// Makes a FIFO, or takes one that is there; returns it, with its identity if it was made by this daemon, or by a killed one
+/// (`left`).
+fn make(fifo: &Fifo, left: Option<Identity>) -> io::Result<(File, Option<Identity>)> {
     let path = fifo.path.as_str();
     let is_new = match mkfifo(path, Mode::from_bits_truncate(MODE)) {
         Ok(()) => true,
@@ -244,12 +281,13 @@ fn make(fifo: &Fifo) -> io::Result<(File, Option<(u64, u64)>)> {
                 Some(owner.gid),
             )?;
         }
-        return Ok((file, Some((found.dev(), found.ino()))));
+        return Ok((file, Some(Identity::of(&found))));
     }
     let owners = [0, nix::unistd::geteuid().as_raw()];
     let named = fifo.owner.as_ref().is_some_and(|owner| owner.uid == found.uid());
     if !found.file_type().is_fifo() || !(named || owners.contains(&found.uid())) {
         return Err(io::Error::other(format!("it belongs to user {}", found.uid())));
     }
-    Ok((file, None))
+    let made = Identity::of(&found);
+    Ok((file, left.filter(|left| left.is(made)).map(|_| made)))
 }

@@ -8,6 +8,7 @@ mod commands;
 mod control;
 mod fifos;
 mod fixed;
+mod made_fifos;
 mod pending;
 mod reading;
 mod reload;
@@ -44,6 +45,7 @@ use super::ipc::{Message, SavedState};
 use super::names::Names;
 use super::pidfile::Locked;
 use super::privileges::Needed;
+use super::record_file::Place;
 use super::role::Role;
 use super::systemd::{Stage, Systemd};
 use crate::config::model::{Dumps, Global};
@@ -119,6 +121,13 @@ pub(super) struct Plan {
     pub(super) core_pattern: Option<(String, String)>,
     /// The children that have a session with the SNMP agent, if they run.
     pub(super) serving: Vec<Role>,
+}
+
+impl Plan {
+    /// Location of the record of FIFOs.
+    fn fifo_record(&self) -> Place {
+        made_fifos::place(&self.names.pid_file("keepalived", self.options.pid_file.as_ref()))
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -242,8 +251,7 @@ impl Parent {
             reactor.register(control, CONTROL, Interest::READABLE)?;
         }
         let deaths = plan.roles.iter().map(|role| (*role, 0)).collect();
-        let mut fifos = None;
-        FifoKeeper::follow(&mut fifos, global, fifos_held, &log);
+        let fifos = FifoKeeper::begin(global, fifos_held, plan.fifo_record(), &log);
         let mut reload_time = None;
         ReloadTime::follow(&mut reload_time, &global.reloads, (&reactor, RELOAD_TIME), &log);
         let setting = dump::setting(&plan.options, &plan.names);

@@ -168,7 +168,7 @@ impl Parent {
         if self.awaited != Some(Awaited::Startup) {
             self.awaited = Some(Awaited::Reload);
         }
-        FifoKeeper::follow(&mut self.fifos, &config.global, Vec::new(), &self.log);
+        FifoKeeper::follow(&mut self.fifos, &config.global, self.plan.fifo_record(), &self.log);
         self.plan.scripts = Scripts::new(&config.global);
         self.plan.snapshot = snapshot;
         self.plan.shown = loaded.shown;
