@@ -6,6 +6,7 @@ use std::sync::mpsc::channel;
 
 use super::cli::{self, Options};
 use super::configuration::{self, Recorded};
+use super::context::Context;
 use super::exit;
 use super::handover::{self, Descriptors, Handover};
 use super::ipc::SavedState;
@@ -29,7 +30,11 @@ pub(super) struct Adoptable {
 /// The trial: checks the state on standard input, and the configuration. The result is the exit status; why it fails is on
 /// standard error.
 pub(super) fn trial(options: &Options) -> u8 {
-    match Handover::read(io::stdin()).map_err(|error| reason(&error)).and_then(|state| prepare(options, &state)) {
+    match Handover::read(io::stdin())
+        .step("read the state of the daemon")
+        .map_err(|error| reason(&error))
+        .and_then(|state| prepare(options, &state))
+    {
         Ok(adoptable) => {
             adoptable.lost.iter().for_each(terminal::message);
             exit::OK
@@ -63,7 +68,10 @@ pub(super) fn receive(options: &Options) -> Result<(Adoptable, Handover, Descrip
 /// Continues with the configuration in force, which this program has read: it has got the state back.
 fn resume(descriptors: &Descriptors) -> Result<Adoptable, String> {
     let mut octets = Vec::new();
-    (&descriptors.snapshot).read_to_end(&mut octets).map_err(|error| reason(&error))?;
+    (&descriptors.snapshot)
+        .read_to_end(&mut octets)
+        .step("read the configuration in force")
+        .map_err(|error| reason(&error))?;
     let mut loaded = Loaded::of_snapshot(octets).map_err(|error| error.to_string())?;
     let (config, snapshot) = loaded.config.take().ok_or("there is no configuration")?;
     Ok(Adoptable { config, snapshot, loaded, lost: Vec::new() })
@@ -119,9 +127,12 @@ fn prepare(options: &Options, state: &Handover) -> Result<Adoptable, String> {
 fn load(options: &Options, directory: Option<&Path>) -> io::Result<Recorded> {
     let (sender, outcome) = channel();
     let (options, directory) = (options.clone(), directory.map(Path::to_owned));
-    std::thread::Builder::new().name("reload".into()).spawn(move || {
-        let entered = directory.as_deref().map_or(Ok(()), configuration::enter);
-        let _ = sender.send(entered.and_then(|()| configuration::load(&options, directory.as_deref())));
-    })?;
+    std::thread::Builder::new()
+        .name("reload".into())
+        .spawn(move || {
+            let entered = directory.as_deref().map_or(Ok(()), configuration::enter);
+            let _ = sender.send(entered.and_then(|()| configuration::load(&options, directory.as_deref())));
+        })
+        .step("start a thread")?;
     outcome.recv().unwrap_or_else(|_| Err(io::Error::other("the thread that reads the configuration has failed")))
 }

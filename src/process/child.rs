@@ -60,8 +60,10 @@ impl From<io::Error> for Failure {
 
 fn process(role: Role, options: &Options) -> Result<u8, Failure> {
     // A process that is stopped by a signal at that moment goes on; each finds the end of its channel, and stops.
-    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::CONT)).map_err(io::Error::from)?;
-    rustix::thread::set_name(role.kind().process_name).map_err(io::Error::from)?;
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::CONT))
+        .map_err(io::Error::from)
+        .context("follow the parent process")?;
+    rustix::thread::set_name(role.kind().process_name).map_err(io::Error::from).context("name this process")?;
     // Before the first thread, so that all threads block these signals and the loop gets them.
     let signals = Signals::new(&[
         Signal::SIGTERM,
@@ -70,10 +72,11 @@ fn process(role: Role, options: &Options) -> Result<u8, Failure> {
         Signal::SIGUSR1,
         Signal::SIGUSR2,
         Signal::SIGPIPE,
-    ])?;
+    ])
+    .context("set up signals")?;
     // The socket pair is our standard input.
-    let stream = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
-    let mut channel = Channel::new(stream)?;
+    let stream = io::stdin().as_fd().try_clone_to_owned().map(UnixStream::from);
+    let mut channel = stream.and_then(Channel::new).context("use the channel to the parent process")?;
     let First { snapshot, mut saved, engine, clean_up, stands_by } =
         receive_config(&mut channel).context("get the configuration from the parent process")?;
     let (config, servers) =
@@ -97,7 +100,7 @@ fn process(role: Role, options: &Options) -> Result<u8, Failure> {
         return Ok(exit::FATAL);
     }
     if stands_by {
-        channel.send(&Message::Prepared)?;
+        channel.send(&Message::Prepared).context("report to the parent process")?;
         saved = await_go(&mut channel).context("take over from the previous process")?;
     }
     let pid_file = role.pid_file(options, &names);

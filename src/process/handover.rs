@@ -23,6 +23,8 @@ use rustix::net::{
 use rustix::stdio::dup2_stdin;
 use serde::{Deserialize, Serialize};
 
+use super::context::Context;
+
 /// Environment variable of a successor: the pid of the process, so that programs which inherit it are none.
 pub(super) const VARIABLE: &str = "KEEPALIVED_SUCCESSOR";
 /// Version of the form. Later releases may add fields, which earlier ones ignore.
@@ -166,12 +168,12 @@ pub(super) fn replace_program(
     others: &[BorrowedFd<'_>],
 ) -> io::Error {
     let prepare = || -> io::Result<(UnixStream, OwnedFd)> {
-        let state = handover.to_file()?;
-        let (ours, theirs) = UnixStream::pair()?;
+        let state = handover.to_file().step("record the state")?;
+        let (ours, theirs) = UnixStream::pair().step("make a socket pair")?;
         let descriptors = [&[state.as_fd(), snapshot, former, pid_file], others].concat();
-        send(&ours, &descriptors)?;
-        let before = io::stdin().as_fd().try_clone_to_owned()?;
-        dup2_stdin(theirs)?;
+        send(&ours, &descriptors).step("hand over the descriptors")?;
+        let before = io::stdin().as_fd().try_clone_to_owned().step("keep the standard input")?;
+        dup2_stdin(theirs).map_err(io::Error::from).step("hand over the socket")?;
         Ok((ours, before))
     };
     let (_socket, before) = match prepare() {
@@ -196,12 +198,14 @@ pub(super) fn is_successor() -> bool {
 
 /// Receives what the former program has handed over. Standard input is `/dev/null` afterwards.
 pub(super) fn receive() -> io::Result<(Handover, Descriptors)> {
-    let stream = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
-    let mut received = receive_descriptors(&stream)?.into_iter();
-    dup2_stdin(File::open("/dev/null")?)?;
+    let stream = io::stdin().as_fd().try_clone_to_owned().map(UnixStream::from);
+    let received = stream.and_then(|stream| receive_descriptors(&stream));
+    let mut received = received.step("receive the descriptors of the former program")?.into_iter();
+    let null = File::open("/dev/null").step("open /dev/null")?;
+    dup2_stdin(null).map_err(io::Error::from).step("close the standard input")?;
     let mut next = || received.next().ok_or_else(|| io::Error::other("a descriptor is missing"));
     let (state, snapshot, former, pid_file) = (next()?, next()?, next()?, next()?);
-    let handover = Handover::read(File::from(state))?;
+    let handover = Handover::read(File::from(state)).step("read the state of the former program")?;
     let channels: Vec<OwnedFd> = received.by_ref().take(handover.children.len()).collect();
     let fifos: Vec<File> = received.map(File::from).collect();
     if (channels.len(), fifos.len()) != (handover.children.len(), handover.fifos.len()) {

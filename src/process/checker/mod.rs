@@ -189,16 +189,16 @@ fn run(start: ChildStart<'_>) -> io::Result<()> {
     let lvs = &check.tables().lvs;
     let director = Director::new(flush, lvs.timeouts, checkpoint.timeouts, found.services);
     let ipvs = Ipvs::start(director, &host).context("open a socket for IPVS")?;
-    reactor.register(&ipvs, IPVS, Interest::READABLE)?;
+    reactor.register(&ipvs, IPVS, Interest::READABLE).context("watch the thread of IPVS")?;
     let mut marks = Marks::new(found.tables, [MARKS, MARKS_WATCH]);
     marks.follow(&check);
     let children = Children::start().context("start the thread of programs")?;
-    reactor.register(&children, CHILDREN, Interest::READABLE)?;
+    reactor.register(&children, CHILDREN, Interest::READABLE).context("watch the thread of programs")?;
     let files = watch_files(&lvs.track_files, init_files).context(WATCH_FILES)?;
-    reactor.register(&files, FILES, Interest::READABLE)?;
+    reactor.register(&files, FILES, Interest::READABLE).context("watch the thread of tracked files")?;
     let searches = Searches::new().context("start the threads of searches")?;
-    reactor.register(&searches, SEARCHES, Interest::READABLE)?;
-    let scripts = Runners::start(&[Origin::Transitions], &log)?;
+    reactor.register(&searches, SEARCHES, Interest::READABLE).context("watch the threads of searches")?;
+    let scripts = Runners::start(&[Origin::Transitions], &log).context("start the threads of notify scripts")?;
     let mailer = Mailer::start(check.tables().system.global.as_ref(), log);
     let process = CheckerProcess {
         check,

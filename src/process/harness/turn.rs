@@ -71,7 +71,7 @@ impl<P: Process> Harness<P> {
     pub(in crate::process) fn new(parts: Parts<P>) -> io::Result<Harness<P>> {
         let Parts { process, shell, signals, channel, agents, mut views, held, clean_up, dumps } = parts;
         let orders = Orders::new(signals, channel, &shell.reactor, ORDERS).context("listen to the parent process")?;
-        let writer = dump::Writer::start(shell.log.clone())?;
+        let writer = dump::Writer::start(shell.log.clone()).context("start the thread of dump files")?;
         views.insert(0, Box::new(shell.log.clone()));
         let stopped_at = Duration::ZERO;
         let mut harness = Harness {

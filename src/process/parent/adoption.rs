@@ -7,10 +7,12 @@ use std::os::unix::net::UnixStream;
 use rustix::thread::CapabilitySet;
 
 use super::child_process::ChildProcess;
+use super::children::WATCH;
 use super::running::{Running, Task};
 use super::{Awaited, Key, Parent};
 use crate::notify::log::Level;
 use crate::process::cli;
+use crate::process::context::Context;
 use crate::process::engine::EngineStart;
 use crate::process::handover::Handover;
 use crate::process::ipc::{Channel, SavedState};
@@ -55,10 +57,12 @@ impl Parent {
             let Some(role) = role(&child.role) else { continue };
             let token = self.next_token;
             self.next_token = Token(token.0 + 1);
-            let channel = Channel::resume(UnixStream::from(channel), child.incoming).and_then(|channel| {
-                self.reactor.register(&channel, token, Interest::READABLE | Interest::WRITABLE)?;
-                Ok(channel)
-            });
+            let channel = Channel::resume(UnixStream::from(channel), child.incoming).step("use its channel").and_then(
+                |channel| {
+                    self.reactor.register(&channel, token, Interest::READABLE | Interest::WRITABLE).step(WATCH)?;
+                    Ok(channel)
+                },
+            );
             let process = ChildProcess::of_pid(child.pid);
             match channel {
                 Ok(channel) => self.children.push(Running {

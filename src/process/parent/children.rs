@@ -13,6 +13,7 @@ use super::child_process::ChildProcess;
 use super::running::{Running, Task};
 use super::telling::number;
 use super::{Key, Parent};
+use crate::process::context::Context;
 use crate::process::exit;
 use crate::process::ipc::{Channel, Message};
 use crate::process::role::Role;
@@ -21,6 +22,8 @@ use crate::process::systemd;
 use crate::reactor::{Interest, Origin, Token, clock};
 use crate::system::{Lateness, News};
 
+/// A step in error messages.
+pub(super) const WATCH: &str = "watch the socket pair";
 /// Interval of hellos. A child must answer each before the next.
 const HELLO: Duration = Duration::from_secs(5);
 /// A child that exits after this time has not failed at its start.
@@ -68,7 +71,7 @@ impl Parent {
     }
 
     pub(super) fn spawn(&mut self, role: Role, task: Task) -> io::Result<Running> {
-        let (ours, theirs) = UnixStream::pair()?;
+        let (ours, theirs) = UnixStream::pair().step("make a socket pair")?;
         // The running program, even if its file was replaced by an upgrade: both must use the same messages.
         let mut command = Command::new("/proc/self/exe");
         command.arg0("keepalived").arg(format!("--child-role={}", role.kind().word));
@@ -77,25 +80,12 @@ impl Parent {
             command.env_remove(name);
         }
         command.stdin(Stdio::from(std::os::fd::OwnedFd::from(theirs)));
-        let process = ChildProcess::from(command.spawn()?);
-        let mut channel = Channel::new(ours)?;
+        let process = ChildProcess::from(command.spawn().step("execute /proc/self/exe")?);
+        let mut channel = Channel::new(ours).step("use the socket pair")?;
         let token = self.next_token;
         self.next_token = Token(token.0 + 1);
-        self.reactor.register(&channel, token, Interest::READABLE | Interest::WRITABLE)?;
-        channel.send(&Message::Origin(Origin::of_the_daemon().to_string()))?;
-        channel.send(&Message::Engine(self.annals.engine))?;
-        if task == Task::Standby {
-            channel.send(&Message::StandBy)?;
-        } else {
-            self.saved_messages(role).iter().try_for_each(|message| channel.send(message))?;
-        }
-        match task {
-            Task::CleanUp => channel.send(&Message::CleanUp)?,
-            Task::Work => self.link(role, &mut channel)?,
-            // When it begins.
-            Task::Standby => {}
-        }
-        channel.send(&Message::Config(self.plan.snapshot.clone()))?;
+        self.reactor.register(&channel, token, Interest::READABLE | Interest::WRITABLE).step(WATCH)?;
+        self.send_first(role, task, &mut channel).step("send it the configuration")?;
         Ok(Running {
             role,
             task,
@@ -114,6 +104,24 @@ impl Parent {
         })
     }
 
+    /// Sends a new child what it needs to begin, or to prepare for that.
+    fn send_first(&mut self, role: Role, task: Task, channel: &mut Channel) -> io::Result<()> {
+        channel.send(&Message::Origin(Origin::of_the_daemon().to_string()))?;
+        channel.send(&Message::Engine(self.annals.engine))?;
+        if task == Task::Standby {
+            channel.send(&Message::StandBy)?;
+        } else {
+            self.saved_messages(role).iter().try_for_each(|message| channel.send(message))?;
+        }
+        match task {
+            Task::CleanUp => channel.send(&Message::CleanUp)?,
+            Task::Work => self.link(role, channel)?,
+            // When it begins.
+            Task::Standby => {}
+        }
+        channel.send(&Message::Config(self.plan.snapshot.clone()))
+    }
+
     /// The state from which a new child continues.
     pub(super) fn saved_messages(&self, role: Role) -> Vec<Message> {
         let Some(saved) = self.saved.get(&role) else { return Vec::new() };
@@ -125,7 +133,7 @@ impl Parent {
     pub(super) fn link(&mut self, role: Role, channel: &mut Channel) -> io::Result<()> {
         for child in self.children.iter_mut().filter(|child| child.task == Task::Work) {
             let Some(listener) = role.listener_between(child.role) else { continue };
-            let (publishing, listening) = sessions::pair()?;
+            let (publishing, listening) = sessions::pair().step("make a socket pair for BFD sessions")?;
             let (new, old) = if role == Role::Bfd { (publishing, listening) } else { (listening, publishing) };
             channel.send_with(&Message::Link(listener), new)?;
             // If the other process has exited, its replacement is connected later.

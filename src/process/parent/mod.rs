@@ -38,6 +38,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::cli::{self, Options};
+use super::context::Context;
 use super::dump;
 use super::exit;
 use super::handover::Handover;
@@ -243,12 +244,12 @@ impl Parent {
         control: Option<Server>,
         fifos_held: Vec<OpenFifo>,
     ) -> io::Result<Parent> {
-        let reactor = Reactor::new()?;
-        reactor.register(&signals, SIGNALS, Interest::READABLE)?;
-        let waker = Waker::new()?;
-        reactor.register(&waker, READING, Interest::READABLE)?;
+        let reactor = Reactor::new().context("open an event loop")?;
+        reactor.register(&signals, SIGNALS, Interest::READABLE).context("watch signals")?;
+        let waker = Waker::new().context("open an event descriptor")?;
+        reactor.register(&waker, READING, Interest::READABLE).context("watch the thread of reloads")?;
         if let Some(control) = &control {
-            reactor.register(control, CONTROL, Interest::READABLE)?;
+            reactor.register(control, CONTROL, Interest::READABLE).context("watch the control socket")?;
         }
         let deaths = plan.roles.iter().map(|role| (*role, 0)).collect();
         let fifos = FifoKeeper::begin(global, fifos_held, plan.fifo_record(), &log);
@@ -258,8 +259,8 @@ impl Parent {
         Ok(Parent {
             plan,
             setting,
-            dumps: Writer::start(log.clone())?,
-            systemd: Systemd::start(log.clone())?,
+            dumps: Writer::start(log.clone()).context("start the thread of dump files")?,
+            systemd: Systemd::start(log.clone()).context("start the thread that notifies systemd")?,
             log,
             reactor,
             signals,
@@ -314,10 +315,10 @@ impl Parent {
                 }
                 return Ok(status);
             }
-            self.reactor.wait(self.timers.next_deadline(), &mut events)?;
+            self.reactor.wait(self.timers.next_deadline(), &mut events).context("wait for events")?;
             for ready in events.iter() {
                 match ready.token {
-                    SIGNALS => self.read_signals()?,
+                    SIGNALS => self.read_signals().context("read signals")?,
                     READING => self.reading_turn(),
                     CONTROL => self.control_turn(),
                     RELOAD_TIME => self.reload_time_read(),

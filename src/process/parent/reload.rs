@@ -15,6 +15,7 @@ use crate::config::Diagnostics;
 use crate::control::Outcome;
 use crate::notify::log::Level;
 use crate::process::configuration::{self, Recorded};
+use crate::process::context::because;
 use crate::process::exit;
 use crate::process::ipc::Message;
 use crate::process::privileges::Needed;
@@ -22,7 +23,6 @@ use crate::process::role::Role;
 use crate::process::systemd::Stage;
 use crate::reactor::clock;
 use crate::system::{News, Reload};
-use crate::text::reason;
 
 /// Reading that takes longer is logged.
 const SLOW: Duration = Duration::from_secs(5);
@@ -60,7 +60,10 @@ impl Parent {
                 self.timers.set(Key::SlowReload, clock::now() + SLOW);
             }
             Err(error) => {
-                self.refuse(Refused::new(format!("Cannot start a thread: {}", reason(&error))));
+                self.refuse(Refused::new(format!(
+                    "Cannot start the thread that reads the configuration: {}",
+                    because(&error)
+                )));
                 self.report_ready();
             }
         }

@@ -5,8 +5,8 @@ use nix::unistd::Pid;
 
 use super::scripts::{Occasion, RunningScript};
 use super::{Key, Parent};
+use crate::process::context::because;
 use crate::reactor::{Signal, clock};
-use crate::text::reason;
 
 impl Parent {
     /// Runs the `startup_script`, if there is one, and then starts the children.
@@ -47,7 +47,7 @@ impl Parent {
                 true
             }
             Err(error) => {
-                self.log.error(format_args!("Cannot run the {keyword}: {}", reason(&error)));
+                self.log.error(format_args!("Cannot run the {keyword}: {}", because(&error)));
                 false
             }
         }

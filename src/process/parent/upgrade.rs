@@ -18,6 +18,7 @@ use super::{Key, Parent};
 use crate::control::{Answer, Client, Peer};
 use crate::notify::log::Level;
 use crate::process::cli;
+use crate::process::context::{Context, because};
 use crate::process::handover::{self, Child, Handover, Saved};
 use crate::process::systemd;
 use crate::reactor::{Origin, clock};
@@ -83,15 +84,15 @@ impl Parent {
 
     /// Starts the new program with the state as standard input; it checks both and exits.
     fn start_trial(&self, program: &Path) -> std::io::Result<(ChildProcess, std::io::PipeReader)> {
-        let (output, theirs) = std::io::pipe()?;
+        let (output, theirs) = std::io::pipe().step("make a pipe")?;
         let mut command = Command::new(program);
         command.arg0("keepalived").args(self.plan.options.line.options()).arg("--upgrade-trial");
         for name in systemd::VARIABLES {
             command.env_remove(name);
         }
-        command.stdin(Stdio::from(std::os::fd::OwnedFd::from(self.handover().to_file()?)));
+        command.stdin(Stdio::from(std::os::fd::OwnedFd::from(self.handover().to_file().step("record the state")?)));
         command.stdout(theirs.try_clone()?).stderr(theirs);
-        Ok((command.spawn()?.into(), output))
+        Ok((command.spawn().map_err(|error| std::io::Error::new(error.kind(), because(&error)))?.into(), output))
     }
 
     /// Handles the exit of the trial.

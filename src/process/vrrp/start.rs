@@ -74,11 +74,12 @@ pub(super) fn run(start: ChildStart<'_>) -> io::Result<()> {
     let Checkpoint { states, settings, link_settings } = checkpoint;
     let own_links = OwnLinkWriter::start_own_links(WRITER_CAPACITY, link_settings.clone(), own());
     let own_links = own_links.context("open a socket for VMACs")?;
-    reactor.register(&writer, WRITER, Interest::READABLE)?;
-    reactor.register(&own_links, OWN_LINKS, Interest::READABLE)?;
-    reactor.register(&sockets, SOCKETS, Interest::READABLE)?;
-    reactor.register(&announcer, LOOK_UPS, Interest::READABLE)?;
-    let scripts = Runners::start(&[Origin::Transitions, Origin::Adverts], &log)?;
+    reactor.register(&writer, WRITER, Interest::READABLE).context("watch the thread of addresses")?;
+    reactor.register(&own_links, OWN_LINKS, Interest::READABLE).context("watch the thread of VMACs")?;
+    reactor.register(&sockets, SOCKETS, Interest::READABLE).context("watch the thread of sockets")?;
+    reactor.register(&announcer, LOOK_UPS, Interest::READABLE).context("watch look-ups of link addresses")?;
+    let scripts =
+        Runners::start(&[Origin::Transitions, Origin::Adverts], &log).context("start the threads of notify scripts")?;
     let mailer = Mailer::start(vrrp.tables().system.global.as_ref(), log);
     let tokens = trackers::Tokens { children: SCRIPTS, files: FILES, processes: PROCESSES, beats: BEATS };
     let process = VrrpProcess {
